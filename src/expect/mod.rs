@@ -1,0 +1,1 @@
+//! Judges a record against what its scenario claims.

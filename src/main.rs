@@ -1,0 +1,2 @@
+//! nslab
+fn main() {}

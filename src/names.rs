@@ -1,0 +1,68 @@
+//! Names: the vocabulary that scenario, lab and record share. No behaviour beyond being a name.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+macro_rules! name {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(String);
+
+        impl $name {
+            /// Wraps a text that the caller knows to be a valid name of this kind.
+            pub fn new(name: impl Into<String>) -> Self {
+                Self(name.into())
+            }
+
+            /// The name as text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(&self.0)
+            }
+        }
+
+        impl AsRef<str> for $name {
+            fn as_ref(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl From<&str> for $name {
+            fn from(name: &str) -> Self {
+                Self::new(name)
+            }
+        }
+
+        impl std::borrow::Borrow<str> for $name {
+            fn borrow(&self) -> &str {
+                &self.0
+            }
+        }
+    };
+}
+
+name! {
+    /// A node of a topology: one network namespace.
+    NodeName
+}
+name! {
+    /// Something that acts on a node: a server, a client or a command. Unique among the three.
+    ActorName
+}
+name! {
+    /// A network interface, at most 15 bytes (`IFNAMSIZ` - 1, Linux `include/uapi/linux/if.h`).
+    IfName
+}
+name! {
+    /// What one series of a record measures, spelled as in an expectation: `load.errors.EADDRNOTAVAIL`,
+    /// `client.tcp.TIME_WAIT`, `server.TcpExtListenDrops`, `ab.exit`, `kernel.log`.
+    SeriesName
+}

@@ -1,0 +1,1 @@
+//! Watches what the kernel does; never acts.

@@ -1,0 +1,188 @@
+//! What a run tells, one JSON line each: the data that a record is made of, and the worker's only output.
+//!
+//! Not here: what it means (`timeline` gathers it, `expect` judges it).
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::clock::Offset;
+use super::environment::Environment;
+use crate::names::{ActorName, SeriesName};
+
+/// Stands for a series in samples; given out in the order of declaration, from 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct SeriesId(pub u32);
+
+/// What the values of a series are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SeriesKind {
+    /// Counts up from 0 at the start of the clock.
+    Counter,
+    /// A state that goes up and down.
+    Gauge,
+    /// Lines of text.
+    Text,
+    /// A distribution: histograms, one for each span of time.
+    Distribution,
+}
+
+/// What the values of a series count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SeriesUnit {
+    /// Plain numbers.
+    Count,
+    /// Bytes.
+    Bytes,
+    /// Nanoseconds.
+    Nanoseconds,
+    /// Text.
+    Text,
+}
+
+/// Declares a series; comes before the first value of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeriesDeclaration {
+    /// What samples call it.
+    pub id: SeriesId,
+    /// What expectations call it.
+    pub name: SeriesName,
+    /// What its values are.
+    pub kind: SeriesKind,
+    /// What its values count.
+    pub unit: SeriesUnit,
+    /// Whether the lab stands in for a kernel feature here. Shown wherever the series is.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub emulated: bool,
+}
+
+/// Something that a run tells. Times are [`Offset`]s of the run's clock; what comes before the clock starts carries none.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Event {
+    /// Where the run happens. First.
+    Environment(Box<Environment>),
+    /// The lab stands.
+    Built(Built),
+    /// A series begins.
+    Series(SeriesDeclaration),
+    /// Values that changed at a time: pairs of series and new value. A series not named keeps its value.
+    Sample {
+        /// When.
+        t: Offset,
+        /// Which series have which new value.
+        v: Vec<(SeriesId, i64)>,
+    },
+    /// A probe of a node has read everything it watches: what did not change is still so.
+    Looked {
+        /// When.
+        t: Offset,
+        /// Which probe, by what it watches: `client.sockets`, `nat.conntrack`.
+        probe: String,
+        /// Processor time that this look took, nanoseconds.
+        cost: u64,
+    },
+    /// A line of text.
+    Text {
+        /// When.
+        t: Offset,
+        /// Which series.
+        series: SeriesId,
+        /// The line, without its end.
+        line: String,
+    },
+    /// A span's worth of a distribution.
+    Histogram {
+        /// End of the span.
+        t: Offset,
+        /// Which series.
+        series: SeriesId,
+        /// Values with their counts, ascending.
+        v: Vec<(u64, u64)>,
+    },
+    /// How a client's load was offered: at the end of the load.
+    Load(LoadReport),
+    /// Something that a reader of the result must know.
+    Note {
+        /// When, if the clock had started.
+        t: Option<Offset>,
+        /// One sentence.
+        text: String,
+    },
+    /// This kernel or machine lacks what the scenario needs. Last.
+    NotApplicable {
+        /// What is missing, why, and how to get it where that is possible.
+        reason: String,
+    },
+    /// The question could not be asked. Last.
+    Errored {
+        /// What went wrong.
+        error: String,
+    },
+    /// The run came to its end. Last.
+    Finished {
+        /// When.
+        t: Offset,
+        /// True where it was interrupted before its time.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        interrupted: bool,
+    },
+}
+
+/// What building the lab took and did.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Built {
+    /// Wall time of the set-up, nanoseconds.
+    pub took: u64,
+    /// Of which filling conntrack tables, nanoseconds.
+    pub fill_took: u64,
+    /// How each node's conntrack room was made.
+    pub conntrack_room: BTreeMap<String, ConntrackRoom>,
+    /// What is emulated, by node: sentences that name the feature and its stand-in.
+    pub emulated: BTreeMap<String, Vec<String>>,
+}
+
+/// How room in a conntrack table was made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConntrackRoom {
+    /// Free entries that were asked for.
+    pub room: u32,
+    /// The table's limit, `nf_conntrack_max`.
+    pub max: u32,
+    /// Entries that the lab created to fill it; 0 where the limit itself was set.
+    pub filled: u32,
+}
+
+/// How a client's load was offered against how it was to be.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LoadReport {
+    /// The client.
+    pub client: ActorName,
+    /// Whether starts follow a schedule (open loop); a closed loop offers what it achieves.
+    pub open_loop: bool,
+    /// Attempts that the schedule has.
+    pub scheduled: u64,
+    /// Attempts that were started.
+    pub started: u64,
+    /// Mean rate that the schedule asks for, a second.
+    pub offered_rate: f64,
+    /// Mean rate at which attempts were started, a second.
+    pub achieved_rate: f64,
+    /// How long the schedule lasts, nanoseconds.
+    pub span: u64,
+    /// How late starts were against the schedule, nanoseconds: median.
+    pub late_p50: u64,
+    /// 99th percentile.
+    pub late_p99: u64,
+    /// Latest.
+    pub late_max: u64,
+    /// How local ports were chosen: `kernel`, `sequential`, or why not as asked.
+    pub port_choice: String,
+    /// The engine that drove it: `epoll`, `io_uring`.
+    pub engine: String,
+    /// Processor time of the client, nanoseconds.
+    pub cpu: u64,
+}

@@ -1,0 +1,115 @@
+//! Takes events from every thread of a run and writes them in order, a JSON line each.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use super::event::{Event, SeriesDeclaration, SeriesId, SeriesKind, SeriesUnit};
+use crate::names::SeriesName;
+
+/// A handle that any thread may clone; events go to one writer thread, so that telling never blocks on output.
+#[derive(Debug, Clone)]
+pub struct Recorder {
+    events: Sender<Event>,
+    series: Arc<Mutex<BTreeMap<SeriesName, SeriesId>>>,
+}
+
+/// The writer's end: joined once every [`Recorder`] is gone.
+#[derive(Debug)]
+pub struct RecorderClosed(JoinHandle<std::io::Result<()>>);
+
+impl RecorderClosed {
+    /// Waits until everything told has been written; all clones of the recorder must be gone.
+    ///
+    /// # Errors
+    /// The first error of the output.
+    pub fn wait(self) -> std::io::Result<()> {
+        self.0
+            .join()
+            .unwrap_or_else(|_| Err(std::io::Error::other("the writer of events panicked")))
+    }
+}
+
+impl Recorder {
+    /// Starts the writer thread on an output.
+    pub fn start(output: impl Write + Send + 'static) -> (Self, RecorderClosed) {
+        let (events, inbox) = mpsc::channel();
+        let writer = std::thread::spawn(move || write_events(&inbox, output));
+        (
+            Self {
+                events,
+                series: Arc::default(),
+            },
+            RecorderClosed(writer),
+        )
+    }
+
+    /// Tells one event. After the output has failed, events are dropped: nobody listens any more.
+    pub fn tell(&self, event: Event) {
+        let _nobody_listens = self.events.send(event);
+    }
+
+    /// Declares a series, or finds it by its name.
+    pub fn series(
+        &self,
+        name: impl Into<SeriesName>,
+        kind: SeriesKind,
+        unit: SeriesUnit,
+    ) -> SeriesId {
+        self.declare(name.into(), kind, unit, false)
+    }
+
+    /// Like [`Self::series`], for one in which the lab stands in for the kernel.
+    pub fn emulated_series(
+        &self,
+        name: impl Into<SeriesName>,
+        kind: SeriesKind,
+        unit: SeriesUnit,
+    ) -> SeriesId {
+        self.declare(name.into(), kind, unit, true)
+    }
+
+    fn declare(
+        &self,
+        name: SeriesName,
+        kind: SeriesKind,
+        unit: SeriesUnit,
+        emulated: bool,
+    ) -> SeriesId {
+        let mut series = self.series.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(id) = series.get(&name) {
+            return *id;
+        }
+        let id = SeriesId(u32::try_from(series.len()).unwrap_or(u32::MAX));
+        series.insert(name.clone(), id);
+        // Under the lock, so that no other thread's values overtake the declaration.
+        self.tell(Event::Series(SeriesDeclaration {
+            id,
+            name,
+            kind,
+            unit,
+            emulated,
+        }));
+        id
+    }
+}
+
+fn write_events(inbox: &Receiver<Event>, output: impl Write) -> std::io::Result<()> {
+    let mut output = std::io::BufWriter::new(output);
+    while let Ok(event) = inbox.recv() {
+        write_event(&mut output, &event)?;
+        // Everything that waits goes out in one write; then what was told is on its way before the next wait.
+        while let Ok(event) = inbox.try_recv() {
+            write_event(&mut output, &event)?;
+        }
+        output.flush()?;
+    }
+    Ok(())
+}
+
+fn write_event(output: &mut impl Write, event: &Event) -> std::io::Result<()> {
+    serde_json::to_writer(&mut *output, event)?;
+    output.write_all(b"\n")
+}

@@ -1,0 +1,124 @@
+//! Everything a run told, gathered for judging and rendering.
+
+use std::collections::BTreeMap;
+
+use super::clock::Offset;
+use super::environment::Environment;
+use super::event::{Built, Event, LoadReport, SeriesId};
+use super::series::Series;
+use crate::names::SeriesName;
+
+/// A run's events, gathered. Grows event by event, so that progress can be shown while the run goes on.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Timeline {
+    /// Where it happened.
+    pub environment: Option<Environment>,
+    /// What building the lab did.
+    pub built: Option<Built>,
+    /// How each client's load was offered.
+    pub loads: Vec<LoadReport>,
+    /// What a reader must know.
+    pub notes: Vec<(Option<Offset>, String)>,
+    /// Moments at which each probe looked, with the processor time it took.
+    pub looks: BTreeMap<String, Vec<(Offset, u64)>>,
+    /// How it ended; `None` while it goes on, or where the worker died.
+    pub end: Option<End>,
+    /// Latest time seen.
+    pub now: Offset,
+    ids: BTreeMap<SeriesId, SeriesName>,
+    series: BTreeMap<SeriesName, Series>,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq)]
+pub enum End {
+    /// At its end, or interrupted.
+    Finished {
+        /// When.
+        t: Offset,
+        /// Before its time.
+        interrupted: bool,
+    },
+    /// Not applicable, with the reason.
+    NotApplicable(String),
+    /// Errored, with the error.
+    Errored(String),
+}
+
+impl Timeline {
+    /// The series of this name, where it was recorded.
+    pub fn series(&self, name: &str) -> Option<&Series> {
+        self.series.get(name)
+    }
+
+    /// Every series, by name.
+    pub fn all_series(&self) -> impl Iterator<Item = &Series> {
+        self.series.values()
+    }
+
+    /// Whether anything in the run was emulated.
+    pub fn emulated(&self) -> bool {
+        self.built
+            .as_ref()
+            .is_some_and(|built| !built.emulated.is_empty())
+    }
+
+    /// Adds one event.
+    pub fn add(&mut self, event: Event) {
+        match event {
+            Event::Environment(environment) => self.environment = Some(*environment),
+            Event::Built(built) => self.built = Some(built),
+            Event::Series(declaration) => {
+                self.ids.insert(declaration.id, declaration.name.clone());
+                self.series
+                    .entry(declaration.name.clone())
+                    .or_insert_with(|| Series::new(declaration));
+            }
+            Event::Sample { t, v } => {
+                self.now = self.now.max(t);
+                for (id, value) in v {
+                    if let Some(series) = self.by_id(id) {
+                        insert_ordered(&mut series.changes, t, value);
+                    }
+                }
+            }
+            Event::Looked { t, probe, cost } => {
+                self.now = self.now.max(t);
+                self.looks.entry(probe).or_default().push((t, cost));
+            }
+            Event::Text { t, series, line } => {
+                self.now = self.now.max(t);
+                if let Some(series) = self.by_id(series) {
+                    insert_ordered(&mut series.lines, t, line);
+                }
+            }
+            Event::Histogram { t, series, v } => {
+                self.now = self.now.max(t);
+                if let Some(series) = self.by_id(series) {
+                    insert_ordered(&mut series.histograms, t, v);
+                }
+            }
+            Event::Load(load) => self.loads.push(load),
+            Event::Note { t, text } => self.notes.push((t, text)),
+            Event::NotApplicable { reason } => self.end = Some(End::NotApplicable(reason)),
+            Event::Errored { error } => self.end = Some(End::Errored(error)),
+            Event::Finished { t, interrupted } => {
+                self.now = self.now.max(t);
+                self.end = Some(End::Finished { t, interrupted });
+            }
+        }
+    }
+
+    fn by_id(&mut self, id: SeriesId) -> Option<&mut Series> {
+        self.series.get_mut(self.ids.get(&id)?)
+    }
+}
+
+/// Threads tell in their own order: an event may come a little after a later one.
+fn insert_ordered<T>(list: &mut Vec<(Offset, T)>, t: Offset, value: T) {
+    let index = list
+        .iter()
+        .rposition(|(when, _)| *when <= t)
+        .map_or(0, |last| last + 1);
+    list.insert(index, (t, value));
+}

@@ -1,0 +1,47 @@
+//! What was judged of an expectation, and of a run.
+
+use serde::{Deserialize, Serialize};
+
+use super::clock::Offset;
+use super::outcome::Outcome;
+
+/// The judgement of one expectation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Verdict {
+    /// The expectation as written, parameters filled in.
+    pub text: String,
+    /// Its line in the scenario file, from 1.
+    pub line: u32,
+    /// Its column, from 1.
+    pub column: u32,
+    /// How it came out.
+    pub outcome: Outcome,
+    /// Every quantity in it, with what was observed: `server.TcpExtListenOverflows` and `22`.
+    pub observed: Vec<Observation>,
+    /// For people: why it came out so, where that is not plain from the observations.
+    pub reason: Option<String>,
+    /// The moment that decided: when it became true, or first false.
+    pub decided_at: Option<Offset>,
+    /// Whether a quantity in it was emulated.
+    pub emulated: bool,
+}
+
+/// What a quantity was.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Observation {
+    /// The quantity as written.
+    pub quantity: String,
+    /// Its value with its unit, as people read it.
+    pub value: String,
+}
+
+/// The judgement of one run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunVerdict {
+    /// How the run came out: the greatest of its parts.
+    pub outcome: Outcome,
+    /// Why, where it is neither passed nor failed by an expectation: what is missing, what went wrong, how load fell short.
+    pub reason: Option<String>,
+    /// Each expectation's verdict, in the order of the file.
+    pub verdicts: Vec<Verdict>,
+}

@@ -1,0 +1,259 @@
+//! The workload as meant: who serves, who connects, what runs, what happens when.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::model::Place;
+use super::topology::Impairment;
+use crate::names::{ActorName, NodeName};
+use crate::units::{self, ByteCount, Rate};
+
+/// Everything that acts in a run.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Workload {
+    /// Built-in servers, in the order of the file.
+    pub servers: Vec<ServerSpec>,
+    /// Built-in clients, in the order of the file.
+    pub clients: Vec<ClientSpec>,
+    /// Real programs, in the order of the file.
+    pub commands: Vec<CommandSpec>,
+    /// What happens at a given time, ordered by time.
+    pub steps: Vec<StepSpec>,
+}
+
+/// A built-in server. It listens on the wildcard address of the lab's protocol.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ServerSpec {
+    /// Its name.
+    pub name: ActorName,
+    /// Where it runs.
+    pub node: NodeName,
+    /// TCP port.
+    pub port: u16,
+    /// Second argument of `listen(2)`; the kernel bounds it by `net.core.somaxconn`.
+    pub backlog: u32,
+    /// How it accepts.
+    pub accept: Accept,
+    /// Body bytes of each reply.
+    pub reply: ByteCount,
+    /// Who closes.
+    pub close: ServerClose,
+    /// How long an idle connection is kept after a reply to a request that asked for keep-alive.
+    #[serde(with = "units::duration")]
+    pub keep_alive: Duration,
+    /// Where the scenario says so.
+    pub place: Place,
+}
+
+/// How a server takes connections from its queue.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Accept {
+    /// Edge-triggered, as fast as the kernel gives.
+    Epoll,
+    /// It listens and never calls `accept(2)`.
+    Never,
+    /// One thread; it waits this long before each `accept(2)`.
+    Delay(#[serde(with = "units::duration")] Duration),
+    /// Blocking worker threads; each serves one connection to its end.
+    Pool {
+        /// Number of workers, at least 1.
+        threads: u32,
+    },
+    /// One thread around `select(2)`, with its `FD_SETSIZE` of 1,024 (glibc `sys/select.h`).
+    Select,
+    /// One thread around `poll(2)`.
+    Poll,
+}
+
+/// Who ends a connection, seen from the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ServerClose {
+    /// As HTTP does: it closes after the reply unless the request asked for keep-alive.
+    AsRequested,
+    /// It closes first, after the reply.
+    First,
+    /// It closes only once the client has closed.
+    AfterClient,
+    /// It never closes, also when the client has closed (CLOSE_WAIT).
+    Never,
+}
+
+/// A built-in client.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ClientSpec {
+    /// Its name.
+    pub name: ActorName,
+    /// Where it runs.
+    pub node: NodeName,
+    /// What it connects to.
+    pub target: SocketAddr,
+    /// The server that the scenario names as target, where it names one.
+    pub to: Option<ActorName>,
+    /// What it does.
+    pub load: Load,
+    /// Local addresses, used in turn. Empty: the kernel chooses.
+    pub sources: Vec<IpAddr>,
+    /// Who chooses the local port.
+    pub port: PortChoice,
+    /// When it begins, from the start of the clock.
+    #[serde(with = "units::duration")]
+    pub start: Duration,
+    /// Whether a connection carries a request and a reply before it closes.
+    pub exchange: bool,
+    /// Where the scenario says so.
+    pub place: Place,
+}
+
+/// Who chooses the local port of a connection.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PortChoice {
+    /// The kernel, at `connect(2)`: what real programs do. Its search slows down once half the range is taken.
+    #[default]
+    Kernel,
+    /// The lab, in turn through the range, by `IP_LOCAL_PORT_RANGE` (Linux 6.3) narrowed to one port.
+    Sequential,
+}
+
+/// Load models, as the scenario format names them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Load {
+    /// Open loop: attempts start when the schedule says, whatever happened to the ones before.
+    Connect {
+        /// The schedule.
+        schedule: Schedule,
+        /// Bound on one attempt, from its start to its end; the attempt then fails with `ETIMEDOUT`.
+        #[serde(with = "units::duration")]
+        timeout: Duration,
+        /// Who ends a connection, and how.
+        close: ClientClose,
+    },
+    /// Opens connections at a rate and holds them all.
+    Hold {
+        /// How many.
+        connections: u64,
+        /// How fast.
+        rate: Rate,
+        /// How long they are held once the last has been tried.
+        #[serde(rename = "for", with = "units::duration")]
+        hold_for: Duration,
+        /// Bound on one connect.
+        #[serde(with = "units::duration")]
+        timeout: Duration,
+    },
+    /// Closed loop: as soon as one request ends, the next begins.
+    Loop {
+        /// Requests under way at once.
+        concurrency: u32,
+        /// Requests in all.
+        requests: u64,
+        /// Whether a connection carries more than one request.
+        keep_alive: bool,
+        /// Bound on one request.
+        #[serde(with = "units::duration")]
+        timeout: Duration,
+    },
+    /// Transfers bytes from client to server as fast as the kernel takes them.
+    Bulk {
+        /// Bytes a stream.
+        bytes: ByteCount,
+        /// Streams at once.
+        streams: u32,
+        /// Bytes a `write(2)`.
+        write: ByteCount,
+        /// Bound on the whole transfer.
+        #[serde(with = "units::duration")]
+        timeout: Duration,
+    },
+}
+
+/// When the attempts of an open loop start: a rate that changes linearly from `from` to `to`.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Schedule {
+    /// Rate at the start.
+    pub from: Rate,
+    /// Rate at the end; equal to `from` for a constant rate.
+    pub to: Rate,
+    /// Attempts in all, at least 1.
+    pub count: u64,
+}
+
+/// Who ends a connection of a client, and how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ClientClose {
+    /// The client sends FIN first: TIME_WAIT is on its side.
+    Client,
+    /// The client waits for the server's FIN: TIME_WAIT is on the server's side.
+    Server,
+    /// The client sends RST (`SO_LINGER` with 0): no TIME_WAIT.
+    Reset,
+    /// Nobody closes before the end of the run.
+    Hold,
+}
+
+/// A real program on a node.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CommandSpec {
+    /// Its name.
+    pub name: ActorName,
+    /// Where it runs.
+    pub node: NodeName,
+    /// Program and arguments; addresses are filled in.
+    pub run: Vec<String>,
+    /// It is killed after this long.
+    #[serde(with = "units::duration")]
+    pub timeout: Duration,
+    /// When it starts, from the start of the clock.
+    #[serde(with = "units::duration")]
+    pub start: Duration,
+    /// Environment variables beside the lab's own.
+    pub env: std::collections::BTreeMap<String, String>,
+    /// Where the scenario says so.
+    pub place: Place,
+}
+
+/// Something that happens at a time.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StepSpec {
+    /// When, from the start of the clock.
+    #[serde(with = "units::duration")]
+    pub at: Duration,
+    /// What.
+    pub action: StepAction,
+    /// Where the scenario says so.
+    pub place: Place,
+}
+
+/// What a step does.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum StepAction {
+    /// Takes a link (an index into the topology's links) down or up.
+    LinkState {
+        /// Index into [`super::topology::Topology::links`].
+        link: usize,
+        /// Up or down.
+        up: bool,
+    },
+    /// Changes what a link does to packets.
+    LinkImpair {
+        /// Index into [`super::topology::Topology::links`].
+        link: usize,
+        /// From now on.
+        impairment: Impairment,
+    },
+    /// Writes a sysctl of a node.
+    Sysctl {
+        /// The node.
+        node: NodeName,
+        /// Key with dots.
+        key: String,
+        /// Value.
+        value: String,
+    },
+    /// Stops a server, client or command.
+    Stop {
+        /// Which.
+        actor: ActorName,
+    },
+}

@@ -1,0 +1,7 @@
+//! Linux, without opinions: links, sockets, tables, processes. No domain word lives here.
+//!
+//! All `unsafe`, all netlink and all `/proc` paths of the crate are below this module.
+
+pub mod netns;
+
+pub use netns::NetNs;

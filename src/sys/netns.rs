@@ -1,0 +1,91 @@
+//! A network namespace that lives by a descriptor and by the threads born in it, never by a name on disk.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::MetadataExt;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use nix::sched::{CloneFlags, setns, unshare};
+
+/// A network namespace. It goes when the last clone, thread and socket in it have gone.
+#[derive(Debug, Clone)]
+pub struct NetNs {
+    file: Arc<File>,
+}
+
+impl NetNs {
+    /// Creates a namespace (`CLONE_NEWNET`, namespaces(7)). Needs CAP_SYS_ADMIN in the current user namespace.
+    ///
+    /// # Errors
+    /// EPERM without the privilege; ENOSPC where `user.max_net_namespaces` is reached.
+    pub fn create() -> io::Result<Self> {
+        let born = std::thread::Builder::new()
+            .name("netns".to_owned())
+            .spawn(|| {
+                unshare(CloneFlags::CLONE_NEWNET)?;
+                Self::current()
+            })?;
+        born.join().unwrap_or_else(|_| {
+            Err(io::Error::other(
+                "the thread that creates a namespace panicked",
+            ))
+        })
+    }
+
+    /// The namespace of the calling thread.
+    ///
+    /// # Errors
+    /// Where `/proc` is not mounted.
+    pub fn current() -> io::Result<Self> {
+        Ok(Self {
+            file: Arc::new(File::open("/proc/thread-self/ns/net")?),
+        })
+    }
+
+    /// What the kernel calls it: the number in `net:[4026531840]`, in `lsns` and in `table full in netns`.
+    ///
+    /// # Errors
+    /// Those of fstat(2).
+    pub fn inode(&self) -> io::Result<u64> {
+        Ok(self.file.metadata()?.ino())
+    }
+
+    /// Starts a thread whose first act is to enter the namespace; it stays there for life.
+    ///
+    /// # Errors
+    /// Where the thread cannot be created. Where it cannot enter, the join gives the error.
+    pub fn spawn<T: Send + 'static>(
+        &self,
+        name: &str,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> io::Result<JoinHandle<io::Result<T>>> {
+        let namespace = self.clone();
+        std::thread::Builder::new()
+            .name(name.chars().take(15).collect())
+            .spawn(move || {
+                setns(namespace.as_fd(), CloneFlags::CLONE_NEWNET)?;
+                Ok(work())
+            })
+    }
+
+    /// Runs something short inside and waits for it.
+    ///
+    /// # Errors
+    /// Where the thread cannot be created or cannot enter.
+    pub fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> io::Result<T> {
+        self.spawn("netns-run", work)?
+            .join()
+            .unwrap_or_else(|_| Err(io::Error::other("a thread in a namespace panicked")))
+    }
+}
+
+impl AsFd for NetNs {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
+    }
+}

@@ -1,0 +1,136 @@
+//! Units: what numbers count, how they are written (`20/s`, `1KiB`, `1.5s`, `2%`) and read.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// What a quantity counts, and the base in which its value is held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Unit {
+    /// A plain number: connections, packets, sockets, an exit code.
+    Count,
+    /// Seconds.
+    Seconds,
+    /// Bytes.
+    Bytes,
+    /// Events a second.
+    PerSecond,
+    /// Bytes a second.
+    BytesPerSecond,
+    /// Text: only `~` applies.
+    Text,
+}
+
+/// Events a second (or bits a second where a link's bandwidth is meant). Finite, above zero.
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Rate(f64);
+
+impl Rate {
+    /// From events a second; `None` unless finite and above zero.
+    pub fn per_second(value: f64) -> Option<Self> {
+        (value.is_finite() && value > 0.0).then_some(Self(value))
+    }
+
+    /// Events a second.
+    pub fn as_per_second(self) -> f64 {
+        self.0
+    }
+}
+
+impl fmt::Display for Rate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/s", self.0)
+    }
+}
+
+/// A share of a whole, written `2%`; held as a fraction between 0 and 1.
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Percent(f64);
+
+impl Percent {
+    /// From a fraction; `None` outside 0 to 1.
+    pub fn from_fraction(value: f64) -> Option<Self> {
+        (0.0..=1.0).contains(&value).then_some(Self(value))
+    }
+
+    /// Between 0 and 1.
+    pub fn as_fraction(self) -> f64 {
+        self.0
+    }
+}
+
+/// A number of bytes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ByteCount(pub u64);
+
+/// Durations in data: `"1.5s"`, exact to the nanosecond.
+pub mod duration {
+    use super::{Deserialize, Duration};
+    use serde::{Deserializer, Serializer, de::Error};
+
+    /// Writes seconds with as many decimals as needed.
+    pub fn serialize<S: Serializer>(value: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&super::format_seconds(*value))
+    }
+
+    /// Reads what [`serialize`] wrote.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        super::parse_seconds(&text)
+            .ok_or_else(|| D::Error::custom(format!("not a duration: {text:?}")))
+    }
+}
+
+/// Like [`duration`], for optional values.
+pub mod optional_duration {
+    use super::{Deserialize, Duration};
+    use serde::{Deserializer, Serializer, de::Error};
+
+    /// Writes seconds, or null.
+    pub fn serialize<S: Serializer>(
+        value: &Option<Duration>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        match value {
+            Some(value) => serializer.serialize_some(&super::format_seconds(*value)),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    /// Reads what [`serialize`] wrote.
+    pub fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Duration>, D::Error> {
+        Option::<String>::deserialize(deserializer)?
+            .map(|text| {
+                super::parse_seconds(&text)
+                    .ok_or_else(|| D::Error::custom(format!("not a duration: {text:?}")))
+            })
+            .transpose()
+    }
+}
+
+/// `1.5s`: seconds, decimals only where needed, exact.
+pub(crate) fn format_seconds(value: Duration) -> String {
+    let (seconds, nanos) = (value.as_secs(), value.subsec_nanos());
+    if nanos == 0 {
+        format!("{seconds}s")
+    } else {
+        format!("{seconds}.{}s", format!("{nanos:09}").trim_end_matches('0'))
+    }
+}
+
+/// Reads what [`format_seconds`] wrote.
+fn parse_seconds(text: &str) -> Option<Duration> {
+    let digits = text.strip_suffix('s')?;
+    let (seconds, decimals) = digits.split_once('.').unwrap_or((digits, ""));
+    if decimals.len() > 9 || !decimals.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let nanos = format!("{decimals:0<9}").parse().ok()?;
+    Some(Duration::new(seconds.parse().ok()?, nanos))
+}
