@@ -2,6 +2,7 @@
 //!
 //! All `unsafe`, all netlink and all `/proc` paths of the crate are below this module.
 
+pub mod netlink;
 pub mod netns;
 
 pub use netns::NetNs;

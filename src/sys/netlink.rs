@@ -1,0 +1,422 @@
+//! A blocking netlink socket: batches of requests, their acknowledgements, dumps.
+//!
+//! Knows the envelope only (netlink(7), Linux `include/uapi/linux/netlink.h`); what the messages say is in
+//! the modules that speak a protocol: links and routes, nf_tables, conntrack, sock_diag.
+
+use std::io;
+use std::os::fd::AsRawFd;
+
+use netlink_sys::{Socket, SocketAddr};
+use thiserror::Error;
+
+/// `NLM_F_REQUEST`: this is a request.
+pub const REQUEST: u16 = libc::NLM_F_REQUEST as u16;
+/// `NLM_F_ACK`: answer with an acknowledgement.
+pub const ACK: u16 = libc::NLM_F_ACK as u16;
+/// `NLM_F_DUMP`: answer with all that match.
+pub const DUMP: u16 = libc::NLM_F_DUMP as u16;
+/// `NLM_F_CREATE`: create what is not there.
+pub const CREATE: u16 = libc::NLM_F_CREATE as u16;
+/// `NLM_F_EXCL`: fail where it is there.
+pub const EXCL: u16 = libc::NLM_F_EXCL as u16;
+/// `NLM_F_APPEND`: add at the end.
+pub const APPEND: u16 = libc::NLM_F_APPEND as u16;
+
+/// Bytes of `struct nlmsghdr`.
+const HEADER: usize = 16;
+/// `NLMSG_ALIGNTO` and `NLA_ALIGNTO`.
+const ALIGN: usize = 4;
+/// Bytes read at once; the kernel fills at most 32 KiB of a dump into one datagram (`af_netlink.c`, `netlink_dump`).
+const READ: usize = 64 * 1024;
+/// Extended acknowledgement attribute with the kernel's words, `NLMSGERR_ATTR_MSG`.
+const EXT_ACK_MESSAGE: u16 = 1;
+
+/// Why a request could not be carried out.
+#[derive(Debug, Error)]
+pub enum NetlinkError {
+    /// The socket failed.
+    #[error("the netlink socket failed")]
+    Socket(#[source] io::Error),
+    /// The kernel refused a request.
+    #[error("the kernel refused request {index}{}", detail(.text.as_deref()))]
+    Refused {
+        /// Which message of the batch, from 0.
+        index: usize,
+        /// The kernel's words, where it gave some.
+        text: Option<String>,
+        /// The errno.
+        #[source]
+        source: io::Error,
+    },
+    /// The answer was not what the protocol says.
+    #[error("the answer from the kernel is cut short")]
+    Truncated,
+}
+
+fn detail(text: Option<&str>) -> String {
+    text.map(|text| format!(" ({text})")).unwrap_or_default()
+}
+
+impl NetlinkError {
+    /// The errno, where the kernel gave one.
+    pub fn errno(&self) -> Option<i32> {
+        match self {
+            Self::Socket(error) | Self::Refused { source: error, .. } => error.raw_os_error(),
+            Self::Truncated => None,
+        }
+    }
+}
+
+/// Messages that go to the kernel in one `sendmsg`.
+#[derive(Debug, Default, Clone)]
+pub struct Batch {
+    bytes: Vec<u8>,
+    starts: Vec<usize>,
+}
+
+impl Batch {
+    /// An empty batch.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// How many messages it holds.
+    pub fn len(&self) -> usize {
+        self.starts.len()
+    }
+
+    /// Whether it holds none.
+    pub fn is_empty(&self) -> bool {
+        self.starts.is_empty()
+    }
+
+    /// How many bytes it holds.
+    pub fn byte_len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Adds a message: type, flags and what follows the header. The sequence number is filled in when it is sent.
+    pub fn push(&mut self, kind: u16, flags: u16, body: impl FnOnce(&mut Vec<u8>)) {
+        let start = self.bytes.len();
+        self.starts.push(start);
+        self.bytes.extend_from_slice(&[0; HEADER]);
+        body(&mut self.bytes);
+        let length = u32::try_from(self.bytes.len() - start).unwrap_or(u32::MAX);
+        self.bytes[start..start + 4].copy_from_slice(&length.to_ne_bytes());
+        self.bytes[start + 4..start + 6].copy_from_slice(&kind.to_ne_bytes());
+        self.bytes[start + 6..start + 8].copy_from_slice(&(flags | REQUEST).to_ne_bytes());
+        pad(&mut self.bytes);
+    }
+}
+
+/// Appends an attribute (`struct nlattr`) to a message body.
+pub fn attribute(body: &mut Vec<u8>, kind: u16, value: &[u8]) {
+    let length = u16::try_from(value.len() + 4).unwrap_or(u16::MAX);
+    body.extend_from_slice(&length.to_ne_bytes());
+    body.extend_from_slice(&kind.to_ne_bytes());
+    body.extend_from_slice(value);
+    pad(body);
+}
+
+/// Appends an attribute that holds attributes (`NLA_F_NESTED`).
+pub fn nested(body: &mut Vec<u8>, kind: u16, fill: impl FnOnce(&mut Vec<u8>)) {
+    let start = body.len();
+    body.extend_from_slice(&[0; 2]);
+    body.extend_from_slice(&(kind | libc::NLA_F_NESTED as u16).to_ne_bytes());
+    fill(body);
+    let length = u16::try_from(body.len() - start).unwrap_or(u16::MAX);
+    body[start..start + 2].copy_from_slice(&length.to_ne_bytes());
+}
+
+/// The attributes of a message body: type (without its flags) and value. Ends at the first that is cut short.
+pub fn attributes(mut body: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
+    std::iter::from_fn(move || {
+        let length = usize::from(u16_at(body, 0)?);
+        let kind = u16_at(body, 2)? & libc::NLA_TYPE_MASK as u16;
+        let value = body.get(4..length)?;
+        body = body.get(aligned(length)..).unwrap_or_default();
+        Some((kind, value))
+    })
+}
+
+fn pad(bytes: &mut Vec<u8>) {
+    bytes.resize(aligned(bytes.len()), 0);
+}
+
+fn aligned(length: usize) -> usize {
+    length.next_multiple_of(ALIGN)
+}
+
+fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
+    Some(u16::from_ne_bytes(bytes.get(at..at + 2)?.try_into().ok()?))
+}
+
+fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
+    Some(u32::from_ne_bytes(bytes.get(at..at + 4)?.try_into().ok()?))
+}
+
+/// A netlink socket in the namespace of the thread that opened it.
+#[derive(Debug)]
+pub struct Netlink {
+    socket: Socket,
+    sequence: u32,
+    buffer: Vec<u8>,
+}
+
+impl Netlink {
+    /// Opens a socket of a protocol (`NETLINK_ROUTE`, `NETLINK_NETFILTER`, `NETLINK_SOCK_DIAG`: `libc`) in the
+    /// calling thread's namespace, with extended acknowledgements.
+    ///
+    /// # Errors
+    /// Those of socket(2): EPROTONOSUPPORT where the kernel lacks the protocol.
+    pub fn open(protocol: i32) -> Result<Self, NetlinkError> {
+        let open = || {
+            let mut socket = Socket::new(protocol as isize)?;
+            socket.bind_auto()?;
+            socket.connect(&SocketAddr::new(0, 0))?;
+            // Both are refinements: kernels before 4.12 and 4.3 lack them.
+            let _no_words = socket.set_ext_ack(true);
+            let _whole_request_echoed = socket.set_cap_ack(true);
+            Ok(socket)
+        };
+        Ok(Self {
+            socket: open().map_err(NetlinkError::Socket)?,
+            sequence: 0,
+            buffer: vec![0; READ],
+        })
+    }
+
+    /// The receive buffer that acknowledgements wait in, bytes (`SO_RCVBUF`).
+    ///
+    /// # Errors
+    /// Those of setsockopt(2).
+    pub fn set_receive_buffer(&mut self, bytes: usize) -> Result<(), NetlinkError> {
+        self.socket
+            .set_rx_buf_sz(i32::try_from(bytes).unwrap_or(i32::MAX))
+            .map_err(NetlinkError::Socket)
+    }
+
+    /// Sends a batch in one call, with every message's sequence number. Returns the number of the first.
+    ///
+    /// # Errors
+    /// Those of sendto(2).
+    pub fn send(&mut self, batch: &mut Batch) -> Result<u32, NetlinkError> {
+        let first = self.sequence.wrapping_add(1);
+        for (index, start) in batch.starts.iter().enumerate() {
+            let sequence = first.wrapping_add(u32::try_from(index).unwrap_or(u32::MAX));
+            batch.bytes[start + 8..start + 12].copy_from_slice(&sequence.to_ne_bytes());
+            self.sequence = sequence;
+        }
+        let sent = self
+            .socket
+            .send(&batch.bytes, 0)
+            .map_err(NetlinkError::Socket)?;
+        if sent == batch.bytes.len() {
+            Ok(first)
+        } else {
+            Err(NetlinkError::Truncated)
+        }
+    }
+
+    /// Sends a batch and waits until its last message is acknowledged, which must ask for it ([`ACK`]); earlier
+    /// messages need not: the kernel answers those that fail in any case, in order.
+    ///
+    /// # Errors
+    /// The first refusal, with the index of its message in the batch.
+    pub fn request(&mut self, mut batch: Batch) -> Result<(), NetlinkError> {
+        if batch.is_empty() {
+            return Ok(());
+        }
+        let first = self.send(&mut batch)?;
+        let last = self.sequence;
+        let mut refusal = None;
+        loop {
+            let done = self.receive(|sequence, kind, body| {
+                if i32::from(kind) != libc::NLMSG_ERROR {
+                    return Ok(false);
+                }
+                if let Err(error) = verdict(sequence.wrapping_sub(first), body) {
+                    refusal.get_or_insert(error);
+                }
+                Ok(sequence == last)
+            })?;
+            if done {
+                return refusal.map_or(Ok(()), Err);
+            }
+        }
+    }
+
+    /// Sends one dump request and gives each answer's type and body to `each`, until the kernel says that it is done.
+    ///
+    /// # Errors
+    /// The kernel's refusal, or that of `each`.
+    pub fn dump(
+        &mut self,
+        kind: u16,
+        flags: u16,
+        body: impl FnOnce(&mut Vec<u8>),
+        mut each: impl FnMut(u16, &[u8]),
+    ) -> Result<(), NetlinkError> {
+        let mut batch = Batch::new();
+        batch.push(kind, flags | DUMP, body);
+        let asked = self.send(&mut batch)?;
+        loop {
+            let done = self.receive(|sequence, kind, body| {
+                if sequence != asked {
+                    return Ok(false);
+                }
+                match i32::from(kind) {
+                    libc::NLMSG_DONE => Ok(true),
+                    libc::NLMSG_ERROR => verdict(0, body).map(|()| true),
+                    _ => {
+                        each(kind, body);
+                        Ok(false)
+                    }
+                }
+            })?;
+            if done {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Sends one request and gives its single answer to `read`.
+    ///
+    /// # Errors
+    /// The kernel's refusal.
+    pub fn get<T>(
+        &mut self,
+        kind: u16,
+        body: impl FnOnce(&mut Vec<u8>),
+        read: impl Fn(&[u8]) -> Option<T>,
+    ) -> Result<T, NetlinkError> {
+        let mut batch = Batch::new();
+        batch.push(kind, 0, body);
+        let asked = self.send(&mut batch)?;
+        let mut answer = None;
+        loop {
+            let done = self.receive(|sequence, kind, body| {
+                if sequence != asked {
+                    return Ok(false);
+                }
+                if i32::from(kind) == libc::NLMSG_ERROR {
+                    verdict(0, body)?;
+                } else {
+                    answer = read(body);
+                }
+                Ok(true)
+            })?;
+            if done {
+                return answer.ok_or(NetlinkError::Truncated);
+            }
+        }
+    }
+
+    /// Reads one datagram and gives each message in it (sequence, type, body) to `each` until it says that it is done.
+    fn receive(
+        &mut self,
+        mut each: impl FnMut(u32, u16, &[u8]) -> Result<bool, NetlinkError>,
+    ) -> Result<bool, NetlinkError> {
+        let length = loop {
+            match self.socket.recv(&mut &mut self.buffer[..], 0) {
+                Ok(length) => break length,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(NetlinkError::Socket(error)),
+            }
+        };
+        let mut rest = self.buffer.get(..length).ok_or(NetlinkError::Truncated)?;
+        let mut done = false;
+        while rest.len() >= HEADER {
+            let size = u32_at(rest, 0).ok_or(NetlinkError::Truncated)? as usize;
+            let kind = u16_at(rest, 4).ok_or(NetlinkError::Truncated)?;
+            let sequence = u32_at(rest, 8).ok_or(NetlinkError::Truncated)?;
+            let body = rest.get(HEADER..size).ok_or(NetlinkError::Truncated)?;
+            done |= each(sequence, kind, body)?;
+            rest = rest.get(aligned(size)..).unwrap_or_default();
+        }
+        Ok(done)
+    }
+}
+
+impl AsRawFd for Netlink {
+    fn as_raw_fd(&self) -> std::os::fd::RawFd {
+        self.socket.as_raw_fd()
+    }
+}
+
+/// Reads `struct nlmsgerr`: `Ok` for an acknowledgement.
+fn verdict(index: u32, body: &[u8]) -> Result<(), NetlinkError> {
+    let errno = u32_at(body, 0)
+        .ok_or(NetlinkError::Truncated)?
+        .cast_signed();
+    if errno == 0 {
+        return Ok(());
+    }
+    // The echoed request header follows; with NETLINK_CAP_ACK no more of it, then the extended attributes.
+    let text = body
+        .get(4 + HEADER..)
+        .and_then(|rest| attributes(rest).find(|(kind, _)| *kind == EXT_ACK_MESSAGE))
+        .map(|(_, text)| {
+            String::from_utf8_lossy(text)
+                .trim_end_matches('\0')
+                .to_owned()
+        });
+    Err(NetlinkError::Refused {
+        index: index as usize,
+        text,
+        source: io::Error::from_raw_os_error(-errno),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn attributes_are_read_as_they_were_written() {
+        let mut body = Vec::new();
+        attribute(&mut body, 7, b"abc");
+        nested(&mut body, 9, |inner| attribute(inner, 1, &[1, 2, 3, 4]));
+        let read: Vec<_> = attributes(&body).collect();
+        assert_eq!(read[0], (7, b"abc".as_slice()));
+        assert_eq!(read[1].0, 9);
+        assert_eq!(
+            attributes(read[1].1).collect::<Vec<_>>(),
+            [(1, [1, 2, 3, 4].as_slice())]
+        );
+    }
+
+    #[test]
+    fn attributes_that_are_cut_short_end_the_list() {
+        assert_eq!(attributes(&[8, 0, 1, 0, 5]).count(), 0);
+        assert_eq!(attributes(&[0, 0, 1, 0]).count(), 0);
+    }
+
+    #[test]
+    fn links_of_this_namespace_can_be_dumped() {
+        let mut netlink = Netlink::open(libc::NETLINK_ROUTE).unwrap();
+        let mut links = 0;
+        netlink
+            .dump(
+                libc::RTM_GETLINK,
+                0,
+                |body| body.extend_from_slice(&[0; 16]),
+                |_, _| links += 1,
+            )
+            .unwrap();
+        assert!(links >= 1, "there is always `lo`");
+    }
+
+    #[test]
+    fn a_refusal_names_the_message_of_the_batch() {
+        let mut netlink = Netlink::open(libc::NETLINK_ROUTE).unwrap();
+        let mut batch = Batch::new();
+        batch.push(libc::RTM_GETLINK, ACK, |body| {
+            body.extend_from_slice(&[0; 4]);
+            body.extend_from_slice(&i32::MAX.to_ne_bytes());
+            body.extend_from_slice(&[0; 8]);
+        });
+        let error = netlink.request(batch).unwrap_err();
+        assert_eq!(error.errno(), Some(libc::ENODEV));
+    }
+}
