@@ -1,0 +1,5 @@
+//! Tests that need no privileges and end in seconds.
+//!
+//! A scenario says what should happen, a record is what happened: both are plain data, so all of this runs anywhere.
+
+mod architecture;
