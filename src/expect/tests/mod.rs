@@ -1,0 +1,8 @@
+//! One test for each statement of the judge's semantics, on timelines built by hand.
+
+mod build;
+mod compared;
+mod quantities;
+mod runs;
+mod texts;
+mod windows;
