@@ -30,6 +30,7 @@
 
 mod absent;
 mod activity;
+mod arithmetic;
 mod claim;
 mod decide;
 mod distribution;
