@@ -75,6 +75,14 @@ impl<'a> Evidence<'a> {
             })
     }
 
+    /// Whether any of the runs recorded a series. Probes record a counter that no expectation of their own run names only
+    /// once it changes: where another variant has it, this kernel has it.
+    pub(super) fn any_recorded(&self, series: &SeriesName) -> bool {
+        self.runs
+            .values()
+            .any(|timeline| timeline.series(series.as_str()).is_some())
+    }
+
     /// The latest moment of any of the runs.
     pub(super) fn end(&self) -> Offset {
         self.nows().max().unwrap_or_default()

@@ -117,3 +117,28 @@ fn a_comparison_with_an_emulated_variant_says_emulated() {
     ]);
     assert!(verdict.emulated);
 }
+
+#[test]
+fn a_counter_that_changed_in_only_one_variant_was_zero_in_the_other() {
+    let still = Run::new().finished_at(1000);
+    let counted = Run::new()
+        .counter("server.TcpExtListenDrops", &[(500, 3)])
+        .finished_at(1000);
+    let drops = |variant| of_variant(variant, "server.TcpExtListenDrops");
+    let claim = || compared(drops("small"), Greater, drops("large"));
+    let judged = |small, large| {
+        let variants = [("small", small), ("large", large)]
+            .map(|(name, timeline)| (name.to_owned(), (timeline, Outcome::Passed)));
+        compare(&[expectation(claim(), Window::End)], &variants.into()).remove(0)
+    };
+    let verdict = judged(&counted, &still);
+    assert_eq!(verdict.outcome, Outcome::Passed);
+    assert_eq!(
+        seen(&verdict),
+        [
+            ("small.server.TcpExtListenDrops", "3"),
+            ("large.server.TcpExtListenDrops", "0")
+        ]
+    );
+    assert_eq!(judged(&still, &still).outcome, Outcome::NotApplicable);
+}
