@@ -9,7 +9,7 @@ use crate::names::SeriesName;
 /// What stands in for a series that was not recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Absent {
-    /// An error that never happened was counted 0 times.
+    /// What never happened was counted 0 times.
     Zero,
     /// An exit status that has not come.
     StillRunning,
@@ -38,7 +38,7 @@ pub(super) fn stand_in(series: &SeriesName) -> Result<Absent, Unjudgeable> {
             "this kernel has no conntrack statistic {statistic}: nothing was recorded of `{series}`"
         )));
     }
-    if rest.starts_with(|first: char| first.is_ascii_uppercase()) {
+    if is_kernel_counter(series) {
         return Err(Unjudgeable::not_applicable(format!(
             "this kernel has no counter {rest}: nothing was recorded of `{series}`"
         )));
@@ -55,11 +55,16 @@ pub(super) fn stand_in(series: &SeriesName) -> Result<Absent, Unjudgeable> {
 
 /// Whether a series is a node's, read by a probe, and not an actor's own account.
 pub(super) fn is_of_a_node(series: &SeriesName) -> bool {
-    let rest = rest(series);
-    rest.starts_with(|first: char| first.is_ascii_uppercase())
-        || ["tcp.", "conntrack.", "memory."]
+    let families = ["tcp.", "conntrack.", "memory."];
+    is_kernel_counter(series)
+        || families
             .iter()
-            .any(|family| rest.starts_with(family))
+            .any(|family| rest(series).starts_with(family))
+}
+
+/// Whether a series is a counter in the kernel's own spelling, which begins with a capital.
+pub(super) fn is_kernel_counter(series: &SeriesName) -> bool {
+    rest(series).starts_with(|first: char| first.is_ascii_uppercase())
 }
 
 /// The part of a series' name before its first dot: a client, server, command or node.

@@ -118,17 +118,12 @@ impl<'a> ClaimReader<'a> {
         }
     }
 
-    /// The claim in numbers, when last asked: `9 == 10`.
-    pub(super) fn expression(&self) -> String {
+    /// That it holds or does not, when last asked: a clause for people, with the moment as they read it, `at 3.000s`.
+    pub(super) fn statement(&self, holds: bool, when: &str) -> String {
         match self {
-            Self::Numbers { claim, quantities } => in_numbers(claim, quantities),
-            Self::Text(text) => text.expression(),
-        }
-    }
-
-    /// That it does not hold, when last asked: a clause for people.
-    pub(super) fn falsity(&self) -> String {
-        match self {
+            Self::Numbers { claim, quantities } if holds => {
+                format!("{} became true {when}", in_numbers(claim, quantities))
+            }
             Self::Numbers { claim, quantities } => {
                 let without_value = quantities.iter().find_map(|quantity| match quantity.now {
                     Reading::Nothing(instead) => Some((quantity.expr, instead)),
@@ -143,13 +138,15 @@ impl<'a> ClaimReader<'a> {
                         });
                 match (without_value, uncalculated) {
                     (Some((expr, instead)), _) => {
-                        format!("`{}` has no value ({instead})", written(expr))
+                        format!("`{}` has no value ({instead}) {when}", written(expr))
                     }
-                    (None, Some(instead)) => format!("a side has no value ({instead})"),
-                    (None, None) => format!("{} does not hold", in_numbers(claim, quantities)),
+                    (None, Some(instead)) => format!("a side has no value ({instead}) {when}"),
+                    (None, None) => {
+                        format!("{} does not hold {when}", in_numbers(claim, quantities))
+                    }
                 }
             }
-            Self::Text(text) => text.expression(),
+            Self::Text(text) => text.found(when),
         }
     }
 

@@ -28,7 +28,13 @@ pub(super) fn verdict(expectation: &Expectation, evidence: &Evidence<'_>) -> Ver
         Ok(claim) => claim,
         Err(why) => {
             let emulated = is_emulated(expectation, evidence);
-            return undecided(expectation, why.outcome, why.reason, emulated);
+            return match evidence.cut_short() {
+                // What is missing had no time to come.
+                Some(cut) if why.outcome == Outcome::Errored => {
+                    undecided(expectation, Outcome::Inconclusive, cut, emulated)
+                }
+                _ => undecided(expectation, why.outcome, why.reason, emulated),
+            };
         }
     };
     let mut decision = decide(&mut claim, expectation.window, evidence);
@@ -112,7 +118,7 @@ fn decide(claim: &mut ClaimReader<'_>, window: Window, evidence: &Evidence<'_>) 
             let upto = to.min(known);
             match claim.first(from, upto, false) {
                 Some(at) => {
-                    let reason = format!("{} at {at}", claim.falsity());
+                    let reason = claim.statement(false, &format!("at {at}"));
                     claim.decided(Outcome::Failed, at, Some(reason))
                 }
                 None if to > known => claim.unknown(known, ended_before(evidence, to)),
@@ -121,14 +127,14 @@ fn decide(claim: &mut ClaimReader<'_>, window: Window, evidence: &Evidence<'_>) 
         }
         Window::Always => match claim.first(Offset::ZERO, known, false) {
             Some(at) => {
-                let reason = format!("{} at {at}", claim.falsity());
+                let reason = claim.statement(false, &format!("at {at}"));
                 claim.decided(Outcome::Failed, at, Some(reason))
             }
             None => to_the_end(claim, evidence),
         },
         Window::Never => match claim.first(Offset::ZERO, known, true) {
             Some(at) => {
-                let reason = format!("{} became true at {at}", claim.expression());
+                let reason = claim.statement(true, &format!("at {at}"));
                 claim.decided(Outcome::Failed, at, Some(reason))
             }
             None => to_the_end(claim, evidence),
@@ -144,7 +150,7 @@ fn within(claim: &mut ClaimReader<'_>, limit: Offset, evidence: &Evidence<'_>) -
     if limit > known {
         return claim.unknown(known, ended_before(evidence, limit));
     }
-    let so_far = format!("{} at {limit}", claim.falsity());
+    let so_far = claim.statement(false, &format!("at {limit}"));
     let failed = claim.decided(Outcome::Failed, limit, None);
     let later = match claim.first(limit, end, true) {
         Some(at) => format!("it became true at {at}"),
@@ -192,7 +198,7 @@ impl ClaimReader<'_> {
         if self.holds(at) {
             self.decided(Outcome::Passed, at, None)
         } else {
-            let reason = format!("{} {when}", self.falsity());
+            let reason = self.statement(false, when);
             self.decided(Outcome::Failed, at, Some(reason))
         }
     }

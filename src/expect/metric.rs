@@ -71,7 +71,11 @@ impl<'a> Reader<'a> {
             Span::Whole(from, _) => from,
         };
         let source = match timeline.series(metric.series.as_str()) {
-            None if evidence.any_recorded(&metric.series) => Source::Absent(Absent::Zero),
+            None if absent::is_kernel_counter(&metric.series)
+                && evidence.any_recorded(&metric.series) =>
+            {
+                Source::Absent(Absent::Zero)
+            }
             None => Source::Absent(absent::stand_in(&metric.series)?),
             Some(series) => match series.declaration.kind {
                 SeriesKind::Counter | SeriesKind::Gauge => {

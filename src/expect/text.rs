@@ -128,14 +128,13 @@ impl<'a> TextReader<'a> {
         }
     }
 
-    /// What the claim says, or its contrary, as it is now.
-    pub(super) fn expression(&self) -> String {
-        let what = match self.matched {
-            Some((t, line)) => format!("matches with `{}` at {t}", shorten(line)),
-            None if self.seen == 0 => "has no lines".to_owned(),
-            None => format!("has {} lines, none of which matches", self.seen),
-        };
-        format!("`{}` {what}", self.name)
+    /// What was found up to a moment, which is named as people read it: `at 3.000s`.
+    pub(super) fn found(&self, when: &str) -> String {
+        match self.matched {
+            Some((t, line)) => format!("`{}` has the line `{}` at {t}", self.name, shorten(line)),
+            None if self.seen == 0 => format!("`{}` has no lines {when}", self.name),
+            None => format!("no line of `{}` matches {when}", self.name),
+        }
     }
 
     /// Why a line may have been there although none was seen.

@@ -340,3 +340,11 @@ fn a_verdict_on_an_emulated_series_says_emulated() {
         .collect();
     assert_eq!(emulated, [false, true]);
 }
+
+#[test]
+fn what_a_run_that_broke_off_had_no_time_to_record_is_not_an_error_of_its_own() {
+    let early = Run::new().interrupted_at(50);
+    let verdict = judge_one(is("load.established", 9.0), Window::End, &early);
+    assert_eq!(verdict.outcome, Outcome::Inconclusive);
+    assert_eq!(why(&verdict), "the run was interrupted at 0.050s");
+}
