@@ -224,7 +224,8 @@ impl<'a> Walk<'a> {
 
     fn hold_until(&mut self, t: Offset) {
         let held = t.0.saturating_sub(self.now.0);
-        self.integral += i128::from(self.value.unwrap_or(0)) * i128::from(held);
+        let area = i128::from(self.value.unwrap_or(0)) * i128::from(held);
+        self.integral = self.integral.saturating_add(area);
         self.now = self.now.max(t);
     }
 

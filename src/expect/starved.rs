@@ -26,7 +26,8 @@ pub(super) fn excuse(
         return verdict;
     }
     let (from, to) = window(expectation, evidence);
-    let longest = Offset::from_duration(GAP_FORGIVEN.max(sample_every * INTERVALS_FORGIVEN));
+    let longest =
+        Offset::from_duration(GAP_FORGIVEN.max(sample_every.saturating_mul(INTERVALS_FORGIVEN)));
     let gap = claim::metrics(&expectation.claim)
         .into_iter()
         .filter(|metric| absent::is_of_a_node(&metric.series))

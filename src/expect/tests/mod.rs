@@ -2,6 +2,7 @@
 
 mod build;
 mod compared;
+mod laws;
 mod quantities;
 mod runs;
 mod texts;
