@@ -1,1 +1,172 @@
-//! Judges a record against what its scenario claims.
+//! Judges a record against what its scenario claims: pure functions of expectations and timelines.
+//!
+//! Not here: how expectations are written (`scenario`), how verdicts are shown (`report`).
+//!
+//! # What a quantity is at a moment
+//!
+//! A value holds until its next change. Before its first change a counter or a gauge is 0, an exit status is
+//! *still running* and a distribution has measured nothing. A comparison in which a quantity has no value does not
+//! hold, whichever way it is turned. A series that the record does not have means different things by its name: see
+//! `absent`. Functions are of all that the window has shown up to the moment: see `metric` and `distribution` for each.
+//!
+//! # When a claim is looked at
+//!
+//! At both ends of its window and at every change of a series that it names: nothing changes in between, except that
+//! `mean` and `rate` of a steady series move slowly towards their next value.
+//!
+//! | window | holds where | functions see |
+//! |---|---|---|
+//! | none | it is true at the end of the run | the whole run |
+//! | `at t` | it is true at `t` | from 0 to `t` |
+//! | `within d` | it is true at some moment up to `d` | from 0 to that moment |
+//! | `during a..b` | it is true at every moment from `a` to `b` | from `a` to `b`, always all of it |
+//! | `always`, `never` | it is true at every, at no moment of the run | from 0 to that moment |
+//!
+//! # How a run comes out
+//!
+//! Errored or not applicable where its record ends so; errored where it does not end at all. Else inconclusive where
+//! the load was not what the scenario asked for (see `load`), whatever the expectations say: nothing can be
+//! learnt from a different load. Else the greatest outcome of its verdicts.
+
+mod absent;
+mod activity;
+mod arithmetic;
+mod claim;
+mod decide;
+mod distribution;
+mod evidence;
+mod load;
+mod metric;
+mod show;
+mod starved;
+mod text;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use crate::record::{End, Outcome, RunVerdict, Timeline, Verdict};
+use crate::scenario::RunSpec;
+use crate::scenario::expr::Expectation;
+
+use evidence::Evidence;
+
+/// Judges one run: what its record says about each of its expectations, and about the run as a whole.
+pub fn judge(spec: &RunSpec, timeline: &Timeline) -> RunVerdict {
+    if let Some(End::NotApplicable(reason)) = &timeline.end {
+        return not_applicable(spec, timeline, reason);
+    }
+    let evidence = Evidence::of_run(timeline);
+    let verdicts = spec
+        .expect
+        .iter()
+        .map(|expectation| {
+            let verdict = decide::verdict(expectation, &evidence);
+            starved::excuse(verdict, expectation, spec.sample_every, &evidence)
+        })
+        .collect();
+    conclude(spec, timeline, verdicts)
+}
+
+/// Judges what `compare:` says of the variants of one case, once all of them have run.
+///
+/// Nothing can be compared with a run that gave no result: a comparison is skipped, not applicable, inconclusive or
+/// errored where a variant that it names is, and says which. A failed variant has a result.
+pub fn compare(
+    compare: &[Expectation],
+    variants: &BTreeMap<String, (&Timeline, Outcome)>,
+) -> Vec<Verdict> {
+    compare
+        .iter()
+        .map(|expectation| compare_one(expectation, variants))
+        .collect()
+}
+
+fn compare_one(
+    expectation: &Expectation,
+    variants: &BTreeMap<String, (&Timeline, Outcome)>,
+) -> Verdict {
+    let mut timelines = BTreeMap::new();
+    let mut without_result: Option<(Outcome, &str)> = None;
+    for name in claim::variants(&expectation.claim) {
+        let outcome = match variants.get(name) {
+            Some((timeline, outcome)) => {
+                timelines.insert(name, *timeline);
+                *outcome
+            }
+            None => Outcome::Skipped,
+        };
+        let gave_a_result = matches!(outcome, Outcome::Passed | Outcome::Failed);
+        if !gave_a_result && without_result.is_none_or(|(worst, _)| outcome > worst) {
+            without_result = Some((outcome, name));
+        }
+    }
+    let evidence = Evidence::of_variants(timelines);
+    match without_result {
+        Some((outcome, name)) => {
+            let reason = match outcome {
+                Outcome::Skipped => format!("the variant `{name}` did not run"),
+                _ => format!("the variant `{name}` is {outcome}"),
+            };
+            decide::undecided(expectation, outcome, reason, evidence.emulated())
+        }
+        None => decide::verdict(expectation, &evidence),
+    }
+}
+
+fn not_applicable(spec: &RunSpec, timeline: &Timeline, reason: &str) -> RunVerdict {
+    let verdict = |expectation| {
+        let reason = reason.to_owned();
+        decide::undecided(
+            expectation,
+            Outcome::NotApplicable,
+            reason,
+            timeline.emulated(),
+        )
+    };
+    RunVerdict {
+        outcome: Outcome::NotApplicable,
+        reason: Some(reason.to_owned()),
+        verdicts: spec.expect.iter().map(verdict).collect(),
+    }
+}
+
+/// The whole from its parts.
+fn conclude(spec: &RunSpec, timeline: &Timeline, verdicts: Vec<Verdict>) -> RunVerdict {
+    let (outcome, reason) = match &timeline.end {
+        None => (
+            Outcome::Errored,
+            Some(format!(
+                "the worker died: its record breaks off at {}",
+                timeline.now
+            )),
+        ),
+        Some(End::Errored(error)) => (Outcome::Errored, Some(error.clone())),
+        Some(End::NotApplicable(reason)) => (Outcome::NotApplicable, Some(reason.clone())),
+        Some(End::Finished { interrupted, .. }) => {
+            let worst = verdicts.iter().max_by_key(|verdict| verdict.outcome);
+            let short = load::shortfall(spec, timeline);
+            match worst {
+                Some(worst) if worst.outcome == Outcome::Errored => {
+                    (worst.outcome, worst.reason.clone())
+                }
+                _ if short.is_some() => (Outcome::Inconclusive, short),
+                None if *interrupted => (
+                    Outcome::Inconclusive,
+                    Some(format!("the run was interrupted at {}", timeline.now)),
+                ),
+                None => (Outcome::Passed, Some("nothing was expected".to_owned())),
+                Some(worst) => match worst.outcome {
+                    Outcome::Passed | Outcome::Failed => (worst.outcome, None),
+                    outcome => (outcome, worst.reason.clone()),
+                },
+            }
+        }
+    };
+    RunVerdict {
+        outcome,
+        reason,
+        verdicts,
+    }
+}

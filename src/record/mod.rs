@@ -1,12 +1,16 @@
 //! Evidence: what happened in a run. Plain data, needs no privileges.
 //!
 //! A run tells [`Event`]s through a [`Recorder`]; a [`Timeline`] gathers them; [`Verdict`]s say what was judged of it.
+//! A [`Record`] is all of that in a file.
 //! A record outlives the code that parsed its scenario, so nothing here knows scenarios.
 
 mod clock;
 mod environment;
 mod event;
+mod file;
+mod lines;
 mod outcome;
+mod read;
 mod recorder;
 mod series;
 mod timeline;
@@ -17,7 +21,11 @@ pub use environment::{Environment, Privileges};
 pub use event::{
     Built, ConntrackRoom, Event, LoadReport, SeriesDeclaration, SeriesId, SeriesKind, SeriesUnit,
 };
+pub use file::{
+    RECORD_VERSION, Record, RecordError, RecordHeader, RecordWriter, RecordedScenario, Unreadable,
+};
 pub use outcome::Outcome;
+pub use read::ReadError;
 pub use recorder::{Recorder, RecorderClosed};
 pub use series::Series;
 pub use timeline::{End, Timeline};

@@ -1,0 +1,85 @@
+//! What it means that a record does not have a series, told by the series' name.
+//!
+//! Names are `OWNER.REST`. What an actor does is written in lower case (`load.established`); what a node's kernel says
+//! is `tcp.STATE`, `conntrack.STATISTIC`, `memory.POOL`, or a counter in the kernel's own spelling (`TcpExtListenDrops`).
+
+use super::evidence::Unjudgeable;
+use crate::names::SeriesName;
+
+/// What stands in for a series that was not recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Absent {
+    /// What never happened was counted 0 times.
+    Zero,
+    /// An exit status that has not come.
+    StillRunning,
+}
+
+/// Whether a series holds the exit status of a command: until its first value the command is still running.
+pub(super) fn is_exit_status(series: &SeriesName) -> bool {
+    rest(series) == "exit"
+}
+
+/// What an absent series of numbers counts as.
+///
+/// # Errors
+/// Not applicable, where it is a node's: this kernel or machine does not have it. Errored, where it is an actor's,
+/// which the record should have.
+pub(super) fn stand_in(series: &SeriesName) -> Result<Absent, Unjudgeable> {
+    let rest = rest(series);
+    if rest.starts_with("errors.") {
+        return Ok(Absent::Zero);
+    }
+    if is_exit_status(series) {
+        return Ok(Absent::StillRunning);
+    }
+    if let Some(statistic) = rest.strip_prefix("conntrack.") {
+        return Err(Unjudgeable::not_applicable(format!(
+            "this kernel has no conntrack statistic {statistic}: nothing was recorded of `{series}`"
+        )));
+    }
+    if is_kernel_counter(series) {
+        return Err(Unjudgeable::not_applicable(format!(
+            "this kernel has no counter {rest}: nothing was recorded of `{series}`"
+        )));
+    }
+    if is_of_a_node(series) {
+        return Err(Unjudgeable::not_applicable(format!(
+            "this kernel or machine did not give {rest}: nothing was recorded of `{series}`"
+        )));
+    }
+    Err(Unjudgeable::errored(format!(
+        "the record has no series `{series}`"
+    )))
+}
+
+/// Whether a series is a node's, read by a probe, and not an actor's own account.
+pub(super) fn is_of_a_node(series: &SeriesName) -> bool {
+    let families = ["tcp.", "conntrack.", "memory."];
+    is_kernel_counter(series)
+        || families
+            .iter()
+            .any(|family| rest(series).starts_with(family))
+}
+
+/// Whether a series is a counter in the kernel's own spelling, which begins with a capital.
+pub(super) fn is_kernel_counter(series: &SeriesName) -> bool {
+    rest(series).starts_with(|first: char| first.is_ascii_uppercase())
+}
+
+/// The part of a series' name before its first dot: a client, server, command or node.
+pub(super) fn owner(series: &SeriesName) -> &str {
+    split(series).0
+}
+
+/// The part after the first dot.
+pub(super) fn rest(series: &SeriesName) -> &str {
+    split(series).1
+}
+
+fn split(series: &SeriesName) -> (&str, &str) {
+    series
+        .as_str()
+        .split_once('.')
+        .unwrap_or((series.as_str(), ""))
+}

@@ -1,0 +1,86 @@
+//! Whether the load was what the scenario asked for: if not, nothing can be learnt about its claim.
+
+use super::show;
+use crate::names::ActorName;
+use crate::record::{End, LoadReport, Timeline};
+use crate::scenario::RunSpec;
+use crate::scenario::workload::{Load, StepAction};
+use crate::units::Unit;
+
+/// Share of the offered rate that must be achieved. The engine is to keep within 0.1 % on a quiet machine; scenarios
+/// judge rates to 2 %, so that a load further off than that could decide them.
+const LEAST_ACHIEVED: f64 = 0.98;
+
+/// Lateness of starts that is always forgiven, nanoseconds. A machine with builds beside the run was seen 3 ms late
+/// (p99); half the default sampling interval is as much as a record at that interval can tell apart.
+const LATE_FORGIVEN: u64 = 50_000_000;
+
+/// In long loads, the share of the span by which starts may be late: half of the 2 % to which scenarios judge times.
+const LATE_SHARE: u64 = 100;
+
+/// One sentence with the figures of every client whose load was not as asked; `None` where all were.
+pub(super) fn shortfall(spec: &RunSpec, timeline: &Timeline) -> Option<String> {
+    let interrupted = matches!(
+        timeline.end,
+        Some(End::Finished {
+            interrupted: true,
+            ..
+        })
+    );
+    let short = timeline
+        .loads
+        .iter()
+        .filter(|load| {
+            let cut_off = interrupted || is_stopped(&load.client, spec);
+            load.open_loop && fell_short(load, cut_off)
+        })
+        .map(figures);
+    let unreported = spec
+        .workload
+        .clients
+        .iter()
+        .filter(|client| {
+            let scheduled = match client.load {
+                Load::Connect { .. } | Load::Hold { .. } => true,
+                Load::Loop { .. } | Load::Bulk { .. } => false,
+            };
+            let reported = timeline.loads.iter().any(|load| load.client == client.name);
+            scheduled && !reported && !interrupted
+        })
+        .map(|client| format!("`{}` left no account of it", client.name));
+    let clients: Vec<String> = short.chain(unreported).collect();
+    (!clients.is_empty()).then(|| {
+        format!(
+            "the load was not what was asked for: {}",
+            clients.join("; ")
+        )
+    })
+}
+
+/// Whether a step of the scenario itself ends the load early.
+fn is_stopped(client: &ActorName, spec: &RunSpec) -> bool {
+    spec.workload.steps.iter().any(|step| match &step.action {
+        StepAction::Stop { actor } => actor == client,
+        StepAction::LinkState { .. }
+        | StepAction::LinkImpair { .. }
+        | StepAction::Sysctl { .. } => false,
+    })
+}
+
+fn fell_short(load: &LoadReport, cut_off: bool) -> bool {
+    let late = LATE_FORGIVEN.max(load.span / LATE_SHARE);
+    let fewer = load.started < load.scheduled && !cut_off;
+    fewer || load.achieved_rate < LEAST_ACHIEVED * load.offered_rate || load.late_p99 > late
+}
+
+fn figures(load: &LoadReport) -> String {
+    format!(
+        "`{}` offered {}, achieved {}, {} of {} attempts started, starts late by {} (p99)",
+        load.client,
+        show::number(load.offered_rate, Unit::PerSecond),
+        show::number(load.achieved_rate, Unit::PerSecond),
+        load.started,
+        load.scheduled,
+        show::number(load.late_p99 as f64 / 1e9, Unit::Seconds),
+    )
+}

@@ -1,0 +1,9 @@
+//! One test for each statement of the judge's semantics, on timelines built by hand.
+
+mod build;
+mod compared;
+mod laws;
+mod quantities;
+mod runs;
+mod texts;
+mod windows;

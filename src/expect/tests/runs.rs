@@ -1,0 +1,350 @@
+//! How a run comes out as a whole.
+
+use std::time::Duration;
+
+use super::build::*;
+use crate::record::{LoadReport, Outcome, RunVerdict, Timeline};
+use crate::scenario::Place;
+use crate::scenario::expr::CompareOp::*;
+use crate::scenario::expr::{Claim, SeriesFunction, Window};
+use crate::scenario::workload::{
+    ClientClose, ClientSpec, Load, PortChoice, Schedule, StepAction, StepSpec,
+};
+use crate::units::Rate;
+
+fn is(name: &str, value: f64) -> Claim {
+    compared(metric(name), Equal, count(value))
+}
+
+/// Expectations of a run in which `a` is 1.
+fn judged(claims: &[(&str, f64)], run: Run) -> RunVerdict {
+    judged_at_the_end(claims, &run.counter("a", &[(100, 1)]).finished_at(1000))
+}
+
+fn judged_at_the_end(claims: &[(&str, f64)], timeline: &Timeline) -> RunVerdict {
+    let expect = claims
+        .iter()
+        .map(|(name, value)| expectation(is(name, *value), Window::End))
+        .collect();
+    judge_run(expect, timeline)
+}
+
+fn reason(verdict: &RunVerdict) -> &str {
+    verdict.reason.as_deref().unwrap_or_default()
+}
+
+#[test]
+fn a_run_passes_where_every_expectation_held() {
+    let verdict = judged(&[("a", 1.0), ("x.errors.EMFILE", 0.0)], Run::new());
+    assert_eq!((verdict.outcome, verdict.reason), (Outcome::Passed, None));
+    assert_eq!(verdict.verdicts.len(), 2);
+}
+
+#[test]
+fn a_run_of_which_nothing_was_expected_passes_and_says_so() {
+    let verdict = judged(&[], Run::new());
+    assert_eq!(verdict.outcome, Outcome::Passed);
+    assert_eq!(reason(&verdict), "nothing was expected");
+}
+
+#[test]
+fn one_failure_fails_the_run_also_beside_what_is_not_applicable() {
+    let verdict = judged(&[("a", 1.0), ("a", 2.0), ("s.TcpExtNone", 0.0)], Run::new());
+    assert_eq!((verdict.outcome, verdict.reason), (Outcome::Failed, None));
+}
+
+#[test]
+fn what_is_not_applicable_outweighs_what_passed() {
+    let verdict = judged(&[("a", 1.0), ("s.TcpExtNone", 0.0)], Run::new());
+    assert_eq!(verdict.outcome, Outcome::NotApplicable);
+    assert!(reason(&verdict).contains("no counter TcpExtNone"));
+}
+
+#[test]
+fn a_run_that_could_not_be_asked_is_errored() {
+    let claims = [("a", 2.0)];
+    let verdict = judged_at_the_end(&claims, &Run::new().errored_at(0, "cannot create the lab"));
+    assert_eq!(verdict.outcome, Outcome::Errored);
+    assert_eq!(reason(&verdict), "cannot create the lab");
+
+    let dead = Run::new().counter("a", &[(100, 1)]).died_at(1500);
+    let verdict = judged_at_the_end(&claims, &dead);
+    assert_eq!(verdict.outcome, Outcome::Errored);
+    assert_eq!(
+        reason(&verdict),
+        "the worker died: its record breaks off at 1.500s"
+    );
+    assert_eq!(verdict.verdicts[0].outcome, Outcome::Inconclusive);
+    assert_eq!(
+        why(&verdict.verdicts[0]),
+        "the run broke off at 1.500s, before its end"
+    );
+}
+
+#[test]
+fn a_run_that_was_not_applicable_has_no_other_verdicts() {
+    let mut timeline = Run::new().died_at(0);
+    timeline.add(crate::record::Event::NotApplicable {
+        reason: "net.ipv4.tcp_tw_recycle is gone since Linux 4.12".to_owned(),
+    });
+    let verdict = judged_at_the_end(&[("a", 1.0)], &timeline);
+    assert_eq!(verdict.outcome, Outcome::NotApplicable);
+    assert!(reason(&verdict).contains("tcp_tw_recycle"));
+    assert_eq!(verdict.verdicts[0].outcome, Outcome::NotApplicable);
+}
+
+#[test]
+fn an_interrupted_run_is_inconclusive_unless_all_was_decided() {
+    let run = || Run::new().counter("a", &[(100, 1)]).interrupted_at(1000);
+    let verdict = judged_at_the_end(&[("a", 1.0)], &run());
+    assert_eq!(verdict.outcome, Outcome::Inconclusive);
+    assert!(reason(&verdict).starts_with("the run was interrupted at 1.000s"));
+    let decided = judge_run(vec![expectation(is("a", 1.0), within(500))], &run());
+    assert_eq!(decided.outcome, Outcome::Passed);
+    let nothing_expected = judge_run(Vec::new(), &run());
+    assert_eq!(nothing_expected.outcome, Outcome::Inconclusive);
+}
+
+fn with_load(load: LoadReport) -> [Outcome; 2] {
+    [1.0, 2.0].map(|value| judged(&[("a", value)], Run::new().load(load.clone())).outcome)
+}
+
+#[test]
+fn a_load_that_was_as_asked_changes_nothing() {
+    assert_eq!(
+        with_load(load_as_asked()),
+        [Outcome::Passed, Outcome::Failed]
+    );
+    let nearly = LoadReport {
+        achieved_rate: 490.0,
+        late_p99: 100_000_000,
+        ..load_as_asked()
+    };
+    assert_eq!(with_load(nearly), [Outcome::Passed, Outcome::Failed]);
+}
+
+#[test]
+fn a_load_that_was_not_as_asked_makes_the_run_inconclusive_whatever_held() {
+    let slow = LoadReport {
+        achieved_rate: 489.9,
+        ..load_as_asked()
+    };
+    let late = LoadReport {
+        late_p99: 100_000_001,
+        ..load_as_asked()
+    };
+    let fewer = LoadReport {
+        started: 4999,
+        ..load_as_asked()
+    };
+    // In a short load, 1 % of the span would be no more than the noise of any machine.
+    let short = LoadReport {
+        span: 1_000_000_000,
+        late_p99: 50_000_001,
+        ..load_as_asked()
+    };
+    for load in [slow, late, fewer, short] {
+        assert_eq!(with_load(load), [Outcome::Inconclusive; 2]);
+    }
+}
+
+#[test]
+fn a_load_that_fell_short_is_told_with_its_figures() {
+    let slow = LoadReport {
+        achieved_rate: 430.12,
+        started: 4301,
+        late_p99: 1_400_000_000,
+        ..load_as_asked()
+    };
+    let verdict = judged(&[("a", 1.0)], Run::new().load(slow));
+    assert_eq!(
+        reason(&verdict),
+        "the load was not what was asked for: `load` offered 500/s, achieved 430.1/s, \
+         4301 of 5000 attempts started, starts late by 1.4s (p99)"
+    );
+}
+
+#[test]
+fn a_closed_loop_offers_what_it_achieves() {
+    let slow = LoadReport {
+        open_loop: false,
+        achieved_rate: 1.0,
+        started: 3,
+        ..load_as_asked()
+    };
+    assert_eq!(with_load(slow), [Outcome::Passed, Outcome::Failed]);
+}
+
+fn client(load: Load) -> ClientSpec {
+    ClientSpec {
+        name: "load".into(),
+        node: "client".into(),
+        target: "10.0.0.2:80".parse().expect("an address"),
+        to: None,
+        load,
+        sources: Vec::new(),
+        port: PortChoice::Kernel,
+        start: Duration::ZERO,
+        exchange: false,
+        place: Place::default(),
+    }
+}
+
+fn paced() -> Load {
+    let rate = Rate::per_second(500.0).expect("a rate");
+    Load::Connect {
+        schedule: Schedule {
+            from: rate,
+            to: rate,
+            count: 5000,
+        },
+        timeout: Duration::from_secs(1),
+        close: ClientClose::Client,
+    }
+}
+
+#[test]
+fn a_paced_client_that_left_no_account_of_its_load_is_inconclusive() {
+    let mut spec = spec(vec![expectation(is("a", 1.0), Window::End)]);
+    spec.workload.clients.push(client(paced()));
+    let run = || Run::new().counter("a", &[(100, 1)]);
+    let verdict = crate::expect::judge(&spec, &run().finished_at(1000));
+    assert_eq!(verdict.outcome, Outcome::Inconclusive);
+    assert!(reason(&verdict).ends_with("`load` left no account of it"));
+    let reported = crate::expect::judge(&spec, &run().load(load_as_asked()).finished_at(1000));
+    assert_eq!(reported.outcome, Outcome::Passed);
+}
+
+#[test]
+fn a_load_that_the_scenario_itself_stops_may_have_started_fewer() {
+    let mut spec = spec(vec![expectation(is("a", 1.0), Window::End)]);
+    spec.workload.clients.push(client(paced()));
+    spec.workload.steps.push(StepSpec {
+        at: Duration::from_secs(1),
+        action: StepAction::Stop {
+            actor: "load".into(),
+        },
+        place: Place::default(),
+    });
+    let stopped = LoadReport {
+        started: 500,
+        ..load_as_asked()
+    };
+    let run = Run::new().counter("a", &[(100, 1)]).load(stopped);
+    let verdict = crate::expect::judge(&spec, &run.finished_at(2000));
+    assert_eq!(verdict.outcome, Outcome::Passed);
+}
+
+const SOCKETS: &str = "client.tcp.TIME_WAIT";
+
+fn looking(times: &[u64]) -> Timeline {
+    Run::new()
+        .gauge(SOCKETS, &[(1000, 5)])
+        .looked("client.sockets", times)
+        .looked("client.counters", &[1000, 2000, 3000, 4000])
+        .finished_at(5000)
+}
+
+#[test]
+fn what_a_starved_probe_did_not_see_is_not_called_failed() {
+    let starved = looking(&[900, 1000, 1900, 3000, 3900, 4800]);
+    let verdict = judge_one(is(SOCKETS, 9.0), within(4000), &starved);
+    assert_eq!(verdict.outcome, Outcome::Inconclusive);
+    assert_eq!(
+        why(&verdict),
+        "the probe `client.sockets` did not get to look between 1.900s and 3.000s; else it had failed: \
+         5 == 9 does not hold at 4.000s; nor did it become true by the end of the run (5.000s)"
+    );
+    // Where it did look, what it saw counts.
+    assert_eq!(
+        judge_one(is(SOCKETS, 5.0), within(4000), &starved).outcome,
+        Outcome::Passed
+    );
+    assert_eq!(
+        judge_one(is(SOCKETS, 9.0), within(1800), &starved).outcome,
+        Outcome::Failed
+    );
+    assert_eq!(
+        judge_one(is(SOCKETS, 9.0), at(3500), &starved).outcome,
+        Outcome::Failed
+    );
+    assert_eq!(
+        judge_one(is(SOCKETS, 9.0), at(2500), &starved).outcome,
+        Outcome::Inconclusive
+    );
+    assert_eq!(
+        judge_one(is(SOCKETS, 9.0), Window::End, &starved).outcome,
+        Outcome::Failed
+    );
+    let max = || compared(function(SeriesFunction::Max, SOCKETS), Equal, count(9.0));
+    assert_eq!(
+        judge_one(max(), Window::End, &starved).outcome,
+        Outcome::Inconclusive
+    );
+    assert_eq!(
+        judge_one(max(), during(3100, 4500), &starved).outcome,
+        Outcome::Failed
+    );
+}
+
+#[test]
+fn a_probe_that_stopped_looking_before_the_end_was_starved() {
+    let verdict = judge_one(
+        is(SOCKETS, 9.0),
+        Window::End,
+        &looking(&[900, 1800, 2700, 3600]),
+    );
+    assert_eq!(verdict.outcome, Outcome::Inconclusive);
+}
+
+#[test]
+fn a_probe_that_looks_as_rarely_as_asked_is_not_starved() {
+    let run = looking(&[1500, 3000, 4500]);
+    let mut spec = spec(vec![expectation(is(SOCKETS, 9.0), Window::Always)]);
+    spec.sample_every = Duration::from_millis(500);
+    assert_eq!(crate::expect::judge(&spec, &run).outcome, Outcome::Failed);
+}
+
+#[test]
+fn what_an_actor_counted_itself_depends_on_no_probe() {
+    let run = Run::new()
+        .counter("load.established", &[(1000, 5)])
+        .looked("client.sockets", &[100])
+        .finished_at(5000);
+    let claim = is("load.established", 9.0);
+    assert_eq!(
+        judge_one(claim, Window::Always, &run).outcome,
+        Outcome::Failed
+    );
+}
+
+#[test]
+fn every_verdict_of_an_emulated_run_says_emulated() {
+    let verdict = judged(
+        &[("a", 1.0), ("a", 2.0), ("s.TcpExtNone", 0.0)],
+        Run::new().emulating(),
+    );
+    assert!(verdict.verdicts.iter().all(|verdict| verdict.emulated));
+    let verdict = judged(&[("a", 1.0)], Run::new());
+    assert!(!verdict.verdicts[0].emulated);
+}
+
+#[test]
+fn a_verdict_on_an_emulated_series_says_emulated() {
+    let run = Run::new().emulated_gauge("server.TcpExtPAWSPassive", &[(100, 30)]);
+    let verdict = judged(&[("a", 1.0), ("server.TcpExtPAWSPassive", 30.0)], run);
+    let emulated: Vec<bool> = verdict
+        .verdicts
+        .iter()
+        .map(|verdict| verdict.emulated)
+        .collect();
+    assert_eq!(emulated, [false, true]);
+}
+
+#[test]
+fn what_a_run_that_broke_off_had_no_time_to_record_is_not_an_error_of_its_own() {
+    let early = Run::new().interrupted_at(50);
+    let verdict = judge_one(is("load.established", 9.0), Window::End, &early);
+    assert_eq!(verdict.outcome, Outcome::Inconclusive);
+    assert_eq!(why(&verdict), "the run was interrupted at 0.050s");
+}

@@ -1,0 +1,120 @@
+//! Reads a record, plain or compressed, whole or broken off.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+
+use flate2::read::MultiGzDecoder;
+use serde::Deserialize;
+
+use super::{HeaderLine, RECORD_VERSION, RecordError, RecordHeader, Unreadable, VerdictLine};
+use crate::record::lines::{Line, Lines};
+use crate::record::read::{self, ReadError};
+use crate::record::{Event, RunVerdict, Timeline};
+
+/// What gzip streams begin with (RFC 1952, 2.3.1: ID1, ID2).
+const GZIP: [u8; 2] = [0x1f, 0x8b];
+
+/// A record that was read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Record {
+    /// What was to be run.
+    pub header: RecordHeader,
+    /// What happened.
+    pub timeline: Timeline,
+    /// What was judged of it; absent where the record breaks off before.
+    pub verdict: Option<RunVerdict>,
+}
+
+impl Record {
+    /// Reads a record from a file.
+    ///
+    /// # Errors
+    /// As [`Record::parse`], and where the file cannot be opened.
+    pub fn read(path: &Path) -> Result<Self, RecordError> {
+        File::open(path)
+            .map_err(Unreadable::Open)
+            .and_then(Self::parse)
+            .map_err(|source| RecordError::Read {
+                path: path.to_owned(),
+                source,
+            })
+    }
+
+    /// Reads a record from a stream; gzip is recognised by its first bytes, whatever the file is called. One that breaks off is
+    /// read as far as it goes: its timeline has no end, or it has no verdict; a note tells of a line that was cut.
+    ///
+    /// # Errors
+    /// Where the stream cannot be read, does not begin with a header, is of a newer version, or has a line that is
+    /// neither event nor verdict.
+    pub fn parse(mut input: impl Read) -> Result<Self, Unreadable> {
+        let mut start = Vec::new();
+        input
+            .by_ref()
+            .take(GZIP.len() as u64)
+            .read_to_end(&mut start)
+            .map_err(Unreadable::Open)?;
+        let compressed = start == GZIP;
+        let input = start.as_slice().chain(input);
+        if compressed {
+            Self::parse_lines(BufReader::new(MultiGzDecoder::new(input)))
+        } else {
+            Self::parse_lines(BufReader::new(input))
+        }
+    }
+
+    fn parse_lines(input: impl BufRead) -> Result<Self, Unreadable> {
+        let mut lines = Lines::new(input);
+        let first = read::next_line(&mut lines)?.ok_or(Unreadable::Empty)?;
+        let header = parse_header(&first)?;
+        let mut timeline = Timeline::default();
+        let mut verdict = None;
+        while let Some(line) = read::next_line(&mut lines)? {
+            match parse_line(&line)? {
+                _ if verdict.is_some() => {
+                    return Err(Unreadable::AfterVerdict { line: line.number });
+                }
+                Some(Said::Event(event)) => timeline.add(event),
+                Some(Said::Verdict(judged)) => verdict = Some(judged),
+                None => timeline.note_cut(&line),
+            }
+        }
+        Ok(Self {
+            header,
+            timeline,
+            verdict,
+        })
+    }
+}
+
+/// As much of a header as every version has.
+#[derive(Deserialize)]
+struct Version {
+    version: u32,
+    nslab: String,
+}
+
+fn parse_header(line: &Line) -> Result<RecordHeader, Unreadable> {
+    let HeaderLine::Header(Version { version, nslab }) =
+        serde_json::from_slice(&line.bytes).map_err(Unreadable::NotARecord)?;
+    if version > RECORD_VERSION {
+        return Err(Unreadable::Newer { version, nslab });
+    }
+    let HeaderLine::Header(header) =
+        serde_json::from_slice(&line.bytes).map_err(Unreadable::NotARecord)?;
+    Ok(header)
+}
+
+enum Said {
+    Event(Event),
+    Verdict(RunVerdict),
+}
+
+fn parse_line(line: &Line) -> Result<Option<Said>, ReadError> {
+    if line.bytes.starts_with(br#"{"verdict":"#) {
+        let verdict = read::parse(line)?;
+        Ok(verdict.map(|VerdictLine::Verdict(verdict)| Said::Verdict(verdict)))
+    } else {
+        Ok(read::parse(line)?.map(Said::Event))
+    }
+}

@@ -1,0 +1,80 @@
+//! Lines of a stream that may break off anywhere: the process that wrote it was killed, or its compressed file was cut.
+
+use std::io::{self, BufRead};
+
+/// One line.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Line {
+    /// From 1.
+    pub(super) number: u64,
+    /// Without its end.
+    pub(super) bytes: Vec<u8>,
+    /// Whether its end was there; only the last line can lack it.
+    pub(super) whole: bool,
+}
+
+/// Reads lines one by one.
+#[derive(Debug)]
+pub(super) struct Lines<R> {
+    input: R,
+    read: u64,
+}
+
+impl<R: BufRead> Lines<R> {
+    /// From a stream.
+    pub(super) fn new(input: R) -> Self {
+        Self { input, read: 0 }
+    }
+
+    /// The next line, or `None` at the end. A stream that reports its own breaking off (`UnexpectedEof`, as a
+    /// decompressor does) ends there.
+    ///
+    /// # Errors
+    /// Any other error of the stream, with the number of the line that it was to read.
+    pub(super) fn next(&mut self) -> Result<Option<Line>, (u64, io::Error)> {
+        let number = self.read + 1;
+        let mut bytes = Vec::new();
+        match self.input.read_until(b'\n', &mut bytes) {
+            Ok(_) => {}
+            // What had been read before is in the buffer.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {}
+            Err(error) => return Err((number, error)),
+        }
+        if bytes.is_empty() {
+            return Ok(None);
+        }
+        self.read = number;
+        let whole = bytes.last() == Some(&b'\n');
+        if whole {
+            bytes.pop();
+        }
+        Ok(Some(Line {
+            number,
+            bytes,
+            whole,
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_counted_and_the_last_may_lack_its_end() {
+        let mut lines = Lines::new(&b"one\n\nthr"[..]);
+        let mut all = Vec::new();
+        while let Some(line) = lines.next().expect("no error") {
+            all.push((
+                line.number,
+                String::from_utf8(line.bytes).expect("text"),
+                line.whole,
+            ));
+        }
+        let expected = [(1, "one", true), (2, "", true), (3, "thr", false)];
+        assert_eq!(
+            all,
+            expected.map(|(number, text, whole)| (number, text.to_owned(), whole))
+        );
+    }
+}
