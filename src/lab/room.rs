@@ -202,3 +202,68 @@ impl Table {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::testing::{NatLab, connect, listen, namespace, tool};
+
+    /// Counts what the table of the node in the middle dropped.
+    fn dropped(lab: &NatLab) -> u64 {
+        let counters = || Conntrack::open().unwrap().counters().unwrap();
+        let counters = lab.nat.run(counters).unwrap();
+        let drop = counters.iter().find(|(name, _)| *name == "drop");
+        drop.map_or(0, |(_, value)| value)
+    }
+
+    /// As many connections as there is room pass, and none after.
+    fn exactly_the_room_connects(room: u32) {
+        let Some(lab) = NatLab::build() else { return };
+        let _listener = listen(&lab.server, NatLab::SERVER);
+        let made = make_room(&lab.nat, room, false).unwrap();
+        assert_eq!(made.filled, made.max - room);
+        let connected = connect(&lab.client, NatLab::SERVER, room as usize);
+        assert_eq!(connected.len(), room as usize);
+        assert_eq!(dropped(&lab), 0);
+        let refused = connect(&lab.client, NatLab::SERVER, 3);
+        assert_eq!(refused.len(), 0);
+        assert!(dropped(&lab) >= 3);
+        flush_room(&lab.nat).unwrap();
+        assert_eq!(tool(&lab.nat, "conntrack -C").trim(), "0");
+    }
+
+    #[test]
+    fn kernel_ten_free_entries_are_ten_connections() {
+        exactly_the_room_connects(10);
+    }
+
+    #[test]
+    fn kernel_a_thousand_free_entries_are_a_thousand_connections() {
+        exactly_the_room_connects(1000);
+    }
+
+    #[test]
+    fn kernel_room_is_made_again_where_there_was_less() {
+        let Some(netns) = namespace() else { return };
+        let first = make_room(&netns, 5, false).unwrap();
+        let again = make_room(&netns, 50, false).unwrap();
+        assert_eq!(again.max - again.filled, 50);
+        assert_eq!(
+            tool(&netns, "conntrack -C").trim(),
+            again.filled.to_string()
+        );
+        assert_eq!(first.max, again.max);
+    }
+
+    #[test]
+    fn kernel_more_room_than_the_table_has_is_refused_with_a_way_out() {
+        let Some(netns) = namespace() else { return };
+        let error = make_room(&netns, u32::MAX, false).unwrap_err();
+        assert!(matches!(error, RoomError::AboveLimit { .. }), "{error}");
+        assert!(
+            error
+                .to_string()
+                .contains("sysctl -w net.netfilter.nf_conntrack_max=4294967295")
+        );
+    }
+}

@@ -295,3 +295,86 @@ fn nfgenmsg(body: &mut Vec<u8>) {
 fn be32(value: &[u8]) -> Option<u32> {
     Some(u32::from_be_bytes(value.try_into().ok()?))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::NetNs;
+    use crate::sys::testing::{namespace, tool};
+
+    fn of_this_machine() -> u32 {
+        let mut conntrack = Conntrack::open().unwrap();
+        conntrack.size().unwrap().count
+    }
+
+    fn within<T: Send + 'static>(
+        netns: &NetNs,
+        work: impl FnOnce(&mut Conntrack) -> T + Send + 'static,
+    ) -> T {
+        netns.run(|| work(&mut Conntrack::open().unwrap())).unwrap()
+    }
+
+    #[test]
+    fn no_two_held_entries_are_alike() {
+        let held = HeldEntry::new();
+        let message = |number| {
+            let mut body = Vec::new();
+            held.write(number, &mut body);
+            body
+        };
+        let bodies: std::collections::BTreeSet<_> = [0, 1, 255, 256, 65_535, 65_536, 262_143]
+            .map(message)
+            .into();
+        assert_eq!(bodies.len(), 7);
+    }
+
+    #[test]
+    fn kernel_a_table_is_filled_and_emptied_in_its_namespace_alone() {
+        let Some(netns) = namespace() else { return };
+        let before = of_this_machine();
+        let size = within(&netns, |table| {
+            table.fill(1000).unwrap();
+            table.fill(234).unwrap();
+            table.size().unwrap()
+        });
+        assert_eq!(size.count, 1234);
+        assert_eq!(tool(&netns, "conntrack -C").trim(), "1234");
+        assert_eq!(of_this_machine(), before);
+        within(&netns, |table| table.flush().unwrap());
+        assert_eq!(tool(&netns, "conntrack -C").trim(), "0");
+    }
+
+    #[test]
+    fn kernel_entries_that_are_there_already_are_passed_over() {
+        let Some(netns) = namespace() else { return };
+        within(&netns, |table| table.fill(10).unwrap());
+        let size = within(&netns, |table| {
+            table.fill(15).unwrap();
+            table.size().unwrap()
+        });
+        assert_eq!(size.count, 15);
+    }
+
+    #[test]
+    fn kernel_held_entries_are_assured_and_last_for_days() {
+        let Some(netns) = namespace() else { return };
+        within(&netns, |table| table.fill(1).unwrap());
+        let listed = tool(&netns, "conntrack -L");
+        assert!(listed.contains("[ASSURED]"), "{listed}");
+        assert!(!listed.contains("[UNREPLIED]"), "{listed}");
+        let seconds = listed.split_whitespace().nth(2).unwrap();
+        assert!(seconds.parse::<u32>().unwrap() > 400_000, "{listed}");
+    }
+
+    #[test]
+    fn kernel_counters_have_the_names_of_the_conntrack_tool() {
+        let Some(netns) = namespace() else { return };
+        let counters = within(&netns, |table| table.counters().unwrap());
+        let listed = tool(&netns, "conntrack -S");
+        for (name, value) in counters.iter() {
+            assert_eq!(value, 0, "{name}");
+            // The first has a tab in front.
+            assert!(listed.contains(&format!("{name}=0")), "{name}: {listed}");
+        }
+    }
+}

@@ -109,3 +109,37 @@ pub fn netns_of(line: &str) -> Option<u64> {
     let end = rest.find(|c: char| !c.is_ascii_digit());
     rest[..end.unwrap_or(rest.len())].parse().ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_is_its_text_alone() {
+        let record =
+            b"4,1312,81273645,-;nf_conntrack: nf_conntrack: table full in netns 4026532456, \
+            dropping packet\n SUBSYSTEM=net\n";
+        assert_eq!(
+            text_of(record).unwrap(),
+            "nf_conntrack: nf_conntrack: table full in netns 4026532456, dropping packet"
+        );
+        assert_eq!(text_of(b"6,1,2,-;a;b").unwrap(), "a;b");
+        assert_eq!(text_of(b"6,1,2,-;").unwrap(), "");
+        assert_eq!(text_of(b"no record"), None);
+    }
+
+    #[test]
+    fn a_line_names_a_namespace_by_its_inode() {
+        assert_eq!(
+            netns_of("table full in netns 4026532456, dropping"),
+            Some(4_026_532_456)
+        );
+        assert_eq!(
+            netns_of("table full in netns 4026532456"),
+            Some(4_026_532_456)
+        );
+        assert_eq!(netns_of("table full, dropping packet"), None);
+        assert_eq!(netns_of("netns of nobody"), None);
+        assert_eq!(netns_of("netns 99999999999999999999999"), None);
+    }
+}

@@ -8,5 +8,7 @@ pub mod netlink;
 pub mod netns;
 pub mod procfs;
 pub mod sock_diag;
+#[cfg(test)]
+pub(crate) mod testing;
 
 pub use netns::NetNs;

@@ -160,3 +160,101 @@ fn number(word: &[u8]) -> Option<i64> {
         value
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const SOCKSTAT: &[u8] = b"sockets: used 15\nTCP: inuse 12 orphan 3 tw 481 alloc 14 mem 214\n\
+        UDP: inuse 2 mem 0\nRAW: inuse 0\n";
+
+    fn pairs(text: &[u8]) -> Vec<(String, i64)> {
+        let columns = |(names, values)| {
+            let values: Vec<_> = column_values(values).flatten().collect();
+            column_names(names).zip(values).collect::<Vec<_>>()
+        };
+        line_pairs(text).flat_map(columns).collect()
+    }
+
+    fn pair(name: &str, value: i64) -> (String, i64) {
+        (name.to_owned(), value)
+    }
+
+    #[test]
+    fn sockstat_gives_what_is_the_namespaces_own() {
+        let read = tcp_sockstat(SOCKSTAT).unwrap();
+        assert_eq!(read, TcpSockstat { inuse: 12, tw: 481 });
+        let read = tcp_sockstat(b"TCP6: inuse 7\nUDP6: inuse 1\n").unwrap();
+        assert_eq!(read, TcpSockstat { inuse: 7, tw: 0 });
+        assert_eq!(tcp_sockstat(b"sockets: used 15\n"), None);
+    }
+
+    #[test]
+    fn columns_get_the_names_that_nstat_prints() {
+        let text = b"Tcp: MaxConn InSegs\nTcp: -1 5330\nIpExt: InOctets\nIpExt: 96699077\n";
+        assert_eq!(
+            pairs(text),
+            [
+                pair("TcpMaxConn", -1),
+                pair("TcpInSegs", 5330),
+                pair("IpExtInOctets", 96_699_077)
+            ]
+        );
+    }
+
+    #[test]
+    fn odd_lines_are_passed_over() {
+        let text = b"\nno colon\nIp: Forwarding\nTcp: A B\nTcp: 1\nUdp: C\n";
+        assert_eq!(pairs(text), [pair("TcpA", 1)]);
+        assert_eq!(pairs(b"Icmp: A B\nIcmp: x 2\n"), [pair("IcmpA", 2)]);
+    }
+
+    #[test]
+    fn a_counter_beyond_the_signed_range_wraps() {
+        let text = format!("Ip: A\nIp: {}\n", u64::MAX);
+        assert_eq!(pairs(text.as_bytes()), [pair("IpA", -1)]);
+    }
+
+    #[test]
+    fn snmp6_is_a_name_and_a_number_a_line() {
+        let text = b"Ip6InReceives                   \t12\nIcmp6InType135\t3\nodd\n";
+        let read: Vec<_> = named_values(text).collect();
+        assert_eq!(read[0], (b"Ip6InReceives".as_slice(), 12));
+        assert_eq!(read[1], (b"Icmp6InType135".as_slice(), 3));
+        assert_eq!(read.len(), 2);
+    }
+
+    #[test]
+    fn files_of_this_thread_can_be_read_again_and_again() {
+        let mut file = NetFile::open("snmp").unwrap();
+        for _ in 0..3 {
+            let text = file.read().unwrap();
+            assert!(line_pairs(text).any(|(names, _)| names.starts_with(b"Tcp:")));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_was_written_is_read(
+            columns in prop::collection::vec(("[A-Z][A-Za-z0-9]{0,20}", any::<u64>()), 1..40)
+        ) {
+            let names: String = columns.iter().map(|(name, _)| format!(" {name}")).collect();
+            let values: String = columns.iter().map(|(_, value)| format!(" {value}")).collect();
+            let text = format!("TcpExt:{names}\nTcpExt:{values}\n");
+            let expected: Vec<_> = columns
+                .iter()
+                .map(|(name, value)| (format!("TcpExt{name}"), value.cast_signed()))
+                .collect();
+            prop_assert_eq!(pairs(text.as_bytes()), expected);
+        }
+
+        #[test]
+        fn no_text_is_too_odd(text in prop::collection::vec(any::<u8>(), 0..300)) {
+            let _some = pairs(&text);
+            let _some = tcp_sockstat(&text);
+            let _some = named_values(&text).count();
+        }
+    }
+}

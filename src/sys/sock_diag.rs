@@ -202,3 +202,97 @@ fn memory_of(message: &[u8]) -> Option<u64> {
     };
     MEMINFO_HELD.into_iter().map(word).sum()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::net::{Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr};
+
+    use super::*;
+    use crate::sys::NetNs;
+    use crate::sys::testing::{connect, listen, namespace, tool, wait_until};
+
+    const LOOPBACK: SocketAddr =
+        SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::new(127, 0, 0, 1)), 80);
+
+    fn count(netns: &NetNs, states: TcpStates, memory: bool) -> SocketCounts {
+        let count = move || SockDiag::open().unwrap().count(states, memory).unwrap();
+        netns.run(count).unwrap()
+    }
+
+    #[test]
+    fn states_are_found_by_the_names_they_are_told_by() {
+        for state in TcpState::ALL {
+            assert_eq!(TcpState::from_name(state.as_str()), Some(state));
+        }
+        assert_eq!(TcpState::from_name("FIN_WAIT_2"), None);
+    }
+
+    #[test]
+    fn kernel_a_thousand_connections_are_counted_as_ss_lists_them() {
+        let Some(netns) = namespace() else { return };
+        let listener = listen(&netns, LOOPBACK);
+        let connections = connect(&netns, LOOPBACK, 1000);
+        let closed = connections.iter().take(300);
+        closed.for_each(|end| end.shutdown(Shutdown::Write).unwrap());
+        wait_until("every FIN is acknowledged", || {
+            tool(&netns, "ss -Htan state fin-wait-1").is_empty()
+        });
+        let counts = count(&netns, TcpStates::all(), false);
+        let listed = tool(&netns, "ss -Htan");
+        for (state, by_ss, expected) in [
+            (TcpState::Established, "ESTAB", 1400),
+            (TcpState::FinWait2, "FIN-WAIT-2", 300),
+            (TcpState::CloseWait, "CLOSE-WAIT", 300),
+            (TcpState::Listen, "LISTEN", 1),
+            (TcpState::TimeWait, "TIME-WAIT", 0),
+        ] {
+            let by_ss = listed.lines().filter(|line| line.starts_with(by_ss));
+            assert_eq!(by_ss.count(), expected, "{state:?}");
+            assert_eq!(counts.of(state) as usize, expected, "{state:?}");
+        }
+        assert_eq!(counts.fin_wait2_small, 0, "their owner has not closed them");
+        drop(listener);
+    }
+
+    #[test]
+    fn kernel_only_the_states_that_were_asked_for_are_counted() {
+        let Some(netns) = namespace() else { return };
+        let _listener = listen(&netns, LOOPBACK);
+        let _connections = connect(&netns, LOOPBACK, 3);
+        let counts = count(&netns, [TcpState::Listen].into_iter().collect(), false);
+        assert_eq!(counts.of(TcpState::Listen), 1);
+        assert_eq!(counts.of(TcpState::Established), 0);
+    }
+
+    #[test]
+    fn kernel_ipv4_connections_to_an_ipv6_wildcard_are_counted() {
+        let Some(netns) = namespace() else { return };
+        let _listener = listen(&netns, SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), 80));
+        let _connections = connect(&netns, LOOPBACK, 3);
+        let counts = count(&netns, TcpStates::all(), false);
+        assert_eq!(counts.of(TcpState::Established), 6);
+        assert_eq!(counts.of(TcpState::Listen), 1);
+    }
+
+    #[test]
+    fn kernel_memory_is_what_ss_adds_up_to() {
+        let Some(netns) = namespace() else { return };
+        let _listener = listen(&netns, LOOPBACK);
+        let mut connections = connect(&netns, LOOPBACK, 20);
+        for connection in &mut connections {
+            connection.write_all(&[7; 5000]).unwrap();
+        }
+        let memory = count(&netns, TcpStates::all(), true).memory;
+        let listed = tool(&netns, "ss -Htanm");
+        let by_ss: u64 = listed
+            .split(['(', ',', ')'])
+            .filter_map(|field| {
+                let digits = field.strip_prefix(['r', 'f', 'w'])?;
+                digits.parse::<u64>().ok()
+            })
+            .sum();
+        assert_eq!(memory, by_ss);
+        assert!(memory >= 20 * 5000, "{memory}");
+    }
+}
