@@ -1,8 +1,10 @@
 //! Where a run happens: a live topology of namespaces.
 
 mod node;
+mod room;
 
 pub use node::Node;
+pub use room::{RoomError, flush_room, make_room};
 
 use indexmap::IndexMap;
 

@@ -58,6 +58,12 @@ impl RunClock {
         Offset::from_duration(Instant::now().saturating_duration_since(self.start))
     }
 
+    /// How long it is until the moment that an offset names; zero when it has passed.
+    pub fn until(&self, offset: Offset) -> Duration {
+        self.instant(offset)
+            .saturating_duration_since(Instant::now())
+    }
+
     /// The moment that an offset names.
     pub fn instant(&self, offset: Offset) -> Instant {
         self.start + offset.as_duration()

@@ -2,7 +2,13 @@
 //!
 //! All `unsafe`, all netlink and all `/proc` paths of the crate are below this module.
 
+pub mod conntrack;
+pub mod kmsg;
 pub mod netlink;
 pub mod netns;
+pub mod procfs;
+pub mod sock_diag;
+#[cfg(test)]
+pub(crate) mod testing;
 
 pub use netns::NetNs;

@@ -1,0 +1,269 @@
+//! Room in a connection tracking table: exactly as many free entries as a scenario asks for.
+//!
+//! `nf_conntrack_max` belongs to the whole kernel, but each namespace's own count is compared with it. So the table of a
+//! namespace is filled with entries that nothing evicts until the room is left, or, where the lab owns the kernel, the limit
+//! is lowered. A packet that begins the entry after the last free one is dropped: `count > max` (`__nf_conntrack_alloc`,
+//! Linux `net/netfilter/nf_conntrack_core.c`).
+
+use std::io;
+
+use thiserror::Error;
+
+use crate::record::ConntrackRoom;
+use crate::sys::NetNs;
+use crate::sys::conntrack::{self, Conntrack, TableSize};
+use crate::sys::netlink::NetlinkError;
+use crate::sys::procfs;
+
+/// Bytes of memory that an entry takes: 385 of slab, measured on Linux 6.18 (`nf_conntrack` and its extensions).
+const ENTRY: u64 = 400;
+/// Of the memory that is to be had, a table may take one in so much.
+const SHARE_OF_MEMORY: u64 = 2;
+/// Corrections before giving up: what is refused for want of a place in a chain is a few in a hundred at most, and other
+/// traffic of the namespace does not begin before the lab stands.
+const CORRECTIONS: u32 = 8;
+
+/// Why the room could not be made. The texts complete "cannot leave 1000 free entries ...".
+#[derive(Debug, Error)]
+pub enum RoomError {
+    /// More than the whole table.
+    #[error(
+        "cannot leave {room} free entries in a connection tracking table of {max}; raise it on the host: \
+         sysctl -w net.netfilter.nf_conntrack_max={room}"
+    )]
+    AboveLimit {
+        /// Free entries asked for.
+        room: u32,
+        /// `nf_conntrack_max`.
+        max: u32,
+    },
+    /// The table has no limit, so it is never full.
+    #[error(
+        "cannot fill a connection tracking table without limit; set one on the host: \
+         sysctl -w net.netfilter.nf_conntrack_max=262144"
+    )]
+    NoLimit,
+    /// The kernel cannot be asked.
+    #[error(
+        "cannot reach connection tracking over netlink (CONFIG_NF_CT_NETLINK, module nf_conntrack_netlink)"
+    )]
+    NoConntrack(#[source] NetlinkError),
+    /// Filling would take too much of the machine's memory.
+    #[error(
+        "cannot fill a connection tracking table with {entries} entries: {needed} bytes of memory are needed and \
+         {available} are available; lower it on the host: sysctl -w net.netfilter.nf_conntrack_max=262144"
+    )]
+    TooLittleMemory {
+        /// Entries to create.
+        entries: u32,
+        /// Bytes that they take.
+        needed: u64,
+        /// Bytes that the machine has left.
+        available: u64,
+    },
+    /// The kernel ran out of memory, or something else has filled the table meanwhile.
+    #[error("cannot fill the connection tracking table beyond {count} of {max} entries")]
+    OutOfMemory {
+        /// Entries that it has.
+        count: u32,
+        /// `nf_conntrack_max`.
+        max: u32,
+        /// The kernel's refusal.
+        #[source]
+        source: NetlinkError,
+    },
+    /// The kernel refused.
+    #[error("cannot fill or empty the connection tracking table")]
+    Refused(#[source] NetlinkError),
+    /// Something else creates or removes entries all the time.
+    #[error(
+        "cannot leave exactly {room} free entries: the connection tracking table keeps changing, {free} are free"
+    )]
+    Unsteady {
+        /// Free entries asked for.
+        room: u32,
+        /// Free entries at the last look.
+        free: u32,
+    },
+    /// The limit could not be set.
+    #[error("cannot set net.netfilter.nf_conntrack_max to {max}")]
+    Limit {
+        /// The value.
+        max: u32,
+        /// The cause.
+        #[source]
+        source: io::Error,
+    },
+    /// How much memory there is could not be read.
+    #[error("cannot read how much memory the machine has left")]
+    Memory(#[source] io::Error),
+    /// The namespace could not be entered.
+    #[error("cannot enter the namespace")]
+    Namespace(#[source] io::Error),
+}
+
+/// Leaves exactly `room` free entries in the table of a namespace, before any traffic passes it. With `owns_kernel` the limit of
+/// the kernel is set from the calling thread, which must be in the initial namespace; as it holds for all namespaces, that is
+/// right for one node only.
+///
+/// # Errors
+/// See [`RoomError`].
+pub fn make_room(netns: &NetNs, room: u32, owns_kernel: bool) -> Result<ConntrackRoom, RoomError> {
+    if owns_kernel {
+        return lower_limit(netns, room);
+    }
+    netns
+        .run(move || Table::open()?.leave(room))
+        .map_err(RoomError::Namespace)?
+}
+
+/// Empties the table of a namespace. It goes with the namespace in any case; emptied before, the kernel is done in half the time.
+///
+/// # Errors
+/// See [`RoomError`].
+pub fn flush_room(netns: &NetNs) -> Result<(), RoomError> {
+    netns
+        .run(|| Table::open()?.conntrack.flush().map_err(RoomError::Refused))
+        .map_err(RoomError::Namespace)?
+}
+
+fn lower_limit(netns: &NetNs, room: u32) -> Result<ConntrackRoom, RoomError> {
+    let size = netns
+        .run(|| Table::open()?.size())
+        .map_err(RoomError::Namespace)??;
+    let max = size.count.saturating_add(room);
+    conntrack::set_limit(max).map_err(|source| RoomError::Limit { max, source })?;
+    Ok(ConntrackRoom {
+        room,
+        max,
+        filled: 0,
+    })
+}
+
+/// The table of the calling thread's namespace.
+struct Table {
+    conntrack: Conntrack,
+}
+
+impl Table {
+    fn open() -> Result<Self, RoomError> {
+        let conntrack = Conntrack::open().map_err(RoomError::NoConntrack)?;
+        Ok(Self { conntrack })
+    }
+
+    fn size(&mut self) -> Result<TableSize, RoomError> {
+        self.conntrack.size().map_err(RoomError::NoConntrack)
+    }
+
+    fn leave(&mut self, room: u32) -> Result<ConntrackRoom, RoomError> {
+        let mut filled = 0;
+        for _ in 0..=CORRECTIONS {
+            let TableSize { count, max } = self.size()?;
+            if max == 0 {
+                return Err(RoomError::NoLimit);
+            }
+            if room > max {
+                return Err(RoomError::AboveLimit { room, max });
+            }
+            let free = max.saturating_sub(count);
+            if free == room {
+                return Ok(ConntrackRoom { room, max, filled });
+            }
+            if free < room {
+                self.conntrack.flush().map_err(RoomError::Refused)?;
+                filled = 0;
+            } else {
+                self.fill(free - room, max)?;
+                filled += self.size()?.count.saturating_sub(count);
+            }
+        }
+        let TableSize { count, max } = self.size()?;
+        let free = max.saturating_sub(count);
+        Err(RoomError::Unsteady { room, free })
+    }
+
+    fn fill(&mut self, entries: u32, max: u32) -> Result<(), RoomError> {
+        let needed = u64::from(entries) * ENTRY;
+        let available = procfs::available_memory().map_err(RoomError::Memory)?;
+        if needed > available / SHARE_OF_MEMORY {
+            return Err(RoomError::TooLittleMemory {
+                entries,
+                needed,
+                available,
+            });
+        }
+        match self.conntrack.fill(entries) {
+            Ok(()) => Ok(()),
+            Err(source) if source.errno() == Some(libc::ENOMEM) => {
+                let count = self.size()?.count;
+                Err(RoomError::OutOfMemory { count, max, source })
+            }
+            Err(source) => Err(RoomError::Refused(source)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::testing::{NatLab, connect, listen, namespace, tool};
+
+    /// Counts what the table of the node in the middle dropped.
+    fn dropped(lab: &NatLab) -> u64 {
+        let counters = || Conntrack::open().unwrap().counters().unwrap();
+        let counters = lab.nat.run(counters).unwrap();
+        let drop = counters.iter().find(|(name, _)| *name == "drop");
+        drop.map_or(0, |(_, value)| value)
+    }
+
+    /// As many connections as there is room pass, and none after.
+    fn exactly_the_room_connects(room: u32) {
+        let Some(lab) = NatLab::build() else { return };
+        let _listener = listen(&lab.server, NatLab::SERVER);
+        let made = make_room(&lab.nat, room, false).unwrap();
+        assert_eq!(made.filled, made.max - room);
+        let connected = connect(&lab.client, NatLab::SERVER, room as usize);
+        assert_eq!(connected.len(), room as usize);
+        assert_eq!(dropped(&lab), 0);
+        let refused = connect(&lab.client, NatLab::SERVER, 3);
+        assert_eq!(refused.len(), 0);
+        assert!(dropped(&lab) >= 3);
+        flush_room(&lab.nat).unwrap();
+        assert_eq!(tool(&lab.nat, "conntrack -C").trim(), "0");
+    }
+
+    #[test]
+    fn kernel_ten_free_entries_are_ten_connections() {
+        exactly_the_room_connects(10);
+    }
+
+    #[test]
+    fn kernel_a_thousand_free_entries_are_a_thousand_connections() {
+        exactly_the_room_connects(1000);
+    }
+
+    #[test]
+    fn kernel_room_is_made_again_where_there_was_less() {
+        let Some(netns) = namespace() else { return };
+        let first = make_room(&netns, 5, false).unwrap();
+        let again = make_room(&netns, 50, false).unwrap();
+        assert_eq!(again.max - again.filled, 50);
+        assert_eq!(
+            tool(&netns, "conntrack -C").trim(),
+            again.filled.to_string()
+        );
+        assert_eq!(first.max, again.max);
+    }
+
+    #[test]
+    fn kernel_more_room_than_the_table_has_is_refused_with_a_way_out() {
+        let Some(netns) = namespace() else { return };
+        let error = make_room(&netns, u32::MAX, false).unwrap_err();
+        assert!(matches!(error, RoomError::AboveLimit { .. }), "{error}");
+        assert!(
+            error
+                .to_string()
+                .contains("sysctl -w net.netfilter.nf_conntrack_max=4294967295")
+        );
+    }
+}

@@ -1,0 +1,69 @@
+//! A node's connection tracking table: how full it is, and what it counted since the baseline.
+
+use std::collections::BTreeMap;
+
+use super::ProbeError;
+use super::watched::{Changes, Watched};
+use crate::names::{NodeName, SeriesName};
+use crate::record::{Recorder, SeriesKind, SeriesUnit};
+use crate::sys::conntrack::Conntrack;
+use crate::sys::netlink::NetlinkError;
+
+/// The table of one node.
+#[derive(Debug)]
+pub(super) struct ConntrackTable {
+    node: NodeName,
+    conntrack: Conntrack,
+    entries: Watched,
+    max: Watched,
+    counters: BTreeMap<&'static str, Counter>,
+}
+
+#[derive(Debug)]
+struct Counter {
+    baseline: u64,
+    watched: Watched,
+}
+
+impl ConntrackTable {
+    /// Opens the table of the calling thread's namespace, takes the baseline and declares the series.
+    pub(super) fn open(node: &NodeName, recorder: &Recorder) -> Result<Self, ProbeError> {
+        let failed = |source| ProbeError::conntrack(node, source);
+        let mut conntrack = Conntrack::open().map_err(failed)?;
+        let series = |name: &str, kind| {
+            let name = SeriesName::new(format!("{node}.conntrack.{name}"));
+            Watched::new(recorder.series(name, kind, SeriesUnit::Count))
+        };
+        let counted = conntrack.counters().map_err(failed)?;
+        let counters = counted.iter().map(|(name, baseline)| {
+            let watched = series(name, SeriesKind::Counter);
+            (name, Counter { baseline, watched })
+        });
+        Ok(Self {
+            node: node.clone(),
+            counters: counters.collect(),
+            conntrack,
+            entries: series("entries", SeriesKind::Gauge),
+            max: series("max", SeriesKind::Gauge),
+        })
+    }
+
+    /// Adds what has changed since the last look.
+    pub(super) fn look(&mut self, changes: &mut Changes) -> Result<(), ProbeError> {
+        self.read(changes)
+            .map_err(|source| ProbeError::conntrack(&self.node, source))
+    }
+
+    fn read(&mut self, changes: &mut Changes) -> Result<(), NetlinkError> {
+        let size = self.conntrack.size()?;
+        self.entries.see(i64::from(size.count), changes);
+        self.max.see(i64::from(size.max), changes);
+        for (name, value) in self.conntrack.counters()?.iter() {
+            if let Some(counter) = self.counters.get_mut(name) {
+                let counted = value.wrapping_sub(counter.baseline).cast_signed();
+                counter.watched.see(counted, changes);
+            }
+        }
+        Ok(())
+    }
+}

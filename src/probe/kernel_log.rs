@@ -1,0 +1,193 @@
+//! Lines of the kernel's log that concern the lab, from the moment at which the probes were prepared.
+//!
+//! The log is the machine's. A line that names a namespace is kept if that is one of the lab's. Most lines name none; of
+//! these are kept the ones of TCP/IP and connection tracking ([`SUBSYSTEMS`]), which other users of the machine may have
+//! caused. Every line stays as the kernel wrote it.
+
+use std::collections::BTreeSet;
+use std::io::{self, PipeReader, PipeWriter};
+use std::os::fd::AsFd;
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread::JoinHandle;
+
+use super::ProbeError;
+use crate::record::{Event, Recorder, RunClock, SeriesId, SeriesKind, SeriesUnit};
+use crate::sys::kmsg::{Kmsg, Record, Woken, netns_of};
+
+/// How lines begin that are of interest though they name no namespace: `pr_fmt` of the kernel's files and the names of
+/// functions that limit rates (Linux 4.9 to 6.18: `net/netfilter/nf_conntrack_core.c`, `net/ipv4/tcp_input.c`, `af_inet.c`,
+/// `net/ipv6/af_inet6.c`, `net/core/neighbour.c`, `lib/ratelimit.c`). `net_ratelimit: 12 callbacks suppressed` says that lines
+/// are missing.
+const SUBSYSTEMS: [&str; 8] = [
+    "nf_conntrack",
+    "nf_nat",
+    "TCP:",
+    "IPv4:",
+    "IPv6:",
+    "neighbour:",
+    "net_ratelimit:",
+    "net_ratelimit(",
+];
+
+/// The thread that reads the log.
+#[derive(Debug)]
+pub(super) struct KernelLog {
+    /// Closed to stop it.
+    stop: PipeWriter,
+    begin: Sender<RunClock>,
+    thread: JoinHandle<io::Result<()>>,
+}
+
+impl KernelLog {
+    /// Opens the log at its end, declares `kernel.log` and starts the thread. Where the log cannot be read, a note says why.
+    pub(super) fn prepare(
+        namespaces: BTreeSet<u64>,
+        recorder: &Recorder,
+    ) -> Result<Option<Self>, ProbeError> {
+        let log = match Kmsg::open_at_end() {
+            Ok(log) => log,
+            Err(error) => {
+                recorder.tell(Event::Note {
+                    t: None,
+                    text: why_unreadable(&error),
+                });
+                return Ok(None);
+            }
+        };
+        let reader = Reader {
+            log,
+            namespaces,
+            series: recorder.series("kernel.log", SeriesKind::Text, SeriesUnit::Text),
+            recorder: recorder.clone(),
+        };
+        let (begin, clock) = mpsc::channel();
+        let start = || {
+            let (stopped, stop) = io::pipe()?;
+            let thread = std::thread::Builder::new()
+                .name("probe-kmsg".to_owned())
+                .spawn(move || reader.read(&clock, &stopped))?;
+            Ok(Self {
+                stop,
+                begin,
+                thread,
+            })
+        };
+        start().map(Some).map_err(ProbeError::Thread)
+    }
+
+    /// Starts the clock of its lines.
+    pub(super) fn begin(&self, clock: RunClock) {
+        // Where the thread has ended, `stop` says why.
+        let _ended = self.begin.send(clock);
+    }
+
+    /// Reads what is there and ends.
+    pub(super) fn stop(self) -> Result<(), ProbeError> {
+        drop((self.stop, self.begin));
+        let read = self.thread.join();
+        read.unwrap_or_else(|_| Err(io::Error::other("the thread panicked")))
+            .map_err(ProbeError::KernelLog)
+    }
+}
+
+#[derive(Debug)]
+struct Reader {
+    log: Kmsg,
+    namespaces: BTreeSet<u64>,
+    series: SeriesId,
+    recorder: Recorder,
+}
+
+impl Reader {
+    fn read(mut self, clock: &Receiver<RunClock>, stopped: &PipeReader) -> io::Result<()> {
+        let Ok(clock) = clock.recv() else {
+            return Ok(());
+        };
+        loop {
+            let woken = self.log.wait(stopped.as_fd())?;
+            while let Some(record) = self.log.next()? {
+                self.tell(clock, record);
+            }
+            if woken == Woken::Stop {
+                return Ok(());
+            }
+        }
+    }
+
+    fn tell(&self, clock: RunClock, record: Record) {
+        let t = clock.now();
+        match record {
+            Record::Line(line) => {
+                if concerns(&line, &self.namespaces) {
+                    let series = self.series;
+                    self.recorder.tell(Event::Text { t, series, line });
+                }
+            }
+            Record::Lost => self.recorder.tell(Event::Note {
+                t: Some(t),
+                text: "the kernel overwrote lines of its log before they were read: \
+                       `kernel.log` has a gap"
+                    .to_owned(),
+            }),
+        }
+    }
+}
+
+/// Whether a line concerns a lab of these namespaces.
+fn concerns(line: &str, namespaces: &BTreeSet<u64>) -> bool {
+    match netns_of(line) {
+        Some(namespace) => namespaces.contains(&namespace),
+        None => SUBSYSTEMS
+            .iter()
+            .any(|subsystem| line.starts_with(subsystem)),
+    }
+}
+
+fn why_unreadable(error: &io::Error) -> String {
+    let way_out = match error.kind() {
+        io::ErrorKind::PermissionDenied => {
+            "it takes root with CAP_SYSLOG, or `sysctl kernel.dmesg_restrict=0` on the host"
+        }
+        io::ErrorKind::NotFound => {
+            "a container has it where it is started with `--device /dev/kmsg` and CAP_SYSLOG"
+        }
+        _ => "see dmesg(1) on the host",
+    };
+    format!("`kernel.log` is not recorded: cannot read /dev/kmsg ({error}); {way_out}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TABLE_FULL: &str =
+        "nf_conntrack: nf_conntrack: table full in netns 4026532456, dropping packet";
+
+    #[test]
+    fn a_line_that_names_a_namespace_is_kept_only_if_it_is_the_labs() {
+        assert!(concerns(TABLE_FULL, &BTreeSet::from([4_026_532_456])));
+        assert!(!concerns(TABLE_FULL, &BTreeSet::from([4_026_532_457])));
+    }
+
+    #[test]
+    fn a_line_that_names_none_is_kept_if_it_is_of_the_network() {
+        let none = BTreeSet::new();
+        for kept in [
+            "nf_conntrack: table full, dropping packet",
+            "TCP: request_sock_TCP: Possible SYN flooding on port 0.0.0.0:80. Sending cookies.",
+            "net_ratelimit: 12 callbacks suppressed",
+            "neighbour: arp_cache: neighbor table overflow!",
+        ] {
+            assert!(concerns(kept, &none), "{kept}");
+        }
+        for left_out in ["EXT4-fs (vda): mounted filesystem", "usb 1-1: TCP:", ""] {
+            assert!(!concerns(left_out, &none), "{left_out}");
+        }
+    }
+
+    #[test]
+    fn a_log_that_cannot_be_read_is_told_with_a_way_out() {
+        let told = why_unreadable(&io::Error::from_raw_os_error(libc::EPERM));
+        assert!(told.contains("CAP_SYSLOG"), "{told}");
+    }
+}

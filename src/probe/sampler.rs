@@ -1,0 +1,227 @@
+//! The thread that watches one node, from inside its namespace.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, SyncSender};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use super::ProbeError;
+use super::conntrack::ConntrackTable;
+use super::counters::Counters;
+use super::cpu::thread_time;
+use super::sockets::Sockets;
+use super::watched::Changes;
+use crate::names::NodeName;
+use crate::record::{Event, Offset, Recorder, RunClock};
+use crate::sys::NetNs;
+
+/// What to watch on a node, and how often.
+#[derive(Debug, Clone)]
+pub(super) struct Watch {
+    /// The node.
+    pub(super) node: NodeName,
+    /// What expectations name of it.
+    pub(super) named: BTreeSet<String>,
+    /// Whether the lab speaks IPv6.
+    pub(super) speaks_ipv6: bool,
+    /// Whether its connection tracking table is watched.
+    pub(super) conntrack: bool,
+    /// From one look to the next.
+    pub(super) every: Duration,
+}
+
+/// A sampler thread.
+#[derive(Debug)]
+pub(super) struct Sampler {
+    node: NodeName,
+    /// Sends the clock to begin; dropped to stop.
+    begin: Sender<RunClock>,
+    prepared: Receiver<Result<(), ProbeError>>,
+    thread: Thread,
+}
+
+/// Fails where it could not enter the namespace; else gives how the watching ended.
+type Thread = JoinHandle<io::Result<Result<(), ProbeError>>>;
+
+impl Sampler {
+    /// Starts the thread in the node's namespace: it opens its files and takes the baseline.
+    pub(super) fn spawn(
+        watch: Watch,
+        netns: &NetNs,
+        recorder: &Recorder,
+    ) -> Result<Self, ProbeError> {
+        let node = watch.node.clone();
+        let (begin, clock) = mpsc::channel();
+        let (ready, prepared) = mpsc::sync_channel(1);
+        let recorder = recorder.clone();
+        let thread = netns
+            .spawn(&format!("probe-{node}"), move || {
+                watch_node(&watch, &recorder, &ready, &clock)
+            })
+            .map_err(ProbeError::Thread)?;
+        Ok(Self {
+            node,
+            begin,
+            prepared,
+            thread,
+        })
+    }
+
+    /// Waits for the baseline.
+    pub(super) fn prepared(self) -> Result<Self, ProbeError> {
+        match self.prepared.recv() {
+            Ok(Ok(())) => Ok(self),
+            Ok(Err(error)) => Err(error),
+            // It ended without a word; how it ended says why.
+            Err(_) => {
+                let node = self.node.clone();
+                self.stop().join()?;
+                Err(ProbeError::Panicked { node })
+            }
+        }
+    }
+
+    /// Starts the looks.
+    pub(super) fn begin(&self, clock: RunClock) {
+        // Where the thread has ended, joining it says why.
+        let _ended = self.begin.send(clock);
+    }
+
+    /// Asks for the last look.
+    pub(super) fn stop(self) -> Stopping {
+        drop(self.begin);
+        Stopping {
+            node: self.node,
+            thread: self.thread,
+        }
+    }
+}
+
+/// A sampler that takes its last look.
+#[derive(Debug)]
+pub(super) struct Stopping {
+    node: NodeName,
+    thread: Thread,
+}
+
+impl Stopping {
+    /// Waits until it has ended.
+    pub(super) fn join(self) -> Result<(), ProbeError> {
+        let node = self.node;
+        match self.thread.join() {
+            Ok(Ok(ended)) => ended,
+            Ok(Err(source)) => Err(ProbeError::Namespace { node, source }),
+            Err(_) => Err(ProbeError::Panicked { node }),
+        }
+    }
+}
+
+/// The life of the thread.
+fn watch_node(
+    watch: &Watch,
+    recorder: &Recorder,
+    ready: &SyncSender<Result<(), ProbeError>>,
+    clock: &Receiver<RunClock>,
+) -> Result<(), ProbeError> {
+    let mut eyes = match Eyes::open(watch, recorder) {
+        Ok(eyes) => eyes,
+        Err(error) => {
+            let _nobody_waits = ready.send(Err(error));
+            return Ok(());
+        }
+    };
+    let _nobody_waits = ready.send(Ok(()));
+    let Ok(run) = clock.recv() else {
+        return Ok(());
+    };
+    let mut due = Offset::ZERO;
+    loop {
+        let stop = match clock.recv_timeout(run.until(due)) {
+            Err(RecvTimeoutError::Timeout) => false,
+            Ok(_) | Err(RecvTimeoutError::Disconnected) => true,
+        };
+        eyes.look(run.now(), stop)?;
+        if stop {
+            return Ok(());
+        }
+        due = next_due(run.now(), watch.every);
+    }
+}
+
+/// The next moment of the schedule `0, every, 2 * every, ...`: those that a long look has missed are left out.
+fn next_due(now: Offset, every: Duration) -> Offset {
+    let every = Offset::from_duration(every).0.max(1);
+    Offset((now.0 / every + 1).saturating_mul(every))
+}
+
+/// Everything that is watched of a node.
+#[derive(Debug)]
+struct Eyes {
+    node: NodeName,
+    recorder: Recorder,
+    counters: Counters,
+    sockets: Sockets,
+    conntrack: Option<ConntrackTable>,
+    first: bool,
+}
+
+impl Eyes {
+    fn open(watch: &Watch, recorder: &Recorder) -> Result<Self, ProbeError> {
+        let Watch { node, named, .. } = watch;
+        let conntrack = watch
+            .conntrack
+            .then(|| ConntrackTable::open(node, recorder))
+            .transpose()?;
+        Ok(Self {
+            node: node.clone(),
+            recorder: recorder.clone(),
+            counters: Counters::open(node, named, watch.speaks_ipv6, recorder)?,
+            sockets: Sockets::open(node, named, recorder)?,
+            conntrack,
+            first: true,
+        })
+    }
+
+    /// Looks at everything and tells what has changed, and what looking took.
+    fn look(&mut self, t: Offset, last: bool) -> Result<(), ProbeError> {
+        let before = thread_time();
+        let mut changes = Changes::new();
+        if std::mem::take(&mut self.first) {
+            self.counters.first(&mut changes);
+        }
+        if let Some(conntrack) = &mut self.conntrack {
+            conntrack.look(&mut changes)?;
+        }
+        let tcp_changed = self.counters.look(last, &mut changes)?;
+        self.sockets.look(t, tcp_changed, last, &mut changes)?;
+        if !changes.is_empty() {
+            self.recorder.tell(Event::Sample { t, v: changes });
+        }
+        let cost = thread_time().saturating_sub(before);
+        self.recorder.tell(Event::Looked {
+            t,
+            probe: self.node.as_str().to_owned(),
+            cost: Offset::from_duration(cost).0,
+        });
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MILLISECOND: u64 = 1_000_000;
+
+    #[test]
+    fn looks_keep_to_the_schedule_and_leave_out_what_was_missed() {
+        let every = Duration::from_millis(100);
+        let due = |now| next_due(Offset(now * MILLISECOND), every).0 / MILLISECOND;
+        assert_eq!(due(0), 100);
+        assert_eq!(due(103), 200);
+        assert_eq!(due(199), 200);
+        assert_eq!(due(200), 300);
+        assert_eq!(due(950), 1000);
+    }
+}

@@ -1,0 +1,380 @@
+//! The connection tracking table of a namespace, over ctnetlink (Linux `net/netfilter/nf_conntrack_netlink.c`): how full it
+//! is, what it counted, filling and emptying it.
+//!
+//! Not here: how full it should be (`lab::room`).
+
+use std::io;
+use std::net::Ipv4Addr;
+
+use super::netlink::{self, ACK, Batch, CREATE, EXCL, Netlink, NetlinkError};
+
+/// `NFNL_SUBSYS_CTNETLINK << 8` (`include/uapi/linux/netfilter/nfnetlink.h`).
+const SUBSYSTEM: u16 = (libc::NFNL_SUBSYS_CTNETLINK as u16) << 8;
+/// `IPCTNL_MSG_CT_NEW` (`nfnetlink_conntrack.h`, as are all below).
+const NEW: u16 = SUBSYSTEM;
+/// `IPCTNL_MSG_CT_DELETE`.
+const DELETE: u16 = SUBSYSTEM | 2;
+/// `IPCTNL_MSG_CT_GET_STATS_CPU`.
+const GET_STATS_CPU: u16 = SUBSYSTEM | 4;
+/// `IPCTNL_MSG_CT_GET_STATS`.
+const GET_STATS: u16 = SUBSYSTEM | 5;
+/// `CTA_STATS_GLOBAL_ENTRIES`.
+const GLOBAL_ENTRIES: u16 = 1;
+/// `CTA_STATS_GLOBAL_MAX_ENTRIES`, since Linux 4.18.
+const GLOBAL_MAX_ENTRIES: u16 = 2;
+
+const CTA_TUPLE_ORIG: u16 = 1;
+const CTA_TUPLE_REPLY: u16 = 2;
+const CTA_STATUS: u16 = 3;
+const CTA_TIMEOUT: u16 = 7;
+const CTA_TUPLE_IP: u16 = 1;
+const CTA_TUPLE_PROTO: u16 = 2;
+const CTA_IP_V4_SRC: u16 = 1;
+const CTA_IP_V4_DST: u16 = 2;
+const CTA_PROTO_NUM: u16 = 1;
+const CTA_PROTO_SRC_PORT: u16 = 2;
+const CTA_PROTO_DST_PORT: u16 = 3;
+
+/// `IPS_SEEN_REPLY | IPS_ASSURED | IPS_CONFIRMED` (`nf_conntrack_common.h`): early drop passes over what is assured.
+const HELD: u32 = 1 << 1 | 1 << 2 | 1 << 3;
+/// Seconds that a held entry lasts: 5 days, as long as the kernel keeps an established connection
+/// (`nf_conntrack_tcp_timeout_established`).
+const HELD_TIMEOUT: u32 = 432_000;
+/// Messages a send: 128 to 1,024 take the same time. With each refused, the answers (768 bytes of buffer each) still fit
+/// into a socket's default receive buffer of 212,992.
+const MESSAGES: u32 = 200;
+/// Held entries come from 198.18.0.0/16 and go to 198.19.0.1, port 9 (discard): the range for benchmarks (RFC 2544),
+/// which no lab traffic uses.
+const HELD_FROM: u32 = Ipv4Addr::new(198, 18, 0, 0).to_bits();
+const HELD_TO: Ipv4Addr = Ipv4Addr::new(198, 19, 0, 1);
+const HELD_PORT: u16 = 9;
+
+/// How full a table is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TableSize {
+    /// Entries of this namespace, unconfirmed ones included.
+    pub count: u32,
+    /// `nf_conntrack_max`, with which each namespace's own count is compared; 0 is no limit.
+    pub max: u32,
+}
+
+/// What the table counted since the namespace began, by the names of `conntrack -S`, summed over the processors. A counter
+/// that this kernel has not is `None`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TableCounters([Option<u64>; COUNTERS.len()]);
+
+/// Attributes of `enum ctattr_stats_cpu` that kernels still fill, and their names.
+const COUNTERS: [(u16, &str); 10] = [
+    (2, "found"),
+    (4, "invalid"),
+    (8, "insert"),
+    (9, "insert_failed"),
+    (10, "drop"),
+    (11, "early_drop"),
+    (12, "error"),
+    (13, "search_restart"),
+    (14, "clash_resolve"),
+    (15, "chaintoolong"),
+];
+
+impl TableCounters {
+    /// Name and value of each counter that this kernel has, always in the same order.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let named = COUNTERS.into_iter().zip(self.0);
+        named.filter_map(|((_, name), value)| Some((name, value?)))
+    }
+
+    fn add(&mut self, message: &[u8]) {
+        for (kind, value) in netlink::attributes(message.get(NFGENMSG..).unwrap_or_default()) {
+            let known = COUNTERS
+                .iter()
+                .position(|(attribute, _)| *attribute == kind);
+            if let (Some(index), Some(value)) = (known, be32(value)) {
+                *self.0[index].get_or_insert(0) += u64::from(value);
+            }
+        }
+    }
+}
+
+/// Where the limit is read and, in the initial namespace, written.
+const LIMIT: &str = "/proc/sys/net/netfilter/nf_conntrack_max";
+
+/// `nf_conntrack_max`, by its file.
+fn limit() -> io::Result<u32> {
+    let text = std::fs::read_to_string(LIMIT)?;
+    text.trim().parse().map_err(io::Error::other)
+}
+
+/// Sets `nf_conntrack_max` for the whole kernel and reads it back. Only a thread in the initial namespace can.
+///
+/// # Errors
+/// EACCES in other namespaces (since Linux 5.13); where the kernel kept another value.
+pub fn set_limit(max: u32) -> io::Result<()> {
+    std::fs::write(LIMIT, max.to_string())?;
+    let kept = limit()?;
+    if kept == max {
+        Ok(())
+    } else {
+        Err(io::Error::other(format!("the kernel kept {kept}")))
+    }
+}
+
+/// Bytes of `struct nfgenmsg`.
+const NFGENMSG: usize = 4;
+/// Bytes of `struct nlattr`.
+const ATTRIBUTE: usize = 4;
+
+/// The table of the namespace of the thread that opened it.
+#[derive(Debug)]
+pub struct Conntrack {
+    netlink: Netlink,
+    /// Number of the next held entry: no two are alike.
+    next_held: u32,
+}
+
+impl Conntrack {
+    /// Opens ctnetlink. Needs CAP_NET_ADMIN over the namespace.
+    ///
+    /// # Errors
+    /// EPROTONOSUPPORT where the kernel has no nfnetlink.
+    pub fn open() -> Result<Self, NetlinkError> {
+        Ok(Self {
+            netlink: Netlink::open(libc::NETLINK_NETFILTER)?,
+            next_held: 0,
+        })
+    }
+
+    /// How full it is: one message, whatever its size.
+    ///
+    /// # Errors
+    /// EINVAL where the kernel has no ctnetlink (`CONFIG_NF_CT_NETLINK`).
+    pub fn size(&mut self) -> Result<TableSize, NetlinkError> {
+        let (count, max) = self.netlink.get(GET_STATS, nfgenmsg, |body| {
+            let mut count = None;
+            let mut max = None;
+            for (kind, value) in netlink::attributes(body.get(NFGENMSG..)?) {
+                match kind {
+                    GLOBAL_ENTRIES => count = be32(value),
+                    GLOBAL_MAX_ENTRIES => max = be32(value),
+                    _ => {}
+                }
+            }
+            Some((count?, max))
+        })?;
+        let max = match max {
+            Some(max) => max,
+            None => limit().map_err(NetlinkError::Socket)?,
+        };
+        Ok(TableSize { count, max })
+    }
+
+    /// What it counted.
+    ///
+    /// # Errors
+    /// As [`Self::size`].
+    pub fn counters(&mut self) -> Result<TableCounters, NetlinkError> {
+        let mut counters = TableCounters::default();
+        let each = |_, body: &[u8]| counters.add(body);
+        self.netlink.dump(GET_STATS_CPU, 0, nfgenmsg, each)?;
+        Ok(counters)
+    }
+
+    /// Asks for that many more entries that nothing evicts. Those that the table refuses for want of a place in a chain
+    /// (ENOSPC) or that are there already (EEXIST) are passed over: [`Self::size`] says how many there are.
+    ///
+    /// # Errors
+    /// ENOMEM where the table or the memory is full; others of the kernel's.
+    pub fn fill(&mut self, entries: u32) -> Result<(), NetlinkError> {
+        let held = HeldEntry::new();
+        let mut left = entries;
+        while left > 0 {
+            let messages = left.min(MESSAGES);
+            let mut batch = Batch::new();
+            for index in 0..messages {
+                let last = index + 1 == messages;
+                let flags = CREATE | EXCL | if last { ACK } else { 0 };
+                let number = self.next_held;
+                batch.push(NEW, flags, |body| held.write(number, body));
+                self.next_held = number.wrapping_add(1);
+            }
+            match self.netlink.request(batch) {
+                Err(error) if !matches!(error.errno(), Some(libc::ENOSPC | libc::EEXIST)) => {
+                    return Err(error);
+                }
+                _ => left -= messages,
+            }
+        }
+        Ok(())
+    }
+
+    /// Empties it.
+    ///
+    /// # Errors
+    /// The kernel's refusal.
+    pub fn flush(&mut self) -> Result<(), NetlinkError> {
+        let mut batch = Batch::new();
+        batch.push(DELETE, ACK, nfgenmsg);
+        self.netlink.request(batch)
+    }
+}
+
+/// The message that creates a held entry, but for what differs from one to the next: source address and port.
+struct HeldEntry {
+    message: Vec<u8>,
+    /// Where the source stands: in the tuple as the first end, in that of the reply as the second.
+    sources: [End; 2],
+}
+
+/// Where an address and its port stand in a message.
+#[derive(Clone, Copy, Default)]
+struct End {
+    address: usize,
+    port: usize,
+}
+
+impl HeldEntry {
+    fn new() -> Self {
+        let mut message = vec![libc::AF_INET as u8, libc::NFNETLINK_V0 as u8, 0, 0];
+        let (from, to) = (
+            ([0; 4], [0; 2]),
+            (HELD_TO.octets(), HELD_PORT.to_be_bytes()),
+        );
+        let [source, _] = tuple(&mut message, CTA_TUPLE_ORIG, [from, to]);
+        let [_, source_of_reply] = tuple(&mut message, CTA_TUPLE_REPLY, [to, from]);
+        netlink::attribute(&mut message, CTA_STATUS, &HELD.to_be_bytes());
+        netlink::attribute(&mut message, CTA_TIMEOUT, &HELD_TIMEOUT.to_be_bytes());
+        Self {
+            message,
+            sources: [source, source_of_reply],
+        }
+    }
+
+    fn write(&self, number: u32, body: &mut Vec<u8>) {
+        let start = body.len();
+        body.extend_from_slice(&self.message);
+        let address = (HELD_FROM + (number >> 16)).to_be_bytes();
+        let port = &number.to_be_bytes()[2..];
+        for at in self.sources {
+            body[start + at.address..][..4].copy_from_slice(&address);
+            body[start + at.port..][..2].copy_from_slice(port);
+        }
+    }
+}
+
+/// A tuple of two ends, addresses and UDP ports, source first; gives where they stand. UDP has no state by which the
+/// kernel could end an entry early.
+fn tuple(body: &mut Vec<u8>, kind: u16, ends: [([u8; 4], [u8; 2]); 2]) -> [End; 2] {
+    let [(source, source_port), (destination, destination_port)] = ends;
+    let mut at = [End::default(); 2];
+    netlink::nested(body, kind, |body| {
+        netlink::nested(body, CTA_TUPLE_IP, |body| {
+            at[0].address = put(body, CTA_IP_V4_SRC, &source);
+            at[1].address = put(body, CTA_IP_V4_DST, &destination);
+        });
+        netlink::nested(body, CTA_TUPLE_PROTO, |body| {
+            put(body, CTA_PROTO_NUM, &[libc::IPPROTO_UDP as u8]);
+            at[0].port = put(body, CTA_PROTO_SRC_PORT, &source_port);
+            at[1].port = put(body, CTA_PROTO_DST_PORT, &destination_port);
+        });
+    });
+    at
+}
+
+/// Appends an attribute and gives where its value stands.
+fn put(body: &mut Vec<u8>, kind: u16, value: &[u8]) -> usize {
+    let at = body.len() + ATTRIBUTE;
+    netlink::attribute(body, kind, value);
+    at
+}
+
+/// `struct nfgenmsg` of no family: for all.
+fn nfgenmsg(body: &mut Vec<u8>) {
+    body.extend_from_slice(&[libc::AF_UNSPEC as u8, libc::NFNETLINK_V0 as u8, 0, 0]);
+}
+
+fn be32(value: &[u8]) -> Option<u32> {
+    Some(u32::from_be_bytes(value.try_into().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::NetNs;
+    use crate::sys::testing::{namespace, tool};
+
+    fn of_this_machine() -> u32 {
+        let mut conntrack = Conntrack::open().unwrap();
+        conntrack.size().unwrap().count
+    }
+
+    fn within<T: Send + 'static>(
+        netns: &NetNs,
+        work: impl FnOnce(&mut Conntrack) -> T + Send + 'static,
+    ) -> T {
+        netns.run(|| work(&mut Conntrack::open().unwrap())).unwrap()
+    }
+
+    #[test]
+    fn no_two_held_entries_are_alike() {
+        let held = HeldEntry::new();
+        let message = |number| {
+            let mut body = Vec::new();
+            held.write(number, &mut body);
+            body
+        };
+        let bodies: std::collections::BTreeSet<_> = [0, 1, 255, 256, 65_535, 65_536, 262_143]
+            .map(message)
+            .into();
+        assert_eq!(bodies.len(), 7);
+    }
+
+    #[test]
+    fn kernel_a_table_is_filled_and_emptied_in_its_namespace_alone() {
+        let Some(netns) = namespace() else { return };
+        let before = of_this_machine();
+        let size = within(&netns, |table| {
+            table.fill(1000).unwrap();
+            table.fill(234).unwrap();
+            table.size().unwrap()
+        });
+        assert_eq!(size.count, 1234);
+        assert_eq!(tool(&netns, "conntrack -C").trim(), "1234");
+        assert_eq!(of_this_machine(), before);
+        within(&netns, |table| table.flush().unwrap());
+        assert_eq!(tool(&netns, "conntrack -C").trim(), "0");
+    }
+
+    #[test]
+    fn kernel_entries_that_are_there_already_are_passed_over() {
+        let Some(netns) = namespace() else { return };
+        within(&netns, |table| table.fill(10).unwrap());
+        let size = within(&netns, |table| {
+            table.fill(15).unwrap();
+            table.size().unwrap()
+        });
+        assert_eq!(size.count, 15);
+    }
+
+    #[test]
+    fn kernel_held_entries_are_assured_and_last_for_days() {
+        let Some(netns) = namespace() else { return };
+        within(&netns, |table| table.fill(1).unwrap());
+        let listed = tool(&netns, "conntrack -L");
+        assert!(listed.contains("[ASSURED]"), "{listed}");
+        assert!(!listed.contains("[UNREPLIED]"), "{listed}");
+        let seconds = listed.split_whitespace().nth(2).unwrap();
+        assert!(seconds.parse::<u32>().unwrap() > 400_000, "{listed}");
+    }
+
+    #[test]
+    fn kernel_counters_have_the_names_of_the_conntrack_tool() {
+        let Some(netns) = namespace() else { return };
+        let counters = within(&netns, |table| table.counters().unwrap());
+        let listed = tool(&netns, "conntrack -S");
+        for (name, value) in counters.iter() {
+            assert_eq!(value, 0, "{name}");
+            // The first has a tab in front.
+            assert!(listed.contains(&format!("{name}=0")), "{name}: {listed}");
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! The kernel's log, record by record (`/dev/kmsg`, Linux `Documentation/ABI/testing/dev-kmsg`). Machine-wide.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::OpenOptionsExt;
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+/// Longest record, bytes: `PRINTKRB_RECORD_MAX`/`CONSOLE_EXT_LOG_MAX` are at most 8192 (Linux 3.5 to 6.18).
+const RECORD_MAX: usize = 8192;
+
+/// The log from a moment on.
+#[derive(Debug)]
+pub struct Kmsg {
+    file: File,
+    buffer: Vec<u8>,
+}
+
+/// What a read of the log gave.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Record {
+    /// The text of a record, without what is in front of it and the properties that follow.
+    Line(String),
+    /// The kernel has overwritten records before they were read.
+    Lost,
+}
+
+impl Kmsg {
+    /// Opens the log; what was logged before is left out.
+    ///
+    /// # Errors
+    /// EPERM where `kernel.dmesg_restrict` is 1 and CAP_SYSLOG is missing; ENOENT in containers that are not given it.
+    pub fn open_at_end() -> io::Result<Self> {
+        let mut file = OpenOptions::new()
+            .read(true)
+            .custom_flags(libc::O_NONBLOCK)
+            .open("/dev/kmsg")?;
+        file.seek(SeekFrom::End(0))?;
+        Ok(Self {
+            file,
+            buffer: vec![0; RECORD_MAX],
+        })
+    }
+
+    /// The next record; `None` where there is none yet.
+    ///
+    /// # Errors
+    /// Those of read(2).
+    pub fn next(&mut self) -> io::Result<Option<Record>> {
+        loop {
+            match self.file.read(&mut self.buffer) {
+                Ok(0) => return Ok(None),
+                Ok(length) => {
+                    if let Some(line) = text_of(&self.buffer[..length]) {
+                        return Ok(Some(Record::Line(line)));
+                    }
+                }
+                Err(error) => match error.kind() {
+                    ErrorKind::WouldBlock => return Ok(None),
+                    ErrorKind::Interrupted => {}
+                    ErrorKind::BrokenPipe => return Ok(Some(Record::Lost)),
+                    _ => return Err(error),
+                },
+            }
+        }
+    }
+
+    /// Waits until there is a record, or until `stop` can be read or its other end is closed.
+    ///
+    /// # Errors
+    /// Those of poll(2).
+    pub fn wait(&self, stop: BorrowedFd<'_>) -> io::Result<Woken> {
+        let mut watched = [
+            PollFd::new(self.file.as_fd(), PollFlags::POLLIN),
+            PollFd::new(stop, PollFlags::POLLIN),
+        ];
+        loop {
+            match poll(&mut watched, PollTimeout::NONE) {
+                Ok(_) if watched[1].any() == Some(true) => return Ok(Woken::Stop),
+                Ok(_) => return Ok(Woken::Record),
+                Err(nix::errno::Errno::EINTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+}
+
+/// Why a wait ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Woken {
+    /// There is something to read.
+    Record,
+    /// Asked to stop.
+    Stop,
+}
+
+/// The text of a record `level,sequence,time,flags;text\n KEY=value\n`; `None` where it has not that form.
+fn text_of(record: &[u8]) -> Option<String> {
+    let separator = record.iter().position(|byte| *byte == b';')?;
+    let text = &record[separator + 1..];
+    let end = text.iter().position(|byte| *byte == b'\n');
+    Some(String::from_utf8_lossy(&text[..end.unwrap_or(text.len())]).into_owned())
+}
+
+/// The namespace that a line names, as in `table full in netns 4026532456`: its inode.
+pub fn netns_of(line: &str) -> Option<u64> {
+    let (_, rest) = line.split_once("netns ")?;
+    let end = rest.find(|c: char| !c.is_ascii_digit());
+    rest[..end.unwrap_or(rest.len())].parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_is_its_text_alone() {
+        let record =
+            b"4,1312,81273645,-;nf_conntrack: nf_conntrack: table full in netns 4026532456, \
+            dropping packet\n SUBSYSTEM=net\n";
+        assert_eq!(
+            text_of(record).unwrap(),
+            "nf_conntrack: nf_conntrack: table full in netns 4026532456, dropping packet"
+        );
+        assert_eq!(text_of(b"6,1,2,-;a;b").unwrap(), "a;b");
+        assert_eq!(text_of(b"6,1,2,-;").unwrap(), "");
+        assert_eq!(text_of(b"no record"), None);
+    }
+
+    #[test]
+    fn a_line_names_a_namespace_by_its_inode() {
+        assert_eq!(
+            netns_of("table full in netns 4026532456, dropping"),
+            Some(4_026_532_456)
+        );
+        assert_eq!(
+            netns_of("table full in netns 4026532456"),
+            Some(4_026_532_456)
+        );
+        assert_eq!(netns_of("table full, dropping packet"), None);
+        assert_eq!(netns_of("netns of nobody"), None);
+        assert_eq!(netns_of("netns 99999999999999999999999"), None);
+    }
+}

@@ -1,0 +1,260 @@
+//! Files under `/proc` that a namespace is watched by, kept open, and what their lines mean.
+//!
+//! `/proc/net` is the main thread's namespace whoever reads it; `/proc/thread-self/net` is the caller's, and a file opened
+//! there stays with that namespace.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+/// Bytes read at first: `netstat` has 5,500 on Linux 6.18.
+const FIRST_READ: usize = 16 * 1024;
+
+/// A file of `/proc/thread-self/net`, opened once and read from its start each time.
+#[derive(Debug)]
+pub struct NetFile {
+    file: File,
+    buffer: Vec<u8>,
+}
+
+impl NetFile {
+    /// Opens a file of the calling thread's namespace: `snmp`, `netstat`, `sockstat`.
+    ///
+    /// # Errors
+    /// Those of open(2): ENOENT where the kernel lacks the protocol (`snmp6`, `sockstat6`).
+    pub fn open(name: &str) -> io::Result<Self> {
+        Ok(Self {
+            file: File::open(Path::new("/proc/thread-self/net").join(name))?,
+            buffer: vec![0; FIRST_READ],
+        })
+    }
+
+    /// Reads it whole. Only for files that the kernel writes as one record (`single_open_net`): all of theirs comes with
+    /// one read that the buffer has room for.
+    ///
+    /// # Errors
+    /// Those of pread(2).
+    pub fn read(&mut self) -> io::Result<&[u8]> {
+        loop {
+            let length = self.file.read_at(&mut self.buffer, 0)?;
+            if length < self.buffer.len() {
+                return Ok(&self.buffer[..length]);
+            }
+            self.buffer.resize(self.buffer.len() * 2, 0);
+        }
+    }
+}
+
+/// Whether `tw` of `sockstat` is the calling thread's namespace's own: it became so together with
+/// `tcp_max_tw_buckets` (Linux 4.10), which only then shows in a namespace other than the initial one.
+pub fn counts_tw_by_namespace() -> bool {
+    Path::new("/proc/sys/net/ipv4/tcp_max_tw_buckets").exists()
+}
+
+/// Bytes of memory that can be had without swapping: `MemAvailable` of proc_meminfo(5).
+///
+/// # Errors
+/// Where `/proc` is not mounted.
+pub fn available_memory() -> io::Result<u64> {
+    let text = std::fs::read_to_string("/proc/meminfo")?;
+    text.lines()
+        .find_map(|line| line.strip_prefix("MemAvailable:"))
+        .and_then(|rest| rest.trim().strip_suffix("kB")?.trim().parse::<u64>().ok())
+        .map(|kibibytes| kibibytes * 1024)
+        .ok_or_else(|| io::Error::other("/proc/meminfo has no MemAvailable"))
+}
+
+/// What is per namespace of the line `TCP:` in `sockstat`; its `orphan`, `alloc` and `mem` are machine-wide.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct TcpSockstat {
+    /// IPv4 sockets that are connected, connecting or listening (`sockstat6` has those of IPv6, without the rest).
+    pub inuse: u64,
+    /// Sockets of both families that TIME_WAIT's small sockets stand for: in TIME_WAIT, and late in FIN_WAIT2.
+    pub tw: u64,
+}
+
+/// Reads `sockstat` or `sockstat6`; `None` where it has no line of TCP.
+pub fn tcp_sockstat(text: &[u8]) -> Option<TcpSockstat> {
+    let line = text
+        .split(|byte| *byte == b'\n')
+        .find_map(|line| line.strip_prefix(b"TCP: ").or(line.strip_prefix(b"TCP6: ")))?;
+    let mut words = line.split(|byte| *byte == b' ');
+    let mut read = TcpSockstat::default();
+    while let (Some(key), Some(value)) = (words.next(), words.next()) {
+        match key {
+            b"inuse" => read.inuse = number(value)?.cast_unsigned(),
+            b"tw" => read.tw = number(value)?.cast_unsigned(),
+            _ => {}
+        }
+    }
+    Some(read)
+}
+
+/// The pairs of lines that `snmp` and `netstat` consist of: names, and below them values, both behind the same prefix
+/// (`Tcp: `). A line without its partner is left out.
+pub fn line_pairs(text: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    let mut lines = text.split(|byte| *byte == b'\n').peekable();
+    std::iter::from_fn(move || {
+        loop {
+            let names = lines.next()?;
+            let prefix = prefix(names);
+            if !prefix.is_empty()
+                && let Some(values) = lines.next_if(|line| line.starts_with(prefix))
+            {
+                return Some((names, values));
+            }
+        }
+    })
+}
+
+/// What stands in front of the first column, with its colon; empty where there is none.
+fn prefix(line: &[u8]) -> &[u8] {
+    let end = line.iter().position(|byte| *byte == b':');
+    end.map_or(&[], |colon| &line[..=colon])
+}
+
+/// Names of the columns of a line of names, as nstat(8) prints them: prefix and column in one.
+pub fn column_names(line: &[u8]) -> impl Iterator<Item = String> {
+    let prefix = prefix(line);
+    let group = String::from_utf8_lossy(prefix.strip_suffix(b":").unwrap_or(prefix));
+    words(&line[prefix.len()..])
+        .map(move |name| format!("{group}{}", String::from_utf8_lossy(name)))
+}
+
+/// Numbers of a line of values, by column; `None` where one is no number.
+pub fn column_values(line: &[u8]) -> impl Iterator<Item = Option<i64>> {
+    words(&line[prefix(line).len()..]).map(number)
+}
+
+/// The lines of `snmp6`: name and number.
+pub fn named_values(text: &[u8]) -> impl Iterator<Item = (&[u8], i64)> {
+    text.split(|byte| *byte == b'\n').filter_map(|line| {
+        let mut words = words(line);
+        Some((words.next()?, number(words.next()?)?))
+    })
+}
+
+fn words(line: &[u8]) -> impl Iterator<Item = &[u8]> {
+    line.split(u8::is_ascii_whitespace)
+        .filter(|word| !word.is_empty())
+}
+
+/// A decimal number, negative ones included. Counters are unsigned: one beyond `i64` wraps, and so do differences.
+fn number(word: &[u8]) -> Option<i64> {
+    let (digits, negative) = word
+        .strip_prefix(b"-")
+        .map_or((word, false), |digits| (digits, true));
+    if digits.is_empty() {
+        return None;
+    }
+    let mut value = 0_u64;
+    for byte in digits {
+        let digit = byte.checked_sub(b'0').filter(|digit| *digit < 10)?;
+        value = value.wrapping_mul(10).wrapping_add(u64::from(digit));
+    }
+    let value = value.cast_signed();
+    Some(if negative {
+        value.wrapping_neg()
+    } else {
+        value
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const SOCKSTAT: &[u8] = b"sockets: used 15\nTCP: inuse 12 orphan 3 tw 481 alloc 14 mem 214\n\
+        UDP: inuse 2 mem 0\nRAW: inuse 0\n";
+
+    fn pairs(text: &[u8]) -> Vec<(String, i64)> {
+        let columns = |(names, values)| {
+            let values: Vec<_> = column_values(values).flatten().collect();
+            column_names(names).zip(values).collect::<Vec<_>>()
+        };
+        line_pairs(text).flat_map(columns).collect()
+    }
+
+    fn pair(name: &str, value: i64) -> (String, i64) {
+        (name.to_owned(), value)
+    }
+
+    #[test]
+    fn sockstat_gives_what_is_the_namespaces_own() {
+        let read = tcp_sockstat(SOCKSTAT).unwrap();
+        assert_eq!(read, TcpSockstat { inuse: 12, tw: 481 });
+        let read = tcp_sockstat(b"TCP6: inuse 7\nUDP6: inuse 1\n").unwrap();
+        assert_eq!(read, TcpSockstat { inuse: 7, tw: 0 });
+        assert_eq!(tcp_sockstat(b"sockets: used 15\n"), None);
+    }
+
+    #[test]
+    fn columns_get_the_names_that_nstat_prints() {
+        let text = b"Tcp: MaxConn InSegs\nTcp: -1 5330\nIpExt: InOctets\nIpExt: 96699077\n";
+        assert_eq!(
+            pairs(text),
+            [
+                pair("TcpMaxConn", -1),
+                pair("TcpInSegs", 5330),
+                pair("IpExtInOctets", 96_699_077)
+            ]
+        );
+    }
+
+    #[test]
+    fn odd_lines_are_passed_over() {
+        let text = b"\nno colon\nIp: Forwarding\nTcp: A B\nTcp: 1\nUdp: C\n";
+        assert_eq!(pairs(text), [pair("TcpA", 1)]);
+        assert_eq!(pairs(b"Icmp: A B\nIcmp: x 2\n"), [pair("IcmpA", 2)]);
+    }
+
+    #[test]
+    fn a_counter_beyond_the_signed_range_wraps() {
+        let text = format!("Ip: A\nIp: {}\n", u64::MAX);
+        assert_eq!(pairs(text.as_bytes()), [pair("IpA", -1)]);
+    }
+
+    #[test]
+    fn snmp6_is_a_name_and_a_number_a_line() {
+        let text = b"Ip6InReceives                   \t12\nIcmp6InType135\t3\nodd\n";
+        let read: Vec<_> = named_values(text).collect();
+        assert_eq!(read[0], (b"Ip6InReceives".as_slice(), 12));
+        assert_eq!(read[1], (b"Icmp6InType135".as_slice(), 3));
+        assert_eq!(read.len(), 2);
+    }
+
+    #[test]
+    fn files_of_this_thread_can_be_read_again_and_again() {
+        let mut file = NetFile::open("snmp").unwrap();
+        for _ in 0..3 {
+            let text = file.read().unwrap();
+            assert!(line_pairs(text).any(|(names, _)| names.starts_with(b"Tcp:")));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_was_written_is_read(
+            columns in prop::collection::vec(("[A-Z][A-Za-z0-9]{0,20}", any::<u64>()), 1..40)
+        ) {
+            let names: String = columns.iter().map(|(name, _)| format!(" {name}")).collect();
+            let values: String = columns.iter().map(|(_, value)| format!(" {value}")).collect();
+            let text = format!("TcpExt:{names}\nTcpExt:{values}\n");
+            let expected: Vec<_> = columns
+                .iter()
+                .map(|(name, value)| (format!("TcpExt{name}"), value.cast_signed()))
+                .collect();
+            prop_assert_eq!(pairs(text.as_bytes()), expected);
+        }
+
+        #[test]
+        fn no_text_is_too_odd(text in prop::collection::vec(any::<u8>(), 0..300)) {
+            let _some = pairs(&text);
+            let _some = tcp_sockstat(&text);
+            let _some = named_values(&text).count();
+        }
+    }
+}

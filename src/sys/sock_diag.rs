@@ -1,0 +1,298 @@
+//! TCP sockets of a namespace, counted by state: what inet_diag lists (sock_diag(7), Linux `net/ipv4/inet_diag.c`).
+//!
+//! Knows the protocol and nothing of when to ask.
+
+use super::netlink::{self, Netlink, NetlinkError};
+
+/// States of a TCP socket with the kernel's numbers (`include/net/tcp_states.h`, Linux 6.18).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(missing_docs, reason = "the kernel's names say it")]
+pub enum TcpState {
+    Established = 1,
+    SynSent = 2,
+    SynRecv = 3,
+    FinWait1 = 4,
+    FinWait2 = 5,
+    TimeWait = 6,
+    Close = 7,
+    CloseWait = 8,
+    LastAck = 9,
+    Listen = 10,
+    Closing = 11,
+}
+
+impl TcpState {
+    /// Every state, in the order of the kernel's numbers.
+    pub const ALL: [Self; 11] = [
+        Self::Established,
+        Self::SynSent,
+        Self::SynRecv,
+        Self::FinWait1,
+        Self::FinWait2,
+        Self::TimeWait,
+        Self::Close,
+        Self::CloseWait,
+        Self::LastAck,
+        Self::Listen,
+        Self::Closing,
+    ];
+
+    /// As the kernel spells it, without the `TCP_` in front.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Established => "ESTABLISHED",
+            Self::SynSent => "SYN_SENT",
+            Self::SynRecv => "SYN_RECV",
+            Self::FinWait1 => "FIN_WAIT1",
+            Self::FinWait2 => "FIN_WAIT2",
+            Self::TimeWait => "TIME_WAIT",
+            Self::Close => "CLOSE",
+            Self::CloseWait => "CLOSE_WAIT",
+            Self::LastAck => "LAST_ACK",
+            Self::Listen => "LISTEN",
+            Self::Closing => "CLOSING",
+        }
+    }
+
+    /// The state of this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.as_str() == name)
+    }
+}
+
+/// A set of states, as the kernel takes it: one bit a state.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct TcpStates(u32);
+
+impl TcpStates {
+    /// All eleven.
+    pub fn all() -> Self {
+        TcpState::ALL.into_iter().collect()
+    }
+
+    /// The set with one more.
+    #[must_use]
+    pub fn with(self, state: TcpState) -> Self {
+        Self(self.0 | 1 << state as u32)
+    }
+
+    /// The set with one less.
+    #[must_use]
+    pub fn without(self, state: TcpState) -> Self {
+        Self(self.0 & !(1 << state as u32))
+    }
+
+    /// Whether the set has this state.
+    pub fn contains(self, state: TcpState) -> bool {
+        self.0 & 1 << state as u32 != 0
+    }
+
+    /// Whether the set has none.
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+}
+
+impl FromIterator<TcpState> for TcpStates {
+    fn from_iter<I: IntoIterator<Item = TcpState>>(states: I) -> Self {
+        states.into_iter().fold(Self::default(), Self::with)
+    }
+}
+
+/// How many sockets are in which state.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SocketCounts {
+    by_state: [u32; 12],
+    /// Of those in FIN_WAIT2, the ones that the kernel already keeps as TIME_WAIT's small sockets (`tw_substate`):
+    /// `tw` of `/proc/net/sockstat` counts them with those in TIME_WAIT.
+    pub fin_wait2_small: u32,
+    /// Bytes that the sockets hold of the protocol's memory, where it was asked for: for each `sk_rmem_alloc` (received
+    /// and not yet read), `sk_wmem_queued` (sent and not yet acknowledged, or waiting) and `sk_forward_alloc`
+    /// (reserved), each with the buffers' overhead. Not the sockets themselves, nor half-open ones and TIME_WAIT.
+    pub memory: u64,
+}
+
+impl SocketCounts {
+    /// How many were in this state.
+    pub fn of(&self, state: TcpState) -> u32 {
+        self.by_state[state as usize]
+    }
+
+    fn add(&mut self, message: &[u8], memory: bool) {
+        let &[_family, state, timer, ..] = message else {
+            return;
+        };
+        if let Some(count) = self.by_state.get_mut(usize::from(state)) {
+            *count += 1;
+        }
+        if state == TcpState::FinWait2 as u8 && timer == TIMER_TIME_WAIT {
+            self.fin_wait2_small += 1;
+        }
+        if memory {
+            self.memory += memory_of(message).unwrap_or(0);
+        }
+    }
+}
+
+/// `TCPDIAG_GETSOCK` (`include/uapi/linux/inet_diag.h`): unlike `SOCK_DIAG_BY_FAMILY` it lists both families in one walk
+/// of the hash. A server that listens on `::` has IPv6 sockets also where every packet is IPv4.
+const TCPDIAG_GETSOCK: u16 = 18;
+/// Bytes of `struct inet_diag_req` before its states: family, lengths, extensions, `struct inet_diag_sockid`.
+const BEFORE_STATES: usize = 4 + 48;
+/// Where the extensions wanted stand in it.
+const EXTENSIONS: usize = 3;
+/// `INET_DIAG_SKMEMINFO`; the bit of extension N is N - 1.
+const SKMEMINFO: u16 = 7;
+/// Bytes of `struct inet_diag_msg`.
+const MESSAGE: usize = 72;
+/// `idiag_timer` of TIME_WAIT's small sockets (sock_diag(7)).
+const TIMER_TIME_WAIT: u8 = 3;
+/// Positions in the array of `INET_DIAG_SKMEMINFO` (`include/uapi/linux/sock_diag.h`): `SK_MEMINFO_RMEM_ALLOC`,
+/// `SK_MEMINFO_FWD_ALLOC`, `SK_MEMINFO_WMEM_QUEUED`.
+const MEMINFO_HELD: [usize; 3] = [0, 4, 5];
+
+/// A sock_diag socket in the namespace of the thread that opened it.
+#[derive(Debug)]
+pub struct SockDiag {
+    netlink: Netlink,
+}
+
+impl SockDiag {
+    /// Opens one.
+    ///
+    /// # Errors
+    /// Where the kernel has no sock_diag.
+    pub fn open() -> Result<Self, NetlinkError> {
+        Ok(Self {
+            netlink: Netlink::open(libc::NETLINK_SOCK_DIAG)?,
+        })
+    }
+
+    /// Counts the namespace's TCP sockets of both families in these states; the kernel lists no others. With `memory`
+    /// also what they hold. Sockets that are neither connected nor listening are in no list: CLOSE counts none of them.
+    ///
+    /// # Errors
+    /// The kernel's refusal.
+    pub fn count(&mut self, states: TcpStates, memory: bool) -> Result<SocketCounts, NetlinkError> {
+        let mut counts = SocketCounts::default();
+        self.netlink.dump(
+            TCPDIAG_GETSOCK,
+            0,
+            |body| {
+                let start = body.len();
+                body.resize(start + BEFORE_STATES, 0);
+                if memory {
+                    body[start + EXTENSIONS] = 1 << (SKMEMINFO - 1);
+                }
+                body.extend_from_slice(&states.0.to_ne_bytes());
+                body.extend_from_slice(&[0; 4]);
+            },
+            |_, message| counts.add(message, memory),
+        )?;
+        Ok(counts)
+    }
+}
+
+fn memory_of(message: &[u8]) -> Option<u64> {
+    let (_, held) =
+        netlink::attributes(message.get(MESSAGE..)?).find(|(kind, _)| *kind == SKMEMINFO)?;
+    let word = |index: usize| {
+        let bytes = held.get(index * 4..index * 4 + 4)?;
+        Some(u64::from(u32::from_ne_bytes(bytes.try_into().ok()?)))
+    };
+    MEMINFO_HELD.into_iter().map(word).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::net::{Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr};
+
+    use super::*;
+    use crate::sys::NetNs;
+    use crate::sys::testing::{connect, listen, namespace, tool, wait_until};
+
+    const LOOPBACK: SocketAddr =
+        SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::new(127, 0, 0, 1)), 80);
+
+    fn count(netns: &NetNs, states: TcpStates, memory: bool) -> SocketCounts {
+        let count = move || SockDiag::open().unwrap().count(states, memory).unwrap();
+        netns.run(count).unwrap()
+    }
+
+    #[test]
+    fn states_are_found_by_the_names_they_are_told_by() {
+        for state in TcpState::ALL {
+            assert_eq!(TcpState::from_name(state.as_str()), Some(state));
+        }
+        assert_eq!(TcpState::from_name("FIN_WAIT_2"), None);
+    }
+
+    #[test]
+    fn kernel_a_thousand_connections_are_counted_as_ss_lists_them() {
+        let Some(netns) = namespace() else { return };
+        let listener = listen(&netns, LOOPBACK);
+        let connections = connect(&netns, LOOPBACK, 1000);
+        let closed = connections.iter().take(300);
+        closed.for_each(|end| end.shutdown(Shutdown::Write).unwrap());
+        wait_until("every FIN is acknowledged", || {
+            tool(&netns, "ss -Htan state fin-wait-1").is_empty()
+        });
+        let counts = count(&netns, TcpStates::all(), false);
+        let listed = tool(&netns, "ss -Htan");
+        for (state, by_ss, expected) in [
+            (TcpState::Established, "ESTAB", 1400),
+            (TcpState::FinWait2, "FIN-WAIT-2", 300),
+            (TcpState::CloseWait, "CLOSE-WAIT", 300),
+            (TcpState::Listen, "LISTEN", 1),
+            (TcpState::TimeWait, "TIME-WAIT", 0),
+        ] {
+            let by_ss = listed.lines().filter(|line| line.starts_with(by_ss));
+            assert_eq!(by_ss.count(), expected, "{state:?}");
+            assert_eq!(counts.of(state) as usize, expected, "{state:?}");
+        }
+        assert_eq!(counts.fin_wait2_small, 0, "their owner has not closed them");
+        drop(listener);
+    }
+
+    #[test]
+    fn kernel_only_the_states_that_were_asked_for_are_counted() {
+        let Some(netns) = namespace() else { return };
+        let _listener = listen(&netns, LOOPBACK);
+        let _connections = connect(&netns, LOOPBACK, 3);
+        let counts = count(&netns, [TcpState::Listen].into_iter().collect(), false);
+        assert_eq!(counts.of(TcpState::Listen), 1);
+        assert_eq!(counts.of(TcpState::Established), 0);
+    }
+
+    #[test]
+    fn kernel_ipv4_connections_to_an_ipv6_wildcard_are_counted() {
+        let Some(netns) = namespace() else { return };
+        let _listener = listen(&netns, SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), 80));
+        let _connections = connect(&netns, LOOPBACK, 3);
+        let counts = count(&netns, TcpStates::all(), false);
+        assert_eq!(counts.of(TcpState::Established), 6);
+        assert_eq!(counts.of(TcpState::Listen), 1);
+    }
+
+    #[test]
+    fn kernel_memory_is_what_ss_adds_up_to() {
+        let Some(netns) = namespace() else { return };
+        let _listener = listen(&netns, LOOPBACK);
+        let mut connections = connect(&netns, LOOPBACK, 20);
+        for connection in &mut connections {
+            connection.write_all(&[7; 5000]).unwrap();
+        }
+        let memory = count(&netns, TcpStates::all(), true).memory;
+        let listed = tool(&netns, "ss -Htanm");
+        let by_ss: u64 = listed
+            .split(['(', ',', ')'])
+            .filter_map(|field| {
+                let digits = field.strip_prefix(['r', 'f', 'w'])?;
+                digits.parse::<u64>().ok()
+            })
+            .sum();
+        assert_eq!(memory, by_ss);
+        assert!(memory >= 20 * 5000, "{memory}");
+    }
+}

@@ -1,0 +1,128 @@
+//! What tests in namespaces share: the namespaces, standard tools run inside them, connections by the thousand.
+
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::os::fd::{AsFd, AsRawFd};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use socket2::{Domain, Socket, Type};
+
+use super::NetNs;
+
+/// A namespace with its loopback up; `None`, with the reason on standard error, where the privilege is missing.
+pub(crate) fn namespace() -> Option<NetNs> {
+    match NetNs::create() {
+        Ok(netns) => {
+            tool(&netns, "ip link set lo up");
+            Some(netns)
+        }
+        Err(error) => {
+            skip(&format!("cannot create a network namespace ({error})"));
+            None
+        }
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "a skipped test must say so")]
+pub(crate) fn skip(why: &str) {
+    eprintln!("skipped: {why}");
+}
+
+/// Runs a standard tool inside; gives its output. Words are parted by spaces.
+pub(crate) fn tool(netns: &NetNs, command: &str) -> String {
+    let words: Vec<String> = command.split(' ').map(str::to_owned).collect();
+    let output = netns
+        .run(move || Command::new(&words[0]).args(&words[1..]).output())
+        .unwrap()
+        .unwrap_or_else(|error| panic!("{command}: {error}"));
+    assert!(output.status.success(), "{command}: {output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Loads a ruleset into a namespace.
+pub(crate) fn nft(netns: &NetNs, ruleset: &str) {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), ruleset).unwrap();
+    tool(netns, &format!("nft -f {}", file.path().display()));
+}
+
+/// Three namespaces in a row, the one in the middle translating:
+///
+/// ```text
+/// client 10.0.1.2 ---- 10.0.1.1 nat 10.0.2.1 ---- 10.0.2.2 server
+/// ```
+pub(crate) struct NatLab {
+    pub(crate) client: NetNs,
+    pub(crate) nat: NetNs,
+    pub(crate) server: NetNs,
+}
+
+impl NatLab {
+    /// Where the server is, with its port.
+    pub(crate) const SERVER: SocketAddr =
+        SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::new(10, 0, 2, 2)), 80);
+
+    pub(crate) fn build() -> Option<Self> {
+        let lab = Self {
+            client: namespace()?,
+            nat: namespace()?,
+            server: namespace()?,
+        };
+        for (end, interface, net) in [(&lab.client, "left", 1), (&lab.server, "right", 2)] {
+            let path = format!(
+                "/proc/{}/fd/{}",
+                std::process::id(),
+                end.as_fd().as_raw_fd()
+            );
+            let pair = format!("ip link add {interface} type veth peer name eth0 netns {path}");
+            tool(&lab.nat, &pair);
+            tool(
+                &lab.nat,
+                &format!("ip address add 10.0.{net}.1/24 dev {interface}"),
+            );
+            tool(&lab.nat, &format!("ip link set {interface} up"));
+            tool(end, &format!("ip address add 10.0.{net}.2/24 dev eth0"));
+            tool(end, "ip link set eth0 up");
+            tool(end, &format!("ip route add default via 10.0.{net}.1"));
+        }
+        let forward = || std::fs::write("/proc/sys/net/ipv4/ip_forward", "1");
+        lab.nat.run(forward).unwrap().unwrap();
+        nft(
+            &lab.nat,
+            "table ip nat {\n chain post {\n type nat hook postrouting priority srcnat\n \
+             oifname right masquerade\n }\n}\n",
+        );
+        Some(lab)
+    }
+}
+
+/// Waits until something is so; a test that waits in vain fails after ten seconds.
+pub(crate) fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while !is_so() {
+        assert!(Instant::now() < deadline, "waited in vain: {what}");
+        std::thread::yield_now();
+    }
+}
+
+/// Listens in a namespace; nothing accepts, so that a connection takes one descriptor of this process and no more.
+pub(crate) fn listen(netns: &NetNs, address: SocketAddr) -> Socket {
+    netns
+        .run(move || {
+            let socket = Socket::new(Domain::for_address(address), Type::STREAM, None).unwrap();
+            socket.bind(&address.into()).unwrap();
+            socket.listen(4096).unwrap();
+            socket
+        })
+        .unwrap()
+}
+
+/// Connects so many times, one after the other; each that is not done within 300 ms counts as failed.
+pub(crate) fn connect(netns: &NetNs, to: SocketAddr, count: usize) -> Vec<TcpStream> {
+    netns
+        .run(move || {
+            let attempt = |_| TcpStream::connect_timeout(&to, Duration::from_millis(300)).ok();
+            (0..count).filter_map(attempt).collect()
+        })
+        .unwrap()
+}
