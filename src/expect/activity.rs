@@ -14,12 +14,21 @@ pub(super) struct Activity {
 }
 
 impl Activity {
-    /// When a series' owner was active, where it is a client; else when anything that makes load was: clients from their
+    /// When a series' owner was active, where it is a client: up to its last start, its bytes up to the last of them. Else when anything that makes load was: clients from their
     /// first to their last attempt, commands from the start of the clock to their end. `None` where nothing was.
     pub(super) fn behind(series: &SeriesName, timeline: &Timeline) -> Option<Self> {
         let own = format!("{}.attempted", absent::owner(series));
         if let Some(attempted) = timeline.series(&own) {
-            return Self::of_changes(&attempted.changes);
+            let mut active = Self::of_changes(&attempted.changes)?;
+            // A transfer's one attempt goes on until its last byte.
+            if absent::rest(series) == "bytes"
+                && let Some((last, _)) = timeline
+                    .series(series.as_str())
+                    .and_then(|bytes| bytes.changes.last())
+            {
+                active.to = active.to.max(*last);
+            }
+            return Some(active);
         }
         timeline
             .all_series()

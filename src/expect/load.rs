@@ -67,10 +67,12 @@ fn is_stopped(client: &ActorName, spec: &RunSpec) -> bool {
     })
 }
 
+/// A load that was cut off on purpose started fewer, and the first part of a ramp is slower than the whole.
 fn fell_short(load: &LoadReport, cut_off: bool) -> bool {
     let late = LATE_FORGIVEN.max(load.span / LATE_SHARE);
-    let fewer = load.started < load.scheduled && !cut_off;
-    fewer || load.achieved_rate < LEAST_ACHIEVED * load.offered_rate || load.late_p99 > late
+    let fewer = load.started < load.scheduled;
+    let slower = load.achieved_rate < LEAST_ACHIEVED * load.offered_rate;
+    load.late_p99 > late || (!cut_off && (fewer || slower))
 }
 
 fn figures(load: &LoadReport) -> String {

@@ -89,12 +89,13 @@ fn has_function(claim: &Claim) -> bool {
     }
 }
 
-/// The probe that reads a series; where none has its name, every probe of the node.
+/// The probe of a node that reads a series, `client.sockets`; where none has that name, every probe of the node: `client`
+/// where one reads all.
 fn probes_of<'a>(
     series: &SeriesName,
     timeline: &'a Timeline,
 ) -> impl Iterator<Item = (&'a str, &'a [(Offset, u64)])> {
-    let node = absent::owner(series);
+    let node = absent::owner(series).to_owned();
     let family = match absent::rest(series) {
         rest if rest.starts_with("tcp.") => "sockets",
         rest if rest.starts_with("conntrack.") => "conntrack",
@@ -109,7 +110,7 @@ fn probes_of<'a>(
             if exact {
                 **probe == own
             } else {
-                probe.starts_with(&any)
+                **probe == node || probe.starts_with(&any)
             }
         })
         .map(|(probe, looks)| (probe.as_str(), looks.as_slice()))

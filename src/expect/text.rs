@@ -137,12 +137,14 @@ impl<'a> TextReader<'a> {
         }
     }
 
-    /// Why a line may have been there although none was seen.
+    /// Why a line may have been there although none was seen: the kernel says that it left some out, or a note on the series
+    /// tells of a gap, or of output that was cut off.
     pub(super) fn doubt(&self) -> Option<String> {
-        if self.negated || self.matched.is_some() || self.name != KERNEL_LOG {
+        if self.negated || self.matched.is_some() {
             return None;
         }
-        match (self.suppressed, self.note) {
+        let suppressed = self.suppressed.filter(|_| self.name == KERNEL_LOG);
+        match (suppressed, self.note) {
             (Some((t, line)), _) => Some(format!(
                 "the kernel left lines out of its log, so that one may have matched: `{}` at {t}",
                 shorten(line)

@@ -38,7 +38,7 @@ pub struct Observation {
 /// The judgement of one run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunVerdict {
-    /// How the run came out: the greatest of its parts.
+    /// How the run came out: the greatest of its parts, but inconclusive where the load was not what was asked for.
     pub outcome: Outcome,
     /// Why, where it is neither passed nor failed by an expectation: what is missing, what went wrong, how load fell short.
     pub reason: Option<String>,

@@ -218,6 +218,18 @@ fn a_rate_behind_a_command_is_over_the_time_that_it_ran() {
 }
 
 #[test]
+fn the_rate_of_a_transfer_is_over_the_time_up_to_its_last_byte() {
+    let run = Run::new()
+        .counter("load.attempted", &[(0, 0), (1000, 1)])
+        .counter("load.bytes", &[(2000, 4096), (5000, 8192)])
+        .finished_at(60_000);
+    let rate = function_of(SeriesFunction::Rate, "load.bytes", Unit::Bytes);
+    let claim = compared(rate, Equal, number(-1.0, Unit::BytesPerSecond));
+    let verdict = judge_one(claim, Window::End, &run);
+    assert_eq!(seen(&verdict), [("rate(load.bytes)", "2 KiB/s")]);
+}
+
+#[test]
 fn a_load_that_came_in_one_change_has_the_rate_of_the_time_up_to_the_end() {
     let run = Run::new()
         .counter("load.attempted", &[(500, 20)])

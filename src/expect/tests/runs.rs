@@ -228,6 +228,7 @@ fn a_load_that_the_scenario_itself_stops_may_have_started_fewer() {
     });
     let stopped = LoadReport {
         started: 500,
+        achieved_rate: 300.0,
         ..load_as_asked()
     };
     let run = Run::new().counter("a", &[(100, 1)]).load(stopped);
@@ -295,6 +296,17 @@ fn a_probe_that_stopped_looking_before_the_end_was_starved() {
         &looking(&[900, 1800, 2700, 3600]),
     );
     assert_eq!(verdict.outcome, Outcome::Inconclusive);
+}
+
+#[test]
+fn a_probe_that_reads_all_of_a_node_goes_by_its_name() {
+    let run = |times| {
+        let run = Run::new().gauge(SOCKETS, &[(1000, 5)]);
+        run.looked("client", times).finished_at(3000)
+    };
+    let judged = |times| judge_one(is(SOCKETS, 9.0), Window::Always, &run(times)).outcome;
+    assert_eq!(judged(&[900, 1800, 2700]), Outcome::Failed);
+    assert_eq!(judged(&[900, 2700]), Outcome::Inconclusive);
 }
 
 #[test]

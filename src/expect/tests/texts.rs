@@ -165,3 +165,16 @@ fn a_failure_shows_the_last_line_that_was_there() {
         )]
     );
 }
+
+#[test]
+fn output_that_was_cut_off_is_not_called_missing() {
+    let run = Run::new()
+        .text("ab.stdout", &[(900, "Benchmarking")])
+        .note("`ab.stdout` is cut off after 1 lines, 12 bytes")
+        .finished_at(1000);
+    let complete =
+        |negated| judge_one(matches("ab.stdout", "Complete", negated), Window::End, &run);
+    assert_eq!(complete(false).outcome, Outcome::Inconclusive);
+    assert!(why(&complete(false)).contains("cut off"));
+    assert_eq!(complete(true).outcome, Outcome::Passed);
+}
