@@ -17,6 +17,15 @@ pub struct Lab {
 }
 
 impl Lab {
+    /// A lab of nodes that exist already.
+    #[cfg(test)]
+    pub(crate) fn of(nodes: Vec<Node>) -> Self {
+        let nodes = nodes.into_iter().map(|node| (node.name.clone(), node));
+        Self {
+            nodes: nodes.collect(),
+        }
+    }
+
     /// The live node of this name; every node of the topology that the lab was built from has one.
     pub fn node(&self, name: &NodeName) -> Option<&Node> {
         self.nodes.get(name)

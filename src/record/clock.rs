@@ -53,6 +53,11 @@ impl RunClock {
         }
     }
 
+    /// A clock with a given start: that of another process's clock.
+    pub fn starting_at(start: Instant) -> Self {
+        Self { start }
+    }
+
     /// Time since the start; zero before it.
     pub fn now(&self) -> Offset {
         Offset::from_duration(Instant::now().saturating_duration_since(self.start))

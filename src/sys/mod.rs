@@ -3,11 +3,22 @@
 //! All `unsafe`, all netlink and all `/proc` paths of the crate are below this module.
 
 pub mod conntrack;
+pub mod fdtable;
 pub mod kmsg;
 pub mod netlink;
 pub mod netns;
+pub mod ports;
+pub mod process;
 pub mod procfs;
+pub mod readiness;
+pub mod sched;
 pub mod sock_diag;
+pub mod sockopt;
+pub mod timer;
+pub mod wake;
+
+#[cfg(test)]
+pub(crate) mod loopback;
 #[cfg(test)]
 pub(crate) mod testing;
 

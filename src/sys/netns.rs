@@ -66,6 +66,8 @@ impl NetNs {
             .name(name.chars().take(15).collect())
             .spawn(move || {
                 setns(namespace.as_fd(), CloneFlags::CLONE_NEWNET)?;
+                // The work may give its thread a descriptor table of its own, in which this one is not.
+                drop(namespace);
                 Ok(work())
             })
     }

@@ -1,1 +1,244 @@
-//! Clients and servers.
+//! Clients and servers: built-in ones, and real commands, driven on the nodes of a lab.
+//!
+//! [`Traffic::prepare`] brings every server up and every client to its mark; [`Traffic::begin`] gives them the clock;
+//! [`Traffic::ended`] says when everything that comes to an end by itself has; [`Traffic::finish`] ends the rest.
+//! What they meet goes to the record: see [`client`] and [`server`] and [`command`] for the series.
+//!
+//! Every thread of a built-in server or client has a descriptor table of its own. So a process that is forked beside it does not hold
+//! its connections open for a moment, and its room under `RLIMIT_NOFILE` is its own.
+//!
+//! Not here: building nodes (`lab`), watching them (`probe`), judging (`expect`).
+
+mod actor;
+mod client;
+mod command;
+mod error;
+mod http;
+mod pace;
+mod server;
+mod slab;
+mod tally;
+mod teller;
+
+pub use error::TrafficError;
+
+use std::sync::{Arc, OnceLock};
+
+use tokio::sync::watch;
+
+use self::actor::{Actor, Unfinished};
+use self::tally::{Declared, Tally};
+use self::teller::{Bell, Teller};
+use crate::lab::{Lab, Node};
+use crate::names::{ActorName, NodeName};
+use crate::record::{Recorder, RunClock};
+use crate::scenario::RunSpec;
+use crate::scenario::topology::IpVersion;
+use crate::scenario::workload::{ClientSpec, CommandSpec, ServerSpec};
+use crate::sys::process::{self, NofileLimit};
+
+/// Everything that acts in a run. Stopped when dropped.
+#[derive(Debug)]
+pub struct Traffic {
+    /// Clients and commands before servers: so they are stopped.
+    actors: Vec<Actor>,
+    tallies: Vec<Arc<Tally>>,
+    clock: Arc<OnceLock<RunClock>>,
+    unfinished: watch::Receiver<usize>,
+    /// After the actors: it tells what they count last.
+    teller: Teller,
+}
+
+impl Traffic {
+    /// Starts the servers and returns once every one of them listens; makes clients and commands ready, declares their series.
+    ///
+    /// # Errors
+    /// [`TrafficError::NoProgram`] makes the run not applicable; the others are errors.
+    pub fn prepare(spec: &RunSpec, lab: &Lab, recorder: &Recorder) -> Result<Self, TrafficError> {
+        let mut stage = Stage::new(spec, lab, recorder)?;
+        let workload = &spec.workload;
+        // A missing program is known before anything is started.
+        let commands = workload.commands.iter().map(|command| stage.find(command));
+        let commands = commands.collect::<Result<Vec<_>, _>>()?;
+        let servers = workload.servers.iter().map(|server| stage.server(server));
+        let servers = servers.collect::<Result<Vec<_>, _>>()?;
+        let mut actors = Vec::new();
+        for client in &workload.clients {
+            actors.push(stage.client(client)?);
+        }
+        for (command, program) in workload.commands.iter().zip(commands) {
+            actors.push(stage.command(command, program)?);
+        }
+        actors.extend(servers);
+        Ok(Self {
+            actors,
+            clock: stage.clock,
+            unfinished: stage.unfinished.watch(),
+            teller: Teller::start(&stage.bell, stage.tallies.clone())
+                .map_err(TrafficError::Prepare)?,
+            tallies: stage.tallies,
+        })
+    }
+
+    /// Gives everyone the clock: starts count from its zero.
+    pub fn begin(&mut self, clock: RunClock) {
+        let _given_before = self.clock.set(clock);
+        for tally in &self.tallies {
+            tally.begin();
+        }
+        for actor in &mut self.actors {
+            actor.begin(clock);
+        }
+    }
+
+    /// Whether every client and command has come to its end. A client that holds connections to the end of the run has when all its
+    /// attempts have ended.
+    pub fn has_ended(&self) -> bool {
+        *self.unfinished.borrow() == 0
+    }
+
+    /// Waits until [`Self::has_ended`]; may be dropped at any time.
+    pub async fn ended(&self) {
+        let mut unfinished = self.unfinished.clone();
+        // An error says that nobody is left who could change the count.
+        let _everyone_is_gone = unfinished.wait_for(|count| *count == 0).await;
+    }
+
+    /// Stops one actor, as its process would be killed: a server with its listener and connections, a client, a command. Returns once
+    /// it has stopped. False where there is none of this name.
+    ///
+    /// # Errors
+    /// [`TrafficError::Broken`] where it had stopped before because of an error of the lab's.
+    pub fn stop(&mut self, name: &ActorName) -> Result<bool, TrafficError> {
+        let Some(actor) = self.actors.iter_mut().find(|actor| actor.name == *name) else {
+            return Ok(false);
+        };
+        actor.stop();
+        end(actor)?;
+        Ok(true)
+    }
+
+    /// Stops everyone, closes what was held, tells what was counted last.
+    ///
+    /// # Errors
+    /// [`TrafficError::Broken`] for the first of those that stopped because of an error of the lab's.
+    pub fn finish(mut self) -> Result<(), TrafficError> {
+        for actor in &mut self.actors {
+            actor.stop();
+        }
+        let mut result = Ok(());
+        for actor in &mut self.actors {
+            result = result.and(end(actor));
+        }
+        drop(self.teller);
+        for tally in &self.tallies {
+            tally.finish();
+        }
+        result
+    }
+}
+
+fn end(actor: &mut Actor) -> Result<(), TrafficError> {
+    actor.join().map_err(|source| TrafficError::Broken {
+        actor: actor.name.clone(),
+        source,
+    })
+}
+
+/// What is common to the making of all actors.
+struct Stage<'a> {
+    lab: &'a Lab,
+    ip: IpVersion,
+    recorder: &'a Recorder,
+    clock: Arc<OnceLock<RunClock>>,
+    bell: Arc<Bell>,
+    tallies: Vec<Arc<Tally>>,
+    unfinished: Unfinished,
+    /// What commands get; built-in servers and clients have the soft limit raised to the hard one.
+    nofile: NofileLimit,
+}
+
+impl<'a> Stage<'a> {
+    fn new(spec: &RunSpec, lab: &'a Lab, recorder: &'a Recorder) -> Result<Self, TrafficError> {
+        Ok(Self {
+            lab,
+            ip: spec.topology.ip,
+            recorder,
+            clock: Arc::default(),
+            bell: Arc::default(),
+            tallies: Vec::new(),
+            unfinished: Unfinished::new(),
+            nofile: process::raise_nofile().map_err(TrafficError::Prepare)?,
+        })
+    }
+
+    fn node(&self, actor: &ActorName, node: &NodeName) -> Result<&'a Node, TrafficError> {
+        self.lab.node(node).ok_or_else(|| TrafficError::NoNode {
+            actor: actor.clone(),
+            node: node.clone(),
+        })
+    }
+
+    fn tally(&mut self, actor: &ActorName, series: &[Declared], has_latency: bool) -> Arc<Tally> {
+        let tally = Tally::new(
+            actor,
+            self.recorder,
+            &self.clock,
+            &self.bell,
+            series,
+            has_latency,
+        );
+        let tally = Arc::new(tally);
+        self.tallies.push(Arc::clone(&tally));
+        tally
+    }
+
+    fn server(&mut self, spec: &ServerSpec) -> Result<Actor, TrafficError> {
+        let node = self.node(&spec.name, &spec.node)?;
+        let tally = self.tally(&spec.name, &server::SERIES, false);
+        let (spec, ip) = (spec.clone(), self.ip);
+        let may_spill = node.nofile.is_none();
+        Actor::start(&spec.name.clone(), node, move |cues| {
+            server::run(&spec, ip, may_spill, &tally, &cues.stop, cues.ready())
+        })
+    }
+
+    fn client(&mut self, spec: &ClientSpec) -> Result<Actor, TrafficError> {
+        let node = self.node(&spec.name, &spec.node)?;
+        let tally = self.tally(&spec.name, client::series(&spec.load), true);
+        let unfinished = self.unfinished.one_more();
+        let spec = spec.clone();
+        let table = node.nofile.is_none().then_some(self.nofile.hard);
+        Actor::start(&spec.name.clone(), node, move |cues| {
+            let done = move || drop(unfinished);
+            let ready = cues.ready();
+            client::run(&spec, table, &tally, &cues.stop, &cues.begin, ready, done)
+        })
+    }
+
+    fn find(&self, spec: &CommandSpec) -> Result<command::Program, TrafficError> {
+        command::Program::find(spec)
+    }
+
+    fn command(
+        &mut self,
+        spec: &CommandSpec,
+        program: command::Program,
+    ) -> Result<Actor, TrafficError> {
+        let node = self.node(&spec.name, &spec.node)?;
+        let streams = command::Streams::declare(spec, self.recorder);
+        let unfinished = self.unfinished.one_more();
+        let spec = spec.clone();
+        let nofile = node.nofile.map_or(self.nofile, |bound| NofileLimit {
+            soft: bound,
+            hard: bound,
+        });
+        Actor::start(&spec.name.clone(), node, move |cues| {
+            let _unfinished = unfinished;
+            command::run(&spec, &program, nofile, &streams, &cues)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

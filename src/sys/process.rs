@@ -1,0 +1,72 @@
+//! Child processes: bounded, in a group of their own, dead when their parent thread is.
+
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command};
+
+use nix::sys::prctl;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::sys::signal::{Signal, killpg};
+use nix::sys::wait::{Id, WaitPidFlag, waitid};
+use nix::unistd::Pid;
+
+/// Soft and hard limit of descriptors (`RLIMIT_NOFILE`, getrlimit(2)).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NofileLimit {
+    /// What holds.
+    pub soft: u64,
+    /// Up to which a process may raise it.
+    pub hard: u64,
+}
+
+/// Spawns a child in a process group of its own. It gets SIGKILL when the *calling thread* ends (`PR_SET_PDEATHSIG`, prctl(2)), and
+/// a limit of descriptors. It inherits the calling thread's namespaces.
+///
+/// # Errors
+/// Those of fork(2) and execve(2); EPERM where the limit is above the hard limit.
+#[expect(unsafe_code, reason = "what a child does between fork and exec")]
+pub fn spawn_bounded(command: &mut Command, nofile: NofileLimit) -> io::Result<Child> {
+    command.process_group(0);
+    // SAFETY: between fork and exec only prctl(2) and setrlimit(2) are called, which take no locks and no memory.
+    unsafe {
+        command.pre_exec(move || {
+            prctl::set_pdeathsig(Signal::SIGKILL)?;
+            setrlimit(Resource::RLIMIT_NOFILE, nofile.soft, nofile.hard)?;
+            Ok(())
+        });
+    }
+    command.spawn()
+}
+
+/// Kills every process of a child's group. Call it before the child is reaped, so that the number is still its own.
+pub fn kill_group(child: &Child) {
+    if let Ok(leader) = i32::try_from(child.id()) {
+        let _gone_already = killpg(Pid::from_raw(leader), Signal::SIGKILL);
+    }
+}
+
+/// Waits until a child of this process has ended, and leaves it to be reaped.
+///
+/// # Errors
+/// ECHILD where it is none.
+pub fn wait_ended(child: u32) -> io::Result<()> {
+    let child = Pid::from_raw(i32::try_from(child).map_err(io::Error::other)?);
+    loop {
+        match waitid(Id::Pid(child), WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT) {
+            Err(nix::Error::EINTR) => {}
+            other => return Ok(other.map(drop)?),
+        }
+    }
+}
+
+/// Raises the soft limit of descriptors of this process to its hard limit, and gives what it was before (getrlimit(2)).
+///
+/// # Errors
+/// Those of setrlimit(2).
+pub fn raise_nofile() -> io::Result<NofileLimit> {
+    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    if soft < hard {
+        setrlimit(Resource::RLIMIT_NOFILE, hard, hard)?;
+    }
+    Ok(NofileLimit { soft, hard })
+}

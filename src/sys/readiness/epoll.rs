@@ -1,0 +1,108 @@
+//! epoll(7): the kernel keeps the set; a wait costs as much as what is ready.
+
+use std::io;
+use std::os::fd::RawFd;
+
+use nix::errno::Errno;
+use nix::sys::epoll::{Epoll as Instance, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+
+use super::{Interest, Readiness};
+
+/// Events taken by one epoll_wait(2): enough to share its cost, few enough to come back soon to what is due.
+const EVENTS: usize = 64;
+
+/// An epoll instance.
+#[derive(Debug)]
+pub struct Epoll {
+    instance: Instance,
+    events: [EpollEvent; EVENTS],
+}
+
+impl Epoll {
+    /// An empty set.
+    ///
+    /// # Errors
+    /// Those of epoll_create1(2): EMFILE, ENFILE.
+    pub fn new() -> io::Result<Self> {
+        Ok(Self {
+            instance: Instance::new(EpollCreateFlags::EPOLL_CLOEXEC)?,
+            events: [EpollEvent::empty(); EVENTS],
+        })
+    }
+
+    /// Watches for *becoming* readable: each time something is added, not as long as it is there.
+    ///
+    /// # Errors
+    /// Those of epoll_ctl(2).
+    pub fn watch_edge(&mut self, fd: RawFd, token: u64) -> io::Result<()> {
+        self.control(
+            libc::EPOLL_CTL_ADD,
+            fd,
+            token,
+            EpollFlags::EPOLLIN | EpollFlags::EPOLLET,
+        )
+    }
+
+    /// Like [`Readiness::wait`], or without waiting.
+    ///
+    /// # Errors
+    /// Those of epoll_wait(2), except EINTR.
+    pub fn wait_or_look(&mut self, ready: &mut Vec<u64>, block: bool) -> io::Result<()> {
+        let timeout = if block {
+            EpollTimeout::NONE
+        } else {
+            EpollTimeout::ZERO
+        };
+        match self.instance.wait(&mut self.events, timeout) {
+            Ok(count) => ready.extend(self.events[..count].iter().map(EpollEvent::data)),
+            Err(Errno::EINTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        Ok(())
+    }
+
+    #[expect(
+        unsafe_code,
+        reason = "nix's wrapper wants a descriptor that somebody lends"
+    )]
+    fn control(&self, op: libc::c_int, fd: RawFd, token: u64, flags: EpollFlags) -> io::Result<()> {
+        let mut event = libc::epoll_event {
+            events: flags.bits().cast_unsigned(),
+            u64: token,
+        };
+        let instance = std::os::fd::AsRawFd::as_raw_fd(&self.instance.0);
+        // SAFETY: the event lives for the length of the call; the kernel checks both descriptors.
+        Errno::result(unsafe { libc::epoll_ctl(instance, op, fd, &raw mut event) })?;
+        Ok(())
+    }
+}
+
+impl Readiness for Epoll {
+    fn watch(&mut self, fd: RawFd, token: u64, interest: Interest) -> io::Result<()> {
+        self.control(libc::EPOLL_CTL_ADD, fd, token, flags(interest))
+    }
+
+    fn change(&mut self, fd: RawFd, token: u64, interest: Interest) -> io::Result<()> {
+        self.control(libc::EPOLL_CTL_MOD, fd, token, flags(interest))
+    }
+
+    fn forget(&mut self, fd: RawFd) {
+        let _not_watched = self.control(libc::EPOLL_CTL_DEL, fd, 0, EpollFlags::empty());
+    }
+
+    /// The kernel does it (epoll(7), Q6).
+    fn forget_closing(&mut self, _fd: RawFd) {}
+
+    fn wait(&mut self, ready: &mut Vec<u64>) -> io::Result<()> {
+        self.wait_or_look(ready, true)
+    }
+}
+
+fn flags(interest: Interest) -> EpollFlags {
+    match interest {
+        Interest::Read => EpollFlags::EPOLLIN,
+        Interest::Write => EpollFlags::EPOLLOUT,
+        // EPOLLERR and EPOLLHUP cannot be turned off: edge-triggered they are told once.
+        Interest::Nothing => EpollFlags::EPOLLET,
+    }
+}

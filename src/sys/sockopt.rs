@@ -1,0 +1,93 @@
+//! TCP sockets: the calls and options that socket2 has not wrapped.
+
+#![expect(
+    unsafe_code,
+    reason = "accept4(2) and setsockopt(2) as socket2 does not offer them"
+)]
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
+
+use nix::errno::Errno;
+use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+
+/// `IP_LOCAL_PORT_RANGE`, Linux 6.3, `include/uapi/linux/in.h`; not in libc.
+const IP_LOCAL_PORT_RANGE: libc::c_int = 51;
+
+/// A TCP socket of the address's family, non-blocking, closed on exec.
+///
+/// # Errors
+/// Those of socket(2): EMFILE, ENFILE, ENOBUFS.
+pub fn tcp_socket(family_of: IpAddr) -> io::Result<Socket> {
+    let domain = Domain::for_address(SocketAddr::new(family_of, 0));
+    let kind = Type::STREAM.nonblocking().cloexec();
+    Socket::new_raw(domain, kind, Some(Protocol::TCP))
+}
+
+/// Takes a connection from a listener's queue, non-blocking, closed on exec; the peer's address is not asked for.
+///
+/// # Errors
+/// Those of accept4(2): EAGAIN where the queue is empty, EMFILE, ENFILE, ECONNABORTED.
+pub fn accept(listener: &Socket) -> io::Result<Socket> {
+    let flags = libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
+    let no_address = std::ptr::null_mut();
+    // SAFETY: both pointers are null, which accept4(2) allows: it then writes no address.
+    let fd = unsafe {
+        libc::accept4(
+            listener.as_raw_fd(),
+            no_address,
+            std::ptr::null_mut(),
+            flags,
+        )
+    };
+    let fd = Errno::result(fd)?;
+    // SAFETY: the kernel has just opened it, so nothing else owns it.
+    Ok(Socket::from(unsafe { OwnedFd::from_raw_fd(fd) }))
+}
+
+/// Leaves the port open at `bind(2)`: it is chosen at `connect(2)`, when the destination is known (`IP_BIND_ADDRESS_NO_PORT`, Linux 4.2).
+///
+/// # Errors
+/// ENOPROTOOPT on older kernels.
+pub fn set_bind_address_no_port(socket: &impl AsFd) -> io::Result<()> {
+    set_ip_option(socket, libc::IP_BIND_ADDRESS_NO_PORT, 1)
+}
+
+/// Narrows the range from which `connect(2)` chooses this socket's local port (`IP_LOCAL_PORT_RANGE`, Linux 6.3, both ends included).
+///
+/// # Errors
+/// ENOPROTOOPT on older kernels; EINVAL where the range is upside down.
+pub fn set_local_port_range(socket: &impl AsFd, first: u16, last: u16) -> io::Result<()> {
+    set_ip_option(
+        socket,
+        IP_LOCAL_PORT_RANGE,
+        (u32::from(last) << 16) | u32::from(first),
+    )
+}
+
+/// Binds to a local address and leaves the port to the kernel.
+///
+/// # Errors
+/// Those of bind(2): EADDRNOTAVAIL where the address is not local.
+pub fn bind_address(socket: &Socket, address: IpAddr) -> io::Result<()> {
+    socket.bind(&SockAddr::from(SocketAddr::new(address, 0)))
+}
+
+/// An option at level `IPPROTO_IP`, which IPv6 sockets pass on (`ipv6_setsockopt`, Linux `net/ipv6/ipv6_sockglue.c`).
+fn set_ip_option(socket: &impl AsFd, option: libc::c_int, value: u32) -> io::Result<()> {
+    let fd = socket.as_fd().as_raw_fd();
+    let length = size_of::<u32>() as libc::socklen_t;
+    // SAFETY: the pointer and the length are those of `value`, which lives for the length of the call.
+    let result = unsafe {
+        libc::setsockopt(
+            fd,
+            libc::IPPROTO_IP,
+            option,
+            (&raw const value).cast(),
+            length,
+        )
+    };
+    Errno::result(result)?;
+    Ok(())
+}

@@ -1,0 +1,140 @@
+//! A server, client or command as a thread on a node, with what it takes to begin, stop and join it.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc::{self, Sender};
+use std::thread::JoinHandle;
+
+use tokio::sync::watch;
+
+use super::TrafficError;
+use crate::lab::Node;
+use crate::names::ActorName;
+use crate::record::RunClock;
+use crate::sys::wake::StopFlag;
+
+/// How many actors have not come to their end.
+#[derive(Debug, Clone)]
+pub(super) struct Unfinished(watch::Sender<usize>);
+
+impl Unfinished {
+    pub(super) fn new() -> Self {
+        Self(watch::Sender::new(0))
+    }
+
+    /// One more; it counts until the guard is dropped.
+    pub(super) fn one_more(&self) -> UnfinishedOne {
+        self.0.send_modify(|count| *count += 1);
+        UnfinishedOne(self.0.clone())
+    }
+
+    pub(super) fn watch(&self) -> watch::Receiver<usize> {
+        self.0.subscribe()
+    }
+}
+
+/// Counts as unfinished until it is dropped: by its owner's end, whichever that is.
+#[derive(Debug)]
+pub(super) struct UnfinishedOne(watch::Sender<usize>);
+
+impl Drop for UnfinishedOne {
+    fn drop(&mut self) {
+        self.0.send_modify(|count| *count -= 1);
+    }
+}
+
+/// What the thread of an actor gets.
+pub(super) struct Cues {
+    pub(super) stop: Arc<StopFlag>,
+    /// Gives the clock when it is time.
+    pub(super) begin: mpsc::Receiver<RunClock>,
+    ready: Sender<()>,
+}
+
+impl Cues {
+    /// Says that it is ready: that its listener listens.
+    pub(super) fn ready(&self) -> impl FnOnce() + use<> {
+        let ready = self.ready.clone();
+        move || {
+            let _nobody_waits = ready.send(());
+        }
+    }
+}
+
+/// A running actor. Stopped and joined when dropped.
+#[derive(Debug)]
+pub(super) struct Actor {
+    pub(super) name: ActorName,
+    stop: Arc<StopFlag>,
+    begin: Option<Sender<RunClock>>,
+    thread: Option<JoinHandle<io::Result<io::Result<()>>>>,
+}
+
+impl Actor {
+    /// Starts the thread of an actor and waits until it says that it is ready.
+    pub(super) fn start(
+        name: &ActorName,
+        node: &Node,
+        work: impl FnOnce(Cues) -> io::Result<()> + Send + 'static,
+    ) -> Result<Self, TrafficError> {
+        let failed = |source| TrafficError::Actor {
+            actor: name.clone(),
+            node: node.name.clone(),
+            source,
+        };
+        let stop = Arc::new(StopFlag::new().map_err(failed)?);
+        let (begin, begun) = mpsc::channel();
+        let (ready, is_ready) = mpsc::channel();
+        let cues = Cues {
+            stop: Arc::clone(&stop),
+            begin: begun,
+            ready,
+        };
+        let thread = node
+            .netns
+            .spawn(name.as_str(), move || work(cues))
+            .map_err(failed)?;
+        let mut actor = Self {
+            name: name.clone(),
+            stop,
+            begin: Some(begin),
+            thread: Some(thread),
+        };
+        // No message: the thread has ended without saying it, with an error.
+        if is_ready.recv().is_err() {
+            let ended = actor.join();
+            let silent = || io::Error::other("its thread ended before it was ready");
+            return Err(failed(ended.err().unwrap_or_else(silent)));
+        }
+        Ok(actor)
+    }
+
+    /// Gives the clock.
+    pub(super) fn begin(&mut self, clock: RunClock) {
+        if let Some(begin) = self.begin.take() {
+            let _stopped_before = begin.send(clock);
+        }
+    }
+
+    /// Has it stop; does not wait.
+    pub(super) fn stop(&mut self) {
+        self.begin = None;
+        self.stop.raise();
+    }
+
+    /// Waits for its end.
+    pub(super) fn join(&mut self) -> io::Result<()> {
+        let Some(thread) = self.thread.take() else {
+            return Ok(());
+        };
+        let panicked = |_| Err(io::Error::other("its thread panicked"));
+        thread.join().unwrap_or_else(panicked)?
+    }
+}
+
+impl Drop for Actor {
+    fn drop(&mut self) {
+        self.stop();
+        let _nobody_asks = self.join();
+    }
+}

@@ -1,0 +1,108 @@
+//! Opening a connection: socket, source address, local port, the first `connect(2)`.
+
+use std::io;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use socket2::Socket;
+
+use super::plan::Plan;
+use super::ports::LocalPorts;
+use crate::record::Offset;
+use crate::scenario::workload::PortChoice;
+use crate::sys::{ports::local_ports, sockopt};
+
+/// The source address and port that a connection has; to be given back when it has been closed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Lease {
+    source: usize,
+    port: Option<u16>,
+}
+
+/// Opens the connections of a client, for all of its threads.
+#[derive(Debug)]
+pub(super) struct Dialer {
+    ports: Option<Mutex<LocalPorts>>,
+    /// How ports are chosen, for the report.
+    pub(super) port_choice: &'static str,
+}
+
+impl Dialer {
+    /// Call it on the client's node: the range of ports is the namespace's.
+    ///
+    /// # Errors
+    /// Where the range cannot be read, or no socket can be had to see what the kernel offers.
+    pub(super) fn new(plan: &Plan) -> io::Result<Self> {
+        let by_kernel = |port_choice| Self {
+            ports: None,
+            port_choice,
+        };
+        if plan.port == PortChoice::Kernel {
+            return Ok(by_kernel("kernel"));
+        }
+        let ports = local_ports()?;
+        let Some(queues) = LocalPorts::new(&ports, plan.sources.len()) else {
+            return Ok(by_kernel(
+                "kernel (no port in ip_local_port_range is free to choose)",
+            ));
+        };
+        let probe = sockopt::tcp_socket(plan.target_ip)?;
+        if sockopt::set_local_port_range(&probe, ports[0], ports[0]).is_err() {
+            return Ok(by_kernel("kernel (IP_LOCAL_PORT_RANGE needs Linux 6.3)"));
+        }
+        Ok(Self {
+            ports: Some(Mutex::new(queues)),
+            port_choice: "sequential",
+        })
+    }
+
+    /// Opens the connection of attempt `index`; it may not be established yet.
+    ///
+    /// # Errors
+    /// What the kernel says to this attempt: EMFILE from socket(2), EADDRNOTAVAIL, ENETUNREACH and others from connect(2).
+    pub(super) fn dial(&self, plan: &Plan, index: u64, now: Offset) -> io::Result<(Socket, Lease)> {
+        let socket = sockopt::tcp_socket(plan.target_ip)?;
+        let mut source = 0;
+        if !plan.sources.is_empty() {
+            source = usize::try_from(index % plan.sources.len() as u64).unwrap_or(0);
+            // Before Linux 4.2 the port is chosen at bind(2): then a port serves one destination only.
+            let _old_kernel = sockopt::set_bind_address_no_port(&socket);
+            sockopt::bind_address(&socket, plan.sources[source])?;
+        }
+        let Some(mut ports) = self.ports() else {
+            connect(&socket, plan)?;
+            return Ok((socket, Lease { source, port: None }));
+        };
+        let port = ports.next(source);
+        sockopt::set_local_port_range(&socket, port, port)?;
+        match connect(&socket, plan) {
+            Ok(()) => ports.taken(source),
+            Err(error) => {
+                if error.raw_os_error() == Some(libc::EADDRNOTAVAIL) {
+                    ports.refused(source, now);
+                }
+                return Err(error);
+            }
+        }
+        let port = Some(port);
+        Ok((socket, Lease { source, port }))
+    }
+
+    /// Says that a connection has been closed here.
+    pub(super) fn closed(&self, lease: Lease) {
+        if let (Some(mut ports), Some(port)) = (self.ports(), lease.port) {
+            ports.give_back(lease.source, port);
+        }
+    }
+
+    fn ports(&self) -> Option<MutexGuard<'_, LocalPorts>> {
+        let ports = self.ports.as_ref()?;
+        Some(ports.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+fn connect(socket: &Socket, plan: &Plan) -> io::Result<()> {
+    match socket.connect(&plan.target) {
+        Err(error) if error.raw_os_error() != Some(libc::EINPROGRESS) => Err(error),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,407 @@
+//! The portable engine of a client: one thread, one epoll, one absolute timer.
+//!
+//! What is due to start comes before what is ready to go on. No start is left out: where the thread was held up it catches up, a burst
+//! at a time, and the report says how late that was.
+
+use std::collections::VecDeque;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd};
+use std::time::Duration;
+
+use socket2::Socket;
+
+use super::attempt::{Attempt, Next, Step};
+use super::plan::{ConnectionEnd, Starts};
+use super::report::Effort;
+use super::{ATTEMPTED, BYTES, COMPLETED, Client, ESTABLISHED, FAILED, IN_FLIGHT};
+use crate::record::{Offset, RunClock};
+use crate::sys::readiness::{Epoll, Interest, Readiness};
+use crate::sys::sched;
+use crate::sys::timer::{Alarm, thread_cpu_time};
+use crate::traffic::slab::Slab;
+
+/// Starts in a row before what is ready gets its turn.
+const BURST: usize = 64;
+/// Above this rate starts share wake-ups, which cost about 17 us each (measured).
+const BATCHING_RATE: f64 = 5_000.0;
+/// How far apart wake-ups then are: a batch is late by half of this on average.
+const BATCH: Duration = Duration::from_micros(200);
+/// Up to this rate a pacing thread runs before others (`SCHED_FIFO`): at some 30 us a connection it still blocks half of the time.
+const PRIORITY_RATE: f64 = 15_000.0;
+/// A pacing thread that is so late cannot keep up, and lets others run.
+const CANNOT_KEEP_UP: Duration = Duration::from_millis(100);
+/// What is read at once.
+const BUFFER: usize = 64 * 1024;
+
+const BELL: u64 = u64::MAX;
+const ALARM: u64 = u64::MAX - 1;
+
+/// The engine's state.
+pub(super) struct Engine<'a> {
+    client: &'a Client,
+    clock: RunClock,
+    epoll: Epoll,
+    alarm: Alarm,
+    armed: Option<Offset>,
+    /// The attempts that are this thread's: from here to there.
+    next_start: u64,
+    end_start: u64,
+    last_wake: Offset,
+    has_priority: bool,
+    attempts: Slab<Attempt>,
+    /// Deadlines in order of start, which is their order too: the timeout is the same for all.
+    deadlines: VecDeque<(Offset, u64)>,
+    held: Vec<Socket>,
+    effort: Effort,
+    buffer: Vec<u8>,
+}
+
+impl<'a> Engine<'a> {
+    /// Takes the descriptors it needs, before load takes the rest.
+    pub(super) fn new(
+        client: &'a Client,
+        clock: RunClock,
+        share: std::ops::Range<u64>,
+    ) -> io::Result<Self> {
+        let mut epoll = Epoll::new()?;
+        let alarm = Alarm::new(clock.instant(Offset::ZERO))?;
+        epoll.watch(client.stop.as_fd().as_raw_fd(), BELL, Interest::Read)?;
+        epoll.watch(alarm.as_fd().as_raw_fd(), ALARM, Interest::Read)?;
+        Ok(Self {
+            client,
+            clock,
+            epoll,
+            alarm,
+            armed: None,
+            next_start: share.start,
+            end_start: share.end,
+            last_wake: Offset::ZERO,
+            has_priority: false,
+            attempts: Slab::new(),
+            deadlines: VecDeque::new(),
+            held: Vec::new(),
+            effort: Effort::new(),
+            buffer: vec![0; BUFFER],
+        })
+    }
+
+    /// Runs every attempt to its end, or until the client is stopped. Gives what is still held, to be held on.
+    pub(super) fn run(mut self) -> io::Result<(Effort, Vec<Socket>)> {
+        let cpu_before = thread_cpu_time()?;
+        self.take_priority();
+        self.wait_for_begin()?;
+        let mut ready = Vec::new();
+        while !self.client.stop.is_raised() {
+            let due_again = self.start_what_is_due();
+            self.expire();
+            if self.attempts.len() == 0 && self.next_start == self.end_start {
+                break;
+            }
+            if !due_again {
+                self.arm()?;
+            }
+            ready.clear();
+            self.epoll.wait_or_look(&mut ready, !due_again)?;
+            self.last_wake = self.clock.now();
+            for token in ready.drain(..) {
+                match token {
+                    BELL => {}
+                    ALARM => {
+                        self.alarm.unset()?;
+                        self.armed = None;
+                    }
+                    token => self.advance(token),
+                }
+            }
+        }
+        self.lose_priority();
+        self.effort.ended = self.clock.now();
+        let cpu = thread_cpu_time()?.saturating_sub(cpu_before);
+        self.effort.cpu = u64::try_from(cpu.as_nanos()).unwrap_or(u64::MAX);
+        self.effort.port_choice = self.client.dialer.port_choice;
+        Ok((self.effort, self.held))
+    }
+
+    fn take_priority(&mut self) {
+        if let Starts::Paced(schedule) = self.client.plan.starts {
+            let peak = schedule
+                .from
+                .as_per_second()
+                .max(schedule.to.as_per_second());
+            // Where it is not permitted, starts are as late as the machine makes them: the report says so.
+            self.has_priority = peak <= PRIORITY_RATE && sched::run_before_others().is_ok();
+        }
+    }
+
+    fn lose_priority(&mut self) {
+        if std::mem::take(&mut self.has_priority) {
+            let _cannot_fail = sched::run_with_others();
+        }
+    }
+
+    /// Before the clock's zero its time stands still, so the first start needs the moment itself.
+    fn wait_for_begin(&mut self) -> io::Result<()> {
+        self.alarm.set(self.client.plan.begin.as_duration())?;
+        let mut ready = Vec::new();
+        while !ready.contains(&ALARM) && !self.client.stop.is_raised() {
+            self.epoll.wait(&mut ready)?;
+        }
+        self.alarm.unset()
+    }
+
+    /// When the next attempt is to start; `None` while that depends on others.
+    fn next_due(&self, now: Offset) -> Option<Offset> {
+        if self.next_start == self.end_start {
+            return None;
+        }
+        match self.client.plan.starts {
+            Starts::Paced(schedule) => {
+                let after = schedule.start_of(self.next_start);
+                Some(Offset::from_duration(
+                    self.client.plan.begin.as_duration() + after,
+                ))
+            }
+            Starts::Closed { at_once, .. } => {
+                ((self.attempts.len() as u64) < at_once).then_some(now)
+            }
+        }
+    }
+
+    /// Starts what is due, up to a burst; true where more is due.
+    fn start_what_is_due(&mut self) -> bool {
+        for _ in 0..BURST {
+            let now = self.clock.now();
+            match self.next_due(now) {
+                Some(due) if due <= now => self.start(due, now),
+                _ => return false,
+            }
+        }
+        true
+    }
+
+    fn start(&mut self, intended: Offset, now: Offset) {
+        let index = self.next_start;
+        self.next_start += 1;
+        self.effort.start(now, intended);
+        if now.as_duration().saturating_sub(intended.as_duration()) > CANNOT_KEEP_UP {
+            self.lose_priority();
+        }
+        let plan = &self.client.plan;
+        match self.client.dialer.dial(plan, index, now) {
+            Ok((socket, lease)) => {
+                let deadline = self.deadline(now);
+                let mut attempt = Attempt::new(socket, lease, intended, deadline);
+                let step = attempt.advance(plan, &mut self.buffer);
+                self.count(&step, intended, true);
+                self.settle_new(attempt, &step);
+            }
+            Err(error) => self.client.tally.update(now, |counts| {
+                counts.add(ATTEMPTED, 1);
+                counts.add(FAILED, 1);
+                counts.error(error.raw_os_error().unwrap_or(libc::EIO));
+            }),
+        }
+    }
+
+    fn deadline(&self, now: Offset) -> Offset {
+        Offset::from_duration(now.as_duration().saturating_add(self.client.plan.timeout))
+    }
+
+    fn settle_new(&mut self, attempt: Attempt, step: &Step) {
+        match step.next {
+            Next::Wait(_) | Next::Reusable => {
+                let deadline = attempt.deadline;
+                let token = self.attempts.insert(attempt);
+                self.deadlines.push_back((deadline, token));
+                self.settle(token, step);
+            }
+            Next::Done => self.end(attempt),
+            Next::Failed(_) => self.close(attempt),
+        }
+    }
+
+    fn advance(&mut self, token: u64) {
+        let Some(attempt) = self.attempts.get_mut(token) else {
+            return;
+        };
+        let step = attempt.advance(&self.client.plan, &mut self.buffer);
+        let intended = attempt.intended;
+        self.count(&step, intended, false);
+        self.settle(token, &step);
+    }
+
+    /// Does what an attempt needs next.
+    fn settle(&mut self, token: u64, step: &Step) {
+        match step.next {
+            Next::Wait(interest) => self.watch(token, interest),
+            Next::Reusable if self.next_start < self.end_start => self.reuse(token),
+            Next::Done | Next::Reusable => {
+                if let Some(attempt) = self.attempts.remove(token) {
+                    self.end(attempt);
+                }
+            }
+            Next::Failed(_) => {
+                if let Some(attempt) = self.attempts.remove(token) {
+                    self.close(attempt);
+                }
+            }
+        }
+    }
+
+    fn reuse(&mut self, token: u64) {
+        self.next_start += 1;
+        let now = self.clock.now();
+        let deadline = self.deadline(now);
+        self.effort.start(now, now);
+        let Some(attempt) = self.attempts.get_mut(token) else {
+            return;
+        };
+        attempt.restart(now, deadline);
+        self.deadlines.push_back((deadline, token));
+        let step = attempt.advance(&self.client.plan, &mut self.buffer);
+        self.count(&step, now, true);
+        // A reply cannot be there before its request has gone a way and back: this does not go on for ever.
+        self.settle(token, &step);
+    }
+
+    fn watch(&mut self, token: u64, interest: Interest) {
+        let Some(attempt) = self.attempts.get_mut(token) else {
+            return;
+        };
+        let fd = attempt.socket.as_raw_fd();
+        let result = match attempt.watched.replace(interest) {
+            None => self.epoll.watch(fd, token, interest),
+            Some(before) if before != interest => self.epoll.change(fd, token, interest),
+            Some(_) => Ok(()),
+        };
+        if let Err(error) = result {
+            self.fail(token, error.raw_os_error().unwrap_or(libc::EIO));
+        }
+    }
+
+    fn expire(&mut self) {
+        if self.deadlines.is_empty() {
+            return;
+        }
+        let now = self.clock.now();
+        while let Some((deadline, token)) = self.deadlines.front().copied()
+            && deadline <= now
+        {
+            self.deadlines.pop_front();
+            // Another attempt on the same connection has a deadline of its own in the queue.
+            if self
+                .attempts
+                .get_mut(token)
+                .is_some_and(|attempt| attempt.deadline <= now)
+            {
+                self.fail(token, libc::ETIMEDOUT);
+            }
+        }
+    }
+
+    fn fail(&mut self, token: u64, errno: i32) {
+        if let Some(attempt) = self.attempts.remove(token) {
+            self.close(attempt);
+            self.client.tally.update(self.clock.now(), |counts| {
+                counts.add(FAILED, 1);
+                counts.add(IN_FLIGHT, -1);
+                counts.error(errno);
+            });
+        }
+    }
+
+    fn count(&self, step: &Step, intended: Offset, is_new: bool) {
+        let now = self.clock.now();
+        let exchanges = self.client.plan.request.is_some();
+        self.client.tally.update(now, |counts| {
+            if is_new {
+                counts.add(ATTEMPTED, 1);
+            }
+            if step.established {
+                counts.add(ESTABLISHED, 1);
+            }
+            if if exchanges {
+                step.replied
+            } else {
+                step.established
+            } {
+                counts.latency(now.0.saturating_sub(intended.0));
+            }
+            if step.bytes > 0 {
+                counts.add(BYTES, i64::try_from(step.bytes).unwrap_or(i64::MAX));
+            }
+            let goes_on = matches!(step.next, Next::Wait(_));
+            match step.next {
+                Next::Wait(_) => {}
+                Next::Done | Next::Reusable => counts.add(COMPLETED, 1),
+                Next::Failed(errno) => {
+                    counts.add(FAILED, 1);
+                    counts.error(errno);
+                }
+            }
+            let change = i64::from(is_new) - i64::from(!goes_on);
+            if change != 0 {
+                counts.add(IN_FLIGHT, change);
+            }
+        });
+    }
+
+    /// Ends a connection as the plan says.
+    fn end(&mut self, attempt: Attempt) {
+        match self.client.plan.end {
+            ConnectionEnd::Hold => {
+                if attempt.watched.is_some() {
+                    self.epoll.forget(attempt.socket.as_raw_fd());
+                }
+                self.held.push(attempt.socket);
+            }
+            ConnectionEnd::Reset => {
+                let _gone_already = attempt.socket.set_linger(Some(Duration::ZERO));
+                self.close(attempt);
+            }
+            ConnectionEnd::Close
+            | ConnectionEnd::AwaitClose
+            | ConnectionEnd::AsAnnounced
+            | ConnectionEnd::Reuse => self.close(attempt),
+        }
+    }
+
+    fn close(&self, attempt: Attempt) {
+        let lease = attempt.lease;
+        drop(attempt);
+        self.client.dialer.closed(lease);
+    }
+
+    /// The deadline of the oldest attempt that is still under way.
+    fn next_deadline(&mut self) -> Option<Offset> {
+        while let Some((deadline, token)) = self.deadlines.front().copied() {
+            let attempt = self.attempts.get_mut(token);
+            if attempt.is_some_and(|attempt| attempt.deadline == deadline) {
+                return Some(deadline);
+            }
+            self.deadlines.pop_front();
+        }
+        None
+    }
+
+    /// Sets the alarm for what is due first.
+    fn arm(&mut self) -> io::Result<()> {
+        let start = self
+            .next_due(self.last_wake)
+            .map(|due| match self.client.plan.starts {
+                Starts::Paced(schedule) if schedule.mean_rate() > BATCHING_RATE => {
+                    due.max(Offset::from_duration(self.last_wake.as_duration() + BATCH))
+                }
+                _ => due,
+            });
+        let due = start.into_iter().chain(self.next_deadline()).min();
+        if due != self.armed {
+            match due {
+                Some(due) => self.alarm.set(due.as_duration())?,
+                None => self.alarm.unset()?,
+            }
+            self.armed = due;
+        }
+        Ok(())
+    }
+}

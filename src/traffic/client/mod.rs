@@ -1,0 +1,217 @@
+//! Built-in clients. Each has threads born on its node, with descriptor tables of their own.
+//!
+//! An *attempt* is a connection, or in a loop a request. Series of a client `load`:
+//!
+//! * counters `load.attempted` (started), `.established` (`connect(2)` completed), `.completed` (ended well), `.failed` (ended in an
+//!   error: a connect that failed, or what came after it), `.bytes` (body bytes received; in a bulk transfer, sent);
+//! * gauge `load.in-flight`: started and not yet ended. A connection that is held has ended its attempt when it is established
+//!   (and has had its reply, where there is one). So `attempted == completed + failed + in-flight`;
+//! * counters `load.errors.<ERRNO>`, each declared when it first occurs: what the kernel says, ETIMEDOUT also for the attempt's own
+//!   timeout, ENODATA (which TCP never says) where the other end closed before its reply was whole, EMSGSIZE for an endless head;
+//! * distribution `load.latency`, nanoseconds from the *intended* start to established, or to the end of the reply where there is one;
+//! * gauge `load.throughput` in a bulk transfer: bytes a second over the last 100 ms.
+
+mod attempt;
+mod dial;
+mod engine;
+mod plan;
+mod ports;
+mod reply;
+mod report;
+
+use std::io;
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::time::{Duration, Instant};
+
+use self::dial::Dialer;
+use self::engine::Engine;
+use self::plan::Plan;
+use self::report::Effort;
+use super::tally::{Declared, Tally};
+use crate::record::{Event, RunClock, SeriesKind, SeriesUnit};
+use crate::scenario::workload::{ClientSpec, Load};
+use crate::sys::fdtable;
+use crate::sys::wake::StopFlag;
+
+const ATTEMPTED: usize = 0;
+const ESTABLISHED: usize = 1;
+const COMPLETED: usize = 2;
+const FAILED: usize = 3;
+const BYTES: usize = 4;
+const IN_FLIGHT: usize = 5;
+const THROUGHPUT: usize = 6;
+const SERIES: [Declared; 7] = [
+    ("attempted", SeriesKind::Counter, SeriesUnit::Count),
+    ("established", SeriesKind::Counter, SeriesUnit::Count),
+    ("completed", SeriesKind::Counter, SeriesUnit::Count),
+    ("failed", SeriesKind::Counter, SeriesUnit::Count),
+    ("bytes", SeriesKind::Counter, SeriesUnit::Bytes),
+    ("in-flight", SeriesKind::Gauge, SeriesUnit::Count),
+    ("throughput", SeriesKind::Gauge, SeriesUnit::Bytes),
+];
+
+/// How often throughput is measured: as often as probes look.
+const METER: Duration = Duration::from_millis(100);
+/// Descriptors of a thread that are not connections: 0 to 2, the stop flag's, epoll, the timer, with some to spare.
+const RESERVED: u64 = 32;
+
+/// The series that a client has.
+pub(super) fn series(load: &Load) -> &'static [Declared] {
+    match load {
+        Load::Bulk { .. } => &SERIES,
+        Load::Connect { .. } | Load::Hold { .. } | Load::Loop { .. } => &SERIES[..THROUGHPUT],
+    }
+}
+
+/// What the threads of a client share.
+#[derive(Debug)]
+struct Client {
+    plan: Plan,
+    dialer: Dialer,
+    tally: Arc<Tally>,
+    stop: Arc<StopFlag>,
+}
+
+/// The whole life of a client on its thread: prepares, says so, waits for the clock, drives its load, holds what is to be held.
+///
+/// `table` is how many descriptors a thread may have, where more threads may be used to have more.
+pub(super) fn run(
+    spec: &ClientSpec,
+    table: Option<u64>,
+    tally: &Arc<Tally>,
+    stop: &Arc<StopFlag>,
+    begin: &Receiver<RunClock>,
+    ready: impl FnOnce(),
+    done: impl FnOnce(),
+) -> io::Result<()> {
+    fdtable::unshare_keeping(&[stop.as_fd()])?;
+    let plan = Plan::of(spec);
+    let client = Client {
+        dialer: Dialer::new(&plan)?,
+        plan,
+        tally: Arc::clone(tally),
+        stop: Arc::clone(stop),
+    };
+    ready();
+    // Nobody gives the time any more: the run has ended before it began.
+    let Ok(clock) = begin.recv() else {
+        return Ok(());
+    };
+    let meters = matches!(spec.load, Load::Bulk { .. });
+    client.drive(clock, table, meters, done)
+}
+
+impl Client {
+    fn drive(
+        &self,
+        clock: RunClock,
+        table: Option<u64>,
+        meters: bool,
+        done: impl FnOnce(),
+    ) -> io::Result<()> {
+        let mut done = Some(done);
+        std::thread::scope(|scope| {
+            let (tell, told) = mpsc::channel();
+            for share in self.shares(table) {
+                let tell = tell.clone();
+                std::thread::Builder::new()
+                    .name("client".to_owned())
+                    .spawn_scoped(scope, move || self.run_share(clock, share, tell))?;
+            }
+            drop(tell);
+            let result = self.gather(&told, meters);
+            self.tally.finish();
+            if self.plan.holds() && result.is_ok() {
+                match self.plan.hold_for {
+                    Some(hold_for) => {
+                        self.stop.wait_until(Instant::now() + hold_for);
+                    }
+                    None => {
+                        if let Some(done) = done.take() {
+                            done();
+                        }
+                        self.stop.wait();
+                    }
+                }
+            }
+            // For the threads that hold connections.
+            self.stop.raise();
+            result
+        })?;
+        if let Some(done) = done.take() {
+            done();
+        }
+        Ok(())
+    }
+
+    /// Which attempts each thread starts. Where connections are held, none more than its table has room for.
+    fn shares(&self, table: Option<u64>) -> Vec<std::ops::Range<u64>> {
+        let count = self.plan.starts.count();
+        let size = match table {
+            Some(table) if self.plan.holds() => table.saturating_sub(RESERVED).max(1),
+            _ => count.max(1),
+        };
+        let starts = (0..count).step_by(usize::try_from(size).unwrap_or(usize::MAX));
+        starts
+            .map(|start| start..(start + size).min(count))
+            .collect()
+    }
+
+    fn run_share(
+        &self,
+        clock: RunClock,
+        share: std::ops::Range<u64>,
+        tell: Sender<io::Result<Effort>>,
+    ) {
+        let run = || {
+            fdtable::unshare_keeping(&[self.stop.as_fd()])?;
+            Engine::new(self, clock, share)?.run()
+        };
+        let (result, held) = match run() {
+            Ok((effort, held)) => (Ok(effort), held),
+            Err(error) => (Err(error), Vec::new()),
+        };
+        let _nobody_listens = tell.send(result);
+        drop(tell);
+        if !held.is_empty() {
+            self.stop.wait();
+        }
+    }
+
+    /// Waits for every thread's attempts to end, and reports them.
+    fn gather(&self, told: &Receiver<io::Result<Effort>>, meters: bool) -> io::Result<()> {
+        let mut whole = Effort::new();
+        let (mut bytes, mut since) = (0, self.tally.now());
+        loop {
+            let next = if meters {
+                told.recv_timeout(METER)
+            } else {
+                told.recv().map_err(|_| RecvTimeoutError::Disconnected)
+            };
+            match next {
+                Ok(effort) => whole.add(&effort?),
+                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => {
+                    let (now, so_far) = (self.tally.now(), self.tally.get(BYTES));
+                    let took = now.as_secs_f64() - since.as_secs_f64();
+                    let rate = (so_far - bytes) as f64 / took.max(f64::EPSILON);
+                    (bytes, since) = (so_far, now);
+                    self.tally
+                        .update(now, |counts| counts.set(THROUGHPUT, rate as i64));
+                }
+            }
+        }
+        if meters {
+            self.tally
+                .update(self.tally.now(), |counts| counts.set(THROUGHPUT, 0));
+        }
+        let report = whole.report(self.tally.actor(), &self.plan);
+        self.tally.recorder().tell(Event::Load(report));
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,116 @@
+//! Reading a reply as it arrives: its head, then as many body bytes as it announces, or up to the end of the connection.
+
+use nix::errno::Errno;
+
+use crate::traffic::http::{self, MAX_HEAD};
+
+/// A reply so far.
+#[derive(Debug)]
+pub(super) struct Reply {
+    state: State,
+    /// Whether the sender keeps the connection after it.
+    keeps: bool,
+}
+
+#[derive(Debug)]
+enum State {
+    Head(Vec<u8>),
+    /// So many body bytes are still to come; `None`: all up to the end.
+    Body(Option<u64>),
+}
+
+impl Reply {
+    pub(super) fn new() -> Self {
+        Self {
+            state: State::Head(Vec::new()),
+            keeps: true,
+        }
+    }
+
+    /// Takes in what has arrived; gives the body bytes in it.
+    ///
+    /// # Errors
+    /// EMSGSIZE for a head without end.
+    pub(super) fn feed(&mut self, arrived: &[u8]) -> Result<u64, Errno> {
+        let State::Head(before) = &mut self.state else {
+            return Ok(self.feed_body(arrived.len() as u64));
+        };
+        let joined;
+        let all = if before.is_empty() {
+            arrived
+        } else {
+            before.extend(arrived);
+            joined = std::mem::take(before);
+            &joined
+        };
+        match http::parse_head(all) {
+            Some(head) => {
+                self.keeps = head.keep_alive && head.content_length.is_some();
+                self.state = State::Body(head.content_length);
+                Ok(self.feed_body((all.len() - head.length) as u64))
+            }
+            None if all.len() > MAX_HEAD => Err(Errno::EMSGSIZE),
+            None => {
+                self.state = State::Head(all.to_vec());
+                Ok(0)
+            }
+        }
+    }
+
+    fn feed_body(&mut self, count: u64) -> u64 {
+        if let State::Body(Some(left)) = &mut self.state {
+            let of_body = count.min(*left);
+            *left -= of_body;
+            return of_body;
+        }
+        count
+    }
+
+    /// Whether all that it announced has arrived.
+    pub(super) fn is_whole(&self) -> bool {
+        matches!(self.state, State::Body(Some(0)))
+    }
+
+    /// Whether it is whole if the connection ends now.
+    pub(super) fn is_whole_at_end(&self) -> bool {
+        matches!(self.state, State::Body(None | Some(0)))
+    }
+
+    /// Whether the sender keeps the connection after it.
+    pub(super) fn keeps_connection(&self) -> bool {
+        self.keeps
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reply_may_arrive_byte_by_byte() {
+        let mut reply = Reply::new();
+        let mut bytes = 0;
+        for byte in [http::ok(3, true), b"abc".to_vec()].concat() {
+            assert!(!reply.is_whole());
+            bytes += reply.feed(&[byte]).unwrap();
+        }
+        assert!(reply.is_whole() && reply.keeps_connection());
+        assert_eq!(bytes, 3);
+    }
+
+    #[test]
+    fn without_a_length_it_ends_with_the_connection() {
+        let mut reply = Reply::new();
+        assert!(!reply.is_whole_at_end());
+        assert_eq!(reply.feed(b"HTTP/1.1 200 OK\r\n\r\nabc").unwrap(), 3);
+        assert!(!reply.is_whole() && reply.is_whole_at_end() && !reply.keeps_connection());
+    }
+
+    #[test]
+    fn a_head_without_end_is_refused() {
+        assert_eq!(
+            Reply::new().feed(&[b'x'; MAX_HEAD + 1]),
+            Err(Errno::EMSGSIZE)
+        );
+    }
+}

@@ -1,0 +1,112 @@
+//! How a client's load was offered: lateness of starts, rates, processor time, gathered from its threads.
+
+use hdrhistogram::Histogram;
+
+use super::plan::{Plan, Starts};
+use crate::names::ActorName;
+use crate::record::{LoadReport, Offset};
+
+/// What one thread of a client did.
+#[derive(Debug, Clone)]
+pub(super) struct Effort {
+    /// How late each start was, nanoseconds.
+    late: Option<Histogram<u64>>,
+    started: u64,
+    first_start: Offset,
+    last_start: Offset,
+    /// When the last attempt ended.
+    pub(super) ended: Offset,
+    /// Processor time, nanoseconds.
+    pub(super) cpu: u64,
+    pub(super) port_choice: &'static str,
+    pub(super) engine: &'static str,
+}
+
+impl Effort {
+    pub(super) fn new() -> Self {
+        Self {
+            // Three digits, resizing; the bounds are fixed and valid, so there always is one.
+            late: Histogram::new(3).ok(),
+            started: 0,
+            first_start: Offset(u64::MAX),
+            last_start: Offset::ZERO,
+            ended: Offset::ZERO,
+            cpu: 0,
+            port_choice: "kernel",
+            engine: "epoll",
+        }
+    }
+
+    /// An attempt starts now that was to start then.
+    pub(super) fn start(&mut self, now: Offset, intended: Offset) {
+        self.started += 1;
+        self.first_start = self.first_start.min(now);
+        self.last_start = self.last_start.max(now);
+        if let Some(late) = &mut self.late {
+            late.saturating_record(now.0.saturating_sub(intended.0));
+        }
+    }
+
+    /// Adds what another thread of the same client did.
+    pub(super) fn add(&mut self, other: &Self) {
+        if let (Some(late), Some(theirs)) = (&mut self.late, &other.late) {
+            let _both_resize = late.add(theirs);
+        }
+        self.started += other.started;
+        self.first_start = self.first_start.min(other.first_start);
+        self.last_start = self.last_start.max(other.last_start);
+        self.ended = self.ended.max(other.ended);
+        self.cpu += other.cpu;
+        self.port_choice = other.port_choice;
+        self.engine = other.engine;
+    }
+
+    /// The report of the whole client.
+    pub(super) fn report(&self, client: &ActorName, plan: &Plan) -> LoadReport {
+        let late = |quantile| {
+            let late = self.late.as_ref();
+            late.map_or(0, |late| late.value_at_quantile(quantile))
+        };
+        let (open_loop, offered_rate, achieved_rate, span) = match plan.starts {
+            Starts::Paced(schedule) => {
+                let span = schedule.span();
+                let rate = self.paced_rate().unwrap_or(schedule.mean_rate());
+                (true, schedule.mean_rate(), rate, span.as_nanos())
+            }
+            Starts::Closed { .. } => {
+                let took = self
+                    .ended
+                    .as_duration()
+                    .saturating_sub(self.first_start.as_duration());
+                let rate = if took.is_zero() {
+                    0.0
+                } else {
+                    self.started as f64 / took.as_secs_f64()
+                };
+                (false, rate, rate, took.as_nanos())
+            }
+        };
+        LoadReport {
+            client: client.clone(),
+            open_loop,
+            scheduled: plan.starts.count(),
+            started: self.started,
+            offered_rate,
+            achieved_rate,
+            span: u64::try_from(span).unwrap_or(u64::MAX),
+            late_p50: if open_loop { late(0.5) } else { 0 },
+            late_p99: if open_loop { late(0.99) } else { 0 },
+            late_max: if open_loop { late(1.0) } else { 0 },
+            port_choice: self.port_choice.to_owned(),
+            engine: self.engine.to_owned(),
+            cpu: self.cpu,
+        }
+    }
+
+    /// Starts a second between the first and the last; n starts have n - 1 gaps. `None` where there is none.
+    fn paced_rate(&self) -> Option<f64> {
+        let gaps = self.started.checked_sub(1)?;
+        let between = self.last_start.0.checked_sub(self.first_start.0)?;
+        (gaps > 0 && between > 0).then(|| gaps as f64 * 1e9 / between as f64)
+    }
+}

@@ -1,0 +1,306 @@
+use std::net::SocketAddr;
+
+use super::*;
+use crate::record::Offset;
+use crate::scenario::workload::{Accept, ClientClose, PortChoice, ServerClose};
+use crate::sys::loopback;
+use crate::traffic::tests::{
+    ESTABLISHED as ESTAB, Run, TIME_WAIT, client, connect, last, server, workload,
+};
+
+#[test]
+fn kernel_an_attempt_that_is_refused_says_econnrefused() {
+    let Some(run) = Run::begin(workload(
+        Vec::new(),
+        vec![client(connect(50, 5_000.0, ClientClose::Client))],
+    )) else {
+        return;
+    };
+    run.wait();
+    let timeline = run.finish();
+    assert_eq!(last(&timeline, "load.failed"), 50);
+    assert_eq!(last(&timeline, "load.errors.ECONNREFUSED"), 50);
+    assert_eq!(last(&timeline, "load.established"), 0);
+}
+
+#[test]
+fn kernel_an_exchange_without_a_reply_times_out() {
+    let mut load = client(connect(5, 1_000.0, ClientClose::Client));
+    load.exchange = true;
+    if let Load::Connect { timeout, .. } = &mut load.load {
+        *timeout = Duration::from_millis(50);
+    }
+    let Some(run) = Run::begin(workload(vec![server(Accept::Never)], vec![load])) else {
+        return;
+    };
+    run.wait();
+    let ended = run.clock.now();
+    let timeline = run.finish();
+    assert_eq!(last(&timeline, "load.established"), 5);
+    assert_eq!(last(&timeline, "load.failed"), 5);
+    assert_eq!(last(&timeline, "load.errors.ETIMEDOUT"), 5);
+    assert!(
+        ended >= Offset::from_duration(Duration::from_millis(54)),
+        "{ended}"
+    );
+}
+
+#[test]
+fn kernel_whoever_closes_first_has_time_wait_and_a_reset_leaves_none() {
+    for (close, exchange, at_client, at_server) in [
+        (ClientClose::Client, false, 40, 0),
+        (ClientClose::Client, true, 40, 0),
+        (ClientClose::Server, true, 0, 40),
+        (ClientClose::Server, false, 0, 40),
+        (ClientClose::Reset, false, 0, 0),
+        (ClientClose::Reset, true, 0, 0),
+    ] {
+        let mut load = client(connect(40, 2_000.0, close));
+        load.exchange = exchange;
+        let Some(run) = Run::begin(workload(vec![server(Accept::Epoll)], vec![load])) else {
+            return;
+        };
+        run.wait();
+        let ends = || {
+            let all = run.sockets(TIME_WAIT, None);
+            let server = run.sockets(TIME_WAIT, Some(80));
+            (all - server, server)
+        };
+        // The server may not have answered the last FIN yet.
+        let deadline = Instant::now() + Duration::from_secs(5);
+        while ends() != (at_client, at_server) && Instant::now() < deadline {
+            std::thread::yield_now();
+        }
+        assert_eq!(ends(), (at_client, at_server), "{close:?} {exchange}");
+        let timeline = run.finish();
+        assert_eq!(last(&timeline, "load.completed"), 40, "{close:?}");
+        assert_eq!(last(&timeline, "load.failed"), 0, "{close:?}");
+        assert_eq!(last(&timeline, "web.accepted"), 40, "{close:?}");
+    }
+}
+
+#[test]
+fn kernel_a_server_that_closes_first_has_time_wait_whatever_the_client_would_do() {
+    let mut load = client(connect(40, 2_000.0, ClientClose::Server));
+    load.exchange = true;
+    let mut web = server(Accept::Epoll);
+    web.close = ServerClose::First;
+    let Some(run) = Run::begin(workload(vec![web], vec![load])) else {
+        return;
+    };
+    run.wait();
+    assert_eq!(run.sockets(TIME_WAIT, Some(80)), 40);
+    assert_eq!(run.sockets(TIME_WAIT, None), 40);
+    run.finish();
+}
+
+/// A namespace whose ephemeral ports are 40000 to 40099.
+fn with_a_hundred_ports() -> Option<crate::sys::NetNs> {
+    let netns = loopback::namespace()?;
+    let set = || std::fs::write("/proc/sys/net/ipv4/ip_local_port_range", "40000 40099");
+    netns.run(set).unwrap().unwrap();
+    let set = || std::fs::write("/proc/sys/net/ipv4/tcp_tw_reuse", "0");
+    netns.run(set).unwrap().unwrap();
+    Some(netns)
+}
+
+#[test]
+fn kernel_ports_in_sequence_run_out_exactly_one_after_the_last() {
+    for sources in [1, 3] {
+        let Some(netns) = with_a_hundred_ports() else {
+            return;
+        };
+        let mut load = client(connect(400, 2_000.0, ClientClose::Client));
+        load.port = PortChoice::Sequential;
+        load.sources = (1..=sources).map(|host| [127, 0, 1, host].into()).collect();
+        let expected = 100 * i64::from(sources);
+        let run = Run::begin_in(netns, workload(vec![server(Accept::Epoll)], vec![load])).unwrap();
+        run.wait();
+        let timeline = run.finish();
+        assert_eq!(timeline.loads[0].port_choice, "sequential");
+        assert_eq!(last(&timeline, "load.established"), expected);
+        assert_eq!(last(&timeline, "load.errors.EADDRNOTAVAIL"), 400 - expected);
+        let failed = timeline.series("load.errors.EADDRNOTAVAIL").unwrap();
+        let (first, _) = failed.changes.iter().find(|(_, count)| *count > 0).unwrap();
+        let due = f64::from(sources) * 100.0 / 2_000.0;
+        assert!(
+            (first.as_secs_f64() - due).abs() < 0.02,
+            "{first} for {due}"
+        );
+    }
+}
+
+#[test]
+fn kernel_ports_in_sequence_come_round_where_they_may_be_reused() {
+    let Some(netns) = with_a_hundred_ports() else {
+        return;
+    };
+    // A server that closes first leaves TIME_WAIT with itself, and the client's ports free.
+    let mut load = client(connect(400, 2_000.0, ClientClose::Server));
+    load.port = PortChoice::Sequential;
+    let run = Run::begin_in(netns, workload(vec![server(Accept::Epoll)], vec![load])).unwrap();
+    run.wait();
+    let timeline = run.finish();
+    assert_eq!(last(&timeline, "load.completed"), 400);
+}
+
+#[test]
+fn kernel_ports_the_kernel_chooses_run_out_too() {
+    let Some(netns) = with_a_hundred_ports() else {
+        return;
+    };
+    let load = client(connect(150, 2_000.0, ClientClose::Client));
+    let run = Run::begin_in(netns, workload(vec![server(Accept::Epoll)], vec![load])).unwrap();
+    run.wait();
+    let timeline = run.finish();
+    assert_eq!(timeline.loads[0].port_choice, "kernel");
+    assert_eq!(last(&timeline, "load.established"), 100);
+    assert_eq!(last(&timeline, "load.errors.EADDRNOTAVAIL"), 50);
+}
+
+#[test]
+fn kernel_held_connections_are_established_until_they_are_let_go() {
+    let load = client(connect(500, 5_000.0, ClientClose::Hold));
+    let Some(run) = Run::begin(workload(vec![server(Accept::Epoll)], vec![load])) else {
+        return;
+    };
+    run.wait();
+    assert!(run.traffic.has_ended());
+    assert_eq!(run.sockets(ESTAB, None), 1_000);
+    let timeline = run.finish();
+    assert_eq!(last(&timeline, "load.established"), 500);
+    assert_eq!(last(&timeline, "load.in-flight"), 0);
+}
+
+#[test]
+fn kernel_more_connections_than_one_table_has_room_for_are_held() {
+    // Twice the room of this process's hard limit, but never more than a test should make.
+    let room = process_room();
+    if room > 25_000 {
+        return;
+    }
+    let load = Load::Hold {
+        connections: room + 2_000,
+        rate: crate::units::Rate::per_second(20_000.0).unwrap(),
+        hold_for: Duration::from_millis(200),
+        timeout: Duration::from_secs(20),
+    };
+    let Some(run) = Run::begin(workload(vec![server(Accept::Epoll)], vec![client(load)])) else {
+        return;
+    };
+    run.wait();
+    assert_eq!(run.sockets(ESTAB, None), 0, "let go after their time");
+    let timeline = run.finish();
+    let expected = i64::try_from(room + 2_000).unwrap();
+    assert_eq!(last(&timeline, "load.established"), expected);
+    assert_eq!(last(&timeline, "web.accepted"), expected);
+    assert_eq!(last(&timeline, "web.errors.EMFILE"), 0);
+}
+
+fn process_room() -> u64 {
+    crate::sys::process::raise_nofile().unwrap().hard
+}
+
+#[test]
+fn kernel_a_closed_loop_makes_all_its_requests() {
+    for (keep_alive, connections) in [(false, 1_000), (true, 5)] {
+        let load = client(Load::Loop {
+            concurrency: 5,
+            requests: 1_000,
+            keep_alive,
+            timeout: Duration::from_secs(5),
+        });
+        let Some(run) = Run::begin(workload(vec![server(Accept::Epoll)], vec![load])) else {
+            return;
+        };
+        run.wait();
+        let timeline = run.finish();
+        assert_eq!(last(&timeline, "load.attempted"), 1_000);
+        assert_eq!(last(&timeline, "load.completed"), 1_000);
+        assert_eq!(last(&timeline, "load.established"), connections);
+        assert_eq!(last(&timeline, "load.bytes"), 1_000 * 1024);
+        assert_eq!(last(&timeline, "web.accepted"), connections);
+        assert_eq!(last(&timeline, "web.replies"), 1_000);
+        let latency = timeline.series("load.latency").unwrap();
+        let counted: u64 = latency
+            .histograms
+            .iter()
+            .flat_map(|(_, v)| v)
+            .map(|(_, n)| n)
+            .sum();
+        assert_eq!(counted, 1_000);
+    }
+}
+
+#[test]
+fn kernel_a_bulk_transfer_sends_exactly_its_bytes() {
+    for accept in [Accept::Epoll, Accept::Poll, Accept::Pool { threads: 2 }] {
+        let load = client(Load::Bulk {
+            bytes: crate::units::ByteCount(30_000_001),
+            streams: 2,
+            write: crate::units::ByteCount(65_536),
+            timeout: Duration::from_secs(20),
+        });
+        let Some(run) = Run::begin(workload(vec![server(accept)], vec![load])) else {
+            return;
+        };
+        run.wait();
+        let timeline = run.finish();
+        assert_eq!(last(&timeline, "load.completed"), 2);
+        assert_eq!(last(&timeline, "load.bytes"), 60_000_002);
+        assert_eq!(last(&timeline, "web.bytes"), 60_000_002 + 2 * 1024);
+        assert!(timeline.series("load.throughput").is_some());
+    }
+}
+
+#[test]
+fn kernel_an_open_loop_starts_every_attempt_and_says_how_late() {
+    let Some(run) = Run::begin(workload(
+        vec![server(Accept::Epoll)],
+        vec![client(connect(2_000, 2_000.0, ClientClose::Reset))],
+    )) else {
+        return;
+    };
+    run.wait();
+    let timeline = run.finish();
+    let report = &timeline.loads[0];
+    assert_eq!((report.scheduled, report.started), (2_000, 2_000));
+    assert!(
+        (report.achieved_rate / 2_000.0 - 1.0).abs() < 0.05,
+        "{report:?}"
+    );
+    assert!(report.late_p50 <= report.late_p99 && report.late_p99 <= report.late_max);
+    assert!(report.cpu > 0 && report.open_loop, "{report:?}");
+    let samples = timeline.series("load.attempted").unwrap().changes.len();
+    assert!(samples < 200, "{samples} samples in a second: coalesced");
+}
+
+#[test]
+fn kernel_a_reply_that_breaks_off_is_no_data() {
+    let Some(netns) = loopback::namespace() else {
+        return;
+    };
+    let listening = netns
+        .run(|| std::net::TcpListener::bind("127.0.0.1:80"))
+        .unwrap()
+        .unwrap();
+    let breaks_off = std::thread::spawn(move || {
+        let (mut stream, _) = listening.accept().unwrap();
+        std::io::Read::read(&mut stream, &mut [0; 1024]).unwrap();
+        std::io::Write::write_all(
+            &mut stream,
+            b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc",
+        )
+        .unwrap();
+    });
+    let mut load = client(connect(1, 1_000.0, ClientClose::Client));
+    load.exchange = true;
+    load.target = SocketAddr::from(([127, 0, 0, 1], 80));
+    let run = Run::begin_in(netns, workload(Vec::new(), vec![load])).unwrap();
+    run.wait();
+    breaks_off.join().unwrap();
+    let timeline = run.finish();
+    assert_eq!(last(&timeline, "load.errors.ENODATA"), 1);
+    assert_eq!(last(&timeline, "load.completed"), 0);
+    assert_eq!(last(&timeline, "load.bytes"), 3);
+}

@@ -1,0 +1,130 @@
+//! Output as lines in the record, up to a bound.
+
+use crate::record::{Event, Offset, Recorder, SeriesId};
+
+/// Bound on a stream's bytes in the record: a page of `ab` is 2 KiB, so this is output gone wild.
+const MAX_BYTES: usize = 1024 * 1024;
+/// Bound on a stream's lines in the record.
+const MAX_LINES: usize = 10_000;
+
+/// A stream of text so far.
+#[derive(Debug)]
+pub(super) struct Lines {
+    name: String,
+    series: SeriesId,
+    recorder: Recorder,
+    partial: Vec<u8>,
+    bytes: usize,
+    lines: usize,
+    cut: bool,
+}
+
+impl Lines {
+    pub(super) fn new(name: String, series: SeriesId, recorder: Recorder) -> Self {
+        Self {
+            name,
+            series,
+            recorder,
+            partial: Vec::new(),
+            bytes: 0,
+            lines: 0,
+            cut: false,
+        }
+    }
+
+    /// Takes what has been written at a time, and tells the lines that it ends.
+    pub(super) fn take(&mut self, written: &[u8], t: Offset) {
+        if self.cut {
+            return;
+        }
+        let within = written.len().min(MAX_BYTES - self.bytes);
+        self.bytes += within;
+        let mut rest = &written[..within];
+        while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
+            self.partial.extend(&rest[..end]);
+            rest = &rest[end + 1..];
+            if self.lines == MAX_LINES {
+                return self.cut_off(t);
+            }
+            self.tell(t);
+        }
+        self.partial.extend(rest);
+        if within < written.len() {
+            self.tell(t);
+            self.cut_off(t);
+        }
+    }
+
+    /// Tells a last line that has no end.
+    pub(super) fn end(&mut self, t: Offset) {
+        if !self.cut && !self.partial.is_empty() {
+            self.tell(t);
+        }
+    }
+
+    fn tell(&mut self, t: Offset) {
+        self.lines += 1;
+        let line = std::mem::take(&mut self.partial);
+        let line = line.strip_suffix(b"\r").unwrap_or(&line);
+        self.recorder.tell(Event::Text {
+            t,
+            series: self.series,
+            line: String::from_utf8_lossy(line).into_owned(),
+        });
+    }
+
+    fn cut_off(&mut self, t: Offset) {
+        self.cut = true;
+        self.partial = Vec::new();
+        self.recorder.tell(Event::Note {
+            t: Some(t),
+            text: format!(
+                "`{}` is cut off after {} lines, {} bytes",
+                self.name, self.lines, self.bytes
+            ),
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::{SeriesKind, SeriesUnit, Timeline};
+    use crate::traffic::tests::Listener;
+
+    fn written(pieces: &[&[u8]]) -> (Timeline, Vec<String>) {
+        let listener = Listener::start();
+        let recorder = listener.recorder();
+        let series = recorder.series("ab.stdout", SeriesKind::Text, SeriesUnit::Text);
+        let mut lines = Lines::new("ab.stdout".to_owned(), series, recorder);
+        for piece in pieces {
+            lines.take(piece, Offset::ZERO);
+        }
+        lines.end(Offset::ZERO);
+        drop(lines);
+        let timeline = listener.timeline();
+        let lines = timeline.series("ab.stdout").unwrap().lines.clone();
+        (timeline, lines.into_iter().map(|(_, line)| line).collect())
+    }
+
+    #[test]
+    fn lines_may_come_in_pieces_and_the_last_without_an_end() {
+        let (_, lines) = written(&[b"one\r\ntw", b"o\n\nth", b"ree"]);
+        assert_eq!(lines, ["one", "two", "", "three"]);
+    }
+
+    #[test]
+    fn a_flood_of_lines_is_cut_off_and_said_so() {
+        let (timeline, lines) = written(&[&b"y\n".repeat(MAX_LINES + 5), b"more\n"]);
+        assert_eq!(lines.len(), MAX_LINES);
+        assert_eq!(timeline.notes.len(), 1);
+    }
+
+    #[test]
+    fn a_flood_without_lines_is_cut_off_and_said_so() {
+        let (timeline, lines) = written(&[&vec![b'y'; MAX_BYTES + 1], b"more\n"]);
+        assert_eq!(lines.len(), 1);
+        assert_eq!(lines[0].len(), MAX_BYTES);
+        assert_eq!(timeline.notes.len(), 1);
+    }
+}

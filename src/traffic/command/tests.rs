@@ -1,0 +1,169 @@
+use std::time::{Duration, Instant};
+
+use crate::record::{Offset, Timeline};
+use crate::scenario::workload::{Accept, CommandSpec, Workload};
+use crate::traffic::tests::{Run, command, last, server};
+
+fn run(commands: Vec<CommandSpec>, accept: Option<Accept>) -> Option<Timeline> {
+    let run = Run::begin(Workload {
+        servers: accept.map(server).into_iter().collect(),
+        commands,
+        ..Workload::default()
+    })?;
+    run.wait();
+    Some(run.finish())
+}
+
+fn lines(timeline: &Timeline, name: &str) -> Vec<String> {
+    let lines = &timeline.series(name).unwrap().lines;
+    lines.iter().map(|(_, line)| line.clone()).collect()
+}
+
+fn shell(script: &str) -> CommandSpec {
+    command("sh", "here", &["sh", "-c", script])
+}
+
+#[test]
+fn kernel_a_command_s_output_and_exit_code_are_recorded() {
+    let Some(timeline) = run(
+        vec![shell("echo out; echo err >&2; printf tail; exit 7")],
+        None,
+    ) else {
+        return;
+    };
+    assert_eq!(last(&timeline, "sh.exit"), 7);
+    assert_eq!(lines(&timeline, "sh.stdout"), ["out", "tail"]);
+    assert_eq!(lines(&timeline, "sh.stderr"), ["err"]);
+}
+
+#[test]
+fn kernel_a_command_has_the_lab_s_environment_and_no_input() {
+    let mut spec = shell("cat; env | grep -v -e ^PWD= -e ^SHLVL= -e ^_= -e ^PATH= | sort");
+    spec.env.insert("EXTRA".to_owned(), "yes".to_owned());
+    let Some(timeline) = run(vec![spec], None) else {
+        return;
+    };
+    let expected = ["EXTRA=yes", "HOME=/nonexistent", "LANG=C"];
+    assert_eq!(lines(&timeline, "sh.stdout"), expected);
+}
+
+#[test]
+fn kernel_a_command_killed_by_a_signal_says_which() {
+    let Some(timeline) = run(vec![shell("kill -15 $$")], None) else {
+        return;
+    };
+    assert_eq!(last(&timeline, "sh.exit"), 128 + 15);
+    assert!(timeline.notes.is_empty());
+}
+
+#[test]
+fn kernel_a_command_whose_time_is_up_is_killed_with_its_children() {
+    // The child holds the pipe open: the run would not end if it lived.
+    let mut spec = shell("echo started; sleep 1000 & sleep 1000");
+    spec.timeout = Duration::from_millis(100);
+    let Some(timeline) = run(vec![spec], None) else {
+        return;
+    };
+    assert_eq!(last(&timeline, "sh.exit"), 124);
+    assert_eq!(lines(&timeline, "sh.stdout"), ["started"]);
+    assert_eq!(timeline.notes.len(), 1);
+    let (ended, _) = timeline.series("sh.exit").unwrap().changes[0];
+    assert!(
+        ended >= Offset::from_duration(Duration::from_millis(100)),
+        "{ended}"
+    );
+    assert!(
+        ended < Offset::from_duration(Duration::from_secs(2)),
+        "{ended}"
+    );
+}
+
+#[test]
+fn kernel_children_left_behind_end_with_their_command() {
+    let Some(timeline) = run(vec![shell("sleep 1000 & echo $!")], None) else {
+        return;
+    };
+    assert_eq!(last(&timeline, "sh.exit"), 0);
+    let child = &lines(&timeline, "sh.stdout")[0];
+    let deadline = Instant::now() + Duration::from_secs(5);
+    // Killed, but it dies in its own time; whoever inherits it may leave it as a zombie.
+    loop {
+        let state = std::fs::read_to_string(format!("/proc/{child}/stat")).unwrap_or_default();
+        if state.is_empty() || state.contains(") Z ") {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{state}");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn kernel_a_command_starts_when_it_should() {
+    let mut spec = shell("echo hello");
+    spec.start = Duration::from_millis(80);
+    let Some(timeline) = run(vec![spec], None) else {
+        return;
+    };
+    let (ended, _) = timeline.series("sh.exit").unwrap().changes[0];
+    assert!(
+        ended >= Offset::from_duration(Duration::from_millis(80)),
+        "{ended}"
+    );
+}
+
+#[test]
+fn kernel_ab_is_served_with_and_without_keep_alive() {
+    if std::fs::metadata("/usr/bin/ab").is_err() {
+        return;
+    }
+    let url = "http://127.0.0.1:80/";
+    for accept in [
+        Accept::Epoll,
+        Accept::Pool { threads: 8 },
+        Accept::Select,
+        Accept::Poll,
+    ] {
+        let once = command("ab", "here", &["ab", "-n", "500", "-c", "5", url]);
+        let mut kept = command("kept", "here", &["ab", "-k", "-n", "500", "-c", "3", url]);
+        // A pool's workers are held by connections that are kept: one after the other.
+        kept.start = Duration::from_millis(300);
+        let Some(timeline) = run(vec![once, kept], Some(accept.clone())) else {
+            return;
+        };
+        for name in ["ab", "kept"] {
+            assert_eq!(last(&timeline, &format!("{name}.exit")), 0, "{accept:?}");
+            let out = lines(&timeline, &format!("{name}.stdout")).join("\n");
+            assert!(
+                out.contains("Complete requests:      500"),
+                "{accept:?}: {out}"
+            );
+            assert!(
+                out.contains("Failed requests:        0"),
+                "{accept:?}: {out}"
+            );
+        }
+        let kept = lines(&timeline, "kept.stdout").join("\n");
+        assert!(kept.contains("Keep-Alive requests:    500"), "{kept}");
+        assert_eq!(last(&timeline, "web.replies"), 1_000);
+    }
+}
+
+#[test]
+fn kernel_wrk_is_served() {
+    if std::fs::metadata("/usr/bin/wrk").is_err() {
+        return;
+    }
+    let url = "http://127.0.0.1:80/";
+    let spec = command("wrk", "here", &["wrk", "-t1", "-c10", "-d1s", url]);
+    let Some(timeline) = run(vec![spec], Some(Accept::Epoll)) else {
+        return;
+    };
+    assert_eq!(last(&timeline, "wrk.exit"), 0);
+    let out = lines(&timeline, "wrk.stdout").join("\n");
+    assert!(
+        out.contains("Requests/sec") && !out.contains("Socket errors"),
+        "{out}"
+    );
+    assert!(last(&timeline, "web.accepted") < 30);
+    assert!(last(&timeline, "web.replies") > 100);
+}

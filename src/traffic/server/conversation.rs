@@ -1,0 +1,274 @@
+//! One accepted connection, from its first byte to its close, without ever blocking.
+//!
+//! Not here: waiting until it can go on, and counting.
+
+use std::io::{self, Read, Write};
+
+use nix::errno::Errno;
+use socket2::Socket;
+
+use crate::scenario::workload::{ServerClose, ServerSpec};
+use crate::sys::readiness::Interest;
+use crate::traffic::http::{self, MAX_HEAD};
+
+/// Body bytes that are written at once.
+const CHUNK: usize = 64 * 1024;
+/// Reads in a row from one connection before others get their turn.
+const READS_IN_A_ROW: u32 = 16;
+
+/// What every conversation of a server goes by.
+#[derive(Debug)]
+pub(super) struct Manners {
+    close: ServerClose,
+    body: u64,
+    /// The reply up to the first [`CHUNK`] of its body: closing, keeping the connection.
+    openings: [Vec<u8>; 2],
+    chunk: Vec<u8>,
+}
+
+impl Manners {
+    pub(super) fn of(spec: &ServerSpec) -> Self {
+        let body = spec.reply.0;
+        let chunk = vec![b'x'; usize::try_from(body).unwrap_or(CHUNK).min(CHUNK)];
+        let opening = |keep_alive| {
+            let mut opening = http::ok(body, keep_alive);
+            opening.extend(&chunk);
+            opening
+        };
+        Self {
+            close: spec.close,
+            body,
+            openings: [opening(false), opening(true)],
+            chunk,
+        }
+    }
+
+    /// Whether a connection stays open after a reply.
+    fn keeps(&self, asked_to: bool) -> bool {
+        match self.close {
+            ServerClose::AsRequested => asked_to,
+            ServerClose::First => false,
+            ServerClose::AfterClient | ServerClose::Never => true,
+        }
+    }
+}
+
+/// An accepted connection.
+#[derive(Debug)]
+pub(super) struct Conversation {
+    pub(super) socket: Socket,
+    phase: Phase,
+}
+
+#[derive(Debug)]
+enum Phase {
+    /// A request's head is on its way; what has arrived of it.
+    Head(Vec<u8>),
+    /// A request's body is on its way.
+    Body {
+        left: u64,
+        keep_alive: bool,
+        after: Vec<u8>,
+    },
+    /// The reply goes out; so much of it has gone.
+    Reply {
+        sent: u64,
+        keep_alive: bool,
+        after: Vec<u8>,
+    },
+    /// The peer has sent its FIN and this end never will.
+    Abandoned,
+}
+
+/// How far a conversation got.
+#[derive(Debug, Default)]
+pub(super) struct Progress {
+    pub(super) replies: u32,
+    /// Body bytes, received and sent.
+    pub(super) bytes: u64,
+    pub(super) next: Next,
+}
+
+/// What a conversation needs next.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) enum Next {
+    /// To be able to go on: then `advance` again.
+    Wait(Interest),
+    /// To be closed.
+    #[default]
+    Close,
+    /// To be closed, and counted as failed with this errno.
+    Fail(i32),
+}
+
+impl Conversation {
+    pub(super) fn new(socket: Socket) -> Self {
+        Self {
+            socket,
+            phase: Phase::Head(Vec::new()),
+        }
+    }
+
+    /// Whether it waits for a request of which nothing has arrived.
+    pub(super) fn is_idle(&self) -> bool {
+        matches!(&self.phase, Phase::Head(arrived) if arrived.is_empty())
+    }
+
+    /// Goes on as far as it can. `buffer` is for what is read and not kept; it is empty of meaning before and after.
+    pub(super) fn advance(&mut self, manners: &Manners, buffer: &mut [u8]) -> Progress {
+        let mut progress = Progress::default();
+        progress.next = self
+            .go_on(manners, buffer, &mut progress)
+            .unwrap_or_else(|error| match error.raw_os_error() {
+                // A client that resets is a client that has closed.
+                Some(libc::ECONNRESET | libc::EPIPE) if self.is_idle() => Next::Close,
+                errno => Next::Fail(errno.unwrap_or(libc::EIO)),
+            });
+        progress
+    }
+
+    fn go_on(
+        &mut self,
+        manners: &Manners,
+        buffer: &mut [u8],
+        progress: &mut Progress,
+    ) -> io::Result<Next> {
+        let mut reads = 0;
+        loop {
+            match &mut self.phase {
+                Phase::Head(arrived) => {
+                    if let Some(request) = take_request(arrived, &[], progress) {
+                        self.phase = request;
+                        continue;
+                    }
+                    if arrived.len() > MAX_HEAD {
+                        return Err(Errno::EMSGSIZE.into());
+                    }
+                    let Some(count) = read(&self.socket, buffer)? else {
+                        return Ok(Next::Wait(Interest::Read));
+                    };
+                    if count == 0 {
+                        return Ok(self.peer_has_closed(manners));
+                    }
+                    match take_request(arrived, &buffer[..count], progress) {
+                        Some(request) => self.phase = request,
+                        None => arrived.extend(&buffer[..count]),
+                    }
+                }
+                Phase::Body {
+                    left: 0,
+                    keep_alive,
+                    after,
+                } => {
+                    self.phase = Phase::Reply {
+                        sent: 0,
+                        keep_alive: *keep_alive,
+                        after: std::mem::take(after),
+                    };
+                }
+                Phase::Body { left, .. } => {
+                    let want = usize::try_from(*left)
+                        .unwrap_or(usize::MAX)
+                        .min(buffer.len());
+                    reads += 1;
+                    if reads > READS_IN_A_ROW {
+                        return Ok(Next::Wait(Interest::Read));
+                    }
+                    match read(&self.socket, &mut buffer[..want])? {
+                        None => return Ok(Next::Wait(Interest::Read)),
+                        Some(0) => return Ok(self.peer_has_closed(manners)),
+                        Some(count) => {
+                            *left -= count as u64;
+                            progress.bytes += count as u64;
+                        }
+                    }
+                }
+                Phase::Reply {
+                    sent,
+                    keep_alive,
+                    after,
+                } => {
+                    let keeps = manners.keeps(*keep_alive);
+                    if !write_reply(&self.socket, manners, keeps, sent)? {
+                        return Ok(Next::Wait(Interest::Write));
+                    }
+                    progress.replies += 1;
+                    progress.bytes += manners.body;
+                    if !keeps {
+                        return Ok(Next::Close);
+                    }
+                    self.phase = Phase::Head(std::mem::take(after));
+                }
+                Phase::Abandoned => return Ok(Next::Wait(Interest::Nothing)),
+            }
+        }
+    }
+
+    fn peer_has_closed(&mut self, manners: &Manners) -> Next {
+        if manners.close == ServerClose::Never {
+            self.phase = Phase::Abandoned;
+            return Next::Wait(Interest::Nothing);
+        }
+        Next::Close
+    }
+}
+
+/// The phase that a whole head leads to: from what had arrived before and what has now. What comes after the head is not lost.
+fn take_request(before: &[u8], now: &[u8], progress: &mut Progress) -> Option<Phase> {
+    let joined;
+    let arrived = if before.is_empty() {
+        now
+    } else {
+        joined = [before, now].concat();
+        &joined
+    };
+    let head = http::parse_head(arrived)?;
+    let rest = &arrived[head.length..];
+    let body = head.content_length.unwrap_or(0);
+    let of_body = rest.len().min(usize::try_from(body).unwrap_or(usize::MAX));
+    progress.bytes += of_body as u64;
+    Some(Phase::Body {
+        left: body - of_body as u64,
+        keep_alive: head.keep_alive,
+        after: rest[of_body..].to_vec(),
+    })
+}
+
+/// Reads what there is; `None` where nothing is there yet.
+fn read(mut socket: &Socket, buffer: &mut [u8]) -> io::Result<Option<usize>> {
+    loop {
+        match socket.read(buffer) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            other => return other.map(Some),
+        }
+    }
+}
+
+/// Writes what the kernel takes; true once all has gone.
+fn write_reply(
+    mut socket: &Socket,
+    manners: &Manners,
+    keeps: bool,
+    sent: &mut u64,
+) -> io::Result<bool> {
+    let opening = &manners.openings[usize::from(keeps)];
+    let total = (opening.len() - manners.chunk.len()) as u64 + manners.body;
+    while *sent < total {
+        let from = usize::try_from(*sent).unwrap_or(usize::MAX);
+        let piece = match opening.get(from..) {
+            Some(piece) if !piece.is_empty() => piece,
+            _ => {
+                let left = usize::try_from(total - *sent).unwrap_or(usize::MAX);
+                &manners.chunk[..left.min(manners.chunk.len())]
+            }
+        };
+        match socket.write(piece) {
+            Ok(count) => *sent += count as u64,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(true)
+}

@@ -1,0 +1,321 @@
+//! A server in one thread around a readiness mechanism: accepts, serves, never blocks.
+//!
+//! Where `accept(2)` finds no descriptor it counts the error and leaves the queue alone until a connection of its own has closed, or
+//! for [`NO_ROOM_PAUSE`]; the queue fills behind it.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd};
+use std::time::{Duration, Instant};
+
+use socket2::Socket;
+
+use super::conversation::{Conversation, Next, Progress};
+use super::{Served, shards::Shard};
+use crate::record::{Offset, RunClock};
+use crate::sys::readiness::{Interest, Readiness};
+use crate::sys::sockopt;
+use crate::sys::timer::Alarm;
+use crate::traffic::slab::Slab;
+
+/// How long a server that has no descriptor left waits before it tries again: what nginx waits (`accept_mutex_delay`) is 500 ms,
+/// libuv none; 10 ms bounds both the load of trying and the delay.
+const NO_ROOM_PAUSE: Duration = Duration::from_millis(10);
+/// Accepts in a row before connections get their turn.
+const ACCEPTS_IN_A_ROW: usize = 64;
+/// What is read at once.
+const BUFFER: usize = 64 * 1024;
+
+const LISTENER: u64 = u64::MAX;
+const BELL: u64 = u64::MAX - 1;
+const ALARM: u64 = u64::MAX - 2;
+
+/// A connection with what the loop knows of it.
+struct Connection {
+    conversation: Conversation,
+    interest: Interest,
+    /// Since when it waits for another request; `None` before the first reply, and while there is one.
+    idle_since: Option<Offset>,
+    /// Whether it is among those that may have idled too long at some time.
+    queued: bool,
+}
+
+/// The loop's state.
+pub(super) struct EventLoop<'a, R> {
+    served: &'a Served,
+    listener: &'a Socket,
+    readiness: R,
+    /// Waits before each accept, where the scenario says so.
+    delay: Option<Duration>,
+    shard: Option<&'a Shard>,
+    connections: Slab<Connection>,
+    idle: BTreeSet<(Offset, u64)>,
+    /// When the listener is watched again; `None` while it is watched, or is another shard's.
+    accept_at: Option<Offset>,
+    listening: bool,
+    /// Whether `accept_at` waits for a descriptor.
+    out_of_room: bool,
+    /// Whether a connection has closed since.
+    room_made: bool,
+    clock: RunClock,
+    alarm: Alarm,
+    armed: Option<Offset>,
+    buffer: Vec<u8>,
+}
+
+impl<'a, R: Readiness> EventLoop<'a, R> {
+    /// Prepares everything that takes a descriptor.
+    pub(super) fn new(
+        served: &'a Served,
+        listener: &'a Socket,
+        readiness: R,
+        delay: Option<Duration>,
+        shard: Option<&'a Shard>,
+    ) -> io::Result<Self> {
+        let clock = RunClock::starting_at(Instant::now());
+        Ok(Self {
+            served,
+            listener,
+            readiness,
+            delay,
+            shard,
+            connections: Slab::new(),
+            idle: BTreeSet::new(),
+            accept_at: None,
+            listening: false,
+            out_of_room: false,
+            room_made: false,
+            clock,
+            alarm: Alarm::new(clock.instant(Offset::ZERO))?,
+            armed: None,
+            buffer: vec![0; BUFFER],
+        })
+    }
+
+    /// Serves until the stop flag is raised. `watch_bell` registers the flag's descriptor in the way that suits the mechanism.
+    pub(super) fn run(
+        mut self,
+        watch_bell: impl FnOnce(&mut R, i32, u64) -> io::Result<()>,
+    ) -> io::Result<()> {
+        watch_bell(
+            &mut self.readiness,
+            self.served.stop.as_fd().as_raw_fd(),
+            BELL,
+        )?;
+        let alarm = self.alarm.as_fd().as_raw_fd();
+        self.readiness.watch(alarm, ALARM, Interest::Read)?;
+        match self.delay {
+            Some(delay) => self.accept_after(delay),
+            None => self.listen_again()?,
+        }
+        let mut ready = Vec::new();
+        while !self.served.stop.is_raised() {
+            self.arm()?;
+            ready.clear();
+            self.readiness.wait(&mut ready)?;
+            for token in ready.drain(..) {
+                match token {
+                    LISTENER => self.accept()?,
+                    // Not the end: another shard has passed the listener on, perhaps to this one.
+                    BELL if self.shard.is_some() => self.listen_again()?,
+                    BELL => {}
+                    ALARM => self.alarm_went()?,
+                    token => self.advance(token),
+                }
+            }
+            if self.out_of_room && std::mem::take(&mut self.room_made) {
+                self.listen_again()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn is_my_turn(&self) -> bool {
+        self.shard.is_none_or(Shard::is_accepting)
+    }
+
+    fn listen_again(&mut self) -> io::Result<()> {
+        if self.listening || !self.is_my_turn() {
+            return Ok(());
+        }
+        (self.accept_at, self.out_of_room, self.listening) = (None, false, true);
+        self.readiness
+            .watch(self.listener.as_raw_fd(), LISTENER, Interest::Read)
+    }
+
+    fn stop_listening(&mut self) {
+        if std::mem::take(&mut self.listening) {
+            self.readiness.forget(self.listener.as_raw_fd());
+        }
+    }
+
+    fn accept_after(&mut self, pause: Duration) {
+        self.stop_listening();
+        let at = self.clock.now().as_duration() + pause;
+        self.accept_at = Some(Offset::from_duration(at));
+    }
+
+    fn accept(&mut self) -> io::Result<()> {
+        let in_a_row = if self.delay.is_some() {
+            1
+        } else {
+            ACCEPTS_IN_A_ROW
+        };
+        for _ in 0..in_a_row {
+            match sockopt::accept(self.listener) {
+                Ok(socket) => self.welcome(socket),
+                Err(error) => match error.raw_os_error().unwrap_or(libc::EIO) {
+                    libc::EAGAIN => return Ok(()),
+                    libc::EINTR => {}
+                    errno @ (libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM) => {
+                        if errno == libc::EMFILE && self.shard.is_some_and(Shard::pass_on) {
+                            self.stop_listening();
+                        } else {
+                            self.served.count_error(errno);
+                            self.accept_after(NO_ROOM_PAUSE);
+                            (self.out_of_room, self.room_made) = (true, false);
+                        }
+                        return Ok(());
+                    }
+                    // ECONNABORTED and the network errors that accept(2) passes on: this connection's, not the listener's.
+                    errno => self.served.count_error(errno),
+                },
+            }
+        }
+        if let Some(delay) = self.delay {
+            self.accept_after(delay);
+        }
+        Ok(())
+    }
+
+    fn welcome(&mut self, socket: Socket) {
+        let mut connection = Connection {
+            conversation: Conversation::new(socket),
+            interest: Interest::Nothing,
+            idle_since: None,
+            queued: false,
+        };
+        // What the client sends is often there already: then nothing needs to be watched.
+        let progress = connection
+            .conversation
+            .advance(&self.served.manners, &mut self.buffer);
+        self.served.count_accepted(&progress);
+        let Next::Wait(interest) = progress.next else {
+            return;
+        };
+        let fd = connection.conversation.socket.as_raw_fd();
+        connection.interest = interest;
+        let token = self.connections.insert(connection);
+        if let Err(error) = self.readiness.watch(fd, token, interest) {
+            self.connections.remove(token);
+            self.served
+                .count_error(error.raw_os_error().unwrap_or(libc::EIO));
+            return;
+        }
+        self.replied(token, &progress);
+        if let Some(shard) = self.shard {
+            shard.set_open(self.connections.len());
+        }
+    }
+
+    fn advance(&mut self, token: u64) {
+        let Some(connection) = self.connections.get_mut(token) else {
+            return;
+        };
+        let progress = connection
+            .conversation
+            .advance(&self.served.manners, &mut self.buffer);
+        self.served.count(&progress);
+        let Next::Wait(interest) = progress.next else {
+            return self.close(token);
+        };
+        connection.idle_since = None;
+        if connection.interest != interest {
+            connection.interest = interest;
+            let fd = connection.conversation.socket.as_raw_fd();
+            if let Err(error) = self.readiness.change(fd, token, interest) {
+                self.served
+                    .count_error(error.raw_os_error().unwrap_or(libc::EIO));
+                return self.close(token);
+            }
+        }
+        self.replied(token, &progress);
+    }
+
+    /// Notes since when a connection that has had a reply waits for another request.
+    fn replied(&mut self, token: u64, progress: &Progress) {
+        if progress.replies == 0 || !self.served.closes_idle {
+            return;
+        }
+        let now = self.clock.now();
+        if let Some(connection) = self.connections.get_mut(token)
+            && connection.conversation.is_idle()
+        {
+            connection.idle_since = Some(now);
+            if !std::mem::replace(&mut connection.queued, true) {
+                let end = self.idle_end(now);
+                self.idle.insert((end, token));
+            }
+        }
+    }
+
+    fn idle_end(&self, since: Offset) -> Offset {
+        Offset::from_duration(since.as_duration() + self.served.keep_alive)
+    }
+
+    fn close(&mut self, token: u64) {
+        if let Some(connection) = self.connections.remove(token) {
+            self.readiness
+                .forget_closing(connection.conversation.socket.as_raw_fd());
+        }
+        self.room_made = true;
+        if let Some(shard) = self.shard {
+            shard.set_open(self.connections.len());
+        }
+    }
+
+    fn alarm_went(&mut self) -> io::Result<()> {
+        self.alarm.unset()?;
+        self.armed = None;
+        let now = self.clock.now();
+        if self.accept_at.is_some_and(|at| at <= now) {
+            self.listen_again()?;
+        }
+        while let Some((end, token)) = self.idle.first().copied()
+            && end <= now
+        {
+            self.idle.pop_first();
+            let Some(connection) = self.connections.get_mut(token) else {
+                continue;
+            };
+            connection.queued = false;
+            match connection.idle_since {
+                Some(since)
+                    if self.served.keep_alive <= now.as_duration() - since.as_duration() =>
+                {
+                    self.close(token);
+                }
+                Some(since) => {
+                    connection.queued = true;
+                    let end = self.idle_end(since);
+                    self.idle.insert((end, token));
+                }
+                None => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Sets the alarm for what is due first.
+    fn arm(&mut self) -> io::Result<()> {
+        let idle = self.idle.first().map(|(end, _)| *end);
+        let due = self.accept_at.into_iter().chain(idle).min();
+        if let Some(due) = due
+            && self.armed.is_none_or(|armed| due < armed)
+        {
+            self.alarm.set(due.as_duration())?;
+            self.armed = Some(due);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,161 @@
+//! Built-in servers. Each has a thread (a pool: several) born on its node, with a descriptor table of its own, and is there once
+//! `listen(2)` has succeeded.
+//!
+//! Series of a server `web`: counters `web.accepted`, `web.replies` (requests answered to the last byte), `web.bytes` (body bytes
+//! received and sent, heads not counted) and `web.errors.<ERRNO>`:
+//!
+//! * errors of `accept4(2)`: EMFILE and the like once for each try;
+//! * errors of a connection in the middle of a request or reply; a reset *between* requests is no error;
+//! * EMSGSIZE for a request head of more than 8 KiB, which ends the connection;
+//! * EINVAL for a connection whose descriptor `select(2)` has no bit for (at or above `FD_SETSIZE`): it is closed unserved.
+//!
+//! They speak enough HTTP/1 for `ab`, `wrk` and the built-in clients. A peer that sends its FIN is answered with one, except by a
+//! server that never closes.
+
+mod conversation;
+mod event_loop;
+mod pool;
+mod shards;
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::time::Duration;
+
+use socket2::{SockAddr, Socket};
+
+use self::conversation::{Manners, Next, Progress};
+use self::event_loop::EventLoop;
+use self::shards::Shards;
+use super::tally::{Declared, Tally};
+use crate::record::{SeriesKind, SeriesUnit};
+use crate::scenario::topology::IpVersion;
+use crate::scenario::workload::{Accept, ServerClose, ServerSpec};
+use crate::sys::readiness::{Epoll, Interest, Poll, Readiness, Select};
+use crate::sys::wake::StopFlag;
+use crate::sys::{fdtable, sockopt};
+
+const ACCEPTED: usize = 0;
+const REPLIES: usize = 1;
+const BYTES: usize = 2;
+/// The series that every server has.
+pub(super) const SERIES: [Declared; 3] = [
+    ("accepted", SeriesKind::Counter, SeriesUnit::Count),
+    ("replies", SeriesKind::Counter, SeriesUnit::Count),
+    ("bytes", SeriesKind::Counter, SeriesUnit::Bytes),
+];
+
+/// What the threads of a server share.
+#[derive(Debug)]
+pub(super) struct Served {
+    stop: Arc<StopFlag>,
+    tally: Arc<Tally>,
+    manners: Manners,
+    keep_alive: Duration,
+    /// Whether connections that idle are closed.
+    closes_idle: bool,
+}
+
+impl Served {
+    fn count_accepted(&self, progress: &Progress) {
+        self.tally.update(self.tally.now(), |counts| {
+            counts.add(ACCEPTED, 1);
+            add(counts, progress);
+        });
+    }
+
+    fn count(&self, progress: &Progress) {
+        let failed = matches!(progress.next, Next::Fail(_));
+        if progress.replies > 0 || progress.bytes > 0 || failed {
+            self.tally
+                .update(self.tally.now(), |counts| add(counts, progress));
+        }
+    }
+
+    fn count_error(&self, errno: i32) {
+        self.tally
+            .update(self.tally.now(), |counts| counts.error(errno));
+    }
+}
+
+fn add(counts: &mut super::tally::Counts, progress: &Progress) {
+    if progress.replies > 0 {
+        counts.add(REPLIES, progress.replies.into());
+    }
+    if progress.bytes > 0 {
+        counts.add(BYTES, i64::try_from(progress.bytes).unwrap_or(i64::MAX));
+    }
+    if let Next::Fail(errno) = progress.next {
+        counts.error(errno);
+    }
+}
+
+/// The whole life of a server on its thread: listens, says so, serves until it is stopped.
+pub(super) fn run(
+    spec: &ServerSpec,
+    ip: IpVersion,
+    may_spill: bool,
+    tally: &Arc<Tally>,
+    stop: &Arc<StopFlag>,
+    ready: impl FnOnce(),
+) -> io::Result<()> {
+    fdtable::unshare_keeping(&[stop.as_fd()])?;
+    let listener = Arc::new(listen(ip, spec.port, spec.backlog)?);
+    let served = Arc::new(Served {
+        stop: Arc::clone(stop),
+        tally: Arc::clone(tally),
+        manners: Manners::of(spec),
+        keep_alive: spec.keep_alive,
+        closes_idle: spec.close == ServerClose::AsRequested,
+    });
+    match spec.accept {
+        Accept::Never => {
+            ready();
+            stop.wait();
+            Ok(())
+        }
+        Accept::Epoll if may_spill => {
+            let shards = Shards::new(&served, &listener);
+            ready();
+            shards.run()
+        }
+        Accept::Epoll => event_loop(&served, &listener, Epoll::new()?, None, ready),
+        Accept::Delay(delay) => event_loop(&served, &listener, Epoll::new()?, Some(delay), ready),
+        Accept::Select => event_loop(&served, &listener, Select::default(), None, ready),
+        Accept::Poll => event_loop(&served, &listener, Poll::default(), None, ready),
+        Accept::Pool { threads } => pool::run(&served, &listener, threads, ready),
+    }
+}
+
+fn event_loop<R: Readiness>(
+    served: &Served,
+    listener: &Socket,
+    readiness: R,
+    delay: Option<Duration>,
+    ready: impl FnOnce(),
+) -> io::Result<()> {
+    let event_loop = EventLoop::new(served, listener, readiness, delay, None)?;
+    ready();
+    event_loop.run(|readiness, bell, token| readiness.watch(bell, token, Interest::Read))
+}
+
+/// A listener on the wildcard address; the backlog reaches `listen(2)` as it is.
+fn listen(ip: IpVersion, port: u16, backlog: u32) -> io::Result<Socket> {
+    let wildcard = match ip {
+        IpVersion::V4 => IpAddr::from(Ipv4Addr::UNSPECIFIED),
+        IpVersion::V6 => IpAddr::from(Ipv6Addr::UNSPECIFIED),
+    };
+    let listener = sockopt::tcp_socket(wildcard)?;
+    listener.set_reuse_address(true)?;
+    if ip == IpVersion::V6 {
+        listener.set_only_v6(true)?;
+    }
+    listener.bind(&SockAddr::from(SocketAddr::new(wildcard, port)))?;
+    // Above i32::MAX the kernel's own bound, somaxconn, applies all the same.
+    listener.listen(i32::try_from(backlog).unwrap_or(i32::MAX))?;
+    Ok(listener)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,116 @@
+//! A server of blocking workers, like a prefork or thread pool one: each takes a connection and serves it to its end before it takes
+//! another. A connection that idles holds its worker.
+
+use std::io;
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::time::Duration;
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use socket2::Socket;
+
+use super::Served;
+use super::conversation::{Conversation, Next};
+use crate::sys::readiness::Interest;
+use crate::sys::sockopt;
+
+/// Stack of a worker: its deepest frame holds [`BUFFER`] on the heap, so 128 KiB is ample.
+const STACK: usize = 128 * 1024;
+/// What a worker reads at once.
+const BUFFER: usize = 16 * 1024;
+/// How long a worker waits that found no descriptor for a connection.
+const NO_ROOM_PAUSE: Duration = Duration::from_millis(10);
+
+/// Runs the workers until the server is stopped.
+pub(super) fn run(
+    served: &Arc<Served>,
+    listener: &Arc<Socket>,
+    threads: u32,
+    ready: impl FnOnce(),
+) -> io::Result<()> {
+    let mut workers = Vec::new();
+    for _ in 0..threads {
+        let (served, listener) = (Arc::clone(served), Arc::clone(listener));
+        let worker = std::thread::Builder::new()
+            .name("pool-worker".to_owned())
+            .stack_size(STACK)
+            .spawn(move || work(&served, &listener))?;
+        workers.push(worker);
+    }
+    ready();
+    for worker in workers {
+        worker
+            .join()
+            .unwrap_or_else(|_| Err(io::Error::other("a worker panicked")))?;
+    }
+    Ok(())
+}
+
+fn work(served: &Served, listener: &Socket) -> io::Result<()> {
+    let mut buffer = vec![0; BUFFER];
+    while wait(served, Some((listener, PollFlags::POLLIN)), None)? != Woken::Stopped {
+        match sockopt::accept(listener) {
+            Ok(socket) => serve(served, socket, &mut buffer)?,
+            Err(error) => match error.raw_os_error().unwrap_or(libc::EIO) {
+                // Another worker was faster.
+                libc::EAGAIN | libc::EINTR => {}
+                errno => {
+                    served.count_error(errno);
+                    wait(served, None, Some(NO_ROOM_PAUSE))?;
+                }
+            },
+        }
+    }
+    Ok(())
+}
+
+fn serve(served: &Served, socket: Socket, buffer: &mut [u8]) -> io::Result<()> {
+    let mut conversation = Conversation::new(socket);
+    let mut progress = conversation.advance(&served.manners, buffer);
+    served.count_accepted(&progress);
+    let mut has_replied = progress.replies > 0;
+    while let Next::Wait(interest) = progress.next {
+        let flags = match interest {
+            Interest::Read => PollFlags::POLLIN,
+            Interest::Write => PollFlags::POLLOUT,
+            Interest::Nothing => PollFlags::empty(),
+        };
+        let may_time_out = served.closes_idle && has_replied && conversation.is_idle();
+        let timeout = may_time_out.then_some(served.keep_alive);
+        let on = (interest != Interest::Nothing).then_some((&conversation.socket, flags));
+        match wait(served, on, timeout)? {
+            Woken::Stopped | Woken::TimedOut => return Ok(()),
+            Woken::Ready => {}
+        }
+        progress = conversation.advance(&served.manners, buffer);
+        served.count(&progress);
+        has_replied |= progress.replies > 0;
+    }
+    Ok(())
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Woken {
+    Stopped,
+    Ready,
+    TimedOut,
+}
+
+/// Waits for a socket, where one is given, and always for the end of the server.
+fn wait(
+    served: &Served,
+    on: Option<(&Socket, PollFlags)>,
+    timeout: Option<Duration>,
+) -> io::Result<Woken> {
+    let timeout = timeout.map_or(PollTimeout::NONE, |timeout| {
+        PollTimeout::try_from(timeout).unwrap_or(PollTimeout::MAX)
+    });
+    let mut fds = vec![PollFd::new(served.stop.as_fd(), PollFlags::POLLIN)];
+    fds.extend(on.map(|(socket, flags)| PollFd::new(socket.as_fd(), flags)));
+    match poll(&mut fds, timeout) {
+        _ if served.stop.is_raised() => Ok(Woken::Stopped),
+        Ok(0) => Ok(Woken::TimedOut),
+        Ok(_) | Err(nix::Error::EINTR) => Ok(Woken::Ready),
+        Err(error) => Err(error.into()),
+    }
+}

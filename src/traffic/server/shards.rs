@@ -1,0 +1,170 @@
+//! One listener, more connections than a descriptor table has room for: when the table of the thread that accepts is full, another
+//! thread with a table of its own takes the listener over. One accepts at a time, from one queue, as one process would.
+
+use std::io;
+use std::os::fd::AsFd;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+
+use socket2::Socket;
+
+use super::Served;
+use super::event_loop::EventLoop;
+use crate::sys::fdtable;
+use crate::sys::readiness::Epoll;
+
+/// At most so many threads: 2.5 million connections with a limit of 20,000 descriptors.
+const MAX_SHARDS: usize = 128;
+
+/// What the shards of a server share.
+pub(super) struct Shards {
+    served: Arc<Served>,
+    listener: Arc<Socket>,
+    accepting: AtomicUsize,
+    members: Mutex<Members>,
+}
+
+#[derive(Default)]
+struct Members {
+    rooms: Vec<Arc<Room>>,
+    threads: Vec<JoinHandle<io::Result<()>>>,
+}
+
+/// How full a shard is.
+#[derive(Default)]
+struct Room {
+    open: AtomicUsize,
+    /// Connections with which its table was full, once that has been seen.
+    full_at: AtomicUsize,
+    /// Whether the thread still runs.
+    ended: AtomicBool,
+}
+
+/// One shard's handle on the others.
+pub(super) struct Shard {
+    shards: Arc<Shards>,
+    index: usize,
+    room: Arc<Room>,
+}
+
+impl Shards {
+    pub(super) fn new(served: &Arc<Served>, listener: &Arc<Socket>) -> Arc<Self> {
+        Arc::new(Self {
+            served: Arc::clone(served),
+            listener: Arc::clone(listener),
+            accepting: AtomicUsize::new(0),
+            members: Mutex::default(),
+        })
+    }
+
+    /// Runs the first shard on the calling thread, and waits for those that it led to.
+    pub(super) fn run(self: &Arc<Self>) -> io::Result<()> {
+        let first = self.enlist();
+        let mut result = first.run();
+        loop {
+            let threads = std::mem::take(&mut self.lock().threads);
+            if threads.is_empty() {
+                return result;
+            }
+            for thread in threads {
+                let panicked = |_| Err(io::Error::other("a thread of a server panicked"));
+                result = result.and(thread.join().unwrap_or_else(panicked));
+            }
+        }
+    }
+
+    fn enlist(self: &Arc<Self>) -> Shard {
+        let room = Arc::<Room>::default();
+        let mut members = self.lock();
+        members.rooms.push(Arc::clone(&room));
+        Shard {
+            shards: Arc::clone(self),
+            index: members.rooms.len() - 1,
+            room,
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Members> {
+        self.members.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Shard {
+    fn run(&self) -> io::Result<()> {
+        let (served, listener) = (&self.shards.served, &self.shards.listener);
+        let event_loop = EventLoop::new(served, listener, Epoll::new()?, None, Some(self))?;
+        let result = event_loop.run(Epoll::watch_edge);
+        self.room.ended.store(true, Ordering::SeqCst);
+        result
+    }
+
+    /// Whether it is this shard that accepts.
+    pub(super) fn is_accepting(&self) -> bool {
+        self.shards.accepting.load(Ordering::SeqCst) == self.index
+    }
+
+    /// Says how many connections it has open.
+    pub(super) fn set_open(&self, count: usize) {
+        self.room.open.store(count, Ordering::Relaxed);
+    }
+
+    /// Has another shard accept, since this one's table is full. False where there is none and none can be made.
+    pub(super) fn pass_on(&self) -> bool {
+        let full_at = self.room.open.load(Ordering::Relaxed);
+        self.room.full_at.store(full_at.max(1), Ordering::Relaxed);
+        let with_room = self
+            .shards
+            .lock()
+            .rooms
+            .iter()
+            .position(|room| room.has_room());
+        let next = match with_room {
+            Some(index) => index,
+            None => match self.start_another() {
+                Ok(index) => index,
+                Err(_) => return false,
+            },
+        };
+        self.shards.accepting.store(next, Ordering::SeqCst);
+        self.shards.served.stop.ring();
+        true
+    }
+
+    /// Starts a shard on a thread that begins with this one's table and so with the listener.
+    fn start_another(&self) -> io::Result<usize> {
+        if self.shards.lock().rooms.len() >= MAX_SHARDS {
+            return Err(io::ErrorKind::QuotaExceeded.into());
+        }
+        let shard = self.shards.enlist();
+        let index = shard.index;
+        let (listener, stop) = (
+            Arc::clone(&self.shards.listener),
+            Arc::clone(&self.shards.served.stop),
+        );
+        let spawned = std::thread::Builder::new()
+            .name("server-shard".to_owned())
+            .spawn(move || {
+                fdtable::unshare_keeping(&[listener.as_fd(), stop.as_fd()])?;
+                shard.run()
+            });
+        let mut members = self.shards.lock();
+        match spawned {
+            Ok(thread) => members.threads.push(thread),
+            Err(error) => {
+                members.rooms[index].ended.store(true, Ordering::SeqCst);
+                return Err(error);
+            }
+        }
+        Ok(index)
+    }
+}
+
+impl Room {
+    /// Whether a tenth of its table has come free since it was full; one that never was is the one that accepts.
+    fn has_room(&self) -> bool {
+        let full_at = self.full_at.load(Ordering::Relaxed);
+        let open = self.open.load(Ordering::Relaxed);
+        !self.ended.load(Ordering::SeqCst) && full_at > 0 && open < full_at - full_at / 10
+    }
+}

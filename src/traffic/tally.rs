@@ -1,0 +1,276 @@
+//! What one actor has counted, and when the record hears of it.
+//!
+//! A change is told at once where the last telling is [`COALESCE`] old, where a counter leaves zero or an error is new; else it
+//! waits for the [`Teller`](super::teller::Teller), and is told with the time of the latest change. There is no event per connection.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+use nix::errno::Errno;
+
+use super::teller::Bell;
+use crate::names::ActorName;
+use crate::record::{Event, Offset, Recorder, RunClock, SeriesId, SeriesKind, SeriesUnit};
+
+/// At most one sample of an actor in this time, besides those of what is new: fine enough to time a change by, at 100 events a second.
+pub(crate) const COALESCE: Duration = Duration::from_millis(10);
+/// How long a span of a distribution is: as often as probes look.
+const SPAN: Duration = Duration::from_millis(100);
+
+/// A series that an actor has from the start: the name behind the dot, its kind and its unit.
+pub(crate) type Declared = (&'static str, SeriesKind, SeriesUnit);
+
+/// The counts of an actor, shared by its threads.
+#[derive(Debug)]
+pub(crate) struct Tally {
+    actor: ActorName,
+    recorder: Recorder,
+    clock: Arc<std::sync::OnceLock<RunClock>>,
+    teller: Arc<Bell>,
+    counts: Mutex<Counts>,
+}
+
+/// The counts themselves; the first are those declared, in their order.
+#[derive(Debug)]
+pub(crate) struct Counts {
+    values: Vec<Value>,
+    /// Places of errors in `values`, by errno.
+    errors: BTreeMap<i32, usize>,
+    new_errors: Vec<i32>,
+    urgent: bool,
+    changed_at: Offset,
+    told_at: Option<Offset>,
+    latency: Option<Latency>,
+}
+
+#[derive(Debug)]
+struct Value {
+    series: SeriesId,
+    value: i64,
+    changed: bool,
+    was_above_zero: bool,
+}
+
+#[derive(Debug)]
+struct Latency {
+    series: SeriesId,
+    span: Histogram<u32>,
+    /// When the span of what is in it is over; `None` where nothing is in it.
+    span_end: Option<Offset>,
+}
+
+impl Counts {
+    /// Adds to one of the declared counts.
+    pub(crate) fn add(&mut self, place: usize, by: i64) {
+        let value = &mut self.values[place];
+        value.value += by;
+        value.changed = true;
+        if value.value > 0 && !value.was_above_zero {
+            value.was_above_zero = true;
+            self.urgent = true;
+        }
+    }
+
+    /// Sets one of the declared counts.
+    pub(crate) fn set(&mut self, place: usize, to: i64) {
+        let by = to - self.values[place].value;
+        self.add(place, by);
+    }
+
+    /// Counts an error under its name.
+    pub(crate) fn error(&mut self, errno: i32) {
+        match self.errors.get(&errno) {
+            Some(place) => self.add(*place, 1),
+            None => self.new_errors.push(errno),
+        }
+    }
+
+    /// Adds a value to the distribution, in nanoseconds.
+    pub(crate) fn latency(&mut self, nanoseconds: u64) {
+        if let Some(latency) = &mut self.latency {
+            latency.span.saturating_record(nanoseconds);
+        }
+    }
+}
+
+impl Latency {
+    /// True where something waits to be told.
+    fn begin_span(&mut self, t: Offset) -> bool {
+        if self.span_end.is_none() && !self.span.is_empty() {
+            self.span_end = Some(Offset::from_duration(t.as_duration() + SPAN));
+        }
+        self.span_end.is_some()
+    }
+}
+
+impl Tally {
+    /// Declares an actor's series: those given, and `latency` where it has one.
+    pub(crate) fn new(
+        actor: &ActorName,
+        recorder: &Recorder,
+        clock: &Arc<std::sync::OnceLock<RunClock>>,
+        teller: &Arc<Bell>,
+        declared: &[Declared],
+        has_latency: bool,
+    ) -> Self {
+        let series = |name: &str, kind, unit| {
+            recorder.series(format!("{actor}.{name}").as_str(), kind, unit)
+        };
+        let values = declared.iter().map(|(name, kind, unit)| Value {
+            series: series(name, *kind, *unit),
+            value: 0,
+            changed: true,
+            was_above_zero: false,
+        });
+        let values = values.collect();
+        // Three digits: 0.1 % is finer than any expectation asks. Resizing, so that no bound has to be guessed.
+        let span = has_latency.then(|| Histogram::new(3).ok()).flatten();
+        let latency = span.map(|span| Latency {
+            series: series("latency", SeriesKind::Distribution, SeriesUnit::Nanoseconds),
+            span,
+            span_end: None,
+        });
+        Self {
+            actor: actor.clone(),
+            recorder: recorder.clone(),
+            clock: Arc::clone(clock),
+            teller: Arc::clone(teller),
+            counts: Mutex::new(Counts {
+                values,
+                errors: BTreeMap::new(),
+                new_errors: Vec::new(),
+                urgent: false,
+                changed_at: Offset::ZERO,
+                told_at: None,
+                latency,
+            }),
+        }
+    }
+
+    /// The time now; zero before the clock has been given.
+    pub(crate) fn now(&self) -> Offset {
+        self.clock.get().map_or(Offset::ZERO, RunClock::now)
+    }
+
+    /// Whose counts these are.
+    pub(crate) fn actor(&self) -> &ActorName {
+        &self.actor
+    }
+
+    /// Where to tell what is not a count.
+    pub(crate) fn recorder(&self) -> &Recorder {
+        &self.recorder
+    }
+
+    /// Tells everything as it is, zeros included: the first sample.
+    pub(crate) fn begin(&self) {
+        let mut counts = self.lock();
+        self.tell_counts(&mut counts);
+    }
+
+    /// Changes counts at a time.
+    pub(crate) fn update(&self, t: Offset, change: impl FnOnce(&mut Counts)) {
+        let mut counts = self.lock();
+        change(&mut counts);
+        for errno in std::mem::take(&mut counts.new_errors) {
+            self.declare_error(&mut counts, errno);
+        }
+        counts.changed_at = counts.changed_at.max(t);
+        let waits = counts
+            .latency
+            .as_mut()
+            .is_some_and(|latency| latency.begin_span(t));
+        let since = counts
+            .told_at
+            .map(|told| t.as_duration().saturating_sub(told.as_duration()));
+        if counts.urgent || since.is_none_or(|since| since >= COALESCE) {
+            self.tell_counts(&mut counts);
+            if !waits {
+                return;
+            }
+        }
+        drop(counts);
+        self.teller.ring();
+    }
+
+    /// Tells what has changed since the last telling, and a span of the distribution that is over by `t`. True where one goes on.
+    pub(crate) fn flush(&self, t: Offset) -> bool {
+        let mut counts = self.lock();
+        if counts.values.iter().any(|value| value.changed) {
+            self.tell_counts(&mut counts);
+        }
+        match &mut counts.latency {
+            Some(latency) => self.tell_latency(latency, t),
+            None => false,
+        }
+    }
+
+    /// Tells everything that has not been told, at the end.
+    pub(crate) fn finish(&self) {
+        self.flush(Offset(u64::MAX));
+    }
+
+    /// What was counted under a declared name.
+    pub(crate) fn get(&self, place: usize) -> i64 {
+        self.lock().values[place].value
+    }
+
+    fn declare_error(&self, counts: &mut Counts, errno: i32) {
+        let place = *counts.errors.entry(errno).or_insert_with(|| {
+            let name = format!("{}.errors.{:?}", self.actor, Errno::from_raw(errno));
+            let series =
+                self.recorder
+                    .series(name.as_str(), SeriesKind::Counter, SeriesUnit::Count);
+            counts.values.push(Value {
+                series,
+                value: 0,
+                changed: false,
+                was_above_zero: false,
+            });
+            counts.values.len() - 1
+        });
+        counts.add(place, 1);
+    }
+
+    fn tell_counts(&self, counts: &mut Counts) {
+        let mut v = Vec::new();
+        for value in counts.values.iter_mut().filter(|value| value.changed) {
+            value.changed = false;
+            v.push((value.series, value.value));
+        }
+        counts.urgent = false;
+        counts.told_at = Some(counts.changed_at);
+        self.recorder.tell(Event::Sample {
+            t: counts.changed_at,
+            v,
+        });
+    }
+
+    fn tell_latency(&self, latency: &mut Latency, t: Offset) -> bool {
+        let Some(span_end) = latency.span_end else {
+            return false;
+        };
+        if t < span_end {
+            return true;
+        }
+        let recorded = latency.span.iter_recorded();
+        let v = recorded.map(|step| (step.value_iterated_to(), step.count_at_value()));
+        self.recorder.tell(Event::Histogram {
+            t: span_end.min(self.now()),
+            series: latency.series,
+            v: v.map(|(value, count)| (value, u64::from(count))).collect(),
+        });
+        latency.span.reset();
+        latency.span_end = None;
+        false
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Counts> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests;

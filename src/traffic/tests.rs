@@ -1,0 +1,261 @@
+//! What the tests of this module and of those below share: a lab of one node with a loopback device, a record to look at.
+
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use super::Traffic;
+use crate::lab::{Lab, Node};
+use crate::record::{Offset, Recorder, RecorderClosed, RunClock, Timeline};
+use crate::scenario::RunSpec;
+use crate::scenario::model::{Place, Requires, RunId};
+use crate::scenario::topology::Topology;
+use crate::scenario::workload::{
+    Accept, ClientClose, ClientSpec, CommandSpec, Load, PortChoice, Schedule, ServerClose,
+    ServerSpec, Workload,
+};
+use crate::sys::{NetNs, loopback};
+use crate::units::{ByteCount, Rate};
+
+/// A recorder with what it recorded.
+pub(crate) struct Listener {
+    output: Shared,
+    recorder: Recorder,
+    closed: RecorderClosed,
+}
+
+#[derive(Clone, Default)]
+struct Shared(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Shared {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Listener {
+    pub(crate) fn start() -> Self {
+        let output = Shared::default();
+        let (recorder, closed) = Recorder::start(output.clone());
+        Self {
+            output,
+            recorder,
+            closed,
+        }
+    }
+
+    pub(crate) fn recorder(&self) -> Recorder {
+        self.recorder.clone()
+    }
+
+    pub(crate) fn timeline(self) -> Timeline {
+        drop(self.recorder);
+        self.closed.wait().unwrap();
+        let mut timeline = Timeline::default();
+        for line in self.output.0.lock().unwrap().split(|byte| *byte == b'\n') {
+            if !line.is_empty() {
+                timeline.add(serde_json::from_slice(line).unwrap());
+            }
+        }
+        timeline
+    }
+}
+
+/// A run on one node, `here`.
+pub(crate) struct Run {
+    pub(crate) netns: NetNs,
+    pub(crate) traffic: Traffic,
+    pub(crate) clock: RunClock,
+    listener: Listener,
+    _lab: Lab,
+}
+
+impl Run {
+    /// Prepares and begins; `None` without privileges.
+    pub(crate) fn begin(workload: Workload) -> Option<Self> {
+        Self::begin_in(loopback::namespace()?, workload)
+    }
+
+    pub(crate) fn begin_in(netns: NetNs, workload: Workload) -> Option<Self> {
+        let lab = Lab::of(vec![Node {
+            name: "here".into(),
+            netns: netns.clone(),
+            nofile: None,
+        }]);
+        let listener = Listener::start();
+        let mut traffic = Traffic::prepare(&spec(workload), &lab, &listener.recorder).unwrap();
+        let clock = RunClock::starting_in(Duration::from_millis(2));
+        traffic.begin(clock);
+        Some(Self {
+            netns,
+            traffic,
+            clock,
+            listener,
+            _lab: lab,
+        })
+    }
+
+    /// Waits until everyone has come to an end; a minute at most.
+    pub(crate) fn wait(&self) {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .unwrap();
+        let ended =
+            async { tokio::time::timeout(Duration::from_secs(60), self.traffic.ended()).await };
+        runtime.block_on(ended).expect("it ends within a minute");
+    }
+
+    /// Ends the run; what it recorded.
+    pub(crate) fn finish(self) -> Timeline {
+        self.traffic.finish().unwrap();
+        self.listener.timeline()
+    }
+
+    /// A column of `/proc/net/tcp` in the run's namespace: how many sockets are in this state (Linux `include/net/tcp_states.h`).
+    pub(crate) fn sockets(&self, state: &str, local_port: Option<u16>) -> usize {
+        let table = self
+            .netns
+            .run(|| std::fs::read_to_string("/proc/thread-self/net/tcp"));
+        let table = table.unwrap().unwrap();
+        let local = local_port.map(|port| format!(":{port:04X}"));
+        let lines = table.lines().skip(1).filter(|line| {
+            let columns: Vec<_> = line.split_whitespace().collect();
+            columns[3] == state
+                && local
+                    .as_ref()
+                    .is_none_or(|port| columns[1].ends_with(port.as_str()))
+        });
+        lines.count()
+    }
+}
+
+pub(crate) const ESTABLISHED: &str = "01";
+pub(crate) const TIME_WAIT: &str = "06";
+
+/// The last value of a series; 0 where it was never declared.
+pub(crate) fn last(timeline: &Timeline, name: &str) -> i64 {
+    timeline
+        .series(name)
+        .and_then(crate::record::Series::last)
+        .unwrap_or(0)
+}
+
+pub(crate) fn spec(workload: Workload) -> RunSpec {
+    RunSpec {
+        id: RunId {
+            scenario: "test".to_owned(),
+            variant: None,
+            case: Vec::new(),
+        },
+        params: Default::default(),
+        topology: Topology::default(),
+        workload,
+        requires: Requires::default(),
+        kernel_sysctls: Default::default(),
+        expect: Vec::new(),
+        timeout: Duration::from_secs(60),
+        watch_until: Duration::ZERO,
+        sample_every: Duration::from_millis(100),
+        seed: 1,
+    }
+}
+
+pub(crate) fn server(accept: Accept) -> ServerSpec {
+    ServerSpec {
+        name: "web".into(),
+        node: "here".into(),
+        port: 80,
+        backlog: 1024,
+        accept,
+        reply: ByteCount(1024),
+        close: ServerClose::AsRequested,
+        keep_alive: Duration::from_secs(5),
+        place: Place::default(),
+    }
+}
+
+pub(crate) fn client(load: Load) -> ClientSpec {
+    ClientSpec {
+        name: "load".into(),
+        node: "here".into(),
+        target: SocketAddr::from(([127, 0, 0, 1], 80)),
+        to: None,
+        load,
+        sources: Vec::new(),
+        port: PortChoice::Kernel,
+        start: Duration::ZERO,
+        exchange: false,
+        place: Place::default(),
+    }
+}
+
+pub(crate) fn connect(count: u64, rate: f64, close: ClientClose) -> Load {
+    let rate = Rate::per_second(rate).unwrap();
+    Load::Connect {
+        schedule: Schedule {
+            from: rate,
+            to: rate,
+            count,
+        },
+        timeout: Duration::from_secs(1),
+        close,
+    }
+}
+
+pub(crate) fn command(name: &str, node: &str, run: &[&str]) -> CommandSpec {
+    CommandSpec {
+        name: name.into(),
+        node: node.into(),
+        run: run.iter().map(|part| (*part).to_owned()).collect(),
+        timeout: Duration::from_secs(30),
+        start: Duration::ZERO,
+        env: Default::default(),
+        place: Place::default(),
+    }
+}
+
+pub(crate) fn workload(servers: Vec<ServerSpec>, clients: Vec<ClientSpec>) -> Workload {
+    Workload {
+        servers,
+        clients,
+        ..Workload::default()
+    }
+}
+
+#[test]
+fn kernel_what_is_under_way_stops_within_a_tenth_of_a_second() {
+    let mut held = client(connect(1_000_000, 1_000.0, ClientClose::Hold));
+    held.name = "held".into();
+    let mut looped = client(Load::Loop {
+        concurrency: 4,
+        requests: u64::MAX / 2,
+        keep_alive: false,
+        timeout: Duration::from_secs(1),
+    });
+    looped.name = "looped".into();
+    let mut workload = workload(vec![server(Accept::Epoll)], vec![held, looped]);
+    workload.commands = vec![command("sleep", "here", &["sleep", "1000"])];
+    let Some(run) = Run::begin(workload) else {
+        return;
+    };
+    while run.clock.now() < Offset::from_duration(Duration::from_millis(100)) {
+        std::thread::yield_now();
+    }
+    let before = std::time::Instant::now();
+    let timeline = run.finish();
+    assert!(
+        before.elapsed() < Duration::from_millis(100),
+        "{:?}",
+        before.elapsed()
+    );
+    assert!(last(&timeline, "held.established") > 50);
+    assert!(last(&timeline, "looped.completed") > 50);
+    assert_eq!(last(&timeline, "sleep.exit"), 137);
+}
