@@ -1,5 +1,12 @@
 //! Units: what numbers count, how they are written (`20/s`, `1KiB`, `1.5s`, `2%`) and read.
 
+mod written;
+
+pub use written::{
+    Dimension, Quantity, UnitError, parse_bandwidth, parse_bytes, parse_duration, parse_percent,
+    parse_quantity, parse_rate, quantity_length,
+};
+
 use std::fmt;
 use std::time::Duration;
 

@@ -1,0 +1,278 @@
+//! Who gets which address, and which way leads where. Pure and deterministic: the order of the file decides.
+//!
+//! Link `l` is `10.(l / 256).(l % 256).0/24`, or `fd00:0:0:l::/64`; its ends have the host numbers 1 and 2 in the order
+//! of `between`, addresses for SNAT follow from 101 (0x101). The `i`-th node with local sources has
+//! `10.(128 + i).0.0/16`, or `fd00:1:i::/64`.
+
+use std::collections::VecDeque;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::topology::{IpVersion, Prefix};
+
+/// Nodes and links by their numbers in the file.
+#[derive(Debug)]
+pub(crate) struct Network {
+    ip: IpVersion,
+    /// The nodes of each link.
+    links: Vec<[usize; 2]>,
+    /// For each node: its links, and at which end it is.
+    ends: Vec<Vec<(usize, usize)>>,
+}
+
+/// Ways from one node to every other.
+#[derive(Debug)]
+pub(crate) struct Ways {
+    /// For each node reached: over which link and end one leaves, over which one arrives, and how many links that takes.
+    ways: Vec<Option<Way>>,
+}
+
+/// A shortest way; where two are equally short, the one over the link that comes first in the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Way {
+    /// The first link and the end at which it is entered.
+    pub(crate) leaves: (usize, usize),
+    /// The last link and the end at which it is left.
+    pub(crate) arrives: (usize, usize),
+    /// Number of links.
+    pub(crate) length: usize,
+}
+
+impl Ways {
+    /// The way to a node; `None` to itself and to what cannot be reached.
+    pub(crate) fn to(&self, node: usize) -> Option<Way> {
+        self.ways.get(node).copied().flatten()
+    }
+}
+
+impl Network {
+    pub(crate) fn new(ip: IpVersion, nodes: usize, links: Vec<[usize; 2]>) -> Self {
+        let mut ends = vec![Vec::new(); nodes];
+        for (link, between) in links.iter().enumerate() {
+            for (end, node) in between.iter().enumerate() {
+                ends[*node].push((link, end));
+            }
+        }
+        Self { ip, links, ends }
+    }
+
+    /// A node's links, each with the end at which the node is, in the order of the file.
+    pub(crate) fn ends(&self, node: usize) -> &[(usize, usize)] {
+        &self.ends[node]
+    }
+
+    /// How many links there are.
+    pub(crate) fn links(&self) -> usize {
+        self.links.len()
+    }
+
+    /// The nodes of a link.
+    pub(crate) fn between(&self, link: usize) -> [usize; 2] {
+        self.links[link]
+    }
+
+    /// The network of a link.
+    pub(crate) fn subnet(&self, link: usize) -> Prefix {
+        self.on_link(link, 0)
+    }
+
+    /// An end's address, with the length of the link's network.
+    pub(crate) fn end_address(&self, link: usize, end: usize) -> Prefix {
+        self.on_link(link, end + 1)
+    }
+
+    /// The `n`-th further address on a link, for SNAT.
+    pub(crate) fn extra_address(&self, link: usize, n: usize) -> Prefix {
+        match self.ip {
+            IpVersion::V4 => self.on_link(link, 101 + n),
+            IpVersion::V6 => self.on_link(link, 0x101 + n),
+        }
+    }
+
+    fn on_link(&self, link: usize, host: usize) -> Prefix {
+        match self.ip {
+            IpVersion::V4 => Prefix {
+                address: IpAddr::V4(Ipv4Addr::new(
+                    10,
+                    low(link >> 8) & 0x7f,
+                    low(link),
+                    low(host),
+                )),
+                length: 24,
+            },
+            IpVersion::V6 => Prefix {
+                address: IpAddr::V6(Ipv6Addr::new(0xfd00, 0, 0, word(link), 0, 0, 0, word(host))),
+                length: 64,
+            },
+        }
+    }
+
+    /// The `i`-th network of local sources.
+    pub(crate) fn source_prefix(&self, i: usize) -> Prefix {
+        Prefix {
+            address: self.source_address(i, 65_535),
+            length: match self.ip {
+                IpVersion::V4 => 16,
+                IpVersion::V6 => 64,
+            },
+        }
+    }
+
+    /// The `n`-th address of the `i`-th network of local sources, from 1; the last of 65,536 is 0.
+    pub(crate) fn source_address(&self, i: usize, n: usize) -> IpAddr {
+        let host = word((n + 1) & 0xffff);
+        match self.ip {
+            IpVersion::V4 => {
+                let [high, low_byte] = host.to_be_bytes();
+                IpAddr::V4(Ipv4Addr::new(10, 128 | low(i), high, low_byte))
+            }
+            IpVersion::V6 => IpAddr::V6(Ipv6Addr::new(0xfd00, 1, word(i), 0, 0, 0, 0, host)),
+        }
+    }
+
+    /// How many nodes may have local sources.
+    pub(crate) fn source_prefixes(&self) -> usize {
+        match self.ip {
+            IpVersion::V4 => 128,
+            IpVersion::V6 => 65_536,
+        }
+    }
+
+    /// A node's own address for what runs on it too: that of its first interface, else loopback.
+    pub(crate) fn own_address(&self, node: usize) -> IpAddr {
+        match (self.ends[node].first(), self.ip) {
+            (Some((link, end)), _) => self.end_address(*link, *end).address,
+            (None, IpVersion::V4) => IpAddr::V4(Ipv4Addr::LOCALHOST),
+            (None, IpVersion::V6) => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        }
+    }
+
+    /// A node's address as another reaches it: on the interface at which the shortest way arrives.
+    pub(crate) fn address_from(&self, from: usize, to: usize) -> Option<IpAddr> {
+        if from == to {
+            return Some(self.own_address(to));
+        }
+        let (link, end) = self.ways(from).to(to)?.arrives;
+        Some(self.end_address(link, end).address)
+    }
+
+    /// Shortest ways from a node to all others, breadth first.
+    pub(crate) fn ways(&self, from: usize) -> Ways {
+        let mut ways: Vec<Option<Way>> = vec![None; self.ends.len()];
+        let mut queue = VecDeque::from([from]);
+        while let Some(node) = queue.pop_front() {
+            for (link, end) in &self.ends[node] {
+                let neighbour = self.links[*link][1 - *end];
+                if neighbour == from || ways[neighbour].is_some() {
+                    continue;
+                }
+                ways[neighbour] = Some(match ways[node] {
+                    None => Way {
+                        leaves: (*link, *end),
+                        arrives: (*link, 1 - *end),
+                        length: 1,
+                    },
+                    Some(so_far) => Way {
+                        arrives: (*link, 1 - *end),
+                        length: so_far.length + 1,
+                        ..so_far
+                    },
+                });
+                queue.push_back(neighbour);
+            }
+        }
+        Ways { ways }
+    }
+
+    /// The address of the neighbour to which a way goes first.
+    pub(crate) fn next_hop(&self, way: Way) -> IpAddr {
+        let (link, end) = way.leaves;
+        self.end_address(link, 1 - end).address
+    }
+
+    /// The way to the nearer end of a link that the node is not on.
+    pub(crate) fn way_to_link(&self, ways: &Ways, link: usize) -> Option<Way> {
+        self.links[link]
+            .iter()
+            .filter_map(|node| ways.to(*node))
+            .min_by_key(|way| way.length)
+    }
+
+    /// Whether a node is on a link.
+    pub(crate) fn is_on(&self, node: usize, link: usize) -> bool {
+        self.links[link].contains(&node)
+    }
+
+    /// Everything, for a node with one link.
+    pub(crate) fn default_prefix(&self) -> Prefix {
+        Prefix {
+            address: match self.ip {
+                IpVersion::V4 => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+                IpVersion::V6 => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+            },
+            length: 0,
+        }
+    }
+}
+
+/// The lowest byte.
+fn low(number: usize) -> u8 {
+    number.to_le_bytes()[0]
+}
+
+/// The lowest two bytes.
+fn word(number: usize) -> u16 {
+    let [low, high, ..] = number.to_le_bytes();
+    u16::from_le_bytes([low, high])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// ```text
+    ///     0 --l0-- 1 --l1-- 2 --l2-- 3
+    ///              1 -------l3------ 3
+    /// ```
+    fn diamond(ip: IpVersion) -> Network {
+        Network::new(ip, 5, vec![[0, 1], [1, 2], [2, 3], [3, 1]])
+    }
+
+    #[test]
+    fn addresses_follow_the_numbers_of_links_and_ends() {
+        let v4 = diamond(IpVersion::V4);
+        assert_eq!(v4.subnet(1).to_string(), "10.0.1.0/24");
+        assert_eq!(v4.end_address(1, 0).to_string(), "10.0.1.1/24");
+        assert_eq!(v4.end_address(300, 1).to_string(), "10.1.44.2/24");
+        assert_eq!(v4.extra_address(0, 0).to_string(), "10.0.0.101/24");
+        assert_eq!(v4.source_prefix(2).to_string(), "10.130.0.0/16");
+        assert_eq!(v4.source_address(2, 0).to_string(), "10.130.0.1");
+        assert_eq!(v4.source_address(2, 65_535).to_string(), "10.130.0.0");
+        let v6 = diamond(IpVersion::V6);
+        assert_eq!(v6.end_address(300, 1).to_string(), "fd00:0:0:12c::2/64");
+        assert_eq!(v6.source_prefix(2).to_string(), "fd00:1:2::/64");
+        assert_eq!(v6.source_address(2, 0).to_string(), "fd00:1:2::1");
+    }
+
+    #[test]
+    fn ways_are_shortest_and_the_file_decides_between_equals() {
+        let network = diamond(IpVersion::V4);
+        let ways = network.ways(0);
+        assert_eq!(ways.to(0), None);
+        assert_eq!(ways.to(4), None);
+        assert_eq!(
+            ways.to(3),
+            Some(Way {
+                leaves: (0, 0),
+                arrives: (3, 0),
+                length: 2
+            })
+        );
+        assert_eq!(
+            network
+                .address_from(0, 3)
+                .map(|address| address.to_string()),
+            Some("10.0.3.1".to_owned())
+        );
+        assert_eq!(network.own_address(4).to_string(), "127.0.0.1");
+    }
+}

@@ -1,0 +1,417 @@
+//! Single values as written: texts, counts, quantities with units, words with a fixed meaning.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+
+use crate::scenario::bounds::MAX_DURATION;
+use crate::scenario::decode::FromNode;
+use crate::scenario::expr::CompareOp;
+use crate::scenario::model::VersionBound;
+use crate::scenario::node::{Kind, Node};
+use crate::scenario::problem::{Collector, quoted};
+use crate::scenario::suggest;
+use crate::scenario::topology::{Emulation, IpVersion};
+use crate::scenario::workload::{ClientClose, PortChoice, ServerClose};
+use crate::units::{self, ByteCount, Percent, Rate, UnitError};
+
+/// Why a text is not the value that was asked for.
+pub(crate) struct Wrong {
+    /// What stands beside the underline.
+    label: String,
+    /// What to write.
+    help: String,
+}
+
+/// A value that is written as a single text.
+pub(crate) trait Value: Sized {
+    /// As people call it: completes "expected ...".
+    const WHAT: &'static str;
+    fn parse(text: &str) -> Result<Self, Wrong>;
+}
+
+impl<T: Value> FromNode for T {
+    fn from_node(node: &Node, cx: &mut Collector<'_>) -> Option<Self> {
+        let Kind::Scalar(scalar) = &node.kind else {
+            let at = if matches!(node.kind, Kind::Null) {
+                node.head
+            } else {
+                node.span
+            };
+            cx.error(
+                at,
+                format!("expected {}, found {}", T::WHAT, node.describe()),
+            );
+            return None;
+        };
+        match T::parse(&scalar.text) {
+            Ok(value) => Some(value),
+            Err(wrong) => {
+                cx.error(
+                    node.span,
+                    format!("expected {}, found {}", T::WHAT, quoted(&scalar.text)),
+                )
+                .label(wrong.label)
+                .help(wrong.help);
+                None
+            }
+        }
+    }
+}
+
+/// Gives a type its place in the JSON Schema. A parameter (`$name`) may stand for every value.
+macro_rules! schema {
+    ($type:ty, $name:expr, $schema:tt) => {
+        impl JsonSchema for $type {
+            fn schema_name() -> Cow<'static, str> {
+                $name.into()
+            }
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                json_schema!($schema)
+            }
+        }
+    };
+}
+
+/// Any text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Text(pub(crate) String);
+
+impl Value for Text {
+    const WHAT: &'static str = "a text";
+    fn parse(text: &str) -> Result<Self, Wrong> {
+        Ok(Self(text.to_owned()))
+    }
+}
+schema!(Text, "Text", { "type": ["string", "number", "boolean"] });
+
+/// A whole number, zero or more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Count(pub(crate) u64);
+
+impl Value for Count {
+    const WHAT: &'static str = "a whole number";
+    fn parse(text: &str) -> Result<Self, Wrong> {
+        let digits = text.replace('_', "");
+        let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+        match digits.parse() {
+            Ok(count) if is_number => Ok(Self(count)),
+            _ => Err(Wrong {
+                label: match text.trim_start().strip_prefix('-') {
+                    Some(_) => "it is below zero",
+                    None if is_number => "it is too large",
+                    None if units::parse_quantity(text).is_ok() => "it has no unit and no decimals",
+                    None => "not a number",
+                }
+                .to_owned(),
+                help: "write it like `1000` or `1_000`".to_owned(),
+            }),
+        }
+    }
+}
+schema!(Count, "Count", { "anyOf": [{ "type": "integer", "minimum": 0 }, { "type": "string", "pattern": r"^(\$.+|[0-9_]+)$" }] });
+
+/// Yes or no.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Switch(pub(crate) bool);
+
+impl Value for Switch {
+    const WHAT: &'static str = "`true` or `false`";
+    fn parse(text: &str) -> Result<Self, Wrong> {
+        match text.to_ascii_lowercase().as_str() {
+            "true" | "yes" | "on" => Ok(Self(true)),
+            "false" | "no" | "off" => Ok(Self(false)),
+            _ => Err(Wrong {
+                label: String::new(),
+                help: "write `true` or `false`".to_owned(),
+            }),
+        }
+    }
+}
+schema!(Switch, "Switch", { "anyOf": [{ "type": "boolean" }, { "enum": ["yes", "no", "on", "off"] }, { "type": "string", "pattern": r"^\$.+" }] });
+
+/// A quantity with its unit: `What` is what is asked for, `example` what to write in place of a number alone.
+macro_rules! quantity {
+    ($(#[$doc:meta])* $name:ident($inner:ty), $what:literal, $parse:expr, $with_unit:literal, $like:literal, $pattern:literal) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq)]
+        pub(crate) struct $name(pub(crate) $inner);
+
+        impl Value for $name {
+            const WHAT: &'static str = $what;
+            fn parse(text: &str) -> Result<Self, Wrong> {
+                ($parse)(text).map(Self).map_err(|error: UnitError| Wrong {
+                    help: match error {
+                        UnitError::NoUnit => format!("write {}", $with_unit.replace('N', text.trim())),
+                        _ => concat!("write it like ", $like).to_owned(),
+                    },
+                    label: error.to_string(),
+                })
+            }
+        }
+        schema!($name, stringify!($name), { "type": ["string", "integer"], "pattern": $pattern });
+    };
+}
+quantity!(
+    /// A duration: `500us`, `50ms`, `1.5s`, `2m`, `1h`, `1m30s`. At most 30 days.
+    Timespan(Duration), "a duration",
+    |text| match units::parse_duration(text) {
+        Ok(duration) if duration > MAX_DURATION => Err(UnitError::TooLarge),
+        other => other,
+    },
+    "`Ns` for seconds, `Nms` for milliseconds", "`1s`, `50ms` or `2m`, up to `30d`",
+    r"^(\$.+|0|([0-9][0-9._]*(ns|us|µs|ms|s|sec|m|min|h|d) ?)+)$"
+);
+quantity!(
+    /// Events a second: `20/s`, `600/min`, `0.5/s`. Above zero.
+    EventRate(Rate), "a rate", units::parse_rate,
+    "`N/s`", "`20/s` or `600/min`, above zero",
+    r"^(\$.+|[0-9][0-9._]*/(s|sec|m|min|h|ms))$"
+);
+quantity!(
+    /// A bandwidth: `10Mbit/s`, `1MiB/s`.
+    Bandwidth(Rate), "a bandwidth", units::parse_bandwidth,
+    "`Nbit/s`", "`10Mbit/s`, above zero",
+    r"^(\$.+|[0-9][0-9._]*([kKMGT]|[kKMGT]i)?(bit|bit/s|bps|B/s))$"
+);
+quantity!(
+    /// A number of bytes: `1KiB`, `64kB`, `1000B`, `1000`.
+    Bytes(ByteCount), "a number of bytes", units::parse_bytes,
+    "`NB`", "`1KiB`, `64kB` or `1000B`",
+    r"^(\$.+|[0-9][0-9._]*([kKMGT]|[kKMGT]i)?B?)$"
+);
+quantity!(
+    /// A share of a whole: `2%`, `0.5%`.
+    Share(Percent), "a percentage", units::parse_percent,
+    "`N%`", "`2%`, up to `100%`",
+    r"^(\$.+|0|[0-9][0-9._]*%)$"
+);
+
+/// A TCP port, 1 to 65535.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Port(pub(crate) u16);
+
+fn port_of(text: &str) -> Option<u16> {
+    text.trim().parse().ok().filter(|port| *port > 0)
+}
+
+impl Value for Port {
+    const WHAT: &'static str = "a port";
+    fn parse(text: &str) -> Result<Self, Wrong> {
+        port_of(text).map(Self).ok_or_else(|| Wrong {
+            label: "not a port".to_owned(),
+            help: "ports are the numbers 1 to 65535".to_owned(),
+        })
+    }
+}
+schema!(Port, "Port", { "anyOf": [{ "type": "integer", "minimum": 1, "maximum": 65535 }, { "type": "string", "pattern": r"^\$.+" }] });
+
+/// Ports from a first to a last one: `20000-20099`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct PortRange(pub(crate) [u16; 2]);
+
+impl Value for PortRange {
+    const WHAT: &'static str = "a range of ports";
+    fn parse(text: &str) -> Result<Self, Wrong> {
+        let (first, last) = text.split_once('-').unwrap_or((text, text));
+        match (port_of(first), port_of(last)) {
+            (Some(first), Some(last)) if first <= last => Ok(Self([first, last])),
+            (Some(_), Some(_)) => Err(Wrong {
+                label: "the last port is below the first".to_owned(),
+                help: "write it like `20000-20099`".to_owned(),
+            }),
+            _ => Err(Wrong {
+                label: "not a range of ports".to_owned(),
+                help: "write it like `20000-20099`; ports are the numbers 1 to 65535".to_owned(),
+            }),
+        }
+    }
+}
+schema!(PortRange, "PortRange", { "type": ["string", "integer"], "pattern": r"^(\$.+|[0-9]+(-[0-9]+)?)$" });
+
+/// How far a clock is shifted, in whole seconds: `+800s`, `-5s`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Shift(pub(crate) i64);
+
+impl Value for Shift {
+    const WHAT: &'static str = "a shift of the clock";
+    fn parse(text: &str) -> Result<Self, Wrong> {
+        let text = text.trim();
+        let (sign, magnitude) = match text.strip_prefix('-') {
+            Some(rest) => (-1, rest),
+            None => (1, text.strip_prefix('+').unwrap_or(text)),
+        };
+        let wrong = |label: String| Wrong {
+            label,
+            help: "write it like `+800s`, in whole seconds".to_owned(),
+        };
+        let shift = units::parse_duration(magnitude).map_err(|error| wrong(error.to_string()))?;
+        if shift.subsec_nanos() != 0 {
+            return Err(wrong("not a whole number of seconds".to_owned()));
+        }
+        if shift > MAX_DURATION {
+            return Err(wrong("it is too large".to_owned()));
+        }
+        let seconds = i64::try_from(shift.as_secs()).unwrap_or(i64::MAX);
+        Ok(Self(sign * seconds))
+    }
+}
+schema!(Shift, "Shift", { "type": ["string", "integer"], "pattern": r"^(\$.+|[+-]?[0-9].*)$" });
+
+/// The value of a sysctl, as it is written to `/proc/sys`: a text, a number, `true` for 1, `false` for 0; a list is
+/// joined by spaces.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SysctlValue(pub(crate) String);
+
+impl FromNode for SysctlValue {
+    fn from_node(node: &Node, cx: &mut Collector<'_>) -> Option<Self> {
+        let parts: Option<Vec<String>> = match &node.kind {
+            Kind::List(items) => items
+                .iter()
+                .map(|item| Text::from_node(item, cx).map(|text| text.0))
+                .collect(),
+            _ => Text::from_node(node, cx).map(|text| vec![text.0]),
+        };
+        let text = parts?.join(" ");
+        let value = match text.as_str() {
+            "true" => "1",
+            "false" => "0",
+            other => other.trim(),
+        };
+        if value.is_empty()
+            || value.len() > 1024
+            || value
+                .chars()
+                .any(|letter| letter.is_control() && letter != '\t')
+        {
+            cx.error(node.span, "not a value that a sysctl can have")
+                .help("write one line of at most 1024 letters");
+            return None;
+        }
+        Some(Self(value.to_owned()))
+    }
+}
+schema!(SysctlValue, "SysctlValue", { "type": ["string", "number", "boolean", "array"], "items": { "type": ["string", "number"] } });
+
+/// Bounds on the kernel's version: `>= 4.12`, or several with commas between.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct KernelBounds(pub(crate) Vec<VersionBound>);
+
+impl Value for KernelBounds {
+    const WHAT: &'static str = "bounds on the kernel's version";
+    fn parse(text: &str) -> Result<Self, Wrong> {
+        text.split(',')
+            .map(|bound| {
+                version_bound(bound.trim()).ok_or_else(|| Wrong {
+                    label: String::new(),
+                    help: "write it like `\">= 4.12\"`, or `\">= 4.12, < 6.3\"`".to_owned(),
+                })
+            })
+            .collect::<Result<_, _>>()
+            .map(Self)
+    }
+}
+schema!(KernelBounds, "KernelBounds", { "type": ["string", "number"] });
+
+fn version_bound(text: &str) -> Option<VersionBound> {
+    /// The longer ones first.
+    const OPERATORS: [(&str, CompareOp); 7] = [
+        (">=", CompareOp::GreaterOrEqual),
+        ("<=", CompareOp::LessOrEqual),
+        ("==", CompareOp::Equal),
+        ("!=", CompareOp::NotEqual),
+        (">", CompareOp::Greater),
+        ("<", CompareOp::Less),
+        ("=", CompareOp::Equal),
+    ];
+    let (written, op) = OPERATORS
+        .into_iter()
+        .find(|(written, _)| text.starts_with(written))
+        // A version alone: at least that.
+        .unwrap_or(("", CompareOp::GreaterOrEqual));
+    let mut numbers = text[written.len()..]
+        .trim()
+        .split('.')
+        .map(str::parse::<u32>);
+    let major = numbers.next()?.ok()?;
+    let minor = numbers.next().unwrap_or(Ok(0)).ok()?;
+    let patch = numbers.next().unwrap_or(Ok(0)).ok()?;
+    numbers.next().is_none().then_some(VersionBound {
+        op,
+        version: (major, minor, patch),
+    })
+}
+
+/// A word with a fixed meaning.
+macro_rules! words {
+    ($type:ty, $name:literal, $what:literal, [$($word:literal => $value:expr),* $(,)?]) => {
+        impl Value for $type {
+            const WHAT: &'static str = $what;
+            fn parse(text: &str) -> Result<Self, Wrong> {
+                match text.trim() {
+                    $($word => Ok($value),)*
+                    other => Err(Wrong {
+                        label: String::new(),
+                        help: suggest::did_you_mean(other, [$($word),*]).unwrap_or_default(),
+                    }),
+                }
+            }
+        }
+        schema!($type, $name, { "anyOf": [{ "enum": [$($word),*] }, { "type": "string", "pattern": r"^\$.+" }] });
+    };
+}
+
+/// Up or down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct LinkUp(pub(crate) bool);
+
+/// How a server accepts, in a word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum AcceptWord {
+    Epoll,
+    Never,
+    Select,
+    Poll,
+}
+
+words!(ServerClose, "ServerClose", "who closes first", [
+    "first" => Self::First,
+    "after-client" => Self::AfterClient,
+    "never" => Self::Never,
+]);
+words!(ClientClose, "ClientClose", "who closes first", [
+    "client" => Self::Client,
+    "server" => Self::Server,
+    "reset" => Self::Reset,
+    "hold" => Self::Hold,
+]);
+words!(PortChoice, "PortChoice", "who chooses the local port", [
+    "kernel" => Self::Kernel,
+    "sequential" => Self::Sequential,
+]);
+words!(Emulation, "Emulation", "something that the lab can emulate", [
+    "net.ipv4.tcp_tw_recycle" => Self::TcpTwRecycle,
+]);
+words!(LinkUp, "LinkUp", "the state of a link", ["up" => Self(true), "down" => Self(false)]);
+words!(AcceptWord, "AcceptWord", "how the server accepts", [
+    "epoll" => Self::Epoll,
+    "never" => Self::Never,
+    "select" => Self::Select,
+    "poll" => Self::Poll,
+]);
+
+impl Value for IpVersion {
+    const WHAT: &'static str = "`4` or `6`";
+    fn parse(text: &str) -> Result<Self, Wrong> {
+        match text.trim() {
+            "4" => Ok(Self::V4),
+            "6" => Ok(Self::V6),
+            _ => Err(Wrong {
+                label: "no version of IP".to_owned(),
+                help: "write `ip: 6` for IPv6; IPv4 is the default".to_owned(),
+            }),
+        }
+    }
+}
+schema!(IpVersion, "IpVersion", { "enum": [4, 6, "4", "6"] });

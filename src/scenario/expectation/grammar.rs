@@ -1,0 +1,451 @@
+//! The grammar of expectations.
+//!
+//! ```text
+//! line   = claim [window]
+//! claim  = sum op sum ["±" number] | sum "in" sum ".." sum | sum ("~" | "!~") "/" regex "/"
+//! sum    = product {("+" | "-") product}
+//! product = unary {("*" | "/") unary}
+//! unary  = {"-"} (number | path | name "(" sum ")" | "(" sum ")")
+//! window = "at" number | "within" number | "during" number ".." number | "always" | "never"
+//! ```
+//!
+//! A number takes its unit with it: in `1000 / 50/s` the second number is a rate. A `-` between letters belongs to a
+//! name (`in-flight`); one between quantities has a space on at least its left.
+
+use std::ops::Range;
+
+use winnow::combinator::{alt, cut_err, delimited, empty, fail, opt, preceded, repeat, terminated};
+use winnow::error::{ContextError, StrContext, StrContextValue};
+use winnow::stream::Location;
+use winnow::token::{literal, one_of, take_while};
+use winnow::{LocatingSlice, ModalResult, Parser};
+
+use super::syntax::{At, Claim, Expr, Kind, Line, Number, Window};
+use crate::scenario::bounds::{MAX_EXPECTATION, MAX_PARENTHESES};
+use crate::scenario::expr::{ArithmeticOp, CompareOp};
+use crate::units;
+
+type Input<'i> = LocatingSlice<&'i str>;
+
+/// Why a line cannot be read.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Unreadable {
+    /// Where in the line.
+    pub(crate) range: Range<usize>,
+    /// What is wrong.
+    pub(crate) message: String,
+    /// What to write.
+    pub(crate) help: Option<String>,
+}
+
+/// Reads one line.
+pub(crate) fn parse(text: &str) -> Result<Line, Unreadable> {
+    let whole = |message: String| Unreadable {
+        range: 0..text.len(),
+        message,
+        help: None,
+    };
+    if text.len() > MAX_EXPECTATION {
+        return Err(whole(format!(
+            "an expectation has at most {MAX_EXPECTATION} bytes"
+        )));
+    }
+    if parentheses(text) > MAX_PARENTHESES {
+        return Err(whole(format!(
+            "more than {MAX_PARENTHESES} parentheses inside of each other"
+        )));
+    }
+    terminated(line, end)
+        .parse(LocatingSlice::new(text))
+        .map_err(|error| unreadable(text, error.offset(), error.inner()))
+}
+
+fn parentheses(text: &str) -> usize {
+    let mut open = 0_usize;
+    let mut most = 0;
+    for byte in text.bytes() {
+        match byte {
+            b'(' => open += 1,
+            b')' => open = open.saturating_sub(1),
+            _ => {}
+        }
+        most = most.max(open);
+    }
+    most
+}
+
+fn unreadable(text: &str, offset: usize, error: &ContextError) -> Unreadable {
+    let mut offset = offset.min(text.len());
+    while !text.is_char_boundary(offset) {
+        offset -= 1;
+    }
+    let rest = &text[offset..];
+    let blank = rest.len() - rest.trim_start().len();
+    let (start, rest) = (offset + blank, rest.trim_start());
+    let word_end = rest
+        .find(|letter: char| letter.is_whitespace())
+        .unwrap_or(rest.len());
+    // The innermost expectation is the first that was attached.
+    let expected = error
+        .context()
+        .find_map(|context| match context {
+            StrContext::Expected(StrContextValue::Description(text)) => Some(*text),
+            _ => None,
+        })
+        .unwrap_or("something else");
+    let found = if rest.is_empty() {
+        "found the end"
+    } else {
+        "found this"
+    };
+    let help = if rest.starts_with('=') && !rest.starts_with("==") {
+        Some("`==` compares".to_owned())
+    } else if rest.starts_with("&&") || rest.starts_with("and ") || rest.starts_with(',') {
+        Some("one comparison a line: write two expectations".to_owned())
+    } else if rest.starts_with("||") || rest.starts_with("or ") {
+        Some("an expectation is one comparison; `in 1..5` is for a range".to_owned())
+    } else if rest.starts_with(['<', '>', '=', '!']) {
+        Some("one comparison a line; `in 1..5` is for a range".to_owned())
+    } else {
+        None
+    };
+    Unreadable {
+        range: start..start + word_end,
+        message: format!("expected {expected}, {found}"),
+        help,
+    }
+}
+
+fn expected(what: &'static str) -> StrContext {
+    StrContext::Expected(StrContextValue::Description(what))
+}
+
+/// Blanks on both sides.
+fn token<'i, T>(
+    parser: impl Parser<Input<'i>, T, winnow::error::ErrMode<ContextError>>,
+) -> impl Parser<Input<'i>, T, winnow::error::ErrMode<ContextError>> {
+    delimited(blank, parser, blank)
+}
+
+fn blank(input: &mut Input<'_>) -> ModalResult<()> {
+    take_while(0.., char::is_whitespace)
+        .void()
+        .parse_next(input)
+}
+
+fn end(input: &mut Input<'_>) -> ModalResult<()> {
+    blank(input)?;
+    if input.is_empty() {
+        return Ok(());
+    }
+    cut_err(fail)
+        .context(expected(
+            "the end, or one of `at`, `within`, `during`, `always`, `never`",
+        ))
+        .parse_next(input)
+}
+
+fn at<'i, T>(
+    parser: impl Parser<Input<'i>, T, winnow::error::ErrMode<ContextError>>,
+) -> impl Parser<Input<'i>, At<T>, winnow::error::ErrMode<ContextError>> {
+    parser.with_span().map(|(value, range)| At { value, range })
+}
+
+/// A whole word.
+fn keyword<'i>(
+    word: &'static str,
+) -> impl Parser<Input<'i>, (), winnow::error::ErrMode<ContextError>> {
+    move |input: &mut Input<'i>| {
+        let found = name(input)?;
+        if found == word {
+            Ok(())
+        } else {
+            fail.parse_next(input)
+        }
+    }
+}
+
+fn name<'i>(input: &mut Input<'i>) -> ModalResult<&'i str> {
+    let text: &str = input;
+    let length = name_length(text, false);
+    if length == 0 {
+        return fail.parse_next(input);
+    }
+    winnow::token::take(length).parse_next(input)
+}
+
+/// Letters, digits and `_`, beginning with a letter; `-` and, in a path, `.` between them.
+fn name_length(text: &str, path: bool) -> usize {
+    let bytes = text.as_bytes();
+    let letter = |at: usize| {
+        bytes
+            .get(at)
+            .is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
+    };
+    if !bytes
+        .first()
+        .is_some_and(|byte| byte.is_ascii_alphabetic() || *byte == b'_')
+    {
+        return 0;
+    }
+    let mut end = 1;
+    loop {
+        match bytes.get(end) {
+            Some(b'-') if letter(end + 1) => end += 1,
+            Some(b'.') if path && letter(end + 1) => end += 1,
+            _ if letter(end) => end += 1,
+            _ => return end,
+        }
+    }
+}
+
+fn line(input: &mut Input<'_>) -> ModalResult<Line> {
+    Ok(Line {
+        claim: claim(input)?,
+        window: window(input)?,
+    })
+}
+
+/// What stands between the sides of a claim.
+#[derive(Clone, Copy)]
+enum Operator {
+    Compare(CompareOp),
+    Matches { negated: bool },
+    In,
+}
+
+fn operator(input: &mut Input<'_>) -> ModalResult<Operator> {
+    alt((
+        literal("==").value(Operator::Compare(CompareOp::Equal)),
+        literal("!=").value(Operator::Compare(CompareOp::NotEqual)),
+        literal("<=").value(Operator::Compare(CompareOp::LessOrEqual)),
+        literal(">=").value(Operator::Compare(CompareOp::GreaterOrEqual)),
+        literal("<").value(Operator::Compare(CompareOp::Less)),
+        literal(">").value(Operator::Compare(CompareOp::Greater)),
+        literal("!~").value(Operator::Matches { negated: true }),
+        literal("~").value(Operator::Matches { negated: false }),
+        keyword("in").value(Operator::In),
+    ))
+    .parse_next(input)
+}
+
+fn claim(input: &mut Input<'_>) -> ModalResult<Claim> {
+    let left = cut_err(sum).parse_next(input)?;
+    blank(input)?;
+    let op = cut_err(at(operator))
+        .context(expected(
+            "one of `==`, `!=`, `<`, `<=`, `>`, `>=`, `in`, `~`, `!~`",
+        ))
+        .parse_next(input)?;
+    Ok(match op.value {
+        Operator::Compare(compare) => Claim::Compare {
+            left,
+            op: At {
+                value: compare,
+                range: op.range,
+            },
+            right: cut_err(sum).parse_next(input)?,
+            tolerance: tolerance(input)?,
+        },
+        Operator::In => {
+            let low = cut_err(sum).parse_next(input)?;
+            dots(input)?;
+            Claim::In {
+                value: left,
+                low,
+                high: cut_err(sum).parse_next(input)?,
+            }
+        }
+        Operator::Matches { negated } => {
+            blank(input)?;
+            Claim::Matches {
+                metric: left,
+                regex: cut_err(at(regex))
+                    .context(expected("a regular expression like `/text/`"))
+                    .parse_next(input)?,
+                negated,
+            }
+        }
+    })
+}
+
+fn dots(input: &mut Input<'_>) -> ModalResult<()> {
+    cut_err(token(literal("..")))
+        .context(expected("`..`, as in `1..5`"))
+        .void()
+        .parse_next(input)
+}
+
+fn tolerance(input: &mut Input<'_>) -> ModalResult<Option<Number>> {
+    opt(preceded(
+        token(alt((literal("±"), literal("+-"), literal("+/-")))),
+        cut_err(number).context(expected("a tolerance like `2%` or `5`")),
+    ))
+    .parse_next(input)
+}
+
+/// Between slashes; `\/` is a slash.
+fn regex(input: &mut Input<'_>) -> ModalResult<String> {
+    let text: &str = input;
+    if !text.starts_with('/') {
+        return fail.parse_next(input);
+    }
+    let mut regex = String::new();
+    let mut letters = text.char_indices().skip(1).peekable();
+    while let Some((index, letter)) = letters.next() {
+        match letter {
+            '/' => {
+                winnow::token::take(index + 1).void().parse_next(input)?;
+                return Ok(regex);
+            }
+            '\\' if letters.peek().is_some_and(|(_, next)| *next == '/') => {
+                regex.push('/');
+                letters.next();
+            }
+            '\\' => {
+                regex.push('\\');
+                regex.extend(letters.next().map(|(_, escaped)| escaped));
+            }
+            other => regex.push(other),
+        }
+    }
+    fail.parse_next(input)
+}
+
+fn window(input: &mut Input<'_>) -> ModalResult<Window> {
+    blank(input)?;
+    let time = || preceded(blank, cut_err(number)).context(expected("a time like `5s`"));
+    alt((
+        preceded(keyword("at"), time()).map(Window::At),
+        preceded(keyword("within"), time()).map(Window::Within),
+        preceded(keyword("during"), (time(), dots, time()))
+            .map(|(from, (), to)| Window::During(from, to)),
+        keyword("always").value(Window::Always),
+        keyword("never").value(Window::Never),
+        empty.value(Window::End),
+    ))
+    .parse_next(input)
+}
+
+fn sum(input: &mut Input<'_>) -> ModalResult<Expr> {
+    binary(input, product, |input| {
+        let op = preceded(
+            blank,
+            alt((
+                literal("+").value(ArithmeticOp::Add),
+                literal("-").value(ArithmeticOp::Subtract),
+            )),
+        )
+        .parse_next(input)?;
+        // `+-` and `+/-` are tolerances.
+        let text: &str = input;
+        if op == ArithmeticOp::Add && (text.starts_with('-') || text.starts_with("/-")) {
+            return fail.parse_next(input);
+        }
+        Ok(op)
+    })
+}
+
+fn product(input: &mut Input<'_>) -> ModalResult<Expr> {
+    binary(input, unary, |input| {
+        token(alt((
+            literal("*").value(ArithmeticOp::Multiply),
+            literal("/").value(ArithmeticOp::Divide),
+        )))
+        .parse_next(input)
+    })
+}
+
+/// Operands with operators between, grouped from the left.
+fn binary<'i>(
+    input: &mut Input<'i>,
+    mut operand: impl FnMut(&mut Input<'i>) -> ModalResult<Expr>,
+    mut operator: impl FnMut(&mut Input<'i>) -> ModalResult<ArithmeticOp>,
+) -> ModalResult<Expr> {
+    let mut left = operand(input)?;
+    while let Some(op) = opt(&mut operator).parse_next(input)? {
+        let right = cut_err(&mut operand).parse_next(input)?;
+        left = At {
+            range: left.range.start..right.range.end,
+            value: Kind::Binary {
+                op,
+                left: Box::new(left),
+                right: Box::new(right),
+            },
+        };
+    }
+    Ok(left)
+}
+
+fn unary(input: &mut Input<'_>) -> ModalResult<Expr> {
+    blank(input)?;
+    let start = input.current_token_start();
+    let signs: usize = repeat(0.., terminated(one_of('-'), blank)).parse_next(input)?;
+    let inner = atom
+        .context(expected("a quantity like `web.accepted` or `10s`"))
+        .parse_next(input)?;
+    if signs.is_multiple_of(2) {
+        return Ok(inner);
+    }
+    Ok(At {
+        range: start..inner.range.end,
+        value: Kind::Negate(Box::new(inner)),
+    })
+}
+
+fn atom(input: &mut Input<'_>) -> ModalResult<Expr> {
+    alt((
+        number.map(|number| At {
+            value: Kind::Number(number.value),
+            range: number.range,
+        }),
+        call,
+        path,
+        delimited(
+            (literal("("), blank),
+            cut_err(sum),
+            cut_err((blank, literal(")"))).context(expected("`)`")),
+        ),
+    ))
+    .parse_next(input)
+}
+
+fn call(input: &mut Input<'_>) -> ModalResult<Expr> {
+    let start = input.current_token_start();
+    let function =
+        terminated(at(name.map(str::to_owned)), (blank, literal("("))).parse_next(input)?;
+    let of = cut_err(sum).parse_next(input)?;
+    cut_err((blank, literal(")")))
+        .context(expected("`)`"))
+        .parse_next(input)?;
+    Ok(At {
+        value: Kind::Call {
+            function,
+            of: Box::new(of),
+        },
+        range: start..input.previous_token_end(),
+    })
+}
+
+fn path(input: &mut Input<'_>) -> ModalResult<Expr> {
+    /// Words that are no quantities.
+    const KEYWORDS: [&str; 6] = ["at", "in", "within", "during", "always", "never"];
+    let text: &str = input;
+    let length = name_length(text, true);
+    if length == 0 || KEYWORDS.contains(&&text[..length]) {
+        return fail.parse_next(input);
+    }
+    at(winnow::token::take(length).map(|path: &str| Kind::Path(path.to_owned()))).parse_next(input)
+}
+
+fn number(input: &mut Input<'_>) -> ModalResult<Number> {
+    let text: &str = input;
+    let length = units::quantity_length(text);
+    if length == 0 {
+        return fail.parse_next(input);
+    }
+    at(winnow::token::take(length).map(units::parse_quantity)).parse_next(input)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,493 @@
+//! From an expectation as written to one as meant: names looked up, units compared.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use super::grammar;
+use super::metric::{self, Metric, Shape, Subjects};
+use super::syntax::{At, Claim, Expr as Written, Kind, Number, Window as WrittenWindow};
+use super::units::Units;
+use crate::scenario::bounds::{MAX_DURATION, MAX_REGEX};
+use crate::scenario::expr::{
+    ArithmeticOp, Claim as Meant, CompareOp, Expr, MetricRef, SeriesFunction, Tolerance, Window,
+};
+use crate::scenario::problem::quoted;
+use crate::scenario::suggest;
+use crate::units::{Dimension, Unit};
+
+/// Where the names of an expectation come from.
+pub(crate) enum Scope {
+    /// One run; the scenario's variants are known, but only to say that they cannot be named here.
+    Run {
+        subjects: Subjects,
+        variants: Vec<String>,
+    },
+    /// Several runs, each named by its variant.
+    Compare(indexmap::IndexMap<String, Subjects>),
+}
+
+/// What is wrong with an expectation.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Fault {
+    /// Where in the line.
+    pub(crate) range: Range<usize>,
+    pub(crate) message: String,
+    pub(crate) label: String,
+    pub(crate) help: Option<String>,
+    /// The other side of a contradiction.
+    pub(crate) other: Option<(Range<usize>, String)>,
+}
+
+/// Reads one line. Every fault is told, in the order of the line.
+pub(crate) fn expectation(text: &str, scope: &Scope) -> Result<(Meant, Window), Vec<Fault>> {
+    let line = grammar::parse(text).map_err(|error| {
+        vec![Fault {
+            range: error.range,
+            message: error.message,
+            label: String::new(),
+            help: error.help,
+            other: None,
+        }]
+    })?;
+    let mut typing = Typing {
+        scope,
+        faults: Vec::new(),
+        observes: false,
+    };
+    let claim = typing.claim(&line.claim);
+    let window = typing.window(&line.window);
+    if !typing.observes && typing.faults.is_empty() {
+        typing
+            .fault(0..text.len(), "this says nothing about the run")
+            .help = Some("name a quantity, as in `web.accepted >= 1`".to_owned());
+    }
+    match (claim, window) {
+        (Some(claim), Some(window)) if typing.faults.is_empty() => Ok((claim, window)),
+        _ => Err(typing.faults),
+    }
+}
+
+struct Typing<'s> {
+    scope: &'s Scope,
+    faults: Vec<Fault>,
+    /// Whether any series was named.
+    observes: bool,
+}
+
+/// A typed expression; `None` where a fault has been told.
+type Typed = Option<(Expr, Units)>;
+
+impl Typing<'_> {
+    fn fault(&mut self, range: Range<usize>, message: impl Into<String>) -> &mut Fault {
+        self.faults.push(Fault {
+            range,
+            message: message.into(),
+            label: String::new(),
+            help: None,
+            other: None,
+        });
+        let last = self.faults.len() - 1;
+        &mut self.faults[last]
+    }
+
+    fn claim(&mut self, claim: &Claim) -> Option<Meant> {
+        match claim {
+            Claim::Compare {
+                left,
+                op,
+                right,
+                tolerance,
+            } => {
+                let typed = (self.expr(left), self.expr(right));
+                let units = self.same(left, &typed.0, right, &typed.1);
+                let tolerance = match tolerance {
+                    None => None,
+                    Some(written) => Some(self.tolerance(written, op, units)?),
+                };
+                Some(Meant::Compare {
+                    left: typed.0?.0,
+                    op: op.value,
+                    right: typed.1?.0,
+                    tolerance,
+                })
+            }
+            Claim::In { value, low, high } => {
+                let typed = (self.expr(value), self.expr(low), self.expr(high));
+                self.same(value, &typed.0, low, &typed.1);
+                self.same(value, &typed.0, high, &typed.2);
+                if let (
+                    Some((Expr::Number { value: from, .. }, a)),
+                    Some((Expr::Number { value: to, .. }, b)),
+                ) = (&typed.1, &typed.2)
+                    && a == b
+                    && from > to
+                {
+                    self.fault(low.range.start..high.range.end, "nothing is in this range")
+                        .help = Some("the lower bound comes first".to_owned());
+                }
+                Some(Meant::In {
+                    value: typed.0?.0,
+                    low: typed.1?.0,
+                    high: typed.2?.0,
+                })
+            }
+            Claim::Matches {
+                metric,
+                regex,
+                negated,
+            } => {
+                let found = self.text_metric(metric);
+                let compiled = regex::RegexBuilder::new(&regex.value)
+                    .size_limit(MAX_REGEX)
+                    .build();
+                if let Err(error) = compiled {
+                    self.bad_regex(regex, &error);
+                    return None;
+                }
+                Some(Meant::Matches {
+                    metric: found?,
+                    regex: regex.value.clone(),
+                    negated: *negated,
+                })
+            }
+        }
+    }
+
+    fn bad_regex(&mut self, regex: &At<String>, error: &regex::Error) {
+        let message = match error {
+            regex::Error::CompiledTooBig(_) => "the regular expression is too large".to_owned(),
+            other => {
+                // Its last line says what; those before draw the place, which we do ourselves.
+                let text = other.to_string();
+                let last = text.lines().last().unwrap_or_default();
+                format!(
+                    "not a regular expression: {}",
+                    last.trim_start_matches("error: ")
+                )
+            }
+        };
+        self.fault(regex.range.clone(), message);
+    }
+
+    fn text_metric(&mut self, written: &Written) -> Option<MetricRef> {
+        let Kind::Path(_) = &written.value else {
+            self.fault(written.range.clone(), "`~` matches text").help =
+                Some("text is `kernel.log`, or `stdout` and `stderr` of a command".to_owned());
+            return None;
+        };
+        let (metric, reference) = self.metric(written)?;
+        if metric.shape != Shape::Text {
+            self.fault(written.range.clone(), "`~` matches text, this is a number")
+                .help = Some("compare it with `==`, `<`, `>=`, ...".to_owned());
+            return None;
+        }
+        Some(reference)
+    }
+
+    /// Whether two sides count the same; what, where they do.
+    fn same(
+        &mut self,
+        left: &Written,
+        left_typed: &Typed,
+        right: &Written,
+        right_typed: &Typed,
+    ) -> Option<Units> {
+        let (Some((_, a)), Some((_, b))) = (left_typed, right_typed) else {
+            return None;
+        };
+        if a == b {
+            return Some(*a);
+        }
+        let help = a.missing_unit(right).or_else(|| b.missing_unit(left));
+        let fault = self.fault(
+            right.range.clone(),
+            format!("{} is compared with {}", a.describe(), b.describe()),
+        );
+        fault.label = format!("this is {}", b.describe());
+        fault.other = Some((left.range.clone(), format!("this is {}", a.describe())));
+        fault.help = help;
+        None
+    }
+
+    fn tolerance(
+        &mut self,
+        written: &Number,
+        op: &At<CompareOp>,
+        units: Option<Units>,
+    ) -> Option<Tolerance> {
+        if !matches!(op.value, CompareOp::Equal | CompareOp::NotEqual) {
+            self.fault(
+                written.range.clone(),
+                format!(
+                    "a tolerance belongs to `==` and `!=`, not to `{}`",
+                    op.value
+                ),
+            );
+            return None;
+        }
+        let quantity = match &written.value {
+            Ok(quantity) => *quantity,
+            Err(error) => {
+                let message = error.to_string();
+                self.fault(written.range.clone(), message);
+                return None;
+            }
+        };
+        if quantity.value < 0.0 {
+            self.fault(written.range.clone(), "a tolerance is not below zero");
+            return None;
+        }
+        let Some((value, unit)) = quantity.in_unit() else {
+            return Some(Tolerance::Relative(quantity.value));
+        };
+        if let Some(units) = units
+            && units != Units::of(unit)
+        {
+            self.fault(
+                written.range.clone(),
+                format!(
+                    "the tolerance of {} is {}",
+                    units.describe(),
+                    Units::of(unit).describe()
+                ),
+            )
+            .help = Some("write a share like `2%`, or the unit of the sides".to_owned());
+            return None;
+        }
+        Some(Tolerance::Absolute(value))
+    }
+
+    fn expr(&mut self, written: &Written) -> Typed {
+        match &written.value {
+            Kind::Number(number) => self.number(&written.range, number),
+            Kind::Path(_) => self.series(written),
+            Kind::Call { function, of } => self.call(function, of),
+            Kind::Negate(inner) => {
+                let (inner, units) = self.expr(inner)?;
+                Some((Expr::Negate(Box::new(inner)), units))
+            }
+            Kind::Binary { op, left, right } => {
+                let typed = (self.expr(left), self.expr(right));
+                let units = match op {
+                    ArithmeticOp::Add | ArithmeticOp::Subtract => {
+                        self.same(left, &typed.0, right, &typed.1)?
+                    }
+                    ArithmeticOp::Multiply => typed.0.as_ref()?.1.times(typed.1.as_ref()?.1),
+                    ArithmeticOp::Divide => typed.0.as_ref()?.1.per(typed.1.as_ref()?.1),
+                };
+                let binary = Expr::Binary {
+                    op: *op,
+                    left: Box::new(typed.0?.0),
+                    right: Box::new(typed.1?.0),
+                };
+                Some((binary, units))
+            }
+        }
+    }
+
+    fn number(
+        &mut self,
+        range: &Range<usize>,
+        number: &Result<crate::units::Quantity, crate::units::UnitError>,
+    ) -> Typed {
+        match number {
+            Ok(quantity) => {
+                let Some((value, unit)) = quantity.in_unit() else {
+                    self.fault(range.clone(), "a percentage is a tolerance: `== 1000 ± 2%`")
+                        .help = Some("as a factor, write 0.02".to_owned());
+                    return None;
+                };
+                Some((Expr::Number { value, unit }, Units::of(unit)))
+            }
+            Err(error) => {
+                let message = error.to_string();
+                self.fault(range.clone(), message).help =
+                    Some("units are `s`, `ms`, `/s`, `B`, `KiB`, `MiB/s` and the like".to_owned());
+                None
+            }
+        }
+    }
+
+    /// A series in arithmetic: one number at each moment.
+    fn series(&mut self, written: &Written) -> Typed {
+        let (metric, reference) = self.metric(written)?;
+        match metric.shape {
+            Shape::Number => Some((Expr::Metric(reference), Units::of(metric.unit))),
+            Shape::Distribution => {
+                self.fault(
+                    written.range.clone(),
+                    "a distribution is many numbers, not one",
+                )
+                .help = Some(
+                    "take one of it: `p50(...)`, `p99(...)`, `mean(...)`, `max(...)`, `min(...)`"
+                        .to_owned(),
+                );
+                None
+            }
+            Shape::Text => {
+                self.fault(written.range.clone(), "this is text").help =
+                    Some("text is matched: `~ /regex/` or `!~ /regex/`".to_owned());
+                None
+            }
+        }
+    }
+
+    fn call(&mut self, function: &At<String>, of: &Written) -> Typed {
+        /// Every function, with what it can be taken of.
+        const FUNCTIONS: [(&str, SeriesFunction, bool, bool); 8] = [
+            // Name, function, of numbers, of a distribution.
+            ("max", SeriesFunction::Max, true, true),
+            ("min", SeriesFunction::Min, true, true),
+            ("mean", SeriesFunction::Mean, true, true),
+            ("last", SeriesFunction::Last, true, false),
+            ("first", SeriesFunction::First, true, false),
+            ("rate", SeriesFunction::Rate, true, false),
+            ("p50", SeriesFunction::P50, false, true),
+            ("p99", SeriesFunction::P99, false, true),
+        ];
+        let found = FUNCTIONS.iter().find(|(name, ..)| *name == function.value);
+        let Some((name, series_function, of_numbers, of_distributions)) = found else {
+            let names = FUNCTIONS.map(|(name, ..)| name);
+            self.fault(
+                function.range.clone(),
+                format!("unknown function {}", quoted(&function.value)),
+            )
+            .help = suggest::did_you_mean(&function.value, names);
+            return None;
+        };
+        if !matches!(of.value, Kind::Path(_)) {
+            self.fault(of.range.clone(), format!("`{name}` takes a series"))
+                .help = Some(format!(
+                "write `{name}(load.established)`; arithmetic goes around it"
+            ));
+            return None;
+        }
+        let (metric, reference) = self.metric(of)?;
+        let fits = match metric.shape {
+            Shape::Number => *of_numbers,
+            Shape::Distribution => *of_distributions,
+            Shape::Text => false,
+        };
+        if !fits {
+            let what = match metric.shape {
+                Shape::Number => "a single number",
+                Shape::Distribution => "a distribution",
+                Shape::Text => "text",
+            };
+            self.fault(of.range.clone(), format!("`{name}` of {what}"))
+                .help = Some("percentiles are of a distribution (`latency`); `last`, `first` and `rate` of a number".to_owned());
+            return None;
+        }
+        let units = match series_function {
+            SeriesFunction::First => Units::of(Unit::Seconds),
+            SeriesFunction::Rate => Units::of(metric.unit).per(Units::of(Unit::Seconds)),
+            _ => Units::of(metric.unit),
+        };
+        let call = Expr::Series {
+            function: *series_function,
+            metric: reference,
+        };
+        Some((call, units))
+    }
+
+    /// Looks a path up, in `compare:` behind the name of its variant.
+    fn metric(&mut self, written: &Written) -> Option<(Metric, MetricRef)> {
+        let Kind::Path(path) = &written.value else {
+            return None;
+        };
+        let found = match self.scope {
+            Scope::Run { subjects, variants } => {
+                let first = path.split('.').next().unwrap_or_default();
+                if variants.iter().any(|variant| variant == first)
+                    && !subjects.actors.contains_key(first)
+                    && !subjects.nodes.contains(first)
+                {
+                    let range = written.range.start..written.range.start + first.len();
+                    self.fault(range, format!("{} is a variant", quoted(first)))
+                        .help = Some("an expectation is about its own run; variants are compared under `compare:`".to_owned());
+                    return None;
+                }
+                let at = At {
+                    value: path.clone(),
+                    range: written.range.clone(),
+                };
+                metric::metric(&at, subjects).map(|metric| (None, metric))
+            }
+            Scope::Compare(variants) => {
+                let (variant, rest) = path.split_once('.').unwrap_or((path, ""));
+                let Some(subjects) = variants.get(variant) else {
+                    let range = written.range.start..written.range.start + variant.len();
+                    let known: Vec<&str> = variants.keys().map(String::as_str).collect();
+                    self.fault(range, format!("no variant is called {}", quoted(variant)))
+                        .help = suggest::nearest(variant, known.iter().copied())
+                        .map(|name| format!("did you mean `{name}`?"))
+                        .or_else(|| {
+                            let example = known.first()?;
+                            Some(format!("say of which run: `{example}.{path}`"))
+                        });
+                    return None;
+                };
+                let at = At {
+                    value: rest.to_owned(),
+                    range: (written.range.start + variant.len() + 1).min(written.range.end)
+                        ..written.range.end,
+                };
+                metric::metric(&at, subjects).map(|metric| (Some(variant.to_owned()), metric))
+            }
+        };
+        match found {
+            Ok((variant, metric)) => {
+                self.observes = true;
+                let reference = MetricRef {
+                    variant,
+                    series: metric.series.clone(),
+                    unit: metric.unit,
+                };
+                Some((metric, reference))
+            }
+            Err(unknown) => {
+                self.fault(unknown.range, unknown.message).help = unknown.help;
+                None
+            }
+        }
+    }
+
+    fn window(&mut self, window: &WrittenWindow) -> Option<Window> {
+        Some(match window {
+            WrittenWindow::End => Window::End,
+            WrittenWindow::At(at) => Window::At(self.time(at)?),
+            WrittenWindow::Within(within) => Window::Within(self.time(within)?),
+            WrittenWindow::During(from, to) => {
+                let range = from.range.start..to.range.end;
+                let (from, to) = (self.time(from), self.time(to));
+                let (from, to) = (from?, to?);
+                if from >= to {
+                    self.fault(range, "no time lies between").help =
+                        Some("the earlier moment comes first".to_owned());
+                    return None;
+                }
+                Window::During(from, to)
+            }
+            WrittenWindow::Always => Window::Always,
+            WrittenWindow::Never => Window::Never,
+        })
+    }
+
+    fn time(&mut self, number: &Number) -> Option<Duration> {
+        let (message, help) = match &number.value {
+            Ok(quantity) if quantity.dimension == Dimension::Time => {
+                match Duration::try_from_secs_f64(quantity.value) {
+                    Ok(time) if time <= MAX_DURATION => return Some(time),
+                    _ => ("not a time of a run".to_owned(), "0s to 30d"),
+                }
+            }
+            Ok(quantity) => (
+                format!("expected a time, found {}", quantity.dimension.describe()),
+                "write it like `5s` or `500ms`",
+            ),
+            Err(error) => (error.to_string(), "write it like `5s` or `500ms`"),
+        };
+        self.fault(number.range.clone(), message).help = Some(help.to_owned());
+        None
+    }
+}

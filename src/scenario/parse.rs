@@ -1,0 +1,262 @@
+//! The story of a scenario file: text, tree, runs, documents, scenario.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use indexmap::IndexMap;
+
+use super::bounds::MAX_NAME;
+use super::cases::{Case, Cases};
+use super::decode::{FromNode, List, OneOrMany};
+use super::document::{Document, ExpectationDoc, Text};
+use super::expectation::{Scope, Subjects};
+use super::expr::Expectation;
+use super::model::{RunId, RunSpec, Scenario};
+use super::node::{Kind, Node};
+use super::params;
+use super::problem::{Collector, Problem, Problems, quoted};
+use super::resolve::{self, Names};
+use super::span::Spanned;
+use super::yaml;
+
+/// Reads a scenario. `label` is the file as the user named it: it stands in messages, and its stem is the scenario's name
+/// where the file gives none. `set` are parameters from the command line.
+///
+/// # Errors
+/// Every problem of the text, with its place.
+pub fn parse(
+    label: &str,
+    text: &str,
+    set: &BTreeMap<String, String>,
+) -> Result<Scenario, Problems> {
+    let mut cx = Collector::new(text);
+    let scenario = read(label, set, &mut cx);
+    if scenario.is_none() && cx.count() == 0 {
+        cx.error(super::span::Span::default(), "the file makes no scenario");
+    }
+    match (cx.finish(label), scenario) {
+        (Some(problems), _) => Err(problems),
+        (None, Some(scenario)) => Ok(scenario),
+        (None, None) => Err(Problems {
+            label: label.to_owned(),
+            text: text.to_owned(),
+            problems: Vec::new(),
+        }),
+    }
+}
+
+fn read(label: &str, set: &BTreeMap<String, String>, cx: &mut Collector<'_>) -> Option<Scenario> {
+    let mut root = yaml::read(cx)?;
+    let cases = Cases::of(&mut root, set, cx)?;
+    let name = name(&root, label, cx);
+    let variants = cases.variant_names();
+    let mut runs = Runs::default();
+    for combination in cases.combinations() {
+        if variants.is_empty() {
+            runs.add(&cases, &combination, None, &name, cx);
+        }
+        for variant in 0..variants.len() {
+            runs.add(&cases, &combination, Some(variant), &name, cx);
+        }
+    }
+    runs.tell_problems(cx);
+    let compare = compare(&root, &cases, runs.subjects, cx);
+    let title = field::<Text>(&root, "title", cx);
+    Some(Scenario {
+        title: title.map_or_else(|| name.clone(), |title| title.0),
+        claim: field::<Text>(&root, "claim", cx).map(|claim| claim.0),
+        source: texts(&root, "source", cx),
+        lesson: field::<Text>(&root, "lesson", cx).map(|lesson| lesson.0),
+        tags: texts(&root, "tags", cx),
+        name,
+        runs: runs.specs,
+        compare,
+    })
+}
+
+/// The runs so far, and what was wrong with them.
+#[derive(Default)]
+struct Runs {
+    specs: Vec<RunSpec>,
+    /// What each variant's expectations may speak of.
+    subjects: IndexMap<String, Subjects>,
+    count: usize,
+    /// Each problem with the runs that have it.
+    problems: IndexMap<(usize, usize, String), (Problem, Vec<String>)>,
+}
+
+impl Runs {
+    fn add(
+        &mut self,
+        cases: &Cases,
+        combination: &[(String, String)],
+        variant: Option<usize>,
+        scenario: &str,
+        cx: &mut Collector<'_>,
+    ) {
+        let before = cx.count();
+        let Case {
+            variant,
+            case,
+            params,
+            tree,
+        } = cases.run(combination, variant, cx);
+        let shown = shown(variant.as_deref(), &case);
+        if let Some(document) = Document::from_node(&tree, cx) {
+            let names = Names::of(&document, cx);
+            if let Some(variant) = &variant {
+                self.subjects
+                    .entry(variant.clone())
+                    .or_insert_with(|| names.subjects());
+            }
+            let id = RunId {
+                scenario: scenario.to_owned(),
+                variant,
+                case,
+            };
+            let variants = cases.variant_names();
+            self.specs
+                .push(resolve::run(&document, &names, id, params, &variants, cx));
+        } else if let Some(variant) = variant {
+            self.subjects.entry(variant).or_default();
+        }
+        self.count += 1;
+        for problem in cx.take_since(before) {
+            let key = (problem.start, problem.len, problem.message.clone());
+            let (_, runs) = self
+                .problems
+                .entry(key)
+                .or_insert_with(|| (problem, Vec::new()));
+            if runs.last() != Some(&shown) {
+                runs.push(shown.clone());
+            }
+        }
+    }
+
+    /// Tells each problem once; of one that only some runs have, which.
+    fn tell_problems(&mut self, cx: &mut Collector<'_>) {
+        /// More names than this are no help.
+        const NAMED: usize = 3;
+        let problems = std::mem::take(&mut self.problems).into_values();
+        cx.put(
+            problems
+                .map(|(mut problem, runs)| {
+                    if runs.len() < self.count {
+                        let mut named = runs[..runs.len().min(NAMED)].join(", ");
+                        if runs.len() > NAMED {
+                            named.push_str(&format!(" and {} more", runs.len() - NAMED));
+                        }
+                        problem.only_in = Some(named);
+                    }
+                    problem
+                })
+                .collect(),
+        );
+    }
+}
+
+/// How people tell a run from the others of its file.
+fn shown(variant: Option<&str>, case: &[(String, String)]) -> String {
+    let case: Vec<String> = case
+        .iter()
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
+    let mut shown = variant
+        .map(|variant| format!("variant `{variant}`"))
+        .unwrap_or_default();
+    if !case.is_empty() {
+        shown.push_str(&format!(
+            "{}case `{}`",
+            if shown.is_empty() { "" } else { ", " },
+            case.join(", ")
+        ));
+    }
+    shown
+}
+
+/// The scenario's name: its own, else the stem of its file with other letters replaced.
+fn name(root: &Node, label: &str, cx: &mut Collector<'_>) -> String {
+    let fits = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_' | '.');
+    if let Some(name) = field::<Spanned<Text>>(root, "name", cx) {
+        let text = name.value.0;
+        let begins = text.starts_with(|first: char| first.is_ascii_alphanumeric());
+        if !begins || text.len() > MAX_NAME || !text.chars().all(fits) {
+            cx.error(
+                name.span,
+                format!("{} is not a name for a scenario", quoted(&text)),
+            )
+            .help(format!(
+                "letters, digits, `-`, `_` and `.`, at most {MAX_NAME}; `title` is for people"
+            ));
+        }
+        return text;
+    }
+    let stem = Path::new(label)
+        .file_stem()
+        .map(|stem| stem.to_string_lossy());
+    let stem: String = stem
+        .as_deref()
+        .unwrap_or_default()
+        .chars()
+        .take(MAX_NAME)
+        .map(|letter| if fits(letter) { letter } else { '-' })
+        .collect();
+    if stem.is_empty() {
+        "scenario".to_owned()
+    } else {
+        stem
+    }
+}
+
+fn field<T: FromNode>(root: &Node, key: &str, cx: &mut Collector<'_>) -> Option<T> {
+    let node = root
+        .get(key)
+        .filter(|node| !matches!(node.kind, Kind::Null))?;
+    T::from_node(node, cx)
+}
+
+fn texts(root: &Node, key: &str, cx: &mut Collector<'_>) -> Vec<String> {
+    let texts = field::<OneOrMany<Text>>(root, key, cx);
+    texts
+        .map(|texts| texts.0.into_iter().map(|text| text.0).collect())
+        .unwrap_or_default()
+}
+
+/// The comparisons between variants. They hold for every matrix case, so they cannot name its parameters.
+fn compare(
+    root: &Node,
+    cases: &Cases,
+    subjects: IndexMap<String, Subjects>,
+    cx: &mut Collector<'_>,
+) -> Vec<Expectation> {
+    let Some(list) = field::<List<ExpectationDoc>>(root, "compare", cx) else {
+        return Vec::new();
+    };
+    if subjects.is_empty() {
+        if let Some(node) = root.get("compare") {
+            cx.error(node.head, "`compare` without `variants`")
+                .help("comparisons are between variants; what holds for the one run stands under `expect`");
+        }
+        return Vec::new();
+    }
+    let common = cases.common_params(cx);
+    let axes = cases.axis_names();
+    let mut filled = List(Vec::new());
+    for mut written in list.0.into_iter().flatten() {
+        let text = written.scalar.text.as_str();
+        let axis = axes.iter().find(|axis| {
+            text.contains(&format!("${axis}")) || text.contains(&format!("${{{axis}}}"))
+        });
+        if let Some(axis) = axis {
+            cx.error(
+                written.span,
+                format!("a comparison cannot use `${axis}`: it differs between cases"),
+            )
+            .help("a comparison holds for every case of the matrix");
+            continue;
+        }
+        params::fill_scalar(&mut written.scalar, written.span, &common, cx);
+        filled.0.push(Some(written));
+    }
+    resolve::expectations(&filled, &Scope::Compare(subjects), cx)
+}

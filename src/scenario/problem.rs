@@ -1,0 +1,266 @@
+//! What is wrong with a scenario: found all at once, each with its place and a way out.
+//!
+//! Not here: finding it (`yaml`, `decode`, `resolve`, `expectation`).
+
+use annotate_snippets::renderer::DecorStyle;
+use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Renderer, Snippet};
+use serde::{Deserialize, Serialize};
+
+use super::model::Place;
+use super::span::{Source, Span};
+
+/// How many problems are rendered; those after it are counted. More than this is one mistake many times over.
+const RENDERED: usize = 50;
+
+/// One problem of a scenario file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// First byte of what is wrong, in the file's text.
+    pub start: usize,
+    /// How many bytes are wrong; may be 0, where something is missing.
+    pub len: usize,
+    /// Line and column of `start`.
+    pub place: Place,
+    /// What is wrong, as a sentence fragment: ``unknown node `rotuer` ``.
+    pub message: String,
+    /// What stands beside the underline; may be empty.
+    pub label: String,
+    /// A way out.
+    pub help: Option<String>,
+    /// Where else to look: the first of two duplicates, the other side of a contradiction.
+    pub other: Option<OtherPlace>,
+    /// Which runs have it, where not all have: variants, matrix cases.
+    pub only_in: Option<String>,
+}
+
+/// A second place of a problem.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OtherPlace {
+    /// First byte.
+    pub start: usize,
+    /// How many bytes.
+    pub len: usize,
+    /// Line and column of `start`.
+    pub place: Place,
+    /// What stands beside it.
+    pub label: String,
+}
+
+/// Everything that is wrong with one file, ordered by position. Never empty.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problems {
+    /// The file, as the user named it.
+    pub label: String,
+    /// Its text.
+    #[serde(skip)]
+    pub text: String,
+    /// What is wrong.
+    pub problems: Vec<Problem>,
+}
+
+impl std::fmt::Display for Problems {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for problem in &self.problems {
+            writeln!(f, "{}:{}: {}", self.label, problem.place, problem.message)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Problems {}
+
+impl Problems {
+    /// Every problem with its excerpt, in the style of rustc.
+    pub fn render(&self, colour: bool) -> String {
+        let renderer = if colour {
+            Renderer::styled()
+        } else {
+            Renderer::plain()
+        }
+        .decor_style(DecorStyle::Ascii);
+        let mut rendered: Vec<String> = self
+            .problems
+            .iter()
+            .take(RENDERED)
+            .map(|problem| renderer.render(&[self.group(problem)]))
+            .collect();
+        if self.problems.len() > RENDERED {
+            rendered.push(format!("and {} more", self.problems.len() - RENDERED));
+        }
+        let mut text = rendered.join("\n\n");
+        text.push('\n');
+        text
+    }
+
+    fn group<'a>(&'a self, problem: &'a Problem) -> Group<'a> {
+        let mut snippet = Snippet::source(self.text.as_str())
+            .path(self.label.as_str())
+            .annotation(self.annotation(
+                AnnotationKind::Primary,
+                problem.start,
+                problem.len,
+                &problem.label,
+            ));
+        if let Some(other) = &problem.other {
+            snippet = snippet.annotation(self.annotation(
+                AnnotationKind::Context,
+                other.start,
+                other.len,
+                &other.label,
+            ));
+        }
+        let mut group = Level::ERROR
+            .primary_title(problem.message.as_str())
+            .element(snippet);
+        if let Some(runs) = &problem.only_in {
+            group = group.element(Level::NOTE.message(format!("only in {runs}")));
+        }
+        if let Some(help) = &problem.help {
+            group = group.element(Level::HELP.message(help.as_str()));
+        }
+        group
+    }
+
+    /// Underlines of many lines hide what they mean: only the first line of a range is shown.
+    fn annotation<'a>(
+        &self,
+        kind: AnnotationKind,
+        start: usize,
+        len: usize,
+        label: &'a str,
+    ) -> Annotation<'a> {
+        let wrong = self.text.get(start..start + len).unwrap_or_default();
+        let first_line = wrong.lines().next().unwrap_or_default().trim_end();
+        let annotation = kind.span(start..start + first_line.len());
+        if label.is_empty() {
+            annotation
+        } else {
+            annotation.label(label)
+        }
+    }
+}
+
+impl Problem {
+    /// Says what is wrong beside the underline.
+    pub(crate) fn label(&mut self, label: impl Into<String>) -> &mut Self {
+        self.label = label.into();
+        self
+    }
+
+    /// Says a way out.
+    pub(crate) fn help(&mut self, help: impl Into<String>) -> &mut Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// Says a way out where there is one.
+    pub(crate) fn maybe_help(&mut self, help: Option<String>) -> &mut Self {
+        self.help = help.or(self.help.take());
+        self
+    }
+}
+
+/// Collects problems of one text.
+#[derive(Debug)]
+pub(crate) struct Collector<'t> {
+    pub(crate) source: Source<'t>,
+    problems: Vec<Problem>,
+}
+
+impl<'t> Collector<'t> {
+    pub(crate) fn new(text: &'t str) -> Self {
+        Self {
+            source: Source::new(text),
+            problems: Vec::new(),
+        }
+    }
+
+    /// Adds a problem; label and help may follow.
+    pub(crate) fn error(&mut self, span: Span, message: impl Into<String>) -> &mut Problem {
+        let problem = Problem {
+            start: span.start,
+            len: span.end - span.start,
+            place: self.source.place(span.start),
+            message: message.into(),
+            label: String::new(),
+            help: None,
+            other: None,
+            only_in: None,
+        };
+        self.problems.push(problem);
+        let last = self.problems.len() - 1;
+        &mut self.problems[last]
+    }
+
+    /// Adds a problem with a second place.
+    pub(crate) fn error_between(
+        &mut self,
+        span: Span,
+        message: impl Into<String>,
+        other: Span,
+        other_label: impl Into<String>,
+    ) -> &mut Problem {
+        let place = self.source.place(other.start);
+        let problem = self.error(span, message);
+        problem.other = Some(OtherPlace {
+            start: other.start,
+            len: other.end - other.start,
+            place,
+            label: other_label.into(),
+        });
+        problem
+    }
+
+    /// How many there are so far.
+    pub(crate) fn count(&self) -> usize {
+        self.problems.len()
+    }
+
+    /// Takes those found since there were `since` of them.
+    pub(crate) fn take_since(&mut self, since: usize) -> Vec<Problem> {
+        self.problems.split_off(since)
+    }
+
+    /// Puts back problems that were taken.
+    pub(crate) fn put(&mut self, problems: Vec<Problem>) {
+        self.problems.extend(problems);
+    }
+
+    /// Every problem once, by position; `None` where there is none.
+    pub(crate) fn finish(mut self, label: &str) -> Option<Problems> {
+        if self.problems.is_empty() {
+            return None;
+        }
+        self.problems
+            .sort_by(|a, b| (a.start, a.len, &a.message).cmp(&(b.start, b.len, &b.message)));
+        self.problems
+            .dedup_by(|a, b| (a.start, a.len, &a.message) == (b.start, b.len, &b.message));
+        Some(Problems {
+            label: label.to_owned(),
+            text: self.source.text.to_owned(),
+            problems: self.problems,
+        })
+    }
+}
+
+/// A user's text inside a message: on one line, no control characters, not too long.
+pub(crate) fn quoted(text: &str) -> String {
+    /// More than this tells no more.
+    const LONGEST: usize = 60;
+    let mut shown: String = text
+        .chars()
+        .take(LONGEST)
+        .flat_map(|letter| {
+            let escaped: Vec<char> = if letter.is_control() {
+                letter.escape_debug().collect()
+            } else {
+                vec![letter]
+            };
+            escaped
+        })
+        .collect();
+    if text.chars().nth(LONGEST).is_some() {
+        shown.push_str("...");
+    }
+    format!("`{shown}`")
+}

@@ -1,0 +1,145 @@
+//! Clients as meant: where they connect, what load they offer, who closes.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::View;
+use super::load::{self, Loaded};
+use super::nat::unreachable_node;
+use super::target::{Target, target};
+use crate::names::{ActorName, NodeName};
+use crate::scenario::document::ClientDoc;
+use crate::scenario::problem::Collector;
+use crate::scenario::span::Spanned;
+use crate::scenario::workload::{ClientClose, ClientSpec, Load, PortChoice, ServerClose};
+
+/// The clients of a run.
+#[derive(Default)]
+pub(crate) struct Clients {
+    pub(crate) specs: Vec<ClientSpec>,
+    /// When each is done at the latest.
+    pub(crate) ends: Vec<Duration>,
+}
+
+/// Every client that could be read.
+pub(crate) fn clients(view: View<'_, '_>, cx: &mut Collector<'_>) -> Clients {
+    let View {
+        document,
+        names,
+        lab,
+    } = view;
+    let mut clients = Clients::default();
+    let mut sources_used: BTreeMap<usize, u64> = BTreeMap::new();
+    for (name, client) in document.clients.iter().flat_map(|clients| &clients.0) {
+        let Some(client) = client else { continue };
+        let node = names.node(&client.node, cx);
+        let target = target(&client.to, document, names, cx);
+        let close = close(client, target.as_ref(), cx);
+        let loaded = load::load(client, close, cx);
+        let port = port_choice(client, loaded.as_ref(), cx);
+        let (Some(node), Some(target), Some(loaded)) = (node, target, loaded) else {
+            continue;
+        };
+        let Some(address) = lab.network.address_from(node, target.node) else {
+            unreachable_node(node, target.node, &client.to, view, cx);
+            continue;
+        };
+        let sources = client.sources.map_or(0, |sources| sources.value.0);
+        let used = sources_used.entry(node).or_default();
+        let addresses = lab.source_addresses(node, *used, sources);
+        *used += sources;
+        let start = client.start.map_or(Duration::ZERO, |start| start.value.0);
+        clients.ends.push(start.saturating_add(loaded.needs));
+        clients.specs.push(ClientSpec {
+            name: ActorName::new(&name.value),
+            node: NodeName::new(names.node_name(node)),
+            target: SocketAddr::new(address, target.port),
+            to: target.by_name.then(|| ActorName::new(&client.to.value.0)),
+            exchange: exchange(&loaded.load, &target),
+            load: loaded.load,
+            sources: addresses,
+            port,
+            start,
+            place: cx.source.place(name.span.start),
+        });
+    }
+    clients
+}
+
+/// Whether a connection carries a request and a reply: where the client waits for the server to close, where the loop
+/// counts requests, and where the scenario gives the server a reply.
+fn exchange(load: &Load, target: &Target<'_>) -> bool {
+    let replies = target.server.is_some_and(|server| server.reply.is_some());
+    match load {
+        Load::Connect { close, .. } => *close == ClientClose::Server || replies,
+        Load::Loop { .. } => true,
+        Load::Hold { .. } => replies,
+        Load::Bulk { .. } => false,
+    }
+}
+
+/// Who closes: as the client says; else the server where it closes first; else the client.
+fn close(client: &ClientDoc, target: Option<&Target<'_>>, cx: &mut Collector<'_>) -> ClientClose {
+    let connect = client.connect.as_ref().and_then(|connect| connect.close);
+    let said = connect.or(client.ramp.as_ref().and_then(|ramp| ramp.close));
+    let server = target
+        .and_then(|target| target.server)
+        .and_then(|server| server.close);
+    let Some(said) = said else {
+        return match server.map(|server| server.value) {
+            Some(ServerClose::First) => ClientClose::Server,
+            _ => ClientClose::Client,
+        };
+    };
+    if let Some(server) = server {
+        contradiction(said, server, cx);
+    }
+    said.value
+}
+
+fn contradiction(
+    client: Spanned<ClientClose>,
+    server: Spanned<ServerClose>,
+    cx: &mut Collector<'_>,
+) {
+    let (message, here, there) = match (client.value, server.value) {
+        (ClientClose::Client | ClientClose::Reset | ClientClose::Hold, ServerClose::First) => (
+            "client and server disagree about who closes",
+            "here the client does, or nobody",
+            "here the server closes first",
+        ),
+        (ClientClose::Server, ServerClose::AfterClient) => (
+            "client and server wait for each other to close",
+            "the client waits for the server",
+            "the server waits for the client",
+        ),
+        (ClientClose::Server, ServerClose::Never) => (
+            "the client waits for a server that never closes",
+            "the client waits for the server",
+            "the server never closes",
+        ),
+        _ => return,
+    };
+    cx.error_between(client.span, message, server.span, there)
+        .label(here)
+        .help("leave the client's `close` out: it then follows the server");
+}
+
+/// Written beside the load or in it.
+fn port_choice(client: &ClientDoc, loaded: Option<&Loaded>, cx: &mut Collector<'_>) -> PortChoice {
+    let inside = loaded.and_then(|loaded| loaded.port);
+    if let (Some(outside), Some(inside)) = (client.port, inside) {
+        cx.error_between(
+            inside.span,
+            "`port` is given twice",
+            outside.span,
+            "first here",
+        )
+        .label("again here");
+    }
+    client
+        .port
+        .or(inside)
+        .map_or(PortChoice::Kernel, |port| port.value)
+}

@@ -1,0 +1,169 @@
+//! From a document as written to a run as meant: references resolved, defaults applied, bounds checked.
+//!
+//! Problems are collected: what is broken is left out and not complained about twice.
+
+mod client;
+mod command;
+mod expectations;
+mod links;
+mod load;
+mod names;
+mod nat;
+mod server;
+mod steps;
+mod sysctl;
+mod target;
+mod topology;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::bounds::{MAX_DURATION, SAMPLE};
+use super::document::{Document, RequiresDoc, Timespan};
+use super::expectation::Scope;
+use super::expr::Expectation;
+use super::model::{Requires, RunId, RunSpec};
+use super::problem::Collector;
+use super::span::Spanned;
+use super::workload::Workload;
+
+pub(crate) use expectations::expectations;
+pub(crate) use names::Names;
+
+/// How often state is sampled unless the scenario says otherwise.
+const SAMPLE_EVERY: Duration = Duration::from_millis(100);
+/// The seed unless the scenario says otherwise.
+const SEED: u64 = 1;
+/// What set-up, tear-down and the end of connections may take beside the load itself.
+const MARGIN: Duration = Duration::from_secs(60);
+
+/// What references are looked up in.
+#[derive(Clone, Copy)]
+pub(crate) struct View<'a, 'd> {
+    pub(crate) document: &'d Document,
+    pub(crate) names: &'a Names<'d>,
+    pub(crate) lab: &'a topology::Lab<'d>,
+}
+
+/// One run of a document.
+pub(crate) fn run<'d>(
+    document: &'d Document,
+    names: &Names<'d>,
+    id: RunId,
+    params: BTreeMap<String, String>,
+    variants: &[String],
+    cx: &mut Collector<'_>,
+) -> RunSpec {
+    let lab = topology::Lab::new(document, names, cx);
+    let view = View {
+        document,
+        names,
+        lab: &lab,
+    };
+    let topology = topology::topology(view, cx);
+    let servers = server::servers(document, names, cx);
+    let clients = client::clients(view, cx);
+    let commands = command::commands(view, cx);
+    let steps = steps::steps(view, cx);
+    let workload = Workload {
+        servers,
+        clients: clients.specs,
+        commands,
+        steps,
+    };
+    let scope = Scope::Run {
+        subjects: names.subjects(),
+        variants: variants.to_vec(),
+    };
+    let expect = document
+        .expect
+        .as_ref()
+        .map(|list| expectations(list, &scope, cx))
+        .unwrap_or_default();
+    let watch_until = watch_until(&expect);
+    let needed = clients
+        .ends
+        .into_iter()
+        .chain(
+            workload
+                .commands
+                .iter()
+                .map(|command| command.start + command.timeout),
+        )
+        .chain(workload.steps.iter().map(|step| step.at))
+        .fold(watch_until, Duration::max);
+    RunSpec {
+        id,
+        params,
+        topology,
+        requires: document.requires.as_ref().map(requires).unwrap_or_default(),
+        kernel_sysctls: sysctl::of_the_kernel(document, cx),
+        timeout: timeout(document.timeout, needed, cx),
+        sample_every: sample_every(document.sample, cx),
+        seed: document.seed.map_or(SEED, |seed| seed.0),
+        workload,
+        expect,
+        watch_until,
+    }
+}
+
+/// Without `timeout:`, twice what the load, the commands, the steps and the windows need, and a minute.
+fn timeout(
+    written: Option<Spanned<Timespan>>,
+    needed: Duration,
+    cx: &mut Collector<'_>,
+) -> Duration {
+    match written {
+        None => needed
+            .saturating_mul(2)
+            .saturating_add(MARGIN)
+            .min(MAX_DURATION),
+        Some(written) => {
+            if written.value.0.is_zero() {
+                cx.error(written.span, "a run cannot end in no time")
+                    .help("`timeout` bounds the whole run, set-up included");
+            }
+            written.value.0
+        }
+    }
+}
+
+fn sample_every(written: Option<Spanned<Timespan>>, cx: &mut Collector<'_>) -> Duration {
+    let Some(written) = written else {
+        return SAMPLE_EVERY;
+    };
+    if !SAMPLE.contains(&written.value.0) {
+        cx.error(written.span, "state is sampled every 10ms to 10s")
+            .help("leave `sample` out for 100ms");
+    }
+    written.value.0
+}
+
+fn watch_until(expectations: &[Expectation]) -> Duration {
+    use super::expr::Window;
+    expectations
+        .iter()
+        .map(|expectation| match expectation.window {
+            Window::At(at) | Window::Within(at) | Window::During(_, at) => at,
+            Window::End | Window::Always | Window::Never => Duration::ZERO,
+        })
+        .max()
+        .unwrap_or_default()
+}
+
+fn requires(written: &RequiresDoc) -> Requires {
+    Requires {
+        kernel: written
+            .kernel
+            .iter()
+            .flat_map(|bounds| &bounds.0)
+            .flat_map(|bounds| bounds.0.clone())
+            .collect(),
+        programs: written
+            .programs
+            .iter()
+            .flat_map(|programs| &programs.0)
+            .map(|program| program.0.clone())
+            .collect(),
+    }
+}

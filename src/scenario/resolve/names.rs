@@ -1,0 +1,101 @@
+//! The names of a scenario: which nodes and actors there are, and where each was written first.
+
+use indexmap::IndexMap;
+
+use crate::scenario::decode::{Entries, check_name};
+use crate::scenario::document::{Document, ServerDoc, Text};
+use crate::scenario::expectation::{ActorKind, Subjects};
+use crate::scenario::problem::{Collector, quoted};
+use crate::scenario::span::{Span, Spanned};
+use crate::scenario::suggest;
+
+/// The names of one run's document. What could not be read has a name all the same.
+#[derive(Debug)]
+pub(crate) struct Names<'d> {
+    /// Nodes; the index is the node's number.
+    pub(crate) nodes: IndexMap<&'d str, Span>,
+    /// Servers, clients and commands share one name space.
+    pub(crate) actors: IndexMap<&'d str, (ActorKind, Span)>,
+    /// Servers by name; `None` for one that could not be read.
+    pub(crate) servers: IndexMap<&'d str, Option<&'d ServerDoc>>,
+}
+
+impl<'d> Names<'d> {
+    pub(crate) fn of(document: &'d Document, cx: &mut Collector<'_>) -> Self {
+        let mut names = Self {
+            nodes: IndexMap::new(),
+            actors: IndexMap::new(),
+            servers: IndexMap::new(),
+        };
+        for (name, _) in &document.nodes.0 {
+            check_name(&name.value, name.span, "a node", cx);
+            names.nodes.insert(&name.value, name.span);
+        }
+        for (name, server) in document.servers.iter().flat_map(|servers| &servers.0) {
+            names.servers.insert(&name.value, server.as_ref());
+        }
+        names.add(document.servers.as_ref(), ActorKind::Server, "a server", cx);
+        names.add(document.clients.as_ref(), ActorKind::Client, "a client", cx);
+        names.add(
+            document.commands.as_ref(),
+            ActorKind::Command,
+            "a command",
+            cx,
+        );
+        names
+    }
+
+    fn add<T>(
+        &mut self,
+        entries: Option<&'d Entries<T>>,
+        kind: ActorKind,
+        what: &str,
+        cx: &mut Collector<'_>,
+    ) {
+        for (name, _) in entries.iter().flat_map(|entries| &entries.0) {
+            check_name(&name.value, name.span, what, cx);
+            if let Some((_, first)) = self.actors.get(name.value.as_str()) {
+                cx.error_between(
+                    name.span,
+                    format!("the name {} is taken", quoted(&name.value)),
+                    *first,
+                    "by this one",
+                )
+                .label("again here")
+                .help("servers, clients and commands share one name space: expectations tell them apart by name");
+                continue;
+            }
+            self.actors.insert(&name.value, (kind, name.span));
+        }
+    }
+
+    /// The number of a node that something refers to.
+    pub(crate) fn node(&self, name: &Spanned<Text>, cx: &mut Collector<'_>) -> Option<usize> {
+        let number = self.nodes.get_index_of(name.value.0.as_str());
+        if number.is_none() {
+            cx.error(name.span, format!("unknown node {}", quoted(&name.value.0)))
+                .maybe_help(suggest::did_you_mean(
+                    &name.value.0,
+                    self.nodes.keys().copied(),
+                ));
+        }
+        number
+    }
+
+    /// The name of a node by its number.
+    pub(crate) fn node_name(&self, number: usize) -> &'d str {
+        self.nodes.get_index(number).map_or("", |(name, _)| name)
+    }
+
+    /// What expectations may speak of.
+    pub(crate) fn subjects(&self) -> Subjects {
+        Subjects {
+            nodes: self.nodes.keys().map(|name| (*name).to_owned()).collect(),
+            actors: self
+                .actors
+                .iter()
+                .map(|(name, (kind, _))| ((*name).to_owned(), *kind))
+                .collect(),
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! Address translation as meant: which interface, which addresses, where a port leads.
+
+use std::net::SocketAddr;
+
+use super::View;
+use super::server::number;
+use super::target::target;
+use crate::names::IfName;
+use crate::scenario::bounds::MAX_SNAT_ADDRESSES;
+use crate::scenario::decode::Framed;
+use crate::scenario::document::{NatDoc, Text};
+use crate::scenario::problem::{Collector, quoted};
+use crate::scenario::span::Spanned;
+use crate::scenario::topology::{InterfaceSpec, NatSpec};
+
+/// What one node's `nat:` does. SNAT with several addresses takes them from the outgoing link (`extra` counts those given
+/// out on each) and puts them on the node's interface.
+pub(crate) fn nat(
+    node: usize,
+    written: &NatDoc,
+    view: View<'_, '_>,
+    extra: &mut [usize],
+    interfaces: &mut [InterfaceSpec],
+    cx: &mut Collector<'_>,
+) -> Vec<NatSpec> {
+    let mut specs = Vec::new();
+    if let Some(masquerade) = &written.masquerade
+        && let Some((out, _)) = outgoing(node, &masquerade.toward, view, cx)
+    {
+        specs.push(NatSpec::Masquerade { out });
+    }
+    if let (Some(masquerade), Some(snat)) = (&written.masquerade, &written.snat)
+        && masquerade.toward.value == snat.toward.value
+    {
+        cx.error_between(
+            snat.head(),
+            "`snat` and `masquerade` for the same packets",
+            masquerade.head(),
+            "the source address is chosen here already",
+        )
+        .help("keep one of the two");
+    }
+    if let Some(snat) = &written.snat
+        && let Some((out, link)) = outgoing(node, &snat.toward, view, cx)
+    {
+        let count: usize = number(snat.addresses, 1, 1..=MAX_SNAT_ADDRESSES, "`addresses`", cx);
+        let first = extra[link];
+        extra[link] += count;
+        if let Some(addresses) = snat.addresses
+            && extra[link] > usize::try_from(MAX_SNAT_ADDRESSES).unwrap_or(usize::MAX)
+        {
+            cx.error(
+                addresses.span,
+                format!("a link has room for {MAX_SNAT_ADDRESSES} SNAT addresses in all"),
+            );
+        }
+        let given: Vec<_> = (first..first + count)
+            .map(|n| view.lab.network.extra_address(link, n))
+            .collect();
+        if let (Some(low), Some(high)) = (given.first(), given.last()) {
+            specs.push(NatSpec::Snat {
+                out: out.clone(),
+                addresses: [low.address, high.address],
+                ports: snat.ports.map(|ports| ports.0),
+            });
+        }
+        if let Some(interface) = interfaces
+            .iter_mut()
+            .find(|interface| interface.name == out)
+        {
+            interface.addresses.extend(given);
+        }
+    }
+    specs.extend(dnats(node, written, view, cx));
+    specs
+}
+
+fn dnats(
+    node: usize,
+    written: &NatDoc,
+    view: View<'_, '_>,
+    cx: &mut Collector<'_>,
+) -> Vec<NatSpec> {
+    let mut specs = Vec::new();
+    let mut taken = std::collections::BTreeMap::new();
+    for dnat in written.dnat.iter().flat_map(|dnats| &dnats.0) {
+        let port = dnat.port.value.0;
+        if let Some(first) = taken.insert(port, dnat.port.span) {
+            cx.error_between(
+                dnat.port.span,
+                format!("port {port} leads to two places"),
+                first,
+                "to one of them here",
+            )
+            .label("again here");
+        }
+        let Some(target) = target(&dnat.to, view.document, view.names, cx) else {
+            continue;
+        };
+        if target.node == node && !target.by_name && target.port == port {
+            cx.error(dnat.to.span, format!("port {port} leads to itself"));
+            continue;
+        }
+        match view.lab.network.address_from(node, target.node) {
+            Some(address) => specs.push(NatSpec::Dnat {
+                port,
+                to: SocketAddr::new(address, target.port),
+            }),
+            None => unreachable_node(node, target.node, &dnat.to, view, cx),
+        }
+    }
+    specs
+}
+
+/// The interface on the way to a node, and its link.
+fn outgoing(
+    node: usize,
+    toward: &Spanned<Text>,
+    view: View<'_, '_>,
+    cx: &mut Collector<'_>,
+) -> Option<(IfName, usize)> {
+    let text = toward.value.0.as_str();
+    if let (None, Some(Some(server))) = (view.names.nodes.get(text), view.names.servers.get(text)) {
+        cx.error(
+            toward.span,
+            format!("{} is a server, `toward` takes a node", quoted(text)),
+        )
+        .help(format!("did you mean `{}`?", server.node.value.0));
+        return None;
+    }
+    let to = view.names.node(toward, cx)?;
+    if to == node {
+        cx.error(
+            toward.span,
+            format!("{} translates what goes to itself", quoted(text)),
+        )
+        .help("name the node on the far side");
+        return None;
+    }
+    match view.lab.network.ways(node).to(to) {
+        Some(way) => {
+            let (link, _) = way.leaves;
+            Some((view.lab.interface(node, link), link))
+        }
+        None => {
+            unreachable_node(node, to, toward, view, cx);
+            None
+        }
+    }
+}
+
+/// Says that there is no way, unless a link on it may just not have been readable.
+pub(crate) fn unreachable_node(
+    from: usize,
+    to: usize,
+    at: &Spanned<Text>,
+    view: View<'_, '_>,
+    cx: &mut Collector<'_>,
+) {
+    if view.lab.complete {
+        cx.error(
+            at.span,
+            format!(
+                "there is no way from `{}` to `{}`",
+                view.names.node_name(from),
+                view.names.node_name(to)
+            ),
+        )
+        .help("links connect nodes: `links: [{ between: [a, b] }]`");
+    }
+}

@@ -1,0 +1,209 @@
+//! What a client, a DNAT port or a command's address refers to.
+
+use super::names::Names;
+use crate::scenario::decode::Framed;
+use crate::scenario::document::{DnatDoc, Document, ServerDoc, Text};
+use crate::scenario::expectation::ActorKind;
+use crate::scenario::problem::{Collector, quoted};
+use crate::scenario::span::Spanned;
+use crate::scenario::suggest;
+
+/// A place to connect to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Target<'d> {
+    /// The node whose address is connected to.
+    pub(crate) node: usize,
+    /// The port.
+    pub(crate) port: u16,
+    /// The server that answers, also behind a DNAT, where it is known.
+    pub(crate) server: Option<&'d ServerDoc>,
+    /// Whether the scenario names the server itself.
+    pub(crate) by_name: bool,
+}
+
+/// Finds what `to:` means: a server, `NODE:PORT`, or a node with one `dnat` port. `None` where a problem has been told, here
+/// or where the server was read.
+pub(crate) fn target<'d>(
+    to: &Spanned<Text>,
+    document: &'d Document,
+    names: &Names<'d>,
+    cx: &mut Collector<'_>,
+) -> Option<Target<'d>> {
+    let text = to.value.0.as_str();
+    if let Some(server) = names.servers.get(text) {
+        let server = (*server)?;
+        return Some(Target {
+            node: names.nodes.get_index_of(server.node.value.0.as_str())?,
+            port: server.port.value.0,
+            server: Some(server),
+            by_name: true,
+        });
+    }
+    if let Some((node_name, port)) = text.rsplit_once(':')
+        && let Some(node) = names.nodes.get_index_of(node_name)
+    {
+        return at_port(to, node, port, document, names, cx);
+    }
+    if let Some(node) = names.nodes.get_index_of(text) {
+        return on_node(to, node, document, names, cx);
+    }
+    unknown(to, names, cx);
+    None
+}
+
+fn at_port<'d>(
+    to: &Spanned<Text>,
+    node: usize,
+    port: &str,
+    document: &'d Document,
+    names: &Names<'d>,
+    cx: &mut Collector<'_>,
+) -> Option<Target<'d>> {
+    let node_name = names.node_name(node);
+    let Ok(port) = port.parse::<u16>() else {
+        cx.error(to.span, format!("{} is not a port", quoted(port)))
+            .help(format!("write `{node_name}:8080`"));
+        return None;
+    };
+    for (dnat_port, dnat) in dnats(node_name, document) {
+        if dnat_port == port {
+            return Some(Target {
+                node,
+                port,
+                server: behind(dnat, document, names),
+                by_name: false,
+            });
+        }
+    }
+    let mut here = names
+        .servers
+        .values()
+        .flatten()
+        .filter(|server| server.node.value.0 == node_name);
+    if let Some(server) = here.clone().find(|server| server.port.value.0 == port) {
+        return Some(Target {
+            node,
+            port,
+            server: Some(server),
+            by_name: false,
+        });
+    }
+    if is_broken(node_name, document) || names.servers.values().any(Option::is_none) {
+        return None;
+    }
+    let open: Vec<String> = dnats(node_name, document)
+        .map(|(port, _)| port)
+        .chain(here.by_ref().map(|server| server.port.value.0))
+        .map(|port| format!("`{node_name}:{port}`"))
+        .collect();
+    let help = if open.is_empty() {
+        "name a server, or give the node a `dnat` port".to_owned()
+    } else {
+        format!("there is {}", open.join(", "))
+    };
+    cx.error(
+        to.span,
+        format!("nothing listens on port {port} of `{node_name}`"),
+    )
+    .help(help);
+    None
+}
+
+fn on_node<'d>(
+    to: &Spanned<Text>,
+    node: usize,
+    document: &'d Document,
+    names: &Names<'d>,
+    cx: &mut Collector<'_>,
+) -> Option<Target<'d>> {
+    let node_name = names.node_name(node);
+    let ports: Vec<(u16, &DnatDoc)> = dnats(node_name, document).collect();
+    if let [(port, dnat)] = ports.as_slice() {
+        return Some(Target {
+            node,
+            port: *port,
+            server: behind(dnat, document, names),
+            by_name: false,
+        });
+    }
+    if is_broken(node_name, document) {
+        return None;
+    }
+    let here: Vec<&str> = names
+        .servers
+        .iter()
+        .filter(|(_, server)| server.is_some_and(|server| server.node.value.0 == node_name))
+        .map(|(name, _)| *name)
+        .collect();
+    let help = if ports.is_empty() && here.is_empty() {
+        "name a server, or give the node a `dnat` port".to_owned()
+    } else if ports.is_empty() {
+        format!("name the server: {}", suggest::listed(&here))
+    } else {
+        format!("it has several `dnat` ports: write `{node_name}:PORT`")
+    };
+    cx.error(
+        to.span,
+        format!("`{node_name}` is a node: to which port of it?"),
+    )
+    .help(help);
+    None
+}
+
+fn unknown(to: &Spanned<Text>, names: &Names<'_>, cx: &mut Collector<'_>) {
+    let text = to.value.0.as_str();
+    let message = match names.actors.get(text) {
+        Some((ActorKind::Client, _)) => {
+            format!("{} is a client: nothing can connect to it", quoted(text))
+        }
+        Some((ActorKind::Command, _)) => {
+            format!(
+                "{} is a command: which port it listens on is not known",
+                quoted(text)
+            )
+        }
+        _ => format!("unknown server {}", quoted(text)),
+    };
+    let known = names.servers.keys().chain(names.nodes.keys()).copied();
+    let help = suggest::nearest(text.split(':').next().unwrap_or(text), known)
+        .map(|name| format!("did you mean `{name}`?"))
+        .unwrap_or_else(|| match names.servers.keys().copied().collect::<Vec<_>>() {
+            servers if servers.is_empty() => "declare it under `servers:`".to_owned(),
+            servers => format!("there is {}", suggest::listed(&servers)),
+        });
+    cx.error(to.span, message).help(help);
+}
+
+/// The DNAT ports of a node.
+fn dnats<'d>(node: &str, document: &'d Document) -> impl Iterator<Item = (u16, &'d DnatDoc)> {
+    document
+        .nodes
+        .0
+        .iter()
+        .filter(move |(name, _)| name.value == node)
+        .filter_map(|(_, node)| node.as_ref()?.nat.as_ref()?.dnat.as_ref())
+        .flat_map(|dnats| &dnats.0)
+        .map(|dnat| (dnat.port.value.0, dnat))
+}
+
+/// Whether a node, or its `nat`, could not be read: what it has is then not known.
+fn is_broken(node: &str, document: &Document) -> bool {
+    document.nodes.0.iter().any(|(name, node_doc)| {
+        name.value == node && node_doc.as_ref().is_none_or(|node| !node.complete())
+    })
+}
+
+/// The server behind a DNAT port, where the scenario names it.
+fn behind<'d>(dnat: &DnatDoc, document: &'d Document, names: &Names<'d>) -> Option<&'d ServerDoc> {
+    let text = dnat.to.value.0.as_str();
+    if let Some(server) = names.servers.get(text) {
+        return *server;
+    }
+    let (node, port) = text.rsplit_once(':')?;
+    document
+        .servers
+        .iter()
+        .flat_map(|servers| &servers.0)
+        .filter_map(|(_, server)| server.as_ref())
+        .find(|server| server.node.value.0 == node && port.parse() == Ok(server.port.value.0))
+}

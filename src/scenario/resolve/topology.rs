@@ -1,0 +1,345 @@
+//! Nodes and links as meant: interfaces, addresses, routes.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use super::View;
+use super::links::{self, Written};
+use super::names::Names;
+use super::nat;
+use super::server::number;
+use super::sysctl::sysctls;
+use crate::names::{IfName, NodeName};
+use crate::scenario::addressing::{Network, Ways};
+use crate::scenario::bounds::{MAX_LINKS, MAX_NODES_OF_A_LAB, MAX_NOFILE, MAX_ROUTES, MAX_SOURCES};
+use crate::scenario::decode::Framed;
+use crate::scenario::document::{Document, LinkDoc, NodeDoc};
+use crate::scenario::problem::{Collector, quoted};
+use crate::scenario::span::{Span, Spanned};
+use crate::scenario::topology::{
+    InterfaceSpec, IpVersion, LinkSpec, NodeSpec, Prefix, RouteSpec, Topology,
+};
+
+/// The network that a document describes, with the numbers that nodes and links have in it.
+pub(crate) struct Lab<'d> {
+    pub(crate) network: Network,
+    /// Whether every link could be read. Where not, nothing is said about what cannot be reached.
+    pub(crate) complete: bool,
+    ip: IpVersion,
+    links: Vec<&'d LinkDoc>,
+    names: Vec<NodeName>,
+    /// Nodes with local sources, in the order of the file, and how many.
+    sources: BTreeMap<usize, u64>,
+}
+
+impl<'d> Lab<'d> {
+    pub(crate) fn new(document: &'d Document, names: &Names<'_>, cx: &mut Collector<'_>) -> Self {
+        bounded(
+            names.nodes.len(),
+            MAX_NODES_OF_A_LAB,
+            "nodes",
+            document.nodes.0.last().map(|node| node.0.span),
+            cx,
+        );
+        let written = document.links.iter().flat_map(|links| &links.0);
+        let mut complete = true;
+        let mut links = Vec::new();
+        let mut ends = Vec::new();
+        for link in written {
+            let between = link
+                .as_ref()
+                .and_then(|link| Some((link, links::between(&link.between, names, cx)?)));
+            match between {
+                Some((link, between)) => {
+                    links.push(link);
+                    ends.push(between);
+                }
+                None => complete = false,
+            }
+        }
+        if links.len() > MAX_LINKS {
+            bounded(
+                links.len(),
+                MAX_LINKS,
+                "links",
+                links.last().map(|link| link.head()),
+                cx,
+            );
+            links.truncate(MAX_LINKS);
+            ends.truncate(MAX_LINKS);
+        }
+        let ip = ip_version(document, cx);
+        let network = Network::new(ip, names.nodes.len(), ends);
+        let mut lab = Self {
+            network,
+            complete,
+            ip,
+            links,
+            names: names
+                .nodes
+                .keys()
+                .map(|name| NodeName::new(*name))
+                .collect(),
+            sources: BTreeMap::new(),
+        };
+        lab.count_sources(document, names, cx);
+        lab
+    }
+
+    fn count_sources(&mut self, document: &Document, names: &Names<'_>, cx: &mut Collector<'_>) {
+        for (_, client) in document.clients.iter().flat_map(|clients| &clients.0) {
+            let Some((client, sources)) = client
+                .as_ref()
+                .and_then(|client| Some((client, client.sources?)))
+            else {
+                continue;
+            };
+            let count: u64 = number(Some(sources), 1, 1..=MAX_SOURCES, "`sources`", cx);
+            let Some(node) = names.nodes.get_index_of(client.node.value.0.as_str()) else {
+                continue;
+            };
+            let so_far = self.sources.entry(node).or_default();
+            *so_far += count;
+            if *so_far > MAX_SOURCES {
+                cx.error(
+                    sources.span,
+                    format!("the clients of one node have at most {MAX_SOURCES} sources together"),
+                );
+                *so_far = MAX_SOURCES;
+            }
+            if self.sources.len() > self.network.source_prefixes() {
+                cx.error(
+                    sources.span,
+                    format!(
+                        "at most {} nodes can have `sources`",
+                        self.network.source_prefixes()
+                    ),
+                );
+            }
+        }
+    }
+
+    /// Local addresses of a node, of which `skip` are in use already.
+    pub(crate) fn source_addresses(&self, node: usize, skip: u64, count: u64) -> Vec<IpAddr> {
+        let Some(prefix) = self.sources.keys().position(|other| *other == node) else {
+            return Vec::new();
+        };
+        (skip..(skip + count).min(MAX_SOURCES))
+            .filter_map(|n| usize::try_from(n).ok())
+            .map(|n| self.network.source_address(prefix, n))
+            .collect()
+    }
+
+    /// The name of the interface that a node has at an end of a link.
+    pub(crate) fn interface(&self, node: usize, link: usize) -> IfName {
+        let number = self
+            .network
+            .ends(node)
+            .iter()
+            .position(|(other, _)| *other == link)
+            .unwrap_or_default();
+        IfName::new(format!("eth{number}"))
+    }
+
+    fn link_specs(&self, cx: &mut Collector<'_>) -> Vec<LinkSpec> {
+        let mut specs = Vec::new();
+        for (number, link) in self.links.iter().enumerate() {
+            let between = self.network.between(number);
+            let written = Written {
+                delay: link.delay,
+                jitter: link.jitter,
+                loss: link.loss,
+                rate: link.rate,
+                queue: link.queue,
+            };
+            specs.push(LinkSpec {
+                interfaces: between.map(|node| self.interface(node, number)),
+                between: between.map(|node| self.names[node].clone()),
+                mtu: links::mtu(link.mtu, self.ip, cx),
+                impairment: written.impairment(link.complete(), cx),
+                place: cx.source.place(link.head().start),
+            });
+        }
+        specs
+    }
+
+    fn bare_node(&self, node: usize, links: &[LinkSpec]) -> NodeSpec {
+        let interfaces: Vec<InterfaceSpec> = self
+            .network
+            .ends(node)
+            .iter()
+            .map(|(link, end)| InterfaceSpec {
+                name: links[*link].interfaces[*end].clone(),
+                link: *link,
+                peer: links[*link].between[1 - *end].clone(),
+                addresses: vec![self.network.end_address(*link, *end)],
+            })
+            .collect();
+        NodeSpec {
+            sysctls: Vec::new(),
+            nofile: None,
+            conntrack_room: None,
+            nat: Vec::new(),
+            emulate: Vec::new(),
+            clock_shift: 0,
+            forwards: interfaces.len() >= 2,
+            interfaces,
+            source_prefix: self.source_prefix(node),
+            routes: Vec::new(),
+        }
+    }
+
+    fn source_prefix(&self, node: usize) -> Option<Prefix> {
+        let number = self.sources.keys().position(|other| *other == node)?;
+        let prefix = self.network.source_prefix(number);
+        Some(prefix)
+    }
+
+    /// Where a node sends what is not directly connected. With one link, everything else goes there.
+    fn routes(&self, node: usize) -> Vec<RouteSpec> {
+        let ends = self.network.ends(node);
+        if ends.is_empty() {
+            return Vec::new();
+        }
+        if let [(link, end)] = ends {
+            let peer = self.network.between(*link)[1 - *end];
+            let beyond = self.network.ends(peer).len() > 1 || self.sources.contains_key(&peer);
+            return beyond
+                .then(|| RouteSpec {
+                    to: self.network.default_prefix(),
+                    via: self.network.end_address(*link, 1 - *end).address,
+                })
+                .into_iter()
+                .collect();
+        }
+        let ways = self.network.ways(node);
+        let subnets = (0..self.network.links())
+            .filter(|link| !self.network.is_on(node, *link))
+            .filter_map(|link| {
+                let way = self.network.way_to_link(&ways, link)?;
+                Some(RouteSpec {
+                    to: self.network.subnet(link),
+                    via: self.network.next_hop(way),
+                })
+            });
+        subnets.chain(self.source_routes(node, &ways)).collect()
+    }
+
+    fn source_routes<'a>(
+        &'a self,
+        node: usize,
+        ways: &'a Ways,
+    ) -> impl Iterator<Item = RouteSpec> + 'a {
+        self.sources
+            .keys()
+            .filter(move |other| **other != node)
+            .filter_map(|other| {
+                Some(RouteSpec {
+                    to: self.source_prefix(*other)?,
+                    via: self.network.next_hop(ways.to(*other)?),
+                })
+            })
+    }
+}
+
+/// Nodes and links with everything given out.
+pub(crate) fn topology(view: View<'_, '_>, cx: &mut Collector<'_>) -> Topology {
+    let View { document, lab, .. } = view;
+    let links = lab.link_specs(cx);
+    let mut extra = vec![0; lab.network.links()];
+    let mut routes = 0;
+    let mut topology = Topology {
+        ip: lab.ip,
+        nodes: indexmap::IndexMap::new(),
+        links,
+    };
+    for (node, (name, written)) in document.nodes.0.iter().enumerate() {
+        let mut spec = lab.bare_node(node, &topology.links);
+        if routes <= MAX_ROUTES {
+            spec.routes = lab.routes(node);
+            routes += spec.routes.len();
+            if routes > MAX_ROUTES {
+                cx.error(
+                    name.span,
+                    format!("the nodes of this network need more than {MAX_ROUTES} routes"),
+                )
+                .help("fewer nodes with several links need fewer routes");
+            }
+        }
+        if let Some(written) = written {
+            apply(&mut spec, written, cx);
+            if let Some(written) = &written.nat {
+                spec.nat = nat::nat(node, written, view, &mut extra, &mut spec.interfaces, cx);
+            }
+        }
+        topology.nodes.insert(lab.names[node].clone(), spec);
+    }
+    topology
+}
+
+fn bounded(count: usize, most: usize, what: &str, at: Option<Span>, cx: &mut Collector<'_>) {
+    if count > most {
+        cx.error(
+            at.unwrap_or_default(),
+            format!("a lab has at most {most} {what}, this has {count}"),
+        );
+    }
+}
+
+/// What a node has of its own.
+fn apply(spec: &mut NodeSpec, written: &NodeDoc, cx: &mut Collector<'_>) {
+    if let Some(entries) = &written.sysctls {
+        spec.sysctls = sysctls(entries, cx);
+    }
+    // Standard input, output and error are there already.
+    spec.nofile = written
+        .limits
+        .as_ref()
+        .and_then(|limits| limits.nofile)
+        .map(|nofile| number(Some(nofile), 3, 3..=MAX_NOFILE, "`nofile`", cx));
+    spec.conntrack_room = written
+        .conntrack
+        .as_ref()
+        .and_then(|conntrack| conntrack.room)
+        .map(|room| number(Some(room), 0, 0..=u64::from(u32::MAX), "`room`", cx));
+    spec.emulate = written
+        .emulate
+        .as_ref()
+        .map(|emulate| emulate.0.clone())
+        .unwrap_or_default();
+    spec.clock_shift = written.clock.map_or(0, |clock| clock.0);
+}
+
+/// IPv6 where anything says so. Saying 4 beside that is a contradiction.
+fn ip_version(document: &Document, cx: &mut Collector<'_>) -> IpVersion {
+    let nodes = document
+        .nodes
+        .0
+        .iter()
+        .filter_map(|(_, node)| node.as_ref()?.ip);
+    let links = document
+        .links
+        .iter()
+        .flat_map(|links| &links.0)
+        .filter_map(|link| link.as_ref()?.ip);
+    let said: Vec<Spanned<IpVersion>> = document.ip.into_iter().chain(nodes).chain(links).collect();
+    let find = |version| said.iter().find(|said| said.value == version);
+    match (find(IpVersion::V6), find(IpVersion::V4)) {
+        (None, _) => IpVersion::V4,
+        (Some(_), None) => IpVersion::V6,
+        (Some(six), Some(four)) => {
+            cx.error_between(
+                six.span,
+                "IPv6 beside IPv4",
+                four.span,
+                "IPv4 is asked for here",
+            )
+            .label("IPv6 is asked for here")
+            .help(format!(
+                "a lab speaks one of them; a scenario for both has two variants: {}",
+                quoted("ip: 6")
+            ));
+            IpVersion::V6
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! The JSON Schema of scenario files, for editors.
+
+use serde_json::{Value, json};
+
+use super::document::Document;
+
+/// A JSON Schema (draft 2020-12) of a scenario file. It comes from the types that the decoder reads into; what it cannot
+/// say (that names exist, that units of expectations fit), `parse` checks.
+pub fn schema() -> Value {
+    let mut schema = schemars::schema_for!(Document).to_value();
+    if let Some(root) = schema.as_object_mut() {
+        let variant = variant(root);
+        let definitions = root.entry("$defs").or_insert_with(|| json!({}));
+        if let Some(definitions) = definitions.as_object_mut() {
+            let partial: Vec<(String, Value)> = definitions
+                .iter()
+                .map(|(name, definition)| (format!("Partial{name}"), partial(definition)))
+                .collect();
+            definitions.extend(partial);
+            definitions.insert("Variant".to_owned(), variant);
+        }
+        root.insert(
+            "$id".to_owned(),
+            json!("https://nslab.dev/scenario.schema.json"),
+        );
+    }
+    schema
+}
+
+/// A variant: the document with nothing required, without what belongs to the whole file.
+fn variant(root: &serde_json::Map<String, Value>) -> Value {
+    let document: serde_json::Map<String, Value> = root
+        .iter()
+        .filter(|(key, _)| !matches!(key.as_str(), "$schema" | "$defs" | "title" | "description"))
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect();
+    let mut variant = partial(&Value::Object(document));
+    if let Some(variant) = variant.as_object_mut() {
+        variant.insert(
+            "description".to_owned(),
+            json!("What differs from the document; nothing, where it is the document itself."),
+        );
+        variant.insert("type".to_owned(), json!(["object", "null"]));
+        if let Some(properties) = variant.get_mut("properties").and_then(Value::as_object_mut) {
+            for key in super::cases::NOT_IN_A_VARIANT {
+                properties.remove(key);
+            }
+        }
+    }
+    variant
+}
+
+/// A definition in which nothing is required and `null` removes, with references to others like it.
+fn partial(definition: &Value) -> Value {
+    match definition {
+        Value::Object(object) => Value::Object(
+            object
+                .iter()
+                .filter(|(key, _)| key.as_str() != "required")
+                .map(|(key, value)| match (key.as_str(), value) {
+                    ("$ref", Value::String(target)) => (
+                        key.clone(),
+                        json!(target.replace("#/$defs/", "#/$defs/Partial")),
+                    ),
+                    _ => (key.clone(), partial(value)),
+                })
+                .collect(),
+        ),
+        Value::Array(items) => Value::Array(items.iter().map(partial).collect()),
+        other => other.clone(),
+    }
+}

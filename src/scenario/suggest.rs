@@ -1,0 +1,66 @@
+//! "did you mean": the known name nearest to one that is unknown.
+
+/// The nearest of the known names, where one is near enough to be meant.
+pub(crate) fn nearest<'a>(
+    written: &str,
+    known: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
+    // A third of the letters may differ, as rustc has it.
+    let bound = (written.chars().count().min(64) / 3).max(1);
+    let lower = written.to_lowercase();
+    known
+        .into_iter()
+        .filter(|name| name.len().abs_diff(written.len()) <= bound * 4)
+        .map(|name| {
+            let distance = if name.to_lowercase() == lower {
+                0
+            } else {
+                strsim::damerau_levenshtein(written, name)
+            };
+            (distance, name)
+        })
+        .filter(|(distance, _)| *distance <= bound)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, name)| name)
+}
+
+/// The help for an unknown name: the nearest known one, else all of them where they are few.
+pub(crate) fn did_you_mean<'a>(
+    written: &str,
+    known: impl IntoIterator<Item = &'a str>,
+) -> Option<String> {
+    /// More names than this are no help.
+    const FEW: usize = 16;
+    let known: Vec<&str> = known.into_iter().collect();
+    if let Some(name) = nearest(written, known.iter().copied()) {
+        return Some(format!("did you mean `{name}`?"));
+    }
+    match known.len() {
+        0 => None,
+        1..=FEW => Some(format!("known here: {}", listed(&known))),
+        _ => None,
+    }
+}
+
+/// `` `a`, `b`, `c` ``.
+pub(crate) fn listed(names: &[&str]) -> String {
+    let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    quoted.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slip_of_the_fingers_is_recognised_and_another_word_is_not() {
+        let known = ["router", "client", "server"];
+        assert_eq!(nearest("rotuer", known), Some("router"));
+        assert_eq!(nearest("Client", known), Some("client"));
+        assert_eq!(nearest("database", known), None);
+        assert_eq!(
+            did_you_mean("database", known).as_deref(),
+            Some("known here: `router`, `client`, `server`")
+        );
+    }
+}
