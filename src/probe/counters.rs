@@ -279,3 +279,83 @@ fn declare(node: &NodeName, name: &str, gauge: bool, recorder: &Recorder) -> Ser
         SeriesUnit::Count,
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BEFORE: &[u8] = b"Tcp: CurrEstab InSegs\nTcp: 3 100\nUdp: NoPorts\nUdp: 7\n";
+
+    fn changed(slots: &mut Slots) -> Vec<(String, i64)> {
+        let changed = std::mem::take(&mut slots.changed);
+        let pair = |slot| {
+            let name = name_of(&slots.by_name, slot).to_owned();
+            (name, slots.all[slot].told_as())
+        };
+        changed.into_iter().map(pair).collect()
+    }
+
+    /// Slots whose baseline is [`BEFORE`].
+    fn baseline() -> (Slots, Vec<Block>) {
+        let (mut slots, mut blocks) = (Slots::default(), Vec::new());
+        assert!(slots.read_pairs(BEFORE, &mut blocks));
+        slots.changed.clear();
+        for slot in &mut slots.all {
+            slot.baseline = slot.value;
+        }
+        (slots, blocks)
+    }
+
+    #[test]
+    fn counters_count_from_the_baseline_and_gauges_do_not() {
+        let (mut slots, mut blocks) = baseline();
+        let now = b"Tcp: CurrEstab InSegs\nTcp: 2 105\nUdp: NoPorts\nUdp: 7\n";
+        assert!(slots.read_pairs(now, &mut blocks));
+        let expected = [("TcpCurrEstab".to_owned(), 2), ("TcpInSegs".to_owned(), 5)];
+        assert_eq!(changed(&mut slots), expected);
+    }
+
+    #[test]
+    fn nothing_changes_where_the_text_is_the_same() {
+        let (mut slots, mut blocks) = baseline();
+        assert!(!slots.read_pairs(BEFORE, &mut blocks));
+        assert!(slots.changed.is_empty());
+    }
+
+    #[test]
+    fn a_line_that_appears_later_counts_from_zero_and_moves_no_other() {
+        let (mut slots, mut blocks) = baseline();
+        let now = b"IcmpMsg: InType3\nIcmpMsg: 2\n\
+            Tcp: CurrEstab InSegs\nTcp: 3 100\nUdp: NoPorts\nUdp: 9\n";
+        slots.read_pairs(now, &mut blocks);
+        let expected = [
+            ("IcmpMsgInType3".to_owned(), 2),
+            ("UdpNoPorts".to_owned(), 2),
+        ];
+        assert_eq!(changed(&mut slots), expected);
+    }
+
+    #[test]
+    fn a_counter_that_wraps_keeps_counting() {
+        let mut slots = Slots::default();
+        let slot = slots.of("IpExtInOctets");
+        slots.all[slot].baseline = -1;
+        slots.see(slot, 4);
+        assert_eq!(changed(&mut slots), [("IpExtInOctets".to_owned(), 5)]);
+    }
+
+    #[test]
+    fn the_groups_of_snmp6_are_told_from_the_others() {
+        for name in [
+            "Ip6InReceives",
+            "Icmp6InMsgs",
+            "Udp6NoPorts",
+            "UdpLite6NoPorts",
+        ] {
+            assert!(is_ipv6(name), "{name}");
+        }
+        for name in ["IpInReceives", "IpExtInOctets", "TcpInSegs", "tcp.LISTEN"] {
+            assert!(!is_ipv6(name), "{name}");
+        }
+    }
+}

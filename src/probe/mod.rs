@@ -14,6 +14,8 @@ mod sockets;
 mod watched;
 
 #[cfg(test)]
+mod targets;
+#[cfg(test)]
 mod tests;
 
 use std::io;

@@ -9,9 +9,18 @@ use socket2::{Domain, Socket, Type};
 
 use super::NetNs;
 
-/// A namespace with its loopback up; `None`, with the reason on standard error, where the privilege is missing.
+/// A namespace with its loopback up and its own socket hash, so that what it costs to list sockets does not depend on
+/// what else runs on the machine; `None`, with the reason on standard error, where the privilege is missing.
 pub(crate) fn namespace() -> Option<NetNs> {
-    match NetNs::create() {
+    let with_own_hash = || {
+        NetNs::create()?.run(|| {
+            // Since Linux 6.1; before, the hash is shared.
+            let entries = "/proc/sys/net/ipv4/tcp_child_ehash_entries";
+            let _shared_before = std::fs::write(entries, "16384");
+            NetNs::create()
+        })?
+    };
+    match with_own_hash() {
         Ok(netns) => {
             tool(&netns, "ip link set lo up");
             Some(netns)
@@ -23,9 +32,18 @@ pub(crate) fn namespace() -> Option<NetNs> {
     }
 }
 
-#[expect(clippy::print_stderr, reason = "a skipped test must say so")]
+/// Says that a test leaves something out, and why.
 pub(crate) fn skip(why: &str) {
-    eprintln!("skipped: {why}");
+    say(&format!("skipped: {why}"));
+}
+
+/// Says something about a test, on standard error.
+#[expect(
+    clippy::print_stderr,
+    reason = "a skipped test and a measurement must say so"
+)]
+pub(crate) fn say(text: &str) {
+    eprintln!("{text}");
 }
 
 /// Runs a standard tool inside; gives its output. Words are parted by spaces.
