@@ -23,7 +23,7 @@ const SHARE_OF_MEMORY: u64 = 2;
 /// traffic of the namespace does not begin before the lab stands.
 const CORRECTIONS: u32 = 8;
 
-/// Why the room could not be made. The texts complete "cannot leave 1000 free entries ...".
+/// Why the room could not be made.
 #[derive(Debug, Error)]
 pub enum RoomError {
     /// More than the whole table.
@@ -206,7 +206,7 @@ impl Table {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sys::testing::{NatLab, connect, listen, namespace, tool};
+    use crate::sys::testing::{HASTY, NatLab, PATIENT, connect, listen, namespace, tool};
 
     /// Counts what the table of the node in the middle dropped.
     fn dropped(lab: &NatLab) -> u64 {
@@ -222,10 +222,10 @@ mod tests {
         let _listener = listen(&lab.server, NatLab::SERVER);
         let made = make_room(&lab.nat, room, false).unwrap();
         assert_eq!(made.filled, made.max - room);
-        let connected = connect(&lab.client, NatLab::SERVER, room as usize);
+        let connected = connect(&lab.client, NatLab::SERVER, room as usize, PATIENT);
         assert_eq!(connected.len(), room as usize);
         assert_eq!(dropped(&lab), 0);
-        let refused = connect(&lab.client, NatLab::SERVER, 3);
+        let refused = connect(&lab.client, NatLab::SERVER, 3, HASTY);
         assert_eq!(refused.len(), 0);
         assert!(dropped(&lab) >= 3);
         flush_room(&lab.nat).unwrap();

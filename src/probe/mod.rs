@@ -8,6 +8,7 @@ mod conntrack;
 mod counters;
 mod cpu;
 mod kernel_log;
+mod mib;
 mod named;
 mod sampler;
 mod sockets;

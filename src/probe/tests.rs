@@ -16,7 +16,9 @@ use crate::scenario::expr::{Claim, CompareOp, Expectation, Expr, MetricRef, Wind
 use crate::scenario::topology::Topology;
 use crate::scenario::{Place, Requires, RunId, RunSpec};
 use crate::sys::NetNs;
-use crate::sys::testing::{NatLab, connect, listen, namespace, skip, tool, wait_until};
+use crate::sys::testing::{
+    HASTY, NatLab, PATIENT, connect, listen, namespace, skip, tool, wait_until,
+};
 use crate::units::Unit;
 
 const LOOPBACK: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::new(127, 0, 0, 1)), 80);
@@ -129,7 +131,7 @@ fn series<'a>(timeline: &'a Timeline, name: &str) -> &'a Series {
     found.unwrap_or_else(|| panic!("{name} is not recorded"))
 }
 
-fn last(timeline: &Timeline, name: &str) -> i64 {
+pub(super) fn last(timeline: &Timeline, name: &str) -> i64 {
     let last = series(timeline, name).last();
     last.unwrap_or_else(|| panic!("{name} has no value"))
 }
@@ -157,7 +159,10 @@ fn kernel_a_run_is_recorded_as_ss_nstat_and_conntrack_tell_it() {
     let _listener = listen(&lab.server, NatLab::SERVER);
     let before = nstat(&lab.client);
     let watching = Watching::begin(&spec, &nodes);
-    let connections = connect(&lab.client, NatLab::SERVER, 1000);
+    wait_until("the first look", || {
+        watching.kept.timeline().looks.len() == 3
+    });
+    let connections = connect(&lab.client, NatLab::SERVER, 1000, PATIENT);
     assert_eq!(connections.len(), 1000);
     let timeline = watching.stop();
 
@@ -175,6 +180,8 @@ fn kernel_a_run_is_recorded_as_ss_nstat_and_conntrack_tell_it() {
         let recorded = recorded.and_then(Series::last).unwrap_or(0);
         assert_eq!(recorded, value - before.get(&name).unwrap_or(&0), "{name}");
     }
+    let established = series(&timeline, "client.tcp.ESTABLISHED");
+    assert_eq!(established.changes[0], (Offset::ZERO, 0), "from the start");
     let connects = series(&timeline, "client.TcpActiveOpens");
     assert_eq!(connects.changes[0], (Offset::ZERO, 0), "counts from 0");
     let established = series(&timeline, "client.TcpCurrEstab");
@@ -196,7 +203,7 @@ fn kernel_a_run_is_recorded_as_ss_nstat_and_conntrack_tell_it() {
 fn kernel_small_sockets_in_fin_wait2_are_not_time_wait() {
     let Some(netns) = namespace() else { return };
     let listener = listen(&netns, LOOPBACK);
-    let mut connections = connect(&netns, LOOPBACK, 15);
+    let mut connections = connect(&netns, LOOPBACK, 15, PATIENT);
     let peers: Vec<_> = (0..15).map(|_| listener.accept().unwrap().0).collect();
     // Ten close and wait for peers that never do; five have peers that close first.
     for (peer, connection) in peers.iter().zip(&connections).skip(10) {
@@ -231,11 +238,15 @@ fn kernel_what_changes_between_looks_is_seen_though_nothing_is_listed_in_between
     recorded("n.tcp.LISTEN", 2);
     drop(second);
     recorded("n.tcp.LISTEN", 1);
-    let connections = connect(&netns, LOOPBACK, 4);
+    let connections = connect(&netns, LOOPBACK, 4, PATIENT);
     recorded("n.tcp.ESTABLISHED", 8);
     drop(connections);
     recorded("n.tcp.CLOSE_WAIT", 4);
     recorded("n.tcp.FIN_WAIT2", 4);
+    recorded("n.tcp.ESTABLISHED", 0);
+    let more = connect(&netns, LOOPBACK, 3, PATIENT);
+    recorded("n.tcp.ESTABLISHED", 6);
+    drop(more);
     drop(listener);
     recorded("n.tcp.CLOSE_WAIT", 0);
     watching.stop();
@@ -245,7 +256,7 @@ fn kernel_what_changes_between_looks_is_seen_though_nothing_is_listed_in_between
 fn kernel_memory_is_recorded_only_where_it_is_asked_for() {
     let Some(netns) = namespace() else { return };
     let _listener = listen(&netns, LOOPBACK);
-    let mut connections = connect(&netns, LOOPBACK, 3);
+    let mut connections = connect(&netns, LOOPBACK, 3, PATIENT);
     for connection in &mut connections {
         connection.write_all(&[1; 1000]).unwrap();
     }
@@ -278,10 +289,10 @@ fn kernel_a_full_table_is_told_in_the_log_by_the_namespace_it_is_of() {
     let of_other = Watching::begin(&spec, &[node("nat", &other.nat)]);
     let _listener = listen(&lab.server, NatLab::SERVER);
     make_room(&lab.nat, 1, false).unwrap();
-    let _connections = connect(&lab.client, NatLab::SERVER, 1);
+    let _connections = connect(&lab.client, NatLab::SERVER, 1, PATIENT);
     // The kernel limits such lines to ten in five seconds, all namespaces together.
     wait_until("the kernel says that the table is full", || {
-        connect(&lab.client, NatLab::SERVER, 1);
+        connect(&lab.client, NatLab::SERVER, 1, HASTY);
         let timeline = of_lab.kept.timeline();
         let log = timeline.series("kernel.log");
         log.is_none_or(|log| {
@@ -334,7 +345,7 @@ fn kernel_stopping_takes_a_last_look_and_does_not_wait_for_the_next() {
     wait_until("the first look", || {
         !watching.kept.timeline().looks.is_empty()
     });
-    let _connections = connect(&netns, LOOPBACK, 2);
+    let _connections = connect(&netns, LOOPBACK, 2, PATIENT);
     let asked = Instant::now();
     let timeline = watching.stop();
     assert!(asked.elapsed() < Duration::from_secs(5));

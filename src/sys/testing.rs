@@ -86,6 +86,11 @@ impl NatLab {
             nat: namespace()?,
             server: namespace()?,
         };
+        for netns in [&lab.client, &lab.nat, &lab.server] {
+            // Without neighbours that announce themselves when they like.
+            let off = || std::fs::write("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1");
+            netns.run(off).unwrap().unwrap();
+        }
         for (end, interface, net) in [(&lab.client, "left", 1), (&lab.server, "right", 2)] {
             let path = format!(
                 "/proc/{}/fd/{}",
@@ -135,11 +140,21 @@ pub(crate) fn listen(netns: &NetNs, address: SocketAddr) -> Socket {
         .unwrap()
 }
 
-/// Connects so many times, one after the other; each that is not done within 300 ms counts as failed.
-pub(crate) fn connect(netns: &NetNs, to: SocketAddr, count: usize) -> Vec<TcpStream> {
+/// How long an attempt that should succeed may take, on however busy a machine.
+pub(crate) const PATIENT: Duration = Duration::from_secs(10);
+/// How long to wait for one that should not: shorter than the first retransmission of its SYN, after a second.
+pub(crate) const HASTY: Duration = Duration::from_millis(300);
+
+/// Connects so many times, one after the other. Gives those that were done in time.
+pub(crate) fn connect(
+    netns: &NetNs,
+    to: SocketAddr,
+    count: usize,
+    timeout: Duration,
+) -> Vec<TcpStream> {
     netns
         .run(move || {
-            let attempt = |_| TcpStream::connect_timeout(&to, Duration::from_millis(300)).ok();
+            let attempt = |_| TcpStream::connect_timeout(&to, timeout).ok();
             (0..count).filter_map(attempt).collect()
         })
         .unwrap()
