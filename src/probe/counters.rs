@@ -1,32 +1,26 @@
 //! Every counter that nstat(8) prints: `snmp`, `netstat` and `snmp6` of a namespace, as changes since the baseline.
-//!
-//! Most of a file stays the same from look to look, so lines are compared as bytes and only those that differ are read.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::io;
 
 use super::ProbeError;
+use super::mib::{Block, CURR_ESTAB, Slots};
 use super::watched::Changes;
 use crate::names::{NodeName, SeriesName};
 use crate::record::{Event, Offset, Recorder, SeriesId, SeriesKind, SeriesUnit};
-use crate::sys::procfs::{NetFile, column_names, column_values, line_pairs, named_values};
+use crate::sys::procfs::NetFile;
 
-/// What these files list besides counters: settings and states, whose value is told as it is (RFC 4293 `ipForwarding`,
-/// `ipDefaultTTL`; RFC 4022 `tcpRtoAlgorithm` to `tcpCurrEstab`; Linux `net/mptcp/mib.c`).
-const GAUGES: [&str; 8] = [
-    "IpForwarding",
-    "IpDefaultTTL",
-    "TcpRtoAlgorithm",
-    "TcpRtoMin",
-    "TcpRtoMax",
-    "TcpMaxConn",
-    "TcpCurrEstab",
-    "MPTcpExtMPCurrEstab",
-];
-/// The line whose values cannot stay the same while a segment comes or goes, or a connection begins or ends.
-const TCP_LINE: &[u8] = b"Tcp:";
 /// Where a lab speaks no IPv6, `snmp6` (15 of the 60 µs that all files take) is read at one look of so many, and at the last.
 const IDLE_SNMP6: u32 = 10;
+
+/// What TCP's own line says at a look.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct TcpLine {
+    /// Whether it has changed since the last look: a segment has come or gone, or a connection begun or ended.
+    pub(super) changed: bool,
+    /// `CurrEstab`: connections in ESTABLISHED, and since Linux 6.10 those in CLOSE_WAIT as well (RFC 4022).
+    pub(super) established: i64,
+}
 
 /// The counters of one namespace.
 #[derive(Debug)]
@@ -40,105 +34,6 @@ pub(super) struct Counters {
     snmp6_every: u32,
     looks: u32,
     slots: Slots,
-}
-
-/// One pair of lines as it was last seen, and which counter each column is.
-#[derive(Debug, Default)]
-struct Block {
-    names: Vec<u8>,
-    values: Vec<u8>,
-    slots: Vec<usize>,
-}
-
-/// Every counter seen so far.
-#[derive(Debug, Default)]
-struct Slots {
-    by_name: BTreeMap<String, usize>,
-    all: Vec<Slot>,
-    changed: Vec<usize>,
-}
-
-#[derive(Debug)]
-struct Slot {
-    gauge: bool,
-    baseline: i64,
-    value: i64,
-    /// What was told last, or would have been: as [`Slot::told_as`] gives it.
-    told: i64,
-    series: Option<SeriesId>,
-}
-
-impl Slot {
-    fn told_as(&self) -> i64 {
-        if self.gauge {
-            self.value
-        } else {
-            self.value.wrapping_sub(self.baseline)
-        }
-    }
-}
-
-impl Slots {
-    /// The counter of this name. One that was not listed before was 0: the kernel leaves out some lines of zeros.
-    fn of(&mut self, name: &str) -> usize {
-        if let Some(slot) = self.by_name.get(name) {
-            return *slot;
-        }
-        let slot = self.all.len();
-        self.by_name.insert(name.to_owned(), slot);
-        self.all.push(Slot {
-            gauge: GAUGES.contains(&name),
-            baseline: 0,
-            value: 0,
-            told: 0,
-            series: None,
-        });
-        slot
-    }
-
-    fn see(&mut self, slot: usize, value: i64) {
-        if let Some(known) = self.all.get_mut(slot)
-            && known.value != value
-        {
-            known.value = value;
-            self.changed.push(slot);
-        }
-    }
-
-    /// Reads `snmp` or `netstat`. Returns whether TCP's own line has changed.
-    fn read_pairs(&mut self, text: &[u8], blocks: &mut Vec<Block>) -> bool {
-        let mut tcp_changed = false;
-        for (index, (names, values)) in line_pairs(text).enumerate() {
-            if blocks.len() == index {
-                blocks.push(Block::default());
-            }
-            let block = &mut blocks[index];
-            if block.names != names {
-                block.names = names.to_owned();
-                block.values.clear();
-                block.slots = column_names(names).map(|name| self.of(&name)).collect();
-            }
-            if block.values != values {
-                tcp_changed |= values.starts_with(TCP_LINE);
-                for (slot, value) in block.slots.iter().zip(column_values(values)) {
-                    if let Some(value) = value {
-                        self.see(*slot, value);
-                    }
-                }
-                block.values.clear();
-                block.values.extend_from_slice(values);
-            }
-        }
-        tcp_changed
-    }
-
-    /// Reads `snmp6`, whose lines come and go with what was received.
-    fn read_named(&mut self, text: &[u8]) {
-        for (name, value) in named_values(text) {
-            let slot = self.of(&String::from_utf8_lossy(name));
-            self.see(slot, value);
-        }
-    }
 }
 
 impl Counters {
@@ -195,35 +90,41 @@ impl Counters {
         changes.extend(declared.filter_map(|slot| Some((slot.series?, slot.told))));
     }
 
-    /// Adds what has changed since the last look. Returns whether TCP's own line has.
-    pub(super) fn look(&mut self, last: bool, changes: &mut Changes) -> Result<bool, ProbeError> {
-        let tcp_changed = self.read(last)?;
+    /// Adds what has changed since the last look.
+    pub(super) fn look(
+        &mut self,
+        last: bool,
+        changes: &mut Changes,
+    ) -> Result<TcpLine, ProbeError> {
+        let changed = self.read(last)?;
         let mut fresh = Changes::new();
         for slot in std::mem::take(&mut self.slots.changed) {
-            let known = &mut self.slots.all[slot];
+            let known = &self.slots.all[slot];
             let (before, now) = (known.told, known.told_as());
             if before == now {
                 continue;
             }
-            known.told = now;
-            let series = match known.series {
-                Some(series) => series,
-                None => {
-                    let name = name_of(&self.slots.by_name, slot);
-                    let series = declare(&self.node, name, known.gauge, &self.recorder);
-                    known.series = Some(series);
-                    fresh.push((series, before));
-                    series
-                }
-            };
+            let series = known.series.unwrap_or_else(|| {
+                let name = self.slots.name_of(slot);
+                let series = declare(&self.node, name, known.gauge, &self.recorder);
+                fresh.push((series, before));
+                series
+            });
             changes.push((series, now));
+            let known = &mut self.slots.all[slot];
+            known.told = now;
+            known.series = Some(series);
         }
         if !fresh.is_empty() {
             // What first changes now was so from the start.
             let t = Offset::ZERO;
             self.recorder.tell(Event::Sample { t, v: fresh });
         }
-        Ok(tcp_changed)
+        let established = self.slots.of(CURR_ESTAB);
+        Ok(TcpLine {
+            changed,
+            established: self.slots.all[established].value,
+        })
     }
 
     fn read(&mut self, all: bool) -> Result<bool, ProbeError> {
@@ -261,12 +162,6 @@ fn is_ipv6(name: &str) -> bool {
     group.iter().any(|prefix| name.starts_with(prefix))
 }
 
-/// Looked for only when a counter changes for the first time.
-fn name_of(by_name: &BTreeMap<String, usize>, slot: usize) -> &str {
-    let found = by_name.iter().find(|(_, index)| **index == slot);
-    found.map_or("", |(name, _)| name)
-}
-
 fn declare(node: &NodeName, name: &str, gauge: bool, recorder: &Recorder) -> SeriesId {
     let kind = if gauge {
         SeriesKind::Gauge
@@ -278,4 +173,24 @@ fn declare(node: &NodeName, name: &str, gauge: bool, recorder: &Recorder) -> Ser
         kind,
         SeriesUnit::Count,
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_groups_of_snmp6_are_told_from_the_others() {
+        for name in [
+            "Ip6InReceives",
+            "Icmp6InMsgs",
+            "Udp6NoPorts",
+            "UdpLite6NoPorts",
+        ] {
+            assert!(is_ipv6(name), "{name}");
+        }
+        for name in ["IpInReceives", "IpExtInOctets", "TcpInSegs", "tcp.LISTEN"] {
+            assert!(!is_ipv6(name), "{name}");
+        }
+    }
 }

@@ -105,7 +105,7 @@ impl Reader {
         };
         loop {
             let woken = self.log.wait(stopped.as_fd())?;
-            while let Some(record) = self.log.next()? {
+            while let Some(record) = self.log.take()? {
                 self.tell(clock, record);
             }
             if woken == Woken::Stop {

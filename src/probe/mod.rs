@@ -8,11 +8,14 @@ mod conntrack;
 mod counters;
 mod cpu;
 mod kernel_log;
+mod mib;
 mod named;
 mod sampler;
 mod sockets;
 mod watched;
 
+#[cfg(test)]
+mod targets;
 #[cfg(test)]
 mod tests;
 

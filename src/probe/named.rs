@@ -56,3 +56,16 @@ impl NamedSeries {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_named_of_a_node_is_not_that_of_one_whose_name_begins_alike() {
+        let names = ["client.tcp.TIME_WAIT", "client2.TcpInSegs", "client"];
+        let named = NamedSeries(names.map(SeriesName::from).into());
+        let of_client = named.of_node(&NodeName::from("client"));
+        assert_eq!(of_client, BTreeSet::from(["tcp.TIME_WAIT".to_owned()]));
+    }
+}

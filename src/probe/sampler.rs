@@ -187,14 +187,17 @@ impl Eyes {
     fn look(&mut self, t: Offset, last: bool) -> Result<(), ProbeError> {
         let before = thread_time();
         let mut changes = Changes::new();
-        if std::mem::take(&mut self.first) {
+        let first = std::mem::take(&mut self.first);
+        if first {
             self.counters.first(&mut changes);
         }
+        // What the first look sees was so when the clock started, so that every series has a value from there on.
+        let t = if first && !last { Offset::ZERO } else { t };
         if let Some(conntrack) = &mut self.conntrack {
             conntrack.look(&mut changes)?;
         }
-        let tcp_changed = self.counters.look(last, &mut changes)?;
-        self.sockets.look(t, tcp_changed, last, &mut changes)?;
+        let tcp = self.counters.look(last, &mut changes)?;
+        self.sockets.look(t, tcp, last, &mut changes)?;
         if !changes.is_empty() {
             self.recorder.tell(Event::Sample { t, v: changes });
         }

@@ -1,13 +1,14 @@
 //! How many TCP sockets of a node are in which state, and what memory they hold.
 //!
 //! Listing sockets costs the kernel a walk over its hash and a message a socket, so it is asked for only what is not known
-//! otherwise: TIME_WAIT, often the most, comes from `sockstat`; and nothing is listed while nothing can have changed.
+//! otherwise: those in TIME_WAIT and ESTABLISHED, often the most, come from counters; and nothing is listed while nothing
+//! can have changed.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use super::ProbeError;
 use super::budget::Budget;
+use super::counters::TcpLine;
 use super::cpu::thread_time;
 use super::watched::{Changes, Watched};
 use crate::names::{NodeName, SeriesName};
@@ -15,11 +16,11 @@ use crate::record::{Offset, Recorder, SeriesKind, SeriesUnit};
 use crate::sys::procfs::{NetFile, TcpSockstat, counts_tw_by_namespace, tcp_sockstat};
 use crate::sys::sock_diag::{SockDiag, SocketCounts, TcpState, TcpStates};
 
-/// States that no expectation names are listed for at most a 50th (2 %) of a processor: on a machine with two, four busy
-/// nodes then take no more than a 25th of it from the load.
-const UNNAMED: u32 = 50;
-/// States that an expectation names are listed at every look, up to a quarter of a processor (80,000 sockets ten times a
-/// second, at 0.3 µs each): beyond it the look itself would be what is measured.
+/// States that no expectation names are listed for at most a 200th (0.5 %) of a processor: on a machine with two, what a
+/// client and a server cost so together delays fewer starts of a paced load than its 99th percentile of lateness shows.
+const UNNAMED: u32 = 200;
+/// States that an expectation names are listed at every look, up to a quarter of a processor (60,000 sockets ten times a
+/// second, at 0.4 µs each, Linux 6.18): beyond it, looking would be what is measured.
 const NAMED: u32 = 4;
 
 /// States that a socket leaves by a timer or by close(2) without any segment.
@@ -43,12 +44,12 @@ pub(super) struct Sockets {
     tells_tw: bool,
     states: [(TcpState, Watched); TcpState::ALL.len()],
     memory: Option<Watched>,
-    /// What is listed when all is due.
-    all: TcpStates,
     all_budget: Budget,
-    /// What is listed for the sake of the expectations.
+    /// States that expectations name.
     named: TcpStates,
     named_budget: Budget,
+    /// Whether some socket was in CLOSE_WAIT at the last listing: then `CurrEstab` may count it with those in ESTABLISHED.
+    close_wait: bool,
     /// What the last listing of all gave.
     known: Option<Known>,
 }
@@ -97,20 +98,19 @@ impl Sockets {
                 (state, series(&name, SeriesUnit::Count))
             }),
             memory: memory.then(|| series("memory.tcp", SeriesUnit::Bytes)),
-            all: to_list(TcpStates::all(), tells_tw),
             all_budget: Budget::one_in(UNNAMED),
-            named: to_list(named, tells_tw),
+            named,
             named_budget: Budget::one_in(NAMED),
+            close_wait: false,
             known: None,
         })
     }
 
-    /// Adds what has changed since the last look. `tcp_changed`: whether TCP's own counters say that a segment has come
-    /// or gone since, or a connection begun or ended. The last look lists all.
+    /// Adds what has changed since the last look; `tcp` was read just before. The last look tells all.
     pub(super) fn look(
         &mut self,
         t: Offset,
-        tcp_changed: bool,
+        tcp: TcpLine,
         last: bool,
         changes: &mut Changes,
     ) -> Result<(), ProbeError> {
@@ -118,7 +118,7 @@ impl Sockets {
         let stat = self.read_sockstat()?;
         let in_use = [stat.inuse, self.inuse6()?];
         if let Some(known) = &mut self.known {
-            known.stirred |= tcp_changed;
+            known.stirred |= tcp.changed;
             if !last && self.memory.is_none() && known.is_still(in_use, self.tells_tw) {
                 if self.tells_tw {
                     // None of them is in FIN_WAIT2, which is restless.
@@ -127,47 +127,76 @@ impl Sockets {
                 return Ok(());
             }
         }
+        let before = thread_time();
         if last || self.all_budget.is_due(t) {
-            let (counts, cost) = self.list(self.all, stat, changes)?;
-            self.all_budget.spent(t, cost);
+            let counts = self.tell(TcpStates::all(), tcp, stat, changes)?;
+            self.all_budget
+                .spent(t, thread_time().saturating_sub(before));
             self.known = Some(Known {
                 counts,
                 in_use,
                 stirred: false,
             });
         } else if !self.named.is_empty() && self.named_budget.is_due(t) {
-            let (_, cost) = self.list(self.named, stat, changes)?;
-            self.named_budget.spent(t, cost);
+            self.tell(self.named, tcp, stat, changes)?;
+            self.named_budget
+                .spent(t, thread_time().saturating_sub(before));
         }
         Ok(())
     }
 
-    /// Lists the sockets in these states; adds what has changed. Gives their counts and what it took.
-    fn list(
+    /// Adds what has changed of these states, listing what counters do not tell. Gives what was listed.
+    fn tell(
         &mut self,
         states: TcpStates,
+        tcp: TcpLine,
         stat: TcpSockstat,
         changes: &mut Changes,
-    ) -> Result<(SocketCounts, Duration), ProbeError> {
-        let before = thread_time();
-        let counts = self
-            .diag
-            .count(states, self.memory.is_some())
-            .map_err(|source| ProbeError::sockets(&self.node, source))?;
-        let cost = thread_time().saturating_sub(before);
+    ) -> Result<SocketCounts, ProbeError> {
+        let mut listed = states;
+        let time_wait_told = self.tells_tw && states.contains(TcpState::TimeWait);
+        if time_wait_told {
+            listed = listed.without(TcpState::TimeWait).with(TcpState::FinWait2);
+        }
+        // What memory they hold is not known without listing them.
+        let established_told =
+            states.contains(TcpState::Established) && self.memory.is_none() && !self.close_wait;
+        if established_told {
+            listed = listed
+                .without(TcpState::Established)
+                .with(TcpState::CloseWait);
+        }
+        let counts = self.count(listed)?;
         for state in TcpState::ALL {
-            if states.contains(state) {
+            if listed.contains(state) {
                 self.see(state, u64::from(counts.of(state)), changes);
             }
         }
-        if self.tells_tw && states.contains(TcpState::FinWait2) {
-            let time_wait = stat.tw.saturating_sub(u64::from(counts.fin_wait2_small));
-            self.see(TcpState::TimeWait, time_wait, changes);
+        if time_wait_told {
+            let small = u64::from(counts.fin_wait2_small);
+            self.see(TcpState::TimeWait, stat.tw.saturating_sub(small), changes);
+        }
+        if listed.contains(TcpState::CloseWait) {
+            self.close_wait = counts.of(TcpState::CloseWait) > 0;
+        }
+        if established_told {
+            let established = if self.close_wait {
+                let established = [TcpState::Established].into_iter().collect();
+                u64::from(self.count(established)?.of(TcpState::Established))
+            } else {
+                tcp.established.max(0).cast_unsigned()
+            };
+            self.see(TcpState::Established, established, changes);
         }
         if let Some(memory) = &mut self.memory {
             memory.see(counts.memory.cast_signed(), changes);
         }
-        Ok((counts, cost))
+        Ok(counts)
+    }
+
+    fn count(&mut self, states: TcpStates) -> Result<SocketCounts, ProbeError> {
+        let counts = self.diag.count(states, self.memory.is_some());
+        counts.map_err(|source| ProbeError::sockets(&self.node, source))
     }
 
     fn see(&mut self, state: TcpState, count: u64, changes: &mut Changes) {
@@ -202,15 +231,5 @@ impl Known {
         let restless = RESTLESS.into_iter().any(|state| self.counts.of(state) > 0)
             || !tells_tw && self.counts.of(TcpState::TimeWait) > 0;
         !self.stirred && self.in_use == in_use && !restless
-    }
-}
-
-/// What must be listed to know these states: in place of TIME_WAIT, where `sockstat` tells it, those of its small sockets
-/// that are in FIN_WAIT2.
-fn to_list(states: TcpStates, tells_tw: bool) -> TcpStates {
-    if tells_tw && states.contains(TcpState::TimeWait) {
-        states.without(TcpState::TimeWait).with(TcpState::FinWait2)
-    } else {
-        states
     }
 }

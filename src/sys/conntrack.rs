@@ -303,8 +303,8 @@ mod tests {
     use crate::sys::testing::{namespace, tool};
 
     fn of_this_machine() -> u32 {
-        let mut conntrack = Conntrack::open().unwrap();
-        conntrack.size().unwrap().count
+        let count = std::fs::read_to_string("/proc/sys/net/netfilter/nf_conntrack_count");
+        count.unwrap().trim().parse().unwrap()
     }
 
     fn within<T: Send + 'static>(

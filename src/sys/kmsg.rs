@@ -47,7 +47,7 @@ impl Kmsg {
     ///
     /// # Errors
     /// Those of read(2).
-    pub fn next(&mut self) -> io::Result<Option<Record>> {
+    pub fn take(&mut self) -> io::Result<Option<Record>> {
         loop {
             match self.file.read(&mut self.buffer) {
                 Ok(0) => return Ok(None),

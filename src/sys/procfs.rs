@@ -47,7 +47,7 @@ impl NetFile {
 }
 
 /// Whether `tw` of `sockstat` is the calling thread's namespace's own: it became so together with
-/// `tcp_max_tw_buckets` (Linux 4.10), which only then shows in a namespace other than the initial one.
+/// `tcp_max_tw_buckets` (Linux 4.11), which only then shows in a namespace other than the initial one.
 pub fn counts_tw_by_namespace() -> bool {
     Path::new("/proc/sys/net/ipv4/tcp_max_tw_buckets").exists()
 }

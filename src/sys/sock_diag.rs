@@ -210,7 +210,7 @@ mod tests {
 
     use super::*;
     use crate::sys::NetNs;
-    use crate::sys::testing::{connect, listen, namespace, tool, wait_until};
+    use crate::sys::testing::{PATIENT, connect, listen, namespace, tool, wait_until};
 
     const LOOPBACK: SocketAddr =
         SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::new(127, 0, 0, 1)), 80);
@@ -232,7 +232,7 @@ mod tests {
     fn kernel_a_thousand_connections_are_counted_as_ss_lists_them() {
         let Some(netns) = namespace() else { return };
         let listener = listen(&netns, LOOPBACK);
-        let connections = connect(&netns, LOOPBACK, 1000);
+        let connections = connect(&netns, LOOPBACK, 1000, PATIENT);
         let closed = connections.iter().take(300);
         closed.for_each(|end| end.shutdown(Shutdown::Write).unwrap());
         wait_until("every FIN is acknowledged", || {
@@ -259,7 +259,7 @@ mod tests {
     fn kernel_only_the_states_that_were_asked_for_are_counted() {
         let Some(netns) = namespace() else { return };
         let _listener = listen(&netns, LOOPBACK);
-        let _connections = connect(&netns, LOOPBACK, 3);
+        let _connections = connect(&netns, LOOPBACK, 3, PATIENT);
         let counts = count(&netns, [TcpState::Listen].into_iter().collect(), false);
         assert_eq!(counts.of(TcpState::Listen), 1);
         assert_eq!(counts.of(TcpState::Established), 0);
@@ -269,7 +269,7 @@ mod tests {
     fn kernel_ipv4_connections_to_an_ipv6_wildcard_are_counted() {
         let Some(netns) = namespace() else { return };
         let _listener = listen(&netns, SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), 80));
-        let _connections = connect(&netns, LOOPBACK, 3);
+        let _connections = connect(&netns, LOOPBACK, 3, PATIENT);
         let counts = count(&netns, TcpStates::all(), false);
         assert_eq!(counts.of(TcpState::Established), 6);
         assert_eq!(counts.of(TcpState::Listen), 1);
@@ -279,7 +279,7 @@ mod tests {
     fn kernel_memory_is_what_ss_adds_up_to() {
         let Some(netns) = namespace() else { return };
         let _listener = listen(&netns, LOOPBACK);
-        let mut connections = connect(&netns, LOOPBACK, 20);
+        let mut connections = connect(&netns, LOOPBACK, 20, PATIENT);
         for connection in &mut connections {
             connection.write_all(&[7; 5000]).unwrap();
         }

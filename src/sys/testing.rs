@@ -9,9 +9,18 @@ use socket2::{Domain, Socket, Type};
 
 use super::NetNs;
 
-/// A namespace with its loopback up; `None`, with the reason on standard error, where the privilege is missing.
+/// A namespace with its loopback up and its own socket hash, so that what it costs to list sockets does not depend on
+/// what else runs on the machine; `None`, with the reason on standard error, where the privilege is missing.
 pub(crate) fn namespace() -> Option<NetNs> {
-    match NetNs::create() {
+    let with_own_hash = || {
+        NetNs::create()?.run(|| {
+            // Since Linux 6.1; before, the hash is shared.
+            let entries = "/proc/sys/net/ipv4/tcp_child_ehash_entries";
+            let _shared_before = std::fs::write(entries, "16384");
+            NetNs::create()
+        })?
+    };
+    match with_own_hash() {
         Ok(netns) => {
             tool(&netns, "ip link set lo up");
             Some(netns)
@@ -23,9 +32,18 @@ pub(crate) fn namespace() -> Option<NetNs> {
     }
 }
 
-#[expect(clippy::print_stderr, reason = "a skipped test must say so")]
+/// Says that a test leaves something out, and why.
 pub(crate) fn skip(why: &str) {
-    eprintln!("skipped: {why}");
+    say(&format!("skipped: {why}"));
+}
+
+/// Says something about a test, on standard error.
+#[expect(
+    clippy::print_stderr,
+    reason = "a skipped test and a measurement must say so"
+)]
+pub(crate) fn say(text: &str) {
+    eprintln!("{text}");
 }
 
 /// Runs a standard tool inside; gives its output. Words are parted by spaces.
@@ -68,6 +86,11 @@ impl NatLab {
             nat: namespace()?,
             server: namespace()?,
         };
+        for netns in [&lab.client, &lab.nat, &lab.server] {
+            // Without neighbours that announce themselves when they like.
+            let off = || std::fs::write("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1");
+            netns.run(off).unwrap().unwrap();
+        }
         for (end, interface, net) in [(&lab.client, "left", 1), (&lab.server, "right", 2)] {
             let path = format!(
                 "/proc/{}/fd/{}",
@@ -117,11 +140,21 @@ pub(crate) fn listen(netns: &NetNs, address: SocketAddr) -> Socket {
         .unwrap()
 }
 
-/// Connects so many times, one after the other; each that is not done within 300 ms counts as failed.
-pub(crate) fn connect(netns: &NetNs, to: SocketAddr, count: usize) -> Vec<TcpStream> {
+/// How long an attempt that should succeed may take, on however busy a machine.
+pub(crate) const PATIENT: Duration = Duration::from_secs(10);
+/// How long to wait for one that should not: shorter than the first retransmission of its SYN, after a second.
+pub(crate) const HASTY: Duration = Duration::from_millis(300);
+
+/// Connects so many times, one after the other. Gives those that were done in time.
+pub(crate) fn connect(
+    netns: &NetNs,
+    to: SocketAddr,
+    count: usize,
+    timeout: Duration,
+) -> Vec<TcpStream> {
     netns
         .run(move || {
-            let attempt = |_| TcpStream::connect_timeout(&to, Duration::from_millis(300)).ok();
+            let attempt = |_| TcpStream::connect_timeout(&to, timeout).ok();
             (0..count).filter_map(attempt).collect()
         })
         .unwrap()

@@ -1,0 +1,197 @@
+//! Every counter of a namespace as it was last read: which line and column it is, its baseline, its value.
+//!
+//! Most of a file stays the same from look to look, so lines are compared as bytes and only those that differ are read.
+//! Not here: opening the files, telling what has changed (`counters`).
+
+use std::collections::BTreeMap;
+
+use crate::record::SeriesId;
+use crate::sys::procfs::{column_names, column_values, line_pairs, named_values};
+
+/// What these files list besides counters: settings and states, whose value is told as it is (RFC 4293 `ipForwarding`,
+/// `ipDefaultTTL`; RFC 4022 `tcpRtoAlgorithm` to `tcpCurrEstab`; Linux `net/mptcp/mib.c`).
+const GAUGES: [&str; 8] = [
+    "IpForwarding",
+    "IpDefaultTTL",
+    "TcpRtoAlgorithm",
+    "TcpRtoMin",
+    "TcpRtoMax",
+    "TcpMaxConn",
+    CURR_ESTAB,
+    "MPTcpExtMPCurrEstab",
+];
+/// Connections that are established now.
+pub(super) const CURR_ESTAB: &str = "TcpCurrEstab";
+/// The line whose values cannot stay the same while a segment comes or goes, or a connection begins or ends.
+const TCP_LINE: &[u8] = b"Tcp:";
+
+/// One pair of lines as it was last seen, and which counter each column is.
+#[derive(Debug, Default)]
+pub(super) struct Block {
+    names: Vec<u8>,
+    values: Vec<u8>,
+    slots: Vec<usize>,
+}
+
+/// Every counter seen so far.
+#[derive(Debug, Default)]
+pub(super) struct Slots {
+    pub(super) by_name: BTreeMap<String, usize>,
+    pub(super) all: Vec<Slot>,
+    pub(super) changed: Vec<usize>,
+}
+
+/// One counter, or one of the [`GAUGES`].
+#[derive(Debug)]
+pub(super) struct Slot {
+    pub(super) gauge: bool,
+    pub(super) baseline: i64,
+    pub(super) value: i64,
+    /// What was told last, or would have been: as [`Slot::told_as`] gives it.
+    pub(super) told: i64,
+    pub(super) series: Option<SeriesId>,
+}
+
+impl Slot {
+    pub(super) fn told_as(&self) -> i64 {
+        if self.gauge {
+            self.value
+        } else {
+            self.value.wrapping_sub(self.baseline)
+        }
+    }
+}
+
+impl Slots {
+    /// What a counter is called; looked for only when one changes for the first time.
+    pub(super) fn name_of(&self, slot: usize) -> &str {
+        let found = self.by_name.iter().find(|(_, index)| **index == slot);
+        found.map_or("", |(name, _)| name)
+    }
+
+    /// The counter of this name. One that was not listed before was 0: the kernel leaves out some lines of zeros.
+    pub(super) fn of(&mut self, name: &str) -> usize {
+        if let Some(slot) = self.by_name.get(name) {
+            return *slot;
+        }
+        let slot = self.all.len();
+        self.by_name.insert(name.to_owned(), slot);
+        self.all.push(Slot {
+            gauge: GAUGES.contains(&name),
+            baseline: 0,
+            value: 0,
+            told: 0,
+            series: None,
+        });
+        slot
+    }
+
+    fn see(&mut self, slot: usize, value: i64) {
+        if let Some(known) = self.all.get_mut(slot)
+            && known.value != value
+        {
+            known.value = value;
+            self.changed.push(slot);
+        }
+    }
+
+    /// Reads `snmp` or `netstat`. Returns whether TCP's own line has changed.
+    pub(super) fn read_pairs(&mut self, text: &[u8], blocks: &mut Vec<Block>) -> bool {
+        let mut tcp_changed = false;
+        for (index, (names, values)) in line_pairs(text).enumerate() {
+            if blocks.len() == index {
+                blocks.push(Block::default());
+            }
+            let block = &mut blocks[index];
+            if block.names != names {
+                block.names = names.to_owned();
+                block.values.clear();
+                block.slots = column_names(names).map(|name| self.of(&name)).collect();
+            }
+            if block.values != values {
+                tcp_changed |= values.starts_with(TCP_LINE);
+                for (slot, value) in block.slots.iter().zip(column_values(values)) {
+                    if let Some(value) = value {
+                        self.see(*slot, value);
+                    }
+                }
+                block.values.clear();
+                block.values.extend_from_slice(values);
+            }
+        }
+        tcp_changed
+    }
+
+    /// Reads `snmp6`, whose lines come and go with what was received.
+    pub(super) fn read_named(&mut self, text: &[u8]) {
+        for (name, value) in named_values(text) {
+            let slot = self.of(&String::from_utf8_lossy(name));
+            self.see(slot, value);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BEFORE: &[u8] = b"Tcp: CurrEstab InSegs\nTcp: 3 100\nUdp: NoPorts\nUdp: 7\n";
+
+    fn changed(slots: &mut Slots) -> Vec<(String, i64)> {
+        let changed = std::mem::take(&mut slots.changed);
+        let pair = |slot| {
+            let name = slots.name_of(slot).to_owned();
+            (name, slots.all[slot].told_as())
+        };
+        changed.into_iter().map(pair).collect()
+    }
+
+    /// Slots whose baseline is [`BEFORE`].
+    fn baseline() -> (Slots, Vec<Block>) {
+        let (mut slots, mut blocks) = (Slots::default(), Vec::new());
+        assert!(slots.read_pairs(BEFORE, &mut blocks));
+        slots.changed.clear();
+        for slot in &mut slots.all {
+            slot.baseline = slot.value;
+        }
+        (slots, blocks)
+    }
+
+    #[test]
+    fn counters_count_from_the_baseline_and_gauges_do_not() {
+        let (mut slots, mut blocks) = baseline();
+        let now = b"Tcp: CurrEstab InSegs\nTcp: 2 105\nUdp: NoPorts\nUdp: 7\n";
+        assert!(slots.read_pairs(now, &mut blocks));
+        let expected = [("TcpCurrEstab".to_owned(), 2), ("TcpInSegs".to_owned(), 5)];
+        assert_eq!(changed(&mut slots), expected);
+    }
+
+    #[test]
+    fn nothing_changes_where_the_text_is_the_same() {
+        let (mut slots, mut blocks) = baseline();
+        assert!(!slots.read_pairs(BEFORE, &mut blocks));
+        assert!(slots.changed.is_empty());
+    }
+
+    #[test]
+    fn a_line_that_appears_later_counts_from_zero_and_moves_no_other() {
+        let (mut slots, mut blocks) = baseline();
+        let now = b"IcmpMsg: InType3\nIcmpMsg: 2\n\
+            Tcp: CurrEstab InSegs\nTcp: 3 100\nUdp: NoPorts\nUdp: 9\n";
+        slots.read_pairs(now, &mut blocks);
+        let expected = [
+            ("IcmpMsgInType3".to_owned(), 2),
+            ("UdpNoPorts".to_owned(), 2),
+        ];
+        assert_eq!(changed(&mut slots), expected);
+    }
+
+    #[test]
+    fn a_counter_that_wraps_keeps_counting() {
+        let mut slots = Slots::default();
+        let slot = slots.of("IpExtInOctets");
+        slots.all[slot].baseline = -1;
+        slots.see(slot, 4);
+        assert_eq!(changed(&mut slots), [("IpExtInOctets".to_owned(), 5)]);
+    }
+}
