@@ -18,7 +18,6 @@ pub struct Lab {
 
 impl Lab {
     /// A lab of nodes that exist already.
-    #[cfg(test)]
     pub(crate) fn of(nodes: Vec<Node>) -> Self {
         let nodes = nodes.into_iter().map(|node| (node.name.clone(), node));
         Self {

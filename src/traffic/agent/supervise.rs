@@ -1,0 +1,168 @@
+//! The worker's side of an agent: starts it on a node, passes its events on, stops it.
+
+use std::collections::BTreeMap;
+use std::io::{self, BufRead, BufReader, Write};
+use std::process::{ChildStdout, Command, Stdio};
+use std::sync::mpsc::{self, Sender};
+
+use super::{Begin, Signal};
+use crate::record::{Event, Offset, Recorder, SeriesId};
+use crate::scenario::RunSpec;
+use crate::sys::process::{self, NofileLimit};
+use crate::sys::timer;
+use crate::traffic::actor::Cues;
+
+/// What makes this program an agent; a test's program has no arguments of its own, but a test that is one.
+#[cfg(not(test))]
+const ARGUMENTS: &[&str] = &[super::ARGUMENT];
+#[cfg(test)]
+const ARGUMENTS: &[&str] = &[
+    "--exact",
+    super::tests::ENTRY,
+    "--ignored",
+    "--nocapture",
+    "--quiet",
+];
+
+/// The whole life of an agent, from the worker's side, on a thread of its node: it gets `order`, under `nofile`.
+pub(in crate::traffic) fn supervise(
+    order: &RunSpec,
+    nofile: u64,
+    recorder: Recorder,
+    cues: &Cues,
+    ended: impl FnOnce() + Send + 'static,
+) -> io::Result<()> {
+    let mut command = Command::new("/proc/self/exe");
+    command
+        .args(ARGUMENTS)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped());
+    let bound = NofileLimit {
+        soft: nofile,
+        hard: nofile,
+    };
+    let mut child = process::spawn_bounded(&mut command, bound)?;
+    let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
+    let (ready, is_ready) = mpsc::channel();
+    let listener = std::thread::Builder::new()
+        .name("agent-events".to_owned())
+        .spawn(move || listen(stdout, recorder, ready, ended))?;
+    if let Some(mut stdin) = stdin {
+        write_line(&mut stdin, order)?;
+        // Without this message the agent has ended, and the listener knows why.
+        if is_ready.recv().is_ok() {
+            cues.ready()();
+            if let Ok(clock) = cues.begin.recv() {
+                let start = timer::monotonic(clock.instant(Offset::ZERO))?;
+                let start = u64::try_from(start.as_nanos()).unwrap_or(u64::MAX);
+                // A broken pipe says that it has ended: the listener knows why.
+                let _ended = write_line(&mut stdin, &Begin { start });
+                cues.stop.wait();
+            }
+        }
+    }
+    // Its input is closed now: it stops.
+    let panicked = |_| {
+        Err(io::Error::other(
+            "the thread that listens to an agent panicked",
+        ))
+    };
+    let result = listener.join().unwrap_or_else(panicked);
+    let status = child.wait()?;
+    result?;
+    if status.success() {
+        Ok(())
+    } else {
+        Err(io::Error::other(format!("its process ended with {status}")))
+    }
+}
+
+fn write_line(output: &mut impl Write, value: &impl serde::Serialize) -> io::Result<()> {
+    let mut line = serde_json::to_vec(value)?;
+    line.push(b'\n');
+    output.write_all(&line)
+}
+
+/// Passes on what an agent writes, to its end. `ended` is called when its actor has, or dropped when it can no more.
+fn listen(
+    output: Option<ChildStdout>,
+    recorder: Recorder,
+    ready: Sender<()>,
+    ended: impl FnOnce(),
+) -> io::Result<()> {
+    let (mut ready, mut ended) = (Some(ready), Some(ended));
+    let mut translator = Translator {
+        recorder,
+        series: BTreeMap::new(),
+    };
+    let mut result = Ok(());
+    for line in output
+        .into_iter()
+        .flat_map(|output| BufReader::new(output).lines())
+    {
+        let line = line?;
+        match serde_json::from_str(&line) {
+            Ok(Signal::Ready) => {
+                let _nobody_waits = ready.take().map(|ready| ready.send(()));
+            }
+            Ok(Signal::Ended) => {
+                if let Some(ended) = ended.take() {
+                    ended();
+                }
+            }
+            Ok(Signal::Failed { errno: 0, text }) => result = Err(io::Error::other(text)),
+            Ok(Signal::Failed { errno, .. }) => result = Err(io::Error::from_raw_os_error(errno)),
+            Err(_) => match serde_json::from_str(&line) {
+                Ok(event) => translator.tell(event),
+                Err(error) => tracing::debug!(%line, %error, "an agent wrote something else"),
+            },
+        }
+    }
+    result
+}
+
+/// Gives an agent's series the numbers that they have here.
+struct Translator {
+    recorder: Recorder,
+    series: BTreeMap<SeriesId, SeriesId>,
+}
+
+impl Translator {
+    fn tell(&mut self, event: Event) {
+        let translated = match event {
+            Event::Series(declared) => {
+                let here = self
+                    .recorder
+                    .series(declared.name, declared.kind, declared.unit);
+                self.series.insert(declared.id, here);
+                return;
+            }
+            Event::Sample { t, v } => Event::Sample {
+                t,
+                v: v.into_iter()
+                    .filter_map(|(id, value)| Some((self.here(id)?, value)))
+                    .collect(),
+            },
+            Event::Histogram { t, series, v } => match self.here(series) {
+                Some(series) => Event::Histogram { t, series, v },
+                None => return,
+            },
+            Event::Text { t, series, line } => match self.here(series) {
+                Some(series) => Event::Text { t, series, line },
+                None => return,
+            },
+            event @ (Event::Load(_) | Event::Note { .. } | Event::Looked { .. }) => event,
+            // How the run is and ends is not an agent's to say.
+            Event::Environment(_)
+            | Event::Built(_)
+            | Event::NotApplicable { .. }
+            | Event::Errored { .. }
+            | Event::Finished { .. } => return,
+        };
+        self.recorder.tell(translated);
+    }
+
+    fn here(&self, id: SeriesId) -> Option<SeriesId> {
+        self.series.get(&id).copied()
+    }
+}

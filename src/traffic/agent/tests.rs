@@ -1,0 +1,116 @@
+use std::time::Duration;
+
+use super::*;
+use crate::scenario::workload::{Accept, ClientClose, Load, Workload};
+use crate::sys::loopback;
+use crate::traffic::tests::{
+    ESTABLISHED, Listener, Run, client, connect, last, server, spec, workload,
+};
+
+/// The test that is an agent where this test program is started as one.
+pub(super) const ENTRY: &str = "traffic::agent::tests::the_agent_itself";
+
+#[test]
+#[ignore = "it is started by the code under test"]
+fn the_agent_itself() {
+    // Started by hand it has no order: nothing to see then.
+    let _no_order = run(io::stdin().lock(), io::stdout());
+}
+
+/// A run of which the built-in actors may have so many descriptors each.
+fn bounded(nofile: u64, workload: Workload) -> Option<Run> {
+    Run::begin_bounded(loopback::namespace()?, Some(nofile), workload)
+}
+
+#[test]
+fn kernel_a_client_out_of_descriptors_says_emfile() {
+    let load = client(connect(100, 2_000.0, ClientClose::Hold));
+    let Some(run) = bounded(64, workload(vec![server(Accept::Never)], vec![load])) else {
+        return;
+    };
+    run.wait();
+    let held = run.sockets(ESTABLISHED, None) / 2;
+    let timeline = run.finish();
+    let established = last(&timeline, "load.established");
+    assert_eq!(established, i64::try_from(held).unwrap());
+    // 64, less 0 to 2, the stop flag's, epoll and the timer.
+    assert_eq!(established, 58);
+    assert_eq!(last(&timeline, "load.errors.EMFILE"), 42);
+    assert_eq!(timeline.loads[0].started, 100);
+}
+
+#[test]
+fn kernel_a_server_out_of_descriptors_says_emfile_and_its_queue_fills() {
+    let mut web = server(Accept::Epoll);
+    web.backlog = 9;
+    let mut load = client(connect(100, 2_000.0, ClientClose::Hold));
+    load.node = "unbounded".into();
+    let Some(run) = bounded(32, workload(vec![web], vec![load])) else {
+        return;
+    };
+    run.wait();
+    let held_until = run.clock.now();
+    let timeline = run.finish();
+    let accepted = timeline.series("web.accepted").unwrap().at(held_until);
+    // Less 0 to 2, the stop flag's, the listener, epoll and the timer.
+    assert_eq!(accepted, Some(32 - 7));
+    // The queue holds one more than its backlog.
+    assert_eq!(last(&timeline, "load.established"), 25 + 10);
+    assert!(last(&timeline, "web.errors.EMFILE") >= 1);
+}
+
+#[test]
+fn kernel_what_a_bounded_actor_counts_is_what_an_unbounded_one_would() {
+    let load = client(Load::Loop {
+        concurrency: 4,
+        requests: 500,
+        keep_alive: false,
+        timeout: Duration::from_secs(5),
+    });
+    let Some(run) = bounded(100, workload(vec![server(Accept::Epoll)], vec![load])) else {
+        return;
+    };
+    run.wait();
+    let timeline = run.finish();
+    assert_eq!(last(&timeline, "load.completed"), 500);
+    assert_eq!(last(&timeline, "web.replies"), 500);
+    assert_eq!(timeline.loads.len(), 1);
+    let latency = &timeline.series("load.latency").unwrap().histograms;
+    assert_eq!(
+        latency
+            .iter()
+            .flat_map(|(_, v)| v)
+            .map(|(_, count)| count)
+            .sum::<u64>(),
+        500
+    );
+}
+
+#[test]
+fn kernel_a_bounded_server_that_cannot_listen_says_why() {
+    let Some(netns) = loopback::namespace() else {
+        return;
+    };
+    let mut second = server(Accept::Never);
+    second.name = "second".into();
+    let lab = Lab::of(vec![Node {
+        name: "here".into(),
+        netns,
+        nofile: Some(100),
+    }]);
+    let listener = Listener::start();
+    let spec = spec(workload(vec![server(Accept::Epoll), second], Vec::new()));
+    let error = Traffic::prepare(&spec, &lab, &listener.recorder()).unwrap_err();
+    assert_eq!(error.to_string(), "make `second` ready on node `here`");
+    let source = std::error::Error::source(&error).unwrap();
+    assert!(
+        source.to_string().contains("Address already in use"),
+        "{source}"
+    );
+}
+
+#[test]
+fn an_agent_without_an_order_says_so() {
+    let error = run(&b""[..], io::sink()).unwrap_err();
+    assert_eq!(error.to_string(), "read an order");
+}
