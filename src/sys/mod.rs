@@ -4,5 +4,8 @@
 
 pub mod netlink;
 pub mod netns;
+pub mod nft;
+pub mod rtnl;
+pub mod sysctl;
 
 pub use netns::NetNs;
