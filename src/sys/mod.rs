@@ -7,13 +7,16 @@ pub mod fdtable;
 pub mod kmsg;
 pub mod netlink;
 pub mod netns;
+pub mod nft;
 pub mod ports;
 pub mod process;
 pub mod procfs;
 pub mod readiness;
+pub mod rtnl;
 pub mod sched;
 pub mod sock_diag;
 pub mod sockopt;
+pub mod sysctl;
 pub mod timer;
 pub mod wake;
 

@@ -107,6 +107,15 @@ impl Batch {
         self.bytes[start + 6..start + 8].copy_from_slice(&(flags | REQUEST).to_ne_bytes());
         pad(&mut self.bytes);
     }
+
+    /// Has the message that was added last ask for an acknowledgement ([`ACK`]).
+    pub fn acknowledge_last(&mut self) {
+        if let Some(start) = self.starts.last() {
+            let flags = &mut self.bytes[start + 6..start + 8];
+            let asked = u16::from_ne_bytes([flags[0], flags[1]]) | ACK;
+            flags.copy_from_slice(&asked.to_ne_bytes());
+        }
+    }
 }
 
 /// Appends an attribute (`struct nlattr`) to a message body.
@@ -223,22 +232,45 @@ impl Netlink {
     ///
     /// # Errors
     /// The first refusal, with the index of its message in the batch.
-    pub fn request(&mut self, mut batch: Batch) -> Result<(), NetlinkError> {
-        if batch.is_empty() {
-            return Ok(());
+    pub fn request(&mut self, batch: Batch) -> Result<(), NetlinkError> {
+        match batch.len().checked_sub(1) {
+            Some(last) => self.request_until(batch, last, |_| false),
+            None => Ok(()),
         }
+    }
+
+    /// Sends a transaction of nfnetlink: its last message is the end mark, the one before it asks for the acknowledgement
+    /// ([`ACK`]). A refusal of the begin mark is all that is answered (Linux `net/netfilter/nfnetlink.c`).
+    ///
+    /// # Errors
+    /// The first refusal, with the index of its message in the batch. Nothing has then been changed.
+    pub fn transact(&mut self, batch: Batch) -> Result<(), NetlinkError> {
+        match batch.len().checked_sub(2) {
+            Some(last) => self.request_until(batch, last, |refused| refused == 0),
+            None => Ok(()),
+        }
+    }
+
+    fn request_until(
+        &mut self,
+        mut batch: Batch,
+        awaited: usize,
+        is_final: impl Fn(u32) -> bool,
+    ) -> Result<(), NetlinkError> {
         let first = self.send(&mut batch)?;
-        let last = self.sequence;
         let mut refusal = None;
         loop {
             let done = self.receive(|sequence, kind, body| {
                 if i32::from(kind) != libc::NLMSG_ERROR {
                     return Ok(false);
                 }
-                if let Err(error) = verdict(sequence.wrapping_sub(first), body) {
+                let index = sequence.wrapping_sub(first);
+                let mut done = index as usize == awaited;
+                if let Err(error) = verdict(index, body) {
                     refusal.get_or_insert(error);
+                    done |= is_final(index);
                 }
-                Ok(sequence == last)
+                Ok(done)
             })?;
             if done {
                 return refusal.map_or(Ok(()), Err);

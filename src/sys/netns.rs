@@ -21,11 +21,21 @@ impl NetNs {
     /// # Errors
     /// EPERM without the privilege; ENOSPC where `user.max_net_namespaces` is reached.
     pub fn create() -> io::Result<Self> {
+        Ok(Self::create_with(|| ())?.0)
+    }
+
+    /// Creates a namespace and runs something short on the thread that is born in it.
+    ///
+    /// # Errors
+    /// Those of [`Self::create`].
+    pub fn create_with<T: Send + 'static>(
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> io::Result<(Self, T)> {
         let born = std::thread::Builder::new()
             .name("netns".to_owned())
             .spawn(|| {
                 unshare(CloneFlags::CLONE_NEWNET)?;
-                Self::current()
+                Ok((Self::current()?, work()))
             })?;
         born.join().unwrap_or_else(|_| {
             Err(io::Error::other(

@@ -1,0 +1,242 @@
+//! The baseline: every per-namespace setting that outcomes depend on, with the value that a new namespace gets.
+//!
+//! A new namespace is not the same everywhere. Some settings follow the machine's memory (`tcp_max_tw_buckets`,
+//! `tcp_max_syn_backlog`), some are copied from the host (`tcp_congestion_control`, `tcp_rmem`, all of `net.ipv4.conf`), some
+//! changed their default from one kernel to the next. Pinned, an outcome is the kernel's and not the machine's. The values are
+//! the kernel's own defaults of a machine with memory enough, unless a line says otherwise (Linux 6.18: `tcp_sk_init` in
+//! `net/ipv4/tcp_ipv4.c`, `Documentation/networking/ip-sysctl.rst`).
+//!
+//! New namespaces of one kernel are alike, so the settings are read in the first one of a lab, and what is off there is
+//! written in each. A key that the kernel lacks is left out; one that it keeps at another value is recorded with that.
+
+use std::collections::BTreeMap;
+
+use crate::sys::sysctl::{Key, same};
+
+/// What a setting is pinned to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum To {
+    /// This value.
+    Value(&'static str),
+    /// The first of these that the kernel accepts.
+    FirstOf(&'static [&'static str]),
+    /// What the kernel gives: a constant in its sources, neither copied from the host nor derived from memory.
+    AsFound,
+}
+
+/// A setting of the baseline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Pin {
+    /// Key with dots.
+    pub(super) key: &'static str,
+    /// Its value.
+    pub(super) to: To,
+}
+
+const fn pin(key: &'static str, value: &'static str) -> Pin {
+    Pin {
+        key,
+        to: To::Value(value),
+    }
+}
+
+/// Pinned in the namespace of each node.
+pub(super) const NODE: &[Pin] = &[
+    // Bounds listen(2)'s backlog: SOMAXCONN, 4096 since 5.4, 128 before.
+    pin("net.core.somaxconn", "4096"),
+    // By default max(128, established hash / 128): depends on memory. As large as the accept queue may be.
+    pin("net.ipv4.tcp_max_syn_backlog", "4096"),
+    // By default half the established hash: 4,096 on 1 GiB, where TIME_WAIT silently overflows. Room for 60 s at 4,369/s.
+    pin("net.ipv4.tcp_max_tw_buckets", "262144"),
+    // Copied from the host, where it may be anything. A host that does not list cubic in tcp_allowed_congestion_control
+    // keeps other namespaces from it; reno is always there.
+    Pin {
+        key: "net.ipv4.tcp_congestion_control",
+        to: To::FirstOf(&["cubic", "reno"]),
+    },
+    // Copied from the host; by default derived from memory, with these as the greatest values (tcp_init).
+    pin("net.ipv4.tcp_rmem", "4096 131072 6291456"),
+    pin("net.ipv4.tcp_wmem", "4096 16384 4194304"),
+    pin("net.ipv4.ip_local_port_range", "32768 60999"),
+    // 2, loopback only, since 4.19; 0 before. An older kernel would take a 2 for a 1.
+    Pin {
+        key: "net.ipv4.tcp_tw_reuse",
+        to: To::AsFound,
+    },
+    // Milliseconds. Since 6.14.
+    pin("net.ipv4.tcp_tw_reuse_delay", "1000"),
+    // Random timestamp offset for each pair of addresses.
+    pin("net.ipv4.tcp_timestamps", "1"),
+    pin("net.ipv4.tcp_window_scaling", "1"),
+    pin("net.ipv4.tcp_sack", "1"),
+    // Accepts ECN where the peer asks for it.
+    pin("net.ipv4.tcp_ecn", "2"),
+    // Client side only.
+    pin("net.ipv4.tcp_fastopen", "1"),
+    // Cookies once the SYN queue is full.
+    pin("net.ipv4.tcp_syncookies", "1"),
+    pin("net.ipv4.tcp_abort_on_overflow", "0"),
+    pin("net.ipv4.tcp_rfc1337", "0"),
+    // SYNs after the first: 1, 2, 3, 4 s (linear since 6.5), then doubling.
+    pin("net.ipv4.tcp_syn_retries", "6"),
+    pin("net.ipv4.tcp_syn_linear_timeouts", "4"),
+    pin("net.ipv4.tcp_synack_retries", "5"),
+    pin("net.ipv4.tcp_retries1", "3"),
+    pin("net.ipv4.tcp_retries2", "15"),
+    // 0 stands for 8.
+    pin("net.ipv4.tcp_orphan_retries", "0"),
+    // Seconds in FIN_WAIT_2 without owner; TIME_WAIT is a constant.
+    pin("net.ipv4.tcp_fin_timeout", "60"),
+    pin("net.ipv4.tcp_keepalive_time", "7200"),
+    pin("net.ipv4.tcp_keepalive_intvl", "75"),
+    pin("net.ipv4.tcp_keepalive_probes", "9"),
+    pin("net.ipv4.tcp_slow_start_after_idle", "1"),
+    pin("net.ipv4.tcp_moderate_rcvbuf", "1"),
+    // Round trip and window of a closed connection are kept for the next to the same address, as Linux does. What is kept
+    // belongs to the namespace: a fresh lab has none of it.
+    pin("net.ipv4.tcp_no_metrics_save", "0"),
+    // Half the segment size is one of an Ethernet's; nothing probes for it.
+    pin("net.ipv4.tcp_mtu_probing", "0"),
+    // ICMP errors to one address: one in so many milliseconds. It bounds what a client learns of unreachable ports.
+    pin("net.ipv4.icmp_ratelimit", "1000"),
+    // All of net.ipv4.conf is copied from the host (inet_init_net). Strict source checks drop what takes another way back;
+    // a redirect changes routes in mid-run; log lines about odd addresses end up among the lines that are judged.
+    pin("net.ipv4.conf.all.rp_filter", "0"),
+    pin("net.ipv4.conf.default.rp_filter", "0"),
+    pin("net.ipv4.conf.all.send_redirects", "0"),
+    pin("net.ipv4.conf.default.send_redirects", "0"),
+    pin("net.ipv4.conf.default.accept_redirects", "0"),
+    pin("net.ipv4.conf.all.log_martians", "0"),
+    pin("net.ipv4.conf.all.arp_ignore", "0"),
+    pin("net.ipv4.conf.all.arp_announce", "0"),
+    pin("net.ipv4.conf.all.arp_filter", "0"),
+];
+
+/// Pinned besides where connections are tracked: the timeouts of TCP, in seconds (`tcp_timeouts`, Linux
+/// `net/netfilter/nf_conntrack_proto_tcp.c`), and what is let through untracked.
+pub(super) const CONNTRACK: &[Pin] = &[
+    pin("net.netfilter.nf_conntrack_tcp_timeout_syn_sent", "120"),
+    pin("net.netfilter.nf_conntrack_tcp_timeout_syn_recv", "60"),
+    pin(
+        "net.netfilter.nf_conntrack_tcp_timeout_established",
+        "432000",
+    ),
+    pin("net.netfilter.nf_conntrack_tcp_timeout_fin_wait", "120"),
+    pin("net.netfilter.nf_conntrack_tcp_timeout_close_wait", "60"),
+    pin("net.netfilter.nf_conntrack_tcp_timeout_last_ack", "30"),
+    pin("net.netfilter.nf_conntrack_tcp_timeout_time_wait", "120"),
+    pin("net.netfilter.nf_conntrack_tcp_timeout_close", "10"),
+    pin("net.netfilter.nf_conntrack_tcp_timeout_max_retrans", "300"),
+    pin(
+        "net.netfilter.nf_conntrack_tcp_timeout_unacknowledged",
+        "300",
+    ),
+    pin("net.netfilter.nf_conntrack_tcp_max_retrans", "3"),
+    // Takes up connections whose start it has not seen.
+    pin("net.netfilter.nf_conntrack_tcp_loose", "1"),
+    pin("net.netfilter.nf_conntrack_tcp_be_liberal", "0"),
+    pin("net.netfilter.nf_conntrack_checksum", "1"),
+    // Copied from a module parameter; costs memory in each entry.
+    pin("net.netfilter.nf_conntrack_acct", "0"),
+    pin("net.netfilter.nf_conntrack_timestamp", "0"),
+    pin("net.netfilter.nf_conntrack_log_invalid", "0"),
+];
+
+/// Pinned besides where IPv6 is spoken: addresses are usable at once and no router is asked for more of them.
+pub(super) const IPV6: &[Pin] = &[
+    pin("net.ipv6.conf.all.disable_ipv6", "0"),
+    pin("net.ipv6.conf.default.disable_ipv6", "0"),
+    pin("net.ipv6.conf.default.accept_dad", "0"),
+    pin("net.ipv6.conf.default.accept_ra", "0"),
+    pin("net.ipv6.conf.default.router_solicitations", "0"),
+    pin("net.ipv6.conf.default.autoconf", "0"),
+];
+
+/// The pins of a namespace as they are, and what had to be written for it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Survey {
+    /// Each key that the kernel has, as read back.
+    pub(super) values: BTreeMap<&'static str, String>,
+    /// What is not the kernel's own choice.
+    written: Vec<(&'static str, &'static str)>,
+}
+
+impl Survey {
+    /// Pins settings in the calling thread's namespace: reads each, writes what is off and reads that back.
+    pub(super) fn take(pins: &'static [Pin]) -> Self {
+        let mut survey = Self::default();
+        for pin in pins {
+            let Some((key, found)) = read(pin.key) else {
+                continue;
+            };
+            let wanted = match pin.to {
+                To::Value(value) => &[value][..],
+                To::FirstOf(values) => values,
+                To::AsFound => &[],
+            };
+            let kept = survey.bring(pin.key, &key, found, wanted);
+            survey.values.insert(pin.key, kept);
+        }
+        survey
+    }
+
+    fn bring(
+        &mut self,
+        name: &'static str,
+        key: &Key,
+        found: String,
+        wanted: &[&'static str],
+    ) -> String {
+        for value in wanted {
+            if same(value, &found) {
+                break;
+            }
+            if key.write(value).is_ok() {
+                self.written.push((name, value));
+                return key.read().unwrap_or(found);
+            }
+        }
+        found
+    }
+
+    /// Does in the calling thread's new namespace what the survey had to do in its own.
+    pub(super) fn repeat(&self) {
+        for (key, value) in &self.written {
+            if let Some(key) = Key::parse(key) {
+                let _recorded_as_kept = key.write(value);
+            }
+        }
+    }
+
+    /// Whether the kernel has a key.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.values.contains_key(key)
+    }
+
+    /// Takes down what a key reads.
+    pub(super) fn note(&mut self, key: &'static str, value: String) {
+        self.values.insert(key, value);
+    }
+
+    /// Adds what another survey found.
+    pub(super) fn extend(&mut self, other: Self) {
+        self.values.extend(other.values);
+        self.written.extend(other.written);
+    }
+}
+
+fn read(key: &str) -> Option<(Key, String)> {
+    let key = Key::parse(key)?;
+    let value = key.read().ok()?;
+    Some((key, value))
+}
+
+/// Whether a setting of the baseline is not at its pinned value.
+pub(super) fn is_off(key: &str, value: &str) -> bool {
+    let pin = NODE.iter().chain(CONNTRACK).find(|pin| pin.key == key);
+    match pin.map(|pin| pin.to) {
+        Some(To::Value(pinned)) => !same(pinned, value),
+        Some(To::FirstOf(values)) => !values.iter().any(|pinned| same(pinned, value)),
+        Some(To::AsFound) | None => false,
+    }
+}

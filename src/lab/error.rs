@@ -1,0 +1,313 @@
+//! Why a lab could not be built: what this kernel or machine lacks, and what went wrong.
+
+use std::io;
+
+use thiserror::Error;
+
+use super::plan::Site;
+use crate::names::NodeName;
+use crate::scenario::Place;
+use crate::sys::netlink::NetlinkError;
+use crate::sys::sysctl::SysctlError;
+
+/// What the kernel must be able to do for labs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Feature {
+    /// Pairs of virtual Ethernet devices.
+    Veth,
+    /// nf_tables with address translation and connection tracking.
+    NfTables,
+    /// IPv6.
+    Ipv6,
+}
+
+impl std::fmt::Display for Feature {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Veth => "veth devices",
+            Self::NfTables => "nf_tables with connection tracking and address translation",
+            Self::Ipv6 => "IPv6",
+        })
+    }
+}
+
+impl Feature {
+    /// How a machine comes by it.
+    pub fn how_to_get(self) -> &'static str {
+        match self {
+            Self::Veth => "as root: modprobe veth; a kernel of one's own needs CONFIG_VETH",
+            Self::NfTables => {
+                "as root: modprobe -a nf_tables nft_chain_nat nft_nat nft_masq nft_ct nf_conntrack_netlink; \
+                 a kernel of one's own needs CONFIG_NF_TABLES, CONFIG_NFT_NAT, CONFIG_NFT_MASQ, CONFIG_NFT_CT, CONFIG_NF_CT_NETLINK"
+            }
+            Self::Ipv6 => "start the kernel without ipv6.disable=1, with CONFIG_IPV6",
+        }
+    }
+}
+
+/// What the scenario needs and this kernel or machine does not have.
+#[derive(Debug, Error)]
+pub enum NotApplicable {
+    /// A setting that only the initial namespace has.
+    #[error(
+        "{key} (of `{node}`, {place}) is host-wide: it belongs to the whole kernel and a namespace cannot set it; it can be set \
+         where the lab owns the kernel (a virtual machine)"
+    )]
+    HostWide {
+        /// The node.
+        node: NodeName,
+        /// The key.
+        key: String,
+        /// Where the scenario says so.
+        place: Place,
+    },
+    /// A host-wide setting under `kernel:`.
+    #[error("{key} is host-wide: it is set only where the lab owns the kernel (a virtual machine)")]
+    Kernel {
+        /// The key.
+        key: String,
+    },
+    /// A setting under `kernel:` that this kernel does not have.
+    #[error("this kernel has no {key}")]
+    KernelLacks {
+        /// The key.
+        key: String,
+    },
+    /// A setting that kernels once had.
+    #[error("{key} (of `{node}`, {place}) is gone since Linux {since}")]
+    Gone {
+        /// The node.
+        node: NodeName,
+        /// The key.
+        key: String,
+        /// The first version without it.
+        since: &'static str,
+        /// Where the scenario says so.
+        place: Place,
+    },
+    /// A setting that this kernel does not have.
+    #[error("this kernel has no {key} (of `{node}`, {place})")]
+    Absent {
+        /// The node.
+        node: NodeName,
+        /// The key.
+        key: String,
+        /// Where the scenario says so.
+        place: Place,
+    },
+    /// Something larger.
+    #[error("this kernel has no {feature}; {}", .feature.how_to_get())]
+    Feature {
+        /// What.
+        feature: Feature,
+        /// How the kernel said so.
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// Why a lab could not be built.
+#[derive(Debug, Error)]
+pub enum BuildError {
+    /// The run is not applicable here.
+    #[error(transparent)]
+    NotApplicable(#[from] NotApplicable),
+    /// A namespace could not be created.
+    #[error("cannot create the namespace of {site}{}", hint(.source))]
+    Namespace {
+        /// Whose.
+        site: Site,
+        /// EPERM without privileges.
+        #[source]
+        source: io::Error,
+    },
+    /// A namespace could not be entered.
+    #[error("cannot enter the namespace of {site}")]
+    Enter {
+        /// Whose.
+        site: Site,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// Netlink is not to be had in a namespace.
+    #[error("cannot open a netlink socket in the namespace of {site}")]
+    Netlink {
+        /// Whose.
+        site: Site,
+        /// Why.
+        #[source]
+        source: NetlinkError,
+    },
+    /// The kernel refused an operation of the plan.
+    #[error("cannot carry out `{op}`")]
+    Refused {
+        /// The line of the plan.
+        op: String,
+        /// The kernel's refusal.
+        #[source]
+        source: NetlinkError,
+    },
+    /// A link did not come up.
+    #[error("cannot bring up {interface} of {site}: it has no carrier")]
+    NoCarrier {
+        /// The namespace.
+        site: Site,
+        /// The interface.
+        interface: String,
+    },
+    /// A setting that the topology itself needs could not be made.
+    #[error("cannot set {key} of {site}")]
+    Own {
+        /// The namespace.
+        site: Site,
+        /// The key.
+        key: &'static str,
+        /// Why.
+        #[source]
+        source: SysctlError,
+    },
+    /// Two nodes want different values of a setting that belongs to the whole kernel.
+    #[error(
+        "cannot set {key} of `{node}` to `{wanted}` ({place}): this kernel has one value for all nodes, and another wants `{other}`"
+    )]
+    Conflict {
+        /// The node.
+        node: NodeName,
+        /// The key.
+        key: String,
+        /// What this node wants.
+        wanted: String,
+        /// What another has got.
+        other: String,
+        /// Where the scenario says so.
+        place: Place,
+    },
+    /// Not a key of a setting.
+    #[error("cannot set `{key}` of `{node}` ({place}): it is not the name of a setting")]
+    Key {
+        /// The node.
+        node: NodeName,
+        /// The key.
+        key: String,
+        /// Where the scenario says so.
+        place: Place,
+    },
+    /// The kernel refused a value.
+    #[error("cannot set {key} of `{node}` to `{wanted}` ({place})")]
+    Sysctl {
+        /// The node.
+        node: NodeName,
+        /// The key.
+        key: String,
+        /// What the scenario wants.
+        wanted: String,
+        /// Where the scenario says so.
+        place: Place,
+        /// Why.
+        #[source]
+        source: SysctlError,
+    },
+    /// The kernel kept another value.
+    #[error("cannot set {key} of `{node}` to `{wanted}` ({place}): the kernel kept `{kept}`")]
+    Kept {
+        /// The node.
+        node: NodeName,
+        /// The key.
+        key: String,
+        /// What the scenario wants.
+        wanted: String,
+        /// What is there now.
+        kept: String,
+        /// Where the scenario says so.
+        place: Place,
+    },
+    /// A host-wide value could not be set.
+    #[error("cannot set {key} of this kernel to `{wanted}`")]
+    Kernel {
+        /// The key.
+        key: String,
+        /// What the scenario wants.
+        wanted: String,
+        /// Why.
+        #[source]
+        source: SysctlError,
+    },
+    /// The kernel kept another host-wide value.
+    #[error("cannot set {key} of this kernel to `{wanted}`: it kept `{kept}`")]
+    KernelKept {
+        /// The key.
+        key: String,
+        /// What the scenario wants.
+        wanted: String,
+        /// What is there now.
+        kept: String,
+    },
+}
+
+fn hint(error: &io::Error) -> &'static str {
+    match error.raw_os_error() {
+        Some(libc::EPERM) => "; it takes CAP_SYS_ADMIN: run as root or in a user namespace",
+        Some(libc::ENOSPC) => "; user.max_net_namespaces is reached",
+        _ => "",
+    }
+}
+
+/// Settings that kernels once had: how the key begins, and the first version without it (from the kernel's history).
+const GONE: &[(&str, &str)] = &[
+    ("net.ipv4.tcp_tw_recycle", "4.12"),
+    (
+        "net.ipv4.ip_conntrack_",
+        "4.9 (today net.netfilter.nf_conntrack_*)",
+    ),
+    (
+        "net.ipv4.netfilter.ip_conntrack_",
+        "4.9 (today net.netfilter.nf_conntrack_*)",
+    ),
+];
+
+/// Since which version kernels lack a setting, where that is known.
+pub(super) fn gone_since(key: &str) -> Option<&'static str> {
+    GONE.iter()
+        .find(|(gone, _)| key.starts_with(gone))
+        .map(|(_, since)| *since)
+}
+
+/// Settings that only the initial namespace has, or that only it can write, beside all that is not `net.*` (Linux 6.18, a
+/// child's tree against the initial one's).
+const HOST_WIDE: &[&str] = &[
+    "net.core.busy_poll",
+    "net.core.busy_read",
+    "net.core.default_qdisc",
+    "net.core.dev_weight",
+    "net.core.flow_limit_table_len",
+    "net.core.message_burst",
+    "net.core.message_cost",
+    "net.core.netdev_budget",
+    "net.core.netdev_budget_usecs",
+    "net.core.netdev_max_backlog",
+    "net.core.netdev_tstamp_prequeue",
+    "net.core.rmem_default",
+    "net.core.rmem_max",
+    "net.core.rps_sock_flow_entries",
+    "net.core.wmem_default",
+    "net.core.wmem_max",
+    "net.ipv4.inet_peer_maxttl",
+    "net.ipv4.inet_peer_minttl",
+    "net.ipv4.inet_peer_threshold",
+    "net.ipv4.route.gc_thresh",
+    "net.ipv4.route.max_size",
+    "net.ipv4.tcp_allowed_congestion_control",
+    "net.ipv4.tcp_max_orphans",
+    "net.ipv4.tcp_mem",
+    "net.ipv4.udp_mem",
+    "net.netfilter.nf_conntrack_buckets",
+    "net.netfilter.nf_conntrack_expect_max",
+    "net.netfilter.nf_conntrack_max",
+    "net.nf_conntrack_max",
+];
+
+/// Whether a setting is known to belong to the whole kernel.
+pub(super) fn is_host_wide(key: &str) -> bool {
+    !key.starts_with("net.") || HOST_WIDE.contains(&key)
+}

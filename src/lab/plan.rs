@@ -1,0 +1,365 @@
+//! What will be built, as a list of operations: a pure function of the topology, printed by `nslab run --plan`.
+//!
+//! Not here: doing it (`apply`).
+
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::names::{IfName, NodeName};
+use crate::scenario::Place;
+use crate::scenario::topology::{
+    Emulation, Impairment, InterfaceSpec, IpVersion, LinkSpec, NatSpec, NodeSpec, Prefix, Topology,
+};
+
+/// Index of a namespace's first interface after `lo`, which has 1.
+const FIRST_INDEX: u32 = 2;
+
+/// A namespace of the lab.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Site {
+    /// That of a node.
+    Node(NodeName),
+    /// The one in which all wires of the lab end.
+    Wire,
+}
+
+/// A namespace to create.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NamespaceOp {
+    /// Which.
+    pub site: Site,
+    /// The protocol that it speaks; IPv6 is off where it is IPv4.
+    pub ip: IpVersion,
+    /// Whether it forwards.
+    pub forwards: bool,
+    /// Whether it tracks connections, so that the baseline holds the settings of that too.
+    pub conntrack: bool,
+    /// Whether its programs may bind to addresses that no interface has (IPv6 sources out of a local prefix).
+    pub nonlocal_bind: bool,
+}
+
+/// One end of a veth pair.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedEnd {
+    /// Where it is.
+    pub site: Site,
+    /// Its name.
+    pub interface: IfName,
+    /// Its index.
+    pub index: u32,
+    /// Its Ethernet address: locally administered (IEEE 802, bit 1 of the first byte), from the numbers of link and end.
+    pub mac: [u8; 6],
+}
+
+/// One end of a wire: an interface in the wires' namespace.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WireSide {
+    /// The interface.
+    pub interface: IfName,
+    /// The node that it leads to.
+    pub node: NodeName,
+    /// What that node may emulate.
+    pub emulate: Vec<Emulation>,
+}
+
+/// One thing to do. Its text is one line.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Op {
+    /// Creates a namespace at the baseline.
+    Namespace(NamespaceOp),
+    /// Creates a veth pair, both ends up in their namespaces.
+    Veth {
+        /// Index into the topology's links.
+        link: usize,
+        /// Both ends.
+        ends: [PlannedEnd; 2],
+        /// Maximum transmission unit, bytes, where the scenario gives one.
+        mtu: Option<u32>,
+        /// Whether each packet is one segment on its way (segmentation offload off).
+        single_segments: bool,
+    },
+    /// Gives an interface an address.
+    Address {
+        /// The node.
+        node: NodeName,
+        /// The interface.
+        interface: IfName,
+        /// Its index.
+        index: u32,
+        /// The address.
+        prefix: Prefix,
+    },
+    /// Makes each address of a prefix the node's own.
+    Local {
+        /// The node.
+        node: NodeName,
+        /// The prefix.
+        prefix: Prefix,
+    },
+    /// A route through a neighbour.
+    Route {
+        /// The node.
+        node: NodeName,
+        /// Where to.
+        to: Prefix,
+        /// The neighbour.
+        via: IpAddr,
+    },
+    /// Writes a setting and reads it back.
+    Sysctl {
+        /// The node.
+        node: NodeName,
+        /// Key with dots.
+        key: String,
+        /// Value.
+        value: String,
+        /// Where the scenario says so.
+        place: Place,
+        /// The wire's stand-in, where the kernel lacks the setting.
+        emulate: Option<Emulation>,
+    },
+    /// Address translation and connection tracking, in one transaction.
+    Rules {
+        /// The node.
+        node: NodeName,
+        /// The protocol.
+        ip: IpVersion,
+        /// Translation, in order.
+        nat: Vec<NatSpec>,
+        /// The node's own addresses: those at which a port of it is reached.
+        own: Vec<IpAddr>,
+    },
+    /// Leaves exactly so many free entries in the node's connection tracking table.
+    Room {
+        /// The node.
+        node: NodeName,
+        /// Free entries.
+        room: u32,
+    },
+    /// Joins two interfaces of the wires' namespace.
+    Wire {
+        /// Index into the topology's links.
+        link: usize,
+        /// Both ends, in the order of the link's nodes.
+        ends: [WireSide; 2],
+        /// What it does to packets.
+        impairment: Impairment,
+    },
+    /// Bounds the descriptors of each process on a node.
+    Limit {
+        /// The node.
+        node: NodeName,
+        /// `RLIMIT_NOFILE`, soft and hard.
+        nofile: u64,
+    },
+}
+
+/// All operations, in order.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// The operations.
+    pub ops: Vec<Op>,
+}
+
+/// Says what to do for a topology. The same topology gives the same plan.
+pub fn plan(topology: &Topology) -> Plan {
+    let mut ops: Vec<Op> = topology
+        .nodes
+        .iter()
+        .map(|(name, node)| namespace(topology.ip, name, node))
+        .collect();
+    if topology.links.iter().any(|link| link.needs_wire(topology)) {
+        ops.push(Op::Namespace(NamespaceOp {
+            site: Site::Wire,
+            ip: IpVersion::V4,
+            forwards: false,
+            conntrack: false,
+            nonlocal_bind: false,
+        }));
+    }
+    let mut wire_index = FIRST_INDEX;
+    for (number, link) in topology.links.iter().enumerate() {
+        ops.extend(link_ops(topology, number, link, &mut wire_index));
+    }
+    for (name, node) in &topology.nodes {
+        ops.extend(addresses(name, node));
+        ops.extend(routes(name, node));
+    }
+    for (name, node) in &topology.nodes {
+        ops.extend(settings(name, node));
+        ops.extend(rules(topology.ip, name, node));
+    }
+    for (name, node) in &topology.nodes {
+        ops.extend(node.conntrack_room.map(|room| Op::Room {
+            node: name.clone(),
+            room,
+        }));
+    }
+    for (number, link) in topology.links.iter().enumerate() {
+        if link.needs_wire(topology) {
+            ops.push(wire(topology, number, link));
+        }
+    }
+    for (name, node) in &topology.nodes {
+        ops.extend(node.nofile.map(|nofile| Op::Limit {
+            node: name.clone(),
+            nofile,
+        }));
+    }
+    Plan { ops }
+}
+
+fn namespace(ip: IpVersion, name: &NodeName, node: &NodeSpec) -> Op {
+    Op::Namespace(NamespaceOp {
+        site: Site::Node(name.clone()),
+        ip,
+        forwards: node.forwards,
+        conntrack: tracks(node),
+        nonlocal_bind: ip == IpVersion::V6 && node.source_prefix.is_some(),
+    })
+}
+
+fn tracks(node: &NodeSpec) -> bool {
+    !node.nat.is_empty() || node.conntrack_room.is_some()
+}
+
+/// A link is a veth pair; one with a wire is two, which the wire joins.
+fn link_ops(topology: &Topology, number: usize, link: &LinkSpec, wire_index: &mut u32) -> Vec<Op> {
+    let nodes = [0, 1].map(|end| PlannedEnd {
+        site: Site::Node(link.between[end].clone()),
+        interface: link.interfaces[end].clone(),
+        index: interface_index(topology, &link.between[end], &link.interfaces[end]),
+        mac: mac(number, end),
+    });
+    let veth = |ends, single_segments| Op::Veth {
+        link: number,
+        ends,
+        mtu: link.mtu,
+        single_segments,
+    };
+    if !link.needs_wire(topology) {
+        return vec![veth(nodes, false)];
+    }
+    // To lose 1 % of the packets, or to queue 3,000 bytes, means nothing for packets of 64 KiB.
+    let single = link.impairment.loss.is_some() || link.impairment.rate.is_some();
+    nodes
+        .into_iter()
+        .enumerate()
+        .map(|(end, node)| {
+            let side = PlannedEnd {
+                site: Site::Wire,
+                interface: wire_interface(number, end),
+                index: *wire_index,
+                mac: mac(number, end + 2),
+            };
+            *wire_index += 1;
+            veth([node, side], single)
+        })
+        .collect()
+}
+
+/// `w0a` and `w0b`: at most 12 bytes for the links that there can be (`IFNAMSIZ` - 1 is 15).
+fn wire_interface(link: usize, end: usize) -> IfName {
+    IfName::new(format!("w{link}{}", ["a", "b"][end]))
+}
+
+fn interface_index(topology: &Topology, node: &NodeName, interface: &IfName) -> u32 {
+    let position = topology
+        .nodes
+        .get(node)
+        .and_then(|spec| spec.interfaces.iter().position(|i| i.name == *interface));
+    index(position.unwrap_or_default())
+}
+
+/// The index of a node's interface at a position.
+pub(super) fn index(position: usize) -> u32 {
+    FIRST_INDEX + u32::try_from(position).unwrap_or_default()
+}
+
+fn mac(link: usize, end: usize) -> [u8; 6] {
+    let [.., a, b, c, d] = link.to_be_bytes();
+    [0x02, a, b, c, d, u8::try_from(end).unwrap_or_default()]
+}
+
+fn addresses(name: &NodeName, node: &NodeSpec) -> Vec<Op> {
+    let of = |(position, interface): (usize, &InterfaceSpec)| {
+        let index = index(position);
+        let prefixes = interface.addresses.clone();
+        let (node, interface) = (name.clone(), interface.name.clone());
+        prefixes.into_iter().map(move |prefix| Op::Address {
+            node: node.clone(),
+            interface: interface.clone(),
+            index,
+            prefix,
+        })
+    };
+    let mut ops: Vec<Op> = node.interfaces.iter().enumerate().flat_map(of).collect();
+    ops.extend(node.source_prefix.map(|prefix| Op::Local {
+        node: name.clone(),
+        prefix,
+    }));
+    ops
+}
+
+fn routes(name: &NodeName, node: &NodeSpec) -> impl Iterator<Item = Op> {
+    node.routes.iter().map(|route| Op::Route {
+        node: name.clone(),
+        to: route.to,
+        via: route.via,
+    })
+}
+
+fn settings(name: &NodeName, node: &NodeSpec) -> impl Iterator<Item = Op> {
+    node.sysctls.iter().map(|sysctl| Op::Sysctl {
+        node: name.clone(),
+        key: sysctl.key.clone(),
+        value: sysctl.value.clone(),
+        place: sysctl.place,
+        emulate: node
+            .emulate
+            .iter()
+            .copied()
+            .find(|emulation| emulated_key(*emulation) == sysctl.key),
+    })
+}
+
+/// The setting that an emulation stands in for.
+pub(super) fn emulated_key(emulation: Emulation) -> &'static str {
+    match emulation {
+        Emulation::TcpTwRecycle => "net.ipv4.tcp_tw_recycle",
+    }
+}
+
+fn rules(ip: IpVersion, name: &NodeName, node: &NodeSpec) -> Option<Op> {
+    tracks(node).then(|| Op::Rules {
+        node: name.clone(),
+        ip,
+        nat: node.nat.clone(),
+        own: node
+            .interfaces
+            .iter()
+            .filter_map(|interface| interface.addresses.first())
+            .map(|prefix| prefix.address)
+            .collect(),
+    })
+}
+
+fn wire(topology: &Topology, number: usize, link: &LinkSpec) -> Op {
+    let ends = [0, 1].map(|end| WireSide {
+        interface: wire_interface(number, end),
+        node: link.between[end].clone(),
+        emulate: topology
+            .nodes
+            .get(&link.between[end])
+            .map(|node| node.emulate.clone())
+            .unwrap_or_default(),
+    });
+    Op::Wire {
+        link: number,
+        ends,
+        impairment: link.impairment.clone(),
+    }
+}

@@ -1,0 +1,178 @@
+//! The operations of a plan as people read them, one line each.
+
+use std::fmt;
+
+use super::plan::{Op, Plan, PlannedEnd, Site, WireSide, emulated_key};
+use crate::scenario::topology::{Impairment, IpVersion, NatSpec};
+use crate::units::format_seconds;
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.ops.iter().try_for_each(|op| writeln!(f, "{op}"))
+    }
+}
+
+impl fmt::Display for Site {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Node(node) => f.write_str(node.as_str()),
+            Self::Wire => f.write_str("(wire)"),
+        }
+    }
+}
+
+impl fmt::Display for PlannedEnd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.site, self.interface)
+    }
+}
+
+impl fmt::Display for Op {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Namespace(op) => {
+                write!(f, "namespace {}: {}", op.site, protocol(op.ip))?;
+                let marks = [
+                    (op.forwards, ", forwards"),
+                    (op.conntrack, ", tracks connections"),
+                    (op.nonlocal_bind, ", net.ipv6.ip_nonlocal_bind = 1"),
+                ];
+                marks
+                    .iter()
+                    .filter(|(on, _)| *on)
+                    .try_for_each(|(_, mark)| f.write_str(mark))
+            }
+            Self::Veth {
+                ends: [a, b],
+                mtu,
+                single_segments,
+                ..
+            } => {
+                write!(f, "link {a} -- {b}")?;
+                if let Some(mtu) = mtu {
+                    write!(f, ", mtu {mtu}")?;
+                }
+                f.write_str(if *single_segments {
+                    ", one segment a packet"
+                } else {
+                    ""
+                })
+            }
+            Self::Address {
+                node,
+                interface,
+                prefix,
+                ..
+            } => write!(f, "address {node} {interface}: {prefix}"),
+            Self::Local { node, prefix } => write!(f, "local addresses {node}: {prefix}"),
+            Self::Route { node, to, via } => write!(f, "route {node}: {to} via {via}"),
+            Self::Sysctl {
+                node,
+                key,
+                value,
+                emulate,
+                ..
+            } => {
+                write!(f, "sysctl {node}: {key} = {value}")?;
+                f.write_str(if emulate.is_some() {
+                    ", emulated where this kernel lacks it"
+                } else {
+                    ""
+                })
+            }
+            Self::Rules { node, nat, own, .. } => {
+                write!(f, "rules {node}:")?;
+                if nat.is_empty() {
+                    f.write_str(" ct state")?;
+                }
+                nat.iter().enumerate().try_for_each(|(index, nat)| {
+                    f.write_str(if index == 0 { " " } else { "; " })?;
+                    write_nat(f, nat, own)
+                })
+            }
+            Self::Room { node, room } => write!(f, "conntrack {node}: {room} free entries"),
+            Self::Wire {
+                ends: [a, b],
+                impairment,
+                ..
+            } => {
+                write!(f, "wire {} -- {}", side(a), side(b))?;
+                write_impairment(f, impairment)?;
+                for end in [a, b] {
+                    for emulation in &end.emulate {
+                        let key = emulated_key(*emulation);
+                        write!(f, ", may emulate {key} of {}", end.node)?;
+                    }
+                }
+                Ok(())
+            }
+            Self::Limit { node, nofile } => write!(f, "limit {node}: nofile {nofile}"),
+        }
+    }
+}
+
+fn protocol(ip: IpVersion) -> &'static str {
+    match ip {
+        IpVersion::V4 => "IPv4",
+        IpVersion::V6 => "IPv6",
+    }
+}
+
+fn side(side: &WireSide) -> String {
+    format!("{} ({})", side.interface, side.node)
+}
+
+/// In the words of nft(8).
+fn write_nat(f: &mut fmt::Formatter<'_>, nat: &NatSpec, own: &[std::net::IpAddr]) -> fmt::Result {
+    match nat {
+        NatSpec::Masquerade { out } => write!(f, "oifname {out} masquerade"),
+        NatSpec::Snat {
+            out,
+            addresses: [first, last],
+            ports,
+        } => {
+            write!(f, "oifname {out} snat to {first}")?;
+            if last != first {
+                write!(f, "-{last}")?;
+            }
+            if let Some([first, last]) = ports {
+                write!(f, " ports {first}-{last}")?;
+            }
+            Ok(())
+        }
+        NatSpec::Dnat { port, to } => {
+            let own: Vec<String> = own.iter().map(ToString::to_string).collect();
+            write!(
+                f,
+                "daddr {{ {} }} tcp dport {port} dnat to {to}",
+                own.join(", ")
+            )
+        }
+    }
+}
+
+fn write_impairment(f: &mut fmt::Formatter<'_>, impairment: &Impairment) -> fmt::Result {
+    let Impairment {
+        delay,
+        jitter,
+        loss,
+        rate,
+        queue,
+    } = impairment;
+    if let Some(delay) = delay {
+        write!(f, ", delay {}", format_seconds(*delay))?;
+    }
+    if let Some(jitter) = jitter {
+        write!(f, ", jitter {}", format_seconds(*jitter))?;
+    }
+    if let Some(loss) = loss {
+        write!(f, ", loss {}%", loss.as_fraction() * 100.0)?;
+    }
+    if let Some(rate) = rate {
+        write!(f, ", rate {} bit/s", rate.as_per_second())?;
+    }
+    if let Some(queue) = queue {
+        write!(f, ", queue {} bytes", queue.0)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,122 @@
+//! Address translation and connection tracking of a node: one nf_tables table, made in one transaction.
+//!
+//! About SNAT with a port range: the kernel takes the first free port of the range for each connection, tried from the
+//! connection's own port or a random one. In a range of up to 128 ports it tries each; in a larger one it gives up after 128
+//! tries, then 64, 32 and 16 at other places (`nf_nat_l4proto_unique_tuple`, Linux `net/netfilter/nf_nat_core.c`), so that
+//! a nearly used up large pool fails now and then before the last port is taken. Where nothing is found, the connection keeps
+//! a port that is in use, and its first packet is dropped when it is confirmed: `insert_failed` and `drop` count
+//! (`__nf_conntrack_confirm`).
+
+use std::net::IpAddr;
+
+use super::error::{BuildError, Feature, NotApplicable};
+use crate::scenario::topology::{IpVersion, NatSpec};
+use crate::sys::netlink::{Netlink, NetlinkError};
+use crate::sys::nft::{Expression, Family, Hook, Transaction};
+
+/// The table's name, for those who look with `nft list ruleset`.
+const TABLE: &str = "nslab";
+const PREROUTING: &str = "prerouting";
+const POSTROUTING: &str = "postrouting";
+const TRACK: &str = "track";
+
+/// What a node translates.
+#[derive(Debug, Clone)]
+pub(super) struct Rules {
+    /// The protocol.
+    pub(super) ip: IpVersion,
+    /// Translation, in order; with none, connections are only tracked.
+    pub(super) nat: Vec<NatSpec>,
+    /// The node's own addresses.
+    pub(super) own: Vec<IpAddr>,
+    /// The line of the plan.
+    pub(super) line: String,
+}
+
+impl Rules {
+    /// Sets them up in the calling thread's namespace.
+    pub(super) fn apply(&self) -> Result<(), BuildError> {
+        Netlink::open(libc::NETLINK_NETFILTER)
+            .and_then(|mut netlink| self.transaction().commit(&mut netlink))
+            .map_err(|error| self.refusal(error))
+    }
+
+    fn transaction(&self) -> Transaction {
+        let mut change = Transaction::new(match self.ip {
+            IpVersion::V4 => Family::Ip,
+            IpVersion::V6 => Family::Ip6,
+        });
+        change.table(TABLE);
+        if self.nat.is_empty() {
+            change.chain(TABLE, TRACK, Hook::Prerouting);
+            change.rule(TABLE, TRACK, &[Expression::Track]);
+            return change;
+        }
+        // Both, also where one stays empty: before 4.18 replies are translated back only where a chain is hooked in.
+        change.chain(TABLE, PREROUTING, Hook::DestinationNat);
+        change.chain(TABLE, POSTROUTING, Hook::SourceNat);
+        for nat in &self.nat {
+            self.translate(&mut change, nat);
+        }
+        change
+    }
+
+    fn translate(&self, change: &mut Transaction, nat: &NatSpec) {
+        match nat {
+            NatSpec::Masquerade { out } => change.rule(
+                TABLE,
+                POSTROUTING,
+                &[
+                    Expression::OutInterface(out.as_str()),
+                    Expression::Masquerade,
+                ],
+            ),
+            NatSpec::Snat {
+                out,
+                addresses,
+                ports,
+            } => change.rule(
+                TABLE,
+                POSTROUTING,
+                &[
+                    Expression::OutInterface(out.as_str()),
+                    Expression::SourceNat(*addresses, *ports),
+                ],
+            ),
+            NatSpec::Dnat { port, to } => {
+                for address in &self.own {
+                    change.rule(
+                        TABLE,
+                        PREROUTING,
+                        &[
+                            Expression::Destination(*address),
+                            Expression::TcpDestinationPort(*port),
+                            Expression::DestinationNat(to.ip(), to.port()),
+                        ],
+                    );
+                }
+            }
+        }
+    }
+
+    /// The kernel says EPROTONOSUPPORT without nfnetlink, EOPNOTSUPP without nf_tables, ENOENT without a chain type or an
+    /// expression.
+    fn refusal(&self, error: NetlinkError) -> BuildError {
+        let lacks = matches!(
+            error.errno(),
+            Some(libc::EPROTONOSUPPORT | libc::EOPNOTSUPP | libc::ENOENT)
+        );
+        match error {
+            NetlinkError::Socket(source) | NetlinkError::Refused { source, .. } if lacks => {
+                BuildError::NotApplicable(NotApplicable::Feature {
+                    feature: Feature::NfTables,
+                    source,
+                })
+            }
+            source => BuildError::Refused {
+                op: self.line.clone(),
+                source,
+            },
+        }
+    }
+}

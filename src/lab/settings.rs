@@ -1,0 +1,144 @@
+//! What a scenario sets: written, read back, and told apart from what this kernel or a namespace cannot have.
+
+use std::collections::BTreeMap;
+
+use super::error::{BuildError, NotApplicable, gone_since, is_host_wide};
+use crate::names::NodeName;
+use crate::scenario::Place;
+use crate::sys::sysctl::{Key, SysctlError, normal, same};
+
+/// A setting that the scenario wants on a node.
+#[derive(Debug, Clone)]
+pub(super) struct Wanted {
+    pub(super) key: String,
+    pub(super) value: String,
+    pub(super) place: Place,
+    /// Whether the wire stands in where the kernel lacks it.
+    pub(super) emulated: bool,
+}
+
+/// What became of a setting.
+#[derive(Debug)]
+pub(super) enum Became {
+    /// The namespace has it, read back as this.
+    Kept(String),
+    /// The namespace cannot have it; the whole kernel might.
+    NotHere(NotApplicable),
+}
+
+impl Wanted {
+    /// Sets it in the calling thread's namespace.
+    pub(super) fn write(&self, node: &NodeName) -> Result<Became, BuildError> {
+        let key = self.key(node)?;
+        if !key.is_network() {
+            return Ok(Became::NotHere(self.not_applicable(node)));
+        }
+        match write_and_read(&key, &self.value) {
+            Ok(kept) if same(&self.value, &kept) => Ok(Became::Kept(kept)),
+            Ok(kept) => Err(self.kept(node, kept)),
+            Err(SysctlError::Absent | SysctlError::ReadOnly) => {
+                Ok(Became::NotHere(self.not_applicable(node)))
+            }
+            Err(source) => Err(self.refused(node, source)),
+        }
+    }
+
+    /// Sets it for the whole kernel, from the initial namespace. `None`: the kernel has no such setting.
+    pub(super) fn write_for_all(&self, node: &NodeName) -> Result<Option<String>, BuildError> {
+        let key = self.key(node)?;
+        match write_and_read(&key, &self.value) {
+            Ok(kept) if same(&self.value, &kept) => Ok(Some(kept)),
+            Ok(kept) => Err(self.kept(node, kept)),
+            Err(SysctlError::Absent) => Ok(None),
+            Err(source) => Err(self.refused(node, source)),
+        }
+    }
+
+    /// Why the calling thread's namespace cannot have it.
+    fn not_applicable(&self, node: &NodeName) -> NotApplicable {
+        let (node, key, place) = (node.clone(), self.key.clone(), self.place);
+        // What the namespace has but cannot write belongs to the whole kernel, known by name or not.
+        let is_here = Key::parse(&key).is_some_and(|key| key.exists());
+        if let Some(since) = gone_since(&key) {
+            NotApplicable::Gone {
+                node,
+                key,
+                since,
+                place,
+            }
+        } else if is_host_wide(&key) || is_here {
+            NotApplicable::HostWide { node, key, place }
+        } else {
+            NotApplicable::Absent { node, key, place }
+        }
+    }
+
+    fn key(&self, node: &NodeName) -> Result<Key, BuildError> {
+        Key::parse(&self.key).ok_or_else(|| BuildError::Key {
+            node: node.clone(),
+            key: self.key.clone(),
+            place: self.place,
+        })
+    }
+
+    fn kept(&self, node: &NodeName, kept: String) -> BuildError {
+        BuildError::Kept {
+            node: node.clone(),
+            key: self.key.clone(),
+            wanted: self.value.clone(),
+            kept,
+            place: self.place,
+        }
+    }
+
+    fn refused(&self, node: &NodeName, source: SysctlError) -> BuildError {
+        BuildError::Sysctl {
+            node: node.clone(),
+            key: self.key.clone(),
+            wanted: self.value.clone(),
+            place: self.place,
+            source,
+        }
+    }
+}
+
+fn write_and_read(key: &Key, value: &str) -> Result<String, SysctlError> {
+    key.write(value)?;
+    match key.read() {
+        // Some settings are bells: they can only be written.
+        Err(SysctlError::ReadOnly) => Ok(normal(value)),
+        kept => kept,
+    }
+}
+
+/// Sets host-wide settings of the kernel that the lab owns.
+///
+/// # Errors
+/// Not applicable where it does not own it; where the kernel refuses a value or keeps another.
+pub(super) fn set_kernel(
+    wanted: &BTreeMap<String, String>,
+    owns_kernel: bool,
+) -> Result<(), BuildError> {
+    for (name, value) in wanted {
+        let (key, owned) = (Key::parse(name), owns_kernel);
+        let Some(key) = key.filter(|_| owned) else {
+            return Err(NotApplicable::Kernel { key: name.clone() }.into());
+        };
+        let kept = write_and_read(&key, value).map_err(|source| match source {
+            SysctlError::Absent => NotApplicable::KernelLacks { key: name.clone() }.into(),
+            source => BuildError::Kernel {
+                key: name.clone(),
+                wanted: value.clone(),
+                source,
+            },
+        })?;
+        if !same(value, &kept) {
+            return Err(BuildError::KernelKept {
+                key: name.clone(),
+                wanted: value.clone(),
+                kept,
+            });
+        }
+    }
+    Ok(())
+}

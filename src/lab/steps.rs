@@ -1,0 +1,152 @@
+//! What steps change in a lab that stands: a link goes down or comes up, a setting is written.
+
+use std::io;
+
+use thiserror::Error;
+
+use super::Lab;
+use super::error::BuildError;
+use super::settings::{Became, Wanted};
+use crate::names::NodeName;
+use crate::scenario::Place;
+use crate::scenario::topology::{IpVersion, NodeSpec, Prefix};
+use crate::sys::netlink::{Batch, Netlink, NetlinkError};
+use crate::sys::rtnl;
+
+/// Why a step could not be taken.
+#[derive(Debug, Error)]
+pub enum StepError {
+    /// No such node or link.
+    #[error("cannot find {what} in the lab")]
+    Unknown {
+        /// What was looked for.
+        what: String,
+    },
+    /// The namespace could not be entered.
+    #[error("cannot enter the namespace of `{node}`")]
+    Enter {
+        /// The node.
+        node: NodeName,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The kernel refused.
+    #[error("cannot take the link of `{node}` {}", if *.up { "up" } else { "down" })]
+    Link {
+        /// The node.
+        node: NodeName,
+        /// Where to.
+        up: bool,
+        /// The kernel's refusal.
+        #[source]
+        source: NetlinkError,
+    },
+    /// A setting could not be made.
+    #[error(transparent)]
+    Sysctl(#[from] BuildError),
+}
+
+impl Lab {
+    /// Takes both ends of a link down or up (`ip link set dev ethN down`). An interface that goes down takes its routes with
+    /// it, and its IPv6 addresses: what the topology gives them is given again when it comes up.
+    ///
+    /// # Errors
+    /// Where there is no such link; the kernel's refusal.
+    pub fn set_link(&self, link: usize, up: bool) -> Result<(), StepError> {
+        let Some(spec) = self.topology.links.get(link) else {
+            return Err(StepError::Unknown {
+                what: format!("link {link}"),
+            });
+        };
+        spec.between
+            .iter()
+            .zip(&spec.interfaces)
+            .try_for_each(|(node, interface)| {
+                let batch = self.topology.nodes.get(node).and_then(|of| {
+                    let position = of.interfaces.iter().position(|i| i.name == *interface)?;
+                    Some(messages(self.topology.ip, of, position, up))
+                });
+                self.send(node, up, batch.unwrap_or_default())
+            })
+    }
+
+    /// Writes a setting of a node and reads it back. Returns what it now is.
+    ///
+    /// # Errors
+    /// As for the settings of a scenario: refused, kept at another value, not there.
+    pub fn write_sysctl(
+        &self,
+        node: &NodeName,
+        key: &str,
+        value: &str,
+    ) -> Result<String, StepError> {
+        let live = self.live(node)?;
+        let (name, wanted) = (
+            node.clone(),
+            Wanted {
+                key: key.to_owned(),
+                value: value.to_owned(),
+                place: Place::default(),
+                emulated: false,
+            },
+        );
+        let became = live
+            .netns
+            .run(move || wanted.write(&name))
+            .map_err(|source| enter(node, source))??;
+        match became {
+            Became::Kept(kept) => Ok(kept),
+            Became::NotHere(why) => Err(BuildError::from(why).into()),
+        }
+    }
+
+    fn live(&self, node: &NodeName) -> Result<&super::Node, StepError> {
+        self.node(node).ok_or_else(|| StepError::Unknown {
+            what: format!("node `{node}`"),
+        })
+    }
+
+    fn send(&self, node: &NodeName, up: bool, batch: Batch) -> Result<(), StepError> {
+        self.live(node)?
+            .netns
+            .run(move || Netlink::open(libc::NETLINK_ROUTE)?.request(batch))
+            .map_err(|source| enter(node, source))?
+            .map_err(|source| StepError::Link {
+                node: node.clone(),
+                up,
+                source,
+            })
+    }
+}
+
+fn enter(node: &NodeName, source: io::Error) -> StepError {
+    StepError::Enter {
+        node: node.clone(),
+        source,
+    }
+}
+
+fn messages(ip: IpVersion, node: &NodeSpec, position: usize, up: bool) -> Batch {
+    let mut batch = Batch::new();
+    let index = super::plan::index(position);
+    rtnl::set_link(&mut batch, index, up);
+    if up {
+        let prefixes: &[Prefix] = &node.interfaces[position].addresses;
+        if ip == IpVersion::V6 {
+            for prefix in prefixes {
+                rtnl::address(&mut batch, index, prefix.address, prefix.length);
+            }
+        }
+        for route in &node.routes {
+            if prefixes
+                .iter()
+                .any(|prefix| rtnl::covers(prefix.address, prefix.length, route.via))
+            {
+                rtnl::route(&mut batch, route.to.address, route.to.length, route.via);
+            }
+        }
+    }
+    batch.acknowledge_last();
+    batch
+}

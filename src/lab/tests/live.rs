@@ -1,0 +1,325 @@
+//! Labs carry traffic, and leave nothing behind.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::thread::JoinHandle;
+
+use super::*;
+use crate::scenario::topology::NatSpec;
+use crate::sys::netlink::Netlink;
+
+const TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Listens on a port of a node and gives what it hears: the peers of the first connections, which stay open.
+fn listen(
+    netns: &NetNs,
+    at: SocketAddr,
+    connections: usize,
+) -> JoinHandle<io::Result<Vec<SocketAddr>>> {
+    let listener = netns.run(move || TcpListener::bind(at).unwrap()).unwrap();
+    std::thread::spawn(move || {
+        let accepted: io::Result<Vec<_>> = (0..connections).map(|_| listener.accept()).collect();
+        Ok(accepted?.into_iter().map(|(_, peer)| peer).collect())
+    })
+}
+
+fn connect(netns: &NetNs, to: SocketAddr) -> io::Result<TcpStream> {
+    netns
+        .run(move || TcpStream::connect_timeout(&to, TIMEOUT))
+        .unwrap()
+}
+
+fn at(ip: IpVersion, link: usize, host: usize, port: u16) -> SocketAddr {
+    SocketAddr::new(address(ip, link, host), port)
+}
+
+#[test]
+fn kernel_two_nodes_reach_each_other_at_once_over_either_protocol() {
+    if !can_build() {
+        return;
+    }
+    for ip in [IpVersion::V4, IpVersion::V6] {
+        for (from, to, host) in [("a", "b", 2), ("b", "a", 1)] {
+            let lab = build(row(ip, &["a", "b"]));
+            let target = at(ip, 0, host, 80);
+            let heard = listen(&netns(&lab, to), target, 1);
+            let started = std::time::Instant::now();
+            connect(&netns(&lab, from), target).unwrap();
+            // A lost first packet would show as a second's wait.
+            assert!(
+                started.elapsed() < Duration::from_millis(900),
+                "{ip:?} {from}"
+            );
+            assert_eq!(heard.join().unwrap().unwrap().len(), 1);
+        }
+    }
+}
+
+#[test]
+fn kernel_a_node_reaches_itself_over_loopback() {
+    if !can_build() {
+        return;
+    }
+    for (ip, at) in [(IpVersion::V4, "127.0.0.1:80"), (IpVersion::V6, "[::1]:80")] {
+        let lab = build(row(ip, &["a", "b"]));
+        let at = at.parse().unwrap();
+        let heard = listen(&netns(&lab, "a"), at, 1);
+        connect(&netns(&lab, "a"), at).unwrap();
+        heard.join().unwrap().unwrap();
+    }
+}
+
+#[test]
+fn kernel_routers_forward_and_the_server_sees_the_client() {
+    if !can_build() {
+        return;
+    }
+    for ip in [IpVersion::V4, IpVersion::V6] {
+        let lab = build(row(ip, &["client", "r1", "r2", "server"]));
+        let target = at(ip, 2, 2, 80);
+        let heard = listen(&netns(&lab, "server"), target, 1);
+        let stream = connect(&netns(&lab, "client"), target).unwrap();
+        let seen = heard.join().unwrap().unwrap();
+        assert_eq!(seen, [stream.local_addr().unwrap()]);
+    }
+}
+
+#[test]
+fn kernel_a_masquerading_router_lends_its_address() {
+    if !can_build() {
+        return;
+    }
+    for ip in [IpVersion::V4, IpVersion::V6] {
+        let mut topology = row(ip, &["client", "nat", "server"]);
+        topology.nodes["nat"].nat = vec![NatSpec::Masquerade { out: "eth1".into() }];
+        topology.nodes["server"].routes.clear();
+        let lab = build(topology);
+        let target = at(ip, 1, 2, 80);
+        let heard = listen(&netns(&lab, "server"), target, 1);
+        connect(&netns(&lab, "client"), target).unwrap();
+        let seen = heard.join().unwrap().unwrap();
+        assert_eq!(seen[0].ip(), address(ip, 1, 1));
+    }
+}
+
+#[test]
+fn kernel_a_pool_of_a_hundred_ports_carries_exactly_a_hundred_connections() {
+    if !can_build() {
+        return;
+    }
+    for ip in [IpVersion::V4, IpVersion::V6] {
+        let mut topology = row(ip, &["client", "nat", "server"]);
+        topology.nodes["nat"].nat = vec![NatSpec::Snat {
+            out: "eth1".into(),
+            addresses: [address(ip, 1, 1); 2],
+            ports: Some([20000, 20099]),
+        }];
+        let lab = build(topology);
+        let (client, target) = (netns(&lab, "client"), at(ip, 1, 2, 80));
+        let heard = listen(&netns(&lab, "server"), target, 100);
+        let open: Vec<TcpStream> = (0..100)
+            .map(|_| connect(&client, target).unwrap())
+            .collect();
+        let mut ports: Vec<u16> = heard
+            .join()
+            .unwrap()
+            .unwrap()
+            .iter()
+            .map(SocketAddr::port)
+            .collect();
+        ports.sort_unstable();
+        assert_eq!(ports, (20000..20100).collect::<Vec<_>>());
+        let more = client
+            .run(move || TcpStream::connect_timeout(&target, Duration::from_millis(300)))
+            .unwrap();
+        assert_eq!(more.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        drop(open);
+    }
+}
+
+#[test]
+fn kernel_source_addresses_come_from_a_range() {
+    if !can_build() {
+        return;
+    }
+    let ip = IpVersion::V4;
+    let mut topology = row(ip, &["client", "nat", "server"]);
+    let pool = [address(ip, 1, 101), address(ip, 1, 104)];
+    let nat = &mut topology.nodes["nat"];
+    nat.nat = vec![NatSpec::Snat {
+        out: "eth1".into(),
+        addresses: pool,
+        ports: None,
+    }];
+    for host in 101..=104 {
+        nat.interfaces[1]
+            .addresses
+            .push(prefix(ip, address(ip, 1, host)));
+    }
+    let lab = build(topology);
+    let target = at(ip, 1, 2, 80);
+    let heard = listen(&netns(&lab, "server"), target, 1);
+    connect(&netns(&lab, "client"), target).unwrap();
+    let seen = heard.join().unwrap().unwrap()[0].ip();
+    assert!(pool[0] <= seen && seen <= pool[1], "{seen}");
+}
+
+#[test]
+fn kernel_a_port_of_the_router_leads_to_the_server_and_no_other_node_s_port_does() {
+    if !can_build() {
+        return;
+    }
+    for ip in [IpVersion::V4, IpVersion::V6] {
+        let mut topology = row(ip, &["client", "nat", "server"]);
+        topology.nodes["nat"].nat = vec![NatSpec::Dnat {
+            port: 8080,
+            to: at(ip, 1, 2, 80),
+        }];
+        let lab = build(topology);
+        let heard = listen(&netns(&lab, "server"), at(ip, 1, 2, 80), 1);
+        let client = netns(&lab, "client");
+        connect(&client, at(ip, 0, 2, 8080)).unwrap();
+        let refused = connect(&client, at(ip, 1, 2, 8080)).unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
+        assert_eq!(heard.join().unwrap().unwrap().len(), 1);
+    }
+}
+
+#[test]
+fn kernel_any_address_of_the_local_prefix_is_a_source() {
+    if !can_build() {
+        return;
+    }
+    for (ip, prefix, length, source) in [
+        (IpVersion::V4, "10.128.0.0", 16, "10.128.77.8:0"),
+        (IpVersion::V6, "fd00:1::", 64, "[fd00:1::77]:0"),
+    ] {
+        let mut topology = row(ip, &["client", "server"]);
+        let prefix = Prefix {
+            address: prefix.parse().unwrap(),
+            length,
+        };
+        topology.nodes["client"].source_prefix = Some(prefix);
+        topology.nodes["server"].routes.push(RouteSpec {
+            to: prefix,
+            via: address(ip, 0, 1),
+        });
+        let lab = build(topology);
+        let target = at(ip, 0, 2, 80);
+        let heard = listen(&netns(&lab, "server"), target, 1);
+        let source: SocketAddr = source.parse().unwrap();
+        netns(&lab, "client")
+            .run(move || {
+                let socket = socket2::Socket::new(
+                    socket2::Domain::for_address(target),
+                    socket2::Type::STREAM,
+                    None,
+                )?;
+                socket.bind(&source.into())?;
+                socket.connect_timeout(&target.into(), TIMEOUT)
+            })
+            .unwrap()
+            .unwrap();
+        assert_eq!(heard.join().unwrap().unwrap()[0].ip(), source.ip());
+    }
+}
+
+#[test]
+fn kernel_a_link_that_went_down_carries_again_when_it_is_up() {
+    if !can_build() {
+        return;
+    }
+    for ip in [IpVersion::V4, IpVersion::V6] {
+        let lab = build(row(ip, &["a", "b", "c"]));
+        let (target, a) = (at(ip, 1, 2, 80), netns(&lab, "a"));
+        let heard = listen(&netns(&lab, "c"), target, 1);
+        lab.set_link(0, false).unwrap();
+        connect(&a, target).unwrap_err();
+        lab.set_link(0, true).unwrap();
+        connect(&a, target).unwrap();
+        heard.join().unwrap().unwrap();
+    }
+}
+
+#[test]
+fn kernel_a_wired_link_ends_in_a_namespace_that_holds_nothing_else() {
+    if !can_build() {
+        return;
+    }
+    let mut topology = row(IpVersion::V4, &["a", "b", "c"]);
+    topology.links[1].impairment.delay = Some(Duration::from_millis(1));
+    let lab = build(topology);
+    let [place] = lab.wires() else {
+        panic!("one wire")
+    };
+    assert_eq!(
+        place
+            .ends
+            .each_ref()
+            .map(|end| (end.interface.to_string(), end.node.to_string())),
+        [("w1a".into(), "b".into()), ("w1b".into(), "c".into())]
+    );
+    let (links, addresses) = place
+        .netns
+        .run(|| {
+            let links = std::fs::read_to_string("/proc/thread-self/net/dev").unwrap();
+            let addresses = std::fs::read_to_string("/proc/thread-self/net/fib_trie").unwrap();
+            (links, addresses)
+        })
+        .unwrap();
+    assert_eq!(links.lines().count() - 2, 3, "{links}");
+    assert!(!addresses.contains("10."), "{addresses}");
+}
+
+#[test]
+fn kernel_two_hundred_namespaces_stand_quickly() {
+    if !can_build() {
+        return;
+    }
+    let names: Vec<String> = (0..200).map(|n| format!("n{n}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let (lab, built, _) =
+        Lab::build(&run_of(row(IpVersion::V4, &names)), Ground::default()).unwrap();
+    assert_eq!(lab.nodes().count(), 200);
+    // Measured: 0.15 s. The bound is for machines busy with something else.
+    assert!(built.took < 5_000_000_000, "{} ns", built.took);
+}
+
+#[test]
+fn kernel_the_host_is_as_it_was() {
+    if !can_build() {
+        return;
+    }
+    let host = || {
+        let mut links = 0;
+        Netlink::open(libc::NETLINK_ROUTE)
+            .unwrap()
+            .dump(
+                libc::RTM_GETLINK,
+                0,
+                |body| body.extend_from_slice(&[0; 16]),
+                |_, _| links += 1,
+            )
+            .unwrap();
+        let read = |path| std::fs::read_to_string(path).unwrap_or_default();
+        (
+            links,
+            read("/proc/sys/net/ipv4/ip_forward"),
+            read("/proc/sys/net/ipv4/tcp_max_tw_buckets"),
+            read("/proc/sys/net/ipv6/conf/all/disable_ipv6"),
+            read("/proc/sys/net/netfilter/nf_conntrack_count"),
+        )
+    };
+    let before = host();
+    let mut topology = row(IpVersion::V4, &["client", "nat", "server"]);
+    topology.nodes["nat"].nat = vec![NatSpec::Masquerade { out: "eth1".into() }];
+    let lab = build(topology);
+    let target = at(IpVersion::V4, 1, 2, 80);
+    let heard = listen(&netns(&lab, "server"), target, 1);
+    connect(&netns(&lab, "client"), target).unwrap();
+    heard.join().unwrap().unwrap();
+    let during = host();
+    lab.shutdown();
+    assert_eq!(before, during);
+    assert_eq!(before, host());
+}

@@ -1,0 +1,163 @@
+//! Plans as snapshots, and labs on the real kernel.
+//!
+//! Most labs here are this one:
+//!
+//! ```text
+//! client eth0 ---- eth0 router eth1 ---- eth0 server
+//!       10.0.0.1    10.0.0.2  10.0.1.1    10.0.1.2
+//! ```
+
+mod live;
+mod plans;
+mod sysctls;
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use indexmap::IndexMap;
+
+use super::{Ground, Lab};
+use crate::names::{IfName, NodeName};
+use crate::scenario::topology::{
+    Impairment, InterfaceSpec, IpVersion, LinkSpec, NodeSpec, Prefix, RouteSpec, SysctlSpec,
+    Topology,
+};
+use crate::scenario::workload::Workload;
+use crate::scenario::{Place, Requires, RunId, RunSpec};
+use crate::sys::NetNs;
+
+/// Says why, where a test of the kernel cannot be made here.
+#[expect(
+    clippy::print_stderr,
+    reason = "a test that cannot be made says so to whoever runs it"
+)]
+fn can_build() -> bool {
+    match NetNs::create() {
+        Ok(_) => true,
+        Err(error) => {
+            eprintln!("skipped: cannot create a network namespace: {error}");
+            false
+        }
+    }
+}
+
+fn address(ip: IpVersion, link: usize, host: usize) -> IpAddr {
+    match ip {
+        IpVersion::V4 => format!("10.{}.{}.{host}", link / 256, link % 256)
+            .parse()
+            .unwrap(),
+        IpVersion::V6 => format!("fd00:0:0:{link}::{host}").parse().unwrap(),
+    }
+}
+
+fn network(ip: IpVersion, link: usize) -> Prefix {
+    prefix(ip, address(ip, link, 0))
+}
+
+fn prefix(ip: IpVersion, address: IpAddr) -> Prefix {
+    Prefix {
+        address,
+        length: if ip == IpVersion::V4 { 24 } else { 64 },
+    }
+}
+
+fn node() -> NodeSpec {
+    NodeSpec {
+        sysctls: Vec::new(),
+        nofile: None,
+        conntrack_room: None,
+        nat: Vec::new(),
+        emulate: Vec::new(),
+        clock_shift: 0,
+        forwards: false,
+        interfaces: Vec::new(),
+        source_prefix: None,
+        routes: Vec::new(),
+    }
+}
+
+/// Nodes in a row, each linked with the next.
+fn row(ip: IpVersion, names: &[&str]) -> Topology {
+    let mut nodes: IndexMap<NodeName, NodeSpec> = names
+        .iter()
+        .map(|name| (NodeName::from(*name), node()))
+        .collect();
+    let mut links = Vec::new();
+    for (link, pair) in names.windows(2).enumerate() {
+        let mut interfaces = Vec::new();
+        for (end, name) in pair.iter().enumerate() {
+            let spec = nodes.get_mut(*name).unwrap();
+            let interface = IfName::new(format!("eth{}", spec.interfaces.len()));
+            spec.interfaces.push(InterfaceSpec {
+                name: interface.clone(),
+                link,
+                peer: NodeName::from(pair[1 - end]),
+                addresses: vec![prefix(ip, address(ip, link, end + 1))],
+            });
+            interfaces.push(interface);
+        }
+        links.push(LinkSpec {
+            between: [pair[0].into(), pair[1].into()],
+            interfaces: [interfaces[0].clone(), interfaces[1].clone()],
+            mtu: None,
+            impairment: Impairment::default(),
+            place: Place::default(),
+        });
+    }
+    for (position, spec) in nodes.values_mut().enumerate() {
+        spec.forwards = spec.interfaces.len() > 1;
+        for link in 0..links.len() {
+            let via = if link + 1 < position {
+                address(ip, position - 1, 1)
+            } else if link > position {
+                address(ip, position, 2)
+            } else {
+                continue;
+            };
+            spec.routes.push(RouteSpec {
+                to: network(ip, link),
+                via,
+            });
+        }
+    }
+    Topology { ip, nodes, links }
+}
+
+fn set(topology: &mut Topology, name: &str, key: &str, value: &str) {
+    topology.nodes[name].sysctls.push(SysctlSpec {
+        key: key.to_owned(),
+        value: value.to_owned(),
+        place: Place {
+            line: 7,
+            column: 21,
+        },
+    });
+}
+
+fn run_of(topology: Topology) -> RunSpec {
+    RunSpec {
+        id: RunId {
+            scenario: "test".to_owned(),
+            variant: None,
+            case: Vec::new(),
+        },
+        params: Default::default(),
+        topology,
+        workload: Workload::default(),
+        requires: Requires::default(),
+        kernel_sysctls: Default::default(),
+        expect: Vec::new(),
+        timeout: Duration::from_secs(10),
+        watch_until: Duration::ZERO,
+        sample_every: Duration::from_millis(100),
+        seed: 1,
+    }
+}
+
+fn build(topology: Topology) -> Lab {
+    Lab::build(&run_of(topology), Ground::default()).unwrap().0
+}
+
+fn netns(lab: &Lab, name: &str) -> NetNs {
+    lab.node(&NodeName::from(name)).unwrap().netns.clone()
+}

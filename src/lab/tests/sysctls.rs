@@ -1,0 +1,197 @@
+//! Settings: the baseline is there, the scenario's are kept, and what cannot be had says why.
+
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::lab::{BuildError, NotApplicable, baseline};
+use crate::scenario::topology::Emulation;
+use crate::sys::sysctl::{Key, same};
+
+fn read(netns: &NetNs, key: &str) -> Option<String> {
+    let key = Key::parse(key).unwrap();
+    netns.run(move || key.read().ok()).unwrap()
+}
+
+fn refusal(key: &str, value: &str) -> BuildError {
+    let mut topology = row(IpVersion::V4, &["a", "b"]);
+    set(&mut topology, "a", key, value);
+    Lab::build(&run_of(topology), Ground::default()).unwrap_err()
+}
+
+#[test]
+fn kernel_the_baseline_is_present_in_every_namespace() {
+    if !can_build() {
+        return;
+    }
+    let mut topology = row(IpVersion::V4, &["a", "b", "c"]);
+    topology.nodes["c"].conntrack_room = Some(10);
+    let (lab, _, settings) = Lab::build(&run_of(topology), Ground::default()).unwrap();
+    for node in lab.nodes() {
+        let recorded = &settings.sysctls[node.name.as_str()];
+        let conntrack = baseline::CONNTRACK
+            .iter()
+            .filter(|_| node.name.as_str() == "c");
+        for pin in baseline::NODE.iter().chain(conntrack) {
+            let found = read(&node.netns, pin.key);
+            assert_eq!(
+                recorded.get(pin.key),
+                found.as_ref(),
+                "{} of {}",
+                pin.key,
+                node.name
+            );
+            if let (baseline::To::Value(value), Some(found)) = (pin.to, found) {
+                assert!(same(value, &found), "{} is {found}", pin.key);
+            }
+        }
+        assert_eq!(
+            read(&node.netns, "net.ipv4.ip_forward").as_deref(),
+            Some(if node.name.as_str() == "b" { "1" } else { "0" })
+        );
+        assert_eq!(recorded["net.ipv6.conf.all.disable_ipv6"], "1");
+    }
+    assert_eq!(settings.off_baseline, BTreeMap::new());
+}
+
+#[test]
+fn kernel_what_the_scenario_sets_is_read_back_and_differs_from_the_baseline() {
+    if !can_build() {
+        return;
+    }
+    let mut topology = row(IpVersion::V4, &["a", "b"]);
+    set(&mut topology, "a", "net.ipv4.tcp_tw_reuse", "1");
+    set(
+        &mut topology,
+        "a",
+        "net.ipv4.ip_local_port_range",
+        "40000 40099",
+    );
+    set(&mut topology, "a", "net.ipv4.conf.eth0.rp_filter", "1");
+    set(&mut topology, "a", "net.ipv4.tcp_fin_timeout", "60");
+    let (lab, _, settings) = Lab::build(&run_of(topology), Ground::default()).unwrap();
+    let a = netns(&lab, "a");
+    assert_eq!(read(&a, "net.ipv4.tcp_tw_reuse").as_deref(), Some("1"));
+    assert_eq!(
+        read(&a, "net.ipv4.conf.eth0.rp_filter").as_deref(),
+        Some("1")
+    );
+    assert_eq!(
+        settings.off_baseline["a"]
+            .iter()
+            .map(|(k, v)| format!("{k}={v}"))
+            .collect::<Vec<_>>(),
+        [
+            "net.ipv4.conf.eth0.rp_filter=1",
+            "net.ipv4.ip_local_port_range=40000 40099",
+            "net.ipv4.tcp_tw_reuse=1"
+        ]
+    );
+    let kept = lab
+        .write_sysctl(&"b".into(), "net.ipv4.tcp_fin_timeout", "10")
+        .unwrap();
+    assert_eq!(kept, "10");
+}
+
+#[test]
+fn kernel_a_refused_value_names_node_key_value_and_place() {
+    if !can_build() {
+        return;
+    }
+    let error = refusal("net.ipv4.tcp_congestion_control", "nosuch");
+    assert_eq!(
+        error.to_string(),
+        "cannot set net.ipv4.tcp_congestion_control of `a` to `nosuch` (7:21)"
+    );
+    assert!(matches!(error, BuildError::Sysctl { .. }), "{error:?}");
+    let error = refusal("net.ipv4.ip_local_port_range", "5 4");
+    assert!(matches!(error, BuildError::Sysctl { .. }), "{error:?}");
+}
+
+#[test]
+fn kernel_a_clamped_value_says_what_was_kept() {
+    if !can_build() {
+        return;
+    }
+    // Seconds become jiffies; what does not fit is cut off.
+    let error = refusal("net.ipv4.tcp_keepalive_time", "7200 5");
+    assert_eq!(
+        error.to_string(),
+        "cannot set net.ipv4.tcp_keepalive_time of `a` to `7200 5` (7:21): the kernel kept `7200`"
+    );
+}
+
+#[test]
+fn kernel_what_this_kernel_or_a_namespace_cannot_have_is_not_applicable() {
+    if !can_build() {
+        return;
+    }
+    let why = |key| match refusal(key, "1") {
+        BuildError::NotApplicable(why) => why,
+        other => panic!("{other:?}"),
+    };
+    assert!(matches!(
+        why("net.core.rmem_max"),
+        NotApplicable::HostWide { .. }
+    ));
+    assert!(matches!(
+        why("net.ipv4.tcp_max_orphans"),
+        NotApplicable::HostWide { .. }
+    ));
+    assert!(matches!(
+        why("net.netfilter.nf_conntrack_max"),
+        NotApplicable::HostWide { .. }
+    ));
+    assert!(matches!(
+        why("vm.swappiness"),
+        NotApplicable::HostWide { .. }
+    ));
+    assert!(matches!(
+        why("net.ipv4.no_such_key"),
+        NotApplicable::Absent { .. }
+    ));
+    assert!(matches!(
+        why("net.ipv4.conf.eth7.rp_filter"),
+        NotApplicable::Absent { .. }
+    ));
+    let gone = why("net.ipv4.tcp_tw_recycle").to_string();
+    assert_eq!(
+        gone,
+        "net.ipv4.tcp_tw_recycle (of `a`, 7:21) is gone since Linux 4.12"
+    );
+    let mut run = run_of(row(IpVersion::V4, &["a", "b"]));
+    run.kernel_sysctls
+        .insert("net.ipv4.tcp_max_orphans".to_owned(), "64".to_owned());
+    let error = Lab::build(&run, Ground::default()).unwrap_err();
+    assert!(matches!(
+        error,
+        BuildError::NotApplicable(NotApplicable::Kernel { .. })
+    ));
+}
+
+#[test]
+fn kernel_a_key_cannot_leave_the_tree_of_settings() {
+    if !can_build() {
+        return;
+    }
+    for key in ["net.ipv4/../../kernel.pid_max", "net..x", ""] {
+        assert!(matches!(refusal(key, "1"), BuildError::Key { .. }), "{key}");
+    }
+}
+
+#[test]
+fn kernel_what_is_emulated_is_left_to_the_wire_and_said() {
+    if !can_build() {
+        return;
+    }
+    let mut topology = row(IpVersion::V4, &["a", "b"]);
+    topology.nodes["b"].emulate = vec![Emulation::TcpTwRecycle];
+    set(&mut topology, "b", "net.ipv4.tcp_tw_recycle", "1");
+    let (lab, built, settings) = Lab::build(&run_of(topology), Ground::default()).unwrap();
+    assert_eq!(built.emulated["b"], ["net.ipv4.tcp_tw_recycle = 1"]);
+    assert!(!settings.sysctls["b"].contains_key("net.ipv4.tcp_tw_recycle"));
+    let [place] = lab.wires() else {
+        panic!("one link, one wire")
+    };
+    assert_eq!(place.ends[1].emulate, [Emulation::TcpTwRecycle]);
+    assert!(place.ends[0].emulate.is_empty());
+}

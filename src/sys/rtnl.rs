@@ -1,0 +1,233 @@
+//! Links, addresses and routes by rtnetlink(7): messages that go into a [`Batch`], and what is asked back.
+//!
+//! The messages are rtnetlink's and netlink-packet-route's; they are sent by our own [`Netlink`], a batch at a time.
+
+use std::net::IpAddr;
+use std::os::fd::AsRawFd;
+
+use netlink_packet_core::Emitable;
+use netlink_packet_route::AddressFamily;
+use netlink_packet_route::address::{AddressAttribute, AddressFlags, AddressHeaderFlags};
+use netlink_packet_route::link::{InfoData, InfoKind, InfoVeth, LinkAttribute, LinkMessage, State};
+use netlink_packet_route::route::{RouteScope, RouteType};
+use rtnetlink::{
+    AddressMessageBuilder, LinkMessageBuilder, LinkUnspec, LinkVeth, RouteMessageBuilder,
+};
+
+use super::NetNs;
+use super::netlink::{Batch, CREATE, EXCL, Netlink, NetlinkError, attributes};
+
+/// Index of the loopback interface: the first of each namespace (`LOOPBACK_IFINDEX`, Linux `include/net/flow.h`).
+pub const LOOPBACK: u32 = 1;
+/// `IFLA_OPERSTATE` (Linux `include/uapi/linux/if_link.h`).
+const IFLA_OPERSTATE: u16 = 16;
+/// Bytes of `struct ifinfomsg`.
+const IFINFOMSG: usize = 16;
+
+/// One end of a veth pair.
+#[derive(Debug)]
+pub struct VethEnd<'a> {
+    /// Where it is born.
+    pub netns: &'a NetNs,
+    /// Its name, at most 15 bytes.
+    pub name: &'a str,
+    /// Its index there, free.
+    pub index: u32,
+    /// Its Ethernet address.
+    pub mac: [u8; 6],
+    /// Maximum transmission unit, bytes; the kernel's 1,500 where not given.
+    pub mtu: Option<u32>,
+    /// Whether it answers ARP.
+    pub arp: bool,
+    /// Segments in one packet at most, where bounded (`IFLA_GSO_MAX_SEGS`); 1 turns segmentation offload off.
+    pub gso_max_segs: Option<u32>,
+}
+
+impl VethEnd<'_> {
+    /// One queue each way: with more, each end waits for an RCU grace period while it holds the lock of all links.
+    fn message<T>(&self, message: LinkMessageBuilder<T>) -> LinkMessageBuilder<T> {
+        let mut message = message
+            .name(self.name)
+            .index(self.index)
+            .address(self.mac.to_vec())
+            .setns_by_fd(self.netns_fd())
+            .append_extra_attribute(LinkAttribute::NumTxQueues(1))
+            .append_extra_attribute(LinkAttribute::NumRxQueues(1));
+        if !self.arp {
+            message = message.arp(false);
+        }
+        if let Some(mtu) = self.mtu {
+            message = message.mtu(mtu);
+        }
+        if let Some(segments) = self.gso_max_segs {
+            message = message.append_extra_attribute(LinkAttribute::GsoMaxSegs(segments));
+        }
+        message
+    }
+
+    fn netns_fd(&self) -> i32 {
+        std::os::fd::AsFd::as_fd(self.netns).as_raw_fd()
+    }
+}
+
+/// A veth pair, each end created directly in its namespace (veth(4)), the first one up. The second is up only once
+/// [`set_link`] says so: while it is created it has no peer to be connected with (`veth_open`, Linux `drivers/net/veth.c`).
+pub fn veth(batch: &mut Batch, ends: &[VethEnd<'_>; 2]) {
+    let peer: LinkMessage = ends[1]
+        .message(LinkMessageBuilder::<LinkUnspec>::new())
+        .build();
+    let message = ends[0]
+        .message(LinkMessageBuilder::<LinkVeth>::new_with_info_kind(
+            InfoKind::Veth,
+        ))
+        .up()
+        .set_info_data(InfoData::Veth(InfoVeth::Peer(peer)))
+        .build();
+    push(batch, libc::RTM_NEWLINK, CREATE | EXCL, &message);
+}
+
+/// Takes an interface up or down.
+pub fn set_link(batch: &mut Batch, index: u32, up: bool) {
+    let message = LinkUnspec::new_with_index(index);
+    let message = if up { message.up() } else { message.down() };
+    push(batch, libc::RTM_NEWLINK, 0, &message.build());
+}
+
+/// An address of an interface. IPv6 addresses are usable at once: no duplicate address detection.
+pub fn address(batch: &mut Batch, index: u32, address: IpAddr, length: u8) {
+    let message = match address {
+        IpAddr::V4(address) => AddressMessageBuilder::<std::net::Ipv4Addr>::new()
+            .index(index)
+            .address(address, length)
+            .build(),
+        IpAddr::V6(address) => {
+            let mut message = AddressMessageBuilder::<std::net::Ipv6Addr>::new()
+                .index(index)
+                .address(address, length)
+                .build();
+            message.header.flags |= AddressHeaderFlags::Nodad;
+            message
+                .attributes
+                .push(AddressAttribute::Flags(AddressFlags::Nodad));
+            message
+        }
+    };
+    push(batch, libc::RTM_NEWADDR, CREATE | EXCL, &message);
+}
+
+/// A route through a neighbour.
+pub fn route(batch: &mut Batch, to: IpAddr, length: u8, via: IpAddr) {
+    let message = match (network(to, length), via) {
+        (IpAddr::V4(to), IpAddr::V4(via)) => RouteMessageBuilder::<std::net::Ipv4Addr>::new()
+            .destination_prefix(to, length)
+            .gateway(via)
+            .build(),
+        (IpAddr::V4(to), IpAddr::V6(via)) => RouteMessageBuilder::<std::net::Ipv4Addr>::new()
+            .destination_prefix(to, length)
+            .via(via)
+            .build(),
+        (IpAddr::V6(to), via) => {
+            let via = match via {
+                IpAddr::V6(via) => via,
+                IpAddr::V4(via) => via.to_ipv6_mapped(),
+            };
+            RouteMessageBuilder::<std::net::Ipv6Addr>::new()
+                .destination_prefix(to, length)
+                .gateway(via)
+                .build()
+        }
+    };
+    push(batch, libc::RTM_NEWROUTE, CREATE | EXCL, &message);
+}
+
+/// Makes a whole prefix local: each of its addresses is one of this host's, on the loopback interface
+/// (`ip route add local PREFIX dev lo`).
+pub fn local_prefix(batch: &mut Batch, prefix: IpAddr, length: u8) {
+    let mut message = match network(prefix, length) {
+        IpAddr::V4(prefix) => RouteMessageBuilder::<std::net::Ipv4Addr>::new()
+            .destination_prefix(prefix, length)
+            .output_interface(LOOPBACK)
+            .build(),
+        IpAddr::V6(prefix) => RouteMessageBuilder::<std::net::Ipv6Addr>::new()
+            .destination_prefix(prefix, length)
+            .output_interface(LOOPBACK)
+            .build(),
+    };
+    message.header.table = libc::RT_TABLE_LOCAL;
+    message.header.kind = RouteType::Local;
+    if message.header.address_family == AddressFamily::Inet {
+        message.header.scope = RouteScope::Host;
+    }
+    push(batch, libc::RTM_NEWROUTE, CREATE | EXCL, &message);
+}
+
+/// Whether an interface passes packets: its operational state (RFC 2863) is up. Between the moment that both ends of a pair
+/// are up and this the end that came up first still drops what it is to send (Linux `net/core/link_watch.c`); since 6.8
+/// the question itself has the kernel catch up.
+///
+/// # Errors
+/// ENODEV where there is none of this index.
+pub fn is_operational(netlink: &mut Netlink, index: u32) -> Result<bool, NetlinkError> {
+    let message = LinkUnspec::new_with_index(index).build();
+    netlink.get(
+        libc::RTM_GETLINK,
+        |body| emit(body, &message),
+        |answer| {
+            let (_, state) =
+                attributes(answer.get(IFINFOMSG..)?).find(|(kind, _)| *kind == IFLA_OPERSTATE)?;
+            Some(*state.first()? == u8::from(State::Up))
+        },
+    )
+}
+
+/// Whether a network, given by one of its addresses, holds another.
+pub fn covers(address: IpAddr, length: u8, other: IpAddr) -> bool {
+    network(address, length) == network(other, length)
+}
+
+/// The network of an address: the kernel refuses routes with host bits.
+fn network(address: IpAddr, length: u8) -> IpAddr {
+    match address {
+        IpAddr::V4(address) => {
+            let mask = u32::MAX
+                .checked_shl(32 - u32::from(length.min(32)))
+                .unwrap_or(0);
+            IpAddr::V4((u32::from(address) & mask).into())
+        }
+        IpAddr::V6(address) => {
+            let mask = u128::MAX
+                .checked_shl(128 - u32::from(length.min(128)))
+                .unwrap_or(0);
+            IpAddr::V6((u128::from(address) & mask).into())
+        }
+    }
+}
+
+fn push(batch: &mut Batch, kind: u16, flags: u16, message: &impl Emitable) {
+    batch.push(kind, flags, |body| emit(body, message));
+}
+
+fn emit(body: &mut Vec<u8>, message: &impl Emitable) {
+    let start = body.len();
+    body.resize(start + message.buffer_len(), 0);
+    message.emit(&mut body[start..]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::network;
+
+    #[test]
+    fn a_network_has_no_host_bits() {
+        for (address, length, expected) in [
+            ("10.1.2.3", 24, "10.1.2.0"),
+            ("10.1.2.3", 0, "0.0.0.0"),
+            ("10.1.2.3", 32, "10.1.2.3"),
+            ("fd00:1:2::3", 48, "fd00:1:2::"),
+            ("fd00::1", 0, "::"),
+        ] {
+            let found = network(address.parse().unwrap(), length);
+            assert_eq!(found, expected.parse::<std::net::IpAddr>().unwrap());
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! Kernel settings below `/proc/sys`, as the calling thread's namespace has them (sysctl(8), proc_sys(5)).
+//!
+//! Knows how a key is read and written and how the kernel says no; what a setting means is not its business.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Write};
+
+use thiserror::Error;
+
+/// Bytes read at once; the kernel hands out a setting in one read, the longest are bitmaps of ports.
+const READ: usize = 4096;
+
+/// Why a setting could not be read or written. The texts complete "cannot set net.ipv4.ip_forward: ...".
+#[derive(Debug, Error)]
+pub enum SysctlError {
+    /// There is no such file in this namespace.
+    #[error("there is no such setting here")]
+    Absent,
+    /// The file is there and cannot be opened for this.
+    #[error("it is read-only here")]
+    ReadOnly,
+    /// `/proc/sys` is mounted read-only, as containers often have it.
+    #[error(
+        "/proc/sys is mounted read-only (a container: run it with --privileged, or with \
+         --security-opt systempaths=unconfined)"
+    )]
+    ReadOnlyMount,
+    /// The kernel refused the value.
+    #[error("the kernel refused the value")]
+    Refused(#[source] io::Error),
+    /// The file could not be read or written for another reason.
+    #[error("its file cannot be used")]
+    File(#[source] io::Error),
+}
+
+/// A key that is safe to turn into a path: words of letters, digits, `_` and `-`, joined by dots.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key(String);
+
+impl Key {
+    /// Reads a key; `None` where it has empty words or other characters, so that it cannot leave `/proc/sys`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let word = |word: &str| {
+            !word.is_empty()
+                && word
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-')
+        };
+        text.split('.').all(word).then(|| Self(text.to_owned()))
+    }
+
+    /// The key with dots.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether it belongs to the network, the only part of `/proc/sys` that namespaces have their own of.
+    pub fn is_network(&self) -> bool {
+        self.0.starts_with("net.")
+    }
+
+    /// Whether the calling thread's namespace has it.
+    pub fn exists(&self) -> bool {
+        std::path::Path::new(&self.path()).exists()
+    }
+
+    fn path(&self) -> String {
+        let mut path = String::with_capacity(self.0.len() + 10);
+        path.push_str("/proc/sys/");
+        path.extend(self.0.chars().map(|c| if c == '.' { '/' } else { c }));
+        path
+    }
+
+    /// Its value in the calling thread's namespace, in normal form (see [`normal`]).
+    ///
+    /// # Errors
+    /// [`SysctlError::Absent`]; [`SysctlError::ReadOnly`] for a file that can only be written.
+    pub fn read(&self) -> Result<String, SysctlError> {
+        let mut file = File::open(self.path()).map_err(open_error)?;
+        let mut buffer = [0; READ];
+        let length = file.read(&mut buffer).map_err(SysctlError::File)?;
+        let text = String::from_utf8_lossy(buffer.get(..length).unwrap_or_default());
+        Ok(normal(&text))
+    }
+
+    /// Writes a value in the calling thread's namespace. Whether it was kept as it is, only [`Self::read`] tells.
+    ///
+    /// # Errors
+    /// See [`SysctlError`].
+    pub fn write(&self, value: &str) -> Result<(), SysctlError> {
+        let mut file = OpenOptions::new()
+            .write(true)
+            .open(self.path())
+            .map_err(open_error)?;
+        // One write: the kernel takes each as a whole value. An empty value is a line of its own.
+        let line = format!("{value}\n");
+        // What the kernel took of it, reading back tells.
+        file.write(line.as_bytes())
+            .map(|_taken| ())
+            .map_err(SysctlError::Refused)
+    }
+}
+
+impl std::fmt::Display for Key {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+fn open_error(error: io::Error) -> SysctlError {
+    match error.raw_os_error() {
+        Some(libc::ENOENT | libc::ENOTDIR) => SysctlError::Absent,
+        Some(libc::EACCES | libc::EPERM) => SysctlError::ReadOnly,
+        Some(libc::EROFS) => SysctlError::ReadOnlyMount,
+        _ => SysctlError::File(error),
+    }
+}
+
+/// The form in which values are compared and recorded: words with one space between them.
+pub fn normal(value: &str) -> String {
+    let mut words = value.split_whitespace();
+    let mut normal = words.next().unwrap_or_default().to_owned();
+    for word in words {
+        normal.push(' ');
+        normal.push_str(word);
+    }
+    normal
+}
+
+/// Whether the kernel kept what was written: the same words, the same numbers (`0x10` is read back as `16`), or the same
+/// set of ports (`1,2` is read back as `1-2`).
+pub fn same(written: &str, kept: &str) -> bool {
+    let (written, kept) = (normal(written), normal(kept));
+    if written == kept {
+        return true;
+    }
+    let numbers = |text: &str| text.split(' ').map(number).collect::<Option<Vec<_>>>();
+    if let (Some(written), Some(kept)) = (numbers(&written), numbers(&kept)) {
+        return written == kept;
+    }
+    matches!((ranges(&written), ranges(&kept)), (Some(written), Some(kept)) if written == kept)
+}
+
+/// A number as the kernel reads it (`simple_strtoul` with base 0, `lib/vsprintf.c`): decimal, `0x` or octal after a 0.
+fn number(text: &str) -> Option<i128> {
+    let (sign, digits) = match text.strip_prefix('-') {
+        Some(digits) => (-1, digits),
+        None => (1, text),
+    };
+    let value = match digits.strip_prefix("0x").or(digits.strip_prefix("0X")) {
+        Some(hex) => i128::from_str_radix(hex, 16),
+        None if digits.len() > 1 && digits.starts_with('0') => i128::from_str_radix(digits, 8),
+        None => digits.parse(),
+    };
+    Some(sign * value.ok()?)
+}
+
+/// A list of numbers and ranges, sorted, with neighbours joined.
+fn ranges(text: &str) -> Option<Vec<(u32, u32)>> {
+    let mut list = text
+        .split(',')
+        .map(|part| {
+            let (first, last) = part.split_once('-').unwrap_or((part, part));
+            Some((first.parse().ok()?, last.parse().ok()?))
+        })
+        .collect::<Option<Vec<(u32, u32)>>>()?;
+    list.sort_unstable();
+    let mut joined: Vec<(u32, u32)> = Vec::new();
+    for (first, last) in list {
+        match joined.last_mut() {
+            Some(before) if first <= before.1.saturating_add(1) => before.1 = before.1.max(last),
+            _ => joined.push((first, last)),
+        }
+    }
+    Some(joined)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_cannot_leave_the_tree() {
+        for key in [
+            "",
+            "net",
+            "net.ipv4.tcp_tw_reuse",
+            "net.ipv4.conf.eth0.rp_filter",
+        ] {
+            assert_eq!(Key::parse(key).is_some(), !key.is_empty(), "{key}");
+        }
+        for key in [
+            "net..ipv4",
+            ".net",
+            "net.",
+            "net/ipv4",
+            "net.ipv4.a b",
+            "../x",
+            "net.\0",
+        ] {
+            assert_eq!(Key::parse(key), None, "{key}");
+        }
+        assert_eq!(
+            Key::parse("net.ipv4.conf.all.rp_filter").unwrap().path(),
+            "/proc/sys/net/ipv4/conf/all/rp_filter"
+        );
+    }
+
+    #[test]
+    fn spacing_and_the_spelling_of_numbers_are_no_difference() {
+        assert!(same("32768 60999", "32768\t60999\n"));
+        assert!(same("0x400", "1024"));
+        assert!(same("010", "8"));
+        assert!(same("8080,9148,9149", "8080,9148-9149"));
+        assert!(same("", "\n"));
+        assert!(!same("100", "64"));
+        assert!(!same("32768 60999", "32768"));
+        assert!(!same("cubic", "reno"));
+    }
+
+    #[test]
+    fn a_setting_that_is_not_there_is_told_from_one_that_cannot_be_written() {
+        let read = |key| Key::parse(key).unwrap().read();
+        assert!(matches!(
+            read("net.ipv4.no_such_setting"),
+            Err(SysctlError::Absent)
+        ));
+        assert!(read("net.ipv4.ip_local_port_range").unwrap().contains(' '));
+        let key = Key::parse("net.ipv4.tcp_available_congestion_control").unwrap();
+        assert!(matches!(key.write("reno"), Err(SysctlError::ReadOnly)));
+    }
+}
