@@ -1,6 +1,7 @@
 //! Where a run happens: a live topology of namespaces.
 
 mod node;
+pub mod wire;
 
 pub use node::Node;
 

@@ -4,5 +4,8 @@
 
 pub mod netlink;
 pub mod netns;
+pub mod packet;
+pub mod sock_destroy;
+pub mod timer;
 
 pub use netns::NetNs;

@@ -1,0 +1,5 @@
+//! Stub.
+mod line;
+mod random;
+pub mod recycle;
+pub mod segment;
