@@ -58,13 +58,13 @@ impl Segment {
             return None;
         };
         // As the kernel does, everything after an option that cannot be read is left (`tcp_parse_options`).
-        let timestamps = tcp
-            .options_iterator()
-            .map_while(Result::ok)
-            .find_map(|option| match option {
-                TcpOptionElement::Timestamp(value, echo) => Some(Timestamps { value, echo }),
-                _ => None,
-            });
+        let timestamps =
+            tcp.options_iterator()
+                .map_while(Result::ok)
+                .find_map(|option| match option {
+                    TcpOptionElement::Timestamp(value, echo) => Some(Timestamps { value, echo }),
+                    _ => None,
+                });
         Some(Self {
             from: SocketAddr::new(from, tcp.source_port()),
             to: SocketAddr::new(to, tcp.destination_port()),

@@ -116,11 +116,35 @@ mod tests {
     #[test]
     fn a_lower_timestamp_replaces_a_higher_one_only_after_more_than_sixty_seconds() {
         let mut memory = remembering(1_000, 5);
-        memory.remember(PAIR, Stamp { value: 10, second: 64 }, 65);
+        memory.remember(
+            PAIR,
+            Stamp {
+                value: 10,
+                second: 64,
+            },
+            65,
+        );
         assert_eq!(memory.0[&PAIR].value, 1_000);
-        memory.remember(PAIR, Stamp { value: 10, second: 4 }, 66);
-        assert_eq!(memory.0[&PAIR].value, 1_000, "it came before the remembered one");
-        memory.remember(PAIR, Stamp { value: 10, second: 64 }, 66);
+        memory.remember(
+            PAIR,
+            Stamp {
+                value: 10,
+                second: 4,
+            },
+            66,
+        );
+        assert_eq!(
+            memory.0[&PAIR].value, 1_000,
+            "it came before the remembered one"
+        );
+        memory.remember(
+            PAIR,
+            Stamp {
+                value: 10,
+                second: 64,
+            },
+            66,
+        );
         assert_eq!(memory.0[&PAIR].value, 10);
     }
 

@@ -174,8 +174,8 @@ impl Recycle {
         let Some(connection) = self.connections.get(&flow) else {
             return;
         };
-        let recycled = stage == Stage::TimeWait
-            || (stage == Stage::FinWait2 && connection.closes_actively());
+        let recycled =
+            stage == Stage::TimeWait || (stage == Stage::FinWait2 && connection.closes_actively());
         if self.enabled
             && recycled
             && let Some(stamp) = connection.recent()

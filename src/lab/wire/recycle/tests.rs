@@ -175,7 +175,10 @@ fn a_syn_that_is_sent_again_is_dropped_and_counted_again() {
     AHEAD.connect(40_000, &mut server, ms(0));
     for again in 0..3 {
         let syn = BEHIND.syn(50_000, ms(100));
-        assert_eq!(server.received(&syn, ms(100 + 1_000 * again)), Verdict::Drop);
+        assert_eq!(
+            server.received(&syn, ms(100 + 1_000 * again)),
+            Verdict::Drop
+        );
     }
     assert_eq!(server.rejected(), 3);
 }
