@@ -16,6 +16,12 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 /// Bytes of `struct virtio_net_hdr`, which stands before the Ethernet header.
 pub const OFFLOAD_HEADER: usize = 10;
 
+/// Whether the transport checksum of a frame, with its offload header in front, is still to be filled in
+/// (`VIRTIO_NET_HDR_F_NEEDS_CSUM`, Linux `include/uapi/linux/virtio_net.h`): then its contents are not yet in it.
+pub fn needs_checksum(frame: &[u8]) -> bool {
+    frame.first().is_some_and(|flags| flags & 1 != 0)
+}
+
 /// Room for one frame: the offload header, an Ethernet header with one tag, and the greatest segment
 /// (`GSO_LEGACY_MAX_SIZE`, 65,536 bytes, Linux `include/linux/netdevice.h`), rounded up to whole pages.
 const SLOT: usize = 17 * 4096;
@@ -43,11 +49,11 @@ impl Frames {
     }
 
     /// What the last call received, in order.
-    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut [u8]> {
         self.slots
-            .chunks_exact(SLOT)
+            .chunks_exact_mut(SLOT)
             .zip(&self.lengths)
-            .map(|(slot, length)| &slot[..*length])
+            .map(|(slot, length)| &mut slot[..*length])
     }
 
     /// Whether the last call filled the batch: more may wait.

@@ -1,6 +1,6 @@
 //! The thread of a wire: takes frames in at one end, lets them out at the other when their time has come.
 //!
-//! What becomes of a frame is decided elsewhere: `line` (delay, loss, rate) and `tw_recycle` (emulation).
+//! What becomes of a frame is decided elsewhere: `line` (delay, loss, rate), `tw_recycle` and `host_clock` (emulation).
 
 use std::collections::VecDeque;
 use std::io;
@@ -13,6 +13,7 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::eventfd::EventFd;
 
+use super::host_clock::HostClock;
 use super::line::{Fate, Line};
 use super::recycle::Verdict;
 use super::segment::Segment;
@@ -57,6 +58,8 @@ pub(super) struct Forwarder {
     travelling: [VecDeque<Travelling>; 2],
     /// The emulation of the node that each end leads to.
     recycles: [Option<TwRecycle>; 2],
+    /// The timestamp clock of the node that each end leads to.
+    clocks: [Option<HostClock>; 2],
     frames: Frames,
     timer: Timer,
     inbox: Receiver<Order>,
@@ -80,6 +83,7 @@ impl Forwarder {
             sockets,
             lines: [0, 1].map(|direction| Line::new(impairment.clone(), seed, direction)),
             travelling: [VecDeque::new(), VecDeque::new()],
+            clocks: [ends[0].clock, ends[1].clock],
             recycles: ends.map(|end| end.recycle),
             frames: Frames::new(),
             timer: Timer::new()?,
@@ -162,8 +166,15 @@ impl Forwarder {
         }
         let follows = self.begun && self.recycles.iter().any(Option::is_some);
         let mut passing = Vec::new();
-        for frame in self.frames.iter() {
+        for frame in self.frames.iter_mut() {
+            if let Some(clock) = &self.clocks[end] {
+                clock.sent(frame);
+            }
             let segment = follows.then(|| Segment::of_frame(frame)).flatten();
+            if let Some(clock) = &self.clocks[out] {
+                clock.received(frame);
+            }
+            let frame: &[u8] = frame;
             if let (Some(recycle), Some(segment)) = (&self.recycles[end], &segment) {
                 recycle.sent(segment, now);
             }

@@ -2,12 +2,13 @@
 //!
 //! Two veth pairs end in a namespace that holds nothing else; a wire joins them there, frame by frame. On its way a packet
 //! meets delay, loss and rate ([`line`]), and at the end of a node that emulates a kernel feature, its stand-in
-//! ([`tw_recycle`]). Without any of these a wire is transparent: order, contents and offload state are kept, for every
+//! ([`tw_recycle`]; [`host_clock`] for what that needs of its peers). Without any of these a wire is transparent: order, contents and offload state are kept, for every
 //! protocol. Here are its life and its handle; `forward` moves the frames.
 //!
 //! The namespace's own IP must be silent: no addresses, IPv6 off.
 
 mod forward;
+mod host_clock;
 mod line;
 mod random;
 pub mod recycle;
@@ -17,6 +18,7 @@ mod tally;
 mod tests;
 mod tw_recycle;
 
+pub use host_clock::HostClock;
 pub use tw_recycle::TwRecycle;
 
 use std::io;
@@ -78,6 +80,8 @@ pub struct WireEnd {
     pub node: NodeName,
     /// That node's emulation, shared by all of its wires.
     pub recycle: Option<TwRecycle>,
+    /// That node's timestamp clock, where it has one of its own (`Topology::has_own_clock`).
+    pub clock: Option<HostClock>,
 }
 
 /// A wire at work. It stops when it is dropped.

@@ -6,6 +6,9 @@ use etherparse::{LaxNetSlice, LaxSlicedPacket, TcpOptionElement, TransportSlice}
 
 use crate::sys::packet::OFFLOAD_HEADER;
 
+/// Bytes of TSval and TSecr, which end the timestamps option (RFC 7323, section 3.2).
+const TIMESTAMP_BYTES: usize = 8;
+
 /// The timestamps option (RFC 7323, section 3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timestamps {
@@ -38,10 +41,24 @@ pub struct Segment {
     pub timestamps: Option<Timestamps>,
 }
 
+/// Where things are in a frame, in bytes from its start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Places {
+    /// The TCP header.
+    pub(super) tcp: usize,
+    /// TSval; TSecr follows it. `None` where the segment has no timestamps.
+    pub(super) timestamps: Option<usize>,
+}
+
 impl Segment {
     /// Reads a frame as it comes from a packet socket. `None` for everything that is not a TCP segment with a whole header,
     /// fragments among it.
     pub fn of_frame(frame: &[u8]) -> Option<Self> {
+        Self::located(frame).map(|(segment, _)| segment)
+    }
+
+    /// Reads a frame, and says where in it to change it.
+    pub(super) fn located(frame: &[u8]) -> Option<(Self, Places)> {
         let packet = LaxSlicedPacket::from_ethernet(frame.get(OFFLOAD_HEADER..)?).ok()?;
         let (from, to): (IpAddr, IpAddr) = match packet.net? {
             LaxNetSlice::Ipv4(ip) => (
@@ -57,15 +74,24 @@ impl Segment {
         let Some(TransportSlice::Tcp(tcp)) = packet.transport else {
             return None;
         };
-        // As the kernel does, everything after an option that cannot be read is left (`tcp_parse_options`).
-        let timestamps =
-            tcp.options_iterator()
-                .map_while(Result::ok)
-                .find_map(|option| match option {
-                    TcpOptionElement::Timestamp(value, echo) => Some(Timestamps { value, echo }),
-                    _ => None,
-                });
-        Some(Self {
+        let mut options = tcp.options_iterator();
+        let timestamps = loop {
+            // As the kernel does, everything after an option that cannot be read is left (`tcp_parse_options`).
+            match options.next().and_then(Result::ok) {
+                Some(TcpOptionElement::Timestamp(value, echo)) => {
+                    break Some(Timestamps { value, echo });
+                }
+                Some(_) => {}
+                None => break None,
+            }
+        };
+        // Both are parts of the frame, so the distance of their starts is a position in it.
+        let place = |part: &[u8]| part.as_ptr() as usize - frame.as_ptr() as usize;
+        let places = Places {
+            tcp: place(tcp.slice()),
+            timestamps: timestamps.map(|_| place(options.rest()) - TIMESTAMP_BYTES),
+        };
+        let segment = Self {
             from: SocketAddr::new(from, tcp.source_port()),
             to: SocketAddr::new(to, tcp.destination_port()),
             sequence: tcp.sequence_number(),
@@ -75,7 +101,8 @@ impl Segment {
             fin: tcp.fin(),
             rst: tcp.rst(),
             timestamps,
-        })
+        };
+        Some((segment, places))
     }
 
     /// The sequence number after it: SYN and FIN count as one each (RFC 9293, section 3.4).

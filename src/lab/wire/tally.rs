@@ -1,7 +1,7 @@
 //! What a wire did not deliver, counted and told to the record.
 
 use crate::names::{NodeName, SeriesName};
-use crate::record::{Event, Recorder, RunClock, SeriesId, SeriesKind, SeriesUnit};
+use crate::record::{Event, Offset, Recorder, RunClock, SeriesId, SeriesKind, SeriesUnit};
 use crate::sys::packet::PacketSocket;
 
 /// Counts of packets, both directions together.
@@ -46,7 +46,7 @@ impl Tally {
         });
         (self.lost, self.overrun, self.dropped) = (0, 0, 0);
         recorder.tell(Event::Sample {
-            t: clock.now(),
+            t: Offset::ZERO,
             v: series.map(|id| (id, 0)).into(),
         });
         self.record = Some(Record {

@@ -73,6 +73,7 @@ fn end(interface: &str, node: &str) -> WireEnd {
         interface: interface.into(),
         node: node.into(),
         recycle: None,
+        clock: None,
     }
 }
 
@@ -159,6 +160,9 @@ impl Link {
 fn round_trip(a: &NetNs, b: &NetNs, count: usize) -> Vec<Duration> {
     let server = b.run(|| UdpSocket::bind("10.0.0.2:7")).unwrap().unwrap();
     let client = a.run(|| UdpSocket::bind("10.0.0.1:0")).unwrap().unwrap();
+    client
+        .set_read_timeout(Some(Duration::from_secs(5)))
+        .unwrap();
     client.connect("10.0.0.2:7").unwrap();
     let done = Arc::new(AtomicBool::new(false));
     let ended = done.clone();
@@ -227,7 +231,7 @@ fn kernel_a_transfer_passes_intact_over_both_protocols_in_large_segments() {
     let mut longest = 0;
     loop {
         watcher.receive(&mut frames).unwrap();
-        let Some(length) = frames.iter().map(<[u8]>::len).max() else {
+        let Some(length) = frames.iter_mut().map(|frame| frame.len()).max() else {
             break;
         };
         longest = longest.max(length);

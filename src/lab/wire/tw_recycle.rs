@@ -10,7 +10,7 @@ use super::WireError;
 use super::recycle::{Flow, LocalAddresses, Recycle, TIMEWAIT_LEN, TimeWait, Verdict};
 use super::segment::Segment;
 use crate::names::{NodeName, SeriesName};
-use crate::record::{Event, Recorder, RunClock, SeriesId, SeriesKind, SeriesUnit};
+use crate::record::{Event, Offset, Recorder, RunClock, SeriesId, SeriesKind, SeriesUnit};
 use crate::scenario::topology::NodeSpec;
 use crate::sys::NetNs;
 use crate::sys::netlink::NetlinkError;
@@ -94,7 +94,7 @@ impl TwRecycle {
         let name = SeriesName::new(format!("{}.TcpExtPAWSPassive", state.node));
         let rejected = recorder.emulated_series(name, SeriesKind::Counter, SeriesUnit::Count);
         recorder.tell(Event::Sample {
-            t: clock.now(),
+            t: Offset::ZERO,
             v: vec![(rejected, 0)],
         });
         let _ended = state.reaper.send(Order::Begin(clock, recorder.clone()));
