@@ -1,8 +1,8 @@
 //! The userspace wire: a link whose packets pass through a thread of ours.
 //!
 //! Two veth pairs end in a namespace that holds nothing else; a wire joins them there, frame by frame. On its way a packet
-//! meets delay, loss and rate ([`line`]), and at the end of a node that emulates a kernel feature, its stand-in
-//! ([`tw_recycle`]; [`host_clock`] for what that needs of its peers). Without any of these a wire is transparent: order, contents and offload state are kept, for every
+//! meets delay, loss and rate (`line`), and at the end of a node that emulates a kernel feature, its stand-in
+//! (`tw_recycle`; `host_clock` for what that needs of its peers). Without any of these a wire is transparent: order, contents and offload state are kept, for every
 //! protocol. Here are its life and its handle; `forward` moves the frames.
 //!
 //! The namespace's own IP must be silent: no addresses, IPv6 off.

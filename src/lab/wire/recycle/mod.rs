@@ -5,7 +5,7 @@
 //! What Linux 4.9 did, with the setting on:
 //! - A connection that the node closes first leaves the peer's last timestamp behind, when it enters FIN_WAIT_2 as an
 //!   orphan and when it enters TIME_WAIT (`tcp_time_wait`, `tcp_timewait_state_process`, `net/ipv4/tcp_minisocks.c`).
-//! - A new SYN is then judged by its timestamp ([`memory`]) and, where it fails, dropped in silence and counted as
+//! - A new SYN is then judged by its timestamp (`memory`) and, where it fails, dropped in silence and counted as
 //!   PAWSPassive (`tcp_conn_request`, `net/ipv4/tcp_input.c`). A SYN for a socket in TIME_WAIT is not judged: it is that
 //!   socket's to answer.
 //! - TIME_WAIT lasts 3.5 retransmission timeouts in place of 60 s, where the peer sends timestamps.
@@ -41,7 +41,8 @@ pub fn statement(node: &NodeName) -> String {
     format!(
         "net.ipv4.tcp_tw_recycle is emulated on `{node}` as Linux 4.9 did it: on its links a wire remembers each peer \
          address's last timestamp and for {PAWS_MSL} s drops SYNs more than {PAWS_WINDOW} tick behind it \
-         (TcpExtPAWSPassive), and TIME_WAIT ends after 3.5 RTO by SOCK_DESTROY"
+         (TcpExtPAWSPassive), TIME_WAIT ends after 3.5 RTO by SOCK_DESTROY, and the other hosts' timestamps come from \
+         one clock each, as they did before Linux 4.10"
     )
 }
 
