@@ -1,64 +1,124 @@
-//! A timer on the monotonic clock, set to a moment rather than to a length of time, so that lateness never adds up.
+//! Waking at an exact moment: absolute timers on `CLOCK_MONOTONIC`.
+//!
+//! Not here: what is due when.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::sys::time::TimeSpec;
 use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
+use nix::time::clock_gettime;
 
-/// Time since the zero of `CLOCK_MONOTONIC`.
-///
-/// # Errors
-/// None on Linux, where the clock always exists (clock_gettime(2)).
-pub fn monotonic() -> io::Result<Duration> {
-    let now = nix::time::clock_gettime(nix::time::ClockId::CLOCK_MONOTONIC)?;
-    Ok(now.into())
-}
-
-/// A timer (timerfd_create(2)) whose descriptor becomes readable at a moment.
+/// A timer that becomes readable at a moment counted from its origin. It has no slack, unlike the timeouts of poll(2) and
+/// epoll_wait(2) (50 us, `PR_SET_TIMERSLACK`).
 #[derive(Debug)]
-pub struct Timer {
-    fd: TimerFd,
-    at: Option<Duration>,
+pub struct Alarm {
+    timer: TimerFd,
+    /// The origin on `CLOCK_MONOTONIC`.
+    origin: Duration,
 }
 
-impl Timer {
+impl Alarm {
     /// A timer that is not set.
     ///
     /// # Errors
-    /// Those of timerfd_create(2).
-    pub fn new() -> io::Result<Self> {
+    /// Those of timerfd_create(2): EMFILE, ENFILE.
+    pub fn new(origin: Instant) -> io::Result<Self> {
         let flags = TimerFlags::TFD_NONBLOCK | TimerFlags::TFD_CLOEXEC;
         Ok(Self {
-            fd: TimerFd::new(ClockId::CLOCK_MONOTONIC, flags)?,
-            at: None,
+            timer: TimerFd::new(ClockId::CLOCK_MONOTONIC, flags)?,
+            origin: monotonic(origin)?,
         })
     }
 
-    /// Sets it to a moment of [`monotonic`] time, or unsets it. Its descriptor is readable once the moment has come, and
-    /// until it is set again.
+    /// Sets it to a moment after the origin; one that has passed makes it readable at once.
     ///
     /// # Errors
     /// Those of timerfd_settime(2).
-    pub fn set(&mut self, at: Option<Duration>) -> io::Result<()> {
-        if at == self.at {
-            return Ok(());
-        }
-        match at {
-            Some(moment) => self.fd.set(
-                Expiration::OneShot(TimeSpec::from_duration(moment)),
-                TimerSetTimeFlags::TFD_TIMER_ABSTIME,
-            )?,
-            None => self.fd.unset()?,
-        }
-        self.at = at;
-        Ok(())
+    pub fn set(&self, after_origin: Duration) -> io::Result<()> {
+        let at = TimeSpec::from_duration(self.origin + after_origin);
+        Ok(self.timer.set(
+            Expiration::OneShot(at),
+            TimerSetTimeFlags::TFD_TIMER_ABSTIME,
+        )?)
+    }
+
+    /// Takes the setting back, and what it may have made readable with it.
+    ///
+    /// # Errors
+    /// Those of timerfd_settime(2).
+    pub fn unset(&self) -> io::Result<()> {
+        Ok(self.timer.unset()?)
     }
 }
 
-impl AsFd for Timer {
+impl AsFd for Alarm {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.fd.as_fd()
+        self.timer.as_fd()
+    }
+}
+
+/// A moment as `CLOCK_MONOTONIC` counts it, which is the same in every process of a machine.
+///
+/// # Errors
+/// Those of clock_gettime(2).
+pub fn monotonic(moment: Instant) -> io::Result<Duration> {
+    let (before, here, after) = (now()?, Instant::now(), now()?);
+    // The middle of two readings: the one between them was taken then.
+    let middle = before + (after - before) / 2;
+    Ok(match moment.checked_duration_since(here) {
+        Some(ahead) => middle + ahead,
+        None => middle.saturating_sub(here - moment),
+    })
+}
+
+/// The moment that `CLOCK_MONOTONIC` counts so.
+///
+/// # Errors
+/// Those of clock_gettime(2).
+pub fn from_monotonic(count: Duration) -> io::Result<Instant> {
+    let (now, here) = (now()?, Instant::now());
+    Ok(match count.checked_sub(now) {
+        Some(ahead) => here + ahead,
+        None => here.checked_sub(now - count).unwrap_or(here),
+    })
+}
+
+/// Processor time of the calling thread (`CLOCK_THREAD_CPUTIME_ID`, clock_gettime(2)).
+///
+/// # Errors
+/// Those of clock_gettime(2).
+pub fn thread_cpu_time() -> io::Result<Duration> {
+    Ok(clock_gettime(nix::time::ClockId::CLOCK_THREAD_CPUTIME_ID)?.into())
+}
+
+fn now() -> io::Result<Duration> {
+    Ok(clock_gettime(nix::time::ClockId::CLOCK_MONOTONIC)?.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+    #[test]
+    fn an_alarm_is_readable_at_its_moment_and_not_before() {
+        let origin = Instant::now();
+        let alarm = Alarm::new(origin).unwrap();
+        alarm.set(Duration::from_millis(5)).unwrap();
+        let mut fds = [PollFd::new(alarm.as_fd(), PollFlags::POLLIN)];
+        assert_eq!(poll(&mut fds, PollTimeout::from(1000u16)).unwrap(), 1);
+        assert!(origin.elapsed() >= Duration::from_millis(5) - Duration::from_micros(5));
+        alarm.unset().unwrap();
+        assert_eq!(poll(&mut fds, PollTimeout::ZERO).unwrap(), 0);
+    }
+
+    #[test]
+    fn a_moment_survives_the_way_through_the_kernel_s_count() {
+        let moment = Instant::now() + Duration::from_secs(7);
+        let back = from_monotonic(monotonic(moment).unwrap()).unwrap();
+        let off = back.max(moment) - back.min(moment);
+        assert!(off < Duration::from_millis(50), "{off:?}");
     }
 }

@@ -7,7 +7,7 @@ use std::io;
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -16,13 +16,13 @@ use nix::sys::eventfd::EventFd;
 use super::host_clock::HostClock;
 use super::line::{Fate, Line};
 use super::recycle::Verdict;
-use super::segment::Segment;
+use super::segment::{Segment, is_upkeep};
 use super::tw_recycle::TwRecycle;
 use super::{WireEnd, tally::Tally};
 use crate::record::{Recorder, RunClock};
 use crate::scenario::topology::Impairment;
 use crate::sys::packet::{Frames, OFFLOAD_HEADER, PacketSocket};
-use crate::sys::timer::{Timer, monotonic};
+use crate::sys::timer::Alarm;
 
 /// What the handle of a wire tells its thread.
 #[derive(Debug)]
@@ -61,7 +61,11 @@ pub(super) struct Forwarder {
     /// The timestamp clock of the node that each end leads to.
     clocks: [Option<HostClock>; 2],
     frames: Frames,
-    timer: Timer,
+    /// What the times of packets count from.
+    origin: Instant,
+    alarm: Alarm,
+    /// What the alarm is set to.
+    alarm_at: Option<Duration>,
     inbox: Receiver<Order>,
     bell: Arc<EventFd>,
     begun: bool,
@@ -79,6 +83,7 @@ impl Forwarder {
         bell: Arc<EventFd>,
     ) -> io::Result<Self> {
         let tally = Tally::new(&ends[0].node, &ends[1].node);
+        let origin = Instant::now();
         Ok(Self {
             sockets,
             lines: [0, 1].map(|direction| Line::new(impairment.clone(), seed, direction)),
@@ -86,7 +91,9 @@ impl Forwarder {
             clocks: [ends[0].clock, ends[1].clock],
             recycles: ends.map(|end| end.recycle),
             frames: Frames::new(),
-            timer: Timer::new()?,
+            origin,
+            alarm: Alarm::new(origin)?,
+            alarm_at: None,
             inbox,
             bell,
             begun: false,
@@ -105,15 +112,27 @@ impl Forwarder {
             }
             for end in [0, 1] {
                 if came_in & (1 << end) != 0 {
-                    self.take_in(end, monotonic()?);
+                    self.take_in(end, Instant::now());
                 }
-                self.let_out(end, monotonic()?);
+                self.let_out(end, Instant::now());
             }
             self.tally.tell();
-            let next = self.travelling.iter().filter_map(VecDeque::front);
-            let next = next.map(|travelling| travelling.leaves).min();
-            self.timer.set(next)?;
+            self.set_alarm()?;
         }
+    }
+
+    /// Sets the alarm to the next departure.
+    fn set_alarm(&mut self) -> io::Result<()> {
+        let next = self.travelling.iter().filter_map(VecDeque::front);
+        let next = next.map(|travelling| travelling.leaves).min();
+        if next != self.alarm_at {
+            match next {
+                Some(leaves) => self.alarm.set(leaves)?,
+                None => self.alarm.unset()?,
+            }
+            self.alarm_at = next;
+        }
+        Ok(())
     }
 
     /// Waits for frames, the next departure or the bell. Gives which ends have frames, as bits, and whether the bell rang.
@@ -123,7 +142,7 @@ impl Forwarder {
             watch(self.sockets[0].as_fd()),
             watch(self.sockets[1].as_fd()),
             watch(self.bell.as_fd()),
-            watch(self.timer.as_fd()),
+            watch(self.alarm.as_fd()),
         ];
         match poll(&mut watched, PollTimeout::NONE) {
             Ok(_) | Err(Errno::EINTR) => {}
@@ -158,8 +177,9 @@ impl Forwarder {
     }
 
     /// Takes in one batch at an end. What nothing holds up goes out of the other end at once, without a copy.
-    fn take_in(&mut self, end: usize, now: Duration) {
+    fn take_in(&mut self, end: usize, now: Instant) {
         let out = 1 - end;
+        let elapsed = now.saturating_duration_since(self.origin);
         if self.sockets[end].receive(&mut self.frames).is_err() {
             // The interface went down, or a frame came whose offload state the kernel cannot put into words.
             self.tally.dropped += 1;
@@ -185,7 +205,8 @@ impl Forwarder {
                 }
                 continue;
             }
-            match self.lines[end].take(frame.len().saturating_sub(OFFLOAD_HEADER), now) {
+            let bytes = frame.len().saturating_sub(OFFLOAD_HEADER);
+            match self.lines[end].take(bytes, || is_upkeep(frame), elapsed) {
                 Fate::Leaves(leaves) => self.travelling[end].push_back(Travelling {
                     leaves,
                     frame: frame.into(),
@@ -202,9 +223,10 @@ impl Forwarder {
     }
 
     /// Lets out what came in at an end and whose time has come.
-    fn let_out(&mut self, end: usize, now: Duration) {
+    fn let_out(&mut self, end: usize, now: Instant) {
         let out = 1 - end;
-        let due = self.travelling[end].partition_point(|travelling| travelling.leaves <= now);
+        let elapsed = now.saturating_duration_since(self.origin);
+        let due = self.travelling[end].partition_point(|travelling| travelling.leaves <= elapsed);
         let due: Vec<Travelling> = self.travelling[end].drain(..due).collect();
         let leaving: Vec<&[u8]> = due
             .iter()
@@ -216,7 +238,7 @@ impl Forwarder {
 }
 
 /// Whether the node at the far end lets a packet in.
-fn may_enter(recycle: &Option<TwRecycle>, segment: Option<&Segment>, now: Duration) -> bool {
+fn may_enter(recycle: &Option<TwRecycle>, segment: Option<&Segment>, now: Instant) -> bool {
     match (recycle, segment) {
         (Some(recycle), Some(segment)) => recycle.received(segment, now) == Verdict::Pass,
         _ => true,

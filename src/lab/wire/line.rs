@@ -23,7 +23,8 @@ pub(super) enum Fate {
 
 /// One direction of a link.
 ///
-/// In this order: chance takes the packet; else it queues for the transmitter, which sends one packet at a time at the
+/// In this order: chance takes the packet, unless it is the link's own upkeep (when that comes follows the machine, so that
+/// if it drew from the chance of others, no loss could be repeated); else it queues for the transmitter, which sends one packet at a time at the
 /// link's rate; then it travels for the delay, give or take the jitter. Jitter never reorders: a packet leaves at the
 /// earliest with the one before it. All times are of one clock, whichever.
 #[derive(Debug)]
@@ -59,9 +60,15 @@ impl Line {
         self.impairment = impairment;
     }
 
-    /// Takes a packet of this many bytes, its Ethernet header included.
-    pub(super) fn take(&mut self, bytes: usize, now: Duration) -> Fate {
+    /// Takes a packet of this many bytes, its Ethernet header included. `is_upkeep` is asked where it matters.
+    pub(super) fn take(
+        &mut self,
+        bytes: usize,
+        is_upkeep: impl FnOnce() -> bool,
+        now: Duration,
+    ) -> Fate {
         if let Some(loss) = self.impairment.loss
+            && !is_upkeep()
             && self.loss.fraction() < loss.as_fraction()
         {
             return Fate::Lost;
@@ -112,6 +119,10 @@ mod tests {
         Duration::from_millis(value)
     }
 
+    fn carried() -> bool {
+        false
+    }
+
     #[test]
     fn delay_shifts_and_nothing_else() {
         let impairment = Impairment {
@@ -119,8 +130,8 @@ mod tests {
             ..Impairment::default()
         };
         let mut line = Line::new(impairment, 1, 0);
-        assert_eq!(line.take(1_500, ms(5)), Fate::Leaves(ms(25)));
-        assert_eq!(line.take(60, ms(6)), Fate::Leaves(ms(26)));
+        assert_eq!(line.take(1_500, carried, ms(5)), Fate::Leaves(ms(25)));
+        assert_eq!(line.take(60, carried, ms(6)), Fate::Leaves(ms(26)));
     }
 
     #[test]
@@ -132,7 +143,7 @@ mod tests {
         };
         let mut line = Line::new(impairment, 1, 0);
         // 1,000 bytes take 1 ms.
-        let fates: Vec<Fate> = (0..5).map(|_| line.take(1_000, ms(0))).collect();
+        let fates: Vec<Fate> = (0..5).map(|_| line.take(1_000, carried, ms(0))).collect();
         assert_eq!(
             fates,
             [
@@ -144,12 +155,12 @@ mod tests {
             ]
         );
         assert_eq!(
-            line.take(1_000, ms(1)),
+            line.take(1_000, carried, ms(1)),
             Fate::Leaves(ms(4)),
             "one was sent: there is room"
         );
         assert_eq!(
-            line.take(9_000, ms(50)),
+            line.take(9_000, carried, ms(50)),
             Fate::Leaves(ms(59)),
             "at rest it takes more than its queue holds"
         );
@@ -164,7 +175,7 @@ mod tests {
             };
             let mut line = Line::new(impairment, seed, direction);
             (0..50_000)
-                .map(|_| line.take(100, ms(0)) == Fate::Lost)
+                .map(|_| line.take(100, carried, ms(0)) == Fate::Lost)
                 .collect::<Vec<bool>>()
         };
         let first = run(1, 0);
@@ -173,6 +184,24 @@ mod tests {
         assert_eq!(first, run(1, 0));
         assert_ne!(first, run(2, 0));
         assert_ne!(first, run(1, 1), "each direction has its own chance");
+    }
+
+    #[test]
+    fn upkeep_is_never_lost_and_changes_nothing_for_others() {
+        let impairment = Impairment {
+            loss: Percent::from_fraction(0.5),
+            ..Impairment::default()
+        };
+        let mut line = Line::new(impairment.clone(), 1, 0);
+        let alone: Vec<Fate> = (0..50).map(|_| line.take(100, carried, ms(0))).collect();
+        let mut line = Line::new(impairment, 1, 0);
+        let beside_upkeep: Vec<Fate> = (0..50)
+            .map(|_| {
+                assert_eq!(line.take(42, || true, ms(0)), Fate::Leaves(ms(0)));
+                line.take(100, carried, ms(0))
+            })
+            .collect();
+        assert_eq!(alone, beside_upkeep);
     }
 
     proptest! {
@@ -191,7 +220,7 @@ mod tests {
             let (mut now, mut last) = (Duration::ZERO, Duration::ZERO);
             for (wait, bytes) in steps {
                 now += Duration::from_micros(wait);
-                if let Fate::Leaves(at) = line.take(bytes, now) {
+                if let Fate::Leaves(at) = line.take(bytes, carried, now) {
                     prop_assert!(at >= last);
                     prop_assert!(at + ms(jitter) >= now + ms(delay));
                     last = at;

@@ -1,4 +1,4 @@
-//! A TCP segment as it passes: what of it the emulation of kernel features looks at.
+//! What a frame holds, as far as the wire looks: a TCP segment for the emulation of kernel features, or a link's upkeep.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -48,6 +48,19 @@ pub(super) struct Places {
     pub(super) tcp: usize,
     /// TSval; TSecr follows it. `None` where the segment has no timestamps.
     pub(super) timestamps: Option<usize>,
+}
+
+/// Whether a frame only keeps the link itself working: ARP; IPv6 neighbour discovery (RFC 4861, ICMPv6 types 133 to 137)
+/// and multicast listener reports (RFC 2710 and 3810, types 130 to 132 and 143).
+pub(super) fn is_upkeep(frame: &[u8]) -> bool {
+    let ethernet = frame.get(OFFLOAD_HEADER..).unwrap_or_default();
+    LaxSlicedPacket::from_ethernet(ethernet).is_ok_and(|packet| {
+        match (&packet.net, &packet.transport) {
+            (Some(LaxNetSlice::Arp(_)), _) => true,
+            (_, Some(TransportSlice::Icmpv6(icmp))) => matches!(icmp.type_u8(), 130..=137 | 143),
+            _ => false,
+        }
+    })
 }
 
 impl Segment {
@@ -164,6 +177,23 @@ mod tests {
         let segment = Segment::of_frame(&frame).unwrap();
         assert!(segment.syn && segment.from.is_ipv6() && segment.timestamps.is_none());
         assert_eq!(segment.end(), 0, "sequence numbers wrap");
+    }
+
+    #[test]
+    fn a_links_upkeep_is_told_from_what_it_carries() {
+        let ping = |kind: u8| {
+            frame(|frame| {
+                PacketBuilder::ethernet2([1; 6], [2; 6])
+                    .ipv6([1; 16], [2; 16], 64)
+                    .icmpv6_raw(kind, 0, [0; 4])
+                    .write(frame, &[])
+                    .unwrap();
+            })
+        };
+        assert!(is_upkeep(&ping(135)), "neighbour solicitation");
+        assert!(is_upkeep(&ping(143)), "multicast listener report");
+        assert!(!is_upkeep(&ping(128)), "echo request");
+        assert!(!is_upkeep(&[]));
     }
 
     #[test]

@@ -260,10 +260,11 @@ fn kernel_delay_is_applied_to_each_way() {
     let before = median();
     assert!(before < ms(5), "it has not begun: {before:?}");
     link.begin();
-    let delayed = median();
+    // What else runs on the machine only adds: the quietest of a few tells what the wire does.
+    let delayed = (0..5).map(|_| median()).min().unwrap();
     assert!(delayed >= ms(20), "{delayed:?}");
     assert!(
-        delayed < ms(20) + before + Duration::from_micros(300),
+        delayed < ms(20) + Duration::from_micros(300),
         "{delayed:?}, {before:?} without delay"
     );
     link.wire.set_impairment(Impairment::default());

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::WireError;
 use super::recycle::{Flow, LocalAddresses, Recycle, TIMEWAIT_LEN, TimeWait, Verdict};
@@ -15,7 +15,6 @@ use crate::scenario::topology::NodeSpec;
 use crate::sys::NetNs;
 use crate::sys::netlink::NetlinkError;
 use crate::sys::sock_destroy::SockDestroyer;
-use crate::sys::timer::monotonic;
 
 /// The sysctl that is emulated.
 const KEY: &str = "net.ipv4.tcp_tw_recycle";
@@ -31,6 +30,8 @@ pub struct TwRecycle(Arc<Mutex<State>>);
 #[derive(Debug)]
 struct State {
     node: NodeName,
+    /// What its times count from, on all of the node's wires.
+    origin: Instant,
     recycle: Recycle,
     record: Option<Record>,
     reaper: Sender<Order>,
@@ -67,12 +68,14 @@ impl TwRecycle {
             })?;
         let (reaper, inbox) = mpsc::channel();
         let name = node.clone();
+        let origin = Instant::now();
         std::thread::Builder::new()
             .name("tw-recycle".to_owned())
-            .spawn(move || Reaper::new(name, sockets).run(&inbox))
+            .spawn(move || Reaper::new(name, origin, sockets).run(&inbox))
             .map_err(WireError::Start)?;
         Ok(Self(Arc::new(Mutex::new(State {
             node: node.clone(),
+            origin,
             recycle: Recycle::new(LocalAddresses::of(spec), enabled),
             record: None,
             reaper,
@@ -106,15 +109,17 @@ impl TwRecycle {
     }
 
     /// The node has sent a segment.
-    pub(super) fn sent(&self, segment: &Segment, now: Duration) {
+    pub(super) fn sent(&self, segment: &Segment, now: Instant) {
         let mut state = self.state();
+        let now = now.saturating_duration_since(state.origin);
         state.recycle.sent(segment, now);
         state.hand_over();
     }
 
     /// A segment is about to reach the node.
-    pub(super) fn received(&self, segment: &Segment, now: Duration) -> Verdict {
+    pub(super) fn received(&self, segment: &Segment, now: Instant) -> Verdict {
         let mut state = self.state();
+        let now = now.saturating_duration_since(state.origin);
         let verdict = state.recycle.received(segment, now);
         state.hand_over();
         if let (Verdict::Drop, Some(record)) = (verdict, &state.record) {
@@ -148,15 +153,17 @@ fn is_on(value: &str) -> bool {
 /// Ends TIME_WAIT sockets when their time has come.
 struct Reaper {
     node: NodeName,
+    origin: Instant,
     sockets: SockDestroyer,
     record: Option<(RunClock, Recorder)>,
     due: BTreeMap<(Duration, Flow), TimeWait>,
 }
 
 impl Reaper {
-    fn new(node: NodeName, sockets: SockDestroyer) -> Self {
+    fn new(node: NodeName, origin: Instant, sockets: SockDestroyer) -> Self {
         Self {
             node,
+            origin,
             sockets,
             record: None,
             due: BTreeMap::new(),
@@ -166,7 +173,7 @@ impl Reaper {
     /// Works until the last handle is gone.
     fn run(mut self, inbox: &Receiver<Order>) {
         loop {
-            let now = monotonic().unwrap_or_default();
+            let now = self.origin.elapsed();
             while let Some(entry) = self.due.first_entry()
                 && entry.key().0 <= now
             {
