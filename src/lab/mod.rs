@@ -16,6 +16,7 @@ mod settings;
 mod steps;
 #[cfg(test)]
 mod tests;
+pub mod wire;
 
 pub use error::{BuildError, Feature, NotApplicable};
 pub use node::Node;

@@ -128,15 +128,30 @@ pub struct LinkSpec {
 }
 
 impl LinkSpec {
-    /// Whether packets pass through the userspace wire: a node at an end emulates something, or the link is impaired.
+    /// Whether packets pass through the userspace wire: a node at an end emulates something or has a timestamp clock of
+    /// its own, or the link is impaired.
     pub fn needs_wire(&self, topology: &Topology) -> bool {
         self.impairment != Impairment::default()
             || self.between.iter().any(|name| {
-                topology
-                    .nodes
-                    .get(name)
-                    .is_some_and(|node| !node.emulate.is_empty())
+                topology.has_own_clock(name)
+                    || topology
+                        .nodes
+                        .get(name)
+                        .is_some_and(|node| !node.emulate.is_empty())
             })
+    }
+}
+
+impl Topology {
+    /// Whether a node's TCP timestamps come from one clock of its own, as they did when hosts had `tcp_tw_recycle`: so it
+    /// is for each host where another node emulates that. The lab then sets `net.ipv4.tcp_timestamps` to 2 (one clock,
+    /// no random offset for each connection) unless the scenario sets it, and its wire shifts that clock.
+    pub fn has_own_clock(&self, name: &NodeName) -> bool {
+        let recycles = |node: &NodeSpec| node.emulate.contains(&Emulation::TcpTwRecycle);
+        self.nodes
+            .get(name)
+            .is_some_and(|node| !node.forwards && !recycles(node))
+            && self.nodes.values().any(recycles)
     }
 }
 

@@ -1,0 +1,231 @@
+//! One direction of a link as arithmetic: what becomes of a packet that arrives, and when it leaves. No packets, no clock.
+
+use std::time::Duration;
+
+use super::random::SplitMix64;
+use crate::scenario::topology::Impairment;
+use crate::units::ByteCount;
+
+/// What may wait in front of a rate limit where the scenario does not say: 1,000 frames (`DEFAULT_TX_QUEUE_LEN`, Linux
+/// `include/net/pkt_sched.h`) of 1,514 bytes.
+const DEFAULT_QUEUE: ByteCount = ByteCount(1_000 * 1_514);
+
+/// What becomes of a packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// It leaves at this time, never before one that arrived earlier.
+    Leaves(Duration),
+    /// Chance took it.
+    Lost,
+    /// The queue in front of the rate limit was full.
+    Overrun,
+}
+
+/// One direction of a link.
+///
+/// In this order: chance takes the packet, unless it is the link's own upkeep (when that comes follows the machine, so that
+/// if it drew from the chance of others, no loss could be repeated); else it queues for the transmitter, which sends one packet at a time at the
+/// link's rate; then it travels for the delay, give or take the jitter. Jitter never reorders: a packet leaves at the
+/// earliest with the one before it. All times are of one clock, whichever.
+#[derive(Debug)]
+pub(super) struct Line {
+    impairment: Impairment,
+    loss: SplitMix64,
+    jitter: SplitMix64,
+    /// When the transmitter will have sent everything that it was given.
+    sent_by: Duration,
+    /// When the last packet leaves.
+    last_leaves: Duration,
+}
+
+impl Line {
+    /// A line whose chance is that of the seed and the direction.
+    pub(super) fn new(impairment: Impairment, seed: u64, direction: u64) -> Self {
+        Self {
+            impairment,
+            loss: SplitMix64::new(seed, 2 * direction),
+            jitter: SplitMix64::new(seed, 2 * direction + 1),
+            sent_by: Duration::ZERO,
+            last_leaves: Duration::ZERO,
+        }
+    }
+
+    /// Whether packets pass as they come, once none that was given earlier is still on its way.
+    pub(super) fn is_clear(&self) -> bool {
+        self.impairment == Impairment::default()
+    }
+
+    /// Changes what happens to packets that arrive from now on. Those on their way keep their time.
+    pub(super) fn set_impairment(&mut self, impairment: Impairment) {
+        self.impairment = impairment;
+    }
+
+    /// Takes a packet of this many bytes, its Ethernet header included. `is_upkeep` is asked where it matters.
+    pub(super) fn take(
+        &mut self,
+        bytes: usize,
+        is_upkeep: impl FnOnce() -> bool,
+        now: Duration,
+    ) -> Fate {
+        if let Some(loss) = self.impairment.loss
+            && !is_upkeep()
+            && self.loss.fraction() < loss.as_fraction()
+        {
+            return Fate::Lost;
+        }
+        let Some(sent) = self.transmit(bytes, now) else {
+            return Fate::Overrun;
+        };
+        self.last_leaves = self.last_leaves.max(sent.saturating_add(self.travel()));
+        Fate::Leaves(self.last_leaves)
+    }
+
+    /// When the last bit of the packet will have been sent; `None` where the queue has no room for it.
+    fn transmit(&mut self, bytes: usize, now: Duration) -> Option<Duration> {
+        let Some(rate) = self.impairment.rate else {
+            return Some(now);
+        };
+        let bytes_a_second = rate.as_per_second() / 8.0;
+        let waiting = self.sent_by.saturating_sub(now).as_secs_f64() * bytes_a_second;
+        let queue = self.impairment.queue.unwrap_or(DEFAULT_QUEUE).0 as f64;
+        // A transmitter at rest takes a packet of any length: it does not wait.
+        if waiting > 0.0 && waiting + bytes as f64 > queue {
+            return None;
+        }
+        let takes = Duration::try_from_secs_f64(bytes as f64 / bytes_a_second);
+        self.sent_by = self
+            .sent_by
+            .max(now)
+            .saturating_add(takes.unwrap_or(Duration::MAX));
+        Some(self.sent_by)
+    }
+
+    fn travel(&mut self) -> Duration {
+        let delay = self.impairment.delay.unwrap_or_default();
+        let Some(jitter) = self.impairment.jitter else {
+            return delay;
+        };
+        (delay + jitter.mul_f64(2.0 * self.jitter.fraction())).saturating_sub(jitter)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::units::{Percent, Rate};
+    use proptest::prelude::*;
+
+    fn ms(value: u64) -> Duration {
+        Duration::from_millis(value)
+    }
+
+    fn carried() -> bool {
+        false
+    }
+
+    #[test]
+    fn delay_shifts_and_nothing_else() {
+        let impairment = Impairment {
+            delay: Some(ms(20)),
+            ..Impairment::default()
+        };
+        let mut line = Line::new(impairment, 1, 0);
+        assert_eq!(line.take(1_500, carried, ms(5)), Fate::Leaves(ms(25)));
+        assert_eq!(line.take(60, carried, ms(6)), Fate::Leaves(ms(26)));
+    }
+
+    #[test]
+    fn the_rate_spaces_packets_and_a_full_queue_drops_the_newest() {
+        let impairment = Impairment {
+            rate: Rate::per_second(8_000_000.0),
+            queue: Some(ByteCount(3_000)),
+            ..Impairment::default()
+        };
+        let mut line = Line::new(impairment, 1, 0);
+        // 1,000 bytes take 1 ms.
+        let fates: Vec<Fate> = (0..5).map(|_| line.take(1_000, carried, ms(0))).collect();
+        assert_eq!(
+            fates,
+            [
+                Fate::Leaves(ms(1)),
+                Fate::Leaves(ms(2)),
+                Fate::Leaves(ms(3)),
+                Fate::Overrun,
+                Fate::Overrun
+            ]
+        );
+        assert_eq!(
+            line.take(1_000, carried, ms(1)),
+            Fate::Leaves(ms(4)),
+            "one was sent: there is room"
+        );
+        assert_eq!(
+            line.take(9_000, carried, ms(50)),
+            Fate::Leaves(ms(59)),
+            "at rest it takes more than its queue holds"
+        );
+    }
+
+    #[test]
+    fn loss_is_the_share_asked_for_and_the_same_for_the_same_seed() {
+        let run = |seed, direction| {
+            let impairment = Impairment {
+                loss: Percent::from_fraction(0.02),
+                ..Impairment::default()
+            };
+            let mut line = Line::new(impairment, seed, direction);
+            (0..50_000)
+                .map(|_| line.take(100, carried, ms(0)) == Fate::Lost)
+                .collect::<Vec<bool>>()
+        };
+        let first = run(1, 0);
+        let lost = first.iter().filter(|lost| **lost).count();
+        assert!((880..1_120).contains(&lost), "{lost} of 50,000");
+        assert_eq!(first, run(1, 0));
+        assert_ne!(first, run(2, 0));
+        assert_ne!(first, run(1, 1), "each direction has its own chance");
+    }
+
+    #[test]
+    fn upkeep_is_never_lost_and_changes_nothing_for_others() {
+        let impairment = Impairment {
+            loss: Percent::from_fraction(0.5),
+            ..Impairment::default()
+        };
+        let mut line = Line::new(impairment.clone(), 1, 0);
+        let alone: Vec<Fate> = (0..50).map(|_| line.take(100, carried, ms(0))).collect();
+        let mut line = Line::new(impairment, 1, 0);
+        let beside_upkeep: Vec<Fate> = (0..50)
+            .map(|_| {
+                assert_eq!(line.take(42, || true, ms(0)), Fate::Leaves(ms(0)));
+                line.take(100, carried, ms(0))
+            })
+            .collect();
+        assert_eq!(alone, beside_upkeep);
+    }
+
+    proptest! {
+        #[test]
+        fn packets_are_never_reordered_nor_early(
+            steps in prop::collection::vec((0_u64..3_000, 40_usize..65_000), 1..200),
+            delay in 0_u64..50, jitter in 0_u64..50, seed: u64,
+        ) {
+            let impairment = Impairment {
+                delay: Some(ms(delay)),
+                jitter: Some(ms(jitter)),
+                rate: Rate::per_second(1e9),
+                ..Impairment::default()
+            };
+            let mut line = Line::new(impairment, seed, 0);
+            let (mut now, mut last) = (Duration::ZERO, Duration::ZERO);
+            for (wait, bytes) in steps {
+                now += Duration::from_micros(wait);
+                if let Fate::Leaves(at) = line.take(bytes, carried, now) {
+                    prop_assert!(at >= last);
+                    prop_assert!(at + ms(jitter) >= now + ms(delay));
+                    last = at;
+                }
+            }
+        }
+    }
+}

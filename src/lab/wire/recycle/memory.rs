@@ -1,0 +1,156 @@
+//! The timestamps that a node remembers of its peers, and the SYNs that it therefore drops.
+//!
+//! Linux 4.9 keeps them in the TCP metrics, by pair of addresses: ports play no part, so all hosts behind one
+//! translated address share one entry (`net/ipv4/tcp_metrics.c`, `__tcp_get_metrics_req`). Not kept here: that an entry
+//! is forgotten an hour after its last use, or when six others fall into its hash slot.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+/// `TCP_PAWS_MSL`, seconds: how long a remembered timestamp counts. Linux 4.9 `include/net/tcp.h`.
+pub const PAWS_MSL: u32 = 60;
+
+/// `TCP_PAWS_WINDOW`, ticks of the peer's clock: how far a SYN may be behind. Linux 4.9 `include/net/tcp.h`.
+pub const PAWS_WINDOW: i32 = 1;
+
+/// A node's address and that of its peer.
+pub(super) type Pair = (IpAddr, IpAddr);
+
+/// A timestamp of a peer with the second in which it came (`ts_recent` and `ts_recent_stamp`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Stamp {
+    /// TSval.
+    pub(super) value: u32,
+    /// Whole seconds of the clock that all times here are of.
+    pub(super) second: u32,
+}
+
+/// The memory of one node.
+#[derive(Debug, Default)]
+pub(super) struct Memory(BTreeMap<Pair, Stamp>);
+
+impl Memory {
+    /// Remembers the last timestamp of a connection: unless a later one is remembered that still counts
+    /// (`tcp_remember_stamp` and `tcp_tw_remember_stamp`, Linux 4.9 `net/ipv4/tcp_metrics.c`).
+    pub(super) fn remember(&mut self, pair: Pair, stamp: Stamp, now: u32) {
+        let remembered = self.0.entry(pair).or_insert(stamp);
+        let not_behind = ahead(remembered.value, stamp.value) <= 0;
+        let outlived =
+            now.wrapping_sub(remembered.second) > PAWS_MSL && remembered.second <= stamp.second;
+        if not_behind || outlived {
+            *remembered = stamp;
+        }
+    }
+
+    /// Whether a SYN with this timestamp may pass (`tcp_peer_is_proven` with `paws_check`, Linux 4.9
+    /// `net/ipv4/tcp_metrics.c`). One without a timestamp may not, while its peer's is remembered.
+    pub(super) fn admits(&self, pair: Pair, value: Option<u32>, now: u32) -> bool {
+        let Some(remembered) = self.0.get(&pair) else {
+            return true;
+        };
+        let counts = now.wrapping_sub(remembered.second) < PAWS_MSL;
+        let behind = value.is_none_or(|value| ahead(remembered.value, value) > PAWS_WINDOW);
+        !(counts && behind)
+    }
+}
+
+/// By how much one timestamp is ahead of another; negative where it is behind. The clock wraps (RFC 7323, section 5.2).
+pub(super) fn ahead(a: u32, b: u32) -> i32 {
+    a.wrapping_sub(b).cast_signed()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PAIR: Pair = (
+        IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 2)),
+        IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 1)),
+    );
+
+    fn remembering(value: u32, second: u32) -> Memory {
+        let mut memory = Memory::default();
+        memory.remember(PAIR, Stamp { value, second }, second);
+        memory
+    }
+
+    #[test]
+    fn a_syn_may_be_one_tick_behind_and_no_more() {
+        let memory = remembering(1_000, 5);
+        assert!(memory.admits(PAIR, Some(1_000), 5));
+        assert!(memory.admits(PAIR, Some(999), 5));
+        assert!(!memory.admits(PAIR, Some(998), 5));
+    }
+
+    #[test]
+    fn it_counts_for_less_than_sixty_seconds() {
+        let memory = remembering(1_000, 5);
+        assert!(!memory.admits(PAIR, Some(1), 64));
+        assert!(memory.admits(PAIR, Some(1), 65));
+    }
+
+    #[test]
+    fn the_comparison_follows_the_clock_around() {
+        let memory = remembering(3, 5);
+        assert!(!memory.admits(PAIR, Some(u32::MAX), 5), "4 behind");
+        let memory = remembering(u32::MAX, 5);
+        assert!(memory.admits(PAIR, Some(3), 5), "4 ahead");
+        assert!(
+            !memory.admits(PAIR, Some(u32::MAX - 0x7fff_ffff), 5),
+            "as far behind as can be told"
+        );
+        assert!(
+            memory.admits(PAIR, Some(u32::MAX - 0x8000_0000), 5),
+            "further behind is ahead"
+        );
+    }
+
+    #[test]
+    fn a_syn_without_a_timestamp_is_dropped_while_one_is_remembered() {
+        let memory = remembering(1_000, 5);
+        assert!(!memory.admits(PAIR, None, 64));
+        assert!(memory.admits(PAIR, None, 65));
+        assert!(Memory::default().admits(PAIR, None, 5));
+    }
+
+    #[test]
+    fn a_lower_timestamp_replaces_a_higher_one_only_after_more_than_sixty_seconds() {
+        let mut memory = remembering(1_000, 5);
+        memory.remember(
+            PAIR,
+            Stamp {
+                value: 10,
+                second: 64,
+            },
+            65,
+        );
+        assert_eq!(memory.0[&PAIR].value, 1_000);
+        memory.remember(
+            PAIR,
+            Stamp {
+                value: 10,
+                second: 4,
+            },
+            66,
+        );
+        assert_eq!(
+            memory.0[&PAIR].value, 1_000,
+            "it came before the remembered one"
+        );
+        memory.remember(
+            PAIR,
+            Stamp {
+                value: 10,
+                second: 64,
+            },
+            66,
+        );
+        assert_eq!(memory.0[&PAIR].value, 10);
+    }
+
+    #[test]
+    fn other_addresses_do_not_matter() {
+        let memory = remembering(1_000, 5);
+        assert!(memory.admits((PAIR.1, PAIR.0), Some(1), 5));
+    }
+}

@@ -1,0 +1,237 @@
+//! What `net.ipv4.tcp_tw_recycle` made Linux 4.9 do, as a state machine that sees segments and says which SYNs pass.
+//!
+//! It stands for one node and sits on each of its links, at the node's end. It knows no packets, sockets or clocks.
+//!
+//! What Linux 4.9 did, with the setting on:
+//! - A connection that the node closes first leaves the peer's last timestamp behind, when it enters FIN_WAIT_2 as an
+//!   orphan and when it enters TIME_WAIT (`tcp_time_wait`, `tcp_timewait_state_process`, `net/ipv4/tcp_minisocks.c`).
+//! - A new SYN is then judged by its timestamp (`memory`) and, where it fails, dropped in silence and counted as
+//!   PAWSPassive (`tcp_conn_request`, `net/ipv4/tcp_input.c`). A SYN for a socket in TIME_WAIT is not judged: it is that
+//!   socket's to answer.
+//! - TIME_WAIT lasts 3.5 retransmission timeouts in place of 60 s, where the peer sends timestamps.
+//!
+//! What a wire cannot see and so takes as the usual: that a socket that has sent FIN is an orphan (closed, not half
+//! closed); that a SYN has a listener whose queue has room and which sends no SYN cookies (4.9 looks at these first).
+//! Not done: the timestamps that 4.9 took over into connections that the node itself opens (`tcp_fetch_timewait_stamp`).
+
+mod connection;
+mod local;
+mod memory;
+mod rtt;
+#[cfg(test)]
+mod tests;
+
+pub use local::LocalAddresses;
+pub use memory::{PAWS_MSL, PAWS_WINDOW};
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::segment::Segment;
+use crate::names::NodeName;
+use connection::{Connection, Stage};
+use memory::Memory;
+
+/// `TCP_TIMEWAIT_LEN`, Linux `include/net/tcp.h`: how long TIME_WAIT lasts otherwise.
+pub const TIMEWAIT_LEN: Duration = Duration::from_secs(60);
+
+/// What is emulated, in one sentence for the record.
+pub fn statement(node: &NodeName) -> String {
+    format!(
+        "net.ipv4.tcp_tw_recycle is emulated on `{node}` as Linux 4.9 did it: on its links a wire remembers each peer \
+         address's last timestamp and for {PAWS_MSL} s drops SYNs more than {PAWS_WINDOW} tick behind it \
+         (TcpExtPAWSPassive), TIME_WAIT ends after 3.5 RTO by SOCK_DESTROY, and the other hosts' timestamps come from \
+         one clock each, as they did before Linux 4.10"
+    )
+}
+
+/// A connection of the node, by its ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Flow {
+    /// The node's end.
+    pub node: SocketAddr,
+    /// The other end.
+    pub peer: SocketAddr,
+}
+
+/// A TIME_WAIT that has begun and is to end early.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TimeWait {
+    /// Of which connection.
+    pub flow: Flow,
+    /// When it began.
+    pub began: Duration,
+    /// How long it lasts: 3.5 retransmission timeouts.
+    pub lasts: Duration,
+}
+
+/// What becomes of a segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// It goes on.
+    Pass,
+    /// It is dropped: Linux 4.9 would have counted PAWSPassive.
+    Drop,
+}
+
+/// One node's recycling. All times given to it are of one clock.
+#[derive(Debug)]
+pub struct Recycle {
+    enabled: bool,
+    local: LocalAddresses,
+    memory: Memory,
+    connections: BTreeMap<Flow, Connection>,
+    /// Sockets in a recycled TIME_WAIT, with its end.
+    waiting: BTreeMap<Flow, Duration>,
+    /// The same by end.
+    ends: BTreeSet<(Duration, Flow)>,
+    begun: Vec<TimeWait>,
+    rejected: u64,
+}
+
+impl Recycle {
+    /// For a node with these addresses, with its sysctl on or off.
+    pub fn new(local: LocalAddresses, enabled: bool) -> Self {
+        Self {
+            enabled,
+            local,
+            memory: Memory::default(),
+            connections: BTreeMap::new(),
+            waiting: BTreeMap::new(),
+            ends: BTreeSet::new(),
+            begun: Vec::new(),
+            rejected: 0,
+        }
+    }
+
+    /// Sets the sysctl. What was remembered stays, as in Linux.
+    pub fn set_enabled(&mut self, enabled: bool) {
+        self.enabled = enabled;
+    }
+
+    /// SYNs dropped so far: PAWSPassive.
+    pub fn rejected(&self) -> u64 {
+        self.rejected
+    }
+
+    /// Every TIME_WAIT that has begun since this was last asked, in order.
+    pub fn take_begun(&mut self) -> Vec<TimeWait> {
+        std::mem::take(&mut self.begun)
+    }
+
+    /// The node has sent a segment.
+    pub fn sent(&mut self, segment: &Segment, now: Duration) {
+        let flow = Flow {
+            node: segment.from,
+            peer: segment.to,
+        };
+        if !self.local.contains(flow.node.ip()) {
+            return;
+        }
+        let known = self.connections.get(&flow);
+        if segment.syn && !known.is_some_and(|known| known.is_opened_by(segment)) {
+            self.forget_wait(&flow);
+            match Connection::opening(segment, now) {
+                Some(connection) => self.connections.insert(flow, connection),
+                None => self.connections.remove(&flow),
+            };
+        } else if let Some(connection) = self.connections.get_mut(&flow) {
+            let stage = connection.sent(segment, now);
+            self.advance(flow, stage, now);
+        }
+    }
+
+    /// A segment is about to reach the node.
+    pub fn received(&mut self, segment: &Segment, now: Duration) -> Verdict {
+        let flow = Flow {
+            node: segment.to,
+            peer: segment.from,
+        };
+        if !self.local.contains(flow.node.ip()) {
+            return Verdict::Pass;
+        }
+        if let Some(connection) = self.connections.get_mut(&flow) {
+            let stage = connection.received(segment, now);
+            self.advance(flow, stage, now);
+            return Verdict::Pass;
+        }
+        self.end_waits(now);
+        if self.waiting.contains_key(&flow) {
+            self.disturb_wait(&flow, segment, now);
+            return Verdict::Pass;
+        }
+        let opens = segment.syn && segment.acknowledges.is_none() && !segment.rst;
+        let value = segment.timestamps.map(|timestamps| timestamps.value);
+        let pair = (flow.node.ip(), flow.peer.ip());
+        if opens && self.enabled && !self.memory.admits(pair, value, second(now)) {
+            self.rejected += 1;
+            return Verdict::Drop;
+        }
+        Verdict::Pass
+    }
+
+    fn advance(&mut self, flow: Flow, stage: Stage, now: Duration) {
+        let Some(connection) = self.connections.get(&flow) else {
+            return;
+        };
+        let recycled =
+            stage == Stage::TimeWait || (stage == Stage::FinWait2 && connection.closes_actively());
+        if self.enabled
+            && recycled
+            && let Some(stamp) = connection.recent()
+        {
+            let pair = (flow.node.ip(), flow.peer.ip());
+            self.memory.remember(pair, stamp, second(now));
+            if stage == Stage::TimeWait {
+                let lasts = connection.recycled_after();
+                self.begun.push(TimeWait {
+                    flow,
+                    began: now,
+                    lasts,
+                });
+                self.wait_until(flow, now + lasts);
+            }
+        }
+        if matches!(stage, Stage::TimeWait | Stage::Over) {
+            self.connections.remove(&flow);
+        }
+    }
+
+    /// What reaches a socket in TIME_WAIT may end it or, when it acknowledges something, start it over for the whole 60 s
+    /// (`tcp_timewait_state_process`, Linux 4.9 `net/ipv4/tcp_minisocks.c`).
+    fn disturb_wait(&mut self, flow: &Flow, segment: &Segment, now: Duration) {
+        if segment.rst {
+            self.forget_wait(flow);
+        } else if segment.acknowledges.is_some() {
+            self.forget_wait(flow);
+            self.wait_until(*flow, now + TIMEWAIT_LEN);
+        }
+    }
+
+    fn wait_until(&mut self, flow: Flow, end: Duration) {
+        self.waiting.insert(flow, end);
+        self.ends.insert((end, flow));
+    }
+
+    fn forget_wait(&mut self, flow: &Flow) {
+        if let Some(end) = self.waiting.remove(flow) {
+            self.ends.remove(&(end, *flow));
+        }
+    }
+
+    fn end_waits(&mut self, now: Duration) {
+        while let Some((end, flow)) = self.ends.first().copied()
+            && end <= now
+        {
+            self.ends.pop_first();
+            self.waiting.remove(&flow);
+        }
+    }
+}
+
+/// Linux 4.9 keeps these times in whole seconds (`get_seconds()`).
+fn second(now: Duration) -> u32 {
+    // Wraps after 136 years, as it did there.
+    now.as_secs() as u32
+}

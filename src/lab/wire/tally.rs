@@ -1,0 +1,94 @@
+//! What a wire did not deliver, counted and told to the record.
+
+use crate::names::{NodeName, SeriesName};
+use crate::record::{Event, Offset, Recorder, RunClock, SeriesId, SeriesKind, SeriesUnit};
+use crate::sys::packet::PacketSocket;
+
+/// Counts of packets, both directions together.
+#[derive(Debug)]
+pub(super) struct Tally {
+    /// Taken by chance, as the scenario asks.
+    pub(super) lost: u64,
+    /// Found the queue of the rate limit full, as the scenario asks.
+    pub(super) overrun: u64,
+    /// Not carried although nothing in the scenario says so: a buffer of the kernel was full, an interface down.
+    pub(super) dropped: u64,
+    link: String,
+    told: [u64; 3],
+    record: Option<Record>,
+}
+
+#[derive(Debug)]
+struct Record {
+    clock: RunClock,
+    recorder: Recorder,
+    series: [SeriesId; 3],
+}
+
+impl Tally {
+    /// For the wire between two nodes.
+    pub(super) fn new(first: &NodeName, second: &NodeName) -> Self {
+        Self {
+            lost: 0,
+            overrun: 0,
+            dropped: 0,
+            link: format!("{first}-{second}"),
+            told: [0; 3],
+            record: None,
+        }
+    }
+
+    /// Starts to tell: `wire.A-B.lost`, `.overrun` and `.dropped`, from 0.
+    pub(super) fn begin(&mut self, clock: RunClock, recorder: Recorder) {
+        let series = ["lost", "overrun", "dropped"].map(|what| {
+            let name = SeriesName::new(format!("wire.{}.{what}", self.link));
+            recorder.series(name, SeriesKind::Counter, SeriesUnit::Count)
+        });
+        (self.lost, self.overrun, self.dropped) = (0, 0, 0);
+        recorder.tell(Event::Sample {
+            t: Offset::ZERO,
+            v: series.map(|id| (id, 0)).into(),
+        });
+        self.record = Some(Record {
+            clock,
+            recorder,
+            series,
+        });
+    }
+
+    /// Adds what the kernel dropped in front of the sockets because the wire did not read fast enough.
+    pub(super) fn count_unread(&mut self, sockets: &[PacketSocket; 2]) {
+        for socket in sockets {
+            self.dropped += socket.take_dropped().unwrap_or_default();
+        }
+    }
+
+    /// Tells what has changed since the last time.
+    pub(super) fn tell(&mut self) {
+        let counts = [self.lost, self.overrun, self.dropped];
+        let Some(record) = &self.record else {
+            return;
+        };
+        if counts == self.told {
+            return;
+        }
+        let t = record.clock.now();
+        if self.told[2] == 0 && self.dropped > 0 {
+            let text = format!(
+                "the wire {} dropped packets that it should have carried (counted in wire.{0}.dropped): \
+                 an interface was down, or the machine too slow for the traffic",
+                self.link
+            );
+            record.recorder.tell(Event::Note { t: Some(t), text });
+        }
+        let values = record.series.iter().zip(counts).zip(self.told);
+        let changed = values.filter(|((_, count), told)| count != told);
+        record.recorder.tell(Event::Sample {
+            t,
+            v: changed
+                .map(|((id, count), _)| (*id, i64::try_from(count).unwrap_or(i64::MAX)))
+                .collect(),
+        });
+        self.told = counts;
+    }
+}

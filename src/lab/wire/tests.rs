@@ -1,0 +1,377 @@
+//! The wire between real namespaces.
+//!
+//!     a 10.0.0.1 eth0 ---- wa [wire] wb ---- eth0 10.0.0.2 b
+
+mod recycling;
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::os::fd::{AsFd, AsRawFd};
+use std::process::Command as Program;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use super::*;
+use crate::record::{Event, RecorderClosed, Timeline};
+use crate::sys::packet::Frames;
+use crate::units::{Percent, Rate};
+
+const fn ms(value: u64) -> Duration {
+    Duration::from_millis(value)
+}
+
+#[expect(clippy::print_stderr, reason = "a test that does not run says why")]
+/// A namespace, or `None` with a word about it where the privilege is missing.
+fn namespace() -> Option<NetNs> {
+    let netns = NetNs::create().ok();
+    if netns.is_none() {
+        eprintln!("not run: it takes the privilege to create a network namespace");
+    }
+    netns
+}
+
+/// Runs a script of commands inside.
+fn shell(netns: &NetNs, script: &str) {
+    let script = script.to_owned();
+    let status = netns
+        .run(move || Program::new("sh").args(["-ec", &script]).status())
+        .unwrap();
+    assert!(status.unwrap().success());
+}
+
+fn path_of(netns: &NetNs) -> String {
+    format!(
+        "/proc/{}/fd/{}",
+        std::process::id(),
+        netns.as_fd().as_raw_fd()
+    )
+}
+
+/// Lays an interface of `node` into the namespace of the wire, where it is called `end`.
+fn lay(wires: &NetNs, end: &str, node: &NetNs, interface: &str) {
+    let script = format!(
+        "ip link add {end} type veth peer name {interface} netns {}; ip link set {end} up",
+        path_of(node)
+    );
+    shell(wires, &script);
+    shell(
+        node,
+        &format!("ip link set {interface} up; ip link set lo up"),
+    );
+}
+
+fn silence(wires: &NetNs) {
+    shell(
+        wires,
+        "echo 1 > /proc/sys/net/ipv6/conf/default/disable_ipv6",
+    );
+}
+
+fn end(interface: &str, node: &str) -> WireEnd {
+    WireEnd {
+        interface: interface.into(),
+        node: node.into(),
+        recycle: None,
+        clock: None,
+    }
+}
+
+/// Where a record is gathered.
+#[derive(Clone, Default)]
+struct Output(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Output {
+    fn timeline(self, closed: RecorderClosed) -> Timeline {
+        closed.wait().unwrap();
+        let mut timeline = Timeline::default();
+        for line in self.0.lock().unwrap().split(|byte| *byte == b'\n') {
+            if !line.is_empty() {
+                timeline.add(serde_json::from_slice::<Event>(line).unwrap());
+            }
+        }
+        timeline
+    }
+}
+
+fn last(timeline: &Timeline, series: &str) -> i64 {
+    timeline.series(series).unwrap().last().unwrap()
+}
+
+/// Two nodes and a wire between them.
+struct Link {
+    a: NetNs,
+    b: NetNs,
+    wire: Wire,
+    recorder: Recorder,
+    closed: RecorderClosed,
+    output: Output,
+}
+
+impl Link {
+    fn lay(impairment: &Impairment, seed: u64) -> Option<Self> {
+        let (a, b, wires) = (namespace()?, namespace()?, namespace()?);
+        silence(&wires);
+        lay(&wires, "wa", &a, "eth0");
+        lay(&wires, "wb", &b, "eth0");
+        let addresses = |n: u8| {
+            format!("ip addr add 10.0.0.{n}/24 dev eth0; ip addr add fd00::{n}/64 dev eth0 nodad")
+        };
+        shell(&a, &addresses(1));
+        shell(&b, &addresses(2));
+        let wire = Wire::start(&wires, [end("wa", "a"), end("wb", "b")], impairment, seed).unwrap();
+        let output = Output::default();
+        let (recorder, closed) = Recorder::start(output.clone());
+        // Neighbours find each other before anything can be lost.
+        assert!(round_trip(&a, &b, 1)[0] < Duration::from_secs(5));
+        Some(Self {
+            a,
+            b,
+            wire,
+            recorder,
+            closed,
+            output,
+        })
+    }
+
+    fn begin(&self) {
+        self.wire
+            .begin(RunClock::starting_in(Duration::ZERO), &self.recorder);
+    }
+
+    fn finish(self) -> Timeline {
+        self.wire.stop().unwrap();
+        drop(self.recorder);
+        self.output.timeline(self.closed)
+    }
+}
+
+/// Round trips of small datagrams, one after the other.
+fn round_trip(a: &NetNs, b: &NetNs, count: usize) -> Vec<Duration> {
+    let server = b.run(|| UdpSocket::bind("10.0.0.2:7")).unwrap().unwrap();
+    let client = a.run(|| UdpSocket::bind("10.0.0.1:0")).unwrap().unwrap();
+    client
+        .set_read_timeout(Some(Duration::from_secs(5)))
+        .unwrap();
+    client.connect("10.0.0.2:7").unwrap();
+    let done = Arc::new(AtomicBool::new(false));
+    let ended = done.clone();
+    server.set_read_timeout(Some(ms(20))).unwrap();
+    let echo = std::thread::spawn(move || {
+        let mut buffer = [0; 64];
+        while !ended.load(Ordering::Relaxed) {
+            if let Ok((length, from)) = server.recv_from(&mut buffer) {
+                server.send_to(&buffer[..length], from).unwrap();
+            }
+        }
+    });
+    let mut buffer = [0; 64];
+    let trips = (0..count)
+        .map(|_| {
+            let sent = Instant::now();
+            client.send(b"ping").unwrap();
+            client.recv(&mut buffer).unwrap();
+            sent.elapsed()
+        })
+        .collect();
+    done.store(true, Ordering::Relaxed);
+    echo.join().unwrap();
+    trips
+}
+
+/// Sends MiBs from `a` to `b` over TCP, checks every byte, and says how long it took.
+fn transfer(a: &NetNs, b: &NetNs, server: &'static str, blocks: usize) -> Duration {
+    const BLOCK: usize = 1 << 20;
+    // 251 is prime to the length of a block: each position of the stream differs from those around it.
+    let pattern: Arc<Vec<u8>> = Arc::new((0..BLOCK + 251).map(|at| (at % 251) as u8).collect());
+    let block = |index: usize| index * BLOCK % 251..index * BLOCK % 251 + BLOCK;
+    let listener = b.run(move || TcpListener::bind(server)).unwrap().unwrap();
+    let started = Instant::now();
+    let expected = pattern.clone();
+    let reader = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut read = vec![0; BLOCK];
+        for index in 0..blocks {
+            stream.read_exact(&mut read).unwrap();
+            assert!(
+                read == expected[block(index)],
+                "block {index} came otherwise"
+            );
+        }
+        assert_eq!(stream.read(&mut read).unwrap(), 0);
+    });
+    let mut stream = a.run(move || TcpStream::connect(server)).unwrap().unwrap();
+    for index in 0..blocks {
+        stream.write_all(&pattern[block(index)]).unwrap();
+    }
+    drop(stream);
+    reader.join().unwrap();
+    started.elapsed()
+}
+
+#[test]
+fn kernel_a_transfer_passes_intact_over_both_protocols_in_large_segments() {
+    let Some(link) = Link::lay(&Impairment::default(), 1) else {
+        return;
+    };
+    let watcher = link.b.run(|| PacketSocket::open("eth0")).unwrap().unwrap();
+    link.begin();
+    transfer(&link.a, &link.b, "10.0.0.2:80", 4);
+    let mut frames = Frames::new();
+    let mut longest = 0;
+    loop {
+        watcher.receive(&mut frames).unwrap();
+        let Some(length) = frames.iter_mut().map(|frame| frame.len()).max() else {
+            break;
+        };
+        longest = longest.max(length);
+    }
+    assert!(longest > 10_000, "the longest frame had {longest} bytes");
+    transfer(&link.a, &link.b, "[fd00::2]:80", 4);
+    let timeline = link.finish();
+    assert_eq!(last(&timeline, "wire.a-b.dropped"), 0);
+    assert_eq!(last(&timeline, "wire.a-b.lost"), 0);
+}
+
+#[test]
+fn kernel_delay_is_applied_to_each_way() {
+    let impairment = Impairment {
+        delay: Some(ms(10)),
+        ..Impairment::default()
+    };
+    let Some(link) = Link::lay(&impairment, 1) else {
+        return;
+    };
+    let median = || {
+        let mut trips = round_trip(&link.a, &link.b, 51);
+        trips.sort();
+        trips[25]
+    };
+    let before = median();
+    assert!(before < ms(5), "it has not begun: {before:?}");
+    link.begin();
+    // What else runs on the machine only adds: the quietest of a few tells what the wire does.
+    let delayed = (0..5).map(|_| median()).min().unwrap();
+    assert!(delayed >= ms(20), "{delayed:?}");
+    assert!(
+        delayed < ms(20) + Duration::from_micros(300),
+        "{delayed:?}, {before:?} without delay"
+    );
+    link.wire.set_impairment(Impairment::default());
+    let after = median();
+    assert!(after < ms(5), "{after:?}");
+    link.finish();
+}
+
+/// Which of numbered datagrams arrive.
+fn arrivals(seed: u64, count: u32) -> Option<(Vec<u32>, Timeline)> {
+    let impairment = Impairment {
+        loss: Percent::from_fraction(0.05),
+        ..Impairment::default()
+    };
+    let link = Link::lay(&impairment, seed)?;
+    let receiver = link
+        .b
+        .run(|| UdpSocket::bind("10.0.0.2:9"))
+        .unwrap()
+        .unwrap();
+    socket2::SockRef::from(&receiver)
+        .set_recv_buffer_size(4 << 20)
+        .unwrap();
+    let sender = link
+        .a
+        .run(|| UdpSocket::bind("10.0.0.1:9"))
+        .unwrap()
+        .unwrap();
+    sender.connect("10.0.0.2:9").unwrap();
+    link.begin();
+    let done = Arc::new(AtomicBool::new(false));
+    let ended = done.clone();
+    let reader = std::thread::spawn(move || {
+        let mut arrived = Vec::new();
+        let mut number = [0; 4];
+        loop {
+            receiver.recv(&mut number).unwrap();
+            match u32::from_be_bytes(number) {
+                u32::MAX => break,
+                number => arrived.push(number),
+            }
+        }
+        ended.store(true, Ordering::Relaxed);
+        arrived
+    });
+    for number in 0..count {
+        sender.send(&number.to_be_bytes()).unwrap();
+        if number % 200 == 0 {
+            std::thread::yield_now();
+        }
+    }
+    while !done.load(Ordering::Relaxed) {
+        sender.send(&u32::MAX.to_be_bytes()).unwrap();
+    }
+    let arrived = reader.join().unwrap();
+    Some((arrived, link.finish()))
+}
+
+#[test]
+fn kernel_loss_is_the_share_asked_for_and_the_same_packets_again_for_the_same_seed() {
+    let Some((first, timeline)) = arrivals(42, 4_000) else {
+        return;
+    };
+    assert_eq!(last(&timeline, "wire.a-b.dropped"), 0);
+    let lost = 4_000 - first.len();
+    assert!((150..250).contains(&lost), "{lost} of 4,000");
+    assert!(last(&timeline, "wire.a-b.lost") >= lost as i64);
+    assert_eq!(first, arrivals(42, 4_000).unwrap().0);
+    assert_ne!(first, arrivals(43, 4_000).unwrap().0);
+}
+
+#[test]
+fn kernel_a_missing_interface_is_an_error_that_names_it() {
+    let Some(wires) = namespace() else {
+        return;
+    };
+    let error = Wire::start(
+        &wires,
+        [end("lo", "a"), end("nowhere", "b")],
+        &Impairment::default(),
+        1,
+    )
+    .unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "open a packet socket on `nowhere`, which leads to `b`"
+    );
+}
+
+#[test]
+fn kernel_a_rate_is_kept_to() {
+    let impairment = Impairment {
+        rate: Rate::per_second(80e6),
+        ..Impairment::default()
+    };
+    assert!(Wire::wants_segments(&impairment));
+    let Some(link) = Link::lay(&impairment, 1) else {
+        return;
+    };
+    for node in [&link.a, &link.b] {
+        shell(node, "ip link set eth0 gso_max_segs 1");
+    }
+    link.begin();
+    let took = transfer(&link.a, &link.b, "10.0.0.2:80", 5);
+    // 5 MiB at 10 MB/s, and 66 bytes of headers for each 1,448 of data.
+    let least = Duration::from_secs_f64(5.0 * 1_048_576.0 * (1_514.0 / 1_448.0) / 10e6);
+    assert!(took >= least, "{took:?}");
+    assert!(took < least + least / 5, "{took:?} against {least:?}");
+    assert_eq!(last(&link.finish(), "wire.a-b.dropped"), 0);
+}

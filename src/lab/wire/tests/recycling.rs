@@ -1,0 +1,246 @@
+//! The run of Linux 4.9 once more, with this kernel's sockets and the wire's emulation.
+//!
+//!     a 10.1.0.2 -- [wire: clock 800 s ahead] --+
+//!                                               nat 10.3.0.1, masquerades -- [wire] -- 10.3.0.2 server, closes first
+//!     b 10.2.0.2 -------------------------------+
+
+use super::*;
+use crate::scenario::topology::{Emulation, InterfaceSpec, NodeSpec, Prefix, SysctlSpec, Topology};
+
+/// Attempts of each host, and how long each may take: well below the second after which a SYN is sent again.
+const ATTEMPTS: usize = 30;
+const TIMEOUT: Duration = ms(100);
+
+struct Hosts {
+    a: NetNs,
+    b: NetNs,
+    /// Held, so that it lives.
+    _nat: NetNs,
+    server: NetNs,
+    wires: [Wire; 2],
+    recycle: TwRecycle,
+    recorder: Recorder,
+    closed: RecorderClosed,
+    output: Output,
+}
+
+impl Hosts {
+    fn lay(tw_recycle: &str) -> Option<Self> {
+        let (a, b, nat) = (namespace()?, namespace()?, namespace()?);
+        let (server, wires) = (namespace()?, namespace()?);
+        silence(&wires);
+        lay(&wires, "w-a", &a, "eth0");
+        lay(&wires, "w-toa", &nat, "toa");
+        lay(&nat, "tob", &b, "eth0");
+        lay(&wires, "w-nat", &nat, "up0");
+        lay(&wires, "w-server", &server, "eth0");
+        shell(
+            &a,
+            "ip addr add 10.1.0.2/24 dev eth0; ip route add default via 10.1.0.1",
+        );
+        shell(
+            &b,
+            "ip addr add 10.2.0.2/24 dev eth0; ip route add default via 10.2.0.1",
+        );
+        for host in [&a, &b] {
+            shell(host, "echo 2 > /proc/sys/net/ipv4/tcp_timestamps");
+        }
+        shell(
+            &nat,
+            "ip addr add 10.1.0.1/24 dev toa; ip addr add 10.2.0.1/24 dev tob
+             ip addr add 10.3.0.1/24 dev up0; echo 1 > /proc/sys/net/ipv4/ip_forward
+             nft 'table ip t { chain c { type nat hook postrouting priority 100; oifname up0 masquerade; }; }'",
+        );
+        shell(&server, "ip addr add 10.3.0.2/24 dev eth0");
+        let recycle = TwRecycle::start(&server, &"server".into(), &spec(tw_recycle)).unwrap();
+        let ahead = NodeSpec {
+            clock_shift: 800,
+            ..spec(tw_recycle)
+        };
+        let from_a = [
+            WireEnd {
+                clock: Some(HostClock::of(&"a".into(), &ahead, 1)),
+                ..end("w-a", "a")
+            },
+            end("w-toa", "nat"),
+        ];
+        let to_server = [
+            end("w-nat", "nat"),
+            WireEnd {
+                recycle: Some(recycle.clone()),
+                ..end("w-server", "server")
+            },
+        ];
+        let wires = [from_a, to_server]
+            .map(|ends| Wire::start(&wires, ends, &Impairment::default(), 1).unwrap());
+        let output = Output::default();
+        let (recorder, closed) = Recorder::start(output.clone());
+        let clock = RunClock::starting_in(Duration::ZERO);
+        wires.iter().for_each(|wire| wire.begin(clock, &recorder));
+        Some(Self {
+            a,
+            b,
+            _nat: nat,
+            server,
+            wires,
+            recycle,
+            recorder,
+            closed,
+            output,
+        })
+    }
+
+    /// `a` connects once, then both beside each other. How many attempts of each were served.
+    fn served(&self) -> [usize; 2] {
+        let listener = self.server.run(|| TcpListener::bind("10.3.0.2:80"));
+        let listener = listener.unwrap().unwrap();
+        socket2::SockRef::from(&listener)
+            .set_read_timeout(Some(ms(20)))
+            .unwrap();
+        let done = AtomicBool::new(false);
+        let connect = |host: &NetNs, attempts: usize| {
+            host.run(move || {
+                let server = "10.3.0.2:80".parse().unwrap();
+                (0..attempts)
+                    .filter(|_| {
+                        let stream = TcpStream::connect_timeout(&server, TIMEOUT);
+                        stream.is_ok_and(|mut stream| {
+                            stream
+                                .set_read_timeout(Some(Duration::from_secs(5)))
+                                .unwrap();
+                            stream.read(&mut [0]).unwrap() == 0
+                        })
+                    })
+                    .count()
+            })
+            .unwrap()
+        };
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    // The server closes each connection as soon as it has it.
+                    drop(listener.accept());
+                }
+            });
+            let first = connect(&self.a, 1);
+            let b = scope.spawn(|| connect(&self.b, ATTEMPTS));
+            let served = [first + connect(&self.a, ATTEMPTS - 1), b.join().unwrap()];
+            done.store(true, Ordering::Relaxed);
+            served
+        })
+    }
+
+    /// Sockets of the server in TIME_WAIT.
+    fn time_waits(&self) -> usize {
+        let read = || std::fs::read_to_string(concat!("/", "proc/thread-self/net/sockstat"));
+        let text = self.server.run(read).unwrap().unwrap();
+        let (_, rest) = text.split_once(" tw ").unwrap();
+        rest.split(' ').next().unwrap().parse().unwrap()
+    }
+
+    /// Waits until there are so many, well below the 60 s after which they end by themselves.
+    fn await_time_waits(&self, count: usize) {
+        let began = Instant::now();
+        while self.time_waits() != count {
+            let waiting = self.time_waits();
+            assert!(began.elapsed() < Duration::from_secs(10), "{waiting} wait");
+        }
+    }
+
+    fn finish(self) -> Timeline {
+        for wire in self.wires {
+            wire.stop().unwrap();
+        }
+        drop((self.recycle, self.recorder));
+        self.output.timeline(self.closed)
+    }
+}
+
+fn spec(tw_recycle: &str) -> NodeSpec {
+    NodeSpec {
+        sysctls: vec![SysctlSpec {
+            key: "net.ipv4.tcp_tw_recycle".to_owned(),
+            value: tw_recycle.to_owned(),
+            place: crate::scenario::model::Place::default(),
+        }],
+        nofile: None,
+        conntrack_room: None,
+        nat: Vec::new(),
+        emulate: vec![Emulation::TcpTwRecycle],
+        clock_shift: 0,
+        forwards: false,
+        interfaces: vec![InterfaceSpec {
+            name: "eth0".into(),
+            link: 0,
+            peer: "nat".into(),
+            addresses: vec![Prefix {
+                address: "10.3.0.2".parse().unwrap(),
+                length: 24,
+            }],
+        }],
+        source_prefix: None,
+        routes: Vec::new(),
+    }
+}
+
+#[test]
+fn kernel_with_tw_recycle_one_host_starves_and_time_wait_empties() {
+    let Some(hosts) = Hosts::lay("1") else {
+        return;
+    };
+    let [a, b] = hosts.served();
+    // The other one may get in once: before what the first left is remembered.
+    assert!(a == ATTEMPTS && b <= 1, "{a}, {b}");
+    hosts.await_time_waits(0);
+    let timeline = hosts.finish();
+    let series = timeline.series("server.TcpExtPAWSPassive").unwrap();
+    assert!(series.declaration.emulated);
+    assert_eq!(series.last().unwrap(), (ATTEMPTS - b) as i64);
+    assert_eq!(series.at(crate::record::Offset::ZERO), Some(0));
+    assert_eq!(timeline.notes, []);
+}
+
+#[test]
+fn kernel_without_tw_recycle_both_hosts_are_served_and_time_wait_stays() {
+    let Some(hosts) = Hosts::lay("0") else {
+        return;
+    };
+    assert_eq!(hosts.served(), [ATTEMPTS; 2]);
+    hosts.await_time_waits(2 * ATTEMPTS);
+    assert_eq!(last(&hosts.finish(), "server.TcpExtPAWSPassive"), 0);
+}
+
+#[test]
+fn hosts_beside_a_recycling_node_have_clocks_of_their_own_that_follow_from_the_seed() {
+    let host = NodeSpec {
+        emulate: Vec::new(),
+        ..spec("1")
+    };
+    let router = NodeSpec {
+        forwards: true,
+        ..host.clone()
+    };
+    let mut topology = Topology::default();
+    for (name, node) in [
+        ("host", host.clone()),
+        ("nat", router),
+        ("server", spec("1")),
+    ] {
+        topology.nodes.insert(name.into(), node);
+    }
+    let having = |topology: &Topology| -> Vec<String> {
+        let names = topology
+            .nodes
+            .keys()
+            .filter(|name| topology.has_own_clock(name));
+        names.map(ToString::to_string).collect()
+    };
+    assert_eq!(having(&topology), ["host"]);
+    topology.nodes.shift_remove("server");
+    assert_eq!(having(&topology), [""; 0]);
+
+    let clock = |name: &str, seed| HostClock::of(&name.into(), &host, seed);
+    assert_eq!(clock("a", 1), clock("a", 1));
+    assert_ne!(clock("a", 1), clock("b", 1));
+    assert_ne!(clock("a", 1), clock("a", 2));
+}

@@ -1,0 +1,226 @@
+//! `net.ipv4.tcp_tw_recycle` of one live node: the state machine shared by its wires, and the thread that ends its
+//! TIME_WAIT sockets early.
+
+use std::collections::BTreeMap;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::WireError;
+use super::recycle::{Flow, LocalAddresses, Recycle, TIMEWAIT_LEN, TimeWait, Verdict};
+use super::segment::Segment;
+use crate::names::{NodeName, SeriesName};
+use crate::record::{Event, Offset, Recorder, RunClock, SeriesId, SeriesKind, SeriesUnit};
+use crate::scenario::topology::NodeSpec;
+use crate::sys::NetNs;
+use crate::sys::netlink::NetlinkError;
+use crate::sys::sock_destroy::SockDestroyer;
+
+/// The sysctl that is emulated.
+const KEY: &str = "net.ipv4.tcp_tw_recycle";
+
+/// How much younger than its planned end a TIME_WAIT may seem before it is taken to have been started over: the kernel
+/// tells its age in jiffies, of 10 ms at the most (`CONFIG_HZ_100`).
+const SLACK: Duration = Duration::from_millis(20);
+
+/// The emulation of one node. Clones share it; it ends with the last.
+#[derive(Debug, Clone)]
+pub struct TwRecycle(Arc<Mutex<State>>);
+
+#[derive(Debug)]
+struct State {
+    node: NodeName,
+    /// What its times count from, on all of the node's wires.
+    origin: Instant,
+    recycle: Recycle,
+    record: Option<Record>,
+    reaper: Sender<Order>,
+}
+
+#[derive(Debug)]
+struct Record {
+    clock: RunClock,
+    recorder: Recorder,
+    rejected: SeriesId,
+}
+
+/// What the thread that ends sockets is told.
+#[derive(Debug)]
+enum Order {
+    Begin(RunClock, Recorder),
+    End(TimeWait),
+}
+
+impl TwRecycle {
+    /// Starts it for a node: on where the node's sysctls say so (off is the default, as it was in Linux).
+    ///
+    /// # Errors
+    /// Where the node's sockets cannot be reached.
+    pub fn start(netns: &NetNs, node: &NodeName, spec: &NodeSpec) -> Result<Self, WireError> {
+        let setting = spec.sysctls.iter().rfind(|sysctl| sysctl.key == KEY);
+        let enabled = setting.is_some_and(|sysctl| is_on(&sysctl.value));
+        let sockets = netns
+            .run(SockDestroyer::open)
+            .map_err(WireError::Enter)?
+            .map_err(|source| WireError::Sockets {
+                node: node.clone(),
+                source,
+            })?;
+        let (reaper, inbox) = mpsc::channel();
+        let name = node.clone();
+        let origin = Instant::now();
+        std::thread::Builder::new()
+            .name("tw-recycle".to_owned())
+            .spawn(move || Reaper::new(name, origin, sockets).run(&inbox))
+            .map_err(WireError::Start)?;
+        Ok(Self(Arc::new(Mutex::new(State {
+            node: node.clone(),
+            origin,
+            recycle: Recycle::new(LocalAddresses::of(spec), enabled),
+            record: None,
+            reaper,
+        }))))
+    }
+
+    /// Sets the sysctl, as a value is written to its file.
+    pub fn set(&self, value: &str) {
+        self.state().recycle.set_enabled(is_on(value));
+    }
+
+    /// SYNs are counted in `NODE.TcpExtPAWSPassive`, an emulated series, from 0. Every wire of the node says so; the
+    /// first is heard.
+    pub(super) fn begin(&self, clock: RunClock, recorder: &Recorder) {
+        let mut state = self.state();
+        if state.record.is_some() {
+            return;
+        }
+        let name = SeriesName::new(format!("{}.TcpExtPAWSPassive", state.node));
+        let rejected = recorder.emulated_series(name, SeriesKind::Counter, SeriesUnit::Count);
+        recorder.tell(Event::Sample {
+            t: Offset::ZERO,
+            v: vec![(rejected, 0)],
+        });
+        let _ended = state.reaper.send(Order::Begin(clock, recorder.clone()));
+        state.record = Some(Record {
+            clock,
+            recorder: recorder.clone(),
+            rejected,
+        });
+    }
+
+    /// The node has sent a segment.
+    pub(super) fn sent(&self, segment: &Segment, now: Instant) {
+        let mut state = self.state();
+        let now = now.saturating_duration_since(state.origin);
+        state.recycle.sent(segment, now);
+        state.hand_over();
+    }
+
+    /// A segment is about to reach the node.
+    pub(super) fn received(&self, segment: &Segment, now: Instant) -> Verdict {
+        let mut state = self.state();
+        let now = now.saturating_duration_since(state.origin);
+        let verdict = state.recycle.received(segment, now);
+        state.hand_over();
+        if let (Verdict::Drop, Some(record)) = (verdict, &state.record) {
+            let rejected = i64::try_from(state.recycle.rejected()).unwrap_or(i64::MAX);
+            record.recorder.tell(Event::Sample {
+                t: record.clock.now(),
+                v: vec![(record.rejected, rejected)],
+            });
+        }
+        verdict
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn hand_over(&mut self) {
+        for time_wait in self.recycle.take_begun() {
+            let _ended = self.reaper.send(Order::End(time_wait));
+        }
+    }
+}
+
+/// As Linux reads it: 0 is off, every other number on.
+fn is_on(value: &str) -> bool {
+    value.trim().parse::<i64>().is_ok_and(|number| number != 0)
+}
+
+/// Ends TIME_WAIT sockets when their time has come.
+struct Reaper {
+    node: NodeName,
+    origin: Instant,
+    sockets: SockDestroyer,
+    record: Option<(RunClock, Recorder)>,
+    due: BTreeMap<(Duration, Flow), TimeWait>,
+}
+
+impl Reaper {
+    fn new(node: NodeName, origin: Instant, sockets: SockDestroyer) -> Self {
+        Self {
+            node,
+            origin,
+            sockets,
+            record: None,
+            due: BTreeMap::new(),
+        }
+    }
+
+    /// Works until the last handle is gone.
+    fn run(mut self, inbox: &Receiver<Order>) {
+        loop {
+            let now = self.origin.elapsed();
+            while let Some(entry) = self.due.first_entry()
+                && entry.key().0 <= now
+            {
+                let time_wait = entry.remove();
+                if let Err(error) = self.end(&time_wait) {
+                    self.complain(&error);
+                }
+            }
+            let order = match self.due.first_key_value() {
+                Some(((at, _), _)) => inbox.recv_timeout(at.saturating_sub(now)),
+                None => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            };
+            match order {
+                Ok(Order::Begin(clock, recorder)) => self.record = Some((clock, recorder)),
+                Ok(Order::End(wait)) => {
+                    self.due.insert((wait.began + wait.lasts, wait.flow), wait);
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+        }
+    }
+
+    /// Ends one, unless it is gone or was started over: then it lasts 60 s from there, as it did in Linux 4.9.
+    fn end(&mut self, wait: &TimeWait) -> Result<(), NetlinkError> {
+        let Flow { node, peer } = wait.flow;
+        let Some(socket) = self.sockets.find(node, peer)? else {
+            return Ok(());
+        };
+        let age = TIMEWAIT_LEN.saturating_sub(socket.expires);
+        if age + SLACK >= wait.lasts {
+            self.sockets.destroy(&socket)?;
+        }
+        Ok(())
+    }
+
+    /// Says once that TIME_WAIT does not end early here.
+    fn complain(&mut self, error: &NetlinkError) {
+        if let Some((clock, recorder)) = self.record.take() {
+            let text = format!(
+                "TIME_WAIT sockets of `{}` could not be ended early, as {KEY} would have: {error}",
+                self.node
+            );
+            recorder.tell(Event::Note {
+                t: Some(clock.now()),
+                text,
+            });
+        }
+    }
+}
