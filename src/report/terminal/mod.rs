@@ -1,215 +1,153 @@
 //! For a person at a terminal, or reading a log: outcome first, then each expectation with what was observed.
+//!
+//! What passed takes one line a run and one an expectation. What did not has its place in the file, what was observed
+//! and when, and the course of each metric that it names.
 
+mod block;
+mod layout;
+mod spark;
 mod style;
 
 use std::fmt::Write;
 
+pub use super::evidence::run_label;
 pub use style::Style;
 
-use crate::record::{LoadReport, Outcome, Verdict};
-use crate::scenario::RunId;
-use crate::suite::{CaseComparison, RunResult, ScenarioResult, SuiteResult};
+use super::evidence;
+use super::place::FilePlace;
+use super::printable::{one_line, printable};
+use crate::record::Outcome;
+use crate::suite::{ScenarioResult, SuiteResult};
+use layout::{cut, wrap};
+
+/// The order in which outcomes are counted: what there is to do something about comes first after what passed.
+const COUNTED: [Outcome; 6] = [
+    Outcome::Passed,
+    Outcome::Failed,
+    Outcome::Errored,
+    Outcome::Inconclusive,
+    Outcome::NotApplicable,
+    Outcome::Skipped,
+];
 
 /// Renders a scenario: a line of title, a block for each run, its comparisons.
 pub fn scenario(result: &ScenarioResult, style: Style) -> String {
     let scenario = &result.file.scenario;
+    let title = one_line(&scenario.title);
     let mut text = format!(
         "{} {}\n",
         style.outcome(result.outcome()),
-        style.strong(&scenario.title)
+        style.strong(&cut(&title, style.room(5)))
     );
-    let _ = writeln!(text, "     {}", style.faint(&result.file.label));
+    let _ = writeln!(text, "     {}", style.faint(&printable(&result.file.label)));
     if let Some(claim) = &scenario.claim {
-        let _ = writeln!(text, "     claim: {}", claim.trim());
+        let claim = wrap(&format!("claim: {}", one_line(claim)), style.room(5));
+        let _ = writeln!(text, "     {}", claim.join("\n     "));
     }
     for run in &result.runs {
-        text.push_str(&run_block(run, &result.file.label, style));
+        text.push_str(&block::run(run, &result.file, style));
     }
     for case in &result.compare {
-        text.push_str(&compare_block(case, &result.file.label, style));
+        text.push_str(&block::compare(case, result, style));
     }
     text.push('\n');
     text
 }
 
-/// Renders the last lines of a suite: how many of each outcome, and how long it took.
+/// Renders the end of a suite: its outcome, how many of each, how long it took; then a line for each run and
+/// comparison that did not pass, so that the end of a long log says where to look.
 pub fn summary(result: &SuiteResult, style: Style) -> String {
-    let outcomes: Vec<Outcome> = result
+    let runs: Vec<_> = result
         .scenarios
         .iter()
         .flat_map(|scenario| &scenario.runs)
-        .map(|run| run.verdict.outcome)
         .collect();
     let mut parts = Vec::new();
-    for outcome in [
-        Outcome::Passed,
-        Outcome::Failed,
-        Outcome::Errored,
-        Outcome::Inconclusive,
-        Outcome::NotApplicable,
-        Outcome::Skipped,
-    ] {
-        let count = outcomes.iter().filter(|each| **each == outcome).count();
+    for outcome in COUNTED {
+        let count = runs
+            .iter()
+            .filter(|run| run.verdict.outcome == outcome)
+            .count();
         if count > 0 {
             parts.push(style.colour(outcome, &format!("{count} {outcome}")));
         }
     }
-    let interrupted = if result.interrupted {
-        "interrupted: "
-    } else {
-        ""
-    };
-    let scenarios = match result.scenarios.len() {
-        1 => "1 scenario".to_owned(),
-        n => format!("{n} scenarios"),
-    };
-    let runs = match outcomes.len() {
-        1 => "1 run".to_owned(),
-        n => format!("{n} runs"),
-    };
-    let parts = if parts.is_empty() {
-        "nothing ran".to_owned()
-    } else {
-        parts.join(", ")
-    };
-    format!(
-        "{interrupted}{scenarios}, {runs} in {:.1} s: {parts}\n",
-        result.took.as_secs_f64()
-    )
-}
-
-/// What tells a run from its siblings: variant and case.
-pub fn run_label(id: &RunId) -> String {
-    let case = id.case.iter().map(|(key, value)| format!("{key}={value}"));
-    let label: Vec<String> = id.variant.iter().cloned().chain(case).collect();
-    if label.is_empty() {
-        "run".to_owned()
-    } else {
-        label.join(" ")
+    let comparisons = result
+        .scenarios
+        .iter()
+        .flat_map(|scenario| &scenario.compare);
+    let unequal = comparisons
+        .filter(|case| evidence::is_against(evidence::compare_outcome(case)))
+        .count();
+    if unequal > 0 {
+        parts.push(style.colour(
+            Outcome::Failed,
+            &format!("{} did not pass", counted(unequal, "comparison")),
+        ));
     }
-}
-
-fn run_block(run: &RunResult, path: &str, style: Style) -> String {
-    let emulated = if run.timeline.emulated() {
-        style.warn(" (emulated)")
-    } else {
-        String::new()
+    if parts.is_empty() {
+        parts.push("nothing ran".to_owned());
+    }
+    let emulated = match runs.iter().filter(|run| evidence::emulated(run)).count() {
+        0 => String::new(),
+        n => style.warn(&format!(" ({n} emulated)")),
     };
     let mut text = format!(
-        "  {} {}{emulated} {}\n",
-        style.outcome(run.verdict.outcome),
-        style.strong(&run_label(&run.spec.id)),
-        style.faint(&format!("{:.1} s", run.took.as_secs_f64())),
+        "{} {}{}, {} in {:.1} s: {}{emulated}\n",
+        style.outcome(result.outcome()),
+        if result.interrupted {
+            "interrupted: "
+        } else {
+            ""
+        },
+        counted(result.scenarios.len(), "scenario"),
+        counted(runs.len(), "run"),
+        result.took.as_secs_f64(),
+        parts.join(", "),
     );
-    if let Some(reason) = &run.verdict.reason {
-        let _ = writeln!(text, "       {}", indented(reason, 7));
+    for scenario in &result.scenarios {
+        text.push_str(&not_passed(scenario, style));
     }
-    for word in &run.last_words {
-        let _ = writeln!(text, "       {} {word}", style.faint("|"));
+    text
+}
+
+fn not_passed(result: &ScenarioResult, style: Style) -> String {
+    let mut text = String::new();
+    let mut line = |outcome: Outcome, name: &str, place: FilePlace<'_>| {
+        if evidence::is_against(outcome) {
+            let name = printable(name);
+            let place = style.faint(&printable(&place.to_string()));
+            let _ = writeln!(text, "  {} {name}  {place}", style.outcome(outcome));
+        }
+    };
+    for run in &result.runs {
+        let id = run.spec.id.to_string();
+        line(
+            run.verdict.outcome,
+            &evidence::marked(id, evidence::emulated(run)),
+            FilePlace::of_run(&result.file, run),
+        );
     }
-    for statement in run
-        .timeline
-        .built
-        .iter()
-        .flat_map(|built| built.emulated.values())
-        .flatten()
-    {
-        let _ = writeln!(text, "       {} {statement}", style.warn("emulated:"));
-    }
-    for verdict in &run.verdict.verdicts {
-        text.push_str(&verdict_lines(verdict, path, style));
-    }
-    for load in &run.timeline.loads {
-        let _ = writeln!(text, "       {}", style.faint(&load_line(load)));
-    }
-    for (at, note) in &run.timeline.notes {
-        let at = at.map(|at| format!("{at}: ")).unwrap_or_default();
-        let _ = writeln!(
-            text,
-            "       {} {at}{}",
-            style.faint("note:"),
-            indented(note, 13)
+    for case in &result.compare {
+        let outcome = evidence::compare_outcome(case);
+        let name = format!(
+            "{} / {}",
+            result.file.scenario.name,
+            evidence::compare_name(case)
+        );
+        line(
+            outcome,
+            &name,
+            FilePlace::of_outcome(&result.file, &case.verdicts, outcome),
         );
     }
     text
 }
 
-fn compare_block(case: &CaseComparison, path: &str, style: Style) -> String {
-    let outcome = case
-        .verdicts
-        .iter()
-        .map(|verdict| verdict.outcome)
-        .max()
-        .unwrap_or(Outcome::Passed);
-    let label: Vec<String> = case
-        .case
-        .iter()
-        .map(|(key, value)| format!("{key}={value}"))
-        .collect();
-    let mut text = format!(
-        "  {} {} {}\n",
-        style.outcome(outcome),
-        style.strong("compare"),
-        label.join(" ")
-    );
-    for verdict in &case.verdicts {
-        text.push_str(&verdict_lines(verdict, path, style));
-    }
-    text
-}
-
-fn verdict_lines(verdict: &Verdict, path: &str, style: Style) -> String {
-    let observed: Vec<String> = verdict
-        .observed
-        .iter()
-        .map(|each| format!("{} = {}", each.quantity, each.value))
-        .collect();
-    let observed = observed.join(", ");
-    let mut text = format!("       {} {}", style.mark(verdict.outcome), verdict.text);
-    if verdict.outcome == Outcome::Passed {
-        let _ = writeln!(text, "  {}", style.faint(&format!("[{observed}]")));
-        return text;
-    }
-    let _ = writeln!(
-        text,
-        "   {}",
-        style.faint(&format!("{path}:{}:{}", verdict.line, verdict.column))
-    );
-    if !observed.is_empty() {
-        let at = verdict
-            .decided_at
-            .map(|at| format!(" at {at}"))
-            .unwrap_or_default();
-        let _ = writeln!(text, "         observed: {observed}{at}");
-    }
-    if let Some(reason) = &verdict.reason {
-        let _ = writeln!(text, "         {}", indented(reason, 9));
-    }
-    text
-}
-
-fn load_line(load: &LoadReport) -> String {
-    let micros = |nanos: u64| nanos / 1000;
-    if load.open_loop {
-        format!(
-            "load {}: {} of {} started, offered {:.1}/s, achieved {:.1}/s, late by {} µs (p50), {} µs (p99), {} µs (most)",
-            load.client,
-            load.started,
-            load.scheduled,
-            load.offered_rate,
-            load.achieved_rate,
-            micros(load.late_p50),
-            micros(load.late_p99),
-            micros(load.late_max),
-        )
+fn counted(count: usize, what: &str) -> String {
+    if count == 1 {
+        format!("1 {what}")
     } else {
-        format!(
-            "load {}: {} of {} started, {:.0}/s ({})",
-            load.client, load.started, load.scheduled, load.achieved_rate, load.engine
-        )
+        format!("{count} {what}s")
     }
-}
-
-fn indented(text: &str, by: usize) -> String {
-    text.trim_end().replace('\n', &format!("\n{:by$}", ""))
 }

@@ -1,15 +1,25 @@
-//! Colour and marks; plain text where there is no terminal.
+//! How to show: colour, marks, width, how much. The default is plain text of any width: a log.
 
 use crate::record::Outcome;
 
-/// Whether to colour.
+/// How a reader wants it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Style {
     /// ANSI colours (ECMA-48 SGR).
     pub colour: bool,
+    /// Columns of the terminal; `None` for a file or a pipe, where nothing is cut or wrapped.
+    pub width: Option<u16>,
+    /// Also what a passed run has to show: its load, its metrics over time.
+    pub verbose: bool,
 }
 
 impl Style {
+    /// Columns that are left to the right of an indent; at least 20, below which nothing is readable.
+    pub(super) fn room(self, indent: usize) -> Option<usize> {
+        self.width
+            .map(|width| usize::from(width).saturating_sub(indent).max(20))
+    }
+
     fn paint(self, code: &str, text: &str) -> String {
         if self.colour {
             format!("\x1b[{code}m{text}\x1b[0m")
