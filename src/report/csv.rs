@@ -1,11 +1,13 @@
 //! The time series as CSV in long form: one row a change, ready for any data frame.
 //!
-//! Columns `scenario,variant,case,t_seconds,series,value,emulated`. A value holds until the next row of its series. Numbers are in
-//! the units of expectations: counts, bytes, seconds. A distribution has three rows a span, at the span's end: `count(S)`, `p50(S)`
-//! and `p99(S)` of that span alone. Text has a row a line. Quoted as RFC 4180 says; lines end with LF.
+//! Columns `scenario,variant,case,t_seconds,series,value,emulated`. A value holds until the next row of its series.
+//! Numbers are in the units of expectations: counts, bytes, seconds. A distribution has three rows a span, at the
+//! span's end: `count(S)`, `p50(S)` and `p99(S)` of that span alone. Text has a row a line, with control characters
+//! shown: many readers stop at a NUL. Quoted as RFC 4180 says; lines end with LF.
 
 use super::distribution::{count, quantile};
 use super::evidence::emulated;
+use super::printable::printable;
 use crate::record::{Offset, Series, SeriesKind, SeriesUnit};
 use crate::suite::{RunResult, SuiteResult};
 use crate::units::format_seconds;
@@ -48,6 +50,8 @@ fn table<'a>(runs: impl Iterator<Item = &'a RunResult>) -> csv::Result<String> {
             .map(|(key, value)| format!("{key}={value}"))
             .collect();
         let case = case.join(" ");
+        let scenario = printable(&id.scenario);
+        let variant = printable(id.variant.as_deref().unwrap_or_default());
         let all_emulated = emulated(run);
         for series in run.timeline.all_series() {
             let mark = if all_emulated || series.declaration.emulated {
@@ -56,12 +60,11 @@ fn table<'a>(runs: impl Iterator<Item = &'a RunResult>) -> csv::Result<String> {
                 "false"
             };
             for (t, name, value) in rows(series) {
-                let variant = id.variant.as_deref().unwrap_or_default();
                 table.write_record([
-                    &id.scenario,
-                    variant,
+                    scenario.as_ref(),
+                    variant.as_ref(),
                     &case,
-                    seconds(t).as_str(),
+                    &seconds(t),
                     &name,
                     &value,
                     mark,
@@ -86,7 +89,7 @@ fn rows(series: &Series) -> Vec<(Offset, String, String)> {
         SeriesKind::Text => series
             .lines
             .iter()
-            .map(|(t, line)| (*t, name.clone(), line.clone()))
+            .map(|(t, line)| (*t, name.clone(), printable(line).into_owned()))
             .collect(),
         SeriesKind::Distribution => series
             .histograms

@@ -1,8 +1,8 @@
 //! What a result says, in the words that the formats for people share: plain lines, without layout or escaping.
 
-use crate::record::{LoadReport, Outcome, Verdict};
+use crate::record::{LoadReport, Outcome, RunVerdict, Verdict};
 use crate::scenario::RunId;
-use crate::suite::{CaseComparison, RunResult, ScenarioFile};
+use crate::suite::{CaseComparison, RunResult, ScenarioFile, ScenarioResult};
 
 use super::place::FilePlace;
 
@@ -19,6 +19,15 @@ pub(super) fn emulated(run: &RunResult) -> bool {
 /// Whether a quantity in one of the verdicts was emulated.
 pub(super) fn any_emulated(verdicts: &[Verdict]) -> bool {
     verdicts.iter().any(|verdict| verdict.emulated)
+}
+
+/// Whether anything in a scenario's runs or comparisons was emulated.
+pub(super) fn scenario_emulated(result: &ScenarioResult) -> bool {
+    result.runs.iter().any(emulated)
+        || result
+            .compare
+            .iter()
+            .any(|case| any_emulated(&case.verdicts))
 }
 
 /// What tells a run from its siblings: variant and case.
@@ -110,6 +119,21 @@ pub(super) fn is_against(outcome: Outcome) -> bool {
     }
 }
 
+/// The verdicts of a run; none where all of them only repeat its reason, as those of a run that did not happen do.
+pub(super) fn judged(run: &RunResult) -> &[Verdict] {
+    let RunVerdict {
+        reason, verdicts, ..
+    } = &run.verdict;
+    let repeats = |verdict: &Verdict| {
+        reason.is_some() && verdict.reason == *reason && verdict.observed.is_empty()
+    };
+    if verdicts.iter().all(repeats) {
+        &[]
+    } else {
+        verdicts
+    }
+}
+
 /// What was emulated, a sentence each with its node.
 pub(super) fn emulations(run: &RunResult) -> Vec<String> {
     let built = run.timeline.built.iter().flat_map(|built| &built.emulated);
@@ -144,7 +168,7 @@ pub(super) fn load(load: &LoadReport) -> String {
     let micros = |nanos: u64| nanos / 1000;
     if load.open_loop {
         format!(
-            "load {client}: {started} of {scheduled} started, offered {:.1}/s, achieved {achieved_rate:.1}/s, late by {} µs (p50), {} µs (p99), {} µs (most)",
+            "client {client}: {started} of {scheduled} started, offered {:.1}/s, achieved {achieved_rate:.1}/s, late by {} µs (p50), {} µs (p99), {} µs (most)",
             load.offered_rate,
             micros(load.late_p50),
             micros(load.late_p99),
@@ -152,7 +176,7 @@ pub(super) fn load(load: &LoadReport) -> String {
         )
     } else {
         format!(
-            "load {client}: {started} of {scheduled} started, {achieved_rate:.0}/s ({})",
+            "client {client}: {started} of {scheduled} started, {achieved_rate:.0}/s ({})",
             load.engine
         )
     }
@@ -208,7 +232,7 @@ pub(super) fn of_run(run: &RunResult) -> Vec<String> {
             .into_iter()
             .map(|sentence| format!("emulated: {sentence}")),
     );
-    lines.extend(run.verdict.verdicts.iter().map(verdict));
+    lines.extend(judged(run).iter().map(verdict));
     lines.extend(run.timeline.loads.iter().map(load));
     lines.extend(notes(run).into_iter().map(|note| format!("note: {note}")));
     lines

@@ -5,13 +5,14 @@ use std::borrow::Cow;
 /// Shows control characters instead of letting them act: an escape sequence in a program's output must neither
 /// drive the reader's terminal nor make an XML file ill-formed. Line feeds and tabs stay.
 ///
-/// C0 controls and DEL become their pictures (Unicode block 2400), C1 controls and the noncharacters that XML 1.0
-/// refuses (its production `Char`) become U+FFFD.
+/// A carriage return at the end of a line goes. Other C0 controls and DEL become their pictures (Unicode block 2400);
+/// C1 controls, marks that reorder text (Unicode UAX 9) and the noncharacters that XML 1.0 refuses (its production
+/// `Char`) become U+FFFD.
 pub(super) fn printable(text: &str) -> Cow<'_, str> {
     if text.chars().all(|c| shown(c) == c) {
         Cow::Borrowed(text)
     } else {
-        Cow::Owned(text.chars().map(shown).collect())
+        Cow::Owned(text.replace("\r\n", "\n").chars().map(shown).collect())
     }
 }
 
@@ -31,7 +32,11 @@ fn shown(c: char) -> char {
             char::from_u32(0x2400 + u32::from(c)).unwrap_or(char::REPLACEMENT_CHARACTER)
         }
         '\x7f' => '\u{2421}',
-        '\u{80}'..='\u{9f}' | '\u{fffe}' | '\u{ffff}' => char::REPLACEMENT_CHARACTER,
+        '\u{80}'..='\u{9f}'
+        | '\u{202a}'..='\u{202e}'
+        | '\u{2066}'..='\u{2069}'
+        | '\u{fffe}'
+        | '\u{ffff}' => char::REPLACEMENT_CHARACTER,
         _ => c,
     }
 }

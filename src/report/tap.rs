@@ -18,7 +18,7 @@ struct Point {
     reason: Option<String>,
     /// Key and value, as YAML.
     diagnostic: Vec<(&'static str, String)>,
-    points: Vec<Point>,
+    points: Vec<Self>,
 }
 
 /// Renders a suite.
@@ -99,7 +99,7 @@ fn scenario_point(result: &ScenarioResult) -> Point {
         .map(|case| compare_point(case, &result.file));
     let scenario = &result.file.scenario;
     Point {
-        name: scenario.name.clone(),
+        name: evidence::marked(scenario.name.clone(), evidence::scenario_emulated(result)),
         outcome: result.outcome(),
         reason: None,
         diagnostic: vec![
@@ -111,18 +111,6 @@ fn scenario_point(result: &ScenarioResult) -> Point {
 }
 
 fn run_point(run: &RunResult, file: &ScenarioFile) -> Point {
-    let reason = run.verdict.reason.clone();
-    // Expectations of a run that did not happen say nothing that its reason does not.
-    let judged = run
-        .verdict
-        .verdicts
-        .iter()
-        .any(|verdict| verdict.reason != reason || !verdict.observed.is_empty());
-    let verdicts = if judged {
-        run.verdict.verdicts.as_slice()
-    } else {
-        &[]
-    };
     let mut diagnostic = at(FilePlace::of_run(file, run));
     let evidence = [
         ("emulated", evidence::emulations(run)),
@@ -142,9 +130,9 @@ fn run_point(run: &RunResult, file: &ScenarioFile) -> Point {
     Point {
         name: evidence::run_name(run),
         outcome: run.verdict.outcome,
-        reason,
+        reason: run.verdict.reason.clone(),
         diagnostic,
-        points: verdicts
+        points: evidence::judged(run)
             .iter()
             .map(|verdict| verdict_point(verdict, file))
             .collect(),

@@ -6,7 +6,7 @@
 use crate::record::{Outcome, Verdict};
 use crate::report::evidence;
 use crate::report::place::FilePlace;
-use crate::report::printable::printable;
+use crate::report::printable::{one_line, printable};
 use crate::suite::{RunResult, ScenarioFile, SuiteResult};
 
 /// Renders a suite; empty where there is nothing to point at.
@@ -73,7 +73,7 @@ fn command(outcome: Outcome, place: FilePlace<'_>, title: &str, lines: &[String]
         property(place.path),
         place.line,
         place.column,
-        property(&format!("{outcome}: {title}")),
+        property(&one_line(&format!("{outcome}: {title}"))),
         data(&lines.join("\n")),
     )
 }

@@ -181,7 +181,10 @@ fn details(result: &ScenarioResult) -> String {
     format!(
         "<details><summary>{} {}</summary>\n\n{body}</details>\n\n",
         symbol(result.outcome()),
-        text(&scenario.title)
+        html(&evidence::marked(
+            scenario.title.clone(),
+            evidence::scenario_emulated(result)
+        ))
     )
 }
 
@@ -196,19 +199,25 @@ fn symbol(outcome: Outcome) -> &'static str {
     }
 }
 
+/// Text of one line within HTML, where Markdown means nothing.
+fn html(raw: &str) -> String {
+    one_line(raw)
+        .replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+}
+
 /// Text of one line in which nothing is markup (CommonMark: ASCII punctuation may be escaped; HTML by its entities).
 fn text(raw: &str) -> String {
     let mut text = String::new();
-    for c in one_line(raw).chars() {
-        match c {
-            '&' => text.push_str("&amp;"),
-            '<' => text.push_str("&lt;"),
-            '>' => text.push_str("&gt;"),
-            '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '#' | '~' | '@' | '$' => {
-                text.extend(['\\', c])
-            }
-            _ => text.push(c),
+    for c in html(raw).chars() {
+        if matches!(
+            c,
+            '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '~' | '@' | '$'
+        ) {
+            text.push('\\');
         }
+        text.push(c);
     }
     text
 }
@@ -243,7 +252,7 @@ mod tests {
     fn names_cannot_be_markup() {
         assert_eq!(
             text("a|b <i>*c*</i>\n#d"),
-            "a\\|b &lt;i&gt;\\*c\\*&lt;/i&gt; \\#d"
+            "a\\|b &lt;i&gt;\\*c\\*&lt;/i&gt; #d"
         );
     }
 

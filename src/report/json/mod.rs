@@ -68,6 +68,7 @@ fn scenario_report(result: &ScenarioResult) -> ScenarioReport {
         claim: scenario.claim.clone(),
         tags: scenario.tags.clone(),
         outcome: word(result.outcome()),
+        emulated: evidence::scenario_emulated(result),
         runs: result.runs.iter().map(run_report).collect(),
         compare: result
             .compare
@@ -133,12 +134,16 @@ fn conntrack_room(built: &Built) -> BTreeMap<String, ConntrackRoomPart> {
         .collect()
 }
 
-fn metric(series: &Series) -> Option<(String, f64)> {
+fn metric(series: &Series) -> Option<(String, serde_json::Number)> {
     match series.declaration.kind {
         SeriesKind::Counter | SeriesKind::Gauge => {}
         SeriesKind::Text | SeriesKind::Distribution => return None,
     }
-    let value = in_base(series.last()? as f64, series.declaration.unit);
+    let last = series.last()?;
+    let value = match series.declaration.unit {
+        SeriesUnit::Nanoseconds => serde_json::Number::from_f64(last as f64 / 1e9)?,
+        SeriesUnit::Count | SeriesUnit::Bytes | SeriesUnit::Text => last.into(),
+    };
     Some((series.declaration.name.to_string(), value))
 }
 

@@ -65,6 +65,8 @@ pub struct ScenarioReport {
     pub tags: Vec<String>,
     /// The greatest of its parts.
     pub outcome: OutcomeWord,
+    /// Whether anything in its runs was emulated.
+    pub emulated: bool,
     /// Its runs.
     pub runs: Vec<RunReport>,
     /// Its comparisons, by matrix case.
@@ -101,7 +103,7 @@ pub struct RunReport {
     /// How each client's load was offered and achieved.
     pub loads: Vec<LoadPart>,
     /// Last value of every counter and gauge: counts, bytes, or seconds where it is a time.
-    pub metrics: BTreeMap<String, f64>,
+    pub metrics: BTreeMap<String, serde_json::Number>,
     /// Every distribution, whole.
     pub distributions: BTreeMap<String, DistributionPart>,
     /// Where it happened.

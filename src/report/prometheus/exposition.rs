@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use crate::report::printable::printable;
+
 /// Labels of a sample, by name; a later value replaces an earlier.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Labels(BTreeMap<String, String>);
@@ -52,7 +54,7 @@ pub(super) struct Exposition {
 struct Family {
     kind: Kind,
     help: String,
-    /// By labels without `quantile`, then in the order of coming: all of one summary stand together.
+    /// By labels without `quantile` and state, then in the order of coming: a summary, a state set stands together.
     metrics: BTreeMap<Labels, Vec<Sample>>,
 }
 
@@ -96,13 +98,14 @@ impl Exposition {
         {
             name = format!("{}_{}", kind.as_str(), name);
         }
+        let mut metric = labels.clone();
+        metric.0.remove("quantile");
+        metric.0.remove(&name);
         let family = self.families.entry(name).or_insert_with(|| Family {
             kind,
             help: help.to_owned(),
             metrics: BTreeMap::new(),
         });
-        let mut metric = labels.clone();
-        metric.0.remove("quantile");
         let samples = family.metrics.entry(metric).or_default();
         samples.retain(|sample| (sample.suffix, &sample.labels) != (suffix, &labels));
         samples.push(Sample {
@@ -157,7 +160,8 @@ pub(super) fn legal_name(prefix: &str, rest: &str) -> String {
 }
 
 fn escaped(text: &str) -> String {
-    text.replace('\\', "\\\\")
+    printable(text)
+        .replace('\\', "\\\\")
         .replace('\n', "\\n")
         .replace('"', "\\\"")
 }

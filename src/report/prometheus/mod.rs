@@ -39,11 +39,19 @@ pub fn render(result: &SuiteResult) -> String {
         Labels::new(),
         interrupted,
     );
+    let mut labels = Labels::new();
+    if result
+        .scenarios
+        .iter()
+        .any(|scenario| evidence::scenario_emulated(scenario))
+    {
+        labels.add("emulated", "true");
+    }
     outcome(
         &mut out,
         "nslab_suite_outcome",
         "How the suite came out.",
-        &Labels::new(),
+        &labels,
         result.outcome(),
     );
     for each in &result.scenarios {
@@ -54,11 +62,15 @@ pub fn render(result: &SuiteResult) -> String {
 
 fn scenario(out: &mut Exposition, result: &ScenarioResult) {
     let labels = scenario_labels(&result.file);
+    let mut of_all = labels.clone();
+    if evidence::scenario_emulated(result) {
+        of_all.add("emulated", "true");
+    }
     outcome(
         out,
         "nslab_scenario_outcome",
         "How the scenario came out.",
-        &labels,
+        &of_all,
         result.outcome(),
     );
     for each in &result.runs {
@@ -117,26 +129,35 @@ fn run(out: &mut Exposition, file: &ScenarioFile, run: &RunResult) {
             1.0,
         );
     }
-    for verdict in &run.verdict.verdicts {
-        expectation(out, &labels, verdict);
+    // What an inconclusive or errored run seems to say of its expectations is not to be believed.
+    if matches!(run.verdict.outcome, Outcome::Passed | Outcome::Failed) {
+        for verdict in &run.verdict.verdicts {
+            expectation(out, &labels, verdict);
+        }
     }
     for each in run.timeline.all_series() {
         series::add(out, each, &run.spec, &labels);
     }
 }
 
+/// Only what was judged: an alert on 0 must mean that the kernel behaved otherwise.
 fn expectation(out: &mut Exposition, labels: &Labels, verdict: &Verdict) {
+    let held = match verdict.outcome {
+        Outcome::Passed => 1.0,
+        Outcome::Failed => 0.0,
+        Outcome::Skipped | Outcome::NotApplicable | Outcome::Inconclusive | Outcome::Errored => {
+            return;
+        }
+    };
     let mut labels = labels.clone();
     labels.add("expectation", &verdict.text);
     labels.add("line", &verdict.line.to_string());
-    labels.add("outcome", verdict.outcome.as_str());
     if verdict.emulated {
         labels.add("emulated", "true");
     }
-    let held = f64::from(u8::from(verdict.outcome == Outcome::Passed));
     out.gauge(
         "nslab_expectation_held",
-        "1 where the expectation held, 0 where it did not or was not judged.",
+        "1 where the expectation held, 0 where it did not.",
         labels,
         held,
     );

@@ -140,7 +140,7 @@ fn help(family: &str, series: &Series) -> String {
         }
         "nslab_actor_errors" => "Attempts of a client or server that ended in an error.".to_owned(),
         _ => format!(
-            "The series {} at the end of the run.",
+            "{}, as expectations name it, at the end of the run.",
             name.split_once('.').map_or(name, |(_, rest)| rest)
         ),
     }

@@ -2,14 +2,13 @@
 
 use std::fmt::Write;
 
-use super::layout::{cut, width, wrap};
+use super::layout::{cut, plain, width, wrap};
 use super::style::Style;
 use super::{run_label, spark};
 use crate::record::{Outcome, Timeline, Verdict};
 use crate::report::evidence::{self, emulated};
 use crate::report::metrics;
 use crate::report::place::FilePlace;
-use crate::report::printable::printable;
 use crate::scenario::expr::MetricRef;
 use crate::suite::{CaseComparison, RunResult, ScenarioFile, ScenarioResult};
 
@@ -59,12 +58,8 @@ pub(super) fn run(run: &RunResult, file: &ScenarioFile, style: Style) -> String 
             style,
         )
     };
-    for verdict in &run.verdict.verdicts {
-        // A reason that stands for the whole run is told once.
-        let told = verdict.reason.is_some() && verdict.reason.as_deref() == reason;
-        if !told || !verdict.observed.is_empty() {
-            text.push_str(&verdict_lines(verdict, file, reason, &course, style));
-        }
+    for verdict in evidence::judged(run) {
+        text.push_str(&verdict_lines(verdict, file, reason, &course, style));
     }
     if style.verbose || evidence::is_against(run.verdict.outcome) {
         for load in &run.timeline.loads {
@@ -113,16 +108,23 @@ pub(super) fn compare(case: &CaseComparison, result: &ScenarioResult, style: Sty
 fn head(outcome: Outcome, name: &str, emulated: bool, aside: &str, style: Style) -> String {
     let mark = if emulated { " (emulated)" } else { "" };
     let taken = IN_RUN + mark.len() + 1 + width(aside);
-    let name = printable(name);
+    let name = plain(name);
     let name = cut(&name, style.room(taken));
-    let line = format!(
-        "  {} {}{} {}",
+    let aside = if aside.is_empty() {
+        String::new()
+    } else {
+        format!(" {}", style.faint(&plain(aside)))
+    };
+    format!(
+        "  {} {}{}{aside}\n",
         style.outcome(outcome),
         style.strong(&name),
-        style.warn(mark),
-        style.faint(aside)
-    );
-    line.trim_end().to_owned() + "\n"
+        if emulated {
+            style.warn(mark)
+        } else {
+            String::new()
+        },
+    )
 }
 
 fn verdict_lines(
@@ -150,36 +152,42 @@ fn verdict_lines(
     text
 }
 
-/// One line: the text, and what was observed in brackets. The brackets matter more where there is no room for both.
+/// One line: the text, and what was observed in brackets. Where there is no room for both, values lose their names
+/// (the text has them, in the same order) before anything is cut, and the text is cut before the values.
 fn passed(verdict: &Verdict, style: Style) -> String {
-    let observed = match verdict.observed.as_slice() {
-        [only] => only.value.clone(),
-        _ => evidence::observed(verdict),
-    };
-    let emulated = if verdict.emulated { "; emulated" } else { "" };
-    let brackets = printable(&format!("[{observed}{emulated}]")).replace('\n', " ");
-    let claim = printable(&verdict.text).replace('\n', " ");
     let room = style.room(IN_VERDICT + 2);
-    let brackets = cut(
-        &brackets,
+    let claim = plain(&verdict.text).replace('\n', " ");
+    let emulated = if verdict.emulated { "; emulated" } else { "" };
+    let brackets = |observed: &str| plain(&format!("[{observed}{emulated}]")).replace('\n', " ");
+    let values: Vec<&str> = verdict
+        .observed
+        .iter()
+        .map(|each| each.value.as_str())
+        .collect();
+    let mut observed = brackets(&evidence::observed(verdict));
+    if values.len() == 1 || room.is_some_and(|room| width(&claim) + width(&observed) > room) {
+        observed = brackets(&values.join(", "));
+    }
+    let observed = cut(
+        &observed,
         room.map(|room| room.saturating_sub(width(&claim)).max(room / 2)),
     );
     let claim = cut(
         &claim,
-        room.map(|room| room.saturating_sub(width(&brackets))),
+        room.map(|room| room.saturating_sub(width(&observed))),
     );
     format!(
         "       {} {claim}  {}\n",
         style.mark(verdict.outcome),
-        style.faint(&brackets)
+        style.faint(&observed)
     )
 }
 
 /// The text and its place, on one line where there is room.
 fn claim(verdict: &Verdict, file: &ScenarioFile, style: Style) -> String {
-    let claim = wrap(&printable(&verdict.text), style.room(IN_VERDICT));
+    let claim = wrap(&plain(&verdict.text), style.room(IN_VERDICT));
     let place = FilePlace::of_verdict(file, verdict).to_string();
-    let place = printable(&place);
+    let place = plain(&place);
     let last = claim.last().map_or(0, |line| width(line));
     let beside = style
         .room(IN_VERDICT)
@@ -211,7 +219,7 @@ fn courses<'a>(
         };
         let variant = metric.variant.iter().map(|variant| format!("{variant}."));
         let name = variant.collect::<String>() + metric.series.as_str();
-        let name = printable(&name);
+        let name = plain(&name);
         // What is left of the line beside the name and figures of usual length.
         let room =
             style.room(IN_VERDICT + width(&name) + 1 + "most 10000 at 10.000s, last 10000".len());
@@ -228,7 +236,7 @@ fn courses<'a>(
 fn paragraph(text: &mut String, word: (&str, Paint), body: &str, indent: usize, style: Style) {
     let (word, paint) = word;
     let indent_of_body = indent + width(word);
-    let lines = wrap(&printable(body), style.room(indent_of_body));
+    let lines = wrap(&plain(body), style.room(indent_of_body));
     let body = lines.join(&format!("\n{:indent_of_body$}", ""));
     let word = if word.is_empty() {
         String::new()

@@ -4,6 +4,13 @@ use std::borrow::Cow;
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
+use crate::report::printable::printable;
+
+/// Text from outside as a terminal can take it: no controls, and no tabs, whose width depends on where they stand.
+pub(super) fn plain(text: &str) -> String {
+    printable(text).replace('\t', "    ")
+}
+
 /// Columns that a text takes.
 pub(super) fn width(text: &str) -> usize {
     text.width()

@@ -15,10 +15,10 @@ pub use style::Style;
 
 use super::evidence;
 use super::place::FilePlace;
-use super::printable::{one_line, printable};
+use super::printable::one_line;
 use crate::record::Outcome;
 use crate::suite::{ScenarioResult, SuiteResult};
-use layout::{cut, wrap};
+use layout::{cut, plain, width, wrap};
 
 /// The order in which outcomes are counted: what there is to do something about comes first after what passed.
 const COUNTED: [Outcome; 6] = [
@@ -34,12 +34,22 @@ const COUNTED: [Outcome; 6] = [
 pub fn scenario(result: &ScenarioResult, style: Style) -> String {
     let scenario = &result.file.scenario;
     let title = one_line(&scenario.title);
+    let mark = if evidence::scenario_emulated(result) {
+        " (emulated)"
+    } else {
+        ""
+    };
     let mut text = format!(
-        "{} {}\n",
+        "{} {}{}\n",
         style.outcome(result.outcome()),
-        style.strong(&cut(&title, style.room(5)))
+        style.strong(&cut(&title, style.room(5 + mark.len()))),
+        if mark.is_empty() {
+            String::new()
+        } else {
+            style.warn(mark)
+        },
     );
-    let _ = writeln!(text, "     {}", style.faint(&printable(&result.file.label)));
+    let _ = writeln!(text, "     {}", style.faint(&plain(&result.file.label)));
     if let Some(claim) = &scenario.claim {
         let claim = wrap(&format!("claim: {}", one_line(claim)), style.room(5));
         let _ = writeln!(text, "     {}", claim.join("\n     "));
@@ -69,32 +79,31 @@ pub fn summary(result: &SuiteResult, style: Style) -> String {
             .filter(|run| run.verdict.outcome == outcome)
             .count();
         if count > 0 {
-            parts.push(style.colour(outcome, &format!("{count} {outcome}")));
+            parts.push((outcome, format!("{count} {outcome}")));
         }
     }
     let comparisons = result
         .scenarios
         .iter()
         .flat_map(|scenario| &scenario.compare);
-    let unequal = comparisons
+    let against = comparisons
         .filter(|case| evidence::is_against(evidence::compare_outcome(case)))
         .count();
-    if unequal > 0 {
-        parts.push(style.colour(
+    if against > 0 {
+        parts.push((
             Outcome::Failed,
-            &format!("{} did not pass", counted(unequal, "comparison")),
+            format!("{} did not pass", counted(against, "comparison")),
         ));
     }
     if parts.is_empty() {
-        parts.push("nothing ran".to_owned());
+        parts.push((Outcome::Skipped, "nothing ran".to_owned()));
     }
-    let emulated = match runs.iter().filter(|run| evidence::emulated(run)).count() {
-        0 => String::new(),
-        n => style.warn(&format!(" ({n} emulated)")),
-    };
-    let mut text = format!(
-        "{} {}{}, {} in {:.1} s: {}{emulated}\n",
-        style.outcome(result.outcome()),
+    let emulated = runs.iter().filter(|run| evidence::emulated(run)).count();
+    if emulated > 0 {
+        parts.push((Outcome::Inconclusive, format!("{emulated} emulated")));
+    }
+    let start = format!(
+        "{}{}, {} in {:.1} s:",
         if result.interrupted {
             "interrupted: "
         } else {
@@ -103,8 +112,23 @@ pub fn summary(result: &SuiteResult, style: Style) -> String {
         counted(result.scenarios.len(), "scenario"),
         counted(runs.len(), "run"),
         result.took.as_secs_f64(),
-        parts.join(", "),
     );
+    let mut text = format!("{} {start}", style.outcome(result.outcome()));
+    let mut column = 5 + width(&start);
+    for (index, (colour, part)) in parts.iter().enumerate() {
+        let comma = if index + 1 < parts.len() { "," } else { "" };
+        let wide = 1 + width(part) + comma.len();
+        if style
+            .width
+            .is_some_and(|most| column + wide > usize::from(most))
+        {
+            text.push_str("\n    ");
+            column = 4;
+        }
+        let _ = write!(text, " {}{comma}", style.colour(*colour, part));
+        column += wide;
+    }
+    text.push('\n');
     for scenario in &result.scenarios {
         text.push_str(&not_passed(scenario, style));
     }
@@ -115,8 +139,8 @@ fn not_passed(result: &ScenarioResult, style: Style) -> String {
     let mut text = String::new();
     let mut line = |outcome: Outcome, name: &str, place: FilePlace<'_>| {
         if evidence::is_against(outcome) {
-            let name = printable(name);
-            let place = style.faint(&printable(&place.to_string()));
+            let name = one_line(name);
+            let place = style.faint(&plain(&place.to_string()));
             let _ = writeln!(text, "  {} {name}  {place}", style.outcome(outcome));
         }
     };

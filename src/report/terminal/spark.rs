@@ -6,7 +6,7 @@ use crate::units::format_seconds;
 /// From nothing to most; nothing has a block of its own, so that what is not zero never looks like zero.
 const BLOCKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
-/// Greatest value, last value and course of a series of numbers; `None` where it has no values over time.
+/// Course, greatest and last value of a series of numbers; `None` where it has no values over time.
 pub(super) fn line(series: &Series, timeline: &Timeline, columns: usize) -> Option<String> {
     match series.declaration.kind {
         SeriesKind::Counter | SeriesKind::Gauge => {}
@@ -21,7 +21,7 @@ pub(super) fn line(series: &Series, timeline: &Timeline, columns: usize) -> Opti
     let shown = |value| value_text(value, series.declaration.unit);
     let blocks = blocks(series, timeline.now, columns);
     let figures = if most == last {
-        format!("last {}", shown(last))
+        format!("last {}, since {most_at}", shown(last))
     } else {
         format!("most {} at {most_at}, last {}", shown(most), shown(last))
     };
@@ -112,7 +112,10 @@ mod tests {
     #[test]
     fn a_counter_that_stops_is_seen_to_stop() {
         let changes = [(1, 10), (2, 20), (3, 30), (4, 40)];
-        assert_eq!(drawn(8, &changes).unwrap(), "▁▄▅▇████ last 40");
+        assert_eq!(
+            drawn(8, &changes).unwrap(),
+            "▁▄▅▇████ last 40, since 4.000s"
+        );
     }
 
     #[test]
