@@ -13,7 +13,7 @@ const MOST: usize = 1024 * 1024;
 /// Room for the sentence that says what was left out.
 const CLOSING: usize = 200;
 
-/// Renders a suite, what matters most first; what is beyond [`MOST`] is left out and counted.
+/// Renders a suite, what matters most first; what is beyond 1 MiB is left out and counted.
 pub fn summary(result: &SuiteResult) -> String {
     let mut parts = vec![heading(result)];
     parts.extend(
