@@ -1,1 +1,16 @@
-//! Tells what happened.
+//! Tells what happened. Every format is a function of results; none looks at the kernel, the clock or a file.
+//!
+//! Each format keeps its own types and its own escaping; what several of them say in the same words is in `evidence`.
+
+pub mod csv;
+mod distribution;
+mod evidence;
+pub mod github;
+pub mod json;
+pub mod junit;
+mod metrics;
+mod place;
+mod printable;
+pub mod prometheus;
+pub mod tap;
+pub mod terminal;

@@ -1,0 +1,239 @@
+//! What a result says, in the words that the formats for people share: plain lines, without layout or escaping.
+
+use crate::record::{LoadReport, Outcome, RunVerdict, Verdict};
+use crate::scenario::RunId;
+use crate::suite::{CaseComparison, RunResult, ScenarioFile, ScenarioResult};
+
+use super::place::FilePlace;
+
+/// Whether anything in a run, or anything that was judged of it, was emulated.
+pub(super) fn emulated(run: &RunResult) -> bool {
+    run.timeline.emulated()
+        || any_emulated(&run.verdict.verdicts)
+        || run
+            .timeline
+            .all_series()
+            .any(|series| series.declaration.emulated)
+}
+
+/// Whether a quantity in one of the verdicts was emulated.
+pub(super) fn any_emulated(verdicts: &[Verdict]) -> bool {
+    verdicts.iter().any(|verdict| verdict.emulated)
+}
+
+/// Whether anything in a scenario's runs or comparisons was emulated.
+pub(super) fn scenario_emulated(result: &ScenarioResult) -> bool {
+    result.runs.iter().any(emulated)
+        || result
+            .compare
+            .iter()
+            .any(|case| any_emulated(&case.verdicts))
+}
+
+/// What tells a run from its siblings: variant and case.
+pub fn run_label(id: &RunId) -> String {
+    let case = id.case.iter().map(|(key, value)| format!("{key}={value}"));
+    let label: Vec<String> = id.variant.iter().cloned().chain(case).collect();
+    if label.is_empty() {
+        "run".to_owned()
+    } else {
+        label.join(" ")
+    }
+}
+
+/// A run's name among its siblings, marked where it was emulated. A lone run is called by its scenario.
+pub(super) fn run_name(run: &RunResult) -> String {
+    let id = &run.spec.id;
+    let name = if id.variant.is_none() && id.case.is_empty() {
+        id.scenario.clone()
+    } else {
+        run_label(id)
+    };
+    marked(name, emulated(run))
+}
+
+/// The name of a scenario's comparisons, marked where they compare what was emulated.
+pub(super) fn compare_name(case: &CaseComparison) -> String {
+    let parameters = case
+        .case
+        .iter()
+        .map(|(name, value)| format!(" {name}={value}"));
+    let name = std::iter::once("compare".to_owned())
+        .chain(parameters)
+        .collect();
+    marked(name, any_emulated(&case.verdicts))
+}
+
+/// How the comparisons of one case came out: the greatest of them.
+pub(super) fn compare_outcome(case: &CaseComparison) -> Outcome {
+    case.verdicts
+        .iter()
+        .map(|verdict| verdict.outcome)
+        .max()
+        .unwrap_or(Outcome::Passed)
+}
+
+/// Says that something was emulated.
+pub(super) fn marked(text: String, emulated: bool) -> String {
+    if emulated { text + " (emulated)" } else { text }
+}
+
+/// Every quantity with its value: `load.established = 197, $room = 200`; empty where nothing was observed.
+pub(super) fn observed(verdict: &Verdict) -> String {
+    let each = verdict
+        .observed
+        .iter()
+        .map(|each| format!("{} = {}", each.quantity, each.value));
+    each.collect::<Vec<_>>().join(", ")
+}
+
+/// Why an expectation did not hold: what was observed and when, and the reason where there is one that `said` is not.
+pub(super) fn why(verdict: &Verdict, said: Option<&str>) -> Vec<String> {
+    let mut lines = Vec::new();
+    let observed = observed(verdict);
+    if !observed.is_empty() {
+        let at = verdict
+            .decided_at
+            .map(|at| format!(" at {at}"))
+            .unwrap_or_default();
+        lines.push(marked(
+            format!("observed: {observed}{at}"),
+            verdict.emulated,
+        ));
+    }
+    lines.extend(
+        verdict
+            .reason
+            .iter()
+            .filter(|reason| Some(reason.as_str()) != said)
+            .cloned(),
+    );
+    lines
+}
+
+/// Whether a verdict speaks against its run: everything but what held and what was not asked.
+pub(super) fn is_against(outcome: Outcome) -> bool {
+    match outcome {
+        Outcome::Failed | Outcome::Errored | Outcome::Inconclusive => true,
+        Outcome::Passed | Outcome::Skipped | Outcome::NotApplicable => false,
+    }
+}
+
+/// The verdicts of a run; none where all of them only repeat its reason, as those of a run that did not happen do.
+pub(super) fn judged(run: &RunResult) -> &[Verdict] {
+    let RunVerdict {
+        reason, verdicts, ..
+    } = &run.verdict;
+    let repeats = |verdict: &Verdict| {
+        reason.is_some() && verdict.reason == *reason && verdict.observed.is_empty()
+    };
+    if verdicts.iter().all(repeats) {
+        &[]
+    } else {
+        verdicts
+    }
+}
+
+/// What was emulated, a sentence each with its node.
+pub(super) fn emulations(run: &RunResult) -> Vec<String> {
+    let built = run.timeline.built.iter().flat_map(|built| &built.emulated);
+    built
+        .flat_map(|(node, sentences)| {
+            sentences
+                .iter()
+                .map(move |sentence| format!("{node}: {sentence}"))
+        })
+        .collect()
+}
+
+/// What a reader must know, with its time.
+pub(super) fn notes(run: &RunResult) -> Vec<String> {
+    let each = run.timeline.notes.iter();
+    each.map(|(at, note)| match at {
+        Some(at) => format!("{at}: {note}"),
+        None => note.clone(),
+    })
+    .collect()
+}
+
+/// How a client's load was offered.
+pub(super) fn load(load: &LoadReport) -> String {
+    let LoadReport {
+        client,
+        started,
+        scheduled,
+        achieved_rate,
+        ..
+    } = load;
+    let micros = |nanos: u64| nanos / 1000;
+    if load.open_loop {
+        format!(
+            "client {client}: {started} of {scheduled} started, offered {:.1}/s, achieved {achieved_rate:.1}/s, late by {} µs (p50), {} µs (p99), {} µs (most)",
+            load.offered_rate,
+            micros(load.late_p50),
+            micros(load.late_p99),
+            micros(load.late_max),
+        )
+    } else {
+        format!(
+            "client {client}: {started} of {scheduled} started, {achieved_rate:.0}/s ({})",
+            load.engine
+        )
+    }
+}
+
+/// One line for an expectation: how it came out, the text, what was observed.
+pub(super) fn verdict(verdict: &Verdict) -> String {
+    let observed = observed(verdict);
+    let observed = if observed.is_empty() {
+        String::new()
+    } else {
+        format!("  [{observed}]")
+    };
+    marked(
+        format!("{}: {}{observed}", verdict.outcome, verdict.text),
+        verdict.emulated,
+    )
+}
+
+/// What speaks against a list of verdicts, each with its place and why.
+pub(super) fn against(
+    file: &ScenarioFile,
+    verdicts: &[Verdict],
+    said: Option<&str>,
+) -> Vec<String> {
+    let mut lines = Vec::new();
+    for verdict in verdicts
+        .iter()
+        .filter(|verdict| is_against(verdict.outcome))
+    {
+        lines.push(format!(
+            "{}: {}",
+            FilePlace::of_verdict(file, verdict),
+            verdict.text
+        ));
+        lines.extend(
+            why(verdict, said)
+                .into_iter()
+                .map(|line| format!("  {line}")),
+        );
+    }
+    lines
+}
+
+/// Everything that a run has to show, line by line.
+pub(super) fn of_run(run: &RunResult) -> Vec<String> {
+    let mut lines = Vec::new();
+    if let Some(reason) = &run.verdict.reason {
+        lines.push(format!("{}: {reason}", run.verdict.outcome));
+    }
+    lines.extend(
+        emulations(run)
+            .into_iter()
+            .map(|sentence| format!("emulated: {sentence}")),
+    );
+    lines.extend(judged(run).iter().map(verdict));
+    lines.extend(run.timeline.loads.iter().map(load));
+    lines.extend(notes(run).into_iter().map(|note| format!("note: {note}")));
+    lines
+}

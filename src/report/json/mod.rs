@@ -1,0 +1,247 @@
+//! JSON for machines: types of its own, versioned, so that the inside may change without breaking readers.
+//!
+//! Their JSON Schema is [`schema`], published as `docs/report.schema.json`.
+
+mod types;
+
+use std::collections::BTreeMap;
+
+pub use types::*;
+
+use super::distribution::{count, merged, quantile};
+use super::evidence;
+use crate::record::{
+    Built, ConntrackRoom, End, Environment, LoadReport, Offset, Outcome, Privileges, Series,
+    SeriesKind, SeriesUnit, Verdict,
+};
+use crate::suite::{RunResult, ScenarioResult, SuiteResult};
+
+/// Raised whenever a reader of the version before could be misled.
+const VERSION: u32 = 1;
+
+/// Renders a suite.
+///
+/// # Errors
+/// None in practice: every part can be written as JSON.
+pub fn render(result: &SuiteResult) -> serde_json::Result<String> {
+    let report = Report {
+        version: VERSION,
+        nslab: env!("CARGO_PKG_VERSION").to_owned(),
+        outcome: word(result.outcome()),
+        interrupted: result.interrupted,
+        took: result.took.as_secs_f64(),
+        scenarios: result
+            .scenarios
+            .iter()
+            .map(|scenario| scenario_report(scenario))
+            .collect(),
+    };
+    serde_json::to_string_pretty(&report).map(|text| text + "\n")
+}
+
+/// The JSON Schema of a report, as text.
+///
+/// # Errors
+/// None in practice: a schema can always be written as JSON.
+pub fn schema() -> serde_json::Result<String> {
+    let schema = schemars::schema_for!(Report);
+    serde_json::to_string_pretty(&schema).map(|text| text + "\n")
+}
+
+fn word(outcome: Outcome) -> OutcomeWord {
+    match outcome {
+        Outcome::Passed => OutcomeWord::Passed,
+        Outcome::Skipped => OutcomeWord::Skipped,
+        Outcome::NotApplicable => OutcomeWord::NotApplicable,
+        Outcome::Inconclusive => OutcomeWord::Inconclusive,
+        Outcome::Failed => OutcomeWord::Failed,
+        Outcome::Errored => OutcomeWord::Errored,
+    }
+}
+
+fn scenario_report(result: &ScenarioResult) -> ScenarioReport {
+    let scenario = &result.file.scenario;
+    ScenarioReport {
+        name: scenario.name.clone(),
+        title: scenario.title.clone(),
+        file: result.file.label.clone(),
+        claim: scenario.claim.clone(),
+        tags: scenario.tags.clone(),
+        outcome: word(result.outcome()),
+        emulated: evidence::scenario_emulated(result),
+        runs: result.runs.iter().map(run_report).collect(),
+        compare: result
+            .compare
+            .iter()
+            .map(|case| CompareReport {
+                case: parameters(&case.case),
+                expectations: case.verdicts.iter().map(expectation).collect(),
+            })
+            .collect(),
+    }
+}
+
+fn run_report(run: &RunResult) -> RunReport {
+    let timeline = &run.timeline;
+    let built = timeline.built.as_ref();
+    RunReport {
+        variant: run.spec.id.variant.clone(),
+        case: parameters(&run.spec.id.case),
+        params: run.spec.params.clone(),
+        outcome: word(run.verdict.outcome),
+        reason: run.verdict.reason.clone(),
+        emulated: evidence::emulated(run),
+        emulations: built
+            .map(|built| built.emulated.clone())
+            .unwrap_or_default(),
+        interrupted: matches!(
+            timeline.end,
+            Some(End::Finished {
+                interrupted: true,
+                ..
+            })
+        ),
+        conntrack_room: built.map(conntrack_room).unwrap_or_default(),
+        took: run.took.as_secs_f64(),
+        set_up: built.map(|built| seconds(built.took)),
+        expectations: run.verdict.verdicts.iter().map(expectation).collect(),
+        loads: timeline.loads.iter().map(load).collect(),
+        metrics: timeline.all_series().filter_map(metric).collect(),
+        distributions: timeline.all_series().filter_map(distribution).collect(),
+        environment: timeline.environment.as_ref().map(environment),
+        notes: timeline
+            .notes
+            .iter()
+            .map(|(at, text)| NotePart {
+                at: at.map(Offset::as_secs_f64),
+                text: text.clone(),
+            })
+            .collect(),
+        last_words: run.last_words.clone(),
+    }
+}
+
+fn conntrack_room(built: &Built) -> BTreeMap<String, ConntrackRoomPart> {
+    let part = |room: &ConntrackRoom| ConntrackRoomPart {
+        room: room.room,
+        max: room.max,
+        filled: room.filled,
+    };
+    built
+        .conntrack_room
+        .iter()
+        .map(|(node, room)| (node.clone(), part(room)))
+        .collect()
+}
+
+fn metric(series: &Series) -> Option<(String, serde_json::Number)> {
+    match series.declaration.kind {
+        SeriesKind::Counter | SeriesKind::Gauge => {}
+        SeriesKind::Text | SeriesKind::Distribution => return None,
+    }
+    let last = series.last()?;
+    let value = match series.declaration.unit {
+        SeriesUnit::Nanoseconds => serde_json::Number::from_f64(last as f64 / 1e9)?,
+        SeriesUnit::Count | SeriesUnit::Bytes | SeriesUnit::Text => last.into(),
+    };
+    Some((series.declaration.name.to_string(), value))
+}
+
+fn distribution(series: &Series) -> Option<(String, DistributionPart)> {
+    if series.declaration.kind != SeriesKind::Distribution {
+        return None;
+    }
+    let values = merged(series);
+    let at = |share| {
+        quantile(&values, share).map(|value| in_base(value as f64, series.declaration.unit))
+    };
+    let part = DistributionPart {
+        count: count(&values),
+        p50: at(0.5),
+        p90: at(0.9),
+        p99: at(0.99),
+        max: at(1.0),
+    };
+    Some((series.declaration.name.to_string(), part))
+}
+
+fn in_base(value: f64, unit: SeriesUnit) -> f64 {
+    match unit {
+        SeriesUnit::Nanoseconds => value / 1e9,
+        SeriesUnit::Count | SeriesUnit::Bytes | SeriesUnit::Text => value,
+    }
+}
+
+fn parameters(case: &[(String, String)]) -> Vec<Parameter> {
+    case.iter()
+        .map(|(name, value)| Parameter {
+            name: name.clone(),
+            value: value.clone(),
+        })
+        .collect()
+}
+
+fn expectation(verdict: &Verdict) -> ExpectationReport {
+    ExpectationReport {
+        text: verdict.text.clone(),
+        line: verdict.line,
+        column: verdict.column,
+        outcome: word(verdict.outcome),
+        observed: verdict
+            .observed
+            .iter()
+            .map(|each| ObservationPart {
+                quantity: each.quantity.clone(),
+                value: each.value.clone(),
+            })
+            .collect(),
+        reason: verdict.reason.clone(),
+        decided_at: verdict.decided_at.map(Offset::as_secs_f64),
+        emulated: verdict.emulated,
+    }
+}
+
+fn load(load: &LoadReport) -> LoadPart {
+    let micros = |nanos: u64| seconds(nanos) * 1e6;
+    LoadPart {
+        client: load.client.to_string(),
+        scheduled: load.scheduled,
+        started: load.started,
+        open_loop: load.open_loop,
+        offered_rate: finite(load.offered_rate),
+        achieved_rate: finite(load.achieved_rate),
+        late_p50_us: micros(load.late_p50),
+        late_p99_us: micros(load.late_p99),
+        late_max_us: micros(load.late_max),
+        port_choice: load.port_choice.clone(),
+        engine: load.engine.clone(),
+        cpu: seconds(load.cpu),
+    }
+}
+
+fn environment(environment: &Environment) -> EnvironmentPart {
+    EnvironmentPart {
+        kernel_release: environment.kernel_release.clone(),
+        kernel_build: environment.kernel_build.clone(),
+        machine: environment.machine.clone(),
+        processors: environment.processors,
+        memory: environment.memory,
+        privileges: match environment.privileges {
+            Privileges::Root => PrivilegesWord::Root,
+            Privileges::Rootless => PrivilegesWord::Rootless,
+        },
+        owns_kernel: environment.owns_kernel,
+        virtual_time: environment.virtual_time,
+        seed: environment.seed,
+        off_baseline: environment.off_baseline.clone(),
+    }
+}
+
+fn seconds(nanos: u64) -> f64 {
+    std::time::Duration::from_nanos(nanos).as_secs_f64()
+}
+
+/// JSON has no infinity.
+fn finite(value: f64) -> Option<f64> {
+    value.is_finite().then_some(value)
+}

@@ -1,0 +1,67 @@
+//! Where in a scenario file a result belongs: what editors and CI pages jump to.
+
+use crate::record::{Outcome, Verdict};
+use crate::suite::{RunResult, ScenarioFile};
+
+/// A place in a file. Lines and columns count from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct FilePlace<'a> {
+    /// The path as given, without a leading `./`: CI pages know files by their path from the top of the repository.
+    pub(super) path: &'a str,
+    pub(super) line: u32,
+    pub(super) column: u32,
+}
+
+impl<'a> FilePlace<'a> {
+    /// Where an expectation is written.
+    pub(super) fn of_verdict(file: &'a ScenarioFile, verdict: &Verdict) -> Self {
+        Self {
+            path: path(file),
+            line: verdict.line.max(1),
+            column: verdict.column.max(1),
+        }
+    }
+
+    /// Where a scenario gives its name; its first line where it gives none.
+    pub(super) fn of_scenario(file: &'a ScenarioFile) -> Self {
+        let named = file.text.lines().position(|line| line.starts_with("name:"));
+        let line = named
+            .and_then(|index| u32::try_from(index + 1).ok())
+            .unwrap_or(1);
+        Self {
+            path: path(file),
+            line,
+            column: 1,
+        }
+    }
+
+    /// The first expectation that gave a list of verdicts its outcome; the scenario where none did.
+    pub(super) fn of_outcome(
+        file: &'a ScenarioFile,
+        verdicts: &[Verdict],
+        outcome: Outcome,
+    ) -> Self {
+        let first = verdicts
+            .iter()
+            .find(|verdict| verdict.outcome == outcome && outcome != Outcome::Passed);
+        first.map_or_else(
+            || Self::of_scenario(file),
+            |verdict| Self::of_verdict(file, verdict),
+        )
+    }
+
+    /// Where a run is judged.
+    pub(super) fn of_run(file: &'a ScenarioFile, run: &RunResult) -> Self {
+        Self::of_outcome(file, &run.verdict.verdicts, run.verdict.outcome)
+    }
+}
+
+impl std::fmt::Display for FilePlace<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}:{}", self.path, self.line, self.column)
+    }
+}
+
+fn path(file: &ScenarioFile) -> &str {
+    file.label.trim_start_matches("./")
+}

@@ -1,0 +1,66 @@
+//! Text that came from outside (a program's output, a kernel line, a file name), made safe to show.
+
+use std::borrow::Cow;
+
+/// Shows control characters instead of letting them act: an escape sequence in a program's output must neither
+/// drive the reader's terminal nor make an XML file ill-formed. Line feeds and tabs stay.
+///
+/// A carriage return at the end of a line goes. Other C0 controls and DEL become their pictures (Unicode block 2400);
+/// C1 controls, marks that reorder text (Unicode UAX 9) and the noncharacters that XML 1.0 refuses (its production
+/// `Char`) become U+FFFD.
+pub(super) fn printable(text: &str) -> Cow<'_, str> {
+    if text.chars().all(|c| shown(c) == c) {
+        Cow::Borrowed(text)
+    } else {
+        Cow::Owned(text.replace("\r\n", "\n").chars().map(shown).collect())
+    }
+}
+
+/// The same on one line: line feeds and tabs become spaces.
+pub(super) fn one_line(text: &str) -> String {
+    let text = text
+        .trim()
+        .replace("\r\n", " ")
+        .replace(['\n', '\r', '\t'], " ");
+    printable(&text).into_owned()
+}
+
+fn shown(c: char) -> char {
+    match c {
+        '\n' | '\t' => c,
+        '\0'..='\x1f' => {
+            char::from_u32(0x2400 + u32::from(c)).unwrap_or(char::REPLACEMENT_CHARACTER)
+        }
+        '\x7f' => '\u{2421}',
+        '\u{80}'..='\u{9f}'
+        | '\u{202a}'..='\u{202e}'
+        | '\u{2066}'..='\u{2069}'
+        | '\u{fffe}'
+        | '\u{ffff}' => char::REPLACEMENT_CHARACTER,
+        _ => c,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn controls_are_shown_and_do_not_act() {
+        assert_eq!(
+            printable("a\x1b[31mred\0\x7f\u{9b}\u{ffff}"),
+            "a␛[31mred␀␡\u{fffd}\u{fffd}"
+        );
+        assert_eq!(printable("two\nlines\tand a tab"), "two\nlines\tand a tab");
+    }
+
+    #[test]
+    fn one_line_has_no_line_ends() {
+        assert_eq!(one_line(" a\r\nb\nc\rd\te\n"), "a b c d e");
+    }
+
+    #[test]
+    fn plain_text_is_not_copied() {
+        assert!(matches!(printable("±, µs, 日本"), Cow::Borrowed(_)));
+    }
+}

@@ -1,0 +1,110 @@
+//! Fits plain text into columns. Colour comes after, around whole pieces: an escape sequence has no width.
+
+use std::borrow::Cow;
+
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+use crate::report::printable::printable;
+
+/// Text from outside as a terminal can take it: no controls, and no tabs, whose width depends on where they stand.
+pub(super) fn plain(text: &str) -> String {
+    printable(text).replace('\t', "    ")
+}
+
+/// Columns that a text takes.
+pub(super) fn width(text: &str) -> usize {
+    text.width()
+}
+
+/// One line, at most so wide; what is cut off leaves a `…`.
+pub(super) fn cut(text: &str, room: Option<usize>) -> Cow<'_, str> {
+    let Some(room) = room.filter(|room| width(text) > *room) else {
+        return Cow::Borrowed(text);
+    };
+    let kept = &text[..fitting(text, room.saturating_sub(1))];
+    Cow::Owned(format!("{}…", kept.trim_end()))
+}
+
+/// Breaks text into lines at most so wide, at spaces where there are any; its own line ends stay.
+pub(super) fn wrap(text: &str, room: Option<usize>) -> Vec<String> {
+    let Some(room) = room else {
+        return text.lines().map(str::to_owned).collect();
+    };
+    text.lines()
+        .flat_map(|line| wrap_line(line, room.max(2)))
+        .collect()
+}
+
+fn wrap_line(line: &str, room: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut rest = line;
+    while width(rest) > room {
+        let fits = fitting(rest, room);
+        // A space just behind what fits is as good a place as one within.
+        let space = rest[..fits + rest[fits..].chars().next().map_or(0, char::len_utf8)].rfind(' ');
+        let at = space
+            .filter(|at| !rest[..*at].trim().is_empty())
+            .unwrap_or(fits);
+        lines.push(rest[..at].trim_end().to_owned());
+        rest = rest[at..].trim_start();
+    }
+    lines.push(rest.to_owned());
+    lines
+}
+
+/// Bytes of the longest start of a text that takes at most so many columns; at least one character.
+fn fitting(text: &str, room: usize) -> usize {
+    let mut columns = 0;
+    for (at, c) in text.char_indices() {
+        columns += c.width().unwrap_or(0);
+        if columns > room && at > 0 {
+            return at;
+        }
+    }
+    text.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_fits_stays_as_it_is() {
+        assert_eq!(cut("abc", Some(3)), "abc");
+        assert_eq!(cut("a long text", None), "a long text");
+        assert_eq!(wrap("a b c", Some(5)), ["a b c"]);
+    }
+
+    #[test]
+    fn what_is_cut_says_so_and_keeps_to_its_columns() {
+        assert_eq!(cut("abcdef", Some(4)), "abc…");
+        assert_eq!(cut("日本語テスト", Some(6)), "日本…");
+        assert_eq!(width(&cut("日本語テスト", Some(6))), 5);
+    }
+
+    #[test]
+    fn lines_break_at_spaces_and_within_words_that_are_too_long() {
+        assert_eq!(
+            wrap("the quick brown fox", Some(9)),
+            ["the quick", "brown fox"]
+        );
+        assert_eq!(wrap("abcdefgh ij", Some(4)), ["abcd", "efgh", "ij"]);
+        assert_eq!(wrap("one\ntwo three", Some(5)), ["one", "two", "three"]);
+        assert_eq!(wrap("日本語テスト", Some(5)), ["日本", "語テ", "スト"]);
+    }
+
+    #[test]
+    fn nothing_is_lost_and_nothing_is_too_wide() {
+        let text =
+            "an expectation ± with µs and 日本語 and a-very-long-word-without-any-space at the end";
+        for room in 4..60 {
+            let lines = wrap(text, Some(room));
+            assert!(
+                lines.iter().all(|line| width(line) <= room),
+                "{room}: {lines:?}"
+            );
+            let bare = |text: &str| text.replace(' ', "");
+            assert_eq!(bare(&lines.concat()), bare(text));
+        }
+    }
+}

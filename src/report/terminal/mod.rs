@@ -1,0 +1,177 @@
+//! For a person at a terminal, or reading a log: outcome first, then each expectation with what was observed.
+//!
+//! What passed takes one line a run and one an expectation. What did not has its place in the file, what was observed
+//! and when, and the course of each metric that it names.
+
+mod block;
+mod layout;
+mod spark;
+mod style;
+
+use std::fmt::Write;
+
+pub use super::evidence::run_label;
+pub use style::Style;
+
+use super::evidence;
+use super::place::FilePlace;
+use super::printable::one_line;
+use crate::record::Outcome;
+use crate::suite::{ScenarioResult, SuiteResult};
+use layout::{cut, plain, width, wrap};
+
+/// The order in which outcomes are counted: what there is to do something about comes first after what passed.
+const COUNTED: [Outcome; 6] = [
+    Outcome::Passed,
+    Outcome::Failed,
+    Outcome::Errored,
+    Outcome::Inconclusive,
+    Outcome::NotApplicable,
+    Outcome::Skipped,
+];
+
+/// Renders a scenario: a line of title, a block for each run, its comparisons.
+pub fn scenario(result: &ScenarioResult, style: Style) -> String {
+    let scenario = &result.file.scenario;
+    let title = one_line(&scenario.title);
+    let mark = if evidence::scenario_emulated(result) {
+        " (emulated)"
+    } else {
+        ""
+    };
+    let mut text = format!(
+        "{} {}{}\n",
+        style.outcome(result.outcome()),
+        style.strong(&cut(&title, style.room(5 + mark.len()))),
+        if mark.is_empty() {
+            String::new()
+        } else {
+            style.warn(mark)
+        },
+    );
+    let _ = writeln!(text, "     {}", style.faint(&plain(&result.file.label)));
+    if let Some(claim) = &scenario.claim {
+        let claim = wrap(&format!("claim: {}", one_line(claim)), style.room(5));
+        let _ = writeln!(text, "     {}", claim.join("\n     "));
+    }
+    for run in &result.runs {
+        text.push_str(&block::run(run, &result.file, style));
+    }
+    for case in &result.compare {
+        text.push_str(&block::compare(case, result, style));
+    }
+    text.push('\n');
+    text
+}
+
+/// Renders the end of a suite: its outcome, how many of each, how long it took; then a line for each run and
+/// comparison that did not pass, so that the end of a long log says where to look.
+pub fn summary(result: &SuiteResult, style: Style) -> String {
+    let runs: Vec<_> = result
+        .scenarios
+        .iter()
+        .flat_map(|scenario| &scenario.runs)
+        .collect();
+    let mut parts = Vec::new();
+    for outcome in COUNTED {
+        let count = runs
+            .iter()
+            .filter(|run| run.verdict.outcome == outcome)
+            .count();
+        if count > 0 {
+            parts.push((outcome, format!("{count} {outcome}")));
+        }
+    }
+    let comparisons = result
+        .scenarios
+        .iter()
+        .flat_map(|scenario| &scenario.compare);
+    let against = comparisons
+        .filter(|case| evidence::is_against(evidence::compare_outcome(case)))
+        .count();
+    if against > 0 {
+        parts.push((
+            Outcome::Failed,
+            format!("{} did not pass", counted(against, "comparison")),
+        ));
+    }
+    if parts.is_empty() {
+        parts.push((Outcome::Skipped, "nothing ran".to_owned()));
+    }
+    let emulated = runs.iter().filter(|run| evidence::emulated(run)).count();
+    if emulated > 0 {
+        parts.push((Outcome::Inconclusive, format!("{emulated} emulated")));
+    }
+    let start = format!(
+        "{}{}, {} in {:.1} s:",
+        if result.interrupted {
+            "interrupted: "
+        } else {
+            ""
+        },
+        counted(result.scenarios.len(), "scenario"),
+        counted(runs.len(), "run"),
+        result.took.as_secs_f64(),
+    );
+    let mut text = format!("{} {start}", style.outcome(result.outcome()));
+    let mut column = 5 + width(&start);
+    for (index, (colour, part)) in parts.iter().enumerate() {
+        let comma = if index + 1 < parts.len() { "," } else { "" };
+        let wide = 1 + width(part) + comma.len();
+        if style
+            .width
+            .is_some_and(|most| column + wide > usize::from(most))
+        {
+            text.push_str("\n    ");
+            column = 4;
+        }
+        let _ = write!(text, " {}{comma}", style.colour(*colour, part));
+        column += wide;
+    }
+    text.push('\n');
+    for scenario in &result.scenarios {
+        text.push_str(&not_passed(scenario, style));
+    }
+    text
+}
+
+fn not_passed(result: &ScenarioResult, style: Style) -> String {
+    let mut text = String::new();
+    let mut line = |outcome: Outcome, name: &str, place: FilePlace<'_>| {
+        if evidence::is_against(outcome) {
+            let name = one_line(name);
+            let place = style.faint(&plain(&place.to_string()));
+            let _ = writeln!(text, "  {} {name}  {place}", style.outcome(outcome));
+        }
+    };
+    for run in &result.runs {
+        let id = run.spec.id.to_string();
+        line(
+            run.verdict.outcome,
+            &evidence::marked(id, evidence::emulated(run)),
+            FilePlace::of_run(&result.file, run),
+        );
+    }
+    for case in &result.compare {
+        let outcome = evidence::compare_outcome(case);
+        let name = format!(
+            "{} / {}",
+            result.file.scenario.name,
+            evidence::compare_name(case)
+        );
+        line(
+            outcome,
+            &name,
+            FilePlace::of_outcome(&result.file, &case.verdicts, outcome),
+        );
+    }
+    text
+}
+
+fn counted(count: usize, what: &str) -> String {
+    if count == 1 {
+        format!("1 {what}")
+    } else {
+        format!("{count} {what}s")
+    }
+}

@@ -1,0 +1,141 @@
+//! A series as one line of blocks: enough to see when something rose, stopped or fell.
+
+use crate::record::{Offset, Series, SeriesKind, SeriesUnit, Timeline};
+use crate::units::format_seconds;
+
+/// From nothing to most; nothing has a block of its own, so that what is not zero never looks like zero.
+const BLOCKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+
+/// Course, greatest and last value of a series of numbers; `None` where it has no values over time.
+pub(super) fn line(series: &Series, timeline: &Timeline, columns: usize) -> Option<String> {
+    match series.declaration.kind {
+        SeriesKind::Counter | SeriesKind::Gauge => {}
+        SeriesKind::Text | SeriesKind::Distribution => return None,
+    }
+    let (most_at, most) = *series
+        .changes
+        .iter()
+        .rev()
+        .max_by_key(|(_, value)| *value)?;
+    let last = series.last()?;
+    let shown = |value| value_text(value, series.declaration.unit);
+    let blocks = blocks(series, timeline.now, columns);
+    let figures = if most == last {
+        format!("last {}, since {most_at}", shown(last))
+    } else {
+        format!("most {} at {most_at}, last {}", shown(most), shown(last))
+    };
+    Some(format!("{blocks} {figures}"))
+}
+
+/// A block for each of so many equal spans from zero to the end: the greatest value that held in the span.
+fn blocks(series: &Series, end: Offset, columns: usize) -> String {
+    let columns = u64::try_from(columns.max(1)).unwrap_or(1);
+    let span =
+        |column: u64| Offset((u128::from(end.0) * u128::from(column) / u128::from(columns)) as u64);
+    let values: Vec<i64> = (0..columns)
+        .map(|column| {
+            // What changes at the very end is still of the last span.
+            let to = if column + 1 == columns {
+                Offset(u64::MAX)
+            } else {
+                span(column + 1)
+            };
+            most_within(series, span(column), to)
+        })
+        .collect();
+    let most = values.iter().copied().max().unwrap_or(0).max(1);
+    values.into_iter().map(|value| block(value, most)).collect()
+}
+
+fn most_within(series: &Series, from: Offset, to: Offset) -> i64 {
+    let first = series.changes.partition_point(|(t, _)| *t <= from);
+    let changed = series.changes[first..]
+        .iter()
+        .take_while(|(t, _)| *t < to)
+        .map(|(_, value)| *value);
+    changed.chain(series.at(from)).max().unwrap_or(0)
+}
+
+fn block(value: i64, most: i64) -> char {
+    if value <= 0 {
+        return BLOCKS[0];
+    }
+    let steps = (BLOCKS.len() - 2) as f64;
+    let step = 1 + (value as f64 / most as f64 * steps).round() as usize;
+    BLOCKS[step.min(BLOCKS.len() - 1)]
+}
+
+fn value_text(value: i64, unit: SeriesUnit) -> String {
+    match unit {
+        SeriesUnit::Count | SeriesUnit::Text => value.to_string(),
+        SeriesUnit::Bytes => format!("{value} B"),
+        SeriesUnit::Nanoseconds => {
+            let nanos = u64::try_from(value).unwrap_or(0);
+            format_seconds(std::time::Duration::from_nanos(nanos))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::{Event, SeriesDeclaration, SeriesId};
+
+    fn timeline(seconds: u64, changes: &[(u64, i64)]) -> Timeline {
+        let mut timeline = Timeline::default();
+        timeline.add(Event::Series(SeriesDeclaration {
+            id: SeriesId(0),
+            name: "load.established".into(),
+            kind: SeriesKind::Counter,
+            unit: SeriesUnit::Count,
+            emulated: false,
+        }));
+        for (second, value) in changes {
+            timeline.add(Event::Sample {
+                t: Offset(second * 1_000_000_000),
+                v: vec![(SeriesId(0), *value)],
+            });
+        }
+        timeline.add(Event::Finished {
+            t: Offset(seconds * 1_000_000_000),
+            interrupted: false,
+        });
+        timeline
+    }
+
+    fn drawn(seconds: u64, changes: &[(u64, i64)]) -> Option<String> {
+        let timeline = timeline(seconds, changes);
+        line(timeline.series("load.established").unwrap(), &timeline, 8)
+    }
+
+    #[test]
+    fn a_counter_that_stops_is_seen_to_stop() {
+        let changes = [(1, 10), (2, 20), (3, 30), (4, 40)];
+        assert_eq!(
+            drawn(8, &changes).unwrap(),
+            "▁▄▅▇████ last 40, since 4.000s"
+        );
+    }
+
+    #[test]
+    fn a_gauge_that_falls_says_its_peak_and_when() {
+        let changes = [(0, 0), (2, 1000), (3, 1), (6, 0)];
+        assert_eq!(
+            drawn(8, &changes).unwrap(),
+            "▁▁█▂▂▂▁▁ most 1000 at 2.000s, last 0"
+        );
+    }
+
+    #[test]
+    fn a_peak_shorter_than_a_column_is_not_lost() {
+        let timeline = timeline(8000, &[(0, 0), (4001, 7), (4002, 0)]);
+        let line = line(timeline.series("load.established").unwrap(), &timeline, 8).unwrap();
+        assert!(line.starts_with("▁▁▁▁█▁▁▁ most 7"), "{line}");
+    }
+
+    #[test]
+    fn what_has_no_values_has_no_line() {
+        assert_eq!(drawn(8, &[]), None);
+    }
+}

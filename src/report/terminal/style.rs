@@ -1,0 +1,78 @@
+//! How to show: colour, marks, width, how much. The default is plain text of any width: a log.
+
+use crate::record::Outcome;
+
+/// How a reader wants it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Style {
+    /// ANSI colours (ECMA-48 SGR).
+    pub colour: bool,
+    /// Columns of the terminal; `None` for a file or a pipe, where nothing is cut or wrapped.
+    pub width: Option<u16>,
+    /// Also what a passed run has to show: its load, its metrics over time.
+    pub verbose: bool,
+}
+
+impl Style {
+    /// Columns that are left to the right of an indent; at least 20, below which nothing is readable.
+    pub(super) fn room(self, indent: usize) -> Option<usize> {
+        self.width
+            .map(|width| usize::from(width).saturating_sub(indent).max(20))
+    }
+
+    fn paint(self, code: &str, text: &str) -> String {
+        if self.colour {
+            format!("\x1b[{code}m{text}\x1b[0m")
+        } else {
+            text.to_owned()
+        }
+    }
+
+    pub(super) fn strong(self, text: &str) -> String {
+        self.paint("1", text)
+    }
+
+    pub(super) fn faint(self, text: &str) -> String {
+        self.paint("2", text)
+    }
+
+    pub(super) fn warn(self, text: &str) -> String {
+        self.paint("33", text)
+    }
+
+    pub(super) fn colour(self, outcome: Outcome, text: &str) -> String {
+        let code = match outcome {
+            Outcome::Passed => "32",
+            Outcome::Skipped => "2",
+            Outcome::NotApplicable => "36",
+            Outcome::Inconclusive => "33",
+            Outcome::Failed => "31",
+            Outcome::Errored => "35",
+        };
+        self.paint(code, text)
+    }
+
+    /// Four letters, so that columns stay in line.
+    pub(super) fn outcome(self, outcome: Outcome) -> String {
+        let word = match outcome {
+            Outcome::Passed => "PASS",
+            Outcome::Skipped => "SKIP",
+            Outcome::NotApplicable => "N/A ",
+            Outcome::Inconclusive => "????",
+            Outcome::Failed => "FAIL",
+            Outcome::Errored => "ERR ",
+        };
+        self.colour(outcome, word)
+    }
+
+    /// One character in front of an expectation.
+    pub(super) fn mark(self, outcome: Outcome) -> String {
+        let mark = match outcome {
+            Outcome::Passed => "✓",
+            Outcome::Skipped | Outcome::NotApplicable => "-",
+            Outcome::Inconclusive => "?",
+            Outcome::Failed | Outcome::Errored => "✗",
+        };
+        self.colour(outcome, mark)
+    }
+}

@@ -1,0 +1,88 @@
+//! What came out of a run, a scenario, a suite.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::record::{Outcome, RunVerdict, Timeline, Verdict};
+use crate::scenario::{RunSpec, Scenario};
+
+/// A scenario with the text that it was read from.
+#[derive(Debug, Clone)]
+pub struct ScenarioFile {
+    /// The path as the user gave it, or the name of a shipped one.
+    pub label: String,
+    /// The file's text.
+    pub text: String,
+    /// What it means.
+    pub scenario: Scenario,
+}
+
+/// What came out of one run.
+#[derive(Debug, Clone)]
+pub struct RunResult {
+    /// The run.
+    pub spec: RunSpec,
+    /// What it told.
+    pub timeline: Timeline,
+    /// How it was judged.
+    pub verdict: RunVerdict,
+    /// From start to end of its worker.
+    pub took: Duration,
+    /// The last lines of the worker's standard error, where it died.
+    pub last_words: Vec<String>,
+}
+
+/// What `compare:` came to in one matrix case.
+#[derive(Debug, Clone)]
+pub struct CaseComparison {
+    /// Parameters of the case; empty where the scenario has no matrix.
+    pub case: Vec<(String, String)>,
+    /// Each comparison's verdict.
+    pub verdicts: Vec<Verdict>,
+}
+
+/// What came out of a scenario.
+#[derive(Debug, Clone)]
+pub struct ScenarioResult {
+    /// The scenario.
+    pub file: Arc<ScenarioFile>,
+    /// Its runs, in the order of the file.
+    pub runs: Vec<RunResult>,
+    /// Its comparisons.
+    pub compare: Vec<CaseComparison>,
+}
+
+impl ScenarioResult {
+    /// The greatest of its parts.
+    pub fn outcome(&self) -> Outcome {
+        let runs = self.runs.iter().map(|run| run.verdict.outcome);
+        let compare = self
+            .compare
+            .iter()
+            .flat_map(|case| &case.verdicts)
+            .map(|verdict| verdict.outcome);
+        runs.chain(compare).max().unwrap_or(Outcome::Skipped)
+    }
+}
+
+/// What came out of a suite.
+#[derive(Debug, Clone, Default)]
+pub struct SuiteResult {
+    /// Its scenarios, in the order they were given.
+    pub scenarios: Vec<Arc<ScenarioResult>>,
+    /// From start to end.
+    pub took: Duration,
+    /// Whether it was interrupted before its end.
+    pub interrupted: bool,
+}
+
+impl SuiteResult {
+    /// The greatest of its parts.
+    pub fn outcome(&self) -> Outcome {
+        self.scenarios
+            .iter()
+            .map(|scenario| scenario.outcome())
+            .max()
+            .unwrap_or(Outcome::Passed)
+    }
+}
