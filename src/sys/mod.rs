@@ -6,6 +6,7 @@ pub mod netlink;
 pub mod netns;
 pub mod nft;
 pub mod rtnl;
+pub mod sandbox;
 pub mod sysctl;
 
 pub use netns::NetNs;
