@@ -14,6 +14,7 @@ pub mod process;
 pub mod procfs;
 pub mod readiness;
 pub mod rtnl;
+pub mod sandbox;
 pub mod sched;
 pub mod sock_destroy;
 pub mod sock_diag;

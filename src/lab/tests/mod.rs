@@ -9,6 +9,7 @@
 
 mod live;
 mod plans;
+mod sandboxed;
 mod sysctls;
 
 use std::net::IpAddr;
