@@ -19,6 +19,8 @@ pub(crate) const MAX_NODES_OF_A_LAB: usize = 1000;
 pub(crate) const MAX_LINKS: usize = 2000;
 /// Routes of one lab: nodes with several links each know every subnet.
 pub(crate) const MAX_ROUTES: usize = 100_000;
+/// Routes of all runs of one file together.
+pub(crate) const MAX_ROUTES_OF_ALL_RUNS: usize = 1_000_000;
 /// Attempts a second. About four times what one core opens on loopback.
 pub(crate) const MAX_RATE: f64 = 200_000.0;
 /// Attempts of one client.
