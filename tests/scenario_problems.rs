@@ -1,5 +1,10 @@
 //! What people read when a scenario file is wrong: one file a class of mistake, with the rendered problems as snapshots.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot read its files has failed"
+)]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;

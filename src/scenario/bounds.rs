@@ -46,12 +46,14 @@ pub(crate) const MAX_WRITE: u64 = 0x7fff_f000;
 pub(crate) const MAX_NOFILE: u64 = 1_048_576;
 /// Letters of a name.
 pub(crate) const MAX_NAME: usize = 64;
+/// Expectations of one run.
+pub(crate) const MAX_EXPECTATIONS: usize = 1000;
 /// Bytes of one expectation.
 pub(crate) const MAX_EXPECTATION: usize = 2000;
 /// Parentheses inside of each other in one expectation.
 pub(crate) const MAX_PARENTHESES: usize = 32;
 /// Bytes of a compiled regular expression.
-pub(crate) const MAX_REGEX: usize = 1024 * 1024;
+pub(crate) const MAX_REGEX: usize = 256 * 1024;
 /// How often state may be sampled.
 pub(crate) const SAMPLE: std::ops::RangeInclusive<Duration> =
     Duration::from_millis(10)..=Duration::from_secs(10);

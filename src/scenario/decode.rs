@@ -328,7 +328,8 @@ delegate_schema!(List, generator => json_schema!({
 }));
 delegate_schema!(Entries, generator => json_schema!({
     "type": "object",
-    "additionalProperties": generator.subschema_for::<T>(),
+    // Nothing counts as an empty mapping; in a variant it removes.
+    "additionalProperties": { "anyOf": [generator.subschema_for::<T>(), { "type": "null" }] },
 }));
 delegate_schema!(OneOrMany, generator => {
     let one = generator.subschema_for::<T>();

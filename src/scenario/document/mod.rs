@@ -160,3 +160,42 @@ impl JsonSchema for ExpectationDoc {
         })
     }
 }
+
+/// Every mapping with the keys that its decoder knows.
+#[cfg(test)]
+pub(crate) fn mappings() -> Vec<(&'static str, &'static [&'static str])> {
+    macro_rules! keys {
+        ($($path:ident::$name:ident),* $(,)?) => {
+            vec![$((stringify!($name), $path::$name::KEYS)),*]
+        };
+    }
+    let mut mappings = keys![
+        topology::NodeDoc,
+        topology::LimitsDoc,
+        topology::ConntrackDoc,
+        topology::NatDoc,
+        topology::MasqueradeDoc,
+        topology::SnatDoc,
+        topology::DnatDoc,
+        topology::LinkDoc,
+        workload::ServerDoc,
+        workload::AcceptFormDoc,
+        workload::PoolDoc,
+        workload::ClientDoc,
+        workload::ConnectDoc,
+        workload::RampDoc,
+        workload::HoldDoc,
+        workload::LoopDoc,
+        workload::BulkDoc,
+        workload::CommandDoc,
+        workload::StepDoc,
+        workload::LinkStepDoc,
+        workload::ImpairStepDoc,
+    ];
+    mappings.extend([
+        ("Document", Document::KEYS),
+        ("RequiresDoc", RequiresDoc::KEYS),
+        ("KernelDoc", KernelDoc::KEYS),
+    ]);
+    mappings
+}

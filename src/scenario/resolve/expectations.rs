@@ -1,5 +1,6 @@
 //! Expectations as meant, with their places in the file.
 
+use crate::scenario::bounds::MAX_EXPECTATIONS;
 use crate::scenario::document::ExpectationDoc;
 use crate::scenario::expectation::{Fault, Scope, expectation};
 use crate::scenario::expr::Expectation;
@@ -13,6 +14,13 @@ pub(crate) fn expectations(
     cx: &mut Collector<'_>,
 ) -> Vec<Expectation> {
     let mut expectations = Vec::new();
+    if let Some(one_more) = list.get(MAX_EXPECTATIONS) {
+        cx.error(
+            one_more.span,
+            format!("a run has at most {MAX_EXPECTATIONS} expectations"),
+        );
+        return expectations;
+    }
     for written in list {
         match expectation(&written.scalar.text, scope) {
             Ok((claim, window)) => expectations.push(Expectation {
