@@ -19,6 +19,8 @@ pub(crate) const MAX_NODES_OF_A_LAB: usize = 1000;
 pub(crate) const MAX_LINKS: usize = 2000;
 /// Routes of one lab: nodes with several links each know every subnet.
 pub(crate) const MAX_ROUTES: usize = 100_000;
+/// Routes of all runs of one file together.
+pub(crate) const MAX_ROUTES_OF_ALL_RUNS: usize = 1_000_000;
 /// Attempts a second. About four times what one core opens on loopback.
 pub(crate) const MAX_RATE: f64 = 200_000.0;
 /// Attempts of one client.
@@ -44,12 +46,14 @@ pub(crate) const MAX_WRITE: u64 = 0x7fff_f000;
 pub(crate) const MAX_NOFILE: u64 = 1_048_576;
 /// Letters of a name.
 pub(crate) const MAX_NAME: usize = 64;
+/// Expectations of one run.
+pub(crate) const MAX_EXPECTATIONS: usize = 1000;
 /// Bytes of one expectation.
 pub(crate) const MAX_EXPECTATION: usize = 2000;
 /// Parentheses inside of each other in one expectation.
 pub(crate) const MAX_PARENTHESES: usize = 32;
 /// Bytes of a compiled regular expression.
-pub(crate) const MAX_REGEX: usize = 1024 * 1024;
+pub(crate) const MAX_REGEX: usize = 256 * 1024;
 /// How often state may be sampled.
 pub(crate) const SAMPLE: std::ops::RangeInclusive<Duration> =
     Duration::from_millis(10)..=Duration::from_secs(10);

@@ -260,6 +260,7 @@ fn axes(root: &Node, set: &BTreeMap<String, String>, cx: &mut Collector<'_>) -> 
                 format!("{} has no values", quoted(&name.value)),
             )
             .help("each value makes a case of its own");
+            continue;
         }
         let values = match set.get(&name.value) {
             Some(value) => vec![value.clone()],
@@ -327,6 +328,11 @@ fn join_expectations(root: &mut Node, cx: &Collector<'_>) {
 }
 
 fn join_list(list: &mut Node, cx: &Collector<'_>) {
+    if matches!(list.kind, Kind::Scalar(_)) {
+        // One expectation in place of a list of one.
+        let only = list.clone();
+        list.kind = Kind::List(vec![only]);
+    }
     let Kind::List(items) = &mut list.kind else {
         return;
     };

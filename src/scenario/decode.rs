@@ -28,7 +28,11 @@ impl<T: FromNode> Field for T {
         if let Some(value) = fields.get(key) {
             return Self::from_node(value, cx);
         }
-        cx.error(fields.node.head, format!("{} lacks `{key}`", fields.what));
+        if fields.meant.contains(&key) {
+            cx.skip();
+        } else {
+            cx.error(fields.node.head, format!("{} lacks `{key}`", fields.what));
+        }
         None
     }
 }
@@ -47,6 +51,8 @@ impl<T: FromNode> Field for Option<T> {
 pub(crate) struct Fields<'n> {
     node: &'n Node,
     what: &'static str,
+    /// Known keys that unknown ones were taken for.
+    meant: Vec<&'static str>,
 }
 
 impl<'n> Fields<'n> {
@@ -57,6 +63,10 @@ impl<'n> Fields<'n> {
         known: &[&'static str],
         cx: &mut Collector<'_>,
     ) -> Option<Self> {
+        if matches!(node.kind, Kind::Broken) {
+            cx.skip();
+            return None;
+        }
         if !matches!(node.kind, Kind::Mapping(_) | Kind::Null) {
             cx.error(
                 node.span,
@@ -65,22 +75,22 @@ impl<'n> Fields<'n> {
             .help(format!("known keys: {}", suggest::listed(known)));
             return None;
         }
+        let mut meant = Vec::new();
         for entry in node.entries() {
             let key = entry.key.text.as_str();
             if !known.contains(&key) {
+                let nearest = suggest::nearest(key, known.iter().copied());
+                meant.extend(known.iter().find(|known| Some(**known) == nearest));
                 let help = misplaced(what, key)
                     .map(str::to_owned)
-                    .or_else(|| {
-                        suggest::nearest(key, known.iter().copied())
-                            .map(|name| format!("did you mean `{name}`?"))
-                    })
+                    .or_else(|| nearest.map(|name| format!("did you mean `{name}`?")))
                     .unwrap_or_else(|| format!("known keys: {}", suggest::listed(known)));
                 cx.error(entry.key_span, format!("{what} has no key {}", quoted(key)))
                     .label("unknown key")
                     .help(help);
             }
         }
-        Some(Self { node, what })
+        Some(Self { node, what, meant })
     }
 
     fn get(&self, key: &str) -> Option<&'n Node> {
@@ -161,14 +171,14 @@ macro_rules! document {
                 node: &$crate::scenario::node::Node,
                 cx: &mut $crate::scenario::problem::Collector<'_>,
             ) -> Option<Self> {
-                let before = cx.count();
+                let before = cx.failures();
                 let fields = $crate::scenario::decode::Fields::open(node, $what, Self::KEYS, cx)?;
                 $(let $field = <$type as $crate::scenario::decode::Field>::field(&fields, $key, cx);)*
                 Some(Self {
                     $($field: $field?,)*
                     frame: $crate::scenario::decode::Frame {
                         head: node.head,
-                        complete: cx.count() == before,
+                        complete: cx.failures() == before,
                     },
                 })
             }
@@ -198,6 +208,10 @@ impl<T> Default for Entries<T> {
 
 impl<T: FromNode> FromNode for Entries<T> {
     fn from_node(node: &Node, cx: &mut Collector<'_>) -> Option<Self> {
+        if matches!(node.kind, Kind::Broken) {
+            cx.skip();
+            return None;
+        }
         if !matches!(node.kind, Kind::Mapping(_)) {
             cx.error(
                 node.span,
@@ -234,6 +248,10 @@ impl<T> Default for List<T> {
 
 impl<T: FromNode> FromNode for List<T> {
     fn from_node(node: &Node, cx: &mut Collector<'_>) -> Option<Self> {
+        if matches!(node.kind, Kind::Broken) {
+            cx.skip();
+            return None;
+        }
         let Kind::List(items) = &node.kind else {
             cx.error(
                 node.span,
@@ -310,7 +328,8 @@ delegate_schema!(List, generator => json_schema!({
 }));
 delegate_schema!(Entries, generator => json_schema!({
     "type": "object",
-    "additionalProperties": generator.subschema_for::<T>(),
+    // Nothing counts as an empty mapping; in a variant it removes.
+    "additionalProperties": { "anyOf": [generator.subschema_for::<T>(), { "type": "null" }] },
 }));
 delegate_schema!(OneOrMany, generator => {
     let one = generator.subschema_for::<T>();

@@ -23,6 +23,8 @@ pub(crate) enum Kind {
     Scalar(Scalar),
     /// `[a, b]`, or lines that begin with `-`.
     List(Vec<Node>),
+    /// What a problem has been told of: nothing more is said about it.
+    Broken,
     /// `{a: b}`, or lines `a: b`. Keys are unique.
     Mapping(Vec<Entry>),
 }
@@ -99,7 +101,7 @@ impl Node {
     /// What people call it: completes "expected a duration, found ...".
     pub(crate) fn describe(&self) -> &'static str {
         match self.kind {
-            Kind::Null => "nothing",
+            Kind::Null | Kind::Broken => "nothing",
             Kind::Scalar(_) => "a single value",
             Kind::List(_) => "a list",
             Kind::Mapping(_) => "a mapping",
@@ -125,7 +127,7 @@ impl Node {
     /// How many nodes the tree has, itself included.
     pub(crate) fn size(&self) -> usize {
         match &self.kind {
-            Kind::Null | Kind::Scalar(_) => 1,
+            Kind::Null | Kind::Broken | Kind::Scalar(_) => 1,
             Kind::List(items) => 1 + items.iter().map(Self::size).sum::<usize>(),
             Kind::Mapping(entries) => {
                 1 + entries

@@ -119,7 +119,7 @@ mod tests {
     /// Flow style without places, to compare by.
     fn flow(node: &Node) -> String {
         match &node.kind {
-            Kind::Null => "~".to_owned(),
+            Kind::Null | Kind::Broken => "~".to_owned(),
             Kind::Scalar(scalar) => scalar.text.clone(),
             Kind::List(items) => format!(
                 "[{}]",

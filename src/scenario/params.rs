@@ -71,8 +71,14 @@ enum Dollar<'s> {
 impl Filler<'_, '_, '_> {
     fn node(&mut self, node: &mut Node, references: bool) {
         match &mut node.kind {
-            Kind::Null => {}
-            Kind::Scalar(scalar) => self.scalar(scalar, node.span, references),
+            Kind::Null | Kind::Broken => {}
+            Kind::Scalar(scalar) => {
+                let before = self.cx.count();
+                self.scalar(scalar, node.span, references);
+                if self.cx.count() > before {
+                    node.kind = Kind::Broken;
+                }
+            }
             Kind::List(items) => items
                 .iter_mut()
                 .for_each(|item| self.node(item, references)),

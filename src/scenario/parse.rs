@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use indexmap::IndexMap;
+use indexmap::{IndexMap, IndexSet};
 
-use super::bounds::MAX_NAME;
+use super::bounds::{MAX_NAME, MAX_ROUTES_OF_ALL_RUNS};
 use super::cases::{Case, Cases};
-use super::decode::{FromNode, List, OneOrMany};
+use super::decode::{FromNode, OneOrMany};
 use super::document::{Document, ExpectationDoc, Text};
 use super::expectation::{Scope, Subjects};
 use super::expr::Expectation;
@@ -16,7 +16,7 @@ use super::node::{Kind, Node};
 use super::params;
 use super::problem::{Collector, Problem, Problems, quoted};
 use super::resolve::{self, Names};
-use super::span::Spanned;
+use super::span::{Span, Spanned};
 use super::yaml;
 
 /// Reads a scenario. `label` is the file as the user named it: it stands in messages, and its stem is the scenario's name
@@ -32,7 +32,7 @@ pub fn parse(
     let mut cx = Collector::new(text);
     let scenario = read(label, set, &mut cx);
     if scenario.is_none() && cx.count() == 0 {
-        cx.error(super::span::Span::default(), "the file makes no scenario");
+        cx.error(Span::default(), "the file makes no scenario");
     }
     match (cx.finish(label), scenario) {
         (Some(problems), _) => Err(problems),
@@ -80,9 +80,12 @@ struct Runs {
     specs: Vec<RunSpec>,
     /// What each variant's expectations may speak of.
     subjects: IndexMap<String, Subjects>,
-    count: usize,
-    /// Each problem with the runs that have it.
-    problems: IndexMap<(usize, usize, String), (Problem, Vec<String>)>,
+    /// Routes of all of them together.
+    routes: usize,
+    /// Each problem with the runs that have it, by their numbers.
+    problems: IndexMap<(usize, usize, String), (Problem, Vec<usize>)>,
+    /// What people call each run: its variant and its matrix case.
+    names: Vec<(String, String)>,
 }
 
 impl Runs {
@@ -95,13 +98,28 @@ impl Runs {
         cx: &mut Collector<'_>,
     ) {
         let before = cx.count();
+        if self.routes > MAX_ROUTES_OF_ALL_RUNS {
+            cx.error(
+                Span::default(),
+                format!("the runs of this file need more than {MAX_ROUTES_OF_ALL_RUNS} routes"),
+            )
+            .help("split it into several files");
+            return;
+        }
         let Case {
             variant,
             case,
             params,
             tree,
         } = cases.run(combination, variant, cx);
-        let shown = shown(variant.as_deref(), &case);
+        let number = self.names.len();
+        self.names.push((
+            variant.clone().unwrap_or_default(),
+            case.iter()
+                .map(|(name, value)| format!("{name}={value}"))
+                .collect::<Vec<_>>()
+                .join(" "),
+        ));
         if let Some(document) = Document::from_node(&tree, cx) {
             let names = Names::of(&document, cx);
             if let Some(variant) = &variant {
@@ -115,63 +133,69 @@ impl Runs {
                 case,
             };
             let variants = cases.variant_names();
-            self.specs
-                .push(resolve::run(&document, &names, id, params, &variants, cx));
+            let spec = resolve::run(&document, &names, id, params, &variants, cx);
+            self.routes += spec
+                .topology
+                .nodes
+                .values()
+                .map(|node| node.routes.len())
+                .sum::<usize>();
+            self.specs.push(spec);
         } else if let Some(variant) = variant {
             self.subjects.entry(variant).or_default();
         }
-        self.count += 1;
         for problem in cx.take_since(before) {
             let key = (problem.start, problem.len, problem.message.clone());
             let (_, runs) = self
                 .problems
                 .entry(key)
                 .or_insert_with(|| (problem, Vec::new()));
-            if runs.last() != Some(&shown) {
-                runs.push(shown.clone());
+            if runs.last() != Some(&number) {
+                runs.push(number);
             }
         }
     }
 
     /// Tells each problem once; of one that only some runs have, which.
     fn tell_problems(&mut self, cx: &mut Collector<'_>) {
+        let problems = std::mem::take(&mut self.problems).into_values();
+        let told = problems
+            .map(|(mut problem, runs)| {
+                problem.only_in = (runs.len() < self.names.len()).then(|| self.shown(&runs));
+                problem
+            })
+            .collect();
+        cx.put(told);
+    }
+
+    /// How people tell some runs from the others: by variant where all of its cases are among them, else by case.
+    fn shown(&self, runs: &[usize]) -> String {
         /// More names than this are no help.
         const NAMED: usize = 3;
-        let problems = std::mem::take(&mut self.problems).into_values();
-        cx.put(
-            problems
-                .map(|(mut problem, runs)| {
-                    if runs.len() < self.count {
-                        let mut named = runs[..runs.len().min(NAMED)].join(", ");
-                        if runs.len() > NAMED {
-                            named.push_str(&format!(" and {} more", runs.len() - NAMED));
-                        }
-                        problem.only_in = Some(named);
-                    }
-                    problem
-                })
-                .collect(),
-        );
+        let whole = |part: fn(&(String, String)) -> &String| {
+            let parts: IndexSet<&String> = runs.iter().map(|run| part(&self.names[*run])).collect();
+            let of_parts = self.names.iter().filter(|name| parts.contains(part(name)));
+            (of_parts.count() == runs.len()).then_some(parts)
+        };
+        let shown: Vec<String> = if let Some(variants) = whole(|(variant, _)| variant) {
+            variants
+                .iter()
+                .map(|name| format!("variant `{name}`"))
+                .collect()
+        } else if let Some(cases) = whole(|(_, case)| case) {
+            cases.iter().map(|name| format!("case `{name}`")).collect()
+        } else {
+            let names = runs.iter().map(|run| &self.names[*run]);
+            names
+                .map(|(variant, case)| format!("variant `{variant}` of case `{case}`"))
+                .collect()
+        };
+        let named = shown[..shown.len().min(NAMED)].join(", ");
+        match shown.len().saturating_sub(NAMED) {
+            0 => named,
+            more => format!("{named} and {more} more"),
+        }
     }
-}
-
-/// How people tell a run from the others of its file.
-fn shown(variant: Option<&str>, case: &[(String, String)]) -> String {
-    let case: Vec<String> = case
-        .iter()
-        .map(|(name, value)| format!("{name}={value}"))
-        .collect();
-    let mut shown = variant
-        .map(|variant| format!("variant `{variant}`"))
-        .unwrap_or_default();
-    if !case.is_empty() {
-        shown.push_str(&format!(
-            "{}case `{}`",
-            if shown.is_empty() { "" } else { ", " },
-            case.join(", ")
-        ));
-    }
-    shown
 }
 
 /// The scenario's name: its own, else the stem of its file with other letters replaced.
@@ -229,7 +253,7 @@ fn compare(
     subjects: IndexMap<String, Subjects>,
     cx: &mut Collector<'_>,
 ) -> Vec<Expectation> {
-    let Some(list) = field::<List<ExpectationDoc>>(root, "compare", cx) else {
+    let Some(list) = field::<OneOrMany<ExpectationDoc>>(root, "compare", cx) else {
         return Vec::new();
     };
     if subjects.is_empty() {
@@ -241,8 +265,8 @@ fn compare(
     }
     let common = cases.common_params(cx);
     let axes = cases.axis_names();
-    let mut filled = List(Vec::new());
-    for mut written in list.0.into_iter().flatten() {
+    let mut filled = Vec::new();
+    for mut written in list.0 {
         let text = written.scalar.text.as_str();
         let axis = axes.iter().find(|axis| {
             text.contains(&format!("${axis}")) || text.contains(&format!("${{{axis}}}"))
@@ -256,7 +280,7 @@ fn compare(
             continue;
         }
         params::fill_scalar(&mut written.scalar, written.span, &common, cx);
-        filled.0.push(Some(written));
+        filled.push(written);
     }
     resolve::expectations(&filled, &Scope::Compare(subjects), cx)
 }

@@ -2,6 +2,8 @@
 //!
 //! Not here: finding it (`yaml`, `decode`, `resolve`, `expectation`).
 
+use std::ops::Range;
+
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Renderer, Snippet};
 use serde::{Deserialize, Serialize};
@@ -11,6 +13,8 @@ use super::span::{Source, Span};
 
 /// How many problems are rendered; those after it are counted. More than this is one mistake many times over.
 const RENDERED: usize = 50;
+/// How many bytes of excerpts are rendered before the rest is counted too: lines may be as long as a file.
+const EXCERPTS: usize = 2 * 1024 * 1024;
 
 /// One problem of a scenario file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,25 +82,46 @@ impl Problems {
             Renderer::plain()
         }
         .decor_style(DecorStyle::Ascii);
-        let mut rendered: Vec<String> = self
-            .problems
-            .iter()
-            .take(RENDERED)
-            .map(|problem| renderer.render(&[self.group(problem)]))
-            .collect();
-        if self.problems.len() > RENDERED {
-            rendered.push(format!("and {} more", self.problems.len() - RENDERED));
+        let mut rendered = Vec::new();
+        let mut excerpts = 0;
+        for problem in self.problems.iter().take(RENDERED) {
+            if excerpts > EXCERPTS {
+                break;
+            }
+            let lines = self.lines(problem);
+            excerpts += lines.len();
+            rendered.push(renderer.render(&[self.group(problem, lines)]));
+        }
+        let left_out = self.problems.len() - rendered.len();
+        if left_out > 0 {
+            rendered.push(format!("and {left_out} more"));
         }
         let mut text = rendered.join("\n\n");
         text.push('\n');
         text
     }
 
-    fn group<'a>(&'a self, problem: &'a Problem) -> Group<'a> {
-        let mut snippet = Snippet::source(self.text.as_str())
+    /// The lines from the first to the last place of a problem.
+    fn lines(&self, problem: &Problem) -> Range<usize> {
+        let other = problem.other.as_ref();
+        let first = other.map_or(problem.start, |other| other.start.min(problem.start));
+        let last = other.map_or(problem.start, |other| other.start.max(problem.start));
+        let start = self.text.get(..first).and_then(|text| text.rfind('\n'));
+        let end = self.text.get(last..).and_then(|text| text.find('\n'));
+        start.map_or(0, |at| at + 1)..end.map_or(self.text.len(), |at| last + at + 1)
+    }
+
+    fn group<'a>(&'a self, problem: &'a Problem, lines: Range<usize>) -> Group<'a> {
+        let first = problem.other.as_ref().map_or(problem.place.line, |other| {
+            other.place.line.min(problem.place.line)
+        });
+        let base = lines.start;
+        let mut snippet = Snippet::source(self.text.get(lines).unwrap_or_default())
+            .line_start(usize::try_from(first).unwrap_or(1))
             .path(self.label.as_str())
             .annotation(self.annotation(
                 AnnotationKind::Primary,
+                base,
                 problem.start,
                 problem.len,
                 &problem.label,
@@ -104,6 +129,7 @@ impl Problems {
         if let Some(other) = &problem.other {
             snippet = snippet.annotation(self.annotation(
                 AnnotationKind::Context,
+                base,
                 other.start,
                 other.len,
                 &other.label,
@@ -125,12 +151,14 @@ impl Problems {
     fn annotation<'a>(
         &self,
         kind: AnnotationKind,
+        base: usize,
         start: usize,
         len: usize,
         label: &'a str,
     ) -> Annotation<'a> {
         let wrong = self.text.get(start..start + len).unwrap_or_default();
         let first_line = wrong.lines().next().unwrap_or_default().trim_end();
+        let start = start.saturating_sub(base);
         let annotation = kind.span(start..start + first_line.len());
         if label.is_empty() {
             annotation
@@ -165,6 +193,8 @@ impl Problem {
 pub(crate) struct Collector<'t> {
     pub(crate) source: Source<'t>,
     problems: Vec<Problem>,
+    /// How often something could not be read because of a problem told before.
+    skipped: usize,
 }
 
 impl<'t> Collector<'t> {
@@ -172,7 +202,18 @@ impl<'t> Collector<'t> {
         Self {
             source: Source::new(text),
             problems: Vec::new(),
+            skipped: 0,
         }
+    }
+
+    /// Notes that something is left out for a problem that has been told.
+    pub(crate) fn skip(&mut self) {
+        self.skipped += 1;
+    }
+
+    /// Grows with every problem, and with everything left out for one.
+    pub(crate) fn failures(&self) -> usize {
+        self.problems.len() + self.skipped
     }
 
     /// Adds a problem; label and help may follow.

@@ -19,10 +19,6 @@ pub fn schema() -> Value {
             definitions.extend(partial);
             definitions.insert("Variant".to_owned(), variant);
         }
-        root.insert(
-            "$id".to_owned(),
-            json!("https://nslab.dev/scenario.schema.json"),
-        );
     }
     schema
 }
@@ -68,5 +64,57 @@ fn partial(definition: &Value) -> Value {
         ),
         Value::Array(items) => Value::Array(items.iter().map(partial).collect()),
         other => other.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use super::*;
+    use crate::scenario::document::mappings;
+
+    #[test]
+    fn schema_and_decoder_know_the_same_keys() {
+        let schema = schema();
+        let keys = |definition: &Value| -> BTreeSet<String> {
+            let properties = definition["properties"].as_object();
+            properties
+                .map(|properties| properties.keys().cloned().collect())
+                .unwrap_or_default()
+        };
+        let mut described: BTreeMap<String, BTreeSet<String>> = schema["$defs"]
+            .as_object()
+            .unwrap()
+            .iter()
+            .filter(|(name, definition)| {
+                !name.starts_with("Partial")
+                    && *name != "Variant"
+                    && definition["additionalProperties"] == false
+            })
+            .map(|(name, definition)| (name.clone(), keys(definition)))
+            .collect();
+        described.insert("Document".to_owned(), keys(&schema));
+        let decoded: BTreeMap<String, BTreeSet<String>> = mappings()
+            .into_iter()
+            .map(|(name, keys)| {
+                let keys = keys.iter().map(|key| (*key).to_owned()).collect();
+                (name.to_owned(), keys)
+            })
+            .collect();
+        assert_eq!(described, decoded);
+    }
+
+    #[test]
+    fn every_key_is_described() {
+        let schema = schema();
+        let definitions = schema["$defs"].as_object().unwrap().values();
+        for definition in definitions.chain([&schema]) {
+            for (key, property) in definition["properties"].as_object().into_iter().flatten() {
+                if definition["additionalProperties"] == false {
+                    assert!(property["description"].is_string(), "{key}");
+                }
+            }
+        }
     }
 }

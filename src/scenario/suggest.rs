@@ -5,12 +5,17 @@ pub(crate) fn nearest<'a>(
     written: &str,
     known: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {
-    // A third of the letters may differ, as rustc has it.
-    let bound = (written.chars().count().min(64) / 3).max(1);
+    // A third of the letters may differ, as rustc has it; of very short names none.
+    let bound = match written.chars().count() {
+        0..=2 => 0,
+        length => (length.min(64) / 3).max(1),
+    };
     let lower = written.to_lowercase();
+    let known: Vec<&str> = known.into_iter().collect();
     known
-        .into_iter()
-        .filter(|name| name.len().abs_diff(written.len()) <= bound * 4)
+        .iter()
+        .copied()
+        .filter(|name| name.len().abs_diff(written.len()) <= bound.max(1) * 4)
         .map(|name| {
             let distance = if name.to_lowercase() == lower {
                 0
@@ -22,6 +27,20 @@ pub(crate) fn nearest<'a>(
         .filter(|(distance, _)| *distance <= bound)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, name)| name)
+        .or_else(|| abbreviated(&lower, &known))
+}
+
+/// The one name that begins as what is written, or the other way round.
+fn abbreviated<'a>(written: &str, known: &[&'a str]) -> Option<&'a str> {
+    /// Fewer letters than this say nothing.
+    const LEAST: usize = 3;
+    let mut alike = known.iter().filter(|name| {
+        let name = name.to_lowercase();
+        written.len().min(name.len()) >= LEAST
+            && (written.starts_with(&name) || name.starts_with(written))
+    });
+    let first = alike.next()?;
+    alike.next().is_none().then_some(*first)
 }
 
 /// The help for an unknown name: the nearest known one, else all of them where they are few.
@@ -58,6 +77,8 @@ mod tests {
         assert_eq!(nearest("rotuer", known), Some("router"));
         assert_eq!(nearest("Client", known), Some("client"));
         assert_eq!(nearest("database", known), None);
+        assert_eq!(nearest("serv", known), Some("server"));
+        assert_eq!(nearest("client1234", known), Some("client"));
         assert_eq!(
             did_you_mean("database", known).as_deref(),
             Some("known here: `router`, `client`, `server`")

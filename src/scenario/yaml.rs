@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use serde_yaml::granit_parser::{
-    Event, Parser, ScalarStyle, ScanError, Span as YamlSpan, StrInput,
+    ErrorKind, Event, Parser, ScalarStyle, ScanError, Span as YamlSpan, StrInput,
 };
 
 use super::bounds::{MAX_BYTES, MAX_DEPTH, MAX_NODES};
@@ -346,24 +346,19 @@ fn syntax_problem(collector: &mut Collector<'_>, error: &ScanError) {
         .map_or(0, |n| n + 1);
     let line = text.get(line_start..).unwrap_or_default();
     let line = line.lines().next().unwrap_or_default();
-    let help = if line.trim_start_matches(' ').starts_with('\t')
-        || text.get(at..).is_some_and(|rest| rest.starts_with('\t'))
-    {
+    let behind = text.get(at..).unwrap_or_default();
+    let help = if behind.starts_with('\t') || line.starts_with('\t') {
         Some("YAML indents with spaces, not with tabs")
-    } else if line.contains("${") && line.contains('{') {
+    } else if line.contains("${") && behind.starts_with('{') {
         Some("inside `{...}` a parameter is written `$name`, or quoted: `\"${name}\"`")
-    } else if line.matches(": ").count() > 1
-        || line.contains(": >")
-        || line.contains(": %")
-        || line.contains(": @")
-    {
-        Some(
-            "quote the text: a `: ` inside it, or `>`, `%`, `@` at its start, mean something else to YAML",
-        )
+    } else if matches!(error.kind(), ErrorKind::MappingValueNotAllowed) {
+        Some("a text with `: ` inside it is quoted: `\"a: b\"`")
     } else if line.contains("~ /") {
         Some(
             "quote the expectation: its regular expression has characters that mean something else to YAML",
         )
+    } else if behind.starts_with(['>', '%', '@', '`']) {
+        Some("a text that begins with `>`, `%`, `@` or a backtick is quoted")
     } else {
         None
     };

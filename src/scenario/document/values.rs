@@ -33,6 +33,10 @@ pub(crate) trait Value: Sized {
 
 impl<T: Value> FromNode for T {
     fn from_node(node: &Node, cx: &mut Collector<'_>) -> Option<Self> {
+        if matches!(node.kind, Kind::Broken) {
+            cx.skip();
+            return None;
+        }
         let Kind::Scalar(scalar) = &node.kind else {
             let at = if matches!(node.kind, Kind::Null) {
                 node.head
@@ -375,26 +379,26 @@ pub(crate) enum AcceptWord {
     Poll,
 }
 
-words!(ServerClose, "ServerClose", "who closes first", [
+words!(ServerClose, "ServerClose", "a way of closing", [
     "first" => Self::First,
     "after-client" => Self::AfterClient,
     "never" => Self::Never,
 ]);
-words!(ClientClose, "ClientClose", "who closes first", [
+words!(ClientClose, "ClientClose", "a way of closing", [
     "client" => Self::Client,
     "server" => Self::Server,
     "reset" => Self::Reset,
     "hold" => Self::Hold,
 ]);
-words!(PortChoice, "PortChoice", "who chooses the local port", [
+words!(PortChoice, "PortChoice", "a choice of the local port", [
     "kernel" => Self::Kernel,
     "sequential" => Self::Sequential,
 ]);
 words!(Emulation, "Emulation", "something that the lab can emulate", [
     "net.ipv4.tcp_tw_recycle" => Self::TcpTwRecycle,
 ]);
-words!(LinkUp, "LinkUp", "the state of a link", ["up" => Self(true), "down" => Self(false)]);
-words!(AcceptWord, "AcceptWord", "how the server accepts", [
+words!(LinkUp, "LinkUp", "a state of a link", ["up" => Self(true), "down" => Self(false)]);
+words!(AcceptWord, "AcceptWord", "a way of accepting", [
     "epoll" => Self::Epoll,
     "never" => Self::Never,
     "select" => Self::Select,

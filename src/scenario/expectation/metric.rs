@@ -351,7 +351,8 @@ mod tests {
                 4..19,
                 "did you mean `conntrack.drop`?",
             ),
-            ("ab.exitcode", 3..11, "there is `exit`, `stdout`, `stderr`"),
+            ("ab.exitcode", 3..11, "did you mean `exit`?"),
+            ("ab.output", 3..9, "there is `exit`, `stdout`, `stderr`"),
         ] {
             let unknown = find(path).unwrap_err();
             assert_eq!(

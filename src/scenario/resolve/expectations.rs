@@ -1,6 +1,6 @@
 //! Expectations as meant, with their places in the file.
 
-use crate::scenario::decode::List;
+use crate::scenario::bounds::MAX_EXPECTATIONS;
 use crate::scenario::document::ExpectationDoc;
 use crate::scenario::expectation::{Fault, Scope, expectation};
 use crate::scenario::expr::Expectation;
@@ -9,12 +9,19 @@ use crate::scenario::span::Span;
 
 /// Every line of a list that makes sense.
 pub(crate) fn expectations(
-    list: &List<ExpectationDoc>,
+    list: &[ExpectationDoc],
     scope: &Scope,
     cx: &mut Collector<'_>,
 ) -> Vec<Expectation> {
     let mut expectations = Vec::new();
-    for written in list.0.iter().flatten() {
+    if let Some(one_more) = list.get(MAX_EXPECTATIONS) {
+        cx.error(
+            one_more.span,
+            format!("a run has at most {MAX_EXPECTATIONS} expectations"),
+        );
+        return expectations;
+    }
+    for written in list {
         match expectation(&written.scalar.text, scope) {
             Ok((claim, window)) => expectations.push(Expectation {
                 text: written.scalar.text.trim().to_owned(),
@@ -34,16 +41,23 @@ pub(crate) fn expectations(
 
 /// A fault inside a line, at its place in the file where that can be known.
 fn tell(written: &ExpectationDoc, fault: Fault, cx: &mut Collector<'_>) {
-    let place = |range: std::ops::Range<usize>| -> Span {
-        let located = written.scalar.locate(range.start, range.end);
-        located.unwrap_or(written.span)
+    let place = |range: std::ops::Range<usize>| -> Option<Span> {
+        written.scalar.locate(range.start, range.end)
     };
     let span = place(fault.range);
-    let problem = match fault.other.map(|(range, label)| (place(range), label)) {
+    let located = span.is_some();
+    let span = span.unwrap_or(written.span);
+    let problem = match fault
+        .other
+        .and_then(|(range, label)| Some((place(range)?, label)))
+    {
         Some((other, label)) if other != span => {
             cx.error_between(span, fault.message, other, label)
         }
         _ => cx.error(span, fault.message),
     };
-    problem.label(fault.label).maybe_help(fault.help);
+    if located {
+        problem.label(fault.label);
+    }
+    problem.maybe_help(fault.help);
 }

@@ -78,7 +78,7 @@ pub(crate) fn run<'d>(
     let expect = document
         .expect
         .as_ref()
-        .map(|list| expectations(list, &scope, cx))
+        .map(|list| expectations(&list.0, &scope, cx))
         .unwrap_or_default();
     let watch_until = watch_until(&expect);
     let needed = clients

@@ -51,7 +51,7 @@ pub(crate) fn servers(
             name: ActorName::new(&name.value),
             node: NodeName::new(names.node_name(node)),
             port,
-            backlog: number(server.backlog, BACKLOG, 0..=65_535, "a backlog", cx),
+            backlog: number(server.backlog, BACKLOG, 0..=65_535, "`backlog`", cx),
             accept: accept(server.accept.as_ref(), cx),
             reply,
             close: server
@@ -72,7 +72,7 @@ fn accept(written: Option<&AcceptDoc>, cx: &mut Collector<'_>) -> Accept {
         Some(AcceptDoc::Word(AcceptWord::Poll)) => Accept::Poll,
         Some(AcceptDoc::Form(form)) => match (&form.delay, &form.pool) {
             (_, Some(pool)) => Accept::Pool {
-                threads: number(Some(pool.threads), 1, 1..=MAX_THREADS, "a pool", cx),
+                threads: number(Some(pool.threads), 1, 1..=MAX_THREADS, "`threads`", cx),
             },
             (delay, None) => Accept::Delay(delay.map_or(Duration::ZERO, |delay| delay.0)),
         },

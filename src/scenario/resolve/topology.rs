@@ -14,7 +14,7 @@ use crate::scenario::addressing::{Network, Ways};
 use crate::scenario::bounds::{MAX_LINKS, MAX_NODES_OF_A_LAB, MAX_NOFILE, MAX_ROUTES, MAX_SOURCES};
 use crate::scenario::decode::Framed;
 use crate::scenario::document::{Document, LinkDoc, NodeDoc};
-use crate::scenario::problem::{Collector, quoted};
+use crate::scenario::problem::Collector;
 use crate::scenario::span::{Span, Spanned};
 use crate::scenario::topology::{
     InterfaceSpec, IpVersion, LinkSpec, NodeSpec, Prefix, RouteSpec, Topology,
@@ -335,10 +335,7 @@ fn ip_version(document: &Document, cx: &mut Collector<'_>) -> IpVersion {
                 "IPv4 is asked for here",
             )
             .label("IPv6 is asked for here")
-            .help(format!(
-                "a lab speaks one of them; a scenario for both has two variants: {}",
-                quoted("ip: 6")
-            ));
+            .help("a lab speaks one of them; for both, make two variants, one with `ip: 6`");
             IpVersion::V6
         }
     }
