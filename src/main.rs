@@ -1,2 +1,7 @@
-//! nslab
-fn main() {}
+//! Parses, calls, exits.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    nslab::cli::main()
+}

@@ -1,1 +1,72 @@
-//! The command line: the only place that prints or exits.
+//! The command line: the only place that prints or exits. One file a verb.
+
+mod check;
+mod doctor;
+mod exit;
+mod list;
+mod load;
+mod output;
+mod progress;
+mod run;
+mod schema;
+mod worker;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Network-namespace test lab: runs scenarios on this machine's kernel, reads the kernel's own evidence, gives a verdict.
+///
+/// A scenario (YAML) names nodes, links, servers, clients and what is expected to happen. nslab builds it from network
+/// namespaces, drives the load, watches sockets, counters and the kernel's log, and judges each expectation by what was
+/// observed. Nothing on the host is changed, and nothing is left behind.
+#[derive(Debug, Parser)]
+#[command(name = "nslab", version, after_help = exit::HELP, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Run scenarios and judge them
+    Run(run::RunArguments),
+    /// Report every problem of scenario files; builds and runs nothing
+    Check(check::CheckArguments),
+    /// List scenarios with their runs
+    List(list::ListArguments),
+    /// Print the JSON Schema of scenario files, for editors
+    Schema,
+    /// Tell what this kernel and these privileges allow, and how to get what is missing
+    Doctor(doctor::DoctorArguments),
+    /// Execute one run: takes a work order on standard input, tells events on standard output
+    #[command(hide = true)]
+    Worker,
+    /// Execute the traffic of one node: takes an order on standard input, tells events on standard output
+    #[command(hide = true)]
+    Agent,
+}
+
+/// Parses the command line, does what it says, gives the exit code.
+pub fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let _unreadable = error.print();
+            return if error.use_stderr() {
+                exit::invalid()
+            } else {
+                ExitCode::SUCCESS
+            };
+        }
+    };
+    match arguments.verb {
+        Verb::Run(arguments) => run::main(&arguments),
+        Verb::Check(arguments) => check::main(&arguments),
+        Verb::List(arguments) => list::main(&arguments),
+        Verb::Schema => schema::main(),
+        Verb::Doctor(arguments) => doctor::main(&arguments),
+        Verb::Worker => worker::worker(),
+        Verb::Agent => worker::agent(),
+    }
+}

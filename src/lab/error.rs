@@ -5,6 +5,8 @@ use std::io;
 use thiserror::Error;
 
 use super::plan::Site;
+use super::room::RoomError;
+use super::wire::WireError;
 use crate::names::NodeName;
 use crate::scenario::Place;
 use crate::sys::netlink::NetlinkError;
@@ -109,6 +111,18 @@ pub enum NotApplicable {
 /// Why a lab could not be built.
 #[derive(Debug, Error)]
 pub enum BuildError {
+    /// The room in a node's conntrack table could not be made.
+    #[error("cannot make room in the conntrack table of `{node}`")]
+    Room {
+        /// The node.
+        node: NodeName,
+        /// Why.
+        #[source]
+        source: RoomError,
+    },
+    /// A wire could not be laid.
+    #[error("cannot lay the userspace wires")]
+    Wire(#[source] WireError),
     /// The run is not applicable here.
     #[error(transparent)]
     NotApplicable(#[from] NotApplicable),

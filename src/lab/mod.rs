@@ -3,6 +3,7 @@
 //! [`plan()`] says what to build, purely; [`Lab::build`] builds it. A lab lives by descriptors and threads, nothing of it has
 //! a name on disk: when it is dropped, or its process dies, the kernel clears it away.
 
+pub mod ability;
 mod apply;
 mod baseline;
 mod error;
@@ -12,11 +13,13 @@ mod plan;
 mod print;
 mod room;
 mod rules;
+pub mod sandbox;
 mod settings;
 mod steps;
 #[cfg(test)]
 mod tests;
 pub mod wire;
+mod wires;
 
 pub use error::{BuildError, Feature, NotApplicable};
 pub use node::Node;
@@ -25,18 +28,21 @@ pub use room::{RoomError, flush_room, make_room};
 pub use steps::StepError;
 
 use std::collections::BTreeMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
 
 use crate::names::NodeName;
-use crate::record::Built;
+use wires::Wires;
+
+use crate::record::{Built, ConntrackRoom, Recorder, RunClock};
 use crate::scenario::RunSpec;
 use crate::scenario::topology::{Impairment, Topology};
 use crate::sys::NetNs;
 
 /// What the lab stands on.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ground {
     /// Whether the lab owns the kernel (a virtual machine), so that host-wide settings may be made. The thread that builds
     /// is then in the initial namespace.
@@ -70,12 +76,14 @@ pub struct WirePlace {
 pub struct Lab {
     nodes: IndexMap<NodeName, Node>,
     topology: Topology,
-    wires: Vec<WirePlace>,
+    wires: Wires,
+    /// Whose table was filled, and is to be emptied before the namespaces go.
+    filled: Vec<NodeName>,
 }
 
 impl Lab {
-    /// Builds what a run needs: namespaces, links, addresses, routes, settings, address translation. What is then still to be
-    /// done: wires ([`Self::wires`]) and room in connection tracking tables.
+    /// Builds what a run needs: namespaces, links, addresses, routes, settings, address translation, wires, and room in
+    /// connection tracking tables. Packets pass its wires untouched until [`Self::begin`].
     ///
     /// # Errors
     /// [`BuildError::NotApplicable`] where this kernel lacks what the scenario needs; all others are errors of the run.
@@ -87,23 +95,70 @@ impl Lab {
         settings::set_kernel(&spec.kernel_sysctls, ground.owns_kernel)?;
         let plan = plan(&spec.topology);
         let standing = apply::apply(&plan, ground.owns_kernel)?;
-        let lab = Self {
-            nodes: nodes(&spec.topology, &standing.sites),
+        let nodes = nodes(&spec.topology, &standing.sites);
+        let places = wire_places(&plan, &standing);
+        let wires = Wires::lay(&places, &spec.topology, |name| nodes.get(name), spec.seed)
+            .map_err(BuildError::Wire)?;
+        let mut lab = Self {
+            nodes,
             topology: spec.topology.clone(),
-            wires: wires(&plan, &standing),
+            wires,
+            filled: Vec::new(),
         };
+        let filling = Instant::now();
+        let conntrack_room = lab.make_rooms(ground)?;
         let built = Built {
-            took: u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX),
-            emulated: standing.emulated,
-            ..Built::default()
+            took: nanos(started.elapsed()),
+            fill_took: nanos(filling.elapsed()),
+            conntrack_room,
+            emulated: lab.wires.statements(),
         };
         Ok((lab, built, standing.settings))
+    }
+
+    /// From the return of this on, wires impair and emulate, and what they do is recorded.
+    pub fn begin(&self, clock: RunClock, recorder: &Recorder) {
+        self.wires.begin(clock, recorder);
+    }
+
+    fn make_rooms(
+        &mut self,
+        ground: Ground,
+    ) -> Result<BTreeMap<String, ConntrackRoom>, BuildError> {
+        let rooms = self
+            .topology
+            .nodes
+            .iter()
+            .filter_map(|(name, node)| Some((name, node.conntrack_room?)));
+        // The limit is one for the whole kernel: it can serve only one table.
+        let by_limit = ground.owns_kernel && rooms.clone().count() == 1;
+        let mut made = BTreeMap::new();
+        for (name, room) in rooms {
+            let Some(node) = self.nodes.get(name) else {
+                continue;
+            };
+            let done =
+                make_room(&node.netns, room, by_limit).map_err(|source| BuildError::Room {
+                    node: name.clone(),
+                    source,
+                })?;
+            if done.filled > 0 {
+                self.filled.push(name.clone());
+            }
+            made.insert(name.to_string(), done);
+        }
+        Ok(made)
     }
 
     /// A lab of nodes that exist already, without links of its own.
     pub(crate) fn of(nodes: Vec<Node>) -> Self {
         let nodes = nodes.into_iter().map(|node| (node.name.clone(), node));
-        Self { nodes: nodes.collect(), topology: Topology::default(), wires: Vec::new() }
+        Self {
+            nodes: nodes.collect(),
+            topology: Topology::default(),
+            wires: Wires::default(),
+            filled: Vec::new(),
+        }
     }
 
     /// The live node of this name; every node of the topology that the lab was built from has one.
@@ -116,14 +171,16 @@ impl Lab {
         self.nodes.values()
     }
 
-    /// The places where wires belong, in the order of the links.
-    pub fn wires(&self) -> &[WirePlace] {
-        &self.wires
-    }
-
     /// Lets go of everything at once. The kernel clears the namespaces away in its own time, once nothing else is in them.
+    ///
+    /// Tables that were filled are emptied first: the kernel does that twice as fast when asked than on its own.
     pub fn shutdown(self) {
-        drop(self);
+        // Wires first, or they would tell of packets that nobody wants any more.
+        drop(self.wires);
+        for node in self.filled.iter().filter_map(|name| self.nodes.get(name)) {
+            // What cannot be emptied goes with its namespace.
+            let _slower = flush_room(&node.netns);
+        }
     }
 }
 
@@ -143,7 +200,7 @@ fn nodes(topology: &Topology, sites: &IndexMap<Site, NetNs>) -> IndexMap<NodeNam
         .collect()
 }
 
-fn wires(plan: &Plan, standing: &apply::Standing) -> Vec<WirePlace> {
+fn wire_places(plan: &Plan, standing: &apply::Standing) -> Vec<WirePlace> {
     let place = |op: &Op| {
         let Op::Wire {
             link,
@@ -167,4 +224,8 @@ fn wires(plan: &Plan, standing: &apply::Standing) -> Vec<WirePlace> {
         })
     };
     plan.ops.iter().filter_map(place).collect()
+}
+
+fn nanos(span: Duration) -> u64 {
+    u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -164,6 +164,9 @@ pub struct Plan {
     pub ops: Vec<Op>,
 }
 
+/// 2: timestamps without a random offset for each connection (`ip-sysctl.rst`, `tcp_timestamps`).
+const TIMESTAMPS: &str = "net.ipv4.tcp_timestamps";
+
 /// Says what to do for a topology. The same topology gives the same plan.
 pub fn plan(topology: &Topology) -> Plan {
     let mut ops: Vec<Op> = topology
@@ -189,6 +192,7 @@ pub fn plan(topology: &Topology) -> Plan {
         ops.extend(routes(name, node));
     }
     for (name, node) in &topology.nodes {
+        ops.extend(own_clock(topology, name, node));
         ops.extend(settings(name, node));
         ops.extend(rules(topology.ip, name, node));
     }
@@ -309,6 +313,18 @@ fn routes(name: &NodeName, node: &NodeSpec) -> impl Iterator<Item = Op> {
         node: name.clone(),
         to: route.to,
         via: route.via,
+    })
+}
+
+/// One clock for all of a host's connections, where another node recycles by it.
+fn own_clock(topology: &Topology, name: &NodeName, node: &NodeSpec) -> Option<Op> {
+    let chosen = node.sysctls.iter().any(|sysctl| sysctl.key == TIMESTAMPS);
+    (topology.has_own_clock(name) && !chosen).then(|| Op::Sysctl {
+        node: name.clone(),
+        key: TIMESTAMPS.to_owned(),
+        value: "2".to_owned(),
+        place: Place::default(),
+        emulate: None,
     })
 }
 

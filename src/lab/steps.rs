@@ -9,7 +9,7 @@ use super::error::BuildError;
 use super::settings::{Became, Wanted};
 use crate::names::NodeName;
 use crate::scenario::Place;
-use crate::scenario::topology::{IpVersion, NodeSpec, Prefix};
+use crate::scenario::topology::{Impairment, IpVersion, NodeSpec, Prefix};
 use crate::sys::netlink::{Batch, Netlink, NetlinkError};
 use crate::sys::rtnl;
 
@@ -71,16 +71,14 @@ impl Lab {
             })
     }
 
-    /// Writes a setting of a node and reads it back. Returns what it now is.
+    /// Writes a setting of a node and reads it back; an emulated one goes to the wire.
     ///
     /// # Errors
     /// As for the settings of a scenario: refused, kept at another value, not there.
-    pub fn write_sysctl(
-        &self,
-        node: &NodeName,
-        key: &str,
-        value: &str,
-    ) -> Result<String, StepError> {
+    pub fn write_sysctl(&self, node: &NodeName, key: &str, value: &str) -> Result<(), StepError> {
+        if self.wires.set_sysctl(node, key, value) {
+            return Ok(());
+        }
         let live = self.live(node)?;
         let (name, wanted) = (
             node.clone(),
@@ -96,9 +94,22 @@ impl Lab {
             .run(move || wanted.write(&name))
             .map_err(|source| enter(node, source))??;
         match became {
-            Became::Kept(kept) => Ok(kept),
+            Became::Kept(_) => Ok(()),
             Became::NotHere(why) => Err(BuildError::from(why).into()),
         }
+    }
+
+    /// Changes what a link does to packets from now on.
+    ///
+    /// # Errors
+    /// Where the link has no wire to do it: it had no impairment to begin with.
+    pub fn set_impairment(&self, link: usize, impairment: &Impairment) -> Result<(), StepError> {
+        if self.wires.set_impairment(link, impairment) {
+            return Ok(());
+        }
+        Err(StepError::Unknown {
+            what: format!("the wire of link {link}"),
+        })
     }
 
     fn live(&self, node: &NodeName) -> Result<&super::Node, StepError> {

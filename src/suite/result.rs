@@ -1,5 +1,6 @@
 //! What came out of a run, a scenario, a suite.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,6 +31,8 @@ pub struct RunResult {
     pub took: Duration,
     /// The last lines of the worker's standard error, where it died.
     pub last_words: Vec<String>,
+    /// Where its record was kept, if it was; or why it could not be.
+    pub record: Result<Option<PathBuf>, String>,
 }
 
 /// What `compare:` came to in one matrix case.

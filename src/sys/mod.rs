@@ -5,6 +5,7 @@
 pub mod conntrack;
 pub mod fdtable;
 pub mod kmsg;
+pub mod lifeline;
 pub mod netlink;
 pub mod netns;
 pub mod nft;

@@ -90,6 +90,7 @@ fn the_plan_of_wires() {
     address c eth0: fd00:0:0:1::2/64
     route c: fd00::/64 via fd00:0:0:1::1
     sysctl a: net.ipv4.tcp_tw_recycle = 1, emulated where this kernel lacks it
+    sysctl c: net.ipv4.tcp_timestamps = 2
     wire w0a (a) -- w0b (b), may emulate net.ipv4.tcp_tw_recycle of a
     wire w1a (b) -- w1b (c), delay 0.05s, loss 1%
     ");

@@ -1,7 +1,7 @@
 //! Writes a record while its run goes on.
 
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -35,6 +35,39 @@ impl RecordWriter {
         Ok(writer)
     }
 
+    /// Writes into a file without a name, which goes with this process unless it is [kept](Self::keep).
+    ///
+    /// # Errors
+    /// Where the system's folder for temporary files cannot be written.
+    pub fn spool(header: &RecordHeader) -> Result<Self, RecordError> {
+        let path = std::env::temp_dir();
+        let file = tempfile::tempfile().map_err(|source| RecordError::Create {
+            path: path.clone(),
+            source,
+        })?;
+        let mut writer = Self { path, file };
+        writer.json_line(&HeaderLine::Header(header))?;
+        Ok(writer)
+    }
+
+    /// Gives what was spooled a name; makes the folders above it.
+    ///
+    /// # Errors
+    /// Where the folder or the file cannot be made or written.
+    pub fn keep(mut self, path: &Path) -> Result<(), RecordError> {
+        let mut copy = || {
+            if let Some(folder) = path.parent() {
+                std::fs::create_dir_all(folder)?;
+            }
+            self.file.rewind()?;
+            io::copy(&mut self.file, &mut File::create(path)?)
+        };
+        copy().map(drop).map_err(|source| RecordError::Create {
+            path: path.to_owned(),
+            source,
+        })
+    }
+
     /// Adds an event: a line as the run told it, with or without its end.
     ///
     /// # Errors
@@ -47,7 +80,7 @@ impl RecordWriter {
     ///
     /// # Errors
     /// Where it cannot be written.
-    pub fn verdict(mut self, verdict: &RunVerdict) -> Result<(), RecordError> {
+    pub fn verdict(&mut self, verdict: &RunVerdict) -> Result<(), RecordError> {
         self.json_line(&VerdictLine::Verdict(verdict))
     }
 

@@ -1,3 +1,5 @@
+//! Waiting for descriptors, either way.
+
 use super::*;
 use std::io::{Read, Write};
 use std::os::fd::AsRawFd;

@@ -1,3 +1,5 @@
+//! Traffic in a process of its own, for real.
+
 use std::time::Duration;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Clients against servers, for real.
+
 use std::net::SocketAddr;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Commands, for real.
+
 use std::time::{Duration, Instant};
 
 use crate::record::{Offset, Timeline};

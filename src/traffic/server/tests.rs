@@ -1,3 +1,5 @@
+//! Servers, for real.
+
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::time::Duration;

@@ -1,1 +1,1 @@
-
+//! What is counted, and when it is told.

@@ -1,0 +1,32 @@
+//! `nslab check`: every problem of every file, nothing else.
+
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::load::{FileArguments, load};
+use super::{exit, output};
+
+/// Arguments of `nslab check`.
+#[derive(Debug, Args)]
+pub(super) struct CheckArguments {
+    #[command(flatten)]
+    files: FileArguments,
+}
+
+pub(super) fn main(arguments: &CheckArguments) -> ExitCode {
+    let Some(files) = load(&arguments.files) else {
+        return exit::invalid();
+    };
+    for file in &files {
+        let runs = match file.scenario.runs.len() {
+            1 => "1 run".to_owned(),
+            n => format!("{n} runs"),
+        };
+        output::out(&format!(
+            "ok {} ({}, {runs})\n",
+            file.label, file.scenario.name
+        ));
+    }
+    ExitCode::SUCCESS
+}

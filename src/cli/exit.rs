@@ -1,0 +1,36 @@
+//! Exit codes: their one home.
+
+use std::process::ExitCode;
+
+use crate::record::Outcome;
+
+/// The command line or a scenario file is invalid.
+pub(super) fn invalid() -> ExitCode {
+    ExitCode::from(2)
+}
+
+/// The question could not be asked.
+pub(super) fn errored() -> ExitCode {
+    ExitCode::from(3)
+}
+
+/// What `--help` says of them.
+pub(super) const HELP: &str = "\
+Exit codes:
+  0  every run passed, was skipped, or is not applicable on this kernel or machine
+  1  an expectation failed: the kernel behaved otherwise than the scenario claims
+     (with --strict also: something was not applicable)
+  2  the command line or a scenario file is invalid; nothing was run
+  3  errored: the question could not be asked
+  4  inconclusive: the load was not what the scenario asked for, or the run was interrupted";
+
+/// The exit code of an outcome.
+pub(super) fn of(outcome: Outcome, strict: bool) -> ExitCode {
+    ExitCode::from(match outcome {
+        Outcome::NotApplicable if strict => 1,
+        Outcome::Passed | Outcome::Skipped | Outcome::NotApplicable => 0,
+        Outcome::Failed => 1,
+        Outcome::Errored => 3,
+        Outcome::Inconclusive => 4,
+    })
+}

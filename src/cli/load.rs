@@ -1,0 +1,72 @@
+//! From the paths of a command line to scenarios, with every problem of every file told at once.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::Args;
+
+use super::output;
+use crate::scenario;
+use crate::suite::{self, ScenarioFile, Source};
+
+/// Which scenario files, with which parameters.
+#[derive(Debug, Clone, Args)]
+pub(super) struct FileArguments {
+    /// Scenario files, folders of them, or names of shipped ones (`exhaustion`); all shipped ones when none is given
+    #[arg(value_name = "FILE|DIR|NAME")]
+    pub(super) files: Vec<PathBuf>,
+    /// Set a parameter of the scenarios; may be repeated
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = parameter)]
+    pub(super) set: Vec<(String, String)>,
+}
+
+fn parameter(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("expected NAME=VALUE, for example --set rate=200/s".to_owned()),
+    }
+}
+
+/// Reads and parses. Every problem is printed; `None` where there was one.
+pub(super) fn load(arguments: &FileArguments) -> Option<Vec<Arc<ScenarioFile>>> {
+    let sources = if arguments.files.is_empty() {
+        suite::shipped()
+    } else {
+        discover(arguments)?
+    };
+    let set: BTreeMap<String, String> = arguments.set.iter().cloned().collect();
+    let style = output::style_for(&std::io::stderr());
+    let (mut files, mut bad) = (Vec::new(), 0);
+    for Source { label, text } in sources {
+        match scenario::parse(&label, &text, &set) {
+            Ok(scenario) => files.push(Arc::new(ScenarioFile {
+                label,
+                text,
+                scenario,
+            })),
+            Err(problems) => {
+                bad += 1;
+                output::err(&problems.render(style.colour));
+            }
+        }
+    }
+    if bad > 0 {
+        let word = if bad == 1 { "file is" } else { "files are" };
+        output::err(&format!("error: {bad} scenario {word} invalid\n"));
+        return None;
+    }
+    Some(files)
+}
+
+fn discover(arguments: &FileArguments) -> Option<Vec<Source>> {
+    match suite::discover(&arguments.files) {
+        Ok(sources) => Some(sources),
+        Err(errors) => {
+            for error in errors {
+                output::error(&error);
+            }
+            None
+        }
+    }
+}

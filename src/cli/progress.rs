@@ -1,0 +1,182 @@
+//! What a person sees while runs go on: a line a run with its clock and the metrics that its expectations name.
+//! On a pipe: a plain line when a run starts and when it ends.
+
+use std::collections::BTreeMap;
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+
+use super::output;
+use crate::names::SeriesName;
+use crate::record::Timeline;
+use crate::scenario::RunSpec;
+use crate::scenario::expr::{Claim, Expr};
+use crate::suite::SuiteEvent;
+
+/// How often a line is drawn again at most.
+const REDRAW: Duration = Duration::from_millis(100);
+/// Metrics that a line has room for.
+const METRICS: usize = 5;
+
+/// Live progress on standard error.
+#[derive(Debug)]
+pub(super) struct Progress {
+    kind: Kind,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Silent,
+    Plain(BTreeMap<usize, String>),
+    Live {
+        bars: MultiProgress,
+        lines: BTreeMap<usize, Line>,
+    },
+}
+
+#[derive(Debug)]
+struct Line {
+    bar: ProgressBar,
+    label: String,
+    metrics: Vec<SeriesName>,
+    drawn: std::time::Instant,
+}
+
+impl Progress {
+    /// Live on a terminal, plain lines elsewhere, nothing where it is not wanted.
+    pub(super) fn new(wanted: bool) -> Self {
+        let kind = match (wanted, std::io::stderr().is_terminal()) {
+            (false, _) => Kind::Silent,
+            (true, true) => Kind::Live {
+                bars: MultiProgress::new(),
+                lines: BTreeMap::new(),
+            },
+            (true, false) => Kind::Plain(BTreeMap::new()),
+        };
+        Self { kind }
+    }
+
+    /// Prints something else without breaking the lines.
+    pub(super) fn aside(&self, print: impl FnOnce()) {
+        match &self.kind {
+            Kind::Live { bars, .. } => bars.suspend(print),
+            Kind::Silent | Kind::Plain(_) => print(),
+        }
+    }
+
+    /// Shows what happened.
+    pub(super) fn show(&mut self, event: &SuiteEvent<'_>) {
+        match &mut self.kind {
+            Kind::Silent => {}
+            Kind::Plain(labels) => plain(labels, event),
+            Kind::Live { bars, lines } => live(bars, lines, event),
+        }
+    }
+}
+
+fn plain(labels: &mut BTreeMap<usize, String>, event: &SuiteEvent<'_>) {
+    match event {
+        SuiteEvent::RunStarted { key, spec } => {
+            output::err(&format!("started {}\n", spec.id));
+            labels.insert(*key, spec.id.to_string());
+        }
+        SuiteEvent::RunEnded { key, result } => {
+            let label = labels.remove(key).unwrap_or_default();
+            let (outcome, took) = (result.verdict.outcome, result.took.as_secs_f64());
+            output::err(&format!("ended {label}: {outcome} after {took:.1} s\n"));
+        }
+        SuiteEvent::Started { .. }
+        | SuiteEvent::RunTold { .. }
+        | SuiteEvent::ScenarioEnded(_)
+        | SuiteEvent::Ended(_) => {}
+    }
+}
+
+fn live(bars: &MultiProgress, lines: &mut BTreeMap<usize, Line>, event: &SuiteEvent<'_>) {
+    match event {
+        SuiteEvent::RunStarted { key, spec } => {
+            let bar = bars.add(ProgressBar::new_spinner());
+            if let Ok(style) = ProgressStyle::with_template("{spinner} {wide_msg}") {
+                bar.set_style(style);
+            }
+            bar.enable_steady_tick(REDRAW);
+            let label = spec.id.to_string();
+            bar.set_message(format!("{label}  building"));
+            lines.insert(
+                *key,
+                Line {
+                    bar,
+                    label,
+                    metrics: metrics(spec),
+                    drawn: std::time::Instant::now(),
+                },
+            );
+        }
+        SuiteEvent::RunTold { key, timeline } => {
+            if let Some(line) = lines
+                .get_mut(key)
+                .filter(|line| line.drawn.elapsed() >= REDRAW)
+            {
+                line.drawn = std::time::Instant::now();
+                line.bar.set_message(format!(
+                    "{}  {}",
+                    line.label,
+                    state(timeline, &line.metrics)
+                ));
+            }
+        }
+        SuiteEvent::RunEnded { key, .. } => {
+            if let Some(line) = lines.remove(key) {
+                line.bar.finish_and_clear();
+            }
+        }
+        SuiteEvent::Started { .. } | SuiteEvent::ScenarioEnded(_) | SuiteEvent::Ended(_) => {}
+    }
+}
+
+fn state(timeline: &Timeline, metrics: &[SeriesName]) -> String {
+    let mut text = format!("{:.1}s", timeline.now.as_secs_f64());
+    for name in metrics {
+        if let Some(value) = timeline
+            .series(name.as_str())
+            .and_then(crate::record::Series::last)
+        {
+            text += &format!("  {name} {value}");
+        }
+    }
+    text
+}
+
+/// The metrics that the expectations name, each once, in their order.
+fn metrics(spec: &RunSpec) -> Vec<SeriesName> {
+    let mut names = Vec::new();
+    for expectation in &spec.expect {
+        match &expectation.claim {
+            Claim::Compare { left, right, .. } => {
+                collect(left, &mut names);
+                collect(right, &mut names);
+            }
+            Claim::In { value, .. } => collect(value, &mut names),
+            Claim::Matches { .. } => {}
+        }
+    }
+    names.truncate(METRICS);
+    names
+}
+
+fn collect(expr: &Expr, names: &mut Vec<SeriesName>) {
+    match expr {
+        Expr::Number { .. } => {}
+        Expr::Metric(metric) | Expr::Series { metric, .. } => {
+            if !names.contains(&metric.series) {
+                names.push(metric.series.clone());
+            }
+        }
+        Expr::Binary { left, right, .. } => {
+            collect(left, names);
+            collect(right, names);
+        }
+        Expr::Negate(inner) => collect(inner, names),
+    }
+}

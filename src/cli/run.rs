@@ -1,0 +1,223 @@
+//! `nslab run`: runs scenarios and judges them.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Args;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use super::load::{FileArguments, load};
+use super::progress::Progress;
+use super::{exit, output};
+use crate::lab;
+use crate::record::Outcome;
+use crate::report::{json, terminal};
+use crate::suite::{self, Options, ScenarioFile, Selection, SuiteEvent, SuiteResult};
+
+/// Arguments of `nslab run`.
+#[derive(Debug, Args)]
+pub(super) struct RunArguments {
+    #[command(flatten)]
+    files: FileArguments,
+    /// Print what would be built, without building it; needs no privileges
+    #[arg(long)]
+    plan: bool,
+    /// Run only these variants; may be repeated (comparisons need all of them)
+    #[arg(long = "variant", value_name = "NAME")]
+    variants: Vec<String>,
+    /// Run only scenarios with this tag; may be repeated
+    #[arg(long = "tag", value_name = "TAG")]
+    tags: Vec<String>,
+    /// Also run scenarios tagged `slow`, which are left out unless named
+    #[arg(long)]
+    slow: bool,
+    /// At most this many runs at once; as many as the processors carry when not given
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    jobs: Option<u16>,
+    /// Write a report; may be repeated. FORMAT is `json`; PATH `-` is standard output
+    #[arg(long = "report", value_name = "FORMAT=PATH", value_parser = report)]
+    reports: Vec<(ReportFormat, PathBuf)>,
+    /// Take what is not applicable here for a failure
+    #[arg(long)]
+    strict: bool,
+    /// Show no progress
+    #[arg(long)]
+    no_progress: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum ReportFormat {
+    Json,
+}
+
+fn report(text: &str) -> Result<(ReportFormat, PathBuf), String> {
+    match text.split_once('=') {
+        Some(("json", path)) if !path.is_empty() => Ok((ReportFormat::Json, path.into())),
+        Some((format, _)) if format != "json" => {
+            Err(format!("no report format `{format}`; there is: json"))
+        }
+        _ => Err("expected FORMAT=PATH, for example --report json=report.json".to_owned()),
+    }
+}
+
+pub(super) fn main(arguments: &RunArguments) -> ExitCode {
+    let Some(files) = load(&arguments.files) else {
+        return exit::invalid();
+    };
+    let Some(files) = select(files, arguments) else {
+        return exit::invalid();
+    };
+    if arguments.plan {
+        print_plans(&files);
+        return ExitCode::SUCCESS;
+    }
+    // One thread: workers die with the thread that started them (PR_SET_PDEATHSIG, prctl(2)).
+    let runtime = match tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            output::error(&error);
+            return exit::errored();
+        }
+    };
+    let result = runtime.block_on(run(files, arguments));
+    let mut code = exit::of(outcome(&result), arguments.strict);
+    for (format, path) in &arguments.reports {
+        if let Err(error) = write_report(*format, path, &result) {
+            output::err(&format!(
+                "error: cannot write {}: {error}\n",
+                path.display()
+            ));
+            code = exit::errored();
+        }
+    }
+    code
+}
+
+/// An interrupted suite has not answered what it was asked.
+fn outcome(result: &SuiteResult) -> Outcome {
+    if result.interrupted {
+        result.outcome().max(Outcome::Inconclusive)
+    } else {
+        result.outcome()
+    }
+}
+
+/// Keeps the scenarios and variants that are wanted. A file that the user names is wanted, `slow` or not.
+fn select(
+    files: Vec<Arc<ScenarioFile>>,
+    arguments: &RunArguments,
+) -> Option<Vec<Arc<ScenarioFile>>> {
+    let named = !arguments.files.files.is_empty()
+        && arguments.files.files.iter().all(|path| !path.is_dir());
+    let selection = Selection {
+        tags: arguments.tags.clone(),
+        slow: arguments.slow || named,
+    };
+    let mut wanted: Vec<_> = files
+        .into_iter()
+        .filter(|file| selection.wants(&file.scenario.tags))
+        .collect();
+    if !arguments.variants.is_empty() {
+        for file in &mut wanted {
+            let file = Arc::make_mut(file);
+            file.scenario.runs.retain(|run| {
+                run.id
+                    .variant
+                    .as_ref()
+                    .is_some_and(|variant| arguments.variants.contains(variant))
+            });
+            file.scenario.compare.clear();
+        }
+        wanted.retain(|file| !file.scenario.runs.is_empty());
+    }
+    if wanted.is_empty() {
+        output::err(
+            "error: no scenario is left by --tag, --variant and `slow`; `nslab list` shows what there is\n",
+        );
+        return None;
+    }
+    Some(wanted)
+}
+
+fn print_plans(files: &[Arc<ScenarioFile>]) {
+    for file in files {
+        for run in &file.scenario.runs {
+            output::out(&format!("# {}: {}\n", file.label, run.id));
+            for op in lab::plan(&run.topology).ops {
+                output::out(&format!("{op}\n"));
+            }
+            output::out("\n");
+        }
+    }
+}
+
+async fn run(files: Vec<Arc<ScenarioFile>>, arguments: &RunArguments) -> SuiteResult {
+    let (stop, stopped) = watch::channel(false);
+    let interrupts = tokio::spawn(stop_on_signals(stop));
+    let options = Options {
+        slots: arguments.jobs.map(usize::from),
+        ..Options::default()
+    };
+    let style = output::style_for(&std::io::stdout());
+    let mut progress = Progress::new(!arguments.no_progress);
+    // A report that goes to standard output has it to itself.
+    let quiet = arguments
+        .reports
+        .iter()
+        .any(|(_, path)| path.as_os_str() == "-");
+    let result = suite::run_suite(files, &options, stopped, |event| {
+        progress.show(&event);
+        let text = match event {
+            SuiteEvent::ScenarioEnded(result) => terminal::scenario(result, style),
+            SuiteEvent::Ended(result) => terminal::summary(result, style),
+            SuiteEvent::Started { .. }
+            | SuiteEvent::RunStarted { .. }
+            | SuiteEvent::RunTold { .. }
+            | SuiteEvent::RunEnded { .. } => return,
+        };
+        if !quiet {
+            progress.aside(|| output::out(&text));
+        }
+    })
+    .await;
+    interrupts.abort();
+    result
+}
+
+/// The first signal asks every run to end with what it has learnt; workers that do not are killed soon after.
+async fn stop_on_signals(stop: watch::Sender<bool>) {
+    let (Ok(mut interrupt), Ok(mut terminate), Ok(mut hang_up)) = (
+        signal(SignalKind::interrupt()),
+        signal(SignalKind::terminate()),
+        signal(SignalKind::hangup()),
+    ) else {
+        return;
+    };
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+        _ = hang_up.recv() => {}
+    }
+    stop.send_replace(true);
+    std::future::pending::<()>().await;
+}
+
+fn write_report(
+    format: ReportFormat,
+    path: &std::path::Path,
+    result: &SuiteResult,
+) -> std::io::Result<()> {
+    let text = match format {
+        ReportFormat::Json => json::render(result)?,
+    };
+    if path.as_os_str() == "-" {
+        output::out(&text);
+        return Ok(());
+    }
+    std::fs::write(path, text)
+}

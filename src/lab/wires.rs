@@ -1,0 +1,90 @@
+//! The wires of a lab: one for each link that needs it, with what its nodes emulate.
+
+use std::collections::BTreeMap;
+
+use super::wire::{HostClock, TwRecycle, Wire, WireEnd, WireError, recycle};
+use super::{Node, WirePlace};
+use crate::names::NodeName;
+use crate::record::{Recorder, RunClock};
+use crate::scenario::topology::{Emulation, Impairment, Topology};
+
+/// Wires at work. They stop when this is dropped.
+#[derive(Debug, Default)]
+pub(super) struct Wires {
+    wires: BTreeMap<usize, Wire>,
+    recycles: BTreeMap<NodeName, TwRecycle>,
+}
+
+impl Wires {
+    /// Joins every place with a wire. Packets pass untouched until [`Self::begin`].
+    pub(super) fn lay<'a>(
+        places: &[WirePlace],
+        topology: &Topology,
+        node: impl Fn(&NodeName) -> Option<&'a Node>,
+        seed: u64,
+    ) -> Result<Self, WireError> {
+        let mut laid = Self::default();
+        for place in places {
+            for end in &place.ends {
+                let (Some(live), Some(spec)) = (node(&end.node), topology.nodes.get(&end.node))
+                else {
+                    continue;
+                };
+                let recycles = end.emulate.contains(&Emulation::TcpTwRecycle);
+                if recycles && !laid.recycles.contains_key(&end.node) {
+                    let recycle = TwRecycle::start(&live.netns, &end.node, spec)?;
+                    laid.recycles.insert(end.node.clone(), recycle);
+                }
+            }
+            let ends = place.ends.each_ref().map(|end| WireEnd {
+                interface: end.interface.clone(),
+                node: end.node.clone(),
+                recycle: laid.recycles.get(&end.node).cloned(),
+                clock: topology
+                    .nodes
+                    .get(&end.node)
+                    .filter(|_| topology.has_own_clock(&end.node))
+                    .map(|spec| HostClock::of(&end.node, spec, seed)),
+            });
+            // A seed of its own for each wire: what one loses says nothing about another.
+            let seed = seed.wrapping_add(place.link as u64);
+            laid.wires.insert(
+                place.link,
+                Wire::start(&place.netns, ends, &place.impairment, seed)?,
+            );
+        }
+        Ok(laid)
+    }
+
+    /// From the return of this on, impairment and emulation apply.
+    pub(super) fn begin(&self, clock: RunClock, recorder: &Recorder) {
+        for wire in self.wires.values() {
+            wire.begin(clock, recorder);
+        }
+    }
+
+    /// What is emulated, by node: sentences.
+    pub(super) fn statements(&self) -> BTreeMap<String, Vec<String>> {
+        self.recycles
+            .keys()
+            .map(|node| (node.to_string(), vec![recycle::statement(node)]))
+            .collect()
+    }
+
+    /// Changes what the wire of a link does to packets; `false` where the link has no wire.
+    pub(super) fn set_impairment(&self, link: usize, impairment: &Impairment) -> bool {
+        self.wires
+            .get(&link)
+            .inspect(|wire| wire.set_impairment(impairment.clone()))
+            .is_some()
+    }
+
+    /// Changes an emulated sysctl; `false` where the node does not emulate it.
+    pub(super) fn set_sysctl(&self, node: &NodeName, key: &str, value: &str) -> bool {
+        let recycle = self
+            .recycles
+            .get(node)
+            .filter(|_| key == "net.ipv4.tcp_tw_recycle");
+        recycle.inspect(|recycle| recycle.set(value)).is_some()
+    }
+}

@@ -1,0 +1,109 @@
+//! Whether the question makes sense here: what a scenario requires of kernel and machine, before anything is built.
+
+use nix::sys::utsname;
+
+use crate::lab::Ground;
+use crate::scenario::expr::CompareOp;
+use crate::scenario::{RunSpec, VersionBound};
+
+/// The reason why a run is not applicable here, if it is not.
+pub(crate) fn obstacle(spec: &RunSpec, ground: Ground) -> Option<String> {
+    unmet_kernel(spec)
+        .or_else(|| missing_program(spec))
+        .or_else(|| foreign_kernel(spec, ground))
+}
+
+fn unmet_kernel(spec: &RunSpec) -> Option<String> {
+    let release = utsname::uname()
+        .ok()?
+        .release()
+        .to_string_lossy()
+        .into_owned();
+    let running = parse_release(&release);
+    spec.requires
+        .kernel
+        .iter()
+        .find(|bound| !holds(running, bound))
+        .map(|bound| {
+            let (major, minor, patch) = bound.version;
+            let patch = if patch == 0 {
+                String::new()
+            } else {
+                format!(".{patch}")
+            };
+            format!(
+                "needs a kernel {} {major}.{minor}{patch}; this one is {release}",
+                bound.op
+            )
+        })
+}
+
+fn missing_program(spec: &RunSpec) -> Option<String> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found =
+        |program: &str| std::env::split_paths(&path).any(|folder| folder.join(program).is_file());
+    let missing = spec
+        .requires
+        .programs
+        .iter()
+        .find(|program| !found(program))?;
+    Some(format!(
+        "needs the program `{missing}`, which is not on PATH"
+    ))
+}
+
+fn foreign_kernel(spec: &RunSpec, ground: Ground) -> Option<String> {
+    let key = spec
+        .kernel_sysctls
+        .keys()
+        .next()
+        .filter(|_| !ground.owns_kernel)?;
+    Some(format!(
+        "sets `{key}` for the whole kernel, which is done only where the lab owns the kernel (a virtual machine)"
+    ))
+}
+
+/// The first three numbers of `uname -r`; what is missing is 0.
+fn parse_release(release: &str) -> (u32, u32, u32) {
+    let mut numbers = release
+        .split(|c: char| !c.is_ascii_digit())
+        .map_while(|digits| digits.parse().ok())
+        .chain(std::iter::repeat(0));
+    let mut next = || numbers.next().unwrap_or_default();
+    (next(), next(), next())
+}
+
+fn holds(running: (u32, u32, u32), bound: &VersionBound) -> bool {
+    match bound.op {
+        CompareOp::Equal => running == bound.version,
+        CompareOp::NotEqual => running != bound.version,
+        CompareOp::Less => running < bound.version,
+        CompareOp::LessOrEqual => running <= bound.version,
+        CompareOp::Greater => running > bound.version,
+        CompareOp::GreaterOrEqual => running >= bound.version,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn releases_of_distributions_are_read() {
+        assert_eq!(parse_release("6.18.44-fc-v669"), (6, 18, 44));
+        assert_eq!(parse_release("6.1.0-30-cloud-amd64"), (6, 1, 0));
+        assert_eq!(parse_release("4.9"), (4, 9, 0));
+        assert_eq!(parse_release("6.12-rc3"), (6, 12, 0));
+    }
+
+    #[test]
+    fn bounds_compare_numbers_not_text() {
+        let bound = VersionBound {
+            op: CompareOp::GreaterOrEqual,
+            version: (4, 12, 0),
+        };
+        assert!(holds((4, 12, 0), &bound));
+        assert!(holds((6, 1, 0), &bound));
+        assert!(!holds((4, 9, 337), &bound));
+    }
+}

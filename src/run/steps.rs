@@ -1,0 +1,79 @@
+//! What a scenario wants to happen at a time.
+
+use std::time::Duration;
+
+use thiserror::Error;
+
+use crate::lab::{Lab, StepError as LabStepError};
+use crate::scenario::RunSpec;
+use crate::scenario::workload::{StepAction, StepSpec};
+use crate::traffic::{Traffic, TrafficError};
+
+/// Why a step cannot be taken.
+#[derive(Debug, Error)]
+#[error("cannot take the step at {at:?} (line {line})")]
+pub struct StepError {
+    at: Duration,
+    line: u32,
+    #[source]
+    source: Box<Obstacle>,
+}
+
+/// What is in the way of a step.
+#[derive(Debug, Error)]
+pub(super) enum Obstacle {
+    /// The lab cannot be changed so.
+    #[error(transparent)]
+    Lab(#[from] LabStepError),
+    /// The server, client or command cannot be stopped.
+    #[error(transparent)]
+    Traffic(#[from] TrafficError),
+}
+
+/// The steps of a run that are still to come.
+#[derive(Debug)]
+pub(crate) struct Steps<'a> {
+    left: &'a [StepSpec],
+}
+
+impl<'a> Steps<'a> {
+    pub(crate) fn new(spec: &'a RunSpec) -> Self {
+        Self {
+            left: &spec.workload.steps,
+        }
+    }
+
+    pub(crate) fn all_taken(&self) -> bool {
+        self.left.is_empty()
+    }
+
+    /// Takes every step whose time has come.
+    pub(crate) fn take_due(
+        &mut self,
+        now: Duration,
+        lab: &Lab,
+        traffic: &mut Traffic,
+    ) -> Result<(), StepError> {
+        while let Some((step, later)) = self.left.split_first().filter(|(step, _)| step.at <= now) {
+            take(step, lab, traffic).map_err(|source| StepError {
+                at: step.at,
+                line: step.place.line,
+                source: Box::new(source),
+            })?;
+            self.left = later;
+        }
+        Ok(())
+    }
+}
+
+fn take(step: &StepSpec, lab: &Lab, traffic: &mut Traffic) -> Result<(), Obstacle> {
+    match &step.action {
+        StepAction::LinkState { link, up } => lab.set_link(*link, *up)?,
+        StepAction::LinkImpair { link, impairment } => lab.set_impairment(*link, impairment)?,
+        StepAction::Sysctl { node, key, value } => lab.write_sysctl(node, key, value)?,
+        StepAction::Stop { actor } => {
+            let _was_running = traffic.stop(actor)?;
+        }
+    }
+    Ok(())
+}

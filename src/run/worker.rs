@@ -1,0 +1,91 @@
+//! A worker process: takes an order on its input, tells events on its output, ends when its input is closed.
+
+use std::io::{BufRead, BufReader, Read, Write};
+
+use thiserror::Error;
+
+use super::{RunError, Stop, WorkOrder, run};
+use crate::lab::sandbox::{self, Entered};
+use crate::record::{Event, Recorder};
+use crate::traffic::agent::AgentError;
+
+/// Why a worker cannot do its work.
+#[derive(Debug, Error)]
+pub enum WorkerError {
+    /// Its order cannot be read.
+    #[error("cannot read the order of the run")]
+    Order(#[source] std::io::Error),
+    /// Its events cannot be written.
+    #[error("cannot tell events")]
+    Tell(#[source] std::io::Error),
+    /// The traffic of a node cannot be driven.
+    #[error("cannot drive the traffic of the node")]
+    Agent(#[source] AgentError),
+}
+
+/// Executes the order on `input` and tells events on `output`; gives the code to exit with. Must be called before the
+/// process has a second thread: it forks into a process tree of its own, which ends with this process.
+///
+/// # Errors
+/// Where it cannot listen or tell. All else is told.
+pub fn worker(
+    input: impl Read + Send + 'static,
+    output: impl Write + Send + 'static,
+) -> Result<u8, WorkerError> {
+    let mut input = BufReader::new(input);
+    let order = read_order(&mut input).map_err(WorkerError::Order)?;
+    let entered = sandbox::enter();
+    if let Ok(Entered::Over(code)) = entered {
+        return Ok(code);
+    }
+    let stop = Stop::default();
+    let (recorder, written) = Recorder::start(output);
+    stop_when_closed(input, stop.clone());
+    let ended = match entered {
+        Ok(Entered::Inside(privileges)) => run(&order, privileges, &recorder, &stop),
+        Ok(Entered::Over(_)) => Ok(()),
+        Err(error) => Err(RunError::Sandbox(error)),
+    };
+    match ended {
+        Ok(()) => {}
+        Err(RunError::NotApplicable(reason)) => recorder.tell(Event::NotApplicable { reason }),
+        Err(error) => recorder.tell(Event::Errored {
+            error: chain(&error),
+        }),
+    }
+    drop(recorder);
+    written.wait().map_err(WorkerError::Tell)?;
+    Ok(0)
+}
+
+fn read_order(input: &mut impl BufRead) -> std::io::Result<WorkOrder> {
+    let mut line = String::new();
+    input.read_line(&mut line)?;
+    Ok(serde_json::from_str(&line)?)
+}
+
+/// The input says nothing more; its end is the wish to end, or the end of whoever started this.
+fn stop_when_closed(mut input: impl Read + Send + 'static, stop: Stop) {
+    std::thread::spawn(move || {
+        let mut rest = [0; 64];
+        while input.read(&mut rest).is_ok_and(|length| length > 0) {}
+        stop.ask();
+    });
+}
+
+/// An error with its causes, one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}
+
+/// Drives the traffic of one node that has limits of its own.
+///
+/// # Errors
+/// Where it cannot listen or tell.
+pub fn agent(
+    input: impl Read + Send + 'static,
+    output: impl Write + Send + 'static,
+) -> Result<(), WorkerError> {
+    crate::traffic::agent::run(BufReader::new(input), output).map_err(WorkerError::Agent)
+}

@@ -1,0 +1,275 @@
+//! From what the user names to scenario files: paths, folders, shipped scenarios.
+
+use std::path::{Path, PathBuf};
+
+use include_dir::{Dir, DirEntry, include_dir};
+use thiserror::Error;
+
+/// The scenarios that come with the program.
+static SHIPPED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/scenarios");
+
+/// Largest scenario file that is read, bytes: thousands of times a long one.
+const LARGEST_FILE: u64 = 1024 * 1024;
+/// Most files that one folder may give.
+const MOST_FILES: usize = 10_000;
+
+/// A scenario's text with the name to call it by.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Source {
+    /// The path as the user gave it, or `scenarios/...` for a shipped one.
+    pub label: String,
+    /// The text.
+    pub text: String,
+}
+
+/// Which scenarios of those found are wanted.
+#[derive(Debug, Clone, Default)]
+pub struct Selection {
+    /// Only those that carry one of these tags; empty: all but `slow`.
+    pub tags: Vec<String>,
+    /// Also those tagged `slow`.
+    pub slow: bool,
+}
+
+impl Selection {
+    /// Whether a scenario with these tags is wanted.
+    pub fn wants(&self, tags: &[String]) -> bool {
+        let slow = self.slow
+            || self.tags.iter().any(|tag| tag == "slow")
+            || !tags.iter().any(|tag| tag == "slow");
+        slow && (self.tags.is_empty() || tags.iter().any(|tag| self.tags.contains(tag)))
+    }
+}
+
+/// Why scenario files cannot be had.
+#[derive(Debug, Error)]
+pub enum DiscoverError {
+    /// A file or folder cannot be read.
+    #[error("cannot read {path}")]
+    Read {
+        /// Which.
+        path: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Neither a path nor a shipped scenario.
+    #[error("no file or folder `{name}`, and no shipped scenario of that name{}", hint(.close.as_deref()))]
+    Unknown {
+        /// What the user named.
+        name: String,
+        /// The shipped scenario that is closest to it.
+        close: Option<String>,
+    },
+    /// A file is larger than any scenario.
+    #[error("{path} is larger than 1 MiB, which no scenario is")]
+    TooLarge {
+        /// Which.
+        path: String,
+    },
+    /// A folder without scenarios.
+    #[error("no scenario (*.yaml, *.yml) below {path}")]
+    Empty {
+        /// Which.
+        path: String,
+    },
+}
+
+fn hint(close: Option<&str>) -> String {
+    close
+        .map(|close| format!("; did you mean `{close}`?"))
+        .unwrap_or_default()
+}
+
+/// Reads every scenario file that the user names: files, folders (all `*.yaml` and `*.yml` below them, in order of
+/// path), or names of shipped scenarios (`ports/exhaustion`, or `exhaustion`).
+///
+/// # Errors
+/// Every path that does not lead to a scenario.
+pub fn discover(names: &[PathBuf]) -> Result<Vec<Source>, Vec<DiscoverError>> {
+    let (mut sources, mut errors) = (Vec::new(), Vec::new());
+    for name in names {
+        match read(name) {
+            Ok(found) => sources.extend(found),
+            Err(error) => errors.push(error),
+        }
+    }
+    if errors.is_empty() {
+        Ok(sources)
+    } else {
+        Err(errors)
+    }
+}
+
+fn read(name: &Path) -> Result<Vec<Source>, DiscoverError> {
+    if name.is_dir() {
+        let files = files_below(name)?;
+        if files.is_empty() {
+            return Err(DiscoverError::Empty {
+                path: name.display().to_string(),
+            });
+        }
+        files.iter().map(|path| read_file(path)).collect()
+    } else if name.exists() {
+        Ok(vec![read_file(name)?])
+    } else {
+        shipped_by_name(&name.to_string_lossy()).map(|source| vec![source])
+    }
+}
+
+fn read_file(path: &Path) -> Result<Source, DiscoverError> {
+    let label = path.display().to_string();
+    let io = |source| DiscoverError::Read {
+        path: label.clone(),
+        source,
+    };
+    let metadata = std::fs::metadata(path).map_err(io)?;
+    if metadata.len() > LARGEST_FILE {
+        return Err(DiscoverError::TooLarge { path: label });
+    }
+    let bytes = std::fs::read(path).map_err(io)?;
+    let text = String::from_utf8(bytes).map_err(|error| {
+        io(std::io::Error::new(
+            std::io::ErrorKind::InvalidData,
+            error.utf8_error(),
+        ))
+    })?;
+    Ok(Source { label, text })
+}
+
+fn files_below(folder: &Path) -> Result<Vec<PathBuf>, DiscoverError> {
+    let (mut files, mut folders) = (Vec::new(), vec![folder.to_owned()]);
+    while let Some(folder) = folders.pop() {
+        let io = |source| DiscoverError::Read {
+            path: folder.display().to_string(),
+            source,
+        };
+        for entry in std::fs::read_dir(&folder).map_err(io)? {
+            let entry = entry.map_err(io)?;
+            let kind = entry.file_type().map_err(io)?;
+            // A link to a folder could lead in a circle.
+            if kind.is_dir() {
+                folders.push(entry.path());
+            } else if is_scenario(&entry.path()) && files.len() < MOST_FILES {
+                files.push(entry.path());
+            }
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+fn is_scenario(path: &Path) -> bool {
+    path.extension()
+        .is_some_and(|extension| extension == "yaml" || extension == "yml")
+}
+
+/// The scenarios that come with the program, in order of path.
+pub fn shipped() -> Vec<Source> {
+    let mut sources = Vec::new();
+    let mut folders = vec![&SHIPPED];
+    while let Some(folder) = folders.pop() {
+        for entry in folder.entries() {
+            match entry {
+                DirEntry::Dir(folder) => folders.push(folder),
+                DirEntry::File(file) => {
+                    if let Some(text) = file.contents_utf8().filter(|_| is_scenario(file.path())) {
+                        let label = format!("scenarios/{}", file.path().display());
+                        sources.push(Source {
+                            label,
+                            text: text.to_owned(),
+                        });
+                    }
+                }
+            }
+        }
+    }
+    sources.sort();
+    sources
+}
+
+fn shipped_by_name(name: &str) -> Result<Source, DiscoverError> {
+    let short = |source: &Source| {
+        source
+            .label
+            .trim_start_matches("scenarios/")
+            .trim_end_matches(".yaml")
+            .trim_end_matches(".yml")
+            .to_owned()
+    };
+    let wanted = name
+        .trim_start_matches("scenarios/")
+        .trim_end_matches(".yaml")
+        .trim_end_matches(".yml");
+    let all = shipped();
+    let found = all.iter().find(|source| {
+        let short = short(source);
+        short == wanted || short.rsplit('/').next() == Some(wanted)
+    });
+    found.cloned().ok_or_else(|| DiscoverError::Unknown {
+        name: name.to_owned(),
+        close: all
+            .iter()
+            .map(short)
+            .map(|short| (strsim::jaro_winkler(&short, wanted), short))
+            .filter(|(likeness, _)| *likeness > 0.8)
+            .max_by(|left, right| left.0.total_cmp(&right.0))
+            .map(|(_, short)| short),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shipped_scenario_is_found_by_its_short_name() {
+        let first = shipped().into_iter().next().unwrap();
+        let stem = Path::new(&first.label)
+            .file_stem()
+            .unwrap()
+            .to_string_lossy()
+            .into_owned();
+        assert_eq!(discover(&[PathBuf::from(stem)]).unwrap(), [first]);
+    }
+
+    #[test]
+    fn every_name_that_leads_nowhere_is_told() {
+        let errors = discover(&["no-such-scenario".into(), "nor-this".into()]).unwrap_err();
+        assert_eq!(errors.len(), 2);
+    }
+
+    #[test]
+    fn slow_scenarios_are_left_out_unless_asked_for() {
+        let slow = ["slow".to_owned(), "ports".to_owned()];
+        assert!(!Selection::default().wants(&slow));
+        assert!(
+            Selection {
+                tags: vec!["slow".to_owned()],
+                slow: false
+            }
+            .wants(&slow)
+        );
+        assert!(
+            Selection {
+                tags: vec![],
+                slow: true
+            }
+            .wants(&slow)
+        );
+        assert!(
+            !Selection {
+                tags: vec!["ports".to_owned()],
+                slow: false
+            }
+            .wants(&slow)
+        );
+        assert!(
+            Selection {
+                tags: vec!["ports".to_owned()],
+                slow: true
+            }
+            .wants(&slow)
+        );
+    }
+}

@@ -1,0 +1,22 @@
+//! A child that is this same program, and that does not outlive it.
+
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::Command;
+
+use nix::sys::prctl;
+use nix::sys::signal::Signal;
+
+/// The file of the running program, also when it has been replaced or removed meanwhile (`/proc/self/exe`, proc(5)).
+pub fn this_program() -> PathBuf {
+    PathBuf::from("/proc/self/exe")
+}
+
+/// Has the kernel kill the child when the *thread* that starts it ends (`PR_SET_PDEATHSIG`, prctl(2)), however it ends.
+#[expect(unsafe_code, reason = "what a child does between fork and exec")]
+pub fn die_with_parent(command: &mut Command) {
+    // SAFETY: between fork and exec only prctl(2) is called, which takes no locks and no memory.
+    unsafe {
+        command.pre_exec(|| Ok(prctl::set_pdeathsig(Signal::SIGKILL)?));
+    }
+}

@@ -1,0 +1,36 @@
+//! Tests that run for real, in namespaces: as root, or in a user namespace where that is allowed.
+//!
+//! Where they cannot run they are listed as ignored, with the reason; `-- --include-ignored` insists on them.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot look fails")]
+#![expect(
+    clippy::print_stderr,
+    reason = "why tests are ignored is told where they are listed"
+)]
+
+mod host;
+mod program;
+mod scenarios;
+mod story;
+
+use libtest_mimic::{Arguments, Trial};
+
+fn main() {
+    let mut arguments = Arguments::from_args();
+    // Trials measure: beside each other they would measure each other.
+    arguments.test_threads.get_or_insert(1);
+    let obstacle = program::obstacle();
+    if let Some(obstacle) = &obstacle {
+        eprintln!("kernel tests are ignored here: {obstacle}");
+    }
+    let trials: Vec<Trial> = scenarios::trials()
+        .into_iter()
+        .chain(story::trials())
+        .map(|trial| {
+            trial
+                .with_kind("kernel")
+                .with_ignored_flag(obstacle.is_some())
+        })
+        .collect();
+    libtest_mimic::run(&arguments, trials).exit();
+}
