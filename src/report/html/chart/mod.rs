@@ -10,6 +10,7 @@ mod group;
 mod label;
 mod overlay;
 pub(super) mod pick;
+mod rates;
 mod scale;
 mod stack;
 mod table;

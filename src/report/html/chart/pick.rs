@@ -2,10 +2,10 @@
 
 use maud::{Markup, html};
 
-use super::bound::{self, Bound, Wanted, drawn_unit};
+use super::bound::{self, Bound, Wanted};
 use super::curve::Curve;
 use super::group::{self, Group, Subject};
-use super::{Chart, Layer, stack};
+use super::{Chart, Layer, rates, stack};
 use crate::record::{Offset, Series, SeriesKind, Timeline};
 use crate::scenario::expr::{Expectation, SeriesFunction};
 use crate::suite::RunResult;
@@ -30,13 +30,6 @@ const STATES: [&str; 12] = [
 const MOST_LAYERS: usize = 6;
 /// Of two curves in one chart the higher is at most so many times as high: else the lower would look flat.
 const MOST_APART: f64 = 30.0;
-/// Lengths of the spans over which rates are taken, seconds; the shortest that gives at most [`MOST_SPANS`].
-const SPANS: [f64; 13] = [
-    0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0, 7200.0,
-];
-/// Spans of a run for which rates are drawn.
-const MOST_SPANS: f64 = 100.0;
-
 /// The charts of a run, in the order in which its expectations name their quantities.
 pub(in super::super) fn charts(run: &RunResult, compare: &[Expectation]) -> Vec<Chart> {
     let timeline = &run.timeline;
@@ -48,7 +41,7 @@ pub(in super::super) fn charts(run: &RunResult, compare: &[Expectation]) -> Vec<
         .flat_map(|((owner, subject), group)| match subject {
             Subject::States => states(owner, group, timeline),
             Subject::Table => table(owner, group, timeline),
-            Subject::Rates => rates(owner, group, timeline),
+            Subject::Rates => rates::rates(owner, group, timeline),
             Subject::Counts(unit) => {
                 let mut charts = curves(owner, "counted from the start", *unit, group, timeline);
                 charts.iter_mut().for_each(Chart::mark_first_errors);
@@ -159,36 +152,6 @@ fn table(owner: &str, group: &Group<'_>, timeline: &Timeline) -> Vec<Chart> {
     }]
 }
 
-fn rates(owner: &str, group: &Group<'_>, timeline: &Timeline) -> Vec<Chart> {
-    let seconds = timeline.now.as_secs_f64();
-    let every = SPANS
-        .into_iter()
-        .find(|span| seconds / span <= MOST_SPANS)
-        .unwrap_or(seconds);
-    let unit = group
-        .iter()
-        .find(|(wanted, _)| wanted.function == Some(SeriesFunction::Rate))
-        .map_or(Unit::PerSecond, |(wanted, _)| drawn_unit(*wanted));
-    // What a client was to do belongs beside what came of it.
-    let attempted = format!("{owner}.attempted");
-    let names = std::iter::once(attempted.as_str()).chain(
-        group
-            .iter()
-            .map(|(wanted, _)| wanted.metric.series.as_str()),
-    );
-    let layers = named(owner, names, timeline, |series| {
-        let every = Offset::from_duration(std::time::Duration::from_secs_f64(every));
-        Curve::rate(series, every, timeline.now)
-    });
-    let title = format!(
-        "a second, over {} each",
-        super::super::quantity::seconds(every)
-    );
-    split(layers, group, || {
-        Chart::empty(owner, &title, unit, timeline)
-    })
-}
-
 fn curves(
     owner: &str,
     title: &str,
@@ -226,9 +189,9 @@ fn curves(
 }
 
 /// Layers of the named series, each once.
-fn named<'a>(
+pub(super) fn named(
     owner: &str,
-    names: impl Iterator<Item = &'a str>,
+    names: &[&str],
     timeline: &Timeline,
     curve: impl Fn(&Series) -> Curve,
 ) -> Vec<Layer> {
@@ -245,7 +208,11 @@ fn named<'a>(
 }
 
 /// Puts layers into as few charts as show them all; those that are zero all the time are left out.
-fn split(mut layers: Vec<Layer>, group: &Group<'_>, chart: impl Fn() -> Chart) -> Vec<Chart> {
+pub(super) fn split(
+    mut layers: Vec<Layer>,
+    group: &Group<'_>,
+    chart: impl Fn() -> Chart,
+) -> Vec<Chart> {
     layers.retain(|layer| layer.curve.is_ever_other_than_zero());
     let mut sheets: Vec<(f64, Vec<Layer>)> = Vec::new();
     for each in layers {
@@ -326,7 +293,7 @@ fn layer(name: &str, curve: Curve, colour: usize, series: &Series) -> Layer {
 }
 
 impl Chart {
-    fn empty(owner: &str, title: &str, unit: Unit, timeline: &Timeline) -> Self {
+    pub(super) fn empty(owner: &str, title: &str, unit: Unit, timeline: &Timeline) -> Self {
         Self {
             owner: owner.to_owned(),
             title: title.to_owned(),
