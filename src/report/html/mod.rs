@@ -1,7 +1,7 @@
 //! HTML for people: one self-contained page that opens from disk, reads well in print, and fetches nothing.
 //!
-//! A page is a summary ([`summary`]) and a section for each scenario ([`scenario`]) with its runs ([`run`]). What is
-//! drawn is SVG of our own: where a run happened ([`topology`]) and what its expectations looked at ([`chart`]).
+//! A page is a summary (`summary`) and a section for each scenario (`scenario`) with its runs (`run`). What is
+//! drawn is SVG of our own: where a run happened (`topology`) and what its expectations looked at (`chart`).
 //! Everything is static markup; one small script reads values off the charts.
 //!
 //! Not here: judging. What is shown as held or not comes from verdicts.

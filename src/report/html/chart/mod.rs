@@ -1,6 +1,6 @@
 //! Time charts of what expectations look at.
 //!
-//! [`group`] says what belongs together, [`pick`] makes it [`Chart`]s of [`Curve`]s with [`Bound`]s, [`draw`] draws them.
+//! `group` says what belongs together, `pick` makes it `Chart`s of `Curve`s with `Bound`s, `draw` draws them.
 
 mod axis;
 mod bound;
