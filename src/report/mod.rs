@@ -6,6 +6,7 @@ pub mod csv;
 mod distribution;
 mod evidence;
 pub mod github;
+pub mod html;
 pub mod json;
 pub mod junit;
 mod metrics;

@@ -1,0 +1,91 @@
+//! Which quantities belong together in one chart.
+
+use indexmap::IndexMap;
+
+use super::bound::{self, Bound, Wanted, drawn_unit};
+use crate::record::SeriesKind;
+use crate::scenario::expr::{Expectation, SeriesFunction};
+use crate::suite::RunResult;
+use crate::units::Unit;
+
+/// What goes into one chart.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) enum Subject {
+    /// Sockets of a node by state.
+    States,
+    /// Entries of a node's conntrack table.
+    Table,
+    /// Increase a second of counters.
+    Rates,
+    /// What has been counted.
+    Counts(Unit),
+    /// What goes up and down.
+    Levels(Unit),
+    /// How long things took.
+    Latency(Unit),
+}
+
+/// Quantities of one chart with the bounds that are drawn on them.
+pub(super) type Group<'a> = Vec<(Wanted<'a>, Option<Bound>)>;
+
+/// The quantities that a run's expectations look at, and those that comparisons take from it: by owner and subject, in
+/// the order in which they are first named.
+pub(super) fn groups<'a>(
+    run: &'a RunResult,
+    compare: &'a [Expectation],
+) -> IndexMap<(&'a str, Subject), Group<'a>> {
+    let variant = run.spec.id.variant.as_deref();
+    let own = run.spec.expect.iter().flat_map(|expectation| {
+        let mut bound = bound::bound(expectation, &run.verdict.verdicts);
+        bound::wanted(expectation).into_iter().map(move |wanted| {
+            let of_this = bound.take_if(|(quantity, _)| *quantity == wanted);
+            (wanted, of_this.map(|(_, bound)| bound))
+        })
+    });
+    let compared = compare
+        .iter()
+        .flat_map(bound::wanted)
+        .filter(|wanted| wanted.metric.variant.as_deref() == variant)
+        .map(|wanted| (wanted, None));
+    let mut groups: IndexMap<(&str, Subject), Group<'_>> = IndexMap::new();
+    let mut bounded_states: Vec<(&str, &str)> = Vec::new();
+    for (wanted, bound) in own.chain(compared) {
+        let name = wanted.metric.series.as_str();
+        let (owner, rest) = name.split_once('.').unwrap_or((name, ""));
+        let Some(series) = run.timeline.series(name) else {
+            continue;
+        };
+        let unit = drawn_unit(wanted);
+        let subject = match series.declaration.kind {
+            SeriesKind::Text => continue,
+            _ if rest.starts_with("tcp.") => Subject::States,
+            _ if rest == "conntrack.entries" => Subject::Table,
+            _ if wanted.function == Some(SeriesFunction::Rate) => Subject::Rates,
+            SeriesKind::Counter => Subject::Counts(unit),
+            SeriesKind::Gauge => Subject::Levels(unit),
+            SeriesKind::Distribution => Subject::Latency(unit),
+        };
+        // A bound on a state can be drawn only where the state stands on the ground: another one gets its own chart.
+        if subject == Subject::States && bound.is_some() && !bounded_states.contains(&(owner, name))
+        {
+            bounded_states.push((owner, name));
+        }
+        let lowest = bounded_states.iter().find(|(of, _)| *of == owner);
+        if subject == Subject::States && bound.is_some() && lowest != Some(&(owner, name)) {
+            let group = groups.entry((owner, Subject::States)).or_default();
+            group.push((wanted, None));
+            let group = groups.entry((owner, Subject::Levels(unit))).or_default();
+            group.push((wanted, bound));
+            continue;
+        }
+        let counts = matches!(subject, Subject::Counts(Unit::Count));
+        let group = groups.entry((owner, subject)).or_default();
+        group.push((wanted, bound));
+        // Beside what a client has counted, how fast it did.
+        if counts && run.timeline.series(&format!("{owner}.attempted")).is_some() {
+            let group = groups.entry((owner, Subject::Rates)).or_default();
+            group.push((wanted, None));
+        }
+    }
+    groups
+}

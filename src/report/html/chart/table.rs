@@ -1,0 +1,81 @@
+//! A chart as words and as a table, for who cannot see it or wants the numbers.
+
+use maud::{Markup, html};
+
+use super::super::quantity;
+use super::scale::time_ticks;
+use super::{Chart, Layer};
+
+/// One sentence a curve, and one an expectation.
+pub(super) fn description(chart: &Chart) -> String {
+    let mut text = String::new();
+    let show = |value| quantity::show(value, chart.unit);
+    for layer in &chart.layers {
+        if let (Some([least, greatest]), Some(last)) = (layer.curve.extremes(), layer.curve.last())
+        {
+            text.push_str(&format!(
+                "{}: from {} to {} (at {}), {} at the end. ",
+                name(layer),
+                show(least.1),
+                show(greatest.1),
+                quantity::seconds(greatest.0.as_secs_f64()),
+                show(last)
+            ));
+        }
+    }
+    if let Some((limit, curve)) = &chart.limit
+        && let Some(last) = curve.last()
+    {
+        text.push_str(&format!("{limit}: {}. ", show(last)));
+    }
+    for bound in &chart.bounds {
+        text.push_str(&format!("Expected {}: {}. ", bound.text, bound.outcome));
+    }
+    text.trim_end().to_owned()
+}
+
+/// Values at round times, folded.
+pub(super) fn table(chart: &Chart) -> Markup {
+    let mut times: Vec<_> = time_ticks(chart.end);
+    if times.last().is_none_or(|(last, _)| *last < chart.end) {
+        times.push((chart.end, quantity::seconds(chart.end.as_secs_f64())));
+    }
+    html! {
+        details class="values" {
+            summary { "Values" }
+            div class="wide" {
+                table class="numbers" {
+                    thead { tr {
+                        th scope="col" { "Time" }
+                        @for layer in &chart.layers { th scope="col" { (name(layer)) } }
+                        @if let Some((limit, _)) = &chart.limit { th scope="col" { (limit) } }
+                    } }
+                    tbody {
+                        @for (at, label) in times {
+                            tr {
+                                th scope="row" { (label) }
+                                @for curve in chart.layers.iter().map(|layer| &layer.curve).chain(chart.limit.iter().map(|(_, curve)| curve)) {
+                                    td {
+                                        @match curve.at(at) {
+                                            Some(value) => (quantity::show(value, chart.unit)),
+                                            None => "–",
+                                        }
+                                    }
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A curve's name as it is shown everywhere.
+pub(super) fn name(layer: &Layer) -> String {
+    if layer.emulated {
+        format!("{} (emulated)", layer.name)
+    } else {
+        layer.name.clone()
+    }
+}

@@ -1,0 +1,165 @@
+//! What is written on a node: its ends of links, translation, room, what it serves, connects and runs.
+
+use super::super::quantity;
+use crate::names::NodeName;
+use crate::scenario::topology::{Emulation, NatSpec, NodeSpec};
+use crate::scenario::workload::{Accept, ClientSpec, Load, ServerSpec};
+use crate::scenario::{RunSpec, topology::InterfaceSpec};
+
+/// One line on a node.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Line {
+    pub(super) kind: Kind,
+    pub(super) text: String,
+}
+
+/// What a line is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Address translation.
+    Nat,
+    /// What a scenario set on the node.
+    Setting,
+    /// Something that the lab stands in for.
+    Emulated,
+    /// A server.
+    Server,
+    /// A client.
+    Client,
+    /// A command.
+    Command,
+}
+
+impl Kind {
+    /// The class that gives it its colour.
+    pub(super) fn class(self) -> &'static str {
+        match self {
+            Self::Nat => "nat",
+            Self::Setting => "setting",
+            Self::Emulated => "emulated",
+            Self::Server => "server",
+            Self::Client => "client",
+            Self::Command => "command",
+        }
+    }
+}
+
+/// Everything but the interfaces, in the order in which it is read.
+pub(super) fn lines(spec: &RunSpec, name: &NodeName, node: &NodeSpec) -> Vec<Line> {
+    let line = |kind, text| Line { kind, text };
+    let mut lines = Vec::new();
+    lines.extend(node.nat.iter().map(|nat| line(Kind::Nat, nat_text(nat))));
+    if let Some(room) = node.conntrack_room {
+        let room = quantity::grouped(room.into(), 0);
+        lines.push(line(Kind::Setting, format!("conntrack room {room}")));
+    }
+    lines.extend(node.sysctls.iter().map(|sysctl| {
+        let key = sysctl.key.strip_prefix("net.ipv4.").unwrap_or(&sysctl.key);
+        line(Kind::Setting, format!("{key}={}", sysctl.value))
+    }));
+    if let Some(nofile) = node.nofile {
+        lines.push(line(Kind::Setting, format!("nofile {nofile}")));
+    }
+    lines.extend(node.emulate.iter().map(|emulation| {
+        let Emulation::TcpTwRecycle = emulation;
+        line(Kind::Emulated, "emulates tcp_tw_recycle".to_owned())
+    }));
+    let workload = &spec.workload;
+    lines.extend(
+        workload
+            .servers
+            .iter()
+            .filter(|server| server.node == *name)
+            .map(|server| line(Kind::Server, server_text(server))),
+    );
+    lines.extend(
+        workload
+            .clients
+            .iter()
+            .filter(|client| client.node == *name)
+            .map(|client| line(Kind::Client, client_text(client))),
+    );
+    lines.extend(
+        workload
+            .commands
+            .iter()
+            .filter(|command| command.node == *name)
+            .map(|command| line(Kind::Command, format!("$ {}", command.run.join(" ")))),
+    );
+    lines
+}
+
+/// `eth0 10.0.0.1/30`.
+pub(super) fn interface(interface: &InterfaceSpec) -> String {
+    match interface.addresses.as_slice() {
+        [] => interface.name.to_string(),
+        [one] => format!("{} {one}", interface.name),
+        [one, more @ ..] => format!("{} {one} +{}", interface.name, more.len()),
+    }
+}
+
+fn nat_text(nat: &NatSpec) -> String {
+    match nat {
+        NatSpec::Masquerade { out } => format!("masquerade on {out}"),
+        NatSpec::Snat {
+            out,
+            addresses: [first, last],
+            ports,
+        } => {
+            let addresses = if first == last {
+                first.to_string()
+            } else {
+                format!("{first}-{last}")
+            };
+            match ports {
+                Some([low, high]) => format!("snat {addresses}:{low}-{high} on {out}"),
+                None => format!("snat {addresses} on {out}"),
+            }
+        }
+        NatSpec::Dnat { port, to } => format!("dnat :{port} to {to}"),
+    }
+}
+
+fn server_text(server: &ServerSpec) -> String {
+    let accept = match &server.accept {
+        Accept::Epoll => String::new(),
+        Accept::Never => ", never accepts".to_owned(),
+        Accept::Delay(delay) => {
+            format!(", accepts each {}", quantity::seconds(delay.as_secs_f64()))
+        }
+        Accept::Pool { threads } => format!(", {threads} threads"),
+        Accept::Select => ", select".to_owned(),
+        Accept::Poll => ", poll".to_owned(),
+    };
+    format!("{} :{}{accept}", server.name, server.port)
+}
+
+fn client_text(client: &ClientSpec) -> String {
+    let whole = |count: u64| quantity::grouped(count as f64, 0);
+    let rate = |rate: crate::units::Rate| quantity::grouped(rate.as_per_second(), 2);
+    let load = match &client.load {
+        Load::Connect { schedule, .. } if schedule.from == schedule.to => {
+            format!("{} × {}/s", whole(schedule.count), rate(schedule.from))
+        }
+        Load::Connect { schedule, .. } => format!(
+            "{} × {}..{}/s",
+            whole(schedule.count),
+            rate(schedule.from),
+            rate(schedule.to)
+        ),
+        Load::Hold { connections, .. } => format!("holds {}", whole(*connections)),
+        Load::Loop {
+            concurrency,
+            requests,
+            ..
+        } => format!("{} in {concurrency} loops", whole(*requests)),
+        Load::Bulk { bytes, streams, .. } => {
+            format!("{streams} × {}", quantity::bytes(bytes.0 as f64))
+        }
+    };
+    let to = client.to.as_ref().map_or_else(
+        || client.target.to_string(),
+        std::string::ToString::to_string,
+    );
+    format!("{} → {to}: {load}", client.name)
+}

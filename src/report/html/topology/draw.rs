@@ -1,0 +1,298 @@
+//! The picture: a box for each node, in it a row for each of its links, from row to row the links.
+
+use std::collections::BTreeMap;
+
+use maud::{Markup, html};
+
+use super::contents::{self, Line};
+use super::layout;
+use crate::names::NodeName;
+use crate::scenario::RunSpec;
+use crate::scenario::topology::{Impairment, LinkSpec};
+
+/// Width of a character of the picture's letters (11 units of a monospaced face).
+const LETTER: f64 = 6.7;
+const ROW: f64 = 17.0;
+const HEAD: f64 = 26.0;
+const MARGIN: f64 = 8.0;
+/// Between boxes above one another, with their rows and without.
+const BETWEEN: [f64; 2] = [18.0, 8.0];
+/// Characters of a row before it is cut.
+const LONGEST_ROW: usize = 32;
+/// Nodes above one another before a column is broken.
+const LONGEST_COLUMN: usize = 20;
+/// Width of a character of a node's name (13 units, bold).
+const NAME_LETTER: f64 = 8.4;
+/// A drawing up to this wide is made to fit the page; a wider one keeps its size, and is scrolled.
+const WIDEST_TO_FIT: f64 = 1300.0;
+
+/// A node's box.
+#[derive(Debug)]
+struct NodeBox<'a> {
+    name: &'a NodeName,
+    x: f64,
+    y: f64,
+    width: f64,
+    height: f64,
+    column: usize,
+    nat: bool,
+    ports: Vec<Port>,
+    lines: Vec<Line>,
+}
+
+/// A node's end of a link: a row of its box.
+#[derive(Debug)]
+struct Port {
+    link: usize,
+    text: String,
+    /// Whether the link leaves to the left.
+    left: bool,
+}
+
+/// Draws the topology; not in full: names alone.
+pub(super) fn picture(id: &str, spec: &RunSpec, full: bool) -> Markup {
+    let columns = layout::columns(spec, LONGEST_COLUMN);
+    let gap = if spec.topology.links.iter().any(|link| words(link).is_some()) {
+        150.0
+    } else {
+        64.0
+    };
+    let between = BETWEEN[usize::from(!full)];
+    let boxes = place(boxes(spec, &columns, full), &columns, gap, between);
+    let right = boxes
+        .iter()
+        .map(|each| each.x + each.width)
+        .fold(0.0, f64::max);
+    let foot = boxes
+        .iter()
+        .map(|each| each.y + each.height)
+        .fold(0.0, f64::max);
+    // Links between nodes of one column swing out to the right.
+    let (width, height) = ((right + 0.5 * gap).ceil(), (foot + 2.0).ceil());
+    let (title, description) = (format!("{id}-topology-t"), format!("{id}-topology-d"));
+    html! {
+        svg class={ "topology" @if width <= WIDEST_TO_FIT { " fit" } @if !full { " names" } } viewBox=(format!("0 0 {width} {height}")) width=(width) height=(height) role="img"
+            aria-labelledby=(title) aria-describedby=(description)
+        {
+            title id=(title) { "Topology" }
+            desc id=(description) { (description_of(spec)) }
+            @for (index, link) in spec.topology.links.iter().enumerate() { (draw_link(index, link, spec, &boxes)) }
+            @for each in &boxes { (draw_box(each)) }
+        }
+    }
+}
+
+fn boxes<'a>(spec: &'a RunSpec, columns: &[Vec<usize>], full: bool) -> Vec<NodeBox<'a>> {
+    let mut places = BTreeMap::new();
+    for (column, nodes) in columns.iter().enumerate() {
+        for (row, node) in nodes.iter().enumerate() {
+            places.insert(*node, (column, row));
+        }
+    }
+    spec.topology
+        .nodes
+        .iter()
+        .enumerate()
+        .map(|(index, (name, node))| {
+            let column = places.get(&index).map_or(0, |place| place.0);
+            let mut ports: Vec<((bool, Option<usize>), Port)> = Vec::new();
+            for interface in node.interfaces.iter().filter(|_| full) {
+                let peer = spec.topology.nodes.get_index_of(&interface.peer);
+                let peer = peer.and_then(|peer| places.get(&peer));
+                let left = peer.is_some_and(|peer| peer.0 < column);
+                let port = Port {
+                    link: interface.link,
+                    text: contents::interface(interface),
+                    left,
+                };
+                ports.push(((!left, peer.map(|peer| peer.1)), port));
+            }
+            ports.sort_by_key(|(key, _)| *key);
+            NodeBox {
+                name,
+                x: 0.0,
+                y: 0.0,
+                width: 0.0,
+                height: 0.0,
+                column,
+                nat: !node.nat.is_empty(),
+                ports: ports.into_iter().map(|(_, port)| port).collect(),
+                lines: if full {
+                    contents::lines(spec, name, node)
+                } else {
+                    Vec::new()
+                },
+            }
+        })
+        .collect()
+}
+
+/// Gives every box its size and place: all boxes of a column are as wide as its widest, columns are centred.
+fn place<'a>(
+    mut boxes: Vec<NodeBox<'a>>,
+    columns: &[Vec<usize>],
+    gap: f64,
+    between: f64,
+) -> Vec<NodeBox<'a>> {
+    for each in &mut boxes {
+        let rows = each.ports.iter().map(|port| &port.text);
+        let rows = rows.chain(each.lines.iter().map(|line| &line.text));
+        let longest = rows.map(|row| row.chars().count().min(LONGEST_ROW)).max();
+        let name = each.name.as_str().chars().count().min(LONGEST_ROW);
+        let badge = if each.nat { 40.0 } else { 0.0 };
+        let head = NAME_LETTER * name as f64 + badge;
+        each.width = 2.0 * MARGIN + head.max(LETTER * longest.unwrap_or(0) as f64);
+        let rows = each.ports.len() + each.lines.len();
+        each.height = HEAD
+            + if rows > 0 {
+                ROW * rows as f64 + 6.0
+            } else {
+                0.0
+            };
+    }
+    let height_of = |column: &Vec<usize>, boxes: &[NodeBox<'_>]| {
+        let heights: f64 = column.iter().map(|node| boxes[*node].height).sum();
+        heights + between * column.len().saturating_sub(1) as f64
+    };
+    let tallest = columns
+        .iter()
+        .map(|column| height_of(column, &boxes))
+        .fold(0.0, f64::max);
+    let mut x = 1.0;
+    for column in columns {
+        let width = column
+            .iter()
+            .map(|node| boxes[*node].width)
+            .fold(0.0, f64::max);
+        let mut y = 1.0 + (tallest - height_of(column, &boxes)) / 2.0;
+        for node in column {
+            let each = &mut boxes[*node];
+            (each.x, each.y, each.width) = (x, y, width);
+            y += each.height + between;
+        }
+        x += width + gap;
+    }
+    boxes
+}
+
+fn draw_box(node: &NodeBox<'_>) -> Markup {
+    let rows_from = node.y + HEAD;
+    let row_y = |row: usize| rows_from + ROW * (row as f64 + 0.5);
+    html! {
+        g class={ "node" @if node.nat { " nat" } } {
+            rect x=(node.x) y=(node.y) width=(node.width) height=(node.height) rx="5" {}
+            text class="name" x=(node.x + MARGIN) y=(node.y + HEAD / 2.0) dy="0.35em" { (cut(node.name.as_str())) }
+            @if node.nat {
+                rect class="tag" x=(node.x + node.width - MARGIN - 30.0) y=(node.y + 6.0) width="30" height="15" rx="3" {}
+                text class="tag" x=(node.x + node.width - MARGIN - 15.0) y=(node.y + 13.5) dy="0.35em" text-anchor="middle" { "NAT" }
+            }
+            @if !node.ports.is_empty() || !node.lines.is_empty() {
+                line x1=(node.x) x2=(node.x + node.width) y1=(rows_from) y2=(rows_from) {}
+            }
+            @for (row, port) in node.ports.iter().enumerate() {
+                @let x = if port.left { node.x + MARGIN } else { node.x + node.width - MARGIN };
+                text class="port" x=(x) y=(row_y(row)) dy="0.35em" text-anchor=(if port.left { "start" } else { "end" }) {
+                    (cut(&port.text))
+                }
+                circle cx=(if port.left { node.x } else { node.x + node.width }) cy=(row_y(row)) r="3" {}
+            }
+            @for (row, line) in node.lines.iter().enumerate() {
+                text class=(line.kind.class()) x=(node.x + MARGIN) y=(row_y(node.ports.len() + row)) dy="0.35em" {
+                    title { (line.text) }
+                    (cut(&line.text))
+                }
+            }
+        }
+    }
+}
+
+fn draw_link(index: usize, link: &LinkSpec, spec: &RunSpec, boxes: &[NodeBox<'_>]) -> Markup {
+    let end = |name: &NodeName, side: usize| {
+        let node = boxes.get(spec.topology.nodes.get_index_of(name)?)?;
+        let peer = boxes.get(spec.topology.nodes.get_index_of(&link.between[1 - side])?)?;
+        let left = peer.column < node.column;
+        // Where a node is linked to itself or twice to the same neighbour, each end takes its own row.
+        let row = node.ports.iter().position(|port| port.link == index);
+        let y = match row {
+            Some(row) => node.y + HEAD + ROW * (row as f64 + 0.5),
+            None => node.y + node.height / 2.0,
+        };
+        let x = if left { node.x } else { node.x + node.width };
+        Some((x, y, left))
+    };
+    let (Some(from), Some(to)) = (end(&link.between[0], 0), end(&link.between[1], 1)) else {
+        return html! {};
+    };
+    let pull = 30.0_f64.max((from.0 - to.0).abs() / 2.0);
+    let towards = |(x, _, left): (f64, f64, bool)| if left { x - pull } else { x + pull };
+    let path = format!(
+        "M{} {}C{} {} {} {} {} {}",
+        from.0,
+        from.1,
+        towards(from),
+        from.1,
+        towards(to),
+        to.1,
+        to.0,
+        to.1
+    );
+    let [a, b] = &link.between;
+    let words = words(link);
+    html! {
+        g class="link" {
+            title { (a) " to " (b) @if let Some(words) = &words { ": " (words) } }
+            path d=(path) {}
+            @if let Some(words) = &words {
+                text x=(f64::midpoint(from.0, to.0)) y=(f64::midpoint(from.1, to.1) - 6.0) text-anchor="middle" {
+                    (words.chars().take(24).collect::<String>())
+                }
+            }
+        }
+    }
+}
+
+/// What a link does to packets: `5 ms ± 1 ms, 1% lost, 10,000,000 bit/s`.
+pub(super) fn words(link: &LinkSpec) -> Option<String> {
+    use super::super::quantity::{bytes, grouped, seconds};
+    let Impairment {
+        delay,
+        jitter,
+        loss,
+        rate,
+        queue,
+    } = &link.impairment;
+    let mut words = Vec::new();
+    match (delay, jitter) {
+        (Some(delay), Some(jitter)) => words.push(format!(
+            "{} ± {}",
+            seconds(delay.as_secs_f64()),
+            seconds(jitter.as_secs_f64())
+        )),
+        (Some(delay), None) => words.push(seconds(delay.as_secs_f64())),
+        (None, Some(jitter)) => words.push(format!("± {}", seconds(jitter.as_secs_f64()))),
+        (None, None) => {}
+    }
+    words.extend(loss.map(|loss| format!("{}% lost", grouped(loss.as_fraction() * 100.0, 3))));
+    words.extend(rate.map(|rate| format!("{} bit/s", grouped(rate.as_per_second(), 0))));
+    words.extend(queue.map(|queue| format!("queue {}", bytes(queue.0 as f64))));
+    words.extend(link.mtu.map(|mtu| format!("mtu {mtu}")));
+    (!words.is_empty()).then(|| words.join(", "))
+}
+
+fn description_of(spec: &RunSpec) -> String {
+    let links = spec.topology.links.iter();
+    let links: Vec<String> = links
+        .map(|link| format!("{} to {}", link.between[0], link.between[1]))
+        .collect();
+    format!(
+        "Links: {}. Everything else is in the table below.",
+        links.join(", ")
+    )
+}
+
+fn cut(text: &str) -> String {
+    match text.char_indices().nth(LONGEST_ROW) {
+        Some(_) => text.chars().take(LONGEST_ROW - 1).chain(['…']).collect(),
+        None => text.to_owned(),
+    }
+}

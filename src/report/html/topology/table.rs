@@ -1,0 +1,50 @@
+//! The topology as a table: for who cannot see the picture, and for what does not fit into it.
+
+use maud::{Markup, html};
+
+use super::{contents, draw};
+use crate::scenario::RunSpec;
+
+/// Nodes with their interfaces and what is on them; folded unless it stands for the picture.
+pub(super) fn table(spec: &RunSpec, open: bool) -> Markup {
+    html! {
+        details class="values" open[open] {
+            summary { "Nodes and addresses" }
+            div class="wide" {
+                table {
+                    thead { tr {
+                        th scope="col" { "Node" }
+                        th scope="col" { "Interfaces" }
+                        th scope="col" { "On it" }
+                    } }
+                    tbody {
+                        @for (name, node) in &spec.topology.nodes {
+                            tr {
+                                th scope="row" { (name) }
+                                td {
+                                    @for interface in &node.interfaces {
+                                        span class="observed" {
+                                            code {
+                                                (interface.name)
+                                                @for address in &interface.addresses { " " (address) }
+                                            }
+                                            " to " (interface.peer)
+                                            @if let Some(words) = spec.topology.links.get(interface.link).and_then(draw::words) {
+                                                " (" (words) ")"
+                                            }
+                                        }
+                                    }
+                                }
+                                td {
+                                    @for line in contents::lines(spec, name, node) {
+                                        span class="observed" { (line.text) }
+                                    }
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

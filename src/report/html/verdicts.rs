@@ -1,0 +1,54 @@
+//! Expectations with their verdicts: what was wanted, what was observed, and the line that says so.
+
+use maud::{Markup, html};
+
+use super::{ScenarioView, badge, quantity};
+use crate::record::Verdict;
+
+/// A row for each expectation, in the order of the file.
+pub(super) fn table(view: &ScenarioView<'_>, verdicts: &[Verdict]) -> Markup {
+    html! {
+        @if !verdicts.is_empty() {
+            div class="wide" {
+                table class="verdicts" {
+                    thead { tr {
+                        th scope="col" { "Outcome" }
+                        th scope="col" { "Expectation" }
+                        th scope="col" { "Observed" }
+                        th scope="col" class="number" { "Decided" }
+                        th scope="col" class="number" { "Line" }
+                    } }
+                    tbody { @for verdict in verdicts { (row(view, verdict)) } }
+                }
+            }
+        }
+    }
+}
+
+fn row(view: &ScenarioView<'_>, verdict: &Verdict) -> Markup {
+    html! {
+        tr class=(badge::class(verdict.outcome)) {
+            td {
+                (badge::outcome(verdict.outcome))
+                @if verdict.emulated { " " (badge::emulated()) }
+            }
+            td {
+                code { (verdict.text) }
+                @if let Some(reason) = &verdict.reason { span class="reason" { (reason.trim_end()) } }
+            }
+            td {
+                @for each in &verdict.observed {
+                    span class="observed" { code { (each.quantity) } " = " b { (each.value) } }
+                }
+            }
+            td class="number" {
+                @if let Some(at) = verdict.decided_at { (quantity::seconds(at.as_secs_f64())) }
+            }
+            td class="number" {
+                a href={ "#" (view.line_id(verdict.line)) } title={ "line " (verdict.line) ", column " (verdict.column) } {
+                    (verdict.line)
+                }
+            }
+        }
+    }
+}

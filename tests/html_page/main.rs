@@ -1,0 +1,20 @@
+//! The HTML report as a whole: its structure, that nothing escapes into it, its weight, and how it behaves in a browser.
+//!
+//! Results are made by hand after the shipped scenarios (`shipped`), by the builders in `world`. The browser's part is
+//! skipped, and says so, where there is no `chromium`. The page it looked at stays in the target folder, to be looked
+//! at by people.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    unreachable_pub,
+    reason = "in a test a panic is the answer, and why it was skipped belongs on its output"
+)]
+
+mod browser;
+mod escaping;
+mod pictures;
+mod shipped;
+mod structure;
+mod weight;
+mod world;

@@ -1,0 +1,418 @@
+//! Builds results by hand: topologies, loads, what was recorded, what was judged.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use nslab::names::{IfName, NodeName};
+use nslab::record::{
+    Built, Environment, Event, LoadReport, Observation, Offset, Outcome, RunVerdict,
+    SeriesDeclaration, SeriesId, SeriesKind, SeriesUnit, Timeline, Verdict,
+};
+use nslab::scenario::expr::{
+    Claim, CompareOp, Expectation, Expr, MetricRef, SeriesFunction, Window,
+};
+use nslab::scenario::topology::{
+    Impairment, InterfaceSpec, LinkSpec, NodeSpec, Prefix, SysctlSpec, Topology,
+};
+use nslab::scenario::workload::{
+    Accept, ClientClose, ClientSpec, Load, PortChoice, Schedule, ServerClose, ServerSpec, Workload,
+};
+use nslab::scenario::{Place, Requires, RunId, RunSpec, Scenario};
+use nslab::suite::{RunResult, ScenarioFile, ScenarioResult, SuiteResult};
+use nslab::units::{ByteCount, Rate, Unit};
+
+pub const SECOND: u64 = 1_000_000_000;
+pub const MS: u64 = 1_000_000;
+
+/// Nodes joined by links; addresses from 10.0.LINK.0/30, as many ends as the links give.
+pub fn topology(nodes: &[&str], links: &[(&str, &str)]) -> Topology {
+    let node = || NodeSpec {
+        sysctls: Vec::new(),
+        nofile: None,
+        conntrack_room: None,
+        nat: Vec::new(),
+        emulate: Vec::new(),
+        clock_shift: 0,
+        forwards: false,
+        interfaces: Vec::new(),
+        source_prefix: None,
+        routes: Vec::new(),
+    };
+    let mut topology = Topology::default();
+    for name in nodes {
+        topology.nodes.insert(NodeName::new(*name), node());
+    }
+    for (index, (a, b)) in links.iter().enumerate() {
+        let mut names = Vec::new();
+        for (host, name, peer) in [(1, a, b), (2, b, a)] {
+            let node = topology.nodes.get_mut(*name).unwrap();
+            let interface = IfName::new(format!("eth{}", node.interfaces.len()));
+            let address = Ipv4Addr::new(10, (index / 256) as u8, (index % 256) as u8, host);
+            node.interfaces.push(InterfaceSpec {
+                name: interface.clone(),
+                link: index,
+                peer: NodeName::new(*peer),
+                addresses: vec![Prefix {
+                    address: IpAddr::V4(address),
+                    length: 30,
+                }],
+            });
+            names.push(interface);
+        }
+        topology.links.push(LinkSpec {
+            between: [NodeName::new(*a), NodeName::new(*b)],
+            interfaces: [names[0].clone(), names[1].clone()],
+            mtu: None,
+            impairment: Impairment::default(),
+            place: Place::default(),
+        });
+    }
+    topology
+}
+
+pub fn sysctl(key: &str, value: &str) -> SysctlSpec {
+    SysctlSpec {
+        key: key.to_owned(),
+        value: value.to_owned(),
+        place: Place::default(),
+    }
+}
+
+pub fn server(name: &str, node: &str, accept: Accept) -> ServerSpec {
+    ServerSpec {
+        name: name.into_actor(),
+        node: NodeName::new(node),
+        port: 80,
+        backlog: 511,
+        accept,
+        reply: ByteCount(0),
+        close: ServerClose::AsRequested,
+        keep_alive: Duration::from_secs(5),
+        place: Place::default(),
+    }
+}
+
+pub fn client(name: &str, node: &str, rate: f64, count: u64) -> ClientSpec {
+    let rate = Rate::per_second(rate).unwrap();
+    ClientSpec {
+        name: name.into_actor(),
+        node: NodeName::new(node),
+        target: SocketAddr::from(([10, 0, 0, 2], 80)),
+        to: Some("web".into_actor()),
+        load: Load::Connect {
+            schedule: Schedule {
+                from: rate,
+                to: rate,
+                count,
+            },
+            timeout: Duration::from_secs(1),
+            close: ClientClose::Client,
+        },
+        sources: Vec::new(),
+        port: PortChoice::Kernel,
+        start: Duration::ZERO,
+        exchange: false,
+        place: Place::default(),
+    }
+}
+
+trait IntoActor {
+    fn into_actor(self) -> nslab::names::ActorName;
+}
+
+impl IntoActor for &str {
+    fn into_actor(self) -> nslab::names::ActorName {
+        nslab::names::ActorName::new(self)
+    }
+}
+
+/// What a run recorded, put together piece by piece.
+#[derive(Debug, Default)]
+pub struct Tape {
+    pub timeline: Timeline,
+    ids: u32,
+}
+
+impl Tape {
+    /// On a machine like those that tests run on.
+    pub fn on_a_machine(off_baseline: &[(&str, &str, &str)]) -> Self {
+        let mut environment = Environment {
+            nslab: "0.1.0".to_owned(),
+            kernel_release: "6.18.5".to_owned(),
+            kernel_build: "#1 SMP PREEMPT_DYNAMIC".to_owned(),
+            machine: "x86_64".to_owned(),
+            processors: 2,
+            memory: 24 << 30,
+            seed: 42,
+            ..Environment::default()
+        };
+        for (node, key, value) in off_baseline {
+            environment
+                .off_baseline
+                .entry((*node).to_owned())
+                .or_default()
+                .insert((*key).to_owned(), (*value).to_owned());
+        }
+        let mut tape = Self::default();
+        tape.timeline.add(Event::Environment(Box::new(environment)));
+        tape
+    }
+
+    pub fn built(&mut self, built: Built) {
+        self.timeline.add(Event::Built(built));
+    }
+
+    pub fn declare(&mut self, name: &str, kind: SeriesKind, unit: SeriesUnit) -> SeriesId {
+        self.declare_as(name, kind, unit, false)
+    }
+
+    pub fn declare_as(
+        &mut self,
+        name: &str,
+        kind: SeriesKind,
+        unit: SeriesUnit,
+        emulated: bool,
+    ) -> SeriesId {
+        let id = SeriesId(self.ids);
+        self.ids += 1;
+        self.timeline.add(Event::Series(SeriesDeclaration {
+            id,
+            name: name.into(),
+            kind,
+            unit,
+            emulated,
+        }));
+        id
+    }
+
+    /// A series of counts from a function of time, looked at every so often; only changes are kept.
+    pub fn series(
+        &mut self,
+        name: &str,
+        kind: SeriesKind,
+        every: u64,
+        end: u64,
+        value: impl Fn(f64) -> i64,
+    ) {
+        self.series_as(name, kind, every, end, false, value);
+    }
+
+    pub fn series_as(
+        &mut self,
+        name: &str,
+        kind: SeriesKind,
+        every: u64,
+        end: u64,
+        emulated: bool,
+        value: impl Fn(f64) -> i64,
+    ) {
+        let id = self.declare_as(name, kind, SeriesUnit::Count, emulated);
+        let mut told = if kind == SeriesKind::Counter {
+            Some(0)
+        } else {
+            None
+        };
+        for t in (0..=end).step_by(usize::try_from(every).unwrap()) {
+            let value = value(Offset(t).as_secs_f64());
+            if told != Some(value) {
+                told = Some(value);
+                self.timeline.add(Event::Sample {
+                    t: Offset(t),
+                    v: vec![(id, value)],
+                });
+            }
+        }
+    }
+
+    pub fn line(&mut self, series: SeriesId, t: u64, line: &str) {
+        self.timeline.add(Event::Text {
+            t: Offset(t),
+            series,
+            line: line.to_owned(),
+        });
+    }
+
+    pub fn load(&mut self, client: &str, scheduled: u64, rate: f64) {
+        self.timeline.add(Event::Load(LoadReport {
+            client: client.into(),
+            open_loop: true,
+            scheduled,
+            started: scheduled,
+            offered_rate: rate,
+            achieved_rate: rate * 0.9998,
+            span: (scheduled as f64 / rate * 1e9) as u64,
+            late_p50: 19_400,
+            late_p99: 41_000,
+            late_max: 220_000,
+            port_choice: "kernel".to_owned(),
+            engine: "epoll".to_owned(),
+            cpu: 31 * MS,
+        }));
+    }
+
+    pub fn finished(mut self, t: u64) -> Timeline {
+        self.timeline.add(Event::Finished {
+            t: Offset(t),
+            interrupted: false,
+        });
+        self.timeline
+    }
+}
+
+/// An expectation with its verdict.
+pub type Judged = (Expectation, Verdict);
+
+pub fn metric(name: &str, unit: Unit) -> MetricRef {
+    MetricRef {
+        variant: None,
+        series: name.into(),
+        unit,
+    }
+}
+
+pub fn of(name: &str) -> Expr {
+    Expr::Metric(metric(name, Unit::Count))
+}
+
+pub fn function(function: SeriesFunction, name: &str, unit: Unit) -> Expr {
+    Expr::Series {
+        function,
+        metric: metric(name, unit),
+    }
+}
+
+pub fn number(value: f64, unit: Unit) -> Expr {
+    Expr::Number { value, unit }
+}
+
+pub fn compare(left: Expr, op: CompareOp, value: f64) -> Claim {
+    Claim::Compare {
+        left,
+        op,
+        right: number(value, Unit::Count),
+        tolerance: None,
+    }
+}
+
+/// An expectation of some line, its outcome, and what was observed.
+pub fn judged(
+    line: u32,
+    text: &str,
+    claim: Claim,
+    window: Window,
+    outcome: Outcome,
+    observed: &[(&str, &str)],
+) -> Judged {
+    let place = Place { line, column: 9 };
+    let expectation = Expectation {
+        text: text.to_owned(),
+        place,
+        claim,
+        window,
+    };
+    let verdict = Verdict {
+        text: text.to_owned(),
+        line,
+        column: 9,
+        outcome,
+        observed: observed
+            .iter()
+            .map(|(quantity, value)| Observation {
+                quantity: (*quantity).to_owned(),
+                value: (*value).to_owned(),
+            })
+            .collect(),
+        reason: None,
+        decided_at: None,
+        emulated: false,
+    };
+    (expectation, verdict)
+}
+
+/// A run with its verdict: the worst of its expectations.
+pub fn run(
+    scenario: &str,
+    variant: Option<&str>,
+    topology: Topology,
+    workload: Workload,
+    timeline: Timeline,
+    judged: Vec<Judged>,
+) -> RunResult {
+    let (expect, verdicts): (Vec<_>, Vec<_>) = judged.into_iter().unzip();
+    let outcome = verdicts.iter().map(|verdict| verdict.outcome).max();
+    let took = timeline.now.as_duration() + Duration::from_millis(310);
+    RunResult {
+        spec: RunSpec {
+            id: RunId {
+                scenario: scenario.to_owned(),
+                variant: variant.map(str::to_owned),
+                case: Vec::new(),
+            },
+            params: std::collections::BTreeMap::new(),
+            topology,
+            workload,
+            requires: Requires::default(),
+            kernel_sysctls: std::collections::BTreeMap::new(),
+            expect,
+            timeout: Duration::from_secs(120),
+            watch_until: Duration::ZERO,
+            sample_every: Duration::from_millis(100),
+            seed: 42,
+        },
+        timeline,
+        verdict: RunVerdict {
+            outcome: outcome.unwrap_or(Outcome::Passed),
+            reason: None,
+            verdicts,
+        },
+        took,
+        last_words: Vec::new(),
+    }
+}
+
+/// A scenario from its file's text; title, claim and lesson as given.
+pub fn scenario(
+    name: &str,
+    title: &str,
+    claim: &str,
+    label: &str,
+    text: &str,
+    lesson: &str,
+    runs: Vec<RunResult>,
+) -> ScenarioResult {
+    ScenarioResult {
+        file: Arc::new(ScenarioFile {
+            label: label.to_owned(),
+            text: text.to_owned(),
+            scenario: Scenario {
+                name: name.to_owned(),
+                title: title.to_owned(),
+                claim: Some(claim.to_owned()),
+                source: vec![
+                    "https://serverfault.com/questions/10852/what-limits-the-maximum-number-of-connections-on-a-linux-server".to_owned(),
+                    "listen(2)".to_owned(),
+                ],
+                lesson: Some(lesson.to_owned()),
+                tags: vec!["flagship".to_owned()],
+                runs: runs.iter().map(|run| run.spec.clone()).collect(),
+                compare: Vec::new(),
+            },
+        }),
+        runs,
+        compare: Vec::new(),
+    }
+}
+
+pub fn suite(scenarios: Vec<ScenarioResult>) -> SuiteResult {
+    let took = scenarios
+        .iter()
+        .flat_map(|scenario| &scenario.runs)
+        .map(|run| run.took)
+        .sum();
+    SuiteResult {
+        scenarios: scenarios.into_iter().map(Arc::new).collect(),
+        took,
+        interrupted: false,
+    }
+}
