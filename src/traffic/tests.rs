@@ -171,6 +171,7 @@ pub(crate) fn spec(workload: Workload) -> RunSpec {
         kernel_sysctls: Default::default(),
         expect: Vec::new(),
         timeout: Duration::from_secs(60),
+        watched: Vec::new(),
         watch_until: Duration::ZERO,
         sample_every: Duration::from_millis(100),
         seed: 1,
