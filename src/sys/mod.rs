@@ -10,6 +10,7 @@ pub mod readiness;
 pub mod sched;
 pub mod sockopt;
 pub mod timer;
+pub mod uring;
 pub mod wake;
 
 #[cfg(test)]
