@@ -13,6 +13,7 @@ use socket2::Socket;
 use super::attempt::{Attempt, Next, ReplyShape, Step};
 use super::plan::{ConnectionEnd, Starts};
 use super::report::Effort;
+use super::turn::Turn;
 use super::{ATTEMPTED, BYTES, COMPLETED, Client, ESTABLISHED, FAILED, IN_FLIGHT};
 use crate::record::{Offset, RunClock};
 use crate::sys::readiness::{Epoll, Interest, Readiness};
@@ -97,13 +98,19 @@ impl<'a> Engine<'a> {
     }
 
     /// Runs every attempt to its end, or until the client is stopped. Gives what is still held, to be held on.
-    pub(super) fn run(mut self) -> io::Result<Driven> {
+    ///
+    /// The turn to start attempts goes on to the next thread when the last of this one's has started.
+    pub(super) fn run(mut self, turn: Option<Turn>) -> io::Result<Driven> {
+        let mut turn = turn;
         let cpu_before = thread_cpu_time()?;
         self.take_priority();
         self.wait_for_begin()?;
         let mut ready = Vec::new();
         while !self.client.stop.is_raised() {
             let due_again = self.start_what_is_due();
+            if self.next_start == self.end_start {
+                turn = None;
+            }
             self.expire();
             if self.attempts.len() == 0 && self.next_start == self.end_start {
                 break;
@@ -125,6 +132,7 @@ impl<'a> Engine<'a> {
                 }
             }
         }
+        drop(turn);
         self.lose_priority();
         self.effort.ended = self.clock.now();
         let cpu = thread_cpu_time()?.saturating_sub(cpu_before);

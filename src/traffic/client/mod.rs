@@ -19,6 +19,7 @@ mod plan;
 mod ports;
 mod reply;
 mod report;
+mod turn;
 
 use std::io;
 use std::ops::Range;
@@ -32,6 +33,7 @@ use self::dial::Dialer;
 use self::engine::{Driven, Engine};
 use self::plan::Plan;
 use self::report::Effort;
+use self::turn::{Order, Turn};
 use super::tally::{Declared, Tally};
 use crate::record::{Event, RunClock, SeriesKind, SeriesUnit};
 use crate::scenario::workload::{ClientSpec, Load};
@@ -117,11 +119,14 @@ impl Client {
         let mut done = Some(done);
         std::thread::scope(|scope| {
             let (tell, told) = mpsc::channel();
+            let mut order = Order::new();
             for share in self.shares(table) {
-                let tell = tell.clone();
+                let (tell, mine) = (tell.clone(), order.next());
                 std::thread::Builder::new()
                     .name("client".to_owned())
-                    .spawn_scoped(scope, move || self.run_share(clock, share, table, tell))?;
+                    .spawn_scoped(scope, move || {
+                        self.run_share(clock, share, table, mine, tell)
+                    })?;
             }
             drop(tell);
             let result = self.gather(&told, meters);
@@ -167,15 +172,17 @@ impl Client {
         clock: RunClock,
         share: Range<u64>,
         table: Option<u64>,
+        turn: Turn,
         tell: Sender<io::Result<Effort>>,
     ) {
         let run = || {
             fdtable::unshare_keeping(&[self.stop.as_fd()])?;
+            turn.wait();
             // The sockets of a ring take no descriptors, so a bound on them would not bind.
             if table.is_some() && self.plan.may_suit_chains() {
                 self.run_chains(clock, share)
             } else {
-                Engine::new(self, clock, share)?.run()
+                Engine::new(self, clock, share)?.run(Some(turn))
             }
         };
         let (result, held) = match run() {
@@ -192,7 +199,7 @@ impl Client {
     /// The first request shows what a reply is like; where that suits, the others are chains in the kernel.
     fn run_chains(&self, clock: RunClock, share: Range<u64>) -> io::Result<Driven> {
         let (first, rest) = (share.start..share.start + 1, share.start + 1..share.end);
-        let mut driven = Engine::new(self, clock, first)?.run()?;
+        let mut driven = Engine::new(self, clock, first)?.run(None)?;
         if rest.is_empty() {
             return Ok(driven);
         }
@@ -203,7 +210,7 @@ impl Client {
         let effort = match chains {
             Some(Ok(chains)) => chains.run()?,
             // Not this kind of reply, or not this kind of kernel.
-            Some(Err(_)) | None => Engine::new(self, clock, rest)?.run()?.effort,
+            Some(Err(_)) | None => Engine::new(self, clock, rest)?.run(None)?.effort,
         };
         driven.effort.add(&effort);
         Ok(driven)
