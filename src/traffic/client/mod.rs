@@ -12,23 +12,28 @@
 //! * gauge `load.throughput` in a bulk transfer: bytes a second over the last 100 ms.
 
 mod attempt;
+mod chains;
 mod dial;
 mod engine;
 mod plan;
 mod ports;
 mod reply;
 mod report;
+mod turn;
 
 use std::io;
+use std::ops::Range;
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
+use self::chains::Chains;
 use self::dial::Dialer;
-use self::engine::Engine;
+use self::engine::{Driven, Engine};
 use self::plan::Plan;
 use self::report::Effort;
+use self::turn::{Order, Turn};
 use super::tally::{Declared, Tally};
 use crate::record::{Event, RunClock, SeriesKind, SeriesUnit};
 use crate::scenario::workload::{ClientSpec, Load};
@@ -114,11 +119,14 @@ impl Client {
         let mut done = Some(done);
         std::thread::scope(|scope| {
             let (tell, told) = mpsc::channel();
+            let mut order = Order::new();
             for share in self.shares(table) {
-                let tell = tell.clone();
+                let (tell, mine) = (tell.clone(), order.next());
                 std::thread::Builder::new()
                     .name("client".to_owned())
-                    .spawn_scoped(scope, move || self.run_share(clock, share, tell))?;
+                    .spawn_scoped(scope, move || {
+                        self.run_share(clock, share, table, mine, tell)
+                    })?;
             }
             drop(tell);
             let result = self.gather(&told, meters);
@@ -147,7 +155,7 @@ impl Client {
     }
 
     /// Which attempts each thread starts. Where connections are held, none more than its table has room for.
-    fn shares(&self, table: Option<u64>) -> Vec<std::ops::Range<u64>> {
+    fn shares(&self, table: Option<u64>) -> Vec<Range<u64>> {
         let count = self.plan.starts.count();
         let size = match table {
             Some(table) if self.plan.holds() => table.saturating_sub(RESERVED).max(1),
@@ -162,15 +170,23 @@ impl Client {
     fn run_share(
         &self,
         clock: RunClock,
-        share: std::ops::Range<u64>,
+        share: Range<u64>,
+        table: Option<u64>,
+        turn: Turn,
         tell: Sender<io::Result<Effort>>,
     ) {
         let run = || {
             fdtable::unshare_keeping(&[self.stop.as_fd()])?;
-            Engine::new(self, clock, share)?.run()
+            turn.wait();
+            // The sockets of a ring take no descriptors, so a bound on them would not bind.
+            if table.is_some() && self.plan.may_suit_chains() {
+                self.run_chains(clock, share)
+            } else {
+                Engine::new(self, clock, share)?.run(Some(turn))
+            }
         };
         let (result, held) = match run() {
-            Ok((effort, held)) => (Ok(effort), held),
+            Ok(driven) => (Ok(driven.effort), driven.held),
             Err(error) => (Err(error), Vec::new()),
         };
         let _nobody_listens = tell.send(result);
@@ -180,9 +196,29 @@ impl Client {
         }
     }
 
+    /// The first request shows what a reply is like; where that suits, the others are chains in the kernel.
+    fn run_chains(&self, clock: RunClock, share: Range<u64>) -> io::Result<Driven> {
+        let (first, rest) = (share.start..share.start + 1, share.start + 1..share.end);
+        let mut driven = Engine::new(self, clock, first)?.run(None)?;
+        if rest.is_empty() {
+            return Ok(driven);
+        }
+        let seen = driven
+            .last_reply
+            .filter(|seen| self.plan.suits_chains(*seen));
+        let chains = seen.map(|seen| Chains::new(self, clock, rest.clone(), seen));
+        let effort = match chains {
+            Some(Ok(chains)) => chains.run()?,
+            // Not this kind of reply, or not this kind of kernel.
+            Some(Err(_)) | None => Engine::new(self, clock, rest)?.run(None)?.effort,
+        };
+        driven.effort.add(&effort);
+        Ok(driven)
+    }
+
     /// Waits for every thread's attempts to end, and reports them.
     fn gather(&self, told: &Receiver<io::Result<Effort>>, meters: bool) -> io::Result<()> {
-        let mut whole = Effort::new();
+        let mut whole = Effort::new("epoll");
         let (mut bytes, mut since) = (0, self.tally.now());
         loop {
             let next = if meters {
