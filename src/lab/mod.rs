@@ -5,8 +5,10 @@
 
 mod apply;
 mod baseline;
+mod birth;
 mod error;
-mod namespace;
+mod ledger;
+mod messages;
 mod node;
 mod plan;
 mod print;
@@ -91,10 +93,10 @@ impl Lab {
         };
         let built = Built {
             took: u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX),
-            emulated: standing.emulated,
+            emulated: standing.ledger.emulated,
             ..Built::default()
         };
-        Ok((lab, built, standing.settings))
+        Ok((lab, built, standing.ledger.settings))
     }
 
     /// The live node of this name; every node of the topology that the lab was built from has one.
@@ -146,7 +148,7 @@ fn wires(plan: &Plan, standing: &apply::Standing) -> Vec<WirePlace> {
         };
         let mut ends = ends.clone();
         for end in &mut ends {
-            if !standing.emulated.contains_key(end.node.as_str()) {
+            if !standing.ledger.emulated.contains_key(end.node.as_str()) {
                 end.emulate.clear();
             }
         }
