@@ -58,6 +58,8 @@ pub(super) const NODE: &[Pin] = &[
     pin("net.ipv4.tcp_rmem", "4096 131072 6291456"),
     pin("net.ipv4.tcp_wmem", "4096 16384 4194304"),
     pin("net.ipv4.ip_local_port_range", "32768 60999"),
+    // Copied from the host, which forwards where containers run; on where a node has two links.
+    pin("net.ipv4.ip_forward", "0"),
     // 2, loopback only, since 4.19; 0 before. An older kernel would take a 2 for a 1.
     Pin {
         key: "net.ipv4.tcp_tw_reuse",
@@ -157,6 +159,8 @@ pub(super) const IPV6: &[Pin] = &[
 pub(super) struct Survey {
     /// Each key that the kernel has, as read back.
     pub(super) values: BTreeMap<&'static str, String>,
+    /// What the topology needs, as read back.
+    pub(super) needed: BTreeMap<&'static str, String>,
     /// What is not the kernel's own choice.
     written: Vec<(&'static str, &'static str)>,
 }
@@ -210,12 +214,18 @@ impl Survey {
 
     /// Whether the kernel has a key.
     pub(super) fn has(&self, key: &str) -> bool {
-        self.values.contains_key(key)
+        self.value(key).is_some()
     }
 
-    /// Takes down what a key reads.
+    /// Takes down what the topology needs, which is no difference from the baseline.
     pub(super) fn note(&mut self, key: &'static str, value: String) {
-        self.values.insert(key, value);
+        self.values.remove(key);
+        self.needed.insert(key, value);
+    }
+
+    /// What a key reads: the pinned ones and those that the topology needs.
+    pub(super) fn value(&self, key: &str) -> Option<&String> {
+        self.values.get(key).or_else(|| self.needed.get(key))
     }
 
     /// Adds what another survey found.

@@ -6,8 +6,10 @@
 pub mod ability;
 mod apply;
 mod baseline;
+mod birth;
 mod error;
-mod namespace;
+mod ledger;
+mod messages;
 mod node;
 mod plan;
 mod print;
@@ -113,7 +115,7 @@ impl Lab {
             conntrack_room,
             emulated: lab.wires.statements(),
         };
-        Ok((lab, built, standing.settings))
+        Ok((lab, built, standing.ledger.settings))
     }
 
     /// From the return of this on, wires impair and emulate, and what they do is recorded.
@@ -212,7 +214,7 @@ fn wire_places(plan: &Plan, standing: &apply::Standing) -> Vec<WirePlace> {
         };
         let mut ends = ends.clone();
         for end in &mut ends {
-            if !standing.emulated.contains_key(end.node.as_str()) {
+            if !standing.ledger.emulated.contains_key(end.node.as_str()) {
                 end.emulate.clear();
             }
         }

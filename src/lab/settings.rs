@@ -73,6 +73,13 @@ impl Wanted {
         }
     }
 
+    /// Whether it is an interface's, so that it is there only once that is: `net.ipv4.conf.eth0.rp_filter`.
+    pub(super) fn is_of_interface(&self) -> bool {
+        let mut words = self.key.split('.').skip(2);
+        matches!(words.next(), Some("conf" | "neigh"))
+            && !matches!(words.next(), Some("all" | "default" | "lo") | None)
+    }
+
     fn key(&self, node: &NodeName) -> Result<Key, BuildError> {
         Key::parse(&self.key).ok_or_else(|| BuildError::Key {
             node: node.clone(),
@@ -100,6 +107,20 @@ impl Wanted {
             source,
         }
     }
+}
+
+/// Sets what is wanted in the calling thread's namespace, in order.
+pub(super) fn write_all(
+    wanted: Vec<Wanted>,
+    node: &NodeName,
+) -> Result<Vec<(Wanted, Became)>, BuildError> {
+    wanted
+        .into_iter()
+        .map(|wanted| {
+            let became = wanted.write(node)?;
+            Ok((wanted, became))
+        })
+        .collect()
 }
 
 fn write_and_read(key: &Key, value: &str) -> Result<String, SysctlError> {
