@@ -8,6 +8,7 @@ mod conntrack;
 mod counters;
 mod cpu;
 mod kernel_log;
+mod log_limit;
 mod mib;
 mod named;
 mod sampler;
@@ -30,6 +31,7 @@ use crate::scenario::RunSpec;
 use crate::scenario::topology::IpVersion;
 use crate::sys::netlink::NetlinkError;
 use kernel_log::KernelLog;
+pub use log_limit::wait_for_quiet_log;
 use named::NamedSeries;
 use sampler::{Sampler, Stopping, Watch};
 
