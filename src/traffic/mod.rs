@@ -246,7 +246,7 @@ impl<'a> Stage<'a> {
             };
             return self.agent(&spec.name, node, nofile, workload, ended);
         }
-        let tally = self.tally(&spec.name, client::series(&spec.load), true);
+        let tally = self.tally(&spec.name, &client::SERIES, true);
         let spec = spec.clone();
         let table = (self.process == Process::Worker).then_some(self.nofile.hard);
         Actor::start(&spec.name.clone(), node, move |cues| {

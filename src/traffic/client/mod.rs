@@ -9,7 +9,7 @@
 //! * counters `load.errors.<ERRNO>`, each declared when it first occurs: what the kernel says, ETIMEDOUT also for the attempt's own
 //!   timeout, ENODATA (which TCP never says) where the other end closed before its reply was whole, EMSGSIZE for an endless head;
 //! * distribution `load.latency`, nanoseconds from the *intended* start to established, or to the end of the reply where there is one;
-//! * gauge `load.throughput` in a bulk transfer: bytes a second over the last 100 ms.
+//! * gauge `load.throughput`: bytes a second over the last 100 ms; once the last attempt has ended, those of the whole load.
 
 mod attempt;
 mod chains;
@@ -35,8 +35,8 @@ use self::plan::Plan;
 use self::report::Effort;
 use self::turn::{Order, Turn};
 use super::tally::{Declared, Tally};
-use crate::record::{Event, RunClock, SeriesKind, SeriesUnit};
-use crate::scenario::workload::{ClientSpec, Load};
+use crate::record::{Event, Offset, RunClock, SeriesKind, SeriesUnit};
+use crate::scenario::workload::ClientSpec;
 use crate::sys::fdtable;
 use crate::sys::wake::StopFlag;
 
@@ -47,28 +47,21 @@ const FAILED: usize = 3;
 const BYTES: usize = 4;
 const IN_FLIGHT: usize = 5;
 const THROUGHPUT: usize = 6;
-const SERIES: [Declared; 7] = [
+/// The series that a client has.
+pub(super) const SERIES: [Declared; 7] = [
     ("attempted", SeriesKind::Counter, SeriesUnit::Count),
     ("established", SeriesKind::Counter, SeriesUnit::Count),
     ("completed", SeriesKind::Counter, SeriesUnit::Count),
     ("failed", SeriesKind::Counter, SeriesUnit::Count),
     ("bytes", SeriesKind::Counter, SeriesUnit::Bytes),
     ("in-flight", SeriesKind::Gauge, SeriesUnit::Count),
-    ("throughput", SeriesKind::Gauge, SeriesUnit::Bytes),
+    ("throughput", SeriesKind::Gauge, SeriesUnit::BytesPerSecond),
 ];
 
 /// How often throughput is measured: as often as probes look.
 const METER: Duration = Duration::from_millis(100);
 /// Descriptors of a thread that are not connections: 0 to 2, the stop flag's, epoll, the timer, with some to spare.
 const RESERVED: u64 = 32;
-
-/// The series that a client has.
-pub(super) fn series(load: &Load) -> &'static [Declared] {
-    match load {
-        Load::Bulk { .. } => &SERIES,
-        Load::Connect { .. } | Load::Hold { .. } | Load::Loop { .. } => &SERIES[..THROUGHPUT],
-    }
-}
 
 /// What the threads of a client share.
 #[derive(Debug)]
@@ -104,18 +97,11 @@ pub(super) fn run(
     let Ok(clock) = begin.recv() else {
         return Ok(());
     };
-    let meters = matches!(spec.load, Load::Bulk { .. });
-    client.drive(clock, table, meters, done)
+    client.drive(clock, table, done)
 }
 
 impl Client {
-    fn drive(
-        &self,
-        clock: RunClock,
-        table: Option<u64>,
-        meters: bool,
-        done: impl FnOnce(),
-    ) -> io::Result<()> {
+    fn drive(&self, clock: RunClock, table: Option<u64>, done: impl FnOnce()) -> io::Result<()> {
         let mut done = Some(done);
         std::thread::scope(|scope| {
             let (tell, told) = mpsc::channel();
@@ -129,7 +115,7 @@ impl Client {
                     })?;
             }
             drop(tell);
-            let result = self.gather(&told, meters);
+            let result = self.gather(&told);
             self.tally.finish();
             if self.plan.holds() && result.is_ok() {
                 match self.plan.hold_for {
@@ -217,35 +203,39 @@ impl Client {
     }
 
     /// Waits for every thread's attempts to end, and reports them.
-    fn gather(&self, told: &Receiver<io::Result<Effort>>, meters: bool) -> io::Result<()> {
+    fn gather(&self, told: &Receiver<io::Result<Effort>>) -> io::Result<()> {
         let mut whole = Effort::new("epoll");
         let (mut bytes, mut since) = (0, self.tally.now());
         loop {
-            let next = if meters {
-                told.recv_timeout(METER)
-            } else {
-                told.recv().map_err(|_| RecvTimeoutError::Disconnected)
-            };
-            match next {
+            match told.recv_timeout(METER) {
                 Ok(effort) => whole.add(&effort?),
                 Err(RecvTimeoutError::Disconnected) => break,
                 Err(RecvTimeoutError::Timeout) => {
                     let (now, so_far) = (self.tally.now(), self.tally.get(BYTES));
-                    let took = now.as_secs_f64() - since.as_secs_f64();
-                    let rate = (so_far - bytes) as f64 / took.max(f64::EPSILON);
+                    let rate = throughput(so_far - bytes, since, now);
                     (bytes, since) = (so_far, now);
                     self.tally
-                        .update(now, |counts| counts.set(THROUGHPUT, rate as i64));
+                        .update(now, |counts| counts.set(THROUGHPUT, rate));
                 }
             }
         }
-        if meters {
-            self.tally
-                .update(self.tally.now(), |counts| counts.set(THROUGHPUT, 0));
-        }
+        let rate = throughput(self.tally.get(BYTES), whole.first_start, whole.ended);
+        let now = self.tally.now();
+        self.tally
+            .update(now, |counts| counts.set(THROUGHPUT, rate));
         let report = whole.report(self.tally.actor(), &self.plan);
         self.tally.recorder().tell(Event::Load(report));
         Ok(())
+    }
+}
+
+/// Bytes a second between two moments; 0 where no time has passed.
+fn throughput(bytes: i64, from: Offset, to: Offset) -> i64 {
+    let took = to.as_duration().saturating_sub(from.as_duration());
+    if took.is_zero() {
+        0
+    } else {
+        (bytes as f64 / took.as_secs_f64()) as i64
     }
 }
 

@@ -12,7 +12,7 @@ pub(super) struct Effort {
     /// How late each start was, nanoseconds.
     late: Option<Histogram<u64>>,
     started: u64,
-    first_start: Offset,
+    pub(super) first_start: Offset,
     last_start: Offset,
     /// When the last attempt ended.
     pub(super) ended: Offset,
