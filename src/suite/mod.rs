@@ -5,6 +5,7 @@
 mod discover;
 mod dispatch;
 mod event;
+mod record_name;
 mod recording;
 mod result;
 mod schedule;
