@@ -64,18 +64,15 @@ fn forget_places(value: &mut Value) {
     }
 }
 
-fn compare(
-    what: String,
-    left: Option<&Value>,
-    right: Option<&Value>,
-    found: &mut Vec<Difference>,
-) {
+fn compare(what: String, left: Option<&Value>, right: Option<&Value>, found: &mut Vec<Difference>) {
     if left == right {
         return;
     }
     match (left.and_then(parts), right.and_then(parts)) {
         (Some(left), Some(right)) => {
-            let names = left.keys().chain(right.keys().filter(|name| !left.contains_key(*name)));
+            let names = left
+                .keys()
+                .chain(right.keys().filter(|name| !left.contains_key(*name)));
             for name in names {
                 let what = match what.as_str() {
                     "" => name.clone(),
@@ -153,7 +150,9 @@ expect: [ load.established == $most ]
     #[test]
     fn what_is_expected_and_said_for_people_is_no_difference() {
         let changed = told(|text| {
-            let text = text.replace("== $most", "<= $most within 3s").replace("most: 5", "most: 7");
+            let text = text
+                .replace("== $most", "<= $most within 3s")
+                .replace("most: 5", "most: 7");
             format!("# a line more\nname: other\ntitle: Other\n{text}")
         });
         assert_eq!(changed, [""; 0]);
@@ -165,7 +164,10 @@ expect: [ load.established == $most ]
             text.replace("somaxconn: 10", "somaxconn: 11")
                 .replace("count: 5", "count: 6")
                 .replace("web: {", "web: { backlog: 9,")
-                .replace("client: {}", "client: { sysctls: { net.ipv4.tcp_tw_reuse: 0 } }")
+                .replace(
+                    "client: {}",
+                    "client: { sysctls: { net.ipv4.tcp_tw_reuse: 0 } }",
+                )
         });
         assert_eq!(
             changed,

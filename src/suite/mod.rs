@@ -7,6 +7,7 @@ mod dispatch;
 mod event;
 mod record_name;
 mod recording;
+pub mod replay;
 mod result;
 mod schedule;
 

@@ -103,7 +103,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("a-rate=1.nslab.jsonl"), "mine").unwrap();
         let path = place(folder.path(), &header("a.yaml", "1"));
-        assert!(path.ends_with("a-rate=1-2.nslab.jsonl"), "{}", path.display());
+        assert!(
+            path.ends_with("a-rate=1-2.nslab.jsonl"),
+            "{}",
+            path.display()
+        );
     }
 
     #[test]

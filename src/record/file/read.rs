@@ -7,7 +7,9 @@ use std::path::Path;
 use flate2::read::MultiGzDecoder;
 use serde::Deserialize;
 
-use super::{HeaderLine, ProcessEnd, RECORD_VERSION, RecordError, RecordHeader, Unreadable, VerdictLine};
+use super::{
+    HeaderLine, ProcessEnd, RECORD_VERSION, RecordError, RecordHeader, Unreadable, VerdictLine,
+};
 use crate::record::lines::{Line, Lines};
 use crate::record::read::{self, ReadError};
 use crate::record::{Event, RunVerdict, Timeline};
