@@ -7,6 +7,8 @@ mod list;
 mod load;
 mod output;
 mod progress;
+mod report;
+mod reports;
 mod run;
 mod schema;
 mod worker;
@@ -31,6 +33,8 @@ struct Arguments {
 enum Verb {
     /// Run scenarios and judge them
     Run(run::RunArguments),
+    /// Judge records of runs again and render them; needs no privileges
+    Report(report::ReportVerbArguments),
     /// Report every problem of scenario files; builds and runs nothing
     Check(check::CheckArguments),
     /// List scenarios with their runs
@@ -62,6 +66,7 @@ pub fn main() -> ExitCode {
     };
     match arguments.verb {
         Verb::Run(arguments) => run::main(&arguments),
+        Verb::Report(arguments) => report::main(&arguments),
         Verb::Check(arguments) => check::main(&arguments),
         Verb::List(arguments) => list::main(&arguments),
         Verb::Schema => schema::main(),

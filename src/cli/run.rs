@@ -10,11 +10,12 @@ use tokio::sync::watch;
 
 use super::load::{FileArguments, load};
 use super::progress::Progress;
+use super::report::outcome;
+use super::reports::ReportArguments;
 use super::{exit, output};
 use crate::lab;
-use crate::record::Outcome;
-use crate::report::{json, terminal};
-use crate::suite::{self, Options, ScenarioFile, Selection, SuiteEvent, SuiteResult};
+use crate::report::terminal;
+use crate::suite::{self, Options, Records, ScenarioFile, Selection, SuiteEvent, SuiteResult};
 
 /// Arguments of `nslab run`.
 #[derive(Debug, Args)]
@@ -36,9 +37,17 @@ pub(super) struct RunArguments {
     /// At most this many runs at once; as many as the processors carry when not given
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     jobs: Option<u16>,
-    /// Write a report; may be repeated. FORMAT is `json`; PATH `-` is standard output
-    #[arg(long = "report", value_name = "FORMAT=PATH", value_parser = report)]
-    reports: Vec<(ReportFormat, PathBuf)>,
+    #[command(flatten)]
+    reports: ReportArguments,
+    /// Keep a record of every run in this folder, written while the run goes on, for `nslab report` and `nslab diff`
+    ///
+    /// Without it, records are kept only of runs that neither pass nor are not applicable, in nslab-out. A record of the
+    /// same run that is there already is replaced; a large one is compressed at its end.
+    #[arg(long, value_name = "DIR", conflicts_with = "no_record")]
+    record: Option<PathBuf>,
+    /// Keep no records, not even of runs that do not pass
+    #[arg(long)]
+    no_record: bool,
     /// Take what is not applicable here for a failure
     #[arg(long)]
     strict: bool,
@@ -47,22 +56,11 @@ pub(super) struct RunArguments {
     no_progress: bool,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum ReportFormat {
-    Json,
-}
-
-fn report(text: &str) -> Result<(ReportFormat, PathBuf), String> {
-    match text.split_once('=') {
-        Some(("json", path)) if !path.is_empty() => Ok((ReportFormat::Json, path.into())),
-        Some((format, _)) if format != "json" => {
-            Err(format!("no report format `{format}`; there is: json"))
-        }
-        _ => Err("expected FORMAT=PATH, for example --report json=report.json".to_owned()),
-    }
-}
-
 pub(super) fn main(arguments: &RunArguments) -> ExitCode {
+    if let Some(problem) = arguments.reports.problem() {
+        output::err(&format!("error: {problem}\n"));
+        return exit::invalid();
+    }
     let Some(files) = load(&arguments.files) else {
         return exit::invalid();
     };
@@ -84,26 +82,12 @@ pub(super) fn main(arguments: &RunArguments) -> ExitCode {
             return exit::errored();
         }
     };
-    let result = runtime.block_on(run(files, arguments));
-    let mut code = exit::of(outcome(&result), arguments.strict);
-    for (format, path) in &arguments.reports {
-        if let Err(error) = write_report(*format, path, &result) {
-            output::err(&format!(
-                "error: cannot write {}: {error}\n",
-                path.display()
-            ));
-            code = exit::errored();
-        }
-    }
-    code
-}
-
-/// An interrupted suite has not answered what it was asked.
-fn outcome(result: &SuiteResult) -> Outcome {
-    if result.interrupted {
-        result.outcome().max(Outcome::Inconclusive)
+    let reports = arguments.reports.clone().in_actions();
+    let result = runtime.block_on(run(files, arguments, &reports));
+    if reports.write(&result) {
+        exit::of(outcome(&result), arguments.strict)
     } else {
-        result.outcome()
+        exit::errored()
     }
 }
 
@@ -156,20 +140,24 @@ fn print_plans(files: &[Arc<ScenarioFile>]) {
     }
 }
 
-async fn run(files: Vec<Arc<ScenarioFile>>, arguments: &RunArguments) -> SuiteResult {
+async fn run(
+    files: Vec<Arc<ScenarioFile>>,
+    arguments: &RunArguments,
+    reports: &ReportArguments,
+) -> SuiteResult {
     let (stop, stopped) = watch::channel(false);
     let interrupts = tokio::spawn(stop_on_signals(stop));
     let options = Options {
         slots: arguments.jobs.map(usize::from),
+        records: match (&arguments.record, arguments.no_record) {
+            (Some(folder), _) => Records::All(folder.clone()),
+            (None, true) => Records::None,
+            (None, false) => Records::default(),
+        },
         ..Options::default()
     };
-    let style = output::style_for(&std::io::stdout());
+    let (stream, style) = (reports.stream(), reports.style());
     let mut progress = Progress::new(!arguments.no_progress);
-    // A report that goes to standard output has it to itself.
-    let quiet = arguments
-        .reports
-        .iter()
-        .any(|(_, path)| path.as_os_str() == "-");
     let result = suite::run_suite(files, &options, stopped, |event| {
         progress.show(&event);
         let text = match event {
@@ -180,9 +168,7 @@ async fn run(files: Vec<Arc<ScenarioFile>>, arguments: &RunArguments) -> SuiteRe
             | SuiteEvent::RunTold { .. }
             | SuiteEvent::RunEnded { .. } => return,
         };
-        if !quiet {
-            progress.aside(|| output::out(&text));
-        }
+        progress.aside(|| stream.print(&text));
     })
     .await;
     interrupts.abort();
@@ -205,19 +191,4 @@ async fn stop_on_signals(stop: watch::Sender<bool>) {
     }
     stop.send_replace(true);
     std::future::pending::<()>().await;
-}
-
-fn write_report(
-    format: ReportFormat,
-    path: &std::path::Path,
-    result: &SuiteResult,
-) -> std::io::Result<()> {
-    let text = match format {
-        ReportFormat::Json => json::render(result)?,
-    };
-    if path.as_os_str() == "-" {
-        output::out(&text);
-        return Ok(());
-    }
-    std::fs::write(path, text)
 }

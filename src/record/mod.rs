@@ -22,7 +22,8 @@ pub use event::{
     Built, ConntrackRoom, Event, LoadReport, SeriesDeclaration, SeriesId, SeriesKind, SeriesUnit,
 };
 pub use file::{
-    RECORD_VERSION, Record, RecordError, RecordHeader, RecordWriter, RecordedScenario, Unreadable,
+    ProcessEnd, RECORD_VERSION, Record, RecordError, RecordHeader, RecordWriter, RecordedScenario,
+    Unreadable,
 };
 pub use outcome::Outcome;
 pub use read::ReadError;

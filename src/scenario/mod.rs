@@ -14,6 +14,7 @@ mod addressing;
 mod bounds;
 mod cases;
 mod decode;
+mod difference;
 mod document;
 mod expectation;
 mod node;
@@ -27,6 +28,7 @@ mod span;
 mod suggest;
 mod yaml;
 
+pub use difference::{Difference, differences};
 pub use model::{Place, Requires, RunId, RunSpec, Scenario, VersionBound};
 pub use parse::parse;
 pub use problem::{OtherPlace, Problem, Problems};

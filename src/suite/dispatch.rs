@@ -89,7 +89,7 @@ pub async fn run_suite(
                 budget.give_back(job.need);
                 let timeline = timelines.remove(&job.key).unwrap_or_default();
                 let mut result = judge(&job, timeline, took, last_words, lost);
-                result.record = recording.end(&result.verdict);
+                result.record = recording.end(&gathered.files[job.file], &result);
                 tell(SuiteEvent::RunEnded { key: job.key, result: &result });
                 gathered.add(&job, result);
                 gathered.tell_ended(&mut tell);

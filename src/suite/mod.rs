@@ -5,7 +5,9 @@
 mod discover;
 mod dispatch;
 mod event;
+mod record_name;
 mod recording;
+pub mod replay;
 mod result;
 mod schedule;
 

@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use super::result::ScenarioFile;
+use super::record_name;
+use super::result::{RunResult, ScenarioFile};
 use crate::record::{
-    Outcome, RecordError, RecordHeader, RecordWriter, RecordedScenario, RunVerdict,
+    Outcome, ProcessEnd, RecordError, RecordHeader, RecordWriter, RecordedScenario,
 };
 use crate::scenario::RunSpec;
 
@@ -29,7 +30,7 @@ impl Default for Records {
 #[derive(Debug)]
 pub(crate) struct Recording {
     state: Result<Option<RecordWriter>, RecordError>,
-    path: PathBuf,
+    folder: PathBuf,
     always: bool,
 }
 
@@ -41,15 +42,14 @@ impl Recording {
             Records::None => {
                 return Self {
                     state: Ok(None),
-                    path: PathBuf::new(),
+                    folder: PathBuf::new(),
                     always: false,
                 };
             }
         };
-        let path = folder.join(file_name(spec));
         Self {
-            state: begin(&path, always, &header(file, spec)).map(Some),
-            path,
+            state: begin(folder, always, &header(file, spec)).map(Some),
+            folder: folder.to_owned(),
             always,
         }
     }
@@ -64,39 +64,45 @@ impl Recording {
     }
 
     /// Ends the record with the verdict. Gives the path where it was kept, or why it could not be.
-    pub(crate) fn end(self, verdict: &RunVerdict) -> Result<Option<PathBuf>, String> {
-        let wanted = self.always || verdict.outcome > Outcome::NotApplicable;
+    pub(crate) fn end(
+        self,
+        file: &ScenarioFile,
+        result: &RunResult,
+    ) -> Result<Option<PathBuf>, String> {
+        let wanted = self.always || result.verdict.outcome > Outcome::NotApplicable;
+        let process = ProcessEnd {
+            took: u64::try_from(result.took.as_nanos()).unwrap_or(u64::MAX),
+            last_words: result.last_words.clone(),
+        };
         let end = |writer: Option<RecordWriter>| {
-            let Some(mut writer) = writer else {
+            let Some(mut writer) = writer.filter(|_| wanted) else {
                 return Ok(None);
             };
-            writer.verdict(verdict)?;
-            match (self.always, wanted) {
-                (true, _) => Ok(Some(self.path.clone())),
-                (false, true) => writer.keep(&self.path).map(|()| Some(self.path.clone())),
-                (false, false) => Ok(None),
+            writer.verdict(&result.verdict, process)?;
+            if self.always {
+                return writer.end().map(Some);
             }
+            let path = record_name::place(&self.folder, &header(file, &result.spec));
+            writer.keep(&path).map(Some)
         };
         match self.state.and_then(end) {
             Ok(path) => Ok(path),
             // Of a record that nobody asked for or needs, nobody needs to know.
             Err(_) if !wanted => Ok(None),
-            Err(error) => Err(super::dispatch::chain(&error)),
+            Err(error) => Err(format!("cannot {}", super::dispatch::chain(&error))),
         }
     }
 }
 
-fn begin(path: &Path, always: bool, header: &RecordHeader) -> Result<RecordWriter, RecordError> {
+fn begin(folder: &Path, always: bool, header: &RecordHeader) -> Result<RecordWriter, RecordError> {
     if !always {
         return RecordWriter::spool(header);
     }
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder).map_err(|source| RecordError::Create {
-            path: folder.to_owned(),
-            source,
-        })?;
-    }
-    RecordWriter::create(path, header)
+    std::fs::create_dir_all(folder).map_err(|source| RecordError::Create {
+        path: folder.to_owned(),
+        source,
+    })?;
+    RecordWriter::create(&record_name::place(folder, header), header)
 }
 
 fn header(file: &ScenarioFile, spec: &RunSpec) -> RecordHeader {
@@ -108,28 +114,4 @@ fn header(file: &ScenarioFile, spec: &RunSpec) -> RecordHeader {
         resolved: serde_json::to_value(spec).unwrap_or_default(),
         compare: serde_json::to_value(&file.scenario.compare).unwrap_or_default(),
     })
-}
-
-/// `exhaustion-reuse-rate=500_s.nslab.jsonl`: what tells runs apart, in characters that every file system takes.
-fn file_name(spec: &RunSpec) -> String {
-    let case = spec
-        .id
-        .case
-        .iter()
-        .map(|(key, value)| format!("{key}={value}"));
-    let parts: Vec<String> = std::iter::once(spec.id.scenario.clone())
-        .chain(spec.id.variant.clone())
-        .chain(case)
-        .collect();
-    let plain = |c: char| {
-        if c.is_ascii_alphanumeric() || "-_=.".contains(c) {
-            c
-        } else {
-            '_'
-        }
-    };
-    format!(
-        "{}.nslab.jsonl",
-        parts.join("-").chars().map(plain).collect::<String>()
-    )
 }

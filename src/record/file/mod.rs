@@ -69,9 +69,20 @@ enum HeaderLine<T> {
 
 /// The last line.
 #[derive(Debug, Serialize, Deserialize)]
-enum VerdictLine<T> {
-    #[serde(rename = "verdict")]
-    Verdict(T),
+struct VerdictLine<T> {
+    verdict: T,
+    #[serde(default)]
+    process: Option<ProcessEnd>,
+}
+
+/// How the process of a run ended, which it could not tell itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProcessEnd {
+    /// From its start to its end, nanoseconds.
+    pub took: u64,
+    /// The last lines of its standard error, where it died.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub last_words: Vec<String>,
 }
 
 /// Why a record could not be written or read.

@@ -7,7 +7,9 @@ use std::path::Path;
 use flate2::read::MultiGzDecoder;
 use serde::Deserialize;
 
-use super::{HeaderLine, RECORD_VERSION, RecordError, RecordHeader, Unreadable, VerdictLine};
+use super::{
+    HeaderLine, ProcessEnd, RECORD_VERSION, RecordError, RecordHeader, Unreadable, VerdictLine,
+};
 use crate::record::lines::{Line, Lines};
 use crate::record::read::{self, ReadError};
 use crate::record::{Event, RunVerdict, Timeline};
@@ -24,6 +26,26 @@ pub struct Record {
     pub timeline: Timeline,
     /// What was judged of it; absent where the record breaks off before.
     pub verdict: Option<RunVerdict>,
+    /// How its process ended; absent where the record breaks off before.
+    pub process: Option<ProcessEnd>,
+}
+
+impl RecordHeader {
+    /// Reads only the header of a record.
+    ///
+    /// # Errors
+    /// As [`Record::read`], as far as the header is concerned.
+    pub fn read(path: &Path) -> Result<Self, RecordError> {
+        let first = || {
+            let input = lines_of(File::open(path).map_err(Unreadable::Open)?)?;
+            let line = read::next_line(&mut Lines::new(input))?.ok_or(Unreadable::Empty)?;
+            parse_header(&line)
+        };
+        first().map_err(|source| RecordError::Read {
+            path: path.to_owned(),
+            source,
+        })
+    }
 }
 
 impl Record {
@@ -47,20 +69,8 @@ impl Record {
     /// # Errors
     /// Where the stream cannot be read, does not begin with a header, is of a newer version, or has a line that is
     /// neither event nor verdict.
-    pub fn parse(mut input: impl Read) -> Result<Self, Unreadable> {
-        let mut start = Vec::new();
-        input
-            .by_ref()
-            .take(GZIP.len() as u64)
-            .read_to_end(&mut start)
-            .map_err(Unreadable::Open)?;
-        let compressed = start == GZIP;
-        let input = start.as_slice().chain(input);
-        if compressed {
-            Self::parse_lines(BufReader::new(MultiGzDecoder::new(input)))
-        } else {
-            Self::parse_lines(BufReader::new(input))
-        }
+    pub fn parse(input: impl Read) -> Result<Self, Unreadable> {
+        Self::parse_lines(lines_of(input)?)
     }
 
     fn parse_lines(input: impl BufRead) -> Result<Self, Unreadable> {
@@ -68,23 +78,44 @@ impl Record {
         let first = read::next_line(&mut lines)?.ok_or(Unreadable::Empty)?;
         let header = parse_header(&first)?;
         let mut timeline = Timeline::default();
-        let mut verdict = None;
+        let mut closing = None;
         while let Some(line) = read::next_line(&mut lines)? {
             match parse_line(&line)? {
-                _ if verdict.is_some() => {
+                _ if closing.is_some() => {
                     return Err(Unreadable::AfterVerdict { line: line.number });
                 }
                 Some(Said::Event(event)) => timeline.add(event),
-                Some(Said::Verdict(judged)) => verdict = Some(judged),
+                Some(Said::Verdict(line)) => closing = Some(line),
                 None => timeline.note_cut(&line),
             }
         }
+        let (verdict, process) = closing.map_or((None, None), |closing| {
+            (Some(closing.verdict), closing.process)
+        });
         Ok(Self {
             header,
             timeline,
             verdict,
+            process,
         })
     }
+}
+
+/// The lines of a stream, decompressed where it is compressed.
+fn lines_of<'a>(mut input: impl Read + 'a) -> Result<Box<dyn BufRead + 'a>, Unreadable> {
+    let mut start = Vec::new();
+    input
+        .by_ref()
+        .take(GZIP.len() as u64)
+        .read_to_end(&mut start)
+        .map_err(Unreadable::Open)?;
+    let compressed = start == GZIP;
+    let input = std::io::Cursor::new(start).chain(input);
+    Ok(if compressed {
+        Box::new(BufReader::new(MultiGzDecoder::new(input)))
+    } else {
+        Box::new(BufReader::new(input))
+    })
 }
 
 /// As much of a header as every version has.
@@ -107,13 +138,12 @@ fn parse_header(line: &Line) -> Result<RecordHeader, Unreadable> {
 
 enum Said {
     Event(Event),
-    Verdict(RunVerdict),
+    Verdict(VerdictLine<RunVerdict>),
 }
 
 fn parse_line(line: &Line) -> Result<Option<Said>, ReadError> {
     if line.bytes.starts_with(br#"{"verdict":"#) {
-        let verdict = read::parse(line)?;
-        Ok(verdict.map(|VerdictLine::Verdict(verdict)| Said::Verdict(verdict)))
+        Ok(read::parse(line)?.map(Said::Verdict))
     } else {
         Ok(read::parse(line)?.map(Said::Event))
     }

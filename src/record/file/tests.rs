@@ -54,7 +54,11 @@ fn written() -> Vec<u8> {
     for event in EVENTS {
         writer.event_line(event).expect("a line");
     }
-    writer.verdict(&verdict()).expect("a verdict");
+    let process = ProcessEnd {
+        took: 3_100_000_000,
+        last_words: Vec::new(),
+    };
+    writer.verdict(&verdict(), process).expect("a verdict");
     std::fs::read(&path).expect("bytes")
 }
 
@@ -78,6 +82,7 @@ fn a_record_is_read_as_it_was_written() {
     let record = parse(&bytes).expect("a record");
     assert_eq!(record.header, header());
     assert_eq!(record.verdict, Some(verdict()));
+    assert_eq!(record.process.expect("an end").took, 3_100_000_000);
     assert!(matches!(record.timeline.end, Some(End::Finished { .. })));
     let series = record.timeline.series("load.established").expect("series");
     assert_eq!(series.changes, [(Offset(1_000_000_000), 9)]);

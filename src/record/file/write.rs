@@ -1,13 +1,23 @@
 //! Writes a record while its run goes on.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions, Permissions};
 use std::io::{self, Seek, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use serde::Serialize;
 
-use super::{HeaderLine, RecordError, RecordHeader, VerdictLine};
+use super::{HeaderLine, ProcessEnd, RecordError, RecordHeader, VerdictLine};
 use crate::record::RunVerdict;
+
+/// From this size on a record that has ended is compressed, bytes. Smaller ones are more useful to `grep` than small.
+const LARGE: u64 = 1024 * 1024;
+/// What is added to the name of a compressed record.
+const COMPRESSED: &str = ".gz";
+/// As of any file that a program makes (open(2)): the umask takes from it.
+const MODE: u32 = 0o666;
 
 /// Writes a record line by line, each with one `write(2)` at once: whenever this process is killed, what it was told is
 /// in the file, up to one line that may break off.
@@ -18,12 +28,20 @@ pub struct RecordWriter {
 }
 
 impl RecordWriter {
-    /// Creates the file, or empties it, and writes the header.
+    /// Creates the file, in place of one that is there, and writes the header.
     ///
     /// # Errors
     /// Where the file cannot be created or written.
     pub fn create(path: &Path, header: &RecordHeader) -> Result<Self, RecordError> {
-        let file = File::create(path).map_err(|source| RecordError::Create {
+        let create = || {
+            remove(path)?;
+            OpenOptions::new()
+                .read(true)
+                .write(true)
+                .create_new(true)
+                .open(path)
+        };
+        let file = create().map_err(|source| RecordError::Create {
             path: path.to_owned(),
             source,
         })?;
@@ -50,22 +68,62 @@ impl RecordWriter {
         Ok(writer)
     }
 
-    /// Gives what was spooled a name; makes the folders above it.
+    /// Ends a record that has a name. A large one is compressed and then called `PATH.gz`. Gives its path.
+    ///
+    /// # Errors
+    /// Where the compressed file cannot be made or written; the record is then as it was.
+    pub fn end(mut self) -> Result<PathBuf, RecordError> {
+        let path = self.path.clone();
+        let mut end = || {
+            if self.file.metadata()?.len() < LARGE {
+                return Ok(path.clone());
+            }
+            let compressed = self.copy_to(&path)?;
+            std::fs::remove_file(&path)?;
+            Ok(compressed)
+        };
+        end().map_err(|source| RecordError::Write {
+            path: path.clone(),
+            source,
+        })
+    }
+
+    /// Gives what was spooled a name, in place of a file that has it; makes the folders above it. A large record is
+    /// compressed and then called `PATH.gz`. Gives its path.
     ///
     /// # Errors
     /// Where the folder or the file cannot be made or written.
-    pub fn keep(mut self, path: &Path) -> Result<(), RecordError> {
-        let mut copy = || {
-            if let Some(folder) = path.parent() {
-                std::fs::create_dir_all(folder)?;
-            }
-            self.file.rewind()?;
-            io::copy(&mut self.file, &mut File::create(path)?)
-        };
-        copy().map(drop).map_err(|source| RecordError::Create {
-            path: path.to_owned(),
-            source,
-        })
+    pub fn keep(mut self, path: &Path) -> Result<PathBuf, RecordError> {
+        remove(path)
+            .and_then(|()| self.copy_to(path))
+            .map_err(|source| RecordError::Create {
+                path: path.to_owned(),
+                source,
+            })
+    }
+
+    /// Copies all lines to a file that appears at once, whole.
+    fn copy_to(&mut self, path: &Path) -> io::Result<PathBuf> {
+        let folder = path
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty())
+            .unwrap_or(Path::new("."));
+        std::fs::create_dir_all(folder)?;
+        let mut copy = tempfile::Builder::new()
+            .permissions(Permissions::from_mode(MODE))
+            .tempfile_in(folder)?;
+        self.file.rewind()?;
+        let mut path = path.to_owned();
+        if self.file.metadata()?.len() < LARGE {
+            io::copy(&mut self.file, &mut copy)?;
+        } else {
+            path.as_mut_os_string().push(COMPRESSED);
+            let mut encoder = GzEncoder::new(&mut copy, Compression::fast());
+            io::copy(&mut self.file, &mut encoder)?;
+            encoder.finish()?;
+        }
+        copy.persist(&path)?;
+        Ok(path)
     }
 
     /// Adds an event: a line as the run told it, with or without its end.
@@ -76,12 +134,19 @@ impl RecordWriter {
         self.line(line.trim_end_matches('\n').as_bytes().to_vec())
     }
 
-    /// Adds the verdict, which ends the record.
+    /// Adds the verdict and how the run's process ended: the last line.
     ///
     /// # Errors
     /// Where it cannot be written.
-    pub fn verdict(&mut self, verdict: &RunVerdict) -> Result<(), RecordError> {
-        self.json_line(&VerdictLine::Verdict(verdict))
+    pub fn verdict(
+        &mut self,
+        verdict: &RunVerdict,
+        process: ProcessEnd,
+    ) -> Result<(), RecordError> {
+        self.json_line(&VerdictLine {
+            verdict,
+            process: Some(process),
+        })
     }
 
     fn json_line(&mut self, value: &impl Serialize) -> Result<(), RecordError> {
@@ -104,4 +169,17 @@ impl RecordWriter {
             source,
         }
     }
+}
+
+/// Removes the record of this name, compressed or not, where there is one.
+fn remove(path: &Path) -> io::Result<()> {
+    let mut compressed = path.to_owned();
+    compressed.as_mut_os_string().push(COMPRESSED);
+    for path in [path, &compressed] {
+        match std::fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            Ok(()) | Err(_) => {}
+        }
+    }
+    Ok(())
 }

@@ -69,6 +69,14 @@ pub(super) fn run(run: &RunResult, file: &ScenarioFile, style: Style) -> String 
     for note in evidence::notes(run) {
         paragraph(&mut text, ("note: ", Style::faint), &note, IN_RUN, style);
     }
+    match &run.record {
+        Ok(None) => {}
+        Ok(Some(path)) => {
+            let path = path.display().to_string();
+            paragraph(&mut text, ("record: ", Style::faint), &path, IN_RUN, style);
+        }
+        Err(why) => paragraph(&mut text, ("no record: ", Style::warn), why, IN_RUN, style),
+    }
     text
 }
 

@@ -1,0 +1,146 @@
+//! `nslab report`: judges records again and renders them, without a kernel and without privileges.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::reports::ReportArguments;
+use super::{exit, output};
+use crate::record::Outcome;
+use crate::report::terminal;
+use crate::suite::replay::{
+    AgainstError, Replayed, StoredRun, find_records, replay, replay_against,
+};
+use crate::suite::{self, SuiteResult};
+
+/// Arguments of `nslab report`.
+#[derive(Debug, Args)]
+#[command(after_long_help = HELP)]
+pub(super) struct ReportVerbArguments {
+    /// Records (*.nslab.jsonl, *.nslab.jsonl.gz), or folders of them
+    #[arg(value_name = "RECORD|DIR", required = true)]
+    records: Vec<PathBuf>,
+    /// Judge by the expectations and comparisons of this scenario file instead of those that were recorded
+    ///
+    /// Only what is expected, compared and said may have changed since: a file that builds or does something else is
+    /// refused, with what differs.
+    #[arg(long, value_name = "FILE")]
+    scenario: Option<PathBuf>,
+    #[command(flatten)]
+    reports: ReportArguments,
+    /// Take what was not applicable for a failure
+    #[arg(long)]
+    strict: bool,
+}
+
+const HELP: &str = "\
+Examples:
+  nslab run --record out                               keep a record of every run
+  nslab report out                                     the same verdicts again, anywhere
+  nslab report out --report html=report.html           as a page
+  nslab report out/exhaustion-default.nslab.jsonl --scenario exhaustion.yaml
+                                                       after correcting an expectation: judged without running
+
+Exit codes: those of `nslab run`; 2 also where a record cannot be read (the others are reported).";
+
+pub(super) fn main(arguments: &ReportVerbArguments) -> ExitCode {
+    if let Some(problem) = arguments.reports.problem() {
+        output::err(&format!("error: {problem}\n"));
+        return exit::invalid();
+    }
+    let Some((records, all_read)) = read(&arguments.records) else {
+        return exit::invalid();
+    };
+    let replayed = match &arguments.scenario {
+        None => Some(replay(&records)),
+        Some(file) => against(&records, file),
+    };
+    let Some(Replayed { result, notes }) = replayed else {
+        return exit::invalid();
+    };
+    tell(&result, &arguments.reports);
+    for note in notes {
+        output::err(&format!("note: {note}\n"));
+    }
+    if !arguments.reports.write(&result) {
+        return exit::errored();
+    }
+    if !all_read {
+        return exit::invalid();
+    }
+    exit::of(outcome(&result), arguments.strict)
+}
+
+/// An interrupted suite has not answered what it was asked.
+pub(super) fn outcome(result: &SuiteResult) -> Outcome {
+    if result.interrupted {
+        result.outcome().max(Outcome::Inconclusive)
+    } else {
+        result.outcome()
+    }
+}
+
+/// Reads records; what cannot be read is told. Whether all could be; `None` where none could.
+pub(super) fn read(names: &[PathBuf]) -> Option<(Vec<StoredRun>, bool)> {
+    let paths = match find_records(names) {
+        Ok(paths) => paths,
+        Err(errors) => {
+            for error in errors {
+                output::error(&error);
+            }
+            return None;
+        }
+    };
+    let mut records = Vec::new();
+    for path in &paths {
+        match StoredRun::read(path) {
+            Ok(record) => records.push(record),
+            Err(error) => output::err(&format!("error: cannot {}\n", output::chain(&error))),
+        }
+    }
+    let all_read = records.len() == paths.len();
+    (!records.is_empty()).then_some((records, all_read))
+}
+
+fn against(records: &[StoredRun], file: &PathBuf) -> Option<Replayed> {
+    let sources = match suite::discover(std::slice::from_ref(file)) {
+        Ok(sources) => sources,
+        Err(errors) => {
+            for error in errors {
+                output::error(&error);
+            }
+            return None;
+        }
+    };
+    let [source] = sources.as_slice() else {
+        output::err(&format!(
+            "error: {} is a folder; --scenario takes one scenario file\n",
+            file.display()
+        ));
+        return None;
+    };
+    match replay_against(records, source) {
+        Ok(replayed) => Some(replayed),
+        Err(errors) => {
+            for error in errors {
+                match error {
+                    AgainstError::Invalid(problems) => {
+                        let colour = output::style_for(&std::io::stderr()).colour;
+                        output::err(&problems.render(colour));
+                    }
+                    error => output::error(&error),
+                }
+            }
+            None
+        }
+    }
+}
+
+fn tell(result: &SuiteResult, reports: &ReportArguments) {
+    let (stream, style) = (reports.stream(), reports.style());
+    for scenario in &result.scenarios {
+        stream.print(&terminal::scenario(scenario, style));
+    }
+    stream.print(&terminal::summary(result, style));
+}

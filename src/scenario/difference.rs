@@ -1,0 +1,182 @@
+//! What tells two runs apart as far as the lab and the load go: the same question was asked where nothing does.
+//!
+//! Left out: names and texts for people, places in files, expectations, and how long the run may take and must watch,
+//! which follow from expectations. Parameters count by what they are used for.
+
+use serde_json::{Map, Value};
+
+use super::model::RunSpec;
+
+/// Fields of a run that are no part of its question.
+const BESIDE: [&str; 5] = ["id", "params", "expect", "timeout", "watch_until"];
+/// A field of many parts: where the file says so.
+const PLACE: &str = "place";
+/// Fields that name a part of a list.
+const NAMES: [&str; 2] = ["name", "key"];
+
+/// Something that is different in two runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Difference {
+    /// What: `topology.nodes.server.sysctls.net.core.somaxconn.value`.
+    pub what: String,
+    /// In the one; absent where it is not there.
+    pub left: Option<String>,
+    /// In the other.
+    pub right: Option<String>,
+}
+
+impl std::fmt::Display for Difference {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let shown = |side: &Option<String>| side.clone().unwrap_or_else(|| "nothing".to_owned());
+        let (left, right) = (shown(&self.left), shown(&self.right));
+        write!(f, "{}: {left} -> {right}", self.what)
+    }
+}
+
+/// Everything that tells two runs apart, in the order of the model.
+pub fn differences(left: &RunSpec, right: &RunSpec) -> Vec<Difference> {
+    let question = |run: &RunSpec| {
+        let mut value = serde_json::to_value(run).unwrap_or_default();
+        if let Value::Object(fields) = &mut value {
+            fields.retain(|name, _| !BESIDE.contains(&name.as_str()));
+        }
+        forget_places(&mut value);
+        value
+    };
+    let mut found = Vec::new();
+    compare(
+        String::new(),
+        Some(&question(left)),
+        Some(&question(right)),
+        &mut found,
+    );
+    found
+}
+
+fn forget_places(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            fields.retain(|name, _| name != PLACE);
+            fields.values_mut().for_each(forget_places);
+        }
+        Value::Array(items) => items.iter_mut().for_each(forget_places),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+fn compare(what: String, left: Option<&Value>, right: Option<&Value>, found: &mut Vec<Difference>) {
+    if left == right {
+        return;
+    }
+    match (left.and_then(parts), right.and_then(parts)) {
+        (Some(left), Some(right)) => {
+            let names = left
+                .keys()
+                .chain(right.keys().filter(|name| !left.contains_key(*name)));
+            for name in names {
+                let what = match what.as_str() {
+                    "" => name.clone(),
+                    whole => format!("{whole}.{name}"),
+                };
+                compare(what, left.get(name), right.get(name), found);
+            }
+        }
+        _ => found.push(Difference {
+            what,
+            left: left.map(shown),
+            right: right.map(shown),
+        }),
+    }
+}
+
+/// The named parts of what has any; those of a list by their own names where each has one of its own, else by their
+/// numbers.
+fn parts(value: &Value) -> Option<Map<String, Value>> {
+    match value {
+        Value::Object(fields) => Some(fields.clone()),
+        Value::Array(items) => {
+            let name = |item: &Value| {
+                let name = NAMES.iter().find_map(|name| item.get(name)?.as_str());
+                name.map(str::to_owned)
+            };
+            let named: Option<Map<String, Value>> = items
+                .iter()
+                .map(|item| Some((name(item)?, item.clone())))
+                .collect();
+            let numbered = || {
+                let numbers = (0..).map(|number: usize| number.to_string());
+                numbers.zip(items.iter().cloned()).collect()
+            };
+            named
+                .filter(|named| named.len() == items.len())
+                .or_else(|| Some(numbered()))
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
+    }
+}
+
+fn shown(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Object(fields) if fields.contains_key("value") => shown(&fields["value"]),
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    const TEXT: &str = "
+nodes: { client: {}, server: { sysctls: { net.core.somaxconn: 10 } } }
+links: [ { between: [client, server] } ]
+servers: { web: { node: server, port: 80 } }
+params: { most: 5 }
+clients: { load: { node: client, to: web, connect: { rate: 10/s, count: 5 } } }
+expect: [ load.established == $most ]
+";
+
+    fn told(change: impl Fn(&str) -> String) -> Vec<String> {
+        let run = |text: &str| {
+            let scenario = super::super::parse("a.yaml", text, &BTreeMap::new()).unwrap();
+            scenario.runs[0].clone()
+        };
+        let found = differences(&run(TEXT), &run(&change(TEXT)));
+        found.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn what_is_expected_and_said_for_people_is_no_difference() {
+        let changed = told(|text| {
+            let text = text
+                .replace("== $most", "<= $most within 3s")
+                .replace("most: 5", "most: 7");
+            format!("# a line more\nname: other\ntitle: Other\n{text}")
+        });
+        assert_eq!(changed, [""; 0]);
+    }
+
+    #[test]
+    fn what_is_built_and_done_is_a_difference_with_its_name() {
+        let changed = told(|text| {
+            text.replace("somaxconn: 10", "somaxconn: 11")
+                .replace("count: 5", "count: 6")
+                .replace("web: {", "web: { backlog: 9,")
+                .replace(
+                    "client: {}",
+                    "client: { sysctls: { net.ipv4.tcp_tw_reuse: 0 } }",
+                )
+        });
+        assert_eq!(
+            changed,
+            [
+                "topology.nodes.client.sysctls.net.ipv4.tcp_tw_reuse: nothing -> 0",
+                "topology.nodes.server.sysctls.net.core.somaxconn.value: 10 -> 11",
+                "workload.servers.web.backlog: 4096 -> 9",
+                "workload.clients.load.load.Connect.schedule.count: 5 -> 6",
+            ]
+        );
+    }
+}

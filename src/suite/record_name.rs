@@ -1,0 +1,118 @@
+//! What a record's file is called: after its run, and never as the record of another run that is already there.
+
+use std::path::{Path, PathBuf};
+
+use crate::record::RecordHeader;
+
+/// How the name of every record ends; `.gz` follows where it is compressed.
+pub(super) const EXTENSION: &str = ".nslab.jsonl";
+/// Bytes of a name before its number and extension; file systems take 255 (`NAME_MAX`, limits.h).
+const LONGEST: usize = 200;
+
+/// Where the record of a run goes. A record of the same run (scenario file, variant, case) makes way; of another run
+/// whose name comes out the same, or of any other file, it keeps away by a number.
+pub(super) fn place(folder: &Path, header: &RecordHeader) -> PathBuf {
+    let name = name(header);
+    let numbered = |number: u32| match number {
+        1 => folder.join(format!("{name}{EXTENSION}")),
+        _ => folder.join(format!("{name}-{number}{EXTENSION}")),
+    };
+    (1..u32::MAX)
+        .map(numbered)
+        .find(|path| is_free(path, header))
+        .unwrap_or_else(|| numbered(u32::MAX))
+}
+
+/// `exhaustion-reuse-rate=500_s`: what tells runs apart, in characters that every file system takes.
+fn name(header: &RecordHeader) -> String {
+    let scenario = &header.scenario;
+    let named = scenario.resolved["id"]["scenario"].as_str();
+    let case = scenario
+        .case
+        .iter()
+        .map(|(key, value)| format!("{key}={value}"));
+    let parts: Vec<String> = std::iter::once(named.unwrap_or("run").to_owned())
+        .chain(scenario.variant.clone())
+        .chain(case)
+        .collect();
+    let plain = |c: char| {
+        if c.is_ascii_alphanumeric() || "-_=.".contains(c) {
+            c
+        } else {
+            '_'
+        }
+    };
+    parts.join("-").chars().map(plain).take(LONGEST).collect()
+}
+
+fn is_free(path: &Path, header: &RecordHeader) -> bool {
+    let mut compressed = path.to_owned();
+    compressed.as_mut_os_string().push(".gz");
+    [path, &compressed]
+        .into_iter()
+        .all(|path| !path.exists() || is_of_same_run(path, header))
+}
+
+fn is_of_same_run(path: &Path, header: &RecordHeader) -> bool {
+    let run = |header: &RecordHeader| {
+        let scenario = &header.scenario;
+        (
+            scenario.path.clone(),
+            scenario.variant.clone(),
+            scenario.case.clone(),
+        )
+    };
+    RecordHeader::read(path).is_ok_and(|other| run(&other) == run(header))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::record::{RecordWriter, RecordedScenario};
+
+    fn header(path: &str, case: &str) -> RecordHeader {
+        RecordHeader::new(RecordedScenario {
+            path: path.to_owned(),
+            text: String::new(),
+            variant: None,
+            case: vec![("rate".to_owned(), case.to_owned())],
+            resolved: json!({ "id": { "scenario": "a" } }),
+            compare: json!([]),
+        })
+    }
+
+    #[test]
+    fn a_record_makes_way_only_for_its_own_run() {
+        let folder = tempfile::tempdir().unwrap();
+        let put = |header: &RecordHeader| {
+            let path = place(folder.path(), header);
+            RecordWriter::create(&path, header).unwrap();
+            path.file_name().unwrap().to_string_lossy().into_owned()
+        };
+        assert_eq!(put(&header("x/a.yaml", "5/s")), "a-rate=5_s.nslab.jsonl");
+        assert_eq!(put(&header("x/a.yaml", "5/s")), "a-rate=5_s.nslab.jsonl");
+        assert_eq!(put(&header("y/a.yaml", "5/s")), "a-rate=5_s-2.nslab.jsonl");
+        assert_eq!(put(&header("x/a.yaml", "5_s")), "a-rate=5_s-3.nslab.jsonl");
+        assert_eq!(put(&header("y/a.yaml", "5/s")), "a-rate=5_s-2.nslab.jsonl");
+    }
+
+    #[test]
+    fn a_file_that_is_no_record_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("a-rate=1.nslab.jsonl"), "mine").unwrap();
+        let path = place(folder.path(), &header("a.yaml", "1"));
+        assert!(
+            path.ends_with("a-rate=1-2.nslab.jsonl"),
+            "{}",
+            path.display()
+        );
+    }
+
+    #[test]
+    fn names_are_not_longer_than_file_systems_take() {
+        let path = place(Path::new("."), &header("a.yaml", &"7".repeat(1000)));
+        assert!(path.file_name().unwrap().len() < 255);
+    }
+}

@@ -1,0 +1,159 @@
+//! The scenario files behind records, read again from the text that each record holds.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use indexmap::IndexMap;
+
+use super::StoredRun;
+use super::again::resolved;
+use super::parameters::set_for;
+use crate::record::RecordedScenario;
+use crate::scenario::{self, Requires, RunId, RunSpec, Scenario};
+use crate::suite::result::ScenarioFile;
+
+/// A run of a scenario file.
+#[derive(Debug, Clone)]
+pub(super) struct Place {
+    /// The file.
+    pub(super) file: Arc<ScenarioFile>,
+    /// Which of its runs.
+    pub(super) at: usize,
+}
+
+/// The run of a scenario file that each record is of. Where this program reads the recorded text otherwise than the one
+/// that recorded it, the file has only the runs that were recorded.
+pub(super) fn behind(records: &[StoredRun]) -> Vec<Place> {
+    let mut by_text: IndexMap<(&str, &str), Vec<usize>> = IndexMap::new();
+    for (number, stored) in records.iter().enumerate() {
+        let RecordedScenario { path, text, .. } = &stored.record.header.scenario;
+        by_text.entry((path, text)).or_default().push(number);
+    }
+    let mut places: BTreeMap<usize, Place> = BTreeMap::new();
+    for ((label, text), numbers) in by_text {
+        let recorded: Vec<&StoredRun> = numbers.iter().map(|number| &records[*number]).collect();
+        let found = of_one_text(label, text, &recorded);
+        places.extend(numbers.into_iter().zip(found));
+    }
+    places.into_values().collect()
+}
+
+fn of_one_text(label: &str, text: &str, records: &[&StoredRun]) -> Vec<Place> {
+    let specs: Vec<Option<RunSpec>> = records
+        .iter()
+        .map(|stored| resolved(&stored.record).ok())
+        .collect();
+    let file = |scenario| {
+        Arc::new(ScenarioFile {
+            label: label.to_owned(),
+            text: text.to_owned(),
+            scenario,
+        })
+    };
+    let known: Vec<_> = readings(label, text, &specs).map(file).collect();
+    let mut own = Vec::new();
+    let mut found = Vec::new();
+    for (stored, spec) in records.iter().zip(specs) {
+        let id = &stored.record.header.scenario;
+        let place = known.iter().find_map(|file| {
+            let at = file.scenario.runs.iter().position(|run| {
+                is_run(&run.id, id) && spec.as_ref().is_none_or(|spec| spec.params == run.params)
+            })?;
+            let file = Arc::clone(file);
+            Some(Place { file, at })
+        });
+        let spec = spec.unwrap_or_else(|| stand_in(id));
+        found.push(place.ok_or_else(|| position(&mut own, spec)));
+    }
+    let compare = records
+        .first()
+        .map(|stored| &stored.record.header.scenario.compare);
+    let alone = (!own.is_empty()).then(|| file(without_text(own, compare)));
+    let place = |found: Result<Place, usize>| match (found, &alone) {
+        (Err(at), Some(file)) => Some(Place {
+            file: Arc::clone(file),
+            at,
+        }),
+        (found, _) => found.ok(),
+    };
+    found.into_iter().filter_map(place).collect()
+}
+
+/// What a text means, for each way in which the command line may have set parameters; those with most set come first.
+fn readings<'a>(
+    label: &'a str,
+    text: &'a str,
+    specs: &[Option<RunSpec>],
+) -> impl Iterator<Item = Scenario> + use<'a> {
+    let mut sets: Vec<BTreeMap<String, String>> = Vec::new();
+    if let Ok(own) = scenario::parse(label, text, &BTreeMap::new()) {
+        let set = |spec: &Option<RunSpec>| {
+            spec.as_ref()
+                .map_or_else(BTreeMap::new, |spec| set_for(spec, &own))
+        };
+        sets.extend(specs.iter().map(set));
+        sets.sort_by(|a, b| (b.len(), b).cmp(&(a.len(), a)));
+        sets.dedup();
+    }
+    sets.into_iter()
+        .filter_map(move |set| scenario::parse(label, text, &set).ok())
+}
+
+fn is_run(id: &RunId, recorded: &RecordedScenario) -> bool {
+    id.variant == recorded.variant && id.case == recorded.case
+}
+
+fn position(runs: &mut Vec<RunSpec>, spec: RunSpec) -> usize {
+    let known = runs
+        .iter()
+        .position(|run| run.id == spec.id && run.params == spec.params);
+    known.unwrap_or_else(|| {
+        runs.push(spec);
+        runs.len() - 1
+    })
+}
+
+/// A scenario of which only the recorded runs are understood.
+fn without_text(runs: Vec<RunSpec>, compare: Option<&serde_json::Value>) -> Scenario {
+    let name = runs
+        .first()
+        .map_or_else(String::new, |run| run.id.scenario.clone());
+    let compare = compare.and_then(|compare| serde_json::from_value(compare.clone()).ok());
+    Scenario {
+        title: name.clone(),
+        name,
+        claim: None,
+        source: Vec::new(),
+        lesson: None,
+        tags: Vec::new(),
+        runs,
+        compare: compare.unwrap_or_default(),
+    }
+}
+
+/// Stands for a run that is not understood: its name and nothing else.
+fn stand_in(recorded: &RecordedScenario) -> RunSpec {
+    let stem = Path::new(&recorded.path).file_stem().unwrap_or_default();
+    let named = recorded.resolved["id"]["scenario"]
+        .as_str()
+        .map(str::to_owned);
+    RunSpec {
+        id: RunId {
+            scenario: named.unwrap_or_else(|| stem.to_string_lossy().into_owned()),
+            variant: recorded.variant.clone(),
+            case: recorded.case.clone(),
+        },
+        params: BTreeMap::new(),
+        topology: Default::default(),
+        workload: Default::default(),
+        requires: Requires::default(),
+        kernel_sysctls: BTreeMap::new(),
+        expect: Vec::new(),
+        timeout: Duration::ZERO,
+        watch_until: Duration::ZERO,
+        sample_every: Duration::ZERO,
+        seed: 0,
+    }
+}

@@ -1,0 +1,136 @@
+//! Puts results of records together as scenarios, and judges what is claimed of their variants together.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Replayed;
+use super::files::Place;
+use crate::expect;
+use crate::record::{End, Outcome, Verdict};
+use crate::scenario::{RunId, Scenario};
+use crate::suite::result::{CaseComparison, RunResult, ScenarioFile, ScenarioResult};
+
+/// Runs that a note names before it only counts.
+const NAMED: usize = 5;
+
+/// Results so far.
+#[derive(Debug, Default)]
+pub(super) struct Gathered {
+    scenarios: Vec<(Arc<ScenarioFile>, BTreeMap<usize, RunResult>)>,
+}
+
+impl Gathered {
+    /// Adds the result of a run: to the first scenario of its file that has none of that run.
+    pub(super) fn add(&mut self, place: Place, result: RunResult) {
+        let Place { file, at } = place;
+        let open = self
+            .scenarios
+            .iter_mut()
+            .find(|(other, runs)| Arc::ptr_eq(other, &file) && !runs.contains_key(&at));
+        match open {
+            Some((_, runs)) => {
+                runs.insert(at, result);
+            }
+            None => self.scenarios.push((file, BTreeMap::from([(at, result)]))),
+        }
+    }
+
+    /// Everything that was added, with what is missing.
+    pub(super) fn finish(self) -> Replayed {
+        let mut replayed = Replayed::default();
+        for (file, runs) in self.scenarios {
+            let missing: Vec<&RunId> = (0..)
+                .zip(&file.scenario.runs)
+                .filter(|(at, _)| !runs.contains_key(at))
+                .map(|(_, run)| &run.id)
+                .collect();
+            if !missing.is_empty() {
+                replayed.notes.push(note(&file.label, &missing));
+            }
+            let runs: Vec<RunResult> = runs.into_values().collect();
+            let compare = compare(&file.scenario, &runs);
+            replayed.result.took += runs.iter().map(|run| run.took).sum::<Duration>();
+            replayed.result.interrupted |= runs.iter().any(was_interrupted);
+            replayed.result.scenarios.push(Arc::new(ScenarioResult {
+                file,
+                runs,
+                compare,
+            }));
+        }
+        replayed
+    }
+}
+
+fn note(label: &str, missing: &[&RunId]) -> String {
+    let named: Vec<String> = missing
+        .iter()
+        .take(NAMED)
+        .map(ToString::to_string)
+        .collect();
+    let more = match missing.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!("{label}: no record of {}{more}", named.join("; "))
+}
+
+fn was_interrupted(run: &RunResult) -> bool {
+    match run.timeline.end {
+        Some(End::Finished { interrupted, .. }) => interrupted,
+        Some(End::NotApplicable(_) | End::Errored(_)) | None => false,
+    }
+}
+
+/// Judges `compare:` in each matrix case of which there is a record. What a comparison lacks is told as skipped.
+fn compare(scenario: &Scenario, runs: &[RunResult]) -> Vec<CaseComparison> {
+    if scenario.compare.is_empty() {
+        return Vec::new();
+    }
+    let mut cases: Vec<&Vec<(String, String)>> = Vec::new();
+    for run in runs {
+        if !cases.contains(&&run.spec.id.case) {
+            cases.push(&run.spec.id.case);
+        }
+    }
+    let judge = |case: &Vec<(String, String)>| {
+        let of_case = runs.iter().filter(|run| run.spec.id.case == *case);
+        let variants: BTreeMap<_, _> = of_case
+            .filter_map(|run| {
+                let variant = run.spec.id.variant.clone()?;
+                Some((variant, (&run.timeline, run.verdict.outcome)))
+            })
+            .collect();
+        let missing: BTreeSet<&str> = scenario
+            .runs
+            .iter()
+            .filter_map(|run| run.id.variant.as_deref())
+            .filter(|variant| !variants.contains_key(*variant))
+            .collect();
+        let verdicts = expect::compare(&scenario.compare, &variants);
+        CaseComparison {
+            case: case.clone(),
+            verdicts: verdicts
+                .into_iter()
+                .map(|verdict| explained(verdict, &missing))
+                .collect(),
+        }
+    };
+    cases.into_iter().map(judge).collect()
+}
+
+/// A variant without a record may well have run.
+fn explained(verdict: Verdict, missing: &BTreeSet<&str>) -> Verdict {
+    if verdict.outcome != Outcome::Skipped || missing.is_empty() {
+        return verdict;
+    }
+    let named: Vec<String> = missing
+        .iter()
+        .map(|variant| format!("`{variant}`"))
+        .collect();
+    let reason = format!("there is no record of {}", named.join(", "));
+    Verdict {
+        reason: Some(reason),
+        ..verdict
+    }
+}

@@ -1,0 +1,65 @@
+//! From records to results: what was recorded is judged again, as it was or against a changed scenario file.
+//!
+//! Needs no kernel and no privileges. Not here: how records are written (`recording`), how results look (`report`).
+
+mod again;
+mod against;
+mod files;
+mod find;
+mod gather;
+mod parameters;
+
+use std::path::{Path, PathBuf};
+
+pub use against::{AgainstError, replay_against};
+pub use find::{FindError, find_records};
+
+use super::result::SuiteResult;
+use crate::record::{Record, RecordError};
+use again::{Unknown, judge_again, resolved};
+use gather::Gathered;
+
+/// A record and where it was read from.
+#[derive(Debug, Clone)]
+pub struct StoredRun {
+    /// The file.
+    pub path: PathBuf,
+    /// What is in it.
+    pub record: Record,
+}
+
+impl StoredRun {
+    /// Reads a record.
+    ///
+    /// # Errors
+    /// Where it is none that this program can read.
+    pub fn read(path: &Path) -> Result<Self, RecordError> {
+        Ok(Self {
+            path: path.to_owned(),
+            record: Record::read(path)?,
+        })
+    }
+}
+
+/// What records came to.
+#[derive(Debug, Clone, Default)]
+pub struct Replayed {
+    /// As of a suite that had just run.
+    pub result: SuiteResult,
+    /// What a reader must know beside it, a sentence each: runs of which there is no record.
+    pub notes: Vec<String>,
+}
+
+/// Judges records again, each by the scenario that it holds. Records of one scenario file, text and parameters make one
+/// result, its runs in the order of the file; of a run that was recorded twice, there are two.
+pub fn replay(records: &[StoredRun]) -> Replayed {
+    let mut gathered = Gathered::default();
+    for (stored, place) in records.iter().zip(files::behind(records)) {
+        let run = resolved(&stored.record).map_err(|why| Unknown {
+            spec: place.file.scenario.runs[place.at].clone(),
+            why,
+        });
+        gathered.add(place, judge_again(stored, run));
+    }
+    gathered.finish()
+}
