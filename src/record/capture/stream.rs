@@ -90,7 +90,7 @@ impl<R: Read> Reader<R> {
         let kind = start.u32().map_err(corrupt)?;
         let length = start.u32().map_err(corrupt)?;
         let bytes = length as usize;
-        if bytes < least || bytes % 4 != 0 || bytes > LONGEST_BLOCK {
+        if bytes < least || !bytes.is_multiple_of(4) || bytes > LONGEST_BLOCK {
             return Err(corrupt(Fault::Length(length)));
         }
         self.fill(bytes - self.block.len())?;
