@@ -76,6 +76,8 @@ pub struct Capture {
     pub run: Option<String>,
     /// The wall clock at the zero of the run's clock, nanoseconds since 1970-01-01 UTC, where it says so.
     pub clock_zero: Option<u64>,
+    /// The wall clock when it ended, nanoseconds since 1970-01-01 UTC: where it does not say so, when its last packet was seen.
+    pub ended: u64,
     /// Packets that it lacks because they came faster than they could be taken.
     pub dropped: u64,
     /// Whether it ends before the run did: it has reached its bound, or the process that wrote it was killed.

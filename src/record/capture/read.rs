@@ -105,7 +105,7 @@ impl Capture {
                 }
                 block::INTERFACE => capture.add_interface(body).map(|scale| scales.push(scale)),
                 block::PACKET => capture.add_packet(body, section, &scales),
-                block::STATISTICS => capture.add_statistics(body),
+                block::STATISTICS => capture.add_statistics(body, section, &scales),
                 _ => Ok(()),
             };
             added.map_err(|source| CaptureReadError::Corrupt { at, source })?;
@@ -114,6 +114,8 @@ impl Capture {
             }
         }
         capture.packets.sort_by_key(|packet| packet.time);
+        let last = capture.packets.last().map_or(0, |packet| packet.time);
+        capture.ended = capture.ended.max(last);
         Ok(capture)
     }
 
@@ -188,10 +190,23 @@ impl Capture {
         Ok(())
     }
 
-    fn add_statistics(&mut self, mut body: Fields<'_>) -> Result<(), Fault> {
-        body.take(12)?;
+    fn add_statistics(
+        &mut self,
+        mut body: Fields<'_>,
+        section: usize,
+        scales: &[Scale],
+    ) -> Result<(), Fault> {
+        let number = body.u32()?;
+        let interface = section.saturating_add(number as usize);
+        let scale = scales.get(interface).ok_or(Fault::Interface(number))?;
+        body.take(8)?;
         while let Some((code, value)) = body.option()? {
             match code {
+                block::STATISTICS_END => {
+                    let mut value = body.within(value);
+                    let time = u64::from(value.u32()?) << 32 | u64::from(value.u32()?);
+                    self.ended = self.ended.max(scale.nanoseconds(time));
+                }
                 block::STATISTICS_DROPPED => {
                     let dropped = body.within(value).u64()?;
                     self.dropped = self.dropped.saturating_add(dropped);

@@ -178,9 +178,8 @@ pub fn draw(
     choice::same_run(capture, spec)?;
     let caller = Caller::find(spec, &which.client)?;
     let sightings = sighting::sightings(capture);
-    let end = sightings.last().map_or(0, |last| last.time);
     let attempts = attempts(&sightings, &caller.node, caller.target);
-    let chosen = caller.choose(&attempts, which, timeline, end)?;
+    let chosen = caller.choose(&attempts, which, timeline, capture.ended)?;
     let attempt = &attempts[chosen];
     let path = Path::new(&spec.topology, &caller.node, attempt.pair.1);
     if path.links.is_empty() {
@@ -189,7 +188,7 @@ pub fn draw(
         });
     }
     let travels = travel::follow(&sightings, &path, attempt);
-    let fates = fate::fates(&travels, &path, &spec.topology, end);
+    let fates = fate::fates(&travels, &path, &spec.topology, capture.ended);
     let ledger = Ledger {
         spec,
         timeline,

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
-use etherparse::{LaxNetSlice, LaxSlicedPacket, TransportSlice};
+use etherparse::{LaxNetSlice, LaxSlicedPacket, TcpOptionElement, TransportSlice};
 
 use crate::record::CapturedPacket;
 
@@ -27,6 +27,9 @@ pub(super) struct Segment {
     pub(super) length: u32,
     /// `Identification` of IPv4, which tells retransmissions apart and is kept by routers; 0 for IPv6.
     pub(super) identification: u16,
+    /// `TSval` (RFC 7323, 3.2), which tells retransmissions apart where a millisecond passed between them; a wire that sets hosts'
+    /// clocks apart changes it.
+    pub(super) stamp: Option<u32>,
 }
 
 /// The control bits of a segment (RFC 9293, 3.1).
@@ -135,6 +138,10 @@ impl Segment {
             flags: set.fold(Flags::default(), |flags, (_, bit)| flags.and(*bit)),
             length: whole.saturating_sub(headers + u32::from(tcp.data_offset()) * 4),
             identification,
+            stamp: tcp.options_iterator().find_map(|option| match option {
+                Ok(TcpOptionElement::Timestamp(stamp, _)) => Some(stamp),
+                _ => None,
+            }),
         })
     }
 

@@ -196,6 +196,7 @@ mod tests {
             ack: number(),
             length: number(),
             identification: 0,
+            stamp: None,
         }
     }
 

@@ -6,6 +6,7 @@ use std::fmt::Write;
 
 use super::text::{label, vanished};
 use super::{Fate, Hop, Ladder, PacketRow, Row, Whereabouts, brief};
+use crate::report::printable::one_line;
 
 /// Before the client's line: time and state.
 const LEFT: usize = 190;
@@ -109,7 +110,7 @@ impl Sheet {
         self.y += PACKET;
         if let Fate::Vanished { at, reason } = &packet.fate {
             if let Whereabouts::Node(node) = at {
-                self.anchored(self.columns[*node], top + 29, ("middle", LOST), "✗", "");
+                self.cross(self.columns[*node], top + 24);
             }
             let said = vanished(*at, reason.as_deref(), ladder);
             self.text(LEFT + 8, LINE - 4, LOST, &said);
@@ -139,12 +140,7 @@ impl Sheet {
             y + 4
         );
         if !hop.arrived && matches!(packet.fate, Fate::Vanished { .. }) {
-            let x = if packet.forward {
-                to + 8
-            } else {
-                to.saturating_sub(8)
-            };
-            self.anchored(x, y + 5, ("middle", LOST), "✗", "");
+            self.cross(to, y);
         }
         if let Some(transit) = hop.transit {
             self.anchored(
@@ -155,6 +151,14 @@ impl Sheet {
                 " font-size=\"10\"",
             );
         }
+    }
+
+    fn cross(&mut self, x: usize, y: usize) {
+        let (left, right, top, bottom) = (x - 6, x + 6, y - 6, y + 6);
+        let _infallible = write!(
+            self.body,
+            "<path d=\"M{left} {top}L{right} {bottom}M{left} {bottom}L{right} {top}\" style=\"stroke:{LOST};stroke-width:3\"/>"
+        );
     }
 
     fn text(&mut self, x: usize, below: usize, tone: &str, text: &str) {
@@ -201,13 +205,12 @@ impl Sheet {
 /// Text in XML 1.0: its marks escaped, what it may not hold replaced.
 fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
-    for symbol in text.chars() {
+    for symbol in one_line(text).chars() {
         match symbol {
             '&' => escaped.push_str("&amp;"),
             '<' => escaped.push_str("&lt;"),
             '>' => escaped.push_str("&gt;"),
             '"' => escaped.push_str("&quot;"),
-            symbol if symbol.is_control() => escaped.push('\u{fffd}'),
             symbol => escaped.push(symbol),
         }
     }

@@ -1,6 +1,7 @@
 //! A ladder for the terminal.
 
 use super::{Fate, Hop, Ladder, PacketRow, Row, Whereabouts, brief};
+use crate::report::printable::printable;
 
 /// Columns before the client's line: time, then its state.
 const LEFT: usize = 22;
@@ -66,16 +67,12 @@ struct Line(Vec<(char, Tone)>);
 impl Line {
     /// Writes over what is there.
     fn put(&mut self, at: usize, text: &str, tone: Tone) {
-        for (at, symbol) in (at..).zip(text.chars()) {
+        // Names come from files: nothing in them may steer the terminal.
+        for (at, symbol) in (at..).zip(printable(text).chars()) {
             if self.0.len() <= at {
                 self.0.resize(at + 1, (' ', Tone::Plain));
             }
-            // Names come from files: nothing in them may steer the terminal.
-            let symbol = if symbol.is_control() {
-                '\u{fffd}'
-            } else {
-                symbol
-            };
+            let symbol = if symbol.is_whitespace() { ' ' } else { symbol };
             self.0[at] = (symbol, tone);
         }
     }

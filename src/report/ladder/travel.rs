@@ -95,11 +95,14 @@ pub(super) fn follow(sightings: &[Sighting<'_>], path: &Path, attempt: &Attempt)
         }
         let identity = identity(forward, &segment);
         let known = by_identity.entry(identity).or_default();
-        // Of several that are alike the latest: a packet that is lost is sent again later, not overtaken by its copy.
-        let same = known.iter().rev().copied().find(|known| {
+        // Of several that are alike the one with its timestamp, else the latest: a packet that is lost is sent again later, rarely
+        // overtaken by its copy.
+        let mut open = known.iter().rev().copied().filter(|known| {
             let (last, _) = travels.all[*known].last_seen();
             last < place
         });
+        let stamped = |known: &usize| travels.all[*known].segment.stamp == segment.stamp;
+        let same = open.clone().find(stamped).or_else(|| open.next());
         if let Some(same) = same.filter(|_| place > 0) {
             travels.all[same].seen[place] = Some(seen.time);
             continue;

@@ -77,6 +77,8 @@ pub(super) struct Script {
     /// The link ends in the order of the way, and addresses at each from the client to the server.
     pub(super) ends: Vec<(LinkEnd, [String; 2])>,
     pub(super) timeline: Timeline,
+    /// The timestamp of what is sent from now on.
+    pub(super) stamp: Option<u32>,
     identification: u16,
     writer: CaptureWriter<Written>,
     written: Written,
@@ -115,6 +117,7 @@ impl Script {
             timeline: Timeline::default(),
             writer: CaptureWriter::begin(written.clone(), &header).unwrap(),
             written,
+            stamp: None,
             identification: 0,
             series: 0,
         }
@@ -179,6 +182,10 @@ impl Script {
                 "ACK" => builder.ack(ack),
                 other => panic!("no flag {other}"),
             };
+        }
+        if let Some(stamp) = self.stamp {
+            let option = etherparse::TcpOptionElement::Timestamp(stamp, 0);
+            builder = builder.options(&[option]).unwrap();
         }
         let data = vec![b'x'; number_at(4) as usize];
         let mut bytes = Vec::new();

@@ -128,6 +128,30 @@ fn a_segment_that_is_cut_on_the_way_has_not_vanished() {
     assert_eq!(packets.len(), 7);
 }
 
+/// SYN-ACK has no identification, so that its timestamp alone tells one from the next.
+#[test]
+fn two_that_are_on_the_way_at_once_are_told_apart_by_their_timestamps() {
+    let mut script = Script::with_port(40_000);
+    script.reach(0.0, "> SYN 0");
+    let base = 1_763_640_000_000_000_000;
+    // Sent 20 ms apart; each takes 20.01 ms.
+    for (sent, stamp) in [(50_000_000, 500), (70_000_000, 520)] {
+        script.stamp = Some(stamp);
+        for (place, after) in [0, 20_010_000, 20_020_000, 20_030_000]
+            .into_iter()
+            .enumerate()
+        {
+            script.sight(base + sent + after, "< SYN-ACK 0 1", place);
+        }
+    }
+    let ladder = script.draw("load").unwrap();
+    let packets = packets(&ladder);
+    let transits = packets[1..]
+        .iter()
+        .map(|packet| packet.hops[0].transit.unwrap().as_micros());
+    assert_eq!(transits.collect::<Vec<_>>(), [20_010, 20_010]);
+}
+
 #[test]
 fn what_vanishes_on_the_way_back_is_marked_there() {
     let mut script = Script::with_port(40_000);
