@@ -4,6 +4,7 @@
 //! What the values mean is judged elsewhere.
 
 mod budget;
+mod capture;
 mod conntrack;
 mod counters;
 mod cpu;
@@ -19,6 +20,8 @@ mod watched;
 mod targets;
 #[cfg(test)]
 mod tests;
+
+pub use capture::{Capture, CaptureError, CaptureSummary};
 
 use std::io;
 

@@ -10,6 +10,8 @@ pub mod netlink;
 pub mod netns;
 pub mod nft;
 pub mod packet;
+mod packet_filter;
+pub mod packet_ring;
 pub mod ports;
 pub mod process;
 pub mod procfs;
