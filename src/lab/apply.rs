@@ -14,6 +14,7 @@ use crate::names::NodeName;
 use crate::sys::NetNs;
 use crate::sys::netlink::{Batch, Netlink};
 use crate::sys::rtnl::{self, VethEnd};
+use crate::sys::sysctl::Sysctls;
 
 /// A pair that is up on both ends has carrier within a moment; this long means that it never will.
 const CARRIER_TIMEOUT: Duration = Duration::from_secs(5);
@@ -39,9 +40,14 @@ pub(super) struct Standing {
     pub(super) ledger: Ledger,
 }
 
-/// Executes a plan. Where the lab owns the kernel, the calling thread must be in its initial namespace.
-pub(super) fn apply(plan: &Plan, owns_kernel: bool) -> Result<Standing, BuildError> {
-    let mut grounds: Grounds = bear_all(plan)?
+/// Executes a plan. Where the lab owns the kernel, the calling thread must be in its initial namespace. Namespaces get socket hashes
+/// of their own where a size is given.
+pub(super) fn apply(
+    plan: &Plan,
+    socket_hash: Option<u64>,
+    owns_kernel: bool,
+) -> Result<Standing, BuildError> {
+    let mut grounds: Grounds = bear_all(plan, socket_hash)?
         .into_iter()
         .map(|(site, born)| {
             let messages = Messages::default();
@@ -203,7 +209,7 @@ fn set_inside(
     }
     let name = node.clone();
     netns
-        .run(move || write_all(wanted, &name))
+        .run(move || write_all(wanted, &name, &mut Sysctls::new()))
         .map_err(|source| BuildError::Enter {
             site: Site::Node(node.clone()),
             source,

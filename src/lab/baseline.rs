@@ -11,7 +11,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::sys::sysctl::{Key, same};
+use crate::sys::sysctl::{Key, Sysctls, same};
 
 /// What a setting is pinned to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -169,10 +169,13 @@ pub(super) struct Survey {
 
 impl Survey {
     /// Pins settings in the calling thread's namespace: reads each, writes what is off and reads that back.
-    pub(super) fn take(pins: &'static [Pin]) -> Self {
+    pub(super) fn take(pins: &'static [Pin], sysctls: &mut Sysctls) -> Self {
         let mut survey = Self::default();
         for pin in pins {
-            let Some((key, found)) = read(pin.key) else {
+            let Some(key) = Key::parse(pin.key) else {
+                continue;
+            };
+            let Ok(found) = sysctls.read(&key) else {
                 continue;
             };
             let wanted = match pin.to {
@@ -180,36 +183,26 @@ impl Survey {
                 To::FirstOf(values) => values,
                 To::AsFound => &[],
             };
-            let kept = survey.bring(pin.key, &key, found, wanted);
-            survey.values.insert(pin.key, kept);
+            let off = wanted.iter().take_while(|value| !same(value, &found));
+            let mut kept = None;
+            for value in off {
+                // What the kernel refuses is recorded as what it kept.
+                if let Ok(now) = sysctls.set(&key, value) {
+                    survey.written.push((pin.key, value));
+                    kept = Some(now);
+                    break;
+                }
+            }
+            survey.values.insert(pin.key, kept.unwrap_or(found));
         }
         survey
     }
 
-    fn bring(
-        &mut self,
-        name: &'static str,
-        key: &Key,
-        found: String,
-        wanted: &[&'static str],
-    ) -> String {
-        for value in wanted {
-            if same(value, &found) {
-                break;
-            }
-            if key.write(value).is_ok() {
-                self.written.push((name, value));
-                return key.read().unwrap_or(found);
-            }
-        }
-        found
-    }
-
     /// Does in the calling thread's new namespace what the survey had to do in its own.
-    pub(super) fn repeat(&self) {
+    pub(super) fn repeat(&self, sysctls: &mut Sysctls) {
         for (key, value) in &self.written {
             if let Some(key) = Key::parse(key) {
-                let _recorded_as_kept = key.write(value);
+                let _recorded_as_kept = sysctls.set(&key, value);
             }
         }
     }
@@ -235,12 +228,6 @@ impl Survey {
         self.values.extend(other.values);
         self.written.extend(other.written);
     }
-}
-
-fn read(key: &str) -> Option<(Key, String)> {
-    let key = Key::parse(key)?;
-    let value = key.read().ok()?;
-    Some((key, value))
 }
 
 /// Whether a setting of the baseline is not at its pinned value.

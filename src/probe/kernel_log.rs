@@ -40,13 +40,16 @@ pub(super) struct KernelLog {
 }
 
 impl KernelLog {
-    /// Opens the log at its end, declares `kernel.log` and starts the thread. Where the log cannot be read, a note says why.
+    /// Opens the log at its end, declares `kernel.log` and starts the thread. Where the log cannot
+    /// be read and an expectation reads it, a note says why.
     pub(super) fn prepare(
         namespaces: BTreeSet<u64>,
+        read_by_an_expectation: bool,
         recorder: &Recorder,
     ) -> Result<Option<Self>, ProbeError> {
         let log = match Kmsg::open().and_then(at_end) {
             Ok(log) => log,
+            Err(_) if !read_by_an_expectation => return Ok(None),
             Err(error) => {
                 recorder.tell(Event::Note {
                     t: None,

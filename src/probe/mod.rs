@@ -140,7 +140,11 @@ impl Probes {
                 source,
             })
         });
-        let log = KernelLog::prepare(inodes.collect::<Result<_, _>>()?, recorder)?;
+        let log = KernelLog::prepare(
+            inodes.collect::<Result<_, _>>()?,
+            named.kernel_log(),
+            recorder,
+        )?;
         let samplers = samplers.into_iter().map(Sampler::prepared);
         Ok(Self {
             samplers: samplers.collect::<Result<_, _>>()?,

@@ -15,6 +15,11 @@ impl NamedSeries {
         Self(spec.watched.iter().cloned().collect())
     }
 
+    /// Whether the kernel's log is read.
+    pub(super) fn kernel_log(&self) -> bool {
+        self.0.contains("kernel.log")
+    }
+
     /// What is named of a node: `tcp.TIME_WAIT`, `TcpExtListenDrops`.
     pub(super) fn of_node(&self, node: &NodeName) -> BTreeSet<String> {
         let of_node = |series: &SeriesName| {

@@ -95,6 +95,7 @@ pub struct RunSpec {
     /// What should happen: the scenario's own expectations, then the variant's.
     pub expect: Vec<Expectation>,
     /// Every series that its expectations name, or the scenario's comparisons of this variant: what must be watched closely.
+    #[serde(default)]
     pub watched: Vec<SeriesName>,
     /// The worker is killed when the run takes longer than this, set-up included.
     #[serde(with = "units::duration")]
