@@ -3,6 +3,7 @@
 //! [`plan()`] says what to build, purely; [`Lab::build`] builds it. A lab lives by descriptors and threads, nothing of it has
 //! a name on disk: when it is dropped, or its process dies, the kernel clears it away.
 
+pub mod ability;
 mod apply;
 mod baseline;
 mod birth;

@@ -7,6 +7,7 @@ pub mod netns;
 pub mod nft;
 pub mod rtnl;
 pub mod sandbox;
+pub mod support;
 pub mod sysctl;
 
 pub use netns::NetNs;
