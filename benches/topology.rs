@@ -27,8 +27,8 @@ use nslab::scenario::workload::Workload;
 use nslab::scenario::{Place, Requires, RunId, RunSpec};
 use nslab::sys::NetNs;
 
-const ROUNDS: usize = 41;
-const SHELL_ROUNDS: usize = 9;
+const ROUNDS: usize = 31;
+const SHELL_ROUNDS: usize = 5;
 
 fn main() {
     if let Err(error) = NetNs::create() {
@@ -94,7 +94,7 @@ fn main() {
 /// Namespaces that were dropped are cleared away by a worker of the kernel, which would run beside what is measured next:
 /// waits until as many are left as at the start, or nearly, as others may come and go.
 fn settle(before: Option<u64>) {
-    let deadline = Instant::now() + Duration::from_secs(10);
+    let deadline = Instant::now() + Duration::from_secs(1);
     while namespaces() > before.map(|count| count + 3) && Instant::now() < deadline {
         std::thread::sleep(Duration::from_millis(20));
     }

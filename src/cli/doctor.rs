@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Args;
+use nix::sys::utsname;
 
 use super::output;
 use crate::lab::ability::{self, State};
@@ -12,15 +13,24 @@ use crate::lab::ability::{self, State};
 pub(super) struct DoctorArguments {}
 
 pub(super) fn main(_arguments: &DoctorArguments) -> ExitCode {
-    for ability in ability::survey() {
-        let (mark, rest) = match &ability.state {
-            State::Yes => ("yes", String::new()),
-            State::Limited { limit } => ("yes", format!(": {limit}")),
-            State::No { reason, how_to_get } => {
-                ("NO ", format!(": {reason}\n      to get it: {how_to_get}"))
-            }
+    if let Ok(uname) = utsname::uname() {
+        let (system, release) = (uname.sysname().display(), uname.release().display());
+        output::out(&format!(
+            "kernel {system} {release}, each tried for real:\n\n"
+        ));
+    }
+    for ability in ability::abilities() {
+        let (mark, why) = match &ability.state {
+            State::Yes => ("yes    ", None),
+            State::Limited { reason, how_to_get } => ("limited", Some((reason, how_to_get))),
+            State::No { reason, how_to_get } => ("NO     ", Some((reason, how_to_get))),
         };
-        output::out(&format!("{mark}  {}{rest}\n", ability.name));
+        output::out(&format!("{mark}  {}\n", ability.name));
+        if let Some((reason, how_to_get)) = why {
+            output::out(&format!(
+                "         {reason}\n         to get it: {how_to_get}\n"
+            ));
+        }
     }
     ExitCode::SUCCESS
 }

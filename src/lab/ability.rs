@@ -1,31 +1,316 @@
-//! stub
-/// s
-#[derive(Debug)]
+//! What labs need of a kernel and a machine, each tried for real: what `nslab doctor` tells.
+//!
+//! Trying changes nothing: it is done by child processes in namespaces of their own, which are gone when it is over.
+
+use std::fmt::Display;
+
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+
+use super::error::{BuildError, Feature, NotApplicable};
+use super::{Ground, Lab};
+use crate::names::{IfName, NodeName};
+use crate::scenario::topology::{
+    Impairment, InterfaceSpec, IpVersion, LinkSpec, NatSpec, NodeSpec, Prefix, Topology,
+};
+use crate::scenario::workload::Workload;
+use crate::scenario::{Place, Requires, RunId, RunSpec};
+use crate::sys::sandbox::{Entered, Wanted, enter, in_child, is_privileged, isolate};
+use crate::sys::support;
+
+/// Descriptors that a process should be allowed: one for each port that there is.
+const ENOUGH_DESCRIPTORS: u64 = 65_536;
+
+/// Something that scenarios may need.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ability {
+    /// What it is called.
+    pub name: String,
+    /// Whether it is there.
+    pub state: State,
+}
+
+/// Whether something is there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum State {
-    /// s
+    /// It is.
     Yes,
-    /// s
-    Limited {
-        /// s
-        limit: String,
-    },
-    /// s
+    /// It is not.
     No {
-        /// s
+        /// What the kernel said.
         reason: String,
-        /// s
+        /// How to come by it.
+        how_to_get: String,
+    },
+    /// It is, within bounds.
+    Limited {
+        /// Which.
+        reason: String,
+        /// How to come by more.
         how_to_get: String,
     },
 }
-/// s
-#[derive(Debug)]
-pub struct Ability {
-    /// s
-    pub name: String,
-    /// s
-    pub state: State,
+
+impl Ability {
+    fn new<T, E: Display>(name: &str, tried: Result<T, E>, how_to_get: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            state: match tried {
+                Ok(_) => State::Yes,
+                Err(error) => State::No {
+                    reason: error.to_string(),
+                    how_to_get: how_to_get.to_owned(),
+                },
+            },
+        }
+    }
 }
-/// s
-pub fn survey() -> Vec<Ability> {
-    vec![]
+
+/// Tries everything. To be called while the process has one thread: it makes children.
+pub fn abilities() -> Vec<Ability> {
+    let privileged = is_privileged();
+    let mut all = vec![
+        as_root(privileged),
+        Ability::new(
+            "namespaces, rootless",
+            can_isolate(true),
+            "run as root instead",
+        ),
+    ];
+    all.extend(inside(privileged));
+    all.push(Ability::new(
+        "local port ranges by socket (port: sequential)",
+        support::local_port_range(),
+        "Linux 6.3 or later",
+    ));
+    all.push(Ability::new(
+        "io_uring (the faster engine)",
+        support::io_uring(),
+        "sysctl -w kernel.io_uring_disabled=0; in a container: --security-opt seccomp=unconfined; else epoll is used",
+    ));
+    all.push(Ability::new(
+        "the kernel's log (kernel.log)",
+        support::kernel_log(),
+        "run as root, or: sysctl -w kernel.dmesg_restrict=0; in a container: --device /dev/kmsg --cap-add SYSLOG",
+    ));
+    all.push(descriptors());
+    all
+}
+
+fn as_root(privileged: bool) -> Ability {
+    let tried = if privileged {
+        can_isolate(false)
+    } else {
+        Err("this process has neither CAP_SYS_ADMIN nor CAP_NET_ADMIN".to_owned())
+    };
+    Ability::new("namespaces, as root", tried, "run as root")
+}
+
+fn can_isolate(rootless: bool) -> Result<(), String> {
+    let answer = in_child(|| match isolate(rootless) {
+        Ok(()) => Vec::new(),
+        Err(error) => chain(&error).into_bytes(),
+    });
+    match answer {
+        Ok(answer) if answer.is_empty() => Ok(()),
+        Ok(answer) => Err(String::from_utf8_lossy(&answer).into_owned()),
+        Err(error) => Err(format!("cannot create a process: {error}")),
+    }
+}
+
+/// An error with its causes.
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}
+
+/// What can be tried only with privileges, in namespaces of one's own.
+fn inside(privileged: bool) -> Vec<Ability> {
+    let wanted = Wanted {
+        rootless: !privileged,
+        parent: None,
+    };
+    let answer = in_child(|| match enter(wanted) {
+        Ok(Entered::Inside(_)) => serde_json::to_vec(&tried_inside()).unwrap_or_default(),
+        Ok(Entered::Over(_)) => Vec::new(),
+        Err(error) => serde_json::to_vec(&[nothing_inside(&chain(&error))]).unwrap_or_default(),
+    });
+    let tried = answer
+        .ok()
+        .and_then(|answer| serde_json::from_slice(&answer).ok());
+    tried.unwrap_or_else(|| vec![nothing_inside("it cannot be tried without namespaces")])
+}
+
+fn nothing_inside(why: &str) -> Ability {
+    Ability::new(
+        "links, address translation, wires",
+        Err::<(), _>(why),
+        "see above",
+    )
+}
+
+fn tried_inside() -> Vec<Ability> {
+    let built = |name, topology, feature: Feature| match try_lab(topology) {
+        Err(BuildError::NotApplicable(NotApplicable::Feature { source, feature })) => {
+            Ability::new(name, Err::<(), _>(source), feature.how_to_get())
+        }
+        other => Ability::new(
+            name,
+            other.map_err(|error| chain(&error)),
+            &format!("the kernel has {feature}: what it says is the matter"),
+        ),
+    };
+    vec![
+        built("links", pair(IpVersion::V4, false), Feature::Veth),
+        built("IPv6", pair(IpVersion::V6, false), Feature::Ipv6),
+        built(
+            "address translation",
+            pair(IpVersion::V4, true),
+            Feature::NfTables,
+        ),
+        Ability::new(
+            "room in connection tracking tables",
+            support::conntrack_netlink(),
+            Feature::NfTables.how_to_get(),
+        ),
+        Ability::new(
+            "wires (link impairment, emulation)",
+            support::packet_sockets(),
+            "as root: modprobe af_packet; a kernel of one's own needs CONFIG_PACKET",
+        ),
+        Ability::new(
+            "ending sockets (emulation of tcp_tw_recycle)",
+            support::destroy_sockets(),
+            "as root: modprobe tcp_diag; a kernel of one's own needs CONFIG_INET_DIAG_DESTROY",
+        ),
+    ]
+}
+
+fn try_lab(topology: Topology) -> Result<(), BuildError> {
+    Lab::build(&run_of(topology), Ground::default()).map(|_| ())
+}
+
+fn descriptors() -> Ability {
+    Ability {
+        name: "descriptors".to_owned(),
+        state: match support::descriptors() {
+            Ok(limit) if limit >= ENOUGH_DESCRIPTORS => State::Yes,
+            Ok(limit) => State::Limited {
+                reason: format!("a process may have {limit}"),
+                how_to_get: "ulimit -Hn as root, or LimitNOFILE=; connections beyond it take descriptor tables of their own"
+                    .to_owned(),
+            },
+            Err(error) => State::No {
+                reason: error.to_string(),
+                how_to_get: "see getrlimit(2)".to_owned(),
+            },
+        },
+    }
+}
+
+/// Two nodes with a link; the first may lend its address to the second.
+fn pair(ip: IpVersion, nat: bool) -> Topology {
+    let names = [NodeName::from("a"), NodeName::from("b")];
+    let interface = IfName::from("eth0");
+    let node = |end: usize| NodeSpec {
+        sysctls: Vec::new(),
+        nofile: None,
+        conntrack_room: None,
+        nat: (nat && end == 0)
+            .then(|| NatSpec::Masquerade {
+                out: interface.clone(),
+            })
+            .into_iter()
+            .collect(),
+        emulate: Vec::new(),
+        clock_shift: 0,
+        forwards: false,
+        interfaces: vec![InterfaceSpec {
+            name: interface.clone(),
+            link: 0,
+            peer: names[1 - end].clone(),
+            addresses: vec![address(ip, end + 1)],
+        }],
+        source_prefix: None,
+        routes: Vec::new(),
+    };
+    let nodes = IndexMap::from([(names[0].clone(), node(0)), (names[1].clone(), node(1))]);
+    Topology {
+        ip,
+        nodes,
+        links: vec![LinkSpec {
+            between: names.clone(),
+            interfaces: [interface.clone(), interface.clone()],
+            mtu: None,
+            impairment: Impairment::default(),
+            place: Place::default(),
+        }],
+    }
+}
+
+/// Addresses for documentation (RFC 5737, RFC 3849).
+fn address(ip: IpVersion, host: usize) -> Prefix {
+    let host = u8::try_from(host).unwrap_or_default();
+    match ip {
+        IpVersion::V4 => Prefix {
+            address: [192, 0, 2, host].into(),
+            length: 24,
+        },
+        IpVersion::V6 => Prefix {
+            address: [0x2001, 0xdb8, 0, 0, 0, 0, 0, u16::from(host)].into(),
+            length: 64,
+        },
+    }
+}
+
+fn run_of(topology: Topology) -> RunSpec {
+    RunSpec {
+        id: RunId {
+            scenario: "doctor".to_owned(),
+            variant: None,
+            case: Vec::new(),
+        },
+        params: Default::default(),
+        topology,
+        workload: Workload::default(),
+        requires: Requires::default(),
+        kernel_sysctls: Default::default(),
+        expect: Vec::new(),
+        timeout: std::time::Duration::ZERO,
+        watched: Vec::new(),
+        watch_until: std::time::Duration::ZERO,
+        sample_every: std::time::Duration::ZERO,
+        seed: 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kernel_every_ability_is_there_or_says_how_to_get_it() {
+        let all = abilities();
+        assert!(all.len() >= 7, "{all:?}");
+        for ability in &all {
+            match &ability.state {
+                State::Yes => {}
+                State::No { reason, how_to_get } | State::Limited { reason, how_to_get } => {
+                    assert!(!reason.is_empty() && !how_to_get.is_empty(), "{ability:?}");
+                }
+            }
+        }
+        if is_privileged() {
+            let is = |name| all.iter().find(|ability| ability.name == name).unwrap();
+            for name in [
+                "namespaces, as root",
+                "links",
+                "address translation",
+                "IPv6",
+            ] {
+                assert_eq!(is(name).state, State::Yes, "{name}");
+            }
+        }
+    }
 }

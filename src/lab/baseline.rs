@@ -103,13 +103,10 @@ pub(super) const NODE: &[Pin] = &[
     pin("net.ipv4.tcp_mtu_probing", "0"),
     // ICMP errors to one address: one in so many milliseconds. It bounds what a client learns of unreachable ports.
     pin("net.ipv4.icmp_ratelimit", "1000"),
-    // All of net.ipv4.conf is copied from the host (inet_init_net). Strict source checks drop what takes another way back;
-    // a redirect changes routes in mid-run; log lines about odd addresses end up among the lines that are judged.
+    // All of net.ipv4.conf is copied from the host (devinet_init_net). Strict source checks drop what takes another way back;
+    // log lines about odd addresses end up among the lines that are judged.
     pin("net.ipv4.conf.all.rp_filter", "0"),
     pin("net.ipv4.conf.default.rp_filter", "0"),
-    pin("net.ipv4.conf.all.send_redirects", "0"),
-    pin("net.ipv4.conf.default.send_redirects", "0"),
-    pin("net.ipv4.conf.default.accept_redirects", "0"),
     pin("net.ipv4.conf.all.log_martians", "0"),
     pin("net.ipv4.conf.all.arp_ignore", "0"),
     pin("net.ipv4.conf.all.arp_announce", "0"),
@@ -130,20 +127,9 @@ pub(super) const CONNTRACK: &[Pin] = &[
     pin("net.netfilter.nf_conntrack_tcp_timeout_last_ack", "30"),
     pin("net.netfilter.nf_conntrack_tcp_timeout_time_wait", "120"),
     pin("net.netfilter.nf_conntrack_tcp_timeout_close", "10"),
-    pin("net.netfilter.nf_conntrack_tcp_timeout_max_retrans", "300"),
-    pin(
-        "net.netfilter.nf_conntrack_tcp_timeout_unacknowledged",
-        "300",
-    ),
-    pin("net.netfilter.nf_conntrack_tcp_max_retrans", "3"),
     // Takes up connections whose start it has not seen.
     pin("net.netfilter.nf_conntrack_tcp_loose", "1"),
     pin("net.netfilter.nf_conntrack_tcp_be_liberal", "0"),
-    pin("net.netfilter.nf_conntrack_checksum", "1"),
-    // Copied from a module parameter; costs memory in each entry.
-    pin("net.netfilter.nf_conntrack_acct", "0"),
-    pin("net.netfilter.nf_conntrack_timestamp", "0"),
-    pin("net.netfilter.nf_conntrack_log_invalid", "0"),
 ];
 
 /// Pinned besides where IPv6 is spoken: addresses are usable at once and no router is asked for more of them.

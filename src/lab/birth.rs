@@ -4,7 +4,7 @@
 
 use std::io;
 use std::sync::{Arc, OnceLock};
-use std::thread;
+use std::thread::JoinHandle;
 
 use indexmap::IndexMap;
 use nix::sched::{CpuSet, sched_getaffinity};
@@ -19,6 +19,7 @@ use super::settings::{Became, Wanted, write_all};
 use crate::scenario::topology::IpVersion;
 use crate::sys::NetNs;
 use crate::sys::netlink::{Netlink, NetlinkError};
+use crate::sys::netns::Created;
 use crate::sys::sysctl::{Key, SysctlError, Sysctls};
 
 /// Another thread is worth its while for so many namespaces (measured: a lab of 3 stands in 2.2 ms in place of 3.1).
@@ -63,60 +64,72 @@ pub(super) fn bear_all(
         .enumerate()
         .collect();
     let threads = processors().min(births.len().div_ceil(A_THREAD_FOR)).max(1);
-    let mut shares: Vec<Vec<(usize, Birth)>> = vec![Vec::new(); threads];
-    for birth in births {
-        shares[birth.0 % threads].push(birth);
+    let mut shares = vec![Share::default(); threads];
+    for (number, birth) in births {
+        shares[number % threads].numbers.push(number);
+        shares[number % threads].births.push(birth);
     }
-    let mut born = thread::scope(|scope| {
-        let own = shares.swap_remove(0);
-        let others: Vec<_> = shares
-            .into_iter()
-            .map(|share| scope.spawn(|| bear(share, &common)))
-            .collect();
-        let mut born = bear(own, &common)?;
-        for other in others {
-            match other.join() {
-                Ok(more) => born.extend(more?),
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
-        }
-        Ok::<_, BuildError>(born)
-    })?;
+    let begun = shares
+        .into_iter()
+        .map(|share| share.begin(&common))
+        .collect::<Result<Vec<_>, _>>()?;
+    let mut born = Vec::new();
+    for share in begun {
+        born.extend(share.finish()?);
+    }
     born.sort_by_key(|(number, ..)| *number);
     let born = born.into_iter().map(|(_, site, born)| (site, born));
     Ok(born.collect())
 }
 
-/// Creates some namespaces, one after the other.
-fn bear(
-    births: Vec<(usize, Birth)>,
-    common: &Arc<OnceLock<Survey>>,
-) -> Result<Vec<(usize, Site, Born)>, BuildError> {
-    let sites: Vec<(usize, Site)> = births
-        .iter()
-        .map(|(number, birth)| (*number, birth.op.site.clone()))
-        .collect();
-    let works = births
-        .into_iter()
-        .map(|(_, birth)| {
+/// What one thread creates, with the place of each in the plan.
+#[derive(Debug, Default, Clone)]
+struct Share {
+    numbers: Vec<usize>,
+    births: Vec<Birth>,
+}
+
+/// A share whose thread is at work.
+#[derive(Debug)]
+struct Begun {
+    sites: Vec<(usize, Site)>,
+    thread: JoinHandle<Vec<Created<Result<Inside, BuildError>>>>,
+}
+
+impl Share {
+    fn begin(self, common: &Arc<OnceLock<Survey>>) -> Result<Begun, BuildError> {
+        let sites = self.births.iter().map(|birth| birth.op.site.clone());
+        let sites: Vec<_> = self.numbers.into_iter().zip(sites).collect();
+        let inside = |birth: Birth| {
             let common = common.clone();
             move || birth.settle_in(&common)
-        })
-        .collect();
-    let fail = |site: Option<&Site>, source| BuildError::Namespace {
-        site: site.cloned().unwrap_or(Site::Wire),
-        source,
-    };
-    let each = NetNs::create_each(works)
-        .map_err(|source| fail(sites.first().map(|(_, site)| site), source))?;
-    sites
-        .into_iter()
-        .zip(each)
-        .map(|((number, site), made)| {
-            let (netns, inside) = made.map_err(|source| fail(Some(&site), source))?;
-            Ok((number, site, inside?.with(netns)))
-        })
-        .collect()
+        };
+        let works = self.births.into_iter().map(inside).collect();
+        match NetNs::create_each(works) {
+            Ok(thread) => Ok(Begun { sites, thread }),
+            Err(source) => Err(BuildError::Thread(source)),
+        }
+    }
+}
+
+impl Begun {
+    fn finish(self) -> Result<Vec<(usize, Site, Born)>, BuildError> {
+        let each = self
+            .thread
+            .join()
+            .map_err(|_| BuildError::Thread(io::Error::other("it panicked")))?;
+        self.sites
+            .into_iter()
+            .zip(each)
+            .map(|((number, site), made)| {
+                let (netns, inside) = made.map_err(|source| BuildError::Namespace {
+                    site: site.clone(),
+                    source,
+                })?;
+                Ok((number, site, inside?.with(netns)))
+            })
+            .collect()
+    }
 }
 
 /// How many processors this thread may use. (std's `available_parallelism` reads the files of control groups as well, which costs

@@ -135,6 +135,9 @@ pub enum BuildError {
         #[source]
         source: io::Error,
     },
+    /// There is no thread to create namespaces.
+    #[error("cannot have a thread create namespaces")]
+    Thread(#[source] io::Error),
     /// A namespace could not be entered.
     #[error("cannot enter the namespace of {site}")]
     Enter {

@@ -22,6 +22,7 @@ pub mod sched;
 pub mod sock_destroy;
 pub mod sock_diag;
 pub mod sockopt;
+pub mod support;
 pub mod sysctl;
 pub mod timer;
 pub mod uring;

@@ -26,8 +26,10 @@ pub const APPEND: u16 = libc::NLM_F_APPEND as u16;
 const HEADER: usize = 16;
 /// `NLMSG_ALIGNTO` and `NLA_ALIGNTO`.
 const ALIGN: usize = 4;
-/// Bytes read at once; the kernel fills at most 32 KiB of a dump into one datagram (`af_netlink.c`, `netlink_dump`).
-const READ: usize = 64 * 1024;
+/// Bytes read at once of a dump; the kernel fills at most 32 KiB of it into one datagram (`af_netlink.c`, `netlink_dump`).
+const READ_DUMP: usize = 64 * 1024;
+/// Bytes read at once of other answers: one message each, of a few KiB at the most.
+const READ: usize = 8 * 1024;
 /// Extended acknowledgement attribute with the kernel's words, `NLMSGERR_ATTR_MSG`.
 const EXT_ACK_MESSAGE: u16 = 1;
 
@@ -289,6 +291,7 @@ impl Netlink {
         body: impl FnOnce(&mut Vec<u8>),
         mut each: impl FnMut(u16, &[u8]),
     ) -> Result<(), NetlinkError> {
+        self.buffer.resize(READ_DUMP, 0);
         let mut batch = Batch::new();
         batch.push(kind, flags | DUMP, body);
         let asked = self.send(&mut batch)?;

@@ -15,16 +15,21 @@ pub struct NetNs {
     file: Arc<File>,
 }
 
+/// A new namespace with what was done in it.
+pub type Created<T> = io::Result<(NetNs, T)>;
+
 impl NetNs {
     /// Creates a namespace (`CLONE_NEWNET`, namespaces(7)). Needs CAP_SYS_ADMIN in the current user namespace.
     ///
     /// # Errors
     /// EPERM without the privilege; ENOSPC where `user.max_net_namespaces` is reached.
     pub fn create() -> io::Result<Self> {
-        let mut made = Self::create_each(vec![|| ()])?;
-        match made.pop() {
+        let made = Self::create_each(vec![|| ()])?.join();
+        match made.ok().and_then(|mut made| made.pop()) {
             Some(made) => Ok(made?.0),
-            None => Err(io::ErrorKind::NotFound.into()),
+            None => Err(io::Error::other(
+                "the thread that creates a namespace panicked",
+            )),
         }
     }
 
@@ -32,14 +37,16 @@ impl NetNs {
     /// which ends with the last: the only one that is in one namespace after the other, as a thread for each costs a change of
     /// threads each, milliseconds on a busy machine.
     ///
+    /// The join gives what became of each; those after the first that cannot be created are not tried.
+    ///
     /// # Errors
-    /// Those of [`Self::create`], in place of the first namespace that cannot be created; those after it are not tried.
-    pub fn create_each<W, T>(works: Vec<W>) -> io::Result<Vec<io::Result<(Self, T)>>>
+    /// Where the thread cannot be created.
+    pub fn create_each<W, T>(works: Vec<W>) -> io::Result<JoinHandle<Vec<Created<T>>>>
     where
         W: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        let born = std::thread::Builder::new()
+        std::thread::Builder::new()
             .name("netns".to_owned())
             .spawn(|| {
                 let mut each = Vec::with_capacity(works.len());
@@ -55,9 +62,7 @@ impl NetNs {
                     }
                 }
                 each
-            })?;
-        born.join()
-            .map_err(|_| io::Error::other("the thread that creates namespaces panicked"))
+            })
     }
 
     /// The namespace of the calling thread.
