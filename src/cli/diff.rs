@@ -35,10 +35,10 @@ const HELP: &str = "\
 Both are judged again by this nslab, so that only what was observed can make a difference.
 
 A metric has moved where it differs by more than noise:
-  a count            3 times the square root of the sum, and 5 %
-  errors of a client as a count, or where one side has none
-  bytes              64 KiB, and 5 %
-  a time             1 ms, and 10 %
+  what a client, server or command counted  2 %
+  any other count, and every state          3 times the square root of the sum, and 5 %
+  bytes                                     64 KiB, and 5 %
+  a time                                    1 ms, and 10 %
 Compared are last values, the maximum of gauges, p50 and p99 of distributions.
 
 Examples:

@@ -34,6 +34,7 @@ struct Run {
     same: bool,
     outcome: Sides<&'static str>,
     reason: Sides<Option<String>>,
+    expectations_compared: usize,
     expectations: Vec<Expectation>,
     metrics_compared: usize,
     metrics: Vec<Metric>,
@@ -65,7 +66,7 @@ struct Metric {
     unit: &'static str,
     value: Sides<Option<i64>>,
     /// By how many times its noise it moved.
-    times_noise: Option<f64>,
+    times_noise: f64,
     expected: bool,
 }
 
@@ -137,6 +138,7 @@ fn run(run: &super::RunDiff) -> Run {
         same: run.is_same_verdict(),
         outcome: sides(&run.outcome, |outcome| word(*outcome)),
         reason: sides(&run.reason, Clone::clone),
+        expectations_compared: run.judged,
         expectations: run.verdicts.iter().map(expectation).collect(),
         metrics_compared: run.measured,
         metrics: run.metrics.iter().map(metric).collect(),

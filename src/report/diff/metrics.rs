@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::{Pair, noise};
-use crate::record::{Series, SeriesKind, SeriesUnit, Timeline};
+use crate::record::{Series, SeriesKind, SeriesUnit};
 use crate::report::distribution::{merged, quantile};
 use crate::report::metrics::named;
 use crate::scenario::RunSpec;
@@ -27,81 +27,109 @@ pub struct MetricChange {
     pub name: String,
     /// What it was, where it was recorded.
     pub value: Pair<Option<Value>>,
-    /// By how many times its noise it moved; none where only one side has it.
-    pub times: Option<f64>,
+    /// By how many times its noise it moved.
+    pub times: f64,
     /// Whether an expectation names it.
     pub expected: bool,
 }
 
+/// One number that a run comes to.
+#[derive(Debug, Clone)]
+pub(super) struct Measure {
+    /// As expectations write it.
+    pub(super) name: String,
+    /// What it is.
+    pub(super) value: i64,
+    /// What it counts.
+    pub(super) unit: SeriesUnit,
+    /// What its series is.
+    pub(super) kind: SeriesKind,
+    /// Whether a client, server or command accounts for it, not a node's kernel.
+    pub(super) is_actors: bool,
+}
+
 /// What moved, and how many measures were compared.
 pub(super) fn moved(both: Pair<&RunResult>) -> (Vec<MetricChange>, usize) {
-    let (a, b) = (measures(&both.a.timeline), measures(&both.b.timeline));
-    let expected: BTreeSet<String> = expected(&both.a.spec)
-        .chain(expected(&both.b.spec))
-        .collect();
+    let (a, b) = (measures(both.a), measures(both.b));
+    let specs = [&both.a.spec, &both.b.spec];
+    let expected: BTreeSet<&str> = specs.into_iter().flat_map(expected).collect();
     let names: BTreeSet<&String> = a.keys().chain(b.keys()).collect();
     let mut changes: Vec<MetricChange> = names
         .iter()
-        .filter_map(|name| {
-            let value = Pair {
-                a: a.get(*name).copied(),
-                b: b.get(*name).copied(),
-            };
-            change(name, value, &expected)
-        })
+        .filter_map(|name| change(a.get(*name), b.get(*name), &expected))
         .collect();
     changes.sort_by(|a, b| {
-        let rank = |change: &MetricChange| (change.expected, change.times.unwrap_or(0.0));
-        let (a, b) = (rank(a), rank(b));
-        b.0.cmp(&a.0).then(b.1.total_cmp(&a.1))
+        b.expected
+            .cmp(&a.expected)
+            .then(b.times.total_cmp(&a.times))
     });
     (changes, names.len())
 }
 
+/// What never happened is not recorded: an absent number is 0 as far as noise goes.
 fn change(
-    name: &str,
-    value: Pair<Option<Value>>,
-    expected: &BTreeSet<String>,
+    a: Option<&Measure>,
+    b: Option<&Measure>,
+    expected: &BTreeSet<&str>,
 ) -> Option<MetricChange> {
-    let times = match (value.a, value.b) {
-        (Some(a), Some(b)) => Some(noise::moved(a.number, b.number, a.unit, name)?),
-        // What never happened is not recorded.
-        (Some(one), None) | (None, Some(one)) if one.number == 0 => return None,
-        (Some(one), None) | (None, Some(one)) if name.contains(".errors.") => {
-            Some(noise::moved(0, one.number, one.unit, name)?)
-        }
-        (Some(_), None) | (None, Some(_)) => None,
-        (None, None) => return None,
+    let measure = a.or(b)?;
+    let number = |side: Option<&Measure>| side.map_or(0, |measure| measure.value);
+    let times = noise::moved(number(a), number(b), measure)?;
+    let value = |side: Option<&Measure>| {
+        side.map(|measure| Value {
+            number: measure.value,
+            unit: measure.unit,
+        })
     };
+    let name = &measure.name;
     let series = name
         .split_once('(')
-        .map_or(name, |(_, rest)| rest.trim_end_matches(')'));
+        .map_or(name.as_str(), |(_, rest)| rest.trim_end_matches(')'));
     Some(MetricChange {
-        name: name.to_owned(),
-        value,
+        name: name.clone(),
+        value: Pair {
+            a: value(a),
+            b: value(b),
+        },
         times,
         expected: expected.contains(series),
     })
 }
 
-fn expected(spec: &RunSpec) -> impl Iterator<Item = String> {
+fn expected(spec: &RunSpec) -> impl Iterator<Item = &str> {
     let metrics = spec.expect.iter().flat_map(named);
-    metrics.map(|metric| metric.series.as_str().to_owned())
+    metrics.map(|metric| metric.series.as_str())
 }
 
 /// Every measure of a run, by its name.
-fn measures(timeline: &Timeline) -> BTreeMap<String, Value> {
-    timeline.all_series().flat_map(of_series).collect()
+fn measures(run: &RunResult) -> BTreeMap<String, Measure> {
+    let of_node = |series: &Series| {
+        let name = series.declaration.name.as_str();
+        let owner = name.split_once('.').map_or(name, |(owner, _)| owner);
+        let nodes = &run.spec.topology.nodes;
+        nodes.keys().any(|node| node.as_str() == owner)
+    };
+    run.timeline
+        .all_series()
+        .flat_map(|series| of_series(series, !of_node(series)))
+        .map(|measure| (measure.name.clone(), measure))
+        .collect()
 }
 
-fn of_series(series: &Series) -> Vec<(String, Value)> {
+fn of_series(series: &Series, is_actors: bool) -> Vec<Measure> {
     let name = series.declaration.name.as_str();
+    let (unit, kind) = (series.declaration.unit, series.declaration.kind);
     let mut found = Vec::new();
-    let mut add = |name: String, number: Option<i64>| {
-        let unit = series.declaration.unit;
-        found.extend(number.map(|number| (name, Value { number, unit })));
+    let mut add = |name: String, value: Option<i64>| {
+        found.extend(value.map(|value| Measure {
+            name,
+            value,
+            unit,
+            kind,
+            is_actors,
+        }));
     };
-    match series.declaration.kind {
+    match kind {
         SeriesKind::Counter => add(name.to_owned(), Some(series.last().unwrap_or(0))),
         SeriesKind::Gauge => {
             add(name.to_owned(), series.last());

@@ -65,7 +65,7 @@ pub struct RunDiff {
     pub reason: Pair<Option<String>>,
     /// Expectations that came out otherwise, or that only one has.
     pub verdicts: Vec<VerdictChange>,
-    /// How many expectations there are.
+    /// How many expectations there are, of both together.
     pub judged: usize,
     /// What moved beyond noise: what expectations name first, then what moved most.
     pub metrics: Vec<MetricChange>,
@@ -85,14 +85,15 @@ impl RunDiff {
     /// What is different in two results.
     pub fn of(a: &RunResult, b: &RunResult) -> Self {
         let both = Pair { a, b };
+        let (verdicts, judged) = verdicts::changed(&a.verdict.verdicts, &b.verdict.verdicts);
         let (metrics, measured) = metrics::moved(both);
         Self {
             id: pair(both, |run| run.spec.id.clone()),
             record: pair(both, |run| run.record.clone().unwrap_or_default()),
             outcome: pair(both, |run| run.verdict.outcome),
             reason: pair(both, |run| run.verdict.reason.clone()),
-            verdicts: verdicts::changed(&a.verdict.verdicts, &b.verdict.verdicts),
-            judged: a.verdict.verdicts.len().max(b.verdict.verdicts.len()),
+            verdicts,
+            judged,
             metrics,
             measured,
             loads: environment::loads(both),

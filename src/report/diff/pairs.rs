@@ -61,8 +61,8 @@ pub(super) fn comparisons(suites: Pair<&SuiteResult>) -> Vec<(RunId, VerdictChan
     let mut found = Vec::new();
     for (id, of_a) in a {
         if let Some(of_b) = b.get(&id) {
-            let changed = verdicts::changed(of_a, of_b).into_iter();
-            found.extend(changed.map(|change| (id.clone(), change)));
+            let (changed, _) = verdicts::changed(of_a, of_b);
+            found.extend(changed.into_iter().map(|change| (id.clone(), change)));
         }
     }
     found

@@ -5,7 +5,7 @@ use std::fmt::{Display, Write};
 use super::{LoadChange, MetricChange, Pair, RunDiff, SuiteDiff, VerdictChange};
 use crate::record::Outcome;
 use crate::report::terminal::Style;
-use crate::report::terminal::layout::{plain, width, wrap};
+use crate::report::terminal::layout::{plain, wrap};
 use crate::scenario::RunId;
 
 /// Columns before a heading, before what belongs to it, before more of that.
@@ -70,7 +70,7 @@ fn of_run(run: &RunDiff, style: Style) -> String {
         let judged = run.judged;
         heading(
             &mut text,
-            &format!("expectations: {otherwise} of {judged} came out otherwise"),
+            &format!("expectations: {otherwise} of {judged} came out otherwise or are in one only"),
             style,
         );
     }
@@ -231,12 +231,6 @@ fn sides(text: &mut String, indent: usize, sides: &Pair<String>, style: Style) {
 /// Wrapped where it is too wide; what follows stands two columns further in.
 fn line(text: &mut String, indent: usize, line: &str, style: Style) {
     let lines = wrap(&plain(line).replace('\n', " "), style.room(indent + 2));
-    let indent = indent.min(
-        style
-            .width
-            .map_or(indent, usize::from)
-            .saturating_sub(width("  ")),
-    );
     for (number, part) in lines.iter().enumerate() {
         let more = if number > 0 { "  " } else { "" };
         let _ = writeln!(text, "{:indent$}{more}{part}", "");

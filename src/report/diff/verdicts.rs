@@ -17,8 +17,9 @@ pub struct VerdictChange {
     pub reason: Pair<Option<String>>,
 }
 
-/// Pairs expectations by their text, what is left by their place in the file: a parameter changes the text.
-pub(super) fn changed(a: &[Verdict], b: &[Verdict]) -> Vec<VerdictChange> {
+/// Pairs expectations by their text, what is left by their place in the file: a parameter changes the text. Gives those
+/// that came out otherwise, and how many there are.
+pub(super) fn changed(a: &[Verdict], b: &[Verdict]) -> (Vec<VerdictChange>, usize) {
     let mut left_b: Vec<&Verdict> = b.iter().collect();
     let mut partner: Vec<Option<&Verdict>> = vec![None; a.len()];
     let same_text: fn(&Verdict, &Verdict) -> bool = |a, b| a.text == b.text;
@@ -35,10 +36,13 @@ pub(super) fn changed(a: &[Verdict], b: &[Verdict]) -> Vec<VerdictChange> {
     }
     let of_a = a.iter().map(Some).zip(partner);
     let of_b = left_b.into_iter().map(|verdict| (None, Some(verdict)));
-    of_a.chain(of_b)
+    let mut changes: Vec<VerdictChange> = of_a
+        .chain(of_b)
         .map(|(a, b)| change(Pair { a, b }))
-        .filter(|change| !change.outcome.is_same())
-        .collect()
+        .collect();
+    let all = changes.len();
+    changes.retain(|change| !change.outcome.is_same());
+    (changes, all)
 }
 
 fn change(both: Pair<Option<&Verdict>>) -> VerdictChange {
@@ -93,7 +97,9 @@ mod tests {
             verdict("z == 7", 5, Failed),
             verdict("new", 9, Passed),
         ];
-        let found: Vec<_> = changed(&a, &b)
+        let (found, all) = changed(&a, &b);
+        assert_eq!(all, 5);
+        let found: Vec<_> = found
             .into_iter()
             .map(|change| (change.text, change.outcome.a, change.outcome.b))
             .collect();
@@ -104,6 +110,6 @@ mod tests {
             ("new", None, Some(Passed)),
         ];
         assert_eq!(found, expected.map(|(text, a, b)| (text.to_owned(), a, b)));
-        assert_eq!(changed(&a, &a), []);
+        assert_eq!(changed(&a, &a), (Vec::new(), 4));
     }
 }
