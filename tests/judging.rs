@@ -39,6 +39,7 @@ fn judged(name: &str, expect: Vec<Expectation>) -> RunVerdict {
         kernel_sysctls: BTreeMap::new(),
         expect: numbered.collect(),
         timeout: Duration::from_secs(60),
+        watched: Vec::new(),
         watch_until: Duration::ZERO,
         sample_every: Duration::from_millis(100),
         seed: 1,

@@ -10,8 +10,6 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use super::output;
 use crate::names::SeriesName;
 use crate::record::Timeline;
-use crate::scenario::RunSpec;
-use crate::scenario::expr::{Claim, Expr};
 use crate::suite::SuiteEvent;
 
 /// How often a line is drawn again at most.
@@ -108,7 +106,7 @@ fn live(bars: &MultiProgress, lines: &mut BTreeMap<usize, Line>, event: &SuiteEv
                 Line {
                     bar,
                     label,
-                    metrics: metrics(spec),
+                    metrics: spec.watched.iter().take(METRICS).cloned().collect(),
                     drawn: std::time::Instant::now(),
                 },
             );
@@ -146,37 +144,4 @@ fn state(timeline: &Timeline, metrics: &[SeriesName]) -> String {
         }
     }
     text
-}
-
-/// The metrics that the expectations name, each once, in their order.
-fn metrics(spec: &RunSpec) -> Vec<SeriesName> {
-    let mut names = Vec::new();
-    for expectation in &spec.expect {
-        match &expectation.claim {
-            Claim::Compare { left, right, .. } => {
-                collect(left, &mut names);
-                collect(right, &mut names);
-            }
-            Claim::In { value, .. } => collect(value, &mut names),
-            Claim::Matches { .. } => {}
-        }
-    }
-    names.truncate(METRICS);
-    names
-}
-
-fn collect(expr: &Expr, names: &mut Vec<SeriesName>) {
-    match expr {
-        Expr::Number { .. } => {}
-        Expr::Metric(metric) | Expr::Series { metric, .. } => {
-            if !names.contains(&metric.series) {
-                names.push(metric.series.clone());
-            }
-        }
-        Expr::Binary { left, right, .. } => {
-            collect(left, names);
-            collect(right, names);
-        }
-        Expr::Negate(inner) => collect(inner, names),
-    }
 }

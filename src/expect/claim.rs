@@ -159,25 +159,10 @@ impl<'a> ClaimReader<'a> {
     }
 }
 
-/// Every series that a claim names.
-pub(super) fn metrics(claim: &Claim) -> Vec<&MetricRef> {
-    if let Claim::Matches { metric, .. } = claim {
-        return vec![metric];
-    }
-    sides(claim)
-        .into_iter()
-        .flat_map(leaves)
-        .filter_map(|expr| match expr {
-            Expr::Metric(metric) | Expr::Series { metric, .. } => Some(metric),
-            Expr::Number { .. } | Expr::Binary { .. } | Expr::Negate(_) => None,
-        })
-        .collect()
-}
-
 /// The variants that a claim names, each once.
 pub(super) fn variants(claim: &Claim) -> Vec<&str> {
     let mut names: Vec<&str> = Vec::new();
-    for metric in metrics(claim) {
+    for metric in claim.metrics() {
         if let Some(name) = metric.variant.as_deref()
             && !names.contains(&name)
         {

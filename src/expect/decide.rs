@@ -1,6 +1,6 @@
 //! Decides an expectation: looks at its claim at the moments of its window.
 
-use super::claim::{self, ClaimReader};
+use super::claim::ClaimReader;
 use super::evidence::Evidence;
 use super::metric::Span;
 use crate::record::{Observation, Offset, Outcome, Verdict};
@@ -78,7 +78,7 @@ pub(super) fn undecided(
 /// In a run in which anything was emulated everything may have been touched by it.
 fn is_emulated(expectation: &Expectation, evidence: &Evidence<'_>) -> bool {
     evidence.emulated()
-        || claim::metrics(&expectation.claim).iter().any(|metric| {
+        || expectation.metrics().iter().any(|metric| {
             evidence
                 .timeline(metric)
                 .ok()

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use super::metric::{NEVER, Reading, in_base};
+use super::metric::{NEVER, Reading};
 use crate::record::{Offset, Series};
 use crate::scenario::expr::SeriesFunction;
 
@@ -103,7 +103,7 @@ impl<'a> Distribution<'a> {
             Some(SeriesFunction::Rate) => None,
         };
         number.map_or(NOTHING_MEASURED, |number| {
-            Reading::Value(in_base(number, self.series.declaration.unit))
+            Reading::Value(self.series.declaration.unit.in_base(number))
         })
     }
 

@@ -11,7 +11,7 @@
 //! - `rate`: the increase a second. In a `during` window, of the whole window. Elsewhere only of the time in which load
 //!   was offered (see [`Activity`]), so that a run that watches on after its load does not water the rate down.
 
-use crate::record::{Offset, Series, SeriesKind, SeriesUnit};
+use crate::record::{Offset, Series, SeriesKind};
 use crate::scenario::expr::{MetricRef, SeriesFunction};
 
 use super::absent::{self, Absent};
@@ -159,15 +159,6 @@ impl<'a> Reader<'a> {
 pub(super) const NEVER: Reading = Reading::Nothing("never");
 const STILL_RUNNING: Reading = Reading::Nothing("still running");
 
-/// A number of a record in the base of its unit: seconds for nanoseconds, else as it is.
-pub(super) fn in_base(value: f64, unit: SeriesUnit) -> f64 {
-    match unit {
-        // A division and not a product: it gives the double nearest to the decimal number, as reading `10.3s` does.
-        SeriesUnit::Nanoseconds => value / 1e9,
-        SeriesUnit::Count | SeriesUnit::Bytes | SeriesUnit::Text => value,
-    }
-}
-
 /// Goes along the changes of a counter or gauge, and keeps what functions ask for.
 #[derive(Debug)]
 struct Walk<'a> {
@@ -252,7 +243,7 @@ impl<'a> Walk<'a> {
                 return Reading::Nothing("no distribution");
             }
         };
-        Reading::Value(in_base(number, unit))
+        Reading::Value(unit.in_base(number))
     }
 
     /// Increase a second; 0 over no time at all.

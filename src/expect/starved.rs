@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use super::absent;
-use super::claim;
 use super::evidence::Evidence;
 use crate::names::SeriesName;
 use crate::record::{Offset, Outcome, Timeline, Verdict};
@@ -28,7 +27,8 @@ pub(super) fn excuse(
     let (from, to) = window(expectation, evidence);
     let longest =
         Offset::from_duration(GAP_FORGIVEN.max(sample_every.saturating_mul(INTERVALS_FORGIVEN)));
-    let gap = claim::metrics(&expectation.claim)
+    let gap = expectation
+        .metrics()
         .into_iter()
         .filter(|metric| absent::is_of_a_node(&metric.series))
         .find_map(|metric| {

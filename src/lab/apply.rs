@@ -1,29 +1,35 @@
-//! Executes a plan: namespaces, then links, then addresses and routes, then settings and rules. A dull loop.
+//! Executes a plan: namespaces with their settings and rules, then links, then addresses and routes. A dull loop.
 
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use indexmap::IndexMap;
 
-use super::NodeSettings;
-use super::baseline;
+use super::birth::{Born, bear_all};
 use super::error::BuildError;
-use super::namespace::{Messages, Namespace, bring_up_loopback};
+use super::ledger::Ledger;
+use super::messages::Messages;
 use super::plan::{Op, Plan, PlannedEnd, Site};
-use super::rules::Rules;
-use super::settings::{Became, Wanted};
+use super::settings::{Became, Wanted, write_all};
 use crate::names::NodeName;
 use crate::sys::NetNs;
+use crate::sys::netlink::{Batch, Netlink};
 use crate::sys::rtnl::{self, VethEnd};
-use crate::sys::sysctl::same;
+use crate::sys::sysctl::Sysctls;
 
 /// A pair that is up on both ends has carrier within a moment; this long means that it never will.
 const CARRIER_TIMEOUT: Duration = Duration::from_secs(5);
 /// Between two looks at a link on kernels before 6.8, where only time lets them catch up.
 const CARRIER_LOOK: Duration = Duration::from_micros(100);
 
+/// A namespace under construction.
+#[derive(Debug)]
+struct Ground {
+    born: Born,
+    messages: Messages,
+}
+
 /// The namespaces under construction, in the order of the plan.
-type Grounds = IndexMap<Site, Namespace>;
+type Grounds = IndexMap<Site, Ground>;
 
 /// What stands once a plan has been executed.
 #[derive(Debug)]
@@ -31,57 +37,81 @@ pub(super) struct Standing {
     /// The namespaces.
     pub(super) sites: IndexMap<Site, NetNs>,
     /// How the nodes are set.
-    pub(super) settings: NodeSettings,
-    /// What the wires must emulate, by node: sentences.
-    pub(super) emulated: BTreeMap<String, Vec<String>>,
+    pub(super) ledger: Ledger,
 }
 
-/// Executes a plan. Where the lab owns the kernel, the calling thread must be in its initial namespace.
-pub(super) fn apply(plan: &Plan, owns_kernel: bool) -> Result<Standing, BuildError> {
-    let mut grounds = Grounds::new();
+/// Executes a plan. Where the lab owns the kernel, the calling thread must be in its initial namespace. Namespaces get socket hashes
+/// of their own where a size is given.
+pub(super) fn apply(
+    plan: &Plan,
+    socket_hash: Option<u64>,
+    owns_kernel: bool,
+) -> Result<Standing, BuildError> {
+    let mut grounds: Grounds = bear_all(plan, socket_hash)?
+        .into_iter()
+        .map(|(site, born)| {
+            let messages = Messages::default();
+            (site, Ground { born, messages })
+        })
+        .collect();
     let mut links = Messages::default();
     let mut first_up = Vec::new();
     for (line, op) in plan.ops.iter().enumerate() {
         match op {
-            Op::Namespace(op) => {
-                let common = grounds.first().map(|(_, first)| &first.common);
-                let mut namespace = Namespace::create(op, common)?;
-                bring_up_loopback(&mut namespace, line);
-                grounds.insert(op.site.clone(), namespace);
-            }
+            Op::Namespace(op) => message(&mut grounds, &op.site, line, |batch| {
+                rtnl::set_link(batch, rtnl::LOOPBACK, true);
+            }),
             Op::Veth { ends, .. } => {
+                lay(&grounds, &mut links, line, op);
+                message(&mut grounds, &ends[1].site, line, |batch| {
+                    rtnl::set_link(batch, ends[1].index, true);
+                });
                 first_up.push(&ends[0]);
-                lay(&mut grounds, &mut links, line, op);
                 if links.is_full() {
                     send_links(plan, &mut grounds, &mut links)?;
                 }
             }
-            Op::Address { node, .. } | Op::Local { node, .. } | Op::Route { node, .. } => {
-                if let Some(ground) = grounds.get_mut(&Site::Node(node.clone())) {
-                    address(ground, line, op);
-                }
+            Op::Address {
+                node,
+                index,
+                prefix,
+                ..
+            } => message(&mut grounds, &Site::Node(node.clone()), line, |batch| {
+                rtnl::address(batch, *index, prefix.address, prefix.length);
+            }),
+            Op::Local { node, prefix } => {
+                message(&mut grounds, &Site::Node(node.clone()), line, |batch| {
+                    rtnl::local_prefix(batch, prefix.address, prefix.length);
+                });
             }
-            Op::Sysctl { node, .. } | Op::Rules { node, .. } => {
-                if let Some(ground) = grounds.get_mut(&Site::Node(node.clone())) {
-                    order(ground, op);
-                }
+            Op::Route { node, to, via } => {
+                message(&mut grounds, &Site::Node(node.clone()), line, |batch| {
+                    rtnl::route(batch, to.address, to.length, *via);
+                });
             }
-            // What is done to a lab that stands.
+            // Done at birth, or to a lab that stands.
+            Op::Sysctl { .. } | Op::Rules { .. } => {}
             Op::Room { .. } | Op::Wire { .. } | Op::Limit { .. } => {}
         }
     }
     send_links(plan, &mut grounds, &mut links)?;
     for ground in grounds.values_mut() {
-        ground.send(plan)?;
+        ground.messages.send(plan, &mut ground.born.route)?;
     }
     for end in first_up {
         wait_for_carrier(&mut grounds, end)?;
     }
-    finish(grounds, owns_kernel)
+    conclude(grounds, owns_kernel)
 }
 
-/// Adds the messages that create a veth pair and bring up its second end.
-fn lay(grounds: &mut Grounds, links: &mut Messages, line: usize, op: &Op) {
+fn message(grounds: &mut Grounds, site: &Site, line: usize, write: impl FnOnce(&mut Batch)) {
+    if let Some(ground) = grounds.get_mut(site) {
+        ground.messages.add(line, write);
+    }
+}
+
+/// Adds the message that creates a veth pair.
+fn lay(grounds: &Grounds, links: &mut Messages, line: usize, op: &Op) {
     let Op::Veth {
         ends,
         mtu,
@@ -97,21 +127,16 @@ fn lay(grounds: &mut Grounds, links: &mut Messages, line: usize, op: &Op) {
             rtnl::veth(batch, &[end(&ends[0], a), end(&ends[1], b)]);
         });
     }
-    if let Some(ground) = grounds.get_mut(&ends[1].site) {
-        ground.messages.add(line, |batch| {
-            rtnl::set_link(batch, ends[1].index, true);
-        });
-    }
 }
 
 fn veth_end<'a>(
     end: &'a PlannedEnd,
-    ground: &'a Namespace,
+    ground: &'a Ground,
     mtu: Option<u32>,
     single_segments: bool,
 ) -> VethEnd<'a> {
     VethEnd {
-        netns: &ground.netns,
+        netns: &ground.born.netns,
         name: end.interface.as_str(),
         index: end.index,
         mac: end.mac,
@@ -125,47 +150,8 @@ fn veth_end<'a>(
 /// All links are created from the first namespace, each end directly where it belongs.
 fn send_links(plan: &Plan, grounds: &mut Grounds, links: &mut Messages) -> Result<(), BuildError> {
     match grounds.first_mut() {
-        Some((_, ground)) => links.send(plan, &mut ground.route),
+        Some((_, ground)) => links.send(plan, &mut ground.born.route),
         None => Ok(()),
-    }
-}
-
-/// Adds the message for an address or a route.
-fn address(ground: &mut Namespace, line: usize, op: &Op) {
-    ground.messages.add(line, |batch| match op {
-        Op::Address { index, prefix, .. } => {
-            rtnl::address(batch, *index, prefix.address, prefix.length);
-        }
-        Op::Local { prefix, .. } => rtnl::local_prefix(batch, prefix.address, prefix.length),
-        Op::Route { to, via, .. } => rtnl::route(batch, to.address, to.length, *via),
-        _ => {}
-    });
-}
-
-/// Notes a setting or rules for the end, when every interface is there.
-fn order(ground: &mut Namespace, op: &Op) {
-    match op {
-        Op::Sysctl {
-            key,
-            value,
-            place,
-            emulate,
-            ..
-        } => ground.sysctls.push(Wanted {
-            key: key.clone(),
-            value: value.clone(),
-            place: *place,
-            emulated: emulate.is_some(),
-        }),
-        Op::Rules { ip, nat, own, .. } => {
-            ground.rules = Some(Rules {
-                ip: *ip,
-                nat: nat.clone(),
-                own: own.clone(),
-                line: op.to_string(),
-            });
-        }
-        _ => {}
     }
 }
 
@@ -173,13 +159,14 @@ fn wait_for_carrier(grounds: &mut Grounds, end: &PlannedEnd) -> Result<(), Build
     let Some(ground) = grounds.get_mut(&end.site) else {
         return Ok(());
     };
-    let deadline = Instant::now() + CARRIER_TIMEOUT;
-    while !rtnl::is_operational(&mut ground.route, end.index).map_err(|source| {
-        BuildError::Netlink {
+    let ask = |route: &mut Netlink| {
+        rtnl::is_operational(route, end.index).map_err(|source| BuildError::Netlink {
             site: end.site.clone(),
             source,
-        }
-    })? {
+        })
+    };
+    let deadline = Instant::now() + CARRIER_TIMEOUT;
+    while !ask(&mut ground.born.route)? {
         if Instant::now() > deadline {
             return Err(BuildError::NoCarrier {
                 site: end.site.clone(),
@@ -191,125 +178,40 @@ fn wait_for_carrier(grounds: &mut Grounds, end: &PlannedEnd) -> Result<(), Build
     Ok(())
 }
 
-/// Settings and rules, node by node, and what came of them.
-fn finish(grounds: Grounds, owns_kernel: bool) -> Result<Standing, BuildError> {
-    let mut standing = Standing {
-        sites: IndexMap::new(),
-        settings: NodeSettings::default(),
-        emulated: BTreeMap::new(),
-    };
-    let mut of_kernel = BTreeMap::new();
+/// Sets what belongs to interfaces, and takes down how every node is set.
+fn conclude(grounds: Grounds, owns_kernel: bool) -> Result<Standing, BuildError> {
+    let mut ledger = Ledger::new(owns_kernel);
+    let mut sites = IndexMap::new();
     for (site, ground) in grounds {
-        let Namespace {
+        let Born {
             netns,
             survey,
-            sysctls,
-            rules,
+            mut became,
+            of_interfaces,
             ..
-        } = ground;
+        } = ground.born;
         if let Site::Node(node) = &site {
-            let mut values: BTreeMap<String, String> = survey
-                .values
-                .iter()
-                .map(|(key, value)| ((*key).to_owned(), value.clone()))
-                .collect();
-            let mut off = off_baseline(&values);
-            for (wanted, became) in set_inside(&netns, node, sysctls, rules)? {
-                let emulated = standing.emulated.entry(node.to_string()).or_default();
-                let kept = match became {
-                    Became::Kept(kept) => Some(kept),
-                    Became::NotHere(why) => {
-                        let of_all = if owns_kernel {
-                            set_for_all(&mut of_kernel, node, &wanted)?
-                        } else {
-                            None
-                        };
-                        if of_all.is_none() {
-                            if !wanted.emulated {
-                                return Err(why.into());
-                            }
-                            emulated.push(format!("{} = {}", wanted.key, wanted.value));
-                        }
-                        of_all
-                    }
-                };
-                if let Some(kept) = kept {
-                    if values.get(&wanted.key) != Some(&kept) {
-                        off.insert(wanted.key.clone(), kept.clone());
-                    }
-                    values.insert(wanted.key, kept);
-                }
-            }
-            standing.settings.sysctls.insert(node.to_string(), values);
-            if !off.is_empty() {
-                standing.settings.off_baseline.insert(node.to_string(), off);
-            }
+            became.extend(set_inside(&netns, node, of_interfaces)?);
+            ledger.enter(node, &survey, became)?;
         }
-        standing.sites.insert(site, netns);
+        sites.insert(site, netns);
     }
-    standing
-        .emulated
-        .retain(|_, sentences| !sentences.is_empty());
-    Ok(standing)
+    Ok(Standing { sites, ledger })
 }
 
-/// What the kernel keeps at another value than the baseline's.
-fn off_baseline(values: &BTreeMap<String, String>) -> BTreeMap<String, String> {
-    values
-        .iter()
-        .filter(|(key, value)| baseline::is_off(key, value))
-        .map(|(key, value)| (key.clone(), value.clone()))
-        .collect()
-}
-
-/// Sets what the scenario wants, on a thread inside.
 fn set_inside(
     netns: &NetNs,
     node: &NodeName,
-    sysctls: Vec<Wanted>,
-    rules: Option<Rules>,
+    wanted: Vec<Wanted>,
 ) -> Result<Vec<(Wanted, Became)>, BuildError> {
-    if sysctls.is_empty() && rules.is_none() {
+    if wanted.is_empty() {
         return Ok(Vec::new());
     }
     let name = node.clone();
     netns
-        .run(move || {
-            // Rules first: some settings are there only once connections are tracked.
-            if let Some(rules) = rules {
-                rules.apply()?;
-            }
-            sysctls
-                .into_iter()
-                .map(|wanted| Ok((wanted.clone(), wanted.write(&name)?)))
-                .collect()
-        })
+        .run(move || write_all(wanted, &name, &mut Sysctls::new()))
         .map_err(|source| BuildError::Enter {
             site: Site::Node(node.clone()),
             source,
         })?
-}
-
-/// Sets for the whole kernel what a namespace cannot have, where no other node wants it otherwise.
-fn set_for_all(
-    of_kernel: &mut BTreeMap<String, String>,
-    node: &NodeName,
-    wanted: &Wanted,
-) -> Result<Option<String>, BuildError> {
-    if let Some(other) = of_kernel.get(&wanted.key)
-        && !same(other, &wanted.value)
-    {
-        return Err(BuildError::Conflict {
-            node: node.clone(),
-            key: wanted.key.clone(),
-            wanted: wanted.value.clone(),
-            other: other.clone(),
-            place: wanted.place,
-        });
-    }
-    let kept = wanted.write_for_all(node)?;
-    if let Some(kept) = &kept {
-        of_kernel.insert(wanted.key.clone(), kept.clone());
-    }
-    Ok(kept)
 }

@@ -6,8 +6,11 @@
 pub mod ability;
 mod apply;
 mod baseline;
+mod birth;
+mod capacity;
 mod error;
-mod namespace;
+mod ledger;
+mod messages;
 mod node;
 mod plan;
 mod print;
@@ -40,6 +43,7 @@ use crate::record::{Built, ConntrackRoom, Recorder, RunClock};
 use crate::scenario::RunSpec;
 use crate::scenario::topology::{Impairment, Topology};
 use crate::sys::NetNs;
+use crate::sys::sysctl::Sysctls;
 
 /// What the lab stands on.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,6 +51,8 @@ pub struct Ground {
     /// Whether the lab owns the kernel (a virtual machine), so that host-wide settings may be made. The thread that builds
     /// is then in the initial namespace.
     pub owns_kernel: bool,
+    /// Whether the calling thread's namespace is the lab's own, as in a sandbox, so that settings of it may be made.
+    pub own_netns: bool,
 }
 
 /// Every setting that the lab pinned or the scenario set, as read back; goes into the record's environment.
@@ -93,8 +99,13 @@ impl Lab {
     ) -> Result<(Self, Built, NodeSettings), BuildError> {
         let started = Instant::now();
         settings::set_kernel(&spec.kernel_sysctls, ground.owns_kernel)?;
+        let entries =
+            (ground.owns_kernel || ground.own_netns).then(|| capacity::entries(&spec.workload));
+        if let Some(entries) = entries {
+            capacity::size_socket_hash(&mut Sysctls::new(), entries);
+        }
         let plan = plan(&spec.topology);
-        let standing = apply::apply(&plan, ground.owns_kernel)?;
+        let standing = apply::apply(&plan, entries, ground.owns_kernel)?;
         let nodes = nodes(&spec.topology, &standing.sites);
         let places = wire_places(&plan, &standing);
         let wires = Wires::lay(&places, &spec.topology, |name| nodes.get(name), spec.seed)
@@ -113,7 +124,7 @@ impl Lab {
             conntrack_room,
             emulated: lab.wires.statements(),
         };
-        Ok((lab, built, standing.settings))
+        Ok((lab, built, standing.ledger.settings))
     }
 
     /// From the return of this on, wires impair and emulate, and what they do is recorded.
@@ -212,7 +223,7 @@ fn wire_places(plan: &Plan, standing: &apply::Standing) -> Vec<WirePlace> {
         };
         let mut ends = ends.clone();
         for end in &mut ends {
-            if !standing.emulated.contains_key(end.node.as_str()) {
+            if !standing.ledger.emulated.contains_key(end.node.as_str()) {
                 end.emulate.clear();
             }
         }

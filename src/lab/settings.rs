@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::error::{BuildError, NotApplicable, gone_since, is_host_wide};
 use crate::names::NodeName;
 use crate::scenario::Place;
-use crate::sys::sysctl::{Key, SysctlError, normal, same};
+use crate::sys::sysctl::{Key, SysctlError, Sysctls, same};
 
 /// A setting that the scenario wants on a node.
 #[derive(Debug, Clone)]
@@ -28,16 +28,20 @@ pub(super) enum Became {
 
 impl Wanted {
     /// Sets it in the calling thread's namespace.
-    pub(super) fn write(&self, node: &NodeName) -> Result<Became, BuildError> {
+    pub(super) fn write(
+        &self,
+        node: &NodeName,
+        sysctls: &mut Sysctls,
+    ) -> Result<Became, BuildError> {
         let key = self.key(node)?;
         if !key.is_network() {
-            return Ok(Became::NotHere(self.not_applicable(node)));
+            return Ok(Became::NotHere(self.not_applicable(node, sysctls)));
         }
-        match write_and_read(&key, &self.value) {
+        match sysctls.set(&key, &self.value) {
             Ok(kept) if same(&self.value, &kept) => Ok(Became::Kept(kept)),
             Ok(kept) => Err(self.kept(node, kept)),
             Err(SysctlError::Absent | SysctlError::ReadOnly) => {
-                Ok(Became::NotHere(self.not_applicable(node)))
+                Ok(Became::NotHere(self.not_applicable(node, sysctls)))
             }
             Err(source) => Err(self.refused(node, source)),
         }
@@ -46,7 +50,7 @@ impl Wanted {
     /// Sets it for the whole kernel, from the initial namespace. `None`: the kernel has no such setting.
     pub(super) fn write_for_all(&self, node: &NodeName) -> Result<Option<String>, BuildError> {
         let key = self.key(node)?;
-        match write_and_read(&key, &self.value) {
+        match Sysctls::new().set(&key, &self.value) {
             Ok(kept) if same(&self.value, &kept) => Ok(Some(kept)),
             Ok(kept) => Err(self.kept(node, kept)),
             Err(SysctlError::Absent) => Ok(None),
@@ -55,10 +59,10 @@ impl Wanted {
     }
 
     /// Why the calling thread's namespace cannot have it.
-    fn not_applicable(&self, node: &NodeName) -> NotApplicable {
+    fn not_applicable(&self, node: &NodeName, sysctls: &mut Sysctls) -> NotApplicable {
         let (node, key, place) = (node.clone(), self.key.clone(), self.place);
         // What the namespace has but cannot write belongs to the whole kernel, known by name or not.
-        let is_here = Key::parse(&key).is_some_and(|key| key.exists());
+        let is_here = Key::parse(&key).is_some_and(|key| sysctls.has(&key));
         if let Some(since) = gone_since(&key) {
             NotApplicable::Gone {
                 node,
@@ -71,6 +75,13 @@ impl Wanted {
         } else {
             NotApplicable::Absent { node, key, place }
         }
+    }
+
+    /// Whether it is an interface's, so that it is there only once that is: `net.ipv4.conf.eth0.rp_filter`.
+    pub(super) fn is_of_interface(&self) -> bool {
+        let mut words = self.key.split('.').skip(2);
+        matches!(words.next(), Some("conf" | "neigh"))
+            && !matches!(words.next(), Some("all" | "default" | "lo") | None)
     }
 
     fn key(&self, node: &NodeName) -> Result<Key, BuildError> {
@@ -102,13 +113,19 @@ impl Wanted {
     }
 }
 
-fn write_and_read(key: &Key, value: &str) -> Result<String, SysctlError> {
-    key.write(value)?;
-    match key.read() {
-        // Some settings are bells: they can only be written.
-        Err(SysctlError::ReadOnly) => Ok(normal(value)),
-        kept => kept,
-    }
+/// Sets what is wanted in the calling thread's namespace, in order.
+pub(super) fn write_all(
+    wanted: Vec<Wanted>,
+    node: &NodeName,
+    sysctls: &mut Sysctls,
+) -> Result<Vec<(Wanted, Became)>, BuildError> {
+    wanted
+        .into_iter()
+        .map(|wanted| {
+            let became = wanted.write(node, sysctls)?;
+            Ok((wanted, became))
+        })
+        .collect()
 }
 
 /// Sets host-wide settings of the kernel that the lab owns.
@@ -124,14 +141,16 @@ pub(super) fn set_kernel(
         let Some(key) = key.filter(|_| owned) else {
             return Err(NotApplicable::Kernel { key: name.clone() }.into());
         };
-        let kept = write_and_read(&key, value).map_err(|source| match source {
-            SysctlError::Absent => NotApplicable::KernelLacks { key: name.clone() }.into(),
-            source => BuildError::Kernel {
-                key: name.clone(),
-                wanted: value.clone(),
-                source,
-            },
-        })?;
+        let kept = Sysctls::new()
+            .set(&key, value)
+            .map_err(|source| match source {
+                SysctlError::Absent => NotApplicable::KernelLacks { key: name.clone() }.into(),
+                source => BuildError::Kernel {
+                    key: name.clone(),
+                    wanted: value.clone(),
+                    source,
+                },
+            })?;
         if !same(value, &kept) {
             return Err(BuildError::KernelKept {
                 key: name.clone(),

@@ -12,6 +12,7 @@ use crate::scenario::Place;
 use crate::scenario::topology::{Impairment, IpVersion, NodeSpec, Prefix};
 use crate::sys::netlink::{Batch, Netlink, NetlinkError};
 use crate::sys::rtnl;
+use crate::sys::sysctl::Sysctls;
 
 /// Why a step could not be taken.
 #[derive(Debug, Error)]
@@ -91,7 +92,7 @@ impl Lab {
         );
         let became = live
             .netns
-            .run(move || wanted.write(&name))
+            .run(move || wanted.write(&name, &mut Sysctls::new()))
             .map_err(|source| enter(node, source))??;
         match became {
             Became::Kept(_) => Ok(()),

@@ -11,6 +11,7 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::JoinHandle;
 
 use super::ProbeError;
+use super::log_limit::LogLimit;
 use crate::record::{Event, Recorder, RunClock, SeriesId, SeriesKind, SeriesUnit};
 use crate::sys::kmsg::{Kmsg, Record, Woken, netns_of};
 
@@ -39,13 +40,16 @@ pub(super) struct KernelLog {
 }
 
 impl KernelLog {
-    /// Opens the log at its end, declares `kernel.log` and starts the thread. Where the log cannot be read, a note says why.
+    /// Opens the log at its end, declares `kernel.log` and starts the thread. Where the log cannot
+    /// be read and an expectation reads it, a note says why.
     pub(super) fn prepare(
         namespaces: BTreeSet<u64>,
+        read_by_an_expectation: bool,
         recorder: &Recorder,
     ) -> Result<Option<Self>, ProbeError> {
-        let log = match Kmsg::open_at_end() {
+        let log = match Kmsg::open().and_then(at_end) {
             Ok(log) => log,
+            Err(_) if !read_by_an_expectation => return Ok(None),
             Err(error) => {
                 recorder.tell(Event::Note {
                     t: None,
@@ -59,6 +63,7 @@ impl KernelLog {
             namespaces,
             series: recorder.series("kernel.log", SeriesKind::Text, SeriesUnit::Text),
             recorder: recorder.clone(),
+            others: LogLimit::default(),
         };
         let (begin, clock) = mpsc::channel();
         let start = || {
@@ -96,6 +101,8 @@ struct Reader {
     namespaces: BTreeSet<u64>,
     series: SeriesId,
     recorder: Recorder,
+    /// What others on this machine take of the log's limit.
+    others: LogLimit,
 }
 
 impl Reader {
@@ -114,13 +121,19 @@ impl Reader {
         }
     }
 
-    fn tell(&self, clock: RunClock, record: Record) {
+    fn tell(&mut self, clock: RunClock, record: Record) {
         let t = clock.now();
         match record {
-            Record::Line(line) => {
-                if concerns(&line, &self.namespaces) {
-                    let series = self.series;
-                    self.recorder.tell(Event::Text { t, series, line });
+            Record::Line { text: line, .. } if concerns(&line, &self.namespaces) => {
+                let series = self.series;
+                self.recorder.tell(Event::Text { t, series, line });
+            }
+            Record::Line { at, text } => {
+                if is_limited(&text) && self.others.take(at) {
+                    let text = "others on this machine used up the limit of the kernel's log (10 network messages in 5 s): \
+                                `kernel.log` has a gap"
+                        .to_owned();
+                    self.recorder.tell(Event::Note { t: Some(t), text });
                 }
             }
             Record::Lost => self.recorder.tell(Event::Note {
@@ -131,6 +144,20 @@ impl Reader {
             }),
         }
     }
+}
+
+/// Passes over what was logged before.
+fn at_end(mut log: Kmsg) -> io::Result<Kmsg> {
+    while log.take()?.is_some() {}
+    Ok(log)
+}
+
+/// Whether a line is of those that the kernel limits together (`net_ratelimit()`).
+pub(super) fn is_limited(line: &str) -> bool {
+    netns_of(line).is_some()
+        || SUBSYSTEMS
+            .iter()
+            .any(|subsystem| line.starts_with(subsystem))
 }
 
 /// Whether a line concerns a lab of these namespaces.

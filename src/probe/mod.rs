@@ -4,10 +4,12 @@
 //! What the values mean is judged elsewhere.
 
 mod budget;
+mod capture;
 mod conntrack;
 mod counters;
 mod cpu;
 mod kernel_log;
+mod log_limit;
 mod mib;
 mod named;
 mod sampler;
@@ -18,6 +20,8 @@ mod watched;
 mod targets;
 #[cfg(test)]
 mod tests;
+
+pub use capture::{Capture, CaptureError, CaptureSummary};
 
 use std::io;
 
@@ -30,6 +34,7 @@ use crate::scenario::RunSpec;
 use crate::scenario::topology::IpVersion;
 use crate::sys::netlink::NetlinkError;
 use kernel_log::KernelLog;
+pub use log_limit::wait_for_quiet_log;
 use named::NamedSeries;
 use sampler::{Sampler, Stopping, Watch};
 
@@ -135,7 +140,11 @@ impl Probes {
                 source,
             })
         });
-        let log = KernelLog::prepare(inodes.collect::<Result<_, _>>()?, recorder)?;
+        let log = KernelLog::prepare(
+            inodes.collect::<Result<_, _>>()?,
+            named.kernel_log(),
+            recorder,
+        )?;
         let samplers = samplers.into_iter().map(Sampler::prepared);
         Ok(Self {
             samplers: samplers.collect::<Result<_, _>>()?,

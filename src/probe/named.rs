@@ -4,33 +4,20 @@ use std::collections::BTreeSet;
 
 use crate::names::{NodeName, SeriesName};
 use crate::scenario::RunSpec;
-use crate::scenario::expr::{Claim, Expr};
 
-/// The names of series in a run's expectations.
+/// The names of series that are read of a run.
 #[derive(Debug, Default)]
 pub(super) struct NamedSeries(BTreeSet<SeriesName>);
 
 impl NamedSeries {
     /// Those of a run.
     pub(super) fn of(spec: &RunSpec) -> Self {
-        let mut named = Self::default();
-        for expectation in &spec.expect {
-            match &expectation.claim {
-                Claim::Compare { left, right, .. } => {
-                    named.add(left);
-                    named.add(right);
-                }
-                Claim::In { value, low, high } => {
-                    named.add(value);
-                    named.add(low);
-                    named.add(high);
-                }
-                Claim::Matches { metric, .. } => {
-                    named.0.insert(metric.series.clone());
-                }
-            }
-        }
-        named
+        Self(spec.watched.iter().cloned().collect())
+    }
+
+    /// Whether the kernel's log is read.
+    pub(super) fn kernel_log(&self) -> bool {
+        self.0.contains("kernel.log")
     }
 
     /// What is named of a node: `tcp.TIME_WAIT`, `TcpExtListenDrops`.
@@ -40,20 +27,6 @@ impl NamedSeries {
             rest.strip_prefix('.').map(str::to_owned)
         };
         self.0.iter().filter_map(of_node).collect()
-    }
-
-    fn add(&mut self, quantity: &Expr) {
-        match quantity {
-            Expr::Number { .. } => {}
-            Expr::Metric(metric) | Expr::Series { metric, .. } => {
-                self.0.insert(metric.series.clone());
-            }
-            Expr::Binary { left, right, .. } => {
-                self.add(left);
-                self.add(right);
-            }
-            Expr::Negate(inner) => self.add(inner),
-        }
     }
 }
 

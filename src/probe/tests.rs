@@ -12,37 +12,17 @@ use crate::names::{NodeName, SeriesName};
 use crate::record::{
     Event, Offset, Recorder, RecorderClosed, RunClock, Series, SeriesKind, Timeline,
 };
-use crate::scenario::expr::{Claim, CompareOp, Expectation, Expr, MetricRef, Window};
 use crate::scenario::topology::Topology;
-use crate::scenario::{Place, Requires, RunId, RunSpec};
+use crate::scenario::{Requires, RunId, RunSpec};
 use crate::sys::NetNs;
 use crate::sys::testing::{
     HASTY, NatLab, PATIENT, connect, listen, namespace, skip, tool, wait_until,
 };
-use crate::units::Unit;
 
 const LOOPBACK: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::new(127, 0, 0, 1)), 80);
 
 /// A run that only watches, with these series named in its expectations.
 pub(super) fn spec(every: Duration, named: &[&str]) -> RunSpec {
-    let expectation = |series: &&str| Expectation {
-        text: String::new(),
-        place: Place::default(),
-        claim: Claim::Compare {
-            left: Expr::Metric(MetricRef {
-                variant: None,
-                series: SeriesName::new(*series),
-                unit: Unit::Count,
-            }),
-            op: CompareOp::Equal,
-            right: Expr::Number {
-                value: 0.0,
-                unit: Unit::Count,
-            },
-            tolerance: None,
-        },
-        window: Window::End,
-    };
     RunSpec {
         id: RunId {
             scenario: "watch".to_owned(),
@@ -54,8 +34,9 @@ pub(super) fn spec(every: Duration, named: &[&str]) -> RunSpec {
         workload: Default::default(),
         requires: Requires::default(),
         kernel_sysctls: BTreeMap::new(),
-        expect: named.iter().map(expectation).collect(),
+        expect: Vec::new(),
         timeout: Duration::from_secs(60),
+        watched: named.iter().copied().map(SeriesName::new).collect(),
         watch_until: Duration::ZERO,
         sample_every: every,
         seed: 1,

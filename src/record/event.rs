@@ -37,10 +37,23 @@ pub enum SeriesUnit {
     Count,
     /// Bytes.
     Bytes,
+    /// Bytes a second.
+    BytesPerSecond,
     /// Nanoseconds.
     Nanoseconds,
     /// Text.
     Text,
+}
+
+impl SeriesUnit {
+    /// A value of the record in the base that people and expectations use: seconds for nanoseconds, else as it is.
+    pub fn in_base(self, value: f64) -> f64 {
+        match self {
+            // A division and not a product: it gives the double nearest to the decimal number, as reading `10.3s` does.
+            Self::Nanoseconds => value / 1e9,
+            Self::Count | Self::Bytes | Self::BytesPerSecond | Self::Text => value,
+        }
+    }
 }
 
 /// Declares a series; comes before the first value of it.

@@ -4,6 +4,7 @@
 //! A [`Record`] is all of that in a file.
 //! A record outlives the code that parsed its scenario, so nothing here knows scenarios.
 
+mod capture;
 mod clock;
 mod environment;
 mod event;
@@ -16,6 +17,10 @@ mod series;
 mod timeline;
 mod verdict;
 
+pub use capture::{
+    Capture, CaptureHeader, CaptureReadError, CaptureWriter, CapturedPacket, Direction, Fault,
+    LinkEnd,
+};
 pub use clock::{Offset, RunClock};
 pub use environment::{Environment, Privileges};
 pub use event::{

@@ -122,9 +122,14 @@ fn span(
 fn number(value: i64, unit: SeriesUnit) -> String {
     match (unit, u64::try_from(value)) {
         (SeriesUnit::Nanoseconds, Ok(nanos)) => seconds(Offset(nanos)),
-        (SeriesUnit::Nanoseconds | SeriesUnit::Count | SeriesUnit::Bytes | SeriesUnit::Text, _) => {
-            value.to_string()
-        }
+        (
+            SeriesUnit::Nanoseconds
+            | SeriesUnit::Count
+            | SeriesUnit::Bytes
+            | SeriesUnit::BytesPerSecond
+            | SeriesUnit::Text,
+            _,
+        ) => value.to_string(),
     }
 }
 

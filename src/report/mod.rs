@@ -10,6 +10,7 @@ pub mod github;
 pub mod html;
 pub mod json;
 pub mod junit;
+pub mod ladder;
 mod metrics;
 mod place;
 mod printable;

@@ -20,7 +20,7 @@ pub use worker::{WorkerError, agent, worker};
 
 use crate::lab::sandbox::SandboxError;
 use crate::lab::{BuildError, Lab};
-use crate::probe::{ProbeError, Probes};
+use crate::probe::{self, ProbeError, Probes};
 use crate::record::{Event, Privileges, Recorder, RunClock};
 use crate::scenario::RunSpec;
 use crate::traffic::{Traffic, TrafficError};
@@ -87,6 +87,7 @@ pub fn run(
     if let Some(reason) = preflight::obstacle(spec, order.ground) {
         return Err(RunError::NotApplicable(reason));
     }
+    probe::wait_for_quiet_log(spec, || stop.asked());
     let (lab, built, settings) = Lab::build(spec, order.ground)?;
     recorder.tell(Event::Environment(Box::new(place::environment(
         order, privileges, settings,

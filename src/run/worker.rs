@@ -33,7 +33,7 @@ pub fn worker(
     output: impl Write + Send + 'static,
 ) -> Result<u8, WorkerError> {
     let mut input = BufReader::new(input);
-    let order = read_order(&mut input).map_err(WorkerError::Order)?;
+    let mut order = read_order(&mut input).map_err(WorkerError::Order)?;
     let entered = sandbox::enter();
     if let Ok(Entered::Over(code)) = entered {
         return Ok(code);
@@ -42,7 +42,10 @@ pub fn worker(
     let (recorder, written) = Recorder::start(output);
     stop_when_closed(input, stop.clone());
     let ended = match entered {
-        Ok(Entered::Inside(privileges)) => run(&order, privileges, &recorder, &stop),
+        Ok(Entered::Inside(privileges)) => {
+            order.ground.own_netns = true;
+            run(&order, privileges, &recorder, &stop)
+        }
         Ok(Entered::Over(_)) => Ok(()),
         Err(error) => Err(RunError::Sandbox(error)),
     };

@@ -23,6 +23,13 @@ pub struct Expectation {
     pub window: Window,
 }
 
+impl Expectation {
+    /// The series that it names, each once, in its order.
+    pub fn metrics(&self) -> Vec<&MetricRef> {
+        self.claim.metrics()
+    }
+}
+
 /// What an expectation claims.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Claim {
@@ -55,6 +62,26 @@ pub enum Claim {
         /// `!~`: no line may match.
         negated: bool,
     },
+}
+
+impl Claim {
+    /// The series that it names, each once, in its order.
+    pub fn metrics(&self) -> Vec<&MetricRef> {
+        let mut found = Vec::new();
+        match self {
+            Self::Compare { left, right, .. } => {
+                left.collect(&mut found);
+                right.collect(&mut found);
+            }
+            Self::In { value, low, high } => {
+                value.collect(&mut found);
+                low.collect(&mut found);
+                high.collect(&mut found);
+            }
+            Self::Matches { metric, .. } => found.push(metric),
+        }
+        found
+    }
 }
 
 /// Comparison operators.
@@ -127,6 +154,24 @@ pub enum Expr {
     },
     /// `-q`.
     Negate(Box<Self>),
+}
+
+impl Expr {
+    fn collect<'a>(&'a self, found: &mut Vec<&'a MetricRef>) {
+        match self {
+            Self::Number { .. } => {}
+            Self::Metric(metric) | Self::Series { metric, .. } => {
+                if !found.contains(&metric) {
+                    found.push(metric);
+                }
+            }
+            Self::Binary { left, right, .. } => {
+                left.collect(found);
+                right.collect(found);
+            }
+            Self::Negate(inner) => inner.collect(found),
+        }
+    }
 }
 
 /// Arithmetic operators.

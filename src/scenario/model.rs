@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::expr::Expectation;
 use super::topology::Topology;
 use super::workload::Workload;
+use crate::names::SeriesName;
 use crate::units;
 
 /// A place in a scenario file. Lines and columns count from 1; 0:0 where there is none.
@@ -93,6 +94,9 @@ pub struct RunSpec {
     pub kernel_sysctls: BTreeMap<String, String>,
     /// What should happen: the scenario's own expectations, then the variant's.
     pub expect: Vec<Expectation>,
+    /// Every series that its expectations name, or the scenario's comparisons of this variant: what must be watched closely.
+    #[serde(default)]
+    pub watched: Vec<SeriesName>,
     /// The worker is killed when the run takes longer than this, set-up included.
     #[serde(with = "units::duration")]
     pub timeout: Duration,

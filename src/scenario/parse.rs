@@ -18,6 +18,7 @@ use super::problem::{Collector, Problem, Problems, quoted};
 use super::resolve::{self, Names};
 use super::span::{Span, Spanned};
 use super::yaml;
+use crate::names::SeriesName;
 
 /// Reads a scenario. `label` is the file as the user named it: it stands in messages, and its stem is the scenario's name
 /// where the file gives none. `set` are parameters from the command line.
@@ -61,6 +62,9 @@ fn read(label: &str, set: &BTreeMap<String, String>, cx: &mut Collector<'_>) -> 
     }
     runs.tell_problems(cx);
     let compare = compare(&root, &cases, runs.subjects, cx);
+    for run in &mut runs.specs {
+        run.watched = watched(run, &compare);
+    }
     let title = field::<Text>(&root, "title", cx);
     Some(Scenario {
         title: title.map_or_else(|| name.clone(), |title| title.0),
@@ -72,6 +76,17 @@ fn read(label: &str, set: &BTreeMap<String, String>, cx: &mut Collector<'_>) -> 
         runs: runs.specs,
         compare,
     })
+}
+
+/// Every series that is read of a run.
+fn watched(run: &RunSpec, compare: &[Expectation]) -> Vec<SeriesName> {
+    let own = run.expect.iter().flat_map(Expectation::metrics);
+    let compared = compare
+        .iter()
+        .flat_map(Expectation::metrics)
+        .filter(|metric| metric.variant == run.id.variant);
+    let names: IndexSet<&SeriesName> = own.chain(compared).map(|metric| &metric.series).collect();
+    names.into_iter().cloned().collect()
 }
 
 /// The runs so far, and what was wrong with them.

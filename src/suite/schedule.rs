@@ -11,9 +11,15 @@ const RUN_COST: f64 = 0.05;
 /// Share of the processors that paced loads may fill together; beyond it starts come late.
 const FILL: f64 = 0.5;
 
-/// How much of the machine a run needs, as a share of one processor.
-#[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
-pub(crate) struct Need(f64);
+/// How much of the machine a run needs.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Need {
+    /// Share of one processor.
+    share: f64,
+    /// Whether it reads the kernel's log, or makes the kernel write much into it: the kernel bounds the network messages
+    /// of the whole machine together, so that such runs go one after the other.
+    log: bool,
+}
 
 impl Need {
     /// Estimates it from the run's load. Loads without a rate take all that there is.
@@ -34,7 +40,19 @@ impl Need {
                 Load::Loop { .. } | Load::Bulk { .. } => f64::INFINITY,
             });
         let commands = spec.workload.commands.iter().map(|_| f64::INFINITY);
-        Self(RUN_COST + clients.chain(commands).sum::<f64>())
+        let fills = spec
+            .topology
+            .nodes
+            .values()
+            .any(|node| node.conntrack_room.is_some());
+        Self {
+            share: RUN_COST + clients.chain(commands).sum::<f64>(),
+            log: fills
+                || spec
+                    .watched
+                    .iter()
+                    .any(|series| series.as_str() == "kernel.log"),
+        }
     }
 }
 
@@ -59,9 +77,10 @@ impl Budget {
 
     /// Takes what a run needs, if there is room for it. A run that needs more than the whole goes alone.
     pub(crate) fn take(&mut self, need: Need) -> bool {
-        let used: f64 = self.used.iter().map(|need| need.0).sum();
-        let fits =
-            self.used.is_empty() || (used + need.0 <= self.whole && self.used.len() < self.slots);
+        let used: f64 = self.used.iter().map(|need| need.share).sum();
+        let log_is_free = !(need.log && self.used.iter().any(|used| used.log));
+        let shares = used + need.share <= self.whole && self.used.len() < self.slots && log_is_free;
+        let fits = self.used.is_empty() || shares;
         if fits {
             self.used.push(need);
         }
@@ -80,27 +99,45 @@ impl Budget {
 mod tests {
     use super::*;
 
+    fn share(share: f64) -> Need {
+        Need { share, log: false }
+    }
+
     #[test]
     fn what_needs_the_whole_machine_goes_alone() {
         let mut budget = Budget::new(2, None);
-        assert!(budget.take(Need(f64::INFINITY)));
-        assert!(!budget.take(Need(0.1)));
-        budget.give_back(Need(f64::INFINITY));
-        assert!(budget.take(Need(0.1)));
-        assert!(!budget.take(Need(f64::INFINITY)));
+        assert!(budget.take(share(f64::INFINITY)));
+        assert!(!budget.take(share(0.1)));
+        budget.give_back(share(f64::INFINITY));
+        assert!(budget.take(share(0.1)));
+        assert!(!budget.take(share(f64::INFINITY)));
     }
 
     #[test]
     fn small_runs_go_together_until_the_share_is_full() {
         let mut budget = Budget::new(2, None);
-        let together = (0..100).filter(|_| budget.take(Need(0.1))).count();
+        let together = (0..100).filter(|_| budget.take(share(0.1))).count();
         assert_eq!(together, 10);
     }
 
     #[test]
     fn slots_bound_the_number_at_once() {
         let mut budget = Budget::new(2, Some(1));
-        assert!(budget.take(Need(0.1)));
-        assert!(!budget.take(Need(0.1)));
+        assert!(budget.take(share(0.1)));
+        assert!(!budget.take(share(0.1)));
+    }
+
+    #[test]
+    fn runs_that_share_the_limit_of_the_log_go_one_after_the_other() {
+        let mut budget = Budget::new(2, None);
+        let logs = Need {
+            share: 0.1,
+            log: true,
+        };
+        assert!(budget.take(logs));
+        assert!(!budget.take(logs));
+        assert!(budget.take(share(0.1)));
+        budget.give_back(logs);
+        assert!(budget.take(logs));
     }
 }

@@ -1,9 +1,10 @@
 //! The kernel's log, record by record (`/dev/kmsg`, Linux `Documentation/ABI/testing/dev-kmsg`). Machine-wide.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
+use std::io::{self, ErrorKind, Read};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::OpenOptionsExt;
+use std::time::Duration;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
@@ -21,22 +22,26 @@ pub struct Kmsg {
 #[derive(Debug, PartialEq, Eq)]
 pub enum Record {
     /// The text of a record, without what is in front of it and the properties that follow.
-    Line(String),
+    Line {
+        /// When it was logged, on the clock of the log: since boot, near `CLOCK_MONOTONIC`.
+        at: Duration,
+        /// The text.
+        text: String,
+    },
     /// The kernel has overwritten records before they were read.
     Lost,
 }
 
 impl Kmsg {
-    /// Opens the log; what was logged before is left out.
+    /// Opens the log at the oldest record that the kernel still holds.
     ///
     /// # Errors
     /// EPERM where `kernel.dmesg_restrict` is 1 and CAP_SYSLOG is missing; ENOENT in containers that are not given it.
-    pub fn open_at_end() -> io::Result<Self> {
-        let mut file = OpenOptions::new()
+    pub fn open() -> io::Result<Self> {
+        let file = OpenOptions::new()
             .read(true)
             .custom_flags(libc::O_NONBLOCK)
             .open("/dev/kmsg")?;
-        file.seek(SeekFrom::End(0))?;
         Ok(Self {
             file,
             buffer: vec![0; RECORD_MAX],
@@ -52,8 +57,8 @@ impl Kmsg {
             match self.file.read(&mut self.buffer) {
                 Ok(0) => return Ok(None),
                 Ok(length) => {
-                    if let Some(line) = text_of(&self.buffer[..length]) {
-                        return Ok(Some(Record::Line(line)));
+                    if let Some(line) = line_of(&self.buffer[..length]) {
+                        return Ok(Some(line));
                     }
                 }
                 Err(error) => match error.kind() {
@@ -95,12 +100,15 @@ pub enum Woken {
     Stop,
 }
 
-/// The text of a record `level,sequence,time,flags;text\n KEY=value\n`; `None` where it has not that form.
-fn text_of(record: &[u8]) -> Option<String> {
+/// A record `level,sequence,microseconds,flags;text\n KEY=value\n`; `None` where it has not that form.
+fn line_of(record: &[u8]) -> Option<Record> {
     let separator = record.iter().position(|byte| *byte == b';')?;
+    let time = record[..separator].split(|byte| *byte == b',').nth(2)?;
+    let at = Duration::from_micros(str::from_utf8(time).ok()?.parse().ok()?);
     let text = &record[separator + 1..];
     let end = text.iter().position(|byte| *byte == b'\n');
-    Some(String::from_utf8_lossy(&text[..end.unwrap_or(text.len())]).into_owned())
+    let text = String::from_utf8_lossy(&text[..end.unwrap_or(text.len())]).into_owned();
+    Some(Record::Line { at, text })
 }
 
 /// The namespace that a line names, as in `table full in netns 4026532456`: its inode.
@@ -115,17 +123,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_record_is_its_text_alone() {
+    fn a_record_is_its_text_and_its_time() {
         let record =
             b"4,1312,81273645,-;nf_conntrack: nf_conntrack: table full in netns 4026532456, \
             dropping packet\n SUBSYSTEM=net\n";
-        assert_eq!(
-            text_of(record).unwrap(),
-            "nf_conntrack: nf_conntrack: table full in netns 4026532456, dropping packet"
-        );
-        assert_eq!(text_of(b"6,1,2,-;a;b").unwrap(), "a;b");
-        assert_eq!(text_of(b"6,1,2,-;").unwrap(), "");
-        assert_eq!(text_of(b"no record"), None);
+        let line = |micros, text: &str| {
+            let at = Duration::from_micros(micros);
+            Some(Record::Line {
+                at,
+                text: text.to_owned(),
+            })
+        };
+        let full = "nf_conntrack: nf_conntrack: table full in netns 4026532456, dropping packet";
+        assert_eq!(line_of(record), line(81_273_645, full));
+        assert_eq!(line_of(b"6,1,2,-;a;b"), line(2, "a;b"));
+        assert_eq!(line_of(b"6,1,2,-;"), line(2, ""));
+        assert_eq!(line_of(b"no record"), None);
+        assert_eq!(line_of(b"6,1,soon,-;a"), None);
     }
 
     #[test]

@@ -10,6 +10,8 @@ pub mod netlink;
 pub mod netns;
 pub mod nft;
 pub mod packet;
+mod packet_filter;
+pub mod packet_ring;
 pub mod ports;
 pub mod process;
 pub mod procfs;
@@ -22,6 +24,7 @@ pub mod sock_diag;
 pub mod sockopt;
 pub mod sysctl;
 pub mod timer;
+pub mod uring;
 pub mod wake;
 
 #[cfg(test)]

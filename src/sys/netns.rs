@@ -21,27 +21,43 @@ impl NetNs {
     /// # Errors
     /// EPERM without the privilege; ENOSPC where `user.max_net_namespaces` is reached.
     pub fn create() -> io::Result<Self> {
-        Ok(Self::create_with(|| ())?.0)
+        let mut made = Self::create_each(vec![|| ()])?;
+        match made.pop() {
+            Some(made) => Ok(made?.0),
+            None => Err(io::ErrorKind::NotFound.into()),
+        }
     }
 
-    /// Creates a namespace and runs something short on the thread that is born in it.
+    /// Creates namespaces and runs something short inside each, in turn. One thread does it all, which nobody else ever sees and
+    /// which ends with the last: the only one that is in one namespace after the other, as a thread for each costs a change of
+    /// threads each, milliseconds on a busy machine.
     ///
     /// # Errors
-    /// Those of [`Self::create`].
-    pub fn create_with<T: Send + 'static>(
-        work: impl FnOnce() -> T + Send + 'static,
-    ) -> io::Result<(Self, T)> {
+    /// Those of [`Self::create`], in place of the first namespace that cannot be created; those after it are not tried.
+    pub fn create_each<W, T>(works: Vec<W>) -> io::Result<Vec<io::Result<(Self, T)>>>
+    where
+        W: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
         let born = std::thread::Builder::new()
             .name("netns".to_owned())
             .spawn(|| {
-                unshare(CloneFlags::CLONE_NEWNET)?;
-                Ok((Self::current()?, work()))
+                let mut each = Vec::with_capacity(works.len());
+                for work in works {
+                    let made = unshare(CloneFlags::CLONE_NEWNET)
+                        .map_err(io::Error::from)
+                        .and_then(|()| Self::current())
+                        .map(|netns| (netns, work()));
+                    let failed = made.is_err();
+                    each.push(made);
+                    if failed {
+                        break;
+                    }
+                }
+                each
             })?;
-        born.join().unwrap_or_else(|_| {
-            Err(io::Error::other(
-                "the thread that creates a namespace panicked",
-            ))
-        })
+        born.join()
+            .map_err(|_| io::Error::other("the thread that creates namespaces panicked"))
     }
 
     /// The namespace of the calling thread.

@@ -23,7 +23,7 @@ use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, close, fork, getgid, getppid, getuid, pipe};
 use thiserror::Error;
 
-use super::sysctl::{Key, SysctlError};
+use super::sysctl::{Key, SysctlError, Sysctls};
 
 /// `CAP_NET_ADMIN` and `CAP_SYS_ADMIN` (Linux `include/uapi/linux/capability.h`).
 const NEEDED: u64 = 1 << 12 | 1 << 21;
@@ -277,8 +277,10 @@ fn mount_proc() -> bool {
 /// Writes a setting of the new namespace as it is.
 fn check_settings() -> Result<(), SandboxError> {
     let key = Key::parse(PROBE_KEY).ok_or(SandboxError::Settings(SysctlError::Absent))?;
-    let value = key.read().map_err(SandboxError::Settings)?;
-    key.write(&value).map_err(SandboxError::Settings)
+    let mut sysctls = Sysctls::new();
+    let value = sysctls.read(&key).map_err(SandboxError::Settings)?;
+    let same = sysctls.set(&key, &value).map_err(SandboxError::Settings);
+    same.map(|_| ())
 }
 
 fn hint(rootless: bool) -> String {
@@ -294,7 +296,7 @@ fn hint(rootless: bool) -> String {
 fn user_namespace_hint() -> String {
     let is = |key: &str, value: &str| {
         Key::parse(key)
-            .and_then(|key| key.read().ok())
+            .and_then(|key| Sysctls::new().read(&key).ok())
             .is_some_and(|found| found == value)
     };
     for (key, off, on) in [

@@ -2,13 +2,22 @@
 //!
 //! Knows how a key is read and written and how the kernel says no; what a setting means is not its business.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::FileExt;
 
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, open, openat};
+use nix::sys::stat::Mode;
 use thiserror::Error;
 
-/// Bytes read at once; the kernel hands out a setting in one read, the longest are bitmaps of ports.
-const READ: usize = 4096;
+/// Bytes read at first: enough for all but lists. The kernel hands out a setting in one read and clears a buffer of this size.
+const READ: usize = 256;
+/// Bytes read of what does not fit; lists of ports are the longest.
+const READ_LIST: usize = 64 * 1024;
 
 /// Why a setting could not be read or written. The texts complete "cannot set net.ipv4.ip_forward: ...".
 #[derive(Debug, Error)]
@@ -59,45 +68,75 @@ impl Key {
         self.0.starts_with("net.")
     }
 
-    /// Whether the calling thread's namespace has it.
-    pub fn exists(&self) -> bool {
-        std::path::Path::new(&self.path()).exists()
+    /// The folder below `/proc/sys` and the file in it.
+    fn parts(&self) -> (String, &str) {
+        let (folder, file) = self.0.rsplit_once('.').unwrap_or(("", &self.0));
+        (format!("/proc/sys/{}", folder.replace('.', "/")), file)
+    }
+}
+
+/// The settings of one namespace: that of the thread that uses it, which must not change meanwhile.
+///
+/// It keeps the folders that it has used open. Namespaces have folders of the same names, and the kernel looks through those of
+/// all to find one's own: on a machine with many namespaces that is most of the cost of a setting.
+#[derive(Debug, Default)]
+pub struct Sysctls {
+    folders: BTreeMap<String, OwnedFd>,
+}
+
+impl Sysctls {
+    /// None used yet.
+    pub fn new() -> Self {
+        Self::default()
     }
 
-    fn path(&self) -> String {
-        let mut path = String::with_capacity(self.0.len() + 10);
-        path.push_str("/proc/sys/");
-        path.extend(self.0.chars().map(|c| if c == '.' { '/' } else { c }));
-        path
+    /// Whether the namespace has a key.
+    pub fn has(&mut self, key: &Key) -> bool {
+        self.open(key, OFlag::O_PATH).is_ok()
     }
 
-    /// Its value in the calling thread's namespace, in normal form (see [`normal`]).
+    /// The value of a key, in normal form (see [`normal`]).
     ///
     /// # Errors
     /// [`SysctlError::Absent`]; [`SysctlError::ReadOnly`] for a file that can only be written.
-    pub fn read(&self) -> Result<String, SysctlError> {
-        let mut file = File::open(self.path()).map_err(open_error)?;
-        let mut buffer = [0; READ];
-        let length = file.read(&mut buffer).map_err(SysctlError::File)?;
-        let text = String::from_utf8_lossy(buffer.get(..length).unwrap_or_default());
-        Ok(normal(&text))
+    pub fn read(&mut self, key: &Key) -> Result<String, SysctlError> {
+        value(&self.open(key, OFlag::O_RDONLY)?)
     }
 
-    /// Writes a value in the calling thread's namespace. Whether it was kept as it is, only [`Self::read`] tells.
+    /// Writes a value and gives what the kernel now has, in normal form; some keys are bells, which can only be written: then it is
+    /// what was written.
     ///
     /// # Errors
     /// See [`SysctlError`].
-    pub fn write(&self, value: &str) -> Result<(), SysctlError> {
-        let mut file = OpenOptions::new()
-            .write(true)
-            .open(self.path())
-            .map_err(open_error)?;
-        // One write: the kernel takes each as a whole value. An empty value is a line of its own.
-        let line = format!("{value}\n");
-        // What the kernel took of it, reading back tells.
-        file.write(line.as_bytes())
-            .map(|_taken| ())
-            .map_err(SysctlError::Refused)
+    pub fn set(&mut self, key: &Key, wanted: &str) -> Result<String, SysctlError> {
+        let (file, is_bell) = match self.open(key, OFlag::O_RDWR) {
+            Err(SysctlError::ReadOnly) => (self.open(key, OFlag::O_WRONLY)?, true),
+            other => (other?, false),
+        };
+        // One write: the kernel takes each as a whole value. An empty value is a line of its own. What the kernel took of it,
+        // reading back tells.
+        let _taken = (&file)
+            .write(format!("{wanted}\n").as_bytes())
+            .map_err(SysctlError::Refused)?;
+        if is_bell {
+            Ok(normal(wanted))
+        } else {
+            value(&file)
+        }
+    }
+
+    fn open(&mut self, key: &Key, how: OFlag) -> Result<File, SysctlError> {
+        let (path, file) = key.parts();
+        let folder = match self.folders.entry(path) {
+            Entry::Occupied(open) => open.into_mut(),
+            Entry::Vacant(new) => {
+                let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+                let folder = open(new.key().as_str(), flags, Mode::empty()).map_err(open_error)?;
+                new.insert(folder)
+            }
+        };
+        let opened = openat(folder, file, how | OFlag::O_CLOEXEC, Mode::empty());
+        Ok(File::from(opened.map_err(open_error)?))
     }
 }
 
@@ -107,12 +146,27 @@ impl std::fmt::Display for Key {
     }
 }
 
-fn open_error(error: io::Error) -> SysctlError {
-    match error.raw_os_error() {
-        Some(libc::ENOENT | libc::ENOTDIR) => SysctlError::Absent,
-        Some(libc::EACCES | libc::EPERM) => SysctlError::ReadOnly,
-        Some(libc::EROFS) => SysctlError::ReadOnlyMount,
-        _ => SysctlError::File(error),
+/// Reads a setting from its start.
+fn value(file: &File) -> Result<String, SysctlError> {
+    let mut buffer = [0; READ];
+    let mut longer = Vec::new();
+    let mut read = &mut buffer[..];
+    let mut length = file.read_at(read, 0).map_err(SysctlError::File)?;
+    if length == READ {
+        longer.resize(READ_LIST, 0);
+        read = &mut longer[..];
+        length = file.read_at(read, 0).map_err(SysctlError::File)?;
+    }
+    let text = String::from_utf8_lossy(read.get(..length).unwrap_or_default());
+    Ok(normal(&text))
+}
+
+fn open_error(error: Errno) -> SysctlError {
+    match error {
+        Errno::ENOENT | Errno::ENOTDIR => SysctlError::Absent,
+        Errno::EACCES | Errno::EPERM => SysctlError::ReadOnly,
+        Errno::EROFS => SysctlError::ReadOnlyMount,
+        error => SysctlError::File(error.into()),
     }
 }
 
@@ -201,8 +255,8 @@ mod tests {
             assert_eq!(Key::parse(key), None, "{key}");
         }
         assert_eq!(
-            Key::parse("net.ipv4.conf.all.rp_filter").unwrap().path(),
-            "/proc/sys/net/ipv4/conf/all/rp_filter"
+            Key::parse("net.ipv4.conf.all.rp_filter").unwrap().parts(),
+            ("/proc/sys/net/ipv4/conf/all".to_owned(), "rp_filter")
         );
     }
 
@@ -220,13 +274,16 @@ mod tests {
 
     #[test]
     fn a_setting_that_is_not_there_is_told_from_one_that_cannot_be_written() {
-        let read = |key| Key::parse(key).unwrap().read();
+        let read = |key| Sysctls::new().read(&Key::parse(key).unwrap());
         assert!(matches!(
             read("net.ipv4.no_such_setting"),
             Err(SysctlError::Absent)
         ));
         assert!(read("net.ipv4.ip_local_port_range").unwrap().contains(' '));
         let key = Key::parse("net.ipv4.tcp_available_congestion_control").unwrap();
-        assert!(matches!(key.write("reno"), Err(SysctlError::ReadOnly)));
+        assert!(matches!(
+            Sysctls::new().set(&key, "reno"),
+            Err(SysctlError::ReadOnly)
+        ));
     }
 }

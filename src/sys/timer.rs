@@ -93,7 +93,11 @@ pub fn thread_cpu_time() -> io::Result<Duration> {
     Ok(clock_gettime(nix::time::ClockId::CLOCK_THREAD_CPUTIME_ID)?.into())
 }
 
-fn now() -> io::Result<Duration> {
+/// What `CLOCK_MONOTONIC` counts now, which is the clock of the kernel's log too, nearly.
+///
+/// # Errors
+/// Those of clock_gettime(2).
+pub fn now() -> io::Result<Duration> {
     Ok(clock_gettime(nix::time::ClockId::CLOCK_MONOTONIC)?.into())
 }
 

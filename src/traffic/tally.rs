@@ -274,4 +274,93 @@ impl Tally {
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use super::*;
+    use crate::record::Series;
+    use crate::traffic::tests::Listener;
+
+    const DECLARED: [Declared; 2] = [
+        ("attempted", SeriesKind::Counter, SeriesUnit::Count),
+        ("in-flight", SeriesKind::Gauge, SeriesUnit::Count),
+    ];
+
+    fn at(millis: u64) -> Offset {
+        Offset::from_duration(Duration::from_millis(millis))
+    }
+
+    fn recorded(act: impl FnOnce(&Tally)) -> crate::record::Timeline {
+        let listener = Listener::start();
+        let (clock, bell) = (Arc::default(), Arc::default());
+        let name = ActorName::new("load");
+        let tally = Tally::new(&name, &listener.recorder(), &clock, &bell, &DECLARED, true);
+        tally.begin();
+        act(&tally);
+        drop(tally);
+        listener.timeline()
+    }
+
+    #[test]
+    fn changes_are_coalesced_and_the_last_keeps_its_time() {
+        let timeline = recorded(|tally| {
+            for millis in 1..=25 {
+                tally.update(at(millis), |counts| counts.add(0, 1));
+            }
+            tally.finish();
+        });
+        let attempted = timeline
+            .series("load.attempted")
+            .map(|series| &series.changes);
+        let expected = [(0, 0), (1, 1), (11, 11), (21, 21), (25, 25)];
+        let expected = expected.map(|(millis, count)| (at(millis), count));
+        assert_eq!(attempted.unwrap(), &expected);
+    }
+
+    #[test]
+    fn the_first_of_each_error_is_told_at_once() {
+        let timeline = recorded(|tally| {
+            for millis in 1..=3 {
+                tally.update(at(millis), |counts| counts.error(libc::ECONNREFUSED));
+            }
+            tally.update(at(4), |counts| counts.error(libc::EADDRNOTAVAIL));
+            tally.finish();
+        });
+        let first = |name: &str| timeline.series(name).map(|series| series.changes[0]);
+        assert_eq!(first("load.errors.ECONNREFUSED"), Some((at(1), 1)));
+        assert_eq!(first("load.errors.EADDRNOTAVAIL"), Some((at(4), 1)));
+        let refused = timeline.series("load.errors.ECONNREFUSED");
+        assert_eq!(refused.and_then(Series::last), Some(3));
+    }
+
+    #[test]
+    fn a_gauge_that_returns_to_zero_is_not_new_each_time() {
+        let timeline = recorded(|tally| {
+            for millis in 1..=9 {
+                tally.update(at(millis), |counts| counts.add(1, 1));
+                tally.update(at(millis), |counts| counts.add(1, -1));
+            }
+        });
+        let changes = timeline
+            .series("load.in-flight")
+            .map(|series| series.changes.len());
+        assert_eq!(changes, Some(2), "the zero and the first one");
+    }
+
+    #[test]
+    fn a_span_of_the_distribution_is_told_when_it_is_over() {
+        let timeline = recorded(|tally| {
+            tally.update(at(1), |counts| counts.latency(5_000_000_000));
+            assert!(tally.flush(at(50)), "it goes on");
+            assert!(!tally.flush(at(101)));
+            tally.update(at(150), |counts| counts.latency(1_000));
+            tally.finish();
+        });
+        let histograms = &timeline.series("load.latency").unwrap().histograms;
+        assert_eq!(histograms.len(), 2);
+        let (value, count) = histograms[0].1[0];
+        assert_eq!(count, 1);
+        assert!(
+            value.abs_diff(5_000_000_000) < 5_000_000,
+            "{value}: no bound, three digits"
+        );
+    }
+}

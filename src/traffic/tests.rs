@@ -149,6 +149,17 @@ impl Run {
 pub(crate) const ESTABLISHED: &str = "01";
 pub(crate) const TIME_WAIT: &str = "06";
 
+/// Every error that was counted, for the message of an assertion.
+pub(crate) fn errors(timeline: &Timeline) -> String {
+    let errors = timeline
+        .all_series()
+        .filter(|series| series.declaration.name.as_str().contains(".errors."));
+    let errors: Vec<_> = errors
+        .map(|series| format!("{} {:?}", series.declaration.name, series.last()))
+        .collect();
+    errors.join(", ")
+}
+
 /// The last value of a series; 0 where it was never declared.
 pub(crate) fn last(timeline: &Timeline, name: &str) -> i64 {
     timeline
@@ -171,6 +182,7 @@ pub(crate) fn spec(workload: Workload) -> RunSpec {
         kernel_sysctls: Default::default(),
         expect: Vec::new(),
         timeout: Duration::from_secs(60),
+        watched: Vec::new(),
         watch_until: Duration::ZERO,
         sample_every: Duration::from_millis(100),
         seed: 1,

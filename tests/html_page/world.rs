@@ -356,6 +356,7 @@ pub fn run(
             kernel_sysctls: std::collections::BTreeMap::new(),
             expect,
             timeout: Duration::from_secs(120),
+            watched: Vec::new(),
             watch_until: Duration::ZERO,
             sample_every: Duration::from_millis(100),
             seed: 42,
@@ -368,6 +369,7 @@ pub fn run(
         },
         took,
         last_words: Vec::new(),
+        record: Ok(None),
     }
 }
 

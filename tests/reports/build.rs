@@ -117,6 +117,7 @@ pub(crate) fn run(
             kernel_sysctls: BTreeMap::new(),
             expect,
             timeout: Duration::from_secs(60),
+            watched: Vec::new(),
             watch_until: Duration::ZERO,
             sample_every: Duration::from_millis(100),
             seed: 42,

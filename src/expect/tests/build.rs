@@ -213,6 +213,7 @@ pub(super) fn spec(expect: Vec<Expectation>) -> RunSpec {
         kernel_sysctls: BTreeMap::new(),
         expect,
         timeout: Duration::from_secs(60),
+        watched: Vec::new(),
         watch_until: Duration::ZERO,
         sample_every: Duration::from_millis(100),
         seed: 1,

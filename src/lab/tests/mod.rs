@@ -149,6 +149,7 @@ fn run_of(topology: Topology) -> RunSpec {
         kernel_sysctls: Default::default(),
         expect: Vec::new(),
         timeout: Duration::from_secs(10),
+        watched: Vec::new(),
         watch_until: Duration::ZERO,
         sample_every: Duration::from_millis(100),
         seed: 1,

@@ -142,7 +142,9 @@ fn metric(series: &Series) -> Option<(String, serde_json::Number)> {
     let last = series.last()?;
     let value = match series.declaration.unit {
         SeriesUnit::Nanoseconds => serde_json::Number::from_f64(last as f64 / 1e9)?,
-        SeriesUnit::Count | SeriesUnit::Bytes | SeriesUnit::Text => last.into(),
+        SeriesUnit::Count | SeriesUnit::Bytes | SeriesUnit::BytesPerSecond | SeriesUnit::Text => {
+            last.into()
+        }
     };
     Some((series.declaration.name.to_string(), value))
 }
@@ -152,9 +154,8 @@ fn distribution(series: &Series) -> Option<(String, DistributionPart)> {
         return None;
     }
     let values = merged(series);
-    let at = |share| {
-        quantile(&values, share).map(|value| in_base(value as f64, series.declaration.unit))
-    };
+    let at =
+        |share| quantile(&values, share).map(|value| series.declaration.unit.in_base(value as f64));
     let part = DistributionPart {
         count: count(&values),
         p50: at(0.5),
@@ -163,13 +164,6 @@ fn distribution(series: &Series) -> Option<(String, DistributionPart)> {
         max: at(1.0),
     };
     Some((series.declaration.name.to_string(), part))
-}
-
-fn in_base(value: f64, unit: SeriesUnit) -> f64 {
-    match unit {
-        SeriesUnit::Nanoseconds => value / 1e9,
-        SeriesUnit::Count | SeriesUnit::Bytes | SeriesUnit::Text => value,
-    }
 }
 
 fn parameters(case: &[(String, String)]) -> Vec<Parameter> {

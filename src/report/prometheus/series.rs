@@ -16,10 +16,7 @@ pub(super) fn add(out: &mut Exposition, series: &Series, spec: &RunSpec, labels:
     }
     let name = family(series, spec, &mut labels);
     let help = help(&name, series);
-    let in_base = |value: f64| match series.declaration.unit {
-        SeriesUnit::Nanoseconds => value / 1e9,
-        SeriesUnit::Count | SeriesUnit::Bytes | SeriesUnit::Text => value,
-    };
+    let in_base = |value: f64| series.declaration.unit.in_base(value);
     match series.declaration.kind {
         SeriesKind::Counter => {
             // A counter that was declared has counted to zero, if nothing else; below that none can be.
@@ -111,6 +108,7 @@ fn family(series: &Series, spec: &RunSpec, labels: &mut Labels) -> String {
     let unit = match series.declaration.unit {
         SeriesUnit::Nanoseconds => "_seconds",
         SeriesUnit::Bytes => "_bytes",
+        SeriesUnit::BytesPerSecond => "_bytes_per_second",
         SeriesUnit::Count | SeriesUnit::Text => "",
     };
     if base.ends_with(unit) {

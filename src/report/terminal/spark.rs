@@ -70,6 +70,7 @@ fn value_text(value: i64, unit: SeriesUnit) -> String {
     match unit {
         SeriesUnit::Count | SeriesUnit::Text => value.to_string(),
         SeriesUnit::Bytes => format!("{value} B"),
+        SeriesUnit::BytesPerSecond => format!("{value} B/s"),
         SeriesUnit::Nanoseconds => {
             let nanos = u64::try_from(value).unwrap_or(0);
             format_seconds(std::time::Duration::from_nanos(nanos))

@@ -110,7 +110,7 @@ const CONNTRACK: [&str; 11] = [
     "error",
     "search_restart",
     "clash_resolve",
-    "chain_toolong",
+    "chaintoolong",
 ];
 
 /// Finds what a path names: `load.errors.ECONNREFUSED`.

@@ -103,6 +103,8 @@ pub(crate) fn run<'d>(
         seed: document.seed.map_or(SEED, |seed| seed.0),
         workload,
         expect,
+        // Filled in once the comparisons are known.
+        watched: Vec::new(),
         watch_until,
     }
 }

@@ -152,6 +152,7 @@ fn stand_in(recorded: &RecordedScenario) -> RunSpec {
         kernel_sysctls: BTreeMap::new(),
         expect: Vec::new(),
         timeout: Duration::ZERO,
+        watched: Vec::new(),
         watch_until: Duration::ZERO,
         sample_every: Duration::ZERO,
         seed: 0,

@@ -10,9 +10,10 @@ use std::time::Duration;
 
 use socket2::Socket;
 
-use super::attempt::{Attempt, Next, Step};
+use super::attempt::{Attempt, Next, ReplyShape, Step};
 use super::plan::{ConnectionEnd, Starts};
 use super::report::Effort;
+use super::turn::Turn;
 use super::{ATTEMPTED, BYTES, COMPLETED, Client, ESTABLISHED, FAILED, IN_FLIGHT};
 use crate::record::{Offset, RunClock};
 use crate::sys::readiness::{Epoll, Interest, Readiness};
@@ -54,7 +55,16 @@ pub(super) struct Engine<'a> {
     deadlines: VecDeque<(Offset, u64)>,
     held: Vec<Socket>,
     effort: Effort,
+    last_reply: Option<ReplyShape>,
     buffer: Vec<u8>,
+}
+
+/// What the engine leaves behind.
+pub(super) struct Driven {
+    pub(super) effort: Effort,
+    /// Connections to be held on.
+    pub(super) held: Vec<Socket>,
+    pub(super) last_reply: Option<ReplyShape>,
 }
 
 impl<'a> Engine<'a> {
@@ -81,19 +91,26 @@ impl<'a> Engine<'a> {
             attempts: Slab::new(),
             deadlines: VecDeque::new(),
             held: Vec::new(),
-            effort: Effort::new(),
+            effort: Effort::new("epoll"),
+            last_reply: None,
             buffer: vec![0; BUFFER],
         })
     }
 
     /// Runs every attempt to its end, or until the client is stopped. Gives what is still held, to be held on.
-    pub(super) fn run(mut self) -> io::Result<(Effort, Vec<Socket>)> {
+    ///
+    /// The turn to start attempts goes on to the next thread when the last of this one's has started.
+    pub(super) fn run(mut self, turn: Option<Turn>) -> io::Result<Driven> {
+        let mut turn = turn;
         let cpu_before = thread_cpu_time()?;
         self.take_priority();
         self.wait_for_begin()?;
         let mut ready = Vec::new();
         while !self.client.stop.is_raised() {
             let due_again = self.start_what_is_due();
+            if self.next_start == self.end_start {
+                turn = None;
+            }
             self.expire();
             if self.attempts.len() == 0 && self.next_start == self.end_start {
                 break;
@@ -115,12 +132,17 @@ impl<'a> Engine<'a> {
                 }
             }
         }
+        drop(turn);
         self.lose_priority();
         self.effort.ended = self.clock.now();
         let cpu = thread_cpu_time()?.saturating_sub(cpu_before);
         self.effort.cpu = u64::try_from(cpu.as_nanos()).unwrap_or(u64::MAX);
         self.effort.port_choice = self.client.dialer.port_choice;
-        Ok((self.effort, self.held))
+        Ok(Driven {
+            effort: self.effort,
+            held: self.held,
+            last_reply: self.last_reply,
+        })
     }
 
     fn take_priority(&mut self) {
@@ -311,7 +333,8 @@ impl<'a> Engine<'a> {
         }
     }
 
-    fn count(&self, step: &Step, intended: Offset, is_new: bool) {
+    fn count(&mut self, step: &Step, intended: Offset, is_new: bool) {
+        self.last_reply = step.replied.or(self.last_reply);
         let now = self.clock.now();
         let exchanges = self.client.plan.request.is_some();
         self.client.tally.update(now, |counts| {
@@ -321,11 +344,12 @@ impl<'a> Engine<'a> {
             if step.established {
                 counts.add(ESTABLISHED, 1);
             }
-            if if exchanges {
-                step.replied
+            let is_there = if exchanges {
+                step.replied.is_some()
             } else {
                 step.established
-            } {
+            };
+            if is_there {
                 counts.latency(now.0.saturating_sub(intended.0));
             }
             if step.bytes > 0 {

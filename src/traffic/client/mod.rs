@@ -9,29 +9,34 @@
 //! * counters `load.errors.<ERRNO>`, each declared when it first occurs: what the kernel says, ETIMEDOUT also for the attempt's own
 //!   timeout, ENODATA (which TCP never says) where the other end closed before its reply was whole, EMSGSIZE for an endless head;
 //! * distribution `load.latency`, nanoseconds from the *intended* start to established, or to the end of the reply where there is one;
-//! * gauge `load.throughput` in a bulk transfer: bytes a second over the last 100 ms.
+//! * gauge `load.throughput`: bytes a second over the last 100 ms; once the last attempt has ended, those of the whole load.
 
 mod attempt;
+mod chains;
 mod dial;
 mod engine;
 mod plan;
 mod ports;
 mod reply;
 mod report;
+mod turn;
 
 use std::io;
+use std::ops::Range;
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
+use self::chains::Chains;
 use self::dial::Dialer;
-use self::engine::Engine;
+use self::engine::{Driven, Engine};
 use self::plan::Plan;
 use self::report::Effort;
+use self::turn::{Order, Turn};
 use super::tally::{Declared, Tally};
-use crate::record::{Event, RunClock, SeriesKind, SeriesUnit};
-use crate::scenario::workload::{ClientSpec, Load};
+use crate::record::{Event, Offset, RunClock, SeriesKind, SeriesUnit};
+use crate::scenario::workload::ClientSpec;
 use crate::sys::fdtable;
 use crate::sys::wake::StopFlag;
 
@@ -42,28 +47,21 @@ const FAILED: usize = 3;
 const BYTES: usize = 4;
 const IN_FLIGHT: usize = 5;
 const THROUGHPUT: usize = 6;
-const SERIES: [Declared; 7] = [
+/// The series that a client has.
+pub(super) const SERIES: [Declared; 7] = [
     ("attempted", SeriesKind::Counter, SeriesUnit::Count),
     ("established", SeriesKind::Counter, SeriesUnit::Count),
     ("completed", SeriesKind::Counter, SeriesUnit::Count),
     ("failed", SeriesKind::Counter, SeriesUnit::Count),
     ("bytes", SeriesKind::Counter, SeriesUnit::Bytes),
     ("in-flight", SeriesKind::Gauge, SeriesUnit::Count),
-    ("throughput", SeriesKind::Gauge, SeriesUnit::Bytes),
+    ("throughput", SeriesKind::Gauge, SeriesUnit::BytesPerSecond),
 ];
 
 /// How often throughput is measured: as often as probes look.
 const METER: Duration = Duration::from_millis(100);
 /// Descriptors of a thread that are not connections: 0 to 2, the stop flag's, epoll, the timer, with some to spare.
 const RESERVED: u64 = 32;
-
-/// The series that a client has.
-pub(super) fn series(load: &Load) -> &'static [Declared] {
-    match load {
-        Load::Bulk { .. } => &SERIES,
-        Load::Connect { .. } | Load::Hold { .. } | Load::Loop { .. } => &SERIES[..THROUGHPUT],
-    }
-}
 
 /// What the threads of a client share.
 #[derive(Debug)]
@@ -99,29 +97,25 @@ pub(super) fn run(
     let Ok(clock) = begin.recv() else {
         return Ok(());
     };
-    let meters = matches!(spec.load, Load::Bulk { .. });
-    client.drive(clock, table, meters, done)
+    client.drive(clock, table, done)
 }
 
 impl Client {
-    fn drive(
-        &self,
-        clock: RunClock,
-        table: Option<u64>,
-        meters: bool,
-        done: impl FnOnce(),
-    ) -> io::Result<()> {
+    fn drive(&self, clock: RunClock, table: Option<u64>, done: impl FnOnce()) -> io::Result<()> {
         let mut done = Some(done);
         std::thread::scope(|scope| {
             let (tell, told) = mpsc::channel();
+            let mut order = Order::new();
             for share in self.shares(table) {
-                let tell = tell.clone();
+                let (tell, mine) = (tell.clone(), order.next());
                 std::thread::Builder::new()
                     .name("client".to_owned())
-                    .spawn_scoped(scope, move || self.run_share(clock, share, tell))?;
+                    .spawn_scoped(scope, move || {
+                        self.run_share(clock, share, table, mine, tell)
+                    })?;
             }
             drop(tell);
-            let result = self.gather(&told, meters);
+            let result = self.gather(&told);
             self.tally.finish();
             if self.plan.holds() && result.is_ok() {
                 match self.plan.hold_for {
@@ -147,7 +141,7 @@ impl Client {
     }
 
     /// Which attempts each thread starts. Where connections are held, none more than its table has room for.
-    fn shares(&self, table: Option<u64>) -> Vec<std::ops::Range<u64>> {
+    fn shares(&self, table: Option<u64>) -> Vec<Range<u64>> {
         let count = self.plan.starts.count();
         let size = match table {
             Some(table) if self.plan.holds() => table.saturating_sub(RESERVED).max(1),
@@ -162,15 +156,23 @@ impl Client {
     fn run_share(
         &self,
         clock: RunClock,
-        share: std::ops::Range<u64>,
+        share: Range<u64>,
+        table: Option<u64>,
+        turn: Turn,
         tell: Sender<io::Result<Effort>>,
     ) {
         let run = || {
             fdtable::unshare_keeping(&[self.stop.as_fd()])?;
-            Engine::new(self, clock, share)?.run()
+            turn.wait();
+            // The sockets of a ring take no descriptors, so a bound on them would not bind.
+            if table.is_some() && self.plan.may_suit_chains() {
+                self.run_chains(clock, share)
+            } else {
+                Engine::new(self, clock, share)?.run(Some(turn))
+            }
         };
         let (result, held) = match run() {
-            Ok((effort, held)) => (Ok(effort), held),
+            Ok(driven) => (Ok(driven.effort), driven.held),
             Err(error) => (Err(error), Vec::new()),
         };
         let _nobody_listens = tell.send(result);
@@ -180,36 +182,60 @@ impl Client {
         }
     }
 
+    /// The first request shows what a reply is like; where that suits, the others are chains in the kernel.
+    fn run_chains(&self, clock: RunClock, share: Range<u64>) -> io::Result<Driven> {
+        let (first, rest) = (share.start..share.start + 1, share.start + 1..share.end);
+        let mut driven = Engine::new(self, clock, first)?.run(None)?;
+        if rest.is_empty() {
+            return Ok(driven);
+        }
+        let seen = driven
+            .last_reply
+            .filter(|seen| self.plan.suits_chains(*seen));
+        let chains = seen.map(|seen| Chains::new(self, clock, rest.clone(), seen));
+        let effort = match chains {
+            Some(Ok(chains)) => chains.run()?,
+            // Not this kind of reply, or not this kind of kernel.
+            Some(Err(_)) | None => Engine::new(self, clock, rest)?.run(None)?.effort,
+        };
+        driven.effort.add(&effort);
+        Ok(driven)
+    }
+
     /// Waits for every thread's attempts to end, and reports them.
-    fn gather(&self, told: &Receiver<io::Result<Effort>>, meters: bool) -> io::Result<()> {
-        let mut whole = Effort::new();
+    fn gather(&self, told: &Receiver<io::Result<Effort>>) -> io::Result<()> {
+        let mut whole = Effort::new("epoll");
         let (mut bytes, mut since) = (0, self.tally.now());
         loop {
-            let next = if meters {
-                told.recv_timeout(METER)
-            } else {
-                told.recv().map_err(|_| RecvTimeoutError::Disconnected)
-            };
-            match next {
+            match told.recv_timeout(METER) {
                 Ok(effort) => whole.add(&effort?),
                 Err(RecvTimeoutError::Disconnected) => break,
                 Err(RecvTimeoutError::Timeout) => {
                     let (now, so_far) = (self.tally.now(), self.tally.get(BYTES));
-                    let took = now.as_secs_f64() - since.as_secs_f64();
-                    let rate = (so_far - bytes) as f64 / took.max(f64::EPSILON);
+                    let rate = throughput(so_far - bytes, since, now);
                     (bytes, since) = (so_far, now);
                     self.tally
-                        .update(now, |counts| counts.set(THROUGHPUT, rate as i64));
+                        .update(now, |counts| counts.set(THROUGHPUT, rate));
                 }
             }
         }
-        if meters {
-            self.tally
-                .update(self.tally.now(), |counts| counts.set(THROUGHPUT, 0));
-        }
+        let rate = throughput(self.tally.get(BYTES), whole.first_start, whole.ended);
+        let now = self.tally.now();
+        self.tally
+            .update(now, |counts| counts.set(THROUGHPUT, rate));
         let report = whole.report(self.tally.actor(), &self.plan);
         self.tally.recorder().tell(Event::Load(report));
         Ok(())
+    }
+}
+
+/// Bytes a second between two moments; 0 where no time has passed.
+fn throughput(bytes: i64, from: Offset, to: Offset) -> i64 {
+    let took = to.as_duration().saturating_sub(from.as_duration());
+    if took.is_zero() {
+        0
+    } else {
+        (bytes as f64 / took.as_secs_f64()) as i64
     }
 }
 

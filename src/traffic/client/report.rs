@@ -12,7 +12,7 @@ pub(super) struct Effort {
     /// How late each start was, nanoseconds.
     late: Option<Histogram<u64>>,
     started: u64,
-    first_start: Offset,
+    pub(super) first_start: Offset,
     last_start: Offset,
     /// When the last attempt ended.
     pub(super) ended: Offset,
@@ -23,7 +23,7 @@ pub(super) struct Effort {
 }
 
 impl Effort {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(engine: &'static str) -> Self {
         Self {
             // Three digits, resizing; the bounds are fixed and valid, so there always is one.
             late: Histogram::new(3).ok(),
@@ -33,7 +33,7 @@ impl Effort {
             ended: Offset::ZERO,
             cpu: 0,
             port_choice: "kernel",
-            engine: "epoll",
+            engine,
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::Program;
 use crate::record::{Offset, Timeline};
 use crate::scenario::workload::{Accept, CommandSpec, Workload};
 use crate::traffic::tests::{Run, command, last, server};
@@ -19,6 +20,15 @@ fn run(commands: Vec<CommandSpec>, accept: Option<Accept>) -> Option<Timeline> {
 fn lines(timeline: &Timeline, name: &str) -> Vec<String> {
     let lines = &timeline.series(name).unwrap().lines;
     lines.iter().map(|(_, line)| line.clone()).collect()
+}
+
+#[expect(clippy::print_stderr, reason = "a test that cannot run must say so")]
+fn is_installed(program: &str) -> bool {
+    let found = Program::find(&command("found", "here", &[program]));
+    if let Err(error) = &found {
+        eprintln!("not run: cannot {error}");
+    }
+    found.is_ok()
 }
 
 fn shell(script: &str) -> CommandSpec {
@@ -115,7 +125,7 @@ fn kernel_a_command_starts_when_it_should() {
 
 #[test]
 fn kernel_ab_is_served_with_and_without_keep_alive() {
-    if std::fs::metadata("/usr/bin/ab").is_err() {
+    if !is_installed("ab") {
         return;
     }
     let url = "http://127.0.0.1:80/";
@@ -152,7 +162,7 @@ fn kernel_ab_is_served_with_and_without_keep_alive() {
 
 #[test]
 fn kernel_wrk_is_served() {
-    if std::fs::metadata("/usr/bin/wrk").is_err() {
+    if !is_installed("wrk") {
         return;
     }
     let url = "http://127.0.0.1:80/";

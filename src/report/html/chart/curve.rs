@@ -1,6 +1,6 @@
 //! A curve: a value that holds until its next change.
 
-use crate::record::{Offset, Series, SeriesKind, SeriesUnit};
+use crate::record::{Offset, Series, SeriesKind};
 use crate::report::distribution;
 
 /// Changes, ascending in time; undefined before the first.
@@ -35,7 +35,7 @@ impl Curve {
         let changes = series
             .changes
             .iter()
-            .map(|(t, value)| (*t, in_base(*value as f64, series.declaration.unit)));
+            .map(|(t, value)| (*t, series.declaration.unit.in_base(*value as f64)));
         Self::new(zero.into_iter().chain(changes))
     }
 
@@ -66,7 +66,7 @@ impl Curve {
         for (end, histogram) in &series.histograms {
             let value = distribution::quantile(histogram, share);
             if let Some(value) = value {
-                changes.push((from, in_base(value as f64, series.declaration.unit)));
+                changes.push((from, series.declaration.unit.in_base(value as f64)));
             }
             from = *end;
         }
@@ -146,18 +146,10 @@ pub(super) fn column_of(t: Offset, end: Offset, columns: usize) -> u64 {
     u64::try_from(column).unwrap_or(u64::MAX)
 }
 
-/// A number of a record in the base of its unit: seconds for nanoseconds, else as it is.
-fn in_base(value: f64, unit: SeriesUnit) -> f64 {
-    match unit {
-        SeriesUnit::Nanoseconds => value / 1e9,
-        SeriesUnit::Count | SeriesUnit::Bytes | SeriesUnit::Text => value,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::{SeriesDeclaration, SeriesId};
+    use crate::record::{SeriesDeclaration, SeriesId, SeriesUnit};
 
     const SECOND: u64 = 1_000_000_000;
 

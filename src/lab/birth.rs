@@ -1,0 +1,310 @@
+//! Namespaces are born: at the baseline, with the scenario's settings and rules, before any device is in them.
+//!
+//! All of this is done by the thread that creates them, so nothing has to be entered.
+
+use std::io;
+use std::sync::{Arc, OnceLock};
+use std::thread;
+
+use indexmap::IndexMap;
+use nix::sched::{CpuSet, sched_getaffinity};
+use nix::unistd::Pid;
+
+use super::baseline::{self, Survey};
+use super::capacity;
+use super::error::{BuildError, Feature, NotApplicable};
+use super::plan::{NamespaceOp, Op, Plan, Site};
+use super::rules::Rules;
+use super::settings::{Became, Wanted, write_all};
+use crate::scenario::topology::IpVersion;
+use crate::sys::NetNs;
+use crate::sys::netlink::{Netlink, NetlinkError};
+use crate::sys::sysctl::{Key, SysctlError, Sysctls};
+
+/// Another thread is worth its while for so many namespaces (measured: a lab of 3 stands in 2.2 ms in place of 3.1).
+const A_THREAD_FOR: usize = 2;
+
+/// What a namespace is to be.
+#[derive(Debug, Clone)]
+struct Birth {
+    op: NamespaceOp,
+    sysctls: Vec<Wanted>,
+    rules: Option<Rules>,
+    /// Entries of the socket hash of the namespace that the same thread creates next.
+    socket_hash: Option<u64>,
+}
+
+/// A namespace with its settings and rules, without links.
+#[derive(Debug)]
+pub(super) struct Born {
+    pub(super) netns: NetNs,
+    /// rtnetlink in this namespace, whichever thread uses it.
+    pub(super) route: Netlink,
+    /// The settings that the lab pinned or needs, as they are.
+    pub(super) survey: Survey,
+    /// What became of the scenario's settings.
+    pub(super) became: Vec<(Wanted, Became)>,
+    /// Settings of interfaces, which are not there yet.
+    pub(super) of_interfaces: Vec<Wanted>,
+}
+
+/// Creates every namespace of a plan, in the order of the plan.
+///
+/// # Errors
+/// The first, in the order in which they are found.
+pub(super) fn bear_all(
+    plan: &Plan,
+    socket_hash: Option<u64>,
+) -> Result<IndexMap<Site, Born>, BuildError> {
+    // Those of a lab are alike, so what the first to come finds holds for all.
+    let common = Arc::new(OnceLock::new());
+    let births: Vec<(usize, Birth)> = births(plan, socket_hash)
+        .into_values()
+        .enumerate()
+        .collect();
+    let threads = processors().min(births.len().div_ceil(A_THREAD_FOR)).max(1);
+    let mut shares: Vec<Vec<(usize, Birth)>> = vec![Vec::new(); threads];
+    for birth in births {
+        shares[birth.0 % threads].push(birth);
+    }
+    let mut born = thread::scope(|scope| {
+        let own = shares.swap_remove(0);
+        let others: Vec<_> = shares
+            .into_iter()
+            .map(|share| scope.spawn(|| bear(share, &common)))
+            .collect();
+        let mut born = bear(own, &common)?;
+        for other in others {
+            match other.join() {
+                Ok(more) => born.extend(more?),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        Ok::<_, BuildError>(born)
+    })?;
+    born.sort_by_key(|(number, ..)| *number);
+    let born = born.into_iter().map(|(_, site, born)| (site, born));
+    Ok(born.collect())
+}
+
+/// Creates some namespaces, one after the other.
+fn bear(
+    births: Vec<(usize, Birth)>,
+    common: &Arc<OnceLock<Survey>>,
+) -> Result<Vec<(usize, Site, Born)>, BuildError> {
+    let sites: Vec<(usize, Site)> = births
+        .iter()
+        .map(|(number, birth)| (*number, birth.op.site.clone()))
+        .collect();
+    let works = births
+        .into_iter()
+        .map(|(_, birth)| {
+            let common = common.clone();
+            move || birth.settle_in(&common)
+        })
+        .collect();
+    let fail = |site: Option<&Site>, source| BuildError::Namespace {
+        site: site.cloned().unwrap_or(Site::Wire),
+        source,
+    };
+    let each = NetNs::create_each(works)
+        .map_err(|source| fail(sites.first().map(|(_, site)| site), source))?;
+    sites
+        .into_iter()
+        .zip(each)
+        .map(|((number, site), made)| {
+            let (netns, inside) = made.map_err(|source| fail(Some(&site), source))?;
+            Ok((number, site, inside?.with(netns)))
+        })
+        .collect()
+}
+
+/// How many processors this thread may use. (std's `available_parallelism` reads the files of control groups as well, which costs
+/// as much as a fifth of a namespace.)
+fn processors() -> usize {
+    let allowed = sched_getaffinity(Pid::from_raw(0));
+    let count = |set: CpuSet| {
+        (0..CpuSet::count())
+            .filter(|cpu| set.is_set(*cpu) == Ok(true))
+            .count()
+    };
+    allowed.map_or(1, count)
+}
+
+fn births(plan: &Plan, socket_hash: Option<u64>) -> IndexMap<Site, Birth> {
+    let mut births: IndexMap<Site, Birth> = IndexMap::new();
+    for op in &plan.ops {
+        match op {
+            Op::Namespace(op) => {
+                let birth = Birth {
+                    op: op.clone(),
+                    sysctls: Vec::new(),
+                    rules: None,
+                    socket_hash,
+                };
+                births.insert(op.site.clone(), birth);
+            }
+            Op::Sysctl {
+                node,
+                key,
+                value,
+                place,
+                emulate,
+            } => {
+                if let Some(birth) = births.get_mut(&Site::Node(node.clone())) {
+                    birth.sysctls.push(Wanted {
+                        key: key.clone(),
+                        value: value.clone(),
+                        place: *place,
+                        emulated: emulate.is_some(),
+                    });
+                }
+            }
+            Op::Rules { node, ip, nat, own } => {
+                if let Some(birth) = births.get_mut(&Site::Node(node.clone())) {
+                    birth.rules = Some(Rules {
+                        ip: *ip,
+                        nat: nat.clone(),
+                        own: own.clone(),
+                        line: op.to_string(),
+                    });
+                }
+            }
+            _ => {}
+        }
+    }
+    births
+}
+
+impl Birth {
+    /// In the calling thread's new namespace.
+    fn settle_in(self, common: &OnceLock<Survey>) -> Result<Inside, BuildError> {
+        let site = self.op.site.clone();
+        let mut sysctls = Sysctls::new();
+        if let Some(entries) = self.socket_hash {
+            capacity::size_socket_hash(&mut sysctls, entries);
+        }
+        // What needs no survey comes first, so that another namespace has the time to take it.
+        if let Some(rules) = &self.rules {
+            rules.apply()?;
+        }
+        let conntrack = match self.op.conntrack {
+            true => Survey::take(baseline::CONNTRACK, &mut sysctls),
+            false => Survey::default(),
+        };
+        let mut survey = pin(self.op.ip, common, &mut sysctls);
+        survey.extend(conntrack);
+        prepare(&self.op, &mut survey, &mut sysctls).map_err(|error| unsettled(&site, error))?;
+        let (of_interfaces, now): (Vec<_>, Vec<_>) =
+            self.sysctls.into_iter().partition(Wanted::is_of_interface);
+        let became = match &site {
+            Site::Node(node) => write_all(now, node, &mut sysctls)?,
+            Site::Wire => Vec::new(),
+        };
+        let route = Netlink::open(libc::NETLINK_ROUTE)
+            .map_err(|error| unsettled(&site, Unsettled::Netlink(error)))?;
+        Ok(Inside {
+            route,
+            survey,
+            became,
+            of_interfaces,
+        })
+    }
+}
+
+/// What the thread inside gives back.
+#[derive(Debug)]
+struct Inside {
+    route: Netlink,
+    survey: Survey,
+    became: Vec<(Wanted, Became)>,
+    of_interfaces: Vec<Wanted>,
+}
+
+impl Inside {
+    fn with(self, netns: NetNs) -> Born {
+        Born {
+            netns,
+            route: self.route,
+            survey: self.survey,
+            became: self.became,
+            of_interfaces: self.of_interfaces,
+        }
+    }
+}
+
+/// Why a new namespace could not be prepared.
+#[derive(Debug)]
+enum Unsettled {
+    NoIpv6,
+    Sysctl(&'static str, SysctlError),
+    Netlink(NetlinkError),
+}
+
+fn unsettled(site: &Site, error: Unsettled) -> BuildError {
+    match error {
+        Unsettled::NoIpv6 => BuildError::NotApplicable(NotApplicable::Feature {
+            feature: Feature::Ipv6,
+            source: io::Error::from_raw_os_error(libc::EAFNOSUPPORT),
+        }),
+        Unsettled::Sysctl(key, source) => BuildError::Own {
+            site: site.clone(),
+            key,
+            source,
+        },
+        Unsettled::Netlink(source) => BuildError::Netlink {
+            site: site.clone(),
+            source,
+        },
+    }
+}
+
+/// Brings the calling thread's new namespace to the baseline: reads every setting if nobody has, else repeats what was off.
+fn pin(ip: IpVersion, common: &OnceLock<Survey>, sysctls: &mut Sysctls) -> Survey {
+    let mut taken_here = false;
+    let survey = common.get_or_init(|| {
+        taken_here = true;
+        let mut survey = Survey::take(baseline::NODE, sysctls);
+        if ip == IpVersion::V6 {
+            survey.extend(Survey::take(baseline::IPV6, sysctls));
+        }
+        survey
+    });
+    if !taken_here {
+        survey.repeat(sysctls);
+    }
+    survey.clone()
+}
+
+/// Gives the calling thread's new namespace what the topology needs, before it has any device.
+fn prepare(op: &NamespaceOp, survey: &mut Survey, sysctls: &mut Sysctls) -> Result<(), Unsettled> {
+    match op.ip {
+        IpVersion::V4 => match set(survey, sysctls, "net.ipv6.conf.all.disable_ipv6") {
+            // Without IPv6 there is nothing to turn off.
+            Err(Unsettled::Sysctl(_, SysctlError::Absent)) => {}
+            other => other?,
+        },
+        IpVersion::V6 if !survey.has("net.ipv6.conf.default.accept_dad") => {
+            return Err(Unsettled::NoIpv6);
+        }
+        IpVersion::V6 => {}
+    }
+    if op.forwards {
+        set(survey, sysctls, "net.ipv4.ip_forward")?;
+        if op.ip == IpVersion::V6 {
+            set(survey, sysctls, "net.ipv6.conf.all.forwarding")?;
+        }
+    }
+    if op.nonlocal_bind {
+        set(survey, sysctls, "net.ipv6.ip_nonlocal_bind")?;
+    }
+    Ok(())
+}
+
+/// Turns on what the topology needs.
+fn set(survey: &mut Survey, sysctls: &mut Sysctls, key: &'static str) -> Result<(), Unsettled> {
+    let fail = |error| Unsettled::Sysctl(key, error);
+    let path = Key::parse(key).ok_or(fail(SysctlError::Absent))?;
+    survey.note(key, sysctls.set(&path, "1").map_err(fail)?);
+    Ok(())
+}

@@ -1,0 +1,108 @@
+//! How every node is set: gathered as settings are made, for the record.
+
+use std::collections::BTreeMap;
+
+use super::NodeSettings;
+use super::baseline::{self, Survey};
+use super::error::BuildError;
+use super::settings::{Became, Wanted};
+use crate::names::NodeName;
+use crate::sys::sysctl::same;
+
+/// What was set, and what must be emulated.
+#[derive(Debug)]
+pub(super) struct Ledger {
+    pub(super) settings: NodeSettings,
+    /// What the wires must emulate, by node: key and value.
+    pub(super) emulated: BTreeMap<String, Vec<String>>,
+    /// Settings of nodes that were made for the whole kernel.
+    of_kernel: BTreeMap<String, String>,
+    owns_kernel: bool,
+}
+
+impl Ledger {
+    /// An empty one. Where the lab owns the kernel, what a namespace cannot have is set for the whole kernel.
+    pub(super) fn new(owns_kernel: bool) -> Self {
+        Self {
+            settings: NodeSettings::default(),
+            emulated: BTreeMap::new(),
+            of_kernel: BTreeMap::new(),
+            owns_kernel,
+        }
+    }
+
+    /// Takes down a node: the baseline as it is there, and what became of the scenario's settings.
+    ///
+    /// # Errors
+    /// Where something cannot be had here.
+    pub(super) fn enter(
+        &mut self,
+        node: &NodeName,
+        survey: &Survey,
+        settings: Vec<(Wanted, Became)>,
+    ) -> Result<(), BuildError> {
+        let mut values: BTreeMap<String, String> = BTreeMap::new();
+        let mut off: BTreeMap<String, String> = BTreeMap::new();
+        for (key, value) in &survey.values {
+            values.insert((*key).to_owned(), value.clone());
+            if baseline::is_off(key, value) {
+                off.insert((*key).to_owned(), value.clone());
+            }
+        }
+        for (key, value) in &survey.needed {
+            values.insert((*key).to_owned(), value.clone());
+        }
+        for (wanted, became) in settings {
+            let kept = match became {
+                Became::Kept(kept) => kept,
+                Became::NotHere(why) => match self.set_for_all(node, &wanted)? {
+                    Some(kept) => kept,
+                    None if wanted.emulated => {
+                        self.emulated
+                            .entry(node.to_string())
+                            .or_default()
+                            .push(format!("{} = {}", wanted.key, wanted.value));
+                        continue;
+                    }
+                    None => return Err(why.into()),
+                },
+            };
+            if survey.value(&wanted.key) != Some(&kept) {
+                off.insert(wanted.key.clone(), kept.clone());
+            }
+            values.insert(wanted.key, kept);
+        }
+        self.settings.sysctls.insert(node.to_string(), values);
+        if !off.is_empty() {
+            self.settings.off_baseline.insert(node.to_string(), off);
+        }
+        Ok(())
+    }
+
+    /// Sets for the whole kernel what a namespace cannot have, where the lab may and no other node wants it otherwise.
+    fn set_for_all(
+        &mut self,
+        node: &NodeName,
+        wanted: &Wanted,
+    ) -> Result<Option<String>, BuildError> {
+        if !self.owns_kernel {
+            return Ok(None);
+        }
+        if let Some(other) = self.of_kernel.get(&wanted.key)
+            && !same(other, &wanted.value)
+        {
+            return Err(BuildError::Conflict {
+                node: node.clone(),
+                key: wanted.key.clone(),
+                wanted: wanted.value.clone(),
+                other: other.clone(),
+                place: wanted.place,
+            });
+        }
+        let kept = wanted.write_for_all(node)?;
+        if let Some(kept) = &kept {
+            self.of_kernel.insert(wanted.key.clone(), kept.clone());
+        }
+        Ok(kept)
+    }
+}

@@ -1,0 +1,58 @@
+//! rtnetlink messages that go out together, and which line of the plan each belongs to.
+
+use super::error::{BuildError, Feature, NotApplicable};
+use super::plan::Plan;
+use crate::sys::netlink::{Batch, Netlink, NetlinkError};
+
+/// Bytes sent at once: well below a socket's send buffer, 212,992 by default (`SK_WMEM_MAX`, Linux `include/net/sock.h`).
+const SEND: usize = 64 * 1024;
+
+/// Messages to send in one go, each with the line of the plan that it belongs to.
+#[derive(Debug, Default)]
+pub(super) struct Messages {
+    batch: Batch,
+    lines: Vec<usize>,
+}
+
+impl Messages {
+    /// Adds the one message that `write` writes.
+    pub(super) fn add(&mut self, line: usize, write: impl FnOnce(&mut Batch)) {
+        write(&mut self.batch);
+        self.lines.push(line);
+    }
+
+    /// Whether it is time to send.
+    pub(super) fn is_full(&self) -> bool {
+        self.batch.byte_len() >= SEND
+    }
+
+    /// Sends them all and waits until they are done.
+    pub(super) fn send(&mut self, plan: &Plan, netlink: &mut Netlink) -> Result<(), BuildError> {
+        let mut messages = std::mem::take(self);
+        messages.batch.acknowledge_last();
+        netlink.request(messages.batch).map_err(|source| {
+            let index = match &source {
+                NetlinkError::Refused { index, .. } => *index,
+                NetlinkError::Socket(_) | NetlinkError::Truncated => 0,
+            };
+            let line = messages.lines.get(index);
+            let op = line.and_then(|line| plan.ops.get(*line));
+            refusal(op.map(ToString::to_string).unwrap_or_default(), source)
+        })
+    }
+}
+
+/// A refused link means that the kernel has no such links; all else is an error.
+fn refusal(op: String, source: NetlinkError) -> BuildError {
+    match source {
+        NetlinkError::Refused { source, .. }
+            if source.raw_os_error() == Some(libc::EOPNOTSUPP) && op.starts_with("link ") =>
+        {
+            BuildError::NotApplicable(NotApplicable::Feature {
+                feature: Feature::Veth,
+                source,
+            })
+        }
+        source => BuildError::Refused { op, source },
+    }
+}

@@ -1,0 +1,258 @@
+//! Takes the run's packets at every link end of every node into one file.
+//!
+//! Each link end has a packet socket, opened in its namespace; one thread empties them all and writes what it finds in the order
+//! of time. Only TCP is taken, and of each packet only the headers. Where the file is, and whether it is kept, is decided elsewhere.
+
+mod orderly;
+mod taker;
+#[cfg(test)]
+mod tests;
+
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::sync::mpsc::{self, Sender};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use thiserror::Error;
+
+use crate::lab::{Lab, Node};
+use crate::names::{IfName, NodeName};
+use crate::record::{LinkEnd, RunClock};
+use crate::scenario::RunSpec;
+use crate::scenario::topology::InterfaceSpec;
+use crate::sys::packet_ring::{BLOCK, PacketRing};
+use crate::sys::wake::StopFlag;
+use taker::Taker;
+
+/// Bytes kept of each packet: Ethernet (14), IPv6 (40) and the longest TCP header (60, RFC 9293 3.1), rounded up.
+const SNAP: u32 = 128;
+/// Bytes of a file, at most: half a million packets.
+const LIMIT: u64 = 64 << 20;
+/// Bytes that all rings share.
+const RINGS: usize = 64 << 20;
+/// Blocks of one ring: enough for 160 ms of few packets (`RETIRE` closes one every 20 ms), and for 400 ms of 100,000 a second.
+const BLOCKS: std::ops::RangeInclusive<usize> = 8..=256;
+
+/// Why packets cannot be captured.
+#[derive(Debug, Error)]
+pub enum CaptureError {
+    /// A thread could not be started.
+    #[error("cannot start a thread that captures packets")]
+    Thread(#[source] io::Error),
+    /// The namespace could not be entered.
+    #[error("cannot capture packets of `{node}` from inside its namespace")]
+    Namespace {
+        /// The node.
+        node: NodeName,
+        /// The cause.
+        #[source]
+        source: io::Error,
+    },
+    /// A link end gives no packets.
+    #[error("cannot capture packets at `{node}:{interface}` (CONFIG_PACKET, CAP_NET_RAW)")]
+    Socket {
+        /// The node.
+        node: NodeName,
+        /// Its interface.
+        interface: IfName,
+        /// The cause.
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// What a capture came to.
+#[derive(Debug, Default)]
+pub struct CaptureSummary {
+    /// Packets in the file.
+    pub packets: u64,
+    /// Packets that came faster than they could be taken.
+    pub dropped: u64,
+    /// Whether it has reached its bound and has stopped there.
+    pub truncated: bool,
+    /// By how much the machine's clock was set meanwhile, where it was: times in the file are those of the machine's clock.
+    pub clock_set: Option<Duration>,
+    /// Why it has stopped before its end, where it did so because the file or a socket failed.
+    pub broken: Option<io::Error>,
+}
+
+impl CaptureSummary {
+    /// What someone who reads the result must know; nothing where the capture is whole.
+    pub fn notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        if self.truncated {
+            let limit = LIMIT >> 20;
+            notes.push(format!(
+                "the capture has reached {limit} MiB and stops there, after {} packets",
+                self.packets
+            ));
+        }
+        if self.dropped > 0 {
+            notes.push(format!(
+                "the capture lacks {} packets: they came faster than they could be taken",
+                self.dropped
+            ));
+        }
+        if let Some(by) = self.clock_set {
+            notes.push(format!(
+                "the machine's clock was set by {by:.0?} during the capture: its times are off by up to that much"
+            ));
+        }
+        if let Some(error) = &self.broken {
+            notes.push(format!(
+                "the capture ends after {} packets: {error}",
+                self.packets
+            ));
+        }
+        notes
+    }
+}
+
+/// A capture that goes on. Where it is dropped and not stopped, its thread ends soon, its file with what had been written.
+#[derive(Debug)]
+pub struct Capture {
+    begin: Sender<RunClock>,
+    stop: Arc<StopFlag>,
+    thread: Option<JoinHandle<CaptureSummary>>,
+}
+
+impl Capture {
+    /// Opens a socket at each link end of each node. From here on packets are taken; they are written once it [begins](Self::begin).
+    ///
+    /// # Errors
+    /// Where a namespace or its packet sockets cannot be had. A file that cannot be written shows in the summary.
+    pub fn prepare(
+        spec: &RunSpec,
+        lab: &Lab,
+        sink: impl Write + Send + 'static,
+    ) -> Result<Self, CaptureError> {
+        Self::with_limit(spec, lab, sink, LIMIT)
+    }
+
+    /// A capture whose file may have so many bytes.
+    fn with_limit(
+        spec: &RunSpec,
+        lab: &Lab,
+        sink: impl Write + Send + 'static,
+        limit: u64,
+    ) -> Result<Self, CaptureError> {
+        let sites: Vec<_> = lab
+            .nodes()
+            .filter_map(|node| {
+                let spec = spec.topology.nodes.get(&node.name)?;
+                Some((node, &spec.interfaces[..]))
+            })
+            .collect();
+        let (ends, rings) = open_all(&sites)?.into_iter().unzip();
+        let stop = Arc::new(StopFlag::new().map_err(CaptureError::Thread)?);
+        let taker = Taker::new(spec.id.to_string(), ends, rings, limit);
+        let (begin, clock) = mpsc::channel();
+        let stopped = Arc::clone(&stop);
+        let thread = std::thread::Builder::new()
+            .name("capture".to_owned())
+            .spawn(move || match clock.recv() {
+                Ok(clock) => taker.run(clock, &stopped, sink),
+                Err(_) => CaptureSummary::default(),
+            })
+            .map_err(CaptureError::Thread)?;
+        Ok(Self {
+            begin,
+            stop,
+            thread: Some(thread),
+        })
+    }
+
+    /// Starts to write.
+    pub fn begin(&self, clock: RunClock) {
+        // Where the thread has ended, joining it says why.
+        let _ended = self.begin.send(clock);
+    }
+
+    /// Takes what is still under way, writes it and ends.
+    pub fn stop(mut self) -> CaptureSummary {
+        self.stop.raise();
+        let thread = self.thread.take();
+        drop(self);
+        let ended = thread.map(JoinHandle::join);
+        ended.and_then(Result::ok).unwrap_or_else(|| {
+            let fault = "its thread has failed, which is a fault of this program";
+            CaptureSummary {
+                broken: Some(io::Error::other(fault)),
+                ..CaptureSummary::default()
+            }
+        })
+    }
+}
+
+impl Drop for Capture {
+    fn drop(&mut self) {
+        self.stop.raise();
+    }
+}
+
+/// A link end that packets are taken at, with a sentence for people.
+type DescribedEnd = (LinkEnd, String);
+
+/// Opens the rings of all nodes at once: each waits for grace periods of the kernel (`synchronize_net`), which they then share.
+fn open_all(
+    sites: &[(&Node, &[InterfaceSpec])],
+) -> Result<Vec<(DescribedEnd, PacketRing)>, CaptureError> {
+    let ends: usize = sites.iter().map(|(_, interfaces)| interfaces.len()).sum();
+    let blocks = (RINGS / BLOCK / ends.max(1)).clamp(*BLOCKS.start(), *BLOCKS.end());
+    let opening: Vec<_> = sites
+        .iter()
+        .map(|(node, interfaces)| {
+            let (name, interfaces) = (node.name.clone(), interfaces.to_vec());
+            node.netns
+                .spawn("capture-open", move || open(&name, &interfaces, blocks))
+                .map_err(CaptureError::Thread)
+        })
+        .collect::<Result<_, _>>()?;
+    let mut all = Vec::with_capacity(ends);
+    for (opened, (node, _)) in opening.into_iter().zip(sites) {
+        let panicked = |_| Err(io::Error::other("a thread in a namespace panicked"));
+        let opened = opened.join().unwrap_or_else(panicked);
+        all.extend(opened.map_err(|source| CaptureError::Namespace {
+            node: node.name.clone(),
+            source,
+        })??);
+    }
+    Ok(all)
+}
+
+/// Opens the rings of one node, from inside its namespace.
+fn open(
+    node: &NodeName,
+    interfaces: &[InterfaceSpec],
+    blocks: usize,
+) -> Result<Vec<(DescribedEnd, PacketRing)>, CaptureError> {
+    let open = |interface: &InterfaceSpec| {
+        let ring = PacketRing::open(interface.name.as_str(), blocks, SNAP).map_err(|source| {
+            CaptureError::Socket {
+                node: node.clone(),
+                interface: interface.name.clone(),
+                source,
+            }
+        })?;
+        let end = LinkEnd {
+            node: node.clone(),
+            interface: interface.name.clone(),
+        };
+        Ok(((end, describe(node, interface)), ring))
+    };
+    interfaces.iter().map(open).collect()
+}
+
+/// `nat, toward server, 10.0.1.1/24`.
+fn describe(node: &NodeName, interface: &InterfaceSpec) -> String {
+    let addresses = interface
+        .addresses
+        .iter()
+        .map(|address| format!(", {address}"));
+    format!(
+        "{node}, toward {}{}",
+        interface.peer,
+        addresses.collect::<String>()
+    )
+}

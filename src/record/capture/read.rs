@@ -1,0 +1,271 @@
+//! Reads a capture: of either byte order, with blocks that are not known, broken off anywhere.
+
+use std::fs::File;
+use std::io::{self, BufReader, Read};
+use std::path::Path;
+
+use thiserror::Error;
+
+use super::block;
+use super::stream::{Block, Fields, Reader};
+use super::{Capture, Direction, LinkEnd, Stored};
+use crate::names::{IfName, NodeName};
+
+/// Bytes of packets that are read; a run's own capture has a sixteenth of it at most.
+const MOST_BYTES: usize = 1 << 30;
+/// Why something could not be read as a capture. Completes "cannot read the capture: cannot ...".
+#[derive(Debug, Error)]
+pub enum CaptureReadError {
+    /// It could not be opened.
+    #[error("open it")]
+    Open(#[source] io::Error),
+    /// The stream itself failed.
+    #[error("read it")]
+    Input(#[source] io::Error),
+    /// There is nothing in it.
+    #[error("find anything in it: it is empty")]
+    Empty,
+    /// It is something else.
+    #[error("recognise it: it does not begin as a pcapng file does")]
+    NotACapture,
+    /// It is of the older format.
+    #[error("read the old pcap format, only pcapng (`tshark -r FILE -w NEW` converts it)")]
+    OldFormat,
+    /// A block is wrong.
+    #[error("make sense of the block at byte {at}")]
+    Corrupt {
+        /// Where the block begins.
+        at: u64,
+        /// What is wrong with it.
+        source: Fault,
+    },
+    /// It is too large.
+    #[error("hold more than {} MiB of packets", MOST_BYTES >> 20)]
+    TooLarge,
+}
+
+/// What is wrong with a block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum Fault {
+    /// Its length.
+    #[error("{0} bytes are no length of a block")]
+    Length(u32),
+    /// Its length at its end is another.
+    #[error("its length is {0} at its start and {1} at its end")]
+    Lengths(u32, u32),
+    /// The magic number of a section.
+    #[error("the section has no byte order")]
+    ByteOrder,
+    /// The version of a section.
+    #[error("the section is of version {0} of pcapng; only 1 is known")]
+    Version(u16),
+    /// A field or an option reaches over its end.
+    #[error("a field reaches over its end")]
+    Field,
+    /// A packet of an interface that is not described.
+    #[error("interface {0} is not described")]
+    Interface(u32),
+}
+
+impl Capture {
+    /// Reads a capture from a file.
+    ///
+    /// # Errors
+    /// As [`Capture::parse`], and where the file cannot be opened.
+    pub fn read(path: &Path) -> Result<Self, CaptureReadError> {
+        let file = File::open(path).map_err(CaptureReadError::Open)?;
+        Self::parse(BufReader::new(file))
+    }
+
+    /// Reads a capture from a stream. One that breaks off is read as far as it goes.
+    ///
+    /// # Errors
+    /// Where the stream cannot be read, is no pcapng, or has a block that is wrong; with the place.
+    pub fn parse(input: impl Read) -> Result<Self, CaptureReadError> {
+        let mut reader = Reader::new(input);
+        let mut capture = Self::default();
+        let mut scales = Vec::new();
+        // Interfaces are numbered anew in each section.
+        let mut section = 0;
+        loop {
+            let at = reader.at();
+            let (kind, body) = match reader.next_block()? {
+                Block::Whole { kind, body } => (kind, body),
+                Block::CutOff => {
+                    capture.ends_early = true;
+                    break;
+                }
+                Block::None if at == 0 => return Err(CaptureReadError::Empty),
+                Block::None => break,
+            };
+            let added = match kind {
+                block::SECTION => {
+                    section = capture.interfaces.len();
+                    capture.add_section(body)
+                }
+                block::INTERFACE => capture.add_interface(body).map(|scale| scales.push(scale)),
+                block::PACKET => capture.add_packet(body, section, &scales),
+                block::STATISTICS => capture.add_statistics(body, section, &scales),
+                _ => Ok(()),
+            };
+            added.map_err(|source| CaptureReadError::Corrupt { at, source })?;
+            if capture.bytes.len() > MOST_BYTES {
+                return Err(CaptureReadError::TooLarge);
+            }
+        }
+        capture.packets.sort_by_key(|packet| packet.time);
+        let last = capture.packets.last().map_or(0, |packet| packet.time);
+        capture.ended = capture.ended.max(last);
+        Ok(capture)
+    }
+
+    fn add_section(&mut self, mut body: Fields<'_>) -> Result<(), Fault> {
+        // Byte order, version and length were looked at or are not needed.
+        body.take(16)?;
+        while let Some((code, value)) = body.option()? {
+            let text = String::from_utf8_lossy(value);
+            if code != block::COMMENT {
+            } else if let Some(run) = text.strip_prefix(block::RUN) {
+                self.run.get_or_insert_with(|| run.to_owned());
+            } else if let Some(zero) = text.strip_prefix(block::CLOCK_ZERO) {
+                self.clock_zero = self.clock_zero.or_else(|| parse_seconds(zero));
+            }
+        }
+        Ok(())
+    }
+
+    fn add_interface(&mut self, mut body: Fields<'_>) -> Result<Scale, Fault> {
+        let link_type = body.u16()?;
+        body.take(6)?;
+        let mut end = None;
+        let mut scale = Scale::default();
+        while let Some((code, value)) = body.option()? {
+            match (code, value) {
+                (block::INTERFACE_NAME, name) => end = link_end(name),
+                (block::INTERFACE_RESOLUTION, [resolution, ..]) => scale.resolution = *resolution,
+                (block::INTERFACE_OFFSET, _) => {
+                    scale.offset = body.within(value).u64()?.cast_signed();
+                }
+                _ => {}
+            }
+        }
+        self.interfaces
+            .push(end.filter(|_| link_type == block::ETHERNET));
+        Ok(scale)
+    }
+
+    fn add_packet(
+        &mut self,
+        mut body: Fields<'_>,
+        section: usize,
+        scales: &[Scale],
+    ) -> Result<(), Fault> {
+        let number = body.u32()?;
+        let interface = section.saturating_add(number as usize);
+        let scale = scales.get(interface).ok_or(Fault::Interface(number))?;
+        let time = scale.nanoseconds(u64::from(body.u32()?) << 32 | u64::from(body.u32()?));
+        let (kept, length) = (body.u32()?, body.u32()?);
+        let bytes = body.padded(kept as usize)?;
+        let mut direction = None;
+        while let Some((code, value)) = body.option()? {
+            if code == block::PACKET_FLAGS {
+                direction = match body.within(value).u32()? & 0b11 {
+                    block::INBOUND => Some(Direction::Inbound),
+                    block::OUTBOUND => Some(Direction::Outbound),
+                    _ => None,
+                };
+            }
+        }
+        let at = u32::try_from(self.bytes.len()).map_err(|_| Fault::Field)?;
+        self.bytes.extend_from_slice(bytes);
+        self.packets.push(Stored {
+            time,
+            // Every interface took a block of its own, so there are not that many.
+            interface: u32::try_from(interface).unwrap_or(u32::MAX),
+            length,
+            at,
+            kept,
+            direction,
+        });
+        Ok(())
+    }
+
+    fn add_statistics(
+        &mut self,
+        mut body: Fields<'_>,
+        section: usize,
+        scales: &[Scale],
+    ) -> Result<(), Fault> {
+        let number = body.u32()?;
+        let interface = section.saturating_add(number as usize);
+        let scale = scales.get(interface).ok_or(Fault::Interface(number))?;
+        body.take(8)?;
+        while let Some((code, value)) = body.option()? {
+            match code {
+                block::STATISTICS_END => {
+                    let mut value = body.within(value);
+                    let time = u64::from(value.u32()?) << 32 | u64::from(value.u32()?);
+                    self.ended = self.ended.max(scale.nanoseconds(time));
+                }
+                block::STATISTICS_DROPPED => {
+                    let dropped = body.within(value).u64()?;
+                    self.dropped = self.dropped.saturating_add(dropped);
+                }
+                block::COMMENT if value.starts_with(block::REACHED_BOUND.as_bytes()) => {
+                    self.ends_early = true;
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+/// `nat:eth1`.
+fn link_end(name: &[u8]) -> Option<LinkEnd> {
+    let (node, interface) = std::str::from_utf8(name).ok()?.split_once(':')?;
+    Some(LinkEnd {
+        node: NodeName::new(node),
+        interface: IfName::new(interface),
+    })
+}
+
+/// Seconds with nine decimals, as nanoseconds.
+fn parse_seconds(text: &str) -> Option<u64> {
+    let (seconds, nanos) = text.split_once('.')?;
+    let seconds: u64 = seconds.parse().ok()?;
+    let nanos: u64 = (nanos.len() == 9).then(|| nanos.parse().ok())??;
+    seconds.checked_mul(1_000_000_000)?.checked_add(nanos)
+}
+
+/// What an interface's times count.
+#[derive(Debug, Clone, Copy)]
+struct Scale {
+    resolution: u8,
+    offset: i64,
+}
+
+impl Default for Scale {
+    /// Microseconds, where an interface says nothing.
+    fn default() -> Self {
+        Self {
+            resolution: 6,
+            offset: 0,
+        }
+    }
+}
+
+impl Scale {
+    /// A time of this interface in nanoseconds since 1970; the nearest there is where it lies out of all bounds.
+    fn nanoseconds(self, time: u64) -> u64 {
+        let power = u32::from(self.resolution & 0x7f);
+        let base: u128 = if self.resolution & 0x80 == 0 { 10 } else { 2 };
+        let nanos = match base.checked_pow(power) {
+            Some(ticks) => u128::from(time) * 1_000_000_000 / ticks,
+            None => 0,
+        };
+        let nanos = i128::try_from(nanos).unwrap_or(i128::MAX);
+        let nanos = nanos.saturating_add(i128::from(self.offset) * 1_000_000_000);
+        u64::try_from(nanos.max(0)).unwrap_or(u64::MAX)
+    }
+}

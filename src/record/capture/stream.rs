@@ -1,0 +1,206 @@
+//! Takes a pcapng stream apart into blocks, and blocks into fields, in the byte order of their section.
+
+use std::io::{self, Read};
+
+use super::block::{self, padding};
+use super::read::{CaptureReadError, Fault};
+
+/// Bytes that a block may have; tshark 4 refuses longer ones too (`MAX_BLOCK_SIZE`, Wireshark `wiretap/pcapng.c`).
+const LONGEST_BLOCK: usize = 16 << 20;
+/// What files of the older format begin with, in all byte orders, for microseconds and for nanoseconds (pcap-savefile(5)).
+const OLD_FORMAT: [[u8; 4]; 4] = [
+    [0xa1, 0xb2, 0xc3, 0xd4],
+    [0xd4, 0xc3, 0xb2, 0xa1],
+    [0xa1, 0xb2, 0x3c, 0x4d],
+    [0x4d, 0x3c, 0xb2, 0xa1],
+];
+
+/// Takes blocks from a stream.
+pub(super) struct Reader<R> {
+    input: R,
+    /// Where the next block begins.
+    at: u64,
+    big_endian: bool,
+    /// The last block, as far as it was read.
+    block: Vec<u8>,
+}
+
+/// The next of a stream.
+pub(super) enum Block<'a> {
+    /// A block.
+    Whole {
+        /// Its type.
+        kind: u32,
+        /// What is between its lengths.
+        body: Fields<'a>,
+    },
+    /// The stream ends within a block.
+    CutOff,
+    /// The stream has ended.
+    None,
+}
+
+impl<R: Read> Reader<R> {
+    /// From the start of a stream.
+    pub(super) fn new(input: R) -> Self {
+        Self {
+            input,
+            at: 0,
+            big_endian: false,
+            block: Vec::new(),
+        }
+    }
+
+    /// Where the next block begins, in bytes from the start.
+    pub(super) fn at(&self) -> u64 {
+        self.at
+    }
+
+    /// The next block. The first is always that of a section.
+    pub(super) fn next_block(&mut self) -> Result<Block<'_>, CaptureReadError> {
+        let at = self.at;
+        let corrupt = |source| CaptureReadError::Corrupt { at, source };
+        self.block.clear();
+        self.fill(4)?;
+        if self.block.is_empty() {
+            return Ok(Block::None);
+        }
+        let is_section = self.block == block::SECTION.to_le_bytes();
+        if at == 0 && !is_section {
+            return self.no_section();
+        }
+        // The byte order of a section comes after its length; behind it are a version and a length of the section.
+        let (head, least) = if is_section {
+            (12, 28)
+        } else {
+            (8, block::FRAME)
+        };
+        self.fill(head - self.block.len())?;
+        if self.block.len() < head {
+            return Ok(Block::CutOff);
+        }
+        if is_section {
+            self.big_endian = match &self.block[8..12] {
+                order if order == block::BYTE_ORDER.to_le_bytes() => false,
+                order if order == block::BYTE_ORDER.to_be_bytes() => true,
+                _ => return Err(corrupt(Fault::ByteOrder)),
+            };
+        }
+        let mut start = self.fields(..8);
+        let kind = start.u32().map_err(corrupt)?;
+        let length = start.u32().map_err(corrupt)?;
+        let bytes = length as usize;
+        if bytes < least || !bytes.is_multiple_of(4) || bytes > LONGEST_BLOCK {
+            return Err(corrupt(Fault::Length(length)));
+        }
+        self.fill(bytes - self.block.len())?;
+        if self.block.len() < bytes {
+            return Ok(Block::CutOff);
+        }
+        let again = self.fields(bytes - 4..).u32().map_err(corrupt)?;
+        if again != length {
+            return Err(corrupt(Fault::Lengths(length, again)));
+        }
+        if is_section {
+            let major = self.fields(12..14).u16().map_err(corrupt)?;
+            if major != block::MAJOR {
+                return Err(corrupt(Fault::Version(major)));
+            }
+        }
+        self.at += u64::from(length);
+        let body = self.fields(8..bytes - 4);
+        Ok(Block::Whole { kind, body })
+    }
+
+    /// What a stream is whose first bytes are not those of a section.
+    fn no_section(&self) -> Result<Block<'_>, CaptureReadError> {
+        if block::SECTION.to_le_bytes().starts_with(&self.block) {
+            Ok(Block::CutOff)
+        } else if OLD_FORMAT.iter().any(|magic| *magic == self.block[..]) {
+            Err(CaptureReadError::OldFormat)
+        } else {
+            Err(CaptureReadError::NotACapture)
+        }
+    }
+
+    /// A part of the block, which must be there.
+    fn fields(&self, part: impl std::slice::SliceIndex<[u8], Output = [u8]>) -> Fields<'_> {
+        Fields {
+            left: &self.block[part],
+            big_endian: self.big_endian,
+        }
+    }
+
+    /// Adds so many bytes of the stream to the block, or as many as there are.
+    fn fill(&mut self, more: usize) -> Result<(), CaptureReadError> {
+        let mut input = self.input.by_ref().take(more as u64);
+        match input.read_to_end(&mut self.block) {
+            Ok(_) => Ok(()),
+            // A decompressor reports so that its stream breaks off.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(()),
+            Err(error) => Err(CaptureReadError::Input(error)),
+        }
+    }
+}
+
+/// The fields of a block, one after the other.
+pub(super) struct Fields<'a> {
+    left: &'a [u8],
+    big_endian: bool,
+}
+
+impl<'a> Fields<'a> {
+    /// The fields of a part, in the same byte order.
+    pub(super) fn within(&self, left: &'a [u8]) -> Self {
+        Self { left, ..*self }
+    }
+
+    /// The next bytes.
+    pub(super) fn take(&mut self, length: usize) -> Result<&'a [u8], Fault> {
+        let (taken, left) = self.left.split_at_checked(length).ok_or(Fault::Field)?;
+        self.left = left;
+        Ok(taken)
+    }
+
+    /// The next bytes, and what fills them up to a multiple of four.
+    pub(super) fn padded(&mut self, length: usize) -> Result<&'a [u8], Fault> {
+        let taken = self.take(length)?;
+        self.take(padding(length))?;
+        Ok(taken)
+    }
+
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], Fault> {
+        let mut array: [u8; N] = self.take(N)?.try_into().map_err(|_| Fault::Field)?;
+        if self.big_endian {
+            array.reverse();
+        }
+        Ok(array)
+    }
+
+    /// The next 16 bits.
+    pub(super) fn u16(&mut self) -> Result<u16, Fault> {
+        self.array().map(u16::from_le_bytes)
+    }
+
+    /// The next 32 bits.
+    pub(super) fn u32(&mut self) -> Result<u32, Fault> {
+        self.array().map(u32::from_le_bytes)
+    }
+
+    /// The next 64 bits.
+    pub(super) fn u64(&mut self) -> Result<u64, Fault> {
+        self.array().map(u64::from_le_bytes)
+    }
+
+    /// The next option; `None` at the end of the options or of the block.
+    pub(super) fn option(&mut self) -> Result<Option<(u16, &'a [u8])>, Fault> {
+        if self.left.is_empty() {
+            return Ok(None);
+        }
+        let (code, length) = (self.u16()?, self.u16()?);
+        if code == block::END_OF_OPTIONS {
+            return Ok(None);
+        }
+        Ok(Some((code, self.padded(usize::from(length))?)))
+    }
+}

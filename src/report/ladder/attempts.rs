@@ -1,0 +1,76 @@
+//! The connection attempts of a client, by the SYNs that left its node.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use super::segment::{Flags, Pair};
+use super::sighting::Sighting;
+use crate::names::NodeName;
+
+/// An attempt to connect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Attempt {
+    /// The client's address and the one that it connects to.
+    pub(super) pair: Pair,
+    /// Sequence number of its SYN.
+    pub(super) isn: u32,
+    /// When the first SYN left, by the wall clock.
+    pub(super) began: u64,
+    /// When the next attempt between the same addresses began: what comes from then on belongs to that one.
+    pub(super) ended: u64,
+    /// What came back to the client first.
+    pub(super) answer: Option<Answer>,
+}
+
+/// What came back to a client that tries to connect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Answer {
+    /// When.
+    pub(super) time: u64,
+    /// Whether it is RST.
+    pub(super) refused: bool,
+}
+
+/// Finds the attempts that left a node toward a target (or toward anything), in the order of their first SYNs.
+pub(super) fn attempts(
+    sightings: &[Sighting<'_>],
+    node: &NodeName,
+    target: Option<SocketAddr>,
+) -> Vec<Attempt> {
+    let mut found: Vec<Attempt> = Vec::new();
+    let mut latest: BTreeMap<Pair, usize> = BTreeMap::new();
+    for seen in sightings.iter().filter(|seen| seen.node == node) {
+        let segment = &seen.segment;
+        if seen.leaving && segment.opens() && target.is_none_or(|target| segment.target == target) {
+            let known = latest.get(&segment.pair()).copied();
+            if known.is_some_and(|known| found[known].isn == segment.seq) {
+                continue;
+            }
+            if let Some(known) = known {
+                found[known].ended = seen.time;
+            }
+            latest.insert(segment.pair(), found.len());
+            found.push(Attempt {
+                pair: segment.pair(),
+                isn: segment.seq,
+                began: seen.time,
+                ended: u64::MAX,
+                answer: None,
+            });
+        } else if !seen.leaving
+            && let Some(known) = latest.get(&(segment.target, segment.source))
+        {
+            let attempt = &mut found[*known];
+            let refused = segment.flags.has(Flags::RST);
+            let accepted = segment.flags.has(Flags::SYN.and(Flags::ACK));
+            let answers = segment.ack == attempt.isn.wrapping_add(1);
+            if attempt.answer.is_none() && answers && (refused || accepted) {
+                attempt.answer = Some(Answer {
+                    time: seen.time,
+                    refused,
+                });
+            }
+        }
+    }
+    found
+}

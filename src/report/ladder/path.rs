@@ -1,0 +1,88 @@
+//! The nodes that a connection passes, from the topology alone.
+
+use std::net::{IpAddr, SocketAddr};
+
+use crate::names::NodeName;
+use crate::scenario::topology::{InterfaceSpec, NatSpec, NodeSpec, Prefix, Topology};
+
+/// The way from a client to what it connects to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Path {
+    /// The nodes, the client's first.
+    pub(super) nodes: Vec<NodeName>,
+    /// The links between them, one fewer: indices into the topology's links.
+    pub(super) links: Vec<usize>,
+}
+
+impl Path {
+    /// Follows addresses, routes and destination NAT; ends where nothing leads on.
+    pub(super) fn new(topology: &Topology, from: &NodeName, to: SocketAddr) -> Self {
+        let mut path = Self {
+            nodes: vec![from.clone()],
+            links: Vec::new(),
+        };
+        let mut to = to;
+        let mut at = from;
+        while let Some(node) = topology.nodes.get(at) {
+            if owns(node, to.ip()) {
+                // What a node itself sends is not translated on the way in.
+                match translated(node, to.port()).filter(|_| path.nodes.len() > 1) {
+                    Some(inner) if !owns(node, inner.ip()) => to = inner,
+                    _ => break,
+                }
+            }
+            let Some(interface) = way_out(node, to.ip()) else {
+                break;
+            };
+            if path.nodes.contains(&interface.peer) {
+                break;
+            }
+            path.nodes.push(interface.peer.clone());
+            path.links.push(interface.link);
+            at = &interface.peer;
+        }
+        path
+    }
+
+    /// Where a node is on the way.
+    pub(super) fn position(&self, node: &NodeName) -> Option<usize> {
+        self.nodes.iter().position(|on_path| on_path == node)
+    }
+}
+
+fn owns(node: &NodeSpec, address: IpAddr) -> bool {
+    let mut interfaces = node.interfaces.iter();
+    address.is_loopback()
+        || interfaces.any(|own| own.addresses.iter().any(|own| own.address == address))
+        || node.source_prefix.is_some_and(|own| contains(own, address))
+}
+
+/// Where a port of the node leads.
+fn translated(node: &NodeSpec, port: u16) -> Option<SocketAddr> {
+    node.nat.iter().find_map(|nat| match nat {
+        NatSpec::Dnat { port: own, to } if *own == port => Some(*to),
+        _ => None,
+    })
+}
+
+fn way_out(node: &NodeSpec, to: IpAddr) -> Option<&InterfaceSpec> {
+    let connected = |to: IpAddr| {
+        let mut interfaces = node.interfaces.iter();
+        interfaces.find(|own| own.addresses.iter().any(|own| contains(*own, to)))
+    };
+    let routes = node.routes.iter().filter(|route| contains(route.to, to));
+    connected(to).or_else(|| connected(routes.max_by_key(|route| route.to.length)?.via))
+}
+
+fn contains(prefix: Prefix, address: IpAddr) -> bool {
+    let (bits, one, other) = match (prefix.address, address) {
+        (IpAddr::V4(one), IpAddr::V4(other)) => {
+            (32, u128::from(one.to_bits()), u128::from(other.to_bits()))
+        }
+        (IpAddr::V6(one), IpAddr::V6(other)) => (128, one.to_bits(), other.to_bits()),
+        _ => return false,
+    };
+    let free = bits - u32::from(prefix.length).min(bits);
+    // All bits are free where there is no shift for them.
+    one.checked_shr(free).unwrap_or(0) == other.checked_shr(free).unwrap_or(0)
+}

@@ -1,0 +1,159 @@
+//! Why a packet vanished, by what the record counted at that time. A counter tells that packets were dropped, not which: it is
+//! named, so that whoever reads it can judge.
+
+use std::time::Duration;
+
+use super::fate::Whereabouts;
+use super::path::Path;
+use crate::names::NodeName;
+use crate::record::{Offset, Timeline};
+use crate::scenario::RunSpec;
+use crate::scenario::topology::Impairment;
+use crate::scenario::workload::StepAction;
+
+/// A sampler may be so late on a busy machine.
+const LATE: Duration = Duration::from_millis(50);
+/// A table is full where its entries were within so much of the limit: they are counted a little before or after the drop.
+const NEARLY_FULL: f64 = 0.95;
+
+/// What the record knows of drops.
+#[derive(Debug)]
+pub(super) struct Ledger<'a> {
+    pub(super) spec: &'a RunSpec,
+    pub(super) timeline: &'a Timeline,
+    pub(super) path: &'a Path,
+    /// The wall clock at the zero of the run's clock; without it nothing is known.
+    pub(super) zero: Option<u64>,
+}
+
+/// A counter that stands for a way to vanish at the receiver, with what it means. The first that rose is taken.
+const AT_RECEIVER: [(&str, &str); 4] = [
+    // tcp_conn_request and tcp_v4_syn_recv_sock count both for a full accept queue (Linux `net/ipv4/tcp_input.c`, `tcp_ipv4.c`).
+    ("TcpExtListenOverflows", "accept queue full"),
+    // Linux before 4.12, tcp_conn_request: the peer's timestamps had been newer (tcp_tw_recycle).
+    ("TcpExtPAWSPassive", "PAWS: older timestamp"),
+    ("TcpExtTCPReqQFullDrop", "SYN queue full"),
+    ("TcpExtListenDrops", "dropped by the listener"),
+];
+
+impl Ledger<'_> {
+    /// Why a packet vanished there that was seen last at that time; going from the client to the server, or back.
+    pub(super) fn reason(&self, at: Whereabouts, forward: bool, time: u64) -> Option<String> {
+        let t = Offset(time.checked_sub(self.zero?)?);
+        match at {
+            Whereabouts::Node(0) => None,
+            Whereabouts::Node(node) if node + 1 == self.path.nodes.len() => {
+                let node = &self.path.nodes[node];
+                let mut counters = AT_RECEIVER.iter();
+                counters.find_map(|(counter, meaning)| self.rose(node, counter, t, meaning))
+            }
+            Whereabouts::Node(node) => self.on_router(&self.path.nodes[node], t),
+            Whereabouts::Link(link) => self.on_link(link, forward, t),
+        }
+    }
+
+    fn on_router(&self, node: &NodeName, t: Offset) -> Option<String> {
+        let insert =
+            "connection tracking could not insert it: its translated address and port are taken";
+        self.rose(node, "conntrack.insert_failed", t, insert)
+            .or_else(|| {
+                let full = self.table_is_full(node, t);
+                let meaning = if full {
+                    "table full"
+                } else {
+                    "dropped by connection tracking"
+                };
+                self.rose(node, "conntrack.drop", t, meaning)
+            })
+    }
+
+    /// Whether the connection tracking table of a node was full, or nothing is known of its size.
+    fn table_is_full(&self, node: &NodeName, t: Offset) -> bool {
+        let at = |what: &str| {
+            let series = self.timeline.series(&format!("{node}.conntrack.{what}"))?;
+            series.at(self.next_look(node, t)).or(series.last())
+        };
+        at("entries")
+            .zip(at("max"))
+            .is_none_or(|(entries, max)| entries as f64 >= max as f64 * NEARLY_FULL)
+    }
+
+    fn on_link(&self, link: usize, forward: bool, t: Offset) -> Option<String> {
+        let receiver = if forward { link + 1 } else { link };
+        // What a node emulates stands on the wire in front of it.
+        let paws = self.rose(
+            &self.path.nodes[receiver],
+            AT_RECEIVER[1].0,
+            t,
+            AT_RECEIVER[1].1,
+        );
+        let paws = paws.filter(|_| self.emulates(&self.path.nodes[receiver]));
+        paws.or_else(|| {
+            let link = self.path.links[link];
+            let steps = self.spec.workload.steps.iter();
+            let steps = steps.take_while(|step| step.at <= t.as_duration());
+            let mut down = false;
+            let mut impairment = &self.spec.topology.links.get(link)?.impairment;
+            for step in steps {
+                match &step.action {
+                    StepAction::LinkState { link: of, up } if *of == link => down = !up,
+                    StepAction::LinkImpair {
+                        link: of,
+                        impairment: new,
+                    } if *of == link => {
+                        impairment = new;
+                    }
+                    _ => {}
+                }
+            }
+            if down {
+                return Some("the link is down".to_owned());
+            }
+            lossy(impairment)
+        })
+    }
+
+    fn emulates(&self, node: &NodeName) -> bool {
+        let spec = self.spec.topology.nodes.get(node);
+        spec.is_some_and(|spec| !spec.emulate.is_empty())
+    }
+
+    /// What it means that a node's counter rose around this time, if it did: `accept queue full (server.TcpExtListenOverflows +2)`.
+    fn rose(&self, node: &NodeName, counter: &str, t: Offset, meaning: &str) -> Option<String> {
+        let name = format!("{node}.{counter}");
+        let series = self.timeline.series(&name)?;
+        let before = series.at(t).unwrap_or(0);
+        let after = series.at(self.next_look(node, t)).unwrap_or(0);
+        let by = after.checked_sub(before).filter(|by| *by > 0)?;
+        let emulated = if series.declaration.emulated {
+            " (emulated)"
+        } else {
+            ""
+        };
+        Some(format!("{meaning}{emulated}, {name} +{by}"))
+    }
+
+    /// When what happened at a node at this time was in its counters for certain.
+    fn next_look(&self, node: &NodeName, t: Offset) -> Offset {
+        let prefix = format!("{node}.");
+        let looks = self.timeline.looks.iter();
+        let looks = looks.filter(|(probe, _)| probe.starts_with(&prefix));
+        let next = looks.filter_map(|(_, looks)| {
+            let next = looks.partition_point(|(when, _)| *when <= t);
+            looks.get(next).map(|(when, _)| *when)
+        });
+        let usual = Offset::from_duration(t.as_duration() + self.spec.sample_every + LATE);
+        next.max().unwrap_or(usual).max(usual)
+    }
+}
+
+/// What a link does to packets so that they vanish.
+fn lossy(impairment: &Impairment) -> Option<String> {
+    if let Some(loss) = impairment.loss {
+        let percent = loss.as_fraction() * 100.0;
+        return Some(format!("the link loses {percent} % of all packets"));
+    }
+    impairment
+        .queue
+        .map(|queue| format!("the link's queue of {} bytes was full", queue.0))
+}

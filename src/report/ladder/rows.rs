@@ -1,0 +1,183 @@
+//! The rows of a ladder: each packet with relative numbers, whether it was sent before, and the states it leads to.
+
+use std::time::Duration;
+
+use super::attempts::Attempt;
+use super::fate::Fate;
+use super::reason::Ledger;
+use super::segment::{Flags, Segment, after};
+use super::state::{Endpoint, State};
+use super::travel::{Travel, Travels};
+use super::{Hop, PacketRow, Row};
+
+/// Packets shown of a long connection: so many of its beginning, and as many of its end.
+const SHOWN: usize = 60;
+
+/// Makes the rows; the fates are those of the packets, in the same order.
+pub(super) fn rows(
+    travels: &Travels,
+    fates: Vec<Fate>,
+    attempt: &Attempt,
+    ledger: &Ledger<'_>,
+) -> Vec<Row> {
+    let accepted = Flags::SYN.and(Flags::ACK);
+    let mut answers = travels.all.iter().filter(|travel| !travel.forward);
+    let theirs = answers.find(|travel| travel.segment.flags.has(accepted));
+    let theirs = theirs.map(|travel| travel.segment.seq);
+    let bases = [Some(attempt.isn), theirs];
+    let marks = marks(travels);
+    let states = states(travels, &fates);
+    let packets = travels.all.iter().zip(fates).zip(marks).zip(states);
+    let mut rows: Vec<Row> = packets
+        .map(|(((travel, fate), mark), states)| {
+            let row = row(travel, attempt.began, bases);
+            let fate = explained(fate, travel, ledger);
+            Row::Packet(PacketRow {
+                mark,
+                fate,
+                states,
+                ..row
+            })
+        })
+        .collect();
+    if rows.len() > 2 * SHOWN {
+        let left_out = rows.len() - 2 * SHOWN;
+        rows.splice(SHOWN..SHOWN + left_out, [Row::LeftOut(left_out)]);
+    }
+    rows
+}
+
+fn row(travel: &Travel, began: u64, [ours, theirs]: [Option<u32>; 2]) -> PacketRow {
+    let segment = &travel.segment;
+    let (own, other) = if travel.forward {
+        (ours, theirs)
+    } else {
+        (theirs, ours)
+    };
+    let relative =
+        |number: u32, base: Option<u32>| base.map_or(i64::from(number), |base| after(number, base));
+    let acknowledges = segment.flags.has(Flags::ACK);
+    PacketRow {
+        time: Duration::from_nanos(travel.began().saturating_sub(began)),
+        forward: travel.forward,
+        flags: segment.flags,
+        // RST in answer to a SYN has sequence number 0 as it is (RFC 9293, 3.10.7.1).
+        seq: relative(segment.seq, own),
+        ack: acknowledges.then(|| relative(segment.ack, other)),
+        length: segment.length,
+        mark: None,
+        hops: hops(travel),
+        fate: Fate::Arrived,
+        states: [None, None],
+    }
+}
+
+/// The links on which a packet was seen at either end.
+fn hops(travel: &Travel) -> Vec<Hop> {
+    let links = travel.seen.len() / 2;
+    let ends = travel.seen.chunks_exact(2).enumerate();
+    let seen = ends.filter_map(|(hop, ends)| {
+        let (left, arrived) = (ends[0], ends[1]);
+        left.or(arrived)?;
+        let transit = left.zip(arrived);
+        Some(Hop {
+            link: if travel.forward { hop } else { links - 1 - hop },
+            transit: transit
+                .map(|(left, arrived)| Duration::from_nanos(arrived.saturating_sub(left))),
+            arrived: arrived.is_some(),
+        })
+    });
+    seen.collect()
+}
+
+fn explained(fate: Fate, travel: &Travel, ledger: &Ledger<'_>) -> Fate {
+    match fate {
+        Fate::Vanished { at, reason: None } => Fate::Vanished {
+            at,
+            reason: ledger.reason(at, travel.forward, travel.last_seen().1),
+        },
+        other => other,
+    }
+}
+
+/// What each packet is that was sent before.
+fn marks(travels: &Travels) -> Vec<Option<String>> {
+    let mut sent = [Sent::default(), Sent::default()];
+    let marks = travels.all.iter().map(|travel| {
+        // What was seen first on its way is a piece of something that its sender sent whole.
+        travel.seen[0]?;
+        sent[usize::from(travel.forward)].mark(&travel.segment)
+    });
+    marks.collect()
+}
+
+/// What one side has sent.
+#[derive(Debug, Default)]
+struct Sent {
+    /// The sequence number behind the last.
+    next: Option<u32>,
+    /// Sequence number of its SYN, and how often it was sent.
+    syn: Option<(u32, u32)>,
+}
+
+impl Sent {
+    fn mark(&mut self, segment: &Segment) -> Option<String> {
+        if segment.flags.has(Flags::SYN) {
+            let retries = match self.syn {
+                Some((seq, sent)) if seq == segment.seq => sent,
+                _ => 0,
+            };
+            self.syn = Some((segment.seq, retries + 1));
+            self.next = Some(self.next.filter(|_| retries > 0).unwrap_or(segment.end()));
+            return (retries > 0).then(|| format!("retry {retries}"));
+        }
+        let next = *self.next.get_or_insert(segment.seq);
+        if after(segment.end(), next) > 0 {
+            self.next = Some(segment.end());
+        }
+        let behind = after(segment.seq, next);
+        if segment.flags.has(Flags::RST) || behind >= 0 {
+            None
+        } else if segment.length <= 1 && behind == -1 && !segment.flags.has(Flags::FIN) {
+            // One byte back: what keepalive and the probes of a closed window send (RFC 9293, 3.8.4; RFC 1122, 4.2.2.17).
+            Some("probe".to_owned())
+        } else if segment.end() == segment.seq {
+            None
+        } else {
+            Some("retransmission".to_owned())
+        }
+    }
+}
+
+/// The states of client and server after each packet, where they change.
+fn states(travels: &Travels, fates: &[Fate]) -> Vec<[Option<State>; 2]> {
+    let mut changes = vec![[None, None]; travels.all.len()];
+    for side in [0, 1] {
+        // What one end sees is in the order in which it sees it.
+        let mut seen: Vec<(u64, usize, bool)> = Vec::new();
+        for (number, travel) in travels.all.iter().enumerate() {
+            let sends = travel.forward == (side == 0);
+            let time = if sends {
+                travel.seen[0]
+            } else {
+                travel.arrived().filter(|_| fates[number] == Fate::Arrived)
+            };
+            seen.extend(time.map(|time| (time, number, sends)));
+        }
+        seen.sort_unstable();
+        let mut end = Endpoint::default();
+        for (_, number, sends) in seen {
+            let before = end.state();
+            let segment = &travels.all[number].segment;
+            if sends {
+                end.sends(segment);
+            } else {
+                end.receives(segment);
+            }
+            if end.state() != before {
+                changes[number][side] = end.state();
+            }
+        }
+    }
+    changes
+}

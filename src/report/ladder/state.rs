@@ -1,0 +1,331 @@
+//! What state a TCP endpoint is in, as far as the packets tell that it sent and received (RFC 9293, 3.3.2 and 3.10).
+//!
+//! The kernel may know better: a connection whose last ACK found the accept queue full stays in SYN_RECV, and one that was
+//! answered by a SYN cookie has no state at all until then.
+
+use std::fmt;
+
+use super::segment::{Flags, Segment, after};
+
+/// States, spelled as the kernel does (Linux `include/net/tcp_states.h`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "they are TCP's own")]
+pub enum State {
+    SynSent,
+    SynRecv,
+    Established,
+    FinWait1,
+    FinWait2,
+    Closing,
+    TimeWait,
+    CloseWait,
+    LastAck,
+    Close,
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::SynSent => "SYN_SENT",
+            Self::SynRecv => "SYN_RECV",
+            Self::Established => "ESTABLISHED",
+            Self::FinWait1 => "FIN_WAIT1",
+            Self::FinWait2 => "FIN_WAIT2",
+            Self::Closing => "CLOSING",
+            Self::TimeWait => "TIME_WAIT",
+            Self::CloseWait => "CLOSE_WAIT",
+            Self::LastAck => "LAST_ACK",
+            Self::Close => "CLOSE",
+        })
+    }
+}
+
+/// One end of a connection.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Endpoint {
+    /// Unknown before its first packet.
+    state: Option<State>,
+    /// Its own initial sequence number.
+    own: Option<u32>,
+    /// The sequence number behind its own FIN.
+    own_fin: Option<u32>,
+    /// The next sequence number that it expects.
+    expected: Option<u32>,
+    /// What came before its turn: start and end.
+    early: Vec<(u32, u32)>,
+    /// The sequence number behind its peer's FIN.
+    peer_fin: Option<u32>,
+}
+
+impl Endpoint {
+    /// Its state, where anything tells it.
+    pub(super) fn state(&self) -> Option<State> {
+        self.state
+    }
+
+    /// It sends a segment.
+    pub(super) fn sends(&mut self, segment: &Segment) {
+        if segment.flags.has(Flags::RST) {
+            // In TIME_WAIT too, a reset is for what came, not for what was (RFC 9293, 3.10.7.4).
+            if self.state != Some(State::TimeWait) {
+                self.state = Some(State::Close);
+            }
+            return;
+        }
+        if segment.flags.has(Flags::SYN) {
+            self.own = Some(segment.seq);
+            self.state = Some(if segment.opens() {
+                State::SynSent
+            } else {
+                State::SynRecv
+            });
+        }
+        if segment.flags.has(Flags::FIN) {
+            self.own_fin = Some(segment.end());
+            self.state = match self.state {
+                Some(State::Established | State::SynRecv) => Some(State::FinWait1),
+                Some(State::CloseWait) => Some(State::LastAck),
+                other => other,
+            };
+        }
+        // What it acknowledges has come, even where that was not seen.
+        if segment.flags.has(Flags::ACK) {
+            self.expect(segment.ack);
+        }
+    }
+
+    /// It receives a segment.
+    pub(super) fn receives(&mut self, segment: &Segment) {
+        if segment.flags.has(Flags::RST) {
+            if self.state.is_some_and(|state| state != State::TimeWait) {
+                self.state = Some(State::Close);
+            }
+            return;
+        }
+        let acknowledges = |seq: Option<u32>| {
+            let acked = seq.map(|seq| after(segment.ack, seq) >= 0);
+            segment.flags.has(Flags::ACK) && acked == Some(true)
+        };
+        let own_syn = acknowledges(self.own.map(|own| own.wrapping_add(1)));
+        self.state = match self.state {
+            Some(State::SynSent) if segment.flags.has(Flags::SYN) && own_syn => {
+                Some(State::Established)
+            }
+            // Both open at once.
+            Some(State::SynSent) if segment.opens() => Some(State::SynRecv),
+            Some(State::SynRecv) if own_syn => Some(State::Established),
+            other => other,
+        };
+        if acknowledges(self.own_fin) {
+            self.state = match self.state {
+                Some(State::FinWait1) => Some(State::FinWait2),
+                Some(State::Closing) => Some(State::TimeWait),
+                Some(State::LastAck) => Some(State::Close),
+                other => other,
+            };
+        }
+        if segment.flags.has(Flags::FIN) {
+            self.peer_fin = Some(segment.end());
+        }
+        if segment.flags.has(Flags::SYN) {
+            self.expected.get_or_insert(segment.end());
+        }
+        self.early.push((segment.seq, segment.end()));
+        self.put_in_order();
+    }
+
+    fn expect(&mut self, seq: u32) {
+        if self
+            .expected
+            .is_none_or(|expected| after(seq, expected) > 0)
+        {
+            self.expected = Some(seq);
+        }
+        self.put_in_order();
+    }
+
+    /// Takes what came early and has its turn now, a FIN last.
+    fn put_in_order(&mut self) {
+        let Some(mut expected) = self.expected else {
+            return;
+        };
+        self.early.sort_by_key(|(start, _)| after(*start, expected));
+        self.early.retain(|(start, end)| {
+            if after(*start, expected) > 0 {
+                return true;
+            }
+            if after(*end, expected) > 0 {
+                expected = *end;
+            }
+            false
+        });
+        self.expected = Some(expected);
+        if self.peer_fin.is_some_and(|fin| after(expected, fin) >= 0) {
+            self.peer_fin = None;
+            self.state = match self.state {
+                Some(State::Established | State::SynRecv) => Some(State::CloseWait),
+                Some(State::FinWait1) => Some(State::Closing),
+                Some(State::FinWait2) => Some(State::TimeWait),
+                other => other,
+            };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `SYN 0`, `SYN-ACK 0 1`, `ACK 1 1 10`: flags, sequence number, acknowledgement, bytes.
+    fn segment(text: &str) -> Segment {
+        let mut words = text.split(' ');
+        let names = words.next().unwrap();
+        let mut number = || words.next().map_or(0, |word| word.parse().unwrap());
+        let bits = [Flags::SYN, Flags::FIN, Flags::RST, Flags::PSH, Flags::ACK];
+        let none = Flags::default();
+        let flags = names.split('-').fold(none, |all, name| {
+            let bit = bits.iter().find(|bit| bit.to_string() == name).unwrap();
+            all.and(*bit)
+        });
+        let nowhere = "0.0.0.0:0".parse().unwrap();
+        Segment {
+            source: nowhere,
+            target: nowhere,
+            flags,
+            seq: number(),
+            ack: number(),
+            length: number(),
+            identification: 0,
+            stamp: None,
+        }
+    }
+
+    /// Plays a conversation between two ends, `>` from the first to the second; gives the states after each.
+    fn play(lines: &[&str]) -> Vec<String> {
+        let mut ends = [Endpoint::default(), Endpoint::default()];
+        let show = |end: &Endpoint| {
+            let state = end.state();
+            state.map_or("-".to_owned(), |state| state.to_string())
+        };
+        let each = lines.iter().map(|line| {
+            let (way, text) = line.split_once(' ').unwrap();
+            let (from, to) = if way.starts_with('>') { (0, 1) } else { (1, 0) };
+            ends[from].sends(&segment(text));
+            // `>x`: lost.
+            if !way.ends_with('x') {
+                ends[to].receives(&segment(text));
+            }
+            format!("{} {}", show(&ends[0]), show(&ends[1]))
+        });
+        each.collect()
+    }
+
+    #[test]
+    fn a_connection_opens_and_the_client_closes_first() {
+        let states = play(&[
+            "> SYN 0",
+            "< SYN-ACK 100 1",
+            "> ACK 1 101",
+            "> PSH-ACK 1 101 10",
+            "< ACK 101 11",
+            "> FIN-ACK 11 101",
+            "< ACK 101 12",
+            "< FIN-ACK 101 12",
+            "> ACK 12 102",
+        ]);
+        assert_eq!(
+            states,
+            [
+                "SYN_SENT -",
+                "ESTABLISHED SYN_RECV",
+                "ESTABLISHED ESTABLISHED",
+                "ESTABLISHED ESTABLISHED",
+                "ESTABLISHED ESTABLISHED",
+                "FIN_WAIT1 CLOSE_WAIT",
+                "FIN_WAIT2 CLOSE_WAIT",
+                "TIME_WAIT LAST_ACK",
+                "TIME_WAIT CLOSE",
+            ]
+        );
+    }
+
+    #[test]
+    fn both_ends_close_at_once() {
+        let states = play(&[
+            "> SYN 0",
+            "< SYN-ACK 100 1",
+            "> ACK 1 101",
+            ">x FIN-ACK 1 101",
+            "< FIN-ACK 101 1",
+            "> FIN-ACK 1 102",
+            "< ACK 102 2",
+        ]);
+        // The FIN that was under way is told by its copy here.
+        assert_eq!(states[3], "FIN_WAIT1 ESTABLISHED");
+        assert_eq!(states[4], "CLOSING FIN_WAIT1");
+        assert_eq!(states[6], "TIME_WAIT TIME_WAIT");
+    }
+
+    #[test]
+    fn a_fin_before_its_turn_waits_for_what_is_missing() {
+        let states = play(&[
+            "> SYN 0",
+            "< SYN-ACK 100 1",
+            "> ACK 1 101",
+            ">x PSH-ACK 1 101 10",
+            "> FIN-ACK 11 101",
+            "< ACK 101 1",
+            "> PSH-ACK 1 101 10",
+        ]);
+        assert_eq!(states[4], "FIN_WAIT1 ESTABLISHED");
+        assert_eq!(states[5], "FIN_WAIT1 ESTABLISHED");
+        assert_eq!(states[6], "FIN_WAIT1 CLOSE_WAIT");
+    }
+
+    #[test]
+    fn resets_end_a_connection_but_not_time_wait() {
+        assert_eq!(
+            play(&["> SYN 0", "< RST-ACK 0 1"]),
+            ["SYN_SENT -", "CLOSE CLOSE"]
+        );
+        let reset = play(&[
+            "> SYN 0",
+            "< SYN-ACK 100 1",
+            "> ACK 1 101",
+            "> RST-ACK 1 101",
+        ]);
+        assert_eq!(reset[3], "CLOSE CLOSE");
+        let late = play(&[
+            "> SYN 0",
+            "< SYN-ACK 100 1",
+            "> FIN-ACK 1 101",
+            "< FIN-ACK 101 2",
+            "> ACK 2 102",
+            "< RST 102",
+        ]);
+        assert_eq!(late[5], "TIME_WAIT CLOSE");
+    }
+
+    #[test]
+    fn sequence_numbers_pass_through_zero() {
+        let states = play(&[
+            "> SYN 4294967295",
+            "< SYN-ACK 4294967290 0",
+            "> ACK 0 4294967291",
+            "< PSH-ACK 4294967291 0 10",
+            "< FIN-ACK 5 0",
+            "> ACK 0 6",
+            "> FIN-ACK 0 6",
+            "< ACK 6 1",
+        ]);
+        assert_eq!(states[2], "ESTABLISHED ESTABLISHED");
+        assert_eq!(states[4], "CLOSE_WAIT FIN_WAIT1");
+        assert_eq!(states[7], "CLOSE TIME_WAIT");
+    }
+
+    #[test]
+    fn an_answer_to_something_else_opens_nothing() {
+        let states = play(&["> SYN 1000", "< ACK 500 700"]);
+        assert_eq!(states[1], "SYN_SENT -");
+    }
+}

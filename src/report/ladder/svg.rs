@@ -1,0 +1,218 @@
+//! A ladder for an HTML page: one SVG, without script, in the page's own colour.
+//!
+//! The page may set `--ladder-lost`, `--ladder-again` and `--ladder-faint`; all else is `currentColor`.
+
+use std::fmt::Write;
+
+use super::text::{label, vanished};
+use super::{Fate, Hop, Ladder, PacketRow, Row, Whereabouts, brief};
+use crate::report::printable::one_line;
+
+/// Before the client's line: time and state.
+const LEFT: usize = 190;
+/// Behind the server's line: its state.
+const RIGHT: usize = 120;
+/// From one line to the next: room for `PSH-ACK retransmission, seq 1:1449 ack 1 len 1448` over two.
+const STEP: usize = 210;
+/// Height of a packet: a line of text and an arrow with its time.
+const PACKET: usize = 40;
+/// Height of a line of text.
+const LINE: usize = 18;
+
+const LOST: &str = "var(--ladder-lost,#c62828)";
+const AGAIN: &str = "var(--ladder-again,#b26a00)";
+const FAINT: &str = "var(--ladder-faint,#808080)";
+const PLAIN: &str = "currentColor";
+
+/// The ladder as an `<svg>` element.
+pub fn svg(ladder: &Ladder) -> String {
+    let mut sheet = Sheet::new(ladder);
+    sheet.names(ladder);
+    for row in &ladder.rows {
+        match row {
+            Row::Packet(packet) => sheet.packet(packet, ladder),
+            Row::LeftOut(count) => {
+                sheet.text(LEFT + 8, LINE, FAINT, &format!("… {count} packets …"));
+                sheet.y += LINE + 6;
+            }
+        }
+    }
+    sheet.finish(ladder)
+}
+
+struct Sheet {
+    columns: Vec<usize>,
+    body: String,
+    /// Where the next row begins.
+    y: usize,
+}
+
+impl Sheet {
+    fn new(ladder: &Ladder) -> Self {
+        let nodes = 0..ladder.nodes.len();
+        Self {
+            columns: nodes.map(|node| LEFT + node * STEP).collect(),
+            body: String::new(),
+            y: LINE + 10,
+        }
+    }
+
+    fn last(&self) -> usize {
+        self.columns.last().copied().unwrap_or(LEFT)
+    }
+
+    fn names(&mut self, ladder: &Ladder) {
+        for (node, x) in ladder.nodes.iter().zip(self.columns.clone()) {
+            self.anchored(
+                x,
+                LINE,
+                ("middle", PLAIN),
+                node.as_str(),
+                " font-weight=\"bold\"",
+            );
+        }
+        let y = LINE;
+        self.anchored(4, y, ("start", FAINT), "seconds", "");
+    }
+
+    fn packet(&mut self, packet: &PacketRow, ladder: &Ladder) {
+        let top = self.y;
+        let tone = match (&packet.fate, &packet.mark) {
+            (Fate::Vanished { .. }, _) => LOST,
+            (_, Some(_)) => AGAIN,
+            _ => PLAIN,
+        };
+        let time = format!("{:.6}", packet.time.as_secs_f64());
+        self.anchored(78, top + 14, ("end", FAINT), &time, "");
+        let sender = packet.hops.first().map_or(0, |hop| {
+            if packet.forward {
+                hop.link
+            } else {
+                hop.link + 1
+            }
+        });
+        let x = self.columns[sender];
+        let (x, anchor) = if packet.forward {
+            (x + 8, "start")
+        } else {
+            (x.saturating_sub(8), "end")
+        };
+        self.anchored(x, top + 14, (anchor, tone), &label(packet), "");
+        for hop in &packet.hops {
+            self.arrow(hop, packet, top + 24, tone);
+        }
+        let states = packet.states.iter().zip([LEFT - 100, self.last() + 10]);
+        for (state, x) in states {
+            if let Some(state) = state {
+                self.anchored(x, top + 28, ("start", PLAIN), &state.to_string(), "");
+            }
+        }
+        self.y += PACKET;
+        if let Fate::Vanished { at, reason } = &packet.fate {
+            if let Whereabouts::Node(node) = at {
+                self.cross(self.columns[*node], top + 24);
+            }
+            let said = vanished(*at, reason.as_deref(), ladder);
+            self.text(LEFT + 8, LINE - 4, LOST, &said);
+            self.y += LINE;
+        }
+    }
+
+    fn arrow(&mut self, hop: &Hop, packet: &PacketRow, y: usize, tone: &str) {
+        let (left, right) = (self.columns[hop.link], self.columns[hop.link + 1]);
+        let middle = left.midpoint(right);
+        let (from, to) = match (packet.forward, hop.arrived) {
+            (true, true) => (left, right),
+            (false, true) => (right, left),
+            (true, false) => (left, middle),
+            (false, false) => (right, middle),
+        };
+        let back = if packet.forward {
+            to.saturating_sub(8)
+        } else {
+            to + 8
+        };
+        let style = format!("style=\"stroke:{tone};fill:{tone}\"");
+        let _infallible = write!(
+            self.body,
+            "<path d=\"M{from} {y}H{to}\" {style}/><path d=\"M{to} {y}L{back} {}L{back} {}Z\" {style}/>",
+            y - 4,
+            y + 4
+        );
+        if !hop.arrived && matches!(packet.fate, Fate::Vanished { .. }) {
+            self.cross(to, y);
+        }
+        if let Some(transit) = hop.transit {
+            self.anchored(
+                middle,
+                y + 12,
+                ("middle", FAINT),
+                &brief(transit),
+                " font-size=\"10\"",
+            );
+        }
+    }
+
+    fn cross(&mut self, x: usize, y: usize) {
+        let (left, right, top, bottom) = (x - 6, x + 6, y - 6, y + 6);
+        let _infallible = write!(
+            self.body,
+            "<path d=\"M{left} {top}L{right} {bottom}M{left} {bottom}L{right} {top}\" style=\"stroke:{LOST};stroke-width:3\"/>"
+        );
+    }
+
+    fn text(&mut self, x: usize, below: usize, tone: &str, text: &str) {
+        self.anchored(x, self.y + below, ("start", tone), text, "");
+    }
+
+    fn anchored(
+        &mut self,
+        x: usize,
+        y: usize,
+        (anchor, tone): (&str, &str),
+        text: &str,
+        more: &str,
+    ) {
+        let text = escaped(text);
+        let _infallible = write!(
+            self.body,
+            "<text x=\"{x}\" y=\"{y}\" text-anchor=\"{anchor}\" style=\"fill:{tone}\"{more}>{text}</text>"
+        );
+    }
+
+    fn finish(self, ladder: &Ladder) -> String {
+        let (width, height) = (self.last() + RIGHT, self.y + 8);
+        let title = format!(
+            "Packets of {}, attempt {} of {}: {}",
+            ladder.client, ladder.attempt, ladder.attempts, ladder.outcome
+        );
+        let mut lines = String::new();
+        for x in &self.columns {
+            let _infallible = write!(
+                lines,
+                "<path d=\"M{x} 26V{height}\" style=\"stroke:{FAINT}\"/>"
+            );
+        }
+        format!(
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" role=\"img\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" \
+             height=\"{height}\" font-family=\"ui-monospace,monospace\" font-size=\"12\"><title>{}</title>{lines}{}</svg>",
+            escaped(&title),
+            self.body
+        )
+    }
+}
+
+/// Text in XML 1.0: its marks escaped, what it may not hold replaced.
+fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for symbol in one_line(text).chars() {
+        match symbol {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            symbol => escaped.push(symbol),
+        }
+    }
+    escaped
+}

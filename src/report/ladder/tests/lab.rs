@@ -1,0 +1,260 @@
+//! A lab of packets made by hand.
+//!
+//! ```text
+//! client 10.0.0.1 ---- 10.0.0.2 nat 10.0.1.1 ---- 10.0.1.2 server
+//! ```
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::io;
+use std::rc::Rc;
+
+use etherparse::PacketBuilder;
+
+use crate::names::{IfName, NodeName, SeriesName};
+use crate::record::{
+    Capture, CaptureHeader, CaptureWriter, CapturedPacket, Direction, Event, LinkEnd, Offset,
+    SeriesDeclaration, SeriesId, SeriesKind, SeriesUnit, Timeline,
+};
+use crate::report::ladder::{Ladder, LadderError, draw, text};
+use crate::scenario::{self, RunSpec};
+
+/// The wall clock at the zero of the run's clock.
+const ZERO: u64 = 1_763_640_000_000_000_000;
+/// The initial sequence numbers of client and server.
+pub(super) const ISN: [u32; 2] = [4_294_967_000, 700];
+
+const SCENARIO: &str = "
+name: by-hand
+title: By hand
+nodes:
+  client: {}
+  nat: { nat: { masquerade: { toward: server } }, conntrack: { room: 10 } }
+  server: {}
+links:
+  - between: [client, nat]
+  - between: [nat, server]
+servers:
+  web: { node: server, port: 80 }
+clients:
+  load: { node: client, to: web, connect: { rate: 10/s, for: 1s, timeout: 1s } }
+expect:
+  - load.established >= 0
+";
+
+/// The run that a scenario describes.
+pub(super) fn spec_of(scenario: &str) -> RunSpec {
+    let parsed = scenario::parse("by-hand.yaml", scenario, &BTreeMap::new());
+    let problems = |problems: scenario::Problems| panic!("{:?}", problems.problems);
+    parsed.unwrap_or_else(problems).runs.remove(0)
+}
+
+/// `client:eth0`.
+pub(super) fn end(node: &str, interface: &str) -> LinkEnd {
+    LinkEnd {
+        node: NodeName::new(node),
+        interface: IfName::new(interface),
+    }
+}
+
+/// A file in memory.
+#[derive(Clone, Default)]
+struct Written(Rc<RefCell<Vec<u8>>>);
+
+impl io::Write for Written {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.borrow_mut().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// What a test says happened.
+pub(super) struct Script {
+    pub(super) spec: RunSpec,
+    /// The link ends in the order of the way, and addresses at each from the client to the server.
+    pub(super) ends: Vec<(LinkEnd, [String; 2])>,
+    pub(super) timeline: Timeline,
+    /// The timestamp of what is sent from now on.
+    pub(super) stamp: Option<u32>,
+    identification: u16,
+    writer: CaptureWriter<Written>,
+    written: Written,
+    series: u32,
+}
+
+impl Script {
+    /// One where nat gives the client's connections its own address and this port.
+    pub(super) fn with_port(port: u16) -> Self {
+        let before = ["10.0.0.1:40000".to_owned(), "10.0.1.2:80".to_owned()];
+        let behind = [format!("10.0.1.1:{port}"), "10.0.1.2:80".to_owned()];
+        let ends = [
+            ("client", "eth0", &before),
+            ("nat", "eth0", &before),
+            ("nat", "eth1", &behind),
+            ("server", "eth0", &behind),
+        ];
+        let ends = ends.map(|(node, interface, pair)| (end(node, interface), pair.clone()));
+        Self::new(spec_of(SCENARIO), ends.to_vec())
+    }
+
+    pub(super) fn new(spec: RunSpec, ends: Vec<(LinkEnd, [String; 2])>) -> Self {
+        let header = CaptureHeader {
+            run: spec.id.to_string(),
+            clock_zero: ZERO,
+            snap: 128,
+            interfaces: ends
+                .iter()
+                .map(|(end, _)| (end.clone(), String::new()))
+                .collect(),
+        };
+        let written = Written::default();
+        Self {
+            spec,
+            ends,
+            timeline: Timeline::default(),
+            writer: CaptureWriter::begin(written.clone(), &header).unwrap(),
+            written,
+            stamp: None,
+            identification: 0,
+            series: 0,
+        }
+    }
+
+    /// A packet `> PSH-ACK 1 1 10` (way, flags, relative sequence number and acknowledgement, bytes) that sets out so many
+    /// milliseconds after the zero of the clock and is seen at so many link ends, 10 µs apart.
+    pub(super) fn send(&mut self, at: f64, what: &str, seen: usize) -> &mut Self {
+        self.identification += 1;
+        for number in 0..seen {
+            let time = ZERO + (at * 1e6) as u64 + number as u64 * 10_000;
+            self.sight(time, what, number);
+        }
+        self
+    }
+
+    /// As a packet that reaches its receiver.
+    pub(super) fn reach(&mut self, at: f64, what: &str) -> &mut Self {
+        self.send(at, what, self.ends.len())
+    }
+
+    /// A packet is seen at a link end, counted in the direction of its way.
+    pub(super) fn sight(&mut self, time: u64, what: &str, number: usize) {
+        let words: Vec<&str> = what.split(' ').collect();
+        let forward = words[0] == ">";
+        let end = if forward {
+            number
+        } else {
+            self.ends.len() - 1 - number
+        };
+        let number_at = |at: usize| words.get(at).map_or(0, |word| word.parse().unwrap());
+        let [own, other] = if forward { ISN } else { [ISN[1], ISN[0]] };
+        let (seq, ack) = (
+            own.wrapping_add(number_at(2)),
+            other.wrapping_add(number_at(3)),
+        );
+        let [client, server] = &self.ends[end].1;
+        let (from, to) = if forward {
+            (client, server)
+        } else {
+            (server, client)
+        };
+        let address = |text: &str| -> ([u8; 4], u16) {
+            let address: std::net::SocketAddrV4 = text.parse().unwrap();
+            (address.ip().octets(), address.port())
+        };
+        let ((from, from_port), (to, to_port)) = (address(from), address(to));
+        let mut ip =
+            etherparse::Ipv4Header::new(0, 64, etherparse::IpNumber::TCP, from, to).unwrap();
+        // As Linux does: SYN-ACK has none.
+        let accepts = words[1] == "SYN-ACK";
+        ip.identification = if accepts { 0 } else { self.identification };
+        let mut builder = PacketBuilder::ethernet2([2; 6], [4; 6])
+            .ip(etherparse::IpHeaders::Ipv4(ip, Default::default()))
+            .tcp(from_port, to_port, seq, 64_000);
+        for flag in words[1].split('-') {
+            builder = match flag {
+                "SYN" => builder.syn(),
+                "FIN" => builder.fin(),
+                "RST" => builder.rst(),
+                "PSH" => builder.psh(),
+                "ACK" => builder.ack(ack),
+                other => panic!("no flag {other}"),
+            };
+        }
+        if let Some(stamp) = self.stamp {
+            let option = etherparse::TcpOptionElement::Timestamp(stamp, 0);
+            builder = builder.options(&[option]).unwrap();
+        }
+        let data = vec![b'x'; number_at(4) as usize];
+        let mut bytes = Vec::new();
+        builder.write(&mut bytes, &data).unwrap();
+        let length = u32::try_from(bytes.len()).unwrap();
+        bytes.truncate(128);
+        let packet = CapturedPacket {
+            interface: end,
+            time,
+            direction: Some(if number.is_multiple_of(2) {
+                Direction::Outbound
+            } else {
+                Direction::Inbound
+            }),
+            length,
+            bytes: &bytes,
+        };
+        self.writer.packet(&packet).unwrap();
+    }
+
+    /// A series with its values: milliseconds and value.
+    pub(super) fn series(
+        &mut self,
+        name: &str,
+        emulated: bool,
+        values: &[(u64, i64)],
+    ) -> &mut Self {
+        let id = SeriesId(self.series);
+        self.series += 1;
+        self.timeline.add(Event::Series(SeriesDeclaration {
+            id,
+            name: SeriesName::new(name),
+            kind: SeriesKind::Counter,
+            unit: SeriesUnit::Count,
+            emulated,
+        }));
+        for (at, value) in values {
+            self.timeline.add(Event::Sample {
+                t: Offset(at * 1_000_000),
+                v: vec![(id, *value)],
+            });
+        }
+        self
+    }
+
+    /// The capture goes on until so many milliseconds: other traffic is seen then.
+    pub(super) fn until(&mut self, at: u64) -> &mut Self {
+        let time = ZERO + at * 1_000_000;
+        let saved = std::mem::replace(
+            &mut self.ends[0].1,
+            ["10.0.0.1:9".to_owned(), "10.0.1.2:9".to_owned()],
+        );
+        self.sight(time, "> ACK 1 1", 0);
+        self.ends[0].1 = saved;
+        self
+    }
+
+    /// What was seen so far.
+    pub(super) fn capture(&self) -> Capture {
+        Capture::parse(self.written.0.borrow().as_slice()).unwrap()
+    }
+
+    pub(super) fn draw(&self, which: &str) -> Result<Ladder, LadderError> {
+        let which = which.parse().unwrap();
+        draw(&self.capture(), &self.spec, &self.timeline, &which)
+    }
+
+    /// The ladder as text, 80 columns wide.
+    pub(super) fn text(&self, which: &str) -> String {
+        text(&self.draw(which).unwrap(), 80, false)
+    }
+}

@@ -1,0 +1,209 @@
+//! How packets are followed: through translations, cut to pieces, with ports used again.
+
+use super::lab::{Script, end, spec_of};
+use crate::report::ladder::{Fate, Ladder, PacketRow, Row, Whereabouts};
+
+fn packets(ladder: &Ladder) -> Vec<&PacketRow> {
+    let packets = ladder.rows.iter().filter_map(|row| match row {
+        Row::Packet(packet) => Some(packet),
+        Row::LeftOut(_) => None,
+    });
+    packets.collect()
+}
+
+#[test]
+fn a_port_that_is_forwarded_leads_on_to_the_server() {
+    let spec = spec_of(
+        "
+name: forwarded
+title: Forwarded
+nodes: { client: {}, nat: { nat: { dnat: { port: 8080, to: web } } }, server: {} }
+links: [ { between: [client, nat] }, { between: [nat, server] } ]
+servers: { web: { node: server, port: 80 } }
+clients: { load: { node: client, to: 'nat:8080', connect: { rate: 10/s, for: 1s } } }
+expect: [ load.established >= 0 ]
+",
+    );
+    let target = spec.workload.clients[0].target.to_string();
+    let before = ["10.0.0.1:40000".to_owned(), target];
+    let behind = ["10.0.0.1:40000".to_owned(), "10.0.1.2:80".to_owned()];
+    let ends = vec![
+        (end("client", "eth0"), before.clone()),
+        (end("nat", "eth0"), before),
+        (end("nat", "eth1"), behind.clone()),
+        (end("server", "eth0"), behind),
+    ];
+    let mut script = Script::new(spec, ends);
+    script.reach(0.0, "> SYN 0").reach(0.1, "< SYN-ACK 0 1");
+    let ladder = script.draw("load").unwrap();
+    let nodes: Vec<_> = ladder.nodes.iter().map(|node| node.as_str()).collect();
+    assert_eq!(nodes, ["client", "nat", "server"]);
+    assert!(ladder.links[1].translated);
+    assert!(packets(&ladder).iter().all(|packet| packet.hops.len() == 2));
+}
+
+#[test]
+fn two_clients_behind_one_address_are_told_apart() {
+    let mut script = Script::with_port(20_000);
+    script.reach(0.0, "> SYN 0");
+    // The other: its own port before the translation, the next one behind, the same time.
+    for (_, pair) in &mut script.ends {
+        pair[0] = pair[0].replace("40000", "40001").replace("20000", "20001");
+    }
+    script
+        .reach(0.001, "> SYN 99")
+        .reach(0.1, "< SYN-ACK 0 100");
+    for (_, pair) in &mut script.ends {
+        pair[0] = pair[0].replace("40001", "40000").replace("20001", "20000");
+    }
+    script.reach(0.2, "< SYN-ACK 0 1");
+    for which in ["load:1", "load:2"] {
+        let ladder = script.draw(which).unwrap();
+        assert_eq!(packets(&ladder).len(), 2, "{which}");
+        assert!(packets(&ladder).iter().all(|packet| packet.hops.len() == 2));
+    }
+}
+
+#[test]
+fn a_port_that_is_used_again_begins_another_connection() {
+    let mut script = Script::with_port(20_000);
+    script
+        .reach(0.0, "> SYN 0")
+        .reach(0.1, "< SYN-ACK 0 1")
+        .reach(0.2, "> RST-ACK 1 1")
+        .reach(5.0, "> SYN 70000")
+        .reach(5.1, "< SYN-ACK 70000 70001")
+        .reach(5.2, "> ACK 70001 70001");
+    let first = script.draw("load:1").unwrap();
+    assert_eq!((first.attempts, packets(&first).len()), (2, 3));
+    let second = script.draw("load:2").unwrap();
+    let seqs: Vec<_> = packets(&second)
+        .iter()
+        .map(|packet| (packet.seq, packet.ack))
+        .collect();
+    assert_eq!(seqs, [(0, None), (0, Some(1)), (1, Some(1))]);
+}
+
+#[test]
+fn a_translated_port_that_another_connection_takes_over_is_let_go() {
+    let mut script = Script::with_port(20_000);
+    script
+        .reach(0.0, "> SYN 0")
+        .reach(0.1, "< SYN-ACK 0 1")
+        .reach(0.2, "> RST-ACK 1 1");
+    // Another port of the client, behind the same translated one.
+    for (_, pair) in &mut script.ends {
+        pair[0] = pair[0].replace("40000", "40001");
+    }
+    script
+        .reach(5.0, "> SYN 4000")
+        .reach(5.1, "< SYN-ACK 9000 4001");
+    let ladder = script.draw("load:1").unwrap();
+    assert_eq!(packets(&ladder).len(), 3);
+}
+
+#[test]
+fn a_segment_that_is_cut_on_the_way_has_not_vanished() {
+    let mut script = Script::with_port(40_000);
+    script
+        .reach(0.0, "> SYN 0")
+        .reach(0.1, "< SYN-ACK 0 1")
+        .reach(0.2, "> ACK 1 1")
+        // Whole up to the router, in two behind it.
+        .send(0.3, "> PSH-ACK 1 1 2896", 2);
+    let base = 1_763_640_000_000_330_000;
+    for (number, what) in [(0, "> ACK 1 1 1448"), (1, "> PSH-ACK 1449 1 1448")] {
+        for place in [2, 3] {
+            script.sight(base + number * 1000 + place as u64 * 10_000, what, place);
+        }
+    }
+    script.reach(0.5, "< ACK 1 2897").until(1000);
+    let ladder = script.draw("load").unwrap();
+    let packets = packets(&ladder);
+    assert!(
+        packets.iter().all(|packet| packet.fate == Fate::Arrived),
+        "{packets:#?}"
+    );
+    assert!(packets.iter().all(|packet| packet.mark.is_none()));
+    assert_eq!(packets.len(), 7);
+}
+
+/// SYN-ACK has no identification, so that its timestamp alone tells one from the next.
+#[test]
+fn two_that_are_on_the_way_at_once_are_told_apart_by_their_timestamps() {
+    let mut script = Script::with_port(40_000);
+    script.reach(0.0, "> SYN 0");
+    let base = 1_763_640_000_000_000_000;
+    // Sent 20 ms apart; each takes 20.01 ms.
+    for (sent, stamp) in [(50_000_000, 500), (70_000_000, 520)] {
+        script.stamp = Some(stamp);
+        for (place, after) in [0, 20_010_000, 20_020_000, 20_030_000]
+            .into_iter()
+            .enumerate()
+        {
+            script.sight(base + sent + after, "< SYN-ACK 0 1", place);
+        }
+    }
+    let ladder = script.draw("load").unwrap();
+    let packets = packets(&ladder);
+    let transits = packets[1..]
+        .iter()
+        .map(|packet| packet.hops[0].transit.unwrap().as_micros());
+    assert_eq!(transits.collect::<Vec<_>>(), [20_010, 20_010]);
+}
+
+#[test]
+fn what_vanishes_on_the_way_back_is_marked_there() {
+    let mut script = Script::with_port(40_000);
+    script
+        .reach(0.0, "> SYN 0")
+        .send(0.1, "< SYN-ACK 0 1", 1)
+        .send(1000.1, "< SYN-ACK 0 1", 2)
+        .send(3000.1, "< SYN-ACK 0 1", 3)
+        .until(9000);
+    let ladder = script.draw("load").unwrap();
+    let places: Vec<_> = packets(&ladder)
+        .iter()
+        .map(|packet| &packet.fate)
+        .map(|fate| match fate {
+            Fate::Vanished { at, .. } => Some(*at),
+            Fate::Arrived | Fate::UnderWay => None,
+        })
+        .collect();
+    let (link, node) = (Whereabouts::Link, Whereabouts::Node);
+    assert_eq!(places, [None, Some(link(1)), Some(node(1)), Some(link(0))]);
+}
+
+#[test]
+fn what_the_end_of_the_capture_cuts_off_has_not_vanished() {
+    let mut script = Script::with_port(40_000);
+    script.send(0.0, "> SYN 0", 2).until(50);
+    let ladder = script.draw("load").unwrap();
+    assert_eq!(packets(&ladder)[0].fate, Fate::UnderWay);
+}
+
+#[test]
+fn a_delayed_link_gives_packets_more_time() {
+    let mut script = Script::with_port(40_000);
+    script.spec.topology.links[0].impairment.delay = Some(std::time::Duration::from_secs(1));
+    script.send(0.0, "> SYN 0", 1).until(900);
+    assert_eq!(
+        packets(&script.draw("load").unwrap())[0].fate,
+        Fate::UnderWay
+    );
+}
+
+#[test]
+fn a_long_connection_is_shown_by_its_beginning_and_its_end() {
+    let mut script = Script::with_port(40_000);
+    script.reach(0.0, "> SYN 0").reach(0.1, "< SYN-ACK 0 1");
+    for number in 0..500 {
+        script.reach(
+            1.0 + f64::from(number),
+            &format!("> ACK {} 1 10", 1 + number * 10),
+        );
+    }
+    let ladder = script.draw("load").unwrap();
+    assert_eq!(ladder.rows.len(), 121);
+    assert_eq!(ladder.rows[60], Row::LeftOut(382));
+}
