@@ -38,6 +38,7 @@ A metric has moved where it differs by more than noise:
   what a client, server or command counted  2 %
   any other count, and every state          3 times the square root of the sum, and 5 %
   bytes                                     64 KiB, and 5 %
+  bytes a second                            64 KiB/s, and 10 %
   a time                                    1 ms, and 10 %
 Compared are last values, the maximum of gauges, p50 and p99 of distributions.
 

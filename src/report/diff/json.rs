@@ -62,7 +62,7 @@ struct Compare {
 #[derive(Serialize)]
 struct Metric {
     name: String,
-    /// `count`, `bytes` or `nanoseconds`.
+    /// `count`, `bytes`, `bytes-per-second` or `nanoseconds`.
     unit: &'static str,
     value: Sides<Option<i64>>,
     /// By how many times its noise it moved.
@@ -198,6 +198,7 @@ fn unit(value: Value) -> &'static str {
     match value.unit {
         SeriesUnit::Count | SeriesUnit::Text => "count",
         SeriesUnit::Bytes => "bytes",
+        SeriesUnit::BytesPerSecond => "bytes-per-second",
         SeriesUnit::Nanoseconds => "nanoseconds",
     }
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::{Pair, noise};
 use crate::record::{Series, SeriesKind, SeriesUnit};
 use crate::report::distribution::{merged, quantile};
-use crate::report::metrics::named;
 use crate::scenario::RunSpec;
+use crate::scenario::expr::Expectation;
 use crate::suite::RunResult;
 use crate::units::format_seconds;
 
@@ -97,7 +97,7 @@ fn change(
 }
 
 fn expected(spec: &RunSpec) -> impl Iterator<Item = &str> {
-    let metrics = spec.expect.iter().flat_map(named);
+    let metrics = spec.expect.iter().flat_map(Expectation::metrics);
     metrics.map(|metric| metric.series.as_str())
 }
 
@@ -153,6 +153,7 @@ impl std::fmt::Display for Value {
         match self.unit {
             SeriesUnit::Count | SeriesUnit::Text => write!(f, "{}", self.number),
             SeriesUnit::Bytes => write!(f, "{} B", self.number),
+            SeriesUnit::BytesPerSecond => write!(f, "{} B/s", self.number),
             SeriesUnit::Nanoseconds => {
                 let nanos = u64::try_from(self.number).unwrap_or(0);
                 f.write_str(&format_seconds(Duration::from_nanos(nanos)))

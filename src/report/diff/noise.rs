@@ -5,6 +5,7 @@
 //! | what a client, server or command counted | 2 % of the greater |
 //! | any other count, and every state | 3 √(a + b), and 5 % of the greater |
 //! | bytes | 64 KiB, and 5 % of the greater |
+//! | bytes a second | 64 KiB/s, and 10 % of the greater |
 //! | a time | 1 ms, and 10 % of the greater |
 
 use super::metrics::Measure;
@@ -22,8 +23,8 @@ const COUNT_SHARE: f64 = 0.05;
 const BYTES: f64 = 65_536.0;
 /// Scheduling on a busy machine was seen to move a wake-up by milliseconds.
 const NANOSECONDS: f64 = 1e6;
-/// Latencies of the same kernel follow each other no closer.
-const TIME_SHARE: f64 = 0.1;
+/// Latencies and throughputs of the same kernel follow each other no closer.
+const SPEED_SHARE: f64 = 0.1;
 
 /// By how many times its noise a measure has moved between two values; `None` where it has not.
 pub(super) fn moved(a: i64, b: i64, measure: &Measure) -> Option<f64> {
@@ -39,7 +40,8 @@ pub(super) fn moved(a: i64, b: i64, measure: &Measure) -> Option<f64> {
             }
         }
         SeriesUnit::Bytes => (BYTES, COUNT_SHARE),
-        SeriesUnit::Nanoseconds => (NANOSECONDS, TIME_SHARE),
+        SeriesUnit::BytesPerSecond => (BYTES, SPEED_SHARE),
+        SeriesUnit::Nanoseconds => (NANOSECONDS, SPEED_SHARE),
     };
     let difference = a.abs_diff(b) as f64;
     let greater = a.unsigned_abs().max(b.unsigned_abs()) as f64;
