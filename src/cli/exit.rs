@@ -34,3 +34,8 @@ pub(super) fn of(outcome: Outcome, strict: bool) -> ExitCode {
         Outcome::Inconclusive => 4,
     })
 }
+
+/// The exit code of a comparison, as diff(1) has it.
+pub(super) fn of_diff(same: bool) -> ExitCode {
+    ExitCode::from(u8::from(!same))
+}

@@ -1,6 +1,7 @@
 //! The command line: the only place that prints or exits. One file a verb.
 
 mod check;
+mod diff;
 mod doctor;
 mod exit;
 mod list;
@@ -35,6 +36,8 @@ enum Verb {
     Run(run::RunArguments),
     /// Judge records of runs again and render them; needs no privileges
     Report(report::ReportVerbArguments),
+    /// Tell what is different in two recordings of the same scenario
+    Diff(diff::DiffArguments),
     /// Report every problem of scenario files; builds and runs nothing
     Check(check::CheckArguments),
     /// List scenarios with their runs
@@ -67,6 +70,7 @@ pub fn main() -> ExitCode {
     match arguments.verb {
         Verb::Run(arguments) => run::main(&arguments),
         Verb::Report(arguments) => report::main(&arguments),
+        Verb::Diff(arguments) => diff::main(&arguments),
         Verb::Check(arguments) => check::main(&arguments),
         Verb::List(arguments) => list::main(&arguments),
         Verb::Schema => schema::main(),

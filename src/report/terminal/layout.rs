@@ -7,12 +7,12 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 use crate::report::printable::printable;
 
 /// Text from outside as a terminal can take it: no controls, and no tabs, whose width depends on where they stand.
-pub(super) fn plain(text: &str) -> String {
+pub(in crate::report) fn plain(text: &str) -> String {
     printable(text).replace('\t', "    ")
 }
 
 /// Columns that a text takes.
-pub(super) fn width(text: &str) -> usize {
+pub(in crate::report) fn width(text: &str) -> usize {
     text.width()
 }
 
@@ -26,7 +26,7 @@ pub(super) fn cut(text: &str, room: Option<usize>) -> Cow<'_, str> {
 }
 
 /// Breaks text into lines at most so wide, at spaces where there are any; its own line ends stay.
-pub(super) fn wrap(text: &str, room: Option<usize>) -> Vec<String> {
+pub(in crate::report) fn wrap(text: &str, room: Option<usize>) -> Vec<String> {
     let Some(room) = room else {
         return text.lines().map(str::to_owned).collect();
     };

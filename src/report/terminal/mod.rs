@@ -4,7 +4,7 @@
 //! and when, and the course of each metric that it names.
 
 mod block;
-mod layout;
+pub(super) mod layout;
 mod spark;
 mod style;
 

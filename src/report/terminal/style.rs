@@ -15,7 +15,7 @@ pub struct Style {
 
 impl Style {
     /// Columns that are left to the right of an indent; at least 20, below which nothing is readable.
-    pub(super) fn room(self, indent: usize) -> Option<usize> {
+    pub(in crate::report) fn room(self, indent: usize) -> Option<usize> {
         self.width
             .map(|width| usize::from(width).saturating_sub(indent).max(20))
     }
@@ -28,11 +28,11 @@ impl Style {
         }
     }
 
-    pub(super) fn strong(self, text: &str) -> String {
+    pub(in crate::report) fn strong(self, text: &str) -> String {
         self.paint("1", text)
     }
 
-    pub(super) fn faint(self, text: &str) -> String {
+    pub(in crate::report) fn faint(self, text: &str) -> String {
         self.paint("2", text)
     }
 
@@ -40,7 +40,7 @@ impl Style {
         self.paint("33", text)
     }
 
-    pub(super) fn colour(self, outcome: Outcome, text: &str) -> String {
+    pub(in crate::report) fn colour(self, outcome: Outcome, text: &str) -> String {
         let code = match outcome {
             Outcome::Passed => "32",
             Outcome::Skipped => "2",

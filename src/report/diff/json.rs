@@ -1,0 +1,224 @@
+//! Differences for machines: types of its own, versioned.
+
+use serde::Serialize;
+
+use super::{Pair, SuiteDiff, Value, VerdictChange};
+use crate::record::{Outcome, SeriesUnit};
+use crate::scenario::RunId;
+
+/// Raised whenever a reader of the version before could be misled.
+const VERSION: u32 = 1;
+
+#[derive(Serialize)]
+struct Report {
+    version: u32,
+    nslab: &'static str,
+    /// Whether everything that was judged came out alike.
+    same: bool,
+    runs: Vec<Run>,
+    compare: Vec<Compare>,
+    only_a: Vec<String>,
+    only_b: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Sides<T> {
+    a: T,
+    b: T,
+}
+
+#[derive(Serialize)]
+struct Run {
+    run: Sides<String>,
+    record: Sides<Option<String>>,
+    same: bool,
+    outcome: Sides<&'static str>,
+    reason: Sides<Option<String>>,
+    expectations_compared: usize,
+    expectations: Vec<Expectation>,
+    metrics_compared: usize,
+    metrics: Vec<Metric>,
+    loads: Vec<Load>,
+    sysctls: Vec<Sysctl>,
+    environment: Vec<Fact>,
+    scenario: Vec<ScenarioPart>,
+}
+
+#[derive(Serialize)]
+struct Expectation {
+    text: String,
+    outcome: Sides<Option<&'static str>>,
+    observed: Sides<String>,
+    reason: Sides<Option<String>>,
+}
+
+#[derive(Serialize)]
+struct Compare {
+    scenario: String,
+    #[serde(rename = "expectation")]
+    change: Expectation,
+}
+
+#[derive(Serialize)]
+struct Metric {
+    name: String,
+    /// `count`, `bytes`, `bytes-per-second` or `nanoseconds`.
+    unit: &'static str,
+    value: Sides<Option<i64>>,
+    /// By how many times its noise it moved.
+    times_noise: f64,
+    expected: bool,
+}
+
+#[derive(Serialize)]
+struct Load {
+    client: String,
+    started: Sides<Option<u64>>,
+    offered_rate: Sides<Option<f64>>,
+    achieved_rate: Sides<Option<f64>>,
+}
+
+#[derive(Serialize)]
+struct Sysctl {
+    node: String,
+    key: String,
+    value: Sides<Option<String>>,
+}
+
+#[derive(Serialize)]
+struct Fact {
+    what: String,
+    value: Sides<String>,
+}
+
+#[derive(Serialize)]
+struct ScenarioPart {
+    what: String,
+    value: Sides<Option<String>>,
+}
+
+/// Renders differences.
+///
+/// # Errors
+/// None in practice: every part can be written as JSON.
+pub fn render(diff: &SuiteDiff) -> serde_json::Result<String> {
+    let ids = |ids: &[RunId]| ids.iter().map(RunId::to_string).collect();
+    let report = Report {
+        version: VERSION,
+        nslab: env!("CARGO_PKG_VERSION"),
+        same: diff.is_same_verdict(),
+        runs: diff.runs.iter().map(run).collect(),
+        compare: diff
+            .compare
+            .iter()
+            .map(|(id, change)| Compare {
+                scenario: id.to_string(),
+                change: expectation(change),
+            })
+            .collect(),
+        only_a: ids(&diff.only.a),
+        only_b: ids(&diff.only.b),
+    };
+    serde_json::to_string_pretty(&report).map(|text| text + "\n")
+}
+
+fn sides<T, U>(pair: &Pair<T>, of: impl Fn(&T) -> U) -> Sides<U> {
+    Sides {
+        a: of(&pair.a),
+        b: of(&pair.b),
+    }
+}
+
+fn run(run: &super::RunDiff) -> Run {
+    Run {
+        run: sides(&run.id, RunId::to_string),
+        record: sides(&run.record, |path| {
+            path.as_ref().map(|path| path.display().to_string())
+        }),
+        same: run.is_same_verdict(),
+        outcome: sides(&run.outcome, |outcome| word(*outcome)),
+        reason: sides(&run.reason, Clone::clone),
+        expectations_compared: run.judged,
+        expectations: run.verdicts.iter().map(expectation).collect(),
+        metrics_compared: run.measured,
+        metrics: run.metrics.iter().map(metric).collect(),
+        loads: run
+            .loads
+            .iter()
+            .map(|load| Load {
+                client: load.client.clone(),
+                started: sides(&load.started, Clone::clone),
+                offered_rate: sides(&load.offered, Clone::clone),
+                achieved_rate: sides(&load.achieved, Clone::clone),
+            })
+            .collect(),
+        sysctls: run
+            .sysctls
+            .iter()
+            .map(|change| Sysctl {
+                node: change.node.clone(),
+                key: change.key.clone(),
+                value: sides(&change.value, Clone::clone),
+            })
+            .collect(),
+        environment: run
+            .environment
+            .iter()
+            .map(|change| Fact {
+                what: change.what.clone(),
+                value: sides(&change.value, Clone::clone),
+            })
+            .collect(),
+        scenario: run
+            .scenario
+            .iter()
+            .map(|change| ScenarioPart {
+                what: change.what.clone(),
+                value: Sides {
+                    a: change.left.clone(),
+                    b: change.right.clone(),
+                },
+            })
+            .collect(),
+    }
+}
+
+fn metric(metric: &super::MetricChange) -> Metric {
+    let any = metric.value.a.or(metric.value.b);
+    Metric {
+        name: metric.name.clone(),
+        unit: any.map_or("count", unit),
+        value: sides(&metric.value, |value| value.map(|value| value.number)),
+        times_noise: metric.times,
+        expected: metric.expected,
+    }
+}
+
+fn unit(value: Value) -> &'static str {
+    match value.unit {
+        SeriesUnit::Count | SeriesUnit::Text => "count",
+        SeriesUnit::Bytes => "bytes",
+        SeriesUnit::BytesPerSecond => "bytes-per-second",
+        SeriesUnit::Nanoseconds => "nanoseconds",
+    }
+}
+
+fn expectation(change: &VerdictChange) -> Expectation {
+    Expectation {
+        text: change.text.clone(),
+        outcome: sides(&change.outcome, |outcome| outcome.map(word)),
+        observed: sides(&change.observed, Clone::clone),
+        reason: sides(&change.reason, Clone::clone),
+    }
+}
+
+fn word(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Passed => "passed",
+        Outcome::Skipped => "skipped",
+        Outcome::NotApplicable => "not-applicable",
+        Outcome::Inconclusive => "inconclusive",
+        Outcome::Failed => "failed",
+        Outcome::Errored => "errored",
+    }
+}
