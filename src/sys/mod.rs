@@ -22,6 +22,7 @@ pub mod sock_diag;
 pub mod sockopt;
 pub mod sysctl;
 pub mod timer;
+pub mod uring;
 pub mod wake;
 
 #[cfg(test)]

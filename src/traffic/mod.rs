@@ -2,7 +2,7 @@
 //!
 //! [`Traffic::prepare`] brings every server up and every client to its mark; [`Traffic::begin`] gives them the clock;
 //! [`Traffic::ended`] says when everything that comes to an end by itself has; [`Traffic::finish`] ends the rest.
-//! What they meet goes to the record: see [`client`] and [`server`] and [`command`] for the series.
+//! What they meet goes to the record: see `client`, `server` and `command` for the series.
 //!
 //! Every thread of a built-in server or client has a descriptor table of its own. So a process that is forked beside it does not hold
 //! its connections open for a moment, and its room under `RLIMIT_NOFILE` is its own.

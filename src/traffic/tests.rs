@@ -149,6 +149,17 @@ impl Run {
 pub(crate) const ESTABLISHED: &str = "01";
 pub(crate) const TIME_WAIT: &str = "06";
 
+/// Every error that was counted, for the message of an assertion.
+pub(crate) fn errors(timeline: &Timeline) -> String {
+    let errors = timeline
+        .all_series()
+        .filter(|series| series.declaration.name.as_str().contains(".errors."));
+    let errors: Vec<_> = errors
+        .map(|series| format!("{} {:?}", series.declaration.name, series.last()))
+        .collect();
+    errors.join(", ")
+}
+
 /// The last value of a series; 0 where it was never declared.
 pub(crate) fn last(timeline: &Timeline, name: &str) -> i64 {
     timeline

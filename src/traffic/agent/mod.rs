@@ -2,7 +2,7 @@
 //!
 //! The process is this program again, with the hidden argument [`ARGUMENT`], on the actor's node and under its bound. It reads a
 //! [`RunSpec`] that holds one actor, then the clock, one JSON line each, and ends when its input does. It writes [`Event`]s with series
-//! numbered by itself, and [`Signal`]s between them, one JSON line each.
+//! numbered by itself, and signals between them, one JSON line each.
 //!
 //! [`Event`]: crate::record::Event
 

@@ -46,10 +46,28 @@ pub(super) struct Step {
     /// `connect(2)` has completed in this step.
     pub(super) established: bool,
     /// A reply has become whole in this step.
-    pub(super) replied: bool,
+    pub(super) replied: Option<ReplyShape>,
     /// Body bytes that count: of the request where it has a body, else of the reply.
     pub(super) bytes: u64,
     pub(super) next: Next,
+}
+
+/// What a reply was like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct ReplyShape {
+    /// Bytes, head included.
+    pub(super) length: u64,
+    /// Whether its sender keeps the connection.
+    pub(super) keeps: bool,
+}
+
+impl ReplyShape {
+    fn of(reply: &Reply) -> Self {
+        Self {
+            length: reply.length(),
+            keeps: reply.keeps_connection(),
+        }
+    }
 }
 
 /// What an attempt needs next.
@@ -88,7 +106,7 @@ impl Attempt {
     pub(super) fn advance(&mut self, plan: &Plan, buffer: &mut [u8]) -> Step {
         let mut step = Step {
             established: false,
-            replied: false,
+            replied: None,
             bytes: 0,
             next: Next::Done,
         };
@@ -144,7 +162,7 @@ impl Attempt {
                     if count == 0 {
                         // No error of the kernel's: the other end has closed in the middle.
                         let whole = reply.is_whole_at_end();
-                        step.replied = whole;
+                        step.replied = whole.then(|| ReplyShape::of(reply));
                         return Ok(if whole {
                             Next::Done
                         } else {
@@ -156,7 +174,7 @@ impl Attempt {
                         step.bytes += body;
                     }
                     if reply.is_whole() {
-                        step.replied = true;
+                        step.replied = Some(ReplyShape::of(reply));
                         match (plan.end, reply.keeps_connection()) {
                             (ConnectionEnd::Reuse, true) => return Ok(Next::Reusable),
                             (ConnectionEnd::AwaitClose, _)

@@ -72,19 +72,20 @@ impl Dialer {
             connect(&socket, plan)?;
             return Ok((socket, Lease { source, port: None }));
         };
-        let port = ports.next(source);
-        sockopt::set_local_port_range(&socket, port, port)?;
-        match connect(&socket, plan) {
-            Ok(()) => ports.taken(source),
-            Err(error) => {
-                if error.raw_os_error() == Some(libc::EADDRNOTAVAIL) {
-                    ports.refused(source, now);
+        for (nth, port) in ports.next(source).enumerate() {
+            sockopt::set_local_port_range(&socket, port, port)?;
+            match connect(&socket, plan) {
+                Ok(()) => {
+                    ports.taken(source, nth);
+                    let port = Some(port);
+                    return Ok((socket, Lease { source, port }));
                 }
-                return Err(error);
+                Err(error) if error.raw_os_error() == Some(libc::EADDRNOTAVAIL) => {}
+                Err(error) => return Err(error),
             }
         }
-        let port = Some(port);
-        Ok((socket, Lease { source, port }))
+        ports.refused(source, now);
+        Err(io::Error::from_raw_os_error(libc::EADDRNOTAVAIL))
     }
 
     /// Says that a connection has been closed here.

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use socket2::Socket;
 
-use super::attempt::{Attempt, Next, Step};
+use super::attempt::{Attempt, Next, ReplyShape, Step};
 use super::plan::{ConnectionEnd, Starts};
 use super::report::Effort;
 use super::{ATTEMPTED, BYTES, COMPLETED, Client, ESTABLISHED, FAILED, IN_FLIGHT};
@@ -54,7 +54,16 @@ pub(super) struct Engine<'a> {
     deadlines: VecDeque<(Offset, u64)>,
     held: Vec<Socket>,
     effort: Effort,
+    last_reply: Option<ReplyShape>,
     buffer: Vec<u8>,
+}
+
+/// What the engine leaves behind.
+pub(super) struct Driven {
+    pub(super) effort: Effort,
+    /// Connections to be held on.
+    pub(super) held: Vec<Socket>,
+    pub(super) last_reply: Option<ReplyShape>,
 }
 
 impl<'a> Engine<'a> {
@@ -81,13 +90,14 @@ impl<'a> Engine<'a> {
             attempts: Slab::new(),
             deadlines: VecDeque::new(),
             held: Vec::new(),
-            effort: Effort::new(),
+            effort: Effort::new("epoll"),
+            last_reply: None,
             buffer: vec![0; BUFFER],
         })
     }
 
     /// Runs every attempt to its end, or until the client is stopped. Gives what is still held, to be held on.
-    pub(super) fn run(mut self) -> io::Result<(Effort, Vec<Socket>)> {
+    pub(super) fn run(mut self) -> io::Result<Driven> {
         let cpu_before = thread_cpu_time()?;
         self.take_priority();
         self.wait_for_begin()?;
@@ -120,7 +130,11 @@ impl<'a> Engine<'a> {
         let cpu = thread_cpu_time()?.saturating_sub(cpu_before);
         self.effort.cpu = u64::try_from(cpu.as_nanos()).unwrap_or(u64::MAX);
         self.effort.port_choice = self.client.dialer.port_choice;
-        Ok((self.effort, self.held))
+        Ok(Driven {
+            effort: self.effort,
+            held: self.held,
+            last_reply: self.last_reply,
+        })
     }
 
     fn take_priority(&mut self) {
@@ -311,7 +325,8 @@ impl<'a> Engine<'a> {
         }
     }
 
-    fn count(&self, step: &Step, intended: Offset, is_new: bool) {
+    fn count(&mut self, step: &Step, intended: Offset, is_new: bool) {
+        self.last_reply = step.replied.or(self.last_reply);
         let now = self.clock.now();
         let exchanges = self.client.plan.request.is_some();
         self.client.tally.update(now, |counts| {
@@ -321,11 +336,12 @@ impl<'a> Engine<'a> {
             if step.established {
                 counts.add(ESTABLISHED, 1);
             }
-            if if exchanges {
-                step.replied
+            let is_there = if exchanges {
+                step.replied.is_some()
             } else {
                 step.established
-            } {
+            };
+            if is_there {
                 counts.latency(now.0.saturating_sub(intended.0));
             }
             if step.bytes > 0 {

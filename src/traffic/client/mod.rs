@@ -12,6 +12,7 @@
 //! * gauge `load.throughput` in a bulk transfer: bytes a second over the last 100 ms.
 
 mod attempt;
+mod chains;
 mod dial;
 mod engine;
 mod plan;
@@ -20,13 +21,15 @@ mod reply;
 mod report;
 
 use std::io;
+use std::ops::Range;
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
+use self::chains::Chains;
 use self::dial::Dialer;
-use self::engine::Engine;
+use self::engine::{Driven, Engine};
 use self::plan::Plan;
 use self::report::Effort;
 use super::tally::{Declared, Tally};
@@ -118,7 +121,7 @@ impl Client {
                 let tell = tell.clone();
                 std::thread::Builder::new()
                     .name("client".to_owned())
-                    .spawn_scoped(scope, move || self.run_share(clock, share, tell))?;
+                    .spawn_scoped(scope, move || self.run_share(clock, share, table, tell))?;
             }
             drop(tell);
             let result = self.gather(&told, meters);
@@ -147,7 +150,7 @@ impl Client {
     }
 
     /// Which attempts each thread starts. Where connections are held, none more than its table has room for.
-    fn shares(&self, table: Option<u64>) -> Vec<std::ops::Range<u64>> {
+    fn shares(&self, table: Option<u64>) -> Vec<Range<u64>> {
         let count = self.plan.starts.count();
         let size = match table {
             Some(table) if self.plan.holds() => table.saturating_sub(RESERVED).max(1),
@@ -162,15 +165,21 @@ impl Client {
     fn run_share(
         &self,
         clock: RunClock,
-        share: std::ops::Range<u64>,
+        share: Range<u64>,
+        table: Option<u64>,
         tell: Sender<io::Result<Effort>>,
     ) {
         let run = || {
             fdtable::unshare_keeping(&[self.stop.as_fd()])?;
-            Engine::new(self, clock, share)?.run()
+            // The sockets of a ring take no descriptors, so a bound on them would not bind.
+            if table.is_some() && self.plan.may_suit_chains() {
+                self.run_chains(clock, share)
+            } else {
+                Engine::new(self, clock, share)?.run()
+            }
         };
         let (result, held) = match run() {
-            Ok((effort, held)) => (Ok(effort), held),
+            Ok(driven) => (Ok(driven.effort), driven.held),
             Err(error) => (Err(error), Vec::new()),
         };
         let _nobody_listens = tell.send(result);
@@ -180,9 +189,29 @@ impl Client {
         }
     }
 
+    /// The first request shows what a reply is like; where that suits, the others are chains in the kernel.
+    fn run_chains(&self, clock: RunClock, share: Range<u64>) -> io::Result<Driven> {
+        let (first, rest) = (share.start..share.start + 1, share.start + 1..share.end);
+        let mut driven = Engine::new(self, clock, first)?.run()?;
+        if rest.is_empty() {
+            return Ok(driven);
+        }
+        let seen = driven
+            .last_reply
+            .filter(|seen| self.plan.suits_chains(*seen));
+        let chains = seen.map(|seen| Chains::new(self, clock, rest.clone(), seen));
+        let effort = match chains {
+            Some(Ok(chains)) => chains.run()?,
+            // Not this kind of reply, or not this kind of kernel.
+            Some(Err(_)) | None => Engine::new(self, clock, rest)?.run()?.effort,
+        };
+        driven.effort.add(&effort);
+        Ok(driven)
+    }
+
     /// Waits for every thread's attempts to end, and reports them.
     fn gather(&self, told: &Receiver<io::Result<Effort>>, meters: bool) -> io::Result<()> {
-        let mut whole = Effort::new();
+        let mut whole = Effort::new("epoll");
         let (mut bytes, mut since) = (0, self.tally.now());
         loop {
             let next = if meters {

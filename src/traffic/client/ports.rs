@@ -1,7 +1,8 @@
 //! The local ports of a client that takes them in turn: for each source address a queue of those that are free.
 //!
-//! A port is taken from the front and comes back at the end once its connection has been closed here. In front is then the one that has
-//! rested longest: where the kernel says EADDRNOTAVAIL to it, it says so to all, and the port stays in front.
+//! A port is taken from the front and comes back at the end once its connection has been closed here. In front are then those that have
+//! rested longest: where the kernel says EADDRNOTAVAIL to them, it says so to all, and they stay in front. The first [`TRIES`] are
+//! asked for, because one may be held up by a lost segment (LAST_ACK) while those behind it are free.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -11,6 +12,10 @@ use crate::record::Offset;
 /// A port that the kernel has refused for longer than a TIME_WAIT can last is not in TIME_WAIT but another's: it goes to the end.
 /// `TCP_TIMEWAIT_LEN` (Linux `include/net/tcp.h`) is 60 s; one more for its timer.
 const LONGEST_REFUSAL: Duration = Duration::from_secs(61);
+
+/// How many ports are asked for before the range counts as used up: a few lost segments do not look like exhaustion, and exhaustion
+/// costs little more to find.
+pub(super) const TRIES: usize = 4;
 
 /// Queues of ports, one for each source address.
 #[derive(Debug)]
@@ -40,22 +45,29 @@ impl LocalPorts {
         })
     }
 
-    /// The port to ask for next.
-    pub(super) fn next(&self, source: usize) -> u16 {
+    /// The ports to ask for next, in this order. There is always one.
+    pub(super) fn next(&self, source: usize) -> impl Iterator<Item = u16> + use<> {
         let queue = &self.queues[source];
-        queue.free.front().copied().unwrap_or(queue.in_use)
+        let mut ports = [None; TRIES];
+        for (place, port) in ports.iter_mut().zip(&queue.free) {
+            *place = Some(*port);
+        }
+        ports[0] = ports[0].or(Some(queue.in_use));
+        ports.into_iter().flatten()
     }
 
-    /// The kernel gave the port that was next.
-    pub(super) fn taken(&mut self, source: usize) {
+    /// The kernel gave the port that was the `nth` to ask for, from 0.
+    pub(super) fn taken(&mut self, source: usize, nth: usize) {
         let queue = &mut self.queues[source];
-        queue.refused_since = None;
-        if let Some(port) = queue.free.pop_front() {
+        if let Some(port) = queue.free.remove(nth) {
             queue.in_use = port;
+        }
+        if nth == 0 {
+            queue.refused_since = None;
         }
     }
 
-    /// The kernel refused the port that was next.
+    /// The kernel refused all of the ports that were next.
     pub(super) fn refused(&mut self, source: usize, now: Offset) {
         let queue = &mut self.queues[source];
         let since = *queue.refused_since.get_or_insert(now);
@@ -78,14 +90,18 @@ mod tests {
     #[test]
     fn ports_come_in_turn_and_back_at_the_end() {
         let mut ports = LocalPorts::new(&[10, 11], 2).unwrap();
-        assert_eq!(ports.next(0), 10);
-        ports.taken(0);
-        assert_eq!(ports.next(0), 11);
-        assert_eq!(ports.next(1), 10, "each address has its own");
-        ports.taken(0);
-        assert_eq!(ports.next(0), 11, "none free: one in use is asked for");
+        let next = |ports: &LocalPorts, source| ports.next(source).collect::<Vec<_>>();
+        assert_eq!(next(&ports, 0), [10, 11]);
+        ports.taken(0, 0);
+        assert_eq!(next(&ports, 0), [11]);
+        assert_eq!(next(&ports, 1), [10, 11], "each address has its own");
+        ports.taken(0, 0);
+        assert_eq!(next(&ports, 0), [11], "none free: one in use is asked for");
+        ports.give_back(0, 11);
         ports.give_back(0, 10);
-        assert_eq!(ports.next(0), 10);
+        assert_eq!(next(&ports, 0), [11, 10]);
+        ports.taken(0, 1);
+        assert_eq!(next(&ports, 0), [11], "what is held up stays in front");
     }
 
     #[test]
@@ -94,10 +110,14 @@ mod tests {
         let at = |seconds| Offset::from_duration(Duration::from_secs(seconds));
         ports.refused(0, at(1));
         ports.refused(0, at(61));
-        assert_eq!(ports.next(0), 10);
+        assert_eq!(ports.next(0).next(), Some(10));
         ports.refused(0, at(63));
-        assert_eq!(ports.next(0), 11);
+        assert_eq!(ports.next(0).next(), Some(11));
         ports.refused(0, at(64));
-        assert_eq!(ports.next(0), 11, "its own time has just begun");
+        assert_eq!(
+            ports.next(0).next(),
+            Some(11),
+            "its own time has just begun"
+        );
     }
 }

@@ -8,6 +8,8 @@ use crate::traffic::http::{self, MAX_HEAD};
 #[derive(Debug)]
 pub(super) struct Reply {
     state: State,
+    /// Bytes so far, head included.
+    length: u64,
     /// Whether the sender keeps the connection after it.
     keeps: bool,
 }
@@ -23,6 +25,7 @@ impl Reply {
     pub(super) fn new() -> Self {
         Self {
             state: State::Head(Vec::new()),
+            length: 0,
             keeps: true,
         }
     }
@@ -32,6 +35,7 @@ impl Reply {
     /// # Errors
     /// EMSGSIZE for a head without end.
     pub(super) fn feed(&mut self, arrived: &[u8]) -> Result<u64, Errno> {
+        self.length += arrived.len() as u64;
         let State::Head(before) = &mut self.state else {
             return Ok(self.feed_body(arrived.len() as u64));
         };
@@ -74,6 +78,11 @@ impl Reply {
     /// Whether it is whole if the connection ends now.
     pub(super) fn is_whole_at_end(&self) -> bool {
         matches!(self.state, State::Body(None | Some(0)))
+    }
+
+    /// Bytes so far, head included.
+    pub(super) fn length(&self) -> u64 {
+        self.length
     }
 
     /// Whether the sender keeps the connection after it.

@@ -23,7 +23,7 @@ pub(super) struct Effort {
 }
 
 impl Effort {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(engine: &'static str) -> Self {
         Self {
             // Three digits, resizing; the bounds are fixed and valid, so there always is one.
             late: Histogram::new(3).ok(),
@@ -33,7 +33,7 @@ impl Effort {
             ended: Offset::ZERO,
             cpu: 0,
             port_choice: "kernel",
-            engine: "epoll",
+            engine,
         }
     }
 

@@ -203,36 +203,33 @@ fn kernel_a_backlog_of_eight_that_nobody_takes_from_holds_nine() {
 #[test]
 fn kernel_a_delayed_server_accepts_one_connection_a_delay() {
     let spec = server(Accept::Delay(Duration::from_millis(20)));
-    let load = client(connect(10, 1_000.0, ClientClose::Hold));
-    let Some(run) = Run::begin(workload(vec![spec], vec![load])) else {
+    let Some(run) = Run::begin(workload(vec![spec], vec![client(held(10, 700))])) else {
         return;
     };
-    let at = |millis| Offset::from_duration(Duration::from_millis(millis));
-    while run.clock.now() < at(300) {
-        std::thread::yield_now();
-    }
+    run.wait();
     let timeline = run.finish();
-    assert_eq!(last(&timeline, "web.accepted"), 10);
+    assert_eq!(last(&timeline, "load.established"), 10);
     let accepted = timeline.series("web.accepted").unwrap();
-    let by = |millis| accepted.at(at(millis)).unwrap();
-    assert!(by(95) <= 5, "{}", by(95));
-    assert!(
-        accepted
-            .changes
-            .iter()
-            .any(|(t, count)| *count == 10 && *t >= at(190))
-    );
+    let by = |millis| accepted.at(Offset::from_duration(Duration::from_millis(millis)));
+    assert!(by(95) <= Some(5), "{:?}", by(95));
+    assert!(by(185) <= Some(9), "{:?}", by(185));
+    assert_eq!(by(700), Some(10));
+}
+
+/// Ten or so connections within 10 ms, held for a while.
+fn held(connections: u64, millis: u64) -> Load {
+    Load::Hold {
+        connections,
+        rate: crate::units::Rate::per_second(1_000.0).unwrap(),
+        hold_for: Duration::from_millis(millis),
+        timeout: Duration::from_secs(1),
+    }
 }
 
 #[test]
 fn kernel_a_pool_serves_as_many_at_once_as_it_has_workers() {
     let spec = server(Accept::Pool { threads: 3 });
-    let load = client(Load::Hold {
-        connections: 10,
-        rate: crate::units::Rate::per_second(1_000.0).unwrap(),
-        hold_for: Duration::from_millis(100),
-        timeout: Duration::from_secs(1),
-    });
+    let load = client(held(10, 100));
     let Some(run) = Run::begin(workload(vec![spec], vec![load])) else {
         return;
     };

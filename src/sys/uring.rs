@@ -1,0 +1,314 @@
+//! TCP exchanges by io_uring(7): socket, connect, send, receive to the end, close, each exchange one chain that the kernel runs by itself.
+//!
+//! A chain costs two completions and a share of one system call. Sockets live in the ring's own table and take no descriptors.
+
+#![expect(unsafe_code, reason = "submission entries carry pointers")]
+
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd};
+use std::time::Duration;
+
+use io_uring::squeue::{Entry, Flags};
+use io_uring::types::{DestinationSlot, Fixed, SubmitArgs, Timespec};
+use io_uring::{IoUring, opcode};
+use socket2::SockAddr;
+
+/// The steps of a chain, in order.
+const SOCKET: u64 = 0;
+const CONNECT: u64 = 1;
+const SEND: u64 = 2;
+const RECEIVE: u64 = 3;
+const CLOSE: u64 = 4;
+/// Entries of a chain.
+const CHAIN: usize = 5;
+/// Marks of completions that belong to no chain.
+const WAKE: u64 = u64::MAX;
+const CANCEL: u64 = u64::MAX - 1;
+/// Entries of a submission queue at most: `IORING_MAX_ENTRIES` is 32,768 (Linux `io_uring/io_uring.c`); an eighth is plenty.
+const MAX_ENTRIES: u32 = 4_096;
+/// How often the end of what was cancelled is waited for before its memory is given up instead.
+const PATIENCE: u32 = 100;
+
+/// A ring of exchanges, each in a slot, all with the same target and request.
+pub struct ExchangeRing {
+    ring: IoUring,
+    memory: Memory,
+    slots: Vec<Slot>,
+    busy: usize,
+}
+
+/// What the kernel has pointers to while chains are under way.
+struct Memory {
+    target: Box<SockAddr>,
+    request: Vec<u8>,
+    replies: Vec<u8>,
+    /// Bytes of `replies` for each slot.
+    room: usize,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Slot {
+    busy: bool,
+    /// Counts the chains of this slot, so that a late cancel does not meet the next one.
+    chain: u32,
+    received: usize,
+    failed: Option<(u64, i32)>,
+}
+
+/// A chain that has ended: its connection is closed, its slot free.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ended {
+    /// Its slot.
+    pub slot: usize,
+    /// Whether `connect(2)` completed.
+    pub connected: bool,
+    /// Bytes received up to the other end's FIN, or the errno of the step that failed.
+    pub result: Result<usize, i32>,
+}
+
+impl ExchangeRing {
+    /// A ring with this many slots and so many bytes of room for each reply. `wake` is a descriptor that ends a wait when it becomes
+    /// readable.
+    ///
+    /// # Errors
+    /// Those of io_uring_setup(2): EPERM or ENOSYS where it is forbidden; EINVAL or ENOSYS before Linux 6.1.
+    pub fn new(
+        slots: u32,
+        target: SockAddr,
+        request: Vec<u8>,
+        room: usize,
+        wake: BorrowedFd<'_>,
+    ) -> io::Result<Self> {
+        let entries = slots.saturating_mul(CHAIN as u32).next_power_of_two();
+        let ring = IoUring::builder()
+            .setup_single_issuer()
+            .setup_defer_taskrun()
+            .setup_cqsize(entries.clamp(64, MAX_ENTRIES) * 2)
+            .build(entries.clamp(64, MAX_ENTRIES))?;
+        if !ring.params().is_feature_linked_file()
+            || !ring.params().is_feature_skip_cqe_on_success()
+        {
+            return Err(io::ErrorKind::Unsupported.into());
+        }
+        ring.submitter().register_files_sparse(slots)?;
+        let mut this = Self {
+            ring,
+            memory: Memory {
+                target: Box::new(target),
+                request,
+                replies: vec![0; room * slots as usize],
+                room,
+            },
+            slots: vec![Slot::default(); slots as usize],
+            busy: 0,
+        };
+        let fd = io_uring::types::Fd(wake.as_raw_fd());
+        let watch = opcode::PollAdd::new(fd, libc::POLLIN as u32).build();
+        this.push(&[watch.user_data(WAKE)])?;
+        Ok(this)
+    }
+
+    /// Queues an exchange in a free slot; it goes to the kernel with the next wait.
+    ///
+    /// # Errors
+    /// EBUSY where the slot is not free; those of io_uring_enter(2).
+    pub fn start(&mut self, slot: usize) -> io::Result<()> {
+        let place = &mut self.slots[slot];
+        if place.busy {
+            return Err(io::ErrorKind::ResourceBusy.into());
+        }
+        *place = Slot {
+            busy: true,
+            chain: place.chain.wrapping_add(1),
+            ..Slot::default()
+        };
+        let (mark, index) = (mark(slot, place.chain), slot as u32);
+        let quiet = Flags::IO_LINK | Flags::SKIP_SUCCESS;
+        let Memory {
+            target,
+            request,
+            replies,
+            room,
+        } = &mut self.memory;
+        let family = i32::from(target.family());
+        let into = DestinationSlot::try_from_slot_target(index);
+        let into = into.map_err(|_| io::ErrorKind::InvalidInput)?;
+        let reply = &mut replies[slot * *room..(slot + 1) * *room];
+        let chain = [
+            opcode::Socket::new(family, libc::SOCK_STREAM, libc::IPPROTO_TCP)
+                .file_index(Some(into))
+                .build()
+                .flags(quiet)
+                .user_data(mark | SOCKET),
+            opcode::Connect::new(Fixed(index), target.as_ptr().cast(), target.len())
+                .build()
+                .flags(quiet)
+                .user_data(mark | CONNECT),
+            opcode::Send::new(Fixed(index), request.as_ptr(), request.len() as u32)
+                .flags(libc::MSG_NOSIGNAL | libc::MSG_WAITALL)
+                .build()
+                .flags(quiet)
+                .user_data(mark | SEND),
+            // The other end's FIN comes before the room is full: that counts as an error, which a hard link passes over.
+            opcode::Recv::new(Fixed(index), reply.as_mut_ptr(), reply.len() as u32)
+                .flags(libc::MSG_WAITALL)
+                .build()
+                .flags(Flags::IO_HARDLINK)
+                .user_data(mark | RECEIVE),
+            close(slot, mark),
+        ];
+        self.push(&chain)?;
+        self.busy += 1;
+        Ok(())
+    }
+
+    /// Has the exchange in a slot end as soon as it can, with ECANCELED.
+    ///
+    /// # Errors
+    /// Those of io_uring_enter(2).
+    pub fn cancel(&mut self, slot: usize) -> io::Result<()> {
+        let mark = mark(slot, self.slots[slot].chain);
+        for step in [CONNECT, SEND, RECEIVE] {
+            let cancel = opcode::AsyncCancel::new(mark | step).build();
+            self.push(&[cancel.user_data(CANCEL)])?;
+        }
+        Ok(())
+    }
+
+    /// Hands over what is queued, waits until something ends, the wake descriptor is readable or the time is up, and adds what ended.
+    ///
+    /// # Errors
+    /// Those of io_uring_enter(2), except EINTR.
+    pub fn wait(&mut self, at_most: Option<Duration>, ended: &mut Vec<Ended>) -> io::Result<()> {
+        let waited = match at_most {
+            None => self.ring.submit_and_wait(1),
+            Some(at_most) => {
+                let time = Timespec::from(at_most);
+                let args = SubmitArgs::new().timespec(&time);
+                self.ring.submitter().submit_with_args(1, &args)
+            }
+        };
+        match waited.map_err(|error| (error.raw_os_error(), error)) {
+            Ok(_) | Err((Some(libc::EINTR | libc::ETIME | libc::EBUSY), _)) => {}
+            Err((_, error)) => return Err(error),
+        }
+        let mut to_close = Vec::new();
+        let completions: Vec<_> = self.ring.completion().collect();
+        for completion in completions {
+            let user_data = completion.user_data();
+            if user_data == WAKE || user_data == CANCEL {
+                continue;
+            }
+            let (slot, chain, step) = parts(user_data);
+            let Some(place) = self
+                .slots
+                .get_mut(slot)
+                .filter(|place| place.chain == chain)
+            else {
+                continue;
+            };
+            match (step, completion.result()) {
+                (RECEIVE, received) if received >= 0 => place.received = received as usize,
+                (RECEIVE, error) => place.failed = Some((RECEIVE, -error)),
+                // A step that is silent where it succeeds takes the rest of its chain with it, silently (`req_set_fail`, Linux
+                // `io_uring/io_uring.h`): its own end is all that is told, and the socket is still there.
+                (CONNECT | SEND, error) if error < 0 => {
+                    place.failed = Some((step, -error));
+                    to_close.push(slot);
+                }
+                (SOCKET, error) if error < 0 => {
+                    place.failed = Some((SOCKET, -error));
+                    ended.push(self.end(slot));
+                }
+                (CLOSE, _) => ended.push(self.end(slot)),
+                _ => {}
+            }
+        }
+        for slot in to_close {
+            self.push(&[close(slot, mark(slot, self.slots[slot].chain))])?;
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, slot: usize) -> Ended {
+        self.busy -= 1;
+        let place = &mut self.slots[slot];
+        place.busy = false;
+        Ended {
+            slot,
+            connected: place.failed.is_none_or(|(step, _)| step > CONNECT),
+            result: place
+                .failed
+                .map_or(Ok(place.received), |(_, errno)| Err(errno)),
+        }
+    }
+
+    /// What the last exchange of a free slot received; nothing while the slot is busy.
+    pub fn reply(&self, slot: usize) -> &[u8] {
+        let place = &self.slots[slot];
+        if place.busy {
+            return &[];
+        }
+        let start = slot * self.memory.room;
+        &self.memory.replies[start..start + place.received.min(self.memory.room)]
+    }
+
+    /// Queues entries together: links do not reach from one submission to the next.
+    fn push(&mut self, entries: &[Entry]) -> io::Result<()> {
+        let queue = self.ring.submission();
+        let free = queue.capacity() - queue.len();
+        drop(queue);
+        if free < entries.len() {
+            self.ring.submit()?;
+        }
+        // SAFETY: what the entries point to is in `memory`, which outlives them: see `drop`.
+        unsafe { self.ring.submission().push_multiple(entries) }
+            .map_err(|_| io::Error::from(io::ErrorKind::ResourceBusy))
+    }
+}
+
+impl Drop for ExchangeRing {
+    /// Waits until the kernel has no pointer any more.
+    fn drop(&mut self) {
+        let mut ended = Vec::new();
+        for _ in 0..PATIENCE {
+            if self.busy == 0 {
+                return;
+            }
+            for slot in 0..self.slots.len() {
+                if self.slots[slot].busy {
+                    let _tried_again = self.cancel(slot);
+                }
+            }
+            let _tried_again = self.wait(Some(Duration::from_millis(10)), &mut ended);
+        }
+        // Better lost than written to by the kernel after it was given to something else.
+        std::mem::forget(std::mem::take(&mut self.memory.replies));
+        std::mem::forget(std::mem::take(&mut self.memory.request));
+        let target = SockAddr::from(std::net::SocketAddr::from(([0, 0, 0, 0], 0)));
+        std::mem::forget(std::mem::replace(&mut self.memory.target, Box::new(target)));
+    }
+}
+
+impl std::fmt::Debug for ExchangeRing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ExchangeRing")
+            .field("slots", &self.slots.len())
+            .field("busy", &self.busy)
+            .finish_non_exhaustive()
+    }
+}
+
+fn close(slot: usize, mark: u64) -> Entry {
+    let close = opcode::Close::new(Fixed(slot as u32)).build();
+    close.user_data(mark | CLOSE)
+}
+
+/// The completion mark of a chain: 29 bits of slot, 32 of chain, 3 of step.
+fn mark(slot: usize, chain: u32) -> u64 {
+    ((slot as u64) << 35) | (u64::from(chain) << 3)
+}
+
+fn parts(mark: u64) -> (usize, u32, u64) {
+    ((mark >> 35) as usize, (mark >> 3) as u32, mark & 7)
+}

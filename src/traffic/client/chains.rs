@@ -1,0 +1,254 @@
+//! The io_uring engine of a client: closed loops without keep-alive, each request a chain that the kernel runs by itself.
+//!
+//! It knows what a reply looks like from one that the portable engine has made before. `established` is counted when its request ends.
+
+use std::collections::VecDeque;
+use std::io;
+use std::ops::Range;
+use std::os::fd::AsFd;
+use std::time::Duration;
+
+use super::attempt::ReplyShape;
+use super::plan::{ConnectionEnd, Plan, Starts};
+use super::report::Effort;
+use super::{ATTEMPTED, BYTES, COMPLETED, Client, ESTABLISHED, FAILED, IN_FLIGHT};
+use crate::record::{Offset, RunClock};
+use crate::scenario::workload::PortChoice;
+use crate::sys::timer::thread_cpu_time;
+use crate::sys::uring::{Ended, ExchangeRing};
+use crate::traffic::http;
+use crate::traffic::tally::Counts;
+
+/// Requests at once at most: memory for their replies is held for each.
+const MAX_AT_ONCE: u64 = 1_024;
+/// Replies of at most this length, head included.
+const MAX_REPLY: u64 = 64 * 1024;
+/// Room beyond the length of the reply seen: heads differ by a date or a length.
+const SPARE: usize = 4 * 1024;
+/// How soon a cancel is repeated that met nothing.
+const CANCEL_AGAIN: Duration = Duration::from_millis(10);
+/// A wait without a deadline; the stop flag ends it too.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+
+/// The engine's state.
+pub(super) struct Chains<'a> {
+    client: &'a Client,
+    clock: RunClock,
+    ring: ExchangeRing,
+    left: Range<u64>,
+    free: Vec<usize>,
+    slots: Vec<Slot>,
+    /// Deadlines in order of start.
+    deadlines: VecDeque<(Offset, usize)>,
+    /// Slots whose time was up and whose end is still to come.
+    overdue: Vec<usize>,
+    effort: Effort,
+}
+
+#[derive(Clone, Copy)]
+struct Slot {
+    started: Offset,
+    deadline: Offset,
+    busy: bool,
+    timed_out: bool,
+}
+
+impl Plan {
+    /// Whether requests could be chains, if the reply suits.
+    pub(super) fn may_suit_chains(&self) -> bool {
+        let Starts::Closed { at_once, .. } = self.starts else {
+            return false;
+        };
+        at_once <= MAX_AT_ONCE
+            && self.end == ConnectionEnd::AsAnnounced
+            && self.port == PortChoice::Kernel
+            && self.sources.is_empty()
+            && self
+                .request
+                .as_ref()
+                .is_some_and(|request| request.body == 0)
+    }
+
+    /// Whether this reply suits: its end is that of the connection, and it is short enough to hold.
+    pub(super) fn suits_chains(&self, seen: ReplyShape) -> bool {
+        !seen.keeps && seen.length <= MAX_REPLY
+    }
+}
+
+impl<'a> Chains<'a> {
+    /// # Errors
+    /// Where the kernel has no io_uring, or forbids it, or lacks something of it.
+    pub(super) fn new(
+        client: &'a Client,
+        clock: RunClock,
+        left: Range<u64>,
+        seen: ReplyShape,
+    ) -> io::Result<Self> {
+        let slots = match client.plan.starts {
+            Starts::Closed { at_once, .. } => u32::try_from(at_once).unwrap_or(1),
+            Starts::Paced(_) => 1,
+        };
+        let request = client.plan.request.as_ref();
+        let request = request
+            .map(|request| request.head.clone())
+            .unwrap_or_default();
+        let room = usize::try_from(seen.length).unwrap_or(0) + SPARE;
+        let target = client.plan.target.clone();
+        let ring = ExchangeRing::new(slots, target, request, room, client.stop.as_fd())?;
+        let idle = Slot {
+            started: Offset::ZERO,
+            deadline: Offset::ZERO,
+            busy: false,
+            timed_out: false,
+        };
+        Ok(Self {
+            client,
+            clock,
+            ring,
+            left,
+            free: (0..slots as usize).rev().collect(),
+            slots: vec![idle; slots as usize],
+            deadlines: VecDeque::new(),
+            overdue: Vec::new(),
+            effort: Effort::new("io_uring"),
+        })
+    }
+
+    /// Makes every request, or as many as it can until the client is stopped.
+    pub(super) fn run(mut self) -> io::Result<Effort> {
+        let cpu_before = thread_cpu_time()?;
+        let mut ended = Vec::new();
+        while !self.client.stop.is_raised() {
+            self.start()?;
+            if self.free.len() == self.slots.len() {
+                break;
+            }
+            let at_most = self.expire()?;
+            ended.clear();
+            self.ring.wait(Some(at_most), &mut ended)?;
+            if !ended.is_empty() {
+                self.settle(&ended);
+            }
+        }
+        self.effort.ended = self.clock.now();
+        let cpu = thread_cpu_time()?.saturating_sub(cpu_before);
+        self.effort.cpu = u64::try_from(cpu.as_nanos()).unwrap_or(u64::MAX);
+        Ok(self.effort)
+    }
+
+    /// Fills the free slots.
+    fn start(&mut self) -> io::Result<()> {
+        let now = self.clock.now();
+        let deadline = now.as_duration().saturating_add(self.client.plan.timeout);
+        let deadline = Offset::from_duration(deadline);
+        let mut count = 0;
+        while !self.left.is_empty()
+            && let Some(slot) = self.free.pop()
+        {
+            self.left.start += 1;
+            self.ring.start(slot)?;
+            self.slots[slot] = Slot {
+                started: now,
+                deadline,
+                busy: true,
+                timed_out: false,
+            };
+            self.deadlines.push_back((deadline, slot));
+            self.effort.start(now, now);
+            count += 1;
+        }
+        if count > 0 {
+            self.client.tally.update(now, |counts| {
+                counts.add(ATTEMPTED, count);
+                counts.add(IN_FLIGHT, count);
+            });
+        }
+        Ok(())
+    }
+
+    /// Cancels requests whose time is up; gives how long to wait for what comes next.
+    fn expire(&mut self) -> io::Result<Duration> {
+        let now = self.clock.now();
+        let mut next = LONGEST_WAIT;
+        while let Some((deadline, index)) = self.deadlines.front().copied() {
+            let slot = &mut self.slots[index];
+            // Else the request has ended, and perhaps another is in its place.
+            if slot.busy && slot.deadline == deadline {
+                if deadline > now {
+                    next = deadline.as_duration() - now.as_duration();
+                    break;
+                }
+                slot.timed_out = true;
+                self.overdue.push(index);
+            }
+            self.deadlines.pop_front();
+        }
+        self.overdue.retain(|index| self.slots[*index].timed_out);
+        for index in &self.overdue {
+            self.ring.cancel(*index)?;
+        }
+        // A cancel that comes between two steps meets neither, and has to be said again.
+        Ok(if self.overdue.is_empty() {
+            next
+        } else {
+            CANCEL_AGAIN
+        })
+    }
+
+    /// Counts what has ended, all at once.
+    fn settle(&mut self, ended: &[Ended]) {
+        let now = self.clock.now();
+        self.client.tally.update(now, |counts| {
+            for end in ended {
+                counts.add(IN_FLIGHT, -1);
+                if end.connected {
+                    counts.add(ESTABLISHED, 1);
+                }
+                let slot = &mut self.slots[end.slot];
+                let result = match end.result {
+                    Err(_) if slot.timed_out => Err(libc::ETIMEDOUT),
+                    result => result,
+                };
+                match result.and_then(|_| body_length(self.ring.reply(end.slot))) {
+                    Ok(body) => complete(counts, body, now.0.saturating_sub(slot.started.0)),
+                    Err(errno) => {
+                        counts.add(FAILED, 1);
+                        counts.error(errno);
+                    }
+                }
+                (slot.busy, slot.timed_out) = (false, false);
+            }
+        });
+        self.free.extend(ended.iter().map(|end| end.slot));
+    }
+}
+
+fn complete(counts: &mut Counts, body: i64, latency: u64) {
+    counts.add(COMPLETED, 1);
+    counts.add(BYTES, body);
+    counts.latency(latency);
+}
+
+/// Body bytes of a reply that ended with its connection, or ENODATA where it is not whole.
+fn body_length(reply: &[u8]) -> Result<i64, i32> {
+    let head = http::parse_head(reply).ok_or(libc::ENODATA)?;
+    let body = (reply.len() - head.length) as u64;
+    match head.content_length {
+        Some(length) if body < length => Err(libc::ENODATA),
+        length => Ok(i64::try_from(length.unwrap_or(body)).unwrap_or(i64::MAX)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reply_is_whole_or_no_data() {
+        let whole = [http::ok(3, false), b"abc".to_vec()].concat();
+        assert_eq!(body_length(&whole), Ok(3));
+        assert_eq!(body_length(&whole[..whole.len() - 1]), Err(libc::ENODATA));
+        assert_eq!(body_length(b"HTTP/1.0 200 OK\r\n\r\nabcd"), Ok(4));
+        assert_eq!(body_length(b""), Err(libc::ENODATA));
+    }
+}
