@@ -1,0 +1,206 @@
+//! How exactly connections start when the schedule says, quiet and beside others: `cargo bench --bench pacing`.
+//!
+//! Whole runs, probes and all, of one client that connects and resets at a rate. The floor is a thread that does nothing at the same
+//! rate: it sleeps to each absolute moment (clock_nanosleep(2), `SCHED_FIFO` as the client's where that is permitted), so it says what
+//! this machine gives anyone just now.
+#![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
+
+#[path = "support/bench.rs"]
+mod bench;
+#[path = "support/figures.rs"]
+mod figures;
+#[path = "support/script.rs"]
+mod script;
+#[path = "support/table.rs"]
+mod table;
+#[path = "support/told.rs"]
+mod told;
+#[path = "support/whole.rs"]
+mod whole;
+
+use std::process::{Child, Command, ExitCode, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::sys::time::TimeSpec;
+use nix::time::{ClockId, ClockNanosleepFlags, clock_gettime, clock_nanosleep};
+use nslab::sys::sched;
+
+use bench::{Measured, bench, option};
+use figures::{Figures, quantile};
+
+const SCENARIO: &str = "
+nodes:
+  client: {}
+  server: {}
+links:
+  - between: [client, server]
+servers:
+  web: { node: server, port: 80, backlog: 4096 }
+clients:
+  load: { node: client, to: web, connect: { rate: RATE/s, for: 3s, timeout: 1s, close: reset } }
+";
+
+const RATES: [u32; 4] = [100, 1_000, 5_000, 20_000];
+/// How long the floor is measured at each rate.
+const FLOOR: Duration = Duration::from_secs(1);
+/// A busy program ends by itself after this long, whatever becomes of the benchmark.
+const LONGEST_SPIN: Duration = Duration::from_secs(60);
+
+fn main() -> ExitCode {
+    if std::env::args().nth(1).as_deref() == Some("spin") {
+        let begun = Instant::now();
+        while begun.elapsed() < LONGEST_SPIN {
+            std::hint::spin_loop();
+        }
+        return ExitCode::SUCCESS;
+    }
+    bench("Pacing", || {
+        let mut figures = Figures::default();
+        let rounds = option("--rounds", 5);
+        for _ in 0..rounds {
+            for machine in MACHINES {
+                for rate in RATES {
+                    let busy = Busy::start(machine == BUSY)?;
+                    measure(&mut figures, machine, rate)?;
+                    drop(busy);
+                }
+            }
+        }
+        show(&figures, rounds);
+        Ok(())
+    })
+}
+
+const QUIET: &str = "as it is";
+const BUSY: &str = "busy";
+const MACHINES: [&str; 2] = [QUIET, BUSY];
+
+fn measure(figures: &mut Figures, machine: &str, rate: u32) -> Measured {
+    let mut add = |what: &str, value: f64| figures.add(&key(machine, rate, what), value);
+    let floor = std::thread::spawn(move || floor(rate));
+    let floor = floor.join().map_err(|_| "the floor's thread panicked")??;
+    add("floor p50", quantile(&floor, 0.5));
+    add("floor p99", quantile(&floor, 0.99));
+    let told = whole::run(&SCENARIO.replace("RATE", &rate.to_string()))?;
+    let load = told::load(&told)?;
+    add("achieved", load.achieved_rate / load.offered_rate);
+    add("p50", load.late_p50 as f64 / 1e3);
+    add("p99", load.late_p99 as f64 / 1e3);
+    add("max", load.late_max as f64 / 1e3);
+    add("not started", (load.scheduled - load.started) as f64);
+    add("failed", told::last(&told, "load.failed"));
+    Ok(())
+}
+
+fn key(machine: &str, rate: u32, what: &str) -> String {
+    format!("{machine} {rate} {what}")
+}
+
+fn show(figures: &Figures, rounds: u64) {
+    println!(
+        "Lateness in us; medians of {rounds} rounds; \"busy\": a program that only spins beside it on each processor.\n"
+    );
+    let mut rows = Vec::new();
+    for machine in MACHINES {
+        for rate in RATES {
+            let median = |what: &str| figures.median(&key(machine, rate, what));
+            rows.push(vec![
+                machine.to_owned(),
+                format!("{rate}/s"),
+                format!("{:.4}", median("achieved")),
+                format!(
+                    "{:.0} / {:.0} / {:.0}",
+                    median("p50"),
+                    median("p99"),
+                    median("max")
+                ),
+                format!("{:.0} / {:.0}", median("floor p50"), median("floor p99")),
+                figures
+                    .ratio(&key(machine, rate, "p99"), &key(machine, rate, "floor p99"))
+                    .to_string(),
+                format!("{:.0}", median("not started") + median("failed")),
+            ]);
+        }
+    }
+    table::print(
+        &[
+            "machine",
+            "rate",
+            "achieved / offered",
+            "late p50 / p99 / max",
+            "floor p50 / p99",
+            "p99 to the floor's",
+            "not made",
+        ],
+        &rows,
+    );
+    println!();
+    let all = MACHINES
+        .iter()
+        .flat_map(|machine| RATES.map(|rate| (machine, rate)));
+    let off = |(machine, rate): (&&str, u32)| {
+        (figures.median(&key(machine, rate, "achieved")) - 1.0).abs()
+    };
+    let worst = all.map(off).fold(0.0, f64::max);
+    let mut rows = vec![table::judged(
+        "achieved rate, the worst of all",
+        "within 0.1 %",
+        format!("{:.3} % off", worst * 100.0),
+        worst <= 0.001,
+    )];
+    for (machine, target) in [(QUIET, 50.0), (BUSY, 100.0)] {
+        let p99 = figures.median(&key(machine, 5_000, "p99"));
+        let what = format!("p99 at 5,000/s, {machine}");
+        rows.push(table::judged(
+            &what,
+            &format!("<= {target} us"),
+            format!("{p99:.0} us"),
+            p99 <= target,
+        ));
+    }
+    table::print(&["what", "target", "measured", ""], &rows);
+}
+
+/// How late a thread wakes that does nothing else, us.
+fn floor(rate: u32) -> nix::Result<Vec<f64>> {
+    let _ordinary_where_not_permitted = sched::run_before_others();
+    let clock = ClockId::CLOCK_MONOTONIC;
+    let now = || clock_gettime(clock).map(Duration::from);
+    let begun = now()?;
+    let count = (f64::from(rate) * FLOOR.as_secs_f64()) as u32;
+    let mut late = Vec::with_capacity(count as usize);
+    for index in 0..count {
+        let moment = begun + Duration::from_secs(1) * index / rate;
+        clock_nanosleep(
+            clock,
+            ClockNanosleepFlags::TIMER_ABSTIME,
+            &TimeSpec::from(moment),
+        )?;
+        late.push(now()?.saturating_sub(moment).as_secs_f64() * 1e6);
+    }
+    Ok(late)
+}
+
+/// Programs that spin, one for each processor; killed when this is dropped.
+struct Busy(Vec<Child>);
+
+impl Busy {
+    fn start(wanted: bool) -> Measured<Self> {
+        let processors = std::thread::available_parallelism()?.get();
+        let mut busy = Self(Vec::new());
+        for _ in 0..if wanted { processors } else { 0 } {
+            let mut spin = Command::new(std::env::current_exe()?);
+            busy.0.push(spin.arg("spin").stdin(Stdio::null()).spawn()?);
+        }
+        Ok(busy)
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        for child in &mut self.0 {
+            let _ended_already = child.kill();
+            let _reaped = child.wait();
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! Whole runs, probes and all, as `nslab run` makes them: only without a worker process around them.
+
+use nslab::lab::Ground;
+use nslab::record::{Privileges, Recorder, Timeline};
+use nslab::run::{self, Stop, WorkOrder};
+
+use super::bench::Measured;
+use super::script::{Memory, spec};
+
+/// Runs a scenario's only run and gives what it told.
+pub(crate) fn run(scenario: &str) -> Measured<Timeline> {
+    let order = WorkOrder {
+        spec: spec(scenario)?,
+        ground: Ground::default(),
+    };
+    let record = Memory::default();
+    let (recorder, written) = Recorder::start(record.clone());
+    run::run(&order, Privileges::Root, &recorder, &Stop::default())?;
+    drop(recorder);
+    written.wait()?;
+    record.timeline()
+}
