@@ -43,6 +43,7 @@ pub(super) fn load(arguments: &FileArguments) -> Option<Vec<Arc<ScenarioFile>>> 
             Ok(scenario) => files.push(Arc::new(ScenarioFile {
                 label,
                 text,
+                set: set.clone(),
                 scenario,
             })),
             Err(problems) => {

@@ -76,6 +76,7 @@ mod tests {
         RecordHeader::new(RecordedScenario {
             path: path.to_owned(),
             text: String::new(),
+            set: Default::default(),
             variant: None,
             case: vec![("rate".to_owned(), case.to_owned())],
             resolved: json!({ "id": { "scenario": "a" } }),

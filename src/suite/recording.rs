@@ -109,6 +109,7 @@ fn header(file: &ScenarioFile, spec: &RunSpec) -> RecordHeader {
     RecordHeader::new(RecordedScenario {
         path: file.label.clone(),
         text: file.text.clone(),
+        set: file.set.clone(),
         variant: spec.id.variant.clone(),
         case: spec.id.case.clone(),
         resolved: serde_json::to_value(spec).unwrap_or_default(),

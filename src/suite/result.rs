@@ -1,5 +1,6 @@
 //! What came out of a run, a scenario, a suite.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +15,8 @@ pub struct ScenarioFile {
     pub label: String,
     /// The file's text.
     pub text: String,
+    /// Parameters that the command line set.
+    pub set: BTreeMap<String, String>,
     /// What it means.
     pub scenario: Scenario,
 }

@@ -386,6 +386,7 @@ pub fn scenario(
     ScenarioResult {
         file: Arc::new(ScenarioFile {
             label: label.to_owned(),
+            set: Default::default(),
             text: text.to_owned(),
             scenario: Scenario {
                 name: name.to_owned(),

@@ -71,6 +71,7 @@ pub(crate) fn file(
 ) -> Arc<ScenarioFile> {
     Arc::new(ScenarioFile {
         label: label.to_owned(),
+        set: Default::default(),
         text: format!("# {title}\n#\nname: {name}\ntitle: {title}\n"),
         scenario: Scenario {
             name: name.to_owned(),

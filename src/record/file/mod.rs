@@ -8,6 +8,7 @@ mod read;
 mod tests;
 mod write;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -39,6 +40,9 @@ pub struct RecordedScenario {
     pub path: String,
     /// The file's text, whole.
     pub text: String,
+    /// Parameters that the command line set.
+    #[serde(default)]
+    pub set: BTreeMap<String, String>,
     /// Which of its variants was run, where it has any.
     pub variant: Option<String>,
     /// Which case of its matrix: parameter and value, in the order of the file.

@@ -19,6 +19,7 @@ fn header() -> RecordHeader {
     RecordHeader::new(RecordedScenario {
         path: "scenarios/a.yaml".to_owned(),
         text: "name: a\ntitle: \"ü\"\n".to_owned(),
+        set: [("rate".to_owned(), "500/s".to_owned())].into(),
         variant: Some("reuse".to_owned()),
         case: vec![("rate".to_owned(), "500/s".to_owned())],
         resolved: json!({ "timeout": "60s", "numbers": [1, 0.1] }),

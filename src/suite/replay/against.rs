@@ -9,9 +9,7 @@ use thiserror::Error;
 use super::again::{judge_again, resolved};
 use super::files::Place;
 use super::gather::Gathered;
-use super::parameters::set_for;
 use super::{Replayed, StoredRun};
-use crate::record::RecordedScenario;
 use crate::scenario::{self, Difference, Problems, RunId, RunSpec, Scenario, differences};
 use crate::suite::discover::Source;
 use crate::suite::result::ScenarioFile;
@@ -149,7 +147,7 @@ impl<'a> Readings<'a> {
                 });
             }
         };
-        let read = self.read(self.set_for(&run, &header.scenario))?;
+        let read = self.read(self.still_declared(&header.scenario.set))?;
         let runs = &read.scenario.runs;
         let same =
             |other: &RunSpec| other.id.variant == run.id.variant && other.id.case == run.id.case;
@@ -174,16 +172,12 @@ impl<'a> Readings<'a> {
     }
 
     /// What the command line had set, as far as the file still has it for a parameter.
-    fn set_for(&self, run: &RunSpec, recorded: &RecordedScenario) -> BTreeMap<String, String> {
-        let then = scenario::parse(&recorded.path, &recorded.text, &BTreeMap::new());
-        let mut set = set_for(run, then.as_ref().unwrap_or(&self.own));
-        set.retain(|name, _| {
-            self.own
-                .runs
-                .iter()
-                .any(|run| run.params.contains_key(name))
-        });
-        set
+    fn still_declared(&self, set: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+        let runs = &self.own.runs;
+        let declared = |name: &String| runs.iter().any(|run| run.params.contains_key(name));
+        let kept = set.iter().filter(|(name, _)| declared(name));
+        kept.map(|(name, value)| (name.clone(), value.clone()))
+            .collect()
     }
 
     fn read(&mut self, set: BTreeMap<String, String>) -> Result<Arc<ScenarioFile>, AgainstError> {
@@ -195,6 +189,7 @@ impl<'a> Readings<'a> {
         let file = Arc::new(ScenarioFile {
             label: label.clone(),
             text: text.clone(),
+            set: set.clone(),
             scenario,
         });
         self.set.insert(set, Arc::clone(&file));

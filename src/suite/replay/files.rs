@@ -9,10 +9,12 @@ use indexmap::IndexMap;
 
 use super::StoredRun;
 use super::again::resolved;
-use super::parameters::set_for;
 use crate::record::RecordedScenario;
 use crate::scenario::{self, Requires, RunId, RunSpec, Scenario};
 use crate::suite::result::ScenarioFile;
+
+/// Parameters with their values.
+type Parameters = BTreeMap<String, String>;
 
 /// A run of a scenario file.
 #[derive(Debug, Clone)]
@@ -26,38 +28,38 @@ pub(super) struct Place {
 /// The run of a scenario file that each record is of. Where this program reads the recorded text otherwise than the one
 /// that recorded it, the file has only the runs that were recorded.
 pub(super) fn behind(records: &[StoredRun]) -> Vec<Place> {
-    let mut by_text: IndexMap<(&str, &str), Vec<usize>> = IndexMap::new();
+    let mut by_file: IndexMap<(&str, &str, &Parameters), Vec<usize>> = IndexMap::new();
     for (number, stored) in records.iter().enumerate() {
-        let RecordedScenario { path, text, .. } = &stored.record.header.scenario;
-        by_text.entry((path, text)).or_default().push(number);
+        let RecordedScenario {
+            path, text, set, ..
+        } = &stored.record.header.scenario;
+        by_file.entry((path, text, set)).or_default().push(number);
     }
     let mut places: BTreeMap<usize, Place> = BTreeMap::new();
-    for ((label, text), numbers) in by_text {
+    for ((label, text, set), numbers) in by_file {
         let recorded: Vec<&StoredRun> = numbers.iter().map(|number| &records[*number]).collect();
-        let found = of_one_text(label, text, &recorded);
+        let found = of_one_file(label, text, set, &recorded);
         places.extend(numbers.into_iter().zip(found));
     }
     places.into_values().collect()
 }
 
-fn of_one_text(label: &str, text: &str, records: &[&StoredRun]) -> Vec<Place> {
-    let specs: Vec<Option<RunSpec>> = records
-        .iter()
-        .map(|stored| resolved(&stored.record).ok())
-        .collect();
+fn of_one_file(label: &str, text: &str, set: &Parameters, records: &[&StoredRun]) -> Vec<Place> {
     let file = |scenario| {
         Arc::new(ScenarioFile {
             label: label.to_owned(),
             text: text.to_owned(),
+            set: set.clone(),
             scenario,
         })
     };
-    let known: Vec<_> = readings(label, text, &specs).map(file).collect();
+    let read = scenario::parse(label, text, set).ok().map(file);
     let mut own = Vec::new();
     let mut found = Vec::new();
-    for (stored, spec) in records.iter().zip(specs) {
+    for stored in records {
         let id = &stored.record.header.scenario;
-        let place = known.iter().find_map(|file| {
+        let spec = resolved(&stored.record).ok();
+        let place = read.as_ref().and_then(|file| {
             let at = file.scenario.runs.iter().position(|run| {
                 is_run(&run.id, id) && spec.as_ref().is_none_or(|spec| spec.params == run.params)
             })?;
@@ -79,26 +81,6 @@ fn of_one_text(label: &str, text: &str, records: &[&StoredRun]) -> Vec<Place> {
         (found, _) => found.ok(),
     };
     found.into_iter().filter_map(place).collect()
-}
-
-/// What a text means, for each way in which the command line may have set parameters; those with most set come first.
-fn readings<'a>(
-    label: &'a str,
-    text: &'a str,
-    specs: &[Option<RunSpec>],
-) -> impl Iterator<Item = Scenario> + use<'a> {
-    let mut sets: Vec<BTreeMap<String, String>> = Vec::new();
-    if let Ok(own) = scenario::parse(label, text, &BTreeMap::new()) {
-        let set = |spec: &Option<RunSpec>| {
-            spec.as_ref()
-                .map_or_else(BTreeMap::new, |spec| set_for(spec, &own))
-        };
-        sets.extend(specs.iter().map(set));
-        sets.sort_by(|a, b| (b.len(), b).cmp(&(a.len(), a)));
-        sets.dedup();
-    }
-    sets.into_iter()
-        .filter_map(move |set| scenario::parse(label, text, &set).ok())
 }
 
 fn is_run(id: &RunId, recorded: &RecordedScenario) -> bool {

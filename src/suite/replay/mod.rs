@@ -7,7 +7,6 @@ mod against;
 mod files;
 mod find;
 mod gather;
-mod parameters;
 
 use std::path::{Path, PathBuf};
 
