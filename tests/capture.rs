@@ -318,3 +318,60 @@ expect: [ load.established == 10 ]
     let ends = ["client:eth0", "nat:eth0", "nat:eth1", "server:eth0"];
     assert_eq!(count, ends.map(|end| (end, 10)).into());
 }
+
+/// Runs the program on a scenario whose one expectation holds or not; gives its end and what is in the folder for captures.
+fn run_program(holds: bool, when: &str) -> (std::process::Output, Vec<String>) {
+    let folder = tempfile::tempdir().unwrap();
+    let expected = if holds { 5 } else { 6 };
+    let scenario = format!(
+        "
+name: wanted
+title: Wanted
+nodes: {{ client: {{}}, server: {{}} }}
+links: [ {{ between: [client, server] }} ]
+servers: {{ web: {{ node: server, port: 80 }} }}
+clients: {{ load: {{ node: client, to: web, connect: {{ rate: 50/s, count: 5, timeout: 1s }} }} }}
+expect: [ load.established == {expected} ]
+"
+    );
+    let file = folder.path().join("wanted.yaml");
+    std::fs::write(&file, scenario).unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_nslab"))
+        .args([
+            "run",
+            "--no-progress",
+            "--capture",
+            "kept",
+            "--capture-when",
+            when,
+        ])
+        .arg(&file)
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
+    let kept = std::fs::read_dir(folder.path().join("kept"))
+        .into_iter()
+        .flatten();
+    let kept = kept.map(|entry| entry.unwrap().path());
+    let names = kept.map(|path| {
+        let capture = record::Capture::read(&path).unwrap();
+        assert!(!capture.ends_early && capture.packets().count() > 20);
+        path.file_name().unwrap().to_string_lossy().into_owned()
+    });
+    (output, names.collect())
+}
+
+#[test]
+#[ignore = "kernel test: needs namespaces; run with --include-ignored"]
+fn kernel_captures_are_kept_always_or_of_runs_that_did_not_pass() {
+    for (holds, when, kept) in [
+        (true, "always", true),
+        (true, "on-failure", false),
+        (false, "on-failure", true),
+    ] {
+        let (output, names) = run_program(holds, when);
+        assert_eq!(output.status.success(), holds, "{output:?}");
+        let expected: &[&str] = if kept { &["wanted.pcapng"] } else { &[] };
+        assert_eq!(names, expected, "{when}, {holds}: {output:?}");
+    }
+}

@@ -12,10 +12,11 @@ pub(crate) fn run(scenario: &str) -> Measured<Timeline> {
     let order = WorkOrder {
         spec: spec(scenario)?,
         ground: Ground::default(),
+        capture: None,
     };
     let record = Memory::default();
     let (recorder, written) = Recorder::start(record.clone());
-    run::run(&order, Privileges::Root, &recorder, &Stop::default())?;
+    run::run(&order, Privileges::Root, None, &recorder, &Stop::default())?;
     drop(recorder);
     written.wait()?;
     record.timeline()

@@ -1,5 +1,6 @@
 //! This kernel, in real time: the same program, started again as a worker.
 
+use std::fs::File;
 use std::path::PathBuf;
 use std::process::Stdio;
 
@@ -8,7 +9,7 @@ use tokio::process::Command;
 
 use super::protocol::{Worker, WorkerError};
 use crate::run::WorkOrder;
-use crate::sys::lifeline::die_with_parent;
+use crate::sys::lifeline::{die_with_parent, open_file};
 
 /// Runs workers as child processes on this kernel.
 #[derive(Debug, Clone)]
@@ -33,11 +34,19 @@ impl HostBackend {
         }
     }
 
-    /// Starts a worker and hands it its order. Must be called on a thread that lives as long as the worker shall.
+    /// Starts a worker and hands it its order, and the file that packets go to, where they are wanted. Must be called on a thread that lives as long as the worker shall.
     ///
     /// # Errors
     /// Where the process cannot be started or does not take its order.
-    pub async fn start(&self, order: &WorkOrder) -> Result<Worker, WorkerError> {
+    pub async fn start(
+        &self,
+        order: &WorkOrder,
+        capture: Option<&File>,
+    ) -> Result<Worker, WorkerError> {
+        let order = WorkOrder {
+            capture: capture.map(open_file),
+            ..order.clone()
+        };
         let mut command = Command::new(&self.program);
         // In a process group of its own, so that Ctrl-C on the terminal reaches only us, who then ask it to end.
         command
@@ -50,7 +59,7 @@ impl HostBackend {
         die_with_parent(command.as_std_mut());
         let mut child = command.spawn().map_err(WorkerError::Start)?;
         let mut stdin = child.stdin.take().ok_or(WorkerError::NoPipe)?;
-        let mut line = serde_json::to_vec(order).map_err(WorkerError::Order)?;
+        let mut line = serde_json::to_vec(&order).map_err(WorkerError::Order)?;
         line.push(b'\n');
         // A worker that died at once shows in its exit status, with its last words; not here.
         let _told_by_its_end = stdin.write_all(&line).await;

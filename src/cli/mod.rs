@@ -4,6 +4,7 @@ mod check;
 mod diff;
 mod doctor;
 mod exit;
+mod ladder;
 mod list;
 mod load;
 mod output;

@@ -6,8 +6,9 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::reports::ReportArguments;
-use super::{exit, output};
+use super::{exit, ladder, output};
 use crate::record::Outcome;
+use crate::report::ladder::Which;
 use crate::report::terminal;
 use crate::suite::replay::{
     AgainstError, Replayed, StoredRun, find_records, replay, replay_against,
@@ -27,6 +28,12 @@ pub(super) struct ReportVerbArguments {
     /// refused, with what differs.
     #[arg(long, value_name = "FILE")]
     scenario: Option<PathBuf>,
+    /// Draw the packets of one connection between its nodes: the N-th of a client, or its first that failed
+    #[arg(long, value_name = "CLIENT[:N]", conflicts_with = "scenario")]
+    ladder: Option<Which>,
+    /// The capture that --ladder reads, where it is not beside the record under the same name
+    #[arg(long, value_name = "FILE", requires = "ladder")]
+    packets: Option<PathBuf>,
     #[command(flatten)]
     reports: ReportArguments,
     /// Take what was not applicable for a failure
@@ -41,6 +48,9 @@ Examples:
   nslab report out --report html=report.html           as a page
   nslab report out/exhaustion-default.nslab.jsonl --scenario exhaustion.yaml
                                                        after correcting an expectation: judged without running
+  nslab run --record out --capture out table-full      also the packets of every run
+  nslab report out/table-full-full.nslab.jsonl --ladder load
+                                                       the first connection that failed, packet by packet
 
 Exit codes: those of `nslab run`; 2 also where a record cannot be read (the others are reported).";
 
@@ -52,6 +62,9 @@ pub(super) fn main(arguments: &ReportVerbArguments) -> ExitCode {
     let Some((records, all_read)) = read(&arguments.records) else {
         return exit::invalid();
     };
+    if let Some(which) = &arguments.ladder {
+        return ladder::main(&records, which, arguments.packets.as_deref());
+    }
     let replayed = match &arguments.scenario {
         None => Some(replay(&records)),
         Some(file) => against(&records, file),

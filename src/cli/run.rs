@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
@@ -15,7 +15,9 @@ use super::reports::ReportArguments;
 use super::{exit, output};
 use crate::lab;
 use crate::report::terminal;
-use crate::suite::{self, Options, Records, ScenarioFile, Selection, SuiteEvent, SuiteResult};
+use crate::suite::{
+    self, Captures, Options, Records, ScenarioFile, Selection, SuiteEvent, SuiteResult,
+};
 
 /// Arguments of `nslab run`.
 #[derive(Debug, Args)]
@@ -48,12 +50,30 @@ pub(super) struct RunArguments {
     /// Keep no records, not even of runs that do not pass
     #[arg(long)]
     no_record: bool,
+    /// Capture the packets of every run, one pcapng file each, in this folder
+    #[arg(long, value_name = "DIR")]
+    capture: Option<PathBuf>,
+    /// Which captures are kept: `always`, or only those of runs that did not pass
+    #[arg(
+        long,
+        value_name = "WHEN",
+        value_enum,
+        default_value = "always",
+        requires = "capture"
+    )]
+    capture_when: CaptureWhen,
     /// Take what is not applicable here for a failure
     #[arg(long)]
     strict: bool,
     /// Show no progress
     #[arg(long)]
     no_progress: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum CaptureWhen {
+    Always,
+    OnFailure,
 }
 
 pub(super) fn main(arguments: &RunArguments) -> ExitCode {
@@ -154,12 +174,18 @@ async fn run(
             (None, true) => Records::None,
             (None, false) => Records::default(),
         },
+        captures: captures(arguments),
         ..Options::default()
     };
     let (stream, style) = (reports.stream(), reports.style());
     let mut progress = Progress::new(!arguments.no_progress);
     let result = suite::run_suite(files, &options, stopped, |event| {
         progress.show(&event);
+        if let SuiteEvent::RunEnded { result, .. } = &event
+            && let Err(why) = &result.capture
+        {
+            progress.aside(|| output::err(&format!("warning: {why}\n")));
+        }
         let text = match event {
             SuiteEvent::ScenarioEnded(result) => terminal::scenario(result, style),
             SuiteEvent::Ended(result) => terminal::summary(result, style),
@@ -173,6 +199,14 @@ async fn run(
     .await;
     interrupts.abort();
     result
+}
+
+fn captures(arguments: &RunArguments) -> Captures {
+    match (&arguments.capture, arguments.capture_when) {
+        (None, _) => Captures::None,
+        (Some(folder), CaptureWhen::Always) => Captures::All(folder.clone()),
+        (Some(folder), CaptureWhen::OnFailure) => Captures::OfFailures(folder.clone()),
+    }
 }
 
 /// The first signal asks every run to end with what it has learnt; workers that do not are killed soon after.

@@ -9,6 +9,7 @@ mod steps;
 mod stop;
 mod worker;
 
+use std::fs::File;
 use std::time::Duration;
 
 use thiserror::Error;
@@ -20,7 +21,7 @@ pub use worker::{WorkerError, agent, worker};
 
 use crate::lab::sandbox::SandboxError;
 use crate::lab::{BuildError, Lab};
-use crate::probe::{self, ProbeError, Probes};
+use crate::probe::{self, Capture, CaptureError, CaptureSummary, ProbeError, Probes};
 use crate::record::{Event, Privileges, Recorder, RunClock};
 use crate::scenario::RunSpec;
 use crate::traffic::{Traffic, TrafficError};
@@ -50,6 +51,9 @@ pub enum RunError {
     /// The kernel cannot be watched.
     #[error("cannot watch the kernel")]
     Probe(#[source] ProbeError),
+    /// Packets cannot be captured.
+    #[error("cannot capture packets")]
+    Capture(#[source] CaptureError),
     /// A step cannot be taken.
     #[error(transparent)]
     Step(#[from] steps::StepError),
@@ -73,13 +77,15 @@ impl From<TrafficError> for RunError {
     }
 }
 
-/// Runs one scenario from an empty machine to the last look at it. What happens goes to the recorder.
+/// Runs one scenario from an empty machine to the last look at it. What happens goes to the recorder, packets to their file where
+/// there is one.
 ///
 /// # Errors
 /// Where the question cannot be asked here. What the kernel does to the traffic is never an error.
 pub fn run(
     order: &WorkOrder,
     privileges: Privileges,
+    packets: Option<File>,
     recorder: &Recorder,
     stop: &Stop,
 ) -> Result<(), RunError> {
@@ -94,16 +100,31 @@ pub fn run(
     ))));
     recorder.tell(Event::Built(built));
     let mut traffic = Traffic::prepare(spec, &lab, recorder)?;
+    let capture = packets
+        .map(|file| Capture::prepare(spec, &lab, file))
+        .transpose()
+        .map_err(RunError::Capture)?;
     let probes = Probes::prepare(spec, &lab, recorder).map_err(RunError::Probe)?;
 
     let clock = RunClock::starting_in(LEAD);
     lab.begin(clock, recorder);
+    if let Some(capture) = &capture {
+        capture.begin(clock);
+    }
     probes.begin(clock);
     traffic.begin(clock);
     let interrupted = watch(spec, &lab, &mut traffic, clock, stop)?;
 
     // The last look comes before held connections are closed.
     probes.stop().map_err(RunError::Probe)?;
+    for text in capture
+        .map(Capture::stop)
+        .iter()
+        .flat_map(CaptureSummary::notes)
+    {
+        let t = Some(clock.now());
+        recorder.tell(Event::Note { t, text });
+    }
     traffic.finish()?;
     recorder.tell(Event::Finished {
         t: clock.now(),

@@ -1,5 +1,7 @@
 //! What a worker is told: everything it needs, before it begins.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
 use crate::lab::Ground;
@@ -12,4 +14,7 @@ pub struct WorkOrder {
     pub spec: RunSpec,
     /// What the lab may do to the kernel.
     pub ground: Ground,
+    /// Where packets are written to, where they are wanted: a file that is there and can be written by the worker as it starts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capture: Option<PathBuf>,
 }

@@ -1,6 +1,7 @@
 //! A worker process: takes an order on its input, tells events on its output, ends when its input is closed.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read, Write};
 
 use thiserror::Error;
 
@@ -34,6 +35,11 @@ pub fn worker(
 ) -> Result<u8, WorkerError> {
     let mut input = BufReader::new(input);
     let mut order = read_order(&mut input).map_err(WorkerError::Order)?;
+    // The file may be out of reach from inside.
+    let packets = order
+        .capture
+        .as_ref()
+        .map(|path| File::options().write(true).open(path));
     let entered = sandbox::enter();
     if let Ok(Entered::Over(code)) = entered {
         return Ok(code);
@@ -44,7 +50,8 @@ pub fn worker(
     let ended = match entered {
         Ok(Entered::Inside(privileges)) => {
             order.ground.own_netns = true;
-            run(&order, privileges, &recorder, &stop)
+            let packets = packets.and_then(|file| packets_to(file, &recorder));
+            run(&order, privileges, packets, &recorder, &stop)
         }
         Ok(Entered::Over(_)) => Ok(()),
         Err(error) => Err(RunError::Sandbox(error)),
@@ -59,6 +66,15 @@ pub fn worker(
     drop(recorder);
     written.wait().map_err(WorkerError::Tell)?;
     Ok(0)
+}
+
+/// The file for packets; a run goes on without.
+fn packets_to(file: io::Result<File>, recorder: &Recorder) -> Option<File> {
+    let no_file = |error| {
+        let text = format!("there is no capture: cannot open its file: {error}");
+        recorder.tell(Event::Note { t: None, text });
+    };
+    file.map_err(no_file).ok()
 }
 
 fn read_order(input: &mut impl BufRead) -> std::io::Result<WorkOrder> {

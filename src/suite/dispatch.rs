@@ -9,6 +9,7 @@ use futures::stream::FuturesUnordered;
 use tokio::sync::mpsc;
 use tokio::sync::watch;
 
+use super::capturing::{Captures, Capturing};
 use super::event::SuiteEvent;
 use super::recording::{Recording, Records};
 use super::result::{CaseComparison, RunResult, ScenarioFile, ScenarioResult, SuiteResult};
@@ -32,6 +33,8 @@ pub struct Options {
     pub backend: HostBackend,
     /// Which records are kept, and where.
     pub records: Records,
+    /// Which captures are made, and where they are kept.
+    pub captures: Captures,
 }
 
 /// Runs every run of every file. `stop` turns true when the suite shall end early, with what was learnt so far.
@@ -64,9 +67,10 @@ pub async fn run_suite(
             timelines.insert(job.key, Timeline::default());
             let recording =
                 Recording::start(&options.records, &gathered.files[job.file], &job.spec);
+            let capturing = Capturing::start(&options.captures, &job.spec);
             running.push(execute(
                 job,
-                recording,
+                (recording, capturing),
                 &options.backend,
                 stop.clone(),
                 events.clone(),
@@ -85,11 +89,12 @@ pub async fn run_suite(
                 }
             }
             Some(ended) = running.next() => {
-                let Ended { job, took, last_words, lost, recording } = ended;
+                let Ended { job, took, last_words, lost, recording, capturing } = ended;
                 budget.give_back(job.need);
                 let timeline = timelines.remove(&job.key).unwrap_or_default();
                 let mut result = judge(&job, timeline, took, last_words, lost);
                 result.record = recording.end(&gathered.files[job.file], &result);
+                result.capture = capturing.end(&result.verdict);
                 tell(SuiteEvent::RunEnded { key: job.key, result: &result });
                 gathered.add(&job, result);
                 gathered.tell_ended(&mut tell);
@@ -146,11 +151,12 @@ struct Ended {
     /// Why the worker's tale is not whole, where it is not.
     lost: Option<String>,
     recording: Recording,
+    capturing: Capturing,
 }
 
 async fn execute(
     job: Job,
-    mut recording: Recording,
+    (mut recording, capturing): (Recording, Capturing),
     backend: &HostBackend,
     mut stop: watch::Receiver<bool>,
     events: mpsc::Sender<(usize, Event)>,
@@ -159,8 +165,9 @@ async fn execute(
     let order = WorkOrder {
         spec: job.spec.clone(),
         ground: Ground::default(),
+        capture: None,
     };
-    let mut worker = match backend.start(&order).await {
+    let mut worker = match backend.start(&order, capturing.file()).await {
         Ok(worker) => worker,
         Err(error) => {
             return Ended {
@@ -169,6 +176,7 @@ async fn execute(
                 last_words: Vec::new(),
                 lost: Some(chain(&error)),
                 recording,
+                capturing,
             };
         }
     };
@@ -192,6 +200,7 @@ async fn execute(
         last_words,
         lost,
         recording,
+        capturing,
     }
 }
 
@@ -259,6 +268,7 @@ fn judge(
         took,
         last_words,
         record: Ok(None),
+        capture: Ok(None),
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Not here: what a run does (`run`), how results look (`report`). What happens is told as [`SuiteEvent`]s.
 
+mod capturing;
 mod discover;
 mod dispatch;
 mod event;
@@ -11,6 +12,7 @@ pub mod replay;
 mod result;
 mod schedule;
 
+pub use capturing::Captures;
 pub use discover::{DiscoverError, Selection, Source, discover, shipped};
 pub use dispatch::{Options, run_suite};
 pub use event::SuiteEvent;

@@ -23,16 +23,21 @@ pub(super) fn place(folder: &Path, header: &RecordHeader) -> PathBuf {
         .unwrap_or_else(|| numbered(u32::MAX))
 }
 
-/// `exhaustion-reuse-rate=500_s`: what tells runs apart, in characters that every file system takes.
 fn name(header: &RecordHeader) -> String {
     let scenario = &header.scenario;
     let named = scenario.resolved["id"]["scenario"].as_str();
-    let case = scenario
-        .case
-        .iter()
-        .map(|(key, value)| format!("{key}={value}"));
-    let parts: Vec<String> = std::iter::once(named.unwrap_or("run").to_owned())
-        .chain(scenario.variant.clone())
+    stem(
+        named.unwrap_or("run"),
+        scenario.variant.as_deref(),
+        &scenario.case,
+    )
+}
+
+/// `exhaustion-reuse-rate=500_s`: what tells runs apart, in characters that every file system takes.
+pub(super) fn stem(scenario: &str, variant: Option<&str>, case: &[(String, String)]) -> String {
+    let case = case.iter().map(|(key, value)| format!("{key}={value}"));
+    let parts: Vec<String> = std::iter::once(scenario.to_owned())
+        .chain(variant.map(str::to_owned))
         .chain(case)
         .collect();
     let plain = |c: char| {

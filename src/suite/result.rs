@@ -36,6 +36,8 @@ pub struct RunResult {
     pub last_words: Vec<String>,
     /// Where its record was kept, if it was; or why it could not be.
     pub record: Result<Option<PathBuf>, String>,
+    /// Where its packets were kept, if they were; or why they could not be.
+    pub capture: Result<Option<PathBuf>, String>,
 }
 
 /// What `compare:` came to in one matrix case.

@@ -1,5 +1,7 @@
 //! A child that is this same program, and that does not outlive it.
 
+use std::fs::File;
+use std::os::fd::AsRawFd;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::Command;
@@ -10,6 +12,16 @@ use nix::sys::signal::Signal;
 /// The file of the running program, also when it has been replaced or removed meanwhile (`/proc/self/exe`, proc(5)).
 pub fn this_program() -> PathBuf {
     PathBuf::from("/proc/self/exe")
+}
+
+/// The name by which a child that has just started can open a file of this process, also one without a name of its own
+/// (`/proc/PID/fd`, proc(5)). It holds as long as the file is open here.
+pub fn open_file(file: &File) -> PathBuf {
+    PathBuf::from(format!(
+        "/proc/{}/fd/{}",
+        std::process::id(),
+        file.as_raw_fd()
+    ))
 }
 
 /// Has the kernel kill the child when the *thread* that starts it ends (`PR_SET_PDEATHSIG`, prctl(2)), however it ends.

@@ -370,6 +370,7 @@ pub fn run(
         took,
         last_words: Vec::new(),
         record: Ok(None),
+        capture: Ok(None),
     }
 }
 

@@ -132,6 +132,7 @@ pub(crate) fn run(
         took: Duration::from_millis(5_250),
         last_words: Vec::new(),
         record: Ok(None),
+        capture: Ok(None),
     };
     run.timeline.add(Event::Environment(Box::new(Environment {
         nslab: "0.1.0".to_owned(),

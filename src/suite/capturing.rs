@@ -1,0 +1,95 @@
+//! Keeps the packets of runs: always, or only of those that did not pass.
+
+use std::fs::File;
+use std::io::{self, Seek};
+use std::path::{Path, PathBuf};
+
+use super::record_name::stem;
+use crate::record::{Outcome, RunVerdict};
+use crate::scenario::RunSpec;
+
+/// Which captures are made, and where they are kept.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Captures {
+    /// None.
+    #[default]
+    None,
+    /// One of every run, in this folder, written while the run goes on.
+    All(PathBuf),
+    /// One of every run; those of runs that passed or are not applicable are not kept. Until the verdict the file has no name, so
+    /// that it goes with this process, however that ends.
+    OfFailures(PathBuf),
+}
+
+/// The capture of one run while it goes on. A file that cannot be had is told; the run goes on without.
+#[derive(Debug)]
+pub(crate) struct Capturing {
+    file: io::Result<Option<File>>,
+    path: PathBuf,
+    always: bool,
+}
+
+impl Capturing {
+    pub(crate) fn start(captures: &Captures, spec: &RunSpec) -> Self {
+        let (folder, always) = match captures {
+            Captures::None => {
+                return Self {
+                    file: Ok(None),
+                    path: PathBuf::new(),
+                    always: false,
+                };
+            }
+            Captures::All(folder) => (folder, true),
+            Captures::OfFailures(folder) => (folder, false),
+        };
+        let path = folder.join(format!(
+            "{}.pcapng",
+            stem(&spec.id.scenario, spec.id.variant.as_deref(), &spec.id.case)
+        ));
+        let file = if always {
+            create(&path)
+        } else {
+            tempfile::tempfile()
+        };
+        Self {
+            file: file.map(Some),
+            path,
+            always,
+        }
+    }
+
+    /// Where the worker writes to.
+    pub(crate) fn file(&self) -> Option<&File> {
+        self.file.as_ref().ok()?.as_ref()
+    }
+
+    /// Gives the path where the capture was kept, if it was; or why it could not be.
+    pub(crate) fn end(self, verdict: &RunVerdict) -> Result<Option<PathBuf>, String> {
+        let wanted = self.always || verdict.outcome > Outcome::NotApplicable;
+        let path = self.path;
+        let kept = self.file.and_then(|file| match file {
+            Some(mut file) if wanted && !self.always => {
+                file.rewind()?;
+                io::copy(&mut file, &mut create(&path)?)?;
+                Ok(true)
+            }
+            file => Ok(wanted && file.is_some()),
+        });
+        match kept {
+            Ok(kept) => Ok(kept.then_some(path)),
+            Err(_) if !wanted => Ok(None),
+            Err(error) => Err(format!(
+                "cannot keep the capture {}: {error}",
+                path.display()
+            )),
+        }
+    }
+}
+
+/// Creates a file and the folders above it. One that is there is emptied.
+fn create(path: &Path) -> io::Result<File> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    File::create(path)
+}
