@@ -237,16 +237,19 @@ mod tests {
     }
 
     #[test]
+    #[ignore = "kernel test: `-- --include-ignored` runs it"]
     fn kernel_ten_free_entries_are_ten_connections() {
         exactly_the_room_connects(10);
     }
 
     #[test]
+    #[ignore = "kernel test: `-- --include-ignored` runs it"]
     fn kernel_a_thousand_free_entries_are_a_thousand_connections() {
         exactly_the_room_connects(1000);
     }
 
     #[test]
+    #[ignore = "kernel test: `-- --include-ignored` runs it"]
     fn kernel_room_is_made_again_where_there_was_less() {
         let Some(netns) = namespace() else { return };
         let first = make_room(&netns, 5, false).unwrap();
@@ -260,6 +263,7 @@ mod tests {
     }
 
     #[test]
+    #[ignore = "kernel test: `-- --include-ignored` runs it"]
     fn kernel_more_room_than_the_table_has_is_refused_with_a_way_out() {
         let Some(netns) = namespace() else { return };
         let error = make_room(&netns, u32::MAX, false).unwrap_err();

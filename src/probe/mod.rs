@@ -17,8 +17,6 @@ mod sockets;
 mod watched;
 
 #[cfg(test)]
-mod targets;
-#[cfg(test)]
 mod tests;
 
 pub use capture::{Capture, CaptureError, CaptureSummary};

@@ -128,6 +128,7 @@ fn nstat(netns: &NetNs) -> BTreeMap<String, i64> {
 }
 
 #[test]
+#[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_a_run_is_recorded_as_ss_nstat_and_conntrack_tell_it() {
     let Some(lab) = NatLab::build() else { return };
     let named = ["client.TcpExtListenDrops", "nat.conntrack.drop"];
@@ -181,6 +182,7 @@ fn kernel_a_run_is_recorded_as_ss_nstat_and_conntrack_tell_it() {
 }
 
 #[test]
+#[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_small_sockets_in_fin_wait2_are_not_time_wait() {
     let Some(netns) = namespace() else { return };
     let listener = listen(&netns, LOOPBACK);
@@ -205,6 +207,7 @@ fn kernel_small_sockets_in_fin_wait2_are_not_time_wait() {
 }
 
 #[test]
+#[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_what_changes_between_looks_is_seen_though_nothing_is_listed_in_between() {
     let Some(netns) = namespace() else { return };
     let listener = listen(&netns, LOOPBACK);
@@ -234,6 +237,7 @@ fn kernel_what_changes_between_looks_is_seen_though_nothing_is_listed_in_between
 }
 
 #[test]
+#[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_memory_is_recorded_only_where_it_is_asked_for() {
     let Some(netns) = namespace() else { return };
     let _listener = listen(&netns, LOOPBACK);
@@ -251,6 +255,7 @@ fn kernel_memory_is_recorded_only_where_it_is_asked_for() {
 }
 
 #[test]
+#[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_a_counter_that_this_kernel_has_not_is_not_recorded() {
     let Some(netns) = namespace() else { return };
     let named = ["n.TcpExtPAWSPassiveNever", "n.TcpExtTW"];
@@ -261,6 +266,7 @@ fn kernel_a_counter_that_this_kernel_has_not_is_not_recorded() {
 }
 
 #[test]
+#[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_a_full_table_is_told_in_the_log_by_the_namespace_it_is_of() {
     let (Some(lab), Some(other)) = (NatLab::build(), NatLab::build()) else {
         return;
@@ -298,6 +304,7 @@ fn kernel_a_full_table_is_told_in_the_log_by_the_namespace_it_is_of() {
 }
 
 #[test]
+#[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_looks_keep_to_the_schedule() {
     let Some(netns) = namespace() else { return };
     let every = Duration::from_millis(10);
@@ -318,6 +325,7 @@ fn kernel_looks_keep_to_the_schedule() {
 }
 
 #[test]
+#[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_stopping_takes_a_last_look_and_does_not_wait_for_the_next() {
     let Some(netns) = namespace() else { return };
     let _listener = listen(&netns, LOOPBACK);
@@ -335,6 +343,7 @@ fn kernel_stopping_takes_a_last_look_and_does_not_wait_for_the_next() {
 }
 
 #[test]
+#[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_probes_that_never_began_end_without_a_look() {
     let Some(netns) = namespace() else { return };
     let kept = Kept::default();

@@ -229,6 +229,7 @@ mod tests {
     }
 
     #[test]
+    #[ignore = "kernel test: `-- --include-ignored` runs it"]
     fn kernel_a_thousand_connections_are_counted_as_ss_lists_them() {
         let Some(netns) = namespace() else { return };
         let listener = listen(&netns, LOOPBACK);
@@ -256,6 +257,7 @@ mod tests {
     }
 
     #[test]
+    #[ignore = "kernel test: `-- --include-ignored` runs it"]
     fn kernel_only_the_states_that_were_asked_for_are_counted() {
         let Some(netns) = namespace() else { return };
         let _listener = listen(&netns, LOOPBACK);
@@ -266,6 +268,7 @@ mod tests {
     }
 
     #[test]
+    #[ignore = "kernel test: `-- --include-ignored` runs it"]
     fn kernel_ipv4_connections_to_an_ipv6_wildcard_are_counted() {
         let Some(netns) = namespace() else { return };
         let _listener = listen(&netns, SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), 80));
@@ -276,6 +279,7 @@ mod tests {
     }
 
     #[test]
+    #[ignore = "kernel test: `-- --include-ignored` runs it"]
     fn kernel_memory_is_what_ss_adds_up_to() {
         let Some(netns) = namespace() else { return };
         let _listener = listen(&netns, LOOPBACK);

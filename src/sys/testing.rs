@@ -26,8 +26,7 @@ pub(crate) fn namespace() -> Option<NetNs> {
             Some(netns)
         }
         Err(error) => {
-            skip(&format!("cannot create a network namespace ({error})"));
-            None
+            panic!("cannot create a network namespace: {error}")
         }
     }
 }

@@ -36,6 +36,7 @@ fn at(ip: IpVersion, link: usize, host: usize, port: u16) -> SocketAddr {
 }
 
 #[test]
+#[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_two_nodes_reach_each_other_at_once_over_either_protocol() {
     if !can_build() {
         return;
@@ -58,6 +59,7 @@ fn kernel_two_nodes_reach_each_other_at_once_over_either_protocol() {
 }
 
 #[test]
+#[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_a_node_reaches_itself_over_loopback() {
     if !can_build() {
         return;
@@ -72,6 +74,7 @@ fn kernel_a_node_reaches_itself_over_loopback() {
 }
 
 #[test]
+#[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_routers_forward_and_the_server_sees_the_client() {
     if !can_build() {
         return;
@@ -87,6 +90,7 @@ fn kernel_routers_forward_and_the_server_sees_the_client() {
 }
 
 #[test]
+#[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_a_masquerading_router_lends_its_address() {
     if !can_build() {
         return;
@@ -105,6 +109,7 @@ fn kernel_a_masquerading_router_lends_its_address() {
 }
 
 #[test]
+#[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_a_pool_of_a_hundred_ports_carries_exactly_a_hundred_connections() {
     if !can_build() {
         return;
@@ -140,6 +145,7 @@ fn kernel_a_pool_of_a_hundred_ports_carries_exactly_a_hundred_connections() {
 }
 
 #[test]
+#[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_source_addresses_come_from_a_range() {
     if !can_build() {
         return;
@@ -167,6 +173,7 @@ fn kernel_source_addresses_come_from_a_range() {
 }
 
 #[test]
+#[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_a_port_of_the_router_leads_to_the_server_and_no_other_node_s_port_does() {
     if !can_build() {
         return;
@@ -188,6 +195,7 @@ fn kernel_a_port_of_the_router_leads_to_the_server_and_no_other_node_s_port_does
 }
 
 #[test]
+#[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_any_address_of_the_local_prefix_is_a_source() {
     if !can_build() {
         return;
@@ -227,6 +235,7 @@ fn kernel_any_address_of_the_local_prefix_is_a_source() {
 }
 
 #[test]
+#[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_a_link_that_went_down_carries_again_when_it_is_up() {
     if !can_build() {
         return;
@@ -244,6 +253,7 @@ fn kernel_a_link_that_went_down_carries_again_when_it_is_up() {
 }
 
 #[test]
+#[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_packets_of_an_impaired_link_pass_through_its_wire() {
     if !can_build() {
         return;
@@ -270,6 +280,7 @@ fn kernel_packets_of_an_impaired_link_pass_through_its_wire() {
 }
 
 #[test]
+#[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_two_hundred_namespaces_stand_quickly() {
     if !can_build() {
         return;
@@ -284,6 +295,7 @@ fn kernel_two_hundred_namespaces_stand_quickly() {
 }
 
 #[test]
+#[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_the_host_is_as_it_was() {
     if !can_build() {
         return;

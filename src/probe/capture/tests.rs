@@ -322,36 +322,3 @@ fn kernel_a_link_that_was_down_is_seen_again() {
     let all: Vec<_> = read.packets().map(|packet| told(&read, &packet)).collect();
     assert!(all.contains(&"nat:right > SYN".to_owned()), "{all:?}");
 }
-
-/// What captures cost, one line a measure: without one, with one, in turn. Figures mean something only in a release build.
-#[test]
-#[ignore = "measures"]
-fn kernel_what_a_capture_costs() {
-    let lab = NatLab::build().expect("namespaces");
-    let (spec, live) = nat_run(&lab);
-    let listener = listen(&lab.server, NatLab::SERVER);
-    const EXCHANGES: u32 = 1000;
-    for _ in 0..2 {
-        for captured in [false, true] {
-            let before = Instant::now();
-            let capture = captured.then(|| {
-                let sink = io::BufWriter::new(tempfile::tempfile().unwrap());
-                let capture = Capture::prepare(&spec, &live, sink).unwrap();
-                capture.begin(clock());
-                capture
-            });
-            let prepared = before.elapsed();
-            let before = Instant::now();
-            for _ in 0..EXCHANGES {
-                exchange(&lab.client, &listener);
-            }
-            let took = before.elapsed() / EXCHANGES;
-            let before = Instant::now();
-            let summary = capture.map(Capture::stop);
-            let stopped = before.elapsed();
-            say(&format!(
-                "captured {captured}: prepare {prepared:?}, an exchange {took:?}, stop {stopped:?}, {summary:?}"
-            ));
-        }
-    }
-}

@@ -25,6 +25,7 @@ fn bounded(nofile: u64, workload: Workload) -> Option<Run> {
 }
 
 #[test]
+#[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_a_client_out_of_descriptors_says_emfile() {
     let load = client(connect(100, 2_000.0, ClientClose::Hold));
     let Some(run) = bounded(64, workload(vec![server(Accept::Never)], vec![load])) else {
@@ -42,6 +43,7 @@ fn kernel_a_client_out_of_descriptors_says_emfile() {
 }
 
 #[test]
+#[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_a_server_out_of_descriptors_says_emfile_and_its_queue_fills() {
     let mut web = server(Accept::Epoll);
     web.backlog = 9;
@@ -62,6 +64,7 @@ fn kernel_a_server_out_of_descriptors_says_emfile_and_its_queue_fills() {
 }
 
 #[test]
+#[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_what_a_bounded_actor_counts_is_what_an_unbounded_one_would() {
     let load = client(Load::Loop {
         concurrency: 4,
@@ -89,6 +92,7 @@ fn kernel_what_a_bounded_actor_counts_is_what_an_unbounded_one_would() {
 }
 
 #[test]
+#[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_a_bounded_server_that_cannot_listen_says_why() {
     let Some(netns) = loopback::namespace() else {
         return;

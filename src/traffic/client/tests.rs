@@ -12,6 +12,7 @@ use crate::traffic::tests::{
 };
 
 #[test]
+#[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_an_attempt_that_is_refused_says_econnrefused() {
     let Some(run) = Run::begin(workload(
         Vec::new(),
@@ -27,6 +28,7 @@ fn kernel_an_attempt_that_is_refused_says_econnrefused() {
 }
 
 #[test]
+#[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_an_exchange_without_a_reply_times_out() {
     let mut load = client(connect(5, 1_000.0, ClientClose::Client));
     load.exchange = true;
@@ -49,6 +51,7 @@ fn kernel_an_exchange_without_a_reply_times_out() {
 }
 
 #[test]
+#[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_whoever_closes_first_has_time_wait_and_a_reset_leaves_none() {
     for (close, exchange, at_client, at_server) in [
         (ClientClose::Client, false, 40, 0),
@@ -88,6 +91,7 @@ fn kernel_whoever_closes_first_has_time_wait_and_a_reset_leaves_none() {
 }
 
 #[test]
+#[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_a_server_that_closes_first_has_time_wait_whatever_the_client_would_do() {
     let mut load = client(connect(40, 2_000.0, ClientClose::Server));
     load.exchange = true;
@@ -113,6 +117,7 @@ fn with_a_hundred_ports() -> Option<crate::sys::NetNs> {
 }
 
 #[test]
+#[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_ports_in_sequence_run_out_exactly_one_after_the_last() {
     for sources in [1, 3] {
         let Some(netns) = with_a_hundred_ports() else {
@@ -139,6 +144,7 @@ fn kernel_ports_in_sequence_run_out_exactly_one_after_the_last() {
 }
 
 #[test]
+#[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_ports_in_sequence_come_round_where_they_may_be_reused() {
     let Some(netns) = with_a_hundred_ports() else {
         return;
@@ -159,6 +165,7 @@ fn kernel_ports_in_sequence_come_round_where_they_may_be_reused() {
 }
 
 #[test]
+#[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_ports_the_kernel_chooses_run_out_too() {
     let Some(netns) = with_a_hundred_ports() else {
         return;
@@ -173,6 +180,7 @@ fn kernel_ports_the_kernel_chooses_run_out_too() {
 }
 
 #[test]
+#[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_held_connections_are_established_until_they_are_let_go() {
     let load = client(connect(500, 5_000.0, ClientClose::Hold));
     let Some(run) = Run::begin(workload(vec![server(Accept::Epoll)], vec![load])) else {
@@ -187,6 +195,7 @@ fn kernel_held_connections_are_established_until_they_are_let_go() {
 }
 
 #[test]
+#[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_more_connections_than_one_table_has_room_for_are_held() {
     // Twice the room of this process's hard limit, but never more than a test should make.
     let room = process_room();
@@ -220,6 +229,7 @@ fn process_room() -> u64 {
 }
 
 #[test]
+#[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_a_closed_loop_makes_all_its_requests() {
     for (keep_alive, connections) in [(false, 1_000), (true, 5)] {
         let load = client(Load::Loop {
@@ -264,6 +274,7 @@ fn kernel_a_closed_loop_makes_all_its_requests() {
 }
 
 #[test]
+#[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_a_bulk_transfer_sends_exactly_its_bytes() {
     for accept in [Accept::Epoll, Accept::Poll, Accept::Pool { threads: 2 }] {
         let load = client(Load::Bulk {
@@ -286,6 +297,7 @@ fn kernel_a_bulk_transfer_sends_exactly_its_bytes() {
 }
 
 #[test]
+#[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_an_open_loop_starts_every_attempt_and_says_how_late() {
     let Some(run) = Run::begin(workload(
         vec![server(Accept::Epoll)],
@@ -308,6 +320,7 @@ fn kernel_an_open_loop_starts_every_attempt_and_says_how_late() {
 }
 
 #[test]
+#[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_a_reply_that_breaks_off_is_no_data() {
     let Some(netns) = loopback::namespace() else {
         return;
@@ -338,6 +351,7 @@ fn kernel_a_reply_that_breaks_off_is_no_data() {
 }
 
 #[test]
+#[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_requests_of_a_loop_that_are_served_too_late_time_out() {
     let load = client(Load::Loop {
         concurrency: 4,
@@ -364,6 +378,7 @@ fn kernel_requests_of_a_loop_that_are_served_too_late_time_out() {
 }
 
 #[test]
+#[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_a_loop_whose_server_is_stopped_is_refused() {
     let load = client(Load::Loop {
         concurrency: 4,

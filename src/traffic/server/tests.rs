@@ -63,6 +63,7 @@ fn every_accept() -> [Accept; 5] {
 }
 
 #[test]
+#[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_every_way_to_accept_serves_requests_that_come_in_pieces_or_at_once() {
     for accept in every_accept() {
         let Some((_, timeline)) = talk(server(accept.clone()), || {
@@ -87,6 +88,7 @@ fn kernel_every_way_to_accept_serves_requests_that_come_in_pieces_or_at_once() {
 }
 
 #[test]
+#[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_a_reply_larger_than_every_buffer_arrives_whole() {
     for accept in every_accept() {
         let mut spec = server(accept);
@@ -106,6 +108,7 @@ fn kernel_a_reply_larger_than_every_buffer_arrives_whole() {
 }
 
 #[test]
+#[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_who_closes_is_as_the_scenario_says() {
     let ask = |stream: &mut TcpStream, version: &str| {
         stream
@@ -149,6 +152,7 @@ fn kernel_who_closes_is_as_the_scenario_says() {
 }
 
 #[test]
+#[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_an_idle_connection_is_closed_after_its_keep_alive() {
     for accept in every_accept() {
         let mut spec = server(accept);
@@ -173,6 +177,7 @@ fn kernel_an_idle_connection_is_closed_after_its_keep_alive() {
 }
 
 #[test]
+#[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_a_head_without_end_ends_the_connection() {
     let Some((_, timeline)) = talk(server(Accept::Epoll), || {
         let mut stream = dial();
@@ -185,6 +190,7 @@ fn kernel_a_head_without_end_ends_the_connection() {
 }
 
 #[test]
+#[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_a_backlog_of_eight_that_nobody_takes_from_holds_nine() {
     let mut spec = server(Accept::Never);
     spec.backlog = 8;
@@ -201,6 +207,7 @@ fn kernel_a_backlog_of_eight_that_nobody_takes_from_holds_nine() {
 }
 
 #[test]
+#[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_a_delayed_server_accepts_one_connection_a_delay() {
     let spec = server(Accept::Delay(Duration::from_millis(20)));
     let Some(run) = Run::begin(workload(vec![spec], vec![client(held(10, 700))])) else {
@@ -227,6 +234,7 @@ fn held(connections: u64, millis: u64) -> Load {
 }
 
 #[test]
+#[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_a_pool_serves_as_many_at_once_as_it_has_workers() {
     let spec = server(Accept::Pool { threads: 3 });
     let load = client(held(10, 100));
@@ -243,6 +251,7 @@ fn kernel_a_pool_serves_as_many_at_once_as_it_has_workers() {
 }
 
 #[test]
+#[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_select_serves_no_more_descriptors_than_its_set_has_bits() {
     let load = Load::Hold {
         connections: 1_200,
@@ -263,6 +272,7 @@ fn kernel_select_serves_no_more_descriptors_than_its_set_has_bits() {
 }
 
 #[test]
+#[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_a_port_that_is_taken_is_said_so() {
     let Some(netns) = loopback::namespace() else {
         return;

@@ -184,6 +184,7 @@ fn spec(tw_recycle: &str) -> NodeSpec {
 }
 
 #[test]
+#[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_with_tw_recycle_one_host_starves_and_time_wait_empties() {
     let Some(hosts) = Hosts::lay("1") else {
         return;
@@ -201,6 +202,7 @@ fn kernel_with_tw_recycle_one_host_starves_and_time_wait_empties() {
 }
 
 #[test]
+#[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_without_tw_recycle_both_hosts_are_served_and_time_wait_stays() {
     let Some(hosts) = Hosts::lay("0") else {
         return;
