@@ -257,9 +257,9 @@ fn a_large_record_is_compressed_at_its_end_and_replaces_the_one_before() {
         1100
     );
     assert_eq!(spooled().keep(&path).expect("kept"), path);
-    assert_eq!(there(), [path.clone()]);
+    assert_eq!(there(), std::slice::from_ref(&path));
     assert_eq!(long(named()).end().expect("ended"), small);
-    assert_eq!(there(), [small.clone()]);
+    assert_eq!(there(), std::slice::from_ref(&small));
     assert_eq!(named().end().expect("ended"), path);
-    assert_eq!(there(), [path.clone()]);
+    assert_eq!(there(), std::slice::from_ref(&path));
 }
