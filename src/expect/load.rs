@@ -2,7 +2,7 @@
 
 use super::show;
 use crate::names::ActorName;
-use crate::record::{End, LoadReport, Timeline};
+use crate::record::{End, LoadReport, ProcessorTime, Timeline};
 use crate::scenario::RunSpec;
 use crate::scenario::workload::{Load, StepAction};
 use crate::units::Unit;
@@ -17,6 +17,29 @@ const LATE_FORGIVEN: u64 = 50_000_000;
 
 /// In long loads, the share of the span by which starts may be late: half of the 2 % to which scenarios judge times.
 const LATE_SHARE: u64 = 100;
+
+/// Mean wait for a processor, nanoseconds, beyond which the lab's own threads (servers, wires, probes) were starved. On two
+/// processors it is 30 µs at 20,000 connections a second with nothing beside; a thread that has to wait for another to use up
+/// its slice waits for 3 ms (Linux 6.18 `kernel/sched/fair.c`, `sysctl_sched_base_slice`, two processors).
+const MOST_WAITING: u64 = 500_000;
+
+/// Waiting that is always forgiven, nanoseconds in all: half the default sampling interval is what a record can tell apart.
+const WAITING_FORGIVEN: u64 = 50_000_000;
+
+/// One sentence with the figures where the lab's own threads did not get the processors that they needed.
+pub(super) fn starved_of_processors(timeline: &Timeline) -> Option<String> {
+    let ProcessorTime { ran, waited, turns } = timeline.processor?;
+    let each = waited / turns.max(1);
+    (waited > WAITING_FORGIVEN && each > MOST_WAITING).then(|| {
+        let seconds = |nanos: u64| show::number(nanos as f64 / 1e9, Unit::Seconds);
+        format!(
+            "the machine was too busy: the lab's own threads ran for {} and waited for a processor for {}, {} each time",
+            seconds(ran),
+            seconds(waited),
+            seconds(each)
+        )
+    })
+}
 
 /// One sentence with the figures of every client whose load was not as asked; `None` where all were.
 pub(super) fn shortfall(spec: &RunSpec, timeline: &Timeline) -> Option<String> {

@@ -158,7 +158,11 @@ fn conclude(spec: &RunSpec, timeline: &Timeline, verdicts: Vec<Verdict>) -> RunV
                 ),
                 None => (Outcome::Passed, Some("nothing was expected".to_owned())),
                 Some(worst) => match worst.outcome {
-                    Outcome::Passed | Outcome::Failed => (worst.outcome, None),
+                    Outcome::Failed => match load::starved_of_processors(timeline) {
+                        Some(reason) => (Outcome::Inconclusive, Some(reason)),
+                        None => (Outcome::Failed, None),
+                    },
+                    Outcome::Passed => (Outcome::Passed, None),
                     outcome => (outcome, worst.reason.clone()),
                 },
             }

@@ -1,7 +1,5 @@
 //! Executes a plan: namespaces with their settings and rules, then links, then addresses and routes. A dull loop.
 
-use std::time::{Duration, Instant};
-
 use indexmap::IndexMap;
 
 use super::birth::{Born, bear_all};
@@ -11,15 +9,11 @@ use super::messages::Messages;
 use super::plan::{Op, Plan, PlannedEnd, Site};
 use super::settings::{Became, Wanted, write_all};
 use crate::names::NodeName;
+use crate::scenario::topology::IpVersion;
 use crate::sys::NetNs;
-use crate::sys::netlink::{Batch, Netlink};
+use crate::sys::netlink::Batch;
 use crate::sys::rtnl::{self, VethEnd};
 use crate::sys::sysctl::Sysctls;
-
-/// A pair that is up on both ends has carrier within a moment; this long means that it never will.
-const CARRIER_TIMEOUT: Duration = Duration::from_secs(5);
-/// Between two looks at a link on kernels before 6.8, where only time lets them catch up.
-const CARRIER_LOOK: Duration = Duration::from_micros(100);
 
 /// A namespace under construction.
 #[derive(Debug)]
@@ -55,12 +49,17 @@ pub(super) fn apply(
         })
         .collect();
     let mut links = Messages::default();
-    let mut first_up = Vec::new();
+    let (mut first_up, mut with_ipv6) = (Vec::new(), Vec::new());
     for (line, op) in plan.ops.iter().enumerate() {
         match op {
-            Op::Namespace(op) => message(&mut grounds, &op.site, line, |batch| {
-                rtnl::set_link(batch, rtnl::LOOPBACK, true);
-            }),
+            Op::Namespace(op) => {
+                message(&mut grounds, &op.site, line, |batch| {
+                    rtnl::set_link(batch, rtnl::LOOPBACK, true);
+                });
+                if op.ip == IpVersion::V6 {
+                    with_ipv6.push(&op.site);
+                }
+            }
             Op::Veth { ends, .. } => {
                 lay(&grounds, &mut links, line, op);
                 message(&mut grounds, &ends[1].site, line, |batch| {
@@ -100,6 +99,9 @@ pub(super) fn apply(
     }
     for end in first_up {
         wait_for_carrier(&mut grounds, end)?;
+    }
+    for site in with_ipv6 {
+        wait_for_addresses(&mut grounds, site)?;
     }
     conclude(grounds, owns_kernel)
 }
@@ -155,27 +157,40 @@ fn send_links(plan: &Plan, grounds: &mut Grounds, links: &mut Messages) -> Resul
     }
 }
 
+/// An end that came up before its peer waits for carrier.
 fn wait_for_carrier(grounds: &mut Grounds, end: &PlannedEnd) -> Result<(), BuildError> {
     let Some(ground) = grounds.get_mut(&end.site) else {
         return Ok(());
     };
-    let ask = |route: &mut Netlink| {
-        rtnl::is_operational(route, end.index).map_err(|source| BuildError::Netlink {
+    let route = &mut ground.born.route;
+    let up = rtnl::wait_until(|| rtnl::is_operational(route, end.index));
+    match up {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(BuildError::NoCarrier {
+            site: end.site.clone(),
+            interface: end.interface.to_string(),
+        }),
+        Err(source) => Err(BuildError::Netlink {
             site: end.site.clone(),
             source,
-        })
-    };
-    let deadline = Instant::now() + CARRIER_TIMEOUT;
-    while !ask(&mut ground.born.route)? {
-        if Instant::now() > deadline {
-            return Err(BuildError::NoCarrier {
-                site: end.site.clone(),
-                interface: end.interface.to_string(),
-            });
-        }
-        std::thread::sleep(CARRIER_LOOK);
+        }),
     }
-    Ok(())
+}
+
+/// IPv6 addresses are taken into use a moment after they are given.
+fn wait_for_addresses(grounds: &mut Grounds, site: &Site) -> Result<(), BuildError> {
+    let Some(ground) = grounds.get_mut(site) else {
+        return Ok(());
+    };
+    let route = &mut ground.born.route;
+    match rtnl::wait_until(|| Ok(!rtnl::has_tentative_addresses(route)?)) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(BuildError::Tentative { site: site.clone() }),
+        Err(source) => Err(BuildError::Netlink {
+            site: site.clone(),
+            source,
+        }),
+    }
 }
 
 /// Sets what belongs to interfaces, and takes down how every node is set.

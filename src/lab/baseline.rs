@@ -147,6 +147,8 @@ pub(super) const IPV6: &[Pin] = &[
 pub(super) struct Survey {
     /// Each key that the kernel has, as read back.
     pub(super) values: BTreeMap<&'static str, String>,
+    /// Of these, those that are not at their pinned value.
+    pub(super) off: Vec<&'static str>,
     /// What the topology needs, as read back.
     pub(super) needed: BTreeMap<&'static str, String>,
     /// What is not the kernel's own choice.
@@ -179,7 +181,11 @@ impl Survey {
                     break;
                 }
             }
-            survey.values.insert(pin.key, kept.unwrap_or(found));
+            let kept = kept.unwrap_or(found);
+            if !wanted.is_empty() && !wanted.iter().any(|value| same(value, &kept)) {
+                survey.off.push(pin.key);
+            }
+            survey.values.insert(pin.key, kept);
         }
         survey
     }
@@ -201,6 +207,7 @@ impl Survey {
     /// Takes down what the topology needs, which is no difference from the baseline.
     pub(super) fn note(&mut self, key: &'static str, value: String) {
         self.values.remove(key);
+        self.off.retain(|off| *off != key);
         self.needed.insert(key, value);
     }
 
@@ -212,16 +219,7 @@ impl Survey {
     /// Adds what another survey found.
     pub(super) fn extend(&mut self, other: Self) {
         self.values.extend(other.values);
+        self.off.extend(other.off);
         self.written.extend(other.written);
-    }
-}
-
-/// Whether a setting of the baseline is not at its pinned value.
-pub(super) fn is_off(key: &str, value: &str) -> bool {
-    let pin = NODE.iter().chain(CONNTRACK).find(|pin| pin.key == key);
-    match pin.map(|pin| pin.to) {
-        Some(To::Value(pinned)) => !same(pinned, value),
-        Some(To::FirstOf(values)) => !values.iter().any(|pinned| same(pinned, value)),
-        Some(To::AsFound) | None => false,
     }
 }

@@ -10,7 +10,7 @@ use crate::sys::sysctl::{Key, Sysctls};
 
 /// Least entries: chains of one for most scenarios. Creating a namespace takes no longer up to 16,384 entries (measured).
 const LEAST: u64 = 4_096;
-/// Most entries: a hash of 4 MiB, 12 ms to create (measured); chains of four for a million pairs.
+/// Most entries: a hash of 4 MiB, 12 ms to create (measured); chains of two for a million sockets.
 const MOST: u64 = 524_288;
 /// How long a closed connection stays in TIME_WAIT, seconds (`TCP_TIMEWAIT_LEN`, Linux `include/net/tcp.h`).
 const TIME_WAIT: f64 = 60.0;

@@ -200,6 +200,12 @@ pub enum BuildError {
         /// Where the scenario says so.
         place: Place,
     },
+    /// IPv6 addresses were not taken into use.
+    #[error("cannot use the IPv6 addresses of {site}: the kernel keeps them tentative")]
+    Tentative {
+        /// The namespace.
+        site: Site,
+    },
     /// Not a key of a setting.
     #[error("cannot set `{key}` of `{node}` ({place}): it is not the name of a setting")]
     Key {

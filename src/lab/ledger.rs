@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::NodeSettings;
-use super::baseline::{self, Survey};
+use super::baseline::Survey;
 use super::error::BuildError;
 use super::settings::{Became, Wanted};
 use crate::names::NodeName;
@@ -45,7 +45,9 @@ impl Ledger {
         let mut off: BTreeMap<String, String> = BTreeMap::new();
         for (key, value) in &survey.values {
             values.insert((*key).to_owned(), value.clone());
-            if baseline::is_off(key, value) {
+        }
+        for key in &survey.off {
+            if let Some(value) = survey.value(key) {
                 off.insert((*key).to_owned(), value.clone());
             }
         }

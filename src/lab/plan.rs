@@ -270,7 +270,8 @@ fn wire_interface(link: usize, end: usize) -> IfName {
     IfName::new(format!("w{link}{}", ["a", "b"][end]))
 }
 
-fn interface_index(topology: &Topology, node: &NodeName, interface: &IfName) -> u32 {
+/// The index of a node's interface.
+pub(super) fn interface_index(topology: &Topology, node: &NodeName, interface: &IfName) -> u32 {
     let position = topology
         .nodes
         .get(node)
@@ -279,7 +280,7 @@ fn interface_index(topology: &Topology, node: &NodeName, interface: &IfName) -> 
 }
 
 /// The index of a node's interface at a position.
-pub(super) fn index(position: usize) -> u32 {
+fn index(position: usize) -> u32 {
     FIRST_INDEX + u32::try_from(position).unwrap_or_default()
 }
 

@@ -7,9 +7,9 @@ use thiserror::Error;
 use super::Lab;
 use super::error::BuildError;
 use super::settings::{Became, Wanted};
-use crate::names::NodeName;
+use crate::names::{IfName, NodeName};
 use crate::scenario::Place;
-use crate::scenario::topology::{Impairment, IpVersion, NodeSpec, Prefix};
+use crate::scenario::topology::{Impairment, IpVersion, Prefix};
 use crate::sys::netlink::{Batch, Netlink, NetlinkError};
 use crate::sys::rtnl;
 use crate::sys::sysctl::Sysctls;
@@ -60,16 +60,20 @@ impl Lab {
                 what: format!("link {link}"),
             });
         };
-        spec.between
-            .iter()
-            .zip(&spec.interfaces)
-            .try_for_each(|(node, interface)| {
-                let batch = self.topology.nodes.get(node).and_then(|of| {
-                    let position = of.interfaces.iter().position(|i| i.name == *interface)?;
-                    Some(messages(self.topology.ip, of, position, up))
-                });
-                self.send(node, up, batch.unwrap_or_default())
-            })
+        let ends = || spec.between.iter().zip(&spec.interfaces);
+        for (node, interface) in ends() {
+            let change = self.change(node, interface, up);
+            self.inside(node, up, move |netlink| netlink.request(change))?;
+        }
+        for (node, interface) in ends().filter(|_| up) {
+            let index = self.index(node, interface);
+            self.inside(node, up, move |netlink| {
+                rtnl::wait_until(|| rtnl::is_operational(netlink, index))?;
+                rtnl::wait_until(|| Ok(!rtnl::has_tentative_addresses(netlink)?))?;
+                Ok(())
+            })?;
+        }
+        Ok(())
     }
 
     /// Writes a setting of a node and reads it back; an emulated one goes to the wire.
@@ -119,16 +123,53 @@ impl Lab {
         })
     }
 
-    fn send(&self, node: &NodeName, up: bool, batch: Batch) -> Result<(), StepError> {
+    /// Does something with rtnetlink in a node's namespace.
+    fn inside(
+        &self,
+        node: &NodeName,
+        up: bool,
+        work: impl FnOnce(&mut Netlink) -> Result<(), NetlinkError> + Send + 'static,
+    ) -> Result<(), StepError> {
         self.live(node)?
             .netns
-            .run(move || Netlink::open(libc::NETLINK_ROUTE)?.request(batch))
+            .run(move || work(&mut Netlink::open(libc::NETLINK_ROUTE)?))
             .map_err(|source| enter(node, source))?
             .map_err(|source| StepError::Link {
                 node: node.clone(),
                 up,
                 source,
             })
+    }
+
+    fn index(&self, node: &NodeName, interface: &IfName) -> u32 {
+        super::plan::interface_index(&self.topology, node, interface)
+    }
+
+    /// What takes an interface down, or up with what the topology gives it.
+    fn change(&self, node: &NodeName, interface: &IfName, up: bool) -> Batch {
+        let mut batch = Batch::new();
+        let index = self.index(node, interface);
+        rtnl::set_link(&mut batch, index, up);
+        let spec = self.topology.nodes.get(node).filter(|_| up);
+        for spec in spec.into_iter() {
+            let own = spec.interfaces.iter().filter(|own| own.name == *interface);
+            let prefixes: Vec<Prefix> = own.flat_map(|own| own.addresses.clone()).collect();
+            if self.topology.ip == IpVersion::V6 {
+                for prefix in &prefixes {
+                    rtnl::address(&mut batch, index, prefix.address, prefix.length);
+                }
+            }
+            let over_it = |via| {
+                prefixes
+                    .iter()
+                    .any(|prefix| rtnl::covers(prefix.address, prefix.length, via))
+            };
+            for route in spec.routes.iter().filter(|route| over_it(route.via)) {
+                rtnl::route(&mut batch, route.to.address, route.to.length, route.via);
+            }
+        }
+        batch.acknowledge_last();
+        batch
     }
 }
 
@@ -137,28 +178,4 @@ fn enter(node: &NodeName, source: io::Error) -> StepError {
         node: node.clone(),
         source,
     }
-}
-
-fn messages(ip: IpVersion, node: &NodeSpec, position: usize, up: bool) -> Batch {
-    let mut batch = Batch::new();
-    let index = super::plan::index(position);
-    rtnl::set_link(&mut batch, index, up);
-    if up {
-        let prefixes: &[Prefix] = &node.interfaces[position].addresses;
-        if ip == IpVersion::V6 {
-            for prefix in prefixes {
-                rtnl::address(&mut batch, index, prefix.address, prefix.length);
-            }
-        }
-        for route in &node.routes {
-            if prefixes
-                .iter()
-                .any(|prefix| rtnl::covers(prefix.address, prefix.length, route.via))
-            {
-                rtnl::route(&mut batch, route.to.address, route.to.length, route.via);
-            }
-        }
-    }
-    batch.acknowledge_last();
-    batch
 }

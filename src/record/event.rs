@@ -118,6 +118,15 @@ pub enum Event {
     },
     /// How a client's load was offered: at the end of the load.
     Load(LoadReport),
+    /// What the lab's own threads (servers, wires, probes) had of the processors: at the end.
+    Processor {
+        /// How long they ran, together, nanoseconds.
+        ran: u64,
+        /// How long they were ready to run and waited for a processor, together, nanoseconds.
+        waited: u64,
+        /// How many times they were given one.
+        turns: u64,
+    },
     /// Something that a reader of the result must know.
     Note {
         /// When, if the clock had started.

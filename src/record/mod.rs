@@ -34,5 +34,5 @@ pub use outcome::Outcome;
 pub use read::ReadError;
 pub use recorder::{Recorder, RecorderClosed};
 pub use series::Series;
-pub use timeline::{End, Timeline};
+pub use timeline::{End, ProcessorTime, Timeline};
 pub use verdict::{Observation, RunVerdict, Verdict};

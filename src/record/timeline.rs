@@ -17,6 +17,8 @@ pub struct Timeline {
     pub built: Option<Built>,
     /// How each client's load was offered.
     pub loads: Vec<LoadReport>,
+    /// What the lab's own threads had of the processors.
+    pub processor: Option<ProcessorTime>,
     /// What a reader must know.
     pub notes: Vec<(Option<Offset>, String)>,
     /// Moments at which each probe looked, with the processor time it took.
@@ -27,6 +29,17 @@ pub struct Timeline {
     pub now: Offset,
     ids: BTreeMap<SeriesId, SeriesName>,
     series: BTreeMap<SeriesName, Series>,
+}
+
+/// What the lab's own threads (servers, wires, probes) had of the processors, together.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ProcessorTime {
+    /// How long they ran, nanoseconds.
+    pub ran: u64,
+    /// How long they were ready to run and waited, nanoseconds.
+    pub waited: u64,
+    /// How many times they were given a processor.
+    pub turns: u64,
 }
 
 /// How a run ended.
@@ -99,6 +112,12 @@ impl Timeline {
                 }
             }
             Event::Load(load) => self.loads.push(load),
+            Event::Processor { ran, waited, turns } => {
+                let so_far = self.processor.get_or_insert_default();
+                so_far.ran += ran;
+                so_far.waited += waited;
+                so_far.turns += turns;
+            }
             Event::Note { t, text } => self.notes.push((t, text)),
             Event::NotApplicable { reason } => self.end = Some(End::NotApplicable(reason)),
             Event::Errored { error } => self.end = Some(End::Errored(error)),

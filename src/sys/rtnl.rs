@@ -4,10 +4,10 @@
 
 use std::net::IpAddr;
 use std::os::fd::AsRawFd;
+use std::time::{Duration, Instant};
 
 use netlink_packet_core::Emitable;
 use netlink_packet_route::AddressFamily;
-use netlink_packet_route::address::{AddressAttribute, AddressFlags, AddressHeaderFlags};
 use netlink_packet_route::link::{InfoData, InfoKind, InfoVeth, LinkAttribute, LinkMessage, State};
 use netlink_packet_route::route::{RouteScope, RouteType};
 use rtnetlink::{
@@ -19,8 +19,14 @@ use super::netlink::{Batch, CREATE, EXCL, Netlink, NetlinkError, attributes};
 
 /// Index of the loopback interface: the first of each namespace (`LOOPBACK_IFINDEX`, Linux `include/net/flow.h`).
 pub const LOOPBACK: u32 = 1;
+/// What the kernel does in a moment of its own, as soon as one of its workers runs; this long means that it never will.
+const LONG: Duration = Duration::from_secs(5);
+/// Between two looks at it.
+const LOOK: Duration = Duration::from_micros(100);
 /// `IFLA_OPERSTATE` (Linux `include/uapi/linux/if_link.h`).
 const IFLA_OPERSTATE: u16 = 16;
+/// Where `struct ifaddrmsg` has its flags.
+const IFADDRMSG_FLAGS: usize = 2;
 /// Bytes of `struct ifinfomsg`.
 const IFINFOMSG: usize = 16;
 
@@ -93,26 +99,39 @@ pub fn set_link(batch: &mut Batch, index: u32, up: bool) {
     push(batch, libc::RTM_NEWLINK, 0, &message.build());
 }
 
-/// An address of an interface. IPv6 addresses are usable at once: no duplicate address detection.
+/// An address of an interface. One of IPv6 is usable only once [`has_tentative_addresses`] says no more.
 pub fn address(batch: &mut Batch, index: u32, address: IpAddr, length: u8) {
     let message = match address {
         IpAddr::V4(address) => AddressMessageBuilder::<std::net::Ipv4Addr>::new()
             .index(index)
             .address(address, length)
             .build(),
-        IpAddr::V6(address) => {
-            let mut message = AddressMessageBuilder::<std::net::Ipv6Addr>::new()
-                .index(index)
-                .address(address, length)
-                .build();
-            message.header.flags |= AddressHeaderFlags::Nodad;
-            message
-                .attributes
-                .push(AddressAttribute::Flags(AddressFlags::Nodad));
-            message
-        }
+        IpAddr::V6(address) => AddressMessageBuilder::<std::net::Ipv6Addr>::new()
+            .index(index)
+            .address(address, length)
+            .build(),
     };
     push(batch, libc::RTM_NEWADDR, CREATE | EXCL, &message);
+}
+
+/// Whether an IPv6 address here is not in use yet. Even without duplicate address detection a worker of the kernel takes it into
+/// use, and before that nobody answers for it (`addrconf_dad_begin`, Linux `net/ipv6/addrconf.c`).
+///
+/// # Errors
+/// Those of the dump.
+pub fn has_tentative_addresses(netlink: &mut Netlink) -> Result<bool, NetlinkError> {
+    let message = AddressMessageBuilder::<std::net::Ipv6Addr>::new().build();
+    let mut tentative = false;
+    netlink.dump(
+        libc::RTM_GETADDR,
+        0,
+        |body| emit(body, &message),
+        |_, answer| {
+            let flags = answer.get(IFADDRMSG_FLAGS).copied().unwrap_or_default();
+            tentative |= u32::from(flags) & libc::IFA_F_TENTATIVE != 0;
+        },
+    )?;
+    Ok(tentative)
 }
 
 /// A route through a neighbour.
@@ -178,6 +197,23 @@ pub fn is_operational(netlink: &mut Netlink, index: u32) -> Result<bool, Netlink
             Some(*state.first()? == u8::from(State::Up))
         },
     )
+}
+
+/// Asks until the answer is yes. `false`: it never was.
+///
+/// # Errors
+/// Those of asking.
+pub fn wait_until(
+    mut ask: impl FnMut() -> Result<bool, NetlinkError>,
+) -> Result<bool, NetlinkError> {
+    let deadline = Instant::now() + LONG;
+    while !ask()? {
+        if Instant::now() > deadline {
+            return Ok(false);
+        }
+        std::thread::sleep(LOOK);
+    }
+    Ok(true)
 }
 
 /// Whether a network, given by one of its addresses, holds another.

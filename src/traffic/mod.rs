@@ -32,10 +32,11 @@ use self::tally::{Declared, Tally};
 use self::teller::{Bell, Teller};
 use crate::lab::{Lab, Node};
 use crate::names::{ActorName, NodeName};
-use crate::record::{Recorder, RunClock};
+use crate::record::{Event, Recorder, RunClock};
 use crate::scenario::RunSpec;
 use crate::scenario::workload::{ClientSpec, CommandSpec, ServerSpec, Workload};
 use crate::sys::process::{self, NofileLimit};
+use crate::sys::sched;
 
 /// Everything that acts in a run. Stopped when dropped.
 #[derive(Debug)]
@@ -44,6 +45,7 @@ pub struct Traffic {
     actors: Vec<Actor>,
     tallies: Vec<Arc<Tally>>,
     clock: Arc<OnceLock<RunClock>>,
+    recorder: Recorder,
     unfinished: watch::Receiver<usize>,
     /// After the actors: it tells what they count last.
     teller: Teller,
@@ -81,6 +83,7 @@ impl Traffic {
         actors.extend(servers);
         Ok(Self {
             actors,
+            recorder: recorder.clone(),
             clock: stage.clock,
             unfinished: stage.unfinished.watch(),
             teller: Teller::start(&stage.bell, stage.tallies.clone())
@@ -132,6 +135,13 @@ impl Traffic {
     /// # Errors
     /// [`TrafficError::Broken`] for the first of those that stopped because of an error of the lab's.
     pub fn finish(mut self) -> Result<(), TrafficError> {
+        // While the servers are still there. A kernel that does not tell leaves it untold.
+        if let Ok((ran, waited, turns)) = sched::processor_time() {
+            let nanos =
+                |time: std::time::Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+            let (ran, waited) = (nanos(ran), nanos(waited));
+            self.recorder.tell(Event::Processor { ran, waited, turns });
+        }
         for actor in &mut self.actors {
             actor.stop();
         }

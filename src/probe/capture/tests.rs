@@ -330,7 +330,8 @@ fn kernel_what_a_capture_costs() {
     let lab = NatLab::build().expect("namespaces");
     let (spec, live) = nat_run(&lab);
     let listener = listen(&lab.server, NatLab::SERVER);
-    for _ in 0..3 {
+    const EXCHANGES: u32 = 1000;
+    for _ in 0..2 {
         for captured in [false, true] {
             let before = Instant::now();
             let capture = captured.then(|| {
@@ -341,10 +342,10 @@ fn kernel_what_a_capture_costs() {
             });
             let prepared = before.elapsed();
             let before = Instant::now();
-            for _ in 0..3000 {
+            for _ in 0..EXCHANGES {
                 exchange(&lab.client, &listener);
             }
-            let took = before.elapsed() / 3000;
+            let took = before.elapsed() / EXCHANGES;
             let before = Instant::now();
             let summary = capture.map(Capture::stop);
             let stopped = before.elapsed();

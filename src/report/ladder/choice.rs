@@ -171,6 +171,9 @@ impl Caller {
                 self.node
             ));
         }
+        for (node, features) in timeline.built.iter().flat_map(|built| &built.emulated) {
+            notes.push(format!("emulated on `{node}`: {}", features.join("; ")));
+        }
         if let Some(count) = self.without_port(timeline) {
             notes.push(format!(
                 "{count} attempts had no local port left (EADDRNOTAVAIL): they sent no packet and are not counted"

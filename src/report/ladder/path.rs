@@ -86,3 +86,25 @@ fn contains(prefix: Prefix, address: IpAddr) -> bool {
     // All bits are free where there is no shift for them.
     one.checked_shr(free).unwrap_or(0) == other.checked_shr(free).unwrap_or(0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prefix_contains_what_shares_its_first_bits() {
+        let contains = |address: &str, length, other: &str| {
+            let address = address.parse().unwrap();
+            contains(Prefix { address, length }, other.parse().unwrap())
+        };
+        assert!(contains("10.0.1.1", 24, "10.0.1.200"));
+        assert!(!contains("10.0.1.1", 24, "10.0.2.1"));
+        assert!(contains("0.0.0.0", 0, "10.0.2.1"));
+        assert!(contains("10.0.1.1", 32, "10.0.1.1"));
+        assert!(!contains("10.0.1.1", 32, "10.0.1.2"));
+        assert!(contains("fd00::1", 64, "fd00::2"));
+        assert!(!contains("fd00::1", 64, "fd00:0:0:1::2"));
+        assert!(contains("::", 0, "fd00::2"));
+        assert!(!contains("0.0.0.0", 0, "fd00::2"));
+    }
+}

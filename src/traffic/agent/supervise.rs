@@ -151,7 +151,10 @@ impl Translator {
                 Some(series) => Event::Text { t, series, line },
                 None => return,
             },
-            event @ (Event::Load(_) | Event::Note { .. } | Event::Looked { .. }) => event,
+            event @ (Event::Load(_)
+            | Event::Note { .. }
+            | Event::Looked { .. }
+            | Event::Processor { .. }) => event,
             // How the run is and ends is not an agent's to say.
             Event::Environment(_)
             | Event::Built(_)

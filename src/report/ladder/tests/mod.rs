@@ -4,4 +4,5 @@ mod choices;
 mod lab;
 mod laws;
 mod pictures;
+mod reasons;
 mod ways;

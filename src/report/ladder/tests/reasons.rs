@@ -1,0 +1,129 @@
+//! Why packets vanish, by what was counted at that time and only then.
+
+use std::time::Duration;
+
+use super::lab::Script;
+use crate::record::{Event, Offset};
+use crate::report::ladder::{Fate, Row};
+use crate::scenario::Place;
+use crate::scenario::workload::{StepAction, StepSpec};
+
+/// What is said of a SYN that leaves after 150 ms and is seen at so many link ends.
+fn reason(seen: usize, prepare: impl FnOnce(&mut Script)) -> Option<String> {
+    let mut script = Script::with_port(40_000);
+    prepare(&mut script);
+    script.send(150.0, "> SYN 0", seen).until(5000);
+    let ladder = script.draw("load").unwrap();
+    match &ladder.rows[0] {
+        Row::Packet(packet) => match &packet.fate {
+            Fate::Vanished { reason, .. } => reason.clone(),
+            other => panic!("{other:?}"),
+        },
+        Row::LeftOut(_) => None,
+    }
+}
+
+#[test]
+fn what_the_counters_of_a_router_mean() {
+    let conntrack = |counter: &'static str, entries: i64| {
+        reason(2, |script| {
+            script
+                .series(
+                    &format!("nat.conntrack.{counter}"),
+                    false,
+                    &[(0, 5), (200, 7)],
+                )
+                .series("nat.conntrack.entries", false, &[(0, entries)])
+                .series("nat.conntrack.max", false, &[(0, 1000)]);
+        })
+    };
+    assert_eq!(
+        conntrack("drop", 1000).unwrap(),
+        "table full, nat.conntrack.drop +2"
+    );
+    assert_eq!(
+        conntrack("drop", 500).unwrap(),
+        "dropped by connection tracking, nat.conntrack.drop +2"
+    );
+    assert_eq!(
+        conntrack("insert_failed", 500).unwrap(),
+        "connection tracking could not insert it: its translated address and port are taken, nat.conntrack.insert_failed +2"
+    );
+    assert_eq!(conntrack("found", 1000), None);
+}
+
+#[test]
+fn what_the_counters_of_a_server_mean() {
+    let counted = |counters: &[&str]| {
+        reason(4, |script| {
+            for counter in counters {
+                script.series(&format!("server.{counter}"), false, &[(0, 0), (200, 1)]);
+            }
+        })
+    };
+    // A full accept queue counts both.
+    assert_eq!(
+        counted(&["TcpExtListenDrops", "TcpExtListenOverflows"]).unwrap(),
+        "accept queue full, server.TcpExtListenOverflows +1"
+    );
+    assert_eq!(
+        counted(&["TcpExtListenDrops", "TcpExtTCPReqQFullDrop"]).unwrap(),
+        "SYN queue full, server.TcpExtTCPReqQFullDrop +1"
+    );
+    assert_eq!(
+        counted(&["TcpExtListenDrops"]).unwrap(),
+        "dropped by the listener, server.TcpExtListenDrops +1"
+    );
+    assert_eq!(
+        counted(&["TcpExtPAWSPassive"]).unwrap(),
+        "PAWS: older timestamp, server.TcpExtPAWSPassive +1"
+    );
+    assert_eq!(counted(&["TcpExtTW"]), None);
+}
+
+#[test]
+fn a_counter_that_rose_at_another_time_is_no_reason() {
+    let rose = |values: &[(u64, i64)]| {
+        reason(4, |script| {
+            script.series("server.TcpExtListenOverflows", false, values);
+        })
+    };
+    assert!(rose(&[(0, 0), (200, 1)]).is_some());
+    assert_eq!(rose(&[(0, 0), (100, 1)]), None);
+    assert_eq!(rose(&[(0, 0), (900, 1)]), None);
+}
+
+#[test]
+fn a_look_that_came_late_still_tells() {
+    let late = reason(4, |script| {
+        script.series("server.TcpExtListenOverflows", false, &[(0, 0), (900, 1)]);
+        for (t, probe) in [
+            (100, "server.counters"),
+            (900, "server.counters"),
+            (200, "client.counters"),
+        ] {
+            script.timeline.add(Event::Looked {
+                t: Offset(t * 1_000_000),
+                probe: probe.to_owned(),
+                cost: 0,
+            });
+        }
+    });
+    assert_eq!(
+        late.unwrap(),
+        "accept queue full, server.TcpExtListenOverflows +1"
+    );
+}
+
+#[test]
+fn a_link_that_is_down_carries_nothing() {
+    let down = |at: u64, up: bool| StepSpec {
+        at: Duration::from_millis(at),
+        action: StepAction::LinkState { link: 1, up },
+        place: Place::default(),
+    };
+    let told = |steps: Vec<StepSpec>| reason(3, |script| script.spec.workload.steps = steps);
+    assert_eq!(told(vec![down(100, false)]).unwrap(), "the link is down");
+    assert_eq!(told(vec![down(100, false), down(120, true)]), None);
+    assert_eq!(told(vec![down(200, false)]), None);
+}
