@@ -8,6 +8,7 @@
     reason = "why tests are ignored is told where they are listed"
 )]
 
+mod evidence;
 mod host;
 mod program;
 mod scenarios;
@@ -26,6 +27,7 @@ fn main() {
     let trials: Vec<Trial> = scenarios::trials()
         .into_iter()
         .chain(story::trials())
+        .chain(evidence::trials())
         .map(|trial| {
             trial
                 .with_kind("kernel")

@@ -229,3 +229,37 @@ fn a_broken_line_is_told_by_its_number() {
         "make sense of line 6: it comes after the verdict, which is the last"
     );
 }
+
+/// A record whose lines are more than a mebibyte.
+fn long(mut writer: RecordWriter) -> RecordWriter {
+    let line = format!(r#"{{"note":{{"t":null,"text":"{}"}}}}"#, "x".repeat(1000));
+    for _ in 0..1100 {
+        writer.event_line(&line).expect("a line");
+    }
+    writer
+}
+
+#[test]
+fn a_large_record_is_compressed_at_its_end_and_replaces_the_one_before() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (path, small) = (folder.path().join("a"), folder.path().join("a.gz"));
+    let there = || {
+        let names = std::fs::read_dir(folder.path()).expect("a folder");
+        let mut names: Vec<_> = names.map(|name| name.expect("a name").path()).collect();
+        names.sort();
+        names
+    };
+    let spooled = || RecordWriter::spool(&header()).expect("a record");
+    let named = || RecordWriter::create(&path, &header()).expect("a record");
+    assert_eq!(long(spooled()).keep(&path).expect("kept"), small);
+    assert_eq!(
+        Record::read(&small).expect("a record").timeline.notes.len(),
+        1100
+    );
+    assert_eq!(spooled().keep(&path).expect("kept"), path);
+    assert_eq!(there(), std::slice::from_ref(&path));
+    assert_eq!(long(named()).end().expect("ended"), small);
+    assert_eq!(there(), std::slice::from_ref(&small));
+    assert_eq!(named().end().expect("ended"), path);
+    assert_eq!(there(), std::slice::from_ref(&path));
+}

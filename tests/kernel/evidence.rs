@@ -1,0 +1,149 @@
+//! What a run leaves behind: records that say again what it said, however it ended.
+
+use std::path::Path;
+use std::process::{Output, Stdio};
+use std::time::{Duration, Instant};
+
+use libtest_mimic::{Failed, Trial};
+
+use crate::program::{command, run_text, scratch, told};
+
+/// client ---- server :80, a queue of 4 + 1; two claims of which one is wrong, in two cases.
+const QUEUE: &str = "
+name: queue
+matrix: { backlog: [4, 3] }
+nodes: { client: {}, server: { sysctls: { net.ipv4.tcp_syncookies: 0 } } }
+links: [ { between: [client, server] } ]
+servers: { web: { node: server, port: 80, backlog: $backlog, accept: never } }
+clients: { burst: { node: client, to: web, connect: { rate: 50/s, count: 10, timeout: 500ms } } }
+expect: [ burst.established == 5, p99(burst.latency) < 1s ]
+";
+
+/// Goes on for a minute: time enough to be ended.
+const LONG: &str = "
+name: long
+nodes: { client: {}, server: {} }
+links: [ { between: [client, server] } ]
+servers: { web: { node: server, port: 80 } }
+clients: { load: { node: client, to: web, connect: { rate: 50/s, for: 60s } } }
+expect: [ load.failed == 0 ]
+";
+
+pub(crate) fn trials() -> Vec<Trial> {
+    vec![
+        Trial::test(
+            "a_record_says_again_what_the_run_said",
+            a_record_says_again_what_the_run_said,
+        ),
+        Trial::test(
+            "a_record_is_readable_when_its_program_was_killed",
+            a_record_is_readable_when_its_program_was_killed,
+        ),
+        Trial::test(
+            "records_are_kept_of_what_did_not_pass",
+            records_are_kept_of_what_did_not_pass,
+        ),
+    ]
+}
+
+fn a_record_says_again_what_the_run_said() -> Result<(), Failed> {
+    let folder = tempfile::tempdir_in(scratch())?;
+    let (records, then) = (
+        folder.path().join("records"),
+        folder.path().join("then.json"),
+    );
+    let output = run_text(
+        QUEUE,
+        &[
+            "--record",
+            &records.to_string_lossy(),
+            "--report",
+            &format!("json={}", then.display()),
+        ],
+    );
+    expect(output.status.code() == Some(1), || told(&output))?;
+    let now = folder.path().join("now.json");
+    let output = report(&records, &["--report", &format!("json={}", now.display())])?;
+    expect(output.status.code() == Some(1), || told(&output))?;
+    let (then, now) = (json(&then)?, json(&now)?);
+    expect(then == now, || {
+        format!("then\n{then:#}\nand again\n{now:#}")
+    })
+}
+
+/// A JSON report but for the time that all took: runs may have gone at once.
+fn json(path: &Path) -> Result<serde_json::Value, Failed> {
+    let mut json: serde_json::Value = serde_json::from_slice(&std::fs::read(path)?)?;
+    json["took"] = 0.into();
+    Ok(json)
+}
+
+fn a_record_is_readable_when_its_program_was_killed() -> Result<(), Failed> {
+    let folder = tempfile::tempdir_in(scratch())?;
+    let scenario = folder.path().join("long.yaml");
+    std::fs::write(&scenario, LONG)?;
+    let mut child = command()
+        .args(["run", "--no-progress", "--record"])
+        .arg(folder.path())
+        .arg(&scenario)
+        .stdout(Stdio::null())
+        .spawn()?;
+    let record = folder.path().join("long.nslab.jsonl");
+    let begun = || {
+        let text = std::fs::read_to_string(&record).unwrap_or_default();
+        text.matches("{\"sample\"").count() > 20
+    };
+    let waited = wait_until(begun);
+    child.kill()?;
+    child.wait()?;
+    waited?;
+    let output = report(&record, &[])?;
+    let text = told(&output);
+    expect(output.status.code() == Some(3), || text.clone())?;
+    for part in ["the record breaks off at", "load.failed == 0"] {
+        expect(text.contains(part), || format!("no `{part}`: {text}"))?;
+    }
+    Ok(())
+}
+
+fn records_are_kept_of_what_did_not_pass() -> Result<(), Failed> {
+    let folder = tempfile::tempdir_in(scratch())?;
+    let scenario = folder.path().join("queue.yaml");
+    std::fs::write(&scenario, QUEUE)?;
+    let output = command()
+        .current_dir(folder.path())
+        .args(["run", "--no-progress", "queue.yaml"])
+        .output()?;
+    expect(output.status.code() == Some(1), || told(&output))?;
+    let kept: Vec<_> = std::fs::read_dir(folder.path().join("nslab-out"))?
+        .map(|entry| entry.map(|entry| entry.file_name().to_string_lossy().into_owned()))
+        .collect::<Result<_, _>>()?;
+    expect(kept == ["queue-backlog=3.nslab.jsonl"], || {
+        format!("{kept:?}")
+    })?;
+    let shown = "record: nslab-out/queue-backlog=3.nslab.jsonl";
+    expect(told(&output).contains(shown), || told(&output))
+}
+
+fn report(records: &Path, arguments: &[&str]) -> std::io::Result<Output> {
+    command()
+        .arg("report")
+        .arg(records)
+        .args(arguments)
+        .output()
+}
+
+fn wait_until(condition: impl Fn() -> bool) -> Result<(), Failed> {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while !condition() {
+        expect(Instant::now() < deadline, || {
+            "after 10 s the run has not begun".to_owned()
+        })?;
+        std::thread::yield_now();
+    }
+    Ok(())
+}
+
+fn expect(holds: bool, message: impl FnOnce() -> String) -> Result<(), Failed> {
+    if holds { Ok(()) } else { Err(message().into()) }
+}
