@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use nslab::lab::{Ground, Lab};
-use nslab::record::{Recorder, RecorderClosed, RunClock, Timeline};
+use nslab::record::{Recorder, RecorderClosed, RunClock};
 use nslab::scenario::RunSpec;
 use nslab::traffic::Traffic;
 
@@ -12,7 +12,7 @@ use super::bench::Measured;
 use super::script::{Memory, spec};
 
 /// Between readiness and the zero of the clock, as in a run.
-const LEAD: Duration = Duration::from_millis(20);
+pub(crate) const LEAD: Duration = Duration::from_millis(20);
 
 /// A standing lab.
 pub(crate) struct Stage {
@@ -24,8 +24,6 @@ pub(crate) struct Stage {
 
 /// Actors that act until they are stopped.
 pub(crate) struct Acting {
-    /// Their clock.
-    pub(crate) clock: RunClock,
     traffic: Traffic,
     record: Memory,
     written: RecorderClosed,
@@ -39,8 +37,8 @@ impl Stage {
         Ok(Self { lab, spec })
     }
 
-    /// Starts these actors.
-    pub(crate) fn start(&self, actors: &[&str]) -> Measured<Acting> {
+    /// Starts these actors, with this clock.
+    pub(crate) fn start(&self, actors: &[&str], clock: RunClock) -> Measured<Acting> {
         let mut spec = self.spec.clone();
         let cast = |name: &str| actors.contains(&name);
         spec.workload.servers.retain(|it| cast(it.name.as_str()));
@@ -49,10 +47,8 @@ impl Stage {
         let record = Memory::default();
         let (recorder, written) = Recorder::start(record.clone());
         let mut traffic = Traffic::prepare(&spec, &self.lab, &recorder)?;
-        let clock = RunClock::starting_in(LEAD);
         traffic.begin(clock);
         Ok(Acting {
-            clock,
             traffic,
             record,
             written,
@@ -67,9 +63,9 @@ impl Acting {
     }
 
     /// Stops everyone and gives what was told.
-    pub(crate) fn stop(self) -> Measured<Timeline> {
+    pub(crate) fn stop(self) -> Measured<Memory> {
         self.traffic.finish()?;
         self.written.wait()?;
-        self.record.timeline()
+        Ok(self.record)
     }
 }

@@ -23,9 +23,13 @@ pub(crate) fn print(head: &[&str], rows: &[Vec<String>]) {
     }
 }
 
-/// A target beside what was measured.
-pub(crate) fn judged(what: &str, target: &str, measured: String, met: bool) -> Vec<String> {
-    let word = if met { "met" } else { "MISSED" };
+/// A figure; where there is a target, beside it, and whether it is met.
+pub(crate) fn figure(what: &str, target: Option<(&str, bool)>, measured: String) -> Vec<String> {
+    let (target, word) = match target {
+        Some((target, true)) => (target, "met"),
+        Some((target, false)) => (target, "MISSED"),
+        None => ("", ""),
+    };
     vec![
         what.to_owned(),
         target.to_owned(),

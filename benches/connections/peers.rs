@@ -40,7 +40,7 @@ pub(crate) const PEERS: [Peer; 3] = [
         package: "cargo install oha --locked",
         rate: r#""requestsPerSec": *([0-9.]+)"#,
         made: r#""200": *([0-9]+)"#,
-        failed: r#""connection [a-z]+[^"]*": *([0-9]+)"#,
+        failed: r#""errorDistribution": *\{[^}]*: *([0-9]+)"#,
     },
 ];
 

@@ -1,0 +1,171 @@
+//! The lab that everyone meets in, and the server that everyone connects to.
+//!
+//! ```text
+//! client ------------ server     one request a connection, 64 at once, the server closes
+//! bounded -----------            (the same from a node whose bound on descriptors keeps io_uring out)
+//! inside ---- nat ---            (the same through masquerade)
+//! ```
+
+use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+use nix::sched::{CpuSet, sched_setaffinity};
+use nix::unistd::Pid;
+use nslab::record::{LoadReport, RunClock, Timeline};
+use nslab::sys::NetNs;
+use tempfile::TempDir;
+
+use super::bench::Measured;
+use super::peers::is_program;
+use super::processor;
+use super::stage::{Acting, LEAD, Stage};
+
+const SCENARIO: &str = r#"
+nodes:
+  client: {}
+  # Below the bound a built-in client runs in a process of its own, with the portable engine.
+  bounded: { limits: { nofile: 4096 } }
+  inside: {}
+  # Entries of connections that have ended would stay for two minutes and fill the table.
+  nat: { nat: { masquerade: { toward: server } }, sysctls: { net.netfilter.nf_conntrack_tcp_timeout_time_wait: 1 } }
+  server: {}
+links:
+  - between: [client, server]
+  - between: [bounded, server]
+  - between: [inside, nat]
+  - between: [nat, server]
+servers:
+  web: { node: server, port: 80, backlog: 4096 }
+  bare: { node: server, port: 81, backlog: 4096 }
+clients:
+  direct: { node: client, to: web, loop: { concurrency: 64, requests: REQUESTS, keep-alive: false } }
+  portable: { node: bounded, to: web, loop: { concurrency: 64, requests: REQUESTS, keep-alive: false } }
+  translated: { node: inside, to: web, loop: { concurrency: 64, requests: REQUESTS, keep-alive: false } }
+  flood: { node: client, to: bare, connect: { rate: 200000/s, count: REQUESTS, timeout: 10s, close: reset } }
+commands:
+  ab: { node: client, run: [ab, -q, -c, "64", -n, "REQUESTS", "http://10.0.0.2:80/"], timeout: 60s }
+  wrk: { node: client, run: [wrk, -t, "1", -c, "64", -d, 2s, -H, "Connection: close", "http://10.0.0.2:80/"], timeout: 60s }
+  oha:
+    node: client
+    run: [oha, --no-tui, --output-format, json, --disable-keepalive, -c, "64", -n, "REQUESTS", "http://10.0.0.2:80/"]
+    timeout: 60s
+  nginx: { node: server, run: [nginx, -c, CONFIGURATION], timeout: 1h }
+"#;
+
+/// One process, no log, a reply of three bytes: little else than the kernel's work.
+const NGINX: &str = "
+daemon off; master_process off; worker_processes 1;
+error_log stderr crit; pid FOLDER/nginx.pid;
+events { worker_connections 8192; multi_accept on; }
+http {
+  access_log off;
+  client_body_temp_path FOLDER; proxy_temp_path FOLDER; fastcgi_temp_path FOLDER;
+  uwsgi_temp_path FOLDER; scgi_temp_path FOLDER;
+  server { listen 80 backlog=4096; location / { return 200 \"ok\\n\"; } }
+}
+";
+
+/// The server's address on its link to `client`: `nslab run --plan` shows that it gets this one.
+const SERVER: [u8; 4] = [10, 0, 0, 2];
+/// How often it is looked whether everything has ended. A look costs some 10 us, which would count as the client's.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// Everyone, in a lab that stands.
+pub(crate) struct Cast {
+    pub(crate) stage: Stage,
+    /// Whether the server is a process of its own: nginx.
+    pub(crate) has_nginx: bool,
+    _configuration: TempDir,
+}
+
+/// What a selection of actors did.
+pub(crate) struct Act {
+    /// Everything that was told.
+    pub(crate) told: Timeline,
+    /// Processor time of this process and of programs that have ended, meanwhile.
+    pub(crate) processor: Duration,
+}
+
+impl Cast {
+    /// Builds the lab for clients that make so many requests.
+    pub(crate) fn gather(requests: u64) -> Measured<Self> {
+        let folder = tempfile::tempdir()?;
+        let file = folder.path().join("nginx.conf");
+        let place = folder.path().display().to_string();
+        std::fs::write(&file, NGINX.replace("FOLDER", &place))?;
+        let scenario = SCENARIO
+            .replace("REQUESTS", &requests.to_string())
+            .replace("CONFIGURATION", &file.display().to_string());
+        Ok(Self {
+            stage: Stage::build(&scenario)?,
+            has_nginx: is_program("nginx"),
+            _configuration: folder,
+        })
+    }
+
+    /// The server of HTTP, listening.
+    pub(crate) fn web(&self) -> Measured<Acting> {
+        let server = if self.has_nginx { "nginx" } else { "web" };
+        self.serve(server, SocketAddr::from((SERVER, 80)))
+    }
+
+    /// A built-in server that nobody asks anything, listening, and its address.
+    pub(crate) fn bare(&self) -> Measured<(Acting, SocketAddr)> {
+        let address = SocketAddr::from((SERVER, 81));
+        Ok((self.serve("bare", address)?, address))
+    }
+
+    /// Starts a server on a processor of its own; whatever is started after it has the other. Returns once it listens.
+    fn serve(&self, server: &str, address: SocketAddr) -> Measured<Acting> {
+        stay_on(1)?;
+        let acting = self.stage.start(&[server], RunClock::starting_in(LEAD))?;
+        stay_on(0)?;
+        let connect = move || {
+            let deadline = Instant::now() + Duration::from_secs(10);
+            while TcpStream::connect(address).is_err() {
+                if Instant::now() > deadline {
+                    return Err("the server does not listen after 10 s");
+                }
+                std::thread::sleep(LOOK);
+            }
+            Ok(())
+        };
+        self.netns("client")?.run(connect)??;
+        Ok(acting)
+    }
+
+    /// Has an actor do what it does, to its end.
+    pub(crate) fn drive(&self, actor: &str) -> Measured<Act> {
+        let before = processor::spent();
+        let acting = self.stage.start(&[actor], RunClock::starting_in(LEAD))?;
+        while !acting.has_ended() {
+            std::thread::sleep(LOOK);
+        }
+        // A client's own process ends here, and counts from then on.
+        let record = acting.stop()?;
+        let processor = processor::spent().saturating_sub(before);
+        let told = record.timeline()?;
+        Ok(Act { told, processor })
+    }
+
+    /// The namespace of a node.
+    pub(crate) fn netns(&self, node: &str) -> Measured<&NetNs> {
+        let node = self.stage.lab.node(&node.into()).ok_or("no such node")?;
+        Ok(&node.netns)
+    }
+}
+
+impl Act {
+    /// How the only client's load was offered.
+    pub(crate) fn load(&self) -> Measured<&LoadReport> {
+        Ok(self.told.loads.first().ok_or("no load was reported")?)
+    }
+}
+
+/// Has the calling thread, and all that it starts from here on, run on one processor only. With one processor there is no other.
+fn stay_on(processor: usize) -> Measured {
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let mut set = CpuSet::new();
+    set.set(processor % processors)?;
+    Ok(sched_setaffinity(Pid::from_raw(0), &set)?)
+}

@@ -1,0 +1,283 @@
+//! What watching costs: looks at a lab of three nodes, and listing sockets beside `ss`: `cargo bench --bench sampling`.
+//!
+//! ```text
+//! client ---- nat ---- server
+//! ```
+//!
+//! A look is a node's counters, socket states and, on `nat`, its connection tracking table. Its processor time is in every record. The
+//! floor is reading `netstat`, `snmp` and `sockstat` of a namespace through descriptors kept open, as often; a script that runs
+//! `nstat` and `ss -s` in their place is given for comparison.
+#![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
+
+#[path = "support/bench.rs"]
+mod bench;
+#[path = "support/figures.rs"]
+mod figures;
+#[path = "support/processor.rs"]
+mod processor;
+#[path = "support/script.rs"]
+mod script;
+#[path = "support/stage.rs"]
+mod stage;
+#[path = "support/table.rs"]
+mod table;
+#[path = "support/whole.rs"]
+mod whole;
+
+use std::process::{Command, ExitCode, Stdio};
+use std::time::{Duration, Instant};
+
+use nslab::record::{RunClock, Timeline};
+use nslab::sys::NetNs;
+use nslab::sys::netlink::NetlinkError;
+use nslab::sys::procfs::NetFile;
+use nslab::sys::sock_diag::{SockDiag, TcpState, TcpStates};
+use nslab::sys::timer::thread_cpu_time;
+
+use bench::{Measured, bench, option};
+use figures::{Figures, quantile};
+use stage::{LEAD, Stage};
+
+const WATCHED: &str = "
+nodes:
+  client: {}
+  nat: { nat: { masquerade: { toward: server } } }
+  server: {}
+links:
+  - between: [client, nat]
+  - between: [nat, server]
+servers:
+  web: { node: server, port: 80, backlog: 4096 }
+WORK
+";
+const IDLE: &str = "commands: { wait: { node: client, run: [sleep, 10], timeout: 1m } }";
+const LOADED: &str = "clients: { load: { node: client, to: web, connect: { rate: 1000/s, for: 10s, timeout: 1s } } }";
+const NODES: [&str; 3] = ["client", "nat", "server"];
+
+/// As often as probes look where nothing else is said.
+const EVERY: Duration = Duration::from_millis(100);
+/// Looks of the floor.
+const FLOOR_LOOKS: u32 = 50;
+
+const LISTED: &str = "
+nodes:
+  # A stray RST does not end TIME_WAIT before its time.
+  client: { sysctls: { net.ipv4.tcp_rfc1337: 1 } }
+  server: {}
+links:
+  - between: [client, server]
+servers:
+  web: { node: server, port: 80, backlog: 4096 }
+clients:
+  load: { node: client, to: web, sources: 4, connect: { rate: 10000/s, count: 30000, timeout: 10s, close: CLOSE } }
+";
+const SOCKETS: u32 = 30_000;
+
+fn main() -> ExitCode {
+    bench("Sampling", || {
+        looks()?;
+        for (state, close) in [("ESTABLISHED", "hold"), ("TIME_WAIT", "client")] {
+            listing(state, close, option("--rounds", 15))?;
+        }
+        Ok(())
+    })
+}
+
+fn looks() -> Measured {
+    println!("### Looks at three nodes, every 100 ms\n");
+    let floor_of =
+        |every| -> Measured<Vec<f64>> { Ok(NetNs::create()?.run(move || floor(every))??) };
+    let (floor, hot) = (floor_of(EVERY)?, floor_of(Duration::ZERO)?);
+    let mut rows = Vec::new();
+    let mut judged = Vec::new();
+    for (name, work) in [("idle", IDLE), ("1,000 connections/s", LOADED)] {
+        let told = whole::run(&WATCHED.replace("WORK", work))?;
+        for node in NODES {
+            let costs = costs(&told, node);
+            let p50 = quantile(&costs, 0.5);
+            rows.push(vec![
+                name.to_owned(),
+                node.to_owned(),
+                costs.len().to_string(),
+                format!("{p50:.0} / {:.0}", quantile(&costs, 0.99)),
+                format!("{:.2}", p50 / quantile(&floor, 0.5)),
+            ]);
+        }
+        let all: Vec<f64> = NODES.iter().flat_map(|node| costs(&told, node)).collect();
+        let mean = all.iter().sum::<f64>() / all.len() as f64;
+        let share = all.iter().sum::<f64>() / 1e6 / told.now.as_secs_f64() * 100.0;
+        judged.push(table::figure(
+            &format!("a look, mean, {name}"),
+            Some(("<= 50 us", mean <= 50.0)),
+            format!("{mean:.0} us"),
+        ));
+        judged.push(table::figure(
+            &format!("three nodes at 100 ms, {name}"),
+            Some(("<= 0.5 % of a core", share <= 0.5)),
+            format!("{share:.2} %"),
+        ));
+    }
+    table::print(
+        &[
+            "load",
+            "node",
+            "looks",
+            "processor p50 / p99, us",
+            "p50 to the floor",
+        ],
+        &rows,
+    );
+    println!(
+        "\nFloor: {:.0} us; {:.0} us one after the other, with everything in the processor's caches.",
+        quantile(&floor, 0.5),
+        quantile(&hot, 0.5)
+    );
+    if let Some(script) = script()? {
+        println!("`nstat -asz` and `ss -s`: {script:.0} us.");
+    }
+    println!();
+    table::print(&["what", "target", "measured", ""], &judged);
+    Ok(())
+}
+
+/// Processor time of a node's looks but the first, which has everything to tell; us.
+fn costs(told: &Timeline, node: &str) -> Vec<f64> {
+    let looks = told.looks.get(node).into_iter().flatten().skip(1);
+    looks.map(|(_, cost)| *cost as f64 / 1e3).collect()
+}
+
+/// Processor time of reading three files, us.
+fn floor(every: Duration) -> std::io::Result<Vec<f64>> {
+    let mut files = Vec::new();
+    for name in ["netstat", "snmp", "sockstat"] {
+        files.push(NetFile::open(name)?);
+    }
+    let mut costs = Vec::new();
+    for _ in 0..FLOOR_LOOKS {
+        std::thread::sleep(every);
+        let before = thread_cpu_time()?;
+        for file in &mut files {
+            std::hint::black_box(file.read()?);
+        }
+        costs.push((thread_cpu_time()? - before).as_secs_f64() * 1e6);
+    }
+    Ok(costs)
+}
+
+/// Processor time of the programs that a script would run, us; `None` where they are not installed.
+fn script() -> Measured<Option<f64>> {
+    let netns = NetNs::create()?;
+    let mut costs = Vec::new();
+    for _ in 0..FLOOR_LOOKS {
+        let before = processor::spent();
+        let run = || -> std::io::Result<()> {
+            let mut nstat = Command::new("nstat");
+            nstat.arg("-asz").stdout(Stdio::null()).status()?;
+            Command::new("ss")
+                .arg("-s")
+                .stdout(Stdio::null())
+                .status()?;
+            Ok(())
+        };
+        if netns.run(run)?.is_err() {
+            return Ok(None);
+        }
+        costs.push((processor::spent() - before).as_secs_f64() * 1e6);
+    }
+    Ok(Some(quantile(&costs, 0.5)))
+}
+
+fn listing(state: &str, close: &str, rounds: u64) -> Measured {
+    let stage = Stage::build(&LISTED.replace("CLOSE", close))?;
+    let clock = RunClock::starting_in(LEAD);
+    let acting = stage.start(&["web", "load"], clock)?;
+    while !acting.has_ended() {
+        std::thread::sleep(EVERY);
+    }
+    let netns = stage
+        .lab
+        .node(&"client".into())
+        .ok_or("no such node")?
+        .netns
+        .clone();
+    let mut figures = Figures::default();
+    let mut listed = 0;
+    for _ in 0..rounds {
+        let (count, took, cost) = netns.run(list)??;
+        listed = count;
+        figures.add("ours", took);
+        figures.add("ours, processor", cost);
+        let before = processor::spent();
+        let ss = || {
+            let begun = Instant::now();
+            let status = Command::new("ss")
+                .arg("-tan")
+                .stdout(Stdio::null())
+                .status();
+            status.map(|_| begun.elapsed().as_secs_f64() * 1e3)
+        };
+        match netns.run(ss)? {
+            Ok(took) => figures.add("ss", took),
+            Err(error) => println!("`ss` cannot be run (`apt install iproute2`): {error}"),
+        }
+        let cost = processor::spent().saturating_sub(before);
+        figures.add("ss, processor", cost.as_secs_f64() * 1e3);
+    }
+    acting.stop()?;
+    println!("\n### Listing {listed} sockets in {state}, {rounds} rounds\n");
+    let ratio = figures.ratio("ss", "ours");
+    let processor = figures.ratio("ss, processor", "ours, processor");
+    table::print(
+        &["what", "target", "measured", ""],
+        &[
+            table::figure(
+                "ours",
+                None,
+                format!(
+                    "{:.1} ms, processor {:.1} ms",
+                    figures.median("ours"),
+                    figures.median("ours, processor")
+                ),
+            ),
+            table::figure(
+                "`ss -tan`",
+                None,
+                format!(
+                    "{:.1} ms, processor {:.1} ms",
+                    figures.median("ss"),
+                    figures.median("ss, processor")
+                ),
+            ),
+            table::figure(
+                "`ss` to ours",
+                Some((">= 5", ratio.median >= 5.0)),
+                ratio.to_string(),
+            ),
+            table::figure(
+                "the same in processor time",
+                Some((">= 5", processor.median >= 5.0)),
+                processor.to_string(),
+            ),
+            table::figure(
+                "all are listed",
+                Some((&SOCKETS.to_string(), listed == SOCKETS)),
+                listed.to_string(),
+            ),
+        ],
+    );
+    Ok(())
+}
+
+/// How many sockets there are, how long listing them takes and costs, ms.
+fn list() -> Result<(u32, f64, f64), NetlinkError> {
+    let spent = || thread_cpu_time().unwrap_or_default();
+    let (begun, before) = (Instant::now(), spent());
+    let counts = SockDiag::open()?.count(TcpStates::all(), false)?;
+    let took = (begun.elapsed(), spent().saturating_sub(before));
+    let count = TcpState::ALL.iter().map(|state| counts.of(*state)).sum();
+    Ok((
+        count,
+        took.0.as_secs_f64() * 1e3,
+        took.1.as_secs_f64() * 1e3,
+    ))
+}
