@@ -2,8 +2,22 @@
 //!
 //! > A **scenario** says what should happen. A **lab** is where it happens. A **record** is what happened.
 //!
-//! Everything else is a verb between these nouns: [`lab`] builds, [`traffic`] drives, [`probe`] watches,
-//! [`expect`] judges, [`report`] tells.
+//! Everything else is a verb between these nouns: [`lab`] builds, [`traffic`] drives, [`probe`] watches, [`expect`] judges,
+//! [`report`] tells. The two ends are plain data and need no privileges; only the middle touches the kernel.
+//!
+//! * [`scenario`]: intent, from YAML text to resolved runs; does no I/O.
+//! * [`record`]: evidence, from events to a timeline; knows no scenario.
+//! * [`sys`]: Linux without opinions; all `unsafe`, all netlink, all `/proc` paths.
+//! * [`lab`], [`traffic`], [`probe`]: namespaces, who acts in them, who watches.
+//! * [`expect`]: a function of a scenario's expectations and a record.
+//! * [`run`]: one scenario, once; the story from an empty machine to everything observed.
+//! * [`backend`]: where that process runs. [`suite`]: many runs, and records read again.
+//! * [`report`]: a function of results. [`cli`]: the only place that prints or exits.
+//!
+//! Arrows point one way; `tests/rootless/architecture.rs` holds the code to the table. Nothing is named on disk but what the
+//! user asked for, no thread changes namespace after it starts, and only `record::RunClock` gives a run's time.
+//!
+//! Where to start: [`run::run`], [`scenario::RunSpec`], [`record::Event`], [`lab::plan()`], [`sys::NetNs`].
 
 pub mod backend;
 pub mod cli;
