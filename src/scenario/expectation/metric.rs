@@ -18,6 +18,7 @@ pub(crate) enum ActorKind {
     Server,
     Client,
     Command,
+    Fault,
 }
 
 /// What the expectations of one run may speak of.
@@ -79,6 +80,9 @@ const COMMAND: [(&str, Unit, Shape); 3] = [
     ("stdout", Unit::Text, Shape::Text),
     ("stderr", Unit::Text, Shape::Text),
 ];
+
+/// Series of faults.
+const FAULT: [(&str, Unit, Shape); 1] = [("matched", Unit::Count, Shape::Number)];
 
 /// States of sockets (Linux 6.18 `include/net/tcp_states.h`).
 const STATES: [&str; 13] = [
@@ -169,6 +173,7 @@ pub(crate) fn metric(path: &At<String>, subjects: &Subjects) -> Result<Metric, U
         (Some(ActorKind::Server), false) => "a server",
         (Some(ActorKind::Client), false) => "a client",
         (Some(ActorKind::Command), false) => "a command",
+        (Some(ActorKind::Fault), false) => "a fault",
         _ => "a node",
     };
     Err(Unknown {
@@ -183,12 +188,17 @@ fn of_actor(kind: ActorKind) -> &'static [(&'static str, Unit, Shape)] {
         ActorKind::Client => &CLIENT,
         ActorKind::Server => &SERVER,
         ActorKind::Command => &COMMAND,
+        ActorKind::Fault => &FAULT,
     }
+}
+
+fn has_errors(kind: ActorKind) -> bool {
+    matches!(kind, ActorKind::Server | ActorKind::Client)
 }
 
 fn actor_metric(kind: ActorKind, name: &str) -> Option<(Unit, Shape)> {
     if let Some(error) = name.strip_prefix("errors.") {
-        return (kind != ActorKind::Command && errno::names().any(|known| known == error))
+        return (has_errors(kind) && errno::names().any(|known| known == error))
             .then_some((Unit::Count, Shape::Number));
     }
     let found = of_actor(kind).iter().find(|(known, _, _)| *known == name)?;
@@ -213,7 +223,7 @@ fn meant(actor: Option<ActorKind>, is_node: bool, name: &str) -> Option<String> 
     let mut known: Vec<String> = Vec::new();
     if let Some(kind) = actor {
         known.extend(of_actor(kind).iter().map(|(name, _, _)| (*name).to_owned()));
-        if kind != ActorKind::Command && (name.starts_with("err") || known.len() < 5) {
+        if has_errors(kind) && (name.starts_with("err") || known.len() < 5) {
             known.extend(errno::names().map(|error| format!("errors.{error}")));
         }
     }
@@ -237,7 +247,7 @@ fn meant(actor: Option<ActorKind>, is_node: bool, name: &str) -> Option<String> 
     let mut there_is: Vec<&str> = Vec::new();
     if let Some(kind) = actor {
         there_is.extend(of_actor(kind).iter().map(|(name, _, _)| *name));
-        if kind != ActorKind::Command {
+        if has_errors(kind) {
             there_is.push("errors.ECONNREFUSED");
         }
     }
