@@ -15,6 +15,7 @@ mod reports;
 mod run;
 mod schema;
 mod worker;
+mod writable;
 
 use std::process::ExitCode;
 
@@ -63,15 +64,16 @@ pub fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {
-            let _unreadable = error.print();
-            return if error.use_stderr() {
-                exit::invalid()
-            } else {
-                ExitCode::SUCCESS
-            };
+            let text = error.render();
+            if error.use_stderr() {
+                output::err(&output::coloured(&text, &std::io::stderr()));
+                return exit::invalid();
+            }
+            output::out(&output::coloured(&text, &std::io::stdout()));
+            return output::checked(ExitCode::SUCCESS);
         }
     };
-    match arguments.verb {
+    let code = match arguments.verb {
         Verb::Run(arguments) => run::main(&arguments),
         Verb::Report(arguments) => report::main(&arguments),
         Verb::Diff(arguments) => diff::main(&arguments),
@@ -82,5 +84,6 @@ pub fn main() -> ExitCode {
         Verb::Kernel(arguments) => kernel::main(&arguments),
         Verb::Worker => worker::worker(),
         Verb::Agent => worker::agent(),
-    }
+    };
+    output::checked(code)
 }
