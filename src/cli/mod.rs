@@ -5,6 +5,7 @@ mod compare;
 mod diff;
 mod doctor;
 mod exit;
+mod kernel;
 mod ladder;
 mod list;
 mod load;
@@ -51,6 +52,8 @@ enum Verb {
     Schema,
     /// Tell what this kernel and these privileges allow, and how to get what is missing
     Doctor(doctor::DoctorArguments),
+    /// Keep kernels to run scenarios on, by name: add, list, rm
+    Kernel(kernel::KernelArguments),
     /// Execute one run: takes a work order on standard input, tells events on standard output
     #[command(hide = true)]
     Worker,
@@ -82,6 +85,7 @@ pub fn main() -> ExitCode {
         Verb::List(arguments) => list::main(&arguments),
         Verb::Schema => schema::main(),
         Verb::Doctor(arguments) => doctor::main(&arguments),
+        Verb::Kernel(arguments) => kernel::main(&arguments),
         Verb::Worker => worker::worker(),
         Verb::Agent => worker::agent(),
     };
