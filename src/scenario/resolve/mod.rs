@@ -63,7 +63,7 @@ pub(crate) fn run<'d>(
     };
     let mut topology = topology::topology(view, cx);
     faults::faults(view, &mut topology, cx);
-    let servers = server::servers(document, names, cx);
+    let servers = server::servers(view, cx);
     let clients = client::clients(view, cx);
     let commands = command::commands(view, cx);
     let steps = steps::steps(view, cx);

@@ -43,6 +43,12 @@ impl<'d> Names<'d> {
             cx,
         );
         names.add(document.faults.as_ref(), ActorKind::Fault, "a fault", cx);
+        for (name, server) in &names.servers {
+            let is_proxy = server.is_some_and(|server| server.forward.is_some());
+            if let Some((kind, _)) = names.actors.get_mut(name).filter(|_| is_proxy) {
+                *kind = ActorKind::Proxy;
+            }
+        }
         names
     }
 
