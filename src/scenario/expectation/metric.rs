@@ -205,7 +205,10 @@ fn of_actor(kind: ActorKind) -> &'static [(&'static str, Unit, Shape)] {
 }
 
 fn has_errors(kind: ActorKind) -> bool {
-    matches!(kind, ActorKind::Server | ActorKind::Client)
+    matches!(
+        kind,
+        ActorKind::Server | ActorKind::Client | ActorKind::Proxy
+    )
 }
 
 fn actor_metric(kind: ActorKind, name: &str) -> Option<(Unit, Shape)> {
