@@ -16,6 +16,7 @@ pub mod ports;
 pub mod process;
 pub mod procfs;
 pub mod readiness;
+pub mod rerun;
 pub mod rtnl;
 pub mod sandbox;
 pub mod sched;
