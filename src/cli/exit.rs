@@ -21,7 +21,7 @@ Exit codes:
   1  an expectation failed: the kernel behaved otherwise than the scenario claims
      (with --strict also: something was not applicable)
   2  the command line or a scenario file is invalid; nothing was run
-  3  errored: the question could not be asked
+  3  errored: the question could not be asked, or the answer could not be written
   4  inconclusive: the load was not what the scenario asked for, or the run was interrupted";
 
 /// The exit code of an outcome.
@@ -33,6 +33,11 @@ pub(super) fn of(outcome: Outcome, strict: bool) -> ExitCode {
         Outcome::Errored => 3,
         Outcome::Inconclusive => 4,
     })
+}
+
+/// The exit code of drawings that were asked for: whether all could be made.
+pub(super) fn of_drawing(all: bool) -> ExitCode {
+    if all { ExitCode::SUCCESS } else { errored() }
 }
 
 /// The exit code of a comparison, as diff(1) has it.

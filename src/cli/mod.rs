@@ -4,6 +4,7 @@ mod check;
 mod diff;
 mod doctor;
 mod exit;
+mod kernel;
 mod ladder;
 mod list;
 mod load;
@@ -14,6 +15,7 @@ mod reports;
 mod run;
 mod schema;
 mod worker;
+mod writable;
 
 use std::process::ExitCode;
 
@@ -47,6 +49,8 @@ enum Verb {
     Schema,
     /// Tell what this kernel and these privileges allow, and how to get what is missing
     Doctor(doctor::DoctorArguments),
+    /// Keep kernels to run scenarios on, by name: add, list, rm
+    Kernel(kernel::KernelArguments),
     /// Execute one run: takes a work order on standard input, tells events on standard output
     #[command(hide = true)]
     Worker,
@@ -60,15 +64,16 @@ pub fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {
-            let _unreadable = error.print();
-            return if error.use_stderr() {
-                exit::invalid()
-            } else {
-                ExitCode::SUCCESS
-            };
+            let text = error.render();
+            if error.use_stderr() {
+                output::err(&output::coloured(&text, &std::io::stderr()));
+                return exit::invalid();
+            }
+            output::out(&output::coloured(&text, &std::io::stdout()));
+            return output::checked(ExitCode::SUCCESS);
         }
     };
-    match arguments.verb {
+    let code = match arguments.verb {
         Verb::Run(arguments) => run::main(&arguments),
         Verb::Report(arguments) => report::main(&arguments),
         Verb::Diff(arguments) => diff::main(&arguments),
@@ -76,7 +81,9 @@ pub fn main() -> ExitCode {
         Verb::List(arguments) => list::main(&arguments),
         Verb::Schema => schema::main(),
         Verb::Doctor(arguments) => doctor::main(&arguments),
+        Verb::Kernel(arguments) => kernel::main(&arguments),
         Verb::Worker => worker::worker(),
         Verb::Agent => worker::agent(),
-    }
+    };
+    output::checked(code)
 }

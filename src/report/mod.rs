@@ -17,3 +17,5 @@ mod printable;
 pub mod prometheus;
 pub mod tap;
 pub mod terminal;
+
+pub(crate) use printable::{one_line, printable};
