@@ -13,6 +13,7 @@ pub mod packet;
 mod packet_filter;
 pub mod packet_ring;
 pub mod ports;
+pub mod private_mounts;
 pub mod process;
 pub mod procfs;
 pub mod readiness;
