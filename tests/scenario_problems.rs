@@ -71,6 +71,7 @@ problems! {
     a_comparison_without_quotes_is_a_block_scalar_to_yaml: "yaml-greater",
     a_regular_expression_in_brackets_wants_quotes: "yaml-regex",
     settings_and_steps_are_checked: "sysctls-and-steps",
+    a_proxy_passes_on_what_does_not_come_back: "proxies",
     control_characters_do_not_reach_the_terminal: "control-characters",
 }
 

@@ -5,6 +5,7 @@
 
 mod host;
 mod protocol;
+pub mod vm;
 
 pub use crate::run::{Ground, WorkOrder};
 pub use host::HostBackend;

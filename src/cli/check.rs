@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::load::{FileArguments, load};
 use super::{exit, output};
+use crate::report::one_line;
 
 /// Arguments of `nslab check`.
 #[derive(Debug, Args)]
@@ -25,7 +26,8 @@ pub(super) fn main(arguments: &CheckArguments) -> ExitCode {
         };
         output::out(&format!(
             "ok {} ({}, {runs})\n",
-            file.label, file.scenario.name
+            one_line(&file.label),
+            one_line(&file.scenario.name)
         ));
     }
     ExitCode::SUCCESS

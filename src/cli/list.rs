@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::load::{FileArguments, load};
 use super::{exit, output};
+use crate::report::one_line;
 use crate::report::terminal::run_label;
 
 /// Arguments of `nslab list`.
@@ -24,14 +25,14 @@ pub(super) fn main(arguments: &ListArguments) -> ExitCode {
         let tags = if scenario.tags.is_empty() {
             String::new()
         } else {
-            format!("  [{}]", scenario.tags.join(", "))
+            format!("  [{}]", one_line(&scenario.tags.join(", ")))
         };
         let runs: Vec<String> = scenario.runs.iter().map(|run| run_label(&run.id)).collect();
         output::out(&format!(
             "{}\n  {}{tags}\n  runs: {}\n",
-            file.label,
-            scenario.title,
-            runs.join("; ")
+            one_line(&file.label),
+            one_line(&scenario.title),
+            one_line(&runs.join("; "))
         ));
     }
     ExitCode::SUCCESS

@@ -1,9 +1,11 @@
 //! The command line: the only place that prints or exits. One file a verb.
 
 mod check;
+mod compare;
 mod diff;
 mod doctor;
 mod exit;
+mod kernel;
 mod ladder;
 mod list;
 mod load;
@@ -14,6 +16,7 @@ mod reports;
 mod run;
 mod schema;
 mod worker;
+mod writable;
 
 use std::process::ExitCode;
 
@@ -39,6 +42,8 @@ enum Verb {
     Report(report::ReportVerbArguments),
     /// Tell what is different in two recordings of the same scenario
     Diff(diff::DiffArguments),
+    /// Run a scenario with several sets of settings and tell which is better
+    Compare(compare::CompareArguments),
     /// Report every problem of scenario files; builds and runs nothing
     Check(check::CheckArguments),
     /// List scenarios with their runs
@@ -47,6 +52,8 @@ enum Verb {
     Schema,
     /// Tell what this kernel and these privileges allow, and how to get what is missing
     Doctor(doctor::DoctorArguments),
+    /// Keep kernels to run scenarios on, by name: add, list, rm
+    Kernel(kernel::KernelArguments),
     /// Execute one run: takes a work order on standard input, tells events on standard output
     #[command(hide = true)]
     Worker,
@@ -60,23 +67,27 @@ pub fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {
-            let _unreadable = error.print();
-            return if error.use_stderr() {
-                exit::invalid()
-            } else {
-                ExitCode::SUCCESS
-            };
+            let text = error.render();
+            if error.use_stderr() {
+                output::err(&output::coloured(&text, &std::io::stderr()));
+                return exit::invalid();
+            }
+            output::out(&output::coloured(&text, &std::io::stdout()));
+            return output::checked(ExitCode::SUCCESS);
         }
     };
-    match arguments.verb {
+    let code = match arguments.verb {
         Verb::Run(arguments) => run::main(&arguments),
         Verb::Report(arguments) => report::main(&arguments),
         Verb::Diff(arguments) => diff::main(&arguments),
+        Verb::Compare(arguments) => compare::main(&arguments),
         Verb::Check(arguments) => check::main(&arguments),
         Verb::List(arguments) => list::main(&arguments),
         Verb::Schema => schema::main(),
         Verb::Doctor(arguments) => doctor::main(&arguments),
+        Verb::Kernel(arguments) => kernel::main(&arguments),
         Verb::Worker => worker::worker(),
         Verb::Agent => worker::agent(),
-    }
+    };
+    output::checked(code)
 }

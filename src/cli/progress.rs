@@ -44,7 +44,10 @@ struct Line {
 impl Progress {
     /// Live on a terminal, plain lines elsewhere, nothing where it is not wanted.
     pub(super) fn new(wanted: bool) -> Self {
-        let kind = match (wanted, std::io::stderr().is_terminal()) {
+        let kind = match (
+            wanted,
+            std::io::stderr().is_terminal() && !output::is_dumb(),
+        ) {
             (false, _) => Kind::Silent,
             (true, true) => Kind::Live {
                 bars: MultiProgress::new(),

@@ -29,10 +29,15 @@ pub(super) struct ReportVerbArguments {
     #[arg(long, value_name = "FILE")]
     scenario: Option<PathBuf>,
     /// Draw the packets of one connection between its nodes: the N-th of a client, or its first that failed
-    #[arg(long, value_name = "CLIENT[:N]", conflicts_with = "scenario")]
+    ///
+    /// Needs the capture of the run (`nslab run --record DIR --capture DIR`). Without N: the first connection that failed, else
+    /// the first that sent something again, else the first. With --report html=PATH the page shows the same connection; without
+    /// --ladder it shows one of every client.
+    #[arg(long, value_name = "CLIENT[:N]")]
     ladder: Option<Which>,
-    /// The capture that --ladder reads, where it is not beside the record under the same name
-    #[arg(long, value_name = "FILE", requires = "ladder")]
+    /// The captures, where they are not beside the records: one file for one record, or a folder in which they are called
+    /// as the records are
+    #[arg(long, value_name = "FILE|DIR")]
     packets: Option<PathBuf>,
     #[command(flatten)]
     reports: ReportArguments,
@@ -51,6 +56,8 @@ Examples:
   nslab run --record out --capture out table-full      also the packets of every run
   nslab report out/table-full-full.nslab.jsonl --ladder load
                                                        the first connection that failed, packet by packet
+  nslab report out --report html=report.html --ladder load:3
+                                                       the third connection of each run, also on the page
 
 Exit codes: those of `nslab run`; 2 also where a record cannot be read (the others are reported).";
 
@@ -62,8 +69,14 @@ pub(super) fn main(arguments: &ReportVerbArguments) -> ExitCode {
     let Some((records, all_read)) = read(&arguments.records) else {
         return exit::invalid();
     };
-    if let Some(which) = &arguments.ladder {
-        return ladder::main(&records, which, arguments.packets.as_deref());
+    let Some(records) = with_packets(records, arguments) else {
+        return exit::invalid();
+    };
+    let which = arguments.ladder.as_ref();
+    let drawn =
+        which.is_none_or(|which| ladder::print(&records, which, arguments.reports.stream()));
+    if which.is_some() && !arguments.reports.any() {
+        return exit::of_drawing(drawn);
     }
     let replayed = match &arguments.scenario {
         None => Some(replay(&records)),
@@ -72,11 +85,13 @@ pub(super) fn main(arguments: &ReportVerbArguments) -> ExitCode {
     let Some(Replayed { result, notes }) = replayed else {
         return exit::invalid();
     };
-    tell(&result, &arguments.reports);
+    if which.is_none() {
+        tell(&result, &arguments.reports);
+    }
     for note in notes {
         output::err(&format!("note: {note}\n"));
     }
-    if !arguments.reports.write(&result) {
+    if !arguments.reports.write(&result, which) || !drawn {
         return exit::errored();
     }
     if !all_read {
@@ -92,6 +107,37 @@ pub(super) fn outcome(result: &SuiteResult) -> Outcome {
     } else {
         result.outcome()
     }
+}
+
+/// Gives each record the packets that the command line names.
+fn with_packets(
+    records: Vec<StoredRun>,
+    arguments: &ReportVerbArguments,
+) -> Option<Vec<StoredRun>> {
+    let Some(packets) = &arguments.packets else {
+        return Some(records);
+    };
+    if records.len() > 1 && !packets.is_dir() {
+        output::err(&format!(
+            "error: there are {} records, and --packets {} is the capture of one run at most: name one record, or a folder of \
+             captures\n",
+            records.len(),
+            packets.display()
+        ));
+        return None;
+    }
+    let each = records.into_iter().map(|stored| {
+        let unchanged = stored.clone();
+        stored.with_packets(packets).unwrap_or_else(|missing| {
+            output::err(&format!(
+                "warning: {} has no capture: there is no {}\n",
+                unchanged.path.display(),
+                missing.display()
+            ));
+            unchanged
+        })
+    });
+    Some(each.collect())
 }
 
 /// Reads records; what cannot be read is told. Whether all could be; `None` where none could.

@@ -12,7 +12,7 @@ use super::load::{FileArguments, load};
 use super::progress::Progress;
 use super::report::outcome;
 use super::reports::ReportArguments;
-use super::{exit, output};
+use super::{exit, output, writable};
 use crate::lab;
 use crate::report::terminal;
 use crate::suite::{
@@ -50,7 +50,9 @@ pub(super) struct RunArguments {
     /// Keep no records, not even of runs that do not pass
     #[arg(long)]
     no_record: bool,
-    /// Capture the packets of every run, one pcapng file each, in this folder
+    /// Capture the packets of runs, one pcapng file each, in this folder: of every run, or --capture-when on-failure
+    ///
+    /// With --record, `nslab report RECORD --ladder CLIENT` draws a connection from it; an HTML page shows one of every client.
     #[arg(long, value_name = "DIR")]
     capture: Option<PathBuf>,
     /// Which captures are kept: `always`, or only those of runs that did not pass
@@ -91,6 +93,11 @@ pub(super) fn main(arguments: &RunArguments) -> ExitCode {
         print_plans(&files);
         return ExitCode::SUCCESS;
     }
+    let reports = arguments.reports.clone().in_actions();
+    // Both are told.
+    if !(folders_are_writable(arguments) & reports.check()) {
+        return exit::invalid();
+    }
     // One thread: workers die with the thread that started them (PR_SET_PDEATHSIG, prctl(2)).
     let runtime = match tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -102,9 +109,8 @@ pub(super) fn main(arguments: &RunArguments) -> ExitCode {
             return exit::errored();
         }
     };
-    let reports = arguments.reports.clone().in_actions();
     let result = runtime.block_on(run(files, arguments, &reports));
-    if reports.write(&result) {
+    if reports.write(&result, None) {
         exit::of(outcome(&result), arguments.strict)
     } else {
         exit::errored()
@@ -148,6 +154,26 @@ fn select(
     Some(wanted)
 }
 
+/// That records and captures can be kept where they are wanted; what cannot is told.
+fn folders_are_writable(arguments: &RunArguments) -> bool {
+    let mut all = true;
+    for (option, folder) in [
+        ("--record", &arguments.record),
+        ("--capture", &arguments.capture),
+    ] {
+        if let Some(folder) = folder
+            && let Err(error) = writable::folder(folder)
+        {
+            output::err(&format!(
+                "error: cannot write to {option} {}: {error}\nhelp: give a folder that can be written; nothing was run\n",
+                folder.display()
+            ));
+            all = false;
+        }
+    }
+    all
+}
+
 fn print_plans(files: &[Arc<ScenarioFile>]) {
     for file in files {
         for run in &file.scenario.runs {
@@ -181,10 +207,13 @@ async fn run(
     let mut progress = Progress::new(!arguments.no_progress);
     let result = suite::run_suite(files, &options, stopped, |event| {
         progress.show(&event);
-        if let SuiteEvent::RunEnded { result, .. } = &event
-            && let Err(why) = &result.capture
-        {
-            progress.aside(|| output::err(&format!("warning: {why}\n")));
+        if let SuiteEvent::RunEnded { result, .. } = &event {
+            for why in [&result.record, &result.capture]
+                .into_iter()
+                .filter_map(|kept| kept.as_ref().err())
+            {
+                progress.aside(|| output::err(&format!("warning: {}: {why}\n", result.spec.id)));
+            }
         }
         let text = match event {
             SuiteEvent::ScenarioEnded(result) => terminal::scenario(result, style),
@@ -210,7 +239,7 @@ fn captures(arguments: &RunArguments) -> Captures {
 }
 
 /// The first signal asks every run to end with what it has learnt; workers that do not are killed soon after.
-async fn stop_on_signals(stop: watch::Sender<bool>) {
+pub(super) async fn stop_on_signals(stop: watch::Sender<bool>) {
     let (Ok(mut interrupt), Ok(mut terminate), Ok(mut hang_up)) = (
         signal(SignalKind::interrupt()),
         signal(SignalKind::terminate()),

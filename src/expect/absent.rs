@@ -27,7 +27,7 @@ pub(super) fn is_exit_status(series: &SeriesName) -> bool {
 /// which the record should have.
 pub(super) fn stand_in(series: &SeriesName) -> Result<Absent, Unjudgeable> {
     let rest = rest(series);
-    if rest.starts_with("errors.") {
+    if rest.starts_with("errors.") || rest.starts_with("status.") {
         return Ok(Absent::Zero);
     }
     if is_exit_status(series) {

@@ -221,6 +221,17 @@ pub(super) fn against(
     lines
 }
 
+/// Where its record and its packets are, or why they are not.
+pub(super) fn kept(run: &RunResult) -> Vec<String> {
+    let files = [("record", &run.record), ("packets", &run.capture)];
+    let each = files.into_iter().filter_map(|(what, kept)| match kept {
+        Ok(None) => None,
+        Ok(Some(path)) => Some(format!("{what}: {}", path.display())),
+        Err(why) => Some(format!("no {what}: {why}")),
+    });
+    each.collect()
+}
+
 /// Everything that a run has to show, line by line.
 pub(super) fn of_run(run: &RunResult) -> Vec<String> {
     let mut lines = Vec::new();
@@ -235,5 +246,6 @@ pub(super) fn of_run(run: &RunResult) -> Vec<String> {
     lines.extend(judged(run).iter().map(verdict));
     lines.extend(run.timeline.loads.iter().map(load));
     lines.extend(notes(run).into_iter().map(|note| format!("note: {note}")));
+    lines.extend(kept(run));
     lines
 }

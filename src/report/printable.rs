@@ -8,7 +8,7 @@ use std::borrow::Cow;
 /// A carriage return at the end of a line goes. Other C0 controls and DEL become their pictures (Unicode block 2400);
 /// C1 controls, marks that reorder text (Unicode UAX 9) and the noncharacters that XML 1.0 refuses (its production
 /// `Char`) become U+FFFD.
-pub(super) fn printable(text: &str) -> Cow<'_, str> {
+pub(crate) fn printable(text: &str) -> Cow<'_, str> {
     if text.chars().all(|c| shown(c) == c) {
         Cow::Borrowed(text)
     } else {
@@ -17,7 +17,7 @@ pub(super) fn printable(text: &str) -> Cow<'_, str> {
 }
 
 /// The same on one line: line feeds and tabs become spaces.
-pub(super) fn one_line(text: &str) -> String {
+pub(crate) fn one_line(text: &str) -> String {
     let text = text
         .trim()
         .replace("\r\n", " ")

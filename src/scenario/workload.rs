@@ -43,8 +43,20 @@ pub struct ServerSpec {
     /// How long an idle connection is kept after a reply to a request that asked for keep-alive.
     #[serde(with = "units::duration")]
     pub keep_alive: Duration,
+    /// Where a proxy passes requests on to; such a server has no replies of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forward: Option<Forward>,
     /// Where the scenario says so.
     pub place: Place,
+}
+
+/// Where a proxy passes requests on to: each by a connection of its own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Forward {
+    /// Address and port, as the proxy's node reaches them.
+    pub target: SocketAddr,
+    /// The server that the scenario names, where it names one.
+    pub to: Option<ActorName>,
 }
 
 /// How a server takes connections from its queue.

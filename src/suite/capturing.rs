@@ -1,10 +1,11 @@
 //! Keeps the packets of runs: always, or only of those that did not pass.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Seek};
 use std::path::{Path, PathBuf};
 
-use super::record_name::stem;
+use super::record_name::{capture_name, capture_of};
 use crate::record::{Outcome, RunVerdict};
 use crate::scenario::RunSpec;
 
@@ -30,7 +31,13 @@ pub(crate) struct Capturing {
 }
 
 impl Capturing {
-    pub(crate) fn start(captures: &Captures, spec: &RunSpec) -> Self {
+    /// It is called as the record, where that has a name already; never as the capture of another run in `taken`.
+    pub(crate) fn start(
+        captures: &Captures,
+        spec: &RunSpec,
+        record: Option<&Path>,
+        (key, taken): (usize, &mut BTreeMap<PathBuf, usize>),
+    ) -> Self {
         let (folder, always) = match captures {
             Captures::None => {
                 return Self {
@@ -42,10 +49,9 @@ impl Capturing {
             Captures::All(folder) => (folder, true),
             Captures::OfFailures(folder) => (folder, false),
         };
-        let path = folder.join(format!(
-            "{}.pcapng",
-            stem(&spec.id.scenario, spec.id.variant.as_deref(), &spec.id.case)
-        ));
+        let name = record.map_or_else(|| capture_of(&spec.id), capture_name);
+        let path = free(&folder.join(name), key, taken);
+        taken.insert(path.clone(), key);
         let file = if always {
             create(&path)
         } else {
@@ -84,6 +90,16 @@ impl Capturing {
             )),
         }
     }
+}
+
+/// `a.pcapng`, or `a-2.pcapng` where another run of the suite has that.
+fn free(path: &Path, key: usize, taken: &BTreeMap<PathBuf, usize>) -> PathBuf {
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    let numbered = (2..).map(|number: u32| path.with_file_name(format!("{stem}-{number}.pcapng")));
+    std::iter::once(path.to_owned())
+        .chain(numbered)
+        .find(|path| taken.get(path).is_none_or(|owner| *owner == key))
+        .unwrap_or_else(|| path.to_owned())
 }
 
 /// Creates a file and the folders above it. One that is there is emptied.

@@ -57,6 +57,7 @@ pub async fn run_suite(
     let (events, mut inbox) = mpsc::channel(WAITING_EVENTS);
     let mut running = FuturesUnordered::new();
     let mut timelines: BTreeMap<usize, Timeline> = BTreeMap::new();
+    let mut captured = BTreeMap::new();
     gathered.tell_ended(&mut tell);
     loop {
         while let Some(job) = next_job(&mut waiting, &mut budget, *stop.borrow()) {
@@ -67,7 +68,12 @@ pub async fn run_suite(
             timelines.insert(job.key, Timeline::default());
             let recording =
                 Recording::start(&options.records, &gathered.files[job.file], &job.spec);
-            let capturing = Capturing::start(&options.captures, &job.spec);
+            let capturing = Capturing::start(
+                &options.captures,
+                &job.spec,
+                recording.path(),
+                (job.key, &mut captured),
+            );
             running.push(execute(
                 job,
                 (recording, capturing),

@@ -3,9 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use crate::record::RecordHeader;
+use crate::scenario::RunId;
 
 /// How the name of every record ends; `.gz` follows where it is compressed.
 pub(super) const EXTENSION: &str = ".nslab.jsonl";
+/// How the name of every capture ends.
+const CAPTURE: &str = ".pcapng";
 /// Bytes of a name before its number and extension; file systems take 255 (`NAME_MAX`, limits.h).
 const LONGEST: usize = 200;
 
@@ -34,7 +37,7 @@ fn name(header: &RecordHeader) -> String {
 }
 
 /// `exhaustion-reuse-rate=500_s`: what tells runs apart, in characters that every file system takes.
-pub(super) fn stem(scenario: &str, variant: Option<&str>, case: &[(String, String)]) -> String {
+fn stem(scenario: &str, variant: Option<&str>, case: &[(String, String)]) -> String {
     let case = case.iter().map(|(key, value)| format!("{key}={value}"));
     let parts: Vec<String> = std::iter::once(scenario.to_owned())
         .chain(variant.map(str::to_owned))
@@ -48,6 +51,19 @@ pub(super) fn stem(scenario: &str, variant: Option<&str>, case: &[(String, Strin
         }
     };
     parts.join("-").chars().map(plain).take(LONGEST).collect()
+}
+
+/// The packets of `out/a.nslab.jsonl.gz` are in `a.pcapng`.
+pub(super) fn capture_name(record: &Path) -> String {
+    let name = record.file_name().unwrap_or_default().to_string_lossy();
+    let stem = name.trim_end_matches(".gz").trim_end_matches(EXTENSION);
+    format!("{stem}{CAPTURE}")
+}
+
+/// What a capture is called whose record is not known by name.
+pub(super) fn capture_of(id: &RunId) -> String {
+    let stem = stem(&id.scenario, id.variant.as_deref(), &id.case);
+    format!("{stem}{CAPTURE}")
 }
 
 fn is_free(path: &Path, header: &RecordHeader) -> bool {
@@ -102,6 +118,12 @@ mod tests {
         assert_eq!(put(&header("y/a.yaml", "5/s")), "a-rate=5_s-2.nslab.jsonl");
         assert_eq!(put(&header("x/a.yaml", "5_s")), "a-rate=5_s-3.nslab.jsonl");
         assert_eq!(put(&header("y/a.yaml", "5/s")), "a-rate=5_s-2.nslab.jsonl");
+    }
+
+    #[test]
+    fn a_capture_is_called_as_its_record_is() {
+        assert_eq!(capture_name(Path::new("out/a.nslab.jsonl")), "a.pcapng");
+        assert_eq!(capture_name(Path::new("out/a.nslab.jsonl.gz")), "a.pcapng");
     }
 
     #[test]

@@ -54,6 +54,12 @@ impl Recording {
         }
     }
 
+    /// Where it is, where it has a name already.
+    pub(crate) fn path(&self) -> Option<&Path> {
+        let writer = self.state.as_ref().ok()?.as_ref()?;
+        self.always.then_some(writer.path())
+    }
+
     /// Adds a line as the run told it.
     pub(crate) fn line(&mut self, line: &str) {
         if let Ok(Some(writer)) = &mut self.state

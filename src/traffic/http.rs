@@ -12,6 +12,8 @@ pub(crate) struct Head {
     pub(crate) content_length: Option<u64>,
     /// Whether the connection is to stay open: what it says, or what its version means when it says nothing.
     pub(crate) keep_alive: bool,
+    /// The status code of a reply.
+    pub(crate) status: Option<u16>,
 }
 
 /// Reads a head from the beginning of what has arrived; `None` where it is not whole yet.
@@ -25,12 +27,9 @@ pub(crate) fn parse_head(arrived: &[u8]) -> Option<Head> {
         length,
         content_length: None,
         keep_alive: !is_1_0,
+        status: status(first),
     };
-    for line in lines {
-        let Some(colon) = line.iter().position(|byte| *byte == b':') else {
-            continue;
-        };
-        let (name, value) = (line[..colon].trim_ascii(), line[colon + 1..].trim_ascii());
+    for (name, value) in lines.filter_map(field) {
         if name.eq_ignore_ascii_case(b"content-length") {
             head.content_length = std::str::from_utf8(value)
                 .ok()
@@ -46,6 +45,42 @@ pub(crate) fn parse_head(arrived: &[u8]) -> Option<Head> {
         }
     }
     Some(head)
+}
+
+/// Name and value of a line of a head.
+fn field(line: &[u8]) -> Option<(&[u8], &[u8])> {
+    let colon = line.iter().position(|byte| *byte == b':')?;
+    Some((line[..colon].trim_ascii(), line[colon + 1..].trim_ascii()))
+}
+
+fn status(first_line: &[u8]) -> Option<u16> {
+    let rest = first_line.strip_prefix(b"HTTP/1.")?;
+    std::str::from_utf8(rest.get(2..5)?).ok()?.parse().ok()
+}
+
+/// A head as a proxy passes it on: all but what was said about the connection it came by, which ends here (RFC 9110, section
+/// 7.6.1), and what is to be said about the next one. A request goes on as HTTP/1.0, so that no reply comes in chunks.
+pub(crate) fn pass_on(head: &[u8], keep_alive: bool) -> Vec<u8> {
+    const OF_ONE_CONNECTION: [&[u8]; 3] = [b"connection", b"keep-alive", b"proxy-connection"];
+    let mut lines = head.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+    let first = lines.next().unwrap_or_default();
+    let mut passed = match first.strip_suffix(b"HTTP/1.1") {
+        Some(request) => [request, b"HTTP/1.0"].concat(),
+        None => first.to_vec(),
+    };
+    passed.extend(b"\r\n");
+    for line in lines.filter(|line| !line.is_empty()) {
+        let ends_here = field(line).is_some_and(|(name, _)| {
+            let mut names = OF_ONE_CONNECTION.iter();
+            names.any(|known| name.eq_ignore_ascii_case(known))
+        });
+        if !ends_here {
+            passed.extend(line);
+            passed.extend(b"\r\n");
+        }
+    }
+    passed.extend(format!("Connection: {}\r\n\r\n", connection(keep_alive)).as_bytes());
+    passed
 }
 
 fn end_of_head(arrived: &[u8]) -> Option<usize> {
@@ -70,6 +105,15 @@ pub(crate) fn ok(length: u64, keep_alive: bool) -> Vec<u8> {
     let connection = connection(keep_alive);
     format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: {connection}\r\n\r\n")
         .into_bytes()
+}
+
+/// The reply of a proxy that cannot reach the server behind it, or got no reply from it.
+pub(crate) fn unavailable(keep_alive: bool) -> Vec<u8> {
+    let connection = connection(keep_alive);
+    format!(
+        "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: {connection}\r\n\r\n"
+    )
+    .into_bytes()
 }
 
 fn connection(keep_alive: bool) -> &'static str {
@@ -109,5 +153,21 @@ mod tests {
         assert!(!parse_head(&get(false)).unwrap().keep_alive);
         let head = parse_head(&ok(1024, true)).unwrap();
         assert_eq!((head.content_length, head.keep_alive), (Some(1024), true));
+        assert_eq!(head.status, Some(200));
+        assert_eq!(parse_head(&get(true)).unwrap().status, None);
+        let head = parse_head(&unavailable(false)).unwrap();
+        assert_eq!((head.status, head.keep_alive), (Some(503), false));
+    }
+
+    #[test]
+    fn what_a_head_says_of_one_connection_is_not_passed_on_to_the_next() {
+        let request = b"GET /a HTTP/1.1\r\nHost: b\r\nConnection: close\r\nKeep-Alive: 5\r\n\r\n";
+        let passed = String::from_utf8(pass_on(request, true)).unwrap();
+        let expected = "GET /a HTTP/1.0\r\nHost: b\r\nConnection: keep-alive\r\n\r\n";
+        assert_eq!(passed, expected);
+        let reply = b"HTTP/1.1 200 OK\r\nconnection: keep-alive\r\nContent-Length: 2\r\n\r\n";
+        let passed = String::from_utf8(pass_on(reply, false)).unwrap();
+        let expected = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n";
+        assert_eq!(passed, expected);
     }
 }

@@ -237,7 +237,7 @@ impl<'a> Stage<'a> {
             };
             return self.agent(&spec.name, node, nofile, workload, || ());
         }
-        let tally = self.tally(&spec.name, &server::SERIES, false);
+        let tally = self.tally(&spec.name, server::series(spec), false);
         let (spec, ip) = (spec.clone(), self.spec.topology.ip);
         let may_spill = self.process == Process::Worker;
         Actor::start(&spec.name.clone(), node, move |cues| {

@@ -36,13 +36,22 @@ pub(crate) struct Tally {
 #[derive(Debug)]
 pub(crate) struct Counts {
     values: Vec<Value>,
-    /// Places of errors in `values`, by errno.
-    errors: BTreeMap<i32, usize>,
-    new_errors: Vec<i32>,
+    /// Places in `values` of what is declared when it first occurs.
+    occasions: BTreeMap<Occasion, usize>,
+    new_occasions: Vec<Occasion>,
     urgent: bool,
     changed_at: Offset,
     told_at: Option<Offset>,
     latency: Option<Latency>,
+}
+
+/// Something that is counted under a name of its own once it has occurred.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Occasion {
+    /// An error of this number.
+    Error(i32),
+    /// A reply of this status.
+    Status(u16),
 }
 
 #[derive(Debug)]
@@ -81,9 +90,18 @@ impl Counts {
 
     /// Counts an error under its name.
     pub(crate) fn error(&mut self, errno: i32) {
-        match self.errors.get(&errno) {
+        self.occasion(Occasion::Error(errno));
+    }
+
+    /// Counts a reply under its status.
+    pub(crate) fn status(&mut self, status: u16) {
+        self.occasion(Occasion::Status(status));
+    }
+
+    fn occasion(&mut self, occasion: Occasion) {
+        match self.occasions.get(&occasion) {
             Some(place) => self.add(*place, 1),
-            None => self.new_errors.push(errno),
+            None => self.new_occasions.push(occasion),
         }
     }
 
@@ -140,8 +158,8 @@ impl Tally {
             teller: Arc::clone(teller),
             counts: Mutex::new(Counts {
                 values,
-                errors: BTreeMap::new(),
-                new_errors: Vec::new(),
+                occasions: BTreeMap::new(),
+                new_occasions: Vec::new(),
                 urgent: false,
                 changed_at: Offset::ZERO,
                 told_at: None,
@@ -175,8 +193,8 @@ impl Tally {
     pub(crate) fn update(&self, t: Offset, change: impl FnOnce(&mut Counts)) {
         let mut counts = self.lock();
         change(&mut counts);
-        for errno in std::mem::take(&mut counts.new_errors) {
-            self.declare_error(&mut counts, errno);
+        for occasion in std::mem::take(&mut counts.new_occasions) {
+            self.declare(&mut counts, occasion);
         }
         counts.changed_at = counts.changed_at.max(t);
         let waits = counts
@@ -218,12 +236,16 @@ impl Tally {
         self.lock().values[place].value
     }
 
-    fn declare_error(&self, counts: &mut Counts, errno: i32) {
-        let place = *counts.errors.entry(errno).or_insert_with(|| {
-            let name = format!("{}.errors.{:?}", self.actor, Errno::from_raw(errno));
-            let series =
-                self.recorder
-                    .series(name.as_str(), SeriesKind::Counter, SeriesUnit::Count);
+    fn declare(&self, counts: &mut Counts, occasion: Occasion) {
+        let place = *counts.occasions.entry(occasion).or_insert_with(|| {
+            let name = match occasion {
+                Occasion::Error(errno) => {
+                    format!("{}.errors.{:?}", self.actor, Errno::from_raw(errno))
+                }
+                Occasion::Status(status) => format!("{}.status.{status}", self.actor),
+            };
+            let (kind, unit) = (SeriesKind::Counter, SeriesUnit::Count);
+            let series = self.recorder.series(name.as_str(), kind, unit);
             counts.values.push(Value {
                 series,
                 value: 0,

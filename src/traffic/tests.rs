@@ -10,7 +10,7 @@ use crate::lab::{Lab, Node};
 use crate::record::{Offset, Recorder, RecorderClosed, RunClock, Timeline};
 use crate::scenario::RunSpec;
 use crate::scenario::model::{Place, Requires, RunId};
-use crate::scenario::topology::Topology;
+use crate::scenario::topology::{IpVersion, Topology};
 use crate::scenario::workload::{
     Accept, ClientClose, ClientSpec, CommandSpec, Load, PortChoice, Schedule, ServerClose,
     ServerSpec, Workload,
@@ -168,7 +168,13 @@ pub(crate) fn last(timeline: &Timeline, name: &str) -> i64 {
         .unwrap_or(0)
 }
 
+/// A run of IPv6 where a client speaks it.
 pub(crate) fn spec(workload: Workload) -> RunSpec {
+    let mut clients = workload.clients.iter();
+    let ip = match clients.any(|client| client.target.is_ipv6()) {
+        true => IpVersion::V6,
+        false => IpVersion::V4,
+    };
     RunSpec {
         id: RunId {
             scenario: "test".to_owned(),
@@ -176,7 +182,10 @@ pub(crate) fn spec(workload: Workload) -> RunSpec {
             case: Vec::new(),
         },
         params: Default::default(),
-        topology: Topology::default(),
+        topology: Topology {
+            ip,
+            ..Topology::default()
+        },
         workload,
         requires: Requires::default(),
         kernel_sysctls: Default::default(),
@@ -199,6 +208,7 @@ pub(crate) fn server(accept: Accept) -> ServerSpec {
         reply: ByteCount(1024),
         close: ServerClose::AsRequested,
         keep_alive: Duration::from_secs(5),
+        forward: None,
         place: Place::default(),
     }
 }

@@ -10,7 +10,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::{pictures, shipped, weight};
+use nslab::report::html::{self, Ladders};
+
+use crate::{ladders, pictures, shipped, weight};
 
 /// Names under which Debian, Ubuntu, Fedora and Google install it.
 const BROWSERS: [&str; 4] = [
@@ -29,7 +31,7 @@ const PROBE: &str = include_str!("probe.js");
 
 #[test]
 fn a_browser_shows_the_page_without_complaint_and_reads_values_off_its_charts() {
-    let page = nslab::report::html::render(&shipped::suite_of_all_kinds());
+    let page = html::render(&shipped::suite_of_all_kinds(), &Ladders::default());
     let Some(seen) = look_at("report", &page) else {
         return;
     };
@@ -67,7 +69,7 @@ fn a_browser_shows_the_page_without_complaint_and_reads_values_off_its_charts() 
 
 #[test]
 fn a_browser_opens_a_large_page_as_well() {
-    let page = nslab::report::html::render(&weight::large_suite(4));
+    let page = html::render(&weight::large_suite(4), &Ladders::default());
     let Some(seen) = look_at("large", &page) else {
         return;
     };
@@ -168,8 +170,19 @@ fn browser() -> Option<PathBuf> {
 }
 
 #[test]
+fn packets_are_readable() {
+    let page = ladders::page(&ladders::captured(), None);
+    let Some(seen) = look_at("packets", &page) else {
+        return;
+    };
+    assert_eq!(seen["overlaps"], Value::Array(Vec::new()));
+    assert_eq!(seen["outside"], Value::Array(Vec::new()));
+    assert!(seen["light"] != seen["dark"]);
+}
+
+#[test]
 fn topologies_of_any_size_are_readable() {
-    let page = nslab::report::html::render(&pictures::suite_of_topologies());
+    let page = html::render(&pictures::suite_of_topologies(), &Ladders::default());
     let Some(seen) = look_at("topologies", &page) else {
         return;
     };

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use nslab::names::NodeName;
 use nslab::record::Outcome;
 use nslab::record::{Event, Offset, SeriesKind, SeriesUnit};
+use nslab::report::html::{self, Ladders};
 use nslab::scenario::expr::{Claim, Window};
 use nslab::scenario::workload::{Accept, Workload};
 use nslab::suite::SuiteResult;
@@ -82,7 +83,7 @@ fn evil() -> SuiteResult {
 
 #[test]
 fn nothing_from_outside_becomes_markup() {
-    let page = nslab::report::html::render(&evil());
+    let page = html::render(&evil(), &Ladders::default());
     assert_eq!(page.matches("<script").count(), 1, "only the page's own");
     assert_eq!(page.matches("</script").count(), 1);
     assert!(!page.contains("<img"));
@@ -101,7 +102,7 @@ fn nothing_from_outside_becomes_markup() {
 
 #[test]
 fn no_link_runs_anything() {
-    let page = nslab::report::html::render(&evil());
+    let page = html::render(&evil(), &Ladders::default());
     for address in values_of(&page, "href=\"") {
         assert!(
             address.starts_with('#') || address.starts_with("https://"),

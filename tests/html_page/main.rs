@@ -13,6 +13,7 @@
 
 mod browser;
 mod escaping;
+mod ladders;
 mod pictures;
 mod shipped;
 mod structure;

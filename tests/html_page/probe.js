@@ -44,10 +44,10 @@
   background("auto");
 
   // Words of a drawing must neither cover each other nor leave the drawing.
-  for (const fold of document.querySelectorAll("details.topology")) fold.open = true;
+  for (const fold of document.querySelectorAll("details.topology, details.ladder")) fold.open = true;
   seen.overlaps = [];
   seen.outside = [];
-  for (const svg of document.querySelectorAll("figure svg:not(.swatch)")) {
+  for (const svg of document.querySelectorAll("figure svg:not(.swatch), svg.ladder")) {
     const whole = svg.getBoundingClientRect();
     const words = [...svg.querySelectorAll("text")].map((node) => [node.textContent, node.getBoundingClientRect()]);
     for (const [word, box] of words) {

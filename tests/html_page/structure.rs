@@ -1,10 +1,12 @@
 //! What is where on the page.
 
+use nslab::report::html::{self, Ladders};
+
 use crate::shipped;
 
 #[test]
 fn the_page_has_its_parts_in_order() {
-    let page = nslab::report::html::render(&shipped::suite_of_all_kinds());
+    let page = html::render(&shipped::suite_of_all_kinds(), &Ladders::default());
     insta::assert_snapshot!(outline(&page));
 }
 
@@ -12,14 +14,14 @@ fn the_page_has_its_parts_in_order() {
 fn rendering_is_a_function_of_the_result() {
     let result = shipped::suite_of_all_kinds();
     assert_eq!(
-        nslab::report::html::render(&result),
-        nslab::report::html::render(&result)
+        html::render(&result, &Ladders::default()),
+        html::render(&result, &Ladders::default())
     );
 }
 
 #[test]
 fn every_link_within_the_page_leads_somewhere_and_every_name_is_given_once() {
-    let page = nslab::report::html::render(&shipped::suite_of_all_kinds());
+    let page = html::render(&shipped::suite_of_all_kinds(), &Ladders::default());
     let names: Vec<&str> = values_of(&page, " id=\"");
     for target in values_of(&page, "href=\"#") {
         assert!(names.contains(&target), "#{target} is nowhere");
@@ -36,7 +38,7 @@ fn every_link_within_the_page_leads_somewhere_and_every_name_is_given_once() {
 #[test]
 fn every_element_of_a_drawing_is_closed() {
     // Within SVG an HTML parser knows no elements that close themselves: the next would become their child.
-    let page = nslab::report::html::render(&shipped::suite_of_all_kinds());
+    let page = html::render(&shipped::suite_of_all_kinds(), &Ladders::default());
     for name in [
         "svg", "g", "path", "line", "rect", "circle", "text", "title",
     ] {
@@ -52,7 +54,7 @@ fn every_element_of_a_drawing_is_closed() {
 
 #[test]
 fn nothing_is_fetched_and_nothing_is_written_into_attributes_that_run() {
-    let page = nslab::report::html::render(&shipped::suite_of_all_kinds());
+    let page = html::render(&shipped::suite_of_all_kinds(), &Ladders::default());
     for address in [
         " src=", "<link", "@import", "url(", "<img", "<iframe", "<object",
     ] {
@@ -65,7 +67,7 @@ fn nothing_is_fetched_and_nothing_is_written_into_attributes_that_run() {
 
 #[test]
 fn what_is_emulated_says_so_wherever_its_result_is_shown() {
-    let page = nslab::report::html::render(&shipped::suite_of_all_kinds());
+    let page = html::render(&shipped::suite_of_all_kinds(), &Ladders::default());
     let run = page.split("id=\"s3-r1\"").nth(1).unwrap();
     let run = run.split("id=\"s3-r2\"").next().unwrap();
     let heading = run.split("</h3>").next().unwrap();

@@ -89,6 +89,7 @@ pub fn server(name: &str, node: &str, accept: Accept) -> ServerSpec {
         reply: ByteCount(0),
         close: ServerClose::AsRequested,
         keep_alive: Duration::from_secs(5),
+        forward: None,
         place: Place::default(),
     }
 }

@@ -8,6 +8,7 @@
 mod broken;
 mod diff;
 mod gathering;
+mod output;
 mod report;
 mod scenario;
 

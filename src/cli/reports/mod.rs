@@ -1,6 +1,7 @@
 //! `--report`: which reports are wanted, and where they go. Shared by the verbs that have results.
 
 mod request;
+pub(super) mod text;
 mod write;
 
 use std::path::PathBuf;
@@ -8,6 +9,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::output::Stream;
+use crate::report::ladder::Which;
 use crate::report::terminal::Style;
 use crate::suite::SuiteResult;
 use request::{Format, Request, Target};
@@ -88,13 +90,32 @@ impl ReportArguments {
         }
     }
 
-    /// Writes every report; what goes wrong is told, and the others are still written. Whether all were.
-    pub(super) fn write(&self, result: &SuiteResult) -> bool {
+    /// That every report can be written; what cannot is told.
+    pub(super) fn check(&self) -> bool {
+        let checked = self.reports.iter().map(write::check);
+        let errors: Vec<_> = checked.filter_map(Result::err).collect();
+        for error in &errors {
+            super::output::error(error);
+        }
+        if !errors.is_empty() {
+            super::output::err("help: give paths that can be written; nothing was run\n");
+        }
+        errors.is_empty()
+    }
+
+    /// Whether any report is wanted.
+    pub(super) fn any(&self) -> bool {
+        !self.reports.is_empty()
+    }
+
+    /// Writes every report; what goes wrong is told, and the others are still written. Whether all were. A page shows the
+    /// connections that are asked for, or of every client one.
+    pub(super) fn write(&self, result: &SuiteResult, which: Option<&Which>) -> bool {
         let written: Vec<bool> = self
             .reports
             .iter()
             .map(|request| {
-                let done = write::write(request, result, self.stream());
+                let done = write::write(request, result, which, self.stream());
                 if let Err(error) = &done {
                     super::output::error(error);
                     super::output::err(&format!("help: {}\n", error.help()));

@@ -10,6 +10,10 @@ use thiserror::Error;
 use super::request::{Format, Request, Target};
 use super::step_summary;
 use crate::cli::output::{self, Stream};
+use crate::cli::writable;
+use crate::record::Capture;
+use crate::report::html::Ladders;
+use crate::report::ladder::Which;
 use crate::report::{csv, github, html, json, junit, prometheus, tap};
 use crate::suite::SuiteResult;
 
@@ -49,17 +53,19 @@ impl ReportError {
     }
 }
 
-/// Renders one report and writes it. Annotations go to `annotations`.
+/// Renders one report and writes it. Annotations go to `annotations`; a page shows the connections of `which`.
 pub(super) fn write(
     request: &Request,
     result: &SuiteResult,
+    which: Option<&Which>,
     annotations: Stream,
 ) -> Result<(), ReportError> {
     let format = request.format;
     if format == Format::Github {
         annotations.print(&github::annotations(result));
     }
-    let text = render(format, result).map_err(|source| ReportError::Render { format, source })?;
+    let text =
+        render(format, result, which).map_err(|source| ReportError::Render { format, source })?;
     let (path, written) = match &request.target {
         Target::Stdout => {
             output::out(&text);
@@ -78,9 +84,35 @@ pub(super) fn write(
     })
 }
 
-fn render(format: Format, result: &SuiteResult) -> Result<String, Box<dyn std::error::Error>> {
+/// That the report can be written, without touching what is there.
+pub(super) fn check(request: &Request) -> Result<(), ReportError> {
+    let (path, writable) = match &request.target {
+        Target::Stdout => return Ok(()),
+        Target::File(path) => (path.clone(), writable::file(path)),
+        Target::Summary => match step_summary() {
+            Some(path) => (path.clone(), append(&path, "")),
+            None => return Ok(()),
+        },
+    };
+    writable.map_err(|source| ReportError::Write {
+        format: request.format,
+        path,
+        source,
+    })
+}
+
+fn render(
+    format: Format,
+    result: &SuiteResult,
+    which: Option<&Which>,
+) -> Result<String, Box<dyn std::error::Error>> {
     Ok(match format {
-        Format::Html => html::render(result),
+        Format::Html => {
+            let ladders = Ladders::draw(result, which, |path| {
+                Capture::read(path).map_err(|error| output::chain(&error))
+            });
+            html::render(result, &ladders)
+        }
         Format::Json => json::render(result)?,
         Format::Junit => junit::render(result)?,
         Format::Tap => tap::render(result),
@@ -92,7 +124,7 @@ fn render(format: Format, result: &SuiteResult) -> Result<String, Box<dyn std::e
 
 /// Puts a file in place of what is there; makes the folders above it. What is no plain file (a pipe, `/dev/null`) is
 /// written to, not replaced.
-fn replace(path: &Path, text: &str) -> io::Result<()> {
+pub(super) fn replace(path: &Path, text: &str) -> io::Result<()> {
     // Through a link to the file that it leads to.
     let path = &std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     if std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
@@ -101,10 +133,7 @@ fn replace(path: &Path, text: &str) -> io::Result<()> {
             .open(path)?
             .write_all(text.as_bytes());
     }
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
+    let folder = writable::folder_of(path);
     std::fs::create_dir_all(folder)?;
     let mut file = tempfile::Builder::new()
         .permissions(Permissions::from_mode(MODE))

@@ -53,6 +53,11 @@ impl RecordWriter {
         Ok(writer)
     }
 
+    /// Where it is written to; of a spooled one, the folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Writes into a file without a name, which goes with this process unless it is [kept](Self::keep).
     ///
     /// # Errors

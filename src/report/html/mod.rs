@@ -1,7 +1,8 @@
 //! HTML for people: one self-contained page that opens from disk, reads well in print, and fetches nothing.
 //!
 //! A page is a summary (`summary`) and a section for each scenario (`scenario`) with its runs (`run`). What is
-//! drawn is SVG of our own: where a run happened (`topology`) and what its expectations looked at (`chart`).
+//! drawn is SVG of our own: where a run happened (`topology`), what its expectations looked at (`chart`), and packets of its
+//! connections (`ladders`).
 //! Everything is static markup; one small script reads values off the charts.
 //!
 //! Not here: judging. What is shown as held or not comes from verdicts.
@@ -9,6 +10,7 @@
 mod badge;
 mod chart;
 mod evidence;
+mod ladders;
 mod lesson;
 mod page;
 mod quantity;
@@ -20,17 +22,20 @@ mod text_lines;
 mod topology;
 mod verdicts;
 
+use maud::Markup;
+
 use super::printable::printable;
 use crate::suite::{RunResult, ScenarioResult, SuiteResult};
 use chart::Chart;
+pub use ladders::Ladders;
 
-/// Renders a suite as one HTML document.
-pub fn render(result: &SuiteResult) -> String {
+/// Renders a suite as one HTML document, with ladders that were drawn from it.
+pub fn render(result: &SuiteResult, ladders: &Ladders) -> String {
     let scenarios: Vec<ScenarioView<'_>> = result
         .scenarios
         .iter()
         .enumerate()
-        .map(|(index, scenario)| ScenarioView::new(index, scenario))
+        .map(|(index, scenario)| ScenarioView::new(index, scenario, ladders))
         .collect();
     let charts: Vec<&Chart> = scenarios
         .iter()
@@ -59,11 +64,12 @@ struct RunView<'a> {
     id: String,
     result: &'a RunResult,
     charts: Vec<Chart>,
+    ladders: Markup,
 }
 
 impl<'a> ScenarioView<'a> {
-    fn new(index: usize, result: &'a ScenarioResult) -> Self {
-        let id = format!("s{}", index + 1);
+    fn new(number: usize, result: &'a ScenarioResult, ladders: &Ladders) -> Self {
+        let id = format!("s{}", number + 1);
         let compare = &result.file.scenario.compare;
         let runs = result
             .runs
@@ -73,6 +79,7 @@ impl<'a> ScenarioView<'a> {
                 id: format!("{id}-r{}", index + 1),
                 result: run,
                 charts: chart::pick::charts(run, compare),
+                ladders: ladders.section((number, index)),
             })
             .collect();
         Self { id, result, runs }

@@ -39,6 +39,7 @@ pub(super) fn run(
                 }
             }
             (chart::pick::quiet(result))
+            (view.ladders)
             (text_lines::text_lines(result))
             (evidence::loads(&result.timeline))
             (evidence::environment(result))

@@ -5,11 +5,12 @@
 mod types;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 pub use types::*;
 
-use super::distribution::{count, merged, quantile};
 use super::evidence;
+use crate::record::distribution::{count, merged, quantile};
 use crate::record::{
     Built, ConntrackRoom, End, Environment, LoadReport, Offset, Outcome, Privileges, Series,
     SeriesKind, SeriesUnit, Verdict,
@@ -118,7 +119,15 @@ fn run_report(run: &RunResult) -> RunReport {
             })
             .collect(),
         last_words: run.last_words.clone(),
+        record: path(&run.record),
+        capture: path(&run.capture),
     }
+}
+
+/// What is not UTF-8 in a path is replaced: JSON is text.
+fn path(kept: &Result<Option<PathBuf>, String>) -> Option<String> {
+    let path = kept.as_ref().ok()?.as_ref()?;
+    Some(path.to_string_lossy().into_owned())
 }
 
 fn conntrack_room(built: &Built) -> BTreeMap<String, ConntrackRoomPart> {

@@ -112,6 +112,10 @@ pub struct RunReport {
     pub notes: Vec<NotePart>,
     /// The last lines of a worker that died.
     pub last_words: Vec<String>,
+    /// Path of its record, where one was kept.
+    pub record: Option<String>,
+    /// Path of its packets, where they were kept.
+    pub capture: Option<String>,
 }
 
 /// A parameter of a matrix case.

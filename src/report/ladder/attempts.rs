@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use super::segment::{Flags, Pair};
+use super::segment::{Flags, Pair, Segment, after};
 use super::sighting::Sighting;
 use crate::names::NodeName;
 
@@ -20,6 +20,23 @@ pub(super) struct Attempt {
     pub(super) ended: u64,
     /// What came back to the client first.
     pub(super) answer: Option<Answer>,
+    /// Whether something was sent again: a SYN, or data behind which more was seen already at the client's link end.
+    pub(super) again: bool,
+    /// The sequence numbers behind what the client and the server have sent, as far as seen there.
+    next: [Option<u32>; 2],
+}
+
+impl Attempt {
+    /// Takes note of a segment of this connection.
+    fn see(&mut self, segment: &Segment, from_server: bool) {
+        let next = &mut self.next[usize::from(from_server)];
+        let end = segment.end();
+        let behind = next.is_some_and(|next| after(next, segment.seq) > 0);
+        self.again |= behind && end != segment.seq;
+        if next.is_none_or(|next| after(end, next) > 0) {
+            *next = Some(end);
+        }
+    }
 }
 
 /// What came back to a client that tries to connect.
@@ -43,7 +60,8 @@ pub(super) fn attempts(
         let segment = &seen.segment;
         if seen.leaving && segment.opens() && target.is_none_or(|target| segment.target == target) {
             let known = latest.get(&segment.pair()).copied();
-            if known.is_some_and(|known| found[known].isn == segment.seq) {
+            if let Some(known) = known.filter(|known| found[*known].isn == segment.seq) {
+                found[known].again = true;
                 continue;
             }
             if let Some(known) = known {
@@ -56,11 +74,18 @@ pub(super) fn attempts(
                 began: seen.time,
                 ended: u64::MAX,
                 answer: None,
+                again: false,
+                next: [Some(segment.end()), None],
             });
+        } else if seen.leaving
+            && let Some(known) = latest.get(&segment.pair())
+        {
+            found[*known].see(segment, false);
         } else if !seen.leaving
             && let Some(known) = latest.get(&(segment.target, segment.source))
         {
             let attempt = &mut found[*known];
+            attempt.see(segment, true);
             let refused = segment.flags.has(Flags::RST);
             let accepted = segment.flags.has(Flags::SYN.and(Flags::ACK));
             let answers = segment.ack == attempt.isn.wrapping_add(1);

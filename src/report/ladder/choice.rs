@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 pub struct Which {
     /// The client or command.
     pub client: ActorName,
-    /// Its attempt, from 1; the first that failed where not given, else the first.
+    /// Its attempt, from 1. Where not given: the first that failed, else the first that sent something again, else the first.
     pub attempt: Option<usize>,
 }
 
@@ -70,7 +70,7 @@ pub(super) fn same_run(capture: &Capture, spec: &RunSpec) -> Result<(), LadderEr
 /// A client or a command.
 #[derive(Debug)]
 pub(super) struct Caller {
-    name: ActorName,
+    pub(super) name: ActorName,
     pub(super) node: NodeName,
     /// What it connects to; a command may connect to anything.
     pub(super) target: Option<SocketAddr>,
@@ -121,10 +121,10 @@ impl Caller {
             }),
             Some(wanted) => Ok(wanted.saturating_sub(1)),
             None => {
-                let failed = attempts
-                    .iter()
-                    .position(|attempt| self.failed(attempt, end));
-                Ok(failed.unwrap_or(0))
+                let mut each = attempts.iter();
+                let failed = each.position(|attempt| self.failed(attempt, end));
+                let again = || attempts.iter().position(|attempt| attempt.again);
+                Ok(failed.or_else(again).unwrap_or(0))
             }
         }
     }
@@ -198,7 +198,7 @@ impl Caller {
 }
 
 /// Everything in a run that connects.
-fn callers(spec: &RunSpec) -> Vec<Caller> {
+pub(super) fn callers(spec: &RunSpec) -> Vec<Caller> {
     let clients = spec.workload.clients.iter().map(|client| Caller {
         name: client.name.clone(),
         node: client.node.clone(),

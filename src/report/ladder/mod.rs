@@ -33,6 +33,7 @@ pub use fate::{Fate, Whereabouts};
 use path::Path;
 use reason::Ledger;
 pub use segment::Flags;
+use sighting::Sighting;
 pub use state::State;
 pub use svg::svg;
 pub use text::text;
@@ -175,37 +176,94 @@ pub fn draw(
     timeline: &Timeline,
     which: &Which,
 ) -> Result<Ladder, LadderError> {
-    choice::same_run(capture, spec)?;
-    let caller = Caller::find(spec, &which.client)?;
-    let sightings = sighting::sightings(capture);
-    let attempts = attempts(&sightings, &caller.node, caller.target);
-    let chosen = caller.choose(&attempts, which, timeline, capture.ended)?;
-    let attempt = &attempts[chosen];
-    let path = Path::new(&spec.topology, &caller.node, attempt.pair.1);
-    if path.links.is_empty() {
-        return Err(LadderError::OneNode {
-            client: which.client.clone(),
-        });
+    Evidence::new(capture, spec, timeline)?.draw(which)
+}
+
+/// Finds a connection of everything that connects in a run: the first of each that failed, else the first that sent something
+/// again, else the first. What has none comes with why.
+///
+/// # Errors
+/// Where the capture is of another run.
+pub fn draw_each(
+    capture: &Capture,
+    spec: &RunSpec,
+    timeline: &Timeline,
+) -> Result<Vec<Result<Ladder, LadderError>>, LadderError> {
+    let evidence = Evidence::new(capture, spec, timeline)?;
+    let each = choice::callers(spec).into_iter().map(|caller| {
+        let which = Which {
+            client: caller.name,
+            attempt: None,
+        };
+        (caller.target, evidence.draw(&which))
+    });
+    // A command is no client: that it connects to nothing is nothing to tell.
+    let told = each.filter(|(target, drawn)| {
+        target.is_some() || !matches!(drawn, Err(LadderError::NoAttempt { .. }))
+    });
+    Ok(told.map(|(_, drawn)| drawn).collect())
+}
+
+/// What ladders of a run are drawn from.
+struct Evidence<'a> {
+    capture: &'a Capture,
+    spec: &'a RunSpec,
+    timeline: &'a Timeline,
+    sightings: Vec<Sighting<'a>>,
+}
+
+impl<'a> Evidence<'a> {
+    fn new(
+        capture: &'a Capture,
+        spec: &'a RunSpec,
+        timeline: &'a Timeline,
+    ) -> Result<Self, LadderError> {
+        choice::same_run(capture, spec)?;
+        Ok(Self {
+            capture,
+            spec,
+            timeline,
+            sightings: sighting::sightings(capture),
+        })
     }
-    let travels = travel::follow(&sightings, &path, attempt);
-    let fates = fate::fates(&travels, &path, &spec.topology, capture.ended);
-    let ledger = Ledger {
-        spec,
-        timeline,
-        path: &path,
-        zero: capture.clock_zero,
-    };
-    Ok(Ladder {
-        client: which.client.clone(),
-        attempt: chosen + 1,
-        attempts: attempts.len(),
-        began: since_zero(capture, attempt),
-        outcome: outcome(attempt),
-        links: links(&travels, &path),
-        rows: rows::rows(&travels, fates, attempt, &ledger),
-        notes: caller.notes(capture, spec, timeline),
-        nodes: path.nodes,
-    })
+
+    fn draw(&self, which: &Which) -> Result<Ladder, LadderError> {
+        let Self {
+            capture,
+            spec,
+            timeline,
+            sightings,
+        } = self;
+        let caller = Caller::find(spec, &which.client)?;
+        let attempts = attempts(sightings, &caller.node, caller.target);
+        let chosen = caller.choose(&attempts, which, timeline, capture.ended)?;
+        let attempt = &attempts[chosen];
+        let path = Path::new(&spec.topology, &caller.node, attempt.pair.1);
+        if path.links.is_empty() {
+            return Err(LadderError::OneNode {
+                client: which.client.clone(),
+            });
+        }
+        let travels = travel::follow(sightings, &path, attempt);
+        let fates = fate::fates(&travels, &path, &spec.topology, capture.ended);
+        let ledger = Ledger {
+            spec,
+            timeline,
+            path: &path,
+            zero: capture.clock_zero,
+        };
+        Ok(Ladder {
+            client: which.client.clone(),
+            attempt: chosen + 1,
+            attempts: attempts.len(),
+            began: since_zero(capture, attempt),
+            outcome: outcome(attempt),
+            links: links(&travels, &path),
+            rows: rows::rows(&travels, fates, attempt, &ledger),
+            notes: caller.notes(capture, spec, timeline),
+            nodes: path.nodes,
+        })
+    }
 }
 
 fn since_zero(capture: &Capture, attempt: &Attempt) -> Option<Duration> {

@@ -10,8 +10,12 @@ use super::state::{Endpoint, State};
 use super::travel::{Travel, Travels};
 use super::{Hop, PacketRow, Row};
 
-/// Packets shown of a long connection: so many of its beginning, and as many of its end.
-const SHOWN: usize = 60;
+/// Packets shown of a long connection: so many of its beginning, and as many of its end,
+const ENDS: usize = 30;
+/// and at most so many of those between that vanished or were sent again,
+const TOLD: usize = 20;
+/// each with so many before it and after it.
+const AROUND: usize = 1;
 
 /// Makes the rows; the fates are those of the packets, in the same order.
 pub(super) fn rows(
@@ -28,21 +32,41 @@ pub(super) fn rows(
     let marks = marks(travels);
     let states = states(travels, &fates);
     let packets = travels.all.iter().zip(fates).zip(marks).zip(states);
-    let mut rows: Vec<Row> = packets
+    let rows: Vec<PacketRow> = packets
         .map(|(((travel, fate), mark), states)| {
             let row = row(travel, attempt.began, bases);
             let fate = explained(fate, travel, ledger);
-            Row::Packet(PacketRow {
+            PacketRow {
                 mark,
                 fate,
                 states,
                 ..row
-            })
+            }
         })
         .collect();
-    if rows.len() > 2 * SHOWN {
-        let left_out = rows.len() - 2 * SHOWN;
-        rows.splice(SHOWN..SHOWN + left_out, [Row::LeftOut(left_out)]);
+    shortened(rows)
+}
+
+/// A long connection's beginning, its end, and what happened between.
+fn shortened(packets: Vec<PacketRow>) -> Vec<Row> {
+    let count = packets.len();
+    let told =
+        |packet: &PacketRow| packet.mark.is_some() || matches!(packet.fate, Fate::Vanished { .. });
+    let between = (ENDS..count.saturating_sub(ENDS)).filter(|at| told(&packets[*at]));
+    let between: Vec<usize> = between.take(TOLD).collect();
+    let shown = |at: usize| {
+        let near = |other: &usize| at.abs_diff(*other) <= AROUND;
+        at < ENDS || at + ENDS >= count || between.iter().any(near)
+    };
+    let mut rows = Vec::new();
+    for (at, packet) in packets.into_iter().enumerate() {
+        if shown(at) {
+            rows.push(Row::Packet(packet));
+        } else if let Some(Row::LeftOut(count)) = rows.last_mut() {
+            *count += 1;
+        } else {
+            rows.push(Row::LeftOut(1));
+        }
     }
     rows
 }

@@ -1,6 +1,5 @@
-//! A ladder for an HTML page: one SVG, without script, in the page's own colour.
-//!
-//! The page may set `--ladder-lost`, `--ladder-again` and `--ladder-faint`; all else is `currentColor`.
+//! A ladder for an HTML page: one SVG, without script and without a style of its own, since the page's policy lets no markup
+//! bring one. The page's style sheet gives the classes their colours: `lost`, `again`, `faint`, and for texts `name`, `transit`.
 
 use std::fmt::Write;
 
@@ -19,10 +18,14 @@ const PACKET: usize = 40;
 /// Height of a line of text.
 const LINE: usize = 18;
 
-const LOST: &str = "var(--ladder-lost,#c62828)";
-const AGAIN: &str = "var(--ladder-again,#b26a00)";
-const FAINT: &str = "var(--ladder-faint,#808080)";
-const PLAIN: &str = "currentColor";
+/// Width of a letter of a monospaced font of 12 pixels, rounded up: they are 0.6 em wide, a few more.
+const LETTER: usize = 8;
+
+/// Classes.
+const LOST: &str = "lost";
+const AGAIN: &str = "again";
+const FAINT: &str = "faint";
+const PLAIN: &str = "plain";
 
 /// The ladder as an `<svg>` element.
 pub fn svg(ladder: &Ladder) -> String {
@@ -45,6 +48,8 @@ struct Sheet {
     body: String,
     /// Where the next row begins.
     y: usize,
+    /// Where the longest text ends.
+    width: usize,
 }
 
 impl Sheet {
@@ -54,6 +59,7 @@ impl Sheet {
             columns: nodes.map(|node| LEFT + node * STEP).collect(),
             body: String::new(),
             y: LINE + 10,
+            width: 0,
         }
     }
 
@@ -63,16 +69,10 @@ impl Sheet {
 
     fn names(&mut self, ladder: &Ladder) {
         for (node, x) in ladder.nodes.iter().zip(self.columns.clone()) {
-            self.anchored(
-                x,
-                LINE,
-                ("middle", PLAIN),
-                node.as_str(),
-                " font-weight=\"bold\"",
-            );
+            self.anchored(x, LINE, ("middle", "name"), node.as_str());
         }
         let y = LINE;
-        self.anchored(4, y, ("start", FAINT), "seconds", "");
+        self.anchored(4, y, ("start", FAINT), "seconds");
     }
 
     fn packet(&mut self, packet: &PacketRow, ladder: &Ladder) {
@@ -83,7 +83,7 @@ impl Sheet {
             _ => PLAIN,
         };
         let time = format!("{:.6}", packet.time.as_secs_f64());
-        self.anchored(78, top + 14, ("end", FAINT), &time, "");
+        self.anchored(78, top + 14, ("end", FAINT), &time);
         let sender = packet.hops.first().map_or(0, |hop| {
             if packet.forward {
                 hop.link
@@ -97,14 +97,14 @@ impl Sheet {
         } else {
             (x.saturating_sub(8), "end")
         };
-        self.anchored(x, top + 14, (anchor, tone), &label(packet), "");
+        self.anchored(x, top + 14, (anchor, tone), &label(packet));
         for hop in &packet.hops {
             self.arrow(hop, packet, top + 24, tone);
         }
         let states = packet.states.iter().zip([LEFT - 100, self.last() + 10]);
         for (state, x) in states {
             if let Some(state) = state {
-                self.anchored(x, top + 28, ("start", PLAIN), &state.to_string(), "");
+                self.anchored(x, top + 28, ("start", PLAIN), &state.to_string());
             }
         }
         self.y += PACKET;
@@ -132,10 +132,9 @@ impl Sheet {
         } else {
             to + 8
         };
-        let style = format!("style=\"stroke:{tone};fill:{tone}\"");
         let _infallible = write!(
             self.body,
-            "<path d=\"M{from} {y}H{to}\" {style}/><path d=\"M{to} {y}L{back} {}L{back} {}Z\" {style}/>",
+            "<path class=\"{tone}\" d=\"M{from} {y}H{to}L{back} {}V{}L{to} {y}\"></path>",
             y - 4,
             y + 4
         );
@@ -143,13 +142,7 @@ impl Sheet {
             self.cross(to, y);
         }
         if let Some(transit) = hop.transit {
-            self.anchored(
-                middle,
-                y + 12,
-                ("middle", FAINT),
-                &brief(transit),
-                " font-size=\"10\"",
-            );
+            self.anchored(middle, y + 12, ("middle", "transit"), &brief(transit));
         }
     }
 
@@ -157,45 +150,39 @@ impl Sheet {
         let (left, right, top, bottom) = (x - 6, x + 6, y - 6, y + 6);
         let _infallible = write!(
             self.body,
-            "<path d=\"M{left} {top}L{right} {bottom}M{left} {bottom}L{right} {top}\" style=\"stroke:{LOST};stroke-width:3\"/>"
+            "<path class=\"cross\" d=\"M{left} {top}L{right} {bottom}M{left} {bottom}L{right} {top}\"></path>"
         );
     }
 
     fn text(&mut self, x: usize, below: usize, tone: &str, text: &str) {
-        self.anchored(x, self.y + below, ("start", tone), text, "");
+        self.anchored(x, self.y + below, ("start", tone), text);
     }
 
-    fn anchored(
-        &mut self,
-        x: usize,
-        y: usize,
-        (anchor, tone): (&str, &str),
-        text: &str,
-        more: &str,
-    ) {
+    fn anchored(&mut self, x: usize, y: usize, (anchor, class): (&str, &str), text: &str) {
+        if anchor == "start" {
+            self.width = self.width.max(x + text.chars().count() * LETTER);
+        }
         let text = escaped(text);
         let _infallible = write!(
             self.body,
-            "<text x=\"{x}\" y=\"{y}\" text-anchor=\"{anchor}\" style=\"fill:{tone}\"{more}>{text}</text>"
+            "<text class=\"{class}\" x=\"{x}\" y=\"{y}\" text-anchor=\"{anchor}\">{text}</text>"
         );
     }
 
     fn finish(self, ladder: &Ladder) -> String {
-        let (width, height) = (self.last() + RIGHT, self.y + 8);
+        let width = self.width.max(self.last() + RIGHT);
+        let height = self.y + 8;
         let title = format!(
             "Packets of {}, attempt {} of {}: {}",
             ladder.client, ladder.attempt, ladder.attempts, ladder.outcome
         );
         let mut lines = String::new();
         for x in &self.columns {
-            let _infallible = write!(
-                lines,
-                "<path d=\"M{x} 26V{height}\" style=\"stroke:{FAINT}\"/>"
-            );
+            let _infallible = write!(lines, "<path class=\"life\" d=\"M{x} 26V{height}\"></path>");
         }
         format!(
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" role=\"img\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" \
-             height=\"{height}\" font-family=\"ui-monospace,monospace\" font-size=\"12\"><title>{}</title>{lines}{}</svg>",
+            "<svg class=\"ladder\" role=\"img\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" height=\"{height}\">\
+             <title>{}</title>{lines}{}</svg>",
             escaped(&title),
             self.body
         )

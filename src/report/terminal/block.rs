@@ -77,6 +77,14 @@ pub(super) fn run(run: &RunResult, file: &ScenarioFile, style: Style) -> String 
         }
         Err(why) => paragraph(&mut text, ("no record: ", Style::warn), why, IN_RUN, style),
     }
+    match &run.capture {
+        Ok(None) => {}
+        Ok(Some(path)) => {
+            let path = path.display().to_string();
+            paragraph(&mut text, ("packets: ", Style::faint), &path, IN_RUN, style);
+        }
+        Err(why) => paragraph(&mut text, ("no packets: ", Style::warn), why, IN_RUN, style),
+    }
     text
 }
 

@@ -25,14 +25,17 @@ document! {
         /// lab pins. The default is 4096.
         "backlog" => backlog: Option<Spanned<Count>>,
         /// How it accepts: `epoll` (the default), `never`, `select`, `poll`, `{ delay: 50ms }` or `{ pool: { threads: 4 } }`.
-        "accept" => accept: Option<AcceptDoc>,
+        "accept" => accept: Option<Spanned<AcceptDoc>>,
         /// Body bytes of each reply. The default is 0.
         "reply" => reply: Option<Spanned<Bytes>>,
         /// Who closes: `first` (the server, after its reply), `after-client`, `never`. Without it the server closes
         /// after the reply unless the request asked for keep-alive.
         "close" => close: Option<Spanned<ServerClose>>,
         /// How long an idle connection is kept. The default is 5s.
-        "keep-alive" => keep_alive: Option<Timespan>,
+        "keep-alive" => keep_alive: Option<Spanned<Timespan>>,
+        /// Makes it a proxy: each request goes on to this server, by a connection of its own from the proxy's node, which the
+        /// proxy closes once the reply is whole. Where there is no connection the client gets 503. As a client's `to`.
+        "forward" => forward: Option<Spanned<Text>>,
     }
 }
 
@@ -113,6 +116,9 @@ document! {
         "port" => port: Option<Spanned<PortChoice>>,
         /// When it begins, from the start of the clock. The default is 0s.
         "start" => start: Option<Spanned<Timespan>>,
+        /// Whether each connection of `connect`, `ramp` and `hold` carries an HTTP request and its reply. Without it: where the
+        /// server has a `reply`, or passes requests on, or is to close.
+        "request" => request: Option<Spanned<Switch>>,
     }
 }
 

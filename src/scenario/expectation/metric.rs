@@ -16,6 +16,8 @@ use crate::units::Unit;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ActorKind {
     Server,
+    /// A server that passes requests on.
+    Proxy,
     Client,
     Command,
 }
@@ -71,6 +73,14 @@ const SERVER: [(&str, Unit, Shape); 3] = [
     ("accepted", Unit::Count, Shape::Number),
     ("replies", Unit::Count, Shape::Number),
     ("bytes", Unit::Bytes, Shape::Number),
+];
+
+/// Series of proxies.
+const PROXY: [(&str, Unit, Shape); 4] = [
+    SERVER[0],
+    SERVER[1],
+    ("forwarded", Unit::Count, Shape::Number),
+    SERVER[2],
 ];
 
 /// Series of commands.
@@ -167,6 +177,7 @@ pub(crate) fn metric(path: &At<String>, subjects: &Subjects) -> Result<Metric, U
     }
     let what = match (actor, is_node) {
         (Some(ActorKind::Server), false) => "a server",
+        (Some(ActorKind::Proxy), false) => "a proxy",
         (Some(ActorKind::Client), false) => "a client",
         (Some(ActorKind::Command), false) => "a command",
         _ => "a node",
@@ -182,6 +193,7 @@ fn of_actor(kind: ActorKind) -> &'static [(&'static str, Unit, Shape)] {
     match kind {
         ActorKind::Client => &CLIENT,
         ActorKind::Server => &SERVER,
+        ActorKind::Proxy => &PROXY,
         ActorKind::Command => &COMMAND,
     }
 }
@@ -191,8 +203,18 @@ fn actor_metric(kind: ActorKind, name: &str) -> Option<(Unit, Shape)> {
         return (kind != ActorKind::Command && errno::names().any(|known| known == error))
             .then_some((Unit::Count, Shape::Number));
     }
+    if let Some(status) = name.strip_prefix("status.") {
+        return (kind == ActorKind::Client && is_status(status))
+            .then_some((Unit::Count, Shape::Number));
+    }
     let found = of_actor(kind).iter().find(|(known, _, _)| *known == name)?;
     Some((found.1, found.2))
+}
+
+/// Whether a text is a status code of HTTP (RFC 9110, section 15).
+fn is_status(text: &str) -> bool {
+    let code = text.parse().unwrap_or(0_u16);
+    text.len() == 3 && (100..=599).contains(&code)
 }
 
 fn node_metric(name: &str) -> Option<Unit> {
@@ -215,6 +237,11 @@ fn meant(actor: Option<ActorKind>, is_node: bool, name: &str) -> Option<String> 
         known.extend(of_actor(kind).iter().map(|(name, _, _)| (*name).to_owned()));
         if kind != ActorKind::Command && (name.starts_with("err") || known.len() < 5) {
             known.extend(errno::names().map(|error| format!("errors.{error}")));
+        }
+        if name.starts_with("status.") {
+            return Some(
+                "a client counts replies by status: `status.200`, `status.503`".to_owned(),
+            );
         }
     }
     if is_node {
@@ -239,6 +266,9 @@ fn meant(actor: Option<ActorKind>, is_node: bool, name: &str) -> Option<String> 
         there_is.extend(of_actor(kind).iter().map(|(name, _, _)| *name));
         if kind != ActorKind::Command {
             there_is.push("errors.ECONNREFUSED");
+        }
+        if kind == ActorKind::Client {
+            there_is.push("status.503");
         }
     }
     if is_node {
@@ -277,6 +307,7 @@ mod tests {
                 ("web", ActorKind::Server),
                 ("server", ActorKind::Server),
                 ("ab", ActorKind::Command),
+                ("proxy", ActorKind::Proxy),
             ]
             .map(|(name, kind)| (name.to_owned(), kind))
             .into(),
@@ -305,6 +336,9 @@ mod tests {
             ("load.latency", Unit::Seconds),
             ("load.bytes", Unit::Bytes),
             ("load.throughput", Unit::BytesPerSecond),
+            ("load.status.503", Unit::Count),
+            ("proxy.forwarded", Unit::Count),
+            ("proxy.errors.EADDRNOTAVAIL", Unit::Count),
             ("web.accepted", Unit::Count),
             ("web.errors.EMFILE", Unit::Count),
             ("ab.exit", Unit::Count),

@@ -56,7 +56,7 @@ pub(crate) fn clients(view: View<'_, '_>, cx: &mut Collector<'_>) -> Clients {
             node: NodeName::new(names.node_name(node)),
             target: SocketAddr::new(address, target.port),
             to: target.by_name.then(|| ActorName::new(&client.to.value.0)),
-            exchange: exchange(&loaded.load, &target),
+            exchange: exchange(client, &loaded.load, &target, cx),
             load: loaded.load,
             sources: addresses,
             port,
@@ -67,16 +67,30 @@ pub(crate) fn clients(view: View<'_, '_>, cx: &mut Collector<'_>) -> Clients {
     clients
 }
 
-/// Whether a connection carries a request and a reply: where the client waits for the server to close, where the loop
-/// counts requests, and where the scenario gives the server a reply.
-fn exchange(load: &Load, target: &Target<'_>) -> bool {
-    let replies = target.server.is_some_and(|server| server.reply.is_some());
-    match load {
-        Load::Connect { close, .. } => *close == ClientClose::Server || replies,
-        Load::Loop { .. } => true,
-        Load::Hold { .. } => replies,
-        Load::Bulk { .. } => false,
+/// Whether a connection carries a request and a reply: as the client says; else where it waits for the server to close, where
+/// the loop counts requests, and where the scenario gives the server a reply.
+fn exchange(client: &ClientDoc, load: &Load, target: &Target<'_>, cx: &mut Collector<'_>) -> bool {
+    let replies = target
+        .server
+        .is_some_and(|server| server.reply.is_some() || server.forward.is_some());
+    let (must, may) = match load {
+        Load::Connect { close, .. } => (*close == ClientClose::Server, true),
+        Load::Hold { .. } => (false, true),
+        Load::Loop { .. } => (true, true),
+        Load::Bulk { .. } => (false, false),
+    };
+    let Some(said) = client.request else {
+        return must || may && replies;
+    };
+    let said_so = said.value.0;
+    if said_so && !may {
+        cx.error(said.span, "a transfer is a request of its own")
+            .help("leave `request` out");
+    } else if !said_so && must {
+        cx.error(said.span, "without a request there is no reply")
+            .help("a `loop` counts replies, and a server that is to close does so after its reply: leave `request` out");
     }
+    said_so
 }
 
 /// Who closes: as the client says; else the server where it closes first; else the client.

@@ -61,7 +61,7 @@ pub(crate) fn run<'d>(
         lab: &lab,
     };
     let topology = topology::topology(view, cx);
-    let servers = server::servers(document, names, cx);
+    let servers = server::servers(view, cx);
     let clients = client::clients(view, cx);
     let commands = command::commands(view, cx);
     let steps = steps::steps(view, cx);

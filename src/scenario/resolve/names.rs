@@ -42,6 +42,12 @@ impl<'d> Names<'d> {
             "a command",
             cx,
         );
+        for (name, server) in &names.servers {
+            let is_proxy = server.is_some_and(|server| server.forward.is_some());
+            if let Some((kind, _)) = names.actors.get_mut(name).filter(|_| is_proxy) {
+                *kind = ActorKind::Proxy;
+            }
+        }
         names
     }
 

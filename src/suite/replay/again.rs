@@ -51,7 +51,7 @@ pub(super) fn judge_again(stored: &StoredRun, run: Result<RunSpec, Unknown>) -> 
         took: Duration::from_nanos(took),
         last_words: process.last_words,
         record: Ok(Some(stored.path.clone())),
-        capture: Ok(None),
+        capture: Ok(stored.packets.clone()),
     }
 }
 

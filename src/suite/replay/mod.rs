@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 pub use against::{AgainstError, replay_against};
 pub use find::{FindError, find_records};
 
+use super::record_name::capture_name;
 use super::result::SuiteResult;
 use crate::record::{Record, RecordError};
 use again::{Unknown, judge_again, resolved};
@@ -25,10 +26,12 @@ pub struct StoredRun {
     pub path: PathBuf,
     /// What is in it.
     pub record: Record,
+    /// The capture of the same run, where there is one.
+    pub packets: Option<PathBuf>,
 }
 
 impl StoredRun {
-    /// Reads a record.
+    /// Reads a record. Its packets are in the capture beside it, where there is one.
     ///
     /// # Errors
     /// Where it is none that this program can read.
@@ -36,8 +39,28 @@ impl StoredRun {
         Ok(Self {
             path: path.to_owned(),
             record: Record::read(path)?,
+            packets: path.parent().and_then(|folder| capture_in(folder, path)),
         })
     }
+
+    /// Takes the packets from this capture, or from the one in this folder that is called as the record is.
+    ///
+    /// # Errors
+    /// What was looked for in vain.
+    pub fn with_packets(mut self, packets: &Path) -> Result<Self, PathBuf> {
+        let found = if packets.is_dir() {
+            capture_in(packets, &self.path).ok_or_else(|| packets.join(capture_name(&self.path)))?
+        } else {
+            packets.to_owned()
+        };
+        self.packets = Some(found);
+        Ok(self)
+    }
+}
+
+fn capture_in(folder: &Path, record: &Path) -> Option<PathBuf> {
+    let path = folder.join(capture_name(record));
+    path.is_file().then_some(path)
 }
 
 /// What records came to.

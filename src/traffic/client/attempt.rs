@@ -59,6 +59,8 @@ pub(super) struct ReplyShape {
     pub(super) length: u64,
     /// Whether its sender keeps the connection.
     pub(super) keeps: bool,
+    /// Its status code, where it says one.
+    pub(super) status: Option<u16>,
 }
 
 impl ReplyShape {
@@ -66,6 +68,7 @@ impl ReplyShape {
         Self {
             length: reply.length(),
             keeps: reply.keeps_connection(),
+            status: reply.status(),
         }
     }
 }

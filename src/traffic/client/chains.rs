@@ -209,8 +209,8 @@ impl<'a> Chains<'a> {
                     Err(_) if slot.timed_out => Err(libc::ETIMEDOUT),
                     result => result,
                 };
-                match result.and_then(|_| body_length(self.ring.reply(end.slot))) {
-                    Ok(body) => complete(counts, body, now.0.saturating_sub(slot.started.0)),
+                match result.and_then(|_| read_whole(self.ring.reply(end.slot))) {
+                    Ok(reply) => complete(counts, reply, now.0.saturating_sub(slot.started.0)),
                     Err(errno) => {
                         counts.add(FAILED, 1);
                         counts.error(errno);
@@ -223,20 +223,35 @@ impl<'a> Chains<'a> {
     }
 }
 
-fn complete(counts: &mut Counts, body: i64, latency: u64) {
+fn complete(counts: &mut Counts, reply: Whole, latency: u64) {
     counts.add(COMPLETED, 1);
-    counts.add(BYTES, body);
+    counts.add(BYTES, reply.body);
+    if let Some(status) = reply.status {
+        counts.status(status);
+    }
     counts.latency(latency);
 }
 
-/// Body bytes of a reply that ended with its connection, or ENODATA where it is not whole.
-fn body_length(reply: &[u8]) -> Result<i64, i32> {
+/// What is counted of a reply.
+#[derive(Debug, PartialEq, Eq)]
+struct Whole {
+    /// Its body's bytes.
+    body: i64,
+    status: Option<u16>,
+}
+
+/// Reads a reply that ended with its connection; ENODATA where it is not whole.
+fn read_whole(reply: &[u8]) -> Result<Whole, i32> {
     let head = http::parse_head(reply).ok_or(libc::ENODATA)?;
     let body = (reply.len() - head.length) as u64;
-    match head.content_length {
-        Some(length) if body < length => Err(libc::ENODATA),
-        length => Ok(i64::try_from(length.unwrap_or(body)).unwrap_or(i64::MAX)),
-    }
+    let body = match head.content_length {
+        Some(length) if body < length => return Err(libc::ENODATA),
+        length => length.unwrap_or(body),
+    };
+    Ok(Whole {
+        body: i64::try_from(body).unwrap_or(i64::MAX),
+        status: head.status,
+    })
 }
 
 #[cfg(test)]
@@ -245,10 +260,19 @@ mod tests {
 
     #[test]
     fn a_reply_is_whole_or_no_data() {
+        let read = |body, status| {
+            Ok(Whole {
+                body,
+                status: Some(status),
+            })
+        };
         let whole = [http::ok(3, false), b"abc".to_vec()].concat();
-        assert_eq!(body_length(&whole), Ok(3));
-        assert_eq!(body_length(&whole[..whole.len() - 1]), Err(libc::ENODATA));
-        assert_eq!(body_length(b"HTTP/1.0 200 OK\r\n\r\nabcd"), Ok(4));
-        assert_eq!(body_length(b""), Err(libc::ENODATA));
+        assert_eq!(read_whole(&whole), read(3, 200));
+        assert_eq!(read_whole(&whole[..whole.len() - 1]), Err(libc::ENODATA));
+        assert_eq!(
+            read_whole(b"HTTP/1.0 404 Not Found\r\n\r\nabcd"),
+            read(4, 404)
+        );
+        assert_eq!(read_whole(b""), Err(libc::ENODATA));
     }
 }

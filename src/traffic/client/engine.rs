@@ -352,6 +352,9 @@ impl<'a> Engine<'a> {
             if is_there {
                 counts.latency(now.0.saturating_sub(intended.0));
             }
+            if let Some(status) = step.replied.and_then(|reply| reply.status) {
+                counts.status(status);
+            }
             if step.bytes > 0 {
                 counts.add(BYTES, i64::try_from(step.bytes).unwrap_or(i64::MAX));
             }

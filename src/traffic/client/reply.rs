@@ -12,6 +12,7 @@ pub(super) struct Reply {
     length: u64,
     /// Whether the sender keeps the connection after it.
     keeps: bool,
+    status: Option<u16>,
 }
 
 #[derive(Debug)]
@@ -27,6 +28,7 @@ impl Reply {
             state: State::Head(Vec::new()),
             length: 0,
             keeps: true,
+            status: None,
         }
     }
 
@@ -50,6 +52,7 @@ impl Reply {
         match http::parse_head(all) {
             Some(head) => {
                 self.keeps = head.keep_alive && head.content_length.is_some();
+                self.status = head.status;
                 self.state = State::Body(head.content_length);
                 Ok(self.feed_body((all.len() - head.length) as u64))
             }
@@ -83,6 +86,11 @@ impl Reply {
     /// Bytes so far, head included.
     pub(super) fn length(&self) -> u64 {
         self.length
+    }
+
+    /// Its status code, once its head is there and says one.
+    pub(super) fn status(&self) -> Option<u16> {
+        self.status
     }
 
     /// Whether the sender keeps the connection after it.

@@ -7,6 +7,7 @@ use std::io::{self, Read, Write};
 use nix::errno::Errno;
 use socket2::Socket;
 
+use super::forward::{Exchange, Forwarder, Then, Upstream};
 use crate::scenario::workload::{ServerClose, ServerSpec};
 use crate::sys::readiness::Interest;
 use crate::traffic::http::{self, MAX_HEAD};
@@ -24,6 +25,8 @@ pub(super) struct Manners {
     /// The reply up to the first [`CHUNK`] of its body: closing, keeping the connection.
     openings: [Vec<u8>; 2],
     chunk: Vec<u8>,
+    /// Where requests go on to, for a proxy.
+    forwarder: Option<Forwarder>,
 }
 
 impl Manners {
@@ -40,6 +43,10 @@ impl Manners {
             body,
             openings: [opening(false), opening(true)],
             chunk,
+            forwarder: spec
+                .forward
+                .as_ref()
+                .map(|forward| Forwarder::new(forward.target)),
         }
     }
 
@@ -76,6 +83,8 @@ enum Phase {
         keep_alive: bool,
         after: Vec<u8>,
     },
+    /// A proxy has passed the request on.
+    Forwarded(Box<Exchange>),
     /// The peer has sent its FIN and this end never will.
     Abandoned,
 }
@@ -84,8 +93,12 @@ enum Phase {
 #[derive(Debug, Default)]
 pub(super) struct Progress {
     pub(super) replies: u32,
+    /// Of these, the ones that came from the server behind a proxy.
+    pub(super) forwarded: u32,
     /// Body bytes, received and sent.
     pub(super) bytes: u64,
+    /// What went wrong between a proxy and the server behind it: errnos.
+    pub(super) errors: Vec<i32>,
     pub(super) next: Next,
 }
 
@@ -114,6 +127,14 @@ impl Conversation {
         matches!(&self.phase, Phase::Head(arrived) if arrived.is_empty())
     }
 
+    /// The connection behind this one, while a proxy has passed a request on.
+    pub(super) fn upstream(&mut self) -> Option<&mut Upstream> {
+        match &mut self.phase {
+            Phase::Forwarded(exchange) => exchange.upstream.as_mut(),
+            _ => None,
+        }
+    }
+
     /// Goes on as far as it can. `buffer` is for what is read and not kept; it is empty of meaning before and after.
     pub(super) fn advance(&mut self, manners: &Manners, buffer: &mut [u8]) -> Progress {
         let mut progress = Progress::default();
@@ -137,7 +158,7 @@ impl Conversation {
         loop {
             match &mut self.phase {
                 Phase::Head(arrived) => {
-                    if let Some(request) = take_request(arrived, &[], progress) {
+                    if let Some(request) = take_request(manners, arrived, &[], progress) {
                         self.phase = request;
                         continue;
                     }
@@ -150,7 +171,7 @@ impl Conversation {
                     if count == 0 {
                         return Ok(self.peer_has_closed(manners));
                     }
-                    match take_request(arrived, &buffer[..count], progress) {
+                    match take_request(manners, arrived, &buffer[..count], progress) {
                         Some(request) => self.phase = request,
                         None => arrived.extend(&buffer[..count]),
                     }
@@ -199,6 +220,18 @@ impl Conversation {
                     }
                     self.phase = Phase::Head(std::mem::take(after));
                 }
+                Phase::Forwarded(exchange) => {
+                    let Some(forwarder) = &manners.forwarder else {
+                        return Ok(Next::Close);
+                    };
+                    match exchange.advance(forwarder, &self.socket, buffer, progress)? {
+                        Then::Wait(interest) => return Ok(Next::Wait(interest)),
+                        Then::Ended { keeps: true, after } => self.phase = Phase::Head(after),
+                        Then::Ended { keeps: false, .. } | Then::BrokenOff => {
+                            return Ok(Next::Close);
+                        }
+                    }
+                }
                 Phase::Abandoned => return Ok(Next::Wait(Interest::Nothing)),
             }
         }
@@ -214,7 +247,12 @@ impl Conversation {
 }
 
 /// The phase that a whole head leads to: from what had arrived before and what has now. What comes after the head is not lost.
-fn take_request(before: &[u8], now: &[u8], progress: &mut Progress) -> Option<Phase> {
+fn take_request(
+    manners: &Manners,
+    before: &[u8],
+    now: &[u8],
+    progress: &mut Progress,
+) -> Option<Phase> {
     let joined;
     let arrived = if before.is_empty() {
         now
@@ -223,6 +261,11 @@ fn take_request(before: &[u8], now: &[u8], progress: &mut Progress) -> Option<Ph
         &joined
     };
     let head = http::parse_head(arrived)?;
+    if let Some(forwarder) = &manners.forwarder {
+        let keeps = manners.keeps(head.keep_alive);
+        let exchange = Exchange::begin(forwarder, arrived, &head, keeps, progress);
+        return Some(Phase::Forwarded(Box::new(exchange)));
+    }
     let rest = &arrived[head.length..];
     let body = head.content_length.unwrap_or(0);
     let of_body = rest.len().min(usize::try_from(body).unwrap_or(usize::MAX));
@@ -235,7 +278,7 @@ fn take_request(before: &[u8], now: &[u8], progress: &mut Progress) -> Option<Ph
 }
 
 /// Reads what there is; `None` where nothing is there yet.
-fn read(mut socket: &Socket, buffer: &mut [u8]) -> io::Result<Option<usize>> {
+pub(super) fn read(mut socket: &Socket, buffer: &mut [u8]) -> io::Result<Option<usize>> {
     loop {
         match socket.read(buffer) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),

@@ -212,9 +212,30 @@ impl<'a, R: Readiness> EventLoop<'a, R> {
                 .count_error(error.raw_os_error().unwrap_or(libc::EIO));
             return;
         }
+        self.watch_upstream(token);
         self.replied(token, &progress);
         if let Some(shard) = self.shard {
             shard.set_open(self.connections.len());
+        }
+    }
+
+    /// Watches a proxy's connection to the server behind it as the exchange wants. It is closed there, which epoll notices itself.
+    fn watch_upstream(&mut self, token: u64) {
+        let connection = self.connections.get_mut(token);
+        let Some(upstream) = connection.and_then(|connection| connection.conversation.upstream())
+        else {
+            return;
+        };
+        let (fd, wants) = (upstream.socket.as_raw_fd(), upstream.wants);
+        let result = match upstream.watched.replace(wants) {
+            None => self.readiness.watch(fd, token, wants),
+            Some(before) if before != wants => self.readiness.change(fd, token, wants),
+            Some(_) => Ok(()),
+        };
+        if let Err(error) = result {
+            self.served
+                .count_error(error.raw_os_error().unwrap_or(libc::EIO));
+            self.close(token);
         }
     }
 
@@ -239,6 +260,7 @@ impl<'a, R: Readiness> EventLoop<'a, R> {
                 return self.close(token);
             }
         }
+        self.watch_upstream(token);
         self.replied(token, &progress);
     }
 

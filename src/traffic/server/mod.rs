@@ -9,11 +9,16 @@
 //! * EMSGSIZE for a request head of more than 8 KiB, which ends the connection;
 //! * EINVAL for a connection whose descriptor `select(2)` has no bit for (at or above `FD_SETSIZE`): it is closed unserved.
 //!
+//! A proxy has `proxy.forwarded` too (replies of the server behind it, passed on to the last byte), and `proxy.errors.<ERRNO>` also
+//! counts what goes wrong between it and that server: EADDRNOTAVAIL where it has no port left to connect from, ECONNREFUSED, ENODATA
+//! for a reply that breaks off. The client then gets 503, which counts as a reply, or, in the middle of a reply, the end.
+//!
 //! They speak enough HTTP/1 for `ab`, `wrk` and the built-in clients. A peer that sends its FIN is answered with one, except by a
 //! server that never closes.
 
 mod conversation;
 mod event_loop;
+mod forward;
 mod pool;
 mod shards;
 
@@ -39,12 +44,22 @@ use crate::sys::{fdtable, sockopt};
 const ACCEPTED: usize = 0;
 const REPLIES: usize = 1;
 const BYTES: usize = 2;
-/// The series that every server has.
-pub(super) const SERIES: [Declared; 3] = [
+const FORWARDED: usize = 3;
+/// The series that servers have; the last is a proxy's.
+const SERIES: [Declared; 4] = [
     ("accepted", SeriesKind::Counter, SeriesUnit::Count),
     ("replies", SeriesKind::Counter, SeriesUnit::Count),
     ("bytes", SeriesKind::Counter, SeriesUnit::Bytes),
+    ("forwarded", SeriesKind::Counter, SeriesUnit::Count),
 ];
+
+/// The series that a server has.
+pub(super) fn series(spec: &ServerSpec) -> &'static [Declared] {
+    match spec.forward {
+        Some(_) => &SERIES,
+        None => &SERIES[..FORWARDED],
+    }
+}
 
 /// What the threads of a server share.
 #[derive(Debug)]
@@ -66,7 +81,7 @@ impl Served {
     }
 
     fn count(&self, progress: &Progress) {
-        let failed = matches!(progress.next, Next::Fail(_));
+        let failed = matches!(progress.next, Next::Fail(_)) || !progress.errors.is_empty();
         if progress.replies > 0 || progress.bytes > 0 || failed {
             self.tally
                 .update(self.tally.now(), |counts| add(counts, progress));
@@ -85,6 +100,12 @@ fn add(counts: &mut super::tally::Counts, progress: &Progress) {
     }
     if progress.bytes > 0 {
         counts.add(BYTES, i64::try_from(progress.bytes).unwrap_or(i64::MAX));
+    }
+    if progress.forwarded > 0 {
+        counts.add(FORWARDED, progress.forwarded.into());
+    }
+    for errno in &progress.errors {
+        counts.error(*errno);
     }
     if let Next::Fail(errno) = progress.next {
         counts.error(errno);

@@ -204,6 +204,35 @@ fn a_long_connection_is_shown_by_its_beginning_and_its_end() {
         );
     }
     let ladder = script.draw("load").unwrap();
-    assert_eq!(ladder.rows.len(), 121);
-    assert_eq!(ladder.rows[60], Row::LeftOut(382));
+    assert_eq!(ladder.rows.len(), 61);
+    assert_eq!(ladder.rows[30], Row::LeftOut(442));
+}
+
+#[test]
+fn what_is_lost_in_the_middle_of_a_long_connection_is_shown() {
+    let mut script = Script::with_port(40_000);
+    script.reach(0.0, "> SYN 0").reach(0.1, "< SYN-ACK 0 1");
+    for number in 0..500 {
+        let (at, segment) = (
+            1.0 + f64::from(number),
+            format!("> ACK {} 1 10", 1 + number * 10),
+        );
+        if number == 250 {
+            script.send(at, &segment, 3);
+        } else {
+            script.reach(at, &segment);
+        }
+    }
+    script.reach(501.0, "> ACK 2501 1 10").until(2000);
+    let ladder = script.draw("load").unwrap();
+    let before = 502 + 1 - 60 - 3;
+    let left_out = ladder.rows.iter().filter_map(|row| match row {
+        Row::LeftOut(count) => Some(*count),
+        Row::Packet(_) => None,
+    });
+    let left_out: Vec<usize> = left_out.collect();
+    assert_eq!(left_out.len(), 2);
+    assert_eq!(left_out.iter().sum::<usize>(), before);
+    let lost = |packet: &&PacketRow| matches!(packet.fate, Fate::Vanished { .. });
+    assert_eq!(packets(&ladder).into_iter().filter(lost).count(), 1);
 }

@@ -1,0 +1,171 @@
+//! Ladders of connections, drawn from the captures of runs. Which capture belongs to a run, and reading it, is for the caller.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use maud::{Markup, PreEscaped, html};
+
+use crate::record::{Capture, Outcome};
+use crate::report::ladder::{self, Fate, Ladder, LadderError, Row, Which};
+use crate::suite::{RunResult, SuiteResult};
+
+/// The most that all ladders of a page may weigh together, bytes: one of 60 packets over three nodes weighs some 30,000.
+const HEAVIEST: usize = 1_000_000;
+
+/// The ladders of a page, by the numbers of scenario and run.
+#[derive(Debug, Clone, Default)]
+pub struct Ladders {
+    runs: BTreeMap<(usize, usize), Vec<Part>>,
+}
+
+#[derive(Debug, Clone)]
+enum Part {
+    Picture {
+        caption: String,
+        notes: Vec<String>,
+        of_interest: bool,
+        svg: String,
+    },
+    Sentence(String),
+}
+
+impl Ladders {
+    /// Draws a connection of each client of every run that has a capture, or of each the one that is asked for. Runs that did not
+    /// pass come first, where not all have room.
+    pub fn draw(
+        result: &SuiteResult,
+        which: Option<&Which>,
+        mut open: impl FnMut(&Path) -> Result<Capture, String>,
+    ) -> Self {
+        let runs = result
+            .scenarios
+            .iter()
+            .enumerate()
+            .flat_map(|(scenario, each)| {
+                each.runs
+                    .iter()
+                    .enumerate()
+                    .map(move |(run, each)| ((scenario, run), each))
+            });
+        let captured = runs
+            .filter_map(|(place, run)| Some((place, run, run.capture.as_ref().ok()?.as_deref()?)));
+        let mut captured: Vec<_> = captured.collect();
+        captured.sort_by_key(|(_, run, _)| run.verdict.outcome <= Outcome::NotApplicable);
+        let mut room = HEAVIEST;
+        let runs = captured.into_iter().map(|(place, run, path)| {
+            let parts = match open(path).and_then(|capture| of_run(&capture, run, which)) {
+                Ok(ladders) => ladders
+                    .into_iter()
+                    .map(|ladder| part(ladder, run, &mut room))
+                    .collect(),
+                Err(why) => vec![Part::Sentence(format!(
+                    "No packets are shown: cannot {why}"
+                ))],
+            };
+            (place, parts)
+        });
+        Self {
+            runs: runs.collect(),
+        }
+    }
+
+    /// The section of one run.
+    pub(super) fn section(&self, place: (usize, usize)) -> Markup {
+        let parts = self.runs.get(&place).map(Vec::as_slice).unwrap_or_default();
+        html! {
+            @if !parts.is_empty() {
+                h4 { "Packets" }
+                @for part in parts {
+                    @match part {
+                        Part::Sentence(text) => p class="faint" { (text) },
+                        Part::Picture { caption, notes, of_interest, svg } => {
+                            details class="ladder" open[*of_interest] {
+                                summary { (caption) }
+                                div class="wide" tabindex="0" { (PreEscaped(svg)) }
+                                @for note in notes { p class="faint" { (note) } }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn of_run(
+    capture: &Capture,
+    run: &RunResult,
+    which: Option<&Which>,
+) -> Result<Vec<Result<Ladder, LadderError>>, String> {
+    match which {
+        Some(which) => Ok(vec![ladder::draw(capture, &run.spec, &run.timeline, which)]),
+        None => {
+            ladder::draw_each(capture, &run.spec, &run.timeline).map_err(|error| error.to_string())
+        }
+    }
+}
+
+fn part(ladder: Result<Ladder, LadderError>, run: &RunResult, room: &mut usize) -> Part {
+    let ladder = match ladder {
+        Ok(ladder) => ladder,
+        Err(error) => return Part::Sentence(format!("No packets are shown: cannot {error}")),
+    };
+    let svg = ladder::svg(&ladder);
+    let Some(left) = room.checked_sub(svg.len()) else {
+        return Part::Sentence(left_out(&ladder, run));
+    };
+    *room = left;
+    let happened = |row: &Row| match row {
+        Row::Packet(packet) => {
+            packet.mark.is_some() || matches!(packet.fate, Fate::Vanished { .. })
+        }
+        Row::LeftOut(_) => false,
+    };
+    Part::Picture {
+        caption: caption(&ladder),
+        of_interest: ladder.rows.iter().any(happened),
+        notes: addresses(&ladder).into_iter().chain(ladder.notes).collect(),
+        svg,
+    }
+}
+
+fn caption(ladder: &Ladder) -> String {
+    let began = ladder.began.map_or_else(String::new, |began| {
+        format!(", begun at {:.3} s", began.as_secs_f64())
+    });
+    format!(
+        "{}, connection {} of {}: {}{began}",
+        ladder.client, ladder.attempt, ladder.attempts, ladder.outcome
+    )
+}
+
+/// `client to nat: 10.0.0.1:40000 → 10.0.1.2:80`, a sentence a link.
+fn addresses(ladder: &Ladder) -> Vec<String> {
+    let links = ladder.nodes.windows(2).zip(&ladder.links);
+    let seen = links.filter(|(_, link)| !link.addresses.is_empty());
+    let each = seen.map(|(nodes, link)| {
+        let translated = if link.translated { " (translated)" } else { "" };
+        format!(
+            "{} to {}: {}{translated}",
+            nodes[0],
+            nodes[1],
+            link.addresses.join(", ")
+        )
+    });
+    each.collect()
+}
+
+/// What a page has no room for can be drawn alone.
+fn left_out(ladder: &Ladder, run: &RunResult) -> String {
+    let record = match &run.record {
+        Ok(Some(path)) => path.clone(),
+        Ok(None) | Err(_) => PathBuf::from("RECORD"),
+    };
+    format!(
+        "Left out, to keep this page small: {}. `nslab report {} --ladder {}:{}` draws it.",
+        caption(ladder),
+        record.display(),
+        ladder.client,
+        ladder.attempt
+    )
+}

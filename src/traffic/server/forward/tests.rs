@@ -1,0 +1,234 @@
+//! A proxy between real ends, on one node.
+
+use std::io::{Read, Write};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+use std::time::Duration;
+
+use crate::scenario::workload::{
+    Accept, ClientClose, ClientSpec, Forward, Load, PortChoice, ServerSpec,
+};
+use crate::sys::loopback;
+use crate::sys::sysctl::{Key, Sysctls};
+use crate::traffic::tests::{Run, TIME_WAIT, client, connect, errors, last, server, workload};
+
+const PROXY: u16 = 3128;
+const LOOPBACK: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+
+/// A proxy on port 3128 that passes on to port 80.
+fn proxy(ip: IpAddr) -> ServerSpec {
+    let mut spec = server(Accept::Epoll);
+    spec.name = "proxy".into();
+    spec.port = PROXY;
+    spec.forward = Some(Forward {
+        target: SocketAddr::new(ip, 80),
+        to: None,
+    });
+    spec
+}
+
+/// A client of the proxy's that asks for something by each connection.
+fn through(load: Load) -> ClientSpec {
+    let mut spec = client(load);
+    spec.target.set_port(PROXY);
+    spec.exchange = true;
+    spec
+}
+
+#[test]
+#[ignore = "kernel test: `-- --include-ignored` runs it"]
+fn kernel_a_proxy_passes_requests_on_and_replies_back() {
+    for keep_alive in [false, true] {
+        let load = through(Load::Loop {
+            concurrency: 4,
+            requests: 200,
+            keep_alive,
+            timeout: Duration::from_secs(5),
+        });
+        let mut web = server(Accept::Epoll);
+        web.reply = crate::units::ByteCount(300_000);
+        let Some(run) = Run::begin(workload(vec![web, proxy(LOOPBACK)], vec![load])) else {
+            return;
+        };
+        run.wait();
+        let timeline = run.finish();
+        assert_eq!(
+            last(&timeline, "load.status.200"),
+            200,
+            "{}",
+            errors(&timeline)
+        );
+        assert_eq!(last(&timeline, "load.bytes"), 200 * 300_000);
+        assert_eq!(last(&timeline, "proxy.forwarded"), 200);
+        assert_eq!(last(&timeline, "proxy.replies"), 200);
+        assert_eq!(last(&timeline, "web.accepted"), 200, "one for each request");
+        let of_clients = if keep_alive { 4 } else { 200 };
+        assert_eq!(last(&timeline, "proxy.accepted"), of_clients);
+    }
+}
+
+#[test]
+#[ignore = "kernel test: `-- --include-ignored` runs it"]
+fn kernel_a_proxy_speaks_ipv6() {
+    let loopback = IpAddr::V6(Ipv6Addr::LOCALHOST);
+    let mut load = through(connect(20, 500.0, ClientClose::Client));
+    load.target.set_ip(loopback);
+    let both = vec![server(Accept::Epoll), proxy(loopback)];
+    let Some(run) = Run::begin(workload(both, vec![load])) else {
+        return;
+    };
+    run.wait();
+    let timeline = run.finish();
+    assert_eq!(
+        last(&timeline, "load.status.200"),
+        20,
+        "{}",
+        errors(&timeline)
+    );
+    assert_eq!(last(&timeline, "proxy.forwarded"), 20);
+}
+
+#[test]
+#[ignore = "kernel test: `-- --include-ignored` runs it"]
+fn kernel_a_body_reaches_the_server_behind_the_proxy() {
+    let mut load = client(Load::Bulk {
+        bytes: crate::units::ByteCount(5_000_001),
+        streams: 2,
+        write: crate::units::ByteCount(65_536),
+        timeout: Duration::from_secs(20),
+    });
+    load.target.set_port(PROXY);
+    let both = vec![server(Accept::Epoll), proxy(LOOPBACK)];
+    let Some(run) = Run::begin(workload(both, vec![load])) else {
+        return;
+    };
+    run.wait();
+    let timeline = run.finish();
+    assert_eq!(
+        last(&timeline, "load.completed"),
+        2,
+        "{}",
+        errors(&timeline)
+    );
+    assert_eq!(last(&timeline, "web.bytes"), 2 * (5_000_001 + 1024));
+    assert_eq!(last(&timeline, "proxy.bytes"), 2 * (5_000_001 + 1024));
+}
+
+#[test]
+#[ignore = "kernel test: `-- --include-ignored` runs it"]
+fn kernel_a_proxy_without_a_server_behind_it_says_503_and_why() {
+    let load = through(connect(10, 500.0, ClientClose::Client));
+    let Some(run) = Run::begin(workload(vec![proxy(LOOPBACK)], vec![load])) else {
+        return;
+    };
+    run.wait();
+    let timeline = run.finish();
+    assert_eq!(
+        last(&timeline, "load.completed"),
+        10,
+        "{}",
+        errors(&timeline)
+    );
+    assert_eq!(last(&timeline, "load.status.503"), 10);
+    assert_eq!(last(&timeline, "load.status.200"), 0);
+    assert_eq!(last(&timeline, "proxy.errors.ECONNREFUSED"), 10);
+    assert_eq!(last(&timeline, "proxy.forwarded"), 0);
+    assert_eq!(last(&timeline, "proxy.replies"), 10);
+}
+
+/// Twins: with and without reuse the same requests come; only the ports of the proxy differ.
+#[test]
+#[ignore = "kernel test: `-- --include-ignored` runs it"]
+fn kernel_a_proxy_out_of_ports_says_503_while_its_clients_connect() {
+    for (ports, served) in [("20000 20049", 50), ("20000 20999", 80)] {
+        let Some(netns) = loopback::namespace() else {
+            return;
+        };
+        let set = move || {
+            let key = Key::parse("net.ipv4.ip_local_port_range").unwrap();
+            Sysctls::new().set(&key, ports).unwrap();
+        };
+        netns.run(set).unwrap();
+        let mut load = through(connect(80, 1_000.0, ClientClose::Client));
+        // From many addresses, so that the clients have ports enough.
+        load.sources = (2..10).map(|last| [127, 0, 0, last].into()).collect();
+        load.port = PortChoice::Kernel;
+        let both = vec![server(Accept::Epoll), proxy(LOOPBACK)];
+        let run = Run::begin_in(netns, workload(both, vec![load])).unwrap();
+        run.wait();
+        let held = run.sockets(TIME_WAIT, None);
+        let timeline = run.finish();
+        assert_eq!(
+            last(&timeline, "load.established"),
+            80,
+            "{}",
+            errors(&timeline)
+        );
+        assert_eq!(last(&timeline, "load.status.200"), served);
+        assert_eq!(last(&timeline, "load.status.503"), 80 - served);
+        assert_eq!(last(&timeline, "proxy.errors.EADDRNOTAVAIL"), 80 - served);
+        // Every client's, who closes first, and those of the proxy.
+        assert!(held >= usize::try_from(served).unwrap(), "{held}");
+    }
+}
+
+/// Has a server of the test's own say something to whoever connects, and gives what a client of the proxy's then reads.
+fn reply_through_a_proxy(says: &'static [u8]) -> Option<(Vec<u8>, crate::record::Timeline)> {
+    let netns = loopback::namespace()?;
+    let listening = netns.run(|| TcpListener::bind("127.0.0.1:80")).unwrap();
+    let listening = listening.unwrap();
+    let answers = std::thread::spawn(move || {
+        let (mut stream, _) = listening.accept().unwrap();
+        let mut request = [0; 1024];
+        let length = stream.read(&mut request).unwrap();
+        stream.write_all(says).unwrap();
+        request[..length].to_vec()
+    });
+    let run = Run::begin_in(netns, workload(vec![proxy(LOOPBACK)], Vec::new()))?;
+    let read = run.netns.run(|| {
+        let mut stream = TcpStream::connect(("127.0.0.1", PROXY)).unwrap();
+        let patience = Some(Duration::from_secs(5));
+        stream.set_read_timeout(patience).unwrap();
+        let request = b"GET /page HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+        stream.write_all(request).unwrap();
+        let mut all = Vec::new();
+        stream.read_to_end(&mut all).unwrap();
+        all
+    });
+    let request = answers.join().unwrap();
+    let passed_on = b"GET /page HTTP/1.0\r\nHost: a\r\nConnection: keep-alive\r\n\r\n";
+    assert_eq!(request, passed_on);
+    Some((read.unwrap(), run.finish()))
+}
+
+#[test]
+#[ignore = "kernel test: `-- --include-ignored` runs it"]
+fn kernel_a_reply_without_a_length_is_passed_on_to_its_end() {
+    let Some((read, timeline)) = reply_through_a_proxy(b"HTTP/1.0 200 OK\r\n\r\nabc") else {
+        return;
+    };
+    assert_eq!(read, b"HTTP/1.0 200 OK\r\nConnection: close\r\n\r\nabc");
+    assert_eq!(last(&timeline, "proxy.forwarded"), 1);
+}
+
+#[test]
+#[ignore = "kernel test: `-- --include-ignored` runs it"]
+fn kernel_a_reply_that_breaks_off_breaks_off_for_the_client_too() {
+    let says = b"HTTP/1.0 200 OK\r\nContent-Length: 9\r\n\r\nabc";
+    let Some((read, timeline)) = reply_through_a_proxy(says) else {
+        return;
+    };
+    assert!(read.ends_with(b"\r\n\r\nabc"), "{read:?}");
+    assert_eq!(last(&timeline, "proxy.errors.ENODATA"), 1);
+    assert_eq!(last(&timeline, "proxy.forwarded"), 0);
+    assert_eq!(last(&timeline, "proxy.replies"), 0);
+}
+
+#[test]
+#[ignore = "kernel test: `-- --include-ignored` runs it"]
+fn kernel_an_end_in_place_of_a_reply_is_503() {
+    let Some((read, timeline)) = reply_through_a_proxy(b"") else {
+        return;
+    };
+    assert!(read.starts_with(b"HTTP/1.1 503 "), "{read:?}");
+    assert_eq!(last(&timeline, "proxy.errors.ENODATA"), 1);
+}
