@@ -254,6 +254,8 @@ fn pair(ip: IpVersion, nat: bool) -> Topology {
             interfaces: [interface.clone(), interface.clone()],
             mtu: None,
             impairment: Impairment::default(),
+            faults: Vec::new(),
+            changes: false,
             place: Place::default(),
         }],
     }
@@ -280,6 +282,7 @@ fn run_of(topology: Topology) -> RunSpec {
             scenario: "doctor".to_owned(),
             variant: None,
             case: Vec::new(),
+            repetition: None,
         },
         params: Default::default(),
         topology,
@@ -292,6 +295,7 @@ fn run_of(topology: Topology) -> RunSpec {
         watch_until: std::time::Duration::ZERO,
         sample_every: std::time::Duration::ZERO,
         seed: 0,
+        exclusive: false,
     }
 }
 

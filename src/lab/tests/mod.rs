@@ -97,6 +97,8 @@ fn row(ip: IpVersion, names: &[&str]) -> Topology {
             interfaces: [interfaces[0].clone(), interfaces[1].clone()],
             mtu: None,
             impairment: Impairment::default(),
+            faults: Vec::new(),
+            changes: false,
             place: Place::default(),
         });
     }
@@ -136,6 +138,7 @@ fn run_of(topology: Topology) -> RunSpec {
             scenario: "test".to_owned(),
             variant: None,
             case: Vec::new(),
+            repetition: None,
         },
         params: Default::default(),
         topology,
@@ -148,6 +151,7 @@ fn run_of(topology: Topology) -> RunSpec {
         watch_until: Duration::ZERO,
         sample_every: Duration::from_millis(100),
         seed: 1,
+        exclusive: false,
     }
 }
 
