@@ -14,10 +14,12 @@ mod ld_cache;
 mod modinfo;
 mod module_files;
 pub mod modules;
+pub mod needs;
 mod program;
 pub mod store;
 
 pub use initramfs::{Initramfs, InitramfsError};
 pub use kernel::{Kernel, KernelError};
 pub use modules::{ModuleFile, ModulePlan, ModulesError};
+pub use needs::NeedsError;
 pub use store::{Added, Store, StoreError};
