@@ -3,6 +3,7 @@
 //! Here first: what such a guest is made of, all of it made in process and the same bytes for the same parts.
 
 mod adding;
+pub mod along;
 mod cpio;
 pub mod deb;
 pub mod fingerprint;

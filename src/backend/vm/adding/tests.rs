@@ -136,7 +136,7 @@ fn an_image_with_its_modules_is_the_same_kernel_wherever_it_lies() {
     assert_eq!(by_path.name, "4.9.337");
     let added = place
         .store
-        .add(&[image.clone()], Some(&root), Some("mine"))
+        .add(std::slice::from_ref(&image), Some(&root), Some("mine"))
         .unwrap();
     assert_eq!(added.kernel.hash, by_path.hash);
     assert_eq!(resolve("mine", &place.store).unwrap(), added.kernel);
