@@ -197,16 +197,11 @@ fn needs(topology: &Topology) -> Vec<Need> {
 fn named_by_settings(spec: &RunSpec) -> Vec<String> {
     let of_nodes = spec.topology.nodes.values().flat_map(|node| &node.sysctls);
     let of_nodes = of_nodes.map(|sysctl| (&sysctl.key, &sysctl.value));
-    let of_steps = spec
-        .workload
-        .steps
-        .iter()
-        .filter_map(|step| match &step.action {
-            StepAction::Sysctl { key, value, .. } => Some((key, value)),
-            StepAction::LinkState { .. }
-            | StepAction::LinkImpair { .. }
-            | StepAction::Stop { .. } => None,
-        });
+    let of_steps = spec.workload.steps.iter();
+    let of_steps = of_steps.filter_map(|step| match &step.action {
+        StepAction::Sysctl { key, value, .. } => Some((key, value)),
+        _ => None,
+    });
     of_nodes
         .chain(of_steps)
         .chain(&spec.kernel_sysctls)
