@@ -335,8 +335,6 @@ fn link(between: [&str; 2], interfaces: [IfName; 2]) -> LinkSpec {
         interfaces,
         mtu: None,
         impairment: Impairment::default(),
-        faults: Vec::new(),
-        changes: false,
         place: Place::default(),
     }
 }
@@ -355,6 +353,7 @@ fn run_of(topology: Topology) -> RunSpec {
             scenario: "benchmark".to_owned(),
             variant: None,
             case: Vec::new(),
+            repetition: None,
         },
         params: BTreeMap::new(),
         topology,
@@ -367,5 +366,6 @@ fn run_of(topology: Topology) -> RunSpec {
         watch_until: Duration::ZERO,
         sample_every: Duration::from_millis(100),
         seed: 1,
+        exclusive: false,
     }
 }

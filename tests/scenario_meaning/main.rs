@@ -5,7 +5,6 @@
     reason = "a test that cannot read its files has failed"
 )]
 
-mod faults;
 mod runs;
 mod topology;
 mod workload;

@@ -97,8 +97,6 @@ fn row(ip: IpVersion, names: &[&str]) -> Topology {
             interfaces: [interfaces[0].clone(), interfaces[1].clone()],
             mtu: None,
             impairment: Impairment::default(),
-            faults: Vec::new(),
-            changes: false,
             place: Place::default(),
         });
     }
@@ -138,6 +136,7 @@ fn run_of(topology: Topology) -> RunSpec {
             scenario: "test".to_owned(),
             variant: None,
             case: Vec::new(),
+            repetition: None,
         },
         params: Default::default(),
         topology,
@@ -150,6 +149,7 @@ fn run_of(topology: Topology) -> RunSpec {
         watch_until: Duration::ZERO,
         sample_every: Duration::from_millis(100),
         seed: 1,
+        exclusive: false,
     }
 }
 

@@ -5,7 +5,6 @@
 mod client;
 mod command;
 mod expectations;
-mod faults;
 mod links;
 mod load;
 mod names;
@@ -61,13 +60,11 @@ pub(crate) fn run<'d>(
         names,
         lab: &lab,
     };
-    let mut topology = topology::topology(view, cx);
-    faults::faults(view, &mut topology, cx);
+    let topology = topology::topology(view, cx);
     let servers = server::servers(view, cx);
     let clients = client::clients(view, cx);
     let commands = command::commands(view, cx);
     let steps = steps::steps(view, cx);
-    steps::prepare_links(&steps, &mut topology);
     let workload = Workload {
         servers,
         clients: clients.specs,
@@ -83,7 +80,7 @@ pub(crate) fn run<'d>(
         .as_ref()
         .map(|list| expectations(&list.0, &scope, cx))
         .unwrap_or_default();
-    let watch_until = watch_until(&expect).max(faults::latest(&topology));
+    let watch_until = watch_until(&expect);
     let needed = clients
         .ends
         .into_iter()
@@ -91,10 +88,7 @@ pub(crate) fn run<'d>(
             workload
                 .commands
                 .iter()
-                .map(|command| match command.background {
-                    true => command.start,
-                    false => command.start + command.timeout,
-                }),
+                .map(|command| command.start + command.timeout),
         )
         .chain(workload.steps.iter().map(|step| step.at))
         .fold(watch_until, Duration::max);
@@ -107,6 +101,7 @@ pub(crate) fn run<'d>(
         timeout: timeout(document.timeout, needed, cx),
         sample_every: sample_every(document.sample, cx),
         seed: document.seed.map_or(SEED, |seed| seed.0),
+        exclusive: document.exclusive.is_some_and(|exclusive| exclusive.0),
         workload,
         expect,
         // Filled in once the comparisons are known.

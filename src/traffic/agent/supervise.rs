@@ -8,7 +8,6 @@ use std::sync::mpsc::{self, Sender};
 use super::{Begin, Signal};
 use crate::record::{Event, Offset, Recorder, SeriesId};
 use crate::scenario::RunSpec;
-use crate::scenario::workload::StopHow;
 use crate::sys::process::{self, NofileLimit};
 use crate::sys::timer;
 use crate::traffic::actor::Cues;
@@ -59,9 +58,6 @@ pub(in crate::traffic) fn supervise(
                 // A broken pipe says that it has ended: the listener knows why.
                 let _ended = write_line(&mut stdin, &Begin { start });
                 cues.stop.wait();
-                if cues.stop.resets() {
-                    let _ended = write_line(&mut stdin, &StopHow::Reset);
-                }
             }
         }
     }
@@ -164,6 +160,7 @@ impl Translator {
             | Event::Built(_)
             | Event::NotApplicable { .. }
             | Event::Errored { .. }
+            | Event::Used { .. }
             | Event::Finished { .. } => return,
         };
         self.recorder.tell(translated);

@@ -127,11 +127,6 @@ impl<'a, R: Readiness> EventLoop<'a, R> {
                 self.listen_again()?;
             }
         }
-        if self.served.stop.resets() {
-            for connection in self.connections.values() {
-                sockopt::reset_on_close(&connection.conversation.socket);
-            }
-        }
         Ok(())
     }
 
