@@ -36,6 +36,7 @@ impl Need {
                         .max(schedule.to.as_per_second())
                         * CONNECTION_COST
                 }
+                Load::Flood { schedule, .. } => schedule.from.as_per_second() * CONNECTION_COST,
                 Load::Hold { rate, .. } => rate.as_per_second() * CONNECTION_COST,
                 Load::Loop { .. } | Load::Bulk { .. } => f64::INFINITY,
             });
