@@ -353,6 +353,7 @@ pub fn run(
                 scenario: scenario.to_owned(),
                 variant: variant.map(str::to_owned),
                 case: Vec::new(),
+                repetition: None,
             },
             params: std::collections::BTreeMap::new(),
             topology,
@@ -365,6 +366,7 @@ pub fn run(
             watch_until: Duration::ZERO,
             sample_every: Duration::from_millis(100),
             seed: 42,
+            exclusive: false,
         },
         timeline,
         verdict: RunVerdict {
@@ -376,6 +378,7 @@ pub fn run(
         last_words: Vec::new(),
         record: Ok(None),
         capture: Ok(None),
+        earlier: Vec::new(),
     }
 }
 
@@ -423,5 +426,6 @@ pub fn suite(scenarios: Vec<ScenarioResult>) -> SuiteResult {
         scenarios: scenarios.into_iter().map(Arc::new).collect(),
         took,
         interrupted: false,
+        not_run: Vec::new(),
     }
 }

@@ -116,7 +116,7 @@ document! {
         "flood" => flood: Option<FloodDoc>,
         /// How many local addresses it uses in turn, 1 to 65536. Without it, the kernel chooses.
         "sources" => sources: Option<Spanned<Count>>,
-        /// Who chooses the local port: `kernel` (the default) or `sequential`.
+        /// Who chooses the local port: `kernel` (the default), `sequential` or `bind`.
         "port" => port: Option<Spanned<PortChoice>>,
         /// When it begins, from the start of the clock. The default is 0s.
         "start" => start: Option<Spanned<Timespan>>,
@@ -141,7 +141,7 @@ document! {
         "timeout" => timeout: Option<Spanned<Timespan>>,
         /// Who closes: `client`, `server`, `reset` or `hold`. The default is `server` where the server closes first, else `client`.
         "close" => close: Option<Spanned<ClientClose>>,
-        /// Who chooses the local port: `kernel` (the default) or `sequential`.
+        /// Who chooses the local port: `kernel` (the default), `sequential` or `bind`.
         "port" => port: Option<Spanned<PortChoice>>,
     }
 }
@@ -161,7 +161,7 @@ document! {
         "timeout" => timeout: Option<Spanned<Timespan>>,
         /// Who closes, as in `connect`.
         "close" => close: Option<Spanned<ClientClose>>,
-        /// Who chooses the local port: `kernel` (the default) or `sequential`.
+        /// Who chooses the local port: `kernel` (the default), `sequential` or `bind`.
         "port" => port: Option<Spanned<PortChoice>>,
     }
 }
@@ -177,7 +177,7 @@ document! {
         "for" => duration: Spanned<Timespan>,
         /// Bound on one connect. The default is 10s.
         "timeout" => timeout: Option<Spanned<Timespan>>,
-        /// Who chooses the local port: `kernel` (the default) or `sequential`.
+        /// Who chooses the local port: `kernel` (the default), `sequential` or `bind`.
         "port" => port: Option<Spanned<PortChoice>>,
     }
 }
@@ -193,7 +193,7 @@ document! {
         "keep-alive" => keep_alive: Option<Switch>,
         /// Bound on one request. The default is 10s.
         "timeout" => timeout: Option<Spanned<Timespan>>,
-        /// Who chooses the local port: `kernel` (the default) or `sequential`.
+        /// Who chooses the local port: `kernel` (the default), `sequential` or `bind`.
         "port" => port: Option<Spanned<PortChoice>>,
     }
 }
@@ -224,7 +224,7 @@ document! {
         "write" => write: Option<Spanned<Bytes>>,
         /// Bound on the whole transfer. The default is 60s.
         "timeout" => timeout: Option<Spanned<Timespan>>,
-        /// Who chooses the local port: `kernel` (the default) or `sequential`.
+        /// Who chooses the local port: `kernel` (the default), `sequential` or `bind`.
         "port" => port: Option<Spanned<PortChoice>>,
     }
 }
