@@ -8,7 +8,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use super::error::{BuildError, Feature, NotApplicable};
-use super::{Ground, Lab, programs};
+use super::{Ground, Lab};
 use crate::names::{IfName, NodeName};
 use crate::scenario::topology::{
     Impairment, InterfaceSpec, IpVersion, LinkSpec, NatSpec, NodeSpec, Prefix, Topology,
@@ -95,7 +95,6 @@ pub fn abilities() -> Vec<Ability> {
         "run as root, or: sysctl -w kernel.dmesg_restrict=0; in a container: --device /dev/kmsg --cap-add SYSLOG",
     ));
     all.push(descriptors());
-    all.extend(programs::SHIPPED.map(program));
     all
 }
 
@@ -192,15 +191,6 @@ fn try_lab(topology: Topology) -> Result<(), BuildError> {
     Lab::build(&run_of(topology), Ground::default()).map(|_| ())
 }
 
-fn program(program: &str) -> Ability {
-    let path = std::env::var_os("PATH").unwrap_or_else(|| programs::DEFAULT_PATH.into());
-    let found = programs::find(program, &path)
-        .ok_or("not on PATH: scenarios that run it are not applicable");
-    let package = programs::package_of(program).unwrap_or(program);
-    let how_to_get = format!("Debian: apt install {package}");
-    Ability::new(&format!("the program {program}"), found, &how_to_get)
-}
-
 fn descriptors() -> Ability {
     Ability {
         name: "descriptors".to_owned(),
@@ -280,6 +270,7 @@ fn run_of(topology: Topology) -> RunSpec {
             scenario: "doctor".to_owned(),
             variant: None,
             case: Vec::new(),
+            repetition: None,
         },
         params: Default::default(),
         topology,
@@ -292,6 +283,7 @@ fn run_of(topology: Topology) -> RunSpec {
         watch_until: std::time::Duration::ZERO,
         sample_every: std::time::Duration::ZERO,
         seed: 0,
+        exclusive: false,
     }
 }
 

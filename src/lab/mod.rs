@@ -14,7 +14,6 @@ mod messages;
 mod node;
 mod plan;
 mod print;
-pub mod programs;
 mod room;
 mod rules;
 pub mod sandbox;

@@ -88,10 +88,7 @@ pub(crate) fn run<'d>(
             workload
                 .commands
                 .iter()
-                .map(|command| match command.background {
-                    true => command.start,
-                    false => command.start + command.timeout,
-                }),
+                .map(|command| command.start + command.timeout),
         )
         .chain(workload.steps.iter().map(|step| step.at))
         .fold(watch_until, Duration::max);
@@ -104,6 +101,7 @@ pub(crate) fn run<'d>(
         timeout: timeout(document.timeout, needed, cx),
         sample_every: sample_every(document.sample, cx),
         seed: document.seed.map_or(SEED, |seed| seed.0),
+        exclusive: document.exclusive.is_some_and(|exclusive| exclusive.0),
         workload,
         expect,
         // Filled in once the comparisons are known.
