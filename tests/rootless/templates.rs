@@ -33,7 +33,10 @@ fn every_option_that_is_shown_exists() {
                 };
                 // A table's cell or a comment ends what is typed.
                 let typed = rest.split(['`', '|', '#']).next().unwrap_or_default();
-                for word in typed.split([' ', '=']).filter(|word| word.starts_with("--")) {
+                for word in typed
+                    .split([' ', '='])
+                    .filter(|word| word.starts_with("--"))
+                {
                     seen.insert(word.to_owned());
                     if !help(verb).contains(word) {
                         wrong.push(format!("{file}: nslab {verb} has no {word}"));
@@ -43,7 +46,10 @@ fn every_option_that_is_shown_exists() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    assert!(seen.contains("--shard") && seen.contains("--merge"), "{seen:?}");
+    assert!(
+        seen.contains("--shard") && seen.contains("--merge"),
+        "{seen:?}"
+    );
 }
 
 fn help(verb: &str) -> String {
