@@ -5,4 +5,3 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot look fails")]
 
 mod architecture;
-mod templates;
