@@ -17,7 +17,7 @@ use thiserror::Error;
 pub use crate::lab::Ground;
 pub use order::WorkOrder;
 pub use stop::Stop;
-pub use worker::{WorkerError, agent, worker};
+pub use worker::{WorkerError, agent, in_machine, worker};
 
 use crate::lab::sandbox::SandboxError;
 use crate::lab::{BuildError, Lab};

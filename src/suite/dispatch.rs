@@ -14,7 +14,7 @@ use super::event::SuiteEvent;
 use super::recording::{Recording, Records};
 use super::result::{CaseComparison, RunResult, ScenarioFile, ScenarioResult, SuiteResult};
 use super::schedule::{Budget, Need};
-use crate::backend::{Ground, HostBackend, WorkOrder, Worker};
+use crate::backend::{Backend, Ground, WorkOrder, Worker};
 use crate::expect;
 use crate::record::{End, Event, Outcome, RunVerdict, Timeline};
 use crate::scenario::RunSpec;
@@ -30,7 +30,7 @@ pub struct Options {
     /// Most runs at once; what the machine carries where absent.
     pub slots: Option<usize>,
     /// Where runs execute.
-    pub backend: HostBackend,
+    pub backend: Backend,
     /// Which records are kept, and where.
     pub records: Records,
     /// Which captures are made, and where they are kept.
@@ -163,7 +163,7 @@ struct Ended {
 async fn execute(
     job: Job,
     (mut recording, capturing): (Recording, Capturing),
-    backend: &HostBackend,
+    backend: &Backend,
     mut stop: watch::Receiver<bool>,
     events: mpsc::Sender<(usize, Event)>,
 ) -> Ended {
@@ -172,6 +172,7 @@ async fn execute(
         spec: job.spec.clone(),
         ground: Ground::default(),
         capture: None,
+        guest: None,
     };
     let mut worker = match backend.start(&order, capturing.file()).await {
         Ok(worker) => worker,
