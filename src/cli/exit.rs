@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use crate::compare::{Answer, Trial};
 use crate::record::Outcome;
 
 /// The command line or a scenario file is invalid.
@@ -43,4 +44,19 @@ pub(super) fn of_drawing(all: bool) -> ExitCode {
 /// The exit code of a comparison, as diff(1) has it.
 pub(super) fn of_diff(same: bool) -> ExitCode {
     ExitCode::from(u8::from(!same))
+}
+
+/// The exit code of a comparison of settings: that of its worst answer.
+pub(super) fn of_comparisons(trial: &Trial, strict: bool) -> ExitCode {
+    let code = |answer| match answer {
+        Answer::Helps | Answer::NoEffect | Answer::Changes => 0,
+        Answer::NotApplicable => u8::from(strict),
+        Answer::HelpsAndHurts | Answer::Hurts => 1,
+        Answer::TooNoisy => 4,
+        Answer::Errored => 3,
+    };
+    let answers = trial.comparisons.iter().map(|comparison| comparison.answer);
+    let codes: Vec<u8> = answers.map(code).collect();
+    let worst = [3, 1, 4].into_iter().find(|code| codes.contains(code));
+    ExitCode::from(worst.unwrap_or(if trial.interrupted { 4 } else { 0 }))
 }

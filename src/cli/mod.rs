@@ -1,6 +1,7 @@
 //! The command line: the only place that prints or exits. One file a verb.
 
 mod check;
+mod compare;
 mod diff;
 mod doctor;
 mod exit;
@@ -42,6 +43,8 @@ enum Verb {
     Report(report::ReportVerbArguments),
     /// Tell what is different in two recordings of the same scenario
     Diff(diff::DiffArguments),
+    /// Run a scenario with several sets of settings and tell which is better
+    Compare(compare::CompareArguments),
     /// Report every problem of scenario files; builds and runs nothing
     Check(check::CheckArguments),
     /// List scenarios with their runs
@@ -81,6 +84,7 @@ pub fn main() -> ExitCode {
         Verb::Run(arguments) => run::main(&arguments),
         Verb::Report(arguments) => report::main(&arguments),
         Verb::Diff(arguments) => diff::main(&arguments),
+        Verb::Compare(arguments) => compare::main(&arguments),
         Verb::Check(arguments) => check::main(&arguments),
         Verb::List(arguments) => list::main(&arguments),
         Verb::Schema => schema::main(),

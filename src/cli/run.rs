@@ -264,7 +264,7 @@ fn captures(arguments: &RunArguments) -> Captures {
 }
 
 /// The first signal asks every run to end with what it has learnt; workers that do not are killed soon after.
-async fn stop_on_signals(stop: watch::Sender<bool>) {
+pub(super) async fn stop_on_signals(stop: watch::Sender<bool>) {
     let (Ok(mut interrupt), Ok(mut terminate), Ok(mut hang_up)) = (
         signal(SignalKind::interrupt()),
         signal(SignalKind::terminate()),

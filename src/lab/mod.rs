@@ -14,6 +14,7 @@ mod messages;
 mod node;
 mod plan;
 mod print;
+pub mod programs;
 mod room;
 mod rules;
 pub mod sandbox;

@@ -25,6 +25,9 @@ pub struct Place {
 
 impl std::fmt::Display for Place {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.line == 0 {
+            return f.write_str("not from the file");
+        }
         write!(f, "{}:{}", self.line, self.column)
     }
 }

@@ -213,17 +213,30 @@ pub struct CommandSpec {
     pub node: NodeName,
     /// Program and arguments; addresses are filled in.
     pub run: Vec<String>,
-    /// It is killed after this long.
+    /// It is killed after this long. One that serves has so long until it listens; one in the background has no bound.
     #[serde(with = "units::duration")]
     pub timeout: Duration,
-    /// When it starts, from the start of the clock.
+    /// When it starts, from the start of the clock; one that serves starts before it.
     #[serde(with = "units::duration")]
     pub start: Duration,
+    /// The TCP port that it serves: the clock does not start before it listens there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ready: Option<u16>,
+    /// Whether it runs until the lab ends: nobody waits for its end. So does what serves.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub background: bool,
+    /// Files in [`FILES`], by their names there, where it has that folder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub files: Option<std::collections::BTreeMap<String, String>>,
     /// Environment variables beside the lab's own.
     pub env: std::collections::BTreeMap<String, String>,
     /// Where the scenario says so.
     pub place: Place,
 }
+
+/// What `${files}` stands for: a folder of a command's own, which nobody else sees and which goes with it. POSIX has programs
+/// find room for shared memory in the folder above it (shm_overview(7)), so that is there on every machine.
+pub const FILES: &str = "/dev/shm/nslab";
 
 /// Something that happens at a time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

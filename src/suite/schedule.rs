@@ -39,7 +39,11 @@ impl Need {
                 Load::Hold { rate, .. } => rate.as_per_second() * CONNECTION_COST,
                 Load::Loop { .. } | Load::Bulk { .. } => f64::INFINITY,
             });
-        let commands = spec.workload.commands.iter().map(|_| f64::INFINITY);
+        // What runs in the background does what others ask of it.
+        let commands = spec.workload.commands.iter();
+        let commands = commands
+            .filter(|command| !command.background)
+            .map(|_| f64::INFINITY);
         let fills = spec
             .topology
             .nodes

@@ -41,8 +41,10 @@ use crate::sys::sched;
 /// Everything that acts in a run. Stopped when dropped.
 #[derive(Debug)]
 pub struct Traffic {
-    /// Clients and commands before servers: so they are stopped.
+    /// Clients and commands that come to an end by themselves.
     actors: Vec<Actor>,
+    /// Servers, and commands that run until the lab ends: stopped after the others, the last first.
+    last_to_stop: Vec<Actor>,
     tallies: Vec<Arc<Tally>>,
     clock: Arc<OnceLock<RunClock>>,
     recorder: Recorder,
@@ -71,18 +73,30 @@ impl Traffic {
         // A missing program is known before anything is started.
         let commands = workload.commands.iter().map(|command| stage.find(command));
         let commands = commands.collect::<Result<Vec<_>, _>>()?;
+        let commands = workload.commands.iter().zip(commands);
+        let (serving, others): (Vec<_>, Vec<_>) =
+            commands.partition(|(command, _)| command.ready.is_some());
         let servers = workload.servers.iter().map(|server| stage.server(server));
-        let servers = servers.collect::<Result<Vec<_>, _>>()?;
+        let mut last_to_stop = servers.collect::<Result<Vec<_>, _>>()?;
+        // In the order of the file: one may need another.
+        for (command, program) in serving {
+            last_to_stop.push(stage.command(command, program)?);
+        }
         let mut actors = Vec::new();
         for client in &workload.clients {
             actors.push(stage.client(client)?);
         }
-        for (command, program) in workload.commands.iter().zip(commands) {
-            actors.push(stage.command(command, program)?);
+        for (command, program) in others {
+            let actor = stage.command(command, program)?;
+            if command.background {
+                last_to_stop.push(actor);
+            } else {
+                actors.push(actor);
+            }
         }
-        actors.extend(servers);
         Ok(Self {
             actors,
+            last_to_stop,
             recorder: recorder.clone(),
             clock: stage.clock,
             unfinished: stage.unfinished.watch(),
@@ -98,7 +112,7 @@ impl Traffic {
         for tally in &self.tallies {
             tally.begin();
         }
-        for actor in &mut self.actors {
+        for actor in self.actors.iter_mut().chain(&mut self.last_to_stop) {
             actor.begin(clock);
         }
     }
@@ -122,7 +136,8 @@ impl Traffic {
     /// # Errors
     /// [`TrafficError::Broken`] where it had stopped before because of an error of the lab's.
     pub fn stop(&mut self, name: &ActorName) -> Result<bool, TrafficError> {
-        let Some(actor) = self.actors.iter_mut().find(|actor| actor.name == *name) else {
+        let mut actors = self.actors.iter_mut().chain(&mut self.last_to_stop);
+        let Some(actor) = actors.find(|actor| actor.name == *name) else {
             return Ok(false);
         };
         actor.stop();
@@ -147,6 +162,10 @@ impl Traffic {
         }
         let mut result = Ok(());
         for actor in &mut self.actors {
+            result = result.and(end(actor));
+        }
+        for actor in self.last_to_stop.iter_mut().rev() {
+            actor.stop();
             result = result.and(end(actor));
         }
         drop(self.teller);
@@ -294,16 +313,16 @@ impl<'a> Stage<'a> {
         program: command::Program,
     ) -> Result<Actor, TrafficError> {
         let node = self.node(&spec.name, &spec.node)?;
-        let streams = command::Streams::declare(spec, self.recorder);
-        let unfinished = self.unfinished.one_more();
-        let spec = spec.clone();
+        let streams = command::Streams::declare(spec, self.recorder, &self.clock);
+        let unfinished = (!spec.background).then(|| self.unfinished.one_more());
+        let (spec, ip) = (spec.clone(), self.spec.topology.ip);
         let nofile = node.nofile.map_or(self.nofile, |bound| NofileLimit {
             soft: bound,
             hard: bound,
         });
         Actor::start(&spec.name.clone(), node, move |cues| {
             let _unfinished = unfinished;
-            command::run(&spec, &program, nofile, &streams, &cues)
+            command::run(&spec, &program, nofile, ip, &streams, &cues)
         })
     }
 }

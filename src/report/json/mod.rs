@@ -9,8 +9,8 @@ use std::path::PathBuf;
 
 pub use types::*;
 
-use super::distribution::{count, merged, quantile};
 use super::evidence;
+use crate::record::distribution::{count, merged, quantile};
 use crate::record::{
     Built, ConntrackRoom, End, Environment, LoadReport, Offset, Outcome, Privileges, Series,
     SeriesKind, SeriesUnit, Verdict,

@@ -13,8 +13,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 pub(crate) use topology::{DnatDoc, LinkDoc, NatDoc, NodeDoc};
 pub(crate) use values::{
-    AcceptWord, Bandwidth, Bytes, Count, EventRate, KernelBounds, Share, SysctlValue, Text,
-    Timespan,
+    AcceptWord, Bandwidth, Bytes, Count, EventRate, KernelBounds, ListensOn, Share, SysctlValue,
+    Text, Timespan,
 };
 pub(crate) use workload::{
     AcceptDoc, BulkDoc, ClientDoc, CommandDoc, ConnectDoc, HoldDoc, LoopDoc, RampDoc, ServerDoc,

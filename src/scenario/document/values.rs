@@ -211,6 +211,25 @@ impl Value for Port {
 }
 schema!(Port, "Port", { "anyOf": [{ "type": "integer", "minimum": 1, "maximum": 65535 }, { "type": "string", "pattern": r"^\$.+" }] });
 
+/// When a program is ready: `port 80`, once it listens there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ListensOn(pub(crate) u16);
+
+impl Value for ListensOn {
+    const WHAT: &'static str = "the port that it listens on";
+    fn parse(text: &str) -> Result<Self, Wrong> {
+        let port = text.trim().strip_prefix("port ").and_then(port_of);
+        port.map(Self).ok_or_else(|| Wrong {
+            label: String::new(),
+            help: match port_of(text) {
+                Some(port) => format!("write `port {port}`"),
+                None => "write it like `port 80`".to_owned(),
+            },
+        })
+    }
+}
+schema!(ListensOn, "ListensOn", { "type": "string", "pattern": r"^(\$.+|port +(\$.+|[0-9]+))$" });
+
 /// Ports from a first to a last one: `20000-20099`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct PortRange(pub(crate) [u16; 2]);

@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::values::{
-    AcceptWord, Bandwidth, Bytes, Count, EventRate, LinkUp, Port, Share, Switch, SysctlValue, Text,
-    Timespan,
+    AcceptWord, Bandwidth, Bytes, Count, EventRate, LinkUp, ListensOn, Port, Share, Switch,
+    SysctlValue, Text, Timespan,
 };
 use crate::scenario::decode::{Entries, Framed, FromNode, List, document};
 use crate::scenario::node::{Kind, Node, Scalar};
@@ -222,6 +222,14 @@ document! {
         "start" => start: Option<Spanned<Timespan>>,
         /// Environment variables beside the lab's own; `${NAME.address}` as in `run`.
         "env" => env: Option<Entries<TextWithReferences>>,
+        /// `port 80`: a program that serves. It is started before the clock, which waits until the program listens there, for
+        /// `timeout` at most (30s where absent), and runs until the lab ends. Clients name it in `to`.
+        "ready" => ready: Option<Spanned<ListensOn>>,
+        /// Whether it runs until the lab ends, and how it ends says nothing. The default is false.
+        "background" => background: Option<Spanned<Switch>>,
+        /// Files for it, by name, with their text; `${NAME.address}` as in `run`. They are in a folder of its own, `${files}`, in
+        /// which it may write, and which goes with it.
+        "files" => files: Option<Entries<TextWithReferences>>,
     }
 }
 

@@ -88,7 +88,10 @@ pub(crate) fn run<'d>(
             workload
                 .commands
                 .iter()
-                .map(|command| command.start + command.timeout),
+                .map(|command| match command.background {
+                    true => command.start,
+                    false => command.start + command.timeout,
+                }),
         )
         .chain(workload.steps.iter().map(|step| step.at))
         .fold(watch_until, Duration::max);
