@@ -21,6 +21,7 @@ pub mod private_mounts;
 pub mod process;
 pub mod procfs;
 pub mod readiness;
+pub mod rerun;
 pub mod rtnl;
 pub mod sandbox;
 pub mod sched;
