@@ -280,5 +280,25 @@ pub enum StepAction {
     Stop {
         /// Which.
         actor: ActorName,
+        /// How.
+        #[serde(default)]
+        how: StopHow,
     },
+    /// A node is gone without a word: every link of it carries nothing any more.
+    Vanish {
+        /// The node.
+        node: NodeName,
+    },
+}
+
+/// What the peers of an actor that is stopped are told.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum StopHow {
+    /// What the kernel says when a process is killed: FIN, but RST where something was left unread or not accepted.
+    #[default]
+    Fin,
+    /// RST on every connection (`SO_LINGER` with 0).
+    Reset,
+    /// Nothing: its node vanishes first.
+    Vanish,
 }

@@ -34,7 +34,7 @@ use crate::lab::{Lab, Node};
 use crate::names::{ActorName, NodeName};
 use crate::record::{Event, Recorder, RunClock};
 use crate::scenario::RunSpec;
-use crate::scenario::workload::{ClientSpec, CommandSpec, ServerSpec, Workload};
+use crate::scenario::workload::{ClientSpec, CommandSpec, ServerSpec, StopHow, Workload};
 use crate::sys::process::{self, NofileLimit};
 use crate::sys::sched;
 
@@ -130,17 +130,21 @@ impl Traffic {
         let _everyone_is_gone = unfinished.wait_for(|count| *count == 0).await;
     }
 
-    /// Stops one actor, as its process would be killed: a server with its listener and connections, a client, a command. Returns once
-    /// it has stopped. False where there is none of this name.
+    /// Stops one actor, as its process would be killed: a server with its listener and connections, a client, a command; or resets the
+    /// connections of a server or client. Returns once it has stopped. False where there is none of this name.
     ///
     /// # Errors
     /// [`TrafficError::Broken`] where it had stopped before because of an error of the lab's.
-    pub fn stop(&mut self, name: &ActorName) -> Result<bool, TrafficError> {
+    pub fn stop(&mut self, name: &ActorName, how: StopHow) -> Result<bool, TrafficError> {
         let mut actors = self.actors.iter_mut().chain(&mut self.last_to_stop);
         let Some(actor) = actors.find(|actor| actor.name == *name) else {
             return Ok(false);
         };
-        actor.stop();
+        match how {
+            StopHow::Reset => actor.reset(),
+            // Whether anyone hears of it is up to the lab.
+            StopHow::Fin | StopHow::Vanish => actor.stop(),
+        }
         end(actor)?;
         Ok(true)
     }
@@ -149,7 +153,11 @@ impl Traffic {
     ///
     /// # Errors
     /// [`TrafficError::Broken`] for the first of those that stopped because of an error of the lab's.
-    pub fn finish(mut self) -> Result<(), TrafficError> {
+    pub fn finish(self) -> Result<(), TrafficError> {
+        self.finish_as(StopHow::Fin)
+    }
+
+    fn finish_as(mut self, how: StopHow) -> Result<(), TrafficError> {
         // While the servers are still there. A kernel that does not tell leaves it untold.
         if let Ok((ran, waited, turns)) = sched::processor_time() {
             let nanos =
@@ -158,7 +166,10 @@ impl Traffic {
             self.recorder.tell(Event::Processor { ran, waited, turns });
         }
         for actor in &mut self.actors {
-            actor.stop();
+            match how {
+                StopHow::Reset => actor.reset(),
+                StopHow::Fin | StopHow::Vanish => actor.stop(),
+            }
         }
         let mut result = Ok(());
         for actor in &mut self.actors {

@@ -2,7 +2,7 @@
 
 use crate::*;
 use nslab::scenario::expr::{ArithmeticOp, Claim, Expr, SeriesFunction, Tolerance, Window};
-use nslab::scenario::workload::{Accept, Load, PortChoice, ServerClose, StepAction};
+use nslab::scenario::workload::{Accept, Load, PortChoice, ServerClose, StepAction, StopHow};
 use nslab::units::{ByteCount, Unit};
 use std::time::Duration;
 
@@ -143,7 +143,9 @@ fn addresses_are_filled_into_commands_and_steps_are_in_order() {
     assert!(
         matches!(steps[2], (8, StepAction::Sysctl { key, value, .. }) if key == "net.ipv4.tcp_fin_timeout" && value == "10")
     );
-    assert!(matches!(steps[3], (9, StepAction::Stop { actor }) if actor.as_str() == "web"));
+    assert!(
+        matches!(steps[3], (9, StepAction::Stop { actor, how: StopHow::Fin }) if actor.as_str() == "web")
+    );
 }
 
 #[test]

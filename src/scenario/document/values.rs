@@ -13,7 +13,7 @@ use crate::scenario::node::{Kind, Node};
 use crate::scenario::problem::{Collector, quoted};
 use crate::scenario::suggest;
 use crate::scenario::topology::{Emulation, IpVersion};
-use crate::scenario::workload::{ClientClose, PortChoice, ServerClose};
+use crate::scenario::workload::{ClientClose, PortChoice, ServerClose, StopHow};
 use crate::units::{self, ByteCount, Percent, Rate, UnitError};
 
 /// Why a text is not the value that was asked for.
@@ -22,6 +22,15 @@ pub(crate) struct Wrong {
     label: String,
     /// What to write.
     help: String,
+}
+
+impl Wrong {
+    pub(super) fn new(label: impl Into<String>, help: impl Into<String>) -> Self {
+        Self {
+            label: label.into(),
+            help: help.into(),
+        }
+    }
 }
 
 /// A value that is written as a single text.
@@ -88,6 +97,7 @@ impl Value for Text {
         Ok(Self(text.to_owned()))
     }
 }
+pub(super) use schema;
 schema!(Text, "Text", { "type": ["string", "number", "boolean"] });
 
 /// A whole number, zero or more.
@@ -374,16 +384,18 @@ macro_rules! words {
             fn parse(text: &str) -> Result<Self, Wrong> {
                 match text.trim() {
                     $($word => Ok($value),)*
-                    other => Err(Wrong {
-                        label: String::new(),
-                        help: suggest::did_you_mean(other, [$($word),*]).unwrap_or_default(),
-                    }),
+                    other => Err(Wrong::new(
+                        "",
+                        suggest::did_you_mean(other, [$($word),*]).unwrap_or_default(),
+                    )),
                 }
             }
         }
         schema!($type, $name, { "anyOf": [{ "enum": [$($word),*] }, { "type": "string", "pattern": r"^\$.+" }] });
     };
 }
+
+pub(super) use words;
 
 /// Up or down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -408,6 +420,11 @@ words!(ClientClose, "ClientClose", "a way of closing", [
     "server" => Self::Server,
     "reset" => Self::Reset,
     "hold" => Self::Hold,
+]);
+words!(StopHow, "StopHow", "a way of stopping", [
+    "fin" => Self::Fin,
+    "reset" => Self::Reset,
+    "vanish" => Self::Vanish,
 ]);
 words!(PortChoice, "PortChoice", "a choice of the local port", [
     "kernel" => Self::Kernel,

@@ -14,7 +14,7 @@ use crate::scenario::suggest;
 pub(crate) struct Names<'d> {
     /// Nodes; the index is the node's number.
     pub(crate) nodes: IndexMap<&'d str, Span>,
-    /// Servers, clients and commands share one name space.
+    /// Servers, clients, commands and faults share one name space.
     pub(crate) actors: IndexMap<&'d str, (ActorKind, Span)>,
     /// Servers by name; `None` for one that could not be read.
     pub(crate) servers: IndexMap<&'d str, Option<&'d ServerDoc>>,
@@ -48,6 +48,7 @@ impl<'d> Names<'d> {
             "a command",
             cx,
         );
+        names.add(document.faults.as_ref(), ActorKind::Fault, "a fault", cx);
         for (name, server) in &names.servers {
             let is_proxy = server.is_some_and(|server| server.forward.is_some());
             if let Some((kind, _)) = names.actors.get_mut(name).filter(|_| is_proxy) {
@@ -74,7 +75,7 @@ impl<'d> Names<'d> {
                     "by this one",
                 )
                 .label("again here")
-                .help("servers, clients and commands share one name space: expectations tell them apart by name");
+                .help("servers, clients, commands and faults share one name space: expectations tell them apart by name");
                 continue;
             }
             self.actors.insert(&name.value, (kind, name.span));

@@ -194,6 +194,9 @@ fn unknown(to: &Spanned<Text>, names: &Names<'_>, cx: &mut Collector<'_>) {
                 quoted(text)
             )
         }
+        Some((ActorKind::Fault, _)) => {
+            format!("{} is a fault: nothing can connect to it", quoted(text))
+        }
         _ => format!("unknown server {}", quoted(text)),
     };
     let servers = || {

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use super::*;
 
 use crate::record::Offset;
-use crate::scenario::workload::{Accept, ClientClose, Load, PortChoice, ServerClose};
+use crate::scenario::workload::{Accept, ClientClose, Load, PortChoice, ServerClose, StopHow};
 use crate::sys::loopback;
 use crate::traffic::tests::{
     ESTABLISHED as ESTAB, Run, TIME_WAIT, client, connect, errors, last, server, workload,
@@ -398,10 +398,10 @@ fn kernel_a_loop_whose_server_is_stopped_is_refused() {
         }
     };
     sleep(100);
-    assert!(run.traffic.stop(&"web".into()).unwrap());
+    assert!(run.traffic.stop(&"web".into(), StopHow::Fin).unwrap());
     sleep(200);
-    assert!(run.traffic.stop(&"load".into()).unwrap());
-    assert!(!run.traffic.stop(&"nobody".into()).unwrap());
+    assert!(run.traffic.stop(&"load".into(), StopHow::Fin).unwrap());
+    assert!(!run.traffic.stop(&"nobody".into(), StopHow::Fin).unwrap());
     assert!(run.traffic.has_ended());
     let timeline = run.finish();
     assert_eq!(timeline.loads[0].engine, "io_uring");
