@@ -125,6 +125,9 @@ impl Stage {
             self.recorder.tell(Event::Note { t, text });
         }
         self.traffic.finish()?;
+        if let Some((cpu, memory)) = place::used() {
+            self.recorder.tell(Event::Used { cpu, memory });
+        }
         self.recorder.tell(Event::Finished {
             t: clock.now(),
             interrupted,

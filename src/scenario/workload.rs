@@ -126,6 +126,9 @@ pub enum PortChoice {
     Kernel,
     /// The lab, in turn through the range, by `IP_LOCAL_PORT_RANGE` (Linux 6.3) narrowed to one port.
     Sequential,
+    /// The kernel, at `bind(2)`, before the destination is known, so that a port is taken for all destinations: what programs do
+    /// that bind to a source address without `IP_BIND_ADDRESS_NO_PORT`. Where none is left, `bind(2)` says `EADDRINUSE`.
+    Bind,
 }
 
 /// Load models, as the scenario format names them.

@@ -9,8 +9,8 @@ use std::process::Command;
 
 use nix::fcntl::{AT_FDCWD, AtFlags};
 use nix::sys::prctl;
-use nix::sys::signal::Signal;
-use nix::unistd::linkat;
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::{Pid, linkat};
 
 /// The file of the running program, also when it has been replaced or removed meanwhile (`/proc/self/exe`, proc(5)).
 pub fn this_program() -> PathBuf {
@@ -55,6 +55,14 @@ pub fn hand_down(command: &mut Command, descriptors: &[&dyn AsRawFd]) {
             }
             Ok(())
         });
+    }
+}
+
+/// Kills every process of a group that one of our children leads and that has not been waited for yet: its number cannot have
+/// gone to another.
+pub fn kill_group(leader: u32) {
+    if let Ok(leader) = i32::try_from(leader) {
+        let _gone_already = killpg(Pid::from_raw(leader), Signal::SIGKILL);
     }
 }
 

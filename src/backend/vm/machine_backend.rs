@@ -261,7 +261,7 @@ impl VmBackend {
                     running.console,
                     running.stderr,
                 );
-                let end = words.wait().await;
+                let end = words.wait(tokio::time::Instant::now()).await;
                 return Err(VmError::Boot {
                     kernel: inner.kernel.name.clone(),
                     why,

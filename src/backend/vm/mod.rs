@@ -3,6 +3,7 @@
 //! Here first: what such a guest is made of, all of it made in process and the same bytes for the same parts.
 
 mod adding;
+pub mod along;
 mod cpio;
 pub mod deb;
 pub mod fingerprint;
@@ -18,6 +19,7 @@ mod machine_backend;
 mod modinfo;
 mod module_files;
 pub mod modules;
+pub mod needs;
 mod program;
 mod qemu;
 mod snapshot;
@@ -28,6 +30,7 @@ pub use initramfs::{Initramfs, InitramfsError};
 pub use kernel::{Kernel, KernelError};
 pub use machine_backend::{VmBackend, VmError};
 pub use modules::{ModuleFile, ModulePlan, ModulesError};
+pub use needs::NeedsError;
 pub use qemu::QemuError;
 pub use qemu::machine::Time;
 pub use store::{Added, Store, StoreError};

@@ -15,8 +15,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 pub(crate) use fault::{FaultDoc, FlagWord, InjectDoc, Selection};
 pub(crate) use topology::{DnatDoc, LinkDoc, NatDoc, NodeDoc};
 pub(crate) use values::{
-    AcceptWord, Bandwidth, Bytes, Count, EventRate, KernelBounds, ListensOn, Share, SysctlValue,
-    Text, Timespan,
+    AcceptWord, Bandwidth, Bytes, Count, EventRate, KernelBounds, ListensOn, Share, Switch,
+    SysctlValue, Text, Timespan,
 };
 pub(crate) use workload::{
     AcceptDoc, BulkDoc, ClientDoc, CommandDoc, ConnectDoc, HoldDoc, LoopDoc, RampDoc, ServerDoc,
@@ -80,6 +80,8 @@ document! {
         "timeout" => timeout: Option<Spanned<Timespan>>,
         /// How often state is sampled, 10ms to 10s. The default is 100ms.
         "sample" => sample: Option<Spanned<Timespan>>,
+        /// No other run of a suite goes beside it: for what measures rates or latency closely. The default is `false`.
+        "exclusive" => exclusive: Option<Switch>,
         /// Seeds everything random in the run. The default is 1.
         "seed" => seed: Option<Count>,
     }

@@ -429,6 +429,7 @@ words!(StopHow, "StopHow", "a way of stopping", [
 words!(PortChoice, "PortChoice", "a choice of the local port", [
     "kernel" => Self::Kernel,
     "sequential" => Self::Sequential,
+    "bind" => Self::Bind,
 ]);
 words!(Emulation, "Emulation", "something that the lab can emulate", [
     "net.ipv4.tcp_tw_recycle" => Self::TcpTwRecycle,

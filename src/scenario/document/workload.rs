@@ -112,7 +112,7 @@ document! {
         "bulk" => bulk: Option<BulkDoc>,
         /// How many local addresses it uses in turn, 1 to 65536. Without it, the kernel chooses.
         "sources" => sources: Option<Spanned<Count>>,
-        /// Who chooses the local port: `kernel` (the default) or `sequential`.
+        /// Who chooses the local port: `kernel` (the default), `sequential` or `bind`.
         "port" => port: Option<Spanned<PortChoice>>,
         /// When it begins, from the start of the clock. The default is 0s.
         "start" => start: Option<Spanned<Timespan>>,
@@ -135,7 +135,7 @@ document! {
         "timeout" => timeout: Option<Spanned<Timespan>>,
         /// Who closes: `client`, `server`, `reset` or `hold`. The default is `server` where the server closes first, else `client`.
         "close" => close: Option<Spanned<ClientClose>>,
-        /// Who chooses the local port: `kernel` (the default) or `sequential`.
+        /// Who chooses the local port: `kernel` (the default), `sequential` or `bind`.
         "port" => port: Option<Spanned<PortChoice>>,
     }
 }
@@ -155,7 +155,7 @@ document! {
         "timeout" => timeout: Option<Spanned<Timespan>>,
         /// Who closes, as in `connect`.
         "close" => close: Option<Spanned<ClientClose>>,
-        /// Who chooses the local port: `kernel` (the default) or `sequential`.
+        /// Who chooses the local port: `kernel` (the default), `sequential` or `bind`.
         "port" => port: Option<Spanned<PortChoice>>,
     }
 }
@@ -171,7 +171,7 @@ document! {
         "for" => duration: Spanned<Timespan>,
         /// Bound on one connect. The default is 10s.
         "timeout" => timeout: Option<Spanned<Timespan>>,
-        /// Who chooses the local port: `kernel` (the default) or `sequential`.
+        /// Who chooses the local port: `kernel` (the default), `sequential` or `bind`.
         "port" => port: Option<Spanned<PortChoice>>,
     }
 }
@@ -187,7 +187,7 @@ document! {
         "keep-alive" => keep_alive: Option<Switch>,
         /// Bound on one request. The default is 10s.
         "timeout" => timeout: Option<Spanned<Timespan>>,
-        /// Who chooses the local port: `kernel` (the default) or `sequential`.
+        /// Who chooses the local port: `kernel` (the default), `sequential` or `bind`.
         "port" => port: Option<Spanned<PortChoice>>,
     }
 }
@@ -203,7 +203,7 @@ document! {
         "write" => write: Option<Spanned<Bytes>>,
         /// Bound on the whole transfer. The default is 60s.
         "timeout" => timeout: Option<Spanned<Timespan>>,
-        /// Who chooses the local port: `kernel` (the default) or `sequential`.
+        /// Who chooses the local port: `kernel` (the default), `sequential` or `bind`.
         "port" => port: Option<Spanned<PortChoice>>,
     }
 }
