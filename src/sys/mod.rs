@@ -5,6 +5,7 @@
 pub mod conntrack;
 pub mod fd_passing;
 pub mod fdtable;
+pub mod holders;
 pub mod kmsg;
 pub mod lifeline;
 pub mod machine;
