@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use nslab::backend::HostBackend;
+use nslab::backend::{Backend, HostBackend};
 use nslab::record::Outcome;
 use nslab::suite::{Options, Records, RunResult, ScenarioFile, SuiteEvent, SuiteResult, run_suite};
 use tokio::sync::watch;
@@ -75,7 +75,7 @@ impl World {
         stop: impl Fn(&SuiteEvent<'_>) -> bool,
     ) -> (SuiteResult, Vec<Happened>) {
         let options = Options {
-            backend: HostBackend::with_program(std::env::current_exe().unwrap()),
+            backend: Backend::Host(HostBackend::with_program(std::env::current_exe().unwrap())),
             ..options
         };
         let runtime = tokio::runtime::Builder::new_current_thread()
