@@ -9,6 +9,7 @@ mod baseline;
 mod birth;
 mod capacity;
 mod error;
+pub mod inquiry;
 mod ledger;
 mod messages;
 mod node;

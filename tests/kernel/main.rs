@@ -8,6 +8,7 @@
     reason = "why tests are ignored is told where they are listed"
 )]
 
+mod advise;
 mod compare;
 mod evidence;
 mod host;
@@ -30,6 +31,7 @@ fn main() {
         .chain(story::trials())
         .chain(evidence::trials())
         .chain(compare::trials())
+        .chain(advise::trials())
         .map(|trial| {
             trial
                 .with_kind("kernel")
