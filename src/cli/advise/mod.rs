@@ -2,7 +2,7 @@
 
 mod files;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -129,9 +129,9 @@ pub(super) fn main(arguments: &AdviseArguments) -> ExitCode {
     let advice = gather(names, lines, &ready, ran, began.elapsed());
     let stream = text::stream(&arguments.reports);
     stream.print(&report::advice::terminal(&advice, stream.style()));
-    let written = text::write_all(&arguments.reports, |format| match format {
-        "md" => Ok(report::advice::markdown(&advice)),
-        "html" => Ok(report::advice::html(&advice)),
+    let written = text::write_all(&arguments.reports, |format, folder| match format {
+        "md" => Ok(report::advice::markdown(&seen_from(folder, &advice))),
+        "html" => Ok(report::advice::html(&seen_from(folder, &advice))),
         _ => report::advice::json(&advice),
     });
     if written {
@@ -345,4 +345,19 @@ fn gather(
         took,
         cut_short: ran.cut_short,
     }
+}
+
+/// The same advice with the ways to its records from a report's folder.
+fn seen_from(folder: &Path, advice: &Advice) -> Advice {
+    let mut advice = advice.clone();
+    let alone = advice
+        .lines
+        .iter_mut()
+        .flat_map(|line| &mut line.experiments);
+    for experiment in alone.chain(&mut advice.together) {
+        for record in &mut experiment.records {
+            *record = text::way_from(folder, record);
+        }
+    }
+    advice
 }
