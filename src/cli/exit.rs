@@ -19,9 +19,9 @@ pub(super) fn errored() -> ExitCode {
 /// What `--help` says of them.
 pub(super) const HELP: &str = "\
 Exit codes:
-  0  every run passed, was skipped, or is not applicable on this kernel or machine
+  0  every run passed (flaky ones on a retry), was skipped, or is not applicable on this kernel or machine
   1  an expectation failed: the kernel behaved otherwise than the scenario claims
-     (with --strict also: something was not applicable)
+     (with --strict also: something was not applicable, or passed only when it was tried again)
   2  the command line or a scenario file is invalid; nothing was run
   3  errored: the question could not be asked, or the answer could not be written
   4  inconclusive: the load was not what the scenario asked for, or the run was interrupted";
@@ -29,8 +29,8 @@ Exit codes:
 /// The exit code of an outcome.
 pub(super) fn of(outcome: Outcome, strict: bool) -> ExitCode {
     ExitCode::from(match outcome {
-        Outcome::NotApplicable if strict => 1,
-        Outcome::Passed | Outcome::Skipped | Outcome::NotApplicable => 0,
+        Outcome::Flaky | Outcome::NotApplicable if strict => 1,
+        Outcome::Passed | Outcome::Flaky | Outcome::Skipped | Outcome::NotApplicable => 0,
         Outcome::Failed => 1,
         Outcome::Errored => 3,
         Outcome::Inconclusive => 4,

@@ -6,6 +6,7 @@ mod compare;
 mod diff;
 mod doctor;
 mod exit;
+mod how;
 mod kernel;
 mod ladder;
 mod list;
@@ -16,6 +17,7 @@ mod report;
 mod reports;
 mod run;
 mod schema;
+mod select;
 mod worker;
 mod writable;
 

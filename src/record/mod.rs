@@ -30,7 +30,7 @@ pub use event::{
 };
 pub use file::{
     ProcessEnd, RECORD_VERSION, Record, RecordError, RecordHeader, RecordWriter, RecordedScenario,
-    Unreadable,
+    RecordedSuite, Unreadable,
 };
 pub use measure::{Measure, measures};
 pub use outcome::Outcome;

@@ -48,6 +48,7 @@ fn table<'a>(runs: impl Iterator<Item = &'a RunResult>) -> csv::Result<String> {
             .case
             .iter()
             .map(|(key, value)| format!("{key}={value}"))
+            .chain(id.repetition.map(|number| format!("repetition={number}")))
             .collect();
         let case = case.join(" ");
         let scenario = printable(&id.scenario);
