@@ -15,6 +15,7 @@
 //! * [`compare`]: one run with several sets of settings; which is better, and how certain that is.
 //! * [`advise`]: what a sysctl file would do here, line by line; looked up, tried, and run by `compare`.
 //! * [`report`]: a function of results. [`cli`]: the only place that prints or exits.
+//! * [`testbed`]: all of this for other people's tests: a lab within a `#[test]`, with or without root.
 //!
 //! Arrows point one way; `tests/rootless/architecture.rs` holds the code to the table. Nothing is named on disk but what the
 //! user asked for, no thread changes namespace after it starts, and only `record::RunClock` gives a run's time.
@@ -35,5 +36,6 @@ pub mod run;
 pub mod scenario;
 pub mod suite;
 pub mod sys;
+pub mod testbed;
 pub mod traffic;
 pub mod units;
