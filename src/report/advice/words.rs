@@ -25,11 +25,7 @@ pub(super) fn sentences(line: &LineAdvice) -> Vec<String> {
         }
     };
     said.extend(line.experiments.iter().map(experiment));
-    said.extend(
-        line.not_run.iter().map(|(scenario, why)| {
-            format!("{scenario} shows what it does, and was not run: {why}")
-        }),
-    );
+    said.extend(not_run(&line.not_run));
     match line.ruling() {
         Ruling::NoScenario => {
             said.push("no scenario shows what it does: nothing is said of it".to_owned())
@@ -38,6 +34,22 @@ pub(super) fn sentences(line: &LineAdvice) -> Vec<String> {
         _ => {}
     }
     said
+}
+
+/// Scenarios that were left out, by the reason: a sentence for each.
+fn not_run(left_out: &[(String, &'static str)]) -> Vec<String> {
+    let mut by_reason: Vec<(&str, Vec<&str>)> = Vec::new();
+    for (scenario, why) in left_out {
+        match by_reason.iter_mut().find(|(known, _)| known == why) {
+            Some((_, scenarios)) => scenarios.push(scenario),
+            None => by_reason.push((why, vec![scenario])),
+        }
+    }
+    let sentence = |(why, scenarios): (&str, Vec<&str>)| {
+        let shown = scenarios.join(", ");
+        format!("not run ({why}), though it would show what the line does: {shown}")
+    };
+    by_reason.into_iter().map(sentence).collect()
 }
 
 fn overridden(place: &LinePlace, by: &LinePlace) -> String {
