@@ -8,6 +8,7 @@
     reason = "why tests are ignored is told where they are listed"
 )]
 
+mod advise;
 mod compare;
 mod evidence;
 mod host;
@@ -33,6 +34,7 @@ fn main() {
         .chain(evidence::trials())
         .chain(compare::trials())
         .chain(parallel::trials())
+        .chain(advise::trials())
         .chain(killing::trials())
         .map(|trial| {
             trial
