@@ -24,6 +24,7 @@ pub mod sock_diag;
 pub mod sockopt;
 pub mod support;
 pub mod sysctl;
+pub mod tcp_clock;
 pub mod timer;
 pub mod uring;
 pub mod wake;
