@@ -9,11 +9,14 @@ mod baseline;
 mod birth;
 mod capacity;
 mod error;
+pub mod leaks;
 mod ledger;
+mod mark;
 mod messages;
 mod node;
 mod plan;
 mod print;
+pub mod programs;
 mod room;
 mod rules;
 pub mod sandbox;
@@ -37,10 +40,12 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use crate::names::NodeName;
+use wire::precision;
 use wires::Wires;
 
-use crate::record::{Built, ConntrackRoom, Recorder, RunClock};
+use crate::record::{Built, ConntrackRoom, Recorder, RunClock, WirePrecision};
 use crate::scenario::RunSpec;
+use crate::scenario::fault::FaultSpec;
 use crate::scenario::topology::{Impairment, Topology};
 use crate::sys::NetNs;
 use crate::sys::sysctl::Sysctls;
@@ -79,6 +84,8 @@ pub struct WirePlace {
     pub ends: [WireSide; 2],
     /// What the wire does to packets.
     pub impairment: Impairment,
+    /// What it does to single segments.
+    pub faults: Vec<FaultSpec>,
 }
 
 /// A live topology.
@@ -130,9 +137,25 @@ impl Lab {
             took: nanos(started.elapsed()),
             fill_took: nanos(filling.elapsed()),
             conntrack_room,
+            wire: lab.wire_precision(places.first()),
             emulated: lab.wires.statements(),
         };
         Ok((lab, built, standing.ledger.close(pinned, set)))
+    }
+
+    /// How good the wires are: one of them stands for all. `None` where there is none, or where packets did not arrive in time: then
+    /// the run will show as much.
+    fn wire_precision(&self, place: Option<&WirePlace>) -> Option<WirePrecision> {
+        let link = self.topology.links.get(place?.link)?;
+        let [Some(first), Some(second)] = link.between.each_ref().map(|name| self.node(name))
+        else {
+            return None;
+        };
+        let probe = |node: &'_ Node, end: usize| precision::Probe {
+            netns: node.netns.clone(),
+            interface: link.interfaces[end].clone(),
+        };
+        precision::measure([probe(first, 0), probe(second, 1)], link.mtu).ok()
     }
 
     /// From the return of this on, wires impair and emulate, and what they do is recorded.
@@ -225,6 +248,7 @@ fn wire_places(plan: &Plan, standing: &apply::Standing) -> Vec<WirePlace> {
             link,
             ends,
             impairment,
+            faults,
         } = op
         else {
             return None;
@@ -240,6 +264,7 @@ fn wire_places(plan: &Plan, standing: &apply::Standing) -> Vec<WirePlace> {
             link: *link,
             ends,
             impairment: impairment.clone(),
+            faults: faults.clone(),
         })
     };
     plan.ops.iter().filter_map(place).collect()

@@ -33,6 +33,8 @@ pub(crate) const MAX_CONCURRENCY: u64 = 20_000;
 pub(crate) const MAX_THREADS: u64 = 4096;
 /// Local source addresses of a node: an IPv4 /16.
 pub(crate) const MAX_SOURCES: u64 = 65_536;
+/// Forged addresses of a flood: an IPv4 /16 without its first.
+pub(crate) const MAX_FORGED_SOURCES: u64 = 65_535;
 /// Addresses of one SNAT: what is left of a /24 above .100.
 pub(crate) const MAX_SNAT_ADDRESSES: u64 = 154;
 /// Any duration: the longest timer of the kernel's that a scenario could wait for is conntrack's 5 days
@@ -44,6 +46,10 @@ pub(crate) const MAX_TRANSFER: u64 = 1 << 50;
 pub(crate) const MAX_WRITE: u64 = 0x7fff_f000;
 /// Descriptors of a process: the default of `fs.nr_open` (Linux `fs/file.c`).
 pub(crate) const MAX_NOFILE: u64 = 1_048_576;
+/// Faults of one lab: each is looked at for every segment of its link.
+pub(crate) const MAX_FAULTS: usize = 100;
+/// Bytes of data of a forged segment: it fits the least MTU that IPv6 allows (1,280, RFC 8200) with its headers.
+pub(crate) const MAX_FORGED: u64 = 1_000;
 /// Letters of a name.
 pub(crate) const MAX_NAME: usize = 64;
 /// Expectations of one run.

@@ -12,10 +12,10 @@ struct Exclusive {
 }
 
 /// Where the format has alternatives.
-const EXCLUSIVE: [Exclusive; 5] = [
+const EXCLUSIVE: [Exclusive; 7] = [
     Exclusive {
         path: &["clients", "*"],
-        keys: &["connect", "ramp", "hold", "loop", "bulk"],
+        keys: &["connect", "ramp", "hold", "loop", "bulk", "flood"],
     },
     Exclusive {
         path: &["clients", "*", "connect"],
@@ -26,12 +26,20 @@ const EXCLUSIVE: [Exclusive; 5] = [
         keys: &["for", "count"],
     },
     Exclusive {
+        path: &["clients", "*", "flood"],
+        keys: &["for", "count"],
+    },
+    Exclusive {
         path: &["servers", "*", "accept"],
         keys: &["delay", "pool"],
     },
     Exclusive {
         path: &["nodes", "*", "nat"],
         keys: &["masquerade", "snat"],
+    },
+    Exclusive {
+        path: &["faults", "*"],
+        keys: &["drop", "delay", "duplicate", "replay", "inject"],
     },
 ];
 

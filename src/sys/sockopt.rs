@@ -25,6 +25,19 @@ pub fn tcp_socket(family_of: IpAddr) -> io::Result<Socket> {
     Socket::new_raw(domain, kind, Some(Protocol::TCP))
 }
 
+/// A socket that sends packets as they are, from their IP header on (raw(7), `IPPROTO_RAW`); it receives nothing.
+///
+/// # Errors
+/// EPERM without CAP_NET_RAW in the namespace.
+pub fn raw_sender(family_of: IpAddr) -> io::Result<Socket> {
+    let domain = Domain::for_address(SocketAddr::new(family_of, 0));
+    Socket::new_raw(
+        domain,
+        Type::RAW.cloexec(),
+        Some(Protocol::from(libc::IPPROTO_RAW)),
+    )
+}
+
 /// Takes a connection from a listener's queue, non-blocking, closed on exec; the peer's address is not asked for.
 ///
 /// # Errors
@@ -44,6 +57,12 @@ pub fn accept(listener: &Socket) -> io::Result<Socket> {
     let fd = Errno::result(fd)?;
     // SAFETY: the kernel has just opened it, so nothing else owns it.
     Ok(Socket::from(unsafe { OwnedFd::from_raw_fd(fd) }))
+}
+
+/// Has close(2) send RST in place of FIN (`SO_LINGER` with 0, socket(7)).
+pub fn reset_on_close(socket: &Socket) {
+    // It can fail only for a descriptor that is no socket.
+    let _always_works = socket.set_linger(Some(std::time::Duration::ZERO));
 }
 
 /// Leaves the port open at `bind(2)`: it is chosen at `connect(2)`, when the destination is known (`IP_BIND_ADDRESS_NO_PORT`, Linux 4.2).

@@ -211,6 +211,7 @@ pub(crate) fn server(accept: Accept) -> ServerSpec {
         close: ServerClose::AsRequested,
         keep_alive: Duration::from_secs(5),
         forward: None,
+        so_keepalive: false,
         place: Place::default(),
     }
 }
@@ -226,6 +227,7 @@ pub(crate) fn client(load: Load) -> ClientSpec {
         port: PortChoice::Kernel,
         start: Duration::ZERO,
         exchange: false,
+        so_keepalive: false,
         place: Place::default(),
     }
 }
@@ -251,6 +253,9 @@ pub(crate) fn command(name: &str, node: &str, run: &[&str]) -> CommandSpec {
         timeout: Duration::from_secs(30),
         start: Duration::ZERO,
         env: Default::default(),
+        ready: None,
+        background: false,
+        files: None,
         place: Place::default(),
     }
 }

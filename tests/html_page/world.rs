@@ -65,6 +65,8 @@ pub fn topology(nodes: &[&str], links: &[(&str, &str)]) -> Topology {
             interfaces: [names[0].clone(), names[1].clone()],
             mtu: None,
             impairment: Impairment::default(),
+            faults: Vec::new(),
+            changes: false,
             place: Place::default(),
         });
     }
@@ -90,6 +92,7 @@ pub fn server(name: &str, node: &str, accept: Accept) -> ServerSpec {
         close: ServerClose::AsRequested,
         keep_alive: Duration::from_secs(5),
         forward: None,
+        so_keepalive: false,
         place: Place::default(),
     }
 }
@@ -114,6 +117,7 @@ pub fn client(name: &str, node: &str, rate: f64, count: u64) -> ClientSpec {
         port: PortChoice::Kernel,
         start: Duration::ZERO,
         exchange: false,
+        so_keepalive: false,
         place: Place::default(),
     }
 }

@@ -15,6 +15,8 @@ const DEFAULT_QUEUE: ByteCount = ByteCount(1_000 * 1_514);
 pub(super) enum Fate {
     /// It leaves at this time, never before one that arrived earlier.
     Leaves(Duration),
+    /// It skips the delay, so that it leaves before some that arrived earlier.
+    Overtakes(Duration),
     /// Chance took it.
     Lost,
     /// The queue in front of the rate limit was full.
@@ -26,12 +28,14 @@ pub(super) enum Fate {
 /// In this order: chance takes the packet, unless it is the link's own upkeep (when that comes follows the machine, so that
 /// if it drew from the chance of others, no loss could be repeated); else it queues for the transmitter, which sends one packet at a time at the
 /// link's rate; then it travels for the delay, give or take the jitter. Jitter never reorders: a packet leaves at the
-/// earliest with the one before it. All times are of one clock, whichever.
+/// earliest with the one before it. Only what chance has skip the delay overtakes others. All times are of one clock, whichever.
 #[derive(Debug)]
 pub(super) struct Line {
     impairment: Impairment,
     loss: SplitMix64,
     jitter: SplitMix64,
+    reorder: SplitMix64,
+    duplicate: SplitMix64,
     /// When the transmitter will have sent everything that it was given.
     sent_by: Duration,
     /// When the last packet leaves.
@@ -45,6 +49,8 @@ impl Line {
             impairment,
             loss: SplitMix64::new(seed, 2 * direction),
             jitter: SplitMix64::new(seed, 2 * direction + 1),
+            reorder: SplitMix64::new(seed, 4 + 2 * direction),
+            duplicate: SplitMix64::new(seed, 5 + 2 * direction),
             sent_by: Duration::ZERO,
             last_leaves: Duration::ZERO,
         }
@@ -64,7 +70,7 @@ impl Line {
     pub(super) fn take(
         &mut self,
         bytes: usize,
-        is_upkeep: impl FnOnce() -> bool,
+        is_upkeep: impl Fn() -> bool,
         now: Duration,
     ) -> Fate {
         if let Some(loss) = self.impairment.loss
@@ -76,8 +82,21 @@ impl Line {
         let Some(sent) = self.transmit(bytes, now) else {
             return Fate::Overrun;
         };
+        if let Some(reorder) = self.impairment.reorder
+            && !is_upkeep()
+            && self.reorder.fraction() < reorder.as_fraction()
+        {
+            return Fate::Overtakes(sent);
+        }
         self.last_leaves = self.last_leaves.max(sent.saturating_add(self.travel()));
         Fate::Leaves(self.last_leaves)
+    }
+
+    /// Whether a packet that was not lost arrives twice.
+    pub(super) fn repeats(&mut self, is_upkeep: impl Fn() -> bool) -> bool {
+        self.impairment.duplicate.is_some_and(|duplicate| {
+            !is_upkeep() && self.duplicate.fraction() < duplicate.as_fraction()
+        })
     }
 
     /// When the last bit of the packet will have been sent; `None` where the queue has no room for it.
@@ -202,6 +221,44 @@ mod tests {
             })
             .collect();
         assert_eq!(alone, beside_upkeep);
+    }
+
+    #[test]
+    fn the_share_asked_for_skips_the_delay_or_comes_twice_and_the_same_for_the_same_seed() {
+        let run = |seed, reorder: f64, duplicate: f64| {
+            let impairment = Impairment {
+                delay: Some(ms(20)),
+                reorder: Percent::from_fraction(reorder),
+                duplicate: Percent::from_fraction(duplicate),
+                ..Impairment::default()
+            };
+            let mut line = Line::new(impairment, seed, 0);
+            (0..50_000)
+                .map(|_| {
+                    let fate = line.take(100, carried, ms(5));
+                    assert!(
+                        matches!(fate, Fate::Leaves(at) if at == ms(25))
+                            || fate == Fate::Overtakes(ms(5))
+                    );
+                    (matches!(fate, Fate::Overtakes(_)), line.repeats(carried))
+                })
+                .collect::<Vec<(bool, bool)>>()
+        };
+        let first = run(1, 0.02, 0.01);
+        let overtook = first.iter().filter(|(overtook, _)| *overtook).count();
+        let twice = first.iter().filter(|(_, twice)| *twice).count();
+        assert!((880..1_120).contains(&overtook), "{overtook} of 50,000");
+        assert!((420..580).contains(&twice), "{twice} of 50,000");
+        assert_eq!(first, run(1, 0.02, 0.01));
+        assert_ne!(first, run(2, 0.02, 0.01));
+        let without = run(1, 0.0, 0.01);
+        let repeats =
+            |run: &[(bool, bool)]| run.iter().map(|(_, twice)| *twice).collect::<Vec<_>>();
+        assert_eq!(
+            repeats(&first),
+            repeats(&without),
+            "each has its own chance"
+        );
     }
 
     proptest! {
