@@ -12,7 +12,7 @@ use super::settings::{Became, Wanted, write_all};
 use crate::names::NodeName;
 use crate::scenario::topology::IpVersion;
 use crate::sys::NetNs;
-use crate::sys::netlink::Batch;
+use crate::sys::netlink::{Batch, Netlink};
 use crate::sys::rtnl::{self, VethEnd};
 use crate::sys::sysctl::Sysctls;
 
@@ -40,8 +40,15 @@ pub(super) struct Standing {
 pub(super) fn apply(
     plan: &Plan,
     socket_hash: Option<u64>,
-    owns_kernel: bool,
+    ground: super::Ground,
 ) -> Result<Standing, BuildError> {
+    let mut workshop = (ground.own_netns || ground.owns_kernel)
+        .then(|| Netlink::open(libc::NETLINK_ROUTE))
+        .transpose()
+        .map_err(|source| BuildError::Netlink {
+            site: Site::Wire,
+            source,
+        })?;
     let mut grounds: Grounds = bear_all(plan, socket_hash)?
         .into_iter()
         .map(|(site, born)| {
@@ -68,7 +75,7 @@ pub(super) fn apply(
                 });
                 first_up.push(&ends[0]);
                 if links.is_full() {
-                    send_links(plan, &mut grounds, &mut links)?;
+                    send_links(plan, &mut grounds, workshop.as_mut(), &mut links)?;
                 }
             }
             Op::Address {
@@ -94,7 +101,7 @@ pub(super) fn apply(
             Op::Room { .. } | Op::Wire { .. } | Op::Limit { .. } => {}
         }
     }
-    send_links(plan, &mut grounds, &mut links)?;
+    send_links(plan, &mut grounds, workshop.as_mut(), &mut links)?;
     for ground in grounds.values_mut() {
         ground.messages.send(plan, &mut ground.born.route)?;
     }
@@ -104,7 +111,7 @@ pub(super) fn apply(
     for site in with_ipv6 {
         wait_for_addresses(&mut grounds, site)?;
     }
-    conclude(grounds, owns_kernel)
+    conclude(grounds, ground.owns_kernel)
 }
 
 fn message(grounds: &mut Grounds, site: &Site, line: usize, write: impl FnOnce(&mut Batch)) {
@@ -150,11 +157,19 @@ fn veth_end<'a>(
     }
 }
 
-/// All links are created from the first namespace, each end directly where it belongs.
-fn send_links(plan: &Plan, grounds: &mut Grounds, links: &mut Messages) -> Result<(), BuildError> {
-    match grounds.first_mut() {
-        Some((_, ground)) => links.send(plan, &mut ground.born.route),
-        None => Ok(()),
+/// All links are created from one namespace, each end directly where it belongs: from the calling thread's where that is the lab's own,
+/// else from the first. Older kernels (5.10 at least) look for a new link's index where the message comes from, and refuse one that is
+/// taken there; nothing of the lab is in the calling thread's.
+fn send_links(
+    plan: &Plan,
+    grounds: &mut Grounds,
+    workshop: Option<&mut Netlink>,
+    links: &mut Messages,
+) -> Result<(), BuildError> {
+    match (workshop, grounds.first_mut()) {
+        (Some(workshop), _) => links.send(plan, workshop),
+        (None, Some((_, ground))) => links.send(plan, &mut ground.born.route),
+        (None, None) => Ok(()),
     }
 }
 

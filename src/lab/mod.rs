@@ -121,7 +121,7 @@ impl Lab {
             capacity::size_socket_hash(&mut Sysctls::new(), entries);
         }
         let plan = plan(&spec.topology);
-        let standing = apply::apply(&plan, entries, ground.owns_kernel)?;
+        let standing = apply::apply(&plan, entries, ground)?;
         let nodes = nodes(&spec.topology, &standing.sites);
         let places = wire_places(&plan, &standing);
         let wires = Wires::lay(&places, &spec.topology, |name| nodes.get(name), spec.seed)
