@@ -68,6 +68,9 @@ impl Dialer {
         if plan.nodelay {
             socket.set_tcp_nodelay(true)?;
         }
+        if plan.so_keepalive {
+            socket.set_keepalive(true)?;
+        }
         let mut source = 0;
         if !plan.sources.is_empty() {
             source = usize::try_from(index % plan.sources.len() as u64).unwrap_or(0);

@@ -16,6 +16,7 @@ mod attempt;
 mod chains;
 mod dial;
 mod engine;
+pub(super) mod flood;
 mod plan;
 mod ports;
 mod reply;

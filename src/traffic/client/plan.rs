@@ -16,6 +16,7 @@ pub(super) struct Plan {
     pub(super) target_ip: IpAddr,
     pub(super) sources: Vec<IpAddr>,
     pub(super) port: PortChoice,
+    pub(super) so_keepalive: bool,
     pub(super) starts: Starts,
     /// When the first may start.
     pub(super) begin: Offset,
@@ -117,6 +118,12 @@ impl Plan {
                 };
                 (starts, *timeout, end, None)
             }
+            Load::Flood { schedule, .. } => (
+                Starts::Paced(*schedule),
+                Duration::ZERO,
+                ConnectionEnd::Hold,
+                None,
+            ),
             Load::Bulk {
                 streams, timeout, ..
             } => {
@@ -132,6 +139,7 @@ impl Plan {
             target_ip: spec.target.ip(),
             sources: spec.sources.clone(),
             port: spec.port,
+            so_keepalive: spec.so_keepalive,
             starts,
             begin: Offset::from_duration(spec.start),
             timeout,
@@ -166,6 +174,7 @@ fn request(spec: &ClientSpec, end: ConnectionEnd) -> Option<Request> {
             let write = usize::try_from(write.0).unwrap_or(usize::MAX).max(1);
             (http::post(bytes.0), bytes.0, write)
         }
+        Load::Flood { .. } => return None,
         Load::Loop { .. } => (http::get(end == ConnectionEnd::Reuse), 0, 1),
         Load::Connect { .. } | Load::Hold { .. } => {
             if !spec.exchange && end != ConnectionEnd::AwaitClose {
