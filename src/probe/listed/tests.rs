@@ -26,6 +26,7 @@ fn watched(addresses: [SocketAddr; 2], named: &[&str]) -> RunSpec {
         close: ServerClose::AsRequested,
         keep_alive: Duration::ZERO,
         forward: None,
+        so_keepalive: false,
         place: Place::default(),
     }];
     let prefixes = addresses.map(|address| Prefix {
