@@ -32,6 +32,7 @@ pub mod sock_diag;
 pub mod sockopt;
 pub mod support;
 pub mod sysctl;
+pub mod sysctl_tree;
 pub mod tcp_info;
 pub mod timer;
 pub mod uring;
