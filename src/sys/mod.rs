@@ -33,6 +33,7 @@ pub mod sockopt;
 pub mod support;
 pub mod sysctl;
 pub mod sysctl_tree;
+pub mod tcp_clock;
 pub mod tcp_info;
 pub mod timer;
 pub mod uring;
