@@ -23,6 +23,7 @@ pub mod replay;
 mod result;
 mod schedule;
 mod select;
+mod spread;
 
 pub use capturing::Captures;
 pub use discover::{DiscoverError, Source, discover, shipped};
@@ -34,3 +35,4 @@ pub use outstanding::Outstanding;
 pub use recording::Records;
 pub use result::{Attempt, CaseComparison, RunResult, ScenarioFile, ScenarioResult, SuiteResult};
 pub use select::{Filter, FilterError, SelectError, Selected, Selection, Shard};
+pub use spread::{QuantitySpread, Spread};
