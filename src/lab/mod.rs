@@ -124,8 +124,7 @@ impl Lab {
         let standing = apply::apply(&plan, entries, ground)?;
         let nodes = nodes(&spec.topology, &standing.sites);
         let places = wire_places(&plan, &standing);
-        let wires = Wires::lay(&places, &spec.topology, |name| nodes.get(name), spec.seed)
-            .map_err(BuildError::Wire)?;
+        let wires = Wires::lay(&places, &spec.topology, |name| nodes.get(name), spec.seed)?;
         let mut lab = Self {
             nodes,
             topology: spec.topology.clone(),
