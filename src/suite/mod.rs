@@ -6,6 +6,7 @@ mod attempts;
 mod capturing;
 mod discover;
 mod dispatch;
+mod ear;
 mod event;
 mod execute;
 mod gathered;
