@@ -25,7 +25,7 @@ fn main() {
     if let Some(obstacle) = &obstacle {
         eprintln!("kernel tests are ignored here: {obstacle}");
     }
-    let trials: Vec<Trial> = scenarios::trials()
+    let trials: Vec<Trial> = scenarios::trials(&arguments)
         .into_iter()
         .chain(story::trials())
         .chain(evidence::trials())
