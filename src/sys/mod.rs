@@ -4,6 +4,7 @@
 
 pub mod conntrack;
 pub mod fdtable;
+pub mod holders;
 pub mod kmsg;
 pub mod lifeline;
 pub mod netlink;

@@ -11,6 +11,7 @@
 mod compare;
 mod evidence;
 mod host;
+mod killing;
 mod program;
 mod scenarios;
 mod story;
@@ -30,6 +31,7 @@ fn main() {
         .chain(story::trials())
         .chain(evidence::trials())
         .chain(compare::trials())
+        .chain(killing::trials())
         .map(|trial| {
             trial
                 .with_kind("kernel")

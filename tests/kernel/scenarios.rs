@@ -1,16 +1,16 @@
-//! Each shipped scenario is a trial, but for those tagged `slow`. The first trial runs them all, as many at once as the machine carries:
-//! most of a scenario is waiting.
+//! Each shipped scenario is a trial, but for those tagged `slow`. The first that is tried runs all that are wanted, as a suite:
+//! their time is mostly waiting, and nothing that they measure changes because others run beside them.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, OnceLock};
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use serde_json::Value;
 
 use crate::program::{command, scratch, told};
 
-/// What became of each scenario, by its label.
-type Outcomes = BTreeMap<String, Result<(), String>>;
+/// What became of each scenario, by its file; or why there is nothing.
+type Suite = Result<BTreeMap<String, Value>, String>;
 
 pub(crate) fn trials(arguments: &Arguments) -> Vec<Trial> {
     let labels: Vec<String> = nslab::suite::shipped()
@@ -22,71 +22,75 @@ pub(crate) fn trials(arguments: &Arguments) -> Vec<Trial> {
         })
         .map(|source| source.label)
         .collect();
-    let chosen = labels.iter().filter(|label| is_chosen(arguments, label));
-    let chosen: Vec<String> = chosen.cloned().collect();
-    let outcomes = Arc::new(LazyLock::new(move || run(&chosen)));
+    let wanted = labels.iter().filter(|label| is_wanted(label, arguments));
+    let wanted: Arc<[String]> = wanted.cloned().collect();
+    let suite: Arc<OnceLock<Suite>> = Arc::default();
     labels
         .into_iter()
         .map(|label| {
-            let outcomes = outcomes.clone();
-            Trial::test(label.clone(), move || holds(&outcomes, &label))
+            let (wanted, suite) = (Arc::clone(&wanted), Arc::clone(&suite));
+            Trial::test(label.clone(), move || {
+                holds(&label, suite.get_or_init(|| run(&wanted)))
+            })
         })
         .collect()
 }
 
-/// As `libtest_mimic` chooses.
-fn is_chosen(arguments: &Arguments, label: &str) -> bool {
-    let fits = |filter: &str| {
+/// As the harness itself sees its arguments.
+fn is_wanted(label: &str, arguments: &Arguments) -> bool {
+    let fits = |filter: &String| {
         if arguments.exact {
             label == filter
         } else {
-            label.contains(filter)
+            label.contains(filter.as_str())
         }
     };
-    arguments.filter.as_deref().is_none_or(fits) && !arguments.skip.iter().any(|skip| fits(skip))
+    arguments.filter.as_ref().is_none_or(fits) && !arguments.skip.iter().any(fits)
 }
 
-fn holds(outcomes: &Outcomes, label: &str) -> Result<(), Failed> {
-    match outcomes.get(label) {
-        Some(Ok(())) => Ok(()),
-        Some(Err(why)) => Err(why.into()),
-        None => Err("the report says nothing of it".into()),
+fn run(labels: &[String]) -> Suite {
+    let folder = tempfile::tempdir_in(scratch()).map_err(|error| error.to_string())?;
+    let report = folder.path().join("suite.json");
+    let output = command()
+        .args(["run", "--no-progress", "--no-record", "--report"])
+        .arg(format!("json={}", report.display()))
+        .args(labels)
+        .output()
+        .map_err(|error| error.to_string())?;
+    let text = std::fs::read(&report).map_err(|_| told(&output))?;
+    let json: Value = serde_json::from_slice(&text).map_err(|error| error.to_string())?;
+    let scenarios = json["scenarios"].as_array().cloned().unwrap_or_default();
+    let file = |scenario: &Value| scenario["file"].as_str().unwrap_or_default().to_owned();
+    Ok(scenarios
+        .into_iter()
+        .map(|scenario| (file(&scenario), scenario))
+        .collect())
+}
+
+fn holds(label: &str, suite: &Suite) -> Result<(), Failed> {
+    let scenario = suite.as_ref()?.get(label);
+    let scenario = scenario.ok_or("the suite does not tell of it")?;
+    match scenario["outcome"].as_str() {
+        Some("passed") => Ok(()),
+        Some("not-applicable") => {
+            eprintln!("{label} is not applicable here: {}", reasons(scenario));
+            Ok(())
+        }
+        outcome => Err(format!("{outcome:?}\n{}\n{scenario:#}", reasons(scenario)).into()),
     }
 }
 
-fn run(labels: &[String]) -> Outcomes {
-    let path = scratch().join("shipped.json");
-    let report = format!("json={}", path.display());
-    let output = command()
-        .args(["run", "--no-progress", "--report", &report])
-        .args(labels)
-        .output()
-        .unwrap();
-    let text = std::fs::read(&path).unwrap_or_default();
-    let Ok(report) = serde_json::from_slice::<Value>(&text) else {
-        let all = labels
-            .iter()
-            .map(|label| (label.clone(), Err(told(&output))));
-        return all.collect();
-    };
-    let scenarios = report["scenarios"].as_array().unwrap();
-    scenarios
-        .iter()
-        .map(|scenario| {
-            let label = scenario["file"].as_str().unwrap().to_owned();
-            let outcome = scenario["outcome"].as_str().unwrap();
-            // What was inconclusive has been tried again; where it then passed it is called flaky.
-            let passes = matches!(outcome, "passed" | "flaky" | "not-applicable");
-            let why = || section(&String::from_utf8_lossy(&output.stdout), &label);
-            let result = if passes { Ok(()) } else { Err(why()) };
-            (label, result)
-        })
-        .collect()
-}
-
-/// What was printed about one scenario.
-fn section(printed: &str, label: &str) -> String {
-    let mut sections = printed.split("\n\n");
-    let of = sections.find(|section| section.contains(label));
-    of.unwrap_or(printed).to_owned()
+/// Why runs, and what in them, did not pass.
+fn reasons(scenario: &Value) -> String {
+    let runs = scenario["runs"].as_array().into_iter().flatten();
+    let not_passed = runs.filter(|run| run["outcome"] != "passed");
+    let told = not_passed.map(|run| {
+        let wrong = run["expectations"].as_array().into_iter().flatten();
+        let wrong = wrong.filter(|verdict| verdict["outcome"] != "passed");
+        let wrong: Vec<String> = wrong
+            .map(|verdict| format!("\n  {} {}", verdict["text"], verdict["observed"]))
+            .collect();
+        format!("{}: {}{}", run["variant"], run["reason"], wrong.concat())
+    });
+    told.collect::<Vec<_>>().join("\n")
 }
