@@ -161,6 +161,28 @@ pub enum Event {
     },
 }
 
+impl Event {
+    /// When it happened, where the clock had started.
+    pub fn time(&self) -> Option<Offset> {
+        match self {
+            Self::Sample { t, .. }
+            | Self::Looked { t, .. }
+            | Self::Text { t, .. }
+            | Self::Histogram { t, .. }
+            | Self::Finished { t, .. } => Some(*t),
+            Self::Note { t, .. } => *t,
+            Self::Environment(_)
+            | Self::Built(_)
+            | Self::Series(_)
+            | Self::Load(_)
+            | Self::Processor { .. }
+            | Self::Used { .. }
+            | Self::NotApplicable { .. }
+            | Self::Errored { .. } => None,
+        }
+    }
+}
+
 /// What building the lab took and did.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Built {

@@ -24,7 +24,7 @@ pub use capture::{
     LinkEnd,
 };
 pub use clock::{Offset, RunClock};
-pub use environment::{Environment, Privileges};
+pub use environment::{Environment, Guest, Privileges};
 pub use event::{
     Built, ConntrackRoom, Event, LoadReport, SeriesDeclaration, SeriesId, SeriesKind, SeriesUnit,
     WirePrecision,
