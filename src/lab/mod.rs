@@ -9,6 +9,7 @@ mod baseline;
 mod birth;
 mod capacity;
 mod error;
+pub mod inquiry;
 pub mod leaks;
 mod ledger;
 mod mark;

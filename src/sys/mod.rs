@@ -31,6 +31,7 @@ pub mod sock_diag;
 pub mod sockopt;
 pub mod support;
 pub mod sysctl;
+pub mod sysctl_tree;
 pub mod timer;
 pub mod uring;
 pub mod wake;

@@ -407,6 +407,7 @@ pub fn scenario(
                 ],
                 lesson: Some(lesson.to_owned()),
                 tags: vec!["flagship".to_owned()],
+                exercises: Vec::new(),
                 runs: runs.iter().map(|run| run.spec.clone()).collect(),
                 compare: Vec::new(),
             },

@@ -8,6 +8,7 @@
     reason = "why tests are ignored is told where they are listed"
 )]
 
+mod advise;
 mod compare;
 mod evidence;
 mod host;
@@ -31,6 +32,7 @@ fn main() {
         .chain(story::trials())
         .chain(evidence::trials())
         .chain(compare::trials())
+        .chain(advise::trials())
         .chain(killing::trials())
         .map(|trial| {
             trial

@@ -82,6 +82,7 @@ pub(crate) fn file(
             source: Vec::new(),
             lesson: None,
             tags: vec!["flagship".to_owned()],
+            exercises: Vec::new(),
             runs: Vec::new(),
             compare,
         },
