@@ -32,6 +32,7 @@ pub mod sockopt;
 pub mod support;
 pub mod sysctl;
 pub mod sysctl_tree;
+pub mod tcp_clock;
 pub mod timer;
 pub mod uring;
 pub mod wake;

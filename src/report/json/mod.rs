@@ -260,6 +260,7 @@ fn environment(environment: &Environment) -> EnvironmentPart {
         virtual_time: environment.virtual_time,
         seed: environment.seed,
         off_baseline: environment.off_baseline.clone(),
+        kernel_sysctls: environment.kernel_sysctls.clone(),
     }
 }
 

@@ -248,6 +248,8 @@ pub struct EnvironmentPart {
     pub seed: u64,
     /// Sysctls that differ from the baseline, by node.
     pub off_baseline: BTreeMap<String, BTreeMap<String, String>>,
+    /// Sysctls that were set for the whole kernel, where the lab owned it.
+    pub kernel_sysctls: BTreeMap<String, String>,
 }
 
 /// How room in a conntrack table was made.

@@ -38,6 +38,7 @@ use self::turn::{Order, Turn};
 use super::tally::{Declared, Tally};
 use crate::record::{Event, Offset, RunClock, SeriesKind, SeriesUnit};
 use crate::scenario::workload::ClientSpec;
+use crate::sys::tcp_clock::TcpClockShift;
 use crate::sys::wake::StopFlag;
 use crate::sys::{fdtable, sockopt};
 
@@ -64,6 +65,15 @@ const METER: Duration = Duration::from_millis(100);
 /// Descriptors of a thread that are not connections: 0 to 2, the stop flag's, epoll, the timer, with some to spare.
 const RESERVED: u64 = 32;
 
+/// What a client may and shall use beside what it is asked to do.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Means {
+    /// How many descriptors a thread may have, where more threads may be used to have more.
+    pub(super) table: Option<u64>,
+    /// How far its timestamps are shifted.
+    pub(super) clock: Option<TcpClockShift>,
+}
+
 /// What the threads of a client share.
 #[derive(Debug)]
 struct Client {
@@ -74,11 +84,9 @@ struct Client {
 }
 
 /// The whole life of a client on its thread: prepares, says so, waits for the clock, drives its load, holds what is to be held.
-///
-/// `table` is how many descriptors a thread may have, where more threads may be used to have more.
 pub(super) fn run(
     spec: &ClientSpec,
-    table: Option<u64>,
+    means: Means,
     tally: &Arc<Tally>,
     stop: &Arc<StopFlag>,
     begin: &Receiver<RunClock>,
@@ -88,7 +96,7 @@ pub(super) fn run(
     fdtable::unshare_keeping(&[stop.as_fd()])?;
     let plan = Plan::of(spec);
     let client = Client {
-        dialer: Dialer::new(&plan)?,
+        dialer: Dialer::new(&plan, means.clock)?,
         plan,
         tally: Arc::clone(tally),
         stop: Arc::clone(stop),
@@ -98,7 +106,7 @@ pub(super) fn run(
     let Ok(clock) = begin.recv() else {
         return Ok(());
     };
-    client.drive(clock, table, done)
+    client.drive(clock, means.table, done)
 }
 
 impl Client {
