@@ -8,6 +8,7 @@ mod discover;
 mod dispatch;
 #[cfg(test)]
 mod dispatch_tests;
+mod ear;
 mod event;
 mod execute;
 mod gathered;
@@ -24,6 +25,7 @@ pub mod replay;
 mod result;
 mod schedule;
 mod select;
+mod spread;
 
 pub use capturing::Captures;
 pub use discover::{DiscoverError, Source, discover, shipped};
@@ -35,3 +37,4 @@ pub use outstanding::Outstanding;
 pub use recording::Records;
 pub use result::{Attempt, CaseComparison, RunResult, ScenarioFile, ScenarioResult, SuiteResult};
 pub use select::{Filter, FilterError, SelectError, Selected, Selection, Shard};
+pub use spread::{QuantitySpread, Spread};

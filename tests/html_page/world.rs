@@ -326,6 +326,7 @@ pub fn judged(
             .map(|(quantity, value)| Observation {
                 quantity: (*quantity).to_owned(),
                 value: (*value).to_owned(),
+                number: None,
             })
             .collect(),
         reason: None,

@@ -13,6 +13,7 @@ mod compare;
 mod evidence;
 mod host;
 mod killing;
+mod parallel;
 mod program;
 mod scenarios;
 mod story;
@@ -32,6 +33,7 @@ fn main() {
         .chain(story::trials())
         .chain(evidence::trials())
         .chain(compare::trials())
+        .chain(parallel::trials())
         .chain(advise::trials())
         .chain(killing::trials())
         .map(|trial| {

@@ -49,6 +49,7 @@ pub(crate) fn verdict(of: &Expectation, outcome: Outcome, observed: &[(&str, &st
     let observed = observed.iter().map(|(quantity, value)| Observation {
         quantity: (*quantity).to_owned(),
         value: (*value).to_owned(),
+        number: None,
     });
     Verdict {
         text: of.text.clone(),

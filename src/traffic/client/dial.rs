@@ -74,6 +74,9 @@ impl Dialer {
     /// from connect(2).
     pub(super) fn dial(&self, plan: &Plan, index: u64, now: Offset) -> io::Result<(Socket, Lease)> {
         let socket = sockopt::tcp_socket(plan.target_ip)?;
+        if plan.nodelay {
+            socket.set_tcp_nodelay(true)?;
+        }
         if let Some(clock) = self.clock {
             clock.apply(&socket)?;
         }

@@ -9,7 +9,8 @@
 //! * counters `load.errors.<ERRNO>`, each declared when it first occurs: what the kernel says, ETIMEDOUT also for the attempt's own
 //!   timeout, ENODATA (which TCP never says) where the other end closed before its reply was whole, EMSGSIZE for an endless head;
 //! * distribution `load.latency`, nanoseconds from the *intended* start to established, or to the end of the reply where there is one;
-//! * gauge `load.throughput`: bytes a second over the last 100 ms; once the last attempt has ended, those of the whole load.
+//! * gauge `load.throughput`: bytes a second over the last 100 ms; once the last attempt has ended, those of the whole load;
+//! * counter `load.cpu`, nanoseconds: the processor time of its threads, once the last attempt has ended.
 
 mod attempt;
 mod chains;
@@ -49,8 +50,9 @@ const FAILED: usize = 3;
 const BYTES: usize = 4;
 const IN_FLIGHT: usize = 5;
 const THROUGHPUT: usize = 6;
+const CPU: usize = 7;
 /// The series that a client has.
-pub(super) const SERIES: [Declared; 7] = [
+pub(super) const SERIES: [Declared; 8] = [
     ("attempted", SeriesKind::Counter, SeriesUnit::Count),
     ("established", SeriesKind::Counter, SeriesUnit::Count),
     ("completed", SeriesKind::Counter, SeriesUnit::Count),
@@ -58,6 +60,7 @@ pub(super) const SERIES: [Declared; 7] = [
     ("bytes", SeriesKind::Counter, SeriesUnit::Bytes),
     ("in-flight", SeriesKind::Gauge, SeriesUnit::Count),
     ("throughput", SeriesKind::Gauge, SeriesUnit::BytesPerSecond),
+    ("cpu", SeriesKind::Counter, SeriesUnit::Nanoseconds),
 ];
 
 /// How often throughput is measured: as often as probes look.
@@ -233,8 +236,10 @@ impl Client {
         }
         let rate = throughput(self.tally.get(BYTES), whole.first_start, whole.ended);
         let now = self.tally.now();
-        self.tally
-            .update(now, |counts| counts.set(THROUGHPUT, rate));
+        self.tally.update(now, |counts| {
+            counts.set(THROUGHPUT, rate);
+            counts.set(CPU, i64::try_from(whole.cpu).unwrap_or(i64::MAX));
+        });
         let report = whole.report(self.tally.actor(), &self.plan);
         self.tally.recorder().tell(Event::Load(report));
         Ok(())
