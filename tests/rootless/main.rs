@@ -5,3 +5,4 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot look fails")]
 
 mod architecture;
+mod templates;
