@@ -6,3 +6,4 @@
 
 mod architecture;
 mod catalogue;
+mod templates;
