@@ -22,7 +22,7 @@ use super::result::{Attempt, RunResult, ScenarioFile, SuiteResult};
 use super::schedule::Budget;
 use crate::backend::{Backend, Machine};
 use crate::expect;
-use crate::record::{End, Outcome, RunVerdict, Timeline};
+use crate::record::{End, Event, Outcome, RunVerdict, Timeline};
 use crate::scenario::RunSpec;
 
 /// Events that wait for the one who reads them; a worker that tells faster is held up by its pipe.
@@ -124,13 +124,12 @@ pub async fn run_suite(
         tokio::select! {
             // Events first: a run's last event comes before its end.
             biased;
-            Some((key, event)) = inbox.recv() => {
-                if let Some(timeline) = timelines.get_mut(&key) {
-                    timeline.add(event);
-                    tell(SuiteEvent::RunTold { key, timeline });
-                }
-            }
+            Some((key, event)) = inbox.recv() => hear(key, event, &mut timelines, &mut tell),
             Some((ended, mut job)) = running.next() => {
+                // The poll that gave the end of a run may have sent its last events.
+                while let Ok((key, event)) = inbox.try_recv() {
+                    hear(key, event, &mut timelines, &mut tell);
+                }
                 budget.give_back(job.need);
                 let timeline = timelines.remove(&job.key).unwrap_or_default();
                 let result = conclude(&job.spec, ended, timeline);
@@ -156,6 +155,19 @@ pub async fn run_suite(
     };
     tell(SuiteEvent::Ended(&result));
     result
+}
+
+/// Adds to a run's timeline what its worker tells.
+fn hear(
+    key: usize,
+    event: Event,
+    timelines: &mut BTreeMap<usize, Timeline>,
+    tell: &mut impl FnMut(SuiteEvent<'_>),
+) {
+    if let Some(timeline) = timelines.get_mut(&key) {
+        timeline.add(event);
+        tell(SuiteEvent::RunTold { key, timeline });
+    }
 }
 
 /// One run that waits for its turn.
