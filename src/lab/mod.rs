@@ -132,7 +132,7 @@ impl Lab {
             filled: Vec::new(),
         };
         let filling = Instant::now();
-        let conntrack_room = lab.make_rooms(ground)?;
+        let conntrack_room = lab.make_rooms(ground, capacity::entries(&spec.workload))?;
         let built = Built {
             took: nanos(started.elapsed()),
             fill_took: nanos(filling.elapsed()),
@@ -166,14 +166,24 @@ impl Lab {
     fn make_rooms(
         &mut self,
         ground: Ground,
+        sockets: u64,
     ) -> Result<BTreeMap<String, ConntrackRoom>, BuildError> {
         let rooms = self
             .topology
             .nodes
             .iter()
             .filter_map(|(name, node)| Some((name, node.conntrack_room?)));
-        // The limit is one for the whole kernel: it can serve only one table.
-        let by_limit = ground.owns_kernel && rooms.clone().count() == 1;
+        let mut by_limit = ground.owns_kernel;
+        if let Some((first, _)) = rooms.clone().next().filter(|_| by_limit) {
+            let each: Vec<u32> = rooms.clone().map(|(_, room)| room).collect();
+            // Each connection may be in a table twice as long as in TIME_WAIT (nf_conntrack_tcp_timeout_time_wait, 120 s).
+            let others = u32::try_from(2 * sockets).unwrap_or(u32::MAX);
+            let shared = room::share_limit(&each, others);
+            by_limit = !shared.map_err(|source| BuildError::Room {
+                node: first.clone(),
+                source,
+            })?;
+        }
         let mut made = BTreeMap::new();
         for (name, room) in rooms {
             let Some(node) = self.nodes.get(name) else {

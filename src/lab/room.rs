@@ -2,7 +2,8 @@
 //!
 //! `nf_conntrack_max` belongs to the whole kernel, but each namespace's own count is compared with it. So the table of a
 //! namespace is filled with entries that nothing evicts until the room is left, or, where the lab owns the kernel, the limit
-//! is lowered. A packet that begins the entry after the last free one is dropped: `count > max` (`__nf_conntrack_alloc`,
+//! is lowered. Old kernels track in every namespace once the module is there (4.11 did, 4.15 does not; both tried): a limit that
+//! is right for one table would then fill the others too, so it is only lowered as far as those need, and the table is filled. A packet that begins the entry after the last free one is dropped: `count > max` (`__nf_conntrack_alloc`,
 //! Linux `net/netfilter/nf_conntrack_core.c`).
 //!
 //! The room stays as it is for connections that stay open. Once a table is 95 % full, the kernel's own sweep removes TCP
@@ -14,10 +15,10 @@ use std::io;
 use thiserror::Error;
 
 use crate::record::ConntrackRoom;
-use crate::sys::NetNs;
 use crate::sys::conntrack::{self, Conntrack, TableSize};
 use crate::sys::netlink::NetlinkError;
 use crate::sys::procfs;
+use crate::sys::{NetNs, loopback};
 
 /// Bytes of memory that an entry takes: 385 of slab, measured on Linux 6.18 (`nf_conntrack` and its extensions).
 const ENTRY: u64 = 400;
@@ -119,6 +120,36 @@ pub fn make_room(netns: &NetNs, room: u32, owns_kernel: bool) -> Result<Conntrac
     netns
         .run(move || Table::open()?.leave(room))
         .map_err(RoomError::Namespace)?
+}
+
+/// Brings down the limit of a kernel of the lab's own to what tables need that are not to be full: `others`, beside the largest room
+/// asked for. Tables are then filled in a moment. `false`, and nothing is done, where one table can have the limit for itself.
+///
+/// # Errors
+/// See [`RoomError`].
+pub(super) fn share_limit(rooms: &[u32], others: u32) -> Result<bool, RoomError> {
+    if rooms.len() == 1 && !tracks_everywhere()? {
+        return Ok(false);
+    }
+    let max = rooms
+        .iter()
+        .max()
+        .copied()
+        .unwrap_or_default()
+        .saturating_add(others);
+    conntrack::set_limit(max).map_err(|source| RoomError::Limit { max, source })?;
+    Ok(true)
+}
+
+/// Whether a namespace without a rule tracks connections: a datagram there becomes an entry or does not.
+fn tracks_everywhere() -> Result<bool, RoomError> {
+    let track = || {
+        let sent = loopback::up().and_then(|()| loopback::send_a_datagram());
+        sent.map_err(RoomError::Namespace)?;
+        Ok(Table::open()?.size()?.count > 0)
+    };
+    let netns = NetNs::create().map_err(RoomError::Namespace)?;
+    netns.run(track).map_err(RoomError::Namespace)?
 }
 
 /// Empties the table of a namespace. It goes with the namespace in any case; emptied before, the kernel is done in half the time.

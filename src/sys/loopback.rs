@@ -1,17 +1,29 @@
-//! For tests: the loopback device of the calling thread's namespace, up.
+//! The loopback device of the calling thread's namespace.
 
 use std::io;
+use std::net::{Ipv4Addr, UdpSocket};
 use std::os::fd::AsRawFd;
 
 use nix::errno::Errno;
 
+#[cfg(test)]
 use super::NetNs;
 
-/// A namespace with 127.0.0.1 and ::1, or `None` (said aloud) where this process may not create one.
+/// Sends a datagram from 127.0.0.1 to its port 9 (discard, RFC 863), where nobody need be.
+///
+/// # Errors
+/// Those of sendto(2).
+pub fn send_a_datagram() -> io::Result<()> {
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+    socket.send_to(&[0], (Ipv4Addr::LOCALHOST, 9)).map(|_| ())
+}
+
+/// For tests: a namespace with 127.0.0.1 and ::1, or `None` (said aloud) where this process may not create one.
+#[cfg(test)]
 pub(crate) fn namespace() -> Option<NetNs> {
     match NetNs::create() {
         Ok(namespace) => {
-            namespace.run(set_up).unwrap().unwrap();
+            namespace.run(up).unwrap().unwrap();
             Some(namespace)
         }
         Err(error) => {
@@ -20,9 +32,12 @@ pub(crate) fn namespace() -> Option<NetNs> {
     }
 }
 
-/// `SIOCSIFFLAGS`, netdevice(7).
+/// Brings it up (`SIOCSIFFLAGS`, netdevice(7)).
+///
+/// # Errors
+/// EPERM without CAP_NET_ADMIN in the namespace.
 #[expect(unsafe_code, reason = "ioctl(2)")]
-fn set_up() -> io::Result<()> {
+pub fn up() -> io::Result<()> {
     let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::DGRAM, None)?;
     let mut name = [0; libc::IFNAMSIZ];
     name[0] = b'l' as libc::c_char;

@@ -3,6 +3,7 @@
 use std::ffi::CString;
 use std::fs::{self, File};
 use std::io;
+use std::os::fd::AsRawFd;
 use std::path::Path;
 
 use nix::errno::Errno;
@@ -54,6 +55,38 @@ pub fn load_module(file: &Path) -> io::Result<()> {
         Ok(()) | Err(Errno::EEXIST) => Ok(()),
         Err(errno) => Err(errno.into()),
     }
+}
+
+/// `RNDADDENTROPY`, Linux `include/uapi/linux/random.h`.
+const RNDADDENTROPY: libc::c_ulong = 0x4008_5203;
+/// Bytes given: twice what the generator waits for (256 bits at most, since Linux 4.8).
+const ENTROPY: usize = 64;
+
+/// `struct rand_pool_info`, the same file.
+#[repr(C)]
+struct RandPoolInfo {
+    entropy_count: libc::c_int,
+    buf_size: libc::c_int,
+    buf: [u8; ENTROPY],
+}
+
+/// Gives the kernel's random number generator all that it waits for. A machine without devices has none to give: before Linux 5.6
+/// getrandom(2) then waits for minutes.
+///
+/// # Errors
+/// Where there is no `/dev/random`, or it refuses (random(4)).
+#[expect(unsafe_code, reason = "ioctl(2)")]
+pub fn seed_random_numbers(seed: [u8; ENTROPY]) -> io::Result<()> {
+    let file = File::options().write(true).open("/dev/random")?;
+    let info = RandPoolInfo {
+        entropy_count: ENTROPY as libc::c_int * 8,
+        buf_size: ENTROPY as libc::c_int,
+        buf: seed,
+    };
+    // SAFETY: the request is a whole `rand_pool_info` with as many bytes as it says, lives for the length of the call, and is only read.
+    let result = unsafe { libc::ioctl(file.as_raw_fd(), RNDADDENTROPY, &raw const info) };
+    Errno::result(result)?;
+    Ok(())
 }
 
 /// Switches the machine off, at once and whatever runs.

@@ -8,6 +8,7 @@ pub mod fdtable;
 pub mod holders;
 pub mod kmsg;
 pub mod lifeline;
+pub mod loopback;
 pub mod machine;
 pub mod memory_file;
 pub mod netlink;
@@ -39,8 +40,6 @@ pub mod timer;
 pub mod uring;
 pub mod wake;
 
-#[cfg(test)]
-pub(crate) mod loopback;
 #[cfg(test)]
 pub(crate) mod testing;
 

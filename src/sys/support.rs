@@ -10,7 +10,8 @@ use io_uring::IoUring;
 use nix::sys::resource::{Resource, getrlimit};
 use socket2::{Domain, Protocol, Socket, Type};
 
-use super::netlink::{Batch, Netlink, NetlinkError};
+use super::loopback;
+use super::netlink::{Netlink, NetlinkError};
 use super::rtnl;
 use super::sock_destroy::SockDestroyer;
 
@@ -65,11 +66,8 @@ fn set_int(socket: &Socket, level: i32, option: i32, value: i32) -> io::Result<(
 /// # Errors
 /// EOPNOTSUPP without CONFIG_INET_DIAG_DESTROY, and where TIME_WAIT cannot be ended: 5.10 cannot, 6.1 can (both tried).
 pub fn end_time_wait() -> Result<(), NetlinkError> {
-    let mut up = Batch::new();
-    rtnl::set_link(&mut up, rtnl::LOOPBACK, true);
-    up.acknowledge_last();
-    Netlink::open(libc::NETLINK_ROUTE)?.request(up)?;
-    let (client, server) = closed_here_first().map_err(NetlinkError::Socket)?;
+    let closed = loopback::up().and_then(|()| closed_here_first());
+    let (client, server) = closed.map_err(NetlinkError::Socket)?;
     let mut sockets = SockDestroyer::open()?;
     let mut found = None;
     rtnl::wait_until(|| {

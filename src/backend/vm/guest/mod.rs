@@ -13,6 +13,7 @@ use std::process::ExitCode;
 
 use thiserror::Error;
 
+use super::fingerprint;
 use crate::record::Event;
 use crate::run;
 use crate::sys::machine;
@@ -85,6 +86,7 @@ fn live() -> Result<(), GuestError> {
         machine::load_module(Path::new(&path))
             .map_err(|source| GuestError::Module { path, source })?;
     }
+    let _no_generator = machine::seed_random_numbers(seed(work.spec.seed));
     run::in_machine(&work, Output(devices::EVENTS))?;
     if packets {
         let copied = File::open(PACKETS)
@@ -92,6 +94,17 @@ fn live() -> Result<(), GuestError> {
         copied.map_err(GuestError::Packets)?;
     }
     Ok(())
+}
+
+/// What random numbers begin with: the run's seed, spread over as many bytes as the kernel wants.
+fn seed(seed: u64) -> [u8; 64] {
+    let mut bytes = [0; 64];
+    let digest = fingerprint::of_bytes(&seed.to_le_bytes());
+    bytes
+        .iter_mut()
+        .zip(digest.bytes())
+        .for_each(|(to, from)| *to = from);
+    bytes
 }
 
 fn tell(event: &Event) {
