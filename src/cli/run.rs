@@ -1,5 +1,6 @@
 //! `nslab run`: runs scenarios and judges them.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -14,7 +15,8 @@ use super::report::outcome;
 use super::reports::ReportArguments;
 use super::{exit, output, writable};
 use crate::lab;
-use crate::report::terminal;
+use crate::report::{printable, terminal};
+use crate::scenario::did_you_mean;
 use crate::suite::{
     self, Captures, Options, Records, ScenarioFile, Selection, SuiteEvent, SuiteResult,
 };
@@ -122,6 +124,9 @@ fn select(
     files: Vec<Arc<ScenarioFile>>,
     arguments: &RunArguments,
 ) -> Option<Vec<Arc<ScenarioFile>>> {
+    if !names_are_known(&files, arguments) {
+        return None;
+    }
     let named = !arguments.files.files.is_empty()
         && arguments.files.files.iter().all(|path| !path.is_dir());
     let selection = Selection {
@@ -152,6 +157,33 @@ fn select(
         return None;
     }
     Some(wanted)
+}
+
+/// That something carries each name that is asked for; what nothing carries is told.
+fn names_are_known(files: &[Arc<ScenarioFile>], arguments: &RunArguments) -> bool {
+    let runs = files.iter().flat_map(|file| &file.scenario.runs);
+    let variants: BTreeSet<&str> = runs.filter_map(|run| run.id.variant.as_deref()).collect();
+    let tags = files.iter().flat_map(|file| &file.scenario.tags);
+    let tags: BTreeSet<&str> = tags.map(String::as_str).collect();
+    let mut all = true;
+    for (option, asked, known) in [
+        ("--variant", &arguments.variants, &variants),
+        ("--tag", &arguments.tags, &tags),
+    ] {
+        for name in asked.iter().filter(|name| !known.contains(name.as_str())) {
+            let help =
+                did_you_mean(name, known.iter().copied()).unwrap_or_else(|| match known.len() {
+                    0 => "these scenarios have none".to_owned(),
+                    _ => "`nslab list` shows what there is".to_owned(),
+                });
+            output::err(&format!(
+                "error: {option} {}: no scenario here has it\nhelp: {help}\n",
+                printable(name)
+            ));
+            all = false;
+        }
+    }
+    all
 }
 
 /// That records and captures can be kept where they are wanted; what cannot is told.

@@ -9,6 +9,7 @@ mod baseline;
 mod birth;
 mod capacity;
 mod error;
+mod known;
 mod ledger;
 mod messages;
 mod node;
