@@ -353,6 +353,7 @@ fn run_of(topology: Topology) -> RunSpec {
             scenario: "benchmark".to_owned(),
             variant: None,
             case: Vec::new(),
+            repetition: None,
         },
         params: BTreeMap::new(),
         topology,
@@ -365,5 +366,6 @@ fn run_of(topology: Topology) -> RunSpec {
         watch_until: Duration::ZERO,
         sample_every: Duration::from_millis(100),
         seed: 1,
+        exclusive: false,
     }
 }

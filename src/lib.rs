@@ -12,6 +12,7 @@
 //! * [`expect`]: a function of a scenario's expectations and a record.
 //! * [`run`]: one scenario, once; the story from an empty machine to everything observed.
 //! * [`backend`]: where that process runs. [`suite`]: many runs, and records read again.
+//! * [`compare`]: one run with several sets of settings; which is better, and how certain that is.
 //! * [`report`]: a function of results. [`cli`]: the only place that prints or exits.
 //!
 //! Arrows point one way; `tests/rootless/architecture.rs` holds the code to the table. Nothing is named on disk but what the
@@ -21,6 +22,7 @@
 
 pub mod backend;
 pub mod cli;
+pub mod compare;
 pub mod expect;
 pub mod lab;
 pub mod names;

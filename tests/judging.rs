@@ -31,6 +31,7 @@ fn judged(name: &str, expect: Vec<Expectation>) -> RunVerdict {
             scenario: name.to_owned(),
             variant: None,
             case: Vec::new(),
+            repetition: None,
         },
         params: BTreeMap::new(),
         topology: Default::default(),
@@ -43,6 +44,7 @@ fn judged(name: &str, expect: Vec<Expectation>) -> RunVerdict {
         watch_until: Duration::ZERO,
         sample_every: Duration::from_millis(100),
         seed: 1,
+        exclusive: false,
     };
     expect::judge(&spec, &record(name))
 }

@@ -4,8 +4,11 @@
 //! clears away what it held.
 
 mod host;
+mod machine;
 mod protocol;
+pub mod vm;
 
 pub use crate::run::{Ground, WorkOrder};
 pub use host::HostBackend;
+pub use machine::Machine;
 pub use protocol::{Worker, WorkerEnd, WorkerError};

@@ -3,16 +3,22 @@
 use std::collections::VecDeque;
 use std::process::ExitStatus;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use thiserror::Error;
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use crate::record::Event;
+use crate::sys::lifeline::kill_group;
 
 /// Lines kept of what a worker says beside its events: enough for a panic with its place.
 const LAST_WORDS: usize = 40;
+
+/// How long the end of a dead worker's standard error is waited for: someone else may hold it open.
+const LAST_WORDS_WAIT: Duration = Duration::from_secs(1);
 
 /// Why a worker cannot be had or understood.
 #[derive(Debug, Error)]
@@ -57,6 +63,8 @@ pub struct WorkerEnd {
     pub status: ExitStatus,
     /// The last lines of its standard error.
     pub last_words: Vec<String>,
+    /// Whether it had to be killed because it went on after its output had ended.
+    pub killed: bool,
 }
 
 impl Worker {
@@ -94,26 +102,43 @@ impl Worker {
         self.stdin = None;
     }
 
-    /// Kills the worker; the kernel clears away what it held.
+    /// Kills the worker and what it started in its process group; the kernel clears away what it held.
     pub fn kill(&mut self) {
+        if let Some(leader) = self.child.id() {
+            kill_group(leader);
+        }
         let _gone_already = self.child.start_kill();
     }
 
-    /// Waits for the end of the process.
+    /// Waits for the end of the process, and kills it where it does not come by then.
     ///
     /// # Errors
     /// Those of waitpid(2).
-    pub async fn wait(mut self) -> Result<WorkerEnd, WorkerError> {
+    pub async fn wait(mut self, deadline: Instant) -> Result<WorkerEnd, WorkerError> {
         self.stdin = None;
-        let status = self.child.wait().await.map_err(WorkerError::Read)?;
-        let _ended = self.listener.await;
+        let ended = tokio::time::timeout_at(deadline, self.child.wait()).await;
+        let killed = ended.is_err();
+        let status = match ended {
+            Ok(status) => status,
+            Err(_late) => {
+                self.kill();
+                self.child.wait().await
+            }
+        };
+        let status = status.map_err(WorkerError::Read)?;
+        let _ended = tokio::time::timeout(LAST_WORDS_WAIT, &mut self.listener).await;
+        self.listener.abort();
         let last_words = self
             .last_words
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .drain(..)
             .collect();
-        Ok(WorkerEnd { status, last_words })
+        Ok(WorkerEnd {
+            status,
+            last_words,
+            killed,
+        })
     }
 }
 

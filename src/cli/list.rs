@@ -1,26 +1,30 @@
-//! `nslab list`: scenarios with their runs.
+//! `nslab list`: scenarios with their runs, selected as `nslab run` selects them.
 
 use std::process::ExitCode;
 
 use clap::Args;
 
-use super::load::{FileArguments, load};
+use super::select::{Choice, SelectArguments, select};
 use super::{exit, output};
 use crate::report::one_line;
 use crate::report::terminal::run_label;
+use crate::suite::Records;
 
 /// Arguments of `nslab list`.
 #[derive(Debug, Args)]
 pub(super) struct ListArguments {
     #[command(flatten)]
-    files: FileArguments,
+    select: SelectArguments,
 }
 
 pub(super) fn main(arguments: &ListArguments) -> ExitCode {
-    let Some(files) = load(&arguments.files) else {
-        return exit::invalid();
+    let records = Records::default();
+    let selected = match select(&arguments.select, records.folder()) {
+        Choice::Runs(selected) => selected,
+        Choice::Nothing => return ExitCode::SUCCESS,
+        Choice::Invalid => return exit::invalid(),
     };
-    for file in &files {
+    for file in &selected.files {
         let scenario = &file.scenario;
         let tags = if scenario.tags.is_empty() {
             String::new()
@@ -33,6 +37,12 @@ pub(super) fn main(arguments: &ListArguments) -> ExitCode {
             one_line(&file.label),
             one_line(&scenario.title),
             one_line(&runs.join("; "))
+        ));
+    }
+    if !selected.slow.is_empty() {
+        let slow = selected.slow.join("\n  ");
+        output::out(&format!(
+            "left out as `slow`, --slow takes them too:\n  {slow}\n"
         ));
     }
     ExitCode::SUCCESS

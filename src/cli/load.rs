@@ -15,7 +15,8 @@ use crate::suite::{self, ScenarioFile, Source};
 /// Which scenario files, with which parameters.
 #[derive(Debug, Clone, Args)]
 pub(super) struct FileArguments {
-    /// Scenario files, folders of them, or names of shipped ones (`exhaustion`); all shipped ones when none is given
+    /// Scenario files, folders of them, names of shipped ones (`exhaustion`) or globs of these (`'conntrack/*'`); all shipped
+    /// ones when none is given
     #[arg(value_name = "FILE|DIR|NAME")]
     pub(super) files: Vec<PathBuf>,
     /// Set a parameter of the scenarios; may be repeated
@@ -23,7 +24,17 @@ pub(super) struct FileArguments {
     pub(super) set: Vec<(String, String)>,
 }
 
-fn parameter(text: &str) -> Result<(String, String), String> {
+impl FileArguments {
+    /// Whether each file is named itself: not found in a folder, nor by a glob.
+    pub(super) fn are_named(&self) -> bool {
+        let is_glob = |path: &PathBuf| {
+            !path.exists() && path.to_string_lossy().contains(['*', '?', '[', '{'])
+        };
+        !self.files.is_empty() && !self.files.iter().any(|path| path.is_dir() || is_glob(path))
+    }
+}
+
+pub(super) fn parameter(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
         _ => Err("expected NAME=VALUE, for example --set rate=200/s".to_owned()),

@@ -1,9 +1,12 @@
 //! The command line: the only place that prints or exits. One file a verb.
 
 mod check;
+mod compare;
 mod diff;
 mod doctor;
 mod exit;
+mod how;
+mod kernel;
 mod ladder;
 mod list;
 mod load;
@@ -13,6 +16,7 @@ mod report;
 mod reports;
 mod run;
 mod schema;
+mod select;
 mod worker;
 mod writable;
 
@@ -40,6 +44,8 @@ enum Verb {
     Report(report::ReportVerbArguments),
     /// Tell what is different in two recordings of the same scenario
     Diff(diff::DiffArguments),
+    /// Run a scenario with several sets of settings and tell which is better
+    Compare(compare::CompareArguments),
     /// Report every problem of scenario files; builds and runs nothing
     Check(check::CheckArguments),
     /// List scenarios with their runs
@@ -48,6 +54,8 @@ enum Verb {
     Schema,
     /// Tell what this kernel and these privileges allow, and how to get what is missing
     Doctor(doctor::DoctorArguments),
+    /// Keep kernels to run scenarios on, by name: add, list, rm
+    Kernel(kernel::KernelArguments),
     /// Execute one run: takes a work order on standard input, tells events on standard output
     #[command(hide = true)]
     Worker,
@@ -74,10 +82,12 @@ pub fn main() -> ExitCode {
         Verb::Run(arguments) => run::main(&arguments),
         Verb::Report(arguments) => report::main(&arguments),
         Verb::Diff(arguments) => diff::main(&arguments),
+        Verb::Compare(arguments) => compare::main(&arguments),
         Verb::Check(arguments) => check::main(&arguments),
         Verb::List(arguments) => list::main(&arguments),
         Verb::Schema => schema::main(),
         Verb::Doctor(arguments) => doctor::main(&arguments),
+        Verb::Kernel(arguments) => kernel::main(&arguments),
         Verb::Worker => worker::worker(),
         Verb::Agent => worker::agent(),
     };

@@ -82,6 +82,16 @@ fn plain(labels: &mut BTreeMap<usize, String>, event: &SuiteEvent<'_>) {
             output::err(&format!("started {}\n", spec.id));
             labels.insert(*key, spec.id.to_string());
         }
+        SuiteEvent::RunRetried { key, result, alone } => {
+            let label = labels.remove(key).unwrap_or_default();
+            let outcome = result.verdict.outcome;
+            let how = if *alone {
+                "to be tried again alone"
+            } else {
+                "to be tried again"
+            };
+            output::err(&format!("ended {label}: {outcome}, {how}\n"));
+        }
         SuiteEvent::RunEnded { key, result } => {
             let label = labels.remove(key).unwrap_or_default();
             let (outcome, took) = (result.verdict.outcome, result.took.as_secs_f64());
@@ -127,7 +137,7 @@ fn live(bars: &MultiProgress, lines: &mut BTreeMap<usize, Line>, event: &SuiteEv
                 ));
             }
         }
-        SuiteEvent::RunEnded { key, .. } => {
+        SuiteEvent::RunEnded { key, .. } | SuiteEvent::RunRetried { key, .. } => {
             if let Some(line) = lines.remove(key) {
                 line.bar.finish_and_clear();
             }

@@ -1,6 +1,5 @@
 //! `nslab run`: runs scenarios and judges them.
 
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -9,38 +8,28 @@ use clap::{Args, ValueEnum};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-use super::load::{FileArguments, load};
+use super::how::HowArguments;
 use super::progress::Progress;
 use super::report::outcome;
 use super::reports::ReportArguments;
+use super::select::{Choice, SelectArguments, select};
 use super::{exit, output, writable};
 use crate::lab;
-use crate::report::{printable, terminal};
-use crate::scenario::did_you_mean;
+use crate::report::terminal;
 use crate::suite::{
-    self, Captures, Options, Records, ScenarioFile, Selection, SuiteEvent, SuiteResult,
+    self, Captures, Options, Outstanding, Records, ScenarioFile, Selected, SuiteEvent, SuiteResult,
 };
 
 /// Arguments of `nslab run`.
 #[derive(Debug, Args)]
 pub(super) struct RunArguments {
     #[command(flatten)]
-    files: FileArguments,
+    select: SelectArguments,
+    #[command(flatten)]
+    how: HowArguments,
     /// Print what would be built, without building it; needs no privileges
     #[arg(long)]
     plan: bool,
-    /// Run only these variants; may be repeated (comparisons need all of them)
-    #[arg(long = "variant", value_name = "NAME")]
-    variants: Vec<String>,
-    /// Run only scenarios with this tag; may be repeated
-    #[arg(long = "tag", value_name = "TAG")]
-    tags: Vec<String>,
-    /// Also run scenarios tagged `slow`, which are left out unless named
-    #[arg(long)]
-    slow: bool,
-    /// At most this many runs at once; as many as the processors carry when not given
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
-    jobs: Option<u16>,
     #[command(flatten)]
     reports: ReportArguments,
     /// Keep a record of every run in this folder, written while the run goes on, for `nslab report` and `nslab diff`
@@ -66,7 +55,7 @@ pub(super) struct RunArguments {
         requires = "capture"
     )]
     capture_when: CaptureWhen,
-    /// Take what is not applicable here for a failure
+    /// Take what is not applicable here, or passed only when tried again, for a failure
     #[arg(long)]
     strict: bool,
     /// Show no progress
@@ -81,18 +70,19 @@ enum CaptureWhen {
 }
 
 pub(super) fn main(arguments: &RunArguments) -> ExitCode {
-    if let Some(problem) = arguments.reports.problem() {
+    let problem = arguments.reports.problem();
+    if let Some(problem) = problem.or_else(|| arguments.how.problem()) {
         output::err(&format!("error: {problem}\n"));
         return exit::invalid();
     }
-    let Some(files) = load(&arguments.files) else {
-        return exit::invalid();
-    };
-    let Some(files) = select(files, arguments) else {
-        return exit::invalid();
+    let records = records(arguments);
+    let selected = match select(&arguments.select, records.folder()) {
+        Choice::Runs(selected) => selected,
+        Choice::Nothing => return ExitCode::SUCCESS,
+        Choice::Invalid => return exit::invalid(),
     };
     if arguments.plan {
-        print_plans(&files);
+        print_plans(&selected.files);
         return ExitCode::SUCCESS;
     }
     let reports = arguments.reports.clone().in_actions();
@@ -111,7 +101,15 @@ pub(super) fn main(arguments: &RunArguments) -> ExitCode {
             return exit::errored();
         }
     };
-    let result = runtime.block_on(run(files, arguments, &reports));
+    let result = runtime.block_on(run(selected, &records, arguments, &reports));
+    if let Some(folder) = records.folder()
+        && let Err(error) = Outstanding::update(folder, &result)
+    {
+        let folder = folder.display();
+        output::err(&format!(
+            "warning: cannot note in {folder} what did not pass, for --rerun-failed: {error}\n"
+        ));
+    }
     if reports.write(&result, None) {
         exit::of(outcome(&result), arguments.strict)
     } else {
@@ -119,71 +117,12 @@ pub(super) fn main(arguments: &RunArguments) -> ExitCode {
     }
 }
 
-/// Keeps the scenarios and variants that are wanted. A file that the user names is wanted, `slow` or not.
-fn select(
-    files: Vec<Arc<ScenarioFile>>,
-    arguments: &RunArguments,
-) -> Option<Vec<Arc<ScenarioFile>>> {
-    if !names_are_known(&files, arguments) {
-        return None;
+fn records(arguments: &RunArguments) -> Records {
+    match (&arguments.record, arguments.no_record) {
+        (Some(folder), _) => Records::All(folder.clone()),
+        (None, true) => Records::None,
+        (None, false) => Records::default(),
     }
-    let named = !arguments.files.files.is_empty()
-        && arguments.files.files.iter().all(|path| !path.is_dir());
-    let selection = Selection {
-        tags: arguments.tags.clone(),
-        slow: arguments.slow || named,
-    };
-    let mut wanted: Vec<_> = files
-        .into_iter()
-        .filter(|file| selection.wants(&file.scenario.tags))
-        .collect();
-    if !arguments.variants.is_empty() {
-        for file in &mut wanted {
-            let file = Arc::make_mut(file);
-            file.scenario.runs.retain(|run| {
-                run.id
-                    .variant
-                    .as_ref()
-                    .is_some_and(|variant| arguments.variants.contains(variant))
-            });
-            file.scenario.compare.clear();
-        }
-        wanted.retain(|file| !file.scenario.runs.is_empty());
-    }
-    if wanted.is_empty() {
-        output::err(
-            "error: no scenario is left by --tag, --variant and `slow`; `nslab list` shows what there is\n",
-        );
-        return None;
-    }
-    Some(wanted)
-}
-
-/// That something carries each name that is asked for; what nothing carries is told.
-fn names_are_known(files: &[Arc<ScenarioFile>], arguments: &RunArguments) -> bool {
-    let runs = files.iter().flat_map(|file| &file.scenario.runs);
-    let variants: BTreeSet<&str> = runs.filter_map(|run| run.id.variant.as_deref()).collect();
-    let tags = files.iter().flat_map(|file| &file.scenario.tags);
-    let tags: BTreeSet<&str> = tags.map(String::as_str).collect();
-    let mut all = true;
-    for (option, asked, known) in [
-        ("--variant", &arguments.variants, &variants),
-        ("--tag", &arguments.tags, &tags),
-    ] {
-        for name in asked.iter().filter(|name| !known.contains(name.as_str())) {
-            let help =
-                did_you_mean(name, known.iter().copied()).unwrap_or_else(|| match known.len() {
-                    0 => "these scenarios have none".to_owned(),
-                    _ => "`nslab list` shows what there is".to_owned(),
-                });
-            output::err(&format!(
-                "error: {option} {}: no scenario here has it\nhelp: {help}\n",
-                printable(name)
-            ));
-            all = false;
-        }
-    }
-    all
 }
 
 /// That records and captures can be kept where they are wanted; what cannot is told.
@@ -219,25 +158,22 @@ fn print_plans(files: &[Arc<ScenarioFile>]) {
 }
 
 async fn run(
-    files: Vec<Arc<ScenarioFile>>,
+    selected: Selected,
+    records: &Records,
     arguments: &RunArguments,
     reports: &ReportArguments,
 ) -> SuiteResult {
     let (stop, stopped) = watch::channel(false);
     let interrupts = tokio::spawn(stop_on_signals(stop));
     let options = Options {
-        slots: arguments.jobs.map(usize::from),
-        records: match (&arguments.record, arguments.no_record) {
-            (Some(folder), _) => Records::All(folder.clone()),
-            (None, true) => Records::None,
-            (None, false) => Records::default(),
-        },
+        records: records.clone(),
         captures: captures(arguments),
-        ..Options::default()
+        identity: Some(selected.identity),
+        ..arguments.how.options()
     };
     let (stream, style) = (reports.stream(), reports.style());
     let mut progress = Progress::new(!arguments.no_progress);
-    let result = suite::run_suite(files, &options, stopped, |event| {
+    let result = suite::run_suite(selected.files, &options, stopped, |event| {
         progress.show(&event);
         if let SuiteEvent::RunEnded { result, .. } = &event {
             for why in [&result.record, &result.capture]
@@ -251,6 +187,7 @@ async fn run(
             SuiteEvent::ScenarioEnded(result) => terminal::scenario(result, style),
             SuiteEvent::Ended(result) => terminal::summary(result, style),
             SuiteEvent::Started { .. }
+            | SuiteEvent::RunRetried { .. }
             | SuiteEvent::RunStarted { .. }
             | SuiteEvent::RunTold { .. }
             | SuiteEvent::RunEnded { .. } => return,
@@ -271,7 +208,7 @@ fn captures(arguments: &RunArguments) -> Captures {
 }
 
 /// The first signal asks every run to end with what it has learnt; workers that do not are killed soon after.
-async fn stop_on_signals(stop: watch::Sender<bool>) {
+pub(super) async fn stop_on_signals(stop: watch::Sender<bool>) {
     let (Ok(mut interrupt), Ok(mut terminate), Ok(mut hang_up)) = (
         signal(SignalKind::interrupt()),
         signal(SignalKind::terminate()),

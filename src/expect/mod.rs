@@ -102,7 +102,7 @@ fn compare_one(
             }
             None => Outcome::Skipped,
         };
-        let gave_a_result = matches!(outcome, Outcome::Passed | Outcome::Failed);
+        let gave_a_result = matches!(outcome, Outcome::Passed | Outcome::Flaky | Outcome::Failed);
         if !gave_a_result && without_result.is_none_or(|(worst, _)| outcome > worst) {
             without_result = Some((outcome, name));
         }

@@ -270,6 +270,7 @@ fn run_of(topology: Topology) -> RunSpec {
             scenario: "doctor".to_owned(),
             variant: None,
             case: Vec::new(),
+            repetition: None,
         },
         params: Default::default(),
         topology,
@@ -282,6 +283,7 @@ fn run_of(topology: Topology) -> RunSpec {
         watch_until: std::time::Duration::ZERO,
         sample_every: std::time::Duration::ZERO,
         seed: 0,
+        exclusive: false,
     }
 }
 

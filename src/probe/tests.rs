@@ -28,6 +28,7 @@ pub(super) fn spec(every: Duration, named: &[&str]) -> RunSpec {
             scenario: "watch".to_owned(),
             variant: None,
             case: Vec::new(),
+            repetition: None,
         },
         params: BTreeMap::new(),
         topology: Topology::default(),
@@ -40,6 +41,7 @@ pub(super) fn spec(every: Duration, named: &[&str]) -> RunSpec {
         watch_until: Duration::ZERO,
         sample_every: every,
         seed: 1,
+        exclusive: false,
     }
 }
 

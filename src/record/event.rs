@@ -127,6 +127,13 @@ pub enum Event {
         /// How many times they were given one.
         turns: u64,
     },
+    /// What the run's processes took of the machine, programs included: at the end.
+    Used {
+        /// Processor time, nanoseconds.
+        cpu: u64,
+        /// Bytes of memory that the largest of the worker and its children had at most (`ru_maxrss`, getrusage(2)).
+        memory: u64,
+    },
     /// Something that a reader of the result must know.
     Note {
         /// When, if the clock had started.

@@ -6,10 +6,12 @@
 
 mod capture;
 mod clock;
+pub(crate) mod distribution;
 mod environment;
 mod event;
 mod file;
 mod lines;
+mod measure;
 mod outcome;
 mod read;
 mod recorder;
@@ -28,8 +30,9 @@ pub use event::{
 };
 pub use file::{
     ProcessEnd, RECORD_VERSION, Record, RecordError, RecordHeader, RecordWriter, RecordedScenario,
-    Unreadable,
+    RecordedSuite, Unreadable,
 };
+pub use measure::{Measure, measures};
 pub use outcome::Outcome;
 pub use read::ReadError;
 pub use recorder::{Recorder, RecorderClosed};

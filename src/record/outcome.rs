@@ -10,6 +10,8 @@ pub enum Outcome {
     Passed,
     /// Asked to be left out.
     Skipped,
+    /// Every expectation held when it was tried again, after one that failed or could not be asked.
+    Flaky,
     /// This kernel or machine lacks what the scenario needs.
     NotApplicable,
     /// The load was not what the scenario asked for: nothing is said about the claim.
@@ -26,6 +28,7 @@ impl Outcome {
         match self {
             Self::Passed => "passed",
             Self::Skipped => "skipped",
+            Self::Flaky => "flaky",
             Self::NotApplicable => "not applicable",
             Self::Inconclusive => "inconclusive",
             Self::Failed => "failed",

@@ -19,6 +19,8 @@ pub struct Timeline {
     pub loads: Vec<LoadReport>,
     /// What the lab's own threads had of the processors.
     pub processor: Option<ProcessorTime>,
+    /// What the run's processes took: processor time in nanoseconds, and the most bytes that one of them had.
+    pub used: Option<(u64, u64)>,
     /// What a reader must know.
     pub notes: Vec<(Option<Offset>, String)>,
     /// Moments at which each probe looked, with the processor time it took.
@@ -118,6 +120,7 @@ impl Timeline {
                 so_far.waited += waited;
                 so_far.turns += turns;
             }
+            Event::Used { cpu, memory } => self.used = Some((cpu, memory)),
             Event::Note { t, text } => self.notes.push((t, text)),
             Event::NotApplicable { reason } => self.end = Some(End::NotApplicable(reason)),
             Event::Errored { error } => self.end = Some(End::Errored(error)),

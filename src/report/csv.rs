@@ -5,9 +5,9 @@
 //! span's end: `count(S)`, `p50(S)` and `p99(S)` of that span alone. Text has a row a line, with control characters
 //! shown: many readers stop at a NUL. Quoted as RFC 4180 says; lines end with LF.
 
-use super::distribution::{count, quantile};
 use super::evidence::emulated;
 use super::printable::printable;
+use crate::record::distribution::{count, quantile};
 use crate::record::{Offset, Series, SeriesKind, SeriesUnit};
 use crate::suite::{RunResult, SuiteResult};
 use crate::units::format_seconds;
@@ -48,6 +48,7 @@ fn table<'a>(runs: impl Iterator<Item = &'a RunResult>) -> csv::Result<String> {
             .case
             .iter()
             .map(|(key, value)| format!("{key}={value}"))
+            .chain(id.repetition.map(|number| format!("repetition={number}")))
             .collect();
         let case = case.join(" ");
         let scenario = printable(&id.scenario);

@@ -2,7 +2,7 @@
 
 use crate::record::{LoadReport, Outcome, RunVerdict, Verdict};
 use crate::scenario::RunId;
-use crate::suite::{CaseComparison, RunResult, ScenarioFile, ScenarioResult};
+use crate::suite::{Attempt, CaseComparison, RunResult, ScenarioFile, ScenarioResult};
 
 use super::place::FilePlace;
 
@@ -34,10 +34,12 @@ pub(super) fn scenario_emulated(result: &ScenarioResult) -> bool {
 pub fn run_label(id: &RunId) -> String {
     let case = id.case.iter().map(|(key, value)| format!("{key}={value}"));
     let label: Vec<String> = id.variant.iter().cloned().chain(case).collect();
-    if label.is_empty() {
-        "run".to_owned()
-    } else {
-        label.join(" ")
+    let repetition = id.repetition.map(|number| format!("#{number}"));
+    match (label.is_empty(), repetition) {
+        (true, None) => "run".to_owned(),
+        (true, Some(repetition)) => format!("run {repetition}"),
+        (false, None) => label.join(" "),
+        (false, Some(repetition)) => format!("{} {repetition}", label.join(" ")),
     }
 }
 
@@ -45,7 +47,8 @@ pub fn run_label(id: &RunId) -> String {
 pub(super) fn run_name(run: &RunResult) -> String {
     let id = &run.spec.id;
     let name = if id.variant.is_none() && id.case.is_empty() {
-        id.scenario.clone()
+        let repetition = id.repetition.map(|number| format!(" #{number}"));
+        id.scenario.clone() + &repetition.unwrap_or_default()
     } else {
         run_label(id)
     };
@@ -115,7 +118,7 @@ pub(super) fn why(verdict: &Verdict, said: Option<&str>) -> Vec<String> {
 pub(super) fn is_against(outcome: Outcome) -> bool {
     match outcome {
         Outcome::Failed | Outcome::Errored | Outcome::Inconclusive => true,
-        Outcome::Passed | Outcome::Skipped | Outcome::NotApplicable => false,
+        Outcome::Passed | Outcome::Flaky | Outcome::Skipped | Outcome::NotApplicable => false,
     }
 }
 
@@ -146,14 +149,39 @@ pub(super) fn emulations(run: &RunResult) -> Vec<String> {
         .collect()
 }
 
-/// What a reader must know, with its time.
+/// What a reader must know, with its time: attempts before this one first.
 pub(super) fn notes(run: &RunResult) -> Vec<String> {
     let each = run.timeline.notes.iter();
-    each.map(|(at, note)| match at {
+    let noted = each.map(|(at, note)| match at {
         Some(at) => format!("{at}: {note}"),
         None => note.clone(),
-    })
-    .collect()
+    });
+    attempts(run).into_iter().chain(noted).collect()
+}
+
+/// How the attempts before this one came out, a sentence each.
+pub(super) fn attempts(run: &RunResult) -> Vec<String> {
+    let mut alone = false;
+    let attempt = |(number, attempt): (usize, &Attempt)| {
+        let again = match attempt.outcome {
+            Outcome::Inconclusive if !std::mem::replace(&mut alone, true) => {
+                "tried again with no other run beside it"
+            }
+            _ => "tried again",
+        };
+        let record = attempt.record.as_ref();
+        let record = record.map_or(String::new(), |path| {
+            format!(" (record: {})", path.display())
+        });
+        format!(
+            "attempt {} was {} after {:.1} s, so it was {again}: {}{record}",
+            number + 1,
+            attempt.outcome,
+            attempt.took.as_secs_f64(),
+            attempt.reason
+        )
+    };
+    run.earlier.iter().enumerate().map(attempt).collect()
 }
 
 /// How a client's load was offered.

@@ -133,7 +133,7 @@ fn case(xml: &mut Xml, class: &str, case: &Case<'_>) -> std::io::Result<()> {
         .with_attribute(("line", case.place.line.to_string().as_str()));
     element.write_inner_content(|xml| {
         let tag = match case.outcome {
-            Outcome::Passed => None,
+            Outcome::Passed | Outcome::Flaky => None,
             Outcome::Failed => Some("failure"),
             Outcome::Errored | Outcome::Inconclusive => Some("error"),
             Outcome::Skipped | Outcome::NotApplicable => Some("skipped"),

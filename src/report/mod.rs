@@ -2,9 +2,9 @@
 //!
 //! Each format keeps its own types and its own escaping; what several of them say in the same words is in `evidence`.
 
+pub mod compare;
 pub mod csv;
 pub mod diff;
-mod distribution;
 mod evidence;
 pub mod github;
 pub mod html;

@@ -66,12 +66,14 @@ fn point(text: &mut String, point: &Point, number: usize, indent: usize) {
                 .map(|reason| format!(": {}", escaped(reason)));
             format!(" # SKIP {}{}", point.outcome, reason.collect::<String>())
         }
-        Outcome::Passed | Outcome::Inconclusive | Outcome::Failed | Outcome::Errored => {
-            String::new()
-        }
+        Outcome::Passed
+        | Outcome::Flaky
+        | Outcome::Inconclusive
+        | Outcome::Failed
+        | Outcome::Errored => String::new(),
     };
     let _ = writeln!(text, "{:indent$}{status} {number} - {name}{skipped}", "");
-    if evidence::is_against(point.outcome) {
+    if evidence::is_against(point.outcome) || point.outcome == Outcome::Flaky {
         diagnostic(text, point, indent + 2);
     }
 }

@@ -126,6 +126,9 @@ pub fn run(
         recorder.tell(Event::Note { t, text });
     }
     traffic.finish()?;
+    if let Some((cpu, memory)) = place::used() {
+        recorder.tell(Event::Used { cpu, memory });
+    }
     recorder.tell(Event::Finished {
         t: clock.now(),
         interrupted,

@@ -1,5 +1,7 @@
 //! Where a run happens, as its record tells: kernel, machine, privileges.
 
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::TimeValLike;
 use nix::sys::{sysinfo, utsname};
 
 use crate::lab::NodeSettings;
@@ -34,4 +36,18 @@ pub(crate) fn environment(
         sysctls: settings.sysctls,
         off_baseline: settings.off_baseline,
     }
+}
+
+/// Processor time in nanoseconds and the most bytes of memory, of this process and of the children that it has waited for.
+pub(crate) fn used() -> Option<(u64, u64)> {
+    let each = [UsageWho::RUSAGE_SELF, UsageWho::RUSAGE_CHILDREN].map(|who| getrusage(who).ok());
+    let (mut cpu, mut memory) = (0, 0);
+    for usage in each {
+        let usage = usage?;
+        cpu += usage.user_time().num_nanoseconds() + usage.system_time().num_nanoseconds();
+        // In KiB.
+        memory = usage.max_rss().max(memory);
+    }
+    let memory = u64::try_from(memory).ok()?.saturating_mul(1024);
+    Some((u64::try_from(cpu).ok()?, memory))
 }

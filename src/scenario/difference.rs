@@ -8,7 +8,14 @@ use serde_json::{Map, Value};
 use super::model::RunSpec;
 
 /// Fields of a run that are no part of its question.
-const BESIDE: [&str; 5] = ["id", "params", "expect", "timeout", "watch_until"];
+const BESIDE: [&str; 6] = [
+    "id",
+    "params",
+    "expect",
+    "timeout",
+    "watch_until",
+    "exclusive",
+];
 /// A field of many parts: where the file says so.
 const PLACE: &str = "place";
 /// Fields that name a part of a list.

@@ -33,4 +33,4 @@ pub use model::{Place, Requires, RunId, RunSpec, Scenario, VersionBound};
 pub use parse::parse;
 pub use problem::{OtherPlace, Problem, Problems};
 pub use schema::schema;
-pub(crate) use suggest::{did_you_mean, nearest};
+pub(crate) use suggest::nearest;

@@ -25,6 +25,9 @@ pub struct Place {
 
 impl std::fmt::Display for Place {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.line == 0 {
+            return f.write_str("not from the file");
+        }
         write!(f, "{}:{}", self.line, self.column)
     }
 }
@@ -59,6 +62,9 @@ pub struct RunId {
     pub variant: Option<String>,
     /// The matrix case: parameter and value, in the order of the file.
     pub case: Vec<(String, String)>,
+    /// Which repetition, from 1, where a suite was asked to repeat its runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repetition: Option<u32>,
 }
 
 impl std::fmt::Display for RunId {
@@ -72,6 +78,9 @@ impl std::fmt::Display for RunId {
         }
         if !self.case.is_empty() {
             f.write_str("]")?;
+        }
+        if let Some(repetition) = self.repetition {
+            write!(f, " #{repetition}")?;
         }
         Ok(())
     }
@@ -108,6 +117,9 @@ pub struct RunSpec {
     pub sample_every: Duration,
     /// Seeds everything random in the run.
     pub seed: u64,
+    /// No other run of a suite goes beside it.
+    #[serde(default)]
+    pub exclusive: bool,
 }
 
 /// What must be there for the question to make sense; where it is not, the run is not applicable.

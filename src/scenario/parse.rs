@@ -146,6 +146,7 @@ impl Runs {
                 scenario: scenario.to_owned(),
                 variant,
                 case,
+                repetition: None,
             };
             let variants = cases.variant_names();
             let spec = resolve::run(&document, &names, id, params, &variants, cx);

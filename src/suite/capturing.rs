@@ -34,7 +34,7 @@ impl Capturing {
     /// It is called as the record, where that has a name already; never as the capture of another run in `taken`.
     pub(crate) fn start(
         captures: &Captures,
-        spec: &RunSpec,
+        (spec, attempt): (&RunSpec, u32),
         record: Option<&Path>,
         (key, taken): (usize, &mut BTreeMap<PathBuf, usize>),
     ) -> Self {
@@ -49,7 +49,7 @@ impl Capturing {
             Captures::All(folder) => (folder, true),
             Captures::OfFailures(folder) => (folder, false),
         };
-        let name = record.map_or_else(|| capture_of(&spec.id), capture_name);
+        let name = record.map_or_else(|| capture_of(&spec.id, attempt), capture_name);
         let path = free(&folder.join(name), key, taken);
         taken.insert(path.clone(), key);
         let file = if always {

@@ -1,9 +1,12 @@
 //! From what the user names to scenario files: paths, folders, shipped scenarios.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use include_dir::{Dir, DirEntry, include_dir};
 use thiserror::Error;
+
+use super::select::{Pattern, is_glob};
 
 /// The scenarios that come with the program.
 static SHIPPED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/scenarios");
@@ -20,25 +23,6 @@ pub struct Source {
     pub label: String,
     /// The text.
     pub text: String,
-}
-
-/// Which scenarios of those found are wanted.
-#[derive(Debug, Clone, Default)]
-pub struct Selection {
-    /// Only those that carry one of these tags; empty: all but `slow`.
-    pub tags: Vec<String>,
-    /// Also those tagged `slow`.
-    pub slow: bool,
-}
-
-impl Selection {
-    /// Whether a scenario with these tags is wanted.
-    pub fn wants(&self, tags: &[String]) -> bool {
-        let slow = self.slow
-            || self.tags.iter().any(|tag| tag == "slow")
-            || !tags.iter().any(|tag| tag == "slow");
-        slow && (self.tags.is_empty() || tags.iter().any(|tag| self.tags.contains(tag)))
-    }
 }
 
 /// Why scenario files cannot be had.
@@ -61,6 +45,14 @@ pub enum DiscoverError {
         /// The shipped scenario that is closest to it.
         close: Option<String>,
     },
+    /// A glob is none, or no shipped scenario matches it.
+    #[error("no shipped scenario matches `{glob}`{}; `nslab list` shows them; folders of your own are named without a glob, and -E 'name({glob})' takes of them", why.as_deref().map(|why| format!(" ({why})")).unwrap_or_default())]
+    NoMatch {
+        /// What the user wrote.
+        glob: String,
+        /// Why it is no glob, where it is none.
+        why: Option<String>,
+    },
     /// A file is larger than any scenario.
     #[error("{path} is larger than 1 MiB, which no scenario is")]
     TooLarge {
@@ -82,7 +74,8 @@ fn hint(close: Option<&str>) -> String {
 }
 
 /// Reads every scenario file that the user names: files, folders (all `*.yaml` and `*.yml` below them, in order of
-/// path), or names of shipped scenarios (`ports/exhaustion`, or `exhaustion`).
+/// path), names of shipped scenarios (`ports/exhaustion`, or `exhaustion`) or globs of them (`'conntrack/*'`). A file that is
+/// named twice is found once.
 ///
 /// # Errors
 /// Every path that does not lead to a scenario.
@@ -94,6 +87,8 @@ pub fn discover(names: &[PathBuf]) -> Result<Vec<Source>, Vec<DiscoverError>> {
             Err(error) => errors.push(error),
         }
     }
+    let mut seen = BTreeSet::new();
+    sources.retain(|source: &Source| seen.insert(source.label.clone()));
     if errors.is_empty() {
         Ok(sources)
     } else {
@@ -113,7 +108,11 @@ fn read(name: &Path) -> Result<Vec<Source>, DiscoverError> {
     } else if name.exists() {
         Ok(vec![read_file(name)?])
     } else {
-        shipped_by_name(&name.to_string_lossy()).map(|source| vec![source])
+        let name = name.to_string_lossy();
+        if is_glob(&name) {
+            return shipped_by_glob(&name);
+        }
+        shipped_by_name(&name).map(|source| vec![source])
     }
 }
 
@@ -188,15 +187,39 @@ pub fn shipped() -> Vec<Source> {
     sources
 }
 
-fn shipped_by_name(name: &str) -> Result<Source, DiscoverError> {
-    let short = |source: &Source| {
-        source
-            .label
-            .trim_start_matches("scenarios/")
-            .trim_end_matches(".yaml")
-            .trim_end_matches(".yml")
-            .to_owned()
+/// `ports/exhaustion`.
+fn short(source: &Source) -> String {
+    source
+        .label
+        .trim_start_matches("scenarios/")
+        .trim_end_matches(".yaml")
+        .trim_end_matches(".yml")
+        .to_owned()
+}
+
+fn shipped_by_glob(glob: &str) -> Result<Vec<Source>, DiscoverError> {
+    let none = |why| DiscoverError::NoMatch {
+        glob: glob.to_owned(),
+        why,
     };
+    let wanted = glob
+        .trim_start_matches("scenarios/")
+        .trim_end_matches(".yaml");
+    let pattern = Pattern::glob(wanted).map_err(|why| none(Some(why)))?;
+    let mut found = shipped();
+    found.retain(|source| {
+        let short = short(source);
+        let name = short.rsplit('/').next().unwrap_or_default();
+        pattern.matches(&short) || pattern.matches(name)
+    });
+    if found.is_empty() {
+        Err(none(None))
+    } else {
+        Ok(found)
+    }
+}
+
+fn shipped_by_name(name: &str) -> Result<Source, DiscoverError> {
     let wanted = name
         .trim_start_matches("scenarios/")
         .trim_end_matches(".yaml")
@@ -211,7 +234,11 @@ fn shipped_by_name(name: &str) -> Result<Source, DiscoverError> {
         close: all
             .iter()
             .map(short)
-            .map(|short| (strsim::jaro_winkler(&short, wanted), short))
+            .map(|short| {
+                let name = short.rsplit('/').next().unwrap_or_default();
+                let likeness = strsim::jaro_winkler(&short, wanted);
+                (strsim::jaro_winkler(name, wanted).max(likeness), short)
+            })
             .filter(|(likeness, _)| *likeness > 0.8)
             .max_by(|left, right| left.0.total_cmp(&right.0))
             .map(|(_, short)| short),
@@ -240,36 +267,39 @@ mod tests {
     }
 
     #[test]
-    fn slow_scenarios_are_left_out_unless_asked_for() {
-        let slow = ["slow".to_owned(), "ports".to_owned()];
-        assert!(!Selection::default().wants(&slow));
+    fn a_glob_takes_shipped_scenarios_by_folder_or_by_name() {
+        let labels = |glob: &str| -> Vec<String> {
+            let found = discover(&[PathBuf::from(glob)]).unwrap();
+            found.into_iter().map(|source| source.label).collect()
+        };
+        let all = [
+            "scenarios/conntrack/table-full-ab.yaml",
+            "scenarios/conntrack/table-full.yaml",
+        ];
+        assert_eq!(labels("conntrack/*"), all);
+        assert_eq!(labels("table-f*"), all);
+        let errors = discover(&["no-such-*".into(), "a[".into()]).unwrap_err();
         assert!(
-            Selection {
-                tags: vec!["slow".to_owned()],
-                slow: false
-            }
-            .wants(&slow)
+            errors[0]
+                .to_string()
+                .contains("no shipped scenario matches"),
+            "{}",
+            errors[0]
         );
         assert!(
-            Selection {
-                tags: vec![],
-                slow: true
-            }
-            .wants(&slow)
+            errors[1].to_string().contains("not closed"),
+            "{}",
+            errors[1]
         );
-        assert!(
-            !Selection {
-                tags: vec!["ports".to_owned()],
-                slow: false
-            }
-            .wants(&slow)
-        );
-        assert!(
-            Selection {
-                tags: vec!["ports".to_owned()],
-                slow: true
-            }
-            .wants(&slow)
+    }
+
+    #[test]
+    fn what_is_named_twice_is_found_once() {
+        assert_eq!(
+            discover(&["exhaustion".into(), "ports/exhaustion".into()])
+                .unwrap()
+                .len(),
+            1
         );
     }
 }

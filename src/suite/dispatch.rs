@@ -1,4 +1,4 @@
-//! Starts runs as the budget allows, gathers what they tell, judges them, keeps the order of the files.
+//! Starts runs as the budget allows, gathers what they tell, judges them, tries again, keeps the order of the files.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -9,18 +9,22 @@ use futures::stream::FuturesUnordered;
 use tokio::sync::mpsc;
 use tokio::sync::watch;
 
+use super::attempts::{self, Again, Patience};
 use super::capturing::{Captures, Capturing};
 use super::event::SuiteEvent;
-use super::recording::{Recording, Records};
-use super::result::{CaseComparison, RunResult, ScenarioFile, ScenarioResult, SuiteResult};
-use super::schedule::{Budget, Need};
-use crate::backend::{Ground, HostBackend, WorkOrder, Worker};
+use super::execute::{Ended, Lost, execute};
+use super::gathered::Gathered;
+use super::identity::SuiteIdentity;
+use super::need::Need;
+use super::order::Order;
+use super::recording::{Kept, Recording, Records};
+use super::result::{Attempt, RunResult, ScenarioFile, SuiteResult};
+use super::schedule::Budget;
+use crate::backend::{HostBackend, Machine};
 use crate::expect;
 use crate::record::{End, Event, Outcome, RunVerdict, Timeline};
 use crate::scenario::RunSpec;
 
-/// Time that a worker asked to end has until it is killed.
-const TIME_TO_END: Duration = Duration::from_millis(800);
 /// Events that wait for the one who reads them; a worker that tells faster is held up by its pipe.
 const WAITING_EVENTS: usize = 1024;
 
@@ -35,6 +39,18 @@ pub struct Options {
     pub records: Records,
     /// Which captures are made, and where they are kept.
     pub captures: Captures,
+    /// In which order runs begin.
+    pub order: Order,
+    /// How often a run that does not pass is tried again.
+    pub retries: u32,
+    /// Whether no run is begun after one that failed or could not be asked.
+    pub fail_fast: bool,
+    /// After how long a run is killed, in place of its own timeout.
+    pub timeout: Option<Duration>,
+    /// What records say of the suite that they are of.
+    pub identity: Option<SuiteIdentity>,
+    /// How often each run is repeated; 0 is as 1.
+    pub repeat: u32,
 }
 
 /// Runs every run of every file. `stop` turns true when the suite shall end early, with what was learnt so far.
@@ -46,219 +62,223 @@ pub async fn run_suite(
     mut tell: impl FnMut(SuiteEvent<'_>),
 ) -> SuiteResult {
     let began = Instant::now();
-    let mut waiting: VecDeque<Job> = jobs(&files).collect();
+    let files = super::repeat::repeated(files, options.repeat);
+    let mut waiting = options.order.arranged(jobs(&files, options));
     tell(SuiteEvent::Started {
         scenarios: files.len(),
         runs: waiting.len(),
     });
-    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let mut budget = Budget::new(processors, options.slots);
+    let mut budget = Budget::new(Machine::here(), options.slots);
     let mut gathered = Gathered::new(files);
     let (events, mut inbox) = mpsc::channel(WAITING_EVENTS);
     let mut running = FuturesUnordered::new();
     let mut timelines: BTreeMap<usize, Timeline> = BTreeMap::new();
+    let mut begin_no_more = false;
     let mut captured = BTreeMap::new();
     gathered.tell_ended(&mut tell);
     loop {
-        while let Some(job) = next_job(&mut waiting, &mut budget, *stop.borrow()) {
+        if begin_no_more || *stop.borrow() {
+            // What was to be tried again has come to what its last attempt came to.
+            for mut job in waiting.drain(..) {
+                if let Some(result) = job.last.take() {
+                    job.end(result, &mut gathered, &mut tell);
+                }
+            }
+        }
+        while let Some(mut job) = next_job(&mut waiting, &mut budget) {
+            job.begin();
             tell(SuiteEvent::RunStarted {
                 key: job.key,
                 spec: &job.spec,
             });
             timelines.insert(job.key, Timeline::default());
-            let recording =
-                Recording::start(&options.records, &gathered.files[job.file], &job.spec);
+            let kept = Kept {
+                records: &options.records,
+                file: gathered.file(job.file),
+                suite: options
+                    .identity
+                    .as_ref()
+                    .map(|suite| suite.recorded(options.repeat)),
+                attempt: job.attempt(),
+            };
+            let recording = Recording::start(kept, &job.spec);
             let capturing = Capturing::start(
                 &options.captures,
-                &job.spec,
+                (&job.spec, job.attempt()),
                 recording.path(),
                 (job.key, &mut captured),
             );
-            running.push(execute(
-                job,
-                (recording, capturing),
-                &options.backend,
-                stop.clone(),
-                events.clone(),
-            ));
+            let (stop, events) = (stop.clone(), events.clone());
+            running.push(async move {
+                let run = (job.key, &job.spec);
+                let ended = execute(run, (recording, capturing), &options.backend, stop, events);
+                (ended.await, job)
+            });
         }
         if running.is_empty() {
             break;
         }
         tokio::select! {
-            // Events first: a run's last event comes before its end.
             biased;
             Some((key, event)) = inbox.recv() => {
-                if let Some(timeline) = timelines.get_mut(&key) {
-                    timeline.add(event);
-                    tell(SuiteEvent::RunTold { key, timeline });
-                }
+                hear(key, event, &mut timelines, &mut tell);
             }
-            Some(ended) = running.next() => {
-                let Ended { job, took, last_words, lost, recording, capturing } = ended;
+            Some((ended, mut job)) = running.next() => {
+                // A run's last events come before its end, but after many of them the inbox pauses (tokio's cooperative budget).
+                while let Ok((key, event)) = inbox.try_recv() {
+                    hear(key, event, &mut timelines, &mut tell);
+                }
                 budget.give_back(job.need);
                 let timeline = timelines.remove(&job.key).unwrap_or_default();
-                let mut result = judge(&job, timeline, took, last_words, lost);
-                result.record = recording.end(&gathered.files[job.file], &result);
-                result.capture = capturing.end(&result.verdict);
-                tell(SuiteEvent::RunEnded { key: job.key, result: &result });
-                gathered.add(&job, result);
-                gathered.tell_ended(&mut tell);
+                let result = conclude(&job.spec, ended, timeline);
+                let outcome = result.verdict.outcome;
+                let again = if *stop.borrow() { None } else { job.patience.again(outcome) };
+                if let Some(again) = again {
+                    let alone = again == Again::Alone;
+                    tell(SuiteEvent::RunRetried { key: job.key, result: &result, alone });
+                    job.again(again, result);
+                    waiting.push_front(job);
+                } else {
+                    let failed = matches!(outcome, Outcome::Failed | Outcome::Errored);
+                    begin_no_more |= options.fail_fast && failed;
+                    job.end(result, &mut gathered, &mut tell);
+                }
             }
         }
     }
-    let interrupted = *stop.borrow();
     let result = SuiteResult {
-        scenarios: gathered.finish(&mut tell),
         took: began.elapsed(),
-        interrupted,
+        interrupted: *stop.borrow(),
+        ..gathered.finish(&mut tell)
     };
     tell(SuiteEvent::Ended(&result));
     result
 }
 
+/// Adds an event to what its run has told.
+fn hear(
+    key: usize,
+    event: Event,
+    timelines: &mut BTreeMap<usize, Timeline>,
+    tell: &mut impl FnMut(SuiteEvent<'_>),
+) {
+    if let Some(timeline) = timelines.get_mut(&key) {
+        timeline.add(event);
+        tell(SuiteEvent::RunTold { key, timeline });
+    }
+}
+
 /// One run that waits for its turn.
 #[derive(Debug)]
-struct Job {
+pub(super) struct Job {
     key: usize,
     file: usize,
     spec: RunSpec,
     need: Need,
+    patience: Patience,
+    /// Attempts before the last.
+    earlier: Vec<Attempt>,
+    /// What the last attempt came to, while another is to follow.
+    last: Option<RunResult>,
+    /// How long it is expected to take.
+    pub(super) expected: Duration,
 }
 
-fn jobs(files: &[Arc<ScenarioFile>]) -> impl Iterator<Item = Job> {
-    files
+impl Job {
+    /// Which attempt comes next, from 1.
+    fn attempt(&self) -> u32 {
+        u32::try_from(self.earlier.len() + 1).unwrap_or(u32::MAX)
+    }
+
+    fn again(&mut self, how: Again, last: RunResult) {
+        self.last = Some(last);
+        match how {
+            Again::Alone => self.need = self.need.alone(),
+            Again::Same => {}
+        }
+    }
+
+    /// Puts what the last attempt came to behind.
+    fn begin(&mut self) {
+        self.earlier
+            .extend(self.last.take().map(|last| attempts::attempt(&last)));
+    }
+
+    fn end(
+        self,
+        result: RunResult,
+        gathered: &mut Gathered,
+        tell: &mut impl FnMut(SuiteEvent<'_>),
+    ) {
+        let result = attempts::after(self.earlier, result);
+        tell(SuiteEvent::RunEnded {
+            key: self.key,
+            result: &result,
+        });
+        gathered.add(self.file, self.key, result);
+        gathered.tell_ended(tell);
+    }
+}
+
+fn jobs(files: &[Arc<ScenarioFile>], options: &Options) -> Vec<Job> {
+    let learnt = super::learnt::Learnt::from(&options.records);
+    let runs = files
         .iter()
         .enumerate()
-        .flat_map(|(file, source)| source.scenario.runs.iter().map(move |spec| (file, spec)))
-        .enumerate()
-        .map(|(key, (file, spec))| Job {
+        .flat_map(|(file, source)| source.scenario.runs.iter().map(move |spec| (file, spec)));
+    let job = |(key, (file, spec)): (usize, (usize, &RunSpec))| {
+        let (need, expected) = learnt.need(spec);
+        Job {
             key,
             file,
-            spec: spec.clone(),
-            need: Need::of(spec),
-        })
+            spec: RunSpec {
+                timeout: options.timeout.unwrap_or(spec.timeout),
+                ..spec.clone()
+            },
+            need,
+            patience: Patience::new(options.retries),
+            earlier: Vec::new(),
+            last: None,
+            expected,
+        }
+    };
+    runs.enumerate().map(job).collect()
 }
 
 /// The first that fits: one that needs the whole machine waits until all others are done.
-fn next_job(waiting: &mut VecDeque<Job>, budget: &mut Budget, stopping: bool) -> Option<Job> {
-    if stopping {
-        waiting.clear();
-    }
+fn next_job(waiting: &mut VecDeque<Job>, budget: &mut Budget) -> Option<Job> {
     let at = waiting.iter().position(|job| budget.take(job.need))?;
     waiting.remove(at)
 }
 
-/// How a run's worker ended.
-struct Ended {
-    job: Job,
-    took: Duration,
-    last_words: Vec<String>,
-    /// Why the worker's tale is not whole, where it is not.
-    lost: Option<String>,
-    recording: Recording,
-    capturing: Capturing,
-}
-
-async fn execute(
-    job: Job,
-    (mut recording, capturing): (Recording, Capturing),
-    backend: &HostBackend,
-    mut stop: watch::Receiver<bool>,
-    events: mpsc::Sender<(usize, Event)>,
-) -> Ended {
-    let began = Instant::now();
-    let order = WorkOrder {
-        spec: job.spec.clone(),
-        ground: Ground::default(),
-        capture: None,
-    };
-    let mut worker = match backend.start(&order, capturing.file()).await {
-        Ok(worker) => worker,
-        Err(error) => {
-            return Ended {
-                job,
-                took: began.elapsed(),
-                last_words: Vec::new(),
-                lost: Some(chain(&error)),
-                recording,
-                capturing,
-            };
-        }
-    };
-    let mut lost = follow(&mut worker, &job, &mut recording, &mut stop, &events).await;
-    if lost.is_some() {
-        worker.kill();
-    }
-    let mut last_words = Vec::new();
-    match worker.wait().await {
-        Ok(end) => {
-            if !end.status.success() {
-                lost.get_or_insert_with(|| format!("the worker ended with {}", end.status));
-            }
-            last_words = end.last_words;
-        }
-        Err(error) => lost = Some(chain(&error)),
-    }
-    Ended {
-        job,
-        took: began.elapsed(),
+/// What an attempt came to, with where it is kept.
+fn conclude(spec: &RunSpec, ended: Ended, timeline: Timeline) -> RunResult {
+    let Ended {
+        took,
         last_words,
         lost,
         recording,
         capturing,
-    }
-}
-
-/// Passes on events until the worker's last. Gives the reason where it has to be killed.
-async fn follow(
-    worker: &mut Worker,
-    job: &Job,
-    recording: &mut Recording,
-    stop: &mut watch::Receiver<bool>,
-    events: &mpsc::Sender<(usize, Event)>,
-) -> Option<String> {
-    let deadline = tokio::time::Instant::now() + job.spec.timeout;
-    let mut killed_at = deadline;
-    let mut stopping = false;
-    loop {
-        tokio::select! {
-            told = worker.next() => match told {
-                Ok(Some((event, line))) => {
-                    recording.line(&line);
-                    let _nobody_listens = events.send((job.key, event)).await;
-                }
-                Ok(None) => return None,
-                Err(error) => return Some(chain(&error)),
-            },
-            () = tokio::time::sleep_until(killed_at) => return Some(if stopping {
-                "it was asked to end and did not".to_owned()
-            } else {
-                format!("it did not end within its timeout of {:?}", job.spec.timeout)
-            }),
-            changed = stop.wait_for(|stop| *stop), if !stopping => {
-                drop(changed);
-                stopping = true;
-                killed_at = tokio::time::Instant::now() + TIME_TO_END;
-                worker.ask_to_end();
-            }
-        }
-    }
+    } = ended;
+    let mut result = judge(spec, timeline, took, last_words, lost);
+    result.record = recording.end(&result);
+    result.capture = capturing.end(&result.verdict);
+    result
 }
 
 fn judge(
-    job: &Job,
+    spec: &RunSpec,
     timeline: Timeline,
     took: Duration,
     last_words: Vec<String>,
-    lost: Option<String>,
+    lost: Option<Lost>,
 ) -> RunResult {
     let verdict = match (&timeline.end, lost) {
         // A worker that told its end is believed, however its process ended.
-        (Some(_), _) | (None, None) => expect::judge(&job.spec, &timeline),
-        (None, Some(reason)) => RunVerdict {
+        (Some(_), _) | (None, None) => expect::judge(spec, &timeline),
+        (None, Some(lost)) => RunVerdict {
             outcome: Outcome::Errored,
-            reason: Some(reason),
+            reason: Some(lost.told(spec, &timeline)),
             verdicts: Vec::new(),
         },
     };
@@ -268,103 +288,13 @@ fn judge(
         last_words
     };
     RunResult {
-        spec: job.spec.clone(),
+        spec: spec.clone(),
         timeline,
         verdict,
         took,
         last_words,
         record: Ok(None),
         capture: Ok(None),
+        earlier: Vec::new(),
     }
-}
-
-/// An error with its causes, one line.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
-}
-
-/// Results that wait for those before them.
-struct Gathered {
-    files: Vec<Arc<ScenarioFile>>,
-    runs: Vec<BTreeMap<usize, RunResult>>,
-    ended: Vec<Arc<ScenarioResult>>,
-}
-
-impl Gathered {
-    fn new(files: Vec<Arc<ScenarioFile>>) -> Self {
-        Self {
-            runs: files.iter().map(|_| BTreeMap::new()).collect(),
-            files,
-            ended: Vec::new(),
-        }
-    }
-
-    fn add(&mut self, job: &Job, result: RunResult) {
-        self.runs[job.file].insert(job.key, result);
-    }
-
-    /// Tells every scenario that is complete and whose turn it is.
-    fn tell_ended(&mut self, tell: &mut impl FnMut(SuiteEvent<'_>)) {
-        while let Some(file) = self.files.get(self.ended.len()) {
-            let runs = &mut self.runs[self.ended.len()];
-            if runs.len() < file.scenario.runs.len() {
-                return;
-            }
-            self.end_next(tell);
-        }
-    }
-
-    /// Ends what is left: an interrupted suite has scenarios with fewer runs than they should have.
-    fn finish(mut self, tell: &mut impl FnMut(SuiteEvent<'_>)) -> Vec<Arc<ScenarioResult>> {
-        while self.ended.len() < self.files.len() {
-            self.end_next(tell);
-        }
-        self.ended
-    }
-
-    fn end_next(&mut self, tell: &mut impl FnMut(SuiteEvent<'_>)) {
-        let index = self.ended.len();
-        let runs: Vec<RunResult> = std::mem::take(&mut self.runs[index])
-            .into_values()
-            .collect();
-        let compare = compare(&self.files[index], &runs);
-        let result = Arc::new(ScenarioResult {
-            file: Arc::clone(&self.files[index]),
-            runs,
-            compare,
-        });
-        tell(SuiteEvent::ScenarioEnded(&result));
-        self.ended.push(result);
-    }
-}
-
-/// Judges `compare:` for each matrix case whose variants have all run.
-fn compare(file: &ScenarioFile, runs: &[RunResult]) -> Vec<CaseComparison> {
-    let scenario = &file.scenario;
-    if scenario.compare.is_empty() || runs.len() < scenario.runs.len() {
-        return Vec::new();
-    }
-    let mut cases: Vec<CaseComparison> = Vec::new();
-    for run in runs {
-        let case = &run.spec.id.case;
-        if cases.iter().any(|known| known.case == *case) {
-            continue;
-        }
-        let variants = runs
-            .iter()
-            .filter(|other| other.spec.id.case == *case)
-            .filter_map(|other| {
-                Some((
-                    other.spec.id.variant.clone()?,
-                    (&other.timeline, other.verdict.outcome),
-                ))
-            })
-            .collect();
-        cases.push(CaseComparison {
-            case: case.clone(),
-            verdicts: expect::compare(&scenario.compare, &variants),
-        });
-    }
-    cases
 }

@@ -30,6 +30,15 @@ pub enum SuiteEvent<'a> {
         /// Everything that it has told so far.
         timeline: &'a Timeline,
     },
+    /// An attempt at a run has ended, and the run will be tried again.
+    RunRetried {
+        /// Which run.
+        key: usize,
+        /// What came out of the attempt.
+        result: &'a RunResult,
+        /// Whether no other run will be beside it, because the machine could not keep up.
+        alone: bool,
+    },
     /// A run has ended.
     RunEnded {
         /// Which run.

@@ -28,20 +28,31 @@ pub(super) fn place(folder: &Path, header: &RecordHeader) -> PathBuf {
 
 fn name(header: &RecordHeader) -> String {
     let scenario = &header.scenario;
-    let named = scenario.resolved["id"]["scenario"].as_str();
-    stem(
-        named.unwrap_or("run"),
-        scenario.variant.as_deref(),
-        &scenario.case,
-    )
+    let id = RunId {
+        scenario: scenario.resolved["id"]["scenario"]
+            .as_str()
+            .unwrap_or("run")
+            .to_owned(),
+        variant: scenario.variant.clone(),
+        case: scenario.case.clone(),
+        repetition: repetition(header),
+    };
+    stem(&id, header.attempt)
+}
+
+fn repetition(header: &RecordHeader) -> Option<u32> {
+    let repetition = header.scenario.resolved["id"]["repetition"].as_u64();
+    repetition.and_then(|number| u32::try_from(number).ok())
 }
 
 /// `exhaustion-reuse-rate=500_s`: what tells runs apart, in characters that every file system takes.
-fn stem(scenario: &str, variant: Option<&str>, case: &[(String, String)]) -> String {
-    let case = case.iter().map(|(key, value)| format!("{key}={value}"));
-    let parts: Vec<String> = std::iter::once(scenario.to_owned())
-        .chain(variant.map(str::to_owned))
-        .chain(case)
+pub(super) fn stem(id: &RunId, attempt: u32) -> String {
+    let pairs = id.case.iter().map(|(key, value)| format!("{key}={value}"));
+    let repetition = id.repetition.map(|number| format!("repetition={number}"));
+    let attempt = (attempt > 1).then(|| format!("attempt={attempt}"));
+    let parts: Vec<String> = std::iter::once(id.scenario.clone())
+        .chain(id.variant.clone())
+        .chain(pairs)
         .collect();
     let plain = |c: char| {
         if c.is_ascii_alphanumeric() || "-_=.".contains(c) {
@@ -50,7 +61,32 @@ fn stem(scenario: &str, variant: Option<&str>, case: &[(String, String)]) -> Str
             '_'
         }
     };
-    parts.join("-").chars().map(plain).take(LONGEST).collect()
+    let mut stem: String = parts.join("-").chars().map(plain).take(LONGEST).collect();
+    for part in repetition.iter().chain(&attempt) {
+        stem.push('-');
+        stem.push_str(part);
+    }
+    stem
+}
+
+/// Removes the records of attempts after this one, which are of an earlier suite.
+pub(super) fn remove_later_attempts(folder: &Path, header: &RecordHeader) {
+    let mut later = header.clone();
+    for attempt in header.attempt + 1.. {
+        later.attempt = attempt;
+        let path = folder.join(format!("{}{EXTENSION}", name(&later)));
+        let mut compressed = path.clone();
+        compressed.as_mut_os_string().push(".gz");
+        let mut found = false;
+        for path in [path, compressed] {
+            if is_of_same_run(&path, &later) {
+                found |= std::fs::remove_file(&path).is_ok();
+            }
+        }
+        if !found {
+            return;
+        }
+    }
 }
 
 /// The packets of `out/a.nslab.jsonl.gz` are in `a.pcapng`.
@@ -61,9 +97,8 @@ pub(super) fn capture_name(record: &Path) -> String {
 }
 
 /// What a capture is called whose record is not known by name.
-pub(super) fn capture_of(id: &RunId) -> String {
-    let stem = stem(&id.scenario, id.variant.as_deref(), &id.case);
-    format!("{stem}{CAPTURE}")
+pub(super) fn capture_of(id: &RunId, attempt: u32) -> String {
+    format!("{}{CAPTURE}", stem(id, attempt))
 }
 
 fn is_free(path: &Path, header: &RecordHeader) -> bool {
@@ -81,6 +116,8 @@ fn is_of_same_run(path: &Path, header: &RecordHeader) -> bool {
             scenario.path.clone(),
             scenario.variant.clone(),
             scenario.case.clone(),
+            repetition(header),
+            header.attempt,
         )
     };
     RecordHeader::read(path).is_ok_and(|other| run(&other) == run(header))
@@ -118,6 +155,37 @@ mod tests {
         assert_eq!(put(&header("y/a.yaml", "5/s")), "a-rate=5_s-2.nslab.jsonl");
         assert_eq!(put(&header("x/a.yaml", "5_s")), "a-rate=5_s-3.nslab.jsonl");
         assert_eq!(put(&header("y/a.yaml", "5/s")), "a-rate=5_s-2.nslab.jsonl");
+    }
+
+    #[test]
+    fn a_record_takes_the_place_of_all_attempts_of_an_earlier_suite() {
+        let folder = tempfile::tempdir().unwrap();
+        let put = |attempt| {
+            let header = RecordHeader {
+                attempt,
+                ..header("a.yaml", "5/s")
+            };
+            let path = place(folder.path(), &header);
+            remove_later_attempts(folder.path(), &header);
+            RecordWriter::create(&path, &header).unwrap();
+        };
+        let names = || {
+            let there = std::fs::read_dir(folder.path()).unwrap();
+            let mut names: Vec<_> = there.map(|each| each.unwrap().file_name()).collect();
+            names.sort();
+            names
+        };
+        [1, 2, 3].into_iter().for_each(put);
+        assert_eq!(
+            names(),
+            [
+                "a-rate=5_s-attempt=2.nslab.jsonl",
+                "a-rate=5_s-attempt=3.nslab.jsonl",
+                "a-rate=5_s.nslab.jsonl"
+            ]
+        );
+        put(1);
+        assert_eq!(names(), ["a-rate=5_s.nslab.jsonl"]);
     }
 
     #[test]

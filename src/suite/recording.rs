@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::record_name;
 use super::result::{RunResult, ScenarioFile};
 use crate::record::{
-    Outcome, ProcessEnd, RecordError, RecordHeader, RecordWriter, RecordedScenario,
+    Outcome, ProcessEnd, RecordError, RecordHeader, RecordWriter, RecordedScenario, RecordedSuite,
 };
 use crate::scenario::RunSpec;
 
@@ -20,10 +20,30 @@ pub enum Records {
     None,
 }
 
+impl Records {
+    /// Where records are kept, where they are.
+    pub fn folder(&self) -> Option<&Path> {
+        match self {
+            Self::All(folder) | Self::OfFailures(folder) => Some(folder),
+            Self::None => None,
+        }
+    }
+}
+
 impl Default for Records {
     fn default() -> Self {
         Self::OfFailures("nslab-out".into())
     }
+}
+
+/// What a record is of, and where it is kept.
+#[derive(Debug)]
+pub(crate) struct Kept<'a> {
+    pub(crate) records: &'a Records,
+    pub(crate) file: &'a ScenarioFile,
+    pub(crate) suite: Option<RecordedSuite>,
+    /// Which attempt at the run, from 1.
+    pub(crate) attempt: u32,
 }
 
 /// The record of one run while it goes on. A disk that is full ends the record, not the run.
@@ -31,26 +51,34 @@ impl Default for Records {
 pub(crate) struct Recording {
     state: Result<Option<RecordWriter>, RecordError>,
     folder: PathBuf,
+    /// Where it has a name only once it is to be kept: what it is called after.
+    header: Option<RecordHeader>,
     always: bool,
 }
 
 impl Recording {
-    pub(crate) fn start(records: &Records, file: &ScenarioFile, spec: &RunSpec) -> Self {
-        let (folder, always) = match records {
-            Records::All(folder) => (folder.as_path(), true),
-            Records::OfFailures(folder) => (folder.as_path(), false),
+    pub(crate) fn start(kept: Kept<'_>, spec: &RunSpec) -> Self {
+        let (folder, always) = match kept.records {
+            Records::All(folder) => (folder.clone(), true),
+            Records::OfFailures(folder) => (folder.clone(), false),
             Records::None => {
                 return Self {
                     state: Ok(None),
                     folder: PathBuf::new(),
+                    header: None,
                     always: false,
                 };
             }
         };
+        // What follows on an attempt that did not pass is kept beside it: one explains the other.
+        let again = kept.attempt > 1;
+        let header = header(kept, spec);
+        let always_kept = always || again;
         Self {
-            state: begin(folder, always, &header(file, spec)).map(Some),
-            folder: folder.to_owned(),
-            always,
+            state: begin(&folder, always_kept, &header).map(Some),
+            folder,
+            header: (!always_kept).then_some(header),
+            always: always_kept,
         }
     }
 
@@ -70,14 +98,12 @@ impl Recording {
     }
 
     /// Ends the record with the verdict. Gives the path where it was kept, or why it could not be.
-    pub(crate) fn end(
-        self,
-        file: &ScenarioFile,
-        result: &RunResult,
-    ) -> Result<Option<PathBuf>, String> {
+    pub(crate) fn end(self, result: &RunResult) -> Result<Option<PathBuf>, String> {
         let wanted = self.always || result.verdict.outcome > Outcome::NotApplicable;
         let process = ProcessEnd {
             took: u64::try_from(result.took.as_nanos()).unwrap_or(u64::MAX),
+            cpu: result.timeline.used.map(|(cpu, _)| cpu),
+            memory: result.timeline.used.map(|(_, memory)| memory),
             last_words: result.last_words.clone(),
         };
         let end = |writer: Option<RecordWriter>| {
@@ -85,17 +111,18 @@ impl Recording {
                 return Ok(None);
             };
             writer.verdict(&result.verdict, process)?;
-            if self.always {
+            let Some(header) = &self.header else {
                 return writer.end().map(Some);
-            }
-            let path = record_name::place(&self.folder, &header(file, &result.spec));
+            };
+            let path = record_name::place(&self.folder, header);
+            record_name::remove_later_attempts(&self.folder, header);
             writer.keep(&path).map(Some)
         };
         match self.state.and_then(end) {
             Ok(path) => Ok(path),
             // Of a record that nobody asked for or needs, nobody needs to know.
             Err(_) if !wanted => Ok(None),
-            Err(error) => Err(format!("cannot {}", super::dispatch::chain(&error))),
+            Err(error) => Err(format!("cannot {}", super::execute::chain(&error))),
         }
     }
 }
@@ -108,17 +135,24 @@ fn begin(folder: &Path, always: bool, header: &RecordHeader) -> Result<RecordWri
         path: folder.to_owned(),
         source,
     })?;
-    RecordWriter::create(&record_name::place(folder, header), header)
+    let path = record_name::place(folder, header);
+    record_name::remove_later_attempts(folder, header);
+    RecordWriter::create(&path, header)
 }
 
-fn header(file: &ScenarioFile, spec: &RunSpec) -> RecordHeader {
-    RecordHeader::new(RecordedScenario {
-        path: file.label.clone(),
-        text: file.text.clone(),
-        set: file.set.clone(),
-        variant: spec.id.variant.clone(),
-        case: spec.id.case.clone(),
-        resolved: serde_json::to_value(spec).unwrap_or_default(),
-        compare: serde_json::to_value(&file.scenario.compare).unwrap_or_default(),
-    })
+fn header(kept: Kept<'_>, spec: &RunSpec) -> RecordHeader {
+    let file = kept.file;
+    RecordHeader {
+        suite: kept.suite,
+        attempt: kept.attempt,
+        ..RecordHeader::new(RecordedScenario {
+            path: file.label.clone(),
+            text: file.text.clone(),
+            set: file.set.clone(),
+            variant: spec.id.variant.clone(),
+            case: spec.id.case.clone(),
+            resolved: serde_json::to_value(spec).unwrap_or_default(),
+            compare: serde_json::to_value(&file.scenario.compare).unwrap_or_default(),
+        })
+    }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::record::{Outcome, RunVerdict, Timeline, Verdict};
-use crate::scenario::{RunSpec, Scenario};
+use crate::scenario::{RunId, RunSpec, Scenario};
 
 /// A scenario with the text that it was read from.
 #[derive(Debug, Clone)]
@@ -38,6 +38,21 @@ pub struct RunResult {
     pub record: Result<Option<PathBuf>, String>,
     /// Where its packets were kept, if they were; or why they could not be.
     pub capture: Result<Option<PathBuf>, String>,
+    /// Attempts before this one, where it was tried again.
+    pub earlier: Vec<Attempt>,
+}
+
+/// An attempt at a run that another one followed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Attempt {
+    /// How it came out.
+    pub outcome: Outcome,
+    /// Why, in a sentence.
+    pub reason: String,
+    /// From start to end of its worker.
+    pub took: Duration,
+    /// Where its record was kept, if it was.
+    pub record: Option<PathBuf>,
 }
 
 /// What `compare:` came to in one matrix case.
@@ -83,6 +98,8 @@ pub struct SuiteResult {
     pub took: Duration,
     /// Whether it was interrupted before its end.
     pub interrupted: bool,
+    /// Runs that were not begun: it was interrupted, or had to stop at the first that failed.
+    pub not_run: Vec<(Arc<ScenarioFile>, RunId)>,
 }
 
 impl SuiteResult {

@@ -1,94 +1,58 @@
-//! How many runs go at once: up to a share of the processors, not a count, since most of a run is waiting.
+//! How many runs go at once: up to a share of the processors and of memory, not a count, since most of a run is waiting.
+//!
+//! Not here: what a run needs (`need`, `learnt`).
 
-use crate::scenario::RunSpec;
-use crate::scenario::workload::Load;
+use super::need::Need;
+use crate::backend::Machine;
 
-/// Processor time that a paced connection costs both ends, a router with translation and the client's own, seconds.
-/// Measured at 30 µs for both ends, 1.4 times that behind masquerade, and twice that again for a debug build's own share.
-const CONNECTION_COST: f64 = 100e-6;
-/// Share of a processor that a run costs without any load: set-up, sampling, its process.
-const RUN_COST: f64 = 0.05;
-/// Share of the processors that paced loads may fill together; beyond it starts come late.
+/// Share of the processors that runs may fill together; beyond it starts come late.
 const FILL: f64 = 0.5;
-
-/// How much of the machine a run needs.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Need {
-    /// Share of one processor.
-    share: f64,
-    /// Whether it reads the kernel's log, or makes the kernel write much into it: the kernel bounds the network messages
-    /// of the whole machine together, so that such runs go one after the other.
-    log: bool,
-}
-
-impl Need {
-    /// Estimates it from the run's load. Loads without a rate take all that there is.
-    pub(crate) fn of(spec: &RunSpec) -> Self {
-        let clients = spec
-            .workload
-            .clients
-            .iter()
-            .map(|client| match &client.load {
-                Load::Connect { schedule, .. } => {
-                    schedule
-                        .from
-                        .as_per_second()
-                        .max(schedule.to.as_per_second())
-                        * CONNECTION_COST
-                }
-                Load::Hold { rate, .. } => rate.as_per_second() * CONNECTION_COST,
-                Load::Loop { .. } | Load::Bulk { .. } => f64::INFINITY,
-            });
-        let commands = spec.workload.commands.iter().map(|_| f64::INFINITY);
-        let fills = spec
-            .topology
-            .nodes
-            .values()
-            .any(|node| node.conntrack_room.is_some());
-        Self {
-            share: RUN_COST + clients.chain(commands).sum::<f64>(),
-            log: fills
-                || spec
-                    .watched
-                    .iter()
-                    .any(|series| series.as_str() == "kernel.log"),
-        }
-    }
-}
+/// Share of the memory at hand that runs may fill together: estimates are rough, and a machine that swaps measures nothing.
+const FILL_MEMORY: f64 = 0.7;
 
 /// The machine, shared out.
 #[derive(Debug)]
-pub(crate) struct Budget {
-    whole: f64,
+pub(super) struct Budget {
+    whole: Machine,
     used: Vec<Need>,
     slots: usize,
 }
 
 impl Budget {
-    /// A budget for this machine. `slots` bounds the number of runs at once, where given.
-    pub(crate) fn new(processors: usize, slots: Option<usize>) -> Self {
-        let processors = u32::try_from(processors).unwrap_or(u32::MAX);
+    /// A budget for a machine. `slots` bounds the number of runs at once, where given.
+    pub(super) fn new(machine: Machine, slots: Option<usize>) -> Self {
         Self {
-            whole: f64::from(processors) * FILL,
+            whole: Machine {
+                processors: machine.processors * FILL,
+                memory: machine.memory * FILL_MEMORY,
+            },
             used: Vec::new(),
             slots: slots.unwrap_or(usize::MAX),
         }
     }
 
     /// Takes what a run needs, if there is room for it. A run that needs more than the whole goes alone.
-    pub(crate) fn take(&mut self, need: Need) -> bool {
-        let used: f64 = self.used.iter().map(|need| need.share).sum();
-        let log_is_free = !(need.log && self.used.iter().any(|used| used.log));
-        let shares = used + need.share <= self.whole && self.used.len() < self.slots && log_is_free;
-        let fits = self.used.is_empty() || shares;
+    pub(super) fn take(&mut self, need: Need) -> bool {
+        let fits = self.used.is_empty() || self.fits_beside(need);
         if fits {
             self.used.push(need);
         }
         fits
     }
 
+    fn fits_beside(&self, need: Need) -> bool {
+        let all = || self.used.iter().chain([&need]);
+        let processors: f64 = all().map(|need| need.processors).sum();
+        let memory: f64 = all().map(|need| need.memory).sum();
+        processors <= self.whole.processors
+            && memory <= self.whole.memory
+            && self.used.len() < self.slots
+            && !all().any(|need| need.exclusive)
+            && all().filter(|need| need.log).count() <= 1
+    }
+
     /// Gives back what a run took.
-    pub(crate) fn give_back(&mut self, need: Need) {
+    pub(super) fn give_back(&mut self, need: Need) {
         if let Some(at) = self.used.iter().position(|used| *used == need) {
             self.used.swap_remove(at);
         }
@@ -99,45 +63,77 @@ impl Budget {
 mod tests {
     use super::*;
 
-    fn share(share: f64) -> Need {
-        Need { share, log: false }
+    const MACHINE: Machine = Machine {
+        processors: 2.0,
+        memory: 1000.0,
+    };
+
+    fn share(processors: f64) -> Need {
+        Need {
+            processors,
+            memory: 0.0,
+            log: false,
+            exclusive: false,
+        }
     }
 
     #[test]
     fn what_needs_the_whole_machine_goes_alone() {
-        let mut budget = Budget::new(2, None);
-        assert!(budget.take(share(f64::INFINITY)));
+        let mut budget = Budget::new(MACHINE, None);
+        assert!(budget.take(share(8.0)));
         assert!(!budget.take(share(0.1)));
-        budget.give_back(share(f64::INFINITY));
+        budget.give_back(share(8.0));
         assert!(budget.take(share(0.1)));
-        assert!(!budget.take(share(f64::INFINITY)));
+        assert!(!budget.take(share(8.0)));
     }
 
     #[test]
     fn small_runs_go_together_until_the_share_is_full() {
-        let mut budget = Budget::new(2, None);
-        let together = (0..100).filter(|_| budget.take(share(0.1))).count();
-        assert_eq!(together, 10);
+        let mut budget = Budget::new(MACHINE, None);
+        let together = (0..100).filter(|_| budget.take(share(0.125))).count();
+        assert_eq!(together, 8);
+    }
+
+    #[test]
+    fn runs_go_together_until_the_memory_is_full() {
+        let mut budget = Budget::new(MACHINE, None);
+        let needs = Need {
+            memory: 300.0,
+            ..share(0.0)
+        };
+        let together = (0..100).filter(|_| budget.take(needs)).count();
+        assert_eq!(together, 2);
     }
 
     #[test]
     fn slots_bound_the_number_at_once() {
-        let mut budget = Budget::new(2, Some(1));
+        let mut budget = Budget::new(MACHINE, Some(1));
         assert!(budget.take(share(0.1)));
         assert!(!budget.take(share(0.1)));
     }
 
     #[test]
     fn runs_that_share_the_limit_of_the_log_go_one_after_the_other() {
-        let mut budget = Budget::new(2, None);
+        let mut budget = Budget::new(MACHINE, None);
         let logs = Need {
-            share: 0.1,
             log: true,
+            ..share(0.1)
         };
         assert!(budget.take(logs));
         assert!(!budget.take(logs));
         assert!(budget.take(share(0.1)));
         budget.give_back(logs);
         assert!(budget.take(logs));
+    }
+
+    #[test]
+    fn beside_an_exclusive_run_there_is_no_other() {
+        let mut budget = Budget::new(MACHINE, None);
+        let alone = share(0.1).alone();
+        assert!(budget.take(share(0.1)));
+        assert!(!budget.take(alone));
+        budget.give_back(share(0.1));
+        assert!(budget.take(alone));
+        assert!(!budget.take(share(0.1)));
     }
 }

@@ -7,7 +7,8 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use nix::sys::prctl;
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
 
 /// The file of the running program, also when it has been replaced or removed meanwhile (`/proc/self/exe`, proc(5)).
 pub fn this_program() -> PathBuf {
@@ -22,6 +23,14 @@ pub fn open_file(file: &File) -> PathBuf {
         std::process::id(),
         file.as_raw_fd()
     ))
+}
+
+/// Kills every process of a group that one of our children leads and that has not been waited for yet: its number cannot have
+/// gone to another.
+pub fn kill_group(leader: u32) {
+    if let Ok(leader) = i32::try_from(leader) {
+        let _gone_already = killpg(Pid::from_raw(leader), Signal::SIGKILL);
+    }
 }
 
 /// Has the kernel kill the child when the *thread* that starts it ends (`PR_SET_PDEATHSIG`, prctl(2)), however it ends.

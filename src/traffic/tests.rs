@@ -180,6 +180,7 @@ pub(crate) fn spec(workload: Workload) -> RunSpec {
             scenario: "test".to_owned(),
             variant: None,
             case: Vec::new(),
+            repetition: None,
         },
         params: Default::default(),
         topology: Topology {
@@ -195,6 +196,7 @@ pub(crate) fn spec(workload: Workload) -> RunSpec {
         watch_until: Duration::ZERO,
         sample_every: Duration::from_millis(100),
         seed: 1,
+        exclusive: false,
     }
 }
 

@@ -349,6 +349,7 @@ pub fn run(
                 scenario: scenario.to_owned(),
                 variant: variant.map(str::to_owned),
                 case: Vec::new(),
+                repetition: None,
             },
             params: std::collections::BTreeMap::new(),
             topology,
@@ -361,6 +362,7 @@ pub fn run(
             watch_until: Duration::ZERO,
             sample_every: Duration::from_millis(100),
             seed: 42,
+            exclusive: false,
         },
         timeline,
         verdict: RunVerdict {
@@ -372,6 +374,7 @@ pub fn run(
         last_words: Vec::new(),
         record: Ok(None),
         capture: Ok(None),
+        earlier: Vec::new(),
     }
 }
 
@@ -419,5 +422,6 @@ pub fn suite(scenarios: Vec<ScenarioResult>) -> SuiteResult {
         scenarios: scenarios.into_iter().map(Arc::new).collect(),
         took,
         interrupted: false,
+        not_run: Vec::new(),
     }
 }

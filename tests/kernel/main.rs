@@ -8,6 +8,7 @@
     reason = "why tests are ignored is told where they are listed"
 )]
 
+mod compare;
 mod evidence;
 mod host;
 mod program;
@@ -28,6 +29,7 @@ fn main() {
         .into_iter()
         .chain(story::trials())
         .chain(evidence::trials())
+        .chain(compare::trials())
         .map(|trial| {
             trial
                 .with_kind("kernel")

@@ -106,6 +106,7 @@ pub(crate) fn run(
                 scenario: scenario.to_owned(),
                 variant: variant.map(str::to_owned),
                 case: case.clone(),
+                repetition: None,
             },
             params: case.into_iter().collect(),
             topology: Topology {
@@ -122,6 +123,7 @@ pub(crate) fn run(
             watch_until: Duration::ZERO,
             sample_every: Duration::from_millis(100),
             seed: 42,
+            exclusive: false,
         },
         timeline: Timeline::default(),
         verdict: RunVerdict {
@@ -133,6 +135,7 @@ pub(crate) fn run(
         last_words: Vec::new(),
         record: Ok(None),
         capture: Ok(None),
+        earlier: Vec::new(),
     };
     run.timeline.add(Event::Environment(Box::new(Environment {
         nslab: "0.1.0".to_owned(),

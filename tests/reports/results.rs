@@ -20,6 +20,7 @@ pub(crate) fn every_outcome() -> SuiteResult {
         scenarios: scenarios.into_iter().map(Arc::new).collect(),
         took: Duration::from_millis(31_500),
         interrupted: true,
+        not_run: Vec::new(),
     }
 }
 
@@ -41,6 +42,7 @@ pub(crate) fn passed() -> SuiteResult {
         scenarios: vec![Arc::new(scenario)],
         took: Duration::from_secs(6),
         interrupted: false,
+        not_run: Vec::new(),
     }
 }
 

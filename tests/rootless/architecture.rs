@@ -24,11 +24,12 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     ("backend", &["scenario", "record", "run", "sys"]),
     ("suite", &["scenario", "record", "expect", "backend"]),
-    ("report", &["scenario", "record", "suite"]),
+    ("compare", &["scenario", "record", "expect", "suite"]),
+    ("report", &["scenario", "record", "suite", "compare"]),
     (
         "cli",
         &[
-            "scenario", "record", "lab", "expect", "run", "backend", "suite", "report",
+            "scenario", "record", "lab", "expect", "run", "backend", "suite", "compare", "report",
         ],
     ),
 ];

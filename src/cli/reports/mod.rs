@@ -1,6 +1,7 @@
 //! `--report`: which reports are wanted, and where they go. Shared by the verbs that have results.
 
 mod request;
+pub(super) mod text;
 mod write;
 
 use std::path::PathBuf;

@@ -124,7 +124,7 @@ fn render(
 
 /// Puts a file in place of what is there; makes the folders above it. What is no plain file (a pipe, `/dev/null`) is
 /// written to, not replaced.
-fn replace(path: &Path, text: &str) -> io::Result<()> {
+pub(super) fn replace(path: &Path, text: &str) -> io::Result<()> {
     // Through a link to the file that it leads to.
     let path = &std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     if std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {

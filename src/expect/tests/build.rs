@@ -205,6 +205,7 @@ pub(super) fn spec(expect: Vec<Expectation>) -> RunSpec {
             scenario: "built".to_owned(),
             variant: None,
             case: Vec::new(),
+            repetition: None,
         },
         params: BTreeMap::new(),
         topology: Default::default(),
@@ -217,6 +218,7 @@ pub(super) fn spec(expect: Vec<Expectation>) -> RunSpec {
         watch_until: Duration::ZERO,
         sample_every: Duration::from_millis(100),
         seed: 1,
+        exclusive: false,
     }
 }
 

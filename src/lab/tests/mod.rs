@@ -136,6 +136,7 @@ fn run_of(topology: Topology) -> RunSpec {
             scenario: "test".to_owned(),
             variant: None,
             case: Vec::new(),
+            repetition: None,
         },
         params: Default::default(),
         topology,
@@ -148,6 +149,7 @@ fn run_of(topology: Topology) -> RunSpec {
         watch_until: Duration::ZERO,
         sample_every: Duration::from_millis(100),
         seed: 1,
+        exclusive: false,
     }
 }
 

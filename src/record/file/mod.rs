@@ -29,8 +29,36 @@ pub struct RecordHeader {
     pub version: u32,
     /// Version of the program that wrote it.
     pub nslab: String,
+    /// The suite that it was run in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suite: Option<RecordedSuite>,
+    /// Which attempt at the run, from 1: more than one where it was tried again.
+    #[serde(default = "first", skip_serializing_if = "is_first")]
+    pub attempt: u32,
     /// What was run.
     pub scenario: RecordedScenario,
+}
+
+/// The suite of a record: what its shards have in common, and which of them this was.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordedSuite {
+    /// The same for suites of the same runs, scenario texts, parameters and program.
+    pub id: String,
+    /// Runs of all shards together.
+    pub runs: u64,
+    /// Which shard, from 1.
+    pub shard: u32,
+    /// Of how many.
+    pub shards: u32,
+}
+
+fn first() -> u32 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn is_first(attempt: &u32) -> bool {
+    *attempt == first()
 }
 
 /// The scenario of a record.
@@ -59,6 +87,8 @@ impl RecordHeader {
         Self {
             version: RECORD_VERSION,
             nslab: env!("CARGO_PKG_VERSION").to_owned(),
+            suite: None,
+            attempt: first(),
             scenario,
         }
     }
@@ -84,6 +114,12 @@ struct VerdictLine<T> {
 pub struct ProcessEnd {
     /// From its start to its end, nanoseconds.
     pub took: u64,
+    /// Processor time of the run's processes, nanoseconds, where it came to its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu: Option<u64>,
+    /// The most bytes of memory that one of them had.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory: Option<u64>,
     /// The last lines of its standard error, where it died.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub last_words: Vec<String>,

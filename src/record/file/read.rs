@@ -12,7 +12,7 @@ use super::{
 };
 use crate::record::lines::{Line, Lines};
 use crate::record::read::{self, ReadError};
-use crate::record::{Event, RunVerdict, Timeline};
+use crate::record::{Event, Outcome, RunVerdict, Timeline};
 
 /// What gzip streams begin with (RFC 1952, 2.3.1: ID1, ID2).
 const GZIP: [u8; 2] = [0x1f, 0x8b];
@@ -49,6 +49,35 @@ impl RecordHeader {
 }
 
 impl Record {
+    /// Reads only the head of a record, and its last line: how it was judged and how its process ended. What is between is
+    /// not looked at.
+    ///
+    /// # Errors
+    /// As [`Record::read`], as far as these two lines are concerned; where there is no verdict, that it is empty.
+    pub fn ends(path: &Path) -> Result<(RecordHeader, Outcome, ProcessEnd), RecordError> {
+        let ends = || {
+            let input = lines_of(File::open(path).map_err(Unreadable::Open)?)?;
+            let mut lines = Lines::new(input);
+            let first = read::next_line(&mut lines)?.ok_or(Unreadable::Empty)?;
+            let header = parse_header(&first)?;
+            let mut last = None;
+            while let Some(line) = read::next_line(&mut lines)? {
+                last = Some(line);
+            }
+            match last.map(|line| parse_line(&line)).transpose()?.flatten() {
+                Some(Said::Verdict(line)) => {
+                    let end = line.process.unwrap_or_default();
+                    Ok((header, line.verdict.outcome, end))
+                }
+                Some(Said::Event(_)) | None => Err(Unreadable::Empty),
+            }
+        };
+        ends().map_err(|source| RecordError::Read {
+            path: path.to_owned(),
+            source,
+        })
+    }
+
     /// Reads a record from a file.
     ///
     /// # Errors

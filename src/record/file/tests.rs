@@ -56,6 +56,8 @@ fn written() -> Vec<u8> {
         writer.event_line(event).expect("a line");
     }
     let process = ProcessEnd {
+        cpu: Some(5),
+        memory: None,
         took: 3_100_000_000,
         last_words: Vec::new(),
     };

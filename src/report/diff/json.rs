@@ -216,6 +216,7 @@ fn word(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Passed => "passed",
         Outcome::Skipped => "skipped",
+        Outcome::Flaky => "flaky",
         Outcome::NotApplicable => "not-applicable",
         Outcome::Inconclusive => "inconclusive",
         Outcome::Failed => "failed",

@@ -4,8 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::{Pair, noise};
-use crate::record::{Series, SeriesKind, SeriesUnit};
-use crate::report::distribution::{merged, quantile};
+use crate::record::{self, Series, SeriesKind, SeriesUnit};
 use crate::scenario::RunSpec;
 use crate::scenario::expr::Expectation;
 use crate::suite::RunResult;
@@ -116,36 +115,16 @@ fn measures(run: &RunResult) -> BTreeMap<String, Measure> {
         .collect()
 }
 
-fn of_series(series: &Series, is_actors: bool) -> Vec<Measure> {
-    let name = series.declaration.name.as_str();
-    let (unit, kind) = (series.declaration.unit, series.declaration.kind);
-    let mut found = Vec::new();
-    let mut add = |name: String, value: Option<i64>| {
-        found.extend(value.map(|value| Measure {
-            name,
-            value,
-            unit,
-            kind,
+fn of_series(series: &Series, is_actors: bool) -> impl Iterator<Item = Measure> {
+    record::measures(series)
+        .into_iter()
+        .map(move |measure| Measure {
+            name: measure.name,
+            value: measure.value,
+            unit: measure.unit,
+            kind: measure.kind,
             is_actors,
-        }));
-    };
-    match kind {
-        SeriesKind::Counter => add(name.to_owned(), Some(series.last().unwrap_or(0))),
-        SeriesKind::Gauge => {
-            add(name.to_owned(), series.last());
-            let values = series.changes.iter().map(|(_, value)| *value);
-            add(format!("max({name})"), values.max());
-        }
-        SeriesKind::Distribution => {
-            let values = merged(series);
-            for (label, share) in [("p50", 0.5), ("p99", 0.99)] {
-                let value = quantile(&values, share).and_then(|value| i64::try_from(value).ok());
-                add(format!("{label}({name})"), value);
-            }
-        }
-        SeriesKind::Text => {}
-    }
-    found
+        })
 }
 
 impl std::fmt::Display for Value {

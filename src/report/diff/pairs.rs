@@ -75,6 +75,7 @@ fn compared(suite: &SuiteResult) -> BTreeMap<RunId, &[Verdict]> {
                 scenario: scenario.file.scenario.name.clone(),
                 variant: None,
                 case: case.case.clone(),
+                repetition: None,
             };
             (id, case.verdicts.as_slice())
         })

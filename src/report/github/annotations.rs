@@ -64,7 +64,7 @@ fn of_verdict(file: &ScenarioFile, verdict: &Verdict, title: &str) -> String {
 fn command(outcome: Outcome, place: FilePlace<'_>, title: &str, lines: &[String]) -> String {
     let kind = match outcome {
         Outcome::Failed | Outcome::Errored => "error",
-        Outcome::Inconclusive => "warning",
+        Outcome::Inconclusive | Outcome::Flaky => "warning",
         Outcome::NotApplicable => "notice",
         Outcome::Passed | Outcome::Skipped => return String::new(),
     };

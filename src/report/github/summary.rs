@@ -59,6 +59,7 @@ fn heading(result: &SuiteResult) -> String {
         Outcome::Failed,
         Outcome::Errored,
         Outcome::Inconclusive,
+        Outcome::Flaky,
         Outcome::Passed,
         Outcome::NotApplicable,
         Outcome::Skipped,
@@ -192,6 +193,7 @@ fn symbol(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Passed => "✅",
         Outcome::Skipped => "⏭️",
+        Outcome::Flaky => "🎲",
         Outcome::NotApplicable => "➖",
         Outcome::Inconclusive => "❔",
         Outcome::Failed => "❌",

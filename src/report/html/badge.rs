@@ -21,6 +21,7 @@ pub(super) fn class(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Passed => "passed",
         Outcome::Skipped => "skipped",
+        Outcome::Flaky => "flaky",
         Outcome::NotApplicable => "not-applicable",
         Outcome::Inconclusive => "inconclusive",
         Outcome::Failed => "failed",
@@ -32,6 +33,7 @@ pub(super) fn class(outcome: Outcome) -> &'static str {
 pub(super) fn mark(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Passed => "✓",
+        Outcome::Flaky => "±",
         Outcome::Skipped | Outcome::NotApplicable => "–",
         Outcome::Inconclusive => "?",
         Outcome::Failed => "✗",

@@ -19,6 +19,18 @@ pub(super) fn emulations(timeline: &Timeline) -> Markup {
     }
 }
 
+/// How attempts before this one came out.
+pub(super) fn attempts(run: &RunResult) -> Markup {
+    let attempts = crate::report::evidence::attempts(run);
+    html! {
+        @if !attempts.is_empty() {
+            ul class="notes" {
+                @for text in &attempts { li { span class="key" { "Tried again" } (text) } }
+            }
+        }
+    }
+}
+
 /// Notes, with their time where the clock had started.
 pub(super) fn notes(timeline: &Timeline) -> Markup {
     html! {

@@ -28,6 +28,7 @@ pub(super) fn run(
                 pre { @for line in &result.last_words { (line) "\n" } }
             }
             (evidence::emulations(&result.timeline))
+            (evidence::attempts(result))
             (evidence::notes(&result.timeline))
             (verdicts::table(scenario, judged(result)))
             (topology::topology(&view.id, &result.spec, first))

@@ -10,8 +10,9 @@ use crate::report::evidence::{emulated, judged, run_label};
 use crate::suite::SuiteResult;
 
 /// Outcomes from the best to the worst.
-const OUTCOMES: [Outcome; 6] = [
+const OUTCOMES: [Outcome; 7] = [
     Outcome::Passed,
+    Outcome::Flaky,
     Outcome::Failed,
     Outcome::Errored,
     Outcome::Inconclusive,
@@ -67,6 +68,7 @@ fn headline(result: &SuiteResult) -> &'static str {
         _ if result.scenarios.is_empty() => "Nothing ran",
         Outcome::Passed => "Every expectation held",
         Outcome::Skipped => "Something was left out",
+        Outcome::Flaky => "Every expectation held, some only when tried again",
         Outcome::NotApplicable => "Some of it does not apply to this kernel or machine",
         Outcome::Inconclusive => "Some load was not what the scenario asked for",
         Outcome::Failed => "Some expectations did not hold",

@@ -9,13 +9,13 @@ use std::path::PathBuf;
 
 pub use types::*;
 
-use super::distribution::{count, merged, quantile};
 use super::evidence;
+use crate::record::distribution::{count, merged, quantile};
 use crate::record::{
     Built, ConntrackRoom, End, Environment, LoadReport, Offset, Outcome, Privileges, Series,
     SeriesKind, SeriesUnit, Verdict,
 };
-use crate::suite::{RunResult, ScenarioResult, SuiteResult};
+use crate::suite::{Attempt, RunResult, ScenarioResult, SuiteResult};
 
 /// Raised whenever a reader of the version before could be misled.
 const VERSION: u32 = 1;
@@ -36,6 +36,14 @@ pub fn render(result: &SuiteResult) -> serde_json::Result<String> {
             .iter()
             .map(|scenario| scenario_report(scenario))
             .collect(),
+        not_run: result
+            .not_run
+            .iter()
+            .map(|(file, run)| NotRun {
+                file: file.label.clone(),
+                run: run.to_string(),
+            })
+            .collect(),
     };
     serde_json::to_string_pretty(&report).map(|text| text + "\n")
 }
@@ -53,6 +61,7 @@ fn word(outcome: Outcome) -> OutcomeWord {
     match outcome {
         Outcome::Passed => OutcomeWord::Passed,
         Outcome::Skipped => OutcomeWord::Skipped,
+        Outcome::Flaky => OutcomeWord::Flaky,
         Outcome::NotApplicable => OutcomeWord::NotApplicable,
         Outcome::Inconclusive => OutcomeWord::Inconclusive,
         Outcome::Failed => OutcomeWord::Failed,
@@ -88,6 +97,8 @@ fn run_report(run: &RunResult) -> RunReport {
     RunReport {
         variant: run.spec.id.variant.clone(),
         case: parameters(&run.spec.id.case),
+        repetition: run.spec.id.repetition,
+        attempts: run.earlier.iter().map(attempt).collect(),
         params: run.spec.params.clone(),
         outcome: word(run.verdict.outcome),
         reason: run.verdict.reason.clone(),
@@ -121,6 +132,18 @@ fn run_report(run: &RunResult) -> RunReport {
         last_words: run.last_words.clone(),
         record: path(&run.record),
         capture: path(&run.capture),
+    }
+}
+
+fn attempt(attempt: &Attempt) -> AttemptPart {
+    AttemptPart {
+        outcome: word(attempt.outcome),
+        reason: attempt.reason.clone(),
+        took: attempt.took.as_secs_f64(),
+        record: attempt
+            .record
+            .as_ref()
+            .map(|path| path.display().to_string()),
     }
 }
 

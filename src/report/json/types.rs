@@ -13,6 +13,8 @@ pub enum OutcomeWord {
     Passed,
     /// Asked to be left out.
     Skipped,
+    /// Every expectation held when it was tried again: see the run's `attempts`.
+    Flaky,
     /// This kernel or machine lacks what the scenario needs.
     NotApplicable,
     /// The load was not what the scenario asked for: nothing is said about the claim.
@@ -48,6 +50,8 @@ pub struct Report {
     pub took: f64,
     /// The scenarios, in the order they were given.
     pub scenarios: Vec<ScenarioReport>,
+    /// Runs that were not begun: the suite was interrupted, or was to end at the first failure.
+    pub not_run: Vec<NotRun>,
 }
 
 /// A scenario's part.
@@ -80,6 +84,10 @@ pub struct RunReport {
     pub variant: Option<String>,
     /// Parameters of the matrix case.
     pub case: Vec<Parameter>,
+    /// Which repetition, from 1, where runs were repeated.
+    pub repetition: Option<u32>,
+    /// Attempts before this one, where it was tried again.
+    pub attempts: Vec<AttemptPart>,
     /// How it came out.
     pub outcome: OutcomeWord,
     /// Why, where no expectation says it.
@@ -116,6 +124,28 @@ pub struct RunReport {
     pub record: Option<String>,
     /// Path of its packets, where they were kept.
     pub capture: Option<String>,
+}
+
+/// An attempt that another one followed.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct AttemptPart {
+    /// How it came out.
+    pub outcome: OutcomeWord,
+    /// Why.
+    pub reason: String,
+    /// Seconds from start to end of its process.
+    pub took: f64,
+    /// Its record, where it was kept.
+    pub record: Option<String>,
+}
+
+/// A run that was not begun.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct NotRun {
+    /// The path of its scenario, as given.
+    pub file: String,
+    /// Scenario, variant and case.
+    pub run: String,
 }
 
 /// A parameter of a matrix case.

@@ -14,9 +14,10 @@ use super::evidence;
 use exposition::{Exposition, Kind, Labels};
 
 /// Every outcome: a state set has a sample for each of its states.
-const OUTCOMES: [Outcome; 6] = [
+const OUTCOMES: [Outcome; 7] = [
     Outcome::Passed,
     Outcome::Skipped,
+    Outcome::Flaky,
     Outcome::NotApplicable,
     Outcome::Inconclusive,
     Outcome::Failed,
@@ -61,7 +62,11 @@ pub fn render(result: &SuiteResult) -> String {
 }
 
 fn scenario(out: &mut Exposition, result: &ScenarioResult) {
-    let labels = scenario_labels(&result.file);
+    let mut labels = scenario_labels(&result.file);
+    let repetition = result.runs.first().and_then(|run| run.spec.id.repetition);
+    if let Some(repetition) = repetition {
+        labels.add("repetition", &repetition.to_string());
+    }
     let mut of_all = labels.clone();
     if evidence::scenario_emulated(result) {
         of_all.add("emulated", "true");
@@ -91,6 +96,9 @@ fn run(out: &mut Exposition, file: &ScenarioFile, run: &RunResult) {
         labels.add("variant", variant);
     }
     add_case(&mut labels, &run.spec.id.case);
+    if let Some(repetition) = run.spec.id.repetition {
+        labels.add("repetition", &repetition.to_string());
+    }
     if evidence::emulated(run) {
         labels.add("emulated", "true");
     }
@@ -130,7 +138,10 @@ fn run(out: &mut Exposition, file: &ScenarioFile, run: &RunResult) {
         );
     }
     // What an inconclusive or errored run seems to say of its expectations is not to be believed.
-    if matches!(run.verdict.outcome, Outcome::Passed | Outcome::Failed) {
+    if matches!(
+        run.verdict.outcome,
+        Outcome::Passed | Outcome::Flaky | Outcome::Failed
+    ) {
         for verdict in &run.verdict.verdicts {
             expectation(out, &labels, verdict);
         }
@@ -143,7 +154,7 @@ fn run(out: &mut Exposition, file: &ScenarioFile, run: &RunResult) {
 /// Only what was judged: an alert on 0 must mean that the kernel behaved otherwise.
 fn expectation(out: &mut Exposition, labels: &Labels, verdict: &Verdict) {
     let held = match verdict.outcome {
-        Outcome::Passed => 1.0,
+        Outcome::Passed | Outcome::Flaky => 1.0,
         Outcome::Failed => 0.0,
         Outcome::Skipped | Outcome::NotApplicable | Outcome::Inconclusive | Outcome::Errored => {
             return;

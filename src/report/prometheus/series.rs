@@ -1,8 +1,8 @@
 //! What a series of a record is called in OpenMetrics: whose it is becomes a label, what it counts the name.
 
 use super::exposition::{Exposition, Kind, Labels, legal_name};
+use crate::record::distribution::{count, merged, quantile};
 use crate::record::{Series, SeriesKind, SeriesUnit};
-use crate::report::distribution::{count, merged, quantile};
 use crate::scenario::RunSpec;
 
 /// Quantiles of a summary.

@@ -151,7 +151,7 @@ fn verdict_lines(
     style: Style,
 ) -> String {
     let mut text = match verdict.outcome {
-        Outcome::Passed => passed(verdict, style),
+        Outcome::Passed | Outcome::Flaky => passed(verdict, style),
         _ => {
             let mut text = claim(verdict, file, style);
             for line in evidence::why(verdict, said) {

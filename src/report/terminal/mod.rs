@@ -21,14 +21,18 @@ use crate::suite::{ScenarioResult, SuiteResult};
 use layout::{cut, plain, width, wrap};
 
 /// The order in which outcomes are counted: what there is to do something about comes first after what passed.
-const COUNTED: [Outcome; 6] = [
+const COUNTED: [Outcome; 7] = [
     Outcome::Passed,
+    Outcome::Flaky,
     Outcome::Failed,
     Outcome::Errored,
     Outcome::Inconclusive,
     Outcome::NotApplicable,
     Outcome::Skipped,
 ];
+
+/// Runs that were not begun that are named before they are only counted.
+const NAMED: usize = 5;
 
 /// Renders a scenario: a line of title, a block for each run, its comparisons.
 pub fn scenario(result: &ScenarioResult, style: Style) -> String {
@@ -132,13 +136,27 @@ pub fn summary(result: &SuiteResult, style: Style) -> String {
     for scenario in &result.scenarios {
         text.push_str(&not_passed(scenario, style));
     }
+    if !result.not_run.is_empty() {
+        let named = result
+            .not_run
+            .iter()
+            .take(NAMED)
+            .map(|(_, run)| run.to_string());
+        let more = match result.not_run.len().saturating_sub(NAMED) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let named = one_line(&(named.collect::<Vec<_>>().join("; ") + &more));
+        let word = style.colour(Outcome::Skipped, "not run");
+        let _ = writeln!(text, "  {word}: {}", cut(&named, style.room(11)));
+    }
     text
 }
 
 fn not_passed(result: &ScenarioResult, style: Style) -> String {
     let mut text = String::new();
     let mut line = |outcome: Outcome, name: &str, place: FilePlace<'_>| {
-        if evidence::is_against(outcome) {
+        if evidence::is_against(outcome) || outcome == Outcome::Flaky {
             let name = one_line(name);
             let place = style.faint(&plain(&place.to_string()));
             let _ = writeln!(text, "  {} {name}  {place}", style.outcome(outcome));

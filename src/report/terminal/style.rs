@@ -44,6 +44,7 @@ impl Style {
         let code = match outcome {
             Outcome::Passed => "32",
             Outcome::Skipped => "2",
+            Outcome::Flaky => "33",
             Outcome::NotApplicable => "36",
             Outcome::Inconclusive => "33",
             Outcome::Failed => "31",
@@ -57,6 +58,7 @@ impl Style {
         let word = match outcome {
             Outcome::Passed => "PASS",
             Outcome::Skipped => "SKIP",
+            Outcome::Flaky => "FLKY",
             Outcome::NotApplicable => "N/A ",
             Outcome::Inconclusive => "????",
             Outcome::Failed => "FAIL",
@@ -68,7 +70,7 @@ impl Style {
     /// One character in front of an expectation.
     pub(super) fn mark(self, outcome: Outcome) -> String {
         let mark = match outcome {
-            Outcome::Passed => "✓",
+            Outcome::Passed | Outcome::Flaky => "✓",
             Outcome::Skipped | Outcome::NotApplicable => "-",
             Outcome::Inconclusive => "?",
             Outcome::Failed | Outcome::Errored => "✗",

@@ -13,7 +13,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 pub(crate) use topology::{DnatDoc, LinkDoc, NatDoc, NodeDoc};
 pub(crate) use values::{
-    AcceptWord, Bandwidth, Bytes, Count, EventRate, KernelBounds, Share, SysctlValue, Text,
+    AcceptWord, Bandwidth, Bytes, Count, EventRate, KernelBounds, Share, Switch, SysctlValue, Text,
     Timespan,
 };
 pub(crate) use workload::{
@@ -76,6 +76,8 @@ document! {
         "timeout" => timeout: Option<Spanned<Timespan>>,
         /// How often state is sampled, 10ms to 10s. The default is 100ms.
         "sample" => sample: Option<Spanned<Timespan>>,
+        /// No other run of a suite goes beside it: for what measures rates or latency closely. The default is `false`.
+        "exclusive" => exclusive: Option<Switch>,
         /// Seeds everything random in the run. The default is 1.
         "seed" => seed: Option<Count>,
     }

@@ -101,6 +101,7 @@ pub(crate) fn run<'d>(
         timeout: timeout(document.timeout, needed, cx),
         sample_every: sample_every(document.sample, cx),
         seed: document.seed.map_or(SEED, |seed| seed.0),
+        exclusive: document.exclusive.is_some_and(|exclusive| exclusive.0),
         workload,
         expect,
         // Filled in once the comparisons are known.

@@ -52,6 +52,7 @@ pub(super) fn judge_again(stored: &StoredRun, run: Result<RunSpec, Unknown>) -> 
         last_words: process.last_words,
         record: Ok(Some(stored.path.clone())),
         capture: Ok(stored.packets.clone()),
+        earlier: Vec::new(),
     }
 }
 

@@ -126,6 +126,7 @@ fn stand_in(recorded: &RecordedScenario) -> RunSpec {
             scenario: named.unwrap_or_else(|| stem.to_string_lossy().into_owned()),
             variant: recorded.variant.clone(),
             case: recorded.case.clone(),
+            repetition: None,
         },
         params: BTreeMap::new(),
         topology: Default::default(),
@@ -138,5 +139,6 @@ fn stand_in(recorded: &RecordedScenario) -> RunSpec {
         watch_until: Duration::ZERO,
         sample_every: Duration::ZERO,
         seed: 0,
+        exclusive: false,
     }
 }

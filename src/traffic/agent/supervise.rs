@@ -160,6 +160,7 @@ impl Translator {
             | Event::Built(_)
             | Event::NotApplicable { .. }
             | Event::Errored { .. }
+            | Event::Used { .. }
             | Event::Finished { .. } => return,
         };
         self.recorder.tell(translated);

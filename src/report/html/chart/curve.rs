@@ -1,7 +1,7 @@
 //! A curve: a value that holds until its next change.
 
+use crate::record::distribution;
 use crate::record::{Offset, Series, SeriesKind};
-use crate::report::distribution;
 
 /// Changes, ascending in time; undefined before the first.
 #[derive(Debug, Clone, Default, PartialEq)]

@@ -1,11 +1,11 @@
-//! Quantiles of histograms, as the formats for machines give them.
+//! Quantiles of histograms: of a whole run, as reports and comparisons give them.
 
 use std::collections::BTreeMap;
 
-use crate::record::Series;
+use super::series::Series;
 
 /// All spans of a distribution as one: values with their counts, ascending.
-pub(super) fn merged(series: &Series) -> Vec<(u64, u64)> {
+pub(crate) fn merged(series: &Series) -> Vec<(u64, u64)> {
     let mut counts = BTreeMap::new();
     for (value, count) in series.histograms.iter().flat_map(|(_, values)| values) {
         let sum: &mut u64 = counts.entry(*value).or_default();
@@ -15,14 +15,14 @@ pub(super) fn merged(series: &Series) -> Vec<(u64, u64)> {
 }
 
 /// How many values there are.
-pub(super) fn count(values: &[(u64, u64)]) -> u64 {
+pub(crate) fn count(values: &[(u64, u64)]) -> u64 {
     values
         .iter()
         .fold(0, |sum, (_, count)| sum.saturating_add(*count))
 }
 
 /// The least value that at least a share of all are not above (nearest rank); `None` where there are none.
-pub(super) fn quantile(values: &[(u64, u64)], share: f64) -> Option<u64> {
+pub(crate) fn quantile(values: &[(u64, u64)], share: f64) -> Option<u64> {
     let rank = ((count(values) as f64 * share).ceil() as u64).max(1);
     let mut below: u64 = 0;
     let reaches = |(_, count): &&(u64, u64)| {

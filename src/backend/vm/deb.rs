@@ -1,0 +1,256 @@
+//! What a kernel's Debian package holds: image, configuration, modules. Unpacked in process: neither dpkg nor root is needed.
+//!
+//! A package is an `ar` archive of `debian-binary`, `control.tar.*` and `data.tar.*`, in this order (deb(5)). Nothing of it is run, and
+//! nothing is written but the files that are wanted, each where it is told to.
+
+use std::fs::{self, File};
+use std::io::{self, BufReader, Read, Write};
+use std::path::{Component, Path, PathBuf};
+
+use tar::{Archive, EntryType};
+use thiserror::Error;
+
+use super::inflate;
+
+/// What an `ar` archive begins with (ar(5)).
+const AR: &[u8] = b"!<arch>\n";
+/// Bytes of a member's header; its size is the decimal number at 48, 10 characters long, and the header ends so.
+const MEMBER: usize = 60;
+const MEMBER_END: &[u8] = b"`\n";
+/// Bytes that a package may unpack to: Ubuntu's generic modules with their extra ones have 600 MiB.
+const LARGEST: u64 = 4 << 30;
+/// Bytes of a control file; a kernel's has 1 KiB.
+const LARGEST_CONTROL: u64 = 1 << 20;
+/// Bytes copied at once.
+const AT_ONCE: usize = 64 << 10;
+/// Files that a package may hold: Ubuntu's modules are 7,000.
+const MOST_FILES: usize = 100_000;
+
+/// Why a package gives no kernel.
+#[derive(Debug, Error)]
+pub enum DebError {
+    /// It cannot be read, or its packing is damaged.
+    #[error("it cannot be read whole")]
+    Read(#[source] io::Error),
+    /// What it holds cannot be written.
+    #[error("cannot write {}", path.display())]
+    Write {
+        /// Where to.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// It is something else.
+    #[error("it is no Debian package: {0}")]
+    NoPackage(&'static str),
+    /// It holds a path that leads out of where it is unpacked.
+    #[error("it holds the path `{0}`, which leads out of the package; nothing of it is used")]
+    Unsafe(String),
+    /// It holds more than a kernel can.
+    #[error("it unpacks to more than a kernel can be: {0}")]
+    TooLarge(&'static str),
+    /// It holds two images, or modules of two kernels.
+    #[error("it holds more than one kernel: {0} and {1}")]
+    Several(String, String),
+}
+
+/// What a package says of itself, and what it held.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Package {
+    /// Its name.
+    pub(super) name: String,
+    /// Who keeps it.
+    pub(super) maintainer: String,
+    /// What it depends on, as written.
+    pub(super) depends: String,
+    /// The release in the name of its image.
+    pub(super) image: Option<String>,
+    /// The release whose modules it holds.
+    pub(super) modules: Option<String>,
+}
+
+/// Where the parts of a kernel are put.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Parts<'a> {
+    /// The file for the image.
+    pub(super) image: &'a Path,
+    /// The file for the configuration.
+    pub(super) config: &'a Path,
+    /// The folder for modules; there once there are some.
+    pub(super) modules: &'a Path,
+}
+
+/// Whether a file begins as a package does.
+pub(super) fn is_package(path: &Path) -> bool {
+    let mut first = [0; AR.len()];
+    let read = File::open(path).and_then(|mut file| file.read_exact(&mut first));
+    read.is_ok() && first == AR
+}
+
+/// Unpacks a package's kernel.
+///
+/// # Errors
+/// Where it is no package, is damaged, or holds what no kernel's package should. What was unpacked before then lies there.
+pub(super) fn unpack(deb: &Path, to: Parts<'_>) -> Result<Package, DebError> {
+    let mut file = BufReader::new(File::open(deb).map_err(DebError::Read)?);
+    let mut first = [0; AR.len()];
+    match file.read_exact(&mut first) {
+        Ok(()) if first == AR => {}
+        Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => {
+            return Err(DebError::Read(error));
+        }
+        _ => return Err(DebError::NoPackage("it does not begin as an ar archive")),
+    }
+    let mut package = None;
+    while let Some((name, size)) = member(&mut file)? {
+        let mut body = file.by_ref().take(size);
+        if name.starts_with("control.tar") {
+            package = Some(control(&mut body)?);
+        } else if name.starts_with("data.tar") {
+            let Some(mut package) = package else {
+                return Err(DebError::NoPackage("its data come before its control file"));
+            };
+            let unpacked = inflate::reader(body).map_err(DebError::Read)?;
+            data(unpacked, to, &mut package)?;
+            return Ok(package);
+        }
+        io::copy(&mut body, &mut io::sink()).map_err(DebError::Read)?;
+        // Members begin at even offsets.
+        io::copy(&mut file.by_ref().take(size % 2), &mut io::sink()).map_err(DebError::Read)?;
+    }
+    Err(DebError::NoPackage("it has no data.tar"))
+}
+
+/// The next member's name and size.
+fn member(file: &mut impl Read) -> Result<Option<(String, u64)>, DebError> {
+    let mut header = Vec::with_capacity(MEMBER);
+    let mut read = file.take(MEMBER as u64);
+    read.read_to_end(&mut header).map_err(DebError::Read)?;
+    if header.is_empty() {
+        return Ok(None);
+    }
+    if header.len() < MEMBER || !header.ends_with(MEMBER_END) {
+        return Err(DebError::NoPackage("it is cut short, or damaged"));
+    }
+    let text =
+        |from: usize, to: usize| String::from_utf8_lossy(&header[from..to]).trim().to_owned();
+    let size = text(48, 58).parse();
+    let size = size.map_err(|_| DebError::NoPackage("a member has no size"))?;
+    Ok(Some((text(0, 16).trim_end_matches('/').to_owned(), size)))
+}
+
+fn control(body: &mut impl Read) -> Result<Package, DebError> {
+    let unpacked = inflate::reader(body).map_err(DebError::Read)?;
+    let mut archive = Archive::new(unpacked.take(LARGEST_CONTROL * 16));
+    for entry in archive.entries().map_err(DebError::Read)? {
+        let entry = entry.map_err(DebError::Read)?;
+        if entry.path().is_ok_and(|path| path.ends_with("control")) {
+            let mut text = String::new();
+            let mut bounded = entry.take(LARGEST_CONTROL);
+            bounded.read_to_string(&mut text).map_err(DebError::Read)?;
+            let field = |name: &str| {
+                let line = text.lines().find_map(|line| line.strip_prefix(name));
+                line.unwrap_or_default().trim().to_owned()
+            };
+            return Ok(Package {
+                name: field("Package:"),
+                maintainer: field("Maintainer:"),
+                depends: field("Depends:"),
+                ..Package::default()
+            });
+        }
+    }
+    Err(DebError::NoPackage("it has no control file"))
+}
+
+fn data(unpacked: impl Read, to: Parts<'_>, package: &mut Package) -> Result<(), DebError> {
+    let mut archive = Archive::new(unpacked);
+    let mut left = LARGEST;
+    for (number, entry) in archive.entries().map_err(DebError::Read)?.enumerate() {
+        let mut entry = entry.map_err(DebError::Read)?;
+        if number >= MOST_FILES {
+            return Err(DebError::TooLarge("more than 100,000 files"));
+        }
+        let path = entry.path().map_err(DebError::Read)?.into_owned();
+        let inside = inside(&path)?;
+        left = left
+            .checked_sub(entry.size())
+            .ok_or(DebError::TooLarge("more than 4 GiB"))?;
+        // Folders come with their files; links (`build`, `source`) lead to what no guest has.
+        if entry.header().entry_type() == EntryType::Regular
+            && let Some(target) = wanted(&inside, to, package)?
+        {
+            pour(&mut entry, &target)?;
+        }
+    }
+    Ok(())
+}
+
+/// Writes a file, and tells a damaged source from a full disk.
+fn pour(source: &mut impl Read, path: &Path) -> Result<(), DebError> {
+    let failed = |source| DebError::Write {
+        path: path.to_owned(),
+        source,
+    };
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).map_err(failed)?;
+    }
+    let mut file = File::create(path).map_err(failed)?;
+    let mut bytes = vec![0; AT_ONCE];
+    loop {
+        match source.read(&mut bytes) {
+            Ok(0) => return Ok(()),
+            Ok(length) => file.write_all(&bytes[..length]).map_err(failed)?,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(DebError::Read(error)),
+        }
+    }
+}
+
+/// A path without `./` in front.
+fn inside(path: &Path) -> Result<PathBuf, DebError> {
+    path.components()
+        .filter(|part| *part != Component::CurDir)
+        .map(|part| match part {
+            Component::Normal(name) => Ok(name),
+            _ => Err(DebError::Unsafe(path.display().to_string())),
+        })
+        .collect()
+}
+
+/// Where a file goes to, where it is wanted; takes down which release it is of.
+fn wanted(path: &Path, to: Parts<'_>, package: &mut Package) -> Result<Option<PathBuf>, DebError> {
+    let text = path.to_string_lossy();
+    // Debian and Ubuntu may come to move everything below /usr.
+    let text = text.strip_prefix("usr/").unwrap_or(&text);
+    if let Some(release) = text.strip_prefix("boot/vmlinuz-") {
+        only(&mut package.image, release)?;
+        return Ok(Some(to.image.to_owned()));
+    }
+    if text.starts_with("boot/config-") {
+        return Ok(Some(to.config.to_owned()));
+    }
+    match text
+        .strip_prefix("lib/modules/")
+        .and_then(|rest| rest.split_once('/'))
+    {
+        Some((release, rest)) => {
+            only(&mut package.modules, release)?;
+            Ok(Some(to.modules.join(rest)))
+        }
+        None => Ok(None),
+    }
+}
+
+fn only(known: &mut Option<String>, release: &str) -> Result<(), DebError> {
+    match known {
+        Some(other) if other != release => {
+            Err(DebError::Several(other.clone(), release.to_owned()))
+        }
+        _ => {
+            *known = Some(release.to_owned());
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! A kernel of its own: any Linux, booted in QEMU, with the worker as its payload.
+//!
+//! Here first: what such a guest is made of, all of it made in process and the same bytes for the same parts.
+
+mod adding;
+mod cpio;
+pub mod deb;
+pub mod fingerprint;
+mod image;
+mod inflate;
+pub mod initramfs;
+pub mod kernel;
+mod ld_cache;
+mod modinfo;
+mod module_files;
+pub mod modules;
+mod program;
+pub mod store;
+
+pub use initramfs::{Initramfs, InitramfsError};
+pub use kernel::{Kernel, KernelError};
+pub use modules::{ModuleFile, ModulePlan, ModulesError};
+pub use store::{Added, Store, StoreError};

@@ -1,0 +1,341 @@
+//! What the runs of two sides come to: an effect for each metric, and one word for all of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::effect::{Effect, Kind, Sample, difference, kind};
+use super::metric::{Better, Rank, direction, margin, series_of};
+use crate::expect;
+use crate::record::{Measure, Outcome, measures};
+use crate::scenario::RunSpec;
+use crate::scenario::expr::Expectation;
+use crate::suite::RunResult;
+
+/// Chance that any of a comparison's intervals misses, of those that can be better or worse, and of all others.
+const ALPHA: f64 = 0.05;
+/// Runs that each side must have; fewer say nothing about noise.
+pub const FEWEST_RUNS: usize = 3;
+
+/// One word for a comparison.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Answer {
+    /// The set helps.
+    Helps,
+    /// Nothing that can be better or worse differs by as much as matters.
+    NoEffect,
+    /// What the scenario is about differs, and is neither better nor worse.
+    Changes,
+    /// This kernel or machine cannot run the scenario so.
+    NotApplicable,
+    /// Too noisy to tell, or too few runs that could be judged.
+    TooNoisy,
+    /// Some is better, some is worse.
+    HelpsAndHurts,
+    /// The set hurts.
+    Hurts,
+    /// The question could not be asked.
+    Errored,
+}
+
+impl Answer {
+    /// As people read it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Helps => "helps",
+            Self::NoEffect => "no effect",
+            Self::Changes => "changes",
+            Self::NotApplicable => "not applicable",
+            Self::TooNoisy => "too noisy to tell",
+            Self::HelpsAndHurts => "helps and hurts",
+            Self::Hurts => "hurts",
+            Self::Errored => "errored",
+        }
+    }
+}
+
+/// A set compared with the first.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Comparison {
+    /// The word.
+    pub answer: Answer,
+    /// Why, where no figure says so: what this kernel lacks, how many runs could not be judged.
+    pub reason: Option<String>,
+    /// Each metric: what decides first, and of that what the scenario names first.
+    pub effects: Vec<Effect>,
+}
+
+impl Comparison {
+    /// Compares the runs of two sides. `threshold` is the share from which on a difference matters.
+    pub fn of(a: &[RunResult], b: &[RunResult], threshold: f64) -> Self {
+        let without = |answer, reason| Self {
+            answer,
+            reason: Some(reason),
+            effects: Vec::new(),
+        };
+        if let Some((answer, reason)) = obstacle(a) {
+            return without(answer, reason);
+        }
+        match obstacle(b) {
+            // The lab stands without these settings and does not with them.
+            Some((Answer::Errored, reason)) if !b.iter().any(was_built) => {
+                return without(Answer::NotApplicable, reason);
+            }
+            Some((answer, reason)) => return without(answer, reason),
+            None => {}
+        }
+        let (usable_a, usable_b) = (usable(a), usable(b));
+        if usable_a.len().min(usable_b.len()) < FEWEST_RUNS {
+            return without(Answer::TooNoisy, too_few(a, b));
+        }
+        let effects = effects(&usable_a, &usable_b, threshold);
+        Self {
+            answer: answer(&effects),
+            reason: None,
+            effects,
+        }
+    }
+
+    /// The effects behind the word: those of the rank that decided, or what kept it from being told.
+    pub fn decisive(&self) -> Vec<&Effect> {
+        let of = |kinds: &[Kind], rank: Option<Rank>| -> Vec<&Effect> {
+            let wanted = |effect: &&Effect| {
+                kinds.contains(&effect.kind) && rank.is_none_or(|rank| effect.rank == rank)
+            };
+            self.effects.iter().filter(wanted).collect()
+        };
+        match self.answer {
+            Answer::Helps | Answer::Hurts | Answer::HelpsAndHurts => {
+                of(&[Kind::Better, Kind::Worse], decided_by(&self.effects))
+            }
+            Answer::Changes => of(&[Kind::Changed], None)
+                .into_iter()
+                .filter(|effect| effect.named)
+                .collect(),
+            Answer::TooNoisy => of(&[Kind::Unclear], None)
+                .into_iter()
+                .filter(|effect| speaks(effect))
+                .collect(),
+            Answer::NoEffect => of(&[Kind::Same], None)
+                .into_iter()
+                .filter(|effect| speaks(effect) && effect.a.greatest != 0.0)
+                .collect(),
+            Answer::NotApplicable | Answer::Errored => Vec::new(),
+        }
+    }
+}
+
+/// What keeps a whole side from being judged: none of its runs came to its end.
+fn obstacle(side: &[RunResult]) -> Option<(Answer, String)> {
+    let outcomes = || side.iter().map(|run| run.verdict.outcome);
+    let reason = |outcome| {
+        let run = side.iter().find(|run| run.verdict.outcome == outcome)?;
+        run.verdict.reason.clone()
+    };
+    if outcomes().any(|outcome| outcome == Outcome::NotApplicable) {
+        let reason = reason(Outcome::NotApplicable).unwrap_or_default();
+        return Some((Answer::NotApplicable, reason));
+    }
+    if !side.is_empty() && outcomes().all(|outcome| outcome == Outcome::Errored) {
+        let reason = reason(Outcome::Errored).unwrap_or_default();
+        return Some((Answer::Errored, reason));
+    }
+    None
+}
+
+fn was_built(run: &RunResult) -> bool {
+    run.timeline.built.is_some()
+}
+
+/// Runs whose load was what the scenario asks for. Whether its expectations held is another matter: they are those of its own
+/// settings.
+fn usable(side: &[RunResult]) -> Vec<&RunResult> {
+    side.iter()
+        .filter(|run| why_unusable(run).is_none())
+        .collect()
+}
+
+fn why_unusable(run: &RunResult) -> Option<String> {
+    let bare = RunSpec {
+        expect: Vec::new(),
+        ..run.spec.clone()
+    };
+    // An errored run has its reason from its worker's death, of which the timeline may know nothing.
+    let verdict = match run.verdict.outcome {
+        Outcome::Errored if run.timeline.end.is_none() => run.verdict.clone(),
+        _ => expect::judge(&bare, &run.timeline),
+    };
+    (verdict.outcome != Outcome::Passed).then(|| verdict.reason.unwrap_or_default())
+}
+
+fn too_few(a: &[RunResult], b: &[RunResult]) -> String {
+    let bad: Vec<String> = a.iter().chain(b).filter_map(why_unusable).collect();
+    let all = a.len() + b.len();
+    match bad.first() {
+        Some(why) => format!(
+            "{} of {all} runs cannot be judged; the first: {why}",
+            bad.len()
+        ),
+        None => format!("{all} runs are too few; each side needs {FEWEST_RUNS}"),
+    }
+}
+
+/// Values of one metric on both sides.
+#[derive(Default)]
+struct Values {
+    like: Option<Measure>,
+    a: Vec<f64>,
+    b: Vec<f64>,
+}
+
+fn effects(a: &[&RunResult], b: &[&RunResult], threshold: f64) -> Vec<Effect> {
+    let Some(spec) = a.first().map(|run| &run.spec) else {
+        return Vec::new();
+    };
+    let values = values(a, b);
+    let attempts: f64 = values
+        .iter()
+        .filter(|(name, _)| is_attempted(name, spec))
+        .filter_map(|(_, values)| Sample::of(&values.a))
+        .map(|sample| sample.mean)
+        .sum();
+    let named: BTreeSet<&str> = spec
+        .expect
+        .iter()
+        .flat_map(Expectation::metrics)
+        .map(|metric| metric.series.as_str())
+        .chain(spec.watched.iter().map(|series| series.as_str()))
+        .collect();
+    let judged: Vec<(Measure, Better, Rank, Sample, Sample)> = values
+        .into_values()
+        .filter_map(|values| {
+            let measure = values.like?;
+            let (better, rank) = direction(&measure, spec);
+            let (a, b) = (Sample::of(&values.a)?, Sample::of(&values.b)?);
+            Some((measure, better, rank, a, b))
+        })
+        .collect();
+    // As many intervals as there are have as many chances to miss (Bonferroni).
+    let beside = judged
+        .iter()
+        .filter(|each| each.1 == Better::Neither)
+        .count();
+    let alpha = |better: Better| {
+        let among = match better {
+            Better::Neither => beside,
+            Better::More | Better::Less => judged.len() - beside,
+        };
+        ALPHA / among.max(1) as f64
+    };
+    let mut effects: Vec<Effect> = judged
+        .iter()
+        .map(|(measure, better, rank, a, b)| {
+            let (difference, interval) = difference(a, b, alpha(*better));
+            let margin = margin((&measure.name, measure.unit), a.mean, attempts, threshold);
+            Effect {
+                metric: measure.name.clone(),
+                unit: measure.unit,
+                named: named.contains(series_of(&measure.name)),
+                better: *better,
+                rank: *rank,
+                a: *a,
+                b: *b,
+                difference,
+                interval,
+                margin,
+                kind: kind(difference, interval, margin, *better),
+            }
+        })
+        .collect();
+    effects.sort_by(|x, y| {
+        let size = |effect: &Effect| effect.difference.abs() / effect.margin.max(f64::MIN_POSITIVE);
+        (x.rank.cmp(&y.rank))
+            .then(y.named.cmp(&x.named))
+            .then(size(y).total_cmp(&size(x)))
+            .then(x.metric.cmp(&y.metric))
+    });
+    effects.iter_mut().for_each(in_base);
+    effects
+}
+
+/// Every measure of every run. A counter that a run does not have never counted there; of what measured nothing there is no
+/// value.
+fn values(a: &[&RunResult], b: &[&RunResult]) -> BTreeMap<String, Values> {
+    let mut all: BTreeMap<String, Values> = BTreeMap::new();
+    for (runs, is_a) in [(a, true), (b, false)] {
+        for run in runs {
+            for measure in run.timeline.all_series().flat_map(measures) {
+                let values = all.entry(measure.name.clone()).or_default();
+                let side = if is_a { &mut values.a } else { &mut values.b };
+                side.push(measure.value as f64);
+                values.like.get_or_insert(measure);
+            }
+        }
+    }
+    for values in all.values_mut() {
+        let counts = |measure: &Measure| measure.kind == crate::record::SeriesKind::Counter;
+        if values.like.as_ref().is_some_and(counts) {
+            values.a.resize(a.len(), 0.0);
+            values.b.resize(b.len(), 0.0);
+        }
+    }
+    all
+}
+
+fn is_attempted(metric: &str, spec: &RunSpec) -> bool {
+    metric.strip_suffix(".attempted").is_some_and(|owner| {
+        let clients = &spec.workload.clients;
+        clients.iter().any(|client| client.name.as_str() == owner)
+    })
+}
+
+/// From the numbers of the record to those that people read.
+fn in_base(effect: &mut Effect) {
+    let base = |value: f64| effect.unit.in_base(value);
+    let sample = |sample: Sample| Sample {
+        count: sample.count,
+        mean: base(sample.mean),
+        deviation: base(sample.deviation),
+        least: base(sample.least),
+        greatest: base(sample.greatest),
+    };
+    (effect.a, effect.b) = (sample(effect.a), sample(effect.b));
+    effect.difference = base(effect.difference);
+    effect.interval = effect.interval.map(base);
+    effect.margin = base(effect.margin);
+}
+
+/// The first rank in which anything is better or worse.
+fn decided_by(effects: &[Effect]) -> Option<Rank> {
+    let moved = |effect: &&Effect| matches!(effect.kind, Kind::Better | Kind::Worse);
+    effects.iter().filter(moved).map(|effect| effect.rank).min()
+}
+
+/// Whether a metric must be told for the whole to be told: what was done, and what the scenario is about.
+fn speaks(effect: &Effect) -> bool {
+    effect.rank == Rank::Work || effect.named
+}
+
+fn answer(effects: &[Effect]) -> Answer {
+    if let Some(rank) = decided_by(effects) {
+        let any = |kind| {
+            effects
+                .iter()
+                .any(|each| each.rank == rank && each.kind == kind)
+        };
+        // A rank decides only where what comes before it is told.
+        let untold = |each: &Effect| each.rank < rank && speaks(each) && each.kind == Kind::Unclear;
+        return match (any(Kind::Better), any(Kind::Worse)) {
+            _ if effects.iter().any(untold) => Answer::TooNoisy,
+            (true, true) => Answer::HelpsAndHurts,
+            (true, false) => Answer::Helps,
+            (false, _) => Answer::Hurts,
+        };
+    }
+    let any = |kind| effects.iter().any(|each| speaks(each) && each.kind == kind);
+    if any(Kind::Changed) {
+        Answer::Changes
+    } else if any(Kind::Unclear) {
+        Answer::TooNoisy
+    } else {
+        Answer::NoEffect
+    }
+}

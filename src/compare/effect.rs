@@ -1,0 +1,214 @@
+//! One metric on two sides: its effect, how certain that is, and whether it is large enough to matter.
+//!
+//! The difference of the means has a confidence interval by Welch's t, which asks for no equal variances and no equal numbers
+//! (B. L. Welch, Biometrika 34, 1947). Measurements that are all alike have a variance of 0, and an interval of one point. "No
+//! effect" is a statement of its own: the whole interval lies within the difference that matters (an equivalence test); what
+//! is neither that nor an effect is too noisy to tell.
+
+use super::metric::{Better, Rank};
+use super::student::two_sided_quantile;
+use crate::record::SeriesUnit;
+
+/// What was measured of a metric on one side.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Sample {
+    /// How many runs.
+    pub count: usize,
+    /// Their mean.
+    pub mean: f64,
+    /// Standard deviation (of the sample: divided by one less than the count); 0 where all are alike.
+    pub deviation: f64,
+    /// The least.
+    pub least: f64,
+    /// The greatest.
+    pub greatest: f64,
+}
+
+impl Sample {
+    /// Of values; `None` where there are none.
+    pub(super) fn of(values: &[f64]) -> Option<Self> {
+        let first = *values.first()?;
+        let count = values.len() as f64;
+        let least = values.iter().copied().fold(first, f64::min);
+        let greatest = values.iter().copied().fold(first, f64::max);
+        // Rounding must not give what is all alike a variance.
+        let mean = if least == greatest {
+            first
+        } else {
+            values.iter().sum::<f64>() / count
+        };
+        let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
+        Some(Self {
+            count: values.len(),
+            mean,
+            deviation: (squares / (count - 1.0).max(1.0)).sqrt(),
+            least,
+            greatest,
+        })
+    }
+
+    /// The variance of the mean.
+    fn variance(&self) -> f64 {
+        self.deviation * self.deviation / self.count as f64
+    }
+}
+
+/// What an effect amounts to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A difference for the better.
+    Better,
+    /// A difference for the worse.
+    Worse,
+    /// A difference of what is neither.
+    Changed,
+    /// No difference that matters.
+    Same,
+    /// Too noisy to tell.
+    Unclear,
+}
+
+/// One metric on two sides.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Effect {
+    /// As expectations write it.
+    pub metric: String,
+    /// What its values are; those of this structure are in the base that people use (seconds for times).
+    pub unit: SeriesUnit,
+    /// Whether the scenario's expectations name it.
+    pub named: bool,
+    /// What is better.
+    pub better: Better,
+    /// When it decides.
+    pub rank: Rank,
+    /// On the first side.
+    pub a: Sample,
+    /// On the other side.
+    pub b: Sample,
+    /// The mean of the other less that of the first.
+    pub difference: f64,
+    /// Where that difference lies, by the comparison's confidence.
+    pub interval: [f64; 2],
+    /// The least difference that matters.
+    pub margin: f64,
+    /// What it amounts to.
+    pub kind: Kind,
+}
+
+/// The difference of two means, and where it lies with a confidence of 1 - `alpha`. Without two measurements on each side
+/// it may be anything.
+pub(super) fn difference(a: &Sample, b: &Sample, alpha: f64) -> (f64, [f64; 2]) {
+    let difference = b.mean - a.mean;
+    if a.count < 2 || b.count < 2 {
+        return (difference, [f64::NEG_INFINITY, f64::INFINITY]);
+    }
+    let (va, vb) = (a.variance(), b.variance());
+    let variance = va + vb;
+    if variance == 0.0 {
+        return (difference, [difference, difference]);
+    }
+    // Welch and Satterthwaite.
+    let part = |variance: f64, count: usize| variance * variance / (count as f64 - 1.0);
+    let freedom = variance * variance / (part(va, a.count) + part(vb, b.count));
+    let half = two_sided_quantile(alpha, freedom) * variance.sqrt();
+    (difference, [difference - half, difference + half])
+}
+
+/// What a difference amounts to.
+pub(super) fn kind(difference: f64, [low, high]: [f64; 2], margin: f64, better: Better) -> Kind {
+    if -margin <= low && high <= margin {
+        Kind::Same
+    } else if (low > 0.0 || high < 0.0) && difference.abs() > margin {
+        match (better, difference > 0.0) {
+            (Better::Neither, _) => Kind::Changed,
+            (Better::More, true) | (Better::Less, false) => Kind::Better,
+            (Better::More, false) | (Better::Less, true) => Kind::Worse,
+        }
+    } else {
+        Kind::Unclear
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn compared(a: &[f64], b: &[f64], margin: f64) -> (f64, [f64; 2], Kind) {
+        let (a, b) = (Sample::of(a).unwrap(), Sample::of(b).unwrap());
+        let (difference, interval) = difference(&a, &b, 0.05);
+        (
+            difference,
+            interval,
+            kind(difference, interval, margin, Better::More),
+        )
+    }
+
+    /// R 4.3: t.test(c(20.4, 24.2, 15.4, 21.4, 20.2, 18.5, 21.5), c(20.2, 16.9, 18.5, 17.3, 20.5)).
+    #[test]
+    fn the_interval_is_welchs() {
+        let (a, b) = (
+            [20.4, 24.2, 15.4, 21.4, 20.2, 18.5, 21.5],
+            [20.2, 16.9, 18.5, 17.3, 20.5],
+        );
+        let (difference, [low, high], _) = compared(&a, &b, 0.1);
+        // By hand: means 20.22857 and 18.68; variances of the means 1.10143 and 0.52240; 9.8865 degrees of freedom, t = 2.2317.
+        assert!((difference + 1.548_571).abs() < 1e-5, "{difference}");
+        let half = (high - low) / 2.0;
+        let by_hand = 2.2317 * (1.101_429_f64 + 0.522_4).sqrt();
+        assert!((half - by_hand).abs() < 2e-2, "{half} {by_hand}");
+    }
+
+    #[test]
+    fn counts_that_never_vary_differ_or_do_not() {
+        assert_eq!(compared(&[9.0; 5], &[9.0; 5], 0.4).2, Kind::Same);
+        assert_eq!(
+            compared(&[9.0; 5], &[20.0; 5], 0.4),
+            (11.0, [11.0, 11.0], Kind::Better)
+        );
+        assert_eq!(compared(&[20.0; 3], &[9.0; 3], 0.4).2, Kind::Worse);
+        assert_eq!(compared(&[0.1; 7], &[0.1; 3], 0.0).2, Kind::Same);
+        assert_eq!(compared(&[0.0; 3], &[1.0; 3], 1.0).2, Kind::Same);
+    }
+
+    #[test]
+    fn noise_is_neither_an_effect_nor_its_absence() {
+        let (a, b) = ([100.0, 140.0, 60.0], [110.0, 70.0, 150.0]);
+        assert_eq!(compared(&a, &b, 2.0).2, Kind::Unclear);
+        assert_eq!(compared(&a, &b, 500.0).2, Kind::Same);
+        assert_eq!(compared(&[1.0], &[2.0], 0.1).2, Kind::Unclear);
+        // Certain, and whether it is large enough is not.
+        let (a, b) = ([100.0, 100.1, 100.2], [101.9, 101.0, 102.8]);
+        assert_eq!(compared(&a, &b, 2.0).2, Kind::Unclear);
+    }
+
+    #[test]
+    fn what_has_no_better_is_only_different() {
+        assert_eq!(kind(5.0, [4.0, 6.0], 1.0, Better::Neither), Kind::Changed);
+        assert_eq!(kind(5.0, [4.0, 6.0], 1.0, Better::Less), Kind::Worse);
+        assert_eq!(kind(-5.0, [-6.0, -4.0], 1.0, Better::Less), Kind::Better);
+    }
+
+    /// With means that are equal, an interval of 95 % misses 0 in one of twenty comparisons.
+    #[test]
+    fn intervals_miss_as_often_as_they_say() {
+        let mut state = 1_u64;
+        let mut uniform = || {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            (state >> 11) as f64 / (1_u64 << 53) as f64
+        };
+        let mut normal = || (0..12).map(|_| uniform()).sum::<f64>() - 6.0;
+        let rounds = 4000;
+        let missed = (0..rounds)
+            .filter(|_| {
+                let a: Vec<f64> = (0..5).map(|_| normal()).collect();
+                let b: Vec<f64> = (0..5).map(|_| 3.0 * normal()).collect();
+                let (_, [low, high], _) = compared(&a, &b, 0.0);
+                low > 0.0 || high < 0.0
+            })
+            .count();
+        let share = missed as f64 / f64::from(rounds);
+        assert!((0.03..0.07).contains(&share), "{share}");
+    }
+}

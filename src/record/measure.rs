@@ -1,0 +1,57 @@
+//! The numbers that a run comes to: last values, peaks of gauges, quantiles of distributions.
+//!
+//! Not here: what is good or bad about them, and what is noise (`compare`, `report`).
+
+use super::distribution::{merged, quantile};
+use super::event::{SeriesKind, SeriesUnit};
+use super::series::Series;
+
+/// The quantiles that stand for a distribution.
+const QUANTILES: [(&str, f64); 2] = [("p50", 0.5), ("p99", 0.99)];
+
+/// One number that a run comes to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Measure {
+    /// As expectations write it: `load.established`, `max(client.tcp.TIME_WAIT)`, `p99(load.latency)`.
+    pub name: String,
+    /// What it is.
+    pub value: i64,
+    /// What it counts.
+    pub unit: SeriesUnit,
+    /// What its series is.
+    pub kind: SeriesKind,
+}
+
+/// What a series comes to: the last value of a counter, the last and the greatest of a gauge, p50 and p99 of a distribution. What
+/// measured nothing comes to nothing; a counter that never counted comes to 0.
+pub fn measures(series: &Series) -> Vec<Measure> {
+    let name = series.declaration.name.as_str();
+    let (unit, kind) = (series.declaration.unit, series.declaration.kind);
+    let values: Vec<(String, Option<i64>)> = match kind {
+        SeriesKind::Counter => vec![(name.to_owned(), Some(series.last().unwrap_or(0)))],
+        SeriesKind::Gauge => {
+            let greatest = series.changes.iter().map(|(_, value)| *value).max();
+            vec![
+                (name.to_owned(), series.last()),
+                (format!("max({name})"), greatest),
+            ]
+        }
+        SeriesKind::Distribution => {
+            let values = merged(series);
+            let of = |share| quantile(&values, share).and_then(|value| i64::try_from(value).ok());
+            QUANTILES
+                .map(|(label, share)| (format!("{label}({name})"), of(share)))
+                .into()
+        }
+        SeriesKind::Text => Vec::new(),
+    };
+    let measure = |(name, value): (String, Option<i64>)| {
+        Some(Measure {
+            name,
+            value: value?,
+            unit,
+            kind,
+        })
+    };
+    values.into_iter().filter_map(measure).collect()
+}

@@ -1,0 +1,191 @@
+//! A comparison for machines: types of its own, versioned.
+
+use serde::Serialize;
+
+use super::terminal::word;
+use super::words;
+use crate::compare::{Better, Comparison, Effect, Rank, Sample, Trial, Tried};
+use crate::record::SeriesUnit;
+
+/// Raised whenever a reader of the version before could be misled.
+const VERSION: u32 = 1;
+
+#[derive(Serialize)]
+struct Report {
+    version: u32,
+    nslab: &'static str,
+    scenario: String,
+    variant: Option<String>,
+    file: String,
+    threshold: f64,
+    confidence: f64,
+    took_seconds: f64,
+    interrupted: bool,
+    emulated: bool,
+    sides: Vec<SideReport>,
+    comparisons: Vec<ComparisonReport>,
+}
+
+#[derive(Serialize)]
+struct SideReport {
+    set: char,
+    settings: Vec<String>,
+    runs: Vec<RunReport>,
+}
+
+#[derive(Serialize)]
+struct RunReport {
+    outcome: &'static str,
+    reason: Option<String>,
+    record: Option<String>,
+}
+
+#[derive(Serialize)]
+struct ComparisonReport {
+    set: char,
+    with: char,
+    #[serde(flatten)]
+    answer: AnswerReport,
+}
+
+/// What a comparison comes to.
+#[derive(Debug, Serialize)]
+struct AnswerReport {
+    /// `helps`, `hurts`, `helps and hurts`, `changes`, `no effect`, `not applicable`, `too noisy to tell`, `errored`.
+    answer: &'static str,
+    reason: Option<String>,
+    sentence: String,
+    effects: Vec<EffectReport>,
+}
+
+#[derive(Debug, Serialize)]
+struct EffectReport {
+    metric: String,
+    /// `count`, `bytes`, `bytes-per-second` or `seconds`.
+    unit: &'static str,
+    /// `better`, `worse`, `changed`, `same` or `unclear`.
+    kind: &'static str,
+    /// `more`, `less` or `neither`.
+    better: &'static str,
+    /// `work`, `speed`, `sign` or `beside`.
+    rank: &'static str,
+    named: bool,
+    a: SampleReport,
+    b: SampleReport,
+    difference: f64,
+    interval: [f64; 2],
+    matters_from: f64,
+}
+
+#[derive(Debug, Serialize)]
+struct SampleReport {
+    count: usize,
+    mean: f64,
+    deviation: f64,
+    least: f64,
+    greatest: f64,
+}
+
+/// Renders a comparison.
+///
+/// # Errors
+/// None in practice: every part can be written as JSON.
+pub fn render(trial: &Trial) -> serde_json::Result<String> {
+    let first = trial.sides.first().map(|tried| &tried.side);
+    let letter = first.map_or('a', |side| side.letter);
+    let report = Report {
+        version: VERSION,
+        nslab: env!("CARGO_PKG_VERSION"),
+        scenario: first.map_or_else(String::new, |side| side.spec.id.scenario.clone()),
+        variant: first.and_then(|side| side.spec.id.variant.clone()),
+        file: first.map_or_else(String::new, |side| side.file.label.clone()),
+        threshold: trial.threshold,
+        confidence: 0.95,
+        took_seconds: trial.took.as_secs_f64(),
+        interrupted: trial.interrupted,
+        emulated: words::emulated(&trial.sides),
+        sides: trial.sides.iter().map(side).collect(),
+        comparisons: trial
+            .sides
+            .iter()
+            .skip(1)
+            .zip(&trial.comparisons)
+            .map(|(tried, comparison)| ComparisonReport {
+                set: tried.side.letter,
+                with: letter,
+                answer: answer(comparison),
+            })
+            .collect(),
+    };
+    serde_json::to_string_pretty(&report).map(|text| text + "\n")
+}
+
+fn side(tried: &Tried) -> SideReport {
+    let runs = tried.runs.iter().map(|run| RunReport {
+        outcome: run.verdict.outcome.as_str(),
+        reason: run.verdict.reason.clone(),
+        record: (run.record.as_ref().ok())
+            .and_then(Option::as_ref)
+            .map(|path| path.display().to_string()),
+    });
+    SideReport {
+        set: tried.side.letter,
+        settings: tried
+            .side
+            .settings
+            .iter()
+            .map(ToString::to_string)
+            .collect(),
+        runs: runs.collect(),
+    }
+}
+
+/// What a comparison comes to, for machines.
+fn answer(comparison: &Comparison) -> AnswerReport {
+    AnswerReport {
+        answer: comparison.answer.as_str(),
+        reason: comparison.reason.clone(),
+        sentence: words::sentence(comparison),
+        effects: comparison.effects.iter().map(effect).collect(),
+    }
+}
+
+fn effect(effect: &Effect) -> EffectReport {
+    EffectReport {
+        metric: effect.metric.clone(),
+        unit: match effect.unit {
+            SeriesUnit::Count | SeriesUnit::Text => "count",
+            SeriesUnit::Bytes => "bytes",
+            SeriesUnit::BytesPerSecond => "bytes-per-second",
+            SeriesUnit::Nanoseconds => "seconds",
+        },
+        kind: word(effect.kind),
+        better: match effect.better {
+            Better::More => "more",
+            Better::Less => "less",
+            Better::Neither => "neither",
+        },
+        rank: match effect.rank {
+            Rank::Work => "work",
+            Rank::Speed => "speed",
+            Rank::Sign => "sign",
+            Rank::Beside => "beside",
+        },
+        named: effect.named,
+        a: sample(&effect.a),
+        b: sample(&effect.b),
+        difference: effect.difference,
+        interval: effect.interval,
+        matters_from: effect.margin,
+    }
+}
+
+fn sample(sample: &Sample) -> SampleReport {
+    SampleReport {
+        count: sample.count,
+        mean: sample.mean,
+        deviation: sample.deviation,
+        least: sample.least,
+        greatest: sample.greatest,
+    }
+}

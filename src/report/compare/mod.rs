@@ -1,0 +1,11 @@
+//! Comparisons of sets of settings, rendered: for people, for machines, as Markdown.
+
+mod figure;
+mod json;
+mod markdown;
+mod terminal;
+mod words;
+
+pub use json::render as json;
+pub use markdown::render as markdown;
+pub use terminal::render as terminal;

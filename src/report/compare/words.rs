@@ -1,0 +1,75 @@
+//! What a comparison says in sentences that all formats share.
+
+use super::figure;
+use crate::compare::{Answer, Comparison, Effect, Side, Tried};
+use crate::record::Outcome;
+
+/// Figures that a sentence has room for.
+const FIGURES: usize = 3;
+
+/// What a side sets.
+pub(super) fn settings(side: &Side) -> String {
+    if side.settings.is_empty() {
+        return "as the scenario has it".to_owned();
+    }
+    let each: Vec<String> = side.settings.iter().map(ToString::to_string).collect();
+    each.join(", ")
+}
+
+/// The answer with the figures behind it.
+pub(super) fn sentence(comparison: &Comparison) -> String {
+    let answer = comparison.answer.as_str();
+    if let Some(reason) = &comparison.reason {
+        return format!("{answer}: {reason}");
+    }
+    let decisive = comparison.decisive();
+    let shown: Vec<String> = decisive
+        .iter()
+        .take(FIGURES)
+        .map(|effect| figure::brief(effect))
+        .collect();
+    let more = decisive.len().saturating_sub(FIGURES);
+    let more = if more > 0 && comparison.answer != Answer::NoEffect {
+        format!(" and {more} more")
+    } else {
+        String::new()
+    };
+    if shown.is_empty() {
+        answer.to_owned()
+    } else {
+        format!("{answer}: {}{more}", shown.join("; "))
+    }
+}
+
+/// How the scenario's own expectations came out on a side: `holds in 5 of 5 runs`.
+pub(super) fn expectations(tried: &Tried) -> Option<String> {
+    let judged = |outcome: Outcome| {
+        tried
+            .runs
+            .iter()
+            .filter(move |run| run.verdict.outcome == outcome)
+    };
+    let (passed, all) = (judged(Outcome::Passed).count(), tried.runs.len());
+    let any = tried
+        .runs
+        .iter()
+        .any(|run| !run.verdict.verdicts.is_empty());
+    any.then(|| format!("{passed} of {all} runs met the scenario's expectations"))
+}
+
+/// Whether the lab stood in for a kernel feature on any side.
+pub(super) fn emulated(sides: &[Tried]) -> bool {
+    let mut runs = sides.iter().flat_map(|side| &side.runs);
+    runs.any(|run| run.timeline.emulated())
+}
+
+/// Whether a reader needs to see a metric unasked: it decides, the scenario is about it, or it moved.
+pub(super) fn is_told(effect: &Effect) -> bool {
+    use crate::compare::{Kind, Rank};
+    let any = [&effect.a, &effect.b]
+        .into_iter()
+        .any(|side| side.greatest != 0.0);
+    effect.named
+        || (any && effect.rank <= Rank::Speed)
+        || matches!(effect.kind, Kind::Better | Kind::Worse | Kind::Changed)
+}

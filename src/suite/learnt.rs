@@ -1,0 +1,67 @@
+//! What runs took when they were recorded: better than any estimate, where there is such a record.
+//!
+//! Looked for under the name that this suite will give the record, in the folder where it will keep it; nothing else is
+//! kept for this.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::need::{Need, RUN_COST, expected, loaded};
+use super::record_name::{EXTENSION, stem};
+use super::recording::Records;
+use crate::record::{Outcome, ProcessEnd, Record, RecordHeader};
+use crate::scenario::{RunSpec, differences};
+
+/// More than was taken then may be taken now, times: loads are steady, and kernels are not.
+const MARGIN: f64 = 1.5;
+
+/// Where earlier records may be.
+#[derive(Debug)]
+pub(super) struct Learnt {
+    folder: Option<PathBuf>,
+}
+
+impl Learnt {
+    pub(super) fn from(records: &Records) -> Self {
+        let folder = records.folder().map(Path::to_owned);
+        Self { folder }
+    }
+
+    /// What a run needs and how long it takes: as it was where it has been recorded, else as it is estimated.
+    pub(super) fn need(&self, spec: &RunSpec) -> (Need, Duration) {
+        let (need, expected) = (Need::of(spec), expected(spec));
+        let Some(taken) = self.taken(spec) else {
+            return (need, expected);
+        };
+        let took = Duration::from_nanos(taken.took);
+        let processors = taken.cpu.map(|cpu| {
+            let active = loaded(spec).unwrap_or(took).min(took).as_secs_f64();
+            (cpu as f64 / 1e9 / active * MARGIN).max(RUN_COST)
+        });
+        // What the kernel holds for the run is not in its processes' memory.
+        let memory = taken.memory.map_or(0.0, |memory| memory as f64 * MARGIN);
+        let need = Need {
+            processors: processors
+                .filter(|share| share.is_finite())
+                .unwrap_or(need.processors),
+            memory: need.memory.max(memory),
+            ..need
+        };
+        (need, took)
+    }
+
+    /// What the same run took, of the newest record of it that came to its end.
+    fn taken(&self, spec: &RunSpec) -> Option<ProcessEnd> {
+        let folder = self.folder.as_ref()?;
+        let name = stem(&spec.id, 1);
+        let paths = ["", ".gz"].map(|gz| folder.join(format!("{name}{EXTENSION}{gz}")));
+        let ends = paths.iter().filter_map(|path| Record::ends(path).ok());
+        let of_this = |(header, outcome, end): (RecordHeader, Outcome, ProcessEnd)| {
+            let then: RunSpec = serde_json::from_value(header.scenario.resolved).ok()?;
+            let same = then.id == spec.id && differences(&then, spec).is_empty();
+            let judged = matches!(outcome, Outcome::Passed | Outcome::Flaky | Outcome::Failed);
+            (same && judged).then_some(end)
+        };
+        ends.filter_map(of_this).next()
+    }
+}

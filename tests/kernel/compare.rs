@@ -1,0 +1,74 @@
+//! Sets of settings against each other, as a user compares them.
+
+use std::process::Output;
+
+use libtest_mimic::{Failed, Trial};
+
+use crate::program::{command, scratch, told};
+
+/// client ---- server :80, twenty connects; nobody accepts, the queue holds nine.
+const QUEUE: &str = "
+params: { backlog: 8 }
+nodes: { client: {}, server: { sysctls: { net.ipv4.tcp_syncookies: 0 } } }
+links: [ { between: [client, server] } ]
+servers: { web: { node: server, port: 80, backlog: $backlog, accept: never } }
+clients: { load: { node: client, to: web, connect: { rate: 20/s, for: 1s, timeout: 300ms } } }
+";
+
+pub(crate) fn trials() -> Vec<Trial> {
+    vec![
+        Trial::test("a_longer_queue_helps_and_a_shorter_one_hurts", || {
+            let output = compare("queue-a", &["--set-b", "backlog=30"]);
+            expect(&output, 0, &["b helps: load.established 9 -> 20 (+122 %)"])?;
+            let output = compare("queue-b", &["--set-b", "server:net.core.somaxconn=4"]);
+            expect(&output, 1, &["b hurts: load.established 9 -> 5 (-44 %)"])
+        }),
+        Trial::test("what_has_nothing_to_do_with_it_has_no_effect", || {
+            let set = ["--set-b", "net.ipv4.tcp_fin_timeout=15"];
+            let output = compare("queue-c", &set);
+            expect(&output, 0, &["b no effect: load.established 9 -> 9"])
+        }),
+        Trial::test("what_the_kernel_lacks_or_refuses_is_not_applicable", || {
+            let sets = [
+                "--set-b",
+                "net.ipv4.tcp_tw_recycle=1",
+                "--set-c",
+                "net.core.somaxconn=-5",
+            ];
+            let told = [
+                "b not applicable: net.ipv4.tcp_tw_recycle (of `client`",
+                "is gone since Linux 4.12",
+                "c not applicable: cannot build the lab: cannot set net.core.somaxconn",
+            ];
+            expect(&compare("queue-d", &sets), 0, &told)?;
+            expect(
+                &compare("queue-e", &[&sets[..], &["--strict"]].concat()),
+                1,
+                &told,
+            )
+        }),
+    ]
+}
+
+fn compare(name: &str, arguments: &[&str]) -> Output {
+    let path = scratch().join(format!("{name}.yaml"));
+    std::fs::write(&path, QUEUE).unwrap();
+    command()
+        .args(["compare", "--no-progress", "--repeat", "3"])
+        .arg(&path)
+        .args(arguments)
+        .output()
+        .unwrap()
+}
+
+fn expect(output: &Output, code: i32, parts: &[&str]) -> Result<(), Failed> {
+    let text = String::from_utf8_lossy(&output.stdout);
+    let missing = parts.iter().find(|part| !text.contains(**part));
+    match missing {
+        Some(part) => Err(format!("no `{part}` in\n{}", told(output)).into()),
+        None if output.status.code() != Some(code) => {
+            Err(format!("not exit {code}\n{}", told(output)).into())
+        }
+        None => Ok(()),
+    }
+}
