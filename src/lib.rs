@@ -14,6 +14,7 @@
 //! * [`backend`]: where that process runs. [`suite`]: many runs, and records read again.
 //! * [`compare`]: one run with several sets of settings; which is better, and how certain that is.
 //! * [`report`]: a function of results. [`cli`]: the only place that prints or exits.
+//! * [`testbed`]: all of this for other people's tests: a lab within a `#[test]`, with or without root.
 //!
 //! Arrows point one way; `tests/rootless/architecture.rs` holds the code to the table. Nothing is named on disk but what the
 //! user asked for, no thread changes namespace after it starts, and only `record::RunClock` gives a run's time.
@@ -33,5 +34,6 @@ pub mod run;
 pub mod scenario;
 pub mod suite;
 pub mod sys;
+pub mod testbed;
 pub mod traffic;
 pub mod units;

@@ -1,18 +1,29 @@
-//! `nslab doctor`: what this kernel and these privileges allow.
+//! `nslab doctor`: what this kernel and these privileges allow, and whether anything is left of earlier runs.
 
 use std::process::ExitCode;
 
 use clap::Args;
 use nix::sys::utsname;
 
-use super::output;
+use super::{exit, output};
 use crate::lab::ability::{self, State};
+use crate::lab::leaks;
 
 /// Arguments of `nslab doctor`.
 #[derive(Debug, Args)]
-pub(super) struct DoctorArguments {}
+pub(super) struct DoctorArguments {
+    /// Look whether anything is left of runs that have ended: processes, namespaces, virtual machines
+    ///
+    /// It looks through all processes and namespaces that it may see: as root, all of the machine's. Exit code 1 where
+    /// something is left. What a run that goes on holds is not.
+    #[arg(long)]
+    leaks: bool,
+}
 
-pub(super) fn main(_arguments: &DoctorArguments) -> ExitCode {
+pub(super) fn main(arguments: &DoctorArguments) -> ExitCode {
+    if arguments.leaks {
+        return look_for_leaks();
+    }
     if let Ok(uname) = utsname::uname() {
         let (system, release) = (uname.sysname().display(), uname.release().display());
         output::out(&format!(
@@ -33,4 +44,45 @@ pub(super) fn main(_arguments: &DoctorArguments) -> ExitCode {
         }
     }
     ExitCode::SUCCESS
+}
+
+fn look_for_leaks() -> ExitCode {
+    let found = match leaks::look() {
+        Ok(found) => found,
+        Err(error) => {
+            output::error(&error);
+            return exit::errored();
+        }
+    };
+    for (pid, line) in &found.going_on {
+        output::out(&format!("going on: process {pid}: {line}\n"));
+    }
+    for (pid, line) in &found.processes {
+        output::out(&format!(
+            "LEFT: process {pid}: {line}\n      to end it: kill -9 {pid}\n"
+        ));
+    }
+    for namespace in &found.namespaces {
+        output::out(&format!(
+            "LEFT: namespace net:[{}], held by {}\n      it goes when what holds it goes\n",
+            namespace.inode,
+            namespace.held_by.join(", ")
+        ));
+    }
+    output::out(&format!(
+        "{} of runs that have ended is left ({} in use by runs that go on, {} network namespaces of others{})\n",
+        if found.any() {
+            "what is shown above"
+        } else {
+            "nothing"
+        },
+        found.in_use,
+        found.of_others,
+        if nix::unistd::geteuid().is_root() {
+            ""
+        } else {
+            "; only your own processes were looked at, as root it is all"
+        },
+    ));
+    exit::of_leaks(found.any())
 }

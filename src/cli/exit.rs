@@ -41,6 +41,11 @@ pub(super) fn of_drawing(all: bool) -> ExitCode {
     if all { ExitCode::SUCCESS } else { errored() }
 }
 
+/// The exit code of a look for what is left.
+pub(super) fn of_leaks(any: bool) -> ExitCode {
+    ExitCode::from(u8::from(any))
+}
+
 /// The exit code of a comparison, as diff(1) has it.
 pub(super) fn of_diff(same: bool) -> ExitCode {
     ExitCode::from(u8::from(!same))

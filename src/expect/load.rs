@@ -83,8 +83,9 @@ pub(super) fn shortfall(spec: &RunSpec, timeline: &Timeline) -> Option<String> {
 /// Whether a step of the scenario itself ends the load early.
 fn is_stopped(client: &ActorName, spec: &RunSpec) -> bool {
     spec.workload.steps.iter().any(|step| match &step.action {
-        StepAction::Stop { actor } => actor == client,
+        StepAction::Stop { actor, .. } => actor == client,
         StepAction::LinkState { .. }
+        | StepAction::Vanish { .. }
         | StepAction::LinkImpair { .. }
         | StepAction::Sysctl { .. } => false,
     })

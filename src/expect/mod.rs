@@ -25,7 +25,7 @@
 //! # How a run comes out
 //!
 //! Errored or not applicable where its record ends so; errored where it does not end at all. Else inconclusive where
-//! the load was not what the scenario asked for (see `load`), whatever the expectations say: nothing can be
+//! the load was not what the scenario asked for (see `load`), or a fault met no segment (see `unmet`), whatever the expectations say: nothing can be
 //! learnt from a different load. Else the greatest outcome of its verdicts.
 
 mod absent;
@@ -40,6 +40,7 @@ mod metric;
 mod show;
 mod starved;
 mod text;
+mod unmet;
 
 #[cfg(test)]
 mod tests;
@@ -152,7 +153,7 @@ fn conclude(spec: &RunSpec, timeline: &Timeline, verdicts: Vec<Verdict>) -> RunV
         Some(End::NotApplicable(reason)) => (Outcome::NotApplicable, Some(reason.clone())),
         Some(End::Finished { interrupted, .. }) => {
             let worst = verdicts.iter().max_by_key(|verdict| verdict.outcome);
-            let short = load::shortfall(spec, timeline);
+            let short = load::shortfall(spec, timeline).or_else(|| unmet::faults(spec, timeline));
             match worst {
                 Some(worst) if worst.outcome == Outcome::Errored => {
                     (worst.outcome, worst.reason.clone())

@@ -8,7 +8,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use super::error::{BuildError, Feature, NotApplicable};
-use super::{Ground, Lab};
+use super::{Ground, Lab, programs};
 use crate::names::{IfName, NodeName};
 use crate::scenario::topology::{
     Impairment, InterfaceSpec, IpVersion, LinkSpec, NatSpec, NodeSpec, Prefix, Topology,
@@ -95,6 +95,7 @@ pub fn abilities() -> Vec<Ability> {
         "run as root, or: sysctl -w kernel.dmesg_restrict=0; in a container: --device /dev/kmsg --cap-add SYSLOG",
     ));
     all.push(descriptors());
+    all.extend(programs::SHIPPED.map(program));
     all
 }
 
@@ -191,6 +192,15 @@ fn try_lab(topology: Topology) -> Result<(), BuildError> {
     Lab::build(&run_of(topology), Ground::default()).map(|_| ())
 }
 
+fn program(program: &str) -> Ability {
+    let path = std::env::var_os("PATH").unwrap_or_else(|| programs::DEFAULT_PATH.into());
+    let found = programs::find(program, &path)
+        .ok_or("not on PATH: scenarios that run it are not applicable");
+    let package = programs::package_of(program).unwrap_or(program);
+    let how_to_get = format!("Debian: apt install {package}");
+    Ability::new(&format!("the program {program}"), found, &how_to_get)
+}
+
 fn descriptors() -> Ability {
     Ability {
         name: "descriptors".to_owned(),
@@ -244,6 +254,8 @@ fn pair(ip: IpVersion, nat: bool) -> Topology {
             interfaces: [interface.clone(), interface.clone()],
             mtu: None,
             impairment: Impairment::default(),
+            faults: Vec::new(),
+            changes: false,
             place: Place::default(),
         }],
     }

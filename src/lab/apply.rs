@@ -5,6 +5,7 @@ use indexmap::IndexMap;
 use super::birth::{Born, bear_all};
 use super::error::BuildError;
 use super::ledger::Ledger;
+use super::mark;
 use super::messages::Messages;
 use super::plan::{Op, Plan, PlannedEnd, Site};
 use super::settings::{Became, Wanted, write_all};
@@ -54,7 +55,7 @@ pub(super) fn apply(
         match op {
             Op::Namespace(op) => {
                 message(&mut grounds, &op.site, line, |batch| {
-                    rtnl::set_link(batch, rtnl::LOOPBACK, true);
+                    rtnl::set_up_with_alias(batch, rtnl::LOOPBACK, mark::MARK);
                 });
                 if op.ip == IpVersion::V6 {
                     with_ipv6.push(&op.site);

@@ -10,11 +10,14 @@ mod birth;
 mod capacity;
 mod error;
 mod known;
+pub mod leaks;
 mod ledger;
+mod mark;
 mod messages;
 mod node;
 mod plan;
 mod print;
+pub mod programs;
 mod room;
 mod rules;
 pub mod sandbox;
@@ -42,6 +45,7 @@ use wires::Wires;
 
 use crate::record::{Built, ConntrackRoom, Recorder, RunClock};
 use crate::scenario::RunSpec;
+use crate::scenario::fault::FaultSpec;
 use crate::scenario::topology::{Impairment, Topology};
 use crate::sys::NetNs;
 use crate::sys::sysctl::Sysctls;
@@ -76,6 +80,8 @@ pub struct WirePlace {
     pub ends: [WireSide; 2],
     /// What the wire does to packets.
     pub impairment: Impairment,
+    /// What it does to single segments.
+    pub faults: Vec<FaultSpec>,
 }
 
 /// A live topology.
@@ -218,6 +224,7 @@ fn wire_places(plan: &Plan, standing: &apply::Standing) -> Vec<WirePlace> {
             link,
             ends,
             impairment,
+            faults,
         } = op
         else {
             return None;
@@ -233,6 +240,7 @@ fn wire_places(plan: &Plan, standing: &apply::Standing) -> Vec<WirePlace> {
             link: *link,
             ends,
             impairment: impairment.clone(),
+            faults: faults.clone(),
         })
     };
     plan.ops.iter().filter_map(place).collect()

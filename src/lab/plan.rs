@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::names::{IfName, NodeName};
 use crate::scenario::Place;
+use crate::scenario::fault::FaultSpec;
 use crate::scenario::topology::{
     Emulation, Impairment, InterfaceSpec, IpVersion, LinkSpec, NatSpec, NodeSpec, Prefix, Topology,
 };
@@ -147,6 +148,8 @@ pub enum Op {
         ends: [WireSide; 2],
         /// What it does to packets.
         impairment: Impairment,
+        /// What it does to single segments.
+        faults: Vec<FaultSpec>,
     },
     /// Bounds the descriptors of each process on a node.
     Limit {
@@ -247,8 +250,7 @@ fn link_ops(topology: &Topology, number: usize, link: &LinkSpec, wire_index: &mu
     if !link.needs_wire(topology) {
         return vec![veth(nodes, false)];
     }
-    // To lose 1 % of the packets, or to queue 3,000 bytes, means nothing for packets of 64 KiB.
-    let single = link.impairment.loss.is_some() || link.impairment.rate.is_some();
+    let single = link.wants_segments();
     nodes
         .into_iter()
         .enumerate()
@@ -378,5 +380,6 @@ fn wire(topology: &Topology, number: usize, link: &LinkSpec) -> Op {
         link: number,
         ends,
         impairment: link.impairment.clone(),
+        faults: link.faults.clone(),
     }
 }

@@ -94,10 +94,14 @@ impl fmt::Display for Op {
             Self::Wire {
                 ends: [a, b],
                 impairment,
+                faults,
                 ..
             } => {
                 write!(f, "wire {} -- {}", side(a), side(b))?;
                 write_impairment(f, impairment)?;
+                for fault in faults {
+                    write!(f, ", fault {}", fault.name)?;
+                }
                 for end in [a, b] {
                     for emulation in &end.emulate {
                         let key = emulated_key(*emulation);
@@ -158,6 +162,8 @@ fn write_impairment(f: &mut fmt::Formatter<'_>, impairment: &Impairment) -> fmt:
         loss,
         rate,
         queue,
+        reorder,
+        duplicate,
     } = impairment;
     if let Some(delay) = delay {
         write!(f, ", delay {}", format_seconds(*delay))?;
@@ -173,6 +179,12 @@ fn write_impairment(f: &mut fmt::Formatter<'_>, impairment: &Impairment) -> fmt:
     }
     if let Some(queue) = queue {
         write!(f, ", queue {} bytes", queue.0)?;
+    }
+    if let Some(reorder) = reorder {
+        write!(f, ", reorder {}%", reorder.as_fraction() * 100.0)?;
+    }
+    if let Some(duplicate) = duplicate {
+        write!(f, ", duplicate {}%", duplicate.as_fraction() * 100.0)?;
     }
     Ok(())
 }

@@ -107,7 +107,7 @@ impl Lab {
     /// Changes what a link does to packets from now on.
     ///
     /// # Errors
-    /// Where the link has no wire to do it: it had no impairment to begin with.
+    /// Where the link has no wire to do it: no step of the scenario says that it changes.
     pub fn set_impairment(&self, link: usize, impairment: &Impairment) -> Result<(), StepError> {
         if self.wires.set_impairment(link, impairment) {
             return Ok(());
@@ -115,6 +115,25 @@ impl Lab {
         Err(StepError::Unknown {
             what: format!("the wire of link {link}"),
         })
+    }
+
+    /// A node is gone without a word: its links carry nothing any more, and nobody is told. Neighbours still find its address.
+    ///
+    /// # Errors
+    /// Where one of its links has no wire to cut.
+    pub fn vanish(&self, node: &NodeName) -> Result<(), StepError> {
+        let spec = self.topology.nodes.get(node);
+        let spec = spec.ok_or_else(|| StepError::Unknown {
+            what: format!("node `{node}`"),
+        })?;
+        for link in spec.interfaces.iter().map(|own| own.link) {
+            if !self.wires.cut(link) {
+                return Err(StepError::Unknown {
+                    what: format!("the wire of link {link}"),
+                });
+            }
+        }
+        Ok(())
     }
 
     fn live(&self, node: &NodeName) -> Result<&super::Node, StepError> {

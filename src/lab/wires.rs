@@ -50,7 +50,7 @@ impl Wires {
             let seed = seed.wrapping_add(place.link as u64);
             laid.wires.insert(
                 place.link,
-                Wire::start(&place.netns, ends, &place.impairment, seed)?,
+                Wire::start(&place.netns, ends, &place.impairment, &place.faults, seed)?,
             );
         }
         Ok(laid)
@@ -77,6 +77,11 @@ impl Wires {
             .get(&link)
             .inspect(|wire| wire.set_impairment(impairment.clone()))
             .is_some()
+    }
+
+    /// Nothing passes the wire of a link any more; `false` where the link has no wire.
+    pub(super) fn cut(&self, link: usize) -> bool {
+        self.wires.get(&link).inspect(|wire| wire.cut()).is_some()
     }
 
     /// Changes an emulated sysctl; `false` where the node does not emulate it.

@@ -5,33 +5,26 @@
 mod order;
 mod place;
 mod preflight;
+mod stage;
 mod steps;
 mod stop;
 mod worker;
 
 use std::fs::File;
-use std::time::Duration;
 
 use thiserror::Error;
 
 pub use crate::lab::Ground;
 pub use order::WorkOrder;
+pub use stage::Stage;
 pub use stop::Stop;
 pub use worker::{WorkerError, agent, worker};
 
+use crate::lab::BuildError;
 use crate::lab::sandbox::SandboxError;
-use crate::lab::{BuildError, Lab};
-use crate::probe::{self, Capture, CaptureError, CaptureSummary, ProbeError, Probes};
-use crate::record::{Event, Privileges, Recorder, RunClock};
-use crate::scenario::RunSpec;
-use crate::traffic::{Traffic, TrafficError};
-use steps::Steps;
-
-/// Between readiness and the zero of the clock: threads that were told it have time to wait for it.
-/// A wake-up costs 17 µs when quiet and milliseconds on a busy machine (measured).
-const LEAD: Duration = Duration::from_millis(20);
-/// How often the end of a run is looked for: it adds at most this to a run and costs nothing measurable.
-const LOOK: Duration = Duration::from_millis(5);
+use crate::probe::{CaptureError, ProbeError};
+use crate::record::{Privileges, Recorder};
+use crate::traffic::TrafficError;
 
 /// Why a run cannot be told to its end.
 #[derive(Debug, Error)]
@@ -89,76 +82,8 @@ pub fn run(
     recorder: &Recorder,
     stop: &Stop,
 ) -> Result<(), RunError> {
-    let spec = &order.spec;
-    if let Some(reason) = preflight::obstacle(spec, order.ground) {
-        return Err(RunError::NotApplicable(reason));
-    }
-    probe::wait_for_quiet_log(spec, || stop.asked());
-    let (lab, built, settings) = Lab::build(spec, order.ground)?;
-    recorder.tell(Event::Environment(Box::new(place::environment(
-        order, privileges, settings,
-    ))));
-    recorder.tell(Event::Built(built));
-    let mut traffic = Traffic::prepare(spec, &lab, recorder)?;
-    let capture = packets
-        .map(|file| Capture::prepare(spec, &lab, file))
-        .transpose()
-        .map_err(RunError::Capture)?;
-    let probes = Probes::prepare(spec, &lab, recorder).map_err(RunError::Probe)?;
-
-    let clock = RunClock::starting_in(LEAD);
-    lab.begin(clock, recorder);
-    if let Some(capture) = &capture {
-        capture.begin(clock);
-    }
-    probes.begin(clock);
-    traffic.begin(clock);
-    let interrupted = watch(spec, &lab, &mut traffic, clock, stop)?;
-
-    // The last look comes before held connections are closed.
-    probes.stop().map_err(RunError::Probe)?;
-    for text in capture
-        .map(Capture::stop)
-        .iter()
-        .flat_map(CaptureSummary::notes)
-    {
-        let t = Some(clock.now());
-        recorder.tell(Event::Note { t, text });
-    }
-    traffic.finish()?;
-    if let Some((cpu, memory)) = place::used() {
-        recorder.tell(Event::Used { cpu, memory });
-    }
-    recorder.tell(Event::Finished {
-        t: clock.now(),
-        interrupted,
-    });
-    lab.shutdown();
-    Ok(())
-}
-
-/// Waits for the end: traffic has ended, every moment that an expectation names has passed, and every probe has looked
-/// once more. Takes the scenario's steps on the way. True where it was asked to end before.
-fn watch(
-    spec: &RunSpec,
-    lab: &Lab,
-    traffic: &mut Traffic,
-    clock: RunClock,
-    stop: &Stop,
-) -> Result<bool, RunError> {
-    let mut steps = Steps::new(spec);
-    let mut quiet_since = None;
-    loop {
-        if stop.asked() {
-            return Ok(true);
-        }
-        let now = clock.now().as_duration();
-        steps.take_due(now, lab, traffic)?;
-        if !traffic.has_ended() || now < spec.watch_until || !steps.all_taken() {
-            quiet_since = None;
-        } else if now >= *quiet_since.get_or_insert(now) + spec.sample_every {
-            return Ok(false);
-        }
-        std::thread::sleep(LOOK);
-    }
+    let mut stage = Stage::set(order, privileges, packets, recorder, stop)?;
+    let clock = stage.begin();
+    let interrupted = stage.watch(clock, stop)?;
+    stage.end(clock, interrupted)
 }

@@ -2,7 +2,7 @@
 
 use nix::sys::utsname;
 
-use crate::lab::Ground;
+use crate::lab::{Ground, programs};
 use crate::scenario::expr::CompareOp;
 use crate::scenario::{RunSpec, VersionBound};
 
@@ -39,16 +39,15 @@ fn unmet_kernel(spec: &RunSpec) -> Option<String> {
 }
 
 fn missing_program(spec: &RunSpec) -> Option<String> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let found =
-        |program: &str| std::env::split_paths(&path).any(|folder| folder.join(program).is_file());
-    let missing = spec
-        .requires
-        .programs
-        .iter()
-        .find(|program| !found(program))?;
+    let path = std::env::var_os("PATH").unwrap_or_else(|| programs::DEFAULT_PATH.into());
+    let mut needed = spec.requires.programs.iter();
+    let missing = needed.find(|program| programs::find(program, &path).is_none())?;
+    let package = programs::package_of(missing);
+    let package = package.map_or_else(String::new, |package| {
+        format!(" (Debian: apt install {package})")
+    });
     Some(format!(
-        "needs the program `{missing}`, which is not on PATH"
+        "needs the program `{missing}`, which is not on PATH{package}"
     ))
 }
 

@@ -71,8 +71,9 @@ fn take(step: &StepSpec, lab: &Lab, traffic: &mut Traffic) -> Result<(), Obstacl
         StepAction::LinkState { link, up } => lab.set_link(*link, *up)?,
         StepAction::LinkImpair { link, impairment } => lab.set_impairment(*link, impairment)?,
         StepAction::Sysctl { node, key, value } => lab.write_sysctl(node, key, value)?,
-        StepAction::Stop { actor } => {
-            let _was_running = traffic.stop(actor)?;
+        StepAction::Vanish { node } => lab.vanish(node)?,
+        StepAction::Stop { actor, how } => {
+            let _was_running = traffic.stop(actor, *how)?;
         }
     }
     Ok(())

@@ -44,6 +44,10 @@ pub(crate) const MAX_TRANSFER: u64 = 1 << 50;
 pub(crate) const MAX_WRITE: u64 = 0x7fff_f000;
 /// Descriptors of a process: the default of `fs.nr_open` (Linux `fs/file.c`).
 pub(crate) const MAX_NOFILE: u64 = 1_048_576;
+/// Faults of one lab: each is looked at for every segment of its link.
+pub(crate) const MAX_FAULTS: usize = 100;
+/// Bytes of data of a forged segment: it fits the least MTU that IPv6 allows (1,280, RFC 8200) with its headers.
+pub(crate) const MAX_FORGED: u64 = 1_000;
 /// Letters of a name.
 pub(crate) const MAX_NAME: usize = 64;
 /// Expectations of one run.

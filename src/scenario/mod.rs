@@ -6,6 +6,7 @@
 //! `addressing`). On every stage problems are collected, so that all of a file's are told at once ([`Problems`]).
 
 pub mod expr;
+pub mod fault;
 pub mod model;
 pub mod topology;
 pub mod workload;

@@ -12,7 +12,7 @@ struct Exclusive {
 }
 
 /// Where the format has alternatives.
-const EXCLUSIVE: [Exclusive; 5] = [
+const EXCLUSIVE: [Exclusive; 6] = [
     Exclusive {
         path: &["clients", "*"],
         keys: &["connect", "ramp", "hold", "loop", "bulk"],
@@ -32,6 +32,10 @@ const EXCLUSIVE: [Exclusive; 5] = [
     Exclusive {
         path: &["nodes", "*", "nat"],
         keys: &["masquerade", "snat"],
+    },
+    Exclusive {
+        path: &["faults", "*"],
+        keys: &["drop", "delay", "duplicate", "replay", "inject"],
     },
 ];
 

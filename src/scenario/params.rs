@@ -1,6 +1,6 @@
 //! Fills parameters into a tree: `$name` and `${name}`; `$$` is a dollar.
 //!
-//! `${name.address}` is no parameter: it stays for the commands, which know their node. Not here: which values the
+//! `${name.address}` and `${files}` are no parameters: they stay for the commands, which know their node. Not here: which values the
 //! parameters have (`cases`).
 
 use std::collections::BTreeMap;
@@ -60,7 +60,7 @@ enum Dollar<'s> {
     Escaped,
     /// `$name` or `${name}`.
     Parameter(&'s str),
-    /// `${name.field}`.
+    /// `${name.field}`, or `${files}` where no parameter is called so.
     Reference,
     /// `${` and what is no name.
     Malformed,
@@ -119,7 +119,7 @@ impl Filler<'_, '_, '_> {
                 Dollar::Reference => {
                     self.cx
                         .error(place, format!("{} cannot be filled in here", quoted(written)))
-                        .help("addresses and ports are filled into the `run` and `env` of commands; `$$` is a dollar");
+                        .help("addresses, ports and `${files}` are filled into the `run`, `env` and `files` of commands; `$$` is a dollar");
                 }
                 Dollar::Malformed => {
                     self.cx
@@ -196,6 +196,7 @@ fn read<'s>(text: &'s str, values: &BTreeMap<String, String>) -> (Dollar<'s>, us
         let name = &braced[..end];
         let dollar = match name.split_once('.') {
             Some((subject, field)) if is_name(subject) && is_name(field) => Dollar::Reference,
+            None if name == "files" && !values.contains_key(name) => Dollar::Reference,
             None if is_name(name) => Dollar::Parameter(name),
             _ => Dollar::Malformed,
         };

@@ -6,6 +6,7 @@ use std::time::Duration;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
+use super::fault::FaultSpec;
 use super::model::Place;
 use crate::names::{IfName, NodeName};
 use crate::units::{self, ByteCount, Percent, Rate};
@@ -123,15 +124,29 @@ pub struct LinkSpec {
     pub mtu: Option<u32>,
     /// What the link does to packets; all absent on a plain veth pair.
     pub impairment: Impairment,
+    /// What happens to single segments, in the order of the file.
+    #[serde(default)]
+    pub faults: Vec<FaultSpec>,
+    /// Whether a step changes what the link does to packets.
+    #[serde(default)]
+    pub changes: bool,
     /// Where the scenario says so.
     pub place: Place,
 }
 
 impl LinkSpec {
+    /// Whether packets must come one TCP segment each: see [`Impairment::wants_segments`]. The third segment means nothing
+    /// either where several come as one.
+    pub fn wants_segments(&self) -> bool {
+        self.impairment.wants_segments() || !self.faults.is_empty() || self.changes
+    }
+
     /// Whether packets pass through the userspace wire: a node at an end emulates something or has a timestamp clock of
-    /// its own, or the link is impaired.
+    /// its own, or something happens to packets, now or later.
     pub fn needs_wire(&self, topology: &Topology) -> bool {
         self.impairment != Impairment::default()
+            || !self.faults.is_empty()
+            || self.changes
             || self.between.iter().any(|name| {
                 topology.has_own_clock(name)
                     || topology
@@ -170,6 +185,22 @@ pub struct Impairment {
     pub rate: Option<Rate>,
     /// Bytes that wait in front of the rate limit.
     pub queue: Option<ByteCount>,
+    /// Probability that a packet skips the delay, and so overtakes those before it.
+    #[serde(default)]
+    pub reorder: Option<Percent>,
+    /// Probability that a packet arrives twice.
+    #[serde(default)]
+    pub duplicate: Option<Percent>,
+}
+
+impl Impairment {
+    /// Whether packets must come one TCP segment each for it to mean what it says: losing or queueing one of up to 64 KiB is
+    /// not what 1 % or 3,000 bytes mean. Then both nodes' interfaces need `gso_max_segs` 1 (`IFLA_GSO_MAX_SEGS`): the kernel
+    /// then cuts segments before they leave the node, as it does for plain hardware.
+    pub fn wants_segments(&self) -> bool {
+        let share = self.loss.or(self.reorder).or(self.duplicate);
+        share.is_some() || self.rate.is_some()
+    }
 }
 
 /// One kind of address translation on a node.

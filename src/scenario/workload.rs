@@ -126,6 +126,9 @@ pub enum PortChoice {
     Kernel,
     /// The lab, in turn through the range, by `IP_LOCAL_PORT_RANGE` (Linux 6.3) narrowed to one port.
     Sequential,
+    /// The kernel, at `bind(2)`, before the destination is known, so that a port is taken for all destinations: what programs do
+    /// that bind to a source address without `IP_BIND_ADDRESS_NO_PORT`. Where none is left, `bind(2)` says `EADDRINUSE`.
+    Bind,
 }
 
 /// Load models, as the scenario format names them.
@@ -213,17 +216,30 @@ pub struct CommandSpec {
     pub node: NodeName,
     /// Program and arguments; addresses are filled in.
     pub run: Vec<String>,
-    /// It is killed after this long.
+    /// It is killed after this long. One that serves has so long until it listens; one in the background has no bound.
     #[serde(with = "units::duration")]
     pub timeout: Duration,
-    /// When it starts, from the start of the clock.
+    /// When it starts, from the start of the clock; one that serves starts before it.
     #[serde(with = "units::duration")]
     pub start: Duration,
+    /// The TCP port that it serves: the clock does not start before it listens there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ready: Option<u16>,
+    /// Whether it runs until the lab ends: nobody waits for its end. So does what serves.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub background: bool,
+    /// Files in [`FILES`], by their names there, where it has that folder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub files: Option<std::collections::BTreeMap<String, String>>,
     /// Environment variables beside the lab's own.
     pub env: std::collections::BTreeMap<String, String>,
     /// Where the scenario says so.
     pub place: Place,
 }
+
+/// What `${files}` stands for: a folder of a command's own, which nobody else sees and which goes with it. POSIX has programs
+/// find room for shared memory in the folder above it (shm_overview(7)), so that is there on every machine.
+pub const FILES: &str = "/dev/shm/nslab";
 
 /// Something that happens at a time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -267,5 +283,25 @@ pub enum StepAction {
     Stop {
         /// Which.
         actor: ActorName,
+        /// How.
+        #[serde(default)]
+        how: StopHow,
     },
+    /// A node is gone without a word: every link of it carries nothing any more.
+    Vanish {
+        /// The node.
+        node: NodeName,
+    },
+}
+
+/// What the peers of an actor that is stopped are told.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum StopHow {
+    /// What the kernel says when a process is killed: FIN, but RST where something was left unread or not accepted.
+    #[default]
+    Fin,
+    /// RST on every connection (`SO_LINGER` with 0).
+    Reset,
+    /// Nothing: its node vanishes first.
+    Vanish,
 }

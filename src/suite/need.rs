@@ -54,7 +54,9 @@ impl Need {
             .filter(|node| node.conntrack_room.is_some())
             .count();
         let clients = load.clients.iter().map(processors);
-        let programs = PROGRAM * count(load.commands.len());
+        // What runs in the background does what others ask of it.
+        let foreground = load.commands.iter().filter(|command| !command.background);
+        let programs = PROGRAM * count(foreground.count());
         let connections: f64 = load.clients.iter().map(memory).sum();
         Self {
             processors: RUN_COST + clients.sum::<f64>() + programs,

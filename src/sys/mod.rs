@@ -4,6 +4,7 @@
 
 pub mod conntrack;
 pub mod fdtable;
+pub mod holders;
 pub mod kmsg;
 pub mod lifeline;
 pub mod netlink;
@@ -13,9 +14,11 @@ pub mod packet;
 mod packet_filter;
 pub mod packet_ring;
 pub mod ports;
+pub mod private_mounts;
 pub mod process;
 pub mod procfs;
 pub mod readiness;
+pub mod rerun;
 pub mod rtnl;
 pub mod sandbox;
 pub mod sched;

@@ -117,6 +117,15 @@ impl NetNs {
     }
 }
 
+/// From an open file of a namespace, such as `/proc/PID/ns/net`.
+impl From<File> for NetNs {
+    fn from(file: File) -> Self {
+        Self {
+            file: Arc::new(file),
+        }
+    }
+}
+
 impl AsFd for NetNs {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.file.as_fd()

@@ -25,6 +25,8 @@ const LONG: Duration = Duration::from_secs(5);
 const LOOK: Duration = Duration::from_micros(100);
 /// `IFLA_OPERSTATE` (Linux `include/uapi/linux/if_link.h`).
 const IFLA_OPERSTATE: u16 = 16;
+/// `IFLA_IFALIAS` (the same).
+const IFLA_IFALIAS: u16 = 20;
 /// Where `struct ifaddrmsg` has its flags.
 const IFADDRMSG_FLAGS: usize = 2;
 /// Bytes of `struct ifinfomsg`.
@@ -97,6 +99,35 @@ pub fn set_link(batch: &mut Batch, index: u32, up: bool) {
     let message = LinkUnspec::new_with_index(index);
     let message = if up { message.up() } else { message.down() };
     push(batch, libc::RTM_NEWLINK, 0, &message.build());
+}
+
+/// Takes an interface up and gives it an alias (`IFLA_IFALIAS`, up to 255 bytes), which `ip link show` shows.
+pub fn set_up_with_alias(batch: &mut Batch, index: u32, alias: &str) {
+    let message = LinkUnspec::new_with_index(index).up();
+    let message = message.append_extra_attribute(LinkAttribute::IfAlias(alias.to_owned()));
+    push(batch, libc::RTM_NEWLINK, 0, &message.build());
+}
+
+/// The alias of an interface, where it has one.
+///
+/// # Errors
+/// ENODEV where there is none of this index.
+pub fn alias(netlink: &mut Netlink, index: u32) -> Result<Option<String>, NetlinkError> {
+    let message = LinkUnspec::new_with_index(index).build();
+    netlink.get(
+        libc::RTM_GETLINK,
+        |body| emit(body, &message),
+        |answer| {
+            let alias =
+                attributes(answer.get(IFINFOMSG..)?).find(|(kind, _)| *kind == IFLA_IFALIAS);
+            let text = |(_, alias): (u16, &[u8])| {
+                String::from_utf8_lossy(alias)
+                    .trim_end_matches('\0')
+                    .to_owned()
+            };
+            Some(alias.map(text))
+        },
+    )
 }
 
 /// An address of an interface. One of IPv6 is usable only once [`has_tentative_addresses`] says no more.

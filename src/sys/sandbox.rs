@@ -108,6 +108,12 @@ pub fn is_privileged() -> bool {
     effective().is_some_and(|capabilities| capabilities & NEEDED == NEEDED)
 }
 
+/// Whether the calling process is in a user namespace other than the first, whose map is of every id (user_namespaces(7)).
+pub fn in_user_namespace() -> bool {
+    fs::read_to_string("/proc/self/uid_map")
+        .is_ok_and(|map| map.split_whitespace().ne(["0", "0", "4294967295"]))
+}
+
 /// Enters the sandbox. To be called at the very start, while the process has one thread.
 ///
 /// The processes outside keep neither standard input nor standard output; they ignore SIGINT, so that the one inside can
@@ -200,7 +206,7 @@ fn split() -> Result<Option<Pid>, SandboxError> {
 }
 
 #[expect(unsafe_code, reason = "fork(2) is unsafe in a process with threads")]
-fn fork_single_threaded() -> nix::Result<ForkResult> {
+pub(super) fn fork_single_threaded() -> nix::Result<ForkResult> {
     // SAFETY: the callers of this module have one thread, as its functions ask for: no lock is held by another.
     unsafe { fork() }
 }
@@ -258,15 +264,16 @@ pub fn in_child(work: impl FnOnce() -> Vec<u8>) -> io::Result<Vec<u8>> {
             if die_with_parent().is_ok() {
                 let _nobody_reads = (&question).write_all(&work());
             }
-            end_here()
+            end_with(0)
         }
     }
 }
 
+/// Ends a forked child, without what the program it is a copy of does at its end.
 #[expect(unsafe_code, reason = "nix has no _exit(2)")]
-fn end_here() -> ! {
+pub(super) fn end_with(code: u8) -> ! {
     // SAFETY: nothing of this process is used after this.
-    unsafe { libc::_exit(0) }
+    unsafe { libc::_exit(i32::from(code)) }
 }
 
 /// Keeps mounts of the sandbox from showing outside.

@@ -2,6 +2,8 @@
 //!
 //! Knows the protocol and nothing of when to ask.
 
+use std::net::{IpAddr, SocketAddr};
+
 use super::netlink::{self, Netlink, NetlinkError};
 
 /// States of a TCP socket with the kernel's numbers (`include/net/tcp_states.h`, Linux 6.18).
@@ -145,6 +147,12 @@ const EXTENSIONS: usize = 3;
 const SKMEMINFO: u16 = 7;
 /// Bytes of `struct inet_diag_msg`.
 const MESSAGE: usize = 72;
+/// Where the local port stands in it, in network order, the local address (4 or 16 bytes of 16), and the two queues, whose meaning
+/// depends on the state (`inet_diag_msg`, sock_diag(7)).
+const SOURCE_PORT: usize = 4;
+const SOURCE: usize = 8;
+const RECEIVE_QUEUE: usize = 56;
+const SEND_QUEUE: usize = 60;
 /// `idiag_timer` of TIME_WAIT's small sockets (sock_diag(7)).
 const TIMER_TIME_WAIT: u8 = 3;
 /// Positions in the array of `INET_DIAG_SKMEMINFO` (`include/uapi/linux/sock_diag.h`): `SK_MEMINFO_RMEM_ALLOC`,
@@ -175,22 +183,84 @@ impl SockDiag {
     /// The kernel's refusal.
     pub fn count(&mut self, states: TcpStates, memory: bool) -> Result<SocketCounts, NetlinkError> {
         let mut counts = SocketCounts::default();
+        let extension = memory.then_some(SKMEMINFO);
+        self.dump(states, extension, |message| counts.add(message, memory))?;
+        Ok(counts)
+    }
+
+    /// Lists the namespace's listening sockets.
+    ///
+    /// # Errors
+    /// The kernel's refusal.
+    pub fn listening(&mut self) -> Result<Vec<ListeningSocket>, NetlinkError> {
+        let mut listening = Vec::new();
+        let states = [TcpState::Listen].into_iter().collect();
+        self.dump(states, None, |message| {
+            listening.extend(ListeningSocket::read(message));
+        })?;
+        Ok(listening)
+    }
+
+    fn dump(
+        &mut self,
+        states: TcpStates,
+        extension: Option<u16>,
+        mut each: impl FnMut(&[u8]),
+    ) -> Result<(), NetlinkError> {
         self.netlink.dump(
             TCPDIAG_GETSOCK,
             0,
             |body| {
                 let start = body.len();
                 body.resize(start + BEFORE_STATES, 0);
-                if memory {
-                    body[start + EXTENSIONS] = 1 << (SKMEMINFO - 1);
+                if let Some(extension) = extension {
+                    body[start + EXTENSIONS] = 1 << (extension - 1);
                 }
                 body.extend_from_slice(&states.0.to_ne_bytes());
                 body.extend_from_slice(&[0; 4]);
             },
-            |_, message| counts.add(message, memory),
-        )?;
-        Ok(counts)
+            |_, message| each(message),
+        )
     }
+}
+
+/// A listening socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ListeningSocket {
+    /// Address and port; the wildcard address for all of the family's.
+    pub address: SocketAddr,
+    /// Connections that wait in its queue for `accept(2)` (`sk_ack_backlog`).
+    pub queued: u32,
+    /// How many may (`sk_max_ack_backlog`): one more is let in before it counts as full.
+    pub limit: u32,
+}
+
+impl ListeningSocket {
+    fn read(message: &[u8]) -> Option<Self> {
+        let word = |at: usize| {
+            let bytes = message.get(at..at + 4)?;
+            Some(u32::from_ne_bytes(bytes.try_into().ok()?))
+        };
+        Some(Self {
+            address: local_address(message)?,
+            queued: word(RECEIVE_QUEUE)?,
+            limit: word(SEND_QUEUE)?,
+        })
+    }
+}
+
+/// The local end of a socket in a `struct inet_diag_msg`.
+fn local_address(message: &[u8]) -> Option<SocketAddr> {
+    let port = message.get(SOURCE_PORT..SOURCE_PORT + 2)?;
+    let port = u16::from_be_bytes(port.try_into().ok()?);
+    let bytes: [u8; 16] = message.get(SOURCE..SOURCE + 16)?.try_into().ok()?;
+    let ip = if i32::from(*message.first()?) == libc::AF_INET {
+        let [a, b, c, d, ..] = bytes;
+        IpAddr::from([a, b, c, d])
+    } else {
+        IpAddr::from(bytes)
+    };
+    Some(SocketAddr::new(ip, port))
 }
 
 fn memory_of(message: &[u8]) -> Option<u64> {
@@ -206,7 +276,7 @@ fn memory_of(message: &[u8]) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use std::io::Write;
-    use std::net::{Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr};
+    use std::net::{Ipv4Addr, Ipv6Addr, Shutdown};
 
     use super::*;
     use crate::sys::NetNs;
@@ -276,6 +346,24 @@ mod tests {
         let counts = count(&netns, TcpStates::all(), false);
         assert_eq!(counts.of(TcpState::Established), 6);
         assert_eq!(counts.of(TcpState::Listen), 1);
+    }
+
+    #[test]
+    #[ignore = "kernel test: `-- --include-ignored` runs it"]
+    fn kernel_listeners_are_listed_with_their_queues() {
+        let Some(netns) = namespace() else { return };
+        let _on_ipv4 = listen(&netns, LOOPBACK);
+        let ipv6 = SocketAddr::new(Ipv6Addr::LOCALHOST.into(), 8080);
+        let _on_ipv6 = listen(&netns, ipv6);
+        let _connections = connect(&netns, LOOPBACK, 3, PATIENT);
+        let list = || SockDiag::open().unwrap().listening().unwrap();
+        let mut listed = netns.run(list).unwrap();
+        listed.sort_by_key(|listening| listening.address);
+        let said = listed.iter().map(|one| (one.address, one.queued));
+        assert_eq!(said.collect::<Vec<_>>(), [(LOOPBACK, 3), (ipv6, 0)]);
+        let by_ss = tool(&netns, "ss -Hltn4");
+        let limit: u32 = by_ss.split_whitespace().nth(2).unwrap().parse().unwrap();
+        assert_eq!(listed[0].limit, limit);
     }
 
     #[test]

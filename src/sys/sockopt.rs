@@ -46,6 +46,12 @@ pub fn accept(listener: &Socket) -> io::Result<Socket> {
     Ok(Socket::from(unsafe { OwnedFd::from_raw_fd(fd) }))
 }
 
+/// Has close(2) send RST in place of FIN (`SO_LINGER` with 0, socket(7)).
+pub fn reset_on_close(socket: &Socket) {
+    // It can fail only for a descriptor that is no socket.
+    let _always_works = socket.set_linger(Some(std::time::Duration::ZERO));
+}
+
 /// Leaves the port open at `bind(2)`: it is chosen at `connect(2)`, when the destination is known (`IP_BIND_ADDRESS_NO_PORT`, Linux 4.2).
 ///
 /// # Errors

@@ -16,6 +16,7 @@ const LONGEST_POLL: Duration = Duration::from_secs(3600);
 #[derive(Debug)]
 pub struct StopFlag {
     raised: AtomicBool,
+    resets: AtomicBool,
     bell: EventFd,
 }
 
@@ -27,6 +28,7 @@ impl StopFlag {
     pub fn new() -> io::Result<Self> {
         Ok(Self {
             raised: AtomicBool::new(false),
+            resets: AtomicBool::new(false),
             bell: EventFd::from_flags(EfdFlags::EFD_NONBLOCK | EfdFlags::EFD_CLOEXEC)?,
         })
     }
@@ -35,6 +37,17 @@ impl StopFlag {
     pub fn raise(&self) {
         self.raised.store(true, Ordering::SeqCst);
         self.ring();
+    }
+
+    /// Raises the flag, and has connections reset rather than closed.
+    pub fn raise_to_reset(&self) {
+        self.resets.store(true, Ordering::SeqCst);
+        self.raise();
+    }
+
+    /// Whether the flag was raised to reset connections.
+    pub fn resets(&self) -> bool {
+        self.resets.load(Ordering::SeqCst)
     }
 
     /// Wakes those who watch the descriptor edge-triggered.

@@ -122,6 +122,12 @@ impl Actor {
         self.stop.raise();
     }
 
+    /// Has it stop and reset its connections; does not wait.
+    pub(super) fn reset(&mut self) {
+        self.begin = None;
+        self.stop.raise_to_reset();
+    }
+
     /// Waits for its end.
     pub(super) fn join(&mut self) -> io::Result<()> {
         let Some(thread) = self.thread.take() else {

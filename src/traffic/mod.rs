@@ -34,15 +34,17 @@ use crate::lab::{Lab, Node};
 use crate::names::{ActorName, NodeName};
 use crate::record::{Event, Recorder, RunClock};
 use crate::scenario::RunSpec;
-use crate::scenario::workload::{ClientSpec, CommandSpec, ServerSpec, Workload};
+use crate::scenario::workload::{ClientSpec, CommandSpec, ServerSpec, StopHow, Workload};
 use crate::sys::process::{self, NofileLimit};
 use crate::sys::sched;
 
 /// Everything that acts in a run. Stopped when dropped.
 #[derive(Debug)]
 pub struct Traffic {
-    /// Clients and commands before servers: so they are stopped.
+    /// Clients and commands that come to an end by themselves.
     actors: Vec<Actor>,
+    /// Servers, and commands that run until the lab ends: stopped after the others, the last first.
+    last_to_stop: Vec<Actor>,
     tallies: Vec<Arc<Tally>>,
     clock: Arc<OnceLock<RunClock>>,
     recorder: Recorder,
@@ -71,18 +73,30 @@ impl Traffic {
         // A missing program is known before anything is started.
         let commands = workload.commands.iter().map(|command| stage.find(command));
         let commands = commands.collect::<Result<Vec<_>, _>>()?;
+        let commands = workload.commands.iter().zip(commands);
+        let (serving, others): (Vec<_>, Vec<_>) =
+            commands.partition(|(command, _)| command.ready.is_some());
         let servers = workload.servers.iter().map(|server| stage.server(server));
-        let servers = servers.collect::<Result<Vec<_>, _>>()?;
+        let mut last_to_stop = servers.collect::<Result<Vec<_>, _>>()?;
+        // In the order of the file: one may need another.
+        for (command, program) in serving {
+            last_to_stop.push(stage.command(command, program)?);
+        }
         let mut actors = Vec::new();
         for client in &workload.clients {
             actors.push(stage.client(client)?);
         }
-        for (command, program) in workload.commands.iter().zip(commands) {
-            actors.push(stage.command(command, program)?);
+        for (command, program) in others {
+            let actor = stage.command(command, program)?;
+            if command.background {
+                last_to_stop.push(actor);
+            } else {
+                actors.push(actor);
+            }
         }
-        actors.extend(servers);
         Ok(Self {
             actors,
+            last_to_stop,
             recorder: recorder.clone(),
             clock: stage.clock,
             unfinished: stage.unfinished.watch(),
@@ -98,7 +112,7 @@ impl Traffic {
         for tally in &self.tallies {
             tally.begin();
         }
-        for actor in &mut self.actors {
+        for actor in self.actors.iter_mut().chain(&mut self.last_to_stop) {
             actor.begin(clock);
         }
     }
@@ -116,16 +130,21 @@ impl Traffic {
         let _everyone_is_gone = unfinished.wait_for(|count| *count == 0).await;
     }
 
-    /// Stops one actor, as its process would be killed: a server with its listener and connections, a client, a command. Returns once
-    /// it has stopped. False where there is none of this name.
+    /// Stops one actor, as its process would be killed: a server with its listener and connections, a client, a command; or resets the
+    /// connections of a server or client. Returns once it has stopped. False where there is none of this name.
     ///
     /// # Errors
     /// [`TrafficError::Broken`] where it had stopped before because of an error of the lab's.
-    pub fn stop(&mut self, name: &ActorName) -> Result<bool, TrafficError> {
-        let Some(actor) = self.actors.iter_mut().find(|actor| actor.name == *name) else {
+    pub fn stop(&mut self, name: &ActorName, how: StopHow) -> Result<bool, TrafficError> {
+        let mut actors = self.actors.iter_mut().chain(&mut self.last_to_stop);
+        let Some(actor) = actors.find(|actor| actor.name == *name) else {
             return Ok(false);
         };
-        actor.stop();
+        match how {
+            StopHow::Reset => actor.reset(),
+            // Whether anyone hears of it is up to the lab.
+            StopHow::Fin | StopHow::Vanish => actor.stop(),
+        }
         end(actor)?;
         Ok(true)
     }
@@ -134,7 +153,11 @@ impl Traffic {
     ///
     /// # Errors
     /// [`TrafficError::Broken`] for the first of those that stopped because of an error of the lab's.
-    pub fn finish(mut self) -> Result<(), TrafficError> {
+    pub fn finish(self) -> Result<(), TrafficError> {
+        self.finish_as(StopHow::Fin)
+    }
+
+    fn finish_as(mut self, how: StopHow) -> Result<(), TrafficError> {
         // While the servers are still there. A kernel that does not tell leaves it untold.
         if let Ok((ran, waited, turns)) = sched::processor_time() {
             let nanos =
@@ -143,10 +166,17 @@ impl Traffic {
             self.recorder.tell(Event::Processor { ran, waited, turns });
         }
         for actor in &mut self.actors {
-            actor.stop();
+            match how {
+                StopHow::Reset => actor.reset(),
+                StopHow::Fin | StopHow::Vanish => actor.stop(),
+            }
         }
         let mut result = Ok(());
         for actor in &mut self.actors {
+            result = result.and(end(actor));
+        }
+        for actor in self.last_to_stop.iter_mut().rev() {
+            actor.stop();
             result = result.and(end(actor));
         }
         drop(self.teller);
@@ -294,16 +324,16 @@ impl<'a> Stage<'a> {
         program: command::Program,
     ) -> Result<Actor, TrafficError> {
         let node = self.node(&spec.name, &spec.node)?;
-        let streams = command::Streams::declare(spec, self.recorder);
-        let unfinished = self.unfinished.one_more();
-        let spec = spec.clone();
+        let streams = command::Streams::declare(spec, self.recorder, &self.clock);
+        let unfinished = (!spec.background).then(|| self.unfinished.one_more());
+        let (spec, ip) = (spec.clone(), self.spec.topology.ip);
         let nofile = node.nofile.map_or(self.nofile, |bound| NofileLimit {
             soft: bound,
             hard: bound,
         });
         Actor::start(&spec.name.clone(), node, move |cues| {
             let _unfinished = unfinished;
-            command::run(&spec, &program, nofile, &streams, &cues)
+            command::run(&spec, &program, nofile, ip, &streams, &cues)
         })
     }
 }

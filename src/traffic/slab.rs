@@ -36,6 +36,10 @@ impl<T> Slab<T> {
         slot.as_mut().filter(|_| *current == uses)
     }
 
+    pub(crate) fn values(&self) -> impl Iterator<Item = &T> {
+        self.places.iter().filter_map(|(_, value)| value.as_ref())
+    }
+
     pub(crate) fn remove(&mut self, token: u64) -> Option<T> {
         let (uses, place) = parts(token);
         let (current, slot) = self.places.get_mut(place as usize)?;

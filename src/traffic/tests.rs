@@ -251,6 +251,9 @@ pub(crate) fn command(name: &str, node: &str, run: &[&str]) -> CommandSpec {
         timeout: Duration::from_secs(30),
         start: Duration::ZERO,
         env: Default::default(),
+        ready: None,
+        background: false,
+        files: None,
         place: Place::default(),
     }
 }

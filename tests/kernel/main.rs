@@ -11,6 +11,7 @@
 mod compare;
 mod evidence;
 mod host;
+mod killing;
 mod program;
 mod scenarios;
 mod story;
@@ -25,11 +26,12 @@ fn main() {
     if let Some(obstacle) = &obstacle {
         eprintln!("kernel tests are ignored here: {obstacle}");
     }
-    let trials: Vec<Trial> = scenarios::trials()
+    let trials: Vec<Trial> = scenarios::trials(&arguments)
         .into_iter()
         .chain(story::trials())
         .chain(evidence::trials())
         .chain(compare::trials())
+        .chain(killing::trials())
         .map(|trial| {
             trial
                 .with_kind("kernel")

@@ -1,30 +1,96 @@
-//! Each shipped scenario is a trial, but for those tagged `slow`.
+//! Each shipped scenario is a trial, but for those tagged `slow`. The first that is tried runs all that are wanted, as a suite:
+//! their time is mostly waiting, and nothing that they measure changes because others run beside them.
 
-use libtest_mimic::{Failed, Trial};
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
 
-use crate::program::{command, told};
+use libtest_mimic::{Arguments, Failed, Trial};
+use serde_json::Value;
 
-pub(crate) fn trials() -> Vec<Trial> {
-    nslab::suite::shipped()
+use crate::program::{command, scratch, told};
+
+/// What became of each scenario, by its file; or why there is nothing.
+type Suite = Result<BTreeMap<String, Value>, String>;
+
+pub(crate) fn trials(arguments: &Arguments) -> Vec<Trial> {
+    let labels: Vec<String> = nslab::suite::shipped()
         .into_iter()
         .filter(|source| {
-            let scenario = nslab::scenario::parse(
-                &source.label,
-                &source.text,
-                &std::collections::BTreeMap::new(),
-            )
-            .unwrap();
+            let scenario =
+                nslab::scenario::parse(&source.label, &source.text, &BTreeMap::new()).unwrap();
             !scenario.tags.iter().any(|tag| tag == "slow")
         })
-        .map(|source| Trial::test(source.label.clone(), move || holds(&source.label)))
+        .map(|source| source.label)
+        .collect();
+    let wanted = labels.iter().filter(|label| is_wanted(label, arguments));
+    let wanted: Arc<[String]> = wanted.cloned().collect();
+    let suite: Arc<OnceLock<Suite>> = Arc::default();
+    labels
+        .into_iter()
+        .map(|label| {
+            let (wanted, suite) = (Arc::clone(&wanted), Arc::clone(&suite));
+            Trial::test(label.clone(), move || {
+                holds(&label, suite.get_or_init(|| run(&wanted)))
+            })
+        })
         .collect()
 }
 
-fn holds(label: &str) -> Result<(), Failed> {
-    let output = command().args(["run", "--no-progress", label]).output()?;
-    if output.status.code() == Some(0) {
-        Ok(())
-    } else {
-        Err(told(&output).into())
+/// As the harness itself sees its arguments.
+fn is_wanted(label: &str, arguments: &Arguments) -> bool {
+    let fits = |filter: &String| {
+        if arguments.exact {
+            label == filter
+        } else {
+            label.contains(filter.as_str())
+        }
+    };
+    arguments.filter.as_ref().is_none_or(fits) && !arguments.skip.iter().any(fits)
+}
+
+fn run(labels: &[String]) -> Suite {
+    let folder = tempfile::tempdir_in(scratch()).map_err(|error| error.to_string())?;
+    let report = folder.path().join("suite.json");
+    let output = command()
+        .args(["run", "--no-progress", "--no-record", "--report"])
+        .arg(format!("json={}", report.display()))
+        .args(labels)
+        .output()
+        .map_err(|error| error.to_string())?;
+    let text = std::fs::read(&report).map_err(|_| told(&output))?;
+    let json: Value = serde_json::from_slice(&text).map_err(|error| error.to_string())?;
+    let scenarios = json["scenarios"].as_array().cloned().unwrap_or_default();
+    let file = |scenario: &Value| scenario["file"].as_str().unwrap_or_default().to_owned();
+    Ok(scenarios
+        .into_iter()
+        .map(|scenario| (file(&scenario), scenario))
+        .collect())
+}
+
+fn holds(label: &str, suite: &Suite) -> Result<(), Failed> {
+    let scenario = suite.as_ref()?.get(label);
+    let scenario = scenario.ok_or("the suite does not tell of it")?;
+    match scenario["outcome"].as_str() {
+        Some("passed") => Ok(()),
+        Some("not-applicable") => {
+            eprintln!("{label} is not applicable here: {}", reasons(scenario));
+            Ok(())
+        }
+        outcome => Err(format!("{outcome:?}\n{}\n{scenario:#}", reasons(scenario)).into()),
     }
+}
+
+/// Why runs, and what in them, did not pass.
+fn reasons(scenario: &Value) -> String {
+    let runs = scenario["runs"].as_array().into_iter().flatten();
+    let not_passed = runs.filter(|run| run["outcome"] != "passed");
+    let told = not_passed.map(|run| {
+        let wrong = run["expectations"].as_array().into_iter().flatten();
+        let wrong = wrong.filter(|verdict| verdict["outcome"] != "passed");
+        let wrong: Vec<String> = wrong
+            .map(|verdict| format!("\n  {} {}", verdict["text"], verdict["observed"]))
+            .collect();
+        format!("{}: {}{}", run["variant"], run["reason"], wrong.concat())
+    });
+    told.collect::<Vec<_>>().join("\n")
 }

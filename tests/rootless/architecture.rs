@@ -22,6 +22,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "run",
         &["scenario", "record", "lab", "traffic", "probe", "expect"],
     ),
+    (
+        "testbed",
+        &["scenario", "record", "sys", "lab", "expect", "run"],
+    ),
     ("backend", &["scenario", "record", "run", "sys"]),
     ("suite", &["scenario", "record", "expect", "backend"]),
     ("compare", &["scenario", "record", "expect", "suite"]),

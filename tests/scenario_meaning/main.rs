@@ -5,6 +5,7 @@
     reason = "a test that cannot read its files has failed"
 )]
 
+mod faults;
 mod runs;
 mod topology;
 mod workload;

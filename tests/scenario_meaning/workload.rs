@@ -2,7 +2,7 @@
 
 use crate::*;
 use nslab::scenario::expr::{ArithmeticOp, Claim, Expr, SeriesFunction, Tolerance, Window};
-use nslab::scenario::workload::{Accept, Load, PortChoice, ServerClose, StepAction};
+use nslab::scenario::workload::{Accept, Load, PortChoice, ServerClose, StepAction, StopHow};
 use nslab::units::{ByteCount, Unit};
 use std::time::Duration;
 
@@ -85,7 +85,7 @@ fn every_load_model_and_way_of_accepting_is_read() {
 #[test]
 fn addresses_are_filled_into_commands_and_steps_are_in_order() {
     let run = &read("commands").runs[0];
-    let [ab, shell] = run.workload.commands.as_slice() else {
+    let [ab, shell, nginx, watch] = run.workload.commands.as_slice() else {
         panic!()
     };
     assert_eq!(
@@ -107,6 +107,18 @@ fn addresses_are_filled_into_commands_and_steps_are_in_order() {
         (shell.env["PORT"].as_str(), shell.env["PRICE"].as_str()),
         ("80", "$5")
     );
+    assert_eq!((nginx.ready, nginx.background), (Some(8080), true));
+    assert_eq!(nginx.run[2], "/dev/shm/nslab/nginx.conf");
+    let files = nginx.files.as_ref().unwrap();
+    assert_eq!(files["html/index.html"], "hello");
+    assert_eq!(
+        files["nginx.conf"],
+        "listen 10.0.0.2:8080; root /dev/shm/nslab/html; # $uri 10.0.0.2\n"
+    );
+    assert_eq!((watch.ready, watch.background), (None, true));
+    let load = client(run, "load");
+    assert_eq!(load.target.to_string(), "10.0.0.2:8080");
+    assert!(load.exchange);
     let Claim::Matches { regex, negated, .. } = &run.expect[1].claim else {
         panic!()
     };
@@ -131,7 +143,9 @@ fn addresses_are_filled_into_commands_and_steps_are_in_order() {
     assert!(
         matches!(steps[2], (8, StepAction::Sysctl { key, value, .. }) if key == "net.ipv4.tcp_fin_timeout" && value == "10")
     );
-    assert!(matches!(steps[3], (9, StepAction::Stop { actor }) if actor.as_str() == "web"));
+    assert!(
+        matches!(steps[3], (9, StepAction::Stop { actor, how: StopHow::Fin }) if actor.as_str() == "web")
+    );
 }
 
 #[test]

@@ -283,3 +283,6 @@ fn copy_modules(given: &Path, release: &str, to: &Path) -> Result<(), StoreError
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

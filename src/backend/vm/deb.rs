@@ -254,3 +254,138 @@ fn only(known: &mut Option<String>, release: &str) -> Result<(), DebError> {
         }
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A tar archive of files.
+    fn tar(files: &[(&str, &[u8])]) -> Vec<u8> {
+        let mut builder = tar::Builder::new(Vec::new());
+        for (path, bytes) in files {
+            let mut header = tar::Header::new_ustar();
+            // Written past the crate, which refuses what leads out of an archive.
+            header.as_old_mut().name[..path.len()].copy_from_slice(path.as_bytes());
+            header.set_size(bytes.len() as u64);
+            header.set_mode(0o644);
+            header.set_cksum();
+            builder.append(&header, *bytes).unwrap();
+        }
+        builder.into_inner().unwrap()
+    }
+
+    fn ar(members: &[(&str, &[u8])]) -> Vec<u8> {
+        let mut bytes = AR.to_vec();
+        for (name, body) in members {
+            bytes.extend(
+                format!(
+                    "{name:<16}0           0     0     100644  {:<10}`\n",
+                    body.len()
+                )
+                .bytes(),
+            );
+            bytes.extend(*body);
+            bytes.resize(bytes.len().next_multiple_of(2), b'\n');
+        }
+        bytes
+    }
+
+    /// A package with a control file and files.
+    pub(crate) fn package(control: &str, files: &[(&str, &[u8])]) -> Vec<u8> {
+        let zstd = |bytes: Vec<u8>| {
+            ruzstd::encoding::compress_to_vec(
+                &bytes[..],
+                ruzstd::encoding::CompressionLevel::Fastest,
+            )
+        };
+        ar(&[
+            ("debian-binary", b"2.0\n"),
+            ("control.tar", &tar(&[("./control", control.as_bytes())])),
+            ("data.tar.zst", &zstd(tar(files))),
+        ])
+    }
+
+    fn unpacked(bytes: &[u8]) -> (Result<Package, DebError>, tempfile::TempDir) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("it.deb");
+        fs::write(&path, bytes).unwrap();
+        let parts = Parts {
+            image: &folder.path().join("image"),
+            config: &folder.path().join("config"),
+            modules: &folder.path().join("modules"),
+        };
+        (unpack(&path, parts), folder)
+    }
+
+    const CONTROL: &str = "Package: linux-image-6.1.0\nMaintainer: Debian Kernel Team <a@b>\nDepends: kmod, linux-base\n";
+
+    #[test]
+    fn image_configuration_and_modules_are_taken_and_nothing_else() {
+        let bytes = package(
+            CONTROL,
+            &[
+                ("./boot/vmlinuz-6.1.0", b"image"),
+                ("./boot/config-6.1.0", b"CONFIG_VETH=m"),
+                ("./boot/System.map-6.1.0", b"map"),
+                ("./usr/lib/modules/6.1.0/kernel/net/veth.ko", b"veth"),
+                ("./usr/share/doc/linux/README", b"read me"),
+            ],
+        );
+        let (package, folder) = unpacked(&bytes);
+        let package = package.unwrap();
+        assert_eq!(package.name, "linux-image-6.1.0");
+        assert_eq!(package.maintainer, "Debian Kernel Team <a@b>");
+        assert_eq!(package.depends, "kmod, linux-base");
+        assert_eq!(package.image.as_deref(), Some("6.1.0"));
+        assert_eq!(package.modules.as_deref(), Some("6.1.0"));
+        let read = |path: &str| fs::read(folder.path().join(path)).unwrap();
+        assert_eq!(read("image"), b"image");
+        assert_eq!(read("config"), b"CONFIG_VETH=m");
+        assert_eq!(read("modules/kernel/net/veth.ko"), b"veth");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 4);
+    }
+
+    #[test]
+    fn a_path_that_leads_out_of_the_package_is_refused() {
+        for path in [
+            "./lib/modules/6.1.0/../../../../outside",
+            "/lib/modules/6.1.0/a.ko",
+            "../outside",
+        ] {
+            let (package, folder) = unpacked(&package(CONTROL, &[(path, b"x")]));
+            let error = package.unwrap_err();
+            assert!(matches!(error, DebError::Unsafe(_)), "{path}: {error}");
+            assert!(!folder.path().parent().unwrap().join("outside").exists());
+        }
+    }
+
+    #[test]
+    fn a_package_that_is_cut_short_is_an_error_wherever_it_is_cut() {
+        let whole = package(CONTROL, &[("./boot/vmlinuz-6.1.0", &[7; 3000])]);
+        for length in (0..whole.len() - 1).step_by(37) {
+            let (package, _folder) = unpacked(&whole[..length]);
+            assert!(package.is_err(), "{length} of {}", whole.len());
+        }
+    }
+
+    #[test]
+    fn what_is_no_package_is_told() {
+        let (package, _folder) = unpacked(b"PK\x03\x04 something else");
+        let error = package.unwrap_err().to_string();
+        assert!(error.contains("no Debian package"), "{error}");
+        let (package, _folder) = unpacked(&ar(&[("debian-binary", b"2.0\n")]));
+        assert!(package.unwrap_err().to_string().contains("no data.tar"));
+    }
+
+    #[test]
+    fn two_kernels_in_one_package_are_refused() {
+        let bytes = package(
+            CONTROL,
+            &[
+                ("./boot/vmlinuz-6.1.0", b"x"),
+                ("./boot/vmlinuz-6.2.0", b"x"),
+            ],
+        );
+        assert!(matches!(unpacked(&bytes).0, Err(DebError::Several(..))));
+    }
+}

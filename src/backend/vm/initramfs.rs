@@ -138,7 +138,8 @@ impl Initramfs {
         Ok(self)
     }
 
-    /// A file of the host, or a folder with all that is in it: files, links, folders, with their permissions.
+    /// A file of the host, or a folder with all that is in it: files, links, folders, with their permissions; programs and libraries in it with
+    /// what they need.
     ///
     /// # Errors
     /// Where something of it cannot be read.
@@ -166,7 +167,13 @@ impl Initramfs {
         if about.is_symlink() {
             self.link(guest, fs::read_link(host).map_err(failed)?)?;
         } else if about.is_file() {
-            self.file(guest, fs::read(host).map_err(failed)?, mode)?;
+            let bytes = fs::read(host).map_err(failed)?;
+            // What a program loads while it runs has libraries too.
+            if bytes.starts_with(b"\x7fELF") {
+                self.program(guest, host)?;
+            } else {
+                self.file(guest, bytes, mode)?;
+            }
         } else if about.is_dir() && deeper > 0 {
             self.dir(guest, mode)?;
             for entry in fs::read_dir(host).map_err(failed)? {

@@ -3,6 +3,7 @@
 //! Here first: what such a guest is made of, all of it made in process and the same bytes for the same parts.
 
 mod adding;
+pub mod along;
 mod cpio;
 pub mod deb;
 pub mod fingerprint;
@@ -14,10 +15,12 @@ mod ld_cache;
 mod modinfo;
 mod module_files;
 pub mod modules;
+pub mod needs;
 mod program;
 pub mod store;
 
 pub use initramfs::{Initramfs, InitramfsError};
 pub use kernel::{Kernel, KernelError};
 pub use modules::{ModuleFile, ModulePlan, ModulesError};
+pub use needs::NeedsError;
 pub use store::{Added, Store, StoreError};

@@ -229,7 +229,7 @@ impl Planner<'_> {
             });
         }
         for softly in info.before {
-            self.load(&spelled(&softly))?;
+            self.load_softly(&softly)?;
         }
         for dependency in told.unwrap_or(info.depends) {
             let dependency = spelled(&dependency);
@@ -249,7 +249,33 @@ impl Planner<'_> {
             path,
         });
         for softly in info.after {
-            self.load(&spelled(&softly))?;
+            self.load_softly(&softly)?;
+        }
+        Ok(())
+    }
+
+    /// Plans what another would like to have beside it, where it is there: a module, or one that answers to that name as ciphers and
+    /// checksums do (`crc32c` is `crc32c_generic`). Only modules whose names begin so are looked at; to read all of them takes seconds.
+    fn load_softly(&mut self, name: &str) -> Result<(), ModulesError> {
+        let plain = spelled(name.strip_prefix("crypto-").unwrap_or(name));
+        let provides = |module: &&String| module.starts_with(&plain);
+        if self.index.files.contains_key(&plain) {
+            return self.load(&plain);
+        }
+        if self.index.built_in.iter().any(|module| provides(&module)) {
+            return Ok(());
+        }
+        let alike = self
+            .index
+            .files
+            .iter()
+            .filter(|(module, _)| provides(module));
+        for (module, known) in alike {
+            let info = ModInfo::of(&read(&known.path)?).unwrap_or_default();
+            if info.aliases.iter().any(|alias| alias == name) {
+                let module = module.clone();
+                return self.load(&module);
+            }
         }
         Ok(())
     }
@@ -261,4 +287,123 @@ fn read(path: &Path) -> Result<Vec<u8>, ModulesError> {
         path: path.to_owned(),
         source,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::modinfo::tests::module;
+    use super::*;
+
+    /// A kernel whose modules are the given files.
+    fn kernel(folder: &Path, files: &[(&str, Vec<u8>)]) -> Kernel {
+        for (name, bytes) in files {
+            let path = folder.join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, bytes).unwrap();
+        }
+        Kernel {
+            name: "test".to_owned(),
+            release: "6.1.0".to_owned(),
+            image: PathBuf::new(),
+            modules: Some(folder.to_owned()),
+            config: None,
+            hash: String::new(),
+        }
+    }
+
+    fn says(lines: &[&str]) -> Vec<u8> {
+        module(&[&["vermagic=6.1.0 SMP "], lines].concat())
+    }
+
+    fn order(plan: &ModulePlan) -> Vec<&str> {
+        plan.load.iter().map(|file| &*file.name).collect()
+    }
+
+    #[test]
+    fn what_a_module_depends_on_comes_before_it_and_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let kernel = kernel(
+            folder.path(),
+            &[
+                ("kernel/a.ko", says(&["depends=b,c-c"])),
+                (
+                    "kernel/b.ko",
+                    says(&["depends=c-c", "softdep=pre: sum post: late"]),
+                ),
+                ("kernel/c-c.ko", says(&["depends=inside"])),
+                ("kernel/late.ko", says(&["depends=b"])),
+                ("kernel/sum_fast.ko", says(&["alias=other"])),
+                ("kernel/sum_generic.ko", says(&["alias=sum"])),
+                ("modules.builtin", b"kernel/inside.ko\n".to_vec()),
+            ],
+        );
+        let plan = kernel
+            .load_order(&["a", "c_c", "inside", "nowhere"])
+            .unwrap();
+        assert_eq!(order(&plan), ["sum_generic", "c_c", "b", "late", "a"]);
+        assert_eq!(plan.built_in, ["inside"]);
+        assert_eq!(plan.missing, ["nowhere"]);
+    }
+
+    #[test]
+    fn what_depmod_has_told_decides_which_file_and_what_it_depends_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let kernel = kernel(
+            folder.path(),
+            &[
+                ("kernel/a.ko", says(&["depends=not-any-more"])),
+                ("updates/a.ko", says(&[])),
+                ("kernel/b.ko", says(&[])),
+                (
+                    "modules.dep",
+                    b"updates/a.ko: kernel/b.ko\nkernel/b.ko:\n".to_vec(),
+                ),
+            ],
+        );
+        let plan = kernel.load_order(&["a"]).unwrap();
+        assert_eq!(order(&plan), ["b", "a"]);
+        assert_eq!(plan.load[1].path, folder.path().join("updates/a.ko"));
+    }
+
+    #[test]
+    fn packed_modules_are_read_as_the_kernel_takes_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let plain = says(&["license=GPL"]);
+        let packed = ruzstd::encoding::compress_to_vec(
+            &plain[..],
+            ruzstd::encoding::CompressionLevel::Fastest,
+        );
+        let kernel = kernel(folder.path(), &[("a.ko.zst", packed)]);
+        let plan = kernel.load_order(&["a"]).unwrap();
+        assert_eq!(plan.load[0].read().unwrap(), plain);
+    }
+
+    #[test]
+    fn modules_of_another_kernel_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let other = module(&["vermagic=6.2.0 SMP "]);
+        let kernel = kernel(folder.path(), &[("a.ko", other)]);
+        let error = kernel.load_order(&["a"]).unwrap_err().to_string();
+        assert!(error.contains("built for Linux 6.2.0"), "{error}");
+    }
+
+    #[test]
+    fn a_module_without_what_it_depends_on_is_an_error_with_both_names() {
+        let folder = tempfile::tempdir().unwrap();
+        let kernel = kernel(folder.path(), &[("a.ko", says(&["depends=gone"]))]);
+        let error = kernel.load_order(&["a"]).unwrap_err().to_string();
+        assert!(error.contains("`a` depends on `gone`"), "{error}");
+    }
+
+    #[test]
+    fn a_kernel_without_its_modules_tells_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let kernel = Kernel {
+            modules: None,
+            ..kernel(folder.path(), &[])
+        };
+        let plan = kernel.load_order(&["veth"]).unwrap();
+        assert_eq!(plan.unknown, ["veth"]);
+        assert!(plan.missing.is_empty());
+    }
 }

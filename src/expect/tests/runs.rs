@@ -8,7 +8,7 @@ use crate::scenario::Place;
 use crate::scenario::expr::CompareOp::*;
 use crate::scenario::expr::{Claim, SeriesFunction, Window};
 use crate::scenario::workload::{
-    ClientClose, ClientSpec, Load, PortChoice, Schedule, StepAction, StepSpec,
+    ClientClose, ClientSpec, Load, PortChoice, Schedule, StepAction, StepSpec, StopHow,
 };
 use crate::units::Rate;
 
@@ -223,6 +223,7 @@ fn a_load_that_the_scenario_itself_stops_may_have_started_fewer() {
         at: Duration::from_secs(1),
         action: StepAction::Stop {
             actor: "load".into(),
+            how: StopHow::Fin,
         },
         place: Place::default(),
     });

@@ -1,8 +1,7 @@
 //! The thread of a wire: takes frames in at one end, lets them out at the other when their time has come.
 //!
-//! What becomes of a frame is decided elsewhere: `line` (delay, loss, rate), `tw_recycle` and `host_clock` (emulation).
+//! What becomes of a frame is decided elsewhere: `faults` (single segments), `lane` (delay, loss, rate), `tw_recycle` and `host_clock` (emulation).
 
-use std::collections::VecDeque;
 use std::io;
 use std::os::fd::AsFd;
 use std::sync::Arc;
@@ -13,15 +12,17 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::eventfd::EventFd;
 
+use super::faults::{Faults, Going};
 use super::host_clock::HostClock;
-use super::line::{Fate, Line};
+use super::lane::Lane;
 use super::recycle::Verdict;
 use super::segment::{Segment, is_upkeep};
 use super::tw_recycle::TwRecycle;
 use super::{WireEnd, tally::Tally};
-use crate::record::{Recorder, RunClock};
+use crate::record::{Offset, Recorder, RunClock};
+use crate::scenario::fault::FaultSpec;
 use crate::scenario::topology::Impairment;
-use crate::sys::packet::{Frames, OFFLOAD_HEADER, PacketSocket};
+use crate::sys::packet::{Frames, PacketSocket};
 use crate::sys::timer::Alarm;
 
 /// What the handle of a wire tells its thread.
@@ -31,6 +32,8 @@ pub(super) enum Command {
     Begin(RunClock, Recorder),
     /// The impairment changes.
     Impair(Impairment),
+    /// From now on nothing passes.
+    Cut,
     /// The end.
     Stop,
 }
@@ -42,25 +45,19 @@ pub(super) struct Order {
     pub(super) done: Sender<()>,
 }
 
-/// A frame on its way.
-#[derive(Debug)]
-struct Travelling {
-    leaves: Duration,
-    frame: Box<[u8]>,
-    segment: Option<Segment>,
-}
-
 /// Everything that the thread of a wire owns. What has a direction is numbered by the end that packets come in at.
 #[derive(Debug)]
 pub(super) struct Forwarder {
     sockets: [PacketSocket; 2],
-    lines: [Line; 2],
-    travelling: [VecDeque<Travelling>; 2],
+    lanes: [Lane; 2],
     /// The emulation of the node that each end leads to.
     recycles: [Option<TwRecycle>; 2],
     /// The timestamp clock of the node that each end leads to.
     clocks: [Option<HostClock>; 2],
     frames: Frames,
+    faults: Option<Faults>,
+    /// Whether the cable is cut.
+    cut: bool,
     /// What the times of packets count from.
     origin: Instant,
     alarm: Alarm,
@@ -77,7 +74,7 @@ impl Forwarder {
     pub(super) fn new(
         sockets: [PacketSocket; 2],
         ends: [WireEnd; 2],
-        impairment: &Impairment,
+        (impairment, faults): (&Impairment, &[FaultSpec]),
         seed: u64,
         inbox: Receiver<Order>,
         bell: Arc<EventFd>,
@@ -86,11 +83,12 @@ impl Forwarder {
         let origin = Instant::now();
         Ok(Self {
             sockets,
-            lines: [0, 1].map(|direction| Line::new(impairment.clone(), seed, direction)),
-            travelling: [VecDeque::new(), VecDeque::new()],
+            lanes: [0, 1].map(|direction| Lane::new(impairment, seed, direction)),
             clocks: [ends[0].clock, ends[1].clock],
             recycles: ends.map(|end| end.recycle),
             frames: Frames::new(),
+            faults: Faults::new(faults),
+            cut: false,
             origin,
             alarm: Alarm::new(origin)?,
             alarm_at: None,
@@ -107,24 +105,35 @@ impl Forwarder {
             let [came_in, bell_rang] = self.wait()?;
             if bell_rang != 0 && !self.obey() {
                 self.tally.count_unread(&self.sockets);
-                self.tally.tell();
+                self.tell();
                 return Ok(());
             }
             for end in [0, 1] {
                 if came_in & (1 << end) != 0 {
                     self.take_in(end, Instant::now());
                 }
+            }
+            self.let_in_what_is_due(Instant::now());
+            for end in [0, 1] {
                 self.let_out(end, Instant::now());
             }
-            self.tally.tell();
+            self.tell();
             self.set_alarm()?;
         }
     }
 
-    /// Sets the alarm to the next departure.
+    fn tell(&mut self) {
+        self.tally.tell();
+        if let Some(faults) = &mut self.faults {
+            faults.tell();
+        }
+    }
+
+    /// Sets the alarm to the next departure, or the next that a fault lets in.
     fn set_alarm(&mut self) -> io::Result<()> {
-        let next = self.travelling.iter().filter_map(VecDeque::front);
-        let next = next.map(|travelling| travelling.leaves).min();
+        let next = self.lanes.iter().filter_map(Lane::next_due);
+        let held = self.faults.as_ref().and_then(Faults::next_due);
+        let next = next.chain(held).min();
         if next != self.alarm_at {
             match next {
                 Some(leaves) => self.alarm.set(leaves)?,
@@ -161,13 +170,22 @@ impl Forwarder {
                     for recycle in self.recycles.iter().flatten() {
                         recycle.begin(clock, &recorder);
                     }
+                    if let Some(faults) = &mut self.faults {
+                        let zero = clock.instant(Offset::ZERO);
+                        let zero = zero.saturating_duration_since(self.origin);
+                        faults.begin(zero, clock, recorder.clone());
+                    }
                     self.tally.begin(clock, recorder);
                     self.begun = true;
                 }
                 Command::Impair(impairment) => {
-                    for line in &mut self.lines {
-                        line.set_impairment(impairment.clone());
+                    for lane in &mut self.lanes {
+                        lane.set_impairment(&impairment);
                     }
+                }
+                Command::Cut => {
+                    self.cut = true;
+                    self.lanes.iter_mut().for_each(Lane::clear);
                 }
                 Command::Stop => return false,
             }
@@ -186,6 +204,7 @@ impl Forwarder {
         }
         let follows = self.begun && self.recycles.iter().any(Option::is_some);
         let mut passing = Vec::new();
+        let mut going = Vec::new();
         for frame in self.frames.iter_mut() {
             if let Some(clock) = &self.clocks[end] {
                 clock.sent(frame);
@@ -195,30 +214,49 @@ impl Forwarder {
                 clock.received(frame);
             }
             let frame: &[u8] = frame;
+            // Neighbours still find the address, as they would find that of a router in front of a host that is gone.
+            if self.cut && !is_upkeep(frame) {
+                self.tally.cut += 1;
+                continue;
+            }
             if let (Some(recycle), Some(segment)) = (&self.recycles[end], &segment) {
                 recycle.sent(segment, now);
             }
-            let held_up = !self.lines[end].is_clear() || !self.travelling[end].is_empty();
-            if !self.begun || !held_up {
+            if let (Some(faults), true) = (&mut self.faults, self.begun) {
+                going.extend(faults.arrived(end, frame, elapsed));
+                continue;
+            }
+            if !self.begun || !self.lanes[end].holds_up() {
                 if may_enter(&self.recycles[out], segment.as_ref(), now) {
                     passing.push(frame);
                 }
                 continue;
             }
-            let bytes = frame.len().saturating_sub(OFFLOAD_HEADER);
-            match self.lines[end].take(bytes, || is_upkeep(frame), elapsed) {
-                Fate::Leaves(leaves) => self.travelling[end].push_back(Travelling {
-                    leaves,
-                    frame: frame.into(),
-                    segment,
-                }),
-                Fate::Lost => self.tally.lost += 1,
-                Fate::Overrun => self.tally.overrun += 1,
-            }
+            self.lanes[end].admit(frame, segment, elapsed, &mut self.tally);
         }
         self.tally.dropped += self.sockets[out].send(&passing) as u64;
+        self.let_in(going, elapsed);
         if self.frames.is_full() {
             self.tally.count_unread(&self.sockets);
+        }
+    }
+
+    /// Lets in what faults have held until now, or make now.
+    fn let_in_what_is_due(&mut self, now: Instant) {
+        let elapsed = now.saturating_duration_since(self.origin);
+        let due = self.faults.as_mut().map(|faults| faults.due(elapsed));
+        self.let_in(due.unwrap_or_default(), elapsed);
+    }
+
+    fn let_in(&mut self, going: Vec<Going>, elapsed: Duration) {
+        let follows = self.recycles.iter().any(Option::is_some);
+        for (end, frame) in going {
+            if self.cut {
+                self.tally.cut += 1;
+                continue;
+            }
+            let segment = follows.then(|| Segment::of_frame(&frame)).flatten();
+            self.lanes[end].admit(&frame, segment, elapsed, &mut self.tally);
         }
     }
 
@@ -226,13 +264,17 @@ impl Forwarder {
     fn let_out(&mut self, end: usize, now: Instant) {
         let out = 1 - end;
         let elapsed = now.saturating_duration_since(self.origin);
-        let due = self.travelling[end].partition_point(|travelling| travelling.leaves <= elapsed);
-        let due: Vec<Travelling> = self.travelling[end].drain(..due).collect();
+        let due = self.lanes[end].take_due(elapsed);
         let leaving: Vec<&[u8]> = due
             .iter()
             .filter(|due| may_enter(&self.recycles[out], due.segment.as_ref(), now))
             .map(|due| &*due.frame)
             .collect();
+        for frame in &leaving {
+            if let Some(faults) = &mut self.faults {
+                faults.left(end, frame);
+            }
+        }
         self.tally.dropped += self.sockets[out].send(&leaving) as u64;
     }
 }

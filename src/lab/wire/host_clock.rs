@@ -8,16 +8,13 @@
 //! sends, and takes it off each TSecr on its way back.
 
 use super::random::SplitMix64;
+use super::rewrite::replace;
 use super::segment::Segment;
 use crate::names::NodeName;
 use crate::scenario::topology::NodeSpec;
-use crate::sys::packet::needs_checksum;
 
 /// Ticks of the timestamp clock a second (`TCP_TS_HZ`, Linux 4.13 and later, `include/net/tcp.h`).
 const TICKS_A_SECOND: i64 = 1_000;
-
-/// Where the TCP checksum is, in bytes from the start of the header (RFC 9293, section 3.1).
-const CHECKSUM: usize = 16;
 
 /// The timestamp clock of one host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,35 +64,6 @@ impl HostClock {
             let echo = timestamps.echo.wrapping_sub(self.shift);
             replace(frame, places.tcp, place + 4, echo);
         }
-    }
-}
-
-/// Replaces 32 bits of a segment, and keeps its checksum right (RFC 1624).
-fn replace(frame: &mut [u8], tcp: usize, place: usize, value: u32) {
-    let still_to_fill_in = needs_checksum(frame);
-    let [Some(old), Some(sum)] = [
-        frame.get(place..place + 4),
-        frame.get(tcp + CHECKSUM..tcp + CHECKSUM + 2),
-    ] else {
-        return;
-    };
-    let mut total = u32::from(!u16::from_be_bytes([sum[0], sum[1]]));
-    for (index, (new, old)) in value.to_be_bytes().into_iter().zip(old).enumerate() {
-        // The first byte of each pair counts 256 times; pairs count from the start of the header.
-        let weight = if (place + index - tcp).is_multiple_of(2) {
-            256
-        } else {
-            1
-        };
-        total += u32::from(new) * weight;
-        total += 0xffff - u32::from(*old) * weight;
-    }
-    while total > 0xffff {
-        total = (total & 0xffff) + (total >> 16);
-    }
-    frame[place..place + 4].copy_from_slice(&value.to_be_bytes());
-    if !still_to_fill_in {
-        frame[tcp + CHECKSUM..tcp + CHECKSUM + 2].copy_from_slice(&(!(total as u16)).to_be_bytes());
     }
 }
 

@@ -15,6 +15,8 @@ const DEFAULT_QUEUE: ByteCount = ByteCount(1_000 * 1_514);
 pub(super) enum Fate {
     /// It leaves at this time, never before one that arrived earlier.
     Leaves(Duration),
+    /// It skips the delay, so that it leaves before some that arrived earlier.
+    Overtakes(Duration),
     /// Chance took it.
     Lost,
     /// The queue in front of the rate limit was full.
@@ -26,12 +28,14 @@ pub(super) enum Fate {
 /// In this order: chance takes the packet, unless it is the link's own upkeep (when that comes follows the machine, so that
 /// if it drew from the chance of others, no loss could be repeated); else it queues for the transmitter, which sends one packet at a time at the
 /// link's rate; then it travels for the delay, give or take the jitter. Jitter never reorders: a packet leaves at the
-/// earliest with the one before it. All times are of one clock, whichever.
+/// earliest with the one before it. Only what chance has skip the delay overtakes others. All times are of one clock, whichever.
 #[derive(Debug)]
 pub(super) struct Line {
     impairment: Impairment,
     loss: SplitMix64,
     jitter: SplitMix64,
+    reorder: SplitMix64,
+    duplicate: SplitMix64,
     /// When the transmitter will have sent everything that it was given.
     sent_by: Duration,
     /// When the last packet leaves.
@@ -45,6 +49,8 @@ impl Line {
             impairment,
             loss: SplitMix64::new(seed, 2 * direction),
             jitter: SplitMix64::new(seed, 2 * direction + 1),
+            reorder: SplitMix64::new(seed, 4 + 2 * direction),
+            duplicate: SplitMix64::new(seed, 5 + 2 * direction),
             sent_by: Duration::ZERO,
             last_leaves: Duration::ZERO,
         }
@@ -64,7 +70,7 @@ impl Line {
     pub(super) fn take(
         &mut self,
         bytes: usize,
-        is_upkeep: impl FnOnce() -> bool,
+        is_upkeep: impl Fn() -> bool,
         now: Duration,
     ) -> Fate {
         if let Some(loss) = self.impairment.loss
@@ -76,8 +82,21 @@ impl Line {
         let Some(sent) = self.transmit(bytes, now) else {
             return Fate::Overrun;
         };
+        if let Some(reorder) = self.impairment.reorder
+            && !is_upkeep()
+            && self.reorder.fraction() < reorder.as_fraction()
+        {
+            return Fate::Overtakes(sent);
+        }
         self.last_leaves = self.last_leaves.max(sent.saturating_add(self.travel()));
         Fate::Leaves(self.last_leaves)
+    }
+
+    /// Whether a packet that was not lost arrives twice.
+    pub(super) fn repeats(&mut self, is_upkeep: impl Fn() -> bool) -> bool {
+        self.impairment.duplicate.is_some_and(|duplicate| {
+            !is_upkeep() && self.duplicate.fraction() < duplicate.as_fraction()
+        })
     }
 
     /// When the last bit of the packet will have been sent; `None` where the queue has no room for it.

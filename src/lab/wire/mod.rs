@@ -1,17 +1,20 @@
 //! The userspace wire: a link whose packets pass through a thread of ours.
 //!
 //! Two veth pairs end in a namespace that holds nothing else; a wire joins them there, frame by frame. On its way a packet
-//! meets delay, loss and rate (`line`), and at the end of a node that emulates a kernel feature, its stand-in
+//! meets the faults of single segments (`faults`), then delay, loss and rate (`line`), and at the end of a node that emulates a kernel feature, its stand-in
 //! (`tw_recycle`; `host_clock` for what that needs of its peers). Without any of these a wire is transparent: order, contents and offload state are kept, for every
 //! protocol. Here are its life and its handle; `forward` moves the frames.
 //!
 //! The namespace's own IP must be silent: no addresses, IPv6 off.
 
+mod faults;
 mod forward;
 mod host_clock;
+mod lane;
 mod line;
 mod random;
 pub mod recycle;
+mod rewrite;
 pub mod segment;
 mod tally;
 #[cfg(test)]
@@ -31,6 +34,7 @@ use thiserror::Error;
 
 use crate::names::{IfName, NodeName};
 use crate::record::{Recorder, RunClock};
+use crate::scenario::fault::FaultSpec;
 use crate::scenario::topology::Impairment;
 use crate::sys::NetNs;
 use crate::sys::netlink::NetlinkError;
@@ -93,13 +97,6 @@ pub struct Wire {
 }
 
 impl Wire {
-    /// Whether packets must come one TCP segment each for the impairment to mean what it says: losing or queueing one of
-    /// up to 64 KiB is not what 1 % or 3,000 bytes mean. Then both nodes' interfaces need `gso_max_segs` 1
-    /// (`IFLA_GSO_MAX_SEGS`): the kernel then cuts segments before they leave the node, as it does for plain hardware.
-    pub fn wants_segments(impairment: &Impairment) -> bool {
-        impairment.loss.is_some() || impairment.rate.is_some()
-    }
-
     /// Joins two interfaces of a namespace, both up. Packets pass from the return of this on, untouched until
     /// [`Self::begin`]. Chance is that of the seed: give each wire one of its own.
     ///
@@ -109,6 +106,7 @@ impl Wire {
         netns: &NetNs,
         ends: [WireEnd; 2],
         impairment: &Impairment,
+        faults: &[FaultSpec],
         seed: u64,
     ) -> Result<Self, WireError> {
         let sockets = open(netns, &ends)?;
@@ -116,8 +114,15 @@ impl Wire {
         let bell = EventFd::from_flags(flags).map_err(|error| WireError::Start(error.into()))?;
         let bell = Arc::new(bell);
         let (orders, inbox) = mpsc::channel();
-        let forwarder = Forwarder::new(sockets, ends, impairment, seed, inbox, bell.clone())
-            .map_err(WireError::Start)?;
+        let forwarder = Forwarder::new(
+            sockets,
+            ends,
+            (impairment, faults),
+            seed,
+            inbox,
+            bell.clone(),
+        )
+        .map_err(WireError::Start)?;
         let thread = std::thread::Builder::new()
             .name("wire".to_owned())
             .spawn(move || forwarder.run())
@@ -137,6 +142,11 @@ impl Wire {
     /// Changes what happens to packets that arrive from the return of this on; those on their way keep their time.
     pub fn set_impairment(&self, impairment: Impairment) {
         self.command(Command::Impair(impairment));
+    }
+
+    /// Nothing passes any more, either way, and neither end is told: as where a cable is cut beyond a switch.
+    pub fn cut(&self) {
+        self.command(Command::Cut);
     }
 
     /// Stops it. Packets on their way are gone.

@@ -4,6 +4,16 @@ use crate::names::{NodeName, SeriesName};
 use crate::record::{Event, Offset, Recorder, RunClock, SeriesId, SeriesKind, SeriesUnit};
 use crate::sys::packet::PacketSocket;
 
+/// What is counted, in the order in which it is told.
+const KINDS: [&str; 6] = [
+    "lost",
+    "overrun",
+    "reordered",
+    "duplicated",
+    "cut",
+    "dropped",
+];
+
 /// Counts of packets, both directions together.
 #[derive(Debug)]
 pub(super) struct Tally {
@@ -11,10 +21,16 @@ pub(super) struct Tally {
     pub(super) lost: u64,
     /// Found the queue of the rate limit full, as the scenario asks.
     pub(super) overrun: u64,
+    /// Skipped the delay, as the scenario asks.
+    pub(super) reordered: u64,
+    /// Sent twice, as the scenario asks.
+    pub(super) duplicated: u64,
+    /// Swallowed because the cable is cut, as the scenario asks.
+    pub(super) cut: u64,
     /// Not carried although nothing in the scenario says so: a buffer of the kernel was full, an interface down.
     pub(super) dropped: u64,
     link: String,
-    told: [u64; 3],
+    told: [u64; KINDS.len()],
     record: Option<Record>,
 }
 
@@ -22,7 +38,7 @@ pub(super) struct Tally {
 struct Record {
     clock: RunClock,
     recorder: Recorder,
-    series: [SeriesId; 3],
+    series: [SeriesId; KINDS.len()],
 }
 
 impl Tally {
@@ -31,20 +47,23 @@ impl Tally {
         Self {
             lost: 0,
             overrun: 0,
+            reordered: 0,
+            duplicated: 0,
+            cut: 0,
             dropped: 0,
             link: format!("{first}-{second}"),
-            told: [0; 3],
+            told: [0; KINDS.len()],
             record: None,
         }
     }
 
-    /// Starts to tell: `wire.A-B.lost`, `.overrun` and `.dropped`, from 0.
+    /// Starts to tell: `wire.A-B.lost` and the others of [`KINDS`], from 0.
     pub(super) fn begin(&mut self, clock: RunClock, recorder: Recorder) {
-        let series = ["lost", "overrun", "dropped"].map(|what| {
+        let series = KINDS.map(|what| {
             let name = SeriesName::new(format!("wire.{}.{what}", self.link));
             recorder.series(name, SeriesKind::Counter, SeriesUnit::Count)
         });
-        (self.lost, self.overrun, self.dropped) = (0, 0, 0);
+        self.dropped = 0;
         recorder.tell(Event::Sample {
             t: Offset::ZERO,
             v: series.map(|id| (id, 0)).into(),
@@ -65,7 +84,14 @@ impl Tally {
 
     /// Tells what has changed since the last time.
     pub(super) fn tell(&mut self) {
-        let counts = [self.lost, self.overrun, self.dropped];
+        let counts = [
+            self.lost,
+            self.overrun,
+            self.reordered,
+            self.duplicated,
+            self.cut,
+            self.dropped,
+        ];
         let Some(record) = &self.record else {
             return;
         };
@@ -73,7 +99,7 @@ impl Tally {
             return;
         }
         let t = record.clock.now();
-        if self.told[2] == 0 && self.dropped > 0 {
+        if self.told[KINDS.len() - 1] == 0 && self.dropped > 0 {
             let text = format!(
                 "the wire {} dropped packets that it should have carried (counted in wire.{0}.dropped): \
                  an interface was down, or the machine too slow for the traffic",

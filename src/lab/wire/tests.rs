@@ -2,6 +2,8 @@
 //!
 //!     a 10.0.0.1 eth0 ---- wa [wire] wb ---- eth0 10.0.0.2 b
 
+mod cut;
+mod faults;
 mod recycling;
 
 use std::io::{Read, Write};
@@ -115,6 +117,10 @@ struct Link {
 
 impl Link {
     fn lay(impairment: &Impairment, seed: u64) -> Option<Self> {
+        Self::lay_with(impairment, &[], seed)
+    }
+
+    fn lay_with(impairment: &Impairment, faults: &[FaultSpec], seed: u64) -> Option<Self> {
         let (a, b, wires) = (namespace()?, namespace()?, namespace()?);
         silence(&wires);
         lay(&wires, "wa", &a, "eth0");
@@ -124,7 +130,14 @@ impl Link {
         };
         shell(&a, &addresses(1));
         shell(&b, &addresses(2));
-        let wire = Wire::start(&wires, [end("wa", "a"), end("wb", "b")], impairment, seed).unwrap();
+        let wire = Wire::start(
+            &wires,
+            [end("wa", "a"), end("wb", "b")],
+            impairment,
+            faults,
+            seed,
+        )
+        .unwrap();
         let output = Output::default();
         let (recorder, closed) = Recorder::start(output.clone());
         // Neighbours find each other before anything can be lost.
@@ -344,6 +357,7 @@ fn kernel_a_missing_interface_is_an_error_that_names_it() {
         &wires,
         [end("lo", "a"), end("nowhere", "b")],
         &Impairment::default(),
+        &[],
         1,
     )
     .unwrap_err();
@@ -360,7 +374,7 @@ fn kernel_a_rate_is_kept_to() {
         rate: Rate::per_second(80e6),
         ..Impairment::default()
     };
-    assert!(Wire::wants_segments(&impairment));
+    assert!(impairment.wants_segments());
     let Some(link) = Link::lay(&impairment, 1) else {
         return;
     };

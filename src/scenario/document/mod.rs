@@ -3,6 +3,7 @@
 //! Each mapping is one `document!`: its type, its decoder and its JSON Schema come from the same list of keys, and the
 //! documentation of its fields is what editors show. Not here: what it means (`resolve`).
 
+mod fault;
 mod topology;
 mod values;
 mod workload;
@@ -11,14 +12,15 @@ use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
+pub(crate) use fault::{FaultDoc, FlagWord, InjectDoc, Selection};
 pub(crate) use topology::{DnatDoc, LinkDoc, NatDoc, NodeDoc};
 pub(crate) use values::{
-    AcceptWord, Bandwidth, Bytes, Count, EventRate, KernelBounds, Share, Switch, SysctlValue, Text,
-    Timespan,
+    AcceptWord, Bandwidth, Bytes, Count, EventRate, KernelBounds, ListensOn, Share, Switch,
+    SysctlValue, Text, Timespan,
 };
 pub(crate) use workload::{
     AcceptDoc, BulkDoc, ClientDoc, CommandDoc, ConnectDoc, HoldDoc, LoopDoc, RampDoc, ServerDoc,
-    StepDoc, TextWithReferences,
+    StepDoc, StopDoc, TextWithReferences,
 };
 
 use super::decode::{Entries, FromNode, List, OneOrMany, document};
@@ -55,6 +57,8 @@ document! {
         "clients" => clients: Option<Entries<ClientDoc>>,
         /// Real programs, by name.
         "commands" => commands: Option<Entries<CommandDoc>>,
+        /// What happens to single segments, by name.
+        "faults" => faults: Option<Entries<FaultDoc>>,
         /// What happens at a given time.
         "steps" => steps: Option<List<StepDoc>>,
         /// What must be there for the question to make sense; else the run is not applicable.
@@ -191,8 +195,14 @@ pub(crate) fn mappings() -> Vec<(&'static str, &'static [&'static str])> {
         workload::BulkDoc,
         workload::CommandDoc,
         workload::StepDoc,
+        workload::StopFormDoc,
         workload::LinkStepDoc,
         workload::ImpairStepDoc,
+        fault::FaultDoc,
+        fault::SegmentDoc,
+        fault::DelayDoc,
+        fault::ReplayDoc,
+        fault::InjectDoc,
     ];
     mappings.extend([
         ("Document", Document::KEYS),

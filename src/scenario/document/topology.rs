@@ -100,6 +100,10 @@ document! {
         "rate" => rate: Option<Bandwidth>,
         /// Bytes that wait in front of the bandwidth.
         "queue" => queue: Option<Spanned<Bytes>>,
+        /// Share of packets that skip the delay, and so overtake those before them.
+        "reorder" => reorder: Option<Spanned<Share>>,
+        /// Share of packets that arrive twice.
+        "duplicate" => duplicate: Option<Share>,
         /// Largest packet, bytes: 68 to 65535 for IPv4, from 1280 for IPv6.
         "mtu" => mtu: Option<Spanned<Bytes>>,
         /// `6` for IPv6. One link with it makes the whole scenario IPv6.

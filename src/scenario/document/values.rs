@@ -13,7 +13,7 @@ use crate::scenario::node::{Kind, Node};
 use crate::scenario::problem::{Collector, quoted};
 use crate::scenario::suggest;
 use crate::scenario::topology::{Emulation, IpVersion};
-use crate::scenario::workload::{ClientClose, PortChoice, ServerClose};
+use crate::scenario::workload::{ClientClose, PortChoice, ServerClose, StopHow};
 use crate::units::{self, ByteCount, Percent, Rate, UnitError};
 
 /// Why a text is not the value that was asked for.
@@ -22,6 +22,15 @@ pub(crate) struct Wrong {
     label: String,
     /// What to write.
     help: String,
+}
+
+impl Wrong {
+    pub(super) fn new(label: impl Into<String>, help: impl Into<String>) -> Self {
+        Self {
+            label: label.into(),
+            help: help.into(),
+        }
+    }
 }
 
 /// A value that is written as a single text.
@@ -88,6 +97,7 @@ impl Value for Text {
         Ok(Self(text.to_owned()))
     }
 }
+pub(super) use schema;
 schema!(Text, "Text", { "type": ["string", "number", "boolean"] });
 
 /// A whole number, zero or more.
@@ -210,6 +220,25 @@ impl Value for Port {
     }
 }
 schema!(Port, "Port", { "anyOf": [{ "type": "integer", "minimum": 1, "maximum": 65535 }, { "type": "string", "pattern": r"^\$.+" }] });
+
+/// When a program is ready: `port 80`, once it listens there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ListensOn(pub(crate) u16);
+
+impl Value for ListensOn {
+    const WHAT: &'static str = "the port that it listens on";
+    fn parse(text: &str) -> Result<Self, Wrong> {
+        let port = text.trim().strip_prefix("port ").and_then(port_of);
+        port.map(Self).ok_or_else(|| Wrong {
+            label: String::new(),
+            help: match port_of(text) {
+                Some(port) => format!("write `port {port}`"),
+                None => "write it like `port 80`".to_owned(),
+            },
+        })
+    }
+}
+schema!(ListensOn, "ListensOn", { "type": "string", "pattern": r"^(\$.+|port +(\$.+|[0-9]+))$" });
 
 /// Ports from a first to a last one: `20000-20099`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -355,16 +384,18 @@ macro_rules! words {
             fn parse(text: &str) -> Result<Self, Wrong> {
                 match text.trim() {
                     $($word => Ok($value),)*
-                    other => Err(Wrong {
-                        label: String::new(),
-                        help: suggest::did_you_mean(other, [$($word),*]).unwrap_or_default(),
-                    }),
+                    other => Err(Wrong::new(
+                        "",
+                        suggest::did_you_mean(other, [$($word),*]).unwrap_or_default(),
+                    )),
                 }
             }
         }
         schema!($type, $name, { "anyOf": [{ "enum": [$($word),*] }, { "type": "string", "pattern": r"^\$.+" }] });
     };
 }
+
+pub(super) use words;
 
 /// Up or down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -390,9 +421,15 @@ words!(ClientClose, "ClientClose", "a way of closing", [
     "reset" => Self::Reset,
     "hold" => Self::Hold,
 ]);
+words!(StopHow, "StopHow", "a way of stopping", [
+    "fin" => Self::Fin,
+    "reset" => Self::Reset,
+    "vanish" => Self::Vanish,
+]);
 words!(PortChoice, "PortChoice", "a choice of the local port", [
     "kernel" => Self::Kernel,
     "sequential" => Self::Sequential,
+    "bind" => Self::Bind,
 ]);
 words!(Emulation, "Emulation", "something that the lab can emulate", [
     "net.ipv4.tcp_tw_recycle" => Self::TcpTwRecycle,

@@ -5,14 +5,14 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::values::{
-    AcceptWord, Bandwidth, Bytes, Count, EventRate, LinkUp, Port, Share, Switch, SysctlValue, Text,
-    Timespan,
+    AcceptWord, Bandwidth, Bytes, Count, EventRate, LinkUp, ListensOn, Port, Share, Switch,
+    SysctlValue, Text, Timespan,
 };
 use crate::scenario::decode::{Entries, Framed, FromNode, List, document};
 use crate::scenario::node::{Kind, Node, Scalar};
 use crate::scenario::problem::Collector;
 use crate::scenario::span::{self, Spanned};
-use crate::scenario::workload::{ClientClose, PortChoice, ServerClose};
+use crate::scenario::workload::{ClientClose, PortChoice, ServerClose, StopHow};
 
 document! {
     /// A built-in server. It listens on the wildcard address before the clock starts.
@@ -112,7 +112,7 @@ document! {
         "bulk" => bulk: Option<BulkDoc>,
         /// How many local addresses it uses in turn, 1 to 65536. Without it, the kernel chooses.
         "sources" => sources: Option<Spanned<Count>>,
-        /// Who chooses the local port: `kernel` (the default) or `sequential`.
+        /// Who chooses the local port: `kernel` (the default), `sequential` or `bind`.
         "port" => port: Option<Spanned<PortChoice>>,
         /// When it begins, from the start of the clock. The default is 0s.
         "start" => start: Option<Spanned<Timespan>>,
@@ -135,7 +135,7 @@ document! {
         "timeout" => timeout: Option<Spanned<Timespan>>,
         /// Who closes: `client`, `server`, `reset` or `hold`. The default is `server` where the server closes first, else `client`.
         "close" => close: Option<Spanned<ClientClose>>,
-        /// Who chooses the local port: `kernel` (the default) or `sequential`.
+        /// Who chooses the local port: `kernel` (the default), `sequential` or `bind`.
         "port" => port: Option<Spanned<PortChoice>>,
     }
 }
@@ -155,7 +155,7 @@ document! {
         "timeout" => timeout: Option<Spanned<Timespan>>,
         /// Who closes, as in `connect`.
         "close" => close: Option<Spanned<ClientClose>>,
-        /// Who chooses the local port: `kernel` (the default) or `sequential`.
+        /// Who chooses the local port: `kernel` (the default), `sequential` or `bind`.
         "port" => port: Option<Spanned<PortChoice>>,
     }
 }
@@ -171,7 +171,7 @@ document! {
         "for" => duration: Spanned<Timespan>,
         /// Bound on one connect. The default is 10s.
         "timeout" => timeout: Option<Spanned<Timespan>>,
-        /// Who chooses the local port: `kernel` (the default) or `sequential`.
+        /// Who chooses the local port: `kernel` (the default), `sequential` or `bind`.
         "port" => port: Option<Spanned<PortChoice>>,
     }
 }
@@ -187,7 +187,7 @@ document! {
         "keep-alive" => keep_alive: Option<Switch>,
         /// Bound on one request. The default is 10s.
         "timeout" => timeout: Option<Spanned<Timespan>>,
-        /// Who chooses the local port: `kernel` (the default) or `sequential`.
+        /// Who chooses the local port: `kernel` (the default), `sequential` or `bind`.
         "port" => port: Option<Spanned<PortChoice>>,
     }
 }
@@ -203,7 +203,7 @@ document! {
         "write" => write: Option<Spanned<Bytes>>,
         /// Bound on the whole transfer. The default is 60s.
         "timeout" => timeout: Option<Spanned<Timespan>>,
-        /// Who chooses the local port: `kernel` (the default) or `sequential`.
+        /// Who chooses the local port: `kernel` (the default), `sequential` or `bind`.
         "port" => port: Option<Spanned<PortChoice>>,
     }
 }
@@ -222,6 +222,14 @@ document! {
         "start" => start: Option<Spanned<Timespan>>,
         /// Environment variables beside the lab's own; `${NAME.address}` as in `run`.
         "env" => env: Option<Entries<TextWithReferences>>,
+        /// `port 80`: a program that serves. It is started before the clock, which waits until the program listens there, for
+        /// `timeout` at most (30s where absent), and runs until the lab ends. Clients name it in `to`.
+        "ready" => ready: Option<Spanned<ListensOn>>,
+        /// Whether it runs until the lab ends, and how it ends says nothing. The default is false.
+        "background" => background: Option<Spanned<Switch>>,
+        /// Files for it, by name, with their text; `${NAME.address}` as in `run`. They are in a folder of its own, `${files}`, in
+        /// which it may write, and which goes with it.
+        "files" => files: Option<Entries<TextWithReferences>>,
     }
 }
 
@@ -261,24 +269,80 @@ document! {
     StepDoc, "a step" {
         /// When, from the start of the clock.
         "at" => at: Spanned<Timespan>,
-        /// Takes the links between two nodes down or up.
+        /// Takes the links between two nodes down or up, or changes what they do to packets, as `impair` does.
         "link" => link: Option<LinkStepDoc>,
         /// Changes what the links between two nodes do to packets; what is not given becomes as on a plain link.
         "impair" => impair: Option<ImpairStepDoc>,
         /// Writes settings of a node.
         "sysctl" => sysctl: Option<SysctlStepDoc>,
-        /// Stops a server, client or command.
-        "stop" => stop: Option<Spanned<Text>>,
+        /// Stops a server, client or command: `web`, or `{ actor: web, how: reset }`.
+        "stop" => stop: Option<StopDoc>,
+    }
+}
+
+/// What is stopped, and how.
+#[derive(Debug, Clone)]
+pub(crate) enum StopDoc {
+    Name(Spanned<Text>),
+    Form(StopFormDoc),
+}
+
+document! {
+    /// What is stopped, and how.
+    StopFormDoc, "`stop`" {
+        /// The server, client or command.
+        "actor" => actor: Spanned<Text>,
+        /// `fin` (the default): as its process would be killed. `reset`: its connections end with RST. `vanish`: its node is
+        /// gone without a word, as if its cable were cut; everything on the node is cut off with it.
+        "how" => how: Option<Spanned<StopHow>>,
+    }
+}
+
+impl FromNode for StopDoc {
+    fn from_node(node: &Node, cx: &mut Collector<'_>) -> Option<Self> {
+        if matches!(node.kind, Kind::Mapping(_)) {
+            StopFormDoc::from_node(node, cx).map(Self::Form)
+        } else {
+            Spanned::from_node(node, cx).map(Self::Name)
+        }
+    }
+}
+
+impl JsonSchema for StopDoc {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> Cow<'static, str> {
+        "Stop".into()
+    }
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let name = generator.subschema_for::<Text>();
+        let form = generator.subschema_for::<StopFormDoc>();
+        json_schema!({ "anyOf": [name, form] })
     }
 }
 
 document! {
-    /// A change of a link's state.
+    /// A change of a link's state, or of what it does to packets; where the second, what is not given becomes as on a plain link.
     LinkStepDoc, "`link`" {
         /// The two nodes.
         "between" => between: Spanned<List<Spanned<Text>>>,
         /// `up` or `down`.
-        "state" => state: LinkUp,
+        "state" => state: Option<LinkUp>,
+        /// One-way delay.
+        "delay" => delay: Option<Timespan>,
+        /// Greatest deviation from the delay, either way.
+        "jitter" => jitter: Option<Spanned<Timespan>>,
+        /// Share of packets that are lost.
+        "loss" => loss: Option<Share>,
+        /// Bandwidth: `10Mbit/s`.
+        "rate" => rate: Option<Bandwidth>,
+        /// Bytes that wait in front of the bandwidth.
+        "queue" => queue: Option<Spanned<Bytes>>,
+        /// Share of packets that skip the delay, and so overtake those before them.
+        "reorder" => reorder: Option<Spanned<Share>>,
+        /// Share of packets that arrive twice.
+        "duplicate" => duplicate: Option<Share>,
     }
 }
 
@@ -297,6 +361,10 @@ document! {
         "rate" => rate: Option<Bandwidth>,
         /// Bytes that wait in front of the bandwidth.
         "queue" => queue: Option<Spanned<Bytes>>,
+        /// Share of packets that skip the delay, and so overtake those before them.
+        "reorder" => reorder: Option<Spanned<Share>>,
+        /// Share of packets that arrive twice.
+        "duplicate" => duplicate: Option<Share>,
     }
 }
 

@@ -20,6 +20,7 @@ pub(crate) enum ActorKind {
     Proxy,
     Client,
     Command,
+    Fault,
 }
 
 /// What the expectations of one run may speak of.
@@ -89,6 +90,9 @@ const COMMAND: [(&str, Unit, Shape); 3] = [
     ("stdout", Unit::Text, Shape::Text),
     ("stderr", Unit::Text, Shape::Text),
 ];
+
+/// Series of faults.
+const FAULT: [(&str, Unit, Shape); 1] = [("matched", Unit::Count, Shape::Number)];
 
 /// States of sockets (Linux 6.18 `include/net/tcp_states.h`).
 const STATES: [&str; 13] = [
@@ -180,6 +184,7 @@ pub(crate) fn metric(path: &At<String>, subjects: &Subjects) -> Result<Metric, U
         (Some(ActorKind::Proxy), false) => "a proxy",
         (Some(ActorKind::Client), false) => "a client",
         (Some(ActorKind::Command), false) => "a command",
+        (Some(ActorKind::Fault), false) => "a fault",
         _ => "a node",
     };
     Err(Unknown {
@@ -195,12 +200,20 @@ fn of_actor(kind: ActorKind) -> &'static [(&'static str, Unit, Shape)] {
         ActorKind::Server => &SERVER,
         ActorKind::Proxy => &PROXY,
         ActorKind::Command => &COMMAND,
+        ActorKind::Fault => &FAULT,
     }
+}
+
+fn has_errors(kind: ActorKind) -> bool {
+    matches!(
+        kind,
+        ActorKind::Server | ActorKind::Client | ActorKind::Proxy
+    )
 }
 
 fn actor_metric(kind: ActorKind, name: &str) -> Option<(Unit, Shape)> {
     if let Some(error) = name.strip_prefix("errors.") {
-        return (kind != ActorKind::Command && errno::names().any(|known| known == error))
+        return (has_errors(kind) && errno::names().any(|known| known == error))
             .then_some((Unit::Count, Shape::Number));
     }
     if let Some(status) = name.strip_prefix("status.") {
@@ -235,7 +248,7 @@ fn meant(actor: Option<ActorKind>, is_node: bool, name: &str) -> Option<String> 
     let mut known: Vec<String> = Vec::new();
     if let Some(kind) = actor {
         known.extend(of_actor(kind).iter().map(|(name, _, _)| (*name).to_owned()));
-        if kind != ActorKind::Command && (name.starts_with("err") || known.len() < 5) {
+        if has_errors(kind) && (name.starts_with("err") || known.len() < 5) {
             known.extend(errno::names().map(|error| format!("errors.{error}")));
         }
         if name.starts_with("status.") {
@@ -264,7 +277,7 @@ fn meant(actor: Option<ActorKind>, is_node: bool, name: &str) -> Option<String> 
     let mut there_is: Vec<&str> = Vec::new();
     if let Some(kind) = actor {
         there_is.extend(of_actor(kind).iter().map(|(name, _, _)| *name));
-        if kind != ActorKind::Command {
+        if has_errors(kind) {
             there_is.push("errors.ECONNREFUSED");
         }
         if kind == ActorKind::Client {

@@ -1,20 +1,24 @@
 //! Commands as meant: addresses filled in.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::View;
 use super::load::timeout;
 use super::target::target;
 use crate::names::{ActorName, NodeName};
-use crate::scenario::document::{Text, TextWithReferences};
+use crate::scenario::decode::Entries;
+use crate::scenario::document::{CommandDoc, ListensOn, Text, TextWithReferences};
 use crate::scenario::node::{Origin, Piece};
 use crate::scenario::problem::{Collector, quoted};
 use crate::scenario::span::Spanned;
 use crate::scenario::suggest;
-use crate::scenario::workload::CommandSpec;
+use crate::scenario::workload::{CommandSpec, FILES};
 
 /// A command is killed after this long unless the scenario says otherwise.
 const TIMEOUT: Duration = Duration::from_secs(60);
+/// One that serves has so long until it listens: Squid takes 3 s, on a busy machine several times that.
+const UNTIL_READY: Duration = Duration::from_secs(30);
 /// What can be asked of a server or node.
 const FIELDS: [&str; 2] = ["address", "port"];
 
@@ -27,7 +31,12 @@ pub(crate) fn commands(view: View<'_, '_>, cx: &mut Collector<'_>) -> Vec<Comman
     for (name, command) in document.commands.iter().flat_map(|commands| &commands.0) {
         let Some(command) = command else { continue };
         let node = names.node(&command.node, cx);
-        let filler = Filler { node, view };
+        let has_files = command.files.is_some();
+        let filler = Filler {
+            node,
+            view,
+            has_files,
+        };
         let run: Vec<String> = command
             .run
             .value
@@ -54,24 +63,127 @@ pub(crate) fn commands(view: View<'_, '_>, cx: &mut Collector<'_>) -> Vec<Comman
                 Some((key.value.clone(), filler.fill(text.as_ref()?, cx)))
             })
             .collect();
+        let files = command
+            .files
+            .as_ref()
+            .map(|entries| files(entries, &filler, cx));
+        let ready = command.ready.map(|ready| ready.value.0);
+        let background = in_background(command, cx);
+        let default = ready.map_or(TIMEOUT, |_| UNTIL_READY);
         let Some(node) = node else { continue };
+        if let Some(ready) = command.ready {
+            port_is_free(&name.value, node, ready, view, cx);
+        }
         specs.push(CommandSpec {
             name: ActorName::new(&name.value),
             node: NodeName::new(names.node_name(node)),
             run,
-            timeout: timeout(command.timeout, TIMEOUT, cx),
+            timeout: timeout(command.timeout, default, cx),
             start: command.start.map_or(Duration::ZERO, |start| start.value.0),
             env,
+            ready,
+            background,
+            files,
             place: cx.source.place(name.span.start),
         });
     }
     specs
 }
 
+/// Whether a command runs until the lab ends.
+fn in_background(command: &CommandDoc, cx: &mut Collector<'_>) -> bool {
+    let said = command.background.map(|background| background.value.0);
+    if let Some(ready) = command.ready {
+        if let Some(start) = command.start {
+            cx.error_between(
+                start.span,
+                "what serves starts before the clock",
+                ready.span,
+                "it serves",
+            )
+            .help("leave `start` out");
+        }
+        if let (Some(background), Some(false)) = (command.background, said) {
+            cx.error_between(
+                background.span,
+                "what serves runs until the lab ends",
+                ready.span,
+                "it serves",
+            )
+            .help("leave `background` out");
+        }
+        return true;
+    }
+    let background = said.unwrap_or(false);
+    if let (true, Some(timeout), Some(said)) = (background, command.timeout, command.background) {
+        cx.error_between(
+            timeout.span,
+            "what runs in the background ends with the lab",
+            said.span,
+            "it runs in the background",
+        )
+        .help("leave `timeout` out; a step can end it before: `{ at: 5s, stop: NAME }`");
+    }
+    background
+}
+
+/// No two listen on the same port of a node.
+fn port_is_free(
+    name: &str,
+    node: usize,
+    ready: Spanned<ListensOn>,
+    view: View<'_, '_>,
+    cx: &mut Collector<'_>,
+) {
+    let names = view.names;
+    let (node_name, port) = (names.node_name(node), ready.value.0);
+    let servers = names.servers.values().flatten();
+    let servers = servers.map(|server| (&server.node, server.port.value.0, server.port.span));
+    let before = names.serving().take_while(|(other, ..)| *other != name);
+    let before =
+        before.filter_map(|(_, command, port)| Some((&command.node, port, command.ready?.span)));
+    let mut taken = servers
+        .chain(before)
+        .filter(|(on, taken, _)| on.value.0 == node_name && *taken == port);
+    if let Some((_, _, by)) = taken.next() {
+        cx.error_between(
+            ready.span,
+            format!("port {port} of {} is taken", quoted(node_name)),
+            by,
+            "by this one",
+        )
+        .label("again here");
+    }
+}
+
+/// The files of a command, by their names in its folder.
+fn files(
+    entries: &Entries<TextWithReferences>,
+    filler: &Filler<'_, '_>,
+    cx: &mut Collector<'_>,
+) -> BTreeMap<String, String> {
+    let mut files = BTreeMap::new();
+    for (name, text) in &entries.0 {
+        let mut parts = name.value.split('/');
+        if name.value.contains('\0') || parts.any(|part| matches!(part, "" | "." | "..")) {
+            cx.error(
+                name.span,
+                format!("{} cannot be a file of a command", quoted(&name.value)),
+            )
+            .help("it is a name in the command's own folder: `nginx.conf`, `conf/nginx.conf`");
+        }
+        if let Some(text) = text {
+            files.insert(name.value.clone(), filler.fill(text, cx));
+        }
+    }
+    files
+}
+
 /// Fills addresses in, as one node sees them.
 struct Filler<'a, 'd> {
     node: Option<usize>,
     view: View<'a, 'd>,
+    has_files: bool,
 }
 
 impl Filler<'_, '_> {
@@ -105,6 +217,13 @@ impl Filler<'_, '_> {
         cx: &mut Collector<'_>,
     ) -> Option<String> {
         let inner = written.strip_prefix("${")?.strip_suffix('}')?;
+        if inner == "files" {
+            if !self.has_files {
+                cx.error(piece.source, "this command has no folder of its own")
+                    .help("give it `files: { NAME: TEXT }`, or `files: {}` for an empty one");
+            }
+            return Some(FILES.to_owned());
+        }
         let (subject, field) = inner.split_once('.')?;
         if !FIELDS.contains(&field) {
             cx.error(
@@ -118,9 +237,12 @@ impl Filler<'_, '_> {
             value: Text(subject.to_owned()),
             span: piece.source,
         };
-        let (node, port) = match (field, self.view.names.servers.get(subject)) {
+        let names = self.view.names;
+        let serves = names.servers.contains_key(subject)
+            || names.serving().any(|(serving, ..)| serving == subject);
+        let (node, port) = match (field, serves) {
             // A node has an address also where nothing listens.
-            ("address", None) => (self.node_named(&name, cx)?, 0),
+            ("address", false) => (self.node_named(&name, cx)?, 0),
             _ => {
                 let target = target(&name, self.view.document, self.view.names, cx)?;
                 (target.node, target.port)
@@ -144,17 +266,14 @@ impl Filler<'_, '_> {
         let text = name.value.0.as_str();
         let node = self.view.names.nodes.get_index_of(text);
         if node.is_none() {
-            let known = self
-                .view
-                .names
-                .servers
-                .keys()
-                .chain(self.view.names.nodes.keys());
+            let names = self.view.names;
+            let known = names.servers.keys().chain(names.nodes.keys());
+            let known = known.copied().chain(names.serving().map(|(name, ..)| name));
             cx.error(
                 name.span,
                 format!("no server or node is called {}", quoted(text)),
             )
-            .maybe_help(suggest::did_you_mean(text, known.copied()));
+            .maybe_help(suggest::did_you_mean(text, known));
         }
         node
     }

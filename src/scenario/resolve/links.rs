@@ -44,9 +44,38 @@ pub(crate) struct Written {
     pub(crate) loss: Option<Share>,
     pub(crate) rate: Option<Bandwidth>,
     pub(crate) queue: Option<Spanned<Bytes>>,
+    pub(crate) reorder: Option<Spanned<Share>>,
+    pub(crate) duplicate: Option<Share>,
 }
 
+/// Takes what is written of it from a mapping that has all of its keys.
+macro_rules! written {
+    ($doc:expr) => {
+        $crate::scenario::resolve::links::Written {
+            delay: $doc.delay,
+            jitter: $doc.jitter,
+            loss: $doc.loss,
+            rate: $doc.rate,
+            queue: $doc.queue,
+            reorder: $doc.reorder,
+            duplicate: $doc.duplicate,
+        }
+    };
+}
+pub(super) use written;
+
 impl Written {
+    /// Whether anything is written.
+    pub(crate) fn says_something(&self) -> bool {
+        self.delay.is_some()
+            || self.jitter.is_some()
+            || self.loss.is_some()
+            || self.rate.is_some()
+            || self.queue.is_some()
+            || self.reorder.is_some()
+            || self.duplicate.is_some()
+    }
+
     /// Checks that each setting has what it works on.
     pub(crate) fn impairment(&self, complete: bool, cx: &mut Collector<'_>) -> Impairment {
         if let Some(jitter) = self.jitter
@@ -71,12 +100,21 @@ impl Written {
             cx.error(queue.span, "`queue` without `rate`")
                 .help("packets wait in front of a bandwidth: give both");
         }
+        if let Some(reorder) = self.reorder
+            && self.delay.is_none()
+            && complete
+        {
+            cx.error(reorder.span, "`reorder` without `delay`")
+                .help("a packet overtakes others by skipping the delay: give both");
+        }
         Impairment {
             delay: self.delay.map(|delay| delay.0),
             jitter: self.jitter.map(|jitter| jitter.value.0),
             loss: self.loss.map(|loss| loss.0),
             rate: self.rate.map(|rate| rate.0),
             queue: self.queue.map(|queue| queue.value.0),
+            reorder: self.reorder.map(|reorder| reorder.value.0),
+            duplicate: self.duplicate.map(|duplicate| duplicate.0),
         }
     }
 }

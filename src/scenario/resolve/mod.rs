@@ -5,6 +5,7 @@
 mod client;
 mod command;
 mod expectations;
+mod faults;
 mod links;
 mod load;
 mod names;
@@ -60,11 +61,13 @@ pub(crate) fn run<'d>(
         names,
         lab: &lab,
     };
-    let topology = topology::topology(view, cx);
+    let mut topology = topology::topology(view, cx);
+    faults::faults(view, &mut topology, cx);
     let servers = server::servers(view, cx);
     let clients = client::clients(view, cx);
     let commands = command::commands(view, cx);
     let steps = steps::steps(view, cx);
+    steps::prepare_links(&steps, &mut topology);
     let workload = Workload {
         servers,
         clients: clients.specs,
@@ -80,7 +83,7 @@ pub(crate) fn run<'d>(
         .as_ref()
         .map(|list| expectations(&list.0, &scope, cx))
         .unwrap_or_default();
-    let watch_until = watch_until(&expect);
+    let watch_until = watch_until(&expect).max(faults::latest(&topology));
     let needed = clients
         .ends
         .into_iter()
@@ -88,7 +91,10 @@ pub(crate) fn run<'d>(
             workload
                 .commands
                 .iter()
-                .map(|command| command.start + command.timeout),
+                .map(|command| match command.background {
+                    true => command.start,
+                    false => command.start + command.timeout,
+                }),
         )
         .chain(workload.steps.iter().map(|step| step.at))
         .fold(watch_until, Duration::max);

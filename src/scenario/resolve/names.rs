@@ -3,7 +3,7 @@
 use indexmap::IndexMap;
 
 use crate::scenario::decode::{Entries, check_name};
-use crate::scenario::document::{Document, ServerDoc, Text};
+use crate::scenario::document::{CommandDoc, Document, ServerDoc, Text};
 use crate::scenario::expectation::{ActorKind, Subjects};
 use crate::scenario::problem::{Collector, quoted};
 use crate::scenario::span::{Span, Spanned};
@@ -14,10 +14,12 @@ use crate::scenario::suggest;
 pub(crate) struct Names<'d> {
     /// Nodes; the index is the node's number.
     pub(crate) nodes: IndexMap<&'d str, Span>,
-    /// Servers, clients and commands share one name space.
+    /// Servers, clients, commands and faults share one name space.
     pub(crate) actors: IndexMap<&'d str, (ActorKind, Span)>,
     /// Servers by name; `None` for one that could not be read.
     pub(crate) servers: IndexMap<&'d str, Option<&'d ServerDoc>>,
+    /// Commands by name; `None` for one that could not be read.
+    pub(crate) commands: IndexMap<&'d str, Option<&'d CommandDoc>>,
 }
 
 impl<'d> Names<'d> {
@@ -26,6 +28,7 @@ impl<'d> Names<'d> {
             nodes: IndexMap::new(),
             actors: IndexMap::new(),
             servers: IndexMap::new(),
+            commands: IndexMap::new(),
         };
         for (name, _) in &document.nodes.0 {
             check_name(&name.value, name.span, "a node", cx);
@@ -33,6 +36,9 @@ impl<'d> Names<'d> {
         }
         for (name, server) in document.servers.iter().flat_map(|servers| &servers.0) {
             names.servers.insert(&name.value, server.as_ref());
+        }
+        for (name, command) in document.commands.iter().flat_map(|commands| &commands.0) {
+            names.commands.insert(&name.value, command.as_ref());
         }
         names.add(document.servers.as_ref(), ActorKind::Server, "a server", cx);
         names.add(document.clients.as_ref(), ActorKind::Client, "a client", cx);
@@ -42,6 +48,7 @@ impl<'d> Names<'d> {
             "a command",
             cx,
         );
+        names.add(document.faults.as_ref(), ActorKind::Fault, "a fault", cx);
         for (name, server) in &names.servers {
             let is_proxy = server.is_some_and(|server| server.forward.is_some());
             if let Some((kind, _)) = names.actors.get_mut(name).filter(|_| is_proxy) {
@@ -68,7 +75,7 @@ impl<'d> Names<'d> {
                     "by this one",
                 )
                 .label("again here")
-                .help("servers, clients and commands share one name space: expectations tell them apart by name");
+                .help("servers, clients, commands and faults share one name space: expectations tell them apart by name");
                 continue;
             }
             self.actors.insert(&name.value, (kind, name.span));
@@ -86,6 +93,14 @@ impl<'d> Names<'d> {
                 ));
         }
         number
+    }
+
+    /// The commands that serve a port, by name.
+    pub(crate) fn serving(&self) -> impl Iterator<Item = (&'d str, &'d CommandDoc, u16)> {
+        self.commands.iter().filter_map(|(name, command)| {
+            let command = (*command)?;
+            Some((*name, command, command.ready?.value.0))
+        })
     }
 
     /// The name of a node by its number.

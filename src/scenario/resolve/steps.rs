@@ -1,28 +1,26 @@
 //! Steps as meant, in the order of their times.
 
 use super::View;
-use super::links::{self, Written};
+use super::links;
 use super::names::Names;
 use super::sysctl::sysctls;
 use super::topology::Lab;
 use crate::names::{ActorName, NodeName};
 use crate::scenario::decode::{Framed, List};
-use crate::scenario::document::{StepDoc, Text};
+use crate::scenario::document::{StepDoc, StopDoc, Text};
+use crate::scenario::expectation::ActorKind;
 use crate::scenario::problem::{Collector, quoted};
 use crate::scenario::span::Spanned;
 use crate::scenario::suggest;
-use crate::scenario::workload::{StepAction, StepSpec};
+use crate::scenario::topology::{Impairment, Topology};
+use crate::scenario::workload::{StepAction, StepSpec, StopHow};
 
 /// Every step that could be read. One that names two nodes acts on every link between them.
 pub(crate) fn steps(view: View<'_, '_>, cx: &mut Collector<'_>) -> Vec<StepSpec> {
-    let View {
-        document,
-        names,
-        lab,
-    } = view;
+    let document = view.document;
     let mut specs = Vec::new();
     for step in document.steps.iter().flat_map(|steps| &steps.0).flatten() {
-        let actions = actions(step, names, lab, cx);
+        let actions = actions(step, view, cx);
         if actions.is_none() && step.complete() {
             cx.error(step.head(), "a step does exactly one thing")
                 .help("give it one of `link`, `impair`, `sysctl` and `stop`");
@@ -39,38 +37,34 @@ pub(crate) fn steps(view: View<'_, '_>, cx: &mut Collector<'_>) -> Vec<StepSpec>
 }
 
 /// What a step does; `None` where it says nothing, or several things.
-fn actions(
-    step: &StepDoc,
-    names: &Names<'_>,
-    lab: &Lab<'_>,
-    cx: &mut Collector<'_>,
-) -> Option<Vec<StepAction>> {
+fn actions(step: &StepDoc, view: View<'_, '_>, cx: &mut Collector<'_>) -> Option<Vec<StepAction>> {
+    let View { names, lab, .. } = view;
     match (&step.link, &step.impair, &step.sysctl, &step.stop) {
-        (Some(link), None, None, None) => Some(
-            links_between(&link.between, names, lab, cx)
-                .into_iter()
-                .map(|number| StepAction::LinkState {
-                    link: number,
-                    up: link.state.0,
-                })
-                .collect(),
-        ),
-        (None, Some(impair), None, None) => {
-            let impairment = Written {
-                delay: impair.delay,
-                jitter: impair.jitter,
-                loss: impair.loss,
-                rate: impair.rate,
-                queue: impair.queue,
+        (Some(link), None, None, None) => {
+            let written = links::written!(link);
+            if link.state.is_none() && !written.says_something() && link.complete() {
+                cx.error(link.head(), "`link` changes nothing")
+                    .help("give it a `state`, or what it does to packets: `loss: 10%`");
             }
-            .impairment(impair.complete(), cx);
+            let impairment = written.impairment(link.complete(), cx);
+            let mut actions = Vec::new();
+            for number in links_between(&link.between, names, lab, cx) {
+                if written.says_something() {
+                    actions.push(impair(number, &impairment));
+                }
+                actions.extend(link.state.map(|state| StepAction::LinkState {
+                    link: number,
+                    up: state.0,
+                }));
+            }
+            Some(actions)
+        }
+        (None, Some(doc), None, None) => {
+            let impairment = links::written!(doc).impairment(doc.complete(), cx);
             Some(
-                links_between(&impair.between, names, lab, cx)
+                links_between(&doc.between, names, lab, cx)
                     .into_iter()
-                    .map(|link| StepAction::LinkImpair {
-                        link,
-                        impairment: impairment.clone(),
-                    })
+                    .map(|link| impair(link, &impairment))
                     .collect(),
             )
         }
@@ -92,26 +86,96 @@ fn actions(
                     .collect()
             }))
         }
-        (None, None, None, Some(stop)) => Some(vec![StepAction::Stop {
-            actor: actor(stop, names, cx),
-        }]),
+        (None, None, None, Some(written)) => Some(stop(written, view, cx)),
         _ => None,
     }
 }
 
-fn actor(name: &Spanned<Text>, names: &Names<'_>, cx: &mut Collector<'_>) -> ActorName {
-    let text = name.value.0.as_str();
-    if !names.actors.contains_key(text) {
-        cx.error(
-            name.span,
-            format!("no server, client or command is called {}", quoted(text)),
-        )
-        .maybe_help(suggest::did_you_mean(text, names.actors.keys().copied()));
+fn impair(link: usize, impairment: &Impairment) -> StepAction {
+    StepAction::LinkImpair {
+        link,
+        impairment: impairment.clone(),
     }
-    ActorName::new(text)
 }
 
-fn links_between(
+/// A node vanishes before what runs on it stops, or its peers would be told.
+fn stop(written: &StopDoc, view: View<'_, '_>, cx: &mut Collector<'_>) -> Vec<StepAction> {
+    let (name, said) = match written {
+        StopDoc::Name(name) => (name, None),
+        StopDoc::Form(form) => (&form.actor, form.how),
+    };
+    let text = name.value.0.as_str();
+    let how = said.map_or(StopHow::Fin, |how| how.value);
+    let actors = &view.names.actors;
+    let kind = actors.get(text).map(|(kind, _)| *kind);
+    match (kind, said) {
+        (None | Some(ActorKind::Fault), _) => {
+            let known = actors
+                .iter()
+                .filter(|(_, (kind, _))| *kind != ActorKind::Fault)
+                .map(|(name, _)| *name);
+            cx.error(
+                name.span,
+                format!("no server, client or command is called {}", quoted(text)),
+            )
+            .maybe_help(suggest::did_you_mean(text, known));
+        }
+        (Some(ActorKind::Command), Some(how)) if how.value == StopHow::Reset => {
+            cx.error(
+                how.span,
+                "a command's connections are its own: it cannot reset them",
+            )
+            .help("`fin` kills it; `vanish` cuts its node off");
+        }
+        _ => {}
+    }
+    let mut actions = Vec::new();
+    if how == StopHow::Vanish
+        && let Some(node) = node_of(text, view)
+    {
+        actions.push(StepAction::Vanish { node });
+    }
+    actions.push(StepAction::Stop {
+        actor: ActorName::new(text),
+        how,
+    });
+    actions
+}
+
+/// The node that an actor is on; `None` where that could not be read.
+fn node_of(actor: &str, view: View<'_, '_>) -> Option<NodeName> {
+    let document = view.document;
+    let servers = document.servers.iter().flat_map(|all| &all.0);
+    let clients = document.clients.iter().flat_map(|all| &all.0);
+    let commands = document.commands.iter().flat_map(|all| &all.0);
+    let nodes = servers
+        .map(|(name, doc)| (name, doc.as_ref().map(|doc| &doc.node)))
+        .chain(clients.map(|(name, doc)| (name, doc.as_ref().map(|doc| &doc.node))))
+        .chain(commands.map(|(name, doc)| (name, doc.as_ref().map(|doc| &doc.node))));
+    let (_, node) = { nodes }.find(|(name, _)| name.value == actor)?;
+    Some(NodeName::new(&node?.value.0))
+}
+
+/// Links that will do more to packets than they do at first have what that takes from the start.
+pub(crate) fn prepare_links(steps: &[StepSpec], topology: &mut Topology) {
+    for step in steps {
+        match &step.action {
+            StepAction::LinkImpair { link, .. } => {
+                if let Some(link) = topology.links.get_mut(*link) {
+                    link.changes = true;
+                }
+            }
+            StepAction::Vanish { node } => {
+                for link in &mut topology.links {
+                    link.changes |= link.between.contains(node);
+                }
+            }
+            StepAction::LinkState { .. } | StepAction::Sysctl { .. } | StepAction::Stop { .. } => {}
+        }
+    }
+}
+
+pub(super) fn links_between(
     written: &Spanned<List<Spanned<Text>>>,
     names: &Names<'_>,
     lab: &Lab<'_>,

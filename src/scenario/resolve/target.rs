@@ -1,5 +1,7 @@
 //! What a client, a DNAT port or a command's address refers to.
 
+use std::collections::BTreeSet;
+
 use super::names::Names;
 use crate::scenario::decode::Framed;
 use crate::scenario::document::{DnatDoc, Document, ServerDoc, Text};
@@ -36,6 +38,14 @@ pub(crate) fn target<'d>(
             node: names.nodes.get_index_of(server.node.value.0.as_str())?,
             port: server.port.value.0,
             server: Some(server),
+            by_name: true,
+        });
+    }
+    if let Some((_, command, port)) = names.serving().find(|(name, ..)| *name == text) {
+        return Some(Target {
+            node: names.nodes.get_index_of(command.node.value.0.as_str())?,
+            port,
+            server: None,
             by_name: true,
         });
     }
@@ -88,17 +98,34 @@ fn at_port<'d>(
             by_name: false,
         });
     }
-    if is_broken(node_name, document) || names.servers.values().any(Option::is_none) {
+    let serving: Vec<u16> = names
+        .serving()
+        .filter(|(_, command, _)| command.node.value.0 == node_name)
+        .map(|(.., port)| port)
+        .collect();
+    if serving.contains(&port) {
+        return Some(Target {
+            node,
+            port,
+            server: None,
+            by_name: false,
+        });
+    }
+    let not_all_known =
+        names.servers.values().any(Option::is_none) || names.commands.values().any(Option::is_none);
+    if is_broken(node_name, document) || not_all_known {
         return None;
     }
-    let open: Vec<String> = dnats(node_name, document)
+    let open: BTreeSet<String> = dnats(node_name, document)
         .map(|(port, _)| port)
         .chain(here.by_ref().map(|server| server.port.value.0))
+        .chain(serving)
         .map(|port| format!("`{node_name}:{port}`"))
         .collect();
     let help = if open.is_empty() {
         "name a server, or give the node a `dnat` port".to_owned()
     } else {
+        let open: Vec<String> = open.into_iter().collect();
         format!("there is {}", open.join(", "))
     };
     cx.error(
@@ -152,22 +179,36 @@ fn on_node<'d>(
 
 fn unknown(to: &Spanned<Text>, names: &Names<'_>, cx: &mut Collector<'_>) {
     let text = to.value.0.as_str();
+    if names.commands.get(text).is_some_and(Option::is_none) {
+        return;
+    }
+    let mut what_to_do = None;
     let message = match names.actors.get(text) {
         Some((ActorKind::Client, _)) => {
             format!("{} is a client: nothing can connect to it", quoted(text))
         }
         Some((ActorKind::Command, _)) => {
+            what_to_do = Some(format!("say so there: `{text}: {{ ready: port 80 }}`"));
             format!(
                 "{} is a command: which port it listens on is not known",
                 quoted(text)
             )
         }
+        Some((ActorKind::Fault, _)) => {
+            format!("{} is a fault: nothing can connect to it", quoted(text))
+        }
         _ => format!("unknown server {}", quoted(text)),
     };
-    let known = names.servers.keys().chain(names.nodes.keys()).copied();
-    let help = suggest::nearest(text.split(':').next().unwrap_or(text), known)
-        .map(|name| format!("did you mean `{name}`?"))
-        .unwrap_or_else(|| match names.servers.keys().copied().collect::<Vec<_>>() {
+    let servers = || {
+        let serving = names.serving().map(|(name, ..)| name);
+        names.servers.keys().copied().chain(serving)
+    };
+    let known = servers().chain(names.nodes.keys().copied());
+    let nearest = suggest::nearest(text.split(':').next().unwrap_or(text), known)
+        .map(|name| format!("did you mean `{name}`?"));
+    let help = what_to_do
+        .or(nearest)
+        .unwrap_or_else(|| match servers().collect::<Vec<_>>() {
             servers if servers.is_empty() => "declare it under `servers:`".to_owned(),
             servers => format!("there is {}", suggest::listed(&servers)),
         });

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::View;
-use super::links::{self, Written};
+use super::links;
 use super::names::Names;
 use super::nat;
 use super::server::number;
@@ -145,18 +145,13 @@ impl<'d> Lab<'d> {
         let mut specs = Vec::new();
         for (number, link) in self.links.iter().enumerate() {
             let between = self.network.between(number);
-            let written = Written {
-                delay: link.delay,
-                jitter: link.jitter,
-                loss: link.loss,
-                rate: link.rate,
-                queue: link.queue,
-            };
             specs.push(LinkSpec {
                 interfaces: between.map(|node| self.interface(node, number)),
                 between: between.map(|node| self.names[node].clone()),
                 mtu: links::mtu(link.mtu, self.ip, cx),
-                impairment: written.impairment(link.complete(), cx),
+                impairment: links::written!(link).impairment(link.complete(), cx),
+                faults: Vec::new(),
+                changes: false,
                 place: cx.source.place(link.head().start),
             });
         }

@@ -21,6 +21,7 @@ use super::{Process, Traffic, TrafficError};
 use crate::lab::{Lab, Node};
 use crate::record::{Recorder, RunClock};
 use crate::scenario::RunSpec;
+use crate::scenario::workload::StopHow;
 use crate::sys::{NetNs, timer};
 
 /// The first and only argument of this program that makes it an agent.
@@ -119,9 +120,13 @@ fn drive(
             let _nobody_listens = output.signal(&Signal::Ended);
         });
     }
-    // The worker says nothing more; its end of the pipe closes when the actor is to stop.
-    line(input)?;
-    Ok(traffic.finish())
+    // The worker's end of the pipe closes when the actor is to stop; before, it may say how.
+    let how = line(input)?;
+    let how = match how.is_empty() {
+        true => StopHow::Fin,
+        false => serde_json::from_str(&how).map_err(AgentError::Order)?,
+    };
+    Ok(traffic.finish_as(how))
 }
 
 fn line(input: &mut impl BufRead) -> Result<String, AgentError> {

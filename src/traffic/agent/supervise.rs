@@ -8,6 +8,7 @@ use std::sync::mpsc::{self, Sender};
 use super::{Begin, Signal};
 use crate::record::{Event, Offset, Recorder, SeriesId};
 use crate::scenario::RunSpec;
+use crate::scenario::workload::StopHow;
 use crate::sys::process::{self, NofileLimit};
 use crate::sys::timer;
 use crate::traffic::actor::Cues;
@@ -58,6 +59,9 @@ pub(in crate::traffic) fn supervise(
                 // A broken pipe says that it has ended: the listener knows why.
                 let _ended = write_line(&mut stdin, &Begin { start });
                 cues.stop.wait();
+                if cues.stop.resets() {
+                    let _ended = write_line(&mut stdin, &StopHow::Reset);
+                }
             }
         }
     }

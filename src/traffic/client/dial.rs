@@ -1,6 +1,7 @@
 //! Opening a connection: socket, source address, local port, the first `connect(2)`.
 
 use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use socket2::Socket;
@@ -36,8 +37,10 @@ impl Dialer {
             ports: None,
             port_choice,
         };
-        if plan.port == PortChoice::Kernel {
-            return Ok(by_kernel("kernel"));
+        match plan.port {
+            PortChoice::Kernel => return Ok(by_kernel("kernel")),
+            PortChoice::Bind => return Ok(by_kernel("bind")),
+            PortChoice::Sequential => {}
         }
         let ports = local_ports()?;
         let Some(queues) = LocalPorts::new(&ports, plan.sources.len()) else {
@@ -58,15 +61,22 @@ impl Dialer {
     /// Opens the connection of attempt `index`; it may not be established yet.
     ///
     /// # Errors
-    /// What the kernel says to this attempt: EMFILE from socket(2), EADDRNOTAVAIL, ENETUNREACH and others from connect(2).
+    /// What the kernel says to this attempt: EMFILE from socket(2), EADDRINUSE from bind(2), EADDRNOTAVAIL, ENETUNREACH and others
+    /// from connect(2).
     pub(super) fn dial(&self, plan: &Plan, index: u64, now: Offset) -> io::Result<(Socket, Lease)> {
         let socket = sockopt::tcp_socket(plan.target_ip)?;
         let mut source = 0;
         if !plan.sources.is_empty() {
             source = usize::try_from(index % plan.sources.len() as u64).unwrap_or(0);
-            // Before Linux 4.2 the port is chosen at bind(2): then a port serves one destination only.
-            let _old_kernel = sockopt::set_bind_address_no_port(&socket);
-            sockopt::bind_address(&socket, plan.sources[source])?;
+        }
+        let at_bind = plan.port == PortChoice::Bind;
+        let any = at_bind.then(|| any_address(plan.target_ip));
+        if let Some(address) = plan.sources.get(source).copied().or(any) {
+            if !at_bind {
+                // Before Linux 4.2 the port is chosen at bind(2): then a port serves one destination only.
+                let _old_kernel = sockopt::set_bind_address_no_port(&socket);
+            }
+            sockopt::bind_address(&socket, address)?;
         }
         let Some(mut ports) = self.ports() else {
             connect(&socket, plan)?;
@@ -98,6 +108,14 @@ impl Dialer {
     fn ports(&self) -> Option<MutexGuard<'_, LocalPorts>> {
         let ports = self.ports.as_ref()?;
         Some(ports.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// The wildcard address of an address's family.
+fn any_address(family_of: IpAddr) -> IpAddr {
+    match family_of {
+        IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
     }
 }
 

@@ -17,8 +17,8 @@ use super::turn::Turn;
 use super::{ATTEMPTED, BYTES, COMPLETED, Client, ESTABLISHED, FAILED, IN_FLIGHT};
 use crate::record::{Offset, RunClock};
 use crate::sys::readiness::{Epoll, Interest, Readiness};
-use crate::sys::sched;
 use crate::sys::timer::{Alarm, thread_cpu_time};
+use crate::sys::{sched, sockopt};
 use crate::traffic::slab::Slab;
 
 /// Starts in a row before what is ready gets its turn.
@@ -134,6 +134,11 @@ impl<'a> Engine<'a> {
         }
         drop(turn);
         self.lose_priority();
+        if self.client.stop.resets() {
+            for attempt in self.attempts.values() {
+                sockopt::reset_on_close(&attempt.socket);
+            }
+        }
         self.effort.ended = self.clock.now();
         let cpu = thread_cpu_time()?.saturating_sub(cpu_before);
         self.effort.cpu = u64::try_from(cpu.as_nanos()).unwrap_or(u64::MAX);

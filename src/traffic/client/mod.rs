@@ -37,8 +37,8 @@ use self::turn::{Order, Turn};
 use super::tally::{Declared, Tally};
 use crate::record::{Event, Offset, RunClock, SeriesKind, SeriesUnit};
 use crate::scenario::workload::ClientSpec;
-use crate::sys::fdtable;
 use crate::sys::wake::StopFlag;
+use crate::sys::{fdtable, sockopt};
 
 const ATTEMPTED: usize = 0;
 const ESTABLISHED: usize = 1;
@@ -179,6 +179,9 @@ impl Client {
         drop(tell);
         if !held.is_empty() {
             self.stop.wait();
+        }
+        if self.stop.resets() {
+            held.iter().for_each(sockopt::reset_on_close);
         }
     }
 

@@ -4,8 +4,9 @@ use std::net::SocketAddr;
 
 use super::*;
 
+use crate::names::ActorName;
 use crate::record::Offset;
-use crate::scenario::workload::{Accept, ClientClose, Load, PortChoice, ServerClose};
+use crate::scenario::workload::{Accept, ClientClose, Load, PortChoice, ServerClose, StopHow};
 use crate::sys::loopback;
 use crate::traffic::tests::{
     ESTABLISHED as ESTAB, Run, TIME_WAIT, client, connect, errors, last, server, workload,
@@ -177,6 +178,42 @@ fn kernel_ports_the_kernel_chooses_run_out_too() {
     assert_eq!(timeline.loads[0].port_choice, "kernel");
     assert_eq!(last(&timeline, "load.established"), 100);
     assert_eq!(last(&timeline, "load.errors.EADDRNOTAVAIL"), 50);
+}
+
+#[test]
+#[ignore = "kernel test: `-- --include-ignored` runs it"]
+fn kernel_ports_chosen_at_bind_are_taken_for_every_destination() {
+    for (choice, established, errno) in [
+        (PortChoice::Bind, 50, "EADDRINUSE"),
+        (PortChoice::Kernel, 100, "EADDRNOTAVAIL"),
+    ] {
+        let Some(netns) = with_a_hundred_ports() else {
+            return;
+        };
+        // 100 ports, of which another destination has 50.
+        let mut held = client(connect(50, 2_000.0, ClientClose::Hold));
+        let mut load = client(connect(150, 1_000.0, ClientClose::Hold));
+        (held.port, load.port) = (choice, choice);
+        held.sources = vec![[127, 0, 0, 1].into()];
+        load.sources.clone_from(&held.sources);
+        held.name = ActorName::new("held");
+        held.target.set_port(81);
+        load.start = Duration::from_millis(200);
+        let mut other = server(Accept::Epoll);
+        (other.name, other.port) = (ActorName::new("other"), 81);
+        let servers = vec![server(Accept::Epoll), other];
+        let run = Run::begin_in(netns, workload(servers, vec![held, load])).unwrap();
+        run.wait();
+        let timeline = run.finish();
+        assert_eq!(last(&timeline, "held.established"), 50);
+        assert_eq!(
+            last(&timeline, "load.established"),
+            established,
+            "{choice:?}"
+        );
+        let failed = last(&timeline, &format!("load.errors.{errno}"));
+        assert_eq!(failed, 150 - established, "{choice:?}");
+    }
 }
 
 #[test]
@@ -398,10 +435,10 @@ fn kernel_a_loop_whose_server_is_stopped_is_refused() {
         }
     };
     sleep(100);
-    assert!(run.traffic.stop(&"web".into()).unwrap());
+    assert!(run.traffic.stop(&"web".into(), StopHow::Fin).unwrap());
     sleep(200);
-    assert!(run.traffic.stop(&"load".into()).unwrap());
-    assert!(!run.traffic.stop(&"nobody".into()).unwrap());
+    assert!(run.traffic.stop(&"load".into(), StopHow::Fin).unwrap());
+    assert!(!run.traffic.stop(&"nobody".into(), StopHow::Fin).unwrap());
     assert!(run.traffic.has_ended());
     let timeline = run.finish();
     assert_eq!(timeline.loads[0].engine, "io_uring");

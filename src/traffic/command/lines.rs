@@ -1,11 +1,15 @@
 //! Output as lines in the record, up to a bound.
 
+use std::collections::VecDeque;
+
 use crate::record::{Event, Offset, Recorder, SeriesId};
 
 /// Bound on a stream's bytes in the record: a page of `ab` is 2 KiB, so this is output gone wild.
 const MAX_BYTES: usize = 1024 * 1024;
 /// Bound on a stream's lines in the record.
 const MAX_LINES: usize = 10_000;
+/// How many lines say why a program did not do its work: a few, in one line of an error.
+const LAST: usize = 5;
 
 /// A stream of text so far.
 #[derive(Debug)]
@@ -17,6 +21,7 @@ pub(super) struct Lines {
     bytes: usize,
     lines: usize,
     cut: bool,
+    last: VecDeque<String>,
 }
 
 impl Lines {
@@ -29,6 +34,7 @@ impl Lines {
             bytes: 0,
             lines: 0,
             cut: false,
+            last: VecDeque::new(),
         }
     }
 
@@ -55,6 +61,13 @@ impl Lines {
         }
     }
 
+    /// The last few lines, and what has no end yet.
+    pub(super) fn last(&self) -> Vec<String> {
+        let partial = String::from_utf8_lossy(&self.partial).into_owned();
+        let partial = Some(partial).filter(|partial| !partial.is_empty());
+        self.last.iter().cloned().chain(partial).collect()
+    }
+
     /// Tells a last line that has no end.
     pub(super) fn end(&mut self, t: Offset) {
         if !self.cut && !self.partial.is_empty() {
@@ -66,6 +79,11 @@ impl Lines {
         self.lines += 1;
         let line = std::mem::take(&mut self.partial);
         let line = line.strip_suffix(b"\r").unwrap_or(&line);
+        if self.last.len() == LAST {
+            self.last.pop_front();
+        }
+        self.last
+            .push_back(String::from_utf8_lossy(line).into_owned());
         self.recorder.tell(Event::Text {
             t,
             series: self.series,

@@ -17,13 +17,13 @@ fn run(commands: Vec<CommandSpec>, accept: Option<Accept>) -> Option<Timeline> {
     Some(run.finish())
 }
 
-fn lines(timeline: &Timeline, name: &str) -> Vec<String> {
+pub(super) fn lines(timeline: &Timeline, name: &str) -> Vec<String> {
     let lines = &timeline.series(name).unwrap().lines;
     lines.iter().map(|(_, line)| line.clone()).collect()
 }
 
 #[expect(clippy::print_stderr, reason = "a test that cannot run must say so")]
-fn is_installed(program: &str) -> bool {
+pub(super) fn is_installed(program: &str) -> bool {
     let found = Program::find(&command("found", "here", &[program]));
     if let Err(error) = &found {
         eprintln!("not run: cannot {error}");
@@ -31,7 +31,7 @@ fn is_installed(program: &str) -> bool {
     found.is_ok()
 }
 
-fn shell(script: &str) -> CommandSpec {
+pub(super) fn shell(script: &str) -> CommandSpec {
     command("sh", "here", &["sh", "-c", script])
 }
 

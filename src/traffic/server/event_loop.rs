@@ -127,6 +127,11 @@ impl<'a, R: Readiness> EventLoop<'a, R> {
                 self.listen_again()?;
             }
         }
+        if self.served.stop.resets() {
+            for connection in self.connections.values() {
+                sockopt::reset_on_close(&connection.conversation.socket);
+            }
+        }
         Ok(())
     }
 

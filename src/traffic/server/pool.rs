@@ -79,6 +79,10 @@ fn serve(served: &Served, socket: Socket, buffer: &mut [u8]) -> io::Result<()> {
         let timeout = may_time_out.then_some(served.keep_alive);
         let on = (interest != Interest::Nothing).then_some((&conversation.socket, flags));
         match wait(served, on, timeout)? {
+            Woken::Stopped if served.stop.resets() => {
+                sockopt::reset_on_close(&conversation.socket);
+                return Ok(());
+            }
             Woken::Stopped | Woken::TimedOut => return Ok(()),
             Woken::Ready => {}
         }

@@ -72,7 +72,7 @@ impl Hosts {
             },
         ];
         let wires = [from_a, to_server]
-            .map(|ends| Wire::start(&wires, ends, &Impairment::default(), 1).unwrap());
+            .map(|ends| Wire::start(&wires, ends, &Impairment::default(), &[], 1).unwrap());
         let output = Output::default();
         let (recorder, closed) = Recorder::start(output.clone());
         let clock = RunClock::starting_in(Duration::ZERO);

@@ -260,6 +260,8 @@ pub(super) fn words(link: &LinkSpec) -> Option<String> {
         loss,
         rate,
         queue,
+        reorder,
+        duplicate,
     } = &link.impairment;
     let mut words = Vec::new();
     match (delay, jitter) {
@@ -275,6 +277,18 @@ pub(super) fn words(link: &LinkSpec) -> Option<String> {
     words.extend(loss.map(|loss| format!("{}% lost", grouped(loss.as_fraction() * 100.0, 3))));
     words.extend(rate.map(|rate| format!("{} bit/s", grouped(rate.as_per_second(), 0))));
     words.extend(queue.map(|queue| format!("queue {}", bytes(queue.0 as f64))));
+    let share = |share: &crate::units::Percent| grouped(share.as_fraction() * 100.0, 3);
+    words.extend(
+        reorder
+            .as_ref()
+            .map(|part| format!("{}% reordered", share(part))),
+    );
+    words.extend(
+        duplicate
+            .as_ref()
+            .map(|part| format!("{}% twice", share(part))),
+    );
+    words.extend(link.faults.iter().map(|fault| fault.name.to_string()));
     words.extend(link.mtu.map(|mtu| format!("mtu {mtu}")));
     (!words.is_empty()).then(|| words.join(", "))
 }

@@ -1,0 +1,181 @@
+//! What is left of runs that have ended: nothing, if all is well. Found by looking, not by bookkeeping.
+//!
+//! A lab's namespaces carry a mark, the alias of their loopback interface, and its processes are this program or were started
+//! by it. What a run that goes on holds is no leak.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+
+use serde::{Deserialize, Serialize};
+
+use super::mark;
+use crate::sys::holders::{self, Held, Process};
+
+/// What was found.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Leaks {
+    /// Runs that go on: processes that supervise them, with their command lines.
+    pub going_on: BTreeMap<u32, String>,
+    /// Namespaces of labs that runs which go on hold.
+    pub in_use: usize,
+    /// Network namespaces of others.
+    pub of_others: usize,
+    /// Processes of runs that have ended, with their command lines.
+    pub processes: BTreeMap<u32, String>,
+    /// Namespaces of labs of runs that have ended.
+    pub namespaces: Vec<LeftNamespace>,
+}
+
+/// A namespace that is left.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftNamespace {
+    /// Its number, as in `net:[4026531840]`.
+    pub inode: u64,
+    /// What holds it: processes and mounts.
+    pub held_by: Vec<String>,
+}
+
+impl Leaks {
+    /// Whether anything is left.
+    pub fn any(&self) -> bool {
+        !self.processes.is_empty() || !self.namespaces.is_empty()
+    }
+}
+
+/// Looks through every process and namespace that the caller may see.
+///
+/// # Errors
+/// Where `/proc` cannot be read.
+pub fn look() -> io::Result<Leaks> {
+    let processes = holders::processes()?;
+    let mut leaks = Leaks::default();
+    let mut alive = BTreeSet::new();
+    for process in processes.values() {
+        match role(process) {
+            Role::Supervisor if process.pid == std::process::id() => {}
+            Role::Supervisor => {
+                leaks
+                    .going_on
+                    .insert(process.pid, process.arguments.join(" "));
+            }
+            Role::Part if !is_supervised(process, &processes) => {
+                leaks
+                    .processes
+                    .insert(process.pid, process.arguments.join(" "));
+            }
+            Role::Part | Role::Other => {}
+        }
+        if is_supervised(process, &processes) {
+            alive.insert(process.pid);
+        }
+    }
+    for held in holders::namespaces()? {
+        if !mark::is_on(&held.netns) {
+            leaks.of_others += 1;
+        } else if held.pids.iter().any(|pid| alive.contains(pid)) {
+            leaks.in_use += 1;
+        } else {
+            leaks.namespaces.push(left(&held, &processes));
+        }
+    }
+    Ok(leaks)
+}
+
+fn left(held: &Held, processes: &BTreeMap<u32, Process>) -> LeftNamespace {
+    let by_process = held.pids.iter().map(|pid| {
+        let line = processes
+            .get(pid)
+            .map(|process| process.arguments.join(" "));
+        format!("process {pid} ({})", line.unwrap_or_default())
+    });
+    let by_mount = held
+        .mounts
+        .iter()
+        .map(|at| format!("a mount on {}", at.display()));
+    LeftNamespace {
+        inode: held.inode,
+        held_by: by_process.chain(by_mount).collect(),
+    }
+}
+
+/// What a process is to nslab.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    /// It supervises runs, or is asked by a user.
+    Supervisor,
+    /// It is part of a run: a worker, an agent, a virtual machine.
+    Part,
+    Other,
+}
+
+fn role(process: &Process) -> Role {
+    let argument = |at: usize| process.arguments.get(at).map(String::as_str);
+    if process.program == env!("CARGO_PKG_NAME") {
+        return match argument(1) {
+            Some("worker" | "agent") => Role::Part,
+            _ => Role::Supervisor,
+        };
+    }
+    let is_machine = process.program.starts_with("qemu-system-");
+    let name = process.arguments.windows(2).find(|pair| pair[0] == "-name");
+    match name {
+        Some(pair) if is_machine && pair[1].starts_with(env!("CARGO_PKG_NAME")) => Role::Part,
+        _ => Role::Other,
+    }
+}
+
+/// Whether a process descends from one that supervises runs.
+fn is_supervised(process: &Process, processes: &BTreeMap<u32, Process>) -> bool {
+    let above = std::iter::successors(Some(process), |below| processes.get(&below.parent));
+    above
+        .skip(1)
+        .any(|process| role(process) == Role::Supervisor)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn process(pid: u32, parent: u32, program: &str, arguments: &[&str]) -> Process {
+        Process {
+            pid,
+            parent,
+            program: program.to_owned(),
+            arguments: arguments.iter().map(|&word| word.to_owned()).collect(),
+        }
+    }
+
+    #[test]
+    fn a_worker_is_part_of_a_run_only_while_someone_supervises_it() {
+        let run = process(10, 1, "nslab", &["nslab", "run"]);
+        let worker = process(11, 10, "nslab", &["/proc/self/exe", "worker"]);
+        let program = process(12, 11, "sleep", &["sleep", "9"]);
+        let orphan = process(13, 1, "nslab", &["/proc/self/exe", "worker"]);
+        let machine = process(14, 1, "qemu-system-x86_64", &["qemu", "-name", "nslab"]);
+        let all = [&run, &worker, &program, &orphan, &machine];
+        let all = all.map(|process| (process.pid, process.clone())).into();
+        assert_eq!(
+            [&run, &worker, &program].map(role),
+            [Role::Supervisor, Role::Part, Role::Other]
+        );
+        assert!(is_supervised(&worker, &all) && is_supervised(&program, &all));
+        assert_eq!([&orphan, &machine].map(role), [Role::Part, Role::Part]);
+        assert!(!is_supervised(&orphan, &all) && !is_supervised(&machine, &all));
+    }
+
+    #[test]
+    #[ignore = "kernel test: needs CAP_SYS_ADMIN"]
+    fn kernel_a_namespace_of_a_lab_that_something_else_holds_is_found() {
+        let marked = crate::sys::NetNs::create().unwrap();
+        let inode = marked.inode().unwrap();
+        let found = |inode| {
+            let leaks = look().unwrap();
+            leaks.namespaces.iter().any(|left| left.inode == inode)
+        };
+        assert!(!found(inode), "without a mark it is somebody else's");
+        mark::put_on(&marked);
+        assert!(found(inode));
+        drop(marked);
+        assert!(!found(inode));
+    }
+}

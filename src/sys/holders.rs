@@ -1,0 +1,147 @@
+//! Who holds network namespaces, and which processes there are: found by looking through `/proc`, not by bookkeeping.
+//!
+//! Only what the caller may look at is found: without root, its own processes.
+
+use std::collections::BTreeSet;
+use std::collections::btree_map::{BTreeMap, Entry};
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use super::netns::NetNs;
+
+/// A process, as `/proc` shows it (proc(5)).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Process {
+    /// Its number.
+    pub pid: u32,
+    /// That of its parent; 0 where that is outside.
+    pub parent: u32,
+    /// The file name of its program; empty where that cannot be read.
+    pub program: String,
+    /// Its command line.
+    pub arguments: Vec<String>,
+}
+
+/// A network namespace other than the caller's, that something keeps alive.
+#[derive(Debug)]
+pub struct Held {
+    /// Its number, as in `net:[4026531840]`.
+    pub inode: u64,
+    /// Itself.
+    pub netns: NetNs,
+    /// Processes with a thread or an open descriptor of it.
+    pub pids: BTreeSet<u32>,
+    /// Files that it is mounted on.
+    pub mounts: BTreeSet<PathBuf>,
+}
+
+/// Every process that can be seen, by its number. Threads of the kernel are left out.
+///
+/// # Errors
+/// Where `/proc` cannot be read.
+pub fn processes() -> io::Result<BTreeMap<u32, Process>> {
+    let found = pids()?.into_iter().filter_map(|pid| {
+        // Gone meanwhile is as good as never seen.
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+        let line = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+        let arguments: Vec<String> = line
+            .split(|byte| *byte == 0)
+            .filter(|word| !word.is_empty())
+            .map(|word| String::from_utf8_lossy(word).into_owned())
+            .collect();
+        let exe = fs::read_link(format!("/proc/{pid}/exe")).unwrap_or_default();
+        let program = exe.file_name().unwrap_or_default().to_string_lossy();
+        let process = Process {
+            pid,
+            parent: parent(&status)?,
+            // A program that was replaced while it ran.
+            program: program.trim_end_matches(" (deleted)").to_owned(),
+            arguments,
+        };
+        (!process.arguments.is_empty()).then_some((pid, process))
+    });
+    Ok(found.collect())
+}
+
+fn parent(status: &str) -> Option<u32> {
+    let line = status.lines().find_map(|l| l.strip_prefix("PPid:"))?;
+    line.trim().parse().ok()
+}
+
+/// Every network namespace but the caller's that a thread is in, that a descriptor is open of, or that is mounted on a file.
+///
+/// # Errors
+/// Where `/proc` cannot be read.
+pub fn namespaces() -> io::Result<Vec<Held>> {
+    let own = fs::metadata("/proc/thread-self/ns/net")?.ino();
+    let mut found: BTreeMap<u64, Held> = BTreeMap::new();
+    let mut mounts_seen = BTreeSet::new();
+    for pid in pids()? {
+        let process = PathBuf::from(format!("/proc/{pid}"));
+        let threads = entries(&process.join("task")).map(|task| task.join("ns/net"));
+        let descriptors = entries(&process.join("fd")).filter(|fd| {
+            fs::read_link(fd).is_ok_and(|to| to.to_string_lossy().starts_with("net:["))
+        });
+        for path in threads.chain(descriptors) {
+            if let Some(held) = hold(&path, own, &mut found) {
+                held.pids.insert(pid);
+            }
+        }
+        let mounts = fs::metadata(process.join("ns/mnt")).map(|mounts| mounts.ino());
+        if mounts.is_ok_and(|mounts| mounts_seen.insert(mounts)) {
+            for at in mounted(&process) {
+                let path = process
+                    .join("root")
+                    .join(at.strip_prefix("/").unwrap_or(&at));
+                if let Some(held) = hold(&path, own, &mut found) {
+                    held.mounts.insert(at);
+                }
+            }
+        }
+    }
+    Ok(found.into_values().collect())
+}
+
+/// What is held by a path, unless it is the caller's own or gone.
+fn hold<'a>(path: &Path, own: u64, found: &'a mut BTreeMap<u64, Held>) -> Option<&'a mut Held> {
+    let inode = fs::metadata(path).ok()?.ino();
+    if inode == own {
+        return None;
+    }
+    match found.entry(inode) {
+        Entry::Occupied(held) => Some(held.into_mut()),
+        Entry::Vacant(free) => Some(free.insert(Held {
+            inode,
+            netns: NetNs::from(File::open(path).ok()?),
+            pids: BTreeSet::new(),
+            mounts: BTreeSet::new(),
+        })),
+    }
+}
+
+/// Where network namespaces are mounted, as a process sees it: `ip netns` mounts them on files.
+fn mounted(process: &Path) -> Vec<PathBuf> {
+    let lines = fs::read_to_string(process.join("mountinfo")).unwrap_or_default();
+    let of_namespaces = lines.lines().filter(|line| line.contains(" - nsfs "));
+    // The fourth word is the root within the file system, the fifth the place (proc_pid_mountinfo(5)).
+    let places = of_namespaces.filter_map(|line| {
+        let mut words = line.split(' ').skip(3);
+        let root = words.next()?;
+        root.starts_with("net:[").then(|| words.next())?
+    });
+    places.map(PathBuf::from).collect()
+}
+
+fn pids() -> io::Result<Vec<u32>> {
+    let entries = fs::read_dir("/proc")?.flatten();
+    Ok(entries
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .collect())
+}
+
+fn entries(folder: &Path) -> impl Iterator<Item = PathBuf> + use<> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.map(|entry| entry.path())
+}

@@ -1,0 +1,133 @@
+//! Whether a program serves yet: whether it listens where clients will look for it. Nobody connects to find out.
+
+use std::io;
+use std::net::SocketAddr;
+use std::process::ExitStatus;
+use std::time::Duration;
+
+use crate::scenario::topology::IpVersion;
+use crate::sys::sock_diag::SockDiag;
+
+/// Looks at who listens in the calling thread's namespace.
+#[derive(Debug)]
+pub(super) struct Readiness {
+    diag: SockDiag,
+    port: u16,
+    ip: IpVersion,
+    /// Where somebody listens, as far as that is not what is waited for.
+    elsewhere: Vec<SocketAddr>,
+}
+
+impl Readiness {
+    pub(super) fn open(port: u16, ip: IpVersion) -> io::Result<Self> {
+        Ok(Self {
+            diag: SockDiag::open().map_err(io::Error::other)?,
+            port,
+            ip,
+            elsewhere: Vec::new(),
+        })
+    }
+
+    pub(super) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Whether somebody listens on the port in a way that reaches others.
+    pub(super) fn is_there(&mut self) -> io::Result<bool> {
+        let listening = self.diag.listening().map_err(io::Error::other)?;
+        let addresses = listening.iter().map(|listening| listening.address);
+        self.elsewhere = addresses.collect();
+        Ok(self.elsewhere.iter().any(|at| self.serves(*at)))
+    }
+
+    fn serves(&self, at: SocketAddr) -> bool {
+        let speaks_it = match self.ip {
+            // The wildcard of IPv6 takes IPv4 as well unless it was asked not to (ipv6(7), IPV6_V6ONLY).
+            IpVersion::V4 => at.is_ipv4() || at.ip().is_unspecified(),
+            IpVersion::V6 => at.is_ipv6(),
+        };
+        at.port() == self.port && speaks_it
+    }
+
+    /// What is listened on instead.
+    pub(super) fn instead(&self) -> Vec<String> {
+        self.elsewhere.iter().map(ToString::to_string).collect()
+    }
+}
+
+/// Why a program does not serve.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum NotReady {
+    /// It has ended.
+    #[error("it ended before it listened on port {port}, with {status}{}{}", hint(*.status), quoted(said))]
+    Ended {
+        port: u16,
+        status: ExitStatus,
+        said: Vec<String>,
+    },
+    /// It runs, and does not listen.
+    #[error(
+        "it does not listen on port {port} after {} s{}{}",
+        .timeout.as_secs_f64(),
+        listed(instead),
+        quoted(said)
+    )]
+    TooLate {
+        port: u16,
+        timeout: Duration,
+        instead: Vec<String>,
+        said: Vec<String>,
+    },
+}
+
+fn hint(status: ExitStatus) -> &'static str {
+    if status.success() {
+        " (a program that goes on in the background must be told to stay: nginx -g 'daemon off;', squid -N, apache2 -DFOREGROUND)"
+    } else {
+        ""
+    }
+}
+
+fn listed(instead: &[String]) -> String {
+    match instead {
+        [] => "; nobody listens on this node".to_owned(),
+        instead => format!("; listening on this node: {}", instead.join(", ")),
+    }
+}
+
+fn quoted(said: &[String]) -> String {
+    match said {
+        [] => "; it said nothing".to_owned(),
+        said => format!("; it said: {}", said.join(" | ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_listener_counts_where_the_lab_s_protocol_reaches_it() {
+        let serves = |ip, at: &str| {
+            let at: SocketAddr = at.parse().unwrap();
+            let readiness = Readiness {
+                diag: SockDiag::open().unwrap(),
+                port: 80,
+                ip,
+                elsewhere: Vec::new(),
+            };
+            readiness.serves(at)
+        };
+        for (ip, at, expected) in [
+            (IpVersion::V4, "0.0.0.0:80", true),
+            (IpVersion::V4, "10.0.0.1:80", true),
+            (IpVersion::V4, "[::]:80", true),
+            (IpVersion::V4, "[fd00::1]:80", false),
+            (IpVersion::V4, "0.0.0.0:8080", false),
+            (IpVersion::V6, "[::]:80", true),
+            (IpVersion::V6, "0.0.0.0:80", false),
+        ] {
+            assert_eq!(serves(ip, at), expected, "{at}");
+        }
+    }
+}

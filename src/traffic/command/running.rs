@@ -1,0 +1,291 @@
+//! A program that runs: its output taken as it comes, its end noticed, its group killed.
+
+use std::io::{self, Read};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Child, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+use super::lines::Lines;
+use super::ready::{NotReady, Readiness};
+use super::{Program, Streams};
+use crate::record::Offset;
+use crate::scenario::workload::CommandSpec;
+use crate::sys::process::{self, NofileLimit};
+use crate::sys::wake::StopFlag;
+
+/// Exit code that stands for a time that was up, as timeout(1) gives it.
+const TIMED_OUT: i32 = 124;
+/// Added to the number of the signal that killed a program, as shells do (bash(1), EXIT STATUS).
+const KILLED: i32 = 128;
+/// How often it is looked whether a program listens: a look costs some 50 µs (measured), programs take milliseconds to seconds.
+const LOOK: Duration = Duration::from_millis(5);
+
+/// A program that runs. Its group is killed, and it is reaped, when this is dropped.
+pub(super) struct Running<'a> {
+    spec: &'a CommandSpec,
+    streams: &'a Streams,
+    outputs: Vec<Output>,
+    child: Child,
+    has_ended: Arc<StopFlag>,
+    /// Waits without reaping: as long as nobody has, the number is the child's.
+    waiter: Option<JoinHandle<io::Result<()>>>,
+}
+
+struct Output {
+    pipe: Pipe,
+    lines: Lines,
+    open: bool,
+}
+
+/// A pipe from a child's standard output or error.
+enum Pipe {
+    Out(std::process::ChildStdout),
+    Err(std::process::ChildStderr),
+}
+
+impl Pipe {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Out(pipe) => pipe.read(buffer),
+            Self::Err(pipe) => pipe.read(buffer),
+        }
+    }
+}
+
+impl AsFd for Pipe {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Out(pipe) => pipe.as_fd(),
+            Self::Err(pipe) => pipe.as_fd(),
+        }
+    }
+}
+
+/// Why a program ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Why {
+    ByItself,
+    TimeIsUp,
+    RunIsOver,
+}
+
+impl<'a> Running<'a> {
+    /// Starts a program. It dies with the calling thread.
+    pub(super) fn start(
+        spec: &'a CommandSpec,
+        program: &Program,
+        nofile: NofileLimit,
+        streams: &'a Streams,
+    ) -> io::Result<Self> {
+        let has_ended = Arc::new(StopFlag::new()?);
+        let mut command = program.command(spec);
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut running = Self {
+            spec,
+            streams,
+            outputs: Vec::new(),
+            child: process::spawn_bounded(&mut command, nofile)?,
+            has_ended,
+            waiter: None,
+        };
+        running.take_outputs()?;
+        let (tell, pid) = (Arc::clone(&running.has_ended), running.child.id());
+        let waiter = std::thread::Builder::new()
+            .name("command-end".to_owned())
+            .spawn(move || {
+                let result = process::wait_ended(pid);
+                tell.raise();
+                result
+            })?;
+        running.waiter = Some(waiter);
+        Ok(running)
+    }
+
+    fn take_outputs(&mut self) -> io::Result<()> {
+        let name = &self.spec.name;
+        let out = self.child.stdout.take().map(Pipe::Out);
+        let err = self.child.stderr.take().map(Pipe::Err);
+        let out = out.map(|pipe| (pipe, format!("{name}.stdout"), self.streams.stdout));
+        let err = err.map(|pipe| (pipe, format!("{name}.stderr"), self.streams.stderr));
+        for (pipe, name, series) in [out, err].into_iter().flatten() {
+            fcntl(&pipe, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
+            self.outputs.push(Output {
+                pipe,
+                lines: Lines::new(name, series, self.streams.recorder.clone()),
+                open: true,
+            });
+        }
+        Ok(())
+    }
+
+    /// Waits until it listens, or is stopped.
+    ///
+    /// # Errors
+    /// Where it ends before, or does not within its time, with what it said.
+    pub(super) fn until_ready(
+        &mut self,
+        mut readiness: Readiness,
+        stop: &StopFlag,
+    ) -> io::Result<()> {
+        let deadline = Instant::now() + self.spec.timeout;
+        while !readiness.is_there()? && !stop.is_raised() {
+            let not_ready = |reason| io::Error::other(reason);
+            if self.has_ended.is_raised() {
+                process::kill_group(&self.child);
+                let status = self.child.wait()?;
+                self.drain();
+                let (port, said) = (readiness.port(), self.said());
+                return Err(not_ready(NotReady::Ended { port, status, said }));
+            }
+            if Instant::now() >= deadline {
+                return Err(not_ready(NotReady::TooLate {
+                    port: readiness.port(),
+                    timeout: self.spec.timeout,
+                    instead: readiness.instead(),
+                    said: self.said(),
+                }));
+            }
+            self.wait(Some(LOOK), stop)?;
+            self.drain();
+        }
+        Ok(())
+    }
+
+    /// What it said last.
+    fn said(&self) -> Vec<String> {
+        // Standard error comes last, and says more.
+        let outputs = self.outputs.iter().rev();
+        let mut said = outputs.map(|output| output.lines.last());
+        said.find(|said| !said.is_empty()).unwrap_or_default()
+    }
+
+    /// Follows it to its end.
+    pub(super) fn watch(mut self, stop: &StopFlag) -> io::Result<()> {
+        let why = self.follow(stop);
+        // The rest of its group goes with it; so does whoever holds its pipes open.
+        process::kill_group(&self.child);
+        if let Some(waiter) = self.waiter.take() {
+            let panicked = |_| Err(io::Error::other("the thread that waits for it panicked"));
+            waiter.join().unwrap_or_else(panicked)?;
+        }
+        let t = self.drain();
+        for output in &mut self.outputs {
+            output.lines.end(t);
+        }
+        let status = self.child.wait()?;
+        self.tell_end(why?, status, t);
+        Ok(())
+    }
+
+    fn follow(&mut self, stop: &StopFlag) -> io::Result<Why> {
+        let deadline = (!self.spec.background).then(|| Instant::now() + self.spec.timeout);
+        loop {
+            if self.has_ended.is_raised() {
+                return Ok(Why::ByItself);
+            }
+            if stop.is_raised() {
+                return Ok(Why::RunIsOver);
+            }
+            let left = deadline.map(|end| end.saturating_duration_since(Instant::now()));
+            if left.is_some_and(|left| left.is_zero()) {
+                return Ok(Why::TimeIsUp);
+            }
+            self.wait(left, stop)?;
+            self.drain();
+        }
+    }
+
+    /// Waits until it has written something or ended, or is stopped.
+    fn wait(&self, at_most: Option<Duration>, stop: &StopFlag) -> io::Result<()> {
+        let open = self.outputs.iter().filter(|output| output.open);
+        let mut fds: Vec<_> = open
+            .map(|output| output.pipe.as_fd())
+            .chain([stop.as_fd(), self.has_ended.as_fd()])
+            .map(|fd| PollFd::new(fd, PollFlags::POLLIN))
+            .collect();
+        let timeout = at_most.map_or(PollTimeout::NONE, |at_most| {
+            // poll(2) counts milliseconds: one more, so as not to spin at the end.
+            let timeout = PollTimeout::try_from(at_most + Duration::from_millis(1));
+            timeout.unwrap_or(PollTimeout::MAX)
+        });
+        match poll(&mut fds, timeout) {
+            Ok(_) | Err(nix::Error::EINTR) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Takes what it has written; gives the time of that.
+    fn drain(&mut self) -> Offset {
+        let t = self.streams.now();
+        for output in self.outputs.iter_mut().filter(|output| output.open) {
+            output.drain(t);
+        }
+        t
+    }
+
+    fn tell_end(&self, why: Why, status: ExitStatus, t: Offset) {
+        let name = &self.spec.name;
+        let code = status.code();
+        let code = code.unwrap_or_else(|| KILLED + status.signal().unwrap_or(0));
+        match why {
+            Why::ByItself => {
+                if self.spec.background {
+                    let text = format!("command `{name}` ended before the run did, with {status}");
+                    self.streams.note(t, text);
+                }
+                self.streams.ended(t, code);
+            }
+            Why::TimeIsUp => {
+                let timeout = self.spec.timeout.as_secs_f64();
+                let text =
+                    format!("command `{name}` was killed: it had not ended after {timeout} s");
+                self.streams.note(t, text);
+                self.streams.ended(t, TIMED_OUT);
+            }
+            // That is how such a one ends.
+            Why::RunIsOver if self.spec.background => {}
+            Why::RunIsOver => {
+                let text = format!("command `{name}` was killed: the run or a step ended it");
+                self.streams.note(t, text);
+                self.streams.ended(t, code);
+            }
+        }
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        // After an error of this side the program still runs; once it is reaped both find nobody.
+        if let Ok(None) = self.child.try_wait() {
+            process::kill_group(&self.child);
+            let _killed = self.child.wait();
+        }
+    }
+}
+
+impl Output {
+    /// Takes what is there.
+    fn drain(&mut self, t: Offset) {
+        let mut buffer = [0; 16 * 1024];
+        while self.open {
+            match self.pipe.read(&mut buffer) {
+                Ok(0) => self.open = false,
+                Ok(count) => self.lines.take(&buffer[..count], t),
+                Err(error) => match error.kind() {
+                    io::ErrorKind::WouldBlock => return,
+                    io::ErrorKind::Interrupted => {}
+                    _ => self.open = false,
+                },
+            }
+        }
+    }
+}

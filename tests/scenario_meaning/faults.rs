@@ -1,0 +1,81 @@
+//! What faults and the steps that change links mean.
+
+use super::*;
+use nslab::scenario::fault::{FaultAction, Flags};
+use nslab::scenario::workload::{StepAction, StopHow};
+
+#[test]
+fn every_fault_is_on_its_link_and_ends_are_in_the_link_s_order() {
+    let run = &read("faults").runs[0];
+    let [first, second] = run.topology.links.as_slice() else {
+        panic!()
+    };
+    let names = |link: &nslab::scenario::topology::LinkSpec| {
+        let faults = link.faults.iter().map(|fault| fault.name.to_string());
+        faults.collect::<Vec<String>>()
+    };
+    assert_eq!(names(first), ["lost-answer"]);
+    assert_eq!(names(second), ["late-fin", "twice", "stale", "forged"]);
+    let FaultAction::Drop(of) = &first.faults[0].action else {
+        panic!()
+    };
+    let syn_ack = Flags {
+        syn: true,
+        ack: true,
+        ..Flags::default()
+    };
+    // `router` is the second end of the first link, and the first of the second.
+    assert_eq!(
+        (of.from, of.flags, of.nth),
+        (Some(1), Some(syn_ack), Some([1, 1]))
+    );
+    let FaultAction::Delay { of, .. } = &second.faults[0].action else {
+        panic!()
+    };
+    assert_eq!(of.from, Some(0));
+    let FaultAction::Inject(forged) = &second.faults[3].action else {
+        panic!()
+    };
+    assert_eq!(
+        (forged.to, forged.connection, forged.sequence.ahead),
+        (1, 3, 10)
+    );
+    // A forged segment that is still to come keeps the run going.
+    assert!(run.watch_until >= forged.at);
+}
+
+#[test]
+fn what_a_link_will_need_later_it_has_from_the_start() {
+    let run = &read("faults").runs[0];
+    assert!(
+        run.topology
+            .links
+            .iter()
+            .all(|link| link.changes && link.wants_segments())
+    );
+    let actions: Vec<&StepAction> = run.workload.steps.iter().map(|step| &step.action).collect();
+    assert!(
+        matches!(
+            actions[..],
+            [
+                StepAction::LinkImpair { link: 0, .. },
+                StepAction::LinkState { link: 0, up: false },
+                StepAction::LinkImpair { link: 0, .. },
+                StepAction::LinkState { link: 0, up: true },
+                StepAction::Stop {
+                    how: StopHow::Reset,
+                    ..
+                },
+                // Its node is gone before it stops, or its peers would hear of it.
+                StepAction::Vanish { .. },
+                StepAction::Stop {
+                    how: StopHow::Vanish,
+                    ..
+                },
+            ]
+        ),
+        "{actions:?}"
+    );
+    let plain = &read("clients").runs[0];
+    assert!(plain.topology.links.iter().all(|link| !link.changes));
+}
