@@ -72,6 +72,7 @@ problems! {
     a_regular_expression_in_brackets_wants_quotes: "yaml-regex",
     settings_and_steps_are_checked: "sysctls-and-steps",
     faults_name_a_link_its_ends_and_what_they_do: "faults",
+    floods_come_from_an_end_of_the_network: "floods",
     a_proxy_passes_on_what_does_not_come_back: "proxies",
     what_serves_is_ready_on_a_port_of_its_own: "serving",
     control_characters_do_not_reach_the_terminal: "control-characters",

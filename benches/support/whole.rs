@@ -13,6 +13,7 @@ pub(crate) fn run(scenario: &str) -> Measured<Timeline> {
         spec: spec(scenario)?,
         ground: Ground::default(),
         capture: None,
+        guest: None,
     };
     let record = Memory::default();
     let (recorder, written) = Recorder::start(record.clone());

@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use thiserror::Error;
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader, Lines};
-use tokio::process::{Child, ChildStdin, ChildStdout};
+use tokio::process::{Child, ChildStdin};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use crate::record::Event;
+use super::vm::VmError;
+use crate::record::{Event, Offset};
 use crate::sys::lifeline::kill_group;
 
 /// Lines kept of what a worker says beside its events: enough for a panic with its place.
@@ -32,6 +33,9 @@ pub enum WorkerError {
     /// Its order cannot be written down.
     #[error("cannot write the order of the run")]
     Order(#[source] serde_json::Error),
+    /// There is no guest.
+    #[error(transparent)]
+    Vm(#[from] VmError),
     /// Its output cannot be read.
     #[error("cannot read what the worker tells")]
     Read(#[source] std::io::Error),
@@ -46,14 +50,29 @@ pub enum WorkerError {
     },
 }
 
-/// A worker at work.
+/// Where events come from.
+trait Events: AsyncRead + Unpin + Send + std::fmt::Debug {}
+
+impl<T: AsyncRead + Unpin + Send + std::fmt::Debug> Events for T {}
+
+/// A worker at work: a process, or a guest.
 #[derive(Debug)]
 pub struct Worker {
     child: Child,
+    /// Its end is the wish to end. A guest has none: nothing enters it.
     stdin: Option<ChildStdin>,
-    events: Lines<BufReader<ChildStdout>>,
+    events: Lines<BufReader<Box<dyn Events>>>,
     last_words: Arc<Mutex<VecDeque<String>>>,
-    listener: JoinHandle<()>,
+    listeners: Vec<JoinHandle<()>>,
+    guest: Option<GuestEnd>,
+}
+
+/// What is to be told in a guest's place when it is ended before its time.
+#[derive(Debug, Default)]
+struct GuestEnd {
+    asked: bool,
+    told: bool,
+    now: Offset,
 }
 
 /// How a worker ended.
@@ -73,13 +92,38 @@ impl Worker {
         let stderr = child.stderr.take().ok_or(WorkerError::NoPipe)?;
         let last_words = Arc::default();
         let listener = tokio::spawn(listen(stderr, Arc::clone(&last_words)));
+        let stdout: Box<dyn Events> = Box::new(stdout);
         Ok(Self {
             child,
             stdin: Some(stdin),
             events: BufReader::new(stdout).lines(),
             last_words,
-            listener,
+            listeners: vec![listener],
+            guest: None,
         })
+    }
+
+    /// A guest, which runs in this process.
+    pub(super) fn guest(
+        child: Child,
+        events: impl AsyncRead + Unpin + Send + std::fmt::Debug + 'static,
+        console: impl AsyncRead + Unpin + Send + 'static,
+        stderr: impl AsyncRead + Unpin + Send + 'static,
+    ) -> Self {
+        let last_words = Arc::default();
+        let listeners = vec![
+            tokio::spawn(listen(console, Arc::clone(&last_words))),
+            tokio::spawn(listen(stderr, Arc::clone(&last_words))),
+        ];
+        let events: Box<dyn Events> = Box::new(events);
+        Self {
+            child,
+            stdin: None,
+            events: BufReader::new(events).lines(),
+            last_words,
+            listeners,
+            guest: Some(GuestEnd::default()),
+        }
     }
 
     /// The next event with the line that told it; `None` once the worker has closed its output.
@@ -89,17 +133,45 @@ impl Worker {
     /// Where the output cannot be read or is no event.
     pub async fn next(&mut self) -> Result<Option<(Event, String)>, WorkerError> {
         let Some(line) = self.events.next_line().await.map_err(WorkerError::Read)? else {
-            return Ok(None);
+            return Ok(self.end_in_its_place());
         };
         match serde_json::from_str(&line) {
-            Ok(event) => Ok(Some((event, line))),
+            Ok(event) => {
+                if let Some(guest) = &mut self.guest {
+                    guest.follow(&event);
+                }
+                Ok(Some((event, line)))
+            }
+            // It was ended in the middle of a line.
+            Err(_) if self.guest.as_ref().is_some_and(|guest| guest.asked) => {
+                Ok(self.end_in_its_place())
+            }
             Err(source) => Err(WorkerError::NoEvent { line, source }),
         }
     }
 
-    /// Asks the worker to end with what it has learnt.
+    /// A guest that was asked to end cannot tell that itself.
+    fn end_in_its_place(&mut self) -> Option<(Event, String)> {
+        let guest = self
+            .guest
+            .as_mut()
+            .filter(|guest| guest.asked && !guest.told)?;
+        guest.told = true;
+        let event = Event::Finished {
+            t: guest.now,
+            interrupted: true,
+        };
+        let line = serde_json::to_string(&event).ok()?;
+        Some((event, line))
+    }
+
+    /// Asks the worker to end with what it has learnt. A guest, which nothing can be asked, is ended.
     pub fn ask_to_end(&mut self) {
         self.stdin = None;
+        if let Some(guest) = &mut self.guest {
+            guest.asked = true;
+            self.kill();
+        }
     }
 
     /// Kills the worker and what it started in its process group; the kernel clears away what it held.
@@ -126,8 +198,10 @@ impl Worker {
             }
         };
         let status = status.map_err(WorkerError::Read)?;
-        let _ended = tokio::time::timeout(LAST_WORDS_WAIT, &mut self.listener).await;
-        self.listener.abort();
+        for mut listener in self.listeners {
+            let _ended = tokio::time::timeout(LAST_WORDS_WAIT, &mut listener).await;
+            listener.abort();
+        }
         let last_words = self
             .last_words
             .lock()
@@ -139,6 +213,16 @@ impl Worker {
             last_words,
             killed,
         })
+    }
+}
+
+impl GuestEnd {
+    fn follow(&mut self, event: &Event) {
+        self.now = self.now.max(event.time().unwrap_or_default());
+        self.told |= matches!(
+            event,
+            Event::Finished { .. } | Event::NotApplicable { .. } | Event::Errored { .. }
+        );
     }
 }
 

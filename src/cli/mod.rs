@@ -22,6 +22,7 @@ mod writable;
 
 use std::process::ExitCode;
 
+use crate::backend;
 use clap::{Parser, Subcommand};
 
 /// Network-namespace test lab: runs scenarios on this machine's kernel, reads the kernel's own evidence, gives a verdict.
@@ -66,6 +67,9 @@ enum Verb {
 
 /// Parses the command line, does what it says, gives the exit code.
 pub fn main() -> ExitCode {
+    if backend::vm::is_init() {
+        return backend::vm::init();
+    }
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {

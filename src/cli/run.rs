@@ -14,6 +14,8 @@ use super::report::outcome;
 use super::reports::ReportArguments;
 use super::select::{Choice, SelectArguments, select};
 use super::{exit, output, writable};
+use crate::backend::vm::{Kernel, Store, Time};
+use crate::backend::{Backend, VmBackend};
 use crate::lab;
 use crate::report::terminal;
 use crate::suite::{
@@ -55,6 +57,12 @@ pub(super) struct RunArguments {
         requires = "capture"
     )]
     capture_when: CaptureWhen,
+    /// Run on this kernel, in a virtual machine: a vmlinuz, a linux-image package (.deb), a name of `nslab kernel list`, or `host`
+    #[arg(long = "kernel", value_name = "KERNEL")]
+    kernels: Vec<String>,
+    /// Where the kernel's modules are, for one that is an image alone
+    #[arg(long, value_name = "DIR", requires = "kernels")]
+    modules: Option<PathBuf>,
     /// Take what is not applicable here, or passed only when tried again, for a failure
     #[arg(long)]
     strict: bool,
@@ -90,6 +98,13 @@ pub(super) fn main(arguments: &RunArguments) -> ExitCode {
     if !(folders_are_writable(arguments) & reports.check()) {
         return exit::invalid();
     }
+    let backend = match backend(arguments) {
+        Ok(backend) => backend,
+        Err(error) => {
+            output::error(error.as_ref());
+            return exit::errored();
+        }
+    };
     // One thread: workers die with the thread that started them (PR_SET_PDEATHSIG, prctl(2)).
     let runtime = match tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -101,7 +116,7 @@ pub(super) fn main(arguments: &RunArguments) -> ExitCode {
             return exit::errored();
         }
     };
-    let result = runtime.block_on(run(selected, &records, arguments, &reports));
+    let result = runtime.block_on(run(selected, &records, arguments, &reports, backend));
     if let Some(folder) = records.folder()
         && let Err(error) = Outstanding::update(folder, &result)
     {
@@ -162,6 +177,7 @@ async fn run(
     records: &Records,
     arguments: &RunArguments,
     reports: &ReportArguments,
+    backend: Backend,
 ) -> SuiteResult {
     let (stop, stopped) = watch::channel(false);
     let interrupts = tokio::spawn(stop_on_signals(stop));
@@ -169,6 +185,7 @@ async fn run(
         records: records.clone(),
         captures: captures(arguments),
         identity: Some(selected.identity),
+        backend,
         ..arguments.how.options()
     };
     let (stream, style) = (reports.stream(), reports.style());
@@ -197,6 +214,15 @@ async fn run(
     .await;
     interrupts.abort();
     result
+}
+
+fn backend(arguments: &RunArguments) -> Result<Backend, Box<dyn std::error::Error>> {
+    let Some(kernel) = arguments.kernels.first() else {
+        return Ok(Backend::default());
+    };
+    let store = Store::of_user()?;
+    let kernel = Kernel::resolve(kernel, arguments.modules.as_deref(), &store)?;
+    Ok(Backend::Vm(VmBackend::new(kernel, Time::Virtual)?))
 }
 
 fn captures(arguments: &RunArguments) -> Captures {

@@ -64,7 +64,7 @@ pub(super) fn shortfall(spec: &RunSpec, timeline: &Timeline) -> Option<String> {
         .iter()
         .filter(|client| {
             let scheduled = match client.load {
-                Load::Connect { .. } | Load::Hold { .. } => true,
+                Load::Connect { .. } | Load::Hold { .. } | Load::Flood { .. } => true,
                 Load::Loop { .. } | Load::Bulk { .. } => false,
             };
             let reported = timeline.loads.iter().any(|load| load.client == client.name);

@@ -153,7 +153,9 @@ fn conclude(spec: &RunSpec, timeline: &Timeline, verdicts: Vec<Verdict>) -> RunV
         Some(End::NotApplicable(reason)) => (Outcome::NotApplicable, Some(reason.clone())),
         Some(End::Finished { interrupted, .. }) => {
             let worst = verdicts.iter().max_by_key(|verdict| verdict.outcome);
-            let short = load::shortfall(spec, timeline).or_else(|| unmet::faults(spec, timeline));
+            let short = load::shortfall(spec, timeline)
+                .or_else(|| unmet::wire(spec, timeline))
+                .or_else(|| unmet::faults(spec, timeline));
             match worst {
                 Some(worst) if worst.outcome == Outcome::Errored => {
                     (worst.outcome, worst.reason.clone())
@@ -165,7 +167,9 @@ fn conclude(spec: &RunSpec, timeline: &Timeline, verdicts: Vec<Verdict>) -> RunV
                 ),
                 None => (Outcome::Passed, Some("nothing was expected".to_owned())),
                 Some(worst) => match worst.outcome {
-                    Outcome::Failed => match load::starved_of_processors(timeline) {
+                    Outcome::Failed => match load::starved_of_processors(timeline)
+                        .or_else(|| unmet::late_wire(spec, timeline))
+                    {
                         Some(reason) => (Outcome::Inconclusive, Some(reason)),
                         None => (Outcome::Failed, None),
                     },

@@ -50,6 +50,8 @@ fn sockets(load: &Load) -> u64 {
         Load::Hold { connections, .. } => *connections,
         Load::Loop { requests, .. } => (*requests).min(MOST),
         Load::Bulk { streams, .. } => u64::from(*streams),
+        // What it leaves at the server is bounded by that one's backlog.
+        Load::Flood { .. } => 0,
     }
 }
 

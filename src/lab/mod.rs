@@ -41,9 +41,10 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use crate::names::NodeName;
+use wire::precision;
 use wires::Wires;
 
-use crate::record::{Built, ConntrackRoom, Recorder, RunClock};
+use crate::record::{Built, ConntrackRoom, Recorder, RunClock, WirePrecision};
 use crate::scenario::RunSpec;
 use crate::scenario::fault::FaultSpec;
 use crate::scenario::topology::{Impairment, Topology};
@@ -129,9 +130,25 @@ impl Lab {
             took: nanos(started.elapsed()),
             fill_took: nanos(filling.elapsed()),
             conntrack_room,
+            wire: lab.wire_precision(places.first()),
             emulated: lab.wires.statements(),
         };
         Ok((lab, built, standing.ledger.settings))
+    }
+
+    /// How good the wires are: one of them stands for all. `None` where there is none, or where packets did not arrive in time: then
+    /// the run will show as much.
+    fn wire_precision(&self, place: Option<&WirePlace>) -> Option<WirePrecision> {
+        let link = self.topology.links.get(place?.link)?;
+        let [Some(first), Some(second)] = link.between.each_ref().map(|name| self.node(name))
+        else {
+            return None;
+        };
+        let probe = |node: &'_ Node, end: usize| precision::Probe {
+            netns: node.netns.clone(),
+            interface: link.interfaces[end].clone(),
+        };
+        precision::measure([probe(first, 0), probe(second, 1)], link.mtu).ok()
     }
 
     /// From the return of this on, wires impair and emulate, and what they do is recorded.

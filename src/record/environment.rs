@@ -23,6 +23,9 @@ pub struct Environment {
     pub privileges: Privileges,
     /// Whether the lab owns the kernel (a virtual machine).
     pub owns_kernel: bool,
+    /// What the guest depends on, where the lab owns the kernel.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guest: Option<Guest>,
     /// Whether time is virtual.
     pub virtual_time: bool,
     /// The seed of everything random.
@@ -31,6 +34,21 @@ pub struct Environment {
     pub sysctls: BTreeMap<String, BTreeMap<String, String>>,
     /// Of these, what differs from the baseline: by node, key and value.
     pub off_baseline: BTreeMap<String, BTreeMap<String, String>>,
+}
+
+/// What a run in a virtual machine depends on beside its scenario: the same of all this gives the same run.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Guest {
+    /// What emulates the machine, with its version.
+    pub emulator: String,
+    /// SHA-256 of the kernel with its modules.
+    pub kernel: String,
+    /// SHA-256 of the guest's file system.
+    pub initramfs: String,
+    /// SHA-256 of the program that runs in it: this one.
+    pub program: String,
+    /// Whether its time is virtual: counted in instructions.
+    pub virtual_time: bool,
 }
 
 /// How a run got its namespaces.

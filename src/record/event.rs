@@ -161,6 +161,28 @@ pub enum Event {
     },
 }
 
+impl Event {
+    /// When it happened, where the clock had started.
+    pub fn time(&self) -> Option<Offset> {
+        match self {
+            Self::Sample { t, .. }
+            | Self::Looked { t, .. }
+            | Self::Text { t, .. }
+            | Self::Histogram { t, .. }
+            | Self::Finished { t, .. } => Some(*t),
+            Self::Note { t, .. } => *t,
+            Self::Environment(_)
+            | Self::Built(_)
+            | Self::Series(_)
+            | Self::Load(_)
+            | Self::Processor { .. }
+            | Self::Used { .. }
+            | Self::NotApplicable { .. }
+            | Self::Errored { .. } => None,
+        }
+    }
+}
+
 /// What building the lab took and did.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Built {
@@ -170,8 +192,22 @@ pub struct Built {
     pub fill_took: u64,
     /// How each node's conntrack room was made.
     pub conntrack_room: BTreeMap<String, ConntrackRoom>,
+    /// How good the wire is, where the lab has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wire: Option<WirePrecision>,
     /// What is emulated, by node: sentences that name the feature and its stand-in.
     pub emulated: BTreeMap<String, Vec<String>>,
+}
+
+/// How good the lab's own wire was on this machine when the run began: nothing finer than this can be learnt through it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WirePrecision {
+    /// What the wire adds to the way of a packet, nanoseconds: median.
+    pub delay_p50: u64,
+    /// Most.
+    pub delay_max: u64,
+    /// Bits a second that it carried, in packets of 1,514 bytes, or what the link's MTU allows.
+    pub rate: u64,
 }
 
 /// How room in a conntrack table was made.

@@ -24,9 +24,10 @@ pub use capture::{
     LinkEnd,
 };
 pub use clock::{Offset, RunClock};
-pub use environment::{Environment, Privileges};
+pub use environment::{Environment, Guest, Privileges};
 pub use event::{
     Built, ConntrackRoom, Event, LoadReport, SeriesDeclaration, SeriesId, SeriesKind, SeriesUnit,
+    WirePrecision,
 };
 pub use file::{
     ProcessEnd, RECORD_VERSION, Record, RecordError, RecordHeader, RecordWriter, RecordedScenario,

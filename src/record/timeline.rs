@@ -1,6 +1,7 @@
 //! Everything a run told, gathered for judging and rendering.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::clock::Offset;
 use super::environment::Environment;
@@ -69,6 +70,12 @@ impl Timeline {
     /// Every series, by name.
     pub fn all_series(&self) -> impl Iterator<Item = &Series> {
         self.series.values()
+    }
+
+    /// How long the run took by a virtual clock, where it had one: the same each time.
+    pub fn virtual_time(&self) -> Option<Duration> {
+        let environment = self.environment.as_ref()?;
+        environment.virtual_time.then(|| self.now.as_duration())
     }
 
     /// Whether anything in the run was emulated.

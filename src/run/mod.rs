@@ -18,7 +18,7 @@ pub use crate::lab::Ground;
 pub use order::WorkOrder;
 pub use stage::Stage;
 pub use stop::Stop;
-pub use worker::{WorkerError, agent, worker};
+pub use worker::{WorkerError, agent, in_machine, worker};
 
 use crate::lab::BuildError;
 use crate::lab::sandbox::SandboxError;

@@ -6,8 +6,8 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use thiserror::Error;
 
 use super::{RunError, Stop, WorkOrder, run};
-use crate::lab::sandbox::{self, Entered};
-use crate::record::{Event, Recorder};
+use crate::lab::sandbox::{self, Entered, SandboxError};
+use crate::record::{Event, Privileges, Recorder};
 use crate::traffic::agent::AgentError;
 
 /// Why a worker cannot do its work.
@@ -45,17 +45,50 @@ pub fn worker(
         return Ok(code);
     }
     let stop = Stop::default();
-    let (recorder, written) = Recorder::start(output);
     stop_when_closed(input, stop.clone());
-    let ended = match entered {
-        Ok(Entered::Inside(privileges)) => {
-            order.ground.own_netns = true;
-            let packets = packets.and_then(|file| packets_to(file, &recorder));
-            run(&order, privileges, packets, &recorder, &stop)
-        }
-        Ok(Entered::Over(_)) => Ok(()),
-        Err(error) => Err(RunError::Sandbox(error)),
+    let privileges = match entered {
+        Ok(Entered::Inside(privileges)) => Ok(privileges),
+        Ok(Entered::Over(code)) => return Ok(code),
+        Err(error) => Err(error),
     };
+    order.ground.own_netns = privileges.is_ok();
+    execute(&order, privileges, packets, output, &stop)?;
+    Ok(0)
+}
+
+/// Executes an order as the first process of a machine that is there for nothing else, and tells events on `output`. What
+/// it starts ends with the machine.
+///
+/// # Errors
+/// Where it cannot tell. All else is told.
+pub fn in_machine(
+    order: &WorkOrder,
+    output: impl Write + Send + 'static,
+) -> Result<(), WorkerError> {
+    let packets = order.capture.as_ref().map(File::create);
+    execute(
+        order,
+        Ok(Privileges::Root),
+        packets,
+        output,
+        &Stop::default(),
+    )
+}
+
+fn execute(
+    order: &WorkOrder,
+    privileges: Result<Privileges, SandboxError>,
+    packets: Option<io::Result<File>>,
+    output: impl Write + Send + 'static,
+    stop: &Stop,
+) -> Result<(), WorkerError> {
+    let (recorder, written) = Recorder::start(output);
+    let ended = privileges
+        .map_err(RunError::Sandbox)
+        .and_then(|privileges| {
+            let packets = packets.and_then(|file| packets_to(file, &recorder));
+            run(order, privileges, packets, &recorder, stop)
+        });
     match ended {
         Ok(()) => {}
         Err(RunError::NotApplicable(reason)) => recorder.tell(Event::NotApplicable { reason }),
@@ -64,8 +97,7 @@ pub fn worker(
         }),
     }
     drop(recorder);
-    written.wait().map_err(WorkerError::Tell)?;
-    Ok(0)
+    written.wait().map_err(WorkerError::Tell)
 }
 
 /// The file for packets; a run goes on without.

@@ -2,7 +2,7 @@
 //!
 //! Link `l` is `10.(l / 256).(l % 256).0/24`, or `fd00:0:0:l::/64`; its ends have the host numbers 1 and 2 in the order
 //! of `between`, addresses for SNAT follow from 101 (0x101). The `i`-th node with local sources has
-//! `10.(128 + i).0.0/16`, or `fd00:1:i::/64`.
+//! `10.(128 + i).0.0/16`, or `fd00:1:i::/64`; the `i`-th flood forges addresses of `10.(64 + i).0.0/16`, or `fd00:2:i::/64`.
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -129,6 +129,36 @@ impl Network {
         }
     }
 
+    /// The `i`-th network of forged addresses, from its first address on.
+    pub(crate) fn forged_prefix(&self, i: usize) -> Prefix {
+        match self.ip {
+            IpVersion::V4 => Prefix {
+                address: IpAddr::V4(Ipv4Addr::new(10, 64 | low(i) & 0x3f, 0, 0)),
+                length: 16,
+            },
+            IpVersion::V6 => Prefix {
+                address: IpAddr::V6(Ipv6Addr::new(0xfd00, 2, word(i), 0, 0, 0, 0, 0)),
+                length: 64,
+            },
+        }
+    }
+
+    /// The first forged address of the `i`-th network.
+    pub(crate) fn forged_address(&self, i: usize) -> IpAddr {
+        match self.forged_prefix(i).address {
+            IpAddr::V4(network) => IpAddr::V4(Ipv4Addr::from(network.to_bits() + 1)),
+            IpAddr::V6(network) => IpAddr::V6(Ipv6Addr::from(network.to_bits() + 1)),
+        }
+    }
+
+    /// How many floods there may be.
+    pub(crate) fn forged_prefixes(&self) -> usize {
+        match self.ip {
+            IpVersion::V4 => 64,
+            IpVersion::V6 => 65_536,
+        }
+    }
+
     /// How many nodes may have local sources.
     pub(crate) fn source_prefixes(&self) -> usize {
         match self.ip {
@@ -247,10 +277,13 @@ mod tests {
         assert_eq!(v4.source_prefix(2).to_string(), "10.130.0.0/16");
         assert_eq!(v4.source_address(2, 0).to_string(), "10.130.0.1");
         assert_eq!(v4.source_address(2, 65_535).to_string(), "10.130.0.0");
+        assert_eq!(v4.forged_prefix(1).to_string(), "10.65.0.0/16");
+        assert_eq!(v4.forged_address(1).to_string(), "10.65.0.1");
         let v6 = diamond(IpVersion::V6);
         assert_eq!(v6.end_address(300, 1).to_string(), "fd00:0:0:12c::2/64");
         assert_eq!(v6.source_prefix(2).to_string(), "fd00:1:2::/64");
         assert_eq!(v6.source_address(2, 0).to_string(), "fd00:1:2::1");
+        assert_eq!(v6.forged_prefix(1).to_string(), "fd00:2:1::/64");
     }
 
     #[test]

@@ -33,6 +33,8 @@ pub(crate) const MAX_CONCURRENCY: u64 = 20_000;
 pub(crate) const MAX_THREADS: u64 = 4096;
 /// Local source addresses of a node: an IPv4 /16.
 pub(crate) const MAX_SOURCES: u64 = 65_536;
+/// Forged addresses of a flood: an IPv4 /16 without its first.
+pub(crate) const MAX_FORGED_SOURCES: u64 = 65_535;
 /// Addresses of one SNAT: what is left of a /24 above .100.
 pub(crate) const MAX_SNAT_ADDRESSES: u64 = 154;
 /// Any duration: the longest timer of the kernel's that a scenario could wait for is conntrack's 5 days

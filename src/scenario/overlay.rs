@@ -12,10 +12,10 @@ struct Exclusive {
 }
 
 /// Where the format has alternatives.
-const EXCLUSIVE: [Exclusive; 6] = [
+const EXCLUSIVE: [Exclusive; 7] = [
     Exclusive {
         path: &["clients", "*"],
-        keys: &["connect", "ramp", "hold", "loop", "bulk"],
+        keys: &["connect", "ramp", "hold", "loop", "bulk", "flood"],
     },
     Exclusive {
         path: &["clients", "*", "connect"],
@@ -23,6 +23,10 @@ const EXCLUSIVE: [Exclusive; 6] = [
     },
     Exclusive {
         path: &["clients", "*", "ramp"],
+        keys: &["for", "count"],
+    },
+    Exclusive {
+        path: &["clients", "*", "flood"],
         keys: &["for", "count"],
     },
     Exclusive {

@@ -46,6 +46,9 @@ pub struct ServerSpec {
     /// Where a proxy passes requests on to; such a server has no replies of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub forward: Option<Forward>,
+    /// Whether connections have `SO_KEEPALIVE` (socket(7)).
+    #[serde(default)]
+    pub so_keepalive: bool,
     /// Where the scenario says so.
     pub place: Place,
 }
@@ -114,6 +117,9 @@ pub struct ClientSpec {
     pub start: Duration,
     /// Whether a connection carries a request and a reply before it closes.
     pub exchange: bool,
+    /// Whether connections have `SO_KEEPALIVE` (socket(7)).
+    #[serde(default)]
+    pub so_keepalive: bool,
     /// Where the scenario says so.
     pub place: Place,
 }
@@ -168,6 +174,15 @@ pub enum Load {
         /// Bound on one request.
         #[serde(with = "units::duration")]
         timeout: Duration,
+    },
+    /// SYNs from forged addresses, and nothing after.
+    Flood {
+        /// The schedule.
+        schedule: Schedule,
+        /// The first of the forged addresses; the others follow it.
+        first: IpAddr,
+        /// How many there are, at least 1.
+        sources: u32,
     },
     /// Transfers bytes from client to server as fast as the kernel takes them.
     Bulk {

@@ -20,7 +20,7 @@ use super::order::Order;
 use super::recording::{Kept, Recording, Records};
 use super::result::{Attempt, RunResult, ScenarioFile, SuiteResult};
 use super::schedule::Budget;
-use crate::backend::{HostBackend, Machine};
+use crate::backend::{Backend, Machine};
 use crate::expect;
 use crate::record::{End, Event, Outcome, RunVerdict, Timeline};
 use crate::scenario::RunSpec;
@@ -34,7 +34,7 @@ pub struct Options {
     /// Most runs at once; what the machine carries where absent.
     pub slots: Option<usize>,
     /// Where runs execute.
-    pub backend: HostBackend,
+    pub backend: Backend,
     /// Which records are kept, and where.
     pub records: Records,
     /// Which captures are made, and where they are kept.

@@ -7,7 +7,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::capturing::Capturing;
 use super::recording::Recording;
-use crate::backend::{Ground, HostBackend, WorkOrder, Worker};
+use crate::backend::{Backend, Ground, WorkOrder, Worker};
 use crate::record::{Event, Timeline};
 use crate::scenario::RunSpec;
 
@@ -81,7 +81,7 @@ fn last_state(spec: &RunSpec, timeline: &Timeline) -> String {
 pub(super) async fn execute(
     (key, spec): (usize, &RunSpec),
     (mut recording, capturing): (Recording, Capturing),
-    backend: &HostBackend,
+    backend: &Backend,
     mut stop: watch::Receiver<bool>,
     events: mpsc::Sender<(usize, Event)>,
 ) -> Ended {
@@ -91,6 +91,7 @@ pub(super) async fn execute(
         spec: spec.clone(),
         ground: Ground::default(),
         capture: None,
+        guest: None,
     };
     let mut worker = match backend.start(&order, capturing.file()).await {
         Ok(worker) => worker,

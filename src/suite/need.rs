@@ -121,7 +121,9 @@ fn highest_rate(schedule: &Schedule) -> f64 {
 
 fn processors(client: &ClientSpec) -> f64 {
     match &client.load {
-        Load::Connect { schedule, .. } => highest_rate(schedule) * CONNECTION_COST,
+        Load::Connect { schedule, .. } | Load::Flood { schedule, .. } => {
+            highest_rate(schedule) * CONNECTION_COST
+        }
         Load::Hold { rate, .. } => rate.as_per_second() * CONNECTION_COST,
         Load::Loop { .. } | Load::Bulk { .. } => CLOSED_LOOP,
     }
@@ -144,6 +146,8 @@ fn memory(client: &ClientSpec) -> f64 {
             requests,
             ..
         } => f64::from(*concurrency) * CONNECTION_MEMORY + *requests as f64 * TIME_WAIT_MEMORY,
+        // What it leaves is bounded by the listener's backlog.
+        Load::Flood { .. } => 0.0,
         // A socket's buffers grow up to the baseline's 6 MiB to read and 4 MiB to write (`tcp_rmem`, `tcp_wmem`).
         Load::Bulk { streams, .. } => f64::from(*streams) * 10.0 * 1024.0 * 1024.0,
     }
@@ -152,7 +156,7 @@ fn memory(client: &ClientSpec) -> f64 {
 /// How long a client's load goes on.
 fn busy(client: &ClientSpec) -> Duration {
     match &client.load {
-        Load::Connect { schedule, .. } => {
+        Load::Connect { schedule, .. } | Load::Flood { schedule, .. } => {
             let mean = (schedule.from.as_per_second() + schedule.to.as_per_second()) / 2.0;
             seconds(schedule.count as f64 / mean)
         }

@@ -3,16 +3,20 @@
 //! All `unsafe`, all netlink and all `/proc` paths of the crate are below this module.
 
 pub mod conntrack;
+pub mod fd_passing;
 pub mod fdtable;
 pub mod holders;
 pub mod kmsg;
 pub mod lifeline;
+pub mod machine;
+pub mod memory_file;
 pub mod netlink;
 pub mod netns;
 pub mod nft;
 pub mod packet;
 mod packet_filter;
 pub mod packet_ring;
+pub mod port_io;
 pub mod ports;
 pub mod private_mounts;
 pub mod process;

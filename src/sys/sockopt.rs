@@ -25,6 +25,19 @@ pub fn tcp_socket(family_of: IpAddr) -> io::Result<Socket> {
     Socket::new_raw(domain, kind, Some(Protocol::TCP))
 }
 
+/// A socket that sends packets as they are, from their IP header on (raw(7), `IPPROTO_RAW`); it receives nothing.
+///
+/// # Errors
+/// EPERM without CAP_NET_RAW in the namespace.
+pub fn raw_sender(family_of: IpAddr) -> io::Result<Socket> {
+    let domain = Domain::for_address(SocketAddr::new(family_of, 0));
+    Socket::new_raw(
+        domain,
+        Type::RAW.cloexec(),
+        Some(Protocol::from(libc::IPPROTO_RAW)),
+    )
+}
+
 /// Takes a connection from a listener's queue, non-blocking, closed on exec; the peer's address is not asked for.
 ///
 /// # Errors

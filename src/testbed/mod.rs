@@ -113,6 +113,7 @@ impl Testbed {
                 ..Ground::default()
             },
             capture: None,
+            guest: None,
         };
         let privileges = if sandbox::in_user_namespace() {
             Privileges::Rootless

@@ -34,7 +34,7 @@ use crate::lab::{Lab, Node};
 use crate::names::{ActorName, NodeName};
 use crate::record::{Event, Recorder, RunClock};
 use crate::scenario::RunSpec;
-use crate::scenario::workload::{ClientSpec, CommandSpec, ServerSpec, StopHow, Workload};
+use crate::scenario::workload::{ClientSpec, CommandSpec, Load, ServerSpec, StopHow, Workload};
 use crate::sys::process::{self, NofileLimit};
 use crate::sys::sched;
 
@@ -285,6 +285,14 @@ impl<'a> Stage<'a> {
                 ..Workload::default()
             };
             return self.agent(&spec.name, node, nofile, workload, ended);
+        }
+        if let Load::Flood { .. } = spec.load {
+            let tally = self.tally(&spec.name, &client::flood::SERIES, false);
+            let spec = spec.clone();
+            return Actor::start(&spec.name.clone(), node, move |cues| {
+                let ready = cues.ready();
+                client::flood::run(&spec, &tally, &cues.stop, &cues.begin, ready, ended)
+            });
         }
         let tally = self.tally(&spec.name, &client::SERIES, true);
         let spec = spec.clone();

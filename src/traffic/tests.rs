@@ -211,6 +211,7 @@ pub(crate) fn server(accept: Accept) -> ServerSpec {
         close: ServerClose::AsRequested,
         keep_alive: Duration::from_secs(5),
         forward: None,
+        so_keepalive: false,
         place: Place::default(),
     }
 }
@@ -226,6 +227,7 @@ pub(crate) fn client(load: Load) -> ClientSpec {
         port: PortChoice::Kernel,
         start: Duration::ZERO,
         exchange: false,
+        so_keepalive: false,
         place: Place::default(),
     }
 }

@@ -92,6 +92,7 @@ pub fn server(name: &str, node: &str, accept: Accept) -> ServerSpec {
         close: ServerClose::AsRequested,
         keep_alive: Duration::from_secs(5),
         forward: None,
+        so_keepalive: false,
         place: Place::default(),
     }
 }
@@ -116,6 +117,7 @@ pub fn client(name: &str, node: &str, rate: f64, count: u64) -> ClientSpec {
         port: PortChoice::Kernel,
         start: Duration::ZERO,
         exchange: false,
+        so_keepalive: false,
         place: Place::default(),
     }
 }

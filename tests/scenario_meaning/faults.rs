@@ -2,7 +2,7 @@
 
 use super::*;
 use nslab::scenario::fault::{FaultAction, Flags};
-use nslab::scenario::workload::{StepAction, StopHow};
+use nslab::scenario::workload::{Load, StepAction, StopHow};
 
 #[test]
 fn every_fault_is_on_its_link_and_ends_are_in_the_link_s_order() {
@@ -78,4 +78,32 @@ fn what_a_link_will_need_later_it_has_from_the_start() {
     );
     let plain = &read("clients").runs[0];
     assert!(plain.topology.links.iter().all(|link| !link.changes));
+}
+
+#[test]
+fn what_answers_a_flood_is_routed_to_the_flood_s_node_and_nowhere_local() {
+    let run = &read("flood").runs[0];
+    let route = |node: &str, to: &str| {
+        let routes = &run.topology.nodes[node].routes;
+        let found = routes.iter().find(|route| route.to.to_string() == to);
+        found.map(|route| route.via.to_string())
+    };
+    assert_eq!(route("router", "10.64.0.0/16").unwrap(), "10.0.0.1");
+    assert_eq!(route("server", "10.65.0.0/16").unwrap(), "10.0.1.1");
+    assert_eq!(route("attacker", "10.64.0.0/16"), None);
+    assert_eq!(run.topology.nodes["attacker"].source_prefix, None);
+    let Load::Flood {
+        schedule,
+        first,
+        sources,
+    } = &client(run, "attack").load
+    else {
+        panic!()
+    };
+    assert_eq!((schedule.count, *sources), (400, 1_000));
+    assert_eq!(first.to_string(), "10.64.0.1");
+    let more = &client(run, "more").load;
+    assert!(
+        matches!(more, Load::Flood { sources: 65_535, first, .. } if first.to_string() == "10.65.0.1")
+    );
 }

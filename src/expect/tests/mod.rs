@@ -6,4 +6,5 @@ mod laws;
 mod quantities;
 mod runs;
 mod texts;
+mod unmet;
 mod windows;

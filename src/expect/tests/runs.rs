@@ -186,6 +186,7 @@ fn client(load: Load) -> ClientSpec {
         port: PortChoice::Kernel,
         start: Duration::ZERO,
         exchange: false,
+        so_keepalive: false,
         place: Place::default(),
     }
 }

@@ -264,7 +264,7 @@ impl Forwarder {
     fn let_out(&mut self, end: usize, now: Instant) {
         let out = 1 - end;
         let elapsed = now.saturating_duration_since(self.origin);
-        let due = self.lanes[end].take_due(elapsed);
+        let due = self.lanes[end].take_due(elapsed, &mut self.tally);
         let leaving: Vec<&[u8]> = due
             .iter()
             .filter(|due| may_enter(&self.recycles[out], due.segment.as_ref(), now))

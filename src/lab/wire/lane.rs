@@ -84,8 +84,15 @@ impl Lane {
     }
 
     /// Every frame whose time has come, in order.
-    pub(super) fn take_due(&mut self, now: Duration) -> Vec<Travelling> {
+    pub(super) fn take_due(&mut self, now: Duration, tally: &mut Tally) -> Vec<Travelling> {
         let due = self.travelling.partition_point(|other| other.leaves <= now);
+        if let Some(first) = self.travelling.front().filter(|_| due > 0) {
+            let late = u64::try_from((now - first.leaves).as_nanos()).unwrap_or(u64::MAX);
+            // One event for each doubling, not for each packet.
+            if late / 2 >= tally.late {
+                tally.late = late;
+            }
+        }
         self.travelling.drain(..due).collect()
     }
 

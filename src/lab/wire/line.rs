@@ -223,6 +223,44 @@ mod tests {
         assert_eq!(alone, beside_upkeep);
     }
 
+    #[test]
+    fn the_share_asked_for_skips_the_delay_or_comes_twice_and_the_same_for_the_same_seed() {
+        let run = |seed, reorder: f64, duplicate: f64| {
+            let impairment = Impairment {
+                delay: Some(ms(20)),
+                reorder: Percent::from_fraction(reorder),
+                duplicate: Percent::from_fraction(duplicate),
+                ..Impairment::default()
+            };
+            let mut line = Line::new(impairment, seed, 0);
+            (0..50_000)
+                .map(|_| {
+                    let fate = line.take(100, carried, ms(5));
+                    assert!(
+                        matches!(fate, Fate::Leaves(at) if at == ms(25))
+                            || fate == Fate::Overtakes(ms(5))
+                    );
+                    (matches!(fate, Fate::Overtakes(_)), line.repeats(carried))
+                })
+                .collect::<Vec<(bool, bool)>>()
+        };
+        let first = run(1, 0.02, 0.01);
+        let overtook = first.iter().filter(|(overtook, _)| *overtook).count();
+        let twice = first.iter().filter(|(_, twice)| *twice).count();
+        assert!((880..1_120).contains(&overtook), "{overtook} of 50,000");
+        assert!((420..580).contains(&twice), "{twice} of 50,000");
+        assert_eq!(first, run(1, 0.02, 0.01));
+        assert_ne!(first, run(2, 0.02, 0.01));
+        let without = run(1, 0.0, 0.01);
+        let repeats =
+            |run: &[(bool, bool)]| run.iter().map(|(_, twice)| *twice).collect::<Vec<_>>();
+        assert_eq!(
+            repeats(&first),
+            repeats(&without),
+            "each has its own chance"
+        );
+    }
+
     proptest! {
         #[test]
         fn packets_are_never_reordered_nor_early(

@@ -12,6 +12,7 @@ mod forward;
 mod host_clock;
 mod lane;
 mod line;
+pub(super) mod precision;
 mod random;
 pub mod recycle;
 mod rewrite;

@@ -4,13 +4,16 @@ use crate::names::{NodeName, SeriesName};
 use crate::record::{Event, Offset, Recorder, RunClock, SeriesId, SeriesKind, SeriesUnit};
 use crate::sys::packet::PacketSocket;
 
+/// The greatest lateness is no count.
+const LATE: &str = "late";
 /// What is counted, in the order in which it is told.
-const KINDS: [&str; 6] = [
+const KINDS: [&str; 7] = [
     "lost",
     "overrun",
     "reordered",
     "duplicated",
     "cut",
+    LATE,
     "dropped",
 ];
 
@@ -27,6 +30,8 @@ pub(super) struct Tally {
     pub(super) duplicated: u64,
     /// Swallowed because the cable is cut, as the scenario asks.
     pub(super) cut: u64,
+    /// How much later than it should have a packet left, nanoseconds: the greatest so far.
+    pub(super) late: u64,
     /// Not carried although nothing in the scenario says so: a buffer of the kernel was full, an interface down.
     pub(super) dropped: u64,
     link: String,
@@ -50,6 +55,7 @@ impl Tally {
             reordered: 0,
             duplicated: 0,
             cut: 0,
+            late: 0,
             dropped: 0,
             link: format!("{first}-{second}"),
             told: [0; KINDS.len()],
@@ -61,9 +67,13 @@ impl Tally {
     pub(super) fn begin(&mut self, clock: RunClock, recorder: Recorder) {
         let series = KINDS.map(|what| {
             let name = SeriesName::new(format!("wire.{}.{what}", self.link));
-            recorder.series(name, SeriesKind::Counter, SeriesUnit::Count)
+            if what == LATE {
+                recorder.series(name, SeriesKind::Gauge, SeriesUnit::Nanoseconds)
+            } else {
+                recorder.series(name, SeriesKind::Counter, SeriesUnit::Count)
+            }
         });
-        self.dropped = 0;
+        (self.dropped, self.late) = (0, 0);
         recorder.tell(Event::Sample {
             t: Offset::ZERO,
             v: series.map(|id| (id, 0)).into(),
@@ -90,6 +100,7 @@ impl Tally {
             self.reordered,
             self.duplicated,
             self.cut,
+            self.late,
             self.dropped,
         ];
         let Some(record) = &self.record else {

@@ -115,6 +115,14 @@ pub(super) fn environment(result: &RunResult) -> Markup {
                             (quantity::nanos(built.took))
                             @if built.fill_took > 0 { ", of which " (quantity::nanos(built.fill_took)) " filling conntrack tables" }
                         }
+                        @if let Some(wire) = &built.wire {
+                            dt { "The lab's wire" }
+                            dd {
+                                "adds " (quantity::nanos(wire.delay_p50)) " (median), "
+                                (quantity::nanos(wire.delay_max)) " (most), carries "
+                                (quantity::grouped(wire.rate as f64, 0)) " bit/s"
+                            }
+                        }
                         @for (node, room) in &built.conntrack_room {
                             dt { "Conntrack room of " (node) }
                             dd {

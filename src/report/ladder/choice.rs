@@ -208,6 +208,8 @@ pub(super) fn callers(spec: &RunSpec) -> Vec<Caller> {
             | Load::Hold { timeout, .. }
             | Load::Loop { timeout, .. }
             | Load::Bulk { timeout, .. } => timeout,
+            // It has nothing to wait for.
+            Load::Flood { .. } => Duration::ZERO,
         },
     });
     let commands = spec.workload.commands.iter().map(|command| Caller {

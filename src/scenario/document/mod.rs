@@ -19,8 +19,8 @@ pub(crate) use values::{
     SysctlValue, Text, Timespan,
 };
 pub(crate) use workload::{
-    AcceptDoc, BulkDoc, ClientDoc, CommandDoc, ConnectDoc, HoldDoc, LoopDoc, RampDoc, ServerDoc,
-    StepDoc, StopDoc, TextWithReferences,
+    AcceptDoc, BulkDoc, ClientDoc, CommandDoc, ConnectDoc, FloodDoc, HoldDoc, LoopDoc, RampDoc,
+    ServerDoc, StepDoc, StopDoc, TextWithReferences,
 };
 
 use super::decode::{Entries, FromNode, List, OneOrMany, document};
@@ -193,6 +193,7 @@ pub(crate) fn mappings() -> Vec<(&'static str, &'static [&'static str])> {
         workload::HoldDoc,
         workload::LoopDoc,
         workload::BulkDoc,
+        workload::FloodDoc,
         workload::CommandDoc,
         workload::StepDoc,
         workload::StopFormDoc,

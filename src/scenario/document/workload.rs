@@ -33,6 +33,8 @@ document! {
         "close" => close: Option<Spanned<ServerClose>>,
         /// How long an idle connection is kept. The default is 5s.
         "keep-alive" => keep_alive: Option<Spanned<Timespan>>,
+        /// Whether its connections have `SO_KEEPALIVE`: idle ones are probed as `net.ipv4.tcp_keepalive_*` say. The default is false.
+        "so-keepalive" => so_keepalive: Option<Switch>,
         /// Makes it a proxy: each request goes on to this server, by a connection of its own from the proxy's node, which the
         /// proxy closes once the reply is whole. Where there is no connection the client gets 503. As a client's `to`.
         "forward" => forward: Option<Spanned<Text>>,
@@ -94,7 +96,7 @@ impl JsonSchema for AcceptDoc {
 }
 
 document! {
-    /// A built-in client with exactly one load: `connect`, `ramp`, `hold`, `loop` or `bulk`.
+    /// A built-in client with exactly one load: `connect`, `ramp`, `hold`, `loop`, `bulk` or `flood`.
     ClientDoc, "a client" {
         /// Where it runs.
         "node" => node: Spanned<Text>,
@@ -110,12 +112,16 @@ document! {
         "loop" => closed_loop: Option<LoopDoc>,
         /// Sends bytes as fast as the kernel takes them.
         "bulk" => bulk: Option<BulkDoc>,
+        /// SYNs from forged addresses, at a rate, and nothing after.
+        "flood" => flood: Option<FloodDoc>,
         /// How many local addresses it uses in turn, 1 to 65536. Without it, the kernel chooses.
         "sources" => sources: Option<Spanned<Count>>,
         /// Who chooses the local port: `kernel` (the default), `sequential` or `bind`.
         "port" => port: Option<Spanned<PortChoice>>,
         /// When it begins, from the start of the clock. The default is 0s.
         "start" => start: Option<Spanned<Timespan>>,
+        /// Whether its connections have `SO_KEEPALIVE`, as for a server. The default is false.
+        "so-keepalive" => so_keepalive: Option<Switch>,
         /// Whether each connection of `connect`, `ramp` and `hold` carries an HTTP request and its reply. Without it: where the
         /// server has a `reply`, or passes requests on, or is to close.
         "request" => request: Option<Spanned<Switch>>,
@@ -189,6 +195,21 @@ document! {
         "timeout" => timeout: Option<Spanned<Timespan>>,
         /// Who chooses the local port: `kernel` (the default), `sequential` or `bind`.
         "port" => port: Option<Spanned<PortChoice>>,
+    }
+}
+
+document! {
+    /// A SYN flood, for a time (`for`) or up to a number (`count`). Its node has one link and routes nothing, so that nobody
+    /// answers for the addresses.
+    FloodDoc, "`flood`" {
+        /// SYNs a second, up to 200000/s.
+        "rate" => rate: Spanned<EventRate>,
+        /// How long SYNs are sent.
+        "for" => duration: Option<Spanned<Timespan>>,
+        /// How many SYNs, in place of `for`.
+        "count" => count: Option<Spanned<Count>>,
+        /// How many forged addresses, 1 to 65535, which the lab gives out. The default is 65535.
+        "sources" => sources: Option<Spanned<Count>>,
     }
 }
 

@@ -20,6 +20,7 @@ pub(crate) enum ActorKind {
     Proxy,
     Client,
     Command,
+    Flood,
     Fault,
 }
 
@@ -90,6 +91,9 @@ const COMMAND: [(&str, Unit, Shape); 3] = [
     ("stdout", Unit::Text, Shape::Text),
     ("stderr", Unit::Text, Shape::Text),
 ];
+
+/// Series of floods.
+const FLOOD: [(&str, Unit, Shape); 1] = [("sent", Unit::Count, Shape::Number)];
 
 /// Series of faults.
 const FAULT: [(&str, Unit, Shape); 1] = [("matched", Unit::Count, Shape::Number)];
@@ -184,6 +188,7 @@ pub(crate) fn metric(path: &At<String>, subjects: &Subjects) -> Result<Metric, U
         (Some(ActorKind::Proxy), false) => "a proxy",
         (Some(ActorKind::Client), false) => "a client",
         (Some(ActorKind::Command), false) => "a command",
+        (Some(ActorKind::Flood), false) => "a flood",
         (Some(ActorKind::Fault), false) => "a fault",
         _ => "a node",
     };
@@ -200,6 +205,7 @@ fn of_actor(kind: ActorKind) -> &'static [(&'static str, Unit, Shape)] {
         ActorKind::Server => &SERVER,
         ActorKind::Proxy => &PROXY,
         ActorKind::Command => &COMMAND,
+        ActorKind::Flood => &FLOOD,
         ActorKind::Fault => &FAULT,
     }
 }
@@ -207,7 +213,7 @@ fn of_actor(kind: ActorKind) -> &'static [(&'static str, Unit, Shape)] {
 fn has_errors(kind: ActorKind) -> bool {
     matches!(
         kind,
-        ActorKind::Server | ActorKind::Client | ActorKind::Proxy
+        ActorKind::Server | ActorKind::Client | ActorKind::Proxy | ActorKind::Flood
     )
 }
 

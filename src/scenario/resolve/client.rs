@@ -30,13 +30,16 @@ pub(crate) fn clients(view: View<'_, '_>, cx: &mut Collector<'_>) -> Clients {
         lab,
     } = view;
     let mut clients = Clients::default();
+    let mut floods = 0;
     let mut sources_used: BTreeMap<usize, u64> = BTreeMap::new();
     for (name, client) in document.clients.iter().flat_map(|clients| &clients.0) {
         let Some(client) = client else { continue };
         let node = names.node(&client.node, cx);
         let target = target(&client.to, document, names, cx);
         let close = close(client, target.as_ref(), cx);
-        let loaded = load::load(client, close, cx);
+        let forged = lab.network.forged_address(floods);
+        floods += usize::from(client.flood.is_some());
+        let loaded = load::load(client, close, forged, cx);
         let port = port_choice(client, loaded.as_ref(), cx);
         let (Some(node), Some(target), Some(loaded)) = (node, target, loaded) else {
             continue;
@@ -61,6 +64,7 @@ pub(crate) fn clients(view: View<'_, '_>, cx: &mut Collector<'_>) -> Clients {
             sources: addresses,
             port,
             start,
+            so_keepalive: client.so_keepalive.is_some_and(|on| on.0),
             place: cx.source.place(name.span.start),
         });
     }
@@ -77,7 +81,7 @@ fn exchange(client: &ClientDoc, load: &Load, target: &Target<'_>, cx: &mut Colle
         Load::Connect { close, .. } => (*close == ClientClose::Server, true),
         Load::Hold { .. } => (false, true),
         Load::Loop { .. } => (true, true),
-        Load::Bulk { .. } => (false, false),
+        Load::Bulk { .. } | Load::Flood { .. } => (false, false),
     };
     let Some(said) = client.request else {
         return must || may && replies;

@@ -1,14 +1,16 @@
 //! What load a client offers: its model, its schedule, and how long that takes.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use super::server::number;
 use crate::scenario::bounds::{
-    MAX_ATTEMPTS, MAX_CONCURRENCY, MAX_HELD, MAX_RATE, MAX_TRANSFER, MAX_WRITE,
+    MAX_ATTEMPTS, MAX_CONCURRENCY, MAX_FORGED_SOURCES, MAX_HELD, MAX_RATE, MAX_TRANSFER, MAX_WRITE,
 };
 use crate::scenario::decode::Framed;
 use crate::scenario::document::{
-    BulkDoc, Bytes, ClientDoc, ConnectDoc, Count, EventRate, HoldDoc, LoopDoc, RampDoc, Timespan,
+    BulkDoc, Bytes, ClientDoc, ConnectDoc, Count, EventRate, FloodDoc, HoldDoc, LoopDoc, RampDoc,
+    Timespan,
 };
 use crate::scenario::problem::Collector;
 use crate::scenario::span::{Span, Spanned};
@@ -33,10 +35,11 @@ pub(crate) struct Loaded {
     pub(crate) needs: Duration,
 }
 
-/// The one load of a client.
+/// The one load of a client; `forged` is the first address that a flood of it forges.
 pub(crate) fn load(
     client: &ClientDoc,
     close: ClientClose,
+    forged: IpAddr,
     cx: &mut Collector<'_>,
 ) -> Option<Loaded> {
     let heads: Vec<Span> = [
@@ -45,6 +48,7 @@ pub(crate) fn load(
         client.hold.as_ref().map(|load| load.head()),
         client.closed_loop.as_ref().map(|load| load.head()),
         client.bulk.as_ref().map(|load| load.head()),
+        client.flood.as_ref().map(|load| load.head()),
     ]
     .into_iter()
     .flatten()
@@ -57,7 +61,7 @@ pub(crate) fn load(
     }
     if heads.is_empty() && client.complete() {
         cx.error(client.head(), "a client lacks its load")
-            .help("give it one of `connect`, `ramp`, `hold`, `loop` and `bulk`");
+            .help("give it one of `connect`, `ramp`, `hold`, `loop`, `bulk` and `flood`");
     }
     if let Some(doc) = &client.connect {
         return connect(doc, close, cx);
@@ -71,7 +75,37 @@ pub(crate) fn load(
     if let Some(doc) = &client.closed_loop {
         return Some(closed_loop(doc, cx));
     }
+    if let Some(doc) = &client.flood {
+        return flood(doc, forged, cx);
+    }
     client.bulk.as_ref().map(|doc| bulk(doc, cx))
+}
+
+fn flood(doc: &FloodDoc, first: IpAddr, cx: &mut Collector<'_>) -> Option<Loaded> {
+    let rate = rate(doc.rate, cx);
+    let bounds = 1..=MAX_FORGED_SOURCES;
+    let sources = number(doc.sources, MAX_FORGED_SOURCES, bounds, "`sources`", cx);
+    let loaded = open_loop(
+        doc.head(),
+        doc.complete(),
+        [rate, rate],
+        (doc.duration, doc.count),
+        Duration::ZERO,
+        ClientClose::Hold,
+        None,
+        cx,
+    )?;
+    let Load::Connect { schedule, .. } = loaded.load else {
+        return None;
+    };
+    Some(Loaded {
+        load: Load::Flood {
+            schedule,
+            first,
+            sources,
+        },
+        ..loaded
+    })
 }
 
 fn connect(doc: &ConnectDoc, close: ClientClose, cx: &mut Collector<'_>) -> Option<Loaded> {

@@ -48,6 +48,16 @@ impl<'d> Names<'d> {
             "a command",
             cx,
         );
+        for (name, client) in document.clients.iter().flat_map(|clients| &clients.0) {
+            let is_flood = client.as_ref().is_some_and(|client| client.flood.is_some());
+            if let Some((kind, _)) = names
+                .actors
+                .get_mut(name.value.as_str())
+                .filter(|_| is_flood)
+            {
+                *kind = ActorKind::Flood;
+            }
+        }
         names.add(document.faults.as_ref(), ActorKind::Fault, "a fault", cx);
         for (name, server) in &names.servers {
             let is_proxy = server.is_some_and(|server| server.forward.is_some());

@@ -67,6 +67,7 @@ pub(crate) fn servers(view: View<'_, '_>, cx: &mut Collector<'_>) -> Vec<ServerS
                 .forward
                 .as_ref()
                 .and_then(|to| forward(server, to, node, view, cx)),
+            so_keepalive: server.so_keepalive.is_some_and(|on| on.0),
             place: cx.source.place(name.span.start),
         });
     }

@@ -184,7 +184,7 @@ fn unknown(to: &Spanned<Text>, names: &Names<'_>, cx: &mut Collector<'_>) {
     }
     let mut what_to_do = None;
     let message = match names.actors.get(text) {
-        Some((ActorKind::Client, _)) => {
+        Some((ActorKind::Client | ActorKind::Flood, _)) => {
             format!("{} is a client: nothing can connect to it", quoted(text))
         }
         Some((ActorKind::Command, _)) => {

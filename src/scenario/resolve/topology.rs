@@ -30,6 +30,8 @@ pub(crate) struct Lab<'d> {
     names: Vec<NodeName>,
     /// Nodes with local sources, in the order of the file, and how many.
     sources: BTreeMap<usize, u64>,
+    /// The node of each flood, in the order of the file.
+    floods: Vec<usize>,
 }
 
 impl<'d> Lab<'d> {
@@ -81,8 +83,10 @@ impl<'d> Lab<'d> {
                 .map(|name| NodeName::new(*name))
                 .collect(),
             sources: BTreeMap::new(),
+            floods: Vec::new(),
         };
         lab.count_sources(document, names, cx);
+        lab.find_floods(document, names, cx);
         lab
     }
 
@@ -116,6 +120,35 @@ impl<'d> Lab<'d> {
                     ),
                 );
             }
+        }
+    }
+
+    fn find_floods(&mut self, document: &Document, names: &Names<'_>, cx: &mut Collector<'_>) {
+        let clients = document.clients.iter().flat_map(|clients| &clients.0);
+        for client in clients.filter_map(|(_, client)| client.as_ref()) {
+            let (Some(flood), Some(node)) = (
+                &client.flood,
+                names.nodes.get_index_of(client.node.value.0.as_str()),
+            ) else {
+                continue;
+            };
+            if self.floods.len() == self.network.forged_prefixes() {
+                let most = self.network.forged_prefixes();
+                cx.error(flood.head(), format!("a lab has at most {most} floods"));
+            }
+            if self.network.ends(node).len() > 1 {
+                cx.error(
+                    client.node.span,
+                    "a flood comes from a node with one link",
+                )
+                .label("this one routes, and would say that its forged addresses cannot be reached")
+                .help("give the flood a node of its own");
+            }
+            if let Some(sources) = client.sources {
+                cx.error(sources.span, "a flood has no local addresses")
+                    .help("write `flood: { sources: ... }` for forged ones");
+            }
+            self.floods.push(node);
         }
     }
 
@@ -192,6 +225,29 @@ impl<'d> Lab<'d> {
 
     /// Where a node sends what is not directly connected. With one link, everything else goes there.
     fn routes(&self, node: usize) -> Vec<RouteSpec> {
+        let mut routes = self.routes_to_nodes(node);
+        routes.extend(self.forged_routes(node));
+        routes
+    }
+
+    /// What answers forged addresses goes where they came from, and is lost there.
+    fn forged_routes(&self, node: usize) -> Vec<RouteSpec> {
+        if self.floods.is_empty() {
+            return Vec::new();
+        }
+        let ways = self.network.ways(node);
+        let floods = self.floods.iter().enumerate();
+        floods
+            .filter_map(|(number, flood)| {
+                Some(RouteSpec {
+                    to: self.network.forged_prefix(number),
+                    via: self.network.next_hop(ways.to(*flood)?),
+                })
+            })
+            .collect()
+    }
+
+    fn routes_to_nodes(&self, node: usize) -> Vec<RouteSpec> {
         let ends = self.network.ends(node);
         if ends.is_empty() {
             return Vec::new();

@@ -62,6 +62,7 @@ impl Plan {
         at_once <= MAX_AT_ONCE
             && self.end == ConnectionEnd::AsAnnounced
             && self.port == PortChoice::Kernel
+            && !self.so_keepalive
             && self.sources.is_empty()
             && self
                 .request

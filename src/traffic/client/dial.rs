@@ -65,6 +65,9 @@ impl Dialer {
     /// from connect(2).
     pub(super) fn dial(&self, plan: &Plan, index: u64, now: Offset) -> io::Result<(Socket, Lease)> {
         let socket = sockopt::tcp_socket(plan.target_ip)?;
+        if plan.so_keepalive {
+            socket.set_keepalive(true)?;
+        }
         let mut source = 0;
         if !plan.sources.is_empty() {
             source = usize::try_from(index % plan.sources.len() as u64).unwrap_or(0);

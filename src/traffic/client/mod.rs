@@ -15,6 +15,7 @@ mod attempt;
 mod chains;
 mod dial;
 mod engine;
+pub(super) mod flood;
 mod plan;
 mod ports;
 mod reply;

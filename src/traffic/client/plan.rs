@@ -16,6 +16,7 @@ pub(super) struct Plan {
     pub(super) target_ip: IpAddr,
     pub(super) sources: Vec<IpAddr>,
     pub(super) port: PortChoice,
+    pub(super) so_keepalive: bool,
     pub(super) starts: Starts,
     /// When the first may start.
     pub(super) begin: Offset,
@@ -115,6 +116,12 @@ impl Plan {
                 };
                 (starts, *timeout, end, None)
             }
+            Load::Flood { schedule, .. } => (
+                Starts::Paced(*schedule),
+                Duration::ZERO,
+                ConnectionEnd::Hold,
+                None,
+            ),
             Load::Bulk {
                 streams, timeout, ..
             } => {
@@ -130,6 +137,7 @@ impl Plan {
             target_ip: spec.target.ip(),
             sources: spec.sources.clone(),
             port: spec.port,
+            so_keepalive: spec.so_keepalive,
             starts,
             begin: Offset::from_duration(spec.start),
             timeout,
@@ -163,6 +171,7 @@ fn request(spec: &ClientSpec, end: ConnectionEnd) -> Option<Request> {
             let write = usize::try_from(write.0).unwrap_or(usize::MAX).max(1);
             (http::post(bytes.0), bytes.0, write)
         }
+        Load::Flood { .. } => return None,
         Load::Loop { .. } => (http::get(end == ConnectionEnd::Reuse), 0, 1),
         Load::Connect { .. } | Load::Hold { .. } => {
             if !spec.exchange && end != ConnectionEnd::AwaitClose {

@@ -1,5 +1,7 @@
 //! Clients against servers, for real.
 
+mod stopping;
+
 use std::net::SocketAddr;
 
 use super::*;

@@ -122,7 +122,7 @@ pub(super) fn run(
     ready: impl FnOnce(),
 ) -> io::Result<()> {
     fdtable::unshare_keeping(&[stop.as_fd()])?;
-    let listener = Arc::new(listen(ip, spec.port, spec.backlog)?);
+    let listener = Arc::new(listen(ip, spec)?);
     let served = Arc::new(Served {
         stop: Arc::clone(stop),
         tally: Arc::clone(tally),
@@ -162,19 +162,21 @@ fn event_loop<R: Readiness>(
 }
 
 /// A listener on the wildcard address; the backlog reaches `listen(2)` as it is.
-fn listen(ip: IpVersion, port: u16, backlog: u32) -> io::Result<Socket> {
+fn listen(ip: IpVersion, spec: &ServerSpec) -> io::Result<Socket> {
     let wildcard = match ip {
         IpVersion::V4 => IpAddr::from(Ipv4Addr::UNSPECIFIED),
         IpVersion::V6 => IpAddr::from(Ipv6Addr::UNSPECIFIED),
     };
     let listener = sockopt::tcp_socket(wildcard)?;
     listener.set_reuse_address(true)?;
+    // What is accepted from it has it too.
+    listener.set_keepalive(spec.so_keepalive)?;
     if ip == IpVersion::V6 {
         listener.set_only_v6(true)?;
     }
-    listener.bind(&SockAddr::from(SocketAddr::new(wildcard, port)))?;
+    listener.bind(&SockAddr::from(SocketAddr::new(wildcard, spec.port)))?;
     // Above i32::MAX the kernel's own bound, somaxconn, applies all the same.
-    listener.listen(i32::try_from(backlog).unwrap_or(i32::MAX))?;
+    listener.listen(i32::try_from(spec.backlog).unwrap_or(i32::MAX))?;
     Ok(listener)
 }
 

@@ -127,3 +127,46 @@ fn kernel_a_transfer_survives_faults_and_every_one_is_counted() {
         assert_eq!(last(&timeline, &format!("{name}.matched")), count, "{name}");
     }
 }
+
+#[test]
+#[ignore = "kernel test: `-- --include-ignored` runs it"]
+fn kernel_reordered_and_repeated_packets_arrive_so_and_a_transfer_survives_them() {
+    let impairment = Impairment {
+        delay: Some(ms(5)),
+        reorder: Percent::from_fraction(0.05),
+        duplicate: Percent::from_fraction(0.05),
+        ..Impairment::default()
+    };
+    let Some(link) = Link::lay(&impairment, 1) else {
+        return;
+    };
+    for node in [&link.a, &link.b] {
+        shell(node, "ip link set eth0 gso_max_segs 1");
+    }
+    link.begin();
+    transfer(&link.a, &link.b, "10.0.0.2:80", 1);
+    let timeline = link.finish();
+    for what in ["reordered", "duplicated"] {
+        // Of some 730 segments and their ACKs.
+        let count = last(&timeline, &format!("wire.a-b.{what}"));
+        assert!((15..150).contains(&count), "{what}: {count}");
+    }
+    assert!(timeline.series("wire.a-b.late").is_some());
+}
+
+#[test]
+#[ignore = "kernel test: `-- --include-ignored` runs it"]
+fn kernel_a_wire_says_how_good_it_is() {
+    let Some(link) = Link::lay(&Impairment::default(), 1) else {
+        return;
+    };
+    let probe = |netns: &NetNs| precision::Probe {
+        netns: netns.clone(),
+        interface: "eth0".into(),
+    };
+    for mtu in [None, Some(1_400), Some(9_000)] {
+        let measured = precision::measure([probe(&link.a), probe(&link.b)], mtu).unwrap();
+        assert!(measured.delay_p50 > 1_000 && measured.delay_p50 <= measured.delay_max);
+        assert!(measured.rate > 10_000_000, "{measured:?}");
+    }
+}

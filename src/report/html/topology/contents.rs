@@ -147,6 +147,11 @@ fn client_text(client: &ClientSpec) -> String {
             rate(schedule.from),
             rate(schedule.to)
         ),
+        Load::Flood { schedule, .. } => format!(
+            "{} SYNs, forged, {}/s",
+            whole(schedule.count),
+            rate(schedule.from)
+        ),
         Load::Hold { connections, .. } => format!("holds {}", whole(*connections)),
         Load::Loop {
             concurrency,

@@ -1,0 +1,85 @@
+//! Inside the guest: this program as the first process of a machine.
+//!
+//! It mounts what programs expect, stops until there is an order, loads the modules that the run needs, runs it, and switches
+//! the machine off. Everything that it tells are events; what goes to the console is for when it dies.
+
+pub(super) mod devices;
+pub(super) mod order;
+
+use std::io::{self, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+use thiserror::Error;
+
+use crate::record::Event;
+use crate::run;
+use crate::sys::machine;
+use devices::{DeviceError, Output};
+use order::GuestOrder;
+
+/// What the kernel calls the first program of an initramfs (Linux `init/main.c`, `ramdisk_execute_command`).
+const INIT: &str = "/init";
+
+/// Why a guest does not come to its run.
+#[derive(Debug, Error)]
+enum GuestError {
+    #[error("cannot mount /proc in the guest")]
+    Mount(#[source] io::Error),
+    #[error("cannot read the order of the run")]
+    Device(#[from] DeviceError),
+    #[error("cannot understand the order of the run")]
+    Order(#[from] serde_json::Error),
+    #[error("cannot load the kernel module {path} (the console may say why)")]
+    Module {
+        path: String,
+        #[source]
+        source: io::Error,
+    },
+    #[error(transparent)]
+    Worker(#[from] run::WorkerError),
+}
+
+/// Whether this process is the first of a machine.
+pub fn is_init() -> bool {
+    std::process::id() == 1 && std::env::args_os().next().is_some_and(|name| name == INIT)
+}
+
+/// The life of a guest. Returns only where the machine cannot be switched off; the kernel then panics, which ends it too.
+pub fn init() -> ExitCode {
+    if let Err(error) = live() {
+        let causes = std::iter::successors(Some(&error as &dyn std::error::Error), |e| e.source());
+        let error = causes
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join(": ");
+        tell(&Event::Errored { error });
+    }
+    let _it_goes_on = machine::power_off();
+    ExitCode::FAILURE
+}
+
+fn live() -> Result<(), GuestError> {
+    machine::mount_file_systems().map_err(GuestError::Mount)?;
+    let order = match devices::file(order::NAME)? {
+        Some(order) => order,
+        None => {
+            devices::stop_machine()?;
+            let missing = || DeviceError::NoFile(order::NAME.to_owned());
+            devices::file(order::NAME)?.ok_or_else(missing)?
+        }
+    };
+    let GuestOrder { modules, work } = serde_json::from_slice(&order)?;
+    for path in modules {
+        machine::load_module(Path::new(&path))
+            .map_err(|source| GuestError::Module { path, source })?;
+    }
+    run::in_machine(&work, Output(devices::EVENTS))?;
+    Ok(())
+}
+
+fn tell(event: &Event) {
+    let mut line = serde_json::to_vec(event).unwrap_or_default();
+    line.push(b'\n');
+    let _nobody_listens = Output(devices::EVENTS).write_all(&line);
+}

@@ -1,0 +1,106 @@
+//! Runs in which what the scenario does to packets did not come to pass.
+
+use std::time::Duration;
+
+use super::super::judge;
+use super::build::*;
+use crate::record::{Event, Outcome, RunVerdict, Timeline};
+use crate::scenario::Place;
+use crate::scenario::expr::{CompareOp, Window};
+use crate::scenario::fault::{FaultAction, FaultSpec, SegmentMatch};
+use crate::scenario::topology::{Impairment, LinkSpec};
+use crate::units::{Rate, Unit};
+
+/// Judges `a == value` of a run with one link, which has a fault.
+fn judged(value: f64, watched: &[&str], impairment: Impairment, timeline: &Timeline) -> RunVerdict {
+    let claim = compared(metric("a"), CompareOp::Equal, number(value, Unit::Count));
+    let mut spec = spec(vec![expectation(claim, Window::End)]);
+    spec.watched = watched.iter().map(|name| (*name).into()).collect();
+    spec.topology.links.push(LinkSpec {
+        between: ["client".into(), "server".into()],
+        interfaces: ["eth0".into(), "eth0".into()],
+        mtu: None,
+        impairment,
+        faults: vec![FaultSpec {
+            name: "stale".into(),
+            action: FaultAction::Drop(SegmentMatch::default()),
+            place: Place { line: 7, column: 3 },
+        }],
+        changes: false,
+        place: Place::default(),
+    });
+    judge(&spec, timeline)
+}
+
+fn run(matched: i64) -> Run {
+    Run::new()
+        .counter("a", &[(100, 1)])
+        .counter("stale.matched", &[(0, 0), (200, matched)])
+}
+
+#[test]
+fn a_fault_that_met_nothing_makes_a_run_inconclusive_whatever_it_showed() {
+    let plain = Impairment::default;
+    for value in [1.0, 2.0] {
+        let verdict = judged(value, &[], plain(), &run(0).finished_at(1000));
+        assert_eq!(verdict.outcome, Outcome::Inconclusive);
+        assert!(
+            verdict
+                .reason
+                .unwrap_or_default()
+                .contains("`stale` (line 7)")
+        );
+    }
+    let met = run(1).finished_at(1000);
+    assert_eq!(judged(1.0, &[], plain(), &met).outcome, Outcome::Passed);
+    assert_eq!(judged(2.0, &[], plain(), &met).outcome, Outcome::Failed);
+}
+
+#[test]
+fn how_often_a_fault_matched_is_left_to_an_expectation_that_names_it() {
+    let verdict = judged(
+        1.0,
+        &["a", "stale.matched"],
+        Impairment::default(),
+        &run(0).finished_at(1000),
+    );
+    assert_eq!(verdict.outcome, Outcome::Passed);
+}
+
+#[test]
+fn a_link_faster_than_the_wire_shows_the_wire() {
+    let at = |carried| {
+        let mut timeline = run(1).finished_at(1000);
+        timeline.add(Event::Built(crate::record::Built {
+            wire: Some(crate::record::WirePrecision {
+                delay_p50: 20_000,
+                delay_max: 90_000,
+                rate: carried,
+            }),
+            ..Default::default()
+        }));
+        let impairment = Impairment {
+            rate: Rate::per_second(1e9),
+            ..Impairment::default()
+        };
+        judged(1.0, &[], impairment, &timeline).outcome
+    };
+    assert_eq!(at(2_000_000_000), Outcome::Passed);
+    assert_eq!(at(900_000_000), Outcome::Inconclusive);
+}
+
+#[test]
+fn a_failure_behind_a_late_wire_says_nothing_and_a_pass_stands() {
+    let judged = |value, late: i64| {
+        let wire = "wire.client-server.late";
+        let run = run(1).gauge_of(wire, crate::record::SeriesUnit::Nanoseconds, &[(500, late)]);
+        let impairment = Impairment {
+            delay: Some(Duration::from_millis(50)),
+            ..Impairment::default()
+        };
+        judged(value, &[], impairment, &run.finished_at(1000)).outcome
+    };
+    assert_eq!(judged(2.0, 2_000_000), Outcome::Failed);
+    assert_eq!(judged(2.0, 60_000_000), Outcome::Inconclusive);
+    assert_eq!(judged(1.0, 60_000_000), Outcome::Passed);
+}
