@@ -44,6 +44,7 @@ fn run(scenario: &str) -> Ran {
         spec: parsed.unwrap().runs.remove(0),
         ground: Ground::default(),
         capture: None,
+        guest: None,
     };
     let events = Kept::default();
     let mut file = tempfile::tempfile().unwrap();
