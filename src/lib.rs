@@ -13,6 +13,7 @@
 //! * [`run`]: one scenario, once; the story from an empty machine to everything observed.
 //! * [`backend`]: where that process runs. [`suite`]: many runs, and records read again.
 //! * [`compare`]: one run with several sets of settings; which is better, and how certain that is.
+//! * [`advise`]: what a sysctl file would do here, line by line; looked up, tried, and run by `compare`.
 //! * [`report`]: a function of results. [`cli`]: the only place that prints or exits.
 //! * [`testbed`]: all of this for other people's tests: a lab within a `#[test]`, with or without root.
 //!
@@ -21,6 +22,7 @@
 //!
 //! Where to start: [`run::run`], [`scenario::RunSpec`], [`record::Event`], [`lab::plan()`], [`sys::NetNs`].
 
+pub mod advise;
 pub mod backend;
 pub mod cli;
 pub mod compare;

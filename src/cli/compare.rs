@@ -134,7 +134,7 @@ pub(super) fn main(arguments: &CompareArguments) -> ExitCode {
         ..stream.style()
     };
     stream.print(&report::compare::terminal(&trial, style));
-    let written = text::write_all(&arguments.reports, |format| match format {
+    let written = text::write_all(&arguments.reports, |format, _| match format {
         "md" => Ok(report::compare::markdown(&trial)),
         _ => report::compare::json(&trial),
     });

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use crate::advise::Advice;
 use crate::compare::{Answer, Trial};
 use crate::record::Outcome;
 
@@ -64,4 +65,13 @@ pub(super) fn of_comparisons(trial: &Trial, strict: bool) -> ExitCode {
     let codes: Vec<u8> = answers.map(code).collect();
     let worst = [3, 1, 4].into_iter().find(|code| codes.contains(code));
     ExitCode::from(worst.unwrap_or(if trial.interrupted { 4 } else { 0 }))
+}
+
+/// The exit code of advice.
+pub(super) fn of_advice(advice: &Advice) -> ExitCode {
+    ExitCode::from(match (advice.is_bad(), advice.is_unclear()) {
+        (true, _) => 1,
+        (false, true) => 4,
+        (false, false) => 0,
+    })
 }

@@ -1,5 +1,6 @@
 //! The command line: the only place that prints or exits. One file a verb.
 
+mod advise;
 mod check;
 mod compare;
 mod diff;
@@ -47,6 +48,8 @@ enum Verb {
     Diff(diff::DiffArguments),
     /// Run a scenario with several sets of settings and tell which is better
     Compare(compare::CompareArguments),
+    /// Tell what the lines of a sysctl file would do on this kernel; changes nothing on this host
+    Advise(advise::AdviseArguments),
     /// Report every problem of scenario files; builds and runs nothing
     Check(check::CheckArguments),
     /// List scenarios with their runs
@@ -87,6 +90,7 @@ pub fn main() -> ExitCode {
         Verb::Report(arguments) => report::main(&arguments),
         Verb::Diff(arguments) => diff::main(&arguments),
         Verb::Compare(arguments) => compare::main(&arguments),
+        Verb::Advise(arguments) => advise::main(&arguments),
         Verb::Check(arguments) => check::main(&arguments),
         Verb::List(arguments) => list::main(&arguments),
         Verb::Schema => schema::main(),

@@ -11,7 +11,7 @@ use crate::record::Outcome;
 use crate::report::ladder::Which;
 use crate::report::terminal;
 use crate::suite::replay::{
-    AgainstError, Replayed, StoredRun, find_records, replay, replay_against,
+    AgainstError, FindError, Replayed, StoredRun, find_records, merged, replay, replay_against,
 };
 use crate::suite::{self, SuiteResult};
 
@@ -22,6 +22,12 @@ pub(super) struct ReportVerbArguments {
     /// Records (*.nslab.jsonl, *.nslab.jsonl.gz), or folders of them
     #[arg(value_name = "RECORD|DIR", required = true)]
     records: Vec<PathBuf>,
+    /// Join the records of a suite's shards into one report; refuses what does not belong together
+    ///
+    /// Every record must be of the same suite: the same program, scenario texts, parameters, selection and number of shards. A
+    /// run that is there twice with different content is refused, and so are records that do not make up the whole suite.
+    #[arg(long, conflicts_with_all = ["scenario", "ladder"])]
+    merge: bool,
     /// Judge by the expectations and comparisons of this scenario file instead of those that were recorded
     ///
     /// Only what is expected, compared and said may have changed since: a file that builds or does something else is
@@ -51,6 +57,8 @@ Examples:
   nslab run --record out                               keep a record of every run
   nslab report out                                     the same verdicts again, anywhere
   nslab report out --report html=report.html           as a page
+  nslab report --merge out-1 out-2 --report junit=all.xml
+                                                       one report of all shards of a suite
   nslab report out/exhaustion-default.nslab.jsonl --scenario exhaustion.yaml
                                                        after correcting an expectation: judged without running
   nslab run --record out --capture out table-full      also the packets of every run
@@ -66,10 +74,18 @@ pub(super) fn main(arguments: &ReportVerbArguments) -> ExitCode {
         output::err(&format!("error: {problem}\n"));
         return exit::invalid();
     }
-    let Some((records, all_read)) = read(&arguments.records) else {
+    let named = match arguments.merge {
+        true => not_empty(&arguments.records),
+        false => arguments.records.clone(),
+    };
+    let Some((records, all_read)) = read(&named) else {
         return exit::invalid();
     };
-    let Some(records) = with_packets(records, arguments) else {
+    let records = match arguments.merge {
+        true => merge(records, all_read),
+        false => Some(records),
+    };
+    let Some(records) = records.and_then(|records| with_packets(records, arguments)) else {
         return exit::invalid();
     };
     let which = arguments.ladder.as_ref();
@@ -98,6 +114,36 @@ pub(super) fn main(arguments: &ReportVerbArguments) -> ExitCode {
         return exit::invalid();
     }
     exit::of(outcome(&result), arguments.strict)
+}
+
+/// Without folders that have no record, as that of a shard without runs: what is missing is told by what is there.
+fn not_empty(names: &[PathBuf]) -> Vec<PathBuf> {
+    let is_empty = |name: &&PathBuf| {
+        let found = find_records(std::slice::from_ref(*name));
+        found.is_err_and(|errors| matches!(errors[..], [FindError::Empty { .. }]))
+    };
+    let (empty, mut others): (Vec<_>, Vec<_>) = names.iter().partition(is_empty);
+    if others.is_empty() {
+        others = empty;
+    }
+    others.into_iter().cloned().collect()
+}
+
+fn merge(records: Vec<StoredRun>, all_read: bool) -> Option<Vec<StoredRun>> {
+    if !all_read {
+        output::err("error: cannot merge what cannot be read\n");
+        return None;
+    }
+    match merged(records) {
+        Ok(records) => Some(records),
+        Err(errors) => {
+            for error in errors {
+                output::error(&error);
+            }
+            output::err("help: without --merge, records are shown as they are\n");
+            None
+        }
+    }
 }
 
 /// An interrupted suite has not answered what it was asked.

@@ -43,6 +43,12 @@ pub(super) fn stand_in(series: &SeriesName) -> Result<Absent, Unjudgeable> {
             "this kernel has no counter {rest}: nothing was recorded of `{series}`"
         )));
     }
+    if let Some(objects) = rest.strip_prefix("slab.") {
+        return Err(Unjudgeable::not_applicable(format!(
+            "the kernel's {objects} objects cannot be read here (/proc/slabinfo is root's, and some kernels keep them with others): \
+             nothing was recorded of `{series}`"
+        )));
+    }
     if is_of_a_node(series) {
         return Err(Unjudgeable::not_applicable(format!(
             "this kernel or machine did not give {rest}: nothing was recorded of `{series}`"
@@ -55,7 +61,7 @@ pub(super) fn stand_in(series: &SeriesName) -> Result<Absent, Unjudgeable> {
 
 /// Whether a series is a node's, read by a probe, and not an actor's own account.
 pub(super) fn is_of_a_node(series: &SeriesName) -> bool {
-    let families = ["tcp.", "conntrack.", "memory."];
+    let families = ["tcp.", "conntrack.", "memory.", "ports.", "slab."];
     is_kernel_counter(series)
         || families
             .iter()

@@ -112,6 +112,10 @@ impl<'a> ClaimReader<'a> {
                 .map(|quantity| Observation {
                     quantity: written(quantity.expr),
                     value: show::reading(quantity.now, unit(quantity.expr)),
+                    number: match quantity.now {
+                        Reading::Value(number) => Some(number),
+                        Reading::Nothing(_) => None,
+                    },
                 })
                 .collect(),
             Self::Text(text) => vec![text.observed()],

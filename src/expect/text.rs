@@ -125,6 +125,7 @@ impl<'a> TextReader<'a> {
         Observation {
             quantity: self.name.clone(),
             value,
+            number: None,
         }
     }
 

@@ -142,6 +142,30 @@ pub(super) const IPV6: &[Pin] = &[
     pin("net.ipv6.conf.default.autoconf", "0"),
 ];
 
+/// Pinned besides for the whole kernel, where the lab owns it: by default all of these follow the machine's memory.
+const KERNEL: &[Pin] = &[
+    // Sockets without owner: half the established hash. As much as there is room for in TIME_WAIT.
+    pin("net.ipv4.tcp_max_orphans", "262144"),
+    // Pages: those of a machine of 16 GiB (tcp_init_mem, Linux net/ipv4/tcp.c). The kernel only counts up to them.
+    pin("net.ipv4.tcp_mem", "196608 262144 393216"),
+    // Packets that wait for a processor; a constant that hosts raise.
+    pin("net.core.netdev_max_backlog", "1000"),
+    // Set before its buckets, which would raise it.
+    pin("net.netfilter.nf_conntrack_max", "262144"),
+    // Early drop looks at eight of them. Could not be written before 4.8.
+    pin("net.netfilter.nf_conntrack_buckets", "65536"),
+];
+
+/// Brings the kernel to the baseline, from the initial namespace of a kernel that the lab owns: what is host-wide today, and what was
+/// so once. Before 4.11 most of what a node has was of the whole kernel.
+pub(super) fn pin_kernel() -> BTreeMap<&'static str, String> {
+    let mut sysctls = Sysctls::new();
+    let mut survey = Survey::take(NODE, &mut sysctls);
+    survey.extend(Survey::take(CONNTRACK, &mut sysctls));
+    survey.extend(Survey::take(KERNEL, &mut sysctls));
+    survey.values
+}
+
 /// The pins of a namespace as they are, and what had to be written for it.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Survey {
@@ -202,6 +226,12 @@ impl Survey {
     /// Whether the kernel has a key.
     pub(super) fn has(&self, key: &str) -> bool {
         self.value(key).is_some()
+    }
+
+    /// Keys of every node's baseline that the namespace does not have.
+    pub(super) fn absent(&self) -> impl Iterator<Item = String> {
+        let keys = NODE.iter().map(|pin| pin.key);
+        keys.filter(|key| !self.has(key)).map(str::to_owned)
     }
 
     /// Takes down what the topology needs, which is no difference from the baseline.

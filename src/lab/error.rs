@@ -53,7 +53,7 @@ pub enum NotApplicable {
     /// A setting that only the initial namespace has.
     #[error(
         "{key} (of `{node}`, {place}) is host-wide: it belongs to the whole kernel and a namespace cannot set it; it can be set \
-         where the lab owns the kernel (a virtual machine)"
+         where the lab owns the kernel: nslab run --kernel KERNEL"
     )]
     HostWide {
         /// The node.
@@ -64,7 +64,9 @@ pub enum NotApplicable {
         place: Place,
     },
     /// A host-wide setting under `kernel:`.
-    #[error("{key} is host-wide: it is set only where the lab owns the kernel (a virtual machine)")]
+    #[error(
+        "{key} is host-wide: it is set only where the lab owns the kernel: nslab run --kernel KERNEL"
+    )]
     Kernel {
         /// The key.
         key: String,

@@ -41,6 +41,7 @@ impl Ledger {
         survey: &Survey,
         settings: Vec<(Wanted, Became)>,
     ) -> Result<(), BuildError> {
+        self.settings.absent.extend(survey.absent());
         let mut values: BTreeMap<String, String> = BTreeMap::new();
         let mut off: BTreeMap<String, String> = BTreeMap::new();
         for (key, value) in &survey.values {
@@ -79,6 +80,31 @@ impl Ledger {
             self.settings.off_baseline.insert(node.to_string(), off);
         }
         Ok(())
+    }
+
+    /// All settings, with those of the whole kernel: what the lab has pinned for it and nodes do not have of their own, what nodes have
+    /// set for it, and what the scenario has.
+    pub(super) fn close(
+        mut self,
+        pinned: BTreeMap<&'static str, String>,
+        set: BTreeMap<String, String>,
+    ) -> NodeSettings {
+        let of_nodes = |key: &str| {
+            self.settings
+                .sysctls
+                .values()
+                .any(|own| own.contains_key(key))
+        };
+        let pinned = pinned.into_iter().filter(|(key, _)| !of_nodes(key));
+        let mut of_kernel: BTreeMap<String, String> =
+            pinned.map(|(key, value)| (key.to_owned(), value)).collect();
+        of_kernel.extend(self.of_kernel);
+        of_kernel.extend(set);
+        self.settings
+            .absent
+            .retain(|key| !of_kernel.contains_key(key));
+        self.settings.of_kernel = of_kernel;
+        self.settings
     }
 
     /// Sets for the whole kernel what a namespace cannot have, where the lab may and no other node wants it otherwise.

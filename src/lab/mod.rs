@@ -9,6 +9,7 @@ mod baseline;
 mod birth;
 mod capacity;
 mod error;
+pub mod inquiry;
 mod known;
 pub mod leaks;
 mod ledger;
@@ -34,7 +35,7 @@ pub use plan::{NamespaceOp, Op, Plan, PlannedEnd, Site, WireSide, plan};
 pub use room::{RoomError, flush_room, make_room};
 pub use steps::StepError;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use indexmap::IndexMap;
@@ -68,6 +69,10 @@ pub struct NodeSettings {
     pub sysctls: BTreeMap<String, BTreeMap<String, String>>,
     /// Of these, what differs from the baseline.
     pub off_baseline: BTreeMap<String, BTreeMap<String, String>>,
+    /// What was set for the whole kernel.
+    pub of_kernel: BTreeMap<String, String>,
+    /// Keys of the baseline that this kernel does not have.
+    pub absent: BTreeSet<String>,
 }
 
 /// A place for a wire: two interfaces to be joined, both up.
@@ -106,7 +111,11 @@ impl Lab {
         ground: Ground,
     ) -> Result<(Self, Built, NodeSettings), BuildError> {
         let started = Instant::now();
-        settings::set_kernel(&spec.kernel_sysctls, ground.owns_kernel)?;
+        let pinned = match ground.owns_kernel {
+            true => baseline::pin_kernel(),
+            false => BTreeMap::new(),
+        };
+        let set = settings::set_kernel(&spec.kernel_sysctls, ground.owns_kernel)?;
         let entries =
             (ground.owns_kernel || ground.own_netns).then(|| capacity::entries(&spec.workload));
         if let Some(entries) = entries {
@@ -133,7 +142,7 @@ impl Lab {
             wire: lab.wire_precision(places.first()),
             emulated: lab.wires.statements(),
         };
-        Ok((lab, built, standing.ledger.settings))
+        Ok((lab, built, standing.ledger.close(pinned, set)))
     }
 
     /// How good the wires are: one of them stands for all. `None` where there is none, or where packets did not arrive in time: then

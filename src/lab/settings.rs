@@ -152,14 +152,15 @@ pub(super) fn write_all(
         .collect()
 }
 
-/// Sets host-wide settings of the kernel that the lab owns.
+/// Sets host-wide settings of the kernel that the lab owns; gives them as read back.
 ///
 /// # Errors
 /// Not applicable where it does not own it; where the kernel refuses a value or keeps another.
 pub(super) fn set_kernel(
     wanted: &BTreeMap<String, String>,
     owns_kernel: bool,
-) -> Result<(), BuildError> {
+) -> Result<BTreeMap<String, String>, BuildError> {
+    let mut read_back = BTreeMap::new();
     for (name, value) in wanted {
         let (key, owned) = (Key::parse(name), owns_kernel);
         let Some(key) = key.filter(|_| owned) else {
@@ -182,6 +183,7 @@ pub(super) fn set_kernel(
                 kept,
             });
         }
+        read_back.insert(name.clone(), kept);
     }
-    Ok(())
+    Ok(read_back)
 }

@@ -3,16 +3,19 @@
 //! One thread a node, born in its namespace, looks at set times; each look tells what has changed and what looking took.
 //! What the values mean is judged elsewhere.
 
+mod actors;
 mod budget;
 mod capture;
 mod conntrack;
 mod counters;
 mod cpu;
 mod kernel_log;
+mod listed;
 mod log_limit;
 mod mib;
 mod named;
 mod sampler;
+mod slabs;
 mod sockets;
 mod watched;
 
@@ -21,6 +24,7 @@ mod tests;
 
 pub use capture::{Capture, CaptureError, CaptureSummary};
 
+use std::collections::BTreeSet;
 use std::io;
 
 use thiserror::Error;
@@ -31,6 +35,7 @@ use crate::record::{Recorder, RunClock};
 use crate::scenario::RunSpec;
 use crate::scenario::topology::IpVersion;
 use crate::sys::netlink::NetlinkError;
+use actors::{Destination, WatchedActor};
 use kernel_log::KernelLog;
 pub use log_limit::wait_for_quiet_log;
 use named::NamedSeries;
@@ -128,8 +133,17 @@ impl Probes {
     fn watching(spec: &RunSpec, nodes: &[&Node], recorder: &Recorder) -> Result<Self, ProbeError> {
         let named = NamedSeries::of(spec);
         let mut samplers = Vec::new();
-        for node in nodes {
-            let watch = watch_of(spec, &node.name, &named);
+        for (number, node) in nodes.iter().enumerate() {
+            // What is the whole machine's is seen from anywhere.
+            let of_kernel = if number == 0 {
+                named.of_owner("kernel")
+            } else {
+                BTreeSet::new()
+            };
+            let watch = Watch {
+                of_kernel,
+                ..watch_of(spec, &node.name, &named)
+            };
             samplers.push(Sampler::spawn(watch, &node.netns, recorder)?);
         }
         let inodes = nodes.iter().map(|node| {
@@ -173,6 +187,7 @@ impl Probes {
 }
 
 fn watch_of(spec: &RunSpec, node: &NodeName, named: &NamedSeries) -> Watch {
+    let actors = WatchedActor::of(spec, node, named);
     let named = named.of_node(node);
     let tracks = spec
         .topology
@@ -182,7 +197,10 @@ fn watch_of(spec: &RunSpec, node: &NodeName, named: &NamedSeries) -> Watch {
     Watch {
         node: node.clone(),
         conntrack: tracks || named.iter().any(|name| name.starts_with("conntrack.")),
+        destinations: Destination::of(spec, &named),
+        actors,
         named,
+        of_kernel: BTreeSet::new(),
         speaks_ipv6: spec.topology.ip == IpVersion::V6,
         every: spec.sample_every,
     }

@@ -22,11 +22,16 @@ impl NamedSeries {
 
     /// What is named of a node: `tcp.TIME_WAIT`, `TcpExtListenDrops`.
     pub(super) fn of_node(&self, node: &NodeName) -> BTreeSet<String> {
-        let of_node = |series: &SeriesName| {
-            let rest = series.as_str().strip_prefix(node.as_str())?;
+        self.of_owner(node.as_str())
+    }
+
+    /// What is named of a node, an actor or the kernel.
+    pub(super) fn of_owner(&self, owner: &str) -> BTreeSet<String> {
+        let name = |series: &SeriesName| {
+            let rest = series.as_str().strip_prefix(owner)?;
             rest.strip_prefix('.').map(str::to_owned)
         };
-        self.0.iter().filter_map(of_node).collect()
+        self.0.iter().filter_map(name).collect()
     }
 }
 

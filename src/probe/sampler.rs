@@ -7,9 +7,12 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::ProbeError;
+use super::actors::{Destination, WatchedActor};
 use super::conntrack::ConntrackTable;
 use super::counters::Counters;
 use super::cpu::thread_time;
+use super::listed::Listed;
+use super::slabs::Slabs;
 use super::sockets::Sockets;
 use super::watched::Changes;
 use crate::names::NodeName;
@@ -23,6 +26,12 @@ pub(super) struct Watch {
     pub(super) node: NodeName,
     /// What expectations name of it.
     pub(super) named: BTreeSet<String>,
+    /// What expectations name of those who act on it.
+    pub(super) actors: Vec<WatchedActor>,
+    /// Toward whom ports are counted.
+    pub(super) destinations: Vec<Destination>,
+    /// What expectations name of the kernel, where this is the one who looks.
+    pub(super) of_kernel: BTreeSet<String>,
     /// Whether the lab speaks IPv6.
     pub(super) speaks_ipv6: bool,
     /// Whether its connection tracking table is watched.
@@ -163,6 +172,8 @@ struct Eyes {
     counters: Counters,
     sockets: Sockets,
     conntrack: Option<ConntrackTable>,
+    listed: Option<Listed>,
+    slabs: Option<Slabs>,
     first: bool,
 }
 
@@ -179,6 +190,8 @@ impl Eyes {
             counters: Counters::open(node, named, watch.speaks_ipv6, recorder)?,
             sockets: Sockets::open(node, named, recorder)?,
             conntrack,
+            listed: Listed::open(node, named, &watch.actors, &watch.destinations, recorder)?,
+            slabs: Slabs::open(&watch.of_kernel, recorder),
             first: true,
         })
     }
@@ -198,6 +211,12 @@ impl Eyes {
         }
         let tcp = self.counters.look(last, &mut changes)?;
         self.sockets.look(t, tcp, last, &mut changes)?;
+        if let Some(listed) = &mut self.listed {
+            listed.look(t, last, &mut changes)?;
+        }
+        if let Some(slabs) = &mut self.slabs {
+            slabs.look(&mut changes);
+        }
         if !changes.is_empty() {
             self.recorder.tell(Event::Sample { t, v: changes });
         }

@@ -1,6 +1,6 @@
 //! Where a run happened: kernel, machine, privileges, what every node was set to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -34,6 +34,12 @@ pub struct Environment {
     pub sysctls: BTreeMap<String, BTreeMap<String, String>>,
     /// Of these, what differs from the baseline: by node, key and value.
     pub off_baseline: BTreeMap<String, BTreeMap<String, String>>,
+    /// What was set for the whole kernel, where the lab owns it: key and value, as read back.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub kernel_sysctls: BTreeMap<String, String>,
+    /// Keys of the baseline that the kernel does not have.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub absent_sysctls: BTreeSet<String>,
 }
 
 /// What a run in a virtual machine depends on beside its scenario: the same of all this gives the same run.

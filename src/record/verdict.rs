@@ -33,6 +33,9 @@ pub struct Observation {
     pub quantity: String,
     /// Its value with its unit, as people read it.
     pub value: String,
+    /// The same as a number in the base of its unit, where it is one. Not kept in records: they are judged again.
+    #[serde(skip)]
+    pub number: Option<f64>,
 }
 
 /// The judgement of one run.

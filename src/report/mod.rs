@@ -2,6 +2,7 @@
 //!
 //! Each format keeps its own types and its own escaping; what several of them say in the same words is in `evidence`.
 
+pub mod advice;
 pub mod compare;
 pub mod csv;
 pub mod diff;

@@ -36,6 +36,8 @@ pub(crate) fn environment(
         seed: order.spec.seed,
         sysctls: settings.sysctls,
         off_baseline: settings.off_baseline,
+        kernel_sysctls: settings.of_kernel,
+        absent_sysctls: settings.absent,
     }
 }
 

@@ -58,7 +58,7 @@ fn foreign_kernel(spec: &RunSpec, ground: Ground) -> Option<String> {
         .next()
         .filter(|_| !ground.owns_kernel)?;
     Some(format!(
-        "sets `{key}` for the whole kernel, which is done only where the lab owns the kernel (a virtual machine)"
+        "sets `{key}` for the whole kernel, which is done only where the lab owns it: nslab run --kernel KERNEL (see nslab kernel --help)"
     ))
 }
 

@@ -47,10 +47,22 @@ pub struct Scenario {
     pub lesson: Option<String>,
     /// Words to select by; `slow` is left out of a run that names no file.
     pub tags: Vec<String>,
+    /// Sysctls whose effect it shows.
+    #[serde(default)]
+    pub exercises: Vec<Exercise>,
     /// Every variant of every matrix case, in the order of the file. Never empty.
     pub runs: Vec<RunSpec>,
     /// Judged for each matrix case once all of its variants have run.
     pub compare: Vec<Expectation>,
+}
+
+/// A sysctl whose effect a scenario shows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Exercise {
+    /// Key with dots.
+    pub key: String,
+    /// The variant that shows it, where the scenario has variants.
+    pub variant: Option<String>,
 }
 
 /// Which run of a scenario: a variant, a matrix case, both or neither.

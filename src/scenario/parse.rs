@@ -8,15 +8,16 @@ use indexmap::{IndexMap, IndexSet};
 use super::bounds::{MAX_NAME, MAX_ROUTES_OF_ALL_RUNS};
 use super::cases::{Case, Cases};
 use super::decode::{FromNode, OneOrMany};
-use super::document::{Document, ExpectationDoc, Text};
+use super::document::{Document, ExercisesDoc, ExpectationDoc, Text, VariantExercises};
 use super::expectation::{Scope, Subjects};
 use super::expr::Expectation;
-use super::model::{RunId, RunSpec, Scenario};
+use super::model::{Exercise, RunId, RunSpec, Scenario};
 use super::node::{Kind, Node};
 use super::params;
 use super::problem::{Collector, Problem, Problems, quoted};
 use super::resolve::{self, Names};
 use super::span::{Span, Spanned};
+use super::suggest;
 use super::yaml;
 use crate::names::SeriesName;
 
@@ -72,6 +73,7 @@ fn read(label: &str, set: &BTreeMap<String, String>, cx: &mut Collector<'_>) -> 
         source: texts(&root, "source", cx),
         lesson: field::<Text>(&root, "lesson", cx).map(|lesson| lesson.0),
         tags: texts(&root, "tags", cx),
+        exercises: exercises(&root, &variants, cx),
         name,
         runs: runs.specs,
         compare,
@@ -263,6 +265,37 @@ fn texts(root: &Node, key: &str, cx: &mut Collector<'_>) -> Vec<String> {
 }
 
 /// The comparisons between variants. They hold for every matrix case, so they cannot name its parameters.
+/// The keys that it exercises, with the variants that show them.
+fn exercises(root: &Node, variants: &[String], cx: &mut Collector<'_>) -> Vec<Exercise> {
+    let Some(written) = field::<ExercisesDoc>(root, "exercises", cx) else {
+        return Vec::new();
+    };
+    let mut exercises = Vec::new();
+    for VariantExercises { variant, keys } in written.0 {
+        if let Some(named) = &variant
+            && !variants.contains(&named.value)
+        {
+            let known = variants.iter().map(String::as_str);
+            let help = suggest::did_you_mean(&named.value, known)
+                .unwrap_or_else(|| "the scenario has no variants; write a list of keys".to_owned());
+            cx.error(
+                named.span,
+                format!("{} is no variant of this scenario", quoted(&named.value)),
+            )
+            .help(help);
+        }
+        for key in keys {
+            resolve::sysctl::check_key(&key.value.0, key.span, cx);
+            exercises.push(Exercise {
+                key: key.value.0,
+                variant: (variant.as_ref().map(|named| named.value.clone()))
+                    .or_else(|| variants.first().cloned()),
+            });
+        }
+    }
+    exercises
+}
+
 fn compare(
     root: &Node,
     cases: &Cases,

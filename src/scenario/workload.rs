@@ -192,6 +192,9 @@ pub enum Load {
         streams: u32,
         /// Bytes a `write(2)`.
         write: ByteCount,
+        /// Whether each write goes out at once (`TCP_NODELAY`, tcp(7)).
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        nodelay: bool,
         /// Bound on the whole transfer.
         #[serde(with = "units::duration")]
         timeout: Duration,

@@ -22,6 +22,7 @@ pub mod replay;
 mod result;
 mod schedule;
 mod select;
+mod spread;
 
 pub use capturing::Captures;
 pub use discover::{DiscoverError, Source, discover, shipped};
@@ -33,3 +34,4 @@ pub use outstanding::Outstanding;
 pub use recording::Records;
 pub use result::{Attempt, CaseComparison, RunResult, ScenarioFile, ScenarioResult, SuiteResult};
 pub use select::{Filter, FilterError, SelectError, Selected, Selection, Shard};
+pub use spread::{QuantitySpread, Spread};

@@ -65,6 +65,17 @@ pub fn available_memory() -> io::Result<u64> {
         .ok_or_else(|| io::Error::other("/proc/meminfo has no MemAvailable"))
 }
 
+/// Bytes of a page of memory (`_SC_PAGESIZE`, sysconf(3)).
+pub fn page_size() -> u64 {
+    /// What every architecture that sysconf(3) could fail on has.
+    const USUAL: u64 = 4096;
+    let size = nix::unistd::sysconf(nix::unistd::SysconfVar::PAGE_SIZE);
+    size.ok()
+        .flatten()
+        .and_then(|size| u64::try_from(size).ok())
+        .unwrap_or(USUAL)
+}
+
 /// What is per namespace of the line `TCP:` in `sockstat`; its `orphan`, `alloc` and `mem` are machine-wide.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct TcpSockstat {

@@ -5,6 +5,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use super::netlink::{self, Netlink, NetlinkError};
+use super::tcp_info::TcpInfo;
 
 /// States of a TCP socket with the kernel's numbers (`include/net/tcp_states.h`, Linux 6.18).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -143,14 +144,18 @@ const TCPDIAG_GETSOCK: u16 = 18;
 const BEFORE_STATES: usize = 4 + 48;
 /// Where the extensions wanted stand in it.
 const EXTENSIONS: usize = 3;
+/// `INET_DIAG_INFO`: `struct tcp_info`.
+const INFO: u16 = 2;
 /// `INET_DIAG_SKMEMINFO`; the bit of extension N is N - 1.
 const SKMEMINFO: u16 = 7;
 /// Bytes of `struct inet_diag_msg`.
 const MESSAGE: usize = 72;
-/// Where the local port stands in it, in network order, the local address (4 or 16 bytes of 16), and the two queues, whose meaning
+/// Where the ports stand in it, in network order, the addresses (4 or 16 bytes of 16), and the two queues, whose meaning
 /// depends on the state (`inet_diag_msg`, sock_diag(7)).
 const SOURCE_PORT: usize = 4;
+const DESTINATION_PORT: usize = 6;
 const SOURCE: usize = 8;
+const DESTINATION: usize = 24;
 const RECEIVE_QUEUE: usize = 56;
 const SEND_QUEUE: usize = 60;
 /// `idiag_timer` of TIME_WAIT's small sockets (sock_diag(7)).
@@ -201,6 +206,23 @@ impl SockDiag {
         Ok(listening)
     }
 
+    /// Lists the namespace's connections in these states, half-open ones among them; with `info` also what the kernel says of each.
+    ///
+    /// # Errors
+    /// The kernel's refusal.
+    pub fn connections(
+        &mut self,
+        states: TcpStates,
+        info: bool,
+        mut each: impl FnMut(&Connection<'_>),
+    ) -> Result<(), NetlinkError> {
+        self.dump(states, info.then_some(INFO), |message| {
+            if let Some(connection) = Connection::read(message) {
+                each(&connection);
+            }
+        })
+    }
+
     fn dump(
         &mut self,
         states: TcpStates,
@@ -242,23 +264,49 @@ impl ListeningSocket {
             Some(u32::from_ne_bytes(bytes.try_into().ok()?))
         };
         Some(Self {
-            address: local_address(message)?,
+            address: address(message, SOURCE_PORT, SOURCE)?,
             queued: word(RECEIVE_QUEUE)?,
             limit: word(SEND_QUEUE)?,
         })
     }
 }
 
-/// The local end of a socket in a `struct inet_diag_msg`.
-fn local_address(message: &[u8]) -> Option<SocketAddr> {
-    let port = message.get(SOURCE_PORT..SOURCE_PORT + 2)?;
+/// A connection, as far as it is told apart from others.
+#[derive(Debug)]
+pub struct Connection<'a> {
+    /// This end.
+    pub local: SocketAddr,
+    /// The other end.
+    pub remote: SocketAddr,
+    /// Its state, by the kernel's number.
+    pub state: u8,
+    /// What the kernel says of it, where that was asked for.
+    pub info: Option<TcpInfo<'a>>,
+}
+
+impl<'a> Connection<'a> {
+    fn read(message: &'a [u8]) -> Option<Self> {
+        let attributes = message.get(MESSAGE..)?;
+        let info = netlink::attributes(attributes).find(|(kind, _)| *kind == INFO);
+        Some(Self {
+            local: address(message, SOURCE_PORT, SOURCE)?,
+            remote: address(message, DESTINATION_PORT, DESTINATION)?,
+            state: *message.get(1)?,
+            info: info.map(|(_, info)| TcpInfo(info)),
+        })
+    }
+}
+
+/// One end of a socket in a `struct inet_diag_msg`; IPv4 also where an IPv6 socket has it (`::ffff:10.0.0.1`).
+fn address(message: &[u8], port: usize, ip: usize) -> Option<SocketAddr> {
+    let port = message.get(port..port + 2)?;
     let port = u16::from_be_bytes(port.try_into().ok()?);
-    let bytes: [u8; 16] = message.get(SOURCE..SOURCE + 16)?.try_into().ok()?;
+    let bytes: [u8; 16] = message.get(ip..ip + 16)?.try_into().ok()?;
     let ip = if i32::from(*message.first()?) == libc::AF_INET {
         let [a, b, c, d, ..] = bytes;
         IpAddr::from([a, b, c, d])
     } else {
-        IpAddr::from(bytes)
+        IpAddr::from(bytes).to_canonical()
     };
     Some(SocketAddr::new(ip, port))
 }
@@ -274,117 +322,4 @@ fn memory_of(message: &[u8]) -> Option<u64> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::io::Write;
-    use std::net::{Ipv4Addr, Ipv6Addr, Shutdown};
-
-    use super::*;
-    use crate::sys::NetNs;
-    use crate::sys::testing::{PATIENT, connect, listen, namespace, tool, wait_until};
-
-    const LOOPBACK: SocketAddr =
-        SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::new(127, 0, 0, 1)), 80);
-
-    fn count(netns: &NetNs, states: TcpStates, memory: bool) -> SocketCounts {
-        let count = move || SockDiag::open().unwrap().count(states, memory).unwrap();
-        netns.run(count).unwrap()
-    }
-
-    #[test]
-    fn states_are_found_by_the_names_they_are_told_by() {
-        for state in TcpState::ALL {
-            assert_eq!(TcpState::from_name(state.as_str()), Some(state));
-        }
-        assert_eq!(TcpState::from_name("FIN_WAIT_2"), None);
-    }
-
-    #[test]
-    #[ignore = "kernel test: `-- --include-ignored` runs it"]
-    fn kernel_a_thousand_connections_are_counted_as_ss_lists_them() {
-        let Some(netns) = namespace() else { return };
-        let listener = listen(&netns, LOOPBACK);
-        let connections = connect(&netns, LOOPBACK, 1000, PATIENT);
-        let closed = connections.iter().take(300);
-        closed.for_each(|end| end.shutdown(Shutdown::Write).unwrap());
-        wait_until("every FIN is acknowledged", || {
-            tool(&netns, "ss -Htan state fin-wait-1").is_empty()
-        });
-        let counts = count(&netns, TcpStates::all(), false);
-        let listed = tool(&netns, "ss -Htan");
-        for (state, by_ss, expected) in [
-            (TcpState::Established, "ESTAB", 1400),
-            (TcpState::FinWait2, "FIN-WAIT-2", 300),
-            (TcpState::CloseWait, "CLOSE-WAIT", 300),
-            (TcpState::Listen, "LISTEN", 1),
-            (TcpState::TimeWait, "TIME-WAIT", 0),
-        ] {
-            let by_ss = listed.lines().filter(|line| line.starts_with(by_ss));
-            assert_eq!(by_ss.count(), expected, "{state:?}");
-            assert_eq!(counts.of(state) as usize, expected, "{state:?}");
-        }
-        assert_eq!(counts.fin_wait2_small, 0, "their owner has not closed them");
-        drop(listener);
-    }
-
-    #[test]
-    #[ignore = "kernel test: `-- --include-ignored` runs it"]
-    fn kernel_only_the_states_that_were_asked_for_are_counted() {
-        let Some(netns) = namespace() else { return };
-        let _listener = listen(&netns, LOOPBACK);
-        let _connections = connect(&netns, LOOPBACK, 3, PATIENT);
-        let counts = count(&netns, [TcpState::Listen].into_iter().collect(), false);
-        assert_eq!(counts.of(TcpState::Listen), 1);
-        assert_eq!(counts.of(TcpState::Established), 0);
-    }
-
-    #[test]
-    #[ignore = "kernel test: `-- --include-ignored` runs it"]
-    fn kernel_ipv4_connections_to_an_ipv6_wildcard_are_counted() {
-        let Some(netns) = namespace() else { return };
-        let _listener = listen(&netns, SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), 80));
-        let _connections = connect(&netns, LOOPBACK, 3, PATIENT);
-        let counts = count(&netns, TcpStates::all(), false);
-        assert_eq!(counts.of(TcpState::Established), 6);
-        assert_eq!(counts.of(TcpState::Listen), 1);
-    }
-
-    #[test]
-    #[ignore = "kernel test: `-- --include-ignored` runs it"]
-    fn kernel_listeners_are_listed_with_their_queues() {
-        let Some(netns) = namespace() else { return };
-        let _on_ipv4 = listen(&netns, LOOPBACK);
-        let ipv6 = SocketAddr::new(Ipv6Addr::LOCALHOST.into(), 8080);
-        let _on_ipv6 = listen(&netns, ipv6);
-        let _connections = connect(&netns, LOOPBACK, 3, PATIENT);
-        let list = || SockDiag::open().unwrap().listening().unwrap();
-        let mut listed = netns.run(list).unwrap();
-        listed.sort_by_key(|listening| listening.address);
-        let said = listed.iter().map(|one| (one.address, one.queued));
-        assert_eq!(said.collect::<Vec<_>>(), [(LOOPBACK, 3), (ipv6, 0)]);
-        let by_ss = tool(&netns, "ss -Hltn4");
-        let limit: u32 = by_ss.split_whitespace().nth(2).unwrap().parse().unwrap();
-        assert_eq!(listed[0].limit, limit);
-    }
-
-    #[test]
-    #[ignore = "kernel test: `-- --include-ignored` runs it"]
-    fn kernel_memory_is_what_ss_adds_up_to() {
-        let Some(netns) = namespace() else { return };
-        let _listener = listen(&netns, LOOPBACK);
-        let mut connections = connect(&netns, LOOPBACK, 20, PATIENT);
-        for connection in &mut connections {
-            connection.write_all(&[7; 5000]).unwrap();
-        }
-        let memory = count(&netns, TcpStates::all(), true).memory;
-        let listed = tool(&netns, "ss -Htanm");
-        let by_ss: u64 = listed
-            .split(['(', ',', ')'])
-            .filter_map(|field| {
-                let digits = field.strip_prefix(['r', 'f', 'w'])?;
-                digits.parse::<u64>().ok()
-            })
-            .sum();
-        assert_eq!(memory, by_ss);
-        assert!(memory >= 20 * 5000, "{memory}");
-    }
-}
+mod tests;

@@ -28,6 +28,7 @@ use std::sync::{Arc, OnceLock};
 use tokio::sync::watch;
 
 use self::actor::{Actor, Unfinished};
+use self::client::Means;
 use self::tally::{Declared, Tally};
 use self::teller::{Bell, Teller};
 use crate::lab::{Lab, Node};
@@ -37,6 +38,7 @@ use crate::scenario::RunSpec;
 use crate::scenario::workload::{ClientSpec, CommandSpec, Load, ServerSpec, StopHow, Workload};
 use crate::sys::process::{self, NofileLimit};
 use crate::sys::sched;
+use crate::sys::tcp_clock::TcpClockShift;
 
 /// Everything that acts in a run. Stopped when dropped.
 #[derive(Debug)]
@@ -294,13 +296,38 @@ impl<'a> Stage<'a> {
                 client::flood::run(&spec, &tally, &cues.stop, &cues.begin, ready, ended)
             });
         }
+        let clock = self.clock_of(spec)?;
         let tally = self.tally(&spec.name, &client::SERIES, true);
         let spec = spec.clone();
-        let table = (self.process == Process::Worker).then_some(self.nofile.hard);
+        let means = Means {
+            table: (self.process == Process::Worker).then_some(self.nofile.hard),
+            clock,
+        };
         Actor::start(&spec.name.clone(), node, move |cues| {
             let ready = cues.ready();
-            client::run(&spec, table, &tally, &cues.stop, &cues.begin, ready, ended)
+            client::run(&spec, means, &tally, &cues.stop, &cues.begin, ready, ended)
         })
+    }
+
+    /// How far a client shifts its timestamps: by its node's `clock`, unless the node's wires do that.
+    fn clock_of(&self, client: &ClientSpec) -> Result<Option<TcpClockShift>, TrafficError> {
+        let topology = &self.spec.topology;
+        let node = topology.nodes.get(&client.node);
+        let seconds = node.map_or(0, |node| node.clock_shift);
+        if seconds == 0 || topology.has_own_clock(&client.node) {
+            return Ok(None);
+        }
+        let clock = TcpClockShift::by(seconds).map_err(TrafficError::Prepare)?;
+        if clock.is_none() {
+            self.recorder.tell(Event::Note {
+                t: None,
+                text: format!(
+                    "the clock of `{}` is not shifted: since Linux 4.10 timestamps begin at a random offset for each pair of addresses",
+                    client.node
+                ),
+            });
+        }
+        Ok(clock)
     }
 
     /// One built-in actor in a process of its own.

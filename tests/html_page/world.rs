@@ -326,6 +326,7 @@ pub fn judged(
             .map(|(quantity, value)| Observation {
                 quantity: (*quantity).to_owned(),
                 value: (*value).to_owned(),
+                number: None,
             })
             .collect(),
         reason: None,
@@ -407,6 +408,7 @@ pub fn scenario(
                 ],
                 lesson: Some(lesson.to_owned()),
                 tags: vec!["flagship".to_owned()],
+                exercises: Vec::new(),
                 runs: runs.iter().map(|run| run.spec.clone()).collect(),
                 compare: Vec::new(),
             },

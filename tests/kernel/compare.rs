@@ -13,6 +13,7 @@ nodes: { client: {}, server: { sysctls: { net.ipv4.tcp_syncookies: 0 } } }
 links: [ { between: [client, server] } ]
 servers: { web: { node: server, port: 80, backlog: $backlog, accept: never } }
 clients: { load: { node: client, to: web, connect: { rate: 20/s, for: 1s, timeout: 300ms } } }
+expect: [ load.established >= 1 ]
 ";
 
 pub(crate) fn trials() -> Vec<Trial> {

@@ -8,10 +8,12 @@
     reason = "why tests are ignored is told where they are listed"
 )]
 
+mod advise;
 mod compare;
 mod evidence;
 mod host;
 mod killing;
+mod parallel;
 mod program;
 mod scenarios;
 mod story;
@@ -31,6 +33,8 @@ fn main() {
         .chain(story::trials())
         .chain(evidence::trials())
         .chain(compare::trials())
+        .chain(parallel::trials())
+        .chain(advise::trials())
         .chain(killing::trials())
         .map(|trial| {
             trial

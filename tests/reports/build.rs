@@ -49,6 +49,7 @@ pub(crate) fn verdict(of: &Expectation, outcome: Outcome, observed: &[(&str, &st
     let observed = observed.iter().map(|(quantity, value)| Observation {
         quantity: (*quantity).to_owned(),
         value: (*value).to_owned(),
+        number: None,
     });
     Verdict {
         text: of.text.clone(),
@@ -82,6 +83,7 @@ pub(crate) fn file(
             source: Vec::new(),
             lesson: None,
             tags: vec!["flagship".to_owned()],
+            exercises: Vec::new(),
             runs: Vec::new(),
             compare,
         },

@@ -29,11 +29,16 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("backend", &["scenario", "record", "run", "sys"]),
     ("suite", &["scenario", "record", "expect", "backend"]),
     ("compare", &["scenario", "record", "expect", "suite"]),
-    ("report", &["scenario", "record", "suite", "compare"]),
+    ("advise", &["scenario", "lab", "suite", "compare"]),
+    (
+        "report",
+        &["scenario", "record", "suite", "compare", "advise"],
+    ),
     (
         "cli",
         &[
-            "scenario", "record", "lab", "expect", "run", "backend", "suite", "compare", "report",
+            "scenario", "record", "lab", "expect", "run", "backend", "suite", "compare", "advise",
+            "report",
         ],
     ),
 ];

@@ -154,3 +154,23 @@ fn merge_keys_and_aliases_are_followed() {
         ]
     );
 }
+
+#[test]
+fn variants_set_the_whole_kernel_differently() {
+    let scenario = text(
+        "nodes: { a: { clock: +800s }, b: { clock: -2s } }\nlinks: [ { between: [a, b] } ]\n\
+         kernel: { sysctls: { net.ipv4.tcp_max_orphans: 64, net.core.netdev_max_backlog: 5 } }\n\
+         servers: { web: { node: b, port: 80 } }\n\
+         clients: { load: { node: a, to: web, connect: { rate: 1/s, for: 1s } } }\n\
+         variants:\n  few: { expect: [ load.failed == 0 ] }\n  \
+         many: { kernel: { sysctls: { net.ipv4.tcp_max_orphans: 4096 } }, expect: [ load.failed == 0 ] }\n",
+    );
+    let orphans = |run: usize| &*scenario.runs[run].kernel_sysctls["net.ipv4.tcp_max_orphans"];
+    assert_eq!([orphans(0), orphans(1)], ["64", "4096"]);
+    assert_eq!(
+        scenario.runs[1].kernel_sysctls["net.core.netdev_max_backlog"],
+        "5"
+    );
+    let shift = |name: &str| node(&scenario.runs[0], name).clock_shift;
+    assert_eq!([shift("a"), shift("b")], [800, -2]);
+}

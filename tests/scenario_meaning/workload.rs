@@ -77,6 +77,7 @@ fn every_load_model_and_way_of_accepting_is_read() {
             bytes: ByteCount(104_857_600),
             streams: 1,
             write: ByteCount(65_536),
+            nodelay: false,
             ..
         }
     ));

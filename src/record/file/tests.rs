@@ -39,6 +39,7 @@ fn verdict() -> RunVerdict {
             observed: vec![Observation {
                 quantity: "load.established".to_owned(),
                 value: "9".to_owned(),
+                number: None,
             }],
             reason: Some("9 == 10 does not hold".to_owned()),
             decided_at: Some(Offset(3_000_000_000)),

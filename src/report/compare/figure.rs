@@ -27,11 +27,12 @@ fn scaled(value: f64, scales: &[(f64, &str)], behind: &str) -> String {
     format!("{}{name}{behind}", digits(value / scale))
 }
 
-/// Whole numbers as they are, others with three significant digits or one decimal.
+/// Whole numbers and large ones without decimals, others with three significant digits.
 fn digits(value: f64) -> String {
     let decimals = match value.abs() {
         // Scaling leaves a rest that is none.
         size if (value - value.round()).abs() <= 1e-9 * size => 0,
+        size if size >= 1000.0 => 0,
         size if size >= 10.0 => 1,
         size if size >= 1.0 => 2,
         size if size >= 0.01 => 3,

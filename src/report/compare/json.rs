@@ -50,7 +50,7 @@ struct ComparisonReport {
 
 /// What a comparison comes to.
 #[derive(Debug, Serialize)]
-struct AnswerReport {
+pub(in crate::report) struct AnswerReport {
     /// `helps`, `hurts`, `helps and hurts`, `changes`, `no effect`, `not applicable`, `too noisy to tell`, `errored`.
     answer: &'static str,
     reason: Option<String>,
@@ -141,7 +141,7 @@ fn side(tried: &Tried) -> SideReport {
 }
 
 /// What a comparison comes to, for machines.
-fn answer(comparison: &Comparison) -> AnswerReport {
+pub(in crate::report) fn answer(comparison: &Comparison) -> AnswerReport {
     AnswerReport {
         answer: comparison.answer.as_str(),
         reason: comparison.reason.clone(),

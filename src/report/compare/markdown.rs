@@ -66,7 +66,7 @@ pub fn render(trial: &Trial) -> String {
 }
 
 /// Text from outside in a cell or a line: no markup, no line ends.
-fn cell(text: &str) -> String {
+pub(in crate::report) fn cell(text: &str) -> String {
     let mut safe = String::new();
     for letter in one_line(text).chars() {
         if matches!(

@@ -17,7 +17,7 @@ pub(super) fn settings(side: &Side) -> String {
 }
 
 /// The answer with the figures behind it.
-pub(super) fn sentence(comparison: &Comparison) -> String {
+pub(in crate::report) fn sentence(comparison: &Comparison) -> String {
     let answer = comparison.answer.as_str();
     if let Some(reason) = &comparison.reason {
         return format!("{answer}: {reason}");

@@ -57,6 +57,12 @@ pub(super) fn environment(both: Pair<&RunResult>) -> Vec<Changed> {
         for (what, of) in FACTS {
             compare(what, of(a), of(b));
         }
+        for (key, value) in &a.kernel_sysctls {
+            // What only one of them had set is told by whether it had a kernel of its own.
+            if let Some(other) = b.kernel_sysctls.get(key) {
+                compare(key, value.clone(), other.clone());
+            }
+        }
     }
     if let (Some(a), Some(b)) = (&both.a.timeline.built, &both.b.timeline.built) {
         compare("emulated", emulated(a), emulated(b));

@@ -176,7 +176,31 @@ fn machine(environment: &Environment) -> Markup {
 }
 
 fn sysctls(environment: &Environment) -> Markup {
+    let of_kernel = &environment.kernel_sysctls;
     html! {
+        @if !of_kernel.is_empty() {
+            div class="wide" {
+                table {
+                    caption { "Sysctls of the whole kernel, set by the lab" }
+                    thead { tr { th scope="col" { "Key" } th scope="col" { "Value" } } }
+                    tbody {
+                        @for (key, value) in of_kernel {
+                            tr { td { code { (key) } } td { code { (value) } } }
+                        }
+                    }
+                }
+            }
+        }
+        @if !environment.absent_sysctls.is_empty() {
+            p class="faint" {
+                "This kernel has none of: "
+                @for (index, key) in environment.absent_sysctls.iter().enumerate() {
+                    @if index > 0 { ", " }
+                    code { (key) }
+                }
+                "; the baseline does without."
+            }
+        }
         @if environment.off_baseline.values().all(|keys| keys.is_empty()) {
             p class="faint" { "Every sysctl that the lab pins was at its baseline." }
         } @else {

@@ -15,7 +15,7 @@ use crate::record::{
     Built, ConntrackRoom, End, Environment, LoadReport, Offset, Outcome, Privileges, Series,
     SeriesKind, SeriesUnit, Verdict,
 };
-use crate::suite::{Attempt, RunResult, ScenarioResult, SuiteResult};
+use crate::suite::{Attempt, QuantitySpread, RunResult, ScenarioResult, Spread, SuiteResult};
 
 /// Raised whenever a reader of the version before could be misled.
 const VERSION: u32 = 1;
@@ -36,6 +36,7 @@ pub fn render(result: &SuiteResult) -> serde_json::Result<String> {
             .iter()
             .map(|scenario| scenario_report(scenario))
             .collect(),
+        spread: result.spreads().iter().map(spread).collect(),
         not_run: result
             .not_run
             .iter()
@@ -132,6 +133,31 @@ fn run_report(run: &RunResult) -> RunReport {
         last_words: run.last_words.clone(),
         record: path(&run.record),
         capture: path(&run.capture),
+    }
+}
+
+fn spread(spread: &Spread) -> SpreadPart {
+    let outcomes = spread.outcomes.iter();
+    let quantity = |each: &QuantitySpread| {
+        let [min, median, max] = each.values;
+        QuantityPart {
+            quantity: each.quantity.clone(),
+            count: each.count,
+            min,
+            median,
+            max,
+        }
+    };
+    SpreadPart {
+        file: spread.file.label.clone(),
+        run: spread.run.to_string(),
+        outcomes: outcomes
+            .map(|(outcome, count)| OutcomeCount {
+                outcome: word(*outcome),
+                count: *count,
+            })
+            .collect(),
+        quantities: spread.quantities.iter().map(quantity).collect(),
     }
 }
 
@@ -260,6 +286,7 @@ fn environment(environment: &Environment) -> EnvironmentPart {
         virtual_time: environment.virtual_time,
         seed: environment.seed,
         off_baseline: environment.off_baseline.clone(),
+        kernel_sysctls: environment.kernel_sysctls.clone(),
     }
 }
 

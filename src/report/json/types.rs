@@ -52,6 +52,8 @@ pub struct Report {
     pub scenarios: Vec<ScenarioReport>,
     /// Runs that were not begun: the suite was interrupted, or was to end at the first failure.
     pub not_run: Vec<NotRun>,
+    /// Where runs were repeated: how far each one's verdicts and observed values spread.
+    pub spread: Vec<SpreadPart>,
 }
 
 /// A scenario's part.
@@ -124,6 +126,43 @@ pub struct RunReport {
     pub record: Option<String>,
     /// Path of its packets, where they were kept.
     pub capture: Option<String>,
+}
+
+/// What the repetitions of one run came to.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct SpreadPart {
+    /// The path of its scenario, as given.
+    pub file: String,
+    /// Scenario, variant and case.
+    pub run: String,
+    /// How often it came out how.
+    pub outcomes: Vec<OutcomeCount>,
+    /// Each quantity that expectations name.
+    pub quantities: Vec<QuantityPart>,
+}
+
+/// How often something came out so.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct OutcomeCount {
+    /// How.
+    pub outcome: OutcomeWord,
+    /// How often.
+    pub count: usize,
+}
+
+/// What a quantity was in the repetitions of a run: counts, bytes, seconds, or a second.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct QuantityPart {
+    /// The quantity, as written.
+    pub quantity: String,
+    /// Repetitions that observed a number.
+    pub count: usize,
+    /// Its least value.
+    pub min: f64,
+    /// Its median; the lower of two.
+    pub median: f64,
+    /// Its greatest value.
+    pub max: f64,
 }
 
 /// An attempt that another one followed.
@@ -248,6 +287,8 @@ pub struct EnvironmentPart {
     pub seed: u64,
     /// Sysctls that differ from the baseline, by node.
     pub off_baseline: BTreeMap<String, BTreeMap<String, String>>,
+    /// Sysctls that were set for the whole kernel, where the lab owned it.
+    pub kernel_sysctls: BTreeMap<String, String>,
 }
 
 /// How room in a conntrack table was made.

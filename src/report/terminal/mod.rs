@@ -6,6 +6,7 @@
 mod block;
 pub(super) mod layout;
 mod spark;
+mod spread;
 mod style;
 
 use std::fmt::Write;
@@ -136,6 +137,7 @@ pub fn summary(result: &SuiteResult, style: Style) -> String {
     for scenario in &result.scenarios {
         text.push_str(&not_passed(scenario, style));
     }
+    text.push_str(&spread::spreads(result, style));
     if !result.not_run.is_empty() {
         let named = result
             .not_run

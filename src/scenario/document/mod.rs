@@ -45,6 +45,9 @@ document! {
         "lesson" => lesson: Option<Text>,
         /// Words to select by; `slow` is left out of a run that names no file.
         "tags" => tags: Option<OneOrMany<Text>>,
+        /// Sysctls whose effect the scenario shows, for `nslab advise`: it runs the first variant with and without a line that
+        /// sets one of them. Where another variant shows it, a mapping: `{ variant: [keys] }`.
+        "exercises" => exercises: Option<ExercisesDoc>,
         /// `4` (the default) or `6`.
         "ip" => ip: Option<Spanned<IpVersion>>,
         /// The network namespaces, by name; up to 1000.
@@ -102,6 +105,52 @@ document! {
     KernelDoc, "`kernel`" {
         /// Host-wide settings: key with dots, and value.
         "sysctls" => sysctls: Option<Entries<Spanned<SysctlValue>>>,
+    }
+}
+
+/// Keys that the scenario exercises, by variant.
+#[derive(Debug, Clone)]
+pub(crate) struct ExercisesDoc(pub(crate) Vec<VariantExercises>);
+
+/// Keys that one variant exercises; the first of the file where none is named.
+#[derive(Debug, Clone)]
+pub(crate) struct VariantExercises {
+    pub(crate) variant: Option<Spanned<String>>,
+    pub(crate) keys: Vec<Spanned<Text>>,
+}
+
+impl FromNode for ExercisesDoc {
+    fn from_node(node: &Node, cx: &mut Collector<'_>) -> Option<Self> {
+        if let Kind::Mapping(_) = node.kind {
+            let by_variant = Entries::<OneOrMany<Spanned<Text>>>::from_node(node, cx)?;
+            let each = by_variant.0.into_iter().filter_map(|(variant, keys)| {
+                Some(VariantExercises {
+                    variant: Some(variant),
+                    keys: keys?.0,
+                })
+            });
+            return Some(Self(each.collect()));
+        }
+        let keys = OneOrMany::<Spanned<Text>>::from_node(node, cx)?.0;
+        Some(Self(vec![VariantExercises {
+            variant: None,
+            keys,
+        }]))
+    }
+}
+
+impl JsonSchema for ExercisesDoc {
+    fn schema_name() -> Cow<'static, str> {
+        "Exercises".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let keys = json_schema!({ "type": ["string", "array"], "items": { "type": "string" } });
+        json_schema!({
+            "description": "Keys of sysctls, or by variant: `{ variant: [keys] }`.",
+            "type": ["string", "array", "object"],
+            "items": { "type": "string" },
+            "additionalProperties": keys,
+        })
     }
 }
 

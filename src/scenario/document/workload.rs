@@ -222,6 +222,9 @@ document! {
         "streams" => streams: Option<Spanned<Count>>,
         /// Bytes of each `write(2)`. The default is 64KiB.
         "write" => write: Option<Spanned<Bytes>>,
+        /// Whether each write goes out at once (`TCP_NODELAY`), or small ones wait for an acknowledgement (Nagle). The default is
+        /// false.
+        "nodelay" => nodelay: Option<Switch>,
         /// Bound on the whole transfer. The default is 60s.
         "timeout" => timeout: Option<Spanned<Timespan>>,
         /// Who chooses the local port: `kernel` (the default), `sequential` or `bind`.

@@ -6,6 +6,7 @@ use indexmap::{IndexMap, IndexSet};
 
 use super::counters::{self, Known};
 use super::errno;
+use super::probed;
 use super::syntax::At;
 use crate::names::SeriesName;
 use crate::scenario::problem::quoted;
@@ -20,8 +21,22 @@ pub(crate) enum ActorKind {
     Proxy,
     Client,
     Command,
+    /// A command that serves a port.
+    ServingCommand,
     Flood,
     Fault,
+}
+
+impl ActorKind {
+    /// Whether it listens on a port of its own.
+    pub(super) fn serves(self) -> bool {
+        matches!(self, Self::Server | Self::Proxy | Self::ServingCommand)
+    }
+
+    /// Whether it has connections of its own that are established.
+    pub(super) fn connects(self) -> bool {
+        self.serves() || self == Self::Client
+    }
 }
 
 /// What the expectations of one run may speak of.
@@ -59,7 +74,7 @@ pub(crate) struct Unknown {
 }
 
 /// Series of clients.
-const CLIENT: [(&str, Unit, Shape); 8] = [
+const CLIENT: [(&str, Unit, Shape); 9] = [
     ("attempted", Unit::Count, Shape::Number),
     ("established", Unit::Count, Shape::Number),
     ("completed", Unit::Count, Shape::Number),
@@ -68,21 +83,24 @@ const CLIENT: [(&str, Unit, Shape); 8] = [
     ("latency", Unit::Seconds, Shape::Distribution),
     ("bytes", Unit::Bytes, Shape::Number),
     ("throughput", Unit::BytesPerSecond, Shape::Number),
+    ("cpu", Unit::Seconds, Shape::Number),
 ];
 
 /// Series of servers.
-const SERVER: [(&str, Unit, Shape); 3] = [
+const SERVER: [(&str, Unit, Shape); 4] = [
     ("accepted", Unit::Count, Shape::Number),
     ("replies", Unit::Count, Shape::Number),
     ("bytes", Unit::Bytes, Shape::Number),
+    ("cpu", Unit::Seconds, Shape::Number),
 ];
 
 /// Series of proxies.
-const PROXY: [(&str, Unit, Shape); 4] = [
+const PROXY: [(&str, Unit, Shape); 5] = [
     SERVER[0],
     SERVER[1],
     ("forwarded", Unit::Count, Shape::Number),
     SERVER[2],
+    SERVER[3],
 ];
 
 /// Series of commands.
@@ -153,11 +171,19 @@ pub(crate) fn metric(path: &At<String>, subjects: &Subjects) -> Result<Metric, U
     if subject == "kernel" {
         return if name == "log" {
             Ok(found(Unit::Text, Shape::Text))
+        } else if let Some(unit) = probed::of_kernel(name) {
+            Ok(found(unit, Shape::Number))
         } else {
             Err(Unknown {
                 range: start + subject.len() + 1..path.range.end,
                 message: format!("the kernel has no {}", quoted(name)),
-                help: Some("its log is `kernel.log`; counters belong to a node".to_owned()),
+                help: Some(
+                    suggest::nearest(name, probed::names_of_kernel().collect::<Vec<_>>().iter().map(String::as_str))
+                        .map_or_else(
+                            || "its log is `kernel.log`, its objects `kernel.slab.TCP`; counters belong to a node".to_owned(),
+                            |name| format!("did you mean `{name}`?"),
+                        ),
+                ),
             })
         };
     }
@@ -180,14 +206,14 @@ pub(crate) fn metric(path: &At<String>, subjects: &Subjects) -> Result<Metric, U
     {
         return Ok(found(unit, shape));
     }
-    if is_node && let Some(unit) = node_metric(name) {
+    if is_node && let Some(unit) = node_metric(name, subjects) {
         return Ok(found(unit, Shape::Number));
     }
     let what = match (actor, is_node) {
         (Some(ActorKind::Server), false) => "a server",
         (Some(ActorKind::Proxy), false) => "a proxy",
         (Some(ActorKind::Client), false) => "a client",
-        (Some(ActorKind::Command), false) => "a command",
+        (Some(ActorKind::Command | ActorKind::ServingCommand), false) => "a command",
         (Some(ActorKind::Flood), false) => "a flood",
         (Some(ActorKind::Fault), false) => "a fault",
         _ => "a node",
@@ -195,7 +221,7 @@ pub(crate) fn metric(path: &At<String>, subjects: &Subjects) -> Result<Metric, U
     Err(Unknown {
         range: start + subject.len() + 1..path.range.end,
         message: format!("{what} has no {}", quoted(name)),
-        help: meant(actor, is_node, name),
+        help: meant(actor, is_node, name, subjects),
     })
 }
 
@@ -204,7 +230,7 @@ fn of_actor(kind: ActorKind) -> &'static [(&'static str, Unit, Shape)] {
         ActorKind::Client => &CLIENT,
         ActorKind::Server => &SERVER,
         ActorKind::Proxy => &PROXY,
-        ActorKind::Command => &COMMAND,
+        ActorKind::Command | ActorKind::ServingCommand => &COMMAND,
         ActorKind::Flood => &FLOOD,
         ActorKind::Fault => &FAULT,
     }
@@ -226,6 +252,9 @@ fn actor_metric(kind: ActorKind, name: &str) -> Option<(Unit, Shape)> {
         return (kind == ActorKind::Client && is_status(status))
             .then_some((Unit::Count, Shape::Number));
     }
+    if let Some(unit) = probed::of_actor(kind, name) {
+        return Some((unit, Shape::Number));
+    }
     let found = of_actor(kind).iter().find(|(known, _, _)| *known == name)?;
     Some((found.1, found.2))
 }
@@ -236,7 +265,11 @@ fn is_status(text: &str) -> bool {
     text.len() == 3 && (100..=599).contains(&code)
 }
 
-fn node_metric(name: &str) -> Option<Unit> {
+fn node_metric(name: &str, subjects: &Subjects) -> Option<Unit> {
+    let serves = |name: &str| subjects.actors.get(name).is_some_and(|kind| kind.serves());
+    if let Some(unit) = probed::of_node(name, serves) {
+        return Some(unit);
+    }
     if let Some(state) = name.strip_prefix("tcp.") {
         return STATES.contains(&state).then_some(Unit::Count);
     }
@@ -250,10 +283,21 @@ fn node_metric(name: &str) -> Option<Unit> {
 }
 
 /// The name that may have been meant, else what there is.
-fn meant(actor: Option<ActorKind>, is_node: bool, name: &str) -> Option<String> {
+fn meant(
+    actor: Option<ActorKind>,
+    is_node: bool,
+    name: &str,
+    subjects: &Subjects,
+) -> Option<String> {
     let mut known: Vec<String> = Vec::new();
     if let Some(kind) = actor {
         known.extend(of_actor(kind).iter().map(|(name, _, _)| (*name).to_owned()));
+        known.extend(probed::names_of_actor(kind));
+        if kind.connects()
+            && let Some(help) = probed::meant_by_tcp_info(name)
+        {
+            return Some(help);
+        }
         if has_errors(kind) && (name.starts_with("err") || known.len() < 5) {
             known.extend(errno::names().map(|error| format!("errors.{error}")));
         }
@@ -271,6 +315,9 @@ fn meant(actor: Option<ActorKind>, is_node: bool, name: &str) -> Option<String> 
                 .map(|counter| format!("conntrack.{counter}")),
         );
         known.push("memory.tcp".to_owned());
+        known.push("ports.range".to_owned());
+        let serving = subjects.actors.iter().filter(|(_, kind)| kind.serves());
+        known.extend(serving.map(|(name, _)| format!("ports.to.{name}")));
         if let Known::No(Some(counter)) = counters::look_up(name)
             && !name.contains('.')
         {
@@ -327,6 +374,7 @@ mod tests {
                 ("server", ActorKind::Server),
                 ("ab", ActorKind::Command),
                 ("proxy", ActorKind::Proxy),
+                ("nginx", ActorKind::ServingCommand),
             ]
             .map(|(name, kind)| (name.to_owned(), kind))
             .into(),
@@ -356,6 +404,17 @@ mod tests {
             ("load.bytes", Unit::Bytes),
             ("load.throughput", Unit::BytesPerSecond),
             ("load.status.503", Unit::Count),
+            ("load.cpu", Unit::Seconds),
+            ("load.tcp_info.rtt", Unit::Seconds),
+            ("nginx.tcp_info.snd_cwnd.max", Unit::Count),
+            ("web.tcp_info.delivery_rate.min", Unit::BytesPerSecond),
+            ("nginx.accept_queue", Unit::Count),
+            ("web.accept_queue.limit", Unit::Count),
+            ("web.syn_queue", Unit::Count),
+            ("client.ports.to.nginx", Unit::Count),
+            ("client.ports.range", Unit::Count),
+            ("kernel.slab.TCP", Unit::Count),
+            ("kernel.slab.tw_sock_TCP.size", Unit::Bytes),
             ("proxy.forwarded", Unit::Count),
             ("proxy.errors.EADDRNOTAVAIL", Unit::Count),
             ("web.accepted", Unit::Count),
@@ -404,6 +463,14 @@ mod tests {
                 4..19,
                 "did you mean `conntrack.drop`?",
             ),
+            (
+                "load.tcp_info.cwnd",
+                5..18,
+                "did you mean `tcp_info.snd_cwnd`?",
+            ),
+            ("web.accept-queue", 4..16, "did you mean `accept_queue`?"),
+            ("client.ports.to.wbe", 7..19, "did you mean `ports.to.web`?"),
+            ("kernel.slab.TPC", 7..15, "did you mean `slab.TCP`?"),
             ("ab.exitcode", 3..11, "did you mean `exit`?"),
             ("ab.output", 3..9, "there is `exit`, `stdout`, `stderr`"),
         ] {

@@ -6,6 +6,7 @@ mod counters;
 mod errno;
 mod grammar;
 mod metric;
+mod probed;
 mod syntax;
 mod typing;
 mod units;

@@ -258,6 +258,7 @@ fn bulk(doc: &BulkDoc, cx: &mut Collector<'_>) -> Loaded {
             write: doc
                 .write
                 .map_or(WRITE, |write| size(write, MAX_WRITE, "`write`", cx)),
+            nodelay: doc.nodelay.is_some_and(|nodelay| nodelay.0),
             timeout,
         },
         port: doc.port,

@@ -12,7 +12,7 @@ mod names;
 mod nat;
 mod server;
 mod steps;
-mod sysctl;
+pub(crate) mod sysctl;
 mod target;
 mod topology;
 

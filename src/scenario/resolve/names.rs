@@ -65,6 +65,12 @@ impl<'d> Names<'d> {
                 *kind = ActorKind::Proxy;
             }
         }
+        for (name, command) in &names.commands {
+            let serves = command.is_some_and(|command| command.ready.is_some());
+            if let Some((kind, _)) = names.actors.get_mut(name).filter(|_| serves) {
+                *kind = ActorKind::ServingCommand;
+            }
+        }
         names
     }
 

@@ -45,7 +45,7 @@ pub(crate) fn of_the_kernel(
         .collect()
 }
 
-fn check_key(key: &str, span: Span, cx: &mut Collector<'_>) {
+pub(crate) fn check_key(key: &str, span: Span, cx: &mut Collector<'_>) {
     if is_key(key) {
         return;
     }

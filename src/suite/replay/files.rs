@@ -110,6 +110,7 @@ fn without_text(runs: Vec<RunSpec>, compare: Option<&serde_json::Value>) -> Scen
         source: Vec::new(),
         lesson: None,
         tags: Vec::new(),
+        exercises: Vec::new(),
         runs,
         compare: compare.unwrap_or_default(),
     }

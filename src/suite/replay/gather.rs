@@ -24,10 +24,14 @@ impl Gathered {
     /// Adds the result of a run: to the first scenario of its file that has none of that run.
     pub(super) fn add(&mut self, place: Place, result: RunResult) {
         let Place { file, at } = place;
-        let open = self
-            .scenarios
-            .iter_mut()
-            .find(|(other, runs)| Arc::ptr_eq(other, &file) && !runs.contains_key(&at));
+        let repetition = result.spec.id.repetition;
+        let open = self.scenarios.iter_mut().find(|(other, runs)| {
+            Arc::ptr_eq(other, &file)
+                && !runs.contains_key(&at)
+                && runs
+                    .values()
+                    .all(|run| run.spec.id.repetition == repetition)
+        });
         match open {
             Some((_, runs)) => {
                 runs.insert(at, result);

@@ -7,11 +7,14 @@ mod against;
 mod files;
 mod find;
 mod gather;
+mod merge;
+mod tries;
 
 use std::path::{Path, PathBuf};
 
 pub use against::{AgainstError, replay_against};
 pub use find::{FindError, find_records};
+pub use merge::{MergeError, merged};
 
 use super::record_name::capture_name;
 use super::result::SuiteResult;
@@ -76,12 +79,19 @@ pub struct Replayed {
 /// result, its runs in the order of the file; of a run that was recorded twice, there are two.
 pub fn replay(records: &[StoredRun]) -> Replayed {
     let mut gathered = Gathered::default();
-    for (stored, place) in records.iter().zip(files::behind(records)) {
-        let run = resolved(&stored.record).map_err(|why| Unknown {
-            spec: place.file.scenario.runs[place.at].clone(),
-            why,
+    let judged = records
+        .iter()
+        .zip(files::behind(records))
+        .map(|(stored, place)| {
+            let run = resolved(&stored.record).map_err(|why| Unknown {
+                spec: place.file.scenario.runs[place.at].clone(),
+                why,
+            });
+            let result = judge_again(stored, run);
+            (stored, place, result)
         });
-        gathered.add(place, judge_again(stored, run));
+    for (place, result) in tries::joined(judged) {
+        gathered.add(place, result);
     }
     gathered.finish()
 }

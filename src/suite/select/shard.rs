@@ -79,6 +79,7 @@ mod tests {
             source: Vec::new(),
             lesson: None,
             tags: Vec::new(),
+            exercises: Vec::new(),
             runs: Vec::new(),
             compare: Vec::new(),
         }

@@ -25,6 +25,11 @@ pub enum Interest {
 
 /// A set of watched descriptors, each with a token by which it is told. Level-triggered: what stays ready is told again.
 pub trait Readiness {
+    /// Whether a descriptor of this number can be watched at all.
+    fn has_place_for(&self, _fd: RawFd) -> bool {
+        true
+    }
+
     /// Begins to watch.
     ///
     /// # Errors

@@ -21,9 +21,13 @@ pub struct Select {
 }
 
 impl Readiness for Select {
+    fn has_place_for(&self, fd: RawFd) -> bool {
+        fd < FD_SETSIZE
+    }
+
     /// EINVAL is what POSIX has select() say for such a descriptor; a program that does not ask writes outside its `fd_set`.
     fn watch(&mut self, fd: RawFd, token: u64, interest: Interest) -> io::Result<()> {
-        if fd >= FD_SETSIZE {
+        if !self.has_place_for(fd) {
             return Err(Errno::EINVAL.into());
         }
         self.watched.insert(fd, (token, interest));

@@ -10,6 +10,7 @@ use super::plan::Plan;
 use super::ports::LocalPorts;
 use crate::record::Offset;
 use crate::scenario::workload::PortChoice;
+use crate::sys::tcp_clock::TcpClockShift;
 use crate::sys::{ports::local_ports, sockopt};
 
 /// The source address and port that a connection has; to be given back when it has been closed.
@@ -23,6 +24,8 @@ pub(super) struct Lease {
 #[derive(Debug)]
 pub(super) struct Dialer {
     ports: Option<Mutex<LocalPorts>>,
+    /// How far timestamps are shifted, where the node has a clock of its own.
+    clock: Option<TcpClockShift>,
     /// How ports are chosen, for the report.
     pub(super) port_choice: &'static str,
 }
@@ -32,9 +35,14 @@ impl Dialer {
     ///
     /// # Errors
     /// Where the range cannot be read, or no socket can be had to see what the kernel offers.
-    pub(super) fn new(plan: &Plan) -> io::Result<Self> {
+    pub(super) fn new(plan: &Plan, clock: Option<TcpClockShift>) -> io::Result<Self> {
+        if let Some(clock) = clock {
+            // Refused once and for all, in place of at every attempt.
+            clock.apply(&sockopt::tcp_socket(plan.target_ip)?)?;
+        }
         let by_kernel = |port_choice| Self {
             ports: None,
+            clock,
             port_choice,
         };
         match plan.port {
@@ -54,6 +62,7 @@ impl Dialer {
         }
         Ok(Self {
             ports: Some(Mutex::new(queues)),
+            clock,
             port_choice: "sequential",
         })
     }
@@ -65,6 +74,12 @@ impl Dialer {
     /// from connect(2).
     pub(super) fn dial(&self, plan: &Plan, index: u64, now: Offset) -> io::Result<(Socket, Lease)> {
         let socket = sockopt::tcp_socket(plan.target_ip)?;
+        if plan.nodelay {
+            socket.set_tcp_nodelay(true)?;
+        }
+        if let Some(clock) = self.clock {
+            clock.apply(&socket)?;
+        }
         if plan.so_keepalive {
             socket.set_keepalive(true)?;
         }

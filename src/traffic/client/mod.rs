@@ -9,7 +9,8 @@
 //! * counters `load.errors.<ERRNO>`, each declared when it first occurs: what the kernel says, ETIMEDOUT also for the attempt's own
 //!   timeout, ENODATA (which TCP never says) where the other end closed before its reply was whole, EMSGSIZE for an endless head;
 //! * distribution `load.latency`, nanoseconds from the *intended* start to established, or to the end of the reply where there is one;
-//! * gauge `load.throughput`: bytes a second over the last 100 ms; once the last attempt has ended, those of the whole load.
+//! * gauge `load.throughput`: bytes a second over the last 100 ms; once the last attempt has ended, those of the whole load;
+//! * counter `load.cpu`, nanoseconds: the processor time of its threads, once the last attempt has ended.
 
 mod attempt;
 mod chains;
@@ -38,6 +39,7 @@ use self::turn::{Order, Turn};
 use super::tally::{Declared, Tally};
 use crate::record::{Event, Offset, RunClock, SeriesKind, SeriesUnit};
 use crate::scenario::workload::ClientSpec;
+use crate::sys::tcp_clock::TcpClockShift;
 use crate::sys::wake::StopFlag;
 use crate::sys::{fdtable, sockopt};
 
@@ -48,8 +50,9 @@ const FAILED: usize = 3;
 const BYTES: usize = 4;
 const IN_FLIGHT: usize = 5;
 const THROUGHPUT: usize = 6;
+const CPU: usize = 7;
 /// The series that a client has.
-pub(super) const SERIES: [Declared; 7] = [
+pub(super) const SERIES: [Declared; 8] = [
     ("attempted", SeriesKind::Counter, SeriesUnit::Count),
     ("established", SeriesKind::Counter, SeriesUnit::Count),
     ("completed", SeriesKind::Counter, SeriesUnit::Count),
@@ -57,12 +60,22 @@ pub(super) const SERIES: [Declared; 7] = [
     ("bytes", SeriesKind::Counter, SeriesUnit::Bytes),
     ("in-flight", SeriesKind::Gauge, SeriesUnit::Count),
     ("throughput", SeriesKind::Gauge, SeriesUnit::BytesPerSecond),
+    ("cpu", SeriesKind::Counter, SeriesUnit::Nanoseconds),
 ];
 
 /// How often throughput is measured: as often as probes look.
 const METER: Duration = Duration::from_millis(100);
 /// Descriptors of a thread that are not connections: 0 to 2, the stop flag's, epoll, the timer, with some to spare.
 const RESERVED: u64 = 32;
+
+/// What a client may and shall use beside what it is asked to do.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Means {
+    /// How many descriptors a thread may have, where more threads may be used to have more.
+    pub(super) table: Option<u64>,
+    /// How far its timestamps are shifted.
+    pub(super) clock: Option<TcpClockShift>,
+}
 
 /// What the threads of a client share.
 #[derive(Debug)]
@@ -74,11 +87,9 @@ struct Client {
 }
 
 /// The whole life of a client on its thread: prepares, says so, waits for the clock, drives its load, holds what is to be held.
-///
-/// `table` is how many descriptors a thread may have, where more threads may be used to have more.
 pub(super) fn run(
     spec: &ClientSpec,
-    table: Option<u64>,
+    means: Means,
     tally: &Arc<Tally>,
     stop: &Arc<StopFlag>,
     begin: &Receiver<RunClock>,
@@ -88,7 +99,7 @@ pub(super) fn run(
     fdtable::unshare_keeping(&[stop.as_fd()])?;
     let plan = Plan::of(spec);
     let client = Client {
-        dialer: Dialer::new(&plan)?,
+        dialer: Dialer::new(&plan, means.clock)?,
         plan,
         tally: Arc::clone(tally),
         stop: Arc::clone(stop),
@@ -98,7 +109,7 @@ pub(super) fn run(
     let Ok(clock) = begin.recv() else {
         return Ok(());
     };
-    client.drive(clock, table, done)
+    client.drive(clock, means.table, done)
 }
 
 impl Client {
@@ -225,8 +236,10 @@ impl Client {
         }
         let rate = throughput(self.tally.get(BYTES), whole.first_start, whole.ended);
         let now = self.tally.now();
-        self.tally
-            .update(now, |counts| counts.set(THROUGHPUT, rate));
+        self.tally.update(now, |counts| {
+            counts.set(THROUGHPUT, rate);
+            counts.set(CPU, i64::try_from(whole.cpu).unwrap_or(i64::MAX));
+        });
         let report = whole.report(self.tally.actor(), &self.plan);
         self.tally.recorder().tell(Event::Load(report));
         Ok(())

@@ -23,6 +23,8 @@ pub(super) struct Plan {
     /// Bound on one attempt, from its start.
     pub(super) timeout: Duration,
     pub(super) request: Option<Request>,
+    /// Whether what is written goes out at once.
+    pub(super) nodelay: bool,
     pub(super) end: ConnectionEnd,
     /// How long held connections are held once the last has been tried; `None`: to the end of the run.
     pub(super) hold_for: Option<Duration>,
@@ -142,6 +144,7 @@ impl Plan {
             begin: Offset::from_duration(spec.start),
             timeout,
             request: request(spec, close),
+            nodelay: matches!(spec.load, Load::Bulk { nodelay: true, .. }),
             end: close,
             hold_for,
         }

@@ -320,6 +320,7 @@ fn kernel_a_bulk_transfer_sends_exactly_its_bytes() {
             bytes: crate::units::ByteCount(30_000_001),
             streams: 2,
             write: crate::units::ByteCount(65_536),
+            nodelay: false,
             timeout: Duration::from_secs(20),
         });
         let Some(run) = Run::begin(workload(vec![server(accept)], vec![load])) else {
@@ -332,6 +333,29 @@ fn kernel_a_bulk_transfer_sends_exactly_its_bytes() {
         assert_eq!(last(&timeline, "web.bytes"), 60_000_002 + 2 * 1024);
         // What moved in the time that it took, and not the silence after it.
         assert!(last(&timeline, "load.throughput") > 1_000_000);
+    }
+}
+
+#[test]
+#[ignore = "kernel test: `-- --include-ignored` runs it"]
+fn kernel_a_byte_a_write_transfers_exactly_its_bytes() {
+    for nodelay in [false, true] {
+        let load = client(Load::Bulk {
+            bytes: crate::units::ByteCount(20_000),
+            streams: 1,
+            write: crate::units::ByteCount(1),
+            nodelay,
+            timeout: Duration::from_secs(20),
+        });
+        let Some(run) = Run::begin(workload(vec![server(Accept::Epoll)], vec![load])) else {
+            return;
+        };
+        run.wait();
+        let timeline = run.finish();
+        assert_eq!(last(&timeline, "load.bytes"), 20_000);
+        assert_eq!(last(&timeline, "web.bytes"), 20_000 + 1_024);
+        // A system call takes a tenth of a microsecond at the very least.
+        assert!(last(&timeline, "load.cpu") > 2_000_000);
     }
 }
 

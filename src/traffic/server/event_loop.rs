@@ -127,6 +127,7 @@ impl<'a, R: Readiness> EventLoop<'a, R> {
                 self.listen_again()?;
             }
         }
+        self.served.count_cpu();
         if self.served.stop.resets() {
             for connection in self.connections.values() {
                 sockopt::reset_on_close(&connection.conversation.socket);
@@ -194,6 +195,10 @@ impl<'a, R: Readiness> EventLoop<'a, R> {
     }
 
     fn welcome(&mut self, socket: Socket) {
+        if !self.readiness.has_place_for(socket.as_raw_fd()) {
+            self.served.count_accepted(&Progress::default());
+            return self.served.count_error(libc::EINVAL);
+        }
         let mut connection = Connection {
             conversation: Conversation::new(socket),
             interest: Interest::Nothing,

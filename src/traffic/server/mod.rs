@@ -2,7 +2,7 @@
 //! `listen(2)` has succeeded.
 //!
 //! Series of a server `web`: counters `web.accepted`, `web.replies` (requests answered to the last byte), `web.bytes` (body bytes
-//! received and sent, heads not counted) and `web.errors.<ERRNO>`:
+//! received and sent, heads not counted), `web.cpu` (nanoseconds: the processor time of its threads, at their end) and `web.errors.<ERRNO>`:
 //!
 //! * errors of `accept4(2)`: EMFILE and the like once for each try;
 //! * errors of a connection in the middle of a request or reply; a reset *between* requests is no error;
@@ -38,18 +38,21 @@ use crate::record::{SeriesKind, SeriesUnit};
 use crate::scenario::topology::IpVersion;
 use crate::scenario::workload::{Accept, ServerClose, ServerSpec};
 use crate::sys::readiness::{Epoll, Interest, Poll, Readiness, Select};
+use crate::sys::timer::thread_cpu_time;
 use crate::sys::wake::StopFlag;
 use crate::sys::{fdtable, sockopt};
 
 const ACCEPTED: usize = 0;
 const REPLIES: usize = 1;
 const BYTES: usize = 2;
-const FORWARDED: usize = 3;
+const CPU: usize = 3;
+const FORWARDED: usize = 4;
 /// The series that servers have; the last is a proxy's.
-const SERIES: [Declared; 4] = [
+const SERIES: [Declared; 5] = [
     ("accepted", SeriesKind::Counter, SeriesUnit::Count),
     ("replies", SeriesKind::Counter, SeriesUnit::Count),
     ("bytes", SeriesKind::Counter, SeriesUnit::Bytes),
+    ("cpu", SeriesKind::Counter, SeriesUnit::Nanoseconds),
     ("forwarded", SeriesKind::Counter, SeriesUnit::Count),
 ];
 
@@ -86,6 +89,14 @@ impl Served {
             self.tally
                 .update(self.tally.now(), |counts| add(counts, progress));
         }
+    }
+
+    /// Counts the processor time of the calling thread, at its end. A kernel that does not tell leaves it uncounted.
+    fn count_cpu(&self) {
+        let cpu = thread_cpu_time().unwrap_or_default();
+        let cpu = i64::try_from(cpu.as_nanos()).unwrap_or(i64::MAX);
+        self.tally
+            .update(self.tally.now(), |counts| counts.add(CPU, cpu));
     }
 
     fn count_error(&self, errno: i32) {

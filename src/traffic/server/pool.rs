@@ -61,6 +61,7 @@ fn work(served: &Served, listener: &Socket) -> io::Result<()> {
             },
         }
     }
+    served.count_cpu();
     Ok(())
 }
 

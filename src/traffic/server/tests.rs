@@ -271,6 +271,30 @@ fn kernel_select_serves_no_more_descriptors_than_its_set_has_bits() {
     assert!((176..200).contains(&without_bit), "{without_bit}");
 }
 
+/// Twins: the same requests, by connections that are kept, to a server without the wall.
+#[test]
+#[ignore = "kernel test: `-- --include-ignored` runs it"]
+fn kernel_select_answers_nobody_beyond_its_set() {
+    for (accept, answered) in [(Accept::Select, 1_000..1_024), (Accept::Poll, 1_200..1_201)] {
+        let mut load = client(Load::Hold {
+            connections: 1_200,
+            rate: crate::units::Rate::per_second(5_000.0).unwrap(),
+            hold_for: Duration::from_millis(50),
+            timeout: Duration::from_secs(5),
+        });
+        load.exchange = true;
+        let Some(run) = Run::begin(workload(vec![server(accept.clone())], vec![load])) else {
+            return;
+        };
+        run.wait();
+        let timeline = run.finish();
+        let replies = last(&timeline, "load.status.200");
+        assert!(answered.contains(&replies), "{accept:?}: {replies}");
+        assert_eq!(replies + last(&timeline, "load.failed"), 1_200);
+        assert!(last(&timeline, "web.cpu") > 0);
+    }
+}
+
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_a_port_that_is_taken_is_said_so() {

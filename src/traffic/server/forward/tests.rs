@@ -94,6 +94,7 @@ fn kernel_a_body_reaches_the_server_behind_the_proxy() {
         bytes: crate::units::ByteCount(5_000_001),
         streams: 2,
         write: crate::units::ByteCount(65_536),
+        nodelay: false,
         timeout: Duration::from_secs(20),
     });
     load.target.set_port(PROXY);

@@ -1,0 +1,153 @@
+//! Each line with what this kernel says of it, and what of it is worth running. Pure: the kernel was asked before.
+
+use std::collections::BTreeMap;
+
+use super::advice::LineAdvice;
+use super::facts::{KeyFacts, Whose};
+use super::merge::{Entry, Meaning};
+use super::plan::Assigned;
+use crate::lab::inquiry::{Found, Kept, Survey};
+
+/// Puts lines and facts together. `kept` is what became of the values that [`super::to_try`] names, in its order; `beyond` looks up
+/// settings that are none of the network's.
+pub fn assess(
+    entries: Vec<Entry>,
+    survey: &Survey,
+    kept: BTreeMap<(String, String), Kept>,
+    beyond: impl Fn(&str) -> Option<Found>,
+) -> Vec<LineAdvice> {
+    let line = |entry: Entry| {
+        let facts = match &entry.meaning {
+            Meaning::Sets { keys, value, .. } => keys
+                .iter()
+                .map(|key| KeyFacts {
+                    kept: kept.get(&(key.clone(), value.clone())).cloned(),
+                    ..KeyFacts::of(key, survey, &beyond)
+                })
+                .collect(),
+            Meaning::Wrong(_) | Meaning::Excludes | Meaning::Overridden(_) => Vec::new(),
+        };
+        LineAdvice {
+            entry,
+            facts,
+            not_run: Vec::new(),
+            experiments: Vec::new(),
+        }
+    };
+    entries.into_iter().map(line).collect()
+}
+
+/// What is worth running: what a namespace takes, and does not have already.
+pub fn assigned(lines: &[LineAdvice]) -> Vec<Assigned> {
+    let of_line = |(index, line): (usize, &LineAdvice)| {
+        let Meaning::Sets { value, .. } = &line.entry.meaning else {
+            return Vec::new();
+        };
+        if line.is_already_so() {
+            return Vec::new();
+        }
+        let takes = |key: &&KeyFacts| key.whose == Whose::Namespace && key.refusal().is_none();
+        let each = line.facts.iter().filter(takes).map(|key| Assigned {
+            line: index,
+            key: key.key.clone(),
+            value: value.clone(),
+        });
+        each.collect()
+    };
+    lines.iter().enumerate().flat_map(of_line).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::advise::{Ruling, Source, merge, to_try};
+
+    /// A kernel with a few keys, where `tcp_tw_reuse` was refused and `tcp_rmem` is kept as something else.
+    fn assessed(text: &str) -> Vec<LineAdvice> {
+        let found = |value: &str, writable| Found {
+            value: Some(value.to_owned()),
+            writable,
+        };
+        let own = [
+            ("net.ipv4.tcp_fin_timeout", "60"),
+            ("net.ipv4.tcp_tw_reuse", "2"),
+            ("net.ipv4.tcp_rmem", "4096 131072 6291456"),
+            ("net.ipv4.tcp_fack", "0"),
+        ];
+        let fresh: BTreeMap<String, Found> = own
+            .map(|(key, value)| (key.to_owned(), found(value, true)))
+            .into();
+        let mut here = fresh.clone();
+        here.insert(
+            "net.core.netdev_max_backlog".to_owned(),
+            found("1000", true),
+        );
+        let baseline = fresh.clone();
+        let survey = Survey {
+            here,
+            fresh,
+            baseline,
+        };
+        let sources = [Source {
+            label: "a".to_owned(),
+            text: text.to_owned(),
+        }];
+        let entries = merge(&sources, &[]);
+        let kept = to_try(&entries, &survey)
+            .into_iter()
+            .map(|(key, value)| {
+                let kept = match key.as_str() {
+                    "net.ipv4.tcp_tw_reuse" => Kept::Refused("no".to_owned()),
+                    "net.ipv4.tcp_rmem" => Kept::Other("1 2 3".to_owned()),
+                    _ => Kept::AsWritten,
+                };
+                ((key, value), kept)
+            })
+            .collect();
+        let beyond = |key: &str| (key == "vm.swappiness").then(|| found("60", true));
+        assess(entries, &survey, kept, beyond)
+    }
+
+    #[test]
+    fn each_line_has_its_word() {
+        let lines = assessed(
+            "net.ipv4.tcp_fin_timeout = 15\nnet.ipv4.tcp_tw_reuse = 7\nnet.ipv4.tcp_rmem = 9\nnet.core.netdev_max_backlog = 5\n\
+             vm.swappiness = 1\nnet.ipv4.tcp_tw_recycle = 1\n-net.ipv4.ip_conntrack_max = 1\nnet.ipv4.tcp_fack = 1\nnonsense\n\
+             net.ipv4.nope.* = 1\n",
+        );
+        let words: Vec<&str> = lines.iter().map(|line| line.ruling().as_str()).collect();
+        assert_eq!(
+            words,
+            [
+                "no scenario",
+                "cannot apply",
+                "cannot apply",
+                "host-wide",
+                "host-wide",
+                "cannot apply",
+                "is ignored",
+                "no effect",
+                "cannot apply",
+                "cannot apply",
+            ]
+        );
+        let keys: Vec<String> = assigned(&lines).into_iter().map(|each| each.key).collect();
+        assert_eq!(keys, ["net.ipv4.tcp_fin_timeout", "net.ipv4.tcp_fack"]);
+    }
+
+    #[test]
+    fn what_is_so_already_is_not_run() {
+        let lines = assessed("net.ipv4.tcp_fin_timeout =  60");
+        assert_eq!(lines[0].ruling(), Ruling::AlreadySo);
+        assert!(assigned(&lines).is_empty());
+    }
+
+    #[test]
+    fn refusals_say_what_to_know() {
+        let lines = assessed("net.ipv4.tcp_tw_recycle = 1\nnet.ipv4.tcp_rmem = 9\nnet.x.y = 1");
+        let why = |line: usize| lines[line].facts[0].refusal().unwrap();
+        assert!(why(0).contains("gone since Linux 4.12"));
+        assert_eq!(why(1), "the kernel keeps `1 2 3` instead");
+        assert_eq!(why(2), "this kernel has no such key");
+    }
+}

@@ -1,0 +1,217 @@
+//! What this kernel says about settings: which it has, whose they are, and what becomes of a value. Each is tried for real, in
+//! namespaces of their own that are gone when it is over; on the host nothing is written.
+
+use std::collections::BTreeMap;
+use std::io;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use super::baseline::{self, Survey as Pinned};
+use super::known::is_host_wide;
+use crate::sys::sandbox::{Entered, Wanted, enter, in_child, is_privileged};
+use crate::sys::sysctl::{Key, SysctlError, Sysctls, same};
+use crate::sys::sysctl_tree;
+
+/// Settings that are secrets, or random in each namespace: their values are nobody's business.
+const SECRET: [&str; 2] = ["tcp_fastopen_key", "stable_secret"];
+
+/// The settings of the network that this kernel has.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Survey {
+    /// On this host, which is only looked at.
+    pub here: BTreeMap<String, Found>,
+    /// In a fresh namespace, where some are copied from the host and some follow the machine's memory.
+    pub fresh: BTreeMap<String, Found>,
+    /// What the baseline makes of a fresh namespace: what labs start from.
+    pub baseline: BTreeMap<String, Found>,
+}
+
+/// A setting that was found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Found {
+    /// Its value; absent where it cannot be read or is a secret.
+    pub value: Option<String>,
+    /// Whether it can be written there.
+    pub writable: bool,
+}
+
+/// What became of a value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Kept {
+    /// The kernel kept it.
+    AsWritten,
+    /// The kernel keeps another.
+    Other(String),
+    /// The kernel refused it.
+    Refused(String),
+}
+
+/// Why the kernel could not be asked.
+#[derive(Debug, Error)]
+pub enum InquiryError {
+    /// The host's settings cannot be listed.
+    #[error("cannot list the settings below /proc/sys/net")]
+    List(#[source] io::Error),
+    /// There is no process to try in.
+    #[error("cannot create a process")]
+    Process(#[source] io::Error),
+    /// There is no namespace to try in.
+    #[error("{0}; `nslab doctor` says what is missing")]
+    Sandbox(String),
+}
+
+/// Looks at every setting of the network. To be called while the process has one thread: it makes a child.
+///
+/// # Errors
+/// See [`InquiryError`].
+pub fn survey() -> Result<Survey, InquiryError> {
+    let here = look().map_err(InquiryError::List)?;
+    let fresh = inside(|| {
+        let fresh = look().map_err(|error| error.to_string())?;
+        let mut sysctls = Sysctls::new();
+        Pinned::take(baseline::NODE, &mut sysctls);
+        Pinned::take(baseline::CONNTRACK, &mut sysctls);
+        let baseline = look().map_err(|error| error.to_string())?;
+        Ok::<_, String>((fresh, baseline))
+    })?;
+    let (fresh, baseline) = fresh.map_err(InquiryError::Sandbox)?;
+    Ok(Survey {
+        here,
+        fresh,
+        baseline,
+    })
+}
+
+/// Whether this host has a setting that is none of the network's; it is only looked at.
+pub fn beyond_the_network(key: &str) -> Option<Found> {
+    let key = Key::parse(key).filter(|key| !key.is_network())?;
+    let mut sysctls = Sysctls::new();
+    sysctls.has(&key).then(|| Found {
+        value: sysctls.read(&key).ok(),
+        writable: true,
+    })
+}
+
+/// Writes each value in a fresh namespace, one without the others, and reads it back. What is not the namespace's own is not
+/// written: there is no answer of it. To be called while the process has one thread.
+///
+/// # Errors
+/// See [`InquiryError`].
+pub fn try_values(asked: &[(String, String)]) -> Result<Vec<Option<Kept>>, InquiryError> {
+    let asked = asked.to_vec();
+    inside(move || {
+        let mut sysctls = Sysctls::new();
+        let answers = asked
+            .iter()
+            .map(|(key, value)| try_one(key, value, &mut sysctls));
+        answers.collect::<Vec<_>>()
+    })
+}
+
+fn try_one(key: &str, value: &str, sysctls: &mut Sysctls) -> Option<Kept> {
+    let key = Key::parse(key).filter(|key| key.is_network() && !is_host_wide(key.as_str()))?;
+    let before = sysctls.read(&key);
+    let kept = match sysctls.set(&key, value) {
+        Ok(now) if same(value, &now) => Kept::AsWritten,
+        Ok(now) => Kept::Other(now),
+        Err(SysctlError::Absent | SysctlError::ReadOnly) => return None,
+        Err(error) => Kept::Refused(chain(&error)),
+    };
+    if let Ok(before) = before {
+        let _the_next_is_tried_alone = sysctls.set(&key, &before);
+    }
+    Some(kept)
+}
+
+/// Every setting of the network of the calling thread's namespace.
+fn look() -> io::Result<BTreeMap<String, Found>> {
+    let mut sysctls = Sysctls::new();
+    let found = sysctl_tree::network()?.into_iter().map(|entry| {
+        let secret = SECRET
+            .iter()
+            .any(|secret| entry.key.as_str().ends_with(secret));
+        let found = Found {
+            value: (entry.readable && !secret)
+                .then(|| sysctls.read(&entry.key).ok())
+                .flatten(),
+            writable: entry.writable,
+        };
+        (entry.key.as_str().to_owned(), found)
+    });
+    Ok(found.collect())
+}
+
+/// Does something in a fresh namespace, in a child process that is gone afterwards.
+fn inside<T: Serialize + for<'de> Deserialize<'de>>(
+    work: impl FnOnce() -> T,
+) -> Result<T, InquiryError> {
+    let wanted = Wanted {
+        rootless: !is_privileged(),
+        parent: None,
+    };
+    let answer = in_child(|| {
+        let answer: Result<T, String> = match enter(wanted) {
+            Ok(Entered::Inside(_)) => Ok(work()),
+            Ok(Entered::Over(_)) => return Vec::new(),
+            Err(error) => Err(chain(&error)),
+        };
+        serde_json::to_vec(&answer).unwrap_or_default()
+    });
+    let answer = answer.map_err(InquiryError::Process)?;
+    serde_json::from_slice::<Result<T, String>>(&answer)
+        .map_err(|_| InquiryError::Sandbox("the process that tried it did not answer".to_owned()))?
+        .map_err(InquiryError::Sandbox)
+}
+
+/// An error with its causes.
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[ignore = "kernel test: `-- --include-ignored` runs it"]
+    fn kernel_a_value_is_kept_changed_or_refused_and_the_host_stays_as_it_is() {
+        let host = |key| Sysctls::new().read(&Key::parse(key).unwrap()).unwrap();
+        let before = (host("net.ipv4.tcp_fin_timeout"), host("net.core.somaxconn"));
+        let asked = [
+            ("net.ipv4.tcp_fin_timeout", "17"),
+            ("net.ipv4.tcp_keepalive_time", "7200 5"),
+            ("net.core.somaxconn", "-5"),
+            ("net.ipv4.no_such_key", "1"),
+            ("net.core.rmem_max", "1"),
+            ("kernel.pid_max", "4194304"),
+        ]
+        .map(|(key, value)| (key.to_owned(), value.to_owned()));
+        let kept = try_values(&asked).unwrap();
+        assert_eq!(kept[0], Some(Kept::AsWritten));
+        assert_eq!(kept[1], Some(Kept::Other("7200".to_owned())));
+        assert!(matches!(kept[2], Some(Kept::Refused(_))), "{kept:?}");
+        assert_eq!(kept[3..], [None, None, None]);
+        let after = (host("net.ipv4.tcp_fin_timeout"), host("net.core.somaxconn"));
+        assert_eq!(before, after);
+    }
+
+    #[test]
+    #[ignore = "kernel test: `-- --include-ignored` runs it"]
+    fn kernel_a_fresh_namespace_has_the_baseline_and_not_what_is_host_wide() {
+        let survey = survey().unwrap();
+        let value = |key: &str| survey.baseline[key].value.clone();
+        assert_eq!(
+            value("net.ipv4.ip_local_port_range").as_deref(),
+            Some("32768 60999")
+        );
+        assert!(survey.fresh["net.ipv4.tcp_fin_timeout"].writable);
+        let own = |key: &str| survey.fresh.get(key).is_some_and(|found| found.writable);
+        for key in ["net.core.netdev_max_backlog", "net.ipv4.tcp_mem"] {
+            assert!(!own(key) && survey.here.contains_key(key), "{key}");
+        }
+        assert!(survey.here.values().any(|found| found.value.is_some()));
+        assert!(!survey.here.contains_key("net.ipv4.tcp_tw_recycle"));
+    }
+}

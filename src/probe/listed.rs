@@ -1,0 +1,324 @@
+//! What only a list of sockets tells, one by one: queues of listeners, `tcp_info` of connections, ports toward a destination.
+//!
+//! Nothing is listed that no expectation names.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+
+use super::ProbeError;
+use super::actors::{Destination, WatchedActor, Whose};
+use super::budget::Budget;
+use super::cpu::thread_time;
+use super::watched::{Changes, Watched};
+use crate::names::{NodeName, SeriesName};
+use crate::record::{Offset, Recorder, SeriesKind, SeriesUnit};
+use crate::sys::ports::local_ports;
+use crate::sys::sock_diag::{Connection, ListeningSocket, SockDiag, TcpState, TcpStates};
+use crate::sys::tcp_info::{FIELDS, TcpInfoField, TcpInfoUnit};
+
+/// Sockets are listed at every look, up to a quarter of a processor, as those are that are only counted (`sockets`).
+const SHARE: u32 = 4;
+
+/// What is listed of one node.
+#[derive(Debug)]
+pub(super) struct Listed {
+    node: NodeName,
+    diag: SockDiag,
+    budget: Budget,
+    queues: Vec<Queues>,
+    infos: Vec<Info>,
+    occupied: Vec<Occupied>,
+    range: Option<Watched>,
+}
+
+/// The queues of a server's listener.
+#[derive(Debug)]
+struct Queues {
+    port: u16,
+    /// Connections that wait for `accept(2)`, how many may, and those that are half-open.
+    waiting: Option<Watched>,
+    limit: Option<Watched>,
+    half_open: Option<Watched>,
+    half_open_now: i64,
+}
+
+/// A field of `tcp_info`, over the established connections of an actor.
+#[derive(Debug)]
+struct Info {
+    whose: Whose,
+    field: TcpInfoField,
+    mean: Option<Watched>,
+    min: Option<Watched>,
+    max: Option<Watched>,
+    seen: Seen,
+}
+
+/// What a listing has shown of a field so far.
+#[derive(Debug, Default)]
+struct Seen {
+    count: u64,
+    sum: u64,
+    min: u64,
+    max: u64,
+}
+
+/// Ports of the node that a destination occupies.
+#[derive(Debug)]
+struct Occupied {
+    to: BTreeSet<SocketAddr>,
+    watched: Watched,
+    ports: BTreeSet<SocketAddr>,
+}
+
+impl Listed {
+    /// Opens what is needed in the calling thread's namespace and declares the series; `None` where nothing is named.
+    pub(super) fn open(
+        node: &NodeName,
+        named: &BTreeSet<String>,
+        actors: &[WatchedActor],
+        destinations: &[Destination],
+        recorder: &Recorder,
+    ) -> Result<Option<Self>, ProbeError> {
+        let gauge = |name: String, unit| {
+            Watched::new(recorder.series(SeriesName::new(name), SeriesKind::Gauge, unit))
+        };
+        let range = named.contains("ports.range");
+        let mut listed = Self {
+            node: node.clone(),
+            diag: SockDiag::open().map_err(|source| ProbeError::sockets(node, source))?,
+            budget: Budget::one_in(SHARE),
+            queues: Vec::new(),
+            infos: Vec::new(),
+            occupied: Vec::new(),
+            range: range.then(|| gauge(format!("{node}.ports.range"), SeriesUnit::Count)),
+        };
+        for actor in actors {
+            let of = |name: &str, unit| {
+                let is_named = actor.named.contains(name);
+                is_named.then(|| gauge(format!("{}.{name}", actor.name), unit))
+            };
+            if let Whose::Serves(port) = actor.whose {
+                let queues = Queues {
+                    port,
+                    waiting: of("accept_queue", SeriesUnit::Count),
+                    limit: of("accept_queue.limit", SeriesUnit::Count),
+                    half_open: of("syn_queue", SeriesUnit::Count),
+                    half_open_now: 0,
+                };
+                if queues.is_watched() {
+                    listed.queues.push(queues);
+                }
+            }
+            for field in FIELDS {
+                let (unit, name) = (unit(field.unit), format!("tcp_info.{}", field.name));
+                let info = Info {
+                    whose: actor.whose,
+                    field,
+                    mean: of(&name, unit),
+                    min: of(&format!("{name}.min"), unit),
+                    max: of(&format!("{name}.max"), unit),
+                    seen: Seen::default(),
+                };
+                if info.mean.is_some() || info.min.is_some() || info.max.is_some() {
+                    listed.infos.push(info);
+                }
+            }
+        }
+        for destination in destinations {
+            let name = format!("{node}.ports.to.{}", destination.name);
+            listed.occupied.push(Occupied {
+                to: destination.addresses.clone(),
+                watched: gauge(name, SeriesUnit::Count),
+                ports: BTreeSet::new(),
+            });
+        }
+        Ok(listed.is_wanted().then_some(listed))
+    }
+
+    fn is_wanted(&self) -> bool {
+        self.range.is_some()
+            || !self.queues.is_empty()
+            || !self.infos.is_empty()
+            || !self.occupied.is_empty()
+    }
+
+    /// Adds what has changed since the last look.
+    pub(super) fn look(
+        &mut self,
+        t: Offset,
+        last: bool,
+        changes: &mut Changes,
+    ) -> Result<(), ProbeError> {
+        if !last && !self.budget.is_due(t) {
+            return Ok(());
+        }
+        let before = thread_time();
+        if let Some(range) = &mut self.range {
+            let ports = local_ports();
+            let file = "../sys/net/ipv4/ip_local_port_range";
+            let ports = ports.map_err(|source| ProbeError::file(&self.node, file, source))?;
+            range.see(count(ports.len()), changes);
+        }
+        if self.queues.iter().any(Queues::is_of_listener) {
+            let listening = self.diag.listening();
+            let listening = listening.map_err(|source| ProbeError::sockets(&self.node, source))?;
+            for queues in &mut self.queues {
+                queues.see(&listening, changes);
+            }
+        }
+        self.list_connections()?;
+        self.tell(changes);
+        self.budget.spent(t, thread_time().saturating_sub(before));
+        Ok(())
+    }
+
+    fn list_connections(&mut self) -> Result<(), ProbeError> {
+        let mut states = TcpStates::default();
+        if self.queues.iter().any(|queues| queues.half_open.is_some()) {
+            states = states.with(TcpState::SynRecv);
+        }
+        if !self.infos.is_empty() {
+            states = states.with(TcpState::Established);
+        }
+        if !self.occupied.is_empty() {
+            states = TcpStates::all().without(TcpState::Listen);
+        }
+        if states.is_empty() {
+            return Ok(());
+        }
+        let Self {
+            diag,
+            queues,
+            infos,
+            occupied,
+            ..
+        } = self;
+        let with_info = !infos.is_empty();
+        let each = |connection: &Connection<'_>| {
+            if connection.state == TcpState::SynRecv as u8 {
+                for queues in queues.iter_mut() {
+                    queues.half_open_now += i64::from(connection.local.port() == queues.port);
+                }
+            }
+            if connection.state == TcpState::Established as u8 {
+                for info in infos.iter_mut() {
+                    info.see(connection);
+                }
+            }
+            for occupied in occupied.iter_mut() {
+                if occupied.to.contains(&connection.remote) {
+                    occupied.ports.insert(connection.local);
+                }
+            }
+        };
+        diag.connections(states, with_info, each)
+            .map_err(|source| ProbeError::sockets(&self.node, source))
+    }
+
+    fn tell(&mut self, changes: &mut Changes) {
+        for queues in &mut self.queues {
+            let half_open = std::mem::take(&mut queues.half_open_now);
+            if let Some(watched) = &mut queues.half_open {
+                watched.see(half_open, changes);
+            }
+        }
+        for info in &mut self.infos {
+            info.tell(changes);
+        }
+        for occupied in &mut self.occupied {
+            let ports = std::mem::take(&mut occupied.ports);
+            occupied.watched.see(count(ports.len()), changes);
+        }
+    }
+}
+
+impl Queues {
+    fn is_watched(&self) -> bool {
+        self.is_of_listener() || self.half_open.is_some()
+    }
+
+    fn is_of_listener(&self) -> bool {
+        self.waiting.is_some() || self.limit.is_some()
+    }
+
+    /// A server may have several listeners on its port (`SO_REUSEPORT`): their queues add up.
+    fn see(&mut self, listening: &[ListeningSocket], changes: &mut Changes) {
+        let own = || {
+            let port = self.port;
+            let own = listening.iter();
+            own.filter(move |listening| listening.address.port() == port)
+        };
+        let (waiting, limit) = own().fold((0, 0), |(waiting, limit), one| {
+            (
+                waiting + i64::from(one.queued),
+                limit + i64::from(one.limit),
+            )
+        });
+        if let Some(watched) = &mut self.waiting {
+            watched.see(waiting, changes);
+        }
+        if let Some(watched) = &mut self.limit {
+            watched.see(limit, changes);
+        }
+    }
+}
+
+impl Info {
+    fn see(&mut self, connection: &Connection<'_>) {
+        let is_own = match self.whose {
+            Whose::Serves(port) => connection.local.port() == port,
+            Whose::Connects(to) => connection.remote == to,
+        };
+        let value = connection.info.and_then(|info| info.get(self.field));
+        let Some(value) = value.filter(|_| is_own) else {
+            return;
+        };
+        let value = match self.field.unit {
+            TcpInfoUnit::Microseconds => value.saturating_mul(1_000),
+            TcpInfoUnit::Count | TcpInfoUnit::Bytes | TcpInfoUnit::BytesPerSecond => value,
+        };
+        let seen = &mut self.seen;
+        seen.min = if seen.count == 0 {
+            value
+        } else {
+            seen.min.min(value)
+        };
+        seen.max = seen.max.max(value);
+        seen.sum = seen.sum.saturating_add(value);
+        seen.count += 1;
+    }
+
+    /// Without a connection there is nothing to tell: the last value stays.
+    fn tell(&mut self, changes: &mut Changes) {
+        let seen = std::mem::take(&mut self.seen);
+        let Some(mean) = seen.sum.checked_div(seen.count) else {
+            return;
+        };
+        let values = [
+            (&mut self.mean, mean),
+            (&mut self.min, seen.min),
+            (&mut self.max, seen.max),
+        ];
+        for (watched, value) in values {
+            if let Some(watched) = watched {
+                watched.see(i64::try_from(value).unwrap_or(i64::MAX), changes);
+            }
+        }
+    }
+}
+
+fn unit(unit: TcpInfoUnit) -> SeriesUnit {
+    match unit {
+        TcpInfoUnit::Count => SeriesUnit::Count,
+        TcpInfoUnit::Bytes => SeriesUnit::Bytes,
+        TcpInfoUnit::BytesPerSecond => SeriesUnit::BytesPerSecond,
+        TcpInfoUnit::Microseconds => SeriesUnit::Nanoseconds,
+    }
+}
+
+fn count(number: usize) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,61 @@
+//! What the kernel's objects take, of the whole machine: `kernel.slab.TCP` and the like.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::watched::{Changes, Watched};
+use crate::names::SeriesName;
+use crate::record::{Recorder, SeriesKind, SeriesUnit};
+use crate::sys::slabinfo;
+
+/// The kinds of objects that are watched.
+#[derive(Debug)]
+pub(super) struct Slabs(BTreeMap<String, Kind>);
+
+#[derive(Debug, Default)]
+struct Kind {
+    objects: Option<Watched>,
+    object_bytes: Option<Watched>,
+}
+
+impl Slabs {
+    /// Declares those that the names speak of, as far as this machine shows them: `slab.TCP`, `slab.TCP.size`. What is not declared was
+    /// not there to be read.
+    pub(super) fn open(named: &BTreeSet<String>, recorder: &Recorder) -> Option<Self> {
+        let mut kinds = BTreeMap::<String, Kind>::new();
+        for name in named.iter().filter_map(|name| name.strip_prefix("slab.")) {
+            let (kind, is_size) = match name.strip_suffix(".size") {
+                Some(kind) => (kind, true),
+                None => (name, false),
+            };
+            let read = slabinfo::read([kind]).ok()?;
+            if !matches!(read.as_slice(), [Some(_)]) {
+                continue;
+            }
+            let watched = |unit| {
+                let name = SeriesName::new(format!("kernel.slab.{name}"));
+                Some(Watched::new(recorder.series(name, SeriesKind::Gauge, unit)))
+            };
+            let entry = kinds.entry(kind.to_owned()).or_default();
+            if is_size {
+                entry.object_bytes = watched(SeriesUnit::Bytes);
+            } else {
+                entry.objects = watched(SeriesUnit::Count);
+            }
+        }
+        (!kinds.is_empty()).then_some(Self(kinds))
+    }
+
+    /// Adds what has changed since the last look. What could be read once can be read again; where not, the last value stays.
+    pub(super) fn look(&mut self, changes: &mut Changes) {
+        let read = slabinfo::read(self.0.keys().map(String::as_str));
+        for (kind, slab) in self.0.values_mut().zip(read.into_iter().flatten()) {
+            let Some(slab) = slab else { continue };
+            if let Some(watched) = &mut kind.objects {
+                watched.see(slab.objects.cast_signed(), changes);
+            }
+            if let Some(watched) = &mut kind.object_bytes {
+                watched.see(slab.object_bytes.cast_signed(), changes);
+            }
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! Advice as one HTML document that opens from disk, loads nothing and runs nothing.
+
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+use super::words;
+use crate::advise::{Advice, Experiment};
+use crate::report::printable::printable;
+
+/// Nothing is fetched and no script runs (CSP Level 3, W3C).
+const POLICY: &str =
+    "default-src 'none'; base-uri 'none'; form-action 'none'; style-src 'unsafe-inline'";
+
+const STYLE: &str = "\
+:root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif }
+body { max-width: 72rem; margin: 2rem auto; padding: 0 1rem }
+table { border-collapse: collapse; width: 100% }
+td, th { text-align: left; vertical-align: top; padding: .4rem .6rem; border-top: 1px solid #8884 }
+td p { margin: 0 0 .3rem }
+code { font: .9em/1.4 ui-monospace, monospace; overflow-wrap: anywhere }
+.word { font-weight: 600; white-space: nowrap }
+.bad { color: light-dark(#b00020, #ff8a80) }
+.helps { color: light-dark(#1b6e2c, #8fd69b) }
+.faint { opacity: .7 }";
+
+/// Renders advice.
+pub fn render(advice: &Advice) -> String {
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta http-equiv="Content-Security-Policy" content=(POLICY);
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                title { "nslab advise: " (words::counts(advice)) }
+                style { (PreEscaped(STYLE)) }
+            }
+            body { (body(advice)) }
+        }
+    };
+    // What controls a terminal or reorders text does nothing good on a page either.
+    printable(&page.into_string()).into_owned()
+}
+
+fn body(advice: &Advice) -> Markup {
+    html! {
+        h1 { (advice.sources.join(", ")) }
+        p {
+            (words::counts(advice))
+            @if let Some(why) = advice.cut_short { "; cut short: " (why) }
+        }
+        table {
+            thead { tr { th { "" } th { "line" } th { "" } th { "what this kernel says" } } }
+            tbody {
+                @for line in &advice.lines {
+                    @let ruling = line.ruling();
+                    tr {
+                        td class={ "word " (class(ruling.as_str(), ruling.is_bad())) } { (ruling.as_str()) }
+                        td class="faint" {
+                            @if advice.sources.len() > 1 { (line.entry.place) } @else { (line.entry.place.line) }
+                        }
+                        td { code { (line.entry.text) } }
+                        td {
+                            @for sentence in words::sentences(line) { p { (sentence) } }
+                            @for experiment in &line.experiments { (records(experiment)) }
+                        }
+                    }
+                }
+                @for each in &advice.together {
+                    @let word = each.comparison.answer.as_str();
+                    tr {
+                        td class={ "word " (class(word, word.contains("hurts"))) } { (word) }
+                        td class="faint" { (words::lines(each, advice)) }
+                        td { "together" }
+                        td { p { (words::experiment(each)) } (records(each)) }
+                    }
+                }
+            }
+        }
+        footer class="faint" { p { "Written by nslab " (env!("CARGO_PKG_VERSION")) "." } }
+    }
+}
+
+fn class(word: &str, bad: bool) -> &'static str {
+    match (bad, word) {
+        (true, _) => "bad",
+        (false, "helps") => "helps",
+        (false, _) => "",
+    }
+}
+
+/// Links to the records beside the page; a path is no address of its own kind, so that none can be more than a file.
+fn records(experiment: &Experiment) -> Markup {
+    html! {
+        @if !experiment.records.is_empty() {
+            p class="faint" {
+                "records: "
+                @for (index, path) in experiment.records.iter().enumerate() {
+                    @let path = path.display().to_string();
+                    @let link = if path.starts_with('/') { path } else { format!("./{path}") };
+                    a href=(link) { (index + 1) } " "
+                }
+            }
+        }
+    }
+}

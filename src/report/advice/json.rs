@@ -1,0 +1,149 @@
+//! Advice for machines: types of its own, versioned.
+
+use serde::Serialize;
+
+use super::words;
+use crate::advise::{Advice, Experiment, KeyFacts, LineAdvice, Meaning, Whose};
+use crate::report::compare::{AnswerReport, answer};
+
+/// Raised whenever a reader of the version before could be misled.
+const VERSION: u32 = 1;
+
+#[derive(Serialize)]
+struct Report {
+    version: u32,
+    nslab: &'static str,
+    sources: Vec<String>,
+    /// Whether a line hurts or cannot apply.
+    bad: bool,
+    cut_short: Option<&'static str>,
+    took_seconds: f64,
+    lines: Vec<LineReport>,
+    together: Vec<ExperimentReport>,
+}
+
+#[derive(Serialize)]
+struct LineReport {
+    file: String,
+    line: usize,
+    text: String,
+    /// `helps`, `hurts`, `no effect`, `cannot apply`, `host-wide`, `already so`, `no scenario`, ...
+    ruling: &'static str,
+    bad: bool,
+    value: Option<String>,
+    sentences: Vec<String>,
+    keys: Vec<KeyReport>,
+    experiments: Vec<ExperimentReport>,
+    not_run: Vec<NotRun>,
+}
+
+#[derive(Serialize)]
+struct NotRun {
+    scenario: String,
+    reason: &'static str,
+}
+
+#[derive(Serialize)]
+struct KeyReport {
+    key: String,
+    /// `namespace`, `kernel` or `nobody`.
+    whose: &'static str,
+    past: Option<String>,
+    /// On this host.
+    here: Option<String>,
+    /// By default, in a fresh namespace.
+    fresh: Option<String>,
+    /// In the baseline that labs start from, with which the line is compared.
+    baseline: Option<String>,
+    /// Why the kernel does not take the line's value, if it does not.
+    refusal: Option<String>,
+}
+
+#[derive(Serialize)]
+struct ExperimentReport {
+    scenario: String,
+    variant: Option<String>,
+    /// Positions among `lines`, from 0.
+    lines: Vec<usize>,
+    fixed: Vec<String>,
+    emulated: bool,
+    #[serde(flatten)]
+    answer: AnswerReport,
+    records: Vec<String>,
+}
+
+/// Renders advice.
+///
+/// # Errors
+/// None in practice: every part can be written as JSON.
+pub fn render(advice: &Advice) -> serde_json::Result<String> {
+    let report = Report {
+        version: VERSION,
+        nslab: env!("CARGO_PKG_VERSION"),
+        sources: advice.sources.clone(),
+        bad: advice.is_bad(),
+        cut_short: advice.cut_short,
+        took_seconds: advice.took.as_secs_f64(),
+        lines: advice.lines.iter().map(line).collect(),
+        together: advice.together.iter().map(experiment).collect(),
+    };
+    serde_json::to_string_pretty(&report).map(|text| text + "\n")
+}
+
+fn line(line: &LineAdvice) -> LineReport {
+    let ruling = line.ruling();
+    LineReport {
+        file: line.entry.place.file.clone(),
+        line: line.entry.place.line,
+        text: line.entry.text.clone(),
+        ruling: ruling.as_str(),
+        bad: ruling.is_bad(),
+        value: match &line.entry.meaning {
+            Meaning::Sets { value, .. } => Some(value.clone()),
+            Meaning::Wrong(_) | Meaning::Excludes | Meaning::Overridden(_) => None,
+        },
+        sentences: words::sentences(line),
+        keys: line.facts.iter().map(key).collect(),
+        experiments: line.experiments.iter().map(experiment).collect(),
+        not_run: line
+            .not_run
+            .iter()
+            .map(|(scenario, reason)| NotRun {
+                scenario: scenario.clone(),
+                reason,
+            })
+            .collect(),
+    }
+}
+
+fn key(key: &KeyFacts) -> KeyReport {
+    KeyReport {
+        key: key.key.clone(),
+        whose: match key.whose {
+            Whose::Namespace => "namespace",
+            Whose::Kernel => "kernel",
+            Whose::Nobody => "nobody",
+        },
+        past: key.past.map(ToString::to_string),
+        here: key.here.clone(),
+        fresh: key.fresh.clone(),
+        baseline: key.baseline.clone(),
+        refusal: key.refusal(),
+    }
+}
+
+fn experiment(experiment: &Experiment) -> ExperimentReport {
+    ExperimentReport {
+        scenario: experiment.scenario.clone(),
+        variant: experiment.variant.clone(),
+        lines: experiment.lines.clone(),
+        fixed: experiment.fixed.clone(),
+        emulated: experiment.emulated,
+        answer: answer(&experiment.comparison),
+        records: experiment
+            .records
+            .iter()
+            .map(|path| path.display().to_string())
+            .collect(),
+    }
+}

@@ -1,0 +1,12 @@
+//! Advice on sysctl files, rendered: for people, for machines, as Markdown, as a page.
+
+mod html;
+mod json;
+mod markdown;
+mod terminal;
+mod words;
+
+pub use html::render as html;
+pub use json::render as json;
+pub use markdown::render as markdown;
+pub use terminal::render as terminal;

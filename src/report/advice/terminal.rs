@@ -1,0 +1,100 @@
+//! Advice for a person at a terminal: a line of the file, its word, what is behind it.
+
+use std::fmt::Write;
+
+use super::words;
+use crate::advise::{Advice, Ruling};
+use crate::compare::Answer;
+use crate::record::Outcome;
+use crate::report::terminal::Style;
+use crate::report::terminal::layout::{plain, wrap};
+
+/// Columns before what is said of a line.
+const INDENT: usize = 18;
+
+/// Renders advice.
+pub fn render(advice: &Advice, style: Style) -> String {
+    let mut text = String::new();
+    let mut file = None;
+    for line in &advice.lines {
+        let place = &line.entry.place;
+        if file != Some(&place.file) {
+            let _ = writeln!(text, "{}", style.strong(&plain(&place.file)));
+            file = Some(&place.file);
+        }
+        let ruling = line.ruling();
+        let word = style.colour(outcome(ruling), &format!("{:<17}", ruling.as_str()));
+        let _ = writeln!(
+            text,
+            "{word} {:>4}  {}",
+            place.line,
+            plain(&line.entry.text)
+        );
+        for sentence in words::sentences(line) {
+            paragraph(&mut text, &sentence, style);
+        }
+        for folder in line.experiments.iter().filter_map(words::records) {
+            let _ = writeln!(
+                text,
+                "{:INDENT$}{}",
+                "",
+                style.faint(&format!("records: {}", plain(&folder)))
+            );
+        }
+    }
+    for each in &advice.together {
+        let answer = each.comparison.answer;
+        let word = style.colour(
+            outcome(Ruling::Did(answer)),
+            &format!("{:<17}", answer.as_str()),
+        );
+        let _ = writeln!(text, "{word} lines {} together", words::lines(each, advice));
+        paragraph(&mut text, &words::experiment(each), style);
+        if let Some(folder) = words::records(each) {
+            let _ = writeln!(
+                text,
+                "{:INDENT$}{}",
+                "",
+                style.faint(&format!("records: {}", plain(&folder)))
+            );
+        }
+    }
+    let cut = advice
+        .cut_short
+        .map(|why| format!("; cut short: {why}"))
+        .unwrap_or_default();
+    let _ = writeln!(
+        text,
+        "\n{} lines in {:.1} s: {}{cut}",
+        advice.lines.len(),
+        advice.took.as_secs_f64(),
+        words::counts(advice)
+    );
+    text
+}
+
+fn paragraph(text: &mut String, sentence: &str, style: Style) {
+    for line in wrap(&plain(sentence), style.room(INDENT)) {
+        let _ = writeln!(text, "{:INDENT$}{line}", "");
+    }
+}
+
+/// A word in the colour of an outcome that people know.
+fn outcome(ruling: Ruling) -> Outcome {
+    match ruling {
+        Ruling::Did(Answer::Helps) => Outcome::Passed,
+        Ruling::Did(Answer::NoEffect)
+        | Ruling::WithoutEffect
+        | Ruling::AlreadySo
+        | Ruling::Overridden
+        | Ruling::Excludes
+        | Ruling::Ignored => Outcome::Skipped,
+        Ruling::Did(Answer::Changes | Answer::NotApplicable)
+        | Ruling::HostWide
+        | Ruling::NoScenario
+        | Ruling::NotRun => Outcome::NotApplicable,
+        Ruling::Did(Answer::TooNoisy) => Outcome::Inconclusive,
+        Ruling::Did(Answer::Errored) => Outcome::Errored,
+        Ruling::Did(Answer::Hurts | Answer::HelpsAndHurts) | Ruling::CannotApply => Outcome::Failed,
+    }
+}

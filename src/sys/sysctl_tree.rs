@@ -1,0 +1,73 @@
+//! Every setting of the network below `/proc/sys/net`, as the calling thread's namespace has them.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+
+use super::sysctl::Key;
+
+/// A setting that there is.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Entry {
+    /// Which.
+    pub key: Key,
+    /// Whether its mode lets its owner write it. What belongs to the whole kernel is read-only in a namespace
+    /// (`ensure_safe_net_sysctl`, Linux `net/sysctl_net.c`).
+    pub writable: bool,
+    /// Whether its mode lets its owner read it.
+    pub readable: bool,
+}
+
+/// Every setting of the network. Those of an interface whose name has a dot are left out: their keys have no spelling of their own.
+///
+/// # Errors
+/// Where `/proc/sys/net` cannot be listed.
+pub fn network() -> io::Result<Vec<Entry>> {
+    let mut found = Vec::new();
+    let mut folders = vec![(PathBuf::from("/proc/sys/net"), "net".to_owned())];
+    while let Some((folder, prefix)) = folders.pop() {
+        for entry in fs::read_dir(&folder)? {
+            let entry = entry?;
+            let name = entry.file_name();
+            let key = format!("{prefix}.{}", name.to_string_lossy());
+            // A setting may go with its interface while it is looked at.
+            let Ok(metadata) = entry.metadata() else {
+                continue;
+            };
+            if name.to_string_lossy().contains('.') {
+                continue;
+            }
+            if metadata.is_dir() {
+                folders.push((entry.path(), key));
+            } else if let Some(key) = Key::parse(&key) {
+                let mode = metadata.permissions().mode();
+                found.push(Entry {
+                    key,
+                    writable: mode & 0o200 != 0,
+                    readable: mode & 0o400 != 0,
+                });
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_are_found_with_what_may_be_done_to_them() {
+        let all = network().unwrap();
+        let find = |key: &str| all.iter().find(|entry| entry.key.as_str() == key);
+        assert!(find("net.ipv4.ip_local_port_range").unwrap().writable);
+        assert!(
+            !find("net.ipv4.tcp_available_congestion_control")
+                .unwrap()
+                .writable
+        );
+        assert!(find("net.ipv4.conf.lo.rp_filter").is_some());
+    }
+}

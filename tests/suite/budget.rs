@@ -1,0 +1,163 @@
+//! How many runs go at once, and in which order.
+
+use libtest_mimic::{Failed, Trial};
+use nslab::suite::{Options, Order};
+
+use crate::world::{Happened, World, beside, outcomes, plain, recorded, started};
+
+pub(crate) fn trials() -> Vec<Trial> {
+    vec![
+        Trial::test(
+            "the_longest_begins_first_and_results_keep_the_order_of_files",
+            order,
+        ),
+        Trial::test("slots_bound_the_number_at_once", slots),
+        Trial::test("an_exclusive_run_has_no_other_beside_it", exclusive),
+        Trial::test(
+            "runs_that_need_more_processors_than_there_are_do_not_go_together",
+            processors,
+        ),
+        Trial::test("a_random_order_follows_from_its_seed", random),
+        Trial::test("how_long_runs_take_is_learnt_from_their_records", learnt),
+        Trial::test(
+            "verdicts_do_not_depend_on_how_many_go_at_once",
+            same_verdicts,
+        ),
+    ]
+}
+
+fn three() -> World {
+    World::new()
+        .with_load("short", "pass", "", "{ rate: 10/s, for: 1s }")
+        .with_load("long", "pass", "", "{ rate: 10/s, for: 30s }")
+        .with_load("middle", "pass", "", "{ rate: 10/s, for: 10s }")
+}
+
+fn order() -> Result<(), Failed> {
+    let one = Options {
+        slots: Some(1),
+        ..plain()
+    };
+    let (result, happened) = three().run(one.clone());
+    assert_eq!(started(&happened), ["long", "middle", "short"]);
+    let told = happened.iter().filter_map(|each| match each {
+        Happened::Told(name) => Some(name.as_str()),
+        Happened::Started(_) | Happened::Retried(..) | Happened::Ended(_) => None,
+    });
+    assert_eq!(told.collect::<Vec<_>>(), ["short", "long", "middle"]);
+    assert_eq!(result.scenarios[1].file.scenario.name, "long");
+    let order = Order::File;
+    let (_, happened) = three().run(Options { order, ..one });
+    assert_eq!(started(&happened), ["short", "long", "middle"]);
+    Ok(())
+}
+
+fn slots() -> Result<(), Failed> {
+    let mut world = World::new();
+    for number in 0..8 {
+        world = world.with(&format!("run-{number}"), "pass:100", "");
+    }
+    let most = |slots| {
+        let options = Options {
+            slots: Some(slots),
+            ..plain()
+        };
+        let (_, happened) = world.run(options);
+        let (mut now, mut most) = (0, 0);
+        for each in happened {
+            match each {
+                Happened::Started(_) => now += 1,
+                Happened::Ended(_) | Happened::Retried(..) => now -= 1,
+                Happened::Told(_) => {}
+            }
+            most = most.max(now);
+        }
+        most
+    };
+    assert_eq!(most(1), 1);
+    assert_eq!(most(3), 3);
+    Ok(())
+}
+
+fn exclusive() -> Result<(), Failed> {
+    let world = World::new()
+        .with("a", "pass:100", "")
+        .with("alone", "pass:100", "exclusive: true")
+        .with("b", "pass:100", "");
+    let (_, happened) = world.run(plain());
+    assert_eq!(beside(&happened, "alone"), [Vec::<String>::new()]);
+    assert_eq!(beside(&happened, "b"), [["a"]]);
+    Ok(())
+}
+
+fn processors() -> Result<(), Failed> {
+    // Two that together need a fifth more than half of the processors, by what a connection costs.
+    let processors = std::thread::available_parallelism()?.get();
+    let connect = format!("{{ rate: {}/s, count: 10 }}", processors * 3000);
+    let world = World::new()
+        .with_load("a", "pass:100", "", &connect)
+        .with_load("b", "pass:100", "", &connect)
+        .with("small", "pass:100", "");
+    let (_, happened) = world.run(plain());
+    assert!(
+        !beside(&happened, "a")[0].contains(&"b".to_owned()),
+        "{happened:?}"
+    );
+    let beside_small = &beside(&happened, "small")[0];
+    assert!(!beside_small.is_empty(), "{happened:?}");
+    Ok(())
+}
+
+fn random() -> Result<(), Failed> {
+    let mut world = World::new();
+    for number in 0..10 {
+        world = world.with(&format!("run-{number}"), "pass", "");
+    }
+    let order = |seed| {
+        let options = Options {
+            slots: Some(1),
+            order: Order::Random(seed),
+            ..plain()
+        };
+        let (_, happened) = world.run(options);
+        started(&happened)
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(order(7), order(7));
+    assert_ne!(order(7), order(8));
+    Ok(())
+}
+
+fn learnt() -> Result<(), Failed> {
+    let world = World::new()
+        .with_load("seems-long", "pass", "", "{ rate: 10/s, for: 3s }")
+        .with_load("is-long", "pass:900", "", "{ rate: 10/s, for: 1s }");
+    let folder = world.path("records");
+    let options = || Options {
+        slots: Some(1),
+        ..recorded(&folder)
+    };
+    let (_, happened) = world.run(options());
+    assert_eq!(started(&happened), ["seems-long", "is-long"]);
+    let (_, happened) = world.run(options());
+    assert_eq!(started(&happened), ["is-long", "seems-long"]);
+    Ok(())
+}
+
+fn same_verdicts() -> Result<(), Failed> {
+    let mut world = World::new();
+    for number in 0..12 {
+        let script = ["pass:50", "fail:10", "die", "busy", "broken"][number % 5];
+        world = world.with(&format!("run-{number}"), script, "");
+    }
+    let one = Options {
+        slots: Some(1),
+        ..plain()
+    };
+    let (alone, _) = world.run(one);
+    let (together, _) = world.run(plain());
+    assert_eq!(outcomes(&alone), outcomes(&together));
+    Ok(())
+}
