@@ -73,6 +73,8 @@ problems! {
     settings_and_steps_are_checked: "sysctls-and-steps",
     faults_name_a_link_its_ends_and_what_they_do: "faults",
     floods_come_from_an_end_of_the_network: "floods",
+    a_claim_is_true_false_or_partly: "truth",
+    truth_is_that_of_a_claim: "truth-without-claim",
     a_proxy_passes_on_what_does_not_come_back: "proxies",
     what_serves_is_ready_on_a_port_of_its_own: "serving",
     control_characters_do_not_reach_the_terminal: "control-characters",

@@ -11,7 +11,7 @@ use tokio::process::{Child, ChildStdin};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use super::vm::VmError;
+use super::vm::{VmError, console};
 use crate::record::{Event, Offset};
 use crate::sys::lifeline::kill_group;
 
@@ -84,6 +84,16 @@ pub struct WorkerEnd {
     pub last_words: Vec<String>,
     /// Whether it had to be killed because it went on after its output had ended.
     pub killed: bool,
+}
+
+impl WorkerEnd {
+    /// Why a guest ended, as far as its console or its end says so.
+    pub fn cause_in_guest(&self) -> String {
+        console::cause(&self.last_words).unwrap_or_else(|| match self.status.code() {
+            Some(0) => "its console does not say why".to_owned(),
+            _ => format!("QEMU ended with {}", self.status),
+        })
+    }
 }
 
 impl Worker {
@@ -219,10 +229,7 @@ impl Worker {
 impl GuestEnd {
     fn follow(&mut self, event: &Event) {
         self.now = self.now.max(event.time().unwrap_or_default());
-        self.told |= matches!(
-            event,
-            Event::Finished { .. } | Event::NotApplicable { .. } | Event::Errored { .. }
-        );
+        self.told |= event.is_last();
     }
 }
 

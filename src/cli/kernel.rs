@@ -5,8 +5,10 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
+use super::kernels::prepare;
 use super::{exit, output};
-use crate::backend::vm::{Kernel, Store, StoreError};
+use crate::backend::vm::{Kernel, Store, StoreError, Time};
+use crate::backend::{Backend, VmBackend};
 
 /// Shown below the help of `nslab kernel`.
 const HELP: &str = "\
@@ -41,6 +43,10 @@ enum Verb {
     Add(AddArguments),
     /// List the kernels that there are
     List,
+    /// Boot kernels once, so that every run on them begins at once
+    ///
+    /// A run does so by itself where it has not been done; this is for when that shall not take a run's time.
+    Warm(WarmArguments),
     /// Remove kernels
     Rm(RmArguments),
 }
@@ -56,6 +62,16 @@ struct AddArguments {
     /// Call it so
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
+}
+
+#[derive(Debug, Args)]
+struct WarmArguments {
+    /// Names as `nslab kernel list` shows them or their beginning, images, packages, or `host`; all that are kept where none is given
+    #[arg(value_name = "KERNEL")]
+    kernels: Vec<String>,
+    /// Where the modules are of a kernel that is an image alone
+    #[arg(long, value_name = "DIR", requires = "kernels")]
+    modules: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -96,6 +112,7 @@ fn act(arguments: &KernelArguments) -> Result<ExitCode, StoreError> {
             Ok(ExitCode::SUCCESS)
         }
         Verb::List => list(&store),
+        Verb::Warm(warm) => Ok(warm_all(warm, &store)),
         Verb::Rm(rm) => {
             for name in &rm.names {
                 output::out(&format!("removed {}\n", store.remove(name)?));
@@ -103,6 +120,43 @@ fn act(arguments: &KernelArguments) -> Result<ExitCode, StoreError> {
             Ok(ExitCode::SUCCESS)
         }
     }
+}
+
+/// Boots each; one that does not boot keeps no other from it.
+fn warm_all(arguments: &WarmArguments, store: &Store) -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            output::error(&error);
+            return exit::errored();
+        }
+    };
+    let names = match arguments.kernels.is_empty() {
+        true => store.names().unwrap_or_default(),
+        false => arguments.kernels.clone(),
+    };
+    let mut code = ExitCode::SUCCESS;
+    for name in names {
+        let warmed = || -> Result<(), Box<dyn std::error::Error>> {
+            let kernel = Kernel::resolve(&name, arguments.modules.as_deref(), store)?;
+            let vm = VmBackend::new(kernel, Time::Virtual)?;
+            if !prepare(&runtime, &Backend::Vm(vm)) {
+                return Err("it does not boot".into());
+            }
+            Ok(())
+        };
+        match warmed() {
+            Ok(()) => output::out(&format!("{name} is warm\n")),
+            Err(error) => {
+                output::err(&format!("error: cannot warm {name}: {error}\n"));
+                code = exit::errored();
+            }
+        }
+    }
+    code
 }
 
 fn list(store: &Store) -> Result<ExitCode, StoreError> {

@@ -8,6 +8,7 @@ mod doctor;
 mod exit;
 mod how;
 mod kernel;
+mod kernels;
 mod ladder;
 mod list;
 mod load;

@@ -9,15 +9,15 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use super::how::HowArguments;
+use super::kernels::{On, OnArguments, prepare};
 use super::progress::Progress;
 use super::report::outcome;
 use super::reports::ReportArguments;
 use super::select::{Choice, SelectArguments, select};
 use super::{exit, output, writable};
-use crate::backend::vm::{Kernel, Store, Time};
-use crate::backend::{Backend, VmBackend};
+use crate::backend::Backend;
 use crate::lab;
-use crate::report::terminal;
+use crate::report::{matrix, terminal};
 use crate::suite::{
     self, Captures, Options, Outstanding, Records, ScenarioFile, Selected, SuiteEvent, SuiteResult,
 };
@@ -57,12 +57,8 @@ pub(super) struct RunArguments {
         requires = "capture"
     )]
     capture_when: CaptureWhen,
-    /// Run on this kernel, in a virtual machine: a vmlinuz, a linux-image package (.deb), a name of `nslab kernel list`, or `host`
-    #[arg(long = "kernel", value_name = "KERNEL")]
-    kernels: Vec<String>,
-    /// Where the kernel's modules are, for one that is an image alone
-    #[arg(long, value_name = "DIR", requires = "kernels")]
-    modules: Option<PathBuf>,
+    #[command(flatten)]
+    on: OnArguments,
     /// Take what is not applicable here, or passed only when tried again, for a failure
     #[arg(long)]
     strict: bool,
@@ -79,7 +75,8 @@ enum CaptureWhen {
 
 pub(super) fn main(arguments: &RunArguments) -> ExitCode {
     let problem = arguments.reports.problem();
-    if let Some(problem) = problem.or_else(|| arguments.how.problem()) {
+    let problem = problem.or_else(|| arguments.how.problem());
+    if let Some(problem) = problem.or_else(|| arguments.on.problem()) {
         output::err(&format!("error: {problem}\n"));
         return exit::invalid();
     }
@@ -98,8 +95,8 @@ pub(super) fn main(arguments: &RunArguments) -> ExitCode {
     if !(folders_are_writable(arguments) & reports.check()) {
         return exit::invalid();
     }
-    let backend = match backend(arguments) {
-        Ok(backend) => backend,
+    let places = match arguments.on.places() {
+        Ok(places) => places,
         Err(error) => {
             output::error(error.as_ref());
             return exit::errored();
@@ -116,19 +113,48 @@ pub(super) fn main(arguments: &RunArguments) -> ExitCode {
             return exit::errored();
         }
     };
-    let result = runtime.block_on(run(selected, &records, arguments, &reports, backend));
+    let several = places.len() > 1;
+    let mut results = Vec::new();
+    let mut boots = true;
+    for On { name, backend } in places {
+        if !prepare(&runtime, &backend) {
+            boots = false;
+            continue;
+        }
+        let name = name.filter(|_| several);
+        if let Some(name) = &name {
+            reports.stream().print(&format!("on {name}:\n"));
+        }
+        let kept = records.below(name.as_deref());
+        let suite = run(selected.clone(), &kept, arguments, &reports, backend);
+        let result = runtime.block_on(suite);
+        note_outstanding(&kept, &result);
+        let interrupted = result.interrupted;
+        results.push((name.unwrap_or_default(), result));
+        if interrupted {
+            break;
+        }
+    }
+    if several {
+        let table = matrix::matrix(&results, reports.style());
+        reports.stream().print(&format!("\n{table}"));
+    }
+    let result = SuiteResult::together(results);
+    if !reports.write(&result, None) || !boots {
+        return exit::errored();
+    }
+    exit::of(outcome(&result), arguments.strict)
+}
+
+/// Keeps what did not pass, to be run again.
+fn note_outstanding(records: &Records, result: &SuiteResult) {
     if let Some(folder) = records.folder()
-        && let Err(error) = Outstanding::update(folder, &result)
+        && let Err(error) = Outstanding::update(folder, result)
     {
         let folder = folder.display();
         output::err(&format!(
             "warning: cannot note in {folder} what did not pass, for --rerun-failed: {error}\n"
         ));
-    }
-    if reports.write(&result, None) {
-        exit::of(outcome(&result), arguments.strict)
-    } else {
-        exit::errored()
     }
 }
 
@@ -186,6 +212,7 @@ async fn run(
         captures: captures(arguments),
         identity: Some(selected.identity),
         backend,
+        verify: arguments.on.verify(),
         ..arguments.how.options()
     };
     let (stream, style) = (reports.stream(), reports.style());
@@ -214,15 +241,6 @@ async fn run(
     .await;
     interrupts.abort();
     result
-}
-
-fn backend(arguments: &RunArguments) -> Result<Backend, Box<dyn std::error::Error>> {
-    let Some(kernel) = arguments.kernels.first() else {
-        return Ok(Backend::default());
-    };
-    let store = Store::of_user()?;
-    let kernel = Kernel::resolve(kernel, arguments.modules.as_deref(), &store)?;
-    Ok(Backend::Vm(VmBackend::new(kernel, Time::Virtual)?))
 }
 
 fn captures(arguments: &RunArguments) -> Captures {

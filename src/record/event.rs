@@ -162,6 +162,14 @@ pub enum Event {
 }
 
 impl Event {
+    /// Whether nothing comes after it.
+    pub fn is_last(&self) -> bool {
+        matches!(
+            self,
+            Self::Finished { .. } | Self::NotApplicable { .. } | Self::Errored { .. }
+        )
+    }
+
     /// When it happened, where the clock had started.
     pub fn time(&self) -> Option<Offset> {
         match self {

@@ -235,6 +235,11 @@ fn properties(result: &ScenarioResult) -> Vec<(&'static str, String)> {
     let scenario = &result.file.scenario;
     let mut properties = vec![("title", scenario.title.clone())];
     properties.extend(scenario.claim.iter().map(|claim| ("claim", claim.clone())));
+    properties.extend(
+        scenario
+            .truth
+            .map(|truth| ("truth", truth.as_str().to_owned())),
+    );
     properties.push(("tags", scenario.tags.join(" ")));
     let environment = result
         .runs

@@ -12,6 +12,7 @@ pub mod html;
 pub mod json;
 pub mod junit;
 pub mod ladder;
+pub mod matrix;
 mod metrics;
 mod place;
 mod printable;

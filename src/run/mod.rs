@@ -11,6 +11,7 @@ mod stop;
 mod worker;
 
 use std::fs::File;
+use std::time::Duration;
 
 use thiserror::Error;
 
@@ -47,6 +48,9 @@ pub enum RunError {
     /// Packets cannot be captured.
     #[error("cannot capture packets")]
     Capture(#[source] CaptureError),
+    /// It goes on for longer than it may.
+    #[error("it did not end within its timeout of {0:?} of virtual time")]
+    TimedOut(Duration),
     /// A step cannot be taken.
     #[error(transparent)]
     Step(#[from] steps::StepError),

@@ -22,3 +22,10 @@ pub struct WorkOrder {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub capture: Option<PathBuf>,
 }
+
+impl WorkOrder {
+    /// Whether the clock of the run is virtual: no one can act on it from outside.
+    pub fn in_virtual_time(&self) -> bool {
+        self.guest.as_ref().is_some_and(|guest| guest.virtual_time)
+    }
+}

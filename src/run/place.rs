@@ -31,7 +31,7 @@ pub(crate) fn environment(
         memory: sysinfo::sysinfo().map_or(0, |info| info.ram_total()),
         privileges,
         owns_kernel: order.ground.owns_kernel,
-        virtual_time: order.guest.as_ref().is_some_and(|guest| guest.virtual_time),
+        virtual_time: order.in_virtual_time(),
         guest: order.guest.clone(),
         seed: order.spec.seed,
         sysctls: settings.sysctls,

@@ -47,6 +47,11 @@ impl<'a> Steps<'a> {
         self.left.is_empty()
     }
 
+    /// When the next is due.
+    pub(crate) fn next(&self) -> Option<Duration> {
+        self.left.first().map(|step| step.at)
+    }
+
     /// Takes every step whose time has come.
     pub(crate) fn take_due(
         &mut self,

@@ -17,8 +17,15 @@ use super::suggest;
 /// Keys that are done with once the runs are known.
 const SPENT: [&str; 4] = ["params", "matrix", "variants", "compare"];
 /// Keys that belong to the file as a whole.
-pub(crate) const NOT_IN_A_VARIANT: [&str; 6] =
-    ["name", "tags", "exercises", "matrix", "variants", "compare"];
+pub(crate) const NOT_IN_A_VARIANT: [&str; 7] = [
+    "name",
+    "truth",
+    "tags",
+    "exercises",
+    "matrix",
+    "variants",
+    "compare",
+];
 
 /// One run, before it is decoded.
 pub(crate) struct Case {

@@ -30,7 +30,7 @@ mod suggest;
 mod yaml;
 
 pub use difference::{Difference, differences};
-pub use model::{Exercise, Place, Requires, RunId, RunSpec, Scenario, VersionBound};
+pub use model::{Exercise, Place, Requires, RunId, RunSpec, Scenario, Truth, VersionBound};
 pub use parse::parse;
 pub use problem::{OtherPlace, Problem, Problems};
 pub use schema::schema;

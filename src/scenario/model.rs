@@ -41,6 +41,9 @@ pub struct Scenario {
     pub title: String,
     /// The statement under test, in the words of the field.
     pub claim: Option<String>,
+    /// Whether the statement is true, as the expectations show it where they hold.
+    #[serde(default)]
+    pub truth: Option<Truth>,
     /// Where the statement comes from, or what documents the behaviour.
     pub source: Vec<String>,
     /// Markdown: what happens, why, which counter shows it.
@@ -54,6 +57,29 @@ pub struct Scenario {
     pub runs: Vec<RunSpec>,
     /// Judged for each matrix case once all of its variants have run.
     pub compare: Vec<Expectation>,
+}
+
+/// How much of a claim is true.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Truth {
+    /// All of it.
+    True,
+    /// Nothing of it that matters.
+    False,
+    /// A part of it, or in some cases.
+    Partly,
+}
+
+impl Truth {
+    /// The word, as scenario files have it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::True => "true",
+            Self::False => "false",
+            Self::Partly => "partly",
+        }
+    }
 }
 
 /// A sysctl whose effect a scenario shows.

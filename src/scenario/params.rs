@@ -12,7 +12,7 @@ use super::span::Span;
 use super::suggest;
 
 /// Text for people: a dollar in it is a dollar.
-const PROSE: [&str; 5] = ["title", "claim", "source", "lesson", "tags"];
+const PROSE: [&str; 6] = ["title", "claim", "truth", "source", "lesson", "tags"];
 
 /// Fills the parameters into every value of a document. Keys stay as they are.
 pub(crate) fn fill(root: &mut Node, values: &BTreeMap<String, String>, cx: &mut Collector<'_>) {

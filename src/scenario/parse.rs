@@ -11,7 +11,7 @@ use super::decode::{FromNode, OneOrMany};
 use super::document::{Document, ExercisesDoc, ExpectationDoc, Text, VariantExercises};
 use super::expectation::{Scope, Subjects};
 use super::expr::Expectation;
-use super::model::{Exercise, RunId, RunSpec, Scenario};
+use super::model::{Exercise, RunId, RunSpec, Scenario, Truth};
 use super::node::{Kind, Node};
 use super::params;
 use super::problem::{Collector, Problem, Problems, quoted};
@@ -70,6 +70,7 @@ fn read(label: &str, set: &BTreeMap<String, String>, cx: &mut Collector<'_>) -> 
     Some(Scenario {
         title: title.map_or_else(|| name.clone(), |title| title.0),
         claim: field::<Text>(&root, "claim", cx).map(|claim| claim.0),
+        truth: truth(&root, cx),
         source: texts(&root, "source", cx),
         lesson: field::<Text>(&root, "lesson", cx).map(|lesson| lesson.0),
         tags: texts(&root, "tags", cx),
@@ -264,7 +265,16 @@ fn texts(root: &Node, key: &str, cx: &mut Collector<'_>) -> Vec<String> {
         .unwrap_or_default()
 }
 
-/// The comparisons between variants. They hold for every matrix case, so they cannot name its parameters.
+/// How much of the claim is true: there must be one.
+fn truth(root: &Node, cx: &mut Collector<'_>) -> Option<Truth> {
+    let truth = field::<Spanned<Truth>>(root, "truth", cx)?;
+    if field::<Text>(root, "claim", cx).is_none() {
+        cx.error(truth.span, "`truth` without `claim`")
+            .help("write the statement that it judges: `claim: ...`");
+    }
+    Some(truth.value)
+}
+
 /// The keys that it exercises, with the variants that show them.
 fn exercises(root: &Node, variants: &[String], cx: &mut Collector<'_>) -> Vec<Exercise> {
     let Some(written) = field::<ExercisesDoc>(root, "exercises", cx) else {
@@ -296,6 +306,7 @@ fn exercises(root: &Node, variants: &[String], cx: &mut Collector<'_>) -> Vec<Ex
     exercises
 }
 
+/// The comparisons between variants. They hold for every matrix case, so they cannot name its parameters.
 fn compare(
     root: &Node,
     cases: &Cases,

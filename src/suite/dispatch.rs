@@ -15,7 +15,7 @@ use super::event::SuiteEvent;
 use super::execute::{Ended, Lost, execute};
 use super::gathered::Gathered;
 use super::identity::SuiteIdentity;
-use super::need::Need;
+use super::need::{Need, expected};
 use super::order::Order;
 use super::recording::{Kept, Recording, Records};
 use super::result::{Attempt, RunResult, ScenarioFile, SuiteResult};
@@ -35,6 +35,8 @@ pub struct Options {
     pub slots: Option<usize>,
     /// Where runs execute.
     pub backend: Backend,
+    /// Whether every run is done twice, to see that it is the same.
+    pub verify: bool,
     /// Which records are kept, and where.
     pub records: Records,
     /// Which captures are made, and where they are kept.
@@ -111,7 +113,8 @@ pub async fn run_suite(
             let (stop, events) = (stop.clone(), events.clone());
             running.push(async move {
                 let run = (job.key, &job.spec);
-                let ended = execute(run, (recording, capturing), &options.backend, stop, events);
+                let how = (&options.backend, options.verify);
+                let ended = execute(run, (recording, capturing), how, stop, events);
                 (ended.await, job)
             });
         }
@@ -120,11 +123,9 @@ pub async fn run_suite(
         }
         tokio::select! {
             biased;
-            Some((key, event)) = inbox.recv() => {
-                hear(key, event, &mut timelines, &mut tell);
-            }
+            Some((key, event)) = inbox.recv() => hear(key, event, &mut timelines, &mut tell),
             Some((ended, mut job)) = running.next() => {
-                // A run's last events come before its end, but after many of them the inbox pauses (tokio's cooperative budget).
+                // The poll that gave the end of a run may have sent its last events.
                 while let Ok((key, event)) = inbox.try_recv() {
                     hear(key, event, &mut timelines, &mut tell);
                 }
@@ -155,7 +156,7 @@ pub async fn run_suite(
     result
 }
 
-/// Adds an event to what its run has told.
+/// Adds to a run's timeline what its worker tells.
 fn hear(
     key: usize,
     event: Event,
@@ -227,7 +228,10 @@ fn jobs(files: &[Arc<ScenarioFile>], options: &Options) -> Vec<Job> {
         .enumerate()
         .flat_map(|(file, source)| source.scenario.runs.iter().map(move |spec| (file, spec)));
     let job = |(key, (file, spec)): (usize, (usize, &RunSpec))| {
-        let (need, expected) = learnt.need(spec);
+        let (need, expected) = match &options.backend {
+            Backend::Host(_) => learnt.need(spec),
+            Backend::Vm(_) => (Need::of_guest(), expected(spec)),
+        };
         Job {
             key,
             file,
@@ -274,7 +278,12 @@ fn judge(
     lost: Option<Lost>,
 ) -> RunResult {
     let verdict = match (&timeline.end, lost) {
-        // A worker that told its end is believed, however its process ended.
+        // A worker that told its end is believed, however its process ended, unless it tells something else each time.
+        (Some(_), Some(Lost::Unrepeatable(why))) => RunVerdict {
+            outcome: Outcome::Errored,
+            reason: Some(why),
+            verdicts: Vec::new(),
+        },
         (Some(_), _) | (None, None) => expect::judge(spec, &timeline),
         (None, Some(lost)) => RunVerdict {
             outcome: Outcome::Errored,

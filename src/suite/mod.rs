@@ -6,6 +6,9 @@ mod attempts;
 mod capturing;
 mod discover;
 mod dispatch;
+#[cfg(test)]
+mod dispatch_tests;
+mod ear;
 mod event;
 mod execute;
 mod gathered;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::schedule::FILL;
 use crate::scenario::RunSpec;
 use crate::scenario::workload::{ClientSpec, CommandSpec, Load, Schedule};
 
@@ -28,6 +29,8 @@ const TIME_WAIT: f64 = 60.0;
 /// Bytes of a full conntrack table: 262,144 entries, the kernel's default from 4 GiB of memory on
 /// (`nf_conntrack_init_start`, Linux `net/netfilter/nf_conntrack_core.c`), of 385 bytes each (measured).
 const CONNTRACK_MEMORY: f64 = 262_144.0 * 385.0;
+/// Bytes of a machine in QEMU: a guest's 512 MiB, its share of QEMU's own (measured: 90 MiB).
+const GUEST_MEMORY: f64 = 640.0 * 1024.0 * 1024.0;
 /// How long what ends by itself is guessed to take: closed loops, transfers, programs.
 const GUESS: Duration = Duration::from_secs(5);
 
@@ -70,6 +73,16 @@ impl Need {
                     .iter()
                     .any(|series| series.as_str() == "kernel.log"),
             exclusive: spec.exclusive,
+        }
+    }
+
+    /// What a guest needs: a processor of its own, which it keeps busy whenever it does not wait, and its memory.
+    pub(super) fn of_guest() -> Self {
+        Self {
+            processors: FILL,
+            memory: GUEST_MEMORY,
+            log: false,
+            exclusive: false,
         }
     }
 

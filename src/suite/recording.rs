@@ -21,6 +21,15 @@ pub enum Records {
 }
 
 impl Records {
+    /// The same in a folder of their own below, where there is a name for it.
+    pub fn below(&self, name: Option<&str>) -> Self {
+        match (self, name) {
+            (Self::All(folder), Some(name)) => Self::All(folder.join(name)),
+            (Self::OfFailures(folder), Some(name)) => Self::OfFailures(folder.join(name)),
+            (other, _) => other.clone(),
+        }
+    }
+
     /// Where records are kept, where they are.
     pub fn folder(&self) -> Option<&Path> {
         match self {

@@ -103,6 +103,26 @@ pub struct SuiteResult {
 }
 
 impl SuiteResult {
+    /// The results of one suite on several kernels, as one: titles tell the kernels apart. Those without a name stay as they are.
+    pub fn together(results: Vec<(String, Self)>) -> Self {
+        let mut all = Self::default();
+        for (kernel, mut result) in results {
+            if !kernel.is_empty() {
+                for scenario in &mut result.scenarios {
+                    let scenario = Arc::make_mut(scenario);
+                    let file = Arc::make_mut(&mut scenario.file);
+                    let scenario = &mut file.scenario;
+                    scenario.title = format!("{} [{kernel}]", scenario.title);
+                }
+            }
+            all.scenarios.extend(result.scenarios);
+            all.not_run.extend(result.not_run);
+            all.took += result.took;
+            all.interrupted |= result.interrupted;
+        }
+        all
+    }
+
     /// The greatest of its parts.
     pub fn outcome(&self) -> Outcome {
         self.scenarios

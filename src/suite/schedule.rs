@@ -6,7 +6,7 @@ use super::need::Need;
 use crate::backend::Machine;
 
 /// Share of the processors that runs may fill together; beyond it starts come late.
-const FILL: f64 = 0.5;
+pub(super) const FILL: f64 = 0.5;
 /// Share of the memory at hand that runs may fill together: estimates are rough, and a machine that swaps measures nothing.
 const FILL_MEMORY: f64 = 0.7;
 

@@ -402,6 +402,7 @@ pub fn scenario(
                 name: name.to_owned(),
                 title: title.to_owned(),
                 claim: Some(claim.to_owned()),
+                truth: Some(nslab::scenario::Truth::False),
                 source: vec![
                     "https://serverfault.com/questions/10852/what-limits-the-maximum-number-of-connections-on-a-linux-server".to_owned(),
                     "listen(2)".to_owned(),

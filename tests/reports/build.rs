@@ -80,6 +80,7 @@ pub(crate) fn file(
             claim: Some(
                 "At nf_conntrack_max clients stall, and the kernel says \"table full\".".to_owned(),
             ),
+            truth: Some(nslab::scenario::Truth::True),
             source: Vec::new(),
             lesson: None,
             tags: vec!["flagship".to_owned()],

@@ -5,3 +5,5 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot look fails")]
 
 mod architecture;
+mod catalogue;
+mod templates;

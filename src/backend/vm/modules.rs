@@ -62,7 +62,7 @@ pub enum ModulesError {
 }
 
 /// A module to load.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ModuleFile {
     /// The kernel's name for it.
     pub name: String,

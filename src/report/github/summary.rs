@@ -160,7 +160,10 @@ fn details(result: &ScenarioResult) -> String {
     let scenario = &result.file.scenario;
     let mut body = String::new();
     if let Some(claim) = &scenario.claim {
-        let _ = writeln!(body, "> {}\n", text(claim));
+        let truth = scenario
+            .truth
+            .map(|truth| format!("**{}:** ", truth.as_str()));
+        let _ = writeln!(body, "> {}{}\n", truth.unwrap_or_default(), text(claim));
     }
     for run in &result.runs {
         let _ = writeln!(

@@ -3,6 +3,7 @@
 use maud::{Markup, html};
 
 use crate::record::Outcome;
+use crate::scenario::Truth;
 
 /// An outcome's word with its mark.
 pub(super) fn outcome(outcome: Outcome) -> Markup {
@@ -14,6 +15,11 @@ pub(super) fn outcome(outcome: Outcome) -> Markup {
 /// Says that something was not the kernel's own doing.
 pub(super) fn emulated() -> Markup {
     html! { span class="badge emulated" title="The lab stood in for a kernel feature here" { "emulated" } }
+}
+
+/// How much of a claim is true.
+pub(super) fn truth(truth: Truth) -> Markup {
+    html! { span class="badge truth" title="Whether the claim is true, as the expectations show where they hold" { (truth.as_str()) } }
 }
 
 /// The class that gives an outcome its colour.

@@ -12,7 +12,7 @@ const SCRIPT: &str = include_str!("script.js");
 /// nothing else. Nothing is fetched, and markup that slipped through could not run (CSP Level 3, W3C).
 const POLICY: &str = "default-src 'none'; base-uri 'none'; form-action 'none'; \
     script-src 'sha256-rAS9PRm1sidCkb53e6fve04Ym4Zn+MGJ6TVQX9yTJU0='; \
-    style-src 'sha256-Gvnn3RI/WGK544YmDexYXJsyayETlqtYZ6wb01IO4UE='";
+    style-src 'sha256-yaM/rCginlQQoMLCzHXKjSNN5l48r+jrl26VqQENruM='";
 
 /// The whole document.
 pub(super) fn page(result: &SuiteResult, scenarios: &[ScenarioView<'_>], columns: usize) -> Markup {

@@ -15,7 +15,11 @@ pub(super) fn scenario(view: &ScenarioView<'_>, columns: usize) -> Markup {
                 @for tag in &scenario.tags { " " span class="tag" { (tag) } }
             }
             @if let Some(claim) = &scenario.claim {
-                p class="claim" { span class="key" { "Claim" } (claim.trim()) }
+                p class="claim" {
+                    span class="key" { "Claim" }
+                    @if let Some(truth) = scenario.truth { (badge::truth(truth)) " " }
+                    (claim.trim())
+                }
             }
             @if let Some(text) = &scenario.lesson {
                 div class="lesson" { (lesson::lesson(text)) }

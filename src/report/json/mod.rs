@@ -15,6 +15,7 @@ use crate::record::{
     Built, ConntrackRoom, End, Environment, LoadReport, Offset, Outcome, Privileges, Series,
     SeriesKind, SeriesUnit, Verdict,
 };
+use crate::scenario::Truth;
 use crate::suite::{Attempt, QuantitySpread, RunResult, ScenarioResult, Spread, SuiteResult};
 
 /// Raised whenever a reader of the version before could be misled.
@@ -70,6 +71,14 @@ fn word(outcome: Outcome) -> OutcomeWord {
     }
 }
 
+fn truth(truth: Truth) -> TruthWord {
+    match truth {
+        Truth::True => TruthWord::True,
+        Truth::False => TruthWord::False,
+        Truth::Partly => TruthWord::Partly,
+    }
+}
+
 fn scenario_report(result: &ScenarioResult) -> ScenarioReport {
     let scenario = &result.file.scenario;
     ScenarioReport {
@@ -77,6 +86,7 @@ fn scenario_report(result: &ScenarioResult) -> ScenarioReport {
         title: scenario.title.clone(),
         file: result.file.label.clone(),
         claim: scenario.claim.clone(),
+        truth: scenario.truth.map(truth),
         tags: scenario.tags.clone(),
         outcome: word(result.outcome()),
         emulated: evidence::scenario_emulated(result),

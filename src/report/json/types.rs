@@ -25,6 +25,18 @@ pub enum OutcomeWord {
     Errored,
 }
 
+/// How much of a claim is true.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum TruthWord {
+    /// All of it.
+    True,
+    /// Nothing of it that matters.
+    False,
+    /// A part of it, or in some cases.
+    Partly,
+}
+
 /// How a run got its namespaces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -67,6 +79,8 @@ pub struct ScenarioReport {
     pub file: String,
     /// The claim under test.
     pub claim: Option<String>,
+    /// Whether the claim is true, by the scenario: what its expectations show where they hold.
+    pub truth: Option<TruthWord>,
     /// Tags.
     pub tags: Vec<String>,
     /// The greatest of its parts.

@@ -56,7 +56,9 @@ pub fn scenario(result: &ScenarioResult, style: Style) -> String {
     );
     let _ = writeln!(text, "     {}", style.faint(&plain(&result.file.label)));
     if let Some(claim) = &scenario.claim {
-        let claim = wrap(&format!("claim: {}", one_line(claim)), style.room(5));
+        let truth = scenario.truth.map(|truth| format!(" ({})", truth.as_str()));
+        let claim = format!("claim{}: {}", truth.unwrap_or_default(), one_line(claim));
+        let claim = wrap(&claim, style.room(5));
         let _ = writeln!(text, "     {}", claim.join("\n     "));
     }
     for run in &result.runs {

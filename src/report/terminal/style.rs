@@ -54,7 +54,7 @@ impl Style {
     }
 
     /// Four letters, so that columns stay in line.
-    pub(super) fn outcome(self, outcome: Outcome) -> String {
+    pub(in crate::report) fn outcome(self, outcome: Outcome) -> String {
         let word = match outcome {
             Outcome::Passed => "PASS",
             Outcome::Skipped => "SKIP",

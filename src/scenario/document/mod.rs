@@ -24,6 +24,7 @@ pub(crate) use workload::{
 };
 
 use super::decode::{Entries, FromNode, List, OneOrMany, document};
+use super::model::Truth;
 use super::node::{Kind, Node, Scalar};
 use super::problem::Collector;
 use super::span::{self, Spanned};
@@ -39,6 +40,9 @@ document! {
         "title" => title: Option<Text>,
         /// The statement under test, in the words of the field.
         "claim" => claim: Option<Text>,
+        /// Whether the claim is true where the expectations hold: `true`, `false` or `partly`. A scenario that shows that its
+        /// claim is false passes, and reports say `false` beside it.
+        "truth" => truth: Option<Truth>,
         /// Where the statement comes from: man pages, RFCs, posts.
         "source" => source: Option<OneOrMany<Text>>,
         /// Markdown: what happens, why, which counter shows it.

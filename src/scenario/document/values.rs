@@ -8,7 +8,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use crate::scenario::bounds::MAX_DURATION;
 use crate::scenario::decode::FromNode;
 use crate::scenario::expr::CompareOp;
-use crate::scenario::model::VersionBound;
+use crate::scenario::model::{Truth, VersionBound};
 use crate::scenario::node::{Kind, Node};
 use crate::scenario::problem::{Collector, quoted};
 use crate::scenario::suggest;
@@ -456,3 +456,19 @@ impl Value for IpVersion {
     }
 }
 schema!(IpVersion, "IpVersion", { "enum": [4, 6, "4", "6"] });
+
+impl Value for Truth {
+    const WHAT: &'static str = "whether the claim is true";
+    fn parse(text: &str) -> Result<Self, Wrong> {
+        match text.trim() {
+            "true" => Ok(Self::True),
+            "false" => Ok(Self::False),
+            "partly" => Ok(Self::Partly),
+            _ => Err(Wrong {
+                label: String::new(),
+                help: "write `true`, `false` or `partly`".to_owned(),
+            }),
+        }
+    }
+}
+schema!(Truth, "Truth", { "enum": [true, false, "true", "false", "partly"] });

@@ -107,6 +107,7 @@ fn without_text(runs: Vec<RunSpec>, compare: Option<&serde_json::Value>) -> Scen
         title: name.clone(),
         name,
         claim: None,
+        truth: None,
         source: Vec::new(),
         lesson: None,
         tags: Vec::new(),

@@ -76,6 +76,7 @@ mod tests {
             name: name.to_owned(),
             title: String::new(),
             claim: None,
+            truth: None,
             source: Vec::new(),
             lesson: None,
             tags: Vec::new(),

@@ -6,6 +6,7 @@
 pub(super) mod devices;
 pub(super) mod order;
 
+use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
@@ -20,6 +21,9 @@ use order::GuestOrder;
 
 /// What the kernel calls the first program of an initramfs (Linux `init/main.c`, `ramdisk_execute_command`).
 const INIT: &str = "/init";
+
+/// Where packets are until the end of the run: in the guest's memory.
+const PACKETS: &str = "/tmp/packets";
 
 /// Why a guest does not come to its run.
 #[derive(Debug, Error)]
@@ -36,6 +40,8 @@ enum GuestError {
         #[source]
         source: io::Error,
     },
+    #[error("cannot hand out the packets")]
+    Packets(#[source] io::Error),
     #[error(transparent)]
     Worker(#[from] run::WorkerError),
 }
@@ -69,12 +75,22 @@ fn live() -> Result<(), GuestError> {
             devices::file(order::NAME)?.ok_or_else(missing)?
         }
     };
-    let GuestOrder { modules, work } = serde_json::from_slice(&order)?;
+    let GuestOrder {
+        modules,
+        packets,
+        mut work,
+    } = serde_json::from_slice(&order)?;
+    work.capture = packets.then(|| PACKETS.into());
     for path in modules {
         machine::load_module(Path::new(&path))
             .map_err(|source| GuestError::Module { path, source })?;
     }
     run::in_machine(&work, Output(devices::EVENTS))?;
+    if packets {
+        let copied = File::open(PACKETS)
+            .and_then(|mut file| io::copy(&mut file, &mut Output(devices::PACKETS)));
+        copied.map_err(GuestError::Packets)?;
+    }
     Ok(())
 }
 

@@ -13,6 +13,8 @@ pub(in crate::backend::vm) const NAME: &str = "opt/org.nslab/order";
 pub(in crate::backend::vm) struct GuestOrder {
     /// Modules to load, in this order: paths in the guest.
     pub(in crate::backend::vm) modules: Vec<String>,
+    /// Whether packets are wanted, which go out by a port of their own.
+    pub(in crate::backend::vm) packets: bool,
     /// The run.
     pub(in crate::backend::vm) work: WorkOrder,
 }

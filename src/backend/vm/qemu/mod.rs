@@ -1,6 +1,6 @@
 //! QEMU on this host: found, asked for its version, started so that it never outlives this process.
 
-pub(super) mod machine;
+pub(super) mod hardware;
 pub(super) mod monitor;
 pub(super) mod process;
 

@@ -3,7 +3,6 @@
 use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 use thiserror::Error;
@@ -141,13 +140,6 @@ impl Monitor {
                 _ => {}
             }
         }
-    }
-
-    /// Ends QEMU, whose guest is not wanted any more.
-    pub(in crate::backend::vm) async fn quit(mut self) {
-        /// More than it takes; whoever holds the process kills it then.
-        const PATIENCE: Duration = Duration::from_secs(2);
-        let _ended_already = tokio::time::timeout(PATIENCE, self.tell("quit", json!({}))).await;
     }
 
     fn keep(&mut self, mut message: Value) {

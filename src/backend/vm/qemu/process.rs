@@ -11,13 +11,13 @@ use tokio::net::UnixStream;
 use tokio::net::unix::pipe;
 use tokio::process::{Child, ChildStderr, Command};
 
-use super::machine::Machine;
+use super::hardware::Hardware;
 use crate::sys::lifeline::{die_with_parent, hand_down, own_descriptor};
 
 /// What a machine is started with.
 #[derive(Debug)]
 pub(in crate::backend::vm) struct Parts<'a> {
-    pub(in crate::backend::vm) machine: Machine,
+    pub(in crate::backend::vm) hardware: Hardware,
     pub(in crate::backend::vm) kernel: &'a Path,
     pub(in crate::backend::vm) initramfs: &'a File,
     /// The name of a file that the guest can read, and the file.
@@ -58,10 +58,10 @@ pub(in crate::backend::vm) fn start(program: &Path, parts: &Parts<'_>) -> io::Re
     let packets = parts.packets.unwrap_or(&nowhere);
 
     let mut command = Command::new(program);
-    command.args(parts.machine.arguments());
+    command.args(parts.hardware.arguments());
     command.arg("-kernel").arg(parts.kernel);
     command.args(["-initrd", &own_descriptor(parts.initramfs)]);
-    command.args(["-append", &parts.machine.kernel_words()]);
+    command.args(["-append", &parts.hardware.kernel_words()]);
     let mut inherited: Vec<&dyn AsRawFd> = vec![parts.initramfs, &theirs];
     if let Some((name, file)) = parts.order {
         inherited.push(file);

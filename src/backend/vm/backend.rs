@@ -1,0 +1,260 @@
+//! A kernel in QEMU, as a place where runs execute.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::sync::Arc;
+
+use tokio::sync::Mutex;
+
+use super::boot;
+use super::error::VmError;
+use super::fingerprint;
+use super::gather::Gather;
+use super::guest::order::{GuestOrder, NAME};
+use super::guest_image::{GuestImage, ImageParts};
+use super::kernel::Kernel;
+use super::modules::{ModuleFile, ModulePlan};
+use super::needs;
+use super::qemu::Qemu;
+use super::qemu::hardware::{Engine, Hardware, Time};
+use super::qemu::process::{self, Begin, Parts, Running};
+use super::size;
+use super::snapshot::{Snapshot, Snapshots};
+use crate::backend::protocol::Worker;
+use crate::record::Guest;
+use crate::run::{Ground, WorkOrder};
+use crate::scenario::RunSpec;
+use crate::sys::memory_file::memory_file;
+
+/// Processors of a guest in real time, at most: one for each end of a connection, and as many for the lab.
+const PROCESSORS: usize = 4;
+
+/// Runs workers as guests of QEMU.
+#[derive(Debug, Clone)]
+pub struct VmBackend(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    kernel: Kernel,
+    /// Modules in every guest of it.
+    common: Vec<ModuleFile>,
+    qemu: Qemu,
+    time: Time,
+    snapshots: Snapshots,
+    /// By what is in them and how large they are.
+    guests: Mutex<BTreeMap<(ImageParts, u32), Arc<Booted>>>,
+    /// What real time goes by, once that was tried.
+    real: Mutex<Option<Engine>>,
+}
+
+/// What some runs begin with.
+#[derive(Debug)]
+struct Booted {
+    hardware: Hardware,
+    image: Arc<GuestImage>,
+    /// Where instructions are counted.
+    snapshot: Option<Snapshot>,
+}
+
+impl VmBackend {
+    /// A kernel, and how time passes for it.
+    ///
+    /// # Errors
+    /// Where QEMU or the kernel's modules cannot be used.
+    pub fn new(kernel: Kernel, time: Time) -> Result<Self, VmError> {
+        Ok(Self(Arc::new(Inner {
+            common: kernel.common()?,
+            kernel,
+            qemu: Qemu::find()?,
+            time,
+            snapshots: Snapshots::of_user(),
+            guests: Mutex::default(),
+            real: Mutex::default(),
+        })))
+    }
+
+    /// The kernel.
+    pub fn kernel(&self) -> &Kernel {
+        &self.0.kernel
+    }
+
+    /// How time passes.
+    pub fn time(&self) -> Time {
+        self.0.time
+    }
+
+    /// Boots the guest that most runs begin with: in virtual time a snapshot of it is kept for all that come. Gives what the user should
+    /// know of it.
+    ///
+    /// # Errors
+    /// Where the kernel does not boot.
+    pub async fn prepare(&self) -> Result<Option<String>, VmError> {
+        let booted = self.booted(ImageParts::default(), size::LEAST).await?;
+        Ok((booted.hardware.engine == Engine::Emulated).then(|| {
+            "this host has no usable hardware virtualisation (/dev/kvm), so that the guest is emulated in real time: rates that it reaches \
+             are lower than a machine's"
+                .to_owned()
+        }))
+    }
+
+    /// Starts a machine and hands it its order. Must be called on a thread that lives as long as the machine shall.
+    ///
+    /// # Errors
+    /// Where the kernel lacks what the run needs, or does not boot.
+    pub async fn start(
+        &self,
+        order: &WorkOrder,
+        capture: Option<&File>,
+    ) -> Result<Worker, VmError> {
+        let inner = &self.0;
+        let plan = needs::plan(&order.spec, &inner.kernel)?;
+        let (parts, modules) = self.parts(&order.spec, plan);
+        let booted = self.booted(parts, size::memory(&order.spec)).await?;
+        let order = GuestOrder {
+            modules,
+            packets: capture.is_some(),
+            work: WorkOrder {
+                ground: Ground {
+                    owns_kernel: true,
+                    own_netns: true,
+                },
+                guest: Some(self.facts(&booted)),
+                ..order.clone()
+            },
+        };
+        let order = serde_json::to_vec(&order).map_err(VmError::Order)?;
+        let order = memory_file("order", &order).map_err(VmError::Start)?;
+        let parts = Parts {
+            hardware: booted.hardware,
+            kernel: &inner.kernel.image,
+            initramfs: &booted.image.initramfs,
+            order: Some((NAME, &order)),
+            packets: capture,
+            begin: match booted.snapshot {
+                Some(_) => Begin::Restore,
+                None => Begin::Boot,
+            },
+        };
+        let Running {
+            child,
+            events,
+            console,
+            stderr,
+            monitor,
+        } = process::start(&inner.qemu.program, &parts).map_err(VmError::Start)?;
+        if let Some(snapshot) = &booted.snapshot {
+            boot::restore(monitor, snapshot).await?;
+        }
+        Ok(Worker::guest(child, Gather::new(events), console, stderr))
+    }
+
+    /// What a run's guest has in it, and which modules are to be loaded there.
+    fn parts(&self, spec: &RunSpec, plan: ModulePlan) -> (ImageParts, Vec<String>) {
+        let modules = plan.load.iter().map(|file| GuestImage::place(&file.name));
+        let modules = modules.collect();
+        (ImageParts::of(spec, plan, &self.0.common), modules)
+    }
+
+    fn facts(&self, booted: &Booted) -> Guest {
+        let word = match booted.hardware.engine {
+            Engine::Counted => "counting instructions",
+            Engine::Emulated => "emulating",
+            Engine::Kvm => "by KVM",
+        };
+        Guest {
+            emulator: format!("QEMU {}, {word}", self.0.qemu.version),
+            kernel: self.0.kernel.hash.clone(),
+            initramfs: booted.image.hash.clone(),
+            program: booted.image.program.clone(),
+            virtual_time: self.0.time == Time::Virtual,
+        }
+    }
+
+    /// A guest that has booted, or that boots for each run.
+    async fn booted(&self, parts: ImageParts, memory: u32) -> Result<Arc<Booted>, VmError> {
+        let inner = &self.0;
+        let mut guests = inner.guests.lock().await;
+        let key = (parts, memory);
+        if let Some(known) = guests.get(&key) {
+            return Ok(Arc::clone(known));
+        }
+        let same = guests.iter().find(|((parts, _), _)| *parts == key.0);
+        let image = match same {
+            Some((_, booted)) => Arc::clone(&booted.image),
+            None => Arc::new(GuestImage::make(&inner.common, &key.0)?),
+        };
+        let counted = Hardware {
+            engine: Engine::Counted,
+            memory,
+            processors: 1,
+        };
+        let booted = match inner.time {
+            Time::Virtual => Booted {
+                hardware: counted,
+                snapshot: Some(self.snapshot(counted, &image).await?),
+                image,
+            },
+            Time::Real => Booted {
+                hardware: self.real(memory, &image).await?,
+                snapshot: None,
+                image,
+            },
+        };
+        let booted = Arc::new(booted);
+        guests.insert(key, Arc::clone(&booted));
+        Ok(booted)
+    }
+
+    async fn snapshot(&self, hardware: Hardware, image: &GuestImage) -> Result<Snapshot, VmError> {
+        let inner = &self.0;
+        let depends_on = [
+            inner.kernel.hash.clone(),
+            image.hash.clone(),
+            inner.qemu.version.clone(),
+            hardware.arguments().join(" "),
+            hardware.kernel_words(),
+        ];
+        let name = fingerprint::of_bytes(depends_on.join("\n").as_bytes());
+        if let Some(known) = inner.snapshots.find(&name) {
+            return Ok(known);
+        }
+        let file = inner.snapshots.create().map_err(VmError::Snapshot)?;
+        let parts = self.to_stop(hardware, image);
+        boot::save(&inner.qemu.program, &inner.kernel, &parts, &file).await?;
+        let snapshot = inner.snapshots.keep(&name, file);
+        snapshot.map_err(VmError::Snapshot)
+    }
+
+    /// The machine for real time: whether hardware virtualisation can be used is known once this kernel has booted by it.
+    async fn real(&self, memory: u32, image: &GuestImage) -> Result<Hardware, VmError> {
+        let inner = &self.0;
+        let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let mut hardware = Hardware {
+            engine: Engine::Kvm,
+            memory,
+            processors: u32::try_from(processors.min(PROCESSORS)).unwrap_or(1),
+        };
+        let mut known = inner.real.lock().await;
+        if known.is_none() {
+            let parts = self.to_stop(hardware, image);
+            let tried = boot::try_it(&inner.qemu.program, &inner.kernel, &parts).await;
+            *known = Some(match tried {
+                Ok(()) => Engine::Kvm,
+                Err(_) => Engine::Emulated,
+            });
+        }
+        hardware.engine = known.unwrap_or(Engine::Emulated);
+        Ok(hardware)
+    }
+
+    fn to_stop<'a>(&'a self, hardware: Hardware, image: &'a GuestImage) -> Parts<'a> {
+        Parts {
+            hardware,
+            kernel: &self.0.kernel.image,
+            initramfs: &image.initramfs,
+            order: None,
+            packets: None,
+            begin: Begin::BootAndStop,
+        }
+    }
+}
