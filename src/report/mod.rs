@@ -19,5 +19,6 @@ mod printable;
 pub mod prometheus;
 pub mod tap;
 pub mod terminal;
+pub mod truth;
 
 pub(crate) use printable::{one_line, printable};

@@ -17,6 +17,7 @@ mod parallel;
 mod program;
 mod scenarios;
 mod story;
+mod truth;
 
 use libtest_mimic::{Arguments, Trial};
 
@@ -30,6 +31,7 @@ fn main() {
     }
     let trials: Vec<Trial> = scenarios::trials(&arguments)
         .into_iter()
+        .chain(truth::trials())
         .chain(story::trials())
         .chain(evidence::trials())
         .chain(compare::trials())

@@ -1,5 +1,6 @@
 //! Each shipped scenario is a trial, but for those tagged `slow`. The first that is tried runs all that are wanted, as a suite:
 //! their time is mostly waiting, and nothing that they measure changes because others run beside them.
+//! What comes of their claims must be what docs/truth.md says.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
@@ -8,9 +9,17 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use serde_json::Value;
 
 use crate::program::{command, scratch, told};
+use crate::truth::TruthTable;
 
-/// What became of each scenario, by its file; or why there is nothing.
-type Suite = Result<BTreeMap<String, Value>, String>;
+/// What became of the scenarios; or why there is nothing.
+type Suite = Result<Ran, String>;
+
+struct Ran {
+    /// Each scenario's part of the report, by its file.
+    scenarios: BTreeMap<String, Value>,
+    /// What came of the claims.
+    truth: TruthTable,
+}
 
 pub(crate) fn trials(arguments: &Arguments) -> Vec<Trial> {
     let labels: Vec<String> = nslab::suite::shipped()
@@ -51,9 +60,12 @@ fn is_wanted(label: &str, arguments: &Arguments) -> bool {
 fn run(labels: &[String]) -> Suite {
     let folder = tempfile::tempdir_in(scratch()).map_err(|error| error.to_string())?;
     let report = folder.path().join("suite.json");
+    let truth = folder.path().join("truth.md");
     let output = command()
         .args(["run", "--no-progress", "--no-record", "--report"])
         .arg(format!("json={}", report.display()))
+        .arg("--report")
+        .arg(format!("truth={}", truth.display()))
         .args(labels)
         .output()
         .map_err(|error| error.to_string())?;
@@ -61,23 +73,34 @@ fn run(labels: &[String]) -> Suite {
     let json: Value = serde_json::from_slice(&text).map_err(|error| error.to_string())?;
     let scenarios = json["scenarios"].as_array().cloned().unwrap_or_default();
     let file = |scenario: &Value| scenario["file"].as_str().unwrap_or_default().to_owned();
-    Ok(scenarios
-        .into_iter()
-        .map(|scenario| (file(&scenario), scenario))
-        .collect())
+    let truth = std::fs::read_to_string(&truth).map_err(|error| error.to_string())?;
+    Ok(Ran {
+        scenarios: (scenarios.into_iter())
+            .map(|scenario| (file(&scenario), scenario))
+            .collect(),
+        truth: TruthTable::read(&truth),
+    })
 }
 
 fn holds(label: &str, suite: &Suite) -> Result<(), Failed> {
-    let scenario = suite.as_ref()?.get(label);
+    let ran = suite.as_ref()?;
+    let scenario = ran.scenarios.get(label);
     let scenario = scenario.ok_or("the suite does not tell of it")?;
-    match scenario["outcome"].as_str() {
-        Some("passed") => Ok(()),
+    let applicable = match scenario["outcome"].as_str() {
+        Some("passed") => true,
         Some("not-applicable") => {
             eprintln!("{label} is not applicable here: {}", reasons(scenario));
-            Ok(())
+            false
         }
-        outcome => Err(format!("{outcome:?}\n{}\n{scenario:#}", reasons(scenario)).into()),
+        outcome => {
+            return Err(format!("{outcome:?}\n{}\n{scenario:#}", reasons(scenario)).into());
+        }
+    };
+    let name = scenario["name"].as_str().unwrap_or_default();
+    if scenario["claim"].is_string() {
+        (ran.truth).agrees(&TruthTable::committed(), name, applicable)?;
     }
+    Ok(())
 }
 
 /// Why runs, and what in them, did not pass.

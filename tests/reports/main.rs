@@ -19,3 +19,4 @@ mod prometheus;
 mod results;
 mod tap;
 mod terminal;
+mod truth;

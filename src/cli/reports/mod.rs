@@ -27,6 +27,7 @@ pub(super) struct ReportArguments {
     ///   tap=-                 TAP 14
     ///   csv=series.csv        every series over time
     ///   prometheus=nslab.prom final values, OpenMetrics text
+    ///   truth=truth.md        each claim with what is so, a table in Markdown
     ///
     /// `github` (without a path) prints annotations and appends to the job's summary ($GITHUB_STEP_SUMMARY);
     /// github=PATH writes the summary to PATH instead. In GitHub Actions `nslab run` does so unasked.

@@ -13,9 +13,10 @@ pub(super) enum Format {
     Github,
     Prometheus,
     Csv,
+    Truth,
 }
 
-const FORMATS: [(Format, &str); 7] = [
+const FORMATS: [(Format, &str); 8] = [
     (Format::Html, "html"),
     (Format::Json, "json"),
     (Format::Junit, "junit"),
@@ -23,6 +24,7 @@ const FORMATS: [(Format, &str); 7] = [
     (Format::Github, "github"),
     (Format::Prometheus, "prometheus"),
     (Format::Csv, "csv"),
+    (Format::Truth, "truth"),
 ];
 
 /// Where a report goes.

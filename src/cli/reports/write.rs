@@ -9,12 +9,13 @@ use thiserror::Error;
 
 use super::request::{Format, Request, Target};
 use super::step_summary;
+use super::text::way_from;
 use crate::cli::output::{self, Stream};
 use crate::cli::writable;
 use crate::record::Capture;
 use crate::report::html::Ladders;
 use crate::report::ladder::Which;
-use crate::report::{csv, github, html, json, junit, prometheus, tap};
+use crate::report::{csv, github, html, json, junit, prometheus, tap, truth};
 use crate::suite::SuiteResult;
 
 /// As of any file that a program makes (open(2)): the umask takes from it.
@@ -65,7 +66,7 @@ pub(super) fn write(
         annotations.print(&github::annotations(result));
     }
     let text =
-        render(format, result, which).map_err(|source| ReportError::Render { format, source })?;
+        render(request, result, which).map_err(|source| ReportError::Render { format, source })?;
     let (path, written) = match &request.target {
         Target::Stdout => {
             output::out(&text);
@@ -102,11 +103,11 @@ pub(super) fn check(request: &Request) -> Result<(), ReportError> {
 }
 
 fn render(
-    format: Format,
+    request: &Request,
     result: &SuiteResult,
     which: Option<&Which>,
 ) -> Result<String, Box<dyn std::error::Error>> {
-    Ok(match format {
+    Ok(match request.format {
         Format::Html => {
             let ladders = Ladders::draw(result, which, |path| {
                 Capture::read(path).map_err(|error| output::chain(&error))
@@ -119,6 +120,16 @@ fn render(
         Format::Github => github::summary(result),
         Format::Prometheus => prometheus::render(result),
         Format::Csv => csv::render(result)?,
+        Format::Truth => {
+            let folder = match &request.target {
+                Target::File(path) => path.parent(),
+                Target::Stdout | Target::Summary => None,
+            };
+            let folder = folder.unwrap_or(Path::new(""));
+            truth::render(result, |file| {
+                way_from(folder, Path::new(file)).display().to_string()
+            })
+        }
     })
 }
 
