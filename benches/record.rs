@@ -24,7 +24,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use nslab::backend::HostBackend;
+use nslab::backend::{Backend, HostBackend};
 use nslab::record::{
     Event, Offset, Privileges, Record, Recorder, SeriesKind, SeriesUnit, Timeline,
 };
@@ -136,7 +136,7 @@ fn measure(figures: &mut Figures, rate: u32, events: u64) -> Measured {
     let program = folder.path().join(events.to_string());
     std::os::unix::fs::symlink(std::env::current_exe()?, &program)?;
     let options = Options {
-        backend: HostBackend::with_program(program),
+        backend: Backend::Host(HostBackend::with_program(program)),
         records: Records::All(folder.path().to_owned()),
         ..Options::default()
     };

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
 
-use nslab::backend::HostBackend;
+use nslab::backend::{Backend, HostBackend};
 use nslab::record::Record;
 use nslab::scenario;
 use nslab::suite::{Options, Records, ScenarioFile, run_suite};
@@ -52,7 +52,7 @@ fn the_last_events_of_a_flood_are_in_the_result_as_in_the_record() {
         scenario: scenario::parse("flood.yaml", text, &Default::default()).unwrap(),
     };
     let options = Options {
-        backend: HostBackend::with_program(teller(folder.path())),
+        backend: Backend::Host(HostBackend::with_program(teller(folder.path()))),
         records: Records::All(folder.path().join("out")),
         ..Options::default()
     };
