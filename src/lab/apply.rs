@@ -1,5 +1,7 @@
 //! Executes a plan: namespaces with their settings and rules, then links, then addresses and routes. A dull loop.
 
+use std::collections::BTreeSet;
+
 use indexmap::IndexMap;
 
 use super::birth::{Born, bear_all};
@@ -49,7 +51,8 @@ pub(super) fn apply(
             (site, Ground { born, messages })
         })
         .collect();
-    let mut links = Messages::default();
+    let senders = Senders::of(plan, &grounds);
+    let mut links: IndexMap<&Site, Messages> = IndexMap::new();
     let (mut first_up, mut with_ipv6) = (Vec::new(), Vec::new());
     for (line, op) in plan.ops.iter().enumerate() {
         match op {
@@ -62,12 +65,14 @@ pub(super) fn apply(
                 }
             }
             Op::Veth { ends, .. } => {
-                lay(&grounds, &mut links, line, op);
+                let messages = links.entry(senders.of_link(&ends[0])).or_default();
+                lay(&grounds, messages, line, op);
+                let full = messages.is_full();
                 message(&mut grounds, &ends[1].site, line, |batch| {
                     rtnl::set_link(batch, ends[1].index, true);
                 });
                 first_up.push(&ends[0]);
-                if links.is_full() {
+                if full {
                     send_links(plan, &mut grounds, &mut links)?;
                 }
             }
@@ -150,11 +155,50 @@ fn veth_end<'a>(
     }
 }
 
-/// All links are created from the first namespace, each end directly where it belongs.
-fn send_links(plan: &Plan, grounds: &mut Grounds, links: &mut Messages) -> Result<(), BuildError> {
-    match grounds.first_mut() {
-        Some((_, ground)) => links.send(plan, &mut ground.born.route),
-        None => Ok(()),
+/// Links are created from the namespaces that are asked for them, each end directly where it belongs.
+fn send_links(
+    plan: &Plan,
+    grounds: &mut Grounds,
+    links: &mut IndexMap<&Site, Messages>,
+) -> Result<(), BuildError> {
+    for (site, mut messages) in std::mem::take(links) {
+        if let Some(ground) = grounds.get_mut(site) {
+            messages.send(plan, &mut ground.born.route)?;
+        }
+    }
+    Ok(())
+}
+
+/// From which namespace each link is created. One can create them all, in one go, but before Linux 6.15 it looks for the name of the first
+/// end among its own links (`__rtnl_newlink`, Linux `net/core/rtnetlink.c`): where it has that name, the end's own namespace creates the link.
+#[derive(Debug)]
+struct Senders<'a> {
+    first: Option<&'a Site>,
+    /// Names of its links.
+    names: BTreeSet<&'a str>,
+}
+
+impl<'a> Senders<'a> {
+    fn of(plan: &'a Plan, grounds: &Grounds) -> Self {
+        let first = grounds.first().map(|(site, _)| site);
+        let ends = || {
+            let ends = plan.ops.iter().flat_map(|op| match op {
+                Op::Veth { ends, .. } => ends.as_slice(),
+                _ => &[],
+            });
+            ends.filter(|end| Some(&end.site) == first)
+        };
+        Self {
+            first: ends().next().map(|end| &end.site),
+            names: ends().map(|end| end.interface.as_str()).collect(),
+        }
+    }
+
+    fn of_link(&self, end: &'a PlannedEnd) -> &'a Site {
+        match self.first {
+            Some(first) if !self.names.contains(end.interface.as_str()) => first,
+            _ => &end.site,
+        }
     }
 }
 
