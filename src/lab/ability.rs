@@ -182,7 +182,7 @@ fn tried_inside() -> Vec<Ability> {
         ),
         Ability::new(
             "ending sockets (emulation of tcp_tw_recycle)",
-            support::destroy_sockets(),
+            support::end_time_wait(),
             "as root: modprobe tcp_diag; a kernel of one's own needs CONFIG_INET_DIAG_DESTROY",
         ),
     ]

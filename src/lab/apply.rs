@@ -1,7 +1,5 @@
 //! Executes a plan: namespaces with their settings and rules, then links, then addresses and routes. A dull loop.
 
-use std::collections::BTreeSet;
-
 use indexmap::IndexMap;
 
 use super::birth::{Born, bear_all};
@@ -14,7 +12,7 @@ use super::settings::{Became, Wanted, write_all};
 use crate::names::NodeName;
 use crate::scenario::topology::IpVersion;
 use crate::sys::NetNs;
-use crate::sys::netlink::Batch;
+use crate::sys::netlink::{Batch, Netlink};
 use crate::sys::rtnl::{self, VethEnd};
 use crate::sys::sysctl::Sysctls;
 
@@ -42,8 +40,15 @@ pub(super) struct Standing {
 pub(super) fn apply(
     plan: &Plan,
     socket_hash: Option<u64>,
-    owns_kernel: bool,
+    ground: super::Ground,
 ) -> Result<Standing, BuildError> {
+    let mut workshop = (ground.own_netns || ground.owns_kernel)
+        .then(|| Netlink::open(libc::NETLINK_ROUTE))
+        .transpose()
+        .map_err(|source| BuildError::Netlink {
+            site: Site::Wire,
+            source,
+        })?;
     let mut grounds: Grounds = bear_all(plan, socket_hash)?
         .into_iter()
         .map(|(site, born)| {
@@ -51,8 +56,7 @@ pub(super) fn apply(
             (site, Ground { born, messages })
         })
         .collect();
-    let senders = Senders::of(plan, &grounds);
-    let mut links: IndexMap<&Site, Messages> = IndexMap::new();
+    let mut links = Messages::default();
     let (mut first_up, mut with_ipv6) = (Vec::new(), Vec::new());
     for (line, op) in plan.ops.iter().enumerate() {
         match op {
@@ -65,15 +69,13 @@ pub(super) fn apply(
                 }
             }
             Op::Veth { ends, .. } => {
-                let messages = links.entry(senders.of_link(&ends[0])).or_default();
-                lay(&grounds, messages, line, op);
-                let full = messages.is_full();
+                lay(&grounds, &mut links, line, op);
                 message(&mut grounds, &ends[1].site, line, |batch| {
                     rtnl::set_link(batch, ends[1].index, true);
                 });
                 first_up.push(&ends[0]);
-                if full {
-                    send_links(plan, &mut grounds, &mut links)?;
+                if links.is_full() {
+                    send_links(plan, &mut grounds, workshop.as_mut(), &mut links)?;
                 }
             }
             Op::Address {
@@ -99,7 +101,7 @@ pub(super) fn apply(
             Op::Room { .. } | Op::Wire { .. } | Op::Limit { .. } => {}
         }
     }
-    send_links(plan, &mut grounds, &mut links)?;
+    send_links(plan, &mut grounds, workshop.as_mut(), &mut links)?;
     for ground in grounds.values_mut() {
         ground.messages.send(plan, &mut ground.born.route)?;
     }
@@ -109,7 +111,7 @@ pub(super) fn apply(
     for site in with_ipv6 {
         wait_for_addresses(&mut grounds, site)?;
     }
-    conclude(grounds, owns_kernel)
+    conclude(grounds, ground.owns_kernel)
 }
 
 fn message(grounds: &mut Grounds, site: &Site, line: usize, write: impl FnOnce(&mut Batch)) {
@@ -155,50 +157,19 @@ fn veth_end<'a>(
     }
 }
 
-/// Links are created from the namespaces that are asked for them, each end directly where it belongs.
+/// All links are created from one namespace, each end directly where it belongs: from the calling thread's where that is the lab's own,
+/// else from the first. Older kernels (5.10 at least) look for a new link's index where the message comes from, and refuse one that is
+/// taken there; nothing of the lab is in the calling thread's.
 fn send_links(
     plan: &Plan,
     grounds: &mut Grounds,
-    links: &mut IndexMap<&Site, Messages>,
+    workshop: Option<&mut Netlink>,
+    links: &mut Messages,
 ) -> Result<(), BuildError> {
-    for (site, mut messages) in std::mem::take(links) {
-        if let Some(ground) = grounds.get_mut(site) {
-            messages.send(plan, &mut ground.born.route)?;
-        }
-    }
-    Ok(())
-}
-
-/// From which namespace each link is created. One can create them all, in one go, but before Linux 6.15 it looks for the name of the first
-/// end among its own links (`__rtnl_newlink`, Linux `net/core/rtnetlink.c`): where it has that name, the end's own namespace creates the link.
-#[derive(Debug)]
-struct Senders<'a> {
-    first: Option<&'a Site>,
-    /// Names of its links.
-    names: BTreeSet<&'a str>,
-}
-
-impl<'a> Senders<'a> {
-    fn of(plan: &'a Plan, grounds: &Grounds) -> Self {
-        let first = grounds.first().map(|(site, _)| site);
-        let ends = || {
-            let ends = plan.ops.iter().flat_map(|op| match op {
-                Op::Veth { ends, .. } => ends.as_slice(),
-                _ => &[],
-            });
-            ends.filter(|end| Some(&end.site) == first)
-        };
-        Self {
-            first: ends().next().map(|end| &end.site),
-            names: ends().map(|end| end.interface.as_str()).collect(),
-        }
-    }
-
-    fn of_link(&self, end: &'a PlannedEnd) -> &'a Site {
-        match self.first {
-            Some(first) if !self.names.contains(end.interface.as_str()) => first,
-            _ => &end.site,
-        }
+    match (workshop, grounds.first_mut()) {
+        (Some(workshop), _) => links.send(plan, workshop),
+        (None, Some((_, ground))) => links.send(plan, &mut ground.born.route),
+        (None, None) => Ok(()),
     }
 }
 

@@ -21,6 +21,8 @@ pub enum Feature {
     NfTables,
     /// IPv6.
     Ipv6,
+    /// Sockets in TIME_WAIT that can be ended from outside.
+    EarlyEnd,
 }
 
 impl std::fmt::Display for Feature {
@@ -29,6 +31,9 @@ impl std::fmt::Display for Feature {
             Self::Veth => "veth devices",
             Self::NfTables => "nf_tables with connection tracking and address translation",
             Self::Ipv6 => "IPv6",
+            Self::EarlyEnd => {
+                "way to end TIME_WAIT sockets early, which emulating net.ipv4.tcp_tw_recycle takes"
+            }
         })
     }
 }
@@ -43,6 +48,9 @@ impl Feature {
                  a kernel of one's own needs CONFIG_NF_TABLES, CONFIG_NFT_NAT, CONFIG_NFT_MASQ, CONFIG_NFT_CT, CONFIG_NF_CT_NETLINK"
             }
             Self::Ipv6 => "start the kernel without ipv6.disable=1, with CONFIG_IPV6",
+            Self::EarlyEnd => {
+                "Linux 6.1 has one, with CONFIG_INET_DIAG_DESTROY; before 4.12 there is the real thing"
+            }
         }
     }
 }
@@ -110,6 +118,23 @@ pub enum NotApplicable {
         #[source]
         source: io::Error,
     },
+}
+
+impl From<WireError> for BuildError {
+    fn from(error: WireError) -> Self {
+        match error {
+            WireError::NoEarlyEnd {
+                source: NetlinkError::Refused { source, .. },
+                ..
+            } if source.raw_os_error() == Some(libc::EOPNOTSUPP) => {
+                Self::NotApplicable(NotApplicable::Feature {
+                    feature: Feature::EarlyEnd,
+                    source,
+                })
+            }
+            error => Self::Wire(error),
+        }
+    }
 }
 
 /// Why a lab could not be built.

@@ -122,11 +122,10 @@ impl Lab {
             capacity::size_socket_hash(&mut Sysctls::new(), entries);
         }
         let plan = plan(&spec.topology);
-        let standing = apply::apply(&plan, entries, ground.owns_kernel)?;
+        let standing = apply::apply(&plan, entries, ground)?;
         let nodes = nodes(&spec.topology, &standing.sites);
         let places = wire_places(&plan, &standing);
-        let wires = Wires::lay(&places, &spec.topology, |name| nodes.get(name), spec.seed)
-            .map_err(BuildError::Wire)?;
+        let wires = Wires::lay(&places, &spec.topology, |name| nodes.get(name), spec.seed)?;
         let mut lab = Self {
             nodes,
             topology: spec.topology.clone(),

@@ -13,8 +13,9 @@ use crate::scenario::topology::{
     Emulation, Impairment, InterfaceSpec, IpVersion, LinkSpec, NatSpec, NodeSpec, Prefix, Topology,
 };
 
-/// Index of a namespace's first interface after `lo`, which has 1.
-const FIRST_INDEX: u32 = 2;
+/// Index of a namespace's first interface of the lab's. `lo` has 1, and where tunnels are built into the kernel each namespace is born
+/// with some (`tunl0`, `sit0`, `gre0` and ten others at most; Linux 6.18, `net_has_fallback_tunnels`).
+const FIRST_INDEX: u32 = 64;
 
 /// A namespace of the lab.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]

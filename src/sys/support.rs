@@ -2,6 +2,7 @@
 
 use std::fs::OpenOptions;
 use std::io;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::OpenOptionsExt;
 
@@ -9,16 +10,14 @@ use io_uring::IoUring;
 use nix::sys::resource::{Resource, getrlimit};
 use socket2::{Domain, Protocol, Socket, Type};
 
-use super::netlink::{ACK, Batch, Netlink, NetlinkError};
+use super::netlink::{Batch, Netlink, NetlinkError};
+use super::rtnl;
+use super::sock_destroy::SockDestroyer;
 
 /// `PACKET_VNET_HDR` (Linux `include/uapi/linux/if_packet.h`).
 const PACKET_VNET_HDR: i32 = 15;
 /// `IP_LOCAL_PORT_RANGE` (Linux 6.3, `include/uapi/linux/in.h`).
 const IP_LOCAL_PORT_RANGE: i32 = 51;
-/// `SOCK_DESTROY` (Linux 4.5, `include/uapi/linux/sock_diag.h`).
-const SOCK_DESTROY: u16 = 21;
-/// Bytes of `struct inet_diag_sockid` and the masks before it, in `struct inet_diag_req_v2`.
-const INET_DIAG_REQ_V2: usize = 56;
 /// `IPCTNL_MSG_CT_GET_STATS` (Linux 3.16, `include/uapi/linux/netfilter/nfnetlink_conntrack.h`).
 const CT_GET_STATS: u16 = 5;
 
@@ -60,25 +59,39 @@ fn set_int(socket: &Socket, level: i32, option: i32, value: i32) -> io::Result<(
     }
 }
 
-/// Ends a socket from outside (`SOCK_DESTROY`); asked for one that is not there. Needs CAP_NET_ADMIN in the namespace.
+/// Ends a TIME_WAIT socket from outside (`SOCK_DESTROY`): one is made for it on the loopback device, which is brought up. Needs
+/// CAP_NET_ADMIN in the namespace.
 ///
 /// # Errors
-/// EOPNOTSUPP without CONFIG_INET_DIAG_DESTROY.
-pub fn destroy_sockets() -> Result<(), NetlinkError> {
-    let mut batch = Batch::new();
-    batch.push(SOCK_DESTROY, ACK, |body| {
-        let start = body.len();
-        body.resize(start + INET_DIAG_REQ_V2, 0);
-        body[start] = libc::AF_INET as u8;
-        body[start + 1] = libc::IPPROTO_TCP as u8;
-        // Any state; the cookie that matches any socket (INET_DIAG_NOCOOKIE).
-        body[start + 4..start + 8].copy_from_slice(&u32::MAX.to_ne_bytes());
-        body[start + 48..].copy_from_slice(&[0xff; 8]);
-    });
-    match Netlink::open(libc::NETLINK_SOCK_DIAG)?.request(batch) {
-        Err(error) if error.errno() == Some(libc::ENOENT) => Ok(()),
-        other => other,
+/// EOPNOTSUPP without CONFIG_INET_DIAG_DESTROY, and where TIME_WAIT cannot be ended: 5.10 cannot, 6.1 can (both tried).
+pub fn end_time_wait() -> Result<(), NetlinkError> {
+    let mut up = Batch::new();
+    rtnl::set_link(&mut up, rtnl::LOOPBACK, true);
+    up.acknowledge_last();
+    Netlink::open(libc::NETLINK_ROUTE)?.request(up)?;
+    let (client, server) = closed_here_first().map_err(NetlinkError::Socket)?;
+    let mut sockets = SockDestroyer::open()?;
+    let mut found = None;
+    rtnl::wait_until(|| {
+        found = sockets.find(client, server)?;
+        Ok(found.is_some())
+    })?;
+    match found {
+        Some(socket) => sockets.destroy(&socket).map(|_| ()),
+        // The namespace keeps no TIME_WAIT (tcp_max_tw_buckets 0), so there is none to be ended.
+        None => Ok(()),
     }
+}
+
+/// A connection on the loopback device that its client has closed first; gives the addresses of both.
+fn closed_here_first() -> io::Result<(SocketAddr, SocketAddr)> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let client = TcpStream::connect(listener.local_addr()?)?;
+    let addresses = (client.local_addr()?, client.peer_addr()?);
+    let (accepted, _) = listener.accept()?;
+    drop(client);
+    drop(accepted);
+    Ok(addresses)
 }
 
 /// Reads and fills connection tracking tables by netlink.

@@ -109,23 +109,22 @@ const TRACKED: Need = need(
 const TRANSLATION: Need = need(
     "address translation by nf_tables",
     "CONFIG_NFT_NAT",
-    &["nft_chain_nat", "nft_chain_nat_ipv4", "nft_chain_nat_ipv6"],
+    &["nft_chain_nat", "nft_chain_nat_ipv4"],
+);
+const TRANSLATION_V6: Need = need(
+    "address translation of IPv6 by nf_tables",
+    "CONFIG_NFT_NAT",
+    &["nft_chain_nat", "nft_chain_nat_ipv6"],
 );
 const ADDRESSES: Need = need("SNAT and DNAT by nf_tables", "CONFIG_NFT_NAT", &["nft_nat"]);
 const MASQUERADE: Need = need("masquerade by nf_tables", "CONFIG_NFT_MASQ", &["nft_masq"]);
 
 /// Loaded where they are files: every kernel has what they do, some have it in modules of their own.
 const BESIDE: [&str; 2] = ["unix", "af_packet"];
-/// The same where connections are tracked: parts of their own before 4.19, 4.17 and 5.1.
-const BESIDE_TRACKING: [&str; 6] = [
-    "nf_tables_ipv4",
-    "nf_conntrack_ipv4",
-    "nf_tables_ipv6",
-    "nf_conntrack_ipv6",
-    "nft_meta",
-    "nft_ct",
-];
-const BESIDE_MASQUERADE: [&str; 2] = ["nft_masq_ipv4", "nft_masq_ipv6"];
+/// The same where connections are tracked: parts of their own before 4.19, 4.17 and 5.1. They come first: address translation does not
+/// load before tracking of its protocol is there (`nf_ct_l3proto_try_module_get`, Linux 4.9), and there is nobody to ask for it.
+const BESIDE_TRACKING: [&str; 4] = ["nf_conntrack_ipv4", "nf_tables_ipv4", "nft_meta", "nft_ct"];
+const BESIDE_TRACKING_V6: [&str; 4] = ["nf_conntrack_ipv6", "nf_tables_ipv6", "nft_meta", "nft_ct"];
 
 /// Which modules a kernel must load for a run, in which order.
 ///
@@ -134,14 +133,22 @@ const BESIDE_MASQUERADE: [&str; 2] = ["nft_masq_ipv4", "nft_masq_ipv6"];
 pub fn plan(spec: &RunSpec, kernel: &Kernel) -> Result<ModulePlan, NeedsError> {
     let needs = needs(&spec.topology);
     let mut names: Vec<String> = BESIDE.map(str::to_owned).to_vec();
+    if needs.contains(&TRACKING) {
+        let beside = match spec.topology.ip {
+            IpVersion::V4 => BESIDE_TRACKING,
+            IpVersion::V6 => BESIDE_TRACKING_V6,
+        };
+        names.extend(beside.map(str::to_owned));
+    }
     for need in &needs {
         names.extend(need.modules.iter().map(|name| (*name).to_owned()));
     }
-    if needs.contains(&TRACKING) {
-        names.extend(BESIDE_TRACKING.map(str::to_owned));
-    }
     if needs.contains(&MASQUERADE) {
-        names.extend(BESIDE_MASQUERADE.map(str::to_owned));
+        let masquerade = match spec.topology.ip {
+            IpVersion::V4 => "nft_masq_ipv4",
+            IpVersion::V6 => "nft_masq_ipv6",
+        };
+        names.push(masquerade.to_owned());
     }
     names.extend(named_by_settings(spec));
     let wanted: Vec<&str> = names.iter().map(String::as_str).collect();
@@ -182,7 +189,10 @@ fn needs(topology: &Topology) -> Vec<Need> {
         needs.push(TRACKED);
     }
     if translates {
-        needs.push(TRANSLATION);
+        needs.push(match topology.ip {
+            IpVersion::V4 => TRANSLATION,
+            IpVersion::V6 => TRANSLATION_V6,
+        });
     }
     for nat in nodes().flat_map(|node| &node.nat) {
         needs.push(match nat {

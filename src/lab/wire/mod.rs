@@ -71,6 +71,15 @@ pub enum WireError {
         #[source]
         source: NetlinkError,
     },
+    /// TIME_WAIT cannot be ended before its time, which the emulation takes.
+    #[error("end TIME_WAIT sockets of `{node}` early, as net.ipv4.tcp_tw_recycle did")]
+    NoEarlyEnd {
+        /// The node.
+        node: NodeName,
+        /// The kernel's refusal.
+        #[source]
+        source: NetlinkError,
+    },
     /// The wire stopped working before it was stopped.
     #[error("keep the wire working")]
     Broke(#[source] io::Error),

@@ -15,6 +15,7 @@ use crate::scenario::topology::NodeSpec;
 use crate::sys::NetNs;
 use crate::sys::netlink::NetlinkError;
 use crate::sys::sock_destroy::SockDestroyer;
+use crate::sys::support;
 
 /// The sysctl that is emulated.
 const KEY: &str = "net.ipv4.tcp_tw_recycle";
@@ -66,6 +67,15 @@ impl TwRecycle {
                 node: node.clone(),
                 source,
             })?;
+        if enabled {
+            netns
+                .run(support::end_time_wait)
+                .map_err(WireError::Enter)?
+                .map_err(|source| WireError::NoEarlyEnd {
+                    node: node.clone(),
+                    source,
+                })?;
+        }
         let (reaper, inbox) = mpsc::channel();
         let name = node.clone();
         let origin = Instant::now();
