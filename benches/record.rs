@@ -258,7 +258,7 @@ fn show(figures: &Figures, rounds: u64, most: u64) {
             "p50 / p99 / max",
             "p99 to without",
             "in the record",
-            "compressed",
+            "file",
             "suite over after the clock",
         ],
         &rows,
