@@ -5,17 +5,16 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot look fails")]
 
 use std::collections::BTreeMap;
-use std::io::{self, Write};
+use std::io::{self, Read, Seek, Write};
 use std::process::Command;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use nslab::lab::{Ground, Lab};
-use nslab::probe::{Capture, Probes};
-use nslab::record::{self, Recorder, RunClock, Timeline};
+use nslab::lab::Ground;
+use nslab::record::{self, Privileges, Recorder, Timeline};
 use nslab::report::ladder::{self, Ladder};
+use nslab::run::{self, Stop, WorkOrder};
 use nslab::scenario::{self, RunSpec};
-use nslab::traffic::Traffic;
 
 /// A file in memory.
 #[derive(Clone, Default)]
@@ -38,40 +37,40 @@ struct Ran {
     file: Vec<u8>,
 }
 
-/// Runs a scenario with a capture, to the end of its traffic and a moment longer.
+/// Runs a scenario with a capture, as a worker does.
 fn run(scenario: &str) -> Ran {
     let parsed = scenario::parse("captured.yaml", scenario, &BTreeMap::new());
-    let spec = parsed.unwrap().runs.remove(0);
-    let (events, file) = (Kept::default(), Kept::default());
+    let order = WorkOrder {
+        spec: parsed.unwrap().runs.remove(0),
+        ground: Ground::default(),
+        capture: None,
+        guest: None,
+    };
+    let events = Kept::default();
+    let mut file = tempfile::tempfile().unwrap();
+    let packets = Some(file.try_clone().unwrap());
     let (recorder, written) = Recorder::start(events.clone());
-    let (lab, built, _) = Lab::build(&spec, Ground::default()).unwrap();
-    recorder.tell(record::Event::Built(built));
-    let mut traffic = Traffic::prepare(&spec, &lab, &recorder).unwrap();
-    let probes = Probes::prepare(&spec, &lab, &recorder).unwrap();
-    let capture = Capture::prepare(&spec, &lab, file.clone()).unwrap();
-    let clock = RunClock::starting_in(Duration::from_millis(20));
-    lab.begin(clock, &recorder);
-    capture.begin(clock);
-    probes.begin(clock);
-    traffic.begin(clock);
-    let deadline = Instant::now() + Duration::from_secs(30);
-    while !traffic.has_ended() || clock.now().as_duration() < spec.watch_until {
-        assert!(Instant::now() < deadline, "the traffic does not end");
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    let summary = capture.stop();
-    assert!(summary.notes().is_empty(), "{summary:?}");
-    probes.stop().unwrap();
-    traffic.finish().unwrap();
-    lab.shutdown();
+    run::run(
+        &order,
+        Privileges::Root,
+        packets,
+        &recorder,
+        &Stop::default(),
+    )
+    .unwrap();
     drop(recorder);
     written.wait().unwrap();
     let timeline = Timeline::read(events.0.lock().unwrap().as_slice()).unwrap();
-    let file = file.0.lock().unwrap().clone();
+    let notes = timeline.notes.iter().map(|(_, note)| note);
+    let of_capture: Vec<_> = notes.filter(|note| note.contains("capture")).collect();
+    assert!(of_capture.is_empty(), "{of_capture:?}");
+    let mut bytes = Vec::new();
+    file.rewind().unwrap();
+    file.read_to_end(&mut bytes).unwrap();
     Ran {
-        spec,
+        spec: order.spec,
         timeline,
-        file,
+        file: bytes,
     }
 }
 

@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
 
 use super::output;
-use crate::scenario;
+use crate::report::one_line;
+use crate::scenario::{self, Scenario};
 use crate::suite::{self, ScenarioFile, Source};
 
 /// Which scenario files, with which parameters.
@@ -51,12 +53,15 @@ pub(super) fn load(arguments: &FileArguments) -> Option<Vec<Arc<ScenarioFile>>> 
     let (mut files, mut bad) = (Vec::new(), 0);
     for Source { label, text } in sources {
         match scenario::parse(&label, &text, &set) {
-            Ok(scenario) => files.push(Arc::new(ScenarioFile {
-                label,
-                text,
-                set: set.clone(),
-                scenario,
-            })),
+            Ok(scenario) => {
+                warn_if_long(&label, &scenario);
+                files.push(Arc::new(ScenarioFile {
+                    label,
+                    text,
+                    set: set.clone(),
+                    scenario,
+                }));
+            }
             Err(problems) => {
                 bad += 1;
                 output::err(&problems.render(style.colour));
@@ -69,6 +74,23 @@ pub(super) fn load(arguments: &FileArguments) -> Option<Vec<Arc<ScenarioFile>>> 
         return None;
     }
     Some(files)
+}
+
+/// What lasts longer than this is more often a slip of the fingers than meant.
+const LONG: Duration = Duration::from_secs(86_400);
+
+fn warn_if_long(label: &str, scenario: &Scenario) {
+    let ends = scenario.runs.iter().map(|run| (&run.id, run.timeout));
+    if let Some((id, end)) = ends
+        .max_by_key(|(_, end)| *end)
+        .filter(|(_, end)| *end > LONG)
+    {
+        let days = end.as_secs_f64() / LONG.as_secs_f64();
+        output::err(&format!(
+            "warning: {}: {id} may take {days:.1} days: its loads, steps and expectations ask for that, or its `timeout`\n",
+            one_line(label)
+        ));
+    }
 }
 
 fn discover(arguments: &FileArguments) -> Option<Vec<Source>> {

@@ -47,7 +47,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-use crate::record::{End, Outcome, RunVerdict, Timeline, Verdict};
+use crate::record::{End, Offset, Outcome, RunVerdict, Timeline, Verdict};
 use crate::scenario::RunSpec;
 use crate::scenario::expr::Expectation;
 
@@ -56,7 +56,12 @@ use evidence::Evidence;
 /// Judges one run: what its record says about each of its expectations, and about the run as a whole.
 pub fn judge(spec: &RunSpec, timeline: &Timeline) -> RunVerdict {
     if let Some(End::NotApplicable(reason)) = &timeline.end {
-        return not_applicable(spec, timeline, reason);
+        return without_evidence(spec, timeline, Outcome::NotApplicable, reason);
+    }
+    if let Some(End::Errored(reason)) = &timeline.end
+        && timeline.now == Offset::ZERO
+    {
+        return without_evidence(spec, timeline, Outcome::Errored, reason);
     }
     let evidence = Evidence::of_run(timeline);
     let verdicts = spec
@@ -116,18 +121,19 @@ fn compare_one(
     }
 }
 
-fn not_applicable(spec: &RunSpec, timeline: &Timeline, reason: &str) -> RunVerdict {
+/// The clock never started, so that nothing was observed.
+fn without_evidence(
+    spec: &RunSpec,
+    timeline: &Timeline,
+    outcome: Outcome,
+    reason: &str,
+) -> RunVerdict {
     let verdict = |expectation| {
         let reason = reason.to_owned();
-        decide::undecided(
-            expectation,
-            Outcome::NotApplicable,
-            reason,
-            timeline.emulated(),
-        )
+        decide::undecided(expectation, outcome, reason, timeline.emulated())
     };
     RunVerdict {
-        outcome: Outcome::NotApplicable,
+        outcome,
         reason: Some(reason.to_owned()),
         verdicts: spec.expect.iter().map(verdict).collect(),
     }

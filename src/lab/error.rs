@@ -98,7 +98,7 @@ pub enum NotApplicable {
         place: Place,
     },
     /// A setting that this kernel does not have.
-    #[error("this kernel has no {key} (of `{node}`, {place})")]
+    #[error("this kernel has no {key} (of `{node}`, {place}){}", meant(.similar.as_deref()))]
     Absent {
         /// The node.
         node: NodeName,
@@ -106,6 +106,8 @@ pub enum NotApplicable {
         key: String,
         /// Where the scenario says so.
         place: Place,
+        /// A key that it has and that may have been meant.
+        similar: Option<String>,
     },
     /// Something larger.
     #[error("this kernel has no {feature}; {}", .feature.how_to_get())]
@@ -244,7 +246,7 @@ pub enum BuildError {
         place: Place,
     },
     /// The kernel refused a value.
-    #[error("cannot set {key} of `{node}` to `{wanted}` ({place})")]
+    #[error("cannot set {key} of `{node}` to `{wanted}` ({place}){}", refusal(.key, .source))]
     Sysctl {
         /// The node.
         node: NodeName,
@@ -303,61 +305,23 @@ fn hint(error: &io::Error) -> &'static str {
     }
 }
 
-/// Settings that kernels once had: how the key begins, and the first version without it (from the kernel's history).
-const GONE: &[(&str, &str)] = &[
-    ("net.ipv4.tcp_tw_recycle", "4.12"),
-    (
-        "net.ipv4.ip_conntrack_",
-        "4.9 (today net.netfilter.nf_conntrack_*)",
-    ),
-    (
-        "net.ipv4.netfilter.ip_conntrack_",
-        "4.9 (today net.netfilter.nf_conntrack_*)",
-    ),
-];
-
-/// Since which version kernels lack a setting, where that is known.
-pub(super) fn gone_since(key: &str) -> Option<&'static str> {
-    GONE.iter()
-        .find(|(gone, _)| key.starts_with(gone))
-        .map(|(_, since)| *since)
+fn meant(similar: Option<&str>) -> String {
+    similar.map_or_else(String::new, |key| format!("; did you mean {key}?"))
 }
 
-/// Settings that only the initial namespace has, or that only it can write, beside all that is not `net.*` (Linux 6.18, a
-/// child's tree against the initial one's).
-const HOST_WIDE: &[&str] = &[
-    "net.core.busy_poll",
-    "net.core.busy_read",
-    "net.core.default_qdisc",
-    "net.core.dev_weight",
-    "net.core.flow_limit_table_len",
-    "net.core.message_burst",
-    "net.core.message_cost",
-    "net.core.netdev_budget",
-    "net.core.netdev_budget_usecs",
-    "net.core.netdev_max_backlog",
-    "net.core.netdev_tstamp_prequeue",
-    "net.core.rmem_default",
-    "net.core.rmem_max",
-    "net.core.rps_sock_flow_entries",
-    "net.core.wmem_default",
-    "net.core.wmem_max",
-    "net.ipv4.inet_peer_maxttl",
-    "net.ipv4.inet_peer_minttl",
-    "net.ipv4.inet_peer_threshold",
-    "net.ipv4.route.gc_thresh",
-    "net.ipv4.route.max_size",
-    "net.ipv4.tcp_allowed_congestion_control",
-    "net.ipv4.tcp_max_orphans",
-    "net.ipv4.tcp_mem",
-    "net.ipv4.udp_mem",
-    "net.netfilter.nf_conntrack_buckets",
-    "net.netfilter.nf_conntrack_expect_max",
-    "net.netfilter.nf_conntrack_max",
-    "net.nf_conntrack_max",
-];
-
-/// Whether a setting is known to belong to the whole kernel.
-pub(super) fn is_host_wide(key: &str) -> bool {
-    !key.starts_with("net.") || HOST_WIDE.contains(&key)
+/// What a refusal means where its errno does not say it: `tcp_set_default_congestion_control`, Linux 6.18 `net/ipv4/tcp_cong.c`.
+fn refusal(key: &str, error: &SysctlError) -> &'static str {
+    let SysctlError::Refused(error) = error else {
+        return "";
+    };
+    match (key, error.raw_os_error()) {
+        ("net.ipv4.tcp_congestion_control", Some(libc::EPERM)) => {
+            "; a namespace may use only what the host's net.ipv4.tcp_allowed_congestion_control lists: add it there, as root"
+        }
+        ("net.ipv4.tcp_congestion_control", Some(libc::ENOENT)) => {
+            "; this kernel has no such algorithm: net.ipv4.tcp_available_congestion_control lists those it has, and \
+             `modprobe tcp_NAME`, as root, may add it"
+        }
+        _ => "",
+    }
 }

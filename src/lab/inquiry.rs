@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::baseline::{self, Survey as Pinned};
-use super::error::is_host_wide;
+use super::known::is_host_wide;
 use crate::sys::sandbox::{Entered, Wanted, enter, in_child, is_privileged};
 use crate::sys::sysctl::{Key, SysctlError, Sysctls, same};
 use crate::sys::sysctl_tree;

@@ -10,6 +10,7 @@ mod birth;
 mod capacity;
 mod error;
 pub mod inquiry;
+mod known;
 pub mod leaks;
 mod ledger;
 mod mark;

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::error::{BuildError, NotApplicable, gone_since, is_host_wide};
+use super::error::{BuildError, NotApplicable};
+use super::known::{gone_since, host_wide, is_host_wide};
 use crate::names::NodeName;
-use crate::scenario::Place;
+use crate::scenario::{Place, nearest};
 use crate::sys::sysctl::{Key, SysctlError, Sysctls, same};
 
 /// A setting that the scenario wants on a node.
@@ -73,7 +74,13 @@ impl Wanted {
         } else if is_host_wide(&key) || is_here {
             NotApplicable::HostWide { node, key, place }
         } else {
-            NotApplicable::Absent { node, key, place }
+            let similar = similar(&key);
+            NotApplicable::Absent {
+                node,
+                key,
+                place,
+                similar,
+            }
         }
     }
 
@@ -111,6 +118,23 @@ impl Wanted {
             source,
         }
     }
+}
+
+/// The key that may have been meant: of the same folder where there is such a folder, else of any.
+fn similar(key: &str) -> Option<String> {
+    let mut known = Sysctls::network_keys();
+    known.extend(host_wide().map(str::to_owned));
+    let (folder, name) = key.rsplit_once('.')?;
+    let split = |known| str::rsplit_once(known, '.');
+    let beside = known.iter().filter_map(|known| split(known));
+    let beside: Vec<&str> = beside
+        .filter(|(other, _)| *other == folder)
+        .map(|(_, name)| name)
+        .collect();
+    if beside.is_empty() {
+        return nearest(key, known.iter().map(String::as_str)).map(str::to_owned);
+    }
+    nearest(name, beside).map(|name| format!("{folder}.{name}"))
 }
 
 /// Sets what is wanted in the calling thread's namespace, in order.

@@ -188,7 +188,7 @@ fn cases(result: &ScenarioResult) -> Vec<Case<'_>> {
 fn run_case<'a>(file: &'a ScenarioFile, run: &'a RunResult) -> Case<'a> {
     let verdict = &run.verdict;
     let reason = verdict.reason.as_deref();
-    let mut against = evidence::against(file, &verdict.verdicts, reason);
+    let mut against = evidence::against(file, evidence::judged(run), reason);
     if evidence::is_against(verdict.outcome) {
         against.splice(0..0, verdict.reason.clone());
         if evidence::emulated(run) {

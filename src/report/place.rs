@@ -1,5 +1,6 @@
 //! Where in a scenario file a result belongs: what editors and CI pages jump to.
 
+use super::evidence::judged;
 use crate::record::{Outcome, Verdict};
 use crate::suite::{RunResult, ScenarioFile};
 
@@ -52,7 +53,12 @@ impl<'a> FilePlace<'a> {
 
     /// Where a run is judged.
     pub(super) fn of_run(file: &'a ScenarioFile, run: &RunResult) -> Self {
-        Self::of_outcome(file, &run.verdict.verdicts, run.verdict.outcome)
+        // A run that could not begin has no expectation to blame.
+        let verdicts = match run.verdict.outcome {
+            Outcome::Errored => judged(run),
+            _ => &run.verdict.verdicts,
+        };
+        Self::of_outcome(file, verdicts, run.verdict.outcome)
     }
 }
 

@@ -157,6 +157,26 @@ pub enum Expr {
 }
 
 impl Expr {
+    /// Its value, where it names no quantity.
+    pub(crate) fn constant(&self) -> Option<f64> {
+        match self {
+            Self::Number { value, .. } => Some(*value),
+            Self::Metric(_) | Self::Series { .. } => None,
+            Self::Negate(inner) => inner.constant().map(|value| -value),
+            Self::Binary { op, left, right } => {
+                let (left, right) = (left.constant()?, right.constant()?);
+                Some(match op {
+                    ArithmeticOp::Add => left + right,
+                    ArithmeticOp::Subtract => left - right,
+                    ArithmeticOp::Multiply => left * right,
+                    ArithmeticOp::Divide => left / right,
+                })
+            }
+        }
+    }
+}
+
+impl Expr {
     fn collect<'a>(&'a self, found: &mut Vec<&'a MetricRef>) {
         match self {
             Self::Number { .. } => {}

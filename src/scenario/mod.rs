@@ -34,3 +34,4 @@ pub use model::{Exercise, Place, Requires, RunId, RunSpec, Scenario, Truth, Vers
 pub use parse::parse;
 pub use problem::{OtherPlace, Problem, Problems};
 pub use schema::schema;
+pub(crate) use suggest::nearest;

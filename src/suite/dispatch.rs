@@ -122,7 +122,6 @@ pub async fn run_suite(
             break;
         }
         tokio::select! {
-            // Events first: a run's last event comes before its end.
             biased;
             Some((key, event)) = inbox.recv() => hear(key, event, &mut timelines, &mut tell),
             Some((ended, mut job)) = running.next() => {

@@ -76,14 +76,15 @@ pub struct ScenarioResult {
 }
 
 impl ScenarioResult {
-    /// The greatest of its parts.
+    /// The greatest of its parts; a comparison that lacks a run says nothing of those that are there.
     pub fn outcome(&self) -> Outcome {
         let runs = self.runs.iter().map(|run| run.verdict.outcome);
         let compare = self
             .compare
             .iter()
             .flat_map(|case| &case.verdicts)
-            .map(|verdict| verdict.outcome);
+            .map(|verdict| verdict.outcome)
+            .filter(|outcome| *outcome != Outcome::Skipped);
         runs.chain(compare).max().unwrap_or(Outcome::Skipped)
     }
 }

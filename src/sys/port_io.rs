@@ -18,7 +18,7 @@ pub fn write(port: u16, bytes: &[u8]) -> io::Result<()> {
 /// Reads bytes from one port, one after the other.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn read(port: u16, bytes: &mut [u8]) -> io::Result<()> {
     permit(port, 1)?;
     imp::read(port, bytes);
@@ -28,7 +28,7 @@ pub fn read(port: u16, bytes: &mut [u8]) -> io::Result<()> {
 /// Writes a word of two bytes to a port and the one after it.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn write_word(port: u16, word: u16) -> io::Result<()> {
     permit(port, 2)?;
     imp::write_word(port, word);

@@ -64,8 +64,14 @@ pub enum SandboxError {
     #[error("cannot create a user namespace: {}", user_namespace_hint())]
     User(#[source] io::Error),
     /// A user namespace without privileges in it.
-    #[error("cannot become root in a user namespace: {}", user_namespace_hint())]
-    Map(#[source] io::Error),
+    #[error("cannot become root in a user namespace: {}", map_hint(*.was_root))]
+    Map {
+        /// Whether the caller was root already, without what makes root mighty.
+        was_root: bool,
+        /// The kernel's refusal.
+        #[source]
+        source: io::Error,
+    },
     /// The other namespaces are refused.
     #[error("cannot create namespaces for network, processes and mounts: {}", hint(*.rootless))]
     Namespaces {
@@ -164,8 +170,12 @@ fn become_root() -> Result<(), SandboxError> {
     unshare(CloneFlags::CLONE_NEWUSER).map_err(|errno| SandboxError::User(errno.into()))?;
     // Without privileges a group map is accepted only once setgroups(2) is given up; before Linux 3.19 there is no such file.
     let _before_3_19 = fs::write("/proc/self/setgroups", "deny");
-    fs::write("/proc/self/uid_map", format!("0 {uid} 1")).map_err(SandboxError::Map)?;
-    fs::write("/proc/self/gid_map", format!("0 {gid} 1")).map_err(SandboxError::Map)
+    let refused = |source| SandboxError::Map {
+        was_root: uid.is_root(),
+        source,
+    };
+    fs::write("/proc/self/uid_map", format!("0 {uid} 1")).map_err(refused)?;
+    fs::write("/proc/self/gid_map", format!("0 {gid} 1")).map_err(refused)
 }
 
 /// To be done after every change of credentials, which forgets it (`commit_creds`, Linux `kernel/cred.c`).
@@ -296,6 +306,17 @@ fn hint(rootless: bool) -> String {
     }
     "they take CAP_SYS_ADMIN and a seccomp filter that lets unshare(2) pass; in a container: docker run --cap-add SYS_ADMIN \
      --cap-add NET_ADMIN --security-opt seccomp=unconfined --security-opt apparmor=unconfined"
+        .to_owned()
+}
+
+/// Root without capabilities, as in a container that has dropped them, cannot map itself: since Linux 5.12 mapping the parent's
+/// root takes CAP_SETFCAP (user_namespaces(7)).
+fn map_hint(was_root: bool) -> String {
+    if !was_root {
+        return user_namespace_hint();
+    }
+    "this is root without its capabilities; give it CAP_SYS_ADMIN and CAP_NET_ADMIN (docker run --cap-add SYS_ADMIN \
+     --cap-add NET_ADMIN) to build labs as root, or CAP_SETFCAP to build them in a user namespace, or run as another user"
         .to_owned()
 }
 

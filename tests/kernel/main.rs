@@ -13,6 +13,7 @@ mod compare;
 mod evidence;
 mod host;
 mod killing;
+mod machine;
 mod parallel;
 mod program;
 mod scenarios;
@@ -38,6 +39,7 @@ fn main() {
         .chain(parallel::trials())
         .chain(advise::trials())
         .chain(killing::trials())
+        .chain(machine::trials())
         .map(|trial| {
             trial
                 .with_kind("kernel")

@@ -7,6 +7,7 @@
 
 mod broken;
 mod diff;
+mod flood;
 mod gathering;
 mod output;
 mod report;

@@ -6,7 +6,11 @@ use std::process::{Command, Stdio};
 const RECORD: &str = "tests/records/captured/accept-queue-overflow-never-accepts.nslab.jsonl";
 
 fn nslab() -> Command {
-    Command::new(env!("CARGO_BIN_EXE_nslab"))
+    let mut command = Command::new(env!("CARGO_BIN_EXE_nslab"));
+    command
+        .env_remove("GITHUB_ACTIONS")
+        .env_remove("GITHUB_STEP_SUMMARY");
+    command
 }
 
 #[test]

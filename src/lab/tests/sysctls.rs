@@ -107,7 +107,8 @@ fn kernel_a_refused_value_names_node_key_value_and_place() {
     let error = refusal("net.ipv4.tcp_congestion_control", "nosuch");
     assert_eq!(
         error.to_string(),
-        "cannot set net.ipv4.tcp_congestion_control of `a` to `nosuch` (7:21)"
+        "cannot set net.ipv4.tcp_congestion_control of `a` to `nosuch` (7:21); this kernel has no such algorithm: \
+         net.ipv4.tcp_available_congestion_control lists those it has, and `modprobe tcp_NAME`, as root, may add it"
     );
     assert!(matches!(error, BuildError::Sysctl { .. }), "{error:?}");
     let error = refusal("net.ipv4.ip_local_port_range", "5 4");
@@ -162,6 +163,28 @@ fn kernel_what_this_kernel_or_a_namespace_cannot_have_is_not_applicable() {
         why("net.ipv4.conf.eth7.rp_filter"),
         NotApplicable::Absent { .. }
     ));
+    for (slip, meant) in [
+        (
+            "net.ipv4.tcp_synack_retires",
+            "; did you mean net.ipv4.tcp_synack_retries?",
+        ),
+        (
+            "nte.ipv4.tcp_synack_retries",
+            "; did you mean net.ipv4.tcp_synack_retries?",
+        ),
+        ("net.core.rmem_maxx", "; did you mean net.core.rmem_max?"),
+        (
+            "net.ipv4.conf.eth7.rp_filter",
+            "; did you mean net.ipv4.conf.eth0.rp_filter?",
+        ),
+        ("net.ipv4.something_else_entirely", ""),
+    ] {
+        let told = why(slip).to_string();
+        assert_eq!(
+            told,
+            format!("this kernel has no {slip} (of `a`, 7:21){meant}")
+        );
+    }
     let gone = why("net.ipv4.tcp_tw_recycle").to_string();
     assert_eq!(
         gone,

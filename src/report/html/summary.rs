@@ -174,8 +174,7 @@ fn name_cell(scenario: &ScenarioView<'_>, rows: usize) -> Markup {
 
 fn run_cells(run: &RunView<'_>) -> Markup {
     let verdict = &run.result.verdict;
-    let first = verdict
-        .verdicts
+    let first = judged(run.result)
         .iter()
         .find(|each| each.outcome != Outcome::Passed);
     html! {

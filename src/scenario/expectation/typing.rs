@@ -275,6 +275,12 @@ impl Typing<'_> {
                     ArithmeticOp::Multiply => typed.0.as_ref()?.1.times(typed.1.as_ref()?.1),
                     ArithmeticOp::Divide => typed.0.as_ref()?.1.per(typed.1.as_ref()?.1),
                 };
+                let divisor = typed.1.as_ref().and_then(|(divisor, _)| divisor.constant());
+                if *op == ArithmeticOp::Divide && divisor == Some(0.0) {
+                    self.fault(right.range.clone(), "a division by zero").help =
+                        Some("it has no result, so that nothing can be expected of it".to_owned());
+                    return None;
+                }
                 let binary = Expr::Binary {
                     op: *op,
                     left: Box::new(typed.0?.0),

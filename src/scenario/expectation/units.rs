@@ -43,7 +43,7 @@ impl Units {
             (1, 0) => "a number of bytes".to_owned(),
             (0, -1) => "a rate".to_owned(),
             (1, -1) => "bytes a second".to_owned(),
-            (bytes, seconds) => format!("bytes^{bytes} seconds^{seconds}"),
+            (bytes, seconds) => powers([("bytes", bytes), ("seconds", seconds)]),
         }
     }
 
@@ -61,5 +61,58 @@ impl Units {
         };
         (quantity.dimension == Dimension::Plain)
             .then(|| format!("write `{}{unit}`", quantity.value))
+    }
+}
+
+/// `bytes squared`, `bytes times seconds`, `1 divided by seconds squared`.
+fn powers(units: [(&str, i32); 2]) -> String {
+    let power = |(name, power): (&str, i32)| match power {
+        1 => name.to_owned(),
+        2 => format!("{name} squared"),
+        3 => format!("{name} cubed"),
+        more => format!("{name} to the power of {more}"),
+    };
+    let above: Vec<String> = units
+        .into_iter()
+        .filter(|(_, of)| *of > 0)
+        .map(power)
+        .collect();
+    let below = units.into_iter().filter(|(_, of)| *of < 0);
+    let below: Vec<String> = below.map(|(name, of)| power((name, -of))).collect();
+    let above = if above.is_empty() {
+        "a count".to_owned()
+    } else {
+        above.join(" times ")
+    };
+    if below.is_empty() {
+        above
+    } else {
+        format!("{above} divided by {}", below.join(" times "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn products_are_told_in_words() {
+        let (byte, second) = (Units::of(Unit::Bytes), Units::of(Unit::Seconds));
+        let count = Units::of(Unit::Count);
+        for (units, told) in [
+            (byte.times(byte), "bytes squared"),
+            (byte.times(second), "bytes times seconds"),
+            (
+                count.per(second).per(second),
+                "a count divided by seconds squared",
+            ),
+            (
+                byte.per(second).per(second),
+                "bytes divided by seconds squared",
+            ),
+            (second.times(second).times(second), "seconds cubed"),
+        ] {
+            assert_eq!(units.describe(), told);
+        }
     }
 }

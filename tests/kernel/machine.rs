@@ -1,0 +1,98 @@
+//! The same scenarios on other kernels, in a virtual machine and in virtual time: one trial for each kernel that `ci/kernels` has fetched.
+//!
+//! Expectations about time are exact here.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Output;
+
+use libtest_mimic::{Failed, Trial};
+
+use crate::program::{command, scratch, told};
+
+/// Scenarios that must hold on every kernel.
+const FLAGSHIPS: &[&str] = &[
+    "accept-queue-overflow",
+    "table-full",
+    "tw-recycle-nat",
+    "exhaustion",
+];
+
+/// Two hours without a word, then probes: `tcp_keepalive_time`, and a peer that has vanished meanwhile.
+///
+/// ```text
+/// client ---- server :80
+/// ```
+const TWO_HOURS: &str = "
+name: two-hours
+sample: 10s
+nodes: { client: {}, server: {} }
+links: [ { between: [client, server] } ]
+servers: { web: { node: server, port: 80, so-keepalive: true } }
+clients: { load: { node: client, to: web, connect: { rate: 10/s, count: 20, close: hold } } }
+steps: [ { at: 10s, stop: { actor: load, how: vanish } } ]
+expect:
+  - server.tcp.ESTABLISHED == 20 during 1m..119m
+  # tcp_keepalive_time + tcp_keepalive_intvl * tcp_keepalive_probes, of the baseline: 7200 s + 75 s * 9.
+  - server.tcp.ESTABLISHED == 0 at 133m
+  - server.tcp.ESTABLISHED == 20 at 130m
+";
+
+pub(crate) fn trials() -> Vec<Trial> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/kernels");
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut kernels: Vec<PathBuf> = entries
+        .map(|entry| entry.path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "deb"))
+        .collect();
+    kernels.sort();
+    if kernels.is_empty() {
+        eprintln!(
+            "no trial on another kernel: there is none in target/kernels, ci/kernels fetches them"
+        );
+    }
+    kernels
+        .into_iter()
+        .flat_map(|kernel| {
+            let name = kernel.file_stem().unwrap_or_default().to_string_lossy();
+            let release = name.split('_').next().unwrap_or_default().to_owned();
+            let flagships = kernel.clone();
+            let repeated = kernel.clone();
+            [
+                Trial::test(format!("{release}_runs_the_flagships"), move || {
+                    passes(&flagships, FLAGSHIPS, &[])
+                }),
+                Trial::test(
+                    format!("{release}_gives_the_same_record_twice"),
+                    move || {
+                        passes(
+                            &repeated,
+                            &["accept-queue-overflow"],
+                            &["--verify-repeatable"],
+                        )
+                    },
+                ),
+                Trial::test(format!("{release}_waits_two_hours"), move || {
+                    let folder = tempfile::tempdir_in(scratch())?;
+                    let file = folder.path().join("two-hours.yaml");
+                    fs::write(&file, TWO_HOURS)?;
+                    passes(&kernel, &[&file.to_string_lossy()], &[])
+                }),
+            ]
+        })
+        .collect()
+}
+
+fn passes(kernel: &Path, scenarios: &[&str], options: &[&str]) -> Result<(), Failed> {
+    let output: Output = command()
+        .args(["run", "--no-progress", "--no-record", "--kernel"])
+        .arg(kernel)
+        .args(options)
+        .args(scenarios)
+        .output()?;
+    if output.status.code() == Some(0) {
+        Ok(())
+    } else {
+        Err(told(&output).into())
+    }
+}
