@@ -37,8 +37,8 @@ pub(crate) fn leftovers() -> Vec<String> {
         let command = fs::read_to_string(path.join("cmdline"))
             .unwrap_or_default()
             .replace('\0', " ");
-        let ours = command.starts_with(env!("CARGO_BIN_EXE_nslab"))
-            || command.starts_with("/proc/self/exe worker");
+        let ours = fs::read_link(path.join("exe"))
+            .is_ok_and(|exe| exe == Path::new(env!("CARGO_BIN_EXE_nslab")));
         if ours {
             found.push(format!("process {}: {command}", path.display()));
         }

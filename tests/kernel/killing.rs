@@ -64,8 +64,9 @@ fn ended_at_any_moment_nothing_is_left() -> Result<(), Failed> {
             0 => kill(Pid::from_raw(supervisor), Signal::SIGKILL)?,
             1 => kill(Pid::from_raw(supervisor), Signal::SIGTERM)?,
             way => {
-                // The worker, or, where there is none yet, the supervisor.
-                let below = descendants(supervisor);
+                // The worker, the outermost or the innermost of its processes, or, where there is none yet, the supervisor.
+                let mut below = descendants(supervisor);
+                below.retain(|pid| is_worker(*pid));
                 let chosen = if way == 2 {
                     below.first()
                 } else {
@@ -88,6 +89,11 @@ fn ended_at_any_moment_nothing_is_left() -> Result<(), Failed> {
         readable(&records, turn)?;
     }
     gone()
+}
+
+fn is_worker(pid: i32) -> bool {
+    let line = fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    line.split('\0').nth(1) == Some("worker")
 }
 
 /// Processes below another, the nearest first.
