@@ -62,7 +62,15 @@ fn run(labels: &[String]) -> Suite {
     let report = folder.path().join("suite.json");
     let truth = folder.path().join("truth.md");
     let output = command()
-        .args(["run", "--no-progress", "--no-record", "--report"])
+        // What fails is tried once more, and told if it passes then: a scenario that needs it is to be mended.
+        .args([
+            "run",
+            "--no-progress",
+            "--no-record",
+            "--retries",
+            "1",
+            "--report",
+        ])
         .arg(format!("json={}", report.display()))
         .arg("--report")
         .arg(format!("truth={}", truth.display()))
@@ -88,6 +96,13 @@ fn holds(label: &str, suite: &Suite) -> Result<(), Failed> {
     let scenario = scenario.ok_or("the suite does not tell of it")?;
     let applicable = match scenario["outcome"].as_str() {
         Some("passed") => true,
+        Some("flaky") => {
+            eprintln!(
+                "{label} passed only when it was tried again: {}",
+                reasons(scenario)
+            );
+            true
+        }
         // Nothing was learnt: this kernel lacks what it takes, or the machine was too busy, also when all else had ended.
         Some(outcome @ ("not-applicable" | "inconclusive")) => {
             eprintln!("{label} is {outcome} here: {}", reasons(scenario));
