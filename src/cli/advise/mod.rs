@@ -2,6 +2,7 @@
 
 mod files;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -176,7 +177,9 @@ fn ask(
     if arguments.running {
         sources = vec![advise::running(&survey)];
     }
-    let known: Vec<String> = survey.fresh.keys().cloned().collect();
+    let network = survey.fresh.keys().chain(survey.here.keys()).cloned();
+    let known: BTreeSet<String> = network.chain(inquiry::keys_beyond_the_network()).collect();
+    let known = Vec::from_iter(known);
     let entries = advise::merge(&sources, &known);
     let asked = advise::to_try(&entries, &survey);
     let answers = inquiry::try_values(&asked)?;
