@@ -254,6 +254,7 @@ fn pair(ip: IpVersion, nat: bool) -> Topology {
             interfaces: [interface.clone(), interface.clone()],
             mtu: None,
             impairment: Impairment::default(),
+            by: Default::default(),
             faults: Vec::new(),
             changes: false,
             place: Place::default(),
