@@ -10,8 +10,8 @@ use crate::names::{IfName, NodeName};
 use crate::scenario::Place;
 use crate::scenario::fault::FaultSpec;
 use crate::scenario::topology::{
-    Emulation, ImpairedBy, Impairment, InterfaceSpec, IpVersion, LinkSpec, NatSpec, NodeSpec, Prefix,
-    Topology,
+    Emulation, ImpairedBy, Impairment, InterfaceSpec, IpVersion, LinkSpec, NatSpec, NodeSpec,
+    Prefix, Topology,
 };
 
 /// Index of a namespace's first interface of the lab's. `lo` has 1, and where tunnels are built into the kernel each namespace is born

@@ -385,6 +385,19 @@ mod tests {
     }
 
     #[test]
+    fn a_link_by_netem_takes_its_module() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut run = run("a: {}, b: {}");
+        run.topology.links[0].by = ImpairedBy::Netem;
+        let with = kernel(folder.path(), &["veth", "sch_netem"], BASE);
+        assert_eq!(loaded(&plan(&run, &with).unwrap()), ["veth", "sch_netem"]);
+        let folder = tempfile::tempdir().unwrap();
+        let without = kernel(folder.path(), &["veth"], BASE);
+        let error = plan(&run, &without).unwrap_err().to_string();
+        assert!(error.starts_with("needs netem, which"), "{error}");
+    }
+
+    #[test]
     fn a_congestion_control_that_a_node_asks_for_is_loaded() {
         let folder = tempfile::tempdir().unwrap();
         let kernel = kernel(folder.path(), &["veth", "tcp_bbr"], BASE);
