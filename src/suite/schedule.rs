@@ -216,10 +216,10 @@ mod tests {
     fn what_a_run_costs_while_it_waits_counts_too() {
         let (mut budget, now) = (Budget::new(MACHINE, None), Instant::now());
         let waits = Need {
-            idle: 0.1,
+            idle: 0.125,
             ..of(Vec::new())
         };
-        assert_eq!(taken(&mut budget, &vec![waits; 100], now), 14);
+        assert_eq!(taken(&mut budget, &vec![waits; 100], now), 11);
     }
 
     #[test]
