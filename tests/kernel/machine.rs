@@ -59,33 +59,6 @@ expect:
   - server.tcp.ESTABLISHED == 20 at 130m
 ";
 
-/// Five days after both hosts have vanished (`nf_conntrack_tcp_timeout_established`), what is between them forgets their connections.
-///
-/// ```text
-/// client -x- nat -x- server :80
-/// ```
-const FIVE_DAYS: &str = "
-name: five-days
-sample: 10m
-timeout: 6d
-nodes:
-  client: {}
-  nat: { nat: { snat: { toward: server, ports: 20000-20999 } } }
-  server: {}
-links: [ { between: [client, nat] }, { between: [nat, server] } ]
-servers: { web: { node: server, port: 80 } }
-clients: { load: { node: client, to: web, connect: { rate: 50/s, count: 50, close: hold } } }
-steps:
-  - { at: 3s, link: { between: [client, nat], state: down } }
-  - { at: 3s, link: { between: [nat, server], state: down } }
-  - { at: 4s, stop: load }
-  - { at: 4s, stop: web }
-expect:
-  # As the looks tell, one in ten minutes.
-  - nat.conntrack.entries == 50 during 20m..432000s
-  - nat.conntrack.entries == 0 at 434000s
-";
-
 pub(crate) fn trials() -> Vec<Trial> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/kernels");
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
@@ -123,9 +96,6 @@ pub(crate) fn trials() -> Vec<Trial> {
                 }),
                 trial("waits_two_hours", |kernel| {
                     holds(kernel, "two-hours", TWO_HOURS)
-                }),
-                trial("waits_five_days", |kernel| {
-                    holds(kernel, "five-days", FIVE_DAYS)
                 }),
             ]
         })
