@@ -177,7 +177,8 @@ impl LineAdvice {
     }
 }
 
-/// One answer for several scenarios: it hurts where any says so, helps where any says so and none that it hurts.
+/// One answer for several scenarios: it hurts where any says so, helps where any says so and none that it hurts. What was seen in
+/// one counts before what could not be told in another.
 fn overall(experiments: &[Experiment]) -> Answer {
     let answers = || experiments.iter().map(|each| each.comparison.answer);
     let any = |wanted: Answer| answers().any(|answer| answer == wanted);
@@ -189,8 +190,8 @@ fn overall(experiments: &[Experiment]) -> Answer {
         Answer::Hurts,
         Answer::Helps,
         Answer::Errored,
-        Answer::TooNoisy,
         Answer::Changes,
+        Answer::TooNoisy,
         Answer::NoEffect,
     ];
     let found = order.into_iter().find(|answer| any(*answer));
