@@ -10,6 +10,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use super::along;
 use super::kernel::Kernel;
 use super::module_files::spelled;
 use super::modules::{ModulePlan, ModulesError};
@@ -152,6 +153,7 @@ pub fn plan(spec: &RunSpec, kernel: &Kernel) -> Result<ModulePlan, NeedsError> {
         names.push(masquerade.to_owned());
     }
     names.extend(named_by_settings(spec));
+    names.extend(named_to_tc(spec));
     let wanted: Vec<&str> = names.iter().map(String::as_str).collect();
     let mut plan = kernel.load_order(&wanted)?;
     let config = config(kernel)?;
@@ -168,6 +170,18 @@ pub fn plan(spec: &RunSpec, kernel: &Kernel) -> Result<ModulePlan, NeedsError> {
     // What is still missing is another name of what is there, or is looked for by the lab itself.
     plan.missing.clear();
     Ok(plan)
+}
+
+/// Whether a kernel takes no module without a signature, as far as its configuration is known.
+///
+/// # Errors
+/// Where its configuration cannot be read.
+pub(super) fn forces_signatures(kernel: &Kernel) -> Result<bool, NeedsError> {
+    let config = config(kernel)?;
+    let forced = config
+        .as_ref()
+        .and_then(|config| config.get("CONFIG_MODULE_SIG_FORCE"));
+    Ok(forced.is_some_and(|value| value == "y"))
 }
 
 fn needs(topology: &Topology) -> Vec<Need> {
@@ -225,6 +239,21 @@ fn named_by_settings(spec: &RunSpec) -> Vec<String> {
             "net.core.default_qdisc" => Some(format!("sch_{value}")),
             _ => None,
         })
+        .collect()
+}
+
+/// The same for what commands tell tc(8): disciplines, classifiers and actions are modules named after them (Linux
+/// `net/sched/sch_api.c`, `cls_api.c`, `act_api.c`).
+fn named_to_tc(spec: &RunSpec) -> Vec<String> {
+    let commands = spec.workload.commands.iter();
+    let words = commands.map(|command| {
+        let words = command.run.iter().flat_map(|text| along::words(text));
+        words.collect::<Vec<_>>()
+    });
+    words
+        .filter(|words| words.contains(&"tc"))
+        .flatten()
+        .flat_map(|word| ["sch", "cls", "act"].map(|kind| format!("{kind}_{word}")))
         .collect()
 }
 
@@ -382,6 +411,25 @@ mod tests {
             error.contains("nft_chain_nat or nft_chain_nat_ipv4"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn what_a_command_names_to_tc_is_loaded() {
+        let folder = tempfile::tempdir().unwrap();
+        let kernel = kernel(folder.path(), &["veth", "sch_htb", "act_mirred"], BASE);
+        let mut run = run("a: {}, b: {}");
+        let parsed = crate::scenario::parse(
+            "test.yaml",
+            "name: test\nnodes: { a: {} }\ncommands: { c: { node: a, run: [sh, -c, 'tc qdisc add dev eth0 root htb; ip mirred'] } }\n",
+            &Default::default(),
+        );
+        run.workload.commands = parsed.unwrap().runs.remove(0).workload.commands;
+        assert_eq!(
+            loaded(&plan(&run, &kernel).unwrap()),
+            ["veth", "sch_htb", "act_mirred"]
+        );
+        run.workload.commands[0].run = vec!["ip".to_owned(), "htb".to_owned()];
+        assert_eq!(loaded(&plan(&run, &kernel).unwrap()), ["veth"]);
     }
 
     #[test]
