@@ -62,6 +62,7 @@ fn more_connections_help_and_fewer_hurt() {
     let (default, reuse) = (vec![without_reuse(); 3], vec![with_reuse(); 3]);
     let helps = Comparison::of(&default, &reuse, THRESHOLD);
     assert_eq!(helps.answer, Answer::Helps);
+    assert!(helps.is_certain(), "counts that never varied decide");
     assert_eq!(kind(&helps, "load.established"), Kind::Better);
     assert_eq!(kind(&helps, "load.failed"), Kind::Better);
     assert_eq!(kind(&helps, "client.tcp.TIME_WAIT"), Kind::Changed);
@@ -90,9 +91,12 @@ fn what_varies_more_than_it_differs_is_too_noisy_to_tell() {
     let b = with("load.completed", SeriesKind::Counter, &[1100, 900, 1300]);
     let noisy = Comparison::of(&a, &b, THRESHOLD);
     assert_eq!(noisy.answer, Answer::TooNoisy);
+    assert!(!noisy.is_certain());
     assert_eq!(noisy.decisive()[0].metric, "load.completed");
     // The same figures, where a difference matters only from half of all on.
-    assert_eq!(Comparison::of(&a, &b, 1.0).answer, Answer::NoEffect);
+    let same = Comparison::of(&a, &b, 1.0);
+    assert_eq!(same.answer, Answer::NoEffect);
+    assert!(!same.is_certain(), "what varies may vary more");
 }
 
 #[test]

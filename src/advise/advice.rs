@@ -163,20 +163,22 @@ impl LineAdvice {
         }
     }
 
-    /// Whether each key has the line's value by default.
+    /// Whether each key has the line's value by default, and in the baseline: some of a fresh namespace's are copies of this host's.
     pub fn is_already_so(&self) -> bool {
         let Meaning::Sets { value, .. } = &self.entry.meaning else {
             return false;
         };
-        let same = |key: &KeyFacts| {
-            let default = key.fresh.as_deref();
-            default.is_some_and(|default| default.split_whitespace().eq(value.split_whitespace()))
+        let words = |text: &Option<String>| {
+            let text = text.as_deref();
+            text.is_some_and(|text| text.split_whitespace().eq(value.split_whitespace()))
         };
+        let same = |key: &KeyFacts| words(&key.fresh) && words(&key.baseline);
         !self.facts.is_empty() && self.facts.iter().all(same)
     }
 }
 
-/// One answer for several scenarios: it hurts where any says so, helps where any says so and none that it hurts.
+/// One answer for several scenarios: it hurts where any says so, helps where any says so and none that it hurts. What was seen in
+/// one counts before what could not be told in another.
 fn overall(experiments: &[Experiment]) -> Answer {
     let answers = || experiments.iter().map(|each| each.comparison.answer);
     let any = |wanted: Answer| answers().any(|answer| answer == wanted);
@@ -188,8 +190,8 @@ fn overall(experiments: &[Experiment]) -> Answer {
         Answer::Hurts,
         Answer::Helps,
         Answer::Errored,
-        Answer::TooNoisy,
         Answer::Changes,
+        Answer::TooNoisy,
         Answer::NoEffect,
     ];
     let found = order.into_iter().find(|answer| any(*answer));

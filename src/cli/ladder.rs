@@ -3,17 +3,26 @@
 use super::output::{self, Stream};
 use crate::record::Capture;
 use crate::report::ladder::{self, Which};
+use crate::scenario::RunSpec;
 use crate::suite::replay::StoredRun;
 
 /// Columns where the terminal does not say how wide it is.
 const COLUMNS: u16 = 80;
 
-/// Draws one connection of each record. Whether all could be.
+/// Draws one connection of each record that has such a client. Whether all could be, and any.
 pub(super) fn print(records: &[StoredRun], which: &Which, stream: Stream) -> bool {
     let style = stream.style();
     let width = usize::from(style.width.unwrap_or(COLUMNS));
+    let (having, lacking): (Vec<&StoredRun>, Vec<&StoredRun>) =
+        records.iter().partition(|stored| has(stored, which));
+    // Where none has it, the first says what there is instead.
+    let tried = if having.is_empty() {
+        lacking.iter().take(1)
+    } else {
+        having.iter().take(having.len())
+    };
     let mut all = true;
-    for stored in records {
+    for stored in tried {
         match draw(stored, which) {
             Ok(ladder) => stream.print(&ladder::text(&ladder, width, style.colour)),
             Err(error) => {
@@ -25,7 +34,23 @@ pub(super) fn print(records: &[StoredRun], which: &Which, stream: Stream) -> boo
             }
         }
     }
+    if records.len() > 1 && !lacking.is_empty() {
+        let (without, of, client) = (lacking.len(), records.len(), &which.client);
+        output::err(&format!(
+            "note: {without} of {of} records have no client or command `{client}`\n"
+        ));
+    }
     all
+}
+
+/// Whether a record has the client or command; where that cannot be told, drawing it says why.
+fn has(stored: &StoredRun, which: &Which) -> bool {
+    let resolved = stored.record.header.scenario.resolved.clone();
+    serde_json::from_value::<RunSpec>(resolved).is_ok_and(|spec| {
+        let clients = spec.workload.clients.iter().map(|client| &client.name);
+        let commands = spec.workload.commands.iter().map(|command| &command.name);
+        clients.chain(commands).any(|name| *name == which.client)
+    })
 }
 
 fn draw(stored: &StoredRun, which: &Which) -> Result<ladder::Ladder, String> {

@@ -93,7 +93,9 @@ fn plain(labels: &mut BTreeMap<usize, String>, event: &SuiteEvent<'_>) {
             output::err(&format!("ended {label}: {outcome}, {how}\n"));
         }
         SuiteEvent::RunEnded { key, result } => {
-            let label = labels.remove(key).unwrap_or_default();
+            // One that was to be tried again and is not has no line any more.
+            labels.remove(key);
+            let label = &result.spec.id;
             let (outcome, took) = (result.verdict.outcome, result.took.as_secs_f64());
             output::err(&format!("ended {label}: {outcome} after {took:.1} s\n"));
         }

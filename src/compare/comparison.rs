@@ -66,6 +66,11 @@ pub struct Comparison {
 impl Comparison {
     /// Compares the runs of two sides. `threshold` is the share from which on a difference matters.
     pub fn of(a: &[RunResult], b: &[RunResult], threshold: f64) -> Self {
+        Self::looked(a, b, threshold, 1)
+    }
+
+    /// The same where it is looked several times while runs are added: each look has its share of the chance to miss.
+    pub(super) fn looked(a: &[RunResult], b: &[RunResult], threshold: f64, looks: usize) -> Self {
         let without = |answer, reason| Self {
             answer,
             reason: Some(reason),
@@ -86,11 +91,34 @@ impl Comparison {
         if usable_a.len().min(usable_b.len()) < FEWEST_RUNS {
             return without(Answer::TooNoisy, too_few(a, b));
         }
-        let effects = effects(&usable_a, &usable_b, threshold);
+        let effects = effects(&usable_a, &usable_b, threshold, ALPHA / looks.max(1) as f64);
         Self {
             answer: answer(&effects),
             reason: None,
             effects,
+        }
+    }
+
+    /// Whether further runs are of no use: the kernel does not take a set, or what decides are counts that never varied, and
+    /// nothing else that could be better or worse is left open.
+    pub fn is_certain(&self) -> bool {
+        let exact = |effect: &Effect| effect.a.deviation == 0.0 && effect.b.deviation == 0.0;
+        let told = |effect: &Effect| match decided_by(&self.effects) {
+            _ if effect.better == Better::Neither => true,
+            Some(rank) => effect.rank > rank || exact(effect),
+            None => effect.kind == Kind::Same,
+        };
+        match self.answer {
+            Answer::NotApplicable => true,
+            Answer::TooNoisy | Answer::Errored => false,
+            Answer::Helps
+            | Answer::Hurts
+            | Answer::HelpsAndHurts
+            | Answer::NoEffect
+            | Answer::Changes => {
+                let effects = || self.effects.iter();
+                effects().filter(|effect| speaks(effect)).all(exact) && effects().all(told)
+            }
         }
     }
 
@@ -186,7 +214,7 @@ struct Values {
     b: Vec<f64>,
 }
 
-fn effects(a: &[&RunResult], b: &[&RunResult], threshold: f64) -> Vec<Effect> {
+fn effects(a: &[&RunResult], b: &[&RunResult], threshold: f64, miss: f64) -> Vec<Effect> {
     let Some(spec) = a.first().map(|run| &run.spec) else {
         return Vec::new();
     };
@@ -223,7 +251,7 @@ fn effects(a: &[&RunResult], b: &[&RunResult], threshold: f64) -> Vec<Effect> {
             Better::Neither => beside,
             Better::More | Better::Less => judged.len() - beside,
         };
-        ALPHA / among.max(1) as f64
+        miss / among.max(1) as f64
     };
     let mut effects: Vec<Effect> = judged
         .iter()

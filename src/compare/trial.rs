@@ -14,7 +14,7 @@ use crate::suite::{self, Options, RunResult, ScenarioFile, SuiteEvent};
 /// How much is run.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Effort {
-    /// Rounds: runs of each side.
+    /// Rounds: runs of each side; [`run`](fn@run) does with [`FEWEST_RUNS`] where those are certain.
     pub rounds: usize,
     /// In place of a number: as many rounds as fit into this, at least [`FEWEST_RUNS`].
     pub budget: Option<Duration>,
@@ -63,11 +63,16 @@ pub async fn run(
         // With a budget each round is waited for: it tells how long the next one takes.
         let rounds = match effort.budget {
             Some(_) => round..round + 1,
-            None => 0..effort.rounds,
+            None if round == 0 => 0..effort.rounds.min(FEWEST_RUNS),
+            None => round..effort.rounds,
         };
         round = rounds.end;
         let told = |_, event: SuiteEvent<'_>| tell(event);
         interrupted = further(&mut all, rounds, options, stop.clone(), told).await;
+        let looked = effort.looks() > 1 && round < effort.rounds;
+        if looked && compared(&all[0], effort).iter().all(Comparison::is_certain) {
+            break;
+        }
     }
     let [tried] = all;
     Trial::of(tried, effort, began.elapsed(), interrupted)
@@ -147,18 +152,29 @@ fn key(event: &SuiteEvent<'_>) -> Option<usize> {
     }
 }
 
+fn compared(sides: &[Tried], effort: Effort) -> Vec<Comparison> {
+    let Some((first, others)) = sides.split_first() else {
+        return Vec::new();
+    };
+    let with_first = |other: &Tried| {
+        Comparison::looked(&first.runs, &other.runs, effort.threshold, effort.looks())
+    };
+    others.iter().map(with_first).collect()
+}
+
+impl Effort {
+    /// How often it is looked whether what there is will do.
+    fn looks(self) -> usize {
+        let early = self.budget.is_none() && self.rounds > FEWEST_RUNS;
+        1 + usize::from(early)
+    }
+}
+
 impl Trial {
     fn of(sides: Vec<Tried>, effort: Effort, took: Duration, interrupted: bool) -> Self {
-        let comparisons = match sides.split_first() {
-            Some((first, others)) => others
-                .iter()
-                .map(|other| Comparison::of(&first.runs, &other.runs, effort.threshold))
-                .collect(),
-            None => Vec::new(),
-        };
         Self {
+            comparisons: compared(&sides, effort),
             sides,
-            comparisons,
             threshold: effort.threshold,
             took,
             interrupted,
@@ -181,7 +197,7 @@ impl Trial {
 /// Whether another round fits.
 fn wants_more(done: usize, effort: Effort, elapsed: Duration) -> bool {
     match effort.budget {
-        None => done == 0,
+        None => done < effort.rounds,
         Some(_) if done < FEWEST_RUNS => true,
         Some(budget) => {
             let done = u32::try_from(done).unwrap_or(u32::MAX);

@@ -16,6 +16,7 @@ body { max-width: 72rem; margin: 2rem auto; padding: 0 1rem }
 table { border-collapse: collapse; width: 100% }
 td, th { text-align: left; vertical-align: top; padding: .4rem .6rem; border-top: 1px solid #8884 }
 td p { margin: 0 0 .3rem }
+td:nth-child(3) { width: 30% }
 code { font: .9em/1.4 ui-monospace, monospace; overflow-wrap: anywhere }
 .word { font-weight: 600; white-space: nowrap }
 .bad { color: light-dark(#b00020, #ff8a80) }
