@@ -267,9 +267,7 @@ fn announce(arguments: &AdviseArguments, ready: &[Ready]) {
 
 /// Runs everything; `None` where there is nothing to run it with, which is told.
 fn run(arguments: &AdviseArguments, ready: &[Ready]) -> Option<advise::Ran> {
-    let Some(runtime) = runtime() else {
-        return None;
-    };
+    let runtime = runtime()?;
     let bounds = Bounds {
         rounds: usize::from(arguments.repeat),
         threshold: arguments.threshold.as_fraction(),
