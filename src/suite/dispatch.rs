@@ -39,6 +39,10 @@ pub struct Options {
     pub verify: bool,
     /// Which records are kept, and where.
     pub records: Records,
+    /// For the records of each file a folder below that, where there is a name for it.
+    pub folders: Vec<String>,
+    /// After this moment no run is begun.
+    pub until: Option<Instant>,
     /// Which captures are made, and where they are kept.
     pub captures: Captures,
     /// In which order runs begin.
@@ -79,6 +83,7 @@ pub async fn run_suite(
     let mut captured = BTreeMap::new();
     gathered.tell_ended(&mut tell);
     loop {
+        begin_no_more |= options.until.is_some_and(|until| Instant::now() >= until);
         if begin_no_more || *stop.borrow() {
             // What was to be tried again has come to what its last attempt came to.
             for mut job in waiting.drain(..) {
@@ -94,8 +99,10 @@ pub async fn run_suite(
                 spec: &job.spec,
             });
             timelines.insert(job.key, Timeline::default());
+            let folder = options.folders.get(job.file).map(String::as_str);
+            let records = options.records.below(folder);
             let kept = Kept {
-                records: &options.records,
+                records: &records,
                 file: gathered.file(job.file),
                 suite: options
                     .identity
