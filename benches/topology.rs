@@ -335,6 +335,7 @@ fn link(between: [&str; 2], interfaces: [IfName; 2]) -> LinkSpec {
         interfaces,
         mtu: None,
         impairment: Impairment::default(),
+        by: Default::default(),
         faults: Vec::new(),
         changes: false,
         place: Place::default(),

@@ -12,7 +12,7 @@ use super::{Ground, Lab, programs};
 use crate::causes::chain;
 use crate::names::{IfName, NodeName};
 use crate::scenario::topology::{
-    Impairment, InterfaceSpec, IpVersion, LinkSpec, NatSpec, NodeSpec, Prefix, Topology,
+    ImpairedBy, Impairment, InterfaceSpec, IpVersion, LinkSpec, NatSpec, NodeSpec, Prefix, Topology,
 };
 use crate::scenario::workload::Workload;
 use crate::scenario::{Place, Requires, RunId, RunSpec};
@@ -175,6 +175,7 @@ fn tried_inside() -> Vec<Ability> {
             support::packet_sockets(),
             "as root: CAP_NET_RAW (docker run --cap-add NET_RAW), modprobe af_packet; a kernel of one's own needs CONFIG_PACKET",
         ),
+        built("netem (links with `by: netem`)", by_netem(), Feature::Netem),
         Ability::new(
             "ending sockets (emulation of tcp_tw_recycle)",
             support::end_time_wait(),
@@ -249,11 +250,20 @@ fn pair(ip: IpVersion, nat: bool) -> Topology {
             interfaces: [interface.clone(), interface.clone()],
             mtu: None,
             impairment: Impairment::default(),
+            by: Default::default(),
             faults: Vec::new(),
             changes: false,
             place: Place::default(),
         }],
     }
+}
+
+fn by_netem() -> Topology {
+    let mut topology = pair(IpVersion::V4, false);
+    for link in &mut topology.links {
+        link.by = ImpairedBy::Netem;
+    }
+    topology
 }
 
 /// Addresses for documentation (RFC 5737, RFC 3849).

@@ -14,7 +14,7 @@ use super::kernel::Kernel;
 use super::module_files::spelled;
 use super::modules::{ModulePlan, ModulesError};
 use crate::scenario::RunSpec;
-use crate::scenario::topology::{IpVersion, NatSpec, Topology};
+use crate::scenario::topology::{ImpairedBy, IpVersion, NatSpec, Topology};
 use crate::scenario::workload::StepAction;
 
 /// Why a kernel cannot run a scenario.
@@ -89,6 +89,7 @@ const SOCKETS: Need = need(
 );
 const LINKS: Need = need("links (veth)", "CONFIG_VETH", &["veth"]);
 const IPV6: Need = need("IPv6", "CONFIG_IPV6", &["ipv6"]);
+const NETEM: Need = need("netem", "CONFIG_NET_SCH_NETEM", &["sch_netem"]);
 const PACKETS: Need = need("packet sockets", "CONFIG_PACKET", &["af_packet"]);
 const TABLES: Need = need("nf_tables", "CONFIG_NF_TABLES", &["nf_tables"]);
 const TRACKING: Need = need(
@@ -179,6 +180,10 @@ fn needs(topology: &Topology) -> Vec<Need> {
     }
     if topology.links.iter().any(|link| link.needs_wire(topology)) {
         needs.push(PACKETS);
+    }
+    let mut links = topology.links.iter();
+    if links.any(|link| link.by == ImpairedBy::Netem) {
+        needs.push(NETEM);
     }
     let nodes = || topology.nodes.values();
     let translates = nodes().any(|node| !node.nat.is_empty());
@@ -377,6 +382,19 @@ mod tests {
             error.contains("nft_chain_nat or nft_chain_nat_ipv4"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn a_link_by_netem_takes_its_module() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut run = run("a: {}, b: {}");
+        run.topology.links[0].by = ImpairedBy::Netem;
+        let with = kernel(folder.path(), &["veth", "sch_netem"], BASE);
+        assert_eq!(loaded(&plan(&run, &with).unwrap()), ["veth", "sch_netem"]);
+        let folder = tempfile::tempdir().unwrap();
+        let without = kernel(folder.path(), &["veth"], BASE);
+        let error = plan(&run, &without).unwrap_err().to_string();
+        assert!(error.starts_with("needs netem, which"), "{error}");
     }
 
     #[test]
