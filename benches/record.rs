@@ -92,7 +92,7 @@ fn work() -> Measured {
     // Its name says how many events a second it is to tell.
     let program = std::env::args().next().unwrap_or_default();
     let rate: u64 = program.rsplit('/').next().unwrap_or_default().parse()?;
-    let (recorder, written) = Recorder::start(std::io::stdout());
+    let (recorder, written) = Recorder::start(std::io::stdout()).expect("a thread");
     let over = Arc::new(AtomicBool::new(false));
     let teller = std::thread::spawn({
         let (recorder, over) = (recorder.clone(), Arc::clone(&over));

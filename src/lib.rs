@@ -24,6 +24,7 @@
 
 pub mod advise;
 pub mod backend;
+pub mod causes;
 pub mod cli;
 pub mod compare;
 pub mod expect;

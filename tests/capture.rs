@@ -49,7 +49,7 @@ fn run(scenario: &str) -> Ran {
     let events = Kept::default();
     let mut file = tempfile::tempfile().unwrap();
     let packets = Some(file.try_clone().unwrap());
-    let (recorder, written) = Recorder::start(events.clone());
+    let (recorder, written) = Recorder::start(events.clone()).expect("a thread");
     run::run(
         &order,
         Privileges::Root,

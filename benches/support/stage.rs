@@ -46,7 +46,7 @@ impl Stage {
         spec.workload.clients.retain(|it| cast(it.name.as_str()));
         spec.workload.commands.retain(|it| cast(it.name.as_str()));
         let record = Memory::default();
-        let (recorder, written) = Recorder::start(record.clone());
+        let (recorder, written) = Recorder::start(record.clone()).expect("a thread");
         let mut traffic = Traffic::prepare(&spec, &self.lab, &recorder)?;
         traffic.begin(clock);
         Ok(Acting {

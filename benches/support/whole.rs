@@ -17,7 +17,7 @@ pub(crate) fn run(scenario: &str) -> Measured<Timeline> {
         guest: None,
     };
     let record = Memory::default();
-    let (recorder, written) = Recorder::start(record.clone());
+    let (recorder, written) = Recorder::start(record.clone()).expect("a thread");
     run::run(&order, Privileges::Root, None, &recorder, &Stop::default())?;
     drop(recorder);
     written.wait()?;

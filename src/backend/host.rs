@@ -10,6 +10,7 @@ use tokio::process::Command;
 use super::protocol::{Worker, WorkerError};
 use crate::run::WorkOrder;
 use crate::sys::lifeline::{die_with_parent, open_file};
+use crate::sys::process::{limit_nofile, raise_nofile};
 
 /// Runs workers as child processes on this kernel.
 #[derive(Debug, Clone)]
@@ -57,6 +58,11 @@ impl HostBackend {
             .process_group(0)
             .kill_on_drop(true);
         die_with_parent(command.as_std_mut());
+        // Many at once take many descriptors here; each gets the limit that there was, which is what the programs of its run see.
+        limit_nofile(
+            command.as_std_mut(),
+            raise_nofile().map_err(WorkerError::Start)?,
+        );
         let mut child = command.spawn().map_err(WorkerError::Start)?;
         let mut stdin = child.stdin.take().ok_or(WorkerError::NoPipe)?;
         let mut line = serde_json::to_vec(&order).map_err(WorkerError::Order)?;

@@ -1,6 +1,13 @@
 //! What of this machine runs may share.
 
 use crate::sys::procfs::available_memory;
+use crate::sys::support::descriptors;
+
+/// Descriptors of this process for each run that goes on: three pipes, its process, its record, its capture (counted).
+const OF_A_RUN: u64 = 6;
+/// Descriptors of this process beside: standard streams, the runtime's, those of a process that is being started, one in hand,
+/// and as many again that whoever started this one may have left open.
+const BESIDE: u64 = 24;
 
 /// What there is for runs.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -19,5 +26,13 @@ impl Machine {
             processors: f64::from(u32::try_from(processors).unwrap_or(u32::MAX)),
             memory: available_memory().map_or(f64::INFINITY, |bytes| bytes as f64),
         }
+    }
+
+    /// How many runs this process can have at once, by the descriptors that it may open (`RLIMIT_NOFILE`, hard).
+    pub fn most_runs() -> usize {
+        let most = |limit: u64| limit.saturating_sub(BESIDE) / OF_A_RUN;
+        descriptors().map_or(usize::MAX, |limit| {
+            usize::try_from(most(limit)).unwrap_or(usize::MAX).max(1)
+        })
     }
 }

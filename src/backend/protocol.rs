@@ -1,10 +1,12 @@
 //! What passes between a worker and whoever started it: an order in, events out, a closed input as the wish to end.
 
 use std::collections::VecDeque;
+use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use nix::sys::signal::Signal;
 use thiserror::Error;
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader, Lines};
 use tokio::process::{Child, ChildStdin};
@@ -18,6 +20,9 @@ use crate::sys::lifeline::kill_group;
 /// Lines kept of what a worker says beside its events: enough for a panic with its place.
 const LAST_WORDS: usize = 40;
 
+/// What is added to a signal's number to make an exit code of it (`sh(1)`, `$?`).
+const SIGNALLED: i32 = 128;
+
 /// How long the end of a dead worker's standard error is waited for: someone else may hold it open.
 const LAST_WORDS_WAIT: Duration = Duration::from_secs(1);
 
@@ -25,7 +30,7 @@ const LAST_WORDS_WAIT: Duration = Duration::from_secs(1);
 #[derive(Debug, Error)]
 pub enum WorkerError {
     /// The process did not start.
-    #[error("cannot start the worker process")]
+    #[error("cannot start the worker, which is this program again (/proc/self/exe)")]
     Start(#[source] std::io::Error),
     /// It started without its pipes.
     #[error("the worker process has no pipe to it")]
@@ -87,6 +92,23 @@ pub struct WorkerEnd {
 }
 
 impl WorkerEnd {
+    /// How a worker on this kernel ended. A process above it passes on a signal as a shell does.
+    pub fn cause(&self) -> String {
+        let passed_on = self.status.code().map(|code| code - SIGNALLED);
+        let signal = passed_on.filter(|signal| *signal > 0);
+        let Some(signal) = self.status.signal().or(signal) else {
+            return format!("the worker ended with {}", self.status);
+        };
+        let name = Signal::try_from(signal).map_or_else(|_| signal.to_string(), |s| s.to_string());
+        let by_whom = match signal {
+            libc::SIGKILL => {
+                ": by someone, or by the kernel where memory had run out (dmesg tells)"
+            }
+            _ => "",
+        };
+        format!("the worker was killed by {name}{by_whom}")
+    }
+
     /// Why a guest ended, as far as its console or its end says so.
     pub fn cause_in_guest(&self) -> String {
         console::cause(&self.last_words).unwrap_or_else(|| match self.status.code() {

@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use super::progress::Progress;
 use super::reports::text::{self, TextRequest};
 use super::run::stop_on_signals;
+use super::runtime::runtime;
 use super::{exit, load, output};
 use crate::compare::{self, Effort, FEWEST_RUNS, Question, QuestionError, Setting, Side, Trial};
 use crate::report;
@@ -117,15 +118,8 @@ pub(super) fn main(arguments: &CompareArguments) -> ExitCode {
     let Some(sides) = sides(arguments) else {
         return exit::invalid();
     };
-    let runtime = match tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-    {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            output::error(&error);
-            return exit::errored();
-        }
+    let Some(runtime) = runtime() else {
+        return exit::errored();
     };
     let trial = runtime.block_on(run(sides, arguments));
     let stream = text::stream(&arguments.reports);

@@ -6,6 +6,7 @@ use clap::Args;
 use nix::sys::utsname;
 
 use super::{exit, output};
+use crate::causes::chain;
 use crate::lab::ability::{self, State};
 use crate::lab::leaks;
 
@@ -50,7 +51,10 @@ fn look_for_leaks() -> ExitCode {
     let found = match leaks::look() {
         Ok(found) => found,
         Err(error) => {
-            output::error(&error);
+            output::err(&format!(
+                "error: cannot look through /proc: {}\n",
+                chain(&error)
+            ));
             return exit::errored();
         }
     };

@@ -5,13 +5,14 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use super::output;
+use crate::backend::Machine;
 use crate::suite::{Options, Order};
 use crate::units::parse_duration;
 
 /// How runs are run.
 #[derive(Debug, Args)]
 pub(super) struct HowArguments {
-    /// At most this many runs at once; as many as processors and memory carry when not given
+    /// At most this many runs at once; as many as processors, memory and descriptors carry when not given
     ///
     /// What a run needs is estimated from its load, or known from the record of an earlier run in the folder of records.
     /// A scenario with `exclusive: true` never has another beside it.
@@ -68,7 +69,11 @@ impl HowArguments {
     /// The same as options; a seed that is drawn is told.
     pub(super) fn options(&self) -> Options {
         Options {
-            slots: self.jobs.map(usize::from),
+            slots: Some(
+                self.jobs
+                    .map_or(usize::MAX, usize::from)
+                    .min(Machine::most_runs()),
+            ),
             order: match self.order {
                 OrderWord::Longest => Order::LongestFirst,
                 OrderWord::File => Order::File,

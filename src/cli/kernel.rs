@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 
 use super::kernels::prepare;
+use super::runtime::runtime;
 use super::{exit, output};
 use crate::backend::vm::{Kernel, Store, StoreError, Time};
 use crate::backend::{Backend, VmBackend};
@@ -124,15 +125,8 @@ fn act(arguments: &KernelArguments) -> Result<ExitCode, StoreError> {
 
 /// Boots each; one that does not boot keeps no other from it.
 fn warm_all(arguments: &WarmArguments, store: &Store) -> ExitCode {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
-    let runtime = match runtime {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            output::error(&error);
-            return exit::errored();
-        }
+    let Some(runtime) = runtime() else {
+        return exit::errored();
     };
     let names = match arguments.kernels.is_empty() {
         true => store.names().unwrap_or_default(),

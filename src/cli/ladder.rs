@@ -1,6 +1,7 @@
 //! `nslab report --ladder`: the packets of one connection between its nodes.
 
 use super::output::{self, Stream};
+use crate::causes::chain;
 use crate::record::Capture;
 use crate::report::ladder::{self, Which};
 use crate::scenario::RunSpec;
@@ -64,7 +65,6 @@ fn draw(stored: &StoredRun, which: &Which) -> Result<ladder::Ladder, String> {
                 .to_owned(),
         );
     };
-    let packets = Capture::read(packets).map_err(|error| output::chain(&error))?;
-    ladder::draw(&packets, &spec, &stored.record.timeline, which)
-        .map_err(|error| output::chain(&error))
+    let packets = Capture::read(packets).map_err(|error| chain(&error))?;
+    ladder::draw(&packets, &spec, &stored.record.timeline, which).map_err(|error| chain(&error))
 }

@@ -17,6 +17,7 @@ mod progress;
 mod report;
 mod reports;
 mod run;
+mod runtime;
 mod schema;
 mod select;
 mod worker;

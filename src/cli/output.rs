@@ -8,6 +8,7 @@ use std::sync::OnceLock;
 use clap::builder::StyledStr;
 
 use super::exit;
+use crate::causes::chain;
 use crate::report::printable;
 use crate::report::terminal::Style;
 
@@ -81,14 +82,8 @@ pub(super) fn err(text: &str) {
 }
 
 /// Prints an error with its causes to standard error, one line.
-pub(super) fn error(error: &dyn std::error::Error) {
+pub(super) fn error(error: &(dyn std::error::Error + 'static)) {
     err(&format!("error: {}\n", printable(&chain(error))));
-}
-
-/// An error with its causes.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 /// Whether the terminal takes no escape sequences, as those of editors do not (terminfo(5), `dumb`).

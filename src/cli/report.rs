@@ -7,6 +7,7 @@ use clap::Args;
 
 use super::reports::ReportArguments;
 use super::{exit, ladder, output};
+use crate::causes::chain;
 use crate::record::Outcome;
 use crate::report::ladder::Which;
 use crate::report::terminal;
@@ -201,7 +202,7 @@ pub(super) fn read(names: &[PathBuf]) -> Option<(Vec<StoredRun>, bool)> {
     for path in &paths {
         match StoredRun::read(path) {
             Ok(record) => records.push(record),
-            Err(error) => output::err(&format!("error: cannot {}\n", output::chain(&error))),
+            Err(error) => output::err(&format!("error: cannot {}\n", chain(&error))),
         }
     }
     let all_read = records.len() == paths.len();

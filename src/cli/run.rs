@@ -13,6 +13,7 @@ use super::kernels::{On, OnArguments, prepare};
 use super::progress::Progress;
 use super::report::outcome;
 use super::reports::ReportArguments;
+use super::runtime::runtime;
 use super::select::{Choice, SelectArguments, select};
 use super::{exit, output, writable};
 use crate::backend::Backend;
@@ -102,16 +103,8 @@ pub(super) fn main(arguments: &RunArguments) -> ExitCode {
             return exit::errored();
         }
     };
-    // One thread: workers die with the thread that started them (PR_SET_PDEATHSIG, prctl(2)).
-    let runtime = match tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-    {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            output::error(&error);
-            return exit::errored();
-        }
+    let Some(runtime) = runtime() else {
+        return exit::errored();
     };
     let several = places.len() > 1;
     let mut results = Vec::new();
@@ -140,10 +133,25 @@ pub(super) fn main(arguments: &RunArguments) -> ExitCode {
         reports.stream().print(&format!("\n{table}"));
     }
     let result = SuiteResult::together(results);
-    if !reports.write(&result, None) || !boots {
+    let kept = all_kept(arguments, &result);
+    if !reports.write(&result, None) || !boots || !kept {
         return exit::errored();
     }
     exit::of(outcome(&result), arguments.strict)
+}
+
+/// Whether every record and capture that was asked for is kept. Which is not, and why, was told as its run ended.
+fn all_kept(arguments: &RunArguments, result: &SuiteResult) -> bool {
+    let runs = result.scenarios.iter().flat_map(|scenario| &scenario.runs);
+    let lost = runs
+        .filter(|run| run.capture.is_err() || (arguments.record.is_some() && run.record.is_err()))
+        .count();
+    if lost > 0 {
+        output::err(&format!(
+            "error: records or captures of {lost} runs could not be kept\nhelp: give folders with room, as in --record DIR\n"
+        ));
+    }
+    lost == 0
 }
 
 /// Keeps what did not pass, to be run again.

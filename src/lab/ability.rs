@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::{BuildError, Feature, NotApplicable};
 use super::{Ground, Lab, programs};
+use crate::causes::chain;
 use crate::names::{IfName, NodeName};
 use crate::scenario::topology::{
     ImpairedBy, Impairment, InterfaceSpec, IpVersion, LinkSpec, NatSpec, NodeSpec, Prefix, Topology,
@@ -120,12 +121,6 @@ fn can_isolate(rootless: bool) -> Result<(), String> {
     }
 }
 
-/// An error with its causes.
-fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
-}
-
 /// What can be tried only with privileges, in namespaces of one's own.
 fn inside(privileged: bool) -> Vec<Ability> {
     let wanted = Wanted {
@@ -178,7 +173,7 @@ fn tried_inside() -> Vec<Ability> {
         Ability::new(
             "wires (link impairment, emulation)",
             support::packet_sockets(),
-            "as root: modprobe af_packet; a kernel of one's own needs CONFIG_PACKET",
+            "as root: CAP_NET_RAW (docker run --cap-add NET_RAW), modprobe af_packet; a kernel of one's own needs CONFIG_PACKET",
         ),
         built("netem (links with `by: netem`)", by_netem(), Feature::Netem),
         Ability::new(

@@ -223,15 +223,11 @@ impl Survey {
         }
     }
 
-    /// Whether the kernel has a key.
-    pub(super) fn has(&self, key: &str) -> bool {
-        self.value(key).is_some()
-    }
-
     /// Keys of every node's baseline that the namespace does not have.
     pub(super) fn absent(&self) -> impl Iterator<Item = String> {
         let keys = NODE.iter().map(|pin| pin.key);
-        keys.filter(|key| !self.has(key)).map(str::to_owned)
+        keys.filter(|key| self.value(key).is_none())
+            .map(str::to_owned)
     }
 
     /// Takes down what the topology needs, which is no difference from the baseline.

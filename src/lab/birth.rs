@@ -20,11 +20,15 @@ use crate::scenario::topology::IpVersion;
 use crate::sys::NetNs;
 use crate::sys::netlink::{Netlink, NetlinkError};
 use crate::sys::netns::Created;
+use crate::sys::sandbox::may_bind_low_ports;
 use crate::sys::sysctl::{Key, SysctlError, Sysctls};
 
 /// Another thread is worth its while for so many namespaces (measured, best of 200 on a busy machine:
 /// a lab of 3 stands in 2.6 ms in place of 3.0).
 const A_THREAD_FOR: usize = 2;
+
+/// The first port that anyone may bind to.
+const LOW_PORTS: &str = "net.ipv4.ip_unprivileged_port_start";
 
 /// What a namespace is to be.
 #[derive(Debug, Clone)]
@@ -34,6 +38,8 @@ struct Birth {
     rules: Option<Rules>,
     /// Entries of the socket hash of the namespace that the same thread creates next.
     socket_hash: Option<u64>,
+    /// Whether servers need the namespace's leave to listen below 1024.
+    low_ports: bool,
 }
 
 /// A namespace with its settings and rules, without links.
@@ -147,6 +153,7 @@ fn processors() -> usize {
 
 fn births(plan: &Plan, socket_hash: Option<u64>) -> IndexMap<Site, Birth> {
     let mut births: IndexMap<Site, Birth> = IndexMap::new();
+    let low_ports = !may_bind_low_ports();
     for op in &plan.ops {
         match op {
             Op::Namespace(op) => {
@@ -155,6 +162,7 @@ fn births(plan: &Plan, socket_hash: Option<u64>) -> IndexMap<Site, Birth> {
                     sysctls: Vec::new(),
                     rules: None,
                     socket_hash,
+                    low_ports,
                 };
                 births.insert(op.site.clone(), birth);
             }
@@ -215,6 +223,9 @@ impl Birth {
             Site::Node(node) => write_all(now, node, &mut sysctls)?,
             Site::Wire => Vec::new(),
         };
+        if self.low_ports && !became.iter().any(|(wanted, _)| wanted.key == LOW_PORTS) {
+            open_low_ports(&mut survey, &mut sysctls);
+        }
         let route = Netlink::open(libc::NETLINK_ROUTE)
             .map_err(|error| unsettled(&site, Unsettled::Netlink(error)))?;
         Ok(Inside {
@@ -298,10 +309,7 @@ fn prepare(op: &NamespaceOp, survey: &mut Survey, sysctls: &mut Sysctls) -> Resu
             Err(Unsettled::Sysctl(_, SysctlError::Absent)) => {}
             other => other?,
         },
-        IpVersion::V6 if !survey.has("net.ipv6.conf.default.accept_dad") => {
-            return Err(Unsettled::NoIpv6);
-        }
-        IpVersion::V6 => {}
+        IpVersion::V6 => has_ipv6(sysctls)?,
     }
     if op.forwards {
         set(survey, sysctls, "net.ipv4.ip_forward")?;
@@ -313,6 +321,27 @@ fn prepare(op: &NamespaceOp, survey: &mut Survey, sysctls: &mut Sysctls) -> Resu
         set(survey, sysctls, "net.ipv6.ip_nonlocal_bind")?;
     }
     Ok(())
+}
+
+/// Whether this kernel has IPv6.
+fn has_ipv6(sysctls: &mut Sysctls) -> Result<(), Unsettled> {
+    const KEY: &str = "net.ipv6.conf.default.accept_dad";
+    let key = Key::parse(KEY).ok_or(Unsettled::NoIpv6)?;
+    match sysctls.read(&key) {
+        Ok(_) => Ok(()),
+        Err(SysctlError::Absent) => Err(Unsettled::NoIpv6),
+        Err(error) => Err(Unsettled::Sysctl(KEY, error)),
+    }
+}
+
+/// Lets servers listen below 1024 also where this process has not the privilege for that. Last, since the kernel takes no
+/// `ip_local_port_range` that begins below this setting (`ipv4_local_port_range`, Linux `net/ipv4/sysctl_net_ipv4.c`): what the scenario
+/// sets is tried at the kernel's own value.
+fn open_low_ports(survey: &mut Survey, sysctls: &mut Sysctls) {
+    // Before Linux 4.11 there is none; then servers say so.
+    if let Some(Ok(value)) = Key::parse(LOW_PORTS).map(|key| sysctls.set(&key, "0")) {
+        survey.note(LOW_PORTS, value);
+    }
 }
 
 /// Turns on what the topology needs.

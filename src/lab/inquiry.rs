@@ -9,6 +9,7 @@ use thiserror::Error;
 
 use super::baseline::{self, Survey as Pinned};
 use super::known::is_host_wide;
+use crate::causes::chain;
 use crate::sys::sandbox::{Entered, Wanted, enter, in_child, is_privileged};
 use crate::sys::sysctl::{Key, SysctlError, Sysctls, same};
 use crate::sys::sysctl_tree;
@@ -173,12 +174,6 @@ fn inside<T: Serialize + for<'de> Deserialize<'de>>(
     serde_json::from_slice::<Result<T, String>>(&answer)
         .map_err(|_| InquiryError::Sandbox("the process that tried it did not answer".to_owned()))?
         .map_err(InquiryError::Sandbox)
-}
-
-/// An error with its causes.
-fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::mark;
 use crate::sys::holders::{self, Held, Process};
+use crate::sys::lifeline::this_program;
 
 /// What was found.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,30 +43,46 @@ impl Leaks {
     }
 }
 
-/// Looks through every process and namespace that the caller may see.
+/// Looks through every process and namespace that the caller may see. What seems to be left is looked at again: a run may have
+/// begun or ended while the first look went on.
 ///
 /// # Errors
 /// Where `/proc` cannot be read.
 pub fn look() -> io::Result<Leaks> {
+    let first = look_once()?;
+    if !first.any() {
+        return Ok(first);
+    }
+    let mut again = look_once()?;
+    again
+        .processes
+        .retain(|pid, _| first.processes.contains_key(pid));
+    let inodes: BTreeSet<u64> = first.namespaces.iter().map(|left| left.inode).collect();
+    again.namespaces.retain(|left| inodes.contains(&left.inode));
+    Ok(again)
+}
+
+fn look_once() -> io::Result<Leaks> {
     let processes = holders::processes()?;
+    let programs = programs(&processes);
     let mut leaks = Leaks::default();
     let mut alive = BTreeSet::new();
     for process in processes.values() {
-        match role(process) {
+        match role(process, &programs) {
             Role::Supervisor if process.pid == std::process::id() => {}
             Role::Supervisor => {
                 leaks
                     .going_on
                     .insert(process.pid, process.arguments.join(" "));
             }
-            Role::Part if !is_supervised(process, &processes) => {
+            Role::Part if !is_supervised(process, &processes, &programs) => {
                 leaks
                     .processes
                     .insert(process.pid, process.arguments.join(" "));
             }
             Role::Part | Role::Other => {}
         }
-        if is_supervised(process, &processes) {
+        if is_supervised(process, &processes, &programs) {
             alive.insert(process.pid);
         }
     }
@@ -82,7 +99,9 @@ pub fn look() -> io::Result<Leaks> {
 }
 
 fn left(held: &Held, processes: &BTreeMap<u32, Process>) -> LeftNamespace {
-    let by_process = held.pids.iter().map(|pid| {
+    // Looking takes hold of it as well.
+    let others = held.pids.iter().filter(|pid| **pid != std::process::id());
+    let by_process = others.map(|pid| {
         let line = processes
             .get(pid)
             .map(|process| process.arguments.join(" "));
@@ -108,12 +127,30 @@ enum Role {
     Other,
 }
 
-fn role(process: &Process) -> Role {
-    let argument = |at: usize| process.arguments.get(at).map(String::as_str);
-    if process.program == env!("CARGO_PKG_NAME") {
-        return match argument(1) {
-            Some("worker" | "agent") => Role::Part,
-            _ => Role::Supervisor,
+/// What this program is called: also where its file was given another name, which a worker tells by how it was started.
+fn programs(processes: &BTreeMap<u32, Process>) -> BTreeSet<&str> {
+    let this_program = this_program();
+    let is_worker = |process: &&Process| {
+        let first = process.arguments.first();
+        first.is_some_and(|first| this_program.as_os_str() == first.as_str()) && is_part(process)
+    };
+    let workers = processes.values().filter(is_worker);
+    workers
+        .map(|worker| worker.program.as_str())
+        .chain([env!("CARGO_PKG_NAME")])
+        .collect()
+}
+
+fn is_part(process: &Process) -> bool {
+    let verb = process.arguments.get(1).map(String::as_str);
+    matches!(verb, Some("worker" | "agent"))
+}
+
+fn role(process: &Process, programs: &BTreeSet<&str>) -> Role {
+    if programs.contains(process.program.as_str()) {
+        return match is_part(process) {
+            true => Role::Part,
+            false => Role::Supervisor,
         };
     }
     let is_machine = process.program.starts_with("qemu-system-");
@@ -125,11 +162,15 @@ fn role(process: &Process) -> Role {
 }
 
 /// Whether a process descends from one that supervises runs.
-fn is_supervised(process: &Process, processes: &BTreeMap<u32, Process>) -> bool {
+fn is_supervised(
+    process: &Process,
+    processes: &BTreeMap<u32, Process>,
+    programs: &BTreeSet<&str>,
+) -> bool {
     let above = std::iter::successors(Some(process), |below| processes.get(&below.parent));
     above
         .skip(1)
-        .any(|process| role(process) == Role::Supervisor)
+        .any(|process| role(process, programs) == Role::Supervisor)
 }
 
 #[cfg(test)]
@@ -154,6 +195,9 @@ mod tests {
         let machine = process(14, 1, "qemu-system-x86_64", &["qemu", "-name", "nslab"]);
         let all = [&run, &worker, &program, &orphan, &machine];
         let all = all.map(|process| (process.pid, process.clone())).into();
+        let programs = programs(&all);
+        let role = |process: &Process| role(process, &programs);
+        let is_supervised = |process, all| is_supervised(process, all, &programs);
         assert_eq!(
             [&run, &worker, &program].map(role),
             [Role::Supervisor, Role::Part, Role::Other]
@@ -161,6 +205,17 @@ mod tests {
         assert!(is_supervised(&worker, &all) && is_supervised(&program, &all));
         assert_eq!([&orphan, &machine].map(role), [Role::Part, Role::Part]);
         assert!(!is_supervised(&orphan, &all) && !is_supervised(&machine, &all));
+    }
+
+    #[test]
+    fn a_program_of_another_name_is_known_by_its_worker() {
+        let run = process(10, 1, "nslab-2", &["./nslab-2", "run"]);
+        let worker = process(11, 10, "nslab-2", &["/proc/self/exe", "worker"]);
+        let all = [&run, &worker].map(|process| (process.pid, process.clone()));
+        let all = all.into();
+        let programs = programs(&all);
+        assert_eq!(role(&run, &programs), Role::Supervisor);
+        assert!(is_supervised(&worker, &all, &programs));
     }
 
     #[test]

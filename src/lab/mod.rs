@@ -51,6 +51,7 @@ use crate::scenario::RunSpec;
 use crate::scenario::fault::FaultSpec;
 use crate::scenario::topology::{Impairment, Topology};
 use crate::sys::NetNs;
+use crate::sys::process::raise_nofile;
 use crate::sys::sysctl::Sysctls;
 
 /// What the lab stands on.
@@ -112,6 +113,8 @@ impl Lab {
         ground: Ground,
     ) -> Result<(Self, Built, NodeSettings), BuildError> {
         let started = Instant::now();
+        // Each node takes several. What is missing shows where they run out.
+        let _as_many_as_there_are = raise_nofile();
         let pinned = match ground.owns_kernel {
             true => baseline::pin_kernel(),
             false => BTreeMap::new(),

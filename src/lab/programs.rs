@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 pub const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// Debian's packages of the programs that people test networks with.
-const PACKAGES: [(&str, &str); 13] = [
+const PACKAGES: [(&str, &str); 14] = [
     ("ab", "apache2-utils"),
     ("apache2", "apache2"),
     ("curl", "curl"),
@@ -21,6 +21,7 @@ const PACKAGES: [(&str, &str); 13] = [
     ("ping", "iputils-ping"),
     ("squid", "squid"),
     ("ss", "iproute2"),
+    ("unshare", "util-linux"),
     ("wrk", "wrk"),
 ];
 

@@ -1,6 +1,7 @@
 //! How a worker gets the privileges of a lab, and its certain end.
 
 use crate::record::Privileges;
+use crate::sys::process::die_first_without_memory;
 use crate::sys::sandbox::{self, Wanted};
 
 pub use crate::sys::sandbox::SandboxError;
@@ -19,6 +20,8 @@ pub enum Entered {
 /// # Errors
 /// Which privilege or setting is missing, and how to get it.
 pub fn enter() -> Result<Entered, SandboxError> {
+    // Where memory runs out it is the lab that took it, and whoever supervises it is to tell.
+    die_first_without_memory();
     Ok(match sandbox::enter(Wanted::default())? {
         sandbox::Entered::Inside(inside) if inside.rootless => {
             Entered::Inside(Privileges::Rootless)

@@ -89,7 +89,7 @@ pub(super) struct Watching {
 impl Watching {
     pub(super) fn begin(spec: &RunSpec, nodes: &[Node]) -> Self {
         let kept = Kept::default();
-        let (recorder, closed) = Recorder::start(kept.clone());
+        let (recorder, closed) = Recorder::start(kept.clone()).unwrap();
         let nodes: Vec<&Node> = nodes.iter().collect();
         let probes = Probes::watching(spec, &nodes, &recorder).unwrap();
         probes.begin(RunClock::starting_in(Duration::ZERO));
@@ -349,7 +349,7 @@ fn kernel_stopping_takes_a_last_look_and_does_not_wait_for_the_next() {
 fn kernel_probes_that_never_began_end_without_a_look() {
     let Some(netns) = namespace() else { return };
     let kept = Kept::default();
-    let (recorder, closed) = Recorder::start(kept.clone());
+    let (recorder, closed) = Recorder::start(kept.clone()).unwrap();
     let node = node("n", &netns);
     let probes = Probes::watching(&spec(Duration::from_secs(1), &[]), &[&node], &recorder);
     probes.unwrap().stop().unwrap();

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
+use std::thread::{Builder, JoinHandle};
 
 use super::event::{Event, SeriesDeclaration, SeriesId, SeriesKind, SeriesUnit};
 use crate::names::SeriesName;
@@ -34,16 +34,17 @@ impl RecorderClosed {
 
 impl Recorder {
     /// Starts the writer thread on an output.
-    pub fn start(output: impl Write + Send + 'static) -> (Self, RecorderClosed) {
+    ///
+    /// # Errors
+    /// EAGAIN where no thread may be had.
+    pub fn start(output: impl Write + Send + 'static) -> std::io::Result<(Self, RecorderClosed)> {
         let (events, inbox) = mpsc::channel();
-        let writer = std::thread::spawn(move || write_events(&inbox, output));
-        (
-            Self {
-                events,
-                series: Arc::default(),
-            },
-            RecorderClosed(writer),
-        )
+        let writer = Builder::new().spawn(move || write_events(&inbox, output))?;
+        let recorder = Self {
+            events,
+            series: Arc::default(),
+        };
+        Ok((recorder, RecorderClosed(writer)))
     }
 
     /// Tells one event. After the output has failed, events are dropped: nobody listens any more.

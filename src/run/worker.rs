@@ -6,6 +6,7 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use thiserror::Error;
 
 use super::{RunError, Stop, WorkOrder, run};
+use crate::causes::chain;
 use crate::lab::sandbox::{self, Entered, SandboxError};
 use crate::record::{Event, Privileges, Recorder};
 use crate::traffic::agent::AgentError;
@@ -16,6 +17,9 @@ pub enum WorkerError {
     /// Its order cannot be read.
     #[error("cannot read the order of the run")]
     Order(#[source] std::io::Error),
+    /// Nobody can wait for the end of its input.
+    #[error("cannot listen for the wish to end")]
+    Listen(#[source] std::io::Error),
     /// Its events cannot be written.
     #[error("cannot tell events")]
     Tell(#[source] std::io::Error),
@@ -45,7 +49,7 @@ pub fn worker(
         return Ok(code);
     }
     let stop = Stop::default();
-    stop_when_closed(input, stop.clone());
+    stop_when_closed(input, stop.clone()).map_err(WorkerError::Listen)?;
     let privileges = match entered {
         Ok(Entered::Inside(privileges)) => Ok(privileges),
         Ok(Entered::Over(code)) => return Ok(code),
@@ -82,7 +86,7 @@ fn execute(
     output: impl Write + Send + 'static,
     stop: &Stop,
 ) -> Result<(), WorkerError> {
-    let (recorder, written) = Recorder::start(output);
+    let (recorder, written) = Recorder::start(output).map_err(WorkerError::Tell)?;
     let ended = privileges
         .map_err(RunError::Sandbox)
         .and_then(|privileges| {
@@ -116,18 +120,13 @@ fn read_order(input: &mut impl BufRead) -> std::io::Result<WorkOrder> {
 }
 
 /// The input says nothing more; its end is the wish to end, or the end of whoever started this.
-fn stop_when_closed(mut input: impl Read + Send + 'static, stop: Stop) {
-    std::thread::spawn(move || {
+fn stop_when_closed(mut input: impl Read + Send + 'static, stop: Stop) -> io::Result<()> {
+    let listen = move || {
         let mut rest = [0; 64];
         while input.read(&mut rest).is_ok_and(|length| length > 0) {}
         stop.ask();
-    });
-}
-
-/// An error with its causes, one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+    };
+    std::thread::Builder::new().spawn(listen).map(drop)
 }
 
 /// Drives the traffic of one node that has limits of its own.

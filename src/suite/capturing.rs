@@ -79,6 +79,11 @@ impl Capturing {
                 io::copy(&mut file, &mut create(&path)?)?;
                 Ok(true)
             }
+            // Of one that could not even begin there is nothing to keep.
+            Some(file) if wanted && file.metadata()?.len() == 0 => {
+                let _stays_empty = std::fs::remove_file(&path);
+                Ok(false)
+            }
             file => Ok(wanted && file.is_some()),
         });
         match kept {

@@ -11,6 +11,7 @@ use super::ear::Ear;
 use super::recording::Recording;
 use crate::backend::vm::Time;
 use crate::backend::{Backend, Ground, WorkOrder, Worker, WorkerError};
+use crate::causes::chain;
 use crate::record::{Event, Offset, Timeline};
 use crate::scenario::RunSpec;
 
@@ -189,7 +190,7 @@ async fn attend(
             }
             let why = match backend {
                 Backend::Host(_) if end.status.success() => None,
-                Backend::Host(_) => Some(format!("the worker ended with {}", end.status)),
+                Backend::Host(_) => Some(end.cause()),
                 Backend::Vm(_) if follower.told_end => None,
                 Backend::Vm(_) => Some(format!(
                     "the guest ended before its run did: {}",
@@ -262,10 +263,4 @@ impl Follower {
             None => Lost::TimedOut(self.timeout),
         }
     }
-}
-
-/// An error with its causes, one line.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }

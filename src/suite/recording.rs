@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::record_name;
 use super::result::{RunResult, ScenarioFile};
+use crate::causes::chain;
 use crate::record::{
     Outcome, ProcessEnd, RecordError, RecordHeader, RecordWriter, RecordedScenario, RecordedSuite,
 };
@@ -133,7 +134,7 @@ impl Recording {
             Ok(path) => Ok(path),
             // Of a record that nobody asked for or needs, nobody needs to know.
             Err(_) if !wanted => Ok(None),
-            Err(error) => Err(format!("cannot {}", super::execute::chain(&error))),
+            Err(error) => Err(format!("cannot {}", chain(&error))),
         }
     }
 }

@@ -3,12 +3,17 @@
 use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command};
+use std::sync::OnceLock;
 
-use nix::sys::prctl;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{Signal, killpg};
 use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::Pid;
+
+use super::lifeline::die_with_parent;
+
+/// `OOM_SCORE_ADJ_MAX` (Linux `include/uapi/linux/oom.h`).
+const OOM_SCORE_ADJ_MAX: &str = "1000";
 
 /// Soft and hard limit of descriptors (`RLIMIT_NOFILE`, getrlimit(2)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,17 +29,10 @@ pub struct NofileLimit {
 ///
 /// # Errors
 /// Those of fork(2) and execve(2); EPERM where the limit is above the hard limit.
-#[expect(unsafe_code, reason = "what a child does between fork and exec")]
 pub fn spawn_bounded(command: &mut Command, nofile: NofileLimit) -> io::Result<Child> {
     command.process_group(0);
-    // SAFETY: between fork and exec only prctl(2) and setrlimit(2) are called, which take no locks and no memory.
-    unsafe {
-        command.pre_exec(move || {
-            prctl::set_pdeathsig(Signal::SIGKILL)?;
-            setrlimit(Resource::RLIMIT_NOFILE, nofile.soft, nofile.hard)?;
-            Ok(())
-        });
-    }
+    die_with_parent(command);
+    limit_nofile(command, nofile);
     command.spawn()
 }
 
@@ -59,14 +57,38 @@ pub fn wait_ended(child: u32) -> io::Result<()> {
     }
 }
 
-/// Raises the soft limit of descriptors of this process to its hard limit, and gives what it was before (getrlimit(2)).
+/// Raises the soft limit of descriptors of this process to its hard limit, and gives what it was before the first time
+/// (getrlimit(2)).
 ///
 /// # Errors
 /// Those of setrlimit(2).
 pub fn raise_nofile() -> io::Result<NofileLimit> {
+    static AT_FIRST: OnceLock<NofileLimit> = OnceLock::new();
     let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    let at_first = *AT_FIRST.get_or_init(|| NofileLimit { soft, hard });
     if soft < hard {
         setrlimit(Resource::RLIMIT_NOFILE, hard, hard)?;
     }
-    Ok(NofileLimit { soft, hard })
+    Ok(at_first)
+}
+
+/// Has the kernel kill this process and those that it starts before others when memory runs out (`oom_score_adj`, proc(5)).
+/// Everyone may ask for that; where `/proc` cannot be written, it is as before.
+pub fn die_first_without_memory() {
+    let _as_before = std::fs::write("/proc/self/oom_score_adj", OOM_SCORE_ADJ_MAX);
+}
+
+/// Has a child start with this limit of descriptors.
+#[expect(unsafe_code, reason = "what a child does between fork and exec")]
+pub fn limit_nofile(command: &mut Command, nofile: NofileLimit) {
+    // SAFETY: between fork and exec only setrlimit(2) is called, which takes no locks and no memory.
+    unsafe {
+        command.pre_exec(move || {
+            Ok(setrlimit(
+                Resource::RLIMIT_NOFILE,
+                nofile.soft,
+                nofile.hard,
+            )?)
+        });
+    }
 }

@@ -27,6 +27,8 @@ use super::sysctl::{Key, SysctlError, Sysctls};
 
 /// `CAP_NET_ADMIN` and `CAP_SYS_ADMIN` (Linux `include/uapi/linux/capability.h`).
 const NEEDED: u64 = 1 << 12 | 1 << 21;
+/// `CAP_NET_BIND_SERVICE` (the same file).
+const NET_BIND_SERVICE: u64 = 1 << 10;
 /// A setting that each network namespace has of its own and its owner may write.
 const PROBE_KEY: &str = "net.ipv4.ip_forward";
 
@@ -61,10 +63,10 @@ pub struct Inside {
 #[derive(Debug, Error)]
 pub enum SandboxError {
     /// A user namespace is refused.
-    #[error("cannot create a user namespace: {}", user_namespace_hint())]
+    #[error("cannot create a user namespace: {}", user_namespace_hint(.0))]
     User(#[source] io::Error),
     /// A user namespace without privileges in it.
-    #[error("cannot become root in a user namespace: {}", map_hint(*.was_root))]
+    #[error("cannot become root in a user namespace: {}", map_hint(*.was_root, .source))]
     Map {
         /// Whether the caller was root already, without what makes root mighty.
         was_root: bool,
@@ -73,7 +75,7 @@ pub enum SandboxError {
         source: io::Error,
     },
     /// The other namespaces are refused.
-    #[error("cannot create namespaces for network, processes and mounts: {}", hint(*.rootless))]
+    #[error("cannot create namespaces for network, processes and mounts: {}", hint(*.rootless, .source))]
     Namespaces {
         /// Whether in a user namespace of its own.
         rootless: bool,
@@ -82,7 +84,9 @@ pub enum SandboxError {
         source: io::Error,
     },
     /// Mounts cannot be kept apart from the host's.
-    #[error("cannot make mounts private")]
+    #[error(
+        "cannot make mounts private; in a container: docker run --security-opt seccomp=unconfined --security-opt apparmor=unconfined"
+    )]
     Mounts(#[source] io::Error),
     /// The namespace's own settings cannot be written.
     #[error(
@@ -100,12 +104,22 @@ pub enum SandboxError {
 
 /// Whether the calling process has CAP_NET_ADMIN and CAP_SYS_ADMIN, the privileges to create namespaces and to fill them.
 pub fn is_privileged() -> bool {
+    has(NEEDED)
+}
+
+/// Whether the calling process may bind to ports below `net.ipv4.ip_unprivileged_port_start` (CAP_NET_BIND_SERVICE). Root in a
+/// container that has dropped what nslab does not ask for may not.
+pub fn may_bind_low_ports() -> bool {
+    has(NET_BIND_SERVICE)
+}
+
+fn has(wanted: u64) -> bool {
     let effective = || {
         let status = fs::read_to_string("/proc/self/status").ok()?;
         let line = status.lines().find_map(|l| l.strip_prefix("CapEff:"))?;
         u64::from_str_radix(line.trim(), 16).ok()
     };
-    effective().is_some_and(|capabilities| capabilities & NEEDED == NEEDED)
+    effective().is_some_and(|capabilities| capabilities & wanted == wanted)
 }
 
 /// Whether the calling process is in a user namespace other than the first, whose map is of every id (user_namespaces(7)).
@@ -300,9 +314,9 @@ fn check_settings() -> Result<(), SandboxError> {
     same.map(|_| ())
 }
 
-fn hint(rootless: bool) -> String {
-    if rootless {
-        return user_namespace_hint();
+fn hint(rootless: bool, error: &io::Error) -> String {
+    if rootless || error.raw_os_error() == Some(libc::ENOSPC) {
+        return user_namespace_hint(error);
     }
     "they take CAP_SYS_ADMIN and a seccomp filter that lets unshare(2) pass; in a container: docker run --cap-add SYS_ADMIN \
      --cap-add NET_ADMIN --security-opt seccomp=unconfined --security-opt apparmor=unconfined"
@@ -311,9 +325,12 @@ fn hint(rootless: bool) -> String {
 
 /// Root without capabilities, as in a container that has dropped them, cannot map itself: since Linux 5.12 mapping the parent's
 /// root takes CAP_SETFCAP (user_namespaces(7)).
-fn map_hint(was_root: bool) -> String {
-    if !was_root {
-        return user_namespace_hint();
+fn map_hint(was_root: bool, error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::ReadOnlyFilesystem => return "/proc is mounted read-only".to_owned(),
+        io::ErrorKind::NotFound => return "/proc is not mounted".to_owned(),
+        _ if was_root => {}
+        _ => return user_namespace_hint(error),
     }
     "this is root without its capabilities; give it CAP_SYS_ADMIN and CAP_NET_ADMIN (docker run --cap-add SYS_ADMIN \
      --cap-add NET_ADMIN) to build labs as root, or CAP_SETFCAP to build them in a user namespace, or run as another user"
@@ -321,7 +338,7 @@ fn map_hint(was_root: bool) -> String {
 }
 
 /// What on this machine keeps users from having namespaces, and what to do about it.
-fn user_namespace_hint() -> String {
+fn user_namespace_hint(error: &io::Error) -> String {
     let is = |key: &str, value: &str| {
         Key::parse(key)
             .and_then(|key| Sysctls::new().read(&key).ok())
@@ -332,12 +349,19 @@ fn user_namespace_hint() -> String {
         ("kernel.unprivileged_userns_clone", "0", "1"),
         ("user.max_user_namespaces", "0", "10000"),
         ("user.max_net_namespaces", "0", "10000"),
+        ("user.max_pid_namespaces", "0", "10000"),
+        ("user.max_mnt_namespaces", "0", "10000"),
     ] {
         if is(key, off) {
             return format!(
                 "{key} is {off} on this machine; run as root, or: sysctl -w {key}={on}"
             );
         }
+    }
+    if error.raw_os_error() == Some(libc::ENOSPC) {
+        return "as many namespaces as may be are there already; see user.max_user_namespaces, user.max_net_namespaces, \
+                user.max_pid_namespaces and user.max_mnt_namespaces, here and in the namespaces above (namespaces(7))"
+            .to_owned();
     }
     "a seccomp filter or a security module forbids it; run as root, or in a container with: docker run --cap-add SYS_ADMIN \
      --cap-add NET_ADMIN --security-opt seccomp=unconfined --security-opt apparmor=unconfined"

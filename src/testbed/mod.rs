@@ -121,7 +121,7 @@ impl Testbed {
             Privileges::Root
         };
         let told = Told::default();
-        let (recorder, written) = Recorder::start(told.clone());
+        let (recorder, written) = Recorder::start(told.clone()).map_err(TestbedError::Thread)?;
         let stop = Stop::default();
         let stage = Stage::set(&order, privileges, None, &recorder, &stop)?;
         let hosts = stage.lab().nodes().map(|node| {

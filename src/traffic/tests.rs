@@ -42,7 +42,7 @@ impl Write for Shared {
 impl Listener {
     pub(crate) fn start() -> Self {
         let output = Shared::default();
-        let (recorder, closed) = Recorder::start(output.clone());
+        let (recorder, closed) = Recorder::start(output.clone()).unwrap();
         Self {
             output,
             recorder,

@@ -18,6 +18,7 @@ mod parallel;
 mod program;
 mod scenarios;
 mod story;
+mod surroundings;
 mod truth;
 
 use libtest_mimic::{Arguments, Trial};
@@ -39,11 +40,11 @@ fn main() {
         .chain(parallel::trials())
         .chain(advise::trials())
         .chain(killing::trials())
+        .chain(surroundings::trials())
         .chain(machine::trials())
         .map(|trial| {
-            trial
-                .with_kind("kernel")
-                .with_ignored_flag(obstacle.is_some())
+            let ignored = obstacle.is_some() || trial.has_ignored_flag();
+            trial.with_kind("kernel").with_ignored_flag(ignored)
         })
         .collect();
     libtest_mimic::run(&arguments, trials).exit();

@@ -15,6 +15,8 @@ use super::reports::text::{self, TextRequest};
 use super::run::stop_on_signals;
 use super::{exit, output};
 use crate::advise::{self, Advice, Bounds, LineAdvice, Planned, Ready, Source};
+use crate::causes::chain;
+use crate::cli::runtime::runtime;
 use crate::lab::inquiry::{self, Survey};
 use crate::report;
 use crate::scenario::{self, Scenario};
@@ -115,7 +117,7 @@ pub(super) fn main(arguments: &AdviseArguments) -> ExitCode {
         Err(error) => {
             output::err(&format!(
                 "error: cannot ask this kernel: {}\n",
-                output::chain(&error)
+                chain(&error)
             ));
             return exit::errored();
         }
@@ -272,16 +274,7 @@ fn announce(arguments: &AdviseArguments, ready: &[Ready]) {
 
 /// Runs everything; `None` where there is nothing to run it with, which is told.
 fn run(arguments: &AdviseArguments, ready: &[Ready]) -> Option<advise::Ran> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
-    let runtime = match runtime {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            output::error(&error);
-            return None;
-        }
-    };
+    let runtime = runtime()?;
     let bounds = Bounds {
         rounds: usize::from(arguments.repeat),
         threshold: arguments.threshold.as_fraction(),

@@ -10,6 +10,7 @@ use thiserror::Error;
 use super::request::{Format, Request, Target};
 use super::step_summary;
 use super::text::way_from;
+use crate::causes::chain;
 use crate::cli::output::{self, Stream};
 use crate::cli::writable;
 use crate::record::Capture;
@@ -110,7 +111,7 @@ fn render(
     Ok(match request.format {
         Format::Html => {
             let ladders = Ladders::draw(result, which, |path| {
-                Capture::read(path).map_err(|error| output::chain(&error))
+                Capture::read(path).map_err(|error| chain(&error))
             });
             html::render(result, &ladders)
         }

@@ -265,7 +265,7 @@ fn kernel_packets_of_an_impaired_link_pass_through_its_wire() {
     let lab = build(topology);
     let (clock, recorder) = (
         RunClock::starting_in(Duration::ZERO),
-        Recorder::start(std::io::sink()).0,
+        Recorder::start(std::io::sink()).unwrap().0,
     );
     lab.begin(clock, &recorder);
     let heard = listen(&netns(&lab, "b"), target, 1);

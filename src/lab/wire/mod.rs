@@ -49,7 +49,7 @@ pub enum WireError {
     #[error("enter the namespace of the wire")]
     Enter(#[source] io::Error),
     /// An end of the wire has no interface to work on.
-    #[error("open a packet socket on `{interface}`, which leads to `{node}`")]
+    #[error("open a packet socket on `{interface}`, which leads to `{node}`{}", takes(.source))]
     Open {
         /// The interface.
         interface: IfName,
@@ -190,6 +190,13 @@ impl Wire {
 impl Drop for Wire {
     fn drop(&mut self) {
         let _unheard = self.join();
+    }
+}
+
+fn takes(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => "; it takes CAP_NET_RAW",
+        _ => "",
     }
 }
 

@@ -139,7 +139,7 @@ impl Link {
         )
         .unwrap();
         let output = Output::default();
-        let (recorder, closed) = Recorder::start(output.clone());
+        let (recorder, closed) = Recorder::start(output.clone()).unwrap();
         // Neighbours find each other before anything can be lost.
         assert!(round_trip(&a, &b, 1)[0] < Duration::from_secs(5));
         Some(Self {

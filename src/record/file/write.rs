@@ -49,11 +49,15 @@ impl RecordWriter {
             path: path.to_owned(),
             file,
         };
-        writer.json_line(&HeaderLine::Header(header))?;
-        Ok(writer)
+        let begun = writer.json_line(&HeaderLine::Header(header));
+        if begun.is_err() {
+            // Without a whole header nobody can read it.
+            let _nothing_is_kept = std::fs::remove_file(path);
+        }
+        begun.map(|()| writer)
     }
 
-    /// Where it is written to; of a spooled one, the folder.
+    /// Where it is written to; of a spooled one, the folder with words in place of a name.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -63,12 +67,15 @@ impl RecordWriter {
     /// # Errors
     /// Where the system's folder for temporary files cannot be written.
     pub fn spool(header: &RecordHeader) -> Result<Self, RecordError> {
-        let path = std::env::temp_dir();
+        let folder = std::env::temp_dir();
         let file = tempfile::tempfile().map_err(|source| RecordError::Create {
-            path: path.clone(),
+            path: folder.clone(),
             source,
         })?;
-        let mut writer = Self { path, file };
+        let mut writer = Self {
+            path: folder.join("(temporary file)"),
+            file,
+        };
         writer.json_line(&HeaderLine::Header(header))?;
         Ok(writer)
     }

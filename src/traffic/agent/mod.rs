@@ -68,7 +68,7 @@ pub enum AgentError {
 pub fn run(mut input: impl BufRead, output: impl Write + Send + 'static) -> Result<(), AgentError> {
     let output = SharedOutput::new(output);
     let spec: RunSpec = serde_json::from_str(&line(&mut input)?).map_err(AgentError::Order)?;
-    let (recorder, closed) = Recorder::start(output.whole_lines());
+    let (recorder, closed) = Recorder::start(output.whole_lines()).map_err(AgentError::Talk)?;
     let result = match prepare(&spec, &recorder) {
         Ok(traffic) => {
             output.signal(&Signal::Ready).map_err(AgentError::Talk)?;
@@ -113,12 +113,15 @@ fn drive(
         let start = timer::from_monotonic(Duration::from_nanos(begin.start));
         traffic.begin(RunClock::starting_at(start.map_err(AgentError::Talk)?));
         let (mut unfinished, output) = (traffic.unfinished.clone(), output.clone());
-        std::thread::spawn(move || {
+        let tell = move || {
             let _everyone_is_gone =
                 futures::executor::block_on(unfinished.wait_for(|count| *count == 0));
             // Where nobody listens any more, the end of the input says so too.
             let _nobody_listens = output.signal(&Signal::Ended);
-        });
+        };
+        std::thread::Builder::new()
+            .spawn(tell)
+            .map_err(AgentError::Talk)?;
     }
     // The worker's end of the pipe closes when the actor is to stop; before, it may say how.
     let how = line(input)?;

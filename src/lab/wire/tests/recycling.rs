@@ -74,7 +74,7 @@ impl Hosts {
         let wires = [from_a, to_server]
             .map(|ends| Wire::start(&wires, ends, &Impairment::default(), &[], 1).unwrap());
         let output = Output::default();
-        let (recorder, closed) = Recorder::start(output.clone());
+        let (recorder, closed) = Recorder::start(output.clone()).unwrap();
         let clock = RunClock::starting_in(Duration::ZERO);
         wires.iter().for_each(|wire| wire.begin(clock, &recorder));
         Some(Self {

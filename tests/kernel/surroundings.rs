@@ -1,0 +1,146 @@
+//! Bad surroundings: each is made for the program alone, by a shell that then becomes it.
+//!
+//! Where one cannot be made, the trial is listed as ignored.
+
+use std::fs;
+use std::process::{Command, Output};
+
+use libtest_mimic::{Failed, Trial};
+
+use crate::program::{command, scratch, told};
+
+/// Over at once.
+const SHORT: &str = "
+nodes: { client: {}, server: {} }
+links: [{ between: [client, server] }]
+servers: { web: { node: server, port: 80 } }
+clients: { load: { node: client, to: web, connect: { rate: 20/s, for: 500ms } } }
+expect: [ load.established == 10 ]
+";
+/// More at once than 64 descriptors are enough for.
+const MANY: usize = 20;
+/// A mount namespace of one's own; as root of a user namespace, so that it takes no privileges.
+const OWN_MOUNTS: &str = "unshare -Urm";
+/// A user namespace in which there can be no other.
+const NO_MORE: &str = "unshare -Ur sh -c 'echo 0 > /proc/sys/user/max_user_namespaces'";
+/// Root with what labs ask for, and nothing else.
+const BARE_ROOT: &str = "setpriv --bounding-set -all,+sys_admin,+net_admin --inh-caps -all";
+
+pub(crate) fn trials() -> Vec<Trial> {
+    vec![
+        Trial::test(
+            "a_suite_has_as_many_runs_at_once_as_it_has_descriptors_for",
+            few_descriptors,
+        ),
+        Trial::test(
+            "a_full_disk_ends_the_record_and_not_the_run",
+            on_a_full_disk,
+        )
+        .with_ignored_flag(!works(&format!("{OWN_MOUNTS} mount -t tmpfs none /mnt"))),
+        Trial::test("nothing_is_written_where_nothing_can_be", nowhere_to_write)
+            .with_ignored_flag(!works(&format!("{OWN_MOUNTS} mount -t tmpfs none /mnt"))),
+        Trial::test(
+            "what_forbids_user_namespaces_is_named",
+            without_user_namespaces,
+        )
+        .with_ignored_flag(!works(NO_MORE) || !works("setpriv --version")),
+        Trial::test(
+            "root_without_other_capabilities_serves_low_ports",
+            as_bare_root,
+        )
+        .with_ignored_flag(!works(&format!("{BARE_ROOT} unshare -n true"))),
+    ]
+}
+
+fn works(script: &str) -> bool {
+    let output = Command::new("sh").args(["-c", script]).output();
+    output.is_ok_and(|output| output.status.success())
+}
+
+/// Runs a script in which `$nslab` is the program and `$here` a folder that holds a scenario as many times as wanted.
+fn run(script: &str, count: usize) -> Result<Output, Failed> {
+    let folder = tempfile::tempdir_in(scratch())?;
+    for number in 0..count {
+        fs::write(folder.path().join(format!("short-{number}.yaml")), SHORT)?;
+    }
+    let program = command().get_program().to_owned();
+    let output = Command::new("sh")
+        .args(["-c", script])
+        .env("nslab", program)
+        .env("here", folder.path())
+        .env("NO_COLOR", "1")
+        .current_dir(scratch())
+        .output()?;
+    Ok(output)
+}
+
+fn expect(output: &Output, code: i32, words: &str) -> Result<(), Failed> {
+    let told = told(output);
+    if output.status.code() == Some(code) && told.contains(words) {
+        return Ok(());
+    }
+    Err(format!("expected exit code {code} and `{words}`:\n{told}").into())
+}
+
+fn few_descriptors() -> Result<(), Failed> {
+    for limit in ["-Sn 64", "-n 64"] {
+        let script =
+            format!("ulimit {limit}; exec $nslab run --no-progress --record $here/out $here");
+        expect(&run(&script, MANY)?, 0, &format!("{MANY} passed"))?;
+    }
+    // Fewer than one run takes.
+    let script = "ulimit -n 8; exec $nslab run --no-progress --no-record $here";
+    expect(&run(script, 1)?, 3, "raise `ulimit -n`")
+}
+
+/// A disk of `size`, and the program with its record on it.
+fn disk(size: &str, fill: &str) -> String {
+    format!(
+        "{OWN_MOUNTS} sh -c 'mount -t tmpfs -o size={size} none /mnt && mkdir /mnt/out && {fill} \
+         $nslab run --no-progress --record /mnt/out $here; code=$?; ls /mnt/out; \
+         for record in /mnt/out/*.jsonl; do [ ! -e $record ] || $nslab report $record; done; exit $code'"
+    )
+}
+
+fn on_a_full_disk() -> Result<(), Failed> {
+    // Full from the start: there is no record, not an empty one either.
+    let output = run(&disk("64k", "cat /dev/zero > /mnt/fill 2>/dev/null;"), 1)?;
+    expect(&output, 3, "1 passed")?;
+    expect(&output, 3, "could not be kept")?;
+    if told(&output).contains("it is empty") {
+        return Err(told(&output).into());
+    }
+    // Full in the middle: what is there can be read.
+    let output = run(&disk("12k", ""), 1)?;
+    expect(&output, 3, "could not be kept")?;
+    expect(&output, 3, "the record breaks off")
+}
+
+fn nowhere_to_write() -> Result<(), Failed> {
+    let read_only = format!(
+        "{OWN_MOUNTS} sh -c 'for m in $(cut -d\" \" -f5 /proc/self/mountinfo | sort -ur); do \
+         mount -o remount,bind,ro $m 2>/dev/null; done; \
+         ! touch $here/x 2>/dev/null && exec $nslab run --no-progress ARGUMENTS $here'"
+    );
+    let output = run(&read_only.replace("ARGUMENTS", ""), 1)?;
+    expect(&output, 0, "1 passed")?;
+    let output = run(&read_only.replace("ARGUMENTS", "--record $here/out"), 1)?;
+    expect(&output, 2, "cannot write to --record")
+}
+
+fn without_user_namespaces() -> Result<(), Failed> {
+    let script = "unshare -Ur sh -c 'echo 0 > /proc/sys/user/max_user_namespaces; \
+                  exec setpriv --bounding-set -all --inh-caps -all $nslab VERB'";
+    let output = run(
+        &script.replace("VERB", "run --no-progress --no-record $here"),
+        1,
+    )?;
+    expect(&output, 3, "user.max_user_namespaces is 0 on this machine")?;
+    let output = run(&script.replace("VERB", "doctor"), 1)?;
+    expect(&output, 0, "sysctl -w user.max_user_namespaces=")
+}
+
+fn as_bare_root() -> Result<(), Failed> {
+    let script = format!("exec {BARE_ROOT} $nslab run --no-progress --no-record $here");
+    expect(&run(&script, 1)?, 0, "1 passed")
+}
