@@ -4,6 +4,7 @@ use std::io;
 
 use thiserror::Error;
 
+use super::known::gone_since;
 use super::plan::Site;
 use super::room::RoomError;
 use super::wire::WireError;
@@ -80,10 +81,23 @@ pub enum NotApplicable {
         key: String,
     },
     /// A setting under `kernel:` that this kernel does not have.
-    #[error("this kernel has no {key}")]
+    #[error("this kernel has no {key}{}", gone_since(key).map_or_else(String::new, |since| format!(": it is gone since Linux {since}")))]
     KernelLacks {
         /// The key.
         key: String,
+    },
+    /// A setting under `kernel:` that each namespace has for itself.
+    #[error(
+        "{key} is each namespace's own on this kernel: set for the whole kernel it does not hold on `{node}`; set it where it shall hold: \
+         nodes: {{ {node}: {{ sysctls: {{ {key}: {wanted} }} }} }}"
+    )]
+    KernelOfNodes {
+        /// The key.
+        key: String,
+        /// A node.
+        node: NodeName,
+        /// What the scenario wants.
+        wanted: String,
     },
     /// A setting that kernels once had.
     #[error("{key} (of `{node}`, {place}) is gone since Linux {since}")]
