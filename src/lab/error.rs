@@ -43,7 +43,9 @@ impl Feature {
     /// How a machine comes by it.
     pub fn how_to_get(self) -> &'static str {
         match self {
-            Self::Veth => "as root: modprobe veth; a kernel of one's own needs CONFIG_VETH",
+            Self::Veth => {
+                "as root: modprobe veth; a kernel of one's own needs CONFIG_VETH, and its modules beside it (--modules DIR)"
+            }
             Self::NfTables => {
                 "as root: modprobe -a nf_tables nft_chain_nat nft_nat nft_masq nft_ct nf_conntrack_netlink; \
                  a kernel of one's own needs CONFIG_NF_TABLES, CONFIG_NFT_NAT, CONFIG_NFT_MASQ, CONFIG_NFT_CT, CONFIG_NF_CT_NETLINK"

@@ -198,9 +198,7 @@ pub(super) fn hold_on(node: &Node, set: &BTreeMap<String, String>) -> Result<(),
     let seen = node.netns.run(move || {
         let mut sysctls = Sysctls::new();
         let mut read = |key: Key| Some((sysctls.read(&key).ok()?, key));
-        keys.into_iter()
-            .filter_map(&mut read)
-            .collect::<Vec<_>>()
+        keys.into_iter().filter_map(&mut read).collect::<Vec<_>>()
     });
     for (value, key) in seen.map_err(BuildError::Thread)? {
         let wanted = &set[key.as_str()];

@@ -14,6 +14,7 @@ mod evidence;
 mod host;
 mod killing;
 mod machine;
+mod machine_errors;
 mod parallel;
 mod program;
 mod scenarios;
@@ -40,6 +41,7 @@ fn main() {
         .chain(advise::trials())
         .chain(killing::trials())
         .chain(machine::trials())
+        .chain(machine_errors::trials())
         .map(|trial| {
             trial
                 .with_kind("kernel")
