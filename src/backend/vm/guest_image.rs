@@ -15,9 +15,9 @@ use crate::sys::memory_file::memory_file;
 
 /// Where modules are in a guest.
 const MODULES: &str = "/lib/modules";
-/// Users and groups that programs look for.
-const PASSWD: &str = "root:x:0:0:root:/root:/bin/sh\nwww-data:x:33:33:www-data:/var/www:/bin/false\nnobody:x:65534:65534:nobody:/:/bin/false\n";
-const GROUP: &str = "root:x:0:\nwww-data:x:33:\nnogroup:x:65534:\nnobody:x:65534:\n";
+/// Users and groups that programs look for, by Debian's numbers (base-passwd): Squid runs as `proxy`.
+const PASSWD: &str = "root:x:0:0:root:/root:/bin/sh\nproxy:x:13:13:proxy:/bin:/bin/false\nwww-data:x:33:33:www-data:/var/www:/bin/false\nnobody:x:65534:65534:nobody:/:/bin/false\n";
+const GROUP: &str = "root:x:0:\nproxy:x:13:\nwww-data:x:33:\nnogroup:x:65534:\nnobody:x:65534:\n";
 const HOSTS: &str = "127.0.0.1 localhost\n::1 localhost\n";
 /// Folders that are mounted on, and that programs write to.
 const FOLDERS: [&str; 8] = [
