@@ -10,6 +10,8 @@ mod bench;
 mod figures;
 #[path = "support/kernel_memory.rs"]
 mod kernel_memory;
+#[path = "support/memory.rs"]
+mod memory;
 #[path = "support/script.rs"]
 mod script;
 #[path = "support/settle.rs"]

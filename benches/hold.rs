@@ -9,6 +9,8 @@
 mod bench;
 #[path = "support/kernel_memory.rs"]
 mod kernel_memory;
+#[path = "support/memory.rs"]
+mod memory;
 #[path = "support/script.rs"]
 mod script;
 #[path = "support/stage.rs"]

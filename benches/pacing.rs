@@ -9,6 +9,8 @@
 mod bench;
 #[path = "support/figures.rs"]
 mod figures;
+#[path = "support/memory.rs"]
+mod memory;
 #[path = "support/script.rs"]
 mod script;
 #[path = "support/table.rs"]

@@ -13,6 +13,8 @@
 mod bench;
 #[path = "support/figures.rs"]
 mod figures;
+#[path = "support/memory.rs"]
+mod memory;
 #[path = "support/script.rs"]
 mod script;
 #[path = "support/settle.rs"]

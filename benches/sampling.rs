@@ -13,6 +13,8 @@
 mod bench;
 #[path = "support/figures.rs"]
 mod figures;
+#[path = "support/memory.rs"]
+mod memory;
 #[path = "support/processor.rs"]
 mod processor;
 #[path = "support/script.rs"]

@@ -13,6 +13,8 @@ mod cast;
 mod figures;
 mod floods;
 mod loops;
+#[path = "../support/memory.rs"]
+mod memory;
 mod peers;
 #[path = "../support/processor.rs"]
 mod processor;

@@ -1,9 +1,5 @@
-//! What a run goes by and what it leaves, both in memory: a scenario's text, a record.
+//! What a run goes by: a scenario's text.
 
-use std::io::Write;
-use std::sync::{Arc, Mutex, PoisonError};
-
-use nslab::record::Timeline;
 use nslab::scenario::{self, RunSpec};
 
 use super::bench::Measured;
@@ -13,28 +9,4 @@ pub(crate) fn spec(scenario: &str) -> Measured<RunSpec> {
     let parsed = scenario::parse("benchmark.yaml", scenario, &Default::default());
     let mut parsed = parsed.map_err(|problems| problems.render(false))?;
     Ok(parsed.runs.swap_remove(0))
-}
-
-/// A record in memory.
-#[derive(Clone, Default)]
-pub(crate) struct Memory(Arc<Mutex<Vec<u8>>>);
-
-impl Memory {
-    /// What was written to it.
-    pub(crate) fn timeline(&self) -> Measured<Timeline> {
-        let lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(Timeline::read(lines.as_slice())?)
-    }
-}
-
-impl Write for Memory {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        lines.extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
 }

@@ -9,7 +9,8 @@ use nslab::scenario::RunSpec;
 use nslab::traffic::Traffic;
 
 use super::bench::Measured;
-use super::script::{Memory, spec};
+use super::memory::Memory;
+use super::script::spec;
 
 /// Between readiness and the zero of the clock, as in a run.
 pub(crate) const LEAD: Duration = Duration::from_millis(20);

@@ -5,7 +5,8 @@ use nslab::record::{Privileges, Recorder, Timeline};
 use nslab::run::{self, Stop, WorkOrder};
 
 use super::bench::Measured;
-use super::script::{Memory, spec};
+use super::memory::Memory;
+use super::script::spec;
 
 /// Runs a scenario's only run and gives what it told.
 pub(crate) fn run(scenario: &str) -> Measured<Timeline> {

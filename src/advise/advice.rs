@@ -86,6 +86,8 @@ pub enum Ruling {
     Overridden,
     /// It keeps keys out of patterns.
     Excludes,
+    /// A pattern that no key matches, that no other line sets.
+    MatchesNothing,
     /// It belongs to the whole kernel: it was not tried.
     HostWide,
     /// It is what there is without the line.
@@ -107,6 +109,7 @@ impl Ruling {
             Self::Ignored => "is ignored",
             Self::Overridden => "overridden",
             Self::Excludes => "keeps out",
+            Self::MatchesNothing => "matches nothing",
             Self::HostWide => "host-wide",
             Self::AlreadySo => "already so",
             Self::WithoutEffect => "no effect",
@@ -123,6 +126,7 @@ impl Ruling {
             Self::Ignored
             | Self::Overridden
             | Self::Excludes
+            | Self::MatchesNothing
             | Self::HostWide
             | Self::AlreadySo
             | Self::WithoutEffect
@@ -139,14 +143,15 @@ fn hurts(answer: Answer) -> bool {
 impl LineAdvice {
     /// The word for this line.
     pub fn ruling(&self) -> Ruling {
-        let may_fail = match &self.entry.meaning {
+        let (may_fail, name) = match &self.entry.meaning {
             Meaning::Wrong(_) => return Ruling::CannotApply,
             Meaning::Excludes => return Ruling::Excludes,
             Meaning::Overridden(_) => return Ruling::Overridden,
-            Meaning::Sets { may_fail, .. } => *may_fail,
+            Meaning::Sets { may_fail, name, .. } => (*may_fail, name),
         };
         let refused = self.facts.iter().any(|key| key.refusal().is_some());
         match () {
+            () if self.facts.is_empty() && name.is_pattern() => Ruling::MatchesNothing,
             () if (refused || self.facts.is_empty()) && may_fail => Ruling::Ignored,
             () if refused || self.facts.is_empty() => Ruling::CannotApply,
             () if !self.experiments.is_empty() => Ruling::Did(overall(&self.experiments)),
@@ -158,15 +163,14 @@ impl LineAdvice {
         }
     }
 
-    /// Whether each key has the line's value without it.
+    /// Whether each key has the line's value by default.
     pub fn is_already_so(&self) -> bool {
         let Meaning::Sets { value, .. } = &self.entry.meaning else {
             return false;
         };
-        let words =
-            |text: &str| -> Vec<String> { text.split_whitespace().map(str::to_owned).collect() };
         let same = |key: &KeyFacts| {
-            (key.baseline.as_deref()).is_some_and(|without| words(without) == words(value))
+            let default = key.fresh.as_deref();
+            default.is_some_and(|default| default.split_whitespace().eq(value.split_whitespace()))
         };
         !self.facts.is_empty() && self.facts.iter().all(same)
     }

@@ -20,9 +20,13 @@ pub fn assess(
         let facts = match &entry.meaning {
             Meaning::Sets { keys, value, .. } => keys
                 .iter()
-                .map(|key| KeyFacts {
-                    kept: kept.get(&(key.clone(), value.clone())).cloned(),
-                    ..KeyFacts::of(key, survey, &beyond)
+                .map(|key| {
+                    let facts = KeyFacts::of(key, survey, &beyond);
+                    let tried = facts.stand_in.as_ref().unwrap_or(key);
+                    KeyFacts {
+                        kept: kept.get(&(tried.clone(), value.clone())).cloned(),
+                        ..facts
+                    }
                 })
                 .collect(),
             Meaning::Wrong(_) | Meaning::Excludes | Meaning::Overridden(_) => Vec::new(),
@@ -46,15 +50,25 @@ pub fn assigned(lines: &[LineAdvice]) -> Vec<Assigned> {
         if line.is_already_so() {
             return Vec::new();
         }
-        let takes = |key: &&KeyFacts| key.whose == Whose::Namespace && key.refusal().is_none();
+        let takes = |key: &&KeyFacts| {
+            key.whose == Whose::Namespace && key.stand_in.is_none() && key.refusal().is_none()
+        };
         let each = line.facts.iter().filter(takes).map(|key| Assigned {
             line: index,
             key: key.key.clone(),
             value: value.clone(),
+            against: against(key, value),
         });
         each.collect()
     };
     lines.iter().enumerate().flat_map(of_line).collect()
+}
+
+/// What the line is compared with, where the baseline is no other side: it has the line's value itself, and a kernel has not.
+fn against(key: &KeyFacts, value: &str) -> Option<String> {
+    let baseline = key.baseline.as_deref()?;
+    let same = baseline.split_whitespace().eq(value.split_whitespace());
+    same.then(|| key.fresh.clone()).flatten()
 }
 
 #[cfg(test)]
@@ -73,6 +87,7 @@ mod tests {
             ("net.ipv4.tcp_tw_reuse", "2"),
             ("net.ipv4.tcp_rmem", "4096 131072 6291456"),
             ("net.ipv4.tcp_fack", "0"),
+            ("net.ipv4.conf.default.rp_filter", "0"),
         ];
         let fresh: BTreeMap<String, Found> = own
             .map(|(key, value)| (key.to_owned(), found(value, true)))
@@ -82,7 +97,13 @@ mod tests {
             "net.core.netdev_max_backlog".to_owned(),
             found("1000", true),
         );
-        let baseline = fresh.clone();
+        here.insert(
+            "net.netfilter.nf_conntrack_count".to_owned(),
+            found("0", false),
+        );
+        let mut baseline = fresh.clone();
+        // As with tcp_rfc1337: what labs start from is not what a kernel has by itself.
+        baseline.insert("net.ipv4.tcp_fin_timeout".to_owned(), found("15", true));
         let survey = Survey {
             here,
             fresh,
@@ -113,7 +134,7 @@ mod tests {
         let lines = assessed(
             "net.ipv4.tcp_fin_timeout = 15\nnet.ipv4.tcp_tw_reuse = 7\nnet.ipv4.tcp_rmem = 9\nnet.core.netdev_max_backlog = 5\n\
              vm.swappiness = 1\nnet.ipv4.tcp_tw_recycle = 1\n-net.ipv4.ip_conntrack_max = 1\nnet.ipv4.tcp_fack = 1\nnonsense\n\
-             net.ipv4.nope.* = 1\n",
+             net.ipv4.nope.* = 1\nnet.netfilter.nf_conntrack_count = 5\n",
         );
         let words: Vec<&str> = lines.iter().map(|line| line.ruling().as_str()).collect();
         assert_eq!(
@@ -128,11 +149,45 @@ mod tests {
                 "is ignored",
                 "no effect",
                 "cannot apply",
+                "matches nothing",
                 "cannot apply",
             ]
         );
-        let keys: Vec<String> = assigned(&lines).into_iter().map(|each| each.key).collect();
-        assert_eq!(keys, ["net.ipv4.tcp_fin_timeout", "net.ipv4.tcp_fack"]);
+        let assigned = assigned(&lines);
+        let keys: Vec<(&str, Option<&str>)> = assigned
+            .iter()
+            .map(|each| (each.key.as_str(), each.against.as_deref()))
+            .collect();
+        assert_eq!(
+            keys,
+            [
+                ("net.ipv4.tcp_fin_timeout", Some("60")),
+                ("net.ipv4.tcp_fack", None)
+            ]
+        );
+    }
+
+    #[test]
+    fn the_setting_of_an_interface_is_tried_on_interfaces_to_come() {
+        let lines = assessed(
+            "net/ipv4/conf/eth0.100/rp_filter = 1\nnet.ipv4.conf.eth0.nope = 1\nnet.bridge.bridge-nf-call-iptables = 1",
+        );
+        let facts = &lines[0].facts[0];
+        assert_eq!(facts.key, "net.ipv4.conf.eth0/100.rp_filter");
+        assert_eq!(
+            facts.stand_in.as_deref(),
+            Some("net.ipv4.conf.default.rp_filter")
+        );
+        assert_eq!(facts.kept, Some(Kept::AsWritten));
+        assert_eq!(lines[0].ruling(), Ruling::NoScenario);
+        assert_eq!(lines[1].ruling(), Ruling::CannotApply);
+        assert!(
+            lines[2].facts[0]
+                .refusal()
+                .unwrap()
+                .contains("br_netfilter")
+        );
+        assert!(assigned(&lines).is_empty());
     }
 
     #[test]

@@ -1,12 +1,12 @@
 //! What became of keys that advice still names: gone, renamed, without effect. Only what the kernel's own history says.
 
 /// What became of a key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fate {
     /// Removed, since this version.
     Gone,
     /// Called otherwise, since this version.
-    Renamed(&'static str),
+    Renamed(String),
     /// Still there, without any effect, since this version.
     Idle,
     /// Never in Linux as kernel.org has it.
@@ -14,7 +14,7 @@ pub enum Fate {
 }
 
 /// A key's past.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Past {
     /// What became of it.
     pub fate: Fate,
@@ -109,69 +109,79 @@ const PAST: &[(&str, Past)] = &[
         },
     ),
     (
-        "net.ipv4.ip_conntrack_max",
-        renamed("net.netfilter.nf_conntrack_max"),
+        "net.ipv4.tcp_max_ssthresh",
+        Past {
+            fate: Fate::Gone,
+            since: "3.13",
+            note: "limited slow start was retired",
+            source: "commit 9f9843a751d0 (tcp: properly handle stretch acks in slow start)",
+        },
     ),
     (
-        "net.ipv4.netfilter.ip_conntrack_max",
-        renamed("net.netfilter.nf_conntrack_max"),
+        "net.ipv4.tcp_cookie_size",
+        Past {
+            fate: Fate::Gone,
+            since: "3.10",
+            note: "cookie transactions were removed",
+            source: "commit 1a2c6181c4a1 (tcp: Remove TCPCT)",
+        },
     ),
     (
-        "net.ipv4.netfilter.ip_conntrack_buckets",
-        renamed("net.netfilter.nf_conntrack_buckets"),
+        "net.ipv4.tcp_dma_copybreak",
+        Past {
+            fate: Fate::Gone,
+            since: "3.13",
+            note: "receiving by DMA engines was removed",
+            source: "Documentation/ABI/removed/net_dma",
+        },
     ),
     (
-        "net.ipv4.netfilter.ip_conntrack_checksum",
-        renamed("net.netfilter.nf_conntrack_checksum"),
+        "net.netfilter.nf_conntrack_helper",
+        Past {
+            fate: Fate::Gone,
+            since: "6.0",
+            note: "helpers are assigned by rules alone",
+            source: "commit b118509076b3 (netfilter: remove nf_conntrack_helper sysctl and modparam toggles)",
+        },
     ),
-    (
-        "net.ipv4.netfilter.ip_conntrack_log_invalid",
-        renamed("net.netfilter.nf_conntrack_log_invalid"),
-    ),
-    (
-        "net.ipv4.netfilter.ip_conntrack_generic_timeout",
-        renamed("net.netfilter.nf_conntrack_generic_timeout"),
-    ),
-    (
-        "net.ipv4.netfilter.ip_conntrack_tcp_timeout_established",
-        renamed("net.netfilter.nf_conntrack_tcp_timeout_established"),
-    ),
-    (
-        "net.ipv4.netfilter.ip_conntrack_tcp_timeout_time_wait",
-        renamed("net.netfilter.nf_conntrack_tcp_timeout_time_wait"),
-    ),
-    (
-        "net.ipv4.netfilter.ip_conntrack_tcp_timeout_fin_wait",
-        renamed("net.netfilter.nf_conntrack_tcp_timeout_fin_wait"),
-    ),
-    (
-        "net.ipv4.netfilter.ip_conntrack_tcp_timeout_close_wait",
-        renamed("net.netfilter.nf_conntrack_tcp_timeout_close_wait"),
-    ),
-    (
-        "net.ipv4.netfilter.ip_conntrack_tcp_timeout_syn_sent",
-        renamed("net.netfilter.nf_conntrack_tcp_timeout_syn_sent"),
-    ),
-    (
-        "net.ipv4.netfilter.ip_conntrack_tcp_timeout_syn_recv",
-        renamed("net.netfilter.nf_conntrack_tcp_timeout_syn_recv"),
-    ),
+    ("kernel.sched_latency_ns", SCHEDULER),
+    ("kernel.sched_min_granularity_ns", SCHEDULER),
+    ("kernel.sched_wakeup_granularity_ns", SCHEDULER),
+    ("kernel.sched_migration_cost_ns", SCHEDULER),
+    ("kernel.sched_nr_migrate", SCHEDULER),
+    ("kernel.sched_tunable_scaling", SCHEDULER),
 ];
 
-const fn renamed(to: &'static str) -> Past {
-    Past {
-        fate: Fate::Renamed(to),
+const SCHEDULER: Past = Past {
+    fate: Fate::Gone,
+    since: "5.13",
+    note: "what is left of it is below /sys/kernel/debug/sched, and no sysctl",
+    source: "commit 8a99b6833c88 (sched: Move SCHED_DEBUG sysctl to debugfs)",
+};
+
+/// How keys of connection tracking began, and begin today.
+const CONNTRACK: [(&str, &str); 2] = [
+    (
+        "net.ipv4.netfilter.ip_conntrack_",
+        "net.netfilter.nf_conntrack_",
+    ),
+    ("net.ipv4.ip_conntrack_", "net.netfilter.nf_conntrack_"),
+];
+
+/// What became of a key, where that is known.
+pub fn past(key: &str) -> Option<Past> {
+    if let Some((_, past)) = PAST.iter().find(|(known, _)| *known == key) {
+        return Some(past.clone());
+    }
+    let (setting, today) = CONNTRACK
+        .iter()
+        .find_map(|(began, begins)| Some((key.strip_prefix(began)?, begins)))?;
+    Some(Past {
+        fate: Fate::Renamed(format!("{today}{setting}")),
         since: "4.9",
         note: "",
         source: "commit adf0516845bc (netfilter: remove ip_conntrack* sysctl compat code)",
-    }
-}
-
-/// What became of a key, where that is known.
-pub fn past(key: &str) -> Option<&'static Past> {
-    PAST.iter()
-        .find(|(known, _)| *known == key)
-        .map(|(_, past)| past)
+    })
 }
 
 impl std::fmt::Display for Past {
@@ -203,6 +213,10 @@ mod tests {
         assert!(
             said("net.ipv4.ip_conntrack_max")
                 .contains("it is called net.netfilter.nf_conntrack_max (commit")
+        );
+        assert!(
+            said("net.ipv4.netfilter.ip_conntrack_udp_timeout")
+                .contains("it is called net.netfilter.nf_conntrack_udp_timeout (commit")
         );
         assert!(said("net.ipv4.tcp_fack").contains("without effect since Linux 4.15"));
         assert_eq!(past("net.ipv4.tcp_tw_reuse"), None);

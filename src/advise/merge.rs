@@ -3,7 +3,7 @@
 //! As systemd-sysctl(8) has it (sysctl.d(5)): of two lines with the same key the later holds; a pattern sets every key that matches,
 //! but for keys that a line names outright, wherever it stands, and keys that `-key` keeps out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::name::Name;
 use super::text::{Line, LineError, Said, read};
@@ -138,16 +138,16 @@ fn owners(
     if patterns.is_empty() {
         return owners;
     }
-    let named = |key: &str| {
-        let mut names = last.keys();
-        names.any(|name| !name.is_pattern() && name.as_str() == key)
-    };
+    let named: BTreeSet<&str> = last
+        .keys()
+        .filter(|name| !name.is_pattern())
+        .map(|name| name.as_str())
+        .collect();
+    let kept_out = |key: &str| named.contains(key) || excluded.iter().any(|name| name.matches(key));
     for key in known {
         let taken = patterns.iter().filter(|(name, _)| name.matches(key));
-        let Some(owner) = taken.map(|(_, index)| *index).max() else {
-            continue;
-        };
-        if !named(key) && !excluded.iter().any(|name| name.matches(key)) {
+        let owner = taken.map(|(_, index)| *index).max();
+        if let Some(owner) = owner.filter(|_| !kept_out(key)) {
             owners.entry(owner).or_default().push(key.clone());
         }
     }

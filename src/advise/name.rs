@@ -63,11 +63,15 @@ impl Name {
         if !self.is_pattern() {
             return self.0 == key;
         }
-        let (pattern, key): (Vec<&str>, Vec<&str>) =
-            (self.0.split('.').collect(), key.split('.').collect());
-        let word =
-            |(pattern, word): (&&str, &&str)| word_matches(pattern.as_bytes(), word.as_bytes());
-        pattern.len() == key.len() && pattern.iter().zip(&key).all(word)
+        let (mut pattern, mut key) = (self.0.split('.'), key.split('.'));
+        loop {
+            match (pattern.next(), key.next()) {
+                (Some(pattern), Some(word))
+                    if word_matches(pattern.as_bytes(), word.as_bytes()) => {}
+                (None, None) => return true,
+                _ => return false,
+            }
+        }
     }
 }
 

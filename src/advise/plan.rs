@@ -2,7 +2,7 @@
 //!
 //! A scenario says by `exercises:` which keys it shows the effect of, and in which variant. Where it does not, a key counts that some
 //! of its variants set and others do not; the first that does not is the one to run. One side of the comparison is that variant
-//! with the key as a fresh namespace has it, the other has the line's value on every node.
+//! with the key as labs start with it (where that is the line's value, as a kernel has it by itself), the other has the line's value on every node.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,6 +18,8 @@ pub struct Assigned {
     pub key: String,
     /// As written.
     pub value: String,
+    /// What the other side has, where that is not what labs start from.
+    pub against: Option<String>,
 }
 
 /// A comparison to be made.
@@ -106,11 +108,15 @@ fn planned(
     shown: &[&Assigned],
     fixed: Vec<String>,
 ) -> Planned {
-    let settings = with.iter().map(|each| Setting::Sysctl {
+    let setting = |key: &str, value: &str| Setting::Sysctl {
         node: None,
-        key: each.key.clone(),
-        value: each.value.clone(),
-    });
+        key: key.to_owned(),
+        value: value.to_owned(),
+    };
+    let side = with.iter().map(|each| setting(&each.key, &each.value));
+    let against = with
+        .iter()
+        .filter_map(|each| Some(setting(&each.key, each.against.as_ref()?)));
     let lines: BTreeSet<usize> = with.iter().map(|each| each.line).collect();
     Planned {
         lines: lines.into_iter().collect(),
@@ -118,7 +124,7 @@ fn planned(
         question: Question {
             variant: variant.cloned(),
             without: shown.iter().map(|each| each.key.clone()).collect(),
-            sides: vec![Vec::new(), settings.collect()],
+            sides: vec![against.collect(), side.collect()],
             ..Question::default()
         },
         fixed,
@@ -159,6 +165,7 @@ mod tests {
                 line,
                 key: (*key).to_owned(),
                 value: (*value).to_owned(),
+                against: None,
             });
         each.collect()
     }

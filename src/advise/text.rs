@@ -10,13 +10,15 @@ use super::name::{Name, NameError};
 
 /// Longest value that sysctl(8) takes ("BUGS" of sysctl.conf(5)).
 const LONGEST_VALUE: usize = 4096;
+/// Characters of a line that are shown.
+const SHOWN: usize = 500;
 
 /// A line that is neither empty nor a comment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
     /// From 1.
     pub number: usize,
-    /// As written, without its end.
+    /// As written, without its end; of a very long one how it begins.
     pub text: String,
     /// What it says.
     pub said: Result<Said, LineError>,
@@ -50,6 +52,9 @@ pub enum LineError {
     /// The value is longer than sysctl(8) takes.
     #[error("the value has {0} characters; sysctl takes at most {LONGEST_VALUE}")]
     LongValue(usize),
+    /// There is something in the value that no text has.
+    #[error("the value has a control character, U+{:04X}", u32::from(*.0))]
+    Control(char),
     /// The key is none.
     #[error(transparent)]
     Name(#[from] NameError),
@@ -87,11 +92,18 @@ pub fn read(text: &str) -> Vec<Line> {
             let skipped = line.is_empty() || line.starts_with(['#', ';']);
             (!skipped).then(|| Line {
                 number,
-                text: line.to_owned(),
+                text: shown(line),
                 said: said(line),
             })
         })
         .collect()
+}
+
+fn shown(line: &str) -> String {
+    match line.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}...", &line[..end]),
+        None => line.to_owned(),
+    }
 }
 
 fn said(line: &str) -> Result<Said, LineError> {
@@ -102,12 +114,12 @@ fn said(line: &str) -> Result<Said, LineError> {
     let Some((name, value)) = line.split_once('=') else {
         return match Name::read(line) {
             Ok(name) if may_fail => Ok(Said::Exclude(name)),
-            _ => Err(LineError::NotAnAssignment(line.to_owned())),
+            _ => Err(LineError::NotAnAssignment(shown(line))),
         };
     };
     // `sysctl -w key=value` is a command with an `=` in it.
     if name.trim().contains(char::is_whitespace) {
-        return Err(LineError::NotAnAssignment(line.to_owned()));
+        return Err(LineError::NotAnAssignment(shown(line)));
     }
     let name = Name::read(name.trim())?;
     let value = value.trim().to_owned();
@@ -116,6 +128,12 @@ fn said(line: &str) -> Result<Said, LineError> {
     }
     if value.len() > LONGEST_VALUE {
         return Err(LineError::LongValue(value.len()));
+    }
+    if let Some(control) = value
+        .chars()
+        .find(|each| each.is_control() && *each != '\t')
+    {
+        return Err(LineError::Control(control));
     }
     Ok(Said::Set {
         name,
@@ -128,7 +146,7 @@ fn said(line: &str) -> Result<Said, LineError> {
 mod tests {
     use super::*;
 
-    fn shown(text: &str) -> Vec<String> {
+    fn told(text: &str) -> Vec<String> {
         let line = |line: Line| match line.said {
             Ok(Said::Set {
                 name,
@@ -148,7 +166,7 @@ mod tests {
     #[test]
     fn lines_are_read_as_sysctl_reads_them() {
         assert_eq!(
-            shown(
+            told(
                 "\u{feff}# comment\r\n  ; comment\r\n\r\nnet.ipv4.tcp_tw_reuse = 1\r\nnet/core/somaxconn=1024\r\n\
                  -net.ipv4.tcp_fack\t=  0  \r\nnet.ipv4.tcp_rmem = 4096\t87380 16777216\n-net.ipv4.conf.lo.rp_filter\n"
             ),
@@ -165,7 +183,7 @@ mod tests {
     #[test]
     fn what_says_nothing_is_told_with_what_was_meant() {
         assert_eq!(
-            shown(
+            told(
                 "net.ipv4.tcp_tw_reuse\nnet.ipv4.tcp_tw_reuse 1\nnet.ipv4.tcp_tw_reuse =\nsysctl -w net.core.somaxconn=1\n\
                  echo 1 > /proc/sys/net/ipv4/tcp_tw_recycle\n// note\n= 5\nnet..x = 1"
             ),
@@ -183,9 +201,15 @@ mod tests {
     }
 
     #[test]
+    fn a_control_character_is_no_part_of_a_value() {
+        let control = "1 the value has a control character, U+001B";
+        assert_eq!(told("net.core.somaxconn = 1\u{1b}[31m"), [control]);
+    }
+
+    #[test]
     fn a_comment_behind_a_value_is_part_of_it() {
         assert_eq!(
-            shown("net.core.somaxconn = 1024 # more"),
+            told("net.core.somaxconn = 1024 # more"),
             ["1 net.core.somaxconn := 1024 # more"]
         );
     }
@@ -196,7 +220,9 @@ mod tests {
             .map(|n| format!("net.x.key{n} = {n}\r\n"))
             .collect();
         assert_eq!(read(&text).len(), 10_000);
-        let long = format!("net.a.b = {}", "7".repeat(5000));
-        assert_eq!(read(&long)[0].said, Err(LineError::LongValue(5000)));
+        let long = read(&format!("net.a.b = {}", "7".repeat(1_000_000)));
+        assert_eq!(long[0].said, Err(LineError::LongValue(1_000_000)));
+        assert!(long[0].text.len() < 600);
+        assert!(read(&"é".repeat(1_000_000))[0].text.len() < 1100);
     }
 }

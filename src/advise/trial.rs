@@ -1,4 +1,4 @@
-//! Runs what was planned, one comparison after the other.
+//! Runs what was planned: comparisons side by side, as the machine carries.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -8,8 +8,8 @@ use tokio::sync::watch;
 
 use super::advice::Experiment;
 use super::plan::Planned;
-use crate::compare::{self, Effort, QuestionError, Side};
-use crate::suite::{Options, Records, Source, SuiteEvent};
+use crate::compare::{self, Effort, QuestionError, Side, Trial};
+use crate::suite::{Options, Order, Records, Source, SuiteEvent};
 
 /// Longest part of a scenario's name in the name of a folder.
 const LONGEST_STEM: usize = 80;
@@ -21,7 +21,7 @@ pub struct Bounds {
     pub rounds: usize,
     /// The share from which on a difference matters.
     pub threshold: f64,
-    /// No comparison begins after this; those that did not begin are told.
+    /// No run begins after this; comparisons that then lack runs are told.
     pub budget: Option<Duration>,
     /// Where records are kept, where they are.
     pub records: Option<PathBuf>,
@@ -78,10 +78,17 @@ impl Ready {
 /// What is told while it runs.
 #[derive(Debug)]
 pub enum Progress<'a> {
-    /// A comparison begins: its number from 1, of how many, and what it is.
-    Begins(usize, usize, &'a Ready),
-    /// Something happened in it.
+    /// Something happened in one of the comparisons.
     Suite(SuiteEvent<'a>),
+    /// A comparison has all its runs.
+    Made {
+        /// How many have by now.
+        made: usize,
+        /// Of how many.
+        of: usize,
+        /// Which.
+        ready: &'a Ready,
+    },
 }
 
 /// What came of running.
@@ -101,44 +108,58 @@ pub async fn run(
     stop: watch::Receiver<bool>,
     mut tell: impl FnMut(Progress<'_>),
 ) -> Ran {
-    let began = Instant::now();
-    let mut ran = Ran::default();
     let effort = Effort {
         rounds: bounds.rounds,
         budget: None,
         threshold: bounds.threshold,
     };
-    for (index, each) in ready.iter().enumerate() {
-        if bounds
-            .budget
-            .is_some_and(|budget| began.elapsed() >= budget)
-        {
-            ran.cut_short = Some("the time of --for was over");
-            return ran;
+    let folders = ready.iter().enumerate();
+    let options = Options {
+        slots,
+        records: bounds.records.clone().map_or(Records::None, Records::All),
+        folders: folders
+            .map(|(index, each)| folder_of(index, each))
+            .collect(),
+        until: bounds.budget.map(|budget| Instant::now() + budget),
+        // Where there may be no time for all, the first shall be made whole.
+        order: match bounds.budget {
+            Some(_) => Order::File,
+            None => Order::LongestFirst,
+        },
+        ..Options::default()
+    };
+    let runs = |each: &Ready| each.sides.len() * bounds.rounds;
+    let mut left: Vec<usize> = ready.iter().map(runs).collect();
+    let mut made = 0;
+    let told = |of: Option<usize>, event: SuiteEvent<'_>| {
+        let ended = of.filter(|_| matches!(event, SuiteEvent::RunEnded { .. }));
+        tell(Progress::Suite(event));
+        let Some(index) = ended else { return };
+        left[index] -= 1;
+        if left[index] == 0 {
+            made += 1;
+            let (of, ready) = (ready.len(), &ready[index]);
+            tell(Progress::Made { made, of, ready });
         }
-        tell(Progress::Begins(index + 1, ready.len(), each));
-        let records = match &bounds.records {
-            Some(folder) => Records::All(folder.join(folder_of(index, each))),
-            None => Records::None,
-        };
-        let options = Options {
-            slots,
-            records,
-            ..Options::default()
-        };
-        let sides = each.sides.clone();
-        let told = |event: SuiteEvent<'_>| tell(Progress::Suite(event));
-        let trial = compare::run(sides, effort, &options, stop.clone(), told).await;
-        if trial.interrupted {
-            ran.cut_short = Some("it was interrupted");
-            return ran;
-        }
-        let (lines, fixed) = (each.planned.lines.clone(), each.planned.fixed.clone());
-        if let Some(experiment) = Experiment::of(&trial, lines, fixed) {
-            ran.experiments.push((index, experiment));
-        }
+    };
+    let sides = ready.iter().map(|each| each.sides.clone()).collect();
+    let trials = compare::run_together(sides, effort, &options, stop, told).await;
+    let whole = |trial: &Trial| trial.is_complete(bounds.rounds);
+    let experiments = ready.iter().zip(&trials).enumerate();
+    let experiments = experiments.filter(|(_, (_, trial))| whole(trial));
+    Ran {
+        cut_short: match trials.iter().find(|trial| !whole(trial)) {
+            Some(trial) if trial.interrupted => Some("it was interrupted"),
+            Some(_) => Some("the time of --for was over"),
+            None => None,
+        },
+        experiments: experiments
+            .filter_map(|(index, (each, trial))| {
+                let (lines, fixed) = (each.planned.lines.clone(), each.planned.fixed.clone());
+                Some((index, Experiment::of(trial, lines, fixed)?))
+            })
+            .collect(),
     }
-    ran
 }
 
 /// `003-exhaustion`: comparisons of one scenario do not share a folder.

@@ -53,7 +53,7 @@ pub(super) struct CompareArguments {
     /// A smaller difference than this share does not matter
     #[arg(long, value_name = "PERCENT", default_value = "2%", value_parser = percent)]
     threshold: Percent,
-    /// At most this many runs at once; when not given, one at a time where the scenario is about times, else as the processors
+    /// At most this many runs at once; one at a time where the scenario is about times, else as the processors
     /// carry
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     jobs: Option<u16>,

@@ -17,4 +17,4 @@ pub use effect::{Effect, Kind, Sample};
 pub use metric::{Better, Rank};
 pub use setting::{Setting, SettingError};
 pub use side::{Question, QuestionError, Side};
-pub use trial::{Effort, Trial, Tried, run};
+pub use trial::{Effort, Trial, Tried, run, run_together};

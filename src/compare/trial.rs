@@ -1,5 +1,6 @@
 //! Runs the sides of a comparison, round by round, so that whatever drifts on the machine drifts on all of them.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -7,6 +8,7 @@ use tokio::sync::watch;
 
 use super::comparison::{Comparison, FEWEST_RUNS};
 use super::side::Side;
+use crate::record::End;
 use crate::suite::{self, Options, RunResult, ScenarioFile, SuiteEvent};
 
 /// How much is run.
@@ -44,8 +46,8 @@ pub struct Trial {
     pub interrupted: bool,
 }
 
-/// Runs every side so often and compares. `slots` of the options bounds the runs at once; where absent, runs whose times matter go
-/// one at a time and others as the machine carries.
+/// Runs every side so often and compares. Where times matter, each run has the machine to itself; others go at once as it carries,
+/// at most as many as `slots` of the options.
 pub async fn run(
     sides: Vec<Side>,
     effort: Effort,
@@ -54,20 +56,7 @@ pub async fn run(
     mut tell: impl FnMut(SuiteEvent<'_>),
 ) -> Trial {
     let began = Instant::now();
-    let options = Options {
-        slots: options.slots.or_else(|| {
-            let times = sides.iter().any(times_matter);
-            times.then_some(1)
-        }),
-        ..options.clone()
-    };
-    let mut tried: Vec<Tried> = sides
-        .into_iter()
-        .map(|side| Tried {
-            side,
-            runs: Vec::new(),
-        })
-        .collect();
+    let mut all = [untried(sides)];
     let mut interrupted = false;
     let mut round = 0;
     while !interrupted && wants_more(round, effort, began.elapsed()) {
@@ -77,33 +66,115 @@ pub async fn run(
             None => 0..effort.rounds,
         };
         round = rounds.end;
-        let order: Vec<usize> = rounds
-            .clone()
-            .flat_map(|round| turn(round, tried.len()))
-            .collect();
-        let files = rounds
-            .flat_map(|round| turn(round, tried.len()).map(move |index| (round, index)))
-            .map(|(round, index)| one_run(&tried[index].side, round))
-            .collect();
-        let result = suite::run_suite(files, &options, stop.clone(), &mut tell).await;
-        interrupted = result.interrupted;
-        for (index, scenario) in order.into_iter().zip(result.scenarios) {
-            tried[index].runs.extend(scenario.runs.iter().cloned());
+        let told = |_, event: SuiteEvent<'_>| tell(event);
+        interrupted = further(&mut all, rounds, options, stop.clone(), told).await;
+    }
+    let [tried] = all;
+    Trial::of(tried, effort, began.elapsed(), interrupted)
+}
+
+/// Makes several comparisons side by side: what one waits for, another uses. `tell` also hears which of them a run is of.
+pub async fn run_together(
+    all: Vec<Vec<Side>>,
+    effort: Effort,
+    options: &Options,
+    stop: watch::Receiver<bool>,
+    tell: impl FnMut(Option<usize>, SuiteEvent<'_>),
+) -> Vec<Trial> {
+    let began = Instant::now();
+    let mut all: Vec<Vec<Tried>> = all.into_iter().map(untried).collect();
+    let interrupted = further(&mut all, 0..effort.rounds, options, stop, tell).await;
+    let took = began.elapsed();
+    all.into_iter()
+        .map(|tried| Trial::of(tried, effort, took, interrupted))
+        .collect()
+}
+
+/// Runs further rounds of each comparison, in turn. Gives whether it was interrupted.
+async fn further(
+    all: &mut [Vec<Tried>],
+    rounds: Range<usize>,
+    options: &Options,
+    stop: watch::Receiver<bool>,
+    mut tell: impl FnMut(Option<usize>, SuiteEvent<'_>),
+) -> bool {
+    let mut places = Vec::new();
+    let mut files = Vec::new();
+    for (at, tried) in all.iter().enumerate() {
+        let alone = tried.iter().any(|each| times_matter(&each.side));
+        for round in rounds.clone() {
+            for index in turn(round, tried.len()) {
+                places.push((at, index));
+                files.push(one_run(&tried[index].side, round, alone));
+            }
         }
     }
-    let comparisons = match tried.split_first() {
-        Some((first, others)) => others
+    let folders = |folder: &String, count: usize| vec![folder.clone(); count];
+    let runs_of = |at: usize| places.iter().filter(|(of, _)| *of == at).count();
+    let options = Options {
+        folders: options
+            .folders
             .iter()
-            .map(|other| Comparison::of(&first.runs, &other.runs, effort.threshold))
+            .enumerate()
+            .flat_map(|(at, folder)| folders(folder, runs_of(at)))
             .collect(),
-        None => Vec::new(),
+        ..options.clone()
     };
-    Trial {
-        sides: tried,
-        comparisons,
-        threshold: effort.threshold,
-        took: began.elapsed(),
-        interrupted,
+    let told = |event: SuiteEvent<'_>| tell(key(&event).map(|key| places[key].0), event);
+    let result = suite::run_suite(files, &options, stop, told).await;
+    for ((at, index), scenario) in places.into_iter().zip(result.scenarios) {
+        all[at][index].runs.extend(scenario.runs.iter().cloned());
+    }
+    result.interrupted
+}
+
+fn untried(sides: Vec<Side>) -> Vec<Tried> {
+    let each = sides.into_iter().map(|side| Tried {
+        side,
+        runs: Vec::new(),
+    });
+    each.collect()
+}
+
+/// The run that an event is about: its place among the runs of the suite.
+fn key(event: &SuiteEvent<'_>) -> Option<usize> {
+    match event {
+        SuiteEvent::RunStarted { key, .. }
+        | SuiteEvent::RunTold { key, .. }
+        | SuiteEvent::RunRetried { key, .. }
+        | SuiteEvent::RunEnded { key, .. } => Some(*key),
+        SuiteEvent::Started { .. } | SuiteEvent::ScenarioEnded(_) | SuiteEvent::Ended(_) => None,
+    }
+}
+
+impl Trial {
+    fn of(sides: Vec<Tried>, effort: Effort, took: Duration, interrupted: bool) -> Self {
+        let comparisons = match sides.split_first() {
+            Some((first, others)) => others
+                .iter()
+                .map(|other| Comparison::of(&first.runs, &other.runs, effort.threshold))
+                .collect(),
+            None => Vec::new(),
+        };
+        Self {
+            sides,
+            comparisons,
+            threshold: effort.threshold,
+            took,
+            interrupted,
+        }
+    }
+
+    /// Whether every side had so many runs, none of them broken off.
+    pub fn is_complete(&self, rounds: usize) -> bool {
+        let whole = |run: &RunResult| match &run.timeline.end {
+            Some(End::Finished { interrupted, .. }) => !interrupted,
+            Some(End::NotApplicable(_) | End::Errored(_)) => true,
+            // Its worker died, by itself or by the interruption.
+            None => !self.interrupted,
+        };
+        let each = |tried: &Tried| tried.runs.len() == rounds && tried.runs.iter().all(whole);
+        self.sides.iter().all(each)
     }
 }
 
@@ -129,8 +200,9 @@ fn turn(round: usize, sides: usize) -> Box<dyn Iterator<Item = usize>> {
 }
 
 /// A scenario of one run, which is told from the others by its set and its round.
-fn one_run(side: &Side, round: usize) -> Arc<ScenarioFile> {
+fn one_run(side: &Side, round: usize, alone: bool) -> Arc<ScenarioFile> {
     let mut spec = side.spec.clone();
+    spec.exclusive |= alone;
     spec.id
         .case
         .push(("set".to_owned(), side.letter.to_string()));
@@ -143,9 +215,10 @@ fn one_run(side: &Side, round: usize) -> Arc<ScenarioFile> {
     Arc::new(file)
 }
 
-/// Whether the scenario is about times or speeds: then nothing else should run beside it.
+/// Whether the scenario is about times, speeds or processor time: then nothing else should run beside it.
 fn times_matter(side: &Side) -> bool {
-    let timed = |name: &str| name.ends_with(".latency") || name.ends_with(".throughput");
+    let ends = [".latency", ".throughput", ".cpu"];
+    let timed = |name: &str| ends.iter().any(|end| name.ends_with(end));
     side.spec
         .watched
         .iter()

@@ -11,7 +11,7 @@ pub(super) fn wire(spec: &RunSpec, timeline: &Timeline) -> Option<String> {
     let carries = timeline.built.as_ref()?.wire?.rate as f64;
     let links = spec.topology.links.iter();
     let most = links
-        .filter_map(|link| link.impairment.rate)
+        .filter_map(|link| link.of_wire().rate)
         .map(|rate| rate.as_per_second())
         .max_by(f64::total_cmp)
         .filter(|rate| *rate > carries)?;

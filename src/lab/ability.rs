@@ -11,7 +11,7 @@ use super::error::{BuildError, Feature, NotApplicable};
 use super::{Ground, Lab, programs};
 use crate::names::{IfName, NodeName};
 use crate::scenario::topology::{
-    Impairment, InterfaceSpec, IpVersion, LinkSpec, NatSpec, NodeSpec, Prefix, Topology,
+    ImpairedBy, Impairment, InterfaceSpec, IpVersion, LinkSpec, NatSpec, NodeSpec, Prefix, Topology,
 };
 use crate::scenario::workload::Workload;
 use crate::scenario::{Place, Requires, RunId, RunSpec};
@@ -180,6 +180,7 @@ fn tried_inside() -> Vec<Ability> {
             support::packet_sockets(),
             "as root: modprobe af_packet; a kernel of one's own needs CONFIG_PACKET",
         ),
+        built("netem (links with `by: netem`)", by_netem(), Feature::Netem),
         Ability::new(
             "ending sockets (emulation of tcp_tw_recycle)",
             support::end_time_wait(),
@@ -254,11 +255,20 @@ fn pair(ip: IpVersion, nat: bool) -> Topology {
             interfaces: [interface.clone(), interface.clone()],
             mtu: None,
             impairment: Impairment::default(),
+            by: Default::default(),
             faults: Vec::new(),
             changes: false,
             place: Place::default(),
         }],
     }
+}
+
+fn by_netem() -> Topology {
+    let mut topology = pair(IpVersion::V4, false);
+    for link in &mut topology.links {
+        link.by = ImpairedBy::Netem;
+    }
+    topology
 }
 
 /// Addresses for documentation (RFC 5737, RFC 3849).

@@ -7,12 +7,14 @@ use super::error::BuildError;
 use super::ledger::Ledger;
 use super::mark;
 use super::messages::Messages;
+use super::netem::netem;
 use super::plan::{Op, Plan, PlannedEnd, Site};
 use super::settings::{Became, Wanted, write_all};
 use crate::names::NodeName;
 use crate::scenario::topology::IpVersion;
 use crate::sys::NetNs;
 use crate::sys::netlink::{Batch, Netlink};
+use crate::sys::qdisc;
 use crate::sys::rtnl::{self, VethEnd};
 use crate::sys::sysctl::Sysctls;
 
@@ -78,6 +80,14 @@ pub(super) fn apply(
                     send_links(plan, &mut grounds, workshop.as_mut(), &mut links)?;
                 }
             }
+            Op::Netem {
+                node,
+                index,
+                impairment,
+                ..
+            } => message(&mut grounds, &Site::Node(node.clone()), line, |batch| {
+                qdisc::netem(batch, *index, &netem(impairment));
+            }),
             Op::Address {
                 node,
                 index,

@@ -22,6 +22,8 @@ pub enum Feature {
     NfTables,
     /// IPv6.
     Ipv6,
+    /// The queueing discipline netem.
+    Netem,
     /// Sockets in TIME_WAIT that can be ended from outside.
     EarlyEnd,
 }
@@ -32,6 +34,7 @@ impl std::fmt::Display for Feature {
             Self::Veth => "veth devices",
             Self::NfTables => "nf_tables with connection tracking and address translation",
             Self::Ipv6 => "IPv6",
+            Self::Netem => "netem (`by: netem`)",
             Self::EarlyEnd => {
                 "way to end TIME_WAIT sockets early, which emulating net.ipv4.tcp_tw_recycle takes"
             }
@@ -51,6 +54,9 @@ impl Feature {
                  a kernel of one's own needs CONFIG_NF_TABLES, CONFIG_NFT_NAT, CONFIG_NFT_MASQ, CONFIG_NFT_CT, CONFIG_NF_CT_NETLINK"
             }
             Self::Ipv6 => "start the kernel without ipv6.disable=1, with CONFIG_IPV6",
+            Self::Netem => {
+                "as root: modprobe sch_netem; a kernel of one's own needs CONFIG_NET_SCH_NETEM; without `by: netem` the lab's own wire does it"
+            }
             Self::EarlyEnd => {
                 "Linux 6.1 has one, with CONFIG_INET_DIAG_DESTROY; before 4.12 there is the real thing"
             }

@@ -86,11 +86,17 @@ pub fn survey() -> Result<Survey, InquiryError> {
 /// Whether this host has a setting that is none of the network's; it is only looked at.
 pub fn beyond_the_network(key: &str) -> Option<Found> {
     let key = Key::parse(key).filter(|key| !key.is_network())?;
-    let mut sysctls = Sysctls::new();
-    sysctls.has(&key).then(|| Found {
-        value: sysctls.read(&key).ok(),
-        writable: true,
+    let entry = sysctl_tree::find(&key)?;
+    Some(Found {
+        value: Sysctls::new().read(&key).ok(),
+        writable: entry.writable,
     })
+}
+
+/// The settings of this host that are none of the network's.
+pub fn keys_beyond_the_network() -> Vec<String> {
+    let keys = sysctl_tree::beyond_the_network().into_iter();
+    keys.map(|entry| entry.key.as_str().to_owned()).collect()
 }
 
 /// Writes each value in a fresh namespace, one without the others, and reads it back. What is not the namespace's own is not
@@ -116,6 +122,11 @@ fn try_one(key: &str, value: &str, sysctls: &mut Sysctls) -> Option<Kept> {
         Ok(now) if same(value, &now) => Kept::AsWritten,
         Ok(now) => Kept::Other(now),
         Err(SysctlError::Absent | SysctlError::ReadOnly) => return None,
+        Err(SysctlError::Refused(error)) if error.kind() == io::ErrorKind::NotFound => {
+            Kept::Refused(
+                "the kernel has nothing of this name, or has not loaded its module".to_owned(),
+            )
+        }
         Err(error) => Kept::Refused(chain(&error)),
     };
     if let Ok(before) = before {

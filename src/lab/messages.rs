@@ -42,17 +42,17 @@ impl Messages {
     }
 }
 
-/// A refused link means that the kernel has no such links; all else is an error.
+/// A refused link means that the kernel has no such links, a discipline that is not found that it has no netem; all else is an error.
 fn refusal(op: String, source: NetlinkError) -> BuildError {
-    match source {
-        NetlinkError::Refused { source, .. }
-            if source.raw_os_error() == Some(libc::EOPNOTSUPP) && op.starts_with("link ") =>
-        {
-            BuildError::NotApplicable(NotApplicable::Feature {
-                feature: Feature::Veth,
-                source,
-            })
+    let feature = match source.errno() {
+        Some(libc::EOPNOTSUPP) if op.starts_with("link ") => Some(Feature::Veth),
+        Some(libc::ENOENT) if op.starts_with("netem ") => Some(Feature::Netem),
+        _ => None,
+    };
+    match (feature, source) {
+        (Some(feature), NetlinkError::Refused { source, .. }) => {
+            BuildError::NotApplicable(NotApplicable::Feature { feature, source })
         }
-        source => BuildError::Refused { op, source },
+        (_, source) => BuildError::Refused { op, source },
     }
 }

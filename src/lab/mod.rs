@@ -15,6 +15,7 @@ pub mod leaks;
 mod ledger;
 mod mark;
 mod messages;
+mod netem;
 mod node;
 mod plan;
 mod print;

@@ -10,7 +10,8 @@ use crate::names::{IfName, NodeName};
 use crate::scenario::Place;
 use crate::scenario::fault::FaultSpec;
 use crate::scenario::topology::{
-    Emulation, Impairment, InterfaceSpec, IpVersion, LinkSpec, NatSpec, NodeSpec, Prefix, Topology,
+    Emulation, ImpairedBy, Impairment, InterfaceSpec, IpVersion, LinkSpec, NatSpec, NodeSpec,
+    Prefix, Topology,
 };
 
 /// Index of a namespace's first interface of the lab's. `lo` has 1, and where tunnels are built into the kernel each namespace is born
@@ -82,6 +83,17 @@ pub enum Op {
         mtu: Option<u32>,
         /// Whether each packet is one segment on its way (segmentation offload off).
         single_segments: bool,
+    },
+    /// Has the kernel's netem impair what leaves an interface.
+    Netem {
+        /// The node.
+        node: NodeName,
+        /// The interface.
+        interface: IfName,
+        /// Its index.
+        index: u32,
+        /// What it does to packets.
+        impairment: Impairment,
     },
     /// Gives an interface an address.
     Address {
@@ -248,11 +260,12 @@ fn link_ops(topology: &Topology, number: usize, link: &LinkSpec, wire_index: &mu
         mtu: link.mtu,
         single_segments,
     };
-    if !link.needs_wire(topology) {
-        return vec![veth(nodes, false)];
-    }
     let single = link.wants_segments();
-    nodes
+    let netem = netem_ops(topology, link);
+    if !link.needs_wire(topology) {
+        return [vec![veth(nodes, single)], netem].concat();
+    }
+    let veths = nodes
         .into_iter()
         .enumerate()
         .map(|(end, node)| {
@@ -264,6 +277,20 @@ fn link_ops(topology: &Topology, number: usize, link: &LinkSpec, wire_index: &mu
             };
             *wire_index += 1;
             veth([node, side], single)
+        })
+        .collect();
+    [veths, netem].concat()
+}
+
+/// Netem at both ends of a link that asks for it.
+fn netem_ops(topology: &Topology, link: &LinkSpec) -> Vec<Op> {
+    let ends = link.between.iter().zip(&link.interfaces);
+    ends.filter(|_| link.by == ImpairedBy::Netem)
+        .map(|(node, interface)| Op::Netem {
+            node: node.clone(),
+            interface: interface.clone(),
+            index: interface_index(topology, node, interface),
+            impairment: link.impairment.clone(),
         })
         .collect()
 }
@@ -380,7 +407,7 @@ fn wire(topology: &Topology, number: usize, link: &LinkSpec) -> Op {
     Op::Wire {
         link: number,
         ends,
-        impairment: link.impairment.clone(),
+        impairment: link.of_wire(),
         faults: link.faults.clone(),
     }
 }

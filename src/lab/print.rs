@@ -58,6 +58,15 @@ impl fmt::Display for Op {
                     ""
                 })
             }
+            Self::Netem {
+                node,
+                interface,
+                impairment,
+                ..
+            } => {
+                write!(f, "netem {node} {interface}")?;
+                write_impairment(f, impairment)
+            }
             Self::Address {
                 node,
                 interface,

@@ -60,8 +60,8 @@ pub(crate) const MAX_EXPECTATION: usize = 2000;
 pub(crate) const MAX_PARENTHESES: usize = 32;
 /// Bytes of a compiled regular expression.
 pub(crate) const MAX_REGEX: usize = 256 * 1024;
-/// How often state may be sampled.
+/// How often state may be sampled; seldom in runs of days, which are short in virtual time.
 pub(crate) const SAMPLE: std::ops::RangeInclusive<Duration> =
-    Duration::from_millis(10)..=Duration::from_secs(10);
+    Duration::from_millis(10)..=Duration::from_secs(3600);
 /// Bytes that parameters fill into one run.
 pub(crate) const MAX_FILLED: usize = 1024 * 1024;

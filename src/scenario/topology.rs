@@ -124,6 +124,9 @@ pub struct LinkSpec {
     pub mtu: Option<u32>,
     /// What the link does to packets; all absent on a plain veth pair.
     pub impairment: Impairment,
+    /// Who does it.
+    #[serde(default, skip_serializing_if = "ImpairedBy::is_wire")]
+    pub by: ImpairedBy,
     /// What happens to single segments, in the order of the file.
     #[serde(default)]
     pub faults: Vec<FaultSpec>,
@@ -141,10 +144,18 @@ impl LinkSpec {
         self.impairment.wants_segments() || !self.faults.is_empty() || self.changes
     }
 
+    /// What the lab's wire does to packets.
+    pub fn of_wire(&self) -> Impairment {
+        match self.by {
+            ImpairedBy::Wire => self.impairment.clone(),
+            ImpairedBy::Netem => Impairment::default(),
+        }
+    }
+
     /// Whether packets pass through the userspace wire: a node at an end emulates something or has a timestamp clock of
     /// its own, or something happens to packets, now or later.
     pub fn needs_wire(&self, topology: &Topology) -> bool {
-        self.impairment != Impairment::default()
+        self.of_wire() != Impairment::default()
             || !self.faults.is_empty()
             || self.changes
             || self.between.iter().any(|name| {
@@ -167,6 +178,23 @@ impl Topology {
             .get(name)
             .is_some_and(|node| !node.forwards && !recycles(node))
             && self.nodes.values().any(recycles)
+    }
+}
+
+/// Who does to packets what a link does to them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ImpairedBy {
+    /// The lab's own wire: seeded, and the same on every kernel.
+    #[default]
+    Wire,
+    /// The kernel's netem (tc-netem(8)), at both ends.
+    Netem,
+}
+
+impl ImpairedBy {
+    fn is_wire(&self) -> bool {
+        *self == Self::Wire
     }
 }
 

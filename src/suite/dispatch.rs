@@ -39,6 +39,10 @@ pub struct Options {
     pub verify: bool,
     /// Which records are kept, and where.
     pub records: Records,
+    /// For the records of each file a folder below that, where there is a name for it.
+    pub folders: Vec<String>,
+    /// After this moment no run is begun.
+    pub until: Option<Instant>,
     /// Which captures are made, and where they are kept.
     pub captures: Captures,
     /// In which order runs begin.
@@ -76,9 +80,12 @@ pub async fn run_suite(
     let mut running = FuturesUnordered::new();
     let mut timelines: BTreeMap<usize, Timeline> = BTreeMap::new();
     let mut begin_no_more = false;
+    // Whether there may be room for more than when it was last looked.
+    let mut room = true;
     let mut captured = BTreeMap::new();
     gathered.tell_ended(&mut tell);
     loop {
+        begin_no_more |= options.until.is_some_and(|until| Instant::now() >= until);
         if begin_no_more || *stop.borrow() {
             // What was to be tried again has come to what its last attempt came to.
             for mut job in waiting.drain(..) {
@@ -87,15 +94,17 @@ pub async fn run_suite(
                 }
             }
         }
-        while let Some(mut job) = next_job(&mut waiting, &mut budget) {
+        while room && let Some(mut job) = next_job(&mut waiting, &mut budget, Instant::now()) {
             job.begin();
             tell(SuiteEvent::RunStarted {
                 key: job.key,
                 spec: &job.spec,
             });
             timelines.insert(job.key, Timeline::default());
+            let folder = options.folders.get(job.file).map(String::as_str);
+            let records = options.records.below(folder);
             let kept = Kept {
-                records: &options.records,
+                records: &records,
                 file: gathered.file(job.file),
                 suite: options
                     .identity
@@ -118,9 +127,13 @@ pub async fn run_suite(
                 (ended.await, job)
             });
         }
+        room = false;
         if running.is_empty() {
             break;
         }
+        let change = budget
+            .next_change(Instant::now())
+            .filter(|_| !waiting.is_empty());
         tokio::select! {
             biased;
             Some((key, event)) = inbox.recv() => hear(key, event, &mut timelines, &mut tell),
@@ -129,7 +142,8 @@ pub async fn run_suite(
                 while let Ok((key, event)) = inbox.try_recv() {
                     hear(key, event, &mut timelines, &mut tell);
                 }
-                budget.give_back(job.need);
+                budget.give_back(job.key);
+                room = true;
                 let timeline = timelines.remove(&job.key).unwrap_or_default();
                 let result = conclude(&job.spec, ended, timeline);
                 let outcome = result.verdict.outcome;
@@ -138,13 +152,20 @@ pub async fn run_suite(
                     let alone = again == Again::Alone;
                     tell(SuiteEvent::RunRetried { key: job.key, result: &result, alone });
                     job.again(again, result);
-                    waiting.push_front(job);
+                    // What goes alone goes when all others have ended, and keeps nobody waiting.
+                    if alone {
+                        waiting.push_back(job);
+                    } else {
+                        waiting.push_front(job);
+                    }
                 } else {
                     let failed = matches!(outcome, Outcome::Failed | Outcome::Errored);
                     begin_no_more |= options.fail_fast && failed;
                     job.end(result, &mut gathered, &mut tell);
                 }
             }
+            // A load has ended, and its run goes on waiting.
+            () = until(change) => room = true,
         }
     }
     let result = SuiteResult {
@@ -154,6 +175,14 @@ pub async fn run_suite(
     };
     tell(SuiteEvent::Ended(&result));
     result
+}
+
+/// Waits until a moment; for ever where there is none.
+async fn until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment.into()).await,
+        None => std::future::pending().await,
+    }
 }
 
 /// Adds to a run's timeline what its worker tells.
@@ -194,7 +223,7 @@ impl Job {
     fn again(&mut self, how: Again, last: RunResult) {
         self.last = Some(last);
         match how {
-            Again::Alone => self.need = self.need.alone(),
+            Again::Alone => self.need = self.need.clone().alone(),
             Again::Same => {}
         }
     }
@@ -250,8 +279,9 @@ fn jobs(files: &[Arc<ScenarioFile>], options: &Options) -> Vec<Job> {
 }
 
 /// The first that fits: one that needs the whole machine waits until all others are done.
-fn next_job(waiting: &mut VecDeque<Job>, budget: &mut Budget) -> Option<Job> {
-    let at = waiting.iter().position(|job| budget.take(job.need))?;
+fn next_job(waiting: &mut VecDeque<Job>, budget: &mut Budget, now: Instant) -> Option<Job> {
+    let fits = |job: &Job| budget.take(job.key, &job.need, now);
+    let at = waiting.iter().position(fits)?;
     waiting.remove(at)
 }
 

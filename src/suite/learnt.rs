@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::need::{Need, RUN_COST, expected, loaded};
+use super::need::{Need, Phase, expected};
 use super::record_name::{EXTENSION, stem};
 use super::recording::Records;
 use crate::record::{Outcome, ProcessEnd, Record, RecordHeader};
@@ -34,16 +34,24 @@ impl Learnt {
             return (need, expected);
         };
         let took = Duration::from_nanos(taken.took);
-        let processors = taken.cpu.map(|cpu| {
-            let active = loaded(spec).unwrap_or(took).min(took).as_secs_f64();
-            (cpu as f64 / 1e9 / active * MARGIN).max(RUN_COST)
-        });
+        let active = taken
+            .cpu
+            .map(|cpu| cpu as f64 / 1e9 - need.idle * took.as_secs_f64());
+        let estimated: f64 = (need.phases.iter())
+            .map(|phase| phase.processors * phase.length(took).as_secs_f64())
+            .sum();
+        let factor = active
+            .map(|active| active.max(0.0) * MARGIN / estimated)
+            .filter(|factor| factor.is_finite())
+            .unwrap_or(1.0);
         // What the kernel holds for the run is not in its processes' memory.
         let memory = taken.memory.map_or(0.0, |memory| memory as f64 * MARGIN);
+        let phases = need.phases.into_iter().map(|phase| Phase {
+            processors: phase.processors * factor,
+            ..phase
+        });
         let need = Need {
-            processors: processors
-                .filter(|share| share.is_finite())
-                .unwrap_or(need.processors),
+            phases: phases.collect(),
             memory: need.memory.max(memory),
             ..need
         };

@@ -6,15 +6,32 @@ use super::schedule::FILL;
 use crate::scenario::RunSpec;
 use crate::scenario::workload::{ClientSpec, CommandSpec, Load, Schedule};
 
-/// Processor time that a paced connection costs both ends, a router with translation and the client's own, seconds.
-/// Measured at 30 µs for both ends, 1.4 times that behind masquerade, and twice that again for a debug build's own share.
-const CONNECTION_COST: f64 = 100e-6;
-/// Share of a processor that a run costs without any load: set-up, sampling, its process.
-pub(super) const RUN_COST: f64 = 0.05;
+/// Processor time that a paced connection costs both ends, a router with translation and the client's own, seconds, where each is
+/// begun by a wake-up of its own (measured: 430 µs, half of it wake-ups).
+const CONNECTION_COST: f64 = 450e-6;
+/// The same where several go at once: 30 µs were measured for both ends, 1.4 times that behind masquerade.
+const CONNECTION_COST_OF_MANY: f64 = 100e-6;
+/// Up to this rate, connections a second, each has a wake-up of its own.
+const FEW: f64 = 500.0;
+/// Share of a processor that a run costs while it waits: samples, ten a second (measured: 0.007 with two nodes).
+const IDLE_COST: f64 = 0.007 * SLOWER;
+/// Share of a processor in a run's first second, for its process and its lab. It takes a fifth of that, most of it in the kernel
+/// under a lock that all namespaces share (`rtnl_lock`): many at once hold each other up.
+const SET_UP_COST: f64 = 0.1;
+/// How long that takes.
+const SET_UP: Duration = Duration::from_secs(1);
+/// What a build without optimisation costs more, where the time is not the kernel's.
+const SLOWER: f64 = if cfg!(debug_assertions) { 3.0 } else { 1.0 };
 /// Processors that a closed loop or a transfer fills: one for each end.
 const CLOSED_LOOP: f64 = 2.0;
-/// Processors that a program fills of which nothing is known: it has one thread, as most have.
-const PROGRAM: f64 = 1.0;
+/// The same on a link whose delay or losses hold it up.
+const HELD_UP: f64 = 0.5;
+/// Processor time of a transferred byte, seconds, through the wire that makes a rate (measured: 64 ns).
+const BYTE_COST: f64 = 100e-9;
+/// Processors that a program fills of which nothing is known: it has one thread, as most have, and waits as long as it works.
+const PROGRAM: f64 = 0.5;
+/// How long the kernel counts messages together to limit them (`net.core.message_cost`, 5 s by default).
+const LOG_LIMIT: Duration = Duration::from_secs(5);
 /// Bytes of a run's processes, without any connection: 12 MiB were measured with two nodes, and threads' stacks add to that.
 const RUN_MEMORY: f64 = 32.0 * 1024.0 * 1024.0;
 /// Bytes of a node: its namespace with its tables and its thread. 1,000 nodes took 400 MiB (measured).
@@ -35,17 +52,43 @@ const GUEST_MEMORY: f64 = 640.0 * 1024.0 * 1024.0;
 const GUESS: Duration = Duration::from_secs(5);
 
 /// How much of the machine a run needs.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Need {
-    /// Processors.
-    pub(super) processors: f64,
+    /// Processors, all the time.
+    pub(super) idle: f64,
+    /// When it needs more than that.
+    pub(super) phases: Vec<Phase>,
     /// Bytes.
     pub(super) memory: f64,
     /// Whether it reads the kernel's log, or makes the kernel write much into it: the kernel bounds the network messages
-    /// of the whole machine together, so that such runs go one after the other.
+    /// of the whole machine together, so that such runs are busy one after the other.
     pub(super) log: bool,
     /// Whether no other run may go beside it.
     pub(super) exclusive: bool,
+}
+
+/// A time of a run in which it does something.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Phase {
+    /// From when, after the run began.
+    pub(super) from: Duration,
+    /// Until when; as long as the run lasts where absent.
+    pub(super) until: Option<Duration>,
+    /// Processors.
+    pub(super) processors: f64,
+}
+
+impl Phase {
+    /// Whether it is on so long after the run began.
+    pub(super) fn is_on(&self, after: Duration) -> bool {
+        self.from <= after && self.until.is_none_or(|until| after < until)
+    }
+
+    /// How long it is in a run that takes so long.
+    pub(super) fn length(&self, took: Duration) -> Duration {
+        let until = self.until.map_or(took, |until| until.min(took));
+        until.saturating_sub(self.from)
+    }
 }
 
 impl Need {
@@ -56,22 +99,17 @@ impl Need {
             .values()
             .filter(|node| node.conntrack_room.is_some())
             .count();
-        let clients = load.clients.iter().map(processors);
-        // What runs in the background does what others ask of it.
-        let foreground = load.commands.iter().filter(|command| !command.background);
-        let programs = PROGRAM * count(foreground.count());
         let connections: f64 = load.clients.iter().map(memory).sum();
+        let reads_log = (spec.watched.iter()).any(|series| series.as_str() == "kernel.log");
+        let log = fills > 0 || reads_log;
         Self {
-            processors: RUN_COST + clients.sum::<f64>() + programs,
+            idle: IDLE_COST,
+            phases: phases(spec, log),
             memory: RUN_MEMORY
                 + NODE_MEMORY * count(nodes.len())
                 + connections
                 + CONNTRACK_MEMORY * count(fills),
-            log: fills > 0
-                || spec
-                    .watched
-                    .iter()
-                    .any(|series| series.as_str() == "kernel.log"),
+            log,
             exclusive: spec.exclusive,
         }
     }
@@ -79,7 +117,13 @@ impl Need {
     /// What a guest needs: a processor of its own, which it keeps busy whenever it does not wait, and its memory.
     pub(super) fn of_guest() -> Self {
         Self {
-            processors: FILL,
+            idle: 0.0,
+            phases: vec![Phase {
+                from: Duration::ZERO,
+                until: None,
+                // Nearly: shares are added up with rounding.
+                processors: FILL * 0.999,
+            }],
             memory: GUEST_MEMORY,
             log: false,
             exclusive: false,
@@ -93,6 +137,32 @@ impl Need {
             ..self
         }
     }
+}
+
+/// When a run does something: its set-up, each client's load, each program.
+fn phases(spec: &RunSpec, log: bool) -> Vec<Phase> {
+    let set_up = Phase {
+        from: Duration::ZERO,
+        until: Some(SET_UP),
+        processors: SET_UP_COST,
+    };
+    let clients = spec.workload.clients.iter().map(|client| Phase {
+        from: client.start,
+        until: paced(client).map(|busy| client.start + SET_UP + busy),
+        processors: processors(spec, client),
+    });
+    // One that serves has its start-up; then it does what others ask of it.
+    let commands = spec.workload.commands.iter().map(|command| Phase {
+        from: command.start,
+        until: Some(command.start + command.timeout.min(GUESS)),
+        processors: PROGRAM,
+    });
+    let after = if log { LOG_LIMIT } else { Duration::ZERO };
+    let phases = clients.chain(commands).map(|phase| Phase {
+        until: phase.until.map(|until| until + after),
+        ..phase
+    });
+    [set_up].into_iter().chain(phases).collect()
 }
 
 /// How long a run is expected to take: its load, programs, steps and windows.
@@ -111,16 +181,6 @@ pub(super) fn expected(spec: &RunSpec) -> Duration {
         .min(spec.timeout)
 }
 
-/// How long the run's load goes on, where it has one.
-pub(super) fn loaded(spec: &RunSpec) -> Option<Duration> {
-    spec.workload
-        .clients
-        .iter()
-        .map(busy)
-        .max()
-        .filter(|busy| !busy.is_zero())
-}
-
 fn count(number: usize) -> f64 {
     f64::from(u32::try_from(number).unwrap_or(u32::MAX))
 }
@@ -132,14 +192,31 @@ fn highest_rate(schedule: &Schedule) -> f64 {
         .max(schedule.to.as_per_second())
 }
 
-fn processors(client: &ClientSpec) -> f64 {
+fn processors(spec: &RunSpec, client: &ClientSpec) -> f64 {
     match &client.load {
         Load::Connect { schedule, .. } | Load::Flood { schedule, .. } => {
-            highest_rate(schedule) * CONNECTION_COST
+            at_rate(highest_rate(schedule))
         }
-        Load::Hold { rate, .. } => rate.as_per_second() * CONNECTION_COST,
-        Load::Loop { .. } | Load::Bulk { .. } => CLOSED_LOOP,
+        Load::Hold { rate, .. } => at_rate(rate.as_per_second()),
+        // One request at a time is under way at one end or at the other.
+        Load::Loop { concurrency, .. } => CLOSED_LOOP.min(f64::from(*concurrency)),
+        Load::Bulk { .. } => transfer(spec),
     }
+}
+
+fn at_rate(rate: f64) -> f64 {
+    let few = rate.min(FEW);
+    few * CONNECTION_COST + (rate - few) * CONNECTION_COST_OF_MANY
+}
+
+/// A transfer is as fast as its slowest link lets it.
+fn transfer(spec: &RunSpec) -> f64 {
+    let links = || spec.topology.links.iter().map(|link| &link.impairment);
+    let rates = links().filter_map(|link| link.rate);
+    let by_rate = rates.map(|rate| rate.as_per_second() / 8.0 * BYTE_COST);
+    let held_up = links().any(|link| link.delay.is_some() || link.loss.is_some());
+    let most = if held_up { HELD_UP } else { CLOSED_LOOP };
+    by_rate.fold(most, f64::min)
 }
 
 fn memory(client: &ClientSpec) -> f64 {
@@ -166,20 +243,28 @@ fn memory(client: &ClientSpec) -> f64 {
     }
 }
 
-/// How long a client's load goes on.
+/// How long a client's load is expected to go on.
 fn busy(client: &ClientSpec) -> Duration {
+    let hold = match &client.load {
+        Load::Hold { hold_for, .. } => *hold_for,
+        Load::Connect { .. } | Load::Flood { .. } | Load::Loop { .. } | Load::Bulk { .. } => {
+            Duration::ZERO
+        }
+    };
+    paced(client).unwrap_or(GUESS) + hold
+}
+
+/// How long a client opens connections, where that is known beforehand.
+fn paced(client: &ClientSpec) -> Option<Duration> {
     match &client.load {
         Load::Connect { schedule, .. } | Load::Flood { schedule, .. } => {
             let mean = (schedule.from.as_per_second() + schedule.to.as_per_second()) / 2.0;
-            seconds(schedule.count as f64 / mean)
+            Some(seconds(schedule.count as f64 / mean))
         }
         Load::Hold {
-            connections,
-            rate,
-            hold_for,
-            ..
-        } => seconds(*connections as f64 / rate.as_per_second()) + *hold_for,
-        Load::Loop { .. } | Load::Bulk { .. } => GUESS,
+            connections, rate, ..
+        } => Some(seconds(*connections as f64 / rate.as_per_second())),
+        Load::Loop { .. } | Load::Bulk { .. } => None,
     }
 }
 

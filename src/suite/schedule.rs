@@ -1,12 +1,17 @@
 //! How many runs go at once: up to a share of the processors and of memory, not a count, since most of a run is waiting.
 //!
+//! What is looked at is not only now: a run is begun where it has room for all that it is to do, at the time when it does it.
 //! Not here: what a run needs (`need`, `learnt`).
 
-use super::need::Need;
+use std::time::Instant;
+
+use super::need::{Need, Phase};
 use crate::backend::Machine;
 
 /// Share of the processors that runs may fill together; beyond it starts come late.
-pub(super) const FILL: f64 = 0.5;
+pub(super) const FILL: f64 = 0.7;
+/// Share of that which one phase of a run is taken to need at most: what takes all it gets shall leave room for those that wait.
+const FILL_BY_ONE: f64 = 0.5;
 /// Share of the memory at hand that runs may fill together: estimates are rough, and a machine that swaps measures nothing.
 const FILL_MEMORY: f64 = 0.7;
 
@@ -14,8 +19,27 @@ const FILL_MEMORY: f64 = 0.7;
 #[derive(Debug)]
 pub(super) struct Budget {
     whole: Machine,
-    used: Vec<Need>,
+    used: Vec<Used>,
+    /// What they do together, by time.
+    levels: Vec<Level>,
     slots: usize,
+}
+
+/// What a run has of the machine.
+#[derive(Debug)]
+struct Used {
+    key: usize,
+    began: Instant,
+    need: Need,
+}
+
+/// What all runs do together, from a moment on until the next.
+#[derive(Debug, Clone, Copy)]
+struct Level {
+    from: Instant,
+    processors: f64,
+    /// Phases of runs that share the limit of the kernel's log.
+    logging: i64,
 }
 
 impl Budget {
@@ -27,40 +51,103 @@ impl Budget {
                 memory: machine.memory * FILL_MEMORY,
             },
             used: Vec::new(),
+            levels: Vec::new(),
             slots: slots.unwrap_or(usize::MAX),
         }
     }
 
-    /// Takes what a run needs, if there is room for it. A run that needs more than the whole goes alone.
-    pub(super) fn take(&mut self, need: Need) -> bool {
-        let fits = self.used.is_empty() || self.fits_beside(need);
+    /// Takes what a run needs that begins now, if there is room for it. A run that needs more than the whole goes alone.
+    pub(super) fn take(&mut self, key: usize, need: &Need, now: Instant) -> bool {
+        let fits = self.used.is_empty() || self.fits_beside(need, now);
         if fits {
-            self.used.push(need);
+            self.used.push(Used {
+                key,
+                began: now,
+                need: need.clone(),
+            });
+            self.level();
         }
         fits
     }
 
-    fn fits_beside(&self, need: Need) -> bool {
-        let all = || self.used.iter().chain([&need]);
-        let processors: f64 = all().map(|need| need.processors).sum();
+    fn fits_beside(&self, need: &Need, now: Instant) -> bool {
+        let all = || self.used.iter().map(|used| &used.need).chain([need]);
         let memory: f64 = all().map(|need| need.memory).sum();
-        processors <= self.whole.processors
+        let idle: f64 = all().map(|need| need.idle).sum();
+        let fits_at = |moment: Instant| {
+            let after = moment.duration_since(now);
+            let (mut processors, mut logging) = (0.0, false);
+            for phase in need.phases.iter().filter(|phase| phase.is_on(after)) {
+                processors += self.share(phase);
+                logging = need.log;
+            }
+            let level = self.level_at(moment);
+            let busy = level.map_or(0.0, |level| level.processors);
+            let others_log = level.is_some_and(|level| level.logging > 0);
+            idle + busy + processors <= self.whole.processors && !(logging && others_log)
+        };
+        // More is asked for only where a phase begins.
+        let own = need.phases.iter().map(|phase| now + phase.from);
+        let others = self.levels.iter().map(|level| level.from);
+        let mut moments = others.filter(|from| *from > now).chain(own).chain([now]);
+        self.used.len() < self.slots
             && memory <= self.whole.memory
-            && self.used.len() < self.slots
             && !all().any(|need| need.exclusive)
-            && all().filter(|need| need.log).count() <= 1
+            && moments.all(fits_at)
+    }
+
+    /// Processors that a phase is taken to need.
+    fn share(&self, phase: &Phase) -> f64 {
+        phase.processors.min(self.whole.processors * FILL_BY_ONE)
+    }
+
+    fn level_at(&self, moment: Instant) -> Option<&Level> {
+        let after = self.levels.partition_point(|level| level.from <= moment);
+        self.levels[..after].last()
+    }
+
+    /// Adds up what all that were taken do.
+    fn level(&mut self) {
+        let mut changes = Vec::new();
+        for used in &self.used {
+            for phase in &used.need.phases {
+                let (share, log) = (self.share(phase), i64::from(used.need.log));
+                changes.push((used.began + phase.from, share, log));
+                changes.extend(phase.until.map(|until| (used.began + until, -share, -log)));
+            }
+        }
+        changes.sort_by_key(|(at, ..)| *at);
+        let (mut processors, mut logging) = (0.0, 0);
+        self.levels.clear();
+        for (from, share, log) in changes {
+            processors += share;
+            logging += log;
+            self.levels.pop_if(|last| last.from == from);
+            self.levels.push(Level {
+                from,
+                processors,
+                logging,
+            });
+        }
+    }
+
+    /// When there may be room for more, though no run ends: the next moment at which less is done.
+    pub(super) fn next_change(&self, now: Instant) -> Option<Instant> {
+        let after = self.levels.iter().find(|level| level.from > now);
+        after.map(|level| level.from)
     }
 
     /// Gives back what a run took.
-    pub(super) fn give_back(&mut self, need: Need) {
-        if let Some(at) = self.used.iter().position(|used| *used == need) {
-            self.used.swap_remove(at);
-        }
+    pub(super) fn give_back(&mut self, key: usize) {
+        self.used.retain(|used| used.key != key);
+        self.level();
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     const MACHINE: Machine = Machine {
@@ -68,72 +155,127 @@ mod tests {
         memory: 1000.0,
     };
 
-    fn share(processors: f64) -> Need {
-        Need {
+    fn phase(from: u64, until: Option<u64>, processors: f64) -> Phase {
+        Phase {
+            from: Duration::from_secs(from),
+            until: until.map(Duration::from_secs),
             processors,
+        }
+    }
+
+    fn of(phases: Vec<Phase>) -> Need {
+        Need {
+            idle: 0.0,
+            phases,
             memory: 0.0,
             log: false,
             exclusive: false,
         }
     }
 
+    fn share(processors: f64) -> Need {
+        of(vec![phase(0, None, processors)])
+    }
+
+    fn logs(phases: Vec<Phase>) -> Need {
+        Need {
+            log: true,
+            ..of(phases)
+        }
+    }
+
+    /// How many of the needs are taken at once, and the budget after it.
+    fn taken(budget: &mut Budget, needs: &[Need], now: Instant) -> usize {
+        let taken = needs.iter().enumerate();
+        taken
+            .filter(|(key, need)| budget.take(*key, need, now))
+            .count()
+    }
+
     #[test]
-    fn what_needs_the_whole_machine_goes_alone() {
-        let mut budget = Budget::new(MACHINE, None);
-        assert!(budget.take(share(8.0)));
-        assert!(!budget.take(share(0.1)));
-        budget.give_back(share(8.0));
-        assert!(budget.take(share(0.1)));
-        assert!(!budget.take(share(8.0)));
+    fn beside_what_fills_the_machine_only_little_goes() {
+        let (mut budget, now) = (Budget::new(MACHINE, None), Instant::now());
+        assert!(budget.take(0, &share(8.0), now));
+        assert!(budget.take(1, &share(0.1), now));
+        assert!(!budget.take(2, &share(8.0), now));
+        budget.give_back(0);
+        assert!(budget.take(2, &share(8.0), now));
     }
 
     #[test]
     fn small_runs_go_together_until_the_share_is_full() {
-        let mut budget = Budget::new(MACHINE, None);
-        let together = (0..100).filter(|_| budget.take(share(0.125))).count();
-        assert_eq!(together, 8);
+        let (mut budget, now) = (Budget::new(MACHINE, None), Instant::now());
+        assert_eq!(
+            taken(&mut budget, &vec![share(0.125); 100], now),
+            11,
+            "of 1.4 processors"
+        );
+    }
+
+    #[test]
+    fn what_a_run_costs_while_it_waits_counts_too() {
+        let (mut budget, now) = (Budget::new(MACHINE, None), Instant::now());
+        let waits = Need {
+            idle: 0.125,
+            ..of(Vec::new())
+        };
+        assert_eq!(taken(&mut budget, &vec![waits; 100], now), 11);
     }
 
     #[test]
     fn runs_go_together_until_the_memory_is_full() {
-        let mut budget = Budget::new(MACHINE, None);
+        let (mut budget, now) = (Budget::new(MACHINE, None), Instant::now());
         let needs = Need {
             memory: 300.0,
             ..share(0.0)
         };
-        let together = (0..100).filter(|_| budget.take(needs)).count();
-        assert_eq!(together, 2);
+        assert_eq!(taken(&mut budget, &vec![needs; 100], now), 2);
     }
 
     #[test]
     fn slots_bound_the_number_at_once() {
-        let mut budget = Budget::new(MACHINE, Some(1));
-        assert!(budget.take(share(0.1)));
-        assert!(!budget.take(share(0.1)));
+        let (mut budget, now) = (Budget::new(MACHINE, Some(1)), Instant::now());
+        assert!(budget.take(0, &share(0.1), now));
+        assert!(!budget.take(1, &share(0.1), now));
     }
 
     #[test]
-    fn runs_that_share_the_limit_of_the_log_go_one_after_the_other() {
-        let mut budget = Budget::new(MACHINE, None);
-        let logs = Need {
-            log: true,
-            ..share(0.1)
-        };
-        assert!(budget.take(logs));
-        assert!(!budget.take(logs));
-        assert!(budget.take(share(0.1)));
-        budget.give_back(logs);
-        assert!(budget.take(logs));
+    fn a_load_that_has_ended_makes_room_while_its_run_waits() {
+        let (mut budget, now) = (Budget::new(MACHINE, None), Instant::now());
+        let begins = of(vec![phase(0, Some(5), 0.6)]);
+        assert_eq!(taken(&mut budget, &vec![begins.clone(); 3], now), 2);
+        let change = budget.next_change(now).unwrap();
+        assert_eq!(change, now + Duration::from_secs(5));
+        assert!(budget.take(2, &begins, change));
+    }
+
+    #[test]
+    fn a_load_that_is_to_come_keeps_its_room() {
+        let (mut budget, now) = (Budget::new(MACHINE, None), Instant::now());
+        assert!(budget.take(0, &of(vec![phase(10, None, 0.7)]), now));
+        assert!(budget.take(1, &of(vec![phase(0, Some(10), 0.7)]), now));
+        assert!(budget.take(2, &of(vec![phase(0, Some(11), 0.7)]), now));
+        assert!(!budget.take(3, &of(vec![phase(0, Some(11), 0.7)]), now));
+    }
+
+    #[test]
+    fn runs_that_share_the_limit_of_the_log_are_not_busy_at_once() {
+        let (mut budget, now) = (Budget::new(MACHINE, None), Instant::now());
+        let early = logs(vec![phase(0, Some(5), 0.1), phase(60, Some(65), 0.1)]);
+        assert!(budget.take(0, &early, now));
+        assert!(!budget.take(1, &early, now));
+        assert!(budget.take(2, &share(0.1), now));
+        assert!(budget.take(1, &early, now + Duration::from_secs(5)));
     }
 
     #[test]
     fn beside_an_exclusive_run_there_is_no_other() {
-        let mut budget = Budget::new(MACHINE, None);
+        let (mut budget, now) = (Budget::new(MACHINE, None), Instant::now());
         let alone = share(0.1).alone();
-        assert!(budget.take(share(0.1)));
-        assert!(!budget.take(alone));
-        budget.give_back(share(0.1));
-        assert!(budget.take(alone));
-        assert!(!budget.take(share(0.1)));
+        assert!(budget.take(0, &share(0.1), now));
+        assert!(!budget.take(1, &alone, now));
+        budget.give_back(0);
+        assert!(budget.take(1, &alone, now));
+        assert!(!budget.take(2, &share(0.1), now));
     }
 }

@@ -22,6 +22,7 @@ pub mod ports;
 pub mod private_mounts;
 pub mod process;
 pub mod procfs;
+pub mod qdisc;
 pub mod readiness;
 pub mod rerun;
 pub mod rtnl;

@@ -1,6 +1,7 @@
-//! The processor's I/O ports, from user space: bytes to and from a device that has no driver (ioperm(2), inb(2)).
+//! The processor's I/O ports, from user space: bytes to and from a device that has no driver (iopl(2), inb(2)).
 //!
-//! Permission belongs to a thread, so that each call takes it anew: it then holds whichever thread calls. Only x86-64 has ports.
+//! Permission belongs to a thread, so that each call takes it anew: it then holds whichever thread calls. That of all ports is asked for,
+//! which is but a flag of the thread; ioperm(2) has a map of them copied at each call. Only x86-64 has ports.
 
 use std::io;
 
@@ -10,7 +11,7 @@ use std::io;
 /// EPERM without CAP_SYS_RAWIO or where the kernel is locked down; ENOSYS where it was built without `CONFIG_X86_IOPL_IOPERM`;
 /// unsupported on other processors.
 pub fn write(port: u16, bytes: &[u8]) -> io::Result<()> {
-    permit(port, 1)?;
+    permit()?;
     imp::write(port, bytes);
     Ok(())
 }
@@ -20,7 +21,7 @@ pub fn write(port: u16, bytes: &[u8]) -> io::Result<()> {
 /// # Errors
 /// As [`write()`].
 pub fn read(port: u16, bytes: &mut [u8]) -> io::Result<()> {
-    permit(port, 1)?;
+    permit()?;
     imp::read(port, bytes);
     Ok(())
 }
@@ -30,23 +31,23 @@ pub fn read(port: u16, bytes: &mut [u8]) -> io::Result<()> {
 /// # Errors
 /// As [`write()`].
 pub fn write_word(port: u16, word: u16) -> io::Result<()> {
-    permit(port, 2)?;
+    permit()?;
     imp::write_word(port, word);
     Ok(())
 }
 
 #[cfg(target_arch = "x86_64")]
-#[expect(unsafe_code, reason = "ioperm(2) is in libc alone")]
-fn permit(port: u16, count: u8) -> io::Result<()> {
-    // SAFETY: it takes numbers and changes only what this thread may do.
-    let done = unsafe { libc::ioperm(port.into(), count.into(), 1) };
+#[expect(unsafe_code, reason = "iopl(2) is in libc alone")]
+fn permit() -> io::Result<()> {
+    // SAFETY: it takes a number and changes only what this thread may do.
+    let done = unsafe { libc::iopl(3) };
     nix::errno::Errno::result(done)
         .map(drop)
         .map_err(Into::into)
 }
 
 #[cfg(not(target_arch = "x86_64"))]
-fn permit(_: u16, _: u8) -> io::Result<()> {
+fn permit() -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 

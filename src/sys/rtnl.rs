@@ -20,7 +20,7 @@ use super::netlink::{Batch, CREATE, EXCL, Netlink, NetlinkError, attributes};
 /// Index of the loopback interface: the first of each namespace (`LOOPBACK_IFINDEX`, Linux `include/net/flow.h`).
 pub const LOOPBACK: u32 = 1;
 /// What the kernel does in a moment of its own, as soon as one of its workers runs; this long means that it never will.
-const LONG: Duration = Duration::from_secs(5);
+const LONG: Duration = Duration::from_secs(30);
 /// Between two looks at it.
 const LOOK: Duration = Duration::from_micros(100);
 /// `IFLA_OPERSTATE` (Linux `include/uapi/linux/if_link.h`).

@@ -24,8 +24,41 @@ pub struct Entry {
 /// # Errors
 /// Where `/proc/sys/net` cannot be listed.
 pub fn network() -> io::Result<Vec<Entry>> {
+    below("net")
+}
+
+/// Every setting that is none of the network's, as far as they can be listed.
+pub fn beyond_the_network() -> Vec<Entry> {
+    let tops = fs::read_dir("/proc/sys").into_iter().flatten().flatten();
+    let names = tops.filter_map(|top| top.file_name().into_string().ok());
+    let others = names.filter(|name| name != "net");
+    others
+        .filter_map(|top| below(&top).ok())
+        .flatten()
+        .collect()
+}
+
+/// One setting, where there is such.
+pub fn find(key: &Key) -> Option<Entry> {
+    let path = format!("/proc/sys/{}", key.as_str().replace('.', "/"));
+    let metadata = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
+    Some(Entry::of(key.clone(), &metadata))
+}
+
+impl Entry {
+    fn of(key: Key, metadata: &fs::Metadata) -> Self {
+        let mode = metadata.permissions().mode();
+        Self {
+            key,
+            writable: mode & 0o200 != 0,
+            readable: mode & 0o400 != 0,
+        }
+    }
+}
+
+fn below(top: &str) -> io::Result<Vec<Entry>> {
     let mut found = Vec::new();
-    let mut folders = vec![(PathBuf::from("/proc/sys/net"), "net".to_owned())];
+    let mut folders = vec![(PathBuf::from("/proc/sys").join(top), top.to_owned())];
     while let Some((folder, prefix)) = folders.pop() {
         for entry in fs::read_dir(&folder)? {
             let entry = entry?;
@@ -41,12 +74,7 @@ pub fn network() -> io::Result<Vec<Entry>> {
             if metadata.is_dir() {
                 folders.push((entry.path(), key));
             } else if let Some(key) = Key::parse(&key) {
-                let mode = metadata.permissions().mode();
-                found.push(Entry {
-                    key,
-                    writable: mode & 0o200 != 0,
-                    readable: mode & 0o400 != 0,
-                });
+                found.push(Entry::of(key, &metadata));
             }
         }
     }
@@ -69,5 +97,12 @@ mod tests {
                 .writable
         );
         assert!(find("net.ipv4.conf.lo.rp_filter").is_some());
+        let beyond = beyond_the_network();
+        let version = beyond
+            .iter()
+            .find(|entry| entry.key.as_str() == "kernel.osrelease")
+            .unwrap();
+        assert!(!version.writable && super::find(&version.key).as_ref() == Some(version));
+        assert_eq!(super::find(&Key::parse("kernel").unwrap()), None);
     }
 }

@@ -65,6 +65,7 @@ pub fn topology(nodes: &[&str], links: &[(&str, &str)]) -> Topology {
             interfaces: [names[0].clone(), names[1].clone()],
             mtu: None,
             impairment: Impairment::default(),
+            by: Default::default(),
             faults: Vec::new(),
             changes: false,
             place: Place::default(),

@@ -22,6 +22,9 @@ pub(crate) fn trials() -> Vec<Trial> {
     vec![
         Trial::test("each_line_of_a_vendors_file_is_looked_up", vendors_file),
         Trial::test("what_windows_wrote_is_read", windows),
+        Trial::test("what_guides_ask_for_is_answered_line_by_line", guides),
+        Trial::test("ten_thousand_lines_are_answered_at_once", many_lines),
+        Trial::test("lines_are_tried_side_by_side", side_by_side),
         Trial::test("a_line_that_hurts_is_found_by_running_it", || {
             let output = run("hurts", "net.core.somaxconn = 4\nnet.ipv4.tcp_sack = 0\n");
             let hurts = "hurts                1  net.core.somaxconn = 4";
@@ -115,6 +118,138 @@ fn windows() -> Result<(), Failed> {
             "there is no value behind `=`",
             "the kernel keeps `7200` instead",
         ],
+    )
+}
+
+/// Keys that are gone, renamed, idle, of another kernel, of the host, of an interface, with the words for each.
+fn guides() -> Result<(), Failed> {
+    expect(
+        &look("application-server.conf"),
+        1,
+        &[
+            "gone since Linux 3.9: appropriate byte counting",
+            "gone since Linux 3.10: F-RTO was written anew",
+            "gone since Linux 3.10: cookie transactions were removed",
+            "gone since Linux 3.13: limited slow start",
+            "gone since Linux 3.13: receiving by DMA engines",
+            "gone since Linux 5.13: what is left of it is below /sys/kernel/debug/sched",
+            "no effect           29  net.ipv4.route.max_size = 8388608",
+            "already so          15  net.ipv4.tcp_window_scaling = 1",
+            "host-wide           35  vm.swappiness = 0",
+        ],
+    )?;
+    expect(
+        &look("firewall.conf"),
+        1,
+        &[
+            "cannot apply         9  net.ipv4.netfilter.ip_conntrack_udp_timeout = 30",
+            "since Linux 4.9 it is called net.netfilter.nf_conntrack_udp_timeout",
+            "gone since Linux 4.11: RACK does what it did",
+            "0 by default",
+        ],
+    )?;
+    expect(
+        &look("container-node.conf"),
+        1,
+        &[
+            "keeps out            9  -net.ipv4.conf.lo.rp_filter",
+            "matches nothing     10  net.ipv4.conf.cali*.rp_filter       = 0",
+            "no scenario         11  net/ipv4/conf/eth0.100/rp_filter    = 1",
+            "tried as net.ipv4.conf.default.rp_filter",
+            "host-wide           12  net.netfilter.nf_conntrack_max      = 1048576",
+            "gone since Linux 6.0: helpers are assigned by rules alone",
+            "cannot apply        16  net.netfilter.nf_conntrack_count    = 0",
+            "it can only be read",
+            "host-wide           20  net.ipv4.neigh.default.gc_thresh3   = 100000",
+        ],
+    )?;
+    expect(
+        &look("cache.conf"),
+        1,
+        &[
+            "cannot apply        14  net.ipv4.tcp_syn_retries = 200",
+            "the kernel refused the value: Invalid argument",
+        ],
+    )?;
+    expect(
+        &look("database.conf"),
+        1,
+        &[
+            "cannot apply         9  kernel.exec-shield = 1",
+            "cannot apply        21  net.ipv4.ipfrag_low_thresh = 15728640",
+        ],
+    )
+}
+
+/// Every key of this kernel's network and thousands that no kernel has, patterns over all of them, lines of a megabyte.
+fn many_lines() -> Result<(), Failed> {
+    let mut text: String = (0..10_000)
+        .map(|n| format!("net.ipv4.no_such_key_{n} = {n}\r\n"))
+        .collect();
+    text.push_str("net.ipv4.* = 1\nnet.*.*.*.* = 0\nvm.* = 1\n-net.ipv4.conf.*.*\n");
+    text.push_str(&format!("net.ipv4.tcp_rmem = {}\n", "9".repeat(1_000_000)));
+    let path = scratch().join("many-lines.conf");
+    std::fs::write(&path, text).unwrap();
+    let began = std::time::Instant::now();
+    let output = command()
+        .args(["advise", "--no-run"])
+        .arg(&path)
+        .output()
+        .unwrap();
+    // A second by itself: the rest is what else the machine does.
+    if began.elapsed() > std::time::Duration::from_secs(30) {
+        return Err(format!("{:?}", began.elapsed()).into());
+    }
+    expect(
+        &output,
+        1,
+        &[
+            "cannot apply      10000  net.ipv4.no_such_key_9999 = 9999",
+            "the value has 1000000 characters; sysctl takes at most 4096",
+            "10005 lines in ",
+        ],
+    )
+}
+
+/// Three lines in a scenario that waits for two seconds: six runs of each comparison and of all together, one after the other,
+/// are more than 48 seconds.
+fn side_by_side() -> Result<(), Failed> {
+    let scenario = scratch().join("advise-waits");
+    std::fs::create_dir_all(&scenario).unwrap();
+    let scenario = scenario.join("waits.yaml");
+    let text = "
+exercises: [net.ipv4.tcp_fin_timeout, net.ipv4.tcp_sack, net.ipv4.tcp_ecn]
+nodes: { client: {}, server: {} }
+links: [ { between: [client, server] } ]
+servers: { web: { node: server, port: 80 } }
+clients: { load: { node: client, to: web, connect: { rate: 5/s, for: 2s } } }
+expect: [ load.established == 10 ]
+";
+    std::fs::write(&scenario, text).unwrap();
+    let file = scratch().join("waits.conf");
+    let lines = "net.ipv4.tcp_fin_timeout = 30\nnet.ipv4.tcp_sack = 0\nnet.ipv4.tcp_ecn = 0\n";
+    std::fs::write(&file, lines).unwrap();
+    let began = std::time::Instant::now();
+    let output = command()
+        .args(["advise", "--only", "--scenarios"])
+        .arg(&scenario)
+        .args(["--record"])
+        .arg(scratch().join("advice-waits"))
+        .arg(&file)
+        .output()
+        .unwrap();
+    let took = began.elapsed();
+    if took > std::time::Duration::from_secs(40) {
+        return Err(format!("{took:?}\n{}", told(&output)).into());
+    }
+    let made = String::from_utf8_lossy(&output.stderr);
+    if !made.contains("4 of 4 made: ") {
+        return Err(told(&output).into());
+    }
+    expect(
+        &output,
+        0,
+        &["waits.yaml: no effect: load.established 10 -> 10"; 1],
     )
 }
 

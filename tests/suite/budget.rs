@@ -91,9 +91,9 @@ fn exclusive() -> Result<(), Failed> {
 }
 
 fn processors() -> Result<(), Failed> {
-    // Two that together need a fifth more than half of the processors, by what a connection costs.
+    // Each needs more than a run is given at most, by what a connection costs: half of what may be filled.
     let processors = std::thread::available_parallelism()?.get();
-    let connect = format!("{{ rate: {}/s, count: 10 }}", processors * 3000);
+    let connect = format!("{{ rate: {}/s, count: 10 }}", processors * 4000);
     let world = World::new()
         .with_load("a", "pass:100", "", &connect)
         .with_load("b", "pass:100", "", &connect)

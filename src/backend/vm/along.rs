@@ -209,7 +209,7 @@ fn is_program(path: &Path) -> bool {
 }
 
 /// What may be the name or the path of a program in a shell's text.
-fn words(text: &str) -> impl Iterator<Item = &str> {
+pub(super) fn words(text: &str) -> impl Iterator<Item = &str> {
     let part = |c: char| c.is_ascii_alphanumeric() || "_-+./".contains(c);
     text.split(move |c| !part(c))
         .filter(|word| word.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '/'))

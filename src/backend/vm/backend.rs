@@ -188,7 +188,7 @@ impl VmBackend {
         let same = guests.iter().find(|((parts, _), _)| *parts == key.0);
         let image = match same {
             Some((_, booted)) => Arc::clone(&booted.image),
-            None => Arc::new(GuestImage::make(&inner.common, &key.0)?),
+            None => Arc::new(GuestImage::make(&inner.kernel, &inner.common, &key.0)?),
         };
         let counted = Hardware {
             engine: Engine::Counted,

@@ -8,16 +8,29 @@ use super::error::VmError;
 use super::fingerprint;
 use super::initramfs::Initramfs;
 use super::kernel::Kernel;
+use super::module_signature;
 use super::modules::{ModuleFile, ModulePlan};
+use super::needs;
 use crate::scenario::RunSpec;
 use crate::sys::lifeline::this_program;
 use crate::sys::memory_file::memory_file;
 
 /// Where modules are in a guest.
 const MODULES: &str = "/lib/modules";
-/// Users and groups that programs look for, by Debian's numbers (base-passwd): Squid runs as `proxy`.
-const PASSWD: &str = "root:x:0:0:root:/root:/bin/sh\nproxy:x:13:13:proxy:/bin:/bin/false\nwww-data:x:33:33:www-data:/var/www:/bin/false\nnobody:x:65534:65534:nobody:/:/bin/false\n";
-const GROUP: &str = "root:x:0:\nproxy:x:13:\nwww-data:x:33:\nnogroup:x:65534:\nnobody:x:65534:\n";
+/// Users that programs run as, with groups of the same names: the numbers are those of every Debian (`base-passwd`).
+const USERS: [(&str, u16); 9] = [
+    ("root", 0),
+    ("daemon", 1),
+    ("bin", 2),
+    ("sys", 3),
+    ("mail", 8),
+    ("proxy", 13),
+    ("www-data", 33),
+    ("backup", 34),
+    ("nobody", 65534),
+];
+/// `nobody`'s group, by its other name.
+const NOGROUP: &str = "nogroup:x:65534:\n";
 const HOSTS: &str = "127.0.0.1 localhost\n::1 localhost\n";
 /// Folders that are mounted on, and that programs write to.
 const FOLDERS: [&str; 8] = [
@@ -69,21 +82,32 @@ pub(super) struct GuestImage {
 }
 
 impl GuestImage {
-    /// Puts it together.
-    pub(super) fn make(common: &[ModuleFile], parts: &ImageParts) -> Result<Self, VmError> {
+    /// Puts it together for a kernel with these common modules.
+    pub(super) fn make(
+        kernel: &Kernel,
+        common: &[ModuleFile],
+        parts: &ImageParts,
+    ) -> Result<Self, VmError> {
+        let signed = needs::forces_signatures(kernel)?;
         let mut files = Initramfs::new();
+        let users = USERS.map(|(name, id)| format!("{name}:x:{id}:{id}:{name}:/:/bin/sh\n"));
+        let groups = USERS.map(|(name, id)| format!("{name}:x:{id}:\n"));
         for folder in FOLDERS {
             files.dir(folder, 0o755)?;
         }
         files
             .device("/dev/console", 0o600, (5, 1))?
-            .file("/etc/passwd", PASSWD, 0o644)?
-            .file("/etc/group", GROUP, 0o644)?
+            .file("/etc/passwd", users.concat(), 0o644)?
+            .file("/etc/group", groups.concat() + NOGROUP, 0o644)?
             .file("/etc/hosts", HOSTS, 0o644)?
             .program("/init", this_program())?;
         parts.along.add_to(&mut files)?;
         for module in common.iter().chain(&parts.modules) {
-            files.file(Self::place(&module.name), module.read()?, 0o644)?;
+            let mut bytes = module.read()?;
+            if !signed {
+                bytes = module_signature::without(bytes);
+            }
+            files.file(Self::place(&module.name), bytes, 0o644)?;
         }
         let bytes = files.build();
         let program = fingerprint::of_file(&this_program()).map_err(VmError::Start)?;

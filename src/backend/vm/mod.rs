@@ -21,6 +21,7 @@ pub mod kernel;
 mod ld_cache;
 mod modinfo;
 mod module_files;
+mod module_signature;
 pub mod modules;
 pub mod needs;
 mod program;

@@ -10,11 +10,12 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use super::along;
 use super::kernel::Kernel;
 use super::module_files::spelled;
 use super::modules::{ModulePlan, ModulesError};
 use crate::scenario::RunSpec;
-use crate::scenario::topology::{IpVersion, NatSpec, Topology};
+use crate::scenario::topology::{ImpairedBy, IpVersion, NatSpec, Topology};
 use crate::scenario::workload::StepAction;
 
 /// Why a kernel cannot run a scenario.
@@ -89,6 +90,7 @@ const SOCKETS: Need = need(
 );
 const LINKS: Need = need("links (veth)", "CONFIG_VETH", &["veth"]);
 const IPV6: Need = need("IPv6", "CONFIG_IPV6", &["ipv6"]);
+const NETEM: Need = need("netem", "CONFIG_NET_SCH_NETEM", &["sch_netem"]);
 const PACKETS: Need = need("packet sockets", "CONFIG_PACKET", &["af_packet"]);
 const TABLES: Need = need("nf_tables", "CONFIG_NF_TABLES", &["nf_tables"]);
 const TRACKING: Need = need(
@@ -151,6 +153,7 @@ pub fn plan(spec: &RunSpec, kernel: &Kernel) -> Result<ModulePlan, NeedsError> {
         names.push(masquerade.to_owned());
     }
     names.extend(named_by_settings(spec));
+    names.extend(named_to_tc(spec));
     let wanted: Vec<&str> = names.iter().map(String::as_str).collect();
     let mut plan = kernel.load_order(&wanted)?;
     let config = config(kernel)?;
@@ -169,6 +172,18 @@ pub fn plan(spec: &RunSpec, kernel: &Kernel) -> Result<ModulePlan, NeedsError> {
     Ok(plan)
 }
 
+/// Whether a kernel takes no module without a signature, as far as its configuration is known.
+///
+/// # Errors
+/// Where its configuration cannot be read.
+pub(super) fn forces_signatures(kernel: &Kernel) -> Result<bool, NeedsError> {
+    let config = config(kernel)?;
+    let forced = config
+        .as_ref()
+        .and_then(|config| config.get("CONFIG_MODULE_SIG_FORCE"));
+    Ok(forced.is_some_and(|value| value == "y"))
+}
+
 fn needs(topology: &Topology) -> Vec<Need> {
     let mut needs = vec![NAMESPACES, SOCKETS];
     if !topology.links.is_empty() {
@@ -179,6 +194,10 @@ fn needs(topology: &Topology) -> Vec<Need> {
     }
     if topology.links.iter().any(|link| link.needs_wire(topology)) {
         needs.push(PACKETS);
+    }
+    let mut links = topology.links.iter();
+    if links.any(|link| link.by == ImpairedBy::Netem) {
+        needs.push(NETEM);
     }
     let nodes = || topology.nodes.values();
     let translates = nodes().any(|node| !node.nat.is_empty());
@@ -220,6 +239,21 @@ fn named_by_settings(spec: &RunSpec) -> Vec<String> {
             "net.core.default_qdisc" => Some(format!("sch_{value}")),
             _ => None,
         })
+        .collect()
+}
+
+/// The same for what commands tell tc(8): disciplines, classifiers and actions are modules named after them (Linux
+/// `net/sched/sch_api.c`, `cls_api.c`, `act_api.c`).
+fn named_to_tc(spec: &RunSpec) -> Vec<String> {
+    let commands = spec.workload.commands.iter();
+    let words = commands.map(|command| {
+        let words = command.run.iter().flat_map(|text| along::words(text));
+        words.collect::<Vec<_>>()
+    });
+    words
+        .filter(|words| words.contains(&"tc"))
+        .flatten()
+        .flat_map(|word| ["sch", "cls", "act"].map(|kind| format!("{kind}_{word}")))
         .collect()
 }
 
@@ -377,6 +411,38 @@ mod tests {
             error.contains("nft_chain_nat or nft_chain_nat_ipv4"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn what_a_command_names_to_tc_is_loaded() {
+        let folder = tempfile::tempdir().unwrap();
+        let kernel = kernel(folder.path(), &["veth", "sch_htb", "act_mirred"], BASE);
+        let mut run = run("a: {}, b: {}");
+        let parsed = crate::scenario::parse(
+            "test.yaml",
+            "name: test\nnodes: { a: {} }\ncommands: { c: { node: a, run: [sh, -c, 'tc qdisc add dev eth0 root htb; ip mirred'] } }\n",
+            &Default::default(),
+        );
+        run.workload.commands = parsed.unwrap().runs.remove(0).workload.commands;
+        assert_eq!(
+            loaded(&plan(&run, &kernel).unwrap()),
+            ["veth", "sch_htb", "act_mirred"]
+        );
+        run.workload.commands[0].run = vec!["ip".to_owned(), "htb".to_owned()];
+        assert_eq!(loaded(&plan(&run, &kernel).unwrap()), ["veth"]);
+    }
+
+    #[test]
+    fn a_link_by_netem_takes_its_module() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut run = run("a: {}, b: {}");
+        run.topology.links[0].by = ImpairedBy::Netem;
+        let with = kernel(folder.path(), &["veth", "sch_netem"], BASE);
+        assert_eq!(loaded(&plan(&run, &with).unwrap()), ["veth", "sch_netem"]);
+        let folder = tempfile::tempdir().unwrap();
+        let without = kernel(folder.path(), &["veth"], BASE);
+        let error = plan(&run, &without).unwrap_err().to_string();
+        assert!(error.starts_with("needs netem, which"), "{error}");
     }
 
     #[test]

@@ -26,6 +26,13 @@ pub(super) enum FileError {
     /// It is too large.
     #[error("{} is larger than 16 MiB, which no sysctl file is", path.display())]
     TooLarge { path: PathBuf },
+    /// It is no text.
+    #[error("{} has a NUL byte in line {line}: it is no text that sysctl reads{}", path.display(), if *utf16 { "; save it as UTF-8" } else { "" })]
+    Binary {
+        path: PathBuf,
+        line: usize,
+        utf16: bool,
+    },
     /// A folder without files.
     #[error("no *.conf in {}", path.display())]
     Empty { path: PathBuf },
@@ -101,6 +108,13 @@ fn read(path: &Path) -> Result<Source, FileError> {
             path: path.to_owned(),
         });
     }
+    if let Some(at) = bytes.iter().position(|byte| *byte == 0) {
+        return Err(FileError::Binary {
+            path: path.to_owned(),
+            line: 1 + bytes[..at].iter().filter(|byte| **byte == b'\n').count(),
+            utf16: bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]),
+        });
+    }
     // A comment may be in any encoding.
     let text = String::from_utf8_lossy(&bytes).into_owned();
     Ok(Source { label, text })
@@ -155,6 +169,19 @@ mod tests {
         let top = tempfile::tempdir().unwrap();
         let errors = read_all(&["/nope/x.conf".into(), top.path().to_owned()]).unwrap_err();
         assert_eq!(errors.len(), 2);
+    }
+
+    #[test]
+    fn what_is_no_text_is_told_and_not_read() {
+        let top = tempfile::tempdir().unwrap();
+        let told = |bytes: &[u8]| {
+            let path = top.path().join("a.conf");
+            fs::write(&path, bytes).unwrap();
+            read_all(&[path]).unwrap_err()[0].to_string()
+        };
+        let binary = told(b"a.b = 1\na.c = \0\n");
+        assert!(binary.ends_with("has a NUL byte in line 2: it is no text that sysctl reads"));
+        assert!(told(b"\xff\xfea\0.\0b\0").ends_with("save it as UTF-8"));
     }
 
     #[test]

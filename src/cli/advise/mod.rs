@@ -2,6 +2,7 @@
 
 mod files;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -48,7 +49,7 @@ pub(super) struct AdviseArguments {
     /// Runs with and without each line
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(3..=1000))]
     repeat: u16,
-    /// Begin no further comparison after this time
+    /// Begin no further run after this time
     #[arg(long = "for", value_name = "TIME", value_parser = duration)]
     budget: Option<Duration>,
     /// A smaller difference than this share does not matter
@@ -176,7 +177,9 @@ fn ask(
     if arguments.running {
         sources = vec![advise::running(&survey)];
     }
-    let known: Vec<String> = survey.fresh.keys().cloned().collect();
+    let network = survey.fresh.keys().chain(survey.here.keys()).cloned();
+    let known: BTreeSet<String> = network.chain(inquiry::keys_beyond_the_network()).collect();
+    let known = Vec::from_iter(known);
     let entries = advise::merge(&sources, &known);
     let asked = advise::to_try(&entries, &survey);
     let answers = inquiry::try_values(&asked)?;
@@ -251,15 +254,19 @@ fn announce(arguments: &AdviseArguments, ready: &[Ready]) {
         return;
     }
     let rounds = usize::from(arguments.repeat);
-    let most: Duration = ready.iter().map(|each| each.takes(rounds)).sum();
-    let most = most.as_secs().div_ceil(60);
+    let minutes = |time: Duration| time.as_secs().div_ceil(60);
+    let each = || ready.iter().map(|each| each.takes(rounds));
+    let least = each().max().unwrap_or_default() / (2 * u32::from(arguments.repeat));
+    let most: Duration = each().sum();
     let bound = match arguments.budget {
-        Some(budget) => format!("; none begins after {} s (--for)", budget.as_secs()),
+        Some(budget) => format!("; no run begins after {} s (--for)", budget.as_secs()),
         None => String::new(),
     };
     output::err(&format!(
-        "{} comparisons, {rounds} runs of each side: at most about {most} min, less where runs go together{bound}\n",
-        ready.len()
+        "{} comparisons, {rounds} runs of each side: from {} min, where all go at once, to {} min, one after the other{bound}\n",
+        ready.len(),
+        minutes(least),
+        minutes(most)
     ));
 }
 
@@ -287,13 +294,13 @@ fn run(arguments: &AdviseArguments, ready: &[Ready]) -> Option<advise::Ran> {
         let interrupts = tokio::spawn(stop_on_signals(stop));
         let slots = arguments.jobs.map(usize::from);
         let ran = advise::run(ready, &bounds, slots, stopped, |event| match event {
-            advise::Progress::Begins(number, of, ready) => {
+            advise::Progress::Suite(event) => progress.show(&event),
+            advise::Progress::Made { made, of, ready } => {
                 let what = heading(ready);
                 if !arguments.no_progress {
-                    progress.aside(|| output::err(&format!("{number} of {of}: {what}\n")));
+                    progress.aside(|| output::err(&format!("{made} of {of} made: {what}\n")));
                 }
             }
-            advise::Progress::Suite(event) => progress.show(&event),
         });
         let ran = ran.await;
         interrupts.abort();

@@ -97,6 +97,7 @@ fn row(ip: IpVersion, names: &[&str]) -> Topology {
             interfaces: [interfaces[0].clone(), interfaces[1].clone()],
             mtu: None,
             impairment: Impairment::default(),
+            by: Default::default(),
             faults: Vec::new(),
             changes: false,
             place: Place::default(),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::lab::{Op, plan};
-use crate::scenario::topology::{Emulation, NatSpec};
+use crate::scenario::topology::{Emulation, ImpairedBy, NatSpec};
 use crate::units::Percent;
 
 #[test]
@@ -14,6 +14,24 @@ fn the_plan_of_two_nodes() {
     namespace client: IPv4
     namespace server: IPv4
     link client eth0 -- server eth0
+    address client eth0: 10.0.0.1/24
+    address server eth0: 10.0.0.2/24
+    ");
+}
+
+#[test]
+fn a_link_by_netem_has_it_at_both_ends_and_no_wire() {
+    let mut topology = row(IpVersion::V4, &["client", "server"]);
+    let link = &mut topology.links[0];
+    link.impairment.delay = Some(Duration::from_millis(20));
+    link.impairment.loss = Percent::from_fraction(0.01);
+    link.by = ImpairedBy::Netem;
+    insta::assert_snapshot!(plan(&topology), @r"
+    namespace client: IPv4
+    namespace server: IPv4
+    link client eth0 -- server eth0, one segment a packet
+    netem client eth0, delay 0.02s, loss 1%
+    netem server eth0, delay 0.02s, loss 1%
     address client eth0: 10.0.0.1/24
     address server eth0: 10.0.0.2/24
     ");

@@ -124,7 +124,7 @@ fn key(key: &KeyFacts) -> KeyReport {
             Whose::Kernel => "kernel",
             Whose::Nobody => "nobody",
         },
-        past: key.past.map(ToString::to_string),
+        past: key.past.as_ref().map(ToString::to_string),
         here: key.here.clone(),
         fresh: key.fresh.clone(),
         baseline: key.baseline.clone(),

@@ -88,6 +88,7 @@ fn outcome(ruling: Ruling) -> Outcome {
         | Ruling::AlreadySo
         | Ruling::Overridden
         | Ruling::Excludes
+        | Ruling::MatchesNothing
         | Ruling::Ignored => Outcome::Skipped,
         Ruling::Did(Answer::Changes | Answer::NotApplicable)
         | Ruling::HostWide

@@ -5,6 +5,8 @@ use crate::report::compare::sentence;
 
 /// Keys of a pattern that are named before they are only counted.
 const NAMED: usize = 3;
+/// Sentences of a pattern's keys that are told before they are only counted.
+const SAID: usize = 6;
 
 /// Everything that is said of a line but its word, a sentence each.
 pub(super) fn sentences(line: &LineAdvice) -> Vec<String> {
@@ -79,33 +81,58 @@ fn matched(facts: &[KeyFacts]) -> String {
 /// What this kernel says of the keys: the first of those that say the same stands for them.
 fn facts(line: &LineAdvice) -> Vec<String> {
     let mut said: Vec<String> = Vec::new();
+    let mut more = 0;
     for key in &line.facts {
-        for sentence in of_key(key) {
-            if !said.contains(&sentence) {
-                said.push(sentence);
+        for sentence in of_key(key, line.facts.len() > 1) {
+            match said.contains(&sentence) {
+                true => {}
+                false if said.len() < SAID => said.push(sentence),
+                false => more += 1,
             }
         }
+    }
+    if more > 0 {
+        said.push(format!(
+            "and {more} more sentences of this kind; the JSON report has each key"
+        ));
     }
     said
 }
 
-fn of_key(key: &KeyFacts) -> Vec<String> {
+fn of_key(key: &KeyFacts, of_many: bool) -> Vec<String> {
     if let Some(refusal) = key.refusal() {
-        return vec![refusal];
+        let whose = if of_many {
+            format!("{}: ", key.key)
+        } else {
+            String::new()
+        };
+        return vec![format!("{whose}{refusal}")];
     }
     let mut said = Vec::new();
-    if let Some(past) = key.past {
+    if let Some(past) = &key.past {
         said.push(past.to_string());
     }
-    match key.whose {
-        Whose::Kernel => said.push(match &key.here {
-            Some(here) => {
-                format!("it belongs to the whole kernel and was not tried; this host has {here}")
-            }
-            None => "it belongs to the whole kernel and was not tried".to_owned(),
-        }),
-        Whose::Namespace => said.push(format!("each namespace has its own{}", values(key))),
-        Whose::Nobody => {}
+    let here = match &key.here {
+        Some(here) => format!("; this host has {here}"),
+        None => String::new(),
+    };
+    match (key.whose, &key.stand_in) {
+        (Whose::Kernel, _) if key.key.starts_with("net.") => {
+            said.push(format!(
+                "it belongs to the whole kernel and was not tried{here}"
+            ));
+        }
+        (Whose::Kernel, _) => {
+            said.push(format!(
+                "it is none of the network's and was not tried{here}"
+            ));
+        }
+        (Whose::Namespace, None) => said.push(format!("each namespace has its own{}", values(key))),
+        (Whose::Namespace, Some(tried)) => said.push(format!(
+            "it belongs to an interface, which a fresh namespace does not have; tried as {tried}{}",
+            values(key)
+        )),
+        (Whose::Nobody, _) => {}
     }
     said
 }
@@ -131,6 +158,7 @@ fn values(key: &KeyFacts) -> String {
             .into_iter()
             .filter(|place| !(baseline_is_default && place.contains("baseline")))
             .collect();
+        let value = if value.is_empty() { "empty" } else { value };
         format!("{value} {}", told.join(" and "))
     });
     let shown: Vec<String> = shown.collect();
@@ -174,17 +202,34 @@ pub(super) fn records(experiment: &Experiment) -> Option<String> {
     Some(folder.display().to_string())
 }
 
-/// The numbers of the lines of an experiment, as people count them.
+/// The numbers of the lines of an experiment, as people count them: `2, 4-17`.
 pub(super) fn lines(experiment: &Experiment, advice: &Advice) -> String {
-    let numbers = experiment.lines.iter().filter_map(|index| {
-        let entry = &advice.lines.get(*index)?.entry;
-        Some(if advice.sources.len() > 1 {
-            entry.place.to_string()
+    let entries = experiment
+        .lines
+        .iter()
+        .filter_map(|index| advice.lines.get(*index));
+    let mut spans: Vec<(&LinePlace, &LinePlace)> = Vec::new();
+    for place in entries.map(|line| &line.entry.place) {
+        match spans.last_mut() {
+            Some((_, last)) if last.file == place.file && last.line + 1 == place.line => {
+                *last = place
+            }
+            _ => spans.push((place, place)),
+        }
+    }
+    let shown = spans.into_iter().map(|(first, last)| {
+        let from = if advice.sources.len() > 1 {
+            first.to_string()
         } else {
-            entry.place.line.to_string()
-        })
+            first.line.to_string()
+        };
+        match last.line - first.line {
+            0 => from,
+            1 => format!("{from}, {}", last.line),
+            _ => format!("{from}-{}", last.line),
+        }
     });
-    numbers.collect::<Vec<_>>().join(", ")
+    shown.collect::<Vec<_>>().join(", ")
 }
 
 /// How many lines have which word: `2 cannot apply, 1 helps`.

@@ -105,6 +105,10 @@ fn scenario_report(result: &ScenarioResult) -> ScenarioReport {
 fn run_report(run: &RunResult) -> RunReport {
     let timeline = &run.timeline;
     let built = timeline.built.as_ref();
+    let end = match timeline.end {
+        Some(End::Finished { t, interrupted }) => Some((t, interrupted)),
+        Some(End::NotApplicable(_) | End::Errored(_)) | None => None,
+    };
     RunReport {
         variant: run.spec.id.variant.clone(),
         case: parameters(&run.spec.id.case),
@@ -117,16 +121,11 @@ fn run_report(run: &RunResult) -> RunReport {
         emulations: built
             .map(|built| built.emulated.clone())
             .unwrap_or_default(),
-        interrupted: matches!(
-            timeline.end,
-            Some(End::Finished {
-                interrupted: true,
-                ..
-            })
-        ),
+        interrupted: matches!(end, Some((_, true))),
         conntrack_room: built.map(conntrack_room).unwrap_or_default(),
         took: run.took.as_secs_f64(),
         set_up: built.map(|built| seconds(built.took)),
+        ended_at: end.map(|(t, _)| t.as_secs_f64()),
         expectations: run.verdict.verdicts.iter().map(expectation).collect(),
         loads: timeline.loads.iter().map(load).collect(),
         metrics: timeline.all_series().filter_map(metric).collect(),

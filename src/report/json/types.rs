@@ -122,6 +122,8 @@ pub struct RunReport {
     pub took: f64,
     /// Seconds of which the lab's set-up took.
     pub set_up: Option<f64>,
+    /// Seconds of the run's clock at its end, where it came to its end: virtual ones in virtual time.
+    pub ended_at: Option<f64>,
     /// Each expectation with what was observed.
     pub expectations: Vec<ExpectationReport>,
     /// How each client's load was offered and achieved.

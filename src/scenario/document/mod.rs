@@ -85,7 +85,7 @@ document! {
         "expect" => expect: Option<OneOrMany<ExpectationDoc>>,
         /// The run is killed after this long, set-up included. The default is one minute and twice what the load needs.
         "timeout" => timeout: Option<Spanned<Timespan>>,
-        /// How often state is sampled, 10ms to 10s. The default is 100ms.
+        /// How often state is sampled, 10ms to 1h. The default is 100ms.
         "sample" => sample: Option<Spanned<Timespan>>,
         /// No other run of a suite goes beside it: for what measures rates or latency closely. The default is `false`.
         "exclusive" => exclusive: Option<Switch>,

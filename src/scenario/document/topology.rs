@@ -5,7 +5,7 @@ use super::values::{
 };
 use crate::scenario::decode::{Entries, OneOrMany, document};
 use crate::scenario::span::Spanned;
-use crate::scenario::topology::{Emulation, IpVersion};
+use crate::scenario::topology::{Emulation, ImpairedBy, IpVersion};
 
 document! {
     /// A network namespace. It forwards when it has two or more links.
@@ -104,6 +104,8 @@ document! {
         "reorder" => reorder: Option<Spanned<Share>>,
         /// Share of packets that arrive twice.
         "duplicate" => duplicate: Option<Share>,
+        /// Who does that: the lab's own `wire` (the default), or the kernel's `netem`.
+        "by" => by: Option<Spanned<ImpairedBy>>,
         /// Largest packet, bytes: 68 to 65535 for IPv4, from 1280 for IPv6.
         "mtu" => mtu: Option<Spanned<Bytes>>,
         /// `6` for IPv6. One link with it makes the whole scenario IPv6.

@@ -12,7 +12,7 @@ use crate::scenario::model::{Truth, VersionBound};
 use crate::scenario::node::{Kind, Node};
 use crate::scenario::problem::{Collector, quoted};
 use crate::scenario::suggest;
-use crate::scenario::topology::{Emulation, IpVersion};
+use crate::scenario::topology::{Emulation, ImpairedBy, IpVersion};
 use crate::scenario::workload::{ClientClose, PortChoice, ServerClose, StopHow};
 use crate::units::{self, ByteCount, Percent, Rate, UnitError};
 
@@ -433,6 +433,10 @@ words!(PortChoice, "PortChoice", "a choice of the local port", [
 ]);
 words!(Emulation, "Emulation", "something that the lab can emulate", [
     "net.ipv4.tcp_tw_recycle" => Self::TcpTwRecycle,
+]);
+words!(ImpairedBy, "ImpairedBy", "somebody who impairs links", [
+    "wire" => Self::Wire,
+    "netem" => Self::Netem,
 ]);
 words!(LinkUp, "LinkUp", "a state of a link", ["up" => Self(true), "down" => Self(false)]);
 words!(AcceptWord, "AcceptWord", "a way of accepting", [

@@ -142,7 +142,7 @@ fn sample_every(written: Option<Spanned<Timespan>>, cx: &mut Collector<'_>) -> D
         return SAMPLE_EVERY;
     };
     if !SAMPLE.contains(&written.value.0) {
-        cx.error(written.span, "state is sampled every 10ms to 10s")
+        cx.error(written.span, "state is sampled every 10ms to 1h")
             .help("leave `sample` out for 100ms");
     }
     written.value.0

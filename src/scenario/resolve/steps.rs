@@ -10,7 +10,7 @@ use crate::scenario::decode::{Framed, List};
 use crate::scenario::document::{StepDoc, StopDoc, Text};
 use crate::scenario::expectation::ActorKind;
 use crate::scenario::problem::{Collector, quoted};
-use crate::scenario::span::Spanned;
+use crate::scenario::span::{Span, Spanned};
 use crate::scenario::suggest;
 use crate::scenario::topology::{Impairment, Topology};
 use crate::scenario::workload::{StepAction, StepSpec, StopHow};
@@ -50,6 +50,7 @@ fn actions(step: &StepDoc, view: View<'_, '_>, cx: &mut Collector<'_>) -> Option
             let mut actions = Vec::new();
             for number in links_between(&link.between, names, lab, cx) {
                 if written.says_something() {
+                    stays_as_it_is(number, link.between.span, lab, cx);
                     actions.push(impair(number, &impairment));
                 }
                 actions.extend(link.state.map(|state| StepAction::LinkState {
@@ -64,7 +65,10 @@ fn actions(step: &StepDoc, view: View<'_, '_>, cx: &mut Collector<'_>) -> Option
             Some(
                 links_between(&doc.between, names, lab, cx)
                     .into_iter()
-                    .map(|link| impair(link, &impairment))
+                    .map(|link| {
+                        stays_as_it_is(link, doc.between.span, lab, cx);
+                        impair(link, &impairment)
+                    })
                     .collect(),
             )
         }
@@ -88,6 +92,14 @@ fn actions(step: &StepDoc, view: View<'_, '_>, cx: &mut Collector<'_>) -> Option
         }
         (None, None, None, Some(written)) => Some(stop(written, view, cx)),
         _ => None,
+    }
+}
+
+/// What netem does to packets is set up once.
+fn stays_as_it_is(link: usize, written: Span, lab: &Lab<'_>, cx: &mut Collector<'_>) {
+    if lab.is_by_netem(link) {
+        cx.error(written, "what a link does `by: netem` cannot change")
+            .help("leave `by: netem` out: the lab's own wire can be changed by steps");
     }
 }
 

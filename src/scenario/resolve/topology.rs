@@ -17,7 +17,7 @@ use crate::scenario::document::{Document, LinkDoc, NodeDoc};
 use crate::scenario::problem::Collector;
 use crate::scenario::span::{Span, Spanned};
 use crate::scenario::topology::{
-    InterfaceSpec, IpVersion, LinkSpec, NodeSpec, Prefix, RouteSpec, Topology,
+    ImpairedBy, InterfaceSpec, IpVersion, LinkSpec, NodeSpec, Prefix, RouteSpec, Topology,
 };
 
 /// The network that a document describes, with the numbers that nodes and links have in it.
@@ -163,6 +163,12 @@ impl<'d> Lab<'d> {
             .collect()
     }
 
+    /// Whether a link is impaired by the kernel's netem.
+    pub(crate) fn is_by_netem(&self, link: usize) -> bool {
+        let by = self.links.get(link).and_then(|link| link.by);
+        by.is_some_and(|by| by.value == ImpairedBy::Netem)
+    }
+
     /// The name of the interface that a node has at an end of a link.
     pub(crate) fn interface(&self, node: usize, link: usize) -> IfName {
         let number = self
@@ -178,11 +184,20 @@ impl<'d> Lab<'d> {
         let mut specs = Vec::new();
         for (number, link) in self.links.iter().enumerate() {
             let between = self.network.between(number);
+            let written = links::written!(link);
+            if let Some(by) = link.by
+                && !written.says_something()
+                && link.complete()
+            {
+                cx.error(by.span, "`by` says who does it, and there is nothing to do")
+                    .help("give the link what is to be done to packets: `delay: 20ms`");
+            }
             specs.push(LinkSpec {
                 interfaces: between.map(|node| self.interface(node, number)),
                 between: between.map(|node| self.names[node].clone()),
                 mtu: links::mtu(link.mtu, self.ip, cx),
-                impairment: links::written!(link).impairment(link.complete(), cx),
+                impairment: written.impairment(link.complete(), cx),
+                by: link.by.map(|by| by.value).unwrap_or_default(),
                 faults: Vec::new(),
                 changes: false,
                 place: cx.source.place(link.head().start),

@@ -8,7 +8,7 @@ use super::contents::{self, Line};
 use super::layout;
 use crate::names::NodeName;
 use crate::scenario::RunSpec;
-use crate::scenario::topology::{Impairment, LinkSpec};
+use crate::scenario::topology::{ImpairedBy, Impairment, LinkSpec};
 
 /// Width of a character of the picture's letters (11 units of a monospaced face).
 const LETTER: f64 = 6.7;
@@ -288,6 +288,7 @@ pub(super) fn words(link: &LinkSpec) -> Option<String> {
             .as_ref()
             .map(|part| format!("{}% twice", share(part))),
     );
+    words.extend((link.by == ImpairedBy::Netem).then(|| "by netem".to_owned()));
     words.extend(link.faults.iter().map(|fault| fault.name.to_string()));
     words.extend(link.mtu.map(|mtu| format!("mtu {mtu}")));
     (!words.is_empty()).then(|| words.join(", "))
