@@ -4,6 +4,7 @@ use std::io;
 
 use thiserror::Error;
 
+use super::known::gone_since;
 use super::plan::Site;
 use super::room::RoomError;
 use super::wire::WireError;
@@ -45,7 +46,9 @@ impl Feature {
     /// How a machine comes by it.
     pub fn how_to_get(self) -> &'static str {
         match self {
-            Self::Veth => "as root: modprobe veth; a kernel of one's own needs CONFIG_VETH",
+            Self::Veth => {
+                "as root: modprobe veth; a kernel of one's own needs CONFIG_VETH, and its modules beside it (--modules DIR)"
+            }
             Self::NfTables => {
                 "as root: modprobe -a nf_tables nft_chain_nat nft_nat nft_masq nft_ct nf_conntrack_netlink; \
                  a kernel of one's own needs CONFIG_NF_TABLES, CONFIG_NFT_NAT, CONFIG_NFT_MASQ, CONFIG_NFT_CT, CONFIG_NF_CT_NETLINK"
@@ -86,10 +89,23 @@ pub enum NotApplicable {
         key: String,
     },
     /// A setting under `kernel:` that this kernel does not have.
-    #[error("this kernel has no {key}")]
+    #[error("this kernel has no {key}{}", gone_since(key).map_or_else(String::new, |since| format!(": it is gone since Linux {since}")))]
     KernelLacks {
         /// The key.
         key: String,
+    },
+    /// A setting under `kernel:` that each namespace has for itself.
+    #[error(
+        "{key} is each namespace's own on this kernel: set for the whole kernel it does not hold on `{node}`; set it where it shall hold: \
+         nodes: {{ {node}: {{ sysctls: {{ {key}: {wanted} }} }} }}"
+    )]
+    KernelOfNodes {
+        /// The key.
+        key: String,
+        /// A node.
+        node: NodeName,
+        /// What the scenario wants.
+        wanted: String,
     },
     /// A setting that kernels once had.
     #[error("{key} (of `{node}`, {place}) is gone since Linux {since}")]

@@ -128,6 +128,9 @@ impl Lab {
         let plan = plan(&spec.topology);
         let standing = apply::apply(&plan, entries, ground)?;
         let nodes = nodes(&spec.topology, &standing.sites);
+        if let Some(node) = nodes.values().next().filter(|_| !set.is_empty()) {
+            settings::hold_on(node, &set)?;
+        }
         let places = wire_places(&plan, &standing);
         let wires = Wires::lay(&places, &spec.topology, |name| nodes.get(name), spec.seed)?;
         let mut lab = Self {

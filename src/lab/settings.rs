@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::error::{BuildError, NotApplicable};
 use super::known::{gone_since, host_wide, is_host_wide};
+use super::node::Node;
 use crate::names::NodeName;
 use crate::scenario::{Place, nearest};
 use crate::sys::sysctl::{Key, SysctlError, Sysctls, same};
@@ -186,4 +187,29 @@ pub(super) fn set_kernel(
         read_back.insert(name.clone(), kept);
     }
     Ok(read_back)
+}
+
+/// Looks whether settings of the whole kernel hold on a node; all nodes are alike in this.
+///
+/// # Errors
+/// Not applicable where one is each namespace's own: which keys are differs between kernels (`tcp_tw_recycle` since Linux 4.10).
+pub(super) fn hold_on(node: &Node, set: &BTreeMap<String, String>) -> Result<(), BuildError> {
+    let keys: Vec<Key> = set.keys().filter_map(|name| Key::parse(name)).collect();
+    let seen = node.netns.run(move || {
+        let mut sysctls = Sysctls::new();
+        let mut read = |key: Key| Some((sysctls.read(&key).ok()?, key));
+        keys.into_iter().filter_map(&mut read).collect::<Vec<_>>()
+    });
+    for (value, key) in seen.map_err(BuildError::Thread)? {
+        let wanted = &set[key.as_str()];
+        if !same(wanted, &value) {
+            return Err(NotApplicable::KernelOfNodes {
+                key: key.as_str().to_owned(),
+                node: node.name.clone(),
+                wanted: wanted.clone(),
+            }
+            .into());
+        }
+    }
+    Ok(())
 }

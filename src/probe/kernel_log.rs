@@ -30,6 +30,9 @@ const SUBSYSTEMS: [&str; 8] = [
     "net_ratelimit(",
 ];
 
+/// How the line begins by which the kernel says that it killed a process for want of memory (Linux `mm/oom_kill.c`, "Kill" before 5.1).
+const OUT_OF_MEMORY: &str = "Out of memory: Kill";
+
 /// The thread that reads the log.
 #[derive(Debug)]
 pub(super) struct KernelLog {
@@ -127,6 +130,12 @@ impl Reader {
             Record::Line { text: line, .. } if concerns(&line, &self.namespaces) => {
                 let series = self.series;
                 self.recorder.tell(Event::Text { t, series, line });
+            }
+            Record::Line { text, .. } if text.starts_with(OUT_OF_MEMORY) => {
+                let text = format!(
+                    "the machine ran out of memory, and its kernel killed a process: {text}"
+                );
+                self.recorder.tell(Event::Note { t: Some(t), text });
             }
             Record::Line { at, text } => {
                 if is_limited(&text) && self.others.take(at) {

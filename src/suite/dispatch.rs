@@ -321,10 +321,9 @@ fn judge(
             verdicts: Vec::new(),
         },
     };
-    let last_words = if matches!(timeline.end, Some(End::Finished { .. })) {
-        Vec::new()
-    } else {
-        last_words
+    let last_words = match timeline.end {
+        Some(End::Finished { .. } | End::NotApplicable(_)) => Vec::new(),
+        Some(End::Errored(_)) | None => last_words,
     };
     RunResult {
         spec: spec.clone(),

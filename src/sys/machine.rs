@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::io;
 use std::os::fd::AsRawFd;
 use std::path::Path;
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::kmod::{ModuleInitFlags, finit_module};
@@ -62,6 +63,10 @@ const RNDADDENTROPY: libc::c_ulong = 0x4008_5203;
 /// Bytes given: twice what the generator waits for (256 bits at most, since Linux 4.8).
 const ENTROPY: usize = 64;
 
+/// Before 4.8 what is given goes from pool to pool in portions of 64 bits, to two of them in turn, and only while the first is nearly full
+/// (Linux 4.4 `drivers/char/random.c`, `credit_entropy_bits`): about ten rounds.
+const MOST_ROUNDS: u32 = 64;
+
 /// `struct rand_pool_info`, the same file.
 #[repr(C)]
 struct RandPoolInfo {
@@ -83,10 +88,25 @@ pub fn seed_random_numbers(seed: [u8; ENTROPY]) -> io::Result<()> {
         buf_size: ENTROPY as libc::c_int,
         buf: seed,
     };
-    // SAFETY: the request is a whole `rand_pool_info` with as many bytes as it says, lives for the length of the call, and is only read.
-    let result = unsafe { libc::ioctl(file.as_raw_fd(), RNDADDENTROPY, &raw const info) };
-    Errno::result(result)?;
+    for _ in 0..MOST_ROUNDS {
+        // SAFETY: the request is a whole `rand_pool_info` with as many bytes as it says, lives for the length of the call, and is only read.
+        let result = unsafe { libc::ioctl(file.as_raw_fd(), RNDADDENTROPY, &raw const info) };
+        Errno::result(result)?;
+        if has_random_numbers() {
+            break;
+        }
+        // A thread of the kernel passes it on.
+        std::thread::sleep(Duration::from_millis(1));
+    }
     Ok(())
+}
+
+#[expect(unsafe_code, reason = "getrandom(2)")]
+fn has_random_numbers() -> bool {
+    let mut byte = 0_u8;
+    // SAFETY: one byte is written, to a place for one.
+    let got = unsafe { libc::getrandom((&raw mut byte).cast(), 1, libc::GRND_NONBLOCK) };
+    got == 1
 }
 
 /// Switches the machine off, at once and whatever runs.

@@ -59,7 +59,8 @@ expect:
   - server.tcp.ESTABLISHED == 20 at 130m
 ";
 
-pub(crate) fn trials() -> Vec<Trial> {
+/// The kernels that were fetched, in the order of their names.
+pub(crate) fn kernels() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/kernels");
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let mut kernels: Vec<PathBuf> = entries
@@ -67,6 +68,11 @@ pub(crate) fn trials() -> Vec<Trial> {
         .filter(|path| path.extension().is_some_and(|extension| extension == "deb"))
         .collect();
     kernels.sort();
+    kernels
+}
+
+pub(crate) fn trials() -> Vec<Trial> {
+    let kernels = kernels();
     if kernels.is_empty() {
         eprintln!(
             "no trial on another kernel: there is none in target/kernels, ci/kernels fetches them"

@@ -14,6 +14,7 @@ mod evidence;
 mod host;
 mod killing;
 mod machine;
+mod machine_errors;
 mod parallel;
 mod program;
 mod scenarios;
@@ -42,6 +43,7 @@ fn main() {
         .chain(killing::trials())
         .chain(surroundings::trials())
         .chain(machine::trials())
+        .chain(machine_errors::trials())
         .map(|trial| {
             let ignored = obstacle.is_some() || trial.has_ignored_flag();
             trial.with_kind("kernel").with_ignored_flag(ignored)

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 use super::deb::{self, Package, Parts};
-use super::kernel::Kernel;
+use super::kernel::{Kernel, config_beside, modules_beside};
 use super::store::{
     About, Added, CONFIG, IMAGE, MODULES, Source, Store, StoreError, failed, is_name,
 };
@@ -189,11 +189,16 @@ fn put_together(
     }
     let images = files.iter().filter(|path| !deb::is_package(path));
     let images: Vec<_> = images.collect();
+    let mut beside = None;
     match (&images[..], &packages[..]) {
         ([image], []) => {
             // Looked at before it is copied, so that the error names the file that was given.
-            release_of(image)?;
+            let release = release_of(image)?;
             fs::copy(image, to.image).map_err(failed("read", image))?;
+            if let Some(config) = config_beside(image, &release) {
+                fs::copy(&config, to.config).map_err(failed("read", &config))?;
+            }
+            beside = modules_beside(image, &release);
         }
         ([], [_, ..]) => complete(&packages)?,
         _ => {
@@ -211,7 +216,7 @@ fn put_together(
             "the image is of Linux {release}, the modules are of {other}"
         )));
     }
-    if let Some(given) = modules {
+    if let Some(given) = modules.or(beside.as_deref()) {
         copy_modules(given, &release, to.modules)?;
     }
     let maker = packages.iter().find_map(|package| {

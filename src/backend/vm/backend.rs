@@ -90,6 +90,13 @@ impl VmBackend {
     /// Where the kernel does not boot.
     pub async fn prepare(&self) -> Result<Option<String>, VmError> {
         let booted = self.booted(ImageParts::default(), size::LEAST).await?;
+        if booted
+            .snapshot
+            .as_ref()
+            .is_some_and(|snapshot| !snapshot.is_kept())
+        {
+            return Ok(Some(self.0.snapshots.why_not_kept()));
+        }
         Ok((booted.hardware.engine == Engine::Emulated).then(|| {
             "this host has no usable hardware virtualisation (/dev/kvm), so that the guest is emulated in real time: rates that it reaches \
              are lower than a machine's"
@@ -218,9 +225,16 @@ impl VmBackend {
         if let Some(known) = inner.snapshots.find(&name) {
             return Ok(known);
         }
-        let file = inner.snapshots.create().map_err(VmError::Snapshot)?;
+        let mut file = inner.snapshots.create().map_err(VmError::Snapshot)?;
         let parts = self.to_stop(hardware, image);
-        boot::save(&inner.qemu.program, &inner.kernel, &parts, &file).await?;
+        let saved = boot::save(&inner.qemu.program, &inner.kernel, &parts, &file).await;
+        if let Err(VmError::Save { .. }) = saved {
+            // There is no room where snapshots are kept.
+            file = Snapshots::create_in_memory().map_err(VmError::Snapshot)?;
+            boot::save(&inner.qemu.program, &inner.kernel, &parts, &file).await?;
+        } else {
+            saved?;
+        }
         let snapshot = inner.snapshots.keep(&name, file);
         snapshot.map_err(VmError::Snapshot)
     }

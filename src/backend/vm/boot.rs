@@ -68,6 +68,12 @@ async fn boot(
         .wait(Instant::now() + Duration::from_millis(100))
         .await;
     let console = end.map(|end| end.last_words).unwrap_or_default();
+    if let Ok(Err(MonitorError::Migration)) = ended {
+        return Err(VmError::Save {
+            kernel: kernel.name.clone(),
+            why: console.last().cloned().unwrap_or_default(),
+        });
+    }
     let why = console::cause(&console).unwrap_or_else(|| match ended {
         Ok(Err(MonitorError::Ended)) => "the machine ended before its first program".to_owned(),
         Ok(Err(error)) => error.to_string(),

@@ -2,8 +2,8 @@
 
 /// What Linux says before it gives up (Linux `kernel/panic.c`).
 const PANIC: &str = "Kernel panic - not syncing: ";
-/// What the OOM killer says of its victim (Linux `mm/oom_kill.c`).
-const OUT_OF_MEMORY: &str = "Out of memory: Killed process";
+/// What the OOM killer says of its victim (Linux `mm/oom_kill.c`, "Kill" before 5.1).
+const OUT_OF_MEMORY: &str = "Out of memory: Kill";
 /// What the image says when it cannot unpack itself (Linux `arch/x86/boot/compressed/error.c`).
 const HALTED: &str = "-- System halted";
 

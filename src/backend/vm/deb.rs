@@ -4,7 +4,7 @@
 //! nothing is written but the files that are wanted, each where it is told to.
 
 use std::fs::{self, File};
-use std::io::{self, BufReader, Read, Write};
+use std::io::{self, BufReader, Read, Seek, Write};
 use std::path::{Component, Path, PathBuf};
 
 use tar::{Archive, EntryType};
@@ -17,6 +17,8 @@ const AR: &[u8] = b"!<arch>\n";
 /// Bytes of a member's header; its size is the decimal number at 48, 10 characters long, and the header ends so.
 const MEMBER: usize = 60;
 const MEMBER_END: &[u8] = b"`\n";
+/// How names of members end that are packed by what is not unpacked here (deb(5)): Ubuntu had bzip2 until 2019.
+const UNREAD: [&str; 2] = [".bz2", ".lzma"];
 /// Bytes that a package may unpack to: Ubuntu's generic modules with their extra ones have 600 MiB.
 const LARGEST: u64 = 4 << 30;
 /// Bytes of a control file; a kernel's has 1 KiB.
@@ -41,6 +43,19 @@ pub enum DebError {
         #[source]
         source: io::Error,
     },
+    /// It ends before what it says it holds.
+    #[error("it is cut short: it has {found} of {needed} bytes. Copy or download it again")]
+    Truncated {
+        /// Bytes that are there.
+        found: u64,
+        /// Bytes that it should have at least.
+        needed: u64,
+    },
+    /// It is packed by what nobody here unpacks.
+    #[error(
+        "it is packed as {0}, which is not understood; unpack it (dpkg-deb -x PACKAGE DIR) and give DIR/boot/vmlinuz-* in its place"
+    )]
+    Packing(String),
     /// It is something else.
     #[error("it is no Debian package: {0}")]
     NoPackage(&'static str),
@@ -102,8 +117,17 @@ pub(super) fn unpack(deb: &Path, to: Parts<'_>) -> Result<Package, DebError> {
         }
         _ => return Err(DebError::NoPackage("it does not begin as an ar archive")),
     }
+    let found = file.get_ref().metadata().map_err(DebError::Read)?.len();
     let mut package = None;
     while let Some((name, size)) = member(&mut file)? {
+        let at = file.stream_position().map_err(DebError::Read)?;
+        let needed = at.saturating_add(size);
+        if needed > found {
+            return Err(DebError::Truncated { found, needed });
+        }
+        if UNREAD.iter().any(|ending| name.ends_with(ending)) {
+            return Err(DebError::Packing(name));
+        }
         let mut body = file.by_ref().take(size);
         if name.starts_with("control.tar") {
             package = Some(control(&mut body)?);
@@ -366,6 +390,23 @@ pub(crate) mod tests {
             let (package, _folder) = unpacked(&whole[..length]);
             assert!(package.is_err(), "{length} of {}", whole.len());
         }
+        let (package, _folder) = unpacked(&whole[..whole.len() - 2]);
+        let error = package.unwrap_err().to_string();
+        assert!(error.starts_with("it is cut short: it has "), "{error}");
+    }
+
+    #[test]
+    fn a_package_of_a_packing_that_is_not_understood_is_told_with_a_way_out() {
+        let bytes = ar(&[
+            ("debian-binary", b"2.0\n"),
+            ("control.tar", &tar(&[("./control", CONTROL.as_bytes())])),
+            ("data.tar.bz2", b"BZh91AY&SY"),
+        ]);
+        let error = unpacked(&bytes).0.unwrap_err().to_string();
+        assert!(
+            error.contains("data.tar.bz2") && error.contains("dpkg-deb -x"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -37,6 +37,14 @@ pub enum VmError {
     /// A snapshot cannot be made.
     #[error("cannot take a snapshot of the guest")]
     Snapshot(#[source] io::Error),
+    /// It booted, and what it then was cannot be written down.
+    #[error("cannot write the snapshot of {kernel}, booted: {why}")]
+    Save {
+        /// The kernel.
+        kernel: String,
+        /// What QEMU says.
+        why: String,
+    },
     /// It did not boot to where a run begins.
     #[error("the kernel {kernel} does not boot: {why}")]
     Boot {
@@ -61,6 +69,7 @@ impl VmError {
             | Self::Start(_)
             | Self::Order(_)
             | Self::Restore(_)
+            | Self::Save { .. }
             | Self::Snapshot(_) => &[],
         }
     }

@@ -81,8 +81,8 @@ fn release(image: &[u8]) -> Result<String, ImageError> {
     }
     match image.get(HEADER..HEADER + 4) {
         Some(b"HdrS") => {}
-        // What ends before the magic number may still begin as a boot sector does.
-        None if !image.is_empty() => {
+        // What ends before the magic number may still begin as a boot sector does, if it is no text.
+        None if std::str::from_utf8(image).is_err() || image.contains(&0) => {
             return Err(ImageError::Truncated {
                 found: image.len(),
                 needed: XLOADFLAGS + 2,
@@ -169,6 +169,7 @@ pub(crate) mod tests {
         assert!(matches!(release(&elf), Err(ImageError::Elf)));
         assert!(matches!(release(&[0; 2000]), Err(ImageError::NoImage)));
         assert!(matches!(release(b""), Err(ImageError::NoImage)));
+        assert!(matches!(release(b"name: it\n"), Err(ImageError::NoImage)));
         let mut of_32_bits = image("6.1.0");
         of_32_bits[XLOADFLAGS] = 0;
         assert!(matches!(release(&of_32_bits), Err(ImageError::Not64Bit)));

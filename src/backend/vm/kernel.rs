@@ -152,7 +152,7 @@ impl Kernel {
         Self::of_image(path)
     }
 
-    /// A kernel that is an image and nothing else, its hash still to be taken.
+    /// A kernel that is an image, with what lies beside it; its hash is still to be taken.
     pub(super) fn of_image(path: &Path) -> Result<Self, KernelError> {
         let release = image::release_of(path).map_err(|source| KernelError::Image {
             path: path.to_owned(),
@@ -160,10 +160,10 @@ impl Kernel {
         })?;
         Ok(Self {
             name: release.clone(),
-            release,
             image: path.to_owned(),
-            modules: None,
-            config: None,
+            modules: modules_beside(path, &release),
+            config: config_beside(path, &release),
+            release,
             hash: String::new(),
         })
     }
@@ -197,4 +197,21 @@ impl Kernel {
             ..kernel
         })
     }
+}
+
+/// The modules of an image that lies where it was installed: `/boot/vmlinuz-RELEASE` has `/lib/modules/RELEASE`, on this host or in a
+/// folder that a package was unpacked to.
+pub(super) fn modules_beside(image: &Path, release: &str) -> Option<PathBuf> {
+    let root = image.parent()?.join("..");
+    module_files::locate(&root, release).filter(|folder| folder.ends_with(release))
+}
+
+/// The configuration of an image that lies where it was installed or built.
+pub(super) fn config_beside(image: &Path, release: &str) -> Option<PathBuf> {
+    let folder = image.parent()?;
+    let installed = folder.join(format!("config-{release}"));
+    let built = folder.join("../../../.config");
+    let is_built = folder.ends_with("arch/x86/boot") || folder.ends_with("arch/x86_64/boot");
+    let places = [Some(installed), is_built.then_some(built)];
+    places.into_iter().flatten().find(|path| path.is_file())
 }

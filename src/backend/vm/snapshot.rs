@@ -39,27 +39,30 @@ impl Snapshots {
         };
         let folder = absolute("XDG_CACHE_HOME")
             .or_else(|| absolute("HOME").map(|home| home.join(".cache")))
-            .map(|cache| cache.join("nslab"))
-            .filter(|folder| fs::create_dir_all(folder).is_ok());
+            .map(|cache| cache.join("nslab"));
         Self { folder }
     }
 
     /// A whole snapshot of this name, where there is one.
     pub(super) fn find(&self, name: &str) -> Option<Snapshot> {
         let path = self.path(name)?;
-        let snapshot = Snapshot(File::open(&path).ok()?);
+        let snapshot = Snapshot {
+            file: File::open(&path).ok()?,
+            kept: true,
+        };
         if !snapshot.is_whole().unwrap_or(false) {
             let _gone_already = fs::remove_file(&path);
             return None;
         }
         // The least recently used go first.
-        let _as_it_was = snapshot.0.set_modified(SystemTime::now());
+        let _as_it_was = snapshot.file.set_modified(SystemTime::now());
         Some(snapshot)
     }
 
     /// A file for a snapshot to be written to, without a name until it is [kept](Self::keep).
     pub(super) fn create(&self) -> io::Result<File> {
         let unnamed = |folder: &PathBuf| {
+            fs::create_dir_all(folder)?;
             OpenOptions::new()
                 .read(true)
                 .write(true)
@@ -67,13 +70,35 @@ impl Snapshots {
                 .custom_flags(libc::O_TMPFILE)
                 .open(folder)
         };
-        let mut file = match self.folder.as_ref().map(unnamed) {
-            Some(Ok(file)) => file,
+        match self.folder.as_ref().map(unnamed) {
+            Some(Ok(mut file)) => {
+                file.seek(SeekFrom::Start(HEADER))?;
+                Ok(file)
+            }
             // A file system without such files, or a cache that cannot be written.
-            Some(Err(_)) | None => memory_file("snapshot", &[])?,
-        };
+            Some(Err(_)) | None => Self::create_in_memory(),
+        }
+    }
+
+    /// The same for a snapshot that ends with this process.
+    pub(super) fn create_in_memory() -> io::Result<File> {
+        let mut file = memory_file("snapshot", &[])?;
         file.seek(SeekFrom::Start(HEADER))?;
         Ok(file)
+    }
+
+    /// Why a snapshot could not be kept, and what to do.
+    pub(super) fn why_not_kept(&self) -> String {
+        let place = match &self.folder {
+            Some(folder) => format!(
+                "{} cannot be written or has no room for it",
+                folder.display()
+            ),
+            None => "there is no place for it: neither HOME nor XDG_CACHE_HOME is set".to_owned(),
+        };
+        format!(
+            "the guest that has booted cannot be kept, so that each start of nslab boots it anew: {place} (XDG_CACHE_HOME says where)"
+        )
     }
 
     /// Takes a file that holds a snapshot now, and keeps it under its name where that can be.
@@ -83,12 +108,13 @@ impl Snapshots {
         header.extend(length.to_le_bytes());
         header.extend(sum.to_le_bytes());
         file.write_all_at(&header, 0)?;
+        let mut kept = false;
         if let Some(path) = self.path(name) {
-            // Where another process was faster, its is as good; where there is no room for it, this run has its own.
-            let _not_kept = link_unnamed(&file, &path);
+            // Where another process was faster, its is as good; where there is no place for it, this run has its own.
+            kept = link_unnamed(&file, &path).is_ok() || path.exists();
             self.evict();
         }
-        Ok(Snapshot(file))
+        Ok(Snapshot { file, kept })
     }
 
     fn path(&self, name: &str) -> Option<PathBuf> {
@@ -121,20 +147,28 @@ impl Snapshots {
 
 /// A guest that has booted.
 #[derive(Debug)]
-pub(super) struct Snapshot(File);
+pub(super) struct Snapshot {
+    file: File,
+    kept: bool,
+}
 
 impl Snapshot {
+    /// Whether it outlives this process.
+    pub(super) fn is_kept(&self) -> bool {
+        self.kept
+    }
+
     /// Opened anew at its start, for one machine to restore.
     pub(super) fn open(&self) -> io::Result<File> {
-        let mut file = File::open(Path::new(&own_descriptor(&self.0)))?;
+        let mut file = File::open(Path::new(&own_descriptor(&self.file)))?;
         file.seek(SeekFrom::Start(HEADER))?;
         Ok(file)
     }
 
     fn is_whole(&self) -> io::Result<bool> {
         let mut header = [0; 20];
-        self.0.read_exact_at(&mut header, 0)?;
-        let (length, sum) = sum(&self.0)?;
+        self.file.read_exact_at(&mut header, 0)?;
+        let (length, sum) = sum(&self.file)?;
         let mut expected = Vec::from(MAGIC);
         expected.extend(length.to_le_bytes());
         expected.extend(sum.to_le_bytes());

@@ -58,6 +58,8 @@ pub(in crate::backend::vm) fn start(program: &Path, parts: &Parts<'_>) -> io::Re
     let packets = parts.packets.unwrap_or(&nowhere);
 
     let mut command = Command::new(program);
+    // By its name it is known as ours, should it be left (`lab::leaks`).
+    command.args(["-name", env!("CARGO_PKG_NAME")]);
     command.args(parts.hardware.arguments());
     command.arg("-kernel").arg(parts.kernel);
     command.args(["-initrd", &own_descriptor(parts.initramfs)]);
