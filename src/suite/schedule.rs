@@ -3,14 +3,14 @@
 //! What is looked at is not only now: a run is begun where it has room for all that it is to do, at the time when it does it.
 //! Not here: what a run needs (`need`, `learnt`).
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use super::need::{Need, Phase};
+use super::need::Need;
 use crate::backend::Machine;
 
 /// Share of the processors that runs may fill together; beyond it starts come late.
 pub(super) const FILL: f64 = 0.7;
-/// Share of that which one phase of a run is taken to need at most: what takes all it gets shall leave room for those that wait.
+/// Share of that which one run is taken to need at most: what takes all it gets shall leave room for those that wait.
 const FILL_BY_ONE: f64 = 0.5;
 /// Share of the memory at hand that runs may fill together: estimates are rough, and a machine that swaps measures nothing.
 const FILL_MEMORY: f64 = 0.7;
@@ -38,7 +38,7 @@ struct Used {
 struct Level {
     from: Instant,
     processors: f64,
-    /// Phases of runs that share the limit of the kernel's log.
+    /// Runs that share the limit of the kernel's log and are busy.
     logging: i64,
 }
 
@@ -76,11 +76,8 @@ impl Budget {
         let idle: f64 = all().map(|need| need.idle).sum();
         let fits_at = |moment: Instant| {
             let after = moment.duration_since(now);
-            let (mut processors, mut logging) = (0.0, false);
-            for phase in need.phases.iter().filter(|phase| phase.is_on(after)) {
-                processors += self.share(phase);
-                logging = need.log;
-            }
+            let processors = self.share(need, after);
+            let logging = need.log && is_busy(need, after);
             let level = self.level_at(moment);
             let busy = level.map_or(0.0, |level| level.processors);
             let others_log = level.is_some_and(|level| level.logging > 0);
@@ -96,9 +93,11 @@ impl Budget {
             && moments.all(fits_at)
     }
 
-    /// Processors that a phase is taken to need.
-    fn share(&self, phase: &Phase) -> f64 {
-        phase.processors.min(self.whole.processors * FILL_BY_ONE)
+    /// Processors that a run is taken to need so long after it began.
+    fn share(&self, need: &Need, after: Duration) -> f64 {
+        let on = need.phases.iter().filter(|phase| phase.is_on(after));
+        let asked: f64 = on.map(|phase| phase.processors).sum();
+        asked.min(self.whole.processors * FILL_BY_ONE)
     }
 
     fn level_at(&self, moment: Instant) -> Option<&Level> {
@@ -109,11 +108,20 @@ impl Budget {
     /// Adds up what all that were taken do.
     fn level(&mut self) {
         let mut changes = Vec::new();
-        for used in &self.used {
-            for phase in &used.need.phases {
-                let (share, log) = (self.share(phase), i64::from(used.need.log));
-                changes.push((used.began + phase.from, share, log));
-                changes.extend(phase.until.map(|until| (used.began + until, -share, -log)));
+        for Used { began, need, .. } in &self.used {
+            let phases = need.phases.iter();
+            let mut moments: Vec<Duration> = phases
+                .flat_map(|phase| [Some(phase.from), phase.until])
+                .flatten()
+                .collect();
+            moments.sort_unstable();
+            moments.dedup();
+            let (mut share, mut log) = (0.0, 0);
+            for after in moments {
+                let (share_then, log_then) = (share, log);
+                share = self.share(need, after);
+                log = i64::from(need.log && is_busy(need, after));
+                changes.push((*began + after, share - share_then, log - log_then));
             }
         }
         changes.sort_by_key(|(at, ..)| *at);
@@ -144,11 +152,14 @@ impl Budget {
     }
 }
 
+fn is_busy(need: &Need, after: Duration) -> bool {
+    need.phases.iter().any(|phase| phase.is_on(after))
+}
+
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
+    use crate::suite::need::Phase;
 
     const MACHINE: Machine = Machine {
         processors: 2.0,
@@ -200,6 +211,13 @@ mod tests {
         assert!(!budget.take(2, &share(8.0), now));
         budget.give_back(0);
         assert!(budget.take(2, &share(8.0), now));
+    }
+
+    #[test]
+    fn one_run_is_taken_to_need_half_of_the_share_at_most_whatever_it_does_at_once() {
+        let (mut budget, now) = (Budget::new(MACHINE, None), Instant::now());
+        let much = of(vec![phase(0, None, 1.0); 3]);
+        assert_eq!(taken(&mut budget, &vec![much; 3], now), 2);
     }
 
     #[test]
