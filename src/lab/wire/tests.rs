@@ -166,12 +166,13 @@ impl Link {
 
 /// Round trips of small datagrams, one after the other.
 fn round_trip(a: &NetNs, b: &NetNs, count: usize) -> Vec<Duration> {
-    let server = b.run(|| UdpSocket::bind("10.0.0.2:7")).unwrap().unwrap();
+    // The port of an earlier call may still be taken: by a process that another test is about to start.
+    let server = b.run(|| UdpSocket::bind("10.0.0.2:0")).unwrap().unwrap();
     let client = a.run(|| UdpSocket::bind("10.0.0.1:0")).unwrap().unwrap();
     client
         .set_read_timeout(Some(Duration::from_secs(5)))
         .unwrap();
-    client.connect("10.0.0.2:7").unwrap();
+    client.connect(server.local_addr().unwrap()).unwrap();
     let done = Arc::new(AtomicBool::new(false));
     let ended = done.clone();
     server.set_read_timeout(Some(ms(20))).unwrap();
