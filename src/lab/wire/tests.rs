@@ -274,8 +274,9 @@ fn kernel_delay_is_applied_to_each_way() {
     // What else runs on the machine only adds: the quietest of a few tells what the wire does.
     let delayed = (0..5).map(|_| median()).min().unwrap();
     assert!(delayed >= ms(20), "{delayed:?}");
+    // Each way ends with a timer, which fires up to 120 µs late where other tests run beside.
     assert!(
-        delayed < ms(20) + Duration::from_micros(300),
+        delayed < ms(20) + before + Duration::from_micros(300),
         "{delayed:?}, {before:?} without delay"
     );
     link.wire.set_impairment(Impairment::default());
