@@ -14,7 +14,7 @@ pub(crate) fn namespaces() -> Option<u64> {
 
 /// Waits until as many are left as before. Others may come and go, so not for ever.
 pub(crate) fn until(before: Option<u64>) {
-    let deadline = Instant::now() + Duration::from_secs(20);
+    let deadline = Instant::now() + Duration::from_secs(2);
     while namespaces() > before && Instant::now() < deadline {
         std::thread::sleep(Duration::from_millis(20));
     }
