@@ -274,11 +274,9 @@ fn kernel_delay_is_applied_to_each_way() {
     // What else runs on the machine only adds: the quietest of a few tells what the wire does.
     let delayed = (0..5).map(|_| median()).min().unwrap();
     assert!(delayed >= ms(20), "{delayed:?}");
-    // Each way ends with a timer, which fires up to 120 µs late where other tests run beside.
-    assert!(
-        delayed < ms(20) + before + Duration::from_micros(300),
-        "{delayed:?}, {before:?} without delay"
-    );
+    // Each way ends with a timer and two threads that wake up, 50 to 200 µs late each on a machine whose processors sleep or
+    // have other tests to run. A wire that rounded to the kernel's 4 ms ticks, or delayed one way only, would be far off.
+    assert!(delayed < ms(21), "{delayed:?}, {before:?} without delay");
     link.wire.set_impairment(Impairment::default());
     let after = median();
     assert!(after < ms(5), "{after:?}");
