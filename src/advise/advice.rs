@@ -163,16 +163,15 @@ impl LineAdvice {
         }
     }
 
-    /// Whether each key has the line's value by default, and in the baseline: some of a fresh namespace's are copies of this host's.
+    /// Whether each key has the line's value where nobody sets it.
     pub fn is_already_so(&self) -> bool {
         let Meaning::Sets { value, .. } = &self.entry.meaning else {
             return false;
         };
-        let words = |text: &Option<String>| {
-            let text = text.as_deref();
-            text.is_some_and(|text| text.split_whitespace().eq(value.split_whitespace()))
+        let same = |key: &KeyFacts| {
+            key.by_itself()
+                .is_some_and(|without| without.split_whitespace().eq(value.split_whitespace()))
         };
-        let same = |key: &KeyFacts| words(&key.fresh) && words(&key.baseline);
         !self.facts.is_empty() && self.facts.iter().all(same)
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::advice::LineAdvice;
-use super::facts::{KeyFacts, Whose};
+use super::facts::{KeyFacts, Whose, is_otherwise_in_labs};
 use super::merge::{Entry, Meaning};
 use super::plan::Assigned;
 use crate::lab::inquiry::{Found, Kept, Survey};
@@ -57,18 +57,17 @@ pub fn assigned(lines: &[LineAdvice]) -> Vec<Assigned> {
             line: index,
             key: key.key.clone(),
             value: value.clone(),
-            against: against(key, value),
+            against: against(key),
         });
         each.collect()
     };
     lines.iter().enumerate().flat_map(of_line).collect()
 }
 
-/// What the line is compared with, where the baseline is no other side: it has the line's value itself, and a kernel has not.
-fn against(key: &KeyFacts, value: &str) -> Option<String> {
-    let baseline = key.baseline.as_deref()?;
-    let same = baseline.split_whitespace().eq(value.split_whitespace());
-    same.then(|| key.fresh.clone()).flatten()
+/// What the line is compared with, where labs have another value than a kernel has by itself.
+fn against(key: &KeyFacts) -> Option<String> {
+    let other = is_otherwise_in_labs(&key.key);
+    other.then(|| key.by_itself().map(str::to_owned)).flatten()
 }
 
 #[cfg(test)]
@@ -88,6 +87,8 @@ mod tests {
             ("net.ipv4.tcp_rmem", "4096 131072 6291456"),
             ("net.ipv4.tcp_fack", "0"),
             ("net.ipv4.tcp_sack", "1"),
+            ("net.ipv4.tcp_rfc1337", "0"),
+            ("net.ipv4.tcp_max_syn_backlog", "2048"),
             ("net.ipv4.conf.default.rp_filter", "0"),
         ];
         let fresh: BTreeMap<String, Found> = own
@@ -103,8 +104,12 @@ mod tests {
             found("0", false),
         );
         let mut baseline = fresh.clone();
-        // As with tcp_rfc1337: what labs start from is not what a kernel has by itself.
-        baseline.insert("net.ipv4.tcp_fin_timeout".to_owned(), found("15", true));
+        // What labs start from is not what a kernel has by itself.
+        baseline.insert("net.ipv4.tcp_rfc1337".to_owned(), found("1", true));
+        baseline.insert(
+            "net.ipv4.tcp_max_syn_backlog".to_owned(),
+            found("4096", true),
+        );
         let survey = Survey {
             here,
             fresh,
@@ -135,7 +140,7 @@ mod tests {
         let lines = assessed(
             "net.ipv4.tcp_fin_timeout = 15\nnet.ipv4.tcp_tw_reuse = 7\nnet.ipv4.tcp_rmem = 9\nnet.core.netdev_max_backlog = 5\n\
              vm.swappiness = 1\nnet.ipv4.tcp_tw_recycle = 1\n-net.ipv4.ip_conntrack_max = 1\nnet.ipv4.tcp_fack = 1\nnonsense\n\
-             net.ipv4.nope.* = 1\nnet.netfilter.nf_conntrack_count = 5\n",
+             net.ipv4.nope.* = 1\nnet.netfilter.nf_conntrack_count = 5\nnet.ipv4.tcp_max_syn_backlog = 512\n",
         );
         let words: Vec<&str> = lines.iter().map(|line| line.ruling().as_str()).collect();
         assert_eq!(
@@ -152,6 +157,7 @@ mod tests {
                 "cannot apply",
                 "matches nothing",
                 "cannot apply",
+                "no scenario",
             ]
         );
         let assigned = assigned(&lines);
@@ -162,8 +168,9 @@ mod tests {
         assert_eq!(
             keys,
             [
-                ("net.ipv4.tcp_fin_timeout", Some("60")),
-                ("net.ipv4.tcp_fack", None)
+                ("net.ipv4.tcp_fin_timeout", None),
+                ("net.ipv4.tcp_fack", None),
+                ("net.ipv4.tcp_max_syn_backlog", Some("2048"))
             ]
         );
     }
@@ -193,9 +200,12 @@ mod tests {
 
     #[test]
     fn what_is_so_already_is_not_run() {
-        let lines = assessed("net.ipv4.tcp_sack =  1\nnet.ipv4.tcp_fin_timeout = 60");
+        let lines = assessed(
+            "net.ipv4.tcp_sack =  1\nnet.ipv4.tcp_max_syn_backlog = 2048\nnet.ipv4.tcp_rfc1337 = 1",
+        );
         assert_eq!(lines[0].ruling(), Ruling::AlreadySo);
-        assert_eq!(lines[1].ruling(), Ruling::NoScenario, "labs have another");
+        assert_eq!(lines[1].ruling(), Ruling::AlreadySo, "labs have more");
+        assert_eq!(lines[2].ruling(), Ruling::NoScenario, "only labs have it");
         assert_eq!(assigned(&lines).len(), 1);
     }
 

@@ -91,12 +91,34 @@ impl KeyFacts {
         }
     }
 
+    /// Its value where nobody sets it: the baseline's, as a fresh namespace's may be a copy of this host's; or the fresh one's, where
+    /// labs have another on purpose.
+    pub fn by_itself(&self) -> Option<&str> {
+        let value = match is_otherwise_in_labs(&self.key) {
+            true => &self.fresh,
+            false => &self.baseline,
+        };
+        value.as_deref()
+    }
+
     /// Whether the kernel has the key and ignores it.
     pub fn is_idle(&self) -> bool {
         self.past
             .as_ref()
             .is_some_and(|past| past.fate == Fate::Idle)
     }
+}
+
+/// Settings that the baseline does not have as a kernel has them by itself (`lab::baseline` says why).
+const OTHERWISE_IN_LABS: [&str; 3] = [
+    "net.ipv4.tcp_rfc1337",
+    "net.ipv4.tcp_max_syn_backlog",
+    "net.ipv4.tcp_max_tw_buckets",
+];
+
+/// Whether labs start with another value than a kernel has by itself.
+pub(super) fn is_otherwise_in_labs(key: &str) -> bool {
+    OTHERWISE_IN_LABS.contains(&key)
 }
 
 /// The module that settings come with, where that is known (Linux 6.18, `net/bridge/br_netfilter_hooks.c`,

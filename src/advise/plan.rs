@@ -2,7 +2,8 @@
 //!
 //! A scenario says by `exercises:` which keys it shows the effect of, and in which variant. Where it does not, a key counts that some
 //! of its variants set and others do not; the first that does not is the one to run. One side of the comparison is that variant
-//! with the key as labs start with it (where that is the line's value, as a kernel has it by itself), the other has the line's value on every node.
+//! with the key as labs start with it (as a kernel has it by itself, where labs have another value on purpose), the other has the line's
+//! value on every node.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -2,19 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use super::facts::is_otherwise_in_labs;
 use super::merge::Source;
 use crate::lab::inquiry::{Found, Survey};
 
 /// Settings that count or tell, and are none that anybody sets.
 const STATES: [&str; 3] = ["_count", ".flush", "nf_conntrack_buckets"];
-
-/// Settings that the baseline does not have as a kernel has them by itself (`lab::baseline` says why): where the host has what a
-/// fresh namespace has, nobody has set them.
-const NOT_THE_KERNELS: [&str; 3] = [
-    "net.ipv4.tcp_rfc1337",
-    "net.ipv4.tcp_max_syn_backlog",
-    "net.ipv4.tcp_max_tw_buckets",
-];
 
 /// A line for each setting that a namespace has of its own, that the host has otherwise than the baseline.
 pub fn running(survey: &Survey) -> Source {
@@ -24,7 +17,8 @@ pub fn running(survey: &Survey) -> Source {
             |all: &BTreeMap<String, Found>| all.get(key).and_then(|found| found.value.clone());
         let (here, fresh) = (value(&survey.here), value(&survey.fresh));
         let state = STATES.iter().any(|end| key.ends_with(end));
-        let untouched = here == fresh && NOT_THE_KERNELS.contains(&key.as_str());
+        // Where the host has what a fresh namespace has, nobody has set it.
+        let untouched = here == fresh && is_otherwise_in_labs(key);
         if let (Some(here), Some(value)) = (here, &baseline.value)
             && baseline.writable
             && !state

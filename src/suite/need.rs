@@ -50,7 +50,7 @@ const TIME_WAIT: f64 = 60.0;
 const CONNTRACK_MEMORY: f64 = 262_144.0 * 385.0;
 /// Bytes of a machine in QEMU: a guest's 512 MiB, its share of QEMU's own (measured: 90 MiB).
 const GUEST_MEMORY: f64 = 640.0 * 1024.0 * 1024.0;
-/// How long what ends by itself is guessed to take: closed loops, transfers, programs.
+/// How long what ends by itself is guessed to take: transfers, programs.
 const GUESS: Duration = Duration::from_secs(5);
 
 /// How much of the machine a run needs.

@@ -139,7 +139,7 @@ impl Budget {
         }
     }
 
-    /// When there may be room for more, though no run ends: the next moment at which less is done.
+    /// When there may be room for more, though no run ends: the next moment at which a run begins or ends to do something.
     pub(super) fn next_change(&self, now: Instant) -> Option<Instant> {
         let after = self.levels.iter().find(|level| level.from > now);
         after.map(|level| level.from)

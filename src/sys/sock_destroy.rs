@@ -125,22 +125,13 @@ mod tests {
     use std::net::{TcpListener, TcpStream};
 
     use super::*;
-    use crate::sys::NetNs;
+    use crate::sys::loopback;
 
     #[test]
     #[ignore = "kernel test: `-- --include-ignored` runs it"]
     fn kernel_a_time_wait_socket_is_found_and_ended_and_its_listener_left_alone() {
-        let Ok(netns) = NetNs::create() else {
-            panic!("it takes the privilege to create a network namespace")
-        };
+        let netns = loopback::namespace().unwrap();
         let check = netns.run(|| {
-            let mut up = std::process::Command::new("ip");
-            assert!(
-                up.args(["link", "set", "lo", "up"])
-                    .status()
-                    .unwrap()
-                    .success()
-            );
             let listener = TcpListener::bind("127.0.0.1:0").unwrap();
             let server = listener.local_addr().unwrap();
             let client = TcpStream::connect(server).unwrap();

@@ -263,22 +263,24 @@ fn kernel_delay_is_applied_to_each_way() {
     let Some(link) = Link::lay(&impairment, 1) else {
         return;
     };
-    let median = || {
+    let sorted = || {
         let mut trips = round_trip(&link.a, &link.b, 51);
         trips.sort();
-        trips[25]
+        trips
     };
-    let before = median();
+    let before = sorted()[25];
     assert!(before < ms(5), "it has not begun: {before:?}");
     link.begin();
-    // What else runs on the machine only adds: the quietest of a few tells what the wire does.
-    let delayed = (0..5).map(|_| median()).min().unwrap();
-    assert!(delayed >= ms(20), "{delayed:?}");
-    // Each way ends with a timer and two threads that wake up, 50 to 200 µs late each on a machine whose processors sleep or
-    // have other tests to run. A wire that rounded to the kernel's 4 ms ticks, or delayed one way only, would be far off.
-    assert!(delayed < ms(21), "{delayed:?}, {before:?} without delay");
+    // What else runs on the machine only adds: the quickest tells what the wire does. None may be too early.
+    let trips: Vec<Duration> = (0..5).flat_map(|_| sorted()).collect();
+    let quickest = *trips.iter().min().unwrap();
+    assert!(quickest >= ms(20), "{quickest:?}");
+    assert!(
+        quickest < ms(20) + Duration::from_micros(300),
+        "{quickest:?}, {before:?} without delay"
+    );
     link.wire.set_impairment(Impairment::default());
-    let after = median();
+    let after = sorted()[25];
     assert!(after < ms(5), "{after:?}");
     link.finish();
 }
