@@ -7,7 +7,7 @@ use super::clock::Offset;
 use super::environment::Environment;
 use super::event::{Built, Event, LoadReport, SeriesId};
 use super::series::Series;
-use crate::names::SeriesName;
+use crate::names::{ActorName, SeriesName};
 
 /// A run's events, gathered. Grows event by event, so that progress can be shown while the run goes on.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -70,6 +70,13 @@ impl Timeline {
     /// Every series, by name.
     pub fn all_series(&self) -> impl Iterator<Item = &Series> {
         self.series.values()
+    }
+
+    /// Whether a client's load or a command has come to its end.
+    pub fn has_ended(&self, actor: &ActorName) -> bool {
+        let exit = || self.series(&format!("{actor}.exit"));
+        self.loads.iter().any(|load| load.client == *actor)
+            || exit().is_some_and(|series| !series.changes.is_empty())
     }
 
     /// How long the run took by a virtual clock, where it had one: the same each time.

@@ -136,7 +136,12 @@ pub async fn run_suite(
             .filter(|_| !waiting.is_empty());
         tokio::select! {
             biased;
-            Some((key, event)) = inbox.recv() => hear(key, event, &mut timelines, &mut tell),
+            Some((key, event)) = inbox.recv() => {
+                hear(key, event, &mut timelines, &mut tell);
+                if let Some(timeline) = timelines.get(&key) {
+                    room |= budget.end(key, |actor| timeline.has_ended(actor), Instant::now());
+                }
+            }
             Some((ended, mut job)) = running.next() => {
                 // The poll that gave the end of a run may have sent its last events.
                 while let Ok((key, event)) = inbox.try_recv() {
@@ -164,7 +169,7 @@ pub async fn run_suite(
                     job.end(result, &mut gathered, &mut tell);
                 }
             }
-            // A load has ended, and its run goes on waiting.
+            // A load is taken to have ended, and its run goes on waiting.
             () = until(change) => room = true,
         }
     }

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use super::schedule::FILL;
+use crate::names::ActorName;
 use crate::scenario::RunSpec;
+use crate::scenario::topology::Impairment;
 use crate::scenario::workload::{ClientSpec, CommandSpec, Load, Schedule};
 
 /// Processor time that a paced connection costs both ends, a router with translation and the client's own, seconds, where each is
@@ -11,6 +13,8 @@ use crate::scenario::workload::{ClientSpec, CommandSpec, Load, Schedule};
 const CONNECTION_COST: f64 = 450e-6;
 /// The same where several go at once: 30 µs were measured for both ends, 1.4 times that behind masquerade.
 const CONNECTION_COST_OF_MANY: f64 = 100e-6;
+/// Processor time of a forged SYN, seconds, with the answer to it (measured: 80 µs).
+const SYN_COST: f64 = 100e-6;
 /// Up to this rate, connections a second, each has a wake-up of its own.
 const FEW: f64 = 500.0;
 /// Share of a processor that a run costs while it waits: samples, ten a second (measured: 0.007 with two nodes).
@@ -20,14 +24,20 @@ const IDLE_COST: f64 = 0.007 * SLOWER;
 const SET_UP_COST: f64 = 0.1;
 /// How long that takes.
 const SET_UP: Duration = Duration::from_secs(1);
+/// Share of a processor in that second for a conntrack table that is filled (measured).
+const FILL_COST: f64 = 0.6;
 /// What a build without optimisation costs more, where the time is not the kernel's.
 const SLOWER: f64 = if cfg!(debug_assertions) { 3.0 } else { 1.0 };
 /// Processors that a closed loop or a transfer fills: one for each end.
 const CLOSED_LOOP: f64 = 2.0;
-/// The same on a link whose delay or losses hold it up (measured: 0.03 to 0.15).
-const HELD_UP: f64 = 0.2;
+/// The same on a link whose delay or losses hold it up, and of a program there (measured: 0.01 to 0.11).
+const HELD_UP: f64 = 0.1;
 /// Processor time of a transferred byte, seconds, through the wire that makes a rate (measured: 64 ns).
 const BYTE_COST: f64 = 80e-9;
+/// Bytes a second of a transfer that nothing holds up, at least. On an idle machine it is a thousand million.
+const BYTE_RATE: f64 = 50e6;
+/// Processor time of a write, seconds, however small (measured: 1.7 µs, and 8 µs with `TCP_NODELAY`).
+const WRITE_COST: f64 = 10e-6;
 /// Requests a second that each of a closed loop's makes at least. On an idle machine it is some ten thousand.
 const LOOP_RATE: f64 = 1000.0;
 /// Processors that a program fills of which nothing is known: it has one thread, as most have, and waits as long as it works.
@@ -62,16 +72,29 @@ pub(super) struct Need {
     pub(super) phases: Vec<Phase>,
     /// Bytes.
     pub(super) memory: f64,
-    /// Whether it reads the kernel's log, or makes the kernel write much into it: the kernel bounds the network messages
-    /// of the whole machine together, so that such runs are busy one after the other.
-    pub(super) log: bool,
+    /// What it has to do with the kernel's log.
+    pub(super) log: Log,
     /// Whether no other run may go beside it.
     pub(super) exclusive: bool,
 }
 
+/// What a run has to do with the kernel's log. The kernel bounds the network messages of the whole machine together, so that one
+/// that reads them is not busy while others make the kernel write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Log {
+    /// Nothing.
+    No,
+    /// It makes the kernel write much.
+    Fills,
+    /// It reads what the kernel writes.
+    Reads,
+}
+
 /// A time of a run in which it does something.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Phase {
+    /// Whose it is, where it is over once that has ended.
+    pub(super) of: Option<ActorName>,
     /// From when, after the run began.
     pub(super) from: Duration,
     /// Until when; as long as the run lasts where absent.
@@ -103,10 +126,14 @@ impl Need {
             .count();
         let connections: f64 = load.clients.iter().map(memory).sum();
         let reads_log = (spec.watched.iter()).any(|series| series.as_str() == "kernel.log");
-        let log = fills > 0 || reads_log;
+        let log = match fills {
+            _ if reads_log => Log::Reads,
+            0 => Log::No,
+            _ => Log::Fills,
+        };
         Self {
             idle: IDLE_COST,
-            phases: phases(spec, log),
+            phases: phases(spec, fills, log),
             memory: RUN_MEMORY
                 + NODE_MEMORY * count(nodes.len())
                 + connections
@@ -121,15 +148,32 @@ impl Need {
         Self {
             idle: 0.0,
             phases: vec![Phase {
+                of: None,
                 from: Duration::ZERO,
                 until: None,
                 // Nearly: shares are added up with rounding.
                 processors: FILL * 0.999,
             }],
             memory: GUEST_MEMORY,
-            log: false,
+            log: Log::No,
             exclusive: false,
         }
+    }
+
+    /// What those actors do that have ended is over, so long after the run began. Whether that is news.
+    pub(super) fn end(&mut self, has_ended: impl Fn(&ActorName) -> bool, after: Duration) -> bool {
+        let until = after + tail(self.log);
+        let over = self
+            .phases
+            .iter_mut()
+            .filter(|phase| phase.of.as_ref().is_some_and(&has_ended));
+        let mut news = false;
+        for phase in over {
+            phase.of = None;
+            phase.until = Some(phase.until.map_or(until, |planned| planned.min(until)));
+            news = true;
+        }
+        news
     }
 
     /// The same, with no other run beside it.
@@ -141,30 +185,46 @@ impl Need {
     }
 }
 
+/// How long the kernel counts what a run that shares its log has done.
+fn tail(log: Log) -> Duration {
+    match log {
+        Log::No => Duration::ZERO,
+        Log::Fills | Log::Reads => LOG_LIMIT,
+    }
+}
+
 /// When a run does something: its set-up, each client's load, each program.
-fn phases(spec: &RunSpec, log: bool) -> Vec<Phase> {
+fn phases(spec: &RunSpec, fills: usize, log: Log) -> Vec<Phase> {
     let set_up = Phase {
+        of: None,
         from: Duration::ZERO,
         until: Some(SET_UP),
-        processors: SET_UP_COST,
+        processors: SET_UP_COST + FILL_COST * count(fills),
     };
     let clients = spec.workload.clients.iter().map(|client| Phase {
+        of: Some(client.name.clone()),
         from: client.start,
-        until: paced(client).map(|busy| client.start + SET_UP + busy),
+        until: busy_for(spec, client).map(|busy| client.start + SET_UP + busy),
         processors: processors(spec, client),
     });
-    // One that serves has its start-up; then it does what others ask of it.
     let commands = spec.workload.commands.iter().map(|command| Phase {
+        of: Some(command.name.clone()),
         from: command.start,
-        until: Some(command.start + command.timeout.min(GUESS)),
-        processors: PROGRAM,
+        until: Some(command.start + program(command)),
+        processors: if is_held_up(spec) { HELD_UP } else { PROGRAM },
     });
-    let after = if log { LOG_LIMIT } else { Duration::ZERO };
     let phases = clients.chain(commands).map(|phase| Phase {
-        until: phase.until.map(|until| until + after),
+        until: phase.until.map(|until| until + tail(log)),
         ..phase
     });
     [set_up].into_iter().chain(phases).collect()
+}
+
+/// How long a program is busy.
+fn program(command: &CommandSpec) -> Duration {
+    // One that serves has its start-up; then it does what others ask of it.
+    let serves = command.background || command.ready.is_some();
+    command.timeout.min(if serves { SET_UP } else { GUESS })
 }
 
 /// How long a run is expected to take: its load, programs, steps and windows.
@@ -174,7 +234,7 @@ pub(super) fn expected(spec: &RunSpec) -> Duration {
         .clients
         .iter()
         .map(|client| client.start + busy(client));
-    let command = |command: &CommandSpec| command.start + command.timeout.min(GUESS);
+    let command = |command: &CommandSpec| command.start + program(command);
     let commands = spec.workload.commands.iter().map(command);
     let steps = spec.workload.steps.iter().map(|step| step.at);
     let parts = clients.chain(commands).chain(steps);
@@ -196,9 +256,8 @@ fn highest_rate(schedule: &Schedule) -> f64 {
 
 fn processors(spec: &RunSpec, client: &ClientSpec) -> f64 {
     match &client.load {
-        Load::Connect { schedule, .. } | Load::Flood { schedule, .. } => {
-            at_rate(highest_rate(schedule))
-        }
+        Load::Connect { schedule, .. } => at_rate(highest_rate(schedule)),
+        Load::Flood { schedule, .. } => highest_rate(schedule) * SYN_COST,
         Load::Hold { rate, .. } => at_rate(rate.as_per_second()),
         // One request at a time is under way at one end or at the other.
         Load::Loop { concurrency, .. } => CLOSED_LOOP.min(f64::from(*concurrency)),
@@ -216,9 +275,17 @@ fn transfer(spec: &RunSpec) -> f64 {
     let links = || spec.topology.links.iter().map(|link| &link.impairment);
     let rates = links().filter_map(|link| link.rate);
     let by_rate = rates.map(|rate| rate.as_per_second() / 8.0 * BYTE_COST);
-    let held_up = links().any(|link| link.delay.is_some() || link.loss.is_some());
-    let most = if held_up { HELD_UP } else { CLOSED_LOOP };
+    let most = if is_held_up(spec) {
+        HELD_UP
+    } else {
+        CLOSED_LOOP
+    };
     by_rate.fold(most, f64::min)
+}
+
+fn is_held_up(spec: &RunSpec) -> bool {
+    let mut links = spec.topology.links.iter().map(|link| &link.impairment);
+    links.any(|link| link.delay.is_some() || link.loss.is_some())
 }
 
 fn memory(client: &ClientSpec) -> f64 {
@@ -254,6 +321,25 @@ fn busy(client: &ClientSpec) -> Duration {
         }
     };
     paced(client).unwrap_or(GUESS) + hold
+}
+
+/// How long a client takes of the processors, where that is known beforehand.
+fn busy_for(spec: &RunSpec, client: &ClientSpec) -> Option<Duration> {
+    let mut links = spec.topology.links.iter().map(|link| &link.impairment);
+    match &client.load {
+        // What nothing holds up is as fast as that. What takes longer waits: for an answer that does not come.
+        Load::Bulk {
+            bytes,
+            streams,
+            write,
+            ..
+        } if links.all(|link| *link == Impairment::default()) => {
+            let bytes = bytes.0 as f64;
+            let stream = bytes / BYTE_RATE + bytes / write.0 as f64 * WRITE_COST;
+            Some(seconds(f64::from(*streams) * stream))
+        }
+        _ => paced(client),
+    }
 }
 
 /// How long a client is busy, where that is known beforehand.

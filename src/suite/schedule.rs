@@ -5,8 +5,9 @@
 
 use std::time::{Duration, Instant};
 
-use super::need::Need;
+use super::need::{Log, Need};
 use crate::backend::Machine;
+use crate::names::ActorName;
 
 /// Share of the processors that runs may fill together; beyond it starts come late.
 pub(super) const FILL: f64 = 0.7;
@@ -40,6 +41,20 @@ struct Level {
     processors: f64,
     /// Runs that share the limit of the kernel's log and are busy.
     logging: i64,
+    /// Those of them that read it.
+    reading: i64,
+}
+
+impl Level {
+    /// What it becomes by a change.
+    fn after(self, change: Self) -> Self {
+        Self {
+            from: change.from,
+            processors: self.processors + change.processors,
+            logging: self.logging + change.logging,
+            reading: self.reading + change.reading,
+        }
+    }
 }
 
 impl Budget {
@@ -77,11 +92,14 @@ impl Budget {
         let fits_at = |moment: Instant| {
             let after = moment.duration_since(now);
             let processors = self.share(need, after);
-            let logging = need.log && is_busy(need, after);
             let level = self.level_at(moment);
             let busy = level.map_or(0.0, |level| level.processors);
-            let others_log = level.is_some_and(|level| level.logging > 0);
-            idle + busy + processors <= self.whole.processors && !(logging && others_log)
+            let in_the_way = |level: &Level| match need.log {
+                Log::No => false,
+                Log::Fills => level.reading > 0 && is_busy(need, after),
+                Log::Reads => level.logging > 0 && is_busy(need, after),
+            };
+            idle + busy + processors <= self.whole.processors && !level.is_some_and(in_the_way)
         };
         // More is asked for only where a phase begins.
         let own = need.phases.iter().map(|phase| now + phase.from);
@@ -116,26 +134,29 @@ impl Budget {
                 .collect();
             moments.sort_unstable();
             moments.dedup();
-            let (mut share, mut log) = (0.0, 0);
+            let (mut share, mut busy) = (0.0, 0);
+            let (logs, reads) = (need.log != Log::No, need.log == Log::Reads);
             for after in moments {
-                let (share_then, log_then) = (share, log);
+                let (share_then, busy_then) = (share, busy);
                 share = self.share(need, after);
-                log = i64::from(need.log && is_busy(need, after));
-                changes.push((*began + after, share - share_then, log - log_then));
+                busy = i64::from(is_busy(need, after));
+                let turns = busy - busy_then;
+                changes.push(Level {
+                    from: *began + after,
+                    processors: share - share_then,
+                    logging: if logs { turns } else { 0 },
+                    reading: if reads { turns } else { 0 },
+                });
             }
         }
-        changes.sort_by_key(|(at, ..)| *at);
-        let (mut processors, mut logging) = (0.0, 0);
+        changes.sort_by_key(|change| change.from);
         self.levels.clear();
-        for (from, share, log) in changes {
-            processors += share;
-            logging += log;
-            self.levels.pop_if(|last| last.from == from);
-            self.levels.push(Level {
-                from,
-                processors,
-                logging,
-            });
+        let mut level: Option<Level> = None;
+        for change in changes {
+            let next = level.map_or(change, |level| level.after(change));
+            self.levels.pop_if(|last| last.from == next.from);
+            self.levels.push(next);
+            level = Some(next);
         }
     }
 
@@ -143,6 +164,23 @@ impl Budget {
     pub(super) fn next_change(&self, now: Instant) -> Option<Instant> {
         let after = self.levels.iter().find(|level| level.from > now);
         after.map(|level| level.from)
+    }
+
+    /// Makes room where actors of a run have ended, maybe sooner than was thought. Whether there is more.
+    pub(super) fn end(
+        &mut self,
+        key: usize,
+        has_ended: impl Fn(&ActorName) -> bool,
+        now: Instant,
+    ) -> bool {
+        let Some(used) = self.used.iter_mut().find(|used| used.key == key) else {
+            return false;
+        };
+        let news = used.need.end(has_ended, now - used.began);
+        if news {
+            self.level();
+        }
+        news
     }
 
     /// Gives back what a run took.
@@ -168,6 +206,7 @@ mod tests {
 
     fn phase(from: u64, until: Option<u64>, processors: f64) -> Phase {
         Phase {
+            of: None,
             from: Duration::from_secs(from),
             until: until.map(Duration::from_secs),
             processors,
@@ -179,7 +218,7 @@ mod tests {
             idle: 0.0,
             phases,
             memory: 0.0,
-            log: false,
+            log: Log::No,
             exclusive: false,
         }
     }
@@ -188,11 +227,8 @@ mod tests {
         of(vec![phase(0, None, processors)])
     }
 
-    fn logs(phases: Vec<Phase>) -> Need {
-        Need {
-            log: true,
-            ..of(phases)
-        }
+    fn logs(log: Log, phases: Vec<Phase>) -> Need {
+        Need { log, ..of(phases) }
     }
 
     /// How many of the needs are taken at once, and the budget after it.
@@ -277,13 +313,37 @@ mod tests {
     }
 
     #[test]
-    fn runs_that_share_the_limit_of_the_log_are_not_busy_at_once() {
+    fn the_log_is_not_read_while_others_fill_it() {
         let (mut budget, now) = (Budget::new(MACHINE, None), Instant::now());
-        let early = logs(vec![phase(0, Some(5), 0.1), phase(60, Some(65), 0.1)]);
-        assert!(budget.take(0, &early, now));
-        assert!(!budget.take(1, &early, now));
-        assert!(budget.take(2, &share(0.1), now));
-        assert!(budget.take(1, &early, now + Duration::from_secs(5)));
+        let phases = vec![phase(0, Some(5), 0.1), phase(60, Some(65), 0.1)];
+        let fills = logs(Log::Fills, phases.clone());
+        let reads = logs(Log::Reads, phases);
+        assert_eq!(taken(&mut budget, &[fills.clone(), fills], now), 2);
+        assert!(!budget.take(2, &reads, now));
+        let after = now + Duration::from_secs(5);
+        assert!(budget.take(2, &reads, after));
+        assert!(
+            !budget.take(3, &reads, after),
+            "another reader fills it too"
+        );
+        assert!(budget.take(4, &share(0.1), after));
+    }
+
+    #[test]
+    fn a_load_that_ends_sooner_than_was_thought_makes_room() {
+        let (mut budget, now) = (Budget::new(MACHINE, None), Instant::now());
+        let load = ActorName::from("load");
+        let begins = of(vec![Phase {
+            of: Some(load.clone()),
+            ..phase(0, Some(60), 0.7)
+        }]);
+        assert_eq!(taken(&mut budget, &vec![begins.clone(); 3], now), 2);
+        let later = now + Duration::from_secs(2);
+        assert!(!budget.end(0, |actor| actor.as_str() == "other", later));
+        assert!(!budget.take(2, &begins, later));
+        assert!(budget.end(0, |actor| *actor == load, later));
+        assert!(!budget.end(0, |actor| *actor == load, later), "no news");
+        assert!(budget.take(2, &begins, later));
     }
 
     #[test]
