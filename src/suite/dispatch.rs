@@ -15,7 +15,7 @@ use super::event::SuiteEvent;
 use super::execute::{Ended, Lost, execute};
 use super::gathered::Gathered;
 use super::identity::SuiteIdentity;
-use super::need::{Need, expected};
+use super::need::{Log, Need, expected};
 use super::order::Order;
 use super::recording::{Kept, Recording, Records};
 use super::result::{Attempt, RunResult, ScenarioFile, SuiteResult};
@@ -27,6 +27,8 @@ use crate::scenario::RunSpec;
 
 /// Events that wait for the one who reads them; a worker that tells faster is held up by its pipe.
 const WAITING_EVENTS: usize = 1024;
+/// What is hard to place goes before all that takes less than this.
+const HARD_TO_PLACE: Duration = Duration::from_secs(60);
 
 /// How a suite is run.
 #[derive(Debug, Clone, Default)]
@@ -216,10 +218,19 @@ pub(super) struct Job {
     /// What the last attempt came to, while another is to follow.
     last: Option<RunResult>,
     /// How long it is expected to take.
-    pub(super) expected: Duration,
+    expected: Duration,
 }
 
 impl Job {
+    /// How early it is looked whether there is room for it: what takes long comes first, so that nothing of it is left over at the end.
+    /// One that needs the kernel's log for itself has to wait for others, and finds less room the more of them have begun.
+    pub(super) fn precedence(&self) -> Duration {
+        match self.need.log {
+            Log::Reads => self.expected + HARD_TO_PLACE,
+            Log::No | Log::Fills => self.expected,
+        }
+    }
+
     /// Which attempt comes next, from 1.
     fn attempt(&self) -> u32 {
         u32::try_from(self.earlier.len() + 1).unwrap_or(u32::MAX)

@@ -23,9 +23,9 @@ const IDLE_COST: f64 = 0.007 * SLOWER;
 /// under a lock that all namespaces share (`rtnl_lock`): many at once hold each other up.
 const SET_UP_COST: f64 = 0.1;
 /// How long that takes.
-const SET_UP: Duration = Duration::from_secs(1);
+const SET_UP: Duration = Duration::from_millis(500);
 /// Share of a processor in that second for a conntrack table that is filled (measured).
-const FILL_COST: f64 = 0.6;
+const FILL_COST: f64 = 1.2;
 /// What a build without optimisation costs more, where the time is not the kernel's.
 const SLOWER: f64 = if cfg!(debug_assertions) { 3.0 } else { 1.0 };
 /// Processors that a closed loop or a transfer fills: one for each end.

@@ -19,7 +19,7 @@ pub enum Order {
 impl Order {
     pub(super) fn arranged(self, mut jobs: Vec<Job>) -> VecDeque<Job> {
         match self {
-            Self::LongestFirst => jobs.sort_by_key(|job| std::cmp::Reverse(job.expected)),
+            Self::LongestFirst => jobs.sort_by_key(|job| std::cmp::Reverse(job.precedence())),
             Self::File => {}
             Self::Random(seed) => shuffle(&mut jobs, seed),
         }

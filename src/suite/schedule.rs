@@ -10,7 +10,7 @@ use crate::backend::Machine;
 use crate::names::ActorName;
 
 /// Share of the processors that runs may fill together; beyond it starts come late.
-pub(super) const FILL: f64 = 0.7;
+pub(super) const FILL: f64 = 0.8;
 /// Share of that which one run is taken to need at most: what takes all it gets shall leave room for those that wait.
 const FILL_BY_ONE: f64 = 0.5;
 /// Share of the memory at hand that runs may fill together: estimates are rough, and a machine that swaps measures nothing.
