@@ -111,10 +111,10 @@ impl Stage {
                 return Ok(false);
             }
             // Where nobody can ask it to end, there is nothing to look for before the last moment that matters.
-            let ahead = self
-                .spec
-                .watch_until
-                .min(steps.next().unwrap_or(Duration::MAX));
+            let ahead = match quiet_since {
+                Some(since) => since + self.spec.sample_every,
+                None => (self.spec.watch_until).min(steps.next().unwrap_or(Duration::MAX)),
+            };
             let idle = match self.limit {
                 Some(limit) => ahead.min(limit).saturating_sub(now),
                 None => Duration::ZERO,

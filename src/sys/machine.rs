@@ -46,6 +46,20 @@ pub fn mount_file_systems() -> io::Result<()> {
     Ok(())
 }
 
+/// What a kernel with nothing to do wakes up for, with settings that keep it from that: statistics of its memory that nobody reads
+/// (once a second), memory put together for large pages (twice a second; Linux 6.1 `mm/vmstat.c`, `mm/compaction.c`).
+const HOUSEKEEPING: [(&str, &str); 2] = [
+    ("/proc/sys/vm/stat_interval", "3600"),
+    ("/proc/sys/vm/compaction_proactiveness", "0"),
+];
+
+/// Has the kernel rest where there is nothing to do, as far as it has these settings.
+pub fn rest() {
+    for (file, value) in HOUSEKEEPING {
+        let _this_kernel_has_none = fs::write(file, value);
+    }
+}
+
 /// Loads a module; one that is loaded or built in already is none the worse for it.
 ///
 /// # Errors

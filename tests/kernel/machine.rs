@@ -16,6 +16,8 @@ const FLAGSHIPS: &[&str] = &[
     "table-full",
     "tw-recycle-nat",
     "exhaustion",
+    // With programs.
+    "mtu-black-hole",
 ];
 
 /// The kernel's TIME_WAIT, whatever is set: the claims about it at their full 60 s.
@@ -57,6 +59,31 @@ expect:
   # tcp_keepalive_time + tcp_keepalive_intvl * tcp_keepalive_probes, of the baseline: 7200 s + 75 s * 9.
   - server.tcp.ESTABLISHED == 0 at 133m
   - server.tcp.ESTABLISHED == 20 at 130m
+";
+
+/// An entry whose connection both ends have forgotten: `nf_conntrack_tcp_timeout_established`, 432,000 s, and a sweep after it.
+///
+/// ```text
+/// client -x- nat -x- server :80       both links are cut at 3 s
+/// ```
+const FIVE_DAYS: &str = "
+name: five-days
+sample: 10m
+nodes:
+  client: {}
+  nat: { nat: { snat: { toward: server, ports: 20000-20999 } } }
+  server: {}
+links: [ { between: [client, nat] }, { between: [nat, server] } ]
+servers: { web: { node: server, port: 80 } }
+clients: { load: { node: client, to: web, connect: { rate: 50/s, count: 50, close: hold } } }
+steps:
+  - { at: 3s, link: { between: [client, nat], state: down } }
+  - { at: 3s, link: { between: [nat, server], state: down } }
+  - { at: 4s, stop: load }
+  - { at: 4s, stop: web }
+expect:
+  - nat.conntrack.entries == 50 during 20m..432000s
+  - nat.conntrack.entries == 0 at 433200s
 ";
 
 /// The kernels that were fetched, in the order of their names.
@@ -102,6 +129,9 @@ pub(crate) fn trials() -> Vec<Trial> {
                 }),
                 trial("waits_two_hours", |kernel| {
                     holds(kernel, "two-hours", TWO_HOURS)
+                }),
+                trial("keeps_a_forgotten_connection_for_five_days", |kernel| {
+                    holds(kernel, "five-days", FIVE_DAYS)
                 }),
             ]
         })

@@ -32,6 +32,9 @@ const USERS: [(&str, u16); 9] = [
 /// `nobody`'s group, by its other name.
 const NOGROUP: &str = "nogroup:x:65534:\n";
 const HOSTS: &str = "127.0.0.1 localhost\n::1 localhost\n";
+/// Protocols that programs take by name (protocols(5); `ip rule add ipproto icmp`), with IANA's numbers.
+const PROTOCOLS: &str =
+    "icmp 1 ICMP\ntcp 6 TCP\nudp 17 UDP\nipv6-icmp 58 IPv6-ICMP\nsctp 132 SCTP\n";
 /// Folders that are mounted on, and that programs write to.
 const FOLDERS: [&str; 8] = [
     "/proc", "/sys", "/dev", "/run", "/tmp", "/root", "/var/log", "/var/tmp",
@@ -100,6 +103,7 @@ impl GuestImage {
             .file("/etc/passwd", users.concat(), 0o644)?
             .file("/etc/group", groups.concat() + NOGROUP, 0o644)?
             .file("/etc/hosts", HOSTS, 0o644)?
+            .file("/etc/protocols", PROTOCOLS, 0o644)?
             .program("/init", this_program())?;
         parts.along.add_to(&mut files)?;
         for module in common.iter().chain(&parts.modules) {

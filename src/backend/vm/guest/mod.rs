@@ -68,6 +68,7 @@ pub fn init() -> ExitCode {
 
 fn live() -> Result<(), GuestError> {
     machine::mount_file_systems().map_err(GuestError::Mount)?;
+    machine::rest();
     let order = match devices::file(order::NAME)? {
         Some(order) => order,
         None => {
