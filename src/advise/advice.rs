@@ -31,6 +31,8 @@ pub struct LineAdvice {
     pub facts: Vec<KeyFacts>,
     /// Scenarios that show its effect and were not run, with the reason.
     pub not_run: Vec<(String, &'static str)>,
+    /// Scenarios that show its effect for smaller values only, with the largest: what this one does takes longer than they last.
+    pub too_short: Vec<(String, u64)>,
     /// What it did in each scenario that shows its effect.
     pub experiments: Vec<Experiment>,
 }
@@ -98,6 +100,8 @@ pub enum Ruling {
     NoScenario,
     /// It can be set; the scenarios that show what it does were not run.
     NotRun,
+    /// It can be set; what it does takes longer than the scenarios last that show it.
+    NotShown,
 }
 
 impl Ruling {
@@ -115,6 +119,7 @@ impl Ruling {
             Self::WithoutEffect => "no effect",
             Self::NoScenario => "no scenario",
             Self::NotRun => "not run",
+            Self::NotShown => "not shown",
         }
     }
 
@@ -131,7 +136,8 @@ impl Ruling {
             | Self::AlreadySo
             | Self::WithoutEffect
             | Self::NoScenario
-            | Self::NotRun => false,
+            | Self::NotRun
+            | Self::NotShown => false,
         }
     }
 }
@@ -154,11 +160,16 @@ impl LineAdvice {
             () if self.facts.is_empty() && name.is_pattern() => Ruling::MatchesNothing,
             () if (refused || self.facts.is_empty()) && may_fail => Ruling::Ignored,
             () if refused || self.facts.is_empty() => Ruling::CannotApply,
-            () if !self.experiments.is_empty() => Ruling::Did(overall(&self.experiments)),
+            () if !self.experiments.is_empty() => match overall(&self.experiments) {
+                // It was not asked where it would have shown.
+                Answer::NoEffect if !self.too_short.is_empty() => Ruling::NotShown,
+                answer => Ruling::Did(answer),
+            },
             () if self.facts.iter().all(KeyFacts::is_idle) => Ruling::WithoutEffect,
             () if self.facts.iter().all(|key| key.whose == Whose::Kernel) => Ruling::HostWide,
             () if self.is_already_so() => Ruling::AlreadySo,
             () if !self.not_run.is_empty() => Ruling::NotRun,
+            () if !self.too_short.is_empty() => Ruling::NotShown,
             () => Ruling::NoScenario,
         }
     }

@@ -35,6 +35,7 @@ pub fn assess(
             entry,
             facts,
             not_run: Vec::new(),
+            too_short: Vec::new(),
             experiments: Vec::new(),
         }
     };

@@ -21,7 +21,7 @@ pub use facts::{KeyFacts, Whose, to_try};
 pub use history::{Fate, Past, past};
 pub use merge::{Entry, LinePlace, Meaning, Source, merge};
 pub use name::{Name, NameError};
-pub use plan::{Assigned, Planned, exercised, plan};
+pub use plan::{Assigned, Planned, TooShort, exercised, plan, too_short};
 pub use running::running;
 pub use text::{Line, LineError, Said, read};
 pub use trial::{Bounds, Progress, Ran, Ready, ReadyError, run};

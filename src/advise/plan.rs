@@ -23,6 +23,48 @@ pub struct Assigned {
     pub against: Option<String>,
 }
 
+impl Assigned {
+    fn is_shown_by(&self, exercise: &Exercise) -> bool {
+        self.key == exercise.key && !self.is_beyond(exercise)
+    }
+
+    /// Whether what the value does takes longer than the scenario lasts.
+    fn is_beyond(&self, exercise: &Exercise) -> bool {
+        let value = self.value.trim().parse::<u64>();
+        let beyond = |bound: u64| value.is_ok_and(|value| value > bound);
+        self.key == exercise.key && exercise.at_most.is_some_and(beyond)
+    }
+}
+
+/// A scenario that shows what a key does, and ends before this line's value does anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TooShort {
+    /// Which line, by its position.
+    pub line: usize,
+    /// Which scenario, by its position.
+    pub scenario: usize,
+    /// Up to which value it shows it.
+    pub at_most: u64,
+}
+
+/// What scenarios would show if they lasted longer.
+pub fn too_short(assigned: &[Assigned], scenarios: &[Scenario]) -> Vec<TooShort> {
+    let mut all = Vec::new();
+    for (scenario, each) in scenarios.iter().enumerate() {
+        for exercise in exercised(each) {
+            let beyond = assigned.iter().filter(|each| each.is_beyond(&exercise));
+            all.extend(beyond.filter_map(|each| {
+                Some(TooShort {
+                    line: each.line,
+                    scenario,
+                    at_most: exercise.at_most?,
+                })
+            }));
+        }
+    }
+    all
+}
+
 /// A comparison to be made.
 #[derive(Debug, Clone)]
 pub struct Planned {
@@ -60,6 +102,7 @@ pub fn exercised(scenario: &Scenario) -> Vec<Exercise> {
             Some(Exercise {
                 key: key.to_owned(),
                 variant: Some((*variant).to_owned()),
+                at_most: None,
             })
         })
         .collect()
@@ -71,9 +114,10 @@ pub fn plan(assigned: &[Assigned], scenarios: &[Scenario]) -> Vec<Planned> {
     let mut together = Vec::new();
     for (index, scenario) in scenarios.iter().enumerate() {
         let mut by_variant: BTreeMap<Option<String>, Vec<&Assigned>> = BTreeMap::new();
-        for Exercise { key, variant } in exercised(scenario) {
-            for each in assigned.iter().filter(|each| each.key == key) {
-                by_variant.entry(variant.clone()).or_default().push(each);
+        for exercise in exercised(scenario) {
+            for each in assigned.iter().filter(|each| each.is_shown_by(&exercise)) {
+                let variant = exercise.variant.clone();
+                by_variant.entry(variant).or_default().push(each);
             }
         }
         for (variant, shown) in by_variant {
@@ -218,6 +262,32 @@ mod tests {
             ["[0] on without net.ipv4.tcp_fin_timeout with net.ipv4.tcp_fin_timeout=15 fixed ",],
             "the others are fixed by the variant, so that nothing is left to be together with"
         );
+    }
+
+    #[test]
+    fn what_comes_after_the_end_of_a_scenario_is_not_asked_there() {
+        let scenario = scenario(
+            "exercises: { off: [net.ipv4.tcp_fin_timeout <= 35, net.ipv4.tcp_tw_reuse] }",
+            REUSE,
+        );
+        let lines = assigned(&[
+            ("net.ipv4.tcp_fin_timeout", "36"),
+            ("net.ipv4.tcp_fin_timeout", "35"),
+            ("net.ipv4.tcp_tw_reuse", "99"),
+        ]);
+        let scenarios = [scenario];
+        let alone: Vec<Vec<usize>> = plan(&lines, &scenarios)
+            .into_iter()
+            .map(|planned| planned.lines)
+            .filter(|lines| lines.len() == 1)
+            .collect();
+        assert_eq!(alone, [[1], [2]]);
+        let short = TooShort {
+            line: 0,
+            scenario: 0,
+            at_most: 35,
+        };
+        assert_eq!(too_short(&lines, &scenarios), [short]);
     }
 
     #[test]

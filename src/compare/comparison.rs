@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::effect::{Effect, Kind, Sample, difference, kind};
+use super::effect::{Effect, Kind, Sample, bounds, difference, kind};
 use super::metric::{Better, Rank, direction, margin, series_of};
 use crate::expect;
 use crate::record::{Measure, Outcome, measures};
@@ -269,7 +269,7 @@ fn effects(a: &[&RunResult], b: &[&RunResult], threshold: f64, miss: f64) -> Vec
                 difference,
                 interval,
                 margin,
-                kind: kind(difference, interval, margin, *better),
+                kind: kind(difference, interval, bounds(a, b, miss), margin, *better),
             }
         })
         .collect();

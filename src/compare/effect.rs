@@ -2,8 +2,8 @@
 //!
 //! The difference of the means has a confidence interval by Welch's t, which asks for no equal variances and no equal numbers
 //! (B. L. Welch, Biometrika 34, 1947). Measurements that are all alike have a variance of 0, and an interval of one point. "No
-//! effect" is a statement of its own: the whole interval lies within the difference that matters (an equivalence test); what
-//! is neither that nor an effect is too noisy to tell.
+//! effect" is a statement of its own: the difference lies within that which matters, by two one-sided tests (D. J. Schuirmann, Journal of
+//! Pharmacokinetics and Biopharmaceutics 15, 1987); what is neither that nor an effect is too noisy to tell.
 
 use super::metric::{Better, Rank};
 use super::student::two_sided_quantile;
@@ -114,9 +114,22 @@ pub(super) fn difference(a: &Sample, b: &Sample, alpha: f64) -> (f64, [f64; 2]) 
     (difference, [difference - half, difference + half])
 }
 
-/// What a difference amounts to.
-pub(super) fn kind(difference: f64, [low, high]: [f64; 2], margin: f64, better: Better) -> Kind {
-    if -margin <= low && high <= margin {
+/// Where the difference of two means lies for two one-sided tests that each miss with a probability of `miss`. It is said of a comparison
+/// that nothing differs only where that is so of each metric, so that many metrics have no more chances to miss than one (the
+/// intersection-union principle: R. L. Berger, Technometrics 24, 1982).
+pub(super) fn bounds(a: &Sample, b: &Sample, miss: f64) -> [f64; 2] {
+    difference(a, b, 2.0 * miss).1
+}
+
+/// What a difference amounts to, which lies in an interval, and for being the same within bounds.
+pub(super) fn kind(
+    difference: f64,
+    [low, high]: [f64; 2],
+    [least, most]: [f64; 2],
+    margin: f64,
+    better: Better,
+) -> Kind {
+    if -margin <= least && most <= margin {
         Kind::Same
     } else if (low > 0.0 || high < 0.0) && difference.abs() > margin {
         match (better, difference > 0.0) {
@@ -139,7 +152,13 @@ mod tests {
         (
             difference,
             interval,
-            kind(difference, interval, margin, Better::More),
+            kind(
+                difference,
+                interval,
+                bounds(&a, &b, 0.025),
+                margin,
+                Better::More,
+            ),
         )
     }
 
@@ -183,9 +202,31 @@ mod tests {
 
     #[test]
     fn what_has_no_better_is_only_different() {
-        assert_eq!(kind(5.0, [4.0, 6.0], 1.0, Better::Neither), Kind::Changed);
-        assert_eq!(kind(5.0, [4.0, 6.0], 1.0, Better::Less), Kind::Worse);
-        assert_eq!(kind(-5.0, [-6.0, -4.0], 1.0, Better::Less), Kind::Better);
+        let above = |better| kind(5.0, [4.0, 6.0], [4.5, 5.5], 1.0, better);
+        assert_eq!(above(Better::Neither), Kind::Changed);
+        assert_eq!(above(Better::Less), Kind::Worse);
+        let below = kind(-5.0, [-6.0, -4.0], [-5.5, -4.5], 1.0, Better::Less);
+        assert_eq!(below, Kind::Better);
+    }
+
+    /// One run of six counted one less: among many metrics its interval is wide, and that it is the same needs none of them.
+    #[test]
+    fn many_metrics_do_not_keep_one_from_being_the_same() {
+        let (a, b) = (
+            Sample::of(&[100.0; 3]).unwrap(),
+            Sample::of(&[100.0, 99.0, 100.0]).unwrap(),
+        );
+        let (difference, interval) = difference(&a, &b, 0.05 / 50.0);
+        assert!(interval[0] < -2.0);
+        let within = bounds(&a, &b, 0.025);
+        assert_eq!(
+            kind(difference, interval, within, 2.0, Better::Less),
+            Kind::Same
+        );
+        assert_eq!(
+            kind(difference, interval, within, 1.0, Better::Less),
+            Kind::Unclear
+        );
     }
 
     /// With means that are equal, an interval of 95 % misses 0 in one of twenty comparisons.

@@ -41,8 +41,9 @@ pub enum Rank {
     Beside,
 }
 
-/// Counters of the kernel that count something lost: drops, overflows, retransmissions and giving up (names as nstat(8) prints
-/// them; Linux 6.18 `net/ipv4/proc.c`, `include/uapi/linux/snmp.h`).
+/// Counters of the kernel that count something lost: drops, overflows, retransmissions (names as nstat(8) prints them; Linux 6.18
+/// `net/ipv4/proc.c`, `include/uapi/linux/snmp.h`). Not that a peer was given up (`TcpExtTCPAbortOnTimeout`): one that has vanished
+/// shall be.
 const LOST: &[&str] = &[
     "TcpAttemptFails",
     "TcpInErrs",
@@ -58,7 +59,6 @@ const LOST: &[&str] = &[
     "TcpExtSyncookiesFailed",
     "TcpExtTCPAbortFailed",
     "TcpExtTCPAbortOnMemory",
-    "TcpExtTCPAbortOnTimeout",
     "TcpExtTCPBacklogDrop",
     "TcpExtTCPDeferAcceptDrop",
     "TcpExtTCPLossFailures",

@@ -89,6 +89,9 @@ pub struct Exercise {
     pub key: String,
     /// The variant that shows it, where the scenario has variants.
     pub variant: Option<String>,
+    /// Up to which value, where what it does takes time and the scenario ends before larger ones do anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_most: Option<u64>,
 }
 
 /// Which run of a scenario: a variant, a matrix case, both or neither.

@@ -294,16 +294,33 @@ fn exercises(root: &Node, variants: &[String], cx: &mut Collector<'_>) -> Vec<Ex
             )
             .help(help);
         }
-        for key in keys {
-            resolve::sysctl::check_key(&key.value.0, key.span, cx);
+        for written in keys {
+            let (key, at_most) = bounded(&written, cx);
+            resolve::sysctl::check_key(&key, written.span, cx);
             exercises.push(Exercise {
-                key: key.value.0,
+                key,
+                at_most,
                 variant: (variant.as_ref().map(|named| named.value.clone()))
                     .or_else(|| variants.first().cloned()),
             });
         }
     }
     exercises
+}
+
+/// A key, and the value up to which it is shown: `net.ipv4.tcp_fin_timeout <= 35`.
+fn bounded(written: &Spanned<Text>, cx: &mut Collector<'_>) -> (String, Option<u64>) {
+    let Some((key, bound)) = written.value.0.split_once("<=") else {
+        return (written.value.0.clone(), None);
+    };
+    let bound = bound.trim();
+    let at_most = bound.parse().ok();
+    if at_most.is_none() {
+        let message = format!("{} is no whole number", quoted(bound));
+        cx.error(written.span, message)
+            .help("write the value up to which the scenario shows what the key does: `net.ipv4.tcp_fin_timeout <= 35`");
+    }
+    (key.trim_end().to_owned(), at_most)
 }
 
 /// The comparisons between variants. They hold for every matrix case, so they cannot name its parameters.

@@ -212,8 +212,13 @@ fn ready(
             }
         }
     }
+    let assigned = advise::assigned(lines);
+    for short in advise::too_short(&assigned, &scenarios) {
+        let label = sources[short.scenario].label.clone();
+        lines[short.line].too_short.push((label, short.at_most));
+    }
     let mut ready = Vec::new();
-    for planned in advise::plan(&advise::assigned(lines), &scenarios) {
+    for planned in advise::plan(&assigned, &scenarios) {
         if let Some(why) = left_out(arguments, &planned, &scenarios) {
             if let [line] = planned.lines[..] {
                 let label = sources[planned.scenario].label.clone();

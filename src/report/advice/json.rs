@@ -35,12 +35,20 @@ struct LineReport {
     keys: Vec<KeyReport>,
     experiments: Vec<ExperimentReport>,
     not_run: Vec<NotRun>,
+    too_short: Vec<TooShort>,
 }
 
 #[derive(Serialize)]
 struct NotRun {
     scenario: String,
     reason: &'static str,
+}
+
+/// A scenario that shows what values up to one do, and ends before the line's does anything.
+#[derive(Serialize)]
+struct TooShort {
+    scenario: String,
+    at_most: u64,
 }
 
 #[derive(Serialize)]
@@ -111,6 +119,14 @@ fn line(line: &LineAdvice) -> LineReport {
             .map(|(scenario, reason)| NotRun {
                 scenario: scenario.clone(),
                 reason,
+            })
+            .collect(),
+        too_short: line
+            .too_short
+            .iter()
+            .map(|(scenario, at_most)| TooShort {
+                scenario: scenario.clone(),
+                at_most: *at_most,
             })
             .collect(),
     }

@@ -93,7 +93,8 @@ fn outcome(ruling: Ruling) -> Outcome {
         Ruling::Did(Answer::Changes | Answer::NotApplicable)
         | Ruling::HostWide
         | Ruling::NoScenario
-        | Ruling::NotRun => Outcome::NotApplicable,
+        | Ruling::NotRun
+        | Ruling::NotShown => Outcome::NotApplicable,
         Ruling::Did(Answer::TooNoisy) => Outcome::Inconclusive,
         Ruling::Did(Answer::Errored) => Outcome::Errored,
         Ruling::Did(Answer::Hurts | Answer::HelpsAndHurts) | Ruling::CannotApply => Outcome::Failed,
