@@ -72,6 +72,7 @@ impl Default for Frames {
 #[derive(Debug)]
 pub struct PacketSocket {
     fd: OwnedFd,
+    interface: u32,
 }
 
 impl PacketSocket {
@@ -94,7 +95,10 @@ impl PacketSocket {
         check(fd)?;
         // SAFETY: the descriptor is new and nobody else's.
         let fd = unsafe { OwnedFd::from_raw_fd(fd) };
-        let socket = Self { fd };
+        let socket = Self {
+            fd,
+            interface: index,
+        };
         socket.set(libc::SOL_PACKET, libc::PACKET_VNET_HDR, 1)?;
         // Since Linux 4.20. Without it a socket still does not get what itself sent, which is all that leaves here.
         let _older_kernel = socket.set(libc::SOL_PACKET, libc::PACKET_IGNORE_OUTGOING, 1);
@@ -107,7 +111,7 @@ impl PacketSocket {
                 .set(libc::SOL_SOCKET, force, BUFFER)
                 .or_else(|_| socket.set(libc::SOL_SOCKET, plain, BUFFER))?;
         }
-        socket.bind(index)?;
+        socket.bind()?;
         Ok(socket)
     }
 
@@ -124,12 +128,21 @@ impl PacketSocket {
         })
     }
 
-    fn bind(&self, interface: u32) -> io::Result<()> {
-        // SAFETY: all zeroes is a valid `sockaddr_ll`.
-        let mut address: libc::sockaddr_ll = unsafe { mem::zeroed() };
-        address.sll_family = libc::AF_PACKET as u16;
-        address.sll_protocol = (libc::ETH_P_ALL as u16).to_be();
-        address.sll_ifindex = interface.cast_signed();
+    /// The interface, and a protocol (an EtherType) there.
+    fn address(&self, protocol: u16) -> libc::sockaddr_ll {
+        libc::sockaddr_ll {
+            sll_family: libc::AF_PACKET as u16,
+            sll_protocol: protocol.to_be(),
+            sll_ifindex: self.interface.cast_signed(),
+            sll_hatype: 0,
+            sll_pkttype: 0,
+            sll_halen: 0,
+            sll_addr: [0; 8],
+        }
+    }
+
+    fn bind(&self) -> io::Result<()> {
+        let address = self.address(libc::ETH_P_ALL as u16);
         // SAFETY: the pointer and the length describe a live address, which the call only reads.
         check(unsafe {
             libc::bind(
@@ -192,11 +205,21 @@ impl PacketSocket {
                 iov_len: frame.len(),
             })
             .collect();
+        // Before Linux 5.0 the kernel does not look for a frame's protocol, and loses what it has to cut into segments (commit 75c65772c3d1).
+        let mut addresses: Vec<libc::sockaddr_ll> = frames
+            .iter()
+            .map(|frame| self.address(protocol_of(frame)))
+            .collect();
         let mut messages: Vec<libc::mmsghdr> = parts.iter_mut().map(message).collect();
+        for (message, address) in messages.iter_mut().zip(&mut addresses) {
+            message.msg_hdr.msg_name = (&raw mut *address).cast();
+            message.msg_hdr.msg_namelen = mem::size_of_val(address) as libc::socklen_t;
+        }
         let mut refused = 0;
         let mut rest = &mut messages[..];
         while !rest.is_empty() {
-            // SAFETY: every message points to one part, every part to a frame, which the call only reads; all outlive it.
+            // SAFETY: every message points to one part, every part to a frame, every name to an
+            // address, which the call only reads; all outlive it.
             let sent = unsafe {
                 libc::sendmmsg(
                     self.fd.as_raw_fd(),
@@ -245,6 +268,15 @@ impl PacketSocket {
 impl AsFd for PacketSocket {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
+    }
+}
+
+/// The EtherType of a frame with its offload header in front.
+fn protocol_of(frame: &[u8]) -> u16 {
+    let at = OFFLOAD_HEADER + 12;
+    match frame.get(at..at + 2) {
+        Some(&[high, low]) => u16::from_be_bytes([high, low]),
+        _ => libc::ETH_P_ALL as u16,
     }
 }
 
