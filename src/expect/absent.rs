@@ -33,6 +33,12 @@ pub(super) fn stand_in(series: &SeriesName) -> Result<Absent, Unjudgeable> {
     if is_exit_status(series) {
         return Ok(Absent::StillRunning);
     }
+    if let Some(field) = rest.strip_prefix("tcp_info.") {
+        let field = field.split('.').next().unwrap_or(field);
+        return Err(Unjudgeable::not_applicable(format!(
+            "this kernel's tcp_info has no {field}: nothing was recorded of `{series}`"
+        )));
+    }
     if let Some(statistic) = rest.strip_prefix("conntrack.") {
         return Err(Unjudgeable::not_applicable(format!(
             "this kernel has no conntrack statistic {statistic}: nothing was recorded of `{series}`"

@@ -13,6 +13,7 @@ use super::settings::{Became, Wanted, write_all};
 use crate::names::NodeName;
 use crate::scenario::topology::IpVersion;
 use crate::sys::NetNs;
+use crate::sys::ethtool;
 use crate::sys::netlink::{Batch, Netlink};
 use crate::sys::qdisc;
 use crate::sys::rtnl::{self, VethEnd};
@@ -112,6 +113,9 @@ pub(super) fn apply(
         }
     }
     send_links(plan, &mut grounds, workshop.as_mut(), &mut links)?;
+    for end in single_segments(plan) {
+        cut_segments(&mut grounds, end)?;
+    }
     for ground in grounds.values_mut() {
         ground.messages.send(plan, &mut ground.born.route)?;
     }
@@ -165,6 +169,41 @@ fn veth_end<'a>(
         arp: end.site != Site::Wire,
         gso_max_segs: single_segments.then_some(1),
     }
+}
+
+/// The ends on nodes that segments leave one by one.
+fn single_segments(plan: &Plan) -> impl Iterator<Item = &PlannedEnd> {
+    let ends = plan.ops.iter().filter_map(|op| match op {
+        Op::Veth {
+            ends,
+            single_segments: true,
+            ..
+        } => Some(ends),
+        _ => None,
+    });
+    ends.flatten().filter(|end| end.site != Site::Wire)
+}
+
+/// Has an old kernel cut segments that was not told so when the link was made.
+fn cut_segments(grounds: &mut Grounds, end: &PlannedEnd) -> Result<(), BuildError> {
+    let Some(Ground { born, .. }) = grounds.get_mut(&end.site) else {
+        return Ok(());
+    };
+    let most =
+        rtnl::gso_max_segs(&mut born.route, end.index).map_err(|source| BuildError::Netlink {
+            site: end.site.clone(),
+            source,
+        })?;
+    if most == Some(1) {
+        return Ok(());
+    }
+    let interface = end.interface.to_string();
+    let turned_off = born.netns.run(move || ethtool::turn_tso_off(&interface));
+    turned_off.flatten().map_err(|source| BuildError::Segments {
+        site: end.site.clone(),
+        interface: end.interface.to_string(),
+        source,
+    })
 }
 
 /// All links are created from one namespace, each end directly where it belongs: from the calling thread's where that is the lab's own,

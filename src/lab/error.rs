@@ -224,6 +224,17 @@ pub enum BuildError {
         /// The interface.
         interface: String,
     },
+    /// A kernel that cannot be told how many segments a packet may hold would not cut them otherwise either.
+    #[error("cannot have {interface} of {site} take segments one by one")]
+    Segments {
+        /// The namespace.
+        site: Site,
+        /// The interface.
+        interface: String,
+        /// The cause.
+        #[source]
+        source: io::Error,
+    },
     /// A setting that the topology itself needs could not be made.
     #[error("cannot set {key} of {site}")]
     Own {

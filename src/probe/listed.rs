@@ -14,7 +14,7 @@ use crate::names::{NodeName, SeriesName};
 use crate::record::{Offset, Recorder, SeriesKind, SeriesUnit};
 use crate::sys::ports::local_ports;
 use crate::sys::sock_diag::{Connection, ListeningSocket, SockDiag, TcpState, TcpStates};
-use crate::sys::tcp_info::{FIELDS, TcpInfoField, TcpInfoUnit};
+use crate::sys::tcp_info::{self, FIELDS, TcpInfoField, TcpInfoUnit};
 
 /// Sockets are listed at every look, up to a quarter of a processor, as those are that are only counted (`sockets`).
 const SHARE: u32 = 4;
@@ -82,6 +82,8 @@ impl Listed {
         let gauge = |name: String, unit| {
             Watched::new(recorder.series(SeriesName::new(name), SeriesKind::Gauge, unit))
         };
+        // What this kernel does not tell has no series, rather than one without a value.
+        let told = tcp_info::length().map_err(|source| ProbeError::tcp_info(node, source))?;
         let range = named.contains("ports.range");
         let mut listed = Self {
             node: node.clone(),
@@ -109,11 +111,11 @@ impl Listed {
                     listed.queues.push(queues);
                 }
             }
-            for field in FIELDS {
+            for field in FIELDS.iter().filter(|field| field.is_within(told)) {
                 let (unit, name) = (unit(field.unit), format!("tcp_info.{}", field.name));
                 let info = Info {
                     whose: actor.whose,
-                    field,
+                    field: *field,
                     mean: of(&name, unit),
                     min: of(&format!("{name}.min"), unit),
                     max: of(&format!("{name}.max"), unit),

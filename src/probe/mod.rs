@@ -56,6 +56,15 @@ pub enum ProbeError {
         #[source]
         source: io::Error,
     },
+    /// What the kernel tells of a connection could not be learnt.
+    #[error("cannot ask what `{node}` tells of a connection (TCP_INFO)")]
+    TcpInfo {
+        /// The node.
+        node: NodeName,
+        /// The cause.
+        #[source]
+        source: io::Error,
+    },
     /// A file of the kernel's could not be read.
     #[error("cannot read `{file}` of `{node}`'s network in /proc")]
     File {
@@ -105,6 +114,11 @@ impl ProbeError {
     fn sockets(node: &NodeName, source: NetlinkError) -> Self {
         let node = node.clone();
         Self::Sockets { node, source }
+    }
+
+    fn tcp_info(node: &NodeName, source: io::Error) -> Self {
+        let node = node.clone();
+        Self::TcpInfo { node, source }
     }
 
     fn conntrack(node: &NodeName, source: NetlinkError) -> Self {

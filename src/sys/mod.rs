@@ -3,6 +3,7 @@
 //! All `unsafe`, all netlink and all `/proc` paths of the crate are below this module.
 
 pub mod conntrack;
+pub mod ethtool;
 pub mod fd_passing;
 pub mod fdtable;
 pub mod holders;

@@ -27,6 +27,8 @@ const LOOK: Duration = Duration::from_micros(100);
 const IFLA_OPERSTATE: u16 = 16;
 /// `IFLA_IFALIAS` (the same).
 const IFLA_IFALIAS: u16 = 20;
+/// `IFLA_GSO_MAX_SEGS` (the same).
+const IFLA_GSO_MAX_SEGS: u16 = 40;
 /// Where `struct ifaddrmsg` has its flags.
 const IFADDRMSG_FLAGS: usize = 2;
 /// Bytes of `struct ifinfomsg`.
@@ -226,6 +228,24 @@ pub fn is_operational(netlink: &mut Netlink, index: u32) -> Result<bool, Netlink
             let (_, state) =
                 attributes(answer.get(IFINFOMSG..)?).find(|(kind, _)| *kind == IFLA_OPERSTATE)?;
             Some(*state.first()? == u8::from(State::Up))
+        },
+    )
+}
+
+/// How many segments an interface takes in one packet at most (`gso_max_segs`), where it is told, as since Linux 4.6. Before 4.16 it cannot
+/// be set, and who tries is not told so.
+///
+/// # Errors
+/// ENODEV where there is none of this index.
+pub fn gso_max_segs(netlink: &mut Netlink, index: u32) -> Result<Option<u32>, NetlinkError> {
+    let message = LinkUnspec::new_with_index(index).build();
+    netlink.get(
+        libc::RTM_GETLINK,
+        |body| emit(body, &message),
+        |answer| {
+            let mut all = attributes(answer.get(IFINFOMSG..)?);
+            let value = all.find(|(kind, _)| *kind == IFLA_GSO_MAX_SEGS);
+            Some(value.and_then(|(_, value)| Some(u32::from_ne_bytes(value.try_into().ok()?))))
         },
     )
 }

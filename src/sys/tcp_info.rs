@@ -1,5 +1,13 @@
 //! What the kernel says of one connection: `struct tcp_info` (`include/uapi/linux/tcp.h`, Linux 6.18; tcp(7)).
 
+use std::io;
+use std::net::{IpAddr, Ipv4Addr};
+use std::os::fd::AsRawFd;
+
+use nix::errno::Errno;
+
+use super::sockopt::tcp_socket;
+
 /// How a field's number is to be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TcpInfoUnit {
@@ -63,6 +71,39 @@ pub const FIELDS: [TcpInfoField; 26] = [
     field("snd_wnd", TcpInfoUnit::Bytes, 228, 4),
 ];
 
+impl TcpInfoField {
+    /// Whether a struct of so many bytes has it.
+    pub fn is_within(&self, length: usize) -> bool {
+        self.at + self.size <= length
+    }
+}
+
+/// Bytes of this kernel's struct: what it has is what was known when it was made.
+///
+/// # Errors
+/// Those of socket(2).
+#[expect(
+    unsafe_code,
+    reason = "getsockopt(2) of a struct whose length is asked for"
+)]
+pub fn length() -> io::Result<usize> {
+    let socket = tcp_socket(IpAddr::V4(Ipv4Addr::LOCALHOST))?;
+    let mut bytes = [0_u8; 1024];
+    let mut length = bytes.len() as libc::socklen_t;
+    // SAFETY: both pointers describe live memory that the call may write; `length` bounds what it writes.
+    let result = unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::IPPROTO_TCP,
+            libc::TCP_INFO,
+            bytes.as_mut_ptr().cast(),
+            &raw mut length,
+        )
+    };
+    Errno::result(result)?;
+    Ok(length as usize)
+}
+
 /// What the kernel said of one connection. An older kernel says less.
 #[derive(Debug, Clone, Copy)]
 pub struct TcpInfo<'a>(pub(super) &'a [u8]);
@@ -87,6 +128,13 @@ mod tests {
         for pair in FIELDS.windows(2) {
             assert!(pair[0].at + pair[0].size <= pair[1].at, "{}", pair[1].name);
         }
+    }
+
+    #[test]
+    fn this_kernel_s_struct_has_what_every_kernel_has() {
+        let length = length().unwrap();
+        assert!(FIELDS[13].name == "total_retrans" && FIELDS[13].is_within(length));
+        assert!(length < 1024, "there may be more than was asked for");
     }
 
     #[test]

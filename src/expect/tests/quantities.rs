@@ -71,6 +71,11 @@ fn a_counter_that_this_kernel_lacks_is_not_applicable() {
     );
     assert_eq!(verdict.outcome, Outcome::NotApplicable);
     assert!(why(&verdict).starts_with("this kernel has no conntrack statistic clash_resolve"));
+
+    let field = metric("load.tcp_info.snd_wnd.max");
+    let verdict = judge_one(compared(field, Equal, count(0.0)), Window::End, &nothing());
+    assert_eq!(verdict.outcome, Outcome::NotApplicable);
+    assert!(why(&verdict).starts_with("this kernel's tcp_info has no snd_wnd"));
 }
 
 #[test]
