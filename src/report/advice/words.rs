@@ -28,13 +28,13 @@ pub(super) fn sentences(line: &LineAdvice) -> Vec<String> {
     };
     said.extend(line.experiments.iter().map(experiment));
     said.extend(not_run(&line.not_run));
-    said.extend(line.too_short.iter().map(|(scenario, at_most)| {
-        format!("{scenario} shows what values up to {at_most} do: what this one does takes longer than it lasts")
-    }));
     match line.ruling() {
         Ruling::NoScenario => {
             said.push("no scenario shows what it does: nothing is said of it".to_owned())
         }
+        Ruling::NotShown => said.extend(line.too_short.iter().map(|(scenario, at_most)| {
+            format!("{scenario} shows what values up to {at_most} do: what this one does takes longer than it lasts")
+        })),
         Ruling::AlreadySo => said.push("this is what there is without it".to_owned()),
         _ => {}
     }
