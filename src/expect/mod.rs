@@ -37,6 +37,7 @@ mod distribution;
 mod evidence;
 mod load;
 mod metric;
+mod others;
 mod show;
 mod starved;
 mod text;
@@ -169,6 +170,7 @@ fn conclude(spec: &RunSpec, timeline: &Timeline, verdicts: Vec<Verdict>) -> RunV
                 Some(worst) => match worst.outcome {
                     Outcome::Failed => match load::starved_of_processors(timeline)
                         .or_else(|| unmet::late_wire(spec, timeline))
+                        .or_else(|| others::beside(spec, timeline))
                     {
                         Some(reason) => (Outcome::Inconclusive, Some(reason)),
                         None => (Outcome::Failed, None),

@@ -5,11 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::watched::{Changes, Watched};
 use crate::names::SeriesName;
 use crate::record::{Recorder, SeriesKind, SeriesUnit};
+use crate::sys::procfs::{NetFile, tcp_sockstat};
 use crate::sys::slabinfo;
 
-/// The kinds of objects that are watched.
+/// The kinds of objects that are watched, and how many TCP sockets there are beside.
 #[derive(Debug)]
-pub(super) struct Slabs(BTreeMap<String, Kind>);
+pub(super) struct Slabs {
+    kinds: BTreeMap<String, Kind>,
+    sockets: Option<(NetFile, Watched)>,
+}
 
 #[derive(Debug, Default)]
 struct Kind {
@@ -42,13 +46,27 @@ impl Slabs {
                 entry.objects = watched(SeriesUnit::Count);
             }
         }
-        (!kinds.is_empty()).then_some(Self(kinds))
+        let sockets = || {
+            let unit = SeriesUnit::Count;
+            let series =
+                recorder.series(SeriesName::from("kernel.sockets"), SeriesKind::Gauge, unit);
+            Some((NetFile::open("sockstat").ok()?, Watched::new(series)))
+        };
+        (!kinds.is_empty()).then(|| Self {
+            kinds,
+            sockets: sockets(),
+        })
     }
 
     /// Adds what has changed since the last look. What could be read once can be read again; where not, the last value stays.
     pub(super) fn look(&mut self, changes: &mut Changes) {
-        let read = slabinfo::read(self.0.keys().map(String::as_str));
-        for (kind, slab) in self.0.values_mut().zip(read.into_iter().flatten()) {
+        if let Some((file, watched)) = &mut self.sockets
+            && let Some(sockets) = file.read().ok().and_then(tcp_sockstat)
+        {
+            watched.see(sockets.alloc.cast_signed(), changes);
+        }
+        let read = slabinfo::read(self.kinds.keys().map(String::as_str));
+        for (kind, slab) in self.kinds.values_mut().zip(read.into_iter().flatten()) {
             let Some(slab) = slab else { continue };
             if let Some(watched) = &mut kind.objects {
                 watched.see(slab.objects.cast_signed(), changes);

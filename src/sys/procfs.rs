@@ -76,13 +76,15 @@ pub fn page_size() -> u64 {
         .unwrap_or(USUAL)
 }
 
-/// What is per namespace of the line `TCP:` in `sockstat`; its `orphan`, `alloc` and `mem` are machine-wide.
+/// What is per namespace of the line `TCP:` in `sockstat`; its `orphan` and `mem` are machine-wide.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct TcpSockstat {
     /// IPv4 sockets that are connected, connecting or listening (`sockstat6` has those of IPv6, without the rest).
     pub inuse: u64,
     /// Sockets of both families that TIME_WAIT's small sockets stand for: in TIME_WAIT, and late in FIN_WAIT2.
     pub tw: u64,
+    /// Sockets of both families of the whole machine, TIME_WAIT's not counted.
+    pub alloc: u64,
 }
 
 /// Reads `sockstat` or `sockstat6`; `None` where it has no line of TCP.
@@ -96,6 +98,7 @@ pub fn tcp_sockstat(text: &[u8]) -> Option<TcpSockstat> {
         match key {
             b"inuse" => read.inuse = number(value)?.cast_unsigned(),
             b"tw" => read.tw = number(value)?.cast_unsigned(),
+            b"alloc" => read.alloc = number(value)?.cast_unsigned(),
             _ => {}
         }
     }
@@ -196,9 +199,18 @@ mod tests {
     #[test]
     fn sockstat_gives_what_is_the_namespaces_own() {
         let read = tcp_sockstat(SOCKSTAT).unwrap();
-        assert_eq!(read, TcpSockstat { inuse: 12, tw: 481 });
+        let of_ipv4 = TcpSockstat {
+            inuse: 12,
+            tw: 481,
+            alloc: 14,
+        };
+        assert_eq!(read, of_ipv4);
         let read = tcp_sockstat(b"TCP6: inuse 7\nUDP6: inuse 1\n").unwrap();
-        assert_eq!(read, TcpSockstat { inuse: 7, tw: 0 });
+        let of_ipv6 = TcpSockstat {
+            inuse: 7,
+            ..TcpSockstat::default()
+        };
+        assert_eq!(read, of_ipv6);
         assert_eq!(tcp_sockstat(b"sockets: used 15\n"), None);
     }
 

@@ -205,6 +205,41 @@ fn paced() -> Load {
 }
 
 #[test]
+fn objects_of_the_kernel_are_not_counted_while_others_use_it() {
+    let mut spec = spec(vec![expectation(is("kernel.slab.TCP", 1.0), Window::End)]);
+    spec.watched = vec!["kernel.slab.TCP".into()];
+    spec.workload.clients.push(ClientSpec {
+        start: Duration::from_secs(1),
+        ..client(paced())
+    });
+    let of_objects = |objects: &[(u64, i64)], sockets: &[(u64, i64)]| {
+        let run = Run::new()
+            .gauge("kernel.slab.TCP", objects)
+            .gauge("kernel.sockets", sockets)
+            .load(load_as_asked());
+        crate::expect::judge(&spec, &run.finished_at(2000))
+    };
+    let judged = |objects: i64, sockets: &[(u64, i64)]| of_objects(&[(0, objects)], sockets);
+    // Its own sockets come with its load.
+    let alone = judged(2, &[(0, 7), (500, 9), (1100, 5000)]);
+    assert_eq!(alone.outcome, Outcome::Failed);
+    let beside = judged(2, &[(0, 7), (600, 57), (900, 17), (1100, 5000)]);
+    assert_eq!(beside.outcome, Outcome::Inconclusive);
+    assert!(reason(&beside).contains(": 50 TCP sockets of theirs"));
+    let many = judged(2, &[(0, 4000), (1100, 5000)]);
+    assert!(reason(&many).contains(": 4000 TCP sockets of theirs"));
+    // One after the other is never many sockets, and many objects.
+    let after_each_other = of_objects(&[(0, 3000), (450, 10), (900, 260)], &[(0, 7)]);
+    assert!(reason(&after_each_other).contains(": 250 TCP of theirs"));
+    // What was there before is cleared away at first.
+    let cleared = of_objects(&[(0, 3000), (450, 10)], &[(0, 300), (450, 7)]);
+    assert_eq!(cleared.outcome, Outcome::Failed);
+    // What holds all the same holds.
+    let held = judged(1, &[(0, 4000), (1100, 5000)]);
+    assert_eq!(held.outcome, Outcome::Passed);
+}
+
+#[test]
 fn a_paced_client_that_left_no_account_of_its_load_is_inconclusive() {
     let mut spec = spec(vec![expectation(is("a", 1.0), Window::End)]);
     spec.workload.clients.push(client(paced()));
