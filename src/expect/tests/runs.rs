@@ -143,9 +143,18 @@ fn a_load_that_was_not_as_asked_makes_the_run_inconclusive_whatever_held() {
         late_p99: 50_000_001,
         ..load_as_asked()
     };
-    for load in [slow, late, fewer, short] {
+    let burst = |achieved_rate: f64| LoadReport {
+        scheduled: 10,
+        started: 10,
+        offered_rate: 1000.0,
+        achieved_rate,
+        ..load_as_asked()
+    };
+    for load in [slow, late, fewer, short, burst(650.0)] {
         assert_eq!(with_load(load), [Outcome::Inconclusive; 2]);
     }
+    // 0.7 ms longer; above, 5.4 ms.
+    assert_eq!(with_load(burst(936.0)), [Outcome::Passed, Outcome::Failed]);
 }
 
 #[test]
