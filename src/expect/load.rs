@@ -15,9 +15,9 @@ const LEAST_ACHIEVED: f64 = 0.98;
 /// (p99); half the default sampling interval is as much as a record at that interval can tell apart.
 const LATE_FORGIVEN: u64 = 50_000_000;
 
-/// Seconds by which a load that is slower may take longer all the same: one of ten connects that is over within 10 ms is 5 % slower
+/// Seconds by which a load that is slower may take longer all the same: one of ten connects, which is over within 10 ms, is 5 % slower
 /// where one start is half a millisecond late.
-const LONGER_FORGIVEN: f64 = 0.005;
+const LONGER_FORGIVEN: f64 = 0.001;
 
 /// In long loads, the share of the span by which starts may be late: half of the 2 % to which scenarios judge times.
 const LATE_SHARE: u64 = 100;

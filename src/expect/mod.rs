@@ -109,7 +109,7 @@ fn compare_one(
             without_result = Some((outcome, name));
         }
     }
-    let evidence = Evidence::of_variants(timelines);
+    let evidence = Evidence::of_variants(timelines.clone());
     match without_result {
         Some((outcome, name)) => {
             let reason = match outcome {
@@ -118,7 +118,29 @@ fn compare_one(
             };
             decide::undecided(expectation, outcome, reason, evidence.emulated())
         }
-        None => decide::verdict(expectation, &evidence),
+        None => {
+            let verdict = decide::verdict(expectation, &evidence);
+            excuse(verdict, &timelines)
+        }
+    }
+}
+
+/// A comparison that failed says nothing of the kernel where one of its runs did not get the processors that it needed.
+fn excuse(verdict: Verdict, variants: &BTreeMap<&str, &Timeline>) -> Verdict {
+    if verdict.outcome != Outcome::Failed {
+        return verdict;
+    }
+    let busy = variants.iter().find_map(|(name, timeline)| {
+        let why = load::starved_of_processors(timeline)?;
+        Some(format!("in the variant `{name}` {why}"))
+    });
+    match busy {
+        None => verdict,
+        reason => Verdict {
+            outcome: Outcome::Inconclusive,
+            reason,
+            ..verdict
+        },
     }
 }
 

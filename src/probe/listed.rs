@@ -82,8 +82,6 @@ impl Listed {
         let gauge = |name: String, unit| {
             Watched::new(recorder.series(SeriesName::new(name), SeriesKind::Gauge, unit))
         };
-        // What this kernel does not tell has no series, rather than one without a value.
-        let told = tcp_info::length().map_err(|source| ProbeError::tcp_info(node, source))?;
         let range = named.contains("ports.range");
         let mut listed = Self {
             node: node.clone(),
@@ -111,6 +109,11 @@ impl Listed {
                     listed.queues.push(queues);
                 }
             }
+            if !actor.named.iter().any(|name| name.starts_with("tcp_info.")) {
+                continue;
+            }
+            // What this kernel does not tell has no series, rather than one without a value.
+            let told = tcp_info::length().map_err(|source| ProbeError::tcp_info(node, source))?;
             for field in FIELDS.iter().filter(|field| field.is_within(told)) {
                 let (unit, name) = (unit(field.unit), format!("tcp_info.{}", field.name));
                 let info = Info {

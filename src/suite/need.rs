@@ -19,12 +19,12 @@ const SYN_COST: f64 = 100e-6;
 const FEW: f64 = 500.0;
 /// Share of a processor that a run costs while it waits: samples, ten a second (measured: 0.007 with two nodes).
 const IDLE_COST: f64 = 0.007 * SLOWER;
-/// Share of a processor in a run's first second, for its process and its lab. It takes a fifth of that, most of it in the kernel
+/// Share of a processor at a run's begin, for its process and its lab. It takes a fifth of that, most of it in the kernel
 /// under a lock that all namespaces share (`rtnl_lock`): many at once hold each other up.
 const SET_UP_COST: f64 = 0.1;
 /// How long that takes.
 const SET_UP: Duration = Duration::from_millis(500);
-/// Share of a processor in that second for a conntrack table that is filled (measured).
+/// Share of a processor in that time for a conntrack table that is filled (measured: 0.6 s).
 const FILL_COST: f64 = 1.2;
 /// What a build without optimisation costs more, where the time is not the kernel's.
 const SLOWER: f64 = if cfg!(debug_assertions) { 3.0 } else { 1.0 };

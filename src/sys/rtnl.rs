@@ -115,21 +115,12 @@ pub fn set_up_with_alias(batch: &mut Batch, index: u32, alias: &str) {
 /// # Errors
 /// ENODEV where there is none of this index.
 pub fn alias(netlink: &mut Netlink, index: u32) -> Result<Option<String>, NetlinkError> {
-    let message = LinkUnspec::new_with_index(index).build();
-    netlink.get(
-        libc::RTM_GETLINK,
-        |body| emit(body, &message),
-        |answer| {
-            let alias =
-                attributes(answer.get(IFINFOMSG..)?).find(|(kind, _)| *kind == IFLA_IFALIAS);
-            let text = |(_, alias): (u16, &[u8])| {
-                String::from_utf8_lossy(alias)
-                    .trim_end_matches('\0')
-                    .to_owned()
-            };
-            Some(alias.map(text))
-        },
-    )
+    let text = |alias: &[u8]| {
+        String::from_utf8_lossy(alias)
+            .trim_end_matches('\0')
+            .to_owned()
+    };
+    of_link(netlink, index, IFLA_IFALIAS, |alias| Some(alias.map(text)))
 }
 
 /// An address of an interface. One of IPv6 is usable only once [`has_tentative_addresses`] says no more.
@@ -220,16 +211,9 @@ pub fn local_prefix(batch: &mut Batch, prefix: IpAddr, length: u8) {
 /// # Errors
 /// ENODEV where there is none of this index.
 pub fn is_operational(netlink: &mut Netlink, index: u32) -> Result<bool, NetlinkError> {
-    let message = LinkUnspec::new_with_index(index).build();
-    netlink.get(
-        libc::RTM_GETLINK,
-        |body| emit(body, &message),
-        |answer| {
-            let (_, state) =
-                attributes(answer.get(IFINFOMSG..)?).find(|(kind, _)| *kind == IFLA_OPERSTATE)?;
-            Some(*state.first()? == u8::from(State::Up))
-        },
-    )
+    of_link(netlink, index, IFLA_OPERSTATE, |state| {
+        Some(*state?.first()? == u8::from(State::Up))
+    })
 }
 
 /// How many segments an interface takes in one packet at most (`gso_max_segs`), where it is told, as since Linux 4.6. Before 4.16 it cannot
@@ -238,14 +222,27 @@ pub fn is_operational(netlink: &mut Netlink, index: u32) -> Result<bool, Netlink
 /// # Errors
 /// ENODEV where there is none of this index.
 pub fn gso_max_segs(netlink: &mut Netlink, index: u32) -> Result<Option<u32>, NetlinkError> {
+    let number = |value: &[u8]| Some(u32::from_ne_bytes(value.try_into().ok()?));
+    of_link(netlink, index, IFLA_GSO_MAX_SEGS, |value| {
+        Some(value.and_then(number))
+    })
+}
+
+/// Asks for an interface, and reads one of its attributes, or that there is none.
+fn of_link<T>(
+    netlink: &mut Netlink,
+    index: u32,
+    kind: u16,
+    read: impl Fn(Option<&[u8]>) -> Option<T>,
+) -> Result<T, NetlinkError> {
     let message = LinkUnspec::new_with_index(index).build();
     netlink.get(
         libc::RTM_GETLINK,
         |body| emit(body, &message),
         |answer| {
             let mut all = attributes(answer.get(IFINFOMSG..)?);
-            let value = all.find(|(kind, _)| *kind == IFLA_GSO_MAX_SEGS);
-            Some(value.and_then(|(_, value)| Some(u32::from_ne_bytes(value.try_into().ok()?))))
+            let found = all.find(|(each, _)| *each == kind);
+            read(found.map(|(_, value)| value))
         },
     )
 }

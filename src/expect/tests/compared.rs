@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::build::*;
 use crate::expect::compare;
-use crate::record::{Outcome, Timeline, Verdict};
+use crate::record::{Event, Outcome, Timeline, Verdict};
 use crate::scenario::expr::CompareOp::*;
 use crate::scenario::expr::{ArithmeticOp, Window};
 
@@ -66,6 +66,35 @@ fn a_comparison_that_does_not_hold_shows_both_sides() {
         why(&verdict),
         "1900 > 2000 does not hold at the end of the run (20.000s)"
     );
+}
+
+#[test]
+fn a_comparison_with_a_variant_that_lacked_processors_is_not_called_failed() {
+    let (mut default, reuse) = (
+        established(1000).finished_at(20_000),
+        established(1900).finished_at(20_000),
+    );
+    default.add(Event::Processor {
+        ran: 1_000_000_000,
+        waited: 2_000_000_000,
+        turns: 1000,
+    });
+    let passed = |reuse| {
+        judged(&[
+            ("default", &default, Outcome::Passed),
+            ("reuse", reuse, Outcome::Passed),
+        ])
+    };
+    let verdict = passed(&reuse);
+    assert_eq!(verdict.outcome, Outcome::Inconclusive);
+    assert!(
+        why(&verdict).starts_with("in the variant `default` the machine was too busy: "),
+        "{}",
+        why(&verdict)
+    );
+    // What holds all the same holds.
+    let more = established(2500).finished_at(20_000);
+    assert_eq!(passed(&more).outcome, Outcome::Passed);
 }
 
 #[test]
