@@ -4,7 +4,6 @@
 
 pub mod conntrack;
 pub mod ethtool;
-pub mod fd_passing;
 pub mod fdtable;
 pub mod holders;
 pub mod kmsg;
@@ -33,6 +32,7 @@ pub mod slabinfo;
 pub mod sock_destroy;
 pub mod sock_diag;
 pub mod sockopt;
+pub mod sparse_file;
 pub mod support;
 pub mod sysctl;
 pub mod sysctl_tree;

@@ -36,6 +36,11 @@ pub fn write_word(port: u16, word: u16) -> io::Result<()> {
     Ok(())
 }
 
+/// Reads the processor's counter of time (RDTSC). 0 where it has none of that name.
+pub fn ticks() -> u64 {
+    imp::ticks()
+}
+
 #[cfg(target_arch = "x86_64")]
 #[expect(unsafe_code, reason = "iopl(2) is in libc alone")]
 fn permit() -> io::Result<()> {
@@ -56,6 +61,11 @@ fn permit() -> io::Result<()> {
 #[expect(unsafe_code, reason = "instructions that Rust has no words for")]
 mod imp {
     use std::arch::asm;
+
+    pub(super) fn ticks() -> u64 {
+        // SAFETY: every x86-64 processor has it, and no Linux keeps it from a process unasked (PR_SET_TSC, prctl(2)).
+        unsafe { std::arch::x86_64::_rdtsc() }
+    }
 
     pub(super) fn write(port: u16, bytes: &[u8]) {
         // SAFETY: it reads exactly the bytes of the slice; the direction flag is clear at every call (System V ABI).
@@ -98,6 +108,9 @@ mod imp {
 
 #[cfg(not(target_arch = "x86_64"))]
 mod imp {
+    pub(super) fn ticks() -> u64 {
+        0
+    }
     pub(super) fn write(_: u16, _: &[u8]) {}
     pub(super) fn read(_: u16, _: &mut [u8]) {}
     pub(super) fn write_word(_: u16, _: u16) {}

@@ -4,7 +4,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Output;
+use std::process::{Output, Stdio};
 
 use libtest_mimic::{Failed, Trial};
 
@@ -86,6 +86,20 @@ expect:
   - nat.conntrack.entries == 0 at 433200s
 ";
 
+/// Thousands of times of waiting and waking, on which any race of the emulator would show.
+///
+/// ```text
+/// client ---- server :80
+/// ```
+const PACED: &str = "
+name: paced
+nodes: { client: {}, server: {} }
+links: [ { between: [client, server] } ]
+servers: { web: { node: server, port: 80 } }
+clients: { load: { node: client, to: web, connect: { rate: 200/s, for: 5s } } }
+expect: [ load.established == 1000 ]
+";
+
 /// The kernels that were fetched, in the order of their names.
 pub(crate) fn kernels() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/kernels");
@@ -121,6 +135,7 @@ pub(crate) fn trials() -> Vec<Trial> {
                 trial("gives_the_same_record_twice", |kernel| {
                     passes(kernel, &["accept-queue-overflow"], &["--verify-repeatable"])
                 }),
+                trial("gives_the_same_record_wherever_it_boots", boots_the_same),
                 trial("keeps_time_wait_for_a_minute", |kernel| {
                     passes(kernel, TIME_WAIT, &[])
                 }),
@@ -136,6 +151,44 @@ pub(crate) fn trials() -> Vec<Trial> {
             ]
         })
         .collect()
+}
+
+/// Each of several has a cache of its own, so that it boots, and they contend for the processors.
+fn boots_the_same(kernel: &Path) -> Result<(), Failed> {
+    let folder = tempfile::tempdir_in(scratch())?;
+    let file = folder.path().join("paced.yaml");
+    fs::write(&file, PACED)?;
+    let at_once = std::thread::available_parallelism()?.get() + 1;
+    let places: Vec<PathBuf> = (0..at_once)
+        .map(|place| folder.path().join(place.to_string()))
+        .collect();
+    let start = |place: &PathBuf| {
+        command()
+            .env("XDG_CACHE_HOME", place.join("cache"))
+            .args(["run", "--no-progress", "--kernel"])
+            .arg(kernel)
+            .arg("--record")
+            .arg(place.join("records"))
+            .arg(&file)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+    };
+    let started: Vec<_> = places.iter().map(start).collect();
+    for child in started {
+        let output = child?.wait_with_output()?;
+        if output.status.code() != Some(0) {
+            return Err(told(&output).into());
+        }
+    }
+    let record = |place: &PathBuf| fs::read(place.join("records/paced.nslab.jsonl"));
+    let first = record(&places[0])?;
+    for place in &places[1..] {
+        if record(place)? != first {
+            return Err("two guests that booted side by side told different things".into());
+        }
+    }
+    Ok(())
 }
 
 /// A scenario of a test's own.

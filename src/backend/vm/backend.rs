@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
+use std::io::{self, Read};
 use std::sync::Arc;
 
 use tokio::sync::Mutex;
@@ -17,7 +18,8 @@ use super::modules::{ModuleFile, ModulePlan};
 use super::needs;
 use super::qemu::Qemu;
 use super::qemu::hardware::{Engine, Hardware, Time};
-use super::qemu::process::{self, Begin, Parts, Running};
+use super::qemu::process::{self, Begin, Parts, Running, Saved};
+use super::qemu::saved_clock;
 use super::size;
 use super::snapshot::{Snapshot, Snapshots};
 use crate::backend::protocol::Worker;
@@ -28,6 +30,9 @@ use crate::sys::memory_file::memory_file;
 
 /// Processors of a guest in real time, at most: one for each end of a connection, and as many for the lab.
 const PROCESSORS: usize = 4;
+
+/// Nanoseconds after which a guest that has told its clock has certainly stopped. It is the time that passes for it while it is stopped.
+const TO_STOP: u64 = 1_000_000;
 
 /// Runs workers as guests of QEMU.
 #[derive(Debug, Clone)]
@@ -137,8 +142,8 @@ impl VmBackend {
             initramfs: &booted.image.initramfs,
             order: Some((NAME, &order)),
             packets: capture,
-            begin: match booted.snapshot {
-                Some(_) => Begin::Restore,
+            begin: match &booted.snapshot {
+                Some(snapshot) => snapshot.begin(),
                 None => Begin::Boot,
             },
         };
@@ -147,11 +152,8 @@ impl VmBackend {
             events,
             console,
             stderr,
-            monitor,
+            monitor: _,
         } = process::start(&inner.qemu.program, &parts).map_err(VmError::Start)?;
-        if let Some(snapshot) = &booted.snapshot {
-            boot::restore(monitor, snapshot).await?;
-        }
         Ok(Worker::guest(child, Gather::new(events), console, stderr))
     }
 
@@ -225,18 +227,23 @@ impl VmBackend {
         if let Some(known) = inner.snapshots.find(&name) {
             return Ok(known);
         }
-        let mut file = inner.snapshots.create().map_err(VmError::Snapshot)?;
-        let parts = self.to_stop(hardware, image);
-        let saved = boot::save(&inner.qemu.program, &inner.kernel, &parts, &file).await;
-        if let Err(VmError::Save { .. }) = saved {
-            // There is no room where snapshots are kept.
-            file = Snapshots::create_in_memory().map_err(VmError::Snapshot)?;
-            boot::save(&inner.qemu.program, &inner.kernel, &parts, &file).await?;
-        } else {
-            saved?;
-        }
-        let snapshot = inner.snapshots.keep(&name, file);
-        snapshot.map_err(VmError::Snapshot)
+        let files = || -> io::Result<_> {
+            let memory = memory_file("memory", &[])?;
+            memory.set_len(u64::from(hardware.memory) << 20)?;
+            Ok((memory, memory_file("devices", &[])?))
+        };
+        let (memory, mut devices) = files().map_err(VmError::Snapshot)?;
+        let saved = Saved {
+            memory: &memory,
+            devices: &devices,
+        };
+        let parts = self.to_stop(hardware, image, Some(saved));
+        let stopped = boot::save(&inner.qemu.program, &inner.kernel, &parts).await?;
+        let mut state = Vec::new();
+        devices.read_to_end(&mut state).map_err(VmError::Snapshot)?;
+        saved_clock::put(&mut state, stopped + TO_STOP)
+            .ok_or_else(|| VmError::Clock(inner.qemu.version.clone()))?;
+        Ok(inner.snapshots.keep(&name, memory, state))
     }
 
     /// The machine for real time: whether hardware virtualisation can be used is known once this kernel has booted by it.
@@ -250,7 +257,7 @@ impl VmBackend {
         };
         let mut known = inner.real.lock().await;
         if known.is_none() {
-            let parts = self.to_stop(hardware, image);
+            let parts = self.to_stop(hardware, image, None);
             let tried = boot::try_it(&inner.qemu.program, &inner.kernel, &parts).await;
             *known = Some(match tried {
                 Ok(()) => Engine::Kvm,
@@ -261,14 +268,19 @@ impl VmBackend {
         Ok(hardware)
     }
 
-    fn to_stop<'a>(&'a self, hardware: Hardware, image: &'a GuestImage) -> Parts<'a> {
+    fn to_stop<'a>(
+        &'a self,
+        hardware: Hardware,
+        image: &'a GuestImage,
+        saved: Option<Saved<'a>>,
+    ) -> Parts<'a> {
         Parts {
             hardware,
             kernel: &self.0.kernel.image,
             initramfs: &image.initramfs,
             order: None,
             packets: None,
-            begin: Begin::BootAndStop,
+            begin: Begin::BootAndStop(saved),
         }
     }
 }

@@ -8,7 +8,6 @@ use super::initramfs::InitramfsError;
 use super::modules::ModulesError;
 use super::needs::NeedsError;
 use super::qemu::QemuError;
-use super::qemu::monitor::MonitorError;
 
 /// Why a guest cannot be had.
 #[derive(Debug, Error)]
@@ -31,20 +30,14 @@ pub enum VmError {
     /// The guest's order cannot be written down.
     #[error("cannot write the order of the run")]
     Order(#[source] serde_json::Error),
-    /// QEMU does not do what it is told.
-    #[error("cannot have QEMU restore the guest from its snapshot")]
-    Restore(#[source] MonitorError),
     /// A snapshot cannot be made.
     #[error("cannot take a snapshot of the guest")]
     Snapshot(#[source] io::Error),
-    /// It booted, and what it then was cannot be written down.
-    #[error("cannot write the snapshot of {kernel}, booted: {why}")]
-    Save {
-        /// The kernel.
-        kernel: String,
-        /// What QEMU says.
-        why: String,
-    },
+    /// What QEMU writes down of a machine is not what is known.
+    #[error(
+        "cannot find the guest's clock in what QEMU {0} saves of it: versions from 7.2 on are known"
+    )]
+    Clock(String),
     /// It did not boot to where a run begins.
     #[error("the kernel {kernel} does not boot: {why}")]
     Boot {
@@ -68,8 +61,7 @@ impl VmError {
             | Self::Needs(_)
             | Self::Start(_)
             | Self::Order(_)
-            | Self::Restore(_)
-            | Self::Save { .. }
+            | Self::Clock(_)
             | Self::Snapshot(_) => &[],
         }
     }

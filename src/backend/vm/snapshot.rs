@@ -4,22 +4,23 @@
 //! not as it was written is made anew.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Seek, SeekFrom};
+use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use crate::sys::lifeline::{link_unnamed, own_descriptor};
-use crate::sys::memory_file::memory_file;
+use super::qemu::process::Begin;
+use crate::sys::lifeline::link_unnamed;
+use crate::sys::sparse_file::for_each_filled_page;
 
-/// What a snapshot of ours begins with.
-const MAGIC: &[u8; 8] = b"nslabvm1";
-/// Magic, length of the rest, checksum of the rest, zeros up to here.
-const HEADER: u64 = 32;
-/// Snapshots that are kept; each new build of the program makes another, of about 100 MB.
+/// What the last bytes of a snapshot of ours begin with. Before them: the guest's memory with its zeros left out as holes, its devices.
+const MAGIC: &[u8; 8] = b"nslabvm2";
+/// Magic, bytes of memory, bytes of devices, checksum of both.
+const FOOTER: u64 = 8 + 8 + 8 + 4;
+/// Most bytes that devices take; some 13,000 were seen.
+const MOST_OF_DEVICES: u64 = 100_000;
+/// Snapshots that are kept; each new build of the program makes another, of about 130 MB.
 const KEPT: usize = 8;
-/// What is read at a time to sum it up.
-const PIECE: usize = 1 << 20;
 const SUFFIX: &str = "snapshot";
 
 /// Where snapshots are kept.
@@ -46,45 +47,19 @@ impl Snapshots {
     /// A whole snapshot of this name, where there is one.
     pub(super) fn find(&self, name: &str) -> Option<Snapshot> {
         let path = self.path(name)?;
-        let snapshot = Snapshot {
-            file: File::open(&path).ok()?,
-            kept: true,
-        };
-        if !snapshot.is_whole().unwrap_or(false) {
+        // A machine maps it as its own memory, for which it has to be open for writing. Nothing is written.
+        let file = File::options().read(true).write(true).open(&path).ok()?;
+        let Ok(Some(devices)) = devices_of_whole(&file) else {
             let _gone_already = fs::remove_file(&path);
             return None;
-        }
-        // The least recently used go first.
-        let _as_it_was = snapshot.file.set_modified(SystemTime::now());
-        Some(snapshot)
-    }
-
-    /// A file for a snapshot to be written to, without a name until it is [kept](Self::keep).
-    pub(super) fn create(&self) -> io::Result<File> {
-        let unnamed = |folder: &PathBuf| {
-            fs::create_dir_all(folder)?;
-            OpenOptions::new()
-                .read(true)
-                .write(true)
-                .mode(0o600)
-                .custom_flags(libc::O_TMPFILE)
-                .open(folder)
         };
-        match self.folder.as_ref().map(unnamed) {
-            Some(Ok(mut file)) => {
-                file.seek(SeekFrom::Start(HEADER))?;
-                Ok(file)
-            }
-            // A file system without such files, or a cache that cannot be written.
-            Some(Err(_)) | None => Self::create_in_memory(),
-        }
-    }
-
-    /// The same for a snapshot that ends with this process.
-    pub(super) fn create_in_memory() -> io::Result<File> {
-        let mut file = memory_file("snapshot", &[])?;
-        file.seek(SeekFrom::Start(HEADER))?;
-        Ok(file)
+        // The least recently used go first.
+        let _as_it_was = file.set_modified(SystemTime::now());
+        Some(Snapshot {
+            memory: file,
+            devices,
+            kept: true,
+        })
     }
 
     /// Why a snapshot could not be kept, and what to do.
@@ -101,20 +76,17 @@ impl Snapshots {
         )
     }
 
-    /// Takes a file that holds a snapshot now, and keeps it under its name where that can be.
-    pub(super) fn keep(&self, name: &str, file: File) -> io::Result<Snapshot> {
-        let (length, sum) = sum(&file)?;
-        let mut header = Vec::from(MAGIC);
-        header.extend(length.to_le_bytes());
-        header.extend(sum.to_le_bytes());
-        file.write_all_at(&header, 0)?;
-        let mut kept = false;
-        if let Some(path) = self.path(name) {
-            // Where another process was faster, its is as good; where there is no place for it, this run has its own.
-            kept = link_unnamed(&file, &path).is_ok() || path.exists();
-            self.evict();
+    /// Keeps what a guest is, under this name; where that cannot be, it ends with this process.
+    pub(super) fn keep(&self, name: &str, memory: File, devices: Vec<u8>) -> Snapshot {
+        let kept = self
+            .path(name)
+            .and_then(|path| write(&path, &memory, &devices).ok());
+        self.evict();
+        Snapshot {
+            kept: kept.is_some(),
+            memory: kept.unwrap_or(memory),
+            devices,
         }
-        Ok(Snapshot { file, kept })
     }
 
     fn path(&self, name: &str) -> Option<PathBuf> {
@@ -148,7 +120,8 @@ impl Snapshots {
 /// A guest that has booted.
 #[derive(Debug)]
 pub(super) struct Snapshot {
-    file: File,
+    memory: File,
+    devices: Vec<u8>,
     kept: bool,
 }
 
@@ -158,36 +131,78 @@ impl Snapshot {
         self.kept
     }
 
-    /// Opened anew at its start, for one machine to restore.
-    pub(super) fn open(&self) -> io::Result<File> {
-        let mut file = File::open(Path::new(&own_descriptor(&self.file)))?;
-        file.seek(SeekFrom::Start(HEADER))?;
-        Ok(file)
-    }
-
-    fn is_whole(&self) -> io::Result<bool> {
-        let mut header = [0; 20];
-        self.file.read_exact_at(&mut header, 0)?;
-        let (length, sum) = sum(&self.file)?;
-        let mut expected = Vec::from(MAGIC);
-        expected.extend(length.to_le_bytes());
-        expected.extend(sum.to_le_bytes());
-        Ok(header.as_slice() == expected)
+    /// How a machine goes on from here.
+    pub(super) fn begin(&self) -> Begin<'_> {
+        Begin::Restore {
+            memory: &self.memory,
+            devices: &self.devices,
+        }
     }
 }
 
-/// Length and checksum of what comes after the header.
-fn sum(file: &File) -> io::Result<(u64, u32)> {
+/// Writes a snapshot that appears at once.
+fn write(path: &Path, memory: &File, devices: &[u8]) -> io::Result<File> {
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    fs::create_dir_all(folder)?;
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .mode(0o600)
+        .custom_flags(libc::O_TMPFILE)
+        .open(folder)?;
+    let length = memory.metadata()?.len();
     let mut hasher = crc32fast::Hasher::new();
-    let mut piece = vec![0; PIECE];
-    let mut at = HEADER;
-    loop {
-        match file.read_at(&mut piece, at)? {
-            0 => return Ok((at - HEADER, hasher.finalize())),
-            length => {
-                hasher.update(&piece[..length]);
-                at += length as u64;
-            }
-        }
+    for_each_filled_page(memory, length, |at, page| {
+        add(&mut hasher, at, page);
+        file.write_all_at(page, at)
+    })?;
+    add(&mut hasher, length, devices);
+    file.write_all_at(devices, length)?;
+    let mut footer = Vec::from(MAGIC);
+    footer.extend(length.to_le_bytes());
+    footer.extend((devices.len() as u64).to_le_bytes());
+    footer.extend(hasher.finalize().to_le_bytes());
+    file.write_all_at(&footer, length + devices.len() as u64)?;
+    // Where another process was faster, its is as good.
+    match link_unnamed(&file, path) {
+        Err(error) if !path.exists() => Err(error),
+        _ => Ok(file),
     }
+}
+
+/// What its devices are, where a snapshot is as it was written.
+fn devices_of_whole(file: &File) -> io::Result<Option<Vec<u8>>> {
+    let mut footer = [0; FOOTER as usize];
+    let Some(end) = file.metadata()?.len().checked_sub(FOOTER) else {
+        return Ok(None);
+    };
+    file.read_exact_at(&mut footer, end)?;
+    let number = |at: usize| {
+        footer[at..]
+            .first_chunk()
+            .map(|bytes| u64::from_le_bytes(*bytes))
+    };
+    let (Some(length), Some(of_devices)) = (number(8), number(16)) else {
+        return Ok(None);
+    };
+    let is_ours = footer.starts_with(MAGIC)
+        && of_devices <= MOST_OF_DEVICES
+        && length.checked_add(of_devices) == Some(end);
+    if !is_ours {
+        return Ok(None);
+    }
+    let mut devices = vec![0; of_devices as usize];
+    file.read_exact_at(&mut devices, length)?;
+    let mut hasher = crc32fast::Hasher::new();
+    for_each_filled_page(file, length, |at, page| {
+        add(&mut hasher, at, page);
+        Ok(())
+    })?;
+    add(&mut hasher, length, &devices);
+    Ok((footer[24..] == hasher.finalize().to_le_bytes()).then_some(devices))
+}
+
+fn add(hasher: &mut crc32fast::Hasher, at: u64, bytes: &[u8]) {
+    hasher.update(&at.to_le_bytes());
+    hasher.update(bytes);
 }

@@ -57,9 +57,10 @@ impl Write for Output {
     }
 }
 
-/// Stops the machine here, and at no other instruction: what is made of it then is the same wherever it is made. Returns when the
-/// machine goes on.
+/// Tells what the processor's counter says, in 8 bytes (little-endian), and stops the machine here, and at no other instruction: what is
+/// made of it then is the same wherever it is made. Returns when the machine goes on.
 pub(super) fn stop_machine() -> Result<(), DeviceError> {
+    port_io::write(EVENTS, &port_io::ticks().to_le_bytes()).map_err(DeviceError::Ports)?;
     port_io::write(STOP, &[PANICKED]).map_err(DeviceError::Ports)
 }
 

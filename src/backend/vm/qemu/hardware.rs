@@ -55,10 +55,14 @@ impl Hardware {
 
     /// QEMU's command line for it, without what enters and leaves. No network, no disk, no display.
     pub(in crate::backend::vm) fn arguments(self) -> Vec<String> {
-        // String instructions on single bytes are slow to emulate, a fifth level of page tables too.
+        // String instructions on single bytes are slow to emulate, a fifth level of page tables too. What is recorded goes nowhere; but a
+        // QEMU that records does not move the clock of an idle guest on while instructions are yet to be counted, and without that the
+        // clock is now and then some nanoseconds ahead, as the host's scheduler has it (QEMU 7.2 `softmmu/icount.c`,
+        // `icount_start_warp_timer`; `docs/devel/replay.rst`, "Locking and thread synchronisation").
         let engine = match self.engine {
             Engine::Counted => {
-                "-accel tcg -icount shift=0,sleep=off -seed 1 -rtc base=2026-01-01T00:00:00,clock=vm -cpu max,-erms,-fsrm,-la57"
+                "-accel tcg -icount shift=0,sleep=off,rr=record,rrfile=/dev/null -seed 1 -rtc base=2026-01-01T00:00:00,clock=vm \
+                 -cpu max,-erms,-fsrm,-la57"
             }
             Engine::Emulated => "-accel tcg,thread=multi -cpu max,-erms,-fsrm,-la57",
             Engine::Kvm => "-accel kvm -cpu host",

@@ -3,6 +3,7 @@
 pub(super) mod hardware;
 pub(super) mod monitor;
 pub(super) mod process;
+pub(super) mod saved_clock;
 
 use std::io;
 use std::path::PathBuf;

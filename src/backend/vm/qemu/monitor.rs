@@ -1,20 +1,16 @@
 //! What QEMU is told while it runs: the part of its monitor protocol that snapshots take (QEMU `docs/interop/qmp-spec.txt`).
 
-use std::fs::File;
 use std::io;
-use std::os::fd::AsFd;
 
 use serde_json::{Value, json};
 use thiserror::Error;
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Interest, Lines};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 
-use crate::sys::fd_passing::send_with;
-
 /// Why QEMU does not do what it is told.
 #[derive(Debug, Error)]
-pub enum MonitorError {
+pub(in crate::backend::vm) enum MonitorError {
     /// It has ended, or its monitor is out of reach.
     #[error("cannot talk to QEMU")]
     Talk(#[source] io::Error),
@@ -35,9 +31,6 @@ pub enum MonitorError {
         /// What it says.
         line: String,
     },
-    /// A migration did not succeed.
-    #[error("QEMU cannot save or restore the guest")]
-    Migration,
 }
 
 /// The other end of QEMU's monitor.
@@ -45,8 +38,8 @@ pub enum MonitorError {
 pub(in crate::backend::vm) struct Monitor {
     input: Lines<BufReader<OwnedReadHalf>>,
     output: OwnedWriteHalf,
-    /// Names of events that came before an answer, and a migration's state.
-    events: Vec<(String, Value)>,
+    /// Names of events that came before an answer.
+    events: Vec<String>,
 }
 
 impl Monitor {
@@ -60,8 +53,6 @@ impl Monitor {
         };
         monitor.message().await?;
         monitor.tell("qmp_capabilities", json!({})).await?;
-        let events = json!({"capabilities": [{"capability": "events", "state": true}]});
-        monitor.tell("migrate-set-capabilities", events).await?;
         Ok(monitor)
     }
 
@@ -76,24 +67,6 @@ impl Monitor {
         let sent = self.output.write_all(line.as_bytes()).await;
         sent.map_err(MonitorError::Talk)?;
         self.answer(command).await
-    }
-
-    /// Gives QEMU a file, which it then knows by this name.
-    pub(in crate::backend::vm) async fn give(
-        &mut self,
-        name: &str,
-        file: &File,
-    ) -> Result<(), MonitorError> {
-        let mut line = json!({"execute": "getfd", "arguments": {"fdname": name}}).to_string();
-        line.push('\n');
-        let socket: &UnixStream = self.output.as_ref();
-        // A line of this length goes into an empty socket whole.
-        let send = || send_with(socket.as_fd(), line.as_bytes(), file.as_fd());
-        socket
-            .async_io(Interest::WRITABLE, send)
-            .await
-            .map_err(MonitorError::Talk)?;
-        self.answer("getfd").await.map(drop)
     }
 
     async fn answer(&mut self, command: &str) -> Result<Value, MonitorError> {
@@ -112,45 +85,25 @@ impl Monitor {
             if let Some(answer) = message.get_mut("return") {
                 return Ok(answer.take());
             }
-            self.keep(message);
+            self.keep(&message);
         }
     }
 
     /// Waits for an event of this name; it may have come already.
-    pub(in crate::backend::vm) async fn event(
-        &mut self,
-        name: &str,
-    ) -> Result<Value, MonitorError> {
+    pub(in crate::backend::vm) async fn event(&mut self, name: &str) -> Result<(), MonitorError> {
         loop {
-            if let Some(at) = self.events.iter().position(|(known, _)| known == name) {
-                return Ok(self.events.remove(at).1);
+            if let Some(at) = self.events.iter().position(|known| known == name) {
+                self.events.remove(at);
+                return Ok(());
             }
             let message = self.message().await?;
-            self.keep(message);
+            self.keep(&message);
         }
     }
 
-    /// Waits until a guest has been saved or restored.
-    pub(in crate::backend::vm) async fn migrated(&mut self) -> Result<(), MonitorError> {
-        loop {
-            let data = self.event("MIGRATION").await?;
-            match data.get("status").and_then(Value::as_str) {
-                Some("completed") => return Ok(()),
-                Some("failed" | "cancelled") => return Err(MonitorError::Migration),
-                _ => {}
-            }
-        }
-    }
-
-    fn keep(&mut self, mut message: Value) {
-        let name = message
-            .get("event")
-            .and_then(Value::as_str)
-            .map(str::to_owned);
-        if let Some(name) = name {
-            let data = message.get_mut("data").map_or(Value::Null, Value::take);
-            self.events.push((name, data));
-        }
+    fn keep(&mut self, message: &Value) {
+        let name = message.get("event").and_then(Value::as_str);
+        self.events.extend(name.map(str::to_owned));
     }
 
     async fn message(&mut self) -> Result<Value, MonitorError> {

@@ -1,7 +1,7 @@
 //! A QEMU process: what enters it beforehand, what comes out of it, and its certain end.
 
 use std::fs::File;
-use std::io::{self, PipeReader};
+use std::io::{self, PipeReader, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream as StdUnixStream;
 use std::path::Path;
@@ -24,18 +24,52 @@ pub(in crate::backend::vm) struct Parts<'a> {
     pub(in crate::backend::vm) order: Option<(&'a str, &'a File)>,
     /// Where packets go.
     pub(in crate::backend::vm) packets: Option<&'a File>,
-    pub(in crate::backend::vm) begin: Begin,
+    pub(in crate::backend::vm) begin: Begin<'a>,
 }
 
 /// How a machine begins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::backend::vm) enum Begin {
+#[derive(Debug, Clone, Copy)]
+pub(in crate::backend::vm) enum Begin<'a> {
     /// It boots.
     Boot,
-    /// It boots, and stops where its guest asks for that.
-    BootAndStop,
-    /// It waits for what it was before.
-    Restore,
+    /// It boots, and stops where its guest asks for that, to be saved where files for that are given.
+    BootAndStop(Option<Saved<'a>>),
+    /// It goes on as what it was before.
+    Restore {
+        /// What its memory was, which stays as it is.
+        memory: &'a File,
+        /// What its processor and its devices were.
+        devices: &'a [u8],
+    },
+}
+
+/// Where a machine is saved to. Both sides know these files by the same numbers.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::backend::vm) struct Saved<'a> {
+    /// Its memory all the time, from the file's start on.
+    pub(in crate::backend::vm) memory: &'a File,
+    /// What its processor and its devices are in the end.
+    pub(in crate::backend::vm) devices: &'a File,
+}
+
+/// QEMU's words for a memory that is a file's.
+fn memory(hardware: Hardware, file: &File, written: bool) -> [String; 4] {
+    let share = if written { "on" } else { "off" };
+    let object = format!(
+        "memory-backend-file,id=memory,size={}M,mem-path={},share={share}",
+        hardware.memory,
+        own_descriptor(file)
+    );
+    let words = ["-object", &object, "-machine", "memory-backend=memory"];
+    words.map(str::to_owned)
+}
+
+/// A socket from which these bytes are to be read. It takes some 200 KB (`net.core.wmem_default`).
+fn told(bytes: &[u8]) -> io::Result<StdUnixStream> {
+    let (ours, theirs) = StdUnixStream::pair()?;
+    ours.set_nonblocking(true)?;
+    (&ours).write_all(bytes)?;
+    Ok(theirs)
 }
 
 /// A machine that runs.
@@ -45,7 +79,8 @@ pub(in crate::backend::vm) struct Running {
     pub(in crate::backend::vm) events: pipe::Receiver,
     pub(in crate::backend::vm) console: pipe::Receiver,
     pub(in crate::backend::vm) stderr: ChildStderr,
-    pub(in crate::backend::vm) monitor: UnixStream,
+    /// Where it stops by itself.
+    pub(in crate::backend::vm) monitor: Option<UnixStream>,
 }
 
 /// Starts a machine. To be called on a thread that lives as long as the machine shall. Each input and output is a descriptor that the
@@ -53,9 +88,16 @@ pub(in crate::backend::vm) struct Running {
 pub(in crate::backend::vm) fn start(program: &Path, parts: &Parts<'_>) -> io::Result<Running> {
     let (events, tell_events) = io::pipe()?;
     let (console, tell_console) = io::pipe()?;
-    let (monitor, theirs) = StdUnixStream::pair()?;
+    let monitor = match parts.begin {
+        Begin::BootAndStop(_) => Some(StdUnixStream::pair()?),
+        Begin::Boot | Begin::Restore { .. } => None,
+    };
     let nowhere = File::options().write(true).open("/dev/null")?;
     let packets = parts.packets.unwrap_or(&nowhere);
+    let devices = match parts.begin {
+        Begin::Restore { devices, .. } => Some(told(devices)?),
+        Begin::Boot | Begin::BootAndStop(_) => None,
+    };
 
     let mut command = Command::new(program);
     // By its name it is known as ours, should it be left (`lab::leaks`).
@@ -64,7 +106,7 @@ pub(in crate::backend::vm) fn start(program: &Path, parts: &Parts<'_>) -> io::Re
     command.arg("-kernel").arg(parts.kernel);
     command.args(["-initrd", &own_descriptor(parts.initramfs)]);
     command.args(["-append", &parts.hardware.kernel_words()]);
-    let mut inherited: Vec<&dyn AsRawFd> = vec![parts.initramfs, &theirs];
+    let mut inherited: Vec<&dyn AsRawFd> = vec![parts.initramfs];
     if let Some((name, file)) = parts.order {
         inherited.push(file);
         command.arg("-fw_cfg");
@@ -80,17 +122,32 @@ pub(in crate::backend::vm) fn start(program: &Path, parts: &Parts<'_>) -> io::Re
         command.arg("-chardev");
         command.arg(format!("file,id={name},path={}", own_descriptor(file)));
     }
-    command.arg("-chardev");
-    command.arg(format!("socket,id=monitor,fd={}", theirs.as_raw_fd()));
-    command.args(["-mon", "chardev=monitor,mode=control"]);
+    if let Some((_, theirs)) = &monitor {
+        inherited.push(theirs);
+        command.arg("-chardev");
+        command.arg(format!("socket,id=monitor,fd={}", theirs.as_raw_fd()));
+        command.args(["-mon", "chardev=monitor,mode=control"]);
+    }
     match parts.begin {
         Begin::Boot => {}
-        Begin::BootAndStop => {
+        Begin::BootAndStop(to) => {
             command.args(["-action", "panic=pause"]);
+            if let Some(to) = to {
+                inherited.extend([to.memory as &dyn AsRawFd, to.devices]);
+                command.args(memory(parts.hardware, to.memory, true));
+            }
         }
-        Begin::Restore => {
-            command.args(["-incoming", "defer"]);
+        Begin::Restore { memory: file, .. } => {
+            inherited.push(file);
+            command.args(memory(parts.hardware, file, false));
         }
+    }
+    if let Some(devices) = &devices {
+        inherited.push(devices);
+        command.args(["-incoming", &format!("fd:{}", devices.as_raw_fd())]);
+        // What there is of a stream is its devices alone.
+        command.args(["-global", "migration.send-configuration=off"]);
+        command.args(["-machine", "suppress-vmdesc=on"]);
     }
     // In a process group of its own, so that Ctrl-C on the terminal reaches only us.
     command
@@ -103,13 +160,16 @@ pub(in crate::backend::vm) fn start(program: &Path, parts: &Parts<'_>) -> io::Re
     hand_down(command.as_std_mut(), &inherited);
     let mut child = command.spawn()?;
     let stderr = child.stderr.take().ok_or(io::ErrorKind::BrokenPipe)?;
-    monitor.set_nonblocking(true)?;
+    let monitor = monitor.map(|(ours, _)| {
+        ours.set_nonblocking(true)?;
+        UnixStream::from_std(ours)
+    });
     Ok(Running {
         child,
         events: receiver(events)?,
         console: receiver(console)?,
         stderr,
-        monitor: UnixStream::from_std(monitor)?,
+        monitor: monitor.transpose()?,
     })
 }
 
