@@ -26,6 +26,9 @@ const SIGNALLED: i32 = 128;
 /// How long the end of a dead worker's standard error is waited for: someone else may hold it open.
 const LAST_WORDS_WAIT: Duration = Duration::from_secs(1);
 
+/// After how long a line that does not end is taken as it is: the last of who gives up may not.
+const UNFINISHED: Duration = Duration::from_millis(200);
+
 /// Why a worker cannot be had or understood.
 #[derive(Debug, Error)]
 pub enum WorkerError {
@@ -214,6 +217,11 @@ impl Worker {
         let _gone_already = self.child.start_kill();
     }
 
+    /// The last lines so far of what it says beside its events.
+    pub(super) fn last_words(&self) -> Vec<String> {
+        last_of(&self.last_words)
+    }
+
     /// Waits for the end of the process, and kills it where it does not come by then.
     ///
     /// # Errors
@@ -234,12 +242,7 @@ impl Worker {
             let _ended = tokio::time::timeout(LAST_WORDS_WAIT, &mut listener).await;
             listener.abort();
         }
-        let last_words = self
-            .last_words
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .drain(..)
-            .collect();
+        let last_words = last_of(&self.last_words);
         Ok(WorkerEnd {
             status,
             last_words,
@@ -255,13 +258,30 @@ impl GuestEnd {
     }
 }
 
+fn last_of(words: &Mutex<VecDeque<String>>) -> Vec<String> {
+    let words = words.lock().unwrap_or_else(PoisonError::into_inner);
+    words.iter().cloned().collect()
+}
+
 async fn listen(stderr: impl AsyncRead + Unpin, last_words: Arc<Mutex<VecDeque<String>>>) {
-    let mut lines = BufReader::new(stderr).lines();
-    while let Ok(Some(line)) = lines.next_line().await {
-        let mut words = last_words.lock().unwrap_or_else(PoisonError::into_inner);
-        if words.len() == LAST_WORDS {
-            words.pop_front();
+    let mut stderr = BufReader::new(stderr);
+    let mut line = Vec::new();
+    loop {
+        let read = stderr.read_until(b'\n', &mut line);
+        // What was read when the time is over stays in the line.
+        let read = tokio::time::timeout(UNFINISHED, read).await;
+        let ended = matches!(read, Ok(Ok(0) | Err(_)));
+        if !line.is_empty() {
+            let mut words = last_words.lock().unwrap_or_else(PoisonError::into_inner);
+            if words.len() == LAST_WORDS {
+                words.pop_front();
+            }
+            let text = String::from_utf8_lossy(&line);
+            words.push_back(text.trim_end_matches(['\r', '\n']).to_owned());
+            line.clear();
         }
-        words.push_back(line);
+        if ended {
+            break;
+        }
     }
 }

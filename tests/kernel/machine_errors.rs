@@ -32,6 +32,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("a_missing_qemu_is_told_with_a_way_to_it", no_qemu),
         trial("a_cache_that_cannot_be_written_is_told", no_cache),
         trial("a_kernel_without_its_modules_is_told", no_modules),
+        trial("a_damaged_image_is_told", damaged),
         trial("a_setting_of_nodes_is_none_of_the_kernel", setting_of_nodes),
     ]
 }
@@ -220,6 +221,39 @@ fn no_modules(kernel: &Path) -> Result<(), Failed> {
     command.args(["--modules", "/nowhere"]);
     let output = command.output()?;
     expect(&output, 3, &["/nowhere has no modules of Linux"])
+}
+
+/// As long as it is, with nothing where a piece of it was.
+fn damaged(kernel: &Path) -> Result<(), Failed> {
+    let folder = tempfile::tempdir_in(scratch())?;
+    let store = folder.path().join("kernels");
+    let added = crate::program::command()
+        .args(["kernel", "add", "--name", "whole", "--store"])
+        .args([&store, kernel])
+        .output()?;
+    expect(&added, 0, &["whole added"])?;
+    let image = folder.path().join("image");
+    let mut bytes = fs::read(store.join("whole/image"))?;
+    let middle = bytes.len() / 2;
+    bytes[middle..middle + 4096].fill(0);
+    fs::write(&image, bytes)?;
+    let mut begun = run(&image, &scenario(20, ""))?;
+    begun.command.args([
+        "--modules".as_ref(),
+        store.join("whole/modules").as_os_str(),
+    ]);
+    let began = Instant::now();
+    let output = begun.command.output()?;
+    expect(
+        &output,
+        3,
+        &["does not boot: its image cannot unpack itself: it is damaged"],
+    )?;
+    // Not after all the time that it may take to boot.
+    match began.elapsed() {
+        took if took < Duration::from_secs(60) => Ok(()),
+        took => Err(format!("told after {took:?}").into()),
+    }
 }
 
 fn setting_of_nodes(kernel: &Path) -> Result<(), Failed> {

@@ -11,7 +11,6 @@ use tokio::time::Instant;
 
 use super::console;
 use super::error::VmError;
-use super::gather::Gather;
 use super::kernel::Kernel;
 use super::qemu::monitor::{Monitor, MonitorError};
 use super::qemu::process::{self, Begin, Parts, Running};
@@ -22,6 +21,8 @@ use crate::sys::lifeline::own_descriptor;
 const PATIENCE: Duration = Duration::from_secs(120);
 /// How long it may take by hardware virtualisation, before that counts as unusable: under a second where it works.
 const PATIENCE_FOR_KVM: Duration = Duration::from_secs(15);
+/// How often its console is looked at.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// Boots, with what the machine then is where its parts say. Gives the moment at which it stopped.
 pub(super) async fn save(
@@ -49,19 +50,25 @@ async fn boot(
     patience: Duration,
 ) -> Result<u64, VmError> {
     let Running {
-        mut child,
+        child,
         mut events,
         console,
         stderr,
         monitor,
     } = process::start(program, parts).map_err(VmError::Start)?;
-    let reached = reach(monitor, &mut events, &parts.begin);
+    let worker = Worker::guest(child, tokio::io::empty(), console, stderr);
+    let reached = async {
+        tokio::select! {
+            reached = reach(monitor, &mut events, &parts.begin) => reached,
+            // A machine that has given up does not always end.
+            () = given_up(&worker) => Err(MonitorError::Ended),
+        }
+    };
     let ended = tokio::time::timeout(patience, reached).await;
     if let Ok(Ok(ticks)) = ended {
-        let _gone_already = child.kill().await;
+        let _gone_already = worker.wait(Instant::now()).await;
         return Ok(ticks);
     }
-    let worker = Worker::guest(child, Gather::new(events), console, stderr);
     // Where it has ended by itself, this takes no time; else it is killed.
     let end = worker
         .wait(Instant::now() + Duration::from_millis(100))
@@ -77,6 +84,13 @@ async fn boot(
         why,
         console,
     })
+}
+
+/// Waits until a guest's console says why it does not go on.
+async fn given_up(worker: &Worker) {
+    while console::cause(&worker.last_words()).is_none() {
+        tokio::time::sleep(LOOK).await;
+    }
 }
 
 /// Waits until a guest has stopped where it asks for its order. Gives what its processor's counter said just before.

@@ -33,10 +33,11 @@ pub(in crate::backend::vm) struct Hardware {
     pub(in crate::backend::vm) processors: u32,
 }
 
-/// The kernel's own command line, however time passes. The console is for when the guest dies; a panic ends the machine (`-no-reboot`)
+/// The kernel's own command line, however time passes. The console is for when the guest dies, an image that cannot
+/// unpack itself included; a panic ends the machine (`-no-reboot`)
 /// instead of waiting. What guards against other users of a processor is left out, and what accounts for groups of processes: the guest has
 /// none, and accounts wake an idle kernel every other second. Tests of the kernel's own ciphers take 0.7 s of a boot.
-const KERNEL_WORDS: &str = "console=ttyS0 quiet panic=-1 reboot=t nokaslr mitigations=off cryptomgr.notests random.trust_cpu=on nowatchdog \
+const KERNEL_WORDS: &str = "console=ttyS0 earlyprintk=ttyS0 quiet panic=-1 reboot=t nokaslr mitigations=off cryptomgr.notests random.trust_cpu=on nowatchdog \
      psi=0 cgroup_disable=memory";
 /// In virtual time. The emulated TSC counts instructions, one a nanosecond, so that it need not be measured; a loop of PAUSE, as calibrations
 /// are, takes 40 times as long as other instructions to emulate: without these words a boot takes 3 s longer (measured). The clock events
