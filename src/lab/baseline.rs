@@ -6,10 +6,11 @@
 //! the kernel's own defaults of a machine with memory enough, unless a line says otherwise (Linux 6.18: `tcp_sk_init` in
 //! `net/ipv4/tcp_ipv4.c`, `Documentation/networking/ip-sysctl.rst`).
 //!
-//! New namespaces of one kernel are alike, so the settings are read in the first one of a lab, and what is off there is
-//! written in each. A key that the kernel lacks is left out; one that it keeps at another value is recorded with that.
+//! New namespaces of one kernel are alike, so the settings are read in the first one of a lab, those that are constants in the first
+//! of a process, and what is off there is written in each. A key that the kernel lacks is left out; one that it keeps at another value is recorded with that.
 
 use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 
 use crate::sys::sysctl::{Key, Sysctls, same};
 
@@ -31,39 +32,63 @@ pub(super) struct Pin {
     pub(super) key: &'static str,
     /// Its value.
     pub(super) to: To,
+    /// What a new namespace gets.
+    found: Found,
+}
+
+/// What a new namespace gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Found {
+    /// A constant in the kernel's sources.
+    Constant,
+    /// What the host has now, or what the size of the socket hash makes of it.
+    Now,
 }
 
 const fn pin(key: &'static str, value: &'static str) -> Pin {
     Pin {
         key,
         to: To::Value(value),
+        found: Found::Constant,
     }
 }
+
+const fn pin_now(key: &'static str, value: &'static str) -> Pin {
+    Pin {
+        found: Found::Now,
+        ..pin(key, value)
+    }
+}
+
+/// What new namespaces get of the constants, once that was seen: a kernel has them for as long as it runs.
+static SEEN: Mutex<BTreeMap<&'static str, Option<String>>> = Mutex::new(BTreeMap::new());
 
 /// Pinned in the namespace of each node.
 pub(super) const NODE: &[Pin] = &[
     // Bounds listen(2)'s backlog: SOMAXCONN, 4096 since 5.4, 128 before.
     pin("net.core.somaxconn", "4096"),
     // By default max(128, established hash / 128): depends on memory. As large as the accept queue may be.
-    pin("net.ipv4.tcp_max_syn_backlog", "4096"),
+    pin_now("net.ipv4.tcp_max_syn_backlog", "4096"),
     // By default half the established hash: 4,096 on 1 GiB, where TIME_WAIT silently overflows. Room for 60 s at 4,369/s.
-    pin("net.ipv4.tcp_max_tw_buckets", "262144"),
+    pin_now("net.ipv4.tcp_max_tw_buckets", "262144"),
     // Copied from the host, where it may be anything. A host that does not list cubic in tcp_allowed_congestion_control
     // keeps other namespaces from it; reno is always there.
     Pin {
         key: "net.ipv4.tcp_congestion_control",
         to: To::FirstOf(&["cubic", "reno"]),
+        found: Found::Now,
     },
     // Copied from the host; by default derived from memory, with these as the greatest values (tcp_init).
-    pin("net.ipv4.tcp_rmem", "4096 131072 6291456"),
-    pin("net.ipv4.tcp_wmem", "4096 16384 4194304"),
+    pin_now("net.ipv4.tcp_rmem", "4096 131072 6291456"),
+    pin_now("net.ipv4.tcp_wmem", "4096 16384 4194304"),
     pin("net.ipv4.ip_local_port_range", "32768 60999"),
     // Copied from the host, which forwards where containers run; on where a node has two links.
-    pin("net.ipv4.ip_forward", "0"),
+    pin_now("net.ipv4.ip_forward", "0"),
     // 2, loopback only, since 4.19; 0 before. An older kernel would take a 2 for a 1.
     Pin {
         key: "net.ipv4.tcp_tw_reuse",
         to: To::AsFound,
+        found: Found::Constant,
     },
     // Milliseconds. Since 6.14.
     pin("net.ipv4.tcp_tw_reuse_delay", "1000"),
@@ -105,12 +130,12 @@ pub(super) const NODE: &[Pin] = &[
     pin("net.ipv4.icmp_ratelimit", "1000"),
     // All of net.ipv4.conf is copied from the host (devinet_init_net). Strict source checks drop what takes another way back;
     // log lines about odd addresses end up among the lines that are judged.
-    pin("net.ipv4.conf.all.rp_filter", "0"),
-    pin("net.ipv4.conf.default.rp_filter", "0"),
-    pin("net.ipv4.conf.all.log_martians", "0"),
-    pin("net.ipv4.conf.all.arp_ignore", "0"),
-    pin("net.ipv4.conf.all.arp_announce", "0"),
-    pin("net.ipv4.conf.all.arp_filter", "0"),
+    pin_now("net.ipv4.conf.all.rp_filter", "0"),
+    pin_now("net.ipv4.conf.default.rp_filter", "0"),
+    pin_now("net.ipv4.conf.all.log_martians", "0"),
+    pin_now("net.ipv4.conf.all.arp_ignore", "0"),
+    pin_now("net.ipv4.conf.all.arp_announce", "0"),
+    pin_now("net.ipv4.conf.all.arp_filter", "0"),
 ];
 
 /// Pinned besides where connections are tracked: the timeouts of TCP, in seconds (`tcp_timeouts`, Linux
@@ -134,12 +159,12 @@ pub(super) const CONNTRACK: &[Pin] = &[
 
 /// Pinned besides where IPv6 is spoken: addresses are usable at once and no router is asked for more of them.
 pub(super) const IPV6: &[Pin] = &[
-    pin("net.ipv6.conf.all.disable_ipv6", "0"),
-    pin("net.ipv6.conf.default.disable_ipv6", "0"),
-    pin("net.ipv6.conf.default.accept_dad", "0"),
-    pin("net.ipv6.conf.default.accept_ra", "0"),
-    pin("net.ipv6.conf.default.router_solicitations", "0"),
-    pin("net.ipv6.conf.default.autoconf", "0"),
+    pin_now("net.ipv6.conf.all.disable_ipv6", "0"),
+    pin_now("net.ipv6.conf.default.disable_ipv6", "0"),
+    pin_now("net.ipv6.conf.default.accept_dad", "0"),
+    pin_now("net.ipv6.conf.default.accept_ra", "0"),
+    pin_now("net.ipv6.conf.default.router_solicitations", "0"),
+    pin_now("net.ipv6.conf.default.autoconf", "0"),
 ];
 
 /// Pinned besides for the whole kernel, where the lab owns it: by default all of these follow the machine's memory.
@@ -160,10 +185,29 @@ const KERNEL: &[Pin] = &[
 /// so once. Before 4.11 most of what a node has was of the whole kernel.
 pub(super) fn pin_kernel() -> BTreeMap<&'static str, String> {
     let mut sysctls = Sysctls::new();
-    let mut survey = Survey::take(NODE, &mut sysctls);
-    survey.extend(Survey::take(CONNTRACK, &mut sysctls));
-    survey.extend(Survey::take(KERNEL, &mut sysctls));
+    let mut survey = Survey::take_anew(NODE, &mut sysctls);
+    survey.extend(Survey::take_anew(CONNTRACK, &mut sysctls));
+    survey.extend(Survey::take_anew(KERNEL, &mut sysctls));
     survey.values
+}
+
+/// What a key reads; nothing where the kernel lacks it.
+fn read(_: &Pin, key: &Key, sysctls: &mut Sysctls) -> Option<String> {
+    sysctls.read(key).ok()
+}
+
+/// The same in a new namespace, where a constant has to be read but once.
+fn seen(pin: &Pin, key: &Key, sysctls: &mut Sysctls) -> Option<String> {
+    if pin.found == Found::Now {
+        return read(pin, key, sysctls);
+    }
+    let known = || SEEN.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(found) = known().get(pin.key) {
+        return found.clone();
+    }
+    let found = read(pin, key, sysctls);
+    known().insert(pin.key, found.clone());
+    found
 }
 
 /// The pins of a namespace as they are, and what had to be written for it.
@@ -180,14 +224,27 @@ pub(super) struct Survey {
 }
 
 impl Survey {
-    /// Pins settings in the calling thread's namespace: reads each, writes what is off and reads that back.
+    /// Pins settings in the calling thread's new namespace: looks at each, writes what is off and reads that back.
     pub(super) fn take(pins: &'static [Pin], sysctls: &mut Sysctls) -> Self {
+        Self::pin(pins, sysctls, seen)
+    }
+
+    /// The same in a namespace that is not new.
+    fn take_anew(pins: &'static [Pin], sysctls: &mut Sysctls) -> Self {
+        Self::pin(pins, sysctls, read)
+    }
+
+    fn pin(
+        pins: &'static [Pin],
+        sysctls: &mut Sysctls,
+        look: fn(&Pin, &Key, &mut Sysctls) -> Option<String>,
+    ) -> Self {
         let mut survey = Self::default();
         for pin in pins {
             let Some(key) = Key::parse(pin.key) else {
                 continue;
             };
-            let Ok(found) = sysctls.read(&key) else {
+            let Some(found) = look(pin, &key, sysctls) else {
                 continue;
             };
             let wanted = match pin.to {
