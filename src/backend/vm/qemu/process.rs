@@ -60,8 +60,9 @@ fn memory(hardware: Hardware, file: &File, written: bool) -> [String; 4] {
         hardware.memory,
         own_descriptor(file)
     );
-    let words = ["-object", &object, "-machine", "memory-backend=memory"];
-    words.map(str::to_owned)
+    // What is saved is its devices alone, without a description of them.
+    let machine = "memory-backend=memory,suppress-vmdesc=on";
+    ["-object", &object, "-machine", machine].map(str::to_owned)
 }
 
 /// A socket from which these bytes are to be read. It takes some 200 KB (`net.core.wmem_default`).
@@ -145,9 +146,8 @@ pub(in crate::backend::vm) fn start(program: &Path, parts: &Parts<'_>) -> io::Re
     if let Some(devices) = &devices {
         inherited.push(devices);
         command.args(["-incoming", &format!("fd:{}", devices.as_raw_fd())]);
-        // What there is of a stream is its devices alone.
+        // Nor does it begin with a configuration.
         command.args(["-global", "migration.send-configuration=off"]);
-        command.args(["-machine", "suppress-vmdesc=on"]);
     }
     // In a process group of its own, so that Ctrl-C on the terminal reaches only us.
     command

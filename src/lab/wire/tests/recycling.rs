@@ -51,7 +51,11 @@ impl Hosts {
              ip addr add 10.3.0.1/24 dev up0; echo 1 > /proc/sys/net/ipv4/ip_forward
              nft 'table ip t { chain c { type nat hook postrouting priority 100; oifname up0 masquerade; }; }'",
         );
-        shell(&server, "ip addr add 10.3.0.2/24 dev eth0");
+        // A late ACK would end a TIME_WAIT before its time (RFC 1337): they are counted here.
+        shell(
+            &server,
+            "ip addr add 10.3.0.2/24 dev eth0; echo 1 > /proc/sys/net/ipv4/tcp_rfc1337",
+        );
         let recycle = TwRecycle::start(&server, &"server".into(), &spec(tw_recycle)).unwrap();
         let ahead = NodeSpec {
             clock_shift: 800,
