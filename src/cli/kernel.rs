@@ -135,7 +135,8 @@ fn warm_all(arguments: &WarmArguments, store: &Store) -> ExitCode {
     let mut code = ExitCode::SUCCESS;
     for name in names {
         let warmed = || -> Result<(), Box<dyn std::error::Error>> {
-            let kernel = Kernel::resolve(&name, arguments.modules.as_deref(), store)?;
+            let kernel =
+                Kernel::resolve(&name, arguments.modules.as_deref(), || Ok(store.clone()))?;
             let vm = VmBackend::new(kernel, Time::Virtual)?;
             if !prepare(&runtime, &Backend::Vm(vm)) {
                 return Err("it does not boot".into());

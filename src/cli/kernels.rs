@@ -72,10 +72,9 @@ impl OnArguments {
                 backend: Backend::default(),
             }]);
         }
-        let store = Store::of_user()?;
         let mut places: Vec<On> = Vec::new();
         for text in &self.kernels {
-            let kernel = Kernel::resolve(text, self.modules.as_deref(), &store)?;
+            let kernel = Kernel::resolve(text, self.modules.as_deref(), Store::of_user)?;
             let name = Some(kernel.name.clone());
             if places.iter().any(|on| on.name == name) {
                 continue;

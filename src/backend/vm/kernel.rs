@@ -103,11 +103,15 @@ pub enum KernelError {
 
 impl Kernel {
     /// The kernel that a text on the command line means: `host`, a name in the store, a linux-image package (which is taken into the
-    /// store), or an image with its modules in a folder of its own.
+    /// store), or an image with its modules in a folder of its own. The store is asked for where it is needed.
     ///
     /// # Errors
     /// Where there is no such kernel or it cannot be booted.
-    pub fn resolve(text: &str, modules: Option<&Path>, store: &Store) -> Result<Self, KernelError> {
+    pub fn resolve(
+        text: &str,
+        modules: Option<&Path>,
+        store: impl FnOnce() -> Result<Store, StoreError>,
+    ) -> Result<Self, KernelError> {
         let mut kernel = if text == HOST {
             Self::of_host()?
         } else {
@@ -132,8 +136,16 @@ impl Kernel {
         Ok(kernel)
     }
 
-    fn named(text: &str, store: &Store) -> Result<Self, KernelError> {
+    fn named(
+        text: &str,
+        store: impl FnOnce() -> Result<Store, StoreError>,
+    ) -> Result<Self, KernelError> {
         let path = Path::new(text);
+        // An image by its path needs none.
+        if text.contains('/') && path.exists() && !deb::is_package(path) {
+            return Self::of_image(path);
+        }
+        let store = store()?;
         if !text.contains('/')
             && let Some(kernel) = store.find(text)?
         {
