@@ -206,3 +206,66 @@ fn add(hasher: &mut crc32fast::Hasher, at: u64, bytes: &[u8]) {
     hasher.update(&at.to_le_bytes());
     hasher.update(bytes);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LENGTH: u64 = 3 << 20;
+
+    fn memory() -> File {
+        let file = tempfile::tempfile().unwrap();
+        file.set_len(LENGTH).unwrap();
+        file.write_all_at(b"a guest", 2 << 20).unwrap();
+        file
+    }
+
+    fn kept(folder: &Path) -> (Snapshots, Snapshot) {
+        let snapshots = Snapshots {
+            folder: Some(folder.join("new")),
+        };
+        let snapshot = snapshots.keep("one", memory(), b"devices".to_vec());
+        (snapshots, snapshot)
+    }
+
+    #[test]
+    fn what_is_kept_is_found_as_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let (snapshots, snapshot) = kept(folder.path());
+        assert!(snapshot.is_kept());
+        assert!(snapshots.find("two").is_none());
+        let found = snapshots.find("one").unwrap();
+        assert_eq!(found.devices, b"devices");
+        let mut bytes = vec![1; LENGTH as usize];
+        found.memory.read_exact_at(&mut bytes, 0).unwrap();
+        assert!(bytes[2 << 20..].starts_with(b"a guest\0"));
+        assert_eq!(bytes.iter().filter(|byte| **byte != 0).count(), 7);
+    }
+
+    #[test]
+    fn what_is_not_as_it_was_written_is_removed() {
+        for damage in [
+            |file: &File| file.write_all_at(b"b", 1000),
+            |file: &File| file.write_all_at(b"D", LENGTH),
+            |file: &File| file.set_len(LENGTH),
+            |file: &File| file.set_len(0),
+        ] {
+            let folder = tempfile::tempdir().unwrap();
+            let (snapshots, snapshot) = kept(folder.path());
+            damage(&snapshot.memory).unwrap();
+            assert!(snapshots.find("one").is_none());
+            assert!(!snapshots.path("one").unwrap().exists());
+        }
+    }
+
+    #[test]
+    fn where_nothing_can_be_kept_it_is_there_all_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("new"), "no folder").unwrap();
+        let (snapshots, snapshot) = kept(folder.path());
+        assert!(!snapshot.is_kept());
+        assert!(snapshots.find("one").is_none());
+        assert_eq!(snapshot.devices, b"devices");
+        assert_eq!(snapshot.memory.metadata().unwrap().len(), LENGTH);
+    }
+}
