@@ -126,6 +126,7 @@ pub async fn run(
             Some(_) => Order::File,
             None => Order::LongestFirst,
         },
+        shares_machine: true,
         ..Options::default()
     };
     let runs = |each: &Ready| each.sides.len() * bounds.rounds;

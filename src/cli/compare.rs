@@ -196,6 +196,7 @@ async fn run(sides: Vec<Side>, arguments: &CompareArguments) -> Trial {
             Some(folder) => Records::All(folder.clone()),
             None => Records::None,
         },
+        shares_machine: true,
         ..Options::default()
     };
     let effort = Effort {

@@ -83,6 +83,7 @@ impl HowArguments {
             repeat: self.repeat,
             timeout: self.timeout,
             fail_fast: self.fail_fast,
+            shares_machine: true,
             ..Options::default()
         }
     }

@@ -16,10 +16,12 @@ use super::execute::{Ended, Lost, execute};
 use super::gathered::Gathered;
 use super::identity::SuiteIdentity;
 use super::need::{Log, Need, expected};
+use super::neighbours::{LOOK, Neighbours};
 use super::order::Order;
 use super::recording::{Kept, Recording, Records};
 use super::result::{Attempt, RunResult, ScenarioFile, SuiteResult};
 use super::schedule::Budget;
+use crate::backend::vm::Time;
 use crate::backend::{Backend, Machine};
 use crate::expect;
 use crate::record::{End, Event, Outcome, RunVerdict, Timeline};
@@ -59,6 +61,8 @@ pub struct Options {
     pub identity: Option<SuiteIdentity>,
     /// How often each run is repeated; 0 is as 1.
     pub repeat: u32,
+    /// Whether the machine is shared with other suites on it that do so too: its processors evenly, and what is exclusive is so for all.
+    pub shares_machine: bool,
 }
 
 /// Runs every run of every file. `stop` turns true when the suite shall end early, with what was learnt so far.
@@ -77,6 +81,12 @@ pub async fn run_suite(
         runs: waiting.len(),
     });
     let mut budget = Budget::new(Machine::here(), options.slots);
+    // Virtual time is nobody else's.
+    let in_real_time = match &options.backend {
+        Backend::Host(_) => true,
+        Backend::Vm(vm) => vm.time() == Time::Real,
+    };
+    let mut neighbours = Neighbours::join(options.shares_machine && in_real_time);
     let mut gathered = Gathered::new(files);
     let (events, mut inbox) = mpsc::channel(WAITING_EVENTS);
     let mut running = FuturesUnordered::new();
@@ -96,7 +106,17 @@ pub async fn run_suite(
                 }
             }
         }
-        while room && let Some(mut job) = next_job(&mut waiting, &mut budget, Instant::now()) {
+        let suites = neighbours.count();
+        budget.share_with(suites);
+        let mut others_alone = false;
+        while room && !waiting.is_empty() {
+            let Some(place) = neighbours.place() else {
+                others_alone = true;
+                break;
+            };
+            let Some(mut job) = next_job(&mut waiting, &mut budget, Instant::now()) else {
+                break;
+            };
             job.begin();
             tell(SuiteEvent::RunStarted {
                 key: job.key,
@@ -123,6 +143,10 @@ pub async fn run_suite(
             );
             let (stop, events) = (stop.clone(), events.clone());
             running.push(async move {
+                let _place = match job.need.exclusive {
+                    true => place.alone().await,
+                    false => place,
+                };
                 let run = (job.key, &job.spec);
                 let how = (&options.backend, options.verify);
                 let ended = execute(run, (recording, capturing), how, stop, events);
@@ -130,11 +154,16 @@ pub async fn run_suite(
             });
         }
         room = false;
-        if running.is_empty() {
+        if running.is_empty() && !others_alone {
             break;
         }
-        let change = budget
-            .next_change(Instant::now())
+        // Nobody tells that another suite has ended.
+        let look = (others_alone || suites > 1).then(|| Instant::now() + LOOK);
+        let change = budget.next_change(Instant::now());
+        let change = change
+            .into_iter()
+            .chain(look)
+            .min()
             .filter(|_| !waiting.is_empty());
         tokio::select! {
             biased;

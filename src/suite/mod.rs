@@ -16,6 +16,7 @@ mod hash;
 mod identity;
 mod learnt;
 mod need;
+mod neighbours;
 mod order;
 mod outstanding;
 mod record_name;

@@ -19,6 +19,7 @@ const FILL_MEMORY: f64 = 0.7;
 /// The machine, shared out.
 #[derive(Debug)]
 pub(super) struct Budget {
+    machine: Machine,
     whole: Machine,
     used: Vec<Used>,
     /// What they do together, by time.
@@ -61,6 +62,7 @@ impl Budget {
     /// A budget for a machine. `slots` bounds the number of runs at once, where given.
     pub(super) fn new(machine: Machine, slots: Option<usize>) -> Self {
         Self {
+            machine,
             whole: Machine {
                 processors: machine.processors * FILL,
                 memory: machine.memory * FILL_MEMORY,
@@ -68,6 +70,15 @@ impl Budget {
             used: Vec::new(),
             levels: Vec::new(),
             slots: slots.unwrap_or(usize::MAX),
+        }
+    }
+
+    /// Leaves the processors of so many suites, this one among them, in equal parts to each. (Memory at hand is what others leave.)
+    pub(super) fn share_with(&mut self, suites: usize) {
+        let processors = self.machine.processors * FILL / suites as f64;
+        if processors != self.whole.processors {
+            self.whole.processors = processors;
+            self.level();
         }
     }
 

@@ -19,6 +19,7 @@ mod packet_filter;
 pub mod packet_ring;
 pub mod port_io;
 pub mod ports;
+pub mod presence;
 pub mod private_mounts;
 pub mod process;
 pub mod procfs;

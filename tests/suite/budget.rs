@@ -1,6 +1,9 @@
 //! How many runs go at once, and in which order.
 
+use std::time::{Duration, Instant};
+
 use libtest_mimic::{Failed, Trial};
+use nslab::record::Outcome;
 use nslab::suite::{Options, Order};
 
 use crate::world::{Happened, World, beside, outcomes, plain, recorded, started};
@@ -13,6 +16,10 @@ pub(crate) fn trials() -> Vec<Trial> {
         ),
         Trial::test("slots_bound_the_number_at_once", slots),
         Trial::test("an_exclusive_run_has_no_other_beside_it", exclusive),
+        Trial::test(
+            "an_exclusive_run_has_none_of_another_suite_beside_it",
+            exclusive_beside_another_suite,
+        ),
         Trial::test(
             "runs_that_need_more_processors_than_there_are_do_not_go_together",
             processors,
@@ -87,6 +94,33 @@ fn exclusive() -> Result<(), Failed> {
     let (_, happened) = world.run(plain());
     assert_eq!(beside(&happened, "alone"), [Vec::<String>::new()]);
     assert_eq!(beside(&happened, "b"), [["a"]]);
+    Ok(())
+}
+
+fn exclusive_beside_another_suite() -> Result<(), Failed> {
+    let suite = || {
+        let world = World::new().with("a", "pass:200", "exclusive: true").with(
+            "b",
+            "pass:200",
+            "exclusive: true",
+        );
+        let options = Options {
+            shares_machine: true,
+            ..plain()
+        };
+        world.run(options)
+    };
+    let began = Instant::now();
+    let (one, another) = std::thread::scope(|scope| {
+        let another = scope.spawn(suite);
+        (suite(), another.join())
+    });
+    let (another, _) = another.map_err(|_| "a suite panicked")?;
+    for result in [one.0, another] {
+        assert_eq!(outcomes(&result), [Outcome::Passed; 2]);
+    }
+    // Four that take so long each, one after the other.
+    assert!(began.elapsed() >= Duration::from_millis(4 * 200));
     Ok(())
 }
 

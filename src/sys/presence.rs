@@ -1,0 +1,78 @@
+//! Processes of one program that know of each other, by what ends with them: sockets with a name and without a file (abstract,
+//! unix(7)), and locks on the program's own file (flock(2)).
+
+use std::fs::{self, File};
+use std::io;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// One who is there, for as long as this lives. Seen by all whose network namespace is the same.
+#[derive(Debug)]
+pub struct Presence {
+    _known: UnixDatagram,
+}
+
+impl Presence {
+    /// Makes itself known as one of a kind.
+    ///
+    /// # Errors
+    /// Those of bind(2).
+    pub fn announce(kind: &str) -> io::Result<Self> {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let name = format!("{kind}/{}-{number}", std::process::id());
+        let address = SocketAddr::from_abstract_name(name)?;
+        Ok(Self {
+            _known: UnixDatagram::bind_addr(&address)?,
+        })
+    }
+}
+
+/// How many of a kind are there.
+///
+/// # Errors
+/// Where `/proc` is not mounted.
+pub fn present(kind: &str) -> io::Result<usize> {
+    let sockets = fs::read_to_string("/proc/thread-self/net/unix")?;
+    // What is abstract begins with a zero, shown as `@`.
+    let name = format!(" @{kind}/");
+    Ok(sockets.lines().filter(|line| line.contains(&name)).count())
+}
+
+/// The program's own file, to be locked: each has a lock of its own on it.
+///
+/// # Errors
+/// Those of open(2).
+pub fn own_program() -> io::Result<File> {
+    File::open("/proc/self/exe")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_there_is_counted_until_it_goes() {
+        let kind = format!("presence-test-{}", std::process::id());
+        assert_eq!(present(&kind).unwrap(), 0);
+        let one = Presence::announce(&kind).unwrap();
+        let two = Presence::announce(&kind).unwrap();
+        assert_eq!(present(&kind).unwrap(), 2);
+        drop(one);
+        assert_eq!(present(&kind).unwrap(), 1);
+        drop(two);
+        assert_eq!(present(&kind).unwrap(), 0);
+    }
+
+    #[test]
+    fn a_lock_on_the_own_program_keeps_others_out() {
+        let [mine, others] = [own_program().unwrap(), own_program().unwrap()];
+        mine.try_lock_shared().unwrap();
+        others.try_lock_shared().unwrap();
+        assert!(mine.try_lock().is_err());
+        drop(others);
+        mine.try_lock().unwrap();
+        assert!(own_program().unwrap().try_lock_shared().is_err());
+    }
+}
