@@ -11,9 +11,10 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::JoinHandle;
 
 use super::ProbeError;
-use super::log_limit::LogLimit;
+use super::log_limit::{INTERVAL, LogLimit};
 use crate::record::{Event, Recorder, RunClock, SeriesId, SeriesKind, SeriesUnit};
 use crate::sys::kmsg::{Kmsg, Record, Woken, netns_of};
+use crate::sys::timer;
 
 /// How lines begin that are of interest though they name no namespace: `pr_fmt` of the kernel's files and the names of
 /// functions that limit rates (Linux 4.9 to 6.18: `net/netfilter/nf_conntrack_core.c`, `net/ipv4/tcp_input.c`, `af_inet.c`,
@@ -33,6 +34,9 @@ const SUBSYSTEMS: [&str; 8] = [
 /// How the line begins by which the kernel says that it killed a process for want of memory (Linux `mm/oom_kill.c`, "Kill" before 5.1).
 const OUT_OF_MEMORY: &str = "Out of memory: Kill";
 
+/// What is said where lines of the lab may be missing.
+const USED_UP: &str = "others on this machine used up the limit of the kernel's log (10 network messages in 5 s): `kernel.log` has a gap";
+
 /// The thread that reads the log.
 #[derive(Debug)]
 pub(super) struct KernelLog {
@@ -50,8 +54,9 @@ impl KernelLog {
         read_by_an_expectation: bool,
         recorder: &Recorder,
     ) -> Result<Option<Self>, ProbeError> {
-        let log = match Kmsg::open().and_then(at_end) {
-            Ok(log) => log,
+        let opened = Kmsg::open().and_then(|log| at_end(log, &namespaces));
+        let (log, others, used_up) = match opened {
+            Ok(opened) => opened,
             Err(_) if !read_by_an_expectation => return Ok(None),
             Err(error) => {
                 recorder.tell(Event::Note {
@@ -66,8 +71,15 @@ impl KernelLog {
             namespaces,
             series: recorder.series("kernel.log", SeriesKind::Text, SeriesUnit::Text),
             recorder: recorder.clone(),
-            others: LogLimit::default(),
+            others,
         };
+        // Between the wait for a quiet log and now.
+        if used_up {
+            recorder.tell(Event::Note {
+                t: None,
+                text: USED_UP.to_owned(),
+            });
+        }
         let (begin, clock) = mpsc::channel();
         let start = || {
             let (stopped, stop) = io::pipe()?;
@@ -139,9 +151,7 @@ impl Reader {
             }
             Record::Line { at, text } => {
                 if is_limited(&text) && self.others.take(at) {
-                    let text = "others on this machine used up the limit of the kernel's log (10 network messages in 5 s): \
-                                `kernel.log` has a gap"
-                        .to_owned();
+                    let text = USED_UP.to_owned();
                     self.recorder.tell(Event::Note { t: Some(t), text });
                 }
             }
@@ -155,10 +165,20 @@ impl Reader {
     }
 }
 
-/// Passes over what was logged before.
-fn at_end(mut log: Kmsg) -> io::Result<Kmsg> {
-    while log.take()?.is_some() {}
-    Ok(log)
+/// Passes over what was logged before. Tells what others took of the limit just now, and whether that was all of it.
+fn at_end(mut log: Kmsg, namespaces: &BTreeSet<u64>) -> io::Result<(Kmsg, LogLimit, bool)> {
+    let (mut others, mut used_up) = (LogLimit::default(), false);
+    let now = timer::now()?;
+    while let Some(record) = log.take()? {
+        if let Record::Line { at, text } = record
+            && at + INTERVAL > now
+            && is_limited(&text)
+            && !concerns(&text, namespaces)
+        {
+            used_up |= others.take(at);
+        }
+    }
+    Ok((log, others, used_up))
 }
 
 /// Whether a line is of those that the kernel limits together (`net_ratelimit()`).

@@ -12,7 +12,7 @@ use crate::sys::kmsg::{Kmsg, Record};
 use crate::sys::timer;
 
 /// `net.core.message_cost` where nobody has changed it, in seconds.
-const INTERVAL: Duration = Duration::from_secs(5);
+pub(super) const INTERVAL: Duration = Duration::from_secs(5);
 /// `net.core.message_burst` where nobody has changed it.
 const BURST: usize = 10;
 /// Others may go on logging for ever: then the run starts all the same, and its record says what was missed.
