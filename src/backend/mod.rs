@@ -5,12 +5,14 @@
 
 mod host;
 mod machine;
+mod neighbours;
 mod protocol;
 pub mod vm;
 
 pub use crate::run::{Ground, WorkOrder};
 pub use host::HostBackend;
 pub use machine::Machine;
+pub use neighbours::{Neighbours, Place};
 pub use protocol::{Worker, WorkerEnd, WorkerError};
 pub use vm::VmBackend;
 

@@ -16,13 +16,12 @@ use super::execute::{Ended, Lost, execute};
 use super::gathered::Gathered;
 use super::identity::SuiteIdentity;
 use super::need::{Log, Need, expected};
-use super::neighbours::{LOOK, Neighbours};
 use super::order::Order;
 use super::recording::{Kept, Recording, Records};
 use super::result::{Attempt, RunResult, ScenarioFile, SuiteResult};
 use super::schedule::Budget;
 use crate::backend::vm::Time;
-use crate::backend::{Backend, Machine};
+use crate::backend::{Backend, Machine, Neighbours};
 use crate::expect;
 use crate::record::{End, Event, Outcome, RunVerdict, Timeline};
 use crate::scenario::RunSpec;
@@ -158,7 +157,7 @@ pub async fn run_suite(
             break;
         }
         // Nobody tells that another suite has ended.
-        let look = (others_alone || suites > 1).then(|| Instant::now() + LOOK);
+        let look = (others_alone || suites > 1).then(|| Instant::now() + Neighbours::LOOK);
         let change = budget.next_change(Instant::now());
         let change = change
             .into_iter()

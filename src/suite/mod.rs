@@ -16,7 +16,6 @@ mod hash;
 mod identity;
 mod learnt;
 mod need;
-mod neighbours;
 mod order;
 mod outstanding;
 mod record_name;

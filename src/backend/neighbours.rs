@@ -7,14 +7,12 @@ use crate::sys::presence::{Presence, own_program, present};
 
 /// By what suites are known to each other.
 const KIND: &str = concat!(env!("CARGO_PKG_NAME"), "/suite");
-/// How often it is looked whether others have ended.
-pub(super) const LOOK: Duration = Duration::from_millis(200);
 /// After which time others are waited for no longer: one of them may hang. A suite takes minutes.
 const PATIENCE: Duration = Duration::from_secs(600);
 
 /// The suites on this machine, as one of them sees them.
 #[derive(Debug)]
-pub(super) struct Neighbours {
+pub struct Neighbours {
     /// Where they are heeded.
     _presence: Option<Presence>,
     heeded: bool,
@@ -22,8 +20,11 @@ pub(super) struct Neighbours {
 }
 
 impl Neighbours {
+    /// How often it is looked whether others have ended.
+    pub const LOOK: Duration = Duration::from_millis(200);
+
     /// Makes a suite known to the others, where it heeds them.
-    pub(super) fn join(heeded: bool) -> Self {
+    pub fn join(heeded: bool) -> Self {
         Self {
             _presence: heeded.then(|| Presence::announce(KIND).ok()).flatten(),
             heeded,
@@ -32,7 +33,7 @@ impl Neighbours {
     }
 
     /// How many suites there are, with this one.
-    pub(super) fn count(&self) -> usize {
+    pub fn count(&self) -> usize {
         match self.heeded {
             true => present(KIND).map_or(1, |count| count.max(1)),
             false => 1,
@@ -40,7 +41,7 @@ impl Neighbours {
     }
 
     /// A place for one more run, where no other suite has the machine to itself.
-    pub(super) fn place(&mut self) -> Option<Place> {
+    pub fn place(&mut self) -> Option<Place> {
         if !self.heeded {
             return Some(Place(None));
         }
@@ -59,15 +60,15 @@ impl Neighbours {
 
 /// What keeps other suites from having the machine to themselves.
 #[derive(Debug)]
-pub(super) struct Place(Option<File>);
+pub struct Place(Option<File>);
 
 impl Place {
     /// Waits until no run of another suite is under way, and keeps them out.
-    pub(super) async fn alone(self) -> Self {
+    pub async fn alone(self) -> Self {
         let since = Instant::now();
         if let Some(file) = &self.0 {
             while file.try_lock().is_err() && since.elapsed() < PATIENCE {
-                tokio::time::sleep(LOOK).await;
+                tokio::time::sleep(Neighbours::LOOK).await;
             }
         }
         self
