@@ -14,8 +14,8 @@ const PATIENCE: Duration = Duration::from_secs(600);
 #[derive(Debug)]
 pub struct Neighbours {
     /// Where they are heeded.
-    _presence: Option<Presence>,
-    heeded: bool,
+    presence: Option<Presence>,
+    /// Since when another has had the machine to itself.
     waits_since: Option<Instant>,
 }
 
@@ -26,51 +26,44 @@ impl Neighbours {
     /// Makes a suite known to the others, where it heeds them.
     pub fn join(heeded: bool) -> Self {
         Self {
-            _presence: heeded.then(|| Presence::announce(KIND).ok()).flatten(),
-            heeded,
+            presence: heeded.then(|| Presence::announce(KIND).ok()).flatten(),
             waits_since: None,
         }
     }
 
     /// How many suites there are, with this one.
     pub fn count(&self) -> usize {
-        match self.heeded {
-            true => present(KIND).map_or(1, |count| count.max(1)),
-            false => 1,
+        match &self.presence {
+            Some(_) => present(KIND).map_or(1, |count| count.max(1)),
+            None => 1,
         }
     }
 
     /// A place for one more run, where no other suite has the machine to itself.
     pub fn place(&mut self) -> Option<Place> {
-        if !self.heeded {
-            return Some(Place(None));
+        let heeded = self.presence.is_some();
+        let file = heeded.then(|| own_program().ok()).flatten();
+        let taken = |file: &File| file.try_lock_shared().is_err();
+        if !file.as_ref().is_some_and(taken) {
+            self.waits_since = None;
+            return Some(Place(file));
         }
-        let file = own_program().ok();
-        let taken = file
-            .as_ref()
-            .is_some_and(|file| file.try_lock_shared().is_err());
         let since = *self.waits_since.get_or_insert_with(Instant::now);
-        if taken && since.elapsed() < PATIENCE {
-            return None;
-        }
-        self.waits_since = None;
-        Some(Place(file))
+        (since.elapsed() >= PATIENCE).then_some(Place(None))
     }
 }
 
-/// What keeps other suites from having the machine to themselves.
+/// What keeps other suites from having the machine to themselves, for as long as this lives.
 #[derive(Debug)]
 pub struct Place(Option<File>);
 
 impl Place {
-    /// Waits until no run of another suite is under way, and keeps them out.
-    pub async fn alone(self) -> Self {
+    /// Waits until no run of another suite is under way, and keeps them out from then on.
+    pub async fn alone(&self) {
+        let Some(file) = &self.0 else { return };
         let since = Instant::now();
-        if let Some(file) = &self.0 {
-            while file.try_lock().is_err() && since.elapsed() < PATIENCE {
-                tokio::time::sleep(Neighbours::LOOK).await;
-            }
+        while file.try_lock().is_err() && since.elapsed() < PATIENCE {
+            tokio::time::sleep(Neighbours::LOOK).await;
         }
-        self
     }
 }

@@ -91,6 +91,8 @@ pub async fn run_suite(
     let mut running = FuturesUnordered::new();
     let mut timelines: BTreeMap<usize, Timeline> = BTreeMap::new();
     let mut begin_no_more = false;
+    // Whether another suite has the machine to itself, and when others are to be looked at again.
+    let (mut kept_out, mut look) = (false, None);
     // Whether there may be room for more than when it was last looked.
     let mut room = true;
     let mut captured = BTreeMap::new();
@@ -105,12 +107,17 @@ pub async fn run_suite(
                 }
             }
         }
-        let suites = neighbours.count();
-        budget.share_with(suites);
-        let mut others_alone = false;
+        if room {
+            let suites = neighbours.count();
+            budget.share_with(suites);
+            kept_out = false;
+            // Nobody tells that another suite has ended.
+            look = (suites > 1).then(|| Instant::now() + Neighbours::LOOK);
+        }
         while room && !waiting.is_empty() {
             let Some(place) = neighbours.place() else {
-                others_alone = true;
+                kept_out = true;
+                look = Some(Instant::now() + Neighbours::LOOK);
                 break;
             };
             let Some(mut job) = next_job(&mut waiting, &mut budget, Instant::now()) else {
@@ -140,24 +147,25 @@ pub async fn run_suite(
                 recording.path(),
                 (job.key, &mut captured),
             );
-            let (stop, events) = (stop.clone(), events.clone());
+            let (mut stop, events) = (stop.clone(), events.clone());
             running.push(async move {
-                let _place = match job.need.exclusive {
-                    true => place.alone().await,
-                    false => place,
-                };
+                if job.need.exclusive {
+                    tokio::select! {
+                        () = place.alone() => {}
+                        _ = stop.wait_for(|stop| *stop) => {}
+                    }
+                }
                 let run = (job.key, &job.spec);
                 let how = (&options.backend, options.verify);
-                let ended = execute(run, (recording, capturing), how, stop, events);
-                (ended.await, job)
+                let ended = execute(run, (recording, capturing), how, stop, events).await;
+                drop(place);
+                (ended, job)
             });
         }
         room = false;
-        if running.is_empty() && !others_alone {
+        if running.is_empty() && (!kept_out || waiting.is_empty()) {
             break;
         }
-        // Nobody tells that another suite has ended.
-        let look = (others_alone || suites > 1).then(|| Instant::now() + Neighbours::LOOK);
         let change = budget.next_change(Instant::now());
         let change = change
             .into_iter()

@@ -188,17 +188,23 @@ fn no_cache(kernel: &Path) -> Result<(), Failed> {
     expect(&output, 0, &["boots it anew", &place])
 }
 
-fn no_modules(kernel: &Path) -> Result<(), Failed> {
-    let Begun {
-        folder,
-        mut command,
-    } = run(kernel, &scenario(20, ""))?;
-    let store = folder.path().join("kernels");
+/// A store below a folder, in which a kernel is `whole`.
+fn stored(kernel: &Path, folder: &Path) -> Result<PathBuf, Failed> {
+    let store = folder.join("kernels");
     let added = crate::program::command()
         .args(["kernel", "add", "--name", "whole", "--store"])
         .args([&store, kernel])
         .output()?;
     expect(&added, 0, &["whole added"])?;
+    Ok(store)
+}
+
+fn no_modules(kernel: &Path) -> Result<(), Failed> {
+    let Begun {
+        folder,
+        mut command,
+    } = run(kernel, &scenario(20, ""))?;
+    let store = stored(kernel, folder.path())?;
     // Away from its configuration, so that only the guest can find out.
     let image = folder.path().join("image");
     fs::copy(store.join("whole/image"), &image)?;
@@ -226,12 +232,7 @@ fn no_modules(kernel: &Path) -> Result<(), Failed> {
 /// As long as it is, with nothing where a piece of it was.
 fn damaged(kernel: &Path) -> Result<(), Failed> {
     let folder = tempfile::tempdir_in(scratch())?;
-    let store = folder.path().join("kernels");
-    let added = crate::program::command()
-        .args(["kernel", "add", "--name", "whole", "--store"])
-        .args([&store, kernel])
-        .output()?;
-    expect(&added, 0, &["whole added"])?;
+    let store = stored(kernel, folder.path())?;
     let image = folder.path().join("image");
     let mut bytes = fs::read(store.join("whole/image"))?;
     let middle = bytes.len() / 2;

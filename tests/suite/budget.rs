@@ -3,8 +3,9 @@
 use std::time::{Duration, Instant};
 
 use libtest_mimic::{Failed, Trial};
+use nslab::backend::Neighbours;
 use nslab::record::Outcome;
-use nslab::suite::{Options, Order};
+use nslab::suite::{Options, Order, SuiteEvent};
 
 use crate::world::{Happened, World, beside, outcomes, plain, recorded, started};
 
@@ -19,6 +20,10 @@ pub(crate) fn trials() -> Vec<Trial> {
         Trial::test(
             "an_exclusive_run_has_none_of_another_suite_beside_it",
             exclusive_beside_another_suite,
+        ),
+        Trial::test(
+            "what_waits_for_another_suite_can_be_stopped",
+            stopped_beside_another_suite,
         ),
         Trial::test(
             "runs_that_need_more_processors_than_there_are_do_not_go_together",
@@ -121,6 +126,37 @@ fn exclusive_beside_another_suite() -> Result<(), Failed> {
     }
     // Four that take so long each, one after the other.
     assert!(began.elapsed() >= Duration::from_millis(4 * 200));
+    Ok(())
+}
+
+/// Another suite has a run, or the machine to itself, and goes on.
+fn stopped_beside_another_suite() -> Result<(), Failed> {
+    for alone in [false, true] {
+        let mut another = Neighbours::join(true);
+        let place = loop {
+            if let Some(place) = another.place() {
+                break place;
+            }
+            std::thread::yield_now();
+        };
+        if alone {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_time()
+                .build()?;
+            runtime.block_on(place.alone());
+        }
+        let world = World::new().with("alone", "asked", "exclusive: true");
+        let options = Options {
+            shares_machine: true,
+            ..plain()
+        };
+        let (result, happened) = world.run_until(options, |event| match event {
+            SuiteEvent::Started { .. } => alone,
+            event => matches!(event, SuiteEvent::RunStarted { .. }),
+        });
+        assert!(result.interrupted, "{happened:?}");
+        drop(place);
+    }
     Ok(())
 }
 

@@ -57,7 +57,11 @@ impl Place {
 }
 
 fn resolve(text: &str, store: &Store) -> Result<Kernel, KernelError> {
-    Kernel::resolve(text, None, || Ok(store.clone()))
+    with_modules(text, None, store)
+}
+
+fn with_modules(text: &str, modules: Option<&Path>, store: &Store) -> Result<Kernel, KernelError> {
+    Kernel::resolve(text, modules, || Ok(store.clone()))
 }
 
 #[test]
@@ -132,10 +136,7 @@ fn an_image_with_its_modules_is_the_same_kernel_wherever_it_lies() {
     fs::write(modules.join("veth.ko"), "veth").unwrap();
     let root = place.folder.path().join("mine");
 
-    let by_path = Kernel::resolve(image.to_str().unwrap(), Some(&root), || {
-        Ok(place.store.clone())
-    })
-    .unwrap();
+    let by_path = with_modules(image.to_str().unwrap(), Some(&root), &place.store).unwrap();
     assert_eq!(by_path.name, "4.9.337");
     let added = place
         .store
@@ -145,10 +146,7 @@ fn an_image_with_its_modules_is_the_same_kernel_wherever_it_lies() {
     assert_eq!(resolve("mine", &place.store).unwrap(), added.kernel);
 
     fs::write(modules.join("veth.ko"), "another veth").unwrap();
-    let changed = Kernel::resolve(image.to_str().unwrap(), Some(&root), || {
-        Ok(place.store.clone())
-    })
-    .unwrap();
+    let changed = with_modules(image.to_str().unwrap(), Some(&root), &place.store).unwrap();
     assert_ne!(changed.hash, by_path.hash);
     let error = place
         .store
@@ -162,9 +160,7 @@ fn a_folder_without_modules_of_this_kernel_is_refused() {
     let place = Place::new();
     let image = place.file("bzImage", &image("4.9.337"));
     let empty = tempfile::tempdir().unwrap();
-    let error = Kernel::resolve(image.to_str().unwrap(), Some(empty.path()), || {
-        Ok(place.store.clone())
-    });
+    let error = with_modules(image.to_str().unwrap(), Some(empty.path()), &place.store);
     let error = error.unwrap_err().to_string();
     assert!(error.contains("has no modules of Linux 4.9.337"), "{error}");
 }
