@@ -256,7 +256,7 @@ expect: [ load.established == 10 ]
 /// Advice on stored test data, nothing run.
 fn look(name: &str) -> Output {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/sysctl")
+        .join("tests/data/sysctl")
         .join(name);
     command()
         .args(["advise", "--no-run"])

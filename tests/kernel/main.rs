@@ -9,6 +9,7 @@
 )]
 
 mod advise;
+mod capture;
 mod compare;
 mod evidence;
 mod host;
@@ -37,6 +38,7 @@ fn main() {
         .chain(truth::trials())
         .chain(story::trials())
         .chain(evidence::trials())
+        .chain(capture::trials())
         .chain(compare::trials())
         .chain(parallel::trials())
         .chain(advise::trials())

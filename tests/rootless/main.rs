@@ -1,9 +1,19 @@
 //! Tests that need no privileges and end in seconds.
 //!
-//! A scenario says what should happen, a record is what happened: both are plain data, so all of this runs anywhere.
+//! Scenarios and records are plain data, so reading, judging and reporting them runs anywhere. What these tests read is in
+//! `tests/data`. Select some by their module: `cargo test --test rootless reports::junit`.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot look fails")]
+#![expect(clippy::unwrap_used, reason = "a failed `unwrap` is a failed test")]
 
+mod advising;
 mod architecture;
 mod catalogue;
+mod comparing;
+mod html_page;
+mod judging;
+mod replay;
+mod reports;
+mod scenario_fuzz;
+mod scenario_meaning;
+mod scenario_problems;
 mod templates;

@@ -1,0 +1,218 @@
+//! Advice and comparisons as they are shown. Needs no privileges: what was observed is stored, or made here.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use nslab::advise::{Advice, Experiment, LineAdvice, Source, assess, merge, to_try};
+use nslab::compare::{Comparison, Question, Trial, Tried};
+use nslab::lab::inquiry::{Found, Kept, Survey};
+use nslab::report;
+use nslab::report::terminal::Style;
+use nslab::suite::RunResult;
+use nslab::suite::replay::{StoredRun, replay};
+
+fn stored(name: &str) -> RunResult {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/records/runs");
+    let record = StoredRun::read(&folder.join(name)).unwrap();
+    replay(&[record]).result.scenarios[0].runs[0].clone()
+}
+
+/// Three runs of each side, as they were stored.
+fn trial() -> Trial {
+    let question = Question {
+        sides: vec![vec![], vec!["net.ipv4.tcp_tw_reuse=1".parse().unwrap()]],
+        ..Question::default()
+    };
+    let text = include_str!("../../scenarios/ports/exhaustion.yaml");
+    let sides = question.sides(&nslab::suite::Source {
+        label: "scenarios/ports/exhaustion.yaml".to_owned(),
+        text: text.to_owned(),
+    });
+    let runs = [
+        "exhaustion-default.nslab.jsonl.gz",
+        "exhaustion-reuse.nslab.jsonl.gz",
+    ];
+    let tried: Vec<Tried> = sides
+        .unwrap()
+        .into_iter()
+        .zip(runs)
+        .map(|(side, name)| Tried {
+            side,
+            runs: vec![stored(name); 3],
+        })
+        .collect();
+    let comparison = Comparison::of(&tried[0].runs, &tried[1].runs, 0.02);
+    Trial {
+        sides: tried,
+        comparisons: vec![comparison],
+        threshold: 0.02,
+        took: Duration::from_millis(18_400),
+        interrupted: false,
+    }
+}
+
+/// A kernel with three keys of a namespace's own and one of the whole kernel's.
+fn lines(text: &str) -> Vec<LineAdvice> {
+    let found = |value: &str, writable| Found {
+        value: Some(value.to_owned()),
+        writable,
+    };
+    let own = [
+        ("net.ipv4.tcp_tw_reuse", "2"),
+        ("net.ipv4.tcp_fin_timeout", "60"),
+        ("net.core.somaxconn", "4096"),
+    ];
+    let fresh: BTreeMap<String, Found> = own
+        .map(|(key, value)| (key.to_owned(), found(value, true)))
+        .into();
+    let mut here = fresh.clone();
+    here.insert("net.core.rmem_max".to_owned(), found("212992", true));
+    here.insert("net.core.somaxconn".to_owned(), found("128", true));
+    let survey = Survey {
+        baseline: fresh.clone(),
+        here,
+        fresh,
+    };
+    let sources = [Source {
+        label: "tuning.conf".to_owned(),
+        text: text.to_owned(),
+    }];
+    let entries = merge(&sources, &[]);
+    let kept = to_try(&entries, &survey)
+        .into_iter()
+        .map(|asked| (asked, Kept::AsWritten))
+        .collect();
+    assess(entries, &survey, kept, |_| None)
+}
+
+fn advice(text: &str) -> Advice {
+    Advice {
+        sources: vec!["tuning.conf".to_owned()],
+        lines: lines(text),
+        together: Vec::new(),
+        took: Duration::from_millis(200),
+        cut_short: None,
+    }
+}
+
+/// The same with an experiment on its first line.
+fn advice_that_ran() -> Advice {
+    let trial = trial();
+    let mut advice = advice(
+        "net.ipv4.tcp_tw_reuse = 1\nnet.ipv4.tcp_fin_timeout = 60\nnet.core.somaxconn = 1024\nnet.core.rmem_max = 9\n\
+         net.ipv4.tcp_tw_recycle = 1\nnet.ipv4.tcp_sack\n",
+    );
+    let experiment = Experiment {
+        scenario: "scenarios/ports/exhaustion.yaml".to_owned(),
+        variant: Some("default".to_owned()),
+        lines: vec![0],
+        fixed: Vec::new(),
+        emulated: false,
+        comparison: trial.comparisons[0].clone(),
+        records: vec!["out/001-exhaustion/a.nslab.jsonl".into()],
+    };
+    advice.lines[0].experiments.push(experiment.clone());
+    advice.lines[2]
+        .not_run
+        .push(("scenarios/queues/backlog.yaml".to_owned(), "--no-run"));
+    advice.together.push(Experiment {
+        lines: vec![0, 2],
+        fixed: vec!["net.ipv4.ip_local_port_range".to_owned()],
+        ..experiment
+    });
+    advice
+}
+
+#[test]
+fn a_comparison_at_a_terminal() {
+    insta::assert_snapshot!(report::compare::terminal(&trial(), Style::default()));
+}
+
+#[test]
+fn a_comparison_in_markdown() {
+    insta::assert_snapshot!(report::compare::markdown(&trial()));
+}
+
+#[test]
+fn a_comparison_for_machines_has_every_metric_with_its_samples() {
+    let json: serde_json::Value =
+        serde_json::from_str(&report::compare::json(&trial()).unwrap()).unwrap();
+    let comparison = &json["comparisons"][0];
+    assert_eq!(comparison["answer"], "helps");
+    let effects = comparison["effects"].as_array().unwrap();
+    assert!(effects.len() > 20, "{}", effects.len());
+    assert_eq!(effects[0]["metric"], "load.established");
+    assert_eq!(effects[0]["a"]["mean"], 1000.0);
+    assert_eq!(effects[0]["interval"], serde_json::json!([800.0, 800.0]));
+}
+
+#[test]
+fn advice_at_a_terminal() {
+    let advice = advice_that_ran();
+    insta::assert_snapshot!(report::advice::terminal(&advice, Style::default()));
+    assert!(advice.is_bad() && !advice.is_unclear());
+}
+
+#[test]
+fn advice_in_markdown() {
+    insta::assert_snapshot!(report::advice::markdown(&advice_that_ran()));
+}
+
+#[test]
+fn advice_for_machines_has_each_line_with_its_keys() {
+    let text = report::advice::json(&advice_that_ran()).unwrap();
+    let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(json["bad"], true);
+    let word = |line: usize| json["lines"][line]["ruling"].as_str().unwrap();
+    let words: Vec<&str> = (0..6).map(word).collect();
+    assert_eq!(
+        words,
+        [
+            "helps",
+            "already so",
+            "not run",
+            "host-wide",
+            "cannot apply",
+            "cannot apply"
+        ]
+    );
+    assert_eq!(json["lines"][2]["keys"][0]["here"], "128");
+    assert_eq!(json["lines"][0]["experiments"][0]["answer"], "helps");
+}
+
+#[test]
+fn what_a_file_says_is_shown_and_does_nothing() {
+    let evil = "<script>alert(1)</script> = \x1b[31m|x\nnet.core.somaxconn = <b>|`*\x1b]0;t\x07\n";
+    let advice = advice(evil);
+    let page = report::advice::html(&advice);
+    assert!(!page.contains("<script") && !page.contains("<b>"), "{page}");
+    let markdown = report::advice::markdown(&advice);
+    assert!(!markdown.contains("<b>"), "{markdown}");
+    let rows = markdown.lines().filter(|line| line.contains("somaxconn ="));
+    assert_eq!(
+        rows.map(|row| row.replace("\\|", "").matches('|').count())
+            .next(),
+        Some(5)
+    );
+    for text in [
+        page,
+        markdown,
+        report::advice::terminal(&advice, Style::default()),
+    ] {
+        assert!(!text.contains(['\x1b', '\x07']), "{text}");
+    }
+}
+
+#[test]
+fn the_page_loads_nothing_and_links_its_records() {
+    let page = report::advice::html(&advice_that_ran());
+    assert!(
+        page.contains(r#"href="./out/001-exhaustion/a.nslab.jsonl""#),
+        "{page}"
+    );
+    assert!(
+        page.contains("default-src 'none'") && !page.contains("src=") && !page.contains("http:"),
+        "{page}"
+    );
+}

@@ -1,0 +1,192 @@
+//! Comparisons of sets, made of stored records of real runs, some of them changed. Needs no privileges.
+
+use std::path::Path;
+
+use nslab::compare::{Answer, Comparison, Kind};
+use nslab::record::{End, Event, Outcome, SeriesDeclaration, SeriesId, SeriesKind, SeriesUnit};
+use nslab::suite::RunResult;
+use nslab::suite::replay::{StoredRun, replay};
+
+const THRESHOLD: f64 = 0.02;
+
+/// The result of a stored run.
+fn stored(name: &str) -> RunResult {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/records/runs");
+    let record = StoredRun::read(&folder.join(name)).unwrap();
+    let replayed = replay(&[record]);
+    replayed.result.scenarios[0].runs[0].clone()
+}
+
+fn without_reuse() -> RunResult {
+    stored("exhaustion-default.nslab.jsonl.gz")
+}
+
+fn with_reuse() -> RunResult {
+    stored("exhaustion-reuse.nslab.jsonl.gz")
+}
+
+/// Runs with one more series, of these last values.
+fn with(name: &str, kind: SeriesKind, values: &[i64]) -> Vec<RunResult> {
+    let each = values.iter().map(|value| {
+        let mut run = without_reuse();
+        let id = SeriesId(9999);
+        run.timeline.add(Event::Series(SeriesDeclaration {
+            id,
+            name: name.into(),
+            kind,
+            unit: SeriesUnit::Count,
+            emulated: false,
+        }));
+        let t = run.timeline.now;
+        run.timeline.add(Event::Sample {
+            t,
+            v: vec![(id, *value)],
+        });
+        run
+    });
+    each.collect()
+}
+
+fn kind(comparison: &Comparison, metric: &str) -> Kind {
+    let effect = comparison.effects.iter().find(|each| each.metric == metric);
+    effect.unwrap_or_else(|| panic!("no {metric}")).kind
+}
+
+#[test]
+fn more_connections_help_and_fewer_hurt() {
+    let (default, reuse) = (vec![without_reuse(); 3], vec![with_reuse(); 3]);
+    let helps = Comparison::of(&default, &reuse, THRESHOLD);
+    assert_eq!(helps.answer, Answer::Helps);
+    assert!(helps.is_certain(), "counts that never varied decide");
+    assert_eq!(kind(&helps, "load.established"), Kind::Better);
+    assert_eq!(kind(&helps, "load.failed"), Kind::Better);
+    assert_eq!(kind(&helps, "client.tcp.TIME_WAIT"), Kind::Changed);
+    let established = helps.decisive()[0];
+    assert_eq!((established.a.mean, established.b.mean), (1000.0, 1800.0));
+    assert_eq!(
+        Comparison::of(&reuse, &default, THRESHOLD).answer,
+        Answer::Hurts
+    );
+}
+
+#[test]
+fn the_same_runs_have_no_effect_on_each_other() {
+    let same = Comparison::of(
+        &vec![without_reuse(); 3],
+        &vec![without_reuse(); 4],
+        THRESHOLD,
+    );
+    assert_eq!(same.answer, Answer::NoEffect);
+    assert!(same.effects.iter().all(|effect| effect.kind == Kind::Same));
+}
+
+#[test]
+fn what_varies_more_than_it_differs_is_too_noisy_to_tell() {
+    let a = with("load.completed", SeriesKind::Counter, &[1000, 1200, 800]);
+    let b = with("load.completed", SeriesKind::Counter, &[1100, 900, 1300]);
+    let noisy = Comparison::of(&a, &b, THRESHOLD);
+    assert_eq!(noisy.answer, Answer::TooNoisy);
+    assert!(!noisy.is_certain());
+    assert_eq!(noisy.decisive()[0].metric, "load.completed");
+    // The same figures, where a difference matters only from half of all on.
+    let same = Comparison::of(&a, &b, 1.0);
+    assert_eq!(same.answer, Answer::NoEffect);
+    assert!(!same.is_certain(), "what varies may vary more");
+}
+
+#[test]
+fn a_counter_of_the_kernel_decides_only_where_clients_noticed_nothing() {
+    let drops = |value| with("server.TcpExtListenDrops", SeriesKind::Counter, &[value; 3]);
+    let hurts = Comparison::of(&drops(0), &drops(500), THRESHOLD);
+    assert_eq!(hurts.answer, Answer::Hurts);
+    assert_eq!(hurts.decisive()[0].metric, "server.TcpExtListenDrops");
+    let helps = Comparison::of(&drops(500), &vec![with_reuse(); 3], THRESHOLD);
+    assert_eq!(helps.answer, Answer::Helps);
+    assert!(
+        helps
+            .decisive()
+            .iter()
+            .all(|effect| effect.metric != "server.TcpExtListenDrops")
+    );
+}
+
+#[test]
+fn a_few_failures_among_many_attempts_do_not_matter() {
+    let drops = |value| with("server.TcpExtListenDrops", SeriesKind::Counter, &[value; 3]);
+    // 1,800 attempts: 2 % are 36.
+    assert_eq!(
+        Comparison::of(&drops(0), &drops(36), THRESHOLD).answer,
+        Answer::NoEffect
+    );
+    assert_eq!(
+        Comparison::of(&drops(0), &drops(37), THRESHOLD).answer,
+        Answer::Hurts
+    );
+}
+
+#[test]
+fn states_are_neither_better_nor_worse() {
+    // `client.tcp.TIME_WAIT` is named by the scenario, `client.tcp.LISTEN` is not.
+    let named = |value| with("client.tcp.TIME_WAIT", SeriesKind::Gauge, &[value; 3]);
+    assert_eq!(
+        Comparison::of(&named(1000), &named(100), THRESHOLD).answer,
+        Answer::Changes
+    );
+    let other = |value| with("client.tcp.LISTEN", SeriesKind::Gauge, &[value; 3]);
+    assert_eq!(
+        Comparison::of(&other(1000), &other(100), THRESHOLD).answer,
+        Answer::NoEffect
+    );
+}
+
+#[test]
+fn what_this_kernel_lacks_is_not_applicable_with_its_reason() {
+    let lacks = |mut run: RunResult| {
+        run.timeline.end = Some(End::NotApplicable("no such key".to_owned()));
+        run.verdict.outcome = Outcome::NotApplicable;
+        run.verdict.reason = Some("no such key".to_owned());
+        run
+    };
+    let b = vec![lacks(with_reuse()); 3];
+    let comparison = Comparison::of(&vec![without_reuse(); 3], &b, THRESHOLD);
+    assert_eq!(comparison.answer, Answer::NotApplicable);
+    assert_eq!(comparison.reason.as_deref(), Some("no such key"));
+}
+
+#[test]
+fn settings_that_keep_the_lab_from_standing_are_not_applicable_and_other_errors_are_errors() {
+    let errored = |built: bool| {
+        let mut run = with_reuse();
+        run.timeline.end = Some(End::Errored("refused".to_owned()));
+        run.verdict.outcome = Outcome::Errored;
+        run.verdict.reason = Some("refused".to_owned());
+        if !built {
+            run.timeline.built = None;
+        }
+        vec![run; 3]
+    };
+    let healthy = vec![without_reuse(); 3];
+    let answer = |a: &[RunResult], b: &[RunResult]| Comparison::of(a, b, THRESHOLD).answer;
+    assert_eq!(answer(&healthy, &errored(false)), Answer::NotApplicable);
+    assert_eq!(answer(&healthy, &errored(true)), Answer::Errored);
+    assert_eq!(answer(&errored(false), &healthy), Answer::Errored);
+}
+
+#[test]
+fn runs_whose_load_was_not_offered_do_not_count() {
+    let late = |mut run: RunResult| {
+        run.timeline.loads[0].late_p99 = 10_000_000_000;
+        run
+    };
+    let good = vec![without_reuse(); 3];
+    let mut mixed = vec![with_reuse(); 3];
+    mixed.push(late(without_reuse()));
+    assert_eq!(
+        Comparison::of(&good, &mixed, THRESHOLD).answer,
+        Answer::Helps
+    );
+    mixed.remove(0);
+    let few = Comparison::of(&good, &mixed, THRESHOLD);
+    assert_eq!(few.answer, Answer::TooNoisy);
+    assert!(few.reason.unwrap().contains("1 of 6 runs cannot be judged"));
+}

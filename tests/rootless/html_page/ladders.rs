@@ -1,0 +1,79 @@
+//! Packets of connections on the page: drawn from the capture beside a stored record.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use nslab::record::Capture;
+use nslab::report::html::{self, Ladders};
+use nslab::report::ladder::Which;
+use nslab::suite::SuiteResult;
+use nslab::suite::replay::{StoredRun, replay};
+
+const RECORD: &str = "tests/data/records/captured/accept-queue-overflow-never-accepts.nslab.jsonl";
+/// The most that ladders may add to a page, bytes, with the markup around them.
+const HEAVIEST: usize = 1_200_000;
+
+/// A run of which there is a capture.
+pub fn captured() -> SuiteResult {
+    let record = StoredRun::read(Path::new(RECORD)).unwrap();
+    replay(&[record]).result
+}
+
+/// The page with the ladders that a reader asks for.
+pub fn page(result: &SuiteResult, which: Option<&str>) -> String {
+    let which: Option<Which> = which.map(|which| which.parse().unwrap());
+    let open = |path: &Path| Capture::read(path).map_err(|error| error.to_string());
+    html::render(result, &Ladders::draw(result, which.as_ref(), open))
+}
+
+#[test]
+fn a_run_with_a_capture_shows_the_first_connection_that_failed() {
+    let page = page(&captured(), None);
+    assert_eq!(page.matches("<svg class=\"ladder\"").count(), 1);
+    assert!(page.contains("burst, connection 10 of 20: never answered"));
+    assert!(page.contains("accept queue full"), "the reason is told");
+    assert!(page.contains("<details class=\"ladder\" open>"));
+}
+
+#[test]
+fn a_reader_may_ask_for_another_connection() {
+    let result = captured();
+    let first = page(&result, Some("burst:1"));
+    assert!(first.contains("burst, connection 1 of 20: answered after"));
+    assert!(
+        first.contains("<details class=\"ladder\">"),
+        "nothing happened to it"
+    );
+    let none = page(&result, Some("nobody"));
+    assert!(none.contains(
+        "No packets are shown: cannot find a client or command `nobody`; there is: burst"
+    ));
+}
+
+#[test]
+fn a_capture_that_cannot_be_read_is_told_on_the_page() {
+    let result = captured();
+    let ladders = Ladders::draw(&result, None, |_| Err("read it: it is torn".to_owned()));
+    let page = html::render(&result, &ladders);
+    assert!(page.contains("No packets are shown: cannot read it: it is torn"));
+}
+
+#[test]
+fn ladders_do_not_make_a_page_heavy() {
+    let mut result = captured();
+    let mut scenario = (*result.scenarios[0]).clone();
+    scenario.runs = vec![scenario.runs[0].clone(); 700];
+    result.scenarios = vec![Arc::new(scenario)];
+    let bare = html::render(&result, &Ladders::default()).len();
+    let page = page(&result, Some("burst:1"));
+    let told = page
+        .matches("Left out, to keep this page small: burst, connection 1 of 20")
+        .count();
+    let drawn = page.matches("<svg class=\"ladder\"").count();
+    assert_eq!(drawn + told, 700);
+    assert!(drawn > 100 && told > 100, "{drawn} drawn");
+    assert!(page.len() - bare < HEAVIEST, "{} bytes", page.len() - bare);
+    assert!(page.contains(&format!(
+        "`nslab report {RECORD} --ladder burst:1` draws it"
+    )));
+}

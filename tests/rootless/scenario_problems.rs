@@ -1,0 +1,145 @@
+//! What people read when a scenario file is wrong: one file a class of mistake, with the rendered problems as snapshots.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use nslab::scenario::{Problems, parse};
+
+/// The problems of a file under `tests/data/scenarios/bad`.
+fn problems(name: &str) -> Problems {
+    let label = format!("{name}.yaml");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/data/scenarios/bad")
+        .join(&label);
+    let text = fs::read_to_string(path).unwrap();
+    parse(&label, &text, &BTreeMap::new()).expect_err(name)
+}
+
+macro_rules! problems {
+    ($($test:ident: $file:literal,)*) => {
+        /// The files that have a test.
+        const FILES: &[&str] = &[$($file),*];
+
+        $(
+            #[test]
+            fn $test() {
+                insta::assert_snapshot!($file, problems($file).render(false));
+            }
+        )*
+    };
+}
+
+problems! {
+    a_key_that_is_not_known_is_named_with_the_one_that_was_meant: "unknown-key",
+    a_name_that_is_not_known_is_named_with_the_one_that_was_meant: "unknown-name",
+    a_quantity_of_another_unit_is_told_from_one_without: "wrong-unit",
+    nothing_happens_zero_times_a_second: "zero",
+    a_value_of_the_wrong_type_says_what_it_should_be: "wrong-type",
+    duplicates_show_both_places: "duplicate",
+    a_target_that_cannot_be_reached_is_found_before_anything_runs: "unreachable-target",
+    an_expectation_that_cannot_be_read_says_what_was_expected_where: "expectation-syntax",
+    units_of_an_expectation_are_compared_at_their_own_columns: "expectation-units",
+    a_metric_that_does_not_exist_is_pointed_at_inside_its_line: "unknown-metric",
+    loads_have_bounds: "out-of-bounds",
+    servers_and_links_have_bounds: "out-of-bounds-server",
+    an_alias_bomb_does_not_go_off: "alias-bomb",
+    depth_is_bounded: "depth-bomb",
+    tabs_are_named: "yaml-tabs",
+    a_colon_in_a_title_wants_quotes: "yaml-colon",
+    braces_of_a_parameter_inside_braces_want_quotes: "yaml-braces",
+    an_open_brace_is_found: "yaml-unclosed",
+    a_file_holds_one_scenario: "two-documents",
+    an_empty_file_is_no_scenario: "empty",
+    a_text_is_no_scenario: "not-a-mapping",
+    parameters_that_are_not_known_are_found_where_they_are_used: "parameters",
+    who_closes_is_not_contradictory: "who-closes",
+    a_client_has_exactly_one_load: "loads",
+    a_problem_of_some_runs_says_of_which: "variants",
+    comparisons_name_variants_and_expectations_do_not: "compare",
+    comparing_needs_variants: "compare-without-variants",
+    one_version_of_ip_and_well_formed_names: "ip-and-names",
+    translation_goes_somewhere: "nat",
+    nothing_reaches_an_island: "no-way",
+    what_is_wrong_in_some_runs_only_says_in_which: "some-runs",
+    a_comparison_without_quotes_is_a_block_scalar_to_yaml: "yaml-greater",
+    a_regular_expression_in_brackets_wants_quotes: "yaml-regex",
+    settings_and_steps_are_checked: "sysctls-and-steps",
+    netem_has_something_to_do_and_stays_as_it_is: "netem",
+    faults_name_a_link_its_ends_and_what_they_do: "faults",
+    floods_come_from_an_end_of_the_network: "floods",
+    a_claim_is_true_false_or_partly: "truth",
+    truth_is_that_of_a_claim: "truth-without-claim",
+    a_proxy_passes_on_what_does_not_come_back: "proxies",
+    what_serves_is_ready_on_a_port_of_its_own: "serving",
+    control_characters_do_not_reach_the_terminal: "control-characters",
+}
+
+#[test]
+fn every_file_of_mistakes_has_a_snapshot() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/scenarios/bad");
+    for file in fs::read_dir(folder).unwrap() {
+        let path = file.unwrap().path();
+        let stem = path.file_stem().unwrap().to_str().unwrap();
+        assert!(FILES.contains(&stem), "{stem} is not tested");
+    }
+}
+
+#[test]
+fn what_is_set_from_the_command_line_must_be_a_parameter() {
+    let text = "params: { rate: 5/s }\nmatrix: { ports: [1] }\nnodes: {}\n";
+    let set = [("raet", "6/s"), ("ports", "5")];
+    let set = set.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let problems = parse("set.yaml", text, &set.into()).unwrap_err();
+    insta::assert_snapshot!("set", problems.render(false));
+}
+
+#[test]
+fn problems_are_plain_data() {
+    let problems = problems("duplicate");
+    let json = serde_json::to_value(&problems).unwrap();
+    assert_eq!(json["problems"][0]["place"]["line"], 4);
+    assert_eq!(json["problems"][0]["other"]["place"]["line"], 2);
+    assert!(problems.to_string().starts_with("duplicate.yaml:4:3: "));
+}
+
+#[test]
+fn colour_is_only_used_when_asked_for() {
+    let problems = problems("zero");
+    assert!(!problems.render(false).contains('\x1b'));
+    assert!(problems.render(true).contains('\x1b'));
+}
+
+#[test]
+fn bombs_are_defused_at_once() {
+    let started = Instant::now();
+    let bombs = [
+        "[".repeat(500_000),
+        "{a: ".repeat(100_000),
+        "- ".repeat(300_000),
+        "? ".repeat(300_000),
+        format!("nodes: {{ a: &a {{ x: {} }} }}", "\"y\", ".repeat(100_000)),
+        "a: 1\n".repeat(200_000),
+        "x".repeat(2_000_000),
+        format!("nodes: {{}}\nexpect:\n{}", "  - a.b = 5\n".repeat(50_000)),
+        format!(
+            "params: {{ p: {} }}\nnodes: {{}}\nexpect: [ {} ]",
+            "v".repeat(500_000),
+            "$p ".repeat(100_000)
+        ),
+        format!(
+            "matrix: {{ a: [{0}], b: [{0}], c: [{0}], d: [{0}] }}\nnodes: {{}}",
+            "1, ".repeat(1000)
+        ),
+    ];
+    for bomb in &bombs {
+        let problems = parse("bomb.yaml", bomb, &BTreeMap::new()).unwrap_err();
+        assert!(problems.render(false).len() < 1_000_000, "{}", &bomb[..40]);
+    }
+    assert!(
+        started.elapsed() < Duration::from_secs(60),
+        "{:?}",
+        started.elapsed()
+    );
+}
