@@ -28,7 +28,7 @@ use nslab::backend::{Backend, HostBackend};
 use nslab::record::{
     Event, Offset, Privileges, Record, Recorder, SeriesKind, SeriesUnit, Timeline,
 };
-use nslab::run::{self, Stop};
+use nslab::run::{self, CancelToken};
 use nslab::scenario;
 use nslab::suite::{self, Options, Records, ScenarioFile};
 use tokio::sync::watch;
@@ -98,7 +98,13 @@ fn work() -> Measured {
         let (recorder, over) = (recorder.clone(), Arc::clone(&over));
         move || tell(&recorder, rate, &over)
     });
-    let ran = run::run(&order, Privileges::Root, None, &recorder, &Stop::default());
+    let ran = run::run(
+        &order,
+        Privileges::Root,
+        None,
+        &recorder,
+        &CancelToken::default(),
+    );
     over.store(true, Ordering::Relaxed);
     teller.join().map_err(|_| "the teller panicked")?;
     drop(recorder);
@@ -116,7 +122,7 @@ fn tell(recorder: &Recorder, rate: u64, over: &AtomicBool) {
         while told < due {
             told += 1;
             let v = vec![(series, told)];
-            recorder.tell(Event::Sample { t, v });
+            recorder.record(Event::Sample { t, v });
         }
         std::thread::sleep(TURN);
     }

@@ -2,7 +2,7 @@
 
 use nslab::lab::Ground;
 use nslab::record::{Privileges, Recorder, Timeline};
-use nslab::run::{self, Stop, WorkOrder};
+use nslab::run::{self, CancelToken, WorkOrder};
 
 use super::bench::Measured;
 use super::memory::Memory;
@@ -18,7 +18,13 @@ pub(crate) fn run(scenario: &str) -> Measured<Timeline> {
     };
     let record = Memory::default();
     let (recorder, written) = Recorder::start(record.clone()).expect("a thread");
-    run::run(&order, Privileges::Root, None, &recorder, &Stop::default())?;
+    run::run(
+        &order,
+        Privileges::Root,
+        None,
+        &recorder,
+        &CancelToken::default(),
+    )?;
     drop(recorder);
     written.wait()?;
     record.timeline()

@@ -118,7 +118,7 @@ impl Counters {
         if !fresh.is_empty() {
             // What first changes now was so from the start.
             let t = Offset::ZERO;
-            self.recorder.tell(Event::Sample { t, v: fresh });
+            self.recorder.record(Event::Sample { t, v: fresh });
         }
         let established = self.slots.of(CURR_ESTAB);
         Ok(TcpLine {

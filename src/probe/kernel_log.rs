@@ -59,7 +59,7 @@ impl KernelLog {
             Ok(opened) => opened,
             Err(_) if !read_by_an_expectation => return Ok(None),
             Err(error) => {
-                recorder.tell(Event::Note {
+                recorder.record(Event::Note {
                     t: None,
                     text: why_unreadable(&error),
                 });
@@ -75,7 +75,7 @@ impl KernelLog {
         };
         // Between the wait for a quiet log and now.
         if used_up {
-            recorder.tell(Event::Note {
+            recorder.record(Event::Note {
                 t: None,
                 text: USED_UP.to_owned(),
             });
@@ -141,21 +141,21 @@ impl Reader {
         match record {
             Record::Line { text: line, .. } if concerns(&line, &self.namespaces) => {
                 let series = self.series;
-                self.recorder.tell(Event::Text { t, series, line });
+                self.recorder.record(Event::Text { t, series, line });
             }
             Record::Line { text, .. } if text.starts_with(OUT_OF_MEMORY) => {
                 let text = format!(
                     "the machine ran out of memory, and its kernel killed a process: {text}"
                 );
-                self.recorder.tell(Event::Note { t: Some(t), text });
+                self.recorder.record(Event::Note { t: Some(t), text });
             }
             Record::Line { at, text } => {
                 if is_limited(&text) && self.others.take(at) {
                     let text = USED_UP.to_owned();
-                    self.recorder.tell(Event::Note { t: Some(t), text });
+                    self.recorder.record(Event::Note { t: Some(t), text });
                 }
             }
-            Record::Lost => self.recorder.tell(Event::Note {
+            Record::Lost => self.recorder.record(Event::Note {
                 t: Some(t),
                 text: "the kernel overwrote lines of its log before they were read: \
                        `kernel.log` has a gap"

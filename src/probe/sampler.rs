@@ -133,7 +133,7 @@ fn watch_node(
     ready: &SyncSender<Result<(), ProbeError>>,
     clock: &Receiver<RunClock>,
 ) -> Result<(), ProbeError> {
-    let mut eyes = match Eyes::open(watch, recorder) {
+    let mut eyes = match NodeProbes::open(watch, recorder) {
         Ok(eyes) => eyes,
         Err(error) => {
             let _nobody_waits = ready.send(Err(error));
@@ -166,7 +166,7 @@ fn next_due(now: Offset, every: Duration) -> Offset {
 
 /// Everything that is watched of a node.
 #[derive(Debug)]
-struct Eyes {
+struct NodeProbes {
     node: NodeName,
     recorder: Recorder,
     counters: Counters,
@@ -177,7 +177,7 @@ struct Eyes {
     first: bool,
 }
 
-impl Eyes {
+impl NodeProbes {
     fn open(watch: &Watch, recorder: &Recorder) -> Result<Self, ProbeError> {
         let Watch { node, named, .. } = watch;
         let conntrack = watch
@@ -218,10 +218,10 @@ impl Eyes {
             slabs.look(&mut changes);
         }
         if !changes.is_empty() {
-            self.recorder.tell(Event::Sample { t, v: changes });
+            self.recorder.record(Event::Sample { t, v: changes });
         }
         let cost = thread_time().saturating_sub(before);
-        self.recorder.tell(Event::Looked {
+        self.recorder.record(Event::Looked {
             t,
             probe: self.node.as_str().to_owned(),
             cost: Offset::from_duration(cost).0,

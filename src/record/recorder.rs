@@ -48,7 +48,7 @@ impl Recorder {
     }
 
     /// Tells one event. After the output has failed, events are dropped: nobody listens any more.
-    pub fn tell(&self, event: Event) {
+    pub fn record(&self, event: Event) {
         let _nobody_listens = self.events.send(event);
     }
 
@@ -86,7 +86,7 @@ impl Recorder {
         let id = SeriesId(u32::try_from(series.len()).unwrap_or(u32::MAX));
         series.insert(name.clone(), id);
         // Under the lock, so that no other thread's values overtake the declaration.
-        self.tell(Event::Series(SeriesDeclaration {
+        self.record(Event::Series(SeriesDeclaration {
             id,
             name,
             kind,

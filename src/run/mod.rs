@@ -2,12 +2,12 @@
 //!
 //! Not here: whether that is what was expected (`expect`), nor where the process runs (`backend`).
 
+mod cancel_token;
+mod environment;
+mod live_run;
 mod order;
-mod place;
 mod preflight;
-mod stage;
 mod steps;
-mod stop;
 mod worker;
 
 use std::fs::File;
@@ -16,10 +16,10 @@ use std::time::Duration;
 use thiserror::Error;
 
 pub use crate::lab::Ground;
+pub use cancel_token::CancelToken;
+pub use live_run::LiveRun;
 pub use order::WorkOrder;
-pub use stage::Stage;
-pub use stop::Stop;
-pub use worker::{WorkerError, agent, in_machine, worker};
+pub use worker::{WorkerProcessError, agent, in_machine, worker};
 
 use crate::lab::BuildError;
 use crate::lab::sandbox::SandboxError;
@@ -53,7 +53,7 @@ pub enum RunError {
     TimedOut(Duration),
     /// A step cannot be taken.
     #[error(transparent)]
-    Step(#[from] steps::StepError),
+    Step(#[from] steps::RunStepError),
 }
 
 impl From<BuildError> for RunError {
@@ -84,10 +84,10 @@ pub fn run(
     privileges: Privileges,
     packets: Option<File>,
     recorder: &Recorder,
-    stop: &Stop,
+    cancel: &CancelToken,
 ) -> Result<(), RunError> {
-    let mut stage = Stage::set(order, privileges, packets, recorder, stop)?;
-    let clock = stage.begin();
-    let interrupted = stage.watch(clock, stop)?;
-    stage.end(clock, interrupted)
+    let mut live = LiveRun::prepare(order, privileges, packets, recorder, cancel)?;
+    let clock = live.begin();
+    let interrupted = live.wait(clock, cancel)?;
+    live.finish(clock, interrupted)
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::lab::{Lab, StepError as LabStepError};
+use crate::lab::{Lab, StepError};
 use crate::scenario::RunSpec;
 use crate::scenario::workload::{StepAction, StepSpec};
 use crate::traffic::{Traffic, TrafficError};
@@ -12,19 +12,19 @@ use crate::traffic::{Traffic, TrafficError};
 /// Why a step cannot be taken.
 #[derive(Debug, Error)]
 #[error("cannot take the step at {at:?} (line {line})")]
-pub struct StepError {
+pub struct RunStepError {
     at: Duration,
     line: u32,
     #[source]
-    source: Box<Obstacle>,
+    source: Box<StepFailure>,
 }
 
 /// What is in the way of a step.
 #[derive(Debug, Error)]
-pub(super) enum Obstacle {
+pub(super) enum StepFailure {
     /// The lab cannot be changed so.
     #[error(transparent)]
-    Lab(#[from] LabStepError),
+    Lab(#[from] StepError),
     /// The server, client or command cannot be stopped.
     #[error(transparent)]
     Traffic(#[from] TrafficError),
@@ -32,11 +32,11 @@ pub(super) enum Obstacle {
 
 /// The steps of a run that are still to come.
 #[derive(Debug)]
-pub(crate) struct Steps<'a> {
+pub(crate) struct PendingSteps<'a> {
     left: &'a [StepSpec],
 }
 
-impl<'a> Steps<'a> {
+impl<'a> PendingSteps<'a> {
     pub(crate) fn new(spec: &'a RunSpec) -> Self {
         Self {
             left: &spec.workload.steps,
@@ -58,9 +58,9 @@ impl<'a> Steps<'a> {
         now: Duration,
         lab: &Lab,
         traffic: &mut Traffic,
-    ) -> Result<(), StepError> {
+    ) -> Result<(), RunStepError> {
         while let Some((step, later)) = self.left.split_first().filter(|(step, _)| step.at <= now) {
-            take(step, lab, traffic).map_err(|source| StepError {
+            take(step, lab, traffic).map_err(|source| RunStepError {
                 at: step.at,
                 line: step.place.line,
                 source: Box::new(source),
@@ -71,7 +71,7 @@ impl<'a> Steps<'a> {
     }
 }
 
-fn take(step: &StepSpec, lab: &Lab, traffic: &mut Traffic) -> Result<(), Obstacle> {
+fn take(step: &StepSpec, lab: &Lab, traffic: &mut Traffic) -> Result<(), StepFailure> {
     match &step.action {
         StepAction::LinkState { link, up } => lab.set_link(*link, *up)?,
         StepAction::LinkImpair { link, impairment } => lab.set_impairment(*link, impairment)?,

@@ -5,7 +5,7 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 
 use thiserror::Error;
 
-use super::{RunError, Stop, WorkOrder, run};
+use super::{CancelToken, RunError, WorkOrder, run};
 use crate::causes::chain;
 use crate::lab::sandbox::{self, Entered, SandboxError};
 use crate::record::{Event, Privileges, Recorder};
@@ -13,7 +13,7 @@ use crate::traffic::agent::AgentError;
 
 /// Why a worker cannot do its work.
 #[derive(Debug, Error)]
-pub enum WorkerError {
+pub enum WorkerProcessError {
     /// Its order cannot be read.
     #[error("cannot read the order of the run")]
     Order(#[source] std::io::Error),
@@ -36,9 +36,9 @@ pub enum WorkerError {
 pub fn worker(
     input: impl Read + Send + 'static,
     output: impl Write + Send + 'static,
-) -> Result<u8, WorkerError> {
+) -> Result<u8, WorkerProcessError> {
     let mut input = BufReader::new(input);
-    let mut order = read_order(&mut input).map_err(WorkerError::Order)?;
+    let mut order = read_order(&mut input).map_err(WorkerProcessError::Order)?;
     // The file may be out of reach from inside.
     let packets = order
         .capture
@@ -48,15 +48,15 @@ pub fn worker(
     if let Ok(Entered::Over(code)) = entered {
         return Ok(code);
     }
-    let stop = Stop::default();
-    stop_when_closed(input, stop.clone()).map_err(WorkerError::Listen)?;
+    let cancel = CancelToken::default();
+    cancel_when_closed(input, cancel.clone()).map_err(WorkerProcessError::Listen)?;
     let privileges = match entered {
         Ok(Entered::Inside(privileges)) => Ok(privileges),
         Ok(Entered::Over(code)) => return Ok(code),
         Err(error) => Err(error),
     };
     order.ground.own_netns = privileges.is_ok();
-    execute(&order, privileges, packets, output, &stop)?;
+    execute(&order, privileges, packets, output, &cancel)?;
     Ok(0)
 }
 
@@ -68,14 +68,14 @@ pub fn worker(
 pub fn in_machine(
     order: &WorkOrder,
     output: impl Write + Send + 'static,
-) -> Result<(), WorkerError> {
+) -> Result<(), WorkerProcessError> {
     let packets = order.capture.as_ref().map(File::create);
     execute(
         order,
         Ok(Privileges::Root),
         packets,
         output,
-        &Stop::default(),
+        &CancelToken::default(),
     )
 }
 
@@ -84,31 +84,31 @@ fn execute(
     privileges: Result<Privileges, SandboxError>,
     packets: Option<io::Result<File>>,
     output: impl Write + Send + 'static,
-    stop: &Stop,
-) -> Result<(), WorkerError> {
-    let (recorder, written) = Recorder::start(output).map_err(WorkerError::Tell)?;
+    cancel: &CancelToken,
+) -> Result<(), WorkerProcessError> {
+    let (recorder, written) = Recorder::start(output).map_err(WorkerProcessError::Tell)?;
     let ended = privileges
         .map_err(RunError::Sandbox)
         .and_then(|privileges| {
             let packets = packets.and_then(|file| packets_to(file, &recorder));
-            run(order, privileges, packets, &recorder, stop)
+            run(order, privileges, packets, &recorder, cancel)
         });
     match ended {
         Ok(()) => {}
-        Err(RunError::NotApplicable(reason)) => recorder.tell(Event::NotApplicable { reason }),
-        Err(error) => recorder.tell(Event::Errored {
+        Err(RunError::NotApplicable(reason)) => recorder.record(Event::NotApplicable { reason }),
+        Err(error) => recorder.record(Event::Errored {
             error: chain(&error),
         }),
     }
     drop(recorder);
-    written.wait().map_err(WorkerError::Tell)
+    written.wait().map_err(WorkerProcessError::Tell)
 }
 
 /// The file for packets; a run goes on without.
 fn packets_to(file: io::Result<File>, recorder: &Recorder) -> Option<File> {
     let no_file = |error| {
         let text = format!("there is no capture: cannot open its file: {error}");
-        recorder.tell(Event::Note { t: None, text });
+        recorder.record(Event::Note { t: None, text });
     };
     file.map_err(no_file).ok()
 }
@@ -120,11 +120,14 @@ fn read_order(input: &mut impl BufRead) -> std::io::Result<WorkOrder> {
 }
 
 /// The input says nothing more; its end is the wish to end, or the end of whoever started this.
-fn stop_when_closed(mut input: impl Read + Send + 'static, stop: Stop) -> io::Result<()> {
+fn cancel_when_closed(
+    mut input: impl Read + Send + 'static,
+    cancel: CancelToken,
+) -> io::Result<()> {
     let listen = move || {
         let mut rest = [0; 64];
         while input.read(&mut rest).is_ok_and(|length| length > 0) {}
-        stop.ask();
+        cancel.cancel();
     };
     std::thread::Builder::new().spawn(listen).map(drop)
 }
@@ -136,6 +139,6 @@ fn stop_when_closed(mut input: impl Read + Send + 'static, stop: Stop) -> io::Re
 pub fn agent(
     input: impl Read + Send + 'static,
     output: impl Write + Send + 'static,
-) -> Result<(), WorkerError> {
-    crate::traffic::agent::run(BufReader::new(input), output).map_err(WorkerError::Agent)
+) -> Result<(), WorkerProcessError> {
+    crate::traffic::agent::run(BufReader::new(input), output).map_err(WorkerProcessError::Agent)
 }

@@ -52,7 +52,7 @@ pub enum TestbedError {
     Panicked,
     /// What was observed is not to be had.
     #[error("cannot keep what was observed")]
-    Told(#[source] std::io::Error),
+    Write(#[source] std::io::Error),
     /// What was observed makes no sense.
     #[error("cannot {0}")]
     Read(#[source] ReadError),

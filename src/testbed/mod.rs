@@ -65,7 +65,7 @@ use std::thread::JoinHandle;
 use indexmap::IndexMap;
 
 use crate::record::{Privileges, Recorder, RecorderClosed, Timeline};
-use crate::run::{Ground, RunError, Stage, Stop, WorkOrder};
+use crate::run::{CancelToken, Ground, LiveRun, RunError, WorkOrder};
 use crate::scenario::{self, RunSpec};
 use crate::sys::sandbox;
 
@@ -82,18 +82,18 @@ pub type Result = std::result::Result<(), Box<dyn std::error::Error>>;
 pub struct Testbed {
     spec: RunSpec,
     hosts: IndexMap<String, Host>,
-    acts: Acts,
-    stop: Stop,
+    state: TestbedState,
+    cancel: CancelToken,
     recorder: Recorder,
     written: RecorderClosed,
-    told: Told,
+    events: EventBuffer,
 }
 
 /// How far it has come.
 #[derive(Debug)]
-enum Acts {
-    Ready(Box<Stage>),
-    Going(JoinHandle<std::result::Result<(), RunError>>),
+enum TestbedState {
+    Ready(Box<LiveRun>),
+    Running(JoinHandle<std::result::Result<(), RunError>>),
     Broken,
 }
 
@@ -120,22 +120,22 @@ impl Testbed {
         } else {
             Privileges::Root
         };
-        let told = Told::default();
-        let (recorder, written) = Recorder::start(told.clone()).map_err(TestbedError::Thread)?;
-        let stop = Stop::default();
-        let stage = Stage::set(&order, privileges, None, &recorder, &stop)?;
-        let hosts = stage.lab().nodes().map(|node| {
+        let events = EventBuffer::default();
+        let (recorder, written) = Recorder::start(events.clone()).map_err(TestbedError::Thread)?;
+        let cancel = CancelToken::default();
+        let live = LiveRun::prepare(&order, privileges, None, &recorder, &cancel)?;
+        let hosts = live.lab().nodes().map(|node| {
             let topology = &spec.topology;
             (node.name.to_string(), Host::new(node, topology))
         });
         Ok(Self {
             hosts: hosts.collect(),
-            acts: Acts::Ready(Box::new(stage)),
+            state: TestbedState::Ready(Box::new(live)),
             spec,
-            stop,
+            cancel,
             recorder,
             written,
-            told,
+            events,
         })
     }
 
@@ -155,17 +155,19 @@ impl Testbed {
     /// # Errors
     /// Where no thread can be had.
     pub fn begin(&mut self) -> std::result::Result<(), TestbedError> {
-        let Acts::Ready(mut stage) = std::mem::replace(&mut self.acts, Acts::Broken) else {
+        let TestbedState::Ready(mut live) =
+            std::mem::replace(&mut self.state, TestbedState::Broken)
+        else {
             return Err(TestbedError::Begun);
         };
-        let stop = self.stop.clone();
-        let clock = stage.begin();
-        let going = std::thread::Builder::new().name("testbed".to_owned());
-        let going = going.spawn(move || {
-            let interrupted = stage.watch(clock, &stop)?;
-            stage.end(clock, interrupted)
+        let cancel = self.cancel.clone();
+        let clock = live.begin();
+        let running = std::thread::Builder::new().name("testbed".to_owned());
+        let running = running.spawn(move || {
+            let interrupted = live.wait(clock, &cancel)?;
+            live.finish(clock, interrupted)
         });
-        self.acts = Acts::Going(going.map_err(TestbedError::Thread)?);
+        self.state = TestbedState::Running(running.map_err(TestbedError::Thread)?);
         Ok(())
     }
 
@@ -175,17 +177,19 @@ impl Testbed {
     /// # Errors
     /// Where the lab itself broke. What the kernel did is never an error; it is in [`Observed`].
     pub fn finish(mut self) -> std::result::Result<Observed, TestbedError> {
-        if matches!(self.acts, Acts::Ready(_)) {
+        if matches!(self.state, TestbedState::Ready(_)) {
             self.begin()?;
         }
-        let Acts::Going(going) = std::mem::replace(&mut self.acts, Acts::Broken) else {
+        let TestbedState::Running(running) =
+            std::mem::replace(&mut self.state, TestbedState::Broken)
+        else {
             return Err(TestbedError::Begun);
         };
-        going.join().map_err(|_| TestbedError::Panicked)??;
+        running.join().map_err(|_| TestbedError::Panicked)??;
         drop(self.recorder);
-        self.written.wait().map_err(TestbedError::Told)?;
-        let told = self.told.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let timeline = Timeline::read(told.as_slice()).map_err(TestbedError::Read)?;
+        self.written.wait().map_err(TestbedError::Write)?;
+        let events = self.events.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let timeline = Timeline::read(events.as_slice()).map_err(TestbedError::Read)?;
         Ok(Observed::new(&self.spec, timeline))
     }
 }
@@ -210,14 +214,14 @@ fn only_run(text: &str) -> std::result::Result<RunSpec, TestbedError> {
     }
 }
 
-/// What was told so far.
+/// What was events so far.
 #[derive(Debug, Clone, Default)]
-struct Told(Arc<Mutex<Vec<u8>>>);
+struct EventBuffer(Arc<Mutex<Vec<u8>>>);
 
-impl Write for Told {
+impl Write for EventBuffer {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        told.extend_from_slice(bytes);
+        let mut events = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        events.extend_from_slice(bytes);
         Ok(bytes.len())
     }
 

@@ -44,14 +44,14 @@ impl Drop for UnfinishedOne {
 }
 
 /// What the thread of an actor gets.
-pub(super) struct Cues {
+pub(super) struct ActorSignals {
     pub(super) stop: Arc<StopFlag>,
     /// Gives the clock when it is time.
     pub(super) begin: mpsc::Receiver<RunClock>,
     ready: Sender<()>,
 }
 
-impl Cues {
+impl ActorSignals {
     /// Says that it is ready: that its listener listens.
     pub(super) fn ready(&self) -> impl FnOnce() + use<> {
         let ready = self.ready.clone();
@@ -75,7 +75,7 @@ impl Actor {
     pub(super) fn start(
         name: &ActorName,
         node: &Node,
-        work: impl FnOnce(Cues) -> io::Result<()> + Send + 'static,
+        work: impl FnOnce(ActorSignals) -> io::Result<()> + Send + 'static,
     ) -> Result<Self, TrafficError> {
         let failed = |source| TrafficError::Actor {
             actor: name.clone(),
@@ -85,14 +85,14 @@ impl Actor {
         let stop = Arc::new(StopFlag::new().map_err(failed)?);
         let (begin, begun) = mpsc::channel();
         let (ready, is_ready) = mpsc::channel();
-        let cues = Cues {
+        let signals = ActorSignals {
             stop: Arc::clone(&stop),
             begin: begun,
             ready,
         };
         let thread = node
             .netns
-            .spawn(name.as_str(), move || work(cues))
+            .spawn(name.as_str(), move || work(signals))
             .map_err(failed)?;
         let mut actor = Self {
             name: name.clone(),

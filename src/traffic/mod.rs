@@ -10,16 +10,16 @@
 //! Not here: building nodes (`lab`), watching them (`probe`), judging (`expect`).
 
 mod actor;
+mod actor_metrics;
 pub mod agent;
 mod client;
 mod command;
 mod error;
+mod flusher;
 mod http;
 mod pace;
 mod server;
 mod slab;
-mod tally;
-mod teller;
 
 pub use error::TrafficError;
 
@@ -28,9 +28,9 @@ use std::sync::{Arc, OnceLock};
 use tokio::sync::watch;
 
 use self::actor::{Actor, Unfinished};
-use self::client::Means;
-use self::tally::{Declared, Tally};
-use self::teller::{Bell, Teller};
+use self::actor_metrics::{ActorMetrics, Declared};
+use self::client::ClientResources;
+use self::flusher::{Flusher, Wakeup};
 use crate::lab::{Lab, Node};
 use crate::names::{ActorName, NodeName};
 use crate::record::{Event, Recorder, RunClock};
@@ -47,12 +47,12 @@ pub struct Traffic {
     actors: Vec<Actor>,
     /// Servers, and commands that run until the lab ends: stopped after the others, the last first.
     last_to_stop: Vec<Actor>,
-    tallies: Vec<Arc<Tally>>,
+    metrics: Vec<Arc<ActorMetrics>>,
     clock: Arc<OnceLock<RunClock>>,
     recorder: Recorder,
     unfinished: watch::Receiver<usize>,
     /// After the actors: it tells what they count last.
-    teller: Teller,
+    flusher: Flusher,
 }
 
 impl Traffic {
@@ -61,35 +61,38 @@ impl Traffic {
     /// # Errors
     /// [`TrafficError::NoProgram`] makes the run not applicable; the others are errors.
     pub fn prepare(spec: &RunSpec, lab: &Lab, recorder: &Recorder) -> Result<Self, TrafficError> {
-        Self::prepare_in(Process::Worker, spec, lab, recorder)
+        Self::prepare_in(HostProcess::Worker, spec, lab, recorder)
     }
 
     fn prepare_in(
-        process: Process,
+        process: HostProcess,
         spec: &RunSpec,
         lab: &Lab,
         recorder: &Recorder,
     ) -> Result<Self, TrafficError> {
-        let mut stage = Stage::new(process, spec, lab, recorder)?;
+        let mut factory = ActorFactory::new(process, spec, lab, recorder)?;
         let workload = &spec.workload;
         // A missing program is known before anything is started.
-        let commands = workload.commands.iter().map(|command| stage.find(command));
+        let commands = workload
+            .commands
+            .iter()
+            .map(|command| factory.find(command));
         let commands = commands.collect::<Result<Vec<_>, _>>()?;
         let commands = workload.commands.iter().zip(commands);
         let (serving, others): (Vec<_>, Vec<_>) =
             commands.partition(|(command, _)| command.ready.is_some());
-        let servers = workload.servers.iter().map(|server| stage.server(server));
+        let servers = workload.servers.iter().map(|server| factory.server(server));
         let mut last_to_stop = servers.collect::<Result<Vec<_>, _>>()?;
         // In the order of the file: one may need another.
         for (command, program) in serving {
-            last_to_stop.push(stage.command(command, program)?);
+            last_to_stop.push(factory.command(command, program)?);
         }
         let mut actors = Vec::new();
         for client in &workload.clients {
-            actors.push(stage.client(client)?);
+            actors.push(factory.client(client)?);
         }
         for (command, program) in others {
-            let actor = stage.command(command, program)?;
+            let actor = factory.command(command, program)?;
             if command.background {
                 last_to_stop.push(actor);
             } else {
@@ -100,19 +103,19 @@ impl Traffic {
             actors,
             last_to_stop,
             recorder: recorder.clone(),
-            clock: stage.clock,
-            unfinished: stage.unfinished.watch(),
-            teller: Teller::start(&stage.bell, stage.tallies.clone())
+            clock: factory.clock,
+            unfinished: factory.unfinished.watch(),
+            flusher: Flusher::start(&factory.wakeup, factory.metrics.clone())
                 .map_err(TrafficError::Prepare)?,
-            tallies: stage.tallies,
+            metrics: factory.metrics,
         })
     }
 
     /// Gives everyone the clock: starts count from its zero.
     pub fn begin(&mut self, clock: RunClock) {
         let _given_before = self.clock.set(clock);
-        for tally in &self.tallies {
-            tally.begin();
+        for metrics in &self.metrics {
+            metrics.begin();
         }
         for actor in self.actors.iter_mut().chain(&mut self.last_to_stop) {
             actor.begin(clock);
@@ -165,7 +168,8 @@ impl Traffic {
             let nanos =
                 |time: std::time::Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
             let (ran, waited) = (nanos(ran), nanos(waited));
-            self.recorder.tell(Event::Processor { ran, waited, turns });
+            self.recorder
+                .record(Event::Processor { ran, waited, turns });
         }
         for actor in &mut self.actors {
             match how {
@@ -181,9 +185,9 @@ impl Traffic {
             actor.stop();
             result = result.and(end(actor));
         }
-        drop(self.teller);
-        for tally in &self.tallies {
-            tally.finish();
+        drop(self.flusher);
+        for metrics in &self.metrics {
+            metrics.finish();
         }
         result
     }
@@ -198,7 +202,7 @@ fn end(actor: &mut Actor) -> Result<(), TrafficError> {
 
 /// Which process this is.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Process {
+enum HostProcess {
     /// The one that runs the scenario.
     Worker,
     /// An agent, under a bound on descriptors: no actor may get around it with several threads.
@@ -206,22 +210,22 @@ enum Process {
 }
 
 /// What is common to the making of all actors.
-struct Stage<'a> {
-    process: Process,
+struct ActorFactory<'a> {
+    process: HostProcess,
     spec: &'a RunSpec,
     lab: &'a Lab,
     recorder: &'a Recorder,
     clock: Arc<OnceLock<RunClock>>,
-    bell: Arc<Bell>,
-    tallies: Vec<Arc<Tally>>,
+    wakeup: Arc<Wakeup>,
+    metrics: Vec<Arc<ActorMetrics>>,
     unfinished: Unfinished,
     /// What commands get; built-in servers and clients have the soft limit raised to the hard one.
     nofile: NofileLimit,
 }
 
-impl<'a> Stage<'a> {
+impl<'a> ActorFactory<'a> {
     fn new(
-        process: Process,
+        process: HostProcess,
         spec: &'a RunSpec,
         lab: &'a Lab,
         recorder: &'a Recorder,
@@ -232,8 +236,8 @@ impl<'a> Stage<'a> {
             lab,
             recorder,
             clock: Arc::default(),
-            bell: Arc::default(),
-            tallies: Vec::new(),
+            wakeup: Arc::default(),
+            metrics: Vec::new(),
             unfinished: Unfinished::new(),
             nofile: process::raise_nofile().map_err(TrafficError::Prepare)?,
         })
@@ -246,18 +250,23 @@ impl<'a> Stage<'a> {
         })
     }
 
-    fn tally(&mut self, actor: &ActorName, series: &[Declared], has_latency: bool) -> Arc<Tally> {
-        let tally = Tally::new(
+    fn metrics(
+        &mut self,
+        actor: &ActorName,
+        series: &[Declared],
+        has_latency: bool,
+    ) -> Arc<ActorMetrics> {
+        let metrics = ActorMetrics::new(
             actor,
             self.recorder,
             &self.clock,
-            &self.bell,
+            &self.wakeup,
             series,
             has_latency,
         );
-        let tally = Arc::new(tally);
-        self.tallies.push(Arc::clone(&tally));
-        tally
+        let metrics = Arc::new(metrics);
+        self.metrics.push(Arc::clone(&metrics));
+        metrics
     }
 
     fn server(&mut self, spec: &ServerSpec) -> Result<Actor, TrafficError> {
@@ -269,11 +278,18 @@ impl<'a> Stage<'a> {
             };
             return self.agent(&spec.name, node, nofile, workload, || ());
         }
-        let tally = self.tally(&spec.name, server::series(spec), false);
+        let metrics = self.metrics(&spec.name, server::series(spec), false);
         let (spec, ip) = (spec.clone(), self.spec.topology.ip);
-        let may_spill = self.process == Process::Worker;
-        Actor::start(&spec.name.clone(), node, move |cues| {
-            server::run(&spec, ip, may_spill, &tally, &cues.stop, cues.ready())
+        let may_add_threads = self.process == HostProcess::Worker;
+        Actor::start(&spec.name.clone(), node, move |signals| {
+            server::run(
+                &spec,
+                ip,
+                may_add_threads,
+                &metrics,
+                &signals.stop,
+                signals.ready(),
+            )
         })
     }
 
@@ -289,23 +305,31 @@ impl<'a> Stage<'a> {
             return self.agent(&spec.name, node, nofile, workload, ended);
         }
         if let Load::Flood { .. } = spec.load {
-            let tally = self.tally(&spec.name, &client::flood::SERIES, false);
+            let metrics = self.metrics(&spec.name, &client::flood::SERIES, false);
             let spec = spec.clone();
-            return Actor::start(&spec.name.clone(), node, move |cues| {
-                let ready = cues.ready();
-                client::flood::run(&spec, &tally, &cues.stop, &cues.begin, ready, ended)
+            return Actor::start(&spec.name.clone(), node, move |signals| {
+                let ready = signals.ready();
+                client::flood::run(&spec, &metrics, &signals.stop, &signals.begin, ready, ended)
             });
         }
         let clock = self.clock_of(spec)?;
-        let tally = self.tally(&spec.name, &client::SERIES, true);
+        let metrics = self.metrics(&spec.name, &client::SERIES, true);
         let spec = spec.clone();
-        let means = Means {
-            table: (self.process == Process::Worker).then_some(self.nofile.hard),
+        let resources = ClientResources {
+            table: (self.process == HostProcess::Worker).then_some(self.nofile.hard),
             clock,
         };
-        Actor::start(&spec.name.clone(), node, move |cues| {
-            let ready = cues.ready();
-            client::run(&spec, means, &tally, &cues.stop, &cues.begin, ready, ended)
+        Actor::start(&spec.name.clone(), node, move |signals| {
+            let ready = signals.ready();
+            client::run(
+                &spec,
+                resources,
+                &metrics,
+                &signals.stop,
+                &signals.begin,
+                ready,
+                ended,
+            )
         })
     }
 
@@ -319,7 +343,7 @@ impl<'a> Stage<'a> {
         }
         let clock = TcpClockShift::by(seconds).map_err(TrafficError::Prepare)?;
         if clock.is_none() {
-            self.recorder.tell(Event::Note {
+            self.recorder.record(Event::Note {
                 t: None,
                 text: format!(
                     "the clock of `{}` is not shifted: since Linux 4.10 timestamps begin at a random offset for each pair of addresses",
@@ -344,8 +368,8 @@ impl<'a> Stage<'a> {
             workload,
             ..self.spec.clone()
         };
-        Actor::start(name, node, move |cues| {
-            agent::supervise(&order, nofile, recorder, &cues, ended)
+        Actor::start(name, node, move |signals| {
+            agent::supervise(&order, nofile, recorder, &signals, ended)
         })
     }
 
@@ -366,9 +390,9 @@ impl<'a> Stage<'a> {
             soft: bound,
             hard: bound,
         });
-        Actor::start(&spec.name.clone(), node, move |cues| {
+        Actor::start(&spec.name.clone(), node, move |signals| {
             let _unfinished = unfinished;
-            command::run(&spec, &program, nofile, ip, &streams, &cues)
+            command::run(&spec, &program, nofile, ip, &streams, &signals)
         })
     }
 }

@@ -2,12 +2,12 @@
 
 /// Values by token. A token is never that of another value, even after its place was used again (up to 4 billion times).
 #[derive(Debug)]
-pub(crate) struct Slab<T> {
+pub(crate) struct TokenSlab<T> {
     places: Vec<(u32, Option<T>)>,
     free: Vec<u32>,
 }
 
-impl<T> Slab<T> {
+impl<T> TokenSlab<T> {
     pub(crate) fn new() -> Self {
         Self {
             places: Vec::new(),
@@ -67,7 +67,7 @@ mod tests {
 
     #[test]
     fn an_old_token_does_not_reach_the_place_s_new_value() {
-        let mut slab = Slab::new();
+        let mut slab = TokenSlab::new();
         let old = slab.insert("old");
         assert_eq!(slab.remove(old), Some("old"));
         let new = slab.insert("new");

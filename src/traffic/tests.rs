@@ -19,7 +19,7 @@ use crate::sys::{NetNs, loopback};
 use crate::units::{ByteCount, Rate};
 
 /// A recorder with what it recorded.
-pub(crate) struct Listener {
+pub(crate) struct TestRecorder {
     output: Shared,
     recorder: Recorder,
     closed: RecorderClosed,
@@ -39,7 +39,7 @@ impl Write for Shared {
     }
 }
 
-impl Listener {
+impl TestRecorder {
     pub(crate) fn start() -> Self {
         let output = Shared::default();
         let (recorder, closed) = Recorder::start(output.clone()).unwrap();
@@ -68,15 +68,15 @@ impl Listener {
 }
 
 /// A run on one node, `here`.
-pub(crate) struct Run {
+pub(crate) struct TestRun {
     pub(crate) netns: NetNs,
     pub(crate) traffic: Traffic,
     pub(crate) clock: RunClock,
-    listener: Listener,
+    listener: TestRecorder,
     _lab: Lab,
 }
 
-impl Run {
+impl TestRun {
     /// Prepares and begins; `None` without privileges.
     pub(crate) fn begin(workload: Workload) -> Option<Self> {
         Self::begin_in(loopback::namespace()?, workload)
@@ -98,7 +98,7 @@ impl Run {
             nofile,
         };
         let lab = Lab::of(vec![node("here", nofile), node("unbounded", None)]);
-        let listener = Listener::start();
+        let listener = TestRecorder::start();
         let mut traffic = Traffic::prepare(&spec(workload), &lab, &listener.recorder).unwrap();
         let clock = RunClock::starting_in(Duration::from_millis(2));
         traffic.begin(clock);
@@ -282,7 +282,7 @@ fn kernel_what_is_under_way_stops_within_a_tenth_of_a_second() {
     looped.name = "looped".into();
     let mut workload = workload(vec![server(Accept::Epoll)], vec![held, looped]);
     workload.commands = vec![command("sleep", "here", &["sleep", "1000"])];
-    let Some(run) = Run::begin(workload) else {
+    let Some(run) = TestRun::begin(workload) else {
         return;
     };
     while run.clock.now() < Offset::from_duration(Duration::from_millis(100)) {

@@ -12,7 +12,7 @@ use libtest_mimic::Trial;
 use nslab::lab::Ground;
 use nslab::record::{self, Privileges, Recorder, Timeline};
 use nslab::report::ladder::{self, Ladder};
-use nslab::run::{self, Stop, WorkOrder};
+use nslab::run::{self, CancelToken, WorkOrder};
 use nslab::scenario::{self, RunSpec};
 
 pub(crate) fn trials() -> Vec<Trial> {
@@ -97,7 +97,7 @@ fn run(scenario: &str) -> Ran {
         Privileges::Root,
         packets,
         &recorder,
-        &Stop::default(),
+        &CancelToken::default(),
     )
     .unwrap();
     drop(recorder);

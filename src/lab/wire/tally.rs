@@ -74,7 +74,7 @@ impl Tally {
             }
         });
         (self.dropped, self.late) = (0, 0);
-        recorder.tell(Event::Sample {
+        recorder.record(Event::Sample {
             t: Offset::ZERO,
             v: series.map(|id| (id, 0)).into(),
         });
@@ -116,11 +116,11 @@ impl Tally {
                  an interface was down, or the machine too slow for the traffic",
                 self.link
             );
-            record.recorder.tell(Event::Note { t: Some(t), text });
+            record.recorder.record(Event::Note { t: Some(t), text });
         }
         let values = record.series.iter().zip(counts).zip(self.told);
         let changed = values.filter(|((_, count), told)| count != told);
-        record.recorder.tell(Event::Sample {
+        record.recorder.record(Event::Sample {
             t,
             v: changed
                 .map(|((id, count), _)| (*id, i64::try_from(count).unwrap_or(i64::MAX)))

@@ -106,7 +106,7 @@ impl TwRecycle {
         }
         let name = SeriesName::new(format!("{}.TcpExtPAWSPassive", state.node));
         let rejected = recorder.emulated_series(name, SeriesKind::Counter, SeriesUnit::Count);
-        recorder.tell(Event::Sample {
+        recorder.record(Event::Sample {
             t: Offset::ZERO,
             v: vec![(rejected, 0)],
         });
@@ -134,7 +134,7 @@ impl TwRecycle {
         state.hand_over();
         if let (Verdict::Drop, Some(record)) = (verdict, &state.record) {
             let rejected = i64::try_from(state.recycle.rejected()).unwrap_or(i64::MAX);
-            record.recorder.tell(Event::Sample {
+            record.recorder.record(Event::Sample {
                 t: record.clock.now(),
                 v: vec![(record.rejected, rejected)],
             });
@@ -227,7 +227,7 @@ impl Reaper {
                 "TIME_WAIT sockets of `{}` could not be ended early, as {KEY} would have: {error}",
                 self.node
             );
-            recorder.tell(Event::Note {
+            recorder.record(Event::Note {
                 t: Some(clock.now()),
                 text,
             });

@@ -17,7 +17,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use self::output::SharedOutput;
-use super::{Process, Traffic, TrafficError};
+use super::{HostProcess, Traffic, TrafficError};
 use crate::lab::{Lab, Node};
 use crate::record::{Recorder, RunClock};
 use crate::scenario::RunSpec;
@@ -46,7 +46,7 @@ enum Signal {
 
 /// When the run's clock starts, as `CLOCK_MONOTONIC` counts, nanoseconds.
 #[derive(Debug, Serialize, Deserialize)]
-struct Begin {
+struct ClockStart {
     start: u64,
 }
 
@@ -95,7 +95,7 @@ fn prepare(spec: &RunSpec, recorder: &Recorder) -> Result<Traffic, TrafficError>
         nofile: None,
     });
     Traffic::prepare_in(
-        Process::Bounded,
+        HostProcess::Bounded,
         spec,
         &Lab::of(node.into_iter().collect()),
         recorder,
@@ -109,7 +109,7 @@ fn drive(
 ) -> Result<Result<(), TrafficError>, AgentError> {
     let begin = line(input)?;
     if !begin.is_empty() {
-        let begin: Begin = serde_json::from_str(&begin).map_err(AgentError::Order)?;
+        let begin: ClockStart = serde_json::from_str(&begin).map_err(AgentError::Order)?;
         let start = timer::from_monotonic(Duration::from_nanos(begin.start));
         traffic.begin(RunClock::starting_at(start.map_err(AgentError::Talk)?));
         let (mut unfinished, output) = (traffic.unfinished.clone(), output.clone());

@@ -5,13 +5,13 @@ use std::io::{self, BufRead, BufReader, Write};
 use std::process::{ChildStdout, Command, Stdio};
 use std::sync::mpsc::{self, Sender};
 
-use super::{Begin, Signal};
+use super::{ClockStart, Signal};
 use crate::record::{Event, Offset, Recorder, SeriesId};
 use crate::scenario::RunSpec;
 use crate::scenario::workload::StopHow;
 use crate::sys::process::{self, NofileLimit};
 use crate::sys::timer;
-use crate::traffic::actor::Cues;
+use crate::traffic::actor::ActorSignals;
 
 /// What makes this program an agent; a test's program has no arguments of its own, but a test that is one.
 #[cfg(not(test))]
@@ -30,7 +30,7 @@ pub(in crate::traffic) fn supervise(
     order: &RunSpec,
     nofile: u64,
     recorder: Recorder,
-    cues: &Cues,
+    signals: &ActorSignals,
     ended: impl FnOnce() + Send + 'static,
 ) -> io::Result<()> {
     let mut command = Command::new("/proc/self/exe");
@@ -52,14 +52,14 @@ pub(in crate::traffic) fn supervise(
         write_line(&mut stdin, order)?;
         // Without this message the agent has ended, and the listener knows why.
         if is_ready.recv().is_ok() {
-            cues.ready()();
-            if let Ok(clock) = cues.begin.recv() {
+            signals.ready()();
+            if let Ok(clock) = signals.begin.recv() {
                 let start = timer::monotonic(clock.instant(Offset::ZERO))?;
                 let start = u64::try_from(start.as_nanos()).unwrap_or(u64::MAX);
                 // A broken pipe says that it has ended: the listener knows why.
-                let _ended = write_line(&mut stdin, &Begin { start });
-                cues.stop.wait();
-                if cues.stop.resets() {
+                let _ended = write_line(&mut stdin, &ClockStart { start });
+                signals.stop.wait();
+                if signals.stop.resets() {
                     let _ended = write_line(&mut stdin, &StopHow::Reset);
                 }
             }
@@ -167,7 +167,7 @@ impl Translator {
             | Event::Used { .. }
             | Event::Finished { .. } => return,
         };
-        self.recorder.tell(translated);
+        self.recorder.record(translated);
     }
 
     fn here(&self, id: SeriesId) -> Option<SeriesId> {

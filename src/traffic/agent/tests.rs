@@ -6,7 +6,7 @@ use super::*;
 use crate::scenario::workload::{Accept, ClientClose, Load, Workload};
 use crate::sys::loopback;
 use crate::traffic::tests::{
-    ESTABLISHED, Listener, Run, client, connect, last, server, spec, workload,
+    ESTABLISHED, TestRecorder, TestRun, client, connect, last, server, spec, workload,
 };
 
 /// The test that is an agent where this test program is started as one.
@@ -20,8 +20,8 @@ fn the_agent_itself() {
 }
 
 /// A run of which the built-in actors may have so many descriptors each.
-fn bounded(nofile: u64, workload: Workload) -> Option<Run> {
-    Run::begin_bounded(loopback::namespace()?, Some(nofile), workload)
+fn bounded(nofile: u64, workload: Workload) -> Option<TestRun> {
+    TestRun::begin_bounded(loopback::namespace()?, Some(nofile), workload)
 }
 
 #[test]
@@ -104,7 +104,7 @@ fn kernel_a_bounded_server_that_cannot_listen_says_why() {
         netns,
         nofile: Some(100),
     }]);
-    let listener = Listener::start();
+    let listener = TestRecorder::start();
     let spec = spec(workload(vec![server(Accept::Epoll), second], Vec::new()));
     let error = Traffic::prepare(&spec, &lab, &listener.recorder()).unwrap_err();
     assert_eq!(error.to_string(), "make `second` ready on node `here`");

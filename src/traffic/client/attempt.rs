@@ -8,7 +8,7 @@ use nix::errno::Errno;
 use socket2::Socket;
 
 use super::dial::Lease;
-use super::plan::{ConnectionEnd, Plan, Request};
+use super::plan::{ConnectionEnd, LoadPlan, PlannedRequest};
 use super::reply::Reply;
 use crate::record::Offset;
 use crate::sys::readiness::Interest;
@@ -18,7 +18,7 @@ const WRITES_IN_A_ROW: u32 = 16;
 
 /// An attempt under way.
 #[derive(Debug)]
-pub(super) struct Attempt {
+pub(super) struct ConnectionAttempt {
     pub(super) socket: Socket,
     pub(super) lease: Lease,
     /// When it was to start: latency counts from here.
@@ -27,11 +27,11 @@ pub(super) struct Attempt {
     pub(super) deadline: Offset,
     /// What the engine watches it for, if it does.
     pub(super) watched: Option<Interest>,
-    phase: Phase,
+    phase: AttemptPhase,
 }
 
 #[derive(Debug)]
-enum Phase {
+enum AttemptPhase {
     Connecting,
     /// So many bytes of the request have been sent.
     Sending(u64),
@@ -49,7 +49,7 @@ pub(super) struct Step {
     pub(super) replied: Option<ReplyShape>,
     /// Body bytes that count: of the request where it has a body, else of the reply.
     pub(super) bytes: u64,
-    pub(super) next: Next,
+    pub(super) next: AttemptNext,
 }
 
 /// What a reply was like.
@@ -75,7 +75,7 @@ impl ReplyShape {
 
 /// What an attempt needs next.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Next {
+pub(super) enum AttemptNext {
     /// To be able to go on.
     Wait(Interest),
     /// Nothing: it has what it wanted, and its connection is to end (or be held) as the plan says.
@@ -86,7 +86,7 @@ pub(super) enum Next {
     Failed(i32),
 }
 
-impl Attempt {
+impl ConnectionAttempt {
     /// An attempt on a connection that is being made.
     pub(super) fn new(socket: Socket, lease: Lease, intended: Offset, deadline: Offset) -> Self {
         Self {
@@ -95,63 +95,68 @@ impl Attempt {
             intended,
             deadline,
             watched: None,
-            phase: Phase::Connecting,
+            phase: AttemptPhase::Connecting,
         }
     }
 
     /// Makes it the next attempt on the same connection.
     pub(super) fn restart(&mut self, intended: Offset, deadline: Offset) {
         (self.intended, self.deadline) = (intended, deadline);
-        self.phase = Phase::Sending(0);
+        self.phase = AttemptPhase::Sending(0);
     }
 
     /// Goes on as far as it can. `buffer` is for what is read and not kept.
-    pub(super) fn advance(&mut self, plan: &Plan, buffer: &mut [u8]) -> Step {
+    pub(super) fn advance(&mut self, plan: &LoadPlan, buffer: &mut [u8]) -> Step {
         let mut step = Step {
             established: false,
             replied: None,
             bytes: 0,
-            next: Next::Done,
+            next: AttemptNext::Done,
         };
         step.next =
             self.go_on(plan, buffer, &mut step)
                 .unwrap_or_else(|error| match error.kind() {
-                    io::ErrorKind::WouldBlock => Next::Wait(self.interest()),
-                    _ => Next::Failed(error.raw_os_error().unwrap_or(libc::EIO)),
+                    io::ErrorKind::WouldBlock => AttemptNext::Wait(self.interest()),
+                    _ => AttemptNext::Failed(error.raw_os_error().unwrap_or(libc::EIO)),
                 });
         step
     }
 
     fn interest(&self) -> Interest {
         match self.phase {
-            Phase::Connecting | Phase::Sending(_) => Interest::Write,
-            Phase::Reading(_) | Phase::Awaiting => Interest::Read,
+            AttemptPhase::Connecting | AttemptPhase::Sending(_) => Interest::Write,
+            AttemptPhase::Reading(_) | AttemptPhase::Awaiting => Interest::Read,
         }
     }
 
-    fn go_on(&mut self, plan: &Plan, buffer: &mut [u8], step: &mut Step) -> io::Result<Next> {
+    fn go_on(
+        &mut self,
+        plan: &LoadPlan,
+        buffer: &mut [u8],
+        step: &mut Step,
+    ) -> io::Result<AttemptNext> {
         let mut writes = 0;
         loop {
             match &mut self.phase {
-                Phase::Connecting => {
+                AttemptPhase::Connecting => {
                     is_connected(&self.socket, plan)?;
                     step.established = true;
                     if plan.request.is_none() {
-                        return Ok(Next::Done);
+                        return Ok(AttemptNext::Done);
                     }
-                    self.phase = Phase::Sending(0);
+                    self.phase = AttemptPhase::Sending(0);
                 }
-                Phase::Sending(sent) => {
+                AttemptPhase::Sending(sent) => {
                     let Some(request) = &plan.request else {
-                        return Ok(Next::Done);
+                        return Ok(AttemptNext::Done);
                     };
                     if *sent == request.length() {
-                        self.phase = Phase::Reading(Reply::new());
+                        self.phase = AttemptPhase::Reading(Reply::new());
                         continue;
                     }
                     writes += 1;
                     if writes > WRITES_IN_A_ROW {
-                        return Ok(Next::Wait(Interest::Write));
+                        return Ok(AttemptNext::Wait(Interest::Write));
                     }
                     let count =
                         retry(|| (&self.socket).write(request.piece(*sent, buffer)))? as u64;
@@ -160,16 +165,16 @@ impl Attempt {
                     }
                     *sent += count;
                 }
-                Phase::Reading(reply) => {
+                AttemptPhase::Reading(reply) => {
                     let count = retry(|| (&self.socket).read(buffer))?;
                     if count == 0 {
                         // No error of the kernel's: the other end has closed in the middle.
                         let whole = reply.is_whole_at_end();
                         step.replied = whole.then(|| ReplyShape::of(reply));
                         return Ok(if whole {
-                            Next::Done
+                            AttemptNext::Done
                         } else {
-                            Next::Failed(libc::ENODATA)
+                            AttemptNext::Failed(libc::ENODATA)
                         });
                     }
                     let body = reply.feed(&buffer[..count])?;
@@ -179,10 +184,10 @@ impl Attempt {
                     if reply.is_whole() {
                         step.replied = Some(ReplyShape::of(reply));
                         match (plan.end, reply.keeps_connection()) {
-                            (ConnectionEnd::Reuse, true) => return Ok(Next::Reusable),
+                            (ConnectionEnd::Reuse, true) => return Ok(AttemptNext::Reusable),
                             (ConnectionEnd::AwaitClose, _)
                             | (ConnectionEnd::AsAnnounced | ConnectionEnd::Reuse, false) => {
-                                self.phase = Phase::Awaiting;
+                                self.phase = AttemptPhase::Awaiting;
                             }
                             (
                                 ConnectionEnd::Close
@@ -190,13 +195,13 @@ impl Attempt {
                                 | ConnectionEnd::Hold
                                 | ConnectionEnd::AsAnnounced,
                                 _,
-                            ) => return Ok(Next::Done),
+                            ) => return Ok(AttemptNext::Done),
                         }
                     }
                 }
-                Phase::Awaiting => {
+                AttemptPhase::Awaiting => {
                     if retry(|| (&self.socket).read(buffer))? == 0 {
-                        return Ok(Next::Done);
+                        return Ok(AttemptNext::Done);
                     }
                 }
             }
@@ -204,7 +209,7 @@ impl Attempt {
     }
 }
 
-impl Plan {
+impl LoadPlan {
     /// Whether bytes sent count, and not those received.
     fn counts_request(&self) -> bool {
         self.request
@@ -213,7 +218,7 @@ impl Plan {
     }
 }
 
-impl Request {
+impl PlannedRequest {
     fn length(&self) -> u64 {
         self.head.len() as u64 + self.body
     }
@@ -233,7 +238,7 @@ impl Request {
 
 /// Asks the kernel how a connect comes along, by connecting again: 0 once it has completed, EALREADY while it goes on, else why it
 /// failed (`__inet_stream_connect`, Linux `net/ipv4/af_inet.c`). One call where `SO_ERROR` needs the socket to be polled first.
-fn is_connected(socket: &Socket, plan: &Plan) -> io::Result<()> {
+fn is_connected(socket: &Socket, plan: &LoadPlan) -> io::Result<()> {
     retry(|| socket.connect(&plan.target)).map_err(|error| match error.raw_os_error() {
         Some(libc::EALREADY | libc::EINPROGRESS) => io::ErrorKind::WouldBlock.into(),
         _ => error,

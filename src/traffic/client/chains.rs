@@ -9,15 +9,15 @@ use std::os::fd::AsFd;
 use std::time::Duration;
 
 use super::attempt::ReplyShape;
-use super::plan::{ConnectionEnd, Plan, Starts};
-use super::report::Effort;
-use super::{ATTEMPTED, BYTES, COMPLETED, Client, ESTABLISHED, FAILED, IN_FLIGHT};
+use super::plan::{ConnectionEnd, LoadPlan, Starts};
+use super::report::LoadStats;
+use super::{ATTEMPTED, BYTES, COMPLETED, ClientShared, ESTABLISHED, FAILED, IN_FLIGHT};
 use crate::record::{Offset, RunClock};
 use crate::scenario::workload::PortChoice;
 use crate::sys::timer::thread_cpu_time;
 use crate::sys::uring::{Ended, ExchangeRing};
+use crate::traffic::actor_metrics::Counts;
 use crate::traffic::http;
-use crate::traffic::tally::Counts;
 
 /// Requests at once at most: memory for their replies is held for each.
 const MAX_AT_ONCE: u64 = 1_024;
@@ -32,28 +32,28 @@ const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 /// The engine's state.
 pub(super) struct Chains<'a> {
-    client: &'a Client,
+    client: &'a ClientShared,
     clock: RunClock,
     ring: ExchangeRing,
     left: Range<u64>,
     free: Vec<usize>,
-    slots: Vec<Slot>,
+    slots: Vec<ChainSlot>,
     /// Deadlines in order of start.
     deadlines: VecDeque<(Offset, usize)>,
     /// Slots whose time was up and whose end is still to come.
     overdue: Vec<usize>,
-    effort: Effort,
+    stats: LoadStats,
 }
 
 #[derive(Clone, Copy)]
-struct Slot {
+struct ChainSlot {
     started: Offset,
     deadline: Offset,
     busy: bool,
     timed_out: bool,
 }
 
-impl Plan {
+impl LoadPlan {
     /// Whether requests could be chains, if the reply suits.
     pub(super) fn may_suit_chains(&self) -> bool {
         let Starts::Closed { at_once, .. } = self.starts else {
@@ -80,7 +80,7 @@ impl<'a> Chains<'a> {
     /// # Errors
     /// Where the kernel has no io_uring, or forbids it, or lacks something of it.
     pub(super) fn new(
-        client: &'a Client,
+        client: &'a ClientShared,
         clock: RunClock,
         left: Range<u64>,
         seen: ReplyShape,
@@ -96,7 +96,7 @@ impl<'a> Chains<'a> {
         let room = usize::try_from(seen.length).unwrap_or(0) + SPARE;
         let target = client.plan.target.clone();
         let ring = ExchangeRing::new(slots, target, request, room, client.stop.as_fd())?;
-        let idle = Slot {
+        let idle = ChainSlot {
             started: Offset::ZERO,
             deadline: Offset::ZERO,
             busy: false,
@@ -111,12 +111,12 @@ impl<'a> Chains<'a> {
             slots: vec![idle; slots as usize],
             deadlines: VecDeque::new(),
             overdue: Vec::new(),
-            effort: Effort::new("io_uring"),
+            stats: LoadStats::new("io_uring"),
         })
     }
 
     /// Makes every request, or as many as it can until the client is stopped.
-    pub(super) fn run(mut self) -> io::Result<Effort> {
+    pub(super) fn run(mut self) -> io::Result<LoadStats> {
         let cpu_before = thread_cpu_time()?;
         let mut ended = Vec::new();
         while !self.client.stop.is_raised() {
@@ -131,10 +131,10 @@ impl<'a> Chains<'a> {
                 self.settle(&ended);
             }
         }
-        self.effort.ended = self.clock.now();
+        self.stats.ended = self.clock.now();
         let cpu = thread_cpu_time()?.saturating_sub(cpu_before);
-        self.effort.cpu = u64::try_from(cpu.as_nanos()).unwrap_or(u64::MAX);
-        Ok(self.effort)
+        self.stats.cpu = u64::try_from(cpu.as_nanos()).unwrap_or(u64::MAX);
+        Ok(self.stats)
     }
 
     /// Fills the free slots.
@@ -148,18 +148,18 @@ impl<'a> Chains<'a> {
         {
             self.left.start += 1;
             self.ring.start(slot)?;
-            self.slots[slot] = Slot {
+            self.slots[slot] = ChainSlot {
                 started: now,
                 deadline,
                 busy: true,
                 timed_out: false,
             };
             self.deadlines.push_back((deadline, slot));
-            self.effort.start(now, now);
+            self.stats.start(now, now);
             count += 1;
         }
         if count > 0 {
-            self.client.tally.update(now, |counts| {
+            self.client.metrics.update(now, |counts| {
                 counts.add(ATTEMPTED, count);
                 counts.add(IN_FLIGHT, count);
             });
@@ -199,7 +199,7 @@ impl<'a> Chains<'a> {
     /// Counts what has ended, all at once.
     fn settle(&mut self, ended: &[Ended]) {
         let now = self.clock.now();
-        self.client.tally.update(now, |counts| {
+        self.client.metrics.update(now, |counts| {
             for end in ended {
                 counts.add(IN_FLIGHT, -1);
                 if end.connected {

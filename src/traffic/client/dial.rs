@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use socket2::Socket;
 
-use super::plan::Plan;
+use super::plan::LoadPlan;
 use super::ports::LocalPorts;
 use crate::record::Offset;
 use crate::scenario::workload::PortChoice;
@@ -35,7 +35,7 @@ impl Dialer {
     ///
     /// # Errors
     /// Where the range cannot be read, or no socket can be had to see what the kernel offers.
-    pub(super) fn new(plan: &Plan, clock: Option<TcpClockShift>) -> io::Result<Self> {
+    pub(super) fn new(plan: &LoadPlan, clock: Option<TcpClockShift>) -> io::Result<Self> {
         if let Some(clock) = clock {
             // Refused once and for all, in place of at every attempt.
             clock.apply(&sockopt::tcp_socket(plan.target_ip)?)?;
@@ -72,7 +72,12 @@ impl Dialer {
     /// # Errors
     /// What the kernel says to this attempt: EMFILE from socket(2), EADDRINUSE from bind(2), EADDRNOTAVAIL, ENETUNREACH and others
     /// from connect(2).
-    pub(super) fn dial(&self, plan: &Plan, index: u64, now: Offset) -> io::Result<(Socket, Lease)> {
+    pub(super) fn dial(
+        &self,
+        plan: &LoadPlan,
+        index: u64,
+        now: Offset,
+    ) -> io::Result<(Socket, Lease)> {
         let socket = sockopt::tcp_socket(plan.target_ip)?;
         if plan.nodelay {
             socket.set_tcp_nodelay(true)?;
@@ -137,7 +142,7 @@ fn any_address(family_of: IpAddr) -> IpAddr {
     }
 }
 
-fn connect(socket: &Socket, plan: &Plan) -> io::Result<()> {
+fn connect(socket: &Socket, plan: &LoadPlan) -> io::Result<()> {
     match socket.connect(&plan.target) {
         Err(error) if error.raw_os_error() != Some(libc::EINPROGRESS) => Err(error),
         _ => Ok(()),

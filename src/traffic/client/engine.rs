@@ -10,18 +10,18 @@ use std::time::Duration;
 
 use socket2::Socket;
 
-use super::attempt::{Attempt, Next, ReplyShape, Step};
+use super::attempt::{AttemptNext, ConnectionAttempt, ReplyShape, Step};
 use super::plan::{ConnectionEnd, Starts};
-use super::report::Effort;
-use super::turn::Turn;
-use super::{ATTEMPTED, BYTES, COMPLETED, Client, ESTABLISHED, FAILED, IN_FLIGHT};
+use super::report::LoadStats;
+use super::start_queue::StartSlot;
+use super::{ATTEMPTED, BYTES, COMPLETED, ClientShared, ESTABLISHED, FAILED, IN_FLIGHT};
 use crate::record::{Offset, RunClock};
 use crate::sys::readiness::{Epoll, Interest, Readiness};
 use crate::sys::timer::{Alarm, thread_cpu_time};
 use crate::sys::{sched, sockopt};
-use crate::traffic::slab::Slab;
+use crate::traffic::slab::TokenSlab;
 
-/// Starts in a row before what is ready gets its turn.
+/// Starts in a row before what is ready gets its slot.
 const BURST: usize = 64;
 /// Above this rate starts share wake-ups, which cost about 17 us each (measured).
 const BATCHING_RATE: f64 = 5_000.0;
@@ -39,8 +39,8 @@ const BELL: u64 = u64::MAX;
 const ALARM: u64 = u64::MAX - 1;
 
 /// The engine's state.
-pub(super) struct Engine<'a> {
-    client: &'a Client,
+pub(super) struct EpollEngine<'a> {
+    client: &'a ClientShared,
     clock: RunClock,
     epoll: Epoll,
     alarm: Alarm,
@@ -50,27 +50,27 @@ pub(super) struct Engine<'a> {
     end_start: u64,
     last_wake: Offset,
     has_priority: bool,
-    attempts: Slab<Attempt>,
+    attempts: TokenSlab<ConnectionAttempt>,
     /// Deadlines in order of start, which is their order too: the timeout is the same for all.
     deadlines: VecDeque<(Offset, u64)>,
     held: Vec<Socket>,
-    effort: Effort,
+    stats: LoadStats,
     last_reply: Option<ReplyShape>,
     buffer: Vec<u8>,
 }
 
 /// What the engine leaves behind.
 pub(super) struct Driven {
-    pub(super) effort: Effort,
+    pub(super) stats: LoadStats,
     /// Connections to be held on.
     pub(super) held: Vec<Socket>,
     pub(super) last_reply: Option<ReplyShape>,
 }
 
-impl<'a> Engine<'a> {
+impl<'a> EpollEngine<'a> {
     /// Takes the descriptors it needs, before load takes the rest.
     pub(super) fn new(
-        client: &'a Client,
+        client: &'a ClientShared,
         clock: RunClock,
         share: std::ops::Range<u64>,
     ) -> io::Result<Self> {
@@ -88,10 +88,10 @@ impl<'a> Engine<'a> {
             end_start: share.end,
             last_wake: Offset::ZERO,
             has_priority: false,
-            attempts: Slab::new(),
+            attempts: TokenSlab::new(),
             deadlines: VecDeque::new(),
             held: Vec::new(),
-            effort: Effort::new("epoll"),
+            stats: LoadStats::new("epoll"),
             last_reply: None,
             buffer: vec![0; BUFFER],
         })
@@ -99,9 +99,9 @@ impl<'a> Engine<'a> {
 
     /// Runs every attempt to its end, or until the client is stopped. Gives what is still held, to be held on.
     ///
-    /// The turn to start attempts goes on to the next thread when the last of this one's has started.
-    pub(super) fn run(mut self, turn: Option<Turn>) -> io::Result<Driven> {
-        let mut turn = turn;
+    /// The slot to start attempts goes on to the next thread when the last of this one's has started.
+    pub(super) fn run(mut self, slot: Option<StartSlot>) -> io::Result<Driven> {
+        let mut slot = slot;
         let cpu_before = thread_cpu_time()?;
         self.take_priority();
         self.wait_for_begin()?;
@@ -109,7 +109,7 @@ impl<'a> Engine<'a> {
         while !self.client.stop.is_raised() {
             let due_again = self.start_what_is_due();
             if self.next_start == self.end_start {
-                turn = None;
+                slot = None;
             }
             self.expire();
             if self.attempts.len() == 0 && self.next_start == self.end_start {
@@ -132,19 +132,19 @@ impl<'a> Engine<'a> {
                 }
             }
         }
-        drop(turn);
+        drop(slot);
         self.lose_priority();
         if self.client.stop.resets() {
             for attempt in self.attempts.values() {
                 sockopt::reset_on_close(&attempt.socket);
             }
         }
-        self.effort.ended = self.clock.now();
+        self.stats.ended = self.clock.now();
         let cpu = thread_cpu_time()?.saturating_sub(cpu_before);
-        self.effort.cpu = u64::try_from(cpu.as_nanos()).unwrap_or(u64::MAX);
-        self.effort.port_choice = self.client.dialer.port_choice;
+        self.stats.cpu = u64::try_from(cpu.as_nanos()).unwrap_or(u64::MAX);
+        self.stats.port_choice = self.client.dialer.port_choice;
         Ok(Driven {
-            effort: self.effort,
+            stats: self.stats,
             held: self.held,
             last_reply: self.last_reply,
         })
@@ -210,7 +210,7 @@ impl<'a> Engine<'a> {
     fn start(&mut self, intended: Offset, now: Offset) {
         let index = self.next_start;
         self.next_start += 1;
-        self.effort.start(now, intended);
+        self.stats.start(now, intended);
         if now.as_duration().saturating_sub(intended.as_duration()) > CANNOT_KEEP_UP {
             self.lose_priority();
         }
@@ -218,12 +218,12 @@ impl<'a> Engine<'a> {
         match self.client.dialer.dial(plan, index, now) {
             Ok((socket, lease)) => {
                 let deadline = self.deadline(now);
-                let mut attempt = Attempt::new(socket, lease, intended, deadline);
+                let mut attempt = ConnectionAttempt::new(socket, lease, intended, deadline);
                 let step = attempt.advance(plan, &mut self.buffer);
                 self.count(&step, intended, true);
                 self.settle_new(attempt, &step);
             }
-            Err(error) => self.client.tally.update(now, |counts| {
+            Err(error) => self.client.metrics.update(now, |counts| {
                 counts.add(ATTEMPTED, 1);
                 counts.add(FAILED, 1);
                 counts.error(error.raw_os_error().unwrap_or(libc::EIO));
@@ -235,16 +235,16 @@ impl<'a> Engine<'a> {
         Offset::from_duration(now.as_duration().saturating_add(self.client.plan.timeout))
     }
 
-    fn settle_new(&mut self, attempt: Attempt, step: &Step) {
+    fn settle_new(&mut self, attempt: ConnectionAttempt, step: &Step) {
         match step.next {
-            Next::Wait(_) | Next::Reusable => {
+            AttemptNext::Wait(_) | AttemptNext::Reusable => {
                 let deadline = attempt.deadline;
                 let token = self.attempts.insert(attempt);
                 self.deadlines.push_back((deadline, token));
                 self.settle(token, step);
             }
-            Next::Done => self.end(attempt),
-            Next::Failed(_) => self.close(attempt),
+            AttemptNext::Done => self.end(attempt),
+            AttemptNext::Failed(_) => self.close(attempt),
         }
     }
 
@@ -261,14 +261,14 @@ impl<'a> Engine<'a> {
     /// Does what an attempt needs next.
     fn settle(&mut self, token: u64, step: &Step) {
         match step.next {
-            Next::Wait(interest) => self.watch(token, interest),
-            Next::Reusable if self.next_start < self.end_start => self.reuse(token),
-            Next::Done | Next::Reusable => {
+            AttemptNext::Wait(interest) => self.watch(token, interest),
+            AttemptNext::Reusable if self.next_start < self.end_start => self.reuse(token),
+            AttemptNext::Done | AttemptNext::Reusable => {
                 if let Some(attempt) = self.attempts.remove(token) {
                     self.end(attempt);
                 }
             }
-            Next::Failed(_) => {
+            AttemptNext::Failed(_) => {
                 if let Some(attempt) = self.attempts.remove(token) {
                     self.close(attempt);
                 }
@@ -280,7 +280,7 @@ impl<'a> Engine<'a> {
         self.next_start += 1;
         let now = self.clock.now();
         let deadline = self.deadline(now);
-        self.effort.start(now, now);
+        self.stats.start(now, now);
         let Some(attempt) = self.attempts.get_mut(token) else {
             return;
         };
@@ -330,7 +330,7 @@ impl<'a> Engine<'a> {
     fn fail(&mut self, token: u64, errno: i32) {
         if let Some(attempt) = self.attempts.remove(token) {
             self.close(attempt);
-            self.client.tally.update(self.clock.now(), |counts| {
+            self.client.metrics.update(self.clock.now(), |counts| {
                 counts.add(FAILED, 1);
                 counts.add(IN_FLIGHT, -1);
                 counts.error(errno);
@@ -342,7 +342,7 @@ impl<'a> Engine<'a> {
         self.last_reply = step.replied.or(self.last_reply);
         let now = self.clock.now();
         let exchanges = self.client.plan.request.is_some();
-        self.client.tally.update(now, |counts| {
+        self.client.metrics.update(now, |counts| {
             if is_new {
                 counts.add(ATTEMPTED, 1);
             }
@@ -363,11 +363,11 @@ impl<'a> Engine<'a> {
             if step.bytes > 0 {
                 counts.add(BYTES, i64::try_from(step.bytes).unwrap_or(i64::MAX));
             }
-            let goes_on = matches!(step.next, Next::Wait(_));
+            let goes_on = matches!(step.next, AttemptNext::Wait(_));
             match step.next {
-                Next::Wait(_) => {}
-                Next::Done | Next::Reusable => counts.add(COMPLETED, 1),
-                Next::Failed(errno) => {
+                AttemptNext::Wait(_) => {}
+                AttemptNext::Done | AttemptNext::Reusable => counts.add(COMPLETED, 1),
+                AttemptNext::Failed(errno) => {
                     counts.add(FAILED, 1);
                     counts.error(errno);
                 }
@@ -380,7 +380,7 @@ impl<'a> Engine<'a> {
     }
 
     /// Ends a connection as the plan says.
-    fn end(&mut self, attempt: Attempt) {
+    fn end(&mut self, attempt: ConnectionAttempt) {
         match self.client.plan.end {
             ConnectionEnd::Hold => {
                 if attempt.watched.is_some() {
@@ -399,7 +399,7 @@ impl<'a> Engine<'a> {
         }
     }
 
-    fn close(&self, attempt: Attempt) {
+    fn close(&self, attempt: ConnectionAttempt) {
         let lease = attempt.lease;
         drop(attempt);
         self.client.dialer.closed(lease);

@@ -12,14 +12,14 @@ use std::sync::mpsc::Receiver;
 use etherparse::{PacketBuilder, TcpOptionElement};
 use socket2::{SockAddr, Socket};
 
-use super::plan::{Plan, Starts};
-use super::report::Effort;
+use super::plan::{LoadPlan, Starts};
+use super::report::LoadStats;
 use crate::record::{Event, Offset, RunClock, SeriesKind, SeriesUnit};
 use crate::scenario::workload::{ClientSpec, Load};
 use crate::sys::timer::thread_cpu_time;
 use crate::sys::wake::StopFlag;
 use crate::sys::{fdtable, sockopt};
-use crate::traffic::tally::{Declared, Tally};
+use crate::traffic::actor_metrics::{ActorMetrics, Declared};
 
 const SENT: usize = 0;
 /// The series that a flood has.
@@ -41,7 +41,7 @@ const SPREAD: u32 = 0x9e37_79b9;
 /// The whole life of a flood on its thread: prepares, says so, waits for the clock, sends.
 pub(in crate::traffic) fn run(
     spec: &ClientSpec,
-    tally: &Arc<Tally>,
+    metrics: &Arc<ActorMetrics>,
     stop: &Arc<StopFlag>,
     begin: &Receiver<RunClock>,
     ready: impl FnOnce(),
@@ -60,7 +60,7 @@ pub(in crate::traffic) fn run(
     ready();
     // Nobody gives the time any more: the run has ended before it began.
     if let Ok(clock) = begin.recv() {
-        flood.drive(&Plan::of(spec), clock, tally, stop)?;
+        flood.drive(&LoadPlan::of(spec), clock, metrics, stop)?;
     }
     done();
     Ok(())
@@ -77,16 +77,16 @@ struct Flood {
 impl Flood {
     fn drive(
         &self,
-        plan: &Plan,
+        plan: &LoadPlan,
         clock: RunClock,
-        tally: &Tally,
+        metrics: &ActorMetrics,
         stop: &StopFlag,
     ) -> io::Result<()> {
         let Starts::Paced(schedule) = plan.starts else {
             return Ok(());
         };
         let before = thread_cpu_time()?;
-        let mut effort = Effort::new("raw");
+        let mut stats = LoadStats::new("raw");
         for index in 0..schedule.count {
             let due = plan.begin.as_duration() + schedule.start_of(index);
             let due = Offset::from_duration(due);
@@ -94,21 +94,21 @@ impl Flood {
                 break;
             }
             let now = clock.now();
-            effort.start(now, due);
+            stats.start(now, due);
             match self.send(index) {
-                Ok(()) => tally.update(now, |counts| counts.add(SENT, 1)),
+                Ok(()) => metrics.update(now, |counts| counts.add(SENT, 1)),
                 Err(error) => {
                     let errno = error.raw_os_error().unwrap_or(libc::EIO);
-                    tally.update(now, |counts| counts.error(errno));
+                    metrics.update(now, |counts| counts.error(errno));
                 }
             }
         }
-        effort.ended = clock.now();
+        stats.ended = clock.now();
         let cpu = thread_cpu_time()?.saturating_sub(before);
-        effort.cpu = u64::try_from(cpu.as_nanos()).unwrap_or(u64::MAX);
-        tally.finish();
-        let report = effort.report(tally.actor(), plan);
-        tally.recorder().tell(Event::Load(report));
+        stats.cpu = u64::try_from(cpu.as_nanos()).unwrap_or(u64::MAX);
+        metrics.finish();
+        let report = stats.report(metrics.actor(), plan);
+        metrics.recorder().record(Event::Load(report));
         Ok(())
     }
 

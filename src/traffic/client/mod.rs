@@ -21,7 +21,7 @@ mod plan;
 mod ports;
 mod reply;
 mod report;
-mod turn;
+mod start_queue;
 
 use std::io;
 use std::ops::Range;
@@ -32,11 +32,11 @@ use std::time::{Duration, Instant};
 
 use self::chains::Chains;
 use self::dial::Dialer;
-use self::engine::{Driven, Engine};
-use self::plan::Plan;
-use self::report::Effort;
-use self::turn::{Order, Turn};
-use super::tally::{Declared, Tally};
+use self::engine::{Driven, EpollEngine};
+use self::plan::LoadPlan;
+use self::report::LoadStats;
+use self::start_queue::{StartQueue, StartSlot};
+use super::actor_metrics::{ActorMetrics, Declared};
 use crate::record::{Event, Offset, RunClock, SeriesKind, SeriesUnit};
 use crate::scenario::workload::ClientSpec;
 use crate::sys::tcp_clock::TcpClockShift;
@@ -70,7 +70,7 @@ const RESERVED: u64 = 32;
 
 /// What a client may and shall use beside what it is asked to do.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Means {
+pub(super) struct ClientResources {
     /// How many descriptors a thread may have, where more threads may be used to have more.
     pub(super) table: Option<u64>,
     /// How far its timestamps are shifted.
@@ -79,29 +79,29 @@ pub(super) struct Means {
 
 /// What the threads of a client share.
 #[derive(Debug)]
-struct Client {
-    plan: Plan,
+struct ClientShared {
+    plan: LoadPlan,
     dialer: Dialer,
-    tally: Arc<Tally>,
+    metrics: Arc<ActorMetrics>,
     stop: Arc<StopFlag>,
 }
 
 /// The whole life of a client on its thread: prepares, says so, waits for the clock, drives its load, holds what is to be held.
 pub(super) fn run(
     spec: &ClientSpec,
-    means: Means,
-    tally: &Arc<Tally>,
+    resources: ClientResources,
+    metrics: &Arc<ActorMetrics>,
     stop: &Arc<StopFlag>,
     begin: &Receiver<RunClock>,
     ready: impl FnOnce(),
     done: impl FnOnce(),
 ) -> io::Result<()> {
     fdtable::unshare_keeping(&[stop.as_fd()])?;
-    let plan = Plan::of(spec);
-    let client = Client {
-        dialer: Dialer::new(&plan, means.clock)?,
+    let plan = LoadPlan::of(spec);
+    let client = ClientShared {
+        dialer: Dialer::new(&plan, resources.clock)?,
         plan,
-        tally: Arc::clone(tally),
+        metrics: Arc::clone(metrics),
         stop: Arc::clone(stop),
     };
     ready();
@@ -109,26 +109,26 @@ pub(super) fn run(
     let Ok(clock) = begin.recv() else {
         return Ok(());
     };
-    client.drive(clock, means.table, done)
+    client.drive(clock, resources.table, done)
 }
 
-impl Client {
+impl ClientShared {
     fn drive(&self, clock: RunClock, table: Option<u64>, done: impl FnOnce()) -> io::Result<()> {
         let mut done = Some(done);
         std::thread::scope(|scope| {
             let (tell, told) = mpsc::channel();
-            let mut order = Order::new();
+            let mut queue = StartQueue::new();
             for share in self.shares(table) {
-                let (tell, mine) = (tell.clone(), order.next());
+                let (tell, slot) = (tell.clone(), queue.next());
                 std::thread::Builder::new()
                     .name("client".to_owned())
                     .spawn_scoped(scope, move || {
-                        self.run_share(clock, share, table, mine, tell)
+                        self.run_share(clock, share, table, slot, tell)
                     })?;
             }
             drop(tell);
             let result = self.gather(&told);
-            self.tally.finish();
+            self.metrics.finish();
             if self.plan.holds() && result.is_ok() {
                 match self.plan.hold_for {
                     Some(hold_for) => {
@@ -170,21 +170,21 @@ impl Client {
         clock: RunClock,
         share: Range<u64>,
         table: Option<u64>,
-        turn: Turn,
-        tell: Sender<io::Result<Effort>>,
+        slot: StartSlot,
+        tell: Sender<io::Result<LoadStats>>,
     ) {
         let run = || {
             fdtable::unshare_keeping(&[self.stop.as_fd()])?;
-            turn.wait();
+            slot.wait();
             // The sockets of a ring take no descriptors, so a bound on them would not bind.
             if table.is_some() && self.plan.may_suit_chains() {
                 self.run_chains(clock, share)
             } else {
-                Engine::new(self, clock, share)?.run(Some(turn))
+                EpollEngine::new(self, clock, share)?.run(Some(slot))
             }
         };
         let (result, held) = match run() {
-            Ok(driven) => (Ok(driven.effort), driven.held),
+            Ok(driven) => (Ok(driven.stats), driven.held),
             Err(error) => (Err(error), Vec::new()),
         };
         let _nobody_listens = tell.send(result);
@@ -200,7 +200,7 @@ impl Client {
     /// The first request shows what a reply is like; where that suits, the others are chains in the kernel.
     fn run_chains(&self, clock: RunClock, share: Range<u64>) -> io::Result<Driven> {
         let (first, rest) = (share.start..share.start + 1, share.start + 1..share.end);
-        let mut driven = Engine::new(self, clock, first)?.run(None)?;
+        let mut driven = EpollEngine::new(self, clock, first)?.run(None)?;
         if rest.is_empty() {
             return Ok(driven);
         }
@@ -208,40 +208,40 @@ impl Client {
             .last_reply
             .filter(|seen| self.plan.suits_chains(*seen));
         let chains = seen.map(|seen| Chains::new(self, clock, rest.clone(), seen));
-        let effort = match chains {
+        let stats = match chains {
             Some(Ok(chains)) => chains.run()?,
             // Not this kind of reply, or not this kind of kernel.
-            Some(Err(_)) | None => Engine::new(self, clock, rest)?.run(None)?.effort,
+            Some(Err(_)) | None => EpollEngine::new(self, clock, rest)?.run(None)?.stats,
         };
-        driven.effort.add(&effort);
+        driven.stats.add(&stats);
         Ok(driven)
     }
 
     /// Waits for every thread's attempts to end, and reports them.
-    fn gather(&self, told: &Receiver<io::Result<Effort>>) -> io::Result<()> {
-        let mut whole = Effort::new("epoll");
-        let (mut bytes, mut since) = (0, self.tally.now());
+    fn gather(&self, told: &Receiver<io::Result<LoadStats>>) -> io::Result<()> {
+        let mut whole = LoadStats::new("epoll");
+        let (mut bytes, mut since) = (0, self.metrics.now());
         loop {
             match told.recv_timeout(METER) {
-                Ok(effort) => whole.add(&effort?),
+                Ok(stats) => whole.add(&stats?),
                 Err(RecvTimeoutError::Disconnected) => break,
                 Err(RecvTimeoutError::Timeout) => {
-                    let (now, so_far) = (self.tally.now(), self.tally.get(BYTES));
+                    let (now, so_far) = (self.metrics.now(), self.metrics.get(BYTES));
                     let rate = throughput(so_far - bytes, since, now);
                     (bytes, since) = (so_far, now);
-                    self.tally
+                    self.metrics
                         .update(now, |counts| counts.set(THROUGHPUT, rate));
                 }
             }
         }
-        let rate = throughput(self.tally.get(BYTES), whole.first_start, whole.ended);
-        let now = self.tally.now();
-        self.tally.update(now, |counts| {
+        let rate = throughput(self.metrics.get(BYTES), whole.first_start, whole.ended);
+        let now = self.metrics.now();
+        self.metrics.update(now, |counts| {
             counts.set(THROUGHPUT, rate);
             counts.set(CPU, i64::try_from(whole.cpu).unwrap_or(i64::MAX));
         });
-        let report = whole.report(self.tally.actor(), &self.plan);
-        self.tally.recorder().tell(Event::Load(report));
+        let report = whole.report(self.metrics.actor(), &self.plan);
+        self.metrics.recorder().record(Event::Load(report));
         Ok(())
     }
 }

@@ -11,7 +11,7 @@ use crate::traffic::http;
 
 /// What every attempt of a client does, and when attempts start.
 #[derive(Debug)]
-pub(super) struct Plan {
+pub(super) struct LoadPlan {
     pub(super) target: SockAddr,
     pub(super) target_ip: IpAddr,
     pub(super) sources: Vec<IpAddr>,
@@ -22,7 +22,7 @@ pub(super) struct Plan {
     pub(super) begin: Offset,
     /// Bound on one attempt, from its start.
     pub(super) timeout: Duration,
-    pub(super) request: Option<Request>,
+    pub(super) request: Option<PlannedRequest>,
     /// Whether what is written goes out at once.
     pub(super) nodelay: bool,
     pub(super) end: ConnectionEnd,
@@ -50,7 +50,7 @@ impl Starts {
 
 /// What is sent once connected.
 #[derive(Debug)]
-pub(super) struct Request {
+pub(super) struct PlannedRequest {
     pub(super) head: Vec<u8>,
     /// Bytes that follow the head.
     pub(super) body: u64,
@@ -75,7 +75,7 @@ pub(super) enum ConnectionEnd {
     Hold,
 }
 
-impl Plan {
+impl LoadPlan {
     pub(super) fn of(spec: &ClientSpec) -> Self {
         let (starts, timeout, close, hold_for) = match &spec.load {
             Load::Connect {
@@ -168,7 +168,7 @@ fn end_of(close: ClientClose) -> ConnectionEnd {
 /// A client that waits for the server to close sends a request even where none was asked for: a server closes after its reply, and
 /// one that has not been asked anything waits. Only where the other end is to close does the request say `Connection: close`, so that
 /// the FIN comes first from where the scenario says.
-fn request(spec: &ClientSpec, end: ConnectionEnd) -> Option<Request> {
+fn request(spec: &ClientSpec, end: ConnectionEnd) -> Option<PlannedRequest> {
     let (head, body, write) = match &spec.load {
         Load::Bulk { bytes, write, .. } => {
             let write = usize::try_from(write.0).unwrap_or(usize::MAX).max(1);
@@ -183,5 +183,5 @@ fn request(spec: &ClientSpec, end: ConnectionEnd) -> Option<Request> {
             (http::get(end != ConnectionEnd::AwaitClose), 0, 1)
         }
     };
-    Some(Request { head, body, write })
+    Some(PlannedRequest { head, body, write })
 }

@@ -7,7 +7,7 @@ use crate::traffic::http::{self, MAX_HEAD};
 /// A reply so far.
 #[derive(Debug)]
 pub(super) struct Reply {
-    state: State,
+    state: ReplyState,
     /// Bytes so far, head included.
     length: u64,
     /// Whether the sender keeps the connection after it.
@@ -16,7 +16,7 @@ pub(super) struct Reply {
 }
 
 #[derive(Debug)]
-enum State {
+enum ReplyState {
     Head(Vec<u8>),
     /// So many body bytes are still to come; `None`: all up to the end.
     Body(Option<u64>),
@@ -25,7 +25,7 @@ enum State {
 impl Reply {
     pub(super) fn new() -> Self {
         Self {
-            state: State::Head(Vec::new()),
+            state: ReplyState::Head(Vec::new()),
             length: 0,
             keeps: true,
             status: None,
@@ -38,7 +38,7 @@ impl Reply {
     /// EMSGSIZE for a head without end.
     pub(super) fn feed(&mut self, arrived: &[u8]) -> Result<u64, Errno> {
         self.length += arrived.len() as u64;
-        let State::Head(before) = &mut self.state else {
+        let ReplyState::Head(before) = &mut self.state else {
             return Ok(self.feed_body(arrived.len() as u64));
         };
         let joined;
@@ -53,19 +53,19 @@ impl Reply {
             Some(head) => {
                 self.keeps = head.keep_alive && head.content_length.is_some();
                 self.status = head.status;
-                self.state = State::Body(head.content_length);
+                self.state = ReplyState::Body(head.content_length);
                 Ok(self.feed_body((all.len() - head.length) as u64))
             }
             None if all.len() > MAX_HEAD => Err(Errno::EMSGSIZE),
             None => {
-                self.state = State::Head(all.to_vec());
+                self.state = ReplyState::Head(all.to_vec());
                 Ok(0)
             }
         }
     }
 
     fn feed_body(&mut self, count: u64) -> u64 {
-        if let State::Body(Some(left)) = &mut self.state {
+        if let ReplyState::Body(Some(left)) = &mut self.state {
             let of_body = count.min(*left);
             *left -= of_body;
             return of_body;
@@ -75,12 +75,12 @@ impl Reply {
 
     /// Whether all that it announced has arrived.
     pub(super) fn is_whole(&self) -> bool {
-        matches!(self.state, State::Body(Some(0)))
+        matches!(self.state, ReplyState::Body(Some(0)))
     }
 
     /// Whether it is whole if the connection ends now.
     pub(super) fn is_whole_at_end(&self) -> bool {
-        matches!(self.state, State::Body(None | Some(0)))
+        matches!(self.state, ReplyState::Body(None | Some(0)))
     }
 
     /// Bytes so far, head included.

@@ -2,13 +2,13 @@
 
 use hdrhistogram::Histogram;
 
-use super::plan::{Plan, Starts};
+use super::plan::{LoadPlan, Starts};
 use crate::names::ActorName;
 use crate::record::{LoadReport, Offset};
 
 /// What one thread of a client did.
 #[derive(Debug, Clone)]
-pub(super) struct Effort {
+pub(super) struct LoadStats {
     /// How late each start was, nanoseconds.
     late: Option<Histogram<u64>>,
     started: u64,
@@ -22,7 +22,7 @@ pub(super) struct Effort {
     pub(super) engine: &'static str,
 }
 
-impl Effort {
+impl LoadStats {
     pub(super) fn new(engine: &'static str) -> Self {
         Self {
             // Three digits, resizing; the bounds are fixed and valid, so there always is one.
@@ -63,7 +63,7 @@ impl Effort {
     }
 
     /// The report of the whole client.
-    pub(super) fn report(&self, client: &ActorName, plan: &Plan) -> LoadReport {
+    pub(super) fn report(&self, client: &ActorName, plan: &LoadPlan) -> LoadReport {
         let late = |quantile| {
             let late = self.late.as_ref();
             late.map_or(0, |late| late.value_at_quantile(quantile))

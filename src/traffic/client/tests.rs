@@ -11,13 +11,13 @@ use crate::record::Offset;
 use crate::scenario::workload::{Accept, ClientClose, Load, PortChoice, ServerClose, StopHow};
 use crate::sys::loopback;
 use crate::traffic::tests::{
-    ESTABLISHED as ESTAB, Run, TIME_WAIT, client, connect, errors, last, server, workload,
+    ESTABLISHED as ESTAB, TIME_WAIT, TestRun, client, connect, errors, last, server, workload,
 };
 
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_an_attempt_that_is_refused_says_econnrefused() {
-    let Some(run) = Run::begin(workload(
+    let Some(run) = TestRun::begin(workload(
         Vec::new(),
         vec![client(connect(50, 5_000.0, ClientClose::Client))],
     )) else {
@@ -38,7 +38,7 @@ fn kernel_an_exchange_without_a_reply_times_out() {
     if let Load::Connect { timeout, .. } = &mut load.load {
         *timeout = Duration::from_millis(50);
     }
-    let Some(run) = Run::begin(workload(vec![server(Accept::Never)], vec![load])) else {
+    let Some(run) = TestRun::begin(workload(vec![server(Accept::Never)], vec![load])) else {
         return;
     };
     run.wait();
@@ -73,7 +73,7 @@ fn kernel_whoever_closes_first_has_time_wait_and_a_reset_leaves_none() {
         let set = || std::fs::write("/proc/sys/net/ipv4/tcp_rfc1337", "1");
         netns.run(set).unwrap().unwrap();
         let workload = workload(vec![server(Accept::Epoll)], vec![load]);
-        let run = Run::begin_in(netns, workload).unwrap();
+        let run = TestRun::begin_in(netns, workload).unwrap();
         run.wait();
         let ends = || {
             let all = run.sockets(TIME_WAIT, None);
@@ -100,7 +100,7 @@ fn kernel_a_server_that_closes_first_has_time_wait_whatever_the_client_would_do(
     load.exchange = true;
     let mut web = server(Accept::Epoll);
     web.close = ServerClose::First;
-    let Some(run) = Run::begin(workload(vec![web], vec![load])) else {
+    let Some(run) = TestRun::begin(workload(vec![web], vec![load])) else {
         return;
     };
     run.wait();
@@ -130,7 +130,8 @@ fn kernel_ports_in_sequence_run_out_exactly_one_after_the_last() {
         load.port = PortChoice::Sequential;
         load.sources = (1..=sources).map(|host| [127, 0, 1, host].into()).collect();
         let expected = 100 * i64::from(sources);
-        let run = Run::begin_in(netns, workload(vec![server(Accept::Epoll)], vec![load])).unwrap();
+        let run =
+            TestRun::begin_in(netns, workload(vec![server(Accept::Epoll)], vec![load])).unwrap();
         run.wait();
         let timeline = run.finish();
         assert_eq!(timeline.loads[0].port_choice, "sequential");
@@ -156,7 +157,7 @@ fn kernel_ports_in_sequence_come_round_where_they_may_be_reused() {
     // A server that closes first leaves TIME_WAIT with itself, and the client's ports free.
     let mut load = client(connect(250, 500.0, ClientClose::Server));
     load.port = PortChoice::Sequential;
-    let run = Run::begin_in(netns, workload(vec![server(Accept::Epoll)], vec![load])).unwrap();
+    let run = TestRun::begin_in(netns, workload(vec![server(Accept::Epoll)], vec![load])).unwrap();
     run.wait();
     let timeline = run.finish();
     assert_eq!(
@@ -174,7 +175,7 @@ fn kernel_ports_the_kernel_chooses_run_out_too() {
         return;
     };
     let load = client(connect(150, 2_000.0, ClientClose::Client));
-    let run = Run::begin_in(netns, workload(vec![server(Accept::Epoll)], vec![load])).unwrap();
+    let run = TestRun::begin_in(netns, workload(vec![server(Accept::Epoll)], vec![load])).unwrap();
     run.wait();
     let timeline = run.finish();
     assert_eq!(timeline.loads[0].port_choice, "kernel");
@@ -204,7 +205,7 @@ fn kernel_ports_chosen_at_bind_are_taken_for_every_destination() {
         let mut other = server(Accept::Epoll);
         (other.name, other.port) = (ActorName::new("other"), 81);
         let servers = vec![server(Accept::Epoll), other];
-        let run = Run::begin_in(netns, workload(servers, vec![held, load])).unwrap();
+        let run = TestRun::begin_in(netns, workload(servers, vec![held, load])).unwrap();
         run.wait();
         let timeline = run.finish();
         assert_eq!(last(&timeline, "held.established"), 50);
@@ -222,7 +223,7 @@ fn kernel_ports_chosen_at_bind_are_taken_for_every_destination() {
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_held_connections_are_established_until_they_are_let_go() {
     let load = client(connect(500, 5_000.0, ClientClose::Hold));
-    let Some(run) = Run::begin(workload(vec![server(Accept::Epoll)], vec![load])) else {
+    let Some(run) = TestRun::begin(workload(vec![server(Accept::Epoll)], vec![load])) else {
         return;
     };
     run.wait();
@@ -247,7 +248,8 @@ fn kernel_more_connections_than_one_table_has_room_for_are_held() {
         hold_for: Duration::from_millis(200),
         timeout: Duration::from_secs(20),
     };
-    let Some(run) = Run::begin(workload(vec![server(Accept::Epoll)], vec![client(load)])) else {
+    let Some(run) = TestRun::begin(workload(vec![server(Accept::Epoll)], vec![client(load)]))
+    else {
         return;
     };
     run.wait();
@@ -277,7 +279,7 @@ fn kernel_a_closed_loop_makes_all_its_requests() {
             keep_alive,
             timeout: Duration::from_secs(5),
         });
-        let Some(run) = Run::begin(workload(vec![server(Accept::Epoll)], vec![load])) else {
+        let Some(run) = TestRun::begin(workload(vec![server(Accept::Epoll)], vec![load])) else {
             return;
         };
         run.wait();
@@ -323,7 +325,7 @@ fn kernel_a_bulk_transfer_sends_exactly_its_bytes() {
             nodelay: false,
             timeout: Duration::from_secs(20),
         });
-        let Some(run) = Run::begin(workload(vec![server(accept)], vec![load])) else {
+        let Some(run) = TestRun::begin(workload(vec![server(accept)], vec![load])) else {
             return;
         };
         run.wait();
@@ -347,7 +349,7 @@ fn kernel_a_byte_a_write_transfers_exactly_its_bytes() {
             nodelay,
             timeout: Duration::from_secs(20),
         });
-        let Some(run) = Run::begin(workload(vec![server(Accept::Epoll)], vec![load])) else {
+        let Some(run) = TestRun::begin(workload(vec![server(Accept::Epoll)], vec![load])) else {
             return;
         };
         run.wait();
@@ -362,7 +364,7 @@ fn kernel_a_byte_a_write_transfers_exactly_its_bytes() {
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_an_open_loop_starts_every_attempt_and_says_how_late() {
-    let Some(run) = Run::begin(workload(
+    let Some(run) = TestRun::begin(workload(
         vec![server(Accept::Epoll)],
         vec![client(connect(2_000, 2_000.0, ClientClose::Reset))],
     )) else {
@@ -404,7 +406,7 @@ fn kernel_a_reply_that_breaks_off_is_no_data() {
     let mut load = client(connect(1, 1_000.0, ClientClose::Client));
     load.exchange = true;
     load.target = SocketAddr::from(([127, 0, 0, 1], 80));
-    let run = Run::begin_in(netns, workload(Vec::new(), vec![load])).unwrap();
+    let run = TestRun::begin_in(netns, workload(Vec::new(), vec![load])).unwrap();
     run.wait();
     breaks_off.join().unwrap();
     let timeline = run.finish();
@@ -423,7 +425,7 @@ fn kernel_requests_of_a_loop_that_are_served_too_late_time_out() {
         timeout: Duration::from_millis(50),
     });
     let web = server(Accept::Delay(Duration::from_millis(30)));
-    let Some(run) = Run::begin(workload(vec![web], vec![load])) else {
+    let Some(run) = TestRun::begin(workload(vec![web], vec![load])) else {
         return;
     };
     run.wait();
@@ -449,7 +451,7 @@ fn kernel_a_loop_whose_server_is_stopped_is_refused() {
         keep_alive: false,
         timeout: Duration::from_secs(1),
     });
-    let Some(mut run) = Run::begin(workload(vec![server(Accept::Epoll)], vec![load])) else {
+    let Some(mut run) = TestRun::begin(workload(vec![server(Accept::Epoll)], vec![load])) else {
         return;
     };
     let sleep = |millis| {

@@ -13,7 +13,7 @@ const LAST: usize = 5;
 
 /// A stream of text so far.
 #[derive(Debug)]
-pub(super) struct Lines {
+pub(super) struct TextSeries {
     name: String,
     series: SeriesId,
     recorder: Recorder,
@@ -24,7 +24,7 @@ pub(super) struct Lines {
     last: VecDeque<String>,
 }
 
-impl Lines {
+impl TextSeries {
     pub(super) fn new(name: String, series: SeriesId, recorder: Recorder) -> Self {
         Self {
             name,
@@ -84,7 +84,7 @@ impl Lines {
         }
         self.last
             .push_back(String::from_utf8_lossy(line).into_owned());
-        self.recorder.tell(Event::Text {
+        self.recorder.record(Event::Text {
             t,
             series: self.series,
             line: String::from_utf8_lossy(line).into_owned(),
@@ -94,7 +94,7 @@ impl Lines {
     fn cut_off(&mut self, t: Offset) {
         self.cut = true;
         self.partial = Vec::new();
-        self.recorder.tell(Event::Note {
+        self.recorder.record(Event::Note {
             t: Some(t),
             text: format!(
                 "`{}` is cut off after {} lines, {} bytes",
@@ -108,13 +108,13 @@ impl Lines {
 mod tests {
     use super::*;
     use crate::record::{SeriesKind, SeriesUnit, Timeline};
-    use crate::traffic::tests::Listener;
+    use crate::traffic::tests::TestRecorder;
 
     fn written(pieces: &[&[u8]]) -> (Timeline, Vec<String>) {
-        let listener = Listener::start();
+        let listener = TestRecorder::start();
         let recorder = listener.recorder();
         let series = recorder.series("ab.stdout", SeriesKind::Text, SeriesUnit::Text);
-        let mut lines = Lines::new("ab.stdout".to_owned(), series, recorder);
+        let mut lines = TextSeries::new("ab.stdout".to_owned(), series, recorder);
         for piece in pieces {
             lines.take(piece, Offset::ZERO);
         }

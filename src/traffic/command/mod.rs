@@ -21,9 +21,9 @@ pub(super) use program::Program;
 use std::io;
 use std::sync::{Arc, OnceLock};
 
-use self::ready::Readiness;
-use self::running::Running;
-use super::actor::Cues;
+use self::ready::ReadyCheck;
+use self::running::RunningCommand;
+use super::actor::ActorSignals;
 use crate::record::{Event, Offset, Recorder, RunClock, SeriesId, SeriesKind, SeriesUnit};
 use crate::scenario::topology::IpVersion;
 use crate::scenario::workload::CommandSpec;
@@ -77,11 +77,11 @@ impl Streams {
     }
 
     fn note(&self, t: Offset, text: String) {
-        self.recorder.tell(Event::Note { t: Some(t), text });
+        self.recorder.record(Event::Note { t: Some(t), text });
     }
 
     fn ended(&self, t: Offset, code: i32) {
-        self.recorder.tell(Event::Sample {
+        self.recorder.record(Event::Sample {
             t,
             v: vec![(self.exit(), code.into())],
         });
@@ -96,27 +96,27 @@ pub(super) fn run(
     nofile: NofileLimit,
     ip: IpVersion,
     streams: &Streams,
-    cues: &Cues,
+    signals: &ActorSignals,
 ) -> io::Result<()> {
     files::prepare(spec)?;
-    let readiness = spec.ready.map(|port| Readiness::open(port, ip));
+    let readiness = spec.ready.map(|port| ReadyCheck::open(port, ip));
     let readiness = readiness.transpose()?;
     if readiness.is_none() {
-        cues.ready()();
-        let Ok(clock) = cues.begin.recv() else {
+        signals.ready()();
+        let Ok(clock) = signals.begin.recv() else {
             return Ok(());
         };
         let start = clock.instant(Offset::from_duration(spec.start));
-        if cues.stop.wait_until(start) {
+        if signals.stop.wait_until(start) {
             return Ok(());
         }
     }
-    let mut running = Running::start(spec, program, nofile, streams)?;
+    let mut running = RunningCommand::start(spec, program, nofile, streams)?;
     if let Some(readiness) = readiness {
-        running.until_ready(readiness, &cues.stop)?;
-        cues.ready()();
+        running.until_ready(readiness, &signals.stop)?;
+        signals.ready()();
     }
-    running.watch(&cues.stop)
+    running.watch(&signals.stop)
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use crate::sys::sock_diag::SockDiag;
 
 /// Looks at who listens in the calling thread's namespace.
 #[derive(Debug)]
-pub(super) struct Readiness {
+pub(super) struct ReadyCheck {
     diag: SockDiag,
     port: u16,
     ip: IpVersion,
@@ -18,7 +18,7 @@ pub(super) struct Readiness {
     elsewhere: Vec<SocketAddr>,
 }
 
-impl Readiness {
+impl ReadyCheck {
     pub(super) fn open(port: u16, ip: IpVersion) -> io::Result<Self> {
         Ok(Self {
             diag: SockDiag::open().map_err(io::Error::other)?,
@@ -110,7 +110,7 @@ mod tests {
     fn a_listener_counts_where_the_lab_s_protocol_reaches_it() {
         let serves = |ip, at: &str| {
             let at: SocketAddr = at.parse().unwrap();
-            let readiness = Readiness {
+            let readiness = ReadyCheck {
                 diag: SockDiag::open().unwrap(),
                 port: 80,
                 ip,

@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use super::lines::Lines;
-use super::ready::{NotReady, Readiness};
+use super::lines::TextSeries;
+use super::ready::{NotReady, ReadyCheck};
 use super::{Program, Streams};
 use crate::record::Offset;
 use crate::scenario::workload::CommandSpec;
@@ -27,19 +27,19 @@ const KILLED: i32 = 128;
 const LOOK: Duration = Duration::from_millis(5);
 
 /// A program that runs. Its group is killed, and it is reaped, when this is dropped.
-pub(super) struct Running<'a> {
+pub(super) struct RunningCommand<'a> {
     spec: &'a CommandSpec,
     streams: &'a Streams,
-    outputs: Vec<Output>,
+    outputs: Vec<OutputPipe>,
     child: Child,
     has_ended: Arc<StopFlag>,
     /// Waits without reaping: as long as nobody has, the number is the child's.
     waiter: Option<JoinHandle<io::Result<()>>>,
 }
 
-struct Output {
+struct OutputPipe {
     pipe: Pipe,
-    lines: Lines,
+    lines: TextSeries,
     open: bool,
 }
 
@@ -75,7 +75,7 @@ enum Why {
     RunIsOver,
 }
 
-impl<'a> Running<'a> {
+impl<'a> RunningCommand<'a> {
     /// Starts a program. It dies with the calling thread.
     pub(super) fn start(
         spec: &'a CommandSpec,
@@ -118,9 +118,9 @@ impl<'a> Running<'a> {
         let err = err.map(|pipe| (pipe, format!("{name}.stderr"), self.streams.stderr));
         for (pipe, name, series) in [out, err].into_iter().flatten() {
             fcntl(&pipe, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
-            self.outputs.push(Output {
+            self.outputs.push(OutputPipe {
                 pipe,
-                lines: Lines::new(name, series, self.streams.recorder.clone()),
+                lines: TextSeries::new(name, series, self.streams.recorder.clone()),
                 open: true,
             });
         }
@@ -133,7 +133,7 @@ impl<'a> Running<'a> {
     /// Where it ends before, or does not within its time, with what it said.
     pub(super) fn until_ready(
         &mut self,
-        mut readiness: Readiness,
+        mut readiness: ReadyCheck,
         stop: &StopFlag,
     ) -> io::Result<()> {
         let deadline = Instant::now() + self.spec.timeout;
@@ -262,7 +262,7 @@ impl<'a> Running<'a> {
     }
 }
 
-impl Drop for Running<'_> {
+impl Drop for RunningCommand<'_> {
     fn drop(&mut self) {
         // After an error of this side the program still runs; once it is reaped both find nobody.
         if let Ok(None) = self.child.try_wait() {
@@ -272,7 +272,7 @@ impl Drop for Running<'_> {
     }
 }
 
-impl Output {
+impl OutputPipe {
     /// Takes what is there.
     fn drain(&mut self, t: Offset) {
         let mut buffer = [0; 16 * 1024];

@@ -7,7 +7,7 @@ use crate::lab::{Lab, Node};
 use crate::record::Timeline;
 use crate::scenario::workload::{CommandSpec, FILES, Load, Workload};
 use crate::sys::loopback;
-use crate::traffic::tests::{Listener, Run, client, command, errors, last, spec};
+use crate::traffic::tests::{TestRecorder, TestRun, client, command, errors, last, spec};
 use crate::traffic::{Traffic, TrafficError};
 
 /// A program that serves on port 80, with files.
@@ -44,7 +44,7 @@ fn requests(count: u64) -> Load {
 }
 
 fn with_client(commands: Vec<CommandSpec>) -> Option<Timeline> {
-    let run = Run::begin(Workload {
+    let run = TestRun::begin(Workload {
         clients: vec![client(requests(50))],
         commands,
         ..Workload::default()
@@ -88,7 +88,7 @@ fn obstacle(commands: Vec<CommandSpec>) -> Option<String> {
         netns,
         nofile: None,
     }]);
-    let listener = Listener::start();
+    let listener = TestRecorder::start();
     let spec = spec(Workload {
         commands,
         ..Workload::default()
@@ -138,7 +138,7 @@ fn kernel_what_is_in_the_background_does_not_keep_a_run_going() {
     (short.name, short.background) = ("short".into(), true);
     // Long enough for the short one to have ended.
     let wait = command("wait", "here", &["sleep", "0.3"]);
-    let Some(run) = Run::begin(Workload {
+    let Some(run) = TestRun::begin(Workload {
         commands: vec![quiet, short, wait],
         ..Workload::default()
     }) else {
@@ -161,7 +161,7 @@ fn kernel_files_are_each_command_s_own() {
         spec.files = Some([("a/what".to_owned(), text.to_owned())].into());
         spec
     };
-    let Some(run) = Run::begin(Workload {
+    let Some(run) = TestRun::begin(Workload {
         commands: vec![spec("one", "1\n"), spec("two", "2\n")],
         ..Workload::default()
     }) else {

@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 use super::Program;
 use crate::record::{Offset, Timeline};
 use crate::scenario::workload::{Accept, CommandSpec, Workload};
-use crate::traffic::tests::{Run, command, last, server};
+use crate::traffic::tests::{TestRun, command, last, server};
 
 fn run(commands: Vec<CommandSpec>, accept: Option<Accept>) -> Option<Timeline> {
-    let run = Run::begin(Workload {
+    let run = TestRun::begin(Workload {
         servers: accept.map(server).into_iter().collect(),
         commands,
         ..Workload::default()

@@ -7,7 +7,7 @@ use std::io::{self, Read, Write};
 use nix::errno::Errno;
 use socket2::Socket;
 
-use super::forward::{Exchange, Forwarder, Then, Upstream};
+use super::forward::{Exchange, Then, Upstream, UpstreamForwarder};
 use crate::scenario::workload::{ServerClose, ServerSpec};
 use crate::sys::readiness::Interest;
 use crate::traffic::http::{self, MAX_HEAD};
@@ -19,17 +19,17 @@ const READS_IN_A_ROW: u32 = 16;
 
 /// What every conversation of a server goes by.
 #[derive(Debug)]
-pub(super) struct Manners {
+pub(super) struct ServerPolicy {
     close: ServerClose,
     body: u64,
     /// The reply up to the first [`CHUNK`] of its body: closing, keeping the connection.
     openings: [Vec<u8>; 2],
     chunk: Vec<u8>,
     /// Where requests go on to, for a proxy.
-    forwarder: Option<Forwarder>,
+    forwarder: Option<UpstreamForwarder>,
 }
 
-impl Manners {
+impl ServerPolicy {
     pub(super) fn of(spec: &ServerSpec) -> Self {
         let body = spec.reply.0;
         let chunk = vec![b'x'; usize::try_from(body).unwrap_or(CHUNK).min(CHUNK)];
@@ -46,7 +46,7 @@ impl Manners {
             forwarder: spec
                 .forward
                 .as_ref()
-                .map(|forward| Forwarder::new(forward.target)),
+                .map(|forward| UpstreamForwarder::new(forward.target)),
         }
     }
 
@@ -64,11 +64,11 @@ impl Manners {
 #[derive(Debug)]
 pub(super) struct Conversation {
     pub(super) socket: Socket,
-    phase: Phase,
+    phase: ConversationPhase,
 }
 
 #[derive(Debug)]
-enum Phase {
+enum ConversationPhase {
     /// A request's head is on its way; what has arrived of it.
     Head(Vec<u8>),
     /// A request's body is on its way.
@@ -91,7 +91,7 @@ enum Phase {
 
 /// How far a conversation got.
 #[derive(Debug, Default)]
-pub(super) struct Progress {
+pub(super) struct ConversationProgress {
     pub(super) replies: u32,
     /// Of these, the ones that came from the server behind a proxy.
     pub(super) forwarded: u32,
@@ -99,12 +99,12 @@ pub(super) struct Progress {
     pub(super) bytes: u64,
     /// What went wrong between a proxy and the server behind it: errnos.
     pub(super) errors: Vec<i32>,
-    pub(super) next: Next,
+    pub(super) next: ConversationNext,
 }
 
 /// What a conversation needs next.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) enum Next {
+pub(super) enum ConversationNext {
     /// To be able to go on: then `advance` again.
     Wait(Interest),
     /// To be closed.
@@ -118,47 +118,53 @@ impl Conversation {
     pub(super) fn new(socket: Socket) -> Self {
         Self {
             socket,
-            phase: Phase::Head(Vec::new()),
+            phase: ConversationPhase::Head(Vec::new()),
         }
     }
 
     /// Whether it waits for a request of which nothing has arrived.
     pub(super) fn is_idle(&self) -> bool {
-        matches!(&self.phase, Phase::Head(arrived) if arrived.is_empty())
+        matches!(&self.phase, ConversationPhase::Head(arrived) if arrived.is_empty())
     }
 
     /// The connection behind this one, while a proxy has passed a request on.
     pub(super) fn upstream(&mut self) -> Option<&mut Upstream> {
         match &mut self.phase {
-            Phase::Forwarded(exchange) => exchange.upstream.as_mut(),
+            ConversationPhase::Forwarded(exchange) => exchange.upstream.as_mut(),
             _ => None,
         }
     }
 
     /// Goes on as far as it can. `buffer` is for what is read and not kept; it is empty of meaning before and after.
-    pub(super) fn advance(&mut self, manners: &Manners, buffer: &mut [u8]) -> Progress {
-        let mut progress = Progress::default();
-        progress.next = self
-            .go_on(manners, buffer, &mut progress)
-            .unwrap_or_else(|error| match error.raw_os_error() {
-                // A client that resets is a client that has closed.
-                Some(libc::ECONNRESET | libc::EPIPE) if self.is_idle() => Next::Close,
-                errno => Next::Fail(errno.unwrap_or(libc::EIO)),
-            });
+    pub(super) fn advance(
+        &mut self,
+        policy: &ServerPolicy,
+        buffer: &mut [u8],
+    ) -> ConversationProgress {
+        let mut progress = ConversationProgress::default();
+        progress.next =
+            self.go_on(policy, buffer, &mut progress)
+                .unwrap_or_else(|error| match error.raw_os_error() {
+                    // A client that resets is a client that has closed.
+                    Some(libc::ECONNRESET | libc::EPIPE) if self.is_idle() => {
+                        ConversationNext::Close
+                    }
+                    errno => ConversationNext::Fail(errno.unwrap_or(libc::EIO)),
+                });
         progress
     }
 
     fn go_on(
         &mut self,
-        manners: &Manners,
+        policy: &ServerPolicy,
         buffer: &mut [u8],
-        progress: &mut Progress,
-    ) -> io::Result<Next> {
+        progress: &mut ConversationProgress,
+    ) -> io::Result<ConversationNext> {
         let mut reads = 0;
         loop {
             match &mut self.phase {
-                Phase::Head(arrived) => {
-                    if let Some(request) = take_request(manners, arrived, &[], progress) {
+                ConversationPhase::Head(arrived) => {
+                    if let Some(request) = take_request(policy, arrived, &[], progress) {
                         self.phase = request;
                         continue;
                     }
@@ -166,93 +172,97 @@ impl Conversation {
                         return Err(Errno::EMSGSIZE.into());
                     }
                     let Some(count) = read(&self.socket, buffer)? else {
-                        return Ok(Next::Wait(Interest::Read));
+                        return Ok(ConversationNext::Wait(Interest::Read));
                     };
                     if count == 0 {
-                        return Ok(self.peer_has_closed(manners));
+                        return Ok(self.peer_has_closed(policy));
                     }
-                    match take_request(manners, arrived, &buffer[..count], progress) {
+                    match take_request(policy, arrived, &buffer[..count], progress) {
                         Some(request) => self.phase = request,
                         None => arrived.extend(&buffer[..count]),
                     }
                 }
-                Phase::Body {
+                ConversationPhase::Body {
                     left: 0,
                     keep_alive,
                     after,
                 } => {
-                    self.phase = Phase::Reply {
+                    self.phase = ConversationPhase::Reply {
                         sent: 0,
                         keep_alive: *keep_alive,
                         after: std::mem::take(after),
                     };
                 }
-                Phase::Body { left, .. } => {
+                ConversationPhase::Body { left, .. } => {
                     let want = usize::try_from(*left)
                         .unwrap_or(usize::MAX)
                         .min(buffer.len());
                     reads += 1;
                     if reads > READS_IN_A_ROW {
-                        return Ok(Next::Wait(Interest::Read));
+                        return Ok(ConversationNext::Wait(Interest::Read));
                     }
                     match read(&self.socket, &mut buffer[..want])? {
-                        None => return Ok(Next::Wait(Interest::Read)),
-                        Some(0) => return Ok(self.peer_has_closed(manners)),
+                        None => return Ok(ConversationNext::Wait(Interest::Read)),
+                        Some(0) => return Ok(self.peer_has_closed(policy)),
                         Some(count) => {
                             *left -= count as u64;
                             progress.bytes += count as u64;
                         }
                     }
                 }
-                Phase::Reply {
+                ConversationPhase::Reply {
                     sent,
                     keep_alive,
                     after,
                 } => {
-                    let keeps = manners.keeps(*keep_alive);
-                    if !write_reply(&self.socket, manners, keeps, sent)? {
-                        return Ok(Next::Wait(Interest::Write));
+                    let keeps = policy.keeps(*keep_alive);
+                    if !write_reply(&self.socket, policy, keeps, sent)? {
+                        return Ok(ConversationNext::Wait(Interest::Write));
                     }
                     progress.replies += 1;
-                    progress.bytes += manners.body;
+                    progress.bytes += policy.body;
                     if !keeps {
-                        return Ok(Next::Close);
+                        return Ok(ConversationNext::Close);
                     }
-                    self.phase = Phase::Head(std::mem::take(after));
+                    self.phase = ConversationPhase::Head(std::mem::take(after));
                 }
-                Phase::Forwarded(exchange) => {
-                    let Some(forwarder) = &manners.forwarder else {
-                        return Ok(Next::Close);
+                ConversationPhase::Forwarded(exchange) => {
+                    let Some(forwarder) = &policy.forwarder else {
+                        return Ok(ConversationNext::Close);
                     };
                     match exchange.advance(forwarder, &self.socket, buffer, progress)? {
-                        Then::Wait(interest) => return Ok(Next::Wait(interest)),
-                        Then::Ended { keeps: true, after } => self.phase = Phase::Head(after),
+                        Then::Wait(interest) => return Ok(ConversationNext::Wait(interest)),
+                        Then::Ended { keeps: true, after } => {
+                            self.phase = ConversationPhase::Head(after)
+                        }
                         Then::Ended { keeps: false, .. } | Then::BrokenOff => {
-                            return Ok(Next::Close);
+                            return Ok(ConversationNext::Close);
                         }
                     }
                 }
-                Phase::Abandoned => return Ok(Next::Wait(Interest::Nothing)),
+                ConversationPhase::Abandoned => {
+                    return Ok(ConversationNext::Wait(Interest::Nothing));
+                }
             }
         }
     }
 
-    fn peer_has_closed(&mut self, manners: &Manners) -> Next {
-        if manners.close == ServerClose::Never {
-            self.phase = Phase::Abandoned;
-            return Next::Wait(Interest::Nothing);
+    fn peer_has_closed(&mut self, policy: &ServerPolicy) -> ConversationNext {
+        if policy.close == ServerClose::Never {
+            self.phase = ConversationPhase::Abandoned;
+            return ConversationNext::Wait(Interest::Nothing);
         }
-        Next::Close
+        ConversationNext::Close
     }
 }
 
 /// The phase that a whole head leads to: from what had arrived before and what has now. What comes after the head is not lost.
 fn take_request(
-    manners: &Manners,
+    policy: &ServerPolicy,
     before: &[u8],
     now: &[u8],
-    progress: &mut Progress,
-) -> Option<Phase> {
+    progress: &mut ConversationProgress,
+) -> Option<ConversationPhase> {
     let joined;
     let arrived = if before.is_empty() {
         now
@@ -261,16 +271,16 @@ fn take_request(
         &joined
     };
     let head = http::parse_head(arrived)?;
-    if let Some(forwarder) = &manners.forwarder {
-        let keeps = manners.keeps(head.keep_alive);
+    if let Some(forwarder) = &policy.forwarder {
+        let keeps = policy.keeps(head.keep_alive);
         let exchange = Exchange::begin(forwarder, arrived, &head, keeps, progress);
-        return Some(Phase::Forwarded(Box::new(exchange)));
+        return Some(ConversationPhase::Forwarded(Box::new(exchange)));
     }
     let rest = &arrived[head.length..];
     let body = head.content_length.unwrap_or(0);
     let of_body = rest.len().min(usize::try_from(body).unwrap_or(usize::MAX));
     progress.bytes += of_body as u64;
-    Some(Phase::Body {
+    Some(ConversationPhase::Body {
         left: body - of_body as u64,
         keep_alive: head.keep_alive,
         after: rest[of_body..].to_vec(),
@@ -291,19 +301,19 @@ pub(super) fn read(mut socket: &Socket, buffer: &mut [u8]) -> io::Result<Option<
 /// Writes what the kernel takes; true once all has gone.
 fn write_reply(
     mut socket: &Socket,
-    manners: &Manners,
+    policy: &ServerPolicy,
     keeps: bool,
     sent: &mut u64,
 ) -> io::Result<bool> {
-    let opening = &manners.openings[usize::from(keeps)];
-    let total = (opening.len() - manners.chunk.len()) as u64 + manners.body;
+    let opening = &policy.openings[usize::from(keeps)];
+    let total = (opening.len() - policy.chunk.len()) as u64 + policy.body;
     while *sent < total {
         let from = usize::try_from(*sent).unwrap_or(usize::MAX);
         let piece = match opening.get(from..) {
             Some(piece) if !piece.is_empty() => piece,
             _ => {
                 let left = usize::try_from(total - *sent).unwrap_or(usize::MAX);
-                &manners.chunk[..left.min(manners.chunk.len())]
+                &policy.chunk[..left.min(policy.chunk.len())]
             }
         };
         match socket.write(piece) {

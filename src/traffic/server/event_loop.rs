@@ -10,13 +10,13 @@ use std::time::{Duration, Instant};
 
 use socket2::Socket;
 
-use super::conversation::{Conversation, Next, Progress};
-use super::{Served, shards::Shard};
+use super::conversation::{Conversation, ConversationNext, ConversationProgress};
+use super::{Served, acceptors::Acceptor};
 use crate::record::{Offset, RunClock};
 use crate::sys::readiness::{Interest, Readiness};
 use crate::sys::sockopt;
 use crate::sys::timer::Alarm;
-use crate::traffic::slab::Slab;
+use crate::traffic::slab::TokenSlab;
 
 /// How long a server that has no descriptor left waits before it tries again: what nginx waits (`accept_mutex_delay`) is 500 ms,
 /// libuv none; 10 ms bounds both the load of trying and the delay.
@@ -31,7 +31,7 @@ const BELL: u64 = u64::MAX - 1;
 const ALARM: u64 = u64::MAX - 2;
 
 /// A connection with what the loop knows of it.
-struct Connection {
+struct WatchedConnection {
     conversation: Conversation,
     interest: Interest,
     /// Since when it waits for another request; `None` before the first reply, and while there is one.
@@ -47,10 +47,10 @@ pub(super) struct EventLoop<'a, R> {
     readiness: R,
     /// Waits before each accept, where the scenario says so.
     delay: Option<Duration>,
-    shard: Option<&'a Shard>,
-    connections: Slab<Connection>,
+    acceptor: Option<&'a Acceptor>,
+    connections: TokenSlab<WatchedConnection>,
     idle: BTreeSet<(Offset, u64)>,
-    /// When the listener is watched again; `None` while it is watched, or is another shard's.
+    /// When the listener is watched again; `None` while it is watched, or is another acceptor's.
     accept_at: Option<Offset>,
     listening: bool,
     /// Whether `accept_at` waits for a descriptor.
@@ -70,7 +70,7 @@ impl<'a, R: Readiness> EventLoop<'a, R> {
         listener: &'a Socket,
         readiness: R,
         delay: Option<Duration>,
-        shard: Option<&'a Shard>,
+        acceptor: Option<&'a Acceptor>,
     ) -> io::Result<Self> {
         let clock = RunClock::starting_at(Instant::now());
         Ok(Self {
@@ -78,8 +78,8 @@ impl<'a, R: Readiness> EventLoop<'a, R> {
             listener,
             readiness,
             delay,
-            shard,
-            connections: Slab::new(),
+            acceptor,
+            connections: TokenSlab::new(),
             idle: BTreeSet::new(),
             accept_at: None,
             listening: false,
@@ -116,8 +116,8 @@ impl<'a, R: Readiness> EventLoop<'a, R> {
             for token in ready.drain(..) {
                 match token {
                     LISTENER => self.accept()?,
-                    // Not the end: another shard has passed the listener on, perhaps to this one.
-                    BELL if self.shard.is_some() => self.listen_again()?,
+                    // Not the end: another acceptor has passed the listener on, perhaps to this one.
+                    BELL if self.acceptor.is_some() => self.listen_again()?,
                     BELL => {}
                     ALARM => self.alarm_went()?,
                     token => self.advance(token),
@@ -137,7 +137,7 @@ impl<'a, R: Readiness> EventLoop<'a, R> {
     }
 
     fn is_my_turn(&self) -> bool {
-        self.shard.is_none_or(Shard::is_accepting)
+        self.acceptor.is_none_or(Acceptor::is_accepting)
     }
 
     fn listen_again(&mut self) -> io::Result<()> {
@@ -174,7 +174,7 @@ impl<'a, R: Readiness> EventLoop<'a, R> {
                     libc::EAGAIN => return Ok(()),
                     libc::EINTR => {}
                     errno @ (libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM) => {
-                        if errno == libc::EMFILE && self.shard.is_some_and(Shard::pass_on) {
+                        if errno == libc::EMFILE && self.acceptor.is_some_and(Acceptor::hand_over) {
                             self.stop_listening();
                         } else {
                             self.served.count_error(errno);
@@ -196,10 +196,10 @@ impl<'a, R: Readiness> EventLoop<'a, R> {
 
     fn welcome(&mut self, socket: Socket) {
         if !self.readiness.has_place_for(socket.as_raw_fd()) {
-            self.served.count_accepted(&Progress::default());
+            self.served.count_accepted(&ConversationProgress::default());
             return self.served.count_error(libc::EINVAL);
         }
-        let mut connection = Connection {
+        let mut connection = WatchedConnection {
             conversation: Conversation::new(socket),
             interest: Interest::Nothing,
             idle_since: None,
@@ -208,9 +208,9 @@ impl<'a, R: Readiness> EventLoop<'a, R> {
         // What the client sends is often there already: then nothing needs to be watched.
         let progress = connection
             .conversation
-            .advance(&self.served.manners, &mut self.buffer);
+            .advance(&self.served.policy, &mut self.buffer);
         self.served.count_accepted(&progress);
-        let Next::Wait(interest) = progress.next else {
+        let ConversationNext::Wait(interest) = progress.next else {
             return;
         };
         let fd = connection.conversation.socket.as_raw_fd();
@@ -224,8 +224,8 @@ impl<'a, R: Readiness> EventLoop<'a, R> {
         }
         self.watch_upstream(token);
         self.replied(token, &progress);
-        if let Some(shard) = self.shard {
-            shard.set_open(self.connections.len());
+        if let Some(acceptor) = self.acceptor {
+            acceptor.set_open(self.connections.len());
         }
     }
 
@@ -255,9 +255,9 @@ impl<'a, R: Readiness> EventLoop<'a, R> {
         };
         let progress = connection
             .conversation
-            .advance(&self.served.manners, &mut self.buffer);
+            .advance(&self.served.policy, &mut self.buffer);
         self.served.count(&progress);
-        let Next::Wait(interest) = progress.next else {
+        let ConversationNext::Wait(interest) = progress.next else {
             return self.close(token);
         };
         connection.idle_since = None;
@@ -275,7 +275,7 @@ impl<'a, R: Readiness> EventLoop<'a, R> {
     }
 
     /// Notes since when a connection that has had a reply waits for another request.
-    fn replied(&mut self, token: u64, progress: &Progress) {
+    fn replied(&mut self, token: u64, progress: &ConversationProgress) {
         if progress.replies == 0 || !self.served.closes_idle {
             return;
         }
@@ -301,8 +301,8 @@ impl<'a, R: Readiness> EventLoop<'a, R> {
                 .forget_closing(connection.conversation.socket.as_raw_fd());
         }
         self.room_made = true;
-        if let Some(shard) = self.shard {
-            shard.set_open(self.connections.len());
+        if let Some(acceptor) = self.acceptor {
+            acceptor.set_open(self.connections.len());
         }
     }
 

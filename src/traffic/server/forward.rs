@@ -10,19 +10,19 @@ use std::net::{IpAddr, SocketAddr};
 use nix::errno::Errno;
 use socket2::{SockAddr, Socket};
 
-use super::conversation::{Progress, read};
+use super::conversation::{ConversationProgress, read};
 use crate::sys::readiness::Interest;
 use crate::sys::sockopt;
 use crate::traffic::http::{self, Head, MAX_HEAD};
 
 /// Where requests go on to.
 #[derive(Debug)]
-pub(super) struct Forwarder {
+pub(super) struct UpstreamForwarder {
     address: SockAddr,
     ip: IpAddr,
 }
 
-impl Forwarder {
+impl UpstreamForwarder {
     pub(super) fn new(target: SocketAddr) -> Self {
         Self {
             address: target.into(),
@@ -55,7 +55,7 @@ pub(super) struct Upstream {
 pub(super) struct Exchange {
     /// None where it could not be made, or is done with.
     pub(super) upstream: Option<Upstream>,
-    stage: Stage,
+    stage: ExchangeStage,
     /// Whether the connection to the client stays after the reply.
     keeps: bool,
     /// Bytes of the request's body that have not been read from the client.
@@ -69,7 +69,7 @@ pub(super) struct Exchange {
 }
 
 #[derive(Debug)]
-enum Stage {
+enum ExchangeStage {
     Connecting,
     Request,
     ReplyHead(Vec<u8>),
@@ -95,11 +95,11 @@ pub(super) enum Then {
 impl Exchange {
     /// Begins one with a request whose head is whole; `keeps` is whether the client's connection is to stay open after it.
     pub(super) fn begin(
-        forwarder: &Forwarder,
+        forwarder: &UpstreamForwarder,
         arrived: &[u8],
         head: &Head,
         keeps: bool,
-        progress: &mut Progress,
+        progress: &mut ConversationProgress,
     ) -> Self {
         let rest = &arrived[head.length..];
         let body = head.content_length.unwrap_or(0);
@@ -109,7 +109,7 @@ impl Exchange {
         to_server.extend(&rest[..of_body]);
         let mut exchange = Self {
             upstream: None,
-            stage: Stage::Connecting,
+            stage: ExchangeStage::Connecting,
             keeps,
             body_left: body - of_body as u64,
             to_server,
@@ -136,17 +136,17 @@ impl Exchange {
     /// Those of the client's connection. What goes wrong upstream is counted, and answered with 503.
     pub(super) fn advance(
         &mut self,
-        forwarder: &Forwarder,
+        forwarder: &UpstreamForwarder,
         client: &Socket,
         buffer: &mut [u8],
-        progress: &mut Progress,
+        progress: &mut ConversationProgress,
     ) -> io::Result<Then> {
         loop {
             if !write(client, &mut self.to_client)? {
                 self.want(Interest::Nothing);
                 return Ok(Then::Wait(Interest::Write));
             }
-            if let Stage::Rest { forwarded } = self.stage {
+            if let ExchangeStage::Rest { forwarded } = self.stage {
                 self.upstream = None;
                 progress.replies += 1;
                 progress.forwarded += u32::from(forwarded);
@@ -155,7 +155,8 @@ impl Exchange {
                     after: std::mem::take(&mut self.after),
                 });
             }
-            let done = if matches!(self.stage, Stage::Request) && self.to_server.is_empty() {
+            let done = if matches!(self.stage, ExchangeStage::Request) && self.to_server.is_empty()
+            {
                 self.read_request(client, buffer, progress)?
             } else {
                 match self.talk_to_server(forwarder, buffer, progress) {
@@ -181,10 +182,10 @@ impl Exchange {
         &mut self,
         client: &Socket,
         buffer: &mut [u8],
-        progress: &mut Progress,
+        progress: &mut ConversationProgress,
     ) -> io::Result<Option<Interest>> {
         if self.body_left == 0 {
-            self.stage = Stage::ReplyHead(Vec::new());
+            self.stage = ExchangeStage::ReplyHead(Vec::new());
             return Ok(None);
         }
         let want = usize::try_from(self.body_left).unwrap_or(usize::MAX);
@@ -207,17 +208,17 @@ impl Exchange {
     /// Does what can be done upstream; what to wait for on the client's side, where it waits for the server.
     fn talk_to_server(
         &mut self,
-        forwarder: &Forwarder,
+        forwarder: &UpstreamForwarder,
         buffer: &mut [u8],
-        progress: &mut Progress,
+        progress: &mut ConversationProgress,
     ) -> io::Result<Option<Interest>> {
         let Some(upstream) = &mut self.upstream else {
             return Err(Errno::ENOTCONN.into());
         };
         let waits_for = match &mut self.stage {
-            Stage::Connecting => match upstream.socket.connect(&forwarder.address) {
+            ExchangeStage::Connecting => match upstream.socket.connect(&forwarder.address) {
                 Ok(()) => {
-                    self.stage = Stage::Request;
+                    self.stage = ExchangeStage::Request;
                     return Ok(None);
                 }
                 Err(error) => match error.raw_os_error() {
@@ -226,30 +227,36 @@ impl Exchange {
                     _ => return Err(error),
                 },
             },
-            Stage::Request => {
+            ExchangeStage::Request => {
                 if write(&upstream.socket, &mut self.to_server)? {
                     return Ok(None);
                 }
                 Interest::Write
             }
-            Stage::ReplyHead(_) | Stage::ReplyBody(_) => match read(&upstream.socket, buffer)? {
-                None => Interest::Read,
-                Some(count) => {
-                    self.take_reply(&buffer[..count], progress)?;
-                    return Ok(None);
+            ExchangeStage::ReplyHead(_) | ExchangeStage::ReplyBody(_) => {
+                match read(&upstream.socket, buffer)? {
+                    None => Interest::Read,
+                    Some(count) => {
+                        self.take_reply(&buffer[..count], progress)?;
+                        return Ok(None);
+                    }
                 }
-            },
-            Stage::Rest { .. } => return Ok(None),
+            }
+            ExchangeStage::Rest { .. } => return Ok(None),
         };
         self.want(waits_for);
         Ok(Some(Interest::Nothing))
     }
 
     /// Takes in what the server has sent; nothing is its end.
-    fn take_reply(&mut self, arrived: &[u8], progress: &mut Progress) -> io::Result<()> {
+    fn take_reply(
+        &mut self,
+        arrived: &[u8],
+        progress: &mut ConversationProgress,
+    ) -> io::Result<()> {
         let at_end = arrived.is_empty();
         match &mut self.stage {
-            Stage::ReplyHead(before) => {
+            ExchangeStage::ReplyHead(before) => {
                 before.extend(arrived);
                 let Some(head) = http::parse_head(before) else {
                     if before.len() > MAX_HEAD {
@@ -270,15 +277,15 @@ impl Exchange {
                 self.to_client = http::pass_on(&before[..head.length], self.keeps);
                 let rest = before.split_off(head.length);
                 self.has_begun = true;
-                self.stage = Stage::ReplyBody(length);
+                self.stage = ExchangeStage::ReplyBody(length);
                 self.take_body(&rest, progress);
                 Ok(())
             }
-            Stage::ReplyBody(None) if at_end => {
-                self.stage = Stage::Rest { forwarded: true };
+            ExchangeStage::ReplyBody(None) if at_end => {
+                self.stage = ExchangeStage::Rest { forwarded: true };
                 Ok(())
             }
-            Stage::ReplyBody(Some(_)) if at_end => Err(Errno::ENODATA.into()),
+            ExchangeStage::ReplyBody(Some(_)) if at_end => Err(Errno::ENODATA.into()),
             _ => {
                 self.take_body(arrived, progress);
                 Ok(())
@@ -286,8 +293,8 @@ impl Exchange {
         }
     }
 
-    fn take_body(&mut self, arrived: &[u8], progress: &mut Progress) {
-        let Stage::ReplyBody(left) = &mut self.stage else {
+    fn take_body(&mut self, arrived: &[u8], progress: &mut ConversationProgress) {
+        let ExchangeStage::ReplyBody(left) = &mut self.stage else {
             return;
         };
         let most = left.map_or(usize::MAX, |left| {
@@ -301,19 +308,19 @@ impl Exchange {
             if *left == 0 {
                 // It closes first, at once: whether the client reads its reply is another matter.
                 self.upstream = None;
-                self.stage = Stage::Rest { forwarded: true };
+                self.stage = ExchangeStage::Rest { forwarded: true };
             }
         }
     }
 
     /// The server cannot be reached, or gave no reply: the client is told so.
-    fn answer_for_server(&mut self, error: &io::Error, progress: &mut Progress) {
+    fn answer_for_server(&mut self, error: &io::Error, progress: &mut ConversationProgress) {
         progress.errors.push(number(error));
         self.upstream = None;
         // What is left of a request could not be told from the next one.
         self.keeps &= self.body_left == 0;
         self.to_client = http::unavailable(self.keeps);
-        self.stage = Stage::Rest { forwarded: false };
+        self.stage = ExchangeStage::Rest { forwarded: false };
     }
 
     fn want(&mut self, interest: Interest) {

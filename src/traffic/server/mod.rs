@@ -16,11 +16,11 @@
 //! They speak enough HTTP/1 for `ab`, `wrk` and the built-in clients. A peer that sends its FIN is answered with one, except by a
 //! server that never closes.
 
+mod acceptors;
 mod conversation;
 mod event_loop;
 mod forward;
 mod pool;
-mod shards;
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -30,10 +30,10 @@ use std::time::Duration;
 
 use socket2::{SockAddr, Socket};
 
-use self::conversation::{Manners, Next, Progress};
+use self::acceptors::AcceptorGroup;
+use self::conversation::{ConversationNext, ConversationProgress, ServerPolicy};
 use self::event_loop::EventLoop;
-use self::shards::Shards;
-use super::tally::{Declared, Tally};
+use super::actor_metrics::{ActorMetrics, Declared};
 use crate::record::{SeriesKind, SeriesUnit};
 use crate::scenario::topology::IpVersion;
 use crate::scenario::workload::{Accept, ServerClose, ServerSpec};
@@ -68,26 +68,27 @@ pub(super) fn series(spec: &ServerSpec) -> &'static [Declared] {
 #[derive(Debug)]
 pub(super) struct Served {
     stop: Arc<StopFlag>,
-    tally: Arc<Tally>,
-    manners: Manners,
+    metrics: Arc<ActorMetrics>,
+    policy: ServerPolicy,
     keep_alive: Duration,
     /// Whether connections that idle are closed.
     closes_idle: bool,
 }
 
 impl Served {
-    fn count_accepted(&self, progress: &Progress) {
-        self.tally.update(self.tally.now(), |counts| {
+    fn count_accepted(&self, progress: &ConversationProgress) {
+        self.metrics.update(self.metrics.now(), |counts| {
             counts.add(ACCEPTED, 1);
             add(counts, progress);
         });
     }
 
-    fn count(&self, progress: &Progress) {
-        let failed = matches!(progress.next, Next::Fail(_)) || !progress.errors.is_empty();
+    fn count(&self, progress: &ConversationProgress) {
+        let failed =
+            matches!(progress.next, ConversationNext::Fail(_)) || !progress.errors.is_empty();
         if progress.replies > 0 || progress.bytes > 0 || failed {
-            self.tally
-                .update(self.tally.now(), |counts| add(counts, progress));
+            self.metrics
+                .update(self.metrics.now(), |counts| add(counts, progress));
         }
     }
 
@@ -95,17 +96,17 @@ impl Served {
     fn count_cpu(&self) {
         let cpu = thread_cpu_time().unwrap_or_default();
         let cpu = i64::try_from(cpu.as_nanos()).unwrap_or(i64::MAX);
-        self.tally
-            .update(self.tally.now(), |counts| counts.add(CPU, cpu));
+        self.metrics
+            .update(self.metrics.now(), |counts| counts.add(CPU, cpu));
     }
 
     fn count_error(&self, errno: i32) {
-        self.tally
-            .update(self.tally.now(), |counts| counts.error(errno));
+        self.metrics
+            .update(self.metrics.now(), |counts| counts.error(errno));
     }
 }
 
-fn add(counts: &mut super::tally::Counts, progress: &Progress) {
+fn add(counts: &mut super::actor_metrics::Counts, progress: &ConversationProgress) {
     if progress.replies > 0 {
         counts.add(REPLIES, progress.replies.into());
     }
@@ -118,7 +119,7 @@ fn add(counts: &mut super::tally::Counts, progress: &Progress) {
     for errno in &progress.errors {
         counts.error(*errno);
     }
-    if let Next::Fail(errno) = progress.next {
+    if let ConversationNext::Fail(errno) = progress.next {
         counts.error(errno);
     }
 }
@@ -127,8 +128,8 @@ fn add(counts: &mut super::tally::Counts, progress: &Progress) {
 pub(super) fn run(
     spec: &ServerSpec,
     ip: IpVersion,
-    may_spill: bool,
-    tally: &Arc<Tally>,
+    may_add_threads: bool,
+    metrics: &Arc<ActorMetrics>,
     stop: &Arc<StopFlag>,
     ready: impl FnOnce(),
 ) -> io::Result<()> {
@@ -136,8 +137,8 @@ pub(super) fn run(
     let listener = Arc::new(listen(ip, spec)?);
     let served = Arc::new(Served {
         stop: Arc::clone(stop),
-        tally: Arc::clone(tally),
-        manners: Manners::of(spec),
+        metrics: Arc::clone(metrics),
+        policy: ServerPolicy::of(spec),
         keep_alive: spec.keep_alive,
         closes_idle: spec.close == ServerClose::AsRequested,
     });
@@ -147,10 +148,10 @@ pub(super) fn run(
             stop.wait();
             Ok(())
         }
-        Accept::Epoll if may_spill => {
-            let shards = Shards::new(&served, &listener);
+        Accept::Epoll if may_add_threads => {
+            let acceptors = AcceptorGroup::new(&served, &listener);
             ready();
-            shards.run()
+            acceptors.run()
         }
         Accept::Epoll => event_loop(&served, &listener, Epoll::new()?, None, ready),
         Accept::Delay(delay) => event_loop(&served, &listener, Epoll::new()?, Some(delay), ready),

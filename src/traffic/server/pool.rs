@@ -10,7 +10,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use socket2::Socket;
 
 use super::Served;
-use super::conversation::{Conversation, Next};
+use super::conversation::{Conversation, ConversationNext};
 use crate::sys::readiness::Interest;
 use crate::sys::sockopt;
 
@@ -48,7 +48,7 @@ pub(super) fn run(
 
 fn work(served: &Served, listener: &Socket) -> io::Result<()> {
     let mut buffer = vec![0; BUFFER];
-    while wait(served, Some((listener, PollFlags::POLLIN)), None)? != Woken::Stopped {
+    while wait(served, Some((listener, PollFlags::POLLIN)), None)? != WakeReason::Stopped {
         match sockopt::accept(listener) {
             Ok(socket) => serve(served, socket, &mut buffer)?,
             Err(error) => match error.raw_os_error().unwrap_or(libc::EIO) {
@@ -67,10 +67,10 @@ fn work(served: &Served, listener: &Socket) -> io::Result<()> {
 
 fn serve(served: &Served, socket: Socket, buffer: &mut [u8]) -> io::Result<()> {
     let mut conversation = Conversation::new(socket);
-    let mut progress = conversation.advance(&served.manners, buffer);
+    let mut progress = conversation.advance(&served.policy, buffer);
     served.count_accepted(&progress);
     let mut has_replied = progress.replies > 0;
-    while let Next::Wait(interest) = progress.next {
+    while let ConversationNext::Wait(interest) = progress.next {
         let flags = match interest {
             Interest::Read => PollFlags::POLLIN,
             Interest::Write => PollFlags::POLLOUT,
@@ -80,14 +80,14 @@ fn serve(served: &Served, socket: Socket, buffer: &mut [u8]) -> io::Result<()> {
         let timeout = may_time_out.then_some(served.keep_alive);
         let on = (interest != Interest::Nothing).then_some((&conversation.socket, flags));
         match wait(served, on, timeout)? {
-            Woken::Stopped if served.stop.resets() => {
+            WakeReason::Stopped if served.stop.resets() => {
                 sockopt::reset_on_close(&conversation.socket);
                 return Ok(());
             }
-            Woken::Stopped | Woken::TimedOut => return Ok(()),
-            Woken::Ready => {}
+            WakeReason::Stopped | WakeReason::TimedOut => return Ok(()),
+            WakeReason::Ready => {}
         }
-        progress = conversation.advance(&served.manners, buffer);
+        progress = conversation.advance(&served.policy, buffer);
         served.count(&progress);
         has_replied |= progress.replies > 0;
     }
@@ -95,7 +95,7 @@ fn serve(served: &Served, socket: Socket, buffer: &mut [u8]) -> io::Result<()> {
 }
 
 #[derive(Debug, PartialEq, Eq)]
-enum Woken {
+enum WakeReason {
     Stopped,
     Ready,
     TimedOut,
@@ -106,16 +106,16 @@ fn wait(
     served: &Served,
     on: Option<(&Socket, PollFlags)>,
     timeout: Option<Duration>,
-) -> io::Result<Woken> {
+) -> io::Result<WakeReason> {
     let timeout = timeout.map_or(PollTimeout::NONE, |timeout| {
         PollTimeout::try_from(timeout).unwrap_or(PollTimeout::MAX)
     });
     let mut fds = vec![PollFd::new(served.stop.as_fd(), PollFlags::POLLIN)];
     fds.extend(on.map(|(socket, flags)| PollFd::new(socket.as_fd(), flags)));
     match poll(&mut fds, timeout) {
-        _ if served.stop.is_raised() => Ok(Woken::Stopped),
-        Ok(0) => Ok(Woken::TimedOut),
-        Ok(_) | Err(nix::Error::EINTR) => Ok(Woken::Ready),
+        _ if served.stop.is_raised() => Ok(WakeReason::Stopped),
+        Ok(0) => Ok(WakeReason::TimedOut),
+        Ok(_) | Err(nix::Error::EINTR) => Ok(WakeReason::Ready),
         Err(error) => Err(error.into()),
     }
 }

@@ -8,14 +8,14 @@ use super::*;
 use crate::record::Offset;
 use crate::scenario::workload::{ClientClose, Load, ServerClose};
 use crate::sys::loopback;
-use crate::traffic::tests::{Run, client, connect, last, server, workload};
+use crate::traffic::tests::{TestRun, client, connect, last, server, workload};
 
 /// Talks to a server from inside its namespace.
 fn talk<T: Send + 'static>(
     spec: ServerSpec,
     talk: impl FnOnce() -> T + Send + 'static,
 ) -> Option<(T, crate::record::Timeline)> {
-    let run = Run::begin(workload(vec![spec], Vec::new()))?;
+    let run = TestRun::begin(workload(vec![spec], Vec::new()))?;
     let result = run.netns.run(talk).unwrap();
     Some((result, run.finish()))
 }
@@ -195,7 +195,7 @@ fn kernel_a_backlog_of_eight_that_nobody_takes_from_holds_nine() {
     let mut spec = server(Accept::Never);
     spec.backlog = 8;
     let load = client(connect(20, 200.0, ClientClose::Hold));
-    let Some(run) = Run::begin(workload(vec![spec], vec![load])) else {
+    let Some(run) = TestRun::begin(workload(vec![spec], vec![load])) else {
         return;
     };
     run.wait();
@@ -210,7 +210,7 @@ fn kernel_a_backlog_of_eight_that_nobody_takes_from_holds_nine() {
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_a_delayed_server_accepts_one_connection_a_delay() {
     let spec = server(Accept::Delay(Duration::from_millis(20)));
-    let Some(run) = Run::begin(workload(vec![spec], vec![client(held(10, 700))])) else {
+    let Some(run) = TestRun::begin(workload(vec![spec], vec![client(held(10, 700))])) else {
         return;
     };
     run.wait();
@@ -238,7 +238,7 @@ fn held(connections: u64, millis: u64) -> Load {
 fn kernel_a_pool_serves_as_many_at_once_as_it_has_workers() {
     let spec = server(Accept::Pool { threads: 3 });
     let load = client(held(10, 100));
-    let Some(run) = Run::begin(workload(vec![spec], vec![load])) else {
+    let Some(run) = TestRun::begin(workload(vec![spec], vec![load])) else {
         return;
     };
     run.wait();
@@ -260,7 +260,7 @@ fn kernel_select_serves_no_more_descriptors_than_its_set_has_bits() {
         timeout: Duration::from_secs(1),
     };
     let spec = server(Accept::Select);
-    let Some(run) = Run::begin(workload(vec![spec], vec![client(load)])) else {
+    let Some(run) = TestRun::begin(workload(vec![spec], vec![client(load)])) else {
         return;
     };
     run.wait();
@@ -283,7 +283,7 @@ fn kernel_select_answers_nobody_beyond_its_set() {
             timeout: Duration::from_secs(5),
         });
         load.exchange = true;
-        let Some(run) = Run::begin(workload(vec![server(accept.clone())], vec![load])) else {
+        let Some(run) = TestRun::begin(workload(vec![server(accept.clone())], vec![load])) else {
             return;
         };
         run.wait();
@@ -308,7 +308,7 @@ fn kernel_a_port_that_is_taken_is_said_so() {
         netns,
         nofile: None,
     }]);
-    let listener = crate::traffic::tests::Listener::start();
+    let listener = crate::traffic::tests::TestRecorder::start();
     let spec =
         crate::traffic::tests::spec(workload(vec![server(Accept::Epoll), second], Vec::new()));
     let error = crate::traffic::Traffic::prepare(&spec, &lab, &listener.recorder()).unwrap_err();

@@ -44,7 +44,7 @@ enum GuestError {
     #[error("cannot hand out the packets")]
     Packets(#[source] io::Error),
     #[error(transparent)]
-    Worker(#[from] run::WorkerError),
+    Worker(#[from] run::WorkerProcessError),
 }
 
 /// Whether this process is the first of a machine.

@@ -64,7 +64,7 @@ impl Faults {
                 recorder.series(name, SeriesKind::Counter, SeriesUnit::Count)
             })
             .collect();
-        recorder.tell(Event::Sample {
+        recorder.record(Event::Sample {
             t: Offset::ZERO,
             v: series.iter().map(|id| (*id, 0)).collect(),
         });
@@ -184,7 +184,7 @@ impl Faults {
         }
         let counts = series.iter().zip(&self.matched).zip(&self.told);
         let changed = counts.filter(|((_, count), told)| count != told);
-        recorder.tell(Event::Sample {
+        recorder.record(Event::Sample {
             t: clock.now(),
             v: changed.map(|((id, count), _)| (*id, *count)).collect(),
         });

@@ -6,12 +6,12 @@ use super::*;
 use crate::scenario::workload::{Accept, ClientClose, Load, Schedule, StopHow};
 use crate::sys::loopback;
 use crate::traffic::tests::{
-    ESTABLISHED as ESTAB, Run, TIME_WAIT, client, connect, errors, last, server, workload,
+    ESTABLISHED as ESTAB, TIME_WAIT, TestRun, client, connect, errors, last, server, workload,
 };
 use crate::units::Rate;
 
 /// Sockets in a state, once they are as many as expected, or are not in time.
-fn sockets(run: &Run, state: &str, expected: usize) -> usize {
+fn sockets(run: &TestRun, state: &str, expected: usize) -> usize {
     let deadline = Instant::now() + Duration::from_secs(5);
     while run.sockets(state, None) != expected && Instant::now() < deadline {
         std::thread::yield_now();
@@ -34,7 +34,7 @@ fn kernel_what_is_stopped_by_reset_leaves_nothing_and_by_fin_it_leaves_time_wait
                 let Some(netns) = loopback::namespace() else {
                     return;
                 };
-                let mut run = Run::begin_in(netns, workload(vec![web], vec![load])).unwrap();
+                let mut run = TestRun::begin_in(netns, workload(vec![web], vec![load])).unwrap();
                 run.wait();
                 assert_eq!(sockets(&run, ESTAB, 40), 40);
                 assert!(run.traffic.stop(&actor.into(), how).unwrap());
@@ -65,7 +65,7 @@ fn kernel_a_flood_sends_what_its_schedule_says_and_establishes_nothing() {
             sources: 10,
         });
         attack.target = target.parse().unwrap();
-        let Some(run) = Run::begin(workload(vec![server(Accept::Epoll)], vec![attack])) else {
+        let Some(run) = TestRun::begin(workload(vec![server(Accept::Epoll)], vec![attack])) else {
             return;
         };
         run.wait();

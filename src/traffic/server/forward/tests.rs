@@ -9,7 +9,7 @@ use crate::scenario::workload::{
 };
 use crate::sys::loopback;
 use crate::sys::sysctl::{Key, Sysctls};
-use crate::traffic::tests::{Run, TIME_WAIT, client, connect, errors, last, server, workload};
+use crate::traffic::tests::{TIME_WAIT, TestRun, client, connect, errors, last, server, workload};
 
 const PROXY: u16 = 3128;
 const LOOPBACK: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
@@ -46,7 +46,7 @@ fn kernel_a_proxy_passes_requests_on_and_replies_back() {
         });
         let mut web = server(Accept::Epoll);
         web.reply = crate::units::ByteCount(300_000);
-        let Some(run) = Run::begin(workload(vec![web, proxy(LOOPBACK)], vec![load])) else {
+        let Some(run) = TestRun::begin(workload(vec![web, proxy(LOOPBACK)], vec![load])) else {
             return;
         };
         run.wait();
@@ -73,7 +73,7 @@ fn kernel_a_proxy_speaks_ipv6() {
     let mut load = through(connect(20, 500.0, ClientClose::Client));
     load.target.set_ip(loopback);
     let both = vec![server(Accept::Epoll), proxy(loopback)];
-    let Some(run) = Run::begin(workload(both, vec![load])) else {
+    let Some(run) = TestRun::begin(workload(both, vec![load])) else {
         return;
     };
     run.wait();
@@ -99,7 +99,7 @@ fn kernel_a_body_reaches_the_server_behind_the_proxy() {
     });
     load.target.set_port(PROXY);
     let both = vec![server(Accept::Epoll), proxy(LOOPBACK)];
-    let Some(run) = Run::begin(workload(both, vec![load])) else {
+    let Some(run) = TestRun::begin(workload(both, vec![load])) else {
         return;
     };
     run.wait();
@@ -118,7 +118,7 @@ fn kernel_a_body_reaches_the_server_behind_the_proxy() {
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_a_proxy_without_a_server_behind_it_says_503_and_why() {
     let load = through(connect(10, 500.0, ClientClose::Client));
-    let Some(run) = Run::begin(workload(vec![proxy(LOOPBACK)], vec![load])) else {
+    let Some(run) = TestRun::begin(workload(vec![proxy(LOOPBACK)], vec![load])) else {
         return;
     };
     run.wait();
@@ -154,7 +154,7 @@ fn kernel_a_proxy_out_of_ports_says_503_while_its_clients_connect() {
         load.sources = (2..10).map(|last| [127, 0, 0, last].into()).collect();
         load.port = PortChoice::Kernel;
         let both = vec![server(Accept::Epoll), proxy(LOOPBACK)];
-        let run = Run::begin_in(netns, workload(both, vec![load])).unwrap();
+        let run = TestRun::begin_in(netns, workload(both, vec![load])).unwrap();
         run.wait();
         let held = run.sockets(TIME_WAIT, None);
         let timeline = run.finish();
@@ -184,7 +184,7 @@ fn reply_through_a_proxy(says: &'static [u8]) -> Option<(Vec<u8>, crate::record:
         stream.write_all(says).unwrap();
         request[..length].to_vec()
     });
-    let run = Run::begin_in(netns, workload(vec![proxy(LOOPBACK)], Vec::new()))?;
+    let run = TestRun::begin_in(netns, workload(vec![proxy(LOOPBACK)], Vec::new()))?;
     let read = run.netns.run(|| {
         let mut stream = TcpStream::connect(("127.0.0.1", PROXY)).unwrap();
         let patience = Some(Duration::from_secs(5));

@@ -9,7 +9,7 @@ use crate::record::{Environment, Privileges};
 use crate::run::WorkOrder;
 
 /// Looks at kernel and machine.
-pub(crate) fn environment(
+pub(crate) fn of_run(
     order: &WorkOrder,
     privileges: Privileges,
     settings: NodeSettings,
@@ -42,7 +42,7 @@ pub(crate) fn environment(
 }
 
 /// Processor time in nanoseconds and the most bytes of memory, of this process and of the children that it has waited for.
-pub(crate) fn used() -> Option<(u64, u64)> {
+pub(crate) fn usage() -> Option<(u64, u64)> {
     let each = [UsageWho::RUSAGE_SELF, UsageWho::RUSAGE_CHILDREN].map(|who| getrusage(who).ok());
     let (mut cpu, mut memory) = (0, 0);
     for usage in each {

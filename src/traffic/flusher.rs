@@ -6,89 +6,89 @@ use std::io;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
-use super::tally::{COALESCE, Tally};
+use super::actor_metrics::{ActorMetrics, COALESCE};
 
-/// Wakes the teller.
+/// Wakes the flusher.
 #[derive(Debug, Default)]
-pub(crate) struct Bell {
-    state: Mutex<State>,
+pub(crate) struct Wakeup {
+    state: Mutex<WakeupState>,
     changed: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct State {
-    rung: bool,
+struct WakeupState {
+    requested: bool,
     ended: bool,
 }
 
-impl Bell {
+impl Wakeup {
     /// Says that something waits to be told.
-    pub(crate) fn ring(&self) {
-        self.change(|state| !std::mem::replace(&mut state.rung, true));
+    pub(crate) fn wake(&self) {
+        self.change(|state| !std::mem::replace(&mut state.requested, true));
     }
 
     fn end(&self) {
         self.change(|state| !std::mem::replace(&mut state.ended, true));
     }
 
-    fn change(&self, change: impl FnOnce(&mut State) -> bool) {
+    fn change(&self, change: impl FnOnce(&mut WakeupState) -> bool) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if change(&mut state) {
             self.changed.notify_one();
         }
     }
 
-    /// Waits for a ring and then for a while; false at the end.
+    /// Waits for a wake and then for a while; false at the end.
     fn wait(&self) -> bool {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let rung = self
+        let requested = self
             .changed
-            .wait_while(state, |state| !state.rung && !state.ended);
-        let rung = rung.unwrap_or_else(PoisonError::into_inner);
+            .wait_while(state, |state| !state.requested && !state.ended);
+        let requested = requested.unwrap_or_else(PoisonError::into_inner);
         let waited = self
             .changed
-            .wait_timeout_while(rung, COALESCE, |state| !state.ended);
+            .wait_timeout_while(requested, COALESCE, |state| !state.ended);
         let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        state.rung = false;
+        state.requested = false;
         !state.ended
     }
 }
 
 /// The running thread; ended and joined when dropped.
 #[derive(Debug)]
-pub(crate) struct Teller {
-    bell: Arc<Bell>,
+pub(crate) struct Flusher {
+    wakeup: Arc<Wakeup>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl Teller {
+impl Flusher {
     /// Starts it for these actors.
     ///
     /// # Errors
     /// Where the thread cannot be created.
-    pub(crate) fn start(bell: &Arc<Bell>, tallies: Vec<Arc<Tally>>) -> io::Result<Self> {
-        let inside = Arc::clone(bell);
+    pub(crate) fn start(wakeup: &Arc<Wakeup>, metrics: Vec<Arc<ActorMetrics>>) -> io::Result<Self> {
+        let inside = Arc::clone(wakeup);
         let thread = std::thread::Builder::new()
-            .name("teller".to_owned())
+            .name("flusher".to_owned())
             .spawn(move || {
                 while inside.wait() {
-                    for tally in &tallies {
-                        if tally.flush(tally.now()) {
-                            inside.ring();
+                    for metrics in &metrics {
+                        if metrics.flush(metrics.now()) {
+                            inside.wake();
                         }
                     }
                 }
             })?;
         Ok(Self {
-            bell: Arc::clone(bell),
+            wakeup: Arc::clone(wakeup),
             thread: Some(thread),
         })
     }
 }
 
-impl Drop for Teller {
+impl Drop for Flusher {
     fn drop(&mut self) {
-        self.bell.end();
+        self.wakeup.end();
         let _panicked = self.thread.take().map(JoinHandle::join);
     }
 }

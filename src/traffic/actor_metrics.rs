@@ -1,7 +1,7 @@
 //! What one actor has counted, and when the record hears of it.
 //!
 //! A change is told at once where the last telling is [`COALESCE`] old, where a counter leaves zero or an error is new; else it
-//! waits for the [`Teller`](super::teller::Teller), and is told with the time of the latest change. There is no event per connection.
+//! waits for the [`Flusher`](super::flusher::Flusher), and is told with the time of the latest change. There is no event per connection.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,7 +10,7 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 use nix::errno::Errno;
 
-use super::teller::Bell;
+use super::flusher::Wakeup;
 use crate::names::ActorName;
 use crate::record::{Event, Offset, Recorder, RunClock, SeriesId, SeriesKind, SeriesUnit};
 
@@ -24,30 +24,30 @@ pub(crate) type Declared = (&'static str, SeriesKind, SeriesUnit);
 
 /// The counts of an actor, shared by its threads.
 #[derive(Debug)]
-pub(crate) struct Tally {
+pub(crate) struct ActorMetrics {
     actor: ActorName,
     recorder: Recorder,
     clock: Arc<std::sync::OnceLock<RunClock>>,
-    teller: Arc<Bell>,
+    wakeup: Arc<Wakeup>,
     counts: Mutex<Counts>,
 }
 
 /// The counts themselves; the first are those declared, in their order.
 #[derive(Debug)]
 pub(crate) struct Counts {
-    values: Vec<Value>,
+    values: Vec<CountedValue>,
     /// Places in `values` of what is declared when it first occurs.
-    occasions: BTreeMap<Occasion, usize>,
-    new_occasions: Vec<Occasion>,
+    on_demand: BTreeMap<OnDemandSeries, usize>,
+    undeclared: Vec<OnDemandSeries>,
     urgent: bool,
     changed_at: Offset,
-    told_at: Option<Offset>,
+    recorded_at: Option<Offset>,
     latency: Option<Latency>,
 }
 
 /// Something that is counted under a name of its own once it has occurred.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Occasion {
+enum OnDemandSeries {
     /// An error of this number.
     Error(i32),
     /// A reply of this status.
@@ -55,7 +55,7 @@ enum Occasion {
 }
 
 #[derive(Debug)]
-struct Value {
+struct CountedValue {
     series: SeriesId,
     value: i64,
     changed: bool,
@@ -90,18 +90,18 @@ impl Counts {
 
     /// Counts an error under its name.
     pub(crate) fn error(&mut self, errno: i32) {
-        self.occasion(Occasion::Error(errno));
+        self.series(OnDemandSeries::Error(errno));
     }
 
     /// Counts a reply under its status.
     pub(crate) fn status(&mut self, status: u16) {
-        self.occasion(Occasion::Status(status));
+        self.series(OnDemandSeries::Status(status));
     }
 
-    fn occasion(&mut self, occasion: Occasion) {
-        match self.occasions.get(&occasion) {
+    fn series(&mut self, series: OnDemandSeries) {
+        match self.on_demand.get(&series) {
             Some(place) => self.add(*place, 1),
-            None => self.new_occasions.push(occasion),
+            None => self.undeclared.push(series),
         }
     }
 
@@ -124,20 +124,20 @@ impl Latency {
     }
 }
 
-impl Tally {
+impl ActorMetrics {
     /// Declares an actor's series: those given, and `latency` where it has one.
     pub(crate) fn new(
         actor: &ActorName,
         recorder: &Recorder,
         clock: &Arc<std::sync::OnceLock<RunClock>>,
-        teller: &Arc<Bell>,
+        wakeup: &Arc<Wakeup>,
         declared: &[Declared],
         has_latency: bool,
     ) -> Self {
         let series = |name: &str, kind, unit| {
             recorder.series(format!("{actor}.{name}").as_str(), kind, unit)
         };
-        let values = declared.iter().map(|(name, kind, unit)| Value {
+        let values = declared.iter().map(|(name, kind, unit)| CountedValue {
             series: series(name, *kind, *unit),
             value: 0,
             changed: true,
@@ -155,14 +155,14 @@ impl Tally {
             actor: actor.clone(),
             recorder: recorder.clone(),
             clock: Arc::clone(clock),
-            teller: Arc::clone(teller),
+            wakeup: Arc::clone(wakeup),
             counts: Mutex::new(Counts {
                 values,
-                occasions: BTreeMap::new(),
-                new_occasions: Vec::new(),
+                on_demand: BTreeMap::new(),
+                undeclared: Vec::new(),
                 urgent: false,
                 changed_at: Offset::ZERO,
-                told_at: None,
+                recorded_at: None,
                 latency,
             }),
         }
@@ -186,15 +186,15 @@ impl Tally {
     /// Tells everything as it is, zeros included: the first sample.
     pub(crate) fn begin(&self) {
         let mut counts = self.lock();
-        self.tell_counts(&mut counts);
+        self.record_counts(&mut counts);
     }
 
     /// Changes counts at a time.
     pub(crate) fn update(&self, t: Offset, change: impl FnOnce(&mut Counts)) {
         let mut counts = self.lock();
         change(&mut counts);
-        for occasion in std::mem::take(&mut counts.new_occasions) {
-            self.declare(&mut counts, occasion);
+        for series in std::mem::take(&mut counts.undeclared) {
+            self.declare(&mut counts, series);
         }
         counts.changed_at = counts.changed_at.max(t);
         let waits = counts
@@ -202,26 +202,26 @@ impl Tally {
             .as_mut()
             .is_some_and(|latency| latency.begin_span(t));
         let since = counts
-            .told_at
+            .recorded_at
             .map(|told| t.as_duration().saturating_sub(told.as_duration()));
         if counts.urgent || since.is_none_or(|since| since >= COALESCE) {
-            self.tell_counts(&mut counts);
+            self.record_counts(&mut counts);
             if !waits {
                 return;
             }
         }
         drop(counts);
-        self.teller.ring();
+        self.wakeup.wake();
     }
 
     /// Tells what has changed since the last telling, and a span of the distribution that is over by `t`. True where one goes on.
     pub(crate) fn flush(&self, t: Offset) -> bool {
         let mut counts = self.lock();
         if counts.values.iter().any(|value| value.changed) {
-            self.tell_counts(&mut counts);
+            self.record_counts(&mut counts);
         }
         match &mut counts.latency {
-            Some(latency) => self.tell_latency(latency, t),
+            Some(latency) => self.record_latency(latency, t),
             None => false,
         }
     }
@@ -236,17 +236,17 @@ impl Tally {
         self.lock().values[place].value
     }
 
-    fn declare(&self, counts: &mut Counts, occasion: Occasion) {
-        let place = *counts.occasions.entry(occasion).or_insert_with(|| {
-            let name = match occasion {
-                Occasion::Error(errno) => {
+    fn declare(&self, counts: &mut Counts, series: OnDemandSeries) {
+        let place = *counts.on_demand.entry(series).or_insert_with(|| {
+            let name = match series {
+                OnDemandSeries::Error(errno) => {
                     format!("{}.errors.{:?}", self.actor, Errno::from_raw(errno))
                 }
-                Occasion::Status(status) => format!("{}.status.{status}", self.actor),
+                OnDemandSeries::Status(status) => format!("{}.status.{status}", self.actor),
             };
             let (kind, unit) = (SeriesKind::Counter, SeriesUnit::Count);
             let series = self.recorder.series(name.as_str(), kind, unit);
-            counts.values.push(Value {
+            counts.values.push(CountedValue {
                 series,
                 value: 0,
                 changed: false,
@@ -257,21 +257,21 @@ impl Tally {
         counts.add(place, 1);
     }
 
-    fn tell_counts(&self, counts: &mut Counts) {
+    fn record_counts(&self, counts: &mut Counts) {
         let mut v = Vec::new();
         for value in counts.values.iter_mut().filter(|value| value.changed) {
             value.changed = false;
             v.push((value.series, value.value));
         }
         counts.urgent = false;
-        counts.told_at = Some(counts.changed_at);
-        self.recorder.tell(Event::Sample {
+        counts.recorded_at = Some(counts.changed_at);
+        self.recorder.record(Event::Sample {
             t: counts.changed_at,
             v,
         });
     }
 
-    fn tell_latency(&self, latency: &mut Latency, t: Offset) -> bool {
+    fn record_latency(&self, latency: &mut Latency, t: Offset) -> bool {
         let Some(span_end) = latency.span_end else {
             return false;
         };
@@ -280,7 +280,7 @@ impl Tally {
         }
         let recorded = latency.span.iter_recorded();
         let v = recorded.map(|step| (step.value_iterated_to(), step.count_at_value()));
-        self.recorder.tell(Event::Histogram {
+        self.recorder.record(Event::Histogram {
             t: span_end.min(self.now()),
             series: latency.series,
             v: v.map(|(value, count)| (value, u64::from(count))).collect(),
@@ -299,7 +299,7 @@ impl Tally {
 mod tests {
     use super::*;
     use crate::record::Series;
-    use crate::traffic::tests::Listener;
+    use crate::traffic::tests::TestRecorder;
 
     const DECLARED: [Declared; 2] = [
         ("attempted", SeriesKind::Counter, SeriesUnit::Count),
@@ -310,24 +310,31 @@ mod tests {
         Offset::from_duration(Duration::from_millis(millis))
     }
 
-    fn recorded(act: impl FnOnce(&Tally)) -> crate::record::Timeline {
-        let listener = Listener::start();
-        let (clock, bell) = (Arc::default(), Arc::default());
+    fn recorded(act: impl FnOnce(&ActorMetrics)) -> crate::record::Timeline {
+        let listener = TestRecorder::start();
+        let (clock, wakeup) = (Arc::default(), Arc::default());
         let name = ActorName::new("load");
-        let tally = Tally::new(&name, &listener.recorder(), &clock, &bell, &DECLARED, true);
-        tally.begin();
-        act(&tally);
-        drop(tally);
+        let metrics = ActorMetrics::new(
+            &name,
+            &listener.recorder(),
+            &clock,
+            &wakeup,
+            &DECLARED,
+            true,
+        );
+        metrics.begin();
+        act(&metrics);
+        drop(metrics);
         listener.timeline()
     }
 
     #[test]
     fn changes_are_coalesced_and_the_last_keeps_its_time() {
-        let timeline = recorded(|tally| {
+        let timeline = recorded(|metrics| {
             for millis in 1..=25 {
-                tally.update(at(millis), |counts| counts.add(0, 1));
+                metrics.update(at(millis), |counts| counts.add(0, 1));
             }
-            tally.finish();
+            metrics.finish();
         });
         let attempted = timeline
             .series("load.attempted")
@@ -339,12 +346,12 @@ mod tests {
 
     #[test]
     fn the_first_of_each_error_is_told_at_once() {
-        let timeline = recorded(|tally| {
+        let timeline = recorded(|metrics| {
             for millis in 1..=3 {
-                tally.update(at(millis), |counts| counts.error(libc::ECONNREFUSED));
+                metrics.update(at(millis), |counts| counts.error(libc::ECONNREFUSED));
             }
-            tally.update(at(4), |counts| counts.error(libc::EADDRNOTAVAIL));
-            tally.finish();
+            metrics.update(at(4), |counts| counts.error(libc::EADDRNOTAVAIL));
+            metrics.finish();
         });
         let first = |name: &str| timeline.series(name).map(|series| series.changes[0]);
         assert_eq!(first("load.errors.ECONNREFUSED"), Some((at(1), 1)));
@@ -355,10 +362,10 @@ mod tests {
 
     #[test]
     fn a_gauge_that_returns_to_zero_is_not_new_each_time() {
-        let timeline = recorded(|tally| {
+        let timeline = recorded(|metrics| {
             for millis in 1..=9 {
-                tally.update(at(millis), |counts| counts.add(1, 1));
-                tally.update(at(millis), |counts| counts.add(1, -1));
+                metrics.update(at(millis), |counts| counts.add(1, 1));
+                metrics.update(at(millis), |counts| counts.add(1, -1));
             }
         });
         let changes = timeline
@@ -369,12 +376,12 @@ mod tests {
 
     #[test]
     fn a_span_of_the_distribution_is_told_when_it_is_over() {
-        let timeline = recorded(|tally| {
-            tally.update(at(1), |counts| counts.latency(5_000_000_000));
-            assert!(tally.flush(at(50)), "it goes on");
-            assert!(!tally.flush(at(101)));
-            tally.update(at(150), |counts| counts.latency(1_000));
-            tally.finish();
+        let timeline = recorded(|metrics| {
+            metrics.update(at(1), |counts| counts.latency(5_000_000_000));
+            assert!(metrics.flush(at(50)), "it goes on");
+            assert!(!metrics.flush(at(101)));
+            metrics.update(at(150), |counts| counts.latency(1_000));
+            metrics.finish();
         });
         let histograms = &timeline.series("load.latency").unwrap().histograms;
         assert_eq!(histograms.len(), 2);

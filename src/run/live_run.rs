@@ -5,8 +5,8 @@
 use std::fs::File;
 use std::time::Duration;
 
-use super::steps::Steps;
-use super::{RunError, Stop, WorkOrder, place, preflight};
+use super::steps::PendingSteps;
+use super::{CancelToken, RunError, WorkOrder, environment, preflight};
 use crate::lab::Lab;
 use crate::probe::{self, Capture, CaptureSummary, Probes};
 use crate::record::{Event, Privileges, Recorder, RunClock};
@@ -21,7 +21,7 @@ const LOOK: Duration = Duration::from_millis(5);
 
 /// A run that is ready to begin, and then goes on.
 #[derive(Debug)]
-pub struct Stage {
+pub struct LiveRun {
     spec: RunSpec,
     lab: Lab,
     traffic: Traffic,
@@ -32,28 +32,28 @@ pub struct Stage {
     limit: Option<Duration>,
 }
 
-impl Stage {
+impl LiveRun {
     /// Builds the lab, starts the servers, and has clients and probes wait for the clock.
     ///
     /// # Errors
     /// Where the question cannot be asked here.
-    pub fn set(
+    pub fn prepare(
         order: &WorkOrder,
         privileges: Privileges,
         packets: Option<File>,
         recorder: &Recorder,
-        stop: &Stop,
+        cancel: &CancelToken,
     ) -> Result<Self, RunError> {
         let spec = &order.spec;
         if let Some(reason) = preflight::obstacle(spec, order.ground) {
             return Err(RunError::NotApplicable(reason));
         }
-        probe::wait_for_quiet_log(spec, || stop.asked());
+        probe::wait_for_quiet_log(spec, || cancel.is_cancelled());
         let (lab, built, settings) = Lab::build(spec, order.ground)?;
-        recorder.tell(Event::Environment(Box::new(place::environment(
+        recorder.record(Event::Environment(Box::new(environment::of_run(
             order, privileges, settings,
         ))));
-        recorder.tell(Event::Built(built));
+        recorder.record(Event::Built(built));
         let traffic = Traffic::prepare(spec, &lab, recorder)?;
         let capture = packets
             .map(|file| Capture::prepare(spec, &lab, file))
@@ -93,11 +93,11 @@ impl Stage {
     ///
     /// # Errors
     /// Where a step cannot be taken.
-    pub fn watch(&mut self, clock: RunClock, stop: &Stop) -> Result<bool, RunError> {
-        let mut steps = Steps::new(&self.spec);
+    pub fn wait(&mut self, clock: RunClock, cancel: &CancelToken) -> Result<bool, RunError> {
+        let mut steps = PendingSteps::new(&self.spec);
         let mut quiet_since = None;
         loop {
-            if stop.asked() {
+            if cancel.is_cancelled() {
                 return Ok(true);
             }
             let now = clock.now().as_duration();
@@ -127,7 +127,7 @@ impl Stage {
     ///
     /// # Errors
     /// Where a probe or an actor had stopped before its time because of an error of the lab's.
-    pub fn end(self, clock: RunClock, interrupted: bool) -> Result<(), RunError> {
+    pub fn finish(self, clock: RunClock, interrupted: bool) -> Result<(), RunError> {
         // The last look comes before held connections are closed.
         self.probes.stop().map_err(RunError::Probe)?;
         for text in self
@@ -137,13 +137,13 @@ impl Stage {
             .flat_map(CaptureSummary::notes)
         {
             let t = Some(clock.now());
-            self.recorder.tell(Event::Note { t, text });
+            self.recorder.record(Event::Note { t, text });
         }
         self.traffic.finish()?;
-        if let Some((cpu, memory)) = place::used() {
-            self.recorder.tell(Event::Used { cpu, memory });
+        if let Some((cpu, memory)) = environment::usage() {
+            self.recorder.record(Event::Used { cpu, memory });
         }
-        self.recorder.tell(Event::Finished {
+        self.recorder.record(Event::Finished {
             t: clock.now(),
             interrupted,
         });

@@ -1,4 +1,4 @@
-//! One listener, more connections than a descriptor table has room for: when the table of the thread that accepts is full, another
+//! One listener, more connections than a descriptor table has table for: when the table of the thread that accepts is full, another
 //! thread with a table of its own takes the listener over. One accepts at a time, from one queue, as one process would.
 
 use std::io;
@@ -15,10 +15,10 @@ use crate::sys::fdtable;
 use crate::sys::readiness::Epoll;
 
 /// At most so many threads: 2.5 million connections with a limit of 20,000 descriptors.
-const MAX_SHARDS: usize = 128;
+const MAX_ACCEPTORS: usize = 128;
 
-/// What the shards of a server share.
-pub(super) struct Shards {
+/// What the group of a server share.
+pub(super) struct AcceptorGroup {
     served: Arc<Served>,
     listener: Arc<Socket>,
     accepting: AtomicUsize,
@@ -27,13 +27,13 @@ pub(super) struct Shards {
 
 #[derive(Default)]
 struct Members {
-    rooms: Vec<Arc<Room>>,
+    tables: Vec<Arc<TableUsage>>,
     threads: Vec<JoinHandle<io::Result<()>>>,
 }
 
-/// How full a shard is.
+/// How full a acceptor is.
 #[derive(Default)]
-struct Room {
+struct TableUsage {
     open: AtomicUsize,
     /// Connections with which its table was full, once that has been seen.
     full_at: AtomicUsize,
@@ -41,14 +41,14 @@ struct Room {
     ended: AtomicBool,
 }
 
-/// One shard's handle on the others.
-pub(super) struct Shard {
-    shards: Arc<Shards>,
+/// One acceptor's handle on the others.
+pub(super) struct Acceptor {
+    group: Arc<AcceptorGroup>,
     index: usize,
-    room: Arc<Room>,
+    table: Arc<TableUsage>,
 }
 
-impl Shards {
+impl AcceptorGroup {
     pub(super) fn new(served: &Arc<Served>, listener: &Arc<Socket>) -> Arc<Self> {
         Arc::new(Self {
             served: Arc::clone(served),
@@ -58,7 +58,7 @@ impl Shards {
         })
     }
 
-    /// Runs the first shard on the calling thread, and waits for those that it led to.
+    /// Runs the first acceptor on the calling thread, and waits for those that it led to.
     pub(super) fn run(self: &Arc<Self>) -> io::Result<()> {
         let first = self.enlist();
         let mut result = first.run();
@@ -74,14 +74,14 @@ impl Shards {
         }
     }
 
-    fn enlist(self: &Arc<Self>) -> Shard {
-        let room = Arc::<Room>::default();
+    fn enlist(self: &Arc<Self>) -> Acceptor {
+        let table = Arc::<TableUsage>::default();
         let mut members = self.lock();
-        members.rooms.push(Arc::clone(&room));
-        Shard {
-            shards: Arc::clone(self),
-            index: members.rooms.len() - 1,
-            room,
+        members.tables.push(Arc::clone(&table));
+        Acceptor {
+            group: Arc::clone(self),
+            index: members.tables.len() - 1,
+            table,
         }
     }
 
@@ -90,35 +90,35 @@ impl Shards {
     }
 }
 
-impl Shard {
+impl Acceptor {
     fn run(&self) -> io::Result<()> {
-        let (served, listener) = (&self.shards.served, &self.shards.listener);
+        let (served, listener) = (&self.group.served, &self.group.listener);
         let event_loop = EventLoop::new(served, listener, Epoll::new()?, None, Some(self))?;
         let result = event_loop.run(Epoll::watch_edge);
-        self.room.ended.store(true, Ordering::SeqCst);
+        self.table.ended.store(true, Ordering::SeqCst);
         result
     }
 
-    /// Whether it is this shard that accepts.
+    /// Whether it is this acceptor that accepts.
     pub(super) fn is_accepting(&self) -> bool {
-        self.shards.accepting.load(Ordering::SeqCst) == self.index
+        self.group.accepting.load(Ordering::SeqCst) == self.index
     }
 
     /// Says how many connections it has open.
     pub(super) fn set_open(&self, count: usize) {
-        self.room.open.store(count, Ordering::Relaxed);
+        self.table.open.store(count, Ordering::Relaxed);
     }
 
-    /// Has another shard accept, since this one's table is full. False where there is none and none can be made.
-    pub(super) fn pass_on(&self) -> bool {
-        let full_at = self.room.open.load(Ordering::Relaxed);
-        self.room.full_at.store(full_at.max(1), Ordering::Relaxed);
+    /// Has another acceptor accept, since this one's table is full. False where there is none and none can be made.
+    pub(super) fn hand_over(&self) -> bool {
+        let full_at = self.table.open.load(Ordering::Relaxed);
+        self.table.full_at.store(full_at.max(1), Ordering::Relaxed);
         let with_room = self
-            .shards
+            .group
             .lock()
-            .rooms
+            .tables
             .iter()
-            .position(|room| room.has_room());
+            .position(|table| table.has_room());
         let next = match with_room {
             Some(index) => index,
             None => match self.start_another() {
@@ -126,33 +126,33 @@ impl Shard {
                 Err(_) => return false,
             },
         };
-        self.shards.accepting.store(next, Ordering::SeqCst);
-        self.shards.served.stop.ring();
+        self.group.accepting.store(next, Ordering::SeqCst);
+        self.group.served.stop.ring();
         true
     }
 
-    /// Starts a shard on a thread that begins with this one's table and so with the listener.
+    /// Starts a acceptor on a thread that begins with this one's table and so with the listener.
     fn start_another(&self) -> io::Result<usize> {
-        if self.shards.lock().rooms.len() >= MAX_SHARDS {
+        if self.group.lock().tables.len() >= MAX_ACCEPTORS {
             return Err(io::ErrorKind::QuotaExceeded.into());
         }
-        let shard = self.shards.enlist();
-        let index = shard.index;
+        let acceptor = self.group.enlist();
+        let index = acceptor.index;
         let (listener, stop) = (
-            Arc::clone(&self.shards.listener),
-            Arc::clone(&self.shards.served.stop),
+            Arc::clone(&self.group.listener),
+            Arc::clone(&self.group.served.stop),
         );
         let spawned = std::thread::Builder::new()
-            .name("server-shard".to_owned())
+            .name("server-acceptor".to_owned())
             .spawn(move || {
                 fdtable::unshare_keeping(&[listener.as_fd(), stop.as_fd()])?;
-                shard.run()
+                acceptor.run()
             });
-        let mut members = self.shards.lock();
+        let mut members = self.group.lock();
         match spawned {
             Ok(thread) => members.threads.push(thread),
             Err(error) => {
-                members.rooms[index].ended.store(true, Ordering::SeqCst);
+                members.tables[index].ended.store(true, Ordering::SeqCst);
                 return Err(error);
             }
         }
@@ -160,7 +160,7 @@ impl Shard {
     }
 }
 
-impl Room {
+impl TableUsage {
     /// Whether a tenth of its table has come free since it was full; one that never was is the one that accepts.
     fn has_room(&self) -> bool {
         let full_at = self.full_at.load(Ordering::Relaxed);

@@ -1,1 +1,0 @@
-//! What is counted, and when it is told.
