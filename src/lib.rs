@@ -37,6 +37,7 @@ pub mod run;
 pub mod scenario;
 pub mod suite;
 pub mod sys;
+pub mod sysctls;
 pub mod testbed;
 pub mod traffic;
 pub mod units;

@@ -11,6 +11,7 @@ const LONGEST_FILE: usize = 500;
 const MAY_USE: &[(&str, &[&str])] = &[
     ("names", &[]),
     ("units", &[]),
+    ("sysctls", &[]),
     ("causes", &[]),
     ("scenario", &[]),
     ("record", &[]),

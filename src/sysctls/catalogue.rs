@@ -1,0 +1,202 @@
+//! The settings of `catalogue.tsv`, read once and found by key.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use super::form::Form;
+use super::version::KernelVersion;
+
+/// A setting as `catalogue.tsv` describes it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Setting {
+    /// With dots; `*` stands for an interface, `all` or `default`.
+    pub key: &'static str,
+    /// Whether kernels still have it and use it.
+    pub fate: Fate,
+    /// Who can write it on Linux 6.18.
+    pub scope: Scope,
+    /// The values it takes.
+    pub form: Form,
+    /// Defaults by version, see [`super::default`].
+    pub(super) defaults: &'static str,
+    /// The subject of the setting, if a statement is made about it.
+    pub about: Option<About>,
+    /// Completes "it ..."; empty without a statement.
+    pub says: &'static str,
+    /// The document, commit or kernel file that says so.
+    pub source: &'static str,
+}
+
+/// Whether kernels have a setting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// Linux 6.18 has it and uses it.
+    Current,
+    /// Removed in this version.
+    Gone(KernelVersion),
+    /// Kept without effect from this version on.
+    Idle(KernelVersion),
+    /// Never in a release of kernel.org.
+    Foreign,
+}
+
+/// Who can write a setting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// Each network namespace has its own.
+    Namespace,
+    /// Only the initial namespace.
+    Host,
+}
+
+/// The subject of a setting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum About {
+    /// Throughput and latency.
+    Speed,
+    /// How many connections, ports, entries, and for how long.
+    Limits,
+    /// Buffers and their bounds.
+    Memory,
+    /// Protection from others; traffic that nobody attacks is the same.
+    Security,
+    /// What the host is: a router, a container host, a load balancer.
+    Role,
+    /// Lines in a log and counters only.
+    Log,
+    /// Autoconfiguration of IPv6.
+    Ipv6,
+    /// No kernel of today uses it.
+    Obsolete,
+}
+
+/// Every setting, in the order of the keys.
+pub fn all() -> impl Iterator<Item = &'static Setting> {
+    CATALOGUE.values()
+}
+
+/// Finds a setting by its key with dots. The name of an interface (also `all` and `default`) stands for `*`.
+pub fn find(key: &str) -> Option<&'static Setting> {
+    CATALOGUE
+        .get(key)
+        .or_else(|| CATALOGUE.get(general(key)?.as_str()))
+}
+
+/// The key with `*` for the interface of `net.FAMILY.conf.INTERFACE.SETTING` and of `neigh`.
+pub(super) fn general(key: &str) -> Option<String> {
+    let words: Vec<&str> = key.split('.').collect();
+    match words[..] {
+        ["net", family, kind @ ("conf" | "neigh"), _, setting] => {
+            Some(format!("net.{family}.{kind}.*.{setting}"))
+        }
+        _ => None,
+    }
+}
+
+static CATALOGUE: LazyLock<BTreeMap<&'static str, Setting>> = LazyLock::new(|| {
+    let lines = include_str!("catalogue.tsv").lines();
+    let rows = lines.filter(|line| !line.starts_with('#'));
+    rows.filter_map(setting)
+        .map(|setting| (setting.key, setting))
+        .collect()
+});
+
+/// Reads one line; `None` for a line that a test would have found.
+fn setting(line: &'static str) -> Option<Setting> {
+    let mut columns = line.split('\t');
+    let mut next = || columns.next();
+    Some(Setting {
+        key: next()?,
+        fate: fate(next()?)?,
+        scope: match next()? {
+            "netns" => Scope::Namespace,
+            "host" => Scope::Host,
+            _ => return None,
+        },
+        form: Form::parse(next()?)?,
+        defaults: next()?,
+        about: match next()? {
+            "" => None,
+            word => Some(about(word)?),
+        },
+        says: next()?,
+        source: next()?,
+    })
+}
+
+fn fate(text: &str) -> Option<Fate> {
+    match text.split_once(' ') {
+        None if text.is_empty() => Some(Fate::Current),
+        None => (text == "foreign").then_some(Fate::Foreign),
+        Some(("gone", version)) => Some(Fate::Gone(version.parse().ok()?)),
+        Some(("idle", version)) => Some(Fate::Idle(version.parse().ok()?)),
+        Some(_) => None,
+    }
+}
+
+fn about(word: &str) -> Option<About> {
+    Some(match word {
+        "speed" => About::Speed,
+        "limits" => About::Limits,
+        "memory" => About::Memory,
+        "security" => About::Security,
+        "role" => About::Role,
+        "log" => About::Log,
+        "ipv6" => About::Ipv6,
+        "obsolete" => About::Obsolete,
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_line_of_the_catalogue_is_read_and_in_order() {
+        let lines: Vec<&str> = include_str!("catalogue.tsv")
+            .lines()
+            .filter(|line| !line.starts_with('#'))
+            .collect();
+        for line in &lines {
+            assert_eq!(line.split('\t').count(), 8, "{line}");
+        }
+        let unread: Vec<&&str> = lines
+            .iter()
+            .filter(|line| setting(line).is_none())
+            .collect();
+        assert!(unread.is_empty(), "{unread:?}");
+        let keys: Vec<&str> = lines
+            .iter()
+            .filter_map(|line| line.split('\t').next())
+            .collect();
+        assert!(keys.is_sorted_by(|a, b| a < b), "sorted, and each key once");
+    }
+
+    #[test]
+    fn a_statement_has_its_source() {
+        for setting in all() {
+            let stated = setting.about.is_some();
+            assert_eq!(stated, !setting.says.is_empty(), "{}", setting.key);
+            assert_eq!(stated, !setting.source.is_empty(), "{}", setting.key);
+            let obsolete = setting.about == Some(About::Obsolete);
+            let current = setting.fate == Fate::Current;
+            assert!(
+                !(current && obsolete) || setting.key.ends_with("bootp_relay"),
+                "{}",
+                setting.key
+            );
+        }
+    }
+
+    #[test]
+    fn the_name_of_an_interface_stands_for_any() {
+        for key in [
+            "net.ipv4.conf.all.rp_filter",
+            "net.ipv4.conf.eth0/100.rp_filter",
+        ] {
+            assert_eq!(find(key).unwrap().key, "net.ipv4.conf.*.rp_filter");
+        }
+        assert_eq!(find("net.ipv4.conf.all.nope"), None);
+    }
+}
