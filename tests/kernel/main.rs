@@ -31,7 +31,10 @@ fn main() {
     arguments.test_threads.get_or_insert(1);
     let obstacle = program::obstacle();
     if let Some(obstacle) = &obstacle {
-        eprintln!("kernel tests are ignored here: {obstacle}");
+        eprintln!(
+            "skipped: kernel tests: {}",
+            obstacle.trim().replace('\n', "; ")
+        );
     }
     let trials: Vec<Trial> = scenarios::trials(&arguments)
         .into_iter()

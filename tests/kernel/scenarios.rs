@@ -6,6 +6,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
 use libtest_mimic::{Arguments, Failed, Trial};
+use nslab::lab::programs::{self, DEFAULT_PATH};
+use nslab::scenario::{RunSpec, Scenario};
+use nslab::suite::Source;
 use serde_json::Value;
 
 use crate::program::{command, scratch, told};
@@ -24,11 +27,8 @@ struct Ran {
 pub(crate) fn trials(arguments: &Arguments) -> Vec<Trial> {
     let labels: Vec<String> = nslab::suite::shipped()
         .into_iter()
-        .filter(|source| {
-            let scenario =
-                nslab::scenario::parse(&source.label, &source.text, &BTreeMap::new()).unwrap();
-            !scenario.tags.iter().any(|tag| tag == "slow")
-        })
+        .filter(|source| !parsed(source).tags.iter().any(|tag| tag == "slow"))
+        .filter(|source| can_run(source))
         .map(|source| source.label)
         .collect();
     let wanted = labels.iter().filter(|label| is_wanted(label, arguments));
@@ -43,6 +43,29 @@ pub(crate) fn trials(arguments: &Arguments) -> Vec<Trial> {
             })
         })
         .collect()
+}
+
+fn parsed(source: &Source) -> Scenario {
+    nslab::scenario::parse(&source.label, &source.text, &BTreeMap::new()).unwrap()
+}
+
+/// Whether at least one run of the scenario has all its programs on this machine. A scenario without such a run is left
+/// out, with a line for `ci/test`, so that it never counts as passed.
+fn can_run(source: &Source) -> bool {
+    let lacks = |run: &RunSpec| {
+        let mut programs = run.requires.programs.iter();
+        programs.find(|program| !is_installed(program)).cloned()
+    };
+    let missing: Option<Vec<String>> = parsed(source).runs.iter().map(lacks).collect();
+    if let Some(program) = missing.as_ref().and_then(|programs| programs.first()) {
+        eprintln!("skipped: {}: {program} is not installed", source.label);
+    }
+    missing.is_none()
+}
+
+fn is_installed(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_else(|| DEFAULT_PATH.into());
+    programs::find(program, &path).is_some()
 }
 
 /// As the harness itself sees its arguments.
@@ -97,15 +120,12 @@ fn holds(label: &str, suite: &Suite) -> Result<(), Failed> {
     let applicable = match scenario["outcome"].as_str() {
         Some("passed") => true,
         Some("flaky") => {
-            eprintln!(
-                "{label} passed only when it was tried again: {}",
-                reasons(scenario)
-            );
+            eprintln!("{label} passed only when retried: {}", reasons(scenario));
             true
         }
         // Nothing was learnt: this kernel lacks what it takes, or the machine was too busy, also when all else had ended.
         Some(outcome @ ("not-applicable" | "inconclusive")) => {
-            eprintln!("{label} is {outcome} here: {}", reasons(scenario));
+            eprintln!("skipped: {label}: {outcome}: {}", reasons(scenario));
             false
         }
         outcome => {

@@ -13,6 +13,7 @@ use serde_json::Value;
 use nslab::report::html::{self, Ladders};
 
 use crate::html_page::{ladders, pictures, shipped, weight};
+use crate::reports::outside::absent;
 
 /// Names under which Debian, Ubuntu, Fedora and Google install it.
 const BROWSERS: [&str; 4] = [
@@ -87,10 +88,7 @@ fn look_at(name: &str, page: &str) -> Option<Value> {
     // For people.
     std::fs::write(folder.join(format!("{name}.html")), page).unwrap();
     let Some(browser) = browser() else {
-        println!(
-            "skipped: no browser on PATH (one of {})",
-            BROWSERS.join(", ")
-        );
+        absent(&format!("a browser ({})", BROWSERS.join(", ")));
         return None;
     };
     let probed = page

@@ -99,7 +99,7 @@ fn test_cases_are_told_apart_by_class_and_name() {
 
 /// `junit.xsd` is this project's own, written from what Jenkins' `junit-10.xsd` allows, plus `file` and `line`.
 #[test]
-fn a_strict_schema_accepts_it() {
+fn xmllint_accepts_every_report_by_a_strict_schema() {
     for result in [every_outcome(), passed(), nothing()] {
         let text = render(&result);
         let schema = beside("junit.xsd");
@@ -111,7 +111,7 @@ fn a_strict_schema_accepts_it() {
 }
 
 #[test]
-fn the_schema_refuses_what_it_should() {
+fn xmllint_refuses_what_the_schema_forbids() {
     let good = render(&passed());
     for (from, to) in [
         ("classname=", "class-name="),

@@ -9,7 +9,7 @@ mod github;
 mod json;
 mod junit;
 mod odd;
-mod outside;
+pub(crate) mod outside;
 mod prometheus;
 mod results;
 mod tap;

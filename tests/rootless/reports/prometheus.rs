@@ -16,7 +16,7 @@ fn every_outcome_is_rendered() {
 
 /// The Prometheus project's own parser for Python, where it is installed.
 #[test]
-fn the_reference_parser_reads_it() {
+fn prometheus_client_parses_every_report() {
     const SCRIPT: &str = "
 import sys
 try:

@@ -34,7 +34,7 @@ fn nothing_from_outside_is_a_directive() {
 
 /// TAP::Parser knows version 13, for which subtests are comments: it checks the plan, the numbers, the diagnostics.
 #[test]
-fn perls_tap_parser_reads_it() {
+fn perl_parses_every_tap_report() {
     const SCRIPT: &str = "my $tap = do { local $/; <STDIN> }; my $parser = TAP::Parser->new({ tap => $tap }); $parser->run; \
         printf \"%s|%s|%s|%s\\n\", join(',', $parser->parse_errors), scalar($parser->failed), scalar($parser->passed), $parser->plan;";
     let text = tap::render(&every_outcome()).replacen("version 14", "version 13", 1);
