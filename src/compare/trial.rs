@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use super::comparison::{Comparison, FEWEST_RUNS};
 use super::side::Side;
-use crate::record::End;
+use crate::record::RunEnd;
 use crate::suite::{self, Options, RunResult, ScenarioFile, SuiteEvent};
 
 /// How much is run.
@@ -184,8 +184,8 @@ impl Trial {
     /// Whether every side had so many runs, none of them broken off.
     pub fn is_complete(&self, rounds: usize) -> bool {
         let whole = |run: &RunResult| match &run.timeline.end {
-            Some(End::Finished { interrupted, .. }) => !interrupted,
-            Some(End::NotApplicable(_) | End::Errored(_)) => true,
+            Some(RunEnd::Finished { interrupted, .. }) => !interrupted,
+            Some(RunEnd::NotApplicable(_) | RunEnd::Errored(_)) => true,
             // Its worker died, by itself or by the interruption.
             None => !self.interrupted,
         };

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use crate::names::SeriesName;
-use crate::record::{End, Offset, Outcome, Timeline};
+use crate::record::{Offset, Outcome, RunEnd, Timeline};
 use crate::scenario::expr::MetricRef;
 
 /// The runs that a claim speaks of, by variant; a claim about one run names none.
@@ -98,10 +98,10 @@ impl<'a> Evidence<'a> {
         self.runs.values().find_map(|timeline| {
             let now = timeline.now;
             match &timeline.end {
-                Some(End::Finished { interrupted, .. }) => {
+                Some(RunEnd::Finished { interrupted, .. }) => {
                     interrupted.then(|| format!("the run was interrupted at {now}"))
                 }
-                Some(End::NotApplicable(_) | End::Errored(_)) | None => {
+                Some(RunEnd::NotApplicable(_) | RunEnd::Errored(_)) | None => {
                     Some(format!("the run broke off at {now}"))
                 }
             }

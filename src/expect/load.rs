@@ -2,7 +2,7 @@
 
 use super::show;
 use crate::names::ActorName;
-use crate::record::{End, LoadReport, ProcessorTime, Timeline};
+use crate::record::{LoadReport, ProcessorTime, RunEnd, Timeline};
 use crate::scenario::RunSpec;
 use crate::scenario::workload::{Load, StepAction};
 use crate::units::Unit;
@@ -49,7 +49,7 @@ pub(super) fn starved_of_processors(timeline: &Timeline) -> Option<String> {
 pub(super) fn shortfall(spec: &RunSpec, timeline: &Timeline) -> Option<String> {
     let interrupted = matches!(
         timeline.end,
-        Some(End::Finished {
+        Some(RunEnd::Finished {
             interrupted: true,
             ..
         })

@@ -48,7 +48,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-use crate::record::{End, Offset, Outcome, RunVerdict, Timeline, Verdict};
+use crate::record::{Offset, Outcome, RunEnd, RunVerdict, Timeline, Verdict};
 use crate::scenario::RunSpec;
 use crate::scenario::expr::Expectation;
 
@@ -56,10 +56,10 @@ use evidence::Evidence;
 
 /// Judges one run: what its record says about each of its expectations, and about the run as a whole.
 pub fn judge(spec: &RunSpec, timeline: &Timeline) -> RunVerdict {
-    if let Some(End::NotApplicable(reason)) = &timeline.end {
+    if let Some(RunEnd::NotApplicable(reason)) = &timeline.end {
         return without_evidence(spec, timeline, Outcome::NotApplicable, reason);
     }
-    if let Some(End::Errored(reason)) = &timeline.end
+    if let Some(RunEnd::Errored(reason)) = &timeline.end
         && timeline.now == Offset::ZERO
     {
         return without_evidence(spec, timeline, Outcome::Errored, reason);
@@ -172,9 +172,9 @@ fn conclude(spec: &RunSpec, timeline: &Timeline, verdicts: Vec<Verdict>) -> RunV
                 timeline.now
             )),
         ),
-        Some(End::Errored(error)) => (Outcome::Errored, Some(error.clone())),
-        Some(End::NotApplicable(reason)) => (Outcome::NotApplicable, Some(reason.clone())),
-        Some(End::Finished { interrupted, .. }) => {
+        Some(RunEnd::Errored(error)) => (Outcome::Errored, Some(error.clone())),
+        Some(RunEnd::NotApplicable(reason)) => (Outcome::NotApplicable, Some(reason.clone())),
+        Some(RunEnd::Finished { interrupted, .. }) => {
             let worst = verdicts.iter().max_by_key(|verdict| verdict.outcome);
             let short = load::shortfall(spec, timeline)
                 .or_else(|| unmet::wire(spec, timeline))

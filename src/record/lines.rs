@@ -1,10 +1,10 @@
-//! Lines of a stream that may break off anywhere: the process that wrote it was killed, or its compressed file was cut.
+//! LineReader of a stream that may break off anywhere: the process that wrote it was killed, or its compressed file was cut.
 
 use std::io::{self, BufRead};
 
 /// One line.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Line {
+pub(super) struct StreamLine {
     /// From 1.
     pub(super) number: u64,
     /// Without its end.
@@ -15,12 +15,12 @@ pub(super) struct Line {
 
 /// Reads lines one by one.
 #[derive(Debug)]
-pub(super) struct Lines<R> {
+pub(super) struct LineReader<R> {
     input: R,
     read: u64,
 }
 
-impl<R: BufRead> Lines<R> {
+impl<R: BufRead> LineReader<R> {
     /// From a stream.
     pub(super) fn new(input: R) -> Self {
         Self { input, read: 0 }
@@ -31,7 +31,7 @@ impl<R: BufRead> Lines<R> {
     ///
     /// # Errors
     /// Any other error of the stream, with the number of the line that it was to read.
-    pub(super) fn next(&mut self) -> Result<Option<Line>, (u64, io::Error)> {
+    pub(super) fn next(&mut self) -> Result<Option<StreamLine>, (u64, io::Error)> {
         let number = self.read + 1;
         let mut bytes = Vec::new();
         match self.input.read_until(b'\n', &mut bytes) {
@@ -48,7 +48,7 @@ impl<R: BufRead> Lines<R> {
         if whole {
             bytes.pop();
         }
-        Ok(Some(Line {
+        Ok(Some(StreamLine {
             number,
             bytes,
             whole,
@@ -62,7 +62,7 @@ mod tests {
 
     #[test]
     fn lines_are_counted_and_the_last_may_lack_its_end() {
-        let mut lines = Lines::new(&b"one\n\nthr"[..]);
+        let mut lines = LineReader::new(&b"one\n\nthr"[..]);
         let mut all = Vec::new();
         while let Some(line) = lines.next().expect("no error") {
             all.push((

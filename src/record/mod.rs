@@ -20,8 +20,8 @@ mod timeline;
 mod verdict;
 
 pub use capture::{
-    Capture, CaptureHeader, CaptureReadError, CaptureWriter, CapturedPacket, Direction, Fault,
-    LinkEnd,
+    Capture, CaptureFault, CaptureHeader, CaptureReadError, CaptureWriter, CapturedPacket,
+    Direction, LinkEnd,
 };
 pub use clock::{Offset, RunClock};
 pub use environment::{Environment, Guest, Privileges};
@@ -31,12 +31,12 @@ pub use event::{
 };
 pub use file::{
     ProcessEnd, RECORD_VERSION, Record, RecordError, RecordHeader, RecordWriter, RecordedScenario,
-    RecordedSuite, Unreadable,
+    RecordedSuite, UnreadableRecord,
 };
 pub use measure::{Measure, measures};
 pub use outcome::Outcome;
 pub use read::ReadError;
 pub use recorder::{Recorder, RecorderClosed};
 pub use series::Series;
-pub use timeline::{End, ProcessorTime, Timeline};
+pub use timeline::{ProcessorTime, RunEnd, Timeline};
 pub use verdict::{Observation, RunVerdict, Verdict};

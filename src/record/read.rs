@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead};
 
-use super::lines::{Line, Lines};
+use super::lines::{LineReader, StreamLine};
 use super::timeline::Timeline;
 
 /// Why lines are no timeline.
@@ -34,7 +34,7 @@ impl Timeline {
     /// Where the stream cannot be read, or another line is no event; with the number of the line.
     pub fn read(input: impl BufRead) -> Result<Self, ReadError> {
         let mut timeline = Self::default();
-        let mut lines = Lines::new(input);
+        let mut lines = LineReader::new(input);
         while let Some(line) = next_line(&mut lines)? {
             if let Some(event) = parse(&line)? {
                 timeline.add(event);
@@ -45,7 +45,7 @@ impl Timeline {
         Ok(timeline)
     }
 
-    pub(super) fn note_cut(&mut self, line: &Line) {
+    pub(super) fn note_cut(&mut self, line: &StreamLine) {
         let text = format!(
             "the record breaks off in the middle of line {}",
             line.number
@@ -55,14 +55,18 @@ impl Timeline {
 }
 
 /// The next line of a stream.
-pub(super) fn next_line<R: BufRead>(lines: &mut Lines<R>) -> Result<Option<Line>, ReadError> {
+pub(super) fn next_line<R: BufRead>(
+    lines: &mut LineReader<R>,
+) -> Result<Option<StreamLine>, ReadError> {
     lines
         .next()
         .map_err(|(line, source)| ReadError::Input { line, source })
 }
 
 /// What a line says; `None` where it breaks off.
-pub(super) fn parse<T: serde::de::DeserializeOwned>(line: &Line) -> Result<Option<T>, ReadError> {
+pub(super) fn parse<T: serde::de::DeserializeOwned>(
+    line: &StreamLine,
+) -> Result<Option<T>, ReadError> {
     match serde_json::from_slice(&line.bytes) {
         Ok(said) => Ok(Some(said)),
         Err(_) if !line.whole => Ok(None),
@@ -76,7 +80,7 @@ pub(super) fn parse<T: serde::de::DeserializeOwned>(line: &Line) -> Result<Optio
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::{End, Offset};
+    use crate::record::{Offset, RunEnd};
 
     const RUN: &str = concat!(
         r#"{"series":{"id":0,"name":"load.established","kind":"counter","unit":"count"}}"#,
@@ -100,7 +104,7 @@ mod tests {
         );
         assert_eq!(
             timeline.end,
-            Some(End::Finished {
+            Some(RunEnd::Finished {
                 t: Offset(3_000_000_000),
                 interrupted: false
             })

@@ -27,7 +27,7 @@ pub struct Timeline {
     /// Moments at which each probe looked, with the processor time it took.
     pub looks: BTreeMap<String, Vec<(Offset, u64)>>,
     /// How it ended; `None` while it goes on, or where the worker died.
-    pub end: Option<End>,
+    pub end: Option<RunEnd>,
     /// Latest time seen.
     pub now: Offset,
     ids: BTreeMap<SeriesId, SeriesName>,
@@ -47,7 +47,7 @@ pub struct ProcessorTime {
 
 /// How a run ended.
 #[derive(Debug, Clone, PartialEq)]
-pub enum End {
+pub enum RunEnd {
     /// At its end, or interrupted.
     Finished {
         /// When.
@@ -136,11 +136,11 @@ impl Timeline {
             }
             Event::Used { cpu, memory } => self.used = Some((cpu, memory)),
             Event::Note { t, text } => self.notes.push((t, text)),
-            Event::NotApplicable { reason } => self.end = Some(End::NotApplicable(reason)),
-            Event::Errored { error } => self.end = Some(End::Errored(error)),
+            Event::NotApplicable { reason } => self.end = Some(RunEnd::NotApplicable(reason)),
+            Event::Errored { error } => self.end = Some(RunEnd::Errored(error)),
             Event::Finished { t, interrupted } => {
                 self.now = self.now.max(t);
-                self.end = Some(End::Finished { t, interrupted });
+                self.end = Some(RunEnd::Finished { t, interrupted });
             }
         }
     }

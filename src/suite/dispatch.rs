@@ -23,7 +23,7 @@ use super::schedule::Budget;
 use crate::backend::vm::Time;
 use crate::backend::{Backend, Machine, Neighbours};
 use crate::expect;
-use crate::record::{End, Event, Outcome, RunVerdict, Timeline};
+use crate::record::{Event, Outcome, RunEnd, RunVerdict, Timeline};
 use crate::scenario::RunSpec;
 
 /// Events that wait for the one who reads them; a worker that tells faster is held up by its pipe.
@@ -374,8 +374,8 @@ fn judge(
         },
     };
     let last_words = match timeline.end {
-        Some(End::Finished { .. } | End::NotApplicable(_)) => Vec::new(),
-        Some(End::Errored(_)) | None => last_words,
+        Some(RunEnd::Finished { .. } | RunEnd::NotApplicable(_)) => Vec::new(),
+        Some(RunEnd::Errored(_)) | None => last_words,
     };
     RunResult {
         spec: spec.clone(),

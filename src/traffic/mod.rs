@@ -383,7 +383,7 @@ impl<'a> ActorFactory<'a> {
         program: command::Program,
     ) -> Result<Actor, TrafficError> {
         let node = self.node(&spec.name, &spec.node)?;
-        let streams = command::Streams::declare(spec, self.recorder, &self.clock);
+        let streams = command::CommandSeries::declare(spec, self.recorder, &self.clock);
         let unfinished = (!spec.background).then(|| self.unfinished.one_more());
         let (spec, ip) = (spec.clone(), self.spec.topology.ip);
         let nofile = node.nofile.map_or(self.nofile, |bound| NofileLimit {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use nslab::compare::{Answer, Comparison, Kind};
-use nslab::record::{End, Event, Outcome, SeriesDeclaration, SeriesId, SeriesKind, SeriesUnit};
+use nslab::record::{Event, Outcome, RunEnd, SeriesDeclaration, SeriesId, SeriesKind, SeriesUnit};
 use nslab::suite::RunResult;
 use nslab::suite::replay::{StoredRun, replay};
 
@@ -142,7 +142,7 @@ fn states_are_neither_better_nor_worse() {
 #[test]
 fn what_this_kernel_lacks_is_not_applicable_with_its_reason() {
     let lacks = |mut run: RunResult| {
-        run.timeline.end = Some(End::NotApplicable("no such key".to_owned()));
+        run.timeline.end = Some(RunEnd::NotApplicable("no such key".to_owned()));
         run.verdict.outcome = Outcome::NotApplicable;
         run.verdict.reason = Some("no such key".to_owned());
         run
@@ -157,7 +157,7 @@ fn what_this_kernel_lacks_is_not_applicable_with_its_reason() {
 fn settings_that_keep_the_lab_from_standing_are_not_applicable_and_other_errors_are_errors() {
     let errored = |built: bool| {
         let mut run = with_reuse();
-        run.timeline.end = Some(End::Errored("refused".to_owned()));
+        run.timeline.end = Some(RunEnd::Errored("refused".to_owned()));
         run.verdict.outcome = Outcome::Errored;
         run.verdict.reason = Some("refused".to_owned());
         if !built {

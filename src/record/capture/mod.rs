@@ -14,7 +14,7 @@ use std::fmt;
 
 use crate::names::{IfName, NodeName};
 
-pub use read::{CaptureReadError, Fault};
+pub use read::{CaptureFault, CaptureReadError};
 pub use write::CaptureWriter;
 
 /// A node's end of a link: where packets are seen. Written `nat:eth1`.

@@ -7,7 +7,7 @@ use std::path::Path;
 use thiserror::Error;
 
 use super::block;
-use super::stream::{Block, Fields, Reader};
+use super::stream::{BlockFields, BlockRead, BlockReader};
 use super::{Capture, Direction, LinkEnd, Stored};
 use crate::names::{IfName, NodeName};
 
@@ -37,7 +37,7 @@ pub enum CaptureReadError {
         /// Where the block begins.
         at: u64,
         /// What is wrong with it.
-        source: Fault,
+        source: CaptureFault,
     },
     /// It is too large.
     #[error("hold more than {} MiB of packets", MOST_BYTES >> 20)]
@@ -46,7 +46,7 @@ pub enum CaptureReadError {
 
 /// What is wrong with a block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-pub enum Fault {
+pub enum CaptureFault {
     /// Its length.
     #[error("{0} bytes are no length of a block")]
     Length(u32),
@@ -82,7 +82,7 @@ impl Capture {
     /// # Errors
     /// Where the stream cannot be read, is no pcapng, or has a block that is wrong; with the place.
     pub fn parse(input: impl Read) -> Result<Self, CaptureReadError> {
-        let mut reader = Reader::new(input);
+        let mut reader = BlockReader::new(input);
         let mut capture = Self::default();
         let mut scales = Vec::new();
         // Interfaces are numbered anew in each section.
@@ -90,13 +90,13 @@ impl Capture {
         loop {
             let at = reader.at();
             let (kind, body) = match reader.next_block()? {
-                Block::Whole { kind, body } => (kind, body),
-                Block::CutOff => {
+                BlockRead::Whole { kind, body } => (kind, body),
+                BlockRead::CutOff => {
                     capture.ends_early = true;
                     break;
                 }
-                Block::None if at == 0 => return Err(CaptureReadError::Empty),
-                Block::None => break,
+                BlockRead::None if at == 0 => return Err(CaptureReadError::Empty),
+                BlockRead::None => break,
             };
             let added = match kind {
                 block::SECTION => {
@@ -119,7 +119,7 @@ impl Capture {
         Ok(capture)
     }
 
-    fn add_section(&mut self, mut body: Fields<'_>) -> Result<(), Fault> {
+    fn add_section(&mut self, mut body: BlockFields<'_>) -> Result<(), CaptureFault> {
         // Byte order, version and length were looked at or are not needed.
         body.take(16)?;
         while let Some((code, value)) = body.option()? {
@@ -134,11 +134,11 @@ impl Capture {
         Ok(())
     }
 
-    fn add_interface(&mut self, mut body: Fields<'_>) -> Result<Scale, Fault> {
+    fn add_interface(&mut self, mut body: BlockFields<'_>) -> Result<TimestampScale, CaptureFault> {
         let link_type = body.u16()?;
         body.take(6)?;
         let mut end = None;
-        let mut scale = Scale::default();
+        let mut scale = TimestampScale::default();
         while let Some((code, value)) = body.option()? {
             match (code, value) {
                 (block::INTERFACE_NAME, name) => end = link_end(name),
@@ -156,13 +156,15 @@ impl Capture {
 
     fn add_packet(
         &mut self,
-        mut body: Fields<'_>,
+        mut body: BlockFields<'_>,
         section: usize,
-        scales: &[Scale],
-    ) -> Result<(), Fault> {
+        scales: &[TimestampScale],
+    ) -> Result<(), CaptureFault> {
         let number = body.u32()?;
         let interface = section.saturating_add(number as usize);
-        let scale = scales.get(interface).ok_or(Fault::Interface(number))?;
+        let scale = scales
+            .get(interface)
+            .ok_or(CaptureFault::Interface(number))?;
         let time = scale.nanoseconds(u64::from(body.u32()?) << 32 | u64::from(body.u32()?));
         let (kept, length) = (body.u32()?, body.u32()?);
         let bytes = body.padded(kept as usize)?;
@@ -176,7 +178,7 @@ impl Capture {
                 };
             }
         }
-        let at = u32::try_from(self.bytes.len()).map_err(|_| Fault::Field)?;
+        let at = u32::try_from(self.bytes.len()).map_err(|_| CaptureFault::Field)?;
         self.bytes.extend_from_slice(bytes);
         self.packets.push(Stored {
             time,
@@ -192,13 +194,15 @@ impl Capture {
 
     fn add_statistics(
         &mut self,
-        mut body: Fields<'_>,
+        mut body: BlockFields<'_>,
         section: usize,
-        scales: &[Scale],
-    ) -> Result<(), Fault> {
+        scales: &[TimestampScale],
+    ) -> Result<(), CaptureFault> {
         let number = body.u32()?;
         let interface = section.saturating_add(number as usize);
-        let scale = scales.get(interface).ok_or(Fault::Interface(number))?;
+        let scale = scales
+            .get(interface)
+            .ok_or(CaptureFault::Interface(number))?;
         body.take(8)?;
         while let Some((code, value)) = body.option()? {
             match code {
@@ -240,12 +244,12 @@ fn parse_seconds(text: &str) -> Option<u64> {
 
 /// What an interface's times count.
 #[derive(Debug, Clone, Copy)]
-struct Scale {
+struct TimestampScale {
     resolution: u8,
     offset: i64,
 }
 
-impl Default for Scale {
+impl Default for TimestampScale {
     /// Microseconds, where an interface says nothing.
     fn default() -> Self {
         Self {
@@ -255,7 +259,7 @@ impl Default for Scale {
     }
 }
 
-impl Scale {
+impl TimestampScale {
     /// A time of this interface in nanoseconds since 1970; the nearest there is where it lies out of all bounds.
     fn nanoseconds(self, time: u64) -> u64 {
         let power = u32::from(self.resolution & 0x7f);

@@ -3,7 +3,7 @@
 use std::io::{self, Read};
 
 use super::block::{self, padding};
-use super::read::{CaptureReadError, Fault};
+use super::read::{CaptureFault, CaptureReadError};
 
 /// Bytes that a block may have; tshark 4 refuses longer ones too (`MAX_BLOCK_SIZE`, Wireshark `wiretap/pcapng.c`).
 const LONGEST_BLOCK: usize = 16 << 20;
@@ -16,7 +16,7 @@ const OLD_FORMAT: [[u8; 4]; 4] = [
 ];
 
 /// Takes blocks from a stream.
-pub(super) struct Reader<R> {
+pub(super) struct BlockReader<R> {
     input: R,
     /// Where the next block begins.
     at: u64,
@@ -26,13 +26,13 @@ pub(super) struct Reader<R> {
 }
 
 /// The next of a stream.
-pub(super) enum Block<'a> {
+pub(super) enum BlockRead<'a> {
     /// A block.
     Whole {
         /// Its type.
         kind: u32,
         /// What is between its lengths.
-        body: Fields<'a>,
+        body: BlockFields<'a>,
     },
     /// The stream ends within a block.
     CutOff,
@@ -40,7 +40,7 @@ pub(super) enum Block<'a> {
     None,
 }
 
-impl<R: Read> Reader<R> {
+impl<R: Read> BlockReader<R> {
     /// From the start of a stream.
     pub(super) fn new(input: R) -> Self {
         Self {
@@ -57,13 +57,13 @@ impl<R: Read> Reader<R> {
     }
 
     /// The next block. The first is always that of a section.
-    pub(super) fn next_block(&mut self) -> Result<Block<'_>, CaptureReadError> {
+    pub(super) fn next_block(&mut self) -> Result<BlockRead<'_>, CaptureReadError> {
         let at = self.at;
         let corrupt = |source| CaptureReadError::Corrupt { at, source };
         self.block.clear();
         self.fill(4)?;
         if self.block.is_empty() {
-            return Ok(Block::None);
+            return Ok(BlockRead::None);
         }
         let is_section = self.block == block::SECTION.to_le_bytes();
         if at == 0 && !is_section {
@@ -77,13 +77,13 @@ impl<R: Read> Reader<R> {
         };
         self.fill(head - self.block.len())?;
         if self.block.len() < head {
-            return Ok(Block::CutOff);
+            return Ok(BlockRead::CutOff);
         }
         if is_section {
             self.big_endian = match &self.block[8..12] {
                 order if order == block::BYTE_ORDER.to_le_bytes() => false,
                 order if order == block::BYTE_ORDER.to_be_bytes() => true,
-                _ => return Err(corrupt(Fault::ByteOrder)),
+                _ => return Err(corrupt(CaptureFault::ByteOrder)),
             };
         }
         let mut start = self.fields(..8);
@@ -91,31 +91,31 @@ impl<R: Read> Reader<R> {
         let length = start.u32().map_err(corrupt)?;
         let bytes = length as usize;
         if bytes < least || !bytes.is_multiple_of(4) || bytes > LONGEST_BLOCK {
-            return Err(corrupt(Fault::Length(length)));
+            return Err(corrupt(CaptureFault::Length(length)));
         }
         self.fill(bytes - self.block.len())?;
         if self.block.len() < bytes {
-            return Ok(Block::CutOff);
+            return Ok(BlockRead::CutOff);
         }
         let again = self.fields(bytes - 4..).u32().map_err(corrupt)?;
         if again != length {
-            return Err(corrupt(Fault::Lengths(length, again)));
+            return Err(corrupt(CaptureFault::Lengths(length, again)));
         }
         if is_section {
             let major = self.fields(12..14).u16().map_err(corrupt)?;
             if major != block::MAJOR {
-                return Err(corrupt(Fault::Version(major)));
+                return Err(corrupt(CaptureFault::Version(major)));
             }
         }
         self.at += u64::from(length);
         let body = self.fields(8..bytes - 4);
-        Ok(Block::Whole { kind, body })
+        Ok(BlockRead::Whole { kind, body })
     }
 
     /// What a stream is whose first bytes are not those of a section.
-    fn no_section(&self) -> Result<Block<'_>, CaptureReadError> {
+    fn no_section(&self) -> Result<BlockRead<'_>, CaptureReadError> {
         if block::SECTION.to_le_bytes().starts_with(&self.block) {
-            Ok(Block::CutOff)
+            Ok(BlockRead::CutOff)
         } else if OLD_FORMAT.iter().any(|magic| *magic == self.block[..]) {
             Err(CaptureReadError::OldFormat)
         } else {
@@ -124,8 +124,8 @@ impl<R: Read> Reader<R> {
     }
 
     /// A part of the block, which must be there.
-    fn fields(&self, part: impl std::slice::SliceIndex<[u8], Output = [u8]>) -> Fields<'_> {
-        Fields {
+    fn fields(&self, part: impl std::slice::SliceIndex<[u8], Output = [u8]>) -> BlockFields<'_> {
+        BlockFields {
             left: &self.block[part],
             big_endian: self.big_endian,
         }
@@ -144,33 +144,36 @@ impl<R: Read> Reader<R> {
 }
 
 /// The fields of a block, one after the other.
-pub(super) struct Fields<'a> {
+pub(super) struct BlockFields<'a> {
     left: &'a [u8],
     big_endian: bool,
 }
 
-impl<'a> Fields<'a> {
+impl<'a> BlockFields<'a> {
     /// The fields of a part, in the same byte order.
     pub(super) fn within(&self, left: &'a [u8]) -> Self {
         Self { left, ..*self }
     }
 
     /// The next bytes.
-    pub(super) fn take(&mut self, length: usize) -> Result<&'a [u8], Fault> {
-        let (taken, left) = self.left.split_at_checked(length).ok_or(Fault::Field)?;
+    pub(super) fn take(&mut self, length: usize) -> Result<&'a [u8], CaptureFault> {
+        let (taken, left) = self
+            .left
+            .split_at_checked(length)
+            .ok_or(CaptureFault::Field)?;
         self.left = left;
         Ok(taken)
     }
 
     /// The next bytes, and what fills them up to a multiple of four.
-    pub(super) fn padded(&mut self, length: usize) -> Result<&'a [u8], Fault> {
+    pub(super) fn padded(&mut self, length: usize) -> Result<&'a [u8], CaptureFault> {
         let taken = self.take(length)?;
         self.take(padding(length))?;
         Ok(taken)
     }
 
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], Fault> {
-        let mut array: [u8; N] = self.take(N)?.try_into().map_err(|_| Fault::Field)?;
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], CaptureFault> {
+        let mut array: [u8; N] = self.take(N)?.try_into().map_err(|_| CaptureFault::Field)?;
         if self.big_endian {
             array.reverse();
         }
@@ -178,22 +181,22 @@ impl<'a> Fields<'a> {
     }
 
     /// The next 16 bits.
-    pub(super) fn u16(&mut self) -> Result<u16, Fault> {
+    pub(super) fn u16(&mut self) -> Result<u16, CaptureFault> {
         self.array().map(u16::from_le_bytes)
     }
 
     /// The next 32 bits.
-    pub(super) fn u32(&mut self) -> Result<u32, Fault> {
+    pub(super) fn u32(&mut self) -> Result<u32, CaptureFault> {
         self.array().map(u32::from_le_bytes)
     }
 
     /// The next 64 bits.
-    pub(super) fn u64(&mut self) -> Result<u64, Fault> {
+    pub(super) fn u64(&mut self) -> Result<u64, CaptureFault> {
         self.array().map(u64::from_le_bytes)
     }
 
     /// The next option; `None` at the end of the options or of the block.
-    pub(super) fn option(&mut self) -> Result<Option<(u16, &'a [u8])>, Fault> {
+    pub(super) fn option(&mut self) -> Result<Option<(u16, &'a [u8])>, CaptureFault> {
         if self.left.is_empty() {
             return Ok(None);
         }

@@ -150,13 +150,13 @@ pub enum RecordError {
         /// Which file.
         path: PathBuf,
         /// Why.
-        source: Unreadable,
+        source: UnreadableRecord,
     },
 }
 
 /// Why something could not be read as a record.
 #[derive(Debug, thiserror::Error)]
-pub enum Unreadable {
+pub enum UnreadableRecord {
     /// It could not be opened, or not read from its start.
     #[error("open it")]
     Open(#[source] std::io::Error),

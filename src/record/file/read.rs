@@ -8,9 +8,10 @@ use flate2::read::MultiGzDecoder;
 use serde::Deserialize;
 
 use super::{
-    HeaderLine, ProcessEnd, RECORD_VERSION, RecordError, RecordHeader, Unreadable, VerdictLine,
+    HeaderLine, ProcessEnd, RECORD_VERSION, RecordError, RecordHeader, UnreadableRecord,
+    VerdictLine,
 };
-use crate::record::lines::{Line, Lines};
+use crate::record::lines::{LineReader, StreamLine};
 use crate::record::read::{self, ReadError};
 use crate::record::{Event, Outcome, RunVerdict, Timeline};
 
@@ -37,8 +38,9 @@ impl RecordHeader {
     /// As [`Record::read`], as far as the header is concerned.
     pub fn read(path: &Path) -> Result<Self, RecordError> {
         let first = || {
-            let input = lines_of(File::open(path).map_err(Unreadable::Open)?)?;
-            let line = read::next_line(&mut Lines::new(input))?.ok_or(Unreadable::Empty)?;
+            let input = lines_of(File::open(path).map_err(UnreadableRecord::Open)?)?;
+            let line =
+                read::next_line(&mut LineReader::new(input))?.ok_or(UnreadableRecord::Empty)?;
             parse_header(&line)
         };
         first().map_err(|source| RecordError::Read {
@@ -56,20 +58,20 @@ impl Record {
     /// As [`Record::read`], as far as these two lines are concerned; where there is no verdict, that it is empty.
     pub fn ends(path: &Path) -> Result<(RecordHeader, Outcome, ProcessEnd), RecordError> {
         let ends = || {
-            let input = lines_of(File::open(path).map_err(Unreadable::Open)?)?;
-            let mut lines = Lines::new(input);
-            let first = read::next_line(&mut lines)?.ok_or(Unreadable::Empty)?;
+            let input = lines_of(File::open(path).map_err(UnreadableRecord::Open)?)?;
+            let mut lines = LineReader::new(input);
+            let first = read::next_line(&mut lines)?.ok_or(UnreadableRecord::Empty)?;
             let header = parse_header(&first)?;
             let mut last = None;
             while let Some(line) = read::next_line(&mut lines)? {
                 last = Some(line);
             }
             match last.map(|line| parse_line(&line)).transpose()?.flatten() {
-                Some(Said::Verdict(line)) => {
+                Some(RecordLine::Verdict(line)) => {
                     let end = line.process.unwrap_or_default();
                     Ok((header, line.verdict.outcome, end))
                 }
-                Some(Said::Event(_)) | None => Err(Unreadable::Empty),
+                Some(RecordLine::Event(_)) | None => Err(UnreadableRecord::Empty),
             }
         };
         ends().map_err(|source| RecordError::Read {
@@ -84,7 +86,7 @@ impl Record {
     /// As [`Record::parse`], and where the file cannot be opened.
     pub fn read(path: &Path) -> Result<Self, RecordError> {
         File::open(path)
-            .map_err(Unreadable::Open)
+            .map_err(UnreadableRecord::Open)
             .and_then(Self::parse)
             .map_err(|source| RecordError::Read {
                 path: path.to_owned(),
@@ -98,23 +100,23 @@ impl Record {
     /// # Errors
     /// Where the stream cannot be read, does not begin with a header, is of a newer version, or has a line that is
     /// neither event nor verdict.
-    pub fn parse(input: impl Read) -> Result<Self, Unreadable> {
+    pub fn parse(input: impl Read) -> Result<Self, UnreadableRecord> {
         Self::parse_lines(lines_of(input)?)
     }
 
-    fn parse_lines(input: impl BufRead) -> Result<Self, Unreadable> {
-        let mut lines = Lines::new(input);
-        let first = read::next_line(&mut lines)?.ok_or(Unreadable::Empty)?;
+    fn parse_lines(input: impl BufRead) -> Result<Self, UnreadableRecord> {
+        let mut lines = LineReader::new(input);
+        let first = read::next_line(&mut lines)?.ok_or(UnreadableRecord::Empty)?;
         let header = parse_header(&first)?;
         let mut timeline = Timeline::default();
         let mut closing = None;
         while let Some(line) = read::next_line(&mut lines)? {
             match parse_line(&line)? {
                 _ if closing.is_some() => {
-                    return Err(Unreadable::AfterVerdict { line: line.number });
+                    return Err(UnreadableRecord::AfterVerdict { line: line.number });
                 }
-                Some(Said::Event(event)) => timeline.add(event),
-                Some(Said::Verdict(line)) => closing = Some(line),
+                Some(RecordLine::Event(event)) => timeline.add(event),
+                Some(RecordLine::Verdict(line)) => closing = Some(line),
                 None => timeline.note_cut(&line),
             }
         }
@@ -131,13 +133,13 @@ impl Record {
 }
 
 /// The lines of a stream, decompressed where it is compressed.
-fn lines_of<'a>(mut input: impl Read + 'a) -> Result<Box<dyn BufRead + 'a>, Unreadable> {
+fn lines_of<'a>(mut input: impl Read + 'a) -> Result<Box<dyn BufRead + 'a>, UnreadableRecord> {
     let mut start = Vec::new();
     input
         .by_ref()
         .take(GZIP.len() as u64)
         .read_to_end(&mut start)
-        .map_err(Unreadable::Open)?;
+        .map_err(UnreadableRecord::Open)?;
     let compressed = start == GZIP;
     let input = std::io::Cursor::new(start).chain(input);
     Ok(if compressed {
@@ -154,26 +156,26 @@ struct Version {
     nslab: String,
 }
 
-fn parse_header(line: &Line) -> Result<RecordHeader, Unreadable> {
+fn parse_header(line: &StreamLine) -> Result<RecordHeader, UnreadableRecord> {
     let HeaderLine::Header(Version { version, nslab }) =
-        serde_json::from_slice(&line.bytes).map_err(Unreadable::NotARecord)?;
+        serde_json::from_slice(&line.bytes).map_err(UnreadableRecord::NotARecord)?;
     if version > RECORD_VERSION {
-        return Err(Unreadable::Newer { version, nslab });
+        return Err(UnreadableRecord::Newer { version, nslab });
     }
     let HeaderLine::Header(header) =
-        serde_json::from_slice(&line.bytes).map_err(Unreadable::NotARecord)?;
+        serde_json::from_slice(&line.bytes).map_err(UnreadableRecord::NotARecord)?;
     Ok(header)
 }
 
-enum Said {
+enum RecordLine {
     Event(Event),
     Verdict(VerdictLine<RunVerdict>),
 }
 
-fn parse_line(line: &Line) -> Result<Option<Said>, ReadError> {
+fn parse_line(line: &StreamLine) -> Result<Option<RecordLine>, ReadError> {
     if line.bytes.starts_with(br#"{"verdict":"#) {
-        Ok(read::parse(line)?.map(Said::Verdict))
+        Ok(read::parse(line)?.map(RecordLine::Verdict))
     } else {
-        Ok(read::parse(line)?.map(Said::Event))
+        Ok(read::parse(line)?.map(RecordLine::Event))
     }
 }

@@ -7,7 +7,7 @@ use flate2::write::GzEncoder;
 use serde_json::json;
 
 use super::*;
-use crate::record::{End, Observation, Offset, Outcome, RunVerdict, Verdict};
+use crate::record::{Observation, Offset, Outcome, RunEnd, RunVerdict, Verdict};
 
 const EVENTS: [&str; 3] = [
     r#"{"series":{"id":0,"name":"load.established","kind":"counter","unit":"count"}}"#,
@@ -72,7 +72,7 @@ fn compressed(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().expect("compressed")
 }
 
-fn parse(bytes: &[u8]) -> Result<Record, Unreadable> {
+fn parse(bytes: &[u8]) -> Result<Record, UnreadableRecord> {
     Record::parse(bytes)
 }
 
@@ -87,7 +87,7 @@ fn a_record_is_read_as_it_was_written() {
     assert_eq!(record.header, header());
     assert_eq!(record.verdict, Some(verdict()));
     assert_eq!(record.process.expect("an end").took, 3_100_000_000);
-    assert!(matches!(record.timeline.end, Some(End::Finished { .. })));
+    assert!(matches!(record.timeline.end, Some(RunEnd::Finished { .. })));
     let series = record.timeline.series("load.established").expect("series");
     assert_eq!(series.changes, [(Offset(1_000_000_000), 9)]);
     let text = String::from_utf8(bytes).expect("text");

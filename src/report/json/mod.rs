@@ -12,7 +12,7 @@ pub use types::*;
 use super::evidence;
 use crate::record::distribution::{count, merged, quantile};
 use crate::record::{
-    Built, ConntrackRoom, End, Environment, LoadReport, Offset, Outcome, Privileges, Series,
+    Built, ConntrackRoom, Environment, LoadReport, Offset, Outcome, Privileges, RunEnd, Series,
     SeriesKind, SeriesUnit, Verdict,
 };
 use crate::scenario::Truth;
@@ -106,8 +106,8 @@ fn run_report(run: &RunResult) -> RunReport {
     let timeline = &run.timeline;
     let built = timeline.built.as_ref();
     let end = match timeline.end {
-        Some(End::Finished { t, interrupted }) => Some((t, interrupted)),
-        Some(End::NotApplicable(_) | End::Errored(_)) | None => None,
+        Some(RunEnd::Finished { t, interrupted }) => Some((t, interrupted)),
+        Some(RunEnd::NotApplicable(_) | RunEnd::Errored(_)) | None => None,
     };
     RunReport {
         variant: run.spec.id.variant.clone(),

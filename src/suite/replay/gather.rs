@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::Replayed;
 use super::files::Place;
 use crate::expect;
-use crate::record::{End, Outcome, Verdict};
+use crate::record::{Outcome, RunEnd, Verdict};
 use crate::scenario::{RunId, Scenario};
 use crate::suite::result::{CaseComparison, RunResult, ScenarioFile, ScenarioResult};
 
@@ -81,8 +81,8 @@ fn note(label: &str, missing: &[&RunId]) -> String {
 
 fn was_interrupted(run: &RunResult) -> bool {
     match run.timeline.end {
-        Some(End::Finished { interrupted, .. }) => interrupted,
-        Some(End::NotApplicable(_) | End::Errored(_)) | None => false,
+        Some(RunEnd::Finished { interrupted, .. }) => interrupted,
+        Some(RunEnd::NotApplicable(_) | RunEnd::Errored(_)) | None => false,
     }
 }
 

@@ -117,7 +117,7 @@ fn listen(
             Ok(Signal::Failed { errno: 0, text }) => result = Err(io::Error::other(text)),
             Ok(Signal::Failed { errno, .. }) => result = Err(io::Error::from_raw_os_error(errno)),
             Err(_) => match serde_json::from_str(&line) {
-                Ok(event) => translator.tell(event),
+                Ok(event) => translator.record(event),
                 Err(error) => tracing::debug!(%line, %error, "an agent wrote something else"),
             },
         }
@@ -132,7 +132,7 @@ struct Translator {
 }
 
 impl Translator {
-    fn tell(&mut self, event: Event) {
+    fn record(&mut self, event: Event) {
         let translated = match event {
             Event::Series(declared) => {
                 let here = self

@@ -42,7 +42,7 @@ enum AttemptPhase {
 
 /// How far an attempt got.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Step {
+pub(super) struct AttemptProgress {
     /// `connect(2)` has completed in this step.
     pub(super) established: bool,
     /// A reply has become whole in this step.
@@ -106,8 +106,8 @@ impl ConnectionAttempt {
     }
 
     /// Goes on as far as it can. `buffer` is for what is read and not kept.
-    pub(super) fn advance(&mut self, plan: &LoadPlan, buffer: &mut [u8]) -> Step {
-        let mut step = Step {
+    pub(super) fn advance(&mut self, plan: &LoadPlan, buffer: &mut [u8]) -> AttemptProgress {
+        let mut step = AttemptProgress {
             established: false,
             replied: None,
             bytes: 0,
@@ -133,7 +133,7 @@ impl ConnectionAttempt {
         &mut self,
         plan: &LoadPlan,
         buffer: &mut [u8],
-        step: &mut Step,
+        step: &mut AttemptProgress,
     ) -> io::Result<AttemptNext> {
         let mut writes = 0;
         loop {

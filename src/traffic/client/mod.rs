@@ -13,15 +13,15 @@
 //! * counter `load.cpu`, nanoseconds: the processor time of its threads, once the last attempt has ended.
 
 mod attempt;
-mod chains;
 mod dial;
-mod engine;
+mod epoll_engine;
 pub(super) mod flood;
 mod plan;
 mod ports;
 mod reply;
 mod report;
 mod start_queue;
+mod uring_engine;
 
 use std::io;
 use std::ops::Range;
@@ -30,12 +30,12 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
-use self::chains::Chains;
 use self::dial::Dialer;
-use self::engine::{Driven, EpollEngine};
+use self::epoll_engine::{EngineResult, EpollEngine};
 use self::plan::LoadPlan;
 use self::report::LoadStats;
 use self::start_queue::{StartQueue, StartSlot};
+use self::uring_engine::UringEngine;
 use super::actor_metrics::{ActorMetrics, Declared};
 use crate::record::{Event, Offset, RunClock, SeriesKind, SeriesUnit};
 use crate::scenario::workload::ClientSpec;
@@ -177,8 +177,8 @@ impl ClientShared {
             fdtable::unshare_keeping(&[self.stop.as_fd()])?;
             slot.wait();
             // The sockets of a ring take no descriptors, so a bound on them would not bind.
-            if table.is_some() && self.plan.may_suit_chains() {
-                self.run_chains(clock, share)
+            if table.is_some() && self.plan.may_use_uring() {
+                self.run_uring(clock, share)
             } else {
                 EpollEngine::new(self, clock, share)?.run(Some(slot))
             }
@@ -197,8 +197,8 @@ impl ClientShared {
         }
     }
 
-    /// The first request shows what a reply is like; where that suits, the others are chains in the kernel.
-    fn run_chains(&self, clock: RunClock, share: Range<u64>) -> io::Result<Driven> {
+    /// The first request shows what a reply is like; where that suits, the others are uring_engine in the kernel.
+    fn run_uring(&self, clock: RunClock, share: Range<u64>) -> io::Result<EngineResult> {
         let (first, rest) = (share.start..share.start + 1, share.start + 1..share.end);
         let mut driven = EpollEngine::new(self, clock, first)?.run(None)?;
         if rest.is_empty() {
@@ -206,10 +206,10 @@ impl ClientShared {
         }
         let seen = driven
             .last_reply
-            .filter(|seen| self.plan.suits_chains(*seen));
-        let chains = seen.map(|seen| Chains::new(self, clock, rest.clone(), seen));
-        let stats = match chains {
-            Some(Ok(chains)) => chains.run()?,
+            .filter(|seen| self.plan.suits_uring(*seen));
+        let uring_engine = seen.map(|seen| UringEngine::new(self, clock, rest.clone(), seen));
+        let stats = match uring_engine {
+            Some(Ok(uring_engine)) => uring_engine.run()?,
             // Not this kind of reply, or not this kind of kernel.
             Some(Err(_)) | None => EpollEngine::new(self, clock, rest)?.run(None)?.stats,
         };

@@ -430,7 +430,7 @@ fn kernel_requests_of_a_loop_that_are_served_too_late_time_out() {
     };
     run.wait();
     let timeline = run.finish();
-    // One accept in 30 ms, four at once, 50 ms each: some are served, others not, and nothing is lost.
+    // One accept in 30 ms, four at once, 50 ms each: some are shared, others not, and nothing is lost.
     let (completed, failed) = (
         last(&timeline, "load.completed"),
         last(&timeline, "load.failed"),

@@ -52,11 +52,11 @@ impl TextSeries {
             if self.lines == MAX_LINES {
                 return self.cut_off(t);
             }
-            self.tell(t);
+            self.record(t);
         }
         self.partial.extend(rest);
         if within < written.len() {
-            self.tell(t);
+            self.record(t);
             self.cut_off(t);
         }
     }
@@ -71,11 +71,11 @@ impl TextSeries {
     /// Tells a last line that has no end.
     pub(super) fn end(&mut self, t: Offset) {
         if !self.cut && !self.partial.is_empty() {
-            self.tell(t);
+            self.record(t);
         }
     }
 
-    fn tell(&mut self, t: Offset) {
+    fn record(&mut self, t: Offset) {
         self.lines += 1;
         let line = std::mem::take(&mut self.partial);
         let line = line.strip_suffix(b"\r").unwrap_or(&line);

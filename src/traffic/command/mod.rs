@@ -31,7 +31,7 @@ use crate::sys::process::NofileLimit;
 
 /// Where a command's output goes.
 #[derive(Debug)]
-pub(super) struct Streams {
+pub(super) struct CommandSeries {
     recorder: Recorder,
     clock: Arc<OnceLock<RunClock>>,
     exit: OnceLock<SeriesId>,
@@ -40,7 +40,7 @@ pub(super) struct Streams {
     stderr: SeriesId,
 }
 
-impl Streams {
+impl CommandSeries {
     /// Declares the series.
     pub(super) fn declare(
         spec: &CommandSpec,
@@ -51,7 +51,7 @@ impl Streams {
             let name = format!("{}.{name}", spec.name);
             recorder.series(name.as_str(), SeriesKind::Text, SeriesUnit::Text)
         };
-        let streams = Self {
+        let series = Self {
             exit: OnceLock::new(),
             exit_name: format!("{}.exit", spec.name),
             stdout: text("stdout"),
@@ -60,9 +60,9 @@ impl Streams {
             clock: Arc::clone(clock),
         };
         if !spec.background {
-            streams.exit();
+            series.exit();
         }
-        streams
+        series
     }
 
     fn exit(&self) -> SeriesId {
@@ -95,7 +95,7 @@ pub(super) fn run(
     program: &Program,
     nofile: NofileLimit,
     ip: IpVersion,
-    streams: &Streams,
+    series: &CommandSeries,
     signals: &ActorSignals,
 ) -> io::Result<()> {
     files::prepare(spec)?;
@@ -111,7 +111,7 @@ pub(super) fn run(
             return Ok(());
         }
     }
-    let mut running = RunningCommand::start(spec, program, nofile, streams)?;
+    let mut running = RunningCommand::start(spec, program, nofile, series)?;
     if let Some(readiness) = readiness {
         running.until_ready(readiness, &signals.stop)?;
         signals.ready()();

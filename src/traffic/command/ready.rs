@@ -59,24 +59,24 @@ impl ReadyCheck {
 #[derive(Debug, thiserror::Error)]
 pub(super) enum NotReady {
     /// It has ended.
-    #[error("it ended before it listened on port {port}, with {status}{}{}", hint(*.status), quoted(said))]
+    #[error("it ended before it listened on port {port}, with {status}{}{}", hint(*.status), quoted(output))]
     Ended {
         port: u16,
         status: ExitStatus,
-        said: Vec<String>,
+        output: Vec<String>,
     },
     /// It runs, and does not listen.
     #[error(
         "it does not listen on port {port} after {} s{}{}",
         .timeout.as_secs_f64(),
         listed(instead),
-        quoted(said)
+        quoted(output)
     )]
     TooLate {
         port: u16,
         timeout: Duration,
         instead: Vec<String>,
-        said: Vec<String>,
+        output: Vec<String>,
     },
 }
 
@@ -95,10 +95,10 @@ fn listed(instead: &[String]) -> String {
     }
 }
 
-fn quoted(said: &[String]) -> String {
-    match said {
-        [] => "; it said nothing".to_owned(),
-        said => format!("; it said: {}", said.join(" | ")),
+fn quoted(output: &[String]) -> String {
+    match output {
+        [] => "; it output nothing".to_owned(),
+        output => format!("; it output: {}", output.join(" | ")),
     }
 }
 

@@ -13,7 +13,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::lines::TextSeries;
 use super::ready::{NotReady, ReadyCheck};
-use super::{Program, Streams};
+use super::{CommandSeries, Program};
 use crate::record::Offset;
 use crate::scenario::workload::CommandSpec;
 use crate::sys::process::{self, NofileLimit};
@@ -29,7 +29,7 @@ const LOOK: Duration = Duration::from_millis(5);
 /// A program that runs. Its group is killed, and it is reaped, when this is dropped.
 pub(super) struct RunningCommand<'a> {
     spec: &'a CommandSpec,
-    streams: &'a Streams,
+    series: &'a CommandSeries,
     outputs: Vec<OutputPipe>,
     child: Child,
     has_ended: Arc<StopFlag>,
@@ -67,9 +67,9 @@ impl AsFd for Pipe {
     }
 }
 
-/// Why a program ended.
+/// EndReason a program ended.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Why {
+enum EndReason {
     ByItself,
     TimeIsUp,
     RunIsOver,
@@ -81,7 +81,7 @@ impl<'a> RunningCommand<'a> {
         spec: &'a CommandSpec,
         program: &Program,
         nofile: NofileLimit,
-        streams: &'a Streams,
+        series: &'a CommandSeries,
     ) -> io::Result<Self> {
         let has_ended = Arc::new(StopFlag::new()?);
         let mut command = program.command(spec);
@@ -91,7 +91,7 @@ impl<'a> RunningCommand<'a> {
             .stderr(Stdio::piped());
         let mut running = Self {
             spec,
-            streams,
+            series,
             outputs: Vec::new(),
             child: process::spawn_bounded(&mut command, nofile)?,
             has_ended,
@@ -114,13 +114,13 @@ impl<'a> RunningCommand<'a> {
         let name = &self.spec.name;
         let out = self.child.stdout.take().map(Pipe::Out);
         let err = self.child.stderr.take().map(Pipe::Err);
-        let out = out.map(|pipe| (pipe, format!("{name}.stdout"), self.streams.stdout));
-        let err = err.map(|pipe| (pipe, format!("{name}.stderr"), self.streams.stderr));
+        let out = out.map(|pipe| (pipe, format!("{name}.stdout"), self.series.stdout));
+        let err = err.map(|pipe| (pipe, format!("{name}.stderr"), self.series.stderr));
         for (pipe, name, series) in [out, err].into_iter().flatten() {
             fcntl(&pipe, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
             self.outputs.push(OutputPipe {
                 pipe,
-                lines: TextSeries::new(name, series, self.streams.recorder.clone()),
+                lines: TextSeries::new(name, series, self.series.recorder.clone()),
                 open: true,
             });
         }
@@ -130,7 +130,7 @@ impl<'a> RunningCommand<'a> {
     /// Waits until it listens, or is stopped.
     ///
     /// # Errors
-    /// Where it ends before, or does not within its time, with what it said.
+    /// Where it ends before, or does not within its time, with what it output.
     pub(super) fn until_ready(
         &mut self,
         mut readiness: ReadyCheck,
@@ -143,15 +143,19 @@ impl<'a> RunningCommand<'a> {
                 process::kill_group(&self.child);
                 let status = self.child.wait()?;
                 self.drain();
-                let (port, said) = (readiness.port(), self.said());
-                return Err(not_ready(NotReady::Ended { port, status, said }));
+                let (port, output) = (readiness.port(), self.output());
+                return Err(not_ready(NotReady::Ended {
+                    port,
+                    status,
+                    output,
+                }));
             }
             if Instant::now() >= deadline {
                 return Err(not_ready(NotReady::TooLate {
                     port: readiness.port(),
                     timeout: self.spec.timeout,
                     instead: readiness.instead(),
-                    said: self.said(),
+                    output: self.output(),
                 }));
             }
             self.wait(Some(LOOK), stop)?;
@@ -160,17 +164,17 @@ impl<'a> RunningCommand<'a> {
         Ok(())
     }
 
-    /// What it said last.
-    fn said(&self) -> Vec<String> {
+    /// What it output last.
+    fn output(&self) -> Vec<String> {
         // Standard error comes last, and says more.
         let outputs = self.outputs.iter().rev();
-        let mut said = outputs.map(|output| output.lines.last());
-        said.find(|said| !said.is_empty()).unwrap_or_default()
+        let mut output = outputs.map(|output| output.lines.last());
+        output.find(|output| !output.is_empty()).unwrap_or_default()
     }
 
     /// Follows it to its end.
     pub(super) fn watch(mut self, stop: &StopFlag) -> io::Result<()> {
-        let why = self.follow(stop);
+        let reason = self.follow(stop);
         // The rest of its group goes with it; so does whoever holds its pipes open.
         process::kill_group(&self.child);
         if let Some(waiter) = self.waiter.take() {
@@ -182,22 +186,22 @@ impl<'a> RunningCommand<'a> {
             output.lines.end(t);
         }
         let status = self.child.wait()?;
-        self.tell_end(why?, status, t);
+        self.record_end(reason?, status, t);
         Ok(())
     }
 
-    fn follow(&mut self, stop: &StopFlag) -> io::Result<Why> {
+    fn follow(&mut self, stop: &StopFlag) -> io::Result<EndReason> {
         let deadline = (!self.spec.background).then(|| Instant::now() + self.spec.timeout);
         loop {
             if self.has_ended.is_raised() {
-                return Ok(Why::ByItself);
+                return Ok(EndReason::ByItself);
             }
             if stop.is_raised() {
-                return Ok(Why::RunIsOver);
+                return Ok(EndReason::RunIsOver);
             }
             let left = deadline.map(|end| end.saturating_duration_since(Instant::now()));
             if left.is_some_and(|left| left.is_zero()) {
-                return Ok(Why::TimeIsUp);
+                return Ok(EndReason::TimeIsUp);
             }
             self.wait(left, stop)?;
             self.drain();
@@ -225,38 +229,38 @@ impl<'a> RunningCommand<'a> {
 
     /// Takes what it has written; gives the time of that.
     fn drain(&mut self) -> Offset {
-        let t = self.streams.now();
+        let t = self.series.now();
         for output in self.outputs.iter_mut().filter(|output| output.open) {
             output.drain(t);
         }
         t
     }
 
-    fn tell_end(&self, why: Why, status: ExitStatus, t: Offset) {
+    fn record_end(&self, reason: EndReason, status: ExitStatus, t: Offset) {
         let name = &self.spec.name;
         let code = status.code();
         let code = code.unwrap_or_else(|| KILLED + status.signal().unwrap_or(0));
-        match why {
-            Why::ByItself => {
+        match reason {
+            EndReason::ByItself => {
                 if self.spec.background {
                     let text = format!("command `{name}` ended before the run did, with {status}");
-                    self.streams.note(t, text);
+                    self.series.note(t, text);
                 }
-                self.streams.ended(t, code);
+                self.series.ended(t, code);
             }
-            Why::TimeIsUp => {
+            EndReason::TimeIsUp => {
                 let timeout = self.spec.timeout.as_secs_f64();
                 let text =
                     format!("command `{name}` was killed: it had not ended after {timeout} s");
-                self.streams.note(t, text);
-                self.streams.ended(t, TIMED_OUT);
+                self.series.note(t, text);
+                self.series.ended(t, TIMED_OUT);
             }
             // That is how such a one ends.
-            Why::RunIsOver if self.spec.background => {}
-            Why::RunIsOver => {
+            EndReason::RunIsOver if self.spec.background => {}
+            EndReason::RunIsOver => {
                 let text = format!("command `{name}` was killed: the run or a step ended it");
-                self.streams.note(t, text);
-                self.streams.ended(t, code);
+                self.series.note(t, text);
+                self.series.ended(t, code);
             }
         }
     }

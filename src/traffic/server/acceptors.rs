@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 
 use socket2::Socket;
 
-use super::Served;
+use super::ServerShared;
 use super::event_loop::EventLoop;
 use crate::sys::fdtable;
 use crate::sys::readiness::Epoll;
@@ -19,7 +19,7 @@ const MAX_ACCEPTORS: usize = 128;
 
 /// What the group of a server share.
 pub(super) struct AcceptorGroup {
-    served: Arc<Served>,
+    shared: Arc<ServerShared>,
     listener: Arc<Socket>,
     accepting: AtomicUsize,
     members: Mutex<Members>,
@@ -49,9 +49,9 @@ pub(super) struct Acceptor {
 }
 
 impl AcceptorGroup {
-    pub(super) fn new(served: &Arc<Served>, listener: &Arc<Socket>) -> Arc<Self> {
+    pub(super) fn new(shared: &Arc<ServerShared>, listener: &Arc<Socket>) -> Arc<Self> {
         Arc::new(Self {
-            served: Arc::clone(served),
+            shared: Arc::clone(shared),
             listener: Arc::clone(listener),
             accepting: AtomicUsize::new(0),
             members: Mutex::default(),
@@ -92,8 +92,8 @@ impl AcceptorGroup {
 
 impl Acceptor {
     fn run(&self) -> io::Result<()> {
-        let (served, listener) = (&self.group.served, &self.group.listener);
-        let event_loop = EventLoop::new(served, listener, Epoll::new()?, None, Some(self))?;
+        let (shared, listener) = (&self.group.shared, &self.group.listener);
+        let event_loop = EventLoop::new(shared, listener, Epoll::new()?, None, Some(self))?;
         let result = event_loop.run(Epoll::watch_edge);
         self.table.ended.store(true, Ordering::SeqCst);
         result
@@ -127,7 +127,7 @@ impl Acceptor {
             },
         };
         self.group.accepting.store(next, Ordering::SeqCst);
-        self.group.served.stop.ring();
+        self.group.shared.stop.ring();
         true
     }
 
@@ -140,7 +140,7 @@ impl Acceptor {
         let index = acceptor.index;
         let (listener, stop) = (
             Arc::clone(&self.group.listener),
-            Arc::clone(&self.group.served.stop),
+            Arc::clone(&self.group.shared.stop),
         );
         let spawned = std::thread::Builder::new()
             .name("server-acceptor".to_owned())

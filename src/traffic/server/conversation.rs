@@ -7,7 +7,7 @@ use std::io::{self, Read, Write};
 use nix::errno::Errno;
 use socket2::Socket;
 
-use super::forward::{Exchange, Then, Upstream, UpstreamForwarder};
+use super::forward::{Exchange, ExchangeNext, Upstream, UpstreamForwarder};
 use crate::scenario::workload::{ServerClose, ServerSpec};
 use crate::sys::readiness::Interest;
 use crate::traffic::http::{self, MAX_HEAD};
@@ -231,11 +231,13 @@ impl Conversation {
                         return Ok(ConversationNext::Close);
                     };
                     match exchange.advance(forwarder, &self.socket, buffer, progress)? {
-                        Then::Wait(interest) => return Ok(ConversationNext::Wait(interest)),
-                        Then::Ended { keeps: true, after } => {
+                        ExchangeNext::Wait(interest) => {
+                            return Ok(ConversationNext::Wait(interest));
+                        }
+                        ExchangeNext::Ended { keeps: true, after } => {
                             self.phase = ConversationPhase::Head(after)
                         }
-                        Then::Ended { keeps: false, .. } | Then::BrokenOff => {
+                        ExchangeNext::Ended { keeps: false, .. } | ExchangeNext::BrokenOff => {
                             return Ok(ConversationNext::Close);
                         }
                     }

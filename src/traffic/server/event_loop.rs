@@ -1,7 +1,7 @@
 //! A server in one thread around a readiness mechanism: accepts, serves, never blocks.
 //!
 //! Where `accept(2)` finds no descriptor it counts the error and leaves the queue alone until a connection of its own has closed, or
-//! for [`NO_ROOM_PAUSE`]; the queue fills behind it.
+//! for [`RETRY_PAUSE`]; the queue fills behind it.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use socket2::Socket;
 
 use super::conversation::{Conversation, ConversationNext, ConversationProgress};
-use super::{Served, acceptors::Acceptor};
+use super::{ServerShared, acceptors::Acceptor};
 use crate::record::{Offset, RunClock};
 use crate::sys::readiness::{Interest, Readiness};
 use crate::sys::sockopt;
@@ -20,14 +20,14 @@ use crate::traffic::slab::TokenSlab;
 
 /// How long a server that has no descriptor left waits before it tries again: what nginx waits (`accept_mutex_delay`) is 500 ms,
 /// libuv none; 10 ms bounds both the load of trying and the delay.
-const NO_ROOM_PAUSE: Duration = Duration::from_millis(10);
+const RETRY_PAUSE: Duration = Duration::from_millis(10);
 /// Accepts in a row before connections get their turn.
 const ACCEPTS_IN_A_ROW: usize = 64;
 /// What is read at once.
 const BUFFER: usize = 64 * 1024;
 
 const LISTENER: u64 = u64::MAX;
-const BELL: u64 = u64::MAX - 1;
+const STOP: u64 = u64::MAX - 1;
 const ALARM: u64 = u64::MAX - 2;
 
 /// A connection with what the loop knows of it.
@@ -42,7 +42,7 @@ struct WatchedConnection {
 
 /// The loop's state.
 pub(super) struct EventLoop<'a, R> {
-    served: &'a Served,
+    shared: &'a ServerShared,
     listener: &'a Socket,
     readiness: R,
     /// Waits before each accept, where the scenario says so.
@@ -54,9 +54,9 @@ pub(super) struct EventLoop<'a, R> {
     accept_at: Option<Offset>,
     listening: bool,
     /// Whether `accept_at` waits for a descriptor.
-    out_of_room: bool,
+    out_of_descriptors: bool,
     /// Whether a connection has closed since.
-    room_made: bool,
+    descriptor_freed: bool,
     clock: RunClock,
     alarm: Alarm,
     armed: Option<Offset>,
@@ -66,7 +66,7 @@ pub(super) struct EventLoop<'a, R> {
 impl<'a, R: Readiness> EventLoop<'a, R> {
     /// Prepares everything that takes a descriptor.
     pub(super) fn new(
-        served: &'a Served,
+        shared: &'a ServerShared,
         listener: &'a Socket,
         readiness: R,
         delay: Option<Duration>,
@@ -74,7 +74,7 @@ impl<'a, R: Readiness> EventLoop<'a, R> {
     ) -> io::Result<Self> {
         let clock = RunClock::starting_at(Instant::now());
         Ok(Self {
-            served,
+            shared,
             listener,
             readiness,
             delay,
@@ -83,8 +83,8 @@ impl<'a, R: Readiness> EventLoop<'a, R> {
             idle: BTreeSet::new(),
             accept_at: None,
             listening: false,
-            out_of_room: false,
-            room_made: false,
+            out_of_descriptors: false,
+            descriptor_freed: false,
             clock,
             alarm: Alarm::new(clock.instant(Offset::ZERO))?,
             armed: None,
@@ -92,15 +92,15 @@ impl<'a, R: Readiness> EventLoop<'a, R> {
         })
     }
 
-    /// Serves until the stop flag is raised. `watch_bell` registers the flag's descriptor in the way that suits the mechanism.
+    /// Serves until the stop flag is raised. `watch_stop` registers the flag's descriptor in the way that suits the mechanism.
     pub(super) fn run(
         mut self,
-        watch_bell: impl FnOnce(&mut R, i32, u64) -> io::Result<()>,
+        watch_stop: impl FnOnce(&mut R, i32, u64) -> io::Result<()>,
     ) -> io::Result<()> {
-        watch_bell(
+        watch_stop(
             &mut self.readiness,
-            self.served.stop.as_fd().as_raw_fd(),
-            BELL,
+            self.shared.stop.as_fd().as_raw_fd(),
+            STOP,
         )?;
         let alarm = self.alarm.as_fd().as_raw_fd();
         self.readiness.watch(alarm, ALARM, Interest::Read)?;
@@ -109,7 +109,7 @@ impl<'a, R: Readiness> EventLoop<'a, R> {
             None => self.listen_again()?,
         }
         let mut ready = Vec::new();
-        while !self.served.stop.is_raised() {
+        while !self.shared.stop.is_raised() {
             self.arm()?;
             ready.clear();
             self.readiness.wait(&mut ready)?;
@@ -117,18 +117,18 @@ impl<'a, R: Readiness> EventLoop<'a, R> {
                 match token {
                     LISTENER => self.accept()?,
                     // Not the end: another acceptor has passed the listener on, perhaps to this one.
-                    BELL if self.acceptor.is_some() => self.listen_again()?,
-                    BELL => {}
-                    ALARM => self.alarm_went()?,
+                    STOP if self.acceptor.is_some() => self.listen_again()?,
+                    STOP => {}
+                    ALARM => self.alarm_fired()?,
                     token => self.advance(token),
                 }
             }
-            if self.out_of_room && std::mem::take(&mut self.room_made) {
+            if self.out_of_descriptors && std::mem::take(&mut self.descriptor_freed) {
                 self.listen_again()?;
             }
         }
-        self.served.count_cpu();
-        if self.served.stop.resets() {
+        self.shared.count_cpu();
+        if self.shared.stop.resets() {
             for connection in self.connections.values() {
                 sockopt::reset_on_close(&connection.conversation.socket);
             }
@@ -144,7 +144,7 @@ impl<'a, R: Readiness> EventLoop<'a, R> {
         if self.listening || !self.is_my_turn() {
             return Ok(());
         }
-        (self.accept_at, self.out_of_room, self.listening) = (None, false, true);
+        (self.accept_at, self.out_of_descriptors, self.listening) = (None, false, true);
         self.readiness
             .watch(self.listener.as_raw_fd(), LISTENER, Interest::Read)
     }
@@ -169,7 +169,7 @@ impl<'a, R: Readiness> EventLoop<'a, R> {
         };
         for _ in 0..in_a_row {
             match sockopt::accept(self.listener) {
-                Ok(socket) => self.welcome(socket),
+                Ok(socket) => self.admit(socket),
                 Err(error) => match error.raw_os_error().unwrap_or(libc::EIO) {
                     libc::EAGAIN => return Ok(()),
                     libc::EINTR => {}
@@ -177,14 +177,14 @@ impl<'a, R: Readiness> EventLoop<'a, R> {
                         if errno == libc::EMFILE && self.acceptor.is_some_and(Acceptor::hand_over) {
                             self.stop_listening();
                         } else {
-                            self.served.count_error(errno);
-                            self.accept_after(NO_ROOM_PAUSE);
-                            (self.out_of_room, self.room_made) = (true, false);
+                            self.shared.count_error(errno);
+                            self.accept_after(RETRY_PAUSE);
+                            (self.out_of_descriptors, self.descriptor_freed) = (true, false);
                         }
                         return Ok(());
                     }
                     // ECONNABORTED and the network errors that accept(2) passes on: this connection's, not the listener's.
-                    errno => self.served.count_error(errno),
+                    errno => self.shared.count_error(errno),
                 },
             }
         }
@@ -194,10 +194,10 @@ impl<'a, R: Readiness> EventLoop<'a, R> {
         Ok(())
     }
 
-    fn welcome(&mut self, socket: Socket) {
+    fn admit(&mut self, socket: Socket) {
         if !self.readiness.has_place_for(socket.as_raw_fd()) {
-            self.served.count_accepted(&ConversationProgress::default());
-            return self.served.count_error(libc::EINVAL);
+            self.shared.count_accepted(&ConversationProgress::default());
+            return self.shared.count_error(libc::EINVAL);
         }
         let mut connection = WatchedConnection {
             conversation: Conversation::new(socket),
@@ -208,8 +208,8 @@ impl<'a, R: Readiness> EventLoop<'a, R> {
         // What the client sends is often there already: then nothing needs to be watched.
         let progress = connection
             .conversation
-            .advance(&self.served.policy, &mut self.buffer);
-        self.served.count_accepted(&progress);
+            .advance(&self.shared.policy, &mut self.buffer);
+        self.shared.count_accepted(&progress);
         let ConversationNext::Wait(interest) = progress.next else {
             return;
         };
@@ -218,7 +218,7 @@ impl<'a, R: Readiness> EventLoop<'a, R> {
         let token = self.connections.insert(connection);
         if let Err(error) = self.readiness.watch(fd, token, interest) {
             self.connections.remove(token);
-            self.served
+            self.shared
                 .count_error(error.raw_os_error().unwrap_or(libc::EIO));
             return;
         }
@@ -243,7 +243,7 @@ impl<'a, R: Readiness> EventLoop<'a, R> {
             Some(_) => Ok(()),
         };
         if let Err(error) = result {
-            self.served
+            self.shared
                 .count_error(error.raw_os_error().unwrap_or(libc::EIO));
             self.close(token);
         }
@@ -255,8 +255,8 @@ impl<'a, R: Readiness> EventLoop<'a, R> {
         };
         let progress = connection
             .conversation
-            .advance(&self.served.policy, &mut self.buffer);
-        self.served.count(&progress);
+            .advance(&self.shared.policy, &mut self.buffer);
+        self.shared.count(&progress);
         let ConversationNext::Wait(interest) = progress.next else {
             return self.close(token);
         };
@@ -265,7 +265,7 @@ impl<'a, R: Readiness> EventLoop<'a, R> {
             connection.interest = interest;
             let fd = connection.conversation.socket.as_raw_fd();
             if let Err(error) = self.readiness.change(fd, token, interest) {
-                self.served
+                self.shared
                     .count_error(error.raw_os_error().unwrap_or(libc::EIO));
                 return self.close(token);
             }
@@ -276,7 +276,7 @@ impl<'a, R: Readiness> EventLoop<'a, R> {
 
     /// Notes since when a connection that has had a reply waits for another request.
     fn replied(&mut self, token: u64, progress: &ConversationProgress) {
-        if progress.replies == 0 || !self.served.closes_idle {
+        if progress.replies == 0 || !self.shared.closes_idle {
             return;
         }
         let now = self.clock.now();
@@ -292,7 +292,7 @@ impl<'a, R: Readiness> EventLoop<'a, R> {
     }
 
     fn idle_end(&self, since: Offset) -> Offset {
-        Offset::from_duration(since.as_duration() + self.served.keep_alive)
+        Offset::from_duration(since.as_duration() + self.shared.keep_alive)
     }
 
     fn close(&mut self, token: u64) {
@@ -300,13 +300,13 @@ impl<'a, R: Readiness> EventLoop<'a, R> {
             self.readiness
                 .forget_closing(connection.conversation.socket.as_raw_fd());
         }
-        self.room_made = true;
+        self.descriptor_freed = true;
         if let Some(acceptor) = self.acceptor {
             acceptor.set_open(self.connections.len());
         }
     }
 
-    fn alarm_went(&mut self) -> io::Result<()> {
+    fn alarm_fired(&mut self) -> io::Result<()> {
         self.alarm.unset()?;
         self.armed = None;
         let now = self.clock.now();
@@ -323,7 +323,7 @@ impl<'a, R: Readiness> EventLoop<'a, R> {
             connection.queued = false;
             match connection.idle_since {
                 Some(since)
-                    if self.served.keep_alive <= now.as_duration() - since.as_duration() =>
+                    if self.shared.keep_alive <= now.as_duration() - since.as_duration() =>
                 {
                     self.close(token);
                 }

@@ -83,7 +83,7 @@ enum ExchangeStage {
 
 /// What an exchange needs next.
 #[derive(Debug)]
-pub(super) enum Then {
+pub(super) enum ExchangeNext {
     /// Its client, for this, or its upstream, for what that wants.
     Wait(Interest),
     /// It has ended with a whole reply. What the client has sent since is here.
@@ -140,17 +140,17 @@ impl Exchange {
         client: &Socket,
         buffer: &mut [u8],
         progress: &mut ConversationProgress,
-    ) -> io::Result<Then> {
+    ) -> io::Result<ExchangeNext> {
         loop {
             if !write(client, &mut self.to_client)? {
                 self.want(Interest::Nothing);
-                return Ok(Then::Wait(Interest::Write));
+                return Ok(ExchangeNext::Wait(Interest::Write));
             }
             if let ExchangeStage::Rest { forwarded } = self.stage {
                 self.upstream = None;
                 progress.replies += 1;
                 progress.forwarded += u32::from(forwarded);
-                return Ok(Then::Ended {
+                return Ok(ExchangeNext::Ended {
                     keeps: self.keeps,
                     after: std::mem::take(&mut self.after),
                 });
@@ -163,7 +163,7 @@ impl Exchange {
                     Ok(wait) => wait,
                     Err(error) if self.has_begun => {
                         progress.errors.push(number(&error));
-                        return Ok(Then::BrokenOff);
+                        return Ok(ExchangeNext::BrokenOff);
                     }
                     Err(error) => {
                         self.answer_for_server(&error, progress);
@@ -172,7 +172,7 @@ impl Exchange {
                 }
             };
             if let Some(of_client) = done {
-                return Ok(Then::Wait(of_client));
+                return Ok(ExchangeNext::Wait(of_client));
             }
         }
     }

@@ -66,7 +66,7 @@ pub(super) fn series(spec: &ServerSpec) -> &'static [Declared] {
 
 /// What the threads of a server share.
 #[derive(Debug)]
-pub(super) struct Served {
+pub(super) struct ServerShared {
     stop: Arc<StopFlag>,
     metrics: Arc<ActorMetrics>,
     policy: ServerPolicy,
@@ -75,7 +75,7 @@ pub(super) struct Served {
     closes_idle: bool,
 }
 
-impl Served {
+impl ServerShared {
     fn count_accepted(&self, progress: &ConversationProgress) {
         self.metrics.update(self.metrics.now(), |counts| {
             counts.add(ACCEPTED, 1);
@@ -135,7 +135,7 @@ pub(super) fn run(
 ) -> io::Result<()> {
     fdtable::unshare_keeping(&[stop.as_fd()])?;
     let listener = Arc::new(listen(ip, spec)?);
-    let served = Arc::new(Served {
+    let shared = Arc::new(ServerShared {
         stop: Arc::clone(stop),
         metrics: Arc::clone(metrics),
         policy: ServerPolicy::of(spec),
@@ -149,28 +149,28 @@ pub(super) fn run(
             Ok(())
         }
         Accept::Epoll if may_add_threads => {
-            let acceptors = AcceptorGroup::new(&served, &listener);
+            let acceptors = AcceptorGroup::new(&shared, &listener);
             ready();
             acceptors.run()
         }
-        Accept::Epoll => event_loop(&served, &listener, Epoll::new()?, None, ready),
-        Accept::Delay(delay) => event_loop(&served, &listener, Epoll::new()?, Some(delay), ready),
-        Accept::Select => event_loop(&served, &listener, Select::default(), None, ready),
-        Accept::Poll => event_loop(&served, &listener, Poll::default(), None, ready),
-        Accept::Pool { threads } => pool::run(&served, &listener, threads, ready),
+        Accept::Epoll => event_loop(&shared, &listener, Epoll::new()?, None, ready),
+        Accept::Delay(delay) => event_loop(&shared, &listener, Epoll::new()?, Some(delay), ready),
+        Accept::Select => event_loop(&shared, &listener, Select::default(), None, ready),
+        Accept::Poll => event_loop(&shared, &listener, Poll::default(), None, ready),
+        Accept::Pool { threads } => pool::run(&shared, &listener, threads, ready),
     }
 }
 
 fn event_loop<R: Readiness>(
-    served: &Served,
+    shared: &ServerShared,
     listener: &Socket,
     readiness: R,
     delay: Option<Duration>,
     ready: impl FnOnce(),
 ) -> io::Result<()> {
-    let event_loop = EventLoop::new(served, listener, readiness, delay, None)?;
+    let event_loop = EventLoop::new(shared, listener, readiness, delay, None)?;
     ready();
-    event_loop.run(|readiness, bell, token| readiness.watch(bell, token, Interest::Read))
+    event_loop.run(|readiness, stop, token| readiness.watch(stop, token, Interest::Read))
 }
 
 /// A listener on the wildcard address; the backlog reaches `listen(2)` as it is.

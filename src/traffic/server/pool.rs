@@ -9,7 +9,7 @@ use std::time::Duration;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use socket2::Socket;
 
-use super::Served;
+use super::ServerShared;
 use super::conversation::{Conversation, ConversationNext};
 use crate::sys::readiness::Interest;
 use crate::sys::sockopt;
@@ -19,22 +19,22 @@ const STACK: usize = 128 * 1024;
 /// What a worker reads at once.
 const BUFFER: usize = 16 * 1024;
 /// How long a worker waits that found no descriptor for a connection.
-const NO_ROOM_PAUSE: Duration = Duration::from_millis(10);
+const RETRY_PAUSE: Duration = Duration::from_millis(10);
 
 /// Runs the workers until the server is stopped.
 pub(super) fn run(
-    served: &Arc<Served>,
+    shared: &Arc<ServerShared>,
     listener: &Arc<Socket>,
     threads: u32,
     ready: impl FnOnce(),
 ) -> io::Result<()> {
     let mut workers = Vec::new();
     for _ in 0..threads {
-        let (served, listener) = (Arc::clone(served), Arc::clone(listener));
+        let (shared, listener) = (Arc::clone(shared), Arc::clone(listener));
         let worker = std::thread::Builder::new()
             .name("pool-worker".to_owned())
             .stack_size(STACK)
-            .spawn(move || work(&served, &listener))?;
+            .spawn(move || work(&shared, &listener))?;
         workers.push(worker);
     }
     ready();
@@ -46,29 +46,29 @@ pub(super) fn run(
     Ok(())
 }
 
-fn work(served: &Served, listener: &Socket) -> io::Result<()> {
+fn work(shared: &ServerShared, listener: &Socket) -> io::Result<()> {
     let mut buffer = vec![0; BUFFER];
-    while wait(served, Some((listener, PollFlags::POLLIN)), None)? != WakeReason::Stopped {
+    while wait(shared, Some((listener, PollFlags::POLLIN)), None)? != WakeReason::Stopped {
         match sockopt::accept(listener) {
-            Ok(socket) => serve(served, socket, &mut buffer)?,
+            Ok(socket) => serve(shared, socket, &mut buffer)?,
             Err(error) => match error.raw_os_error().unwrap_or(libc::EIO) {
                 // Another worker was faster.
                 libc::EAGAIN | libc::EINTR => {}
                 errno => {
-                    served.count_error(errno);
-                    wait(served, None, Some(NO_ROOM_PAUSE))?;
+                    shared.count_error(errno);
+                    wait(shared, None, Some(RETRY_PAUSE))?;
                 }
             },
         }
     }
-    served.count_cpu();
+    shared.count_cpu();
     Ok(())
 }
 
-fn serve(served: &Served, socket: Socket, buffer: &mut [u8]) -> io::Result<()> {
+fn serve(shared: &ServerShared, socket: Socket, buffer: &mut [u8]) -> io::Result<()> {
     let mut conversation = Conversation::new(socket);
-    let mut progress = conversation.advance(&served.policy, buffer);
-    served.count_accepted(&progress);
+    let mut progress = conversation.advance(&shared.policy, buffer);
+    shared.count_accepted(&progress);
     let mut has_replied = progress.replies > 0;
     while let ConversationNext::Wait(interest) = progress.next {
         let flags = match interest {
@@ -76,19 +76,19 @@ fn serve(served: &Served, socket: Socket, buffer: &mut [u8]) -> io::Result<()> {
             Interest::Write => PollFlags::POLLOUT,
             Interest::Nothing => PollFlags::empty(),
         };
-        let may_time_out = served.closes_idle && has_replied && conversation.is_idle();
-        let timeout = may_time_out.then_some(served.keep_alive);
+        let may_time_out = shared.closes_idle && has_replied && conversation.is_idle();
+        let timeout = may_time_out.then_some(shared.keep_alive);
         let on = (interest != Interest::Nothing).then_some((&conversation.socket, flags));
-        match wait(served, on, timeout)? {
-            WakeReason::Stopped if served.stop.resets() => {
+        match wait(shared, on, timeout)? {
+            WakeReason::Stopped if shared.stop.resets() => {
                 sockopt::reset_on_close(&conversation.socket);
                 return Ok(());
             }
             WakeReason::Stopped | WakeReason::TimedOut => return Ok(()),
             WakeReason::Ready => {}
         }
-        progress = conversation.advance(&served.policy, buffer);
-        served.count(&progress);
+        progress = conversation.advance(&shared.policy, buffer);
+        shared.count(&progress);
         has_replied |= progress.replies > 0;
     }
     Ok(())
@@ -103,17 +103,17 @@ enum WakeReason {
 
 /// Waits for a socket, where one is given, and always for the end of the server.
 fn wait(
-    served: &Served,
+    shared: &ServerShared,
     on: Option<(&Socket, PollFlags)>,
     timeout: Option<Duration>,
 ) -> io::Result<WakeReason> {
     let timeout = timeout.map_or(PollTimeout::NONE, |timeout| {
         PollTimeout::try_from(timeout).unwrap_or(PollTimeout::MAX)
     });
-    let mut fds = vec![PollFd::new(served.stop.as_fd(), PollFlags::POLLIN)];
+    let mut fds = vec![PollFd::new(shared.stop.as_fd(), PollFlags::POLLIN)];
     fds.extend(on.map(|(socket, flags)| PollFd::new(socket.as_fd(), flags)));
     match poll(&mut fds, timeout) {
-        _ if served.stop.is_raised() => Ok(WakeReason::Stopped),
+        _ if shared.stop.is_raised() => Ok(WakeReason::Stopped),
         Ok(0) => Ok(WakeReason::TimedOut),
         Ok(_) | Err(nix::Error::EINTR) => Ok(WakeReason::Ready),
         Err(error) => Err(error.into()),

@@ -140,7 +140,7 @@ fn kernel_a_proxy_without_a_server_behind_it_says_503_and_why() {
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_a_proxy_out_of_ports_says_503_while_its_clients_connect() {
-    for (ports, served) in [("20000 20049", 50), ("20000 20999", 80)] {
+    for (ports, shared) in [("20000 20049", 50), ("20000 20999", 80)] {
         let Some(netns) = loopback::namespace() else {
             return;
         };
@@ -164,11 +164,11 @@ fn kernel_a_proxy_out_of_ports_says_503_while_its_clients_connect() {
             "{}",
             errors(&timeline)
         );
-        assert_eq!(last(&timeline, "load.status.200"), served);
-        assert_eq!(last(&timeline, "load.status.503"), 80 - served);
-        assert_eq!(last(&timeline, "proxy.errors.EADDRNOTAVAIL"), 80 - served);
+        assert_eq!(last(&timeline, "load.status.200"), shared);
+        assert_eq!(last(&timeline, "load.status.503"), 80 - shared);
+        assert_eq!(last(&timeline, "proxy.errors.EADDRNOTAVAIL"), 80 - shared);
         // Every client's, who closes first, and those of the proxy.
-        assert!(held >= usize::try_from(served).unwrap(), "{held}");
+        assert!(held >= usize::try_from(shared).unwrap(), "{held}");
     }
 }
 

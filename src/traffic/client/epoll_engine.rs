@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use socket2::Socket;
 
-use super::attempt::{AttemptNext, ConnectionAttempt, ReplyShape, Step};
+use super::attempt::{AttemptNext, AttemptProgress, ConnectionAttempt, ReplyShape};
 use super::plan::{ConnectionEnd, Starts};
 use super::report::LoadStats;
 use super::start_queue::StartSlot;
@@ -35,7 +35,7 @@ const CANNOT_KEEP_UP: Duration = Duration::from_millis(100);
 /// What is read at once.
 const BUFFER: usize = 64 * 1024;
 
-const BELL: u64 = u64::MAX;
+const STOP: u64 = u64::MAX;
 const ALARM: u64 = u64::MAX - 1;
 
 /// The engine's state.
@@ -60,7 +60,7 @@ pub(super) struct EpollEngine<'a> {
 }
 
 /// What the engine leaves behind.
-pub(super) struct Driven {
+pub(super) struct EngineResult {
     pub(super) stats: LoadStats,
     /// Connections to be held on.
     pub(super) held: Vec<Socket>,
@@ -76,7 +76,7 @@ impl<'a> EpollEngine<'a> {
     ) -> io::Result<Self> {
         let mut epoll = Epoll::new()?;
         let alarm = Alarm::new(clock.instant(Offset::ZERO))?;
-        epoll.watch(client.stop.as_fd().as_raw_fd(), BELL, Interest::Read)?;
+        epoll.watch(client.stop.as_fd().as_raw_fd(), STOP, Interest::Read)?;
         epoll.watch(alarm.as_fd().as_raw_fd(), ALARM, Interest::Read)?;
         Ok(Self {
             client,
@@ -100,7 +100,7 @@ impl<'a> EpollEngine<'a> {
     /// Runs every attempt to its end, or until the client is stopped. Gives what is still held, to be held on.
     ///
     /// The slot to start attempts goes on to the next thread when the last of this one's has started.
-    pub(super) fn run(mut self, slot: Option<StartSlot>) -> io::Result<Driven> {
+    pub(super) fn run(mut self, slot: Option<StartSlot>) -> io::Result<EngineResult> {
         let mut slot = slot;
         let cpu_before = thread_cpu_time()?;
         self.take_priority();
@@ -123,7 +123,7 @@ impl<'a> EpollEngine<'a> {
             self.last_wake = self.clock.now();
             for token in ready.drain(..) {
                 match token {
-                    BELL => {}
+                    STOP => {}
                     ALARM => {
                         self.alarm.unset()?;
                         self.armed = None;
@@ -143,7 +143,7 @@ impl<'a> EpollEngine<'a> {
         let cpu = thread_cpu_time()?.saturating_sub(cpu_before);
         self.stats.cpu = u64::try_from(cpu.as_nanos()).unwrap_or(u64::MAX);
         self.stats.port_choice = self.client.dialer.port_choice;
-        Ok(Driven {
+        Ok(EngineResult {
             stats: self.stats,
             held: self.held,
             last_reply: self.last_reply,
@@ -235,7 +235,7 @@ impl<'a> EpollEngine<'a> {
         Offset::from_duration(now.as_duration().saturating_add(self.client.plan.timeout))
     }
 
-    fn settle_new(&mut self, attempt: ConnectionAttempt, step: &Step) {
+    fn settle_new(&mut self, attempt: ConnectionAttempt, step: &AttemptProgress) {
         match step.next {
             AttemptNext::Wait(_) | AttemptNext::Reusable => {
                 let deadline = attempt.deadline;
@@ -259,7 +259,7 @@ impl<'a> EpollEngine<'a> {
     }
 
     /// Does what an attempt needs next.
-    fn settle(&mut self, token: u64, step: &Step) {
+    fn settle(&mut self, token: u64, step: &AttemptProgress) {
         match step.next {
             AttemptNext::Wait(interest) => self.watch(token, interest),
             AttemptNext::Reusable if self.next_start < self.end_start => self.reuse(token),
@@ -338,7 +338,7 @@ impl<'a> EpollEngine<'a> {
         }
     }
 
-    fn count(&mut self, step: &Step, intended: Offset, is_new: bool) {
+    fn count(&mut self, step: &AttemptProgress, intended: Offset, is_new: bool) {
         self.last_reply = step.replied.or(self.last_reply);
         let now = self.clock.now();
         let exchanges = self.client.plan.request.is_some();

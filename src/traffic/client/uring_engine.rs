@@ -31,7 +31,7 @@ const CANCEL_AGAIN: Duration = Duration::from_millis(10);
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 /// The engine's state.
-pub(super) struct Chains<'a> {
+pub(super) struct UringEngine<'a> {
     client: &'a ClientShared,
     clock: RunClock,
     ring: ExchangeRing,
@@ -54,8 +54,8 @@ struct ChainSlot {
 }
 
 impl LoadPlan {
-    /// Whether requests could be chains, if the reply suits.
-    pub(super) fn may_suit_chains(&self) -> bool {
+    /// Whether requests could be uring_engine, if the reply suits.
+    pub(super) fn may_use_uring(&self) -> bool {
         let Starts::Closed { at_once, .. } = self.starts else {
             return false;
         };
@@ -71,12 +71,12 @@ impl LoadPlan {
     }
 
     /// Whether this reply suits: its end is that of the connection, and it is short enough to hold.
-    pub(super) fn suits_chains(&self, seen: ReplyShape) -> bool {
+    pub(super) fn suits_uring(&self, seen: ReplyShape) -> bool {
         !seen.keeps && seen.length <= MAX_REPLY
     }
 }
 
-impl<'a> Chains<'a> {
+impl<'a> UringEngine<'a> {
     /// # Errors
     /// Where the kernel has no io_uring, or forbids it, or lacks something of it.
     pub(super) fn new(
@@ -224,7 +224,7 @@ impl<'a> Chains<'a> {
     }
 }
 
-fn complete(counts: &mut Counts, reply: Whole, latency: u64) {
+fn complete(counts: &mut Counts, reply: WholeReply, latency: u64) {
     counts.add(COMPLETED, 1);
     counts.add(BYTES, reply.body);
     if let Some(status) = reply.status {
@@ -235,21 +235,21 @@ fn complete(counts: &mut Counts, reply: Whole, latency: u64) {
 
 /// What is counted of a reply.
 #[derive(Debug, PartialEq, Eq)]
-struct Whole {
+struct WholeReply {
     /// Its body's bytes.
     body: i64,
     status: Option<u16>,
 }
 
 /// Reads a reply that ended with its connection; ENODATA where it is not whole.
-fn read_whole(reply: &[u8]) -> Result<Whole, i32> {
+fn read_whole(reply: &[u8]) -> Result<WholeReply, i32> {
     let head = http::parse_head(reply).ok_or(libc::ENODATA)?;
     let body = (reply.len() - head.length) as u64;
     let body = match head.content_length {
         Some(length) if body < length => return Err(libc::ENODATA),
         length => length.unwrap_or(body),
     };
-    Ok(Whole {
+    Ok(WholeReply {
         body: i64::try_from(body).unwrap_or(i64::MAX),
         status: head.status,
     })
@@ -262,7 +262,7 @@ mod tests {
     #[test]
     fn a_reply_is_whole_or_no_data() {
         let read = |body, status| {
-            Ok(Whole {
+            Ok(WholeReply {
                 body,
                 status: Some(status),
             })
