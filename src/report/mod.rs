@@ -16,7 +16,6 @@ pub mod matrix;
 mod metrics;
 mod place;
 mod printable;
-pub mod prometheus;
 pub mod tap;
 pub mod terminal;
 pub mod truth;

@@ -26,7 +26,6 @@ pub(super) struct ReportArguments {
     ///   junit=report.xml      for GitLab, Jenkins and what else reads JUnit
     ///   tap=-                 TAP 14
     ///   csv=series.csv        every series over time
-    ///   prometheus=nslab.prom final values, OpenMetrics text
     ///   truth=truth.md        each claim with what is so, a table in Markdown
     ///
     /// `github` (without a path) prints annotations and appends to the job's summary ($GITHUB_STEP_SUMMARY);

@@ -11,18 +11,16 @@ pub(super) enum Format {
     Junit,
     Tap,
     Github,
-    Prometheus,
     Csv,
     Truth,
 }
 
-const FORMATS: [(Format, &str); 8] = [
+const FORMATS: [(Format, &str); 7] = [
     (Format::Html, "html"),
     (Format::Json, "json"),
     (Format::Junit, "junit"),
     (Format::Tap, "tap"),
     (Format::Github, "github"),
-    (Format::Prometheus, "prometheus"),
     (Format::Csv, "csv"),
     (Format::Truth, "truth"),
 ];

@@ -16,7 +16,7 @@ use crate::cli::writable;
 use crate::record::Capture;
 use crate::report::html::Ladders;
 use crate::report::ladder::Which;
-use crate::report::{csv, github, html, json, junit, prometheus, tap, truth};
+use crate::report::{csv, github, html, json, junit, tap, truth};
 use crate::suite::SuiteResult;
 
 /// As of any file that a program makes (open(2)): the umask takes from it.
@@ -119,7 +119,6 @@ fn render(
         Format::Junit => junit::render(result)?,
         Format::Tap => tap::render(result),
         Format::Github => github::summary(result),
-        Format::Prometheus => prometheus::render(result),
         Format::Csv => csv::render(result)?,
         Format::Truth => {
             let folder = match &request.target {

@@ -31,7 +31,6 @@ fn every_format_is_written_at_once() {
         ("junit", "<?xml"),
         ("tap", "TAP version 14"),
         ("github", "## "),
-        ("prometheus", "# "),
         ("csv", "scenario,"),
     ];
     let mut command = command();

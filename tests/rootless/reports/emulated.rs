@@ -1,7 +1,7 @@
 //! Every format says *emulated* wherever an emulated result is.
 
 use nslab::report::terminal::{self, Style};
-use nslab::report::{csv, github, json, junit, prometheus, tap};
+use nslab::report::{csv, github, json, junit, tap};
 use nslab::suite::SuiteResult;
 
 use crate::reports::results::every_outcome;
@@ -83,17 +83,6 @@ fn formats_for_machines_say_so_beside_each_result() {
         ),
         [""; 0]
     );
-    let samples = prometheus::render(&suite);
-    let samples = silent(
-        &samples,
-        &[
-            "variant=\"on\"",
-            "line=\"73\"",
-            "nslab_scenario_outcome{",
-            "nslab_suite_outcome{",
-        ],
-    );
-    assert_eq!(samples, [""; 0]);
     let table = csv::render(&suite).unwrap();
     assert!(
         table.lines().skip(1).all(|line| line.ends_with(",true")),

@@ -10,7 +10,6 @@ mod json;
 mod junit;
 mod odd;
 pub(crate) mod outside;
-mod prometheus;
 mod results;
 mod tap;
 mod terminal;
