@@ -9,7 +9,8 @@
 //! * [`record`]: evidence, from events to a timeline; knows no scenario.
 //! * [`sys`]: Linux without opinions; all `unsafe`, all netlink, all `/proc` paths.
 //! * [`lab`], [`traffic`], [`probe`]: namespaces, who acts in them, who watches.
-//! * [`expect`]: a function of a scenario's expectations and a record.
+//! * [`expect`]: a function of a scenario's expectations and a record. [`ladder`]: the packets of one connection, from a
+//!   capture, with the likely reason for each loss.
 //! * [`run`]: one scenario, once; the story from an empty machine to everything observed.
 //! * [`backend`]: where that process runs. [`suite`]: many runs, and records read again.
 //! * [`compare`]: one run with several sets of settings; which is better, and how certain that is.
@@ -29,6 +30,7 @@ pub mod cli;
 pub mod compare;
 pub mod expect;
 pub mod lab;
+pub mod ladder;
 pub mod names;
 pub mod probe;
 pub mod record;

@@ -1,5 +1,6 @@
 //! Units: what numbers count, how they are written (`20/s`, `1KiB`, `1.5s`, `2%`) and read.
 
+pub(crate) mod show;
 mod written;
 
 pub use written::{

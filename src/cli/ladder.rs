@@ -2,8 +2,9 @@
 
 use super::output::{self, Stream};
 use crate::causes::chain;
+use crate::ladder::{self, Which};
 use crate::record::Capture;
-use crate::report::ladder::{self, Which};
+use crate::report::ladder::text;
 use crate::scenario::RunSpec;
 use crate::suite::replay::StoredRun;
 
@@ -25,7 +26,7 @@ pub(super) fn print(records: &[StoredRun], which: &Which, stream: Stream) -> boo
     let mut all = true;
     for stored in tried {
         match draw(stored, which) {
-            Ok(ladder) => stream.print(&ladder::text(&ladder, width, style.colour)),
+            Ok(ladder) => stream.print(&text(&ladder, width, style.colour)),
             Err(error) => {
                 output::err(&format!(
                     "error: {}: cannot {error}\n",

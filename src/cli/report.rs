@@ -8,8 +8,8 @@ use clap::Args;
 use super::reports::ReportArguments;
 use super::{exit, ladder, output};
 use crate::causes::chain;
+use crate::ladder::Which;
 use crate::record::Outcome;
-use crate::report::ladder::Which;
 use crate::report::terminal;
 use crate::suite::replay::{
     AgainstError, FindError, Replayed, StoredRun, find_records, merged, replay, replay_against,

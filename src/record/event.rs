@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::clock::Offset;
 use super::environment::Environment;
 use crate::names::{ActorName, SeriesName};
+use crate::units::{Unit, show};
 
 /// Stands for a series in samples; given out in the order of declaration, from 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -53,6 +54,22 @@ impl SeriesUnit {
             Self::Nanoseconds => value / 1e9,
             Self::Count | Self::Bytes | Self::BytesPerSecond | Self::Text => value,
         }
+    }
+
+    /// Returns the unit of [`in_base`](Self::in_base)'s values.
+    pub fn base(self) -> Unit {
+        match self {
+            Self::Count => Unit::Count,
+            Self::Bytes => Unit::Bytes,
+            Self::BytesPerSecond => Unit::BytesPerSecond,
+            Self::Nanoseconds => Unit::Seconds,
+            Self::Text => Unit::Text,
+        }
+    }
+
+    /// Writes a value of the record in the notation of scenario files.
+    pub(crate) fn written(self, value: i64) -> String {
+        show::written(self.in_base(value as f64), self.base())
     }
 }
 

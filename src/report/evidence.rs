@@ -4,6 +4,8 @@ use crate::record::{LoadReport, Outcome, RunVerdict, Verdict};
 use crate::scenario::RunId;
 use crate::suite::{Attempt, CaseComparison, RunResult, ScenarioFile, ScenarioResult};
 
+use crate::units::{Unit, show};
+
 use super::place::FilePlace;
 
 /// Whether anything in a run, or anything that was judged of it, was emulated.
@@ -194,27 +196,19 @@ pub(super) fn load(load: &LoadReport) -> String {
         ..
     } = load;
     if load.open_loop {
+        let late = |nanos: u64| show::rounded(nanos as f64 / 1e9, Unit::Seconds);
         format!(
             "client {client}: {started} of {scheduled} started, offered {:.1}/s, achieved {achieved_rate:.1}/s, late by {} (p50), {} (p99), {} (most)",
             load.offered_rate,
-            short(load.late_p50),
-            short(load.late_p99),
-            short(load.late_max),
+            late(load.late_p50),
+            late(load.late_p99),
+            late(load.late_max),
         )
     } else {
         format!(
             "client {client}: {started} of {scheduled} started, {achieved_rate:.0}/s ({})",
             load.engine
         )
-    }
-}
-
-/// Nanoseconds for people, in the unit that leaves few digits: `130 µs`, `12.5 ms`, `1.25 s`.
-fn short(nanos: u64) -> String {
-    match nanos {
-        0..10_000_000 => format!("{} µs", nanos / 1000),
-        10_000_000..1_000_000_000 => format!("{:.1} ms", nanos as f64 / 1e6),
-        _ => format!("{:.2} s", nanos as f64 / 1e9),
     }
 }
 
@@ -284,15 +278,4 @@ pub(super) fn of_run(run: &RunResult) -> Vec<String> {
     lines.extend(notes(run).into_iter().map(|note| format!("note: {note}")));
     lines.extend(kept(run));
     lines
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lateness_is_told_in_the_unit_that_fits() {
-        let told = [9_999_999, 10_000_000, 999_000_000, 1_250_000_000].map(short);
-        assert_eq!(told, ["9999 µs", "10.0 ms", "999.0 ms", "1.25 s"]);
-    }
 }

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use libtest_mimic::Trial;
 use nslab::lab::Ground;
+use nslab::ladder::{self, Ladder};
 use nslab::record::{self, Privileges, Recorder, Timeline};
-use nslab::report::ladder::{self, Ladder};
 use nslab::run::{self, CancelToken, WorkOrder};
 use nslab::scenario::{self, RunSpec};
 
@@ -126,7 +126,7 @@ impl Ran {
     /// The packets of a ladder, one line each, and what became of those that vanished.
     fn shape(&self, which: &str) -> (String, Vec<String>) {
         let ladder = self.draw(which);
-        let text = ladder::text(&ladder, 80, false);
+        let text = nslab::report::ladder::text(&ladder, 80, false);
         let lines = text.lines().filter_map(|line| {
             // Behind the time and in front of the lifelines there are only packets and what became of them.
             let inner = line.split_once("│ ")?.1.trim_matches(['│', ' ']);

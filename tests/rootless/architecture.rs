@@ -20,6 +20,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("traffic", &["scenario", "record", "lab", "sys"]),
     ("probe", &["scenario", "record", "lab", "sys"]),
     ("expect", &["scenario", "record"]),
+    ("ladder", &["scenario", "record"]),
     (
         "run",
         &["scenario", "record", "lab", "traffic", "probe", "expect"],
@@ -34,13 +35,13 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("advise", &["scenario", "lab", "suite", "compare"]),
     (
         "report",
-        &["scenario", "record", "suite", "compare", "advise"],
+        &["scenario", "record", "ladder", "suite", "compare", "advise"],
     ),
     (
         "cli",
         &[
-            "scenario", "record", "lab", "expect", "run", "backend", "suite", "compare", "advise",
-            "report",
+            "scenario", "record", "lab", "expect", "ladder", "run", "backend", "suite", "compare",
+            "advise", "report",
         ],
     ),
 ];

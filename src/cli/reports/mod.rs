@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::output::Stream;
-use crate::report::ladder::Which;
+use crate::ladder::Which;
 use crate::report::terminal::Style;
 use crate::suite::SuiteResult;
 use request::{Format, Request, Target};

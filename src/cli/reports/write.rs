@@ -13,9 +13,9 @@ use super::text::way_from;
 use crate::causes::chain;
 use crate::cli::output::{self, Stream};
 use crate::cli::writable;
+use crate::ladder::Which;
 use crate::record::Capture;
 use crate::report::html::Ladders;
-use crate::report::ladder::Which;
 use crate::report::{csv, github, html, json, junit, tap, truth};
 use crate::suite::SuiteResult;
 

@@ -2,9 +2,10 @@
 
 use maud::{Markup, html};
 
-use super::{badge, quantity};
+use super::badge;
 use crate::record::{Environment, LoadReport, Privileges, Timeline};
 use crate::suite::RunResult;
+use crate::units::show;
 
 /// What the lab stood in for, a sentence each.
 pub(super) fn emulations(timeline: &Timeline) -> Markup {
@@ -39,7 +40,7 @@ pub(super) fn notes(timeline: &Timeline) -> Markup {
                 @for (at, text) in &timeline.notes {
                     li {
                         span class="key" { "Note" }
-                        @if let Some(at) = at { (quantity::seconds(at.as_secs_f64())) ": " }
+                        @if let Some(at) = at { (show::seconds(at.as_secs_f64())) ": " }
                         (text.trim_end())
                     }
                 }
@@ -79,23 +80,23 @@ pub(super) fn loads(timeline: &Timeline) -> Markup {
 }
 
 fn load_row(load: &LoadReport) -> Markup {
-    let rate = |value: f64| format!("{}/s", quantity::grouped(value, 1));
+    let rate = |value: f64| format!("{}/s", show::grouped(value, 1));
     html! {
         tr {
             th scope="row" { (load.client) }
-            td class="number" { (quantity::grouped(load.scheduled as f64, 0)) }
-            td class="number" { (quantity::grouped(load.started as f64, 0)) }
+            td class="number" { (show::grouped(load.scheduled as f64, 0)) }
+            td class="number" { (show::grouped(load.started as f64, 0)) }
             td class="number" {
                 @if load.open_loop { (rate(load.offered_rate)) }
                 @else { span class="faint" title="A closed loop offers what it achieves" { "closed loop" } }
             }
             td class="number" { (rate(load.achieved_rate)) }
             @for late in [load.late_p50, load.late_p99, load.late_max] {
-                td class="number" { @if load.open_loop { (quantity::nanos(late)) } @else { "–" } }
+                td class="number" { @if load.open_loop { (show::nanos(late)) } @else { "–" } }
             }
             td { (load.port_choice) }
             td { (load.engine) }
-            td class="number" { (quantity::nanos(load.cpu)) }
+            td class="number" { (show::nanos(load.cpu)) }
         }
     }
 }
@@ -112,22 +113,22 @@ pub(super) fn environment(result: &RunResult) -> Markup {
                     @if let Some(built) = &timeline.built {
                         dt { "Set-up" }
                         dd {
-                            (quantity::nanos(built.took))
-                            @if built.fill_took > 0 { ", of which " (quantity::nanos(built.fill_took)) " filling conntrack tables" }
+                            (show::nanos(built.took))
+                            @if built.fill_took > 0 { ", of which " (show::nanos(built.fill_took)) " filling conntrack tables" }
                         }
                         @if let Some(wire) = &built.wire {
                             dt { "The lab's wire" }
                             dd {
-                                "adds " (quantity::nanos(wire.delay_p50)) " (median), "
-                                (quantity::nanos(wire.delay_max)) " (most), carries "
-                                (quantity::grouped(wire.rate as f64, 0)) " bit/s"
+                                "adds " (show::nanos(wire.delay_p50)) " (median), "
+                                (show::nanos(wire.delay_max)) " (most), carries "
+                                (show::grouped(wire.rate as f64, 0)) " bit/s"
                             }
                         }
                         @for (node, room) in &built.conntrack_room {
                             dt { "Conntrack room of " (node) }
                             dd {
-                                (quantity::grouped(room.room.into(), 0)) " free of " (quantity::grouped(room.max.into(), 0))
-                                @if room.filled > 0 { "; the lab filled " (quantity::grouped(room.filled.into(), 0)) }
+                                (show::grouped(room.room.into(), 0)) " free of " (show::grouped(room.max.into(), 0))
+                                @if room.filled > 0 { "; the lab filled " (show::grouped(room.filled.into(), 0)) }
                                 @else { "; the limit itself was set" }
                             }
                         }
@@ -159,7 +160,7 @@ fn machine(environment: &Environment) -> Markup {
         dt { "Machine" }
         dd {
             (environment.machine) ", " (super::summary::plural(environment.processors as usize, "processor")) ", "
-            (quantity::bytes(environment.memory as f64)) " of memory"
+            (show::bytes(environment.memory as f64)) " of memory"
         }
         dt { "Privileges" }
         dd {

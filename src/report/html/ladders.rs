@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 use maud::{Markup, PreEscaped, html};
 
+use crate::ladder::{self, Fate, Ladder, LadderError, Row, Which};
 use crate::record::{Capture, Outcome};
-use crate::report::ladder::{self, Fate, Ladder, LadderError, Row, Which};
+use crate::report::ladder::svg;
 use crate::suite::{RunResult, SuiteResult};
 
 /// The most that all ladders of a page may weigh together, bytes: one of 60 packets over three nodes weighs some 30,000.
@@ -110,7 +111,7 @@ fn part(ladder: Result<Ladder, LadderError>, run: &RunResult, room: &mut usize) 
         Ok(ladder) => ladder,
         Err(error) => return Part::Sentence(format!("No packets are shown: cannot {error}")),
     };
-    let svg = ladder::svg(&ladder);
+    let svg = svg(&ladder);
     let Some(left) = room.checked_sub(svg.len()) else {
         return Part::Sentence(left_out(&ladder, run));
     };

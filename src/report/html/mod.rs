@@ -13,7 +13,6 @@ mod evidence;
 mod ladders;
 mod lesson;
 mod page;
-mod quantity;
 mod run;
 mod scenario;
 mod source;

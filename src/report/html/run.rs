@@ -2,10 +2,9 @@
 
 use maud::{Markup, html};
 
-use super::{
-    RunView, ScenarioView, badge, chart, evidence, quantity, text_lines, topology, verdicts,
-};
+use super::{RunView, ScenarioView, badge, chart, evidence, text_lines, topology, verdicts};
 use crate::report::evidence::{emulated, judged, run_label};
+use crate::units::show;
 
 /// The section. The picture of the topology is open in the first run of a scenario, folded in those after it.
 pub(super) fn run(
@@ -20,7 +19,7 @@ pub(super) fn run(
             h3 {
                 (badge::outcome(result.verdict.outcome)) " " (run_label(&result.spec.id))
                 @if emulated(result) { " " (badge::emulated()) }
-                " " span class="faint took" { (quantity::seconds((result.took.as_secs_f64() * 10.0).round() / 10.0)) }
+                " " span class="faint took" { (show::seconds((result.took.as_secs_f64() * 10.0).round() / 10.0)) }
             }
             @if let Some(reason) = &result.verdict.reason { p class="reason" { (reason.trim_end()) } }
             @if !result.last_words.is_empty() {

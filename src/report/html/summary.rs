@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 
 use maud::{Markup, html};
 
-use super::{RunView, ScenarioView, badge, quantity};
+use super::{RunView, ScenarioView, badge};
 use crate::record::{Environment, Outcome, Privileges};
 use crate::report::evidence::{emulated, judged, run_label};
 use crate::suite::SuiteResult;
+use crate::units::show;
 
 /// Outcomes from the best to the worst.
 const OUTCOMES: [Outcome; 7] = [
@@ -46,7 +47,7 @@ pub(super) fn summary(result: &SuiteResult, scenarios: &[ScenarioView<'_>]) -> M
             }
             p class="faint" {
                 (plural(scenarios.len(), "scenario")) ", " (plural(runs, "run")) " in "
-                (quantity::seconds(round(result.took.as_secs_f64(), 1)))
+                (show::seconds(round(result.took.as_secs_f64(), 1)))
             }
             (places(scenarios))
             (emulations(scenarios))
@@ -94,7 +95,7 @@ fn place(environment: &Environment) -> String {
             environment.kernel_release, environment.machine
         ),
         plural(environment.processors as usize, "processor"),
-        format!("{} of memory", quantity::bytes(environment.memory as f64)),
+        format!("{} of memory", show::bytes(environment.memory as f64)),
         match environment.privileges {
             Privileges::Root => "as root".to_owned(),
             Privileges::Rootless => "rootless".to_owned(),
@@ -184,7 +185,7 @@ fn run_cells(run: &RunView<'_>) -> Markup {
             @if emulated(run.result) { " " (badge::emulated()) }
         }
         td class="number" { (held(judged(run.result).iter())) }
-        td class="number" { (quantity::seconds(round(run.result.took.as_secs_f64(), 1))) }
+        td class="number" { (show::seconds(round(run.result.took.as_secs_f64(), 1))) }
         td {
             @if verdict.outcome != Outcome::Passed {
                 @if let Some(reason) = &verdict.reason { (first_line(reason)) }

@@ -4,10 +4,10 @@ use indexmap::IndexMap;
 use maud::{Markup, html};
 use regex::Regex;
 
-use super::quantity;
 use crate::record::Series;
 use crate::scenario::expr::Claim;
 use crate::suite::RunResult;
+use crate::units::show;
 
 /// Lines of one series that are shown: enough for a program's report, little beside a chart.
 const MOST_LINES: usize = 60;
@@ -67,7 +67,7 @@ fn lines(series: &Series, patterns: &[Regex]) -> Markup {
             }
             pre tabindex="0" {
                 @for (t, line, matches) in shown {
-                    span class="faint" { (format!("{:>9}  ", quantity::seconds((t.as_secs_f64() * 1e3).round() / 1e3))) }
+                    span class="faint" { (format!("{:>9}  ", show::seconds((t.as_secs_f64() * 1e3).round() / 1e3))) }
                     @if matches { mark { (cut(line)) } } @else { (cut(line)) }
                     "\n"
                 }

@@ -2,8 +2,9 @@
 
 use maud::{Markup, html};
 
-use super::{ScenarioView, badge, quantity};
+use super::{ScenarioView, badge};
 use crate::record::Verdict;
+use crate::units::show;
 
 /// A row for each expectation, in the order of the file.
 pub(super) fn table(view: &ScenarioView<'_>, verdicts: &[Verdict]) -> Markup {
@@ -42,7 +43,7 @@ fn row(view: &ScenarioView<'_>, verdict: &Verdict) -> Markup {
                 }
             }
             td class="number" {
-                @if let Some(at) = verdict.decided_at { (quantity::seconds(at.as_secs_f64())) }
+                @if let Some(at) = verdict.decided_at { (show::seconds(at.as_secs_f64())) }
             }
             td class="number" {
                 a href={ "#" (view.line_id(verdict.line)) } title={ "line " (verdict.line) ", column " (verdict.column) } {

@@ -4,8 +4,9 @@
 use std::fmt::Write;
 
 use super::text::{label, vanished};
-use super::{Fate, Hop, Ladder, PacketRow, Row, Whereabouts, brief};
+use crate::ladder::{Fate, Hop, Ladder, PacketRow, Row, Whereabouts};
 use crate::report::printable::one_line;
+use crate::units::show::brief;
 
 /// Before the client's line: time and state.
 const LEFT: usize = 190;

@@ -1,7 +1,8 @@
 //! A ladder for the terminal.
 
-use super::{Fate, Hop, Ladder, PacketRow, Row, Whereabouts, brief};
+use crate::ladder::{Fate, Hop, Ladder, PacketRow, Row, Whereabouts};
 use crate::report::printable::printable;
+use crate::units::show::brief;
 
 /// Columns before the client's line: time, then its state.
 const LEFT: usize = 22;

@@ -1,7 +1,6 @@
 //! A series as one line of blocks: enough to see when something rose, stopped or fell.
 
-use crate::record::{Offset, Series, SeriesKind, SeriesUnit, Timeline};
-use crate::units::format_seconds;
+use crate::record::{Offset, Series, SeriesKind, Timeline};
 
 /// From nothing to most; nothing has a block of its own, so that what is not zero never looks like zero.
 const BLOCKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
@@ -18,7 +17,7 @@ pub(super) fn line(series: &Series, timeline: &Timeline, columns: usize) -> Opti
         .rev()
         .max_by_key(|(_, value)| *value)?;
     let last = series.last()?;
-    let shown = |value| value_text(value, series.declaration.unit);
+    let shown = |value| series.declaration.unit.written(value);
     let blocks = blocks(series, timeline.now, columns);
     let figures = if most == last {
         format!("last {}, since {most_at}", shown(last))
@@ -66,22 +65,10 @@ fn block(value: i64, most: i64) -> char {
     BLOCKS[step.min(BLOCKS.len() - 1)]
 }
 
-fn value_text(value: i64, unit: SeriesUnit) -> String {
-    match unit {
-        SeriesUnit::Count | SeriesUnit::Text => value.to_string(),
-        SeriesUnit::Bytes => format!("{value} B"),
-        SeriesUnit::BytesPerSecond => format!("{value} B/s"),
-        SeriesUnit::Nanoseconds => {
-            let nanos = u64::try_from(value).unwrap_or(0);
-            format_seconds(std::time::Duration::from_nanos(nanos))
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::{Event, SeriesDeclaration, SeriesId};
+    use crate::record::{Event, SeriesDeclaration, SeriesId, SeriesUnit};
 
     fn timeline(seconds: u64, changes: &[(u64, i64)]) -> Timeline {
         let mut timeline = Timeline::default();

@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use nslab::ladder::Which;
 use nslab::record::Capture;
 use nslab::report::html::{self, Ladders};
-use nslab::report::ladder::Which;
 use nslab::suite::SuiteResult;
 use nslab::suite::replay::{StoredRun, replay};
 

@@ -3,12 +3,12 @@
 //! Drawable is a comparison of one quantity with something that is known beforehand (numbers, parameters). What compares
 //! quantities with each other is in the table of expectations only.
 
-use super::super::quantity;
 use crate::record::{Offset, Outcome, Verdict};
 use crate::scenario::expr::{
     ArithmeticOp, Claim, CompareOp, Expectation, Expr, MetricRef, SeriesFunction, Tolerance, Window,
 };
 use crate::units::Unit;
+use crate::units::show;
 
 /// A bound with its verdict.
 #[derive(Debug, Clone)]
@@ -172,7 +172,7 @@ impl Range {
     }
 
     fn label(&self, unit: Unit) -> String {
-        let show = |value| quantity::show(value, unit);
+        let show = |value| show::spaced(value, unit);
         match (&self.words, self.low, self.high) {
             (Some((op, value)), Some(low), Some(high)) if low < high => {
                 format!("{op} {} ± {}", show(*value), show(value - low))

@@ -2,13 +2,14 @@
 
 use maud::{Markup, html};
 
-use super::super::{badge, quantity};
+use super::super::badge;
 use super::Chart;
 use super::axis::{Axes, BOTTOM, LEFT, PLOT_HEIGHT, PLOT_WIDTH, RIGHT, TOP, px};
 use super::bound::Bound;
 use super::label::Label;
 use crate::record::Offset;
 use crate::scenario::expr::Window;
+use crate::units::show;
 
 /// The windows in which bounds have to hold, shaded; each span once for each verdict.
 pub(super) fn windows(chart: &Chart, axes: &Axes) -> Markup {
@@ -116,7 +117,7 @@ pub(super) fn marks(chart: &Chart, axes: &Axes) -> Markup {
                 line x1=(x) x2=(x) y1=(y - 8.0) y2=(BOTTOM) {}
                 circle cx=(x) cy=(px(axes.y(height(name, *t)))) r="4" {}
                 text x=(if left { x - 5.0 } else { x + 5.0 }) y=(y) text-anchor=(if left { "end" } else { "start" }) {
-                    "first " (name) " " (quantity::seconds((t.as_secs_f64() * 1e3).round() / 1e3))
+                    "first " (name) " " (show::seconds((t.as_secs_f64() * 1e3).round() / 1e3))
                 }
             }
         }
@@ -133,7 +134,7 @@ pub(super) fn labels(chart: &Chart, axes: &Axes) -> Vec<Label> {
     if let Some((name, curve)) = &chart.limit
         && let Some(last) = curve.last()
     {
-        let text = format!("{name} {}", quantity::show(last, chart.unit));
+        let text = format!("{name} {}", show::spaced(last, chart.unit));
         labels.push(Label {
             at: axes.y(last),
             y: 0.0,

@@ -1,6 +1,5 @@
 //! How fast something was counted: the increase a second, over spans long enough to say something.
 
-use super::super::quantity;
 use super::Chart;
 use super::bound::drawn_unit;
 use super::curve::Curve;
@@ -9,6 +8,7 @@ use super::pick::{named, split};
 use crate::record::{Offset, Timeline};
 use crate::scenario::expr::SeriesFunction;
 use crate::units::Unit;
+use crate::units::show;
 
 /// Lengths of the spans over which rates are taken, seconds.
 const SPANS: [f64; 13] = [
@@ -42,7 +42,7 @@ pub(super) fn rates(owner: &str, group: &Group<'_>, timeline: &Timeline) -> Vec<
         let every = Offset::from_duration(std::time::Duration::from_secs_f64(every));
         Curve::rate(series, every, timeline.now)
     });
-    let title = format!("a second, over {} each", quantity::seconds(every));
+    let title = format!("a second, over {} each", show::seconds(every));
     split(layers, group, || {
         Chart::empty(owner, &title, unit, timeline)
     })

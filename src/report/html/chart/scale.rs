@@ -1,8 +1,8 @@
 //! From values to places: domains that begin and end well, and ticks that people count in.
 
-use super::super::quantity;
 use crate::record::Offset;
 use crate::units::Unit;
+use crate::units::show;
 
 /// A value axis.
 #[derive(Debug, Clone, PartialEq)]
@@ -56,8 +56,8 @@ impl Scale {
     /// A tick as it is written.
     pub(super) fn tick_label(&self, tick: f64) -> String {
         match self.unit {
-            Unit::Count | Unit::Text => quantity::grouped(tick, 2),
-            _ => quantity::show(tick, self.unit),
+            Unit::Count | Unit::Text => show::grouped(tick, 2),
+            _ => show::spaced(tick, self.unit),
         }
     }
 }
@@ -65,10 +65,7 @@ impl Scale {
 /// A step that people count in: 1, 2 or 5 times a power of ten; for bytes, of a binary multiple.
 fn step(span: f64, wanted: f64, unit: Unit, top: f64) -> f64 {
     let base = match unit {
-        Unit::Bytes | Unit::BytesPerSecond => quantity::BYTE_STEPS
-            .iter()
-            .find(|(_, size)| top >= *size)
-            .map_or(1.0, |(_, size)| *size),
+        Unit::Bytes | Unit::BytesPerSecond => show::binary_step(top),
         _ => 1.0,
     };
     let step = base * decimal_step(span / wanted / base);
@@ -105,7 +102,7 @@ pub(super) fn time_ticks(end: Offset) -> Vec<(Offset, String)> {
             let label = if index == 0 {
                 "0".to_owned()
             } else {
-                format!("{} {name}", quantity::grouped(at / unit, 3))
+                format!("{} {name}", show::grouped(at / unit, 3))
             };
             (Offset((at * 1e9).round() as u64), label)
         })

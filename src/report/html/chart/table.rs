@@ -2,14 +2,14 @@
 
 use maud::{Markup, html};
 
-use super::super::quantity;
 use super::scale::time_ticks;
 use super::{Chart, Layer};
+use crate::units::show;
 
 /// One sentence a curve, and one an expectation.
 pub(super) fn description(chart: &Chart) -> String {
     let mut text = String::new();
-    let show = |value| quantity::show(value, chart.unit);
+    let show = |value| show::spaced(value, chart.unit);
     for layer in &chart.layers {
         if let (Some([least, greatest]), Some(last)) = (layer.curve.extremes(), layer.curve.last())
         {
@@ -18,7 +18,7 @@ pub(super) fn description(chart: &Chart) -> String {
                 name(layer),
                 show(least.1),
                 show(greatest.1),
-                quantity::seconds(greatest.0.as_secs_f64()),
+                show::seconds(greatest.0.as_secs_f64()),
                 show(last)
             ));
         }
@@ -38,7 +38,7 @@ pub(super) fn description(chart: &Chart) -> String {
 pub(super) fn table(chart: &Chart) -> Markup {
     let mut times: Vec<_> = time_ticks(chart.end);
     if times.last().is_none_or(|(last, _)| *last < chart.end) {
-        times.push((chart.end, quantity::seconds(chart.end.as_secs_f64())));
+        times.push((chart.end, show::seconds(chart.end.as_secs_f64())));
     }
     html! {
         details class="values" {
@@ -57,7 +57,7 @@ pub(super) fn table(chart: &Chart) -> Markup {
                                 @for curve in chart.layers.iter().map(|layer| &layer.curve).chain(chart.limit.iter().map(|(_, curve)| curve)) {
                                     td {
                                         @match curve.at(at) {
-                                            Some(value) => (quantity::show(value, chart.unit)),
+                                            Some(value) => (show::spaced(value, chart.unit)),
                                             None => "–",
                                         }
                                     }

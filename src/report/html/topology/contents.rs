@@ -1,10 +1,10 @@
 //! What is written on a node: its ends of links, translation, room, what it serves, connects and runs.
 
-use super::super::quantity;
 use crate::names::NodeName;
 use crate::scenario::topology::{Emulation, NatSpec, NodeSpec};
 use crate::scenario::workload::{Accept, ClientSpec, Load, ServerSpec};
 use crate::scenario::{RunSpec, topology::InterfaceSpec};
+use crate::units::show;
 
 /// One line on a node.
 #[derive(Debug, Clone, PartialEq)]
@@ -50,7 +50,7 @@ pub(super) fn lines(spec: &RunSpec, name: &NodeName, node: &NodeSpec) -> Vec<Lin
     let mut lines = Vec::new();
     lines.extend(node.nat.iter().map(|nat| line(Kind::Nat, nat_text(nat))));
     if let Some(room) = node.conntrack_room {
-        let room = quantity::grouped(room.into(), 0);
+        let room = show::grouped(room.into(), 0);
         lines.push(line(Kind::Setting, format!("conntrack room {room}")));
     }
     lines.extend(node.sysctls.iter().map(|sysctl| {
@@ -125,7 +125,7 @@ fn server_text(server: &ServerSpec) -> String {
         Accept::Epoll => String::new(),
         Accept::Never => ", never accepts".to_owned(),
         Accept::Delay(delay) => {
-            format!(", accepts each {}", quantity::seconds(delay.as_secs_f64()))
+            format!(", accepts each {}", show::seconds(delay.as_secs_f64()))
         }
         Accept::Pool { threads } => format!(", {threads} threads"),
         Accept::Select => ", select".to_owned(),
@@ -135,8 +135,8 @@ fn server_text(server: &ServerSpec) -> String {
 }
 
 fn client_text(client: &ClientSpec) -> String {
-    let whole = |count: u64| quantity::grouped(count as f64, 0);
-    let rate = |rate: crate::units::Rate| quantity::grouped(rate.as_per_second(), 2);
+    let whole = |count: u64| show::grouped(count as f64, 0);
+    let rate = |rate: crate::units::Rate| show::grouped(rate.as_per_second(), 2);
     let load = match &client.load {
         Load::Connect { schedule, .. } if schedule.from == schedule.to => {
             format!("{} × {}/s", whole(schedule.count), rate(schedule.from))
@@ -159,7 +159,7 @@ fn client_text(client: &ClientSpec) -> String {
             ..
         } => format!("{} in {concurrency} loops", whole(*requests)),
         Load::Bulk { bytes, streams, .. } => {
-            format!("{streams} × {}", quantity::bytes(bytes.0 as f64))
+            format!("{streams} × {}", show::bytes(bytes.0 as f64))
         }
     };
     let to = client.to.as_ref().map_or_else(

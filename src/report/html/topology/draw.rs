@@ -253,7 +253,7 @@ fn draw_link(index: usize, link: &LinkSpec, spec: &RunSpec, boxes: &[NodeBox<'_>
 
 /// What a link does to packets: `5 ms ± 1 ms, 1% lost, 10,000,000 bit/s`.
 pub(super) fn words(link: &LinkSpec) -> Option<String> {
-    use super::super::quantity::{bytes, grouped, seconds};
+    use crate::units::show::{bytes, grouped, seconds};
     let Impairment {
         delay,
         jitter,

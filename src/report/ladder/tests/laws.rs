@@ -2,10 +2,10 @@
 
 use proptest::prelude::*;
 
-use super::lab::Script;
+use crate::ladder::segment::Segment;
+use crate::ladder::tests::lab::Script;
 use crate::names::NodeName;
 use crate::record::CapturedPacket;
-use crate::report::ladder::segment::Segment;
 use crate::report::ladder::{svg, text};
 
 /// The start of a TCP segment over IPv4 and over IPv6, as far as Ethernet and the first byte of IP.

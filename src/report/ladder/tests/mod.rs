@@ -1,8 +1,4 @@
-//! Ladders of packets made by hand, through captures as they are written.
+//! Drawings of ladders of packets made by hand.
 
-mod choices;
-mod lab;
 mod laws;
 mod pictures;
-mod reasons;
-mod ways;

@@ -2,7 +2,8 @@
 
 use insta::assert_snapshot;
 
-use super::lab::Script;
+use crate::ladder::tests::lab::Script;
+use crate::report::ladder::text;
 
 /// A connection from SYN to the last ACK; the client closes.
 fn plain(script: &mut Script) -> &mut Script {
@@ -23,7 +24,7 @@ fn plain(script: &mut Script) -> &mut Script {
 fn a_connection_opens_and_closes_through_a_translation() {
     let mut script = Script::with_port(20_000);
     plain(&mut script);
-    assert_snapshot!(script.text("load"));
+    assert_snapshot!(drawn(&script, "load"));
 }
 
 #[test]
@@ -39,7 +40,7 @@ fn syns_vanish_in_a_router_whose_table_is_full() {
         .reach(3150.1, "< SYN-ACK 0 1")
         .reach(3150.2, "> ACK 1 1")
         .until(5000);
-    assert_snapshot!(script.text("load"));
+    assert_snapshot!(drawn(&script, "load"));
 }
 
 #[test]
@@ -59,7 +60,7 @@ fn a_full_accept_queue_ignores_the_last_ack_and_then_syns() {
         .reach(1150.1, "> ACK 61 1")
         .reach(3150.0, "< SYN-ACK 0 1")
         .until(5000);
-    assert_snapshot!(script.text("load"));
+    assert_snapshot!(drawn(&script, "load"));
     let mut script = Script::with_port(40_000);
     script
         .series(
@@ -70,7 +71,10 @@ fn a_full_accept_queue_ignores_the_last_ack_and_then_syns() {
         .reach(150.0, "> SYN 0")
         .reach(1150.0, "> SYN 0")
         .until(5000);
-    assert_snapshot!("syns_that_a_full_accept_queue_ignores", script.text("load"));
+    assert_snapshot!(
+        "syns_that_a_full_accept_queue_ignores",
+        drawn(&script, "load")
+    );
 }
 
 #[test]
@@ -78,11 +82,11 @@ fn a_server_without_a_listener_refuses() {
     let mut script = Script::with_port(40_000);
     script.reach(100.0, "> SYN 0");
     // It has no initial sequence number of its own.
-    let zero = super::lab::ISN[1].wrapping_neg();
+    let zero = crate::ladder::tests::lab::ISN[1].wrapping_neg();
     script
         .reach(100.1, &format!("< RST-ACK {zero} 1"))
         .until(300);
-    assert_snapshot!(script.text("load"));
+    assert_snapshot!(drawn(&script, "load"));
 }
 
 #[test]
@@ -101,7 +105,7 @@ fn data_is_sent_again_and_a_piece_is_lost_on_the_link() {
         .reach(60_000.0, "> ACK 1548 1")
         .reach(60_000.1, "< ACK 1 1549")
         .until(61_000);
-    assert_snapshot!(script.text("load"));
+    assert_snapshot!(drawn(&script, "load"));
 }
 
 #[test]
@@ -116,7 +120,7 @@ fn both_ends_close_at_once() {
         .reach(5.1, "> ACK 2 2")
         .reach(5.101, "< ACK 2 2")
         .until(1000);
-    assert_snapshot!(script.text("load"));
+    assert_snapshot!(drawn(&script, "load"));
 }
 
 #[test]
@@ -128,7 +132,7 @@ fn an_emulated_drop_says_so() {
         .series("server.TcpExtPAWSPassive", true, &[(0, 0), (200, 1)])
         .send(150.0, "> SYN 0", 3)
         .until(5000);
-    assert_snapshot!(script.text("load"));
+    assert_snapshot!(drawn(&script, "load"));
 }
 
 #[test]
@@ -142,4 +146,9 @@ fn a_ladder_for_a_page_is_one_picture() {
         .until(5000);
     let svg = crate::report::ladder::svg(&script.draw("load").unwrap());
     assert_snapshot!(svg.replace("><", ">\n<"));
+}
+
+/// The ladder as text, 80 columns wide.
+fn drawn(script: &Script, which: &str) -> String {
+    text(&script.draw(which).unwrap(), 80, false)
 }

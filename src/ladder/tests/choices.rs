@@ -1,7 +1,7 @@
 //! Which connection is shown, and what is said where there is none.
 
 use super::lab::{Script, end, spec_of};
-use crate::report::ladder::{Which, WhichError};
+use crate::ladder::{Which, WhichError};
 
 /// Three attempts: the second is refused, the third never answered.
 fn three() -> Script {

@@ -11,18 +11,18 @@ use std::rc::Rc;
 
 use etherparse::PacketBuilder;
 
+use crate::ladder::{Ladder, LadderError, draw};
 use crate::names::{IfName, NodeName, SeriesName};
 use crate::record::{
     Capture, CaptureHeader, CaptureWriter, CapturedPacket, Direction, Event, LinkEnd, Offset,
     SeriesDeclaration, SeriesId, SeriesKind, SeriesUnit, Timeline,
 };
-use crate::report::ladder::{Ladder, LadderError, draw, text};
 use crate::scenario::{self, RunSpec};
 
 /// The wall clock at the zero of the run's clock.
 const ZERO: u64 = 1_763_640_000_000_000_000;
 /// The initial sequence numbers of client and server.
-pub(super) const ISN: [u32; 2] = [4_294_967_000, 700];
+pub(crate) const ISN: [u32; 2] = [4_294_967_000, 700];
 
 const SCENARIO: &str = "
 name: by-hand
@@ -43,14 +43,14 @@ expect:
 ";
 
 /// The run that a scenario describes.
-pub(super) fn spec_of(scenario: &str) -> RunSpec {
+pub(crate) fn spec_of(scenario: &str) -> RunSpec {
     let parsed = scenario::parse("by-hand.yaml", scenario, &BTreeMap::new());
     let problems = |problems: scenario::Problems| panic!("{:?}", problems.problems);
     parsed.unwrap_or_else(problems).runs.remove(0)
 }
 
 /// `client:eth0`.
-pub(super) fn end(node: &str, interface: &str) -> LinkEnd {
+pub(crate) fn end(node: &str, interface: &str) -> LinkEnd {
     LinkEnd {
         node: NodeName::new(node),
         interface: IfName::new(interface),
@@ -72,13 +72,13 @@ impl io::Write for Written {
 }
 
 /// What a test says happened.
-pub(super) struct Script {
-    pub(super) spec: RunSpec,
+pub(crate) struct Script {
+    pub(crate) spec: RunSpec,
     /// The link ends in the order of the way, and addresses at each from the client to the server.
-    pub(super) ends: Vec<(LinkEnd, [String; 2])>,
-    pub(super) timeline: Timeline,
+    pub(crate) ends: Vec<(LinkEnd, [String; 2])>,
+    pub(crate) timeline: Timeline,
     /// The timestamp of what is sent from now on.
-    pub(super) stamp: Option<u32>,
+    pub(crate) stamp: Option<u32>,
     identification: u16,
     writer: CaptureWriter<Written>,
     written: Written,
@@ -87,7 +87,7 @@ pub(super) struct Script {
 
 impl Script {
     /// One where nat gives the client's connections its own address and this port.
-    pub(super) fn with_port(port: u16) -> Self {
+    pub(crate) fn with_port(port: u16) -> Self {
         let before = ["10.0.0.1:40000".to_owned(), "10.0.1.2:80".to_owned()];
         let behind = [format!("10.0.1.1:{port}"), "10.0.1.2:80".to_owned()];
         let ends = [
@@ -100,7 +100,7 @@ impl Script {
         Self::new(spec_of(SCENARIO), ends.to_vec())
     }
 
-    pub(super) fn new(spec: RunSpec, ends: Vec<(LinkEnd, [String; 2])>) -> Self {
+    pub(crate) fn new(spec: RunSpec, ends: Vec<(LinkEnd, [String; 2])>) -> Self {
         let header = CaptureHeader {
             run: spec.id.to_string(),
             clock_zero: ZERO,
@@ -125,7 +125,7 @@ impl Script {
 
     /// A packet `> PSH-ACK 1 1 10` (way, flags, relative sequence number and acknowledgement, bytes) that sets out so many
     /// milliseconds after the zero of the clock and is seen at so many link ends, 10 µs apart.
-    pub(super) fn send(&mut self, at: f64, what: &str, seen: usize) -> &mut Self {
+    pub(crate) fn send(&mut self, at: f64, what: &str, seen: usize) -> &mut Self {
         self.identification += 1;
         for number in 0..seen {
             let time = ZERO + (at * 1e6) as u64 + number as u64 * 10_000;
@@ -135,12 +135,12 @@ impl Script {
     }
 
     /// As a packet that reaches its receiver.
-    pub(super) fn reach(&mut self, at: f64, what: &str) -> &mut Self {
+    pub(crate) fn reach(&mut self, at: f64, what: &str) -> &mut Self {
         self.send(at, what, self.ends.len())
     }
 
     /// A packet is seen at a link end, counted in the direction of its way.
-    pub(super) fn sight(&mut self, time: u64, what: &str, number: usize) {
+    pub(crate) fn sight(&mut self, time: u64, what: &str, number: usize) {
         let words: Vec<&str> = what.split(' ').collect();
         let forward = words[0] == ">";
         let end = if forward {
@@ -207,7 +207,7 @@ impl Script {
     }
 
     /// A series with its values: milliseconds and value.
-    pub(super) fn series(
+    pub(crate) fn series(
         &mut self,
         name: &str,
         emulated: bool,
@@ -232,7 +232,7 @@ impl Script {
     }
 
     /// The capture goes on until so many milliseconds: other traffic is seen then.
-    pub(super) fn until(&mut self, at: u64) -> &mut Self {
+    pub(crate) fn until(&mut self, at: u64) -> &mut Self {
         let time = ZERO + at * 1_000_000;
         let saved = std::mem::replace(
             &mut self.ends[0].1,
@@ -244,17 +244,12 @@ impl Script {
     }
 
     /// What was seen so far.
-    pub(super) fn capture(&self) -> Capture {
+    pub(crate) fn capture(&self) -> Capture {
         Capture::parse(self.written.0.borrow().as_slice()).unwrap()
     }
 
-    pub(super) fn draw(&self, which: &str) -> Result<Ladder, LadderError> {
+    pub(crate) fn draw(&self, which: &str) -> Result<Ladder, LadderError> {
         let which = which.parse().unwrap();
         draw(&self.capture(), &self.spec, &self.timeline, &which)
-    }
-
-    /// The ladder as text, 80 columns wide.
-    pub(super) fn text(&self, which: &str) -> String {
-        text(&self.draw(which).unwrap(), 80, false)
     }
 }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::lab::Script;
+use crate::ladder::{Fate, Row};
 use crate::record::{Event, Offset};
-use crate::report::ladder::{Fate, Row};
 use crate::scenario::Place;
 use crate::scenario::workload::{StepAction, StepSpec};
 

@@ -1,7 +1,7 @@
 //! How packets are followed: through translations, cut to pieces, with ports used again.
 
 use super::lab::{Script, end, spec_of};
-use crate::report::ladder::{Fate, Ladder, PacketRow, Row, Whereabouts};
+use crate::ladder::{Fate, Ladder, PacketRow, Row, Whereabouts};
 
 fn packets(ladder: &Ladder) -> Vec<&PacketRow> {
     let packets = ladder.rows.iter().filter_map(|row| match row {

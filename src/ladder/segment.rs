@@ -12,7 +12,7 @@ const ETHERNET: u32 = 14;
 
 /// What a segment says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Segment {
+pub(crate) struct Segment {
     /// Who sends it.
     pub(super) source: SocketAddr,
     /// To whom.
@@ -80,7 +80,7 @@ impl fmt::Display for Flags {
 impl Segment {
     /// Reads a packet, of which only the first bytes need be there. `None` for all that is no TCP segment, and for the later
     /// fragments of one.
-    pub(super) fn of(packet: &CapturedPacket<'_>) -> Option<Self> {
+    pub(crate) fn of(packet: &CapturedPacket<'_>) -> Option<Self> {
         let parsed = LaxSlicedPacket::from_ethernet(packet.bytes).ok()?;
         let Some(TransportSlice::Tcp(tcp)) = parsed.transport else {
             return None;

@@ -1,0 +1,6 @@
+//! The analysis of packets made by hand, through captures as they are written.
+
+mod choices;
+pub(crate) mod lab;
+mod reasons;
+mod ways;
