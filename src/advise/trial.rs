@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use super::advice::Experiment;
 use super::plan::Planned;
 use crate::compare::{self, Effort, QuestionError, Side, Trial};
-use crate::suite::{Options, Order, Records, Source, SuiteEvent};
+use crate::suite::{Options, Records, RunOrder, Source, SuiteEvent};
 
 /// Longest part of a scenario's name in the name of a folder.
 const LONGEST_STEM: usize = 80;
@@ -123,8 +123,8 @@ pub async fn run(
         until: bounds.budget.map(|budget| Instant::now() + budget),
         // Where there may be no time for all, the first shall be made whole.
         order: match bounds.budget {
-            Some(_) => Order::File,
-            None => Order::LongestFirst,
+            Some(_) => RunOrder::File,
+            None => RunOrder::LongestFirst,
         },
         shares_machine: true,
         ..Options::default()

@@ -1,26 +1,35 @@
-//! What of this machine runs may share.
+//! The resources of this machine that runs share.
 
 use crate::sys::procfs::available_memory;
 use crate::sys::support::descriptors;
 
-/// Descriptors of this process for each run that goes on: three pipes, its process, its record, its capture (counted).
-const OF_A_RUN: u64 = 6;
-/// Descriptors of this process beside: standard streams, the runtime's, those of a process that is being started, one in hand,
-/// and as many again that whoever started this one may have left open.
-const BESIDE: u64 = 24;
+/// Descriptors of this process per run in progress: three pipes, a pidfd, a record, a capture (counted).
+const DESCRIPTORS_PER_RUN: u64 = 6;
+/// Other descriptors of this process: the standard streams, those of the runtime and of a process that is being started,
+/// one to spare, and as many again that may have been inherited.
+const OTHER_DESCRIPTORS: u64 = 24;
 
-/// What there is for runs.
+/// The machine's resources.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Machine {
-    /// Processors that this process may use, bounds of its control group included.
-    pub processors: f64,
-    /// Bytes of memory that can be had without swapping; infinite where the kernel does not tell.
-    pub memory: f64,
+pub(crate) struct Machine {
+    /// Processors that this process may use, within the limits of its control group.
+    pub(crate) processors: f64,
+    /// Bytes of memory available without swapping; infinite if the kernel does not report it.
+    pub(crate) memory: f64,
+}
+
+/// The share of a machine that a run takes from start to end.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Share {
+    /// Processors.
+    pub(crate) processors: f64,
+    /// Bytes of memory.
+    pub(crate) memory: f64,
 }
 
 impl Machine {
-    /// This machine, now.
-    pub fn here() -> Self {
+    /// Returns the resources of this machine at this moment.
+    pub(crate) fn here() -> Self {
         let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         Self {
             processors: f64::from(u32::try_from(processors).unwrap_or(u32::MAX)),
@@ -28,11 +37,11 @@ impl Machine {
         }
     }
 
-    /// How many runs this process can have at once, by the descriptors that it may open (`RLIMIT_NOFILE`, hard).
-    pub fn most_runs() -> usize {
-        let most = |limit: u64| limit.saturating_sub(BESIDE) / OF_A_RUN;
+    /// Returns how many runs can be in progress at once, by the hard limit of descriptors (`RLIMIT_NOFILE`).
+    pub(crate) fn max_runs() -> usize {
+        let runs = |limit: u64| limit.saturating_sub(OTHER_DESCRIPTORS) / DESCRIPTORS_PER_RUN;
         descriptors().map_or(usize::MAX, |limit| {
-            usize::try_from(most(limit)).unwrap_or(usize::MAX).max(1)
+            usize::try_from(runs(limit)).unwrap_or(usize::MAX).max(1)
         })
     }
 }

@@ -1,19 +1,24 @@
-//! Where a run executes: a worker process that takes an order and tells events.
+//! Where a run executes: a worker process that takes a work order and sends events.
 //!
-//! A backend only decides where that process runs. Its end is certain: it dies with this process, and the kernel
-//! clears away what it held.
+//! A backend only decides where that process runs. Its end is certain: it dies with this process, and the kernel frees
+//! what it held. Users of a backend never ask which one it is.
 
+mod error;
+mod hang;
 mod host;
+mod last_words;
 mod machine;
-mod neighbours;
+mod other_suites;
 mod protocol;
-pub mod vm;
+pub(crate) mod vm;
 
 pub use crate::run::{Ground, WorkOrder};
+pub(crate) use error::StartError;
+pub(crate) use hang::HangLimit;
 pub use host::HostBackend;
-pub use machine::Machine;
-pub use neighbours::{Neighbours, Place};
-pub use protocol::{Worker, WorkerEnd, WorkerError};
+pub(crate) use machine::{Machine, Share};
+pub use other_suites::{OtherSuites, RunPermit};
+pub(crate) use protocol::Worker;
 pub use vm::VmBackend;
 
 use std::fs::File;
@@ -23,7 +28,7 @@ use std::fs::File;
 pub enum Backend {
     /// On this kernel.
     Host(HostBackend),
-    /// On another one, in a virtual machine.
+    /// On another kernel, in a virtual machine.
     Vm(VmBackend),
 }
 
@@ -34,18 +39,31 @@ impl Default for Backend {
 }
 
 impl Backend {
-    /// Starts a worker and hands it its order. Must be called on a thread that lives as long as the worker shall.
-    ///
-    /// # Errors
-    /// Where the worker cannot be started.
-    pub async fn start(
+    /// Starts a worker and sends it its work order. Must be called on a thread that lives as long as the worker.
+    pub(crate) async fn start(
         &self,
         order: &WorkOrder,
         capture: Option<&File>,
-    ) -> Result<Worker, WorkerError> {
+    ) -> Result<Worker, StartError> {
         match self {
-            Self::Host(host) => host.start(order, capture).await,
+            Self::Host(host) => Ok(host.start(order, capture).await?),
             Self::Vm(vm) => Ok(vm.start(order, capture).await?),
+        }
+    }
+
+    /// Returns true if a busy machine can disturb a run: its time is this machine's, not a virtual one.
+    pub(crate) fn is_in_real_time(&self) -> bool {
+        match self {
+            Self::Host(_) => true,
+            Self::Vm(vm) => vm.is_in_real_time(),
+        }
+    }
+
+    /// Returns the share of the machine that each run takes, if it is the same for all; none if it depends on the load.
+    pub(crate) fn share_of_each_run(&self) -> Option<Share> {
+        match self {
+            Self::Host(_) => None,
+            Self::Vm(_) => Some(VmBackend::SHARE),
         }
     }
 }

@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 
 use super::output;
 use crate::backend::Machine;
-use crate::suite::{Options, Order};
+use crate::suite::{Options, RunOrder};
 use crate::units::parse_duration;
 
 /// How runs are run.
@@ -72,12 +72,12 @@ impl HowArguments {
             slots: Some(
                 self.jobs
                     .map_or(usize::MAX, usize::from)
-                    .min(Machine::most_runs()),
+                    .min(Machine::max_runs()),
             ),
             order: match self.order {
-                OrderWord::Longest => Order::LongestFirst,
-                OrderWord::File => Order::File,
-                OrderWord::Random => Order::Random(self.seed.unwrap_or_else(drawn)),
+                OrderWord::Longest => RunOrder::LongestFirst,
+                OrderWord::File => RunOrder::File,
+                OrderWord::Random => RunOrder::Random(self.seed.unwrap_or_else(drawn)),
             },
             retries: self.retries,
             repeat: self.repeat,

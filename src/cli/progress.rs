@@ -100,7 +100,7 @@ fn plain(labels: &mut BTreeMap<usize, String>, event: &SuiteEvent<'_>) {
             output::err(&format!("ended {label}: {outcome} after {took:.1} s\n"));
         }
         SuiteEvent::Started { .. }
-        | SuiteEvent::RunTold { .. }
+        | SuiteEvent::RunProgressed { .. }
         | SuiteEvent::ScenarioEnded(_)
         | SuiteEvent::Ended(_) => {}
     }
@@ -126,7 +126,7 @@ fn live(bars: &MultiProgress, lines: &mut BTreeMap<usize, Line>, event: &SuiteEv
                 },
             );
         }
-        SuiteEvent::RunTold { key, timeline } => {
+        SuiteEvent::RunProgressed { key, timeline } => {
             if let Some(line) = lines
                 .get_mut(key)
                 .filter(|line| line.drawn.elapsed() >= REDRAW)

@@ -20,7 +20,7 @@ use crate::backend::Backend;
 use crate::lab;
 use crate::report::{matrix, terminal};
 use crate::suite::{
-    self, Captures, Options, Outstanding, Records, ScenarioFile, Selected, SuiteEvent, SuiteResult,
+    self, Captures, FailedRuns, Options, Records, ScenarioFile, Selected, SuiteEvent, SuiteResult,
 };
 
 /// Arguments of `nslab run`.
@@ -157,7 +157,7 @@ fn all_kept(arguments: &RunArguments, result: &SuiteResult) -> bool {
 /// Keeps what did not pass, to be run again.
 fn note_outstanding(records: &Records, result: &SuiteResult) {
     if let Some(folder) = records.folder()
-        && let Err(error) = Outstanding::update(folder, result)
+        && let Err(error) = FailedRuns::update(folder, result)
     {
         let folder = folder.display();
         output::err(&format!(
@@ -241,7 +241,7 @@ async fn run(
             SuiteEvent::Started { .. }
             | SuiteEvent::RunRetried { .. }
             | SuiteEvent::RunStarted { .. }
-            | SuiteEvent::RunTold { .. }
+            | SuiteEvent::RunProgressed { .. }
             | SuiteEvent::RunEnded { .. } => return,
         };
         progress.aside(|| stream.print(&text));

@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::load::{FileArguments, load};
 use super::output;
-use crate::suite::{Filter, Outstanding, Selected, Selection, Shard};
+use crate::suite::{FailedRuns, Filter, Selected, Selection, Shard};
 
 /// Which runs of which scenarios.
 #[derive(Debug, Args)]
@@ -98,7 +98,7 @@ pub(super) fn select(arguments: &SelectArguments, records: Option<&Path>) -> Cho
 fn failed(
     arguments: &SelectArguments,
     records: Option<&Path>,
-) -> Result<Option<Outstanding>, Choice> {
+) -> Result<Option<FailedRuns>, Choice> {
     if !arguments.rerun_failed {
         return Ok(None);
     }
@@ -106,7 +106,7 @@ fn failed(
         output::err("error: --rerun-failed looks beside the records, and --no-record keeps none\n");
         return Err(Choice::Invalid);
     };
-    match Outstanding::read(folder) {
+    match FailedRuns::read(folder) {
         Ok(failed) if failed.is_empty() => {
             let folder = folder.display();
             output::err(&format!(

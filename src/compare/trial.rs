@@ -145,7 +145,7 @@ fn untried(sides: Vec<Side>) -> Vec<Tried> {
 fn key(event: &SuiteEvent<'_>) -> Option<usize> {
     match event {
         SuiteEvent::RunStarted { key, .. }
-        | SuiteEvent::RunTold { key, .. }
+        | SuiteEvent::RunProgressed { key, .. }
         | SuiteEvent::RunRetried { key, .. }
         | SuiteEvent::RunEnded { key, .. } => Some(*key),
         SuiteEvent::Started { .. } | SuiteEvent::ScenarioEnded(_) | SuiteEvent::Ended(_) => None,

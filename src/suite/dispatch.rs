@@ -1,4 +1,5 @@
-//! Starts runs as the budget allows, gathers what they tell, judges them, tries again, keeps the order of the files.
+//! Runs a suite: starts runs as the scheduler allows, collects their events, judges them, retries, and reports results in
+//! the order of the files.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -9,138 +10,134 @@ use futures::stream::FuturesUnordered;
 use tokio::sync::mpsc;
 use tokio::sync::watch;
 
-use super::attempts::{self, Again, Patience};
 use super::capturing::{Captures, Capturing};
+use super::demand::{Demand, expected};
 use super::event::SuiteEvent;
-use super::execute::{Ended, Lost, execute};
-use super::gathered::Gathered;
+use super::execute::{Execution, execute};
+use super::failure::WorkerFailure;
+use super::history::History;
 use super::identity::SuiteIdentity;
-use super::need::{Log, Need, expected};
-use super::order::Order;
-use super::recording::{Kept, Recording, Records};
-use super::result::{Attempt, RunResult, ScenarioFile, SuiteResult};
-use super::schedule::Budget;
-use crate::backend::vm::Time;
-use crate::backend::{Backend, Machine, Neighbours};
+use super::job::Job;
+use super::recording::{RecordTarget, Recording, Records};
+use super::result::{RunResult, ScenarioFile, SuiteResult};
+use super::results::OrderedResults;
+use super::retry::Retry;
+use super::run_order::RunOrder;
+use super::scheduler::{ONE_PROCESSOR, Scheduler};
+use crate::backend::{Backend, Machine, OtherSuites};
 use crate::expect;
 use crate::record::{Event, Outcome, RunEnd, RunVerdict, Timeline};
 use crate::scenario::RunSpec;
 
-/// Events that wait for the one who reads them; a worker that tells faster is held up by its pipe.
-const WAITING_EVENTS: usize = 1024;
-/// What is hard to place goes before all that takes less than this.
-const HARD_TO_PLACE: Duration = Duration::from_secs(60);
+/// Events that wait to be processed; a worker that sends faster is slowed down by its pipe.
+const EVENT_QUEUE: usize = 1024;
 
-/// How a suite is run.
+/// Options of a suite.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
-    /// Most runs at once; what the machine carries where absent.
+    /// The most runs at once; if absent, as many as the machine can carry.
     pub slots: Option<usize>,
     /// Where runs execute.
     pub backend: Backend,
-    /// Whether every run is done twice, to see that it is the same.
+    /// Executes every run twice to check that it is repeatable.
     pub verify: bool,
-    /// Which records are kept, and where.
+    /// Which records are kept, and in which folder.
     pub records: Records,
-    /// For the records of each file a folder below that, where there is a name for it.
+    /// For each file, the name of a subfolder for its records. Files beyond the end of the list have none.
     pub folders: Vec<String>,
-    /// After this moment no run is begun.
+    /// No run starts after this moment.
     pub until: Option<Instant>,
-    /// Which captures are made, and where they are kept.
+    /// Which captures are made, and in which folder they are kept.
     pub captures: Captures,
-    /// In which order runs begin.
-    pub order: Order,
-    /// How often a run that does not pass is tried again.
+    /// The order in which runs start.
+    pub order: RunOrder,
+    /// How often a run that does not pass is retried.
     pub retries: u32,
-    /// Whether no run is begun after one that failed or could not be asked.
+    /// Starts no more runs after one that failed or errored.
     pub fail_fast: bool,
-    /// After how long a run is killed, in place of its own timeout.
+    /// Replaces the timeout of every run.
     pub timeout: Option<Duration>,
-    /// What records say of the suite that they are of.
+    /// The suite that records name as theirs.
     pub identity: Option<SuiteIdentity>,
-    /// How often each run is repeated; 0 is as 1.
+    /// How often each run is repeated; 0 means 1.
     pub repeat: u32,
-    /// Whether the machine is shared with other suites on it that do so too: its processors evenly, and what is exclusive is so for all.
+    /// Shares the machine with other suites on it that do so too: its processors are divided evenly, and an exclusive
+    /// run is exclusive among all of them.
     pub shares_machine: bool,
 }
 
-/// Runs every run of every file. `stop` turns true when the suite shall end early, with what was learnt so far.
-/// What happens is told to `tell`, scenarios in the order they were given.
+/// Runs every run of every file and returns the results. The suite ends early, with the results so far, when `stop`
+/// becomes true. Reports what happens to `emit`; scenarios end in the order in which they were given.
 pub async fn run_suite(
     files: Vec<Arc<ScenarioFile>>,
     options: &Options,
     stop: watch::Receiver<bool>,
-    mut tell: impl FnMut(SuiteEvent<'_>),
+    mut emit: impl FnMut(SuiteEvent<'_>),
 ) -> SuiteResult {
     let began = Instant::now();
     let files = super::repeat::repeated(files, options.repeat);
-    let mut waiting = options.order.arranged(jobs(&files, options));
-    tell(SuiteEvent::Started {
+    let mut waiting = options.order.arrange(jobs(&files, options));
+    emit(SuiteEvent::Started {
         scenarios: files.len(),
         runs: waiting.len(),
     });
-    let mut budget = Budget::new(Machine::here(), options.slots);
-    // Virtual time is nobody else's.
-    let in_real_time = match &options.backend {
-        Backend::Host(_) => true,
-        Backend::Vm(vm) => vm.time() == Time::Real,
-    };
-    let mut neighbours = Neighbours::join(options.shares_machine && in_real_time);
-    let mut gathered = Gathered::new(files);
-    let (events, mut inbox) = mpsc::channel(WAITING_EVENTS);
+    let mut scheduler = Scheduler::new(Machine::here(), options.slots);
+    let in_real_time = options.backend.is_in_real_time();
+    let mut other_suites = OtherSuites::join(options.shares_machine && in_real_time);
+    let mut results = OrderedResults::new(files);
+    let (events, mut inbox) = mpsc::channel(EVENT_QUEUE);
     let mut running = FuturesUnordered::new();
     let mut timelines: BTreeMap<usize, Timeline> = BTreeMap::new();
-    let mut begin_no_more = false;
-    // Whether another suite has the machine to itself, and when others are to be looked at again.
-    let (mut kept_out, mut look) = (false, None);
-    // Whether there may be room for more than when it was last looked.
+    let mut start_no_more = false;
+    // True while another suite has the machine to itself; the time of the next check.
+    let (mut kept_out, mut next_check) = (false, None);
+    // True if there may be room for more than at the last check.
     let mut room = true;
     let mut captured = BTreeMap::new();
-    gathered.tell_ended(&mut tell);
+    results.emit_ended(&mut emit);
     loop {
-        begin_no_more |= options.until.is_some_and(|until| Instant::now() >= until);
-        if begin_no_more || *stop.borrow() {
-            // What was to be tried again has come to what its last attempt came to.
+        start_no_more |= options.until.is_some_and(|until| Instant::now() >= until);
+        if start_no_more || *stop.borrow() {
+            // A run whose retry will not start keeps the result of its last attempt.
             for mut job in waiting.drain(..) {
-                if let Some(result) = job.last.take() {
-                    job.end(result, &mut gathered, &mut tell);
+                if let Some(result) = job.take_last() {
+                    finish(job, result, &mut results, &mut emit);
                 }
             }
         }
         if room {
-            let suites = neighbours.count();
-            budget.share_with(suites);
+            let suites = other_suites.count();
+            scheduler.share_with(suites);
             kept_out = false;
-            // Nobody tells that another suite has ended.
-            look = (suites > 1).then(|| Instant::now() + Neighbours::LOOK);
+            next_check = (suites > 1).then(|| Instant::now() + OtherSuites::POLL_INTERVAL);
         }
         while room && !waiting.is_empty() {
-            let Some(place) = neighbours.place() else {
+            let Some(permit) = other_suites.permit() else {
                 kept_out = true;
-                look = Some(Instant::now() + Neighbours::LOOK);
+                next_check = Some(Instant::now() + OtherSuites::POLL_INTERVAL);
                 break;
             };
-            let Some(mut job) = next_job(&mut waiting, &mut budget, Instant::now()) else {
+            let Some(mut job) = next_job(&mut waiting, &mut scheduler, Instant::now()) else {
                 break;
             };
-            job.begin();
-            tell(SuiteEvent::RunStarted {
+            job.start();
+            emit(SuiteEvent::RunStarted {
                 key: job.key,
                 spec: &job.spec,
             });
             timelines.insert(job.key, Timeline::default());
             let folder = options.folders.get(job.file).map(String::as_str);
             let records = options.records.below(folder);
-            let kept = Kept {
+            let target = RecordTarget {
                 records: &records,
-                file: gathered.file(job.file),
+                file: results.file(job.file),
                 suite: options
                     .identity
                     .as_ref()
                     .map(|suite| suite.recorded(options.repeat)),
                 attempt: job.attempt(),
             };
-            let recording = Recording::start(kept, &job.spec);
+            let recording = Recording::start(target, &job.spec);
             let capturing = Capturing::start(
                 &options.captures,
                 (&job.spec, job.attempt()),
@@ -149,16 +146,16 @@ pub async fn run_suite(
             );
             let (mut stop, events) = (stop.clone(), events.clone());
             running.push(async move {
-                if job.need.exclusive {
+                if job.demand.exclusive {
                     tokio::select! {
-                        () = place.alone() => {}
+                        () = permit.wait_until_alone() => {}
                         _ = stop.wait_for(|stop| *stop) => {}
                     }
                 }
                 let run = (job.key, &job.spec);
-                let how = (&options.backend, options.verify);
-                let ended = execute(run, (recording, capturing), how, stop, events).await;
-                drop(place);
+                let backend = (&options.backend, options.verify);
+                let ended = execute(run, (recording, capturing), backend, stop, events).await;
+                drop(permit);
                 (ended, job)
             });
         }
@@ -166,36 +163,36 @@ pub async fn run_suite(
         if running.is_empty() && (!kept_out || waiting.is_empty()) {
             break;
         }
-        let change = budget.next_change(Instant::now());
+        let change = scheduler.next_change(Instant::now());
         let change = change
             .into_iter()
-            .chain(look)
+            .chain(next_check)
             .min()
             .filter(|_| !waiting.is_empty());
         tokio::select! {
             biased;
             Some((key, event)) = inbox.recv() => {
-                hear(key, event, &mut timelines, &mut tell);
+                add_event(key, event, &mut timelines, &mut emit);
                 if let Some(timeline) = timelines.get(&key) {
-                    room |= budget.end(key, |actor| timeline.has_ended(actor), Instant::now());
+                    room |= scheduler.end(key, |actor| timeline.has_ended(actor), Instant::now());
                 }
             }
             Some((ended, mut job)) = running.next() => {
-                // The poll that gave the end of a run may have sent its last events.
+                // The poll that returned the end of a run may also have sent its last events.
                 while let Ok((key, event)) = inbox.try_recv() {
-                    hear(key, event, &mut timelines, &mut tell);
+                    add_event(key, event, &mut timelines, &mut emit);
                 }
-                budget.give_back(job.key);
+                scheduler.give_back(job.key);
                 room = true;
                 let timeline = timelines.remove(&job.key).unwrap_or_default();
                 let result = conclude(&job.spec, ended, timeline);
                 let outcome = result.verdict.outcome;
-                let again = if *stop.borrow() { None } else { job.patience.again(outcome) };
-                if let Some(again) = again {
-                    let alone = again == Again::Alone;
-                    tell(SuiteEvent::RunRetried { key: job.key, result: &result, alone });
-                    job.again(again, result);
-                    // What goes alone goes when all others have ended, and keeps nobody waiting.
+                let retry = if *stop.borrow() { None } else { job.retry_policy.after(outcome) };
+                if let Some(retry) = retry {
+                    let alone = retry == Retry::Alone;
+                    emit(SuiteEvent::RunRetried { key: job.key, result: &result, alone });
+                    job.retry(retry, result);
+                    // A run that needs the machine to itself starts when all others have ended; it holds up none.
                     if alone {
                         waiting.push_back(job);
                     } else {
@@ -203,24 +200,24 @@ pub async fn run_suite(
                     }
                 } else {
                     let failed = matches!(outcome, Outcome::Failed | Outcome::Errored);
-                    begin_no_more |= options.fail_fast && failed;
-                    job.end(result, &mut gathered, &mut tell);
+                    start_no_more |= options.fail_fast && failed;
+                    finish(job, result, &mut results, &mut emit);
                 }
             }
-            // A load is taken to have ended, and its run goes on waiting.
+            // A load is expected to have ended while its run goes on.
             () = until(change) => room = true,
         }
     }
     let result = SuiteResult {
         took: began.elapsed(),
         interrupted: *stop.borrow(),
-        ..gathered.finish(&mut tell)
+        ..results.finish(&mut emit)
     };
-    tell(SuiteEvent::Ended(&result));
+    emit(SuiteEvent::Ended(&result));
     result
 }
 
-/// Waits until a moment; for ever where there is none.
+/// Waits until a moment, or forever if there is none.
 async fn until(moment: Option<Instant>) {
     match moment {
         Some(moment) => tokio::time::sleep_until(moment.into()).await,
@@ -228,125 +225,73 @@ async fn until(moment: Option<Instant>) {
     }
 }
 
-/// Adds to a run's timeline what its worker tells.
-fn hear(
+/// Adds an event to its run's timeline.
+fn add_event(
     key: usize,
     event: Event,
     timelines: &mut BTreeMap<usize, Timeline>,
-    tell: &mut impl FnMut(SuiteEvent<'_>),
+    emit: &mut impl FnMut(SuiteEvent<'_>),
 ) {
     if let Some(timeline) = timelines.get_mut(&key) {
         timeline.add(event);
-        tell(SuiteEvent::RunTold { key, timeline });
+        emit(SuiteEvent::RunProgressed { key, timeline });
     }
 }
 
-/// One run that waits for its turn.
-#[derive(Debug)]
-pub(super) struct Job {
-    key: usize,
-    file: usize,
-    spec: RunSpec,
-    need: Need,
-    patience: Patience,
-    /// Attempts before the last.
-    earlier: Vec<Attempt>,
-    /// What the last attempt came to, while another is to follow.
-    last: Option<RunResult>,
-    /// How long it is expected to take.
-    expected: Duration,
-}
-
-impl Job {
-    /// How early it is looked whether there is room for it: what takes long comes first, so that nothing of it is left over at the end.
-    /// One that needs the kernel's log for itself has to wait for others, and finds less room the more of them have begun.
-    pub(super) fn precedence(&self) -> Duration {
-        match self.need.log {
-            Log::Reads => self.expected + HARD_TO_PLACE,
-            Log::No | Log::Fills => self.expected,
-        }
-    }
-
-    /// Which attempt comes next, from 1.
-    fn attempt(&self) -> u32 {
-        u32::try_from(self.earlier.len() + 1).unwrap_or(u32::MAX)
-    }
-
-    fn again(&mut self, how: Again, last: RunResult) {
-        self.last = Some(last);
-        match how {
-            Again::Alone => self.need = self.need.clone().alone(),
-            Again::Same => {}
-        }
-    }
-
-    /// Puts what the last attempt came to behind.
-    fn begin(&mut self) {
-        self.earlier
-            .extend(self.last.take().map(|last| attempts::attempt(&last)));
-    }
-
-    fn end(
-        self,
-        result: RunResult,
-        gathered: &mut Gathered,
-        tell: &mut impl FnMut(SuiteEvent<'_>),
-    ) {
-        let result = attempts::after(self.earlier, result);
-        tell(SuiteEvent::RunEnded {
-            key: self.key,
-            result: &result,
-        });
-        gathered.add(self.file, self.key, result);
-        gathered.tell_ended(tell);
-    }
+/// Ends a job with this result.
+fn finish(
+    job: Job,
+    result: RunResult,
+    results: &mut OrderedResults,
+    emit: &mut impl FnMut(SuiteEvent<'_>),
+) {
+    let (file, key) = (job.file, job.key);
+    let result = job.finish(result);
+    emit(SuiteEvent::RunEnded {
+        key,
+        result: &result,
+    });
+    results.add(file, key, result);
+    results.emit_ended(emit);
 }
 
 fn jobs(files: &[Arc<ScenarioFile>], options: &Options) -> Vec<Job> {
-    let learnt = super::learnt::Learnt::from(&options.records);
+    let history = History::from(&options.records);
     let runs = files
         .iter()
         .enumerate()
         .flat_map(|(file, source)| source.scenario.runs.iter().map(move |spec| (file, spec)));
     let job = |(key, (file, spec)): (usize, (usize, &RunSpec))| {
-        let (need, expected) = match &options.backend {
-            Backend::Host(_) => learnt.need(spec),
-            Backend::Vm(_) => (Need::of_guest(), expected(spec)),
+        let estimate = match options.backend.share_of_each_run() {
+            None => history.estimate(spec),
+            Some(share) => (Demand::constant(share, ONE_PROCESSOR), expected(spec)),
         };
-        Job {
-            key,
-            file,
-            spec: RunSpec {
-                timeout: options.timeout.unwrap_or(spec.timeout),
-                ..spec.clone()
-            },
-            need,
-            patience: Patience::new(options.retries),
-            earlier: Vec::new(),
-            last: None,
-            expected,
-        }
+        let spec = RunSpec {
+            timeout: options.timeout.unwrap_or(spec.timeout),
+            ..spec.clone()
+        };
+        Job::new((key, file), spec, estimate, options.retries)
     };
     runs.enumerate().map(job).collect()
 }
 
-/// The first that fits: one that needs the whole machine waits until all others are done.
-fn next_job(waiting: &mut VecDeque<Job>, budget: &mut Budget, now: Instant) -> Option<Job> {
-    let fits = |job: &Job| budget.take(job.key, &job.need, now);
+/// Takes the first job that fits; one that needs the whole machine waits until all others have ended.
+fn next_job(waiting: &mut VecDeque<Job>, scheduler: &mut Scheduler, now: Instant) -> Option<Job> {
+    let fits = |job: &Job| scheduler.take(job.key, &job.demand, now);
     let at = waiting.iter().position(fits)?;
     waiting.remove(at)
 }
 
-/// What an attempt came to, with where it is kept.
-fn conclude(spec: &RunSpec, ended: Ended, timeline: Timeline) -> RunResult {
-    let Ended {
+/// Judges an attempt and finishes its record and capture.
+fn conclude(spec: &RunSpec, ended: Execution, timeline: Timeline) -> RunResult {
+    let Execution {
         took,
         last_words,
-        lost,
+        failure,
         recording,
         capturing,
     } = ended;
-    let mut result = judge(spec, timeline, took, last_words, lost);
+    let mut result = judge(spec, timeline, took, last_words, failure);
     result.record = recording.end(&result);
     result.capture = capturing.end(&result.verdict);
     result
@@ -357,19 +302,19 @@ fn judge(
     timeline: Timeline,
     took: Duration,
     last_words: Vec<String>,
-    lost: Option<Lost>,
+    failure: Option<WorkerFailure>,
 ) -> RunResult {
-    let verdict = match (&timeline.end, lost) {
-        // A worker that told its end is believed, however its process ended, unless it tells something else each time.
-        (Some(_), Some(Lost::Unrepeatable(why))) => RunVerdict {
+    let verdict = match (&timeline.end, failure) {
+        // A worker that sent its last event is trusted, however its process ended, unless it is not repeatable.
+        (Some(_), Some(WorkerFailure::NotRepeatable(why))) => RunVerdict {
             outcome: Outcome::Errored,
             reason: Some(why),
             verdicts: Vec::new(),
         },
         (Some(_), _) | (None, None) => expect::judge(spec, &timeline),
-        (None, Some(lost)) => RunVerdict {
+        (None, Some(failure)) => RunVerdict {
             outcome: Outcome::Errored,
-            reason: Some(lost.told(spec, &timeline)),
+            reason: Some(failure.describe(spec, &timeline)),
             verdicts: Vec::new(),
         },
     };

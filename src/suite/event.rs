@@ -24,7 +24,7 @@ pub enum SuiteEvent<'a> {
         spec: &'a RunSpec,
     },
     /// A run has told more.
-    RunTold {
+    RunProgressed {
         /// Which run.
         key: usize,
         /// Everything that it has told so far.

@@ -2,28 +2,30 @@
 //!
 //! Not here: what a run does (`run`), how results look (`report`). What happens is told as [`SuiteEvent`]s.
 
-mod attempts;
 mod capturing;
+mod demand;
 mod discover;
 mod dispatch;
 #[cfg(test)]
 mod dispatch_tests;
-mod ear;
 mod event;
+mod event_sink;
 mod execute;
-mod gathered;
+mod failed_runs;
+mod failure;
 mod hash;
+mod history;
 mod identity;
-mod learnt;
-mod need;
-mod order;
-mod outstanding;
+mod job;
 mod record_name;
 mod recording;
 mod repeat;
 pub mod replay;
 mod result;
-mod schedule;
+mod results;
+mod retry;
+mod run_order;
+mod scheduler;
 mod select;
 mod spread;
 
@@ -31,10 +33,10 @@ pub use capturing::Captures;
 pub use discover::{DiscoverError, Source, discover, shipped};
 pub use dispatch::{Options, run_suite};
 pub use event::SuiteEvent;
+pub use failed_runs::FailedRuns;
 pub use identity::SuiteIdentity;
-pub use order::Order;
-pub use outstanding::Outstanding;
 pub use recording::Records;
 pub use result::{Attempt, CaseComparison, RunResult, ScenarioFile, ScenarioResult, SuiteResult};
+pub use run_order::RunOrder;
 pub use select::{Filter, FilterError, SelectError, Selected, Selection, Shard};
 pub use spread::{QuantitySpread, Spread};

@@ -10,7 +10,7 @@ use crate::record::{
 };
 use crate::scenario::RunSpec;
 
-/// Which records are kept, and where.
+/// Which records are target, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Records {
     /// Every one, in this folder, written while the run goes on.
@@ -31,7 +31,7 @@ impl Records {
         }
     }
 
-    /// Where records are kept, where they are.
+    /// Where records are target, where they are.
     pub fn folder(&self) -> Option<&Path> {
         match self {
             Self::All(folder) | Self::OfFailures(folder) => Some(folder),
@@ -46,9 +46,9 @@ impl Default for Records {
     }
 }
 
-/// What a record is of, and where it is kept.
+/// What a record is of, and where it is target.
 #[derive(Debug)]
-pub(crate) struct Kept<'a> {
+pub(crate) struct RecordTarget<'a> {
     pub(crate) records: &'a Records,
     pub(crate) file: &'a ScenarioFile,
     pub(crate) suite: Option<RecordedSuite>,
@@ -61,14 +61,14 @@ pub(crate) struct Kept<'a> {
 pub(crate) struct Recording {
     state: Result<Option<RecordWriter>, RecordError>,
     folder: PathBuf,
-    /// Where it has a name only once it is to be kept: what it is called after.
+    /// Where it has a name only once it is to be target: what it is called after.
     header: Option<RecordHeader>,
     always: bool,
 }
 
 impl Recording {
-    pub(crate) fn start(kept: Kept<'_>, spec: &RunSpec) -> Self {
-        let (folder, always) = match kept.records {
+    pub(crate) fn start(target: RecordTarget<'_>, spec: &RunSpec) -> Self {
+        let (folder, always) = match target.records {
             Records::All(folder) => (folder.clone(), true),
             Records::OfFailures(folder) => (folder.clone(), false),
             Records::None => {
@@ -81,8 +81,8 @@ impl Recording {
             }
         };
         // What follows on an attempt that did not pass is kept beside it: one explains the other.
-        let again = kept.attempt > 1;
-        let header = header(kept, spec);
+        let again = target.attempt > 1;
+        let header = header(target, spec);
         let always_kept = always || again;
         Self {
             state: begin(&folder, always_kept, &header).map(Some),
@@ -107,7 +107,7 @@ impl Recording {
         }
     }
 
-    /// Ends the record with the verdict. Gives the path where it was kept, or why it could not be.
+    /// Ends the record with the verdict. Gives the path where it was target, or why it could not be.
     pub(crate) fn end(self, result: &RunResult) -> Result<Option<PathBuf>, String> {
         let wanted = self.always || result.verdict.outcome > Outcome::NotApplicable;
         // In virtual time, how long the host took is no part of what happened: the same run gives the same record.
@@ -152,11 +152,11 @@ fn begin(folder: &Path, always: bool, header: &RecordHeader) -> Result<RecordWri
     RecordWriter::create(&path, header)
 }
 
-fn header(kept: Kept<'_>, spec: &RunSpec) -> RecordHeader {
-    let file = kept.file;
+fn header(target: RecordTarget<'_>, spec: &RunSpec) -> RecordHeader {
+    let file = target.file;
     RecordHeader {
-        suite: kept.suite,
-        attempt: kept.attempt,
+        suite: target.suite,
+        attempt: target.attempt,
         ..RecordHeader::new(RecordedScenario {
             path: file.label.clone(),
             text: file.text.clone(),

@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use libtest_mimic::{Failed, Trial};
-use nslab::backend::Neighbours;
+use nslab::backend::OtherSuites;
 use nslab::record::Outcome;
-use nslab::suite::{Options, Order, SuiteEvent};
+use nslab::suite::{Options, RunOrder, SuiteEvent};
 
 use crate::world::{Happened, World, beside, outcomes, plain, recorded, started};
 
@@ -58,7 +58,7 @@ fn order() -> Result<(), Failed> {
     });
     assert_eq!(told.collect::<Vec<_>>(), ["short", "long", "middle"]);
     assert_eq!(result.scenarios[1].file.scenario.name, "long");
-    let order = Order::File;
+    let order = RunOrder::File;
     let (_, happened) = three().run(Options { order, ..one });
     assert_eq!(started(&happened), ["short", "long", "middle"]);
     Ok(())
@@ -132,10 +132,10 @@ fn exclusive_beside_another_suite() -> Result<(), Failed> {
 /// Another suite has a run, or the machine to itself, and goes on.
 fn stopped_beside_another_suite() -> Result<(), Failed> {
     for alone in [false, true] {
-        let mut another = Neighbours::join(true);
-        let place = loop {
-            if let Some(place) = another.place() {
-                break place;
+        let mut another = OtherSuites::join(true);
+        let permit = loop {
+            if let Some(permit) = another.permit() {
+                break permit;
             }
             std::thread::yield_now();
         };
@@ -143,7 +143,7 @@ fn stopped_beside_another_suite() -> Result<(), Failed> {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_time()
                 .build()?;
-            runtime.block_on(place.alone());
+            runtime.block_on(permit.wait_until_alone());
         }
         let world = World::new().with("alone", "asked", "exclusive: true");
         let options = Options {
@@ -155,7 +155,7 @@ fn stopped_beside_another_suite() -> Result<(), Failed> {
             event => matches!(event, SuiteEvent::RunStarted { .. }),
         });
         assert!(result.interrupted, "{happened:?}");
-        drop(place);
+        drop(permit);
     }
     Ok(())
 }
@@ -187,7 +187,7 @@ fn random() -> Result<(), Failed> {
     let order = |seed| {
         let options = Options {
             slots: Some(1),
-            order: Order::Random(seed),
+            order: RunOrder::Random(seed),
             ..plain()
         };
         let (_, happened) = world.run(options);

@@ -5,7 +5,7 @@ use std::fs;
 use libtest_mimic::{Failed, Trial};
 use nslab::record::Outcome;
 use nslab::suite::replay::{StoredRun, find_records, replay};
-use nslab::suite::{Options, Outstanding, Records, Selection};
+use nslab::suite::{FailedRuns, Options, Records, Selection};
 
 use crate::world::{World, outcomes, recorded, runs};
 
@@ -84,9 +84,9 @@ fn outstanding() -> Result<(), Failed> {
         .with("worse", "die", "");
     let folder = world.path("out");
     let (result, _) = world.run(recorded(&folder));
-    Outstanding::update(&folder, &result)?;
+    FailedRuns::update(&folder, &result)?;
     let selected = |world: &World| {
-        let failed = Some(Outstanding::read(&folder).unwrap());
+        let failed = Some(FailedRuns::read(&folder).unwrap());
         let selection = Selection {
             failed,
             ..Selection::default()
@@ -102,11 +102,11 @@ fn outstanding() -> Result<(), Failed> {
     let mut only_bad = World::new();
     only_bad.files = world.files[..1].to_vec();
     let (result, _) = only_bad.run(recorded(&folder));
-    Outstanding::update(&folder, &result)?;
+    FailedRuns::update(&folder, &result)?;
     assert_eq!(selected(&world), ["bad.yaml", "worse.yaml"]);
     let (result, _) = only_bad.run(recorded(&folder));
     assert_eq!(outcomes(&result), [Outcome::Passed]);
-    Outstanding::update(&folder, &result)?;
+    FailedRuns::update(&folder, &result)?;
     assert_eq!(selected(&world), ["worse.yaml"]);
     Ok(())
 }
@@ -119,7 +119,7 @@ fn nothing() -> Result<(), Failed> {
         ..Options::default()
     };
     let (result, _) = world.run(options);
-    Outstanding::update(&folder, &result)?;
+    FailedRuns::update(&folder, &result)?;
     assert!(!folder.exists());
     Ok(())
 }

@@ -33,7 +33,7 @@ pub(crate) fn main() {
     match word {
         "silent" => hang(&marks),
         "die" => panic!("the script says so"),
-        "broken" => println_line("this is no event"),
+        "broken" => println_line("this is not an event"),
         _ => {}
     }
     begin(&order);

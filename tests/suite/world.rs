@@ -102,7 +102,9 @@ impl World {
                 SuiteEvent::ScenarioEnded(result) => {
                     happened.push(Happened::Told(result.file.scenario.name.clone()));
                 }
-                SuiteEvent::Started { .. } | SuiteEvent::RunTold { .. } | SuiteEvent::Ended(_) => {}
+                SuiteEvent::Started { .. }
+                | SuiteEvent::RunProgressed { .. }
+                | SuiteEvent::Ended(_) => {}
             }
         }));
         (result, happened)

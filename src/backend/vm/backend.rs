@@ -4,24 +4,23 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::Mutex;
 
-use super::boot;
 use super::error::VmError;
-use super::fingerprint;
-use super::gather::Gather;
 use super::guest::order::{GuestOrder, NAME};
-use super::guest_image::{GuestImage, ImageParts};
-use super::kernel::Kernel;
-use super::modules::{ModuleFile, ModulePlan};
-use super::needs;
-use super::qemu::Qemu;
+use super::image::{GuestImage, ImageParts};
+use super::kernel::{Kernel, fingerprint};
+use super::modules::{ModuleFile, ModulePlan, needs};
+use super::qemu::batched_reader::BatchedReader;
 use super::qemu::hardware::{Engine, Hardware, Time};
 use super::qemu::process::{self, Begin, Parts, Running, Saved};
-use super::qemu::saved_clock;
-use super::size;
-use super::snapshot::{Snapshot, Snapshots};
+use super::qemu::snapshot::{Snapshot, Snapshots};
+use super::qemu::{Qemu, boot, console, saved_clock, size};
+use crate::backend::hang::HangLimit;
+use crate::backend::last_words::LastWords;
+use crate::backend::machine::Share;
 use crate::backend::protocol::Worker;
 use crate::record::Guest;
 use crate::run::{Ground, WorkOrder};
@@ -33,6 +32,16 @@ const PROCESSORS: usize = 4;
 
 /// Nanoseconds after which a guest that has told its clock has certainly stopped. It is the time that passes for it while it is stopped.
 const TO_STOP: u64 = 1_000_000;
+
+/// Time that a guest in real time has to boot, beside its run's timeout.
+const BOOT: Duration = Duration::from_secs(60);
+
+/// How long a guest in virtual time may send nothing, by the host's clock. Two samples of a probe are 100 ms of virtual
+/// time apart: a second's work for a guest under full load on a host that has several.
+const SILENCE: Duration = Duration::from_secs(120);
+
+/// Bytes of a machine in QEMU: a guest's 512 MiB and QEMU's own (measured: 90 MiB).
+const GUEST_MEMORY: f64 = 640.0 * 1024.0 * 1024.0;
 
 /// Runs workers as guests of QEMU.
 #[derive(Debug, Clone)]
@@ -62,11 +71,17 @@ struct Booted {
 }
 
 impl VmBackend {
+    /// The share of the host that every guest takes: a processor, which it keeps busy unless it waits, and its memory.
+    pub(crate) const SHARE: Share = Share {
+        processors: 1.0,
+        memory: GUEST_MEMORY,
+    };
+
     /// A kernel, and how time passes for it.
     ///
     /// # Errors
     /// Where QEMU or the kernel's modules cannot be used.
-    pub fn new(kernel: Kernel, time: Time) -> Result<Self, VmError> {
+    pub(crate) fn new(kernel: Kernel, time: Time) -> Result<Self, VmError> {
         Ok(Self(Arc::new(Inner {
             common: kernel.common()?,
             kernel,
@@ -78,14 +93,9 @@ impl VmBackend {
         })))
     }
 
-    /// The kernel.
-    pub fn kernel(&self) -> &Kernel {
-        &self.0.kernel
-    }
-
-    /// How time passes.
-    pub fn time(&self) -> Time {
-        self.0.time
+    /// Returns true if time passes in the guest as it does on the host.
+    pub(crate) fn is_in_real_time(&self) -> bool {
+        self.0.time == Time::Real
     }
 
     /// Boots the guest that most runs begin with: in virtual time a snapshot of it is kept for all that come. Gives what the user should
@@ -93,7 +103,7 @@ impl VmBackend {
     ///
     /// # Errors
     /// Where the kernel does not boot.
-    pub async fn prepare(&self) -> Result<Option<String>, VmError> {
+    pub(crate) async fn prepare(&self) -> Result<Option<String>, VmError> {
         let booted = self.booted(ImageParts::default(), size::LEAST).await?;
         if booted
             .snapshot
@@ -113,7 +123,7 @@ impl VmBackend {
     ///
     /// # Errors
     /// Where the kernel lacks what the run needs, or does not boot.
-    pub async fn start(
+    pub(crate) async fn start(
         &self,
         order: &WorkOrder,
         capture: Option<&File>,
@@ -150,11 +160,25 @@ impl VmBackend {
         let Running {
             child,
             events,
-            console,
+            console: console_output,
             stderr,
             monitor: _,
         } = process::start(&inner.qemu.program, &parts).map_err(VmError::Start)?;
-        Ok(Worker::guest(child, Gather::new(events), console, stderr))
+        let mut last_words = LastWords::default();
+        last_words.follow(console_output);
+        last_words.follow(stderr);
+        let hang_limit = match inner.time {
+            Time::Virtual => HangLimit::Silence(SILENCE),
+            Time::Real => HangLimit::Timeout { start_up: BOOT },
+        };
+        let events = BatchedReader::new(events);
+        Ok(Worker::guest(
+            child,
+            events,
+            last_words,
+            hang_limit,
+            console::explain,
+        ))
     }
 
     /// What a run's guest has in it, and which modules are to be loaded there.

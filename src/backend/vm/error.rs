@@ -4,14 +4,14 @@ use std::io;
 
 use thiserror::Error;
 
-use super::initramfs::InitramfsError;
+use super::image::initramfs::InitramfsError;
 use super::modules::ModulesError;
-use super::needs::NeedsError;
+use super::modules::needs::NeedsError;
 use super::qemu::QemuError;
 
 /// Why a guest cannot be had.
 #[derive(Debug, Error)]
-pub enum VmError {
+pub(crate) enum VmError {
     /// QEMU cannot be used.
     #[error(transparent)]
     Qemu(#[from] QemuError),
@@ -52,7 +52,7 @@ pub enum VmError {
 
 impl VmError {
     /// The last lines of the guest's console, where it got that far.
-    pub fn console(&self) -> &[String] {
+    pub(crate) fn console(&self) -> &[String] {
         match self {
             Self::Boot { console, .. } => console,
             Self::Qemu(_)
@@ -67,7 +67,7 @@ impl VmError {
     }
 
     /// What the kernel lacks, where that is all: the run is not applicable on it.
-    pub fn missing(&self) -> Option<String> {
+    pub(crate) fn missing(&self) -> Option<String> {
         match self {
             Self::Needs(lacks @ NeedsError::Missing { .. }) => Some(lacks.to_string()),
             _ => None,

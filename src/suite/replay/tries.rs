@@ -7,8 +7,8 @@ use indexmap::IndexMap;
 
 use super::StoredRun;
 use super::files::Place;
-use crate::suite::attempts::{after, attempt};
 use crate::suite::result::{RunResult, ScenarioFile};
+use crate::suite::retry::{attempt, combine};
 
 /// Which run a record is of: scenario file, which of its runs, which repetition, and in which folder.
 type Key = (*const ScenarioFile, usize, Option<u32>, PathBuf);
@@ -42,7 +42,7 @@ fn one(mut tries: Vec<(u32, Place, RunResult)>) -> Vec<(Place, RunResult)> {
     }
     let last = tries.pop();
     let earlier = tries.iter().map(|(_, _, result)| attempt(result)).collect();
-    last.map(|(_, place, result)| (place, after(earlier, result)))
+    last.map(|(_, place, result)| (place, combine(earlier, result)))
         .into_iter()
         .collect()
 }

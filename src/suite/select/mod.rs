@@ -16,8 +16,8 @@ pub use shard::Shard;
 
 pub(super) use pattern::{Pattern, is_glob};
 
+use super::failed_runs::FailedRuns;
 use super::identity::SuiteIdentity;
-use super::outstanding::Outstanding;
 use super::result::ScenarioFile;
 use crate::scenario::RunSpec;
 use filter::{Field, Leaf, Term};
@@ -39,7 +39,7 @@ pub struct Selection {
     /// Only this share of what is left by all else.
     pub shard: Option<Shard>,
     /// Only those that did not pass.
-    pub failed: Option<Outstanding>,
+    pub failed: Option<FailedRuns>,
 }
 
 /// Runs that are wanted.

@@ -11,9 +11,9 @@ use crate::sys::port_io;
 
 /// Where what the guest tells goes: QEMU's `isa-debugcon`, whose documented port is this one. (Not 0x402, to which SeaBIOS tells its
 /// own story.)
-pub(in crate::backend::vm) const EVENTS: u16 = 0xe9;
+pub(crate) const EVENTS: u16 = 0xe9;
 /// A second of its kind, for packets. Nothing else of a PC is at that port.
-pub(in crate::backend::vm) const PACKETS: u16 = 0xea;
+pub(crate) const PACKETS: u16 = 0xea;
 /// QEMU's `pvpanic`: what is written there stops the machine at that very instruction (QEMU `docs/specs/pvpanic.txt`).
 const STOP: u16 = 0x505;
 /// "A panic has happened": the event that every version of QEMU knows.
@@ -31,7 +31,7 @@ const MOST_ENTRIES: u32 = 4_096;
 
 /// Why a guest cannot read its order.
 #[derive(Debug, Error)]
-pub(in crate::backend::vm) enum DeviceError {
+pub(crate) enum DeviceError {
     /// The kernel keeps ports from user space.
     #[error(
         "cannot use I/O ports, which this kernel keeps to itself (it needs CONFIG_X86_IOPL_IOPERM)"
@@ -44,7 +44,7 @@ pub(in crate::backend::vm) enum DeviceError {
 
 /// What the guest tells, byte by byte.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Output(pub(super) u16);
+pub(crate) struct Output(pub(super) u16);
 
 impl Write for Output {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -59,13 +59,13 @@ impl Write for Output {
 
 /// Tells what the processor's counter says, in 8 bytes (little-endian), and stops the machine here, and at no other instruction: what is
 /// made of it then is the same wherever it is made. Returns when the machine goes on.
-pub(super) fn stop_machine() -> Result<(), DeviceError> {
+pub(crate) fn stop_machine() -> Result<(), DeviceError> {
     port_io::write(EVENTS, &port_io::ticks().to_le_bytes()).map_err(DeviceError::Ports)?;
     port_io::write(STOP, &[PANICKED]).map_err(DeviceError::Ports)
 }
 
 /// A file that the machine was started with, whole; `None` where there is no such file.
-pub(super) fn file(name: &str) -> Result<Option<Vec<u8>>, DeviceError> {
+pub(crate) fn file(name: &str) -> Result<Option<Vec<u8>>, DeviceError> {
     let Some((selector, size)) = find(name).map_err(DeviceError::Ports)? else {
         return Ok(None);
     };

@@ -3,8 +3,8 @@
 //! It mounts what programs expect, stops until there is an order, loads the modules that the run needs, runs it, and switches
 //! the machine off. Everything that it tells are events; what goes to the console is for when it dies.
 
-pub(super) mod devices;
-pub(super) mod order;
+pub(crate) mod devices;
+pub(crate) mod order;
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -13,7 +13,8 @@ use std::process::ExitCode;
 
 use thiserror::Error;
 
-use super::fingerprint;
+use super::kernel::fingerprint;
+use crate::causes::chain;
 use crate::record::Event;
 use crate::run;
 use crate::sys::machine;
@@ -48,19 +49,16 @@ enum GuestError {
 }
 
 /// Whether this process is the first of a machine.
-pub fn is_init() -> bool {
+pub(crate) fn is_init() -> bool {
     std::process::id() == 1 && std::env::args_os().next().is_some_and(|name| name == INIT)
 }
 
 /// The life of a guest. Returns only where the machine cannot be switched off; the kernel then panics, which ends it too.
-pub fn init() -> ExitCode {
+pub(crate) fn init() -> ExitCode {
     if let Err(error) = live() {
-        let causes = std::iter::successors(Some(&error as &dyn std::error::Error), |e| e.source());
-        let error = causes
-            .map(ToString::to_string)
-            .collect::<Vec<_>>()
-            .join(": ");
-        tell(&Event::Errored { error });
+        send(&Event::Errored {
+            error: chain(&error),
+        });
     }
     let _it_goes_on = machine::power_off();
     ExitCode::FAILURE
@@ -108,7 +106,7 @@ fn seed(seed: u64) -> [u8; 64] {
     bytes
 }
 
-fn tell(event: &Event) {
+fn send(event: &Event) {
     let mut line = serde_json::to_vec(event).unwrap_or_default();
     line.push(b'\n');
     let _nobody_listens = Output(devices::EVENTS).write_all(&line);

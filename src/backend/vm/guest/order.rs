@@ -6,15 +6,15 @@ use crate::run::WorkOrder;
 
 /// The name of the order in the machine's firmware configuration. Names below `opt/` are for users, `org.` for no one else
 /// (QEMU `docs/specs/fw_cfg.txt`).
-pub(in crate::backend::vm) const NAME: &str = "opt/org.nslab/order";
+pub(crate) const NAME: &str = "opt/org.nslab/order";
 
 /// Everything that a guest is told.
 #[derive(Debug, Serialize, Deserialize)]
-pub(in crate::backend::vm) struct GuestOrder {
+pub(crate) struct GuestOrder {
     /// Modules to load, in this order: paths in the guest.
-    pub(in crate::backend::vm) modules: Vec<String>,
+    pub(crate) modules: Vec<String>,
     /// Whether packets are wanted, which go out by a port of their own.
-    pub(in crate::backend::vm) packets: bool,
+    pub(crate) packets: bool,
     /// The run.
-    pub(in crate::backend::vm) work: WorkOrder,
+    pub(crate) work: WorkOrder,
 }

@@ -4,7 +4,7 @@ use crate::backend::vm::guest::devices;
 
 /// How time passes in a guest.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Time {
+pub(crate) enum Time {
     /// With each instruction, one nanosecond; waiting takes none. A run is the same whenever and wherever it is done again.
     #[default]
     Virtual,
@@ -14,7 +14,7 @@ pub enum Time {
 
 /// What executes a guest's instructions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::backend::vm) enum Engine {
+pub(crate) enum Engine {
     /// QEMU, which counts them.
     Counted,
     /// QEMU, as fast as it can.
@@ -25,12 +25,12 @@ pub(in crate::backend::vm) enum Engine {
 
 /// What a machine is like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::backend::vm) struct Hardware {
-    pub(in crate::backend::vm) engine: Engine,
+pub(crate) struct Hardware {
+    pub(crate) engine: Engine,
     /// MiB.
-    pub(in crate::backend::vm) memory: u32,
+    pub(crate) memory: u32,
     /// One where instructions are counted: several would race.
-    pub(in crate::backend::vm) processors: u32,
+    pub(crate) processors: u32,
 }
 
 /// The kernel's own command line, however time passes. The console is for when the guest dies, an image that cannot
@@ -47,7 +47,7 @@ const COUNTED_WORDS: &str =
 
 impl Hardware {
     /// The kernel's command line.
-    pub(in crate::backend::vm) fn kernel_words(self) -> String {
+    pub(crate) fn kernel_words(self) -> String {
         match self.engine {
             Engine::Counted => format!("{KERNEL_WORDS} {COUNTED_WORDS}"),
             Engine::Emulated | Engine::Kvm => KERNEL_WORDS.to_owned(),
@@ -55,7 +55,7 @@ impl Hardware {
     }
 
     /// QEMU's command line for it, without what enters and leaves. No network, no disk, no display.
-    pub(in crate::backend::vm) fn arguments(self) -> Vec<String> {
+    pub(crate) fn arguments(self) -> Vec<String> {
         // String instructions on single bytes are slow to emulate, a fifth level of page tables too. What is recorded goes nowhere; but a
         // QEMU that records does not move the clock of an idle guest on while instructions are yet to be counted, and without that the
         // clock is now and then some nanoseconds ahead, as the host's scheduler has it (QEMU 7.2 `softmmu/icount.c`,

@@ -1,9 +1,14 @@
 //! QEMU on this host: found, asked for its version, started so that it never outlives this process.
 
-pub(super) mod hardware;
-pub(super) mod monitor;
-pub(super) mod process;
-pub(super) mod saved_clock;
+pub(crate) mod batched_reader;
+pub(crate) mod boot;
+pub(crate) mod console;
+pub(crate) mod hardware;
+mod monitor;
+pub(crate) mod process;
+pub(crate) mod saved_clock;
+pub(crate) mod size;
+pub(crate) mod snapshot;
 
 use std::io;
 use std::path::PathBuf;
@@ -16,7 +21,7 @@ const PROGRAM: &str = "qemu-system-x86_64";
 
 /// Why QEMU cannot be used.
 #[derive(Debug, Error)]
-pub enum QemuError {
+pub(crate) enum QemuError {
     /// It is not installed.
     #[error(
         "cannot find {PROGRAM} on PATH: --kernel runs a kernel in QEMU; install it with `apt-get install qemu-system-x86`, \
@@ -44,11 +49,11 @@ pub enum QemuError {
 
 /// QEMU as it is installed here.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Qemu {
+pub(crate) struct Qemu {
     /// The program.
-    pub(super) program: PathBuf,
+    pub(crate) program: PathBuf,
     /// What it says of its version: `7.2.22 (Debian 1:7.2+dfsg-7+deb12u18)`.
-    pub(super) version: String,
+    pub(crate) version: String,
 }
 
 impl Qemu {
@@ -56,7 +61,7 @@ impl Qemu {
     ///
     /// # Errors
     /// Where it is missing or not itself.
-    pub(super) fn find() -> Result<Self, QemuError> {
+    pub(crate) fn find() -> Result<Self, QemuError> {
         let path = std::env::var_os("PATH").unwrap_or_default();
         let program = std::env::split_paths(&path)
             .map(|folder| folder.join(PROGRAM))

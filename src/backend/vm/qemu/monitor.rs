@@ -10,7 +10,7 @@ use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 
 /// Why QEMU does not do what it is told.
 #[derive(Debug, Error)]
-pub(in crate::backend::vm) enum MonitorError {
+pub(crate) enum MonitorError {
     /// It has ended, or its monitor is out of reach.
     #[error("cannot talk to QEMU")]
     Talk(#[source] io::Error),
@@ -35,7 +35,7 @@ pub(in crate::backend::vm) enum MonitorError {
 
 /// The other end of QEMU's monitor.
 #[derive(Debug)]
-pub(in crate::backend::vm) struct Monitor {
+pub(crate) struct Monitor {
     input: Lines<BufReader<OwnedReadHalf>>,
     output: OwnedWriteHalf,
     /// Names of events that came before an answer.
@@ -44,7 +44,7 @@ pub(in crate::backend::vm) struct Monitor {
 
 impl Monitor {
     /// Takes up the conversation.
-    pub(in crate::backend::vm) async fn open(stream: UnixStream) -> Result<Self, MonitorError> {
+    pub(crate) async fn open(stream: UnixStream) -> Result<Self, MonitorError> {
         let (input, output) = stream.into_split();
         let mut monitor = Self {
             input: BufReader::new(input).lines(),
@@ -57,7 +57,7 @@ impl Monitor {
     }
 
     /// Tells a command and waits for the answer.
-    pub(in crate::backend::vm) async fn tell(
+    pub(crate) async fn tell(
         &mut self,
         command: &str,
         arguments: Value,
@@ -90,7 +90,7 @@ impl Monitor {
     }
 
     /// Waits for an event of this name; it may have come already.
-    pub(in crate::backend::vm) async fn event(&mut self, name: &str) -> Result<(), MonitorError> {
+    pub(crate) async fn event(&mut self, name: &str) -> Result<(), MonitorError> {
         loop {
             if let Some(at) = self.events.iter().position(|known| known == name) {
                 self.events.remove(at);

@@ -16,20 +16,20 @@ use crate::sys::lifeline::{die_with_parent, hand_down, own_descriptor};
 
 /// What a machine is started with.
 #[derive(Debug)]
-pub(in crate::backend::vm) struct Parts<'a> {
-    pub(in crate::backend::vm) hardware: Hardware,
-    pub(in crate::backend::vm) kernel: &'a Path,
-    pub(in crate::backend::vm) initramfs: &'a File,
+pub(crate) struct Parts<'a> {
+    pub(crate) hardware: Hardware,
+    pub(crate) kernel: &'a Path,
+    pub(crate) initramfs: &'a File,
     /// The name of a file that the guest can read, and the file.
-    pub(in crate::backend::vm) order: Option<(&'a str, &'a File)>,
+    pub(crate) order: Option<(&'a str, &'a File)>,
     /// Where packets go.
-    pub(in crate::backend::vm) packets: Option<&'a File>,
-    pub(in crate::backend::vm) begin: Begin<'a>,
+    pub(crate) packets: Option<&'a File>,
+    pub(crate) begin: Begin<'a>,
 }
 
 /// How a machine begins.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::backend::vm) enum Begin<'a> {
+pub(crate) enum Begin<'a> {
     /// It boots.
     Boot,
     /// It boots, and stops where its guest asks for that, to be saved where files for that are given.
@@ -45,11 +45,11 @@ pub(in crate::backend::vm) enum Begin<'a> {
 
 /// Where a machine is saved to. Both sides know these files by the same numbers.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::backend::vm) struct Saved<'a> {
+pub(crate) struct Saved<'a> {
     /// Its memory all the time, from the file's start on.
-    pub(in crate::backend::vm) memory: &'a File,
+    pub(crate) memory: &'a File,
     /// What its processor and its devices are in the end.
-    pub(in crate::backend::vm) devices: &'a File,
+    pub(crate) devices: &'a File,
 }
 
 /// QEMU's words for a memory that is a file's.
@@ -75,18 +75,18 @@ fn told(bytes: &[u8]) -> io::Result<StdUnixStream> {
 
 /// A machine that runs.
 #[derive(Debug)]
-pub(in crate::backend::vm) struct Running {
-    pub(in crate::backend::vm) child: Child,
-    pub(in crate::backend::vm) events: pipe::Receiver,
-    pub(in crate::backend::vm) console: pipe::Receiver,
-    pub(in crate::backend::vm) stderr: ChildStderr,
+pub(crate) struct Running {
+    pub(crate) child: Child,
+    pub(crate) events: pipe::Receiver,
+    pub(crate) console: pipe::Receiver,
+    pub(crate) stderr: ChildStderr,
     /// Where it stops by itself.
-    pub(in crate::backend::vm) monitor: Option<UnixStream>,
+    pub(crate) monitor: Option<UnixStream>,
 }
 
 /// Starts a machine. To be called on a thread that lives as long as the machine shall. Each input and output is a descriptor that the
 /// process inherits: none has a name on disk.
-pub(in crate::backend::vm) fn start(program: &Path, parts: &Parts<'_>) -> io::Result<Running> {
+pub(crate) fn start(program: &Path, parts: &Parts<'_>) -> io::Result<Running> {
     let (events, tell_events) = io::pipe()?;
     let (console, tell_console) = io::pipe()?;
     let monitor = match parts.begin {

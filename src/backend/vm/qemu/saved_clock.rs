@@ -8,7 +8,7 @@
 const SECTION: &[u8] = b"\x0ctimer/icount\0\0\0\x01";
 
 /// Puts it to a moment, in nanoseconds since the machine began. None where there is no such clock.
-pub(in crate::backend::vm) fn put(devices: &mut [u8], moment: u64) -> Option<()> {
+pub(crate) fn put(devices: &mut [u8], moment: u64) -> Option<()> {
     let section = devices
         .windows(SECTION.len())
         .position(|bytes| bytes == SECTION)?;

@@ -1,0 +1,70 @@
+//! The last lines that a worker writes beside its events: what explains its death.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
+use tokio::task::JoinHandle;
+
+/// Enough lines for a panic and its location.
+const MAX_LINES: usize = 40;
+
+/// How long to wait for the end of the stream once the worker is dead: another process may hold it open.
+const END_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// After this time an unfinished line counts as a line: a dying program may not write the newline.
+const UNFINISHED_LINE: Duration = Duration::from_millis(200);
+
+/// The last lines of one or more streams, collected in the background.
+#[derive(Debug, Default)]
+pub(super) struct LastWords {
+    lines: Arc<Mutex<VecDeque<String>>>,
+    readers: Vec<JoinHandle<()>>,
+}
+
+impl LastWords {
+    /// Starts to read a stream. Lines of several streams are kept in the order in which they arrive.
+    pub(super) fn follow(&mut self, stream: impl AsyncRead + Unpin + Send + 'static) {
+        let reader = tokio::spawn(read(stream, Arc::clone(&self.lines)));
+        self.readers.push(reader);
+    }
+
+    /// Returns the last lines so far.
+    pub(super) fn so_far(&self) -> Vec<String> {
+        let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        lines.iter().cloned().collect()
+    }
+
+    /// Waits for the end of the streams, but not forever, and returns their last lines.
+    pub(super) async fn finish(mut self) -> Vec<String> {
+        for reader in &mut self.readers {
+            let _ended = tokio::time::timeout(END_TIMEOUT, &mut *reader).await;
+            reader.abort();
+        }
+        self.so_far()
+    }
+}
+
+async fn read(stream: impl AsyncRead + Unpin, lines: Arc<Mutex<VecDeque<String>>>) {
+    let mut stream = BufReader::new(stream);
+    let mut line = Vec::new();
+    loop {
+        let read = stream.read_until(b'\n', &mut line);
+        // What was read before the timeout stays in the line.
+        let read = tokio::time::timeout(UNFINISHED_LINE, read).await;
+        let ended = matches!(read, Ok(Ok(0) | Err(_)));
+        if !line.is_empty() {
+            let mut lines = lines.lock().unwrap_or_else(PoisonError::into_inner);
+            if lines.len() == MAX_LINES {
+                lines.pop_front();
+            }
+            let text = String::from_utf8_lossy(&line);
+            lines.push_back(text.trim_end_matches(['\r', '\n']).to_owned());
+            line.clear();
+        }
+        if ended {
+            break;
+        }
+    }
+}

@@ -1,0 +1,380 @@
+//! What a program needs to run: the loader and libraries that its ELF file names, or the interpreter that its first line names.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use elf::ElfBytes;
+use elf::abi::{
+    DT_NEEDED, DT_RPATH, DT_RUNPATH, DT_STRSZ, DT_STRTAB, EM_X86_64, PT_INTERP, PT_LOAD,
+};
+use elf::endian::AnyEndian;
+use elf::file::Class;
+use thiserror::Error;
+
+use super::libraries::{LibraryCache, is_standard};
+
+/// The C library of GNU systems.
+const LIBC: &str = "libc.so.6";
+/// What it opens by itself: names of users from files (before 2.34), and unwinding of stacks when threads are cancelled.
+const OPENED_BY_LIBC: [&str; 2] = ["libnss_files.so.2", "libgcc_s.so.1"];
+/// Scripts whose interpreter is a script (execve(2)).
+const DEEPEST: u32 = 5;
+/// Folders of programs, where env(1) looks in a guest.
+const PROGRAMS: [&str; 6] = [
+    "/usr/local/sbin",
+    "/usr/local/bin",
+    "/usr/sbin",
+    "/usr/bin",
+    "/sbin",
+    "/bin",
+];
+
+/// Why a program cannot run elsewhere.
+#[derive(Debug, Error)]
+pub(crate) enum ProgramError {
+    /// A file of it cannot be read.
+    #[error("cannot read {}", path.display())]
+    Read {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// It is neither an ELF file nor a script.
+    #[error("{} is no program: neither an ELF file for x86-64 nor a script that names its interpreter", path.display())]
+    NoProgram {
+        /// Which.
+        path: PathBuf,
+    },
+    /// A library is not installed.
+    #[error("{} needs {library}, which is nowhere to be found", path.display())]
+    NoLibrary {
+        /// The program or library that needs it.
+        path: PathBuf,
+        /// Its name.
+        library: String,
+    },
+    /// The interpreter of a script is not installed, or is one script after the other.
+    #[error("{} is a script for {interpreter}, which is nowhere to be found", path.display())]
+    NoInterpreter {
+        /// The script.
+        path: PathBuf,
+        /// Its interpreter.
+        interpreter: String,
+    },
+}
+
+/// Files that a program consists of: where each must lie, with what is in it.
+pub(crate) type Files = BTreeMap<PathBuf, Vec<u8>>;
+
+/// Gathers the files of programs.
+#[derive(Debug, Default)]
+pub(crate) struct Gatherer {
+    cache: LibraryCache,
+    pub(crate) files: Files,
+    /// Links that let a loader find what lies in folders it does not know of.
+    pub(crate) links: BTreeMap<PathBuf, PathBuf>,
+}
+
+impl Gatherer {
+    pub(crate) fn of_host() -> Self {
+        Self {
+            cache: LibraryCache::of_host(),
+            ..Self::default()
+        }
+    }
+
+    /// Gathers the program in `host`, which shall lie at `guest`, with all that it needs.
+    pub(crate) fn program(&mut self, guest: &Path, host: &Path) -> Result<(), ProgramError> {
+        self.gather(guest, host, DEEPEST)
+    }
+
+    fn gather(&mut self, guest: &Path, host: &Path, deeper: u32) -> Result<(), ProgramError> {
+        if self.files.contains_key(guest) {
+            return Ok(());
+        }
+        let bytes = fs::read(host).map_err(|source| ProgramError::Read {
+            path: host.to_owned(),
+            source,
+        })?;
+        if let Some(line) = bytes.strip_prefix(b"#!") {
+            let line = line.split(|byte| *byte == b'\n').next().unwrap_or_default();
+            let line = String::from_utf8_lossy(line).into_owned();
+            self.files.insert(guest.to_owned(), bytes);
+            return self.interpreter(host, &line, deeper);
+        }
+        let object = Object::read(&bytes).ok_or_else(|| ProgramError::NoProgram {
+            path: host.to_owned(),
+        })?;
+        let kept = object.kept(bytes);
+        self.files.insert(guest.to_owned(), kept);
+        if let Some(loader) = &object.loader {
+            self.gather(Path::new(loader), Path::new(loader), deeper)?;
+        }
+        self.libraries(host, &object, deeper)
+    }
+
+    fn interpreter(&mut self, script: &Path, line: &str, deeper: u32) -> Result<(), ProgramError> {
+        let mut words = line.split_ascii_whitespace();
+        let named = words.next().unwrap_or_default();
+        let lost = |interpreter: &str| ProgramError::NoInterpreter {
+            path: script.to_owned(),
+            interpreter: interpreter.to_owned(),
+        };
+        if deeper == 0 || !Path::new(named).is_file() {
+            return Err(lost(named));
+        }
+        self.gather(Path::new(named), Path::new(named), deeper - 1)?;
+        if !named.ends_with("/env") {
+            return Ok(());
+        }
+        // `#!/usr/bin/env [-S] python3`
+        let Some(word) = words.find(|word| !word.starts_with('-')) else {
+            return Ok(());
+        };
+        let places = PROGRAMS.iter().map(|folder| Path::new(folder).join(word));
+        let found = places.into_iter().find(|path| path.is_file());
+        let found = found.ok_or_else(|| lost(word))?;
+        self.gather(&found, &found, deeper - 1)
+    }
+
+    fn libraries(&mut self, host: &Path, object: &Object, deeper: u32) -> Result<(), ProgramError> {
+        for library in &object.needed {
+            let found = self.find(library, host, &object.paths);
+            let path = found.ok_or_else(|| ProgramError::NoLibrary {
+                path: host.to_owned(),
+                library: library.clone(),
+            })?;
+            self.gather(&path, &path, deeper)?;
+            if library == LIBC {
+                let beside = OPENED_BY_LIBC.map(|name| path.with_file_name(name));
+                for path in beside.iter().filter(|path| path.is_file()) {
+                    self.gather(path, path, deeper)?;
+                }
+            }
+            self.link(library, &path, &object.paths);
+        }
+        Ok(())
+    }
+
+    /// Where ld.so(8) finds a library: the paths in the file, the cache, the standard folders.
+    fn find(&self, library: &str, host: &Path, paths: &[String]) -> Option<PathBuf> {
+        if library.contains('/') {
+            return Some(PathBuf::from(library)).filter(|path| path.exists());
+        }
+        // $ORIGIN is the folder of the file itself, links followed.
+        let origin = fs::canonicalize(host).ok()?;
+        let origin = origin.parent()?.to_string_lossy().into_owned();
+        let own = paths.iter().map(|path| {
+            let path = path
+                .replace("$ORIGIN", &origin)
+                .replace("${ORIGIN}", &origin);
+            Path::new(&path).join(library)
+        });
+        own.into_iter()
+            .find(|path| path.exists())
+            .or_else(|| self.cache.find(library))
+    }
+
+    /// The guest has no cache: a library that only the host's cache knows of gets a link in a folder where every loader looks.
+    fn link(&mut self, library: &str, path: &Path, paths: &[String]) {
+        let folder = path.parent().unwrap_or(path);
+        if paths.is_empty() && !library.contains('/') && !is_standard(folder) {
+            for standard in ["/lib/x86_64-linux-gnu", "/usr/lib64"] {
+                self.links
+                    .insert(Path::new(standard).join(library), path.to_owned());
+            }
+        }
+    }
+}
+
+/// What an ELF file says of how it is loaded.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Object {
+    loader: Option<String>,
+    needed: Vec<String>,
+    /// Folders of libraries that it names (DT_RUNPATH, DT_RPATH).
+    paths: Vec<String>,
+    /// Where the part that is loaded ends, if nothing but tables of names and debug information comes after.
+    end: Option<usize>,
+}
+
+impl Object {
+    /// `None` where it is no ELF file for x86-64.
+    fn read(bytes: &[u8]) -> Option<Self> {
+        let file = ElfBytes::<AnyEndian>::minimal_parse(bytes).ok()?;
+        if file.ehdr.class != Class::ELF64 || file.ehdr.e_machine != EM_X86_64 {
+            return None;
+        }
+        let segments: Vec<_> = file.segments()?.iter().collect();
+        let mut object = Self::default();
+        if let Some(segment) = segments.iter().find(|segment| segment.p_type == PT_INTERP) {
+            object.loader = text(file.segment_data(segment).ok()?, 0);
+        }
+        let ends = segments
+            .iter()
+            .map(|segment| segment.p_offset.saturating_add(segment.p_filesz));
+        object.end = ends.max().and_then(|end| end.try_into().ok());
+        if has_more_than_sections(&file, bytes.len()) {
+            object.end = None;
+        }
+        let Some(dynamic) = file.dynamic().ok()? else {
+            return Some(object);
+        };
+        let value = |tag| {
+            dynamic
+                .iter()
+                .find(|entry| entry.d_tag == tag)
+                .map(|entry| entry.d_val())
+        };
+        // The table of strings is named by its address; the segment that is loaded there says where it is in the file.
+        let strings = value(DT_STRTAB)
+            .zip(value(DT_STRSZ))
+            .and_then(|(address, size)| {
+                let segment = segments.iter().find(|segment| {
+                    segment.p_type == PT_LOAD
+                        && (segment.p_vaddr..segment.p_vaddr.saturating_add(segment.p_filesz))
+                            .contains(&address)
+                })?;
+                let start = usize::try_from(address - segment.p_vaddr + segment.p_offset).ok()?;
+                bytes.get(start..start.checked_add(usize::try_from(size).ok()?)?)
+            });
+        for entry in dynamic.iter() {
+            let named = || text(strings?, usize::try_from(entry.d_val()).ok()?);
+            match entry.d_tag {
+                DT_NEEDED => object.needed.extend(named()),
+                DT_RUNPATH | DT_RPATH => {
+                    let named = named().unwrap_or_default();
+                    let paths = named.split(':').filter(|path| !path.is_empty());
+                    object.paths.extend(paths.map(str::to_owned));
+                }
+                _ => {}
+            }
+        }
+        Some(object)
+    }
+
+    /// The bytes that are loaded: a development build has ten times as many for debuggers.
+    fn kept(&self, mut bytes: Vec<u8>) -> Vec<u8> {
+        /// `e_shoff`, 8 bytes; `e_shnum` and `e_shstrndx`, 2 bytes each (elf(5), 64 bits).
+        const SECTIONS: [std::ops::Range<usize>; 2] = [0x28..0x30, 0x3c..0x40];
+        if let Some(end) = self.end.filter(|end| (64..bytes.len()).contains(end)) {
+            bytes.truncate(end);
+            for range in SECTIONS {
+                bytes[range].fill(0);
+            }
+        }
+        bytes
+    }
+}
+
+/// Whether something has been appended to the file, as self-extracting programs have it.
+fn has_more_than_sections(file: &ElfBytes<'_, AnyEndian>, length: usize) -> bool {
+    let header = &file.ehdr;
+    let table = u64::from(header.e_shentsize) * u64::from(header.e_shnum);
+    let mut end = header.e_shoff.saturating_add(table);
+    for section in file.section_headers().into_iter().flatten() {
+        if section.sh_type != elf::abi::SHT_NOBITS {
+            end = end.max(section.sh_offset.saturating_add(section.sh_size));
+        }
+    }
+    header.e_shnum == 0 || length as u64 > end
+}
+
+fn text(bytes: &[u8], at: usize) -> Option<String> {
+    let bytes = bytes.get(at..)?;
+    let end = bytes.iter().position(|byte| *byte == 0)?;
+    String::from_utf8(bytes[..end].to_vec()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_program_has_its_loader_and_its_libraries_and_loses_what_debuggers_read() {
+        let program = std::env::current_exe().unwrap();
+        let mut gatherer = Gatherer::of_host();
+        gatherer.program(Path::new("/init"), &program).unwrap();
+        let names: Vec<_> = gatherer
+            .files
+            .keys()
+            .map(|path| path.file_name().unwrap().to_str().unwrap())
+            .collect();
+        assert!(names.contains(&LIBC), "{names:?}");
+        assert!(
+            names.iter().any(|name| name.starts_with("ld-linux")),
+            "{names:?}"
+        );
+        let kept = gatherer.files[Path::new("/init")].len() as u64;
+        assert!(kept < fs::metadata(&program).unwrap().len());
+    }
+
+    #[test]
+    fn a_program_still_runs_without_what_debuggers_read() {
+        let program = std::env::current_exe().unwrap();
+        let bytes = fs::read(&program).unwrap();
+        let kept = Object::read(&bytes).unwrap().kept(bytes);
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("program");
+        fs::write(&path, kept).unwrap();
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        fs::set_permissions(&path, mode).unwrap();
+        let listed = std::process::Command::new(&path)
+            .arg("--list")
+            .output()
+            .unwrap();
+        assert!(listed.status.success());
+        assert!(String::from_utf8_lossy(&listed.stdout).contains("a_program_still_runs"));
+    }
+
+    #[test]
+    fn what_was_appended_to_a_program_is_kept() {
+        let mut bytes = fs::read(std::env::current_exe().unwrap()).unwrap();
+        bytes.extend(b"an archive that the program reads out of itself");
+        let length = bytes.len();
+        assert_eq!(Object::read(&bytes).unwrap().kept(bytes).len(), length);
+    }
+
+    #[test]
+    fn a_script_brings_its_interpreter() {
+        let folder = tempfile::tempdir().unwrap();
+        let script = folder.path().join("script");
+        fs::write(&script, "#!/bin/sh -e\nexit 0\n").unwrap();
+        let mut gatherer = Gatherer::of_host();
+        gatherer
+            .program(Path::new("/usr/bin/script"), &script)
+            .unwrap();
+        assert!(gatherer.files.contains_key(Path::new("/bin/sh")));
+        assert!(gatherer.files.contains_key(Path::new("/usr/bin/script")));
+
+        fs::write(&script, "#!/no/such/interpreter\n").unwrap();
+        let error = Gatherer::of_host()
+            .program(Path::new("/s"), &script)
+            .unwrap_err();
+        assert!(
+            error.to_string().contains("/no/such/interpreter"),
+            "{error}"
+        );
+        fs::write(&script, format!("#!{}\n", script.display())).unwrap();
+        let round = Gatherer::of_host().program(Path::new("/s"), &script);
+        assert!(matches!(
+            round,
+            Err(ProgramError::NoInterpreter { .. }) | Ok(())
+        ));
+    }
+
+    #[test]
+    fn what_is_no_program_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("text");
+        fs::write(&path, "just a text").unwrap();
+        let error = Gatherer::of_host()
+            .program(Path::new("/t"), &path)
+            .unwrap_err();
+        assert!(error.to_string().contains("is no program"), "{error}");
+    }
+}

@@ -1,0 +1,235 @@
+//! Kernels kept by name, each in a folder of its own: `image`, `config`, `modules/` and `kernel.json`, which says what it is.
+//!
+//! A kernel is put together beside the others and then renamed into place, so that there is no half of one whatever happens.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::scratch::Scratch;
+use super::store_error::{StoreError, failed};
+use super::{HOST, Kernel};
+
+/// What a kernel's folder says of it.
+pub(crate) const ABOUT: &str = "kernel.json";
+/// Files and folders of a kernel.
+pub(crate) const IMAGE: &str = "image";
+pub(crate) const CONFIG: &str = "config";
+pub(crate) const MODULES: &str = "modules";
+/// Names that more are known than these are no help to list.
+const FEW: usize = 8;
+
+/// A store of kernels.
+#[derive(Debug, Clone)]
+pub(crate) struct Store {
+    folder: PathBuf,
+}
+
+/// A kernel that was added, or was there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Added {
+    /// The kernel.
+    pub(crate) kernel: Kernel,
+    /// Whether it was there before.
+    pub(crate) was_there: bool,
+}
+
+/// What `kernel.json` says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct About {
+    pub(crate) release: String,
+    pub(crate) hash: String,
+    /// The files it came from: name and SHA-256.
+    pub(crate) from: Vec<Source>,
+}
+
+/// A file that a kernel came from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Source {
+    pub(crate) file: String,
+    pub(crate) sha256: String,
+}
+
+impl Store {
+    /// The store in a folder, which need not be there yet.
+    pub(crate) fn at(folder: impl Into<PathBuf>) -> Self {
+        Self {
+            folder: folder.into(),
+        }
+    }
+
+    /// The user's store: `NSLAB_KERNELS`, else `nslab/kernels` in `XDG_DATA_HOME` or `~/.local/share` (XDG Base Directory Specification 0.8).
+    ///
+    /// # Errors
+    /// Where the environment names neither.
+    pub(crate) fn of_user() -> Result<Self, StoreError> {
+        let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+        let data = || {
+            let named = set("XDG_DATA_HOME").map(PathBuf::from);
+            let named = named.filter(|path| path.is_absolute());
+            named.or_else(|| Some(PathBuf::from(set("HOME")?).join(".local/share")))
+        };
+        set("NSLAB_KERNELS")
+            .map(PathBuf::from)
+            .or_else(|| Some(data()?.join("nslab/kernels")))
+            .map(Self::at)
+            .ok_or(StoreError::NoPlace)
+    }
+
+    /// Where it is.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The names of all kernels, in their order.
+    ///
+    /// # Errors
+    /// Where the folder cannot be read. A store that is not there has none.
+    pub(crate) fn names(&self) -> Result<Vec<String>, StoreError> {
+        let failed = failed("read", &self.folder);
+        let entries = match fs::read_dir(&self.folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            other => other.map_err(&failed)?,
+        };
+        let mut names = Vec::new();
+        for entry in entries {
+            let name = entry.map_err(&failed)?.file_name();
+            let name = name.to_string_lossy();
+            if is_name(&name) && self.folder.join(&*name).join(ABOUT).exists() {
+                names.push(name.into_owned());
+            }
+        }
+        names.sort();
+        Ok(names)
+    }
+
+    /// The kernel of that very name.
+    ///
+    /// # Errors
+    /// Where what is known of it cannot be read.
+    pub(crate) fn load(&self, name: &str) -> Result<Kernel, StoreError> {
+        let about = self.about(name)?;
+        let folder = self.folder.join(name);
+        let there = |part: &str| Some(folder.join(part)).filter(|path| path.exists());
+        Ok(Kernel {
+            name: name.to_owned(),
+            release: about.release,
+            image: folder.join(IMAGE),
+            modules: there(MODULES),
+            config: there(CONFIG),
+            hash: about.hash,
+        })
+    }
+
+    /// The kernel that a text means: its name or release, or the beginning of one of them up to a `.`, `-` or `+`, where no other begins so.
+    ///
+    /// # Errors
+    /// Where several kernels may be meant.
+    pub(crate) fn find(&self, text: &str) -> Result<Option<Kernel>, StoreError> {
+        let names = self.names()?;
+        if names.iter().any(|name| name == text) {
+            return self.load(text).map(Some);
+        }
+        let mut alike = Vec::new();
+        for name in names {
+            // One that cannot be read keeps nobody from the others.
+            let release = self.about(&name).map(|about| about.release);
+            if begins(&name, text) || release.is_ok_and(|release| begins(&release, text)) {
+                alike.push(name);
+            }
+        }
+        match &alike[..] {
+            [] => Ok(None),
+            [name] => self.load(name).map(Some),
+            _ => Err(StoreError::Ambiguous {
+                text: text.to_owned(),
+                names: alike,
+            }),
+        }
+    }
+
+    /// Removes the kernel that a text means, and gives its name.
+    ///
+    /// # Errors
+    /// Where there is none, or several.
+    pub(crate) fn remove(&self, text: &str) -> Result<String, StoreError> {
+        let name = match self.names()?.into_iter().find(|name| name == text) {
+            // Also one that cannot be understood.
+            Some(name) => name,
+            None => match self.find(text)? {
+                Some(kernel) => kernel.name,
+                None => {
+                    return Err(StoreError::Unknown {
+                        text: text.to_owned(),
+                        folder: self.folder.clone(),
+                        help: self.suggest(text)?,
+                    });
+                }
+            },
+        };
+        let folder = self.folder.join(&name);
+        let aside = Scratch::take(&self.folder)?;
+        fs::rename(&folder, aside.path().join(&name)).map_err(failed("remove", &folder))?;
+        aside.close().map_err(failed("remove", &folder))?;
+        Ok(name)
+    }
+
+    /// What may be meant by a text that names no kernel.
+    ///
+    /// # Errors
+    /// Where the folder cannot be read.
+    pub(crate) fn suggest(&self, text: &str) -> Result<Option<String>, StoreError> {
+        let names = self.names()?;
+        let near = names
+            .iter()
+            .map(|name| (strsim::damerau_levenshtein(text, short(name, text)), name))
+            .min()
+            .filter(|(distance, _)| *distance <= (text.chars().count() / 3).max(1));
+        Ok(match near {
+            Some((_, name)) => Some(format!("did you mean `{name}`?")),
+            None if names.is_empty() => Some(
+                "the store is empty; `nslab kernel add --help` says how to come by kernels"
+                    .to_owned(),
+            ),
+            None if names.len() <= FEW => Some(format!("there are {}", names.join(", "))),
+            None => Some("`nslab kernel list` shows all".to_owned()),
+        })
+    }
+
+    pub(crate) fn about(&self, name: &str) -> Result<About, StoreError> {
+        let path = self.folder.join(name).join(ABOUT);
+        let text = fs::read(&path).map_err(failed("read", &path))?;
+        serde_json::from_slice(&text).map_err(|source| StoreError::Broken { path, source })
+    }
+}
+
+/// As much of a name as a text has parts: `debian-6.1` of `debian-6.1.0-56-cloud-amd64`.
+fn short<'a>(name: &'a str, text: &str) -> &'a str {
+    let parts = text.matches(is_joint).count();
+    match name.match_indices(is_joint).nth(parts) {
+        Some((at, _)) => &name[..at],
+        None => name,
+    }
+}
+
+fn is_joint(character: char) -> bool {
+    matches!(character, '.' | '-' | '+' | '~' | '_')
+}
+
+/// Whether a name begins with a text and the text ends where a part of the name does: `6.1` begins `6.1.0` and not `6.12.0`.
+fn begins(name: &str, text: &str) -> bool {
+    let rest = name.strip_prefix(text).filter(|_| !text.is_empty());
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(is_joint))
+}
+
+/// Whether a text may be a kernel's name: it is a folder's name too, and one of a user interface.
+pub(crate) fn is_name(text: &str) -> bool {
+    text.len() <= 100
+        && text != HOST
+        && text.starts_with(|first: char| first.is_ascii_alphanumeric())
+        && text
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || is_joint(c))
+}

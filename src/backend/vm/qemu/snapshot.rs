@@ -1,0 +1,271 @@
+//! Snapshots of guests that have booted: made once, kept where caches are, restored for every run.
+//!
+//! A snapshot is named by everything that it depends on. It appears at once and whole, and is looked over before it is used: one that is
+//! not as it was written is made anew.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use super::process::Begin;
+use crate::sys::lifeline::link_unnamed;
+use crate::sys::sparse_file::for_each_filled_page;
+
+/// What the last bytes of a snapshot of ours begin with. Before them: the guest's memory with its zeros left out as holes, its devices.
+const MAGIC: &[u8; 8] = b"nslabvm2";
+/// Magic, bytes of memory, bytes of devices, checksum of both.
+const FOOTER: u64 = 8 + 8 + 8 + 4;
+/// Most bytes that devices take; some 13,000 were seen.
+const MOST_OF_DEVICES: u64 = 100_000;
+/// Snapshots that are kept; each new build of the program makes another, of about 130 MB.
+const KEPT: usize = 8;
+const SUFFIX: &str = "snapshot";
+
+/// Where snapshots are kept.
+#[derive(Debug, Clone)]
+pub(crate) struct Snapshots {
+    /// None where there is no such folder; then a snapshot is as old as this process.
+    folder: Option<PathBuf>,
+}
+
+impl Snapshots {
+    /// Those of the user: `$XDG_CACHE_HOME/nslab`, else `~/.cache/nslab` (XDG base directory specification).
+    pub(crate) fn of_user() -> Self {
+        let absolute = |name| {
+            std::env::var_os(name)
+                .map(PathBuf::from)
+                .filter(|path| path.is_absolute())
+        };
+        let folder = absolute("XDG_CACHE_HOME")
+            .or_else(|| absolute("HOME").map(|home| home.join(".cache")))
+            .map(|cache| cache.join("nslab"));
+        Self { folder }
+    }
+
+    /// A whole snapshot of this name, where there is one.
+    pub(crate) fn find(&self, name: &str) -> Option<Snapshot> {
+        let path = self.path(name)?;
+        // A machine maps it as its own memory, for which it has to be open for writing. Nothing is written.
+        let file = File::options().read(true).write(true).open(&path).ok()?;
+        let Ok(Some(devices)) = devices_of_whole(&file) else {
+            let _gone_already = fs::remove_file(&path);
+            return None;
+        };
+        // The least recently used go first.
+        let _as_it_was = file.set_modified(SystemTime::now());
+        Some(Snapshot {
+            memory: file,
+            devices,
+            kept: true,
+        })
+    }
+
+    /// Why a snapshot could not be kept, and what to do.
+    pub(crate) fn why_not_kept(&self) -> String {
+        let place = match &self.folder {
+            Some(folder) => format!(
+                "{} cannot be written or has no room for it",
+                folder.display()
+            ),
+            None => "there is no place for it: neither HOME nor XDG_CACHE_HOME is set".to_owned(),
+        };
+        format!(
+            "the guest that has booted cannot be kept, so that each start of nslab boots it anew: {place} (XDG_CACHE_HOME says where)"
+        )
+    }
+
+    /// Keeps what a guest is, under this name; where that cannot be, it ends with this process.
+    pub(crate) fn keep(&self, name: &str, memory: File, devices: Vec<u8>) -> Snapshot {
+        let kept = self
+            .path(name)
+            .and_then(|path| write(&path, &memory, &devices).ok());
+        self.evict();
+        Snapshot {
+            kept: kept.is_some(),
+            memory: kept.unwrap_or(memory),
+            devices,
+        }
+    }
+
+    fn path(&self, name: &str) -> Option<PathBuf> {
+        Some(self.folder.as_ref()?.join(format!("{name}.{SUFFIX}")))
+    }
+
+    /// Removes all but the latest used.
+    fn evict(&self) {
+        let Some(entries) = self
+            .folder
+            .as_ref()
+            .and_then(|folder| fs::read_dir(folder).ok())
+        else {
+            return;
+        };
+        let mut known: Vec<(SystemTime, PathBuf)> = entries
+            .filter_map(|entry| {
+                let entry = entry.ok()?;
+                let path = entry.path();
+                (path.extension()? == SUFFIX).then_some(())?;
+                Some((entry.metadata().ok()?.modified().ok()?, path))
+            })
+            .collect();
+        known.sort_unstable();
+        for (_, path) in known.iter().rev().skip(KEPT) {
+            let _gone_already = fs::remove_file(path);
+        }
+    }
+}
+
+/// A guest that has booted.
+#[derive(Debug)]
+pub(crate) struct Snapshot {
+    memory: File,
+    devices: Vec<u8>,
+    kept: bool,
+}
+
+impl Snapshot {
+    /// Whether it outlives this process.
+    pub(crate) fn is_kept(&self) -> bool {
+        self.kept
+    }
+
+    /// How a machine goes on from here.
+    pub(crate) fn begin(&self) -> Begin<'_> {
+        Begin::Restore {
+            memory: &self.memory,
+            devices: &self.devices,
+        }
+    }
+}
+
+/// Writes a snapshot that appears at once.
+fn write(path: &Path, memory: &File, devices: &[u8]) -> io::Result<File> {
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    fs::create_dir_all(folder)?;
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .mode(0o600)
+        .custom_flags(libc::O_TMPFILE)
+        .open(folder)?;
+    let length = memory.metadata()?.len();
+    let mut hasher = crc32fast::Hasher::new();
+    for_each_filled_page(memory, length, |at, page| {
+        add(&mut hasher, at, page);
+        file.write_all_at(page, at)
+    })?;
+    add(&mut hasher, length, devices);
+    file.write_all_at(devices, length)?;
+    let mut footer = Vec::from(MAGIC);
+    footer.extend(length.to_le_bytes());
+    footer.extend((devices.len() as u64).to_le_bytes());
+    footer.extend(hasher.finalize().to_le_bytes());
+    file.write_all_at(&footer, length + devices.len() as u64)?;
+    // Where another process was faster, its is as good.
+    match link_unnamed(&file, path) {
+        Err(error) if !path.exists() => Err(error),
+        _ => Ok(file),
+    }
+}
+
+/// What its devices are, where a snapshot is as it was written.
+fn devices_of_whole(file: &File) -> io::Result<Option<Vec<u8>>> {
+    let mut footer = [0; FOOTER as usize];
+    let Some(end) = file.metadata()?.len().checked_sub(FOOTER) else {
+        return Ok(None);
+    };
+    file.read_exact_at(&mut footer, end)?;
+    let number = |at: usize| {
+        footer[at..]
+            .first_chunk()
+            .map(|bytes| u64::from_le_bytes(*bytes))
+    };
+    let (Some(length), Some(of_devices)) = (number(8), number(16)) else {
+        return Ok(None);
+    };
+    let is_ours = footer.starts_with(MAGIC)
+        && of_devices <= MOST_OF_DEVICES
+        && length.checked_add(of_devices) == Some(end);
+    if !is_ours {
+        return Ok(None);
+    }
+    let mut devices = vec![0; of_devices as usize];
+    file.read_exact_at(&mut devices, length)?;
+    let mut hasher = crc32fast::Hasher::new();
+    for_each_filled_page(file, length, |at, page| {
+        add(&mut hasher, at, page);
+        Ok(())
+    })?;
+    add(&mut hasher, length, &devices);
+    Ok((footer[24..] == hasher.finalize().to_le_bytes()).then_some(devices))
+}
+
+fn add(hasher: &mut crc32fast::Hasher, at: u64, bytes: &[u8]) {
+    hasher.update(&at.to_le_bytes());
+    hasher.update(bytes);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LENGTH: u64 = 3 << 20;
+
+    fn memory() -> File {
+        let file = tempfile::tempfile().unwrap();
+        file.set_len(LENGTH).unwrap();
+        file.write_all_at(b"a guest", 2 << 20).unwrap();
+        file
+    }
+
+    fn kept(folder: &Path) -> (Snapshots, Snapshot) {
+        let snapshots = Snapshots {
+            folder: Some(folder.join("new")),
+        };
+        let snapshot = snapshots.keep("one", memory(), b"devices".to_vec());
+        (snapshots, snapshot)
+    }
+
+    #[test]
+    fn what_is_kept_is_found_as_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let (snapshots, snapshot) = kept(folder.path());
+        assert!(snapshot.is_kept());
+        assert!(snapshots.find("two").is_none());
+        let found = snapshots.find("one").unwrap();
+        assert_eq!(found.devices, b"devices");
+        let mut bytes = vec![1; LENGTH as usize];
+        found.memory.read_exact_at(&mut bytes, 0).unwrap();
+        assert!(bytes[2 << 20..].starts_with(b"a guest\0"));
+        assert_eq!(bytes.iter().filter(|byte| **byte != 0).count(), 7);
+    }
+
+    #[test]
+    fn what_is_not_as_it_was_written_is_removed() {
+        for damage in [
+            |file: &File| file.write_all_at(b"b", 1000),
+            |file: &File| file.write_all_at(b"D", LENGTH),
+            |file: &File| file.set_len(LENGTH),
+            |file: &File| file.set_len(0),
+        ] {
+            let folder = tempfile::tempdir().unwrap();
+            let (snapshots, snapshot) = kept(folder.path());
+            damage(&snapshot.memory).unwrap();
+            assert!(snapshots.find("one").is_none());
+            assert!(!snapshots.path("one").unwrap().exists());
+        }
+    }
+
+    #[test]
+    fn where_nothing_can_be_kept_it_is_there_all_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("new"), "no folder").unwrap();
+        let (snapshots, snapshot) = kept(folder.path());
+        assert!(!snapshot.is_kept());
+        assert!(snapshots.find("one").is_none());
+        assert_eq!(snapshot.devices, b"devices");
+        assert_eq!(snapshot.memory.metadata().unwrap().len(), LENGTH);
+    }
+}

@@ -1,0 +1,75 @@
+//! What runs took when they were recorded: better than any estimate, where there is such a record.
+//!
+//! Looked for under the name that this suite will give the record, in the folder where it will keep it; nothing else is
+//! kept for this.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::demand::{BusyPhase, Demand, expected};
+use super::record_name::{EXTENSION, stem};
+use super::recording::Records;
+use crate::record::{Outcome, ProcessEnd, Record, RecordHeader};
+use crate::scenario::{RunSpec, differences};
+
+/// More than was taken then may be taken now, times: loads are steady, and kernels are not.
+const MARGIN: f64 = 1.5;
+
+/// Where earlier records may be.
+#[derive(Debug)]
+pub(super) struct History {
+    folder: Option<PathBuf>,
+}
+
+impl History {
+    pub(super) fn from(records: &Records) -> Self {
+        let folder = records.folder().map(Path::to_owned);
+        Self { folder }
+    }
+
+    /// What a run needs and how long it takes: as it was where it has been recorded, else as it is estimated.
+    pub(super) fn estimate(&self, spec: &RunSpec) -> (Demand, Duration) {
+        let (demand, expected) = (Demand::of(spec), expected(spec));
+        let Some(taken) = self.taken(spec) else {
+            return (demand, expected);
+        };
+        let took = Duration::from_nanos(taken.took);
+        let active = taken
+            .cpu
+            .map(|cpu| cpu as f64 / 1e9 - demand.idle * took.as_secs_f64());
+        let estimated: f64 = (demand.phases.iter())
+            .map(|phase| phase.processors * phase.length(took).as_secs_f64())
+            .sum();
+        let factor = active
+            .map(|active| active.max(0.0) * MARGIN / estimated)
+            .filter(|factor| factor.is_finite())
+            .unwrap_or(1.0);
+        // What the kernel holds for the run is not in its processes' memory.
+        let memory = taken.memory.map_or(0.0, |memory| memory as f64 * MARGIN);
+        let phases = demand.phases.into_iter().map(|phase| BusyPhase {
+            processors: phase.processors * factor,
+            ..phase
+        });
+        let demand = Demand {
+            phases: phases.collect(),
+            memory: demand.memory.max(memory),
+            ..demand
+        };
+        (demand, took)
+    }
+
+    /// What the same run took, of the newest record of it that came to its end.
+    fn taken(&self, spec: &RunSpec) -> Option<ProcessEnd> {
+        let folder = self.folder.as_ref()?;
+        let name = stem(&spec.id, 1);
+        let paths = ["", ".gz"].map(|gz| folder.join(format!("{name}{EXTENSION}{gz}")));
+        let ends = paths.iter().filter_map(|path| Record::ends(path).ok());
+        let of_this = |(header, outcome, end): (RecordHeader, Outcome, ProcessEnd)| {
+            let then: RunSpec = serde_json::from_value(header.scenario.resolved).ok()?;
+            let same = then.id == spec.id && differences(&then, spec).is_empty();
+            let judged = matches!(outcome, Outcome::Passed | Outcome::Flaky | Outcome::Failed);
+            (same && judged).then_some(end)
+        };
+        ends.filter_map(of_this).next()
+    }
+}

@@ -1,0 +1,65 @@
+//! The order in which runs start. Results are always reported in the order of the files.
+
+use std::collections::VecDeque;
+
+use super::job::Job;
+
+/// The order in which runs start.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum RunOrder {
+    /// The longest first, so that none is left over at the end.
+    #[default]
+    LongestFirst,
+    /// The order of the files.
+    File,
+    /// A random order, determined by this seed.
+    Random(u64),
+}
+
+impl RunOrder {
+    pub(super) fn arrange(self, mut jobs: Vec<Job>) -> VecDeque<Job> {
+        match self {
+            Self::LongestFirst => jobs.sort_by_key(|job| std::cmp::Reverse(job.priority())),
+            Self::File => {}
+            Self::Random(seed) => shuffle(&mut jobs, seed),
+        }
+        jobs.into()
+    }
+}
+
+/// Shuffles so that every order is equally likely (Fisher and Yates).
+fn shuffle<T>(items: &mut [T], seed: u64) {
+    let mut state = seed;
+    for last in (1..items.len()).rev() {
+        let drawn = (u128::from(next(&mut state)) * (last as u128 + 1)) >> 64;
+        items.swap(last, usize::try_from(drawn).unwrap_or(last));
+    }
+}
+
+/// `SplitMix64` (Steele, Lea, Flood: "Fast splittable pseudorandom number generators", 2014).
+fn next(state: &mut u64) -> u64 {
+    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let mut mixed = *state;
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ (mixed >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seed_gives_one_order_and_keeps_every_item() {
+        let shuffled = |seed| {
+            let mut items: Vec<u32> = (0..50).collect();
+            shuffle(&mut items, seed);
+            items
+        };
+        assert_eq!(shuffled(7), shuffled(7));
+        assert_ne!(shuffled(7), shuffled(8));
+        let mut sorted = shuffled(7);
+        sorted.sort_unstable();
+        assert_eq!(sorted, (0..50).collect::<Vec<u32>>());
+    }
+}
