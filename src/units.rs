@@ -41,9 +41,14 @@ impl Rate {
         (value.is_finite() && value > 0.0).then_some(Self(value))
     }
 
-    /// Events a second.
+    /// Returns events per second.
     pub fn as_per_second(self) -> f64 {
         self.0
+    }
+
+    /// Returns the rate halfway between two rates.
+    pub fn midpoint(self, other: Self) -> Self {
+        Self(f64::midpoint(self.0, other.0))
     }
 }
 

@@ -4,7 +4,7 @@ use super::show;
 use crate::names::ActorName;
 use crate::record::{LoadReport, ProcessorTime, RunEnd, Timeline};
 use crate::scenario::RunSpec;
-use crate::scenario::workload::{Load, StepAction};
+use crate::scenario::workload::StepAction;
 use crate::units::Unit;
 
 /// Share of the offered rate that must be achieved. The engine is to keep within 0.1 % on a quiet machine; scenarios
@@ -67,10 +67,7 @@ pub(super) fn shortfall(spec: &RunSpec, timeline: &Timeline) -> Option<String> {
         .clients
         .iter()
         .filter(|client| {
-            let scheduled = match client.load {
-                Load::Connect { .. } | Load::Hold { .. } | Load::Flood { .. } => true,
-                Load::Loop { .. } | Load::Bulk { .. } => false,
-            };
+            let scheduled = client.load.schedule().is_some();
             let reported = timeline.loads.iter().any(|load| load.client == client.name);
             scheduled && !reported && !interrupted
         })

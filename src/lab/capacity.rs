@@ -12,8 +12,6 @@ use crate::sys::sysctl::{Key, Sysctls};
 const LEAST: u64 = 4_096;
 /// Most entries: a hash of 4 MiB, 12 ms to create (measured); chains of two for a million sockets.
 const MOST: u64 = 524_288;
-/// How long a closed connection stays in TIME_WAIT, seconds (`TCP_TIMEWAIT_LEN`, Linux `include/net/tcp.h`).
-const TIME_WAIT: f64 = 60.0;
 /// Sockets assumed for a program of which nothing is known.
 const COMMAND: u64 = 16_384;
 
@@ -36,23 +34,11 @@ pub(super) fn entries(workload: &Workload) -> u64 {
     (clients + commands).clamp(LEAST, MOST).next_power_of_two()
 }
 
-/// Sockets of a client at a time, those in TIME_WAIT included.
+/// Returns the most sockets that a client's load has in one namespace at a time. Closed loops may exceed the bound of the hash.
 fn sockets(load: &Load) -> u64 {
-    match load {
-        Load::Connect { schedule, .. } => {
-            let rate = schedule
-                .from
-                .as_per_second()
-                .max(schedule.to.as_per_second());
-            // A rate is finite and above zero; what does not fit saturates.
-            schedule.count.min((rate * TIME_WAIT) as u64)
-        }
-        Load::Hold { connections, .. } => *connections,
-        Load::Loop { requests, .. } => (*requests).min(MOST),
-        Load::Bulk { streams, .. } => u64::from(*streams),
-        // What it leaves at the server is bounded by that one's backlog.
-        Load::Flood { .. } => 0,
-    }
+    load.open_at_most()
+        .max(load.leaves_in_time_wait())
+        .min(MOST)
 }
 
 #[cfg(test)]

@@ -11,7 +11,6 @@ use super::attempts::Attempt;
 use crate::names::{ActorName, NodeName};
 use crate::record::{Capture, Timeline};
 use crate::scenario::RunSpec;
-use crate::scenario::workload::Load;
 
 /// How long a command's SYN may stay unanswered until that counts as failed: the first retransmission comes after a second
 /// (RFC 6298, 2.1; `TCP_TIMEOUT_INIT`, Linux `include/net/tcp.h`).
@@ -203,14 +202,7 @@ pub(super) fn callers(spec: &RunSpec) -> Vec<Caller> {
         name: client.name.clone(),
         node: client.node.clone(),
         target: Some(client.target),
-        timeout: match client.load {
-            Load::Connect { timeout, .. }
-            | Load::Hold { timeout, .. }
-            | Load::Loop { timeout, .. }
-            | Load::Bulk { timeout, .. } => timeout,
-            // It has nothing to wait for.
-            Load::Flood { .. } => Duration::ZERO,
-        },
+        timeout: client.load.timeout().unwrap_or_default(),
     });
     let commands = spec.workload.commands.iter().map(|command| Caller {
         name: command.name.clone(),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::model::Place;
+use super::place::Place;
 use crate::names::ActorName;
 use crate::units::{self, ByteCount};
 

@@ -22,6 +22,7 @@ mod node;
 mod overlay;
 mod params;
 mod parse;
+mod place;
 mod problem;
 mod resolve;
 mod schema;
@@ -30,8 +31,9 @@ mod suggest;
 mod yaml;
 
 pub use difference::{Difference, differences};
-pub use model::{Exercise, Place, Requires, RunId, RunSpec, Scenario, Truth, VersionBound};
+pub use model::{Exercise, Requires, RunId, RunSpec, Scenario, Truth, VersionBound};
 pub use parse::parse;
+pub use place::Place;
 pub use problem::{OtherPlace, Problem, Problems};
 pub use schema::schema;
 pub(crate) use suggest::nearest;

@@ -12,26 +12,6 @@ use super::workload::Workload;
 use crate::names::SeriesName;
 use crate::units;
 
-/// A place in a scenario file. Lines and columns count from 1; 0:0 where there is none.
-#[derive(
-    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
-pub struct Place {
-    /// Line, from 1.
-    pub line: u32,
-    /// Column in characters, from 1.
-    pub column: u32,
-}
-
-impl std::fmt::Display for Place {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if self.line == 0 {
-            return f.write_str("not from the file");
-        }
-        write!(f, "{}:{}", self.line, self.column)
-    }
-}
-
 /// One scenario file: what it claims, and the runs that put the claim to the test.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Scenario {

@@ -8,7 +8,7 @@ use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Renderer, Snippet};
 use serde::{Deserialize, Serialize};
 
-use super::model::Place;
+use super::place::Place;
 use super::span::{Source, Span};
 
 /// How many problems are rendered; those after it are counted. More than this is one mistake many times over.

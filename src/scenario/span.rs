@@ -1,6 +1,6 @@
 //! Positions in the text of a scenario file, carried by everything read from it.
 
-use super::model::Place;
+use super::place::Place;
 
 /// A range of bytes of the text.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]

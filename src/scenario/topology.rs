@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use super::fault::FaultSpec;
-use super::model::Place;
+use super::place::Place;
 use crate::names::{IfName, NodeName};
 use crate::units::{self, ByteCount, Percent, Rate};
 

@@ -6,7 +6,8 @@ use crate::backend::Share;
 use crate::names::ActorName;
 use crate::scenario::RunSpec;
 use crate::scenario::topology::Impairment;
-use crate::scenario::workload::{ClientSpec, CommandSpec, Load, Schedule};
+use crate::scenario::workload::{ClientSpec, CommandSpec, Load};
+use crate::units::Rate;
 
 /// Processor time that a paced connection costs both ends, a router with translation and the client's own, seconds, where each is
 /// begun by a wake-up of its own (measured: 430 µs, half of it wake-ups).
@@ -51,15 +52,19 @@ const NODE_MEMORY: f64 = 400.0 * 1024.0;
 /// Bytes of kernel memory that an established connection takes at both ends together, with what the lab notes of it.
 /// 6.8 to 7.8 KiB were measured in the kernel, over a million of them.
 const CONNECTION_MEMORY: f64 = 9.0 * 1024.0;
+/// Bytes of a transfer's stream: its sockets' buffers grow up to the baseline's 6 MiB to read and 4 MiB to write (`tcp_rmem`,
+/// `tcp_wmem`).
+const STREAM_MEMORY: f64 = 10.0 * 1024.0 * 1024.0;
 /// Bytes that a closed connection takes in TIME_WAIT (measured).
 const TIME_WAIT_MEMORY: f64 = 350.0;
-/// How long it stays there, seconds (`TCP_TIMEWAIT_LEN`, Linux `include/net/tcp.h`).
-const TIME_WAIT: f64 = 60.0;
 /// Bytes of a full conntrack table: 262,144 entries, the kernel's default from 4 GiB of memory on
 /// (`nf_conntrack_init_start`, Linux `net/netfilter/nf_conntrack_core.c`), of 385 bytes each (measured).
 const CONNTRACK_MEMORY: f64 = 262_144.0 * 385.0;
 /// How long what ends by itself is guessed to take: transfers, programs.
 const GUESS: Duration = Duration::from_secs(5);
+
+/// Longest estimate, which keeps sums of estimates from overflowing.
+const DAY: Duration = Duration::from_secs(86_400);
 
 /// How much of the machine a run needs.
 #[derive(Debug, Clone, PartialEq)]
@@ -245,18 +250,11 @@ fn count(number: usize) -> f64 {
     f64::from(u32::try_from(number).unwrap_or(u32::MAX))
 }
 
-fn highest_rate(schedule: &Schedule) -> f64 {
-    schedule
-        .from
-        .as_per_second()
-        .max(schedule.to.as_per_second())
-}
-
 fn processors(spec: &RunSpec, client: &ClientSpec) -> f64 {
+    let peak = client.load.peak_rate().map_or(0.0, Rate::as_per_second);
     match &client.load {
-        Load::Connect { schedule, .. } => at_rate(highest_rate(schedule)),
-        Load::Flood { schedule, .. } => highest_rate(schedule) * SYN_COST,
-        Load::Hold { rate, .. } => at_rate(rate.as_per_second()),
+        Load::Connect { .. } | Load::Hold { .. } => at_rate(peak),
+        Load::Flood { .. } => peak * SYN_COST,
         // One request at a time is under way at one end or at the other.
         Load::Loop { concurrency, .. } => CLOSED_LOOP.min(f64::from(*concurrency)),
         Load::Bulk { .. } => transfer(spec),
@@ -286,39 +284,23 @@ fn is_held_up(spec: &RunSpec) -> bool {
     links.any(|link| link.delay.is_some() || link.loss.is_some())
 }
 
+/// Returns the bytes that a client's connections take, if at worst each stays open until its timeout.
 fn memory(client: &ClientSpec) -> f64 {
-    match &client.load {
-        Load::Connect {
-            schedule, timeout, ..
-        } => {
-            let rate = highest_rate(schedule);
-            let count = schedule.count as f64;
-            // At worst each stays until its timeout.
-            let open = count.min(rate * timeout.as_secs_f64());
-            open * CONNECTION_MEMORY + count.min(rate * TIME_WAIT) * TIME_WAIT_MEMORY
-        }
-        Load::Hold { connections, .. } => *connections as f64 * CONNECTION_MEMORY,
-        Load::Loop {
-            concurrency,
-            requests,
-            ..
-        } => f64::from(*concurrency) * CONNECTION_MEMORY + *requests as f64 * TIME_WAIT_MEMORY,
-        // What it leaves is bounded by the listener's backlog.
-        Load::Flood { .. } => 0.0,
-        // A socket's buffers grow up to the baseline's 6 MiB to read and 4 MiB to write (`tcp_rmem`, `tcp_wmem`).
-        Load::Bulk { streams, .. } => f64::from(*streams) * 10.0 * 1024.0 * 1024.0,
-    }
+    let connection = match client.load {
+        Load::Bulk { .. } => STREAM_MEMORY,
+        _ => CONNECTION_MEMORY,
+    };
+    let (open, closed) = (
+        client.load.open_at_most(),
+        client.load.leaves_in_time_wait(),
+    );
+    open as f64 * connection + closed as f64 * TIME_WAIT_MEMORY
 }
 
-/// How long a client's load is expected to go on.
+/// Returns the time that a client's load is expected to take.
 fn busy(client: &ClientSpec) -> Duration {
-    let hold = match &client.load {
-        Load::Hold { hold_for, .. } => *hold_for,
-        Load::Connect { .. } | Load::Flood { .. } | Load::Loop { .. } | Load::Bulk { .. } => {
-            Duration::ZERO
-        }
-    };
-    paced(client).unwrap_or(GUESS) + hold
+    let hold = client.load.hold_for().unwrap_or_default();
+    paced(client).unwrap_or(GUESS).saturating_add(hold)
 }
 
 /// How long a client takes of the processors, where that is known beforehand.
@@ -340,16 +322,9 @@ fn busy_for(spec: &RunSpec, client: &ClientSpec) -> Option<Duration> {
     }
 }
 
-/// How long a client is busy, where that is known beforehand.
+/// Returns the time that a client's attempts take to start, if that is known beforehand.
 fn paced(client: &ClientSpec) -> Option<Duration> {
     match &client.load {
-        Load::Connect { schedule, .. } | Load::Flood { schedule, .. } => {
-            let mean = (schedule.from.as_per_second() + schedule.to.as_per_second()) / 2.0;
-            Some(seconds(schedule.count as f64 / mean))
-        }
-        Load::Hold {
-            connections, rate, ..
-        } => Some(seconds(*connections as f64 / rate.as_per_second())),
         Load::Loop {
             concurrency,
             requests,
@@ -357,10 +332,10 @@ fn paced(client: &ClientSpec) -> Option<Duration> {
         } => Some(seconds(
             *requests as f64 / f64::from(*concurrency) / LOOP_RATE,
         )),
-        Load::Bulk { .. } => None,
+        load => load.schedule().map(|schedule| schedule.duration().min(DAY)),
     }
 }
 
 fn seconds(seconds: f64) -> Duration {
-    Duration::try_from_secs_f64(seconds).unwrap_or(Duration::from_secs(86_400))
+    Duration::try_from_secs_f64(seconds).unwrap_or(DAY)
 }

@@ -17,7 +17,6 @@ mod command;
 mod error;
 mod flusher;
 mod http;
-mod pace;
 mod server;
 mod slab;
 

@@ -9,12 +9,12 @@ use super::Traffic;
 use crate::lab::{Lab, Node};
 use crate::record::{Offset, Recorder, RecorderClosed, RunClock, Timeline};
 use crate::scenario::RunSpec;
-use crate::scenario::model::{Place, Requires, RunId};
 use crate::scenario::topology::{IpVersion, Topology};
 use crate::scenario::workload::{
     Accept, ClientClose, ClientSpec, CommandSpec, Load, PortChoice, Schedule, ServerClose,
     ServerSpec, Workload,
 };
+use crate::scenario::{Place, Requires, RunId};
 use crate::sys::{NetNs, loopback};
 use crate::units::{ByteCount, Rate};
 

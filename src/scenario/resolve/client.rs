@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::View;
-use super::load::{self, Loaded};
+use super::load::{self, ResolvedLoad};
 use super::nat::unreachable_node;
 use super::target::{Target, target};
 use crate::names::{ActorName, NodeName};
@@ -53,7 +53,9 @@ pub(crate) fn clients(view: View<'_, '_>, cx: &mut Collector<'_>) -> Clients {
         let addresses = lab.source_addresses(node, *used, sources);
         *used += sources;
         let start = client.start.map_or(Duration::ZERO, |start| start.value.0);
-        clients.ends.push(start.saturating_add(loaded.needs));
+        clients
+            .ends
+            .push(start.saturating_add(load::longest(&loaded.load)));
         clients.specs.push(ClientSpec {
             name: ActorName::new(&name.value),
             node: NodeName::new(names.node_name(node)),
@@ -145,7 +147,11 @@ fn contradiction(
 }
 
 /// Written beside the load or in it.
-fn port_choice(client: &ClientDoc, loaded: Option<&Loaded>, cx: &mut Collector<'_>) -> PortChoice {
+fn port_choice(
+    client: &ClientDoc,
+    loaded: Option<&ResolvedLoad>,
+    cx: &mut Collector<'_>,
+) -> PortChoice {
     let inside = loaded.and_then(|loaded| loaded.port);
     if let (Some(outside), Some(inside)) = (client.port, inside) {
         cx.error_between(

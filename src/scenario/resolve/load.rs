@@ -1,4 +1,4 @@
-//! What load a client offers: its model, its schedule, and how long that takes.
+//! Resolves the load of a client: its model, its schedule and its bounds.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -17,51 +17,54 @@ use crate::scenario::span::{Span, Spanned};
 use crate::scenario::workload::{ClientClose, Load, PortChoice, Schedule};
 use crate::units::{ByteCount, Rate};
 
-/// Bound on one attempt or request. Longer than any sane handshake with two retransmissions of the SYN (1 s, 3 s, 7 s).
+/// Default bound on one attempt or request. It leaves room for a handshake with two retransmissions of the SYN (after 1 s
+/// and 3 s; the third would follow at 7 s).
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// Bound on a bulk transfer.
+/// Default bound on a bulk transfer.
 const BULK_TIMEOUT: Duration = Duration::from_secs(60);
-/// Bytes of one `write(2)` of a bulk transfer.
+/// Default bytes per `write(2)` of a bulk transfer.
 const WRITE: ByteCount = ByteCount(64 * 1024);
-/// Requests a second that the default timeout of a run counts on in a closed loop: far below what any machine does.
+/// Requests per second that the default timeout of a run assumes for a closed loop: far below what any machine does.
 const SLOW_LOOP: u64 = 100;
 
-/// A load, with what the client needs to know beside it.
-pub(crate) struct Loaded {
+/// The load of a client, and the port choice that its document may carry.
+pub(crate) struct ResolvedLoad {
     pub(crate) load: Load,
-    /// Who chooses the local port, where the load says so.
     pub(crate) port: Option<Spanned<PortChoice>>,
-    /// How long it takes at most, as far as that can be known.
-    pub(crate) needs: Duration,
 }
 
-/// The one load of a client; `forged` is the first address that a flood of it forges.
+/// Resolves the one load of a client; `forged` is the first address that a flood of it forges.
 pub(crate) fn load(
     client: &ClientDoc,
     close: ClientClose,
     forged: IpAddr,
     cx: &mut Collector<'_>,
-) -> Option<Loaded> {
+) -> Option<ResolvedLoad> {
     let heads: Vec<Span> = [
-        client.connect.as_ref().map(|load| load.head()),
-        client.ramp.as_ref().map(|load| load.head()),
-        client.hold.as_ref().map(|load| load.head()),
-        client.closed_loop.as_ref().map(|load| load.head()),
-        client.bulk.as_ref().map(|load| load.head()),
-        client.flood.as_ref().map(|load| load.head()),
+        client.connect.as_ref().map(Framed::head),
+        client.ramp.as_ref().map(Framed::head),
+        client.hold.as_ref().map(Framed::head),
+        client.closed_loop.as_ref().map(Framed::head),
+        client.bulk.as_ref().map(Framed::head),
+        client.flood.as_ref().map(Framed::head),
     ]
     .into_iter()
     .flatten()
     .collect();
     if let [first, second, ..] = heads.as_slice() {
-        cx.error_between(*second, "a client has one load", *first, "this is one")
-            .label("this is another")
-            .help("make it two clients");
+        cx.error_between(
+            *second,
+            "a client has only one load",
+            *first,
+            "this is the first",
+        )
+        .label("this is the second")
+        .help("use two clients");
         return None;
     }
     if heads.is_empty() && client.complete() {
-        cx.error(client.head(), "a client lacks its load")
-            .help("give it one of `connect`, `ramp`, `hold`, `loop`, `bulk` and `flood`");
+        cx.error(client.head(), "the client has no load")
+            .help("add one of `connect`, `ramp`, `hold`, `loop`, `bulk` and `flood`");
     }
     if let Some(doc) = &client.connect {
         return connect(doc, close, cx);
@@ -81,163 +84,135 @@ pub(crate) fn load(
     client.bulk.as_ref().map(|doc| bulk(doc, cx))
 }
 
-fn flood(doc: &FloodDoc, first: IpAddr, cx: &mut Collector<'_>) -> Option<Loaded> {
+/// Returns the longest time that a load may take, as far as that can be known.
+pub(crate) fn longest(load: &Load) -> Duration {
+    let work = match load {
+        Load::Loop { requests, .. } => Duration::from_secs(requests / SLOW_LOOP),
+        load => load.duration().unwrap_or_default(),
+    };
+    work.saturating_add(load.timeout().unwrap_or_default())
+}
+
+fn flood(doc: &FloodDoc, first: IpAddr, cx: &mut Collector<'_>) -> Option<ResolvedLoad> {
     let rate = rate(doc.rate, cx);
     let bounds = 1..=MAX_FORGED_SOURCES;
     let sources = number(doc.sources, MAX_FORGED_SOURCES, bounds, "`sources`", cx);
-    let loaded = open_loop(
-        doc.head(),
-        doc.complete(),
-        [rate, rate],
-        (doc.duration, doc.count),
-        Duration::ZERO,
-        ClientClose::Hold,
-        None,
-        cx,
-    )?;
-    let Load::Connect { schedule, .. } = loaded.load else {
-        return None;
-    };
-    Some(Loaded {
+    let length = (doc.duration, doc.count);
+    Some(ResolvedLoad {
         load: Load::Flood {
-            schedule,
+            schedule: schedule(doc, [rate, rate], length, cx)?,
             first,
             sources,
         },
-        ..loaded
+        port: None,
     })
 }
 
-fn connect(doc: &ConnectDoc, close: ClientClose, cx: &mut Collector<'_>) -> Option<Loaded> {
+fn connect(doc: &ConnectDoc, close: ClientClose, cx: &mut Collector<'_>) -> Option<ResolvedLoad> {
     let rate = rate(doc.rate, cx);
-    open_loop(
-        doc.head(),
-        doc.complete(),
-        [rate, rate],
-        (doc.duration, doc.count),
-        timeout(doc.timeout, TIMEOUT, cx),
-        close,
-        doc.port,
-        cx,
-    )
+    let timeout = timeout(doc.timeout, TIMEOUT, cx);
+    let length = (doc.duration, doc.count);
+    Some(ResolvedLoad {
+        load: Load::Connect {
+            schedule: schedule(doc, [rate, rate], length, cx)?,
+            timeout,
+            close,
+        },
+        port: doc.port,
+    })
 }
 
-fn ramp(doc: &RampDoc, close: ClientClose, cx: &mut Collector<'_>) -> Option<Loaded> {
+fn ramp(doc: &RampDoc, close: ClientClose, cx: &mut Collector<'_>) -> Option<ResolvedLoad> {
     let rates = [rate(doc.from, cx), rate(doc.to, cx)];
-    open_loop(
-        doc.head(),
-        doc.complete(),
-        rates,
-        (doc.duration, doc.count),
-        timeout(doc.timeout, TIMEOUT, cx),
-        close,
-        doc.port,
-        cx,
-    )
+    let timeout = timeout(doc.timeout, TIMEOUT, cx);
+    let length = (doc.duration, doc.count);
+    Some(ResolvedLoad {
+        load: Load::Connect {
+            schedule: schedule(doc, rates, length, cx)?,
+            timeout,
+            close,
+        },
+        port: doc.port,
+    })
 }
 
-#[expect(
-    clippy::too_many_arguments,
-    reason = "what `connect` and `ramp` have in common"
-)]
-fn open_loop(
-    head: Span,
-    complete: bool,
+/// Resolves the schedule of an open loop, whose length is given by either `for` or `count`.
+fn schedule(
+    doc: &impl Framed,
     [from, to]: [Rate; 2],
     length: (Option<Spanned<Timespan>>, Option<Spanned<Count>>),
-    timeout: Duration,
-    close: ClientClose,
-    port: Option<Spanned<PortChoice>>,
     cx: &mut Collector<'_>,
-) -> Option<Loaded> {
-    let mean = f64::midpoint(from.as_per_second(), to.as_per_second());
+) -> Option<Schedule> {
     let (count, at) = match length {
         (Some(duration), Some(count)) => {
             cx.error_between(
                 count.span,
-                "`count` beside `for`",
+                "`for` and `count` are both given",
                 duration.span,
-                "how long attempts are started is given here",
+                "the duration is set here",
             )
-            .label("how many is given here")
+            .label("the number of attempts is set here")
             .help("keep one of the two");
             return None;
         }
         (None, None) => {
-            if complete {
-                cx.error(head, "how long? the load has neither `for` nor `count`")
+            if doc.complete() {
+                cx.error(doc.head(), "the load has neither `for` nor `count`")
                     .help("write `for: 10s` or `count: 1000`");
             }
             return None;
         }
-        (Some(duration), None) => (attempts(mean, duration.value.0), duration.span),
+        (Some(duration), None) => {
+            let mean = from.midpoint(to);
+            (attempts(mean, duration.value.0), duration.span)
+        }
         (None, Some(count)) => (count.value.0, count.span),
     };
     if count == 0 {
-        cx.error(at, "no attempt is made in this time")
+        cx.error(at, "no attempt starts in this time")
             .help("attempts start at 0 s, 1/rate, 2/rate, ...");
         return None;
     }
     if count > MAX_ATTEMPTS {
-        cx.error(at, format!("{count} attempts are more than {MAX_ATTEMPTS}"))
-            .help("lower the rate or the time");
+        cx.error(
+            at,
+            format!("{count} attempts exceed the limit of {MAX_ATTEMPTS}"),
+        )
+        .help("lower the rate or the duration");
         return None;
     }
-    Some(Loaded {
-        load: Load::Connect {
-            schedule: Schedule { from, to, count },
-            timeout,
-            close,
-        },
-        port,
-        needs: at_rate(count, mean).saturating_add(timeout),
-    })
+    Some(Schedule { from, to, count })
 }
 
-/// How many attempts start before the time is over: the first at 0.
+/// Returns the number of attempts that start before the time is over; the first starts at 0.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
     reason = "rate and time are bounded: below 2^53 and not negative"
 )]
-fn attempts(mean: f64, duration: Duration) -> u64 {
-    let exact = mean * duration.as_secs_f64();
+fn attempts(mean: Rate, duration: Duration) -> u64 {
+    let exact = mean.as_per_second() * duration.as_secs_f64();
     // 0.1 * 30 s is 3.0000000000000004.
     (exact - exact * 1e-12).ceil() as u64
 }
 
-/// How long so many take at a rate.
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "counts are bounded far below 2^53"
-)]
-fn at_rate(count: u64, rate: f64) -> Duration {
-    Duration::try_from_secs_f64(count as f64 / rate).unwrap_or(Duration::MAX)
-}
-
-fn hold(doc: &HoldDoc, cx: &mut Collector<'_>) -> Loaded {
+fn hold(doc: &HoldDoc, cx: &mut Collector<'_>) -> ResolvedLoad {
     let connections = number(Some(doc.connections), 1, 1..=MAX_HELD, "`connections`", cx);
-    let rate = rate(doc.rate, cx);
-    let timeout = timeout(doc.timeout, TIMEOUT, cx);
-    let hold_for = doc.duration.value.0;
-    Loaded {
+    ResolvedLoad {
         load: Load::Hold {
             connections,
-            rate,
-            hold_for,
-            timeout,
+            rate: rate(doc.rate, cx),
+            hold_for: doc.duration.value.0,
+            timeout: timeout(doc.timeout, TIMEOUT, cx),
         },
         port: doc.port,
-        needs: at_rate(connections, rate.as_per_second())
-            .saturating_add(hold_for)
-            .saturating_add(timeout),
     }
 }
 
-fn closed_loop(doc: &LoopDoc, cx: &mut Collector<'_>) -> Loaded {
+fn closed_loop(doc: &LoopDoc, cx: &mut Collector<'_>) -> ResolvedLoad {
     let requests = number(Some(doc.requests), 1, 1..=MAX_ATTEMPTS, "`requests`", cx);
     let timeout = timeout(doc.timeout, TIMEOUT, cx);
-    Loaded {
+    ResolvedLoad {
         load: Load::Loop {
             concurrency: number(doc.concurrency, 1, 1..=MAX_CONCURRENCY, "`concurrency`", cx),
             requests,
@@ -245,13 +220,12 @@ fn closed_loop(doc: &LoopDoc, cx: &mut Collector<'_>) -> Loaded {
             timeout,
         },
         port: doc.port,
-        needs: Duration::from_secs(requests / SLOW_LOOP).saturating_add(timeout),
     }
 }
 
-fn bulk(doc: &BulkDoc, cx: &mut Collector<'_>) -> Loaded {
+fn bulk(doc: &BulkDoc, cx: &mut Collector<'_>) -> ResolvedLoad {
     let timeout = timeout(doc.timeout, BULK_TIMEOUT, cx);
-    Loaded {
+    ResolvedLoad {
         load: Load::Bulk {
             bytes: size(doc.bytes, MAX_TRANSFER, "`bytes`", cx),
             streams: number(doc.streams, 1, 1..=MAX_CONCURRENCY, "`streams`", cx),
@@ -262,15 +236,17 @@ fn bulk(doc: &BulkDoc, cx: &mut Collector<'_>) -> Loaded {
             timeout,
         },
         port: doc.port,
-        needs: timeout,
     }
 }
 
-fn size(written: Spanned<Bytes>, most: u64, what: &str, cx: &mut Collector<'_>) -> ByteCount {
+fn size(written: Spanned<Bytes>, most: u64, key: &str, cx: &mut Collector<'_>) -> ByteCount {
     let bytes = written.value.0;
     if !(1..=most).contains(&bytes.0) {
-        cx.error(written.span, format!("{what} is 1 to {most} bytes"))
-            .label(format!("{} is out of bounds", bytes.0));
+        cx.error(
+            written.span,
+            format!("{key} must be between 1 and {most} bytes"),
+        )
+        .label(format!("{} is out of bounds", bytes.0));
     }
     bytes
 }
@@ -280,14 +256,14 @@ fn rate(written: Spanned<EventRate>, cx: &mut Collector<'_>) -> Rate {
     if rate.as_per_second() > MAX_RATE {
         cx.error(
             written.span,
-            format!("a client makes at most {MAX_RATE} attempts a second"),
+            format!("a client makes at most {MAX_RATE} attempts per second"),
         )
         .help("spread the load over several clients");
     }
     rate
 }
 
-/// A bound on time, above zero.
+/// Resolves a timeout, which must be above zero.
 pub(crate) fn timeout(
     written: Option<Spanned<Timespan>>,
     default: Duration,
@@ -297,8 +273,7 @@ pub(crate) fn timeout(
         return default;
     };
     if written.value.0.is_zero() {
-        cx.error(written.span, "nothing ends in no time")
-            .help("a timeout is above zero");
+        cx.error(written.span, "a timeout must be above zero");
     }
     written.value.0
 }
@@ -318,7 +293,10 @@ mod tests {
             (20.0, 0.0, 0),
         ] {
             assert_eq!(
-                attempts(rate, Duration::from_secs_f64(seconds)),
+                attempts(
+                    Rate::per_second(rate).unwrap(),
+                    Duration::from_secs_f64(seconds)
+                ),
                 count,
                 "{rate}/s for {seconds} s"
             );

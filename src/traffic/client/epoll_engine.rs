@@ -11,11 +11,12 @@ use std::time::Duration;
 use socket2::Socket;
 
 use super::attempt::{AttemptNext, AttemptProgress, ConnectionAttempt, ReplyShape};
-use super::plan::{ConnectionEnd, Starts};
+use super::plan::ConnectionEnd;
 use super::report::LoadStats;
 use super::start_queue::StartSlot;
 use super::{ATTEMPTED, BYTES, COMPLETED, ClientShared, ESTABLISHED, FAILED, IN_FLIGHT};
 use crate::record::{Offset, RunClock};
+use crate::scenario::workload::Starts;
 use crate::sys::readiness::{Epoll, Interest, Readiness};
 use crate::sys::timer::{Alarm, thread_cpu_time};
 use crate::sys::{sched, sockopt};
@@ -422,7 +423,7 @@ impl<'a> EpollEngine<'a> {
         let start = self
             .next_due(self.last_wake)
             .map(|due| match self.client.plan.starts {
-                Starts::Paced(schedule) if schedule.mean_rate() > BATCHING_RATE => {
+                Starts::Paced(schedule) if schedule.mean_rate().as_per_second() > BATCHING_RATE => {
                     due.max(Offset::from_duration(self.last_wake.as_duration() + BATCH))
                 }
                 _ => due,

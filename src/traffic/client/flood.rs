@@ -12,10 +12,10 @@ use std::sync::mpsc::Receiver;
 use etherparse::{PacketBuilder, TcpOptionElement};
 use socket2::{SockAddr, Socket};
 
-use super::plan::{LoadPlan, Starts};
+use super::plan::LoadPlan;
 use super::report::LoadStats;
 use crate::record::{Event, Offset, RunClock, SeriesKind, SeriesUnit};
-use crate::scenario::workload::{ClientSpec, Load};
+use crate::scenario::workload::{ClientSpec, Load, Starts};
 use crate::sys::timer::thread_cpu_time;
 use crate::sys::wake::StopFlag;
 use crate::sys::{fdtable, sockopt};

@@ -6,7 +6,7 @@ use std::time::Duration;
 use socket2::SockAddr;
 
 use crate::record::Offset;
-use crate::scenario::workload::{ClientClose, ClientSpec, Load, PortChoice, Schedule};
+use crate::scenario::workload::{ClientClose, ClientSpec, Load, PortChoice, Starts};
 use crate::traffic::http;
 
 /// What every attempt of a client does, and when attempts start.
@@ -28,24 +28,6 @@ pub(super) struct LoadPlan {
     pub(super) end: ConnectionEnd,
     /// How long held connections are held once the last has been tried; `None`: to the end of the run.
     pub(super) hold_for: Option<Duration>,
-}
-
-/// When attempts start.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Starts {
-    /// Open loop.
-    Paced(Schedule),
-    /// Closed loop: this many at once, until there have been so many.
-    Closed { at_once: u64, count: u64 },
-}
-
-impl Starts {
-    pub(super) fn count(&self) -> u64 {
-        match self {
-            Self::Paced(schedule) => schedule.count,
-            Self::Closed { count, .. } => *count,
-        }
-    }
 }
 
 /// What is sent once connected.
@@ -77,62 +59,13 @@ pub(super) enum ConnectionEnd {
 
 impl LoadPlan {
     pub(super) fn of(spec: &ClientSpec) -> Self {
-        let (starts, timeout, close, hold_for) = match &spec.load {
-            Load::Connect {
-                schedule,
-                timeout,
-                close,
-            } => (Starts::Paced(*schedule), *timeout, end_of(*close), None),
-            Load::Hold {
-                connections,
-                rate,
-                hold_for,
-                timeout,
-            } => {
-                let schedule = Schedule {
-                    from: *rate,
-                    to: *rate,
-                    count: *connections,
-                };
-                (
-                    Starts::Paced(schedule),
-                    *timeout,
-                    ConnectionEnd::Hold,
-                    Some(*hold_for),
-                )
-            }
+        let end = match &spec.load {
+            Load::Connect { close, .. } => end_of(*close),
+            Load::Hold { .. } | Load::Flood { .. } => ConnectionEnd::Hold,
             Load::Loop {
-                concurrency,
-                requests,
-                keep_alive,
-                timeout,
-            } => {
-                let starts = Starts::Closed {
-                    at_once: (*concurrency).into(),
-                    count: *requests,
-                };
-                let end = if *keep_alive {
-                    ConnectionEnd::Reuse
-                } else {
-                    ConnectionEnd::AsAnnounced
-                };
-                (starts, *timeout, end, None)
-            }
-            Load::Flood { schedule, .. } => (
-                Starts::Paced(*schedule),
-                Duration::ZERO,
-                ConnectionEnd::Hold,
-                None,
-            ),
-            Load::Bulk {
-                streams, timeout, ..
-            } => {
-                let starts = Starts::Closed {
-                    at_once: (*streams).into(),
-                    count: (*streams).into(),
-                };
-                (starts, *timeout, ConnectionEnd::AsAnnounced, None)
-            }
+                keep_alive: true, ..
+            } => ConnectionEnd::Reuse,
+            Load::Loop { .. } | Load::Bulk { .. } => ConnectionEnd::AsAnnounced,
         };
         Self {
             target: spec.target.into(),
@@ -140,13 +73,13 @@ impl LoadPlan {
             sources: spec.sources.clone(),
             port: spec.port,
             so_keepalive: spec.so_keepalive,
-            starts,
+            starts: spec.load.starts(),
             begin: Offset::from_duration(spec.start),
-            timeout,
-            request: request(spec, close),
+            timeout: spec.load.timeout().unwrap_or_default(),
+            request: request(spec, end),
             nodelay: matches!(spec.load, Load::Bulk { nodelay: true, .. }),
-            end: close,
-            hold_for,
+            end,
+            hold_for: spec.load.hold_for(),
         }
     }
 

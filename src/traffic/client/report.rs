@@ -2,9 +2,10 @@
 
 use hdrhistogram::Histogram;
 
-use super::plan::{LoadPlan, Starts};
+use super::plan::LoadPlan;
 use crate::names::ActorName;
 use crate::record::{LoadReport, Offset};
+use crate::scenario::workload::Starts;
 
 /// What one thread of a client did.
 #[derive(Debug, Clone)]
@@ -70,9 +71,10 @@ impl LoadStats {
         };
         let (open_loop, offered_rate, achieved_rate, span) = match plan.starts {
             Starts::Paced(schedule) => {
-                let span = schedule.span();
-                let rate = self.paced_rate().unwrap_or(schedule.mean_rate());
-                (true, schedule.mean_rate(), rate, span.as_nanos())
+                let mean = schedule.mean_rate().as_per_second();
+                let span = schedule.duration();
+                let rate = self.paced_rate().unwrap_or(mean);
+                (true, mean, rate, span.as_nanos())
             }
             Starts::Closed { .. } => {
                 let took = self

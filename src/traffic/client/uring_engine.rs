@@ -9,11 +9,11 @@ use std::os::fd::AsFd;
 use std::time::Duration;
 
 use super::attempt::ReplyShape;
-use super::plan::{ConnectionEnd, LoadPlan, Starts};
+use super::plan::{ConnectionEnd, LoadPlan};
 use super::report::LoadStats;
 use super::{ATTEMPTED, BYTES, COMPLETED, ClientShared, ESTABLISHED, FAILED, IN_FLIGHT};
 use crate::record::{Offset, RunClock};
-use crate::scenario::workload::PortChoice;
+use crate::scenario::workload::{PortChoice, Starts};
 use crate::sys::timer::thread_cpu_time;
 use crate::sys::uring::{Ended, ExchangeRing};
 use crate::traffic::actor_metrics::Counts;

@@ -165,7 +165,7 @@ fn spec(tw_recycle: &str) -> NodeSpec {
         sysctls: vec![SysctlSpec {
             key: "net.ipv4.tcp_tw_recycle".to_owned(),
             value: tw_recycle.to_owned(),
-            place: crate::scenario::model::Place::default(),
+            place: crate::scenario::Place::default(),
         }],
         nofile: None,
         conntrack_room: None,

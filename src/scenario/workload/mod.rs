@@ -1,0 +1,30 @@
+//! The resolved workload of a run: its servers, clients, commands and timed steps.
+
+mod client;
+mod command;
+mod load;
+mod schedule;
+mod server;
+mod step;
+
+pub use client::{ClientClose, ClientSpec, PortChoice};
+pub use command::{CommandSpec, FILES};
+pub use load::{Load, Starts, TIME_WAIT};
+pub use schedule::Schedule;
+pub use server::{Accept, Forward, ServerClose, ServerSpec};
+pub use step::{StepAction, StepSpec, StopHow};
+
+use serde::{Deserialize, Serialize};
+
+/// Everything that acts in a run. The actors are in the order of the file, the steps in order of time.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Workload {
+    /// The built-in servers.
+    pub servers: Vec<ServerSpec>,
+    /// The built-in clients.
+    pub clients: Vec<ClientSpec>,
+    /// The real programs.
+    pub commands: Vec<CommandSpec>,
+    /// The timed actions on the lab and on its actors.
+    pub steps: Vec<StepSpec>,
+}
