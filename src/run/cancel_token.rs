@@ -1,19 +1,20 @@
-//! The wish to end a run before its time: is_cancelled once, seen by all.
+//! Cancels a run from another thread.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// A flag that any thread may raise; a run that sees it ends cleanly with what it has learnt.
+/// A flag that any thread may set; clones share it. The run then ends early but cleanly, and keeps everything recorded
+/// so far.
 #[derive(Debug, Clone, Default)]
 pub struct CancelToken(Arc<AtomicBool>);
 
 impl CancelToken {
-    /// Asks the run to end.
+    /// Requests that the run end early.
     pub fn cancel(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
 
-    /// Whether the run was is_cancelled to end.
+    /// Returns true once [`Self::cancel`] has been called.
     pub fn is_cancelled(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }

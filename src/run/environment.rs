@@ -1,4 +1,4 @@
-//! Where a run happens, as its record tells: kernel, machine, privileges.
+//! Collects the environment of a run for its record: kernel, machine, privileges, resource usage.
 
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
@@ -8,7 +8,7 @@ use crate::lab::NodeSettings;
 use crate::record::{Environment, Privileges};
 use crate::run::WorkOrder;
 
-/// Looks at kernel and machine.
+/// Describes the kernel and machine that this process runs on.
 pub(crate) fn of_run(
     order: &WorkOrder,
     privileges: Privileges,
@@ -41,14 +41,15 @@ pub(crate) fn of_run(
     }
 }
 
-/// Processor time in nanoseconds and the most bytes of memory, of this process and of the children that it has waited for.
+/// Returns the processor time in nanoseconds and the peak memory in bytes of this process and of the children that it
+/// has waited for. The memory is that of the largest of them.
 pub(crate) fn usage() -> Option<(u64, u64)> {
     let each = [UsageWho::RUSAGE_SELF, UsageWho::RUSAGE_CHILDREN].map(|who| getrusage(who).ok());
     let (mut cpu, mut memory) = (0, 0);
     for usage in each {
         let usage = usage?;
         cpu += usage.user_time().num_nanoseconds() + usage.system_time().num_nanoseconds();
-        // In KiB.
+        // ru_maxrss is in KiB (getrusage(2)).
         memory = usage.max_rss().max(memory);
     }
     let memory = u64::try_from(memory).ok()?.saturating_mul(1024);

@@ -1,6 +1,6 @@
-//! A run between its acts: what stands when the lab is built, the servers listen and everything else waits for the clock.
+//! A run whose lab is built and whose servers listen: starting its clock, waiting for its end, shutting it down.
 //!
-//! Not here: the order of the acts (`run`, or a test that has its own in between).
+//! Not here: calling these steps in order, which `run` does, or a testbed with a test's own code in between.
 
 use std::fs::File;
 use std::time::Duration;
@@ -13,13 +13,13 @@ use crate::record::{Event, Privileges, Recorder, RunClock};
 use crate::scenario::RunSpec;
 use crate::traffic::Traffic;
 
-/// Between readiness and the zero of the clock: threads that were told it have time to wait for it.
-/// A wake-up costs 17 µs when quiet and milliseconds on a busy machine (measured).
+/// Time between readiness and the zero of the clock, so that every thread is waiting when the clock reaches zero.
+/// A wake-up takes 17 µs on a quiet machine and milliseconds on a busy one (measured).
 const LEAD: Duration = Duration::from_millis(20);
-/// How often the end of a run is looked for: it adds at most this to a run and costs nothing measurable.
-const LOOK: Duration = Duration::from_millis(5);
+/// Interval between checks for the end of a run. It lengthens a run by at most this much, at no measurable cost.
+const CHECK_INTERVAL: Duration = Duration::from_millis(5);
 
-/// A run that is ready to begin, and then goes on.
+/// A run that is ready to begin or in progress.
 #[derive(Debug)]
 pub struct LiveRun {
     spec: RunSpec,
@@ -28,15 +28,16 @@ pub struct LiveRun {
     capture: Option<Capture>,
     probes: Probes,
     recorder: Recorder,
-    /// In virtual time nobody outside can tell that a run takes too long.
+    /// The timeout, in virtual time only: there no process outside can see that a run takes too long.
     limit: Option<Duration>,
 }
 
 impl LiveRun {
-    /// Builds the lab, starts the servers, and has clients and probes wait for the clock.
+    /// Builds the lab, starts the servers, and prepares clients and probes to wait for the clock.
     ///
     /// # Errors
-    /// Where the question cannot be asked here.
+    ///
+    /// If the scenario cannot be run here.
     pub fn prepare(
         order: &WorkOrder,
         privileges: Privileges,
@@ -45,7 +46,7 @@ impl LiveRun {
         cancel: &CancelToken,
     ) -> Result<Self, RunError> {
         let spec = &order.spec;
-        if let Some(reason) = preflight::obstacle(spec, order.ground) {
+        if let Some(reason) = preflight::unmet_requirement(spec, order.ground) {
             return Err(RunError::NotApplicable(reason));
         }
         probe::wait_for_quiet_log(spec, || cancel.is_cancelled());
@@ -71,12 +72,12 @@ impl LiveRun {
         })
     }
 
-    /// The lab.
+    /// Returns the lab with its nodes.
     pub fn lab(&self) -> &Lab {
         &self.lab
     }
 
-    /// Starts the clock: clients act, probes watch, wires impair.
+    /// Starts the clock: clients begin their load, probes sample, wires apply their impairments.
     pub fn begin(&mut self) -> RunClock {
         let clock = RunClock::starting_in(LEAD);
         self.lab.begin(clock, &self.recorder);
@@ -88,11 +89,14 @@ impl LiveRun {
         clock
     }
 
-    /// Waits for the end: traffic has ended, every moment that an expectation names has passed, and every probe has looked
-    /// once more. Takes the scenario's steps on the way. True where it was asked to end before.
+    /// Waits for the end of the run and takes the scenario's steps when they are due. The run ends when all traffic has
+    /// ended, every moment that an expectation names has passed, and every probe has sampled once more.
+    ///
+    /// Returns true if the run was cancelled before that.
     ///
     /// # Errors
-    /// Where a step cannot be taken.
+    ///
+    /// If a step cannot be taken, or a run in virtual time exceeds its timeout.
     pub fn wait(&mut self, clock: RunClock, cancel: &CancelToken) -> Result<bool, RunError> {
         let mut steps = PendingSteps::new(&self.spec);
         let mut quiet_since = None;
@@ -110,7 +114,7 @@ impl LiveRun {
             } else if now >= *quiet_since.get_or_insert(now) + self.spec.sample_every {
                 return Ok(false);
             }
-            // Where nobody can ask it to end, there is nothing to look for before the last moment that matters.
+            // In virtual time nothing can cancel the run, so it can sleep until the next moment that matters.
             let ahead = match quiet_since {
                 Some(since) => since + self.spec.sample_every,
                 None => (self.spec.watch_until).min(steps.next().unwrap_or(Duration::MAX)),
@@ -119,16 +123,17 @@ impl LiveRun {
                 Some(limit) => ahead.min(limit).saturating_sub(now),
                 None => Duration::ZERO,
             };
-            std::thread::sleep(idle.max(LOOK));
+            std::thread::sleep(idle.max(CHECK_INTERVAL));
         }
     }
 
-    /// The last look, then the end of everything.
+    /// Takes the last sample, stops everything, and removes the lab.
     ///
     /// # Errors
-    /// Where a probe or an actor had stopped before its time because of an error of the lab's.
+    ///
+    /// If a probe, server, client or command had stopped early because of an error of the lab itself.
     pub fn finish(self, clock: RunClock, interrupted: bool) -> Result<(), RunError> {
-        // The last look comes before held connections are closed.
+        // The last sample must come before held connections are closed.
         self.probes.stop().map_err(RunError::Probe)?;
         for text in self
             .capture

@@ -1,6 +1,6 @@
-//! One scenario, once: the story from an empty machine to everything that was observed.
+//! Runs one scenario once: from an empty machine to everything that was observed.
 //!
-//! Not here: whether that is what was expected (`expect`), nor where the process runs (`backend`).
+//! Not here: judging the observations (`expect`), and choosing where the process runs (`backend`).
 
 mod cancel_token;
 mod environment;
@@ -27,13 +27,13 @@ use crate::probe::{CaptureError, ProbeError};
 use crate::record::{Privileges, Recorder};
 use crate::traffic::TrafficError;
 
-/// Why a run cannot be told to its end.
+/// An error that ends a run before it has observed anything usable.
 #[derive(Debug, Error)]
 pub enum RunError {
-    /// Kernel or machine lacks what the scenario needs.
+    /// The kernel or machine lacks something the scenario needs; the text says what.
     #[error("{0}")]
     NotApplicable(String),
-    /// The process has not the privileges of a lab.
+    /// The process lacks the privileges to create a lab.
     #[error(transparent)]
     Sandbox(SandboxError),
     /// The lab cannot be built.
@@ -48,10 +48,10 @@ pub enum RunError {
     /// Packets cannot be captured.
     #[error("cannot capture packets")]
     Capture(#[source] CaptureError),
-    /// It goes on for longer than it may.
-    #[error("it did not end within its timeout of {0:?} of virtual time")]
+    /// The run exceeded its timeout. Only checked in virtual time; in real time the backend kills the process.
+    #[error("the run did not end within its timeout of {0:?} of virtual time")]
     TimedOut(Duration),
-    /// A step cannot be taken.
+    /// A step of the scenario cannot be taken.
     #[error(transparent)]
     Step(#[from] steps::RunStepError),
 }
@@ -74,11 +74,12 @@ impl From<TrafficError> for RunError {
     }
 }
 
-/// Runs one scenario from an empty machine to the last look at it. What happens goes to the recorder, packets to their file where
-/// there is one.
+/// Runs one scenario, from building the lab to the last sample. Events go to `recorder`; packets go to the file
+/// `packets`, if there is one.
 ///
 /// # Errors
-/// Where the question cannot be asked here. What the kernel does to the traffic is never an error.
+///
+/// If the scenario cannot be run here. Whatever the kernel does to the traffic is an observation, never an error.
 pub fn run(
     order: &WorkOrder,
     privileges: Privileges,

@@ -1,4 +1,4 @@
-//! What a worker is told: everything it needs, before it begins.
+//! The order that a worker process reads from its standard input.
 
 use std::path::PathBuf;
 
@@ -8,23 +8,23 @@ use crate::lab::Ground;
 use crate::record::Guest;
 use crate::scenario::RunSpec;
 
-/// One run, resolved, and the ground it stands on. The first line of a worker's standard input.
+/// Everything a worker needs to execute one run. Written as one JSON line on its standard input.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct WorkOrder {
-    /// The run.
+    /// The run, with every reference resolved.
     pub spec: RunSpec,
-    /// What the lab may do to the kernel.
+    /// The changes that the lab may make to the kernel.
     pub ground: Ground,
-    /// What the guest depends on, where the worker is the payload of a virtual machine.
+    /// The inputs of the virtual machine, if the worker runs in one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub guest: Option<Guest>,
-    /// Where packets are written to, where they are wanted: a file that is there and can be written by the worker as it starts.
+    /// The file for captured packets, if packets are captured. It must exist and be writable when the worker starts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub capture: Option<PathBuf>,
 }
 
 impl WorkOrder {
-    /// Whether the clock of the run is virtual: no one can act on it from outside.
+    /// Returns true if the run uses a virtual clock, so that no process outside can time it out.
     pub fn in_virtual_time(&self) -> bool {
         self.guest.as_ref().is_some_and(|guest| guest.virtual_time)
     }

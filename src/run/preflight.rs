@@ -1,4 +1,4 @@
-//! Whether the question makes sense here: what a scenario requires of kernel and machine, before anything is built.
+//! Checks before anything is built that kernel and machine meet the scenario's requirements.
 
 use nix::sys::utsname;
 
@@ -6,8 +6,8 @@ use crate::lab::{Ground, programs};
 use crate::scenario::expr::CompareOp;
 use crate::scenario::{RunSpec, VersionBound};
 
-/// The reason why a run is not applicable here, if it is not.
-pub(crate) fn obstacle(spec: &RunSpec, ground: Ground) -> Option<String> {
+/// Returns the reason why a run is not applicable here, or `None` if it is.
+pub(crate) fn unmet_requirement(spec: &RunSpec, ground: Ground) -> Option<String> {
     unmet_kernel(spec)
         .or_else(|| missing_program(spec))
         .or_else(|| foreign_kernel(spec, ground))
@@ -58,11 +58,12 @@ fn foreign_kernel(spec: &RunSpec, ground: Ground) -> Option<String> {
         .next()
         .filter(|_| !ground.owns_kernel)?;
     Some(format!(
-        "sets `{key}` for the whole kernel, which is done only where the lab owns it: nslab run --kernel KERNEL (see nslab kernel --help)"
+        "sets `{key}` for the whole kernel, which is only done in a virtual machine: nslab run --kernel KERNEL \
+         (see nslab kernel --help)"
     ))
 }
 
-/// The first three numbers of `uname -r`; what is missing is 0.
+/// Returns the first three numbers of `uname -r`; missing numbers are 0.
 fn parse_release(release: &str) -> (u32, u32, u32) {
     let mut numbers = release
         .split(|c: char| !c.is_ascii_digit())
@@ -88,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn releases_of_distributions_are_read() {
+    fn distribution_kernel_releases_are_parsed() {
         assert_eq!(parse_release("6.18.44-fc-v669"), (6, 18, 44));
         assert_eq!(parse_release("6.1.0-30-cloud-amd64"), (6, 1, 0));
         assert_eq!(parse_release("4.9"), (4, 9, 0));
@@ -96,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn bounds_compare_numbers_not_text() {
+    fn version_bounds_compare_as_numbers() {
         let bound = VersionBound {
             op: CompareOp::GreaterOrEqual,
             version: (4, 12, 0),

@@ -1,4 +1,4 @@
-//! What a scenario wants to happen at a time.
+//! The steps of a scenario: actions at fixed times, such as taking a link down.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::scenario::RunSpec;
 use crate::scenario::workload::{StepAction, StepSpec};
 use crate::traffic::{Traffic, TrafficError};
 
-/// Why a step cannot be taken.
+/// A step of a scenario failed.
 #[derive(Debug, Error)]
 #[error("cannot take the step at {at:?} (line {line})")]
 pub struct RunStepError {
@@ -19,18 +19,18 @@ pub struct RunStepError {
     source: Box<StepFailure>,
 }
 
-/// What is in the way of a step.
+/// The cause of a failed step.
 #[derive(Debug, Error)]
 pub(super) enum StepFailure {
-    /// The lab cannot be changed so.
+    /// The lab could not be changed.
     #[error(transparent)]
     Lab(#[from] StepError),
-    /// The server, client or command cannot be stopped.
+    /// A server, client or command could not be stopped.
     #[error(transparent)]
     Traffic(#[from] TrafficError),
 }
 
-/// The steps of a run that are still to come.
+/// The steps of a run that have not been taken yet, in order of time.
 #[derive(Debug)]
 pub(crate) struct PendingSteps<'a> {
     left: &'a [StepSpec],
@@ -47,12 +47,12 @@ impl<'a> PendingSteps<'a> {
         self.left.is_empty()
     }
 
-    /// When the next is due.
+    /// Returns the time at which the next step is due.
     pub(crate) fn next(&self) -> Option<Duration> {
         self.left.first().map(|step| step.at)
     }
 
-    /// Takes every step whose time has come.
+    /// Takes every step that is due.
     pub(crate) fn take_due(
         &mut self,
         now: Duration,

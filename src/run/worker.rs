@@ -1,4 +1,4 @@
-//! A worker process: takes an order on its input, tells events on its output, ends when its input is closed.
+//! The worker process: reads an order on its input, writes events to its output, and ends when its input is closed.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -11,35 +11,39 @@ use crate::lab::sandbox::{self, Entered, SandboxError};
 use crate::record::{Event, Privileges, Recorder};
 use crate::traffic::agent::AgentError;
 
-/// Why a worker cannot do its work.
+/// A worker process cannot communicate with the process that started it.
 #[derive(Debug, Error)]
 pub enum WorkerProcessError {
-    /// Its order cannot be read.
-    #[error("cannot read the order of the run")]
+    /// The order cannot be read from the input.
+    #[error("cannot read the run order from stdin")]
     Order(#[source] std::io::Error),
-    /// Nobody can wait for the end of its input.
-    #[error("cannot listen for the wish to end")]
-    Listen(#[source] std::io::Error),
-    /// Its events cannot be written.
-    #[error("cannot tell events")]
-    Tell(#[source] std::io::Error),
-    /// The traffic of a node cannot be driven.
-    #[error("cannot drive the traffic of the node")]
+    /// The thread that waits for the end of the input cannot be started.
+    #[error("cannot watch stdin for the stop request")]
+    WatchInput(#[source] std::io::Error),
+    /// Events cannot be written to the output.
+    #[error("cannot write events to stdout")]
+    WriteEvents(#[source] std::io::Error),
+    /// The agent of a node with its own limits has failed.
+    #[error("cannot run the agent of the node")]
     Agent(#[source] AgentError),
 }
 
-/// Executes the order on `input` and tells events on `output`; gives the code to exit with. Must be called before the
-/// process has a second thread: it forks into a process tree of its own, which ends with this process.
+/// Executes the order on `input`, writes events to `output`, and returns the exit code.
+///
+/// Must be called while the process has only one thread, because it forks into a process tree of its own. The tree ends
+/// when this process ends.
 ///
 /// # Errors
-/// Where it cannot listen or tell. All else is told.
+///
+/// Only if the order cannot be read, the input cannot be watched or the output cannot be written. Every other failure
+/// becomes an event.
 pub fn worker(
     input: impl Read + Send + 'static,
     output: impl Write + Send + 'static,
 ) -> Result<u8, WorkerProcessError> {
     let mut input = BufReader::new(input);
     let mut order = read_order(&mut input).map_err(WorkerProcessError::Order)?;
-    // The file may be out of reach from inside.
+    // Open the file first: it may be out of reach from inside the sandbox.
     let packets = order
         .capture
         .as_ref()
@@ -49,7 +53,7 @@ pub fn worker(
         return Ok(code);
     }
     let cancel = CancelToken::default();
-    cancel_when_closed(input, cancel.clone()).map_err(WorkerProcessError::Listen)?;
+    cancel_when_closed(input, cancel.clone()).map_err(WorkerProcessError::WatchInput)?;
     let privileges = match entered {
         Ok(Entered::Inside(privileges)) => Ok(privileges),
         Ok(Entered::Over(code)) => return Ok(code),
@@ -60,11 +64,12 @@ pub fn worker(
     Ok(0)
 }
 
-/// Executes an order as the first process of a machine that is there for nothing else, and tells events on `output`. What
-/// it starts ends with the machine.
+/// Executes an order inside a virtual machine that exists only for this run, and writes events to `output`. Processes
+/// started by the run end with the machine.
 ///
 /// # Errors
-/// Where it cannot tell. All else is told.
+///
+/// Only if the output cannot be written. Every other failure becomes an event.
 pub fn in_machine(
     order: &WorkOrder,
     output: impl Write + Send + 'static,
@@ -86,7 +91,7 @@ fn execute(
     output: impl Write + Send + 'static,
     cancel: &CancelToken,
 ) -> Result<(), WorkerProcessError> {
-    let (recorder, written) = Recorder::start(output).map_err(WorkerProcessError::Tell)?;
+    let (recorder, written) = Recorder::start(output).map_err(WorkerProcessError::WriteEvents)?;
     let ended = privileges
         .map_err(RunError::Sandbox)
         .and_then(|privileges| {
@@ -101,13 +106,13 @@ fn execute(
         }),
     }
     drop(recorder);
-    written.wait().map_err(WorkerProcessError::Tell)
+    written.wait().map_err(WorkerProcessError::WriteEvents)
 }
 
-/// The file for packets; a run goes on without.
+/// Returns the file for packets. If it cannot be opened, records a note; the run continues without a capture.
 fn packets_to(file: io::Result<File>, recorder: &Recorder) -> Option<File> {
     let no_file = |error| {
-        let text = format!("there is no capture: cannot open its file: {error}");
+        let text = format!("packets were not captured: cannot open the capture file: {error}");
         recorder.record(Event::Note { t: None, text });
     };
     file.map_err(no_file).ok()
@@ -119,23 +124,25 @@ fn read_order(input: &mut impl BufRead) -> std::io::Result<WorkOrder> {
     Ok(serde_json::from_str(&line)?)
 }
 
-/// The input says nothing more; its end is the wish to end, or the end of whoever started this.
+/// Cancels the run when `input` is closed: by the starting process to stop the run, or by the kernel when that process
+/// has died. Nothing more is read from it.
 fn cancel_when_closed(
     mut input: impl Read + Send + 'static,
     cancel: CancelToken,
 ) -> io::Result<()> {
-    let listen = move || {
+    let watch = move || {
         let mut rest = [0; 64];
         while input.read(&mut rest).is_ok_and(|length| length > 0) {}
         cancel.cancel();
     };
-    std::thread::Builder::new().spawn(listen).map(drop)
+    std::thread::Builder::new().spawn(watch).map(drop)
 }
 
-/// Drives the traffic of one node that has limits of its own.
+/// Runs the traffic of one node that has limits of its own.
 ///
 /// # Errors
-/// Where it cannot listen or tell.
+///
+/// If the input or output breaks, or the input is not what a worker writes.
 pub fn agent(
     input: impl Read + Send + 'static,
     output: impl Write + Send + 'static,

@@ -1,4 +1,4 @@
-//! Why there is no testbed, and why what was observed is not what was expected.
+//! Errors of a testbed: it cannot be built or has broken, or its expectations did not hold.
 
 use std::fmt;
 
@@ -8,57 +8,58 @@ use crate::record::{Outcome, ReadError, RunVerdict};
 use crate::run::RunError;
 use crate::scenario::Problems;
 
-/// Why a testbed cannot be had or has broken.
+/// A testbed cannot be built, or the lab itself has broken.
 #[derive(Error)]
 pub enum TestbedError {
-    /// The text has mistakes.
+    /// The text has mistakes; all of them are listed.
     #[error("the scenario has mistakes:{}", listed(.0))]
     Scenario(Box<Problems>),
-    /// The text describes several runs.
+    /// The text describes several runs, by `variants` or a `matrix`.
     #[error(
         "a testbed is one lab, and this scenario describes {count} runs: leave out `variants` and `matrix`"
     )]
     ManyRuns {
-        /// How many.
+        /// The number of runs.
         count: usize,
     },
-    /// A node bounds descriptors, which takes the nslab program.
+    /// A node has `limits`. Servers and clients on such a node need processes of the nslab program, and a test program
+    /// is a different one.
     #[error(
-        "node `{node}` has `limits`, which a testbed cannot give: set RLIMIT_NOFILE in your own code"
+        "node `{node}` has `limits`, which a testbed does not support: set RLIMIT_NOFILE in your own code"
     )]
     Nofile {
-        /// The node.
+        /// The node with the `limits`.
         node: String,
     },
-    /// There is no node of this name.
-    #[error("no node `{name}`; there are: {known}")]
+    /// The text has no node with the requested name.
+    #[error("no node named `{name}`; available: {known}")]
     NoHost {
-        /// As asked for.
+        /// The name that was requested.
         name: String,
-        /// Those that there are.
+        /// The names of all nodes, separated by commas.
         known: String,
     },
-    /// The lab cannot be built, or broke.
+    /// The lab cannot be built on this machine, or it broke during the run.
     #[error("cannot run the lab: {}", causes(.0))]
     Run(#[from] RunError),
-    /// A testbed begins once.
-    #[error("the testbed has begun already")]
-    Begun,
-    /// No thread.
+    /// [`Testbed::begin`](super::Testbed::begin) was called a second time.
+    #[error("the testbed has already begun")]
+    AlreadyBegun,
+    /// A thread cannot be started.
     #[error("cannot start a thread for the testbed")]
     Thread(#[source] std::io::Error),
-    /// An error of the lab's own.
+    /// A thread of the lab panicked, which is a bug in nslab.
     #[error("the thread of the testbed panicked")]
     Panicked,
-    /// What was observed is not to be had.
-    #[error("cannot keep what was observed")]
+    /// The events of the run could not be kept in memory.
+    #[error("cannot keep the recorded events")]
     Write(#[source] std::io::Error),
-    /// What was observed makes no sense.
+    /// The recorded events could not be read back.
     #[error("cannot {0}")]
     Read(#[source] ReadError),
 }
 
-/// As they are displayed: this is how test programs show an error that a test returns.
+/// Same as `Display`, because the test harness prints the `Debug` form of an error that a test returns.
 impl fmt::Debug for TestbedError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
@@ -86,12 +87,15 @@ fn causes(error: &dyn std::error::Error) -> String {
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
-/// An expectation of the testbed did not hold, or could not be judged.
+/// The run did not pass: an expectation did not hold, or the run could not be judged.
+///
+/// `Display` prints the outcome, the reason if there is one, and for each expectation that did not pass its line, its
+/// text and the observed values.
 #[derive(Error)]
-#[error("{}", told(.0))]
+#[error("{}", described(.0))]
 pub struct NotPassed(pub(super) RunVerdict);
 
-fn told(verdict: &RunVerdict) -> String {
+fn described(verdict: &RunVerdict) -> String {
     use fmt::Write as _;
     let mut text = format!("the testbed {}", verdict.outcome);
     if let Some(reason) = &verdict.reason {

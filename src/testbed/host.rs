@@ -1,4 +1,4 @@
-//! A node of a testbed, as a test acts on it.
+//! A node of a testbed: running code and programs on it.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
@@ -9,7 +9,9 @@ use crate::lab::Node;
 use crate::scenario::topology::Topology;
 use crate::sys::NetNs;
 
-/// A node: a network namespace with an address.
+/// A node of a [`Testbed`](super::Testbed): a network namespace with its own interfaces, addresses and sockets.
+///
+/// Clones are cheap and refer to the same node.
 #[derive(Debug, Clone)]
 pub struct Host {
     netns: NetNs,
@@ -28,16 +30,24 @@ impl Host {
         }
     }
 
-    /// Its first address; of a node without links, that of its loopback.
+    /// Returns the node's first address, or 127.0.0.1 if the node has no links.
     pub fn address(&self) -> IpAddr {
         self.address
     }
 
-    /// Runs something on the node, in a thread of its own, and waits for it. Sockets that are made there stay on the node,
-    /// wherever they are used.
+    /// Runs a closure on the node, in a new thread, and waits for its result.
+    ///
+    /// A socket belongs to the node it was created on, so you may return it and use it from any thread:
+    ///
+    /// ```ignore
+    /// let listener = server.run(|| TcpListener::bind("0.0.0.0:80"))??;
+    /// ```
+    ///
+    /// The first `?` is for this method, the second for what the closure returned.
     ///
     /// # Errors
-    /// Where there is no thread, or it panicked.
+    ///
+    /// If the thread cannot be started or cannot enter the node, or if the closure panics.
     pub fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
@@ -45,10 +55,12 @@ impl Host {
         self.netns.run(work)
     }
 
-    /// Runs something on the node, in a thread of its own. The join gives an error where the thread could not enter the node.
+    /// Runs a closure on the node, in a new thread, and returns at once. [`JoinHandle::join`] gives the closure's
+    /// result, or an error if the thread could not enter the node.
     ///
     /// # Errors
-    /// Where there is no thread.
+    ///
+    /// If the thread cannot be started.
     pub fn spawn<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
@@ -56,18 +68,27 @@ impl Host {
         self.netns.spawn("testbed-host", work)
     }
 
-    /// Starts a program on the node. Within [`super::isolated`] it ends with the test at the latest, whatever it does.
+    /// Starts a program on the node and returns at once. Inside [`isolated`](super::isolated) the kernel kills the
+    /// program when the test ends, even if it has turned itself into a daemon.
     ///
     /// # Errors
-    /// Those of [`Command::spawn`].
+    ///
+    /// The errors of [`Command::spawn`], and an error if no thread can be started on the node.
     pub fn start(&self, mut command: Command) -> io::Result<Child> {
         self.netns.run(move || command.spawn())?
     }
 
-    /// Runs a program on the node to its end, and gives what it wrote.
+    /// Runs a program on the node, waits for it to end, and returns its exit status and output:
+    ///
+    /// ```ignore
+    /// let mut ss = Command::new("ss");
+    /// ss.args(["-H", "-tln"]);
+    /// let output = bed.host("server")?.output(ss)?;
+    /// ```
     ///
     /// # Errors
-    /// Those of [`Command::output`].
+    ///
+    /// The errors of [`Command::output`], and an error if no thread can be started on the node.
     pub fn output(&self, mut command: Command) -> io::Result<Output> {
         self.netns.run(move || command.output())?
     }

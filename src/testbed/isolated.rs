@@ -1,4 +1,4 @@
-//! A test in a process of its own, with the privileges that a lab takes, and with a certain end.
+//! Runs a test in a process of its own that has the privileges a lab needs and cannot outlive the test.
 
 use std::env;
 use std::ffi::OsString;
@@ -10,61 +10,85 @@ use thiserror::Error;
 use super::Result;
 use crate::sys::rerun::{Answer, rerun_in_sandbox};
 
-/// Set in the process inside; says for which test it was started.
+/// Environment variable of the inner process: the name of the test it was started for.
 const INSIDE: &str = "NSLAB_TESTBED";
-/// The descriptor by which the process inside says that the test came to its end.
+/// Environment variable of the inner process: the descriptor on which it reports that the test has passed.
 const ANSWER: &str = "NSLAB_TESTBED_ANSWER";
-/// What it says.
+/// The report that the inner process writes to that descriptor.
 const WELL: &[u8] = b"well";
 
-/// Why a test could not be isolated, or how it failed.
+/// An error of [`isolated`]: the test could not be isolated, or it failed.
 #[derive(Error)]
 pub enum IsolationError {
-    /// No process.
-    #[error("cannot start the test in a process of its own")]
+    /// The inner process cannot be started: the fork failed, or a pipe could not be created.
+    #[error("cannot start an isolated process for the test")]
     Start(#[source] std::io::Error),
-    /// It failed; or there is no sandbox, and the output says why.
-    #[error("failed in its own process (exit code {code}):\n{output}")]
+    /// The test failed in the inner process, or the namespaces could not be created. In the second case `code` is 126
+    /// and `output` names the missing privilege.
+    #[error("the isolated test failed (exit code {code}):\n{output}")]
     Failed {
-        /// As of a shell.
+        /// The exit code, or 128 plus the signal number if a signal ended the process, as in a shell.
         code: u8,
-        /// Everything that it wrote.
+        /// All output of the inner process, standard output and standard error together.
         output: String,
     },
-    /// It ended without having come to the end of the test.
+    /// The inner process ended successfully without reaching the end of the test. This happens if `isolated` is called
+    /// from a thread that does not have the name of the test.
     #[error(
-        "the test `{test}` was not found in a process of its own: call `isolated` from the thread of a #[test] function \
-         or from `main`; it wrote:\n{output}"
+        "the isolated process did not run the test `{test}`: call `isolated` from the thread of a #[test] function \
+         or from `main`; output of the process:\n{output}"
     )]
     NotReached {
-        /// The name of the thread.
+        /// The name of the calling thread, which is taken as the name of the test.
         test: String,
-        /// Everything that it wrote.
+        /// All output of the inner process, standard output and standard error together.
         output: String,
     },
 }
 
-/// As it is displayed: this is how test programs show an error that a test returns.
+/// Same as `Display`, because the test harness prints the `Debug` form of an error that a test returns.
 impl fmt::Debug for IsolationError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
 }
 
-/// Runs a test in a process of its own: the same program once more, told to run this test alone, in new namespaces for network,
-/// processes and mounts, and, without root, in a user namespace. What the test starts ends with it, whatever happens, and
-/// nothing on the host changes.
+/// Runs a test in a process of its own, in new network, process and mount namespaces, and without root also in a new
+/// user namespace.
 ///
-/// To be the whole of a `#[test]` function (cargo test, nextest), or of `main`: what stands around the call is run in both processes.
+/// The process is the same program again with arguments that select this one test. Everything the test starts ends
+/// with it, and nothing on the host changes.
+///
+/// The call should be the whole body of a `#[test]` function (for `cargo test` or nextest) or of `main`, because code
+/// around it runs in both processes.
+///
+/// ```ignore
+/// #[test]
+/// #[ignore = "needs network namespaces"]
+/// fn a_node_has_its_own_sysctls() -> testbed::Result {
+///     testbed::isolated(|| {
+///         let bed = Testbed::build("nodes: { a: { sysctls: { net.ipv4.tcp_syncookies: 0 } } }")?;
+///         let read = || std::fs::read_to_string("/proc/sys/net/ipv4/tcp_syncookies");
+///         assert_eq!(bed.host("a")?.run(read)??, "0\n");
+///         Ok(())
+///     })
+/// }
+/// ```
 ///
 /// # Errors
-/// That of the test, with its output; or which privilege is missing, and how to get it.
+///
+/// * [`IsolationError::Failed`] with the output of the test if it fails or panics. Where the machine forbids namespaces
+///   the output names the missing privilege and how to grant it; the test is not skipped (see the
+///   [module documentation](super#machines-that-forbid-namespaces)).
+/// * [`IsolationError::Start`] if the process cannot be started.
+/// * [`IsolationError::NotReached`] if the call is not on the thread of a test or of `main`.
+/// * The test's own error: this is what the inner process returns.
 pub fn isolated(test: impl FnOnce() -> Result) -> Result {
     let name = thread::current().name().unwrap_or("main").to_owned();
     if env::var(INSIDE).is_ok_and(|inside| inside == name) {
         test()?;
         let number = env::var(ANSWER).ok().and_then(|number| number.parse().ok());
-        // A second call within the same test finds it taken.
+        // A second call in the same test finds that the descriptor has been taken.
         if let Some(answer) = number.and_then(Answer::take) {
             answer.say(WELL)?;
         }
@@ -85,12 +109,12 @@ pub fn isolated(test: impl FnOnce() -> Result) -> Result {
     Ok(())
 }
 
-/// Whether this process was made by [`isolated`].
+/// Returns true if [`isolated`] started this process.
 pub(super) fn is_inside() -> bool {
     env::var_os(INSIDE).is_some()
 }
 
-/// Those that have a test program run this test alone; `main` gets its own again.
+/// The arguments that make a test program run only this test. For `main`, the arguments of this process.
 fn arguments(test: &str) -> Vec<OsString> {
     let mut own = env::args_os();
     if test == "main" {

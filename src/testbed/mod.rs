@@ -1,34 +1,44 @@
-//! A lab within a test of yours: nodes and links from a few lines of YAML, your code and your programs on the nodes, clients,
-//! servers and expectations where you want them. With root and without.
+//! A network lab inside your own tests: nodes and links from a few lines of YAML, with your code and your programs
+//! running on the nodes. Works with root and without.
+//!
+//! Three steps make a test:
+//!
+//! 1. [`isolated`] runs the test in a process of its own, inside new namespaces, so nothing is left behind.
+//! 2. [`Testbed::build`] builds the lab that the YAML text describes; [`Testbed::host`] returns one of its nodes.
+//! 3. [`Host::run`], [`Host::spawn`], [`Host::start`] and [`Host::output`] run your code or a program on a node.
 //!
 //! ```ignore
 //! use std::io::Read;
 //! use std::net::{TcpListener, TcpStream};
 //! use nslab::testbed::{self, Testbed};
 //!
-//! # fn main() -> testbed::Result {
-//! // In a #[test] function; a process of its own, in which nothing can be left behind.
-//! testbed::isolated(|| {
-//!     let bed = Testbed::build("
+//! #[test]
+//! #[ignore = "needs network namespaces"]
+//! fn the_server_sees_the_routers_address() -> testbed::Result {
+//!     testbed::isolated(|| {
+//!         let bed = Testbed::build("
 //! nodes: { client: {}, router: { nat: { masquerade: { toward: server } } }, server: {} }
 //! links: [{ between: [client, router] }, { between: [router, server] }]
 //! ")?;
-//!     let server = bed.host("server")?;
-//!     let listener = server.run(|| TcpListener::bind("0.0.0.0:80"))??;
-//!     let to = (server.address(), 80);
-//!     let client = bed.host("client")?.spawn(move || TcpStream::connect(to)?.read(&mut [0; 1]))?;
-//!     let (connection, from) = listener.accept()?;
-//!     // Not the client's own address: the router has translated it.
-//!     assert_ne!(from.ip(), bed.host("client")?.address());
-//!     drop(connection);
-//!     assert_eq!(client.join().expect("no panic")??, 0);
-//!     Ok(())
-//! })
-//! # }
+//!         let server = bed.host("server")?;
+//!         let listener = server.run(|| TcpListener::bind("0.0.0.0:80"))??;
+//!         let to = (server.address(), 80);
+//!         let client = bed.host("client")?.spawn(move || TcpStream::connect(to)?.read(&mut [0; 1]))?;
+//!         let (connection, from) = listener.accept()?;
+//!         // The server does not see the client's own address, because the router has translated it.
+//!         assert_ne!(from.ip(), bed.host("client")?.address());
+//!         drop(connection);
+//!         assert_eq!(client.join().expect("no panic")??, 0);
+//!         Ok(())
+//!     })
+//! }
 //! ```
 //!
-//! The text is that of a scenario file (`docs/scenarios.md`) without variants and matrix. Its clients and servers act between
-//! [`Testbed::begin`] and [`Testbed::finish`], which judges its `expect`:
+//! # Built-in traffic and expectations
+//!
+//! The text has the format of a scenario file (`docs/scenarios.md`), without `variants` and `matrix`. If it describes
+//! servers, clients, commands or steps, they act between [`Testbed::begin`] and [`Testbed::finish`]. `finish` then
+//! judges the text's `expect` and returns what was [`Observed`]:
 //!
 //! ```ignore
 //! # use nslab::testbed::{self, Testbed};
@@ -50,7 +60,25 @@
 //! # }
 //! ```
 //!
-//! Not here: suites, records on disk, reports; for those use the program.
+//! # Machines that forbid namespaces
+//!
+//! A lab needs network namespaces: root with CAP_NET_ADMIN and CAP_SYS_ADMIN, or a kernel that lets an unprivileged
+//! user create user namespaces. Some containers and distributions allow neither.
+//!
+//! On such a machine the test **fails**; nothing is skipped silently. [`isolated`] returns
+//! [`IsolationError::Failed`] with exit code 126, and its output names the missing privilege and the setting that
+//! grants it. Rust's test harness cannot skip a test that has already started, so choose the tests beforehand:
+//!
+//! * Mark them `#[ignore = "needs network namespaces"]`, as above. A plain `cargo test` then reports them as ignored,
+//!   and `cargo test -- --include-ignored` runs them on machines that allow namespaces.
+//! * Or begin their names with a common prefix such as `kernel_`, and leave them out with
+//!   `cargo test -- --skip kernel_`.
+//!
+//! Both also work with nextest.
+//!
+//! # Not here
+//!
+//! Suites, record files and reports: use the `nslab` program for those.
 
 mod error;
 mod host;
@@ -74,10 +102,10 @@ pub use host::Host;
 pub use isolated::{IsolationError, isolated};
 pub use observed::Observed;
 
-/// What a test gives.
+/// The return type of a test: `Ok(())`, or any error.
 pub type Result = std::result::Result<(), Box<dyn std::error::Error>>;
 
-/// A live lab. Dropped, or its process killed, the kernel clears it away.
+/// A live lab. The kernel removes all of it when the value is dropped, or when the process ends for any reason.
 #[derive(Debug)]
 pub struct Testbed {
     spec: RunSpec,
@@ -89,7 +117,7 @@ pub struct Testbed {
     events: EventBuffer,
 }
 
-/// How far it has come.
+/// The progress of a testbed.
 #[derive(Debug)]
 enum TestbedState {
     Ready(Box<LiveRun>),
@@ -98,12 +126,19 @@ enum TestbedState {
 }
 
 impl Testbed {
-    /// Builds the lab that a scenario's text describes; its servers listen when this returns, its clients wait. Call it within
-    /// [`isolated`], or in a process that may create network namespaces (CAP_SYS_ADMIN and CAP_NET_ADMIN).
+    /// Builds the lab that a scenario's text describes. When this returns, its servers are listening and its clients
+    /// are waiting for [`Testbed::begin`].
+    ///
+    /// Call it inside [`isolated`], or in a process that may create network namespaces (CAP_SYS_ADMIN and
+    /// CAP_NET_ADMIN).
     ///
     /// # Errors
-    /// [`TestbedError::Scenario`] with every mistake in the text; [`TestbedError::Run`] where this machine or kernel cannot
-    /// have such a lab, and why.
+    ///
+    /// * [`TestbedError::Scenario`] lists every mistake in the text.
+    /// * [`TestbedError::ManyRuns`] if the text has `variants` or a `matrix`.
+    /// * [`TestbedError::Nofile`] if a node has `limits`.
+    /// * [`TestbedError::Run`] if this machine or kernel cannot provide such a lab, with the reason.
+    /// * [`TestbedError::Thread`] if a thread cannot be started.
     pub fn build(text: &str) -> std::result::Result<Self, TestbedError> {
         let spec = only_run(text)?;
         let order = WorkOrder {
@@ -139,10 +174,11 @@ impl Testbed {
         })
     }
 
-    /// The node of this name.
+    /// Returns the node with this name.
     ///
     /// # Errors
-    /// [`TestbedError::NoHost`], with the names that there are.
+    ///
+    /// [`TestbedError::NoHost`] if the text has no such node; the message lists the names it has.
     pub fn host(&self, name: &str) -> std::result::Result<&Host, TestbedError> {
         self.hosts.get(name).ok_or_else(|| TestbedError::NoHost {
             name: name.to_owned(),
@@ -150,15 +186,18 @@ impl Testbed {
         })
     }
 
-    /// Starts the clock: the scenario's clients, commands and steps act, probes watch. Returns at once.
+    /// Starts the clock: from now on the scenario's clients, commands and steps act, and probes sample the kernel.
+    /// Returns at once; the run goes on in the background until [`Testbed::finish`].
     ///
     /// # Errors
-    /// Where no thread can be had.
+    ///
+    /// * [`TestbedError::AlreadyBegun`] on the second call.
+    /// * [`TestbedError::Thread`] if a thread cannot be started.
     pub fn begin(&mut self) -> std::result::Result<(), TestbedError> {
         let TestbedState::Ready(mut live) =
             std::mem::replace(&mut self.state, TestbedState::Broken)
         else {
-            return Err(TestbedError::Begun);
+            return Err(TestbedError::AlreadyBegun);
         };
         let cancel = self.cancel.clone();
         let clock = live.begin();
@@ -171,11 +210,16 @@ impl Testbed {
         Ok(())
     }
 
-    /// Waits until clients and commands have come to their end and every window of an expectation has passed; then looks a last
-    /// time, takes the lab down and judges. Begins first where that has not been done.
+    /// Waits until all clients and commands have ended and the time window of every expectation has passed. Then takes
+    /// a last sample, removes the lab and judges the expectations.
+    ///
+    /// Calls [`Testbed::begin`] first if you have not.
     ///
     /// # Errors
-    /// Where the lab itself broke. What the kernel did is never an error; it is in [`Observed`].
+    ///
+    /// Only faults of the lab itself: [`TestbedError::Run`], [`TestbedError::Panicked`], [`TestbedError::Write`],
+    /// [`TestbedError::Read`]. Whatever the kernel did to the traffic is not an error; it is in [`Observed`], and
+    /// [`Observed::check`] turns a failed expectation into an error.
     pub fn finish(mut self) -> std::result::Result<Observed, TestbedError> {
         if matches!(self.state, TestbedState::Ready(_)) {
             self.begin()?;
@@ -183,7 +227,7 @@ impl Testbed {
         let TestbedState::Running(running) =
             std::mem::replace(&mut self.state, TestbedState::Broken)
         else {
-            return Err(TestbedError::Begun);
+            return Err(TestbedError::AlreadyBegun);
         };
         running.join().map_err(|_| TestbedError::Panicked)??;
         drop(self.recorder);
@@ -194,13 +238,13 @@ impl Testbed {
     }
 }
 
-/// What the text describes, where that is one run.
+/// Parses a scenario that describes exactly one run.
 fn only_run(text: &str) -> std::result::Result<RunSpec, TestbedError> {
     let scenario = scenario::parse("testbed.yaml", text, &BTreeMap::new())
         .map_err(|problems| TestbedError::Scenario(Box::new(problems)))?;
     let [run] = <[RunSpec; 1]>::try_from(scenario.runs)
         .map_err(|runs| TestbedError::ManyRuns { count: runs.len() })?;
-    // Such an actor is a process of the program's, which a test's program is not.
+    // A server or client on such a node runs in a process of the nslab program, and a test binary is not that program.
     match run
         .topology
         .nodes
@@ -214,7 +258,7 @@ fn only_run(text: &str) -> std::result::Result<RunSpec, TestbedError> {
     }
 }
 
-/// What was events so far.
+/// The events written so far, as JSON lines.
 #[derive(Debug, Clone, Default)]
 struct EventBuffer(Arc<Mutex<Vec<u8>>>);
 

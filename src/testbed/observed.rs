@@ -1,11 +1,11 @@
-//! What was observed on a testbed.
+//! The result of a testbed: recorded series and judged expectations.
 
 use super::error::NotPassed;
 use crate::expect;
 use crate::record::{Outcome, RunVerdict, Timeline};
 use crate::scenario::RunSpec;
 
-/// What was observed, and what the scenario's expectations come to.
+/// Everything that was recorded on a testbed, together with the verdicts on the scenario's expectations.
 #[derive(Debug, Clone)]
 pub struct Observed {
     timeline: Timeline,
@@ -18,10 +18,14 @@ impl Observed {
         Self { timeline, verdict }
     }
 
-    /// Fine where every expectation held and the load was what was asked for.
+    /// Returns `Ok` if every expectation held and the lab generated the load that the scenario asks for.
+    ///
+    /// A text without `expect` passes if the load was generated.
     ///
     /// # Errors
-    /// What did not hold, and what was observed instead.
+    ///
+    /// [`NotPassed`] lists the expectations that did not hold, with the observed values. It also reports a load that
+    /// this machine could not generate, because then nothing can be said about the expectations.
     pub fn check(&self) -> Result<(), NotPassed> {
         match self.verdict.outcome {
             Outcome::Passed => Ok(()),
@@ -29,20 +33,24 @@ impl Observed {
         }
     }
 
-    /// Each expectation's verdict.
+    /// Returns the outcome of the run and the verdict on each expectation.
     pub fn verdict(&self) -> &RunVerdict {
         &self.verdict
     }
 
-    /// The last value of a counter or gauge, in its own unit: `load.established`, `server.TcpExtListenOverflows`,
-    /// `client.tcp.TIME_WAIT`. `None` where it was not recorded: a kernel's counter is once it changes, or where an
-    /// expectation names it.
+    /// Returns the last value of a counter or gauge, such as `load.established`, `server.TcpExtListenOverflows` or
+    /// `client.tcp.TIME_WAIT`.
+    ///
+    /// The value is in the unit of the series: a plain count, bytes, bytes per second, or nanoseconds.
+    ///
+    /// `None` if the series was not recorded. A kernel counter is recorded only once it changes, or if an expectation
+    /// names it; text series and distributions have no last value.
     pub fn last(&self, series: &str) -> Option<i64> {
         let changes = &self.timeline.series(series)?.changes;
         changes.last().map(|(_, value)| *value)
     }
 
-    /// Everything, with its time.
+    /// Returns every recorded series and event with its time.
     pub fn timeline(&self) -> &Timeline {
         &self.timeline
     }
