@@ -7,7 +7,8 @@ use clap::Args;
 
 use super::output::{self, Stream};
 use super::{exit, report};
-use crate::report::diff::{self, SuiteDiff};
+use crate::compare::SuiteDiff;
+use crate::report::diff;
 use crate::report::terminal::Style;
 use crate::suite::SuiteResult;
 use crate::suite::replay::replay;

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::effect::{Effect, Kind, Sample, bounds, difference, kind};
-use super::metric::{Better, Rank, direction, margin, series_of};
+use super::metric::{Better, Rank, direction, series_of};
+use super::noise::margin;
 use crate::expect;
 use crate::record::{Measure, Outcome, measures};
 use crate::scenario::RunSpec;

@@ -14,7 +14,7 @@
 //! What was done comes before how fast: latency is that of the attempts that came through, and where more came through it is
 //! that of others. A counter of the kernel speaks only where clients noticed nothing.
 
-use crate::record::{Measure, SeriesKind, SeriesUnit};
+use crate::record::{Measure, SeriesKind};
 use crate::scenario::RunSpec;
 
 /// What is better.
@@ -137,28 +137,4 @@ pub(super) fn series_of(measure: &str) -> &str {
     measure
         .split_once('(')
         .map_or(measure, |(_, rest)| rest.trim_end_matches(')'))
-}
-
-/// Differences up to this are the machine's scheduling, which was seen to move a wake-up by milliseconds: nanoseconds.
-const TIME_FLOOR: f64 = 1e6;
-/// A socket buffer's worth.
-const BYTES_FLOOR: f64 = 65_536.0;
-
-/// The difference that matters: a share of the value itself; of counts, a share of what was attempted where that is more, so
-/// that 3 failures beside 1,000 attempts are not infinitely many more than none; for times and bytes not below a floor. Of an
-/// exit code every difference matters.
-pub(super) fn margin(
-    measure: (&str, SeriesUnit),
-    before: f64,
-    attempts: f64,
-    threshold: f64,
-) -> f64 {
-    let (name, unit) = measure;
-    match unit {
-        SeriesUnit::Count if name.ends_with(".exit") => 0.0,
-        SeriesUnit::Count | SeriesUnit::Text => threshold * before.abs().max(attempts),
-        SeriesUnit::Bytes => (threshold * before.abs()).max(BYTES_FLOOR),
-        SeriesUnit::BytesPerSecond => threshold * before.abs(),
-        SeriesUnit::Nanoseconds => (threshold * before.abs()).max(TIME_FLOOR),
-    }
 }

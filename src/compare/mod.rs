@@ -7,6 +7,8 @@
 mod comparison;
 mod effect;
 mod metric;
+mod noise;
+mod records;
 mod setting;
 mod side;
 mod student;
@@ -15,6 +17,10 @@ mod trial;
 pub use comparison::{Answer, Comparison, FEWEST_RUNS};
 pub use effect::{Effect, Kind, Sample};
 pub use metric::{Better, Rank};
+pub use records::{
+    DiffError, EnvironmentChange, LoadChange, MetricChange, MetricValue, Pair, RunDiff, SuiteDiff,
+    SysctlChange, VerdictChange,
+};
 pub use setting::{Setting, SettingError};
 pub use side::{Question, QuestionError, Side};
 pub use trial::{Effort, Trial, Tried, run, run_together};

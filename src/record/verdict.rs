@@ -26,6 +26,15 @@ pub struct Verdict {
     pub emulated: bool,
 }
 
+impl Verdict {
+    /// Returns every quantity with its value: `load.established = 197, $room = 200`; empty if nothing was observed.
+    pub fn observed_text(&self) -> String {
+        let each = self.observed.iter();
+        let each = each.map(|each| format!("{} = {}", each.quantity, each.value));
+        each.collect::<Vec<_>>().join(", ")
+    }
+}
+
 /// What a quantity was.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Observation {
@@ -47,4 +56,19 @@ pub struct RunVerdict {
     pub reason: Option<String>,
     /// Each expectation's verdict, in the order of the file.
     pub verdicts: Vec<Verdict>,
+}
+
+impl RunVerdict {
+    /// Returns the verdicts that say more than the run's reason; none if all of them only repeat it, as those of a run
+    /// that did not start do.
+    pub fn judged(&self) -> &[Verdict] {
+        let repeats = |verdict: &Verdict| {
+            self.reason.is_some() && verdict.reason == self.reason && verdict.observed.is_empty()
+        };
+        if self.verdicts.iter().all(repeats) {
+            &[]
+        } else {
+            &self.verdicts
+        }
+    }
 }

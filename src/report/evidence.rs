@@ -1,6 +1,6 @@
 //! What a result says, in the words that the formats for people share: plain lines, without layout or escaping.
 
-use crate::record::{LoadReport, Outcome, RunVerdict, Verdict};
+use crate::record::{LoadReport, Outcome, Verdict};
 use crate::scenario::RunId;
 use crate::suite::{Attempt, CaseComparison, RunResult, ScenarioFile, ScenarioResult};
 
@@ -83,19 +83,10 @@ pub(super) fn marked(text: String, emulated: bool) -> String {
     if emulated { text + " (emulated)" } else { text }
 }
 
-/// Every quantity with its value: `load.established = 197, $room = 200`; empty where nothing was observed.
-pub(super) fn observed(verdict: &Verdict) -> String {
-    let each = verdict
-        .observed
-        .iter()
-        .map(|each| format!("{} = {}", each.quantity, each.value));
-    each.collect::<Vec<_>>().join(", ")
-}
-
 /// Why an expectation did not hold: what was observed and when, and the reason where there is one that `said` is not.
 pub(super) fn why(verdict: &Verdict, said: Option<&str>) -> Vec<String> {
     let mut lines = Vec::new();
-    let observed = observed(verdict);
+    let observed = verdict.observed_text();
     if !observed.is_empty() {
         let at = verdict
             .decided_at
@@ -121,21 +112,6 @@ pub(super) fn is_against(outcome: Outcome) -> bool {
     match outcome {
         Outcome::Failed | Outcome::Errored | Outcome::Inconclusive => true,
         Outcome::Passed | Outcome::Flaky | Outcome::Skipped | Outcome::NotApplicable => false,
-    }
-}
-
-/// The verdicts of a run; none where all of them only repeat its reason, as those of a run that did not happen do.
-pub(super) fn judged(run: &RunResult) -> &[Verdict] {
-    let RunVerdict {
-        reason, verdicts, ..
-    } = &run.verdict;
-    let repeats = |verdict: &Verdict| {
-        reason.is_some() && verdict.reason == *reason && verdict.observed.is_empty()
-    };
-    if verdicts.iter().all(repeats) {
-        &[]
-    } else {
-        verdicts
     }
 }
 
@@ -214,7 +190,7 @@ pub(super) fn load(load: &LoadReport) -> String {
 
 /// One line for an expectation: how it came out, the text, what was observed.
 pub(super) fn verdict(verdict: &Verdict) -> String {
-    let observed = observed(verdict);
+    let observed = verdict.observed_text();
     let observed = if observed.is_empty() {
         String::new()
     } else {
@@ -273,7 +249,7 @@ pub(super) fn of_run(run: &RunResult) -> Vec<String> {
             .into_iter()
             .map(|sentence| format!("emulated: {sentence}")),
     );
-    lines.extend(judged(run).iter().map(verdict));
+    lines.extend(run.verdict.judged().iter().map(verdict));
     lines.extend(run.timeline.loads.iter().map(load));
     lines.extend(notes(run).into_iter().map(|note| format!("note: {note}")));
     lines.extend(kept(run));

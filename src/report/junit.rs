@@ -188,7 +188,7 @@ fn cases(result: &ScenarioResult) -> Vec<Case<'_>> {
 fn run_case<'a>(file: &'a ScenarioFile, run: &'a RunResult) -> Case<'a> {
     let verdict = &run.verdict;
     let reason = verdict.reason.as_deref();
-    let mut against = evidence::against(file, evidence::judged(run), reason);
+    let mut against = evidence::against(file, run.verdict.judged(), reason);
     if evidence::is_against(verdict.outcome) {
         against.splice(0..0, verdict.reason.clone());
         if evidence::emulated(run) {
@@ -218,7 +218,7 @@ fn message(verdicts: &[Verdict], reason: Option<&str>, outcome: Outcome) -> Stri
     }
     let decisive = verdicts.iter().filter(|verdict| verdict.outcome == outcome);
     let each: Vec<String> = decisive
-        .map(|verdict| match evidence::observed(verdict) {
+        .map(|verdict| match verdict.observed_text() {
             observed if observed.is_empty() => verdict.text.clone(),
             observed => format!("{}, observed {observed}", verdict.text),
         })

@@ -1,6 +1,5 @@
 //! Where in a scenario file a result belongs: what editors and CI pages jump to.
 
-use super::evidence::judged;
 use crate::record::{Outcome, Verdict};
 use crate::suite::{RunResult, ScenarioFile};
 
@@ -55,7 +54,7 @@ impl<'a> FilePlace<'a> {
     pub(super) fn of_run(file: &'a ScenarioFile, run: &RunResult) -> Self {
         // A run that could not begin has no expectation to blame.
         let verdicts = match run.verdict.outcome {
-            Outcome::Errored => judged(run),
+            Outcome::Errored => run.verdict.judged(),
             _ => &run.verdict.verdicts,
         };
         Self::of_outcome(file, verdicts, run.verdict.outcome)

@@ -134,7 +134,9 @@ fn run_point(run: &RunResult, file: &ScenarioFile) -> Point {
         outcome: run.verdict.outcome,
         reason: run.verdict.reason.clone(),
         diagnostic,
-        points: evidence::judged(run)
+        points: run
+            .verdict
+            .judged()
             .iter()
             .map(|verdict| verdict_point(verdict, file))
             .collect(),

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Pair, SuiteDiff, Value, VerdictChange};
+use crate::compare::{MetricChange, MetricValue, Pair, RunDiff, SuiteDiff, VerdictChange};
 use crate::record::{Outcome, SeriesUnit};
 use crate::scenario::RunId;
 
@@ -129,7 +129,7 @@ fn sides<T, U>(pair: &Pair<T>, of: impl Fn(&T) -> U) -> Sides<U> {
     }
 }
 
-fn run(run: &super::RunDiff) -> Run {
+fn run(run: &RunDiff) -> Run {
     Run {
         run: sides(&run.id, RunId::to_string),
         record: sides(&run.record, |path| {
@@ -183,7 +183,7 @@ fn run(run: &super::RunDiff) -> Run {
     }
 }
 
-fn metric(metric: &super::MetricChange) -> Metric {
+fn metric(metric: &MetricChange) -> Metric {
     let any = metric.value.a.or(metric.value.b);
     Metric {
         name: metric.name.clone(),
@@ -194,7 +194,7 @@ fn metric(metric: &super::MetricChange) -> Metric {
     }
 }
 
-fn unit(value: Value) -> &'static str {
+fn unit(value: MetricValue) -> &'static str {
     match value.unit {
         SeriesUnit::Count | SeriesUnit::Text => "count",
         SeriesUnit::Bytes => "bytes",

@@ -2,7 +2,9 @@
 
 use std::fmt::{Display, Write};
 
-use super::{LoadChange, MetricChange, Pair, RunDiff, SuiteDiff, VerdictChange};
+use crate::compare::{
+    LoadChange, MetricChange, MetricValue, Pair, RunDiff, SuiteDiff, VerdictChange,
+};
 use crate::record::Outcome;
 use crate::report::terminal::Style;
 use crate::report::terminal::layout::{plain, wrap};
@@ -158,7 +160,7 @@ fn metrics(text: &mut String, run: &RunDiff, style: Style) {
 }
 
 fn metric_line(metric: &MetricChange) -> String {
-    let value = |side: &Option<super::Value>| {
+    let value = |side: &Option<MetricValue>| {
         side.map_or_else(|| "not recorded".to_owned(), |value| value.to_string())
     };
     let (a, b) = (value(&metric.value.a), value(&metric.value.b));

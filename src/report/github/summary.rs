@@ -108,7 +108,7 @@ fn against(result: &ScenarioResult) -> Vec<String> {
     for run in &result.runs {
         let reason = run.verdict.reason.as_deref();
         let mut lines: Vec<String> = run.verdict.reason.iter().cloned().collect();
-        lines.extend(evidence::against(file, evidence::judged(run), reason));
+        lines.extend(evidence::against(file, run.verdict.judged(), reason));
         lines.extend(run.last_words.iter().map(|words| format!("| {words}")));
         let name = evidence::marked(run.spec.id.to_string(), evidence::emulated(run));
         part(

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::{RunView, ScenarioView, badge, chart, evidence, text_lines, topology, verdicts};
-use crate::report::evidence::{emulated, judged, run_label};
+use crate::report::evidence::{emulated, run_label};
 use crate::units::show;
 
 /// The section. The picture of the topology is open in the first run of a scenario, folded in those after it.
@@ -29,7 +29,7 @@ pub(super) fn run(
             (evidence::emulations(&result.timeline))
             (evidence::attempts(result))
             (evidence::notes(&result.timeline))
-            (verdicts::table(scenario, judged(result)))
+            (verdicts::table(scenario, result.verdict.judged()))
             (topology::topology(&view.id, &result.spec, first))
             @if !view.charts.is_empty() {
                 div class="charts" {

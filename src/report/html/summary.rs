@@ -6,7 +6,7 @@ use maud::{Markup, html};
 
 use super::{RunView, ScenarioView, badge};
 use crate::record::{Environment, Outcome, Privileges};
-use crate::report::evidence::{emulated, judged, run_label};
+use crate::report::evidence::{emulated, run_label};
 use crate::suite::SuiteResult;
 use crate::units::show;
 
@@ -175,7 +175,10 @@ fn name_cell(scenario: &ScenarioView<'_>, rows: usize) -> Markup {
 
 fn run_cells(run: &RunView<'_>) -> Markup {
     let verdict = &run.result.verdict;
-    let first = judged(run.result)
+    let first = run
+        .result
+        .verdict
+        .judged()
         .iter()
         .find(|each| each.outcome != Outcome::Passed);
     html! {
@@ -184,7 +187,7 @@ fn run_cells(run: &RunView<'_>) -> Markup {
             (badge::outcome(verdict.outcome))
             @if emulated(run.result) { " " (badge::emulated()) }
         }
-        td class="number" { (held(judged(run.result).iter())) }
+        td class="number" { (held(run.result.verdict.judged().iter())) }
         td class="number" { (show::seconds(round(run.result.took.as_secs_f64(), 1))) }
         td {
             @if verdict.outcome != Outcome::Passed {

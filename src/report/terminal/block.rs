@@ -58,7 +58,7 @@ pub(super) fn run(run: &RunResult, file: &ScenarioFile, style: Style) -> String 
             style,
         )
     };
-    for verdict in evidence::judged(run) {
+    for verdict in run.verdict.judged() {
         text.push_str(&verdict_lines(verdict, file, reason, &course, style));
     }
     if style.verbose || evidence::is_against(run.verdict.outcome) {
@@ -180,7 +180,7 @@ fn passed(verdict: &Verdict, style: Style) -> String {
         .iter()
         .map(|each| each.value.as_str())
         .collect();
-    let mut observed = brackets(&evidence::observed(verdict));
+    let mut observed = brackets(&verdict.observed_text());
     if values.len() == 1 || room.is_some_and(|room| width(&claim) + width(&observed) > room) {
         observed = brackets(&values.join(", "));
     }

@@ -1,18 +1,18 @@
 //! What was measured on both sides: last values, peaks of gauges, quantiles of distributions.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
-use super::{Pair, noise};
-use crate::record::{self, Series, SeriesKind, SeriesUnit};
+use super::Pair;
+use crate::compare::metric::series_of;
+use crate::compare::noise;
+use crate::record::{self, Measure, SeriesUnit};
 use crate::scenario::RunSpec;
 use crate::scenario::expr::Expectation;
 use crate::suite::RunResult;
-use crate::units::format_seconds;
 
 /// A number with what it counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Value {
+pub struct MetricValue {
     /// The number.
     pub number: i64,
     /// What it counts.
@@ -25,37 +25,27 @@ pub struct MetricChange {
     /// As expectations write it: `load.established`, `max(client.tcp.TIME_WAIT)`, `p99(load.latency)`.
     pub name: String,
     /// What it was, where it was recorded.
-    pub value: Pair<Option<Value>>,
+    pub value: Pair<Option<MetricValue>>,
     /// By how many times its noise it moved.
     pub times: f64,
     /// Whether an expectation names it.
     pub expected: bool,
 }
 
-/// One number that a run comes to.
-#[derive(Debug, Clone)]
-pub(super) struct Measure {
-    /// As expectations write it.
-    pub(super) name: String,
-    /// What it is.
-    pub(super) value: i64,
-    /// What it counts.
-    pub(super) unit: SeriesUnit,
-    /// What its series is.
-    pub(super) kind: SeriesKind,
-    /// Whether a client, server or command accounts for it, not a node's kernel.
-    pub(super) is_actors: bool,
-}
-
 /// What moved, and how many measures were compared.
 pub(super) fn moved(both: Pair<&RunResult>) -> (Vec<MetricChange>, usize) {
     let (a, b) = (measures(both.a), measures(both.b));
     let specs = [&both.a.spec, &both.b.spec];
+    let is_actors = |name: &str| {
+        let owner = series_of(name).split('.').next().unwrap_or_default();
+        let mut nodes = specs.iter().flat_map(|spec| spec.topology.nodes.keys());
+        !nodes.any(|node| node.as_str() == owner)
+    };
     let expected: BTreeSet<&str> = specs.into_iter().flat_map(expected).collect();
     let names: BTreeSet<&String> = a.keys().chain(b.keys()).collect();
     let mut changes: Vec<MetricChange> = names
         .iter()
-        .filter_map(|name| change(a.get(*name), b.get(*name), &expected))
+        .filter_map(|name| change(a.get(*name), b.get(*name), &expected, is_actors(name)))
         .collect();
     changes.sort_by(|a, b| {
         b.expected
@@ -70,28 +60,25 @@ fn change(
     a: Option<&Measure>,
     b: Option<&Measure>,
     expected: &BTreeSet<&str>,
+    is_actors: bool,
 ) -> Option<MetricChange> {
     let measure = a.or(b)?;
     let number = |side: Option<&Measure>| side.map_or(0, |measure| measure.value);
-    let times = noise::moved(number(a), number(b), measure)?;
+    let times = noise::moved(number(a), number(b), measure, is_actors)?;
     let value = |side: Option<&Measure>| {
-        side.map(|measure| Value {
+        side.map(|measure| MetricValue {
             number: measure.value,
             unit: measure.unit,
         })
     };
-    let name = &measure.name;
-    let series = name
-        .split_once('(')
-        .map_or(name.as_str(), |(_, rest)| rest.trim_end_matches(')'));
     Some(MetricChange {
-        name: name.clone(),
+        name: measure.name.clone(),
         value: Pair {
             a: value(a),
             b: value(b),
         },
         times,
-        expected: expected.contains(series),
+        expected: expected.contains(series_of(&measure.name)),
     })
 }
 
@@ -102,41 +89,15 @@ fn expected(spec: &RunSpec) -> impl Iterator<Item = &str> {
 
 /// Every measure of a run, by its name.
 fn measures(run: &RunResult) -> BTreeMap<String, Measure> {
-    let of_node = |series: &Series| {
-        let name = series.declaration.name.as_str();
-        let owner = name.split_once('.').map_or(name, |(owner, _)| owner);
-        let nodes = &run.spec.topology.nodes;
-        nodes.keys().any(|node| node.as_str() == owner)
-    };
     run.timeline
         .all_series()
-        .flat_map(|series| of_series(series, !of_node(series)))
+        .flat_map(record::measures)
         .map(|measure| (measure.name.clone(), measure))
         .collect()
 }
 
-fn of_series(series: &Series, is_actors: bool) -> impl Iterator<Item = Measure> {
-    record::measures(series)
-        .into_iter()
-        .map(move |measure| Measure {
-            name: measure.name,
-            value: measure.value,
-            unit: measure.unit,
-            kind: measure.kind,
-            is_actors,
-        })
-}
-
-impl std::fmt::Display for Value {
+impl std::fmt::Display for MetricValue {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.unit {
-            SeriesUnit::Count | SeriesUnit::Text => write!(f, "{}", self.number),
-            SeriesUnit::Bytes => write!(f, "{} B", self.number),
-            SeriesUnit::BytesPerSecond => write!(f, "{} B/s", self.number),
-            SeriesUnit::Nanoseconds => {
-                let nanos = u64::try_from(self.number).unwrap_or(0);
-                f.write_str(&format_seconds(Duration::from_nanos(nanos)))
-            }
-        }
+        f.write_str(&self.unit.written(self.number))
     }
 }

@@ -11,7 +11,7 @@ const SAME_RATE: f64 = 0.01;
 
 /// Something that is different.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Changed {
+pub struct EnvironmentChange {
     /// What: `kernel`, `processors`.
     pub what: String,
     /// What it was.
@@ -43,11 +43,11 @@ pub struct LoadChange {
 }
 
 /// The same question where both environments are known; else only what both know.
-pub(super) fn environment(both: Pair<&RunResult>) -> Vec<Changed> {
+pub(super) fn environment(both: Pair<&RunResult>) -> Vec<EnvironmentChange> {
     let mut found = Vec::new();
     let mut compare = |what: &str, a: String, b: String| {
         if a != b {
-            found.push(Changed {
+            found.push(EnvironmentChange {
                 what: what.to_owned(),
                 value: Pair { a, b },
             });

@@ -2,7 +2,6 @@
 
 use super::Pair;
 use crate::record::{Outcome, Verdict};
-use crate::report::evidence;
 
 /// An expectation that came out otherwise, or that only one side has.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,7 +46,8 @@ pub(super) fn changed(a: &[Verdict], b: &[Verdict]) -> (Vec<VerdictChange>, usiz
 
 fn change(both: Pair<Option<&Verdict>>) -> VerdictChange {
     let text = both.a.or(both.b).map(|verdict| verdict.text.clone());
-    let observed = |verdict: Option<&Verdict>| verdict.map(evidence::observed).unwrap_or_default();
+    let observed =
+        |verdict: Option<&Verdict>| verdict.map(Verdict::observed_text).unwrap_or_default();
     VerdictChange {
         text: text.unwrap_or_default(),
         outcome: Pair {
