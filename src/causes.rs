@@ -1,9 +1,10 @@
-//! What an error says of itself, its causes included, and what to do where something has run out.
+//! Formats an error together with its causes, and adds advice if a resource has run out.
 
 use std::error::Error;
 use std::io;
 
-/// An error with its causes, one line. Where the kernel says that something has run out, it ends with where there is more.
+/// Returns an error with its causes on one line. If the kernel reports that a resource has run out, the line ends with the
+/// limit to raise.
 pub fn chain(error: &(dyn Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut help = shortage(error);
@@ -19,16 +20,16 @@ pub fn chain(error: &(dyn Error + 'static)) -> String {
     }
 }
 
-/// Where there is more of what has run out (errno(3), getrlimit(2)).
+/// Returns the limit to raise for a resource that has run out (errno(3), getrlimit(2)).
 fn shortage(error: &(dyn Error + 'static)) -> Option<&'static str> {
     Some(match error.downcast_ref::<io::Error>()?.raw_os_error()? {
-        libc::EMFILE => "this process may open no more descriptors: raise `ulimit -n`",
-        libc::ENFILE => "this machine has no descriptors left: see fs.file-max",
+        libc::EMFILE => "this process has no descriptors left: raise `ulimit -n`",
+        libc::ENFILE => "this machine has no descriptors left: raise fs.file-max",
         libc::EAGAIN => {
-            "no more processes and threads may be had: see `ulimit -u`, and pids.max of the control group"
+            "no more processes or threads are allowed: see `ulimit -u`, and pids.max of the control group"
         }
         libc::ENOMEM | libc::ENOBUFS => {
-            "memory has run out: the machine's, the control group's, or what `ulimit -v` allows"
+            "out of memory: see the machine's memory, the control group's limit and `ulimit -v`"
         }
         _ => return None,
     })
@@ -43,14 +44,15 @@ mod tests {
     struct Outer(#[source] io::Error);
 
     #[test]
-    fn what_has_run_out_is_said_with_where_there_is_more() {
-        let told = |errno| chain(&Outer(io::Error::from_raw_os_error(errno)));
+    fn an_exhausted_resource_comes_with_its_limit() {
+        let text = |errno| chain(&Outer(io::Error::from_raw_os_error(errno)));
         assert_eq!(
-            told(libc::EMFILE),
-            "cannot start: Too many open files (os error 24); this process may open no more descriptors: raise `ulimit -n`"
+            text(libc::EMFILE),
+            "cannot start: Too many open files (os error 24); \
+             this process has no descriptors left: raise `ulimit -n`"
         );
         assert_eq!(
-            told(libc::EPERM),
+            text(libc::EPERM),
             "cannot start: Operation not permitted (os error 1)"
         );
     }

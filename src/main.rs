@@ -1,4 +1,4 @@
-//! Parses, calls, exits.
+//! The `nslab` program: parses its arguments, calls the library, and exits.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! Names: the vocabulary that scenario, lab and record share. No behaviour beyond being a name.
+//! Names that scenario, lab and record share. A name has no behaviour of its own.
 
 use std::fmt;
 
@@ -17,7 +17,7 @@ macro_rules! name {
                 Self(name.into())
             }
 
-            /// The name as text.
+            /// Returns the name as text.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -50,11 +50,11 @@ macro_rules! name {
 }
 
 name! {
-    /// A node of a topology: one network namespace.
+    /// A node of a topology, which is a network namespace.
     NodeName
 }
 name! {
-    /// Something that acts on a node: a server, a client or a command. Unique among the three.
+    /// A server, a client or a command, which acts on a node. Names are unique among the three.
     ActorName
 }
 name! {
@@ -62,7 +62,7 @@ name! {
     IfName
 }
 name! {
-    /// What one series of a record measures, spelled as in an expectation: `load.errors.EADDRNOTAVAIL`,
-    /// `client.tcp.TIME_WAIT`, `server.TcpExtListenDrops`, `ab.exit`, `kernel.log`.
+    /// A series of a record, spelled as in an expectation: `load.errors.EADDRNOTAVAIL`, `client.tcp.TIME_WAIT`,
+    /// `server.TcpExtListenDrops`, `ab.exit`, `kernel.log`.
     SeriesName
 }

@@ -1,4 +1,4 @@
-//! Units: what numbers count, how they are written (`20/s`, `1KiB`, `1.5s`, `2%`) and read.
+//! Units of numbers, and the way in which they are written and read (`20/s`, `1KiB`, `1.5s`, `2%`).
 
 pub(crate) mod show;
 mod written;
@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// What a quantity counts, and the base in which its value is held.
+/// The unit of a quantity, and the base in which its value is held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Unit {
     /// A plain number: connections, packets, sockets, an exit code.
@@ -22,21 +22,21 @@ pub enum Unit {
     Seconds,
     /// Bytes.
     Bytes,
-    /// Events a second.
+    /// Events per second.
     PerSecond,
-    /// Bytes a second.
+    /// Bytes per second.
     BytesPerSecond,
-    /// Text: only `~` applies.
+    /// Text, which can only be matched with `~`.
     Text,
 }
 
-/// Events a second (or bits a second where a link's bandwidth is meant). Finite, above zero.
+/// Events per second, or bits per second for the bandwidth of a link. Finite and above zero.
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Rate(f64);
 
 impl Rate {
-    /// From events a second; `None` unless finite and above zero.
+    /// Makes a rate from events per second; returns `None` unless the value is finite and above zero.
     pub fn per_second(value: f64) -> Option<Self> {
         (value.is_finite() && value > 0.0).then_some(Self(value))
     }
@@ -58,18 +58,18 @@ impl fmt::Display for Rate {
     }
 }
 
-/// A share of a whole, written `2%`; held as a fraction between 0 and 1.
+/// A fraction of a whole, written `2%` and held as a number between 0 and 1.
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Percent(f64);
 
 impl Percent {
-    /// From a fraction; `None` outside 0 to 1.
+    /// Makes a percentage from a fraction; returns `None` outside 0 to 1.
     pub fn from_fraction(value: f64) -> Option<Self> {
         (0.0..=1.0).contains(&value).then_some(Self(value))
     }
 
-    /// Between 0 and 1.
+    /// Returns the fraction, between 0 and 1.
     pub fn as_fraction(self) -> f64 {
         self.0
     }
@@ -80,17 +80,17 @@ impl Percent {
 #[serde(transparent)]
 pub struct ByteCount(pub u64);
 
-/// Durations in data: `"1.5s"`, exact to the nanosecond.
+/// Durations in JSON: `"1.5s"`, exact to the nanosecond.
 pub mod duration {
     use super::{Deserialize, Duration};
     use serde::{Deserializer, Serializer, de::Error};
 
-    /// Writes seconds with as many decimals as needed.
+    /// Writes seconds, with as many decimals as needed.
     pub fn serialize<S: Serializer>(value: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&super::format_seconds(*value))
     }
 
-    /// Reads what [`serialize`] wrote.
+    /// Reads the output of [`serialize`].
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
         let text = String::deserialize(deserializer)?;
         super::parse_seconds(&text)
@@ -114,7 +114,7 @@ pub mod optional_duration {
         }
     }
 
-    /// Reads what [`serialize`] wrote.
+    /// Reads the output of [`serialize`].
     pub fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<Option<Duration>, D::Error> {
@@ -127,7 +127,7 @@ pub mod optional_duration {
     }
 }
 
-/// `1.5s`: seconds, decimals only where needed, exact.
+/// Formats a duration in seconds, exactly, with decimals only if needed: `1.5s`.
 pub(crate) fn format_seconds(value: Duration) -> String {
     let (seconds, nanos) = (value.as_secs(), value.subsec_nanos());
     if nanos == 0 {
@@ -137,7 +137,7 @@ pub(crate) fn format_seconds(value: Duration) -> String {
     }
 }
 
-/// Reads what [`format_seconds`] wrote.
+/// Reads the output of [`format_seconds`].
 fn parse_seconds(text: &str) -> Option<Duration> {
     let digits = text.strip_suffix('s')?;
     let (seconds, decimals) = digits.split_once('.').unwrap_or((digits, ""));

@@ -1,7 +1,7 @@
-//! Who gets which address, and which way leads where. Pure and deterministic: the order of the file decides.
+//! Assigns addresses and finds routes. Pure and deterministic: the order of the file decides.
 //!
-//! Link `l` is `10.(l / 256).(l % 256).0/24`, or `fd00:0:0:l::/64`; its ends have the host numbers 1 and 2 in the order
-//! of `between`, addresses for SNAT follow from 101 (0x101). The `i`-th node with local sources has
+//! Link `l` is `10.(l / 256).(l % 256).0/24`, or `fd00:0:0:l::/64`. Its ends have the host numbers 1 and 2 in the order
+//! of `between`; addresses for SNAT follow from 101 (0x101). The `i`-th node with local sources has
 //! `10.(128 + i).0.0/16`, or `fd00:1:i::/64`; the `i`-th flood forges addresses of `10.(64 + i).0.0/16`, or `fd00:2:i::/64`.
 
 use std::collections::VecDeque;
@@ -9,38 +9,38 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::topology::{IpVersion, Prefix};
 
-/// Nodes and links by their numbers in the file.
+/// A graph of nodes and links, identified by their numbers in the file.
 #[derive(Debug)]
 pub(crate) struct Network {
     ip: IpVersion,
-    /// The nodes of each link.
+    /// The two nodes of each link.
     links: Vec<[usize; 2]>,
-    /// For each node: its links, and at which end it is.
+    /// For each node, its links and the end at which the node is.
     ends: Vec<Vec<(usize, usize)>>,
 }
 
-/// Ways from one node to every other.
+/// Shortest paths from one node to every other.
 #[derive(Debug)]
-pub(crate) struct Ways {
-    /// For each node reached: over which link and end one leaves, over which one arrives, and how many links that takes.
-    ways: Vec<Option<Way>>,
+pub(crate) struct Paths {
+    /// Indexed by node; `None` for nodes that cannot be reached.
+    paths: Vec<Option<GraphPath>>,
 }
 
-/// A shortest way; where two are equally short, the one over the link that comes first in the file.
+/// A shortest path. Of two that are equally short, it is the one over the link that comes first in the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Way {
-    /// The first link and the end at which it is entered.
+pub(crate) struct GraphPath {
+    /// The first link and the end at which the path enters it.
     pub(crate) leaves: (usize, usize),
-    /// The last link and the end at which it is left.
+    /// The last link and the end at which the path leaves it.
     pub(crate) arrives: (usize, usize),
     /// Number of links.
     pub(crate) length: usize,
 }
 
-impl Ways {
-    /// The way to a node; `None` to itself and to what cannot be reached.
-    pub(crate) fn to(&self, node: usize) -> Option<Way> {
-        self.ways.get(node).copied().flatten()
+impl Paths {
+    /// Returns the path to a node; `None` for the node itself and for nodes that cannot be reached.
+    pub(crate) fn to(&self, node: usize) -> Option<GraphPath> {
+        self.paths.get(node).copied().flatten()
     }
 }
 
@@ -55,32 +55,32 @@ impl Network {
         Self { ip, links, ends }
     }
 
-    /// A node's links, each with the end at which the node is, in the order of the file.
+    /// Returns a node's links, each with the end at which the node is, in the order of the file.
     pub(crate) fn ends(&self, node: usize) -> &[(usize, usize)] {
         &self.ends[node]
     }
 
-    /// How many links there are.
+    /// Returns the number of links.
     pub(crate) fn links(&self) -> usize {
         self.links.len()
     }
 
-    /// The nodes of a link.
+    /// Returns the two nodes of a link.
     pub(crate) fn between(&self, link: usize) -> [usize; 2] {
         self.links[link]
     }
 
-    /// The network of a link.
+    /// Returns the network of a link.
     pub(crate) fn subnet(&self, link: usize) -> Prefix {
         self.on_link(link, 0)
     }
 
-    /// An end's address, with the length of the link's network.
+    /// Returns the address of a link's end, with the length of the link's network.
     pub(crate) fn end_address(&self, link: usize, end: usize) -> Prefix {
         self.on_link(link, end + 1)
     }
 
-    /// The `n`-th further address on a link, for SNAT.
+    /// Returns the `n`-th further address on a link, for SNAT.
     pub(crate) fn extra_address(&self, link: usize, n: usize) -> Prefix {
         match self.ip {
             IpVersion::V4 => self.on_link(link, 101 + n),
@@ -106,7 +106,7 @@ impl Network {
         }
     }
 
-    /// The `i`-th network of local sources.
+    /// Returns the `i`-th network of local sources.
     pub(crate) fn source_prefix(&self, i: usize) -> Prefix {
         Prefix {
             address: self.source_address(i, 65_535),
@@ -117,7 +117,7 @@ impl Network {
         }
     }
 
-    /// The `n`-th address of the `i`-th network of local sources, from 1; the last of 65,536 is 0.
+    /// Returns the `n`-th address of the `i`-th network of local sources, from 1; the last of 65,536 is 0.
     pub(crate) fn source_address(&self, i: usize, n: usize) -> IpAddr {
         let host = word((n + 1) & 0xffff);
         match self.ip {
@@ -129,7 +129,7 @@ impl Network {
         }
     }
 
-    /// The `i`-th network of forged addresses, from its first address on.
+    /// Returns the `i`-th network of forged addresses, as its first address and its length.
     pub(crate) fn forged_prefix(&self, i: usize) -> Prefix {
         match self.ip {
             IpVersion::V4 => Prefix {
@@ -143,7 +143,7 @@ impl Network {
         }
     }
 
-    /// The first forged address of the `i`-th network.
+    /// Returns the first forged address of the `i`-th network.
     pub(crate) fn forged_address(&self, i: usize) -> IpAddr {
         match self.forged_prefix(i).address {
             IpAddr::V4(network) => IpAddr::V4(Ipv4Addr::from(network.to_bits() + 1)),
@@ -151,7 +151,7 @@ impl Network {
         }
     }
 
-    /// How many floods there may be.
+    /// Returns the largest number of floods.
     pub(crate) fn forged_prefixes(&self) -> usize {
         match self.ip {
             IpVersion::V4 => 64,
@@ -159,7 +159,7 @@ impl Network {
         }
     }
 
-    /// How many nodes may have local sources.
+    /// Returns the largest number of nodes with local sources.
     pub(crate) fn source_prefixes(&self) -> usize {
         match self.ip {
             IpVersion::V4 => 128,
@@ -167,7 +167,7 @@ impl Network {
         }
     }
 
-    /// A node's own address for what runs on it too: that of its first interface, else loopback.
+    /// Returns the address that a node uses for servers on itself: that of its first interface, or loopback.
     pub(crate) fn own_address(&self, node: usize) -> IpAddr {
         match (self.ends[node].first(), self.ip) {
             (Some((link, end)), _) => self.end_address(*link, *end).address,
@@ -176,32 +176,32 @@ impl Network {
         }
     }
 
-    /// A node's address as another reaches it: on the interface at which the shortest way arrives.
+    /// Returns a node's address as another node reaches it: on the interface at which the shortest path arrives.
     pub(crate) fn address_from(&self, from: usize, to: usize) -> Option<IpAddr> {
         if from == to {
             return Some(self.own_address(to));
         }
-        let (link, end) = self.ways(from).to(to)?.arrives;
+        let (link, end) = self.paths(from).to(to)?.arrives;
         Some(self.end_address(link, end).address)
     }
 
-    /// Shortest ways from a node to all others, breadth first.
-    pub(crate) fn ways(&self, from: usize) -> Ways {
-        let mut ways: Vec<Option<Way>> = vec![None; self.ends.len()];
+    /// Finds the shortest paths from a node to all others, breadth first.
+    pub(crate) fn paths(&self, from: usize) -> Paths {
+        let mut paths: Vec<Option<GraphPath>> = vec![None; self.ends.len()];
         let mut queue = VecDeque::from([from]);
         while let Some(node) = queue.pop_front() {
             for (link, end) in &self.ends[node] {
                 let neighbour = self.links[*link][1 - *end];
-                if neighbour == from || ways[neighbour].is_some() {
+                if neighbour == from || paths[neighbour].is_some() {
                     continue;
                 }
-                ways[neighbour] = Some(match ways[node] {
-                    None => Way {
+                paths[neighbour] = Some(match paths[node] {
+                    None => GraphPath {
                         leaves: (*link, *end),
                         arrives: (*link, 1 - *end),
                         length: 1,
                     },
-                    Some(so_far) => Way {
+                    Some(so_far) => GraphPath {
                         arrives: (*link, 1 - *end),
                         length: so_far.length + 1,
                         ..so_far
@@ -210,29 +210,29 @@ impl Network {
                 queue.push_back(neighbour);
             }
         }
-        Ways { ways }
+        Paths { paths }
     }
 
-    /// The address of the neighbour to which a way goes first.
-    pub(crate) fn next_hop(&self, way: Way) -> IpAddr {
-        let (link, end) = way.leaves;
+    /// Returns the address of the neighbour that a path goes to first.
+    pub(crate) fn next_hop(&self, path: GraphPath) -> IpAddr {
+        let (link, end) = path.leaves;
         self.end_address(link, 1 - end).address
     }
 
-    /// The way to the nearer end of a link that the node is not on.
-    pub(crate) fn way_to_link(&self, ways: &Ways, link: usize) -> Option<Way> {
+    /// Returns the path to the nearer end of a link that the node is not on.
+    pub(crate) fn path_to_link(&self, paths: &Paths, link: usize) -> Option<GraphPath> {
         self.links[link]
             .iter()
-            .filter_map(|node| ways.to(*node))
-            .min_by_key(|way| way.length)
+            .filter_map(|node| paths.to(*node))
+            .min_by_key(|path| path.length)
     }
 
-    /// Whether a node is on a link.
+    /// Returns true if a node is at one end of the link.
     pub(crate) fn is_on(&self, node: usize, link: usize) -> bool {
         self.links[link].contains(&node)
     }
 
-    /// Everything, for a node with one link.
+    /// Returns the destination that matches everything, for a node with only one link.
     pub(crate) fn default_prefix(&self) -> Prefix {
         Prefix {
             address: match self.ip {
@@ -244,12 +244,12 @@ impl Network {
     }
 }
 
-/// The lowest byte.
+/// Returns the lowest byte of a number.
 fn low(number: usize) -> u8 {
     number.to_le_bytes()[0]
 }
 
-/// The lowest two bytes.
+/// Returns the lowest two bytes of a number.
 fn word(number: usize) -> u16 {
     let [low, high, ..] = number.to_le_bytes();
     u16::from_le_bytes([low, high])
@@ -287,14 +287,14 @@ mod tests {
     }
 
     #[test]
-    fn ways_are_shortest_and_the_file_decides_between_equals() {
+    fn paths_are_shortest_and_the_file_decides_between_equals() {
         let network = diamond(IpVersion::V4);
-        let ways = network.ways(0);
-        assert_eq!(ways.to(0), None);
-        assert_eq!(ways.to(4), None);
+        let paths = network.paths(0);
+        assert_eq!(paths.to(0), None);
+        assert_eq!(paths.to(4), None);
         assert_eq!(
-            ways.to(3),
-            Some(Way {
+            paths.to(3),
+            Some(GraphPath {
                 leaves: (0, 0),
                 arrives: (3, 0),
                 length: 2

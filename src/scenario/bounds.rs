@@ -1,15 +1,15 @@
-//! How much a scenario may ask for. Beyond these numbers lies a slip of the fingers, or a load that no machine the lab
-//! was measured on can offer; the bounds keep both from taking memory and time before anyone notices.
+//! Limits on what a scenario may ask for. A number beyond them is a typing mistake, or a load that no machine on which
+//! the lab was measured can offer. The limits keep both from using up memory and time unnoticed.
 
 use std::time::Duration;
 
-/// Bytes of a file. The largest that makes sense, a thousand nodes with a line each, is a tenth of it.
+/// Bytes of a file. The largest useful file, a thousand nodes with a line each, is a tenth of this.
 pub(crate) const MAX_BYTES: usize = 1024 * 1024;
 /// Levels of nesting. The deepest path of the format has 8.
 pub(crate) const MAX_DEPTH: usize = 32;
 /// Values of one file once aliases are expanded.
 pub(crate) const MAX_NODES: usize = 100_000;
-/// Values of all runs of one file together: each run has its own copy.
+/// Values of all runs of one file together; each run has its own copy.
 pub(crate) const MAX_NODES_OF_ALL_RUNS: usize = 2_000_000;
 /// Runs of one file: variants times matrix cases.
 pub(crate) const MAX_RUNS: usize = 200;
@@ -17,17 +17,17 @@ pub(crate) const MAX_RUNS: usize = 200;
 pub(crate) const MAX_NODES_OF_A_LAB: usize = 1000;
 /// Links of one lab.
 pub(crate) const MAX_LINKS: usize = 2000;
-/// Routes of one lab: nodes with several links each know every subnet.
+/// Routes of one lab. A node with several links has a route to every subnet.
 pub(crate) const MAX_ROUTES: usize = 100_000;
 /// Routes of all runs of one file together.
 pub(crate) const MAX_ROUTES_OF_ALL_RUNS: usize = 1_000_000;
-/// Attempts a second. About four times what one core opens on loopback.
+/// Attempts per second: about four times what one core opens on loopback.
 pub(crate) const MAX_RATE: f64 = 200_000.0;
 /// Attempts of one client.
 pub(crate) const MAX_ATTEMPTS: u64 = 20_000_000;
 /// Connections that one client holds.
 pub(crate) const MAX_HELD: u64 = 2_000_000;
-/// Requests under way at once in a closed loop, and streams of a bulk transfer: one descriptor each.
+/// Concurrent requests in a closed loop, and streams of a bulk transfer: one descriptor each.
 pub(crate) const MAX_CONCURRENCY: u64 = 20_000;
 /// Threads of a pool.
 pub(crate) const MAX_THREADS: u64 = 4096;
@@ -35,20 +35,20 @@ pub(crate) const MAX_THREADS: u64 = 4096;
 pub(crate) const MAX_SOURCES: u64 = 65_536;
 /// Forged addresses of a flood: an IPv4 /16 without its first.
 pub(crate) const MAX_FORGED_SOURCES: u64 = 65_535;
-/// Addresses of one SNAT: what is left of a /24 above .100.
+/// Addresses of one SNAT: the rest of a /24 above .100.
 pub(crate) const MAX_SNAT_ADDRESSES: u64 = 154;
-/// Any duration: the longest timer of the kernel's that a scenario could wait for is conntrack's 5 days
+/// Any duration. The kernel's longest timer that a scenario could wait for is conntrack's 5 days
 /// (`nf_conntrack_tcp_timeout_established`).
 pub(crate) const MAX_DURATION: Duration = Duration::from_secs(30 * 86_400);
 /// Bytes of a transfer or a reply: a pebibyte.
 pub(crate) const MAX_TRANSFER: u64 = 1 << 50;
-/// Bytes of one `write(2)`: what Linux moves at most in one call (`MAX_RW_COUNT`, include/linux/fs.h).
+/// Bytes of one `write(2)`: the most that Linux moves in one call (`MAX_RW_COUNT`, `include/linux/fs.h`).
 pub(crate) const MAX_WRITE: u64 = 0x7fff_f000;
 /// Descriptors of a process: the default of `fs.nr_open` (Linux `fs/file.c`).
 pub(crate) const MAX_NOFILE: u64 = 1_048_576;
-/// Faults of one lab: each is looked at for every segment of its link.
+/// Faults of one lab. Each is compared with every segment of its link.
 pub(crate) const MAX_FAULTS: usize = 100;
-/// Bytes of data of a forged segment: it fits the least MTU that IPv6 allows (1,280, RFC 8200) with its headers.
+/// Data bytes of a forged segment: with its headers it fits the least MTU that IPv6 allows (1,280, RFC 8200).
 pub(crate) const MAX_FORGED: u64 = 1_000;
 /// Letters of a name.
 pub(crate) const MAX_NAME: usize = 64;
@@ -56,11 +56,11 @@ pub(crate) const MAX_NAME: usize = 64;
 pub(crate) const MAX_EXPECTATIONS: usize = 1000;
 /// Bytes of one expectation.
 pub(crate) const MAX_EXPECTATION: usize = 2000;
-/// Parentheses inside of each other in one expectation.
+/// Nested parentheses in one expectation.
 pub(crate) const MAX_PARENTHESES: usize = 32;
 /// Bytes of a compiled regular expression.
 pub(crate) const MAX_REGEX: usize = 256 * 1024;
-/// How often state may be sampled; seldom in runs of days, which are short in virtual time.
+/// Interval between samples. Long intervals serve runs of days, which are short in virtual time.
 pub(crate) const SAMPLE: std::ops::RangeInclusive<Duration> =
     Duration::from_millis(10)..=Duration::from_secs(3600);
 /// Bytes that parameters fill into one run.

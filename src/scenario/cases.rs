@@ -1,20 +1,20 @@
-//! Which runs a document describes: every variant of every matrix case, with the parameters of each.
+//! Finds the runs that a document describes: every variant of every matrix case, each with its parameters.
 //!
-//! It works on the tree, so that what follows knows neither variants nor parameters.
+//! It works on the tree, so that the later stages need not deal with variants and parameters.
 
 use std::collections::BTreeMap;
 
 use super::bounds::{MAX_NODES_OF_ALL_RUNS, MAX_RUNS};
 use super::decode::{Entries, FromNode, OneOrMany, check_name};
 use super::document::Text;
-use super::node::{Entry, Kind, Node, Origin, Piece, Scalar};
+use super::node::{MappingEntry, Node, NodeKind, Origin, Piece, Scalar};
 use super::overlay::overlay;
 use super::params;
 use super::problem::{Collector, quoted};
 use super::span::{Span, Spanned};
 use super::suggest;
 
-/// Keys that are done with once the runs are known.
+/// Keys that are not needed any more once the runs are known.
 const SPENT: [&str; 4] = ["params", "matrix", "variants", "compare"];
 /// Keys that belong to the file as a whole.
 pub(crate) const NOT_IN_A_VARIANT: [&str; 7] = [
@@ -27,8 +27,8 @@ pub(crate) const NOT_IN_A_VARIANT: [&str; 7] = [
     "compare",
 ];
 
-/// One run, before it is decoded.
-pub(crate) struct Case {
+/// A run that has not been decoded yet.
+pub(crate) struct UndecodedRun {
     pub(crate) variant: Option<String>,
     pub(crate) case: Vec<(String, String)>,
     pub(crate) params: BTreeMap<String, String>,
@@ -41,7 +41,7 @@ struct Axis {
     values: Vec<String>,
 }
 
-/// What a document has beside the runs' own trees.
+/// The variants, matrix and parameters of a document, with the tree that they apply to.
 pub(crate) struct Cases {
     variants: Vec<(Spanned<String>, Node)>,
     axes: Vec<Axis>,
@@ -50,18 +50,18 @@ pub(crate) struct Cases {
 }
 
 impl Cases {
-    /// Finds variants, matrix and parameters of a document.
+    /// Finds the variants, matrix and parameters of a document.
     pub(crate) fn of(
         root: &mut Node,
         set: &BTreeMap<String, String>,
         cx: &mut Collector<'_>,
     ) -> Option<Self> {
-        if !matches!(root.kind, Kind::Mapping(_)) {
+        if !matches!(root.kind, NodeKind::Mapping(_)) {
             cx.error(
                 root.span,
-                format!("a scenario is a mapping, this is {}", root.describe()),
+                format!("a scenario must be a mapping, found {}", root.describe()),
             )
-            .help("it has at least `nodes:`");
+            .help("it needs at least `nodes:`");
             return None;
         }
         join_expectations(root, cx);
@@ -78,14 +78,11 @@ impl Cases {
                 .get("matrix")
                 .or_else(|| root.get("variants"))
                 .map_or(root.head, |node| node.head);
-            cx.error(
-                at,
-                format!("the file describes {runs} runs, which is too much"),
-            )
-            .label(format!(
-                "at most {MAX_RUNS} runs, fewer of a large scenario"
-            ))
-            .help("split it into several files");
+            cx.error(at, format!("the file describes too many runs: {runs}"))
+                .label(format!(
+                    "the limit is {MAX_RUNS} runs, and lower for a large scenario"
+                ))
+                .help("split the scenario into several files");
             return None;
         }
         Some(Self {
@@ -96,7 +93,7 @@ impl Cases {
         })
     }
 
-    /// The names of the variants, in the order of the file.
+    /// Returns the names of the variants, in the order of the file.
     pub(crate) fn variant_names(&self) -> Vec<String> {
         self.variants
             .iter()
@@ -104,7 +101,7 @@ impl Cases {
             .collect()
     }
 
-    /// The names of the matrix's parameters.
+    /// Returns the names of the matrix's parameters.
     pub(crate) fn axis_names(&self) -> Vec<String> {
         self.axes
             .iter()
@@ -112,12 +109,12 @@ impl Cases {
             .collect()
     }
 
-    /// The parameters that hold for the whole file: not those of the matrix, not what variants change.
+    /// Returns the parameters of the file as a whole, without those of the matrix and without the variants' changes.
     pub(crate) fn common_params(&self, cx: &mut Collector<'_>) -> BTreeMap<String, String> {
         self.params(&self.base, &[], cx)
     }
 
-    /// Every matrix case.
+    /// Returns every case of the matrix.
     pub(crate) fn combinations(&self) -> Vec<Vec<(String, String)>> {
         self.axes.iter().fold(vec![Vec::new()], |cases, axis| {
             cases
@@ -133,19 +130,20 @@ impl Cases {
         })
     }
 
-    /// The runs of one matrix case: each variant, or the document itself where there are none. Parameters are filled in.
+    /// Returns the run of a matrix case: of one variant, or of the document itself if there are no variants. Parameters are
+    /// filled in.
     pub(crate) fn run(
         &self,
         case: &[(String, String)],
         variant: Option<usize>,
         cx: &mut Collector<'_>,
-    ) -> Case {
+    ) -> UndecodedRun {
         let variant = variant.and_then(|index| self.variants.get(index));
         let laid = variant.map_or_else(|| self.base.clone(), |(_, over)| overlay(&self.base, over));
         let params = self.params(&laid, case, cx);
         let mut tree = without(&laid, &SPENT);
         params::fill(&mut tree, &params, cx);
-        Case {
+        UndecodedRun {
             variant: variant.map(|(name, _)| name.value.clone()),
             case: case.to_vec(),
             params,
@@ -161,7 +159,7 @@ impl Cases {
     ) -> BTreeMap<String, String> {
         let declared = tree
             .get("params")
-            .filter(|node| !matches!(node.kind, Kind::Null))
+            .filter(|node| !matches!(node.kind, NodeKind::Null))
             .and_then(|node| Entries::<Spanned<Text>>::from_node(node, cx))
             .unwrap_or_default();
         let mut params = BTreeMap::new();
@@ -169,8 +167,11 @@ impl Cases {
             check_name(&name.value, name.span, "a parameter", cx);
             let Some(value) = value else { continue };
             if value.value.0.contains('$') {
-                cx.error(value.span, "the value of a parameter cannot use another")
-                    .help("write the value itself");
+                cx.error(
+                    value.span,
+                    "the value of a parameter cannot use another parameter",
+                )
+                .help("write the value itself");
             }
             params.insert(name.value, value.value.0);
         }
@@ -186,7 +187,7 @@ impl Cases {
 
 fn without(node: &Node, keys: &[&str]) -> Node {
     Node {
-        kind: Kind::Mapping(
+        kind: NodeKind::Mapping(
             node.entries()
                 .iter()
                 .filter(|entry| !keys.contains(&entry.key.text.as_str()))
@@ -201,25 +202,28 @@ fn variants(root: &Node, cx: &mut Collector<'_>) -> Vec<(Spanned<String>, Node)>
     let Some(node) = root.get("variants") else {
         return Vec::new();
     };
-    if !matches!(node.kind, Kind::Mapping(_) | Kind::Null) {
+    if !matches!(node.kind, NodeKind::Mapping(_) | NodeKind::Null) {
         cx.error(
             node.span,
-            format!("`variants` is a mapping, this is {}", node.describe()),
+            format!("`variants` must be a mapping, found {}", node.describe()),
         )
-        .help("each entry is `name: { ... }` with what differs");
+        .help("each entry is `name: { ... }` with the differences from the document");
     }
     let mut variants = Vec::new();
     for entry in node.entries() {
         check_name(&entry.key.text, entry.key_span, "a variant", cx);
         match &entry.value.kind {
-            Kind::Mapping(entries) => refuse_global_keys(entries, cx),
-            Kind::Null => {}
+            NodeKind::Mapping(entries) => refuse_global_keys(entries, cx),
+            NodeKind::Null => {}
             _ => {
                 cx.error(
                     entry.value.span,
-                    format!("a variant is a mapping, this is {}", entry.value.describe()),
+                    format!(
+                        "a variant must be a mapping, found {}",
+                        entry.value.describe()
+                    ),
                 )
-                .help("write what differs from the document, or nothing");
+                .help("write the differences from the document, or nothing");
                 continue;
             }
         }
@@ -228,8 +232,8 @@ fn variants(root: &Node, cx: &mut Collector<'_>) -> Vec<(Spanned<String>, Node)>
             span: entry.key_span,
         };
         let over = match entry.value.kind {
-            Kind::Null => Node {
-                kind: Kind::Mapping(Vec::new()),
+            NodeKind::Null => Node {
+                kind: NodeKind::Mapping(Vec::new()),
                 ..entry.value
             },
             _ => entry.value.clone(),
@@ -239,15 +243,15 @@ fn variants(root: &Node, cx: &mut Collector<'_>) -> Vec<(Spanned<String>, Node)>
     variants
 }
 
-fn refuse_global_keys(entries: &[Entry], cx: &mut Collector<'_>) {
+fn refuse_global_keys(entries: &[MappingEntry], cx: &mut Collector<'_>) {
     for entry in entries {
         if NOT_IN_A_VARIANT.contains(&entry.key.text.as_str()) {
             cx.error(
                 entry.key_span,
                 format!("{} belongs to the whole file", quoted(&entry.key.text)),
             )
-            .label("not in a variant")
-            .help("move it to the top level, or the variant to a file of its own");
+            .label("not allowed in a variant")
+            .help("move it to the top level, or move the variant to a file of its own");
         }
     }
 }
@@ -255,7 +259,7 @@ fn refuse_global_keys(entries: &[Entry], cx: &mut Collector<'_>) {
 fn axes(root: &Node, set: &BTreeMap<String, String>, cx: &mut Collector<'_>) -> Vec<Axis> {
     let entries = root
         .get("matrix")
-        .filter(|node| !matches!(node.kind, Kind::Null))
+        .filter(|node| !matches!(node.kind, NodeKind::Null))
         .and_then(|node| Entries::<Spanned<OneOrMany<Text>>>::from_node(node, cx))
         .unwrap_or_default();
     let mut axes = Vec::new();
@@ -267,7 +271,7 @@ fn axes(root: &Node, set: &BTreeMap<String, String>, cx: &mut Collector<'_>) -> 
                 values.span,
                 format!("{} has no values", quoted(&name.value)),
             )
-            .help("each value makes a case of its own");
+            .help("list at least one value; each makes one case");
             continue;
         }
         let values = match set.get(&name.value) {
@@ -279,7 +283,7 @@ fn axes(root: &Node, set: &BTreeMap<String, String>, cx: &mut Collector<'_>) -> 
     axes
 }
 
-/// What the command line sets must be a parameter of the document, of a variant, or of the matrix.
+/// Checks that everything set on the command line is a parameter of the document, of a variant or of the matrix.
 fn check_set(
     root: &Node,
     variants: &[(Spanned<String>, Node)],
@@ -306,7 +310,7 @@ fn check_set(
             cx.error(
                 at,
                 format!(
-                    "`--set` names {}, which is no parameter of this scenario",
+                    "`--set` names {}, which is not a parameter of this scenario",
                     quoted(name)
                 ),
             )
@@ -315,16 +319,16 @@ fn check_set(
     }
 }
 
-/// `- ab.stdout ~ /requests: 5/` is a mapping to YAML; to its author it is an expectation. It becomes text again.
+/// Turns expectations that YAML reads as mappings into text again: `- ab.stdout ~ /requests: 5/` is one to YAML.
 fn join_expectations(root: &mut Node, cx: &Collector<'_>) {
-    let Kind::Mapping(entries) = &mut root.kind else {
+    let NodeKind::Mapping(entries) = &mut root.kind else {
         return;
     };
     for entry in entries {
         match entry.key.text.as_str() {
             "expect" | "compare" => join_list(&mut entry.value, cx),
             "variants" => {
-                if let Kind::Mapping(variants) = &mut entry.value.kind {
+                if let NodeKind::Mapping(variants) = &mut entry.value.kind {
                     for variant in variants {
                         join_expectations(&mut variant.value, cx);
                     }
@@ -336,24 +340,24 @@ fn join_expectations(root: &mut Node, cx: &Collector<'_>) {
 }
 
 fn join_list(list: &mut Node, cx: &Collector<'_>) {
-    if matches!(list.kind, Kind::Scalar(_)) {
-        // One expectation in place of a list of one.
+    if matches!(list.kind, NodeKind::Scalar(_)) {
+        // A single expectation in place of a list.
         let only = list.clone();
-        list.kind = Kind::List(vec![only]);
+        list.kind = NodeKind::List(vec![only]);
     }
-    let Kind::List(items) = &mut list.kind else {
+    let NodeKind::List(items) = &mut list.kind else {
         return;
     };
     for item in items {
         let [entry] = item.entries() else { continue };
-        let Kind::Scalar(value) = &entry.value.kind else {
+        let NodeKind::Scalar(value) = &entry.value.kind else {
             continue;
         };
         let span = Span::new(entry.key_span.start, entry.value.span.end);
         let text = cx.source.slice(span);
         if entry.key.plain && value.plain && !text.is_empty() && !text.contains('\n') {
             *item = Node {
-                kind: Kind::Scalar(Scalar {
+                kind: NodeKind::Scalar(Scalar {
                     text: text.to_owned(),
                     pieces: vec![Piece {
                         at: 0,

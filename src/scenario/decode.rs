@@ -1,76 +1,76 @@
-//! From a tree to typed values, collecting every problem on the way: unknown keys, missing keys, wrong types.
+//! Reads a tree into typed values and reports every problem on the way: unknown keys, missing keys, wrong types.
 //!
-//! Not here: which keys there are (`document`), whether values make sense together (`resolve`).
+//! `document` defines the keys; `resolve` checks that the values make sense together.
 
 use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::bounds::MAX_NAME;
-use super::node::{Entry, Kind, Node};
+use super::node::{MappingEntry, Node, NodeKind};
 use super::problem::{Collector, quoted};
 use super::span::{Span, Spanned};
 use super::suggest;
 
-/// Can be read from a tree. `None` where a problem has been told.
+/// A type that can be read from a tree. `None` means that a problem has been reported.
 pub(crate) trait FromNode: Sized {
     fn from_node(node: &Node, cx: &mut Collector<'_>) -> Option<Self>;
 }
 
-/// Can stand as the value of a known key; says what its absence means.
-pub(crate) trait Field: Sized {
-    fn field(fields: &Fields<'_>, key: &str, cx: &mut Collector<'_>) -> Option<Self>;
+/// A type that can be the value of a known key; it defines what the absence of the key means.
+pub(crate) trait FromField: Sized {
+    fn field(fields: &MappingFields<'_>, key: &str, cx: &mut Collector<'_>) -> Option<Self>;
 }
 
-/// Required.
-impl<T: FromNode> Field for T {
-    fn field(fields: &Fields<'_>, key: &str, cx: &mut Collector<'_>) -> Option<Self> {
+/// A required key.
+impl<T: FromNode> FromField for T {
+    fn field(fields: &MappingFields<'_>, key: &str, cx: &mut Collector<'_>) -> Option<Self> {
         if let Some(value) = fields.get(key) {
             return Self::from_node(value, cx);
         }
         if fields.meant.contains(&key) {
             cx.skip();
         } else {
-            cx.error(fields.node.head, format!("{} lacks `{key}`", fields.what));
+            cx.error(fields.node.head, format!("{} has no `{key}`", fields.what));
         }
         None
     }
 }
 
-/// May be absent. A wrong value counts as absent: its problem has been told.
-impl<T: FromNode> Field for Option<T> {
-    fn field(fields: &Fields<'_>, key: &str, cx: &mut Collector<'_>) -> Option<Self> {
+/// An optional key. A wrong value counts as absent once its problem has been reported.
+impl<T: FromNode> FromField for Option<T> {
+    fn field(fields: &MappingFields<'_>, key: &str, cx: &mut Collector<'_>) -> Option<Self> {
         let value = fields
             .get(key)
-            .filter(|value| !matches!(value.kind, Kind::Null));
+            .filter(|value| !matches!(value.kind, NodeKind::Null));
         Some(value.and_then(|value| T::from_node(value, cx)))
     }
 }
 
 /// A mapping with a fixed set of keys, while it is being read.
-pub(crate) struct Fields<'n> {
+pub(crate) struct MappingFields<'n> {
     node: &'n Node,
     what: &'static str,
-    /// Known keys that unknown ones were taken for.
+    /// Known keys that were probably meant by unknown ones.
     meant: Vec<&'static str>,
 }
 
-impl<'n> Fields<'n> {
-    /// Tells of every key that is not known. Nothing at all counts as an empty mapping.
+impl<'n> MappingFields<'n> {
+    /// Opens a mapping and reports every unknown key. An empty value counts as an empty mapping.
     pub(crate) fn open(
         node: &'n Node,
         what: &'static str,
         known: &[&'static str],
         cx: &mut Collector<'_>,
     ) -> Option<Self> {
-        if matches!(node.kind, Kind::Broken) {
+        if matches!(node.kind, NodeKind::Broken) {
             cx.skip();
             return None;
         }
-        if !matches!(node.kind, Kind::Mapping(_) | Kind::Null) {
+        if !matches!(node.kind, NodeKind::Mapping(_) | NodeKind::Null) {
             cx.error(
                 node.span,
-                format!("{what} is a mapping, this is {}", node.describe()),
+                format!("{what} must be a mapping, found {}", node.describe()),
             )
             .help(format!("known keys: {}", suggest::listed(known)));
             return None;
@@ -98,31 +98,31 @@ impl<'n> Fields<'n> {
     }
 }
 
-/// Keys that exist, but elsewhere.
+/// Returns help for keys that exist, but elsewhere.
 fn misplaced(what: &str, key: &str) -> Option<&'static str> {
     Some(match (what, key) {
         ("a client", "rate" | "for" | "count" | "timeout" | "close" | "keep-alive") => {
-            "it belongs to the load: `connect: { ... }`"
+            "it belongs in the load: `connect: { ... }`"
         }
-        ("a node", "tcp_syncookies" | "somaxconn") => "kernel settings stand under `sysctls:`",
-        ("a node", key) if key.starts_with("net.") => "kernel settings stand under `sysctls:`",
-        ("a node", "nofile") => "it belongs to `limits: { nofile: ... }`",
-        ("a node", "room") => "it belongs to `conntrack: { room: ... }`",
-        ("a node", "masquerade" | "snat" | "dnat") => "it belongs to `nat: { ... }`",
+        ("a node", "tcp_syncookies" | "somaxconn") => "kernel settings go in `sysctls:`",
+        ("a node", key) if key.starts_with("net.") => "kernel settings go in `sysctls:`",
+        ("a node", "nofile") => "it belongs in `limits: { nofile: ... }`",
+        ("a node", "room") => "it belongs in `conntrack: { room: ... }`",
+        ("a node", "masquerade" | "snat" | "dnat") => "it belongs in `nat: { ... }`",
         ("the scenario", "sysctls") => {
-            "per-namespace settings belong to a node; host-wide ones to `kernel: { sysctls: ... }`"
+            "per-namespace settings belong in a node, host-wide ones in `kernel: { sysctls: ... }`"
         }
         ("the scenario", "node") => "did you mean `nodes`?",
         _ => return None,
     })
 }
 
-/// What every mapping of the format carries beside its keys.
+/// Facts about a mapping of the format as a whole.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Frame {
-    /// Where to point when it is wrong as a whole.
+    /// The position to show if the mapping as a whole is wrong.
     pub(crate) head: Span,
-    /// Whether everything in it could be read.
+    /// True if everything in it could be read.
     pub(crate) complete: bool,
 }
 
@@ -130,12 +130,12 @@ pub(crate) struct Frame {
 pub(crate) trait Framed {
     fn frame(&self) -> Frame;
 
-    /// Where to point when it is wrong as a whole.
+    /// Returns the position to show if the mapping as a whole is wrong.
     fn head(&self) -> Span {
         self.frame().head
     }
 
-    /// Whether everything in it could be read. Where not, nothing is said about what it lacks.
+    /// Returns true if everything in it could be read. Otherwise, missing keys are not reported.
     fn complete(&self) -> bool {
         self.frame().complete
     }
@@ -162,7 +162,7 @@ macro_rules! document {
         }
 
         impl $name {
-            /// The keys that the decoder knows.
+            /// The keys that the decoder accepts.
             pub(crate) const KEYS: &[&str] = &[$($key),*];
         }
 
@@ -172,8 +172,8 @@ macro_rules! document {
                 cx: &mut $crate::scenario::problem::Collector<'_>,
             ) -> Option<Self> {
                 let before = cx.failures();
-                let fields = $crate::scenario::decode::Fields::open(node, $what, Self::KEYS, cx)?;
-                $(let $field = <$type as $crate::scenario::decode::Field>::field(&fields, $key, cx);)*
+                let fields = $crate::scenario::decode::MappingFields::open(node, $what, Self::KEYS, cx)?;
+                $(let $field = <$type as $crate::scenario::decode::FromField>::field(&fields, $key, cx);)*
                 Some(Self {
                     $($field: $field?,)*
                     frame: $crate::scenario::decode::Frame {
@@ -196,7 +196,7 @@ impl<T: FromNode> FromNode for Spanned<T> {
     }
 }
 
-/// A mapping from names that the author chooses. A value that could not be read is there as `None`: its name is known.
+/// A mapping whose keys are names that the author chooses. An unreadable value is kept as `None`, since its name is known.
 #[derive(Debug, Clone)]
 pub(crate) struct Entries<T>(pub(crate) Vec<(Spanned<String>, Option<T>)>);
 
@@ -208,14 +208,17 @@ impl<T> Default for Entries<T> {
 
 impl<T: FromNode> FromNode for Entries<T> {
     fn from_node(node: &Node, cx: &mut Collector<'_>) -> Option<Self> {
-        if matches!(node.kind, Kind::Broken) {
+        if matches!(node.kind, NodeKind::Broken) {
             cx.skip();
             return None;
         }
-        if !matches!(node.kind, Kind::Mapping(_)) {
+        if !matches!(node.kind, NodeKind::Mapping(_)) {
             cx.error(
                 node.span,
-                format!("expected a mapping from names, found {}", node.describe()),
+                format!(
+                    "expected a mapping of names to values, found {}",
+                    node.describe()
+                ),
             )
             .help("each entry is `name: value`");
             return None;
@@ -229,14 +232,14 @@ impl<T: FromNode> FromNode for Entries<T> {
     }
 }
 
-fn key(entry: &Entry) -> Spanned<String> {
+fn key(entry: &MappingEntry) -> Spanned<String> {
     Spanned {
         value: entry.key.text.clone(),
         span: entry.key_span,
     }
 }
 
-/// A list. An item that could not be read is there as `None`.
+/// A list. An unreadable item is kept as `None`.
 #[derive(Debug, Clone)]
 pub(crate) struct List<T>(pub(crate) Vec<Option<T>>);
 
@@ -248,11 +251,11 @@ impl<T> Default for List<T> {
 
 impl<T: FromNode> FromNode for List<T> {
     fn from_node(node: &Node, cx: &mut Collector<'_>) -> Option<Self> {
-        if matches!(node.kind, Kind::Broken) {
+        if matches!(node.kind, NodeKind::Broken) {
             cx.skip();
             return None;
         }
-        let Kind::List(items) = &node.kind else {
+        let NodeKind::List(items) = &node.kind else {
             cx.error(
                 node.span,
                 format!("expected a list, found {}", node.describe()),
@@ -266,14 +269,14 @@ impl<T: FromNode> FromNode for List<T> {
     }
 }
 
-/// A list, or one item in its place.
+/// A list, or a single item in its place.
 #[derive(Debug, Clone)]
 pub(crate) struct OneOrMany<T>(pub(crate) Vec<T>);
 
 impl<T: FromNode> FromNode for OneOrMany<T> {
     fn from_node(node: &Node, cx: &mut Collector<'_>) -> Option<Self> {
         Some(Self(match &node.kind {
-            Kind::List(items) => items
+            NodeKind::List(items) => items
                 .iter()
                 .filter_map(|item| T::from_node(item, cx))
                 .collect(),
@@ -282,7 +285,7 @@ impl<T: FromNode> FromNode for OneOrMany<T> {
     }
 }
 
-/// Whether a text is a name, and what is wrong with it where it is none.
+/// Returns true if a text is a valid name, and reports what is wrong if it is not.
 pub(crate) fn check_name(name: &str, span: Span, what: &str, cx: &mut Collector<'_>) -> bool {
     let mut letters = name.chars();
     let well_formed = letters
@@ -291,13 +294,16 @@ pub(crate) fn check_name(name: &str, span: Span, what: &str, cx: &mut Collector<
         && letters.all(|letter| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_'));
     if !well_formed {
         cx.error(span, format!("{} is not a name for {what}", quoted(name)))
-            .help("a name begins with a letter and has letters, digits, `-` and `_`");
+            .help("a name begins with a letter and contains only letters, digits, `-` and `_`");
     } else if name.len() > MAX_NAME {
-        cx.error(span, format!("a name has at most {MAX_NAME} letters"));
+        cx.error(
+            span,
+            format!("a name is at most {MAX_NAME} characters long"),
+        );
     } else if name == "kernel" {
         cx.error(
             span,
-            "`kernel` is taken: expectations call the kernel's log `kernel.log`",
+            "the name `kernel` is reserved: `kernel.log` is the kernel's log in expectations",
         );
     } else {
         return true;
@@ -328,7 +334,7 @@ delegate_schema!(List, generator => json_schema!({
 }));
 delegate_schema!(Entries, generator => json_schema!({
     "type": "object",
-    // Nothing counts as an empty mapping; in a variant it removes.
+    // An empty value counts as an empty mapping; in a variant it removes.
     "additionalProperties": { "anyOf": [generator.subschema_for::<T>(), { "type": "null" }] },
 }));
 delegate_schema!(OneOrMany, generator => {

@@ -1,13 +1,13 @@
-//! What tells two runs apart as far as the lab and the load go: the same question was asked where nothing does.
+//! The differences between two runs in lab and load. Without any, both runs ask the same question.
 //!
-//! Left out: names and texts for people, places in files, expectations, and how long the run may take and must watch,
-//! which follow from expectations. Parameters count by what they are used for.
+//! Names, descriptions, places in files and expectations do not count, and neither do the time limit and the watching
+//! time, which follow from the expectations. Parameters count by the values that they are used for.
 
 use serde_json::{Map, Value};
 
 use super::model::RunSpec;
 
-/// Fields of a run that are no part of its question.
+/// Fields of a run that are not part of its question.
 const BESIDE: [&str; 6] = [
     "id",
     "params",
@@ -16,19 +16,19 @@ const BESIDE: [&str; 6] = [
     "watch_until",
     "exclusive",
 ];
-/// A field of many parts: where the file says so.
+/// A field of many parts: the place in the scenario file.
 const PLACE: &str = "place";
-/// Fields that name a part of a list.
+/// Fields that identify an item of a list.
 const NAMES: [&str; 2] = ["name", "key"];
 
-/// Something that is different in two runs.
+/// A difference between two runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference {
-    /// What: `topology.nodes.server.sysctls.net.core.somaxconn.value`.
+    /// Path of the field: `topology.nodes.server.sysctls.net.core.somaxconn.value`.
     pub what: String,
-    /// In the one; absent where it is not there.
+    /// The first run's value; `None` if it has none.
     pub left: Option<String>,
-    /// In the other.
+    /// The second run's value; `None` if it has none.
     pub right: Option<String>,
 }
 
@@ -40,7 +40,7 @@ impl std::fmt::Display for Difference {
     }
 }
 
-/// Everything that tells two runs apart, in the order of the model.
+/// Returns all differences between two runs, in the order of the model.
 pub fn differences(left: &RunSpec, right: &RunSpec) -> Vec<Difference> {
     let question = |run: &RunSpec| {
         let mut value = serde_json::to_value(run).unwrap_or_default();
@@ -96,8 +96,8 @@ fn compare(what: String, left: Option<&Value>, right: Option<&Value>, found: &mu
     }
 }
 
-/// The named parts of what has any; those of a list by their own names where each has one of its own, else by their
-/// numbers.
+/// Returns the named parts of a value that has any. The items of a list go by their names if each has its own, else by
+/// their numbers.
 fn parts(value: &Value) -> Option<Map<String, Value>> {
     match value {
         Value::Object(fields) => Some(fields.clone()),
@@ -145,7 +145,7 @@ clients: { load: { node: client, to: web, connect: { rate: 10/s, count: 5 } } }
 expect: [ load.established == $most ]
 ";
 
-    fn told(change: impl Fn(&str) -> String) -> Vec<String> {
+    fn changes(change: impl Fn(&str) -> String) -> Vec<String> {
         let run = |text: &str| {
             let scenario = super::super::parse("a.yaml", text, &BTreeMap::new()).unwrap();
             scenario.runs[0].clone()
@@ -155,19 +155,19 @@ expect: [ load.established == $most ]
     }
 
     #[test]
-    fn what_is_expected_and_said_for_people_is_no_difference() {
-        let changed = told(|text| {
+    fn expectations_and_descriptions_do_not_count() {
+        let changed = changes(|text| {
             let text = text
                 .replace("== $most", "<= $most within 3s")
                 .replace("most: 5", "most: 7");
-            format!("# a line more\nname: other\ntitle: Other\n{text}")
+            format!("# one more line\nname: other\ntitle: Other\n{text}")
         });
         assert_eq!(changed, [""; 0]);
     }
 
     #[test]
-    fn what_is_built_and_done_is_a_difference_with_its_name() {
-        let changed = told(|text| {
+    fn lab_and_load_count_and_are_named() {
+        let changed = changes(|text| {
             text.replace("somaxconn: 10", "somaxconn: 11")
                 .replace("count: 5", "count: 6")
                 .replace("web: {", "web: { backlog: 9,")

@@ -1,6 +1,6 @@
-//! Expectations as meant: typed expressions over the series of a record.
+//! Parsed and typed expectations over the series of a record.
 //!
-//! Here is the data; `grammar` turns text into it, `expect` judges it.
+//! This is plain data: `grammar` turns text into it, and `expect` judges it.
 
 use std::time::Duration;
 
@@ -13,49 +13,49 @@ use crate::units::{self, Unit};
 /// One line of `expect:` or `compare:`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Expectation {
-    /// As written, parameters filled in.
+    /// The text from the file, with parameters filled in.
     pub text: String,
-    /// Where the scenario says so.
+    /// The place in the scenario file that states it.
     pub place: Place,
-    /// What is claimed.
+    /// The statement that is judged.
     pub claim: Claim,
-    /// When it must hold.
+    /// The times at which the claim must hold.
     pub window: Window,
 }
 
 impl Expectation {
-    /// The series that it names, each once, in its order.
+    /// Returns the series that it names, each once, in order of appearance.
     pub fn metrics(&self) -> Vec<&MetricRef> {
         self.claim.metrics()
     }
 }
 
-/// What an expectation claims.
+/// The statement of an expectation.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Claim {
     /// `left op right`, with `± tolerance` on `==` and `!=`.
     Compare {
-        /// Left side.
+        /// The left side.
         left: Expr,
-        /// Comparison.
+        /// The comparison between the two sides.
         op: CompareOp,
-        /// Right side, of the same unit.
+        /// The right side, of the same unit.
         right: Expr,
-        /// How far from `right` still counts as equal.
+        /// Largest difference from `right` that still counts as equal.
         tolerance: Option<Tolerance>,
     },
-    /// `value in low..high`, both ends included.
+    /// `value in low..high`.
     In {
-        /// What is bounded.
+        /// The bounded value.
         value: Expr,
-        /// Lower bound.
+        /// The lower bound, included.
         low: Expr,
-        /// Upper bound.
+        /// The upper bound, included.
         high: Expr,
     },
     /// `text ~ /regex/`: some line of the series matches.
     Matches {
-        /// A series of text: `ab.stdout`, `kernel.log`.
+        /// A text series: `ab.stdout`, `kernel.log`.
         metric: MetricRef,
         /// A regular expression of the `regex` crate, known to compile.
         regex: String,
@@ -65,7 +65,7 @@ pub enum Claim {
 }
 
 impl Claim {
-    /// The series that it names, each once, in its order.
+    /// Returns the series that it names, each once, in order of appearance.
     pub fn metrics(&self) -> Vec<&MetricRef> {
         let mut found = Vec::new();
         match self {
@@ -115,7 +115,7 @@ impl std::fmt::Display for CompareOp {
     }
 }
 
-/// How far from equal still counts as equal.
+/// Largest difference that still counts as equal.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub enum Tolerance {
     /// `± 2%`: a share of the right side.
@@ -124,40 +124,40 @@ pub enum Tolerance {
     Absolute(f64),
 }
 
-/// A quantity.
+/// An expression that yields a number.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Expr {
-    /// A literal, in the unit's base (see [`Unit`]).
+    /// A literal.
     Number {
-        /// In the base of `unit`: seconds for times, bytes, events a second, plain counts.
+        /// In the base of `unit`: seconds, bytes, events per second or plain counts.
         value: f64,
-        /// What it counts.
+        /// The unit of `value`.
         unit: Unit,
     },
-    /// The series itself, at the moment of judgement.
+    /// The value of the series at the moment of judgement.
     Metric(MetricRef),
     /// A function of the series over the window so far.
     Series {
-        /// Which function.
+        /// The function that is applied.
         function: SeriesFunction,
-        /// Of what.
+        /// The series that it is applied to.
         metric: MetricRef,
     },
-    /// Arithmetic.
+    /// Arithmetic on two expressions.
     Binary {
-        /// Operator.
+        /// The operator between them.
         op: ArithmeticOp,
-        /// Left side.
+        /// The left operand.
         left: Box<Self>,
-        /// Right side.
+        /// The right operand.
         right: Box<Self>,
     },
-    /// `-q`.
+    /// `-q`, the negated value.
     Negate(Box<Self>),
 }
 
 impl Expr {
-    /// Its value, where it names no quantity.
+    /// Returns its value if it names no series.
     pub(crate) fn constant(&self) -> Option<f64> {
         match self {
             Self::Number { value, .. } => Some(*value),
@@ -204,54 +204,54 @@ pub enum ArithmeticOp {
     Divide,
 }
 
-/// A series of this run, or in `compare:` of the run of a named variant.
+/// A series of this run or, in `compare:`, of the run of a named variant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MetricRef {
-    /// Only in `compare:`.
+    /// The variant; only in `compare:`.
     pub variant: Option<String>,
-    /// The series.
+    /// The name of the series.
     pub series: SeriesName,
-    /// What its values count.
+    /// The unit of its values.
     pub unit: Unit,
 }
 
 /// Functions of a series.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SeriesFunction {
-    /// Greatest value.
+    /// The greatest value.
     Max,
-    /// Least value.
+    /// The least value.
     Min,
     /// Mean over time (a gauge holds its value until the next change).
     Mean,
-    /// Last value.
+    /// The last value.
     Last,
-    /// Time at which it was first above zero.
+    /// The time at which it was first above zero.
     First,
-    /// Increase a second.
+    /// The increase per second.
     Rate,
-    /// Median of a distribution.
+    /// The median of a distribution.
     P50,
-    /// 99th percentile of a distribution.
+    /// The 99th percentile of a distribution.
     P99,
 }
 
-/// When a claim must hold. Times count from the start of the clock.
+/// The times at which a claim must hold, from the start of the clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Window {
     /// At the end of the run.
     End,
-    /// At this moment.
+    /// At this very moment.
     At(#[serde(with = "units::duration")] Duration),
     /// At some moment up to this one.
     Within(#[serde(with = "units::duration")] Duration),
-    /// From the first to the second moment, all the time; functions of a series see only this span.
+    /// Throughout the span between the two moments; functions of a series see only this span.
     During(
         #[serde(with = "units::duration")] Duration,
         #[serde(with = "units::duration")] Duration,
     ),
-    /// All the time.
+    /// Throughout the run.
     Always,
-    /// At no time.
+    /// At no time during the run.
     Never,
 }

@@ -1,6 +1,6 @@
-//! Packet faults as meant: which segments of a link's TCP connections something happens to, and what.
+//! Resolved packet faults: the segments of a link's TCP connections that are affected, and the effect on them.
 //!
-//! Not here: doing it (the lab's wire).
+//! The lab's wire carries them out.
 
 use std::time::Duration;
 
@@ -10,49 +10,49 @@ use super::place::Place;
 use crate::names::ActorName;
 use crate::units::{self, ByteCount};
 
-/// A fault on a link. Connections of a link count from 1, in the order of their first SYNs on it; a four-tuple that is used
-/// again is another connection.
+/// A fault on a link. The connections of a link count from 1, in the order of their first SYNs on it. A four-tuple that
+/// is used again counts as another connection.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FaultSpec {
-    /// Its name; what it did is counted in `NAME.matched`.
+    /// Its name; `NAME.matched` counts the segments that it matched.
     pub name: ActorName,
-    /// What it does to which segments.
+    /// The effect, and the segments that it applies to.
     pub action: FaultAction,
-    /// Where the scenario says so.
+    /// The place in the scenario file that defines it.
     pub place: Place,
 }
 
-/// What a fault does. Of several faults on one link each sees what those before it in the file have let through.
+/// The effect of a fault. If a link has several faults, each sees the segments that those before it in the file let pass.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum FaultAction {
-    /// The segment is lost.
+    /// Loses the segment.
     Drop(SegmentMatch),
-    /// The segment waits; those behind it overtake it.
+    /// Holds the segment back; those behind it overtake it.
     Delay {
-        /// Which.
+        /// The segments that are delayed.
         of: SegmentMatch,
-        /// How long.
+        /// Time that each is held back.
         #[serde(with = "units::duration")]
         by: Duration,
     },
-    /// The segment arrives twice, one behind the other.
+    /// Delivers the segment twice in a row.
     Duplicate(SegmentMatch),
-    /// The segment passes, and arrives once more, later: a stale segment.
+    /// Passes the segment, and delivers a copy of it later: a stale segment.
     Replay {
-        /// Which.
+        /// The segments that are replayed.
         of: SegmentMatch,
-        /// How much later.
+        /// Time between a segment and its copy.
         #[serde(with = "units::duration")]
         after: Duration,
-        /// Where the copy stands in the newest connection of its four-tuple; as it stood, where absent.
+        /// Sequence number of the copy in the newest connection with its four-tuple; `None` keeps the original number.
         sequence: Option<Sequence>,
     },
-    /// A segment that nobody sent, with the addresses of a connection.
+    /// Delivers a segment that nobody sent, with the addresses of a connection.
     Inject(Forged),
 }
 
 impl FaultAction {
-    /// Which segments it waits for; `None` where it makes its own.
+    /// Returns the segments that it waits for; `None` for an action that makes its own.
     pub fn of(&self) -> Option<&SegmentMatch> {
         match self {
             Self::Drop(of)
@@ -64,38 +64,35 @@ impl FaultAction {
     }
 }
 
-/// Which segments a fault is for: all that is given must be so.
+/// The segments that a fault applies to: those that satisfy every condition that is given.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SegmentMatch {
     /// The end of the link that it comes from: 0 or 1, in the order of the link's nodes.
     pub from: Option<usize>,
-    /// Its flags.
-    pub flags: Option<Flags>,
-    /// Whether it carries data.
+    /// The segment's flags.
+    pub flags: Option<SegmentFlags>,
+    /// True for segments with data, false for those without.
     pub data: Option<bool>,
-    /// Which connection, from 1.
+    /// The connection's number, from 1.
     pub connection: Option<u64>,
-    /// Which of those that match in a connection, from 1: first and last.
+    /// First and last of the matching segments in a connection, counted from 1.
     pub nth: Option<[u64; 2]>,
 }
 
-/// Flags of a segment. SYN, FIN and RST are exactly as given. ACK, where it is given, is set; where only SYN is given it is not,
-/// and beside FIN and RST it does not matter (a FIN always acknowledges, a RST may).
+/// SegmentFlags of a segment. SYN, FIN and RST must be exactly as given. If ACK is given, it must be set. If only SYN is given,
+/// ACK must not be set; beside FIN and RST, ACK does not matter (a FIN always acknowledges, and a RST may).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Flags {
-    /// SYN.
+#[expect(missing_docs, reason = "the names say it")]
+pub struct SegmentFlags {
     pub syn: bool,
-    /// ACK.
     pub ack: bool,
-    /// FIN.
     pub fin: bool,
-    /// RST.
     pub rst: bool,
 }
 
-impl Flags {
-    /// Whether a segment with exactly the flags of `seen` is meant.
-    pub fn match_those(self, seen: Self) -> bool {
+impl SegmentFlags {
+    /// Returns true if these flags match a segment that has exactly the flags of `seen`.
+    pub fn match_exactly(self, seen: Self) -> bool {
         let ack_is_as_given = match (self.ack, self.syn) {
             (true, _) => seen.ack,
             (false, true) => !seen.ack,
@@ -105,28 +102,28 @@ impl Flags {
     }
 }
 
-/// A sequence number in a live connection: relative to the next that the receiver expects.
+/// A sequence number in a live connection, relative to the next one that the receiver expects.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sequence {
-    /// How far ahead of it; below zero for behind.
+    /// Bytes ahead of the expected number; negative if behind.
     pub ahead: i64,
 }
 
 /// A segment that nobody sent.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Forged {
-    /// When, from the start of the clock.
+    /// Time from the start of the clock.
     #[serde(with = "units::duration")]
     pub at: Duration,
-    /// The end of the link that it goes to: 0 or 1. It carries the address of the other end of the connection.
+    /// The end of the link that it goes to: 0 or 1. The segment carries the address of the connection's other end.
     pub to: usize,
-    /// Which connection, from 1.
+    /// The connection's number, from 1.
     pub connection: u64,
-    /// Its flags, exactly.
-    pub flags: Flags,
+    /// The exact flags.
+    pub flags: SegmentFlags,
     /// Its sequence number.
     pub sequence: Sequence,
-    /// Bytes of data, all of them `x`.
+    /// Number of data bytes, all of them `x`.
     pub data: ByteCount,
 }
 
@@ -134,8 +131,8 @@ pub struct Forged {
 mod tests {
     use super::*;
 
-    fn flags(text: &str) -> Flags {
-        Flags {
+    fn flags(text: &str) -> SegmentFlags {
+        SegmentFlags {
             syn: text.contains('S'),
             ack: text.contains('A'),
             fin: text.contains('F'),
@@ -160,7 +157,7 @@ mod tests {
             ("RA", "R", false),
         ] {
             assert_eq!(
-                flags(wanted).match_those(flags(seen)),
+                flags(wanted).match_exactly(flags(seen)),
                 matches,
                 "{wanted} of {seen}"
             );

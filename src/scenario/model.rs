@@ -1,6 +1,6 @@
-//! A scenario as meant: references resolved, defaults applied, nothing left to check.
+//! A resolved scenario: references looked up, defaults applied, nothing left to check.
 //!
-//! Not here: how files are written (`document`), what is wrong with them (`validate`, `problem`).
+//! The text of a file is read by `document`, resolved by `resolve`, and its faults are reported through `problem`.
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -12,47 +12,47 @@ use super::workload::Workload;
 use crate::names::SeriesName;
 use crate::units;
 
-/// One scenario file: what it claims, and the runs that put the claim to the test.
+/// One scenario file: its claim, and the runs that put the claim to the test.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Scenario {
-    /// What it is called on the command line and in reports.
+    /// Its name on the command line and in reports.
     pub name: String,
-    /// One line for people.
+    /// One line for readers.
     pub title: String,
     /// The statement under test, in the words of the field.
     pub claim: Option<String>,
-    /// Whether the statement is true, as the expectations show it where they hold.
+    /// The truth of the claim, which the expectations show when they hold.
     #[serde(default)]
     pub truth: Option<Truth>,
-    /// Where the statement comes from, or what documents the behaviour.
+    /// References: the origin of the claim, or documentation of the behaviour.
     pub source: Vec<String>,
-    /// Markdown: what happens, why, which counter shows it.
+    /// Markdown: the course of events, its cause, and the counters that show it.
     pub lesson: Option<String>,
-    /// Words to select by; `slow` is left out of a run that names no file.
+    /// Words to select by. A suite without file arguments leaves out scenarios tagged `slow`.
     pub tags: Vec<String>,
-    /// Sysctls whose effect it shows.
+    /// The sysctls whose effect it shows.
     #[serde(default)]
     pub exercises: Vec<Exercise>,
     /// Every variant of every matrix case, in the order of the file. Never empty.
     pub runs: Vec<RunSpec>,
-    /// Judged for each matrix case once all of its variants have run.
+    /// Comparisons between variants, judged for each matrix case once all of its variants have run.
     pub compare: Vec<Expectation>,
 }
 
-/// How much of a claim is true.
+/// The degree to which a claim is true.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Truth {
-    /// All of it.
+    /// The whole claim is true.
     True,
-    /// Nothing of it that matters.
+    /// Nothing that matters in the claim is true.
     False,
-    /// A part of it, or in some cases.
+    /// A part of the claim is true, or the claim holds in some cases.
     Partly,
 }
 
 impl Truth {
-    /// The word, as scenario files have it.
+    /// Returns the word that scenario files use.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::True => "true",
@@ -65,25 +65,25 @@ impl Truth {
 /// A sysctl whose effect a scenario shows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Exercise {
-    /// Key with dots.
+    /// The sysctl's key, with dots.
     pub key: String,
-    /// The variant that shows it, where the scenario has variants.
+    /// The variant that shows the effect, if the scenario has variants.
     pub variant: Option<String>,
-    /// Up to which value, where what it does takes time and the scenario ends before larger ones do anything.
+    /// The largest value with a visible effect, if the effect takes time and the scenario ends before larger values act.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at_most: Option<u64>,
 }
 
-/// Which run of a scenario: a variant, a matrix case, both or neither.
+/// The identity of a run within a suite: a variant, a matrix case, both or neither.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct RunId {
     /// The scenario's name.
     pub scenario: String,
-    /// The variant's name, where the scenario has variants.
+    /// The variant's name, if the scenario has variants.
     pub variant: Option<String>,
-    /// The matrix case: parameter and value, in the order of the file.
+    /// The matrix case: parameters with their values, in the order of the file.
     pub case: Vec<(String, String)>,
-    /// Which repetition, from 1, where a suite was asked to repeat its runs.
+    /// The repetition, from 1, if the suite repeats its runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repetition: Option<u32>,
 }
@@ -110,53 +110,54 @@ impl std::fmt::Display for RunId {
 /// One run, from a fresh lab to its expectations.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunSpec {
-    /// Which run of its scenario this is.
+    /// The run's variant, matrix case and repetition.
     pub id: RunId,
-    /// Every parameter with the value it had in this run.
+    /// Every parameter with its value in this run.
     pub params: BTreeMap<String, String>,
-    /// Nodes, links, addresses, routes, NAT.
+    /// Nodes, links, addresses, routes and NAT.
     pub topology: Topology,
-    /// Servers, clients, commands, steps.
+    /// Servers, clients, commands and steps.
     pub workload: Workload,
-    /// What kernel and machine must have.
+    /// Conditions on the kernel and the machine.
     pub requires: Requires,
-    /// Host-wide sysctls: set only where the lab owns the kernel, else the run is not applicable.
+    /// Host-wide sysctls. They are set only if the lab owns the kernel; otherwise the run is not applicable.
     pub kernel_sysctls: BTreeMap<String, String>,
-    /// What should happen: the scenario's own expectations, then the variant's.
+    /// The scenario's own expectations, then the variant's.
     pub expect: Vec<Expectation>,
-    /// Every series that its expectations name, or the scenario's comparisons of this variant: what must be watched closely.
+    /// Every series that the expectations name, or that the scenario's comparisons name for this variant. These are
+    /// sampled closely.
     #[serde(default)]
     pub watched: Vec<SeriesName>,
-    /// The worker is killed when the run takes longer than this, set-up included.
+    /// Time limit, set-up included, after which the worker is killed.
     #[serde(with = "units::duration")]
     pub timeout: Duration,
-    /// How long to watch at least, from the start of the clock: the latest moment that an expectation's window names.
+    /// The earliest time to stop watching, from the start of the clock: the latest moment that a window names.
     #[serde(with = "units::duration")]
     pub watch_until: Duration,
-    /// How often state is sampled.
+    /// Interval between samples.
     #[serde(with = "units::duration")]
     pub sample_every: Duration,
-    /// Seeds everything random in the run.
+    /// Seed of everything random in the run.
     pub seed: u64,
-    /// No other run of a suite goes beside it.
+    /// True if a suite runs nothing else beside it.
     #[serde(default)]
     pub exclusive: bool,
 }
 
-/// What must be there for the question to make sense; where it is not, the run is not applicable.
+/// Conditions without which a run makes no sense. If one is not met, the run is not applicable.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Requires {
     /// Kernel version bounds, all of which must hold.
     pub kernel: Vec<VersionBound>,
-    /// Programs that must be found on `PATH`.
+    /// Programs that must be on `PATH`.
     pub programs: Vec<String>,
 }
 
 /// One bound on the kernel's version, like `>= 4.12`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct VersionBound {
-    /// The comparison; the running kernel stands on its left.
+    /// The comparison; the version of the running kernel is on its left.
     pub op: super::expr::CompareOp,
-    /// Major, minor, patch; what is not written is 0.
+    /// Major, minor and patch; omitted parts are 0.
     pub version: (u32, u32, u32),
 }

@@ -1,78 +1,78 @@
-//! A scenario's text as a tree: mappings, lists and scalars as written, each with its place.
+//! The text of a scenario as a tree: mappings, lists and scalars as written, each with its position.
 //!
-//! Not here: how it is read from YAML (`yaml`), what it means (`document`).
+//! `yaml` builds the tree, `document` gives it meaning.
 
 use super::span::Span;
 
-/// A value with its place.
+/// A value with its position.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Node {
-    pub(crate) kind: Kind,
-    /// Where the value is.
+    pub(crate) kind: NodeKind,
+    /// The position of the value itself.
     pub(crate) span: Span,
-    /// Where to point when the value as a whole is wrong: its key, or itself where it has none.
+    /// The position to show if the value as a whole is wrong: its key, or the value itself if it has no key.
     pub(crate) head: Span,
 }
 
-/// What a value is.
+/// The form of a value.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Kind {
-    /// Nothing, `~` or `null`.
+pub(crate) enum NodeKind {
+    /// An empty value, `~` or `null`.
     Null,
-    /// Text, not yet a number or anything else.
+    /// Text that has not been read as a number or anything else yet.
     Scalar(Scalar),
     /// `[a, b]`, or lines that begin with `-`.
     List(Vec<Node>),
-    /// What a problem has been told of: nothing more is said about it.
+    /// A value with a problem that has already been reported; nothing more is reported about it.
     Broken,
     /// `{a: b}`, or lines `a: b`. Keys are unique.
-    Mapping(Vec<Entry>),
+    Mapping(Vec<MappingEntry>),
 }
 
 /// A key with its value.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Entry {
+pub(crate) struct MappingEntry {
     pub(crate) key: Scalar,
     pub(crate) key_span: Span,
     pub(crate) value: Node,
 }
 
-/// Text as it is meant: quotes, escapes and line folding undone.
+/// Text with quotes, escapes and line folding undone.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Scalar {
     pub(crate) text: String,
-    /// Which part of `text` comes from where in the file, in order.
+    /// The origin of each part of `text`, in order.
     pub(crate) pieces: Vec<Piece>,
-    /// Written without quotes.
+    /// True if written without quotes.
     pub(crate) plain: bool,
 }
 
 /// A part of a scalar's text: from `at` to the next piece.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Piece {
-    /// Where it begins in the scalar's text.
+    /// Offset in the scalar's text.
     pub(crate) at: usize,
-    /// What it was in the file.
+    /// The corresponding bytes of the file.
     pub(crate) source: Span,
-    /// How it came from there.
+    /// The way in which the text was derived from `source`.
     pub(crate) origin: Origin,
 }
 
-/// How a part of a text came from the file.
+/// The way in which a part of a text was derived from the file.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Origin {
-    /// Byte by byte.
+    /// Copied byte by byte.
     Verbatim,
-    /// Through escapes or line folding: no byte of it can be pointed at.
+    /// Decoded from escapes or line folding: its bytes have no positions of their own.
     Decoded,
-    /// It is what a parameter, or `$$`, stood for.
+    /// Filled in for a parameter or `$$`.
     Filled,
-    /// It is `${NAME.address}`, still to be filled in.
+    /// `${NAME.address}`, still to be filled in.
     Reference,
 }
 
 impl Scalar {
-    /// Where a range of the text stands in the file, where that is known.
+    /// Returns the position in the file of a range of the text, if it is known.
     pub(crate) fn locate(&self, start: usize, end: usize) -> Option<Span> {
         let from = self.byte(start)?.start;
         let to = match end.checked_sub(1) {
@@ -82,7 +82,7 @@ impl Scalar {
         Some(Span::new(from, to))
     }
 
-    /// The byte of the file that a byte of the text comes from, or the whole reference it was filled in for.
+    /// Returns the byte of the file that a byte of the text comes from, or the whole reference that it was filled in for.
     fn byte(&self, offset: usize) -> Option<Span> {
         let after = self.pieces.partition_point(|piece| piece.at <= offset);
         let piece = self.pieces.get(after.checked_sub(1)?)?;
@@ -98,25 +98,25 @@ impl Scalar {
 }
 
 impl Node {
-    /// What people call it: completes "expected a duration, found ...".
+    /// Returns a description that completes "expected a duration, found ...".
     pub(crate) fn describe(&self) -> &'static str {
         match self.kind {
-            Kind::Null | Kind::Broken => "nothing",
-            Kind::Scalar(_) => "a single value",
-            Kind::List(_) => "a list",
-            Kind::Mapping(_) => "a mapping",
+            NodeKind::Null | NodeKind::Broken => "nothing",
+            NodeKind::Scalar(_) => "a single value",
+            NodeKind::List(_) => "a list",
+            NodeKind::Mapping(_) => "a mapping",
         }
     }
 
-    /// The entries of a mapping; none of anything else.
-    pub(crate) fn entries(&self) -> &[Entry] {
+    /// Returns the entries of a mapping; an empty slice for anything else.
+    pub(crate) fn entries(&self) -> &[MappingEntry] {
         match &self.kind {
-            Kind::Mapping(entries) => entries,
+            NodeKind::Mapping(entries) => entries,
             _ => &[],
         }
     }
 
-    /// The value of a key.
+    /// Returns the value of a key.
     pub(crate) fn get(&self, key: &str) -> Option<&Self> {
         self.entries()
             .iter()
@@ -124,12 +124,12 @@ impl Node {
             .map(|entry| &entry.value)
     }
 
-    /// How many nodes the tree has, itself included.
+    /// Returns the number of nodes in the tree, itself included.
     pub(crate) fn size(&self) -> usize {
         match &self.kind {
-            Kind::Null | Kind::Broken | Kind::Scalar(_) => 1,
-            Kind::List(items) => 1 + items.iter().map(Self::size).sum::<usize>(),
-            Kind::Mapping(entries) => {
+            NodeKind::Null | NodeKind::Broken | NodeKind::Scalar(_) => 1,
+            NodeKind::List(items) => 1 + items.iter().map(Self::size).sum::<usize>(),
+            NodeKind::Mapping(entries) => {
                 1 + entries
                     .iter()
                     .map(|entry| 1 + entry.value.size())

@@ -1,21 +1,22 @@
-//! Lays one tree over another: what a variant does to the document.
+//! Overlays one tree on another: a variant on the document.
 //!
-//! Mappings are merged, lists and single values replaced, `~` removes. The document's expectations stay and the
-//! variant's are added. Of keys that exclude each other, as `connect` and `hold` of a client, the overlay's wins.
+//! Mappings are merged, lists and single values are replaced, and `~` removes. The document's expectations stay, and the
+//! variant's are added. Of keys that exclude each other, such as `connect` and `hold` of a client, the overlay's wins.
 
-use super::node::{Entry, Kind, Node};
+use super::document::LOADS;
+use super::node::{MappingEntry, Node, NodeKind};
 
-/// A set of keys of which one place takes only one. `*` stands for any name.
+/// A set of keys of which only one may be present. `*` stands for any name.
 struct Exclusive {
     path: &'static [&'static str],
     keys: &'static [&'static str],
 }
 
-/// Where the format has alternatives.
+/// The alternatives in the format.
 const EXCLUSIVE: [Exclusive; 7] = [
     Exclusive {
         path: &["clients", "*"],
-        keys: &["connect", "ramp", "hold", "loop", "bulk", "flood"],
+        keys: &LOADS,
     },
     Exclusive {
         path: &["clients", "*", "connect"],
@@ -43,7 +44,7 @@ const EXCLUSIVE: [Exclusive; 7] = [
     },
 ];
 
-/// The document with an overlay on it. Every value keeps the place of its own text.
+/// Returns the document with an overlay applied. Every value keeps the position of its own text.
 pub(crate) fn overlay(document: &Node, over: &Node) -> Node {
     let mut path = Vec::new();
     merge(document, over, &mut path)
@@ -51,19 +52,23 @@ pub(crate) fn overlay(document: &Node, over: &Node) -> Node {
 
 fn merge<'n>(base: &'n Node, over: &'n Node, path: &mut Vec<&'n str>) -> Node {
     match (&base.kind, &over.kind) {
-        (Kind::Mapping(base_entries), Kind::Mapping(over_entries)) => Node {
-            kind: Kind::Mapping(merge_entries(base_entries, over_entries, path)),
+        (NodeKind::Mapping(base_entries), NodeKind::Mapping(over_entries)) => Node {
+            kind: NodeKind::Mapping(merge_entries(base_entries, over_entries, path)),
             ..*base
         },
-        (Kind::List(first), Kind::List(second)) if path == &["expect"] => Node {
-            kind: Kind::List(first.iter().chain(second).cloned().collect()),
+        (NodeKind::List(first), NodeKind::List(second)) if path == &["expect"] => Node {
+            kind: NodeKind::List(first.iter().chain(second).cloned().collect()),
             ..*base
         },
         _ => over.clone(),
     }
 }
 
-fn merge_entries<'n>(base: &'n [Entry], over: &'n [Entry], path: &mut Vec<&'n str>) -> Vec<Entry> {
+fn merge_entries<'n>(
+    base: &'n [MappingEntry],
+    over: &'n [MappingEntry],
+    path: &mut Vec<&'n str>,
+) -> Vec<MappingEntry> {
     let overridden = |key: &str| over.iter().find(|entry| entry.key.text == key);
     let groups: Vec<&[&str]> = EXCLUSIVE
         .iter()
@@ -83,12 +88,12 @@ fn merge_entries<'n>(base: &'n [Entry], over: &'n [Entry], path: &mut Vec<&'n st
         match overridden(&entry.key.text) {
             None if excluded(&entry.key.text) => {}
             None => merged.push(entry.clone()),
-            Some(new) if matches!(new.value.kind, Kind::Null) => {}
+            Some(new) if matches!(new.value.kind, NodeKind::Null) => {}
             Some(new) => {
                 path.push(&entry.key.text);
                 let value = merge(&entry.value, &new.value, path);
                 path.pop();
-                merged.push(Entry {
+                merged.push(MappingEntry {
                     value,
                     ..entry.clone()
                 });
@@ -127,13 +132,13 @@ mod tests {
     /// Flow style without places, to compare by.
     fn flow(node: &Node) -> String {
         match &node.kind {
-            Kind::Null | Kind::Broken => "~".to_owned(),
-            Kind::Scalar(scalar) => scalar.text.clone(),
-            Kind::List(items) => format!(
+            NodeKind::Null | NodeKind::Broken => "~".to_owned(),
+            NodeKind::Scalar(scalar) => scalar.text.clone(),
+            NodeKind::List(items) => format!(
                 "[{}]",
                 items.iter().map(flow).collect::<Vec<_>>().join(", ")
             ),
-            Kind::Mapping(entries) => format!(
+            NodeKind::Mapping(entries) => format!(
                 "{{{}}}",
                 entries
                     .iter()

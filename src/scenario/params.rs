@@ -1,27 +1,27 @@
 //! Fills parameters into a tree: `$name` and `${name}`; `$$` is a dollar.
 //!
-//! `${name.address}` and `${files}` are no parameters: they stay for the commands, which know their node. Not here: which values the
-//! parameters have (`cases`).
+//! `${name.address}` and `${files}` are not parameters; they stay for the commands, which know their node. `cases` finds
+//! the values of the parameters.
 
 use std::collections::BTreeMap;
 
 use super::bounds::MAX_FILLED;
-use super::node::{Kind, Node, Origin, Piece, Scalar};
+use super::node::{Node, NodeKind, Origin, Piece, Scalar};
 use super::problem::{Collector, quoted};
 use super::span::Span;
 use super::suggest;
 
-/// Text for people: a dollar in it is a dollar.
+/// Keys with text for readers, in which a dollar is a dollar.
 const PROSE: [&str; 6] = ["title", "claim", "truth", "source", "lesson", "tags"];
 
 /// Fills the parameters into every value of a document. Keys stay as they are.
 pub(crate) fn fill(root: &mut Node, values: &BTreeMap<String, String>, cx: &mut Collector<'_>) {
-    let mut filler = Filler {
+    let mut filler = ParameterFiller {
         values,
         room: MAX_FILLED,
         cx,
     };
-    let Kind::Mapping(entries) = &mut root.kind else {
+    let NodeKind::Mapping(entries) = &mut root.kind else {
         return;
     };
     for entry in entries {
@@ -39,7 +39,7 @@ pub(crate) fn fill_scalar(
     values: &BTreeMap<String, String>,
     cx: &mut Collector<'_>,
 ) {
-    Filler {
+    ParameterFiller {
         values,
         room: MAX_FILLED,
         cx,
@@ -47,42 +47,42 @@ pub(crate) fn fill_scalar(
     .scalar(scalar, span, false);
 }
 
-struct Filler<'a, 'c, 't> {
+struct ParameterFiller<'a, 'c, 't> {
     values: &'a BTreeMap<String, String>,
-    /// How many bytes may still be written.
+    /// Number of bytes that may still be filled in.
     room: usize,
     cx: &'c mut Collector<'t>,
 }
 
-/// What a dollar introduces.
+/// A use of the dollar sign.
 enum Dollar<'s> {
     /// `$$`.
     Escaped,
     /// `$name` or `${name}`.
     Parameter(&'s str),
-    /// `${name.field}`, or `${files}` where no parameter is called so.
+    /// `${name.field}`, or `${files}` if no parameter has that name.
     Reference,
-    /// `${` and what is no name.
+    /// `${` without a valid name.
     Malformed,
-    /// Just a dollar.
+    /// A dollar that stands for itself.
     Plain,
 }
 
-impl Filler<'_, '_, '_> {
+impl ParameterFiller<'_, '_, '_> {
     fn node(&mut self, node: &mut Node, references: bool) {
         match &mut node.kind {
-            Kind::Null | Kind::Broken => {}
-            Kind::Scalar(scalar) => {
+            NodeKind::Null | NodeKind::Broken => {}
+            NodeKind::Scalar(scalar) => {
                 let before = self.cx.count();
                 self.scalar(scalar, node.span, references);
                 if self.cx.count() > before {
-                    node.kind = Kind::Broken;
+                    node.kind = NodeKind::Broken;
                 }
             }
-            Kind::List(items) => items
+            NodeKind::List(items) => items
                 .iter_mut()
                 .for_each(|item| self.node(item, references)),
-            Kind::Mapping(entries) => entries
+            NodeKind::Mapping(entries) => entries
                 .iter_mut()
                 .for_each(|entry| self.node(&mut entry.value, references)),
         }
@@ -119,12 +119,15 @@ impl Filler<'_, '_, '_> {
                 Dollar::Reference => {
                     self.cx
                         .error(place, format!("{} cannot be filled in here", quoted(written)))
-                        .help("addresses, ports and `${files}` are filled into the `run`, `env` and `files` of commands; `$$` is a dollar");
+                        .help(
+                        "addresses, ports and `${files}` are filled into the `run`, `env` and `files` of \
+                        commands; for a dollar write `$$`",
+                        );
                 }
                 Dollar::Malformed => {
                     self.cx
                         .error(place, format!("{} is not a parameter", quoted(written)))
-                        .help("write `${name}`, or `$$` for a dollar");
+                        .help("write `${name}`; for a dollar write `$$`");
                 }
                 Dollar::Parameter(name) => {
                     if let Some(value) = self.values.get(name) {
@@ -151,18 +154,16 @@ impl Filler<'_, '_, '_> {
     fn unknown(&mut self, name: &str, place: Span) {
         let help = suggest::did_you_mean(name, self.values.keys().map(String::as_str))
             .unwrap_or_else(|| {
-                format!(
-                    "declare it: `params: {{ {name}: VALUE }}`; or write `$${name}` for a dollar"
-                )
+                format!("declare it: `params: {{ {name}: VALUE }}`; for a dollar write `$${name}`")
             });
         self.cx
             .error(place, format!("unknown parameter {}", quoted(name)))
-            .label("not among `params` and `matrix`")
+            .label("not in `params` or `matrix`")
             .help(help);
     }
 }
 
-/// Copies a range of a scalar with the pieces that it comes from.
+/// Copies a range of a scalar, with the pieces that it comes from.
 fn copy(from: &Scalar, start: usize, end: usize, to: &mut Scalar) {
     if start >= end {
         return;
@@ -183,7 +184,7 @@ fn copy(from: &Scalar, start: usize, end: usize, to: &mut Scalar) {
     to.text.push_str(&from.text[start..end]);
 }
 
-/// What the dollar at the start of a text introduces, and how many bytes that is.
+/// Reads the use of the dollar at the start of a text, and returns it with its length in bytes.
 fn read<'s>(text: &'s str, values: &BTreeMap<String, String>) -> (Dollar<'s>, usize) {
     let rest = &text[1..];
     if rest.starts_with('$') {
@@ -274,14 +275,14 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_filled_in_is_a_problem() {
+    fn unknown_and_malformed_parameters_are_problems() {
         for text in ["$rat", "${rat}", "${}", "${web.address}", "${a:-b}", "${a"] {
             assert_eq!(filled(text, &[("rate", "50/s")]).1, 1, "{text}");
         }
     }
 
     #[test]
-    fn places_behind_a_filled_in_parameter_are_those_of_the_file() {
+    fn places_after_a_filled_in_parameter_are_those_of_the_file() {
         let (scalar, _) = filled("1000 / $r + x.y", &[("r", "50000/s")]);
         assert_eq!(scalar.text, "1000 / 50000/s + x.y");
         let start = scalar.text.find("x.y").unwrap();

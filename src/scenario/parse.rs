@@ -1,4 +1,4 @@
-//! The story of a scenario file: text, tree, runs, documents, scenario.
+//! The way from a scenario file to a scenario: text, tree, runs, documents.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -6,13 +6,13 @@ use std::path::Path;
 use indexmap::{IndexMap, IndexSet};
 
 use super::bounds::{MAX_NAME, MAX_ROUTES_OF_ALL_RUNS};
-use super::cases::{Case, Cases};
+use super::cases::{Cases, UndecodedRun};
 use super::decode::{FromNode, OneOrMany};
 use super::document::{Document, ExercisesDoc, ExpectationDoc, Text, VariantExercises};
 use super::expectation::{Scope, Subjects};
 use super::expr::Expectation;
 use super::model::{Exercise, RunId, RunSpec, Scenario, Truth};
-use super::node::{Kind, Node};
+use super::node::{Node, NodeKind};
 use super::params;
 use super::problem::{Collector, Problem, Problems, quoted};
 use super::resolve::{self, Names};
@@ -21,11 +21,11 @@ use super::suggest;
 use super::yaml;
 use crate::names::SeriesName;
 
-/// Reads a scenario. `label` is the file as the user named it: it stands in messages, and its stem is the scenario's name
-/// where the file gives none. `set` are parameters from the command line.
+/// Reads a scenario. `label` is the file's name as the user wrote it; it is shown in messages, and its stem is the name of
+/// the scenario if the file does not set one. `set` holds parameters from the command line.
 ///
 /// # Errors
-/// Every problem of the text, with its place.
+/// Returns every problem of the text, with its place.
 pub fn parse(
     label: &str,
     text: &str,
@@ -34,7 +34,7 @@ pub fn parse(
     let mut cx = Collector::new(text);
     let scenario = read(label, set, &mut cx);
     if scenario.is_none() && cx.count() == 0 {
-        cx.error(Span::default(), "the file makes no scenario");
+        cx.error(Span::default(), "the file does not define a scenario");
     }
     match (cx.finish(label), scenario) {
         (Some(problems), _) => Err(problems),
@@ -61,7 +61,7 @@ fn read(label: &str, set: &BTreeMap<String, String>, cx: &mut Collector<'_>) -> 
             runs.add(&cases, &combination, Some(variant), &name, cx);
         }
     }
-    runs.tell_problems(cx);
+    runs.report_problems(cx);
     let compare = compare(&root, &cases, runs.subjects, cx);
     for run in &mut runs.specs {
         run.watched = watched(run, &compare);
@@ -81,7 +81,7 @@ fn read(label: &str, set: &BTreeMap<String, String>, cx: &mut Collector<'_>) -> 
     })
 }
 
-/// Every series that is read of a run.
+/// Returns every series that is read of a run.
 fn watched(run: &RunSpec, compare: &[Expectation]) -> Vec<SeriesName> {
     let own = run.expect.iter().flat_map(Expectation::metrics);
     let compared = compare
@@ -92,17 +92,17 @@ fn watched(run: &RunSpec, compare: &[Expectation]) -> Vec<SeriesName> {
     names.into_iter().cloned().collect()
 }
 
-/// The runs so far, and what was wrong with them.
+/// The runs so far, with their problems.
 #[derive(Default)]
 struct Runs {
     specs: Vec<RunSpec>,
-    /// What each variant's expectations may speak of.
+    /// The nodes and actors that each variant's expectations may refer to.
     subjects: IndexMap<String, Subjects>,
-    /// Routes of all of them together.
+    /// Number of routes of all runs together.
     routes: usize,
-    /// Each problem with the runs that have it, by their numbers.
+    /// Each problem with the numbers of the runs that have it.
     problems: IndexMap<(usize, usize, String), (Problem, Vec<usize>)>,
-    /// What people call each run: its variant and its matrix case.
+    /// The variant and the matrix case of each run.
     names: Vec<(String, String)>,
 }
 
@@ -121,10 +121,10 @@ impl Runs {
                 Span::default(),
                 format!("the runs of this file need more than {MAX_ROUTES_OF_ALL_RUNS} routes"),
             )
-            .help("split it into several files");
+            .help("split the scenario into several files");
             return;
         }
-        let Case {
+        let UndecodedRun {
             variant,
             case,
             params,
@@ -175,21 +175,21 @@ impl Runs {
         }
     }
 
-    /// Tells each problem once; of one that only some runs have, which.
-    fn tell_problems(&mut self, cx: &mut Collector<'_>) {
+    /// Reports each problem once, with the runs that have it unless all have it.
+    fn report_problems(&mut self, cx: &mut Collector<'_>) {
         let problems = std::mem::take(&mut self.problems).into_values();
-        let told = problems
+        let reported = problems
             .map(|(mut problem, runs)| {
                 problem.only_in = (runs.len() < self.names.len()).then(|| self.shown(&runs));
                 problem
             })
             .collect();
-        cx.put(told);
+        cx.put(reported);
     }
 
-    /// How people tell some runs from the others: by variant where all of its cases are among them, else by case.
+    /// Describes some of the runs: by variant if all cases of the variants are among them, else by case.
     fn shown(&self, runs: &[usize]) -> String {
-        /// More names than this are no help.
+        /// Longer lists do not help.
         const NAMED: usize = 3;
         let whole = |part: fn(&(String, String)) -> &String| {
             let parts: IndexSet<&String> = runs.iter().map(|run| part(&self.names[*run])).collect();
@@ -217,7 +217,7 @@ impl Runs {
     }
 }
 
-/// The scenario's name: its own, else the stem of its file with other letters replaced.
+/// Returns the scenario's name: its own, or the stem of its file with unsuitable characters replaced.
 fn name(root: &Node, label: &str, cx: &mut Collector<'_>) -> String {
     let fits = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_' | '.');
     if let Some(name) = field::<Spanned<Text>>(root, "name", cx) {
@@ -229,7 +229,8 @@ fn name(root: &Node, label: &str, cx: &mut Collector<'_>) -> String {
                 format!("{} is not a name for a scenario", quoted(&text)),
             )
             .help(format!(
-                "letters, digits, `-`, `_` and `.`, at most {MAX_NAME}; `title` is for people"
+                "use letters, digits, `-`, `_` and `.`, at most {MAX_NAME}; \
+                `title` takes any text"
             ));
         }
         return text;
@@ -254,7 +255,7 @@ fn name(root: &Node, label: &str, cx: &mut Collector<'_>) -> String {
 fn field<T: FromNode>(root: &Node, key: &str, cx: &mut Collector<'_>) -> Option<T> {
     let node = root
         .get(key)
-        .filter(|node| !matches!(node.kind, Kind::Null))?;
+        .filter(|node| !matches!(node.kind, NodeKind::Null))?;
     T::from_node(node, cx)
 }
 
@@ -265,17 +266,17 @@ fn texts(root: &Node, key: &str, cx: &mut Collector<'_>) -> Vec<String> {
         .unwrap_or_default()
 }
 
-/// How much of the claim is true: there must be one.
+/// Returns the truth of the claim; without a claim it is reported as a problem.
 fn truth(root: &Node, cx: &mut Collector<'_>) -> Option<Truth> {
     let truth = field::<Spanned<Truth>>(root, "truth", cx)?;
     if field::<Text>(root, "claim", cx).is_none() {
-        cx.error(truth.span, "`truth` without `claim`")
+        cx.error(truth.span, "`truth` is set, but `claim` is not")
             .help("write the statement that it judges: `claim: ...`");
     }
     Some(truth.value)
 }
 
-/// The keys that it exercises, with the variants that show them.
+/// Returns the sysctls that the scenario exercises, with the variants that show them.
 fn exercises(root: &Node, variants: &[String], cx: &mut Collector<'_>) -> Vec<Exercise> {
     let Some(written) = field::<ExercisesDoc>(root, "exercises", cx) else {
         return Vec::new();
@@ -290,7 +291,7 @@ fn exercises(root: &Node, variants: &[String], cx: &mut Collector<'_>) -> Vec<Ex
                 .unwrap_or_else(|| "the scenario has no variants; write a list of keys".to_owned());
             cx.error(
                 named.span,
-                format!("{} is no variant of this scenario", quoted(&named.value)),
+                format!("{} is not a variant of this scenario", quoted(&named.value)),
             )
             .help(help);
         }
@@ -308,7 +309,7 @@ fn exercises(root: &Node, variants: &[String], cx: &mut Collector<'_>) -> Vec<Ex
     exercises
 }
 
-/// A key, and the value up to which it is shown: `net.ipv4.tcp_fin_timeout <= 35`.
+/// Splits a key from the largest value that shows its effect: `net.ipv4.tcp_fin_timeout <= 35`.
 fn bounded(written: &Spanned<Text>, cx: &mut Collector<'_>) -> (String, Option<u64>) {
     let Some((key, bound)) = written.value.0.split_once("<=") else {
         return (written.value.0.clone(), None);
@@ -316,14 +317,16 @@ fn bounded(written: &Spanned<Text>, cx: &mut Collector<'_>) -> (String, Option<u
     let bound = bound.trim();
     let at_most = bound.parse().ok();
     if at_most.is_none() {
-        let message = format!("{} is no whole number", quoted(bound));
-        cx.error(written.span, message)
-            .help("write the value up to which the scenario shows what the key does: `net.ipv4.tcp_fin_timeout <= 35`");
+        let message = format!("{} is not a whole number", quoted(bound));
+        cx.error(written.span, message).help(
+            "write the largest value that shows the effect of the key: \
+            `net.ipv4.tcp_fin_timeout <= 35`",
+        );
     }
     (key.trim_end().to_owned(), at_most)
 }
 
-/// The comparisons between variants. They hold for every matrix case, so they cannot name its parameters.
+/// Resolves the comparisons between variants. They hold for every matrix case, so they cannot use its parameters.
 fn compare(
     root: &Node,
     cases: &Cases,
@@ -335,8 +338,8 @@ fn compare(
     };
     if subjects.is_empty() {
         if let Some(node) = root.get("compare") {
-            cx.error(node.head, "`compare` without `variants`")
-                .help("comparisons are between variants; what holds for the one run stands under `expect`");
+            cx.error(node.head, "`compare` needs `variants`")
+                .help("comparisons are between variants; for a single run use `expect`");
         }
         return Vec::new();
     }
@@ -351,7 +354,7 @@ fn compare(
         if let Some(axis) = axis {
             cx.error(
                 written.span,
-                format!("a comparison cannot use `${axis}`: it differs between cases"),
+                format!("a comparison cannot use `${axis}`, which differs between cases"),
             )
             .help("a comparison holds for every case of the matrix");
             continue;

@@ -1,6 +1,6 @@
-//! What is wrong with a scenario: found all at once, each with its place and a way out.
+//! The problems of a scenario file: all of them at once, each with its place and a way out.
 //!
-//! Not here: finding it (`yaml`, `decode`, `resolve`, `expectation`).
+//! They are found by `yaml`, `decode`, `resolve` and `expectation`.
 
 use std::ops::Range;
 
@@ -9,56 +9,56 @@ use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Renderer, Snip
 use serde::{Deserialize, Serialize};
 
 use super::place::Place;
-use super::span::{Source, Span};
+use super::span::{SourceText, Span};
 
-/// How many problems are rendered; those after it are counted. More than this is one mistake many times over.
+/// Number of problems that are rendered; the others are only counted. More than this many are usually one mistake.
 const RENDERED: usize = 50;
-/// How many bytes of excerpts are rendered before the rest is counted too: lines may be as long as a file.
+/// Bytes of excerpts after which further problems are only counted, because a line may be as long as a file.
 const EXCERPTS: usize = 2 * 1024 * 1024;
 
-/// One problem of a scenario file.
+/// A problem of a scenario file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {
-    /// First byte of what is wrong, in the file's text.
+    /// Offset of the first wrong byte in the file's text.
     pub start: usize,
-    /// How many bytes are wrong; may be 0, where something is missing.
+    /// Number of wrong bytes; 0 if something is missing.
     pub len: usize,
     /// Line and column of `start`.
     pub place: Place,
-    /// What is wrong, as a sentence fragment: ``unknown node `rotuer` ``.
+    /// The problem as a sentence fragment: ``unknown node `rotuer` ``.
     pub message: String,
-    /// What stands beside the underline; may be empty.
+    /// Text beside the underline; may be empty.
     pub label: String,
-    /// A way out.
+    /// Advice on how to fix it.
     pub help: Option<String>,
-    /// Where else to look: the first of two duplicates, the other side of a contradiction.
+    /// A related place: the first of two duplicates, or the other side of a contradiction.
     pub other: Option<OtherPlace>,
-    /// Which runs have it, where not all have: variants, matrix cases.
+    /// The runs that have it, unless all have: variants and matrix cases.
     pub only_in: Option<String>,
 }
 
-/// A second place of a problem.
+/// The second place of a problem.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OtherPlace {
-    /// First byte.
+    /// Offset of the first byte.
     pub start: usize,
-    /// How many bytes.
+    /// Number of bytes.
     pub len: usize,
     /// Line and column of `start`.
     pub place: Place,
-    /// What stands beside it.
+    /// Text beside the underline.
     pub label: String,
 }
 
-/// Everything that is wrong with one file, ordered by position. Never empty.
+/// All problems of a file, ordered by position. Never empty.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problems {
-    /// The file, as the user named it.
+    /// The file's name, as the user wrote it.
     pub label: String,
-    /// Its text.
+    /// The file's content.
     #[serde(skip)]
     pub text: String,
-    /// What is wrong.
+    /// Ordered by position; never empty.
     pub problems: Vec<Problem>,
 }
 
@@ -74,7 +74,7 @@ impl std::fmt::Display for Problems {
 impl std::error::Error for Problems {}
 
 impl Problems {
-    /// Every problem with its excerpt, in the style of rustc.
+    /// Returns every problem with its excerpt, in the style of rustc.
     pub fn render(&self, colour: bool) -> String {
         let renderer = if colour {
             Renderer::styled()
@@ -101,7 +101,7 @@ impl Problems {
         text
     }
 
-    /// The lines from the first to the last place of a problem.
+    /// Returns the range of lines from the first to the last place of a problem.
     fn lines(&self, problem: &Problem) -> Range<usize> {
         let other = problem.other.as_ref();
         let first = other.map_or(problem.start, |other| other.start.min(problem.start));
@@ -147,7 +147,7 @@ impl Problems {
         group
     }
 
-    /// Underlines of many lines hide what they mean: only the first line of a range is shown.
+    /// Underlines only the first line of a range, because underlines over many lines are hard to read.
     fn annotation<'a>(
         &self,
         kind: AnnotationKind,
@@ -169,54 +169,54 @@ impl Problems {
 }
 
 impl Problem {
-    /// Says what is wrong beside the underline.
+    /// Sets the text beside the underline.
     pub(crate) fn label(&mut self, label: impl Into<String>) -> &mut Self {
         self.label = label.into();
         self
     }
 
-    /// Says a way out.
+    /// Sets the advice on how to fix the problem.
     pub(crate) fn help(&mut self, help: impl Into<String>) -> &mut Self {
         self.help = Some(help.into());
         self
     }
 
-    /// Says a way out where there is one.
+    /// Sets the advice on how to fix the problem, if there is any.
     pub(crate) fn maybe_help(&mut self, help: Option<String>) -> &mut Self {
         self.help = help.or(self.help.take());
         self
     }
 }
 
-/// Collects problems of one text.
+/// Collects the problems of one text.
 #[derive(Debug)]
 pub(crate) struct Collector<'t> {
-    pub(crate) source: Source<'t>,
+    pub(crate) source: SourceText<'t>,
     problems: Vec<Problem>,
-    /// How often something could not be read because of a problem told before.
+    /// Number of values that could not be read because of a problem that is reported already.
     skipped: usize,
 }
 
 impl<'t> Collector<'t> {
     pub(crate) fn new(text: &'t str) -> Self {
         Self {
-            source: Source::new(text),
+            source: SourceText::new(text),
             problems: Vec::new(),
             skipped: 0,
         }
     }
 
-    /// Notes that something is left out for a problem that has been told.
+    /// Counts a value that is left out because of a problem that is reported already.
     pub(crate) fn skip(&mut self) {
         self.skipped += 1;
     }
 
-    /// Grows with every problem, and with everything left out for one.
+    /// Returns a count that grows with every problem, and with every value that is left out because of one.
     pub(crate) fn failures(&self) -> usize {
         self.problems.len() + self.skipped
     }
 
-    /// Adds a problem; label and help may follow.
+    /// Adds a problem; the caller may add a label and help.
     pub(crate) fn error(&mut self, span: Span, message: impl Into<String>) -> &mut Problem {
         let problem = Problem {
             start: span.start,
@@ -252,22 +252,22 @@ impl<'t> Collector<'t> {
         problem
     }
 
-    /// How many there are so far.
+    /// Returns the number of problems so far.
     pub(crate) fn count(&self) -> usize {
         self.problems.len()
     }
 
-    /// Takes those found since there were `since` of them.
+    /// Removes and returns the problems after the first `since`.
     pub(crate) fn take_since(&mut self, since: usize) -> Vec<Problem> {
         self.problems.split_off(since)
     }
 
-    /// Puts back problems that were taken.
+    /// Puts back problems that were removed.
     pub(crate) fn put(&mut self, problems: Vec<Problem>) {
         self.problems.extend(problems);
     }
 
-    /// Every problem once, by position; `None` where there is none.
+    /// Returns every problem once, by position; `None` if there are none.
     pub(crate) fn finish(mut self, label: &str) -> Option<Problems> {
         if self.problems.is_empty() {
             return None;
@@ -284,9 +284,9 @@ impl<'t> Collector<'t> {
     }
 }
 
-/// A user's text inside a message: on one line, no control characters, not too long.
+/// Quotes a user's text for a message: on one line, without control characters, and not too long.
 pub(crate) fn quoted(text: &str) -> String {
-    /// More than this tells no more.
+    /// Longer excerpts do not help the reader.
     const LONGEST: usize = 60;
     let mut shown: String = text
         .chars()

@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use super::document::Document;
 
-/// A JSON Schema (draft 2020-12) of a scenario file. It comes from the types that the decoder reads into; what it cannot
-/// say (that names exist, that units of expectations fit), `parse` checks.
+/// Returns a JSON Schema (draft 2020-12) for scenario files. It is derived from the types that the decoder reads into.
+/// What a schema cannot express (names must exist, units of expectations must agree), `parse` checks.
 pub fn schema() -> Value {
     let mut schema = schemars::schema_for!(Document).to_value();
     if let Some(root) = schema.as_object_mut() {
@@ -23,7 +23,7 @@ pub fn schema() -> Value {
     schema
 }
 
-/// A variant: the document with nothing required, without what belongs to the whole file.
+/// Returns the schema of a variant: the document with nothing required, without the keys that belong to the whole file.
 fn variant(root: &serde_json::Map<String, Value>) -> Value {
     let document: serde_json::Map<String, Value> = root
         .iter()
@@ -34,7 +34,7 @@ fn variant(root: &serde_json::Map<String, Value>) -> Value {
     if let Some(variant) = variant.as_object_mut() {
         variant.insert(
             "description".to_owned(),
-            json!("What differs from the document; nothing, where it is the document itself."),
+            json!("The differences from the document; empty for the document itself."),
         );
         variant.insert("type".to_owned(), json!(["object", "null"]));
         if let Some(properties) = variant.get_mut("properties").and_then(Value::as_object_mut) {
@@ -46,7 +46,7 @@ fn variant(root: &serde_json::Map<String, Value>) -> Value {
     variant
 }
 
-/// A definition in which nothing is required and `null` removes, with references to others like it.
+/// Returns a definition in which nothing is required and `null` removes a key; its references lead to others like it.
 fn partial(definition: &Value) -> Value {
     match definition {
         Value::Object(object) => Value::Object(
@@ -75,7 +75,7 @@ mod tests {
     use crate::scenario::document::mappings;
 
     #[test]
-    fn schema_and_decoder_know_the_same_keys() {
+    fn schema_and_decoder_have_the_same_keys() {
         let schema = schema();
         let keys = |definition: &Value| -> BTreeSet<String> {
             let properties = definition["properties"].as_object();

@@ -5,9 +5,9 @@ use super::place::Place;
 /// A range of bytes of the text.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Span {
-    /// First byte.
+    /// Offset of the first byte.
     pub(crate) start: usize,
-    /// First byte after it.
+    /// Offset of the byte after the last.
     pub(crate) end: usize,
 }
 
@@ -20,21 +20,21 @@ impl Span {
     }
 }
 
-/// A value and where it was written.
+/// A value with its position in the text.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Spanned<T> {
     pub(crate) value: T,
     pub(crate) span: Span,
 }
 
-/// A scenario's text, with what is needed to say at which line a byte is.
+/// The text of a scenario, indexed by line.
 #[derive(Debug)]
-pub(crate) struct Source<'t> {
+pub(crate) struct SourceText<'t> {
     pub(crate) text: &'t str,
     line_starts: Vec<usize>,
 }
 
-impl<'t> Source<'t> {
+impl<'t> SourceText<'t> {
     pub(crate) fn new(text: &'t str) -> Self {
         let line_starts = std::iter::once(0)
             .chain(text.match_indices('\n').map(|(at, _)| at + 1))
@@ -42,7 +42,7 @@ impl<'t> Source<'t> {
         Self { text, line_starts }
     }
 
-    /// Line and column of a byte; of the character that it is inside of.
+    /// Returns the line and column of a byte, or of the character that contains it.
     pub(crate) fn place(&self, offset: usize) -> Place {
         let mut offset = offset.min(self.text.len());
         while !self.text.is_char_boundary(offset) {
@@ -56,7 +56,7 @@ impl<'t> Source<'t> {
         }
     }
 
-    /// The text of a range; empty where there is none.
+    /// Returns the text of a range; empty if the range is not in the text.
     pub(crate) fn slice(&self, span: Span) -> &'t str {
         self.text.get(span.start..span.end).unwrap_or_default()
     }
@@ -68,7 +68,7 @@ mod tests {
 
     #[test]
     fn columns_count_characters_and_lines_count_from_one() {
-        let source = Source::new("a\nµ± x\n");
+        let source = SourceText::new("a\nµ± x\n");
         assert_eq!(source.place(0), Place { line: 1, column: 1 });
         assert_eq!(source.place("a\nµ± ".len()), Place { line: 2, column: 4 });
         assert_eq!(source.place(3), Place { line: 2, column: 1 });

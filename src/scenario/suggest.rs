@@ -1,11 +1,11 @@
-//! "did you mean": the known name nearest to one that is unknown.
+//! "Did you mean": finds the known name that is nearest to an unknown one.
 
-/// The nearest of the known names, where one is near enough to be meant.
+/// Returns the nearest known name, if it is near enough to have been meant.
 pub(crate) fn nearest<'a>(
     written: &str,
     known: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {
-    // A third of the letters may differ, as rustc has it; of very short names none.
+    // A third of the letters may differ, as in rustc; in very short names, none.
     let bound = match written.chars().count() {
         0..=2 => 0,
         length => (length.min(64) / 3).max(1),
@@ -30,9 +30,9 @@ pub(crate) fn nearest<'a>(
         .or_else(|| abbreviated(&lower, &known))
 }
 
-/// The one name that begins as what is written, or the other way round.
+/// Returns the only name that begins with the written text, or that the written text begins with.
 fn abbreviated<'a>(written: &str, known: &[&'a str]) -> Option<&'a str> {
-    /// Fewer letters than this say nothing.
+    /// Fewer letters than this are not significant.
     const LEAST: usize = 3;
     let mut alike = known.iter().filter(|name| {
         let name = name.to_lowercase();
@@ -43,12 +43,12 @@ fn abbreviated<'a>(written: &str, known: &[&'a str]) -> Option<&'a str> {
     alike.next().is_none().then_some(*first)
 }
 
-/// The help for an unknown name: the nearest known one, else all of them where they are few.
+/// Returns the help for an unknown name: the nearest known one, or all of them if they are few.
 pub(crate) fn did_you_mean<'a>(
     written: &str,
     known: impl IntoIterator<Item = &'a str>,
 ) -> Option<String> {
-    /// More names than this are no help.
+    /// A longer list does not help.
     const FEW: usize = 16;
     let known: Vec<&str> = known.into_iter().collect();
     if let Some(name) = nearest(written, known.iter().copied()) {

@@ -1,4 +1,4 @@
-//! The topology as meant: namespaces, links, addresses, routes, NAT.
+//! The resolved topology of a run: namespaces, links, addresses, routes and NAT.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -11,17 +11,17 @@ use super::place::Place;
 use crate::names::{IfName, NodeName};
 use crate::units::{self, ByteCount, Percent, Rate};
 
-/// Which protocol the lab speaks.
+/// The IP protocol of a lab.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum IpVersion {
     /// IPv4 (the default); IPv6 is off in every namespace.
     #[default]
     V4,
-    /// IPv6.
+    /// IPv6 on every link.
     V6,
 }
 
-/// Everything the lab builds.
+/// Everything that the lab builds.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Topology {
     /// The protocol of all addresses.
@@ -32,46 +32,46 @@ pub struct Topology {
     pub links: Vec<LinkSpec>,
 }
 
-/// One namespace.
+/// A network namespace.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct NodeSpec {
-    /// Per-namespace sysctls that differ from the baseline, in the order of the file: key with dots.
+    /// Per-namespace sysctls that differ from the baseline, in the order of the file.
     pub sysctls: Vec<SysctlSpec>,
-    /// Bound on descriptors of each process on this node (`RLIMIT_NOFILE`, soft and hard), where given.
+    /// Bound on the descriptors of each process on this node (`RLIMIT_NOFILE`, soft and hard).
     pub nofile: Option<u64>,
-    /// Free entries that its conntrack table is left with, where given.
+    /// Number of free entries that its conntrack table is left with.
     pub conntrack_room: Option<u32>,
-    /// Translation done by this node.
+    /// Address translation done by this node.
     pub nat: Vec<NatSpec>,
     /// Features of other kernels that the lab may emulate here.
     pub emulate: Vec<Emulation>,
     /// Seconds by which its TCP timestamp clock is shifted (virtual machines with kernels before 4.10).
     pub clock_shift: i64,
-    /// Whether it forwards: it has two or more links.
+    /// True if the node forwards, which it does if it has two or more links.
     pub forwards: bool,
     /// Its end of each of its links, in the order of the links.
     pub interfaces: Vec<InterfaceSpec>,
-    /// Local source addresses beyond those of the interfaces: one prefix, routed `local` to `lo`.
+    /// Local source addresses in addition to those of the interfaces: one prefix, routed `local` to `lo`.
     pub source_prefix: Option<Prefix>,
-    /// Routes to what is not directly connected.
+    /// Routes to networks that are not directly connected.
     pub routes: Vec<RouteSpec>,
 }
 
 /// A sysctl that a scenario sets.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SysctlSpec {
-    /// The key, spelled with dots: `net.ipv4.tcp_tw_reuse`.
+    /// Key with dots: `net.ipv4.tcp_tw_reuse`.
     pub key: String,
-    /// The value as it is written to the file under `/proc/sys`.
+    /// The value as written to `/proc/sys`.
     pub value: String,
-    /// Where the scenario says so.
+    /// The place in the scenario file that sets it.
     pub place: Place,
 }
 
-/// What the lab may emulate where the kernel lacks it.
+/// A feature that the lab may emulate if the kernel lacks it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Emulation {
-    /// `net.ipv4.tcp_tw_recycle` as Linux 4.9 had it (gone since 4.12).
+    /// `net.ipv4.tcp_tw_recycle` as in Linux 4.9 (removed in Linux 4.12).
     #[serde(rename = "net.ipv4.tcp_tw_recycle")]
     TcpTwRecycle,
 }
@@ -79,7 +79,7 @@ pub enum Emulation {
 /// An address with its prefix length.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Prefix {
-    /// The address; its host bits are kept.
+    /// The address, with its host bits.
     pub address: IpAddr,
     /// Length in bits: up to 32 (IPv4) or 128 (IPv6).
     pub length: u8,
@@ -100,51 +100,51 @@ pub struct InterfaceSpec {
     pub link: usize,
     /// The node at the other end.
     pub peer: NodeName,
-    /// The first is the interface's own; the others are there for SNAT with several addresses.
+    /// The first is the interface's own; the others exist for SNAT with several addresses.
     pub addresses: Vec<Prefix>,
 }
 
 /// A route of a node.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RouteSpec {
-    /// Where to.
+    /// The destination network.
     pub to: Prefix,
-    /// Next hop, an address of a neighbour.
+    /// The next hop, an address of a neighbour.
     pub via: IpAddr,
 }
 
-/// A link: two ends, each named by its node. A node may have several links, also to the same neighbour.
+/// A link with two ends, each named by its node. Two nodes may have several links between them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LinkSpec {
-    /// The two nodes.
+    /// The nodes at its two ends.
     pub between: [NodeName; 2],
-    /// Each end's interface.
+    /// The interface at each end.
     pub interfaces: [IfName; 2],
-    /// Maximum transmission unit, bytes.
+    /// Maximum transmission unit in bytes.
     pub mtu: Option<u32>,
-    /// What the link does to packets; all absent on a plain veth pair.
+    /// The treatment of packets on the link; empty for a plain veth pair.
     pub impairment: Impairment,
-    /// Who does it.
+    /// The component that applies the impairment.
     #[serde(default, skip_serializing_if = "ImpairedBy::is_wire")]
     pub by: ImpairedBy,
-    /// What happens to single segments, in the order of the file.
+    /// Faults of single segments, in the order of the file.
     #[serde(default)]
     pub faults: Vec<FaultSpec>,
-    /// Whether a step changes what the link does to packets.
+    /// True if a step changes the impairment.
     #[serde(default)]
     pub changes: bool,
-    /// Where the scenario says so.
+    /// The place in the scenario file that defines it.
     pub place: Place,
 }
 
 impl LinkSpec {
-    /// Whether packets must come one TCP segment each: see [`Impairment::wants_segments`]. The third segment means nothing
-    /// either where several come as one.
+    /// Returns true if packets must carry one TCP segment each (see [`Impairment::wants_segments`]). Faults need that
+    /// too: "the third segment" is meaningless if several travel in one packet.
     pub fn wants_segments(&self) -> bool {
         self.impairment.wants_segments() || !self.faults.is_empty() || self.changes
     }
 
-    /// What the lab's wire does to packets.
+    /// Returns the part of the impairment that the lab's wire applies.
     pub fn of_wire(&self) -> Impairment {
         match self.by {
             ImpairedBy::Wire => self.impairment.clone(),
@@ -152,8 +152,8 @@ impl LinkSpec {
         }
     }
 
-    /// Whether packets pass through the userspace wire: a node at an end emulates something or has a timestamp clock of
-    /// its own, or something happens to packets, now or later.
+    /// Returns true if packets pass through the userspace wire: because a node at an end emulates something or has a
+    /// timestamp clock of its own, or because the link treats packets in some way, now or later.
     pub fn needs_wire(&self, topology: &Topology) -> bool {
         self.of_wire() != Impairment::default()
             || !self.faults.is_empty()
@@ -169,9 +169,10 @@ impl LinkSpec {
 }
 
 impl Topology {
-    /// Whether a node's TCP timestamps come from one clock of its own, as they did when hosts had `tcp_tw_recycle`: so it
-    /// is for each host where another node emulates that. The lab then sets `net.ipv4.tcp_timestamps` to 2 (one clock,
-    /// no random offset for each connection) unless the scenario sets it, and its wire shifts that clock.
+    /// Returns true if a node takes its TCP timestamps from one clock of its own, as hosts did when `tcp_tw_recycle`
+    /// existed. This applies to each host if another node emulates that setting. The lab then sets
+    /// `net.ipv4.tcp_timestamps` to 2 (one clock, no random offset per connection) unless the scenario sets it, and its
+    /// wire shifts that clock.
     pub fn has_own_clock(&self, name: &NodeName) -> bool {
         let recycles = |node: &NodeSpec| node.emulate.contains(&Emulation::TcpTwRecycle);
         self.nodes
@@ -181,11 +182,11 @@ impl Topology {
     }
 }
 
-/// Who does to packets what a link does to them.
+/// The component that applies a link's impairment.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ImpairedBy {
-    /// The lab's own wire: seeded, and the same on every kernel.
+    /// The lab's own wire, which is seeded and the same on every kernel.
     #[default]
     Wire,
     /// The kernel's netem (tc-netem(8)), at both ends.
@@ -209,11 +210,11 @@ pub struct Impairment {
     pub jitter: Option<Duration>,
     /// Probability that a packet is lost.
     pub loss: Option<Percent>,
-    /// Bandwidth, in bits a second.
+    /// Bandwidth in bits per second.
     pub rate: Option<Rate>,
-    /// Bytes that wait in front of the rate limit.
+    /// Bytes that may wait in front of the rate limit.
     pub queue: Option<ByteCount>,
-    /// Probability that a packet skips the delay, and so overtakes those before it.
+    /// Probability that a packet skips the delay and so overtakes those before it.
     #[serde(default)]
     pub reorder: Option<Percent>,
     /// Probability that a packet arrives twice.
@@ -222,37 +223,37 @@ pub struct Impairment {
 }
 
 impl Impairment {
-    /// Whether packets must come one TCP segment each for it to mean what it says: losing or queueing one of up to 64 KiB is
-    /// not what 1 % or 3,000 bytes mean. Then both nodes' interfaces need `gso_max_segs` 1 (`IFLA_GSO_MAX_SEGS`): the kernel
-    /// then cuts segments before they leave the node, as it does for plain hardware.
+    /// Returns true if packets must carry one TCP segment each, because to lose or queue a packet of up to 64 KiB is not
+    /// what 1 % or 3,000 bytes mean. The interfaces of both nodes then need `gso_max_segs` 1 (`IFLA_GSO_MAX_SEGS`), so
+    /// that the kernel cuts segments before they leave the node, as it does for plain hardware.
     pub fn wants_segments(&self) -> bool {
         let share = self.loss.or(self.reorder).or(self.duplicate);
         share.is_some() || self.rate.is_some()
     }
 }
 
-/// One kind of address translation on a node.
+/// One address translation on a node.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum NatSpec {
-    /// Source address of the outgoing interface, port kept where free.
+    /// To the source address of the outgoing interface; the port is kept if it is free.
     Masquerade {
         /// The outgoing interface.
         out: IfName,
     },
-    /// Source addresses and ports from a range.
+    /// To source addresses and ports from a range.
     Snat {
         /// The outgoing interface.
         out: IfName,
         /// First and last address; both are on the outgoing interface.
         addresses: [IpAddr; 2],
-        /// First and last port, where bounded.
+        /// First and last port, if the range is bounded.
         ports: Option<[u16; 2]>,
     },
-    /// A port of this node leads to a server.
+    /// From a port of this node to a server.
     Dnat {
         /// The port on this node.
         port: u16,
-        /// Where it leads.
+        /// The server's address.
         to: std::net::SocketAddr,
     },
 }

@@ -1,8 +1,8 @@
-//! YAML text to a tree that keeps every scalar as written and every place. The only file that knows the YAML library.
+//! Reads YAML into a tree that keeps every scalar as written, with its position. Only this file uses the YAML library.
 //!
-//! It reads the library's event stream, not its serde deserializer: that one turns `1000` into a number and `on` into
-//! a truth before we see how they were written, and stops at the first duplicate key. Bounded in size, depth and
-//! what aliases expand to, so that no text can take long.
+//! It reads the library's event stream rather than use its serde deserializer, which turns `1000` into a number and `on`
+//! into a boolean before the lab sees how they were written, and stops at the first duplicate key. Size, depth and the
+//! expansion of aliases are bounded, so that no text takes long to read.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -11,11 +11,11 @@ use serde_yaml::granit_parser::{
 };
 
 use super::bounds::{MAX_BYTES, MAX_DEPTH, MAX_NODES};
-use super::node::{Entry, Kind, Node, Origin, Piece, Scalar};
+use super::node::{MappingEntry, Node, NodeKind, Origin, Piece, Scalar};
 use super::problem::{Collector, quoted};
 use super::span::Span;
 
-/// Reads the one document of a text. Problems are collected; `None` where there is no tree to go on with.
+/// Reads the single document of a text. Problems are collected; `None` means that there is no tree to continue with.
 pub(crate) fn read(collector: &mut Collector<'_>) -> Option<Node> {
     let text = collector.source.text;
     if text.len() > MAX_BYTES {
@@ -27,7 +27,7 @@ pub(crate) fn read(collector: &mut Collector<'_>) -> Option<Node> {
             .help("a scenario describes one topology; split it into several files");
         return None;
     }
-    let mut reader = Reader {
+    let mut reader = TreeReader {
         text,
         parser: Parser::new_from_str(text),
         collector,
@@ -36,28 +36,28 @@ pub(crate) fn read(collector: &mut Collector<'_>) -> Option<Node> {
     };
     match reader.document() {
         Ok(root) => root,
-        Err(Stop::Syntax(error)) => {
+        Err(ReadStop::Syntax(error)) => {
             syntax_problem(collector, &error);
             None
         }
-        Err(Stop::Told) => None,
+        Err(ReadStop::Reported) => None,
     }
 }
 
-/// Why reading ends early.
-enum Stop {
+/// The reason why reading ends early.
+enum ReadStop {
     Syntax(ScanError),
-    /// A problem has been told that makes the rest meaningless.
-    Told,
+    /// A problem has been reported that makes the rest meaningless.
+    Reported,
 }
 
-impl From<ScanError> for Stop {
+impl From<ScanError> for ReadStop {
     fn from(error: ScanError) -> Self {
         Self::Syntax(error)
     }
 }
 
-struct Reader<'c, 't> {
+struct TreeReader<'c, 't> {
     text: &'t str,
     parser: Parser<'t, StrInput<'t>>,
     collector: &'c mut Collector<'t>,
@@ -66,8 +66,8 @@ struct Reader<'c, 't> {
     nodes: usize,
 }
 
-impl<'t> Reader<'_, 't> {
-    fn document(&mut self) -> Result<Option<Node>, Stop> {
+impl<'t> TreeReader<'_, 't> {
+    fn document(&mut self) -> Result<Option<Node>, ReadStop> {
         let mut root = None;
         loop {
             let (event, span) = self.next()?;
@@ -77,8 +77,8 @@ impl<'t> Reader<'_, 't> {
                     let at = span_of(&span);
                     self.collector
                         .error(at, "a second document begins here")
-                        .help("one scenario a file: move what follows `---` to a file of its own");
-                    return Err(Stop::Told);
+                        .help("a file holds one scenario: move what follows `---` to a file of its own");
+                    return Err(ReadStop::Reported);
                 }
                 Event::StreamStart | Event::DocumentStart(..) | Event::DocumentEnd => {}
                 event => root = Some(self.node(event, &span, 0)?),
@@ -87,25 +87,25 @@ impl<'t> Reader<'_, 't> {
         if root.is_none() {
             self.collector
                 .error(Span::default(), "the file is empty")
-                .help("a scenario has at least `nodes:`");
+                .help("a scenario needs at least `nodes:`");
         }
         Ok(root)
     }
 
-    fn next(&mut self) -> Result<(Event<'t>, YamlSpan), Stop> {
+    fn next(&mut self) -> Result<(Event<'t>, YamlSpan), ReadStop> {
         match self.parser.next_event() {
             Some(event) => Ok(event?),
             None => Ok((Event::StreamEnd, YamlSpan::default())),
         }
     }
 
-    fn node(&mut self, event: Event<'t>, yaml: &YamlSpan, depth: usize) -> Result<Node, Stop> {
+    fn node(&mut self, event: Event<'t>, yaml: &YamlSpan, depth: usize) -> Result<Node, ReadStop> {
         let span = span_of(yaml);
         self.count(1, span)?;
         if depth > MAX_DEPTH {
             self.collector
                 .error(span, format!("nested deeper than {MAX_DEPTH} levels"));
-            return Err(Stop::Told);
+            return Err(ReadStop::Reported);
         }
         let (node, anchor) = match event {
             Event::Alias(id) => return self.alias(id, span),
@@ -117,9 +117,9 @@ impl<'t> Reader<'_, 't> {
                 let quoted_null = style != ScalarStyle::Plain;
                 let kind = if !quoted_null && matches!(&*text, "" | "~" | "null" | "Null" | "NULL")
                 {
-                    Kind::Null
+                    NodeKind::Null
                 } else {
-                    Kind::Scalar(self.scalar(&text, style, span))
+                    NodeKind::Scalar(self.scalar(&text, style, span))
                 };
                 (leaf(kind, span), anchor)
             }
@@ -136,7 +136,10 @@ impl<'t> Reader<'_, 't> {
                     }
                     items.push(self.node(event, &at, depth + 1)?);
                 };
-                (leaf(Kind::List(items), Span::new(span.start, end)), anchor)
+                (
+                    leaf(NodeKind::List(items), Span::new(span.start, end)),
+                    anchor,
+                )
             }
             Event::MappingStart(_, anchor, tag) => {
                 self.refuse_tag(
@@ -145,11 +148,11 @@ impl<'t> Reader<'_, 't> {
                 );
                 let (entries, end) = self.mapping(depth)?;
                 (
-                    leaf(Kind::Mapping(entries), Span::new(span.start, end)),
+                    leaf(NodeKind::Mapping(entries), Span::new(span.start, end)),
                     anchor,
                 )
             }
-            _ => return Err(Stop::Told),
+            _ => return Err(ReadStop::Reported),
         };
         if anchor != 0 {
             let size = node.size();
@@ -158,9 +161,9 @@ impl<'t> Reader<'_, 't> {
         Ok(node)
     }
 
-    /// The entries up to the mapping's end, and where that is.
-    fn mapping(&mut self, depth: usize) -> Result<(Vec<Entry>, usize), Stop> {
-        let mut entries: Vec<Entry> = Vec::new();
+    /// Reads the entries of a mapping, and returns them with the offset of the mapping's end.
+    fn mapping(&mut self, depth: usize) -> Result<(Vec<MappingEntry>, usize), ReadStop> {
+        let mut entries: Vec<MappingEntry> = Vec::new();
         let mut seen: BTreeMap<String, Span> = BTreeMap::new();
         let mut merged: Vec<Node> = Vec::new();
         let end = loop {
@@ -183,7 +186,7 @@ impl<'t> Reader<'_, 't> {
                 self.collector
                     .error_between(
                         key.span,
-                        format!("the key {} is there twice", quoted(&scalar.text)),
+                        format!("duplicate key {}", quoted(&scalar.text)),
                         *first,
                         "first here",
                     )
@@ -191,7 +194,7 @@ impl<'t> Reader<'_, 't> {
                 continue;
             }
             seen.insert(scalar.text.clone(), key.span);
-            entries.push(Entry {
+            entries.push(MappingEntry {
                 key: scalar,
                 key_span: key.span,
                 value,
@@ -203,17 +206,17 @@ impl<'t> Reader<'_, 't> {
         Ok((entries, end))
     }
 
-    /// A key is text; nothing else has a meaning here.
+    /// Returns a key as text, and reports a key of any other kind.
     fn key(&mut self, key: &Node) -> Option<Scalar> {
         match &key.kind {
-            Kind::Scalar(scalar) => Some(scalar.clone()),
-            Kind::Null => {
+            NodeKind::Scalar(scalar) => Some(scalar.clone()),
+            NodeKind::Null => {
                 self.collector.error(key.span, "the key is missing");
                 None
             }
             _ => {
                 let help = if self.collector.source.slice(key.span).starts_with('{') {
-                    "inside `{...}` a parameter is written `$name`, or quoted: `\"${name}\"`"
+                    "inside `{...}` write a parameter as `$name`, or quote it: `\"${name}\"`"
                 } else {
                     "a key is a word"
                 };
@@ -225,15 +228,15 @@ impl<'t> Reader<'_, 't> {
         }
     }
 
-    /// `<<`: adds the entries of other mappings that are not there yet (YAML 1.1, merge key type).
+    /// Merges `<<`: adds the entries of other mappings that are not there yet (YAML 1.1, merge key type).
     fn merge(
         &mut self,
         value: &Node,
-        entries: &mut Vec<Entry>,
+        entries: &mut Vec<MappingEntry>,
         seen: &mut BTreeMap<String, Span>,
-    ) -> Result<(), Stop> {
+    ) -> Result<(), ReadStop> {
         match &value.kind {
-            Kind::Mapping(others) => {
+            NodeKind::Mapping(others) => {
                 for other in others {
                     if !seen.contains_key(&other.key.text) {
                         seen.insert(other.key.text.clone(), other.key_span);
@@ -242,10 +245,10 @@ impl<'t> Reader<'_, 't> {
                     }
                 }
             }
-            Kind::List(items)
+            NodeKind::List(items)
                 if items
                     .iter()
-                    .all(|item| matches!(item.kind, Kind::Mapping(_))) =>
+                    .all(|item| matches!(item.kind, NodeKind::Mapping(_))) =>
             {
                 for item in items {
                     self.merge(item, entries, seen)?;
@@ -253,29 +256,29 @@ impl<'t> Reader<'_, 't> {
             }
             _ => {
                 self.collector
-                    .error(value.span, "`<<` takes a mapping, or a list of mappings");
+                    .error(value.span, "`<<` must be a mapping or a list of mappings");
             }
         }
         Ok(())
     }
 
-    fn alias(&mut self, id: usize, span: Span) -> Result<Node, Stop> {
+    fn alias(&mut self, id: usize, span: Span) -> Result<Node, ReadStop> {
         let Some((node, size)) = self.anchors.get(&id) else {
             self.collector
-                .error(span, "this alias is inside of what it stands for");
-            return Err(Stop::Told);
+                .error(span, "the alias refers to a value that contains it");
+            return Err(ReadStop::Reported);
         };
         let (node, size) = (node, *size);
-        // Counted before it is copied.
+        // The values are counted before they are copied.
         if self.nodes + size <= MAX_NODES {
             self.nodes += size;
             return Ok(node.clone());
         }
         self.count(size, span)?;
-        Err(Stop::Told)
+        Err(ReadStop::Reported)
     }
 
-    fn count(&mut self, nodes: usize, span: Span) -> Result<(), Stop> {
+    fn count(&mut self, nodes: usize, span: Span) -> Result<(), ReadStop> {
         self.nodes += nodes;
         if self.nodes <= MAX_NODES {
             return Ok(());
@@ -283,17 +286,17 @@ impl<'t> Reader<'_, 't> {
         self.collector
             .error(
                 span,
-                format!("the scenario has more than {MAX_NODES} values here, aliases expanded"),
+                format!("the scenario has more than {MAX_NODES} values after aliases are expanded"),
             )
-            .help("use fewer aliases (`*name`), or several files");
-        Err(Stop::Told)
+            .help("use fewer aliases (`*name`), or split the scenario into several files");
+        Err(ReadStop::Reported)
     }
 
     fn refuse_tag(&mut self, custom: bool, span: Span) {
         if custom {
             self.collector
-                .error(span, "tags (`!name`) have no meaning here")
-                .help("quote the text if it is to begin with `!`");
+                .error(span, "tags (`!name`) are not supported")
+                .help("if the text begins with `!`, quote it");
         }
     }
 
@@ -322,7 +325,7 @@ impl<'t> Reader<'_, 't> {
     }
 }
 
-fn leaf(kind: Kind, span: Span) -> Node {
+fn leaf(kind: NodeKind, span: Span) -> Node {
     Node {
         kind,
         span,
@@ -335,7 +338,7 @@ fn span_of(span: &YamlSpan) -> Span {
     Span::new(range.start, range.end)
 }
 
-/// The library's message, and for the usual slips what to do.
+/// Reports the library's message, with advice for common mistakes.
 fn syntax_problem(collector: &mut Collector<'_>, error: &ScanError) {
     let text = collector.source.text;
     let at = error.marker().byte_offset().unwrap_or(0).min(text.len());
@@ -348,17 +351,15 @@ fn syntax_problem(collector: &mut Collector<'_>, error: &ScanError) {
     let line = line.lines().next().unwrap_or_default();
     let behind = text.get(at..).unwrap_or_default();
     let help = if behind.starts_with('\t') || line.starts_with('\t') {
-        Some("YAML indents with spaces, not with tabs")
+        Some("indent with spaces, not with tabs")
     } else if line.contains("${") && behind.starts_with('{') {
-        Some("inside `{...}` a parameter is written `$name`, or quoted: `\"${name}\"`")
+        Some("inside `{...}` write a parameter as `$name`, or quote it: `\"${name}\"`")
     } else if matches!(error.kind(), ErrorKind::MappingValueNotAllowed) {
-        Some("a text with `: ` inside it is quoted: `\"a: b\"`")
+        Some("quote a text that contains `: `: `\"a: b\"`")
     } else if line.contains("~ /") {
-        Some(
-            "quote the expectation: its regular expression has characters that mean something else to YAML",
-        )
+        Some("quote the expectation: its regular expression has characters with a meaning in YAML")
     } else if behind.starts_with(['>', '%', '@', '`']) {
-        Some("a text that begins with `>`, `%`, `@` or a backtick is quoted")
+        Some("quote a text that begins with `>`, `%`, `@` or a backtick")
     } else {
         None
     };

@@ -1,12 +1,12 @@
-//! Quantities as people write them: `20/s`, `600/min`, `1.5s`, `1KiB`, `10Mbit/s`, `2%`.
+//! Reads quantities as people write them: `20/s`, `600/min`, `1.5s`, `1KiB`, `10Mbit/s`, `2%`.
 //!
-//! Not here: bounds on what a scenario may ask for (`scenario::bounds`).
+//! The limits of a scenario are in `scenario::bounds`.
 
 use std::time::Duration;
 
 use super::{ByteCount, Percent, Rate, Unit};
 
-/// What a written unit measures.
+/// The dimension of a written unit, which also fixes the base of its values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dimension {
     /// No unit: a count.
@@ -15,18 +15,18 @@ pub enum Dimension {
     Time,
     /// `B`, `kB`, `KiB`, ...; base: bytes.
     Bytes,
-    /// `/s`, `/min`, `/h`; base: events a second.
+    /// `/s`, `/min`, `/h`; base: events per second.
     PerSecond,
-    /// `MiB/s`, ...; base: bytes a second.
+    /// `MiB/s`, ...; base: bytes per second.
     BytesPerSecond,
-    /// `Mbit/s`, ...; base: bits a second.
+    /// `Mbit/s`, ...; base: bits per second.
     BitsPerSecond,
     /// `%`; base: a fraction.
     Share,
 }
 
 impl Dimension {
-    /// As people call it: completes "expected a duration, found ...".
+    /// Returns a description that completes "expected a duration, found ...".
     pub fn describe(self) -> &'static str {
         match self {
             Self::Plain => "a number without a unit",
@@ -44,12 +44,12 @@ impl Dimension {
 pub struct Quantity {
     /// In the base of `dimension`.
     pub value: f64,
-    /// What it measures.
+    /// The dimension of `value`.
     pub dimension: Dimension,
 }
 
 impl Quantity {
-    /// The unit and value that expectations calculate with; `None` for a percentage.
+    /// Returns the value and unit that expectations calculate with; `None` for a percentage.
     pub fn in_unit(self) -> Option<(f64, Unit)> {
         Some(match self.dimension {
             Dimension::Plain => (self.value, Unit::Count),
@@ -63,28 +63,28 @@ impl Quantity {
     }
 }
 
-/// Why a text is not the quantity that was asked for.
+/// The reason why a text is not the expected quantity.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum UnitError {
-    /// It does not start with a number.
+    /// The text does not start with a number.
     #[error("not a number")]
     NotANumber,
-    /// What follows the number is no unit at all.
+    /// The text after the number is not a unit.
     #[error("`{0}` is not a unit")]
     UnknownUnit(String),
-    /// A number without a unit.
+    /// The number has no unit.
     #[error("the unit is missing")]
     NoUnit,
-    /// A unit of something else.
+    /// The unit is of another dimension.
     #[error("this is {}", .0.describe())]
     WrongUnit(Dimension),
-    /// Below zero.
+    /// The value is below zero.
     #[error("it is below zero")]
     Negative,
-    /// Zero where there must be something.
+    /// The value is zero, but must be above it.
     #[error("it is zero")]
     Zero,
-    /// More than fits.
+    /// The value exceeds a limit or the range of its type.
     #[error("it is too large")]
     TooLarge,
 }
@@ -124,13 +124,13 @@ fn prefix(text: &str) -> Option<f64> {
 }
 
 fn time(text: &str) -> Option<f64> {
-    // U+03BC, the Greek letter, beside U+00B5, the micro sign: both are typed.
+    // Users type both U+03BC, the Greek letter, and U+00B5, the micro sign.
     let text = if text == "μs" { "µs" } else { text };
     let found = TIMES.iter().find(|(name, _)| *name == text)?;
     Some(found.1)
 }
 
-/// The dimension and factor of a written unit.
+/// Returns the dimension and factor of a written unit.
 fn unit(text: &str) -> Option<(Dimension, f64)> {
     if text.is_empty() {
         return Some((Dimension::Plain, 1.0));
@@ -155,14 +155,14 @@ fn unit(text: &str) -> Option<(Dimension, f64)> {
     if let Some(factor) = time(text) {
         return Some((Dimension::Time, factor));
     }
-    // As tc(8) writes them.
+    // These forms are those of tc(8).
     if let Some(bits) = text.strip_suffix("bit").or(text.strip_suffix("bps")) {
         return Some((Dimension::BitsPerSecond, prefix(bits)?));
     }
     Some((Dimension::Bytes, prefix(text.strip_suffix('B')?)?))
 }
 
-/// Length of the number that a text starts with: digits with `_` between, decimals, an exponent.
+/// Returns the length of the number that a text starts with: digits with `_` between them, decimals, an exponent.
 fn number_length(text: &str) -> usize {
     let bytes = text.as_bytes();
     let digits = |from: usize| {
@@ -210,8 +210,8 @@ fn split(text: &str) -> Result<(Quantity, &str), UnitError> {
     Ok((Quantity { value, dimension }, &rest[next..]))
 }
 
-/// How many bytes of a text that goes on behind it are a number with its unit: 4 of `50/s + 3`, 6 of `9.500s..10s`. 0 where
-/// it does not begin with a number.
+/// Returns the length in bytes of the number and unit that a text starts with: 4 for `50/s + 3`, 6 for `9.500s..10s`, and 0
+/// if the text does not start with a number.
 pub fn quantity_length(text: &str) -> usize {
     let letters = |from: usize| {
         from + text[from..]
@@ -248,7 +248,7 @@ pub fn quantity_length(text: &str) -> usize {
 /// Reads a number with any unit, or with none. Durations may have several parts: `1m30s`.
 ///
 /// # Errors
-/// Where the text is no number, or its unit is none that exists.
+/// Returns an error if the text is not a number, or its unit does not exist.
 pub fn parse_quantity(text: &str) -> Result<Quantity, UnitError> {
     let text = text.trim();
     let (mut total, mut rest) = split(text)?;
@@ -263,7 +263,7 @@ pub fn parse_quantity(text: &str) -> Result<Quantity, UnitError> {
     Ok(total)
 }
 
-/// Not below zero, and of the dimension that is asked for.
+/// Reads a quantity of the given dimension that is not below zero.
 fn expect(text: &str, dimension: Dimension) -> Result<f64, UnitError> {
     let quantity = parse_quantity(text)?;
     if quantity.value < 0.0 {
@@ -281,7 +281,7 @@ fn expect(text: &str, dimension: Dimension) -> Result<f64, UnitError> {
 /// Reads a duration: `50ms`, `1.5s`, `1m30s`; `0` needs no unit. Exact to the nanosecond up to about 100 days.
 ///
 /// # Errors
-/// Where it is none, or does not fit.
+/// Returns an error if the text is not a duration, or the duration is too long.
 pub fn parse_duration(text: &str) -> Result<Duration, UnitError> {
     if text.trim() == "0" {
         return Ok(Duration::ZERO);
@@ -302,15 +302,15 @@ pub fn parse_duration(text: &str) -> Result<Duration, UnitError> {
 /// Reads a rate of events: `20/s`, `600/min`, `0.5/s`.
 ///
 /// # Errors
-/// Where it is none, or zero.
+/// Returns an error if the text is not a rate, or the rate is zero.
 pub fn parse_rate(text: &str) -> Result<Rate, UnitError> {
     Rate::per_second(expect(text, Dimension::PerSecond)?).ok_or(UnitError::Zero)
 }
 
-/// Reads a bandwidth into bits a second: `10Mbit/s`, `1MiB/s`.
+/// Reads a bandwidth into bits per second: `10Mbit/s`, `1MiB/s`.
 ///
 /// # Errors
-/// Where it is none, or zero.
+/// Returns an error if the text is not a bandwidth, or the bandwidth is zero.
 pub fn parse_bandwidth(text: &str) -> Result<Rate, UnitError> {
     let bits = match expect(text, Dimension::BitsPerSecond) {
         Err(UnitError::WrongUnit(Dimension::BytesPerSecond)) => {
@@ -324,13 +324,13 @@ pub fn parse_bandwidth(text: &str) -> Result<Rate, UnitError> {
 /// Reads a number of bytes: `1KiB`, `64kB`, `1000B`, `1000`.
 ///
 /// # Errors
-/// Where it is none, or does not fit.
+/// Returns an error if the text is not a number of bytes, or the number is too large.
 pub fn parse_bytes(text: &str) -> Result<ByteCount, UnitError> {
     let bytes = match expect(text, Dimension::Bytes) {
         Err(UnitError::NoUnit) => expect(text, Dimension::Plain)?,
         other => other?,
     };
-    // 2^53: above it, f64 skips numbers.
+    // Above 2^53, f64 skips integers.
     if bytes > 9_007_199_254_740_992.0 {
         return Err(UnitError::TooLarge);
     }
@@ -342,10 +342,10 @@ pub fn parse_bytes(text: &str) -> Result<ByteCount, UnitError> {
     Ok(ByteCount(bytes.round() as u64))
 }
 
-/// Reads a share: `2%`; `0` needs no unit.
+/// Reads a percentage: `2%`; `0` needs no unit.
 ///
 /// # Errors
-/// Where it is none, or above `100%`.
+/// Returns an error if the text is not a percentage, or is above `100%`.
 pub fn parse_percent(text: &str) -> Result<Percent, UnitError> {
     let fraction = match text.trim() {
         "0" => 0.0,
@@ -359,7 +359,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn durations_are_read_in_every_form_that_people_write() {
+    fn durations_are_read_in_every_common_form() {
         for (text, nanos) in [
             ("1s", 1_000_000_000),
             ("50ms", 50_000_000),
@@ -384,7 +384,7 @@ mod tests {
     }
 
     #[test]
-    fn rates_are_a_second_whatever_they_were_written_in() {
+    fn rates_are_per_second_in_any_written_unit() {
         for (text, rate) in [
             ("20/s", 20.0),
             ("600/min", 10.0),
@@ -397,7 +397,7 @@ mod tests {
     }
 
     #[test]
-    fn a_quantity_ends_where_its_unit_does() {
+    fn a_quantity_ends_with_its_unit() {
         for (text, taken) in [
             ("50/s + 3", "50/s"),
             ("9.5s..10.5s", "9.5s"),
@@ -417,7 +417,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_tell_decimal_from_binary_prefixes() {
+    fn bytes_have_decimal_and_binary_prefixes() {
         for (text, bytes) in [
             ("1KiB", 1024),
             ("100MiB", 104_857_600),
@@ -430,7 +430,7 @@ mod tests {
     }
 
     #[test]
-    fn bandwidths_are_bits_a_second() {
+    fn bandwidths_are_bits_per_second() {
         for (text, bits) in [
             ("10Mbit/s", 1e7),
             ("1Gbit/s", 1e9),
@@ -443,7 +443,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_with_a_quantity_is_told_apart() {
+    fn each_malformed_quantity_has_its_own_error() {
         assert_eq!(parse_duration("20"), Err(UnitError::NoUnit));
         assert_eq!(
             parse_duration("20/s"),

@@ -4,55 +4,55 @@ use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
-use super::values::{Bytes, Count, Text, Timespan, Value, Wrong, schema, words};
+use super::values::{Bytes, Count, ScalarValue, Text, Timespan, Wrong, schema, words};
 use crate::scenario::decode::{List, OneOrMany, document};
 use crate::scenario::fault::Sequence;
 use crate::scenario::span::Spanned;
 use crate::scenario::suggest;
 
 document! {
-    /// Something that happens to single segments of a link. Exactly one of `drop`, `delay`, `duplicate`, `replay` and `inject`;
-    /// how often it happened is `NAME.matched`.
+    /// A fault of single segments on a link. Exactly one of `drop`, `delay`, `duplicate`, `replay` and `inject`; `NAME.matched`
+    /// counts the segments.
     FaultDoc, "a fault" {
-        /// The two nodes of the link. Where there is only one link, it may be left out.
+        /// The two nodes of the link. It may be left out if there is only one link.
         "between" => between: Option<Spanned<List<Spanned<Text>>>>,
-        /// Segments that are lost.
+        /// Loses segments.
         "drop" => drop: Option<SegmentDoc>,
-        /// Segments that come later than those behind them.
+        /// Holds segments back, so that those behind them arrive first.
         "delay" => delay: Option<DelayDoc>,
-        /// Segments that arrive twice.
+        /// Delivers segments twice.
         "duplicate" => duplicate: Option<SegmentDoc>,
-        /// Segments that arrive once more, later.
+        /// Delivers segments once more, later.
         "replay" => replay: Option<ReplayDoc>,
-        /// A segment that nobody sent.
+        /// Delivers a segment that nobody sent.
         "inject" => inject: Option<InjectDoc>,
     }
 }
 
-/// Defines what each action on segments takes: which segments, and what it needs beside that.
+/// Defines the keys of an action on segments: those that select segments, and its own.
 macro_rules! action {
     ($(#[$meta:meta])* $name:ident, $what:literal { $($rest:tt)* }) => {
         document! {
             $(#[$meta])*
             $name, $what {
-                /// The node of the link that they come from. Without it, either.
+                /// The node of the link that they come from. The default is either.
                 "from" => from: Option<Spanned<Text>>,
-                /// `SYN`, `ACK`, `FIN`, `RST`, or several: `[SYN, ACK]`. SYN, FIN and RST are exactly as given; `SYN` alone is
-                /// without ACK. Without it, any.
+                /// `SYN`, `ACK`, `FIN`, `RST`, or several: `[SYN, ACK]`. SYN, FIN and RST are exactly as given; `SYN` alone means
+                /// without ACK. The default is any.
                 "flags" => flags: Option<OneOrMany<FlagWord>>,
-                /// `true`: with data; `false`: without. Without it, either.
+                /// `true` for segments with data, `false` for those without. The default is either.
                 "data" => data: Option<super::values::Switch>,
-                /// Which connection of the link, from 1, in the order of their first SYNs. Without it, each.
+                /// The connection of the link, from 1, in the order of their first SYNs. The default is every connection.
                 "connection" => connection: Option<Spanned<Count>>,
-                /// Which of those that match in a connection, from 1: `1`, or `1-3`. Without it, all.
+                /// The position among the matching segments of a connection, from 1: `1`, or `1-3`. The default is all.
                 "nth" => nth: Option<Ordinals>,
                 $($rest)*
             }
         }
 
         impl $name {
-            pub(crate) fn selection(&self) -> Selection<'_> {
-                Selection {
+            pub(crate) fn selection(&self) -> SegmentSelection<'_> {
+                SegmentSelection {
                     from: self.from.as_ref(),
                     flags: self.flags.as_ref().map(|flags| &flags.0[..]),
                     data: self.data.map(|data| data.0),
@@ -64,9 +64,9 @@ macro_rules! action {
     };
 }
 
-/// What the actions have in common: which segments.
+/// The selection of segments that all actions have in common.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Selection<'a> {
+pub(crate) struct SegmentSelection<'a> {
     pub(crate) from: Option<&'a Spanned<Text>>,
     pub(crate) flags: Option<&'a [FlagWord]>,
     pub(crate) data: Option<bool>,
@@ -75,48 +75,48 @@ pub(crate) struct Selection<'a> {
 }
 
 action! {
-    /// Which segments.
+    /// A selection of segments.
     SegmentDoc, "segments" {}
 }
 
 action! {
-    /// Which segments, and how long they wait.
+    /// A selection of segments, and the time that they are held back.
     DelayDoc, "`delay`" {
-        /// How long they wait.
+        /// Time that they are held back.
         "by" => by: Timespan,
     }
 }
 
 action! {
-    /// Which segments, and when they come again.
+    /// A selection of segments, and the time at which they are delivered again.
     ReplayDoc, "`replay`" {
-        /// How much later they arrive once more.
+        /// Time between a segment and its copy.
         "after" => after: Timespan,
-        /// `expected`, `expected+100`, `expected-100`: the copy is moved into the newest connection with the same addresses and
-        /// ports, so far from the next byte that its receiver expects. Without it, it comes as it was.
+        /// `expected`, `expected+100`, `expected-100`: moves the copy into the newest connection with the same addresses and
+        /// ports, at this distance from the next byte that its receiver expects. By default the copy is unchanged.
         "seq" => seq: Option<SequenceWord>,
     }
 }
 
 document! {
-    /// A segment that nobody sent, with addresses and ports of a connection.
+    /// A segment that nobody sent, with the addresses and ports of a connection.
     InjectDoc, "`inject`" {
-        /// When, from the start of the clock.
+        /// Time from the start of the clock.
         "at" => at: Timespan,
         /// The node of the link that it goes to.
         "to" => to: Spanned<Text>,
         /// `SYN`, `ACK`, `FIN`, `RST`, or several; exactly these.
         "flags" => flags: OneOrMany<FlagWord>,
-        /// Which connection of the link, from 1, in the order of their first SYNs. The default is 1.
+        /// The connection of the link, from 1, in the order of their first SYNs. The default is 1.
         "connection" => connection: Option<Spanned<Count>>,
-        /// `expected` (the default), `expected+100`, `expected-100`: how far from the next byte that the receiver expects.
+        /// `expected` (the default), `expected+100`, `expected-100`: relative to the next byte that the receiver expects.
         "seq" => seq: Option<SequenceWord>,
         /// Bytes of data, up to 1000. The default is none.
         "data" => data: Option<Spanned<Bytes>>,
     }
 }
 
-/// One flag.
+/// The name of a flag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FlagWord {
     Syn,
@@ -132,11 +132,11 @@ words!(FlagWord, "Flag", "a flag", [
     "RST" => Self::Rst,
 ]);
 
-/// First and last of a count from 1.
+/// First and last position, counted from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Ordinals(pub(crate) [u64; 2]);
 
-impl Value for Ordinals {
+impl ScalarValue for Ordinals {
     const WHAT: &'static str = "a number or a range";
     fn parse(text: &str) -> Result<Self, Wrong> {
         let (first, last) = text.split_once('-').unwrap_or((text, text));
@@ -144,7 +144,7 @@ impl Value for Ordinals {
         match (number(first), number(last)) {
             (Some(first), Some(last)) if first <= last => Ok(Self([first, last])),
             _ => Err(Wrong::new(
-                "they count from 1, upwards",
+                "positions count upwards from 1",
                 "write `1` for the first, `1-3` for the first three",
             )),
         }
@@ -152,14 +152,14 @@ impl Value for Ordinals {
 }
 schema!(Ordinals, "Ordinals", { "type": ["string", "integer"], "pattern": r"^(\$.+|[0-9]+(-[0-9]+)?)$" });
 
-/// Where a segment stands: `expected+100`.
+/// A sequence number relative to the expected one: `expected+100`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct SequenceWord(pub(crate) Sequence);
 
-impl Value for SequenceWord {
+impl ScalarValue for SequenceWord {
     const WHAT: &'static str = "a sequence number";
     fn parse(text: &str) -> Result<Self, Wrong> {
-        /// Half of the numbers that there are: what lies further ahead lies behind (RFC 9293, section 3.4).
+        /// Half of all sequence numbers. A number that is further ahead counts as behind (RFC 9293, section 3.4).
         const MOST: i64 = 1 << 31;
         let ahead = text.trim().strip_prefix("expected").and_then(|rest| {
             let rest = rest.replace(' ', "");
@@ -173,9 +173,9 @@ impl Value for SequenceWord {
         });
         match ahead {
             Some(ahead) if (-MOST..MOST).contains(&ahead) => Ok(Self(Sequence { ahead })),
-            Some(_) => Err(Wrong::new("it is too far away", "at most 2147483647 away")),
+            Some(_) => Err(Wrong::new("it is too far away", "write at most 2147483647")),
             None => Err(Wrong::new(
-                "not a place in a connection",
+                "not a position in a connection",
                 "write `expected`, `expected+100` or `expected-100`",
             )),
         }

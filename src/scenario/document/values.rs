@@ -1,4 +1,4 @@
-//! Single values as written: texts, counts, quantities with units, words with a fixed meaning.
+//! Single values as written: texts, counts, quantities with units, and words with a fixed meaning.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -9,18 +9,18 @@ use crate::scenario::bounds::MAX_DURATION;
 use crate::scenario::decode::FromNode;
 use crate::scenario::expr::CompareOp;
 use crate::scenario::model::{Truth, VersionBound};
-use crate::scenario::node::{Kind, Node};
+use crate::scenario::node::{Node, NodeKind};
 use crate::scenario::problem::{Collector, quoted};
 use crate::scenario::suggest;
 use crate::scenario::topology::{Emulation, ImpairedBy, IpVersion};
 use crate::scenario::workload::{ClientClose, PortChoice, ServerClose, StopHow};
 use crate::units::{self, ByteCount, Percent, Rate, UnitError};
 
-/// Why a text is not the value that was asked for.
+/// The reason why a text is not a value of the expected kind.
 pub(crate) struct Wrong {
-    /// What stands beside the underline.
+    /// Text beside the underline.
     label: String,
-    /// What to write.
+    /// Advice on what to write.
     help: String,
 }
 
@@ -34,20 +34,20 @@ impl Wrong {
 }
 
 /// A value that is written as a single text.
-pub(crate) trait Value: Sized {
-    /// As people call it: completes "expected ...".
+pub(crate) trait ScalarValue: Sized {
+    /// A description that completes "expected ...".
     const WHAT: &'static str;
     fn parse(text: &str) -> Result<Self, Wrong>;
 }
 
-impl<T: Value> FromNode for T {
+impl<T: ScalarValue> FromNode for T {
     fn from_node(node: &Node, cx: &mut Collector<'_>) -> Option<Self> {
-        if matches!(node.kind, Kind::Broken) {
+        if matches!(node.kind, NodeKind::Broken) {
             cx.skip();
             return None;
         }
-        let Kind::Scalar(scalar) = &node.kind else {
-            let at = if matches!(node.kind, Kind::Null) {
+        let NodeKind::Scalar(scalar) = &node.kind else {
+            let at = if matches!(node.kind, NodeKind::Null) {
                 node.head
             } else {
                 node.span
@@ -91,7 +91,7 @@ macro_rules! schema {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Text(pub(crate) String);
 
-impl Value for Text {
+impl ScalarValue for Text {
     const WHAT: &'static str = "a text";
     fn parse(text: &str) -> Result<Self, Wrong> {
         Ok(Self(text.to_owned()))
@@ -104,7 +104,7 @@ schema!(Text, "Text", { "type": ["string", "number", "boolean"] });
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Count(pub(crate) u64);
 
-impl Value for Count {
+impl ScalarValue for Count {
     const WHAT: &'static str = "a whole number";
     fn parse(text: &str) -> Result<Self, Wrong> {
         let digits = text.replace('_', "");
@@ -126,11 +126,11 @@ impl Value for Count {
 }
 schema!(Count, "Count", { "anyOf": [{ "type": "integer", "minimum": 0 }, { "type": "string", "pattern": r"^(\$.+|[0-9_]+)$" }] });
 
-/// Yes or no.
+/// A choice of yes or no.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Switch(pub(crate) bool);
 
-impl Value for Switch {
+impl ScalarValue for Switch {
     const WHAT: &'static str = "`true` or `false`";
     fn parse(text: &str) -> Result<Self, Wrong> {
         match text.to_ascii_lowercase().as_str() {
@@ -145,14 +145,14 @@ impl Value for Switch {
 }
 schema!(Switch, "Switch", { "anyOf": [{ "type": "boolean" }, { "enum": ["yes", "no", "on", "off"] }, { "type": "string", "pattern": r"^\$.+" }] });
 
-/// A quantity with its unit: `What` is what is asked for, `example` what to write in place of a number alone.
+/// A quantity with a unit. `$what` describes it; `$with_unit` shows how to add a unit to a number `N`; `$like` is an example.
 macro_rules! quantity {
     ($(#[$doc:meta])* $name:ident($inner:ty), $what:literal, $parse:expr, $with_unit:literal, $like:literal, $pattern:literal) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq)]
         pub(crate) struct $name(pub(crate) $inner);
 
-        impl Value for $name {
+        impl ScalarValue for $name {
             const WHAT: &'static str = $what;
             fn parse(text: &str) -> Result<Self, Wrong> {
                 ($parse)(text).map(Self).map_err(|error: UnitError| Wrong {
@@ -178,7 +178,7 @@ quantity!(
     r"^(\$.+|0|([0-9][0-9._]*(ns|us|µs|ms|s|sec|m|min|h|d) ?)+)$"
 );
 quantity!(
-    /// Events a second: `20/s`, `600/min`, `0.5/s`. Above zero.
+    /// Events per second: `20/s`, `600/min`, `0.5/s`. Above zero.
     EventRate(Rate), "a rate", units::parse_rate,
     "`N/s`", "`20/s` or `600/min`, above zero",
     r"^(\$.+|[0-9][0-9._]*/(s|sec|m|min|h|ms))$"
@@ -196,7 +196,7 @@ quantity!(
     r"^(\$.+|[0-9][0-9._]*([kKMGT]|[kKMGT]i)?B?)$"
 );
 quantity!(
-    /// A share of a whole: `2%`, `0.5%`.
+    /// A fraction of a whole: `2%`, `0.5%`.
     Share(Percent), "a percentage", units::parse_percent,
     "`N%`", "`2%`, up to `100%`",
     r"^(\$.+|0|[0-9][0-9._]*%)$"
@@ -204,29 +204,29 @@ quantity!(
 
 /// A TCP port, 1 to 65535.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Port(pub(crate) u16);
+pub(crate) struct PortNumber(pub(crate) u16);
 
 fn port_of(text: &str) -> Option<u16> {
     text.trim().parse().ok().filter(|port| *port > 0)
 }
 
-impl Value for Port {
+impl ScalarValue for PortNumber {
     const WHAT: &'static str = "a port";
     fn parse(text: &str) -> Result<Self, Wrong> {
         port_of(text).map(Self).ok_or_else(|| Wrong {
             label: "not a port".to_owned(),
-            help: "ports are the numbers 1 to 65535".to_owned(),
+            help: "write a number from 1 to 65535".to_owned(),
         })
     }
 }
-schema!(Port, "Port", { "anyOf": [{ "type": "integer", "minimum": 1, "maximum": 65535 }, { "type": "string", "pattern": r"^\$.+" }] });
+schema!(PortNumber, "Port", { "anyOf": [{ "type": "integer", "minimum": 1, "maximum": 65535 }, { "type": "string", "pattern": r"^\$.+" }] });
 
-/// When a program is ready: `port 80`, once it listens there.
+/// The condition under which a program is ready: `port 80` means once it listens on that port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ListensOn(pub(crate) u16);
 
-impl Value for ListensOn {
-    const WHAT: &'static str = "the port that it listens on";
+impl ScalarValue for ListensOn {
+    const WHAT: &'static str = "the port that the program listens on";
     fn parse(text: &str) -> Result<Self, Wrong> {
         let port = text.trim().strip_prefix("port ").and_then(port_of);
         port.map(Self).ok_or_else(|| Wrong {
@@ -240,11 +240,11 @@ impl Value for ListensOn {
 }
 schema!(ListensOn, "ListensOn", { "type": "string", "pattern": r"^(\$.+|port +(\$.+|[0-9]+))$" });
 
-/// Ports from a first to a last one: `20000-20099`.
+/// Ports from the first to the last: `20000-20099`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct PortRange(pub(crate) [u16; 2]);
 
-impl Value for PortRange {
+impl ScalarValue for PortRange {
     const WHAT: &'static str = "a range of ports";
     fn parse(text: &str) -> Result<Self, Wrong> {
         let (first, last) = text.split_once('-').unwrap_or((text, text));
@@ -256,18 +256,18 @@ impl Value for PortRange {
             }),
             _ => Err(Wrong {
                 label: "not a range of ports".to_owned(),
-                help: "write it like `20000-20099`; ports are the numbers 1 to 65535".to_owned(),
+                help: "write it like `20000-20099`, with numbers from 1 to 65535".to_owned(),
             }),
         }
     }
 }
 schema!(PortRange, "PortRange", { "type": ["string", "integer"], "pattern": r"^(\$.+|[0-9]+(-[0-9]+)?)$" });
 
-/// How far a clock is shifted, in whole seconds: `+800s`, `-5s`.
+/// Shift of a clock in whole seconds: `+800s`, `-5s`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Shift(pub(crate) i64);
 
-impl Value for Shift {
+impl ScalarValue for Shift {
     const WHAT: &'static str = "a shift of the clock";
     fn parse(text: &str) -> Result<Self, Wrong> {
         let text = text.trim();
@@ -292,7 +292,7 @@ impl Value for Shift {
 }
 schema!(Shift, "Shift", { "type": ["string", "integer"], "pattern": r"^(\$.+|[+-]?[0-9].*)$" });
 
-/// The value of a sysctl, as it is written to `/proc/sys`: a text, a number, `true` for 1, `false` for 0; a list is
+/// The value of a sysctl, as it is written to `/proc/sys`: a text, a number, `true` for 1, or `false` for 0. A list is
 /// joined by spaces.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SysctlValue(pub(crate) String);
@@ -300,7 +300,7 @@ pub(crate) struct SysctlValue(pub(crate) String);
 impl FromNode for SysctlValue {
     fn from_node(node: &Node, cx: &mut Collector<'_>) -> Option<Self> {
         let parts: Option<Vec<String>> = match &node.kind {
-            Kind::List(items) => items
+            NodeKind::List(items) => items
                 .iter()
                 .map(|item| Text::from_node(item, cx).map(|text| text.0))
                 .collect(),
@@ -318,8 +318,8 @@ impl FromNode for SysctlValue {
                 .chars()
                 .any(|letter| letter.is_control() && letter != '\t')
         {
-            cx.error(node.span, "not a value that a sysctl can have")
-                .help("write one line of at most 1024 letters");
+            cx.error(node.span, "not a valid value for a sysctl")
+                .help("write one line of at most 1024 characters");
             return None;
         }
         Some(Self(value.to_owned()))
@@ -327,11 +327,11 @@ impl FromNode for SysctlValue {
 }
 schema!(SysctlValue, "SysctlValue", { "type": ["string", "number", "boolean", "array"], "items": { "type": ["string", "number"] } });
 
-/// Bounds on the kernel's version: `>= 4.12`, or several with commas between.
+/// Bounds on the kernel's version: `>= 4.12`, or several separated by commas.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct KernelBounds(pub(crate) Vec<VersionBound>);
 
-impl Value for KernelBounds {
+impl ScalarValue for KernelBounds {
     const WHAT: &'static str = "bounds on the kernel's version";
     fn parse(text: &str) -> Result<Self, Wrong> {
         text.split(',')
@@ -348,7 +348,7 @@ impl Value for KernelBounds {
 schema!(KernelBounds, "KernelBounds", { "type": ["string", "number"] });
 
 fn version_bound(text: &str) -> Option<VersionBound> {
-    /// The longer ones first.
+    /// Longer operators come first, so that `>=` is not read as `>`.
     const OPERATORS: [(&str, CompareOp); 7] = [
         (">=", CompareOp::GreaterOrEqual),
         ("<=", CompareOp::LessOrEqual),
@@ -361,7 +361,7 @@ fn version_bound(text: &str) -> Option<VersionBound> {
     let (written, op) = OPERATORS
         .into_iter()
         .find(|(written, _)| text.starts_with(written))
-        // A version alone: at least that.
+        // A version alone means at least that version.
         .unwrap_or(("", CompareOp::GreaterOrEqual));
     let mut numbers = text[written.len()..]
         .trim()
@@ -376,10 +376,10 @@ fn version_bound(text: &str) -> Option<VersionBound> {
     })
 }
 
-/// A word with a fixed meaning.
+/// Defines a word with a fixed meaning.
 macro_rules! words {
     ($type:ty, $name:literal, $what:literal, [$($word:literal => $value:expr),* $(,)?]) => {
-        impl Value for $type {
+        impl ScalarValue for $type {
             const WHAT: &'static str = $what;
             fn parse(text: &str) -> Result<Self, Wrong> {
                 match text.trim() {
@@ -397,11 +397,11 @@ macro_rules! words {
 
 pub(super) use words;
 
-/// Up or down.
+/// The state of a link: up or down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct LinkUp(pub(crate) bool);
 
-/// How a server accepts, in a word.
+/// A way of accepting connections that is written as a single word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum AcceptWord {
     Epoll,
@@ -434,7 +434,7 @@ words!(PortChoice, "PortChoice", "a choice of the local port", [
 words!(Emulation, "Emulation", "something that the lab can emulate", [
     "net.ipv4.tcp_tw_recycle" => Self::TcpTwRecycle,
 ]);
-words!(ImpairedBy, "ImpairedBy", "somebody who impairs links", [
+words!(ImpairedBy, "ImpairedBy", "`wire` or `netem`", [
     "wire" => Self::Wire,
     "netem" => Self::Netem,
 ]);
@@ -446,14 +446,14 @@ words!(AcceptWord, "AcceptWord", "a way of accepting", [
     "poll" => Self::Poll,
 ]);
 
-impl Value for IpVersion {
+impl ScalarValue for IpVersion {
     const WHAT: &'static str = "`4` or `6`";
     fn parse(text: &str) -> Result<Self, Wrong> {
         match text.trim() {
             "4" => Ok(Self::V4),
             "6" => Ok(Self::V6),
             _ => Err(Wrong {
-                label: "no version of IP".to_owned(),
+                label: "not a version of IP".to_owned(),
                 help: "write `ip: 6` for IPv6; IPv4 is the default".to_owned(),
             }),
         }
@@ -461,8 +461,8 @@ impl Value for IpVersion {
 }
 schema!(IpVersion, "IpVersion", { "enum": [4, 6, "4", "6"] });
 
-impl Value for Truth {
-    const WHAT: &'static str = "whether the claim is true";
+impl ScalarValue for Truth {
+    const WHAT: &'static str = "`true`, `false` or `partly`";
     fn parse(text: &str) -> Result<Self, Wrong> {
         match text.trim() {
             "true" => Ok(Self::True),

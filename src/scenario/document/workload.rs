@@ -5,11 +5,11 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::values::{
-    AcceptWord, Bandwidth, Bytes, Count, EventRate, LinkUp, ListensOn, Port, Share, Switch,
+    AcceptWord, Bandwidth, Bytes, Count, EventRate, LinkUp, ListensOn, PortNumber, Share, Switch,
     SysctlValue, Text, Timespan,
 };
 use crate::scenario::decode::{Entries, Framed, FromNode, List, document};
-use crate::scenario::node::{Kind, Node, Scalar};
+use crate::scenario::node::{Node, NodeKind, Scalar};
 use crate::scenario::problem::Collector;
 use crate::scenario::span::{self, Spanned};
 use crate::scenario::workload::{ClientClose, PortChoice, ServerClose, StopHow};
@@ -17,31 +17,34 @@ use crate::scenario::workload::{ClientClose, PortChoice, ServerClose, StopHow};
 document! {
     /// A built-in server. It listens on the wildcard address before the clock starts.
     ServerDoc, "a server" {
-        /// Where it runs.
+        /// The node on which it runs.
         "node" => node: Spanned<Text>,
-        /// TCP port.
-        "port" => port: Spanned<Port>,
-        /// Second argument of `listen(2)`, 0 to 65535; the kernel bounds it by `net.core.somaxconn`, which the
-        /// lab pins. The default is 4096.
+        /// The TCP port that it listens on.
+        "port" => port: Spanned<PortNumber>,
+        /// Second argument of `listen(2)`, 0 to 65535. The kernel bounds it by `net.core.somaxconn`, which the lab pins. The
+        /// default is 4096.
         "backlog" => backlog: Option<Spanned<Count>>,
-        /// How it accepts: `epoll` (the default), `never`, `select`, `poll`, `{ delay: 50ms }` or `{ pool: { threads: 4 } }`.
+        /// The way of accepting: `epoll` (the default), `never`, `select`, `poll`, `{ delay: 50ms }` or
+        /// `{ pool: { threads: 4 } }`.
         "accept" => accept: Option<Spanned<AcceptDoc>>,
         /// Body bytes of each reply. The default is 0.
         "reply" => reply: Option<Spanned<Bytes>>,
-        /// Who closes: `first` (the server, after its reply), `after-client`, `never`. Without it the server closes
+        /// The side that closes: `first` (the server, after its reply), `after-client` or `never`. By default the server closes
         /// after the reply unless the request asked for keep-alive.
         "close" => close: Option<Spanned<ServerClose>>,
-        /// How long an idle connection is kept. The default is 5s.
+        /// Time that an idle connection is kept. The default is 5s.
         "keep-alive" => keep_alive: Option<Spanned<Timespan>>,
-        /// Whether its connections have `SO_KEEPALIVE`: idle ones are probed as `net.ipv4.tcp_keepalive_*` say. The default is false.
+        /// `true` sets `SO_KEEPALIVE` on its connections: idle ones are probed according to `net.ipv4.tcp_keepalive_*`. The
+        /// default is false.
         "so-keepalive" => so_keepalive: Option<Switch>,
-        /// Makes it a proxy: each request goes on to this server, by a connection of its own from the proxy's node, which the
-        /// proxy closes once the reply is whole. Where there is no connection the client gets 503. As a client's `to`.
+        /// Makes it a proxy. Each request is passed on to this server, over a connection of its own from the proxy's node; the
+        /// proxy closes that connection once the reply is complete. If it cannot connect, the client gets a 503. Written like
+        /// a client's `to`.
         "forward" => forward: Option<Spanned<Text>>,
     }
 }
 
-/// How a server accepts.
+/// A way of accepting connections.
 #[derive(Debug, Clone)]
 pub(crate) enum AcceptDoc {
     Word(AcceptWord),
@@ -49,11 +52,11 @@ pub(crate) enum AcceptDoc {
 }
 
 document! {
-    /// How a server accepts, with a setting. Exactly one of the two.
+    /// A way of accepting that has a setting. Exactly one of the two.
     AcceptFormDoc, "`accept`" {
         /// One thread that waits this long before each `accept(2)`.
         "delay" => delay: Option<Timespan>,
-        /// Blocking worker threads; each serves one connection to its end.
+        /// Blocking worker threads; each serves one connection until it ends.
         "pool" => pool: Option<PoolDoc>,
     }
 }
@@ -61,20 +64,23 @@ document! {
 document! {
     /// A pool of worker threads.
     PoolDoc, "`pool`" {
-        /// How many, 1 to 4096.
+        /// Number of threads, 1 to 4096.
         "threads" => threads: Spanned<Count>,
     }
 }
 
 impl FromNode for AcceptDoc {
     fn from_node(node: &Node, cx: &mut Collector<'_>) -> Option<Self> {
-        if !matches!(node.kind, Kind::Mapping(_)) {
+        if !matches!(node.kind, NodeKind::Mapping(_)) {
             return AcceptWord::from_node(node, cx).map(Self::Word);
         }
         let form = AcceptFormDoc::from_node(node, cx)?;
         if form.complete() && form.delay.is_some() == form.pool.is_some() {
-            cx.error(form.head(), "`accept` takes one way of accepting")
-                .help("write `accept: { delay: 50ms }` or `accept: { pool: { threads: 4 } }`");
+            cx.error(
+                form.head(),
+                "`accept` must have exactly one of `delay` and `pool`",
+            )
+            .help("write `accept: { delay: 50ms }` or `accept: { pool: { threads: 4 } }`");
             return None;
         }
         Some(Self::Form(form))
@@ -95,35 +101,38 @@ impl JsonSchema for AcceptDoc {
     }
 }
 
+/// Keys of a client that each define its load; a client has exactly one of them.
+pub(crate) const LOADS: [&str; 6] = ["connect", "ramp", "hold", "loop", "bulk", "flood"];
+
 document! {
     /// A built-in client with exactly one load: `connect`, `ramp`, `hold`, `loop`, `bulk` or `flood`.
     ClientDoc, "a client" {
-        /// Where it runs.
+        /// The node on which it runs.
         "node" => node: Spanned<Text>,
-        /// A server; `NODE:PORT`; or a node with one `dnat` port.
+        /// A server, `NODE:PORT`, or a node with one `dnat` port.
         "to" => to: Spanned<Text>,
-        /// Open loop: attempts start when the schedule says, whatever happened to the ones before.
+        /// Open loop: attempts start on schedule, whatever became of earlier ones.
         "connect" => connect: Option<ConnectDoc>,
-        /// Open loop with a rate that changes.
+        /// Open loop with a changing rate.
         "ramp" => ramp: Option<RampDoc>,
         /// Opens connections and holds them all.
         "hold" => hold: Option<HoldDoc>,
-        /// Closed loop: as soon as one request ends, the next begins.
+        /// Closed loop: a request starts as soon as an earlier one ends.
         "loop" => closed_loop: Option<LoopDoc>,
         /// Sends bytes as fast as the kernel takes them.
         "bulk" => bulk: Option<BulkDoc>,
-        /// SYNs from forged addresses, at a rate, and nothing after.
+        /// Sends SYNs from forged addresses, and nothing after them.
         "flood" => flood: Option<FloodDoc>,
-        /// How many local addresses it uses in turn, 1 to 65536. Without it, the kernel chooses.
+        /// Number of local addresses that it uses in turn, 1 to 65536. By default the kernel chooses.
         "sources" => sources: Option<Spanned<Count>>,
-        /// Who chooses the local port: `kernel` (the default), `sequential` or `bind`.
+        /// The choice of the local port: `kernel` (the default), `sequential` or `bind`.
         "port" => port: Option<Spanned<PortChoice>>,
-        /// When it begins, from the start of the clock. The default is 0s.
+        /// Time of the first attempt, from the start of the clock. The default is 0s.
         "start" => start: Option<Spanned<Timespan>>,
-        /// Whether its connections have `SO_KEEPALIVE`, as for a server. The default is false.
+        /// `true` sets `SO_KEEPALIVE` on its connections, as for a server. The default is false.
         "so-keepalive" => so_keepalive: Option<Switch>,
-        /// Whether each connection of `connect`, `ramp` and `hold` carries an HTTP request and its reply. Without it: where the
-        /// server has a `reply`, or passes requests on, or is to close.
+        /// `true` if each connection of `connect`, `ramp` and `hold` carries an HTTP request and its reply. The default is
+        /// `true` if the server has a `reply`, passes requests on, or is the side that closes.
         "request" => request: Option<Spanned<Switch>>,
     }
 }
@@ -131,53 +140,54 @@ document! {
 document! {
     /// Attempts at a constant rate, for a time (`for`) or up to a number (`count`).
     ConnectDoc, "`connect`" {
-        /// Attempts a second, up to 200000/s.
+        /// Attempts per second, up to 200000/s.
         "rate" => rate: Spanned<EventRate>,
-        /// How long attempts are started.
+        /// Time during which attempts start.
         "for" => duration: Option<Spanned<Timespan>>,
-        /// How many attempts, in place of `for`.
+        /// Number of attempts, in place of `for`.
         "count" => count: Option<Spanned<Count>>,
         /// Bound on one attempt, from its start to its end. The default is 10s.
         "timeout" => timeout: Option<Spanned<Timespan>>,
-        /// Who closes: `client`, `server`, `reset` or `hold`. The default is `server` where the server closes first, else `client`.
+        /// The side that closes: `client`, `server`, `reset` or `hold`. The default is `server` if the server closes first, else
+        /// `client`.
         "close" => close: Option<Spanned<ClientClose>>,
-        /// Who chooses the local port: `kernel` (the default), `sequential` or `bind`.
+        /// The choice of the local port: `kernel` (the default), `sequential` or `bind`.
         "port" => port: Option<Spanned<PortChoice>>,
     }
 }
 
 document! {
-    /// Attempts at a rate that changes evenly, for a time (`for`) or up to a number (`count`).
+    /// Attempts at a rate that changes linearly, for a time (`for`) or up to a number (`count`).
     RampDoc, "`ramp`" {
         /// Rate at the start.
         "from" => from: Spanned<EventRate>,
         /// Rate at the end.
         "to" => to: Spanned<EventRate>,
-        /// How long attempts are started.
+        /// Time during which attempts start.
         "for" => duration: Option<Spanned<Timespan>>,
-        /// How many attempts, in place of `for`.
+        /// Number of attempts, in place of `for`.
         "count" => count: Option<Spanned<Count>>,
         /// Bound on one attempt. The default is 10s.
         "timeout" => timeout: Option<Spanned<Timespan>>,
-        /// Who closes, as in `connect`.
+        /// The side that closes, as in `connect`.
         "close" => close: Option<Spanned<ClientClose>>,
-        /// Who chooses the local port: `kernel` (the default), `sequential` or `bind`.
+        /// The choice of the local port: `kernel` (the default), `sequential` or `bind`.
         "port" => port: Option<Spanned<PortChoice>>,
     }
 }
 
 document! {
-    /// Connections that are opened at a rate and all held.
+    /// Connections that are opened at a constant rate and all held.
     HoldDoc, "`hold`" {
-        /// How many, up to 2000000.
+        /// Number of connections, up to 2000000.
         "connections" => connections: Spanned<Count>,
-        /// How fast they are opened.
+        /// Connections opened per second.
         "rate" => rate: Spanned<EventRate>,
-        /// How long they are held once the last has been tried.
+        /// Time that they are held once the last has been tried.
         "for" => duration: Spanned<Timespan>,
         /// Bound on one connect. The default is 10s.
         "timeout" => timeout: Option<Spanned<Timespan>>,
-        /// Who chooses the local port: `kernel` (the default), `sequential` or `bind`.
+        /// The choice of the local port: `kernel` (the default), `sequential` or `bind`.
         "port" => port: Option<Spanned<PortChoice>>,
     }
 }
@@ -185,30 +195,30 @@ document! {
 document! {
     /// Requests in a closed loop, as `ab -c 5 -n 50000` sends them.
     LoopDoc, "`loop`" {
-        /// Requests under way at once. The default is 1.
+        /// Number of concurrent requests. The default is 1.
         "concurrency" => concurrency: Option<Spanned<Count>>,
-        /// Requests in all.
+        /// Number of requests in all.
         "requests" => requests: Spanned<Count>,
-        /// Whether a connection carries more than one request. The default is false.
+        /// `true` if a connection carries more than one request. The default is false.
         "keep-alive" => keep_alive: Option<Switch>,
         /// Bound on one request. The default is 10s.
         "timeout" => timeout: Option<Spanned<Timespan>>,
-        /// Who chooses the local port: `kernel` (the default), `sequential` or `bind`.
+        /// The choice of the local port: `kernel` (the default), `sequential` or `bind`.
         "port" => port: Option<Spanned<PortChoice>>,
     }
 }
 
 document! {
-    /// A SYN flood, for a time (`for`) or up to a number (`count`). Its node has one link and routes nothing, so that nobody
-    /// answers for the addresses.
+    /// A SYN flood, for a time (`for`) or up to a number (`count`). Its node has one link and routes nothing, so that nothing
+    /// answers for the forged addresses.
     FloodDoc, "`flood`" {
-        /// SYNs a second, up to 200000/s.
+        /// SYNs per second, up to 200000/s.
         "rate" => rate: Spanned<EventRate>,
-        /// How long SYNs are sent.
+        /// Time during which SYNs are sent.
         "for" => duration: Option<Spanned<Timespan>>,
-        /// How many SYNs, in place of `for`.
+        /// Number of SYNs, in place of `for`.
         "count" => count: Option<Spanned<Count>>,
-        /// How many forged addresses, 1 to 65535, which the lab gives out. The default is 65535.
+        /// Number of forged addresses, 1 to 65535, which the lab assigns. The default is 65535.
         "sources" => sources: Option<Spanned<Count>>,
     }
 }
@@ -218,16 +228,16 @@ document! {
     BulkDoc, "`bulk`" {
         /// Bytes of each stream.
         "bytes" => bytes: Spanned<Bytes>,
-        /// Streams at once. The default is 1.
+        /// Number of concurrent streams. The default is 1.
         "streams" => streams: Option<Spanned<Count>>,
         /// Bytes of each `write(2)`. The default is 64KiB.
         "write" => write: Option<Spanned<Bytes>>,
-        /// Whether each write goes out at once (`TCP_NODELAY`), or small ones wait for an acknowledgement (Nagle). The default is
-        /// false.
+        /// `true` sends each write at once (`TCP_NODELAY`); otherwise small ones wait for an acknowledgement (Nagle). The default
+        /// is false.
         "nodelay" => nodelay: Option<Switch>,
         /// Bound on the whole transfer. The default is 60s.
         "timeout" => timeout: Option<Spanned<Timespan>>,
-        /// Who chooses the local port: `kernel` (the default), `sequential` or `bind`.
+        /// The choice of the local port: `kernel` (the default), `sequential` or `bind`.
         "port" => port: Option<Spanned<PortChoice>>,
     }
 }
@@ -235,24 +245,24 @@ document! {
 document! {
     /// A real program on a node. It ends with the lab at the latest.
     CommandDoc, "a command" {
-        /// Where it runs.
+        /// The node on which it runs.
         "node" => node: Spanned<Text>,
         /// Program and arguments. `${NAME.address}` and `${NAME.port}` stand for the address and port of a server or node
         /// as this command's node reaches them; an IPv6 address before `:` or after `//` gets its brackets. `$$` is a dollar.
         "run" => run: Spanned<List<TextWithReferences>>,
-        /// It is killed after this long. The default is 60s.
+        /// Time after which it is killed. The default is 60s.
         "timeout" => timeout: Option<Spanned<Timespan>>,
-        /// When it starts, from the start of the clock. The default is 0s.
+        /// Time of its start, from the start of the clock. The default is 0s.
         "start" => start: Option<Spanned<Timespan>>,
-        /// Environment variables beside the lab's own; `${NAME.address}` as in `run`.
+        /// Environment variables in addition to the lab's own; `${NAME.address}` as in `run`.
         "env" => env: Option<Entries<TextWithReferences>>,
-        /// `port 80`: a program that serves. It is started before the clock, which waits until the program listens there, for
-        /// `timeout` at most (30s where absent), and runs until the lab ends. Clients name it in `to`.
+        /// `port 80`, for a program that serves. It is started before the clock, which waits until the program listens on the
+        /// port, for `timeout` at most (default 30s), and it runs until the lab ends. Clients name it in `to`.
         "ready" => ready: Option<Spanned<ListensOn>>,
-        /// Whether it runs until the lab ends, and how it ends says nothing. The default is false.
+        /// `true` if it runs until the lab ends, whatever its exit status. The default is false.
         "background" => background: Option<Spanned<Switch>>,
-        /// Files for it, by name, with their text; `${NAME.address}` as in `run`. They are in a folder of its own, `${files}`, in
-        /// which it may write, and which goes with it.
+        /// The contents of its files, by name; `${NAME.address}` as in `run`. The files are in a writable folder of its own,
+        /// `${files}`, which is removed with it.
         "files" => files: Option<Entries<TextWithReferences>>,
     }
 }
@@ -266,7 +276,7 @@ pub(crate) struct TextWithReferences {
 
 impl FromNode for TextWithReferences {
     fn from_node(node: &Node, cx: &mut Collector<'_>) -> Option<Self> {
-        if let Kind::Scalar(scalar) = &node.kind {
+        if let NodeKind::Scalar(scalar) = &node.kind {
             return Some(Self {
                 scalar: scalar.clone(),
                 span: node.span,
@@ -289,22 +299,22 @@ impl JsonSchema for TextWithReferences {
 }
 
 document! {
-    /// Something that happens at a time. Exactly one of `link`, `impair`, `sysctl` and `stop`.
+    /// An action at a given time. Exactly one of `link`, `impair`, `sysctl` and `stop`.
     StepDoc, "a step" {
-        /// When, from the start of the clock.
+        /// Time from the start of the clock.
         "at" => at: Spanned<Timespan>,
-        /// Takes the links between two nodes down or up, or changes what they do to packets, as `impair` does.
+        /// Takes the links between two nodes down or up, or changes their impairment, as `impair` does.
         "link" => link: Option<LinkStepDoc>,
-        /// Changes what the links between two nodes do to packets; what is not given becomes as on a plain link.
+        /// Replaces the impairment of the links between two nodes; keys that are not given are as on a plain link.
         "impair" => impair: Option<ImpairStepDoc>,
-        /// Writes settings of a node.
+        /// Writes sysctls of a node.
         "sysctl" => sysctl: Option<SysctlStepDoc>,
         /// Stops a server, client or command: `web`, or `{ actor: web, how: reset }`.
         "stop" => stop: Option<StopDoc>,
     }
 }
 
-/// What is stopped, and how.
+/// The actor that is stopped, and the way in which it stops.
 #[derive(Debug, Clone)]
 pub(crate) enum StopDoc {
     Name(Spanned<Text>),
@@ -312,19 +322,19 @@ pub(crate) enum StopDoc {
 }
 
 document! {
-    /// What is stopped, and how.
+    /// The actor that is stopped, and the way in which it stops.
     StopFormDoc, "`stop`" {
         /// The server, client or command.
         "actor" => actor: Spanned<Text>,
-        /// `fin` (the default): as its process would be killed. `reset`: its connections end with RST. `vanish`: its node is
-        /// gone without a word, as if its cable were cut; everything on the node is cut off with it.
+        /// `fin` (the default): as if its process were killed. `reset`: its connections end with RST. `vanish`: its node
+        /// disappears silently, as if its cable were cut, and everything else on the node with it.
         "how" => how: Option<Spanned<StopHow>>,
     }
 }
 
 impl FromNode for StopDoc {
     fn from_node(node: &Node, cx: &mut Collector<'_>) -> Option<Self> {
-        if matches!(node.kind, Kind::Mapping(_)) {
+        if matches!(node.kind, NodeKind::Mapping(_)) {
             StopFormDoc::from_node(node, cx).map(Self::Form)
         } else {
             Spanned::from_node(node, cx).map(Self::Name)
@@ -347,9 +357,9 @@ impl JsonSchema for StopDoc {
 }
 
 document! {
-    /// A change of a link's state, or of what it does to packets; where the second, what is not given becomes as on a plain link.
+    /// A change of the state or of the impairment of links. In an impairment, keys that are not given are as on a plain link.
     LinkStepDoc, "`link`" {
-        /// The two nodes.
+        /// The nodes at the ends of the links.
         "between" => between: Spanned<List<Spanned<Text>>>,
         /// `up` or `down`.
         "state" => state: Option<LinkUp>,
@@ -357,37 +367,37 @@ document! {
         "delay" => delay: Option<Timespan>,
         /// Greatest deviation from the delay, either way.
         "jitter" => jitter: Option<Spanned<Timespan>>,
-        /// Share of packets that are lost.
+        /// Percentage of packets that are lost.
         "loss" => loss: Option<Share>,
         /// Bandwidth: `10Mbit/s`.
         "rate" => rate: Option<Bandwidth>,
-        /// Bytes that wait in front of the bandwidth.
+        /// Bytes that may wait in front of the bandwidth limit.
         "queue" => queue: Option<Spanned<Bytes>>,
-        /// Share of packets that skip the delay, and so overtake those before them.
+        /// Percentage of packets that skip the delay and so overtake those before them.
         "reorder" => reorder: Option<Spanned<Share>>,
-        /// Share of packets that arrive twice.
+        /// Percentage of packets that arrive twice.
         "duplicate" => duplicate: Option<Share>,
     }
 }
 
 document! {
-    /// A change of what a link does to packets.
+    /// A change of the impairment of links.
     ImpairStepDoc, "`impair`" {
-        /// The two nodes.
+        /// The nodes at the ends of the links.
         "between" => between: Spanned<List<Spanned<Text>>>,
         /// One-way delay.
         "delay" => delay: Option<Timespan>,
         /// Greatest deviation from the delay, either way.
         "jitter" => jitter: Option<Spanned<Timespan>>,
-        /// Share of packets that are lost.
+        /// Percentage of packets that are lost.
         "loss" => loss: Option<Share>,
         /// Bandwidth: `10Mbit/s`.
         "rate" => rate: Option<Bandwidth>,
-        /// Bytes that wait in front of the bandwidth.
+        /// Bytes that may wait in front of the bandwidth limit.
         "queue" => queue: Option<Spanned<Bytes>>,
-        /// Share of packets that skip the delay, and so overtake those before them.
+        /// Percentage of packets that skip the delay and so overtake those before them.
         "reorder" => reorder: Option<Spanned<Share>>,
-        /// Share of packets that arrive twice.
+        /// Percentage of packets that arrive twice.
         "duplicate" => duplicate: Option<Share>,
     }
 }
@@ -403,7 +413,7 @@ impl FromNode for SysctlStepDoc {
     fn from_node(node: &Node, cx: &mut Collector<'_>) -> Option<Self> {
         let settings = Node {
             kind: match &node.kind {
-                Kind::Mapping(entries) => Kind::Mapping(
+                NodeKind::Mapping(entries) => NodeKind::Mapping(
                     entries
                         .iter()
                         .filter(|entry| entry.key.text != "node")
@@ -416,7 +426,7 @@ impl FromNode for SysctlStepDoc {
         };
         let settings = Entries::from_node(&settings, cx)?;
         let Some(on) = node.get("node") else {
-            cx.error(node.head, "`sysctl` lacks `node`")
+            cx.error(node.head, "`sysctl` has no `node`")
                 .help("write `sysctl: { node: NAME, net.ipv4.tcp_fin_timeout: 10 }`");
             return None;
         };
@@ -435,7 +445,7 @@ impl JsonSchema for SysctlStepDoc {
         let name = generator.subschema_for::<Text>();
         let value = generator.subschema_for::<SysctlValue>();
         json_schema!({
-            "description": "Settings of a node: `node`, and each key with its new value.",
+            "description": "Sysctls of a node: `node`, and each key with its new value.",
             "type": "object",
             "properties": { "node": name },
             "required": ["node"],

@@ -1,4 +1,4 @@
-//! Clients as meant: where they connect, what load they offer, who closes.
+//! Resolves clients: their targets, their loads and the side that closes.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -7,22 +7,22 @@ use std::time::Duration;
 use super::View;
 use super::load::{self, ResolvedLoad};
 use super::nat::unreachable_node;
-use super::target::{Target, target};
+use super::target::{ResolvedTarget, target};
 use crate::names::{ActorName, NodeName};
 use crate::scenario::document::ClientDoc;
 use crate::scenario::problem::Collector;
 use crate::scenario::span::Spanned;
 use crate::scenario::workload::{ClientClose, ClientSpec, Load, PortChoice, ServerClose};
 
-/// The clients of a run.
+/// The resolved clients of a run.
 #[derive(Default)]
 pub(crate) struct Clients {
     pub(crate) specs: Vec<ClientSpec>,
-    /// When each is done at the latest.
+    /// Time by which each client is done at the latest.
     pub(crate) ends: Vec<Duration>,
 }
 
-/// Every client that could be read.
+/// Resolves every client that could be read.
 pub(crate) fn clients(view: View<'_, '_>, cx: &mut Collector<'_>) -> Clients {
     let View {
         document,
@@ -73,9 +73,15 @@ pub(crate) fn clients(view: View<'_, '_>, cx: &mut Collector<'_>) -> Clients {
     clients
 }
 
-/// Whether a connection carries a request and a reply: as the client says; else where it waits for the server to close, where
-/// the loop counts requests, and where the scenario gives the server a reply.
-fn exchange(client: &ClientDoc, load: &Load, target: &Target<'_>, cx: &mut Collector<'_>) -> bool {
+/// Returns true if a connection carries a request and a reply. The client's `request` decides. Without it, there is an
+/// exchange if the client waits for the server to close, if the load counts requests, or if the scenario gives the
+/// server a reply.
+fn exchange(
+    client: &ClientDoc,
+    load: &Load,
+    target: &ResolvedTarget<'_>,
+    cx: &mut Collector<'_>,
+) -> bool {
     let replies = target
         .server
         .is_some_and(|server| server.reply.is_some() || server.forward.is_some());
@@ -90,17 +96,23 @@ fn exchange(client: &ClientDoc, load: &Load, target: &Target<'_>, cx: &mut Colle
     };
     let said_so = said.value.0;
     if said_so && !may {
-        cx.error(said.span, "a transfer is a request of its own")
+        cx.error(said.span, "a load without replies cannot have a `request`")
             .help("leave `request` out");
     } else if !said_so && must {
-        cx.error(said.span, "without a request there is no reply")
-            .help("a `loop` counts replies, and a server that is to close does so after its reply: leave `request` out");
+        cx.error(said.span, "this load needs a request").help(
+            "a `loop` counts replies, and a server that closes first does so after its reply: \
+            leave `request` out",
+        );
     }
     said_so
 }
 
-/// Who closes: as the client says; else the server where it closes first; else the client.
-fn close(client: &ClientDoc, target: Option<&Target<'_>>, cx: &mut Collector<'_>) -> ClientClose {
+/// Returns the side that closes: as the client says; otherwise the server if it closes first, else the client.
+fn close(
+    client: &ClientDoc,
+    target: Option<&ResolvedTarget<'_>>,
+    cx: &mut Collector<'_>,
+) -> ClientClose {
     let connect = client.connect.as_ref().and_then(|connect| connect.close);
     let said = connect.or(client.ramp.as_ref().and_then(|ramp| ramp.close));
     let server = target
@@ -125,8 +137,8 @@ fn contradiction(
 ) {
     let (message, here, there) = match (client.value, server.value) {
         (ClientClose::Client | ClientClose::Reset | ClientClose::Hold, ServerClose::First) => (
-            "client and server disagree about who closes",
-            "here the client does, or nobody",
+            "client and server disagree about which side closes",
+            "here the client closes, or neither side",
             "here the server closes first",
         ),
         (ClientClose::Server, ServerClose::AfterClient) => (
@@ -143,10 +155,10 @@ fn contradiction(
     };
     cx.error_between(client.span, message, server.span, there)
         .label(here)
-        .help("leave the client's `close` out: it then follows the server");
+        .help("leave out the client's `close`: it then follows the server");
 }
 
-/// Written beside the load or in it.
+/// Returns the port choice, which may be written beside the load or inside it.
 fn port_choice(
     client: &ClientDoc,
     loaded: Option<&ResolvedLoad>,

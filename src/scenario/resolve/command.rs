@@ -1,4 +1,4 @@
-//! Commands as meant: addresses filled in.
+//! Resolves commands, with addresses filled in.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,14 +15,14 @@ use crate::scenario::span::Spanned;
 use crate::scenario::suggest;
 use crate::scenario::workload::{CommandSpec, FILES};
 
-/// A command is killed after this long unless the scenario says otherwise.
+/// Default time after which a command is killed.
 const TIMEOUT: Duration = Duration::from_secs(60);
-/// One that serves has so long until it listens: Squid takes 3 s, on a busy machine several times that.
+/// Default time until a command that serves must listen. Squid takes 3 s, and several times that on a busy machine.
 const UNTIL_READY: Duration = Duration::from_secs(30);
-/// What can be asked of a server or node.
+/// The fields of a server or node that a command can refer to.
 const FIELDS: [&str; 2] = ["address", "port"];
 
-/// Every command that could be read.
+/// Resolves every command that could be read.
 pub(crate) fn commands(view: View<'_, '_>, cx: &mut Collector<'_>) -> Vec<CommandSpec> {
     let View {
         document, names, ..
@@ -32,7 +32,7 @@ pub(crate) fn commands(view: View<'_, '_>, cx: &mut Collector<'_>) -> Vec<Comman
         let Some(command) = command else { continue };
         let node = names.node(&command.node, cx);
         let has_files = command.files.is_some();
-        let filler = Filler {
+        let filler = AddressFiller {
             node,
             view,
             has_files,
@@ -46,7 +46,7 @@ pub(crate) fn commands(view: View<'_, '_>, cx: &mut Collector<'_>) -> Vec<Comman
             .map(|text| filler.fill(text, cx))
             .collect();
         if run.first().is_none_or(String::is_empty) {
-            cx.error(command.run.span, "`run` names no program")
+            cx.error(command.run.span, "`run` does not name a program")
                 .help("write `run: [program, argument, ...]`");
         }
         let env = command
@@ -57,7 +57,7 @@ pub(crate) fn commands(view: View<'_, '_>, cx: &mut Collector<'_>) -> Vec<Comman
                 if key.value.is_empty() || key.value.contains(['=', '\0']) {
                     cx.error(
                         key.span,
-                        format!("{} cannot be a variable", quoted(&key.value)),
+                        format!("{} is not a valid variable name", quoted(&key.value)),
                     );
                 }
                 Some((key.value.clone(), filler.fill(text.as_ref()?, cx)))
@@ -90,25 +90,25 @@ pub(crate) fn commands(view: View<'_, '_>, cx: &mut Collector<'_>) -> Vec<Comman
     specs
 }
 
-/// Whether a command runs until the lab ends.
+/// Returns true if a command runs until the lab ends.
 fn in_background(command: &CommandDoc, cx: &mut Collector<'_>) -> bool {
     let said = command.background.map(|background| background.value.0);
     if let Some(ready) = command.ready {
         if let Some(start) = command.start {
             cx.error_between(
                 start.span,
-                "what serves starts before the clock",
+                "a command that serves starts before the clock",
                 ready.span,
-                "it serves",
+                "this makes it serve",
             )
             .help("leave `start` out");
         }
         if let (Some(background), Some(false)) = (command.background, said) {
             cx.error_between(
                 background.span,
-                "what serves runs until the lab ends",
+                "a command that serves runs until the lab ends",
                 ready.span,
-                "it serves",
+                "this makes it serve",
             )
             .help("leave `background` out");
         }
@@ -118,16 +118,16 @@ fn in_background(command: &CommandDoc, cx: &mut Collector<'_>) -> bool {
     if let (true, Some(timeout), Some(said)) = (background, command.timeout, command.background) {
         cx.error_between(
             timeout.span,
-            "what runs in the background ends with the lab",
+            "a command in the background ends with the lab",
             said.span,
-            "it runs in the background",
+            "this puts it in the background",
         )
-        .help("leave `timeout` out; a step can end it before: `{ at: 5s, stop: NAME }`");
+        .help("leave `timeout` out; a step can end the command earlier: `{ at: 5s, stop: NAME }`");
     }
     background
 }
 
-/// No two listen on the same port of a node.
+/// Checks that no other server or command listens on the same port of a node.
 fn port_is_free(
     name: &str,
     node: usize,
@@ -148,18 +148,18 @@ fn port_is_free(
     if let Some((_, _, by)) = taken.next() {
         cx.error_between(
             ready.span,
-            format!("port {port} of {} is taken", quoted(node_name)),
+            format!("port {port} of {} is already taken", quoted(node_name)),
             by,
-            "by this one",
+            "first used here",
         )
-        .label("again here");
+        .label("used again here");
     }
 }
 
-/// The files of a command, by their names in its folder.
+/// Resolves the files of a command, by their names in its folder.
 fn files(
     entries: &Entries<TextWithReferences>,
-    filler: &Filler<'_, '_>,
+    filler: &AddressFiller<'_, '_>,
     cx: &mut Collector<'_>,
 ) -> BTreeMap<String, String> {
     let mut files = BTreeMap::new();
@@ -168,9 +168,12 @@ fn files(
         if name.value.contains('\0') || parts.any(|part| matches!(part, "" | "." | "..")) {
             cx.error(
                 name.span,
-                format!("{} cannot be a file of a command", quoted(&name.value)),
+                format!(
+                    "{} is not a valid file name for a command",
+                    quoted(&name.value)
+                ),
             )
-            .help("it is a name in the command's own folder: `nginx.conf`, `conf/nginx.conf`");
+            .help("write a name within the command's folder: `nginx.conf`, `conf/nginx.conf`");
         }
         if let Some(text) = text {
             files.insert(name.value.clone(), filler.fill(text, cx));
@@ -179,18 +182,18 @@ fn files(
     files
 }
 
-/// Fills addresses in, as one node sees them.
-struct Filler<'a, 'd> {
+/// Fills addresses into the text of commands, as one node sees them.
+struct AddressFiller<'a, 'd> {
     node: Option<usize>,
     view: View<'a, 'd>,
     has_files: bool,
 }
 
-impl Filler<'_, '_> {
+impl AddressFiller<'_, '_> {
     fn fill(&self, text: &TextWithReferences, cx: &mut Collector<'_>) -> String {
         let whole = text.scalar.text.as_str();
         if whole.contains('\0') {
-            cx.error(text.span, "a NUL cannot be passed to a program");
+            cx.error(text.span, "a NUL byte cannot be passed to a program");
         }
         let mut filled = String::new();
         let pieces = &text.scalar.pieces;
@@ -208,7 +211,7 @@ impl Filler<'_, '_> {
         filled
     }
 
-    /// What `${subject.field}` stands for.
+    /// Returns the text that `${subject.field}` stands for.
     fn reference(
         &self,
         written: &str,
@@ -219,8 +222,8 @@ impl Filler<'_, '_> {
         let inner = written.strip_prefix("${")?.strip_suffix('}')?;
         if inner == "files" {
             if !self.has_files {
-                cx.error(piece.source, "this command has no folder of its own")
-                    .help("give it `files: { NAME: TEXT }`, or `files: {}` for an empty one");
+                cx.error(piece.source, "this command has no folder for files")
+                    .help("add `files: { NAME: TEXT }`, or `files: {}` for an empty folder");
             }
             return Some(FILES.to_owned());
         }
@@ -241,7 +244,7 @@ impl Filler<'_, '_> {
         let serves = names.servers.contains_key(subject)
             || names.serving().any(|(serving, ..)| serving == subject);
         let (node, port) = match (field, serves) {
-            // A node has an address also where nothing listens.
+            // A node has an address even if nothing listens there.
             ("address", false) => (self.node_named(&name, cx)?, 0),
             _ => {
                 let target = target(&name, self.view.document, self.view.names, cx)?;
@@ -271,7 +274,7 @@ impl Filler<'_, '_> {
             let known = known.copied().chain(names.serving().map(|(name, ..)| name));
             cx.error(
                 name.span,
-                format!("no server or node is called {}", quoted(text)),
+                format!("no server or node named {}", quoted(text)),
             )
             .maybe_help(suggest::did_you_mean(text, known));
         }

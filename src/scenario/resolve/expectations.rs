@@ -1,4 +1,4 @@
-//! Expectations as meant, with their places in the file.
+//! Resolves expectations, with their places in the file.
 
 use crate::scenario::bounds::MAX_EXPECTATIONS;
 use crate::scenario::document::ExpectationDoc;
@@ -7,7 +7,7 @@ use crate::scenario::expr::Expectation;
 use crate::scenario::problem::Collector;
 use crate::scenario::span::Span;
 
-/// Every line of a list that makes sense.
+/// Resolves every valid line of a list.
 pub(crate) fn expectations(
     list: &[ExpectationDoc],
     scope: &Scope,
@@ -31,7 +31,7 @@ pub(crate) fn expectations(
             }),
             Err(faults) => {
                 for fault in faults {
-                    tell(written, fault, cx);
+                    report(written, fault, cx);
                 }
             }
         }
@@ -39,8 +39,8 @@ pub(crate) fn expectations(
     expectations
 }
 
-/// A fault inside a line, at its place in the file where that can be known.
-fn tell(written: &ExpectationDoc, fault: Fault, cx: &mut Collector<'_>) {
+/// Reports a fault inside a line, at its place in the file if that is known.
+fn report(written: &ExpectationDoc, fault: Fault, cx: &mut Collector<'_>) {
     let place = |range: std::ops::Range<usize>| -> Option<Span> {
         written.scalar.locate(range.start, range.end)
     };

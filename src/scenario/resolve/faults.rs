@@ -1,4 +1,4 @@
-//! Faults as meant, each on its link.
+//! Resolves faults, each on its link.
 
 use std::time::Duration;
 
@@ -8,15 +8,15 @@ use super::server::number;
 use crate::names::ActorName;
 use crate::scenario::bounds::{MAX_ATTEMPTS, MAX_FAULTS, MAX_FORGED};
 use crate::scenario::decode::Framed;
-use crate::scenario::document::{Count, FaultDoc, FlagWord, InjectDoc, Selection, Text};
-use crate::scenario::fault::{FaultAction, FaultSpec, Flags, Forged, SegmentMatch};
+use crate::scenario::document::{Count, FaultDoc, FlagWord, InjectDoc, SegmentSelection, Text};
+use crate::scenario::fault::{FaultAction, FaultSpec, Forged, SegmentFlags, SegmentMatch};
 use crate::scenario::problem::{Collector, quoted};
 use crate::scenario::span::Spanned;
 use crate::scenario::suggest;
 use crate::scenario::topology::Topology;
 use crate::units::ByteCount;
 
-/// Gives every link the faults that it has.
+/// Adds the faults to their links.
 pub(crate) fn faults(view: View<'_, '_>, topology: &mut Topology, cx: &mut Collector<'_>) {
     let written = view.document.faults.iter().flat_map(|faults| &faults.0);
     for (count, (name, fault)) in written.enumerate() {
@@ -28,7 +28,7 @@ pub(crate) fn faults(view: View<'_, '_>, topology: &mut Topology, cx: &mut Colle
             continue;
         };
         let ends = view.lab.network.between(link);
-        let end = End {
+        let end = LinkEnds {
             ends,
             names: view.names,
         };
@@ -44,7 +44,7 @@ pub(crate) fn faults(view: View<'_, '_>, topology: &mut Topology, cx: &mut Colle
     }
 }
 
-/// When the last forged segment is sent.
+/// Returns the time of the last forged segment.
 pub(crate) fn latest(topology: &Topology) -> Duration {
     let faults = topology.links.iter().flat_map(|link| &link.faults);
     faults
@@ -59,7 +59,7 @@ pub(crate) fn latest(topology: &Topology) -> Duration {
         .unwrap_or_default()
 }
 
-/// The link that a fault is on.
+/// Returns the link that a fault is on.
 fn link(fault: &FaultDoc, view: View<'_, '_>, cx: &mut Collector<'_>) -> Option<usize> {
     let lab = view.lab;
     let (span, found) = match &fault.between {
@@ -73,31 +73,32 @@ fn link(fault: &FaultDoc, view: View<'_, '_>, cx: &mut Collector<'_>) -> Option<
         [link] => Some(*link),
         [] if fault.between.is_some() || !lab.complete => None,
         [] => {
-            cx.error(span, "a fault needs a link, and there is none")
+            cx.error(span, "a fault needs a link, but the lab has none")
                 .help("write `links: [ { between: [a, b] } ]`");
             None
         }
         several => {
-            cx.error(span, format!("on which link? there are {}", several.len()))
-                .help(match fault.between {
-                    Some(_) => {
-                        "give one of the nodes a link of its own for what the fault is to meet"
-                    }
-                    None => "write `between: [a, b]`",
-                });
+            cx.error(
+                span,
+                format!("the fault may be on any of {} links", several.len()),
+            )
+            .help(match fault.between {
+                Some(_) => "give one of the nodes a separate link for the fault",
+                None => "write `between: [a, b]`",
+            });
             None
         }
     }
 }
 
-/// The ends of a link, to find a node among.
+/// The two ends of a link, among which a node is looked up.
 #[derive(Clone, Copy)]
-struct End<'a, 'd> {
+struct LinkEnds<'a, 'd> {
     ends: [usize; 2],
     names: &'a Names<'d>,
 }
 
-impl End<'_, '_> {
+impl LinkEnds<'_, '_> {
     fn of(self, name: &Spanned<Text>, cx: &mut Collector<'_>) -> Option<usize> {
         let node = self.names.node(name, cx)?;
         let found = self.ends.iter().position(|end| *end == node);
@@ -113,7 +114,7 @@ impl End<'_, '_> {
     }
 }
 
-fn action(fault: &FaultDoc, end: End<'_, '_>, cx: &mut Collector<'_>) -> Option<FaultAction> {
+fn action(fault: &FaultDoc, end: LinkEnds<'_, '_>, cx: &mut Collector<'_>) -> Option<FaultAction> {
     let FaultDoc {
         drop,
         delay,
@@ -129,8 +130,8 @@ fn action(fault: &FaultDoc, end: End<'_, '_>, cx: &mut Collector<'_>) -> Option<
         + usize::from(inject.is_some());
     if given != 1 {
         if fault.complete() {
-            cx.error(fault.head(), "a fault does exactly one thing")
-                .help("give it one of `drop`, `delay`, `duplicate`, `replay` and `inject`");
+            cx.error(fault.head(), "a fault must do exactly one thing")
+                .help("use one of `drop`, `delay`, `duplicate`, `replay` and `inject`");
         }
         return None;
     }
@@ -157,7 +158,11 @@ fn action(fault: &FaultDoc, end: End<'_, '_>, cx: &mut Collector<'_>) -> Option<
     inject.as_ref().and_then(|inject| forged(inject, end, cx))
 }
 
-fn segments(selection: Selection<'_>, end: End<'_, '_>, cx: &mut Collector<'_>) -> SegmentMatch {
+fn segments(
+    selection: SegmentSelection<'_>,
+    end: LinkEnds<'_, '_>,
+    cx: &mut Collector<'_>,
+) -> SegmentMatch {
     SegmentMatch {
         from: selection.from.and_then(|from| end.of(from, cx)),
         flags: selection.flags.map(flags),
@@ -169,7 +174,11 @@ fn segments(selection: Selection<'_>, end: End<'_, '_>, cx: &mut Collector<'_>) 
     }
 }
 
-fn forged(inject: &InjectDoc, end: End<'_, '_>, cx: &mut Collector<'_>) -> Option<FaultAction> {
+fn forged(
+    inject: &InjectDoc,
+    end: LinkEnds<'_, '_>,
+    cx: &mut Collector<'_>,
+) -> Option<FaultAction> {
     let to = end.of(&inject.to, cx)?;
     let data = inject.data.map_or(ByteCount(0), |data| {
         if data.value.0.0 > MAX_FORGED {
@@ -194,9 +203,9 @@ fn connection(written: Option<Spanned<Count>>, cx: &mut Collector<'_>) -> u64 {
     number(written, 1, 1..=MAX_ATTEMPTS, "`connection`", cx)
 }
 
-fn flags(words: &[FlagWord]) -> Flags {
+fn flags(words: &[FlagWord]) -> SegmentFlags {
     let has = |flag| words.contains(&flag);
-    Flags {
+    SegmentFlags {
         syn: has(FlagWord::Syn),
         ack: has(FlagWord::Ack),
         fin: has(FlagWord::Fin),

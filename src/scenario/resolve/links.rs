@@ -1,4 +1,4 @@
-//! Links as meant, and what they do to packets.
+//! Resolves links and their impairments.
 
 use super::names::Names;
 use crate::scenario::decode::List;
@@ -7,7 +7,7 @@ use crate::scenario::problem::{Collector, quoted};
 use crate::scenario::span::Spanned;
 use crate::scenario::topology::{Impairment, IpVersion};
 
-/// The two nodes of a link.
+/// Resolves the two nodes of a link.
 pub(crate) fn between(
     written: &Spanned<List<Spanned<Text>>>,
     names: &Names<'_>,
@@ -16,7 +16,10 @@ pub(crate) fn between(
     let [one, other] = written.value.0.as_slice() else {
         cx.error(
             written.span,
-            format!("a link is between two nodes, not {}", written.value.0.len()),
+            format!(
+                "a link is between two nodes, found {}",
+                written.value.0.len()
+            ),
         )
         .help("write `between: [a, b]`");
         return None;
@@ -29,16 +32,19 @@ pub(crate) fn between(
     if first == second {
         cx.error(
             written.span,
-            format!("a link from {} to itself", quoted(names.node_name(first))),
+            format!(
+                "the link connects {} to itself",
+                quoted(names.node_name(first))
+            ),
         )
-        .help("a node reaches itself without a link");
+        .help("a node reaches itself without a link: name another node");
         return None;
     }
     Some([first, second])
 }
 
-/// What a link does to packets, as written on the link or in a step.
-pub(crate) struct Written {
+/// An impairment as written on a link or in a step.
+pub(crate) struct WrittenImpairment {
     pub(crate) delay: Option<Timespan>,
     pub(crate) jitter: Option<Spanned<Timespan>>,
     pub(crate) loss: Option<Share>,
@@ -48,10 +54,10 @@ pub(crate) struct Written {
     pub(crate) duplicate: Option<Share>,
 }
 
-/// Takes what is written of it from a mapping that has all of its keys.
+/// Collects the impairment of a document that has all of its keys.
 macro_rules! written {
     ($doc:expr) => {
-        $crate::scenario::resolve::links::Written {
+        $crate::scenario::resolve::links::WrittenImpairment {
             delay: $doc.delay,
             jitter: $doc.jitter,
             loss: $doc.loss,
@@ -64,8 +70,8 @@ macro_rules! written {
 }
 pub(super) use written;
 
-impl Written {
-    /// Whether anything is written.
+impl WrittenImpairment {
+    /// Returns true if any key is given.
     pub(crate) fn says_something(&self) -> bool {
         self.delay.is_some()
             || self.jitter.is_some()
@@ -76,7 +82,7 @@ impl Written {
             || self.duplicate.is_some()
     }
 
-    /// Checks that each setting has what it works on.
+    /// Returns the impairment, and reports keys that lack the key that they depend on.
     pub(crate) fn impairment(&self, complete: bool, cx: &mut Collector<'_>) -> Impairment {
         if let Some(jitter) = self.jitter
             && complete
@@ -84,7 +90,7 @@ impl Written {
             match self.delay {
                 None => {
                     cx.error(jitter.span, "`jitter` without `delay`")
-                        .help("jitter is the deviation from a delay: give both");
+                        .help("jitter is a deviation from the delay: set both");
                 }
                 Some(delay) if jitter.value.0 > delay.0 => {
                     cx.error(jitter.span, "the jitter is greater than the delay")
@@ -98,14 +104,14 @@ impl Written {
             && complete
         {
             cx.error(queue.span, "`queue` without `rate`")
-                .help("packets wait in front of a bandwidth: give both");
+                .help("the queue is in front of a rate limit: set both");
         }
         if let Some(reorder) = self.reorder
             && self.delay.is_none()
             && complete
         {
             cx.error(reorder.span, "`reorder` without `delay`")
-                .help("a packet overtakes others by skipping the delay: give both");
+                .help("a packet overtakes others by skipping the delay: set both");
         }
         Impairment {
             delay: self.delay.map(|delay| delay.0),
@@ -119,7 +125,8 @@ impl Written {
     }
 }
 
-/// The least MTU: RFC 791 for IPv4; RFC 8200, section 5, for IPv6.
+/// Returns the MTU, and reports one out of bounds. The least is 68 for IPv4 (RFC 791) and 1,280 for IPv6 (RFC 8200,
+/// section 5).
 pub(crate) fn mtu(
     written: Option<Spanned<Bytes>>,
     ip: IpVersion,
@@ -132,8 +139,11 @@ pub(crate) fn mtu(
     };
     let bytes = written.value.0.0;
     if !(least..=65_535).contains(&bytes) {
-        cx.error(written.span, format!("an MTU is {least} to 65535 bytes"))
-            .label(format!("{bytes} is out of bounds"));
+        cx.error(
+            written.span,
+            format!("an MTU must be between {least} and 65535 bytes"),
+        )
+        .label(format!("{bytes} is out of bounds"));
     }
     u32::try_from(bytes).ok()
 }

@@ -9,11 +9,12 @@ use crate::scenario::bounds::{
 };
 use crate::scenario::decode::Framed;
 use crate::scenario::document::{
-    BulkDoc, Bytes, ClientDoc, ConnectDoc, Count, EventRate, FloodDoc, HoldDoc, LoopDoc, RampDoc,
-    Timespan,
+    BulkDoc, Bytes, ClientDoc, ConnectDoc, Count, EventRate, FloodDoc, HoldDoc, LOADS, LoopDoc,
+    RampDoc, Timespan,
 };
 use crate::scenario::problem::Collector;
 use crate::scenario::span::{Span, Spanned};
+use crate::scenario::suggest;
 use crate::scenario::workload::{ClientClose, Load, PortChoice, Schedule};
 use crate::units::{ByteCount, Rate};
 
@@ -64,7 +65,7 @@ pub(crate) fn load(
     }
     if heads.is_empty() && client.complete() {
         cx.error(client.head(), "the client has no load")
-            .help("add one of `connect`, `ramp`, `hold`, `loop`, `bulk` and `flood`");
+            .help(format!("add one of {}", suggest::listed(&LOADS)));
     }
     if let Some(doc) = &client.connect {
         return connect(doc, close, cx);

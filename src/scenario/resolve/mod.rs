@@ -1,6 +1,6 @@
-//! From a document as written to a run as meant: references resolved, defaults applied, bounds checked.
+//! Resolves a document as written into a run: looks up references, applies defaults, checks bounds.
 //!
-//! Problems are collected: what is broken is left out and not complained about twice.
+//! Problems are collected; whatever is broken is left out and reported only once.
 
 mod client;
 mod command;
@@ -31,22 +31,22 @@ use super::workload::Workload;
 pub(crate) use expectations::expectations;
 pub(crate) use names::Names;
 
-/// How often state is sampled unless the scenario says otherwise.
+/// Default interval between samples.
 const SAMPLE_EVERY: Duration = Duration::from_millis(100);
-/// The seed unless the scenario says otherwise.
+/// Default seed.
 const SEED: u64 = 1;
-/// What set-up, tear-down and the end of connections may take beside the load itself.
+/// Time allowed for set-up, tear-down and the end of connections, in addition to the load itself.
 const MARGIN: Duration = Duration::from_secs(60);
 
-/// What references are looked up in.
+/// The document, its names and its network: everything that references are looked up in.
 #[derive(Clone, Copy)]
 pub(crate) struct View<'a, 'd> {
     pub(crate) document: &'d Document,
     pub(crate) names: &'a Names<'d>,
-    pub(crate) lab: &'a topology::Lab<'d>,
+    pub(crate) lab: &'a topology::ResolvedLab<'d>,
 }
 
-/// One run of a document.
+/// Resolves one run of a document.
 pub(crate) fn run<'d>(
     document: &'d Document,
     names: &Names<'d>,
@@ -55,7 +55,7 @@ pub(crate) fn run<'d>(
     variants: &[String],
     cx: &mut Collector<'_>,
 ) -> RunSpec {
-    let lab = topology::Lab::new(document, names, cx);
+    let lab = topology::ResolvedLab::new(document, names, cx);
     let view = View {
         document,
         names,
@@ -116,7 +116,7 @@ pub(crate) fn run<'d>(
     }
 }
 
-/// Without `timeout:`, twice what the load, the commands, the steps and the windows need, and a minute.
+/// Returns the time limit: by default a minute plus twice the time that the load, commands, steps and windows need.
 fn timeout(
     written: Option<Spanned<Timespan>>,
     needed: Duration,
@@ -129,8 +129,8 @@ fn timeout(
             .min(MAX_DURATION),
         Some(written) => {
             if written.value.0.is_zero() {
-                cx.error(written.span, "a run cannot end in no time")
-                    .help("`timeout` bounds the whole run, set-up included");
+                cx.error(written.span, "the timeout of a run must be above zero")
+                    .help("`timeout` limits the whole run, set-up included");
             }
             written.value.0
         }
@@ -142,8 +142,8 @@ fn sample_every(written: Option<Spanned<Timespan>>, cx: &mut Collector<'_>) -> D
         return SAMPLE_EVERY;
     };
     if !SAMPLE.contains(&written.value.0) {
-        cx.error(written.span, "state is sampled every 10ms to 1h")
-            .help("leave `sample` out for 100ms");
+        cx.error(written.span, "`sample` must be between 10ms and 1h")
+            .help("leave `sample` out for the default of 100ms");
     }
     written.value.0
 }

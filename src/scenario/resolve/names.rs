@@ -1,4 +1,4 @@
-//! The names of a scenario: which nodes and actors there are, and where each was written first.
+//! The names of a scenario's nodes and actors, with the place where each is first written.
 
 use indexmap::IndexMap;
 
@@ -9,10 +9,10 @@ use crate::scenario::problem::{Collector, quoted};
 use crate::scenario::span::{Span, Spanned};
 use crate::scenario::suggest;
 
-/// The names of one run's document. What could not be read has a name all the same.
+/// The names of one run's document, including those of entries that could not be read.
 #[derive(Debug)]
 pub(crate) struct Names<'d> {
-    /// Nodes; the index is the node's number.
+    /// The index is the node's number.
     pub(crate) nodes: IndexMap<&'d str, Span>,
     /// Servers, clients, commands and faults share one name space.
     pub(crate) actors: IndexMap<&'d str, (ActorKind, Span)>,
@@ -86,19 +86,22 @@ impl<'d> Names<'d> {
             if let Some((_, first)) = self.actors.get(name.value.as_str()) {
                 cx.error_between(
                     name.span,
-                    format!("the name {} is taken", quoted(&name.value)),
+                    format!("the name {} is already taken", quoted(&name.value)),
                     *first,
-                    "by this one",
+                    "first used here",
                 )
-                .label("again here")
-                .help("servers, clients, commands and faults share one name space: expectations tell them apart by name");
+                .label("used again here")
+                .help(
+                "servers, clients, commands and faults share one name space, because expectations \
+                refer to them by name",
+                );
                 continue;
             }
             self.actors.insert(&name.value, (kind, name.span));
         }
     }
 
-    /// The number of a node that something refers to.
+    /// Looks up the number of a node, and reports an unknown name.
     pub(crate) fn node(&self, name: &Spanned<Text>, cx: &mut Collector<'_>) -> Option<usize> {
         let number = self.nodes.get_index_of(name.value.0.as_str());
         if number.is_none() {
@@ -111,7 +114,7 @@ impl<'d> Names<'d> {
         number
     }
 
-    /// The commands that serve a port, by name.
+    /// Returns the commands that serve a port, with their names and ports.
     pub(crate) fn serving(&self) -> impl Iterator<Item = (&'d str, &'d CommandDoc, u16)> {
         self.commands.iter().filter_map(|(name, command)| {
             let command = (*command)?;
@@ -119,12 +122,12 @@ impl<'d> Names<'d> {
         })
     }
 
-    /// The name of a node by its number.
+    /// Returns the name of a node by its number.
     pub(crate) fn node_name(&self, number: usize) -> &'d str {
         self.nodes.get_index(number).map_or("", |(name, _)| name)
     }
 
-    /// What expectations may speak of.
+    /// Returns the nodes and actors that expectations may refer to.
     pub(crate) fn subjects(&self) -> Subjects {
         Subjects {
             nodes: self.nodes.keys().map(|name| (*name).to_owned()).collect(),

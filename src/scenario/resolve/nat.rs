@@ -1,4 +1,4 @@
-//! Address translation as meant: which interface, which addresses, where a port leads.
+//! Resolves address translation: interfaces, addresses and the targets of ports.
 
 use std::net::SocketAddr;
 
@@ -13,8 +13,8 @@ use crate::scenario::problem::{Collector, quoted};
 use crate::scenario::span::Spanned;
 use crate::scenario::topology::{InterfaceSpec, NatSpec};
 
-/// What one node's `nat:` does. SNAT with several addresses takes them from the outgoing link (`extra` counts those given
-/// out on each) and puts them on the node's interface.
+/// Resolves the `nat:` of a node. SNAT with several addresses takes them from the outgoing link (`extra` counts those
+/// assigned on each link) and adds them to the node's interface.
 pub(crate) fn nat(
     node: usize,
     written: &NatDoc,
@@ -34,9 +34,9 @@ pub(crate) fn nat(
     {
         cx.error_between(
             snat.head(),
-            "`snat` and `masquerade` for the same packets",
+            "`snat` and `masquerade` apply to the same packets",
             masquerade.head(),
-            "the source address is chosen here already",
+            "the source address is already set here",
         )
         .help("keep one of the two");
     }
@@ -51,7 +51,7 @@ pub(crate) fn nat(
         {
             cx.error(
                 addresses.span,
-                format!("a link has room for {MAX_SNAT_ADDRESSES} SNAT addresses in all"),
+                format!("a link has at most {MAX_SNAT_ADDRESSES} SNAT addresses in total"),
             );
         }
         let given: Vec<_> = (first..first + count)
@@ -88,17 +88,17 @@ fn dnats(
         if let Some(first) = taken.insert(port, dnat.port.span) {
             cx.error_between(
                 dnat.port.span,
-                format!("port {port} leads to two places"),
+                format!("port {port} is already translated"),
                 first,
-                "to one of them here",
+                "first used here",
             )
-            .label("again here");
+            .label("used again here");
         }
         let Some(target) = target(&dnat.to, view.document, view.names, cx) else {
             continue;
         };
         if target.node == node && !target.by_name && target.port == port {
-            cx.error(dnat.to.span, format!("port {port} leads to itself"));
+            cx.error(dnat.to.span, format!("port {port} is translated to itself"));
             continue;
         }
         match view.lab.network.address_from(node, target.node) {
@@ -112,7 +112,7 @@ fn dnats(
     specs
 }
 
-/// The interface on the way to a node, and its link.
+/// Returns the interface on the path to a node, and its link.
 fn outgoing(
     node: usize,
     toward: &Spanned<Text>,
@@ -123,7 +123,7 @@ fn outgoing(
     if let (None, Some(Some(server))) = (view.names.nodes.get(text), view.names.servers.get(text)) {
         cx.error(
             toward.span,
-            format!("{} is a server, `toward` takes a node", quoted(text)),
+            format!("`toward` must be a node, but {} is a server", quoted(text)),
         )
         .help(format!("did you mean `{}`?", server.node.value.0));
         return None;
@@ -132,14 +132,14 @@ fn outgoing(
     if to == node {
         cx.error(
             toward.span,
-            format!("{} translates what goes to itself", quoted(text)),
+            format!("{} cannot translate packets to itself", quoted(text)),
         )
-        .help("name the node on the far side");
+        .help("name the node on the other side");
         return None;
     }
-    match view.lab.network.ways(node).to(to) {
-        Some(way) => {
-            let (link, _) = way.leaves;
+    match view.lab.network.paths(node).to(to) {
+        Some(path) => {
+            let (link, _) = path.leaves;
             Some((view.lab.interface(node, link), link))
         }
         None => {
@@ -149,7 +149,7 @@ fn outgoing(
     }
 }
 
-/// Says that there is no way, unless a link on it may just not have been readable.
+/// Reports that there is no path, unless one of the links could not be read.
 pub(crate) fn unreachable_node(
     from: usize,
     to: usize,
@@ -161,7 +161,7 @@ pub(crate) fn unreachable_node(
         cx.error(
             at.span,
             format!(
-                "there is no way from `{}` to `{}`",
+                "there is no path from `{}` to `{}`",
                 view.names.node_name(from),
                 view.names.node_name(to)
             ),

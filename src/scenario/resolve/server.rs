@@ -1,4 +1,4 @@
-//! Servers as meant.
+//! Resolves servers.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -16,12 +16,12 @@ use crate::scenario::span::{Span, Spanned};
 use crate::scenario::workload::{Accept, Forward, ServerClose, ServerSpec};
 use crate::units::ByteCount;
 
-/// `net.core.somaxconn` since Linux 5.4: what a server asks for unless the scenario says otherwise.
+/// Default backlog: `net.core.somaxconn` since Linux 5.4.
 const BACKLOG: u64 = 4096;
-/// How long an idle connection is kept: Apache's `KeepAliveTimeout`.
+/// Default time that an idle connection is kept: Apache's `KeepAliveTimeout`.
 const KEEP_ALIVE: Duration = Duration::from_secs(5);
 
-/// Every server that could be read.
+/// Resolves every server that could be read.
 pub(crate) fn servers(view: View<'_, '_>, cx: &mut Collector<'_>) -> Vec<ServerSpec> {
     let View {
         document, names, ..
@@ -37,18 +37,21 @@ pub(crate) fn servers(view: View<'_, '_>, cx: &mut Collector<'_>) -> Vec<ServerS
         if let Some(first) = taken.insert((node, port), server.port.span) {
             cx.error_between(
                 server.port.span,
-                format!("port {port} of {} is taken", quoted(names.node_name(node))),
+                format!(
+                    "port {port} of {} is already taken",
+                    quoted(names.node_name(node))
+                ),
                 first,
-                "by this server",
+                "by the server here",
             )
-            .label("again here");
+            .label("used again here");
         }
         if let Some(forward) = &server.forward {
             only_a_server(server, forward, cx);
         }
         let reply = server.reply.map_or(ByteCount(0), |reply| {
             if reply.value.0.0 > MAX_TRANSFER {
-                cx.error(reply.span, "a reply has at most 1 PiB");
+                cx.error(reply.span, "a reply is at most 1 PiB long");
             }
             reply.value.0
         });
@@ -74,7 +77,7 @@ pub(crate) fn servers(view: View<'_, '_>, cx: &mut Collector<'_>) -> Vec<ServerS
     specs
 }
 
-/// What a proxy has not: it answers with what the server behind it says, from one loop.
+/// Reports the keys that a proxy cannot have: its replies come from the server behind it, and it runs one event loop.
 fn only_a_server(server: &ServerDoc, forward: &Spanned<Text>, cx: &mut Collector<'_>) {
     let accept = server.accept.as_ref();
     let accept =
@@ -87,18 +90,18 @@ fn only_a_server(server: &ServerDoc, forward: &Spanned<Text>, cx: &mut Collector
         let Some(span) = span else { continue };
         cx.error_between(
             span,
-            format!("a proxy takes no `{key}`"),
+            format!("a proxy cannot have `{key}`"),
             forward.span,
-            "it passes requests on",
+            "this makes it a proxy",
         )
         .help(match key {
-            "reply" => "its replies are those of the server behind it: give that one the `reply`",
-            _ => "it always accepts by epoll: leave `accept` out",
+            "reply" => "a proxy passes on replies: set `reply` on the server behind it",
+            _ => "a proxy always accepts with epoll: leave `accept` out",
         });
     }
 }
 
-/// Where a proxy passes requests on to.
+/// Resolves the server that a proxy passes requests on to.
 fn forward(
     server: &ServerDoc,
     to: &Spanned<Text>,
@@ -115,8 +118,8 @@ fn forward(
     let mut next = target.server;
     for _ in 0..names.servers.len() {
         if next.is_some_and(|next| std::ptr::eq(next, server)) {
-            cx.error(to.span, "what it passes on comes back to it")
-                .help("`forward` names another server, one that replies by itself in the end");
+            cx.error(to.span, "the requests that it forwards come back to it")
+                .help("a chain of `forward` must end at a server that replies by itself");
             return None;
         }
         next = next.and_then(behind);
@@ -146,12 +149,12 @@ fn accept(written: Option<&AcceptDoc>, cx: &mut Collector<'_>) -> Accept {
     }
 }
 
-/// A number within bounds, or its default.
+/// Returns a number, or its default; reports a number that is out of bounds.
 pub(crate) fn number<T: TryFrom<u64> + Default>(
     written: Option<Spanned<Count>>,
     default: u64,
     bounds: std::ops::RangeInclusive<u64>,
-    what: &str,
+    key: &str,
     cx: &mut Collector<'_>,
 ) -> T {
     let number = match written {
@@ -161,7 +164,11 @@ pub(crate) fn number<T: TryFrom<u64> + Default>(
             if !bounds.contains(&number) {
                 cx.error(
                     written.span,
-                    format!("{what} is {} to {}", bounds.start(), bounds.end()),
+                    format!(
+                        "{key} must be between {} and {}",
+                        bounds.start(),
+                        bounds.end()
+                    ),
                 )
                 .label(format!("{number} is out of bounds"));
                 *bounds.start()

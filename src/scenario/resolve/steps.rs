@@ -1,10 +1,10 @@
-//! Steps as meant, in the order of their times.
+//! Resolves steps, in the order of their times.
 
 use super::View;
 use super::links;
 use super::names::Names;
 use super::sysctl::sysctls;
-use super::topology::Lab;
+use super::topology::ResolvedLab;
 use crate::names::{ActorName, NodeName};
 use crate::scenario::decode::{Framed, List};
 use crate::scenario::document::{StepDoc, StopDoc, Text};
@@ -15,15 +15,15 @@ use crate::scenario::suggest;
 use crate::scenario::topology::{Impairment, Topology};
 use crate::scenario::workload::{StepAction, StepSpec, StopHow};
 
-/// Every step that could be read. One that names two nodes acts on every link between them.
+/// Resolves every step that could be read. A step that names two nodes acts on every link between them.
 pub(crate) fn steps(view: View<'_, '_>, cx: &mut Collector<'_>) -> Vec<StepSpec> {
     let document = view.document;
     let mut specs = Vec::new();
     for step in document.steps.iter().flat_map(|steps| &steps.0).flatten() {
         let actions = actions(step, view, cx);
         if actions.is_none() && step.complete() {
-            cx.error(step.head(), "a step does exactly one thing")
-                .help("give it one of `link`, `impair`, `sysctl` and `stop`");
+            cx.error(step.head(), "a step must do exactly one thing")
+                .help("use one of `link`, `impair`, `sysctl` and `stop`");
         }
         let place = cx.source.place(step.head().start);
         specs.extend(actions.into_iter().flatten().map(|action| StepSpec {
@@ -36,7 +36,7 @@ pub(crate) fn steps(view: View<'_, '_>, cx: &mut Collector<'_>) -> Vec<StepSpec>
     specs
 }
 
-/// What a step does; `None` where it says nothing, or several things.
+/// Returns the actions of a step; `None` if it has no action, or several of different kinds.
 fn actions(step: &StepDoc, view: View<'_, '_>, cx: &mut Collector<'_>) -> Option<Vec<StepAction>> {
     let View { names, lab, .. } = view;
     match (&step.link, &step.impair, &step.sysctl, &step.stop) {
@@ -44,7 +44,7 @@ fn actions(step: &StepDoc, view: View<'_, '_>, cx: &mut Collector<'_>) -> Option
             let written = links::written!(link);
             if link.state.is_none() && !written.says_something() && link.complete() {
                 cx.error(link.head(), "`link` changes nothing")
-                    .help("give it a `state`, or what it does to packets: `loss: 10%`");
+                    .help("add a `state`, or an impairment: `loss: 10%`");
             }
             let impairment = written.impairment(link.complete(), cx);
             let mut actions = Vec::new();
@@ -95,11 +95,14 @@ fn actions(step: &StepDoc, view: View<'_, '_>, cx: &mut Collector<'_>) -> Option
     }
 }
 
-/// What netem does to packets is set up once.
-fn stays_as_it_is(link: usize, written: Span, lab: &Lab<'_>, cx: &mut Collector<'_>) {
+/// Reports a change to a link that is impaired by netem, whose settings are applied only once.
+fn stays_as_it_is(link: usize, written: Span, lab: &ResolvedLab<'_>, cx: &mut Collector<'_>) {
     if lab.is_by_netem(link) {
-        cx.error(written, "what a link does `by: netem` cannot change")
-            .help("leave `by: netem` out: the lab's own wire can be changed by steps");
+        cx.error(
+            written,
+            "the impairment of a link with `by: netem` cannot change",
+        )
+        .help("leave `by: netem` out: steps can change the lab's own wire");
     }
 }
 
@@ -110,7 +113,7 @@ fn impair(link: usize, impairment: &Impairment) -> StepAction {
     }
 }
 
-/// A node vanishes before what runs on it stops, or its peers would be told.
+/// Resolves `stop`. A node vanishes before the actor on it stops; otherwise, its peers would receive packets.
 fn stop(written: &StopDoc, view: View<'_, '_>, cx: &mut Collector<'_>) -> Vec<StepAction> {
     let (name, said) = match written {
         StopDoc::Name(name) => (name, None),
@@ -128,16 +131,13 @@ fn stop(written: &StopDoc, view: View<'_, '_>, cx: &mut Collector<'_>) -> Vec<St
                 .map(|(name, _)| *name);
             cx.error(
                 name.span,
-                format!("no server, client or command is called {}", quoted(text)),
+                format!("no server, client or command named {}", quoted(text)),
             )
             .maybe_help(suggest::did_you_mean(text, known));
         }
         (Some(ActorKind::Command), Some(how)) if how.value == StopHow::Reset => {
-            cx.error(
-                how.span,
-                "a command's connections are its own: it cannot reset them",
-            )
-            .help("`fin` kills it; `vanish` cuts its node off");
+            cx.error(how.span, "the connections of a command cannot be reset")
+                .help("`fin` kills the command; `vanish` cuts off its node");
         }
         _ => {}
     }
@@ -154,7 +154,7 @@ fn stop(written: &StopDoc, view: View<'_, '_>, cx: &mut Collector<'_>) -> Vec<St
     actions
 }
 
-/// The node that an actor is on; `None` where that could not be read.
+/// Returns the node that an actor is on; `None` if it could not be read.
 fn node_of(actor: &str, view: View<'_, '_>) -> Option<NodeName> {
     let document = view.document;
     let servers = document.servers.iter().flat_map(|all| &all.0);
@@ -168,7 +168,7 @@ fn node_of(actor: &str, view: View<'_, '_>) -> Option<NodeName> {
     Some(NodeName::new(&node?.value.0))
 }
 
-/// Links that will do more to packets than they do at first have what that takes from the start.
+/// Marks the links whose treatment of packets changes later, so that they are set up for it from the start.
 pub(crate) fn prepare_links(steps: &[StepSpec], topology: &mut Topology) {
     for step in steps {
         match &step.action {
@@ -190,7 +190,7 @@ pub(crate) fn prepare_links(steps: &[StepSpec], topology: &mut Topology) {
 pub(super) fn links_between(
     written: &Spanned<List<Spanned<Text>>>,
     names: &Names<'_>,
-    lab: &Lab<'_>,
+    lab: &ResolvedLab<'_>,
     cx: &mut Collector<'_>,
 ) -> Vec<usize> {
     let Some([one, other]) = links::between(written, names, cx) else {

@@ -1,6 +1,6 @@
-//! Settings of the kernel: keys that can be keys.
+//! Resolves sysctls and checks that their keys are well formed.
 //!
-//! Which of them a kernel has, and whether a namespace may set them, the lab finds out.
+//! The lab finds out which keys a kernel has, and whether a namespace may set them.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::scenario::problem::{Collector, quoted};
 use crate::scenario::span::{Span, Spanned};
 use crate::scenario::topology::SysctlSpec;
 
-/// The settings of a mapping, in its order.
+/// Resolves the sysctls of a mapping, in its order.
 pub(crate) fn sysctls(
     entries: &Entries<Spanned<SysctlValue>>,
     cx: &mut Collector<'_>,
@@ -29,7 +29,7 @@ pub(crate) fn sysctls(
     specs
 }
 
-/// The host-wide settings of a document.
+/// Resolves the host-wide sysctls of a document.
 pub(crate) fn of_the_kernel(
     document: &Document,
     cx: &mut Collector<'_>,
@@ -51,11 +51,11 @@ pub(crate) fn check_key(key: &str, span: Span, cx: &mut Collector<'_>) {
     }
     let dotted = key.replace('/', ".");
     let help = if is_key(&dotted) {
-        format!("keys are spelled with dots: `{dotted}`")
+        format!("keys are written with dots: `{dotted}`")
     } else {
-        "keys are spelled like `net.ipv4.tcp_syncookies`".to_owned()
+        "keys look like `net.ipv4.tcp_syncookies`".to_owned()
     };
-    cx.error(span, format!("{} is not the key of a setting", quoted(key)))
+    cx.error(span, format!("{} is not a sysctl key", quoted(key)))
         .help(help);
 }
 
@@ -66,6 +66,6 @@ fn is_key(key: &str) -> bool {
                 .chars()
                 .all(|letter| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '-'))
     };
-    // Longer than any key that a kernel has.
+    // This is longer than any key of the kernel.
     key.len() <= 128 && key.contains('.') && key.split('.').all(letters)
 }

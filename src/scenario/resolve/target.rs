@@ -1,4 +1,4 @@
-//! What a client, a DNAT port or a command's address refers to.
+//! Resolves the target of a client, a DNAT port or a command's address.
 
 use std::collections::BTreeSet;
 
@@ -10,31 +10,30 @@ use crate::scenario::problem::{Collector, quoted};
 use crate::scenario::span::Spanned;
 use crate::scenario::suggest;
 
-/// A place to connect to.
+/// An address to connect to.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Target<'d> {
-    /// The node whose address is connected to.
+pub(crate) struct ResolvedTarget<'d> {
+    /// The node that has the address.
     pub(crate) node: usize,
-    /// The port.
     pub(crate) port: u16,
-    /// The server that answers, also behind a DNAT, where it is known.
+    /// The server that answers, even behind a DNAT port, if it is known.
     pub(crate) server: Option<&'d ServerDoc>,
-    /// Whether the scenario names the server itself.
+    /// True if the scenario names the server itself.
     pub(crate) by_name: bool,
 }
 
-/// Finds what `to:` means: a server, `NODE:PORT`, or a node with one `dnat` port. `None` where a problem has been told, here
-/// or where the server was read.
+/// Resolves `to:`, which is a server, `NODE:PORT`, or a node with one `dnat` port. `None` means that a problem has been
+/// reported, either here or when the server was read.
 pub(crate) fn target<'d>(
     to: &Spanned<Text>,
     document: &'d Document,
     names: &Names<'d>,
     cx: &mut Collector<'_>,
-) -> Option<Target<'d>> {
+) -> Option<ResolvedTarget<'d>> {
     let text = to.value.0.as_str();
     if let Some(server) = names.servers.get(text) {
         let server = (*server)?;
-        return Some(Target {
+        return Some(ResolvedTarget {
             node: names.nodes.get_index_of(server.node.value.0.as_str())?,
             port: server.port.value.0,
             server: Some(server),
@@ -42,7 +41,7 @@ pub(crate) fn target<'d>(
         });
     }
     if let Some((_, command, port)) = names.serving().find(|(name, ..)| *name == text) {
-        return Some(Target {
+        return Some(ResolvedTarget {
             node: names.nodes.get_index_of(command.node.value.0.as_str())?,
             port,
             server: None,
@@ -68,7 +67,7 @@ fn at_port<'d>(
     document: &'d Document,
     names: &Names<'d>,
     cx: &mut Collector<'_>,
-) -> Option<Target<'d>> {
+) -> Option<ResolvedTarget<'d>> {
     let node_name = names.node_name(node);
     let Ok(port) = port.parse::<u16>() else {
         cx.error(to.span, format!("{} is not a port", quoted(port)))
@@ -77,7 +76,7 @@ fn at_port<'d>(
     };
     for (dnat_port, dnat) in dnats(node_name, document) {
         if dnat_port == port {
-            return Some(Target {
+            return Some(ResolvedTarget {
                 node,
                 port,
                 server: behind(dnat, document, names),
@@ -91,7 +90,7 @@ fn at_port<'d>(
         .flatten()
         .filter(|server| server.node.value.0 == node_name);
     if let Some(server) = here.clone().find(|server| server.port.value.0 == port) {
-        return Some(Target {
+        return Some(ResolvedTarget {
             node,
             port,
             server: Some(server),
@@ -104,7 +103,7 @@ fn at_port<'d>(
         .map(|(.., port)| port)
         .collect();
     if serving.contains(&port) {
-        return Some(Target {
+        return Some(ResolvedTarget {
             node,
             port,
             server: None,
@@ -126,7 +125,7 @@ fn at_port<'d>(
         "name a server, or give the node a `dnat` port".to_owned()
     } else {
         let open: Vec<String> = open.into_iter().collect();
-        format!("there is {}", open.join(", "))
+        format!("available: {}", open.join(", "))
     };
     cx.error(
         to.span,
@@ -142,11 +141,11 @@ fn on_node<'d>(
     document: &'d Document,
     names: &Names<'d>,
     cx: &mut Collector<'_>,
-) -> Option<Target<'d>> {
+) -> Option<ResolvedTarget<'d>> {
     let node_name = names.node_name(node);
     let ports: Vec<(u16, &DnatDoc)> = dnats(node_name, document).collect();
     if let [(port, dnat)] = ports.as_slice() {
-        return Some(Target {
+        return Some(ResolvedTarget {
             node,
             port: *port,
             server: behind(dnat, document, names),
@@ -165,13 +164,13 @@ fn on_node<'d>(
     let help = if ports.is_empty() && here.is_empty() {
         "name a server, or give the node a `dnat` port".to_owned()
     } else if ports.is_empty() {
-        format!("name the server: {}", suggest::listed(&here))
+        format!("use the name of the server: {}", suggest::listed(&here))
     } else {
-        format!("it has several `dnat` ports: write `{node_name}:PORT`")
+        format!("the node has several `dnat` ports: write `{node_name}:PORT`")
     };
     cx.error(
         to.span,
-        format!("`{node_name}` is a node: to which port of it?"),
+        format!("`{node_name}` is a node, and the port is missing"),
     )
     .help(help);
     None
@@ -188,11 +187,10 @@ fn unknown(to: &Spanned<Text>, names: &Names<'_>, cx: &mut Collector<'_>) {
             format!("{} is a client: nothing can connect to it", quoted(text))
         }
         Some((ActorKind::Command, _)) => {
-            what_to_do = Some(format!("say so there: `{text}: {{ ready: port 80 }}`"));
-            format!(
-                "{} is a command: which port it listens on is not known",
-                quoted(text)
-            )
+            what_to_do = Some(format!(
+                "add its port there: `{text}: {{ ready: port 80 }}`"
+            ));
+            format!("{} is a command, and its port is not known", quoted(text))
         }
         Some((ActorKind::Fault, _)) => {
             format!("{} is a fault: nothing can connect to it", quoted(text))
@@ -210,12 +208,12 @@ fn unknown(to: &Spanned<Text>, names: &Names<'_>, cx: &mut Collector<'_>) {
         .or(nearest)
         .unwrap_or_else(|| match servers().collect::<Vec<_>>() {
             servers if servers.is_empty() => "declare it under `servers:`".to_owned(),
-            servers => format!("there is {}", suggest::listed(&servers)),
+            servers => format!("available: {}", suggest::listed(&servers)),
         });
     cx.error(to.span, message).help(help);
 }
 
-/// The DNAT ports of a node.
+/// Returns the DNAT ports of a node.
 fn dnats<'d>(node: &str, document: &'d Document) -> impl Iterator<Item = (u16, &'d DnatDoc)> {
     document
         .nodes
@@ -227,14 +225,14 @@ fn dnats<'d>(node: &str, document: &'d Document) -> impl Iterator<Item = (u16, &
         .map(|dnat| (dnat.port.value.0, dnat))
 }
 
-/// Whether a node, or its `nat`, could not be read: what it has is then not known.
+/// Returns true if a node or its `nat` could not be read, so that it is not known what the node has.
 fn is_broken(node: &str, document: &Document) -> bool {
     document.nodes.0.iter().any(|(name, node_doc)| {
         name.value == node && node_doc.as_ref().is_none_or(|node| !node.complete())
     })
 }
 
-/// The server behind a DNAT port, where the scenario names it.
+/// Returns the server behind a DNAT port, if the scenario names it.
 fn behind<'d>(dnat: &DnatDoc, document: &'d Document, names: &Names<'d>) -> Option<&'d ServerDoc> {
     let text = dnat.to.value.0.as_str();
     if let Some(server) = names.servers.get(text) {

@@ -1,4 +1,4 @@
-//! Nodes and links as meant: interfaces, addresses, routes.
+//! Resolves nodes and links: interfaces, addresses, routes.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -10,7 +10,7 @@ use super::nat;
 use super::server::number;
 use super::sysctl::sysctls;
 use crate::names::{IfName, NodeName};
-use crate::scenario::addressing::{Network, Ways};
+use crate::scenario::addressing::{Network, Paths};
 use crate::scenario::bounds::{MAX_LINKS, MAX_NODES_OF_A_LAB, MAX_NOFILE, MAX_ROUTES, MAX_SOURCES};
 use crate::scenario::decode::Framed;
 use crate::scenario::document::{Document, LinkDoc, NodeDoc};
@@ -20,21 +20,21 @@ use crate::scenario::topology::{
     ImpairedBy, InterfaceSpec, IpVersion, LinkSpec, NodeSpec, Prefix, RouteSpec, Topology,
 };
 
-/// The network that a document describes, with the numbers that nodes and links have in it.
-pub(crate) struct Lab<'d> {
+/// The network that a document describes, with the numbers of its nodes and links.
+pub(crate) struct ResolvedLab<'d> {
     pub(crate) network: Network,
-    /// Whether every link could be read. Where not, nothing is said about what cannot be reached.
+    /// True if every link could be read. Otherwise, unreachable nodes are not reported.
     pub(crate) complete: bool,
     ip: IpVersion,
     links: Vec<&'d LinkDoc>,
     names: Vec<NodeName>,
-    /// Nodes with local sources, in the order of the file, and how many.
+    /// Number of local source addresses of each node that has any, in the order of the file.
     sources: BTreeMap<usize, u64>,
     /// The node of each flood, in the order of the file.
     floods: Vec<usize>,
 }
 
-impl<'d> Lab<'d> {
+impl<'d> ResolvedLab<'d> {
     pub(crate) fn new(document: &'d Document, names: &Names<'_>, cx: &mut Collector<'_>) -> Self {
         bounded(
             names.nodes.len(),
@@ -107,7 +107,9 @@ impl<'d> Lab<'d> {
             if *so_far > MAX_SOURCES {
                 cx.error(
                     sources.span,
-                    format!("the clients of one node have at most {MAX_SOURCES} sources together"),
+                    format!(
+                        "the clients of a node can have at most {MAX_SOURCES} sources in total"
+                    ),
                 );
                 *so_far = MAX_SOURCES;
             }
@@ -139,20 +141,20 @@ impl<'d> Lab<'d> {
             if self.network.ends(node).len() > 1 {
                 cx.error(
                     client.node.span,
-                    "a flood comes from a node with one link",
+                    "the node of a flood must have exactly one link",
                 )
-                .label("this one routes, and would say that its forged addresses cannot be reached")
+                .label("this node routes, and would report the forged addresses as unreachable")
                 .help("give the flood a node of its own");
             }
             if let Some(sources) = client.sources {
-                cx.error(sources.span, "a flood has no local addresses")
-                    .help("write `flood: { sources: ... }` for forged ones");
+                cx.error(sources.span, "a flood cannot have local addresses")
+                    .help("for forged addresses write `flood: { sources: ... }`");
             }
             self.floods.push(node);
         }
     }
 
-    /// Local addresses of a node, of which `skip` are in use already.
+    /// Returns `count` local addresses of a node, after the first `skip` that are in use already.
     pub(crate) fn source_addresses(&self, node: usize, skip: u64, count: u64) -> Vec<IpAddr> {
         let Some(prefix) = self.sources.keys().position(|other| *other == node) else {
             return Vec::new();
@@ -163,13 +165,13 @@ impl<'d> Lab<'d> {
             .collect()
     }
 
-    /// Whether a link is impaired by the kernel's netem.
+    /// Returns true if a link is impaired by the kernel's netem.
     pub(crate) fn is_by_netem(&self, link: usize) -> bool {
         let by = self.links.get(link).and_then(|link| link.by);
         by.is_some_and(|by| by.value == ImpairedBy::Netem)
     }
 
-    /// The name of the interface that a node has at an end of a link.
+    /// Returns the name of a node's interface on a link.
     pub(crate) fn interface(&self, node: usize, link: usize) -> IfName {
         let number = self
             .network
@@ -189,8 +191,8 @@ impl<'d> Lab<'d> {
                 && !written.says_something()
                 && link.complete()
             {
-                cx.error(by.span, "`by` says who does it, and there is nothing to do")
-                    .help("give the link what is to be done to packets: `delay: 20ms`");
+                cx.error(by.span, "the link has `by`, but no impairment")
+                    .help("add an impairment: `delay: 20ms`");
             }
             specs.push(LinkSpec {
                 interfaces: between.map(|node| self.interface(node, number)),
@@ -238,25 +240,25 @@ impl<'d> Lab<'d> {
         Some(prefix)
     }
 
-    /// Where a node sends what is not directly connected. With one link, everything else goes there.
+    /// Returns routes to everything that is not directly connected. With one link, everything else goes over that link.
     fn routes(&self, node: usize) -> Vec<RouteSpec> {
         let mut routes = self.routes_to_nodes(node);
         routes.extend(self.forged_routes(node));
         routes
     }
 
-    /// What answers forged addresses goes where they came from, and is lost there.
+    /// Returns routes for the answers to forged addresses: back to the flood's node, where they are lost.
     fn forged_routes(&self, node: usize) -> Vec<RouteSpec> {
         if self.floods.is_empty() {
             return Vec::new();
         }
-        let ways = self.network.ways(node);
+        let paths = self.network.paths(node);
         let floods = self.floods.iter().enumerate();
         floods
             .filter_map(|(number, flood)| {
                 Some(RouteSpec {
                     to: self.network.forged_prefix(number),
-                    via: self.network.next_hop(ways.to(*flood)?),
+                    via: self.network.next_hop(paths.to(*flood)?),
                 })
             })
             .collect()
@@ -278,23 +280,23 @@ impl<'d> Lab<'d> {
                 .into_iter()
                 .collect();
         }
-        let ways = self.network.ways(node);
+        let paths = self.network.paths(node);
         let subnets = (0..self.network.links())
             .filter(|link| !self.network.is_on(node, *link))
             .filter_map(|link| {
-                let way = self.network.way_to_link(&ways, link)?;
+                let path = self.network.path_to_link(&paths, link)?;
                 Some(RouteSpec {
                     to: self.network.subnet(link),
-                    via: self.network.next_hop(way),
+                    via: self.network.next_hop(path),
                 })
             });
-        subnets.chain(self.source_routes(node, &ways)).collect()
+        subnets.chain(self.source_routes(node, &paths)).collect()
     }
 
     fn source_routes<'a>(
         &'a self,
         node: usize,
-        ways: &'a Ways,
+        paths: &'a Paths,
     ) -> impl Iterator<Item = RouteSpec> + 'a {
         self.sources
             .keys()
@@ -302,13 +304,13 @@ impl<'d> Lab<'d> {
             .filter_map(|other| {
                 Some(RouteSpec {
                     to: self.source_prefix(*other)?,
-                    via: self.network.next_hop(ways.to(*other)?),
+                    via: self.network.next_hop(paths.to(*other)?),
                 })
             })
     }
 }
 
-/// Nodes and links with everything given out.
+/// Resolves nodes and links, with addresses and routes assigned.
 pub(crate) fn topology(view: View<'_, '_>, cx: &mut Collector<'_>) -> Topology {
     let View { document, lab, .. } = view;
     let links = lab.link_specs(cx);
@@ -327,9 +329,9 @@ pub(crate) fn topology(view: View<'_, '_>, cx: &mut Collector<'_>) -> Topology {
             if routes > MAX_ROUTES {
                 cx.error(
                     name.span,
-                    format!("the nodes of this network need more than {MAX_ROUTES} routes"),
+                    format!("this network needs more than {MAX_ROUTES} routes"),
                 )
-                .help("fewer nodes with several links need fewer routes");
+                .help("use fewer nodes with several links");
             }
         }
         if let Some(written) = written {
@@ -347,16 +349,16 @@ fn bounded(count: usize, most: usize, what: &str, at: Option<Span>, cx: &mut Col
     if count > most {
         cx.error(
             at.unwrap_or_default(),
-            format!("a lab has at most {most} {what}, this has {count}"),
+            format!("a lab has at most {most} {what}, this one has {count}"),
         );
     }
 }
 
-/// Descriptors that the process of a node with one server has open before its first connection, with the listener: with fewer,
+/// Descriptors that a node's process needs for one server before its first connection, the listener included. With fewer,
 /// nothing starts (measured, Linux 6.18).
 const MIN_NOFILE: u64 = 7;
 
-/// What a node has of its own.
+/// Applies a node's own settings.
 fn apply(spec: &mut NodeSpec, written: &NodeDoc, cx: &mut Collector<'_>) {
     if let Some(entries) = &written.sysctls {
         spec.sysctls = sysctls(entries, cx);
@@ -387,7 +389,7 @@ fn apply(spec: &mut NodeSpec, written: &NodeDoc, cx: &mut Collector<'_>) {
     spec.clock_shift = written.clock.map_or(0, |clock| clock.0);
 }
 
-/// IPv6 where anything says so. Saying 4 beside that is a contradiction.
+/// Returns the lab's protocol: IPv6 if anything asks for it. To ask for IPv4 as well is a contradiction.
 fn ip_version(document: &Document, cx: &mut Collector<'_>) -> IpVersion {
     let nodes = document
         .nodes
@@ -407,12 +409,12 @@ fn ip_version(document: &Document, cx: &mut Collector<'_>) -> IpVersion {
         (Some(six), Some(four)) => {
             cx.error_between(
                 six.span,
-                "IPv6 beside IPv4",
+                "the scenario asks for both IPv4 and IPv6",
                 four.span,
-                "IPv4 is asked for here",
+                "IPv4 is set here",
             )
-            .label("IPv6 is asked for here")
-            .help("a lab speaks one of them; for both, make two variants, one with `ip: 6`");
+            .label("IPv6 is set here")
+            .help("a lab uses one of the two; to cover both, write two variants, one with `ip: 6`");
             IpVersion::V6
         }
     }

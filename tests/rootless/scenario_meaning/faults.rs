@@ -1,7 +1,7 @@
 //! What faults and the steps that change links mean.
 
 use super::*;
-use nslab::scenario::fault::{FaultAction, Flags};
+use nslab::scenario::fault::{FaultAction, SegmentFlags};
 use nslab::scenario::workload::{Load, StepAction, StopHow};
 
 #[test]
@@ -19,10 +19,10 @@ fn every_fault_is_on_its_link_and_ends_are_in_the_link_s_order() {
     let FaultAction::Drop(of) = &first.faults[0].action else {
         panic!()
     };
-    let syn_ack = Flags {
+    let syn_ack = SegmentFlags {
         syn: true,
         ack: true,
-        ..Flags::default()
+        ..SegmentFlags::default()
     };
     // `router` is the second end of the first link, and the first of the second.
     assert_eq!(

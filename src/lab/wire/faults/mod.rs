@@ -16,7 +16,7 @@ use self::held::{Held, What};
 use super::segment::Segment;
 use crate::names::SeriesName;
 use crate::record::{Event, Offset, Recorder, RunClock, SeriesId, SeriesKind, SeriesUnit};
-use crate::scenario::fault::{FaultAction, FaultSpec, Flags, SegmentMatch};
+use crate::scenario::fault::{FaultAction, FaultSpec, SegmentFlags, SegmentMatch};
 
 /// A frame that is to go on at once, and the end that it came in at.
 pub(super) type Going = (usize, Box<[u8]>);
@@ -194,14 +194,14 @@ impl Faults {
 
 /// Whether a fault is for a segment that came in at an end.
 fn matches(of: &SegmentMatch, end: usize, segment: &Segment, connection: Option<u64>) -> bool {
-    let seen = Flags {
+    let seen = SegmentFlags {
         syn: segment.syn,
         ack: segment.acknowledges.is_some(),
         fin: segment.fin,
         rst: segment.rst,
     };
     of.from.is_none_or(|from| from == end)
-        && of.flags.is_none_or(|flags| flags.match_those(seen))
+        && of.flags.is_none_or(|flags| flags.match_exactly(seen))
         && of.data.is_none_or(|data| data == (segment.length > 0))
         && of
             .connection

@@ -221,10 +221,10 @@ fn a_forged_segment_has_the_addresses_and_numbers_of_its_connection() {
         at: ms(100),
         to: 0,
         connection: 1,
-        flags: Flags {
+        flags: SegmentFlags {
             rst: true,
             ack: true,
-            ..Flags::default()
+            ..SegmentFlags::default()
         },
         sequence: Sequence { ahead: 5 },
         data: ByteCount(0),
@@ -247,7 +247,7 @@ fn a_forged_segment_for_a_connection_that_never_was_is_not_counted() {
         at: ms(0),
         to: 0,
         connection: 2,
-        flags: Flags::default(),
+        flags: SegmentFlags::default(),
         sequence: Sequence::default(),
         data: ByteCount(0),
     };

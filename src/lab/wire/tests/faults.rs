@@ -2,7 +2,9 @@
 
 use super::*;
 use crate::scenario::Place;
-use crate::scenario::fault::{FaultAction, FaultSpec, Flags, Forged, SegmentMatch, Sequence};
+use crate::scenario::fault::{
+    FaultAction, FaultSpec, Forged, SegmentFlags, SegmentMatch, Sequence,
+};
 use crate::units::ByteCount;
 
 fn fault(name: &str, action: FaultAction) -> FaultSpec {
@@ -16,10 +18,10 @@ fn fault(name: &str, action: FaultAction) -> FaultSpec {
 fn syn_ack() -> SegmentMatch {
     SegmentMatch {
         from: Some(1),
-        flags: Some(Flags {
+        flags: Some(SegmentFlags {
             syn: true,
             ack: true,
-            ..Flags::default()
+            ..SegmentFlags::default()
         }),
         nth: Some([1, 1]),
         ..SegmentMatch::default()
@@ -58,9 +60,9 @@ fn kernel_a_forged_reset_ends_a_connection_only_where_it_is_expected() {
             at: ms(at),
             to: 0,
             connection: 1,
-            flags: Flags {
+            flags: SegmentFlags {
                 rst: true,
-                ..Flags::default()
+                ..SegmentFlags::default()
             },
             sequence: Sequence { ahead },
             data: ByteCount(0),
