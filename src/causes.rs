@@ -3,8 +3,8 @@
 use std::error::Error;
 use std::io;
 
-/// Returns an error with its causes on one line. If the kernel reports that a resource has run out, the line ends with the
-/// limit to raise.
+/// Returns an error with its causes on one line. If the kernel reports that a resource has run out, the line
+/// ends with the limit to raise.
 pub fn chain(error: &(dyn Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut help = shortage(error);

@@ -2,15 +2,16 @@
 //!
 //! > A **scenario** says what should happen. A **lab** is where it happens. A **record** is what happened.
 //!
-//! Everything else is a verb between these nouns: [`lab`] builds, [`traffic`] drives, [`probe`] watches, [`expect`] judges,
-//! [`report`] reports. The two ends are plain data and need no privileges; only the middle touches the kernel.
+//! Everything else is a verb between these nouns: [`lab`] builds, [`traffic`] drives, [`probe`] watches,
+//! [`expect`] judges, [`report`] presents. The two ends are plain data and need no privileges; only the
+//! middle touches the kernel.
 //!
 //! * [`scenario`]: the intent, from YAML text to resolved runs; it does no I/O.
 //! * [`record`]: the evidence, from events to a timeline; it does not depend on `scenario`.
 //! * [`sys`]: Linux without opinions; all `unsafe`, all netlink, all `/proc` paths.
 //! * [`lab`], [`traffic`], [`probe`]: the namespaces, the actors in them, and the observers.
-//! * [`expect`]: a function of a scenario's expectations and a record. [`ladder`]: the packets of one connection, from a
-//!   capture, with the likely reason for each loss.
+//! * [`expect`]: a function of a scenario's expectations and a record.
+//! * [`ladder`]: the packets of one connection, from a capture, with the likely reason for each loss.
 //! * [`run`]: one scenario, once, from an empty machine to everything observed.
 //! * [`backend`]: the place where that process runs. [`suite`]: many runs, and recorded runs read again.
 //! * [`compare`]: one run with several sets of settings, to find the best, and the certainty of the result.
@@ -18,8 +19,9 @@
 //! * [`report`]: a function of results. [`cli`]: the only module that prints or exits.
 //! * [`testbed`]: all of this for other projects' tests: a lab within a `#[test]`, with or without root.
 //!
-//! Imports point one way; `tests/rootless/architecture.rs` holds the code to the table. Only what the user asked for gets a
-//! name on disk, no thread changes its namespace after it starts, and only `record::RunClock` gives a run's time.
+//! Imports point one way; `tests/rootless/architecture.rs` holds the code to the table. Only what the user
+//! asked for gets a name on disk, no thread changes its namespace after it starts, and only
+//! `record::RunClock` gives a run's time.
 //!
 //! Where to start: [`run::run`], [`scenario::RunSpec`], [`record::Event`], [`lab::plan()`], [`sys::NetNs`].
 

@@ -62,7 +62,7 @@ name! {
     IfName
 }
 name! {
-    /// A series of a record, spelled as in an expectation: `load.errors.EADDRNOTAVAIL`, `client.tcp.TIME_WAIT`,
-    /// `server.TcpExtListenDrops`, `ab.exit`, `kernel.log`.
+    /// A series of a record, spelled as in an expectation: `load.errors.EADDRNOTAVAIL`,
+    /// `client.tcp.TIME_WAIT`, `server.TcpExtListenDrops`, `ab.exit`, `kernel.log`.
     SeriesName
 }

@@ -15,16 +15,13 @@ use serde::{Deserialize, Serialize};
 
 /// The unit of a quantity, and the base in which its value is held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the names say it")]
 pub enum Unit {
     /// A plain number: connections, packets, sockets, an exit code.
     Count,
-    /// Seconds.
     Seconds,
-    /// Bytes.
     Bytes,
-    /// Events per second.
     PerSecond,
-    /// Bytes per second.
     BytesPerSecond,
     /// Text, which can only be matched with `~`.
     Text,

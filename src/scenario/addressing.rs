@@ -1,8 +1,9 @@
 //! Assigns addresses and finds routes. Pure and deterministic: the order of the file decides.
 //!
-//! Link `l` is `10.(l / 256).(l % 256).0/24`, or `fd00:0:0:l::/64`. Its ends have the host numbers 1 and 2 in the order
-//! of `between`; addresses for SNAT follow from 101 (0x101). The `i`-th node with local sources has
-//! `10.(128 + i).0.0/16`, or `fd00:1:i::/64`; the `i`-th flood forges addresses of `10.(64 + i).0.0/16`, or `fd00:2:i::/64`.
+//! Link `l` is `10.(l / 256).(l % 256).0/24`, or `fd00:0:0:l::/64`. Its ends have the host numbers 1
+//! and 2 in the order of `between`; addresses for SNAT follow from 101 (0x101). The `i`-th node with
+//! local sources has `10.(128 + i).0.0/16`, or `fd00:1:i::/64`; the `i`-th flood forges addresses of
+//! `10.(64 + i).0.0/16`, or `fd00:2:i::/64`.
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -33,7 +34,6 @@ pub(crate) struct GraphPath {
     pub(crate) leaves: (usize, usize),
     /// The last link and the end at which the path leaves it.
     pub(crate) arrives: (usize, usize),
-    /// Number of links.
     pub(crate) length: usize,
 }
 
@@ -176,7 +176,8 @@ impl Network {
         }
     }
 
-    /// Returns a node's address as another node reaches it: on the interface at which the shortest path arrives.
+    /// Returns a node's address as another node reaches it: on the interface at which
+    /// the shortest path arrives.
     pub(crate) fn address_from(&self, from: usize, to: usize) -> Option<IpAddr> {
         if from == to {
             return Some(self.own_address(to));

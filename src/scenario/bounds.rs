@@ -1,5 +1,5 @@
-//! Limits on what a scenario may ask for. A number beyond them is a typing mistake, or a load that no machine on which
-//! the lab was measured can offer. The limits keep both from using up memory and time unnoticed.
+//! Limits on what a scenario may ask for. A number beyond them is a typing mistake, or a load that no machine
+//! on which the lab was measured can offer. The limits keep both from using up memory and time unnoticed.
 
 use std::time::Duration;
 
@@ -37,8 +37,8 @@ pub(crate) const MAX_SOURCES: u64 = 65_536;
 pub(crate) const MAX_FORGED_SOURCES: u64 = 65_535;
 /// Addresses of one SNAT: the rest of a /24 above .100.
 pub(crate) const MAX_SNAT_ADDRESSES: u64 = 154;
-/// Any duration. The kernel's longest timer that a scenario could wait for is conntrack's 5 days
-/// (`nf_conntrack_tcp_timeout_established`).
+/// Any duration. The kernel's longest timer that a scenario could wait for is
+/// conntrack's 5 days (`nf_conntrack_tcp_timeout_established`).
 pub(crate) const MAX_DURATION: Duration = Duration::from_secs(30 * 86_400);
 /// Bytes of a transfer or a reply: a pebibyte.
 pub(crate) const MAX_TRANSFER: u64 = 1 << 50;

@@ -15,7 +15,7 @@ use super::span::{Span, Spanned};
 use super::suggest;
 
 /// Keys that are not needed any more once the runs are known.
-const SPENT: [&str; 4] = ["params", "matrix", "variants", "compare"];
+const CONSUMED_KEYS: [&str; 4] = ["params", "matrix", "variants", "compare"];
 /// Keys that belong to the file as a whole.
 pub(crate) const NOT_IN_A_VARIANT: [&str; 7] = [
     "name",
@@ -72,7 +72,7 @@ impl Cases {
             .iter()
             .map(|axis| axis.values.len())
             .fold(variants.len().max(1), usize::saturating_mul);
-        let base = without(root, &SPENT[1..]);
+        let base = without(root, &CONSUMED_KEYS[1..]);
         if runs > MAX_RUNS || runs.saturating_mul(base.size()) > MAX_NODES_OF_ALL_RUNS {
             let at = root
                 .get("matrix")
@@ -109,7 +109,8 @@ impl Cases {
             .collect()
     }
 
-    /// Returns the parameters of the file as a whole, without those of the matrix and without the variants' changes.
+    /// Returns the parameters of the file as a whole, without those of the matrix and
+    /// without the variants' changes.
     pub(crate) fn common_params(&self, cx: &mut Collector<'_>) -> BTreeMap<String, String> {
         self.params(&self.base, &[], cx)
     }
@@ -130,8 +131,8 @@ impl Cases {
         })
     }
 
-    /// Returns the run of a matrix case: of one variant, or of the document itself if there are no variants. Parameters are
-    /// filled in.
+    /// Returns the run of a matrix case: of one variant, or of the document itself if there are no variants.
+    /// Parameters are filled in.
     pub(crate) fn run(
         &self,
         case: &[(String, String)],
@@ -141,7 +142,7 @@ impl Cases {
         let variant = variant.and_then(|index| self.variants.get(index));
         let laid = variant.map_or_else(|| self.base.clone(), |(_, over)| overlay(&self.base, over));
         let params = self.params(&laid, case, cx);
-        let mut tree = without(&laid, &SPENT);
+        let mut tree = without(&laid, &CONSUMED_KEYS);
         params::fill(&mut tree, &params, cx);
         UndecodedRun {
             variant: variant.map(|(name, _)| name.value.clone()),
@@ -283,7 +284,8 @@ fn axes(root: &Node, set: &BTreeMap<String, String>, cx: &mut Collector<'_>) -> 
     axes
 }
 
-/// Checks that everything set on the command line is a parameter of the document, of a variant or of the matrix.
+/// Checks that everything set on the command line is a parameter of the document, of a variant
+/// or of the matrix.
 fn check_set(
     root: &Node,
     variants: &[(Spanned<String>, Node)],
@@ -319,7 +321,8 @@ fn check_set(
     }
 }
 
-/// Turns expectations that YAML reads as mappings into text again: `- ab.stdout ~ /requests: 5/` is one to YAML.
+/// Turns expectations that YAML reads as mappings into text again: `- ab.stdout ~ /requests: 5/`
+/// is one to YAML.
 fn join_expectations(root: &mut Node, cx: &Collector<'_>) {
     let NodeKind::Mapping(entries) = &mut root.kind else {
         return;

@@ -1,4 +1,5 @@
-//! Reads a tree into typed values and reports every problem on the way: unknown keys, missing keys, wrong types.
+//! Reads a tree into typed values and reports every problem on the way: unknown keys,
+//! missing keys, wrong types.
 //!
 //! `document` defines the keys; `resolve` checks that the values make sense together.
 
@@ -22,7 +23,7 @@ pub(crate) trait FromField: Sized {
     fn field(fields: &MappingFields<'_>, key: &str, cx: &mut Collector<'_>) -> Option<Self>;
 }
 
-/// A required key.
+/// A key that must be present.
 impl<T: FromNode> FromField for T {
     fn field(fields: &MappingFields<'_>, key: &str, cx: &mut Collector<'_>) -> Option<Self> {
         if let Some(value) = fields.get(key) {
@@ -196,7 +197,8 @@ impl<T: FromNode> FromNode for Spanned<T> {
     }
 }
 
-/// A mapping whose keys are names that the author chooses. An unreadable value is kept as `None`, since its name is known.
+/// A mapping whose keys are names that the author chooses. An unreadable value is kept as `None`, since
+/// its name is known.
 #[derive(Debug, Clone)]
 pub(crate) struct Entries<T>(pub(crate) Vec<(Spanned<String>, Option<T>)>);
 

@@ -1,14 +1,14 @@
 //! The differences between two runs in lab and load. Without any, both runs ask the same question.
 //!
-//! Names, descriptions, places in files and expectations do not count, and neither do the time limit and the watching
-//! time, which follow from the expectations. Parameters count by the values that they are used for.
+//! Names, descriptions, places in files and expectations do not count, and neither do the time limit and the
+//! watching time, which follow from the expectations. Parameters count by the values that they are used for.
 
 use serde_json::{Map, Value};
 
 use super::model::RunSpec;
 
 /// Fields of a run that are not part of its question.
-const BESIDE: [&str; 6] = [
+const NOT_COMPARED: [&str; 6] = [
     "id",
     "params",
     "expect",
@@ -45,9 +45,9 @@ pub fn differences(left: &RunSpec, right: &RunSpec) -> Vec<Difference> {
     let question = |run: &RunSpec| {
         let mut value = serde_json::to_value(run).unwrap_or_default();
         if let Value::Object(fields) = &mut value {
-            fields.retain(|name, _| !BESIDE.contains(&name.as_str()));
+            fields.retain(|name, _| !NOT_COMPARED.contains(&name.as_str()));
         }
-        forget_places(&mut value);
+        remove_places(&mut value);
         value
     };
     let mut found = Vec::new();
@@ -60,13 +60,13 @@ pub fn differences(left: &RunSpec, right: &RunSpec) -> Vec<Difference> {
     found
 }
 
-fn forget_places(value: &mut Value) {
+fn remove_places(value: &mut Value) {
     match value {
         Value::Object(fields) => {
             fields.retain(|name, _| name != PLACE);
-            fields.values_mut().for_each(forget_places);
+            fields.values_mut().for_each(remove_places);
         }
-        Value::Array(items) => items.iter_mut().for_each(forget_places),
+        Value::Array(items) => items.iter_mut().for_each(remove_places),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
@@ -96,8 +96,8 @@ fn compare(what: String, left: Option<&Value>, right: Option<&Value>, found: &mu
     }
 }
 
-/// Returns the named parts of a value that has any. The items of a list go by their names if each has its own, else by
-/// their numbers.
+/// Returns the named parts of a value that has any. The items of a list go by their names if each has its
+/// own, else by their numbers.
 fn parts(value: &Value) -> Option<Map<String, Value>> {
     match value {
         Value::Object(fields) => Some(fields.clone()),

@@ -32,27 +32,19 @@ impl Expectation {
 
 /// The statement of an expectation.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the names say it")]
 pub enum Claim {
     /// `left op right`, with `± tolerance` on `==` and `!=`.
     Compare {
-        /// The left side.
         left: Expr,
-        /// The comparison between the two sides.
         op: CompareOp,
         /// The right side, of the same unit.
         right: Expr,
         /// Largest difference from `right` that still counts as equal.
         tolerance: Option<Tolerance>,
     },
-    /// `value in low..high`.
-    In {
-        /// The bounded value.
-        value: Expr,
-        /// The lower bound, included.
-        low: Expr,
-        /// The upper bound, included.
-        high: Expr,
-    },
+    /// `value in low..high`, with both bounds included.
+    In { value: Expr, low: Expr, high: Expr },
     /// `text ~ /regex/`: some line of the series matches.
     Matches {
         /// A text series: `ab.stdout`, `kernel.log`.
@@ -84,7 +76,7 @@ impl Claim {
     }
 }
 
-/// Comparison operators.
+/// A comparison operator of an expectation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum CompareOp {
@@ -126,8 +118,8 @@ pub enum Tolerance {
 
 /// An expression that yields a number.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the names say it")]
 pub enum Expr {
-    /// A literal.
     Number {
         /// In the base of `unit`: seconds, bytes, events per second or plain counts.
         value: f64,
@@ -145,11 +137,8 @@ pub enum Expr {
     },
     /// Arithmetic on two expressions.
     Binary {
-        /// The operator between them.
         op: ArithmeticOp,
-        /// The left operand.
         left: Box<Self>,
-        /// The right operand.
         right: Box<Self>,
     },
     /// `-q`, the negated value.
@@ -194,7 +183,7 @@ impl Expr {
     }
 }
 
-/// Arithmetic operators.
+/// An arithmetic operator of an expectation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum ArithmeticOp {
@@ -217,14 +206,12 @@ pub struct MetricRef {
 
 /// Functions of a series.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the names say it")]
 pub enum SeriesFunction {
-    /// The greatest value.
     Max,
-    /// The least value.
     Min,
     /// Mean over time (a gauge holds its value until the next change).
     Mean,
-    /// The last value.
     Last,
     /// The time at which it was first above zero.
     First,
@@ -238,6 +225,7 @@ pub enum SeriesFunction {
 
 /// The times at which a claim must hold, from the start of the clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the names say it")]
 pub enum Window {
     /// At the end of the run.
     End,
@@ -250,7 +238,6 @@ pub enum Window {
         #[serde(with = "units::duration")] Duration,
         #[serde(with = "units::duration")] Duration,
     ),
-    /// Throughout the run.
     Always,
     /// At no time during the run.
     Never,

@@ -10,8 +10,8 @@ use super::place::Place;
 use crate::names::ActorName;
 use crate::units::{self, ByteCount};
 
-/// A fault on a link. The connections of a link count from 1, in the order of their first SYNs on it. A four-tuple that
-/// is used again counts as another connection.
+/// A fault on a link. The connections of a link count from 1, in the order of their first SYNs on it. A
+/// four-tuple that is used again counts as another connection.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FaultSpec {
     /// Its name; `NAME.matched` counts the segments that it matched.
@@ -22,10 +22,11 @@ pub struct FaultSpec {
     pub place: Place,
 }
 
-/// The effect of a fault. If a link has several faults, each sees the segments that those before it in the file let pass.
+/// The effect of a fault. If a link has several faults, each sees the segments that those before it in
+/// the file let pass.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum FaultAction {
-    /// Loses the segment.
+    /// Loses the segment, as if it had never been sent.
     Drop(SegmentMatch),
     /// Holds the segment back; those behind it overtake it.
     Delay {
@@ -44,7 +45,8 @@ pub enum FaultAction {
         /// Time between a segment and its copy.
         #[serde(with = "units::duration")]
         after: Duration,
-        /// Sequence number of the copy in the newest connection with its four-tuple; `None` keeps the original number.
+        /// Sequence number of the copy in the newest connection with its four-tuple; `None`
+        /// keeps the original number.
         sequence: Option<Sequence>,
     },
     /// Delivers a segment that nobody sent, with the addresses of a connection.
@@ -69,7 +71,7 @@ impl FaultAction {
 pub struct SegmentMatch {
     /// The end of the link that it comes from: 0 or 1, in the order of the link's nodes.
     pub from: Option<usize>,
-    /// The segment's flags.
+    /// The flags that the segment must have.
     pub flags: Option<SegmentFlags>,
     /// True for segments with data, false for those without.
     pub data: Option<bool>,
@@ -79,8 +81,9 @@ pub struct SegmentMatch {
     pub nth: Option<[u64; 2]>,
 }
 
-/// SegmentFlags of a segment. SYN, FIN and RST must be exactly as given. If ACK is given, it must be set. If only SYN is given,
-/// ACK must not be set; beside FIN and RST, ACK does not matter (a FIN always acknowledges, and a RST may).
+/// Flags of a segment. SYN, FIN and RST must be exactly as given. If ACK is given, it must be set. If only
+/// SYN is given, ACK must not be set; beside FIN and RST, ACK does not matter (a FIN always acknowledges,
+/// and a RST may).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the names say it")]
 pub struct SegmentFlags {
@@ -115,13 +118,14 @@ pub struct Forged {
     /// Time from the start of the clock.
     #[serde(with = "units::duration")]
     pub at: Duration,
-    /// The end of the link that it goes to: 0 or 1. The segment carries the address of the connection's other end.
+    /// The end of the link that it goes to: 0 or 1. The segment carries the address of
+    /// the connection's other end.
     pub to: usize,
     /// The connection's number, from 1.
     pub connection: u64,
-    /// The exact flags.
+    /// Its flags, and no others.
     pub flags: SegmentFlags,
-    /// Its sequence number.
+    /// Its sequence number, relative to the receiver's state.
     pub sequence: Sequence,
     /// Number of data bytes, all of them `x`.
     pub data: ByteCount,

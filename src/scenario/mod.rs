@@ -1,10 +1,10 @@
 //! Intent: what should happen. Pure: no files, no clocks, no environment, no kernel.
 //!
-//! From text to runs: [`parse`](fn@parse) reads YAML into a tree that keeps every position (`yaml`, `node`). It finds the
-//! runs that the tree describes, and overlays each variant on it (`cases`, `overlay`, `params`). It reads each run's
-//! tree into a document, as written (`decode`, `document`), and resolves the document into a run (`resolve`,
-//! `expectation`, `addressing`). Every stage collects problems, so that all problems of a file are reported at once
-//! ([`Problems`]).
+//! From text to runs: [`parse`](fn@parse) reads YAML into a tree that keeps every position (`yaml`, `node`).
+//! It finds the runs that the tree describes, and overlays each variant on it (`cases`, `overlay`, `params`).
+//! It reads each run's tree into a document, as written (`decode`, `document`), and resolves the document
+//! into a run (`resolve`, `expectation`, `addressing`). Every stage collects problems, so that all problems
+//! of a file are reported at once ([`Problems`]).
 
 pub mod expr;
 pub mod fault;

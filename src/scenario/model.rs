@@ -1,6 +1,7 @@
 //! A resolved scenario: references looked up, defaults applied, nothing left to check.
 //!
-//! The text of a file is read by `document`, resolved by `resolve`, and its faults are reported through `problem`.
+//! The text of a file is read by `document`, resolved by `resolve`, and its faults
+//! are reported through `problem`.
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -69,7 +70,8 @@ pub struct Exercise {
     pub key: String,
     /// The variant that shows the effect, if the scenario has variants.
     pub variant: Option<String>,
-    /// The largest value with a visible effect, if the effect takes time and the scenario ends before larger values act.
+    /// The largest value with a visible effect, if the effect takes time and the scenario ends
+    /// before larger values act.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at_most: Option<u64>,
 }
@@ -77,7 +79,7 @@ pub struct Exercise {
 /// The identity of a run within a suite: a variant, a matrix case, both or neither.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct RunId {
-    /// The scenario's name.
+    /// The name of the scenario that the run belongs to.
     pub scenario: String,
     /// The variant's name, if the scenario has variants.
     pub variant: Option<String>,
@@ -124,8 +126,8 @@ pub struct RunSpec {
     pub kernel_sysctls: BTreeMap<String, String>,
     /// The scenario's own expectations, then the variant's.
     pub expect: Vec<Expectation>,
-    /// Every series that the expectations name, or that the scenario's comparisons name for this variant. These are
-    /// sampled closely.
+    /// Every series that the expectations name, or that the scenario's comparisons name for this variant.
+    /// These are sampled closely.
     #[serde(default)]
     pub watched: Vec<SeriesName>,
     /// Time limit, set-up included, after which the worker is killed.
@@ -134,7 +136,7 @@ pub struct RunSpec {
     /// The earliest time to stop watching, from the start of the clock: the latest moment that a window names.
     #[serde(with = "units::duration")]
     pub watch_until: Duration,
-    /// Interval between samples.
+    /// Interval between two samples of the lab's state.
     #[serde(with = "units::duration")]
     pub sample_every: Duration,
     /// Seed of everything random in the run.

@@ -82,7 +82,8 @@ impl Scalar {
         Some(Span::new(from, to))
     }
 
-    /// Returns the byte of the file that a byte of the text comes from, or the whole reference that it was filled in for.
+    /// Returns the byte of the file that a byte of the text comes from, or the whole reference that it
+    /// was filled in for.
     fn byte(&self, offset: usize) -> Option<Span> {
         let after = self.pieces.partition_point(|piece| piece.at <= offset);
         let piece = self.pieces.get(after.checked_sub(1)?)?;

@@ -1,7 +1,8 @@
 //! Overlays one tree on another: a variant on the document.
 //!
-//! Mappings are merged, lists and single values are replaced, and `~` removes. The document's expectations stay, and the
-//! variant's are added. Of keys that exclude each other, such as `connect` and `hold` of a client, the overlay's wins.
+//! Mappings are merged, lists and single values are replaced, and `~` removes. The document's expectations
+//! stay, and the variant's are added. Of keys that exclude each other, such as `connect` and `hold` of a
+//! client, the overlay's wins.
 
 use super::document::LOADS;
 use super::node::{MappingEntry, Node, NodeKind};

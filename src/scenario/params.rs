@@ -1,7 +1,7 @@
 //! Fills parameters into a tree: `$name` and `${name}`; `$$` is a dollar.
 //!
-//! `${name.address}` and `${files}` are not parameters; they stay for the commands, which know their node. `cases` finds
-//! the values of the parameters.
+//! `${name.address}` and `${files}` are not parameters; they stay for the commands, which know their node.
+//! `cases` finds the values of the parameters.
 
 use std::collections::BTreeMap;
 
@@ -56,9 +56,9 @@ struct ParameterFiller<'a, 'c, 't> {
 
 /// A use of the dollar sign.
 enum Dollar<'s> {
-    /// `$$`.
+    /// `$$`, which stands for a dollar.
     Escaped,
-    /// `$name` or `${name}`.
+    /// `$name` or `${name}`, which stands for a value.
     Parameter(&'s str),
     /// `${name.field}`, or `${files}` if no parameter has that name.
     Reference,

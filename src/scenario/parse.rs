@@ -21,8 +21,8 @@ use super::suggest;
 use super::yaml;
 use crate::names::SeriesName;
 
-/// Reads a scenario. `label` is the file's name as the user wrote it; it is shown in messages, and its stem is the name of
-/// the scenario if the file does not set one. `set` holds parameters from the command line.
+/// Reads a scenario. `label` is the file's name as the user wrote it; it is shown in messages, and its stem
+/// is the name of the scenario if the file does not set one. `set` holds parameters from the command line.
 ///
 /// # Errors
 /// Returns every problem of the text, with its place.
@@ -326,7 +326,8 @@ fn bounded(written: &Spanned<Text>, cx: &mut Collector<'_>) -> (String, Option<u
     (key.trim_end().to_owned(), at_most)
 }
 
-/// Resolves the comparisons between variants. They hold for every matrix case, so they cannot use its parameters.
+/// Resolves the comparisons between variants. They hold for every matrix case, so they
+/// cannot use its parameters.
 fn compare(
     root: &Node,
     cases: &Cases,

@@ -2,14 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-/// A position in a scenario file. Lines and columns count from 1; 0:0 stands for something that is not in the file.
+/// A position in a scenario file. Lines and columns (in characters) count from 1; 0:0 stands for something
+/// that is not in the file.
 #[derive(
     Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
+#[expect(missing_docs, reason = "the names say it")]
 pub struct Place {
-    /// Counts from 1.
     pub line: u32,
-    /// Counts characters, from 1.
     pub column: u32,
 }
 

@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 use super::place::Place;
 use super::span::{SourceText, Span};
 
-/// Number of problems that are rendered; the others are only counted. More than this many are usually one mistake.
+/// Number of problems that are rendered; the others are only counted. More than this many
+/// are usually one mistake.
 const RENDERED: usize = 50;
 /// Bytes of excerpts after which further problems are only counted, because a line may be as long as a file.
 const EXCERPTS: usize = 2 * 1024 * 1024;
@@ -42,7 +43,7 @@ pub struct Problem {
 pub struct OtherPlace {
     /// Offset of the first byte.
     pub start: usize,
-    /// Number of bytes.
+    /// Number of bytes from `start`.
     pub len: usize,
     /// Line and column of `start`.
     pub place: Place,
@@ -55,7 +56,7 @@ pub struct OtherPlace {
 pub struct Problems {
     /// The file's name, as the user wrote it.
     pub label: String,
-    /// The file's content.
+    /// The content of the file, for excerpts.
     #[serde(skip)]
     pub text: String,
     /// Ordered by position; never empty.

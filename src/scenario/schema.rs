@@ -4,8 +4,9 @@ use serde_json::{Value, json};
 
 use super::document::Document;
 
-/// Returns a JSON Schema (draft 2020-12) for scenario files. It is derived from the types that the decoder reads into.
-/// What a schema cannot express (names must exist, units of expectations must agree), `parse` checks.
+/// Returns a JSON Schema (draft 2020-12) for scenario files. It is derived from the types that
+/// the decoder reads into. `parse` checks what a schema cannot express (names must exist, units
+/// of expectations must agree).
 pub fn schema() -> Value {
     let mut schema = schemars::schema_for!(Document).to_value();
     if let Some(root) = schema.as_object_mut() {
@@ -23,7 +24,8 @@ pub fn schema() -> Value {
     schema
 }
 
-/// Returns the schema of a variant: the document with nothing required, without the keys that belong to the whole file.
+/// Returns the schema of a variant: the document with nothing required, without the keys that belong
+/// to the whole file.
 fn variant(root: &serde_json::Map<String, Value>) -> Value {
     let document: serde_json::Map<String, Value> = root
         .iter()
@@ -46,7 +48,8 @@ fn variant(root: &serde_json::Map<String, Value>) -> Value {
     variant
 }
 
-/// Returns a definition in which nothing is required and `null` removes a key; its references lead to others like it.
+/// Returns a definition in which nothing is required and `null` removes a key; its references lead
+/// to others like it.
 fn partial(definition: &Value) -> Value {
     match definition {
         Value::Object(object) => Value::Object(

@@ -32,7 +32,7 @@ pub struct Topology {
     pub links: Vec<LinkSpec>,
 }
 
-/// A network namespace.
+/// A node of the topology, which is one network namespace.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct NodeSpec {
     /// Per-namespace sysctls that differ from the baseline, in the order of the file.
@@ -96,7 +96,7 @@ impl std::fmt::Display for Prefix {
 pub struct InterfaceSpec {
     /// `eth0`, `eth1`, ... in the order of the node's links.
     pub name: IfName,
-    /// Index into [`Topology::links`].
+    /// The link, as an index into [`Topology::links`].
     pub link: usize,
     /// The node at the other end.
     pub peer: NodeName,
@@ -107,7 +107,7 @@ pub struct InterfaceSpec {
 /// A route of a node.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RouteSpec {
-    /// The destination network.
+    /// The network that the route leads to.
     pub to: Prefix,
     /// The next hop, an address of a neighbour.
     pub via: IpAddr,
@@ -138,8 +138,8 @@ pub struct LinkSpec {
 }
 
 impl LinkSpec {
-    /// Returns true if packets must carry one TCP segment each (see [`Impairment::wants_segments`]). Faults need that
-    /// too: "the third segment" is meaningless if several travel in one packet.
+    /// Returns true if packets must carry one TCP segment each (see [`Impairment::wants_segments`]). Faults
+    /// need that too: "the third segment" is meaningless if several travel in one packet.
     pub fn wants_segments(&self) -> bool {
         self.impairment.wants_segments() || !self.faults.is_empty() || self.changes
     }
@@ -152,8 +152,8 @@ impl LinkSpec {
         }
     }
 
-    /// Returns true if packets pass through the userspace wire: because a node at an end emulates something or has a
-    /// timestamp clock of its own, or because the link treats packets in some way, now or later.
+    /// Returns true if packets pass through the userspace wire: because a node at an end emulates something
+    /// or has a timestamp clock of its own, or because the link treats packets in some way, now or later.
     pub fn needs_wire(&self, topology: &Topology) -> bool {
         self.of_wire() != Impairment::default()
             || !self.faults.is_empty()
@@ -169,10 +169,10 @@ impl LinkSpec {
 }
 
 impl Topology {
-    /// Returns true if a node takes its TCP timestamps from one clock of its own, as hosts did when `tcp_tw_recycle`
-    /// existed. This applies to each host if another node emulates that setting. The lab then sets
-    /// `net.ipv4.tcp_timestamps` to 2 (one clock, no random offset per connection) unless the scenario sets it, and its
-    /// wire shifts that clock.
+    /// Returns true if a node takes its TCP timestamps from one clock of its own, as hosts did when
+    /// `tcp_tw_recycle` existed. This applies to each host if another node emulates that setting. The lab
+    /// then sets `net.ipv4.tcp_timestamps` to 2 (one clock, no random offset per connection) unless the
+    /// scenario sets it, and its wire shifts that clock.
     pub fn has_own_clock(&self, name: &NodeName) -> bool {
         let recycles = |node: &NodeSpec| node.emulate.contains(&Emulation::TcpTwRecycle);
         self.nodes
@@ -202,7 +202,7 @@ impl ImpairedBy {
 /// Delay, loss and rate of a link, the same in both directions.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Impairment {
-    /// One-way delay.
+    /// Delay in each direction.
     #[serde(with = "units::optional_duration")]
     pub delay: Option<Duration>,
     /// Greatest deviation from the delay, either way, uniformly distributed.
@@ -223,9 +223,10 @@ pub struct Impairment {
 }
 
 impl Impairment {
-    /// Returns true if packets must carry one TCP segment each, because to lose or queue a packet of up to 64 KiB is not
-    /// what 1 % or 3,000 bytes mean. The interfaces of both nodes then need `gso_max_segs` 1 (`IFLA_GSO_MAX_SEGS`), so
-    /// that the kernel cuts segments before they leave the node, as it does for plain hardware.
+    /// Returns true if packets must carry one TCP segment each, because to lose or queue a packet of up
+    /// to 64 KiB is not what 1 % or 3,000 bytes mean. The interfaces of both nodes then need
+    /// `gso_max_segs` 1 (`IFLA_GSO_MAX_SEGS`), so that the kernel cuts segments before they leave the
+    /// node, as it does for plain hardware.
     pub fn wants_segments(&self) -> bool {
         let share = self.loss.or(self.reorder).or(self.duplicate);
         share.is_some() || self.rate.is_some()
@@ -237,12 +238,12 @@ impl Impairment {
 pub enum NatSpec {
     /// To the source address of the outgoing interface; the port is kept if it is free.
     Masquerade {
-        /// The outgoing interface.
+        /// The interface that the packets leave by.
         out: IfName,
     },
     /// To source addresses and ports from a range.
     Snat {
-        /// The outgoing interface.
+        /// The interface that the packets leave by.
         out: IfName,
         /// First and last address; both are on the outgoing interface.
         addresses: [IpAddr; 2],
@@ -253,7 +254,7 @@ pub enum NatSpec {
     Dnat {
         /// The port on this node.
         port: u16,
-        /// The server's address.
+        /// The address that packets are sent on to.
         to: std::net::SocketAddr,
     },
 }

@@ -1,8 +1,9 @@
-//! Reads YAML into a tree that keeps every scalar as written, with its position. Only this file uses the YAML library.
+//! Reads YAML into a tree that keeps every scalar as written, with its position. Only this file
+//! uses the YAML library.
 //!
-//! It reads the library's event stream rather than use its serde deserializer, which turns `1000` into a number and `on`
-//! into a boolean before the lab sees how they were written, and stops at the first duplicate key. Size, depth and the
-//! expansion of aliases are bounded, so that no text takes long to read.
+//! It reads the library's event stream rather than use its serde deserializer, which turns `1000` into a
+//! number and `on` into a boolean before the lab sees how they were written, and stops at the first duplicate
+//! key. Size, depth and the expansion of aliases are bounded, so that no text takes long to read.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -15,7 +16,8 @@ use super::node::{MappingEntry, Node, NodeKind, Origin, Piece, Scalar};
 use super::problem::{Collector, quoted};
 use super::span::Span;
 
-/// Reads the single document of a text. Problems are collected; `None` means that there is no tree to continue with.
+/// Reads the single document of a text. Problems are collected; `None` means that there is no
+/// tree to continue with.
 pub(crate) fn read(collector: &mut Collector<'_>) -> Option<Node> {
     let text = collector.source.text;
     if text.len() > MAX_BYTES {

@@ -162,7 +162,8 @@ fn unit(text: &str) -> Option<(Dimension, f64)> {
     Some((Dimension::Bytes, prefix(text.strip_suffix('B')?)?))
 }
 
-/// Returns the length of the number that a text starts with: digits with `_` between them, decimals, an exponent.
+/// Returns the length of the number that a text starts with: digits with `_` between
+/// them, decimals, an exponent.
 fn number_length(text: &str) -> usize {
     let bytes = text.as_bytes();
     let digits = |from: usize| {
@@ -210,8 +211,8 @@ fn split(text: &str) -> Result<(Quantity, &str), UnitError> {
     Ok((Quantity { value, dimension }, &rest[next..]))
 }
 
-/// Returns the length in bytes of the number and unit that a text starts with: 4 for `50/s + 3`, 6 for `9.500s..10s`, and 0
-/// if the text does not start with a number.
+/// Returns the length in bytes of the number and unit that a text starts with: 4 for `50/s + 3`, 6 for
+/// `9.500s..10s`, and 0 if the text does not start with a number.
 pub fn quantity_length(text: &str) -> usize {
     let letters = |from: usize| {
         from + text[from..]

@@ -11,16 +11,16 @@ use crate::scenario::span::Spanned;
 use crate::scenario::suggest;
 
 document! {
-    /// A fault of single segments on a link. Exactly one of `drop`, `delay`, `duplicate`, `replay` and `inject`; `NAME.matched`
-    /// counts the segments.
+    /// A fault of single segments on a link. Exactly one of `drop`, `delay`, `duplicate`, `replay` and
+    /// `inject`; `NAME.matched` counts the segments.
     FaultDoc, "a fault" {
         /// The two nodes of the link. It may be left out if there is only one link.
         "between" => between: Option<Spanned<List<Spanned<Text>>>>,
-        /// Loses segments.
+        /// Loses segments of the link.
         "drop" => drop: Option<SegmentDoc>,
         /// Holds segments back, so that those behind them arrive first.
         "delay" => delay: Option<DelayDoc>,
-        /// Delivers segments twice.
+        /// Delivers segments twice in a row.
         "duplicate" => duplicate: Option<SegmentDoc>,
         /// Delivers segments once more, later.
         "replay" => replay: Option<ReplayDoc>,
@@ -37,14 +37,16 @@ macro_rules! action {
             $name, $what {
                 /// The node of the link that they come from. The default is either.
                 "from" => from: Option<Spanned<Text>>,
-                /// `SYN`, `ACK`, `FIN`, `RST`, or several: `[SYN, ACK]`. SYN, FIN and RST are exactly as given; `SYN` alone means
-                /// without ACK. The default is any.
+                /// `SYN`, `ACK`, `FIN`, `RST`, or several: `[SYN, ACK]`. SYN, FIN and RST are exactly as
+                /// given; `SYN` alone means without ACK. The default is any.
                 "flags" => flags: Option<OneOrMany<FlagWord>>,
                 /// `true` for segments with data, `false` for those without. The default is either.
                 "data" => data: Option<super::values::Switch>,
-                /// The connection of the link, from 1, in the order of their first SYNs. The default is every connection.
+                /// The connection of the link, from 1, in the order of their first SYNs. The
+                /// default is every connection.
                 "connection" => connection: Option<Spanned<Count>>,
-                /// The position among the matching segments of a connection, from 1: `1`, or `1-3`. The default is all.
+                /// The position among the matching segments of a connection, from 1: `1`, or `1-3`.
+                /// The default is all.
                 "nth" => nth: Option<Ordinals>,
                 $($rest)*
             }
@@ -92,8 +94,9 @@ action! {
     ReplayDoc, "`replay`" {
         /// Time between a segment and its copy.
         "after" => after: Timespan,
-        /// `expected`, `expected+100`, `expected-100`: moves the copy into the newest connection with the same addresses and
-        /// ports, at this distance from the next byte that its receiver expects. By default the copy is unchanged.
+        /// `expected`, `expected+100`, `expected-100`: moves the copy into the newest connection with the
+        /// same addresses and ports, at this distance from the next byte that its receiver expects. By
+        /// default the copy is unchanged.
         "seq" => seq: Option<SequenceWord>,
     }
 }
@@ -109,7 +112,8 @@ document! {
         "flags" => flags: OneOrMany<FlagWord>,
         /// The connection of the link, from 1, in the order of their first SYNs. The default is 1.
         "connection" => connection: Option<Spanned<Count>>,
-        /// `expected` (the default), `expected+100`, `expected-100`: relative to the next byte that the receiver expects.
+        /// `expected` (the default), `expected+100`, `expected-100`: relative to the next byte
+        /// that the receiver expects.
         "seq" => seq: Option<SequenceWord>,
         /// Bytes of data, up to 1000. The default is none.
         "data" => data: Option<Spanned<Bytes>>,
@@ -159,7 +163,8 @@ pub(crate) struct SequenceWord(pub(crate) Sequence);
 impl ScalarValue for SequenceWord {
     const WHAT: &'static str = "a sequence number";
     fn parse(text: &str) -> Result<Self, Wrong> {
-        /// Half of all sequence numbers. A number that is further ahead counts as behind (RFC 9293, section 3.4).
+        /// Half of all sequence numbers. A number that is further ahead counts as behind
+        /// (RFC 9293, section 3.4).
         const MOST: i64 = 1 << 31;
         let ahead = text.trim().strip_prefix("expected").and_then(|rest| {
             let rest = rest.replace(' ', "");

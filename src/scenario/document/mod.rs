@@ -1,7 +1,7 @@
 //! A scenario as written: the keys of the format, in the order and with the words of the file.
 //!
-//! Each mapping is one `document!`: its type, its decoder and its JSON Schema come from the same list of keys, and editors
-//! show the documentation of its fields. `resolve` gives the document its meaning.
+//! Each mapping is one `document!`: its type, its decoder and its JSON Schema come from the same list of
+//! keys, and editors show the documentation of its fields. `resolve` gives the document its meaning.
 
 mod fault;
 mod topology;
@@ -43,8 +43,8 @@ document! {
         "title" => title: Option<Text>,
         /// The statement under test, in the words of the field.
         "claim" => claim: Option<Text>,
-        /// `true`, `false` or `partly`: the truth of the claim when the expectations hold. A scenario that shows that its claim
-        /// is false passes, and reports say `false` beside the claim.
+        /// `true`, `false` or `partly`: the truth of the claim when the expectations hold. A scenario that
+        /// shows that its claim is false passes, and reports say `false` beside the claim.
         "truth" => truth: Option<Truth>,
         /// References for the claim: man pages, RFCs, posts.
         "source" => source: Option<OneOrMany<Text>>,
@@ -52,8 +52,9 @@ document! {
         "lesson" => lesson: Option<Text>,
         /// Words to select by. A suite without file arguments leaves out scenarios tagged `slow`.
         "tags" => tags: Option<OneOrMany<Text>>,
-        /// Sysctls whose effect the scenario shows, for `nslab advise`, which runs the first variant with and without a line
-        /// that sets one of them. If another variant shows the effect, write a mapping: `{ variant: [keys] }`.
+        /// Sysctls whose effect the scenario shows, for `nslab advise`, which runs the first variant with
+        /// and without a line that sets one of them. If another variant shows the effect, write a mapping:
+        /// `{ variant: [keys] }`.
         "exercises" => exercises: Option<ExercisesDoc>,
         /// `4` (the default) or `6`.
         "ip" => ip: Option<Spanned<IpVersion>>,
@@ -73,25 +74,29 @@ document! {
         "steps" => steps: Option<List<StepDoc>>,
         /// Conditions on the kernel and the machine. If one is not met, the run is not applicable.
         "requires" => requires: Option<RequiresDoc>,
-        /// Settings of the whole kernel. They need a lab that owns the kernel; otherwise the run is not applicable.
+        /// Settings of the whole kernel. They need a lab that owns the kernel; otherwise the
+        /// run is not applicable.
         "kernel" => kernel: Option<KernelDoc>,
         /// Parameters with their default values, used as `$name` or `"${name}"`, set with `--set name=value`.
         "params" => params: Option<Entries<Text>>,
         /// Values of parameters; each combination is a case of its own.
         "matrix" => matrix: Option<Entries<OneOrMany<Text>>>,
-        /// Named overlays on the document, each run in a fresh lab: mappings are merged, lists and single values are replaced,
-        /// and `~` removes. The scenario's own expectations hold for every variant; a variant's are added.
+        /// Named overlays on the document, each run in a fresh lab: mappings are merged, lists and single
+        /// values are replaced, and `~` removes. The scenario's own expectations hold for every variant;
+        /// a variant's are added.
         "variants" => variants: Option<Entries<VariantDoc>>,
-        /// Comparisons between variants, judged once all have run: `reuse.load.established > default.load.established`.
+        /// Comparisons between variants, judged once all have run:
+        /// `reuse.load.established > default.load.established`.
         "compare" => compare: Option<OneOrMany<ExpectationDoc>>,
         /// Expectations: comparisons of quantities, one per line.
         "expect" => expect: Option<OneOrMany<ExpectationDoc>>,
-        /// The run is killed after this long, set-up included. The default is one minute plus twice what the load needs.
+        /// The run is killed after this long, set-up included. The default is one minute plus twice
+        /// what the load needs.
         "timeout" => timeout: Option<Spanned<Timespan>>,
         /// Interval between samples of state, 10ms to 1h. The default is 100ms.
         "sample" => sample: Option<Spanned<Timespan>>,
-        /// `true` keeps other runs of a suite from running at the same time, for close measurements of rates or latency. The
-        /// default is `false`.
+        /// `true` keeps other runs of a suite from running at the same time, for close measurements of rates
+        /// or latency. The default is `false`.
         "exclusive" => exclusive: Option<Switch>,
         /// Seed of everything random in the run. The default is 1.
         "seed" => seed: Option<Count>,
@@ -162,7 +167,8 @@ impl JsonSchema for ExercisesDoc {
     }
 }
 
-/// An overlay. It is applied to the document's tree before the result is decoded, so nothing of it is kept here.
+/// An overlay. It is applied to the document's tree before the result is decoded, so nothing of
+/// it is kept here.
 #[derive(Debug, Clone)]
 pub(crate) struct VariantDoc;
 

@@ -10,7 +10,8 @@ use crate::scenario::topology::{Emulation, ImpairedBy, IpVersion};
 document! {
     /// A network namespace. It forwards if it has two or more links.
     NodeDoc, "a node" {
-        /// Sysctls of this namespace: key with dots, and value. The others have the values of a pinned baseline.
+        /// Sysctls of this namespace: key with dots, and value. The others have the values
+        /// of a pinned baseline.
         "sysctls" => sysctls: Option<Entries<Spanned<SysctlValue>>>,
         /// Limits of each process that runs on the node.
         "limits" => limits: Option<LimitsDoc>,
@@ -28,7 +29,7 @@ document! {
 }
 
 document! {
-    /// Limits of processes.
+    /// Limits of each process on a node.
     LimitsDoc, "`limits`" {
         /// Number of descriptors that each process may have (`RLIMIT_NOFILE`), 7 to 1048576.
         "nofile" => nofile: Option<Spanned<Count>>,
@@ -90,13 +91,13 @@ document! {
     LinkDoc, "a link" {
         /// The nodes at its two ends.
         "between" => between: Spanned<crate::scenario::decode::List<Spanned<Text>>>,
-        /// One-way delay.
+        /// Delay in each direction.
         "delay" => delay: Option<Timespan>,
         /// Greatest deviation from the delay, either way.
         "jitter" => jitter: Option<Spanned<Timespan>>,
         /// Percentage of packets that are lost.
         "loss" => loss: Option<Share>,
-        /// Bandwidth: `10Mbit/s`.
+        /// Bandwidth in each direction: `10Mbit/s`.
         "rate" => rate: Option<Bandwidth>,
         /// Bytes that may wait in front of the bandwidth limit.
         "queue" => queue: Option<Spanned<Bytes>>,

@@ -87,7 +87,7 @@ macro_rules! schema {
     };
 }
 
-/// Any text.
+/// Any text, with numbers and booleans as written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Text(pub(crate) String);
 
@@ -124,7 +124,10 @@ impl ScalarValue for Count {
         }
     }
 }
-schema!(Count, "Count", { "anyOf": [{ "type": "integer", "minimum": 0 }, { "type": "string", "pattern": r"^(\$.+|[0-9_]+)$" }] });
+schema!(Count, "Count", { "anyOf": [
+    { "type": "integer", "minimum": 0 },
+    { "type": "string", "pattern": r"^(\$.+|[0-9_]+)$" },
+] });
 
 /// A choice of yes or no.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -143,11 +146,19 @@ impl ScalarValue for Switch {
         }
     }
 }
-schema!(Switch, "Switch", { "anyOf": [{ "type": "boolean" }, { "enum": ["yes", "no", "on", "off"] }, { "type": "string", "pattern": r"^\$.+" }] });
+schema!(Switch, "Switch", { "anyOf": [
+    { "type": "boolean" },
+    { "enum": ["yes", "no", "on", "off"] },
+    { "type": "string", "pattern": r"^\$.+" },
+] });
 
-/// A quantity with a unit. `$what` describes it; `$with_unit` shows how to add a unit to a number `N`; `$like` is an example.
+/// A quantity with a unit. `$what` describes it; `$with_unit` shows how to add a unit to a number `N`;
+/// `$like` is an example.
 macro_rules! quantity {
-    ($(#[$doc:meta])* $name:ident($inner:ty), $what:literal, $parse:expr, $with_unit:literal, $like:literal, $pattern:literal) => {
+    (
+        $(#[$doc:meta])* $name:ident($inner:ty), $what:literal, $parse:expr,
+        $with_unit:literal, $like:literal, $pattern:literal
+    ) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq)]
         pub(crate) struct $name(pub(crate) $inner);
@@ -219,7 +230,10 @@ impl ScalarValue for PortNumber {
         })
     }
 }
-schema!(PortNumber, "Port", { "anyOf": [{ "type": "integer", "minimum": 1, "maximum": 65535 }, { "type": "string", "pattern": r"^\$.+" }] });
+schema!(PortNumber, "Port", { "anyOf": [
+    { "type": "integer", "minimum": 1, "maximum": 65535 },
+    { "type": "string", "pattern": r"^\$.+" },
+] });
 
 /// The condition under which a program is ready: `port 80` means once it listens on that port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -292,8 +306,8 @@ impl ScalarValue for Shift {
 }
 schema!(Shift, "Shift", { "type": ["string", "integer"], "pattern": r"^(\$.+|[+-]?[0-9].*)$" });
 
-/// The value of a sysctl, as it is written to `/proc/sys`: a text, a number, `true` for 1, or `false` for 0. A list is
-/// joined by spaces.
+/// The value of a sysctl, as it is written to `/proc/sys`: a text, a number, `true` for 1, or `false` for 0.
+/// A list is joined by spaces.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SysctlValue(pub(crate) String);
 
@@ -325,7 +339,10 @@ impl FromNode for SysctlValue {
         Some(Self(value.to_owned()))
     }
 }
-schema!(SysctlValue, "SysctlValue", { "type": ["string", "number", "boolean", "array"], "items": { "type": ["string", "number"] } });
+schema!(SysctlValue, "SysctlValue", {
+    "type": ["string", "number", "boolean", "array"],
+    "items": { "type": ["string", "number"] },
+});
 
 /// Bounds on the kernel's version: `>= 4.12`, or several separated by commas.
 #[derive(Debug, Clone, PartialEq)]

@@ -21,25 +21,25 @@ document! {
         "node" => node: Spanned<Text>,
         /// The TCP port that it listens on.
         "port" => port: Spanned<PortNumber>,
-        /// Second argument of `listen(2)`, 0 to 65535. The kernel bounds it by `net.core.somaxconn`, which the lab pins. The
-        /// default is 4096.
+        /// Second argument of `listen(2)`, 0 to 65535. The kernel bounds it by `net.core.somaxconn`, which
+        /// the lab pins. The default is 4096.
         "backlog" => backlog: Option<Spanned<Count>>,
         /// The way of accepting: `epoll` (the default), `never`, `select`, `poll`, `{ delay: 50ms }` or
         /// `{ pool: { threads: 4 } }`.
         "accept" => accept: Option<Spanned<AcceptDoc>>,
         /// Body bytes of each reply. The default is 0.
         "reply" => reply: Option<Spanned<Bytes>>,
-        /// The side that closes: `first` (the server, after its reply), `after-client` or `never`. By default the server closes
-        /// after the reply unless the request asked for keep-alive.
+        /// The side that closes: `first` (the server, after its reply), `after-client` or `never`. By default
+        /// the server closes after the reply unless the request asked for keep-alive.
         "close" => close: Option<Spanned<ServerClose>>,
         /// Time that an idle connection is kept. The default is 5s.
         "keep-alive" => keep_alive: Option<Spanned<Timespan>>,
-        /// `true` sets `SO_KEEPALIVE` on its connections: idle ones are probed according to `net.ipv4.tcp_keepalive_*`. The
-        /// default is false.
+        /// `true` sets `SO_KEEPALIVE` on its connections: idle ones are probed according to
+        /// `net.ipv4.tcp_keepalive_*`. The default is false.
         "so-keepalive" => so_keepalive: Option<Switch>,
-        /// Makes it a proxy. Each request is passed on to this server, over a connection of its own from the proxy's node; the
-        /// proxy closes that connection once the reply is complete. If it cannot connect, the client gets a 503. Written like
-        /// a client's `to`.
+        /// Makes it a proxy. Each request is passed on to this server, over a connection of its own from the
+        /// proxy's node; the proxy closes that connection once the reply is complete. If it cannot connect,
+        /// the client gets a 503. Written like a client's `to`.
         "forward" => forward: Option<Spanned<Text>>,
     }
 }
@@ -131,8 +131,8 @@ document! {
         "start" => start: Option<Spanned<Timespan>>,
         /// `true` sets `SO_KEEPALIVE` on its connections, as for a server. The default is false.
         "so-keepalive" => so_keepalive: Option<Switch>,
-        /// `true` if each connection of `connect`, `ramp` and `hold` carries an HTTP request and its reply. The default is
-        /// `true` if the server has a `reply`, passes requests on, or is the side that closes.
+        /// `true` if each connection of `connect`, `ramp` and `hold` carries an HTTP request and its reply.
+        /// The default is `true` if the server has a `reply`, passes requests on, or is the side that closes.
         "request" => request: Option<Spanned<Switch>>,
     }
 }
@@ -148,8 +148,8 @@ document! {
         "count" => count: Option<Spanned<Count>>,
         /// Bound on one attempt, from its start to its end. The default is 10s.
         "timeout" => timeout: Option<Spanned<Timespan>>,
-        /// The side that closes: `client`, `server`, `reset` or `hold`. The default is `server` if the server closes first, else
-        /// `client`.
+        /// The side that closes: `client`, `server`, `reset` or `hold`. The default is `server` if the server
+        /// closes first, else `client`.
         "close" => close: Option<Spanned<ClientClose>>,
         /// The choice of the local port: `kernel` (the default), `sequential` or `bind`.
         "port" => port: Option<Spanned<PortChoice>>,
@@ -209,8 +209,8 @@ document! {
 }
 
 document! {
-    /// A SYN flood, for a time (`for`) or up to a number (`count`). Its node has one link and routes nothing, so that nothing
-    /// answers for the forged addresses.
+    /// A SYN flood, for a time (`for`) or up to a number (`count`). Its node has one link and routes nothing,
+    /// so that nothing answers for the forged addresses.
     FloodDoc, "`flood`" {
         /// SYNs per second, up to 200000/s.
         "rate" => rate: Spanned<EventRate>,
@@ -232,8 +232,8 @@ document! {
         "streams" => streams: Option<Spanned<Count>>,
         /// Bytes of each `write(2)`. The default is 64KiB.
         "write" => write: Option<Spanned<Bytes>>,
-        /// `true` sends each write at once (`TCP_NODELAY`); otherwise small ones wait for an acknowledgement (Nagle). The default
-        /// is false.
+        /// `true` sends each write at once (`TCP_NODELAY`); otherwise small ones wait for an acknowledgement
+        /// (Nagle). The default is false.
         "nodelay" => nodelay: Option<Switch>,
         /// Bound on the whole transfer. The default is 60s.
         "timeout" => timeout: Option<Spanned<Timespan>>,
@@ -247,8 +247,9 @@ document! {
     CommandDoc, "a command" {
         /// The node on which it runs.
         "node" => node: Spanned<Text>,
-        /// Program and arguments. `${NAME.address}` and `${NAME.port}` stand for the address and port of a server or node
-        /// as this command's node reaches them; an IPv6 address before `:` or after `//` gets its brackets. `$$` is a dollar.
+        /// Program and arguments. `${NAME.address}` and `${NAME.port}` stand for the address and port of a
+        /// server or node as this command's node reaches them; an IPv6 address before `:` or after `//` gets
+        /// its brackets. `$$` is a dollar.
         "run" => run: Spanned<List<TextWithReferences>>,
         /// Time after which it is killed. The default is 60s.
         "timeout" => timeout: Option<Spanned<Timespan>>,
@@ -256,13 +257,14 @@ document! {
         "start" => start: Option<Spanned<Timespan>>,
         /// Environment variables in addition to the lab's own; `${NAME.address}` as in `run`.
         "env" => env: Option<Entries<TextWithReferences>>,
-        /// `port 80`, for a program that serves. It is started before the clock, which waits until the program listens on the
-        /// port, for `timeout` at most (default 30s), and it runs until the lab ends. Clients name it in `to`.
+        /// `port 80`, for a program that serves. It is started before the clock, which waits until the
+        /// program listens on the port, for `timeout` at most (default 30s), and it runs until the lab ends.
+        /// Clients name it in `to`.
         "ready" => ready: Option<Spanned<ListensOn>>,
         /// `true` if it runs until the lab ends, whatever its exit status. The default is false.
         "background" => background: Option<Spanned<Switch>>,
-        /// The contents of its files, by name; `${NAME.address}` as in `run`. The files are in a writable folder of its own,
-        /// `${files}`, which is removed with it.
+        /// The contents of its files, by name; `${NAME.address}` as in `run`. The files are in a writable
+        /// folder of its own, `${files}`, which is removed with it.
         "files" => files: Option<Entries<TextWithReferences>>,
     }
 }
@@ -305,7 +307,8 @@ document! {
         "at" => at: Spanned<Timespan>,
         /// Takes the links between two nodes down or up, or changes their impairment, as `impair` does.
         "link" => link: Option<LinkStepDoc>,
-        /// Replaces the impairment of the links between two nodes; keys that are not given are as on a plain link.
+        /// Replaces the impairment of the links between two nodes; keys that are not given are as
+        /// on a plain link.
         "impair" => impair: Option<ImpairStepDoc>,
         /// Writes sysctls of a node.
         "sysctl" => sysctl: Option<SysctlStepDoc>,
@@ -326,8 +329,9 @@ document! {
     StopFormDoc, "`stop`" {
         /// The server, client or command.
         "actor" => actor: Spanned<Text>,
-        /// `fin` (the default): as if its process were killed. `reset`: its connections end with RST. `vanish`: its node
-        /// disappears silently, as if its cable were cut, and everything else on the node with it.
+        /// `fin` (the default): as if its process were killed. `reset`: its connections end with RST.
+        /// `vanish`: its node disappears silently, as if its cable were cut, and everything else on
+        /// the node with it.
         "how" => how: Option<Spanned<StopHow>>,
     }
 }
@@ -357,19 +361,20 @@ impl JsonSchema for StopDoc {
 }
 
 document! {
-    /// A change of the state or of the impairment of links. In an impairment, keys that are not given are as on a plain link.
+    /// A change of the state or of the impairment of links. In an impairment, keys that are not given are as
+    /// on a plain link.
     LinkStepDoc, "`link`" {
         /// The nodes at the ends of the links.
         "between" => between: Spanned<List<Spanned<Text>>>,
-        /// `up` or `down`.
+        /// The new state: `up` or `down`.
         "state" => state: Option<LinkUp>,
-        /// One-way delay.
+        /// Delay in each direction.
         "delay" => delay: Option<Timespan>,
         /// Greatest deviation from the delay, either way.
         "jitter" => jitter: Option<Spanned<Timespan>>,
         /// Percentage of packets that are lost.
         "loss" => loss: Option<Share>,
-        /// Bandwidth: `10Mbit/s`.
+        /// Bandwidth in each direction: `10Mbit/s`.
         "rate" => rate: Option<Bandwidth>,
         /// Bytes that may wait in front of the bandwidth limit.
         "queue" => queue: Option<Spanned<Bytes>>,
@@ -385,13 +390,13 @@ document! {
     ImpairStepDoc, "`impair`" {
         /// The nodes at the ends of the links.
         "between" => between: Spanned<List<Spanned<Text>>>,
-        /// One-way delay.
+        /// Delay in each direction.
         "delay" => delay: Option<Timespan>,
         /// Greatest deviation from the delay, either way.
         "jitter" => jitter: Option<Spanned<Timespan>>,
         /// Percentage of packets that are lost.
         "loss" => loss: Option<Share>,
-        /// Bandwidth: `10Mbit/s`.
+        /// Bandwidth in each direction: `10Mbit/s`.
         "rate" => rate: Option<Bandwidth>,
         /// Bytes that may wait in front of the bandwidth limit.
         "queue" => queue: Option<Spanned<Bytes>>,

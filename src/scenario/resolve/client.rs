@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::View;
 use super::load::{self, ResolvedLoad};
-use super::nat::unreachable_node;
+use super::nat::report_unreachable;
 use super::target::{ResolvedTarget, target};
 use crate::names::{ActorName, NodeName};
 use crate::scenario::document::ClientDoc;
@@ -45,7 +45,7 @@ pub(crate) fn clients(view: View<'_, '_>, cx: &mut Collector<'_>) -> Clients {
             continue;
         };
         let Some(address) = lab.network.address_from(node, target.node) else {
-            unreachable_node(node, target.node, &client.to, view, cx);
+            report_unreachable(node, target.node, &client.to, view, cx);
             continue;
         };
         let sources = client.sources.map_or(0, |sources| sources.value.0);
@@ -73,9 +73,9 @@ pub(crate) fn clients(view: View<'_, '_>, cx: &mut Collector<'_>) -> Clients {
     clients
 }
 
-/// Returns true if a connection carries a request and a reply. The client's `request` decides. Without it, there is an
-/// exchange if the client waits for the server to close, if the load counts requests, or if the scenario gives the
-/// server a reply.
+/// Returns true if a connection carries a request and a reply. The client's `request` decides. Without it,
+/// there is an exchange if the client waits for the server to close, if the load counts requests, or if the
+/// scenario gives the server a reply.
 fn exchange(
     client: &ClientDoc,
     load: &Load,
@@ -91,20 +91,23 @@ fn exchange(
         Load::Loop { .. } => (true, true),
         Load::Bulk { .. } | Load::Flood { .. } => (false, false),
     };
-    let Some(said) = client.request else {
+    let Some(written) = client.request else {
         return must || may && replies;
     };
-    let said_so = said.value.0;
-    if said_so && !may {
-        cx.error(said.span, "a load without replies cannot have a `request`")
-            .help("leave `request` out");
-    } else if !said_so && must {
-        cx.error(said.span, "this load needs a request").help(
+    let requested = written.value.0;
+    if requested && !may {
+        cx.error(
+            written.span,
+            "a load without replies cannot have a `request`",
+        )
+        .help("leave `request` out");
+    } else if !requested && must {
+        cx.error(written.span, "this load needs a request").help(
             "a `loop` counts replies, and a server that closes first does so after its reply: \
             leave `request` out",
         );
     }
-    said_so
+    requested
 }
 
 /// Returns the side that closes: as the client says; otherwise the server if it closes first, else the client.
@@ -114,23 +117,23 @@ fn close(
     cx: &mut Collector<'_>,
 ) -> ClientClose {
     let connect = client.connect.as_ref().and_then(|connect| connect.close);
-    let said = connect.or(client.ramp.as_ref().and_then(|ramp| ramp.close));
+    let written = connect.or(client.ramp.as_ref().and_then(|ramp| ramp.close));
     let server = target
         .and_then(|target| target.server)
         .and_then(|server| server.close);
-    let Some(said) = said else {
+    let Some(written) = written else {
         return match server.map(|server| server.value) {
             Some(ServerClose::First) => ClientClose::Server,
             _ => ClientClose::Client,
         };
     };
     if let Some(server) = server {
-        contradiction(said, server, cx);
+        report_contradiction(written, server, cx);
     }
-    said.value
+    written.value
 }
 
-fn contradiction(
+fn report_contradiction(
     client: Spanned<ClientClose>,
     server: Spanned<ServerClose>,
     cx: &mut Collector<'_>,

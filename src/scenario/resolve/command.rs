@@ -17,7 +17,8 @@ use crate::scenario::workload::{CommandSpec, FILES};
 
 /// Default time after which a command is killed.
 const TIMEOUT: Duration = Duration::from_secs(60);
-/// Default time until a command that serves must listen. Squid takes 3 s, and several times that on a busy machine.
+/// Default time until a command that serves must listen. Squid takes 3 s, and several times that
+/// on a busy machine.
 const UNTIL_READY: Duration = Duration::from_secs(30);
 /// The fields of a server or node that a command can refer to.
 const FIELDS: [&str; 2] = ["address", "port"];
@@ -72,7 +73,7 @@ pub(crate) fn commands(view: View<'_, '_>, cx: &mut Collector<'_>) -> Vec<Comman
         let default = ready.map_or(TIMEOUT, |_| UNTIL_READY);
         let Some(node) = node else { continue };
         if let Some(ready) = command.ready {
-            port_is_free(&name.value, node, ready, view, cx);
+            check_port_is_free(&name.value, node, ready, view, cx);
         }
         specs.push(CommandSpec {
             name: ActorName::new(&name.value),
@@ -128,7 +129,7 @@ fn in_background(command: &CommandDoc, cx: &mut Collector<'_>) -> bool {
 }
 
 /// Checks that no other server or command listens on the same port of a node.
-fn port_is_free(
+fn check_port_is_free(
     name: &str,
     node: usize,
     ready: Spanned<ListensOn>,
@@ -255,7 +256,7 @@ impl AddressFiller<'_, '_> {
             return Some(port.to_string());
         }
         let Some(address) = self.view.lab.network.address_from(self.node?, node) else {
-            super::nat::unreachable_node(self.node?, node, &name, self.view, cx);
+            super::nat::report_unreachable(self.node?, node, &name, self.view, cx);
             return None;
         };
         Some(if in_url && address.is_ipv6() {

@@ -72,7 +72,7 @@ pub(super) use written;
 
 impl WrittenImpairment {
     /// Returns true if any key is given.
-    pub(crate) fn says_something(&self) -> bool {
+    pub(crate) fn is_given(&self) -> bool {
         self.delay.is_some()
             || self.jitter.is_some()
             || self.loss.is_some()
@@ -125,8 +125,8 @@ impl WrittenImpairment {
     }
 }
 
-/// Returns the MTU, and reports one out of bounds. The least is 68 for IPv4 (RFC 791) and 1,280 for IPv6 (RFC 8200,
-/// section 5).
+/// Returns the MTU, and reports one out of bounds. The least is 68 for IPv4 (RFC 791) and 1,280 for IPv6
+/// (RFC 8200, section 5).
 pub(crate) fn mtu(
     written: Option<Spanned<Bytes>>,
     ip: IpVersion,

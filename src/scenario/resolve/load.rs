@@ -18,14 +18,15 @@ use crate::scenario::suggest;
 use crate::scenario::workload::{ClientClose, Load, PortChoice, Schedule};
 use crate::units::{ByteCount, Rate};
 
-/// Default bound on one attempt or request. It leaves room for a handshake with two retransmissions of the SYN (after 1 s
-/// and 3 s; the third would follow at 7 s).
+/// Default bound on one attempt or request. It leaves room for a handshake with two retransmissions of the
+/// SYN (after 1 s and 3 s; the third would follow at 7 s).
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// Default bound on a bulk transfer.
 const BULK_TIMEOUT: Duration = Duration::from_secs(60);
 /// Default bytes per `write(2)` of a bulk transfer.
 const WRITE: ByteCount = ByteCount(64 * 1024);
-/// Requests per second that the default timeout of a run assumes for a closed loop: far below what any machine does.
+/// Requests per second that the default timeout of a run assumes for a closed loop: far below
+/// what any machine does.
 const SLOW_LOOP: u64 = 100;
 
 /// The load of a client, and the port choice that its document may carry.

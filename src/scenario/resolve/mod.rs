@@ -33,7 +33,7 @@ pub(crate) use names::Names;
 
 /// Default interval between samples.
 const SAMPLE_EVERY: Duration = Duration::from_millis(100);
-/// Default seed.
+/// Default seed of a run.
 const SEED: u64 = 1;
 /// Time allowed for set-up, tear-down and the end of connections, in addition to the load itself.
 const MARGIN: Duration = Duration::from_secs(60);
@@ -116,7 +116,8 @@ pub(crate) fn run<'d>(
     }
 }
 
-/// Returns the time limit: by default a minute plus twice the time that the load, commands, steps and windows need.
+/// Returns the time limit: by default a minute plus twice the time that the load, commands,
+/// steps and windows need.
 fn timeout(
     written: Option<Spanned<Timespan>>,
     needed: Duration,

@@ -13,8 +13,8 @@ use crate::scenario::problem::{Collector, quoted};
 use crate::scenario::span::Spanned;
 use crate::scenario::topology::{InterfaceSpec, NatSpec};
 
-/// Resolves the `nat:` of a node. SNAT with several addresses takes them from the outgoing link (`extra` counts those
-/// assigned on each link) and adds them to the node's interface.
+/// Resolves the `nat:` of a node. SNAT with several addresses takes them from the outgoing link (`extra`
+/// counts those assigned on each link) and adds them to the node's interface.
 pub(crate) fn nat(
     node: usize,
     written: &NatDoc,
@@ -106,7 +106,7 @@ fn dnats(
                 port,
                 to: SocketAddr::new(address, target.port),
             }),
-            None => unreachable_node(node, target.node, &dnat.to, view, cx),
+            None => report_unreachable(node, target.node, &dnat.to, view, cx),
         }
     }
     specs
@@ -143,14 +143,14 @@ fn outgoing(
             Some((view.lab.interface(node, link), link))
         }
         None => {
-            unreachable_node(node, to, toward, view, cx);
+            report_unreachable(node, to, toward, view, cx);
             None
         }
     }
 }
 
 /// Reports that there is no path, unless one of the links could not be read.
-pub(crate) fn unreachable_node(
+pub(crate) fn report_unreachable(
     from: usize,
     to: usize,
     at: &Spanned<Text>,

@@ -1,4 +1,4 @@
-//! Resolves servers.
+//! Resolves servers, including proxies.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use indexmap::IndexMap;
 
 use super::View;
-use super::nat::unreachable_node;
+use super::nat::report_unreachable;
 use super::target::target;
 use crate::names::{ActorName, NodeName};
 use crate::scenario::bounds::{MAX_THREADS, MAX_TRANSFER};
@@ -47,7 +47,7 @@ pub(crate) fn servers(view: View<'_, '_>, cx: &mut Collector<'_>) -> Vec<ServerS
             .label("used again here");
         }
         if let Some(forward) = &server.forward {
-            only_a_server(server, forward, cx);
+            refuse_server_keys(server, forward, cx);
         }
         let reply = server.reply.map_or(ByteCount(0), |reply| {
             if reply.value.0.0 > MAX_TRANSFER {
@@ -77,8 +77,9 @@ pub(crate) fn servers(view: View<'_, '_>, cx: &mut Collector<'_>) -> Vec<ServerS
     specs
 }
 
-/// Reports the keys that a proxy cannot have: its replies come from the server behind it, and it runs one event loop.
-fn only_a_server(server: &ServerDoc, forward: &Spanned<Text>, cx: &mut Collector<'_>) {
+/// Reports the keys that a proxy cannot have: its replies come from the server behind it, and it
+/// runs one event loop.
+fn refuse_server_keys(server: &ServerDoc, forward: &Spanned<Text>, cx: &mut Collector<'_>) {
     let accept = server.accept.as_ref();
     let accept =
         accept.filter(|accept| !matches!(accept.value, AcceptDoc::Word(AcceptWord::Epoll)));
@@ -125,7 +126,7 @@ fn forward(
         next = next.and_then(behind);
     }
     let Some(address) = view.lab.network.address_from(node, target.node) else {
-        unreachable_node(node, target.node, to, view, cx);
+        report_unreachable(node, target.node, to, view, cx);
         return None;
     };
     Some(Forward {

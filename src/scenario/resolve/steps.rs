@@ -42,15 +42,15 @@ fn actions(step: &StepDoc, view: View<'_, '_>, cx: &mut Collector<'_>) -> Option
     match (&step.link, &step.impair, &step.sysctl, &step.stop) {
         (Some(link), None, None, None) => {
             let written = links::written!(link);
-            if link.state.is_none() && !written.says_something() && link.complete() {
+            if link.state.is_none() && !written.is_given() && link.complete() {
                 cx.error(link.head(), "`link` changes nothing")
                     .help("add a `state`, or an impairment: `loss: 10%`");
             }
             let impairment = written.impairment(link.complete(), cx);
             let mut actions = Vec::new();
             for number in links_between(&link.between, names, lab, cx) {
-                if written.says_something() {
-                    stays_as_it_is(number, link.between.span, lab, cx);
+                if written.is_given() {
+                    refuse_netem_change(number, link.between.span, lab, cx);
                     actions.push(impair(number, &impairment));
                 }
                 actions.extend(link.state.map(|state| StepAction::LinkState {
@@ -66,7 +66,7 @@ fn actions(step: &StepDoc, view: View<'_, '_>, cx: &mut Collector<'_>) -> Option
                 links_between(&doc.between, names, lab, cx)
                     .into_iter()
                     .map(|link| {
-                        stays_as_it_is(link, doc.between.span, lab, cx);
+                        refuse_netem_change(link, doc.between.span, lab, cx);
                         impair(link, &impairment)
                     })
                     .collect(),
@@ -96,7 +96,7 @@ fn actions(step: &StepDoc, view: View<'_, '_>, cx: &mut Collector<'_>) -> Option
 }
 
 /// Reports a change to a link that is impaired by netem, whose settings are applied only once.
-fn stays_as_it_is(link: usize, written: Span, lab: &ResolvedLab<'_>, cx: &mut Collector<'_>) {
+fn refuse_netem_change(link: usize, written: Span, lab: &ResolvedLab<'_>, cx: &mut Collector<'_>) {
     if lab.is_by_netem(link) {
         cx.error(
             written,

@@ -22,8 +22,8 @@ pub(crate) struct ResolvedTarget<'d> {
     pub(crate) by_name: bool,
 }
 
-/// Resolves `to:`, which is a server, `NODE:PORT`, or a node with one `dnat` port. `None` means that a problem has been
-/// reported, either here or when the server was read.
+/// Resolves `to:`, which is a server, `NODE:PORT`, or a node with one `dnat` port. `None` means that a
+/// problem has been reported, either here or when the server was read.
 pub(crate) fn target<'d>(
     to: &Spanned<Text>,
     document: &'d Document,

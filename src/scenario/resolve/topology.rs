@@ -188,7 +188,7 @@ impl<'d> ResolvedLab<'d> {
             let between = self.network.between(number);
             let written = links::written!(link);
             if let Some(by) = link.by
-                && !written.says_something()
+                && !written.is_given()
                 && link.complete()
             {
                 cx.error(by.span, "the link has `by`, but no impairment")
@@ -240,7 +240,8 @@ impl<'d> ResolvedLab<'d> {
         Some(prefix)
     }
 
-    /// Returns routes to everything that is not directly connected. With one link, everything else goes over that link.
+    /// Returns routes to everything that is not directly connected. With one link, everything else
+    /// goes over that link.
     fn routes(&self, node: usize) -> Vec<RouteSpec> {
         let mut routes = self.routes_to_nodes(node);
         routes.extend(self.forged_routes(node));
@@ -354,8 +355,8 @@ fn bounded(count: usize, most: usize, what: &str, at: Option<Span>, cx: &mut Col
     }
 }
 
-/// Descriptors that a node's process needs for one server before its first connection, the listener included. With fewer,
-/// nothing starts (measured, Linux 6.18).
+/// Descriptors that a node's process needs for one server before its first connection, the listener included.
+/// With fewer, nothing starts (measured, Linux 6.18).
 const MIN_NOFILE: u64 = 7;
 
 /// Applies a node's own settings.

@@ -1,4 +1,4 @@
-//! Built-in clients.
+//! Clients that the lab itself provides.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -10,7 +10,7 @@ use crate::names::{ActorName, NodeName};
 use crate::scenario::place::Place;
 use crate::units;
 
-/// A built-in client.
+/// A client that the lab itself provides.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ClientSpec {
     /// Unique among all servers, clients and commands.
@@ -42,14 +42,15 @@ pub struct ClientSpec {
 /// The party that chooses the local port of a connection.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum PortChoice {
-    /// The kernel, at `connect(2)`, as for most real programs. Its search slows down once half the range is taken.
+    /// The kernel, at `connect(2)`, as for most real programs. Its search slows down once half
+    /// the range is taken.
     #[default]
     Kernel,
     /// The lab, in turn through the range, by `IP_LOCAL_PORT_RANGE` (Linux 6.3) narrowed to one port.
     Sequential,
-    /// The kernel, at `bind(2)`, before the destination is known, so that a port is taken for all destinations. This is
-    /// what happens to programs that bind to a source address without `IP_BIND_ADDRESS_NO_PORT`. If no port is left,
-    /// `bind(2)` fails with `EADDRINUSE`.
+    /// The kernel, at `bind(2)`, before the destination is known, so that a port is taken for all
+    /// destinations. This is what happens to programs that bind to a source address without
+    /// `IP_BIND_ADDRESS_NO_PORT`. If no port is left, `bind(2)` fails with `EADDRINUSE`.
     Bind,
 }
 

@@ -26,7 +26,7 @@ pub enum Load {
     },
     /// Opens connections at a constant rate and holds them all.
     Hold {
-        /// Number of connections.
+        /// Number of connections to open.
         connections: u64,
         /// Connections opened per second.
         rate: Rate,
@@ -60,11 +60,11 @@ pub enum Load {
     },
     /// Transfers bytes from client to server as fast as the kernel takes them.
     Bulk {
-        /// Bytes per stream.
+        /// Number of bytes in each stream.
         bytes: ByteCount,
         /// Number of streams at once.
         streams: u32,
-        /// Bytes per `write(2)`.
+        /// Number of bytes in each `write(2)`.
         write: ByteCount,
         /// True if each write is sent at once (`TCP_NODELAY`, tcp(7)).
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -146,8 +146,8 @@ impl Load {
         self.schedule().map(|schedule| schedule.mean_rate())
     }
 
-    /// Returns the time from the first attempt until the client is done, if every attempt ends at once; `None` for a
-    /// closed loop, whose length depends on the machine.
+    /// Returns the time from the first attempt until the client is done, if every attempt ends at once;
+    /// `None` for a closed loop, whose length depends on the machine.
     pub fn duration(&self) -> Option<Duration> {
         let starting = self.schedule()?.duration();
         Some(starting.saturating_add(self.hold_for().unwrap_or_default()))
@@ -164,7 +164,8 @@ impl Load {
         }
     }
 
-    /// Returns the time that connections are held once the last has been tried; `None` if the load model has no such time.
+    /// Returns the time that connections are held once the last has been tried; `None` if the load model
+    /// has no such time.
     pub fn hold_for(&self) -> Option<Duration> {
         match self {
             Self::Hold { hold_for, .. } => Some(*hold_for),
@@ -174,7 +175,8 @@ impl Load {
         }
     }
 
-    /// Returns the most connections that the client has open at once. An attempt lasts until its timeout at the latest.
+    /// Returns the most connections that the client has open at once. An attempt lasts until its
+    /// timeout at the latest.
     pub fn open_at_most(&self) -> u64 {
         match self {
             Self::Hold { connections, .. } => *connections,

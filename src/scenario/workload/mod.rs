@@ -18,12 +18,10 @@ use serde::{Deserialize, Serialize};
 
 /// Everything that acts in a run. The actors are in the order of the file, the steps in order of time.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the names say it")]
 pub struct Workload {
-    /// The built-in servers.
     pub servers: Vec<ServerSpec>,
-    /// The built-in clients.
     pub clients: Vec<ClientSpec>,
-    /// The real programs.
     pub commands: Vec<CommandSpec>,
     /// The timed actions on the lab and on its actors.
     pub steps: Vec<StepSpec>,

@@ -18,7 +18,8 @@ pub struct Schedule {
 }
 
 impl Schedule {
-    /// Returns the time that the schedule takes: until a rate that changes linearly from `from` to `to` adds up to `count`.
+    /// Returns the time that the schedule takes: until a rate that changes linearly from `from` to `to`
+    /// adds up to `count`.
     pub fn duration(&self) -> Duration {
         Duration::try_from_secs_f64(self.seconds()).unwrap_or(Duration::MAX)
     }
@@ -37,8 +38,8 @@ impl Schedule {
         self.from.midpoint(self.to)
     }
 
-    /// Returns the start time of attempt `index` (from 0), from the start of the schedule. Each time is computed on its
-    /// own, so that errors do not add up.
+    /// Returns the start time of attempt `index` (from 0), from the start of the schedule. Each time is
+    /// computed on its own, so that errors do not add up.
     pub fn start_of(&self, index: u64) -> Duration {
         let (from, to) = (self.from.as_per_second(), self.to.as_per_second());
         let growth = (to - from) / self.seconds();

@@ -16,7 +16,7 @@ pub struct ServerSpec {
     pub name: ActorName,
     /// The node on which it runs.
     pub node: NodeName,
-    /// TCP port.
+    /// The TCP port that it listens on.
     pub port: u16,
     /// Second argument of `listen(2)`; the kernel bounds it by `net.core.somaxconn`.
     pub backlog: u32,

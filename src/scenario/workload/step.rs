@@ -26,14 +26,14 @@ pub struct StepSpec {
 pub enum StepAction {
     /// Takes a link down or brings it up.
     LinkState {
-        /// Index into [`crate::scenario::topology::Topology::links`].
+        /// The link, as an index into [`crate::scenario::topology::Topology::links`].
         link: usize,
         /// True to bring it up.
         up: bool,
     },
     /// Changes the impairment of a link.
     LinkImpair {
-        /// Index into [`crate::scenario::topology::Topology::links`].
+        /// The link, as an index into [`crate::scenario::topology::Topology::links`].
         link: usize,
         /// The complete impairment from now on.
         impairment: Impairment,
@@ -42,7 +42,7 @@ pub enum StepAction {
     Sysctl {
         /// The node whose namespace has the sysctl.
         node: NodeName,
-        /// Key with dots.
+        /// The key, with dots between its parts.
         key: String,
         /// The value as written to `/proc/sys`.
         value: String,
@@ -65,7 +65,8 @@ pub enum StepAction {
 /// The packets that the peers of a stopped actor receive.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum StopHow {
-    /// What the kernel sends when a process is killed: FIN, or RST if something was left unread or not accepted.
+    /// The packets of a killed process: FIN, or RST if something was left
+    /// unread or not accepted.
     #[default]
     Fin,
     /// RST on every connection (`SO_LINGER` with 0).
