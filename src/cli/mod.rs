@@ -3,6 +3,7 @@
 mod advise;
 mod check;
 mod compare;
+mod completions;
 mod diff;
 mod doctor;
 mod exit;
@@ -12,6 +13,7 @@ mod kernels;
 mod ladder;
 mod list;
 mod load;
+mod new;
 mod output;
 mod progress;
 mod report;
@@ -20,13 +22,14 @@ mod run;
 mod runtime;
 mod schema;
 mod select;
+mod show;
 mod worker;
 mod writable;
 
 use std::process::ExitCode;
 
 use crate::backend;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 /// Network-namespace test lab: runs scenarios on this machine's kernel, reads the kernel's own evidence, gives a verdict.
 ///
@@ -56,8 +59,16 @@ enum Verb {
     Check(check::CheckArguments),
     /// List scenarios with their runs
     List(list::ListArguments),
+    /// Write a commented scenario to start from
+    New(new::NewArguments),
+    /// Print a scenario; shipped ones by name
+    Show(show::ShowArguments),
     /// Print the JSON Schema of scenario files, for editors
     Schema,
+    /// Print completions for a shell
+    Completions(completions::CompletionsArguments),
+    /// Print the man page, or write one for each command
+    Man(completions::ManArguments),
     /// Tell what this kernel and these privileges allow, and how to get what is missing
     Doctor(doctor::DoctorArguments),
     /// Keep kernels to run scenarios on, by name: add, list, rm
@@ -95,7 +106,11 @@ pub fn main() -> ExitCode {
         Verb::Advise(arguments) => advise::main(&arguments),
         Verb::Check(arguments) => check::main(&arguments),
         Verb::List(arguments) => list::main(&arguments),
+        Verb::New(arguments) => new::main(&arguments),
+        Verb::Show(arguments) => show::main(&arguments),
         Verb::Schema => schema::main(),
+        Verb::Completions(arguments) => completions::completions(Arguments::command(), &arguments),
+        Verb::Man(arguments) => completions::man(Arguments::command(), &arguments),
         Verb::Doctor(arguments) => doctor::main(&arguments),
         Verb::Kernel(arguments) => kernel::main(&arguments),
         Verb::Worker => worker::worker(),

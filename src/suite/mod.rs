@@ -28,6 +28,7 @@ mod run_order;
 mod scheduler;
 mod select;
 mod spread;
+mod templates;
 
 pub use capturing::Captures;
 pub use discover::{DiscoverError, Source, discover, shipped};
@@ -40,3 +41,4 @@ pub use result::{Attempt, CaseComparison, RunResult, ScenarioFile, ScenarioResul
 pub use run_order::RunOrder;
 pub use select::{Filter, FilterError, SelectError, Selected, Selection, Shard};
 pub use spread::{QuantitySpread, Spread};
+pub use templates::{Template, TemplateError, templates};
