@@ -1,10 +1,10 @@
-//! Quantiles of histograms: of a whole run, as reports and comparisons give them.
+//! Quantiles of the histograms of a whole run, for reports and comparisons.
 
 use std::collections::BTreeMap;
 
 use super::series::Series;
 
-/// All spans of a distribution as one: values with their counts, ascending.
+/// Merges all spans of a distribution into one list of values and counts, ascending by value.
 pub(crate) fn merged(series: &Series) -> Vec<(u64, u64)> {
     let mut counts = BTreeMap::new();
     for (value, count) in series.histograms.iter().flat_map(|(_, values)| values) {
@@ -14,14 +14,15 @@ pub(crate) fn merged(series: &Series) -> Vec<(u64, u64)> {
     counts.into_iter().filter(|(_, count)| *count > 0).collect()
 }
 
-/// How many values there are.
+/// Returns the number of recorded values.
 pub(crate) fn count(values: &[(u64, u64)]) -> u64 {
     values
         .iter()
         .fold(0, |sum, (_, count)| sum.saturating_add(*count))
 }
 
-/// The least value that at least a share of all are not above (nearest rank); `None` where there are none.
+/// Returns the smallest value such that at least `share` of all values are not above it (nearest rank), or `None` if
+/// the list is empty.
 pub(crate) fn quantile(values: &[(u64, u64)], share: f64) -> Option<u64> {
     let rank = ((count(values) as f64 * share).ceil() as u64).max(1);
     let mut below: u64 = 0;

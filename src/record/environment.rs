@@ -1,4 +1,4 @@
-//! Where a run happened: kernel, machine, privileges, what every node was set to.
+//! The environment of a run: kernel, machine, privileges and the settings of every node.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,63 +7,63 @@ use serde::{Deserialize, Serialize};
 /// Everything outside the scenario that could have changed the result.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Environment {
-    /// Version of the program that ran the worker.
+    /// Version of the nslab that ran the worker.
     pub nslab: String,
-    /// `uname -r`.
+    /// Kernel release, as in `uname -r`.
     pub kernel_release: String,
-    /// `uname -v`: the build.
+    /// Kernel build, as in `uname -v`.
     pub kernel_build: String,
-    /// `uname -m`.
+    /// Machine architecture, as in `uname -m`.
     pub machine: String,
-    /// Processors that the worker may use.
+    /// Number of processors that the worker may use.
     pub processors: u32,
-    /// Memory of the machine, bytes.
+    /// Memory of the machine in bytes.
     pub memory: u64,
-    /// How the run got its namespaces.
+    /// The privileges with which the run created its namespaces.
     pub privileges: Privileges,
-    /// Whether the lab owns the kernel (a virtual machine).
+    /// True if the lab has the kernel to itself, that is, in a virtual machine.
     pub owns_kernel: bool,
-    /// What the guest depends on, where the lab owns the kernel.
+    /// The inputs of the virtual machine, if the lab has the kernel to itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub guest: Option<Guest>,
-    /// Whether time is virtual.
+    /// True if the run's clock is virtual.
     pub virtual_time: bool,
-    /// The seed of everything random.
+    /// The seed of everything random in the run.
     pub seed: u64,
-    /// Every sysctl that the lab pinned or the scenario set, by node, as read back.
+    /// Every sysctl that the lab pinned or the scenario set, by node, as read back from the kernel.
     pub sysctls: BTreeMap<String, BTreeMap<String, String>>,
-    /// Of these, what differs from the baseline: by node, key and value.
+    /// The subset of `sysctls` that differs from the baseline: by node, key and value.
     pub off_baseline: BTreeMap<String, BTreeMap<String, String>>,
-    /// What was set for the whole kernel, where the lab owns it: key and value, as read back.
+    /// Sysctls set for the whole kernel, if the lab has it to itself: key and value, as read back.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub kernel_sysctls: BTreeMap<String, String>,
-    /// Keys of the baseline that the kernel does not have.
+    /// Baseline sysctls that the kernel does not have.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub absent_sysctls: BTreeSet<String>,
 }
 
-/// What a run in a virtual machine depends on beside its scenario: the same of all this gives the same run.
+/// The inputs of a virtual machine besides the scenario. If they are all the same, so is the run.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Guest {
-    /// What emulates the machine, with its version.
+    /// Name and version of the emulator.
     pub emulator: String,
-    /// SHA-256 of the kernel with its modules.
+    /// SHA-256 of the kernel and its modules.
     pub kernel: String,
     /// SHA-256 of the guest's file system.
     pub initramfs: String,
-    /// SHA-256 of the program that runs in it: this one.
+    /// SHA-256 of the nslab program that runs in the guest.
     pub program: String,
-    /// Whether its time is virtual: counted in instructions.
+    /// True if the guest's time is virtual, counted in instructions.
     pub virtual_time: bool,
 }
 
-/// How a run got its namespaces.
+/// The privileges with which a run created its namespaces.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Privileges {
     /// CAP_NET_ADMIN and CAP_SYS_ADMIN in the initial user namespace.
     #[default]
     Root,
-    /// A user namespace of its own.
+    /// All capabilities in a user namespace of its own.
     Rootless,
 }

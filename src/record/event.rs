@@ -1,6 +1,6 @@
-//! What a run tells, one JSON line each: the data that a record is made of, and the worker's only output.
+//! The events of a run: what a record consists of, and the only thing a worker writes. One JSON line each.
 //!
-//! Not here: what it means (`timeline` gathers it, `expect` judges it).
+//! Not here: collecting them (`timeline`) and judging them (`expect`).
 
 use std::collections::BTreeMap;
 
@@ -11,46 +11,47 @@ use super::environment::Environment;
 use crate::names::{ActorName, SeriesName};
 use crate::units::{Unit, show};
 
-/// Stands for a series in samples; given out in the order of declaration, from 0.
+/// Identifies a series in samples. Assigned in the order of declaration, from 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct SeriesId(pub u32);
 
-/// What the values of a series are.
+/// The type of a series' values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SeriesKind {
-    /// Counts up from 0 at the start of the clock.
+    /// A number that counts up from 0 at the start of the clock.
     Counter,
-    /// A state that goes up and down.
+    /// A number that goes up and down.
     Gauge,
     /// Lines of text.
     Text,
-    /// A distribution: histograms, one for each span of time.
+    /// A distribution, recorded as one histogram per span of time.
     Distribution,
 }
 
-/// What the values of a series count.
+/// The unit of a series' values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SeriesUnit {
-    /// Plain numbers.
+    /// A plain number without a unit.
     Count,
-    /// Bytes.
+    /// A number of bytes.
     Bytes,
-    /// Bytes a second.
+    /// Bytes per second.
     BytesPerSecond,
-    /// Nanoseconds.
+    /// A time in nanoseconds.
     Nanoseconds,
-    /// Text.
+    /// Text, which has no unit.
     Text,
 }
 
 impl SeriesUnit {
-    /// A value of the record in the base that people and expectations use: seconds for nanoseconds, else as it is.
+    /// Converts a recorded value to the unit that people and expectations use: nanoseconds become seconds, all other
+    /// values stay as they are.
     pub fn in_base(self, value: f64) -> f64 {
         match self {
-            // A division and not a product: it gives the double nearest to the decimal number, as reading `10.3s` does.
+            // Dividing gives the double nearest to the decimal number, as parsing `10.3s` does. Multiplying would not.
             Self::Nanoseconds => value / 1e9,
             Self::Count | Self::Bytes | Self::BytesPerSecond | Self::Text => value,
         }
@@ -73,113 +74,113 @@ impl SeriesUnit {
     }
 }
 
-/// Declares a series; comes before the first value of it.
+/// The declaration of a series, which precedes its first value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SeriesDeclaration {
-    /// What samples call it.
+    /// The id by which samples refer to the series.
     pub id: SeriesId,
-    /// What expectations call it.
+    /// The name by which expectations refer to the series.
     pub name: SeriesName,
-    /// What its values are.
+    /// The type of its values.
     pub kind: SeriesKind,
-    /// What its values count.
+    /// The unit of its values.
     pub unit: SeriesUnit,
-    /// Whether the lab stands in for a kernel feature here. Shown wherever the series is.
+    /// True if the lab emulates the kernel feature behind it; every display of the series says so.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub emulated: bool,
 }
 
-/// Something that a run tells. Times are [`Offset`]s of the run's clock; what comes before the clock starts carries none.
+/// An event of a run. Times are [`Offset`]s of the run's clock; events before the clock starts have none.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Event {
-    /// Where the run happens. First.
+    /// The environment of the run. The first event.
     Environment(Box<Environment>),
-    /// The lab stands.
+    /// The lab has been built.
     Built(Built),
-    /// A series begins.
+    /// A series is declared.
     Series(SeriesDeclaration),
-    /// Values that changed at a time: pairs of series and new value. A series not named keeps its value.
+    /// New values at a time. A series that is not listed keeps its value.
     Sample {
-        /// When.
+        /// Time of the sample.
         t: Offset,
-        /// Which series have which new value.
+        /// Pairs of series and new value.
         v: Vec<(SeriesId, i64)>,
     },
-    /// A probe of a node has read everything it watches: what did not change is still so.
+    /// A probe has read everything it watches; whatever has not changed still holds.
     Looked {
-        /// When.
+        /// Time of the reading.
         t: Offset,
-        /// Which probe, by what it watches: `client.sockets`, `nat.conntrack`.
+        /// The name of the node that the probe watches, such as `client`.
         probe: String,
-        /// Processor time that this look took, nanoseconds.
+        /// Processor time of the reading, nanoseconds.
         cost: u64,
     },
-    /// A line of text.
+    /// A line of a text series.
     Text {
-        /// When.
+        /// Time of the line.
         t: Offset,
-        /// Which series.
+        /// Series the line belongs to.
         series: SeriesId,
-        /// The line, without its end.
+        /// The line without its line end.
         line: String,
     },
-    /// A span's worth of a distribution.
+    /// One span of a distribution.
     Histogram {
-        /// End of the span.
+        /// Time at which the span ends.
         t: Offset,
-        /// Which series.
+        /// Series the span belongs to.
         series: SeriesId,
-        /// Values with their counts, ascending.
+        /// Pairs of value and count, ascending by value.
         v: Vec<(u64, u64)>,
     },
-    /// How a client's load was offered: at the end of the load.
+    /// A client's load report, at the end of its load.
     Load(LoadReport),
-    /// What the lab's own threads (servers, wires, probes) had of the processors: at the end.
+    /// Scheduling statistics of the lab's own threads (servers, wires, probes), at the end of the run.
     Processor {
-        /// How long they ran, together, nanoseconds.
+        /// Time they ran on a processor in total, nanoseconds.
         ran: u64,
-        /// How long they were ready to run and waited for a processor, together, nanoseconds.
+        /// Time they were runnable but waiting for a processor in total, nanoseconds.
         waited: u64,
-        /// How many times they were given one.
+        /// Number of times they were given a processor.
         turns: u64,
     },
-    /// What the run's processes took of the machine, programs included: at the end.
+    /// Resources used by all processes of the run, its programs included, at the end of the run.
     Used {
-        /// Processor time, nanoseconds.
+        /// Processor time in nanoseconds.
         cpu: u64,
-        /// Bytes of memory that the largest of the worker and its children had at most (`ru_maxrss`, getrusage(2)).
+        /// Peak memory in bytes of the largest process (`ru_maxrss`, getrusage(2)).
         memory: u64,
     },
-    /// Something that a reader of the result must know.
+    /// A note that every reader of the result must see.
     Note {
-        /// When, if the clock had started.
+        /// Time, if the clock had started.
         t: Option<Offset>,
-        /// One sentence.
+        /// The note, one sentence.
         text: String,
     },
-    /// This kernel or machine lacks what the scenario needs. Last.
+    /// The kernel or machine lacks something the scenario needs. The last event.
     NotApplicable {
-        /// What is missing, why, and how to get it where that is possible.
+        /// The missing thing, the cause, and a way to get it if there is one.
         reason: String,
     },
-    /// The question could not be asked. Last.
+    /// The run could not be carried out. The last event.
     Errored {
-        /// What went wrong.
+        /// The error with its causes.
         error: String,
     },
-    /// The run came to its end. Last.
+    /// The run ended. The last event.
     Finished {
-        /// When.
+        /// Time of the end.
         t: Offset,
-        /// True where it was interrupted before its time.
+        /// True if the run was cancelled before its end.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         interrupted: bool,
     },
 }
 
 impl Event {
-    /// Whether nothing comes after it.
+    /// Returns true if no event can follow this one.
     pub fn is_last(&self) -> bool {
         matches!(
             self,
@@ -187,7 +188,7 @@ impl Event {
         )
     }
 
-    /// When it happened, where the clock had started.
+    /// Returns the time of the event, or `None` if the clock had not started or the event has no time.
     pub fn time(&self) -> Option<Offset> {
         match self {
             Self::Sample { t, .. }
@@ -208,71 +209,74 @@ impl Event {
     }
 }
 
-/// What building the lab took and did.
+/// A report on building the lab.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Built {
-    /// Wall time of the set-up, nanoseconds.
+    /// Wall time of building the lab, nanoseconds.
     pub took: u64,
-    /// Of which filling conntrack tables, nanoseconds.
+    /// Part of `took` spent filling conntrack tables, nanoseconds.
     pub fill_took: u64,
-    /// How each node's conntrack room was made.
+    /// The free conntrack entries of each node for which the scenario asks for them.
     pub conntrack_room: BTreeMap<String, ConntrackRoom>,
-    /// How good the wire is, where the lab has one.
+    /// The precision of the lab's own wire, if the lab has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wire: Option<WirePrecision>,
-    /// What is emulated, by node: sentences that name the feature and its stand-in.
+    /// Emulated features by node: sentences that name the feature and what stands in for it.
     pub emulated: BTreeMap<String, Vec<String>>,
 }
 
-/// How good the lab's own wire was on this machine when the run began: nothing finer than this can be learnt through it.
+/// The precision of the lab's own wire on this machine when the run began. Nothing finer can be measured through it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WirePrecision {
-    /// What the wire adds to the way of a packet, nanoseconds: median.
+    /// Median delay that the wire adds to a packet, nanoseconds.
     pub delay_p50: u64,
-    /// Most.
+    /// Greatest delay that the wire added to a packet, nanoseconds.
     pub delay_max: u64,
-    /// Bits a second that it carried, in packets of 1,514 bytes, or what the link's MTU allows.
+    /// Throughput in bits per second, with packets of 1,514 bytes or the largest that the link's MTU allows.
     pub rate: u64,
 }
 
-/// How room in a conntrack table was made.
+/// The free entries that a conntrack table was given.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConntrackRoom {
-    /// Free entries that were asked for.
+    /// Free entries that the scenario asks for.
     pub room: u32,
-    /// The table's limit, `nf_conntrack_max`.
+    /// Limit of the table, `nf_conntrack_max`.
     pub max: u32,
-    /// Entries that the lab created to fill it; 0 where the limit itself was set.
+    /// Entries that the lab created to fill the table; 0 if it could set the limit instead.
     pub filled: u32,
 }
 
-/// How a client's load was offered against how it was to be.
+/// A comparison of the load that a client generated with the load it was to generate.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LoadReport {
-    /// The client.
+    /// Name of the client.
     pub client: ActorName,
-    /// Whether starts follow a schedule (open loop); a closed loop offers what it achieves.
+    /// True if starts follow a schedule (open loop). A closed loop starts an attempt when another ends.
     pub open_loop: bool,
-    /// Attempts that the schedule has.
+    /// Number of attempts in the schedule.
     pub scheduled: u64,
-    /// Attempts that were started.
+    /// Number of attempts started.
     pub started: u64,
-    /// Mean rate that the schedule asks for, a second.
+    /// Mean scheduled rate, in attempts per second.
     pub offered_rate: f64,
-    /// Mean rate at which attempts were started, a second.
+    /// Mean achieved rate, in attempts per second.
     pub achieved_rate: f64,
-    /// How long the schedule lasts, nanoseconds.
+    /// Length of the schedule, nanoseconds.
     pub span: u64,
-    /// How late starts were against the schedule, nanoseconds: median.
+    /// Median delay of starts against the schedule, nanoseconds.
     pub late_p50: u64,
-    /// 99th percentile.
+    /// 99th percentile of the delay, nanoseconds.
     pub late_p99: u64,
-    /// Latest.
+    /// Greatest delay, nanoseconds.
     pub late_max: u64,
-    /// How local ports were chosen: `kernel`, `sequential`, or why not as asked.
+    /// The choice of local ports: `kernel`, `bind`, `sequential`, or `kernel` with the reason why not as requested.
     pub port_choice: String,
     /// The engine that drove it: `epoll`, `io_uring`.
     pub engine: String,
     /// Processor time of the client, nanoseconds.
     pub cpu: u64,
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,19 +1,19 @@
-//! LineReader of a stream that may break off anywhere: the process that wrote it was killed, or its compressed file was cut.
+//! Reads lines from a stream that may end in the middle of one: its writer was killed, or its compressed file was cut.
 
 use std::io::{self, BufRead};
 
-/// One line.
+/// A line of a stream.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct StreamLine {
-    /// From 1.
+    /// Line number, from 1.
     pub(super) number: u64,
-    /// Without its end.
+    /// Content without the line end.
     pub(super) bytes: Vec<u8>,
-    /// Whether its end was there; only the last line can lack it.
+    /// True if the line end was present; only the last line can lack it.
     pub(super) whole: bool,
 }
 
-/// Reads lines one by one.
+/// Reads a stream line by line.
 #[derive(Debug)]
 pub(super) struct LineReader<R> {
     input: R,
@@ -21,22 +21,21 @@ pub(super) struct LineReader<R> {
 }
 
 impl<R: BufRead> LineReader<R> {
-    /// From a stream.
     pub(super) fn new(input: R) -> Self {
         Self { input, read: 0 }
     }
 
-    /// The next line, or `None` at the end. A stream that reports its own breaking off (`UnexpectedEof`, as a
+    /// Returns the next line, or `None` at the end. A stream that reports its own truncation (`UnexpectedEof`, as a
     /// decompressor does) ends there.
     ///
     /// # Errors
-    /// Any other error of the stream, with the number of the line that it was to read.
+    /// Any other error of the stream, with the number of the line being read.
     pub(super) fn next(&mut self) -> Result<Option<StreamLine>, (u64, io::Error)> {
         let number = self.read + 1;
         let mut bytes = Vec::new();
         match self.input.read_until(b'\n', &mut bytes) {
             Ok(_) => {}
-            // What had been read before is in the buffer.
+            // The bytes read before the error are in the buffer.
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {}
             Err(error) => return Err((number, error)),
         }

@@ -1,29 +1,29 @@
-//! The numbers that a run comes to: last values, peaks of gauges, quantiles of distributions.
+//! The figures that summarise a run: last values, peaks of gauges, quantiles of distributions.
 //!
-//! Not here: what is good or bad about them, and what is noise (`compare`, `report`).
+//! Not here: whether a figure is good or bad, and noise (`compare`, `report`).
 
 use super::distribution::{merged, quantile};
 use super::event::{SeriesKind, SeriesUnit};
 use super::series::Series;
 
-/// The quantiles that stand for a distribution.
+/// The quantiles that summarise a distribution.
 const QUANTILES: [(&str, f64); 2] = [("p50", 0.5), ("p99", 0.99)];
 
-/// One number that a run comes to.
+/// A figure that summarises a series.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Measure {
-    /// As expectations write it: `load.established`, `max(client.tcp.TIME_WAIT)`, `p99(load.latency)`.
+    /// Written as in expectations: `load.established`, `max(client.tcp.TIME_WAIT)`, `p99(load.latency)`.
     pub name: String,
-    /// What it is.
+    /// The value, in `unit`.
     pub value: i64,
-    /// What it counts.
+    /// Unit of the value.
     pub unit: SeriesUnit,
-    /// What its series is.
+    /// Kind of the series.
     pub kind: SeriesKind,
 }
 
-/// What a series comes to: the last value of a counter, the last and the greatest of a gauge, p50 and p99 of a distribution. What
-/// measured nothing comes to nothing; a counter that never counted comes to 0.
+/// Summarises a series: the last value of a counter, the last and the greatest of a gauge, p50 and p99 of a
+/// distribution. A counter that never counted gives 0; a gauge or distribution without values gives nothing.
 pub fn measures(series: &Series) -> Vec<Measure> {
     let name = series.declaration.name.as_str();
     let (unit, kind) = (series.declaration.unit, series.declaration.kind);

@@ -1,8 +1,9 @@
-//! Evidence: what happened in a run. Plain data, needs no privileges.
+//! The record of a run: what happened, as plain data that needs no privileges to read.
 //!
-//! A run tells [`Event`]s through a [`Recorder`]; a [`Timeline`] gathers them; [`Verdict`]s say what was judged of it.
-//! A [`Record`] is all of that in a file.
-//! A record outlives the code that parsed its scenario, so nothing here knows scenarios.
+//! A run records [`Event`]s through a [`Recorder`]; a [`Timeline`] collects them; [`Verdict`]s hold the judgement. A
+//! [`Record`] is all of these in a file.
+//!
+//! A record outlives the code that parsed its scenario, so nothing here depends on scenarios.
 
 mod capture;
 mod clock;

@@ -1,29 +1,29 @@
-//! How a run, a scenario or a suite came out.
+//! The outcome of a run, a scenario or a suite.
 
 use serde::{Deserialize, Serialize};
 
-/// Outcomes, ordered: that of a whole is the greatest of its parts.
+/// Outcomes in ascending order: the outcome of a whole is the greatest of its parts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
-    /// Every expectation held.
+    /// All expectations held.
     Passed,
-    /// Asked to be left out.
+    /// Left out on request.
     Skipped,
-    /// Every expectation held when it was tried again, after one that failed or could not be asked.
+    /// All expectations held on a retry, after an attempt that failed or errored.
     Flaky,
-    /// This kernel or machine lacks what the scenario needs.
+    /// The kernel or machine lacks something the scenario needs.
     NotApplicable,
-    /// The load was not what the scenario asked for: nothing is said about the claim.
+    /// This machine could not generate the requested load, so nothing can be said about the claim.
     Inconclusive,
-    /// The kernel behaved otherwise than expected.
+    /// The kernel did not behave as expected.
     Failed,
-    /// The question could not be asked.
+    /// The run could not be carried out.
     Errored,
 }
 
 impl Outcome {
-    /// As people read it.
+    /// Returns the outcome as displayed.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Passed => "passed",

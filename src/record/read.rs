@@ -1,37 +1,37 @@
-//! Reads a timeline back from the lines that a run told.
+//! Reads a timeline back from the lines that a run wrote.
 
 use std::io::{self, BufRead};
 
 use super::lines::{LineReader, StreamLine};
 use super::timeline::Timeline;
 
-/// Why lines are no timeline.
+/// A line of a run cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
-    /// The stream itself.
+    /// The stream cannot be read.
     #[error("read line {line}")]
     Input {
-        /// From 1.
+        /// Line number, from 1.
         line: u64,
-        /// What went wrong.
+        /// The error of the stream.
         source: io::Error,
     },
-    /// A line with an end that is no event of this version.
-    #[error("make sense of line {line}: it is no event")]
+    /// A complete line is not an event of this version.
+    #[error("parse line {line}: it is not an event")]
     Corrupt {
-        /// From 1.
+        /// Line number, from 1.
         line: u64,
-        /// What is wrong with it.
+        /// The parser's error.
         source: serde_json::Error,
     },
 }
 
 impl Timeline {
-    /// Reads events, a JSON line each, to the end of the stream. A last line without an end that is no whole event is
-    /// left out, and a note says so: the run's process was killed while it told it.
+    /// Reads events, one JSON line each, to the end of the stream. If the last line is incomplete it is left out and a
+    /// note says so: the process was killed while it was writing.
     ///
     /// # Errors
-    /// Where the stream cannot be read, or another line is no event; with the number of the line.
+    /// If the stream cannot be read, or a complete line is not an event. Both name the line.
     pub fn read(input: impl BufRead) -> Result<Self, ReadError> {
         let mut timeline = Self::default();
         let mut lines = LineReader::new(input);
@@ -54,7 +54,7 @@ impl Timeline {
     }
 }
 
-/// The next line of a stream.
+/// Reads the next line of a stream.
 pub(super) fn next_line<R: BufRead>(
     lines: &mut LineReader<R>,
 ) -> Result<Option<StreamLine>, ReadError> {
@@ -63,7 +63,7 @@ pub(super) fn next_line<R: BufRead>(
         .map_err(|(line, source)| ReadError::Input { line, source })
 }
 
-/// What a line says; `None` where it breaks off.
+/// Parses a line; returns `None` if the line is incomplete.
 pub(super) fn parse<T: serde::de::DeserializeOwned>(
     line: &StreamLine,
 ) -> Result<Option<T>, ReadError> {
@@ -97,7 +97,7 @@ mod tests {
     fn a_stream_of_events_becomes_a_timeline() {
         let timeline = Timeline::read(RUN.as_bytes()).expect("a timeline");
         let series = timeline.series("load.established").expect("the series");
-        // In the order of time, not of telling.
+        // In order of time, not in the order of recording.
         assert_eq!(
             series.changes,
             [(Offset(1_000_000_000), 4), (Offset(2_000_000_000), 9)]
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_is_no_event_is_told_by_its_number() {
+    fn a_line_that_is_not_an_event_is_reported_with_its_number() {
         for broken in [
             "nonsense",
             "",
@@ -142,12 +142,12 @@ mod tests {
             let error = Timeline::read(text.as_bytes()).expect_err("an error");
             assert_eq!(
                 error.to_string(),
-                "make sense of line 2: it is no event",
+                "parse line 2: it is not an event",
                 "{broken}"
             );
         }
         let bytes = [RUN.as_bytes(), b"\xff\xfe\n"].concat();
         let error = Timeline::read(bytes.as_slice()).expect_err("an error");
-        assert_eq!(error.to_string(), "make sense of line 5: it is no event");
+        assert_eq!(error.to_string(), "parse line 5: it is not an event");
     }
 }

@@ -1,4 +1,4 @@
-//! Takes events from every thread of a run and writes them in order, a JSON line each.
+//! Takes events from all threads of a run and writes them in order, one JSON line each.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -9,19 +9,20 @@ use std::thread::{Builder, JoinHandle};
 use super::event::{Event, SeriesDeclaration, SeriesId, SeriesKind, SeriesUnit};
 use crate::names::SeriesName;
 
-/// A handle that any thread may clone; events go to one writer thread, so that telling never blocks on output.
+/// A handle for recording events that any thread may clone. One writer thread writes them, so recording never blocks on
+/// output.
 #[derive(Debug, Clone)]
 pub struct Recorder {
     events: Sender<Event>,
     series: Arc<Mutex<BTreeMap<SeriesName, SeriesId>>>,
 }
 
-/// The writer's end: joined once every [`Recorder`] is gone.
+/// The writer thread of a [`Recorder`].
 #[derive(Debug)]
 pub struct RecorderClosed(JoinHandle<std::io::Result<()>>);
 
 impl RecorderClosed {
-    /// Waits until everything told has been written; all clones of the recorder must be gone.
+    /// Waits until all recorded events have been written. All clones of the recorder must have been dropped.
     ///
     /// # Errors
     /// The first error of the output.
@@ -33,10 +34,10 @@ impl RecorderClosed {
 }
 
 impl Recorder {
-    /// Starts the writer thread on an output.
+    /// Starts the writer thread.
     ///
     /// # Errors
-    /// EAGAIN where no thread may be had.
+    /// EAGAIN if no thread can be created.
     pub fn start(output: impl Write + Send + 'static) -> std::io::Result<(Self, RecorderClosed)> {
         let (events, inbox) = mpsc::channel();
         let writer = Builder::new().spawn(move || write_events(&inbox, output))?;
@@ -47,12 +48,12 @@ impl Recorder {
         Ok((recorder, RecorderClosed(writer)))
     }
 
-    /// Tells one event. After the output has failed, events are dropped: nobody listens any more.
+    /// Records an event. After the output has failed, events are dropped.
     pub fn record(&self, event: Event) {
         let _nobody_listens = self.events.send(event);
     }
 
-    /// Declares a series, or finds it by its name.
+    /// Declares a series, or returns its id if it has been declared.
     pub fn series(
         &self,
         name: impl Into<SeriesName>,
@@ -62,7 +63,7 @@ impl Recorder {
         self.declare(name.into(), kind, unit, false)
     }
 
-    /// Like [`Self::series`], for one in which the lab stands in for the kernel.
+    /// Like [`Self::series`], for a series whose kernel feature the lab emulates.
     pub fn emulated_series(
         &self,
         name: impl Into<SeriesName>,
@@ -85,7 +86,7 @@ impl Recorder {
         }
         let id = SeriesId(u32::try_from(series.len()).unwrap_or(u32::MAX));
         series.insert(name.clone(), id);
-        // Under the lock, so that no other thread's values overtake the declaration.
+        // Under the lock, so that another thread's values cannot overtake the declaration.
         self.record(Event::Series(SeriesDeclaration {
             id,
             name,
@@ -101,7 +102,7 @@ fn write_events(inbox: &Receiver<Event>, output: impl Write) -> std::io::Result<
     let mut output = std::io::BufWriter::new(output);
     while let Ok(event) = inbox.recv() {
         write_event(&mut output, &event)?;
-        // Everything that waits goes out in one write; then what was told is on its way before the next wait.
+        // Everything queued goes out in one write, and has left this process before the next wait.
         while let Ok(event) = inbox.try_recv() {
             write_event(&mut output, &event)?;
         }

@@ -1,23 +1,23 @@
-//! One series of a record: values as changes over time.
+//! A recorded series: a value's changes over time.
 
 use super::clock::Offset;
 use super::event::SeriesDeclaration;
 
-/// A series with everything that was recorded of it.
+/// A series and everything recorded for it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Series {
-    /// Name, kind, unit, emulated or not.
+    /// Name, kind and unit, and whether it is emulated.
     pub declaration: SeriesDeclaration,
-    /// Changes, ascending in time: the value holds until the next change.
+    /// Value changes, ascending by time. A value holds until the next change.
     pub changes: Vec<(Offset, i64)>,
-    /// Lines, for a series of text.
+    /// Lines of a text series.
     pub lines: Vec<(Offset, String)>,
-    /// Histograms by end of span, for a distribution: values with counts.
+    /// Histograms of a distribution, by the end of their span: pairs of value and count.
     pub histograms: Vec<(Offset, Vec<(u64, u64)>)>,
 }
 
 impl Series {
-    /// An empty series.
+    /// Creates an empty series.
     pub fn new(declaration: SeriesDeclaration) -> Self {
         Self {
             declaration,
@@ -27,13 +27,13 @@ impl Series {
         }
     }
 
-    /// The value at a moment: that of the last change up to it; `None` before the first.
+    /// Returns the value at a time, that is, of the last change up to it; `None` before the first change.
     pub fn at(&self, t: Offset) -> Option<i64> {
         let after = self.changes.partition_point(|(when, _)| *when <= t);
         after.checked_sub(1).map(|index| self.changes[index].1)
     }
 
-    /// The last value.
+    /// Returns the last value, if there is one.
     pub fn last(&self) -> Option<i64> {
         self.changes.last().map(|(_, value)| *value)
     }

@@ -1,4 +1,4 @@
-//! Everything a run told, gathered for judging and rendering.
+//! All events of a run, collected for judging and rendering.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,90 +9,90 @@ use super::event::{Built, Event, LoadReport, SeriesId};
 use super::series::Series;
 use crate::names::{ActorName, SeriesName};
 
-/// A run's events, gathered. Grows event by event, so that progress can be shown while the run goes on.
+/// The collected events of a run. Events are added one by one, so progress can be shown while the run goes on.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Timeline {
-    /// Where it happened.
+    /// The environment of the run, once known.
     pub environment: Option<Environment>,
-    /// What building the lab did.
+    /// The report on building the lab, once built.
     pub built: Option<Built>,
-    /// How each client's load was offered.
+    /// The load report of each client that has finished.
     pub loads: Vec<LoadReport>,
-    /// What the lab's own threads had of the processors.
+    /// Scheduling statistics of the lab's own threads.
     pub processor: Option<ProcessorTime>,
-    /// What the run's processes took: processor time in nanoseconds, and the most bytes that one of them had.
+    /// Processor time in nanoseconds and peak memory in bytes of the run's processes.
     pub used: Option<(u64, u64)>,
-    /// What a reader must know.
+    /// Notes that every reader of the result must see.
     pub notes: Vec<(Option<Offset>, String)>,
-    /// Moments at which each probe looked, with the processor time it took.
+    /// For each probe, the times of its readings with the processor time each took, in nanoseconds.
     pub looks: BTreeMap<String, Vec<(Offset, u64)>>,
-    /// How it ended; `None` while it goes on, or where the worker died.
+    /// The end of the run; `None` while it goes on, or if the worker died.
     pub end: Option<RunEnd>,
-    /// Latest time seen.
+    /// Latest time of any event.
     pub now: Offset,
     ids: BTreeMap<SeriesId, SeriesName>,
     series: BTreeMap<SeriesName, Series>,
 }
 
-/// What the lab's own threads (servers, wires, probes) had of the processors, together.
+/// Scheduling statistics of the lab's own threads (servers, wires, probes), summed up.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ProcessorTime {
-    /// How long they ran, nanoseconds.
+    /// Time on a processor, nanoseconds.
     pub ran: u64,
-    /// How long they were ready to run and waited, nanoseconds.
+    /// Time runnable but waiting for a processor, nanoseconds.
     pub waited: u64,
-    /// How many times they were given a processor.
+    /// Number of times they were given a processor.
     pub turns: u64,
 }
 
-/// How a run ended.
+/// The end of a run.
 #[derive(Debug, Clone, PartialEq)]
 pub enum RunEnd {
-    /// At its end, or interrupted.
+    /// The run came to its end or was cancelled.
     Finished {
-        /// When.
+        /// Time of the end.
         t: Offset,
-        /// Before its time.
+        /// True if it was cancelled.
         interrupted: bool,
     },
-    /// Not applicable, with the reason.
+    /// Not applicable on this kernel or machine, with the reason.
     NotApplicable(String),
-    /// Errored, with the error.
+    /// The run could not be carried out, with the error.
     Errored(String),
 }
 
 impl Timeline {
-    /// The series of this name, where it was recorded.
+    /// Returns the series with this name, if it was recorded.
     pub fn series(&self, name: &str) -> Option<&Series> {
         self.series.get(name)
     }
 
-    /// Every series, by name.
+    /// Returns all series, ordered by name.
     pub fn all_series(&self) -> impl Iterator<Item = &Series> {
         self.series.values()
     }
 
-    /// Whether a client's load or a command has come to its end.
+    /// Returns true if this client has reported its load, or this command has exited.
     pub fn has_ended(&self, actor: &ActorName) -> bool {
         let exit = || self.series(&format!("{actor}.exit"));
         self.loads.iter().any(|load| load.client == *actor)
             || exit().is_some_and(|series| !series.changes.is_empty())
     }
 
-    /// How long the run took by a virtual clock, where it had one: the same each time.
+    /// Returns the duration of the run if its clock was virtual. Such a duration is the same every time.
     pub fn virtual_time(&self) -> Option<Duration> {
         let environment = self.environment.as_ref()?;
         environment.virtual_time.then(|| self.now.as_duration())
     }
 
-    /// Whether anything in the run was emulated.
+    /// Returns true if the lab emulated a kernel feature in this run.
     pub fn emulated(&self) -> bool {
         self.built
             .as_ref()
             .is_some_and(|built| !built.emulated.is_empty())
     }
 
-    /// Adds one event.
+    /// Adds an event.
     pub fn add(&mut self, event: Event) {
         match event {
             Event::Environment(environment) => self.environment = Some(*environment),
@@ -150,7 +150,7 @@ impl Timeline {
     }
 }
 
-/// Threads tell in their own order: an event may come a little after a later one.
+/// Threads record independently, so an event may arrive slightly after a later one.
 fn insert_ordered<T>(list: &mut Vec<(Offset, T)>, t: Offset, value: T) {
     let index = list
         .iter()

@@ -1,28 +1,28 @@
-//! What was judged of an expectation, and of a run.
+//! The verdict on an expectation, and on a run.
 
 use serde::{Deserialize, Serialize};
 
 use super::clock::Offset;
 use super::outcome::Outcome;
 
-/// The judgement of one expectation.
+/// The verdict on one expectation.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Verdict {
-    /// The expectation as written, parameters filled in.
+    /// The expectation as written, with parameters filled in.
     pub text: String,
     /// Its line in the scenario file, from 1.
     pub line: u32,
     /// Its column, from 1.
     pub column: u32,
-    /// How it came out.
+    /// Its outcome: passed, failed, or that it could not be judged.
     pub outcome: Outcome,
-    /// Every quantity in it, with what was observed: `server.TcpExtListenOverflows` and `22`.
+    /// Every quantity in the expectation with its observed value, such as `server.TcpExtListenOverflows` and `22`.
     pub observed: Vec<Observation>,
-    /// For people: why it came out so, where that is not plain from the observations.
+    /// Explanation for people, if the observations do not make it obvious.
     pub reason: Option<String>,
-    /// The moment that decided: when it became true, or first false.
+    /// The time that decided the outcome: when the expectation first held, or first failed.
     pub decided_at: Option<Offset>,
-    /// Whether a quantity in it was emulated.
+    /// True if a quantity in it was emulated.
     pub emulated: bool,
 }
 
@@ -35,26 +35,26 @@ impl Verdict {
     }
 }
 
-/// What a quantity was.
+/// A quantity with its observed value.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Observation {
     /// The quantity as written.
     pub quantity: String,
-    /// Its value with its unit, as people read it.
+    /// Its value with its unit, for display.
     pub value: String,
-    /// The same as a number in the base of its unit, where it is one. Not kept in records: they are judged again.
+    /// The value as a number in the base unit, if it is a number. Not stored in records, which are judged again.
     #[serde(skip)]
     pub number: Option<f64>,
 }
 
-/// The judgement of one run.
+/// The verdict on one run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunVerdict {
-    /// How the run came out: the greatest of its parts, but inconclusive where the load was not what was asked for.
+    /// The greatest outcome of its expectations, or inconclusive if the requested load could not be generated.
     pub outcome: Outcome,
-    /// Why, where it is neither passed nor failed by an expectation: what is missing, what went wrong, how load fell short.
+    /// Explanation if no expectation decided the outcome: what is missing, what went wrong, how the load fell short.
     pub reason: Option<String>,
-    /// Each expectation's verdict, in the order of the file.
+    /// The verdict on each expectation, in the order of the file.
     pub verdicts: Vec<Verdict>,
 }
 

@@ -1,6 +1,6 @@
 //! Captures: the packets of a run at every link end, in one pcapng file (draft-ietf-opsawg-pcapng).
 //!
-//! A [`CaptureWriter`] writes one while the run goes on, a [`Capture`] is one that was read. What the packets say is not known
+//! A [`CaptureWriter`] writes one while the run goes on; a [`Capture`] has been read. The packets are not interpreted
 //! here.
 
 mod block;
@@ -17,12 +17,12 @@ use crate::names::{IfName, NodeName};
 pub use read::{CaptureFault, CaptureReadError};
 pub use write::CaptureWriter;
 
-/// A node's end of a link: where packets are seen. Written `nat:eth1`.
+/// A node's end of a link, where packets are captured. Displayed as `nat:eth1`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LinkEnd {
-    /// The node.
+    /// Name of the node.
     pub node: NodeName,
-    /// Its interface.
+    /// Interface of the node.
     pub interface: IfName,
 }
 
@@ -32,63 +32,64 @@ impl fmt::Display for LinkEnd {
     }
 }
 
-/// What a capture says of itself before the first packet.
+/// The information at the start of a capture, before the first packet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CaptureHeader {
-    /// Which run it is of, as the run's id is printed.
+    /// Id of the run, as displayed.
     pub run: String,
-    /// The wall clock at the zero of the run's clock, nanoseconds since 1970-01-01 UTC.
+    /// Wall clock at the zero of the run's clock, nanoseconds since 1970-01-01 UTC.
     pub clock_zero: u64,
-    /// Bytes kept of each packet, at most.
+    /// Greatest number of bytes kept per packet.
     pub snap: u32,
-    /// Where packets are seen, each with a sentence for people.
+    /// Link ends at which packets are captured, each with a description for people.
     pub interfaces: Vec<(LinkEnd, String)>,
 }
 
-/// Which way a packet was going, seen from the node at whose link end it was seen.
+/// The direction of a packet, as seen from the node at whose link end it was captured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Direction {
-    /// It arrived.
+    /// The packet arrived at the node.
     Inbound,
-    /// It left.
+    /// The packet left the node.
     Outbound,
 }
 
-/// A packet, seen at a link end.
+/// A packet captured at a link end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CapturedPacket<'a> {
-    /// Which link end: index into the interfaces of the capture.
+    /// Link end, as an index into the capture's interfaces.
     pub interface: usize,
-    /// The wall clock when it was seen, nanoseconds since 1970-01-01 UTC.
+    /// Wall clock at which it was captured, nanoseconds since 1970-01-01 UTC.
     pub time: u64,
-    /// Which way it was going, where that is known.
+    /// Its direction, if known.
     pub direction: Option<Direction>,
-    /// Its length on the link, bytes.
+    /// Its length on the link in bytes.
     pub length: u32,
-    /// Its first bytes, from the Ethernet header on.
+    /// Its first bytes, starting with the Ethernet header.
     pub bytes: &'a [u8],
 }
 
-/// A capture that was read.
+/// A capture as read from a file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Capture {
-    /// Which run it is of, where it says so.
+    /// Id of the run, if the capture names it.
     pub run: Option<String>,
-    /// The wall clock at the zero of the run's clock, nanoseconds since 1970-01-01 UTC, where it says so.
+    /// Wall clock at the zero of the run's clock, nanoseconds since 1970-01-01 UTC, if the capture contains it.
     pub clock_zero: Option<u64>,
-    /// The wall clock when it ended, nanoseconds since 1970-01-01 UTC: where it does not say so, when its last packet was seen.
+    /// Wall clock at the end of the capture, nanoseconds since 1970-01-01 UTC. If the capture does not contain it, the
+    /// time of its last packet.
     pub ended: u64,
-    /// Packets that it lacks because they came faster than they could be taken.
+    /// Number of packets missing because they arrived faster than they could be captured.
     pub dropped: u64,
-    /// Whether it ends before the run did: it has reached its bound, or the process that wrote it was killed.
+    /// True if the capture ends before the run: it reached its size limit, or its writer was killed.
     pub ends_early: bool,
-    /// Link ends by interface number; `None` for interfaces that are no Ethernet link ends of a lab.
+    /// Link ends by interface number; `None` for interfaces that are not Ethernet link ends of a lab.
     interfaces: Vec<Option<LinkEnd>>,
     packets: Vec<Stored>,
     bytes: Vec<u8>,
 }
 
-/// A packet of a [`Capture`]; its bytes lie with those of all others.
+/// A packet of a [`Capture`]; the bytes of all packets are kept together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Stored {
     time: u64,
@@ -100,12 +101,12 @@ struct Stored {
 }
 
 impl Capture {
-    /// The link end that an interface number stands for, where it is one.
+    /// Returns the link end with this interface number, if it is one.
     pub fn link_end(&self, interface: usize) -> Option<&LinkEnd> {
         self.interfaces.get(interface)?.as_ref()
     }
 
-    /// Every packet, in the order of time.
+    /// Returns all packets in order of time.
     pub fn packets(&self) -> impl DoubleEndedIterator<Item = CapturedPacket<'_>> + Clone {
         self.packets.iter().map(|stored| CapturedPacket {
             interface: stored.interface as usize,

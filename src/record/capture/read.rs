@@ -1,4 +1,4 @@
-//! Reads a capture: of either byte order, with blocks that are not known, broken off anywhere.
+//! Reads a capture in either byte order. Unknown blocks are skipped, and the file may be truncated anywhere.
 
 use std::fs::File;
 use std::io::{self, BufReader, Read};
@@ -11,59 +11,59 @@ use super::stream::{BlockFields, BlockRead, BlockReader};
 use super::{Capture, Direction, LinkEnd, Stored};
 use crate::names::{IfName, NodeName};
 
-/// Bytes of packets that are read; a run's own capture has a sixteenth of it at most.
+/// Limit on the packet bytes that are read. A run's own capture has at most a sixteenth of it.
 const MOST_BYTES: usize = 1 << 30;
-/// Why something could not be read as a capture. Completes "cannot read the capture: cannot ...".
+/// Something cannot be read as a capture. Completes "cannot read the capture: cannot ...".
 #[derive(Debug, Error)]
 pub enum CaptureReadError {
-    /// It could not be opened.
+    /// The file cannot be opened.
     #[error("open it")]
     Open(#[source] io::Error),
-    /// The stream itself failed.
+    /// The stream cannot be read.
     #[error("read it")]
     Input(#[source] io::Error),
-    /// There is nothing in it.
-    #[error("find anything in it: it is empty")]
+    /// The stream is empty.
+    #[error("read it: it is empty")]
     Empty,
-    /// It is something else.
-    #[error("recognise it: it does not begin as a pcapng file does")]
+    /// The stream is not a pcapng file.
+    #[error("recognise it: it is not a pcapng file")]
     NotACapture,
-    /// It is of the older format.
-    #[error("read the old pcap format, only pcapng (`tshark -r FILE -w NEW` converts it)")]
+    /// The stream is in the older pcap format.
+    #[error("read the old pcap format, only pcapng; convert it with `tshark -r FILE -w NEW`")]
     OldFormat,
-    /// A block is wrong.
-    #[error("make sense of the block at byte {at}")]
+    /// A block is malformed.
+    #[error("parse the block at byte {at}")]
     Corrupt {
-        /// Where the block begins.
+        /// Offset of the block in bytes.
         at: u64,
-        /// What is wrong with it.
+        /// The fault in the block.
         source: CaptureFault,
     },
-    /// It is too large.
+    /// The capture is too large.
     #[error("hold more than {} MiB of packets", MOST_BYTES >> 20)]
     TooLarge,
 }
 
-/// What is wrong with a block.
+/// A fault in a block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum CaptureFault {
-    /// Its length.
-    #[error("{0} bytes are no length of a block")]
+    /// The length is not valid for a block.
+    #[error("invalid block length: {0}")]
     Length(u32),
-    /// Its length at its end is another.
-    #[error("its length is {0} at its start and {1} at its end")]
+    /// The lengths at the start and at the end of the block differ.
+    #[error("the block length is {0} at its start and {1} at its end")]
     Lengths(u32, u32),
-    /// The magic number of a section.
-    #[error("the section has no byte order")]
+    /// The byte-order magic of a section is invalid.
+    #[error("invalid byte order of the section")]
     ByteOrder,
-    /// The version of a section.
-    #[error("the section is of version {0} of pcapng; only 1 is known")]
+    /// The section has an unsupported version.
+    #[error("unsupported pcapng version {0}; only version 1 is supported")]
     Version(u16),
-    /// A field or an option reaches over its end.
-    #[error("a field reaches over its end")]
+    /// A field or an option extends past the end of its block.
+    #[error("a field extends past the end of the block")]
     Field,
-    /// A packet of an interface that is not described.
-    #[error("interface {0} is not described")]
+    /// A packet refers to an interface that has not been described.
+    #[error("the capture does not describe interface {0}")]
     Interface(u32),
 }
 
@@ -71,21 +71,21 @@ impl Capture {
     /// Reads a capture from a file.
     ///
     /// # Errors
-    /// As [`Capture::parse`], and where the file cannot be opened.
+    /// The errors of [`Capture::parse`], and [`CaptureReadError::Open`].
     pub fn read(path: &Path) -> Result<Self, CaptureReadError> {
         let file = File::open(path).map_err(CaptureReadError::Open)?;
         Self::parse(BufReader::new(file))
     }
 
-    /// Reads a capture from a stream. One that breaks off is read as far as it goes.
+    /// Reads a capture from a stream. A truncated capture is read as far as it goes.
     ///
     /// # Errors
-    /// Where the stream cannot be read, is no pcapng, or has a block that is wrong; with the place.
+    /// If the stream cannot be read, is not pcapng, or has a malformed block; the error gives the block's offset.
     pub fn parse(input: impl Read) -> Result<Self, CaptureReadError> {
         let mut reader = BlockReader::new(input);
         let mut capture = Self::default();
         let mut scales = Vec::new();
-        // Interfaces are numbered anew in each section.
+        // Interface numbers start again in each section.
         let mut section = 0;
         loop {
             let at = reader.at();
@@ -120,7 +120,7 @@ impl Capture {
     }
 
     fn add_section(&mut self, mut body: BlockFields<'_>) -> Result<(), CaptureFault> {
-        // Byte order, version and length were looked at or are not needed.
+        // Byte order and version have been checked; the length is not needed.
         body.take(16)?;
         while let Some((code, value)) = body.option()? {
             let text = String::from_utf8_lossy(value);
@@ -182,7 +182,7 @@ impl Capture {
         self.bytes.extend_from_slice(bytes);
         self.packets.push(Stored {
             time,
-            // Every interface took a block of its own, so there are not that many.
+            // Every interface needed a block of its own, so there are not that many.
             interface: u32::try_from(interface).unwrap_or(u32::MAX),
             length,
             at,
@@ -225,7 +225,7 @@ impl Capture {
     }
 }
 
-/// `nat:eth1`.
+/// Parses a name such as `nat:eth1`.
 fn link_end(name: &[u8]) -> Option<LinkEnd> {
     let (node, interface) = std::str::from_utf8(name).ok()?.split_once(':')?;
     Some(LinkEnd {
@@ -234,7 +234,7 @@ fn link_end(name: &[u8]) -> Option<LinkEnd> {
     })
 }
 
-/// Seconds with nine decimals, as nanoseconds.
+/// Parses seconds with nine decimals and returns nanoseconds.
 fn parse_seconds(text: &str) -> Option<u64> {
     let (seconds, nanos) = text.split_once('.')?;
     let seconds: u64 = seconds.parse().ok()?;
@@ -242,7 +242,7 @@ fn parse_seconds(text: &str) -> Option<u64> {
     seconds.checked_mul(1_000_000_000)?.checked_add(nanos)
 }
 
-/// What an interface's times count.
+/// The unit and offset of an interface's times.
 #[derive(Debug, Clone, Copy)]
 struct TimestampScale {
     resolution: u8,
@@ -250,7 +250,7 @@ struct TimestampScale {
 }
 
 impl Default for TimestampScale {
-    /// Microseconds, where an interface says nothing.
+    /// Microseconds, the default of the format.
     fn default() -> Self {
         Self {
             resolution: 6,
@@ -260,7 +260,7 @@ impl Default for TimestampScale {
 }
 
 impl TimestampScale {
-    /// A time of this interface in nanoseconds since 1970; the nearest there is where it lies out of all bounds.
+    /// Converts a time of this interface to nanoseconds since 1970, saturating at the limits.
     fn nanoseconds(self, time: u64) -> u64 {
         let power = u32::from(self.resolution & 0x7f);
         let base: u128 = if self.resolution & 0x80 == 0 { 10 } else { 2 };

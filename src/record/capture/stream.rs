@@ -1,13 +1,14 @@
-//! Takes a pcapng stream apart into blocks, and blocks into fields, in the byte order of their section.
+//! Splits a pcapng stream into blocks, and blocks into fields, in the byte order of their section.
 
 use std::io::{self, Read};
 
 use super::block::{self, padding};
 use super::read::{CaptureFault, CaptureReadError};
 
-/// Bytes that a block may have; tshark 4 refuses longer ones too (`MAX_BLOCK_SIZE`, Wireshark `wiretap/pcapng.c`).
+/// Greatest length of a block in bytes; tshark 4 has the same limit (`MAX_BLOCK_SIZE`, Wireshark `wiretap/pcapng.c`).
 const LONGEST_BLOCK: usize = 16 << 20;
-/// What files of the older format begin with, in all byte orders, for microseconds and for nanoseconds (pcap-savefile(5)).
+/// First bytes of files in the older pcap format, in both byte orders, with microseconds and with nanoseconds
+/// (pcap-savefile(5)).
 const OLD_FORMAT: [[u8; 4]; 4] = [
     [0xa1, 0xb2, 0xc3, 0xd4],
     [0xd4, 0xc3, 0xb2, 0xa1],
@@ -15,23 +16,23 @@ const OLD_FORMAT: [[u8; 4]; 4] = [
     [0x4d, 0x3c, 0xb2, 0xa1],
 ];
 
-/// Takes blocks from a stream.
+/// Reads blocks from a stream.
 pub(super) struct BlockReader<R> {
     input: R,
-    /// Where the next block begins.
+    /// Offset of the next block.
     at: u64,
     big_endian: bool,
-    /// The last block, as far as it was read.
+    /// The bytes read of the last block.
     block: Vec<u8>,
 }
 
-/// The next of a stream.
+/// The result of reading the next block.
 pub(super) enum BlockRead<'a> {
-    /// A block.
+    /// A complete block.
     Whole {
-        /// Its type.
+        /// Type of the block.
         kind: u32,
-        /// What is between its lengths.
+        /// Content between the lengths at its start and end.
         body: BlockFields<'a>,
     },
     /// The stream ends within a block.
@@ -41,7 +42,7 @@ pub(super) enum BlockRead<'a> {
 }
 
 impl<R: Read> BlockReader<R> {
-    /// From the start of a stream.
+    /// Creates a reader at the start of a stream.
     pub(super) fn new(input: R) -> Self {
         Self {
             input,
@@ -51,12 +52,12 @@ impl<R: Read> BlockReader<R> {
         }
     }
 
-    /// Where the next block begins, in bytes from the start.
+    /// Returns the offset of the next block, in bytes from the start.
     pub(super) fn at(&self) -> u64 {
         self.at
     }
 
-    /// The next block. The first is always that of a section.
+    /// Reads the next block. The first is always a section header.
     pub(super) fn next_block(&mut self) -> Result<BlockRead<'_>, CaptureReadError> {
         let at = self.at;
         let corrupt = |source| CaptureReadError::Corrupt { at, source };
@@ -69,7 +70,7 @@ impl<R: Read> BlockReader<R> {
         if at == 0 && !is_section {
             return self.no_section();
         }
-        // The byte order of a section comes after its length; behind it are a version and a length of the section.
+        // A section's byte order follows its length; then come a version and a length of the section.
         let (head, least) = if is_section {
             (12, 28)
         } else {
@@ -112,7 +113,7 @@ impl<R: Read> BlockReader<R> {
         Ok(BlockRead::Whole { kind, body })
     }
 
-    /// What a stream is whose first bytes are not those of a section.
+    /// Classifies a stream that does not begin with a section header.
     fn no_section(&self) -> Result<BlockRead<'_>, CaptureReadError> {
         if block::SECTION.to_le_bytes().starts_with(&self.block) {
             Ok(BlockRead::CutOff)
@@ -123,7 +124,7 @@ impl<R: Read> BlockReader<R> {
         }
     }
 
-    /// A part of the block, which must be there.
+    /// Returns a part of the block that must have been read.
     fn fields(&self, part: impl std::slice::SliceIndex<[u8], Output = [u8]>) -> BlockFields<'_> {
         BlockFields {
             left: &self.block[part],
@@ -131,31 +132,31 @@ impl<R: Read> BlockReader<R> {
         }
     }
 
-    /// Adds so many bytes of the stream to the block, or as many as there are.
+    /// Appends up to `more` bytes of the stream to the block.
     fn fill(&mut self, more: usize) -> Result<(), CaptureReadError> {
         let mut input = self.input.by_ref().take(more as u64);
         match input.read_to_end(&mut self.block) {
             Ok(_) => Ok(()),
-            // A decompressor reports so that its stream breaks off.
+            // A decompressor reports a truncated stream with this error.
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(()),
             Err(error) => Err(CaptureReadError::Input(error)),
         }
     }
 }
 
-/// The fields of a block, one after the other.
+/// The fields of a block, read one after another.
 pub(super) struct BlockFields<'a> {
     left: &'a [u8],
     big_endian: bool,
 }
 
 impl<'a> BlockFields<'a> {
-    /// The fields of a part, in the same byte order.
+    /// Returns the fields of a part, in the same byte order.
     pub(super) fn within(&self, left: &'a [u8]) -> Self {
         Self { left, ..*self }
     }
 
-    /// The next bytes.
+    /// Takes the next `length` bytes.
     pub(super) fn take(&mut self, length: usize) -> Result<&'a [u8], CaptureFault> {
         let (taken, left) = self
             .left
@@ -165,7 +166,7 @@ impl<'a> BlockFields<'a> {
         Ok(taken)
     }
 
-    /// The next bytes, and what fills them up to a multiple of four.
+    /// Takes the next `length` bytes and skips the padding to a multiple of four.
     pub(super) fn padded(&mut self, length: usize) -> Result<&'a [u8], CaptureFault> {
         let taken = self.take(length)?;
         self.take(padding(length))?;
@@ -180,22 +181,22 @@ impl<'a> BlockFields<'a> {
         Ok(array)
     }
 
-    /// The next 16 bits.
+    /// Reads 16 bits as an integer.
     pub(super) fn u16(&mut self) -> Result<u16, CaptureFault> {
         self.array().map(u16::from_le_bytes)
     }
 
-    /// The next 32 bits.
+    /// Reads 32 bits as an integer.
     pub(super) fn u32(&mut self) -> Result<u32, CaptureFault> {
         self.array().map(u32::from_le_bytes)
     }
 
-    /// The next 64 bits.
+    /// Reads 64 bits as an integer.
     pub(super) fn u64(&mut self) -> Result<u64, CaptureFault> {
         self.array().map(u64::from_le_bytes)
     }
 
-    /// The next option; `None` at the end of the options or of the block.
+    /// Reads the next option; `None` at the end of the options or of the block.
     pub(super) fn option(&mut self) -> Result<Option<(u16, &'a [u8])>, CaptureFault> {
         if self.left.is_empty() {
             return Ok(None);

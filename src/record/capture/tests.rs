@@ -83,7 +83,7 @@ fn written() -> (Vec<u8>, Vec<usize>) {
 }
 
 #[test]
-fn what_is_written_is_read() {
+fn a_written_capture_is_read_back() {
     let capture = Capture::parse(written().0.as_slice()).unwrap();
     assert_eq!(
         capture.run.as_deref(),
@@ -99,7 +99,7 @@ fn what_is_written_is_read() {
 }
 
 #[test]
-fn packets_are_read_in_the_order_of_time_and_large_ones_whole() {
+fn packets_are_sorted_by_time_and_large_ones_are_complete() {
     let large = vec![7; 262_144];
     let mut bytes = Vec::new();
     let mut writer = CaptureWriter::begin(&mut bytes, &header()).unwrap();
@@ -120,7 +120,7 @@ fn packets_are_read_in_the_order_of_time_and_large_ones_whole() {
 }
 
 #[test]
-fn a_capture_may_break_off_at_any_byte() {
+fn a_capture_may_be_truncated_at_any_byte() {
     let (bytes, ends) = written();
     assert!(matches!(
         Capture::parse(&bytes[..0]),
@@ -136,7 +136,7 @@ fn a_capture_may_break_off_at_any_byte() {
             .saturating_sub(1);
         let whole = whole.min(packets().len());
         assert_eq!(capture.packets().count(), whole, "cut at {cut}");
-        // Between two blocks nobody can tell; within one it shows.
+        // A cut between two blocks cannot be noticed; one within a block can.
         if !ends.contains(&cut) && cut > ends[0] {
             assert!(capture.ends_early, "cut at {cut}");
         }
@@ -144,7 +144,7 @@ fn a_capture_may_break_off_at_any_byte() {
 }
 
 #[test]
-fn a_bound_that_was_reached_is_told() {
+fn a_reached_limit_is_reported() {
     let mut bytes = Vec::new();
     let mut writer = CaptureWriter::begin(&mut bytes, &header()).unwrap();
     writer
@@ -153,9 +153,9 @@ fn a_bound_that_was_reached_is_told() {
     assert!(Capture::parse(bytes.as_slice()).unwrap().ends_early);
 }
 
-/// A capture of another program: big endian, microseconds with an offset, blocks and options of other kinds, two sections.
+/// A capture from another program: big endian, microseconds with an offset, unknown blocks and options, two sections.
 #[test]
-fn captures_of_other_programs_are_read() {
+fn captures_from_other_programs_are_read() {
     fn block(kind: u32, body: &[u8]) -> Vec<u8> {
         let length = (u32::try_from(body.len()).unwrap() + 12).to_be_bytes();
         [&kind.to_be_bytes(), &length, body, &length].concat()
@@ -227,65 +227,65 @@ fn captures_of_other_programs_are_read() {
 }
 
 #[test]
-fn what_is_wrong_is_told_with_its_place() {
+fn a_fault_is_reported_with_its_offset() {
     let (whole, ends) = written();
-    let told = |bytes: &[u8]| {
+    let problem = |bytes: &[u8]| {
         let error = Capture::parse(bytes).expect_err("an error");
         let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
         format!("{error}{}", cause.unwrap_or_default())
     };
-    assert_eq!(told(b""), "find anything in it: it is empty");
+    assert_eq!(problem(b""), "read it: it is empty");
     assert_eq!(
-        told(b"{\"nslab-record\":{}}"),
-        "recognise it: it does not begin as a pcapng file does"
+        problem(b"{\"nslab-record\":{}}"),
+        "recognise it: it is not a pcapng file"
     );
     assert_eq!(
-        told(&[0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0]),
-        "read the old pcap format, only pcapng (`tshark -r FILE -w NEW` converts it)"
+        problem(&[0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0]),
+        "read the old pcap format, only pcapng; convert it with `tshark -r FILE -w NEW`"
     );
     let changed = |at: usize, byte: u8| {
         let mut bytes = whole.clone();
         bytes[at] = byte;
-        told(&bytes)
+        problem(&bytes)
     };
     let first = ends[0];
-    let place = format!("make sense of the block at byte {first}");
+    let place = format!("parse the block at byte {first}");
     assert_eq!(
         changed(first + 4, 7),
-        format!("{place}: 7 bytes are no length of a block")
+        format!("{place}: invalid block length: 7")
     );
     assert_eq!(
         changed(first + 8, 9),
-        format!("{place}: interface 9 is not described")
+        format!("{place}: the capture does not describe interface 9")
     );
     assert_eq!(
         changed(first + 20, 200),
-        format!("{place}: a field reaches over its end")
+        format!("{place}: a field extends past the end of the block")
     );
     let length = ends[1] - first;
     assert_eq!(
         changed(ends[1] - 4, 1),
-        format!("{place}: its length is {length} at its start and 1 at its end")
+        format!("{place}: the block length is {length} at its start and 1 at its end")
     );
-    let start = "make sense of the block at byte 0";
+    let start = "parse the block at byte 0";
     assert_eq!(
         changed(8, 0),
-        format!("{start}: the section has no byte order")
+        format!("{start}: invalid byte order of the section")
     );
     assert_eq!(
         changed(12, 2),
-        format!("{start}: the section is of version 2 of pcapng; only 1 is known")
+        format!("{start}: unsupported pcapng version 2; only version 1 is supported")
     );
 }
 
 proptest! {
     #[test]
-    fn no_bytes_panic_the_reader(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+    fn arbitrary_bytes_do_not_panic_the_reader(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         let _any = Capture::parse(bytes.as_slice());
     }
 
     #[test]
-    fn no_change_of_a_capture_panics_the_reader(
+    fn a_modified_capture_does_not_panic_the_reader(
         changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8),
     ) {
         let mut bytes = written().0;
@@ -299,7 +299,7 @@ proptest! {
     }
 }
 
-/// Runs a program of Wireshark's on a capture; nothing on standard error but that it runs as root.
+/// Runs a Wireshark program on a capture. Checks that standard error has only the warning about running as root.
 fn wireshark(program: &str, arguments: &[&str], bytes: &[u8]) -> String {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), bytes).unwrap();
@@ -339,8 +339,8 @@ fn tshark_reads_interfaces_times_and_directions() {
         "tcp.dstport",
         "-r",
     ];
-    let told = wireshark("tshark", &fields, &bytes);
-    let lines: Vec<Vec<&str>> = told
+    let output = wireshark("tshark", &fields, &bytes);
+    let lines: Vec<Vec<&str>> = output
         .lines()
         .map(|line| line.split('\t').collect())
         .collect();
@@ -355,18 +355,22 @@ fn tshark_reads_interfaces_times_and_directions() {
 #[test]
 #[ignore = "needs capinfos of tshark; run with --include-ignored"]
 fn capinfos_counts_packets_and_interfaces() {
-    let told = wireshark("capinfos", &["-M"], &written().0);
+    let output = wireshark("capinfos", &["-M"], &written().0);
     let has = |line: &str| {
-        told.lines()
-            .any(|told| told.split_whitespace().collect::<Vec<_>>().join(" ") == line)
+        output
+            .lines()
+            .any(|output| output.split_whitespace().collect::<Vec<_>>().join(" ") == line)
     };
-    assert!(has("Number of packets: 3"), "{told}");
-    assert!(has("Number of interfaces in file: 2"), "{told}");
-    assert!(has("Strict time order: True"), "{told}");
-    assert!(told.contains("Name = nat:eth1"), "{told}");
-    assert!(told.contains("Time precision = nanoseconds (9)"), "{told}");
+    assert!(has("Number of packets: 3"), "{output}");
+    assert!(has("Number of interfaces in file: 2"), "{output}");
+    assert!(has("Strict time order: True"), "{output}");
+    assert!(output.contains("Name = nat:eth1"), "{output}");
     assert!(
-        told.contains("run: exhaustion / reuse [rate=500/s]"),
-        "{told}"
+        output.contains("Time precision = nanoseconds (9)"),
+        "{output}"
+    );
+    assert!(
+        output.contains("run: exhaustion / reuse [rate=500/s]"),
+        "{output}"
     );
 }

@@ -1,12 +1,13 @@
-//! Writes a capture, block by block. Every block is whole in itself: a file that breaks off is readable up to there.
+//! Writes a capture block by block. Each block is complete in itself, so a truncated file is readable up to that point.
 
 use std::io::{self, Write};
 
 use super::block::{self, padding};
 use super::{CaptureHeader, CapturedPacket, Direction};
 
-/// What people who open the file elsewhere should know.
-const REMARK: &str = "Packets are as the kernel hands them to a link: segments may be longer than its MTU, and TCP checksums unfinished \
+/// A comment for people who open the file elsewhere.
+const REMARK: &str = "Packets are recorded as the kernel passes them to a link: \
+                      a segment may exceed the MTU, and its TCP checksum may be incomplete \
                       (segmentation and checksum offload). Only the first bytes of each packet are kept.";
 
 /// Writes a capture to an output.
@@ -18,10 +19,10 @@ pub struct CaptureWriter<W> {
 }
 
 impl<W: Write> CaptureWriter<W> {
-    /// Begins with what is known before the first packet.
+    /// Starts a capture: writes what is known before the first packet.
     ///
     /// # Errors
-    /// Those of the output, here and below.
+    /// The errors of the output, here and below.
     pub fn begin(output: W, header: &CaptureHeader) -> io::Result<Self> {
         let block = Vec::with_capacity(512);
         let mut writer = Self {
@@ -36,7 +37,7 @@ impl<W: Write> CaptureWriter<W> {
         Ok(writer)
     }
 
-    /// Bytes written so far.
+    /// Returns the number of bytes written so far.
     pub fn written(&self) -> u64 {
         self.written
     }
@@ -44,7 +45,7 @@ impl<W: Write> CaptureWriter<W> {
     /// Adds a packet.
     ///
     /// # Errors
-    /// Those of the output.
+    /// The errors of the output.
     pub fn packet(&mut self, packet: &CapturedPacket<'_>) -> io::Result<()> {
         self.start(block::PACKET);
         self.u32(number(packet.interface));
@@ -63,11 +64,12 @@ impl<W: Write> CaptureWriter<W> {
         self.finish()
     }
 
-    /// Ends the capture at one of its interfaces: when, how many packets there were in all, of which so many were not taken in
-    /// time. `bound` says why the capture ends before the run, where it does.
+    /// Ends the capture at one of its interfaces. `end` is the time, followed by the number of packets in total and the
+    /// number of those that were not captured in time. `bound` explains why the capture ends before the run, if it
+    /// does.
     ///
     /// # Errors
-    /// Those of the output.
+    /// The errors of the output.
     pub fn statistics(
         &mut self,
         interface: usize,
@@ -90,10 +92,10 @@ impl<W: Write> CaptureWriter<W> {
         self.finish()
     }
 
-    /// Hands everything on.
+    /// Flushes the output.
     ///
     /// # Errors
-    /// Those of the output.
+    /// The errors of the output.
     pub fn flush(&mut self) -> io::Result<()> {
         self.output.flush()
     }
@@ -139,7 +141,7 @@ impl<W: Write> CaptureWriter<W> {
     fn start(&mut self, kind: u32) {
         self.block.clear();
         self.u32(kind);
-        // The length, once it is known.
+        // The length is filled in when it is known.
         self.u32(0);
     }
 
@@ -156,7 +158,7 @@ impl<W: Write> CaptureWriter<W> {
         self.option(code, text.as_bytes());
     }
 
-    /// An option; what is longer than 65,535 bytes is cut.
+    /// Writes an option; a value longer than 65,535 bytes is truncated.
     fn option(&mut self, code: u16, value: &[u8]) {
         let length = u16::try_from(value.len()).unwrap_or(u16::MAX);
         self.u16(code);
@@ -190,12 +192,12 @@ impl<W: Write> CaptureWriter<W> {
     }
 }
 
-/// The upper and the lower 32 bits of a time.
+/// Returns the upper and the lower 32 bits of a time.
 fn halves(time: u64) -> [u32; 2] {
     [(time >> 32) as u32, time as u32]
 }
 
-/// A count in 32 bits; the greatest where it does not fit, which no block of ours comes near.
+/// Converts a count to 32 bits, saturating. Our blocks stay far below the limit.
 fn number(value: usize) -> u32 {
     u32::try_from(value).unwrap_or(u32::MAX)
 }

@@ -1,7 +1,8 @@
-//! The record file: a run with its scenario and its verdict, kept to be judged and shown again elsewhere.
+//! The record file: a run with its scenario and verdict, to be judged and displayed again elsewhere.
 //!
-//! `NAME.nslab.jsonl`, JSON lines: a header, the run's events exactly as they came, the verdict. `docs/record.md` is its
-//! reference. What the scenario was is kept as JSON values: a record outlives the code that parsed its scenario.
+//! The file is `NAME.nslab.jsonl`, in JSON lines: a header, the run's events exactly as they came, the verdict.
+//! `docs/record.md` is the reference. The scenario is kept as JSON values, because a record outlives the code that
+//! parsed it.
 
 mod read;
 #[cfg(test)]
@@ -19,36 +20,36 @@ pub use read::Record;
 pub use write::RecordWriter;
 
 /// The version of the format that this program writes, and the newest that it reads. It rises when an older program
-/// could misread what a newer one wrote; fields that may be ignored come without.
+/// could misread what a newer one writes; adding a field that may be ignored does not raise it.
 pub const RECORD_VERSION: u32 = 1;
 
-/// The first line of a record: what was to be run.
+/// The first line of a record: the run, before it happened.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RecordHeader {
-    /// Version of the format.
+    /// Version of the record format.
     pub version: u32,
-    /// Version of the program that wrote it.
+    /// Version of the nslab that wrote the record.
     pub nslab: String,
-    /// The suite that it was run in.
+    /// The suite that the run was part of, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suite: Option<RecordedSuite>,
-    /// Which attempt at the run, from 1: more than one where it was tried again.
+    /// Number of the attempt, from 1; above 1 for a retry.
     #[serde(default = "first", skip_serializing_if = "is_first")]
     pub attempt: u32,
-    /// What was run.
+    /// The scenario of the run.
     pub scenario: RecordedScenario,
 }
 
-/// The suite of a record: what its shards have in common, and which of them this was.
+/// The suite of a record: what identifies it across its shards, and the shard of this run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecordedSuite {
-    /// The same for suites of the same runs, scenario texts, parameters and program.
+    /// Identifier, equal for suites with the same runs, scenario texts, parameters and program.
     pub id: String,
-    /// Runs of all shards together.
+    /// Number of runs in all shards together.
     pub runs: u64,
-    /// Which shard, from 1.
+    /// Number of this shard, from 1.
     pub shard: u32,
-    /// Of how many.
+    /// Total number of shards.
     pub shards: u32,
 }
 
@@ -64,25 +65,25 @@ fn is_first(attempt: &u32) -> bool {
 /// The scenario of a record.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RecordedScenario {
-    /// The file, as it was named on the command line.
+    /// Path of the scenario file as given on the command line.
     pub path: String,
-    /// The file's text, whole.
+    /// Full text of the file.
     pub text: String,
-    /// Parameters that the command line set.
+    /// Parameters set on the command line.
     #[serde(default)]
     pub set: BTreeMap<String, String>,
-    /// Which of its variants was run, where it has any.
+    /// Name of the variant, if the scenario has variants.
     pub variant: Option<String>,
-    /// Which case of its matrix: parameter and value, in the order of the file.
+    /// Case of the matrix: pairs of parameter and value, in the order of the file.
     pub case: Vec<(String, String)>,
-    /// The run as meant, everything resolved: a `RunSpec`.
+    /// The resolved run: a `RunSpec`.
     pub resolved: Value,
-    /// What is claimed of the variants together: a list of `Expectation`.
+    /// Expectations that compare variants: a list of `Expectation`.
     pub compare: Value,
 }
 
 impl RecordHeader {
-    /// The header of a record that this program writes.
+    /// Creates the header of a record that this program writes.
     pub fn new(scenario: RecordedScenario) -> Self {
         Self {
             version: RECORD_VERSION,
@@ -94,14 +95,14 @@ impl RecordHeader {
     }
 }
 
-/// The header's line.
+/// The header line.
 #[derive(Debug, Serialize, Deserialize)]
 enum HeaderLine<T> {
     #[serde(rename = "nslab-record")]
     Header(T),
 }
 
-/// The last line.
+/// The verdict line, which is the last.
 #[derive(Debug, Serialize, Deserialize)]
 struct VerdictLine<T> {
     verdict: T,
@@ -109,82 +110,82 @@ struct VerdictLine<T> {
     process: Option<ProcessEnd>,
 }
 
-/// How the process of a run ended, which it could not tell itself.
+/// The end of a run's process, which the process itself cannot report.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProcessEnd {
-    /// From its start to its end, nanoseconds.
+    /// Wall time from its start to its end, nanoseconds.
     pub took: u64,
-    /// Processor time of the run's processes, nanoseconds, where it came to its end.
+    /// Processor time of the run's processes in nanoseconds, if the run came to its end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpu: Option<u64>,
-    /// The most bytes of memory that one of them had.
+    /// Peak memory of the largest process in bytes, if the run came to its end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory: Option<u64>,
-    /// The last lines of its standard error, where it died.
+    /// Last lines of its standard error, if it died.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub last_words: Vec<String>,
 }
 
-/// Why a record could not be written or read.
+/// A record could not be written or read.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
     /// The file could not be created.
     #[error("create the record `{}`", path.display())]
     Create {
-        /// Which file.
+        /// Path of the record.
         path: PathBuf,
-        /// Why.
+        /// Error of the file system.
         source: std::io::Error,
     },
     /// A line could not be written.
     #[error("write the record `{}`", path.display())]
     Write {
-        /// Which file.
+        /// Path of the record.
         path: PathBuf,
-        /// Why.
+        /// Error of the file system.
         source: std::io::Error,
     },
     /// The file could not be read as a record.
     #[error("read the record `{}`", path.display())]
     Read {
-        /// Which file.
+        /// Path of the record.
         path: PathBuf,
-        /// Why.
+        /// The reason it cannot be read.
         source: UnreadableRecord,
     },
 }
 
-/// Why something could not be read as a record.
+/// The reason why something cannot be read as a record. Completes "cannot".
 #[derive(Debug, thiserror::Error)]
 pub enum UnreadableRecord {
-    /// It could not be opened, or not read from its start.
+    /// The file cannot be opened, or its first bytes cannot be read.
     #[error("open it")]
     Open(#[source] std::io::Error),
-    /// There is nothing in it.
-    #[error("find anything in it: it is empty")]
+    /// The file is empty.
+    #[error("read it: it is empty")]
     Empty,
-    /// The first line is something else.
+    /// The first line is not the header of a record.
     #[error("recognise it: its first line is not the header of an nslab record")]
     NotARecord(#[source] serde_json::Error),
-    /// It was written by a program that knows more.
+    /// A newer program wrote it, in a version of the format that this one does not know.
     #[error(
-        "understand it: it has version {version} of the format, written by nslab {nslab}, and this is nslab {}, \
-         which reads versions up to {RECORD_VERSION}; use nslab {nslab} or newer",
+        "read it: it has format version {version}, written by nslab {nslab}; this is nslab {}, which reads versions up \
+        to {RECORD_VERSION}; use nslab {nslab} or newer",
         env!("CARGO_PKG_VERSION")
     )]
     Newer {
-        /// Version of the format.
+        /// Version of the format of the record.
         version: u32,
-        /// Version of the program that wrote it.
+        /// Version of the nslab that wrote it.
         nslab: String,
     },
-    /// A line is broken.
+    /// A line cannot be parsed.
     #[error(transparent)]
     Line(#[from] ReadError),
-    /// Something follows on the verdict, which is the last line.
-    #[error("make sense of line {line}: it comes after the verdict, which is the last")]
+    /// A line follows the verdict, which must be the last.
+    #[error("accept line {line}: it comes after the verdict, which must be the last line")]
     AfterVerdict {
-        /// From 1.
+        /// Line number, from 1.
         line: u64,
     },
 }

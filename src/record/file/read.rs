@@ -1,4 +1,4 @@
-//! Reads a record, plain or compressed, whole or broken off.
+//! Reads a record: plain or compressed, complete or truncated.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
@@ -15,19 +15,19 @@ use crate::record::lines::{LineReader, StreamLine};
 use crate::record::read::{self, ReadError};
 use crate::record::{Event, Outcome, RunVerdict, Timeline};
 
-/// What gzip streams begin with (RFC 1952, 2.3.1: ID1, ID2).
+/// The first bytes of a gzip stream (RFC 1952, 2.3.1: ID1, ID2).
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
-/// A record that was read.
+/// A record as read from a file.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Record {
-    /// What was to be run.
+    /// The header: the run, before it happened.
     pub header: RecordHeader,
-    /// What happened.
+    /// The events of the run.
     pub timeline: Timeline,
-    /// What was judged of it; absent where the record breaks off before.
+    /// The verdict; `None` if the record is truncated.
     pub verdict: Option<RunVerdict>,
-    /// How its process ended; absent where the record breaks off before.
+    /// The end of the run's process; `None` if the record is truncated.
     pub process: Option<ProcessEnd>,
 }
 
@@ -35,7 +35,7 @@ impl RecordHeader {
     /// Reads only the header of a record.
     ///
     /// # Errors
-    /// As [`Record::read`], as far as the header is concerned.
+    /// The errors of [`Record::read`] that concern the header.
     pub fn read(path: &Path) -> Result<Self, RecordError> {
         let first = || {
             let input = lines_of(File::open(path).map_err(UnreadableRecord::Open)?)?;
@@ -51,11 +51,11 @@ impl RecordHeader {
 }
 
 impl Record {
-    /// Reads only the head of a record, and its last line: how it was judged and how its process ended. What is between is
-    /// not looked at.
+    /// Reads only the header and the last line of a record: its outcome and how its process ended. Does not parse the
+    /// lines between them.
     ///
     /// # Errors
-    /// As [`Record::read`], as far as these two lines are concerned; where there is no verdict, that it is empty.
+    /// The errors of [`Record::read`] that concern these two lines; [`UnreadableRecord::Empty`] without a verdict.
     pub fn ends(path: &Path) -> Result<(RecordHeader, Outcome, ProcessEnd), RecordError> {
         let ends = || {
             let input = lines_of(File::open(path).map_err(UnreadableRecord::Open)?)?;
@@ -83,7 +83,7 @@ impl Record {
     /// Reads a record from a file.
     ///
     /// # Errors
-    /// As [`Record::parse`], and where the file cannot be opened.
+    /// The errors of [`Record::parse`], and [`UnreadableRecord::Open`].
     pub fn read(path: &Path) -> Result<Self, RecordError> {
         File::open(path)
             .map_err(UnreadableRecord::Open)
@@ -94,12 +94,14 @@ impl Record {
             })
     }
 
-    /// Reads a record from a stream; gzip is recognised by its first bytes, whatever the file is called. One that breaks off is
-    /// read as far as it goes: its timeline has no end, or it has no verdict; a note tells of a line that was cut.
+    /// Reads a record from a stream. Gzip is recognised by its first bytes, whatever the file is called.
+    ///
+    /// A truncated record is read as far as it goes: its timeline has no end, or it has no verdict. A note reports a line
+    /// that was cut.
     ///
     /// # Errors
-    /// Where the stream cannot be read, does not begin with a header, is of a newer version, or has a line that is
-    /// neither event nor verdict.
+    /// If the stream cannot be read, does not begin with a header, has a newer version, or has a line that is neither
+    /// an event nor a verdict.
     pub fn parse(input: impl Read) -> Result<Self, UnreadableRecord> {
         Self::parse_lines(lines_of(input)?)
     }
@@ -132,7 +134,7 @@ impl Record {
     }
 }
 
-/// The lines of a stream, decompressed where it is compressed.
+/// Returns the lines of a stream, decompressed if necessary.
 fn lines_of<'a>(mut input: impl Read + 'a) -> Result<Box<dyn BufRead + 'a>, UnreadableRecord> {
     let mut start = Vec::new();
     input
@@ -149,7 +151,7 @@ fn lines_of<'a>(mut input: impl Read + 'a) -> Result<Box<dyn BufRead + 'a>, Unre
     })
 }
 
-/// As much of a header as every version has.
+/// The part of a header that every version has.
 #[derive(Deserialize)]
 struct Version {
     version: u32,

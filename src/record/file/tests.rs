@@ -1,4 +1,4 @@
-//! Records written, cut, broken and read again.
+//! Records that are written, cut, damaged and read again.
 
 use std::io::Write as _;
 
@@ -48,7 +48,7 @@ fn verdict() -> RunVerdict {
     }
 }
 
-/// The bytes of a whole record.
+/// The bytes of a complete record.
 fn written() -> Vec<u8> {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("a.nslab.jsonl");
@@ -96,7 +96,7 @@ fn a_record_is_read_as_it_was_written() {
 }
 
 #[test]
-fn a_record_that_is_being_written_is_readable_at_any_moment() {
+fn a_record_can_be_read_while_it_is_written() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("a.nslab.jsonl");
     let mut writer = RecordWriter::create(&path, &header()).expect("a record");
@@ -115,7 +115,7 @@ fn a_record_that_is_being_written_is_readable_at_any_moment() {
 }
 
 #[test]
-fn a_record_may_break_off_anywhere_after_its_header() {
+fn a_record_may_be_truncated_anywhere_after_its_header() {
     let bytes = written();
     let header_end = bytes
         .iter()
@@ -123,7 +123,7 @@ fn a_record_may_break_off_anywhere_after_its_header() {
         .expect("a line");
     for end in header_end..bytes.len() {
         let record = parse(&bytes[..end]).expect("readable up to the cut");
-        // Only the line's end is missing: all was said.
+        // Only the line end is missing, so the last line is complete.
         let whole = end == bytes.len() - 1;
         assert_eq!(record.verdict.is_some(), whole, "cut at {end}");
     }
@@ -131,13 +131,13 @@ fn a_record_may_break_off_anywhere_after_its_header() {
 }
 
 #[test]
-fn compressed_records_are_read_as_they_are() {
+fn compressed_records_are_decompressed_when_read() {
     let bytes = written();
     assert_eq!(
         parse(&compressed(&bytes)).expect("a record"),
         parse(&bytes).expect("a record")
     );
-    // Two streams one after the other are one, as gzip says.
+    // Concatenated gzip streams are one stream (RFC 1952).
     let (one, other) = bytes.split_at(bytes.len() / 2);
     let both = [compressed(one), compressed(other)].concat();
     assert_eq!(
@@ -147,8 +147,8 @@ fn compressed_records_are_read_as_they_are() {
 }
 
 #[test]
-fn a_compressed_record_that_was_cut_is_read_up_to_the_cut() {
-    // Long and hard to compress, so that blocks of the stream end within it.
+fn a_truncated_compressed_record_is_read_up_to_the_cut() {
+    // Long and hard to compress, so that it spans several blocks of the stream.
     let mut bytes = written();
     let header_end = bytes
         .iter()
@@ -178,7 +178,7 @@ fn a_compressed_record_that_was_cut_is_read_up_to_the_cut() {
         let record = parse(&whole[..end]).expect("readable up to the cut");
         assert!(record.timeline.now > Offset(19_000), "cut at {end}");
     }
-    // A header that is cut is no header, and no panic.
+    // A truncated header is an error and does not panic.
     for end in 0..40 {
         parse(&whole[..end]).expect_err("unreadable");
     }
@@ -199,15 +199,15 @@ fn a_record_of_a_newer_version_names_both_versions_and_what_to_do() {
     assert_eq!(
         problem(line.as_bytes()),
         format!(
-            "understand it: it has version 2 of the format, written by nslab 9.1.0, and this is nslab {own}, \
-             which reads versions up to 1; use nslab 9.1.0 or newer"
+            "read it: it has format version 2, written by nslab 9.1.0; this is nslab {own}, which reads versions up \
+             to 1; use nslab 9.1.0 or newer"
         )
     );
 }
 
 #[test]
-fn what_is_no_record_is_told_so() {
-    assert_eq!(problem(b""), "find anything in it: it is empty");
+fn a_file_that_is_not_a_record_is_rejected() {
+    assert_eq!(problem(b""), "read it: it is empty");
     let not_a_header = "recognise it: its first line is not the header of an nslab record";
     assert_eq!(problem(b"name: a\n"), not_a_header);
     assert_eq!(problem(EVENTS[1].as_bytes()), not_a_header);
@@ -219,21 +219,21 @@ fn what_is_no_record_is_told_so() {
 }
 
 #[test]
-fn a_broken_line_is_told_by_its_number() {
+fn a_malformed_line_is_reported_with_its_number() {
     let text = String::from_utf8(written()).expect("text");
     let broken = text.replace(r#"{"sample":"#, r#"{"simple":"#);
     assert_eq!(
         problem(broken.as_bytes()),
-        "make sense of line 3: it is no event"
+        "parse line 3: it is not an event"
     );
     let more = text.clone() + EVENTS[1] + "\n";
     assert_eq!(
         problem(more.as_bytes()),
-        "make sense of line 6: it comes after the verdict, which is the last"
+        "accept line 6: it comes after the verdict, which must be the last line"
     );
 }
 
-/// A record whose lines are more than a mebibyte.
+/// Adds more than a mebibyte of lines to a record.
 fn long(mut writer: RecordWriter) -> RecordWriter {
     let line = format!(r#"{{"note":{{"t":null,"text":"{}"}}}}"#, "x".repeat(1000));
     for _ in 0..1100 {
@@ -243,7 +243,7 @@ fn long(mut writer: RecordWriter) -> RecordWriter {
 }
 
 #[test]
-fn a_large_record_is_compressed_at_its_end_and_replaces_the_one_before() {
+fn a_large_record_is_compressed_when_finished_and_replaces_the_previous_one() {
     let folder = tempfile::tempdir().expect("a folder");
     let (path, small) = (folder.path().join("a"), folder.path().join("a.gz"));
     let there = || {

@@ -12,15 +12,15 @@ use serde::Serialize;
 use super::{HeaderLine, ProcessEnd, RecordError, RecordHeader, VerdictLine};
 use crate::record::RunVerdict;
 
-/// From this size on a record that has ended is compressed, bytes. Smaller ones are more useful to `grep` than small.
+/// Size in bytes from which a finished record is compressed. Below that, being readable by `grep` is worth more.
 const LARGE: u64 = 1024 * 1024;
-/// What is added to the name of a compressed record.
+/// Appended to the name of a compressed record.
 const COMPRESSED: &str = ".gz";
-/// As of any file that a program makes (open(2)): the umask takes from it.
+/// Mode of the file before the umask is applied, as programs usually set it (open(2)).
 const MODE: u32 = 0o666;
 
-/// Writes a record line by line, each with one `write(2)` at once: whenever this process is killed, what it was told is
-/// in the file, up to one line that may break off.
+/// Writes a record line by line, each with a single `write(2)`. If this process is killed, everything it was given is
+/// in the file, except perhaps part of the last line.
 #[derive(Debug)]
 pub struct RecordWriter {
     path: PathBuf,
@@ -28,10 +28,10 @@ pub struct RecordWriter {
 }
 
 impl RecordWriter {
-    /// Creates the file, in place of one that is there, and writes the header.
+    /// Creates the file, replacing an existing one, and writes the header.
     ///
     /// # Errors
-    /// Where the file cannot be created or written.
+    /// If the file cannot be created or written.
     pub fn create(path: &Path, header: &RecordHeader) -> Result<Self, RecordError> {
         let create = || {
             remove(path)?;
@@ -51,21 +51,21 @@ impl RecordWriter {
         };
         let begun = writer.json_line(&HeaderLine::Header(header));
         if begun.is_err() {
-            // Without a whole header nobody can read it.
+            // Without a complete header nobody can read it.
             let _nothing_is_kept = std::fs::remove_file(path);
         }
         begun.map(|()| writer)
     }
 
-    /// Where it is written to; of a spooled one, the folder with words in place of a name.
+    /// Returns the path of the record; for a spooled record, a path in the temporary folder that names no file.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Writes into a file without a name, which goes with this process unless it is [kept](Self::keep).
+    /// Starts a record in an unnamed file, which disappears with this process unless it is [kept](Self::keep).
     ///
     /// # Errors
-    /// Where the system's folder for temporary files cannot be written.
+    /// If the system's folder for temporary files cannot be written.
     pub fn spool(header: &RecordHeader) -> Result<Self, RecordError> {
         let folder = std::env::temp_dir();
         let file = tempfile::tempfile().map_err(|source| RecordError::Create {
@@ -80,10 +80,10 @@ impl RecordWriter {
         Ok(writer)
     }
 
-    /// Ends a record that has a name. A large one is compressed and then called `PATH.gz`. Gives its path.
+    /// Finishes a named record and returns its path. A large record is compressed, and its path is then `PATH.gz`.
     ///
     /// # Errors
-    /// Where the compressed file cannot be made or written; the record is then as it was.
+    /// If the compressed file cannot be created or written; the record is then left as it was.
     pub fn end(mut self) -> Result<PathBuf, RecordError> {
         let path = self.path.clone();
         let mut end = || {
@@ -100,11 +100,11 @@ impl RecordWriter {
         })
     }
 
-    /// Gives what was spooled a name, in place of a file that has it; makes the folders above it. A large record is
-    /// compressed and then called `PATH.gz`. Gives its path.
+    /// Gives a spooled record a name, replacing an existing file, and creates the folders above it. Returns the path;
+    /// a large record is compressed, and its path is then `PATH.gz`.
     ///
     /// # Errors
-    /// Where the folder or the file cannot be made or written.
+    /// If the folder or the file cannot be created or written.
     pub fn keep(mut self, path: &Path) -> Result<PathBuf, RecordError> {
         remove(path)
             .and_then(|()| self.copy_to(path))
@@ -114,7 +114,7 @@ impl RecordWriter {
             })
     }
 
-    /// Copies all lines to a file that appears at once, whole.
+    /// Copies all lines to a file, which appears at once and complete.
     fn copy_to(&mut self, path: &Path) -> io::Result<PathBuf> {
         let folder = path
             .parent()
@@ -138,18 +138,18 @@ impl RecordWriter {
         Ok(path)
     }
 
-    /// Adds an event: a line as the run told it, with or without its end.
+    /// Adds an event, given as the line that the run wrote, with or without its line end.
     ///
     /// # Errors
-    /// Where it cannot be written.
+    /// If the line cannot be written.
     pub fn event_line(&mut self, line: &str) -> Result<(), RecordError> {
         self.line(line.trim_end_matches('\n').as_bytes().to_vec())
     }
 
-    /// Adds the verdict and how the run's process ended: the last line.
+    /// Adds the last line: the verdict, and how the run's process ended.
     ///
     /// # Errors
-    /// Where it cannot be written.
+    /// If the line cannot be written.
     pub fn verdict(
         &mut self,
         verdict: &RunVerdict,
@@ -183,7 +183,7 @@ impl RecordWriter {
     }
 }
 
-/// Removes the record of this name, compressed or not, where there is one.
+/// Removes the record with this name, compressed or not, if it exists.
 fn remove(path: &Path) -> io::Result<()> {
     let mut compressed = path.to_owned();
     compressed.as_mut_os_string().push(COMPRESSED);
