@@ -31,6 +31,8 @@ pub mod causes;
 pub mod cli;
 pub mod compare;
 pub mod expect;
+#[cfg(any(test, feature = "fixtures"))]
+pub mod fixtures;
 pub mod lab;
 pub mod ladder;
 pub mod names;

@@ -12,10 +12,9 @@ use super::{Ground, Lab, programs};
 use crate::causes::chain;
 use crate::names::{IfName, NodeName};
 use crate::scenario::topology::{
-    ImpairedBy, Impairment, InterfaceSpec, IpVersion, LinkSpec, NatSpec, NodeSpec, Prefix, Topology,
+    ImpairedBy, InterfaceSpec, IpVersion, LinkSpec, NatSpec, NodeSpec, Prefix, Topology,
 };
-use crate::scenario::workload::Workload;
-use crate::scenario::{Place, Requires, RunId, RunSpec};
+use crate::scenario::{RunId, RunSpec};
 use crate::sys::sandbox::{Entered, Wanted, enter, in_child, is_privileged, isolate};
 use crate::sys::support;
 
@@ -220,41 +219,28 @@ fn pair(ip: IpVersion, nat: bool) -> Topology {
     let names = [NodeName::from("a"), NodeName::from("b")];
     let interface = IfName::from("eth0");
     let node = |end: usize| NodeSpec {
-        sysctls: Vec::new(),
-        nofile: None,
-        conntrack_room: None,
         nat: (nat && end == 0)
             .then(|| NatSpec::Masquerade {
                 out: interface.clone(),
             })
             .into_iter()
             .collect(),
-        emulate: Vec::new(),
-        clock_shift: 0,
-        forwards: false,
         interfaces: vec![InterfaceSpec {
             name: interface.clone(),
             link: 0,
             peer: names[1 - end].clone(),
             addresses: vec![address(ip, end + 1)],
         }],
-        source_prefix: None,
-        routes: Vec::new(),
+        ..NodeSpec::default()
     };
     let nodes = IndexMap::from([(names[0].clone(), node(0)), (names[1].clone(), node(1))]);
     Topology {
         ip,
         nodes,
-        links: vec![LinkSpec {
-            between: names.clone(),
-            interfaces: [interface.clone(), interface.clone()],
-            mtu: None,
-            impairment: Impairment::default(),
-            by: Default::default(),
-            faults: Vec::new(),
-            changes: false,
-            place: Place::default(),
-        }],
+        links: vec![LinkSpec::plain(
+            names.clone(),
+            [interface.clone(), interface.clone()],
+        )],
     }
 }
 
@@ -283,24 +269,8 @@ fn address(ip: IpVersion, host: usize) -> Prefix {
 
 fn run_of(topology: Topology) -> RunSpec {
     RunSpec {
-        id: RunId {
-            scenario: "doctor".to_owned(),
-            variant: None,
-            case: Vec::new(),
-            repetition: None,
-        },
-        params: Default::default(),
         topology,
-        workload: Workload::default(),
-        requires: Requires::default(),
-        kernel_sysctls: Default::default(),
-        expect: Vec::new(),
-        timeout: std::time::Duration::ZERO,
-        watched: Vec::new(),
-        watch_until: std::time::Duration::ZERO,
-        sample_every: std::time::Duration::ZERO,
-        seed: 0,
-        exclusive: false,
+        ..RunSpec::empty(RunId::of("doctor"))
     }
 }
 

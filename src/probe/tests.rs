@@ -1,5 +1,6 @@
 //! Probes at work in namespaces, against what the standard tools say.
 
+use crate::fixtures::run_spec;
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::net::{Ipv4Addr, Shutdown, SocketAddr};
@@ -12,8 +13,7 @@ use crate::names::{NodeName, SeriesName};
 use crate::record::{
     Event, Offset, Recorder, RecorderClosed, RunClock, Series, SeriesKind, Timeline,
 };
-use crate::scenario::topology::Topology;
-use crate::scenario::{Requires, RunId, RunSpec};
+use crate::scenario::RunSpec;
 use crate::sys::NetNs;
 use crate::sys::testing::{
     HASTY, NatLab, PATIENT, connect, listen, namespace, skip, tool, wait_until,
@@ -24,24 +24,9 @@ const LOOPBACK: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::new(
 /// A run that only watches, with these series named in its expectations.
 pub(super) fn spec(every: Duration, named: &[&str]) -> RunSpec {
     RunSpec {
-        id: RunId {
-            scenario: "watch".to_owned(),
-            variant: None,
-            case: Vec::new(),
-            repetition: None,
-        },
-        params: BTreeMap::new(),
-        topology: Topology::default(),
-        workload: Default::default(),
-        requires: Requires::default(),
-        kernel_sysctls: BTreeMap::new(),
-        expect: Vec::new(),
-        timeout: Duration::from_secs(60),
         watched: named.iter().copied().map(SeriesName::new).collect(),
-        watch_until: Duration::ZERO,
         sample_every: every,
-        seed: 1,
-        exclusive: false,
+        ..run_spec("watch")
     }
 }
 

@@ -90,6 +90,18 @@ pub struct RunId {
     pub repetition: Option<u32>,
 }
 
+impl RunId {
+    /// The only run of a scenario: no variant, no case, no repetition.
+    pub fn of(scenario: impl Into<String>) -> Self {
+        Self {
+            scenario: scenario.into(),
+            variant: None,
+            case: Vec::new(),
+            repetition: None,
+        }
+    }
+}
+
 impl std::fmt::Display for RunId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.scenario)?;
@@ -144,6 +156,27 @@ pub struct RunSpec {
     /// True if a suite runs nothing else beside it.
     #[serde(default)]
     pub exclusive: bool,
+}
+
+impl RunSpec {
+    /// Returns a run without nodes, traffic and expectations; every duration is zero.
+    pub fn empty(id: RunId) -> Self {
+        Self {
+            id,
+            params: BTreeMap::new(),
+            topology: Topology::default(),
+            workload: Workload::default(),
+            requires: Requires::default(),
+            kernel_sysctls: BTreeMap::new(),
+            expect: Vec::new(),
+            watched: Vec::new(),
+            timeout: Duration::ZERO,
+            watch_until: Duration::ZERO,
+            sample_every: Duration::ZERO,
+            seed: 0,
+            exclusive: false,
+        }
+    }
 }
 
 /// Conditions without which a run makes no sense. If one is not met, the run is not applicable.

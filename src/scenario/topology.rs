@@ -33,7 +33,7 @@ pub struct Topology {
 }
 
 /// A node of the topology, which is one network namespace.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct NodeSpec {
     /// Per-namespace sysctls that differ from the baseline, in the order of the file.
     pub sysctls: Vec<SysctlSpec>,
@@ -138,6 +138,20 @@ pub struct LinkSpec {
 }
 
 impl LinkSpec {
+    /// Returns a plain veth pair between two interfaces.
+    pub fn plain(between: [NodeName; 2], interfaces: [IfName; 2]) -> Self {
+        Self {
+            between,
+            interfaces,
+            mtu: None,
+            impairment: Impairment::default(),
+            by: ImpairedBy::default(),
+            faults: Vec::new(),
+            changes: false,
+            place: Place::default(),
+        }
+    }
+
     /// Returns true if packets must carry one TCP segment each (see [`Impairment::wants_segments`]). Faults
     /// need that too: "the third segment" is meaningless if several travel in one packet.
     pub fn wants_segments(&self) -> bool {

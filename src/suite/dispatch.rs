@@ -323,13 +323,7 @@ fn judge(
         Some(RunEnd::Errored(_)) | None => last_words,
     };
     RunResult {
-        spec: spec.clone(),
-        timeline,
-        verdict,
-        took,
         last_words,
-        record: Ok(None),
-        capture: Ok(None),
-        earlier: Vec::new(),
+        ..RunResult::new(spec.clone(), timeline, verdict, took)
     }
 }

@@ -42,6 +42,22 @@ pub struct RunResult {
     pub earlier: Vec<Attempt>,
 }
 
+impl RunResult {
+    /// The result of a run's only attempt, of which nothing is kept on disk.
+    pub fn new(spec: RunSpec, timeline: Timeline, verdict: RunVerdict, took: Duration) -> Self {
+        Self {
+            spec,
+            timeline,
+            verdict,
+            took,
+            last_words: Vec::new(),
+            record: Ok(None),
+            capture: Ok(None),
+            earlier: Vec::new(),
+        }
+    }
+}
+
 /// An attempt at a run that another one followed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Attempt {

@@ -1,22 +1,22 @@
 //! What the tests of this module and of those below share: a lab of one node with a loopback device, a record to look at.
 
+use crate::fixtures;
+pub(crate) use crate::fixtures::paced as connect;
 use std::io::{self, Write};
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::Traffic;
 use crate::lab::{Lab, Node};
 use crate::record::{Offset, Recorder, RecorderClosed, RunClock, Timeline};
+use crate::scenario::Place;
 use crate::scenario::RunSpec;
 use crate::scenario::topology::{IpVersion, Topology};
 use crate::scenario::workload::{
-    Accept, ClientClose, ClientSpec, CommandSpec, Load, PortChoice, Schedule, ServerClose,
-    ServerSpec, Workload,
+    Accept, ClientClose, ClientSpec, CommandSpec, Load, ServerSpec, Workload,
 };
-use crate::scenario::{Place, Requires, RunId};
 use crate::sys::{NetNs, loopback};
-use crate::units::{ByteCount, Rate};
+use crate::units::ByteCount;
 
 /// A recorder with what it recorded.
 pub(crate) struct TestRecorder {
@@ -176,73 +176,25 @@ pub(crate) fn spec(workload: Workload) -> RunSpec {
         false => IpVersion::V4,
     };
     RunSpec {
-        id: RunId {
-            scenario: "test".to_owned(),
-            variant: None,
-            case: Vec::new(),
-            repetition: None,
-        },
-        params: Default::default(),
         topology: Topology {
             ip,
             ..Topology::default()
         },
         workload,
-        requires: Requires::default(),
-        kernel_sysctls: Default::default(),
-        expect: Vec::new(),
-        timeout: Duration::from_secs(60),
-        watched: Vec::new(),
-        watch_until: Duration::ZERO,
-        sample_every: Duration::from_millis(100),
-        seed: 1,
-        exclusive: false,
+        ..fixtures::run_spec("test")
     }
 }
 
 pub(crate) fn server(accept: Accept) -> ServerSpec {
     ServerSpec {
-        name: "web".into(),
-        node: "here".into(),
-        port: 80,
         backlog: 1024,
-        accept,
         reply: ByteCount(1024),
-        close: ServerClose::AsRequested,
-        keep_alive: Duration::from_secs(5),
-        forward: None,
-        so_keepalive: false,
-        place: Place::default(),
+        ..fixtures::server("web", "here", accept)
     }
 }
 
 pub(crate) fn client(load: Load) -> ClientSpec {
-    ClientSpec {
-        name: "load".into(),
-        node: "here".into(),
-        target: SocketAddr::from(([127, 0, 0, 1], 80)),
-        to: None,
-        load,
-        sources: Vec::new(),
-        port: PortChoice::Kernel,
-        start: Duration::ZERO,
-        exchange: false,
-        so_keepalive: false,
-        place: Place::default(),
-    }
-}
-
-pub(crate) fn connect(count: u64, rate: f64, close: ClientClose) -> Load {
-    let rate = Rate::per_second(rate).unwrap();
-    Load::Connect {
-        schedule: Schedule {
-            from: rate,
-            to: rate,
-            count,
-        },
-        timeout: Duration::from_secs(1),
-        close,
-    }
+    fixtures::client("load", "here", ([127, 0, 0, 1], 80).into(), load)
 }
 
 pub(crate) fn command(name: &str, node: &str, run: &[&str]) -> CommandSpec {

@@ -21,6 +21,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("probe", &["scenario", "record", "lab", "sys"]),
     ("expect", &["scenario", "record"]),
     ("ladder", &["scenario", "record"]),
+    ("fixtures", &["scenario", "record"]),
     (
         "run",
         &["scenario", "record", "lab", "traffic", "probe", "expect"],
@@ -72,7 +73,7 @@ fn modules_use_only_what_the_table_allows() {
                     .take_while(|c| c.is_alphanumeric() || *c == '_')
                     .collect();
                 let free = used == module
-                    || matches!(used.as_str(), "names" | "units" | "causes")
+                    || matches!(used.as_str(), "names" | "units" | "causes" | "fixtures")
                     || !table.contains_key(used.as_str());
                 if !free && !allowed.contains(&used.as_str()) {
                     wrong.push(format!(

@@ -1,7 +1,7 @@
 //! Judges stored runs. No kernel, no privileges: `records/*.jsonl` are the lines of runs, written by hand from numbers
 //! known of such runs; each snapshot is the verdict on one of them.
 
-use std::collections::BTreeMap;
+use nslab::fixtures;
 use std::io::BufReader;
 use std::path::Path;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use nslab::record::{RunVerdict, Timeline};
 use nslab::scenario::expr::{
     ArithmeticOp, Claim, CompareOp, Expectation, Expr, MetricRef, SeriesFunction, Tolerance, Window,
 };
-use nslab::scenario::{Place, RunId, RunSpec};
+use nslab::scenario::{Place, RunSpec};
 use nslab::units::Unit;
 
 fn record(name: &str) -> Timeline {
@@ -28,24 +28,8 @@ fn judged(name: &str, expect: Vec<Expectation>) -> RunVerdict {
         ..expectation
     });
     let spec = RunSpec {
-        id: RunId {
-            scenario: name.to_owned(),
-            variant: None,
-            case: Vec::new(),
-            repetition: None,
-        },
-        params: BTreeMap::new(),
-        topology: Default::default(),
-        workload: Default::default(),
-        requires: Default::default(),
-        kernel_sysctls: BTreeMap::new(),
         expect: numbered.collect(),
-        timeout: Duration::from_secs(60),
-        watched: Vec::new(),
-        watch_until: Duration::ZERO,
-        sample_every: Duration::from_millis(100),
-        seed: 1,
-        exclusive: false,
+        ..fixtures::run_spec(name)
     };
     expect::judge(&spec, &record(name))
 }

@@ -1,16 +1,14 @@
 //! Builds timelines and expectations.
 
-use std::collections::BTreeMap;
+use crate::fixtures::run_spec;
+pub(super) use crate::fixtures::{TimelineBuilder, load_report};
 use std::time::Duration;
 
-use crate::record::{
-    Built, Event, LoadReport, Offset, RunVerdict, SeriesDeclaration, SeriesId, SeriesKind,
-    SeriesUnit, Timeline, Verdict,
-};
+use crate::record::{Offset, RunVerdict, Timeline, Verdict};
 use crate::scenario::expr::{
     ArithmeticOp, Claim, CompareOp, Expectation, Expr, MetricRef, SeriesFunction, Tolerance, Window,
 };
-use crate::scenario::{Place, RunId, RunSpec};
+use crate::scenario::{Place, RunSpec};
 use crate::units::Unit;
 
 /// Milliseconds of the run's clock.
@@ -18,207 +16,11 @@ pub(super) fn ms(milliseconds: u64) -> Offset {
     Offset(milliseconds * 1_000_000)
 }
 
-/// A timeline under construction; times are milliseconds.
-#[derive(Default)]
-pub(super) struct Run {
-    pub(super) timeline: Timeline,
-    declared: u32,
-}
-
-impl Run {
-    pub(super) fn new() -> Self {
-        Self::default()
-    }
-
-    fn declare(
-        &mut self,
-        name: &str,
-        kind: SeriesKind,
-        unit: SeriesUnit,
-        emulated: bool,
-    ) -> SeriesId {
-        let id = SeriesId(self.declared);
-        self.declared += 1;
-        self.timeline.add(Event::Series(SeriesDeclaration {
-            id,
-            name: name.into(),
-            kind,
-            unit,
-            emulated,
-        }));
-        id
-    }
-
-    fn sampled(mut self, id: SeriesId, changes: &[(u64, i64)]) -> Self {
-        for (t, value) in changes {
-            self.timeline.add(Event::Sample {
-                t: ms(*t),
-                v: vec![(id, *value)],
-            });
-        }
-        self
-    }
-
-    pub(super) fn counter(mut self, name: &str, changes: &[(u64, i64)]) -> Self {
-        let id = self.declare(name, SeriesKind::Counter, SeriesUnit::Count, false);
-        self.sampled(id, changes)
-    }
-
-    pub(super) fn gauge(mut self, name: &str, changes: &[(u64, i64)]) -> Self {
-        let id = self.declare(name, SeriesKind::Gauge, SeriesUnit::Count, false);
-        self.sampled(id, changes)
-    }
-
-    pub(super) fn gauge_of(mut self, name: &str, unit: SeriesUnit, changes: &[(u64, i64)]) -> Self {
-        let id = self.declare(name, SeriesKind::Gauge, unit, false);
-        self.sampled(id, changes)
-    }
-
-    pub(super) fn emulated_gauge(mut self, name: &str, changes: &[(u64, i64)]) -> Self {
-        let id = self.declare(name, SeriesKind::Gauge, SeriesUnit::Count, true);
-        self.sampled(id, changes)
-    }
-
-    pub(super) fn text(mut self, name: &str, lines: &[(u64, &str)]) -> Self {
-        let series = self.declare(name, SeriesKind::Text, SeriesUnit::Text, false);
-        for (t, line) in lines {
-            self.timeline.add(Event::Text {
-                t: ms(*t),
-                series,
-                line: (*line).to_owned(),
-            });
-        }
-        self
-    }
-
-    /// Values in milliseconds, with their counts.
-    pub(super) fn latency(mut self, name: &str, spans: &[(u64, &[(u64, u64)])]) -> Self {
-        let series = self.declare(
-            name,
-            SeriesKind::Distribution,
-            SeriesUnit::Nanoseconds,
-            false,
-        );
-        for (t, histogram) in spans {
-            self.timeline.add(Event::Histogram {
-                t: ms(*t),
-                series,
-                v: histogram
-                    .iter()
-                    .map(|(value, count)| (value * 1_000_000, *count))
-                    .collect(),
-            });
-        }
-        self
-    }
-
-    pub(super) fn looked(mut self, probe: &str, times: &[u64]) -> Self {
-        for t in times {
-            self.timeline.add(Event::Looked {
-                t: ms(*t),
-                probe: probe.to_owned(),
-                cost: 0,
-            });
-        }
-        self
-    }
-
-    pub(super) fn note(mut self, text: &str) -> Self {
-        self.timeline.add(Event::Note {
-            t: None,
-            text: text.to_owned(),
-        });
-        self
-    }
-
-    pub(super) fn load(mut self, load: LoadReport) -> Self {
-        self.timeline.add(Event::Load(load));
-        self
-    }
-
-    pub(super) fn emulating(mut self) -> Self {
-        let why = vec!["tcp_tw_recycle by a filter on the wire".to_owned()];
-        self.timeline.add(Event::Built(Built {
-            emulated: BTreeMap::from([("server".to_owned(), why)]),
-            ..Built::default()
-        }));
-        self
-    }
-
-    /// The run goes on to this moment and says no more: its worker died.
-    pub(super) fn died_at(mut self, t: u64) -> Timeline {
-        self.timeline.add(Event::Sample {
-            t: ms(t),
-            v: Vec::new(),
-        });
-        self.timeline
-    }
-
-    pub(super) fn errored_at(self, t: u64, error: &str) -> Timeline {
-        let mut timeline = self.died_at(t);
-        timeline.add(Event::Errored {
-            error: error.to_owned(),
-        });
-        timeline
-    }
-
-    pub(super) fn finished_at(mut self, t: u64) -> Timeline {
-        self.timeline.add(Event::Finished {
-            t: ms(t),
-            interrupted: false,
-        });
-        self.timeline
-    }
-
-    pub(super) fn interrupted_at(mut self, t: u64) -> Timeline {
-        self.timeline.add(Event::Finished {
-            t: ms(t),
-            interrupted: true,
-        });
-        self.timeline
-    }
-}
-
-/// A load of 500/s for 10 s, exactly as asked.
-pub(super) fn load_as_asked() -> LoadReport {
-    LoadReport {
-        client: "load".into(),
-        open_loop: true,
-        scheduled: 5000,
-        started: 5000,
-        offered_rate: 500.0,
-        achieved_rate: 500.0,
-        span: 10_000_000_000,
-        late_p50: 20_000,
-        late_p99: 40_000,
-        late_max: 90_000,
-        port_choice: "kernel".to_owned(),
-        engine: "epoll".to_owned(),
-        cpu: 0,
-    }
-}
-
 /// A scenario without workload that expects this, sampled every 100 ms.
 pub(super) fn spec(expect: Vec<Expectation>) -> RunSpec {
     RunSpec {
-        id: RunId {
-            scenario: "built".to_owned(),
-            variant: None,
-            case: Vec::new(),
-            repetition: None,
-        },
-        params: BTreeMap::new(),
-        topology: Default::default(),
-        workload: Default::default(),
-        requires: Default::default(),
-        kernel_sysctls: BTreeMap::new(),
         expect,
-        timeout: Duration::from_secs(60),
-        watched: Vec::new(),
-        watch_until: Duration::ZERO,
-        sample_every: Duration::from_millis(100),
-        seed: 1,
-        exclusive: false,
+        ..run_spec("built")
     }
 }
 

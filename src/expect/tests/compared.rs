@@ -8,8 +8,8 @@ use crate::record::{Event, Outcome, Timeline, Verdict};
 use crate::scenario::expr::CompareOp::*;
 use crate::scenario::expr::{ArithmeticOp, Window};
 
-fn established(value: i64) -> Run {
-    Run::new().counter("load.established", &[(1000, value)])
+fn established(value: i64) -> TimelineBuilder {
+    TimelineBuilder::new().counter("load.established", &[(1000, value)])
 }
 
 /// `reuse.load.established > 2 * default.load.established`.
@@ -149,8 +149,8 @@ fn a_comparison_with_an_emulated_variant_says_emulated() {
 
 #[test]
 fn a_counter_that_changed_in_only_one_variant_was_zero_in_the_other() {
-    let still = Run::new().finished_at(1000);
-    let counted = Run::new()
+    let still = TimelineBuilder::new().finished_at(1000);
+    let counted = TimelineBuilder::new()
         .counter("server.TcpExtListenDrops", &[(500, 3)])
         .finished_at(1000);
     let drops = |variant| of_variant(variant, "server.TcpExtListenDrops");

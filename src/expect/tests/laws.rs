@@ -49,7 +49,7 @@ fn quantity() -> impl Strategy<Value = Expr> {
 }
 
 fn run(changes: &[(u64, i64)]) -> Timeline {
-    Run::new().gauge("q", changes).finished_at(END)
+    TimelineBuilder::new().gauge("q", changes).finished_at(END)
 }
 
 fn passes(claim: Claim, window: Window, timeline: &Timeline) -> bool {
@@ -117,7 +117,7 @@ proptest! {
         let whole = run(&changes);
         let seen: Vec<(u64, i64)> =
             changes.iter().copied().filter(|(t, _)| *t <= cut).collect();
-        let part = Run::new().gauge("q", &seen).interrupted_at(cut);
+        let part = TimelineBuilder::new().gauge("q", &seen).interrupted_at(cut);
         let windows = [
             Window::Always,
             Window::Never,

@@ -15,7 +15,7 @@ fn holds(claim: Claim, timeline: &Timeline) -> bool {
 }
 
 fn nothing() -> Timeline {
-    Run::new().finished_at(1000)
+    TimelineBuilder::new().finished_at(1000)
 }
 
 /// What a quantity was at the end of the run.
@@ -31,7 +31,7 @@ fn observed(quantity: Expr, timeline: &Timeline) -> String {
 
 #[test]
 fn what_was_declared_and_never_sampled_is_zero() {
-    let run = Run::new()
+    let run = TimelineBuilder::new()
         .counter("load.failed", &[])
         .gauge("a.tcp.LISTEN", &[]);
     let run = run.finished_at(1000);
@@ -88,7 +88,9 @@ fn an_actors_quantity_that_is_missing_is_an_error_of_the_record() {
 
 #[test]
 fn a_command_that_has_not_ended_has_no_exit_status() {
-    let running = Run::new().gauge("ab.exit", &[]).finished_at(9000);
+    let running = TimelineBuilder::new()
+        .gauge("ab.exit", &[])
+        .finished_at(9000);
     for run in [&nothing(), &running] {
         for op in [Equal, NotEqual] {
             let verdict = judge_one(
@@ -101,7 +103,9 @@ fn a_command_that_has_not_ended_has_no_exit_status() {
             assert!(why(&verdict).starts_with("`ab.exit` has no value (still running)"));
         }
     }
-    let ended = Run::new().gauge("ab.exit", &[(3000, 0)]).finished_at(9000);
+    let ended = TimelineBuilder::new()
+        .gauge("ab.exit", &[(3000, 0)])
+        .finished_at(9000);
     let succeeded = || compared(metric("ab.exit"), Equal, count(0.0));
     assert!(holds(succeeded(), &ended));
     assert_eq!(
@@ -117,7 +121,7 @@ fn a_command_that_has_not_ended_has_no_exit_status() {
 #[test]
 fn functions_are_of_the_whole_run_at_its_end() {
     // 0 for 1 s, 10 for 1 s, 4 for 2 s.
-    let run = Run::new()
+    let run = TimelineBuilder::new()
         .gauge("q", &[(1000, 10), (2000, 4)])
         .finished_at(4000);
     assert_eq!(observed(function(SeriesFunction::Max, "q"), &run), "10");
@@ -129,7 +133,7 @@ fn functions_are_of_the_whole_run_at_its_end() {
 
 #[test]
 fn first_is_the_time_at_which_it_first_was_above_zero() {
-    let run = Run::new()
+    let run = TimelineBuilder::new()
         .counter(
             "load.errors.EADDRNOTAVAIL",
             &[(0, 0), (18_003, 4), (19_000, 90)],
@@ -151,7 +155,9 @@ fn first_is_the_time_at_which_it_first_was_above_zero() {
 
 #[test]
 fn a_comparison_with_what_never_happened_does_not_hold() {
-    let run = Run::new().counter("load.failed", &[]).finished_at(1000);
+    let run = TimelineBuilder::new()
+        .counter("load.failed", &[])
+        .finished_at(1000);
     let first = || function(SeriesFunction::First, "load.failed");
     for op in [Equal, NotEqual, Less, LessOrEqual, Greater, GreaterOrEqual] {
         let verdict = judge_one(
@@ -173,7 +179,7 @@ fn a_comparison_with_what_never_happened_does_not_hold() {
 fn load_for_ten_seconds() -> Timeline {
     let attempts: Vec<(u64, i64)> = (1..=100).map(|i| (2000 + i * 100, i as i64 * 50)).collect();
     let established: Vec<(u64, i64)> = attempts[..60].to_vec();
-    Run::new()
+    TimelineBuilder::new()
         .counter("load.attempted", &attempts)
         .counter("load.established", &established)
         .counter("server.TcpExtListenDrops", &[(5000, 495)])
@@ -214,7 +220,7 @@ fn a_rate_during_a_window_is_over_the_window() {
 
 #[test]
 fn a_rate_behind_a_command_is_over_the_time_that_it_ran() {
-    let run = Run::new()
+    let run = TimelineBuilder::new()
         .counter("web.accepted", &[(1000, 100), (4000, 400)])
         .gauge("ab.exit", &[(4000, 0)])
         .finished_at(60_000);
@@ -224,7 +230,7 @@ fn a_rate_behind_a_command_is_over_the_time_that_it_ran() {
 
 #[test]
 fn the_rate_of_a_transfer_is_over_the_time_up_to_its_last_byte() {
-    let run = Run::new()
+    let run = TimelineBuilder::new()
         .counter("load.attempted", &[(0, 0), (1000, 1)])
         .counter("load.bytes", &[(2000, 4096), (5000, 8192)])
         .finished_at(60_000);
@@ -236,7 +242,7 @@ fn the_rate_of_a_transfer_is_over_the_time_up_to_its_last_byte() {
 
 #[test]
 fn a_load_that_came_in_one_change_has_the_rate_of_the_time_up_to_the_end() {
-    let run = Run::new()
+    let run = TimelineBuilder::new()
         .counter("load.attempted", &[(500, 20)])
         .finished_at(2000);
     let rate = function(SeriesFunction::Rate, "load.attempted");
@@ -245,7 +251,7 @@ fn a_load_that_came_in_one_change_has_the_rate_of_the_time_up_to_the_end() {
 
 #[test]
 fn distributions_are_merged_over_the_window() {
-    let run = Run::new()
+    let run = TimelineBuilder::new()
         .latency(
             "load.latency",
             &[
@@ -284,7 +290,9 @@ fn distributions_are_merged_over_the_window() {
 
 #[test]
 fn a_distribution_without_measurements_has_no_value() {
-    let run = Run::new().latency("load.latency", &[]).finished_at(1000);
+    let run = TimelineBuilder::new()
+        .latency("load.latency", &[])
+        .finished_at(1000);
     let p99 = function_of(SeriesFunction::P99, "load.latency", Unit::Seconds);
     let verdict = judge_one(
         compared(p99, Less, number(1.0, Unit::Seconds)),
@@ -297,7 +305,7 @@ fn a_distribution_without_measurements_has_no_value() {
 
 #[test]
 fn nanoseconds_are_read_as_seconds_and_bytes_as_bytes() {
-    let run = Run::new()
+    let run = TimelineBuilder::new()
         .gauge_of(
             "load.slept",
             SeriesUnit::Nanoseconds,
@@ -371,7 +379,7 @@ fn in_includes_both_ends() {
 
 #[test]
 fn arithmetic_is_done_on_what_was_observed() {
-    let run = Run::new()
+    let run = TimelineBuilder::new()
         .counter("a", &[(10, 7)])
         .counter("b", &[(10, 2)])
         .finished_at(1000);

@@ -1,5 +1,6 @@
 //! How a run comes out as a whole.
 
+use crate::fixtures;
 use std::time::Duration;
 
 use super::build::*;
@@ -7,17 +8,14 @@ use crate::record::{LoadReport, Outcome, RunVerdict, Timeline};
 use crate::scenario::Place;
 use crate::scenario::expr::CompareOp::*;
 use crate::scenario::expr::{Claim, SeriesFunction, Window};
-use crate::scenario::workload::{
-    ClientClose, ClientSpec, Load, PortChoice, Schedule, StepAction, StepSpec, StopHow,
-};
-use crate::units::Rate;
+use crate::scenario::workload::{ClientClose, ClientSpec, Load, StepAction, StepSpec, StopHow};
 
 fn is(name: &str, value: f64) -> Claim {
     compared(metric(name), Equal, count(value))
 }
 
 /// Expectations of a run in which `a` is 1.
-fn judged(claims: &[(&str, f64)], run: Run) -> RunVerdict {
+fn judged(claims: &[(&str, f64)], run: TimelineBuilder) -> RunVerdict {
     judged_at_the_end(claims, &run.counter("a", &[(100, 1)]).finished_at(1000))
 }
 
@@ -35,27 +33,33 @@ fn reason(verdict: &RunVerdict) -> &str {
 
 #[test]
 fn a_run_passes_where_every_expectation_held() {
-    let verdict = judged(&[("a", 1.0), ("x.errors.EMFILE", 0.0)], Run::new());
+    let verdict = judged(
+        &[("a", 1.0), ("x.errors.EMFILE", 0.0)],
+        TimelineBuilder::new(),
+    );
     assert_eq!((verdict.outcome, verdict.reason), (Outcome::Passed, None));
     assert_eq!(verdict.verdicts.len(), 2);
 }
 
 #[test]
 fn a_run_of_which_nothing_was_expected_passes_and_says_so() {
-    let verdict = judged(&[], Run::new());
+    let verdict = judged(&[], TimelineBuilder::new());
     assert_eq!(verdict.outcome, Outcome::Passed);
     assert_eq!(reason(&verdict), "nothing was expected");
 }
 
 #[test]
 fn one_failure_fails_the_run_also_beside_what_is_not_applicable() {
-    let verdict = judged(&[("a", 1.0), ("a", 2.0), ("s.TcpExtNone", 0.0)], Run::new());
+    let verdict = judged(
+        &[("a", 1.0), ("a", 2.0), ("s.TcpExtNone", 0.0)],
+        TimelineBuilder::new(),
+    );
     assert_eq!((verdict.outcome, verdict.reason), (Outcome::Failed, None));
 }
 
 #[test]
 fn what_is_not_applicable_outweighs_what_passed() {
-    let verdict = judged(&[("a", 1.0), ("s.TcpExtNone", 0.0)], Run::new());
+    let verdict = judged(&[("a", 1.0), ("s.TcpExtNone", 0.0)], TimelineBuilder::new());
     assert_eq!(verdict.outcome, Outcome::NotApplicable);
     assert!(reason(&verdict).contains("no counter TcpExtNone"));
 }
@@ -63,11 +67,16 @@ fn what_is_not_applicable_outweighs_what_passed() {
 #[test]
 fn a_run_that_could_not_be_asked_is_errored() {
     let claims = [("a", 2.0)];
-    let verdict = judged_at_the_end(&claims, &Run::new().errored_at(0, "cannot create the lab"));
+    let verdict = judged_at_the_end(
+        &claims,
+        &TimelineBuilder::new().errored_at(0, "cannot create the lab"),
+    );
     assert_eq!(verdict.outcome, Outcome::Errored);
     assert_eq!(reason(&verdict), "cannot create the lab");
 
-    let dead = Run::new().counter("a", &[(100, 1)]).died_at(1500);
+    let dead = TimelineBuilder::new()
+        .counter("a", &[(100, 1)])
+        .died_at(1500);
     let verdict = judged_at_the_end(&claims, &dead);
     assert_eq!(verdict.outcome, Outcome::Errored);
     assert_eq!(
@@ -83,7 +92,7 @@ fn a_run_that_could_not_be_asked_is_errored() {
 
 #[test]
 fn a_run_that_was_not_applicable_has_no_other_verdicts() {
-    let mut timeline = Run::new().died_at(0);
+    let mut timeline = TimelineBuilder::new().died_at(0);
     timeline.add(crate::record::Event::NotApplicable {
         reason: "net.ipv4.tcp_tw_recycle is gone since Linux 4.12".to_owned(),
     });
@@ -95,7 +104,11 @@ fn a_run_that_was_not_applicable_has_no_other_verdicts() {
 
 #[test]
 fn an_interrupted_run_is_inconclusive_unless_all_was_decided() {
-    let run = || Run::new().counter("a", &[(100, 1)]).interrupted_at(1000);
+    let run = || {
+        TimelineBuilder::new()
+            .counter("a", &[(100, 1)])
+            .interrupted_at(1000)
+    };
     let verdict = judged_at_the_end(&[("a", 1.0)], &run());
     assert_eq!(verdict.outcome, Outcome::Inconclusive);
     assert!(reason(&verdict).starts_with("the run was interrupted at 1.000s"));
@@ -106,19 +119,17 @@ fn an_interrupted_run_is_inconclusive_unless_all_was_decided() {
 }
 
 fn with_load(load: LoadReport) -> [Outcome; 2] {
-    [1.0, 2.0].map(|value| judged(&[("a", value)], Run::new().load(load.clone())).outcome)
+    [1.0, 2.0]
+        .map(|value| judged(&[("a", value)], TimelineBuilder::new().load(load.clone())).outcome)
 }
 
 #[test]
 fn a_load_that_was_as_asked_changes_nothing() {
-    assert_eq!(
-        with_load(load_as_asked()),
-        [Outcome::Passed, Outcome::Failed]
-    );
+    assert_eq!(with_load(load_report()), [Outcome::Passed, Outcome::Failed]);
     let nearly = LoadReport {
         achieved_rate: 490.0,
         late_p99: 100_000_000,
-        ..load_as_asked()
+        ..load_report()
     };
     assert_eq!(with_load(nearly), [Outcome::Passed, Outcome::Failed]);
 }
@@ -127,28 +138,28 @@ fn a_load_that_was_as_asked_changes_nothing() {
 fn a_load_that_was_not_as_asked_makes_the_run_inconclusive_whatever_held() {
     let slow = LoadReport {
         achieved_rate: 489.9,
-        ..load_as_asked()
+        ..load_report()
     };
     let late = LoadReport {
         late_p99: 100_000_001,
-        ..load_as_asked()
+        ..load_report()
     };
     let fewer = LoadReport {
         started: 4999,
-        ..load_as_asked()
+        ..load_report()
     };
     // In a short load, 1 % of the span would be no more than the noise of any machine.
     let short = LoadReport {
         span: 1_000_000_000,
         late_p99: 50_000_001,
-        ..load_as_asked()
+        ..load_report()
     };
     let burst = |achieved_rate: f64| LoadReport {
         scheduled: 10,
         started: 10,
         offered_rate: 1000.0,
         achieved_rate,
-        ..load_as_asked()
+        ..load_report()
     };
     for load in [slow, late, fewer, short, burst(900.0)] {
         assert_eq!(with_load(load), [Outcome::Inconclusive; 2]);
@@ -163,9 +174,9 @@ fn a_load_that_fell_short_is_told_with_its_figures() {
         achieved_rate: 430.12,
         started: 4301,
         late_p99: 1_400_000_000,
-        ..load_as_asked()
+        ..load_report()
     };
-    let verdict = judged(&[("a", 1.0)], Run::new().load(slow));
+    let verdict = judged(&[("a", 1.0)], TimelineBuilder::new().load(slow));
     assert_eq!(
         reason(&verdict),
         "the load was not what was asked for: `load` offered 500/s, achieved 430.1/s, \
@@ -179,38 +190,17 @@ fn a_closed_loop_offers_what_it_achieves() {
         open_loop: false,
         achieved_rate: 1.0,
         started: 3,
-        ..load_as_asked()
+        ..load_report()
     };
     assert_eq!(with_load(slow), [Outcome::Passed, Outcome::Failed]);
 }
 
 fn client(load: Load) -> ClientSpec {
-    ClientSpec {
-        name: "load".into(),
-        node: "client".into(),
-        target: "10.0.0.2:80".parse().expect("an address"),
-        to: None,
-        load,
-        sources: Vec::new(),
-        port: PortChoice::Kernel,
-        start: Duration::ZERO,
-        exchange: false,
-        so_keepalive: false,
-        place: Place::default(),
-    }
+    fixtures::client("load", "client", ([10, 0, 0, 2], 80).into(), load)
 }
 
 fn paced() -> Load {
-    let rate = Rate::per_second(500.0).expect("a rate");
-    Load::Connect {
-        schedule: Schedule {
-            from: rate,
-            to: rate,
-            count: 5000,
-        },
-        timeout: Duration::from_secs(1),
-        close: ClientClose::Client,
-    }
+    fixtures::paced(5000, 500.0, ClientClose::Client)
 }
 
 #[test]
@@ -222,10 +212,10 @@ fn objects_of_the_kernel_are_not_counted_while_others_use_it() {
         ..client(paced())
     });
     let of_objects = |objects: &[(u64, i64)], sockets: &[(u64, i64)]| {
-        let run = Run::new()
+        let run = TimelineBuilder::new()
             .gauge("kernel.slab.TCP", objects)
             .gauge("kernel.sockets", sockets)
-            .load(load_as_asked());
+            .load(load_report());
         crate::expect::judge(&spec, &run.finished_at(2000))
     };
     let judged = |objects: i64, sockets: &[(u64, i64)]| of_objects(&[(0, objects)], sockets);
@@ -252,11 +242,11 @@ fn objects_of_the_kernel_are_not_counted_while_others_use_it() {
 fn a_paced_client_that_left_no_account_of_its_load_is_inconclusive() {
     let mut spec = spec(vec![expectation(is("a", 1.0), Window::End)]);
     spec.workload.clients.push(client(paced()));
-    let run = || Run::new().counter("a", &[(100, 1)]);
+    let run = || TimelineBuilder::new().counter("a", &[(100, 1)]);
     let verdict = crate::expect::judge(&spec, &run().finished_at(1000));
     assert_eq!(verdict.outcome, Outcome::Inconclusive);
     assert!(reason(&verdict).ends_with("`load` left no account of it"));
-    let reported = crate::expect::judge(&spec, &run().load(load_as_asked()).finished_at(1000));
+    let reported = crate::expect::judge(&spec, &run().load(load_report()).finished_at(1000));
     assert_eq!(reported.outcome, Outcome::Passed);
 }
 
@@ -275,9 +265,11 @@ fn a_load_that_the_scenario_itself_stops_may_have_started_fewer() {
     let stopped = LoadReport {
         started: 500,
         achieved_rate: 300.0,
-        ..load_as_asked()
+        ..load_report()
     };
-    let run = Run::new().counter("a", &[(100, 1)]).load(stopped);
+    let run = TimelineBuilder::new()
+        .counter("a", &[(100, 1)])
+        .load(stopped);
     let verdict = crate::expect::judge(&spec, &run.finished_at(2000));
     assert_eq!(verdict.outcome, Outcome::Passed);
 }
@@ -285,7 +277,7 @@ fn a_load_that_the_scenario_itself_stops_may_have_started_fewer() {
 const SOCKETS: &str = "client.tcp.TIME_WAIT";
 
 fn looking(times: &[u64]) -> Timeline {
-    Run::new()
+    TimelineBuilder::new()
         .gauge(SOCKETS, &[(1000, 5)])
         .looked("client.sockets", times)
         .looked("client.counters", &[1000, 2000, 3000, 4000])
@@ -347,7 +339,7 @@ fn a_probe_that_stopped_looking_before_the_end_was_starved() {
 #[test]
 fn a_probe_that_reads_all_of_a_node_goes_by_its_name() {
     let run = |times| {
-        let run = Run::new().gauge(SOCKETS, &[(1000, 5)]);
+        let run = TimelineBuilder::new().gauge(SOCKETS, &[(1000, 5)]);
         run.looked("client", times).finished_at(3000)
     };
     let judged = |times| judge_one(is(SOCKETS, 9.0), Window::Always, &run(times)).outcome;
@@ -365,7 +357,7 @@ fn a_probe_that_looks_as_rarely_as_asked_is_not_starved() {
 
 #[test]
 fn what_an_actor_counted_itself_depends_on_no_probe() {
-    let run = Run::new()
+    let run = TimelineBuilder::new()
         .counter("load.established", &[(1000, 5)])
         .looked("client.sockets", &[100])
         .finished_at(5000);
@@ -380,16 +372,16 @@ fn what_an_actor_counted_itself_depends_on_no_probe() {
 fn every_verdict_of_an_emulated_run_says_emulated() {
     let verdict = judged(
         &[("a", 1.0), ("a", 2.0), ("s.TcpExtNone", 0.0)],
-        Run::new().emulating(),
+        TimelineBuilder::new().emulating(),
     );
     assert!(verdict.verdicts.iter().all(|verdict| verdict.emulated));
-    let verdict = judged(&[("a", 1.0)], Run::new());
+    let verdict = judged(&[("a", 1.0)], TimelineBuilder::new());
     assert!(!verdict.verdicts[0].emulated);
 }
 
 #[test]
 fn a_verdict_on_an_emulated_series_says_emulated() {
-    let run = Run::new().emulated_gauge("server.TcpExtPAWSPassive", &[(100, 30)]);
+    let run = TimelineBuilder::new().emulated_gauge("server.TcpExtPAWSPassive", &[(100, 30)]);
     let verdict = judged(&[("a", 1.0), ("server.TcpExtPAWSPassive", 30.0)], run);
     let emulated: Vec<bool> = verdict
         .verdicts
@@ -401,7 +393,7 @@ fn a_verdict_on_an_emulated_series_says_emulated() {
 
 #[test]
 fn what_a_run_that_broke_off_had_no_time_to_record_is_not_an_error_of_its_own() {
-    let early = Run::new().interrupted_at(50);
+    let early = TimelineBuilder::new().interrupted_at(50);
     let verdict = judge_one(is("load.established", 9.0), Window::End, &early);
     assert_eq!(verdict.outcome, Outcome::Inconclusive);
     assert_eq!(why(&verdict), "the run was interrupted at 0.050s");

@@ -8,7 +8,9 @@ const FULL: &str = "nf_conntrack: nf_conntrack: table full in netns 4026532201, 
 const SUPPRESSED: &str = "net_ratelimit: 12 callbacks suppressed";
 
 fn kernel(lines: &[(u64, &str)]) -> Timeline {
-    Run::new().text("kernel.log", lines).finished_at(10_000)
+    TimelineBuilder::new()
+        .text("kernel.log", lines)
+        .finished_at(10_000)
 }
 
 #[test]
@@ -102,12 +104,12 @@ fn a_line_that_the_kernel_may_have_suppressed_is_not_called_missing() {
 #[test]
 fn a_log_that_could_not_be_read_is_not_applicable() {
     let claim = || matches("kernel.log", "table full", false);
-    let silent = Run::new().finished_at(1000);
+    let silent = TimelineBuilder::new().finished_at(1000);
     assert_eq!(
         judge_one(claim(), Window::End, &silent).outcome,
         Outcome::NotApplicable
     );
-    let noted = Run::new()
+    let noted = TimelineBuilder::new()
         .note("kernel.log could not be read: permission denied")
         .finished_at(1000);
     let verdict = judge_one(claim(), Window::End, &noted);
@@ -120,7 +122,7 @@ fn a_log_that_could_not_be_read_is_not_applicable() {
 
 #[test]
 fn a_log_that_was_read_with_gaps_does_not_fail_a_claim() {
-    let log = Run::new()
+    let log = TimelineBuilder::new()
         .text("kernel.log", &[(1000, "other")])
         .note("kernel.log lost lines: the kernel overwrote them before they were read")
         .finished_at(2000);
@@ -135,7 +137,7 @@ fn a_log_that_was_read_with_gaps_does_not_fail_a_claim() {
 
 #[test]
 fn a_command_that_printed_nothing_has_no_lines() {
-    let run = Run::new().finished_at(1000);
+    let run = TimelineBuilder::new().finished_at(1000);
     let failed = judge_one(matches("ab.stdout", "Complete", false), Window::End, &run);
     assert_eq!(failed.outcome, Outcome::Failed);
     assert_eq!(seen(&failed), [("ab.stdout", "no lines")]);
@@ -149,7 +151,7 @@ fn a_command_that_printed_nothing_has_no_lines() {
 
 #[test]
 fn a_failure_shows_the_last_line_that_was_there() {
-    let run = Run::new()
+    let run = TimelineBuilder::new()
         .text(
             "ab.stdout",
             &[(900, "Benchmarking"), (950, "Complete requests: 49")],
@@ -168,7 +170,7 @@ fn a_failure_shows_the_last_line_that_was_there() {
 
 #[test]
 fn output_that_was_cut_off_is_not_called_missing() {
-    let run = Run::new()
+    let run = TimelineBuilder::new()
         .text("ab.stdout", &[(900, "Benchmarking")])
         .note("`ab.stdout` is cut off after 1 lines, 12 bytes")
         .finished_at(1000);

@@ -33,8 +33,8 @@ fn judged(value: f64, watched: &[&str], impairment: Impairment, timeline: &Timel
     judge(&spec, timeline)
 }
 
-fn run(matched: i64) -> Run {
-    Run::new()
+fn run(matched: i64) -> TimelineBuilder {
+    TimelineBuilder::new()
         .counter("a", &[(100, 1)])
         .counter("stale.matched", &[(0, 0), (200, matched)])
 }

@@ -6,8 +6,8 @@ use crate::scenario::expr::CompareOp::*;
 use crate::scenario::expr::{Claim, SeriesFunction, Window};
 
 /// 0 until 1 s, 5 until 3 s, 2 until 4 s, 9 from then on; the run ends at 10 s.
-fn steps() -> Run {
-    Run::new().gauge("q", &[(1000, 5), (3000, 2), (4000, 9)])
+fn steps() -> TimelineBuilder {
+    TimelineBuilder::new().gauge("q", &[(1000, 5), (3000, 2), (4000, 9)])
 }
 
 fn q(op: crate::scenario::expr::CompareOp, value: f64) -> Claim {
@@ -154,7 +154,7 @@ fn never_fails_at_the_first_moment_at_which_it_is_true() {
 
 #[test]
 fn claims_about_several_series_are_looked_at_when_any_of_them_changes() {
-    let run = Run::new()
+    let run = TimelineBuilder::new()
         .gauge("a", &[(1000, 1), (3000, 0)])
         .gauge("b", &[(2000, 1), (2500, 0)])
         .finished_at(5000);
@@ -174,7 +174,7 @@ fn claims_about_several_series_are_looked_at_when_any_of_them_changes() {
 
 #[test]
 fn a_run_that_was_interrupted_decides_only_what_it_had_seen() {
-    let run = Run::new()
+    let run = TimelineBuilder::new()
         .gauge("q", &[(1000, 5), (3000, 2)])
         .interrupted_at(3500);
     let of = |claim, window| judge_one(claim, window, &run);

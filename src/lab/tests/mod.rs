@@ -12,6 +12,7 @@ mod plans;
 mod sandboxed;
 mod sysctls;
 
+use crate::fixtures::run_spec;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -23,8 +24,7 @@ use crate::scenario::topology::{
     Impairment, InterfaceSpec, IpVersion, LinkSpec, NodeSpec, Prefix, RouteSpec, SysctlSpec,
     Topology,
 };
-use crate::scenario::workload::Workload;
-use crate::scenario::{Place, Requires, RunId, RunSpec};
+use crate::scenario::{Place, RunSpec};
 use crate::sys::NetNs;
 
 /// Says why, where a test of the kernel cannot be made here.
@@ -57,26 +57,11 @@ fn prefix(ip: IpVersion, address: IpAddr) -> Prefix {
     }
 }
 
-fn node() -> NodeSpec {
-    NodeSpec {
-        sysctls: Vec::new(),
-        nofile: None,
-        conntrack_room: None,
-        nat: Vec::new(),
-        emulate: Vec::new(),
-        clock_shift: 0,
-        forwards: false,
-        interfaces: Vec::new(),
-        source_prefix: None,
-        routes: Vec::new(),
-    }
-}
-
 /// Nodes in a row, each linked with the next.
 fn row(ip: IpVersion, names: &[&str]) -> Topology {
     let mut nodes: IndexMap<NodeName, NodeSpec> = names
         .iter()
-        .map(|name| (NodeName::from(*name), node()))
+        .map(|name| (NodeName::from(*name), NodeSpec::default()))
         .collect();
     let mut links = Vec::new();
     for (link, pair) in names.windows(2).enumerate() {
@@ -92,16 +77,10 @@ fn row(ip: IpVersion, names: &[&str]) -> Topology {
             });
             interfaces.push(interface);
         }
-        links.push(LinkSpec {
-            between: [pair[0].into(), pair[1].into()],
-            interfaces: [interfaces[0].clone(), interfaces[1].clone()],
-            mtu: None,
-            impairment: Impairment::default(),
-            by: Default::default(),
-            faults: Vec::new(),
-            changes: false,
-            place: Place::default(),
-        });
+        links.push(LinkSpec::plain(
+            [pair[0].into(), pair[1].into()],
+            [interfaces[0].clone(), interfaces[1].clone()],
+        ));
     }
     for (position, spec) in nodes.values_mut().enumerate() {
         spec.forwards = spec.interfaces.len() > 1;
@@ -135,24 +114,9 @@ fn set(topology: &mut Topology, name: &str, key: &str, value: &str) {
 
 fn run_of(topology: Topology) -> RunSpec {
     RunSpec {
-        id: RunId {
-            scenario: "test".to_owned(),
-            variant: None,
-            case: Vec::new(),
-            repetition: None,
-        },
-        params: Default::default(),
         topology,
-        workload: Workload::default(),
-        requires: Requires::default(),
-        kernel_sysctls: Default::default(),
-        expect: Vec::new(),
         timeout: Duration::from_secs(10),
-        watched: Vec::new(),
-        watch_until: Duration::ZERO,
-        sample_every: Duration::from_millis(100),
-        seed: 1,
-        exclusive: false,
+        ..run_spec("test")
     }
 }
 

@@ -57,16 +57,9 @@ fn interface(name: &str, peer: &str, address: [u8; 4]) -> InterfaceSpec {
 
 fn with_interfaces(interfaces: Vec<InterfaceSpec>) -> NodeSpec {
     NodeSpec {
-        sysctls: Vec::new(),
-        nofile: None,
-        conntrack_room: None,
-        nat: Vec::new(),
-        emulate: Vec::new(),
-        clock_shift: 0,
         forwards: interfaces.len() > 1,
         interfaces,
-        source_prefix: None,
-        routes: Vec::new(),
+        ..NodeSpec::default()
     }
 }
 

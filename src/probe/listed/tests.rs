@@ -1,13 +1,14 @@
 //! What a list of sockets tells, against what ss(8) says.
 
+use crate::fixtures;
 use std::io::Write;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use crate::probe::tests::{Watching, last, node, spec};
+use crate::scenario::RunSpec;
 use crate::scenario::topology::{InterfaceSpec, NodeSpec, Prefix};
-use crate::scenario::workload::{Accept, ServerClose, ServerSpec};
-use crate::scenario::{Place, RunSpec};
+use crate::scenario::workload::{Accept, ServerSpec};
 use crate::sys::slabinfo;
 use crate::sys::testing::{PATIENT, connect, listen, namespace, nft, tool, wait_until};
 
@@ -17,38 +18,21 @@ const LOOKS: Duration = Duration::from_millis(10);
 fn watched(addresses: [SocketAddr; 2], named: &[&str]) -> RunSpec {
     let mut spec = spec(LOOKS, named);
     spec.workload.servers = vec![ServerSpec {
-        name: "web".into(),
-        node: "here".into(),
         port: addresses[0].port(),
-        backlog: 0,
-        accept: Accept::Never,
-        reply: crate::units::ByteCount(0),
-        close: ServerClose::AsRequested,
-        keep_alive: Duration::ZERO,
-        forward: None,
-        so_keepalive: false,
-        place: Place::default(),
+        ..fixtures::server("web", "here", Accept::Never)
     }];
     let prefixes = addresses.map(|address| Prefix {
         address: address.ip(),
         length: 8,
     });
     let here = NodeSpec {
-        sysctls: Vec::new(),
-        nofile: None,
-        conntrack_room: None,
-        nat: Vec::new(),
-        emulate: Vec::new(),
-        clock_shift: 0,
-        forwards: false,
         interfaces: vec![InterfaceSpec {
             name: "lo".into(),
             link: 0,
             peer: "here".into(),
             addresses: prefixes.to_vec(),
         }],
-        source_prefix: None,
-        routes: Vec::new(),
+        ..NodeSpec::default()
     };
     spec.topology.nodes.insert("here".into(), here);
     spec

@@ -221,16 +221,10 @@ impl<'d> ResolvedLab<'d> {
             })
             .collect();
         NodeSpec {
-            sysctls: Vec::new(),
-            nofile: None,
-            conntrack_room: None,
-            nat: Vec::new(),
-            emulate: Vec::new(),
-            clock_shift: 0,
             forwards: interfaces.len() >= 2,
             interfaces,
             source_prefix: self.source_prefix(node),
-            routes: Vec::new(),
+            ..NodeSpec::default()
         }
     }
 

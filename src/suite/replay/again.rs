@@ -45,14 +45,10 @@ pub(super) fn judge_again(stored: &StoredRun, run: Result<RunSpec, Unknown>) -> 
         took => took,
     };
     RunResult {
-        spec,
-        timeline,
-        verdict,
-        took: Duration::from_nanos(took),
         last_words: process.last_words,
         record: Ok(Some(stored.path.clone())),
         capture: Ok(stored.packets.clone()),
-        earlier: Vec::new(),
+        ..RunResult::new(spec, timeline, verdict, Duration::from_nanos(took))
     }
 }
 

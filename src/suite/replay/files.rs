@@ -3,14 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use indexmap::IndexMap;
 
 use super::StoredRun;
 use super::again::resolved;
 use crate::record::RecordedScenario;
-use crate::scenario::{self, Requires, RunId, RunSpec, Scenario};
+use crate::scenario::{self, RunId, RunSpec, Scenario};
 use crate::suite::result::ScenarioFile;
 
 /// Parameters with their values.
@@ -123,24 +122,10 @@ fn stand_in(recorded: &RecordedScenario) -> RunSpec {
     let named = recorded.resolved["id"]["scenario"]
         .as_str()
         .map(str::to_owned);
-    RunSpec {
-        id: RunId {
-            scenario: named.unwrap_or_else(|| stem.to_string_lossy().into_owned()),
-            variant: recorded.variant.clone(),
-            case: recorded.case.clone(),
-            repetition: None,
-        },
-        params: BTreeMap::new(),
-        topology: Default::default(),
-        workload: Default::default(),
-        requires: Requires::default(),
-        kernel_sysctls: BTreeMap::new(),
-        expect: Vec::new(),
-        timeout: Duration::ZERO,
-        watched: Vec::new(),
-        watch_until: Duration::ZERO,
-        sample_every: Duration::ZERO,
-        seed: 0,
-        exclusive: false,
-    }
+    RunSpec::empty(RunId {
+        scenario: named.unwrap_or_else(|| stem.to_string_lossy().into_owned()),
+        variant: recorded.variant.clone(),
+        case: recorded.case.clone(),
+        repetition: None,
+    })
 }

@@ -1,10 +1,10 @@
 //! Builds results by hand: topologies, loads, what was recorded, what was judged.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use nslab::fixtures;
+pub use nslab::fixtures::{server, sysctl, topology};
 use std::sync::Arc;
 use std::time::Duration;
 
-use nslab::names::{IfName, NodeName};
 use nslab::record::{
     Built, Environment, Event, LoadReport, Observation, Offset, Outcome, RunVerdict,
     SeriesDeclaration, SeriesId, SeriesKind, SeriesUnit, Timeline, Verdict,
@@ -12,124 +12,20 @@ use nslab::record::{
 use nslab::scenario::expr::{
     Claim, CompareOp, Expectation, Expr, MetricRef, SeriesFunction, Window,
 };
-use nslab::scenario::topology::{
-    Impairment, InterfaceSpec, LinkSpec, NodeSpec, Prefix, SysctlSpec, Topology,
-};
-use nslab::scenario::workload::{
-    Accept, ClientClose, ClientSpec, Load, PortChoice, Schedule, ServerClose, ServerSpec, Workload,
-};
-use nslab::scenario::{Place, Requires, RunId, RunSpec, Scenario};
+use nslab::scenario::topology::Topology;
+use nslab::scenario::workload::{ClientClose, ClientSpec, Workload};
+use nslab::scenario::{Place, RunId, RunSpec, Scenario};
 use nslab::suite::{RunResult, ScenarioFile, ScenarioResult, SuiteResult};
-use nslab::units::{ByteCount, Rate, Unit};
+use nslab::units::Unit;
 
 pub const SECOND: u64 = 1_000_000_000;
 pub const MS: u64 = 1_000_000;
 
-/// Nodes joined by links; addresses from 10.0.LINK.0/30, as many ends as the links give.
-pub fn topology(nodes: &[&str], links: &[(&str, &str)]) -> Topology {
-    let node = || NodeSpec {
-        sysctls: Vec::new(),
-        nofile: None,
-        conntrack_room: None,
-        nat: Vec::new(),
-        emulate: Vec::new(),
-        clock_shift: 0,
-        forwards: false,
-        interfaces: Vec::new(),
-        source_prefix: None,
-        routes: Vec::new(),
-    };
-    let mut topology = Topology::default();
-    for name in nodes {
-        topology.nodes.insert(NodeName::new(*name), node());
-    }
-    for (index, (a, b)) in links.iter().enumerate() {
-        let mut names = Vec::new();
-        for (host, name, peer) in [(1, a, b), (2, b, a)] {
-            let node = topology.nodes.get_mut(*name).unwrap();
-            let interface = IfName::new(format!("eth{}", node.interfaces.len()));
-            let address = Ipv4Addr::new(10, (index / 256) as u8, (index % 256) as u8, host);
-            node.interfaces.push(InterfaceSpec {
-                name: interface.clone(),
-                link: index,
-                peer: NodeName::new(*peer),
-                addresses: vec![Prefix {
-                    address: IpAddr::V4(address),
-                    length: 30,
-                }],
-            });
-            names.push(interface);
-        }
-        topology.links.push(LinkSpec {
-            between: [NodeName::new(*a), NodeName::new(*b)],
-            interfaces: [names[0].clone(), names[1].clone()],
-            mtu: None,
-            impairment: Impairment::default(),
-            by: Default::default(),
-            faults: Vec::new(),
-            changes: false,
-            place: Place::default(),
-        });
-    }
-    topology
-}
-
-pub fn sysctl(key: &str, value: &str) -> SysctlSpec {
-    SysctlSpec {
-        key: key.to_owned(),
-        value: value.to_owned(),
-        place: Place::default(),
-    }
-}
-
-pub fn server(name: &str, node: &str, accept: Accept) -> ServerSpec {
-    ServerSpec {
-        name: name.into_actor(),
-        node: NodeName::new(node),
-        port: 80,
-        backlog: 511,
-        accept,
-        reply: ByteCount(0),
-        close: ServerClose::AsRequested,
-        keep_alive: Duration::from_secs(5),
-        forward: None,
-        so_keepalive: false,
-        place: Place::default(),
-    }
-}
-
 pub fn client(name: &str, node: &str, rate: f64, count: u64) -> ClientSpec {
-    let rate = Rate::per_second(rate).unwrap();
+    let load = fixtures::paced(count, rate, ClientClose::Client);
     ClientSpec {
-        name: name.into_actor(),
-        node: NodeName::new(node),
-        target: SocketAddr::from(([10, 0, 0, 2], 80)),
-        to: Some("web".into_actor()),
-        load: Load::Connect {
-            schedule: Schedule {
-                from: rate,
-                to: rate,
-                count,
-            },
-            timeout: Duration::from_secs(1),
-            close: ClientClose::Client,
-        },
-        sources: Vec::new(),
-        port: PortChoice::Kernel,
-        start: Duration::ZERO,
-        exchange: false,
-        so_keepalive: false,
-        place: Place::default(),
-    }
-}
-
-trait IntoActor {
-    fn into_actor(self) -> nslab::names::ActorName;
-}
-
-impl IntoActor for &str {
-    fn into_actor(self) -> nslab::names::ActorName {
-        nslab::names::ActorName::new(self)
+        to: Some("web".into()),
+        ..fixtures::client(name, node, ([10, 0, 0, 2], 80).into(), load)
     }
 }
 
@@ -349,39 +245,24 @@ pub fn run(
     let (expect, verdicts): (Vec<_>, Vec<_>) = judged.into_iter().unzip();
     let outcome = verdicts.iter().map(|verdict| verdict.outcome).max();
     let took = timeline.now.as_duration() + Duration::from_millis(310);
-    RunResult {
-        spec: RunSpec {
-            id: RunId {
-                scenario: scenario.to_owned(),
-                variant: variant.map(str::to_owned),
-                case: Vec::new(),
-                repetition: None,
-            },
-            params: std::collections::BTreeMap::new(),
-            topology,
-            workload,
-            requires: Requires::default(),
-            kernel_sysctls: std::collections::BTreeMap::new(),
-            expect,
-            timeout: Duration::from_secs(120),
-            watched: Vec::new(),
-            watch_until: Duration::ZERO,
-            sample_every: Duration::from_millis(100),
-            seed: 42,
-            exclusive: false,
+    let spec = RunSpec {
+        id: RunId {
+            variant: variant.map(str::to_owned),
+            ..RunId::of(scenario)
         },
-        timeline,
-        verdict: RunVerdict {
-            outcome: outcome.unwrap_or(Outcome::Passed),
-            reason: None,
-            verdicts,
-        },
-        took,
-        last_words: Vec::new(),
-        record: Ok(None),
-        capture: Ok(None),
-        earlier: Vec::new(),
-    }
+        topology,
+        workload,
+        expect,
+        timeout: Duration::from_secs(120),
+        seed: 42,
+        ..fixtures::run_spec(scenario)
+    };
+    let verdict = RunVerdict {
+        outcome: outcome.unwrap_or(Outcome::Passed),
+        reason: None,
+        verdicts,
+    };
+    RunResult::new(spec, timeline, verdict, took)
 }
 
 /// A scenario from its file's text; title, claim and lesson as given.

@@ -1,19 +1,16 @@
 //! Builds results piece by piece, without running anything.
 
+use nslab::fixtures;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use indexmap::IndexMap;
-use nslab::names::NodeName;
 use nslab::record::{
     Built, Environment, Event, LoadReport, Observation, Offset, Outcome, Privileges, RunVerdict,
     SeriesDeclaration, SeriesId, SeriesKind, SeriesUnit, Timeline, Verdict,
 };
 use nslab::scenario::expr::{Claim, CompareOp, Expectation, Expr, MetricRef, Window};
-use nslab::scenario::topology::{IpVersion, NodeSpec, Topology};
-use nslab::scenario::workload::Workload;
-use nslab::scenario::{Place, Requires, RunId, RunSpec, Scenario};
+use nslab::scenario::{Place, RunId, RunSpec, Scenario};
 use nslab::suite::{RunResult, ScenarioFile};
 use nslab::units::Unit;
 
@@ -102,44 +99,25 @@ pub(crate) fn run(
         .iter()
         .map(|(name, value)| ((*name).into(), (*value).into()))
         .collect();
-    let nodes = ["client", "nat", "server"].map(|name| (NodeName::new(name), node()));
-    let mut run = RunResult {
-        spec: RunSpec {
-            id: RunId {
-                scenario: scenario.to_owned(),
-                variant: variant.map(str::to_owned),
-                case: case.clone(),
-                repetition: None,
-            },
-            params: case.into_iter().collect(),
-            topology: Topology {
-                ip: IpVersion::V4,
-                nodes: IndexMap::from(nodes),
-                links: Vec::new(),
-            },
-            workload: Workload::default(),
-            requires: Requires::default(),
-            kernel_sysctls: BTreeMap::new(),
-            expect,
-            timeout: Duration::from_secs(60),
-            watched: Vec::new(),
-            watch_until: Duration::ZERO,
-            sample_every: Duration::from_millis(100),
-            seed: 42,
-            exclusive: false,
+    let spec = RunSpec {
+        id: RunId {
+            variant: variant.map(str::to_owned),
+            case: case.clone(),
+            ..RunId::of(scenario)
         },
-        timeline: Timeline::default(),
-        verdict: RunVerdict {
-            outcome: Outcome::Passed,
-            reason: None,
-            verdicts: Vec::new(),
-        },
-        took: Duration::from_millis(5_250),
-        last_words: Vec::new(),
-        record: Ok(None),
-        capture: Ok(None),
-        earlier: Vec::new(),
+        params: case.into_iter().collect(),
+        topology: fixtures::topology(&["client", "nat", "server"], &[]),
+        expect,
+        seed: 42,
+        ..fixtures::run_spec(scenario)
     };
+    let passed = RunVerdict {
+        outcome: Outcome::Passed,
+        reason: None,
+        verdicts: Vec::new(),
+    };
+    let took = Duration::from_millis(5_250);
+    let mut run = RunResult::new(spec, Timeline::default(), passed, took);
     run.timeline.add(Event::Environment(Box::new(Environment {
         nslab: "0.1.0".to_owned(),
         kernel_release: "6.18.0".to_owned(),
@@ -152,21 +130,6 @@ pub(crate) fn run(
         ..Environment::default()
     })));
     run
-}
-
-fn node() -> NodeSpec {
-    NodeSpec {
-        sysctls: Vec::new(),
-        nofile: None,
-        conntrack_room: None,
-        nat: Vec::new(),
-        emulate: Vec::new(),
-        clock_shift: 0,
-        forwards: false,
-        interfaces: Vec::new(),
-        source_prefix: None,
-        routes: Vec::new(),
-    }
 }
 
 /// Judges a run by hand.

@@ -167,12 +167,7 @@ fn spec(tw_recycle: &str) -> NodeSpec {
             value: tw_recycle.to_owned(),
             place: crate::scenario::Place::default(),
         }],
-        nofile: None,
-        conntrack_room: None,
-        nat: Vec::new(),
         emulate: vec![Emulation::TcpTwRecycle],
-        clock_shift: 0,
-        forwards: false,
         interfaces: vec![InterfaceSpec {
             name: "eth0".into(),
             link: 0,
@@ -182,8 +177,7 @@ fn spec(tw_recycle: &str) -> NodeSpec {
                 length: 24,
             }],
         }],
-        source_prefix: None,
-        routes: Vec::new(),
+        ..NodeSpec::default()
     }
 }
 
