@@ -1,63 +1,63 @@
-//! What is said of each line, and of all of them together.
+//! The advice on each line, and on several lines together.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::facts::{KeyFacts, Whose};
-use super::merge::{Entry, Meaning};
+use super::facts::{KeyFacts, KeyScope};
+use super::merge::{LineMeaning, MergedLine};
 use crate::compare::{Answer, Comparison, Trial};
 
-/// What was said of a file.
+/// The advice on one or more files.
 #[derive(Debug, Clone)]
 pub struct Advice {
     /// The files, or `this host`.
     pub sources: Vec<String>,
-    /// Each line.
+    /// Every line that is neither empty nor a comment.
     pub lines: Vec<LineAdvice>,
-    /// Lines together, where several were tried in one scenario.
+    /// Experiments with several lines at once.
     pub together: Vec<Experiment>,
-    /// From start to end.
+    /// Time from start to end.
     pub took: Duration,
-    /// Whether it was interrupted, or the time was over.
+    /// The reason if not every planned comparison was made.
     pub cut_short: Option<&'static str>,
 }
 
-/// What was said of a line.
+/// The advice on one line.
 #[derive(Debug, Clone)]
 pub struct LineAdvice {
-    /// The line.
-    pub entry: Entry,
-    /// What this kernel says of its keys; of a pattern of each.
+    /// The line, merged with the others.
+    pub entry: MergedLine,
+    /// The facts about its key, or about every key that its pattern matches.
     pub facts: Vec<KeyFacts>,
-    /// Scenarios that show its effect and were not run, with the reason.
+    /// Scenarios that would show its effect but were not run, with the reason.
     pub not_run: Vec<(String, &'static str)>,
-    /// Scenarios that show its effect for smaller values only, with the largest: what this one does takes longer than they last.
+    /// Scenarios that end before this value has an effect, with the largest value whose effect they show.
     pub too_short: Vec<(String, u64)>,
-    /// What it did in each scenario that shows its effect.
+    /// The comparisons that show its effect.
     pub experiments: Vec<Experiment>,
 }
 
-/// A scenario that was run with and without.
+/// A scenario that was run with and without one or more lines.
 #[derive(Debug, Clone)]
 pub struct Experiment {
-    /// The scenario's label.
+    /// Label of the scenario.
     pub scenario: String,
-    /// Its variant.
+    /// The variant that was run.
     pub variant: Option<String>,
-    /// Lines whose effect it shows, by their position.
+    /// Positions of the lines whose effect it shows.
     pub lines: Vec<usize>,
-    /// Keys that the scenario sets itself, so that the lines' values were left out.
+    /// Keys that the scenario sets itself; the values of the lines were not used.
     pub fixed: Vec<String>,
-    /// Whether the lab stood in for a kernel feature.
+    /// True if the lab emulated a kernel feature.
     pub emulated: bool,
-    /// What came of it.
+    /// The result.
     pub comparison: Comparison,
-    /// Where its records are.
+    /// Files of its records.
     pub records: Vec<PathBuf>,
 }
 
 impl Experiment {
-    /// Takes from a trial of two sides what there is to say.
+    /// Summarizes a trial of two sides. Returns `None` if the trial has no comparison.
     pub(super) fn of(trial: &Trial, lines: Vec<usize>, fixed: Vec<String>) -> Option<Self> {
         let side = &trial.sides.first()?.side;
         let runs = || trial.sides.iter().flat_map(|tried| &tried.runs);
@@ -75,37 +75,37 @@ impl Experiment {
     }
 }
 
-/// One word for a line.
+/// The advice on a line in one or two words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ruling {
-    /// By what it did.
+    /// The effect that was measured.
     Did(Answer),
-    /// It cannot apply: no such key, no value, a value that the kernel refuses or changes.
+    /// No such key, no value, or a value that the kernel refuses or changes.
     CannotApply,
-    /// It cannot apply, and says by its `-` that this is no matter.
+    /// Cannot apply, but its `-` says that failure does not matter.
     Ignored,
-    /// Another line takes its place.
+    /// Another line sets the key.
     Overridden,
-    /// It keeps keys out of patterns.
+    /// Excludes keys from patterns.
     Excludes,
-    /// A pattern that no key matches, that no other line sets.
+    /// A pattern without keys: none matches, or other lines set them all.
     MatchesNothing,
-    /// It belongs to the whole kernel: it was not tried.
+    /// Applies to the whole kernel, so it was not tried.
     HostWide,
-    /// It is what there is without the line.
+    /// The value is the default.
     AlreadySo,
-    /// The kernel has the key and ignores it.
+    /// The kernel has the key but ignores it.
     WithoutEffect,
-    /// It can be set; no scenario shows what it does.
+    /// Can be set, but no scenario shows its effect.
     NoScenario,
-    /// It can be set; the scenarios that show what it does were not run.
+    /// Can be set, but the scenarios that show its effect were not run.
     NotRun,
-    /// It can be set; what it does takes longer than the scenarios last that show it.
+    /// Can be set, but the scenarios end before it has an effect.
     NotShown,
 }
 
 impl Ruling {
-    /// As people read it.
+    /// Returns the words for reports.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Did(answer) => answer.as_str(),
@@ -123,7 +123,7 @@ impl Ruling {
         }
     }
 
-    /// Whether a tuning file should not have it.
+    /// Returns true if the line should not be in a tuning file.
     pub fn is_bad(self) -> bool {
         match self {
             Self::Did(answer) => hurts(answer),
@@ -147,13 +147,13 @@ fn hurts(answer: Answer) -> bool {
 }
 
 impl LineAdvice {
-    /// The word for this line.
+    /// Returns the advice in one or two words.
     pub fn ruling(&self) -> Ruling {
         let (may_fail, name) = match &self.entry.meaning {
-            Meaning::Wrong(_) => return Ruling::CannotApply,
-            Meaning::Excludes => return Ruling::Excludes,
-            Meaning::Overridden(_) => return Ruling::Overridden,
-            Meaning::Sets { may_fail, name, .. } => (*may_fail, name),
+            LineMeaning::Wrong(_) => return Ruling::CannotApply,
+            LineMeaning::Excludes => return Ruling::Excludes,
+            LineMeaning::Overridden(_) => return Ruling::Overridden,
+            LineMeaning::Sets { may_fail, name, .. } => (*may_fail, name),
         };
         let refused = self.facts.iter().any(|key| key.refusal().is_some());
         match () {
@@ -161,12 +161,12 @@ impl LineAdvice {
             () if (refused || self.facts.is_empty()) && may_fail => Ruling::Ignored,
             () if refused || self.facts.is_empty() => Ruling::CannotApply,
             () if !self.experiments.is_empty() => match overall(&self.experiments) {
-                // It was not asked where it would have shown.
+                // The scenarios that were run end too early to show an effect.
                 Answer::NoEffect if !self.too_short.is_empty() => Ruling::NotShown,
                 answer => Ruling::Did(answer),
             },
-            () if self.facts.iter().all(KeyFacts::is_idle) => Ruling::WithoutEffect,
-            () if self.facts.iter().all(|key| key.whose == Whose::Kernel) => Ruling::HostWide,
+            () if self.facts.iter().all(KeyFacts::is_ignored) => Ruling::WithoutEffect,
+            () if self.facts.iter().all(|key| key.scope == KeyScope::Kernel) => Ruling::HostWide,
             () if self.is_already_so() => Ruling::AlreadySo,
             () if !self.not_run.is_empty() => Ruling::NotRun,
             () if !self.too_short.is_empty() => Ruling::NotShown,
@@ -174,21 +174,21 @@ impl LineAdvice {
         }
     }
 
-    /// Whether each key has the line's value where nobody sets it.
+    /// Returns true if every key has this value by default.
     pub fn is_already_so(&self) -> bool {
-        let Meaning::Sets { value, .. } = &self.entry.meaning else {
+        let LineMeaning::Sets { value, .. } = &self.entry.meaning else {
             return false;
         };
         let same = |key: &KeyFacts| {
-            key.by_itself()
+            key.default_value()
                 .is_some_and(|without| without.split_whitespace().eq(value.split_whitespace()))
         };
         !self.facts.is_empty() && self.facts.iter().all(same)
     }
 }
 
-/// One answer for several scenarios: it hurts where any says so, helps where any says so and none that it hurts. What was seen in
-/// one counts before what could not be told in another.
+/// Combines the answers of several scenarios. One that hurts decides, then one that helps; an effect seen in one scenario
+/// counts more than an unclear result in another.
 fn overall(experiments: &[Experiment]) -> Answer {
     let answers = || experiments.iter().map(|each| each.comparison.answer);
     let any = |wanted: Answer| answers().any(|answer| answer == wanted);
@@ -209,7 +209,7 @@ fn overall(experiments: &[Experiment]) -> Answer {
 }
 
 impl Advice {
-    /// Whether a line hurts or cannot apply, or lines together hurt.
+    /// Returns true if a line hurts or cannot apply, or several lines together hurt.
     pub fn is_bad(&self) -> bool {
         self.lines.iter().any(|line| line.ruling().is_bad())
             || self
@@ -218,7 +218,7 @@ impl Advice {
                 .any(|each| hurts(each.comparison.answer))
     }
 
-    /// Whether something could not be told.
+    /// Returns true if a result is noisy, errored or missing.
     pub fn is_unclear(&self) -> bool {
         let lines = self.lines.iter().flat_map(|line| &line.experiments);
         let unclear = |answer| matches!(answer, Answer::TooNoisy | Answer::Errored);

@@ -1,24 +1,25 @@
-//! Each line with what this kernel says of it, and what of it is worth running. Pure: the kernel was asked before.
+//! Combines each line with the facts about its keys, and picks the settings worth a comparison. Pure: the kernel was
+//! examined before.
 
 use std::collections::BTreeMap;
 
 use super::advice::LineAdvice;
-use super::facts::{KeyFacts, Whose, is_otherwise_in_labs};
-use super::merge::{Entry, Meaning};
-use super::plan::Assigned;
+use super::facts::{KeyFacts, KeyScope, differs_in_labs};
+use super::merge::{LineMeaning, MergedLine};
+use super::plan::Assignment;
 use crate::lab::inquiry::{Found, Kept, Survey};
 
-/// Puts lines and facts together. `kept` is what became of the values that [`super::to_try`] names, in its order; `beyond` looks up
-/// settings that are none of the network's.
+/// Combines lines and facts. `kept` holds what the kernel did with the values of [`super::values_to_try`]; `beyond` looks
+/// up settings outside `net.`.
 pub fn assess(
-    entries: Vec<Entry>,
+    entries: Vec<MergedLine>,
     survey: &Survey,
     kept: BTreeMap<(String, String), Kept>,
     beyond: impl Fn(&str) -> Option<Found>,
 ) -> Vec<LineAdvice> {
-    let line = |entry: Entry| {
+    let line = |entry: MergedLine| {
         let facts = match &entry.meaning {
-            Meaning::Sets { keys, value, .. } => keys
+            LineMeaning::Sets { keys, value, .. } => keys
                 .iter()
                 .map(|key| {
                     let facts = KeyFacts::of(key, survey, &beyond);
@@ -29,7 +30,9 @@ pub fn assess(
                     }
                 })
                 .collect(),
-            Meaning::Wrong(_) | Meaning::Excludes | Meaning::Overridden(_) => Vec::new(),
+            LineMeaning::Wrong(_) | LineMeaning::Excludes | LineMeaning::Overridden(_) => {
+                Vec::new()
+            }
         };
         LineAdvice {
             entry,
@@ -42,19 +45,19 @@ pub fn assess(
     entries.into_iter().map(line).collect()
 }
 
-/// What is worth running: what a namespace takes, and does not have already.
-pub fn assigned(lines: &[LineAdvice]) -> Vec<Assigned> {
+/// Returns the settings worth a comparison: a namespace accepts the value, and it is not the default.
+pub fn assignments(lines: &[LineAdvice]) -> Vec<Assignment> {
     let of_line = |(index, line): (usize, &LineAdvice)| {
-        let Meaning::Sets { value, .. } = &line.entry.meaning else {
+        let LineMeaning::Sets { value, .. } = &line.entry.meaning else {
             return Vec::new();
         };
         if line.is_already_so() {
             return Vec::new();
         }
         let takes = |key: &&KeyFacts| {
-            key.whose == Whose::Namespace && key.stand_in.is_none() && key.refusal().is_none()
+            key.scope == KeyScope::Namespace && key.stand_in.is_none() && key.refusal().is_none()
         };
-        let each = line.facts.iter().filter(takes).map(|key| Assigned {
+        let each = line.facts.iter().filter(takes).map(|key| Assignment {
             line: index,
             key: key.key.clone(),
             value: value.clone(),
@@ -65,18 +68,20 @@ pub fn assigned(lines: &[LineAdvice]) -> Vec<Assigned> {
     lines.iter().enumerate().flat_map(of_line).collect()
 }
 
-/// What the line is compared with, where labs have another value than a kernel has by itself.
+/// Returns the kernel's own default if labs start with a different value on purpose.
 fn against(key: &KeyFacts) -> Option<String> {
-    let other = is_otherwise_in_labs(&key.key);
-    other.then(|| key.by_itself().map(str::to_owned)).flatten()
+    let other = differs_in_labs(&key.key);
+    other
+        .then(|| key.default_value().map(str::to_owned))
+        .flatten()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::advise::{Ruling, Source, merge, to_try};
+    use crate::advise::{Ruling, SysctlSource, merge, values_to_try};
 
-    /// A kernel with a few keys, where `tcp_tw_reuse` was refused and `tcp_rmem` is kept as something else.
+    /// Assesses lines on a kernel with a few keys. It refuses `tcp_tw_reuse` and changes the value of `tcp_rmem`.
     fn assessed(text: &str) -> Vec<LineAdvice> {
         let found = |value: &str, writable| Found {
             value: Some(value.to_owned()),
@@ -105,7 +110,7 @@ mod tests {
             found("0", false),
         );
         let mut baseline = fresh.clone();
-        // What labs start from is not what a kernel has by itself.
+        // Labs start with other values than the kernel's defaults.
         baseline.insert("net.ipv4.tcp_rfc1337".to_owned(), found("1", true));
         baseline.insert(
             "net.ipv4.tcp_max_syn_backlog".to_owned(),
@@ -116,12 +121,12 @@ mod tests {
             fresh,
             baseline,
         };
-        let sources = [Source {
+        let sources = [SysctlSource {
             label: "a".to_owned(),
             text: text.to_owned(),
         }];
         let entries = merge(&sources, &[]);
-        let kept = to_try(&entries, &survey)
+        let kept = values_to_try(&entries, &survey)
             .into_iter()
             .map(|(key, value)| {
                 let kept = match key.as_str() {
@@ -137,11 +142,12 @@ mod tests {
     }
 
     #[test]
-    fn each_line_has_its_word() {
+    fn each_line_gets_a_ruling() {
         let lines = assessed(
-            "net.ipv4.tcp_fin_timeout = 15\nnet.ipv4.tcp_tw_reuse = 7\nnet.ipv4.tcp_rmem = 9\nnet.core.netdev_max_backlog = 5\n\
-             vm.swappiness = 1\nnet.ipv4.tcp_tw_recycle = 1\n-net.ipv4.ip_conntrack_max = 1\nnet.ipv4.tcp_fack = 1\nnonsense\n\
-             net.ipv4.nope.* = 1\nnet.netfilter.nf_conntrack_count = 5\nnet.ipv4.tcp_max_syn_backlog = 512\n",
+            "net.ipv4.tcp_fin_timeout = 15\nnet.ipv4.tcp_tw_reuse = 7\nnet.ipv4.tcp_rmem = 9\n\
+             net.core.netdev_max_backlog = 5\nvm.swappiness = 1\nnet.ipv4.tcp_tw_recycle = 1\n\
+             -net.ipv4.ip_conntrack_max = 1\nnet.ipv4.tcp_fack = 1\nnonsense\nnet.ipv4.nope.* = 1\n\
+             net.netfilter.nf_conntrack_count = 5\nnet.ipv4.tcp_max_syn_backlog = 512\n",
         );
         let words: Vec<&str> = lines.iter().map(|line| line.ruling().as_str()).collect();
         assert_eq!(
@@ -161,7 +167,7 @@ mod tests {
                 "no scenario",
             ]
         );
-        let assigned = assigned(&lines);
+        let assigned = assignments(&lines);
         let keys: Vec<(&str, Option<&str>)> = assigned
             .iter()
             .map(|each| (each.key.as_str(), each.against.as_deref()))
@@ -177,9 +183,10 @@ mod tests {
     }
 
     #[test]
-    fn the_setting_of_an_interface_is_tried_on_interfaces_to_come() {
+    fn a_setting_of_an_interface_is_tried_on_the_default_of_new_interfaces() {
         let lines = assessed(
-            "net/ipv4/conf/eth0.100/rp_filter = 1\nnet.ipv4.conf.eth0.nope = 1\nnet.bridge.bridge-nf-call-iptables = 1",
+            "net/ipv4/conf/eth0.100/rp_filter = 1\nnet.ipv4.conf.eth0.nope = 1\n\
+             net.bridge.bridge-nf-call-iptables = 1",
         );
         let facts = &lines[0].facts[0];
         assert_eq!(facts.key, "net.ipv4.conf.eth0/100.rp_filter");
@@ -196,26 +203,34 @@ mod tests {
                 .unwrap()
                 .contains("br_netfilter")
         );
-        assert!(assigned(&lines).is_empty());
+        assert!(assignments(&lines).is_empty());
     }
 
     #[test]
-    fn what_is_so_already_is_not_run() {
+    fn a_default_value_is_not_run() {
         let lines = assessed(
             "net.ipv4.tcp_sack =  1\nnet.ipv4.tcp_max_syn_backlog = 2048\nnet.ipv4.tcp_rfc1337 = 1",
         );
         assert_eq!(lines[0].ruling(), Ruling::AlreadySo);
-        assert_eq!(lines[1].ruling(), Ruling::AlreadySo, "labs have more");
-        assert_eq!(lines[2].ruling(), Ruling::NoScenario, "only labs have it");
-        assert_eq!(assigned(&lines).len(), 1);
+        assert_eq!(
+            lines[1].ruling(),
+            Ruling::AlreadySo,
+            "labs have a larger value"
+        );
+        assert_eq!(
+            lines[2].ruling(),
+            Ruling::NoScenario,
+            "only labs have this value"
+        );
+        assert_eq!(assignments(&lines).len(), 1);
     }
 
     #[test]
-    fn refusals_say_what_to_know() {
+    fn refusals_give_the_reason() {
         let lines = assessed("net.ipv4.tcp_tw_recycle = 1\nnet.ipv4.tcp_rmem = 9\nnet.x.y = 1");
         let why = |line: usize| lines[line].facts[0].refusal().unwrap();
-        assert!(why(0).contains("gone since Linux 4.12"));
-        assert_eq!(why(1), "the kernel keeps `1 2 3` instead");
+        assert!(why(0).contains("removed in Linux 4.12"));
+        assert_eq!(why(1), "the kernel changes the value to `1 2 3`");
         assert_eq!(why(2), "this kernel has no such key");
     }
 }

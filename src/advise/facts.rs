@@ -1,127 +1,127 @@
-//! What this kernel says about a line before anything is run: whether its keys exist, whose they are, what becomes of the value.
+//! Facts about a key before anything is run: whether this kernel has it, its scope, and whether it accepts the value.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use super::history::{Fate, Past, past};
-use super::merge::{Entry, Meaning};
+use super::history::{KeyFate, KeyHistory, history_of};
+use super::merge::{LineMeaning, MergedLine};
 use crate::lab::inquiry::{Found, Kept, Survey};
 
-/// A key as this kernel has it.
+/// A key on this kernel.
 #[derive(Debug, Clone, PartialEq)]
 pub struct KeyFacts {
-    /// With dots.
+    /// The key, written with dots.
     pub key: String,
-    /// Whose it is.
-    pub whose: Whose,
-    /// What became of it, where that is known.
-    pub past: Option<Past>,
-    /// Its value on this host.
+    /// The part of the system that the key applies to.
+    pub scope: KeyScope,
+    /// Its removal or renaming, if known.
+    pub history: Option<KeyHistory>,
+    /// The value on this host.
     pub here: Option<String>,
-    /// Its value in a fresh namespace.
+    /// The value in a fresh namespace.
     pub fresh: Option<String>,
-    /// Its value in the baseline that labs start from: what the line is compared with.
+    /// The value in the baseline that labs start from, which the line is compared with.
     pub baseline: Option<String>,
-    /// What became of the line's value in a namespace of its own; absent where it was not tried.
+    /// The result of writing the line's value in a namespace of its own; absent if it was not tried.
     pub kept: Option<Kept>,
-    /// Of an interface that a fresh namespace does not have: the same setting of another, which was tried in its place.
+    /// The key that was tried instead, for a key of an interface that a fresh namespace does not have.
     pub stand_in: Option<String>,
-    /// Whether this host has it and nobody can write it.
+    /// True if this host has the key but it cannot be written.
     pub read_only: bool,
 }
 
-/// Whose a setting is.
+/// The part of the system that a setting applies to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Whose {
-    /// Each network namespace has its own.
+pub enum KeyScope {
+    /// Each network namespace has its own value.
     Namespace,
-    /// It belongs to the whole kernel: a namespace cannot write it, and nslab does not write the host's.
+    /// The whole kernel: a namespace cannot write it, and nslab does not write settings of the host.
     Kernel,
-    /// This kernel does not have it.
-    Nobody,
+    /// This kernel does not have the key.
+    Missing,
 }
 
 impl KeyFacts {
-    /// Looks a key up.
+    /// Looks up a key in the survey, or with `beyond` if it is outside `net.`.
     pub fn of(key: &str, survey: &Survey, beyond: impl Fn(&str) -> Option<Found>) -> Self {
-        let asked = tried_as(key, survey);
-        let (here, fresh) = (survey.here.get(key), survey.fresh.get(asked.as_ref()));
+        let tried = tried_as(key, survey);
+        let (here, fresh) = (survey.here.get(key), survey.fresh.get(tried.as_ref()));
         let beyond = if key.starts_with("net.") {
             None
         } else {
             beyond(key)
         };
-        let whose = match (fresh, here.or(beyond.as_ref())) {
-            (Some(found), _) if found.writable => Whose::Namespace,
-            (Some(_), _) | (None, Some(_)) => Whose::Kernel,
-            (None, None) => Whose::Nobody,
+        let scope = match (fresh, here.or(beyond.as_ref())) {
+            (Some(found), _) if found.writable => KeyScope::Namespace,
+            (Some(_), _) | (None, Some(_)) => KeyScope::Kernel,
+            (None, None) => KeyScope::Missing,
         };
         let found_here = here.or(beyond.as_ref());
         let value = |found: Option<&Found>| found.and_then(|found| found.value.clone());
         Self {
             key: key.to_owned(),
-            whose,
-            past: past(key),
+            scope,
+            history: history_of(key),
             here: value(found_here),
             fresh: value(fresh),
-            baseline: value(survey.baseline.get(asked.as_ref())),
+            baseline: value(survey.baseline.get(tried.as_ref())),
             kept: None,
             read_only: found_here.is_some_and(|found| !found.writable)
                 && fresh.is_none_or(|found| !found.writable),
-            stand_in: (asked != key).then(|| asked.into_owned()),
+            stand_in: (tried != key).then(|| tried.into_owned()),
         }
     }
 
-    /// Why the kernel does not take the line as it stands, if it does not.
+    /// Returns the reason why the kernel does not accept the line as written, if it does not.
     pub fn refusal(&self) -> Option<String> {
-        match (&self.kept, self.whose) {
-            (_, Whose::Nobody) => Some(match &self.past {
-                Some(past) => format!("this kernel has no such key: {past}"),
+        match (&self.kept, self.scope) {
+            (_, KeyScope::Missing) => Some(match &self.history {
+                Some(history) => format!("this kernel has no such key; {history}"),
                 None if let Some(module) = module(&self.key) => {
-                    format!(
-                        "this kernel has no such key; where it has, it comes with the module {module}"
-                    )
+                    format!("this kernel has no such key; the module {module} provides it")
                 }
                 None => "this kernel has no such key".to_owned(),
             }),
-            _ if self.read_only => Some("it can only be read".to_owned()),
+            _ if self.read_only => Some("the key is read-only".to_owned()),
             (Some(Kept::Refused(why)), _) => Some(why.clone()),
-            (Some(Kept::Other(value)), _) => Some(format!("the kernel keeps `{value}` instead")),
+            (Some(Kept::Other(value)), _) => {
+                Some(format!("the kernel changes the value to `{value}`"))
+            }
             (Some(Kept::AsWritten) | None, _) => None,
         }
     }
 
-    /// Its value where nobody sets it: the baseline's, as a fresh namespace's may be a copy of this host's; or the fresh one's, where
-    /// labs have another on purpose.
-    pub fn by_itself(&self) -> Option<&str> {
-        let value = match is_otherwise_in_labs(&self.key) {
+    /// Returns the default value: that of the baseline, because a fresh namespace may copy the value of the host; or that of
+    /// the fresh namespace if labs use a different value on purpose.
+    pub fn default_value(&self) -> Option<&str> {
+        let value = match differs_in_labs(&self.key) {
             true => &self.fresh,
             false => &self.baseline,
         };
         value.as_deref()
     }
 
-    /// Whether the kernel has the key and ignores it.
-    pub fn is_idle(&self) -> bool {
-        self.past
+    /// Returns true if the kernel has the key but ignores it.
+    pub fn is_ignored(&self) -> bool {
+        self.history
             .as_ref()
-            .is_some_and(|past| past.fate == Fate::Idle)
+            .is_some_and(|history| history.fate == KeyFate::Ignored)
     }
 }
 
-/// Settings that the baseline does not have as a kernel has them by itself (`lab::baseline` says why).
-const OTHERWISE_IN_LABS: [&str; 3] = [
+/// Settings whose value in the baseline is not the kernel's default; `lab::baseline` gives the reasons.
+const DIFFERENT_IN_LABS: [&str; 3] = [
     "net.ipv4.tcp_rfc1337",
     "net.ipv4.tcp_max_syn_backlog",
     "net.ipv4.tcp_max_tw_buckets",
 ];
 
-/// Whether labs start with another value than a kernel has by itself.
-pub(super) fn is_otherwise_in_labs(key: &str) -> bool {
-    OTHERWISE_IN_LABS.contains(&key)
+/// Returns true if labs start with a value other than the kernel's default.
+pub(super) fn differs_in_labs(key: &str) -> bool {
+    DIFFERENT_IN_LABS.contains(&key)
 }
 
-/// The module that settings come with, where that is known (Linux 6.18, `net/bridge/br_netfilter_hooks.c`,
+/// Returns the module that provides a setting, if known (Linux 6.18, `net/bridge/br_netfilter_hooks.c`,
 /// `net/netfilter/nf_conntrack_standalone.c`, `net/netfilter/ipvs/ip_vs_ctl.c`).
 fn module(key: &str) -> Option<&'static str> {
     let modules = [
@@ -136,14 +136,14 @@ fn module(key: &str) -> Option<&'static str> {
         .map(|(_, module)| module)
 }
 
-/// The key that is tried for a key: where a fresh namespace does not have the interface, that of interfaces to come, or of the one
-/// that each namespace has.
+/// Returns the key to try. For an interface that a fresh namespace does not have, this is the key of the defaults for new
+/// interfaces, or of the loopback interface.
 fn tried_as<'a>(key: &'a str, survey: &Survey) -> Cow<'a, str> {
     let words: Vec<&str> = key.split('.').collect();
     let ["net", family, kind @ ("conf" | "neigh"), interface, setting] = words[..] else {
         return Cow::Borrowed(key);
     };
-    // These are none: what only the host has of them belongs to the whole kernel.
+    // `all` and `default` are not interfaces: if only the host has the key, it applies to the whole kernel.
     if survey.fresh.contains_key(key) || ["all", "default"].contains(&interface) {
         return Cow::Borrowed(key);
     }
@@ -154,18 +154,18 @@ fn tried_as<'a>(key: &'a str, survey: &Survey) -> Cow<'a, str> {
         .map_or(Cow::Borrowed(key), Cow::Owned)
 }
 
-/// What is to be tried: each key of a line that namespaces have, with the line's value.
-pub fn to_try(entries: &[Entry], survey: &Survey) -> Vec<(String, String)> {
-    let mut asked = BTreeSet::new();
+/// Returns the values to try: each key that namespaces have, with the value of its line.
+pub fn values_to_try(entries: &[MergedLine], survey: &Survey) -> Vec<(String, String)> {
+    let mut pairs = BTreeSet::new();
     for entry in entries {
-        if let Meaning::Sets { keys, value, .. } = &entry.meaning {
+        if let LineMeaning::Sets { keys, value, .. } = &entry.meaning {
             let own = |key: &Cow<'_, str>| {
                 let found = survey.fresh.get(key.as_ref());
                 found.is_some_and(|found| found.writable)
             };
             let keys = keys.iter().map(|key| tried_as(key, survey)).filter(own);
-            asked.extend(keys.map(|key| (key.into_owned(), value.clone())));
+            pairs.extend(keys.map(|key| (key.into_owned(), value.clone())));
         }
     }
-    asked.into_iter().collect()
+    pairs.into_iter().collect()
 }

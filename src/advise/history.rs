@@ -1,72 +1,72 @@
-//! What became of keys that advice still names: gone, renamed, without effect. Only what the kernel's own history says.
+//! The fate of keys that old advice still names: removed, renamed or ignored. Each is backed by the kernel's own history.
 
-/// What became of a key.
+/// The fate of a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Fate {
-    /// Removed, since this version.
-    Gone,
-    /// Called otherwise, since this version.
+pub enum KeyFate {
+    /// Removed.
+    Removed,
+    /// Renamed to this key.
     Renamed(String),
-    /// Still there, without any effect, since this version.
-    Idle,
-    /// Never in Linux as kernel.org has it.
-    Foreign,
+    /// Still accepted, without any effect.
+    Ignored,
+    /// Never in a release of kernel.org.
+    OutOfTree,
 }
 
-/// A key's past.
+/// The history of a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Past {
-    /// What became of it.
-    pub fate: Fate,
-    /// The first version of Linux in which it is so; empty where there is none.
+pub struct KeyHistory {
+    /// Its fate.
+    pub fate: KeyFate,
+    /// The first version of Linux with this fate; empty if there is none.
     pub since: &'static str,
-    /// What to know.
+    /// The reason, or an alternative.
     pub note: &'static str,
-    /// Where that is to be read.
+    /// The commit or document that says so.
     pub source: &'static str,
 }
 
-const PAST: &[(&str, Past)] = &[
+const HISTORY: &[(&str, KeyHistory)] = &[
     (
         "net.ipv4.tcp_tw_recycle",
-        Past {
-            fate: Fate::Gone,
+        KeyHistory {
+            fate: KeyFate::Removed,
             since: "4.12",
-            note: "it dropped connections of clients behind one NAT address; tcp_tw_reuse on the connecting side is what is left",
+            note: "it dropped connections of clients behind one NAT address; only tcp_tw_reuse is left, for the connecting side",
             source: "commit 4396e46187ca (tcp: remove tcp_tw_recycle)",
         },
     ),
     (
         "net.ipv4.tcp_fack",
-        Past {
-            fate: Fate::Idle,
+        KeyHistory {
+            fate: KeyFate::Ignored,
             since: "4.15",
             note: "loss is detected by RACK",
-            source: "Documentation/networking/ip-sysctl.rst: a legacy option, it has no effect anymore",
+            source: LEGACY,
         },
     ),
     (
         "net.ipv4.tcp_low_latency",
-        Past {
-            fate: Fate::Idle,
+        KeyHistory {
+            fate: KeyFate::Ignored,
             since: "4.14",
-            note: "the prequeue that it steered is gone",
-            source: "Documentation/networking/ip-sysctl.rst: a legacy option, it has no effect anymore",
+            note: "the prequeue that it controlled was removed",
+            source: LEGACY,
         },
     ),
     (
         "net.ipv4.tcp_thin_dupack",
-        Past {
-            fate: Fate::Gone,
+        KeyHistory {
+            fate: KeyFate::Removed,
             since: "4.11",
-            note: "RACK does what it did",
+            note: "RACK replaces it",
             source: "commit 4a7f60094411 (tcp: remove thin_dupack feature)",
         },
     ),
     (
         "net.ipv4.tcp_abc",
-        Past {
-            fate: Fate::Gone,
+        KeyHistory {
+            fate: KeyFate::Removed,
             since: "3.9",
             note: "appropriate byte counting was removed",
             source: "commit ca2eb5679f8d (tcp: remove Appropriate Byte Count support)",
@@ -74,44 +74,44 @@ const PAST: &[(&str, Past)] = &[
     ),
     (
         "net.ipv4.tcp_frto_response",
-        Past {
-            fate: Fate::Gone,
+        KeyHistory {
+            fate: KeyFate::Removed,
             since: "3.10",
-            note: "F-RTO was written anew as RFC 5682 has it",
+            note: "F-RTO was rewritten according to RFC 5682",
             source: "commit e33099f96d99 (tcp: implement RFC5682 F-RTO)",
         },
     ),
     (
         "net.ipv4.tcp_max_tw_buckets_ub",
-        Past {
-            fate: Fate::Foreign,
+        KeyHistory {
+            fate: KeyFate::OutOfTree,
             since: "",
-            note: "a key of OpenVZ kernels (user beancounters); here there is net.ipv4.tcp_max_tw_buckets",
+            note: "a key of OpenVZ kernels (user beancounters); in mainline Linux, use net.ipv4.tcp_max_tw_buckets",
             source: "no Linux release of kernel.org has it",
         },
     ),
     (
         "net.ipv4.route.max_size",
-        Past {
-            fate: Fate::Idle,
+        KeyHistory {
+            fate: KeyFate::Ignored,
             since: "3.6",
-            note: "IPv4 has no route cache any more",
-            source: "Documentation/networking/ip-sysctl.rst: from linux kernel 3.6 onwards, this is deprecated for ipv4",
+            note: "IPv4 no longer has a route cache",
+            source: ROUTE_CACHE,
         },
     ),
     (
         "net.ipv4.route.gc_thresh",
-        Past {
-            fate: Fate::Idle,
+        KeyHistory {
+            fate: KeyFate::Ignored,
             since: "3.6",
-            note: "IPv4 has no route cache any more",
-            source: "Documentation/networking/ip-sysctl.rst: from linux kernel 3.6 onwards, this is deprecated for ipv4",
+            note: "IPv4 no longer has a route cache",
+            source: ROUTE_CACHE,
         },
     ),
     (
         "net.ipv4.tcp_max_ssthresh",
-        Past {
-            fate: Fate::Gone,
+        KeyHistory {
+            fate: KeyFate::Removed,
             since: "3.13",
             note: "limited slow start was retired",
             source: "commit 9f9843a751d0 (tcp: properly handle stretch acks in slow start)",
@@ -119,8 +119,8 @@ const PAST: &[(&str, Past)] = &[
     ),
     (
         "net.ipv4.tcp_cookie_size",
-        Past {
-            fate: Fate::Gone,
+        KeyHistory {
+            fate: KeyFate::Removed,
             since: "3.10",
             note: "cookie transactions were removed",
             source: "commit 1a2c6181c4a1 (tcp: Remove TCPCT)",
@@ -128,19 +128,19 @@ const PAST: &[(&str, Past)] = &[
     ),
     (
         "net.ipv4.tcp_dma_copybreak",
-        Past {
-            fate: Fate::Gone,
+        KeyHistory {
+            fate: KeyFate::Removed,
             since: "3.13",
-            note: "receiving by DMA engines was removed",
+            note: "receiving with DMA engines was removed",
             source: "Documentation/ABI/removed/net_dma",
         },
     ),
     (
         "net.netfilter.nf_conntrack_helper",
-        Past {
-            fate: Fate::Gone,
+        KeyHistory {
+            fate: KeyFate::Removed,
             since: "6.0",
-            note: "helpers are assigned by rules alone",
+            note: "helpers are assigned only by rules",
             source: "commit b118509076b3 (netfilter: remove nf_conntrack_helper sysctl and modparam toggles)",
         },
     ),
@@ -152,14 +152,22 @@ const PAST: &[(&str, Past)] = &[
     ("kernel.sched_tunable_scaling", SCHEDULER),
 ];
 
-const SCHEDULER: Past = Past {
-    fate: Fate::Gone,
+/// The kernel's documentation on options that it keeps but ignores.
+const LEGACY: &str =
+    "Documentation/networking/ip-sysctl.rst: a legacy option, it has no effect anymore";
+
+/// The kernel's documentation on the route cache.
+const ROUTE_CACHE: &str = "Documentation/networking/ip-sysctl.rst: from linux kernel 3.6 onwards, \
+                           this is deprecated for ipv4";
+
+const SCHEDULER: KeyHistory = KeyHistory {
+    fate: KeyFate::Removed,
     since: "5.13",
-    note: "what is left of it is below /sys/kernel/debug/sched, and no sysctl",
+    note: "moved to /sys/kernel/debug/sched, which sysctl does not set",
     source: "commit 8a99b6833c88 (sched: Move SCHED_DEBUG sysctl to debugfs)",
 };
 
-/// How keys of connection tracking began, and begin today.
+/// Old and new prefixes of the keys of connection tracking.
 const CONNTRACK: [(&str, &str); 2] = [
     (
         "net.ipv4.netfilter.ip_conntrack_",
@@ -168,23 +176,23 @@ const CONNTRACK: [(&str, &str); 2] = [
     ("net.ipv4.ip_conntrack_", "net.netfilter.nf_conntrack_"),
 ];
 
-/// What became of a key, where that is known.
-pub fn past(key: &str) -> Option<Past> {
-    if let Some((_, past)) = PAST.iter().find(|(known, _)| *known == key) {
-        return Some(past.clone());
+/// Returns the history of a key, if it was removed, renamed or is ignored.
+pub fn history_of(key: &str) -> Option<KeyHistory> {
+    if let Some((_, history)) = HISTORY.iter().find(|(known, _)| *known == key) {
+        return Some(history.clone());
     }
-    let (setting, today) = CONNTRACK
+    let (setting, prefix) = CONNTRACK
         .iter()
-        .find_map(|(began, begins)| Some((key.strip_prefix(began)?, begins)))?;
-    Some(Past {
-        fate: Fate::Renamed(format!("{today}{setting}")),
+        .find_map(|(old, new)| Some((key.strip_prefix(old)?, new)))?;
+    Some(KeyHistory {
+        fate: KeyFate::Renamed(format!("{prefix}{setting}")),
         since: "4.9",
         note: "",
         source: "commit adf0516845bc (netfilter: remove ip_conntrack* sysctl compat code)",
     })
 }
 
-impl std::fmt::Display for Past {
+impl std::fmt::Display for KeyHistory {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self {
             fate,
@@ -193,10 +201,13 @@ impl std::fmt::Display for Past {
             source,
         } = self;
         match fate {
-            Fate::Gone => write!(f, "gone since Linux {since}: {note}")?,
-            Fate::Renamed(to) => write!(f, "since Linux {since} it is called {to}")?,
-            Fate::Idle => write!(f, "without effect since Linux {since}: {note}")?,
-            Fate::Foreign => write!(f, "{note}")?,
+            KeyFate::Removed => write!(f, "removed in Linux {since}: {note}")?,
+            KeyFate::Renamed(to) => write!(
+                f,
+                "renamed to {to}; the old name was removed in Linux {since}"
+            )?,
+            KeyFate::Ignored => write!(f, "ignored since Linux {since}: {note}")?,
+            KeyFate::OutOfTree => write!(f, "{note}")?,
         }
         write!(f, " ({source})")
     }
@@ -207,29 +218,32 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_became_of_a_key_is_said_with_its_source() {
-        let said = |key| past(key).unwrap().to_string();
-        assert!(said("net.ipv4.tcp_tw_recycle").starts_with("gone since Linux 4.12: "));
+    fn the_history_of_a_key_names_its_source() {
+        let shown = |key| history_of(key).unwrap().to_string();
+        assert!(shown("net.ipv4.tcp_tw_recycle").starts_with("removed in Linux 4.12: "));
         assert!(
-            said("net.ipv4.ip_conntrack_max")
-                .contains("it is called net.netfilter.nf_conntrack_max (commit")
+            shown("net.ipv4.ip_conntrack_max")
+                .contains("renamed to net.netfilter.nf_conntrack_max; the old name")
         );
         assert!(
-            said("net.ipv4.netfilter.ip_conntrack_udp_timeout")
-                .contains("it is called net.netfilter.nf_conntrack_udp_timeout (commit")
+            shown("net.ipv4.netfilter.ip_conntrack_udp_timeout")
+                .contains("renamed to net.netfilter.nf_conntrack_udp_timeout; the old name")
         );
-        assert!(said("net.ipv4.tcp_fack").contains("without effect since Linux 4.15"));
-        assert_eq!(past("net.ipv4.tcp_tw_reuse"), None);
+        assert!(shown("net.ipv4.tcp_fack").contains("ignored since Linux 4.15"));
+        assert_eq!(history_of("net.ipv4.tcp_tw_reuse"), None);
     }
 
-    /// What this kernel has is neither gone nor renamed.
+    /// A key that this kernel has is neither removed nor renamed.
     #[test]
-    fn this_kernel_agrees() {
-        for (key, past) in PAST {
+    fn this_kernel_agrees_with_the_history() {
+        for (key, history) in HISTORY {
             let path = format!("/proc/sys/{}", key.replace('.', "/"));
             let is_there = std::path::Path::new(&path).exists();
-            let is_gone = matches!(past.fate, Fate::Gone | Fate::Renamed(_) | Fate::Foreign);
-            assert!(!(is_there && is_gone), "{key}");
+            let is_removed = matches!(
+                history.fate,
+                KeyFate::Removed | KeyFate::Renamed(_) | KeyFate::OutOfTree
+            );
+            assert!(!(is_there && is_removed), "{key}");
         }
     }
 }

@@ -1,28 +1,28 @@
-//! What several files come to: which line sets which key in the end. Pure.
+//! Merges files: decides which line sets which key in the end. Pure.
 //!
-//! As systemd-sysctl(8) has it (sysctl.d(5)): of two lines with the same key the later holds; a pattern sets every key that matches,
-//! but for keys that a line names outright, wherever it stands, and keys that `-key` keeps out.
+//! The rules are those of systemd-sysctl(8), see sysctl.d(5). If two lines have the same key, the later one wins. A pattern
+//! sets every key that matches, except keys that another line names exactly, and keys that `-key` excludes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::name::Name;
-use super::text::{Line, LineError, Said, read};
+use super::text::{LineError, Statement, SysctlLine, read};
 
-/// A file that was read.
+/// The text of a sysctl file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Source {
-    /// What it is called.
+pub struct SysctlSource {
+    /// The path, or a name for people.
     pub label: String,
-    /// Its text.
+    /// The whole text.
     pub text: String,
 }
 
-/// Where a line stands.
+/// The place of a line.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct LinePlace {
-    /// The file.
+    /// Label of the file.
     pub file: String,
-    /// From 1.
+    /// Number of the line, from 1.
     pub line: usize,
 }
 
@@ -32,42 +32,42 @@ impl std::fmt::Display for LinePlace {
     }
 }
 
-/// A line of the whole.
+/// A line, merged with all others.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
-    /// Where it stands.
+pub struct MergedLine {
+    /// The place in its file.
     pub place: LinePlace,
-    /// As written.
+    /// The text as written.
     pub text: String,
-    /// What it comes to.
-    pub meaning: Meaning,
+    /// The effect among all lines.
+    pub meaning: LineMeaning,
 }
 
-/// What a line comes to.
+/// The effect of a line among all lines.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Meaning {
-    /// Nothing: sysctl skips it.
+pub enum LineMeaning {
+    /// Invalid: sysctl skips it.
     Wrong(LineError),
-    /// It keeps keys out of patterns.
+    /// Excludes keys from patterns.
     Excludes,
-    /// It sets keys.
+    /// Sets keys.
     Sets {
-        /// The key or pattern.
+        /// The key, or a pattern of keys.
         name: Name,
-        /// The value.
+        /// The value as written.
         value: String,
-        /// Whether failure is no matter.
+        /// True if failure does not matter (`-key = value`).
         may_fail: bool,
-        /// The keys that it sets in the end: of a pattern those that match.
+        /// The keys that it sets in the end; for a pattern, those that match.
         keys: Vec<String>,
     },
-    /// A later line, or one that names the key outright, takes its place.
+    /// A later line sets the same key or pattern.
     Overridden(LinePlace),
 }
 
-/// Puts files together, in their order. `known` are the keys that patterns may match.
-pub fn merge(sources: &[Source], known: &[String]) -> Vec<Entry> {
-    let lines: Vec<(LinePlace, Line)> = sources
+/// Merges files in their order. `known` are the keys that patterns may match.
+pub fn merge(sources: &[SysctlSource], known: &[String]) -> Vec<MergedLine> {
+    let lines: Vec<(LinePlace, SysctlLine)> = sources
         .iter()
         .flat_map(|source| {
             read(&source.text).into_iter().map(|line| {
@@ -82,28 +82,28 @@ pub fn merge(sources: &[Source], known: &[String]) -> Vec<Entry> {
     let mut last: BTreeMap<&Name, usize> = BTreeMap::new();
     let mut excluded: Vec<&Name> = Vec::new();
     for (index, (_, line)) in lines.iter().enumerate() {
-        match &line.said {
-            Ok(Said::Set { name, .. }) => {
+        match &line.statement {
+            Ok(Statement::Set { name, .. }) => {
                 last.insert(name, index);
             }
-            Ok(Said::Exclude(name)) => excluded.push(name),
+            Ok(Statement::Exclude(name)) => excluded.push(name),
             Err(_) => {}
         }
     }
     let owners = owners(&last, &excluded, known);
-    let entry = |(index, (place, line)): (usize, &(LinePlace, Line))| {
-        let meaning = match &line.said {
-            Err(error) => Meaning::Wrong(error.clone()),
-            Ok(Said::Exclude(_)) => Meaning::Excludes,
-            Ok(Said::Set { name, .. }) if last.get(name) != Some(&index) => {
-                let holds = last.get(name).copied().unwrap_or(index);
-                Meaning::Overridden(lines[holds].0.clone())
+    let entry = |(index, (place, line)): (usize, &(LinePlace, SysctlLine))| {
+        let meaning = match &line.statement {
+            Err(error) => LineMeaning::Wrong(error.clone()),
+            Ok(Statement::Exclude(_)) => LineMeaning::Excludes,
+            Ok(Statement::Set { name, .. }) if last.get(name) != Some(&index) => {
+                let winner = last.get(name).copied().unwrap_or(index);
+                LineMeaning::Overridden(lines[winner].0.clone())
             }
-            Ok(Said::Set {
+            Ok(Statement::Set {
                 name,
                 value,
                 may_fail,
-            }) => Meaning::Sets {
+            }) => LineMeaning::Sets {
                 name: name.clone(),
                 value: value.clone(),
                 may_fail: *may_fail,
@@ -114,7 +114,7 @@ pub fn merge(sources: &[Source], known: &[String]) -> Vec<Entry> {
                 },
             },
         };
-        Entry {
+        MergedLine {
             place: place.clone(),
             text: line.text.clone(),
             meaning,
@@ -123,7 +123,7 @@ pub fn merge(sources: &[Source], known: &[String]) -> Vec<Entry> {
     lines.iter().enumerate().map(entry).collect()
 }
 
-/// The keys of each line with a pattern: those that no line names, nothing keeps out, and no later pattern takes.
+/// Returns the keys of each line with a pattern: not named by another line, not excluded, not matched by a later pattern.
 fn owners(
     last: &BTreeMap<&Name, usize>,
     excluded: &[&Name],
@@ -143,11 +143,12 @@ fn owners(
         .filter(|name| !name.is_pattern())
         .map(|name| name.as_str())
         .collect();
-    let kept_out = |key: &str| named.contains(key) || excluded.iter().any(|name| name.matches(key));
+    let excluded_or_named =
+        |key: &str| named.contains(key) || excluded.iter().any(|name| name.matches(key));
     for key in known {
         let taken = patterns.iter().filter(|(name, _)| name.matches(key));
         let owner = taken.map(|(_, index)| *index).max();
-        if let Some(owner) = owner.filter(|_| !kept_out(key)) {
+        if let Some(owner) = owner.filter(|_| !excluded_or_named(key)) {
             owners.entry(owner).or_default().push(key.clone());
         }
     }
@@ -159,20 +160,20 @@ mod tests {
     use super::*;
 
     fn merged(texts: &[(&str, &str)]) -> Vec<String> {
-        let sources: Vec<Source> = texts
+        let sources: Vec<SysctlSource> = texts
             .iter()
-            .map(|(label, text)| Source {
+            .map(|(label, text)| SysctlSource {
                 label: (*label).to_owned(),
                 text: (*text).to_owned(),
             })
             .collect();
         let known =
             ["all", "default", "lo", "eth0"].map(|name| format!("net.ipv4.conf.{name}.rp_filter"));
-        let shown = |entry: Entry| match entry.meaning {
-            Meaning::Wrong(error) => format!("{}: {error}", entry.place),
-            Meaning::Excludes => format!("{} keeps out", entry.place),
-            Meaning::Overridden(by) => format!("{} by {by}", entry.place),
-            Meaning::Sets { value, keys, .. } => {
+        let shown = |entry: MergedLine| match entry.meaning {
+            LineMeaning::Wrong(error) => format!("{}: {error}", entry.place),
+            LineMeaning::Excludes => format!("{} excludes", entry.place),
+            LineMeaning::Overridden(by) => format!("{} by {by}", entry.place),
+            LineMeaning::Sets { value, keys, .. } => {
                 let short: Vec<&str> = keys
                     .iter()
                     .map(|key| key.split('.').nth(3).unwrap_or(key))
@@ -184,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn the_later_of_two_lines_holds_also_across_files() {
+    fn the_later_of_two_lines_wins_even_across_files() {
         assert_eq!(
             merged(&[
                 ("a", "net.core.somaxconn=1\nnet/core/somaxconn=2"),
@@ -195,13 +196,13 @@ mod tests {
     }
 
     #[test]
-    fn patterns_leave_out_what_is_named_and_what_is_kept_out() {
+    fn patterns_skip_keys_that_are_named_or_excluded() {
         assert_eq!(
             merged(&[(
                 "a",
                 "net.ipv4.conf.eth0.rp_filter=0\nnet.ipv4.conf.*.rp_filter=2\n-net.ipv4.conf.lo.rp_filter"
             )]),
-            ["a:1 eth0 = 0", "a:2 all,default = 2", "a:3 keeps out"]
+            ["a:1 eth0 = 0", "a:2 all,default = 2", "a:3 excludes"]
         );
         assert_eq!(
             merged(&[(

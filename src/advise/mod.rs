@@ -1,27 +1,107 @@
-//! What a sysctl file would do on this kernel: each line looked up, tried, and run with and without.
+//! The effect of a sysctl file on this kernel: each line is looked up, tried, and measured with and without.
 //!
-//! The way: [`merge`](fn@merge) reads files as sysctl(8) does, [`KeyFacts`] holds what this kernel says of each key (asked by
-//! `lab::inquiry`), [`plan`](fn@plan) finds the scenarios that show a line's effect, [`run`](fn@run) runs them by `compare`, and
-//! [`Advice`] is what there is to say. All but `run` is pure. Nothing is said of a line that was not looked up or observed.
+//! [`advise`] is the whole story. [`merge`](fn@merge) combines files as sysctl(8) does, [`KeyFacts`] holds what the kernel
+//! says about each key (asked by `lab::inquiry`), [`plan`](fn@plan) finds the scenarios that show the effect of a line,
+//! `trial` runs them with `compare`, and [`Advice`] is the result. Nothing is said about a line that was not looked up or
+//! observed.
 
 mod advice;
 mod assess;
 mod facts;
+mod files;
 mod history;
 mod merge;
 mod name;
 mod plan;
+mod prepare;
 mod running;
 mod text;
 mod trial;
 
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use thiserror::Error;
+use tokio::sync::watch;
+
+use crate::lab::inquiry::InquiryError;
+use crate::scenario::Problems;
+use crate::suite;
+
 pub use advice::{Advice, Experiment, LineAdvice, Ruling};
-pub use assess::{assess, assigned};
-pub use facts::{KeyFacts, Whose, to_try};
-pub use history::{Fate, Past, past};
-pub use merge::{Entry, LinePlace, Meaning, Source, merge};
+pub use assess::{assess, assignments};
+pub use facts::{KeyFacts, KeyScope, values_to_try};
+pub use files::{FileError, read_files};
+pub use history::{KeyFate, KeyHistory, history_of};
+pub use merge::{LineMeaning, LinePlace, MergedLine, SysctlSource, merge};
 pub use name::{Name, NameError};
-pub use plan::{Assigned, Planned, TooShort, exercised, plan, too_short};
+pub use plan::{Assignment, PlannedComparison, TooShort, exercised, plan, too_short};
+pub use prepare::{PreparedComparison, PreparedError};
 pub use running::running;
-pub use text::{Line, LineError, Said, read};
-pub use trial::{Bounds, Progress, Ran, Ready, ReadyError, run};
+pub use text::{LineError, Statement, SysctlLine, read};
+pub use trial::AdviceProgress;
+
+/// A request for advice.
+#[derive(Debug)]
+pub struct AdviceRequest {
+    /// The settings to look at.
+    pub settings: Settings,
+    /// Scenarios that may show the effect of a line.
+    pub scenarios: Vec<suite::Source>,
+    /// Runs scenarios; without it, lines are only looked up and tried.
+    pub runs: bool,
+    /// Also runs scenarios tagged `slow`.
+    pub slow: bool,
+    /// Runs per side of a comparison.
+    pub rounds: usize,
+    /// Smallest relative difference that matters, 0.02 for 2 %.
+    pub threshold: f64,
+    /// No run starts after this time.
+    pub budget: Option<Duration>,
+    /// Most runs at once; `None` leaves it to the machine's capacity.
+    pub slots: Option<usize>,
+    /// Folder for the records of runs, if they are kept.
+    pub records: Option<PathBuf>,
+}
+
+/// The settings that a request is about.
+#[derive(Debug)]
+pub enum Settings {
+    /// Files, in the order in which sysctl(8) reads them.
+    Files(Vec<SysctlSource>),
+    /// The settings of this host that differ from a fresh namespace.
+    Running,
+}
+
+/// Advice cannot be given.
+#[derive(Debug, Error)]
+pub enum AdviseError {
+    /// The kernel's settings cannot be read or tried.
+    #[error("cannot examine the settings of this kernel")]
+    Inquiry(#[from] InquiryError),
+    /// A scenario file is invalid.
+    #[error("a scenario is invalid")]
+    Scenario(Problems),
+    /// A scenario cannot be run with the values of a line.
+    #[error(transparent)]
+    Prepare(#[from] PreparedError),
+}
+
+/// Looks up and tries each line, runs the scenarios that show its effect, and returns the advice.
+///
+/// Call it while the process has one thread: the kernel is examined by forked processes.
+///
+/// # Errors
+/// If the kernel cannot be examined, or a scenario is invalid.
+pub async fn advise(
+    request: &AdviceRequest,
+    stop: watch::Receiver<bool>,
+    mut on_progress: impl FnMut(AdviceProgress<'_>),
+) -> Result<Advice, AdviseError> {
+    let began = Instant::now();
+    let (sources, mut lines) = prepare::look_up(&request.settings)?;
+    let prepared = prepare::comparisons(request, &mut lines)?;
+    on_progress(AdviceProgress::Planned(&prepared));
+    let results = trial::run(&prepared, request, stop, on_progress).await;
+    Ok(results.into_advice(sources, lines, &prepared, began.elapsed()))
+}

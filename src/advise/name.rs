@@ -1,29 +1,29 @@
-//! What a line names: a key, or a pattern of keys (glob(7)).
+//! The name on the left of a line: a key, or a pattern of keys (glob(7)).
 //!
-//! Held with dots between words, as sysctl(8) prints keys; a dot within a word (an interface `eth0.5`) is held as a slash, as
-//! sysctl.d(5) has it: where the first separator is a slash, dots and slashes are the other way round.
+//! Words are separated by dots, as sysctl(8) prints keys. A dot inside a word (the interface `eth0.5`) is stored as a slash,
+//! as in sysctl.d(5). If the first separator in the file is a slash, dots and slashes swap their roles.
 
 use std::fmt;
 
 use thiserror::Error;
 
-/// Longer than any key that a kernel has.
+/// A limit above the length of any key in Linux.
 const LONGEST: usize = 255;
 
 /// A key or a pattern of keys.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Name(String);
 
-/// Why a text names nothing.
+/// A text is not a key.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("`{0}` is not the key of a setting")]
 pub struct NameError(String);
 
 impl Name {
-    /// Reads a name as a file has it.
+    /// Parses a name as it is written in a file.
     ///
     /// # Errors
-    /// Where it has empty words, or letters that no key and no pattern has.
+    /// If it has empty words, or characters that appear in no key or pattern.
     pub fn read(text: &str) -> Result<Self, NameError> {
         let wrong = || NameError(text.chars().take(LONGEST).collect());
         let slashes_first = text
@@ -48,17 +48,17 @@ impl Name {
         if all { Ok(Self(dotted)) } else { Err(wrong()) }
     }
 
-    /// With dots between words.
+    /// Returns the name with dots between words.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Whether it stands for all keys that match it.
+    /// Returns true if it is a pattern, which stands for all keys that match.
     pub fn is_pattern(&self) -> bool {
         self.0.contains(['*', '?', '['])
     }
 
-    /// Whether a key is the one named, or matches the pattern. A `*` does not reach across words.
+    /// Returns true if a key equals the name or matches the pattern. A `*` matches within one word only.
     pub fn matches(&self, key: &str) -> bool {
         if !self.is_pattern() {
             return self.0 == key;
@@ -75,10 +75,10 @@ impl Name {
     }
 }
 
-/// One word against a pattern: `*` any letters, `?` one, `[a-c]` one of these, `[!a]` none of these.
+/// Matches one word: `*` is any text, `?` one character, `[a-c]` one of these, `[!a]` any other.
 fn word_matches(pattern: &[u8], word: &[u8]) -> bool {
     let (mut at, mut in_word) = (0, 0);
-    // Where to go on when a `*` has to take one letter more.
+    // The position to return to when a `*` has to match one more character.
     let mut star: Option<(usize, usize)> = None;
     while in_word < word.len() {
         let step = match pattern.get(at) {
@@ -108,9 +108,9 @@ fn word_matches(pattern: &[u8], word: &[u8]) -> bool {
     pattern[at..].iter().all(|letter| *letter == b'*')
 }
 
-/// The length of a `[...]` that takes a letter; `None` where it does not take it or does not end.
+/// Returns the length of a `[...]` that matches a character; `None` if it does not match or is not closed.
 fn class(pattern: &[u8], letter: u8) -> Option<usize> {
-    // The first letter of a class may be `]` itself.
+    // The first character of a class may be `]` itself.
     let negated = pattern.get(1) == Some(&b'!');
     let from = 1 + usize::from(negated);
     let end = from
@@ -145,7 +145,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn separators_are_interchanged_where_the_first_is_a_slash() {
+    fn separators_are_swapped_if_the_first_is_a_slash() {
         for (written, name) in [
             ("net.ipv4.tcp_tw_reuse", "net.ipv4.tcp_tw_reuse"),
             ("net/ipv4/tcp_tw_reuse", "net.ipv4.tcp_tw_reuse"),
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn patterns_match_as_glob_has_it() {
+    fn patterns_match_like_glob() {
         let matches = |pattern: &str, key: &str| Name::read(pattern).unwrap().matches(key);
         assert!(matches(
             "net.ipv4.conf.*.rp_filter",

@@ -1,34 +1,34 @@
-//! Which scenarios are run for which lines. Pure.
+//! Chooses the scenarios to run for each line. Pure.
 //!
-//! A scenario says by `exercises:` which keys it shows the effect of, and in which variant. Where it does not, a key counts that some
-//! of its variants set and others do not; the first that does not is the one to run. One side of the comparison is that variant
-//! with the key as labs start with it (as a kernel has it by itself, where labs have another value on purpose), the other has the line's
-//! value on every node.
+//! `exercises:` in a scenario lists the keys whose effect it shows, and in which variant. Without it, a scenario shows the
+//! effect of a key that some of its variants set and others do not; the first variant that does not set it is run. One side
+//! of the comparison is that variant with the value that labs start with, or with the kernel's default if labs start with a
+//! different value on purpose. The other side has the value of the line on every node.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::compare::{Question, Setting};
 use crate::scenario::{Exercise, Scenario};
 
-/// A key with its value, as a line sets it.
+/// A key and the value that a line sets.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Assigned {
-    /// Which line, by its position.
+pub struct Assignment {
+    /// Position of the line.
     pub line: usize,
-    /// With dots.
+    /// The key, written with dots.
     pub key: String,
-    /// As written.
+    /// The value as written.
     pub value: String,
-    /// What the other side has, where that is not what labs start from.
+    /// The value of the other side, if it is not the one that labs start with.
     pub against: Option<String>,
 }
 
-impl Assigned {
+impl Assignment {
     fn is_shown_by(&self, exercise: &Exercise) -> bool {
         self.key == exercise.key && !self.is_beyond(exercise)
     }
 
-    /// Whether what the value does takes longer than the scenario lasts.
+    /// Returns true if the scenario ends before the value has an effect.
     fn is_beyond(&self, exercise: &Exercise) -> bool {
         let value = self.value.trim().parse::<u64>();
         let beyond = |bound: u64| value.is_ok_and(|value| value > bound);
@@ -36,19 +36,19 @@ impl Assigned {
     }
 }
 
-/// A scenario that shows what a key does, and ends before this line's value does anything.
+/// A scenario that shows the effect of a key, but ends before the value of a line has an effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TooShort {
-    /// Which line, by its position.
+    /// Position of the line.
     pub line: usize,
-    /// Which scenario, by its position.
+    /// Position of the scenario.
     pub scenario: usize,
-    /// Up to which value it shows it.
+    /// The largest value whose effect it shows.
     pub at_most: u64,
 }
 
-/// What scenarios would show if they lasted longer.
-pub fn too_short(assigned: &[Assigned], scenarios: &[Scenario]) -> Vec<TooShort> {
+/// Returns the scenarios that end too early for the value of a line.
+pub fn too_short(assigned: &[Assignment], scenarios: &[Scenario]) -> Vec<TooShort> {
     let mut all = Vec::new();
     for (scenario, each) in scenarios.iter().enumerate() {
         for exercise in exercised(each) {
@@ -65,20 +65,20 @@ pub fn too_short(assigned: &[Assigned], scenarios: &[Scenario]) -> Vec<TooShort>
     all
 }
 
-/// A comparison to be made.
+/// A comparison to make.
 #[derive(Debug, Clone)]
-pub struct Planned {
-    /// The lines whose effect it shows; of several, together.
+pub struct PlannedComparison {
+    /// Positions of the lines whose effect it shows together.
     pub lines: Vec<usize>,
-    /// Which scenario, by its position.
+    /// Position of the scenario.
     pub scenario: usize,
-    /// What is compared.
+    /// The variant and the settings of both sides.
     pub question: Question,
-    /// Keys of other lines that the scenario sets itself, so that the lines' values are left out.
+    /// Keys of other lines that the scenario sets itself; the values of the lines are not used.
     pub fixed: Vec<String>,
 }
 
-/// The keys that a scenario shows the effect of.
+/// Returns the keys whose effect a scenario shows.
 pub fn exercised(scenario: &Scenario) -> Vec<Exercise> {
     if !scenario.exercises.is_empty() {
         return scenario.exercises.clone();
@@ -108,12 +108,12 @@ pub fn exercised(scenario: &Scenario) -> Vec<Exercise> {
         .collect()
 }
 
-/// What to run for each line alone, then for all of them together, in the order of the scenarios.
-pub fn plan(assigned: &[Assigned], scenarios: &[Scenario]) -> Vec<Planned> {
+/// Plans the comparisons of each line alone, then those of all lines together, in the order of the scenarios.
+pub fn plan(assigned: &[Assignment], scenarios: &[Scenario]) -> Vec<PlannedComparison> {
     let mut alone = Vec::new();
     let mut together = Vec::new();
     for (index, scenario) in scenarios.iter().enumerate() {
-        let mut by_variant: BTreeMap<Option<String>, Vec<&Assigned>> = BTreeMap::new();
+        let mut by_variant: BTreeMap<Option<String>, Vec<&Assignment>> = BTreeMap::new();
         for exercise in exercised(scenario) {
             for each in assigned.iter().filter(|each| each.is_shown_by(&exercise)) {
                 let variant = exercise.variant.clone();
@@ -130,7 +130,7 @@ pub fn plan(assigned: &[Assigned], scenarios: &[Scenario]) -> Vec<Planned> {
                     Vec::new(),
                 ));
             }
-            let (fixed, with): (Vec<&Assigned>, Vec<&Assigned>) =
+            let (fixed, with): (Vec<&Assignment>, Vec<&Assignment>) =
                 assigned.iter().partition(|each| {
                     !shown.contains(each) && sets(scenario, variant.as_ref(), &each.key)
                 });
@@ -145,14 +145,14 @@ pub fn plan(assigned: &[Assigned], scenarios: &[Scenario]) -> Vec<Planned> {
     alone
 }
 
-/// With these settings, against the keys of `shown` as a fresh namespace has them.
+/// Plans a comparison of the settings `with` against the default values of the keys `shown`.
 fn planned(
     scenario: usize,
     variant: Option<&String>,
-    with: &[&Assigned],
-    shown: &[&Assigned],
+    with: &[&Assignment],
+    shown: &[&Assignment],
     fixed: Vec<String>,
-) -> Planned {
+) -> PlannedComparison {
     let setting = |key: &str, value: &str| Setting::Sysctl {
         node: None,
         key: key.to_owned(),
@@ -163,7 +163,7 @@ fn planned(
         .iter()
         .filter_map(|each| Some(setting(&each.key, each.against.as_ref()?)));
     let lines: BTreeSet<usize> = with.iter().map(|each| each.line).collect();
-    Planned {
+    PlannedComparison {
         lines: lines.into_iter().collect(),
         scenario,
         question: Question {
@@ -193,7 +193,7 @@ mod tests {
 
     fn scenario(exercises: &str, variants: &str) -> Scenario {
         let text = format!(
-            "{exercises}\nnodes: {{ client: {{ sysctls: {{ net.ipv4.ip_local_port_range: 20000 20999 }} }}, server: {{}} }}\n\
+            "{exercises}\nnodes:\n  client: {{ sysctls: {{ net.ipv4.ip_local_port_range: 20000 20999 }} }}\n  server: {{}}\n\
              links: [ {{ between: [client, server] }} ]\n{variants}\n"
         );
         crate::scenario::parse("a.yaml", &text, &BTreeMap::new())
@@ -202,11 +202,11 @@ mod tests {
 
     const REUSE: &str = "variants: { off: {}, on: { nodes: { client: { sysctls: { net.ipv4.tcp_tw_reuse: 1 } } } } }";
 
-    fn assigned(pairs: &[(&str, &str)]) -> Vec<Assigned> {
+    fn assigned(pairs: &[(&str, &str)]) -> Vec<Assignment> {
         let each = pairs
             .iter()
             .enumerate()
-            .map(|(line, (key, value))| Assigned {
+            .map(|(line, (key, value))| Assignment {
                 line,
                 key: (*key).to_owned(),
                 value: (*value).to_owned(),
@@ -215,7 +215,7 @@ mod tests {
         each.collect()
     }
 
-    fn shown(planned: &Planned) -> String {
+    fn shown(planned: &PlannedComparison) -> String {
         let Question {
             variant,
             without,
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_only_some_variants_set_is_run_where_it_is_not_set() {
+    fn a_key_that_only_some_variants_set_is_run_in_a_variant_that_does_not() {
         let lines = assigned(&[("net.ipv4.tcp_tw_reuse", "1"), ("net.core.somaxconn", "5")]);
         let plan = plan(&lines, &[scenario("", REUSE)]);
         let shown: Vec<String> = plan.iter().map(shown).collect();
@@ -242,13 +242,14 @@ mod tests {
             shown,
             [
                 "[0] off without net.ipv4.tcp_tw_reuse with net.ipv4.tcp_tw_reuse=1 fixed ",
-                "[0, 1] off without net.ipv4.tcp_tw_reuse with net.ipv4.tcp_tw_reuse=1,net.core.somaxconn=5 fixed ",
+                "[0, 1] off without net.ipv4.tcp_tw_reuse \
+                 with net.ipv4.tcp_tw_reuse=1,net.core.somaxconn=5 fixed ",
             ]
         );
     }
 
     #[test]
-    fn what_a_scenario_declares_holds_and_what_it_fixes_is_left_alone() {
+    fn declared_exercises_are_used_and_keys_of_the_scenario_are_kept() {
         let lines = assigned(&[
             ("net.ipv4.tcp_fin_timeout", "15"),
             ("net.ipv4.tcp_tw_reuse", "1"),
@@ -260,12 +261,12 @@ mod tests {
         assert_eq!(
             shown,
             ["[0] on without net.ipv4.tcp_fin_timeout with net.ipv4.tcp_fin_timeout=15 fixed ",],
-            "the others are fixed by the variant, so that nothing is left to be together with"
+            "the variant sets the other keys, so there is nothing to combine with"
         );
     }
 
     #[test]
-    fn what_comes_after_the_end_of_a_scenario_is_not_asked_there() {
+    fn a_value_that_takes_effect_after_the_end_of_a_scenario_is_not_run() {
         let scenario = scenario(
             "exercises: { off: [net.ipv4.tcp_fin_timeout <= 35, net.ipv4.tcp_tw_reuse] }",
             REUSE,
@@ -295,7 +296,7 @@ mod tests {
         let lines = assigned(&[("net.ipv4.ip_local_port_range", "1024 65000")]);
         assert!(
             plan(&lines, &[scenario("", REUSE)]).is_empty(),
-            "all variants set it, for scale"
+            "all variants set it"
         );
         let named = "exercises: { nope: [net.ipv4.tcp_fin_timeout] }";
         let text = format!("{named}\nnodes: {{ a: {{}} }}\nvariants: {{ x: {{}} }}\n");

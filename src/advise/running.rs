@@ -1,24 +1,24 @@
-//! This host's own settings as a file: every one that is not as in a fresh namespace. Pure: the host was looked at before.
+//! This host's settings as a sysctl file: those that differ from the default. Pure: the host was examined before.
 
 use std::collections::BTreeMap;
 
-use super::facts::is_otherwise_in_labs;
-use super::merge::Source;
+use super::facts::differs_in_labs;
+use super::merge::SysctlSource;
 use crate::lab::inquiry::{Found, Survey};
 
-/// Settings that count or tell, and are none that anybody sets.
+/// Endings of keys that show state and are not meant to be set.
 const STATES: [&str; 3] = ["_count", ".flush", "nf_conntrack_buckets"];
 
-/// A line for each setting that a namespace has of its own, that the host has otherwise than the baseline.
-pub fn running(survey: &Survey) -> Source {
+/// Returns a line for each setting per namespace whose value on this host differs from the baseline.
+pub fn running(survey: &Survey) -> SysctlSource {
     let mut text = String::new();
     for (key, baseline) in &survey.baseline {
         let value =
             |all: &BTreeMap<String, Found>| all.get(key).and_then(|found| found.value.clone());
         let (here, fresh) = (value(&survey.here), value(&survey.fresh));
         let state = STATES.iter().any(|end| key.ends_with(end));
-        // Where the host has what a fresh namespace has, nobody has set it.
-        let untouched = here == fresh && is_otherwise_in_labs(key);
+        // If the host has the value of a fresh namespace, nobody has set it.
+        let untouched = here == fresh && differs_in_labs(key);
         if let (Some(here), Some(value)) = (here, &baseline.value)
             && baseline.writable
             && !state
@@ -29,7 +29,7 @@ pub fn running(survey: &Survey) -> Source {
             text.push_str(&format!("{key} = {here}\n"));
         }
     }
-    Source {
+    SysctlSource {
         label: "this host".to_owned(),
         text,
     }
@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_is_otherwise_and_can_be_set_is_a_line() {
+    fn only_writable_settings_that_differ_become_lines() {
         let found = |value: &str, writable| Found {
             value: (!value.is_empty()).then(|| value.to_owned()),
             writable,

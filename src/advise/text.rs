@@ -1,66 +1,66 @@
-//! One file of sysctl.conf(5) syntax, line by line. Pure: what a key is worth, the kernel says (`lab::inquiry`).
+//! Parses a file in the syntax of sysctl.conf(5), line by line. Pure: keys are looked up later.
 //!
-//! As sysctl(8) of procps and systemd-sysctl(8) read it (sysctl.conf(5), sysctl.d(5)): `key = value`; a line that begins with `#` or
-//! `;` is a comment; a `-` in front means that failure is no matter; a `-key` without value keeps a key out of patterns. There are
-//! no comments behind a value.
+//! The rules are those of sysctl(8) of procps and systemd-sysctl(8), see sysctl.conf(5) and sysctl.d(5): `key = value`; a line
+//! that starts with `#` or `;` is a comment; a `-` in front means that failure does not matter; `-key` without a value excludes
+//! a key from patterns. There are no comments after a value.
 
 use thiserror::Error;
 
 use super::name::{Name, NameError};
 
-/// Longest value that sysctl(8) takes ("BUGS" of sysctl.conf(5)).
+/// Longest value that sysctl(8) accepts (sysctl.conf(5), "BUGS").
 const LONGEST_VALUE: usize = 4096;
-/// Characters of a line that are shown.
+/// Characters of a line that reports show.
 const SHOWN: usize = 500;
 
 /// A line that is neither empty nor a comment.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Line {
-    /// From 1.
+pub struct SysctlLine {
+    /// The number of the line, from 1.
     pub number: usize,
-    /// As written, without its end; of a very long one how it begins.
+    /// The text as written, cut off if it is very long.
     pub text: String,
-    /// What it says.
-    pub said: Result<Said, LineError>,
+    /// The parsed statement.
+    pub statement: Result<Statement, LineError>,
 }
 
-/// What a line says.
+/// The statement of a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Said {
+pub enum Statement {
     /// `key = value`.
     Set {
-        /// Which keys.
+        /// The key, or a pattern of keys.
         name: Name,
-        /// As it would be written.
+        /// The value as written.
         value: String,
-        /// Whether failure is no matter: `-key = value`.
+        /// True if failure does not matter: `-key = value`.
         may_fail: bool,
     },
-    /// `-key`: patterns leave these out.
+    /// `-key`: patterns do not set it.
     Exclude(Name),
 }
 
-/// Why a line says nothing.
+/// A line is invalid.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum LineError {
-    /// It is no assignment.
-    #[error("this is no `key = value`; sysctl skips it{}", hint(.0))]
+    /// Not an assignment.
+    #[error("this is not `key = value`, so sysctl skips it{}", hint(.0))]
     NotAnAssignment(String),
-    /// There is nothing behind `=`.
-    #[error("there is no value behind `=`")]
+    /// Nothing follows the `=`.
+    #[error("no value after `=`")]
     NoValue,
-    /// The value is longer than sysctl(8) takes.
-    #[error("the value has {0} characters; sysctl takes at most {LONGEST_VALUE}")]
+    /// The value is longer than sysctl(8) accepts.
+    #[error("the value has {0} characters; sysctl accepts at most {LONGEST_VALUE}")]
     LongValue(usize),
-    /// There is something in the value that no text has.
+    /// The value has a control character.
     #[error("the value has a control character, U+{:04X}", u32::from(*.0))]
     Control(char),
-    /// The key is none.
+    /// The key is invalid.
     #[error(transparent)]
     Name(#[from] NameError),
 }
 
-/// What was probably meant.
+/// Guesses what was meant.
 fn hint(text: &str) -> &'static str {
     let command = [
         "sysctl ",
@@ -72,9 +72,9 @@ fn hint(text: &str) -> &'static str {
         "modprobe ",
     ];
     if command.iter().any(|start| text.starts_with(start)) {
-        "; it is a command"
+        "; this is a shell command"
     } else if text.starts_with("//") {
-        "; comments begin with `#` or `;`"
+        "; comments start with `#` or `;`"
     } else if text.split_whitespace().nth(1).is_some() {
         "; the `=` is missing"
     } else {
@@ -82,18 +82,18 @@ fn hint(text: &str) -> &'static str {
     }
 }
 
-/// Reads a file's text. Lines that are empty or comments are left out.
-pub fn read(text: &str) -> Vec<Line> {
+/// Parses the text of a file. Empty lines and comments are left out.
+pub fn read(text: &str) -> Vec<SysctlLine> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     (1..)
         .zip(text.lines())
         .filter_map(|(number, line)| {
             let line = line.trim();
             let skipped = line.is_empty() || line.starts_with(['#', ';']);
-            (!skipped).then(|| Line {
+            (!skipped).then(|| SysctlLine {
                 number,
                 text: shown(line),
-                said: said(line),
+                statement: statement(line),
             })
         })
         .collect()
@@ -106,18 +106,18 @@ fn shown(line: &str) -> String {
     }
 }
 
-fn said(line: &str) -> Result<Said, LineError> {
+fn statement(line: &str) -> Result<Statement, LineError> {
     let (may_fail, line) = match line.strip_prefix('-') {
         Some(rest) => (true, rest.trim_start()),
         None => (false, line),
     };
     let Some((name, value)) = line.split_once('=') else {
         return match Name::read(line) {
-            Ok(name) if may_fail => Ok(Said::Exclude(name)),
+            Ok(name) if may_fail => Ok(Statement::Exclude(name)),
             _ => Err(LineError::NotAnAssignment(shown(line))),
         };
     };
-    // `sysctl -w key=value` is a command with an `=` in it.
+    // `sysctl -w key=value` is a shell command that contains `=`.
     if name.trim().contains(char::is_whitespace) {
         return Err(LineError::NotAnAssignment(shown(line)));
     }
@@ -135,7 +135,7 @@ fn said(line: &str) -> Result<Said, LineError> {
     {
         return Err(LineError::Control(control));
     }
-    Ok(Said::Set {
+    Ok(Statement::Set {
         name,
         value,
         may_fail,
@@ -146,9 +146,9 @@ fn said(line: &str) -> Result<Said, LineError> {
 mod tests {
     use super::*;
 
-    fn told(text: &str) -> Vec<String> {
-        let line = |line: Line| match line.said {
-            Ok(Said::Set {
+    fn shown_lines(text: &str) -> Vec<String> {
+        let line = |line: SysctlLine| match line.statement {
+            Ok(Statement::Set {
                 name,
                 value,
                 may_fail,
@@ -157,18 +157,18 @@ mod tests {
                 line.number,
                 if may_fail { "-" } else { "" }
             ),
-            Ok(Said::Exclude(name)) => format!("{} not {name}", line.number),
+            Ok(Statement::Exclude(name)) => format!("{} not {name}", line.number),
             Err(error) => format!("{} {error}", line.number),
         };
         read(text).into_iter().map(line).collect()
     }
 
     #[test]
-    fn lines_are_read_as_sysctl_reads_them() {
+    fn lines_are_parsed_as_sysctl_parses_them() {
         assert_eq!(
-            told(
-                "\u{feff}# comment\r\n  ; comment\r\n\r\nnet.ipv4.tcp_tw_reuse = 1\r\nnet/core/somaxconn=1024\r\n\
-                 -net.ipv4.tcp_fack\t=  0  \r\nnet.ipv4.tcp_rmem = 4096\t87380 16777216\n-net.ipv4.conf.lo.rp_filter\n"
+            shown_lines(
+                "\u{feff}# comment\r\n  ; comment\r\n\r\nnet.ipv4.tcp_tw_reuse = 1\r\n\
+                 net/core/somaxconn=1024\r\n-net.ipv4.tcp_fack\t=  0  \r\nnet.ipv4.tcp_rmem = 4096\t87380 16777216\n-net.ipv4.conf.lo.rp_filter\n"
             ),
             [
                 "4 net.ipv4.tcp_tw_reuse := 1",
@@ -181,19 +181,19 @@ mod tests {
     }
 
     #[test]
-    fn what_says_nothing_is_told_with_what_was_meant() {
+    fn an_invalid_line_is_reported_with_what_was_probably_meant() {
         assert_eq!(
-            told(
-                "net.ipv4.tcp_tw_reuse\nnet.ipv4.tcp_tw_reuse 1\nnet.ipv4.tcp_tw_reuse =\nsysctl -w net.core.somaxconn=1\n\
-                 echo 1 > /proc/sys/net/ipv4/tcp_tw_recycle\n// note\n= 5\nnet..x = 1"
+            shown_lines(
+                "net.ipv4.tcp_tw_reuse\nnet.ipv4.tcp_tw_reuse 1\nnet.ipv4.tcp_tw_reuse =\n\
+                 sysctl -w net.core.somaxconn=1\necho 1 > /proc/sys/net/ipv4/tcp_tw_recycle\n// note\n= 5\nnet..x = 1"
             ),
             [
-                "1 this is no `key = value`; sysctl skips it",
-                "2 this is no `key = value`; sysctl skips it; the `=` is missing",
-                "3 there is no value behind `=`",
-                "4 this is no `key = value`; sysctl skips it; it is a command",
-                "5 this is no `key = value`; sysctl skips it; it is a command",
-                "6 this is no `key = value`; sysctl skips it; comments begin with `#` or `;`",
+                "1 this is not `key = value`, so sysctl skips it",
+                "2 this is not `key = value`, so sysctl skips it; the `=` is missing",
+                "3 no value after `=`",
+                "4 this is not `key = value`, so sysctl skips it; this is a shell command",
+                "5 this is not `key = value`, so sysctl skips it; this is a shell command",
+                "6 this is not `key = value`, so sysctl skips it; comments start with `#` or `;`",
                 "7 `` is not the key of a setting",
                 "8 `net..x` is not the key of a setting",
             ]
@@ -201,15 +201,15 @@ mod tests {
     }
 
     #[test]
-    fn a_control_character_is_no_part_of_a_value() {
+    fn a_control_character_in_a_value_is_an_error() {
         let control = "1 the value has a control character, U+001B";
-        assert_eq!(told("net.core.somaxconn = 1\u{1b}[31m"), [control]);
+        assert_eq!(shown_lines("net.core.somaxconn = 1\u{1b}[31m"), [control]);
     }
 
     #[test]
-    fn a_comment_behind_a_value_is_part_of_it() {
+    fn a_comment_after_a_value_is_part_of_it() {
         assert_eq!(
-            told("net.core.somaxconn = 1024 # more"),
+            shown_lines("net.core.somaxconn = 1024 # more"),
             ["1 net.core.somaxconn := 1024 # more"]
         );
     }
@@ -221,7 +221,7 @@ mod tests {
             .collect();
         assert_eq!(read(&text).len(), 10_000);
         let long = read(&format!("net.a.b = {}", "7".repeat(1_000_000)));
-        assert_eq!(long[0].said, Err(LineError::LongValue(1_000_000)));
+        assert_eq!(long[0].statement, Err(LineError::LongValue(1_000_000)));
         assert!(long[0].text.len() < 600);
         assert!(read(&"é".repeat(1_000_000))[0].text.len() < 1100);
     }

@@ -1,157 +1,99 @@
-//! Runs what was planned: comparisons side by side, as the machine carries.
+//! Runs the planned comparisons, as many at once as the machine can take.
 
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use thiserror::Error;
 use tokio::sync::watch;
 
-use super::advice::Experiment;
-use super::plan::Planned;
-use crate::compare::{self, Effort, QuestionError, Side, Trial};
-use crate::suite::{Options, Records, RunOrder, Source, SuiteEvent};
+use super::AdviceRequest;
+use super::advice::{Advice, Experiment, LineAdvice};
+use super::prepare::PreparedComparison;
+use crate::compare::{self, Effort, Trial};
+use crate::suite::{Options, Records, RunOrder, SuiteEvent};
 
 /// Longest part of a scenario's name in the name of a folder.
 const LONGEST_STEM: usize = 80;
 
-/// How much is run.
-#[derive(Debug, Clone)]
-pub struct Bounds {
-    /// Runs of each side.
-    pub rounds: usize,
-    /// The share from which on a difference matters.
-    pub threshold: f64,
-    /// No run begins after this; comparisons that then lack runs are told.
-    pub budget: Option<Duration>,
-    /// Where records are kept, where they are.
-    pub records: Option<PathBuf>,
-}
-
-/// A comparison that is about to be made.
+/// An event while advice is prepared.
 #[derive(Debug)]
-pub struct Ready {
-    /// What was planned.
-    pub planned: Planned,
-    /// Its sides.
-    pub sides: Vec<Side>,
-}
-
-/// Why a comparison cannot be made.
-#[derive(Debug, Error)]
-#[error("cannot run {scenario} with the line's value")]
-pub struct ReadyError {
-    /// The scenario.
-    pub scenario: String,
-    /// Why.
-    #[source]
-    pub source: QuestionError,
-}
-
-impl Ready {
-    /// Makes the sides of what was planned.
-    ///
-    /// # Errors
-    /// Where the scenario cannot be run so.
-    pub fn of(planned: Planned, sources: &[Source]) -> Result<Self, ReadyError> {
-        let source = &sources[planned.scenario];
-        let sides = planned.question.sides(source).map_err(|error| ReadyError {
-            scenario: source.label.clone(),
-            source: error,
-        })?;
-        Ok(Self { planned, sides })
-    }
-
-    /// About how long it takes if every round takes its turn: a run's own time limit is twice what it needs, and a minute
-    /// (`timeout`, where the scenario does not say so itself).
-    pub fn takes(&self, rounds: usize) -> Duration {
-        /// What a time limit has on top.
-        const MINUTE: Duration = Duration::from_secs(60);
-        let of_run = |side: &Side| {
-            let limit = side.spec.timeout;
-            limit.checked_sub(MINUTE).map_or(limit, |twice| twice / 2)
-        };
-        let rounds = u32::try_from(rounds).unwrap_or(u32::MAX);
-        self.sides.iter().map(of_run).sum::<Duration>() * rounds
-    }
-}
-
-/// What is told while it runs.
-#[derive(Debug)]
-pub enum Progress<'a> {
-    /// Something happened in one of the comparisons.
+pub enum AdviceProgress<'a> {
+    /// The comparisons that are about to run.
+    Planned(&'a [PreparedComparison]),
+    /// An event of a run.
     Suite(SuiteEvent<'a>),
-    /// A comparison has all its runs.
-    Made {
-        /// How many have by now.
-        made: usize,
-        /// Of how many.
+    /// All runs of a comparison have ended.
+    Compared {
+        /// Number of comparisons that have ended so far.
+        done: usize,
+        /// Number of all comparisons.
         of: usize,
-        /// Which.
-        ready: &'a Ready,
+        /// The comparison.
+        comparison: &'a PreparedComparison,
     },
 }
 
-/// What came of running.
+/// The results of all comparisons.
 #[derive(Debug, Default)]
-pub struct Ran {
-    /// Each comparison, with its position among those that were ready.
-    pub experiments: Vec<(usize, Experiment)>,
-    /// Why not all were made.
-    pub cut_short: Option<&'static str>,
+pub(super) struct TrialResults {
+    /// Each completed comparison, with its position among the prepared ones.
+    experiments: Vec<(usize, Experiment)>,
+    /// The reason why not all were completed.
+    cut_short: Option<&'static str>,
 }
 
-/// Makes every comparison.
-pub async fn run(
-    ready: &[Ready],
-    bounds: &Bounds,
-    slots: Option<usize>,
+/// Runs every comparison.
+pub(super) async fn run(
+    prepared: &[PreparedComparison],
+    request: &AdviceRequest,
     stop: watch::Receiver<bool>,
-    mut tell: impl FnMut(Progress<'_>),
-) -> Ran {
+    mut on_progress: impl FnMut(AdviceProgress<'_>),
+) -> TrialResults {
     let effort = Effort {
-        rounds: bounds.rounds,
+        rounds: request.rounds,
         budget: None,
-        threshold: bounds.threshold,
+        threshold: request.threshold,
     };
-    let folders = ready.iter().enumerate();
+    let folders = prepared.iter().enumerate();
     let options = Options {
-        slots,
-        records: bounds.records.clone().map_or(Records::None, Records::All),
+        slots: request.slots,
+        records: request.records.clone().map_or(Records::None, Records::All),
         folders: folders
             .map(|(index, each)| folder_of(index, each))
             .collect(),
-        until: bounds.budget.map(|budget| Instant::now() + budget),
-        // Where there may be no time for all, the first shall be made whole.
-        order: match bounds.budget {
+        until: request.budget.map(|budget| Instant::now() + budget),
+        // If there may not be time for all comparisons, the first ones should be complete.
+        order: match request.budget {
             Some(_) => RunOrder::File,
             None => RunOrder::LongestFirst,
         },
         shares_machine: true,
         ..Options::default()
     };
-    let runs = |each: &Ready| each.sides.len() * bounds.rounds;
-    let mut left: Vec<usize> = ready.iter().map(runs).collect();
-    let mut made = 0;
-    let told = |of: Option<usize>, event: SuiteEvent<'_>| {
+    let runs = |each: &PreparedComparison| each.sides.len() * request.rounds;
+    let mut left: Vec<usize> = prepared.iter().map(runs).collect();
+    let mut done = 0;
+    let on_event = |of: Option<usize>, event: SuiteEvent<'_>| {
         let ended = of.filter(|_| matches!(event, SuiteEvent::RunEnded { .. }));
-        tell(Progress::Suite(event));
+        on_progress(AdviceProgress::Suite(event));
         let Some(index) = ended else { return };
         left[index] -= 1;
         if left[index] == 0 {
-            made += 1;
-            let (of, ready) = (ready.len(), &ready[index]);
-            tell(Progress::Made { made, of, ready });
+            done += 1;
+            on_progress(AdviceProgress::Compared {
+                done,
+                of: prepared.len(),
+                comparison: &prepared[index],
+            });
         }
     };
-    let sides = ready.iter().map(|each| each.sides.clone()).collect();
-    let trials = compare::run_together(sides, effort, &options, stop, told).await;
-    let whole = |trial: &Trial| trial.is_complete(bounds.rounds);
-    let experiments = ready.iter().zip(&trials).enumerate();
-    let experiments = experiments.filter(|(_, (_, trial))| whole(trial));
-    Ran {
-        cut_short: match trials.iter().find(|trial| !whole(trial)) {
-            Some(trial) if trial.interrupted => Some("it was interrupted"),
-            Some(_) => Some("the time of --for was over"),
+    let sides = prepared.iter().map(|each| each.sides.clone()).collect();
+    let trials = compare::run_together(sides, effort, &options, stop, on_event).await;
+    let complete = |trial: &Trial| trial.is_complete(request.rounds);
+    let experiments = prepared.iter().zip(&trials).enumerate();
+    let experiments = experiments.filter(|(_, (_, trial))| complete(trial));
+    TrialResults {
+        cut_short: match trials.iter().find(|trial| !complete(trial)) {
+            Some(trial) if trial.interrupted => Some("interrupted"),
+            Some(_) => Some("the time limit of --for was reached"),
             None => None,
         },
         experiments: experiments
@@ -163,9 +105,48 @@ pub async fn run(
     }
 }
 
-/// `003-exhaustion`: comparisons of one scenario do not share a folder.
-fn folder_of(index: usize, ready: &Ready) -> String {
-    let name = ready
+impl TrialResults {
+    /// Adds the results to the lines that they are about.
+    pub(super) fn into_advice(
+        self,
+        sources: Vec<String>,
+        mut lines: Vec<LineAdvice>,
+        prepared: &[PreparedComparison],
+        took: Duration,
+    ) -> Advice {
+        let mut together = Vec::new();
+        let done: Vec<usize> = self.experiments.iter().map(|(index, _)| *index).collect();
+        for (_, experiment) in self.experiments {
+            match experiment.lines[..] {
+                [line] => lines[line].experiments.push(experiment),
+                _ => together.push(experiment),
+            }
+        }
+        for (index, each) in prepared.iter().enumerate() {
+            if let (false, Some(reason), [line]) = (
+                done.contains(&index),
+                self.cut_short,
+                &each.planned.lines[..],
+            ) {
+                let label = each.sides.first().map(|side| side.file.label.clone());
+                lines[*line]
+                    .not_run
+                    .push((label.unwrap_or_default(), reason));
+            }
+        }
+        Advice {
+            sources,
+            lines,
+            together,
+            took,
+            cut_short: self.cut_short,
+        }
+    }
+}
+
+/// Returns a folder for the records of one comparison, such as `003-exhaustion`.
+fn folder_of(index: usize, prepared: &PreparedComparison) -> String {
+    let name = prepared
         .sides
         .first()
         .map_or("", |side| side.spec.id.scenario.as_str());

@@ -1,4 +1,4 @@
-//! `nslab check`: every problem of every file, nothing else.
+//! `nslab check`: reports every problem of scenario files.
 
 use std::process::ExitCode;
 

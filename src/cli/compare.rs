@@ -1,136 +1,150 @@
-//! `nslab compare`: one run of a scenario with several sets of settings.
+//! `nslab compare`: a scenario with several sets of settings.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
-use tokio::sync::watch;
 
+use super::arguments::{duration, parameter, percent};
 use super::progress::Progress;
-use super::reports::text::{self, TextRequest};
-use super::run::stop_on_signals;
-use super::runtime::runtime;
-use super::{exit, load, output};
+use super::reports::{ReportFormat, ReportRequest, check_all, stream, write_all};
+use super::runtime::{cancel_on_signals, runtime};
+use super::{exit, message};
 use crate::compare::{self, Effort, FEWEST_RUNS, Question, QuestionError, Setting, Side, Trial};
 use crate::report;
 use crate::report::terminal::Style;
 use crate::suite::{self, Options, Records};
-use crate::units::{Percent, parse_duration, parse_percent};
+use crate::units::Percent;
 
 /// Arguments of `nslab compare`.
 #[derive(Debug, Args)]
 #[command(after_long_help = HELP)]
 pub(super) struct CompareArguments {
-    /// A scenario file, or the name of a shipped one
+    /// A scenario file, or the name of a shipped scenario
     #[arg(value_name = "FILE|NAME")]
     scenario: PathBuf,
-    /// The variant to run; the first of the file where not given
+    /// The variant to run; by default, the first in the file
     #[arg(long, value_name = "NAME")]
     variant: Option<String>,
     /// Set a parameter of the scenario on every side; may be repeated
-    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = load::parameter)]
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = parameter)]
     set: Vec<(String, String)>,
-    /// A setting of the first side, which the others are compared with; may be repeated. None: the scenario as it is
+    /// A setting of side A, which the others are compared with; by default, the scenario as it is
     ///
-    /// A sysctl (KEY=VALUE on every node, NODE:KEY=VALUE on one) or a parameter of the scenario (NAME=VALUE).
+    /// A sysctl (KEY=VALUE on every node, NODE:KEY=VALUE on one node), or a parameter of the scenario (NAME=VALUE). May be
+    /// repeated.
     #[arg(long = "set-a", value_name = "KEY=VALUE")]
     a: Vec<Setting>,
-    /// A setting of the second side; may be repeated
+    /// A setting of side B; may be repeated
     #[arg(long = "set-b", value_name = "KEY=VALUE", required = true)]
     b: Vec<Setting>,
-    /// A setting of a third side; may be repeated
+    /// A setting of side C; may be repeated
     #[arg(long = "set-c", value_name = "KEY=VALUE")]
     c: Vec<Setting>,
-    /// A setting of a fourth side; may be repeated
+    /// A setting of side D; may be repeated
     #[arg(long = "set-d", value_name = "KEY=VALUE")]
     d: Vec<Setting>,
-    /// Runs of each side
-    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(FEWEST_RUNS as i64..=1000))]
+    /// Number of runs per side
+    #[arg(
+        long, value_name = "N", default_value_t = 5,
+        value_parser = clap::value_parser!(u16).range(FEWEST_RUNS as i64..=1000)
+    )]
     repeat: u16,
-    /// In place of --repeat: as many rounds as fit into this time, at least three
+    /// Instead of --repeat: as many rounds as fit into this time, but at least three
     #[arg(long = "for", value_name = "TIME", value_parser = duration, conflicts_with = "repeat")]
     budget: Option<Duration>,
-    /// A smaller difference than this share does not matter
+    /// Ignore differences smaller than this
     #[arg(long, value_name = "PERCENT", default_value = "2%", value_parser = percent)]
     threshold: Percent,
-    /// At most this many runs at once; one at a time where the scenario is about times, else as the processors
-    /// carry
+    /// Maximum number of runs at once; by default, one if the scenario measures times, else as many as
+    /// the processors can take
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     jobs: Option<u16>,
-    /// Write a report; may be repeated: json=PATH or md=PATH, where PATH `-` is standard output
-    #[arg(long = "report", value_name = "FORMAT=PATH", value_parser = report_request)]
-    reports: Vec<TextRequest>,
+    /// Write a report: json=PATH or md=PATH; PATH `-` is standard output; may be repeated
+    #[arg(long = "report", value_name = "FORMAT=PATH")]
+    reports: Vec<ReportRequest<ComparisonFormat>>,
     /// Keep a record of every run in this folder, for `nslab report` and `nslab diff`
     #[arg(long, value_name = "DIR")]
     record: Option<PathBuf>,
     /// Show every metric
     #[arg(long, short)]
     verbose: bool,
-    /// Take what is not applicable here for a failure
+    /// Treat not-applicable settings as failures
     #[arg(long)]
     strict: bool,
-    /// Show no progress
+    /// Do not show progress
     #[arg(long)]
     no_progress: bool,
 }
 
 const HELP: &str = "\
-Each set is run from a fresh lab, in turn, every other round backwards. Of each metric the effect is the difference of the
-means, with its confidence interval (Welch's t; 95 % for all metrics together). One word says what it comes to:
+Every run uses a fresh lab. The sides take turns, in reverse order in every
+other round. The effect on a metric is the difference of the means with its
+confidence interval (Welch's t; 95 % for all metrics together). The answer is
+one of:
 
-  helps, hurts       a metric that can be better or worse differs by more than the threshold, beyond noise
-  helps and hurts    some is better, some is worse
-  changes            what the scenario is about differs, and is neither better nor worse
-  no effect          the whole interval lies within the threshold
-  not applicable     this kernel or machine cannot run it so; it says why
-  too noisy to tell  none of these: more rounds, or a quieter machine, may tell
+  helps, hurts       a metric is better or worse by more than the threshold,
+                     and by more than noise
+  helps and hurts    some metrics are better, some are worse
+  changes            a metric of the scenario differs that is neither better
+                     nor worse
+  no effect          the whole interval is within the threshold
+  not applicable     this kernel or machine cannot run it; the reason is shown
+  too noisy to tell  none of these; try more rounds or a quieter machine
 
-What was done decides first (established, completed, failed, accepted, exit codes, bytes), then how fast (latency,
-throughput), then what the kernel counts as lost. The table is in docs/compare.md.
+The completed work decides first (established, completed, failed, accepted,
+exit codes, bytes), then speed (latency, throughput), then losses that the
+kernel counts. docs/compare.md has the table.
 
-Examples:
-  nslab compare exhaustion --set-b net.ipv4.tcp_tw_reuse=1
-  nslab compare exhaustion --set-a net.ipv4.tcp_fin_timeout=60 --set-b net.ipv4.tcp_fin_timeout=15
-  nslab compare queue.yaml --set-a backlog=8 --set-b backlog=64 --set-c server:net.core.somaxconn=4
-  nslab compare queue.yaml --set-b backlog=64 --for 2m --record out --report md=comparison.md
+More examples:
+  nslab compare exhaustion --set-a net.ipv4.tcp_fin_timeout=60 \\
+    --set-b net.ipv4.tcp_fin_timeout=15
+  nslab compare overflow --set-a net.core.somaxconn=4096 \\
+    --set-b net.core.somaxconn=64 --set-c server:net.core.somaxconn=4
+  nslab compare exhaustion --set-b net.ipv4.tcp_tw_reuse=1 --for 2m \\
+    --record out --report md=comparison.md
 
 Exit codes:
-  0  every set helps, changes something, or has no effect; or it is not applicable here
-  1  a set hurts (with --strict also: is not applicable)
+  0  every side helps, changes something, has no effect, or is not applicable
+  1  a side hurts (with --strict, also if it is not applicable)
   2  the command line or the scenario file is invalid; nothing was run
-  3  errored: the question could not be asked
+  3  errored: the comparison could not be made, or a report not written
   4  too noisy to tell, or interrupted";
 
-fn duration(text: &str) -> Result<Duration, String> {
-    parse_duration(text).map_err(|error| format!("{error}, for example 2m"))
+/// A report format of `nslab compare`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum ComparisonFormat {
+    Json,
+    Markdown,
 }
 
-fn percent(text: &str) -> Result<Percent, String> {
-    parse_percent(text).map_err(|error| format!("{error}, for example 2%"))
-}
-
-fn report_request(text: &str) -> Result<TextRequest, String> {
-    TextRequest::parse(text, &["json", "md"])
+impl ReportFormat for ComparisonFormat {
+    const ALL: &'static [(Self, &'static str)] = &[(Self::Json, "json"), (Self::Markdown, "md")];
 }
 
 pub(super) fn main(arguments: &CompareArguments) -> ExitCode {
     let Some(sides) = sides(arguments) else {
         return exit::invalid();
     };
+    if !check_all(&arguments.reports) {
+        return exit::invalid();
+    }
     let Some(runtime) = runtime() else {
         return exit::errored();
     };
     let trial = runtime.block_on(run(sides, arguments));
-    let stream = text::stream(&arguments.reports);
+    let stream = stream(&arguments.reports);
     let style = Style {
         verbose: arguments.verbose,
         ..stream.style()
     };
     stream.print(&report::compare::terminal(&trial, style));
-    let written = text::write_all(&arguments.reports, |format, _| match format {
-        "md" => Ok(report::compare::markdown(&trial)),
-        _ => report::compare::json(&trial),
+    let written = write_all(&arguments.reports, |request| {
+        Ok(match request.format {
+            ComparisonFormat::Json => report::compare::json(&trial)?,
+            ComparisonFormat::Markdown => report::compare::markdown(&trial),
+        })
     });
     if written {
         exit::of_comparisons(&trial, arguments.strict)
@@ -139,25 +153,18 @@ pub(super) fn main(arguments: &CompareArguments) -> ExitCode {
     }
 }
 
-/// The sides; `None` where the command line or the scenario has a mistake, which is told.
+/// Returns the sides. Prints the error and returns `None` if the command line or the scenario has a mistake.
 fn sides(arguments: &CompareArguments) -> Option<Vec<Side>> {
-    let sources = match suite::discover(std::slice::from_ref(&arguments.scenario)) {
-        Ok(sources) => sources,
-        Err(errors) => {
-            for error in errors {
-                output::error(&error);
-            }
-            return None;
-        }
-    };
+    let found = suite::discover(std::slice::from_ref(&arguments.scenario));
+    let sources = found.inspect_err(|errors| message::failures(errors)).ok()?;
     let [source] = sources.as_slice() else {
-        output::err(&format!(
-            "error: {} is a folder; `nslab compare` takes one scenario\n",
+        message::error(format!(
+            "{} has several scenarios; `nslab compare` takes one",
             arguments.scenario.display()
         ));
         return None;
     };
-    let further = [&arguments.c, &arguments.d]
+    let more = [&arguments.c, &arguments.d]
         .into_iter()
         .filter(|set| !set.is_empty());
     let question = Question {
@@ -166,30 +173,25 @@ fn sides(arguments: &CompareArguments) -> Option<Vec<Side>> {
         without: Vec::new(),
         sides: [&arguments.a, &arguments.b]
             .into_iter()
-            .chain(further)
+            .chain(more)
             .cloned()
             .collect(),
     };
     match question.sides(source) {
         Ok(sides) => Some(sides),
         Err(QuestionError::Invalid(problems)) => {
-            let colour = output::style_for(&std::io::stderr()).colour;
-            output::err(&problems.render(colour));
+            message::problems(&problems);
             None
         }
         Err(error) => {
-            output::err(&format!(
-                "error: cannot compare {}: {error}\n",
-                source.label
-            ));
+            message::error(format!("cannot compare {}: {error}", source.label));
             None
         }
     }
 }
 
 async fn run(sides: Vec<Side>, arguments: &CompareArguments) -> Trial {
-    let (stop, stopped) = watch::channel(false);
-    let interrupts = tokio::spawn(stop_on_signals(stop));
+    let (stopped, _signals) = cancel_on_signals();
     let options = Options {
         slots: arguments.jobs.map(usize::from),
         records: match &arguments.record {
@@ -205,10 +207,8 @@ async fn run(sides: Vec<Side>, arguments: &CompareArguments) -> Trial {
         threshold: arguments.threshold.as_fraction(),
     };
     let mut progress = Progress::new(!arguments.no_progress);
-    let trial = compare::run(sides, effort, &options, stopped, |event| {
+    compare::run(sides, effort, &options, stopped, |event| {
         progress.show(&event);
     })
-    .await;
-    interrupts.abort();
-    trial
+    .await
 }

@@ -1,4 +1,4 @@
-//! `nslab completions` and `nslab man`: what shells and man(1) need, made from the command line's own definition.
+//! `nslab completions` and `nslab man`: generated from the definition of the command line.
 
 use std::fs;
 use std::path::PathBuf;
@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::{Args, Command};
 use clap_complete::Shell;
 
-use super::{exit, output};
+use super::{exit, message, output};
 
 /// Arguments of `nslab completions`.
 #[derive(Debug, Args)]
@@ -18,8 +18,7 @@ pub(super) struct CompletionsArguments {
 }
 
 const HELP: &str = "\
-Examples:
-  nslab completions bash > /etc/bash_completion.d/nslab
+More examples:
   nslab completions zsh > \"${fpath[1]}/_nslab\"
   nslab completions fish > ~/.config/fish/completions/nslab.fish";
 
@@ -33,8 +32,7 @@ pub(super) struct ManArguments {
 }
 
 const MAN_HELP: &str = "\
-Examples:
-  nslab man | man -l -
+More examples:
   nslab man /usr/local/share/man/man1";
 
 pub(super) fn completions(mut command: Command, arguments: &CompletionsArguments) -> ExitCode {
@@ -59,7 +57,7 @@ pub(super) fn man(command: Command, arguments: &ManArguments) -> ExitCode {
     match rendered {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            output::err(&format!("error: cannot write the man pages: {error}\n"));
+            message::error(format!("cannot write the man pages: {error}"));
             exit::errored()
         }
     }

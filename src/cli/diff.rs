@@ -1,4 +1,4 @@
-//! `nslab diff`: what is different in two recordings of the same scenario.
+//! `nslab diff`: the differences between two recordings of the same scenario.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::output::{self, Stream};
-use super::{exit, report};
+use super::{exit, message, report};
 use crate::compare::SuiteDiff;
 use crate::report::diff;
 use crate::report::terminal::Style;
@@ -20,38 +20,40 @@ pub(super) struct DiffArguments {
     /// A record, or a folder of them
     #[arg(value_name = "A")]
     a: PathBuf,
-    /// A record of the same scenario, or a folder whose records are compared with those of the first by scenario, variant
-    /// and case
+    /// A record of the same scenario, or a folder of them; records are matched by scenario, variant and case
     #[arg(value_name = "B")]
     b: PathBuf,
-    /// Print JSON
+    /// Print the differences as JSON
     #[arg(long)]
     json: bool,
-    /// Show every metric that moved
+    /// Show every metric that changed
     #[arg(long, short)]
     verbose: bool,
 }
 
 const HELP: &str = "\
-Both are judged again by this nslab, so that only what was observed can make a difference.
+Both recordings are judged again by this version of nslab, so only what was
+observed can differ.
 
-A metric has moved where it differs by more than noise:
-  what a client, server or command counted  2 %
-  any other count, and every state          3 times the square root of the sum, and 5 %
-  bytes                                     64 KiB, and 5 %
-  bytes a second                            64 KiB/s, and 10 %
-  a time                                    1 ms, and 10 %
-Compared are last values, the maximum of gauges, p50 and p99 of distributions.
+A metric has changed if it differs by more than noise:
+  counts of a client, server or command  2 %
+  other counts, and states               3 * sqrt(a + b), and 5 %
+  bytes                                  64 KiB, and 5 %
+  bytes per second                       64 KiB/s, and 10 %
+  times                                  1 ms, and 10 %
+The last value of every metric is compared, the maximum of gauges, and p50 and
+p99 of distributions.
 
-Examples:
-  nslab run exhaustion --record before; (change the kernel); nslab run exhaustion --record after
-  nslab diff before after
-  nslab diff before/exhaustion-default.nslab.jsonl before/exhaustion-reuse.nslab.jsonl
+More examples:
+  nslab run exhaustion --record before    # then change the kernel
+  nslab run exhaustion --record after
+  nslab diff before after --verbose
 
 Exit codes:
-  0  everything came out alike
-  1  a run or an expectation came out otherwise, or is in one of them only
-  2  the command line is invalid, a record cannot be read, or they are of different scenarios";
+  0  all outcomes are the same
+  1  the outcome of a run or an expectation differs, or one side lacks a run
+  2  the command line is invalid, a record cannot be read, or the recordings
+     are of different scenarios";
 
 pub(super) fn main(arguments: &DiffArguments) -> ExitCode {
     let (Some(a), Some(b)) = (read(&arguments.a), read(&arguments.b)) else {
@@ -60,8 +62,8 @@ pub(super) fn main(arguments: &DiffArguments) -> ExitCode {
     let diff = match SuiteDiff::of(&a, &b) {
         Ok(diff) => diff,
         Err(error) => {
-            output::err(&format!(
-                "error: cannot compare {} with {}: {error}\n",
+            message::error(format!(
+                "cannot compare {} with {}: {error}",
                 arguments.a.display(),
                 arguments.b.display()
             ));
@@ -72,7 +74,7 @@ pub(super) fn main(arguments: &DiffArguments) -> ExitCode {
         match diff::json(&diff) {
             Ok(text) => text,
             Err(error) => {
-                output::error(&error);
+                message::failure(&error);
                 return exit::errored();
             }
         }
@@ -87,7 +89,7 @@ pub(super) fn main(arguments: &DiffArguments) -> ExitCode {
     exit::of_diff(diff.is_same_verdict())
 }
 
-/// What a side comes to; `None` where any of it cannot be read: what is missing would seem to be different.
+/// Reads and judges one side. Returns `None` if any record cannot be read, because it would seem to be missing.
 fn read(path: &std::path::Path) -> Option<SuiteResult> {
     let (records, all_read) = report::read(&[path.to_owned()])?;
     all_read.then(|| replay(&records).result)

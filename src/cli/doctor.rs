@@ -1,11 +1,11 @@
-//! `nslab doctor`: what this kernel and these privileges allow, and whether anything is left of earlier runs.
+//! `nslab doctor`: what this kernel and these privileges allow, and what earlier runs have left behind.
 
 use std::process::ExitCode;
 
 use clap::Args;
 use nix::sys::utsname;
 
-use super::{exit, output};
+use super::{exit, message, output};
 use crate::causes::chain;
 use crate::lab::ability::{self, State};
 use crate::lab::leaks;
@@ -13,10 +13,10 @@ use crate::lab::leaks;
 /// Arguments of `nslab doctor`.
 #[derive(Debug, Args)]
 pub(super) struct DoctorArguments {
-    /// Look whether anything is left of runs that have ended: processes, namespaces, virtual machines
+    /// Find processes, namespaces and virtual machines that ended runs have left behind
     ///
-    /// It looks through all processes and namespaces that it may see: as root, all of the machine's. Exit code 1 where
-    /// something is left. What a run that goes on holds is not.
+    /// Looks at every process and namespace that it can see; as root, at those of the whole machine. What belongs to a run
+    /// in progress is not a leak. The exit code is 1 if something was found.
     #[arg(long)]
     leaks: bool,
 }
@@ -28,7 +28,7 @@ pub(super) fn main(arguments: &DoctorArguments) -> ExitCode {
     if let Ok(uname) = utsname::uname() {
         let (system, release) = (uname.sysname().display(), uname.release().display());
         output::out(&format!(
-            "kernel {system} {release}, each tried for real:\n\n"
+            "kernel {system} {release}; each feature was tried:\n\n"
         ));
     }
     for ability in ability::abilities() {
@@ -39,9 +39,7 @@ pub(super) fn main(arguments: &DoctorArguments) -> ExitCode {
         };
         output::out(&format!("{mark}  {}\n", ability.name));
         if let Some((reason, how_to_get)) = why {
-            output::out(&format!(
-                "         {reason}\n         to get it: {how_to_get}\n"
-            ));
+            output::out(&format!("         {reason}\n         fix: {how_to_get}\n"));
         }
     }
     ExitCode::SUCCESS
@@ -51,41 +49,38 @@ fn look_for_leaks() -> ExitCode {
     let found = match leaks::look() {
         Ok(found) => found,
         Err(error) => {
-            output::err(&format!(
-                "error: cannot look through /proc: {}\n",
-                chain(&error)
-            ));
+            message::error(format!("cannot read /proc: {}", chain(&error)));
             return exit::errored();
         }
     };
     for (pid, line) in &found.going_on {
-        output::out(&format!("going on: process {pid}: {line}\n"));
+        output::out(&format!("in use: process {pid}: {line}\n"));
     }
     for (pid, line) in &found.processes {
         output::out(&format!(
-            "LEFT: process {pid}: {line}\n      to end it: kill -9 {pid}\n"
+            "LEFT: process {pid}: {line}\n      fix: kill -9 {pid}\n"
         ));
     }
     for namespace in &found.namespaces {
         output::out(&format!(
-            "LEFT: namespace net:[{}], held by {}\n      it goes when what holds it goes\n",
+            "LEFT: namespace net:[{}], held by {}\n      fix: end what holds it\n",
             namespace.inode,
             namespace.held_by.join(", ")
         ));
     }
     output::out(&format!(
-        "{} of runs that have ended is left ({} in use by runs that go on, {} network namespaces of others{})\n",
+        "{} ({} in use by runs in progress, {} network namespaces of other programs{})\n",
         if found.any() {
-            "what is shown above"
+            "ended runs have left the above behind"
         } else {
-            "nothing"
+            "ended runs have left nothing behind"
         },
         found.in_use,
         found.of_others,
         if nix::unistd::geteuid().is_root() {
             ""
         } else {
-            "; only your own processes were looked at, as root it is all"
+            "; only your own processes were checked, root can check all"
         },
     ));
     exit::of_leaks(found.any())

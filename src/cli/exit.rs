@@ -1,4 +1,4 @@
-//! Exit codes: their one home.
+//! Exit codes. They are defined here and nowhere else.
 
 use std::process::ExitCode;
 
@@ -6,27 +6,29 @@ use crate::advise::Advice;
 use crate::compare::{Answer, Trial};
 use crate::record::Outcome;
 
-/// The command line or a scenario file is invalid.
+/// Returns the code for an invalid command line or scenario file.
 pub(super) fn invalid() -> ExitCode {
     ExitCode::from(2)
 }
 
-/// The question could not be asked.
+/// Returns the code for a run that could not be made.
 pub(super) fn errored() -> ExitCode {
     ExitCode::from(3)
 }
 
-/// What `--help` says of them.
+/// The text of `nslab --help`.
 pub(super) const HELP: &str = "\
 Exit codes:
-  0  every run passed (flaky ones on a retry), was skipped, or is not applicable on this kernel or machine
-  1  an expectation failed: the kernel behaved otherwise than the scenario claims
-     (with --strict also: something was not applicable, or passed only when it was tried again)
+  0  every run passed, was flaky (passed on a retry), skipped, or not applicable
+     to this kernel or machine
+  1  failed: the kernel did not behave as the scenario expects
+     (with --strict, also if a run was flaky or not applicable)
   2  the command line or a scenario file is invalid; nothing was run
-  3  errored: the question could not be asked, or the answer could not be written
-  4  inconclusive: the load was not what the scenario asked for, or the run was interrupted";
+  3  errored: a run could not be made, or a report could not be written
+  4  inconclusive: this machine could not generate the requested load, or the
+     run was interrupted";
 
-/// The exit code of an outcome.
+/// Returns the code of an outcome.
 pub(super) fn of(outcome: Outcome, strict: bool) -> ExitCode {
     ExitCode::from(match outcome {
         Outcome::Flaky | Outcome::NotApplicable if strict => 1,
@@ -37,22 +39,22 @@ pub(super) fn of(outcome: Outcome, strict: bool) -> ExitCode {
     })
 }
 
-/// The exit code of drawings that were asked for: whether all could be made.
+/// Returns the code of `nslab report --ladder`: errored unless every ladder was drawn.
 pub(super) fn of_drawing(all: bool) -> ExitCode {
     if all { ExitCode::SUCCESS } else { errored() }
 }
 
-/// The exit code of a look for what is left.
+/// Returns the code of `nslab doctor --leaks`.
 pub(super) fn of_leaks(any: bool) -> ExitCode {
     ExitCode::from(u8::from(any))
 }
 
-/// The exit code of a comparison, as diff(1) has it.
+/// Returns the code of `nslab diff`, like that of diff(1).
 pub(super) fn of_diff(same: bool) -> ExitCode {
     ExitCode::from(u8::from(!same))
 }
 
-/// The exit code of a comparison of settings: that of its worst answer.
+/// Returns the code of `nslab compare`: that of the worst answer.
 pub(super) fn of_comparisons(trial: &Trial, strict: bool) -> ExitCode {
     let code = |answer| match answer {
         Answer::Helps | Answer::NoEffect | Answer::Changes => 0,
@@ -67,7 +69,7 @@ pub(super) fn of_comparisons(trial: &Trial, strict: bool) -> ExitCode {
     ExitCode::from(worst.unwrap_or(if trial.interrupted { 4 } else { 0 }))
 }
 
-/// The exit code of advice.
+/// Returns the code of `nslab advise`.
 pub(super) fn of_advice(advice: &Advice) -> ExitCode {
     ExitCode::from(match (advice.is_bad(), advice.is_unclear()) {
         (true, _) => 1,

@@ -1,52 +1,64 @@
-//! `nslab kernel`: the kernels that scenarios can be run on, by name.
+//! `nslab kernel`: keeps kernels to run scenarios on.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
-use super::kernels::prepare;
+use super::backend_args::prepare;
 use super::runtime::runtime;
-use super::{exit, output};
+use super::{exit, message, output};
 use crate::backend::vm::{Kernel, Store, StoreError, Time};
 use crate::backend::{Backend, VmBackend};
 
-/// Shown below the help of `nslab kernel`.
 const HELP: &str = "\
-How to come by a kernel:
-  Debian    apt-get download linux-image-6.1.0-56-cloud-amd64     (apt-cache search linux-image | grep cloud)
-            nslab kernel add ./linux-image-6.1.0-56-cloud-amd64_*.deb
-  Ubuntu    apt-get download linux-image-6.8.0-60-generic linux-modules-6.8.0-60-generic
-            nslab kernel add ./linux-image-6.8.0-60-*.deb ./linux-modules-6.8.0-60-*.deb
-  your own  make bzImage modules && make modules_install INSTALL_MOD_PATH=/tmp/mine
-            nslab kernel add arch/x86/boot/bzImage --modules /tmp/mine --name mine
-  running   nslab run --kernel host ... (where its image can be read)
+Where to get a kernel:
 
-Neither root nor dpkg is needed; packages are unpacked, nothing of them is run. Then:
-  nslab run --kernel debian-6.1 scenarios/
+  Debian (`apt-cache search linux-image | grep cloud` lists the packages):
+    apt-get download linux-image-6.1.0-56-cloud-amd64
+    nslab kernel add ./linux-image-6.1.0-56-cloud-amd64_*.deb
 
-A kernel is named by its maker and release: debian-6.1.0-56-cloud-amd64. Its beginning will do where no other kernel begins so.";
+  Ubuntu:
+    apt-get download linux-image-6.8.0-60-generic \\
+      linux-modules-6.8.0-60-generic
+    nslab kernel add ./linux-image-6.8.0-60-*.deb \\
+      ./linux-modules-6.8.0-60-*.deb
+
+  Your own:
+    make bzImage modules
+    make modules_install INSTALL_MOD_PATH=/tmp/mine
+    nslab kernel add arch/x86/boot/bzImage --modules /tmp/mine --name mine
+
+  The kernel of this host, if its image can be read:
+    nslab run --kernel host
+
+Then run scenarios on it:
+    nslab run --kernel debian-6.1
+
+Neither root nor dpkg is needed. Packages are unpacked; nothing in them is run.
+The name of a kernel is its distribution and release, such as
+debian-6.1.0-56-cloud-amd64. The start of a name is enough if it is unique.";
 
 /// Arguments of `nslab kernel`.
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
 pub(super) struct KernelArguments {
-    /// Keep kernels in this folder [default: $XDG_DATA_HOME/nslab/kernels or ~/.local/share/nslab/kernels]
+    /// Folder of kernels [default: $XDG_DATA_HOME/nslab/kernels or ~/.local/share/nslab/kernels]
     #[arg(long, value_name = "DIR", global = true)]
     store: Option<PathBuf>,
     #[command(subcommand)]
-    verb: Verb,
+    verb: KernelVerb,
 }
 
 #[derive(Debug, Subcommand)]
-enum Verb {
-    /// Add a kernel: packages (.deb) of one, or its image
+enum KernelVerb {
+    /// Add a kernel from its packages (.deb) or its image
     Add(AddArguments),
-    /// List the kernels that there are
+    /// List the kernels
     List,
-    /// Boot kernels once, so that every run on them begins at once
+    /// Boot kernels once and keep a snapshot, so that runs start at once
     ///
-    /// A run does so by itself where it has not been done; this is for when that shall not take a run's time.
+    /// The first run on a kernel does this too; use `warm` to do it beforehand.
     Warm(WarmArguments),
     /// Remove kernels
     Rm(RmArguments),
@@ -54,30 +66,30 @@ enum Verb {
 
 #[derive(Debug, Args)]
 struct AddArguments {
-    /// A vmlinuz or bzImage, or the packages that make up one kernel: linux-image-*.deb, with linux-modules-*.deb where those are apart
+    /// A vmlinuz or bzImage, or the packages of one kernel: linux-image-*.deb, and linux-modules-*.deb if separate
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// The modules of an image: the folder lib/modules/RELEASE, or one that it lies in
+    /// Modules for an image: lib/modules/RELEASE, or a folder that contains it
     #[arg(long, value_name = "DIR")]
     modules: Option<PathBuf>,
-    /// Call it so
+    /// Name of the kernel
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
 }
 
 #[derive(Debug, Args)]
 struct WarmArguments {
-    /// Names as `nslab kernel list` shows them or their beginning, images, packages, or `host`; all that are kept where none is given
+    /// Names shown by `nslab kernel list` or the start of one, images, packages, or `host`; by default, all in the list
     #[arg(value_name = "KERNEL")]
     kernels: Vec<String>,
-    /// Where the modules are of a kernel that is an image alone
+    /// Modules for a kernel given as an image
     #[arg(long, value_name = "DIR", requires = "kernels")]
     modules: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
 struct RmArguments {
-    /// Names as `nslab kernel list` shows them, or their beginning where no other begins so
+    /// Names shown by `nslab kernel list`, or the start of one
     #[arg(required = true, value_name = "NAME")]
     names: Vec<String>,
 }
@@ -86,7 +98,7 @@ pub(super) fn main(arguments: &KernelArguments) -> ExitCode {
     match act(arguments) {
         Ok(code) => code,
         Err(error) => {
-            output::error(&error);
+            message::failure(&error);
             exit::invalid()
         }
     }
@@ -98,10 +110,10 @@ fn act(arguments: &KernelArguments) -> Result<ExitCode, StoreError> {
         None => Store::of_user()?,
     };
     match &arguments.verb {
-        Verb::Add(add) => {
+        KernelVerb::Add(add) => {
             let added = store.add(&add.files, add.modules.as_deref(), add.name.as_deref())?;
             let was = if added.was_there {
-                "is there already"
+                "already exists"
             } else {
                 "added"
             };
@@ -112,9 +124,9 @@ fn act(arguments: &KernelArguments) -> Result<ExitCode, StoreError> {
             ));
             Ok(ExitCode::SUCCESS)
         }
-        Verb::List => list(&store),
-        Verb::Warm(warm) => Ok(warm_all(warm, &store)),
-        Verb::Rm(rm) => {
+        KernelVerb::List => list(&store),
+        KernelVerb::Warm(warm) => Ok(warm_all(warm, &store)),
+        KernelVerb::Rm(rm) => {
             for name in &rm.names {
                 output::out(&format!("removed {}\n", store.remove(name)?));
             }
@@ -123,7 +135,7 @@ fn act(arguments: &KernelArguments) -> Result<ExitCode, StoreError> {
     }
 }
 
-/// Boots each; one that does not boot keeps no other from it.
+/// Boots each kernel. If one does not boot, the others still do.
 fn warm_all(arguments: &WarmArguments, store: &Store) -> ExitCode {
     let Some(runtime) = runtime() else {
         return exit::errored();
@@ -139,14 +151,14 @@ fn warm_all(arguments: &WarmArguments, store: &Store) -> ExitCode {
                 Kernel::resolve(&name, arguments.modules.as_deref(), || Ok(store.clone()))?;
             let vm = VmBackend::new(kernel, Time::Virtual)?;
             if !prepare(&runtime, &Backend::Vm(vm)) {
-                return Err("it does not boot".into());
+                return Err("the kernel does not boot".into());
             }
             Ok(())
         };
         match warmed() {
             Ok(()) => output::out(&format!("{name} is warm\n")),
             Err(error) => {
-                output::err(&format!("error: cannot warm {name}: {error}\n"));
+                message::error(format!("cannot warm {name}: {error}"));
                 code = exit::errored();
             }
         }
@@ -158,7 +170,7 @@ fn list(store: &Store) -> Result<ExitCode, StoreError> {
     let names = store.names()?;
     if names.is_empty() {
         output::out(&format!(
-            "no kernels in {}; `nslab kernel --help` says how to come by some\n",
+            "no kernels in {}; see `nslab kernel --help` for where to get one\n",
             store.folder().display()
         ));
     }
@@ -167,7 +179,7 @@ fn list(store: &Store) -> Result<ExitCode, StoreError> {
         match store.load(&name) {
             Ok(kernel) => output::out(&format!("{name}\n{}", about(&kernel))),
             Err(error) => {
-                output::error(&error);
+                message::failure(&error);
                 code = exit::errored();
             }
         }
@@ -175,13 +187,13 @@ fn list(store: &Store) -> Result<ExitCode, StoreError> {
     Ok(code)
 }
 
-/// Release, whether it has modules, the beginning of its hash.
+/// Returns a line with the release, the presence of modules, and the start of the hash.
 fn about(kernel: &Kernel) -> String {
-    /// Characters of a hash that tell kernels apart.
+    /// Characters of a hash that distinguish kernels.
     const ENOUGH: usize = 16;
     let modules = match kernel.modules {
         Some(_) => "with modules",
-        None => "no modules: what is not built in is not there",
+        None => "no modules (only built-in features)",
     };
     format!(
         "  Linux {}, {modules}, sha256 {}\n",

@@ -1,6 +1,7 @@
 //! `nslab report --ladder`: the packets of one connection between its nodes.
 
-use super::output::{self, Stream};
+use super::message;
+use super::output::Stream;
 use crate::causes::chain;
 use crate::ladder::{self, Which};
 use crate::record::Capture;
@@ -8,16 +9,16 @@ use crate::report::ladder::text;
 use crate::scenario::RunSpec;
 use crate::suite::replay::StoredRun;
 
-/// Columns where the terminal does not say how wide it is.
+/// Width if the terminal does not report one.
 const COLUMNS: u16 = 80;
 
-/// Draws one connection of each record that has such a client. Whether all could be, and any.
+/// Draws one connection of each record that has the client. Returns true if all were drawn.
 pub(super) fn print(records: &[StoredRun], which: &Which, stream: Stream) -> bool {
     let style = stream.style();
     let width = usize::from(style.width.unwrap_or(COLUMNS));
     let (having, lacking): (Vec<&StoredRun>, Vec<&StoredRun>) =
         records.iter().partition(|stored| has(stored, which));
-    // Where none has it, the first says what there is instead.
+    // If no record has the client, the error about the first one lists those that exist.
     let tried = if having.is_empty() {
         lacking.iter().take(1)
     } else {
@@ -28,24 +29,21 @@ pub(super) fn print(records: &[StoredRun], which: &Which, stream: Stream) -> boo
         match draw(stored, which) {
             Ok(ladder) => stream.print(&text(&ladder, width, style.colour)),
             Err(error) => {
-                output::err(&format!(
-                    "error: {}: cannot {error}\n",
-                    stored.path.display()
-                ));
+                message::error(format!("{}: cannot {error}", stored.path.display()));
                 all = false;
             }
         }
     }
     if records.len() > 1 && !lacking.is_empty() {
         let (without, of, client) = (lacking.len(), records.len(), &which.client);
-        output::err(&format!(
-            "note: {without} of {of} records have no client or command `{client}`\n"
+        message::note(format!(
+            "{without} of {of} records have no client or command `{client}`"
         ));
     }
     all
 }
 
-/// Whether a record has the client or command; where that cannot be told, drawing it says why.
+/// Returns true if a record has the client or command, or if it cannot be read; drawing it then gives the reason.
 fn has(stored: &StoredRun, which: &Which) -> bool {
     let resolved = stored.record.header.scenario.resolved.clone();
     serde_json::from_value::<RunSpec>(resolved).is_ok_and(|spec| {
@@ -57,12 +55,12 @@ fn has(stored: &StoredRun, which: &Which) -> bool {
 
 fn draw(stored: &StoredRun, which: &Which) -> Result<ladder::Ladder, String> {
     let resolved = stored.record.header.scenario.resolved.clone();
-    let spec =
-        serde_json::from_value(resolved).map_err(|error| format!("understand its run: {error}"))?;
+    let spec = serde_json::from_value(resolved)
+        .map_err(|error| format!("read the scenario of its run: {error}"))?;
     let Some(packets) = &stored.packets else {
         return Err(
-            "find its packets: there is no capture of the same name beside it (run with `--record DIR --capture DIR`, \
-             or name the capture by --packets FILE|DIR)"
+            "find its packets: no capture of the same name is in its folder \
+             (run with `--record DIR --capture DIR`, or use --packets FILE|DIR)"
                 .to_owned(),
         );
     };

@@ -1,4 +1,4 @@
-//! `nslab list`: scenarios with their runs, selected as `nslab run` selects them.
+//! `nslab list`: lists scenarios and their runs, selected in the same way as by `nslab run`.
 
 use std::process::ExitCode;
 
@@ -42,7 +42,7 @@ pub(super) fn main(arguments: &ListArguments) -> ExitCode {
     if !selected.slow.is_empty() {
         let slow = selected.slow.join("\n  ");
         output::out(&format!(
-            "left out as `slow`, --slow takes them too:\n  {slow}\n"
+            "left out because they are tagged `slow` (use --slow to include them):\n  {slow}\n"
         ));
     }
     ExitCode::SUCCESS

@@ -1,4 +1,4 @@
-//! From the paths of a command line to scenarios, with every problem of every file told at once.
+//! Loads the scenarios that the command line names, and reports every problem of every file.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -7,16 +7,17 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::output;
+use super::arguments::parameter;
+use super::message;
 use crate::report::one_line;
 use crate::scenario::{self, Scenario};
 use crate::suite::{self, ScenarioFile, Source};
 
-/// Which scenario files, with which parameters.
+/// Scenario files and their parameters.
 #[derive(Debug, Clone, Args)]
 pub(super) struct FileArguments {
-    /// Scenario files, folders of them, names of shipped ones (`exhaustion`) or globs of these (`'conntrack/*'`); all shipped
-    /// ones when none is given
+    /// Scenario files, folders, names of shipped scenarios (`exhaustion`) or globs of these (`'conntrack/*'`); by
+    /// default, all shipped scenarios
     #[arg(value_name = "FILE|DIR|NAME")]
     pub(super) files: Vec<PathBuf>,
     /// Set a parameter of the scenarios; may be repeated
@@ -25,7 +26,7 @@ pub(super) struct FileArguments {
 }
 
 impl FileArguments {
-    /// Whether each file is named itself: not found in a folder, nor by a glob.
+    /// Returns true if every file is named explicitly, not by a folder or a glob.
     pub(super) fn are_named(&self) -> bool {
         let is_glob = |path: &PathBuf| {
             !path.exists() && path.to_string_lossy().contains(['*', '?', '[', '{'])
@@ -34,14 +35,7 @@ impl FileArguments {
     }
 }
 
-pub(super) fn parameter(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
-        _ => Err("expected NAME=VALUE, for example --set rate=200/s".to_owned()),
-    }
-}
-
-/// Reads and parses. Every problem is printed; `None` where there was one.
+/// Reads and parses the files. Prints every problem, and returns `None` if there was one.
 pub(super) fn load(arguments: &FileArguments) -> Option<Vec<Arc<ScenarioFile>>> {
     let sources = if arguments.files.is_empty() {
         suite::shipped()
@@ -49,7 +43,6 @@ pub(super) fn load(arguments: &FileArguments) -> Option<Vec<Arc<ScenarioFile>>> 
         discover(arguments)?
     };
     let set: BTreeMap<String, String> = arguments.set.iter().cloned().collect();
-    let style = output::style_for(&std::io::stderr());
     let (mut files, mut bad) = (Vec::new(), 0);
     for Source { label, text } in sources {
         match scenario::parse(&label, &text, &set) {
@@ -64,19 +57,19 @@ pub(super) fn load(arguments: &FileArguments) -> Option<Vec<Arc<ScenarioFile>>> 
             }
             Err(problems) => {
                 bad += 1;
-                output::err(&problems.render(style.colour));
+                message::problems(&problems);
             }
         }
     }
     if bad > 0 {
         let word = if bad == 1 { "file is" } else { "files are" };
-        output::err(&format!("error: {bad} scenario {word} invalid\n"));
+        message::error(format!("{bad} scenario {word} invalid"));
         return None;
     }
     Some(files)
 }
 
-/// What lasts longer than this is more often a slip of the fingers than meant.
+/// A longer run is more likely a typo than intended.
 const LONG: Duration = Duration::from_secs(86_400);
 
 fn warn_if_long(label: &str, scenario: &Scenario) {
@@ -86,21 +79,15 @@ fn warn_if_long(label: &str, scenario: &Scenario) {
         .filter(|(_, end)| *end > LONG)
     {
         let days = end.as_secs_f64() / LONG.as_secs_f64();
-        output::err(&format!(
-            "warning: {}: {id} may take {days:.1} days: its loads, steps and expectations ask for that, or its `timeout`\n",
+        message::warning(format!(
+            "{}: {id} may take {days:.1} days; check the times of its loads, steps and expectations, and its `timeout`",
             one_line(label)
         ));
     }
 }
 
 fn discover(arguments: &FileArguments) -> Option<Vec<Source>> {
-    match suite::discover(&arguments.files) {
-        Ok(sources) => Some(sources),
-        Err(errors) => {
-            for error in errors {
-                output::error(&error);
-            }
-            None
-        }
-    }
+    suite::discover(&arguments.files)
+        .inspect_err(|errors| message::failures(errors))
+        .ok()
 }

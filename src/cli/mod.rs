@@ -1,18 +1,19 @@
-//! The command line: the only place that prints or exits. One file a verb.
+//! The command line, the only module that prints or exits. Each verb has one file.
 
 mod advise;
+mod arguments;
+mod backend_args;
 mod check;
 mod compare;
 mod completions;
 mod diff;
 mod doctor;
 mod exit;
-mod how;
 mod kernel;
-mod kernels;
 mod ladder;
 mod list;
 mod load;
+mod message;
 mod new;
 mod output;
 mod progress;
@@ -20,6 +21,7 @@ mod report;
 mod reports;
 mod run;
 mod runtime;
+mod scheduling;
 mod schema;
 mod select;
 mod show;
@@ -31,11 +33,13 @@ use std::process::ExitCode;
 use crate::backend;
 use clap::{CommandFactory, Parser, Subcommand};
 
-/// Network-namespace test lab: runs scenarios on this machine's kernel, reads the kernel's own evidence, gives a verdict.
+/// Network-namespace test lab: runs scenarios on this kernel and judges them by what the kernel did
 ///
-/// A scenario (YAML) names nodes, links, servers, clients and what is expected to happen. nslab builds it from network
-/// namespaces, drives the load, watches sockets, counters and the kernel's log, and judges each expectation by what was
-/// observed. Nothing on the host is changed, and nothing is left behind.
+/// Example: nslab run exhaustion
+///
+/// A scenario (YAML) describes nodes, links, servers, clients, and what should happen. nslab builds it from network namespaces,
+/// generates the load, watches sockets, counters and the kernel's log, and judges each expectation by what it observed. Nothing
+/// on the host is changed, and nothing is left behind.
 #[derive(Debug, Parser)]
 #[command(name = "nslab", version, after_help = exit::HELP, max_term_width = 100)]
 struct Arguments {
@@ -46,42 +50,70 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Verb {
     /// Run scenarios and judge them
+    ///
+    /// Example: nslab run exhaustion --report html=report.html
     Run(run::RunArguments),
-    /// Judge records of runs again and render them; needs no privileges
+    /// Judge recorded runs again and write reports; needs no privileges
+    ///
+    /// Example: nslab report nslab-out --report html=report.html
     Report(report::ReportVerbArguments),
-    /// Tell what is different in two recordings of the same scenario
+    /// Show the differences between two recordings of the same scenario
+    ///
+    /// Example: nslab diff before after
     Diff(diff::DiffArguments),
-    /// Run a scenario with several sets of settings and tell which is better
+    /// Run a scenario with different settings and show which are better
+    ///
+    /// Example: nslab compare exhaustion --set-b net.ipv4.tcp_tw_reuse=1
     Compare(compare::CompareArguments),
-    /// Tell what the lines of a sysctl file would do on this kernel; changes nothing on this host
+    /// Show the effect of each line of a sysctl file; changes nothing on this host
+    ///
+    /// Example: nslab advise /etc/sysctl.conf --no-run
     Advise(advise::AdviseArguments),
-    /// Report every problem of scenario files; builds and runs nothing
+    /// Check scenario files and report every problem; runs nothing
+    ///
+    /// Example: nslab check my-scenario.yaml
     Check(check::CheckArguments),
-    /// List scenarios with their runs
+    /// List scenarios and their runs
+    ///
+    /// Example: nslab list --tag ports
     List(list::ListArguments),
     /// Write a commented scenario to start from
+    ///
+    /// Example: nslab new ports --template timewait
     New(new::NewArguments),
     /// Print a scenario; shipped ones by name
+    ///
+    /// Example: nslab show exhaustion > mine.yaml
     Show(show::ShowArguments),
     /// Print the JSON Schema of scenario files, for editors
+    ///
+    /// Example: nslab schema > nslab.schema.json
     Schema,
     /// Print completions for a shell
+    ///
+    /// Example: nslab completions bash > /etc/bash_completion.d/nslab
     Completions(completions::CompletionsArguments),
     /// Print the man page, or write one for each command
+    ///
+    /// Example: nslab man | man -l -
     Man(completions::ManArguments),
-    /// Tell what this kernel and these privileges allow, and how to get what is missing
+    /// Show what this kernel and these privileges allow, and how to get what is missing
+    ///
+    /// Example: nslab doctor
     Doctor(doctor::DoctorArguments),
-    /// Keep kernels to run scenarios on, by name: add, list, rm
+    /// Manage the kernels that scenarios can run on
+    ///
+    /// Example: nslab kernel add ./linux-image-6.1.0-56-cloud-amd64_*.deb
     Kernel(kernel::KernelArguments),
-    /// Execute one run: takes a work order on standard input, tells events on standard output
+    /// Execute one run: read a work order from standard input, write events to standard output
     #[command(hide = true)]
     Worker,
-    /// Execute the traffic of one node: takes an order on standard input, tells events on standard output
+    /// Generate the traffic of one node: read an order from standard input, write events to standard output
     #[command(hide = true)]
     Agent,
 }
 
-/// Parses the command line, does what it says, gives the exit code.
+/// Parses the command line, runs the verb, and returns the exit code.
 pub fn main() -> ExitCode {
     if backend::vm::is_init() {
         return backend::vm::init();
@@ -95,7 +127,7 @@ pub fn main() -> ExitCode {
                 return exit::invalid();
             }
             output::out(&output::coloured(&text, &std::io::stdout()));
-            return output::checked(ExitCode::SUCCESS);
+            return unless_incomplete(ExitCode::SUCCESS);
         }
     };
     let code = match arguments.verb {
@@ -116,5 +148,14 @@ pub fn main() -> ExitCode {
         Verb::Worker => worker::worker(),
         Verb::Agent => worker::agent(),
     };
-    output::checked(code)
+    unless_incomplete(code)
+}
+
+/// Returns the code, or an error if standard output is incomplete.
+fn unless_incomplete(code: ExitCode) -> ExitCode {
+    let Some(error) = output::stdout_error() else {
+        return code;
+    };
+    message::error(format!("cannot write to standard output: {error}"));
+    exit::errored()
 }

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::{exit, output};
+use super::{exit, message, output};
 use crate::suite::{Template, templates};
 
 /// Arguments of `nslab new`.
@@ -26,10 +26,9 @@ pub(super) struct NewArguments {
 }
 
 const HELP: &str = "\
-Examples:
-  nslab new ports --template timewait     writes ports.yaml
-  nslab run ports.yaml                    builds it, runs it, judges it
-  nslab new --list                        shows what there is to start from
+More examples:
+  nslab run ports.yaml    # runs the new scenario and judges it
+  nslab new --list        # lists the templates
 
 An existing file is never overwritten.";
 
@@ -46,8 +45,8 @@ pub(super) fn main(arguments: &NewArguments) -> ExitCode {
         .find(|each| each.name == arguments.template)
     else {
         let names: Vec<&str> = templates.iter().map(|each| each.name).collect();
-        output::err(&format!(
-            "error: no template `{}`; available: {}\n",
+        message::error(format!(
+            "no template `{}`; available: {}",
             arguments.template,
             names.join(", ")
         ));
@@ -64,7 +63,7 @@ fn write(template: &Template, name: &Path) -> ExitCode {
     let text = match template.fill(&stem) {
         Ok(text) => text,
         Err(error) => {
-            output::error(&error);
+            message::failure(&error);
             return exit::invalid();
         }
     };
@@ -80,10 +79,7 @@ fn write(template: &Template, name: &Path) -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(error) => {
-            output::err(&format!(
-                "error: cannot write {}: {error}\n",
-                path.display()
-            ));
+            message::error(format!("cannot write {}: {error}", path.display()));
             exit::errored()
         }
     }

@@ -1,31 +1,25 @@
-//! Standard output and error. A reader that has gone (`| head`) is no error and no panic; a disk that is full is an error.
+//! Standard output and standard error. A reader that has gone away (`| head`) is not an error; a full disk is.
 
 use std::io::{self, IsTerminal, Write};
 use std::os::fd::AsFd;
-use std::process::ExitCode;
 use std::sync::OnceLock;
 
 use clap::builder::StyledStr;
 
-use super::exit;
-use crate::causes::chain;
-use crate::report::printable;
 use crate::report::terminal::Style;
 
-/// Why standard output does not hold all that was printed to it.
-static LOST: OnceLock<io::Error> = OnceLock::new();
+/// The first error on standard output, if there was one.
+static STDOUT_ERROR: OnceLock<io::Error> = OnceLock::new();
 
-/// Where text for people goes.
+/// The stream that text for people goes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stream {
-    /// Standard output.
     Out,
-    /// Standard error: a report has standard output to itself.
+    /// Standard error, because a report has standard output to itself.
     Err,
 }
 
 impl Stream {
-    /// Prints.
     pub(super) fn print(self, text: &str) {
         match self {
             Self::Out => out(text),
@@ -33,7 +27,7 @@ impl Stream {
         }
     }
 
-    /// How to show on it.
+    /// Returns the colours and the width that suit the stream.
     pub(super) fn style(self) -> Style {
         match self {
             Self::Out => style_for(&std::io::stdout()),
@@ -42,7 +36,7 @@ impl Stream {
     }
 }
 
-/// Prints to standard output.
+/// Prints to standard output. An error is kept for [`stdout_error`].
 pub(super) fn out(text: &str) {
     let mut stdout = std::io::stdout().lock();
     let written = stdout
@@ -51,20 +45,16 @@ pub(super) fn out(text: &str) {
     if let Err(error) = written
         && error.kind() != io::ErrorKind::BrokenPipe
     {
-        let _only_the_first_counts = LOST.set(error);
+        let _only_the_first_counts = STDOUT_ERROR.set(error);
     }
 }
 
-/// The exit code of this process: as given, unless standard output lacks something.
-pub(super) fn checked(code: ExitCode) -> ExitCode {
-    let Some(why) = LOST.get() else {
-        return code;
-    };
-    err(&format!("error: cannot write to standard output: {why}\n"));
-    exit::errored()
+/// Returns the reason why standard output is incomplete, if it is.
+pub(super) fn stdout_error() -> Option<&'static io::Error> {
+    STDOUT_ERROR.get()
 }
 
-/// Text of the argument parser, in colours where the stream shows them.
+/// Renders text of the argument parser, in colour if the stream shows it.
 pub(super) fn coloured(text: &StyledStr, stream: &(impl IsTerminal + AsFd)) -> String {
     if style_for(stream).colour {
         text.ansi().to_string()
@@ -81,18 +71,12 @@ pub(super) fn err(text: &str) {
         .and_then(|()| stderr.flush());
 }
 
-/// Prints an error with its causes to standard error, one line.
-pub(super) fn error(error: &(dyn std::error::Error + 'static)) {
-    err(&format!("error: {}\n", printable(&chain(error))));
-}
-
-/// Whether the terminal takes no escape sequences, as those of editors do not (terminfo(5), `dumb`).
+/// Returns true if the terminal takes no escape sequences, like those inside editors (terminfo(5), `dumb`).
 pub(super) fn is_dumb() -> bool {
     std::env::var_os("TERM").is_some_and(|term| term == "dumb")
 }
 
-/// Colour and columns where a person reads: a terminal; no colour where `NO_COLOR` (no-color.org) is set, or on one that has
-/// none.
+/// Returns the style for a stream: colours only on a terminal that has them, and not if `NO_COLOR` is set (no-color.org).
 pub(super) fn style_for(stream: &(impl IsTerminal + AsFd)) -> Style {
     let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     Style {

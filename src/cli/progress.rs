@@ -1,5 +1,5 @@
-//! What a person sees while runs go on: a line a run with its clock and the metrics that its expectations name.
-//! On a pipe: a plain line when a run starts and when it ends.
+//! Live progress: a line per run with its clock and the metrics of its expectations. On a pipe, a plain line when a run starts
+//! and when it ends.
 
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
@@ -12,29 +12,29 @@ use crate::names::SeriesName;
 use crate::record::Timeline;
 use crate::suite::SuiteEvent;
 
-/// How often a line is drawn again at most.
+/// Shortest time between two updates of a line.
 const REDRAW: Duration = Duration::from_millis(100);
-/// Metrics that a line has room for.
+/// Metrics per line.
 const METRICS: usize = 5;
 
 /// Live progress on standard error.
 #[derive(Debug)]
 pub(super) struct Progress {
-    kind: Kind,
+    display: Display,
 }
 
 #[derive(Debug)]
-enum Kind {
+enum Display {
     Silent,
     Plain(BTreeMap<usize, String>),
     Live {
         bars: MultiProgress,
-        lines: BTreeMap<usize, Line>,
+        lines: BTreeMap<usize, LiveLine>,
     },
 }
 
 #[derive(Debug)]
-struct Line {
+struct LiveLine {
     bar: ProgressBar,
     label: String,
     metrics: Vec<SeriesName>,
@@ -42,36 +42,36 @@ struct Line {
 }
 
 impl Progress {
-    /// Live on a terminal, plain lines elsewhere, nothing where it is not wanted.
+    /// Shows live lines on a terminal, plain lines elsewhere, and nothing if it is not wanted.
     pub(super) fn new(wanted: bool) -> Self {
-        let kind = match (
+        let display = match (
             wanted,
             std::io::stderr().is_terminal() && !output::is_dumb(),
         ) {
-            (false, _) => Kind::Silent,
-            (true, true) => Kind::Live {
+            (false, _) => Display::Silent,
+            (true, true) => Display::Live {
                 bars: MultiProgress::new(),
                 lines: BTreeMap::new(),
             },
-            (true, false) => Kind::Plain(BTreeMap::new()),
+            (true, false) => Display::Plain(BTreeMap::new()),
         };
-        Self { kind }
+        Self { display }
     }
 
-    /// Prints something else without breaking the lines.
+    /// Prints other text without breaking the live lines.
     pub(super) fn aside(&self, print: impl FnOnce()) {
-        match &self.kind {
-            Kind::Live { bars, .. } => bars.suspend(print),
-            Kind::Silent | Kind::Plain(_) => print(),
+        match &self.display {
+            Display::Live { bars, .. } => bars.suspend(print),
+            Display::Silent | Display::Plain(_) => print(),
         }
     }
 
-    /// Shows what happened.
+    /// Shows an event.
     pub(super) fn show(&mut self, event: &SuiteEvent<'_>) {
-        match &mut self.kind {
-            Kind::Silent => {}
-            Kind::Plain(labels) => plain(labels, event),
-            Kind::Live { bars, lines } => live(bars, lines, event),
+        match &mut self.display {
+            Display::Silent => {}
+            Display::Plain(labels) => plain(labels, event),
+            Display::Live { bars, lines } => live(bars, lines, event),
         }
     }
 }
@@ -86,14 +86,14 @@ fn plain(labels: &mut BTreeMap<usize, String>, event: &SuiteEvent<'_>) {
             let label = labels.remove(key).unwrap_or_default();
             let outcome = result.verdict.outcome;
             let how = if *alone {
-                "to be tried again alone"
+                "will be retried alone"
             } else {
-                "to be tried again"
+                "will be retried"
             };
             output::err(&format!("ended {label}: {outcome}, {how}\n"));
         }
         SuiteEvent::RunEnded { key, result } => {
-            // One that was to be tried again and is not has no line any more.
+            // A run that was to be retried but was cancelled has no line.
             labels.remove(key);
             let label = &result.spec.id;
             let (outcome, took) = (result.verdict.outcome, result.took.as_secs_f64());
@@ -106,7 +106,7 @@ fn plain(labels: &mut BTreeMap<usize, String>, event: &SuiteEvent<'_>) {
     }
 }
 
-fn live(bars: &MultiProgress, lines: &mut BTreeMap<usize, Line>, event: &SuiteEvent<'_>) {
+fn live(bars: &MultiProgress, lines: &mut BTreeMap<usize, LiveLine>, event: &SuiteEvent<'_>) {
     match event {
         SuiteEvent::RunStarted { key, spec } => {
             let bar = bars.add(ProgressBar::new_spinner());
@@ -118,7 +118,7 @@ fn live(bars: &MultiProgress, lines: &mut BTreeMap<usize, Line>, event: &SuiteEv
             bar.set_message(format!("{label}  building"));
             lines.insert(
                 *key,
-                Line {
+                LiveLine {
                     bar,
                     label,
                     metrics: spec.watched.iter().take(METRICS).cloned().collect(),

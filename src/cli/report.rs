@@ -1,4 +1,4 @@
-//! `nslab report`: judges records again and renders them, without a kernel and without privileges.
+//! `nslab report`: judges records again and writes reports, without a kernel or privileges.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::reports::ReportArguments;
-use super::{exit, ladder, output};
+use super::{exit, ladder, message};
 use crate::causes::chain;
 use crate::ladder::Which;
 use crate::record::Outcome;
@@ -23,56 +23,61 @@ pub(super) struct ReportVerbArguments {
     /// Records (*.nslab.jsonl, *.nslab.jsonl.gz), or folders of them
     #[arg(value_name = "RECORD|DIR", required = true)]
     records: Vec<PathBuf>,
-    /// Join the records of a suite's shards into one report; refuses what does not belong together
+    /// Merge the records of all shards of a suite into one report
     ///
-    /// Every record must be of the same suite: the same program, scenario texts, parameters, selection and number of shards. A
-    /// run that is there twice with different content is refused, and so are records that do not make up the whole suite.
+    /// Every record must belong to the same suite: the same nslab, scenario files, parameters, selection and number of shards.
+    /// It is an error if a run has two different records, or if the records are not the whole suite.
     #[arg(long, conflicts_with_all = ["scenario", "ladder"])]
     merge: bool,
-    /// Judge by the expectations and comparisons of this scenario file instead of those that were recorded
+    /// Judge by the expectations of this scenario file instead of the recorded ones
     ///
-    /// Only what is expected, compared and said may have changed since: a file that builds or does something else is
-    /// refused, with what differs.
+    /// The file may differ from the recorded scenario only in its expectations, comparisons and texts. Any other difference is
+    /// an error.
     #[arg(long, value_name = "FILE")]
     scenario: Option<PathBuf>,
-    /// Draw the packets of one connection between its nodes: the N-th of a client, or its first that failed
+    /// Draw the packets of a connection between its nodes: the N-th of a client, or the first that failed
     ///
-    /// Needs the capture of the run (`nslab run --record DIR --capture DIR`). Without N: the first connection that failed, else
-    /// the first that sent something again, else the first. With --report html=PATH the page shows the same connection; without
-    /// --ladder it shows one of every client.
+    /// This needs the capture of the run (`nslab run --record DIR --capture DIR`). Without N, it draws the first connection that
+    /// failed; if none did, the first with a retransmission; else the first. With --report html=PATH, the page shows the same
+    /// connection; without --ladder, it shows one connection of every client.
     #[arg(long, value_name = "CLIENT[:N]")]
     ladder: Option<Which>,
-    /// The captures, where they are not beside the records: one file for one record, or a folder in which they are called
-    /// as the records are
+    /// Captures that are not in the folder of the records: a file for a single record, or a folder of files with the
+    /// same names as the records
     #[arg(long, value_name = "FILE|DIR")]
     packets: Option<PathBuf>,
     #[command(flatten)]
     reports: ReportArguments,
-    /// Take what was not applicable for a failure
+    /// Treat not-applicable and flaky runs as failures
     #[arg(long)]
     strict: bool,
 }
 
 const HELP: &str = "\
-Examples:
-  nslab run --record out                               keep a record of every run
-  nslab report out                                     the same verdicts again, anywhere
-  nslab report out --report html=report.html           as a page
-  nslab report --merge out-1 out-2 --report junit=all.xml
-                                                       one report of all shards of a suite
-  nslab report out/exhaustion-default.nslab.jsonl --scenario exhaustion.yaml
-                                                       after correcting an expectation: judged without running
-  nslab run --record out --capture out table-full      also the packets of every run
-  nslab report out/table-full-full.nslab.jsonl --ladder load
-                                                       the first connection that failed, packet by packet
-  nslab report out --report html=report.html --ladder load:3
-                                                       the third connection of each run, also on the page
+More examples:
+  # keep a record of every run; then show the same verdicts anywhere
+  nslab run --record out
+  nslab report out
 
-Exit codes: those of `nslab run`; 2 also where a record cannot be read (the others are reported).";
+  # merge all shards of a suite into one report
+  nslab report --merge out-1 out-2 --report junit=all.xml
+
+  # after correcting an expectation: judge again without a new run
+  nslab report out/exhaustion-default.nslab.jsonl --scenario exhaustion.yaml
+
+  # capture packets; then draw the first connection that failed
+  nslab run --record out --capture out table-full
+  nslab report out/table-full-full.nslab.jsonl --ladder load
+
+  # draw the third connection of each run, on the page too
+  nslab report out --report html=report.html --ladder load:3
+
+Exit codes are those of `nslab run`. The code is also 2 if a record cannot be
+read; the others are reported.";
 
 pub(super) fn main(arguments: &ReportVerbArguments) -> ExitCode {
     if let Some(problem) = arguments.reports.problem() {
-        output::err(&format!("error: {problem}\n"));
+        message::error(problem);
         return exit::invalid();
     }
     let named = match arguments.merge {
@@ -92,7 +97,7 @@ pub(super) fn main(arguments: &ReportVerbArguments) -> ExitCode {
     let which = arguments.ladder.as_ref();
     let drawn =
         which.is_none_or(|which| ladder::print(&records, which, arguments.reports.stream()));
-    if which.is_some() && !arguments.reports.any() {
+    if which.is_some() && arguments.reports.is_empty() {
         return exit::of_drawing(drawn);
     }
     let replayed = match &arguments.scenario {
@@ -103,10 +108,10 @@ pub(super) fn main(arguments: &ReportVerbArguments) -> ExitCode {
         return exit::invalid();
     };
     if which.is_none() {
-        tell(&result, &arguments.reports);
+        print(&result, &arguments.reports);
     }
     for note in notes {
-        output::err(&format!("note: {note}\n"));
+        message::note(note);
     }
     if !arguments.reports.write(&result, which) || !drawn {
         return exit::errored();
@@ -117,7 +122,7 @@ pub(super) fn main(arguments: &ReportVerbArguments) -> ExitCode {
     exit::of(outcome(&result), arguments.strict)
 }
 
-/// Without folders that have no record, as that of a shard without runs: what is missing is told by what is there.
+/// Leaves out folders without records, such as that of a shard without runs; the other records show if one is missing.
 fn not_empty(names: &[PathBuf]) -> Vec<PathBuf> {
     let is_empty = |name: &&PathBuf| {
         let found = find_records(std::slice::from_ref(*name));
@@ -132,22 +137,20 @@ fn not_empty(names: &[PathBuf]) -> Vec<PathBuf> {
 
 fn merge(records: Vec<StoredRun>, all_read: bool) -> Option<Vec<StoredRun>> {
     if !all_read {
-        output::err("error: cannot merge what cannot be read\n");
+        message::error("cannot merge: some records cannot be read");
         return None;
     }
     match merged(records) {
         Ok(records) => Some(records),
         Err(errors) => {
-            for error in errors {
-                output::error(&error);
-            }
-            output::err("help: without --merge, records are shown as they are\n");
+            message::failures(&errors);
+            message::help("without --merge, each record is shown on its own");
             None
         }
     }
 }
 
-/// An interrupted suite has not answered what it was asked.
+/// Returns the outcome of a suite; an interrupted one is at best inconclusive.
 pub(super) fn outcome(result: &SuiteResult) -> Outcome {
     if result.interrupted {
         result.outcome().max(Outcome::Inconclusive)
@@ -156,7 +159,7 @@ pub(super) fn outcome(result: &SuiteResult) -> Outcome {
     }
 }
 
-/// Gives each record the packets that the command line names.
+/// Adds the packets that the command line names to the records.
 fn with_packets(
     records: Vec<StoredRun>,
     arguments: &ReportVerbArguments,
@@ -165,9 +168,8 @@ fn with_packets(
         return Some(records);
     };
     if records.len() > 1 && !packets.is_dir() {
-        output::err(&format!(
-            "error: there are {} records, and --packets {} is the capture of one run at most: name one record, or a folder of \
-             captures\n",
+        message::error(format!(
+            "there are {} records, but --packets {} is a single capture; give one record, or a folder of captures",
             records.len(),
             packets.display()
         ));
@@ -176,8 +178,8 @@ fn with_packets(
     let each = records.into_iter().map(|stored| {
         let unchanged = stored.clone();
         stored.with_packets(packets).unwrap_or_else(|missing| {
-            output::err(&format!(
-                "warning: {} has no capture: there is no {}\n",
+            message::warning(format!(
+                "{} has no capture: {} does not exist",
                 unchanged.path.display(),
                 missing.display()
             ));
@@ -187,22 +189,15 @@ fn with_packets(
     Some(each.collect())
 }
 
-/// Reads records; what cannot be read is told. Whether all could be; `None` where none could.
+/// Reads records, and returns them and whether all could be read. Errors are printed. `None` if none could be read.
 pub(super) fn read(names: &[PathBuf]) -> Option<(Vec<StoredRun>, bool)> {
-    let paths = match find_records(names) {
-        Ok(paths) => paths,
-        Err(errors) => {
-            for error in errors {
-                output::error(&error);
-            }
-            return None;
-        }
-    };
+    let found = find_records(names);
+    let paths = found.inspect_err(|errors| message::failures(errors)).ok()?;
     let mut records = Vec::new();
     for path in &paths {
         match StoredRun::read(path) {
             Ok(record) => records.push(record),
-            Err(error) => output::err(&format!("error: cannot {}\n", chain(&error))),
+            Err(error) => message::error(format!("cannot {}", chain(&error))),
         }
     }
     let all_read = records.len() == paths.len();
@@ -210,18 +205,11 @@ pub(super) fn read(names: &[PathBuf]) -> Option<(Vec<StoredRun>, bool)> {
 }
 
 fn against(records: &[StoredRun], file: &PathBuf) -> Option<Replayed> {
-    let sources = match suite::discover(std::slice::from_ref(file)) {
-        Ok(sources) => sources,
-        Err(errors) => {
-            for error in errors {
-                output::error(&error);
-            }
-            return None;
-        }
-    };
+    let found = suite::discover(std::slice::from_ref(file));
+    let sources = found.inspect_err(|errors| message::failures(errors)).ok()?;
     let [source] = sources.as_slice() else {
-        output::err(&format!(
-            "error: {} is a folder; --scenario takes one scenario file\n",
+        message::error(format!(
+            "{} has several scenarios; --scenario takes one file",
             file.display()
         ));
         return None;
@@ -231,11 +219,8 @@ fn against(records: &[StoredRun], file: &PathBuf) -> Option<Replayed> {
         Err(errors) => {
             for error in errors {
                 match error {
-                    AgainstError::Invalid(problems) => {
-                        let colour = output::style_for(&std::io::stderr()).colour;
-                        output::err(&problems.render(colour));
-                    }
-                    error => output::error(&error),
+                    AgainstError::Invalid(problems) => message::problems(&problems),
+                    error => message::failure(&error),
                 }
             }
             None
@@ -243,7 +228,7 @@ fn against(records: &[StoredRun], file: &PathBuf) -> Option<Replayed> {
     }
 }
 
-fn tell(result: &SuiteResult, reports: &ReportArguments) {
+fn print(result: &SuiteResult, reports: &ReportArguments) {
     let (stream, style) = (reports.stream(), reports.style());
     for scenario in &result.scenarios {
         stream.print(&terminal::scenario(scenario, style));

@@ -5,17 +5,15 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
-use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::watch;
 
-use super::how::HowArguments;
-use super::kernels::{On, OnArguments, prepare};
+use super::backend_args::{BackendArguments, BackendTarget, prepare};
 use super::progress::Progress;
 use super::report::outcome;
 use super::reports::ReportArguments;
-use super::runtime::runtime;
+use super::runtime::{cancel_on_signals, runtime};
+use super::scheduling::SchedulingArguments;
 use super::select::{Choice, SelectArguments, select};
-use super::{exit, output, writable};
+use super::{exit, message, output, writable};
 use crate::backend::Backend;
 use crate::lab;
 use crate::report::{matrix, terminal};
@@ -29,27 +27,28 @@ pub(super) struct RunArguments {
     #[command(flatten)]
     select: SelectArguments,
     #[command(flatten)]
-    how: HowArguments,
+    scheduling: SchedulingArguments,
     /// Print what would be built, without building it; needs no privileges
     #[arg(long)]
     plan: bool,
     #[command(flatten)]
     reports: ReportArguments,
-    /// Keep a record of every run in this folder, written while the run goes on, for `nslab report` and `nslab diff`
+    /// Keep a record of every run in this folder, for `nslab report` and `nslab diff`
     ///
-    /// Without it, records are kept only of runs that neither pass nor are not applicable, in nslab-out. A record of the
-    /// same run that is there already is replaced; a large one is compressed at its end.
+    /// Without it, only records of runs that did not pass are kept, in nslab-out. An older record of the same run is replaced.
+    /// The record is written during the run; a large one is compressed at the end.
     #[arg(long, value_name = "DIR", conflicts_with = "no_record")]
     record: Option<PathBuf>,
     /// Keep no records, not even of runs that do not pass
     #[arg(long)]
     no_record: bool,
-    /// Capture the packets of runs, one pcapng file each, in this folder: of every run, or --capture-when on-failure
+    /// Capture the packets of every run in this folder, in one pcapng file per run
     ///
-    /// With --record, `nslab report RECORD --ladder CLIENT` draws a connection from it; an HTML page shows one of every client.
+    /// With --record too, `nslab report RECORD --ladder CLIENT` draws a connection from the capture, and an HTML page shows one
+    /// connection of every client.
     #[arg(long, value_name = "DIR")]
     capture: Option<PathBuf>,
-    /// Which captures are kept: `always`, or only those of runs that did not pass
+    /// Keep all captures, or only those of runs that did not pass
     #[arg(
         long,
         value_name = "WHEN",
@@ -59,11 +58,11 @@ pub(super) struct RunArguments {
     )]
     capture_when: CaptureWhen,
     #[command(flatten)]
-    on: OnArguments,
-    /// Take what is not applicable here, or passed only when tried again, for a failure
+    backend: BackendArguments,
+    /// Treat not-applicable and flaky runs as failures
     #[arg(long)]
     strict: bool,
-    /// Show no progress
+    /// Do not show progress
     #[arg(long)]
     no_progress: bool,
 }
@@ -76,9 +75,9 @@ enum CaptureWhen {
 
 pub(super) fn main(arguments: &RunArguments) -> ExitCode {
     let problem = arguments.reports.problem();
-    let problem = problem.or_else(|| arguments.how.problem());
-    if let Some(problem) = problem.or_else(|| arguments.on.problem()) {
-        output::err(&format!("error: {problem}\n"));
+    let problem = problem.or_else(|| arguments.scheduling.problem());
+    if let Some(problem) = problem.or_else(|| arguments.backend.problem()) {
+        message::error(problem);
         return exit::invalid();
     }
     let records = records(arguments);
@@ -92,24 +91,24 @@ pub(super) fn main(arguments: &RunArguments) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let reports = arguments.reports.clone().in_actions();
-    // Both are told.
+    // Both checks print their errors.
     if !(folders_are_writable(arguments) & reports.check()) {
         return exit::invalid();
     }
-    let places = match arguments.on.places() {
-        Ok(places) => places,
+    let targets = match arguments.backend.targets() {
+        Ok(targets) => targets,
         Err(error) => {
-            output::error(error.as_ref());
+            message::failure(error.as_ref());
             return exit::errored();
         }
     };
     let Some(runtime) = runtime() else {
         return exit::errored();
     };
-    let several = places.len() > 1;
+    let several = targets.len() > 1;
     let mut results = Vec::new();
     let mut boots = true;
-    for On { name, backend } in places {
+    for BackendTarget { name, backend } in targets {
         if !prepare(&runtime, &backend) {
             boots = false;
             continue;
@@ -121,7 +120,7 @@ pub(super) fn main(arguments: &RunArguments) -> ExitCode {
         let kept = records.below(name.as_deref());
         let suite = run(selected.clone(), &kept, arguments, &reports, backend);
         let result = runtime.block_on(suite);
-        note_outstanding(&kept, &result);
+        list_failed_runs(&kept, &result);
         let interrupted = result.interrupted;
         results.push((name.unwrap_or_default(), result));
         if interrupted {
@@ -140,28 +139,29 @@ pub(super) fn main(arguments: &RunArguments) -> ExitCode {
     exit::of(outcome(&result), arguments.strict)
 }
 
-/// Whether every record and capture that was asked for is kept. Which is not, and why, was told as its run ended.
+/// Returns true if every requested record and capture was written; the reasons were printed when the runs ended.
 fn all_kept(arguments: &RunArguments, result: &SuiteResult) -> bool {
     let runs = result.scenarios.iter().flat_map(|scenario| &scenario.runs);
     let lost = runs
         .filter(|run| run.capture.is_err() || (arguments.record.is_some() && run.record.is_err()))
         .count();
     if lost > 0 {
-        output::err(&format!(
-            "error: records or captures of {lost} runs could not be kept\nhelp: give folders with room, as in --record DIR\n"
+        message::error(format!(
+            "cannot write the records or captures of {lost} runs"
         ));
+        message::help("choose folders with enough space, as in --record DIR");
     }
     lost == 0
 }
 
-/// Keeps what did not pass, to be run again.
-fn note_outstanding(records: &Records, result: &SuiteResult) {
+/// Keeps the list of failed runs for `--rerun-failed`.
+fn list_failed_runs(records: &Records, result: &SuiteResult) {
     if let Some(folder) = records.folder()
         && let Err(error) = FailedRuns::update(folder, result)
     {
         let folder = folder.display();
-        output::err(&format!(
-            "warning: cannot note in {folder} what did not pass, for --rerun-failed: {error}\n"
+        message::warning(format!(
+            "cannot write the list of failed runs to {folder}, so --rerun-failed will not work: {error}"
         ));
     }
 }
@@ -174,7 +174,7 @@ fn records(arguments: &RunArguments) -> Records {
     }
 }
 
-/// That records and captures can be kept where they are wanted; what cannot is told.
+/// Returns true if the folders of records and captures can be written; prints the errors otherwise.
 fn folders_are_writable(arguments: &RunArguments) -> bool {
     let mut all = true;
     for (option, folder) in [
@@ -184,10 +184,11 @@ fn folders_are_writable(arguments: &RunArguments) -> bool {
         if let Some(folder) = folder
             && let Err(error) = writable::folder(folder)
         {
-            output::err(&format!(
-                "error: cannot write to {option} {}: {error}\nhelp: give a folder that can be written; nothing was run\n",
+            message::error(format!(
+                "cannot write to {option} {}: {error}",
                 folder.display()
             ));
+            message::help("choose a folder that can be written; nothing was run");
             all = false;
         }
     }
@@ -213,26 +214,25 @@ async fn run(
     reports: &ReportArguments,
     backend: Backend,
 ) -> SuiteResult {
-    let (stop, stopped) = watch::channel(false);
-    let interrupts = tokio::spawn(stop_on_signals(stop));
+    let (stopped, _signals) = cancel_on_signals();
     let options = Options {
         records: records.clone(),
         captures: captures(arguments),
         identity: Some(selected.identity),
         backend,
-        verify: arguments.on.verify(),
-        ..arguments.how.options()
+        verify: arguments.backend.verify(),
+        ..arguments.scheduling.options()
     };
     let (stream, style) = (reports.stream(), reports.style());
     let mut progress = Progress::new(!arguments.no_progress);
-    let result = suite::run_suite(selected.files, &options, stopped, |event| {
+    suite::run_suite(selected.files, &options, stopped, |event| {
         progress.show(&event);
         if let SuiteEvent::RunEnded { result, .. } = &event {
             for why in [&result.record, &result.capture]
                 .into_iter()
                 .filter_map(|kept| kept.as_ref().err())
             {
-                progress.aside(|| output::err(&format!("warning: {}: {why}\n", result.spec.id)));
+                progress.aside(|| message::warning(format!("{}: {why}", result.spec.id)));
             }
         }
         let text = match event {
@@ -246,9 +246,7 @@ async fn run(
         };
         progress.aside(|| stream.print(&text));
     })
-    .await;
-    interrupts.abort();
-    result
+    .await
 }
 
 fn captures(arguments: &RunArguments) -> Captures {
@@ -257,22 +255,4 @@ fn captures(arguments: &RunArguments) -> Captures {
         (Some(folder), CaptureWhen::Always) => Captures::All(folder.clone()),
         (Some(folder), CaptureWhen::OnFailure) => Captures::OfFailures(folder.clone()),
     }
-}
-
-/// The first signal asks every run to end with what it has learnt; workers that do not are killed soon after.
-pub(super) async fn stop_on_signals(stop: watch::Sender<bool>) {
-    let (Ok(mut interrupt), Ok(mut terminate), Ok(mut hang_up)) = (
-        signal(SignalKind::interrupt()),
-        signal(SignalKind::terminate()),
-        signal(SignalKind::hangup()),
-    ) else {
-        return;
-    };
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-        _ = hang_up.recv() => {}
-    }
-    stop.send_replace(true);
-    std::future::pending::<()>().await;
 }

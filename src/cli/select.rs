@@ -1,64 +1,63 @@
-//! Which scenarios and which of their runs: the same for every verb that takes scenarios.
+//! Selects scenarios and runs, for every verb that takes scenarios.
 
 use std::path::Path;
 
 use clap::Args;
 
 use super::load::{FileArguments, load};
-use super::output;
+use super::message;
 use crate::suite::{FailedRuns, Filter, Selected, Selection, Shard};
 
-/// Which runs of which scenarios.
+/// The selection of scenarios and runs.
 #[derive(Debug, Args)]
 pub(super) struct SelectArguments {
     #[command(flatten)]
     pub(super) files: FileArguments,
-    /// Only scenarios with this tag; may be repeated
+    /// Select scenarios with this tag; may be repeated
     #[arg(long = "tag", value_name = "TAG")]
     tags: Vec<String>,
-    /// Only these variants; may be repeated (comparisons need all that they name)
+    /// Select this variant; may be repeated (a comparison needs all variants that it names)
     #[arg(long = "variant", value_name = "NAME")]
     variants: Vec<String>,
-    /// Also scenarios tagged `slow`, which are left out unless named
+    /// Include scenarios tagged `slow`, which are otherwise left out unless named
     #[arg(long)]
     slow: bool,
-    /// Only runs that this filter takes: -E 'tag(ports) and not name(~full)'
+    /// Select runs that match, for example -E 'tag(ports) and not name(~full)'
     ///
-    /// name(..) is the scenario's name, file(..) its path from any folder on, tag(..) one of its tags, variant(..) the
-    /// run's variant, case(..) one of its matrix values as in case(rate=500/s); all() and none() are what they say.
-    /// They are joined by `and`, `or`, `not` (or `&`, `|`, `!`) and parentheses.
+    /// name(..) is the name of the scenario, file(..) its path or the end of it, tag(..) one of its tags, variant(..) the
+    /// variant of the run, case(..) one of its matrix values, as in case(rate=500/s). all() matches every run, none() no run.
+    /// Combine them with `and`, `or`, `not` (or `&`, `|`, `!`) and parentheses.
     ///
-    /// What is to match is an exact name, or a glob where it has `*`, `?`, `[` or `{`; =name is exact in any case, ~part is
-    /// contained, /regex/ matches. A scenario tagged `slow` is taken only with --slow, or where the filter names tag(slow).
+    /// In the parentheses, text with `*`, `?`, `[` or `{` is a glob, and any other text is an exact name. =text is always exact,
+    /// ~text matches a part, /text/ is a regular expression. Scenarios tagged `slow` need --slow, or tag(slow) in the filter.
     #[arg(short = 'E', long = "filter", value_name = "FILTER")]
     filter: Option<Filter>,
-    /// Only the second of five shares, for five machines: --shard 2/5
+    /// Select one share of the runs: --shard 2/5 is the second of five, for five machines
     ///
-    /// The share of a run follows from its name: it is in exactly one, and other scenarios that come or go do not move it. Runs
-    /// that are compared with each other stay together, shares are therefore not of the same size, and one may be empty. Each
-    /// machine must select the same otherwise; `nslab report --merge` joins their records. In an indexed Kubernetes job:
+    /// The share of a run depends only on its name, so adding other scenarios does not move it. Runs that are compared with
+    /// each other stay together, so shares differ in size, and one may be empty. Otherwise, every machine must select the same
+    /// scenarios. `nslab report --merge` joins the records. In an indexed Kubernetes job, use
     /// --shard $((JOB_COMPLETION_INDEX + 1))/5
     #[arg(long, value_name = "N/OF")]
     shard: Option<Shard>,
-    /// Only runs that did not pass and have not passed since
+    /// Select runs that did not pass and have not passed since
     ///
-    /// Which these are is kept beside the records (failed.json in nslab-out, or in the folder of --record) as long as there are
-    /// any. Without files, theirs are taken.
+    /// The list is kept in failed.json, in nslab-out or the folder of --record. With no files given, the scenarios listed there
+    /// are used.
     #[arg(long)]
     rerun_failed: bool,
 }
 
-/// What the arguments select.
+/// The result of a selection.
 pub(super) enum Choice {
-    /// These runs.
     Runs(Selected),
-    /// Nothing, as is right.
+    /// There is nothing to do.
     Nothing,
-    /// A mistake, which has been told.
+    /// The arguments are invalid; the error was printed.
     Invalid,
 }
 
-/// Reads the scenarios and takes what is wanted. What did not pass is looked up in the folder of records.
+/// Loads the scenarios and selects runs. `records` is the folder of the list for `--rerun-failed`.
 pub(super) fn select(arguments: &SelectArguments, records: Option<&Path>) -> Choice {
     let mut files = arguments.files.clone();
     let failed = match failed(arguments, records) {
@@ -82,14 +81,12 @@ pub(super) fn select(arguments: &SelectArguments, records: Option<&Path>) -> Cho
     match selection.of(loaded) {
         Ok(selected) => {
             if let Some(shard) = arguments.shard.filter(|_| selected.files.is_empty()) {
-                output::err(&format!("note: shard {shard} has no run\n"));
+                message::note(format!("shard {shard} has no runs"));
             }
             Choice::Runs(selected)
         }
         Err(errors) => {
-            for error in errors {
-                output::error(&error);
-            }
+            message::failures(&errors);
             Choice::Invalid
         }
     }
@@ -103,23 +100,21 @@ fn failed(
         return Ok(None);
     }
     let Some(folder) = records else {
-        output::err("error: --rerun-failed looks beside the records, and --no-record keeps none\n");
+        message::error("--rerun-failed needs the folder of records, but --no-record is given");
         return Err(Choice::Invalid);
     };
     match FailedRuns::read(folder) {
         Ok(failed) if failed.is_empty() => {
             let folder = folder.display();
-            output::err(&format!(
-                "note: nothing is to be run again: no run is noted in {folder} as not passed\n"
+            message::note(format!(
+                "nothing to run again: {folder} lists no failed runs"
             ));
             Err(Choice::Nothing)
         }
         Ok(failed) => Ok(Some(failed)),
         Err(error) => {
             let folder = folder.display();
-            output::err(&format!(
-                "error: cannot read failed.json in {folder}: {error}\n"
-            ));
+            message::error(format!("cannot read failed.json in {folder}: {error}"));
             Err(Choice::Invalid)
         }
     }

@@ -1,27 +1,27 @@
-//! The hidden verbs: one run, or the traffic of one node, as a process of its own.
+//! The hidden verbs, each a separate process: one run, or the traffic of one node.
 
 use std::process::ExitCode;
 
-use super::exit;
+use super::{exit, message};
 use crate::run;
 
-/// One run.
+/// Executes one run.
 pub(super) fn worker() -> ExitCode {
     match run::worker(std::io::stdin(), std::io::stdout()) {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
-            super::output::error(&error);
+            message::failure(&error);
             exit::errored()
         }
     }
 }
 
-/// The traffic of one node.
+/// Generates the traffic of one node.
 pub(super) fn agent() -> ExitCode {
     match run::agent(std::io::stdin(), std::io::stdout()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            super::output::error(&error);
+            message::failure(&error);
             exit::errored()
         }
     }

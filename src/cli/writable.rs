@@ -1,32 +1,30 @@
-//! Whether what a run shall leave can be written, asked before it begins: an hour of measuring is not lost to a mistyped path.
-//!
-//! Nothing that is there is touched; folders that are missing are made.
+//! Checks before a run that its files can be written. Existing files are not touched; missing folders are created.
 
 use std::fs::OpenOptions;
 use std::io;
 use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 
-/// That files can be made in a folder. Tried for real: what permissions say is not the whole truth for root.
+/// Checks that files can be created in a folder by creating one, because permissions are not the whole truth for root.
 pub(super) fn folder(path: &Path) -> io::Result<()> {
     std::fs::create_dir_all(path)?;
-    // Without a name (O_TMPFILE, open(2)) where the file system can; else removed at once.
+    // The file has no name (O_TMPFILE, open(2)) if the file system supports it, and is removed at once otherwise.
     tempfile::tempfile_in(path).map(drop)
 }
 
-/// That a file can be put in place of what is there.
+/// Checks that a file can be created or replaced.
 pub(super) fn file(path: &Path) -> io::Result<()> {
     let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     match std::fs::metadata(&path) {
         Ok(there) if there.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
-        // To open a pipe would wait for its reader.
+        // Opening a pipe would wait for its reader.
         Ok(there) if there.file_type().is_fifo() => Ok(()),
         Ok(there) if !there.is_file() => OpenOptions::new().write(true).open(&path).map(drop),
         Ok(_) | Err(_) => folder(folder_of(&path)),
     }
 }
 
-/// The folder that a path is in.
+/// Returns the folder of a path.
 pub(super) fn folder_of(path: &Path) -> &Path {
     path.parent()
         .filter(|folder| !folder.as_os_str().is_empty())
@@ -38,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_there_stays_as_it_is() {
+    fn an_existing_file_is_not_touched() {
         let top = tempfile::tempdir().unwrap();
         let path = top.path().join("report.xml");
         std::fs::write(&path, "old").unwrap();
@@ -48,7 +46,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_written_is_noticed() {
+    fn an_unwritable_path_is_an_error() {
         let top = tempfile::tempdir().unwrap();
         let plain = top.path().join("plain");
         std::fs::write(&plain, "").unwrap();

@@ -106,13 +106,13 @@ fn on_a_full_disk() -> Result<(), Failed> {
     // Full from the start: there is no record, not an empty one either.
     let output = run(&disk("64k", "cat /dev/zero > /mnt/fill 2>/dev/null;"), 1)?;
     expect(&output, 3, "1 passed")?;
-    expect(&output, 3, "could not be kept")?;
+    expect(&output, 3, "cannot write the records or captures")?;
     if told(&output).contains("it is empty") {
         return Err(told(&output).into());
     }
     // Full in the middle: what is there can be read.
     let output = run(&disk("12k", ""), 1)?;
-    expect(&output, 3, "could not be kept")?;
+    expect(&output, 3, "cannot write the records or captures")?;
     expect(&output, 3, "the record breaks off")
 }
 

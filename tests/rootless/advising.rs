@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use nslab::advise::{Advice, Experiment, LineAdvice, Source, assess, merge, to_try};
+use nslab::advise::{Advice, Experiment, LineAdvice, SysctlSource, assess, merge, values_to_try};
 use nslab::compare::{Comparison, Question, Trial, Tried};
 use nslab::lab::inquiry::{Found, Kept, Survey};
 use nslab::report;
@@ -74,12 +74,12 @@ fn lines(text: &str) -> Vec<LineAdvice> {
         here,
         fresh,
     };
-    let sources = [Source {
+    let sources = [SysctlSource {
         label: "tuning.conf".to_owned(),
         text: text.to_owned(),
     }];
     let entries = merge(&sources, &[]);
-    let kept = to_try(&entries, &survey)
+    let kept = values_to_try(&entries, &survey)
         .into_iter()
         .map(|asked| (asked, Kept::AsWritten))
         .collect();

@@ -1,88 +1,74 @@
-//! `--report`: which reports are wanted, and where they go. Shared by the verbs that have results.
+//! `--report FORMAT=PATH`: one parser and one writer; each verb lists its formats.
 
+mod link;
 mod request;
-pub(super) mod text;
+mod suite;
 mod write;
-
-use std::path::PathBuf;
 
 use clap::Args;
 
+use super::message;
 use super::output::Stream;
 use crate::ladder::Which;
+use crate::report::github;
 use crate::report::terminal::Style;
 use crate::suite::SuiteResult;
-use request::{Format, Request, Target};
+use request::Destination;
+use suite::SuiteFormat;
 
-/// Which reports, and how much of them.
+pub(super) use link::relative_path;
+pub(super) use request::{ReportFormat, ReportRequest};
+pub(super) use write::{check_all, stream, write_all};
+
+/// The reports on a suite, and how much text is printed.
 #[derive(Debug, Clone, Args)]
 pub(super) struct ReportArguments {
     /// Write a report; may be repeated
     ///
-    /// FORMAT=PATH, where PATH `-` is standard output (what is for people then goes to standard error):
+    /// FORMAT=PATH. If PATH is `-`, the report goes to standard output, and the
+    /// text for people to standard error.
     ///
-    ///   html=report.html      one page with charts and the topology, opens from disk
-    ///   json=report.json      everything that was observed, with a published schema
-    ///   junit=report.xml      for GitLab, Jenkins and what else reads JUnit
-    ///   tap=-                 TAP 14
-    ///   csv=series.csv        every series over time
-    ///   truth=truth.md        each claim with what is so, a table in Markdown
+    ///   html=report.html       one page with charts and the topology
+    ///   json=report.json       everything observed, with a published schema
+    ///   junit=report.xml       for GitLab, Jenkins and others that read JUnit
+    ///   tap=-                  TAP 14
+    ///   csv=series.csv         every series over time
+    ///   truth=truth.md         each claim and whether it is true, in Markdown
+    ///   github                 annotations, and a summary of the job
     ///
-    /// `github` (without a path) prints annotations and appends to the job's summary ($GITHUB_STEP_SUMMARY);
-    /// github=PATH writes the summary to PATH instead. In GitHub Actions `nslab run` does so unasked.
-    #[arg(long = "report", value_name = "FORMAT=PATH", value_parser = Request::parse, verbatim_doc_comment)]
-    reports: Vec<Request>,
-    /// Also show what passed in full: how load was offered, the course of each metric
+    /// `github` appends to $GITHUB_STEP_SUMMARY; github=PATH writes the summary
+    /// to PATH. In GitHub Actions, `nslab run` does this by default.
+    #[arg(long = "report", value_name = "FORMAT=PATH", verbatim_doc_comment)]
+    reports: Vec<ReportRequest<SuiteFormat>>,
+    /// Show details of passed runs too: how the load was offered, and every metric over time
     #[arg(long, short)]
     verbose: bool,
 }
 
 impl ReportArguments {
-    /// What contradicts itself: reports that would overwrite or run into each other.
+    /// Returns a message if two reports would overwrite each other.
     pub(super) fn problem(&self) -> Option<String> {
-        for (index, request) in self.reports.iter().enumerate() {
-            let same = |other: &&Request| {
-                other.target == request.target && request.target != Target::Summary
-            };
-            if let Some(other) = self.reports[..index].iter().find(same) {
-                return Some(format!(
-                    "two reports go to the same place: --report {other} and --report {request}"
-                ));
-            }
-        }
-        None
+        write::conflict(&self.reports)
     }
 
-    /// Adds what is wanted unasked in GitHub Actions ("Default environment variables", `GITHUB_ACTIONS`).
+    /// Adds the `github` report if this is GitHub Actions ("Default environment variables", `GITHUB_ACTIONS`).
     pub(super) fn in_actions(mut self) -> Self {
         let in_actions = std::env::var_os("GITHUB_ACTIONS").is_some_and(|value| value == "true");
-        let asked = self
-            .reports
-            .iter()
-            .any(|request| request.format == Format::Github);
-        if in_actions && !asked {
-            self.reports.push(Request {
-                format: Format::Github,
-                target: Target::Summary,
+        if in_actions && !self.has(SuiteFormat::Github) {
+            self.reports.push(ReportRequest {
+                format: SuiteFormat::Github,
+                destination: Destination::StepSummary,
             });
         }
         self
     }
 
-    /// Where text for people goes: not where a report goes.
+    /// Returns the stream for text for people.
     pub(super) fn stream(&self) -> Stream {
-        if self
-            .reports
-            .iter()
-            .any(|request| request.target == Target::Stdout)
-        {
-            Stream::Err
-        } else {
-            Stream::Out
-        }
+        stream(&self.reports)
     }
 
-    /// How that text is shown.
+    /// Returns the style of that text.
     pub(super) fn style(&self) -> Style {
         Style {
             verbose: self.verbose,
@@ -90,46 +76,33 @@ impl ReportArguments {
         }
     }
 
-    /// That every report can be written; what cannot is told.
+    /// Returns true if every report can be written; prints the errors otherwise.
     pub(super) fn check(&self) -> bool {
-        let checked = self.reports.iter().map(write::check);
-        let errors: Vec<_> = checked.filter_map(Result::err).collect();
-        for error in &errors {
-            super::output::error(error);
-        }
-        if !errors.is_empty() {
-            super::output::err("help: give paths that can be written; nothing was run\n");
-        }
-        errors.is_empty()
+        check_all(&self.reports)
     }
 
-    /// Whether any report is wanted.
-    pub(super) fn any(&self) -> bool {
-        !self.reports.is_empty()
+    pub(super) fn is_empty(&self) -> bool {
+        self.reports.is_empty()
     }
 
-    /// Writes every report; what goes wrong is told, and the others are still written. Whether all were. A page shows the
-    /// connections that are asked for, or of every client one.
+    /// Writes every report, and returns true if all were written. A page draws the connections of `which`, or one of every
+    /// client.
     pub(super) fn write(&self, result: &SuiteResult, which: Option<&Which>) -> bool {
-        let written: Vec<bool> = self
-            .reports
-            .iter()
-            .map(|request| {
-                let done = write::write(request, result, which, self.stream());
-                if let Err(error) = &done {
-                    super::output::error(error);
-                    super::output::err(&format!("help: {}\n", error.help()));
-                }
-                done.is_ok()
-            })
-            .collect();
-        written.into_iter().all(|written| written)
+        if self.has(SuiteFormat::Github) {
+            self.stream().print(&github::annotations(result));
+        }
+        let written = write_all(&self.reports, |request| {
+            suite::render(request, result, which)
+        });
+        if !written {
+            message::help(
+                "`nslab report RECORD... --report FORMAT=PATH` writes a report again without a new run",
+            );
+        }
+        written
     }
-}
 
-/// The file of `$GITHUB_STEP_SUMMARY` ("Adding a job summary"), in Actions.
-fn step_summary() -> Option<PathBuf> {
-    std::env::var_os("GITHUB_STEP_SUMMARY")
-        .filter(|path| !path.is_empty())
-        .map(PathBuf::from)
+    fn has(&self, format: SuiteFormat) -> bool {
+        self.reports.iter().any(|request| request.format == format)
+    }
 }

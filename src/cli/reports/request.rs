@@ -1,96 +1,99 @@
-//! One `--report`: a format and where it goes.
+//! One `--report FORMAT=PATH`: a format of the verb, and where the report goes.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
-/// The formats, by their names on the command line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Format {
-    Html,
-    Json,
-    Junit,
-    Tap,
-    Github,
-    Csv,
-    Truth,
+/// The report formats of a verb.
+pub(in crate::cli) trait ReportFormat:
+    fmt::Debug + Copy + Eq + Send + Sync + 'static
+{
+    /// Every format with its name on the command line.
+    const ALL: &'static [(Self, &'static str)];
+
+    /// Returns true if the format can be requested without a path: it then goes to the job's summary in GitHub Actions.
+    fn needs_no_path(self) -> bool {
+        false
+    }
+
+    /// Returns the name on the command line.
+    fn name(self) -> &'static str {
+        let found = Self::ALL.iter().find(|(format, _)| *format == self);
+        found.map_or("", |(_, name)| name)
+    }
 }
 
-const FORMATS: [(Format, &str); 7] = [
-    (Format::Html, "html"),
-    (Format::Json, "json"),
-    (Format::Junit, "junit"),
-    (Format::Tap, "tap"),
-    (Format::Github, "github"),
-    (Format::Csv, "csv"),
-    (Format::Truth, "truth"),
-];
-
-/// Where a report goes.
+/// The place that a report is written to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Target {
-    /// A file, in place of what is there.
+pub(in crate::cli) enum Destination {
+    /// A file, which is replaced if it exists.
     File(PathBuf),
-    /// Standard output.
     Stdout,
-    /// Where GitHub Actions says, if it says so: added to what is there.
-    Summary,
+    /// The file that `$GITHUB_STEP_SUMMARY` names, if it is set; text is appended.
+    StepSummary,
 }
 
-/// A report that is wanted.
+/// A report that was requested.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Request {
-    pub(super) format: Format,
-    pub(super) target: Target,
+pub(in crate::cli) struct ReportRequest<F> {
+    pub(in crate::cli) format: F,
+    pub(in crate::cli) destination: Destination,
 }
 
-impl Request {
-    /// Reads `FORMAT=PATH`, or `github`.
-    pub(super) fn parse(text: &str) -> Result<Self, String> {
+impl<F> ReportRequest<F> {
+    /// Returns the folder that the report will be in, which its links start from.
+    pub(in crate::cli) fn folder(&self) -> &Path {
+        let folder = match &self.destination {
+            Destination::File(path) => path.parent(),
+            Destination::Stdout | Destination::StepSummary => None,
+        };
+        folder.unwrap_or(Path::new(""))
+    }
+}
+
+impl<F: ReportFormat> FromStr for ReportRequest<F> {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
         let (name, path) = match text.split_once('=') {
             Some((name, path)) => (name, Some(path)),
             None => (text, None),
         };
-        let known = FORMATS.iter().find(|(_, known)| *known == name);
-        let Some((format, _)) = known else {
-            let names = FORMATS.map(|(_, name)| name).join(", ");
-            return Err(format!("no report format `{name}`; there are {names}"));
+        let Some((format, _)) = F::ALL.iter().find(|(_, known)| *known == name) else {
+            let names: Vec<&str> = F::ALL.iter().map(|(_, name)| *name).collect();
+            return Err(format!(
+                "no report format `{name}` here; available: {}",
+                names.join(", ")
+            ));
         };
-        let target = match (format, path) {
-            (Format::Github, None) => Target::Summary,
-            (Format::Github, Some("-")) => {
-                return Err(
-                    "annotations go to standard output already: write `github`, or github=PATH for the summary"
-                        .to_owned(),
-                );
-            }
-            (_, Some("-")) => Target::Stdout,
-            (_, Some(path)) if !path.is_empty() => Target::File(path.into()),
-            (_, Some(_) | None) => {
+        let destination = match path {
+            None if format.needs_no_path() => Destination::StepSummary,
+            Some("-") if format.needs_no_path() => {
                 return Err(format!(
-                    "expected {name}=PATH, where PATH `-` is standard output"
+                    "`{name}` prints its annotations to standard output in any case; \
+                     write `{name}`, or {name}=PATH for the summary"
                 ));
+            }
+            Some("-") => Destination::Stdout,
+            Some(path) if !path.is_empty() => Destination::File(path.into()),
+            Some(_) | None => {
+                return Err(format!("expected {name}=PATH; PATH `-` is standard output"));
             }
         };
         Ok(Self {
             format: *format,
-            target,
+            destination,
         })
     }
 }
 
-impl fmt::Display for Format {
+impl<F: ReportFormat> fmt::Display for ReportRequest<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = FORMATS.iter().find(|(format, _)| format == self);
-        f.write_str(name.map_or("", |(_, name)| name))
-    }
-}
-
-impl fmt::Display for Request {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.target {
-            Target::File(path) => write!(f, "{}={}", self.format, path.display()),
-            Target::Stdout => write!(f, "{}=-", self.format),
-            Target::Summary => write!(f, "{}", self.format),
+        let name = self.format.name();
+        match &self.destination {
+            Destination::File(path) => write!(f, "{name}={}", path.display()),
+            Destination::Stdout => write!(f, "{name}=-"),
+            Destination::StepSummary => f.write_str(name),
         }
     }
 }
@@ -99,30 +102,43 @@ impl fmt::Display for Request {
 mod tests {
     use super::*;
 
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    enum Format {
+        Json,
+        Github,
+    }
+
+    impl ReportFormat for Format {
+        const ALL: &'static [(Self, &'static str)] =
+            &[(Self::Json, "json"), (Self::Github, "github")];
+
+        fn needs_no_path(self) -> bool {
+            self == Self::Github
+        }
+    }
+
+    fn parse(text: &str) -> Result<ReportRequest<Format>, String> {
+        text.parse()
+    }
+
     #[test]
-    fn what_is_wanted_is_read_as_it_is_shown() {
-        for text in [
-            "json=a=b.json",
-            "tap=-",
-            "github",
-            "github=s.md",
-            "html=x/y.html",
-        ] {
-            assert_eq!(Request::parse(text).unwrap().to_string(), text);
+    fn requests_are_displayed_as_they_are_written() {
+        for text in ["json=a=b.json", "json=-", "github", "github=s.md"] {
+            assert_eq!(parse(text).unwrap().to_string(), text);
         }
     }
 
     #[test]
-    fn what_cannot_be_meant_is_told_with_a_way_out() {
-        for (text, told) in [
-            ("pdf=x", "there are html, json"),
+    fn invalid_requests_are_refused_with_a_way_out() {
+        for (text, expected) in [
+            ("pdf=x", "available: json, github"),
             ("json", "json=PATH"),
             ("json=", "json=PATH"),
             ("github=-", "write `github`"),
             ("", "no report format"),
         ] {
-            let error = Request::parse(text).unwrap_err();
-            assert!(error.contains(told), "{text}: {error}");
+            let error = parse(text).unwrap_err();
+            assert!(error.contains(expected), "{text}: {error}");
         }
     }
 }

@@ -1,5 +1,6 @@
-//! Renders a report and puts it where it belongs: a file appears at once, whole, or stays as it was.
+//! Writes reports. A file appears at once and complete, or stays as it was.
 
+use std::error::Error;
 use std::fs::{OpenOptions, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -7,136 +8,140 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use super::request::{Format, Request, Target};
-use super::step_summary;
-use super::text::way_from;
-use crate::causes::chain;
+use super::request::{Destination, ReportFormat, ReportRequest};
 use crate::cli::output::{self, Stream};
-use crate::cli::writable;
-use crate::ladder::Which;
-use crate::record::Capture;
-use crate::report::html::Ladders;
-use crate::report::{csv, github, html, json, junit, tap, truth};
-use crate::suite::SuiteResult;
+use crate::cli::{message, writable};
 
-/// As of any file that a program makes (open(2)): the umask takes from it.
+/// The mode of any file that a program creates (open(2)); the umask applies.
 const MODE: u32 = 0o666;
 
-/// Why a report is not where it was to be.
+/// A report could not be written.
 #[derive(Debug, Error)]
-pub(super) enum ReportError {
-    /// It cannot be rendered.
+enum ReportError {
     #[error("cannot render the {format} report")]
     Render {
-        format: Format,
+        format: &'static str,
         #[source]
-        source: Box<dyn std::error::Error>,
+        source: Box<dyn Error>,
     },
-    /// It cannot be written.
     #[error("cannot write the {format} report to {}", path.display())]
     Write {
-        format: Format,
+        format: &'static str,
         path: PathBuf,
         #[source]
         source: io::Error,
     },
 }
 
-impl ReportError {
-    /// What to do about it.
-    pub(super) fn help(&self) -> String {
-        match self {
-            Self::Render { .. } => "the other formats are not concerned".to_owned(),
-            Self::Write { format, .. } => format!(
-                "give a path that can be written, as in --report {format}=PATH; \
-                 from records, `nslab report RECORD... --report {format}=PATH` makes it without running again"
-            ),
-        }
-    }
+/// Returns the stream for people: standard error if a report takes standard output.
+pub(in crate::cli) fn stream<F>(requests: &[ReportRequest<F>]) -> Stream {
+    let taken = requests
+        .iter()
+        .any(|request| request.destination == Destination::Stdout);
+    if taken { Stream::Err } else { Stream::Out }
 }
 
-/// Renders one report and writes it. Annotations go to `annotations`; a page shows the connections of `which`.
-pub(super) fn write(
-    request: &Request,
-    result: &SuiteResult,
-    which: Option<&Which>,
-    annotations: Stream,
-) -> Result<(), ReportError> {
-    let format = request.format;
-    if format == Format::Github {
-        annotations.print(&github::annotations(result));
+/// Returns true if the reports go to different places and every one can be written; prints the errors otherwise. Nothing
+/// that exists is touched. An hour of measuring should not be lost to a mistyped path.
+pub(in crate::cli) fn check_all<F: ReportFormat>(requests: &[ReportRequest<F>]) -> bool {
+    if let Some(problem) = conflict(requests) {
+        message::error(problem);
+        return false;
     }
-    let text =
-        render(request, result, which).map_err(|source| ReportError::Render { format, source })?;
-    let (path, written) = match &request.target {
-        Target::Stdout => {
-            output::out(&text);
-            return Ok(());
-        }
-        Target::File(path) => (path.clone(), replace(path, &text)),
-        Target::Summary => match step_summary() {
-            Some(path) => (path.clone(), append(&path, &text)),
-            None => return Ok(()),
-        },
-    };
-    written.map_err(|source| ReportError::Write {
-        format,
-        path,
-        source,
+    let errors: Vec<ReportError> = requests
+        .iter()
+        .filter_map(|request| check(request).err())
+        .collect();
+    message::failures(&errors);
+    if !errors.is_empty() {
+        message::help("choose paths that can be written; nothing was run");
+    }
+    errors.is_empty()
+}
+
+/// Returns a message if two reports would overwrite each other.
+pub(in crate::cli) fn conflict<F: ReportFormat>(requests: &[ReportRequest<F>]) -> Option<String> {
+    requests.iter().enumerate().find_map(|(index, request)| {
+        let other = requests[..index].iter().find(|other| {
+            other.destination == request.destination
+                && request.destination != Destination::StepSummary
+        })?;
+        Some(format!(
+            "two reports go to the same place: --report {other} and --report {request}"
+        ))
     })
 }
 
-/// That the report can be written, without touching what is there.
-pub(super) fn check(request: &Request) -> Result<(), ReportError> {
-    let (path, writable) = match &request.target {
-        Target::Stdout => return Ok(()),
-        Target::File(path) => (path.clone(), writable::file(path)),
-        Target::Summary => match step_summary() {
+fn check<F: ReportFormat>(request: &ReportRequest<F>) -> Result<(), ReportError> {
+    let (path, checked) = match &request.destination {
+        Destination::Stdout => return Ok(()),
+        Destination::File(path) => (path.clone(), writable::file(path)),
+        Destination::StepSummary => match step_summary() {
             Some(path) => (path.clone(), append(&path, "")),
             None => return Ok(()),
         },
     };
-    writable.map_err(|source| ReportError::Write {
-        format: request.format,
+    checked.map_err(|source| ReportError::Write {
+        format: request.format.name(),
         path,
         source,
     })
 }
 
-fn render(
-    request: &Request,
-    result: &SuiteResult,
-    which: Option<&Which>,
-) -> Result<String, Box<dyn std::error::Error>> {
-    Ok(match request.format {
-        Format::Html => {
-            let ladders = Ladders::draw(result, which, |path| {
-                Capture::read(path).map_err(|error| chain(&error))
-            });
-            html::render(result, &ladders)
+/// Renders and writes every report, and returns true if all were written. An error is printed, and the other reports are
+/// still written.
+pub(in crate::cli) fn write_all<F: ReportFormat>(
+    requests: &[ReportRequest<F>],
+    render: impl Fn(&ReportRequest<F>) -> Result<String, Box<dyn Error>>,
+) -> bool {
+    let mut all = true;
+    for request in requests {
+        let format = request.format.name();
+        let written = render(request)
+            .map_err(|source| ReportError::Render { format, source })
+            .and_then(|text| write(request, &text));
+        if let Err(error) = written {
+            message::failure(&error);
+            if matches!(error, ReportError::Write { .. }) {
+                message::help(format!(
+                    "choose a path that can be written, as in --report {format}=PATH"
+                ));
+            }
+            all = false;
         }
-        Format::Json => json::render(result)?,
-        Format::Junit => junit::render(result)?,
-        Format::Tap => tap::render(result),
-        Format::Github => github::summary(result),
-        Format::Csv => csv::render(result)?,
-        Format::Truth => {
-            let folder = match &request.target {
-                Target::File(path) => path.parent(),
-                Target::Stdout | Target::Summary => None,
-            };
-            let folder = folder.unwrap_or(Path::new(""));
-            truth::render(result, |file| {
-                way_from(folder, Path::new(file)).display().to_string()
-            })
+    }
+    all
+}
+
+fn write<F: ReportFormat>(request: &ReportRequest<F>, text: &str) -> Result<(), ReportError> {
+    let (path, written) = match &request.destination {
+        Destination::Stdout => {
+            output::out(text);
+            return Ok(());
         }
+        Destination::File(path) => (path.clone(), replace(path, text)),
+        Destination::StepSummary => match step_summary() {
+            Some(path) => (path.clone(), append(&path, text)),
+            None => return Ok(()),
+        },
+    };
+    written.map_err(|source| ReportError::Write {
+        format: request.format.name(),
+        path,
+        source,
     })
 }
 
-/// Puts a file in place of what is there; makes the folders above it. What is no plain file (a pipe, `/dev/null`) is
-/// written to, not replaced.
-pub(super) fn replace(path: &Path, text: &str) -> io::Result<()> {
-    // Through a link to the file that it leads to.
+/// Returns the file of `$GITHUB_STEP_SUMMARY` (GitHub Actions, "Adding a job summary").
+fn step_summary() -> Option<PathBuf> {
+    std::env::var_os("GITHUB_STEP_SUMMARY")
+        .filter(|path| !path.is_empty())
+        .map(PathBuf::from)
+}
+
+/// Replaces a file, and creates the folders above it. A pipe or a device (`/dev/null`) is written to, not replaced.
+fn replace(path: &Path, text: &str) -> io::Result<()> {
+    // A symbolic link stays; the file that it leads to is replaced.
     let path = &std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     if std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
         return OpenOptions::new()
@@ -167,9 +172,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn folders_are_made_and_what_is_there_is_replaced() {
+    fn missing_folders_are_created_and_an_existing_file_is_replaced() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("a/b/report.tap");
+        let path = folder.path().join("a/b/report.json");
         replace(&path, "one").unwrap();
         replace(&path, "two").unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "two");

@@ -1,4 +1,4 @@
-//! Advice as one HTML document that opens from disk, loads nothing and runs nothing.
+//! Advice as one HTML document that opens from disk, without scripts or anything to load.
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
@@ -6,7 +6,7 @@ use super::words;
 use crate::advise::{Advice, Experiment};
 use crate::report::printable::printable;
 
-/// Nothing is fetched and no script runs (CSP Level 3, W3C).
+/// Forbids scripts and loading (CSP Level 3, W3C).
 const POLICY: &str =
     "default-src 'none'; base-uri 'none'; form-action 'none'; style-src 'unsafe-inline'";
 
@@ -23,7 +23,7 @@ code { font: .9em/1.4 ui-monospace, monospace; overflow-wrap: anywhere }
 .helps { color: light-dark(#1b6e2c, #8fd69b) }
 .faint { opacity: .7 }";
 
-/// Renders advice.
+/// Renders advice as HTML.
 pub fn render(advice: &Advice) -> String {
     let page = html! {
         (DOCTYPE)
@@ -38,7 +38,7 @@ pub fn render(advice: &Advice) -> String {
             body { (body(advice)) }
         }
     };
-    // What controls a terminal or reorders text does nothing good on a page either.
+    // Control characters and those that reorder text do harm on a page too.
     printable(&page.into_string()).into_owned()
 }
 
@@ -50,7 +50,7 @@ fn body(advice: &Advice) -> Markup {
             @if let Some(why) = advice.cut_short { "; cut short: " (why) }
         }
         table {
-            thead { tr { th { "" } th { "line" } th { "" } th { "what this kernel says" } } }
+            thead { tr { th { "" } th { "line" } th { "" } th { "on this kernel" } } }
             tbody {
                 @for line in &advice.lines {
                     @let ruling = line.ruling();
@@ -89,7 +89,7 @@ fn class(word: &str, bad: bool) -> &'static str {
     }
 }
 
-/// Links to the records beside the page; a path is no address of its own kind, so that none can be more than a file.
+/// Links to the records. A relative path starts with `./`, so that it cannot be taken for a URL with a scheme.
 fn records(experiment: &Experiment) -> Markup {
     html! {
         @if !experiment.records.is_empty() {

@@ -1,20 +1,20 @@
-//! Advice for machines: types of its own, versioned.
+//! Advice as JSON, for programs. The types are versioned and used only here.
 
 use serde::Serialize;
 
 use super::words;
-use crate::advise::{Advice, Experiment, KeyFacts, LineAdvice, Meaning, Whose};
+use crate::advise::{Advice, Experiment, KeyFacts, KeyScope, LineAdvice, LineMeaning};
 use crate::report::compare::{AnswerReport, answer};
 
-/// Raised whenever a reader of the version before could be misled.
+/// Increased whenever a reader of the previous version could be misled.
 const VERSION: u32 = 1;
 
 #[derive(Serialize)]
-struct Report {
+struct AdviceReport {
     version: u32,
     nslab: &'static str,
     sources: Vec<String>,
-    /// Whether a line hurts or cannot apply.
+    /// True if a line hurts or cannot apply.
     bad: bool,
     cut_short: Option<&'static str>,
     took_seconds: f64,
@@ -34,19 +34,19 @@ struct LineReport {
     sentences: Vec<String>,
     keys: Vec<KeyReport>,
     experiments: Vec<ExperimentReport>,
-    not_run: Vec<NotRun>,
-    too_short: Vec<TooShort>,
+    not_run: Vec<SkippedScenario>,
+    too_short: Vec<ShortScenario>,
 }
 
 #[derive(Serialize)]
-struct NotRun {
+struct SkippedScenario {
     scenario: String,
     reason: &'static str,
 }
 
-/// A scenario that shows what values up to one do, and ends before the line's does anything.
+/// A scenario that ends before the value of the line has an effect.
 #[derive(Serialize)]
-struct TooShort {
+struct ShortScenario {
     scenario: String,
     at_most: u64,
 }
@@ -59,11 +59,11 @@ struct KeyReport {
     past: Option<String>,
     /// On this host.
     here: Option<String>,
-    /// By default, in a fresh namespace.
+    /// In a fresh namespace.
     fresh: Option<String>,
-    /// In the baseline that labs start from, with which the line is compared.
+    /// In the baseline that labs start from, which the line is compared with.
     baseline: Option<String>,
-    /// Why the kernel does not take the line's value, if it does not.
+    /// The reason why the kernel does not accept the value, if it does not.
     refusal: Option<String>,
 }
 
@@ -80,12 +80,12 @@ struct ExperimentReport {
     records: Vec<String>,
 }
 
-/// Renders advice.
+/// Renders advice as JSON.
 ///
 /// # Errors
-/// None in practice: every part can be written as JSON.
+/// Never in practice, because every part has a form in JSON.
 pub fn render(advice: &Advice) -> serde_json::Result<String> {
-    let report = Report {
+    let report = AdviceReport {
         version: VERSION,
         nslab: env!("CARGO_PKG_VERSION"),
         sources: advice.sources.clone(),
@@ -107,8 +107,8 @@ fn line(line: &LineAdvice) -> LineReport {
         ruling: ruling.as_str(),
         bad: ruling.is_bad(),
         value: match &line.entry.meaning {
-            Meaning::Sets { value, .. } => Some(value.clone()),
-            Meaning::Wrong(_) | Meaning::Excludes | Meaning::Overridden(_) => None,
+            LineMeaning::Sets { value, .. } => Some(value.clone()),
+            LineMeaning::Wrong(_) | LineMeaning::Excludes | LineMeaning::Overridden(_) => None,
         },
         sentences: words::sentences(line),
         keys: line.facts.iter().map(key).collect(),
@@ -116,7 +116,7 @@ fn line(line: &LineAdvice) -> LineReport {
         not_run: line
             .not_run
             .iter()
-            .map(|(scenario, reason)| NotRun {
+            .map(|(scenario, reason)| SkippedScenario {
                 scenario: scenario.clone(),
                 reason,
             })
@@ -124,7 +124,7 @@ fn line(line: &LineAdvice) -> LineReport {
         too_short: line
             .too_short
             .iter()
-            .map(|(scenario, at_most)| TooShort {
+            .map(|(scenario, at_most)| ShortScenario {
                 scenario: scenario.clone(),
                 at_most: *at_most,
             })
@@ -135,12 +135,12 @@ fn line(line: &LineAdvice) -> LineReport {
 fn key(key: &KeyFacts) -> KeyReport {
     KeyReport {
         key: key.key.clone(),
-        whose: match key.whose {
-            Whose::Namespace => "namespace",
-            Whose::Kernel => "kernel",
-            Whose::Nobody => "nobody",
+        whose: match key.scope {
+            KeyScope::Namespace => "namespace",
+            KeyScope::Kernel => "kernel",
+            KeyScope::Missing => "nobody",
         },
-        past: key.past.as_ref().map(ToString::to_string),
+        past: key.history.as_ref().map(ToString::to_string),
         here: key.here.clone(),
         fresh: key.fresh.clone(),
         baseline: key.baseline.clone(),

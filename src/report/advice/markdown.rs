@@ -1,4 +1,4 @@
-//! Advice as Markdown (GitHub's tables).
+//! Advice as a Markdown table.
 
 use std::fmt::Write;
 
@@ -6,18 +6,18 @@ use super::words;
 use crate::advise::Advice;
 use crate::report::compare::cell;
 
-/// Renders advice.
+/// Renders advice as Markdown.
 pub fn render(advice: &Advice) -> String {
     let names: Vec<String> = advice.sources.iter().map(|name| cell(name)).collect();
     let mut text = format!("## {}\n\n{}\n\n", names.join(", "), words::counts(advice));
-    text.push_str("| | line | | what this kernel says |\n|---|---|---|---|\n");
+    text.push_str("| | line | | on this kernel |\n|---|---|---|---|\n");
     for line in &advice.lines {
         let place = if advice.sources.len() > 1 {
             line.entry.place.to_string()
         } else {
             line.entry.place.line.to_string()
         };
-        let said: Vec<String> = words::sentences(line)
+        let sentences: Vec<String> = words::sentences(line)
             .iter()
             .map(|each| cell(each))
             .collect();
@@ -31,7 +31,7 @@ pub fn render(advice: &Advice) -> String {
             line.ruling().as_str(),
             cell(&place),
             cell(&line.entry.text),
-            said.join("<br>")
+            sentences.join("<br>")
         );
     }
     for each in &advice.together {

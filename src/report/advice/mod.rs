@@ -1,4 +1,4 @@
-//! Advice on sysctl files, rendered: for people, for machines, as Markdown, as a page.
+//! Renders advice on sysctl files: for the terminal, as JSON, as Markdown and as HTML.
 
 mod html;
 mod json;

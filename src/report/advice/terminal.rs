@@ -1,4 +1,4 @@
-//! Advice for a person at a terminal: a line of the file, its word, what is behind it.
+//! Advice for a terminal: each line of the file with its ruling and the reasons.
 
 use std::fmt::Write;
 
@@ -9,10 +9,10 @@ use crate::record::Outcome;
 use crate::report::terminal::Style;
 use crate::report::terminal::layout::{plain, wrap};
 
-/// Columns before what is said of a line.
+/// Columns before the sentences about a line.
 const INDENT: usize = 18;
 
-/// Renders advice.
+/// Renders advice for a terminal.
 pub fn render(advice: &Advice, style: Style) -> String {
     let mut text = String::new();
     let mut file = None;
@@ -63,10 +63,11 @@ pub fn render(advice: &Advice, style: Style) -> String {
         .cut_short
         .map(|why| format!("; cut short: {why}"))
         .unwrap_or_default();
+    let count = advice.lines.len();
+    let noun = if count == 1 { "line" } else { "lines" };
     let _ = writeln!(
         text,
-        "\n{} lines in {:.1} s: {}{cut}",
-        advice.lines.len(),
+        "\n{count} {noun} in {:.1} s: {}{cut}",
         advice.took.as_secs_f64(),
         words::counts(advice)
     );
@@ -79,7 +80,7 @@ fn paragraph(text: &mut String, sentence: &str, style: Style) {
     }
 }
 
-/// A word in the colour of an outcome that people know.
+/// Returns the outcome whose colour suits a ruling.
 fn outcome(ruling: Ruling) -> Outcome {
     match ruling {
         Ruling::Did(Answer::Helps) => Outcome::Passed,

@@ -1,26 +1,31 @@
-//! What is said of a line, in sentences that all formats share.
+//! The sentences about a line, which all formats share.
 
-use crate::advise::{Advice, Experiment, KeyFacts, LineAdvice, LinePlace, Meaning, Ruling, Whose};
+use crate::advise::{
+    Advice, Experiment, KeyFacts, KeyScope, LineAdvice, LineMeaning, LinePlace, Ruling,
+};
 use crate::report::compare::sentence;
 
-/// Keys of a pattern that are named before they are only counted.
+/// Keys of a pattern that are listed; the others are counted.
 const NAMED: usize = 3;
-/// Sentences of a pattern's keys that are told before they are only counted.
-const SAID: usize = 6;
+/// Sentences about the keys of a pattern that are shown; the others are counted.
+const SHOWN: usize = 6;
 
-/// Everything that is said of a line but its word, a sentence each.
+/// Returns everything about a line except its ruling.
 pub(super) fn sentences(line: &LineAdvice) -> Vec<String> {
     let mut said = match &line.entry.meaning {
-        Meaning::Wrong(error) => vec![error.to_string()],
-        Meaning::Excludes => vec!["patterns leave this key out".to_owned()],
-        Meaning::Overridden(by) => vec![overridden(&line.entry.place, by)],
-        Meaning::Sets { name, value, .. } => {
+        LineMeaning::Wrong(error) => vec![error.to_string()],
+        LineMeaning::Excludes => vec!["excludes this key from patterns".to_owned()],
+        LineMeaning::Overridden(by) => vec![overridden(&line.entry.place, by)],
+        LineMeaning::Sets { name, value, .. } => {
             let mut said = Vec::new();
             if name.is_pattern() {
                 said.push(matched(&line.facts));
             }
             if value.contains(['#', ';']) {
-                said.push("sysctl knows no comment behind a value: it is part of it".to_owned());
+                said.push(
+                    "sysctl has no comments after a value, so the text is part of the value"
+                        .to_owned(),
+                );
             }
             said.extend(facts(line));
             said
@@ -30,18 +35,20 @@ pub(super) fn sentences(line: &LineAdvice) -> Vec<String> {
     said.extend(not_run(&line.not_run));
     match line.ruling() {
         Ruling::NoScenario => {
-            said.push("no scenario shows what it does: nothing is said of it".to_owned())
+            said.push("no scenario shows its effect".to_owned())
         }
         Ruling::NotShown => said.extend(line.too_short.iter().map(|(scenario, at_most)| {
-            format!("{scenario} shows what values up to {at_most} do: what this one does takes longer than it lasts")
+            format!(
+                "{scenario} shows the effect of values up to {at_most}; it ends before this one has an effect"
+            )
         })),
-        Ruling::AlreadySo => said.push("this is what there is without it".to_owned()),
+        Ruling::AlreadySo => said.push("this is the default".to_owned()),
         _ => {}
     }
     said
 }
 
-/// Scenarios that were left out, by the reason: a sentence for each.
+/// Returns a sentence for each reason why scenarios were not run.
 fn not_run(left_out: &[(String, &'static str)]) -> Vec<String> {
     let mut by_reason: Vec<(&str, Vec<&str>)> = Vec::new();
     for (scenario, why) in left_out {
@@ -52,22 +59,22 @@ fn not_run(left_out: &[(String, &'static str)]) -> Vec<String> {
     }
     let sentence = |(why, scenarios): (&str, Vec<&str>)| {
         let shown = scenarios.join(", ");
-        format!("not run ({why}), though it would show what the line does: {shown}")
+        format!("not run ({why}), but would show the effect: {shown}")
     };
     by_reason.into_iter().map(sentence).collect()
 }
 
 fn overridden(place: &LinePlace, by: &LinePlace) -> String {
     if place.file == by.file {
-        format!("line {} sets it again", by.line)
+        format!("overridden by line {}", by.line)
     } else {
-        format!("{by} sets it again")
+        format!("overridden by {by}")
     }
 }
 
 fn matched(facts: &[KeyFacts]) -> String {
     if facts.is_empty() {
-        return "no key of this kernel matches, that no other line sets".to_owned();
+        return "matches no key of this kernel that is not set by another line".to_owned();
     }
     let named: Vec<&str> = facts
         .iter()
@@ -81,7 +88,7 @@ fn matched(facts: &[KeyFacts]) -> String {
     format!("matches {}{more}", named.join(", "))
 }
 
-/// What this kernel says of the keys: the first of those that say the same stands for them.
+/// Returns sentences about the keys of a line, each only once.
 fn facts(line: &LineAdvice) -> Vec<String> {
     let mut said: Vec<String> = Vec::new();
     let mut more = 0;
@@ -89,14 +96,14 @@ fn facts(line: &LineAdvice) -> Vec<String> {
         for sentence in of_key(key, line.facts.len() > 1) {
             match said.contains(&sentence) {
                 true => {}
-                false if said.len() < SAID => said.push(sentence),
+                false if said.len() < SHOWN => said.push(sentence),
                 false => more += 1,
             }
         }
     }
     if more > 0 {
         said.push(format!(
-            "and {more} more sentences of this kind; the JSON report has each key"
+            "and {more} more like these; the JSON report lists every key"
         ));
     }
     said
@@ -104,43 +111,43 @@ fn facts(line: &LineAdvice) -> Vec<String> {
 
 fn of_key(key: &KeyFacts, of_many: bool) -> Vec<String> {
     if let Some(refusal) = key.refusal() {
-        let whose = if of_many {
+        let prefix = if of_many {
             format!("{}: ", key.key)
         } else {
             String::new()
         };
-        return vec![format!("{whose}{refusal}")];
+        return vec![format!("{prefix}{refusal}")];
     }
     let mut said = Vec::new();
-    if let Some(past) = &key.past {
-        said.push(past.to_string());
+    if let Some(history) = &key.history {
+        said.push(history.to_string());
     }
     let here = match &key.here {
-        Some(here) => format!("; this host has {here}"),
+        Some(here) => format!("; {here} on this host"),
         None => String::new(),
     };
-    match (key.whose, &key.stand_in) {
-        (Whose::Kernel, _) if key.key.starts_with("net.") => {
+    match (key.scope, &key.stand_in) {
+        (KeyScope::Kernel, _) if key.key.starts_with("net.") => {
             said.push(format!(
-                "it belongs to the whole kernel and was not tried{here}"
+                "applies to the whole kernel, so it was not tried{here}"
             ));
         }
-        (Whose::Kernel, _) => {
-            said.push(format!(
-                "it is none of the network's and was not tried{here}"
-            ));
+        (KeyScope::Kernel, _) => {
+            said.push(format!("not a network setting, so it was not tried{here}"));
         }
-        (Whose::Namespace, None) => said.push(format!("each namespace has its own{}", values(key))),
-        (Whose::Namespace, Some(tried)) => said.push(format!(
-            "it belongs to an interface, which a fresh namespace does not have; tried as {tried}{}",
+        (KeyScope::Namespace, None) => {
+            said.push(format!("set per network namespace{}", values(key)))
+        }
+        (KeyScope::Namespace, Some(tried)) => said.push(format!(
+            "the setting of an interface that a fresh namespace does not have; tried as {tried}{}",
             values(key)
         )),
-        (Whose::Nobody, _) => {}
+        (KeyScope::Missing, _) => {}
     }
     said
 }
 
-/// Where it has which value, the same values together: `; 60 by default and on this host`.
+/// Returns the values of a key, as in `; 60 by default and on this host`.
 fn values(key: &KeyFacts) -> String {
     let mut values: Vec<(&str, Vec<&str>)> = Vec::new();
     let places = [
@@ -157,12 +164,12 @@ fn values(key: &KeyFacts) -> String {
     }
     let shown = values.into_iter().map(|(value, places)| {
         let baseline_is_default = places.contains(&"by default");
-        let told: Vec<&str> = places
+        let places: Vec<&str> = places
             .into_iter()
             .filter(|place| !(baseline_is_default && place.contains("baseline")))
             .collect();
         let value = if value.is_empty() { "empty" } else { value };
-        format!("{value} {}", told.join(" and "))
+        format!("{value} {}", places.join(" and "))
     });
     let shown: Vec<String> = shown.collect();
     if shown.is_empty() {
@@ -172,7 +179,7 @@ fn values(key: &KeyFacts) -> String {
     }
 }
 
-/// `exhaustion.yaml, default: helps: load.established 1000 -> 1800 (+80 %)`.
+/// Returns the result of an experiment, as in `exhaustion.yaml (default): load.established 1000 -> 1800 (+80 %)`.
 pub(super) fn experiment(experiment: &Experiment) -> String {
     let variant = experiment
         .variant
@@ -182,10 +189,7 @@ pub(super) fn experiment(experiment: &Experiment) -> String {
     let fixed = if experiment.fixed.is_empty() {
         String::new()
     } else {
-        format!(
-            "; {} left as the scenario has it",
-            experiment.fixed.join(", ")
-        )
+        format!("; the scenario sets {} itself", experiment.fixed.join(", "))
     };
     format!(
         "{}{variant}{}: {}{fixed}",
@@ -199,13 +203,13 @@ pub(super) fn experiment(experiment: &Experiment) -> String {
     )
 }
 
-/// The folder of an experiment's records.
+/// Returns the folder with the records of an experiment.
 pub(super) fn records(experiment: &Experiment) -> Option<String> {
     let folder = experiment.records.first()?.parent()?;
     Some(folder.display().to_string())
 }
 
-/// The numbers of the lines of an experiment, as people count them: `2, 4-17`.
+/// Returns the line numbers of an experiment, as in `2, 4-17`.
 pub(super) fn lines(experiment: &Experiment, advice: &Advice) -> String {
     let entries = experiment
         .lines
@@ -235,7 +239,7 @@ pub(super) fn lines(experiment: &Experiment, advice: &Advice) -> String {
     shown.collect::<Vec<_>>().join(", ")
 }
 
-/// How many lines have which word: `2 cannot apply, 1 helps`.
+/// Counts the lines by their ruling, as in `2 cannot apply, 1 helps`.
 pub(super) fn counts(advice: &Advice) -> String {
     let mut counts: Vec<(&str, usize)> = Vec::new();
     for line in &advice.lines {

@@ -1,72 +1,72 @@
-//! How a suite is run: in which order, how many at once, how often, how long.
+//! Options for the order, number, retries and time limit of runs.
 
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use super::output;
+use super::message;
 use crate::backend::Machine;
 use crate::suite::{Options, RunOrder};
 use crate::units::parse_duration;
 
-/// How runs are run.
+/// The order, number, retries and time limit of runs.
 #[derive(Debug, Args)]
-pub(super) struct HowArguments {
-    /// At most this many runs at once; as many as processors, memory and descriptors carry when not given
+pub(super) struct SchedulingArguments {
+    /// Maximum number of runs at once; by default, as many as the machine can take
     ///
-    /// What a run needs is estimated from its load, or known from the record of an earlier run in the folder of records.
-    /// A scenario with `exclusive: true` never has another beside it.
+    /// The processors, memory and file descriptors of a run are estimated from its load, or taken from the record of an
+    /// earlier run. A scenario with `exclusive: true` always runs alone.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     jobs: Option<u16>,
-    /// In which order runs begin; results are told in the order of files in any case
+    /// Order in which runs start; results always follow file order
     #[arg(long, value_enum, default_value = "longest", value_name = "ORDER")]
     order: OrderWord,
-    /// What the random order follows from; one is drawn and told when not given
+    /// Seed of the random order; by default, a new one, which is printed
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
-    /// Try a run that does not pass again, up to N times; where it then passes it is *flaky*
+    /// Retry a run that does not pass, up to N times; if it then passes, it is flaky
     ///
-    /// Flaky runs are shown as such in every report, and count as passed for the exit code unless --strict. Without this, only
-    /// what is inconclusive is tried again, once, with no other run beside it: the machine may have been too busy.
+    /// Reports show flaky runs as such. They count as passed for the exit code, except with --strict. Without --retries, only
+    /// an inconclusive run is retried, once and alone, because the machine may have been too busy.
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=100))]
     retries: u32,
-    /// Run everything N times, and tell how far verdicts and observed values spread
+    /// Run everything N times, and show how much verdicts and values vary
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
     repeat: u32,
-    /// Kill a run that takes longer than this, set-up included, in place of its scenario's own timeout: 90s, 5m
+    /// Kill a run that takes longer than this, set-up included, for example 90s or 5m; overrides the scenario's timeout
     #[arg(long, value_name = "TIME", value_parser = timeout)]
     timeout: Option<Duration>,
-    /// Begin no run after one that failed or errored; those that go on come to their end
+    /// Start no more runs after one has failed or errored; runs in progress finish
     #[arg(long)]
     fail_fast: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum OrderWord {
-    /// Those expected to take longest first, so that the suite ends soon
+    /// Longest first, so that the suite ends sooner
     Longest,
-    /// As the files have them
+    /// As in the files
     File,
-    /// Shuffled, to find what depends on the order
+    /// Shuffled, to find runs that depend on the order
     Random,
 }
 
 fn timeout(text: &str) -> Result<Duration, String> {
     match parse_duration(text) {
-        Ok(Duration::ZERO) => Err("a run cannot end in no time".to_owned()),
+        Ok(Duration::ZERO) => Err("the timeout must not be zero".to_owned()),
         Ok(timeout) => Ok(timeout),
         Err(error) => Err(format!("{error}; write it like 90s or 5m")),
     }
 }
 
-impl HowArguments {
-    /// What contradicts itself.
+impl SchedulingArguments {
+    /// Returns a message if the options contradict each other.
     pub(super) fn problem(&self) -> Option<String> {
         let seed = self.seed.filter(|_| self.order != OrderWord::Random)?;
-        Some(format!("--seed {seed} is for --order random"))
+        Some(format!("--seed {seed} needs --order random"))
     }
 
-    /// The same as options; a seed that is drawn is told.
+    /// Returns the options. A new seed is printed.
     pub(super) fn options(&self) -> Options {
         Options {
             slots: Some(
@@ -77,7 +77,7 @@ impl HowArguments {
             order: match self.order {
                 OrderWord::Longest => RunOrder::LongestFirst,
                 OrderWord::File => RunOrder::File,
-                OrderWord::Random => RunOrder::Random(self.seed.unwrap_or_else(drawn)),
+                OrderWord::Random => RunOrder::Random(self.seed.unwrap_or_else(new_seed)),
             },
             retries: self.retries,
             repeat: self.repeat,
@@ -89,10 +89,10 @@ impl HowArguments {
     }
 }
 
-/// A seed from the clock, told so that the order can be had again.
-fn drawn() -> u64 {
+/// Takes a seed from the clock and prints it, so that the order can be repeated.
+fn new_seed() -> u64 {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     let seed = now.map_or(0, |now| u64::from(now.subsec_nanos()));
-    output::err(&format!("note: --order random --seed {seed}\n"));
+    message::note(format!("--order random --seed {seed}"));
     seed
 }

@@ -1,4 +1,4 @@
-//! The files of `nslab advise`, in the order in which sysctl(8) would read them.
+//! Reads sysctl files in the order in which sysctl(8) would.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -8,39 +8,55 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use crate::advise::Source;
+use super::merge::SysctlSource;
 
-/// Largest file that is read: far more than any that people write.
-const LARGEST: u64 = 16 * 1024 * 1024;
+/// Largest file that is read, far larger than any written by hand.
+const MAX_BYTES: u64 = 16 * 1024 * 1024;
 
-/// Why a file cannot be had.
+/// A sysctl file cannot be read.
 #[derive(Debug, Error)]
-pub(super) enum FileError {
-    /// It cannot be read.
+pub enum FileError {
+    /// The file or folder cannot be read.
     #[error("cannot read {}", path.display())]
     Read {
+        /// The file or folder.
         path: PathBuf,
+        /// The error of the system.
         #[source]
         source: io::Error,
     },
-    /// It is too large.
-    #[error("{} is larger than 16 MiB, which no sysctl file is", path.display())]
-    TooLarge { path: PathBuf },
-    /// It is no text.
-    #[error("{} has a NUL byte in line {line}: it is no text that sysctl reads{}", path.display(), if *utf16 { "; save it as UTF-8" } else { "" })]
-    Binary {
+    /// The file is too large to be a sysctl file.
+    #[error("{} is larger than 16 MiB, so it is not a sysctl file", path.display())]
+    TooLarge {
+        /// The file.
         path: PathBuf,
+    },
+    /// The file has a NUL byte.
+    #[error(
+        "{} is not text: NUL byte in line {line}{}", path.display(), if *utf16 { "; save it as UTF-8" } else { "" }
+    )]
+    Binary {
+        /// The file.
+        path: PathBuf,
+        /// Number of the line, from 1.
         line: usize,
+        /// True if the file starts with the byte order mark of UTF-16.
         utf16: bool,
     },
-    /// A folder without files.
-    #[error("no *.conf in {}", path.display())]
-    Empty { path: PathBuf },
+    /// The folder has no files for sysctl.
+    #[error("no *.conf files in {}", path.display())]
+    Empty {
+        /// The folder.
+        path: PathBuf,
+    },
 }
 
-/// Reads what the user names. Folders together are read as sysctl.d(5) has it: their `*.conf` in the order of their names, of two
-/// with the same name the one in the folder that is named first. Files come after, in the order given; `-` is standard input.
-pub(super) fn read_all(names: &[PathBuf]) -> Result<Vec<Source>, Vec<FileError>> {
+/// Reads files and folders. The `*.conf` files of all folders are sorted by name, as in sysctl.d(5); if two have the same
+/// name, the one in the folder that is listed first is used. Single files follow in the given order; `-` is standard input.
+///
+/// # Errors
+/// Returns every file that cannot be read.
+pub fn read_files(names: &[PathBuf]) -> Result<Vec<SysctlSource>, Vec<FileError>> {
     let (mut paths, mut errors) = (Vec::new(), Vec::new());
     let mut drop_ins: BTreeMap<OsString, PathBuf> = BTreeMap::new();
     for name in names {
@@ -48,7 +64,7 @@ pub(super) fn read_all(names: &[PathBuf]) -> Result<Vec<Source>, Vec<FileError>>
             paths.push(name.clone());
             continue;
         }
-        match below(name) {
+        match conf_files(name) {
             Ok(found) if found.is_empty() => errors.push(FileError::Empty { path: name.clone() }),
             Ok(found) => {
                 for path in found {
@@ -76,7 +92,7 @@ pub(super) fn read_all(names: &[PathBuf]) -> Result<Vec<Source>, Vec<FileError>>
     }
 }
 
-fn below(folder: &Path) -> io::Result<Vec<PathBuf>> {
+fn conf_files(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
@@ -87,7 +103,7 @@ fn below(folder: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-fn read(path: &Path) -> Result<Source, FileError> {
+fn read(path: &Path) -> Result<SysctlSource, FileError> {
     let failed = |source| FileError::Read {
         path: path.to_owned(),
         source,
@@ -100,10 +116,10 @@ fn read(path: &Path) -> Result<Source, FileError> {
     };
     let mut bytes = Vec::new();
     input
-        .take(LARGEST + 1)
+        .take(MAX_BYTES + 1)
         .read_to_end(&mut bytes)
         .map_err(failed)?;
-    if u64::try_from(bytes.len()).is_ok_and(|length| length > LARGEST) {
+    if u64::try_from(bytes.len()).is_ok_and(|length| length > MAX_BYTES) {
         return Err(FileError::TooLarge {
             path: path.to_owned(),
         });
@@ -117,7 +133,7 @@ fn read(path: &Path) -> Result<Source, FileError> {
     }
     // A comment may be in any encoding.
     let text = String::from_utf8_lossy(&bytes).into_owned();
-    Ok(Source { label, text })
+    Ok(SysctlSource { label, text })
 }
 
 #[cfg(test)]
@@ -125,7 +141,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn folders_are_read_as_drop_ins_and_files_after_them() {
+    fn folders_are_read_as_drop_ins_before_single_files() {
         let top = tempfile::tempdir().unwrap();
         let put = |path: &str| {
             let path = top.path().join(path);
@@ -143,7 +159,7 @@ mod tests {
             put(path);
         }
         let names = ["sysctl.conf", "etc", "usr"].map(|name| top.path().join(name));
-        let labels: Vec<String> = read_all(&names)
+        let labels: Vec<String> = read_files(&names)
             .unwrap()
             .into_iter()
             .map(|source| {
@@ -165,30 +181,30 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_told_at_once() {
+    fn every_unreadable_file_is_reported() {
         let top = tempfile::tempdir().unwrap();
-        let errors = read_all(&["/nope/x.conf".into(), top.path().to_owned()]).unwrap_err();
+        let errors = read_files(&["/nope/x.conf".into(), top.path().to_owned()]).unwrap_err();
         assert_eq!(errors.len(), 2);
     }
 
     #[test]
-    fn what_is_no_text_is_told_and_not_read() {
+    fn a_binary_file_is_refused() {
         let top = tempfile::tempdir().unwrap();
-        let told = |bytes: &[u8]| {
+        let error = |bytes: &[u8]| {
             let path = top.path().join("a.conf");
             fs::write(&path, bytes).unwrap();
-            read_all(&[path]).unwrap_err()[0].to_string()
+            read_files(&[path]).unwrap_err()[0].to_string()
         };
-        let binary = told(b"a.b = 1\na.c = \0\n");
-        assert!(binary.ends_with("has a NUL byte in line 2: it is no text that sysctl reads"));
-        assert!(told(b"\xff\xfea\0.\0b\0").ends_with("save it as UTF-8"));
+        let binary = error(b"a.b = 1\na.c = \0\n");
+        assert!(binary.ends_with("is not text: NUL byte in line 2"));
+        assert!(error(b"\xff\xfea\0.\0b\0").ends_with("save it as UTF-8"));
     }
 
     #[test]
-    fn other_encodings_do_not_keep_a_file_from_being_read() {
+    fn a_file_in_another_encoding_is_read() {
         let top = tempfile::tempdir().unwrap();
         let path = top.path().join("a.conf");
         fs::write(&path, b"# caf\xe9\nnet.core.somaxconn=5\n").unwrap();
-        assert!(read_all(&[path]).unwrap()[0].text.contains("somaxconn=5"));
+        assert!(read_files(&[path]).unwrap()[0].text.contains("somaxconn=5"));
     }
 }

@@ -1,27 +1,27 @@
-//! On which kernels scenarios run, as the command line says it.
+//! Options for the kernels that scenarios run on.
 
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use tokio::runtime::Runtime;
 
-use super::output;
+use super::{message, output};
 use crate::backend::vm::{Kernel, Store, Time, VmError};
 use crate::backend::{Backend, VmBackend};
 
-/// Which kernels, and how time passes there.
+/// The kernels to run on, and the kind of time there.
 #[derive(Debug, Args)]
-pub(super) struct OnArguments {
-    /// Run on this kernel, in a virtual machine; may be repeated
+pub(super) struct BackendArguments {
+    /// Run on this kernel in a virtual machine; may be repeated
     ///
-    /// A vmlinuz, a linux-image package (.deb), a name of `nslab kernel list` or its beginning, or `host`. With several, everything runs on
-    /// each, and the outcomes are shown side by side. No root is needed, and nothing but QEMU.
+    /// KERNEL is a vmlinuz, a linux-image package (.deb), a name shown by `nslab kernel list` or the start of one, or `host`.
+    /// With several kernels, everything runs on each, and the outcomes are shown side by side. This needs QEMU, but not root.
     #[arg(long = "kernel", value_name = "KERNEL")]
     kernels: Vec<String>,
-    /// Where the modules are of a kernel that is an image alone: lib/modules/RELEASE, or a folder that it lies in
+    /// Modules for a kernel given as an image: lib/modules/RELEASE, or a folder that contains it
     #[arg(long, value_name = "DIR", requires = "kernels")]
     modules: Option<PathBuf>,
-    /// How time passes there
+    /// Kind of time in the virtual machine
     #[arg(
         long,
         value_enum,
@@ -30,69 +30,69 @@ pub(super) struct OnArguments {
         requires = "kernels"
     )]
     time: TimeWord,
-    /// Do every run twice, and see that it is the same to the last bit
+    /// Do every run twice, and check that both are identical, bit by bit
     #[arg(long, requires = "kernels")]
     verify_repeatable: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum TimeWord {
-    /// By instructions: waiting takes no time, and every run is the same to the last bit
+    /// Counts instructions: waiting takes no time, and every run is identical, bit by bit
     Virtual,
-    /// As on this host, by KVM where that can be used: for rates
+    /// The time of this host, with KVM if available; use it to measure rates
     Real,
 }
 
-/// A place for runs with its name, where it has one.
+/// A backend for runs, with the name of its kernel if there is one.
 #[derive(Debug)]
-pub(super) struct On {
+pub(super) struct BackendTarget {
     pub(super) name: Option<String>,
     pub(super) backend: Backend,
 }
 
-impl OnArguments {
-    /// What contradicts itself.
+impl BackendArguments {
+    /// Returns a message if the options contradict each other.
     pub(super) fn problem(&self) -> Option<String> {
         (self.verify_repeatable && self.time == TimeWord::Real).then(|| {
-            "--verify-repeatable is for virtual time: in real time no two runs are the same"
+            "--verify-repeatable needs virtual time, because no two runs in real time are the same"
                 .to_owned()
         })
     }
 
-    /// Whether each run is to be done twice.
+    /// Returns true if each run is done twice.
     pub(super) fn verify(&self) -> bool {
         self.verify_repeatable
     }
 
-    /// Where to run: on this kernel, or on each that is named, once.
-    pub(super) fn places(&self) -> Result<Vec<On>, Box<dyn std::error::Error>> {
+    /// Returns the backends: this kernel, or every kernel that is named.
+    pub(super) fn targets(&self) -> Result<Vec<BackendTarget>, Box<dyn std::error::Error>> {
         if self.kernels.is_empty() {
-            return Ok(vec![On {
+            return Ok(vec![BackendTarget {
                 name: None,
                 backend: Backend::default(),
             }]);
         }
-        let mut places: Vec<On> = Vec::new();
+        let mut targets: Vec<BackendTarget> = Vec::new();
         for text in &self.kernels {
             let kernel = Kernel::resolve(text, self.modules.as_deref(), Store::of_user)?;
             let name = Some(kernel.name.clone());
-            if places.iter().any(|on| on.name == name) {
+            if targets.iter().any(|target| target.name == name) {
                 continue;
             }
             let time = match self.time {
                 TimeWord::Virtual => Time::Virtual,
                 TimeWord::Real => Time::Real,
             };
-            places.push(On {
+            targets.push(BackendTarget {
                 name,
                 backend: Backend::Vm(VmBackend::new(kernel, time)?),
             });
         }
-        Ok(places)
+        Ok(targets)
     }
 }
 
-/// Boots what runs begin with, and says what is to be known of it. False where the kernel does not boot, which is told.
+/// Boots the snapshot that runs start from. Prints the error and returns false if the kernel does not boot.
 pub(super) fn prepare(runtime: &Runtime, backend: &Backend) -> bool {
     let Backend::Vm(vm) = backend else {
         return true;
@@ -100,20 +100,20 @@ pub(super) fn prepare(runtime: &Runtime, backend: &Backend) -> bool {
     match runtime.block_on(vm.prepare()) {
         Ok(note) => {
             if let Some(note) = note {
-                output::err(&format!("note: {note}\n"));
+                message::note(note);
             }
             true
         }
         Err(error) => {
-            tell(&error);
+            print_boot_error(&error);
             false
         }
     }
 }
 
-/// An error, with what the guest's console said last.
-pub(super) fn tell(error: &VmError) {
-    output::error(error);
+/// Prints an error with the last lines of the guest's console.
+fn print_boot_error(error: &VmError) {
+    message::failure(error);
     for line in error.console() {
         output::err(&format!("  | {line}\n"));
     }

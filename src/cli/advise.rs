@@ -1,0 +1,257 @@
+//! `nslab advise`: the effect of each line of a sysctl file on this kernel.
+
+use std::error::Error;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::arguments::{duration, percent};
+use super::progress::Progress;
+use super::reports::{ReportFormat, ReportRequest, check_all, relative_path, stream, write_all};
+use super::runtime::{cancel_on_signals, runtime};
+use super::{exit, message, output};
+use crate::advise::{
+    Advice, AdviceProgress, AdviceRequest, AdviseError, PreparedComparison, Settings, advise,
+    read_files,
+};
+use crate::report;
+use crate::suite;
+use crate::units::Percent;
+
+/// Folder of the records if `--record` is not given.
+const RECORDS: &str = "nslab-out/advice";
+
+/// Arguments of `nslab advise`.
+#[derive(Debug, Args)]
+#[command(after_long_help = HELP)]
+pub(super) struct AdviseArguments {
+    /// Files in the syntax of sysctl.conf(5), or folders of *.conf files; `-` is standard input
+    #[arg(value_name = "FILE|DIR", required_unless_present = "running")]
+    files: Vec<PathBuf>,
+    /// Use the settings of this host that differ from a fresh namespace; they are only read
+    #[arg(long, conflicts_with = "files")]
+    running: bool,
+    /// Run no scenarios; only look up keys and try values
+    #[arg(long)]
+    no_run: bool,
+    /// Also run scenarios tagged `slow`, which take a minute or more each
+    #[arg(long)]
+    slow: bool,
+    /// More scenarios that may show the effect of a line; may be repeated
+    #[arg(long = "scenarios", value_name = "FILE|DIR")]
+    scenarios: Vec<PathBuf>,
+    /// Use only the scenarios given with --scenarios, not the shipped ones
+    #[arg(long, requires = "scenarios")]
+    only: bool,
+    /// Number of runs with each line, and without it
+    #[arg(
+        long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(3..=1000)
+    )]
+    repeat: u16,
+    /// Start no more runs after this time, for example 10m
+    #[arg(long = "for", value_name = "TIME", value_parser = duration)]
+    budget: Option<Duration>,
+    /// Ignore differences smaller than this
+    #[arg(long, value_name = "PERCENT", default_value = "2%", value_parser = percent)]
+    threshold: Percent,
+    /// Maximum number of runs at once; by default, as many as this machine can take
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    jobs: Option<u16>,
+    /// Write a report: html=PATH, json=PATH or md=PATH; PATH `-` is standard output; may be repeated
+    #[arg(long = "report", value_name = "FORMAT=PATH")]
+    reports: Vec<ReportRequest<AdviceFormat>>,
+    /// Keep a record of every run in this folder
+    #[arg(long, value_name = "DIR", default_value = RECORDS, conflicts_with = "no_record")]
+    record: PathBuf,
+    /// Keep no records
+    #[arg(long)]
+    no_record: bool,
+    /// Do not show progress
+    #[arg(long)]
+    no_progress: bool,
+}
+
+const HELP: &str = "\
+For each line, nslab shows:
+  - whether this kernel has the key; if not, when it was removed or renamed
+  - whether it is set per network namespace, or for the whole kernel
+  - whether the kernel accepts the value (tried in a separate namespace)
+  - the default value, and the value on this host
+  - what effect it has: every scenario that shows the effect is run with and
+    without the line; then all lines that fit into one scenario are run together
+
+Settings of this host are never changed.
+
+More examples:
+  nslab advise /etc/sysctl.d /usr/lib/sysctl.d /etc/sysctl.conf
+  nslab advise examples/serverfault-10852.conf --slow --report html=advice.html
+  nslab advise --running --for 10m
+
+Exit codes:
+  0  no line hurts, and every line can be applied
+  1  a line hurts or cannot be applied: no such key, a value that the kernel
+     refuses or changes, or not `key = value`
+  2  the command line, a file or a scenario is invalid; nothing was run
+  3  errored: this kernel could not be examined, or a report not written
+  4  none of these, but a result is too noisy, or not everything was run";
+
+/// A report format of `nslab advise`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum AdviceFormat {
+    Html,
+    Json,
+    Markdown,
+}
+
+impl ReportFormat for AdviceFormat {
+    const ALL: &'static [(Self, &'static str)] = &[
+        (Self::Html, "html"),
+        (Self::Json, "json"),
+        (Self::Markdown, "md"),
+    ];
+}
+
+pub(super) fn main(arguments: &AdviseArguments) -> ExitCode {
+    let Some(request) = request(arguments) else {
+        return exit::invalid();
+    };
+    if !check_all(&arguments.reports) {
+        return exit::invalid();
+    }
+    let Some(runtime) = runtime() else {
+        return exit::errored();
+    };
+    let mut progress = Progress::new(!arguments.no_progress);
+    let advice = runtime.block_on(async {
+        let (stopped, _signals) = cancel_on_signals();
+        advise(&request, stopped, |event| {
+            show(event, &mut progress, arguments)
+        })
+        .await
+    });
+    let advice = match advice {
+        Ok(advice) => advice,
+        Err(AdviseError::Scenario(problems)) => {
+            message::problems(&problems);
+            return exit::invalid();
+        }
+        Err(error @ AdviseError::Prepare(_)) => {
+            message::failure(&error);
+            return exit::invalid();
+        }
+        Err(error @ AdviseError::Inquiry(_)) => {
+            message::failure(&error);
+            return exit::errored();
+        }
+    };
+    let stream = stream(&arguments.reports);
+    stream.print(&report::advice::terminal(&advice, stream.style()));
+    let written = write_all(&arguments.reports, |request| render(request, &advice));
+    if written {
+        exit::of_advice(&advice)
+    } else {
+        exit::errored()
+    }
+}
+
+/// Reads the files. Returns `None` if a path is wrong; the errors are printed.
+fn request(arguments: &AdviseArguments) -> Option<AdviceRequest> {
+    let settings = if arguments.running {
+        Settings::Running
+    } else {
+        let read = read_files(&arguments.files);
+        Settings::Files(read.inspect_err(|errors| message::failures(errors)).ok()?)
+    };
+    let mut scenarios = if arguments.only {
+        Vec::new()
+    } else {
+        suite::shipped()
+    };
+    if !arguments.scenarios.is_empty() {
+        let found = suite::discover(&arguments.scenarios);
+        scenarios.extend(found.inspect_err(|errors| message::failures(errors)).ok()?);
+    }
+    Some(AdviceRequest {
+        settings,
+        scenarios,
+        runs: !arguments.no_run,
+        slow: arguments.slow,
+        rounds: usize::from(arguments.repeat),
+        threshold: arguments.threshold.as_fraction(),
+        budget: arguments.budget,
+        slots: arguments.jobs.map(usize::from),
+        records: (!arguments.no_record).then(|| arguments.record.clone()),
+    })
+}
+
+fn show(event: AdviceProgress<'_>, progress: &mut Progress, arguments: &AdviseArguments) {
+    match event {
+        AdviceProgress::Suite(event) => progress.show(&event),
+        AdviceProgress::Planned(_) | AdviceProgress::Compared { .. } if arguments.no_progress => {}
+        AdviceProgress::Planned([]) => {}
+        AdviceProgress::Planned(prepared) => output::err(&outlook(prepared, arguments)),
+        AdviceProgress::Compared {
+            done,
+            of,
+            comparison,
+        } => {
+            let title = comparison.title();
+            progress.aside(|| output::err(&format!("compared {done} of {of}: {title}\n")));
+        }
+    }
+}
+
+/// Returns the number of comparisons and an estimate of the time, as in `1 comparison, 3 runs per side, about 2 minutes`.
+fn outlook(prepared: &[PreparedComparison], arguments: &AdviseArguments) -> String {
+    let rounds = u32::from(arguments.repeat);
+    let jobs = match arguments.jobs {
+        Some(jobs) => u32::from(jobs),
+        None => std::thread::available_parallelism()
+            .map_or(1, |processors| u32::try_from(processors.get()).unwrap_or(1)),
+    };
+    let each = || prepared.iter().map(PreparedComparison::round_takes);
+    let one_run = each().max().unwrap_or_default() / 2;
+    let estimate = one_run.max(each().sum::<Duration>() * rounds / jobs);
+    let bound = match arguments.budget {
+        Some(budget) => format!("; no run starts after {} s (--for)", budget.as_secs()),
+        None => String::new(),
+    };
+    format!(
+        "{}, {rounds} runs per side, about {}{bound}\n",
+        counted(prepared.len() as u64, "comparison"),
+        counted(estimate.as_secs().div_ceil(60), "minute")
+    )
+}
+
+fn counted(count: u64, noun: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {noun}{plural}")
+}
+
+fn render(
+    request: &ReportRequest<AdviceFormat>,
+    advice: &Advice,
+) -> Result<String, Box<dyn Error>> {
+    Ok(match request.format {
+        AdviceFormat::Html => report::advice::html(&linked_from(request.folder(), advice)),
+        AdviceFormat::Json => report::advice::json(advice)?,
+        AdviceFormat::Markdown => report::advice::markdown(&linked_from(request.folder(), advice)),
+    })
+}
+
+/// Returns the advice with paths of records relative to the folder of a report.
+fn linked_from(folder: &Path, advice: &Advice) -> Advice {
+    let mut advice = advice.clone();
+    let alone = advice
+        .lines
+        .iter_mut()
+        .flat_map(|line| &mut line.experiments);
+    for experiment in alone.chain(&mut advice.together) {
+        for record in &mut experiment.records {
+            *record = relative_path(folder, record);
+        }
+    }
+    advice
+}

@@ -1,0 +1,67 @@
+//! `--report` of `nslab run` and `nslab report`: the formats that show the result of a suite.
+
+use std::error::Error;
+use std::path::Path;
+
+use super::link::relative_path;
+use super::request::{ReportFormat, ReportRequest};
+use crate::causes::chain;
+use crate::ladder::Which;
+use crate::record::Capture;
+use crate::report::html::Ladders;
+use crate::report::{csv, github, html, json, junit, tap, truth};
+use crate::suite::SuiteResult;
+
+/// A format that shows the result of a suite.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::cli) enum SuiteFormat {
+    Html,
+    Json,
+    Junit,
+    Tap,
+    Github,
+    Csv,
+    Truth,
+}
+
+impl ReportFormat for SuiteFormat {
+    const ALL: &'static [(Self, &'static str)] = &[
+        (Self::Html, "html"),
+        (Self::Json, "json"),
+        (Self::Junit, "junit"),
+        (Self::Tap, "tap"),
+        (Self::Github, "github"),
+        (Self::Csv, "csv"),
+        (Self::Truth, "truth"),
+    ];
+
+    fn needs_no_path(self) -> bool {
+        self == Self::Github
+    }
+}
+
+/// Renders a report. A page draws the connections of `which`, or one of every client.
+pub(super) fn render(
+    request: &ReportRequest<SuiteFormat>,
+    result: &SuiteResult,
+    which: Option<&Which>,
+) -> Result<String, Box<dyn Error>> {
+    Ok(match request.format {
+        SuiteFormat::Html => {
+            let ladders = Ladders::draw(result, which, |path| {
+                Capture::read(path).map_err(|error| chain(&error))
+            });
+            html::render(result, &ladders)
+        }
+        SuiteFormat::Json => json::render(result)?,
+        SuiteFormat::Junit => junit::render(result)?,
+        SuiteFormat::Tap => tap::render(result),
+        SuiteFormat::Github => github::summary(result),
+        SuiteFormat::Csv => csv::render(result)?,
+        SuiteFormat::Truth => truth::render(result, |file| {
+            relative_path(request.folder(), Path::new(file))
+                .display()
+                .to_string()
+        }),
+    })
+}
