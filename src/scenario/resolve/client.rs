@@ -12,7 +12,9 @@ use crate::names::{ActorName, NodeName};
 use crate::scenario::document::ClientDoc;
 use crate::scenario::problem::Collector;
 use crate::scenario::span::Spanned;
-use crate::scenario::workload::{ClientClose, ClientSpec, Load, PortChoice, ServerClose};
+use crate::scenario::workload::{
+    ClientClose, ClientSpec, Load, PortChoice, RequestRule, ServerClose,
+};
 
 /// The resolved clients of a run.
 #[derive(Default)]
@@ -85,27 +87,30 @@ fn exchange(
     let replies = target
         .server
         .is_some_and(|server| server.reply.is_some() || server.forward.is_some());
-    let (must, may) = match load {
-        Load::Connect { close, .. } => (*close == ClientClose::Server, true),
-        Load::Hold { .. } => (false, true),
-        Load::Loop { .. } => (true, true),
-        Load::Bulk { .. } | Load::Flood { .. } => (false, false),
-    };
+    let rule = load.request_rule();
     let Some(written) = client.request else {
-        return must || may && replies;
+        return match rule {
+            RequestRule::Required => true,
+            RequestRule::Optional => replies,
+            RequestRule::Impossible => false,
+        };
     };
     let requested = written.value.0;
-    if requested && !may {
-        cx.error(
-            written.span,
-            "a load without replies cannot have a `request`",
-        )
-        .help("leave `request` out");
-    } else if !requested && must {
-        cx.error(written.span, "this load needs a request").help(
-            "a `loop` counts replies, and a server that closes first does so after its reply: \
-            leave `request` out",
-        );
+    match (rule, requested) {
+        (RequestRule::Impossible, true) => {
+            cx.error(
+                written.span,
+                "a load without replies cannot have a `request`",
+            )
+            .help("leave `request` out");
+        }
+        (RequestRule::Required, false) => {
+            cx.error(written.span, "this load needs a request").help(
+                "a `loop` counts replies, and a server that closes first does so after its reply: \
+                 leave `request` out",
+            );
+        }
+        _ => {}
     }
     requested
 }

@@ -9,7 +9,7 @@ use super::{ClientClose, Schedule};
 use crate::units::{self, ByteCount, Rate};
 
 /// Time that a closed connection stays in TIME_WAIT (`TCP_TIMEWAIT_LEN`, Linux `include/net/tcp.h`).
-pub const TIME_WAIT: Duration = Duration::from_secs(60);
+const TIME_WAIT: Duration = Duration::from_secs(60);
 
 /// A load model of the scenario format.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -99,6 +99,17 @@ impl Starts {
     }
 }
 
+/// The place of a request and its reply in the connections of a load.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RequestRule {
+    /// Every connection carries a request; without one the load has nothing to wait for.
+    Required,
+    /// The client decides.
+    Optional,
+    /// The load sends something else, or nothing.
+    Impossible,
+}
+
 impl Load {
     /// Returns the rule by which attempts start. Everything that depends only on pace follows from it.
     pub fn starts(&self) -> Starts {
@@ -172,6 +183,19 @@ impl Load {
             Self::Connect { .. } | Self::Loop { .. } | Self::Flood { .. } | Self::Bulk { .. } => {
                 None
             }
+        }
+    }
+
+    /// Returns whether connections must, may or cannot carry an HTTP request and its reply.
+    pub fn request_rule(&self) -> RequestRule {
+        match self {
+            Self::Connect {
+                close: ClientClose::Server,
+                ..
+            }
+            | Self::Loop { .. } => RequestRule::Required,
+            Self::Connect { .. } | Self::Hold { .. } => RequestRule::Optional,
+            Self::Bulk { .. } | Self::Flood { .. } => RequestRule::Impossible,
         }
     }
 

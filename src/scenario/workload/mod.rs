@@ -9,7 +9,7 @@ mod step;
 
 pub use client::{ClientClose, ClientSpec, PortChoice};
 pub use command::{CommandSpec, FILES};
-pub use load::{Load, Starts, TIME_WAIT};
+pub use load::{Load, RequestRule, Starts};
 pub use schedule::Schedule;
 pub use server::{Accept, Forward, ServerClose, ServerSpec};
 pub use step::{StepAction, StepSpec, StopHow};
