@@ -87,7 +87,7 @@ fn thirds(limit: u64) -> String {
 /// (alloc_large_system_hash() as tcp_init() calls it, Linux 6.18).
 fn established_hash(pages: u64) -> u64 {
     let scale = if pages >= 128 * 1024 { 17 } else { 18 };
-    (pages * PAGE >> scale)
+    ((pages * PAGE) >> scale)
         .max(1)
         .next_power_of_two()
         .min(512 * 1024)

@@ -188,7 +188,7 @@ fn significant(value: f64) -> String {
 /// Writes a time with at most two significant digits, whole microseconds at least: `9 µs`, `1.2 ms`, `3.0 s`.
 pub(crate) fn brief(time: Duration) -> String {
     let (scaled, name) = match scaled_seconds(time.as_secs_f64()) {
-        (value, _) if value == 0.0 => (0.0, "µs"),
+        (0.0, _) => (0.0, "µs"),
         scaled => scaled,
     };
     let decimals = usize::from(scaled < 9.95 && name != "µs");
