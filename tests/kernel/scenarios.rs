@@ -28,7 +28,7 @@ pub(crate) fn trials(arguments: &Arguments) -> Vec<Trial> {
     let labels: Vec<String> = nslab::suite::shipped()
         .into_iter()
         .filter(|source| !parsed(source).tags.iter().any(|tag| tag == "slow"))
-        .filter(|source| can_run(source))
+        .filter(can_run)
         .map(|source| source.label)
         .collect();
     let wanted = labels.iter().filter(|label| is_wanted(label, arguments));
