@@ -25,12 +25,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use nslab::backend::{Backend, HostBackend};
-use nslab::record::{
-    Event, Offset, Privileges, Record, Recorder, SeriesKind, SeriesUnit, Timeline,
-};
+use nslab::record::{Event, Offset, Privileges, Record, Recorder, SeriesKind, Timeline};
 use nslab::run::{self, CancelToken};
 use nslab::scenario;
 use nslab::suite::{self, Options, Records, ScenarioFile};
+use nslab::units::Unit;
 use tokio::sync::watch;
 
 use bench::{Measured, bench, option};
@@ -113,7 +112,7 @@ fn work() -> Measured {
 }
 
 fn tell(recorder: &Recorder, rate: u64, over: &AtomicBool) {
-    let series = recorder.series(SERIES, SeriesKind::Counter, SeriesUnit::Count);
+    let series = recorder.series(SERIES, SeriesKind::Counter, Unit::Count);
     let begun = Instant::now();
     let mut told = 0;
     while rate > 0 && !over.load(Ordering::Relaxed) {

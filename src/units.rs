@@ -13,18 +13,42 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// The unit of a quantity, and the base in which its value is held.
+/// The unit of a metric, of a side of an expectation, and of the axis of a chart.
+///
+/// Values are held in the unit that the variant names, with one exception: in a record, which holds whole numbers,
+/// times are nanoseconds. [`Unit::from_record`] converts them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "the names say it")]
 pub enum Unit {
     /// A plain number: connections, packets, sockets, an exit code.
     Count,
+    /// In a record: nanoseconds.
     Seconds,
+    /// Octets, never bits.
     Bytes,
+    /// Events per second; the unit of a `rate(...)`, never of a recorded series.
     PerSecond,
+    /// Octets per second, never bits.
     BytesPerSecond,
-    /// Text, which can only be matched with `~`.
+    /// Lines of text: only `~` and `!~` apply.
     Text,
+}
+
+impl Unit {
+    /// Converts a value of a record to the unit itself: nanoseconds to seconds, everything else as it is.
+    pub fn from_record(self, value: f64) -> f64 {
+        match self {
+            // A division and not a product: it gives the double nearest to the decimal number, as reading `10.3s` does.
+            Self::Seconds => value / 1e9,
+            Self::Count | Self::Bytes | Self::PerSecond | Self::BytesPerSecond | Self::Text => {
+                value
+            }
+        }
+    }
+
+    /// Writes a value of a record in the notation of scenario files.
+    pub(crate) fn written(self, value: i64) -> String {
+        show::written(self.from_record(value as f64), self)
+    }
 }
 
 /// Events per second, or bits per second for the bandwidth of a link. Finite and above zero.

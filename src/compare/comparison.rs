@@ -318,7 +318,7 @@ fn is_attempted(metric: &str, spec: &RunSpec) -> bool {
 
 /// From the numbers of the record to those that people read.
 fn in_base(effect: &mut Effect) {
-    let base = |value: f64| effect.unit.in_base(value);
+    let base = |value: f64| effect.unit.from_record(value);
     let sample = |sample: Sample| Sample {
         count: sample.count,
         mean: base(sample.mean),

@@ -7,7 +7,7 @@
 
 use super::metric::{Better, Rank};
 use super::student::two_sided_quantile;
-use crate::record::SeriesUnit;
+use crate::units::Unit;
 
 /// What was measured of a metric on one side.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -74,7 +74,7 @@ pub struct Effect {
     /// As expectations write it.
     pub metric: String,
     /// What its values are; those of this structure are in the base that people use (seconds for times).
-    pub unit: SeriesUnit,
+    pub unit: Unit,
     /// Whether the scenario's expectations name it.
     pub named: bool,
     /// What is better.

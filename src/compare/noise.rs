@@ -19,7 +19,8 @@
 //! | bytes per second | 10 % of the greater value |
 //! | a time | the floor, and 10 % of the greater value |
 
-use crate::record::{Measure, SeriesKind, SeriesUnit};
+use crate::record::{Measure, SeriesKind};
+use crate::units::Unit;
 
 /// Scheduling on a busy machine was seen to delay a wake-up by milliseconds: nanoseconds.
 const TIME_FLOOR: f64 = 1e6;
@@ -37,13 +38,13 @@ const COUNT_SHARE: f64 = 0.05;
 const SPEED_SHARE: f64 = 0.1;
 
 /// Returns the difference below which a measure never matters, in the unit of the record.
-fn floor(name: &str, unit: SeriesUnit) -> f64 {
+fn floor(name: &str, unit: Unit) -> f64 {
     match unit {
-        SeriesUnit::Bytes => BYTES_FLOOR,
+        Unit::Bytes => BYTES_FLOOR,
         // The kernel counts bytes too, and calls them octets (RFC 4293).
-        SeriesUnit::Count if name.ends_with("Octets") => BYTES_FLOOR,
-        SeriesUnit::Nanoseconds => TIME_FLOOR,
-        SeriesUnit::Count | SeriesUnit::Text | SeriesUnit::BytesPerSecond => 0.0,
+        Unit::Count if name.ends_with("Octets") => BYTES_FLOOR,
+        Unit::Seconds => TIME_FLOOR,
+        Unit::Count | Unit::PerSecond | Unit::Text | Unit::BytesPerSecond => 0.0,
     }
 }
 
@@ -51,17 +52,15 @@ fn floor(name: &str, unit: SeriesUnit) -> f64 {
 /// itself, or of counts, a share of what was attempted if that is more, so that 3 failures in 1,000 attempts are not
 /// infinitely many more than none. Any difference between exit codes matters.
 pub(super) fn margin(
-    (name, unit): (&str, SeriesUnit),
+    (name, unit): (&str, Unit),
     before: f64,
     attempts: f64,
     threshold: f64,
 ) -> f64 {
     let share = match unit {
-        SeriesUnit::Count if name.ends_with(".exit") => return 0.0,
-        SeriesUnit::Count | SeriesUnit::Text => threshold * before.abs().max(attempts),
-        SeriesUnit::Bytes | SeriesUnit::BytesPerSecond | SeriesUnit::Nanoseconds => {
-            threshold * before.abs()
-        }
+        Unit::Count if name.ends_with(".exit") => return 0.0,
+        Unit::Count | Unit::PerSecond | Unit::Text => threshold * before.abs().max(attempts),
+        Unit::Bytes | Unit::BytesPerSecond | Unit::Seconds => threshold * before.abs(),
     };
     share.max(floor(name, unit))
 }
@@ -71,7 +70,7 @@ pub(super) fn margin(
 pub(super) fn moved(a: i64, b: i64, measure: &Measure, is_accounted: bool) -> Option<f64> {
     let floor = floor(&measure.name, measure.unit);
     let (least, share) = match measure.unit {
-        SeriesUnit::Count | SeriesUnit::Text if floor == 0.0 => {
+        Unit::Count | Unit::PerSecond | Unit::Text if floor == 0.0 => {
             if is_accounted && measure.kind == SeriesKind::Counter {
                 (0.0, ACCOUNTED_SHARE)
             } else {
@@ -79,8 +78,8 @@ pub(super) fn moved(a: i64, b: i64, measure: &Measure, is_accounted: bool) -> Op
                 (DEVIATIONS * events.sqrt(), COUNT_SHARE)
             }
         }
-        SeriesUnit::Count | SeriesUnit::Text | SeriesUnit::Bytes => (floor, COUNT_SHARE),
-        SeriesUnit::BytesPerSecond | SeriesUnit::Nanoseconds => (floor, SPEED_SHARE),
+        Unit::Count | Unit::PerSecond | Unit::Text | Unit::Bytes => (floor, COUNT_SHARE),
+        Unit::BytesPerSecond | Unit::Seconds => (floor, SPEED_SHARE),
     };
     let difference = a.abs_diff(b) as f64;
     if difference == 0.0 {
@@ -94,9 +93,10 @@ pub(super) fn moved(a: i64, b: i64, measure: &Measure, is_accounted: bool) -> Op
 #[cfg(test)]
 mod tests {
     use super::*;
-    use SeriesUnit::{Bytes, Count, Nanoseconds};
+    use crate::units::Unit;
+    use Unit::{Bytes, Count, Seconds};
 
-    fn moves(name: &str, unit: SeriesUnit, is_accounted: bool) -> impl Fn(i64, i64) -> bool {
+    fn moves(name: &str, unit: Unit, is_accounted: bool) -> impl Fn(i64, i64) -> bool {
         let measure = Measure {
             name: name.to_owned(),
             value: 0,
@@ -125,7 +125,7 @@ mod tests {
 
     #[test]
     fn times_and_bytes_have_a_floor() {
-        let time = moves("p50(load.latency)", Nanoseconds, true);
+        let time = moves("p50(load.latency)", Seconds, true);
         assert!(!time(60_000, 900_000) && time(60_000, 1_100_000));
         assert!(!time(100_000_000, 109_000_000) && time(100_000_000, 112_000_000));
         for bytes in [
@@ -137,6 +137,6 @@ mod tests {
         }
         let margin = |unit, before| margin(("load.bytes", unit), before, 0.0, 0.1);
         assert_eq!([margin(Bytes, 1000.0), margin(Bytes, 1e6)], [65_536.0, 1e5]);
-        assert_eq!(margin(Nanoseconds, 1000.0), 1e6);
+        assert_eq!(margin(Seconds, 1000.0), 1e6);
     }
 }

@@ -103,7 +103,7 @@ impl<'a> Distribution<'a> {
             Some(SeriesFunction::Rate) => None,
         };
         number.map_or(NOTHING_MEASURED, |number| {
-            Reading::Value(self.series.declaration.unit.in_base(number))
+            Reading::Value(self.series.declaration.unit.from_record(number))
         })
     }
 

@@ -243,7 +243,7 @@ impl<'a> Walk<'a> {
                 return Reading::Nothing("no distribution");
             }
         };
-        Reading::Value(unit.in_base(number))
+        Reading::Value(unit.from_record(number))
     }
 
     /// Increase a second; 0 over no time at all.

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use super::ProbeError;
 use super::watched::{Changes, Watched};
 use crate::names::{NodeName, SeriesName};
-use crate::record::{Recorder, SeriesKind, SeriesUnit};
+use crate::record::{Recorder, SeriesKind};
 use crate::sys::conntrack::Conntrack;
 use crate::sys::netlink::NetlinkError;
+use crate::units::Unit;
 
 /// The table of one node.
 #[derive(Debug)]
@@ -32,7 +33,7 @@ impl ConntrackTable {
         let mut conntrack = Conntrack::open().map_err(failed)?;
         let series = |name: &str, kind| {
             let name = SeriesName::new(format!("{node}.conntrack.{name}"));
-            Watched::new(recorder.series(name, kind, SeriesUnit::Count))
+            Watched::new(recorder.series(name, kind, Unit::Count))
         };
         let counted = conntrack.counters().map_err(failed)?;
         let counters = counted.iter().map(|(name, baseline)| {

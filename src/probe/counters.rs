@@ -7,8 +7,9 @@ use super::ProbeError;
 use super::mib::{Block, CURR_ESTAB, Slots};
 use super::watched::Changes;
 use crate::names::{NodeName, SeriesName};
-use crate::record::{Event, Offset, Recorder, SeriesId, SeriesKind, SeriesUnit};
+use crate::record::{Event, Offset, Recorder, SeriesId, SeriesKind};
 use crate::sys::procfs::NetFile;
+use crate::units::Unit;
 
 /// Where a lab speaks no IPv6, `snmp6` (15 of the 60 µs that all files take) is read at one look of so many, and at the last.
 const IDLE_SNMP6: u32 = 10;
@@ -168,11 +169,7 @@ fn declare(node: &NodeName, name: &str, gauge: bool, recorder: &Recorder) -> Ser
     } else {
         SeriesKind::Counter
     };
-    recorder.series(
-        SeriesName::new(format!("{node}.{name}")),
-        kind,
-        SeriesUnit::Count,
-    )
+    recorder.series(SeriesName::new(format!("{node}.{name}")), kind, Unit::Count)
 }
 
 #[cfg(test)]

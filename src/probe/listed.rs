@@ -11,10 +11,11 @@ use super::budget::Budget;
 use super::cpu::thread_time;
 use super::watched::{Changes, Watched};
 use crate::names::{NodeName, SeriesName};
-use crate::record::{Offset, Recorder, SeriesKind, SeriesUnit};
+use crate::record::{Offset, Recorder, SeriesKind};
 use crate::sys::ports::local_ports;
 use crate::sys::sock_diag::{Connection, ListeningSocket, SockDiag, TcpState, TcpStates};
 use crate::sys::tcp_info::{self, FIELDS, TcpInfoField, TcpInfoUnit};
+use crate::units::Unit;
 
 /// Sockets are listed at every look, up to a quarter of a processor, as those are that are only counted (`sockets`).
 const SHARE: u32 = 4;
@@ -90,7 +91,7 @@ impl Listed {
             queues: Vec::new(),
             infos: Vec::new(),
             occupied: Vec::new(),
-            range: range.then(|| gauge(format!("{node}.ports.range"), SeriesUnit::Count)),
+            range: range.then(|| gauge(format!("{node}.ports.range"), Unit::Count)),
         };
         for actor in actors {
             let of = |name: &str, unit| {
@@ -100,9 +101,9 @@ impl Listed {
             if let Whose::Serves(port) = actor.whose {
                 let queues = Queues {
                     port,
-                    waiting: of("accept_queue", SeriesUnit::Count),
-                    limit: of("accept_queue.limit", SeriesUnit::Count),
-                    half_open: of("syn_queue", SeriesUnit::Count),
+                    waiting: of("accept_queue", Unit::Count),
+                    limit: of("accept_queue.limit", Unit::Count),
+                    half_open: of("syn_queue", Unit::Count),
                     half_open_now: 0,
                 };
                 if queues.is_watched() {
@@ -133,7 +134,7 @@ impl Listed {
             let name = format!("{node}.ports.to.{}", destination.name);
             listed.occupied.push(Occupied {
                 to: destination.addresses.clone(),
-                watched: gauge(name, SeriesUnit::Count),
+                watched: gauge(name, Unit::Count),
                 ports: BTreeSet::new(),
             });
         }
@@ -312,12 +313,12 @@ impl Info {
     }
 }
 
-fn unit(unit: TcpInfoUnit) -> SeriesUnit {
+fn unit(unit: TcpInfoUnit) -> Unit {
     match unit {
-        TcpInfoUnit::Count => SeriesUnit::Count,
-        TcpInfoUnit::Bytes => SeriesUnit::Bytes,
-        TcpInfoUnit::BytesPerSecond => SeriesUnit::BytesPerSecond,
-        TcpInfoUnit::Microseconds => SeriesUnit::Nanoseconds,
+        TcpInfoUnit::Count => Unit::Count,
+        TcpInfoUnit::Bytes => Unit::Bytes,
+        TcpInfoUnit::BytesPerSecond => Unit::BytesPerSecond,
+        TcpInfoUnit::Microseconds => Unit::Seconds,
     }
 }
 

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::watched::{Changes, Watched};
 use crate::names::SeriesName;
-use crate::record::{Recorder, SeriesKind, SeriesUnit};
+use crate::record::{Recorder, SeriesKind};
 use crate::sys::procfs::{NetFile, tcp_sockstat};
 use crate::sys::slabinfo;
+use crate::units::Unit;
 
 /// The kinds of objects that are watched, and how many TCP sockets there are beside.
 #[derive(Debug)]
@@ -41,13 +42,13 @@ impl Slabs {
             };
             let entry = kinds.entry(kind.to_owned()).or_default();
             if is_size {
-                entry.object_bytes = watched(SeriesUnit::Bytes);
+                entry.object_bytes = watched(Unit::Bytes);
             } else {
-                entry.objects = watched(SeriesUnit::Count);
+                entry.objects = watched(Unit::Count);
             }
         }
         let sockets = || {
-            let unit = SeriesUnit::Count;
+            let unit = Unit::Count;
             let series =
                 recorder.series(SeriesName::from("kernel.sockets"), SeriesKind::Gauge, unit);
             Some((NetFile::open("sockstat").ok()?, Watched::new(series)))

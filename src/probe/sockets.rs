@@ -12,9 +12,10 @@ use super::counters::TcpLine;
 use super::cpu::thread_time;
 use super::watched::{Changes, Watched};
 use crate::names::{NodeName, SeriesName};
-use crate::record::{Offset, Recorder, SeriesKind, SeriesUnit};
+use crate::record::{Offset, Recorder, SeriesKind};
 use crate::sys::procfs::{NetFile, TcpSockstat, counts_tw_by_namespace, tcp_sockstat};
 use crate::sys::sock_diag::{SockDiag, SocketCounts, TcpState, TcpStates};
+use crate::units::Unit;
 
 /// States that no expectation names are listed for at most a 200th (0.5 %) of a processor: on a machine with two, what a
 /// client and a server cost so together delays fewer starts of a paced load than its 99th percentile of lateness shows.
@@ -95,9 +96,9 @@ impl Sockets {
             tells_tw,
             states: TcpState::ALL.map(|state| {
                 let name = format!("tcp.{}", state.as_str());
-                (state, series(&name, SeriesUnit::Count))
+                (state, series(&name, Unit::Count))
             }),
-            memory: memory.then(|| series("memory.tcp", SeriesUnit::Bytes)),
+            memory: memory.then(|| series("memory.tcp", Unit::Bytes)),
             all_budget: Budget::one_in(UNNAMED),
             named,
             named_budget: Budget::one_in(NAMED),

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::clock::Offset;
 use super::environment::Environment;
 use crate::names::{ActorName, SeriesName};
-use crate::units::{Unit, show};
+use crate::units::Unit;
 
 /// Identifies a series in samples. Assigned in the order of declaration, from 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -30,47 +30,41 @@ pub enum SeriesKind {
     Distribution,
 }
 
-/// The unit of a series' values.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum SeriesUnit {
-    /// A plain number without a unit.
-    Count,
-    /// A number of bytes.
-    Bytes,
-    /// Bytes per second.
-    BytesPerSecond,
-    /// A time in nanoseconds.
-    Nanoseconds,
-    /// Text, which has no unit.
-    Text,
-}
+/// The names of units in a record.
+mod recorded_unit {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error as _, ser::Error as _};
 
-impl SeriesUnit {
-    /// Converts a recorded value to the unit that people and expectations use: nanoseconds become seconds, all other
-    /// values stay as they are.
-    pub fn in_base(self, value: f64) -> f64 {
-        match self {
-            // Dividing gives the double nearest to the decimal number, as parsing `10.3s` does. Multiplying would not.
-            Self::Nanoseconds => value / 1e9,
-            Self::Count | Self::Bytes | Self::BytesPerSecond | Self::Text => value,
+    use crate::units::Unit;
+
+    pub(super) const NAMES: [(Unit, &str); 5] = [
+        (Unit::Count, "count"),
+        (Unit::Bytes, "bytes"),
+        (Unit::BytesPerSecond, "bytes-per-second"),
+        (Unit::Seconds, "nanoseconds"),
+        (Unit::Text, "text"),
+    ];
+
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "serde passes a reference"
+    )]
+    pub(super) fn serialize<S: Serializer>(unit: &Unit, serializer: S) -> Result<S::Ok, S::Error> {
+        match NAMES.iter().find(|(known, _)| known == unit) {
+            Some((_, name)) => serializer.serialize_str(name),
+            None => Err(S::Error::custom(
+                "a rate is computed from a series, not recorded",
+            )),
         }
     }
 
-    /// Returns the unit of [`in_base`](Self::in_base)'s values.
-    pub fn base(self) -> Unit {
-        match self {
-            Self::Count => Unit::Count,
-            Self::Bytes => Unit::Bytes,
-            Self::BytesPerSecond => Unit::BytesPerSecond,
-            Self::Nanoseconds => Unit::Seconds,
-            Self::Text => Unit::Text,
-        }
-    }
-
-    /// Writes a value of the record in the notation of scenario files.
-    pub(crate) fn written(self, value: i64) -> String {
-        show::written(self.in_base(value as f64), self.base())
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Unit, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        let found = NAMES.iter().find(|(_, known)| *known == name);
+        found
+            .map(|(unit, _)| *unit)
+            .ok_or_else(|| D::Error::custom(format_args!("unknown unit `{name}`")))
     }
 }
 
@@ -83,8 +77,9 @@ pub struct SeriesDeclaration {
     pub name: SeriesName,
     /// The type of its values.
     pub kind: SeriesKind,
-    /// The unit of its values.
-    pub unit: SeriesUnit,
+    /// The unit of its values. Times are whole nanoseconds, and the record calls their unit so.
+    #[serde(with = "recorded_unit")]
+    pub unit: Unit,
     /// True if the lab emulates the kernel feature behind it; every display of the series says so.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub emulated: bool,

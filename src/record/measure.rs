@@ -3,8 +3,9 @@
 //! Not here: whether a figure is good or bad, and noise (`compare`, `report`).
 
 use super::distribution::{merged, quantile};
-use super::event::{SeriesKind, SeriesUnit};
+use super::event::SeriesKind;
 use super::series::Series;
+use crate::units::Unit;
 
 /// The quantiles that summarise a distribution.
 const QUANTILES: [(&str, f64); 2] = [("p50", 0.5), ("p99", 0.99)];
@@ -17,7 +18,7 @@ pub struct Measure {
     /// The value, in `unit`.
     pub value: i64,
     /// Unit of the value.
-    pub unit: SeriesUnit,
+    pub unit: Unit,
     /// Kind of the series.
     pub kind: SeriesKind,
 }

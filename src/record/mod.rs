@@ -27,8 +27,7 @@ pub use capture::{
 pub use clock::{Offset, RunClock};
 pub use environment::{Environment, Guest, Privileges};
 pub use event::{
-    Built, ConntrackRoom, Event, LoadReport, SeriesDeclaration, SeriesId, SeriesKind, SeriesUnit,
-    WirePrecision,
+    Built, ConntrackRoom, Event, LoadReport, SeriesDeclaration, SeriesId, SeriesKind, WirePrecision,
 };
 pub use file::{
     ProcessEnd, RECORD_VERSION, Record, RecordError, RecordHeader, RecordWriter, RecordedScenario,

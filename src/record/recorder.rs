@@ -6,8 +6,9 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
 
-use super::event::{Event, SeriesDeclaration, SeriesId, SeriesKind, SeriesUnit};
+use super::event::{Event, SeriesDeclaration, SeriesId, SeriesKind};
 use crate::names::SeriesName;
+use crate::units::Unit;
 
 /// A handle for recording events that any thread may clone. One writer thread writes them, so recording never blocks on
 /// output.
@@ -54,12 +55,7 @@ impl Recorder {
     }
 
     /// Declares a series, or returns its id if it has been declared.
-    pub fn series(
-        &self,
-        name: impl Into<SeriesName>,
-        kind: SeriesKind,
-        unit: SeriesUnit,
-    ) -> SeriesId {
+    pub fn series(&self, name: impl Into<SeriesName>, kind: SeriesKind, unit: Unit) -> SeriesId {
         self.declare(name.into(), kind, unit, false)
     }
 
@@ -68,18 +64,12 @@ impl Recorder {
         &self,
         name: impl Into<SeriesName>,
         kind: SeriesKind,
-        unit: SeriesUnit,
+        unit: Unit,
     ) -> SeriesId {
         self.declare(name.into(), kind, unit, true)
     }
 
-    fn declare(
-        &self,
-        name: SeriesName,
-        kind: SeriesKind,
-        unit: SeriesUnit,
-        emulated: bool,
-    ) -> SeriesId {
+    fn declare(&self, name: SeriesName, kind: SeriesKind, unit: Unit, emulated: bool) -> SeriesId {
         let mut series = self.series.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(id) = series.get(&name) {
             return *id;

@@ -8,8 +8,9 @@
 use super::evidence::emulated;
 use super::printable::printable;
 use crate::record::distribution::{count, quantile};
-use crate::record::{Offset, Series, SeriesKind, SeriesUnit};
+use crate::record::{Offset, Series, SeriesKind};
 use crate::suite::{RunResult, SuiteResult};
+use crate::units::Unit;
 use crate::units::format_seconds;
 
 const HEADER: [&str; 7] = [
@@ -100,12 +101,7 @@ fn rows(series: &Series) -> Vec<(Offset, String, String)> {
     }
 }
 
-fn span(
-    t: Offset,
-    name: &str,
-    values: &[(u64, u64)],
-    unit: SeriesUnit,
-) -> Vec<(Offset, String, String)> {
+fn span(t: Offset, name: &str, values: &[(u64, u64)], unit: Unit) -> Vec<(Offset, String, String)> {
     let total = count(values);
     let mut rows = vec![(t, format!("count({name})"), total.to_string())];
     for percent in [50, 99] {
@@ -120,15 +116,16 @@ fn span(
     rows
 }
 
-fn number(value: i64, unit: SeriesUnit) -> String {
+fn number(value: i64, unit: Unit) -> String {
     match (unit, u64::try_from(value)) {
-        (SeriesUnit::Nanoseconds, Ok(nanos)) => seconds(Offset(nanos)),
+        (Unit::Seconds, Ok(nanos)) => seconds(Offset(nanos)),
         (
-            SeriesUnit::Nanoseconds
-            | SeriesUnit::Count
-            | SeriesUnit::Bytes
-            | SeriesUnit::BytesPerSecond
-            | SeriesUnit::Text,
+            Unit::Seconds
+            | Unit::Count
+            | Unit::Bytes
+            | Unit::PerSecond
+            | Unit::BytesPerSecond
+            | Unit::Text,
             _,
         ) => value.to_string(),
     }

@@ -12,7 +12,8 @@ use nix::errno::Errno;
 
 use super::flusher::Wakeup;
 use crate::names::ActorName;
-use crate::record::{Event, Offset, Recorder, RunClock, SeriesId, SeriesKind, SeriesUnit};
+use crate::record::{Event, Offset, Recorder, RunClock, SeriesId, SeriesKind};
+use crate::units::Unit;
 
 /// At most one sample of an actor in this time, besides those of what is new: fine enough to time a change by, at 100 events a second.
 pub(crate) const COALESCE: Duration = Duration::from_millis(10);
@@ -20,7 +21,7 @@ pub(crate) const COALESCE: Duration = Duration::from_millis(10);
 const SPAN: Duration = Duration::from_millis(100);
 
 /// A series that an actor has from the start: the name behind the dot, its kind and its unit.
-pub(crate) type Declared = (&'static str, SeriesKind, SeriesUnit);
+pub(crate) type Declared = (&'static str, SeriesKind, Unit);
 
 /// The counts of an actor, shared by its threads.
 #[derive(Debug)]
@@ -147,7 +148,7 @@ impl ActorMetrics {
         // Three digits: 0.1 % is finer than any expectation asks. Resizing, so that no bound has to be guessed.
         let span = has_latency.then(|| Histogram::new(3).ok()).flatten();
         let latency = span.map(|span| Latency {
-            series: series("latency", SeriesKind::Distribution, SeriesUnit::Nanoseconds),
+            series: series("latency", SeriesKind::Distribution, Unit::Seconds),
             span,
             span_end: None,
         });
@@ -244,7 +245,7 @@ impl ActorMetrics {
                 }
                 OnDemandSeries::Status(status) => format!("{}.status.{status}", self.actor),
             };
-            let (kind, unit) = (SeriesKind::Counter, SeriesUnit::Count);
+            let (kind, unit) = (SeriesKind::Counter, Unit::Count);
             let series = self.recorder.series(name.as_str(), kind, unit);
             counts.values.push(CountedValue {
                 series,
@@ -302,8 +303,8 @@ mod tests {
     use crate::traffic::tests::TestRecorder;
 
     const DECLARED: [Declared; 2] = [
-        ("attempted", SeriesKind::Counter, SeriesUnit::Count),
-        ("in-flight", SeriesKind::Gauge, SeriesUnit::Count),
+        ("attempted", SeriesKind::Counter, Unit::Count),
+        ("in-flight", SeriesKind::Gauge, Unit::Count),
     ];
 
     fn at(millis: u64) -> Offset {

@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use nslab::compare::{Answer, Comparison, Kind};
-use nslab::record::{Event, Outcome, RunEnd, SeriesDeclaration, SeriesId, SeriesKind, SeriesUnit};
+use nslab::record::{Event, Outcome, RunEnd, SeriesDeclaration, SeriesId, SeriesKind};
 use nslab::suite::RunResult;
 use nslab::suite::replay::{StoredRun, replay};
+use nslab::units::Unit;
 
 const THRESHOLD: f64 = 0.02;
 
@@ -34,7 +35,7 @@ fn with(name: &str, kind: SeriesKind, values: &[i64]) -> Vec<RunResult> {
             id,
             name: name.into(),
             kind,
-            unit: SeriesUnit::Count,
+            unit: Unit::Count,
             emulated: false,
         }));
         let t = run.timeline.now;

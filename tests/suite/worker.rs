@@ -8,8 +8,8 @@ use std::time::Duration;
 use nslab::backend::WorkOrder;
 use nslab::record::{
     Built, Environment, Event, LoadReport, Offset, SeriesDeclaration, SeriesId, SeriesKind,
-    SeriesUnit,
 };
+use nslab::units::Unit;
 
 pub(crate) fn main() {
     let mut line = String::new();
@@ -91,7 +91,7 @@ fn begin(order: &WorkOrder) {
         id: SeriesId(0),
         name: "load.established".into(),
         kind: SeriesKind::Counter,
-        unit: SeriesUnit::Count,
+        unit: Unit::Count,
         emulated: false,
     }));
 }

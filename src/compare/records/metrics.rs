@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Pair;
 use crate::compare::metric::series_of;
 use crate::compare::noise;
-use crate::record::{self, Measure, SeriesUnit};
+use crate::record::{self, Measure};
 use crate::scenario::RunSpec;
 use crate::scenario::expr::Expectation;
 use crate::suite::RunResult;
+use crate::units::Unit;
 
 /// A number with what it counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,7 +17,7 @@ pub struct MetricValue {
     /// The number.
     pub number: i64,
     /// What it counts.
-    pub unit: SeriesUnit,
+    pub unit: Unit,
 }
 
 /// A measure that moved beyond noise, or that only one side has.

@@ -1,7 +1,7 @@
 //! What a quantity was, and how quantities compare.
 
 use super::build::*;
-use crate::record::{Outcome, SeriesUnit, Timeline};
+use crate::record::{Outcome, Timeline};
 use crate::scenario::expr::CompareOp::*;
 use crate::scenario::expr::{ArithmeticOp, Claim, Expr, SeriesFunction, Tolerance, Window};
 use crate::units::Unit;
@@ -306,12 +306,8 @@ fn a_distribution_without_measurements_has_no_value() {
 #[test]
 fn nanoseconds_are_read_as_seconds_and_bytes_as_bytes() {
     let run = TimelineBuilder::new()
-        .gauge_of(
-            "load.slept",
-            SeriesUnit::Nanoseconds,
-            &[(10, 10_300_000_000)],
-        )
-        .gauge_of("client.memory.tcp", SeriesUnit::Bytes, &[(10, 1536)])
+        .gauge_of("load.slept", Unit::Seconds, &[(10, 10_300_000_000)])
+        .gauge_of("client.memory.tcp", Unit::Bytes, &[(10, 1536)])
         .finished_at(1000);
     let slept = Expr::Metric(metric_ref("load.slept", Unit::Seconds));
     assert!(holds(

@@ -94,7 +94,7 @@ fn a_link_faster_than_the_wire_shows_the_wire() {
 fn a_failure_behind_a_late_wire_says_nothing_and_a_pass_stands() {
     let judged = |value, late: i64| {
         let wire = "wire.client-server.late";
-        let run = run(1).gauge_of(wire, crate::record::SeriesUnit::Nanoseconds, &[(500, late)]);
+        let run = run(1).gauge_of(wire, crate::units::Unit::Seconds, &[(500, late)]);
         let impairment = Impairment {
             delay: Some(Duration::from_millis(50)),
             ..Impairment::default()

@@ -1,8 +1,9 @@
 //! What a wire did not deliver, counted and told to the record.
 
 use crate::names::{NodeName, SeriesName};
-use crate::record::{Event, Offset, Recorder, RunClock, SeriesId, SeriesKind, SeriesUnit};
+use crate::record::{Event, Offset, Recorder, RunClock, SeriesId, SeriesKind};
 use crate::sys::packet::PacketSocket;
+use crate::units::Unit;
 
 /// The greatest lateness is no count.
 const LATE: &str = "late";
@@ -68,9 +69,9 @@ impl Tally {
         let series = KINDS.map(|what| {
             let name = SeriesName::new(format!("wire.{}.{what}", self.link));
             if what == LATE {
-                recorder.series(name, SeriesKind::Gauge, SeriesUnit::Nanoseconds)
+                recorder.series(name, SeriesKind::Gauge, Unit::Seconds)
             } else {
-                recorder.series(name, SeriesKind::Counter, SeriesUnit::Count)
+                recorder.series(name, SeriesKind::Counter, Unit::Count)
             }
         });
         (self.dropped, self.late) = (0, 0);

@@ -10,12 +10,13 @@ use super::WireError;
 use super::recycle::{Flow, LocalAddresses, Recycle, TIMEWAIT_LEN, TimeWait, Verdict};
 use super::segment::Segment;
 use crate::names::{NodeName, SeriesName};
-use crate::record::{Event, Offset, Recorder, RunClock, SeriesId, SeriesKind, SeriesUnit};
+use crate::record::{Event, Offset, Recorder, RunClock, SeriesId, SeriesKind};
 use crate::scenario::topology::NodeSpec;
 use crate::sys::NetNs;
 use crate::sys::netlink::NetlinkError;
 use crate::sys::sock_destroy::SockDestroyer;
 use crate::sys::support;
+use crate::units::Unit;
 
 /// The sysctl that is emulated.
 const KEY: &str = "net.ipv4.tcp_tw_recycle";
@@ -105,7 +106,7 @@ impl TwRecycle {
             return;
         }
         let name = SeriesName::new(format!("{}.TcpExtPAWSPassive", state.node));
-        let rejected = recorder.emulated_series(name, SeriesKind::Counter, SeriesUnit::Count);
+        let rejected = recorder.emulated_series(name, SeriesKind::Counter, Unit::Count);
         recorder.record(Event::Sample {
             t: Offset::ZERO,
             v: vec![(rejected, 0)],

@@ -15,9 +15,10 @@ use crate::ladder::{Ladder, LadderError, draw};
 use crate::names::{IfName, NodeName, SeriesName};
 use crate::record::{
     Capture, CaptureHeader, CaptureWriter, CapturedPacket, Direction, Event, LinkEnd, Offset,
-    SeriesDeclaration, SeriesId, SeriesKind, SeriesUnit, Timeline,
+    SeriesDeclaration, SeriesId, SeriesKind, Timeline,
 };
 use crate::scenario::{self, RunSpec};
+use crate::units::Unit;
 
 /// The wall clock at the zero of the run's clock.
 const ZERO: u64 = 1_763_640_000_000_000_000;
@@ -219,7 +220,7 @@ impl Script {
             id,
             name: SeriesName::new(name),
             kind: SeriesKind::Counter,
-            unit: SeriesUnit::Count,
+            unit: Unit::Count,
             emulated,
         }));
         for (at, value) in values {

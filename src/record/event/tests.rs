@@ -31,7 +31,7 @@ fn next(event: &Event) -> Option<Event> {
             id: series,
             name: "load.established".into(),
             kind: SeriesKind::Counter,
-            unit: SeriesUnit::Count,
+            unit: Unit::Count,
             emulated: false,
         }),
         Event::Series(_) => Event::Sample { t, v: Vec::new() },
@@ -108,17 +108,8 @@ fn the_reference_names_every_kind_and_unit() {
         SeriesKind::Text => Some(SeriesKind::Distribution),
         SeriesKind::Distribution => None,
     };
-    let next_unit = |unit: &SeriesUnit| match unit {
-        SeriesUnit::Count => Some(SeriesUnit::Bytes),
-        SeriesUnit::Bytes => Some(SeriesUnit::BytesPerSecond),
-        SeriesUnit::BytesPerSecond => Some(SeriesUnit::Nanoseconds),
-        SeriesUnit::Nanoseconds => Some(SeriesUnit::Text),
-        SeriesUnit::Text => None,
-    };
     let kinds = std::iter::successors(Some(SeriesKind::Counter), next_kind);
-    let units = std::iter::successors(Some(SeriesUnit::Count), next_unit);
     let kinds = kinds.map(|kind| serde_json::to_value(kind).unwrap());
-    let units = units.map(|unit| serde_json::to_value(unit).unwrap());
     for kind in kinds {
         let row = format!("| `{}` |", kind.as_str().unwrap());
         assert!(REFERENCE.contains(&row), "docs/record.md lacks {row}");
@@ -126,8 +117,8 @@ fn the_reference_names_every_kind_and_unit() {
     let listed = REFERENCE
         .lines()
         .find(|line| line.starts_with("The `unit` of a series"));
-    for unit in units {
-        let name = format!("`{}`", unit.as_str().unwrap());
+    for (_, unit) in recorded_unit::NAMES {
+        let name = format!("`{unit}`");
         assert!(
             listed.unwrap().contains(&name),
             "docs/record.md lacks the unit {name}"

@@ -1,22 +1,22 @@
 //! Figures of a comparison as people read them: `1000`, `12.5`, `1.4 ms`, `+80 %`.
 
 use crate::compare::{Effect, Sample};
-use crate::record::SeriesUnit;
+use crate::units::Unit;
 use crate::units::show;
 
 /// A value in the base of its unit.
-pub(super) fn value(value: f64, unit: SeriesUnit) -> String {
-    show::rounded(value, unit.base())
+pub(super) fn value(value: f64, unit: Unit) -> String {
+    show::rounded(value, unit)
 }
 
 /// With its sign, so that it is seen to be a difference.
-pub(super) fn change(difference: f64, unit: SeriesUnit) -> String {
+pub(super) fn change(difference: f64, unit: Unit) -> String {
     let sign = if difference < 0.0 { "-" } else { "+" };
     format!("{sign}{}", value(difference.abs(), unit))
 }
 
 /// A mean with its standard deviation, where there is one.
-pub(super) fn sample(sample: &Sample, unit: SeriesUnit) -> String {
+pub(super) fn sample(sample: &Sample, unit: Unit) -> String {
     if sample.deviation == 0.0 {
         value(sample.mean, unit)
     } else {
@@ -76,6 +76,6 @@ mod tests {
 
     #[test]
     fn a_change_has_its_sign() {
-        assert_eq!(change(-3.0, SeriesUnit::Count), "-3");
+        assert_eq!(change(-3.0, Unit::Count), "-3");
     }
 }

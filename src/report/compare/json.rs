@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::terminal::word;
 use super::words;
 use crate::compare::{Better, Comparison, Effect, Rank, Sample, Trial, Tried};
-use crate::record::SeriesUnit;
+use crate::units::Unit;
 
 /// Raised whenever a reader of the version before could be misled.
 const VERSION: u32 = 1;
@@ -154,10 +154,10 @@ fn effect(effect: &Effect) -> EffectReport {
     EffectReport {
         metric: effect.metric.clone(),
         unit: match effect.unit {
-            SeriesUnit::Count | SeriesUnit::Text => "count",
-            SeriesUnit::Bytes => "bytes",
-            SeriesUnit::BytesPerSecond => "bytes-per-second",
-            SeriesUnit::Nanoseconds => "seconds",
+            Unit::Count | Unit::PerSecond | Unit::Text => "count",
+            Unit::Bytes => "bytes",
+            Unit::BytesPerSecond => "bytes-per-second",
+            Unit::Seconds => "seconds",
         },
         kind: word(effect.kind),
         better: match effect.better {

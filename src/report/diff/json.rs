@@ -3,8 +3,9 @@
 use serde::Serialize;
 
 use crate::compare::{MetricChange, MetricValue, Pair, RunDiff, SuiteDiff, VerdictChange};
-use crate::record::{Outcome, SeriesUnit};
+use crate::record::Outcome;
 use crate::scenario::RunId;
+use crate::units::Unit;
 
 /// Raised whenever a reader of the version before could be misled.
 const VERSION: u32 = 1;
@@ -196,10 +197,10 @@ fn metric(metric: &MetricChange) -> Metric {
 
 fn unit(value: MetricValue) -> &'static str {
     match value.unit {
-        SeriesUnit::Count | SeriesUnit::Text => "count",
-        SeriesUnit::Bytes => "bytes",
-        SeriesUnit::BytesPerSecond => "bytes-per-second",
-        SeriesUnit::Nanoseconds => "nanoseconds",
+        Unit::Count | Unit::PerSecond | Unit::Text => "count",
+        Unit::Bytes => "bytes",
+        Unit::BytesPerSecond => "bytes-per-second",
+        Unit::Seconds => "nanoseconds",
     }
 }
 

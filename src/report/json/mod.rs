@@ -13,10 +13,11 @@ use super::evidence;
 use crate::record::distribution::{count, merged, quantile};
 use crate::record::{
     Built, ConntrackRoom, Environment, LoadReport, Offset, Outcome, Privileges, RunEnd, Series,
-    SeriesKind, SeriesUnit, Verdict,
+    SeriesKind, Verdict,
 };
 use crate::scenario::Truth;
 use crate::suite::{Attempt, QuantitySpread, RunResult, ScenarioResult, Spread, SuiteResult};
+use crate::units::Unit;
 
 /// Raised whenever a reader of the version before could be misled.
 const VERSION: u32 = 1;
@@ -208,8 +209,8 @@ fn metric(series: &Series) -> Option<(String, serde_json::Number)> {
     }
     let last = series.last()?;
     let value = match series.declaration.unit {
-        SeriesUnit::Nanoseconds => serde_json::Number::from_f64(last as f64 / 1e9)?,
-        SeriesUnit::Count | SeriesUnit::Bytes | SeriesUnit::BytesPerSecond | SeriesUnit::Text => {
+        Unit::Seconds => serde_json::Number::from_f64(last as f64 / 1e9)?,
+        Unit::Count | Unit::Bytes | Unit::PerSecond | Unit::BytesPerSecond | Unit::Text => {
             last.into()
         }
     };
@@ -221,8 +222,9 @@ fn distribution(series: &Series) -> Option<(String, DistributionPart)> {
         return None;
     }
     let values = merged(series);
-    let at =
-        |share| quantile(&values, share).map(|value| series.declaration.unit.in_base(value as f64));
+    let at = |share| {
+        quantile(&values, share).map(|value| series.declaration.unit.from_record(value as f64))
+    };
     let part = DistributionPart {
         count: count(&values),
         p50: at(0.5),

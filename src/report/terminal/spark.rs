@@ -68,7 +68,8 @@ fn block(value: i64, most: i64) -> char {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::{Event, SeriesDeclaration, SeriesId, SeriesUnit};
+    use crate::record::{Event, SeriesDeclaration, SeriesId};
+    use crate::units::Unit;
 
     fn timeline(seconds: u64, changes: &[(u64, i64)]) -> Timeline {
         let mut timeline = Timeline::default();
@@ -76,7 +77,7 @@ mod tests {
             id: SeriesId(0),
             name: "load.established".into(),
             kind: SeriesKind::Counter,
-            unit: SeriesUnit::Count,
+            unit: Unit::Count,
             emulated: false,
         }));
         for (second, value) in changes {

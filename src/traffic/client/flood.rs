@@ -14,17 +14,17 @@ use socket2::{SockAddr, Socket};
 
 use super::plan::LoadPlan;
 use super::report::LoadStats;
-use crate::record::{Event, Offset, RunClock, SeriesKind, SeriesUnit};
+use crate::record::{Event, Offset, RunClock, SeriesKind};
 use crate::scenario::workload::{ClientSpec, Load, Starts};
 use crate::sys::timer::thread_cpu_time;
 use crate::sys::wake::StopFlag;
 use crate::sys::{fdtable, sockopt};
 use crate::traffic::actor_metrics::{ActorMetrics, Declared};
+use crate::units::Unit;
 
 const SENT: usize = 0;
 /// The series that a flood has.
-pub(in crate::traffic) const SERIES: [Declared; 1] =
-    [("sent", SeriesKind::Counter, SeriesUnit::Count)];
+pub(in crate::traffic) const SERIES: [Declared; 1] = [("sent", SeriesKind::Counter, Unit::Count)];
 
 /// The first port that is used: those below belong to services (RFC 6335).
 const FIRST_PORT: u64 = 1024;

@@ -37,11 +37,12 @@ use self::report::LoadStats;
 use self::start_queue::{StartQueue, StartSlot};
 use self::uring_engine::UringEngine;
 use super::actor_metrics::{ActorMetrics, Declared};
-use crate::record::{Event, Offset, RunClock, SeriesKind, SeriesUnit};
+use crate::record::{Event, Offset, RunClock, SeriesKind};
 use crate::scenario::workload::ClientSpec;
 use crate::sys::tcp_clock::TcpClockShift;
 use crate::sys::wake::StopFlag;
 use crate::sys::{fdtable, sockopt};
+use crate::units::Unit;
 
 const ATTEMPTED: usize = 0;
 const ESTABLISHED: usize = 1;
@@ -53,14 +54,14 @@ const THROUGHPUT: usize = 6;
 const CPU: usize = 7;
 /// The series that a client has.
 pub(super) const SERIES: [Declared; 8] = [
-    ("attempted", SeriesKind::Counter, SeriesUnit::Count),
-    ("established", SeriesKind::Counter, SeriesUnit::Count),
-    ("completed", SeriesKind::Counter, SeriesUnit::Count),
-    ("failed", SeriesKind::Counter, SeriesUnit::Count),
-    ("bytes", SeriesKind::Counter, SeriesUnit::Bytes),
-    ("in-flight", SeriesKind::Gauge, SeriesUnit::Count),
-    ("throughput", SeriesKind::Gauge, SeriesUnit::BytesPerSecond),
-    ("cpu", SeriesKind::Counter, SeriesUnit::Nanoseconds),
+    ("attempted", SeriesKind::Counter, Unit::Count),
+    ("established", SeriesKind::Counter, Unit::Count),
+    ("completed", SeriesKind::Counter, Unit::Count),
+    ("failed", SeriesKind::Counter, Unit::Count),
+    ("bytes", SeriesKind::Counter, Unit::Bytes),
+    ("in-flight", SeriesKind::Gauge, Unit::Count),
+    ("throughput", SeriesKind::Gauge, Unit::BytesPerSecond),
+    ("cpu", SeriesKind::Counter, Unit::Seconds),
 ];
 
 /// How often throughput is measured: as often as probes look.

@@ -107,13 +107,14 @@ impl TextSeries {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::{SeriesKind, SeriesUnit, Timeline};
+    use crate::record::{SeriesKind, Timeline};
     use crate::traffic::tests::TestRecorder;
+    use crate::units::Unit;
 
     fn written(pieces: &[&[u8]]) -> (Timeline, Vec<String>) {
         let listener = TestRecorder::start();
         let recorder = listener.recorder();
-        let series = recorder.series("ab.stdout", SeriesKind::Text, SeriesUnit::Text);
+        let series = recorder.series("ab.stdout", SeriesKind::Text, Unit::Text);
         let mut lines = TextSeries::new("ab.stdout".to_owned(), series, recorder);
         for piece in pieces {
             lines.take(piece, Offset::ZERO);

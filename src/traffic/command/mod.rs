@@ -24,10 +24,11 @@ use std::sync::{Arc, OnceLock};
 use self::ready::ReadyCheck;
 use self::running::RunningCommand;
 use super::actor::ActorSignals;
-use crate::record::{Event, Offset, Recorder, RunClock, SeriesId, SeriesKind, SeriesUnit};
+use crate::record::{Event, Offset, Recorder, RunClock, SeriesId, SeriesKind};
 use crate::scenario::topology::IpVersion;
 use crate::scenario::workload::CommandSpec;
 use crate::sys::process::NofileLimit;
+use crate::units::Unit;
 
 /// Where a command's output goes.
 #[derive(Debug)]
@@ -49,7 +50,7 @@ impl CommandSeries {
     ) -> Self {
         let text = |name: &str| {
             let name = format!("{}.{name}", spec.name);
-            recorder.series(name.as_str(), SeriesKind::Text, SeriesUnit::Text)
+            recorder.series(name.as_str(), SeriesKind::Text, Unit::Text)
         };
         let series = Self {
             exit: OnceLock::new(),
@@ -67,7 +68,7 @@ impl CommandSeries {
 
     fn exit(&self) -> SeriesId {
         *self.exit.get_or_init(|| {
-            let (kind, unit) = (SeriesKind::Gauge, SeriesUnit::Count);
+            let (kind, unit) = (SeriesKind::Gauge, Unit::Count);
             self.recorder.series(self.exit_name.as_str(), kind, unit)
         })
     }

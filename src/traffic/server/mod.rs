@@ -34,13 +34,14 @@ use self::acceptors::AcceptorGroup;
 use self::conversation::{ConversationNext, ConversationProgress, ServerPolicy};
 use self::event_loop::EventLoop;
 use super::actor_metrics::{ActorMetrics, Declared};
-use crate::record::{SeriesKind, SeriesUnit};
+use crate::record::SeriesKind;
 use crate::scenario::topology::IpVersion;
 use crate::scenario::workload::{Accept, ServerClose, ServerSpec};
 use crate::sys::readiness::{Epoll, Interest, Poll, Readiness, Select};
 use crate::sys::timer::thread_cpu_time;
 use crate::sys::wake::StopFlag;
 use crate::sys::{fdtable, sockopt};
+use crate::units::Unit;
 
 const ACCEPTED: usize = 0;
 const REPLIES: usize = 1;
@@ -49,11 +50,11 @@ const CPU: usize = 3;
 const FORWARDED: usize = 4;
 /// The series that servers have; the last is a proxy's.
 const SERIES: [Declared; 5] = [
-    ("accepted", SeriesKind::Counter, SeriesUnit::Count),
-    ("replies", SeriesKind::Counter, SeriesUnit::Count),
-    ("bytes", SeriesKind::Counter, SeriesUnit::Bytes),
-    ("cpu", SeriesKind::Counter, SeriesUnit::Nanoseconds),
-    ("forwarded", SeriesKind::Counter, SeriesUnit::Count),
+    ("accepted", SeriesKind::Counter, Unit::Count),
+    ("replies", SeriesKind::Counter, Unit::Count),
+    ("bytes", SeriesKind::Counter, Unit::Bytes),
+    ("cpu", SeriesKind::Counter, Unit::Seconds),
+    ("forwarded", SeriesKind::Counter, Unit::Count),
 ];
 
 /// The series that a server has.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use nslab::names::NodeName;
 use nslab::record::Outcome;
-use nslab::record::{Event, Offset, SeriesKind, SeriesUnit};
+use nslab::record::{Event, Offset, SeriesKind};
 use nslab::report::html::{self, Ladders};
 use nslab::scenario::expr::{Claim, Window};
 use nslab::scenario::workload::{Accept, Workload};
@@ -29,7 +29,7 @@ fn evil() -> SuiteResult {
     tape.series(&errors, SeriesKind::Counter, 100 * MS, 2 * SECOND, |t| {
         (t * 10.0) as i64
     });
-    let log = tape.declare(EVIL, SeriesKind::Text, SeriesUnit::Text);
+    let log = tape.declare(EVIL, SeriesKind::Text, Unit::Text);
     tape.line(log, SECOND, EVIL);
     tape.timeline.add(Event::Note {
         t: Some(Offset(SECOND)),

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use nslab::record::{
     Built, Environment, Event, LoadReport, Observation, Offset, Outcome, RunVerdict,
-    SeriesDeclaration, SeriesId, SeriesKind, SeriesUnit, Timeline, Verdict,
+    SeriesDeclaration, SeriesId, SeriesKind, Timeline, Verdict,
 };
 use nslab::scenario::expr::{
     Claim, CompareOp, Expectation, Expr, MetricRef, SeriesFunction, Window,
@@ -65,7 +65,7 @@ impl Tape {
         self.timeline.add(Event::Built(built));
     }
 
-    pub fn declare(&mut self, name: &str, kind: SeriesKind, unit: SeriesUnit) -> SeriesId {
+    pub fn declare(&mut self, name: &str, kind: SeriesKind, unit: Unit) -> SeriesId {
         self.declare_as(name, kind, unit, false)
     }
 
@@ -73,7 +73,7 @@ impl Tape {
         &mut self,
         name: &str,
         kind: SeriesKind,
-        unit: SeriesUnit,
+        unit: Unit,
         emulated: bool,
     ) -> SeriesId {
         let id = SeriesId(self.ids);
@@ -109,7 +109,7 @@ impl Tape {
         emulated: bool,
         value: impl Fn(f64) -> i64,
     ) {
-        let id = self.declare_as(name, kind, SeriesUnit::Count, emulated);
+        let id = self.declare_as(name, kind, Unit::Count, emulated);
         let mut told = if kind == SeriesKind::Counter {
             Some(0)
         } else {

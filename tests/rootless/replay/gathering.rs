@@ -5,10 +5,11 @@ use std::path::Path;
 
 use nslab::record::{
     Event, Offset, ProcessEnd, RecordHeader, RecordWriter, RecordedScenario, SeriesDeclaration,
-    SeriesId, SeriesKind, SeriesUnit,
+    SeriesId, SeriesKind,
 };
 use nslab::scenario;
 use nslab::suite::replay::{Replayed, StoredRun, replay};
+use nslab::units::Unit;
 
 const TEXT: &str = "
 nodes: { a: {} }
@@ -57,7 +58,7 @@ fn events() -> [Event; 3] {
         id: SeriesId(0),
         name: "it.exit".into(),
         kind: SeriesKind::Gauge,
-        unit: SeriesUnit::Count,
+        unit: Unit::Count,
         emulated: false,
     };
     let t = Offset(1_000_000_000);

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use nslab::record::{
     Built, Environment, Event, LoadReport, Observation, Offset, Outcome, Privileges, RunVerdict,
-    SeriesDeclaration, SeriesId, SeriesKind, SeriesUnit, Timeline, Verdict,
+    SeriesDeclaration, SeriesId, SeriesKind, Timeline, Verdict,
 };
 use nslab::scenario::expr::{Claim, CompareOp, Expectation, Expr, MetricRef, Window};
 use nslab::scenario::{Place, RunId, RunSpec, Scenario};
@@ -152,7 +152,7 @@ pub(crate) fn numbers(
     run: &mut RunResult,
     name: &str,
     kind: SeriesKind,
-    unit: SeriesUnit,
+    unit: Unit,
     changes: &[(u64, i64)],
 ) {
     let id = declare(run, name, kind, unit);
@@ -166,7 +166,7 @@ pub(crate) fn numbers(
 
 /// Adds a line of text.
 pub(crate) fn text(run: &mut RunResult, name: &str, t: u64, line: &str) {
-    let series = declare(run, name, SeriesKind::Text, SeriesUnit::Text);
+    let series = declare(run, name, SeriesKind::Text, Unit::Text);
     run.timeline.add(Event::Text {
         t: Offset(t),
         series,
@@ -176,7 +176,7 @@ pub(crate) fn text(run: &mut RunResult, name: &str, t: u64, line: &str) {
 
 /// Adds a span of latencies in nanoseconds.
 pub(crate) fn latencies(run: &mut RunResult, name: &str, second: u64, values: &[(u64, u64)]) {
-    let series = declare(run, name, SeriesKind::Distribution, SeriesUnit::Nanoseconds);
+    let series = declare(run, name, SeriesKind::Distribution, Unit::Seconds);
     run.timeline.add(Event::Histogram {
         t: Offset(second * 1_000_000_000),
         series,
@@ -184,7 +184,7 @@ pub(crate) fn latencies(run: &mut RunResult, name: &str, second: u64, values: &[
     });
 }
 
-fn declare(run: &mut RunResult, name: &str, kind: SeriesKind, unit: SeriesUnit) -> SeriesId {
+fn declare(run: &mut RunResult, name: &str, kind: SeriesKind, unit: Unit) -> SeriesId {
     if let Some(series) = run.timeline.series(name) {
         return series.declaration.id;
     }

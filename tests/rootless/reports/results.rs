@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use nslab::record::{Event, Outcome, SeriesKind, SeriesUnit};
+use nslab::record::{Event, Outcome, SeriesKind};
 use nslab::suite::{CaseComparison, RunResult, ScenarioResult, SuiteResult};
+use nslab::units::Unit;
 
 use crate::reports::build::{
     emulate, expectation, file, finish, judged, latencies, load, numbers, run, text, verdict,
@@ -121,28 +122,28 @@ fn full() -> RunResult {
         &mut run,
         "load.established",
         SeriesKind::Counter,
-        SeriesUnit::Count,
+        Unit::Count,
         &[(0, 0), (1, 99), (2, 197)],
     );
     numbers(
         &mut run,
         "load.errors.ETIMEDOUT",
         SeriesKind::Counter,
-        SeriesUnit::Count,
+        Unit::Count,
         &[(4, 103)],
     );
     numbers(
         &mut run,
         "load.in-flight",
         SeriesKind::Gauge,
-        SeriesUnit::Count,
+        Unit::Count,
         &[(1, 2), (3, 103), (5, 0)],
     );
     numbers(
         &mut run,
         "load.bytes",
         SeriesKind::Counter,
-        SeriesUnit::Bytes,
+        Unit::Bytes,
         &[(1, 4096)],
     );
     let states: &[(u64, i64)] = &[(0, 0), (2, 3), (3, 83), (5, 0)];
@@ -150,28 +151,28 @@ fn full() -> RunResult {
         &mut run,
         "client.tcp.SYN_SENT",
         SeriesKind::Gauge,
-        SeriesUnit::Count,
+        Unit::Count,
         states,
     );
     numbers(
         &mut run,
         "client.memory.tcp",
         SeriesKind::Gauge,
-        SeriesUnit::Bytes,
+        Unit::Bytes,
         &[(0, 4096), (2, 81920)],
     );
     numbers(
         &mut run,
         "nat.conntrack.drop",
         SeriesKind::Counter,
-        SeriesUnit::Count,
+        Unit::Count,
         &[(0, 0), (3, 103)],
     );
     numbers(
         &mut run,
         "server.TcpExtListenDrops",
         SeriesKind::Counter,
-        SeriesUnit::Count,
+        Unit::Count,
         &[],
     );
     latencies(
@@ -209,7 +210,7 @@ fn roomy() -> RunResult {
         &mut run,
         "load.established",
         SeriesKind::Counter,
-        SeriesUnit::Count,
+        Unit::Count,
         &[(1, 100), (2, 200), (3, 300)],
     );
     load(&mut run, "load", 300, 100.0);
@@ -252,7 +253,7 @@ fn tw_recycle() -> ScenarioResult {
         &mut on,
         "server.tcp.TIME_WAIT",
         SeriesKind::Gauge,
-        SeriesUnit::Count,
+        Unit::Count,
         &[(0, 0), (1, 40), (3, 35)],
     );
     finish(&mut on, 4);

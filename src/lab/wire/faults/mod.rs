@@ -15,8 +15,9 @@ use self::connections::Connections;
 use self::held::{Held, What};
 use super::segment::Segment;
 use crate::names::SeriesName;
-use crate::record::{Event, Offset, Recorder, RunClock, SeriesId, SeriesKind, SeriesUnit};
+use crate::record::{Event, Offset, Recorder, RunClock, SeriesId, SeriesKind};
 use crate::scenario::fault::{FaultAction, FaultSpec, SegmentFlags, SegmentMatch};
+use crate::units::Unit;
 
 /// A frame that is to go on at once, and the end that it came in at.
 pub(super) type Going = (usize, Box<[u8]>);
@@ -61,7 +62,7 @@ impl Faults {
             .iter()
             .map(|spec| {
                 let name = SeriesName::new(format!("{}.matched", spec.name));
-                recorder.series(name, SeriesKind::Counter, SeriesUnit::Count)
+                recorder.series(name, SeriesKind::Counter, Unit::Count)
             })
             .collect();
         recorder.record(Event::Sample {

@@ -35,7 +35,7 @@ impl Curve {
         let changes = series
             .changes
             .iter()
-            .map(|(t, value)| (*t, series.declaration.unit.in_base(*value as f64)));
+            .map(|(t, value)| (*t, series.declaration.unit.from_record(*value as f64)));
         Self::new(zero.into_iter().chain(changes))
     }
 
@@ -66,7 +66,7 @@ impl Curve {
         for (end, histogram) in &series.histograms {
             let value = distribution::quantile(histogram, share);
             if let Some(value) = value {
-                changes.push((from, series.declaration.unit.in_base(value as f64)));
+                changes.push((from, series.declaration.unit.from_record(value as f64)));
             }
             from = *end;
         }
@@ -149,11 +149,12 @@ pub(super) fn column_of(t: Offset, end: Offset, columns: usize) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::{SeriesDeclaration, SeriesId, SeriesUnit};
+    use crate::record::{SeriesDeclaration, SeriesId};
+    use crate::units::Unit;
 
     const SECOND: u64 = 1_000_000_000;
 
-    fn series(kind: SeriesKind, unit: SeriesUnit) -> Series {
+    fn series(kind: SeriesKind, unit: Unit) -> Series {
         Series::new(SeriesDeclaration {
             id: SeriesId(0),
             name: "a.b".into(),
@@ -165,9 +166,9 @@ mod tests {
 
     #[test]
     fn a_counter_is_zero_before_its_first_change_and_a_gauge_is_unknown() {
-        let mut counter = series(SeriesKind::Counter, SeriesUnit::Count);
+        let mut counter = series(SeriesKind::Counter, Unit::Count);
         counter.changes = vec![(Offset(5), 3)];
-        let mut gauge = series(SeriesKind::Gauge, SeriesUnit::Count);
+        let mut gauge = series(SeriesKind::Gauge, Unit::Count);
         gauge.changes = vec![(Offset(5), 3)];
         assert_eq!(Curve::of(&counter).at(Offset(4)), Some(0.0));
         assert_eq!(Curve::of(&gauge).at(Offset(4)), None);
@@ -176,7 +177,7 @@ mod tests {
 
     #[test]
     fn a_rate_is_the_increase_a_second() {
-        let mut counter = series(SeriesKind::Counter, SeriesUnit::Count);
+        let mut counter = series(SeriesKind::Counter, Unit::Count);
         counter.changes = vec![
             (Offset(SECOND / 2), 10),
             (Offset(2 * SECOND), 30),
@@ -190,7 +191,7 @@ mod tests {
 
     #[test]
     fn percentiles_are_of_the_span_that_they_are_drawn_over() {
-        let mut latency = series(SeriesKind::Distribution, SeriesUnit::Nanoseconds);
+        let mut latency = series(SeriesKind::Distribution, Unit::Seconds);
         latency.histograms = vec![
             (Offset(SECOND), vec![(1_000_000, 99), (1_000_000_000, 1)]),
             (Offset(2 * SECOND), vec![(2_000_000, 1)]),

@@ -1,7 +1,7 @@
 //! As `conntrack/table-full.yaml`, with an expectation that does not hold.
 
 use nslab::names::IfName;
-use nslab::record::{ConntrackRoom, Offset, Outcome, SeriesKind, SeriesUnit};
+use nslab::record::{ConntrackRoom, Offset, Outcome, SeriesKind};
 use nslab::scenario::expr::{Claim, CompareOp, SeriesFunction, Window};
 use nslab::scenario::topology::NatSpec;
 use nslab::scenario::workload::{Accept, Workload};
@@ -74,7 +74,7 @@ pub fn table_full() -> ScenarioResult {
         (started(t) - 200).max(0) + (started(t - 1.0) - 200).max(0)
     });
     tape.series("nat.conntrack.early_drop", counter, 100 * MS, end, |_| 0);
-    let log = tape.declare("kernel.log", SeriesKind::Text, SeriesUnit::Text);
+    let log = tape.declare("kernel.log", SeriesKind::Text, Unit::Text);
     tape.line(
         log,
         2_100 * MS,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use nslab::record::{Event, Offset, Outcome, SeriesKind, SeriesUnit, Timeline};
+use nslab::record::{Event, Offset, Outcome, SeriesKind, Timeline};
 use nslab::scenario::expr::{Claim, CompareOp, SeriesFunction, Window};
 use nslab::scenario::workload::{Accept, Workload};
 use nslab::suite::ScenarioResult;
@@ -36,11 +36,7 @@ pub fn queue() -> ScenarioResult {
         end,
         |t| (started(t) - 9).max(0) * 2,
     );
-    let latency = tape.declare(
-        "burst.latency",
-        SeriesKind::Distribution,
-        SeriesUnit::Nanoseconds,
-    );
+    let latency = tape.declare("burst.latency", SeriesKind::Distribution, Unit::Seconds);
     for second in 0..4_u64 {
         tape.timeline.add(Event::Histogram {
             t: Offset((second + 1) * SECOND / 2),
