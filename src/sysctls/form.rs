@@ -35,49 +35,24 @@ pub enum Form {
     Text,
 }
 
-/// A value that does not have the setting's form. Completes "`KEY` ...".
+/// A value that does not have the setting's form.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum FormError {
-    /// A number was expected.
-    #[error("takes {wanted}, not `{value}`{hint}")]
-    NotANumber {
-        /// The form in words.
-        wanted: String,
-        /// The word that is not a number.
-        value: String,
-        /// What was probably meant, or nothing.
-        hint: String,
-    },
-    /// More or fewer numbers than the setting has.
-    #[error("takes {wanted}, not {found}{hint}")]
-    Count {
-        /// The form in words.
-        wanted: String,
-        /// How many there are.
-        found: usize,
-        /// What was probably meant, or nothing.
-        hint: String,
-    },
-    /// A number outside its bounds.
-    #[error("takes {wanted}, so {value} is out of range")]
-    OutOfRange {
-        /// The form in words.
-        wanted: String,
-        /// The number.
-        value: i64,
-    },
-    /// A range that ends before it begins.
-    #[error("takes two numbers, the first not above the second, not `{value}`")]
-    Backwards {
-        /// The value.
-        value: String,
-    },
-    /// Something other than ports.
-    #[error("takes ports and ranges of ports such as `8080,9000-9100`, not `{value}`")]
-    NotPorts {
-        /// The value.
-        value: String,
-    },
+#[error("{}{}", .problem, .meant.as_ref().map(|meant| format!("; write `{meant}`")).unwrap_or_default())]
+pub struct FormError {
+    problem: String,
+    meant: Option<String>,
+}
+
+impl FormError {
+    /// The mistake; completes "`KEY` ...": "takes a whole number of seconds, not `30s`".
+    pub fn problem(&self) -> &str {
+        &self.problem
+    }
+
+    /// What to write instead, if that is clear.
+    pub fn help(&self) -> Option<String> {
+        self.meant.as_ref().map(|meant| format!("write `{meant}`"))
+    }
 }
 
 impl Form {
@@ -139,30 +114,15 @@ impl Form {
                 ..
             } => {
                 let numbers = self.numbers(value)?;
-                if !(least..=most).contains(&numbers.len()) {
-                    return Err(self.count(value, numbers.len()));
-                }
-                let outside = |number: &&i64| {
-                    low.is_some_and(|low| **number < low)
-                        || high.is_some_and(|high| **number > high)
+                let inside = |number: &i64| {
+                    low.is_none_or(|low| *number >= low) && high.is_none_or(|high| *number <= high)
                 };
-                match numbers.iter().find(outside) {
-                    Some(number) => Err(self.out_of_range(*number)),
-                    None => Ok(()),
-                }
+                let fits = (least..=most).contains(&numbers.len()) && numbers.iter().all(inside);
+                fits.then_some(()).ok_or_else(|| self.error(value))
             }
             Self::Range { low, high } => match self.numbers(value)?[..] {
-                [first, last] => match [first, last]
-                    .into_iter()
-                    .find(|each| !(low..=high).contains(each))
-                {
-                    Some(number) => Err(self.out_of_range(number)),
-                    None if first > last => Err(FormError::Backwards {
-                        value: value.to_owned(),
-                    }),
-                    None => Ok(()),
-                },
-                ref others => Err(self.count(value, others.len())),
+                [first, last] if low <= first && first <= last && last <= high => Ok(()),
+                _ => Err(self.error(value)),
             },
             Self::Ports => {
                 let port = |text: &str| text.trim().parse::<u16>().is_ok();
@@ -170,13 +130,8 @@ impl Form {
                     Some((first, last)) => port(first) && port(last),
                     None => port(text),
                 };
-                let ports = value.trim();
-                match ports.is_empty() || ports.split(',').all(part) {
-                    true => Ok(()),
-                    false => Err(FormError::NotPorts {
-                        value: value.to_owned(),
-                    }),
-                }
+                let fits = value.trim().is_empty() || value.trim().split(',').all(part);
+                fits.then_some(()).ok_or_else(|| self.error(value))
             }
             Self::Word | Self::Words | Self::Text => Ok(()),
         }
@@ -204,7 +159,7 @@ impl Form {
                 }
             }
             Self::Range { low, high } => {
-                format!("two whole numbers from {low} to {high}, as in `32768 60999`")
+                format!("two whole numbers from {low} to {high}, the first not above the second")
             }
             Self::Ports => "ports and ranges of ports such as `8080,9000-9100`".to_owned(),
             Self::Word => "one word".to_owned(),
@@ -214,31 +169,17 @@ impl Form {
     }
 
     fn numbers(&self, value: &str) -> Result<Vec<i64>, FormError> {
-        let number = |word: &str| {
-            integer(word).ok_or_else(|| FormError::NotANumber {
-                wanted: self.in_words(),
-                value: word.to_owned(),
-                hint: self
-                    .meant(value)
-                    .map_or_else(String::new, |meant| format!("; write `{meant}`")),
-            })
-        };
-        value.split_whitespace().map(number).collect()
+        let words = value.split_whitespace();
+        words
+            .map(integer)
+            .collect::<Option<_>>()
+            .ok_or_else(|| self.error(value))
     }
 
-    fn count(&self, value: &str, found: usize) -> FormError {
-        let meant = self.meant(value);
-        FormError::Count {
-            wanted: self.in_words(),
-            found,
-            hint: meant.map_or_else(String::new, |meant| format!("; write `{meant}`")),
-        }
-    }
-
-    fn out_of_range(&self, value: i64) -> FormError {
-        FormError::OutOfRange {
-            wanted: self.in_words(),
-            value,
+    fn error(&self, value: &str) -> FormError {
+        FormError {
+            problem: format!("takes {}, not `{value}`", self.in_words()),
+            meant: self.meant(value),
         }
     }
 
@@ -373,7 +314,7 @@ mod tests {
                 "60999 32768",
                 "not above the second",
             ),
-            ("net.ipv4.ip_local_port_range", "0 70000", "out of range"),
+            ("net.ipv4.ip_local_port_range", "0 70000", "from 1 to 65535"),
             ("net.ipv4.tcp_tw_reuse", "yes", "write `1`"),
             ("net.ipv4.tcp_fin_timeout", "30s", "write `30`"),
             ("net.ipv4.icmp_ratelimit", "1s", "write `1000`"),

@@ -115,12 +115,12 @@ fn strict_takes_not_applicable_for_a_failure() -> Result<(), Failed> {
 
 fn a_value_that_the_kernel_refuses_is_an_error() -> Result<(), Failed> {
     let output = run_text(
-        "nodes: { a: { sysctls: { net.ipv4.tcp_tw_reuse: 7 } } }",
+        "nodes: { a: { sysctls: { net.ipv4.tcp_congestion_control: nonesuch } } }",
         &[],
     );
     let text = told(&output);
     expect(output.status.code() == Some(3), || text.clone())?;
-    expect(text.contains("net.ipv4.tcp_tw_reuse"), || text.clone())
+    expect(text.contains("net.ipv4.tcp_congestion_control"), || text.clone())
 }
 
 fn two_runs_at_the_same_time_do_not_meet() -> Result<(), Failed> {

@@ -13,7 +13,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("units", &[]),
     ("sysctls", &[]),
     ("causes", &[]),
-    ("scenario", &[]),
+    ("scenario", &["sysctls"]),
     ("record", &[]),
     ("sys", &[]),
     ("lab", &["scenario", "record", "sys"]),

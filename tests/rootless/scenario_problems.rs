@@ -66,6 +66,7 @@ problems! {
     a_comparison_without_quotes_is_a_block_scalar_to_yaml: "yaml-greater",
     a_regular_expression_in_brackets_wants_quotes: "yaml-regex",
     settings_and_steps_are_checked: "sysctls-and-steps",
+    keys_and_values_of_settings_are_checked_by_the_catalogue: "sysctl-keys",
     netem_has_something_to_do_and_stays_as_it_is: "netem",
     faults_name_a_link_its_ends_and_what_they_do: "faults",
     floods_come_from_an_end_of_the_network: "floods",

@@ -3,7 +3,7 @@
 use super::View;
 use super::links;
 use super::names::Names;
-use super::sysctl::sysctls;
+use super::sysctl;
 use super::topology::ResolvedLab;
 use crate::names::{ActorName, NodeName};
 use crate::scenario::decode::{Framed, List};
@@ -78,7 +78,7 @@ fn actions(step: &StepDoc, view: View<'_, '_>, cx: &mut Collector<'_>) -> Option
                 cx.error(sysctl.node.span, "`sysctl` sets nothing")
                     .help("write `sysctl: { node: NAME, net.ipv4.tcp_fin_timeout: 10 }`");
             }
-            let settings = sysctls(&sysctl.settings, cx);
+            let settings = sysctl::resolve(&sysctl.settings, cx);
             Some(node.map_or_else(Vec::new, |node| {
                 settings
                     .into_iter()

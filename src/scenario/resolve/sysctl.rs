@@ -9,9 +9,10 @@ use crate::scenario::document::{Document, SysctlValue};
 use crate::scenario::problem::{Collector, quoted};
 use crate::scenario::span::{Span, Spanned};
 use crate::scenario::topology::SysctlSpec;
+use crate::sysctls;
 
 /// Resolves the sysctls of a mapping, in its order.
-pub(crate) fn sysctls(
+pub(crate) fn resolve(
     entries: &Entries<Spanned<SysctlValue>>,
     cx: &mut Collector<'_>,
 ) -> Vec<SysctlSpec> {
@@ -19,6 +20,7 @@ pub(crate) fn sysctls(
     for (key, value) in &entries.0 {
         check_key(&key.value, key.span, cx);
         if let Some(value) = value {
+            check_value(&key.value, &value.value.0, value.span, cx);
             specs.push(SysctlSpec {
                 key: key.value.clone(),
                 value: value.value.0.clone(),
@@ -38,15 +40,24 @@ pub(crate) fn of_the_kernel(
         .kernel
         .as_ref()
         .and_then(|kernel| kernel.sysctls.as_ref())
-        .map(|entries| sysctls(entries, cx))
+        .map(|entries| resolve(entries, cx))
         .unwrap_or_default()
         .into_iter()
         .map(|spec| (spec.key, spec.value))
         .collect()
 }
 
+/// Reports a key that cannot be one, or that looks like a misspelt one. Every key that some kernel has or had is in the
+/// catalogue; a key that resembles none of them may be newer.
 pub(crate) fn check_key(key: &str, span: Span, cx: &mut Collector<'_>) {
     if is_key(key) {
+        if let Some(meant) = sysctls::suggestion(key).filter(|_| key.starts_with("net.")) {
+            cx.error(
+                span,
+                format!("no known kernel has the key {}", quoted(key)),
+            )
+            .help(format!("did you mean `{meant}`?"));
+        }
         return;
     }
     let dotted = key.replace('/', ".");
@@ -57,6 +68,17 @@ pub(crate) fn check_key(key: &str, span: Span, cx: &mut Collector<'_>) {
     };
     cx.error(span, format!("{} is not a sysctl key", quoted(key)))
         .help(help);
+}
+
+/// Reports a value that does not have the form of its key. The kernel may still refuse one that does.
+fn check_value(key: &str, value: &str, span: Span, cx: &mut Collector<'_>) {
+    let checked = sysctls::find(key).map(|setting| setting.form.check(value));
+    if let Some(Err(error)) = checked {
+        let problem = cx.error(span, format!("{} {}", quoted(key), error.problem()));
+        if let Some(help) = error.help() {
+            problem.help(help);
+        }
+    }
 }
 
 fn is_key(key: &str) -> bool {

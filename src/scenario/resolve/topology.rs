@@ -8,7 +8,7 @@ use super::links;
 use super::names::Names;
 use super::nat;
 use super::server::number;
-use super::sysctl::sysctls;
+use super::sysctl;
 use crate::names::{IfName, NodeName};
 use crate::scenario::addressing::{Network, Paths};
 use crate::scenario::bounds::{MAX_LINKS, MAX_NODES_OF_A_LAB, MAX_NOFILE, MAX_ROUTES, MAX_SOURCES};
@@ -356,7 +356,7 @@ const MIN_NOFILE: u64 = 7;
 /// Applies a node's own settings.
 fn apply(spec: &mut NodeSpec, written: &NodeDoc, cx: &mut Collector<'_>) {
     if let Some(entries) = &written.sysctls {
-        spec.sysctls = sysctls(entries, cx);
+        spec.sysctls = sysctl::resolve(entries, cx);
     }
     spec.nofile = written
         .limits
