@@ -120,7 +120,9 @@ fn a_value_that_the_kernel_refuses_is_an_error() -> Result<(), Failed> {
     );
     let text = told(&output);
     expect(output.status.code() == Some(3), || text.clone())?;
-    expect(text.contains("net.ipv4.tcp_congestion_control"), || text.clone())
+    expect(text.contains("net.ipv4.tcp_congestion_control"), || {
+        text.clone()
+    })
 }
 
 fn two_runs_at_the_same_time_do_not_meet() -> Result<(), Failed> {

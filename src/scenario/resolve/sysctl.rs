@@ -52,11 +52,8 @@ pub(crate) fn of_the_kernel(
 pub(crate) fn check_key(key: &str, span: Span, cx: &mut Collector<'_>) {
     if is_key(key) {
         if let Some(meant) = sysctls::suggestion(key).filter(|_| key.starts_with("net.")) {
-            cx.error(
-                span,
-                format!("no known kernel has the key {}", quoted(key)),
-            )
-            .help(format!("did you mean `{meant}`?"));
+            cx.error(span, format!("no known kernel has the key {}", quoted(key)))
+                .help(format!("did you mean `{meant}`?"));
         }
         return;
     }
