@@ -187,8 +187,8 @@ impl LineAdvice {
     }
 }
 
-/// Combines the answers of several scenarios. One that hurts decides, then one that helps; an effect seen in one scenario
-/// counts more than an unclear result in another.
+/// Combines the answers of several scenarios. One that hurts decides, then one that helps; an effect seen
+/// in one scenario counts more than an unclear result in another.
 fn overall(experiments: &[Experiment]) -> Answer {
     let answers = || experiments.iter().map(|each| each.comparison.answer);
     let any = |wanted: Answer| answers().any(|answer| answer == wanted);

@@ -1,5 +1,5 @@
-//! Combines each line with the facts about its keys, and picks the settings worth a comparison. Pure: the kernel was
-//! examined before.
+//! Combines each line with the facts about its keys, and picks the settings worth a comparison. Pure: the
+//! kernel was examined before.
 
 use std::collections::BTreeMap;
 
@@ -9,8 +9,8 @@ use super::merge::{LineMeaning, MergedLine};
 use super::plan::Assignment;
 use crate::lab::inquiry::{Found, Kept, Survey};
 
-/// Combines lines and facts. `kept` holds what the kernel did with the values of [`super::values_to_try`]; `beyond` looks
-/// up settings outside `net.`.
+/// Combines lines and facts. `kept` holds what the kernel did with the values of [`super::values_to_try`];
+/// `beyond` looks up settings outside `net.`.
 pub fn assess(
     entries: Vec<MergedLine>,
     survey: &Survey,
@@ -81,7 +81,8 @@ mod tests {
     use super::*;
     use crate::advise::{Ruling, SysctlSource, merge, values_to_try};
 
-    /// Assesses lines on a kernel with a few keys. It refuses `tcp_tw_reuse` and changes the value of `tcp_rmem`.
+    /// Assesses lines on a kernel with a few keys. It refuses `tcp_tw_reuse` and changes the value of
+    /// `tcp_rmem`.
     fn assessed(text: &str) -> Vec<LineAdvice> {
         let found = |value: &str, writable| Found {
             value: Some(value.to_owned()),

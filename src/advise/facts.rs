@@ -1,4 +1,5 @@
-//! Facts about a key before anything is run: whether this kernel has it, its scope, and whether it accepts the value.
+//! Facts about a key before anything is run: whether this kernel has it, its scope, and whether it accepts
+//! the value.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -91,8 +92,8 @@ impl KeyFacts {
         }
     }
 
-    /// Returns the default value: that of the baseline, because a fresh namespace may copy the value of the host; or that of
-    /// the fresh namespace if labs use a different value on purpose.
+    /// Returns the default value: that of the baseline, because a fresh namespace may copy the value of the
+    /// host; or that of the fresh namespace if labs use a different value on purpose.
     pub fn default_value(&self) -> Option<&str> {
         let value = match differs_in_labs(&self.key) {
             true => &self.fresh,
@@ -136,8 +137,8 @@ fn module(key: &str) -> Option<&'static str> {
         .map(|(_, module)| module)
 }
 
-/// Returns the key to try. For an interface that a fresh namespace does not have, this is the key of the defaults for new
-/// interfaces, or of the loopback interface.
+/// Returns the key to try. For an interface that a fresh namespace does not have, this is the key of the
+/// defaults for new interfaces, or of the loopback interface.
 fn tried_as<'a>(key: &'a str, survey: &Survey) -> Cow<'a, str> {
     let words: Vec<&str> = key.split('.').collect();
     let ["net", family, kind @ ("conf" | "neigh"), interface, setting] = words[..] else {

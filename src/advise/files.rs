@@ -51,8 +51,9 @@ pub enum FileError {
     },
 }
 
-/// Reads files and folders. The `*.conf` files of all folders are sorted by name, as in sysctl.d(5); if two have the same
-/// name, the one in the folder that is listed first is used. Single files follow in the given order; `-` is standard input.
+/// Reads files and folders. The `*.conf` files of all folders are sorted by name, as in sysctl.d(5); if two
+/// have the same name, the one in the folder that is listed first is used. Single files follow in the given
+/// order; `-` is standard input.
 ///
 /// # Errors
 /// Returns every file that cannot be read.

@@ -1,4 +1,5 @@
-//! The fate of keys that old advice still names: removed, renamed or ignored. Each is backed by the kernel's own history.
+//! The fate of keys that old advice still names: removed, renamed or ignored. Each is backed by the
+//! kernel's own history.
 
 /// The fate of a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,7 +33,8 @@ const HISTORY: &[(&str, KeyHistory)] = &[
         KeyHistory {
             fate: KeyFate::Removed,
             since: "4.12",
-            note: "it dropped connections of clients behind one NAT address; only tcp_tw_reuse is left, for the connecting side",
+            note: "it dropped connections of clients behind one NAT address; \
+                   only tcp_tw_reuse is left, for the connecting side",
             source: "commit 4396e46187ca (tcp: remove tcp_tw_recycle)",
         },
     ),

@@ -1,7 +1,8 @@
 //! Merges files: decides which line sets which key in the end. Pure.
 //!
-//! The rules are those of systemd-sysctl(8), see sysctl.d(5). If two lines have the same key, the later one wins. A pattern
-//! sets every key that matches, except keys that another line names exactly, and keys that `-key` excludes.
+//! The rules are those of systemd-sysctl(8), see sysctl.d(5). If two lines have the same key, the later one
+//! wins. A pattern sets every key that matches, except keys that another line names exactly, and keys that
+//! `-key` excludes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -123,7 +124,8 @@ pub fn merge(sources: &[SysctlSource], known: &[String]) -> Vec<MergedLine> {
     lines.iter().enumerate().map(entry).collect()
 }
 
-/// Returns the keys of each line with a pattern: not named by another line, not excluded, not matched by a later pattern.
+/// Returns the keys of each line with a pattern: not named by another line, not excluded, not matched by a
+/// later pattern.
 fn owners(
     last: &BTreeMap<&Name, usize>,
     excluded: &[&Name],

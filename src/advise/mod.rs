@@ -1,9 +1,9 @@
 //! The effect of a sysctl file on this kernel: each line is looked up, tried, and measured with and without.
 //!
-//! [`advise`] is the whole story. [`merge`](fn@merge) combines files as sysctl(8) does, [`KeyFacts`] holds what the kernel
-//! says about each key (asked by `lab::inquiry`), [`plan`](fn@plan) finds the scenarios that show the effect of a line,
-//! `trial` runs them with `compare`, and [`Advice`] is the result. Nothing is said about a line that was not looked up or
-//! observed.
+//! [`advise`] is the whole story. [`merge`](fn@merge) combines files as sysctl(8) does, [`KeyFacts`] holds what the
+//! kernel says about each key (asked by `lab::inquiry`), [`plan`](fn@plan) finds the scenarios that show the effect
+//! of a line, `trial` runs them with `compare`, and [`Advice`] is the result. Nothing is said about a line that was
+//! not looked up or observed.
 
 mod advice;
 mod assess;

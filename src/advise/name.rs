@@ -1,7 +1,8 @@
 //! The name on the left of a line: a key, or a pattern of keys (glob(7)).
 //!
-//! Words are separated by dots, as sysctl(8) prints keys. A dot inside a word (the interface `eth0.5`) is stored as a slash,
-//! as in sysctl.d(5). If the first separator in the file is a slash, dots and slashes swap their roles.
+//! Words are separated by dots, as sysctl(8) prints keys. A dot inside a word (the interface `eth0.5`) is
+//! stored as a slash, as in sysctl.d(5). If the first separator in the file is a slash, dots and slashes
+//! swap their roles.
 
 use std::fmt;
 

@@ -1,9 +1,9 @@
 //! Chooses the scenarios to run for each line. Pure.
 //!
-//! `exercises:` in a scenario lists the keys whose effect it shows, and in which variant. Without it, a scenario shows the
-//! effect of a key that some of its variants set and others do not; the first variant that does not set it is run. One side
-//! of the comparison is that variant with the value that labs start with, or with the kernel's default if labs start with a
-//! different value on purpose. The other side has the value of the line on every node.
+//! `exercises:` in a scenario lists the keys whose effect it shows, and in which variant. Without it, a scenario
+//! shows the effect of a key that some of its variants set and others do not; the first variant that does not set it
+//! is run. One side of the comparison is that variant with the value that labs start with, or with the kernel's
+//! default if labs start with a different value on purpose. The other side has the value of the line on every node.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -193,7 +193,9 @@ mod tests {
 
     fn scenario(exercises: &str, variants: &str) -> Scenario {
         let text = format!(
-            "{exercises}\nnodes:\n  client: {{ sysctls: {{ net.ipv4.ip_local_port_range: 20000 20999 }} }}\n  server: {{}}\n\
+            "{exercises}\nnodes:\n\
+             \x20 client: {{ sysctls: {{ net.ipv4.ip_local_port_range: 20000 20999 }} }}\n\
+             \x20 server: {{}}\n\
              links: [ {{ between: [client, server] }} ]\n{variants}\n"
         );
         crate::scenario::parse("a.yaml", &text, &BTreeMap::new())

@@ -54,8 +54,8 @@ impl PreparedComparison {
         Ok(Self { planned, sides })
     }
 
-    /// Estimates the time for one run of each side. The default `timeout` of a run is a minute plus twice the time that it
-    /// needs.
+    /// Estimates the time for one run of each side. The default `timeout` of a run is a minute plus twice
+    /// the time that it needs.
     pub fn round_takes(&self) -> Duration {
         /// The constant part of the default timeout.
         const MINUTE: Duration = Duration::from_secs(60);
@@ -105,7 +105,8 @@ pub(super) fn look_up(settings: &Settings) -> Result<(Vec<String>, Vec<LineAdvic
     Ok((names, lines))
 }
 
-/// Returns the comparisons to run. A scenario that would show the effect of a line but is not run is noted at the line.
+/// Returns the comparisons to run. A scenario that would show the effect of a line but is not run is noted
+/// at the line.
 pub(super) fn comparisons(
     request: &AdviceRequest,
     lines: &mut [LineAdvice],

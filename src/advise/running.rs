@@ -1,4 +1,5 @@
-//! This host's settings as a sysctl file: those that differ from the default. Pure: the host was examined before.
+//! This host's settings as a sysctl file: those that differ from the default. Pure: the host was examined
+//! before.
 
 use std::collections::BTreeMap;
 

@@ -1,8 +1,8 @@
 //! Parses a file in the syntax of sysctl.conf(5), line by line. Pure: keys are looked up later.
 //!
-//! The rules are those of sysctl(8) of procps and systemd-sysctl(8), see sysctl.conf(5) and sysctl.d(5): `key = value`; a line
-//! that starts with `#` or `;` is a comment; a `-` in front means that failure does not matter; `-key` without a value excludes
-//! a key from patterns. There are no comments after a value.
+//! The rules are those of sysctl(8) of procps and systemd-sysctl(8), see sysctl.conf(5) and sysctl.d(5):
+//! `key = value`; a line that starts with `#` or `;` is a comment; a `-` in front means that failure does
+//! not matter; `-key` without a value excludes a key from patterns. There are no comments after a value.
 
 use thiserror::Error;
 
@@ -168,7 +168,8 @@ mod tests {
         assert_eq!(
             shown_lines(
                 "\u{feff}# comment\r\n  ; comment\r\n\r\nnet.ipv4.tcp_tw_reuse = 1\r\n\
-                 net/core/somaxconn=1024\r\n-net.ipv4.tcp_fack\t=  0  \r\nnet.ipv4.tcp_rmem = 4096\t87380 16777216\n-net.ipv4.conf.lo.rp_filter\n"
+                 net/core/somaxconn=1024\r\n-net.ipv4.tcp_fack\t=  0  \r\n\
+                 net.ipv4.tcp_rmem = 4096\t87380 16777216\n-net.ipv4.conf.lo.rp_filter\n"
             ),
             [
                 "4 net.ipv4.tcp_tw_reuse := 1",

@@ -203,7 +203,8 @@ fn show(event: AdviceProgress<'_>, progress: &mut Progress, arguments: &AdviseAr
     }
 }
 
-/// Returns the number of comparisons and an estimate of the time, as in `1 comparison, 3 runs per side, about 2 minutes`.
+/// Returns the number of comparisons and an estimate of the time, as in `1 comparison, 3 runs per side,
+/// about 2 minutes`.
 fn outlook(prepared: &[PreparedComparison], arguments: &AdviseArguments) -> String {
     let rounds = u32::from(arguments.repeat);
     let jobs = match arguments.jobs {

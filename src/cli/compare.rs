@@ -32,8 +32,8 @@ pub(super) struct CompareArguments {
     set: Vec<(String, String)>,
     /// A setting of side A, which the others are compared with; by default, the scenario as it is
     ///
-    /// A sysctl (KEY=VALUE on every node, NODE:KEY=VALUE on one node), or a parameter of the scenario (NAME=VALUE). May be
-    /// repeated.
+    /// A sysctl (KEY=VALUE on every node, NODE:KEY=VALUE on one node), or a parameter of the scenario
+    /// (NAME=VALUE). May be repeated.
     #[arg(long = "set-a", value_name = "KEY=VALUE")]
     a: Vec<Setting>,
     /// A setting of side B; may be repeated

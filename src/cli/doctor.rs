@@ -15,8 +15,8 @@ use crate::lab::leaks;
 pub(super) struct DoctorArguments {
     /// Find processes, namespaces and virtual machines that ended runs have left behind
     ///
-    /// Looks at every process and namespace that it can see; as root, at those of the whole machine. What belongs to a run
-    /// in progress is not a leak. The exit code is 1 if something was found.
+    /// Looks at every process and namespace that it can see; as root, at those of the whole machine. What
+    /// belongs to a run in progress is not a leak. The exit code is 1 if something was found.
     #[arg(long)]
     leaks: bool,
 }

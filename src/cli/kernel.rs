@@ -66,7 +66,8 @@ enum KernelVerb {
 
 #[derive(Debug, Args)]
 struct AddArguments {
-    /// A vmlinuz or bzImage, or the packages of one kernel: linux-image-*.deb, and linux-modules-*.deb if separate
+    /// A vmlinuz or bzImage, or the packages of one kernel: linux-image-*.deb, and linux-modules-*.deb if
+    /// separate
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Modules for an image: lib/modules/RELEASE, or a folder that contains it
@@ -79,7 +80,8 @@ struct AddArguments {
 
 #[derive(Debug, Args)]
 struct WarmArguments {
-    /// Names shown by `nslab kernel list` or the start of one, images, packages, or `host`; by default, all in the list
+    /// Names shown by `nslab kernel list` or the start of one, images, packages, or `host`; by default, all
+    /// in the list
     #[arg(value_name = "KERNEL")]
     kernels: Vec<String>,
     /// Modules for a kernel given as an image

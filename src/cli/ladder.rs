@@ -43,7 +43,8 @@ pub(super) fn print(records: &[StoredRun], which: &Which, stream: Stream) -> boo
     all
 }
 
-/// Returns true if a record has the client or command, or if it cannot be read; drawing it then gives the reason.
+/// Returns true if a record has the client or command, or if it cannot be read; drawing it then gives the
+/// reason.
 fn has(stored: &StoredRun, which: &Which) -> bool {
     let resolved = stored.record.header.scenario.resolved.clone();
     serde_json::from_value::<RunSpec>(resolved).is_ok_and(|spec| {

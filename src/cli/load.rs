@@ -16,8 +16,8 @@ use crate::suite::{self, ScenarioFile, Source};
 /// Scenario files and their parameters.
 #[derive(Debug, Clone, Args)]
 pub(super) struct FileArguments {
-    /// Scenario files, folders, names of shipped scenarios (`exhaustion`) or globs of these (`'conntrack/*'`); by
-    /// default, all shipped scenarios
+    /// Scenario files, folders, names of shipped scenarios (`exhaustion`) or globs of these
+    /// (`'conntrack/*'`); by default, all shipped scenarios
     #[arg(value_name = "FILE|DIR|NAME")]
     pub(super) files: Vec<PathBuf>,
     /// Set a parameter of the scenarios; may be repeated

@@ -37,9 +37,9 @@ use clap::{CommandFactory, Parser, Subcommand};
 ///
 /// Example: nslab run exhaustion
 ///
-/// A scenario (YAML) describes nodes, links, servers, clients, and what should happen. nslab builds it from network namespaces,
-/// generates the load, watches sockets, counters and the kernel's log, and judges each expectation by what it observed. Nothing
-/// on the host is changed, and nothing is left behind.
+/// A scenario (YAML) describes nodes, links, servers, clients, and what should happen. nslab builds it from
+/// network namespaces, generates the load, watches sockets, counters and the kernel's log, and judges each
+/// expectation by what it observed. Nothing on the host is changed, and nothing is left behind.
 #[derive(Debug, Parser)]
 #[command(name = "nslab", version, after_help = exit::HELP, max_term_width = 100)]
 struct Arguments {

@@ -76,7 +76,8 @@ pub(super) fn is_dumb() -> bool {
     std::env::var_os("TERM").is_some_and(|term| term == "dumb")
 }
 
-/// Returns the style for a stream: colours only on a terminal that has them, and not if `NO_COLOR` is set (no-color.org).
+/// Returns the style for a stream: colours only on a terminal that has them, and not if `NO_COLOR` is set
+/// (no-color.org).
 pub(super) fn style_for(stream: &(impl IsTerminal + AsFd)) -> Style {
     let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     Style {

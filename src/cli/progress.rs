@@ -1,5 +1,5 @@
-//! Live progress: a line per run with its clock and the metrics of its expectations. On a pipe, a plain line when a run starts
-//! and when it ends.
+//! Live progress: a line per run with its clock and the metrics of its expectations. On a pipe, a plain
+//! line when a run starts and when it ends.
 
 use std::collections::BTreeMap;
 use std::io::IsTerminal;

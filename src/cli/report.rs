@@ -25,25 +25,27 @@ pub(super) struct ReportVerbArguments {
     records: Vec<PathBuf>,
     /// Merge the records of all shards of a suite into one report
     ///
-    /// Every record must belong to the same suite: the same nslab, scenario files, parameters, selection and number of shards.
-    /// It is an error if a run has two different records, or if the records are not the whole suite.
+    /// Every record must belong to the same suite: the same nslab, scenario files, parameters, selection
+    /// and number of shards. It is an error if a run has two different records, or if the records are not
+    /// the whole suite.
     #[arg(long, conflicts_with_all = ["scenario", "ladder"])]
     merge: bool,
     /// Judge by the expectations of this scenario file instead of the recorded ones
     ///
-    /// The file may differ from the recorded scenario only in its expectations, comparisons and texts. Any other difference is
-    /// an error.
+    /// The file may differ from the recorded scenario only in its expectations, comparisons and texts. Any
+    /// other difference is an error.
     #[arg(long, value_name = "FILE")]
     scenario: Option<PathBuf>,
     /// Draw the packets of a connection between its nodes: the N-th of a client, or the first that failed
     ///
-    /// This needs the capture of the run (`nslab run --record DIR --capture DIR`). Without N, it draws the first connection that
-    /// failed; if none did, the first with a retransmission; else the first. With --report html=PATH, the page shows the same
-    /// connection; without --ladder, it shows one connection of every client.
+    /// This needs the capture of the run (`nslab run --record DIR --capture DIR`). Without N, it draws the
+    /// first connection that failed; if none did, the first with a retransmission; else the first. With
+    /// --report html=PATH, the page shows the same connection; without --ladder, it shows one connection of
+    /// every client.
     #[arg(long, value_name = "CLIENT[:N]")]
     ladder: Option<Which>,
-    /// Captures that are not in the folder of the records: a file for a single record, or a folder of files with the
-    /// same names as the records
+    /// Captures that are not in the folder of the records: a file for a single record, or a folder of files
+    /// with the same names as the records
     #[arg(long, value_name = "FILE|DIR")]
     packets: Option<PathBuf>,
     #[command(flatten)]
@@ -122,7 +124,8 @@ pub(super) fn main(arguments: &ReportVerbArguments) -> ExitCode {
     exit::of(outcome(&result), arguments.strict)
 }
 
-/// Leaves out folders without records, such as that of a shard without runs; the other records show if one is missing.
+/// Leaves out folders without records, such as that of a shard without runs; the other records show if one
+/// is missing.
 fn not_empty(names: &[PathBuf]) -> Vec<PathBuf> {
     let is_empty = |name: &&PathBuf| {
         let found = find_records(std::slice::from_ref(*name));
@@ -189,7 +192,8 @@ fn with_packets(
     Some(each.collect())
 }
 
-/// Reads records, and returns them and whether all could be read. Errors are printed. `None` if none could be read.
+/// Reads records, and returns them and whether all could be read. Errors are printed. `None` if none could
+/// be read.
 pub(super) fn read(names: &[PathBuf]) -> Option<(Vec<StoredRun>, bool)> {
     let found = find_records(names);
     let paths = found.inspect_err(|errors| message::failures(errors)).ok()?;

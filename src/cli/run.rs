@@ -35,8 +35,8 @@ pub(super) struct RunArguments {
     reports: ReportArguments,
     /// Keep a record of every run in this folder, for `nslab report` and `nslab diff`
     ///
-    /// Without it, only records of runs that did not pass are kept, in nslab-out. An older record of the same run is replaced.
-    /// The record is written during the run; a large one is compressed at the end.
+    /// Without it, only records of runs that did not pass are kept, in nslab-out. An older record of the
+    /// same run is replaced. The record is written during the run; a large one is compressed at the end.
     #[arg(long, value_name = "DIR", conflicts_with = "no_record")]
     record: Option<PathBuf>,
     /// Keep no records, not even of runs that do not pass
@@ -44,8 +44,8 @@ pub(super) struct RunArguments {
     no_record: bool,
     /// Capture the packets of every run in this folder, in one pcapng file per run
     ///
-    /// With --record too, `nslab report RECORD --ladder CLIENT` draws a connection from the capture, and an HTML page shows one
-    /// connection of every client.
+    /// With --record too, `nslab report RECORD --ladder CLIENT` draws a connection from the capture, and an
+    /// HTML page shows one connection of every client.
     #[arg(long, value_name = "DIR")]
     capture: Option<PathBuf>,
     /// Keep all captures, or only those of runs that did not pass
@@ -139,7 +139,8 @@ pub(super) fn main(arguments: &RunArguments) -> ExitCode {
     exit::of(outcome(&result), arguments.strict)
 }
 
-/// Returns true if every requested record and capture was written; the reasons were printed when the runs ended.
+/// Returns true if every requested record and capture was written; the reasons were printed when the runs
+/// ended.
 fn all_kept(arguments: &RunArguments, result: &SuiteResult) -> bool {
     let runs = result.scenarios.iter().flat_map(|scenario| &scenario.runs);
     let lost = runs

@@ -8,8 +8,8 @@ use tokio::task::JoinHandle;
 use super::message;
 use crate::causes::chain;
 
-/// Creates a runtime with one thread, because workers die with the thread that started them (`PR_SET_PDEATHSIG`, prctl(2)).
-/// Prints the error and returns `None` if it cannot be created.
+/// Creates a runtime with one thread, because workers die with the thread that started them
+/// (`PR_SET_PDEATHSIG`, prctl(2)). Prints the error and returns `None` if it cannot be created.
 pub(super) fn runtime() -> Option<Runtime> {
     Builder::new_current_thread()
         .enable_all()
@@ -30,8 +30,8 @@ impl Drop for SignalWatch {
     }
 }
 
-/// Cancels at the first SIGINT, SIGTERM or SIGHUP: every run then ends early with a record of what it has observed. Workers
-/// that do not end are killed soon after.
+/// Cancels at the first SIGINT, SIGTERM or SIGHUP: every run then ends early with a record of what it has
+/// observed. Workers that do not end are killed soon after.
 pub(super) fn cancel_on_signals() -> (watch::Receiver<bool>, SignalWatch) {
     let (stop, stopped) = watch::channel(false);
     (stopped, SignalWatch(tokio::spawn(cancel(stop))))

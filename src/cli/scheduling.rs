@@ -14,8 +14,8 @@ use crate::units::parse_duration;
 pub(super) struct SchedulingArguments {
     /// Maximum number of runs at once; by default, as many as the machine can take
     ///
-    /// The processors, memory and file descriptors of a run are estimated from its load, or taken from the record of an
-    /// earlier run. A scenario with `exclusive: true` always runs alone.
+    /// The processors, memory and file descriptors of a run are estimated from its load, or taken from the
+    /// record of an earlier run. A scenario with `exclusive: true` always runs alone.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     jobs: Option<u16>,
     /// Order in which runs start; results always follow file order
@@ -26,14 +26,16 @@ pub(super) struct SchedulingArguments {
     seed: Option<u64>,
     /// Retry a run that does not pass, up to N times; if it then passes, it is flaky
     ///
-    /// Reports show flaky runs as such. They count as passed for the exit code, except with --strict. Without --retries, only
-    /// an inconclusive run is retried, once and alone, because the machine may have been too busy.
+    /// Reports show flaky runs as such. They count as passed for the exit code, except with --strict.
+    /// Without --retries, only an inconclusive run is retried, once and alone, because the machine may have
+    /// been too busy.
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=100))]
     retries: u32,
     /// Run everything N times, and show how much verdicts and values vary
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
     repeat: u32,
-    /// Kill a run that takes longer than this, set-up included, for example 90s or 5m; overrides the scenario's timeout
+    /// Kill a run that takes longer than this, set-up included, for example 90s or 5m; overrides the
+    /// scenario's timeout
     #[arg(long, value_name = "TIME", value_parser = timeout)]
     timeout: Option<Duration>,
     /// Start no more runs after one has failed or errored; runs in progress finish

@@ -24,26 +24,29 @@ pub(super) struct SelectArguments {
     slow: bool,
     /// Select runs that match, for example -E 'tag(ports) and not name(~full)'
     ///
-    /// name(..) is the name of the scenario, file(..) its path or the end of it, tag(..) one of its tags, variant(..) the
-    /// variant of the run, case(..) one of its matrix values, as in case(rate=500/s). all() matches every run, none() no run.
-    /// Combine them with `and`, `or`, `not` (or `&`, `|`, `!`) and parentheses.
+    /// name(..) is the name of the scenario, file(..) its path or the end of it, tag(..) one of its tags,
+    /// variant(..) the variant of the run, case(..) one of its matrix values, as in case(rate=500/s). all()
+    /// matches every run, none() no run. Combine them with `and`, `or`, `not` (or `&`, `|`, `!`) and
+    /// parentheses.
     ///
-    /// In the parentheses, text with `*`, `?`, `[` or `{` is a glob, and any other text is an exact name. =text is always exact,
-    /// ~text matches a part, /text/ is a regular expression. Scenarios tagged `slow` need --slow, or tag(slow) in the filter.
+    /// In the parentheses, text with `*`, `?`, `[` or `{` is a glob, and any other text is an exact name.
+    /// =text is always exact, ~text matches a part, /text/ is a regular expression. Scenarios tagged `slow`
+    /// need --slow, or tag(slow) in the filter.
     #[arg(short = 'E', long = "filter", value_name = "FILTER")]
     filter: Option<Filter>,
     /// Select one share of the runs: --shard 2/5 is the second of five, for five machines
     ///
-    /// The share of a run depends only on its name, so adding other scenarios does not move it. Runs that are compared with
-    /// each other stay together, so shares differ in size, and one may be empty. Otherwise, every machine must select the same
-    /// scenarios. `nslab report --merge` joins the records. In an indexed Kubernetes job, use
+    /// The share of a run depends only on its name, so adding other scenarios does not move it. Runs that
+    /// are compared with each other stay together, so shares differ in size, and one may be empty.
+    /// Otherwise, every machine must select the same scenarios. `nslab report --merge` joins the records.
+    /// In an indexed Kubernetes job, use
     /// --shard $((JOB_COMPLETION_INDEX + 1))/5
     #[arg(long, value_name = "N/OF")]
     shard: Option<Shard>,
     /// Select runs that did not pass and have not passed since
     ///
-    /// The list is kept in failed.json, in nslab-out or the folder of --record. With no files given, the scenarios listed there
-    /// are used.
+    /// The list is kept in failed.json, in nslab-out or the folder of --record. With no files given, the
+    /// scenarios listed there are used.
     #[arg(long)]
     rerun_failed: bool,
 }

@@ -1,14 +1,17 @@
-//! Checks before a run that its files can be written. Existing files are not touched; missing folders are created.
+//! Checks before a run that its files can be written. Existing files are not touched; missing folders are
+//! created.
 
 use std::fs::OpenOptions;
 use std::io;
 use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 
-/// Checks that files can be created in a folder by creating one, because permissions are not the whole truth for root.
+/// Checks that files can be created in a folder by creating one, because permissions are not the whole
+/// truth for root.
 pub(super) fn folder(path: &Path) -> io::Result<()> {
     std::fs::create_dir_all(path)?;
-    // The file has no name (O_TMPFILE, open(2)) if the file system supports it, and is removed at once otherwise.
+    // The file has no name (O_TMPFILE, open(2)) if the file system supports it, and is removed at once
+    // otherwise.
     tempfile::tempfile_in(path).map(drop)
 }
 

@@ -2,8 +2,8 @@
 
 use std::path::{Component, Path, PathBuf};
 
-/// Returns the path to a file as seen from a folder; both are relative to the working directory. If the path contains `..`
-/// (which may lead through a symbolic link), it returns the absolute path of the file.
+/// Returns the path to a file as seen from a folder; both are relative to the working directory. If the
+/// path contains `..` (which may lead through a symbolic link), it returns the absolute path of the file.
 pub(in crate::cli) fn relative_path(folder: &Path, file: &Path) -> PathBuf {
     let (Ok(folder), Ok(whole)) = (
         std::path::absolute(Path::new(".").join(folder)),

@@ -13,7 +13,7 @@ use crate::ladder::Which;
 use crate::report::github;
 use crate::report::terminal::Style;
 use crate::suite::SuiteResult;
-use request::Destination;
+use request::ReportDestination;
 use suite::SuiteFormat;
 
 pub(super) use link::relative_path;
@@ -25,19 +25,20 @@ pub(super) use write::{check_all, stream, write_all};
 pub(super) struct ReportArguments {
     /// Write a report; may be repeated
     ///
-    /// FORMAT=PATH. If PATH is `-`, the report goes to standard output, and the
-    /// text for people to standard error.
+    /// FORMAT=PATH. If PATH is `-`, the report goes to standard output,
+    /// and the text for people to standard error.
     ///
-    ///   html=report.html       one page with charts and the topology
-    ///   json=report.json       everything observed, with a published schema
-    ///   junit=report.xml       for GitLab, Jenkins and others that read JUnit
-    ///   tap=-                  TAP 14
-    ///   csv=series.csv         every series over time
-    ///   truth=truth.md         each claim and whether it is true, in Markdown
-    ///   github                 annotations, and a summary of the job
+    ///   html=report.html  one page with charts and the topology
+    ///   json=report.json  everything observed, with a published schema
+    ///   junit=report.xml  for GitLab, Jenkins and other readers of JUnit
+    ///   tap=-             TAP 14
+    ///   csv=series.csv    every series over time
+    ///   truth=truth.md    each claim and whether it is true, in Markdown
+    ///   github            annotations, and a summary of the job
     ///
-    /// `github` appends to $GITHUB_STEP_SUMMARY; github=PATH writes the summary
-    /// to PATH. In GitHub Actions, `nslab run` does this by default.
+    /// `github` appends to $GITHUB_STEP_SUMMARY; github=PATH writes the
+    /// summary to PATH. In GitHub Actions, `nslab run` uses `github` by
+    /// default.
     #[arg(long = "report", value_name = "FORMAT=PATH", verbatim_doc_comment)]
     reports: Vec<ReportRequest<SuiteFormat>>,
     /// Show details of passed runs too: how the load was offered, and every metric over time
@@ -57,7 +58,7 @@ impl ReportArguments {
         if in_actions && !self.has(SuiteFormat::Github) {
             self.reports.push(ReportRequest {
                 format: SuiteFormat::Github,
-                destination: Destination::StepSummary,
+                destination: ReportDestination::StepSummary,
             });
         }
         self
@@ -85,8 +86,8 @@ impl ReportArguments {
         self.reports.is_empty()
     }
 
-    /// Writes every report, and returns true if all were written. A page draws the connections of `which`, or one of every
-    /// client.
+    /// Writes every report, and returns true if all were written. A page draws the connections of `which`,
+    /// or one of every client.
     pub(super) fn write(&self, result: &SuiteResult, which: Option<&Which>) -> bool {
         if self.has(SuiteFormat::Github) {
             self.stream().print(&github::annotations(result));

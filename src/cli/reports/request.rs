@@ -11,7 +11,8 @@ pub(in crate::cli) trait ReportFormat:
     /// Every format with its name on the command line.
     const ALL: &'static [(Self, &'static str)];
 
-    /// Returns true if the format can be requested without a path: it then goes to the job's summary in GitHub Actions.
+    /// Returns true if the format can be requested without a path: it then goes to the job's summary in
+    /// GitHub Actions.
     fn needs_no_path(self) -> bool {
         false
     }
@@ -25,7 +26,7 @@ pub(in crate::cli) trait ReportFormat:
 
 /// The place that a report is written to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::cli) enum Destination {
+pub(in crate::cli) enum ReportDestination {
     /// A file, which is replaced if it exists.
     File(PathBuf),
     Stdout,
@@ -37,15 +38,15 @@ pub(in crate::cli) enum Destination {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::cli) struct ReportRequest<F> {
     pub(in crate::cli) format: F,
-    pub(in crate::cli) destination: Destination,
+    pub(in crate::cli) destination: ReportDestination,
 }
 
 impl<F> ReportRequest<F> {
     /// Returns the folder that the report will be in, which its links start from.
     pub(in crate::cli) fn folder(&self) -> &Path {
         let folder = match &self.destination {
-            Destination::File(path) => path.parent(),
-            Destination::Stdout | Destination::StepSummary => None,
+            ReportDestination::File(path) => path.parent(),
+            ReportDestination::Stdout | ReportDestination::StepSummary => None,
         };
         folder.unwrap_or(Path::new(""))
     }
@@ -67,15 +68,15 @@ impl<F: ReportFormat> FromStr for ReportRequest<F> {
             ));
         };
         let destination = match path {
-            None if format.needs_no_path() => Destination::StepSummary,
+            None if format.needs_no_path() => ReportDestination::StepSummary,
             Some("-") if format.needs_no_path() => {
                 return Err(format!(
                     "`{name}` prints its annotations to standard output in any case; \
                      write `{name}`, or {name}=PATH for the summary"
                 ));
             }
-            Some("-") => Destination::Stdout,
-            Some(path) if !path.is_empty() => Destination::File(path.into()),
+            Some("-") => ReportDestination::Stdout,
+            Some(path) if !path.is_empty() => ReportDestination::File(path.into()),
             Some(_) | None => {
                 return Err(format!("expected {name}=PATH; PATH `-` is standard output"));
             }
@@ -91,9 +92,9 @@ impl<F: ReportFormat> fmt::Display for ReportRequest<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = self.format.name();
         match &self.destination {
-            Destination::File(path) => write!(f, "{name}={}", path.display()),
-            Destination::Stdout => write!(f, "{name}=-"),
-            Destination::StepSummary => f.write_str(name),
+            ReportDestination::File(path) => write!(f, "{name}={}", path.display()),
+            ReportDestination::Stdout => write!(f, "{name}=-"),
+            ReportDestination::StepSummary => f.write_str(name),
         }
     }
 }

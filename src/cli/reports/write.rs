@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use super::request::{Destination, ReportFormat, ReportRequest};
+use super::request::{ReportDestination, ReportFormat, ReportRequest};
 use crate::cli::output::{self, Stream};
 use crate::cli::{message, writable};
 
@@ -37,12 +37,12 @@ enum ReportError {
 pub(in crate::cli) fn stream<F>(requests: &[ReportRequest<F>]) -> Stream {
     let taken = requests
         .iter()
-        .any(|request| request.destination == Destination::Stdout);
+        .any(|request| request.destination == ReportDestination::Stdout);
     if taken { Stream::Err } else { Stream::Out }
 }
 
-/// Returns true if the reports go to different places and every one can be written; prints the errors otherwise. Nothing
-/// that exists is touched. An hour of measuring should not be lost to a mistyped path.
+/// Returns true if the reports go to different places and every one can be written; prints the errors
+/// otherwise. Nothing that exists is touched. An hour of measuring should not be lost to a mistyped path.
 pub(in crate::cli) fn check_all<F: ReportFormat>(requests: &[ReportRequest<F>]) -> bool {
     if let Some(problem) = conflict(requests) {
         message::error(problem);
@@ -64,7 +64,7 @@ pub(in crate::cli) fn conflict<F: ReportFormat>(requests: &[ReportRequest<F>]) -
     requests.iter().enumerate().find_map(|(index, request)| {
         let other = requests[..index].iter().find(|other| {
             other.destination == request.destination
-                && request.destination != Destination::StepSummary
+                && request.destination != ReportDestination::StepSummary
         })?;
         Some(format!(
             "two reports go to the same place: --report {other} and --report {request}"
@@ -74,9 +74,9 @@ pub(in crate::cli) fn conflict<F: ReportFormat>(requests: &[ReportRequest<F>]) -
 
 fn check<F: ReportFormat>(request: &ReportRequest<F>) -> Result<(), ReportError> {
     let (path, checked) = match &request.destination {
-        Destination::Stdout => return Ok(()),
-        Destination::File(path) => (path.clone(), writable::file(path)),
-        Destination::StepSummary => match step_summary() {
+        ReportDestination::Stdout => return Ok(()),
+        ReportDestination::File(path) => (path.clone(), writable::file(path)),
+        ReportDestination::StepSummary => match step_summary() {
             Some(path) => (path.clone(), append(&path, "")),
             None => return Ok(()),
         },
@@ -88,8 +88,8 @@ fn check<F: ReportFormat>(request: &ReportRequest<F>) -> Result<(), ReportError>
     })
 }
 
-/// Renders and writes every report, and returns true if all were written. An error is printed, and the other reports are
-/// still written.
+/// Renders and writes every report, and returns true if all were written. An error is printed, and the
+/// other reports are still written.
 pub(in crate::cli) fn write_all<F: ReportFormat>(
     requests: &[ReportRequest<F>],
     render: impl Fn(&ReportRequest<F>) -> Result<String, Box<dyn Error>>,
@@ -115,12 +115,12 @@ pub(in crate::cli) fn write_all<F: ReportFormat>(
 
 fn write<F: ReportFormat>(request: &ReportRequest<F>, text: &str) -> Result<(), ReportError> {
     let (path, written) = match &request.destination {
-        Destination::Stdout => {
+        ReportDestination::Stdout => {
             output::out(text);
             return Ok(());
         }
-        Destination::File(path) => (path.clone(), replace(path, text)),
-        Destination::StepSummary => match step_summary() {
+        ReportDestination::File(path) => (path.clone(), replace(path, text)),
+        ReportDestination::StepSummary => match step_summary() {
             Some(path) => (path.clone(), append(&path, text)),
             None => return Ok(()),
         },
@@ -139,7 +139,8 @@ fn step_summary() -> Option<PathBuf> {
         .map(PathBuf::from)
 }
 
-/// Replaces a file, and creates the folders above it. A pipe or a device (`/dev/null`) is written to, not replaced.
+/// Replaces a file, and creates the folders above it. A pipe or a device (`/dev/null`) is written to, not
+/// replaced.
 fn replace(path: &Path, text: &str) -> io::Result<()> {
     // A symbolic link stays; the file that it leads to is replaced.
     let path = &std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());

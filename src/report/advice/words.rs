@@ -179,7 +179,8 @@ fn values(key: &KeyFacts) -> String {
     }
 }
 
-/// Returns the result of an experiment, as in `exhaustion.yaml (default): load.established 1000 -> 1800 (+80 %)`.
+/// Returns the result of an experiment, as in `exhaustion.yaml (default): load.established 1000 -> 1800
+/// (+80 %)`.
 pub(super) fn experiment(experiment: &Experiment) -> String {
     let variant = experiment
         .variant
