@@ -1,4 +1,4 @@
-//! A kernel in QEMU, as a place where runs execute.
+//! The backend that runs each worker as a guest of QEMU, on a kernel of its own.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -27,10 +27,11 @@ use crate::run::{Ground, WorkOrder};
 use crate::scenario::RunSpec;
 use crate::sys::memory_file::memory_file;
 
-/// Processors of a guest in real time, at most: one for each end of a connection, and as many for the lab.
+/// The most processors of a guest in real time: one for each end of a connection, and as many for the lab.
 const PROCESSORS: usize = 4;
 
-/// Nanoseconds after which a guest that has told its clock has certainly stopped. It is the time that passes for it while it is stopped.
+/// Nanoseconds after which a guest that has sent its clock has certainly stopped. The guest's clock advances by
+/// this much while it is stopped.
 const TO_STOP: u64 = 1_000_000;
 
 /// Time that a guest in real time has to boot, beside its run's timeout.
@@ -50,23 +51,23 @@ pub struct VmBackend(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     kernel: Kernel,
-    /// Modules in every guest of it.
+    /// The modules in every guest of this kernel.
     common: Vec<ModuleFile>,
     qemu: Qemu,
     time: Time,
     snapshots: Snapshots,
-    /// By what is in them and how large they are.
+    /// The guests so far, by their contents and their memory in MiB.
     guests: Mutex<BTreeMap<(ImageParts, u32), Arc<Booted>>>,
-    /// What real time goes by, once that was tried.
+    /// The accelerator for real time, once it has been tried.
     real: Mutex<Option<Engine>>,
 }
 
-/// What some runs begin with.
+/// A guest that has booted, or is ready to boot, for some of the runs.
 #[derive(Debug)]
 struct Booted {
     hardware: Hardware,
     image: Arc<GuestImage>,
-    /// Where instructions are counted.
+    /// Present if instructions are counted.
     snapshot: Option<Snapshot>,
 }
 
@@ -77,10 +78,7 @@ impl VmBackend {
         memory: GUEST_MEMORY,
     };
 
-    /// A kernel, and how time passes for it.
-    ///
-    /// # Errors
-    /// Where QEMU or the kernel's modules cannot be used.
+    /// Fails if QEMU or the kernel's modules cannot be used.
     pub(crate) fn new(kernel: Kernel, time: Time) -> Result<Self, VmError> {
         Ok(Self(Arc::new(Inner {
             common: kernel.common()?,
@@ -98,11 +96,8 @@ impl VmBackend {
         self.0.time == Time::Real
     }
 
-    /// Boots the guest that most runs begin with: in virtual time a snapshot of it is kept for all that come. Gives what the user should
-    /// know of it.
-    ///
-    /// # Errors
-    /// Where the kernel does not boot.
+    /// Boots the guest that most runs start from; in virtual time it keeps a snapshot for all of them. Returns a
+    /// note for the user, if there is one.
     pub(crate) async fn prepare(&self) -> Result<Option<String>, VmError> {
         let booted = self.booted(ImageParts::default(), size::LEAST).await?;
         if booted
@@ -113,16 +108,14 @@ impl VmBackend {
             return Ok(Some(self.0.snapshots.why_not_kept()));
         }
         Ok((booted.hardware.engine == Engine::Emulated).then(|| {
-            "this host has no usable hardware virtualisation (/dev/kvm), so that the guest is emulated in real time: rates that it reaches \
-             are lower than a machine's"
+            "this host has no usable hardware virtualisation (/dev/kvm), so the guest is emulated in real time; it \
+             reaches lower rates than real hardware"
                 .to_owned()
         }))
     }
 
-    /// Starts a machine and hands it its order. Must be called on a thread that lives as long as the machine shall.
-    ///
-    /// # Errors
-    /// Where the kernel lacks what the run needs, or does not boot.
+    /// Starts a guest and sends it its work order. Must be called on a thread that lives as long as the guest.
+    /// Fails if the kernel lacks what the run needs or does not boot.
     pub(crate) async fn start(
         &self,
         order: &WorkOrder,
@@ -181,7 +174,7 @@ impl VmBackend {
         ))
     }
 
-    /// What a run's guest has in it, and which modules are to be loaded there.
+    /// Returns the contents of a run's guest, and the modules to load in it.
     fn parts(&self, spec: &RunSpec, plan: ModulePlan) -> (ImageParts, Vec<String>) {
         let modules = plan.load.iter().map(|file| GuestImage::place(&file.name));
         let modules = modules.collect();
@@ -203,7 +196,7 @@ impl VmBackend {
         }
     }
 
-    /// A guest that has booted, or that boots for each run.
+    /// Returns a guest that has booted (in virtual time) or is ready to boot (in real time).
     async fn booted(&self, parts: ImageParts, memory: u32) -> Result<Arc<Booted>, VmError> {
         let inner = &self.0;
         let mut guests = inner.guests.lock().await;
@@ -270,7 +263,8 @@ impl VmBackend {
         Ok(inner.snapshots.keep(&name, memory, state))
     }
 
-    /// The machine for real time: whether hardware virtualisation can be used is known once this kernel has booted by it.
+    /// Returns the hardware for real time. Hardware virtualisation counts as usable once this kernel has booted
+    /// with it.
     async fn real(&self, memory: u32, image: &GuestImage) -> Result<Hardware, VmError> {
         let inner = &self.0;
         let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);

@@ -1,4 +1,4 @@
-//! Why a guest cannot be had.
+//! Errors in starting a guest.
 
 use std::io;
 
@@ -9,49 +9,42 @@ use super::modules::ModulesError;
 use super::modules::needs::NeedsError;
 use super::qemu::QemuError;
 
-/// Why a guest cannot be had.
+/// Errors in starting a guest.
 #[derive(Debug, Error)]
 pub(crate) enum VmError {
-    /// QEMU cannot be used.
     #[error(transparent)]
     Qemu(#[from] QemuError),
-    /// The guest's file system cannot be made.
     #[error("cannot make the guest's file system")]
     Initramfs(#[from] InitramfsError),
-    /// The kernel's modules cannot be used.
-    #[error("cannot take the kernel's modules along")]
+    #[error("cannot copy the kernel's modules to the guest")]
     Modules(#[from] ModulesError),
-    /// The kernel lacks what a run needs, or its files cannot be used.
+    /// The kernel lacks what a run needs, or its files cannot be read.
     #[error(transparent)]
     Needs(#[from] NeedsError),
-    /// Files in memory, or processes, cannot be had.
+    /// A file in memory or a process cannot be created.
     #[error("cannot start a machine")]
     Start(#[source] io::Error),
-    /// The guest's order cannot be written down.
-    #[error("cannot write the order of the run")]
+    #[error("cannot write the work order")]
     Order(#[source] serde_json::Error),
-    /// A snapshot cannot be made.
     #[error("cannot take a snapshot of the guest")]
     Snapshot(#[source] io::Error),
-    /// What QEMU writes down of a machine is not what is known.
+    /// QEMU saves a machine in a format that this program does not recognise.
     #[error(
-        "cannot find the guest's clock in what QEMU {0} saves of it: versions from 7.2 on are known"
+        "cannot find the guest's clock in the state that QEMU {0} saved; supported versions are 7.2 and later"
     )]
     Clock(String),
-    /// It did not boot to where a run begins.
+    /// The guest did not boot as far as its first program.
     #[error("the kernel {kernel} does not boot: {why}")]
     Boot {
-        /// The kernel.
         kernel: String,
-        /// How it ended.
         why: String,
-        /// The last lines of its console and of QEMU.
+        /// The last lines of the guest's console and of QEMU.
         console: Vec<String>,
     },
 }
 
 impl VmError {
-    /// The last lines of the guest's console, where it got that far.
+    /// Returns the last lines of the guest's console if it got that far.
     pub(crate) fn console(&self) -> &[String] {
         match self {
             Self::Boot { console, .. } => console,
@@ -66,7 +59,7 @@ impl VmError {
         }
     }
 
-    /// What the kernel lacks, where that is all: the run is not applicable on it.
+    /// Returns what the kernel lacks if that is the only reason: the run is then not applicable on it.
     pub(crate) fn missing(&self) -> Option<String> {
         match self {
             Self::Needs(lacks @ NeedsError::Missing { .. }) => Some(lacks.to_string()),

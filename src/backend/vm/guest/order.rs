@@ -15,6 +15,5 @@ pub(crate) struct GuestOrder {
     pub(crate) modules: Vec<String>,
     /// Whether packets are wanted, which go out by a port of their own.
     pub(crate) packets: bool,
-    /// The run.
     pub(crate) work: WorkOrder,
 }

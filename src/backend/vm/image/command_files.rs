@@ -74,9 +74,6 @@ impl CommandFiles {
     }
 
     /// Puts everything into a guest's file system.
-    ///
-    /// # Errors
-    /// Where a program is none, or something of it cannot be read.
     pub(crate) fn add_to(&self, files: &mut Initramfs) -> Result<(), InitramfsError> {
         for path in &self.trees {
             files.tree(path, path)?;

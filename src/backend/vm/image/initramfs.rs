@@ -30,18 +30,13 @@ pub(crate) enum InitramfsError {
     /// A file or folder cannot be read.
     #[error("cannot read {}", path.display())]
     Read {
-        /// Which.
         path: PathBuf,
-        /// Why.
         #[source]
         source: io::Error,
     },
     /// A path is the root itself, or leads through something that is no folder.
     #[error("{path} cannot be a path in the guest")]
-    Path {
-        /// Which.
-        path: String,
-    },
+    Path { path: String },
 }
 
 /// A file system under construction.
@@ -72,9 +67,6 @@ impl Initramfs {
     }
 
     /// A folder, with its permissions; what is above it comes with it.
-    ///
-    /// # Errors
-    /// Where the path leads through something that is no folder.
     pub(crate) fn dir(
         &mut self,
         path: impl AsRef<Path>,
@@ -84,9 +76,6 @@ impl Initramfs {
     }
 
     /// A file, with its permissions.
-    ///
-    /// # Errors
-    /// Where the path leads through something that is no folder.
     pub(crate) fn file(
         &mut self,
         path: impl AsRef<Path>,
@@ -97,9 +86,6 @@ impl Initramfs {
     }
 
     /// A symbolic link.
-    ///
-    /// # Errors
-    /// Where the path leads through something that is no folder.
     pub(crate) fn link(
         &mut self,
         path: impl AsRef<Path>,
@@ -110,9 +96,6 @@ impl Initramfs {
     }
 
     /// A character device, with its permissions and numbers (Linux `Documentation/admin-guide/devices.txt`).
-    ///
-    /// # Errors
-    /// Where the path leads through something that is no folder.
     pub(crate) fn device(
         &mut self,
         path: impl AsRef<Path>,
@@ -123,9 +106,6 @@ impl Initramfs {
     }
 
     /// A program of the host with its loader, libraries or interpreter. What only debuggers read is left out.
-    ///
-    /// # Errors
-    /// Where it is no program, or something that it needs is not installed.
     pub(crate) fn program(
         &mut self,
         guest: impl AsRef<Path>,
@@ -144,9 +124,6 @@ impl Initramfs {
 
     /// A file of the host, or a folder with all that is in it: files, links, folders, with their permissions; programs and libraries in it with
     /// what they need.
-    ///
-    /// # Errors
-    /// Where something of it cannot be read.
     pub(crate) fn tree(
         &mut self,
         guest: impl AsRef<Path>,

@@ -37,34 +37,19 @@ pub(crate) enum ProgramError {
     /// A file of it cannot be read.
     #[error("cannot read {}", path.display())]
     Read {
-        /// Which.
         path: PathBuf,
-        /// Why.
         #[source]
         source: io::Error,
     },
     /// It is neither an ELF file nor a script.
     #[error("{} is no program: neither an ELF file for x86-64 nor a script that names its interpreter", path.display())]
-    NoProgram {
-        /// Which.
-        path: PathBuf,
-    },
+    NoProgram { path: PathBuf },
     /// A library is not installed.
     #[error("{} needs {library}, which is nowhere to be found", path.display())]
-    NoLibrary {
-        /// The program or library that needs it.
-        path: PathBuf,
-        /// Its name.
-        library: String,
-    },
+    NoLibrary { path: PathBuf, library: String },
     /// The interpreter of a script is not installed, or is one script after the other.
     #[error("{} is a script for {interpreter}, which is nowhere to be found", path.display())]
-    NoInterpreter {
-        /// The script.
-        path: PathBuf,
-        /// Its interpreter.
-        interpreter: String,
-    },
+    NoInterpreter { path: PathBuf, interpreter: String },
 }
 
 /// Files that a program consists of: where each must lie, with what is in it.

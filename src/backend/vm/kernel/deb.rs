@@ -1,7 +1,8 @@
-//! What a kernel's Debian package holds: image, configuration, modules. Unpacked in process: neither dpkg nor root is needed.
+//! Unpacks a kernel's Debian package: image, configuration, modules. It does so in process and needs neither dpkg
+//! nor root.
 //!
-//! A package is an `ar` archive of `debian-binary`, `control.tar.*` and `data.tar.*`, in this order (deb(5)). Nothing of it is run, and
-//! nothing is written but the files that are wanted, each where it is told to.
+//! A package is an `ar` archive of `debian-binary`, `control.tar.*` and `data.tar.*`, in this order (deb(5)).
+//! Nothing of it is executed, and only the wanted files are written, each to the path given for it.
 
 use std::fs::{self, File};
 use std::io::{self, BufReader, Read, Seek, Write};
@@ -12,102 +13,88 @@ use thiserror::Error;
 
 use super::inflate;
 
-/// What an `ar` archive begins with (ar(5)).
+/// The first bytes of an `ar` archive (ar(5)).
 const AR: &[u8] = b"!<arch>\n";
-/// Bytes of a member's header; its size is the decimal number at 48, 10 characters long, and the header ends so.
+/// Bytes of a member's header. Its size is the decimal number at 48, 10 characters long.
 const MEMBER: usize = 60;
 const MEMBER_END: &[u8] = b"`\n";
-/// How names of members end that are packed by what is not unpacked here (deb(5)): Ubuntu had bzip2 until 2019.
+/// Suffixes of members with a compression that is not supported here (deb(5)): Ubuntu used bzip2 until 2019.
 const UNREAD: [&str; 2] = [".bz2", ".lzma"];
-/// Bytes that a package may unpack to: Ubuntu's generic modules with their extra ones have 600 MiB.
+/// The most bytes that a package may unpack to: Ubuntu's generic modules with the extra ones have 600 MiB.
 const LARGEST: u64 = 4 << 30;
-/// Bytes of a control file; a kernel's has 1 KiB.
+/// The most bytes of a control file; a kernel's has 1 KiB.
 const LARGEST_CONTROL: u64 = 1 << 20;
-/// Bytes copied at once.
 const AT_ONCE: usize = 64 << 10;
-/// Files that a package may hold: Ubuntu's modules are 7,000.
+/// The most files in a package: Ubuntu's modules are 7,000.
 const MOST_FILES: usize = 100_000;
 
-/// Why a package gives no kernel.
+/// An error in unpacking a kernel's package.
 #[derive(Debug, Error)]
 pub(crate) enum DebError {
-    /// It cannot be read, or its packing is damaged.
-    #[error("it cannot be read whole")]
+    /// It cannot be read, or its compressed data are damaged.
+    #[error("it cannot be read completely")]
     Read(#[source] io::Error),
-    /// What it holds cannot be written.
     #[error("cannot write {}", path.display())]
     Write {
-        /// Where to.
         path: PathBuf,
-        /// Why.
         #[source]
         source: io::Error,
     },
-    /// It ends before what it says it holds.
-    #[error("it is cut short: it has {found} of {needed} bytes. Copy or download it again")]
+    #[error("it is truncated: it has {found} of {needed} bytes. Copy or download it again")]
     Truncated {
-        /// Bytes that are there.
         found: u64,
-        /// Bytes that it should have at least.
+        /// The least number of bytes that it should have.
         needed: u64,
     },
-    /// It is packed by what nobody here unpacks.
+    /// Its compression is not supported.
     #[error(
-        "it is packed as {0}, which is not understood; unpack it (dpkg-deb -x PACKAGE DIR) and give DIR/boot/vmlinuz-* in its place"
+        "it contains {0}, whose compression is not supported; unpack it (dpkg-deb -x PACKAGE DIR) and give \
+         DIR/boot/vmlinuz-* instead"
     )]
     Packing(String),
-    /// It is something else.
-    #[error("it is no Debian package: {0}")]
-    NoPackage(&'static str),
-    /// It holds a path that leads out of where it is unpacked.
-    #[error("it holds the path `{0}`, which leads out of the package; nothing of it is used")]
+    #[error("it is not a Debian package: {0}")]
+    NotAPackage(&'static str),
+    #[error("it contains the path `{0}`, which leads out of the package; nothing of it is used")]
     Unsafe(String),
-    /// It holds more than a kernel can.
-    #[error("it unpacks to more than a kernel can be: {0}")]
+    #[error("it unpacks to more than a kernel can have: {0}")]
     TooLarge(&'static str),
-    /// It holds two images, or modules of two kernels.
-    #[error("it holds more than one kernel: {0} and {1}")]
+    /// It contains two images, or modules of two kernels.
+    #[error("it contains more than one kernel: {0} and {1}")]
     Several(String, String),
 }
 
-/// What a package says of itself, and what it held.
+/// A package's control fields and the kernel that it contains.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Package {
-    /// Its name.
     pub(crate) name: String,
-    /// Who keeps it.
     pub(crate) maintainer: String,
-    /// What it depends on, as written.
+    /// Its dependencies, as written.
     pub(crate) depends: String,
-    /// The release in the name of its image.
+    /// The release in the name of its image, if it has one.
     pub(crate) image: Option<String>,
-    /// The release whose modules it holds.
+    /// The release of its modules, if it has any.
     pub(crate) modules: Option<String>,
 }
 
-/// Where the parts of a kernel are put.
+/// The paths to which the parts of a kernel are written.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Parts<'a> {
-    /// The file for the image.
+pub(crate) struct KernelPaths<'a> {
     pub(crate) image: &'a Path,
-    /// The file for the configuration.
     pub(crate) config: &'a Path,
-    /// The folder for modules; there once there are some.
+    /// The folder for modules, created for the first of them.
     pub(crate) modules: &'a Path,
 }
 
-/// Whether a file begins as a package does.
+/// Returns true if a file begins like a package.
 pub(crate) fn is_package(path: &Path) -> bool {
     let mut first = [0; AR.len()];
     let read = File::open(path).and_then(|mut file| file.read_exact(&mut first));
     read.is_ok() && first == AR
 }
 
-/// Unpacks a package's kernel.
-///
-/// # Errors
-/// Where it is no package, is damaged, or holds what no kernel's package should. What was unpacked before then lies there.
-pub(crate) fn unpack(deb: &Path, to: Parts<'_>) -> Result<Package, DebError> {
+/// Unpacks a package's kernel. Fails if it is not a package, is damaged, or contains what no kernel's package
+/// should; the files unpacked until then remain.
+pub(crate) fn unpack(deb: &Path, to: KernelPaths<'_>) -> Result<Package, DebError> {
     let mut file = BufReader::new(File::open(deb).map_err(DebError::Read)?);
     let mut first = [0; AR.len()];
     match file.read_exact(&mut first) {
@@ -115,7 +102,11 @@ pub(crate) fn unpack(deb: &Path, to: Parts<'_>) -> Result<Package, DebError> {
         Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => {
             return Err(DebError::Read(error));
         }
-        _ => return Err(DebError::NoPackage("it does not begin as an ar archive")),
+        _ => {
+            return Err(DebError::NotAPackage(
+                "it does not begin like an ar archive",
+            ));
+        }
     }
     let found = file.get_ref().metadata().map_err(DebError::Read)?.len();
     let mut package = None;
@@ -133,20 +124,22 @@ pub(crate) fn unpack(deb: &Path, to: Parts<'_>) -> Result<Package, DebError> {
             package = Some(control(&mut body)?);
         } else if name.starts_with("data.tar") {
             let Some(mut package) = package else {
-                return Err(DebError::NoPackage("its data come before its control file"));
+                return Err(DebError::NotAPackage(
+                    "its data.tar comes before its control.tar",
+                ));
             };
             let unpacked = inflate::reader(body).map_err(DebError::Read)?;
             data(unpacked, to, &mut package)?;
             return Ok(package);
         }
         io::copy(&mut body, &mut io::sink()).map_err(DebError::Read)?;
-        // Members begin at even offsets.
+        // Members start at even offsets.
         io::copy(&mut file.by_ref().take(size % 2), &mut io::sink()).map_err(DebError::Read)?;
     }
-    Err(DebError::NoPackage("it has no data.tar"))
+    Err(DebError::NotAPackage("it has no data.tar"))
 }
 
-/// The next member's name and size.
+/// Returns the next member's name and size.
 fn member(file: &mut impl Read) -> Result<Option<(String, u64)>, DebError> {
     let mut header = Vec::with_capacity(MEMBER);
     let mut read = file.take(MEMBER as u64);
@@ -155,12 +148,12 @@ fn member(file: &mut impl Read) -> Result<Option<(String, u64)>, DebError> {
         return Ok(None);
     }
     if header.len() < MEMBER || !header.ends_with(MEMBER_END) {
-        return Err(DebError::NoPackage("it is cut short, or damaged"));
+        return Err(DebError::NotAPackage("it is truncated or damaged"));
     }
     let text =
         |from: usize, to: usize| String::from_utf8_lossy(&header[from..to]).trim().to_owned();
     let size = text(48, 58).parse();
-    let size = size.map_err(|_| DebError::NoPackage("a member has no size"))?;
+    let size = size.map_err(|_| DebError::NotAPackage("a member has no size"))?;
     Ok(Some((text(0, 16).trim_end_matches('/').to_owned(), size)))
 }
 
@@ -185,10 +178,10 @@ fn control(body: &mut impl Read) -> Result<Package, DebError> {
             });
         }
     }
-    Err(DebError::NoPackage("it has no control file"))
+    Err(DebError::NotAPackage("it has no control file"))
 }
 
-fn data(unpacked: impl Read, to: Parts<'_>, package: &mut Package) -> Result<(), DebError> {
+fn data(unpacked: impl Read, to: KernelPaths<'_>, package: &mut Package) -> Result<(), DebError> {
     let mut archive = Archive::new(unpacked);
     let mut left = LARGEST;
     for (number, entry) in archive.entries().map_err(DebError::Read)?.enumerate() {
@@ -201,7 +194,7 @@ fn data(unpacked: impl Read, to: Parts<'_>, package: &mut Package) -> Result<(),
         left = left
             .checked_sub(entry.size())
             .ok_or(DebError::TooLarge("more than 4 GiB"))?;
-        // Folders come with their files; links (`build`, `source`) lead to what no guest has.
+        // Folders are created with their files; links (`build`, `source`) lead to what no guest has.
         if entry.header().entry_type() == EntryType::Regular
             && let Some(target) = wanted(&inside, to, package)?
         {
@@ -211,7 +204,7 @@ fn data(unpacked: impl Read, to: Parts<'_>, package: &mut Package) -> Result<(),
     Ok(())
 }
 
-/// Writes a file, and tells a damaged source from a full disk.
+/// Writes a file; reports a damaged source and a full disk as different errors.
 fn pour(source: &mut impl Read, path: &Path) -> Result<(), DebError> {
     let failed = |source| DebError::Write {
         path: path.to_owned(),
@@ -232,7 +225,7 @@ fn pour(source: &mut impl Read, path: &Path) -> Result<(), DebError> {
     }
 }
 
-/// A path without `./` in front.
+/// Returns a path without a leading `./`; refuses one that leads out of the package.
 fn inside(path: &Path) -> Result<PathBuf, DebError> {
     path.components()
         .filter(|part| *part != Component::CurDir)
@@ -243,10 +236,14 @@ fn inside(path: &Path) -> Result<PathBuf, DebError> {
         .collect()
 }
 
-/// Where a file goes to, where it is wanted; takes down which release it is of.
-fn wanted(path: &Path, to: Parts<'_>, package: &mut Package) -> Result<Option<PathBuf>, DebError> {
+/// Returns the target path of a file, or `None` if it is not wanted. Records the file's release in `package`.
+fn wanted(
+    path: &Path,
+    to: KernelPaths<'_>,
+    package: &mut Package,
+) -> Result<Option<PathBuf>, DebError> {
     let text = path.to_string_lossy();
-    // Debian and Ubuntu may come to move everything below /usr.
+    // Debian and Ubuntu may one day move everything below /usr.
     let text = text.strip_prefix("usr/").unwrap_or(&text);
     if let Some(release) = text.strip_prefix("boot/vmlinuz-") {
         only(&mut package.image, release)?;
@@ -283,12 +280,11 @@ fn only(known: &mut Option<String>, release: &str) -> Result<(), DebError> {
 pub(crate) mod tests {
     use super::*;
 
-    /// A tar archive of files.
     fn tar(files: &[(&str, &[u8])]) -> Vec<u8> {
         let mut builder = tar::Builder::new(Vec::new());
         for (path, bytes) in files {
             let mut header = tar::Header::new_ustar();
-            // Written past the crate, which refuses what leads out of an archive.
+            // The crate would refuse a path that leads out of the archive, so the name is written directly.
             header.as_old_mut().name[..path.len()].copy_from_slice(path.as_bytes());
             header.set_size(bytes.len() as u64);
             header.set_mode(0o644);
@@ -314,7 +310,6 @@ pub(crate) mod tests {
         bytes
     }
 
-    /// A package with a control file and files.
     pub(crate) fn package(control: &str, files: &[(&str, &[u8])]) -> Vec<u8> {
         let zstd = |bytes: Vec<u8>| {
             ruzstd::encoding::compress_to_vec(
@@ -333,7 +328,7 @@ pub(crate) mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("it.deb");
         fs::write(&path, bytes).unwrap();
-        let parts = Parts {
+        let parts = KernelPaths {
             image: &folder.path().join("image"),
             config: &folder.path().join("config"),
             modules: &folder.path().join("modules"),
@@ -344,7 +339,7 @@ pub(crate) mod tests {
     const CONTROL: &str = "Package: linux-image-6.1.0\nMaintainer: Debian Kernel Team <a@b>\nDepends: kmod, linux-base\n";
 
     #[test]
-    fn image_configuration_and_modules_are_taken_and_nothing_else() {
+    fn image_configuration_and_modules_are_unpacked_and_nothing_else() {
         let bytes = package(
             CONTROL,
             &[
@@ -384,7 +379,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_package_that_is_cut_short_is_an_error_wherever_it_is_cut() {
+    fn a_truncated_package_is_an_error_wherever_it_ends() {
         let whole = package(CONTROL, &[("./boot/vmlinuz-6.1.0", &[7; 3000])]);
         for length in (0..whole.len() - 1).step_by(37) {
             let (package, _folder) = unpacked(&whole[..length]);
@@ -392,11 +387,11 @@ pub(crate) mod tests {
         }
         let (package, _folder) = unpacked(&whole[..whole.len() - 2]);
         let error = package.unwrap_err().to_string();
-        assert!(error.starts_with("it is cut short: it has "), "{error}");
+        assert!(error.starts_with("it is truncated: it has "), "{error}");
     }
 
     #[test]
-    fn a_package_of_a_packing_that_is_not_understood_is_told_with_a_way_out() {
+    fn an_unsupported_compression_is_reported_with_a_workaround() {
         let bytes = ar(&[
             ("debian-binary", b"2.0\n"),
             ("control.tar", &tar(&[("./control", CONTROL.as_bytes())])),
@@ -410,10 +405,10 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn what_is_no_package_is_told() {
+    fn a_file_that_is_not_a_package_is_reported() {
         let (package, _folder) = unpacked(b"PK\x03\x04 something else");
         let error = package.unwrap_err().to_string();
-        assert!(error.contains("no Debian package"), "{error}");
+        assert!(error.contains("not a Debian package"), "{error}");
         let (package, _folder) = unpacked(&ar(&[("debian-binary", b"2.0\n")]));
         assert!(package.unwrap_err().to_string().contains("no data.tar"));
     }

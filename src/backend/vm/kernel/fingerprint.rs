@@ -1,4 +1,4 @@
-//! Names by content: SHA-256, in hexadecimal.
+//! SHA-256 digests in hexadecimal, which identify files by their content.
 
 use std::fs::File;
 use std::io;
@@ -6,26 +6,18 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-/// Of bytes.
 pub(crate) fn of_bytes(bytes: &[u8]) -> String {
     hexadecimal(&Sha256::digest(bytes))
 }
 
-/// Of a file.
-///
-/// # Errors
-/// Where it cannot be read.
 pub(crate) fn of_file(path: &Path) -> io::Result<String> {
     let mut digest = Sha256::new();
     io::copy(&mut File::open(path)?, &mut Hashing(&mut digest))?;
     Ok(hexadecimal(&digest.finalize()))
 }
 
-/// Of an image and every module with its name, in the order of their names. What depmod(8) has made of them is left out: it depends on
-/// who ran it.
-///
-/// # Errors
-/// Where one of them cannot be read.
+/// Returns the digest of an image and of every module with its name, sorted by name. Files that depmod(8) made are
+/// left out, since they depend on the machine where it ran.
 pub(crate) fn of_kernel(image: &Path, modules: Option<&Path>) -> io::Result<String> {
     let mut digest = Sha256::new();
     digest.update(of_file(image)?);

@@ -1,4 +1,5 @@
-//! A kernel's image: whether it is a whole bzImage for x86-64, and which release (Linux `Documentation/arch/x86/boot.rst`).
+//! Checks that a kernel's image is a complete bzImage for x86-64 and reads its release (Linux
+//! `Documentation/arch/x86/boot.rst`).
 
 use std::fs;
 use std::io;
@@ -6,7 +7,7 @@ use std::path::Path;
 
 use thiserror::Error;
 
-/// `setup_sects`: sectors of the set-up code, the boot sector not counted.
+/// `setup_sects`: sectors of the set-up code, without the boot sector.
 const SETUP_SECTS: usize = 0x1f1;
 /// `syssize`: size of the code after it, in units of 16 bytes.
 const SYSSIZE: usize = 0x1f4;
@@ -14,63 +15,55 @@ const SYSSIZE: usize = 0x1f4;
 const HEADER: usize = 0x202;
 /// `version` of the boot protocol, major in the high byte.
 const VERSION: usize = 0x206;
-/// `kernel_version`: where the text is, counted from byte 512.
+/// `kernel_version`: the offset of the text, counted from byte 512.
 const KERNEL_VERSION: usize = 0x20e;
-/// `xloadflags`; bit 0 (XLF_KERNEL_64) says that there is a 64-bit entry point.
+/// `xloadflags`: bit 0 (XLF_KERNEL_64) is set if there is a 64-bit entry point.
 const XLOADFLAGS: usize = 0x236;
 /// The first boot protocol with `xloadflags` (Linux 3.8).
 const PROTOCOL_2_12: u16 = 0x020c;
-/// Bytes of a sector, and where `kernel_version` counts from.
+/// Bytes of a sector, and the origin of `kernel_version`.
 const SECTOR: usize = 512;
 /// `setup_sects` when it is 0, for historical reasons.
 const HISTORICAL_SETUP_SECTS: usize = 4;
-/// Longer than any release (`__NEW_UTS_LEN` is 64) with the words about its build after it.
+/// Longer than any release (`__NEW_UTS_LEN` is 64) followed by the description of its build.
 const LONGEST_TEXT: usize = 512;
 
-/// No image is larger: distributions' have 15 MiB, one with everything built in a few times that.
+/// The most bytes of an image: distributions' have 15 MiB, one with everything built in a few times that.
 const LARGEST: u64 = 512 << 20;
 
-/// Why a file is no image that can be booted here.
+/// An error in reading an image.
 #[derive(Debug, Error)]
 pub(crate) enum ImageError {
-    /// It cannot be read.
     #[error("it cannot be read")]
     Read(#[source] io::Error),
-    /// It ends before its header does, or before what its header says.
-    #[error(
-        "it is cut short: it has {found} of {needed} bytes. Copy or download it again, or build it again"
-    )]
+    /// It ends before its header does, or before the size in its header.
+    #[error("it is truncated: it has {found} of {needed} bytes. Copy, download or build it again")]
     Truncated {
-        /// Bytes that are there.
         found: usize,
-        /// Bytes that it should have at least.
+        /// The least number of bytes that it should have.
         needed: usize,
     },
-    /// It is the kernel as an ELF file.
     #[error(
-        "it is an ELF file, the uncompressed `vmlinux`; what boots is the bzImage: arch/x86/boot/bzImage in the build tree, /boot/vmlinuz-RELEASE when installed"
+        "it is an ELF file, the uncompressed `vmlinux`; give the bzImage instead: arch/x86/boot/bzImage in the build tree, \
+         /boot/vmlinuz-RELEASE if installed"
     )]
     Elf,
-    /// It is something else.
     #[error(
-        "it is no Linux kernel image (bzImage) for x86: bytes 514 to 517 are not \"HdrS\". Give a vmlinuz, a bzImage or a linux-image package (.deb)"
+        "it is not a Linux kernel image (bzImage) for x86: bytes 514 to 517 are not \"HdrS\". Give a vmlinuz, a bzImage \
+         or a linux-image package (.deb)"
     )]
-    NoImage,
-    /// It is older than 3.8 or for 32 bits.
+    NotAnImage,
     #[error("it has no 64-bit entry point; only kernels for x86-64, 3.8 or later, can be booted")]
     Not64Bit,
-    /// Its release cannot be read.
-    #[error("its header names no release")]
+    #[error("its header does not name a release")]
     NoRelease,
 }
 
-/// The release that an image in a file is of: what `uname -r` says once it runs. The image is looked at whole.
-///
-/// # Errors
-/// Where it cannot be read, is no image, not a whole one, or none for x86-64.
+/// Reads the whole image and returns its release: what `uname -r` prints once it runs. Fails if the file is not a
+/// complete image for x86-64.
 pub(crate) fn release_of(path: &Path) -> Result<String, ImageError> {
     if fs::metadata(path).map_err(ImageError::Read)?.len() > LARGEST {
-        return Err(ImageError::NoImage);
+        return Err(ImageError::NotAnImage);
     }
     release(&fs::read(path).map_err(ImageError::Read)?)
 }
@@ -81,14 +74,14 @@ fn release(image: &[u8]) -> Result<String, ImageError> {
     }
     match image.get(HEADER..HEADER + 4) {
         Some(b"HdrS") => {}
-        // What ends before the magic number may still begin as a boot sector does, if it is no text.
+        // A file that ends before the magic number may still begin like a boot sector, unless it is text.
         None if std::str::from_utf8(image).is_err() || image.contains(&0) => {
             return Err(ImageError::Truncated {
                 found: image.len(),
                 needed: XLOADFLAGS + 2,
             });
         }
-        _ => return Err(ImageError::NoImage),
+        _ => return Err(ImageError::NotAnImage),
     }
     let truncated = |needed| ImageError::Truncated {
         found: image.len(),
@@ -128,7 +121,7 @@ fn release(image: &[u8]) -> Result<String, ImageError> {
 pub(crate) mod tests {
     use super::*;
 
-    /// An image of nothing with a header that is in order.
+    /// An image that contains nothing but has a valid header.
     pub(crate) fn image(release: &str) -> Vec<u8> {
         let mut bytes = vec![0; 3 * SECTOR];
         bytes[SETUP_SECTS] = 1;
@@ -143,7 +136,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn the_release_is_read_out_of_the_header() {
+    fn the_release_is_read_from_the_header() {
         assert_eq!(
             release(&image("6.1.0-56-cloud-amd64")).unwrap(),
             "6.1.0-56-cloud-amd64"
@@ -152,7 +145,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn an_image_that_is_cut_short_anywhere_is_refused() {
+    fn a_truncated_image_is_refused_wherever_it_ends() {
         let whole = image("6.1.0");
         for length in 1..whole.len() {
             let error = release(&whole[..length]).unwrap_err();
@@ -164,19 +157,22 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn what_is_no_image_is_told_by_what_it_is() {
+    fn a_file_that_is_not_an_image_is_reported_for_what_it_is() {
         let elf = [b"\x7fELF".as_slice(), &[0; 2000]].concat();
         assert!(matches!(release(&elf), Err(ImageError::Elf)));
-        assert!(matches!(release(&[0; 2000]), Err(ImageError::NoImage)));
-        assert!(matches!(release(b""), Err(ImageError::NoImage)));
-        assert!(matches!(release(b"name: it\n"), Err(ImageError::NoImage)));
+        assert!(matches!(release(&[0; 2000]), Err(ImageError::NotAnImage)));
+        assert!(matches!(release(b""), Err(ImageError::NotAnImage)));
+        assert!(matches!(
+            release(b"name: it\n"),
+            Err(ImageError::NotAnImage)
+        ));
         let mut of_32_bits = image("6.1.0");
         of_32_bits[XLOADFLAGS] = 0;
         assert!(matches!(release(&of_32_bits), Err(ImageError::Not64Bit)));
         let mut nameless = image("6.1.0");
         nameless[KERNEL_VERSION + 1] = 0;
         assert!(matches!(release(&nameless), Err(ImageError::NoRelease)));
-        // A text beyond the end is none.
+        // A text beyond the end does not count.
         let mut astray = image("6.1.0");
         astray[KERNEL_VERSION + 1] = 0xff;
         assert!(matches!(release(&astray), Err(ImageError::NoRelease)));

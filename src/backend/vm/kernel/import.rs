@@ -1,23 +1,21 @@
-//! Takes kernels into the store: from packages, or from an image with its modules.
+//! Adds kernels to the store: from packages, or from an image and its modules.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::deb::{self, Package, Parts};
+use super::deb::{self, KernelPaths, Package};
 use super::scratch::Scratch;
-use super::store::{ABOUT, About, Added, CONFIG, IMAGE, MODULES, Source, Store, is_name};
+use super::store::{ABOUT, About, Added, CONFIG, IMAGE, MODULES, SourceFile, Store, is_name};
 use super::store_error::{StoreError, failed};
 use super::{Kernel, config_beside, fingerprint, image, module_files, modules_beside};
 
-/// Distributions, by the first word of the maintainer of their kernel's package.
+/// Distributions, recognised by the first word of the maintainer of their kernel packages.
 const MAKERS: [&str; 2] = ["debian", "ubuntu"];
 
 impl Store {
-    /// Adds a kernel: one image with a folder of modules where there is one, or packages that make up a kernel together. Without a name it is called
-    /// by who made it and its release. What is there already is left as it is.
-    ///
-    /// # Errors
-    /// Where the files make up no kernel that can be booted, or another kernel has the name.
+    /// Adds a kernel: one image, with a folder of modules if there is one, or the packages that make up a kernel
+    /// together. Its default name consists of the distribution and the release. A kernel that the store has already
+    /// is left alone. Fails if the files are not a kernel that can be booted, or if another kernel has the name.
     pub(crate) fn add(
         &self,
         files: &[PathBuf],
@@ -41,7 +39,7 @@ impl Store {
         }
         let scratch = Scratch::take(self.folder())?;
         let made = scratch.path().join("kernel");
-        let parts = Parts {
+        let parts = KernelPaths {
             image: &made.join(IMAGE),
             config: &made.join(CONFIG),
             modules: &made.join(MODULES),
@@ -65,7 +63,7 @@ impl Store {
         self.settle(&made, &name, &about)
     }
 
-    /// Gives a kernel that is put together its place.
+    /// Moves an assembled kernel to its place in the store.
     fn settle(&self, made: &Path, name: &str, about: &About) -> Result<Added, StoreError> {
         let path = made.join(ABOUT);
         let text = serde_json::to_vec_pretty(about).map_err(|source| StoreError::Broken {
@@ -74,7 +72,8 @@ impl Store {
         })?;
         fs::write(&path, text).map_err(failed("write", &path))?;
         let place = self.folder().join(name);
-        // A folder that has something in it is never replaced (rename(2)), so that of two who add one name one is told.
+        // rename(2) never replaces a folder that is not empty, so if two processes add the same name, one of them
+        // fails.
         let was_there = match fs::rename(made, &place) {
             Ok(()) => false,
             Err(_) if place.exists() => match self.about(name)?.hash == about.hash {
@@ -93,11 +92,11 @@ impl Store {
         })
     }
 
-    /// The kernel that the same files made before.
-    fn made_of(&self, from: &[Source]) -> Result<Option<Kernel>, StoreError> {
+    /// Returns the kernel that was made from the same files.
+    fn made_of(&self, from: &[SourceFile]) -> Result<Option<Kernel>, StoreError> {
         for name in self.names()? {
             let same = |about: About| {
-                let digests = |from: &[Source]| {
+                let digests = |from: &[SourceFile]| {
                     let mut all: Vec<_> = from.iter().map(|file| file.sha256.clone()).collect();
                     all.sort();
                     all
@@ -112,9 +111,9 @@ impl Store {
     }
 }
 
-fn sources(files: &[PathBuf]) -> Result<Vec<Source>, StoreError> {
+fn sources(files: &[PathBuf]) -> Result<Vec<SourceFile>, StoreError> {
     let source = |path: &PathBuf| {
-        Ok(Source {
+        Ok(SourceFile {
             file: path
                 .file_name()
                 .unwrap_or_default()
@@ -126,11 +125,11 @@ fn sources(files: &[PathBuf]) -> Result<Vec<Source>, StoreError> {
     files.iter().map(source).collect()
 }
 
-/// Puts the parts of a kernel where they belong; gives its release and, where a package says so, who made it.
+/// Assembles a kernel; returns its release and, if a package names it, its distribution.
 fn put_together(
     files: &[PathBuf],
     modules: Option<&Path>,
-    to: Parts<'_>,
+    to: KernelPaths<'_>,
 ) -> Result<(String, Option<String>), StoreError> {
     let mut packages = Vec::new();
     for path in files.iter().filter(|path| deb::is_package(path)) {
@@ -145,7 +144,7 @@ fn put_together(
     let mut beside = None;
     match (&images[..], &packages[..]) {
         ([image], []) => {
-            // Looked at before it is copied, so that the error names the file that was given.
+            // The image is checked before it is copied, so that an error names the file that was given.
             let release = release_of(image)?;
             fs::copy(image, to.image).map_err(failed("read", image))?;
             if let Some(config) = config_beside(image, &release) {
@@ -166,7 +165,7 @@ fn put_together(
         .filter_map(|package| package.modules.as_ref());
     if let Some(other) = of_others.clone().find(|other| **other != release) {
         return Err(StoreError::Incomplete(format!(
-            "the image is of Linux {release}, the modules are of {other}"
+            "the image is for Linux {release}, the modules are for {other}"
         )));
     }
     if let Some(given) = modules.or(beside.as_deref()) {
@@ -186,7 +185,7 @@ fn release_of(image: &Path) -> Result<String, StoreError> {
     })
 }
 
-/// Whether packages are all that it takes.
+/// Fails if packages are missing to make up a kernel.
 fn complete(packages: &[Package]) -> Result<(), StoreError> {
     let images: Vec<_> = packages
         .iter()
@@ -200,23 +199,24 @@ fn complete(packages: &[Package]) -> Result<(), StoreError> {
     let missing = match &images[..] {
         [image] if !has_modules => needs(image, "linux-modules-").map(|modules| {
             format!(
-                "{} has no modules, they are in another package; give both: nslab kernel add {0}_*.deb {modules}_*.deb (apt-get download {modules})",
+                "{} has no modules, they are in another package; give both: nslab kernel add {0}_*.deb {modules}_*.deb \
+                 (apt-get download {modules})",
                 image.name
             )
         }),
         [_] => None,
         [] => Some(match packages.iter().find_map(|package| Some((package, needs(package, "linux-image-")?))) {
             Some((package, image)) => format!(
-                "{} holds no kernel, it only depends on one: apt-get download {image}, then add that",
+                "{} contains no kernel, it only depends on one; run apt-get download {image} and add that",
                 package.name
             ),
             None => format!(
-                "{} holds no kernel image (boot/vmlinuz-*); add the linux-image package too",
+                "{} contains no kernel image (boot/vmlinuz-*); add the linux-image package too",
                 packages.iter().map(|package| &*package.name).collect::<Vec<_>>().join(", ")
             ),
         }),
         [one, other, ..] => Some(format!(
-            "{} and {} are two kernels; add one after the other",
+            "{} and {} are two kernels; add them one at a time",
             one.name, other.name
         )),
     };
@@ -226,7 +226,7 @@ fn complete(packages: &[Package]) -> Result<(), StoreError> {
 fn copy_modules(given: &Path, release: &str, to: &Path) -> Result<(), StoreError> {
     let folder = module_files::locate(given, release).ok_or_else(|| {
         StoreError::Incomplete(format!(
-            "{} has no modules of Linux {release}: neither itself a folder of modules nor one with `{release}` in it",
+            "{} has no modules for Linux {release}: it is not a folder of modules and contains no `{release}`",
             given.display()
         ))
     })?;

@@ -1,4 +1,4 @@
-//! What gzip, xz and zstd have packed, recognised by its first bytes.
+//! Decompresses gzip, xz and zstd, recognised by their first bytes.
 
 use std::io::{self, Cursor, Read};
 
@@ -13,13 +13,10 @@ const XZ: &[u8] = b"\xfd7zXZ\0";
 /// RFC 8878, 3.1.1.
 const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
 
-/// Memory that xz may take, in KiB: its strongest preset (-9) takes 65 MiB to unpack (xz(1)).
+/// The most memory for xz, in KiB: its strongest preset (-9) takes 65 MiB to decompress (xz(1)).
 const XZ_MEMORY: u32 = 256 << 10;
 
-/// Reads what is packed, or what is there where it is not packed.
-///
-/// # Errors
-/// Where the source cannot be read, or a zstd frame does not begin as one.
+/// Returns a reader of the decompressed data, or of the data as they are if they are not compressed.
 pub(crate) fn reader<'a>(mut source: impl Read + 'a) -> io::Result<Box<dyn Read + 'a>> {
     let mut first = Vec::with_capacity(XZ.len());
     source
@@ -40,17 +37,14 @@ pub(crate) fn reader<'a>(mut source: impl Read + 'a) -> io::Result<Box<dyn Read 
     })
 }
 
-/// Unpacks bytes to at most so many.
-///
-/// # Errors
-/// Where they are damaged, or more come out than `most`.
+/// Decompresses bytes. Fails if they are damaged or decompress to more than `most` bytes.
 pub(crate) fn unpacked(packed: &[u8], most: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     reader(packed)?.take(most + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > most {
         return Err(io::Error::new(
             io::ErrorKind::FileTooLarge,
-            format!("more than {most} bytes come out of it"),
+            format!("it decompresses to more than {most} bytes"),
         ));
     }
     Ok(bytes)
@@ -65,7 +59,7 @@ mod tests {
 
     use super::*;
 
-    /// `printf 'tcp_tw_recycle ' | xz -9`: xz is only read here.
+    /// `printf 'tcp_tw_recycle ' | xz -9`; this program only reads xz.
     const XZ_OF_A_WORD: &[u8] = b"\xfd7zXZ\0\0\x04\xe6\xd6\xb4F\x02\0!\x01\x1c\0\0\0\x10\xcfX\xcc\x01\0\x0etcp_tw_recycle \0\0\
         \x05/c\xb8\x90a\x95\xe3\0\x01'\x0f\xdf\x1a\xfcj\x1f\xb6\xf3}\x01\0\0\0\0\x04YZ";
 
@@ -76,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn each_packing_gives_the_same_bytes_and_plain_bytes_are_left_alone() {
+    fn every_format_gives_the_same_bytes_and_plain_bytes_are_left_alone() {
         let text = b"tcp_tw_recycle ".repeat(100);
         assert_eq!(unpacked(&gzip(&text), 1 << 20).unwrap(), text);
         assert_eq!(unpacked(XZ_OF_A_WORD, 1 << 20).unwrap(), &text[..15]);
@@ -87,14 +81,14 @@ mod tests {
     }
 
     #[test]
-    fn what_would_unpack_to_more_than_is_allowed_is_refused() {
+    fn data_that_decompress_to_more_than_allowed_are_refused() {
         let bomb = gzip(&vec![0; 1 << 20]);
         let error = unpacked(&bomb, 1 << 16).unwrap_err();
         assert!(error.to_string().contains("65536 bytes"), "{error}");
     }
 
     #[test]
-    fn damaged_bytes_are_an_error_and_no_panic() {
+    fn damaged_bytes_are_an_error_and_not_a_panic() {
         let mut packed = gzip(b"a fine text, for a while");
         packed.truncate(packed.len() - 6);
         assert!(unpacked(&packed, 1 << 20).is_err());

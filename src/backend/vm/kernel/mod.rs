@@ -29,28 +29,28 @@ pub(crate) const HOST: &str = "host";
 /// A kernel that can be booted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Kernel {
-    /// What people call it: its name in the store, its release, or `host`.
+    /// The name for people: its name in the store, its release, or `host`.
     pub(crate) name: String,
-    /// What `uname -r` says once it runs.
+    /// What `uname -r` prints once the kernel runs.
     pub(crate) release: String,
-    /// The bzImage.
+    /// The bzImage file.
     pub(crate) image: PathBuf,
-    /// The folder of its modules; none where everything is built in, or where nobody said where they are.
+    /// The folder of its modules; none if everything is built in or if nobody said where they are.
     pub(crate) modules: Option<PathBuf>,
-    /// What it was configured with, where that is known.
+    /// The file with its configuration, if known.
     pub(crate) config: Option<PathBuf>,
-    /// SHA-256 of the image and all modules with their names.
+    /// SHA-256 of the image and of all modules with their names.
     pub(crate) hash: String,
 }
 
-/// The modules of an image that lies where it was installed: `/boot/vmlinuz-RELEASE` has `/lib/modules/RELEASE`, on this host or in a
-/// folder that a package was unpacked to.
+/// Returns the modules of an image that is where it was installed: `/boot/vmlinuz-RELEASE` goes with
+/// `/lib/modules/RELEASE`, on this host or in a folder to which a package was unpacked.
 pub(crate) fn modules_beside(image: &Path, release: &str) -> Option<PathBuf> {
     let root = image.parent()?.join("..");
     module_files::locate(&root, release).filter(|folder| folder.ends_with(release))
 }
 
-/// The configuration of an image that lies where it was installed or built.
+/// Returns the configuration of an image that is where it was installed or built.
 pub(crate) fn config_beside(image: &Path, release: &str) -> Option<PathBuf> {
     let folder = image.parent()?;
     let installed = folder.join(format!("config-{release}"));

@@ -1,16 +1,17 @@
-//! The files of a kernel's modules: the folder `lib/modules/RELEASE`, wherever it lies.
+//! The files of a kernel's modules: the folder `lib/modules/RELEASE`, wherever it is.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// How names of module files end, packed or not.
+/// The suffixes of module files, compressed or not.
 const ENDINGS: [&str; 4] = [".ko", ".ko.xz", ".ko.zst", ".ko.gz"];
-/// Folders below each other; a distribution has 9 (`kernel/drivers/...`). More would be a loop.
+/// The most nested folders; a distribution has 9 (`kernel/drivers/...`). More would be a loop.
 const DEEPEST: usize = 32;
 
-/// The module that a file is of, `nf_tables` for `nf-tables.ko.xz`; `None` where it is none.
+/// Returns the name of the module in a file, `nf_tables` for `nf-tables.ko.xz`, or `None` if the file is not a
+/// module.
 pub(crate) fn module_of(file: &Path) -> Option<String> {
     let name = file.file_name()?.to_str()?;
     let stem = ENDINGS
@@ -19,16 +20,13 @@ pub(crate) fn module_of(file: &Path) -> Option<String> {
     Some(spelled(stem))
 }
 
-/// A module's name as the kernel spells it: `-` and `_` are the same.
+/// Returns a module's name as the kernel spells it: `-` and `_` are the same.
 pub(crate) fn spelled(name: &str) -> String {
     name.replace('-', "_")
 }
 
-/// Every module file below a folder and its `modules.builtin`, ordered by path. Symbolic links are not followed: `build` and `source`
-/// lead to sources.
-///
-/// # Errors
-/// Where a folder cannot be read.
+/// Returns every module file below a folder and its `modules.builtin`, sorted by path. Does not follow symbolic
+/// links: `build` and `source` lead to sources.
 pub(crate) fn all(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     gather(folder, DEEPEST, &mut found)?;
@@ -52,10 +50,6 @@ fn gather(folder: &Path, deeper: usize, found: &mut Vec<PathBuf>) -> io::Result<
     Ok(())
 }
 
-/// Each module with its file.
-///
-/// # Errors
-/// Where a folder cannot be read.
 pub(crate) fn by_name(folder: &Path) -> io::Result<BTreeMap<String, PathBuf>> {
     let files = all(folder)?.into_iter();
     Ok(files
@@ -63,8 +57,8 @@ pub(crate) fn by_name(folder: &Path) -> io::Result<BTreeMap<String, PathBuf>> {
         .collect())
 }
 
-/// The folder of a release's modules, given itself or a folder that it lies in: `DIR`, `DIR/RELEASE`, `DIR/lib/modules/RELEASE`,
-/// `DIR/usr/lib/modules/RELEASE`.
+/// Finds the folder of a release's modules, given that folder itself or one that contains it: `DIR`, `DIR/RELEASE`,
+/// `DIR/lib/modules/RELEASE`, `DIR/usr/lib/modules/RELEASE`.
 pub(crate) fn locate(given: &Path, release: &str) -> Option<PathBuf> {
     let below = ["", "lib/modules", "usr/lib/modules"];
     below
@@ -74,7 +68,8 @@ pub(crate) fn locate(given: &Path, release: &str) -> Option<PathBuf> {
         .or_else(|| Some(given.to_owned()).filter(|folder| is_one(folder)))
 }
 
-/// Whether a folder is one of modules: it has the list of what is built in, what depmod(8) writes, or the tree itself.
+/// Returns true for a folder of modules: it has the list of built-in modules, an output of depmod(8), or the tree
+/// itself.
 fn is_one(folder: &Path) -> bool {
     ["modules.builtin", "modules.dep", "modules.order", "kernel"]
         .iter()
@@ -86,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_gives_the_name_that_the_kernel_uses() {
+    fn a_file_name_gives_the_name_that_the_kernel_uses() {
         let of = |name: &str| module_of(Path::new(name));
         assert_eq!(
             of("/m/kernel/net/nf-tables.ko.xz").as_deref(),
@@ -99,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn the_folder_is_found_from_wherever_people_point() {
+    fn the_folder_is_found_from_every_folder_above_it() {
         let root = tempfile::tempdir().unwrap();
         let folder = root.path().join("lib/modules/6.1.0");
         fs::create_dir_all(folder.join("kernel/net")).unwrap();

@@ -11,8 +11,8 @@ use super::store::Store;
 use super::store_error::StoreError;
 use super::{HOST, Kernel, config_beside, deb, fingerprint, module_files, modules_beside};
 
-/// Where distributions put the running kernel's image; `*` stands for its release (Debian, Ubuntu, SUSE, Fedora; Arch and
-/// ostree keep it beside the modules).
+/// Paths of the running kernel's image in distributions; `*` stands for its release (Debian, Ubuntu, SUSE, Fedora;
+/// Arch and ostree keep it beside the modules).
 const HOST_IMAGES: [&str; 5] = [
     "/boot/vmlinuz-*",
     "/lib/modules/*/vmlinuz",
@@ -20,73 +20,57 @@ const HOST_IMAGES: [&str; 5] = [
     "/boot/vmlinuz",
     "/boot/vmlinuz-linux",
 ];
-/// And what it was configured with.
+/// Paths of its configuration.
 const HOST_CONFIGS: [&str; 2] = ["/boot/config-*", "/lib/modules/*/config"];
 
-/// Why a kernel cannot be had.
+/// An error in finding a kernel.
 #[derive(Debug, Error)]
 pub(crate) enum KernelError {
-    /// Neither a name in the store nor a file.
-    #[error("`{text}` is no kernel of the store ({}) and no file{}", store.display(), help.as_ref().map(|help| format!(": {help}")).unwrap_or_default())]
+    #[error(
+        "`{text}` is neither a kernel in the store ({}) nor a file{}",
+        store.display(),
+        help.as_ref().map(|help| format!(": {help}")).unwrap_or_default()
+    )]
     Unknown {
-        /// What was asked for.
         text: String,
-        /// The store.
         store: PathBuf,
-        /// What may be meant.
+        /// A hint at what may have been meant.
         help: Option<String>,
     },
-    /// A file cannot be read.
     #[error("cannot read {}", path.display())]
     Read {
-        /// Which.
         path: PathBuf,
-        /// Why.
         #[source]
         source: io::Error,
     },
-    /// A file is no image that can be booted.
     #[error("cannot boot {}", path.display())]
     Image {
-        /// Which.
         path: PathBuf,
-        /// Why.
         #[source]
         source: ImageError,
     },
-    /// A folder has not the modules of this kernel.
     #[error(
-        "{} has no modules of Linux {release}: neither itself a folder of modules nor one with `{release}` in it",
+        "{} has no modules for Linux {release}: it is not a folder of modules and contains no `{release}`",
         path.display()
     )]
-    NoModules {
-        /// The folder.
-        path: PathBuf,
-        /// The kernel's release.
-        release: String,
-    },
-    /// The image of the running kernel is nowhere to be found.
+    NoModules { path: PathBuf, release: String },
     #[error(
-        "no image of the running kernel ({release}) can be read; looked at {}. As root it may be readable; else give a vmlinuz or a linux-image package (.deb)",
+        "cannot read an image of the running kernel ({release}); tried {}. Root may be able to read it; otherwise give a \
+         vmlinuz or a linux-image package (.deb)",
         tried.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
     )]
     NoHostImage {
-        /// `uname -r`.
         release: String,
-        /// Where it was looked for.
         tried: Vec<PathBuf>,
     },
-    /// The store or a package cannot be used.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
 impl Kernel {
-    /// The kernel that a text on the command line means: `host`, a name in the store, a linux-image package (which is taken into the
-    /// store), or an image with its modules in a folder of its own. The store is asked for where it is needed.
-    ///
-    /// # Errors
-    /// Where there is no such kernel or it cannot be booted.
+    /// Finds the kernel that `text` names: `host`, a name in the store, a linux-image package (which is added to
+    /// the store), or the path of an image. `modules` replaces the kernel's folder of modules. The store is opened
+    /// only if it is needed.
     pub(crate) fn resolve(
         text: &str,
         modules: Option<&Path>,
@@ -121,7 +105,7 @@ impl Kernel {
         store: impl FnOnce() -> Result<Store, StoreError>,
     ) -> Result<Self, KernelError> {
         let path = Path::new(text);
-        // An image by its path needs none.
+        // An image given by its path needs no store.
         if text.contains('/') && path.exists() && !deb::is_package(path) {
             return Self::of_image(path);
         }
@@ -144,7 +128,7 @@ impl Kernel {
         Self::of_image(path)
     }
 
-    /// A kernel that is an image, with what lies beside it; its hash is still to be taken.
+    /// Returns the kernel of an image with the files beside it; its hash is still to be computed.
     pub(crate) fn of_image(path: &Path) -> Result<Self, KernelError> {
         let release = image::release_of(path).map_err(|source| KernelError::Image {
             path: path.to_owned(),
@@ -171,7 +155,7 @@ impl Kernel {
             named.map(PathBuf::from).collect::<Vec<_>>()
         };
         let tried = places(&HOST_IMAGES);
-        // An image of another kernel, or one that this user may not read, is not it.
+        // Skips images of other kernels and those that this user may not read.
         let found = tried.iter().find_map(|path| {
             let kernel = Self::of_image(path).ok()?;
             (kernel.release == release).then_some(kernel)

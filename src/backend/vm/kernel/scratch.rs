@@ -1,4 +1,4 @@
-//! A folder for changes to the store of kernels, which one process at a time can have.
+//! A temporary folder for changes to the store, which only one process at a time can have.
 
 use std::fs::{self, File};
 use std::io;
@@ -8,12 +8,12 @@ use tempfile::TempDir;
 
 use super::store_error::{StoreError, failed};
 
-/// What names of folders begin with that are being put together or taken apart.
+/// The prefix of folders in which a kernel is being assembled or removed.
 const SCRATCH: &str = ".under-way-";
-/// Held while somebody adds or removes (flock(2)): it is let go however they end.
+/// The file that is locked during a change (flock(2)); the kernel releases the lock however the process ends.
 const HELD: &str = ".held";
 
-/// A folder to work in, on the same file system as the kernels, by whoever holds the store. It goes with the value.
+/// A temporary folder on the same file system as the kernels, with the lock on the store. Both go with the value.
 #[derive(Debug)]
 pub(crate) struct Scratch {
     folder: TempDir,
@@ -21,7 +21,7 @@ pub(crate) struct Scratch {
 }
 
 impl Scratch {
-    /// Waits until nobody else adds or removes, clears away what a killed process has left, and gives a folder to work in.
+    /// Waits for the lock, removes what a killed process left behind, and creates the folder.
     pub(crate) fn take(folder: &Path) -> Result<Self, StoreError> {
         fs::create_dir_all(folder).map_err(failed("create", folder))?;
         let path = folder.join(HELD);

@@ -1,6 +1,8 @@
-//! Kernels kept by name, each in a folder of its own: `image`, `config`, `modules/` and `kernel.json`, which says what it is.
+//! Kernels kept by name. Each has its own folder with `image`, `config`, `modules/` and `kernel.json`, which
+//! describes it.
 //!
-//! A kernel is put together beside the others and then renamed into place, so that there is no half of one whatever happens.
+//! A kernel is assembled in a folder beside the others and then renamed into place, so the store never holds half
+//! of one.
 
 use std::fs;
 use std::io;
@@ -12,13 +14,12 @@ use super::scratch::Scratch;
 use super::store_error::{StoreError, failed};
 use super::{HOST, Kernel};
 
-/// What a kernel's folder says of it.
+/// The file that describes a kernel.
 pub(crate) const ABOUT: &str = "kernel.json";
-/// Files and folders of a kernel.
 pub(crate) const IMAGE: &str = "image";
 pub(crate) const CONFIG: &str = "config";
 pub(crate) const MODULES: &str = "modules";
-/// Names that more are known than these are no help to list.
+/// More names than this are not worth listing in a message.
 const FEW: usize = 8;
 
 /// A store of kernels.
@@ -27,43 +28,40 @@ pub(crate) struct Store {
     folder: PathBuf,
 }
 
-/// A kernel that was added, or was there.
+/// The result of adding a kernel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Added {
-    /// The kernel.
     pub(crate) kernel: Kernel,
-    /// Whether it was there before.
+    /// True if the store had it already.
     pub(crate) was_there: bool,
 }
 
-/// What `kernel.json` says.
+/// The contents of `kernel.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct About {
     pub(crate) release: String,
     pub(crate) hash: String,
-    /// The files it came from: name and SHA-256.
-    pub(crate) from: Vec<Source>,
+    /// The files that the kernel was made from.
+    pub(crate) from: Vec<SourceFile>,
 }
 
-/// A file that a kernel came from.
+/// A file that a kernel was made from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Source {
+pub(crate) struct SourceFile {
     pub(crate) file: String,
     pub(crate) sha256: String,
 }
 
 impl Store {
-    /// The store in a folder, which need not be there yet.
+    /// Opens the store in a folder, which need not exist yet.
     pub(crate) fn at(folder: impl Into<PathBuf>) -> Self {
         Self {
             folder: folder.into(),
         }
     }
 
-    /// The user's store: `NSLAB_KERNELS`, else `nslab/kernels` in `XDG_DATA_HOME` or `~/.local/share` (XDG Base Directory Specification 0.8).
-    ///
-    /// # Errors
-    /// Where the environment names neither.
+    /// Opens the user's store: `NSLAB_KERNELS`, else `nslab/kernels` in `XDG_DATA_HOME` or in `~/.local/share` (XDG
+    /// Base Directory Specification 0.8).
     pub(crate) fn of_user() -> Result<Self, StoreError> {
         let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
         let data = || {
@@ -78,15 +76,11 @@ impl Store {
             .ok_or(StoreError::NoPlace)
     }
 
-    /// Where it is.
     pub(crate) fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// The names of all kernels, in their order.
-    ///
-    /// # Errors
-    /// Where the folder cannot be read. A store that is not there has none.
+    /// Returns the names of all kernels, sorted. A store that does not exist has none.
     pub(crate) fn names(&self) -> Result<Vec<String>, StoreError> {
         let failed = failed("read", &self.folder);
         let entries = match fs::read_dir(&self.folder) {
@@ -105,10 +99,7 @@ impl Store {
         Ok(names)
     }
 
-    /// The kernel of that very name.
-    ///
-    /// # Errors
-    /// Where what is known of it cannot be read.
+    /// Loads the kernel with exactly this name.
     pub(crate) fn load(&self, name: &str) -> Result<Kernel, StoreError> {
         let about = self.about(name)?;
         let folder = self.folder.join(name);
@@ -123,10 +114,8 @@ impl Store {
         })
     }
 
-    /// The kernel that a text means: its name or release, or the beginning of one of them up to a `.`, `-` or `+`, where no other begins so.
-    ///
-    /// # Errors
-    /// Where several kernels may be meant.
+    /// Finds a kernel by its name or its release, or by the beginning of one of them up to a `.`, `-` or `+` if no
+    /// other kernel begins like that. Fails if several do.
     pub(crate) fn find(&self, text: &str) -> Result<Option<Kernel>, StoreError> {
         let names = self.names()?;
         if names.iter().any(|name| name == text) {
@@ -134,7 +123,7 @@ impl Store {
         }
         let mut alike = Vec::new();
         for name in names {
-            // One that cannot be read keeps nobody from the others.
+            // A broken kernel does not hide the others.
             let release = self.about(&name).map(|about| about.release);
             if begins(&name, text) || release.is_ok_and(|release| begins(&release, text)) {
                 alike.push(name);
@@ -150,13 +139,10 @@ impl Store {
         }
     }
 
-    /// Removes the kernel that a text means, and gives its name.
-    ///
-    /// # Errors
-    /// Where there is none, or several.
+    /// Removes the kernel that `text` names and returns its name.
     pub(crate) fn remove(&self, text: &str) -> Result<String, StoreError> {
         let name = match self.names()?.into_iter().find(|name| name == text) {
-            // Also one that cannot be understood.
+            // This also removes a kernel whose description is broken.
             Some(name) => name,
             None => match self.find(text)? {
                 Some(kernel) => kernel.name,
@@ -176,10 +162,7 @@ impl Store {
         Ok(name)
     }
 
-    /// What may be meant by a text that names no kernel.
-    ///
-    /// # Errors
-    /// Where the folder cannot be read.
+    /// Returns a hint for a text that names no kernel.
     pub(crate) fn suggest(&self, text: &str) -> Result<Option<String>, StoreError> {
         let names = self.names()?;
         let near = names
@@ -190,11 +173,11 @@ impl Store {
         Ok(match near {
             Some((_, name)) => Some(format!("did you mean `{name}`?")),
             None if names.is_empty() => Some(
-                "the store is empty; `nslab kernel add --help` says how to come by kernels"
+                "the store is empty; `nslab kernel add --help` explains how to get kernels"
                     .to_owned(),
             ),
-            None if names.len() <= FEW => Some(format!("there are {}", names.join(", "))),
-            None => Some("`nslab kernel list` shows all".to_owned()),
+            None if names.len() <= FEW => Some(format!("available: {}", names.join(", "))),
+            None => Some("`nslab kernel list` shows all kernels".to_owned()),
         })
     }
 
@@ -205,7 +188,7 @@ impl Store {
     }
 }
 
-/// As much of a name as a text has parts: `debian-6.1` of `debian-6.1.0-56-cloud-amd64`.
+/// Returns as many parts of a name as `text` has: `debian-6.1` of `debian-6.1.0-56-cloud-amd64`.
 fn short<'a>(name: &'a str, text: &str) -> &'a str {
     let parts = text.matches(is_joint).count();
     match name.match_indices(is_joint).nth(parts) {
@@ -218,13 +201,15 @@ fn is_joint(character: char) -> bool {
     matches!(character, '.' | '-' | '+' | '~' | '_')
 }
 
-/// Whether a name begins with a text and the text ends where a part of the name does: `6.1` begins `6.1.0` and not `6.12.0`.
+/// Returns true if a name begins with `text` and a part of the name ends there: `6.1` begins `6.1.0` but not
+/// `6.12.0`.
 fn begins(name: &str, text: &str) -> bool {
     let rest = name.strip_prefix(text).filter(|_| !text.is_empty());
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(is_joint))
 }
 
-/// Whether a text may be a kernel's name: it is a folder's name too, and one of a user interface.
+/// Returns true if `text` may be a kernel's name, which is also the name of a folder and an argument on the command
+/// line.
 pub(crate) fn is_name(text: &str) -> bool {
     text.len() <= 100
         && text != HOST

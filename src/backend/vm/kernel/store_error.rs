@@ -1,4 +1,4 @@
-//! The ways in which the store of kernels cannot be used.
+//! Errors in using the store of kernels.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -8,88 +8,66 @@ use thiserror::Error;
 use super::deb::DebError;
 use super::image::ImageError;
 
-/// Why the store cannot be used.
+/// An error in using the store of kernels.
 #[derive(Debug, Error)]
 pub(crate) enum StoreError {
-    /// Nobody says where it is.
     #[error(
-        "there is no place for kernels: neither HOME nor XDG_DATA_HOME is set; say where with --store DIR or NSLAB_KERNELS"
+        "cannot choose a folder for kernels: neither HOME nor XDG_DATA_HOME is set; give one with --store DIR or \
+         NSLAB_KERNELS"
     )]
     NoPlace,
-    /// A file or folder of it cannot be read or written.
     #[error("cannot {doing} {}", path.display())]
     Io {
-        /// What was tried.
+        /// The verb of the failed operation.
         doing: &'static str,
-        /// With what.
         path: PathBuf,
-        /// Why it failed.
         #[source]
         source: io::Error,
     },
-    /// What a kernel's folder says of it cannot be understood.
-    #[error("cannot understand {}; remove that kernel (nslab kernel rm) and add it again", path.display())]
+    /// A kernel's description is broken.
+    #[error("cannot parse {}; remove that kernel (nslab kernel rm) and add it again", path.display())]
     Broken {
-        /// The file.
         path: PathBuf,
-        /// Why.
         #[source]
         source: serde_json::Error,
     },
-    /// A name stands for several kernels.
-    #[error("`{text}` may be any of {}; write more of it", names.join(", "))]
-    Ambiguous {
-        /// What was asked for.
-        text: String,
-        /// Which kernels it may be.
-        names: Vec<String>,
-    },
-    /// There is no such kernel.
-    #[error("there is no kernel `{text}` in {}{}", folder.display(), help.as_ref().map(|help| format!(": {help}")).unwrap_or_default())]
+    #[error("`{text}` is ambiguous: it may be {}", names.join(", "))]
+    Ambiguous { text: String, names: Vec<String> },
+    #[error(
+        "there is no kernel `{text}` in {}{}",
+        folder.display(),
+        help.as_ref().map(|help| format!(": {help}")).unwrap_or_default()
+    )]
     Unknown {
-        /// What was asked for.
         text: String,
-        /// The store.
         folder: PathBuf,
-        /// What may be meant.
+        /// A hint at what may have been meant.
         help: Option<String>,
     },
-    /// Another kernel has the name.
     #[error(
-        "there is another kernel `{name}` in the store; give this one a name (--name), or remove that one: nslab kernel rm {name}"
+        "the store already has another kernel named `{name}`; give this one a different name (--name) or remove that one: \
+         nslab kernel rm {name}"
     )]
-    Taken {
-        /// The name.
-        name: String,
-    },
-    /// A text is no name.
+    Taken { name: String },
     #[error(
-        "`{name}` cannot be a kernel's name: letters, digits and . _ + ~ - after a letter or digit, at most 100 of them, and not `host`"
+        "`{name}` cannot be a kernel's name: a name starts with a letter or digit and has at most 100 letters, digits and \
+         . _ + ~ -; `host` is reserved"
     )]
-    Name {
-        /// The text.
-        name: String,
-    },
-    /// A package gives no kernel.
+    Name { name: String },
     #[error("cannot use {}", path.display())]
     Deb {
-        /// Its file.
         path: PathBuf,
-        /// Why.
         #[source]
         source: DebError,
     },
-    /// A file is no image that can be booted.
     #[error("cannot boot {}", path.display())]
     Image {
-        /// Which.
         path: PathBuf,
-        /// Why.
         #[source]
         source: ImageError,
     },
-    /// The files make up no kernel.
-    #[error("the files make up no kernel: {0}")]
+    /// The files are not a complete kernel.
+    #[error("the files are not a complete kernel: {0}")]
     Incomplete(String),
 }
 

@@ -1,4 +1,5 @@
-//! The store as its users see it: what is added is found, nothing is half there, and errors tell the way out.
+//! Tests of the store as its users see it: what is added is found, no kernel is incomplete, and errors suggest what
+//! to do.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,12 +8,12 @@ use super::deb::tests::package;
 use super::image::tests::image;
 use super::{Kernel, KernelError, Store, StoreError};
 
-struct Place {
+struct TestStore {
     folder: tempfile::TempDir,
     store: Store,
 }
 
-impl Place {
+impl TestStore {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::at(folder.path().join("kernels"));
@@ -25,7 +26,7 @@ impl Place {
         path
     }
 
-    /// A package of Debian's with an image and a module.
+    /// A Debian package with an image and a module.
     fn debian(&self, release: &str) -> PathBuf {
         let bytes = package(
             &format!("Package: linux-image-{release}\nMaintainer: Debian Kernel Team <a@b>\n"),
@@ -43,7 +44,6 @@ impl Place {
         added.kernel
     }
 
-    /// Every file and folder in the store.
     fn contents(&self) -> Vec<String> {
         let entries = fs::read_dir(self.store.folder()).into_iter().flatten();
         let mut names: Vec<_> = entries
@@ -64,8 +64,8 @@ fn with_modules(text: &str, modules: Option<&Path>, store: &Store) -> Result<Ker
 }
 
 #[test]
-fn a_package_is_found_by_its_name_its_release_and_how_they_begin() {
-    let place = Place::new();
+fn a_kernel_is_found_by_its_name_its_release_and_their_beginnings() {
+    let place = TestStore::new();
     let added = place.add("6.1.0-56-cloud-amd64");
     place.add("6.12.111+deb12-cloud-amd64");
     assert_eq!(added.name, "debian-6.1.0-56-cloud-amd64");
@@ -90,8 +90,8 @@ fn a_package_is_found_by_its_name_its_release_and_how_they_begin() {
 }
 
 #[test]
-fn a_name_of_several_kernels_is_refused_with_all_of_them() {
-    let place = Place::new();
+fn an_ambiguous_name_is_refused_with_all_candidates() {
+    let place = TestStore::new();
     place.add("6.1.0-56-amd64");
     place.add("6.1.0-57-amd64");
     let error = resolve("debian-6.1", &place.store).unwrap_err().to_string();
@@ -103,8 +103,8 @@ fn a_name_of_several_kernels_is_refused_with_all_of_them() {
 }
 
 #[test]
-fn a_name_that_is_not_there_is_answered_with_what_may_be_meant() {
-    let place = Place::new();
+fn an_unknown_name_is_answered_with_a_suggestion() {
+    let place = TestStore::new();
     let empty = resolve("debian-6.1", &place.store).unwrap_err().to_string();
     assert!(empty.contains("nslab kernel add"), "{empty}");
     place.add("6.1.0-56-amd64");
@@ -116,8 +116,8 @@ fn a_name_that_is_not_there_is_answered_with_what_may_be_meant() {
 }
 
 #[test]
-fn a_package_named_in_place_of_a_name_is_taken_into_the_store_once() {
-    let place = Place::new();
+fn a_package_given_as_a_kernel_is_added_to_the_store_once() {
+    let place = TestStore::new();
     let path = place.debian("6.1.0");
     let text = path.to_str().unwrap();
     let first = resolve(text, &place.store).unwrap();
@@ -127,8 +127,8 @@ fn a_package_named_in_place_of_a_name_is_taken_into_the_store_once() {
 }
 
 #[test]
-fn an_image_with_its_modules_is_the_same_kernel_wherever_it_lies() {
-    let place = Place::new();
+fn an_image_with_its_modules_is_the_same_kernel_in_any_folder() {
+    let place = TestStore::new();
     let image = place.file("bzImage", &image("4.9.337"));
     let modules = place.folder.path().join("mine/lib/modules/4.9.337/kernel");
     fs::create_dir_all(&modules).unwrap();
@@ -156,17 +156,20 @@ fn an_image_with_its_modules_is_the_same_kernel_wherever_it_lies() {
 
 #[test]
 fn a_folder_without_modules_of_this_kernel_is_refused() {
-    let place = Place::new();
+    let place = TestStore::new();
     let image = place.file("bzImage", &image("4.9.337"));
     let empty = tempfile::tempdir().unwrap();
     let error = with_modules(image.to_str().unwrap(), Some(empty.path()), &place.store);
     let error = error.unwrap_err().to_string();
-    assert!(error.contains("has no modules of Linux 4.9.337"), "{error}");
+    assert!(
+        error.contains("has no modules for Linux 4.9.337"),
+        "{error}"
+    );
 }
 
 #[test]
-fn packages_that_make_up_no_kernel_say_which_one_is_missing() {
-    let place = Place::new();
+fn incomplete_packages_are_refused_with_the_name_of_the_missing_one() {
+    let place = TestStore::new();
     let add = |files: &[PathBuf]| place.store.add(files, None, None).unwrap_err().to_string();
 
     let meta = package(
@@ -202,7 +205,7 @@ fn packages_that_make_up_no_kernel_say_which_one_is_missing() {
     assert!(error.contains("add the linux-image package too"), "{error}");
     let error = add(&[alone.clone(), modules("6.8.0-61-generic")]);
     assert!(
-        error.contains("the modules are of 6.8.0-61-generic"),
+        error.contains("the modules are for 6.8.0-61-generic"),
         "{error}"
     );
     let error = add(&[alone.clone(), place.file("bzImage", &image("6.8.0"))]);
@@ -216,8 +219,8 @@ fn packages_that_make_up_no_kernel_say_which_one_is_missing() {
 }
 
 #[test]
-fn an_image_that_is_cut_short_is_not_taken() {
-    let place = Place::new();
+fn a_truncated_image_is_not_added() {
+    let place = TestStore::new();
     let mut bytes = image("6.1.0");
     bytes.truncate(1200);
     let path = place.file("bzImage", &bytes);
@@ -240,8 +243,8 @@ fn an_image_that_is_cut_short_is_not_taken() {
 }
 
 #[test]
-fn what_a_killed_process_left_goes_with_the_next_that_adds() {
-    let place = Place::new();
+fn leftovers_of_a_killed_process_are_removed_by_the_next_change() {
+    let place = TestStore::new();
     let left = place.store.folder().join(".under-way-abc/kernel");
     fs::create_dir_all(&left).unwrap();
     fs::write(left.join("image"), "half of one").unwrap();
@@ -251,8 +254,8 @@ fn what_a_killed_process_left_goes_with_the_next_that_adds() {
 }
 
 #[test]
-fn a_kernel_is_removed_whole_also_one_that_cannot_be_understood() {
-    let place = Place::new();
+fn a_kernel_is_removed_completely_even_if_its_description_is_broken() {
+    let place = TestStore::new();
     place.add("6.1.0");
     place.add("6.2.0");
     fs::write(place.store.folder().join("debian-6.2.0/kernel.json"), "{").unwrap();
@@ -260,7 +263,7 @@ fn a_kernel_is_removed_whole_also_one_that_cannot_be_understood() {
         resolve("debian-6.2.0", &place.store),
         Err(KernelError::Store(StoreError::Broken { .. }))
     ));
-    // One that is broken keeps nobody from the others.
+    // A broken kernel does not hide the others.
     assert!(resolve("6.1", &place.store).is_ok());
     assert_eq!(place.store.remove("debian-6.2.0").unwrap(), "debian-6.2.0");
     assert_eq!(place.store.remove("6.1").unwrap(), "debian-6.1.0");
@@ -270,8 +273,8 @@ fn a_kernel_is_removed_whole_also_one_that_cannot_be_understood() {
 }
 
 #[test]
-fn a_text_that_leads_out_of_the_store_is_no_name() {
-    let place = Place::new();
+fn a_name_that_leads_out_of_the_store_is_refused() {
+    let place = TestStore::new();
     let deb = place.debian("6.1.0");
     for name in ["../out", "host", ".hidden", "", "a/b", "a b"] {
         let error = place

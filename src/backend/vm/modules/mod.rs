@@ -27,37 +27,28 @@ pub(crate) enum ModulesError {
     /// A file or folder cannot be read, or its packing is damaged.
     #[error("cannot read {}", path.display())]
     Read {
-        /// Which.
         path: PathBuf,
-        /// Why.
         #[source]
         source: io::Error,
     },
     /// A file is no module.
     #[error("{} is no kernel module: it is no ELF file with a section .modinfo", path.display())]
-    NoModule {
-        /// Which.
-        path: PathBuf,
-    },
+    NoModule { path: PathBuf },
     /// A module was built for another kernel, which would refuse it.
     #[error(
         "{} was built for Linux {built_for}, and the kernel is {release}: give the modules that belong to it",
         path.display()
     )]
     Release {
-        /// The module's file.
         path: PathBuf,
         /// Release in its `vermagic`.
         built_for: String,
-        /// The kernel's.
         release: String,
     },
     /// A module depends on another that is not there.
     #[error("the module `{module}` depends on `{dependency}`, which {} does not have", folder.display())]
     Dependency {
-        /// Which.
         module: String,
-        /// On which.
         dependency: String,
         /// The folder of modules.
         folder: PathBuf,
@@ -75,9 +66,6 @@ pub(crate) struct ModuleFile {
 
 impl ModuleFile {
     /// The module as the kernel takes it, unpacked.
-    ///
-    /// # Errors
-    /// Where it cannot be read.
     pub(crate) fn read(&self) -> Result<Vec<u8>, ModulesError> {
         read(&self.path)
     }
@@ -98,9 +86,6 @@ pub(crate) struct ModulePlan {
 
 impl Kernel {
     /// What must be loaded, in which order, to have the wanted modules with all that they depend on. Names may be spelled with `-` or `_`.
-    ///
-    /// # Errors
-    /// Where modules cannot be read or do not belong to this kernel.
     pub(crate) fn load_order(&self, wanted: &[&str]) -> Result<ModulePlan, ModulesError> {
         let wanted = wanted.iter().map(|name| spelled(name));
         let Some(folder) = &self.modules else {

@@ -33,9 +33,7 @@ pub(crate) enum NeedsError {
         option: &'static str,
         /// Names of its module.
         modules: &'static [&'static str],
-        /// The kernel's name.
         kernel: String,
-        /// Its release.
         release: String,
         /// Whether its modules are there to be looked at.
         has_modules: bool,
@@ -43,9 +41,7 @@ pub(crate) enum NeedsError {
     /// Its configuration cannot be read.
     #[error("cannot read {}", path.display())]
     Config {
-        /// Where it is.
         path: PathBuf,
-        /// Why.
         #[source]
         source: io::Error,
     },
@@ -129,9 +125,6 @@ const BESIDE_TRACKING: [&str; 4] = ["nf_conntrack_ipv4", "nf_tables_ipv4", "nft_
 const BESIDE_TRACKING_V6: [&str; 4] = ["nf_conntrack_ipv6", "nf_tables_ipv6", "nft_meta", "nft_ct"];
 
 /// Which modules a kernel must load for a run, in which order.
-///
-/// # Errors
-/// [`NeedsError::Missing`] where the kernel lacks what the run needs, so that it is not applicable; others where the kernel's files cannot be used.
 pub(crate) fn plan(spec: &RunSpec, kernel: &Kernel) -> Result<ModulePlan, NeedsError> {
     let needs = needs(&spec.topology);
     let mut names: Vec<String> = BESIDE.map(str::to_owned).to_vec();
@@ -173,9 +166,6 @@ pub(crate) fn plan(spec: &RunSpec, kernel: &Kernel) -> Result<ModulePlan, NeedsE
 }
 
 /// Whether a kernel takes no module without a signature, as far as its configuration is known.
-///
-/// # Errors
-/// Where its configuration cannot be read.
 pub(crate) fn forces_signatures(kernel: &Kernel) -> Result<bool, NeedsError> {
     let config = config(kernel)?;
     let forced = config

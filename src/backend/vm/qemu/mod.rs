@@ -31,26 +31,18 @@ pub(crate) enum QemuError {
     /// It does not start.
     #[error("cannot start {}", program.display())]
     Start {
-        /// The program.
         program: PathBuf,
-        /// Why.
         #[source]
         source: io::Error,
     },
     /// It is something else.
     #[error("cannot tell the version of {}: it says `{said}`", program.display())]
-    Version {
-        /// The program.
-        program: PathBuf,
-        /// Its first line.
-        said: String,
-    },
+    Version { program: PathBuf, said: String },
 }
 
 /// QEMU as it is installed here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Qemu {
-    /// The program.
     pub(crate) program: PathBuf,
     /// What it says of its version: `7.2.22 (Debian 1:7.2+dfsg-7+deb12u18)`.
     pub(crate) version: String,
@@ -58,9 +50,6 @@ pub(crate) struct Qemu {
 
 impl Qemu {
     /// Looks for it on PATH.
-    ///
-    /// # Errors
-    /// Where it is missing or not itself.
     pub(crate) fn find() -> Result<Self, QemuError> {
         let path = std::env::var_os("PATH").unwrap_or_default();
         let program = std::env::split_paths(&path)

@@ -22,15 +22,11 @@ pub(crate) enum MonitorError {
     Refused {
         /// What it was told.
         command: String,
-        /// What it says.
         reason: String,
     },
     /// It says something that is no message of its protocol.
     #[error("QEMU says what is no message: {line}")]
-    NoMessage {
-        /// What it says.
-        line: String,
-    },
+    NoMessage { line: String },
 }
 
 /// The other end of QEMU's monitor.
