@@ -54,8 +54,8 @@ impl HostBackend {
             ..order.clone()
         };
         let mut command = Command::new(&self.program);
-        // It gets its own process group, so that Ctrl-C on the terminal reaches only this process, which then asks it
-        // to stop.
+        // It gets its own process group, so that Ctrl-C on the terminal reaches only this process, which then
+        // asks it to stop.
         command
             .arg("worker")
             .stdin(Stdio::piped())

@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 /// Enough lines for a panic and its location.
 const MAX_LINES: usize = 40;
 
-/// How long to wait for the end of the stream once the worker is dead: another process may hold it open.
+/// The longest wait for the end of the stream once the worker is dead: another process may hold it open.
 const END_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// After this time an unfinished line counts as a line: a dying program may not write the newline.
@@ -51,7 +51,7 @@ async fn read(stream: impl AsyncRead + Unpin, lines: Arc<Mutex<VecDeque<String>>
     let mut line = Vec::new();
     loop {
         let read = stream.read_until(b'\n', &mut line);
-        // What was read before the timeout stays in the line.
+        // Bytes read before the timeout stay in the line.
         let read = tokio::time::timeout(UNFINISHED_LINE, read).await;
         let ended = matches!(read, Ok(Ok(0) | Err(_)));
         if !line.is_empty() {

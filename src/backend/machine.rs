@@ -5,13 +5,13 @@ use crate::sys::support::descriptors;
 
 /// Descriptors of this process per run in progress: three pipes, a pidfd, a record, a capture (counted).
 const DESCRIPTORS_PER_RUN: u64 = 6;
-/// Other descriptors of this process: the standard streams, those of the runtime and of a process that is being started,
-/// one to spare, and as many again that may have been inherited.
+/// Other descriptors of this process: the standard streams, those of the runtime and of a process that is being
+/// started, one to spare, and as many again that may have been inherited.
 const OTHER_DESCRIPTORS: u64 = 24;
 
-/// The machine's resources.
+/// The resources of a machine.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Machine {
+pub(crate) struct MachineCapacity {
     /// Processors that this process may use, within the limits of its control group.
     pub(crate) processors: f64,
     /// Bytes of memory available without swapping; infinite if the kernel does not report it.
@@ -20,14 +20,12 @@ pub(crate) struct Machine {
 
 /// The share of a machine that a run takes from start to end.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Share {
-    /// Processors.
+pub(crate) struct RunShare {
     pub(crate) processors: f64,
-    /// Bytes of memory.
     pub(crate) memory: f64,
 }
 
-impl Machine {
+impl MachineCapacity {
     /// Returns the resources of this machine at this moment.
     pub(crate) fn here() -> Self {
         let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);

@@ -1,4 +1,4 @@
-//! Where a run executes: a worker process that takes a work order and sends events.
+//! The places where a run can execute: each starts a worker process that takes a work order and sends events.
 //!
 //! A backend only decides where that process runs. Its end is certain: it dies with this process, and the kernel frees
 //! what it held. Users of a backend never ask which one it is.
@@ -16,17 +16,17 @@ pub use crate::run::{Ground, WorkOrder};
 pub(crate) use error::StartError;
 pub(crate) use hang::HangLimit;
 pub use host::HostBackend;
-pub(crate) use machine::{Machine, Share};
+pub(crate) use machine::{MachineCapacity, RunShare};
 pub use other_suites::{OtherSuites, RunPermit};
 pub(crate) use protocol::Worker;
 pub use vm::VmBackend;
 
 use std::fs::File;
 
-/// Where runs execute.
+/// The place where runs execute.
 #[derive(Debug, Clone)]
 pub enum Backend {
-    /// On this kernel.
+    /// On this machine's kernel.
     Host(HostBackend),
     /// On another kernel, in a virtual machine.
     Vm(VmBackend),
@@ -60,7 +60,7 @@ impl Backend {
     }
 
     /// Returns the share of the machine that each run takes, if it is the same for all; none if it depends on the load.
-    pub(crate) fn share_of_each_run(&self) -> Option<Share> {
+    pub(crate) fn share_of_each_run(&self) -> Option<RunShare> {
         match self {
             Self::Host(_) => None,
             Self::Vm(_) => Some(VmBackend::SHARE),

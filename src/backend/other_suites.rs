@@ -1,5 +1,4 @@
-//! Other suites on this machine. They share its processors, and an exclusive run waits until they have no runs in
-//! progress.
+//! Other suites on this machine. They share its processors, and an exclusive run waits for their runs to end.
 
 use std::fs::File;
 use std::time::{Duration, Instant};

@@ -31,9 +31,7 @@ pub(crate) enum ProtocolError {
     /// A line of the worker's output is not an event.
     #[error("the worker wrote a line that is not an event: {line}")]
     NotAnEvent {
-        /// The line.
         line: String,
-        /// The parser's complaint.
         #[source]
         source: serde_json::Error,
     },
@@ -72,7 +70,7 @@ struct GuestProgress {
 /// The end of a worker.
 #[derive(Debug)]
 pub(crate) struct WorkerEnd {
-    /// Why the worker ended too early or with an error; none if it ended as it should.
+    /// The reason if the worker ended too early or with an error.
     pub(crate) failure: Option<String>,
     pub(crate) last_words: Vec<String>,
     /// True if it went on after its output had ended and had to be killed.

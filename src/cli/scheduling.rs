@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use super::message;
-use crate::backend::Machine;
+use crate::backend::MachineCapacity;
 use crate::suite::{Options, RunOrder};
 use crate::units::parse_duration;
 
@@ -74,7 +74,7 @@ impl SchedulingArguments {
             slots: Some(
                 self.jobs
                     .map_or(usize::MAX, usize::from)
-                    .min(Machine::max_runs()),
+                    .min(MachineCapacity::max_runs()),
             ),
             order: match self.order {
                 OrderWord::Longest => RunOrder::LongestFirst,

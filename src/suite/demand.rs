@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::backend::Share;
+use crate::backend::RunShare;
 use crate::names::ActorName;
 use crate::scenario::RunSpec;
 use crate::scenario::topology::Impairment;
@@ -18,14 +18,14 @@ const CONNECTION_COST_OF_MANY: f64 = 100e-6;
 const SYN_COST: f64 = 100e-6;
 /// Up to this rate, connections a second, each has a wake-up of its own.
 const FEW: f64 = 500.0;
-/// Share of a processor that a run costs while it waits: samples, ten a second (measured: 0.007 with two nodes).
+/// RunShare of a processor that a run costs while it waits: samples, ten a second (measured: 0.007 with two nodes).
 const IDLE_COST: f64 = 0.007 * SLOWER;
-/// Share of a processor at a run's begin, for its process and its lab. It takes a fifth of that, most of it in the kernel
+/// RunShare of a processor at a run's begin, for its process and its lab. It takes a fifth of that, most of it in the kernel
 /// under a lock that all namespaces share (`rtnl_lock`): many at once hold each other up.
 const SET_UP_COST: f64 = 0.1;
 /// How long that takes.
 const SET_UP: Duration = Duration::from_millis(500);
-/// Share of a processor in that time for a conntrack table that is filled (measured: 0.6 s).
+/// RunShare of a processor in that time for a conntrack table that is filled (measured: 0.6 s).
 const FILL_COST: f64 = 1.2;
 /// What a build without optimisation costs more, where the time is not the kernel's.
 const SLOWER: f64 = if cfg!(debug_assertions) { 3.0 } else { 1.0 };
@@ -148,7 +148,7 @@ impl Demand {
 
     /// Returns the demand of a run that takes the same share from start to end. `one_processor` is what the scheduler
     /// counts for a whole processor.
-    pub(super) fn constant(share: Share, one_processor: f64) -> Self {
+    pub(super) fn constant(share: RunShare, one_processor: f64) -> Self {
         Self {
             idle: 0.0,
             phases: vec![BusyPhase {

@@ -24,7 +24,7 @@ use super::results::OrderedResults;
 use super::retry::Retry;
 use super::run_order::RunOrder;
 use super::scheduler::{ONE_PROCESSOR, Scheduler};
-use crate::backend::{Backend, Machine, OtherSuites};
+use crate::backend::{Backend, MachineCapacity, OtherSuites};
 use crate::expect;
 use crate::record::{Event, Outcome, RunEnd, RunVerdict, Timeline};
 use crate::scenario::RunSpec;
@@ -81,7 +81,7 @@ pub async fn run_suite(
         scenarios: files.len(),
         runs: waiting.len(),
     });
-    let mut scheduler = Scheduler::new(Machine::here(), options.slots);
+    let mut scheduler = Scheduler::new(MachineCapacity::here(), options.slots);
     let in_real_time = options.backend.is_in_real_time();
     let mut other_suites = OtherSuites::join(options.shares_machine && in_real_time);
     let mut results = OrderedResults::new(files);

@@ -6,24 +6,24 @@
 use std::time::{Duration, Instant};
 
 use super::demand::{Demand, KernelLog};
-use crate::backend::Machine;
+use crate::backend::MachineCapacity;
 use crate::names::ActorName;
 
-/// Share of the processors that runs may fill together; beyond it starts come late.
+/// RunShare of the processors that runs may fill together; beyond it starts come late.
 const FILL: f64 = 0.8;
 /// What counts for a run that keeps one processor busy: as many of those fit as there are processors. A little less,
 /// since shares are added up with rounding.
 pub(super) const ONE_PROCESSOR: f64 = FILL * 0.999;
-/// Share of that which one run is taken to need at most: what takes all it gets shall leave room for those that wait.
+/// RunShare of that which one run is taken to need at most: what takes all it gets shall leave room for those that wait.
 const FILL_BY_ONE: f64 = 0.5;
-/// Share of the memory at hand that runs may fill together: estimates are rough, and a machine that swaps measures nothing.
+/// RunShare of the memory at hand that runs may fill together: estimates are rough, and a machine that swaps measures nothing.
 const FILL_MEMORY: f64 = 0.7;
 
 /// The machine, shared out.
 #[derive(Debug)]
 pub(super) struct Scheduler {
-    machine: Machine,
-    whole: Machine,
+    machine: MachineCapacity,
+    whole: MachineCapacity,
     used: Vec<Used>,
     /// What they do together, by time.
     levels: Vec<Level>,
@@ -63,10 +63,10 @@ impl Level {
 
 impl Scheduler {
     /// A scheduler for a machine. `slots` bounds the number of runs at once, where given.
-    pub(super) fn new(machine: Machine, slots: Option<usize>) -> Self {
+    pub(super) fn new(machine: MachineCapacity, slots: Option<usize>) -> Self {
         Self {
             machine,
-            whole: Machine {
+            whole: MachineCapacity {
                 processors: machine.processors * FILL,
                 memory: machine.memory * FILL_MEMORY,
             },
@@ -217,7 +217,7 @@ mod tests {
     use crate::suite::demand::BusyPhase;
 
     /// Of whose processors runs may fill 1.4.
-    const MACHINE: Machine = Machine {
+    const MACHINE: MachineCapacity = MachineCapacity {
         processors: 1.4 / FILL,
         memory: 1000.0,
     };

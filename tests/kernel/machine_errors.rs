@@ -248,7 +248,7 @@ fn damaged(kernel: &Path) -> Result<(), Failed> {
     expect(
         &output,
         3,
-        &["does not boot: its image cannot unpack itself: it is damaged"],
+        &["does not boot: its image cannot decompress itself: it is damaged"],
     )?;
     // Not after all the time that it may take to boot.
     match began.elapsed() {

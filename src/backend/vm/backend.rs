@@ -14,13 +14,13 @@ use super::image::{GuestImage, ImageParts};
 use super::kernel::{Kernel, fingerprint};
 use super::modules::{ModuleFile, ModulePlan, needs};
 use super::qemu::batched_reader::BatchedReader;
-use super::qemu::hardware::{Engine, Hardware, Time};
-use super::qemu::process::{self, Begin, Parts, Running, Saved};
+use super::qemu::hardware::{Accelerator, Hardware, Time};
+use super::qemu::process::{self, MachineParts, RunningMachine, Saved, StartMode};
 use super::qemu::snapshot::{Snapshot, Snapshots};
 use super::qemu::{Qemu, boot, console, saved_clock, size};
 use crate::backend::hang::HangLimit;
 use crate::backend::last_words::LastWords;
-use crate::backend::machine::Share;
+use crate::backend::machine::RunShare;
 use crate::backend::protocol::Worker;
 use crate::record::Guest;
 use crate::run::{Ground, WorkOrder};
@@ -37,8 +37,8 @@ const TO_STOP: u64 = 1_000_000;
 /// Time that a guest in real time has to boot, beside its run's timeout.
 const BOOT: Duration = Duration::from_secs(60);
 
-/// How long a guest in virtual time may send nothing, by the host's clock. Two samples of a probe are 100 ms of virtual
-/// time apart: a second's work for a guest under full load on a host that has several.
+/// The longest silence of a guest in virtual time, by the host's clock. Two samples of a probe are 100 ms of
+/// virtual time apart: a second's work for a guest under full load on a host that has several.
 const SILENCE: Duration = Duration::from_secs(120);
 
 /// Bytes of a machine in QEMU: a guest's 512 MiB and QEMU's own (measured: 90 MiB).
@@ -59,7 +59,7 @@ struct Inner {
     /// The guests so far, by their contents and their memory in MiB.
     guests: Mutex<BTreeMap<(ImageParts, u32), Arc<Booted>>>,
     /// The accelerator for real time, once it has been tried.
-    real: Mutex<Option<Engine>>,
+    real: Mutex<Option<Accelerator>>,
 }
 
 /// A guest that has booted, or is ready to boot, for some of the runs.
@@ -73,7 +73,7 @@ struct Booted {
 
 impl VmBackend {
     /// The share of the host that every guest takes: a processor, which it keeps busy unless it waits, and its memory.
-    pub(crate) const SHARE: Share = Share {
+    pub(crate) const SHARE: RunShare = RunShare {
         processors: 1.0,
         memory: GUEST_MEMORY,
     };
@@ -107,7 +107,7 @@ impl VmBackend {
         {
             return Ok(Some(self.0.snapshots.why_not_kept()));
         }
-        Ok((booted.hardware.engine == Engine::Emulated).then(|| {
+        Ok((booted.hardware.accelerator == Accelerator::Emulated).then(|| {
             "this host has no usable hardware virtualisation (/dev/kvm), so the guest is emulated in real time; it \
              reaches lower rates than real hardware"
                 .to_owned()
@@ -139,18 +139,18 @@ impl VmBackend {
         };
         let order = serde_json::to_vec(&order).map_err(VmError::Order)?;
         let order = memory_file("order", &order).map_err(VmError::Start)?;
-        let parts = Parts {
+        let parts = MachineParts {
             hardware: booted.hardware,
             kernel: &inner.kernel.image,
             initramfs: &booted.image.initramfs,
             order: Some((NAME, &order)),
             packets: capture,
-            begin: match &booted.snapshot {
-                Some(snapshot) => snapshot.begin(),
-                None => Begin::Boot,
+            start_mode: match &booted.snapshot {
+                Some(snapshot) => snapshot.start_mode(),
+                None => StartMode::Boot,
             },
         };
-        let Running {
+        let RunningMachine {
             child,
             events,
             console: console_output,
@@ -182,10 +182,10 @@ impl VmBackend {
     }
 
     fn facts(&self, booted: &Booted) -> Guest {
-        let word = match booted.hardware.engine {
-            Engine::Counted => "counting instructions",
-            Engine::Emulated => "emulating",
-            Engine::Kvm => "by KVM",
+        let word = match booted.hardware.accelerator {
+            Accelerator::Counted => "counting instructions",
+            Accelerator::Emulated => "emulating",
+            Accelerator::Kvm => "by KVM",
         };
         Guest {
             emulator: format!("QEMU {}, {word}", self.0.qemu.version),
@@ -210,7 +210,7 @@ impl VmBackend {
             None => Arc::new(GuestImage::make(&inner.kernel, &inner.common, &key.0)?),
         };
         let counted = Hardware {
-            engine: Engine::Counted,
+            accelerator: Accelerator::Counted,
             memory,
             processors: 1,
         };
@@ -263,26 +263,26 @@ impl VmBackend {
         Ok(inner.snapshots.keep(&name, memory, state))
     }
 
-    /// Returns the hardware for real time. Hardware virtualisation counts as usable once this kernel has booted
-    /// with it.
+    /// Returns the hardware for real time. Hardware virtualisation counts as usable once this kernel
+    /// has booted with it.
     async fn real(&self, memory: u32, image: &GuestImage) -> Result<Hardware, VmError> {
         let inner = &self.0;
         let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let mut hardware = Hardware {
-            engine: Engine::Kvm,
+            accelerator: Accelerator::Kvm,
             memory,
             processors: u32::try_from(processors.min(PROCESSORS)).unwrap_or(1),
         };
         let mut known = inner.real.lock().await;
         if known.is_none() {
             let parts = self.to_stop(hardware, image, None);
-            let tried = boot::try_it(&inner.qemu.program, &inner.kernel, &parts).await;
+            let tried = boot::check(&inner.qemu.program, &inner.kernel, &parts).await;
             *known = Some(match tried {
-                Ok(()) => Engine::Kvm,
-                Err(_) => Engine::Emulated,
+                Ok(()) => Accelerator::Kvm,
+                Err(_) => Accelerator::Emulated,
             });
         }
-        hardware.engine = known.unwrap_or(Engine::Emulated);
+        hardware.accelerator = known.unwrap_or(Accelerator::Emulated);
         Ok(hardware)
     }
 
@@ -291,14 +291,14 @@ impl VmBackend {
         hardware: Hardware,
         image: &'a GuestImage,
         saved: Option<Saved<'a>>,
-    ) -> Parts<'a> {
-        Parts {
+    ) -> MachineParts<'a> {
+        MachineParts {
             hardware,
             kernel: &self.0.kernel.image,
             initramfs: &image.initramfs,
             order: None,
             packets: None,
-            begin: Begin::BootAndStop(saved),
+            start_mode: StartMode::BootAndStop(saved),
         }
     }
 }

@@ -1,7 +1,8 @@
-//! The devices that a guest talks through: bytes in and out of ports, done within the instruction that asks for them.
+//! A guest's devices for input and output: bytes in and out of ports, transferred within the instruction
+//! that accesses the port.
 //!
-//! That is what keeps a run repeatable: no interrupt tells of them, nothing is in flight, and how fast the host takes or gives a
-//! byte is no time of the guest's. They need no driver, so that any kernel has them.
+//! That keeps a run repeatable: there are no interrupts, nothing is in flight, and the host's speed takes none of
+//! the guest's time. The devices need no driver, so any kernel has them.
 
 use std::io::{self, Write};
 
@@ -9,44 +10,42 @@ use thiserror::Error;
 
 use crate::sys::port_io;
 
-/// Where what the guest tells goes: QEMU's `isa-debugcon`, whose documented port is this one. (Not 0x402, to which SeaBIOS tells its
-/// own story.)
+/// The port for events: QEMU's `isa-debugcon`, at its documented port. (Not 0x402, to which
+/// SeaBIOS writes its log.)
 pub(crate) const EVENTS: u16 = 0xe9;
-/// A second of its kind, for packets. Nothing else of a PC is at that port.
+/// The port for packets: a second `isa-debugcon`. Nothing else of a PC uses this port.
 pub(crate) const PACKETS: u16 = 0xea;
-/// QEMU's `pvpanic`: what is written there stops the machine at that very instruction (QEMU `docs/specs/pvpanic.txt`).
+/// QEMU's `pvpanic`: a write stops the machine at that very instruction (QEMU `docs/specs/pvpanic.txt`).
 const STOP: u16 = 0x505;
-/// "A panic has happened": the event that every version of QEMU knows.
+/// The event for a panic, which every version of QEMU supports.
 const PANICKED: u8 = 1;
-/// Where a file of QEMU's firmware configuration is selected, and the port after it where its bytes come from
-/// (QEMU `docs/specs/fw_cfg.txt`).
+/// The port that selects a file of QEMU's firmware configuration, and the port from which its bytes
+/// are read (QEMU `docs/specs/fw_cfg.txt`).
 const SELECT: u16 = 0x510;
 const DATA: u16 = 0x511;
-/// The directory of files.
+/// The selector of the directory of files.
 const DIRECTORY: u16 = 0x19;
-/// An entry of it: size, selector, reserved, name; the numbers in big-endian order.
+/// Bytes of a directory entry: size, selector, reserved, name; numbers are big-endian.
 const ENTRY: usize = 64;
-/// Entries that any version of QEMU can have; more are none.
+/// The most directory entries of any version of QEMU.
 const MOST_ENTRIES: u32 = 4_096;
 
-/// Why a guest cannot read its order.
+/// An error in using the devices.
 #[derive(Debug, Error)]
 pub(crate) enum DeviceError {
-    /// The kernel keeps ports from user space.
     #[error(
-        "cannot use I/O ports, which this kernel keeps to itself (it needs CONFIG_X86_IOPL_IOPERM)"
+        "cannot use I/O ports: this kernel does not allow it (CONFIG_X86_IOPL_IOPERM is missing)"
     )]
     Ports(#[source] io::Error),
-    /// It is not there.
     #[error("there is no file `{0}` in the machine's firmware configuration")]
     NoFile(String),
 }
 
-/// What the guest tells, byte by byte.
+/// Writes bytes to a port, one at a time.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Output(pub(super) u16);
+pub(crate) struct PortWriter(pub(super) u16);
 
-impl Write for Output {
+impl Write for PortWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         port_io::write(self.0, bytes)?;
         Ok(bytes.len())
@@ -57,14 +56,14 @@ impl Write for Output {
     }
 }
 
-/// Tells what the processor's counter says, in 8 bytes (little-endian), and stops the machine here, and at no other instruction: what is
-/// made of it then is the same wherever it is made. Returns when the machine goes on.
+/// Sends the processor's counter in 8 bytes (little-endian) and stops the machine at exactly this instruction, so
+/// that its saved state is the same wherever it is made. Returns when the machine continues.
 pub(crate) fn stop_machine() -> Result<(), DeviceError> {
     port_io::write(EVENTS, &port_io::ticks().to_le_bytes()).map_err(DeviceError::Ports)?;
     port_io::write(STOP, &[PANICKED]).map_err(DeviceError::Ports)
 }
 
-/// A file that the machine was started with, whole; `None` where there is no such file.
+/// Returns the contents of a file that the machine was started with, or `None` if there is no such file.
 pub(crate) fn file(name: &str) -> Result<Option<Vec<u8>>, DeviceError> {
     let Some((selector, size)) = find(name).map_err(DeviceError::Ports)? else {
         return Ok(None);

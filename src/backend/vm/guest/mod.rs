@@ -1,7 +1,7 @@
-//! Inside the guest: this program as the first process of a machine.
+//! The part of this program that runs inside a guest, as the machine's first process.
 //!
-//! It mounts what programs expect, stops until there is an order, loads the modules that the run needs, runs it, and switches
-//! the machine off. Everything that it tells are events; what goes to the console is for when it dies.
+//! It mounts what programs expect, stops until there is a work order, loads the modules that the run needs,
+//! executes the run, and switches the machine off. Its output consists of events; the console serves when it dies.
 
 pub(crate) mod devices;
 pub(crate) mod order;
@@ -18,23 +18,23 @@ use crate::causes::chain;
 use crate::record::Event;
 use crate::run;
 use crate::sys::machine;
-use devices::{DeviceError, Output};
+use devices::{DeviceError, PortWriter};
 use order::GuestOrder;
 
-/// What the kernel calls the first program of an initramfs (Linux `init/main.c`, `ramdisk_execute_command`).
+/// The name of the first program of an initramfs (Linux `init/main.c`, `ramdisk_execute_command`).
 const INIT: &str = "/init";
 
-/// Where packets are until the end of the run: in the guest's memory.
+/// The file in the guest's memory that holds packets until the end of the run.
 const PACKETS: &str = "/tmp/packets";
 
-/// Why a guest does not come to its run.
+/// An error that prevents a guest from executing its run.
 #[derive(Debug, Error)]
 enum GuestError {
     #[error("cannot mount /proc in the guest")]
     Mount(#[source] io::Error),
-    #[error("cannot read the order of the run")]
+    #[error("cannot read the work order")]
     Device(#[from] DeviceError),
-    #[error("cannot understand the order of the run")]
+    #[error("cannot parse the work order")]
     Order(#[from] serde_json::Error),
     #[error("cannot load the kernel module {path} (the console may say why)")]
     Module {
@@ -42,29 +42,30 @@ enum GuestError {
         #[source]
         source: io::Error,
     },
-    #[error("cannot hand out the packets")]
+    #[error("cannot send the packets to the host")]
     Packets(#[source] io::Error),
     #[error(transparent)]
     Worker(#[from] run::WorkerProcessError),
 }
 
-/// Whether this process is the first of a machine.
+/// Returns true if this process is the first of a machine.
 pub(crate) fn is_init() -> bool {
     std::process::id() == 1 && std::env::args_os().next().is_some_and(|name| name == INIT)
 }
 
-/// The life of a guest. Returns only where the machine cannot be switched off; the kernel then panics, which ends it too.
+/// Runs the guest from start to end. Returns only if the machine cannot be switched off; the kernel then panics,
+/// which ends it too.
 pub(crate) fn init() -> ExitCode {
-    if let Err(error) = live() {
+    if let Err(error) = execute() {
         send(&Event::Errored {
             error: chain(&error),
         });
     }
-    let _it_goes_on = machine::power_off();
+    let _still_running = machine::power_off();
     ExitCode::FAILURE
 }
 
-fn live() -> Result<(), GuestError> {
+fn execute() -> Result<(), GuestError> {
     machine::mount_file_systems().map_err(GuestError::Mount)?;
     machine::rest();
     let order = match devices::file(order::NAME)? {
@@ -86,16 +87,16 @@ fn live() -> Result<(), GuestError> {
             .map_err(|source| GuestError::Module { path, source })?;
     }
     let _no_generator = machine::seed_random_numbers(seed(work.spec.seed));
-    run::in_machine(&work, Output(devices::EVENTS))?;
+    run::in_machine(&work, PortWriter(devices::EVENTS))?;
     if packets {
         let copied = File::open(PACKETS)
-            .and_then(|mut file| io::copy(&mut file, &mut Output(devices::PACKETS)));
+            .and_then(|mut file| io::copy(&mut file, &mut PortWriter(devices::PACKETS)));
         copied.map_err(GuestError::Packets)?;
     }
     Ok(())
 }
 
-/// What random numbers begin with: the run's seed, spread over as many bytes as the kernel wants.
+/// Returns the seed of random numbers: the run's seed, spread over as many bytes as the kernel wants.
 fn seed(seed: u64) -> [u8; 64] {
     let mut bytes = [0; 64];
     let digest = fingerprint::of_bytes(&seed.to_le_bytes());
@@ -109,5 +110,5 @@ fn seed(seed: u64) -> [u8; 64] {
 fn send(event: &Event) {
     let mut line = serde_json::to_vec(event).unwrap_or_default();
     line.push(b'\n');
-    let _nobody_listens = Output(devices::EVENTS).write_all(&line);
+    let _host_is_gone = PortWriter(devices::EVENTS).write_all(&line);
 }

@@ -1,8 +1,9 @@
-//! What the commands of a scenario bring along into a guest: their programs, what those are configured by, and files that they name.
+//! The files that a scenario's commands need in a guest: their programs, the configuration of those, and files
+//! that the commands name.
 //!
-//! Nobody lists what a program needs beside its libraries, so this goes by where Debian's policy and the FHS have such things lie:
-//! `/etc/NAME`, `/usr/lib/NAME`, `/usr/share/NAME`, and folders to write to below `/var`. Nothing of a user's home is taken but what a
-//! command names.
+//! No list says what a program needs besides its libraries, so this relies on where Debian's policy and the FHS put
+//! such files: `/etc/NAME`, `/usr/lib/NAME`, `/usr/share/NAME`, and writable folders below `/var`. Nothing in a
+//! user's home is copied unless a command names it.
 
 use std::collections::BTreeSet;
 use std::fs::{File, Metadata};
@@ -15,7 +16,7 @@ use crate::backend::vm::shell_words::words;
 use crate::scenario::RunSpec;
 use crate::scenario::workload::CommandSpec;
 
-/// Where guests look for programs; also those of the host are looked for there last.
+/// The folders in which guests look for programs. On the host they are searched last.
 const STANDARD: [&str; 6] = [
     "/usr/local/sbin",
     "/usr/local/bin",
@@ -24,7 +25,7 @@ const STANDARD: [&str; 6] = [
     "/sbin",
     "/bin",
 ];
-/// Where a program of some name has what it reads.
+/// Paths that a program named `*` reads.
 const READ: [&str; 5] = [
     "/etc/*",
     "/etc/*.conf",
@@ -32,7 +33,7 @@ const READ: [&str; 5] = [
     "/usr/lib/*",
     "/usr/share/*",
 ];
-/// And where it writes: made in the guest as they are on the host, empty.
+/// Folders that it writes to; the guest gets them empty.
 const WRITTEN: [&str; 5] = [
     "/var/cache/*",
     "/var/lib/*",
@@ -40,26 +41,27 @@ const WRITTEN: [&str; 5] = [
     "/var/spool/*",
     "/run/*",
 ];
-/// Folders below each other that are made to write to: nginx has `/var/lib/nginx/body`.
+/// The most nested folders that are created for writing: nginx has `/var/lib/nginx/body`.
 const DEEPEST: usize = 3;
-/// Shells, whose words may be programs.
+/// Shells: the words of their scripts may be programs.
 const SHELLS: [&str; 4] = ["sh", "dash", "bash", "ash"];
-/// What no guest may take from the host, though it is named: it has its own.
+/// Folders that are never copied from the host: the guest has its own.
 const OWN: [&str; 4] = ["/dev", "/proc", "/sys", "/run"];
 
-/// What goes along. Two runs with the same need the same guest.
+/// The files that commands need. Two runs with the same files share a guest.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct CommandFiles {
-    /// Programs, where they lie.
+    /// Paths of programs.
     programs: BTreeSet<PathBuf>,
-    /// Files, and folders with what is in them.
+    /// Paths of files, and of folders that are copied with their contents.
     trees: BTreeSet<PathBuf>,
     /// Folders to write to.
     folders: BTreeSet<PathBuf>,
 }
 
 impl CommandFiles {
-    /// What the commands of a run, and the programs that it requires, bring along. What this host does not have is left out: the run says so.
+    /// Returns the files that a run's commands and required programs need. What this host does not have is left
+    /// out; the run reports that.
     pub(crate) fn of(spec: &RunSpec) -> Self {
         let mut files = Self::default();
         let path = std::env::var_os("PATH").unwrap_or_default();
@@ -73,7 +75,7 @@ impl CommandFiles {
         files
     }
 
-    /// Puts everything into a guest's file system.
+    /// Copies everything into a guest's file system.
     pub(crate) fn add_to(&self, files: &mut Initramfs) -> Result<(), InitramfsError> {
         for path in &self.trees {
             files.tree(path, path)?;
@@ -123,7 +125,7 @@ impl CommandFiles {
         }
     }
 
-    /// A program, by its path or by its name, with what it reads and where it writes.
+    /// Adds a program, given by its path or name, with the files that it reads and the folders that it writes to.
     fn program(&mut self, program: &str, path: &[PathBuf]) {
         let standard = STANDARD.iter().map(PathBuf::from);
         let found = match program.contains('/') {
@@ -141,7 +143,7 @@ impl CommandFiles {
         if !self.programs.insert(found.clone()) {
             return;
         }
-        // Also by the name behind a link: `python3` reads what is python3.11's.
+        // A link's target counts too: `python3` reads the files of python3.11.
         let behind = std::fs::canonicalize(&found).unwrap_or_else(|_| found.clone());
         for name in [&found, &behind]
             .into_iter()
@@ -160,7 +162,7 @@ impl CommandFiles {
         }
     }
 
-    /// A file that a command names by its whole path.
+    /// Adds a file that a command names by its absolute path.
     fn file(&mut self, text: &str) {
         let path = Path::new(text);
         if !path.is_absolute() || is_own(path) || !path.is_file() {
@@ -178,7 +180,7 @@ impl CommandFiles {
             return;
         }
         self.folders.insert(folder.to_owned());
-        // What cannot be looked into has nothing to be made.
+        // A folder that cannot be read contributes nothing.
         for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
             if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
                 self.folder(&entry.path(), deeper - 1);
@@ -191,7 +193,7 @@ fn is_own(path: &Path) -> bool {
     OWN.iter().any(|own| path.starts_with(own))
 }
 
-/// A file that somebody may execute, and that can be: an ELF file or a script.
+/// Returns true for an executable file that is an ELF file or a script.
 fn is_program(path: &Path) -> bool {
     let executable = |about: Metadata| about.is_file() && about.permissions().mode() & 0o111 != 0;
     let mut first = [0; 4];
@@ -221,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn a_shell_brings_the_programs_of_its_script() {
+    fn a_shell_script_adds_the_programs_that_it_names() {
         let files = command_files(
             "c: { node: a, run: [sh, -c, 'cat /etc/hostname|sort >/tmp/x; no-such-program'] }",
         );
@@ -233,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn other_programs_bring_no_words_but_files_that_they_name() {
+    fn arguments_of_other_programs_add_only_files() {
         let folder = tempfile::tempdir().unwrap();
         let conf = folder.path().join("a.conf");
         std::fs::write(&conf, "sort").unwrap();
@@ -254,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn a_program_in_a_folder_of_its_own_is_found_in_the_guest_too() {
+    fn a_program_in_an_unusual_folder_is_found_in_the_guest_too() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("mine");
         std::fs::copy("/bin/sh", &path).unwrap();

@@ -1,31 +1,32 @@
-//! The archive that Linux unpacks as its first file system: cpio, "newc" (Linux `Documentation/driver-api/early-userspace/buffer-format.rst`).
+//! The archive that Linux unpacks as its first file system: cpio, "newc" (Linux
+//! `Documentation/driver-api/early-userspace/buffer-format.rst`).
 //!
-//! The same entries give the same bytes, everywhere and always: no times, no owners, inodes counted from 1.
+//! The same entries always give the same bytes: there are no times and no owners, and inodes count from 1.
 
-/// What an entry of an archive is.
+/// An entry of an archive.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Entry {
-    /// A folder, with its permissions.
+pub(crate) enum CpioEntry {
+    /// A folder: its permissions.
     Folder(u32),
-    /// A file with its permissions.
+    /// A file: its permissions and its contents.
     File(u32, Vec<u8>),
-    /// A symbolic link, with where it leads.
+    /// A symbolic link: its target.
     Link(String),
     /// A character device: permissions, major and minor number.
     Device(u32, u32, u32),
 }
 
-/// Writes an archive of entries, each with its path (no slash in front), parents before children.
-pub(crate) fn archive<'a>(entries: impl IntoIterator<Item = (&'a str, &'a Entry)>) -> Vec<u8> {
+/// Writes an archive of entries, each with its path (without a leading slash), parents before children.
+pub(crate) fn archive<'a>(entries: impl IntoIterator<Item = (&'a str, &'a CpioEntry)>) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut inode = 0;
     for (path, entry) in entries {
         inode += 1;
         let (mode, links, device, body): (_, _, _, &[u8]) = match entry {
-            Entry::Folder(mode) => (libc::S_IFDIR | mode, 2, (0, 0), &[]),
-            Entry::File(mode, body) => (libc::S_IFREG | mode, 1, (0, 0), body),
-            Entry::Link(to) => (libc::S_IFLNK | 0o777, 1, (0, 0), to.as_bytes()),
-            Entry::Device(mode, major, minor) => {
+            CpioEntry::Folder(mode) => (libc::S_IFDIR | mode, 2, (0, 0), &[]),
+            CpioEntry::File(mode, body) => (libc::S_IFREG | mode, 1, (0, 0), body),
+            CpioEntry::Link(to) => (libc::S_IFLNK | 0o777, 1, (0, 0), to.as_bytes()),
+            CpioEntry::Device(mode, major, minor) => {
                 (libc::S_IFCHR | mode, 1, (*major, *minor), &[][..])
             }
         };
@@ -60,7 +61,7 @@ fn header(
     pad(bytes);
 }
 
-/// Header with name, and body, each end at a multiple of 4.
+/// Pads the header with the name, or the body, to a multiple of 4.
 fn pad(bytes: &mut Vec<u8>) {
     bytes.resize(bytes.len().next_multiple_of(4), 0);
 }
@@ -70,12 +71,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_archive_is_the_bytes_that_the_kernel_documents() {
+    fn an_archive_has_the_documented_bytes() {
         let entries = [
-            ("bin", Entry::Folder(0o755)),
-            ("bin/a", Entry::File(0o644, b"hello".to_vec())),
-            ("dev", Entry::Device(0o666, 1, 3)),
-            ("b", Entry::Link("bin".to_owned())),
+            ("bin", CpioEntry::Folder(0o755)),
+            ("bin/a", CpioEntry::File(0o644, b"hello".to_vec())),
+            ("dev", CpioEntry::Device(0o666, 1, 3)),
+            ("b", CpioEntry::Link("bin".to_owned())),
         ];
         let bytes = archive(entries.iter().map(|(path, entry)| (*path, entry)));
         let zero = "00000000";

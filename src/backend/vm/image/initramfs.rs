@@ -1,6 +1,7 @@
-//! The guest's first and only file system, put together in process: the same contents give the same bytes.
+//! The guest's only file system, built in process: the same contents give the same bytes.
 //!
-//! It has the layout of a merged system: `/bin`, `/sbin`, `/lib` and `/lib64` are links below `/usr`, so that a program is found by either path.
+//! It has the layout of a merged system: `/bin`, `/sbin`, `/lib` and `/lib64` are links below `/usr`, so a program
+//! is found by either path.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry as Slot;
@@ -11,30 +12,28 @@ use std::path::{Component, Path, PathBuf};
 
 use thiserror::Error;
 
-use super::cpio::{self, Entry};
-use super::programs::{Gatherer, ProgramError};
+use super::cpio::{self, CpioEntry};
+use super::programs::{ProgramError, ProgramFiles};
 
 /// Folders that are links to their namesakes below `/usr`.
 const MERGED: [&str; 4] = ["bin", "lib", "lib64", "sbin"];
-/// Permissions of folders that nobody has said anything of.
+/// Permissions of folders for which none were given.
 const FOLDER: u32 = 0o755;
-/// Folders of a tree below each other; more would be a loop of mounts.
+/// The most nested folders of a tree; more would be a loop of mounts.
 const DEEPEST: usize = 32;
 
-/// Why a file system cannot be put together.
+/// An error in building a guest's file system.
 #[derive(Debug, Error)]
 pub(crate) enum InitramfsError {
-    /// A program, or something that it needs, cannot be had.
-    #[error("cannot take the program along")]
+    #[error("cannot copy the program to the guest")]
     Program(#[source] ProgramError),
-    /// A file or folder cannot be read.
     #[error("cannot read {}", path.display())]
     Read {
         path: PathBuf,
         #[source]
         source: io::Error,
     },
-    /// A path is the root itself, or leads through something that is no folder.
+    /// The path is the root itself, or leads through something that is not a folder.
     #[error("{path} cannot be a path in the guest")]
     Path { path: String },
 }
@@ -42,8 +41,8 @@ pub(crate) enum InitramfsError {
 /// A file system under construction.
 #[derive(Debug)]
 pub(crate) struct Initramfs {
-    entries: BTreeMap<String, Entry>,
-    gatherer: Gatherer,
+    entries: BTreeMap<String, CpioEntry>,
+    gatherer: ProgramFiles,
 }
 
 impl Default for Initramfs {
@@ -53,59 +52,58 @@ impl Default for Initramfs {
 }
 
 impl Initramfs {
-    /// One with nothing but the folders of programs and libraries. Libraries are looked for as the host's loader does it.
+    /// Creates one that has only the folders of programs and libraries. Libraries are looked up as
+    /// the host's loader does.
     pub(crate) fn new() -> Self {
-        let mut entries = BTreeMap::from([("usr".to_owned(), Entry::Folder(FOLDER))]);
+        let mut entries = BTreeMap::from([("usr".to_owned(), CpioEntry::Folder(FOLDER))]);
         for name in MERGED {
-            entries.insert(format!("usr/{name}"), Entry::Folder(FOLDER));
-            entries.insert(name.to_owned(), Entry::Link(format!("usr/{name}")));
+            entries.insert(format!("usr/{name}"), CpioEntry::Folder(FOLDER));
+            entries.insert(name.to_owned(), CpioEntry::Link(format!("usr/{name}")));
         }
         Self {
             entries,
-            gatherer: Gatherer::of_host(),
+            gatherer: ProgramFiles::of_host(),
         }
     }
 
-    /// A folder, with its permissions; what is above it comes with it.
+    /// Adds a folder and its parents.
     pub(crate) fn dir(
         &mut self,
         path: impl AsRef<Path>,
         mode: u32,
     ) -> Result<&mut Self, InitramfsError> {
-        self.put(path.as_ref(), Entry::Folder(mode))
+        self.put(path.as_ref(), CpioEntry::Folder(mode))
     }
 
-    /// A file, with its permissions.
     pub(crate) fn file(
         &mut self,
         path: impl AsRef<Path>,
         bytes: impl Into<Vec<u8>>,
         mode: u32,
     ) -> Result<&mut Self, InitramfsError> {
-        self.put(path.as_ref(), Entry::File(mode, bytes.into()))
+        self.put(path.as_ref(), CpioEntry::File(mode, bytes.into()))
     }
 
-    /// A symbolic link.
     pub(crate) fn link(
         &mut self,
         path: impl AsRef<Path>,
         to: impl AsRef<Path>,
     ) -> Result<&mut Self, InitramfsError> {
         let to = to.as_ref().to_string_lossy().into_owned();
-        self.put(path.as_ref(), Entry::Link(to))
+        self.put(path.as_ref(), CpioEntry::Link(to))
     }
 
-    /// A character device, with its permissions and numbers (Linux `Documentation/admin-guide/devices.txt`).
+    /// Adds a character device with its numbers (Linux `Documentation/admin-guide/devices.txt`).
     pub(crate) fn device(
         &mut self,
         path: impl AsRef<Path>,
         mode: u32,
         (major, minor): (u32, u32),
     ) -> Result<&mut Self, InitramfsError> {
-        self.put(path.as_ref(), Entry::Device(mode, major, minor))
+        self.put(path.as_ref(), CpioEntry::Device(mode, major, minor))
     }
 
-    /// A program of the host with its loader, libraries or interpreter. What only debuggers read is left out.
+    /// Adds a program of the host with its loader, libraries or interpreter, without debug information.
     pub(crate) fn program(
         &mut self,
         guest: impl AsRef<Path>,
@@ -122,8 +120,8 @@ impl Initramfs {
         Ok(self)
     }
 
-    /// A file of the host, or a folder with all that is in it: files, links, folders, with their permissions; programs and libraries in it with
-    /// what they need.
+    /// Adds a file or folder of the host with everything in it: files, links and folders with their permissions,
+    /// and what the programs and libraries among them need.
     pub(crate) fn tree(
         &mut self,
         guest: impl AsRef<Path>,
@@ -138,7 +136,7 @@ impl Initramfs {
             path: host.to_owned(),
             source,
         };
-        // What was asked for may be a link; what lies in it stays one.
+        // The given path may be a link, which is followed; links inside the tree stay links.
         let about = match deeper {
             DEEPEST => fs::metadata(host),
             _ => fs::symlink_metadata(host),
@@ -149,7 +147,7 @@ impl Initramfs {
             self.link(guest, fs::read_link(host).map_err(failed)?)?;
         } else if about.is_file() {
             let bytes = fs::read(host).map_err(failed)?;
-            // What a program loads while it runs has libraries too.
+            // Plugins that a program loads have libraries too.
             if bytes.starts_with(b"\x7fELF") {
                 self.program(guest, host)?;
             } else {
@@ -165,13 +163,13 @@ impl Initramfs {
         Ok(())
     }
 
-    /// The archive, as the kernel unpacks it.
+    /// Returns the archive in the format that the kernel unpacks.
     pub(crate) fn build(&self) -> Vec<u8> {
         let entries = self.entries.iter();
         cpio::archive(entries.map(|(path, entry)| (path.as_str(), entry)))
     }
 
-    fn put(&mut self, path: &Path, entry: Entry) -> Result<&mut Self, InitramfsError> {
+    fn put(&mut self, path: &Path, entry: CpioEntry) -> Result<&mut Self, InitramfsError> {
         let refused = || InitramfsError::Path {
             path: path.display().to_string(),
         };
@@ -180,9 +178,9 @@ impl Initramfs {
             let above = path[..at].to_owned();
             match self.entries.entry(above) {
                 Slot::Vacant(slot) => {
-                    slot.insert(Entry::Folder(FOLDER));
+                    slot.insert(CpioEntry::Folder(FOLDER));
                 }
-                Slot::Occupied(slot) if matches!(slot.get(), Entry::Folder(_)) => {}
+                Slot::Occupied(slot) if matches!(slot.get(), CpioEntry::Folder(_)) => {}
                 Slot::Occupied(_) => return Err(refused()),
             }
         }
@@ -191,9 +189,9 @@ impl Initramfs {
                 slot.insert(entry);
             }
             (Slot::Occupied(mut slot), entry) => {
-                // What folders hold stays; what is a folder stays one.
-                let was_folder = matches!(slot.get(), Entry::Folder(_));
-                if was_folder != matches!(entry, Entry::Folder(_)) {
+                // A folder keeps its contents and stays a folder.
+                let was_folder = matches!(slot.get(), CpioEntry::Folder(_));
+                if was_folder != matches!(entry, CpioEntry::Folder(_)) {
                     return Err(refused());
                 }
                 slot.insert(entry);
@@ -203,7 +201,7 @@ impl Initramfs {
     }
 }
 
-/// A path below the root, without a slash in front, by which the merged layout has it; `None` for the root itself.
+/// Returns a path in the merged layout, without a leading slash, or `None` for the root itself.
 fn merged(path: &Path) -> Option<String> {
     let mut parts: Vec<&str> = Vec::new();
     for part in path.components() {
@@ -216,7 +214,7 @@ fn merged(path: &Path) -> Option<String> {
         }
     }
     let first = parts.first()?;
-    // The links themselves are there already.
+    // The links themselves exist already.
     if MERGED.contains(first) {
         parts.insert(0, "usr");
     }
@@ -232,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn the_order_of_building_leaves_no_trace() {
+    fn the_order_of_building_does_not_change_the_archive() {
         let mut one = Initramfs::new();
         one.file("/etc/passwd", "root", 0o644).unwrap();
         one.file("/init", "x", 0o755).unwrap();
@@ -244,15 +242,15 @@ mod tests {
     }
 
     #[test]
-    fn a_program_is_there_by_either_path_of_a_merged_system() {
+    fn a_program_is_found_by_either_path_of_a_merged_system() {
         let mut root = Initramfs::new();
         root.file("/bin/sh", "x", 0o755).unwrap();
         assert!(paths(&root).contains(&"usr/bin/sh"));
-        assert_eq!(root.entries["bin"], Entry::Link("usr/bin".to_owned()));
+        assert_eq!(root.entries["bin"], CpioEntry::Link("usr/bin".to_owned()));
     }
 
     #[test]
-    fn a_file_is_no_folder() {
+    fn a_file_cannot_be_used_as_a_folder() {
         let mut root = Initramfs::new();
         root.file("/a", "x", 0o644).unwrap();
         assert!(root.file("/a/b", "x", 0o644).is_err());
@@ -260,11 +258,11 @@ mod tests {
         assert!(root.file("/usr", "x", 0o644).is_err());
         assert!(root.file("/", "x", 0o644).is_err());
         root.file("/a", "y", 0o644).unwrap();
-        assert_eq!(root.entries["a"], Entry::File(0o644, b"y".to_vec()));
+        assert_eq!(root.entries["a"], CpioEntry::File(0o644, b"y".to_vec()));
     }
 
     #[test]
-    fn a_tree_comes_with_its_links_and_permissions() {
+    fn a_tree_keeps_its_links_and_permissions() {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("conf.d")).unwrap();
         fs::write(folder.path().join("conf.d/a"), "x").unwrap();
@@ -275,11 +273,11 @@ mod tests {
         root.tree("/etc/thing", folder.path()).unwrap();
         assert_eq!(
             root.entries["etc/thing/b"],
-            Entry::Link("conf.d/a".to_owned())
+            CpioEntry::Link("conf.d/a".to_owned())
         );
         assert_eq!(
             root.entries["etc/thing/conf.d/a"],
-            Entry::File(0o600, b"x".to_vec())
+            CpioEntry::File(0o600, b"x".to_vec())
         );
     }
 }

@@ -1,18 +1,20 @@
-//! Where the host's dynamic loader finds libraries: `/etc/ld.so.cache` (glibc 2.2 and later, `sysdeps/generic/dl-cache.h`), else the standard folders.
+//! The folders in which the host's dynamic loader finds libraries: `/etc/ld.so.cache` (glibc 2.2 and later,
+//! `sysdeps/generic/dl-cache.h`), else the standard folders.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 const CACHE: &str = "/etc/ld.so.cache";
-/// What the present format begins with; one of an older format may come before it.
+/// The first bytes of the current format; data in an older format may come before them.
 const MAGIC: &[u8] = b"glibc-ld.so.cache1.1";
-/// Bytes of the header, and of an entry: flags, name, path (4 each), an unused 4, and the hardware capabilities wanted (8).
+/// Bytes of the header, and of an entry: flags, name, path (4 each), an unused 4, and the
+/// required hardware capabilities (8).
 const HEADER: usize = 48;
 const ENTRY: usize = 24;
 /// `FLAG_ELF_LIBC6 | FLAG_X8664_LIB64`.
 const X86_64: u32 = 0x0303;
-/// The standard folders (ld.so(8)), those of multiarch systems first, as such loaders have it.
+/// The standard folders (ld.so(8)), those of multiarch systems first, in the order of such loaders.
 const FOLDERS: [&str; 6] = [
     "/lib/x86_64-linux-gnu",
     "/usr/lib/x86_64-linux-gnu",
@@ -22,14 +24,13 @@ const FOLDERS: [&str; 6] = [
     "/usr/lib",
 ];
 
-/// Libraries by their name.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct LibraryCache {
     libraries: BTreeMap<String, PathBuf>,
 }
 
 impl LibraryCache {
-    /// The host's; empty where it has none.
+    /// Reads the host's cache; it is empty if the host has none.
     pub(crate) fn of_host() -> Self {
         Self::parse(&fs::read(CACHE).unwrap_or_default())
     }
@@ -50,7 +51,7 @@ impl LibraryCache {
         let count = number(MAGIC.len()).unwrap_or_default() as usize;
         for at in (0..count).map(|index| HEADER + index * ENTRY) {
             let entry = || {
-                // Those for newer processors only are left out: the guest's is another one.
+                // Libraries that need newer processors are left out: the guest has another processor.
                 let plain = number(at + 16)? == 0 && number(at + 20)? == 0;
                 let fits = plain && number(at)? == X86_64;
                 Some((text(number(at + 4)?)?, text(number(at + 8)?)?)).filter(|_| fits)
@@ -59,7 +60,7 @@ impl LibraryCache {
                 Some((name, path)) => {
                     libraries.entry(name).or_insert_with(|| PathBuf::from(path));
                 }
-                // The file ends before its entries do.
+                // The file is truncated.
                 None if number(at + 20).is_none() => break,
                 None => {}
             }
@@ -67,7 +68,6 @@ impl LibraryCache {
         Self { libraries }
     }
 
-    /// The file of a library.
     pub(crate) fn find(&self, name: &str) -> Option<PathBuf> {
         let cached = self.libraries.get(name).filter(|path| path.exists());
         cached.cloned().or_else(|| {
@@ -77,7 +77,7 @@ impl LibraryCache {
     }
 }
 
-/// Whether every loader looks into a folder of its own accord.
+/// Returns true for a folder that every loader searches.
 pub(crate) fn is_standard(folder: &Path) -> bool {
     FOLDERS.iter().any(|standard| Path::new(standard) == folder)
 }
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn the_plain_library_of_this_machine_is_taken() {
+    fn the_library_for_any_processor_of_this_architecture_is_used() {
         let file = tempfile::NamedTempFile::new().unwrap();
         let path = file.path().to_str().unwrap();
         let mut bytes = b"ld.so-1.7.0 and what was before".to_vec();

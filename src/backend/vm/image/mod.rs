@@ -1,4 +1,5 @@
-//! What is in a guest: this program as its first, the kernel's modules, and what the commands of scenarios bring along.
+//! The contents of a guest: this program as its first process, the kernel's modules, and the files
+//! that scenarios' commands need.
 
 mod command_files;
 mod cpio;
@@ -18,9 +19,9 @@ use crate::sys::memory_file::memory_file;
 use command_files::CommandFiles;
 use initramfs::Initramfs;
 
-/// Where modules are in a guest.
+/// The folder of modules in a guest.
 const MODULES: &str = "/lib/modules";
-/// Users that programs run as, with groups of the same names: the numbers are those of every Debian (`base-passwd`).
+/// Users that programs run as, and groups of the same names, with the numbers of every Debian (`base-passwd`).
 const USERS: [(&str, u16); 9] = [
     ("root", 0),
     ("daemon", 1),
@@ -32,18 +33,18 @@ const USERS: [(&str, u16); 9] = [
     ("backup", 34),
     ("nobody", 65534),
 ];
-/// `nobody`'s group, by its other name.
+/// The other name of `nobody`'s group.
 const NOGROUP: &str = "nogroup:x:65534:\n";
 const HOSTS: &str = "127.0.0.1 localhost\n::1 localhost\n";
-/// Protocols that programs take by name (protocols(5); `ip rule add ipproto icmp`), with IANA's numbers.
+/// Protocols that programs accept by name (protocols(5); `ip rule add ipproto icmp`), with IANA's numbers.
 const PROTOCOLS: &str =
     "icmp 1 ICMP\ntcp 6 TCP\nudp 17 UDP\nipv6-icmp 58 IPv6-ICMP\nsctp 132 SCTP\n";
-/// Folders that are mounted on, and that programs write to.
+/// Folders for mounts, and folders that programs write to.
 const FOLDERS: [&str; 8] = [
     "/proc", "/sys", "/dev", "/run", "/tmp", "/root", "/var/log", "/var/tmp",
 ];
-/// Modules that are in every guest of a kernel that has them, so that most runs share one: links, translation by its names of today,
-/// tracked connections, a look at sockets. A run loads those that it needs.
+/// Modules that every guest gets if its kernel has them, so that most runs share one guest: links, address
+/// translation under its current names, connection tracking, socket diagnostics. A run loads those that it needs.
 const COMMON: [&str; 11] = [
     "veth",
     "af_packet",
@@ -58,16 +59,16 @@ const COMMON: [&str; 11] = [
     "nft_masq",
 ];
 
-/// What differs between the guests of a kernel.
+/// The contents that differ between the guests of a kernel.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct ImageParts {
     command_files: CommandFiles,
-    /// Modules beside the common ones.
+    /// Modules in addition to the common ones.
     modules: BTreeSet<ModuleFile>,
 }
 
 impl ImageParts {
-    /// What a run takes, with the modules that it loads.
+    /// Returns what a run needs, including the modules that it loads.
     pub(crate) fn of(spec: &RunSpec, plan: ModulePlan, common: &[ModuleFile]) -> Self {
         let more = plan.load.into_iter().filter(|file| !common.contains(file));
         Self {
@@ -81,14 +82,14 @@ impl ImageParts {
 #[derive(Debug)]
 pub(crate) struct GuestImage {
     pub(crate) initramfs: File,
-    /// SHA-256 of it.
+    /// SHA-256 of the file system.
     pub(crate) hash: String,
     /// SHA-256 of this program.
     pub(crate) program: String,
 }
 
 impl GuestImage {
-    /// Puts it together for a kernel with these common modules.
+    /// Builds the image for a kernel with these common modules.
     pub(crate) fn make(
         kernel: &Kernel,
         common: &[ModuleFile],
@@ -125,14 +126,14 @@ impl GuestImage {
         })
     }
 
-    /// Where a module is in a guest.
+    /// Returns the path of a module in a guest.
     pub(crate) fn place(module: &str) -> String {
         format!("{MODULES}/{module}.ko")
     }
 }
 
 impl Kernel {
-    /// The modules that every guest of this kernel has.
+    /// Returns the modules that every guest of this kernel has.
     pub(crate) fn common(&self) -> Result<Vec<ModuleFile>, VmError> {
         Ok(self.load_order(&COMMON)?.load)
     }

@@ -1,4 +1,5 @@
-//! What a program needs to run: the loader and libraries that its ELF file names, or the interpreter that its first line names.
+//! The files that a program needs to run: the loader and libraries named in its ELF file, or the interpreter named
+//! in its first line.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -17,11 +18,12 @@ use super::libraries::{LibraryCache, is_standard};
 
 /// The C library of GNU systems.
 const LIBC: &str = "libc.so.6";
-/// What it opens by itself: names of users from files (before 2.34), and unwinding of stacks when threads are cancelled.
+/// Libraries that it opens by itself: names of users from files (before 2.34), and unwinding of stacks
+/// when threads are cancelled.
 const OPENED_BY_LIBC: [&str; 2] = ["libnss_files.so.2", "libgcc_s.so.1"];
-/// Scripts whose interpreter is a script (execve(2)).
+/// The most nested scripts: an interpreter may itself be a script (execve(2)).
 const DEEPEST: u32 = 5;
-/// Folders of programs, where env(1) looks in a guest.
+/// The folders in which env(1) looks for programs in a guest.
 const PROGRAMS: [&str; 6] = [
     "/usr/local/sbin",
     "/usr/local/bin",
@@ -31,40 +33,40 @@ const PROGRAMS: [&str; 6] = [
     "/bin",
 ];
 
-/// Why a program cannot run elsewhere.
+/// An error in collecting a program's files.
 #[derive(Debug, Error)]
 pub(crate) enum ProgramError {
-    /// A file of it cannot be read.
     #[error("cannot read {}", path.display())]
     Read {
         path: PathBuf,
         #[source]
         source: io::Error,
     },
-    /// It is neither an ELF file nor a script.
-    #[error("{} is no program: neither an ELF file for x86-64 nor a script that names its interpreter", path.display())]
+    #[error(
+        "{} is not a program: it is neither an ELF file for x86-64 nor a script that names its interpreter",
+        path.display()
+    )]
     NoProgram { path: PathBuf },
-    /// A library is not installed.
-    #[error("{} needs {library}, which is nowhere to be found", path.display())]
+    #[error("cannot find {library}, which {} needs", path.display())]
     NoLibrary { path: PathBuf, library: String },
-    /// The interpreter of a script is not installed, or is one script after the other.
-    #[error("{} is a script for {interpreter}, which is nowhere to be found", path.display())]
+    /// The interpreter of a script is not installed, or scripts are nested too deeply.
+    #[error("cannot find {interpreter}, the interpreter of the script {}", path.display())]
     NoInterpreter { path: PathBuf, interpreter: String },
 }
 
-/// Files that a program consists of: where each must lie, with what is in it.
+/// A program's files: path and contents of each.
 pub(crate) type Files = BTreeMap<PathBuf, Vec<u8>>;
 
-/// Gathers the files of programs.
+/// Collects the files of programs.
 #[derive(Debug, Default)]
-pub(crate) struct Gatherer {
+pub(crate) struct ProgramFiles {
     cache: LibraryCache,
     pub(crate) files: Files,
-    /// Links that let a loader find what lies in folders it does not know of.
+    /// Links that let a loader find libraries in folders that it does not search.
     pub(crate) links: BTreeMap<PathBuf, PathBuf>,
 }
 
-impl Gatherer {
+impl ProgramFiles {
     pub(crate) fn of_host() -> Self {
         Self {
             cache: LibraryCache::of_host(),
@@ -72,12 +74,12 @@ impl Gatherer {
         }
     }
 
-    /// Gathers the program in `host`, which shall lie at `guest`, with all that it needs.
+    /// Adds the program at `host`, whose path in the guest is `guest`, with everything that it needs.
     pub(crate) fn program(&mut self, guest: &Path, host: &Path) -> Result<(), ProgramError> {
-        self.gather(guest, host, DEEPEST)
+        self.add(guest, host, DEEPEST)
     }
 
-    fn gather(&mut self, guest: &Path, host: &Path, deeper: u32) -> Result<(), ProgramError> {
+    fn add(&mut self, guest: &Path, host: &Path, deeper: u32) -> Result<(), ProgramError> {
         if self.files.contains_key(guest) {
             return Ok(());
         }
@@ -97,7 +99,7 @@ impl Gatherer {
         let kept = object.kept(bytes);
         self.files.insert(guest.to_owned(), kept);
         if let Some(loader) = &object.loader {
-            self.gather(Path::new(loader), Path::new(loader), deeper)?;
+            self.add(Path::new(loader), Path::new(loader), deeper)?;
         }
         self.libraries(host, &object, deeper)
     }
@@ -112,7 +114,7 @@ impl Gatherer {
         if deeper == 0 || !Path::new(named).is_file() {
             return Err(lost(named));
         }
-        self.gather(Path::new(named), Path::new(named), deeper - 1)?;
+        self.add(Path::new(named), Path::new(named), deeper - 1)?;
         if !named.ends_with("/env") {
             return Ok(());
         }
@@ -123,7 +125,7 @@ impl Gatherer {
         let places = PROGRAMS.iter().map(|folder| Path::new(folder).join(word));
         let found = places.into_iter().find(|path| path.is_file());
         let found = found.ok_or_else(|| lost(word))?;
-        self.gather(&found, &found, deeper - 1)
+        self.add(&found, &found, deeper - 1)
     }
 
     fn libraries(&mut self, host: &Path, object: &Object, deeper: u32) -> Result<(), ProgramError> {
@@ -133,11 +135,11 @@ impl Gatherer {
                 path: host.to_owned(),
                 library: library.clone(),
             })?;
-            self.gather(&path, &path, deeper)?;
+            self.add(&path, &path, deeper)?;
             if library == LIBC {
                 let beside = OPENED_BY_LIBC.map(|name| path.with_file_name(name));
                 for path in beside.iter().filter(|path| path.is_file()) {
-                    self.gather(path, path, deeper)?;
+                    self.add(path, path, deeper)?;
                 }
             }
             self.link(library, &path, &object.paths);
@@ -145,12 +147,12 @@ impl Gatherer {
         Ok(())
     }
 
-    /// Where ld.so(8) finds a library: the paths in the file, the cache, the standard folders.
+    /// Finds a library as ld.so(8) does: in the paths named in the file, the cache, the standard folders.
     fn find(&self, library: &str, host: &Path, paths: &[String]) -> Option<PathBuf> {
         if library.contains('/') {
             return Some(PathBuf::from(library)).filter(|path| path.exists());
         }
-        // $ORIGIN is the folder of the file itself, links followed.
+        // $ORIGIN is the folder of the file itself, after following links.
         let origin = fs::canonicalize(host).ok()?;
         let origin = origin.parent()?.to_string_lossy().into_owned();
         let own = paths.iter().map(|path| {
@@ -164,7 +166,8 @@ impl Gatherer {
             .or_else(|| self.cache.find(library))
     }
 
-    /// The guest has no cache: a library that only the host's cache knows of gets a link in a folder where every loader looks.
+    /// Links a library that only the host's cache can find into a folder that every loader searches: the
+    /// guest has no cache.
     fn link(&mut self, library: &str, path: &Path, paths: &[String]) {
         let folder = path.parent().unwrap_or(path);
         if paths.is_empty() && !library.contains('/') && !is_standard(folder) {
@@ -176,19 +179,19 @@ impl Gatherer {
     }
 }
 
-/// What an ELF file says of how it is loaded.
+/// The parts of an ELF file that concern its loading.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Object {
     loader: Option<String>,
     needed: Vec<String>,
-    /// Folders of libraries that it names (DT_RUNPATH, DT_RPATH).
+    /// The folders of libraries that it names (DT_RUNPATH, DT_RPATH).
     paths: Vec<String>,
-    /// Where the part that is loaded ends, if nothing but tables of names and debug information comes after.
+    /// The end of the part that is loaded, if only tables of names and debug information follow.
     end: Option<usize>,
 }
 
 impl Object {
-    /// `None` where it is no ELF file for x86-64.
+    /// Returns `None` if it is not an ELF file for x86-64.
     fn read(bytes: &[u8]) -> Option<Self> {
         let file = ElfBytes::<AnyEndian>::minimal_parse(bytes).ok()?;
         if file.ehdr.class != Class::ELF64 || file.ehdr.e_machine != EM_X86_64 {
@@ -215,7 +218,8 @@ impl Object {
                 .find(|entry| entry.d_tag == tag)
                 .map(|entry| entry.d_val())
         };
-        // The table of strings is named by its address; the segment that is loaded there says where it is in the file.
+        // The header names the table of strings by its address; the segment loaded there gives its
+        // offset in the file.
         let strings = value(DT_STRTAB)
             .zip(value(DT_STRSZ))
             .and_then(|(address, size)| {
@@ -242,7 +246,7 @@ impl Object {
         Some(object)
     }
 
-    /// The bytes that are loaded: a development build has ten times as many for debuggers.
+    /// Returns the bytes that are loaded: a development build has ten times as many for debuggers.
     fn kept(&self, mut bytes: Vec<u8>) -> Vec<u8> {
         /// `e_shoff`, 8 bytes; `e_shnum` and `e_shstrndx`, 2 bytes each (elf(5), 64 bits).
         const SECTIONS: [std::ops::Range<usize>; 2] = [0x28..0x30, 0x3c..0x40];
@@ -256,7 +260,7 @@ impl Object {
     }
 }
 
-/// Whether something has been appended to the file, as self-extracting programs have it.
+/// Returns true if data have been appended to the file, as in self-extracting programs.
 fn has_more_than_sections(file: &ElfBytes<'_, AnyEndian>, length: usize) -> bool {
     let header = &file.ehdr;
     let table = u64::from(header.e_shentsize) * u64::from(header.e_shnum);
@@ -280,9 +284,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn this_program_has_its_loader_and_its_libraries_and_loses_what_debuggers_read() {
+    fn this_program_comes_with_its_loader_and_libraries_but_without_debug_information() {
         let program = std::env::current_exe().unwrap();
-        let mut gatherer = Gatherer::of_host();
+        let mut gatherer = ProgramFiles::of_host();
         gatherer.program(Path::new("/init"), &program).unwrap();
         let names: Vec<_> = gatherer
             .files
@@ -299,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn a_program_still_runs_without_what_debuggers_read() {
+    fn a_program_runs_without_debug_information() {
         let program = std::env::current_exe().unwrap();
         let bytes = fs::read(&program).unwrap();
         let kept = Object::read(&bytes).unwrap().kept(bytes);
@@ -317,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_appended_to_a_program_is_kept() {
+    fn data_appended_to_a_program_are_kept() {
         let mut bytes = fs::read(std::env::current_exe().unwrap()).unwrap();
         bytes.extend(b"an archive that the program reads out of itself");
         let length = bytes.len();
@@ -325,11 +329,11 @@ mod tests {
     }
 
     #[test]
-    fn a_script_brings_its_interpreter() {
+    fn a_script_comes_with_its_interpreter() {
         let folder = tempfile::tempdir().unwrap();
         let script = folder.path().join("script");
         fs::write(&script, "#!/bin/sh -e\nexit 0\n").unwrap();
-        let mut gatherer = Gatherer::of_host();
+        let mut gatherer = ProgramFiles::of_host();
         gatherer
             .program(Path::new("/usr/bin/script"), &script)
             .unwrap();
@@ -337,7 +341,7 @@ mod tests {
         assert!(gatherer.files.contains_key(Path::new("/usr/bin/script")));
 
         fs::write(&script, "#!/no/such/interpreter\n").unwrap();
-        let error = Gatherer::of_host()
+        let error = ProgramFiles::of_host()
             .program(Path::new("/s"), &script)
             .unwrap_err();
         assert!(
@@ -345,7 +349,7 @@ mod tests {
             "{error}"
         );
         fs::write(&script, format!("#!{}\n", script.display())).unwrap();
-        let round = Gatherer::of_host().program(Path::new("/s"), &script);
+        let round = ProgramFiles::of_host().program(Path::new("/s"), &script);
         assert!(matches!(
             round,
             Err(ProgramError::NoInterpreter { .. }) | Ok(())
@@ -353,13 +357,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_program_is_told() {
+    fn a_file_that_is_not_a_program_is_reported() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("text");
         fs::write(&path, "just a text").unwrap();
-        let error = Gatherer::of_host()
+        let error = ProgramFiles::of_host()
             .program(Path::new("/t"), &path)
             .unwrap_err();
-        assert!(error.to_string().contains("is no program"), "{error}");
+        assert!(error.to_string().contains("is not a program"), "{error}");
     }
 }

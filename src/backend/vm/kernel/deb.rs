@@ -1,5 +1,5 @@
-//! Unpacks a kernel's Debian package: image, configuration, modules. It does so in process and needs neither dpkg
-//! nor root.
+//! Unpacks a kernel's Debian package: image, configuration, modules. It does so in process and needs
+//! neither dpkg nor root.
 //!
 //! A package is an `ar` archive of `debian-binary`, `control.tar.*` and `data.tar.*`, in this order (deb(5)).
 //! Nothing of it is executed, and only the wanted files are written, each to the path given for it.
@@ -336,7 +336,8 @@ pub(crate) mod tests {
         (unpack(&path, parts), folder)
     }
 
-    const CONTROL: &str = "Package: linux-image-6.1.0\nMaintainer: Debian Kernel Team <a@b>\nDepends: kmod, linux-base\n";
+    const CONTROL: &str = "Package: linux-image-6.1.0\nMaintainer: Debian Kernel Team <a@b>\n\
+        Depends: kmod, linux-base\n";
 
     #[test]
     fn image_configuration_and_modules_are_unpacked_and_nothing_else() {

@@ -1,5 +1,5 @@
-//! Checks that a kernel's image is a complete bzImage for x86-64 and reads its release (Linux
-//! `Documentation/arch/x86/boot.rst`).
+//! Checks that a kernel's image is a complete bzImage for x86-64 and reads its
+//! release (Linux `Documentation/arch/x86/boot.rst`).
 
 use std::fs;
 use std::io;
@@ -44,13 +44,13 @@ pub(crate) enum ImageError {
         needed: usize,
     },
     #[error(
-        "it is an ELF file, the uncompressed `vmlinux`; give the bzImage instead: arch/x86/boot/bzImage in the build tree, \
-         /boot/vmlinuz-RELEASE if installed"
+        "it is an ELF file, the uncompressed `vmlinux`; give the bzImage instead: arch/x86/boot/bzImage in the build \
+         tree, /boot/vmlinuz-RELEASE if installed"
     )]
     Elf,
     #[error(
-        "it is not a Linux kernel image (bzImage) for x86: bytes 514 to 517 are not \"HdrS\". Give a vmlinuz, a bzImage \
-         or a linux-image package (.deb)"
+        "it is not a Linux kernel image (bzImage) for x86: bytes 514 to 517 are not \"HdrS\". Give a vmlinuz, a \
+         bzImage or a linux-image package (.deb)"
     )]
     NotAnImage,
     #[error("it has no 64-bit entry point; only kernels for x86-64, 3.8 or later, can be booted")]

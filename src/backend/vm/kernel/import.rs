@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 
 use super::deb::{self, KernelPaths, Package};
 use super::scratch::Scratch;
-use super::store::{ABOUT, About, Added, CONFIG, IMAGE, MODULES, SourceFile, Store, is_name};
+use super::store::{
+    ABOUT, Added, CONFIG, IMAGE, KernelDescription, MODULES, SourceFile, Store, is_name,
+};
 use super::store_error::{StoreError, failed};
 use super::{Kernel, config_beside, fingerprint, image, module_files, modules_beside};
 
@@ -55,7 +57,7 @@ impl Store {
         if !is_name(&name) {
             return Err(StoreError::Name { name });
         }
-        let about = About {
+        let about = KernelDescription {
             release,
             hash,
             from,
@@ -64,7 +66,12 @@ impl Store {
     }
 
     /// Moves an assembled kernel to its place in the store.
-    fn settle(&self, made: &Path, name: &str, about: &About) -> Result<Added, StoreError> {
+    fn settle(
+        &self,
+        made: &Path,
+        name: &str,
+        about: &KernelDescription,
+    ) -> Result<Added, StoreError> {
         let path = made.join(ABOUT);
         let text = serde_json::to_vec_pretty(about).map_err(|source| StoreError::Broken {
             path: path.clone(),
@@ -72,8 +79,8 @@ impl Store {
         })?;
         fs::write(&path, text).map_err(failed("write", &path))?;
         let place = self.folder().join(name);
-        // rename(2) never replaces a folder that is not empty, so if two processes add the same name, one of them
-        // fails.
+        // rename(2) never replaces a folder that is not empty, so if two processes add the same name,
+        // one of them fails.
         let was_there = match fs::rename(made, &place) {
             Ok(()) => false,
             Err(_) if place.exists() => match self.about(name)?.hash == about.hash {
@@ -95,7 +102,7 @@ impl Store {
     /// Returns the kernel that was made from the same files.
     fn made_of(&self, from: &[SourceFile]) -> Result<Option<Kernel>, StoreError> {
         for name in self.names()? {
-            let same = |about: About| {
+            let same = |about: KernelDescription| {
                 let digests = |from: &[SourceFile]| {
                     let mut all: Vec<_> = from.iter().map(|file| file.sha256.clone()).collect();
                     all.sort();

@@ -60,7 +60,9 @@ mod tests {
     use super::*;
 
     /// `printf 'tcp_tw_recycle ' | xz -9`; this program only reads xz.
-    const XZ_OF_A_WORD: &[u8] = b"\xfd7zXZ\0\0\x04\xe6\xd6\xb4F\x02\0!\x01\x1c\0\0\0\x10\xcfX\xcc\x01\0\x0etcp_tw_recycle \0\0\
+    const XZ_OF_A_WORD: &[u8] =
+        b"\xfd7zXZ\0\0\x04\xe6\xd6\xb4F\x02\0!\x01\x1c\0\0\0\x10\xcfX\xcc\x01\0\x0e\
+        tcp_tw_recycle \0\0\
         \x05/c\xb8\x90a\x95\xe3\0\x01'\x0f\xdf\x1a\xfcj\x1f\xb6\xf3}\x01\0\0\0\0\x04YZ";
 
     fn gzip(bytes: &[u8]) -> Vec<u8> {

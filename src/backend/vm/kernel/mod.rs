@@ -31,9 +31,9 @@ pub(crate) const HOST: &str = "host";
 pub(crate) struct Kernel {
     /// The name for people: its name in the store, its release, or `host`.
     pub(crate) name: String,
-    /// What `uname -r` prints once the kernel runs.
+    /// The output of `uname -r` once the kernel runs.
     pub(crate) release: String,
-    /// The bzImage file.
+    /// The path of the bzImage.
     pub(crate) image: PathBuf,
     /// The folder of its modules; none if everything is built in or if nobody said where they are.
     pub(crate) modules: Option<PathBuf>,

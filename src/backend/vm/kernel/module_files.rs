@@ -10,8 +10,8 @@ const ENDINGS: [&str; 4] = [".ko", ".ko.xz", ".ko.zst", ".ko.gz"];
 /// The most nested folders; a distribution has 9 (`kernel/drivers/...`). More would be a loop.
 const DEEPEST: usize = 32;
 
-/// Returns the name of the module in a file, `nf_tables` for `nf-tables.ko.xz`, or `None` if the file is not a
-/// module.
+/// Returns the name of the module in a file, `nf_tables` for `nf-tables.ko.xz`, or `None` if the file
+/// is not a module.
 pub(crate) fn module_of(file: &Path) -> Option<String> {
     let name = file.file_name()?.to_str()?;
     let stem = ENDINGS
@@ -57,8 +57,8 @@ pub(crate) fn by_name(folder: &Path) -> io::Result<BTreeMap<String, PathBuf>> {
         .collect())
 }
 
-/// Finds the folder of a release's modules, given that folder itself or one that contains it: `DIR`, `DIR/RELEASE`,
-/// `DIR/lib/modules/RELEASE`, `DIR/usr/lib/modules/RELEASE`.
+/// Finds the folder of a release's modules, given that folder itself or one that contains it:
+/// `DIR`, `DIR/RELEASE`, `DIR/lib/modules/RELEASE`, `DIR/usr/lib/modules/RELEASE`.
 pub(crate) fn locate(given: &Path, release: &str) -> Option<PathBuf> {
     let below = ["", "lib/modules", "usr/lib/modules"];
     below
@@ -68,8 +68,8 @@ pub(crate) fn locate(given: &Path, release: &str) -> Option<PathBuf> {
         .or_else(|| Some(given.to_owned()).filter(|folder| is_one(folder)))
 }
 
-/// Returns true for a folder of modules: it has the list of built-in modules, an output of depmod(8), or the tree
-/// itself.
+/// Returns true for a folder of modules: it has the list of built-in modules, an output of depmod(8),
+/// or the tree itself.
 fn is_one(folder: &Path) -> bool {
     ["modules.builtin", "modules.dep", "modules.order", "kernel"]
         .iter()

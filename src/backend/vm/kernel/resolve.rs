@@ -55,8 +55,8 @@ pub(crate) enum KernelError {
     )]
     NoModules { path: PathBuf, release: String },
     #[error(
-        "cannot read an image of the running kernel ({release}); tried {}. Root may be able to read it; otherwise give a \
-         vmlinuz or a linux-image package (.deb)",
+        "cannot read an image of the running kernel ({release}); tried {}. Root may be able to read it; otherwise give \
+         a vmlinuz or a linux-image package (.deb)",
         tried.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
     )]
     NoHostImage {

@@ -1,8 +1,8 @@
-//! Kernels kept by name. Each has its own folder with `image`, `config`, `modules/` and `kernel.json`, which
-//! describes it.
+//! Kernels kept by name. Each has its own folder with `image`, `config`, `modules/` and
+//! `kernel.json`, which describes it.
 //!
-//! A kernel is assembled in a folder beside the others and then renamed into place, so the store never holds half
-//! of one.
+//! A kernel is assembled in a folder beside the others and then renamed into place, so the store never
+//! holds half of one.
 
 use std::fs;
 use std::io;
@@ -38,7 +38,7 @@ pub(crate) struct Added {
 
 /// The contents of `kernel.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct About {
+pub(crate) struct KernelDescription {
     pub(crate) release: String,
     pub(crate) hash: String,
     /// The files that the kernel was made from.
@@ -181,7 +181,7 @@ impl Store {
         })
     }
 
-    pub(crate) fn about(&self, name: &str) -> Result<About, StoreError> {
+    pub(crate) fn about(&self, name: &str) -> Result<KernelDescription, StoreError> {
         let path = self.folder.join(name).join(ABOUT);
         let text = fs::read(&path).map_err(failed("read", &path))?;
         serde_json::from_slice(&text).map_err(|source| StoreError::Broken { path, source })
@@ -201,15 +201,15 @@ fn is_joint(character: char) -> bool {
     matches!(character, '.' | '-' | '+' | '~' | '_')
 }
 
-/// Returns true if a name begins with `text` and a part of the name ends there: `6.1` begins `6.1.0` but not
-/// `6.12.0`.
+/// Returns true if a name begins with `text` and a part of the name ends there: `6.1` begins
+/// `6.1.0` but not `6.12.0`.
 fn begins(name: &str, text: &str) -> bool {
     let rest = name.strip_prefix(text).filter(|_| !text.is_empty());
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(is_joint))
 }
 
-/// Returns true if `text` may be a kernel's name, which is also the name of a folder and an argument on the command
-/// line.
+/// Returns true if `text` may be a kernel's name, which is also the name of a folder and an argument
+/// on the command line.
 pub(crate) fn is_name(text: &str) -> bool {
     text.len() <= 100
         && text != HOST

@@ -45,13 +45,13 @@ pub(crate) enum StoreError {
         help: Option<String>,
     },
     #[error(
-        "the store already has another kernel named `{name}`; give this one a different name (--name) or remove that one: \
-         nslab kernel rm {name}"
+        "the store already has another kernel named `{name}`; give this one a different name (--name) or remove that \
+         one: nslab kernel rm {name}"
     )]
     Taken { name: String },
     #[error(
-        "`{name}` cannot be a kernel's name: a name starts with a letter or digit and has at most 100 letters, digits and \
-         . _ + ~ -; `host` is reserved"
+        "`{name}` cannot be a kernel's name: a name starts with a letter or digit and has at most 100 letters, \
+         digits and . _ + ~ -; `host` is reserved"
     )]
     Name { name: String },
     #[error("cannot use {}", path.display())]

@@ -1,5 +1,5 @@
-//! Tests of the store as its users see it: what is added is found, no kernel is incomplete, and errors suggest what
-//! to do.
+//! Tests of the store as its users see it: what is added is found, no kernel is incomplete, and errors
+//! suggest what to do.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -183,7 +183,8 @@ fn incomplete_packages_are_refused_with_the_name_of_the_missing_one() {
     );
 
     let alone = package(
-        "Package: linux-image-6.8.0-60-generic\nMaintainer: Ubuntu Kernel Team\nDepends: kmod, linux-modules-6.8.0-60-generic\n",
+        "Package: linux-image-6.8.0-60-generic\nMaintainer: Ubuntu Kernel Team\n\
+         Depends: kmod, linux-modules-6.8.0-60-generic\n",
         &[(
             "./boot/vmlinuz-6.8.0-60-generic",
             &image("6.8.0-60-generic"),

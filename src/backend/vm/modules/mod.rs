@@ -1,7 +1,7 @@
-//! Which files a kernel must load, and in which order, so that the modules that somebody wants are there.
+//! Plans which module files a guest must load, and in which order.
 //!
-//! Dependencies come from `modules.dep` where depmod(8) has written one, else from what each module says of itself: packages
-//! hold no `modules.dep`, it is made when they are installed.
+//! Dependencies come from `modules.dep` if depmod(8) has written it, else from each module's own description:
+//! packages contain no `modules.dep`, since it is made at installation.
 
 mod modinfo;
 pub(crate) mod needs;
@@ -18,39 +18,37 @@ use super::kernel::module_files::{by_name, module_of, spelled};
 use super::kernel::{Kernel, inflate};
 use modinfo::ModInfo;
 
-/// No module is larger, unpacked: the largest of Debian's 6.12 has 40 MiB with its debug information.
+/// The most bytes of a module, decompressed: the largest of Debian's 6.12 has 40 MiB with its debug information.
 const LARGEST: u64 = 256 << 20;
 
-/// Why the modules of a kernel cannot be told or had.
+/// An error in planning or reading modules.
 #[derive(Debug, Error)]
 pub(crate) enum ModulesError {
-    /// A file or folder cannot be read, or its packing is damaged.
+    /// A file or folder cannot be read, or its compressed data are damaged.
     #[error("cannot read {}", path.display())]
     Read {
         path: PathBuf,
         #[source]
         source: io::Error,
     },
-    /// A file is no module.
-    #[error("{} is no kernel module: it is no ELF file with a section .modinfo", path.display())]
+    #[error("{} is not a kernel module: it is not an ELF file with a section .modinfo", path.display())]
     NoModule { path: PathBuf },
-    /// A module was built for another kernel, which would refuse it.
+    /// A module was built for another kernel; this one would refuse it.
     #[error(
-        "{} was built for Linux {built_for}, and the kernel is {release}: give the modules that belong to it",
+        "{} was built for Linux {built_for}, but the kernel is {release}: give the modules that belong to it",
         path.display()
     )]
     Release {
         path: PathBuf,
-        /// Release in its `vermagic`.
+        /// The release in its `vermagic`.
         built_for: String,
         release: String,
     },
-    /// A module depends on another that is not there.
+    /// A module depends on another that does not exist.
     #[error("the module `{module}` depends on `{dependency}`, which {} does not have", folder.display())]
     Dependency {
         module: String,
         dependency: String,
-        /// The folder of modules.
         folder: PathBuf,
     },
 }
@@ -58,34 +56,35 @@ pub(crate) enum ModulesError {
 /// A module to load.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct ModuleFile {
-    /// The kernel's name for it.
+    /// Its name as the kernel spells it.
     pub(crate) name: String,
-    /// Its file, packed or not.
+    /// Its file, compressed or not.
     pub(crate) path: PathBuf,
 }
 
 impl ModuleFile {
-    /// The module as the kernel takes it, unpacked.
+    /// Returns the module as the kernel takes it, decompressed.
     pub(crate) fn read(&self) -> Result<Vec<u8>, ModulesError> {
         read(&self.path)
     }
 }
 
-/// What it takes to have modules.
+/// A plan for having the wanted modules.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct ModulePlan {
-    /// To be loaded, in this order.
+    /// Modules to load, in this order.
     pub(crate) load: Vec<ModuleFile>,
-    /// Wanted and built into the image.
+    /// Wanted modules that are built into the image.
     pub(crate) built_in: Vec<String>,
-    /// Wanted and neither a file nor built in.
+    /// Wanted modules that are neither a file nor built in.
     pub(crate) missing: Vec<String>,
-    /// Wanted, and nothing here tells: the kernel came without its modules.
+    /// Wanted modules that may or may not exist: the kernel came without its modules.
     pub(crate) unknown: Vec<String>,
 }
 
 impl Kernel {
-    /// What must be loaded, in which order, to have the wanted modules with all that they depend on. Names may be spelled with `-` or `_`.
+    /// Plans how to have the wanted modules with all that they depend on. Names may be spelled with `-` or `_`.
+    /// Fails if modules cannot be read or do not belong to this kernel.
     pub(crate) fn load_order(&self, wanted: &[&str]) -> Result<ModulePlan, ModulesError> {
         let wanted = wanted.iter().map(|name| spelled(name));
         let Some(folder) = &self.modules else {
@@ -117,14 +116,14 @@ impl Kernel {
 /// The modules of a folder.
 #[derive(Debug, Default)]
 struct Index {
-    files: BTreeMap<String, Known>,
+    files: BTreeMap<String, IndexedModule>,
     built_in: BTreeSet<String>,
 }
 
 #[derive(Debug)]
-struct Known {
+struct IndexedModule {
     path: PathBuf,
-    /// What it depends on, where depmod(8) has told.
+    /// Its dependencies, if depmod(8) listed them.
     depends: Option<Vec<String>>,
 }
 
@@ -143,14 +142,14 @@ impl Index {
         };
         let built_in = list("modules.builtin")?.unwrap_or_default();
         let files = match list("modules.dep")? {
-            Some(text) => told(folder, &text),
+            Some(text) => parse_modules_dep(folder, &text),
             None => {
                 let files = by_name(folder).map_err(failed(folder))?.into_iter();
                 files
                     .map(|(name, path)| {
                         (
                             name,
-                            Known {
+                            IndexedModule {
                                 path,
                                 depends: None,
                             },
@@ -167,11 +166,11 @@ impl Index {
 }
 
 /// `modules.dep` (modules.dep(5)): `kernel/net/a.ko: kernel/net/b.ko kernel/lib/c.ko`.
-fn told(folder: &Path, text: &str) -> BTreeMap<String, Known> {
+fn parse_modules_dep(folder: &Path, text: &str) -> BTreeMap<String, IndexedModule> {
     let lines = text.lines().filter_map(|line| line.split_once(':'));
     lines
         .filter_map(|(file, depends)| {
-            let known = Known {
+            let known = IndexedModule {
                 path: folder.join(file),
                 depends: Some(names(depends.split_ascii_whitespace())),
             };
@@ -196,7 +195,7 @@ struct Planner<'a> {
 }
 
 impl Planner<'_> {
-    /// Plans a module that is there, after what it depends on. How deep this goes is bounded by the number of modules.
+    /// Plans a module that exists, after its dependencies. The recursion is bounded by the number of modules.
     fn load(&mut self, name: &str) -> Result<(), ModulesError> {
         let Some(known) = self.index.files.get(name) else {
             return Ok(());
@@ -205,7 +204,7 @@ impl Planner<'_> {
             return Ok(());
         }
         let path = known.path.clone();
-        let told = known.depends.clone();
+        let listed = known.depends.clone();
         let Some(info) = ModInfo::of(&read(&path)?) else {
             return Err(ModulesError::NoModule { path });
         };
@@ -219,7 +218,7 @@ impl Planner<'_> {
         for softly in info.before {
             self.load_softly(&softly)?;
         }
-        for dependency in told.unwrap_or(info.depends) {
+        for dependency in listed.unwrap_or(info.depends) {
             let dependency = spelled(&dependency);
             if !self.index.files.contains_key(&dependency)
                 && !self.index.built_in.contains(&dependency)
@@ -242,8 +241,9 @@ impl Planner<'_> {
         Ok(())
     }
 
-    /// Plans what another would like to have beside it, where it is there: a module, or one that answers to that name as ciphers and
-    /// checksums do (`crc32c` is `crc32c_generic`). Only modules whose names begin so are looked at; to read all of them takes seconds.
+    /// Plans a soft dependency if it exists: a module, or one that has that name as an alias, as ciphers and
+    /// checksums do (`crc32c` is `crc32c_generic`). Only modules whose names begin like that are read; reading all
+    /// of them takes seconds.
     fn load_softly(&mut self, name: &str) -> Result<(), ModulesError> {
         let plain = spelled(name.strip_prefix("crypto-").unwrap_or(name));
         let provides = |module: &&String| module.starts_with(&plain);
@@ -282,7 +282,6 @@ mod tests {
     use super::modinfo::tests::module;
     use super::*;
 
-    /// A kernel whose modules are the given files.
     fn kernel(folder: &Path, files: &[(&str, Vec<u8>)]) -> Kernel {
         for (name, bytes) in files {
             let path = folder.join(name);
@@ -308,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_module_depends_on_comes_before_it_and_once() {
+    fn dependencies_come_before_the_module_and_once() {
         let folder = tempfile::tempdir().unwrap();
         let kernel = kernel(
             folder.path(),
@@ -334,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn what_depmod_has_told_decides_which_file_and_what_it_depends_on() {
+    fn modules_dep_decides_the_file_and_its_dependencies() {
         let folder = tempfile::tempdir().unwrap();
         let kernel = kernel(
             folder.path(),
@@ -354,7 +353,7 @@ mod tests {
     }
 
     #[test]
-    fn packed_modules_are_read_as_the_kernel_takes_them() {
+    fn compressed_modules_are_read_as_the_kernel_takes_them() {
         let folder = tempfile::tempdir().unwrap();
         let plain = says(&["license=GPL"]);
         let packed = ruzstd::encoding::compress_to_vec(
@@ -376,7 +375,7 @@ mod tests {
     }
 
     #[test]
-    fn a_module_without_what_it_depends_on_is_an_error_with_both_names() {
+    fn a_missing_dependency_is_an_error_with_both_names() {
         let folder = tempfile::tempdir().unwrap();
         let kernel = kernel(folder.path(), &[("a.ko", says(&["depends=gone"]))]);
         let error = kernel.load_order(&["a"]).unwrap_err().to_string();
@@ -384,7 +383,7 @@ mod tests {
     }
 
     #[test]
-    fn a_kernel_without_its_modules_tells_nothing() {
+    fn a_kernel_without_its_modules_leaves_everything_unknown() {
         let folder = tempfile::tempdir().unwrap();
         let kernel = Kernel {
             modules: None,

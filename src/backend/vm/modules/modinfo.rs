@@ -1,25 +1,26 @@
-//! What a kernel module says of itself: the section `.modinfo` of its ELF file (Linux `include/linux/moduleparam.h`).
+//! A kernel module's description of itself: the section `.modinfo` of its ELF
+//! file (Linux `include/linux/moduleparam.h`).
 
 use elf::ElfBytes;
 use elf::endian::AnyEndian;
 
-/// What a module says of itself.
+/// A module's description of itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct ModInfo {
-    /// Names of modules whose symbols it uses (`depends=`, written by modpost).
+    /// The modules whose symbols it uses (`depends=`, written by modpost).
     pub(crate) depends: Vec<String>,
-    /// Names of modules that should be there before it (`softdep=pre:`).
+    /// The modules that should be loaded before it (`softdep=pre:`).
     pub(crate) before: Vec<String>,
-    /// Names of modules that should be there after it (`softdep=post:`).
+    /// The modules that should be loaded after it (`softdep=post:`).
     pub(crate) after: Vec<String>,
-    /// The release it was built for: the first word of `vermagic=`.
+    /// The release that it was built for: the first word of `vermagic=`.
     pub(crate) release: Option<String>,
-    /// Other names that it answers to.
+    /// Its other names.
     pub(crate) aliases: Vec<String>,
 }
 
 impl ModInfo {
-    /// Reads a module, unpacked. `None` where it is no module.
+    /// Parses a decompressed module; returns `None` if it is not a module.
     pub(crate) fn of(module: &[u8]) -> Option<Self> {
         let file = ElfBytes::<AnyEndian>::minimal_parse(module).ok()?;
         let section = file.section_header_by_name(".modinfo").ok()??;
@@ -62,7 +63,7 @@ impl ModInfo {
 pub(crate) mod tests {
     use super::*;
 
-    /// An ELF file with nothing but what a module says of itself.
+    /// An ELF file that contains nothing but a module's description.
     pub(crate) fn module(says: &[&str]) -> Vec<u8> {
         let info: Vec<u8> = says
             .iter()
@@ -99,7 +100,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_module_tells_what_it_depends_on_and_what_it_was_built_for() {
+    fn a_module_names_its_dependencies_and_its_kernel() {
         let bytes = module(&[
             "license=GPL",
             "softdep=pre: crc32c nf_defrag post: extra",
@@ -118,7 +119,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn what_is_no_module_says_nothing_and_does_no_harm() {
+    fn a_file_that_is_not_a_module_is_ignored() {
         assert_eq!(ModInfo::of(b"#!/bin/sh"), None);
         let bytes = module(&["depends=a"]);
         for length in 0..bytes.len() {

@@ -1,7 +1,7 @@
-//! Which parts of a kernel a run uses, and whether a kernel has them: told before anything is booted.
+//! Checks, before anything boots, that a kernel has the parts that a run uses.
 //!
-//! Parts have had other names: what 5.1 merged into `nft_chain_nat` was `nft_chain_nat_ipv4` before, and IPv4 had modules of its own for
-//! tables, tracking and masquerade (Linux 4.9, `net/ipv4/netfilter/Kconfig`).
+//! Parts have changed their names: what 5.1 merged into `nft_chain_nat` was `nft_chain_nat_ipv4` before, and IPv4
+//! had its own modules for tables, tracking and masquerade (Linux 4.9, `net/ipv4/netfilter/Kconfig`).
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -18,113 +18,117 @@ use crate::scenario::RunSpec;
 use crate::scenario::topology::{ImpairedBy, IpVersion, NatSpec, Topology};
 use crate::scenario::workload::StepAction;
 
-/// Why a kernel cannot run a scenario.
+/// The reason why a kernel cannot run a scenario.
 #[derive(Debug, Error)]
 pub(crate) enum NeedsError {
-    /// It lacks a part: the scenario is not applicable on it.
+    /// It lacks a part, so the scenario is not applicable on it.
     #[error(
         "needs {what}, which {kernel} (Linux {release}) lacks: {option} is not built in{}",
-        told(modules, *has_modules)
+        missing_modules(modules, *has_modules)
     )]
     Missing {
-        /// What the scenario uses.
+        /// The part, in words.
         what: &'static str,
-        /// The option that has it built.
+        /// The configuration option of that part.
         option: &'static str,
-        /// Names of its module.
+        /// The names that its module has had.
         modules: &'static [&'static str],
         kernel: String,
         release: String,
-        /// Whether its modules are there to be looked at.
+        /// True if the kernel came with its modules.
         has_modules: bool,
     },
-    /// Its configuration cannot be read.
     #[error("cannot read {}", path.display())]
     Config {
         path: PathBuf,
         #[source]
         source: io::Error,
     },
-    /// Its modules cannot be told.
     #[error(transparent)]
     Modules(#[from] ModulesError),
 }
 
-fn told(modules: &[&str], has_modules: bool) -> String {
+fn missing_modules(modules: &[&str], has_modules: bool) -> String {
     match (modules, has_modules) {
         ([], _) => String::new(),
         (modules, true) => format!(" and there is no module {}", modules.join(" or ")),
         (modules, false) => format!(
-            ", and no modules were given with it (--modules DIR) to have {}",
+            ", and the kernel was given without its modules (--modules DIR), which may include {}",
             modules.join(" or ")
         ),
     }
 }
 
-/// A part of a kernel that a run cannot do without.
+/// A part of a kernel that a run needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Need {
+struct Requirement {
     what: &'static str,
     option: &'static str,
-    /// Its module, by the names it has had; one will do. None: it cannot be a module.
+    /// The names that its module has had; one of them is enough. Empty if it cannot be a module.
     modules: &'static [&'static str],
 }
 
-const fn need(what: &'static str, option: &'static str, modules: &'static [&'static str]) -> Need {
-    Need {
+const fn need(
+    what: &'static str,
+    option: &'static str,
+    modules: &'static [&'static str],
+) -> Requirement {
+    Requirement {
         what,
         option,
         modules,
     }
 }
 
-const NAMESPACES: Need = need("network namespaces", "CONFIG_NET_NS", &[]);
-const SOCKETS: Need = need(
-    "a look at sockets (sock_diag)",
+const NAMESPACES: Requirement = need("network namespaces", "CONFIG_NET_NS", &[]);
+const SOCKETS: Requirement = need(
+    "socket diagnostics (sock_diag)",
     "CONFIG_INET_TCP_DIAG",
     &["tcp_diag"],
 );
-const LINKS: Need = need("links (veth)", "CONFIG_VETH", &["veth"]);
-const IPV6: Need = need("IPv6", "CONFIG_IPV6", &["ipv6"]);
-const NETEM: Need = need("netem", "CONFIG_NET_SCH_NETEM", &["sch_netem"]);
-const PACKETS: Need = need("packet sockets", "CONFIG_PACKET", &["af_packet"]);
-const TABLES: Need = need("nf_tables", "CONFIG_NF_TABLES", &["nf_tables"]);
-const TRACKING: Need = need(
+const LINKS: Requirement = need("links (veth)", "CONFIG_VETH", &["veth"]);
+const IPV6: Requirement = need("IPv6", "CONFIG_IPV6", &["ipv6"]);
+const NETEM: Requirement = need("netem", "CONFIG_NET_SCH_NETEM", &["sch_netem"]);
+const PACKETS: Requirement = need("packet sockets", "CONFIG_PACKET", &["af_packet"]);
+const TABLES: Requirement = need("nf_tables", "CONFIG_NF_TABLES", &["nf_tables"]);
+const TRACKING: Requirement = need(
     "connection tracking",
     "CONFIG_NF_CONNTRACK",
     &["nf_conntrack"],
 );
-const TABLE_OF_CONNECTIONS: Need = need(
-    "its table of connections by netlink",
+const TABLE_OF_CONNECTIONS: Requirement = need(
+    "the connection table over netlink",
     "CONFIG_NF_CT_NETLINK",
     &["nf_conntrack_netlink"],
 );
-const TRACKED: Need = need(
-    "nf_tables' look at tracked connections",
+const TRACKED: Requirement = need(
+    "connection tracking expressions in nf_tables",
     "CONFIG_NFT_CT",
     &["nft_ct"],
 );
-const TRANSLATION: Need = need(
-    "address translation by nf_tables",
+const TRANSLATION: Requirement = need(
+    "address translation in nf_tables",
     "CONFIG_NFT_NAT",
     &["nft_chain_nat", "nft_chain_nat_ipv4"],
 );
-const TRANSLATION_V6: Need = need(
-    "address translation of IPv6 by nf_tables",
+const TRANSLATION_V6: Requirement = need(
+    "IPv6 address translation in nf_tables",
     "CONFIG_NFT_NAT",
     &["nft_chain_nat", "nft_chain_nat_ipv6"],
 );
-const ADDRESSES: Need = need("SNAT and DNAT by nf_tables", "CONFIG_NFT_NAT", &["nft_nat"]);
-const MASQUERADE: Need = need("masquerade by nf_tables", "CONFIG_NFT_MASQ", &["nft_masq"]);
+const ADDRESSES: Requirement = need("SNAT and DNAT in nf_tables", "CONFIG_NFT_NAT", &["nft_nat"]);
+const MASQUERADE: Requirement = need("masquerade in nf_tables", "CONFIG_NFT_MASQ", &["nft_masq"]);
 
-/// Loaded where they are files: every kernel has what they do, some have it in modules of their own.
+/// Modules to load if they are files: every kernel has these parts, some as modules.
 const BESIDE: [&str; 2] = ["unix", "af_packet"];
-/// The same where connections are tracked: parts of their own before 4.19, 4.17 and 5.1. They come first: address translation does not
-/// load before tracking of its protocol is there (`nf_ct_l3proto_try_module_get`, Linux 4.9), and there is nobody to ask for it.
+/// The same if connections are tracked: these were separate modules before 4.19, 4.17 and 5.1. They come first:
+/// address translation cannot load before the tracking of its protocol (`nf_ct_l3proto_try_module_get`, Linux 4.9),
+/// and a guest has no modprobe(8) to load that on demand.
 const BESIDE_TRACKING: [&str; 4] = ["nf_conntrack_ipv4", "nf_tables_ipv4", "nft_meta", "nft_ct"];
 const BESIDE_TRACKING_V6: [&str; 4] = ["nf_conntrack_ipv6", "nf_tables_ipv6", "nft_meta", "nft_ct"];
 
-/// Which modules a kernel must load for a run, in which order.
+/// Plans the modules that a guest loads for a run. Fails with [`NeedsError::Missing`] if the kernel lacks a part,
+/// so that the run is not applicable on it.
 pub(crate) fn plan(spec: &RunSpec, kernel: &Kernel) -> Result<ModulePlan, NeedsError> {
     let needs = needs(&spec.topology);
     let mut names: Vec<String> = BESIDE.map(str::to_owned).to_vec();
@@ -160,12 +164,12 @@ pub(crate) fn plan(spec: &RunSpec, kernel: &Kernel) -> Result<ModulePlan, NeedsE
             has_modules: kernel.modules.is_some(),
         });
     }
-    // What is still missing is another name of what is there, or is looked for by the lab itself.
+    // A module that is still missing is another name of a part that exists, or the lab itself will look for it.
     plan.missing.clear();
     Ok(plan)
 }
 
-/// Whether a kernel takes no module without a signature, as far as its configuration is known.
+/// Returns true if the kernel refuses unsigned modules, as far as its configuration is known.
 pub(crate) fn forces_signatures(kernel: &Kernel) -> Result<bool, NeedsError> {
     let config = config(kernel)?;
     let forced = config
@@ -174,7 +178,7 @@ pub(crate) fn forces_signatures(kernel: &Kernel) -> Result<bool, NeedsError> {
     Ok(forced.is_some_and(|value| value == "y"))
 }
 
-fn needs(topology: &Topology) -> Vec<Need> {
+fn needs(topology: &Topology) -> Vec<Requirement> {
     let mut needs = vec![NAMESPACES, SOCKETS];
     if !topology.links.is_empty() {
         needs.push(LINKS);
@@ -212,7 +216,7 @@ fn needs(topology: &Topology) -> Vec<Need> {
     needs
 }
 
-/// Modules that a kernel would load by itself when a setting names them, if it had somebody to ask: a guest has no modprobe(8).
+/// Returns the modules for settings by which a kernel loads a module on demand; a guest has no modprobe(8).
 fn named_by_settings(spec: &RunSpec) -> Vec<String> {
     let of_nodes = spec.topology.nodes.values().flat_map(|node| &node.sysctls);
     let of_nodes = of_nodes.map(|sysctl| (&sysctl.key, &sysctl.value));
@@ -232,8 +236,8 @@ fn named_by_settings(spec: &RunSpec) -> Vec<String> {
         .collect()
 }
 
-/// The same for what commands tell tc(8): disciplines, classifiers and actions are modules named after them (Linux
-/// `net/sched/sch_api.c`, `cls_api.c`, `act_api.c`).
+/// Returns the modules for words in tc(8) commands: disciplines, classifiers and actions are modules named after
+/// them (Linux `net/sched/sch_api.c`, `cls_api.c`, `act_api.c`).
 fn named_to_tc(spec: &RunSpec) -> Vec<String> {
     let commands = spec.workload.commands.iter();
     let words = commands.map(|command| {
@@ -247,7 +251,7 @@ fn named_to_tc(spec: &RunSpec) -> Vec<String> {
         .collect()
 }
 
-/// What each option is set to: `y`, `m`, or something else.
+/// The value of each option: `y`, `m`, or something else.
 type Config = BTreeMap<String, String>;
 
 fn config(kernel: &Kernel) -> Result<Option<Config>, NeedsError> {
@@ -266,14 +270,14 @@ fn config(kernel: &Kernel) -> Result<Option<Config>, NeedsError> {
     ))
 }
 
-/// Whether a kernel has a part. Where nothing tells, it may have it, and the guest will find out.
-fn has(need: &Need, plan: &ModulePlan, config: Option<&Config>) -> bool {
+/// Returns true if a kernel has a part or may have it, in which case the guest will find out.
+fn has(need: &Requirement, plan: &ModulePlan, config: Option<&Config>) -> bool {
     let named = |name: &str| need.modules.iter().any(|module| spelled(module) == name);
     let there = plan.load.iter().any(|file| named(&file.name))
         || plan.built_in.iter().any(|name| named(name));
-    let told = config.map(|config| config.get(need.option).is_some_and(|value| value == "y"));
+    let configured = config.map(|config| config.get(need.option).is_some_and(|value| value == "y"));
     let can_tell = !need.modules.is_empty() && plan.unknown.is_empty();
-    there || told.unwrap_or(!can_tell)
+    there || configured.unwrap_or(!can_tell)
 }
 
 #[cfg(test)]
@@ -283,7 +287,7 @@ mod tests {
     use super::super::modinfo::tests::module;
     use super::*;
 
-    /// A kernel with these modules, configured so.
+    /// A kernel with these modules and this configuration.
     fn kernel(folder: &Path, modules: &[&str], config: &str) -> Kernel {
         for name in modules {
             fs::write(
@@ -303,7 +307,6 @@ mod tests {
         }
     }
 
-    /// The first run of a scenario with these nodes and one link.
     fn run(nodes: &str) -> RunSpec {
         let text = format!(
             "name: test\ntitle: A test\nnodes: {{ {nodes} }}\nlinks: [ {{ between: [a, b] }} ]\n\
@@ -322,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn a_plain_link_takes_veth_and_nothing_of_netfilter() {
+    fn a_plain_link_needs_veth_and_nothing_of_netfilter() {
         let folder = tempfile::tempdir().unwrap();
         let kernel = kernel(folder.path(), &["veth", "nf_tables", "nft_ct", "tun"], BASE);
         let plan = plan(&run("a: {}, b: {}"), &kernel).unwrap();
@@ -330,14 +333,15 @@ mod tests {
     }
 
     #[test]
-    fn a_kernel_without_veth_is_told_before_it_is_booted() {
+    fn a_kernel_without_veth_is_reported_before_it_boots() {
         let folder = tempfile::tempdir().unwrap();
         let config = format!("{BASE}# CONFIG_VETH is not set\n");
         let bare = kernel(folder.path(), &[], &config);
         let error = plan(&run("a: {}, b: {}"), &bare).unwrap_err().to_string();
         assert_eq!(
             error,
-            "needs links (veth), which debian-6.1 (Linux 6.1.0) lacks: CONFIG_VETH is not built in and there is no module veth"
+            "needs links (veth), which debian-6.1 (Linux 6.1.0) lacks: CONFIG_VETH is not built in and \
+             there is no module veth"
         );
         let without = Kernel {
             modules: None,
@@ -347,10 +351,10 @@ mod tests {
             .unwrap_err()
             .to_string();
         assert!(
-            error.contains("no modules were given with it (--modules DIR)"),
+            error.contains("given without its modules (--modules DIR)"),
             "{error}"
         );
-        // Where nothing tells, the guest has to find out.
+        // If nothing is known, the guest has to find out.
         let unknown = Kernel {
             config: None,
             ..without
@@ -359,7 +363,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_built_in_need_not_be_listed_as_a_module() {
+    fn a_built_in_part_needs_no_module() {
         let folder = tempfile::tempdir().unwrap();
         let kernel = kernel(folder.path(), &[], &format!("{BASE}CONFIG_VETH=y\n"));
         assert_eq!(
@@ -369,7 +373,7 @@ mod tests {
     }
 
     #[test]
-    fn masquerade_is_had_by_the_names_of_either_age() {
+    fn masquerade_is_found_by_its_old_and_new_module_names() {
         let masquerade = "a: {}, b: { nat: { masquerade: { toward: a } } }";
         let always = [
             "veth",
@@ -404,13 +408,14 @@ mod tests {
     }
 
     #[test]
-    fn what_a_command_names_to_tc_is_loaded() {
+    fn a_module_named_in_a_tc_command_is_loaded() {
         let folder = tempfile::tempdir().unwrap();
         let kernel = kernel(folder.path(), &["veth", "sch_htb", "act_mirred"], BASE);
         let mut run = run("a: {}, b: {}");
         let parsed = crate::scenario::parse(
             "test.yaml",
-            "name: test\nnodes: { a: {} }\ncommands: { c: { node: a, run: [sh, -c, 'tc qdisc add dev eth0 root htb; ip mirred'] } }\n",
+            "name: test\nnodes: { a: {} }\n\
+             commands: { c: { node: a, run: [sh, -c, 'tc qdisc add dev eth0 root htb; ip mirred'] } }\n",
             &Default::default(),
         );
         run.workload.commands = parsed.unwrap().runs.remove(0).workload.commands;
@@ -423,7 +428,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_by_netem_takes_its_module() {
+    fn a_link_with_netem_loads_its_module() {
         let folder = tempfile::tempdir().unwrap();
         let mut run = run("a: {}, b: {}");
         run.topology.links[0].by = ImpairedBy::Netem;
@@ -436,7 +441,7 @@ mod tests {
     }
 
     #[test]
-    fn a_congestion_control_that_a_node_asks_for_is_loaded() {
+    fn a_congestion_control_that_a_node_sets_is_loaded() {
         let folder = tempfile::tempdir().unwrap();
         let kernel = kernel(folder.path(), &["veth", "tcp_bbr"], BASE);
         let node = "a: { sysctls: { net.ipv4.tcp_congestion_control: bbr } }, b: {}";

@@ -1,12 +1,14 @@
-//! The signature that distributions append to a module (Linux `include/linux/module_signature.h`, `scripts/sign-file.c`).
+//! The signature that distributions append to a module (Linux
+//! `include/linux/module_signature.h`, `scripts/sign-file.c`).
 
-/// What a signed module ends with (`MODULE_SIG_STRING`).
+/// The last bytes of a signed module (`MODULE_SIG_STRING`).
 const MARKER: &[u8] = b"~Module signature appended~\n";
-/// `struct module_signature`, before it: the signature's length is in its last four bytes, in big-endian order.
+/// Bytes of `struct module_signature`, which comes before the marker. Its last four bytes are the signature's
+/// length, in big-endian order.
 const ABOUT: usize = 12;
 
-/// A module without its signature: to check one takes the kernel some 7,000,000 instructions. The kernel takes it, and calls itself
-/// tainted (`module_sig_check()`), unless it was built with `CONFIG_MODULE_SIG_FORCE`.
+/// Removes a module's signature: checking it takes the kernel some 7,000,000 instructions. The kernel accepts the
+/// module and marks itself tainted (`module_sig_check()`), unless it was built with `CONFIG_MODULE_SIG_FORCE`.
 pub(crate) fn without(mut module: Vec<u8>) -> Vec<u8> {
     if let Some(length) = length(&module) {
         module.truncate(module.len() - length);
@@ -14,7 +16,7 @@ pub(crate) fn without(mut module: Vec<u8>) -> Vec<u8> {
     module
 }
 
-/// Bytes of it, with what tells of it.
+/// Returns the bytes of the signature, its description and the marker.
 fn length(module: &[u8]) -> Option<usize> {
     let (_, about) = module.strip_suffix(MARKER)?.split_last_chunk::<ABOUT>()?;
     let [.., a, b, c, d] = *about;
@@ -33,7 +35,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_appended_goes_and_nothing_else() {
+    fn the_appended_signature_is_removed_and_nothing_else() {
         assert_eq!(without(signed(b"\x7fELF", b"12345", 5)), b"\x7fELF");
         assert_eq!(without(b"\x7fELF".to_vec()), b"\x7fELF");
         assert_eq!(without(MARKER.to_vec()), MARKER);

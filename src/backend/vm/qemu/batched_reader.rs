@@ -1,4 +1,4 @@
-//! Reads what a guest tells in pieces, though it comes byte by byte.
+//! Reads a guest's output in batches, although it arrives byte by byte.
 
 use std::future::Future as _;
 use std::io;
@@ -10,11 +10,11 @@ use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::unix::pipe;
 use tokio::time::{Instant, Sleep};
 
-/// Between two reads. A guest tells about a byte a microsecond (measured): without this, each of them would wake this process; with it,
-/// the pipe holds ten times what comes meanwhile.
+/// The pause between two reads. A guest writes about one byte per microsecond (measured), and without a pause each
+/// of them would wake this process. The pipe holds ten times as much as arrives in a pause.
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// A pipe that is read now and then.
+/// A pipe that is read at intervals.
 #[derive(Debug)]
 pub(crate) struct BatchedReader {
     pipe: pipe::Receiver,

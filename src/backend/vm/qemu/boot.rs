@@ -1,4 +1,5 @@
-//! Boots a guest to where it asks for its order, once: to save it there, or to see that it gets there.
+//! Boots a guest, once, to the point where it asks for its work order: to save it there, or to check
+//! that it gets there.
 
 use std::path::Path;
 use std::time::Duration;
@@ -11,7 +12,7 @@ use tokio::time::Instant;
 
 use super::console;
 use super::monitor::{Monitor, MonitorError};
-use super::process::{self, Begin, Parts, Running};
+use super::process::{self, MachineParts, RunningMachine, StartMode};
 use crate::backend::hang::HangLimit;
 use crate::backend::last_words::LastWords;
 use crate::backend::protocol::Worker;
@@ -19,39 +20,40 @@ use crate::backend::vm::error::VmError;
 use crate::backend::vm::kernel::Kernel;
 use crate::sys::lifeline::own_descriptor;
 
-/// How long a guest may take to boot, by the host's clock: 2 to 6 s of processor time, on a host that does much else.
-const PATIENCE: Duration = Duration::from_secs(120);
-/// How long it may take by hardware virtualisation, before that counts as unusable: under a second where it works.
-const PATIENCE_FOR_KVM: Duration = Duration::from_secs(15);
-/// How often its console is looked at.
-const LOOK: Duration = Duration::from_millis(100);
+/// The most time for a boot, by the host's clock. It takes 2 to 6 s of processor time, and the host may be busy.
+const BOOT_TIMEOUT: Duration = Duration::from_secs(120);
+/// The most time for a boot with hardware virtualisation before that counts as unusable: it takes under a
+/// second where it works.
+const KVM_BOOT_TIMEOUT: Duration = Duration::from_secs(15);
+/// The interval at which the console is checked.
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Boots, with what the machine then is where its parts say. Gives the moment at which it stopped.
+/// Boots a machine and saves it to the files named in its parts. Returns the moment at which it stopped.
 pub(crate) async fn save(
     program: &Path,
     kernel: &Kernel,
-    parts: &Parts<'_>,
+    parts: &MachineParts<'_>,
 ) -> Result<u64, VmError> {
-    boot(program, kernel, parts, PATIENCE).await
+    boot(program, kernel, parts, BOOT_TIMEOUT).await
 }
 
-/// Boots, and that is all.
-pub(crate) async fn try_it(
+/// Boots a machine to check that it can.
+pub(crate) async fn check(
     program: &Path,
     kernel: &Kernel,
-    parts: &Parts<'_>,
+    parts: &MachineParts<'_>,
 ) -> Result<(), VmError> {
-    boot(program, kernel, parts, PATIENCE_FOR_KVM).await?;
+    boot(program, kernel, parts, KVM_BOOT_TIMEOUT).await?;
     Ok(())
 }
 
 async fn boot(
     program: &Path,
     kernel: &Kernel,
-    parts: &Parts<'_>,
-    patience: Duration,
+    parts: &MachineParts<'_>,
+    timeout: Duration,
 ) -> Result<u64, VmError> {
-    let Running {
+    let RunningMachine {
         child,
         mut events,
         console,
@@ -65,22 +67,22 @@ async fn boot(
         child,
         tokio::io::empty(),
         last_words,
-        HangLimit::Timeout { start_up: patience },
+        HangLimit::Timeout { start_up: timeout },
         console::explain,
     );
     let reached = async {
         tokio::select! {
-            reached = reach(monitor, &mut events, &parts.begin) => reached,
-            // A machine that has given up does not always end.
+            reached = reach(monitor, &mut events, &parts.start_mode) => reached,
+            // A guest whose kernel has given up does not always end.
             () = given_up(&worker) => Err(MonitorError::Ended),
         }
     };
-    let ended = tokio::time::timeout(patience, reached).await;
+    let ended = tokio::time::timeout(timeout, reached).await;
     if let Ok(Ok(ticks)) = ended {
         let _gone_already = worker.wait(Instant::now()).await;
         return Ok(ticks);
     }
-    // Where it has ended by itself, this takes no time; else it is killed.
+    // If it has ended by itself, this takes no time; otherwise it is killed.
     let end = worker
         .wait(Instant::now() + Duration::from_millis(100))
         .await;
@@ -88,7 +90,7 @@ async fn boot(
     let why = console::cause(&console).unwrap_or_else(|| match ended {
         Ok(Err(MonitorError::Ended)) => "the machine ended before its first program".to_owned(),
         Ok(Err(error)) => error.to_string(),
-        _ => format!("it did not come to its first program within {patience:?}"),
+        _ => format!("it did not reach its first program within {timeout:?}"),
     });
     Err(VmError::Boot {
         kernel: kernel.name.clone(),
@@ -97,26 +99,28 @@ async fn boot(
     })
 }
 
-/// Waits until a guest's console says why it does not go on.
+/// Waits until a guest's console says why it cannot go on.
 async fn given_up(worker: &Worker) {
     while console::cause(&worker.last_words()).is_none() {
-        tokio::time::sleep(LOOK).await;
+        tokio::time::sleep(POLL_INTERVAL).await;
     }
 }
 
-/// Waits until a guest has stopped where it asks for its order. Gives what its processor's counter said just before.
+/// Waits until a guest has stopped at the point where it asks for its work order. Returns the value of its
+/// processor's counter just before.
 async fn reach(
     monitor: Option<UnixStream>,
     events: &mut pipe::Receiver,
-    begin: &Begin<'_>,
+    start_mode: &StartMode<'_>,
 ) -> Result<u64, MonitorError> {
     let mut monitor = Monitor::open(monitor.ok_or(MonitorError::Ended)?).await?;
     monitor.event("STOP").await?;
-    if let Begin::BootAndStop(Some(saved)) = begin {
-        // What is meant for Xen suits a machine whose memory is a file. A QEMU 7.2 that records would not survive a migration: its
-        // thread reads the host's clock without the lock for that (`migration/migration.c`, `migration_thread`).
+    if let StartMode::BootAndStop(Some(saved)) = start_mode {
+        // This command was made for Xen and suits a machine whose memory is a file. A QEMU 7.2 that
+        // records would not survive a migration: its thread reads the host's clock without holding the
+        // required lock (`migration/migration.c`, `migration_thread`).
         let to = json!({"filename": own_descriptor(saved.devices), "live": false});
-        monitor.tell("xen-save-devices-state", to).await?;
+        monitor.execute("xen-save-devices-state", to).await?;
     }
     events.read_u64_le().await.map_err(MonitorError::Talk)
 }

@@ -1,15 +1,15 @@
-//! What the last lines of a guest's console say of its end.
+//! Finds the reason for a guest's end in the last lines of its console.
 
 use std::process::ExitStatus;
 
-/// What Linux says before it gives up (Linux `kernel/panic.c`).
+/// Printed before a panic (Linux `kernel/panic.c`).
 const PANIC: &str = "Kernel panic - not syncing: ";
-/// What the OOM killer says of its victim (Linux `mm/oom_kill.c`, "Kill" before 5.1).
+/// Printed by the OOM killer about its victim (Linux `mm/oom_kill.c`, "Kill" before 5.1).
 const OUT_OF_MEMORY: &str = "Out of memory: Kill";
-/// What the image says when it cannot unpack itself (Linux `arch/x86/boot/compressed/error.c`).
+/// Printed by an image that cannot decompress itself (Linux `arch/x86/boot/compressed/error.c`).
 const HALTED: &str = "-- System halted";
 
-/// Why it ended, as far as a line says so.
+/// Returns the reason for the end if a line states it.
 pub(crate) fn cause(lines: &[String]) -> Option<String> {
     let memory = "the guest ran out of memory";
     for line in lines.iter().rev() {
@@ -25,7 +25,7 @@ pub(crate) fn cause(lines: &[String]) -> Option<String> {
             return Some(memory.to_owned());
         }
         if line.contains(HALTED) {
-            return Some("its image cannot unpack itself: it is damaged".to_owned());
+            return Some("its image cannot decompress itself: it is damaged".to_owned());
         }
     }
     None
@@ -49,7 +49,7 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_is_told_with_its_reason() {
+    fn a_panic_is_reported_with_its_reason() {
         let console = lines(
             "[ 1.0] x\n[ 1.1] Kernel panic - not syncing: VFS: Unable to mount root fs\n[ 1.2] CPU: 0",
         );
@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_for_want_of_memory_says_so() {
+    fn a_panic_from_lack_of_memory_is_reported_as_such() {
         let console = lines("Kernel panic - not syncing: System is deadlocked on memory");
         assert!(
             cause(&console)

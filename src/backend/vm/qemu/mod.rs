@@ -1,4 +1,4 @@
-//! QEMU on this host: found, asked for its version, started so that it never outlives this process.
+//! QEMU on this host: finds it, checks its version, and runs machines that never outlive this process.
 
 pub(crate) mod batched_reader;
 pub(crate) mod boot;
@@ -16,55 +16,52 @@ use std::process::Command;
 
 use thiserror::Error;
 
-/// The program, as every distribution calls it.
+/// The program's name in every distribution.
 const PROGRAM: &str = "qemu-system-x86_64";
 
-/// Why QEMU cannot be used.
+/// An error in finding QEMU.
 #[derive(Debug, Error)]
 pub(crate) enum QemuError {
-    /// It is not installed.
     #[error(
-        "cannot find {PROGRAM} on PATH: --kernel runs a kernel in QEMU; install it with `apt-get install qemu-system-x86`, \
+        "cannot find {PROGRAM} on PATH, which --kernel needs; install it with `apt-get install qemu-system-x86`, \
          `dnf install qemu-system-x86-core` or `pacman -S qemu-system-x86`"
     )]
     Missing,
-    /// It does not start.
     #[error("cannot start {}", program.display())]
     Start {
         program: PathBuf,
         #[source]
         source: io::Error,
     },
-    /// It is something else.
-    #[error("cannot tell the version of {}: it says `{said}`", program.display())]
-    Version { program: PathBuf, said: String },
+    #[error("cannot determine the version of {}; it printed `{printed}`", program.display())]
+    Version { program: PathBuf, printed: String },
 }
 
-/// QEMU as it is installed here.
+/// The installed QEMU.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Qemu {
     pub(crate) program: PathBuf,
-    /// What it says of its version: `7.2.22 (Debian 1:7.2+dfsg-7+deb12u18)`.
+    /// Its version as it prints it: `7.2.22 (Debian 1:7.2+dfsg-7+deb12u18)`.
     pub(crate) version: String,
 }
 
 impl Qemu {
-    /// Looks for it on PATH.
+    /// Looks for QEMU on PATH.
     pub(crate) fn find() -> Result<Self, QemuError> {
         let path = std::env::var_os("PATH").unwrap_or_default();
         let program = std::env::split_paths(&path)
             .map(|folder| folder.join(PROGRAM))
             .find(|program| program.is_file())
             .ok_or(QemuError::Missing)?;
-        let told = Command::new(&program)
+        let output = Command::new(&program)
             .arg("--version")
             .output()
             .map_err(|source| QemuError::Start {
                 program: program.clone(),
                 source,
             })?;
-        let told = String::from_utf8_lossy(&told.stdout);
-        let first = told.lines().next().unwrap_or_default();
+        let output = String::from_utf8_lossy(&output.stdout);
+        let first = output.lines().next().unwrap_or_default();
         match first.strip_prefix("QEMU emulator version ") {
             Some(version) => Ok(Self {
                 program,
@@ -72,7 +69,7 @@ impl Qemu {
             }),
             None => Err(QemuError::Version {
                 program,
-                said: first.to_owned(),
+                printed: first.to_owned(),
             }),
         }
     }

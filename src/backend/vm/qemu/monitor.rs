@@ -1,4 +1,4 @@
-//! What QEMU is told while it runs: the part of its monitor protocol that snapshots take (QEMU `docs/interop/qmp-spec.txt`).
+//! A client for QEMU's monitor: the part of its protocol that snapshots need (QEMU `docs/interop/qmp-spec.txt`).
 
 use std::io;
 
@@ -8,38 +8,31 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 
-/// Why QEMU does not do what it is told.
+/// An error of the monitor.
 #[derive(Debug, Error)]
 pub(crate) enum MonitorError {
-    /// It has ended, or its monitor is out of reach.
+    /// QEMU has ended, or its monitor cannot be reached.
     #[error("cannot talk to QEMU")]
     Talk(#[source] io::Error),
-    /// It has ended in the middle.
     #[error("QEMU has ended")]
     Ended,
-    /// It says no.
-    #[error("QEMU refuses `{command}`: {reason}")]
-    Refused {
-        /// What it was told.
-        command: String,
-        reason: String,
-    },
-    /// It says something that is no message of its protocol.
-    #[error("QEMU says what is no message: {line}")]
-    NoMessage { line: String },
+    #[error("QEMU refused `{command}`: {reason}")]
+    Refused { command: String, reason: String },
+    #[error("QEMU sent a line that is not a message: {line}")]
+    NotAMessage { line: String },
 }
 
-/// The other end of QEMU's monitor.
+/// A connection to QEMU's monitor.
 #[derive(Debug)]
 pub(crate) struct Monitor {
     input: Lines<BufReader<OwnedReadHalf>>,
     output: OwnedWriteHalf,
-    /// Names of events that came before an answer.
+    /// Names of events that arrived before an answer.
     events: Vec<String>,
 }
 
 impl Monitor {
-    /// Takes up the conversation.
+    /// Opens the conversation.
     pub(crate) async fn open(stream: UnixStream) -> Result<Self, MonitorError> {
         let (input, output) = stream.into_split();
         let mut monitor = Self {
@@ -48,12 +41,12 @@ impl Monitor {
             events: Vec::new(),
         };
         monitor.message().await?;
-        monitor.tell("qmp_capabilities", json!({})).await?;
+        monitor.execute("qmp_capabilities", json!({})).await?;
         Ok(monitor)
     }
 
-    /// Tells a command and waits for the answer.
-    pub(crate) async fn tell(
+    /// Executes a command and waits for the answer.
+    pub(crate) async fn execute(
         &mut self,
         command: &str,
         arguments: Value,
@@ -85,7 +78,7 @@ impl Monitor {
         }
     }
 
-    /// Waits for an event of this name; it may have come already.
+    /// Waits for an event of this name, which may have arrived already.
     pub(crate) async fn event(&mut self, name: &str) -> Result<(), MonitorError> {
         loop {
             if let Some(at) = self.events.iter().position(|known| known == name) {
@@ -105,6 +98,6 @@ impl Monitor {
     async fn message(&mut self) -> Result<Value, MonitorError> {
         let line = self.input.next_line().await.map_err(MonitorError::Talk)?;
         let line = line.ok_or(MonitorError::Ended)?;
-        serde_json::from_str(&line).map_err(|_| MonitorError::NoMessage { line })
+        serde_json::from_str(&line).map_err(|_| MonitorError::NotAMessage { line })
     }
 }

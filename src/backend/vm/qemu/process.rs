@@ -1,4 +1,4 @@
-//! A QEMU process: what enters it beforehand, what comes out of it, and its certain end.
+//! A QEMU process: its inputs, its outputs, and its certain end.
 
 use std::fs::File;
 use std::io::{self, PipeReader, Write};
@@ -14,45 +14,45 @@ use tokio::process::{Child, ChildStderr, Command};
 use super::hardware::Hardware;
 use crate::sys::lifeline::{die_with_parent, hand_down, own_descriptor};
 
-/// What a machine is started with.
+/// Everything that a machine is started with.
 #[derive(Debug)]
-pub(crate) struct Parts<'a> {
+pub(crate) struct MachineParts<'a> {
     pub(crate) hardware: Hardware,
     pub(crate) kernel: &'a Path,
     pub(crate) initramfs: &'a File,
-    /// The name of a file that the guest can read, and the file.
+    /// A file that the guest can read, and its name there.
     pub(crate) order: Option<(&'a str, &'a File)>,
-    /// Where packets go.
+    /// The file that packets are written to.
     pub(crate) packets: Option<&'a File>,
-    pub(crate) begin: Begin<'a>,
+    pub(crate) start_mode: StartMode<'a>,
 }
 
-/// How a machine begins.
+/// The way in which a machine starts.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Begin<'a> {
+pub(crate) enum StartMode<'a> {
     /// It boots.
     Boot,
-    /// It boots, and stops where its guest asks for that, to be saved where files for that are given.
+    /// It boots, and stops when its guest asks for that, to be saved if files are given.
     BootAndStop(Option<Saved<'a>>),
-    /// It goes on as what it was before.
+    /// It continues from a saved state.
     Restore {
-        /// What its memory was, which stays as it is.
+        /// Its memory, which stays unchanged.
         memory: &'a File,
-        /// What its processor and its devices were.
+        /// The state of its processor and devices.
         devices: &'a [u8],
     },
 }
 
-/// Where a machine is saved to. Both sides know these files by the same numbers.
+/// The files that a machine is saved to. Both processes have them open under the same numbers.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Saved<'a> {
-    /// Its memory all the time, from the file's start on.
+    /// Its memory from the file's start on, at all times.
     pub(crate) memory: &'a File,
-    /// What its processor and its devices are in the end.
+    /// The state of its processor and devices at the end.
     pub(crate) devices: &'a File,
 }
 
-/// QEMU's words for a memory that is a file's.
+/// Returns QEMU's arguments for a memory that is a file.
 fn memory(hardware: Hardware, file: &File, written: bool) -> [String; 4] {
     let share = if written { "on" } else { "off" };
     let object = format!(
@@ -60,48 +60,47 @@ fn memory(hardware: Hardware, file: &File, written: bool) -> [String; 4] {
         hardware.memory,
         own_descriptor(file)
     );
-    // What is saved is its devices alone, without a description of them.
+    // Only its devices are saved, without a description of them.
     let machine = "memory-backend=memory,suppress-vmdesc=on";
     ["-object", &object, "-machine", machine].map(str::to_owned)
 }
 
-/// A socket from which these bytes are to be read. It takes some 200 KB (`net.core.wmem_default`).
-fn told(bytes: &[u8]) -> io::Result<StdUnixStream> {
+/// Returns a socket from which these bytes can be read. It holds some 200 KB (`net.core.wmem_default`).
+fn socket_with(bytes: &[u8]) -> io::Result<StdUnixStream> {
     let (ours, theirs) = StdUnixStream::pair()?;
     ours.set_nonblocking(true)?;
     (&ours).write_all(bytes)?;
     Ok(theirs)
 }
 
-/// A machine that runs.
 #[derive(Debug)]
-pub(crate) struct Running {
+pub(crate) struct RunningMachine {
     pub(crate) child: Child,
     pub(crate) events: pipe::Receiver,
     pub(crate) console: pipe::Receiver,
     pub(crate) stderr: ChildStderr,
-    /// Where it stops by itself.
+    /// Present if the machine stops by itself.
     pub(crate) monitor: Option<UnixStream>,
 }
 
-/// Starts a machine. To be called on a thread that lives as long as the machine shall. Each input and output is a descriptor that the
-/// process inherits: none has a name on disk.
-pub(crate) fn start(program: &Path, parts: &Parts<'_>) -> io::Result<Running> {
-    let (events, tell_events) = io::pipe()?;
-    let (console, tell_console) = io::pipe()?;
-    let monitor = match parts.begin {
-        Begin::BootAndStop(_) => Some(StdUnixStream::pair()?),
-        Begin::Boot | Begin::Restore { .. } => None,
+/// Starts a machine. Must be called on a thread that lives as long as the machine. Each input and output is a
+/// descriptor that the process inherits; none has a name on disk.
+pub(crate) fn start(program: &Path, parts: &MachineParts<'_>) -> io::Result<RunningMachine> {
+    let (events, write_events) = io::pipe()?;
+    let (console, write_console) = io::pipe()?;
+    let monitor = match parts.start_mode {
+        StartMode::BootAndStop(_) => Some(StdUnixStream::pair()?),
+        StartMode::Boot | StartMode::Restore { .. } => None,
     };
     let nowhere = File::options().write(true).open("/dev/null")?;
     let packets = parts.packets.unwrap_or(&nowhere);
-    let devices = match parts.begin {
-        Begin::Restore { devices, .. } => Some(told(devices)?),
-        Begin::Boot | Begin::BootAndStop(_) => None,
+    let devices = match parts.start_mode {
+        StartMode::Restore { devices, .. } => Some(socket_with(devices)?),
+        StartMode::Boot | StartMode::BootAndStop(_) => None,
     };
 
     let mut command = Command::new(program);
-    // By its name it is known as ours, should it be left (`lab::leaks`).
+    // The name identifies the process as ours in case it is left behind (`lab::leaks`).
     command.args(["-name", env!("CARGO_PKG_NAME")]);
     command.args(parts.hardware.arguments());
     command.arg("-kernel").arg(parts.kernel);
@@ -114,9 +113,9 @@ pub(crate) fn start(program: &Path, parts: &Parts<'_>) -> io::Result<Running> {
         command.arg(format!("name={name},file={}", own_descriptor(file)));
     }
     let outputs: [(&str, &dyn AsRawFd); 3] = [
-        ("events", &tell_events),
+        ("events", &write_events),
         ("packets", packets),
-        ("console", &tell_console),
+        ("console", &write_console),
     ];
     for (name, file) in outputs {
         inherited.push(file);
@@ -129,16 +128,16 @@ pub(crate) fn start(program: &Path, parts: &Parts<'_>) -> io::Result<Running> {
         command.arg(format!("socket,id=monitor,fd={}", theirs.as_raw_fd()));
         command.args(["-mon", "chardev=monitor,mode=control"]);
     }
-    match parts.begin {
-        Begin::Boot => {}
-        Begin::BootAndStop(to) => {
+    match parts.start_mode {
+        StartMode::Boot => {}
+        StartMode::BootAndStop(to) => {
             command.args(["-action", "panic=pause"]);
             if let Some(to) = to {
                 inherited.extend([to.memory as &dyn AsRawFd, to.devices]);
                 command.args(memory(parts.hardware, to.memory, true));
             }
         }
-        Begin::Restore { memory: file, .. } => {
+        StartMode::Restore { memory: file, .. } => {
             inherited.push(file);
             command.args(memory(parts.hardware, file, false));
         }
@@ -146,10 +145,10 @@ pub(crate) fn start(program: &Path, parts: &Parts<'_>) -> io::Result<Running> {
     if let Some(devices) = &devices {
         inherited.push(devices);
         command.args(["-incoming", &format!("fd:{}", devices.as_raw_fd())]);
-        // Nor does it begin with a configuration.
+        // The saved state does not begin with a configuration.
         command.args(["-global", "migration.send-configuration=off"]);
     }
-    // In a process group of its own, so that Ctrl-C on the terminal reaches only us.
+    // It gets its own process group, so that Ctrl-C on the terminal reaches only this process.
     command
         .stdin(Stdio::null())
         .stdout(Stdio::null())
@@ -164,7 +163,7 @@ pub(crate) fn start(program: &Path, parts: &Parts<'_>) -> io::Result<Running> {
         ours.set_nonblocking(true)?;
         UnixStream::from_std(ours)
     });
-    Ok(Running {
+    Ok(RunningMachine {
         child,
         events: receiver(events)?,
         console: receiver(console)?,

@@ -1,13 +1,15 @@
-//! The clock in what QEMU saves of a machine.
+//! The clock in the state that QEMU saves of a machine.
 //!
-//! When a machine stops, QEMU's main thread moves its clock on to the next timer, as it does for an idle guest, or does not, as the
-//! host's scheduler has it (QEMU 7.2 `softmmu/icount.c`, `icount_start_warp_timer`). All else that is saved depends on the guest alone.
+//! When a machine stops, QEMU's main thread may or may not advance its clock to the next timer, as it does for an
+//! idle guest; that depends on the host's scheduler (QEMU 7.2 `softmmu/icount.c`, `icount_start_warp_timer`).
+//! Everything else in the saved state depends on the guest alone.
 
-/// The section that has it, and the layout's version: `vmstate_icount_timers` (QEMU `softmmu/cpu-timers.c`). Then come, as 64 bits
-/// each, what the clock is ahead of the count of instructions, and that count.
+/// The header of the clock's section, with the version of its layout: `vmstate_icount_timers` (QEMU
+/// `softmmu/cpu-timers.c`). Two 64-bit numbers follow: how far the clock is ahead of the count of
+/// instructions, and that count.
 const SECTION: &[u8] = b"\x0ctimer/icount\0\0\0\x01";
 
-/// Puts it to a moment, in nanoseconds since the machine began. None where there is no such clock.
+/// Sets the clock to a moment, in nanoseconds since the machine started. Returns `None` if there is no such clock.
 pub(crate) fn put(devices: &mut [u8], moment: u64) -> Option<()> {
     let section = devices
         .windows(SECTION.len())
@@ -28,7 +30,7 @@ mod tests {
     }
 
     #[test]
-    fn the_clock_is_the_moment_wherever_it_was() {
+    fn the_clock_is_set_to_the_moment_whatever_it_was() {
         for ahead in [0, 129_798, 5_000_000_000] {
             let mut devices = saved(ahead, 1_000);
             put(&mut devices, 250_000).unwrap();
@@ -37,7 +39,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_clock_is_left_as_it_is() {
+    fn data_without_a_clock_are_left_unchanged() {
         let mut cut = saved(1, 2);
         cut.truncate(cut.len() - 10);
         for devices in [Vec::new(), b"something else".to_vec(), cut] {

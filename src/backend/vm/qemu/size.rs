@@ -1,19 +1,19 @@
-//! How large a guest has to be for a run.
+//! The memory that a guest needs for a run.
 
 use crate::scenario::RunSpec;
 
-/// Least memory, MiB: what Linux and this program take, and some ten thousand sockets.
+/// The least memory, MiB: enough for Linux, this program, and some ten thousand sockets.
 pub(crate) const LEAST: u32 = 512;
-/// Most, MiB.
+/// The most memory, MiB.
 const MOST: u64 = 16 * 1024;
-/// Bytes that both ends of an open connection take in the kernel, with what the lab notes of it: 9 KiB were measured on a host; twice
-/// that, since a guest has no swap and the kernel keeps reserves.
+/// Bytes that both ends of an open connection take in the kernel, including the lab's own bookkeeping: 9 KiB were
+/// measured on a host. A guest needs twice that, since it has no swap and the kernel keeps reserves.
 const CONNECTION: u64 = 18 * 1024;
-/// Bytes of a closed connection, at each end for a minute in TIME_WAIT and for two in a conntrack table (measured: 350 and 385;
-/// `tcp_timeouts`, Linux `net/netfilter/nf_conntrack_proto_tcp.c`).
+/// Bytes of a closed connection, at each end for a minute in TIME_WAIT and for two in a conntrack table (measured: 350
+/// and 385; `tcp_timeouts`, Linux `net/netfilter/nf_conntrack_proto_tcp.c`).
 const CLOSED: u64 = 4 * 400;
 
-/// Memory of a guest for a run, MiB: a power of two, so that few sizes have snapshots of their own.
+/// Returns the memory of a guest for a run, MiB: a power of two, so that there are few snapshots.
 pub(crate) fn memory(spec: &RunSpec) -> u32 {
     let bytes: u64 = spec
         .workload

@@ -1,7 +1,7 @@
-//! Snapshots of guests that have booted: made once, kept where caches are, restored for every run.
+//! Snapshots of booted guests: made once, cached, restored for every run.
 //!
-//! A snapshot is named by everything that it depends on. It appears at once and whole, and is looked over before it is used: one that is
-//! not as it was written is made anew.
+//! A snapshot's name is derived from everything that it depends on. It appears complete or not at all, and is
+//! checked before it is used: a damaged one is made again.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -9,29 +9,30 @@ use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use super::process::Begin;
+use super::process::StartMode;
 use crate::sys::lifeline::link_unnamed;
 use crate::sys::sparse_file::for_each_filled_page;
 
-/// What the last bytes of a snapshot of ours begin with. Before them: the guest's memory with its zeros left out as holes, its devices.
+/// The first bytes of a snapshot's footer. Before the footer come the guest's memory, with holes for its
+/// zeros, and its devices.
 const MAGIC: &[u8; 8] = b"nslabvm2";
-/// Magic, bytes of memory, bytes of devices, checksum of both.
+/// Bytes of the footer: magic, length of the memory, length of the devices, checksum of both.
 const FOOTER: u64 = 8 + 8 + 8 + 4;
-/// Most bytes that devices take; some 13,000 were seen.
-const MOST_OF_DEVICES: u64 = 100_000;
-/// Snapshots that are kept; each new build of the program makes another, of about 130 MB.
+/// The most bytes of devices; some 13,000 were seen.
+const MAX_DEVICES: u64 = 100_000;
+/// The number of snapshots that are kept; each new build of the program makes another, of about 130 MB.
 const KEPT: usize = 8;
 const SUFFIX: &str = "snapshot";
 
-/// Where snapshots are kept.
+/// The cache of snapshots.
 #[derive(Debug, Clone)]
 pub(crate) struct Snapshots {
-    /// None where there is no such folder; then a snapshot is as old as this process.
+    /// None if there is no such folder; then a snapshot lives only as long as this process.
     folder: Option<PathBuf>,
 }
 
 impl Snapshots {
-    /// Those of the user: `$XDG_CACHE_HOME/nslab`, else `~/.cache/nslab` (XDG base directory specification).
+    /// Opens the user's cache: `$XDG_CACHE_HOME/nslab`, else `~/.cache/nslab` (XDG Base Directory Specification).
     pub(crate) fn of_user() -> Self {
         let absolute = |name| {
             std::env::var_os(name)
@@ -44,16 +45,16 @@ impl Snapshots {
         Self { folder }
     }
 
-    /// A whole snapshot of this name, where there is one.
+    /// Returns the snapshot of this name if it exists and is undamaged.
     pub(crate) fn find(&self, name: &str) -> Option<Snapshot> {
         let path = self.path(name)?;
-        // A machine maps it as its own memory, for which it has to be open for writing. Nothing is written.
+        // A machine maps it as its memory, for which it must be open for writing. Nothing is written.
         let file = File::options().read(true).write(true).open(&path).ok()?;
-        let Ok(Some(devices)) = devices_of_whole(&file) else {
+        let Ok(Some(devices)) = devices_if_undamaged(&file) else {
             let _gone_already = fs::remove_file(&path);
             return None;
         };
-        // The least recently used go first.
+        // The modification time records the last use, for eviction.
         let _as_it_was = file.set_modified(SystemTime::now());
         Some(Snapshot {
             memory: file,
@@ -62,21 +63,19 @@ impl Snapshots {
         })
     }
 
-    /// Why a snapshot could not be kept, and what to do.
+    /// Explains why a snapshot could not be kept, and what to do.
     pub(crate) fn why_not_kept(&self) -> String {
         let place = match &self.folder {
-            Some(folder) => format!(
-                "{} cannot be written or has no room for it",
-                folder.display()
-            ),
-            None => "there is no place for it: neither HOME nor XDG_CACHE_HOME is set".to_owned(),
+            Some(folder) => format!("{} cannot be written or is full", folder.display()),
+            None => "neither HOME nor XDG_CACHE_HOME is set".to_owned(),
         };
         format!(
-            "the guest that has booted cannot be kept, so that each start of nslab boots it anew: {place} (XDG_CACHE_HOME says where)"
+            "cannot keep the booted guest, so nslab will boot it again each time: {place} (set XDG_CACHE_HOME to \
+             choose another folder)"
         )
     }
 
-    /// Keeps what a guest is, under this name; where that cannot be, it ends with this process.
+    /// Keeps a snapshot under this name; if that fails, it lives only as long as this process.
     pub(crate) fn keep(&self, name: &str, memory: File, devices: Vec<u8>) -> Snapshot {
         let kept = self
             .path(name)
@@ -93,7 +92,7 @@ impl Snapshots {
         Some(self.folder.as_ref()?.join(format!("{name}.{SUFFIX}")))
     }
 
-    /// Removes all but the latest used.
+    /// Removes all but the most recently used.
     fn evict(&self) {
         let Some(entries) = self
             .folder
@@ -117,7 +116,7 @@ impl Snapshots {
     }
 }
 
-/// A guest that has booted.
+/// The state of a booted guest.
 #[derive(Debug)]
 pub(crate) struct Snapshot {
     memory: File,
@@ -126,21 +125,21 @@ pub(crate) struct Snapshot {
 }
 
 impl Snapshot {
-    /// Whether it outlives this process.
+    /// Returns true if the snapshot outlives this process.
     pub(crate) fn is_kept(&self) -> bool {
         self.kept
     }
 
-    /// How a machine goes on from here.
-    pub(crate) fn begin(&self) -> Begin<'_> {
-        Begin::Restore {
+    /// Returns the way to start a machine from this snapshot.
+    pub(crate) fn start_mode(&self) -> StartMode<'_> {
+        StartMode::Restore {
             memory: &self.memory,
             devices: &self.devices,
         }
     }
 }
 
-/// Writes a snapshot that appears at once.
+/// Writes a snapshot that appears complete or not at all.
 fn write(path: &Path, memory: &File, devices: &[u8]) -> io::Result<File> {
     let folder = path.parent().unwrap_or(Path::new("/"));
     fs::create_dir_all(folder)?;
@@ -163,15 +162,15 @@ fn write(path: &Path, memory: &File, devices: &[u8]) -> io::Result<File> {
     footer.extend((devices.len() as u64).to_le_bytes());
     footer.extend(hasher.finalize().to_le_bytes());
     file.write_all_at(&footer, length + devices.len() as u64)?;
-    // Where another process was faster, its is as good.
+    // If another process was faster, its snapshot is as good.
     match link_unnamed(&file, path) {
         Err(error) if !path.exists() => Err(error),
         _ => Ok(file),
     }
 }
 
-/// What its devices are, where a snapshot is as it was written.
-fn devices_of_whole(file: &File) -> io::Result<Option<Vec<u8>>> {
+/// Returns the devices of a snapshot if it is undamaged.
+fn devices_if_undamaged(file: &File) -> io::Result<Option<Vec<u8>>> {
     let mut footer = [0; FOOTER as usize];
     let Some(end) = file.metadata()?.len().checked_sub(FOOTER) else {
         return Ok(None);
@@ -182,16 +181,16 @@ fn devices_of_whole(file: &File) -> io::Result<Option<Vec<u8>>> {
             .first_chunk()
             .map(|bytes| u64::from_le_bytes(*bytes))
     };
-    let (Some(length), Some(of_devices)) = (number(8), number(16)) else {
+    let (Some(length), Some(devices_length)) = (number(8), number(16)) else {
         return Ok(None);
     };
     let is_ours = footer.starts_with(MAGIC)
-        && of_devices <= MOST_OF_DEVICES
-        && length.checked_add(of_devices) == Some(end);
+        && devices_length <= MAX_DEVICES
+        && length.checked_add(devices_length) == Some(end);
     if !is_ours {
         return Ok(None);
     }
-    let mut devices = vec![0; of_devices as usize];
+    let mut devices = vec![0; devices_length as usize];
     file.read_exact_at(&mut devices, length)?;
     let mut hasher = crc32fast::Hasher::new();
     for_each_filled_page(file, length, |at, page| {
@@ -229,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_kept_is_found_as_it_was() {
+    fn a_kept_snapshot_is_found_unchanged() {
         let folder = tempfile::tempdir().unwrap();
         let (snapshots, snapshot) = kept(folder.path());
         assert!(snapshot.is_kept());
@@ -243,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_as_it_was_written_is_removed() {
+    fn a_damaged_snapshot_is_removed() {
         for damage in [
             |file: &File| file.write_all_at(b"b", 1000),
             |file: &File| file.write_all_at(b"D", LENGTH),
@@ -259,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn where_nothing_can_be_kept_it_is_there_all_the_same() {
+    fn a_snapshot_that_cannot_be_kept_is_usable_all_the_same() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("new"), "no folder").unwrap();
         let (snapshots, snapshot) = kept(folder.path());
