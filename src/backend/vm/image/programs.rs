@@ -317,7 +317,7 @@ mod tests {
             .output()
             .unwrap();
         assert!(listed.status.success());
-        assert!(String::from_utf8_lossy(&listed.stdout).contains("a_program_still_runs"));
+        assert!(String::from_utf8_lossy(&listed.stdout).contains("a_program_runs_without"));
     }
 
     #[test]
