@@ -81,7 +81,7 @@ fn fills(rounds: u64) -> Measured {
         let slab = kernel_memory::slab()?;
         let netns = NetNs::create()?;
         let begun = Instant::now();
-        let made = lab::make_room(&netns, 0, false)?;
+        let made = lab::leave_free_entries(&netns, 0, false)?;
         figures.add("fill", begun.elapsed().as_secs_f64());
         figures.add(
             "memory",
@@ -92,7 +92,7 @@ fn fills(rounds: u64) -> Measured {
         // The host's own traffic may come and go, by a few.
         disturbed += u32::from(after.0.count.abs_diff(before.0.count) > 100 || after.1 != before.1);
         let begun = Instant::now();
-        lab::flush_room(&netns)?;
+        lab::flush_conntrack(&netns)?;
         figures.add("flush", begun.elapsed().as_secs_f64());
         drop(netns);
         settle::until(namespaces);

@@ -68,7 +68,7 @@ fn round(cast: &Cast, there: &[&Peer], course: &mut Course) -> Measured {
 }
 
 fn ours_once(cast: &Cast, ours: &'static str, course: &mut Course) -> Measured {
-    lab::flush_room(cast.netns("nat")?)?;
+    lab::flush_conntrack(cast.netns("nat")?)?;
     let act = cast.drive(ours)?;
     let load = act.load()?;
     let made = told::last(&act.told, &format!("{ours}.completed"));

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use nslab::lab::{Ground, Lab};
+use nslab::lab::{Lab, LabScope};
 use nslab::record::{Recorder, RecorderClosed, RunClock};
 use nslab::scenario::RunSpec;
 use nslab::traffic::Traffic;
@@ -34,7 +34,7 @@ impl Stage {
     /// Builds the topology of a scenario's only run.
     pub(crate) fn build(scenario: &str) -> Measured<Self> {
         let spec = spec(scenario)?;
-        let (lab, ..) = Lab::build(&spec, Ground::default())?;
+        let (lab, ..) = Lab::build(&spec, LabScope::default())?;
         Ok(Self { lab, spec })
     }
 

@@ -1,6 +1,6 @@
 //! Whole runs, probes and all, as `nslab run` makes them: only without a worker process around them.
 
-use nslab::lab::Ground;
+use nslab::lab::LabScope;
 use nslab::record::{Privileges, Recorder, Timeline};
 use nslab::run::{self, CancelToken, WorkOrder};
 
@@ -12,7 +12,7 @@ use super::script::spec;
 pub(crate) fn run(scenario: &str) -> Measured<Timeline> {
     let order = WorkOrder {
         spec: spec(scenario)?,
-        ground: Ground::default(),
+        ground: LabScope::default(),
         capture: None,
         guest: None,
     };

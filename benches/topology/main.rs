@@ -27,7 +27,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use nix::sched::{CloneFlags, unshare};
-use nslab::lab::{Ground, Lab};
+use nslab::lab::{Lab, LabScope};
 use nslab::scenario::RunSpec;
 use nslab::sys::NetNs;
 
@@ -176,7 +176,7 @@ fn bare(count: usize) -> Duration {
 /// How long a lab takes to stand, and to be let go of.
 fn stood(spec: &RunSpec) -> Measured<(Duration, Duration)> {
     let started = Instant::now();
-    let (lab, ..) = Lab::build(spec, Ground::default())?;
+    let (lab, ..) = Lab::build(spec, LabScope::default())?;
     let up = started.elapsed();
     let started = Instant::now();
     lab.shutdown();

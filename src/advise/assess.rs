@@ -7,15 +7,15 @@ use super::advice::LineAdvice;
 use super::facts::{KeyFacts, KeyScope, differs_in_labs};
 use super::merge::{LineMeaning, MergedLine};
 use super::plan::Assignment;
-use crate::lab::inquiry::{Found, Kept, Survey};
+use crate::lab::sysctl_survey::{FoundSysctl, SysctlSurvey, WriteOutcome};
 
 /// Combines lines and facts. `kept` holds what the kernel did with the values of [`super::values_to_try`];
 /// `beyond` looks up settings outside `net.`.
 pub fn assess(
     entries: Vec<MergedLine>,
-    survey: &Survey,
-    kept: BTreeMap<(String, String), Kept>,
-    beyond: impl Fn(&str) -> Option<Found>,
+    survey: &SysctlSurvey,
+    kept: BTreeMap<(String, String), WriteOutcome>,
+    beyond: impl Fn(&str) -> Option<FoundSysctl>,
 ) -> Vec<LineAdvice> {
     let line = |entry: MergedLine| {
         let facts = match &entry.meaning {
@@ -84,7 +84,7 @@ mod tests {
     /// Assesses lines on a kernel with a few keys. It refuses `tcp_tw_reuse` and changes the value of
     /// `tcp_rmem`.
     fn assessed(text: &str) -> Vec<LineAdvice> {
-        let found = |value: &str, writable| Found {
+        let found = |value: &str, writable| FoundSysctl {
             value: Some(value.to_owned()),
             writable,
         };
@@ -98,7 +98,7 @@ mod tests {
             ("net.ipv4.tcp_max_syn_backlog", "2048"),
             ("net.ipv4.conf.default.rp_filter", "0"),
         ];
-        let fresh: BTreeMap<String, Found> = own
+        let fresh: BTreeMap<String, FoundSysctl> = own
             .map(|(key, value)| (key.to_owned(), found(value, true)))
             .into();
         let mut here = fresh.clone();
@@ -117,7 +117,7 @@ mod tests {
             "net.ipv4.tcp_max_syn_backlog".to_owned(),
             found("4096", true),
         );
-        let survey = Survey {
+        let survey = SysctlSurvey {
             here,
             fresh,
             baseline,
@@ -131,9 +131,9 @@ mod tests {
             .into_iter()
             .map(|(key, value)| {
                 let kept = match key.as_str() {
-                    "net.ipv4.tcp_tw_reuse" => Kept::Refused("no".to_owned()),
-                    "net.ipv4.tcp_rmem" => Kept::Other("1 2 3".to_owned()),
-                    _ => Kept::AsWritten,
+                    "net.ipv4.tcp_tw_reuse" => WriteOutcome::Refused("no".to_owned()),
+                    "net.ipv4.tcp_rmem" => WriteOutcome::Other("1 2 3".to_owned()),
+                    _ => WriteOutcome::AsWritten,
                 };
                 ((key, value), kept)
             })
@@ -195,7 +195,7 @@ mod tests {
             facts.stand_in.as_deref(),
             Some("net.ipv4.conf.default.rp_filter")
         );
-        assert_eq!(facts.kept, Some(Kept::AsWritten));
+        assert_eq!(facts.kept, Some(WriteOutcome::AsWritten));
         assert_eq!(lines[0].ruling(), Ruling::NoScenario);
         assert_eq!(lines[1].ruling(), Ruling::CannotApply);
         assert!(

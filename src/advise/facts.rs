@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use super::history::{KeyFate, KeyHistory, history_of};
 use super::merge::{LineMeaning, MergedLine};
-use crate::lab::inquiry::{Found, Kept, Survey};
+use crate::lab::sysctl_survey::{FoundSysctl, SysctlSurvey, WriteOutcome};
 
 /// A key on this kernel.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,7 +24,7 @@ pub struct KeyFacts {
     /// The value in the baseline that labs start from, which the line is compared with.
     pub baseline: Option<String>,
     /// The result of writing the line's value in a namespace of its own; absent if it was not tried.
-    pub kept: Option<Kept>,
+    pub kept: Option<WriteOutcome>,
     /// The key that was tried instead, for a key of an interface that a fresh namespace does not have.
     pub stand_in: Option<String>,
     /// True if this host has the key but it cannot be written.
@@ -44,7 +44,11 @@ pub enum KeyScope {
 
 impl KeyFacts {
     /// Looks up a key in the survey, or with `beyond` if it is outside `net.`.
-    pub fn of(key: &str, survey: &Survey, beyond: impl Fn(&str) -> Option<Found>) -> Self {
+    pub fn of(
+        key: &str,
+        survey: &SysctlSurvey,
+        beyond: impl Fn(&str) -> Option<FoundSysctl>,
+    ) -> Self {
         let tried = tried_as(key, survey);
         let (here, fresh) = (survey.here.get(key), survey.fresh.get(tried.as_ref()));
         let beyond = if key.starts_with("net.") {
@@ -58,7 +62,7 @@ impl KeyFacts {
             (None, None) => KeyScope::Missing,
         };
         let found_here = here.or(beyond.as_ref());
-        let value = |found: Option<&Found>| found.and_then(|found| found.value.clone());
+        let value = |found: Option<&FoundSysctl>| found.and_then(|found| found.value.clone());
         Self {
             key: key.to_owned(),
             scope,
@@ -84,11 +88,11 @@ impl KeyFacts {
                 None => "this kernel has no such key".to_owned(),
             }),
             _ if self.read_only => Some("the key is read-only".to_owned()),
-            (Some(Kept::Refused(why)), _) => Some(why.clone()),
-            (Some(Kept::Other(value)), _) => {
+            (Some(WriteOutcome::Refused(why)), _) => Some(why.clone()),
+            (Some(WriteOutcome::Other(value)), _) => {
                 Some(format!("the kernel changes the value to `{value}`"))
             }
-            (Some(Kept::AsWritten) | None, _) => None,
+            (Some(WriteOutcome::AsWritten) | None, _) => None,
         }
     }
 
@@ -139,7 +143,7 @@ fn module(key: &str) -> Option<&'static str> {
 
 /// Returns the key to try. For an interface that a fresh namespace does not have, this is the key of the
 /// defaults for new interfaces, or of the loopback interface.
-fn tried_as<'a>(key: &'a str, survey: &Survey) -> Cow<'a, str> {
+fn tried_as<'a>(key: &'a str, survey: &SysctlSurvey) -> Cow<'a, str> {
     let words: Vec<&str> = key.split('.').collect();
     let ["net", family, kind @ ("conf" | "neigh"), interface, setting] = words[..] else {
         return Cow::Borrowed(key);
@@ -156,7 +160,7 @@ fn tried_as<'a>(key: &'a str, survey: &Survey) -> Cow<'a, str> {
 }
 
 /// Returns the values to try: each key that namespaces have, with the value of its line.
-pub fn values_to_try(entries: &[MergedLine], survey: &Survey) -> Vec<(String, String)> {
+pub fn values_to_try(entries: &[MergedLine], survey: &SysctlSurvey) -> Vec<(String, String)> {
     let mut pairs = BTreeSet::new();
     for entry in entries {
         if let LineMeaning::Sets { keys, value, .. } = &entry.meaning {

@@ -1,7 +1,7 @@
 //! The effect of a sysctl file on this kernel: each line is looked up, tried, and measured with and without.
 //!
 //! [`advise`] is the whole story. [`merge`](fn@merge) combines files as sysctl(8) does, [`KeyFacts`] holds what the
-//! kernel says about each key (asked by `lab::inquiry`), [`plan`](fn@plan) finds the scenarios that show the effect
+//! kernel says about each key (asked by `lab::sysctl_survey`), [`plan`](fn@plan) finds the scenarios that show the effect
 //! of a line, `trial` runs them with `compare`, and [`Advice`] is the result. Nothing is said about a line that was
 //! not looked up or observed.
 
@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 use thiserror::Error;
 use tokio::sync::watch;
 
-use crate::lab::inquiry::InquiryError;
+use crate::lab::sysctl_survey::SurveyError;
 use crate::scenario::Problems;
 use crate::suite;
 
@@ -78,7 +78,7 @@ pub enum Settings {
 pub enum AdviseError {
     /// The kernel's settings cannot be read or tried.
     #[error("cannot examine the settings of this kernel")]
-    Inquiry(#[from] InquiryError),
+    Inquiry(#[from] SurveyError),
     /// A scenario file is invalid.
     #[error("a scenario is invalid")]
     Scenario(Problems),

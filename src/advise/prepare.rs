@@ -13,7 +13,7 @@ use super::plan::{PlannedComparison, plan, too_short};
 use super::running::running;
 use super::{AdviceRequest, AdviseError, Settings};
 use crate::compare::{QuestionError, Side};
-use crate::lab::inquiry::{self, InquiryError};
+use crate::lab::sysctl_survey::{self, SurveyError};
 use crate::scenario::{self, Scenario};
 use crate::suite::Source;
 
@@ -80,8 +80,8 @@ impl PreparedComparison {
 }
 
 /// Returns the names of the sources, and every line with what this kernel says about it.
-pub(super) fn look_up(settings: &Settings) -> Result<(Vec<String>, Vec<LineAdvice>), InquiryError> {
-    let survey = inquiry::survey()?;
+pub(super) fn look_up(settings: &Settings) -> Result<(Vec<String>, Vec<LineAdvice>), SurveyError> {
+    let survey = sysctl_survey::survey()?;
     let of_host;
     let sources = match settings {
         Settings::Files(sources) => sources,
@@ -91,16 +91,16 @@ pub(super) fn look_up(settings: &Settings) -> Result<(Vec<String>, Vec<LineAdvic
         }
     };
     let network = survey.fresh.keys().chain(survey.here.keys()).cloned();
-    let known: BTreeSet<String> = network.chain(inquiry::keys_beyond_the_network()).collect();
+    let known: BTreeSet<String> = network.chain(sysctl_survey::non_network_keys()).collect();
     let lines = merge(sources, &Vec::from_iter(known));
     let to_try = values_to_try(&lines, &survey);
-    let answers = inquiry::try_values(&to_try)?;
+    let answers = sysctl_survey::try_values(&to_try)?;
     let kept = to_try
         .into_iter()
         .zip(answers)
         .filter_map(|(tried, answer)| Some((tried, answer?)))
         .collect();
-    let lines = assess(lines, &survey, kept, inquiry::beyond_the_network);
+    let lines = assess(lines, &survey, kept, sysctl_survey::find_non_network);
     let names = sources.iter().map(|source| source.label.clone()).collect();
     Ok((names, lines))
 }

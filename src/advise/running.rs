@@ -5,17 +5,18 @@ use std::collections::BTreeMap;
 
 use super::facts::differs_in_labs;
 use super::merge::SysctlSource;
-use crate::lab::inquiry::{Found, Survey};
+use crate::lab::sysctl_survey::{FoundSysctl, SysctlSurvey};
 
 /// Endings of keys that show state and are not meant to be set.
 const STATES: [&str; 3] = ["_count", ".flush", "nf_conntrack_buckets"];
 
 /// Returns a line for each setting per namespace whose value on this host differs from the baseline.
-pub fn running(survey: &Survey) -> SysctlSource {
+pub fn running(survey: &SysctlSurvey) -> SysctlSource {
     let mut text = String::new();
     for (key, baseline) in &survey.baseline {
-        let value =
-            |all: &BTreeMap<String, Found>| all.get(key).and_then(|found| found.value.clone());
+        let value = |all: &BTreeMap<String, FoundSysctl>| {
+            all.get(key).and_then(|found| found.value.clone())
+        };
         let (here, fresh) = (value(&survey.here), value(&survey.fresh));
         let state = STATES.iter().any(|end| key.ends_with(end));
         // If the host has the value of a fresh namespace, nobody has set it.
@@ -42,11 +43,11 @@ mod tests {
 
     #[test]
     fn only_writable_settings_that_differ_become_lines() {
-        let found = |value: &str, writable| Found {
+        let found = |value: &str, writable| FoundSysctl {
             value: (!value.is_empty()).then(|| value.to_owned()),
             writable,
         };
-        let all = |entries: &[(&str, &str, bool)]| -> BTreeMap<String, Found> {
+        let all = |entries: &[(&str, &str, bool)]| -> BTreeMap<String, FoundSysctl> {
             let each = entries.iter();
             each.map(|(key, value, writable)| ((*key).to_owned(), found(value, *writable)))
                 .collect()
@@ -61,7 +62,7 @@ mod tests {
                 ("net.ipv4.only_there", "0", true),
             ])
         };
-        let survey = Survey {
+        let survey = SysctlSurvey {
             here: all(&[
                 ("net.ipv4.tcp_fin_timeout", "15", true),
                 ("net.ipv4.tcp_sack", "1", true),

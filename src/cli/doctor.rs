@@ -7,7 +7,7 @@ use nix::sys::utsname;
 
 use super::{exit, message, output};
 use crate::causes::chain;
-use crate::lab::ability::{self, State};
+use crate::lab::abilities::{self, Availability};
 use crate::lab::leaks;
 
 /// Arguments of `nslab doctor`.
@@ -31,11 +31,11 @@ pub(super) fn main(arguments: &DoctorArguments) -> ExitCode {
             "kernel {system} {release}; each feature was tried:\n\n"
         ));
     }
-    for ability in ability::abilities() {
+    for ability in abilities::probe_all() {
         let (mark, why) = match &ability.state {
-            State::Yes => ("yes    ", None),
-            State::Limited { reason, how_to_get } => ("limited", Some((reason, how_to_get))),
-            State::No { reason, how_to_get } => ("NO     ", Some((reason, how_to_get))),
+            Availability::Yes => ("yes    ", None),
+            Availability::Limited { reason, how_to_get } => ("limited", Some((reason, how_to_get))),
+            Availability::No { reason, how_to_get } => ("NO     ", Some((reason, how_to_get))),
         };
         output::out(&format!("{mark}  {}\n", ability.name));
         if let Some((reason, how_to_get)) = why {

@@ -2,14 +2,14 @@
 
 use indexmap::IndexMap;
 
-use super::birth::{Born, bear_all};
+use super::applied_settings::AppliedSettings;
 use super::error::BuildError;
-use super::ledger::Ledger;
 use super::mark;
 use super::messages::Messages;
+use super::namespaces::{CreatedNamespace, create_all};
 use super::netem::netem;
 use super::plan::{Op, Plan, PlannedEnd, Site};
-use super::settings::{Became, Wanted, write_all};
+use super::settings::{SetOutcome, WantedSysctl, write_all};
 use crate::names::NodeName;
 use crate::scenario::topology::IpVersion;
 use crate::sys::NetNs;
@@ -21,21 +21,21 @@ use crate::sys::sysctl::Sysctls;
 
 /// A namespace under construction.
 #[derive(Debug)]
-struct Ground {
-    born: Born,
+struct NamespaceBuild {
+    created: CreatedNamespace,
     messages: Messages,
 }
 
 /// The namespaces under construction, in the order of the plan.
-type Grounds = IndexMap<Site, Ground>;
+type NamespaceBuilds = IndexMap<Site, NamespaceBuild>;
 
 /// What stands once a plan has been executed.
 #[derive(Debug)]
-pub(super) struct Standing {
+pub(super) struct BuiltNamespaces {
     /// The namespaces.
     pub(super) sites: IndexMap<Site, NetNs>,
     /// How the nodes are set.
-    pub(super) ledger: Ledger,
+    pub(super) applied: AppliedSettings,
 }
 
 /// Executes a plan. Where the lab owns the kernel, the calling thread must be in its initial namespace. Namespaces get socket hashes
@@ -43,20 +43,20 @@ pub(super) struct Standing {
 pub(super) fn apply(
     plan: &Plan,
     socket_hash: Option<u64>,
-    ground: super::Ground,
-) -> Result<Standing, BuildError> {
-    let mut workshop = (ground.own_netns || ground.owns_kernel)
+    scope: super::LabScope,
+) -> Result<BuiltNamespaces, BuildError> {
+    let mut outside = (scope.own_netns || scope.owns_kernel)
         .then(|| Netlink::open(libc::NETLINK_ROUTE))
         .transpose()
         .map_err(|source| BuildError::Netlink {
             site: Site::Wire,
             source,
         })?;
-    let mut grounds: Grounds = bear_all(plan, socket_hash)?
+    let mut builds: NamespaceBuilds = create_all(plan, socket_hash)?
         .into_iter()
-        .map(|(site, born)| {
+        .map(|(site, created)| {
             let messages = Messages::default();
-            (site, Ground { born, messages })
+            (site, NamespaceBuild { created, messages })
         })
         .collect();
     let mut links = Messages::default();
@@ -64,7 +64,7 @@ pub(super) fn apply(
     for (line, op) in plan.ops.iter().enumerate() {
         match op {
             Op::Namespace(op) => {
-                message(&mut grounds, &op.site, line, |batch| {
+                message(&mut builds, &op.site, line, |batch| {
                     rtnl::set_up_with_alias(batch, rtnl::LOOPBACK, mark::MARK);
                 });
                 if op.ip == IpVersion::V6 {
@@ -72,13 +72,13 @@ pub(super) fn apply(
                 }
             }
             Op::Veth { ends, .. } => {
-                lay(&grounds, &mut links, line, op);
-                message(&mut grounds, &ends[1].site, line, |batch| {
+                add_veth(&builds, &mut links, line, op);
+                message(&mut builds, &ends[1].site, line, |batch| {
                     rtnl::set_link(batch, ends[1].index, true);
                 });
                 first_up.push(&ends[0]);
                 if links.is_full() {
-                    send_links(plan, &mut grounds, workshop.as_mut(), &mut links)?;
+                    send_links(plan, &mut builds, outside.as_mut(), &mut links)?;
                 }
             }
             Op::Netem {
@@ -86,7 +86,7 @@ pub(super) fn apply(
                 index,
                 impairment,
                 ..
-            } => message(&mut grounds, &Site::Node(node.clone()), line, |batch| {
+            } => message(&mut builds, &Site::Node(node.clone()), line, |batch| {
                 qdisc::netem(batch, *index, &netem(impairment));
             }),
             Op::Address {
@@ -94,48 +94,48 @@ pub(super) fn apply(
                 index,
                 prefix,
                 ..
-            } => message(&mut grounds, &Site::Node(node.clone()), line, |batch| {
+            } => message(&mut builds, &Site::Node(node.clone()), line, |batch| {
                 rtnl::address(batch, *index, prefix.address, prefix.length);
             }),
             Op::Local { node, prefix } => {
-                message(&mut grounds, &Site::Node(node.clone()), line, |batch| {
+                message(&mut builds, &Site::Node(node.clone()), line, |batch| {
                     rtnl::local_prefix(batch, prefix.address, prefix.length);
                 });
             }
             Op::Route { node, to, via } => {
-                message(&mut grounds, &Site::Node(node.clone()), line, |batch| {
+                message(&mut builds, &Site::Node(node.clone()), line, |batch| {
                     rtnl::route(batch, to.address, to.length, *via);
                 });
             }
-            // Done at birth, or to a lab that stands.
+            // Done at namespaces, or to a lab that stands.
             Op::Sysctl { .. } | Op::Rules { .. } => {}
             Op::Room { .. } | Op::Wire { .. } | Op::Limit { .. } => {}
         }
     }
-    send_links(plan, &mut grounds, workshop.as_mut(), &mut links)?;
+    send_links(plan, &mut builds, outside.as_mut(), &mut links)?;
     for end in single_segments(plan) {
-        cut_segments(&mut grounds, end)?;
+        cut_segments(&mut builds, end)?;
     }
-    for ground in grounds.values_mut() {
-        ground.messages.send(plan, &mut ground.born.route)?;
+    for build in builds.values_mut() {
+        build.messages.send(plan, &mut build.created.route)?;
     }
     for end in first_up {
-        wait_for_carrier(&mut grounds, end)?;
+        wait_for_carrier(&mut builds, end)?;
     }
     for site in with_ipv6 {
-        wait_for_addresses(&mut grounds, site)?;
+        wait_for_addresses(&mut builds, site)?;
     }
-    conclude(grounds, ground.owns_kernel)
+    conclude(builds, scope.owns_kernel)
 }
 
-fn message(grounds: &mut Grounds, site: &Site, line: usize, write: impl FnOnce(&mut Batch)) {
-    if let Some(ground) = grounds.get_mut(site) {
-        ground.messages.add(line, write);
+fn message(builds: &mut NamespaceBuilds, site: &Site, line: usize, write: impl FnOnce(&mut Batch)) {
+    if let Some(build) = builds.get_mut(site) {
+        build.messages.add(line, write);
     }
 }
 
 /// Adds the message that creates a veth pair.
-fn lay(grounds: &Grounds, links: &mut Messages, line: usize, op: &Op) {
+fn add_veth(builds: &NamespaceBuilds, links: &mut Messages, line: usize, op: &Op) {
     let Op::Veth {
         ends,
         mtu,
@@ -145,8 +145,8 @@ fn lay(grounds: &Grounds, links: &mut Messages, line: usize, op: &Op) {
     else {
         return;
     };
-    if let [Some(a), Some(b)] = ends.each_ref().map(|end| grounds.get(&end.site)) {
-        let end = |end, ground| veth_end(end, ground, *mtu, *single_segments);
+    if let [Some(a), Some(b)] = ends.each_ref().map(|end| builds.get(&end.site)) {
+        let end = |end, build| veth_end(end, build, *mtu, *single_segments);
         links.add(line, |batch| {
             rtnl::veth(batch, &[end(&ends[0], a), end(&ends[1], b)]);
         });
@@ -155,12 +155,12 @@ fn lay(grounds: &Grounds, links: &mut Messages, line: usize, op: &Op) {
 
 fn veth_end<'a>(
     end: &'a PlannedEnd,
-    ground: &'a Ground,
+    build: &'a NamespaceBuild,
     mtu: Option<u32>,
     single_segments: bool,
 ) -> VethEnd<'a> {
     VethEnd {
-        netns: &ground.born.netns,
+        netns: &build.created.netns,
         name: end.interface.as_str(),
         index: end.index,
         mac: end.mac,
@@ -185,20 +185,21 @@ fn single_segments(plan: &Plan) -> impl Iterator<Item = &PlannedEnd> {
 }
 
 /// Has an old kernel cut segments that was not told so when the link was made.
-fn cut_segments(grounds: &mut Grounds, end: &PlannedEnd) -> Result<(), BuildError> {
-    let Some(Ground { born, .. }) = grounds.get_mut(&end.site) else {
+fn cut_segments(builds: &mut NamespaceBuilds, end: &PlannedEnd) -> Result<(), BuildError> {
+    let Some(NamespaceBuild { created, .. }) = builds.get_mut(&end.site) else {
         return Ok(());
     };
-    let most =
-        rtnl::gso_max_segs(&mut born.route, end.index).map_err(|source| BuildError::Netlink {
+    let most = rtnl::gso_max_segs(&mut created.route, end.index).map_err(|source| {
+        BuildError::Netlink {
             site: end.site.clone(),
             source,
-        })?;
+        }
+    })?;
     if most == Some(1) {
         return Ok(());
     }
     let interface = end.interface.to_string();
-    let turned_off = born.netns.run(move || ethtool::turn_tso_off(&interface));
+    let turned_off = created.netns.run(move || ethtool::turn_tso_off(&interface));
     turned_off.flatten().map_err(|source| BuildError::Segments {
         site: end.site.clone(),
         interface: end.interface.to_string(),
@@ -211,23 +212,23 @@ fn cut_segments(grounds: &mut Grounds, end: &PlannedEnd) -> Result<(), BuildErro
 /// taken there; nothing of the lab is in the calling thread's.
 fn send_links(
     plan: &Plan,
-    grounds: &mut Grounds,
-    workshop: Option<&mut Netlink>,
+    builds: &mut NamespaceBuilds,
+    outside: Option<&mut Netlink>,
     links: &mut Messages,
 ) -> Result<(), BuildError> {
-    match (workshop, grounds.first_mut()) {
-        (Some(workshop), _) => links.send(plan, workshop),
-        (None, Some((_, ground))) => links.send(plan, &mut ground.born.route),
+    match (outside, builds.first_mut()) {
+        (Some(outside), _) => links.send(plan, outside),
+        (None, Some((_, build))) => links.send(plan, &mut build.created.route),
         (None, None) => Ok(()),
     }
 }
 
 /// An end that came up before its peer waits for carrier.
-fn wait_for_carrier(grounds: &mut Grounds, end: &PlannedEnd) -> Result<(), BuildError> {
-    let Some(ground) = grounds.get_mut(&end.site) else {
+fn wait_for_carrier(builds: &mut NamespaceBuilds, end: &PlannedEnd) -> Result<(), BuildError> {
+    let Some(build) = builds.get_mut(&end.site) else {
         return Ok(());
     };
-    let route = &mut ground.born.route;
+    let route = &mut build.created.route;
     let up = rtnl::wait_until(|| rtnl::is_operational(route, end.index));
     match up {
         Ok(true) => Ok(()),
@@ -243,11 +244,11 @@ fn wait_for_carrier(grounds: &mut Grounds, end: &PlannedEnd) -> Result<(), Build
 }
 
 /// IPv6 addresses are taken into use a moment after they are given.
-fn wait_for_addresses(grounds: &mut Grounds, site: &Site) -> Result<(), BuildError> {
-    let Some(ground) = grounds.get_mut(site) else {
+fn wait_for_addresses(builds: &mut NamespaceBuilds, site: &Site) -> Result<(), BuildError> {
+    let Some(build) = builds.get_mut(site) else {
         return Ok(());
     };
-    let route = &mut ground.born.route;
+    let route = &mut build.created.route;
     match rtnl::wait_until(|| Ok(!rtnl::has_tentative_addresses(route)?)) {
         Ok(true) => Ok(()),
         Ok(false) => Err(BuildError::Tentative { site: site.clone() }),
@@ -259,31 +260,31 @@ fn wait_for_addresses(grounds: &mut Grounds, site: &Site) -> Result<(), BuildErr
 }
 
 /// Sets what belongs to interfaces, and takes down how every node is set.
-fn conclude(grounds: Grounds, owns_kernel: bool) -> Result<Standing, BuildError> {
-    let mut ledger = Ledger::new(owns_kernel);
+fn conclude(builds: NamespaceBuilds, owns_kernel: bool) -> Result<BuiltNamespaces, BuildError> {
+    let mut applied = AppliedSettings::new(owns_kernel);
     let mut sites = IndexMap::new();
-    for (site, ground) in grounds {
-        let Born {
+    for (site, build) in builds {
+        let CreatedNamespace {
             netns,
-            survey,
-            mut became,
+            pinned,
+            mut outcomes,
             of_interfaces,
             ..
-        } = ground.born;
+        } = build.created;
         if let Site::Node(node) = &site {
-            became.extend(set_inside(&netns, node, of_interfaces)?);
-            ledger.enter(node, &survey, became)?;
+            outcomes.extend(set_inside(&netns, node, of_interfaces)?);
+            applied.add_node(node, &pinned, outcomes)?;
         }
         sites.insert(site, netns);
     }
-    Ok(Standing { sites, ledger })
+    Ok(BuiltNamespaces { sites, applied })
 }
 
 fn set_inside(
     netns: &NetNs,
     node: &NodeName,
-    wanted: Vec<Wanted>,
-) -> Result<Vec<(Wanted, Became)>, BuildError> {
+    wanted: Vec<WantedSysctl>,
+) -> Result<Vec<(WantedSysctl, SetOutcome)>, BuildError> {
     if wanted.is_empty() {
         return Ok(Vec::new());
     }

@@ -33,12 +33,12 @@ pub(super) struct Pin {
     /// Its value.
     pub(super) to: To,
     /// What a new namespace gets.
-    found: Found,
+    found: Origin,
 }
 
 /// What a new namespace gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Found {
+enum Origin {
     /// A constant in the kernel's sources.
     Constant,
     /// What the host has now, or what the size of the socket hash makes of it.
@@ -49,13 +49,13 @@ const fn pin(key: &'static str, value: &'static str) -> Pin {
     Pin {
         key,
         to: To::Value(value),
-        found: Found::Constant,
+        found: Origin::Constant,
     }
 }
 
 const fn pin_now(key: &'static str, value: &'static str) -> Pin {
     Pin {
-        found: Found::Now,
+        found: Origin::Now,
         ..pin(key, value)
     }
 }
@@ -76,7 +76,7 @@ pub(super) const NODE: &[Pin] = &[
     Pin {
         key: "net.ipv4.tcp_congestion_control",
         to: To::FirstOf(&["cubic", "reno"]),
-        found: Found::Now,
+        found: Origin::Now,
     },
     // Copied from the host; by default derived from memory, with these as the greatest values (tcp_init).
     pin_now("net.ipv4.tcp_rmem", "4096 131072 6291456"),
@@ -88,7 +88,7 @@ pub(super) const NODE: &[Pin] = &[
     Pin {
         key: "net.ipv4.tcp_tw_reuse",
         to: To::AsFound,
-        found: Found::Constant,
+        found: Origin::Constant,
     },
     // Milliseconds. Since 6.14.
     pin("net.ipv4.tcp_tw_reuse_delay", "1000"),
@@ -185,10 +185,10 @@ const KERNEL: &[Pin] = &[
 /// so once. Before 4.11 most of what a node has was of the whole kernel.
 pub(super) fn pin_kernel() -> BTreeMap<&'static str, String> {
     let mut sysctls = Sysctls::new();
-    let mut survey = Survey::take_anew(NODE, &mut sysctls);
-    survey.extend(Survey::take_anew(CONNTRACK, &mut sysctls));
-    survey.extend(Survey::take_anew(KERNEL, &mut sysctls));
-    survey.values
+    let mut pinned = PinnedSettings::take_anew(NODE, &mut sysctls);
+    pinned.extend(PinnedSettings::take_anew(CONNTRACK, &mut sysctls));
+    pinned.extend(PinnedSettings::take_anew(KERNEL, &mut sysctls));
+    pinned.values
 }
 
 /// What a key reads; nothing where the kernel lacks it.
@@ -198,7 +198,7 @@ fn read(_: &Pin, key: &Key, sysctls: &mut Sysctls) -> Option<String> {
 
 /// The same in a new namespace, where a constant has to be read but once.
 fn seen(pin: &Pin, key: &Key, sysctls: &mut Sysctls) -> Option<String> {
-    if pin.found == Found::Now {
+    if pin.found == Origin::Now {
         return read(pin, key, sysctls);
     }
     let known = || SEEN.lock().unwrap_or_else(PoisonError::into_inner);
@@ -212,7 +212,7 @@ fn seen(pin: &Pin, key: &Key, sysctls: &mut Sysctls) -> Option<String> {
 
 /// The pins of a namespace as they are, and what had to be written for it.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Survey {
+pub(super) struct PinnedSettings {
     /// Each key that the kernel has, as read back.
     pub(super) values: BTreeMap<&'static str, String>,
     /// Of these, those that are not at their pinned value.
@@ -223,7 +223,7 @@ pub(super) struct Survey {
     written: Vec<(&'static str, &'static str)>,
 }
 
-impl Survey {
+impl PinnedSettings {
     /// Pins settings in the calling thread's new namespace: looks at each, writes what is off and reads that back.
     pub(super) fn take(pins: &'static [Pin], sysctls: &mut Sysctls) -> Self {
         Self::pin(pins, sysctls, seen)
@@ -239,7 +239,7 @@ impl Survey {
         sysctls: &mut Sysctls,
         look: fn(&Pin, &Key, &mut Sysctls) -> Option<String>,
     ) -> Self {
-        let mut survey = Self::default();
+        let mut pinned = Self::default();
         for pin in pins {
             let Some(key) = Key::parse(pin.key) else {
                 continue;
@@ -257,21 +257,21 @@ impl Survey {
             for value in off {
                 // What the kernel refuses is recorded as what it kept.
                 if let Ok(now) = sysctls.set(&key, value) {
-                    survey.written.push((pin.key, value));
+                    pinned.written.push((pin.key, value));
                     kept = Some(now);
                     break;
                 }
             }
             let kept = kept.unwrap_or(found);
             if !wanted.is_empty() && !wanted.iter().any(|value| same(value, &kept)) {
-                survey.off.push(pin.key);
+                pinned.off.push(pin.key);
             }
-            survey.values.insert(pin.key, kept);
+            pinned.values.insert(pin.key, kept);
         }
-        survey
+        pinned
     }
 
-    /// Does in the calling thread's new namespace what the survey had to do in its own.
+    /// Does in the calling thread's new namespace what the pinned had to do in its own.
     pub(super) fn repeat(&self, sysctls: &mut Sysctls) {
         for (key, value) in &self.written {
             if let Some(key) = Key::parse(key) {
@@ -299,7 +299,7 @@ impl Survey {
         self.values.get(key).or_else(|| self.needed.get(key))
     }
 
-    /// Adds what another survey found.
+    /// Adds what another pinned found.
     pub(super) fn extend(&mut self, other: Self) {
         self.values.extend(other.values);
         self.off.extend(other.off);

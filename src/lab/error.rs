@@ -4,9 +4,9 @@ use std::io;
 
 use thiserror::Error;
 
-use super::known::gone_since;
+use super::conntrack_fill::ConntrackFillError;
+use super::known_sysctls::removed_in;
 use super::plan::Site;
-use super::room::RoomError;
 use super::wire::WireError;
 use crate::names::NodeName;
 use crate::scenario::Place;
@@ -89,7 +89,7 @@ pub enum NotApplicable {
         key: String,
     },
     /// A setting under `kernel:` that this kernel does not have.
-    #[error("this kernel has no {key}{}", gone_since(key).map_or_else(String::new, |since| format!(": it is gone since Linux {since}")))]
+    #[error("this kernel has no {key}{}", removed_in(key).map_or_else(String::new, |since| format!(": it is gone since Linux {since}")))]
     KernelLacks {
         /// The key.
         key: String,
@@ -164,12 +164,12 @@ impl From<WireError> for BuildError {
 pub enum BuildError {
     /// The room in a node's conntrack table could not be made.
     #[error("cannot make room in the conntrack table of `{node}`")]
-    Room {
+    Conntrack {
         /// The node.
         node: NodeName,
         /// Why.
         #[source]
-        source: RoomError,
+        source: ConntrackFillError,
     },
     /// A wire could not be laid.
     #[error("cannot lay the userspace wires")]

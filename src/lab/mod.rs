@@ -3,38 +3,38 @@
 //! [`plan()`] says what to build, purely; [`Lab::build`] builds it. A lab lives by descriptors and threads, nothing of it has
 //! a name on disk: when it is dropped, or its process dies, the kernel clears it away.
 
-pub mod ability;
+pub mod abilities;
+mod applied_settings;
 mod apply;
 mod baseline;
-mod birth;
 mod capacity;
+mod changes;
+mod conntrack_fill;
 mod error;
-pub mod inquiry;
-mod known;
+mod known_sysctls;
 pub mod leaks;
-mod ledger;
 mod mark;
 mod messages;
+mod namespaces;
 mod netem;
 mod node;
 mod plan;
 mod print;
 pub mod programs;
-mod room;
 mod rules;
 pub mod sandbox;
 mod settings;
-mod steps;
+pub mod sysctl_survey;
 #[cfg(test)]
 mod tests;
 pub mod wire;
 mod wires;
 
+pub use changes::ChangeError;
+pub use conntrack_fill::{ConntrackFillError, flush_conntrack, leave_free_entries};
 pub use error::{BuildError, Feature, NotApplicable};
 pub use node::Node;
 pub use plan::{NamespaceOp, Op, Plan, PlannedEnd, Site, WireSide, plan};
-pub use room::{RoomError, flush_room, make_room};
-pub use steps::StepError;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -56,7 +56,7 @@ use crate::sys::sysctl::Sysctls;
 
 /// What the lab stands on.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Ground {
+pub struct LabScope {
     /// Whether the lab owns the kernel (a virtual machine), so that host-wide settings may be made. The thread that builds
     /// is then in the initial namespace.
     pub owns_kernel: bool,
@@ -110,29 +110,29 @@ impl Lab {
     /// [`BuildError::NotApplicable`] where this kernel lacks what the scenario needs; all others are errors of the run.
     pub fn build(
         spec: &RunSpec,
-        ground: Ground,
+        scope: LabScope,
     ) -> Result<(Self, Built, NodeSettings), BuildError> {
         let started = Instant::now();
         // Each node takes several. What is missing shows where they run out.
         let _as_many_as_there_are = raise_nofile();
-        let pinned = match ground.owns_kernel {
+        let pinned = match scope.owns_kernel {
             true => baseline::pin_kernel(),
             false => BTreeMap::new(),
         };
-        let set = settings::set_kernel(&spec.kernel_sysctls, ground.owns_kernel)?;
+        let set = settings::set_kernel_sysctls(&spec.kernel_sysctls, scope.owns_kernel)?;
         let entries =
-            (ground.owns_kernel || ground.own_netns).then(|| capacity::entries(&spec.workload));
+            (scope.owns_kernel || scope.own_netns).then(|| capacity::entries(&spec.workload));
         if let Some(entries) = entries {
             capacity::size_socket_hash(&mut Sysctls::new(), entries);
         }
         let plan = plan(&spec.topology);
-        let standing = apply::apply(&plan, entries, ground)?;
-        let nodes = nodes(&spec.topology, &standing.sites);
+        let built_namespaces = apply::apply(&plan, entries, scope)?;
+        let nodes = nodes(&spec.topology, &built_namespaces.sites);
         if let Some(node) = nodes.values().next().filter(|_| !set.is_empty()) {
-            settings::hold_on(node, &set)?;
+            settings::check_hold_on(node, &set)?;
         }
-        let places = wire_places(&plan, &standing);
-        let wires = Wires::lay(&places, &spec.topology, |name| nodes.get(name), spec.seed)?;
+        let places = wire_places(&plan, &built_namespaces);
+        let wires = Wires::start(&places, &spec.topology, |name| nodes.get(name), spec.seed)?;
         let mut lab = Self {
             nodes,
             topology: spec.topology.clone(),
@@ -140,15 +140,15 @@ impl Lab {
             filled: Vec::new(),
         };
         let filling = Instant::now();
-        let conntrack_room = lab.make_rooms(ground, capacity::entries(&spec.workload))?;
+        let conntrack_room = lab.fill_conntrack_tables(scope, capacity::entries(&spec.workload))?;
         let built = Built {
             took: nanos(started.elapsed()),
             fill_took: nanos(filling.elapsed()),
             conntrack_room,
             wire: lab.wire_precision(places.first()),
-            emulated: lab.wires.statements(),
+            emulated: lab.wires.emulation_statements(),
         };
-        Ok((lab, built, standing.ledger.close(pinned, set)))
+        Ok((lab, built, built_namespaces.applied.finish(pinned, set)))
     }
 
     /// How good the wires are: one of them stands for all. `None` where there is none, or where packets did not arrive in time: then
@@ -159,7 +159,7 @@ impl Lab {
         else {
             return None;
         };
-        let probe = |node: &'_ Node, end: usize| precision::Probe {
+        let probe = |node: &'_ Node, end: usize| precision::WireProbe {
             netns: node.netns.clone(),
             interface: link.interfaces[end].clone(),
         };
@@ -171,9 +171,9 @@ impl Lab {
         self.wires.begin(clock, recorder);
     }
 
-    fn make_rooms(
+    fn fill_conntrack_tables(
         &mut self,
-        ground: Ground,
+        scope: LabScope,
         sockets: u64,
     ) -> Result<BTreeMap<String, ConntrackRoom>, BuildError> {
         let rooms = self
@@ -181,13 +181,13 @@ impl Lab {
             .nodes
             .iter()
             .filter_map(|(name, node)| Some((name, node.conntrack_room?)));
-        let mut by_limit = ground.owns_kernel;
+        let mut by_limit = scope.owns_kernel;
         if let Some((first, _)) = rooms.clone().next().filter(|_| by_limit) {
             let each: Vec<u32> = rooms.clone().map(|(_, room)| room).collect();
             // Each connection may be in a table twice as long as in TIME_WAIT (nf_conntrack_tcp_timeout_time_wait, 120 s).
             let others = u32::try_from(2 * sockets).unwrap_or(u32::MAX);
-            let shared = room::share_limit(&each, others);
-            by_limit = !shared.map_err(|source| BuildError::Room {
+            let shared = conntrack_fill::lower_shared_limit(&each, others);
+            by_limit = !shared.map_err(|source| BuildError::Conntrack {
                 node: first.clone(),
                 source,
             })?;
@@ -197,11 +197,12 @@ impl Lab {
             let Some(node) = self.nodes.get(name) else {
                 continue;
             };
-            let done =
-                make_room(&node.netns, room, by_limit).map_err(|source| BuildError::Room {
+            let done = leave_free_entries(&node.netns, room, by_limit).map_err(|source| {
+                BuildError::Conntrack {
                     node: name.clone(),
                     source,
-                })?;
+                }
+            })?;
             if done.filled > 0 {
                 self.filled.push(name.clone());
             }
@@ -239,7 +240,7 @@ impl Lab {
         drop(self.wires);
         for node in self.filled.iter().filter_map(|name| self.nodes.get(name)) {
             // What cannot be emptied goes with its namespace.
-            let _slower = flush_room(&node.netns);
+            let _slower = flush_conntrack(&node.netns);
         }
     }
 }
@@ -260,7 +261,7 @@ fn nodes(topology: &Topology, sites: &IndexMap<Site, NetNs>) -> IndexMap<NodeNam
         .collect()
 }
 
-fn wire_places(plan: &Plan, standing: &apply::Standing) -> Vec<WirePlace> {
+fn wire_places(plan: &Plan, built_namespaces: &apply::BuiltNamespaces) -> Vec<WirePlace> {
     let place = |op: &Op| {
         let Op::Wire {
             link,
@@ -273,12 +274,16 @@ fn wire_places(plan: &Plan, standing: &apply::Standing) -> Vec<WirePlace> {
         };
         let mut ends = ends.clone();
         for end in &mut ends {
-            if !standing.ledger.emulated.contains_key(end.node.as_str()) {
+            if !built_namespaces
+                .applied
+                .emulated
+                .contains_key(end.node.as_str())
+            {
                 end.emulate.clear();
             }
         }
         Some(WirePlace {
-            netns: standing.sites.get(&Site::Wire)?.clone(),
+            netns: built_namespaces.sites.get(&Site::Wire)?.clone(),
             link: *link,
             ends,
             impairment: impairment.clone(),

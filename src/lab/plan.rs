@@ -14,7 +14,7 @@ use crate::scenario::topology::{
     Prefix, Topology,
 };
 
-/// Index of a namespace's first interface of the lab's. `lo` has 1, and where tunnels are built into the kernel each namespace is born
+/// Index of a namespace's first interface of the lab's. `lo` has 1, and where tunnels are built into the kernel each namespace is created
 /// with some (`tunl0`, `sit0`, `gre0` and ten others at most; Linux 6.18, `net_has_fallback_tunnels`).
 const FIRST_INDEX: u32 = 64;
 

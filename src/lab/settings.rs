@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::error::{BuildError, NotApplicable};
-use super::known::{gone_since, host_wide, is_host_wide};
+use super::known_sysctls::{host_wide, is_host_wide, removed_in};
 use super::node::Node;
 use crate::names::NodeName;
 use crate::scenario::{Place, nearest};
@@ -11,7 +11,7 @@ use crate::sys::sysctl::{Key, SysctlError, Sysctls, same};
 
 /// A setting that the scenario wants on a node.
 #[derive(Debug, Clone)]
-pub(super) struct Wanted {
+pub(super) struct WantedSysctl {
     pub(super) key: String,
     pub(super) value: String,
     pub(super) place: Place,
@@ -19,38 +19,38 @@ pub(super) struct Wanted {
     pub(super) emulated: bool,
 }
 
-/// What became of a setting.
+/// What outcome of a setting.
 #[derive(Debug)]
-pub(super) enum Became {
+pub(super) enum SetOutcome {
     /// The namespace has it, read back as this.
     Kept(String),
     /// The namespace cannot have it; the whole kernel might.
     NotHere(NotApplicable),
 }
 
-impl Wanted {
+impl WantedSysctl {
     /// Sets it in the calling thread's namespace.
     pub(super) fn write(
         &self,
         node: &NodeName,
         sysctls: &mut Sysctls,
-    ) -> Result<Became, BuildError> {
+    ) -> Result<SetOutcome, BuildError> {
         let key = self.key(node)?;
         if !key.is_network() {
-            return Ok(Became::NotHere(self.not_applicable(node, sysctls)));
+            return Ok(SetOutcome::NotHere(self.not_applicable(node, sysctls)));
         }
         match sysctls.set(&key, &self.value) {
-            Ok(kept) if same(&self.value, &kept) => Ok(Became::Kept(kept)),
+            Ok(kept) if same(&self.value, &kept) => Ok(SetOutcome::Kept(kept)),
             Ok(kept) => Err(self.kept(node, kept)),
             Err(SysctlError::Absent | SysctlError::ReadOnly) => {
-                Ok(Became::NotHere(self.not_applicable(node, sysctls)))
+                Ok(SetOutcome::NotHere(self.not_applicable(node, sysctls)))
             }
             Err(source) => Err(self.refused(node, source)),
         }
     }
 
     /// Sets it for the whole kernel, from the initial namespace. `None`: the kernel has no such setting.
-    pub(super) fn write_for_all(&self, node: &NodeName) -> Result<Option<String>, BuildError> {
+    pub(super) fn write_for_kernel(&self, node: &NodeName) -> Result<Option<String>, BuildError> {
         let key = self.key(node)?;
         match Sysctls::new().set(&key, &self.value) {
             Ok(kept) if same(&self.value, &kept) => Ok(Some(kept)),
@@ -65,7 +65,7 @@ impl Wanted {
         let (node, key, place) = (node.clone(), self.key.clone(), self.place);
         // What the namespace has but cannot write belongs to the whole kernel, known by name or not.
         let is_here = Key::parse(&key).is_some_and(|key| sysctls.has(&key));
-        if let Some(since) = gone_since(&key) {
+        if let Some(since) = removed_in(&key) {
             NotApplicable::Gone {
                 node,
                 key,
@@ -140,15 +140,15 @@ fn similar(key: &str) -> Option<String> {
 
 /// Sets what is wanted in the calling thread's namespace, in order.
 pub(super) fn write_all(
-    wanted: Vec<Wanted>,
+    wanted: Vec<WantedSysctl>,
     node: &NodeName,
     sysctls: &mut Sysctls,
-) -> Result<Vec<(Wanted, Became)>, BuildError> {
+) -> Result<Vec<(WantedSysctl, SetOutcome)>, BuildError> {
     wanted
         .into_iter()
         .map(|wanted| {
-            let became = wanted.write(node, sysctls)?;
-            Ok((wanted, became))
+            let outcome = wanted.write(node, sysctls)?;
+            Ok((wanted, outcome))
         })
         .collect()
 }
@@ -157,7 +157,7 @@ pub(super) fn write_all(
 ///
 /// # Errors
 /// Not applicable where it does not own it; where the kernel refuses a value or keeps another.
-pub(super) fn set_kernel(
+pub(super) fn set_kernel_sysctls(
     wanted: &BTreeMap<String, String>,
     owns_kernel: bool,
 ) -> Result<BTreeMap<String, String>, BuildError> {
@@ -193,7 +193,7 @@ pub(super) fn set_kernel(
 ///
 /// # Errors
 /// Not applicable where one is each namespace's own: which keys are differs between kernels (`tcp_tw_recycle` since Linux 4.10).
-pub(super) fn hold_on(node: &Node, set: &BTreeMap<String, String>) -> Result<(), BuildError> {
+pub(super) fn check_hold_on(node: &Node, set: &BTreeMap<String, String>) -> Result<(), BuildError> {
     let keys: Vec<Key> = set.keys().filter_map(|name| Key::parse(name)).collect();
     let seen = node.netns.run(move || {
         let mut sysctls = Sysctls::new();

@@ -17,13 +17,13 @@ pub(super) struct Wires {
 
 impl Wires {
     /// Joins every place with a wire. Packets pass untouched until [`Self::begin`].
-    pub(super) fn lay<'a>(
+    pub(super) fn start<'a>(
         places: &[WirePlace],
         topology: &Topology,
         node: impl Fn(&NodeName) -> Option<&'a Node>,
         seed: u64,
     ) -> Result<Self, WireError> {
-        let mut laid = Self::default();
+        let mut wires = Self::default();
         for place in places {
             for end in &place.ends {
                 let (Some(live), Some(spec)) = (node(&end.node), topology.nodes.get(&end.node))
@@ -31,15 +31,15 @@ impl Wires {
                     continue;
                 };
                 let recycles = end.emulate.contains(&Emulation::TcpTwRecycle);
-                if recycles && !laid.recycles.contains_key(&end.node) {
+                if recycles && !wires.recycles.contains_key(&end.node) {
                     let recycle = TwRecycle::start(&live.netns, &end.node, spec)?;
-                    laid.recycles.insert(end.node.clone(), recycle);
+                    wires.recycles.insert(end.node.clone(), recycle);
                 }
             }
             let ends = place.ends.each_ref().map(|end| WireEnd {
                 interface: end.interface.clone(),
                 node: end.node.clone(),
-                recycle: laid.recycles.get(&end.node).cloned(),
+                recycle: wires.recycles.get(&end.node).cloned(),
                 clock: topology
                     .nodes
                     .get(&end.node)
@@ -48,12 +48,12 @@ impl Wires {
             });
             // A seed of its own for each wire: what one loses says nothing about another.
             let seed = seed.wrapping_add(place.link as u64);
-            laid.wires.insert(
+            wires.wires.insert(
                 place.link,
                 Wire::start(&place.netns, ends, &place.impairment, &place.faults, seed)?,
             );
         }
-        Ok(laid)
+        Ok(wires)
     }
 
     /// From the return of this on, impairment and emulation apply.
@@ -64,10 +64,10 @@ impl Wires {
     }
 
     /// What is emulated, by node: sentences.
-    pub(super) fn statements(&self) -> BTreeMap<String, Vec<String>> {
+    pub(super) fn emulation_statements(&self) -> BTreeMap<String, Vec<String>> {
         self.recycles
             .keys()
-            .map(|node| (node.to_string(), vec![recycle::statement(node)]))
+            .map(|node| (node.to_string(), vec![recycle::emulation_statement(node)]))
             .collect()
     }
 

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use super::Probes;
-use crate::lab::{Node, make_room};
+use crate::lab::{Node, leave_free_entries};
 use crate::names::{NodeName, SeriesName};
 use crate::record::{
     Event, Offset, Recorder, RecorderClosed, RunClock, Series, SeriesKind, Timeline,
@@ -262,7 +262,7 @@ fn kernel_a_full_table_is_told_in_the_log_by_the_namespace_it_is_of() {
     let of_lab = Watching::begin(&spec, &[node("nat", &lab.nat)]);
     let of_other = Watching::begin(&spec, &[node("nat", &other.nat)]);
     let _listener = listen(&lab.server, NatLab::SERVER);
-    make_room(&lab.nat, 1, false).unwrap();
+    leave_free_entries(&lab.nat, 1, false).unwrap();
     let _connections = connect(&lab.client, NatLab::SERVER, 1, PATIENT);
     // The kernel limits such lines to ten in five seconds, all namespaces together.
     wait_until("the kernel says that the table is full", || {

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-pub use crate::lab::Ground;
+pub use crate::lab::LabScope;
 pub use cancel_token::CancelToken;
 pub use live_run::LiveRun;
 pub use order::WorkOrder;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::lab::Ground;
+use crate::lab::LabScope;
 use crate::record::Guest;
 use crate::scenario::RunSpec;
 
@@ -14,7 +14,7 @@ pub struct WorkOrder {
     /// The run, with every reference resolved.
     pub spec: RunSpec,
     /// The changes that the lab may make to the kernel.
-    pub ground: Ground,
+    pub ground: LabScope,
     /// The inputs of the virtual machine, if the worker runs in one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub guest: Option<Guest>,

@@ -2,12 +2,12 @@
 
 use nix::sys::utsname;
 
-use crate::lab::{Ground, programs};
+use crate::lab::{LabScope, programs};
 use crate::scenario::expr::CompareOp;
 use crate::scenario::{RunSpec, VersionBound};
 
 /// Returns the reason why a run is not applicable here, or `None` if it is.
-pub(crate) fn unmet_requirement(spec: &RunSpec, ground: Ground) -> Option<String> {
+pub(crate) fn unmet_requirement(spec: &RunSpec, ground: LabScope) -> Option<String> {
     unmet_kernel(spec)
         .or_else(|| missing_program(spec))
         .or_else(|| foreign_kernel(spec, ground))
@@ -51,7 +51,7 @@ fn missing_program(spec: &RunSpec) -> Option<String> {
     ))
 }
 
-fn foreign_kernel(spec: &RunSpec, ground: Ground) -> Option<String> {
+fn foreign_kernel(spec: &RunSpec, ground: LabScope) -> Option<String> {
     let key = spec
         .kernel_sysctls
         .keys()

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::lab::{Lab, StepError};
+use crate::lab::{ChangeError, Lab};
 use crate::scenario::RunSpec;
 use crate::scenario::workload::{StepAction, StepSpec};
 use crate::traffic::{Traffic, TrafficError};
@@ -24,7 +24,7 @@ pub struct RunStepError {
 pub(super) enum StepFailure {
     /// The lab could not be changed.
     #[error(transparent)]
-    Lab(#[from] StepError),
+    Lab(#[from] ChangeError),
     /// A server, client or command could not be stopped.
     #[error(transparent)]
     Traffic(#[from] TrafficError),

@@ -9,7 +9,7 @@ use super::capturing::Capturing;
 use super::event_sink::EventSink;
 use super::failure::{TIME_TO_STOP, WorkerFailure};
 use super::recording::Recording;
-use crate::backend::{Backend, Ground, HangLimit, WorkOrder, Worker};
+use crate::backend::{Backend, HangLimit, LabScope, WorkOrder, Worker};
 use crate::causes::chain;
 use crate::record::{Event, Offset};
 use crate::scenario::RunSpec;
@@ -67,7 +67,7 @@ async fn run_worker(
 ) -> (Option<WorkerFailure>, Vec<String>) {
     let order = WorkOrder {
         spec: spec.clone(),
-        ground: Ground::default(),
+        ground: LabScope::default(),
         capture: None,
         guest: None,
     };

@@ -28,7 +28,7 @@ pub fn network() -> io::Result<Vec<Entry>> {
 }
 
 /// Every setting that is none of the network's, as far as they can be listed.
-pub fn beyond_the_network() -> Vec<Entry> {
+pub fn find_non_network() -> Vec<Entry> {
     let tops = fs::read_dir("/proc/sys").into_iter().flatten().flatten();
     let names = tops.filter_map(|top| top.file_name().into_string().ok());
     let others = names.filter(|name| name != "net");
@@ -97,7 +97,7 @@ mod tests {
                 .writable
         );
         assert!(find("net.ipv4.conf.lo.rp_filter").is_some());
-        let beyond = beyond_the_network();
+        let beyond = find_non_network();
         let version = beyond
             .iter()
             .find(|entry| entry.key.as_str() == "kernel.osrelease")

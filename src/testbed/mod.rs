@@ -93,7 +93,7 @@ use std::thread::JoinHandle;
 use indexmap::IndexMap;
 
 use crate::record::{Privileges, Recorder, RecorderClosed, Timeline};
-use crate::run::{CancelToken, Ground, LiveRun, RunError, WorkOrder};
+use crate::run::{CancelToken, LabScope, LiveRun, RunError, WorkOrder};
 use crate::scenario::{self, RunSpec};
 use crate::sys::sandbox;
 
@@ -143,9 +143,9 @@ impl Testbed {
         let spec = only_run(text)?;
         let order = WorkOrder {
             spec: spec.clone(),
-            ground: Ground {
+            ground: LabScope {
                 own_netns: isolated::is_inside(),
-                ..Ground::default()
+                ..LabScope::default()
             },
             capture: None,
             guest: None,

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use libtest_mimic::Trial;
-use nslab::lab::Ground;
+use nslab::lab::LabScope;
 use nslab::ladder::{self, Ladder};
 use nslab::record::{self, Privileges, Recorder, Timeline};
 use nslab::run::{self, CancelToken, WorkOrder};
@@ -84,7 +84,7 @@ fn run(scenario: &str) -> Ran {
     let parsed = scenario::parse("captured.yaml", scenario, &BTreeMap::new());
     let order = WorkOrder {
         spec: parsed.unwrap().runs.remove(0),
-        ground: Ground::default(),
+        ground: LabScope::default(),
         capture: None,
         guest: None,
     };

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use nslab::advise::{Advice, Experiment, LineAdvice, SysctlSource, assess, merge, values_to_try};
 use nslab::compare::{Comparison, Question, Trial, Tried};
-use nslab::lab::inquiry::{Found, Kept, Survey};
+use nslab::lab::sysctl_survey::{FoundSysctl, SysctlSurvey, WriteOutcome};
 use nslab::report;
 use nslab::report::terminal::Style;
 use nslab::suite::RunResult;
@@ -54,7 +54,7 @@ fn trial() -> Trial {
 
 /// A kernel with three keys of a namespace's own and one of the whole kernel's.
 fn lines(text: &str) -> Vec<LineAdvice> {
-    let found = |value: &str, writable| Found {
+    let found = |value: &str, writable| FoundSysctl {
         value: Some(value.to_owned()),
         writable,
     };
@@ -63,13 +63,13 @@ fn lines(text: &str) -> Vec<LineAdvice> {
         ("net.ipv4.tcp_fin_timeout", "60"),
         ("net.core.somaxconn", "4096"),
     ];
-    let fresh: BTreeMap<String, Found> = own
+    let fresh: BTreeMap<String, FoundSysctl> = own
         .map(|(key, value)| (key.to_owned(), found(value, true)))
         .into();
     let mut here = fresh.clone();
     here.insert("net.core.rmem_max".to_owned(), found("212992", true));
     here.insert("net.core.somaxconn".to_owned(), found("128", true));
-    let survey = Survey {
+    let survey = SysctlSurvey {
         baseline: fresh.clone(),
         here,
         fresh,
@@ -81,7 +81,7 @@ fn lines(text: &str) -> Vec<LineAdvice> {
     let entries = merge(&sources, &[]);
     let kept = values_to_try(&entries, &survey)
         .into_iter()
-        .map(|asked| (asked, Kept::AsWritten))
+        .map(|asked| (asked, WriteOutcome::AsWritten))
         .collect();
     assess(entries, &survey, kept, |_| None)
 }

@@ -23,7 +23,7 @@ use crate::backend::last_words::LastWords;
 use crate::backend::machine::RunShare;
 use crate::backend::protocol::Worker;
 use crate::record::Guest;
-use crate::run::{Ground, WorkOrder};
+use crate::run::{LabScope, WorkOrder};
 use crate::scenario::RunSpec;
 use crate::sys::memory_file::memory_file;
 
@@ -129,7 +129,7 @@ impl VmBackend {
             modules,
             packets: capture.is_some(),
             work: WorkOrder {
-                ground: Ground {
+                ground: LabScope {
                     owns_kernel: true,
                     own_netns: true,
                 },

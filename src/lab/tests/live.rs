@@ -288,7 +288,7 @@ fn kernel_two_hundred_namespaces_stand_quickly() {
     let names: Vec<String> = (0..200).map(|n| format!("n{n}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let (lab, built, _) =
-        Lab::build(&run_of(row(IpVersion::V4, &names)), Ground::default()).unwrap();
+        Lab::build(&run_of(row(IpVersion::V4, &names)), LabScope::default()).unwrap();
     assert_eq!(lab.nodes().count(), 200);
     // A tenth of this on a quiet machine; the bound is for one that is busy with something else.
     assert!(built.took < 5_000_000_000, "{} ns", built.took);

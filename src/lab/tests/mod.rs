@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use indexmap::IndexMap;
 
-use super::{Ground, Lab};
+use super::{Lab, LabScope};
 use crate::names::{IfName, NodeName};
 use crate::scenario::topology::{
     Impairment, InterfaceSpec, IpVersion, LinkSpec, NodeSpec, Prefix, RouteSpec, SysctlSpec,
@@ -121,7 +121,9 @@ fn run_of(topology: Topology) -> RunSpec {
 }
 
 fn build(topology: Topology) -> Lab {
-    Lab::build(&run_of(topology), Ground::default()).unwrap().0
+    Lab::build(&run_of(topology), LabScope::default())
+        .unwrap()
+        .0
 }
 
 fn netns(lab: &Lab, name: &str) -> NetNs {

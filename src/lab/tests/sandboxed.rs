@@ -45,7 +45,7 @@ fn nat() -> Topology {
 
 /// Which address a server behind a masquerading router sees.
 fn seen_through_nat() -> String {
-    let lab = match Lab::build(&run_of(nat()), Ground::default()) {
+    let lab = match Lab::build(&run_of(nat()), LabScope::default()) {
         Ok((lab, _, _)) => lab,
         Err(error) => return format!("cannot build: {error:?}"),
     };
@@ -145,7 +145,7 @@ fn builds_a_lab_and_stays() {
         return;
     }
     inside(false, |_| {
-        let (lab, _, _) = Lab::build(&run_of(nat()), Ground::default()).unwrap();
+        let (lab, _, _) = Lab::build(&run_of(nat()), LabScope::default()).unwrap();
         let mut out = std::fs::OpenOptions::new()
             .write(true)
             .open("/dev/fd/2")

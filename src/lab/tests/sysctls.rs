@@ -15,7 +15,7 @@ fn read(netns: &NetNs, key: &str) -> Option<String> {
 fn refusal(key: &str, value: &str) -> BuildError {
     let mut topology = row(IpVersion::V4, &["a", "b"]);
     set(&mut topology, "a", key, value);
-    Lab::build(&run_of(topology), Ground::default()).unwrap_err()
+    Lab::build(&run_of(topology), LabScope::default()).unwrap_err()
 }
 
 #[test]
@@ -26,7 +26,7 @@ fn kernel_the_baseline_is_present_in_every_namespace() {
     }
     let mut topology = row(IpVersion::V4, &["a", "b", "c"]);
     topology.nodes["c"].conntrack_room = Some(10);
-    let (lab, _, settings) = Lab::build(&run_of(topology), Ground::default()).unwrap();
+    let (lab, _, settings) = Lab::build(&run_of(topology), LabScope::default()).unwrap();
     for node in lab.nodes() {
         let recorded = &settings.sysctls[node.name.as_str()];
         let conntrack = baseline::CONNTRACK
@@ -73,7 +73,7 @@ fn kernel_what_the_scenario_sets_is_read_back_and_differs_from_the_baseline() {
     );
     set(&mut topology, "a", "net.ipv4.conf.eth0.rp_filter", "1");
     set(&mut topology, "a", "net.ipv4.tcp_fin_timeout", "60");
-    let (lab, _, settings) = Lab::build(&run_of(topology), Ground::default()).unwrap();
+    let (lab, _, settings) = Lab::build(&run_of(topology), LabScope::default()).unwrap();
     let a = netns(&lab, "a");
     assert_eq!(read(&a, "net.ipv4.tcp_tw_reuse").as_deref(), Some("1"));
     assert_eq!(
@@ -193,7 +193,7 @@ fn kernel_what_this_kernel_or_a_namespace_cannot_have_is_not_applicable() {
     let mut run = run_of(row(IpVersion::V4, &["a", "b"]));
     run.kernel_sysctls
         .insert("net.ipv4.tcp_max_orphans".to_owned(), "64".to_owned());
-    let error = Lab::build(&run, Ground::default()).unwrap_err();
+    let error = Lab::build(&run, LabScope::default()).unwrap_err();
     assert!(matches!(
         error,
         BuildError::NotApplicable(NotApplicable::Kernel { .. })
@@ -220,7 +220,7 @@ fn kernel_what_is_emulated_is_left_to_the_wire_and_said() {
     let mut topology = row(IpVersion::V4, &["a", "b"]);
     topology.nodes["b"].emulate = vec![Emulation::TcpTwRecycle];
     set(&mut topology, "b", "net.ipv4.tcp_tw_recycle", "1");
-    let (_lab, built, settings) = Lab::build(&run_of(topology), Ground::default()).unwrap();
+    let (_lab, built, settings) = Lab::build(&run_of(topology), LabScope::default()).unwrap();
     let [statement] = &built.emulated["b"][..] else {
         panic!("one statement: {:?}", built.emulated)
     };
@@ -245,7 +245,7 @@ fn kernel_long_lists_are_kept_whole() {
         "net.ipv4.ip_local_reserved_ports",
         &ports.join(","),
     );
-    let (_, _, settings) = Lab::build(&run_of(topology), Ground::default()).unwrap();
+    let (_, _, settings) = Lab::build(&run_of(topology), LabScope::default()).unwrap();
     assert_eq!(
         settings.sysctls["a"]["net.ipv4.ip_local_reserved_ports"],
         ports.join(",")
@@ -261,12 +261,12 @@ fn kernel_a_lab_in_its_own_namespace_has_socket_hashes_of_its_own() {
     let sizes = NetNs::create()
         .unwrap()
         .run(|| {
-            let ground = Ground {
+            let scope = LabScope {
                 own_netns: true,
-                ..Ground::default()
+                ..LabScope::default()
             };
             let (lab, ..) =
-                Lab::build(&run_of(row(IpVersion::V4, &["a", "b", "c"])), ground).unwrap();
+                Lab::build(&run_of(row(IpVersion::V4, &["a", "b", "c"])), scope).unwrap();
             lab.nodes()
                 .filter_map(|node| read(&node.netns, "net.ipv4.tcp_ehash_entries"))
                 .collect::<Vec<_>>()

@@ -1,6 +1,6 @@
 //! The thread of a wire: takes frames in at one end, lets them out at the other when their time has come.
 //!
-//! What becomes of a frame is decided elsewhere: `faults` (single segments), `lane` (delay, loss, rate), `tw_recycle` and `host_clock` (emulation).
+//! What becomes of a frame is decided elsewhere: `faults` (single segments), `direction` (delay, loss, rate), `tw_recycle` and `host_clock` (emulation).
 
 use std::io;
 use std::os::fd::AsFd;
@@ -12,13 +12,13 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::eventfd::EventFd;
 
-use super::faults::{Faults, Going};
+use super::direction::Direction;
+use super::faults::{Faults, ReleasedFrame};
 use super::host_clock::HostClock;
-use super::lane::Lane;
-use super::recycle::Verdict;
+use super::recycle::RecycleVerdict;
 use super::segment::{Segment, is_upkeep};
 use super::tw_recycle::TwRecycle;
-use super::{WireEnd, tally::Tally};
+use super::{WireEnd, counters::WireCounters};
 use crate::record::{Offset, Recorder, RunClock};
 use crate::scenario::fault::FaultSpec;
 use crate::scenario::topology::Impairment;
@@ -27,29 +27,29 @@ use crate::sys::timer::Alarm;
 
 /// What the handle of a wire tells its thread.
 #[derive(Debug)]
-pub(super) enum Command {
+pub(super) enum WireCommand {
     /// The run begins.
     Begin(RunClock, Recorder),
     /// The impairment changes.
-    Impair(Impairment),
+    SetImpairment(Impairment),
     /// From now on nothing passes.
     Cut,
     /// The end.
     Stop,
 }
 
-/// A command, and where to say that it is carried out: by being dropped.
+/// A send, and where to say that it is carried out: by being dropped.
 #[derive(Debug)]
-pub(super) struct Order {
-    pub(super) command: Command,
+pub(super) struct WireRequest {
+    pub(super) send: WireCommand,
     pub(super) done: Sender<()>,
 }
 
 /// Everything that the thread of a wire owns. What has a direction is numbered by the end that packets come in at.
 #[derive(Debug)]
-pub(super) struct Forwarder {
+pub(super) struct WireForwarder {
     sockets: [PacketSocket; 2],
-    lanes: [Lane; 2],
+    directions: [Direction; 2],
     /// The emulation of the node that each end leads to.
     recycles: [Option<TwRecycle>; 2],
     /// The timestamp clock of the node that each end leads to.
@@ -63,27 +63,27 @@ pub(super) struct Forwarder {
     alarm: Alarm,
     /// What the alarm is set to.
     alarm_at: Option<Duration>,
-    inbox: Receiver<Order>,
-    bell: Arc<EventFd>,
+    inbox: Receiver<WireRequest>,
+    wakeup: Arc<EventFd>,
     begun: bool,
-    tally: Tally,
+    counters: WireCounters,
 }
 
-impl Forwarder {
+impl WireForwarder {
     /// A wire that has not begun.
     pub(super) fn new(
         sockets: [PacketSocket; 2],
         ends: [WireEnd; 2],
         (impairment, faults): (&Impairment, &[FaultSpec]),
         seed: u64,
-        inbox: Receiver<Order>,
-        bell: Arc<EventFd>,
+        inbox: Receiver<WireRequest>,
+        wakeup: Arc<EventFd>,
     ) -> io::Result<Self> {
-        let tally = Tally::new(&ends[0].node, &ends[1].node);
+        let counters = WireCounters::new(&ends[0].node, &ends[1].node);
         let origin = Instant::now();
         Ok(Self {
             sockets,
-            lanes: [0, 1].map(|direction| Lane::new(impairment, seed, direction)),
+            directions: [0, 1].map(|direction| Direction::new(impairment, seed, direction)),
             clocks: [ends[0].clock, ends[1].clock],
             recycles: ends.map(|end| end.recycle),
             frames: Frames::new(),
@@ -93,47 +93,47 @@ impl Forwarder {
             alarm: Alarm::new(origin)?,
             alarm_at: None,
             inbox,
-            bell,
+            wakeup,
             begun: false,
-            tally,
+            counters,
         })
     }
 
     /// Works until it is told to stop.
     pub(super) fn run(mut self) -> io::Result<()> {
         loop {
-            let [came_in, bell_rang] = self.wait()?;
-            if bell_rang != 0 && !self.obey() {
-                self.tally.count_unread(&self.sockets);
-                self.tell();
+            let [readable, woken] = self.wait()?;
+            if woken != 0 && !self.handle_requests() {
+                self.counters.count_unread(&self.sockets);
+                self.record_changes();
                 return Ok(());
             }
             for end in [0, 1] {
-                if came_in & (1 << end) != 0 {
-                    self.take_in(end, Instant::now());
+                if readable & (1 << end) != 0 {
+                    self.receive_from(end, Instant::now());
                 }
             }
-            self.let_in_what_is_due(Instant::now());
+            self.admit_due(Instant::now());
             for end in [0, 1] {
-                self.let_out(end, Instant::now());
+                self.release(end, Instant::now());
             }
-            self.tell();
+            self.record_changes();
             self.set_alarm()?;
         }
     }
 
-    fn tell(&mut self) {
-        self.tally.tell();
+    fn record_changes(&mut self) {
+        self.counters.record_changes();
         if let Some(faults) = &mut self.faults {
-            faults.tell();
+            faults.record_changes();
         }
     }
 
     /// Sets the alarm to the next departure, or the next that a fault lets in.
     fn set_alarm(&mut self) -> io::Result<()> {
-        let next = self.lanes.iter().filter_map(Lane::next_due);
-        let held = self.faults.as_ref().and_then(Faults::next_due);
-        let next = next.chain(held).min();
+        let next = self.directions.iter().filter_map(Direction::next_due);
+        let pending = self.faults.as_ref().and_then(Faults::next_due);
+        let next = next.chain(pending).min();
         if next != self.alarm_at {
             match next {
                 Some(leaves) => self.alarm.set(leaves)?,
@@ -144,13 +144,13 @@ impl Forwarder {
         Ok(())
     }
 
-    /// Waits for frames, the next departure or the bell. Gives which ends have frames, as bits, and whether the bell rang.
+    /// Waits for frames, the next departure or the wakeup. Gives which ends have frames, as bits, and whether the wakeup rang.
     fn wait(&self) -> io::Result<[u8; 2]> {
         let watch = |fd| PollFd::new(fd, PollFlags::POLLIN);
         let mut watched = [
             watch(self.sockets[0].as_fd()),
             watch(self.sockets[1].as_fd()),
-            watch(self.bell.as_fd()),
+            watch(self.wakeup.as_fd()),
             watch(self.alarm.as_fd()),
         ];
         match poll(&mut watched, PollTimeout::NONE) {
@@ -162,11 +162,11 @@ impl Forwarder {
     }
 
     /// Carries out what the handle told; false once it is to stop.
-    fn obey(&mut self) -> bool {
-        let _rung_since = self.bell.read();
-        while let Ok(Order { command, done }) = self.inbox.try_recv() {
-            match command {
-                Command::Begin(clock, recorder) => {
+    fn handle_requests(&mut self) -> bool {
+        let _rung_since = self.wakeup.read();
+        while let Ok(WireRequest { send, done }) = self.inbox.try_recv() {
+            match send {
+                WireCommand::Begin(clock, recorder) => {
                     for recycle in self.recycles.iter().flatten() {
                         recycle.begin(clock, &recorder);
                     }
@@ -175,19 +175,19 @@ impl Forwarder {
                         let zero = zero.saturating_duration_since(self.origin);
                         faults.begin(zero, clock, recorder.clone());
                     }
-                    self.tally.begin(clock, recorder);
+                    self.counters.begin(clock, recorder);
                     self.begun = true;
                 }
-                Command::Impair(impairment) => {
-                    for lane in &mut self.lanes {
-                        lane.set_impairment(&impairment);
+                WireCommand::SetImpairment(impairment) => {
+                    for direction in &mut self.directions {
+                        direction.set_impairment(&impairment);
                     }
                 }
-                Command::Cut => {
+                WireCommand::Cut => {
                     self.cut = true;
-                    self.lanes.iter_mut().for_each(Lane::clear);
+                    self.directions.iter_mut().for_each(Direction::clear);
                 }
-                Command::Stop => return false,
+                WireCommand::Stop => return false,
             }
             drop(done);
         }
@@ -195,16 +195,16 @@ impl Forwarder {
     }
 
     /// Takes in one batch at an end. What nothing holds up goes out of the other end at once, without a copy.
-    fn take_in(&mut self, end: usize, now: Instant) {
+    fn receive_from(&mut self, end: usize, now: Instant) {
         let out = 1 - end;
         let elapsed = now.saturating_duration_since(self.origin);
         if self.sockets[end].receive(&mut self.frames).is_err() {
             // The interface went down, or a frame came whose offload state the kernel cannot put into words.
-            self.tally.dropped += 1;
+            self.counters.dropped += 1;
         }
         let follows = self.begun && self.recycles.iter().any(Option::is_some);
         let mut passing = Vec::new();
-        let mut going = Vec::new();
+        let mut released = Vec::new();
         for frame in self.frames.iter_mut() {
             if let Some(clock) = &self.clocks[end] {
                 clock.sent(frame);
@@ -216,58 +216,58 @@ impl Forwarder {
             let frame: &[u8] = frame;
             // Neighbours still find the address, as they would find that of a router in front of a host that is gone.
             if self.cut && !is_upkeep(frame) {
-                self.tally.cut += 1;
+                self.counters.cut += 1;
                 continue;
             }
             if let (Some(recycle), Some(segment)) = (&self.recycles[end], &segment) {
                 recycle.sent(segment, now);
             }
             if let (Some(faults), true) = (&mut self.faults, self.begun) {
-                going.extend(faults.arrived(end, frame, elapsed));
+                released.extend(faults.arrived(end, frame, elapsed));
                 continue;
             }
-            if !self.begun || !self.lanes[end].holds_up() {
-                if may_enter(&self.recycles[out], segment.as_ref(), now) {
+            if !self.begun || !self.directions[end].holds_up() {
+                if is_admitted(&self.recycles[out], segment.as_ref(), now) {
                     passing.push(frame);
                 }
                 continue;
             }
-            self.lanes[end].admit(frame, segment, elapsed, &mut self.tally);
+            self.directions[end].admit(frame, segment, elapsed, &mut self.counters);
         }
-        self.tally.dropped += self.sockets[out].send(&passing) as u64;
-        self.let_in(going, elapsed);
+        self.counters.dropped += self.sockets[out].send(&passing) as u64;
+        self.admit_frames(released, elapsed);
         if self.frames.is_full() {
-            self.tally.count_unread(&self.sockets);
+            self.counters.count_unread(&self.sockets);
         }
     }
 
-    /// Lets in what faults have held until now, or make now.
-    fn let_in_what_is_due(&mut self, now: Instant) {
+    /// Lets in what faults have pending until now, or make now.
+    fn admit_due(&mut self, now: Instant) {
         let elapsed = now.saturating_duration_since(self.origin);
         let due = self.faults.as_mut().map(|faults| faults.due(elapsed));
-        self.let_in(due.unwrap_or_default(), elapsed);
+        self.admit_frames(due.unwrap_or_default(), elapsed);
     }
 
-    fn let_in(&mut self, going: Vec<Going>, elapsed: Duration) {
+    fn admit_frames(&mut self, released: Vec<ReleasedFrame>, elapsed: Duration) {
         let follows = self.recycles.iter().any(Option::is_some);
-        for (end, frame) in going {
+        for (end, frame) in released {
             if self.cut {
-                self.tally.cut += 1;
+                self.counters.cut += 1;
                 continue;
             }
             let segment = follows.then(|| Segment::of_frame(&frame)).flatten();
-            self.lanes[end].admit(&frame, segment, elapsed, &mut self.tally);
+            self.directions[end].admit(&frame, segment, elapsed, &mut self.counters);
         }
     }
 
     /// Lets out what came in at an end and whose time has come.
-    fn let_out(&mut self, end: usize, now: Instant) {
+    fn release(&mut self, end: usize, now: Instant) {
         let out = 1 - end;
         let elapsed = now.saturating_duration_since(self.origin);
-        let due = self.lanes[end].take_due(elapsed, &mut self.tally);
+        let due = self.directions[end].take_due(elapsed, &mut self.counters);
         let leaving: Vec<&[u8]> = due
             .iter()
-            .filter(|due| may_enter(&self.recycles[out], due.segment.as_ref(), now))
+            .filter(|due| is_admitted(&self.recycles[out], due.segment.as_ref(), now))
             .map(|due| &*due.frame)
             .collect();
         for frame in &leaving {
@@ -275,14 +275,14 @@ impl Forwarder {
                 faults.left(end, frame);
             }
         }
-        self.tally.dropped += self.sockets[out].send(&leaving) as u64;
+        self.counters.dropped += self.sockets[out].send(&leaving) as u64;
     }
 }
 
 /// Whether the node at the far end lets a packet in.
-fn may_enter(recycle: &Option<TwRecycle>, segment: Option<&Segment>, now: Instant) -> bool {
+fn is_admitted(recycle: &Option<TwRecycle>, segment: Option<&Segment>, now: Instant) -> bool {
     match (recycle, segment) {
-        (Some(recycle), Some(segment)) => recycle.received(segment, now) == Verdict::Pass,
+        (Some(recycle), Some(segment)) => recycle.received(segment, now) == RecycleVerdict::Pass,
         _ => true,
     }
 }

@@ -7,17 +7,17 @@
 //!
 //! The namespace's own IP must be silent: no addresses, IPv6 off.
 
+mod counters;
+mod direction;
 mod faults;
 mod forward;
 mod host_clock;
-mod lane;
-mod line;
+mod link_model;
 pub(super) mod precision;
 mod random;
 pub mod recycle;
 mod rewrite;
 pub mod segment;
-mod tally;
 #[cfg(test)]
 mod tests;
 mod tw_recycle;
@@ -40,7 +40,7 @@ use crate::scenario::topology::Impairment;
 use crate::sys::NetNs;
 use crate::sys::netlink::NetlinkError;
 use crate::sys::packet::PacketSocket;
-use forward::{Command, Forwarder, Order};
+use forward::{WireCommand, WireForwarder, WireRequest};
 
 /// Why a wire could not be laid, or broke.
 #[derive(Debug, Error)]
@@ -101,8 +101,8 @@ pub struct WireEnd {
 /// A wire at work. It stops when it is dropped.
 #[derive(Debug)]
 pub struct Wire {
-    orders: Sender<Order>,
-    bell: Arc<EventFd>,
+    requests: Sender<WireRequest>,
+    wakeup: Arc<EventFd>,
     thread: Option<JoinHandle<io::Result<()>>>,
 }
 
@@ -121,16 +121,16 @@ impl Wire {
     ) -> Result<Self, WireError> {
         let sockets = open(netns, &ends)?;
         let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK;
-        let bell = EventFd::from_flags(flags).map_err(|error| WireError::Start(error.into()))?;
-        let bell = Arc::new(bell);
-        let (orders, inbox) = mpsc::channel();
-        let forwarder = Forwarder::new(
+        let wakeup = EventFd::from_flags(flags).map_err(|error| WireError::Start(error.into()))?;
+        let wakeup = Arc::new(wakeup);
+        let (requests, inbox) = mpsc::channel();
+        let forwarder = WireForwarder::new(
             sockets,
             ends,
             (impairment, faults),
             seed,
             inbox,
-            bell.clone(),
+            wakeup.clone(),
         )
         .map_err(WireError::Start)?;
         let thread = std::thread::Builder::new()
@@ -138,25 +138,25 @@ impl Wire {
             .spawn(move || forwarder.run())
             .map_err(WireError::Start)?;
         Ok(Self {
-            orders,
-            bell,
+            requests,
+            wakeup,
             thread: Some(thread),
         })
     }
 
     /// From the return of this on the impairment and the emulation apply, and what they do is recorded.
     pub fn begin(&self, clock: RunClock, recorder: &Recorder) {
-        self.command(Command::Begin(clock, recorder.clone()));
+        self.send(WireCommand::Begin(clock, recorder.clone()));
     }
 
     /// Changes what happens to packets that arrive from the return of this on; those on their way keep their time.
     pub fn set_impairment(&self, impairment: Impairment) {
-        self.command(Command::Impair(impairment));
+        self.send(WireCommand::SetImpairment(impairment));
     }
 
     /// Nothing passes any more, either way, and neither end is told: as where a cable is cut beyond a switch.
     pub fn cut(&self) {
-        self.command(Command::Cut);
+        self.send(WireCommand::Cut);
     }
 
     /// Stops it. Packets on their way are gone.
@@ -171,18 +171,18 @@ impl Wire {
         let Some(thread) = self.thread.take() else {
             return Ok(());
         };
-        self.command(Command::Stop);
+        self.send(WireCommand::Stop);
         thread
             .join()
             .unwrap_or_else(|_| Err(io::Error::other("the thread of a wire panicked")))
     }
 
     /// Has something done, and waits until it is. A wire that broke says so when it is stopped.
-    fn command(&self, command: Command) {
+    fn send(&self, send: WireCommand) {
         let (done, wait) = mpsc::channel();
-        let _broken = self.orders.send(Order { command, done });
-        // The bell can only refuse where it has been rung 2^64 - 2 times in vain.
-        let _rung = self.bell.write(1);
+        let _broken = self.requests.send(WireRequest { send, done });
+        // The wakeup can only refuse where it has been rung 2^64 - 2 times in vain.
+        let _rung = self.wakeup.write(1);
         let _done = wait.recv();
     }
 }

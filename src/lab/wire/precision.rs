@@ -13,24 +13,24 @@ use crate::sys::NetNs;
 use crate::sys::packet::{Frames, OFFLOAD_HEADER, PacketSocket};
 
 /// Packets that are timed one by one: enough for a median, in a millisecond or two.
-const ALONE: usize = 20;
+const SINGLE_PACKETS: usize = 20;
 /// Packets that are sent at once: more than one batch of the wire, less than a socket's buffer.
-const TOGETHER: usize = 256;
+const BURST_PACKETS: usize = 256;
 /// How often that is done; the best counts, since a busy machine only ever makes it worse.
 const BURSTS: usize = 3;
 /// Bytes of an Ethernet header, and the usual MTU.
 const ETHERNET: usize = 14;
 const MTU: u32 = 1_500;
 /// A station that nobody is (locally administered), so that only packet sockets see what is for it.
-const NOBODY: [u8; 6] = [0x02, 0xff, 0xff, 0xff, 0xff, 0xff];
+const UNUSED_STATION: [u8; 6] = [0x02, 0xff, 0xff, 0xff, 0xff, 0xff];
 /// A protocol for experiments, which no kernel handles (IEEE 802, Local Experimental EtherType 1).
 const EXPERIMENT: [u8; 2] = [0x88, 0xb5];
 /// What comes later is lost. A busy machine keeps a thread waiting for some milliseconds.
-const PATIENCE: Duration = Duration::from_millis(200);
+const TIMEOUT: Duration = Duration::from_millis(200);
 
 /// A node's end of the link that is measured.
 #[derive(Debug)]
-pub(in crate::lab) struct Probe {
+pub(in crate::lab) struct WireProbe {
     /// The node.
     pub(in crate::lab) netns: NetNs,
     /// Its interface.
@@ -41,31 +41,36 @@ pub(in crate::lab) struct Probe {
 ///
 /// # Errors
 /// Where the nodes have no packet sockets, or a packet did not arrive in time.
-pub(in crate::lab) fn measure(ends: [Probe; 2], mtu: Option<u32>) -> io::Result<WirePrecision> {
+pub(in crate::lab) fn measure(ends: [WireProbe; 2], mtu: Option<u32>) -> io::Result<WirePrecision> {
     let [from, to] = ends;
     let mtu = mtu.map_or(MTU, |mtu| mtu.min(MTU));
     let length = ETHERNET + usize::try_from(mtu).unwrap_or_default();
     let (from, to) = (open(&from)?, open(&to)?);
     let mut frames = Frames::new();
-    let mut alone = Vec::with_capacity(ALONE);
-    for _ in 0..ALONE {
-        alone.push(pass([&from, &to], 1, length, &mut frames)?);
+    let mut alone = Vec::with_capacity(SINGLE_PACKETS);
+    for _ in 0..SINGLE_PACKETS {
+        alone.push(time_packets([&from, &to], 1, length, &mut frames)?);
     }
     alone.sort_unstable();
     let mut best = Duration::MAX;
     for _ in 0..BURSTS {
-        best = best.min(pass([&from, &to], TOGETHER, length, &mut frames)?);
+        best = best.min(time_packets(
+            [&from, &to],
+            BURST_PACKETS,
+            length,
+            &mut frames,
+        )?);
     }
     let nanos = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
-    let bits = (TOGETHER * length * 8) as f64;
+    let bits = (BURST_PACKETS * length * 8) as f64;
     Ok(WirePrecision {
-        delay_p50: nanos(alone[ALONE / 2]),
-        delay_max: nanos(alone[ALONE - 1]),
+        delay_p50: nanos(alone[SINGLE_PACKETS / 2]),
+        delay_max: nanos(alone[SINGLE_PACKETS - 1]),
         rate: (bits / best.as_secs_f64()) as u64,
     })
 }
 
-fn open(probe: &Probe) -> io::Result<PacketSocket> {
+fn open(probe: &WireProbe) -> io::Result<PacketSocket> {
     let interface = probe.interface.clone();
     probe
         .netns
@@ -73,14 +78,14 @@ fn open(probe: &Probe) -> io::Result<PacketSocket> {
 }
 
 /// Sends packets from one end; gives how long it took until the last was at the other.
-fn pass(
+fn time_packets(
     [from, to]: [&PacketSocket; 2],
     count: usize,
     length: usize,
     frames: &mut Frames,
 ) -> io::Result<Duration> {
     let mut frame = vec![0; OFFLOAD_HEADER + length];
-    frame[OFFLOAD_HEADER..OFFLOAD_HEADER + 6].copy_from_slice(&NOBODY);
+    frame[OFFLOAD_HEADER..OFFLOAD_HEADER + 6].copy_from_slice(&UNUSED_STATION);
     frame[OFFLOAD_HEADER + 12..OFFLOAD_HEADER + 14].copy_from_slice(&EXPERIMENT);
     let all = vec![&frame[..]; count];
     let started = Instant::now();
@@ -93,7 +98,7 @@ fn pass(
         if arrived >= count {
             return Ok(took);
         }
-        let left = PATIENCE.saturating_sub(took);
+        let left = TIMEOUT.saturating_sub(took);
         if left.is_zero() {
             return Err(io::ErrorKind::TimedOut.into());
         }

@@ -46,7 +46,7 @@ fn path_of(netns: &NetNs) -> String {
 }
 
 /// Lays an interface of `node` into the namespace of the wire, where it is called `end`.
-fn lay(wires: &NetNs, end: &str, node: &NetNs, interface: &str) {
+fn add_veth(wires: &NetNs, end: &str, node: &NetNs, interface: &str) {
     let script = format!(
         "ip link add {end} type veth peer name {interface} netns {}; ip link set {end} up",
         path_of(node)
@@ -58,7 +58,7 @@ fn lay(wires: &NetNs, end: &str, node: &NetNs, interface: &str) {
     );
 }
 
-fn silence(wires: &NetNs) {
+fn disable_ipv6(wires: &NetNs) {
     shell(
         wires,
         "echo 1 > /proc/sys/net/ipv6/conf/default/disable_ipv6",
@@ -76,9 +76,9 @@ fn end(interface: &str, node: &str) -> WireEnd {
 
 /// Where a record is gathered.
 #[derive(Clone, Default)]
-struct Output(Arc<Mutex<Vec<u8>>>);
+struct RecordBuffer(Arc<Mutex<Vec<u8>>>);
 
-impl Write for Output {
+impl Write for RecordBuffer {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.lock().unwrap().write(bytes)
     }
@@ -88,13 +88,13 @@ impl Write for Output {
     }
 }
 
-impl Output {
+impl RecordBuffer {
     fn timeline(self, closed: RecorderClosed) -> Timeline {
         closed.wait().unwrap();
         let mut timeline = Timeline::default();
-        for line in self.0.lock().unwrap().split(|byte| *byte == b'\n') {
-            if !line.is_empty() {
-                timeline.add(serde_json::from_slice::<Event>(line).unwrap());
+        for model in self.0.lock().unwrap().split(|byte| *byte == b'\n') {
+            if !model.is_empty() {
+                timeline.add(serde_json::from_slice::<Event>(model).unwrap());
             }
         }
         timeline
@@ -106,25 +106,25 @@ fn last(timeline: &Timeline, series: &str) -> i64 {
 }
 
 /// Two nodes and a wire between them.
-struct Link {
+struct WiredPair {
     a: NetNs,
     b: NetNs,
     wire: Wire,
     recorder: Recorder,
     closed: RecorderClosed,
-    output: Output,
+    output: RecordBuffer,
 }
 
-impl Link {
-    fn lay(impairment: &Impairment, seed: u64) -> Option<Self> {
-        Self::lay_with(impairment, &[], seed)
+impl WiredPair {
+    fn add_veth(impairment: &Impairment, seed: u64) -> Option<Self> {
+        Self::with_faults(impairment, &[], seed)
     }
 
-    fn lay_with(impairment: &Impairment, faults: &[FaultSpec], seed: u64) -> Option<Self> {
+    fn with_faults(impairment: &Impairment, faults: &[FaultSpec], seed: u64) -> Option<Self> {
         let (a, b, wires) = (namespace()?, namespace()?, namespace()?);
-        silence(&wires);
-        lay(&wires, "wa", &a, "eth0");
-        lay(&wires, "wb", &b, "eth0");
+        disable_ipv6(&wires);
+        add_veth(&wires, "wa", &a, "eth0");
+        add_veth(&wires, "wb", &b, "eth0");
         let addresses = |n: u8| {
             format!("ip addr add 10.0.0.{n}/24 dev eth0; ip addr add fd00::{n}/64 dev eth0 nodad")
         };
@@ -138,7 +138,7 @@ impl Link {
             seed,
         )
         .unwrap();
-        let output = Output::default();
+        let output = RecordBuffer::default();
         let (recorder, closed) = Recorder::start(output.clone()).unwrap();
         // Neighbours find each other before anything can be lost.
         assert!(round_trip(&a, &b, 1)[0] < Duration::from_secs(5));
@@ -231,7 +231,7 @@ fn transfer(a: &NetNs, b: &NetNs, server: &'static str, blocks: usize) -> Durati
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_a_transfer_passes_intact_over_both_protocols_in_large_segments() {
-    let Some(link) = Link::lay(&Impairment::default(), 1) else {
+    let Some(link) = WiredPair::add_veth(&Impairment::default(), 1) else {
         return;
     };
     let watcher = link.b.run(|| PacketSocket::open("eth0")).unwrap().unwrap();
@@ -260,7 +260,7 @@ fn kernel_delay_is_applied_to_each_way() {
         delay: Some(ms(10)),
         ..Impairment::default()
     };
-    let Some(link) = Link::lay(&impairment, 1) else {
+    let Some(link) = WiredPair::add_veth(&impairment, 1) else {
         return;
     };
     let sorted = || {
@@ -291,7 +291,7 @@ fn arrivals(seed: u64, count: u32) -> Option<(Vec<u32>, Timeline)> {
         loss: Percent::from_fraction(0.05),
         ..Impairment::default()
     };
-    let link = Link::lay(&impairment, seed)?;
+    let link = WiredPair::add_veth(&impairment, seed)?;
     let receiver = link
         .b
         .run(|| UdpSocket::bind("10.0.0.2:9"))
@@ -377,7 +377,7 @@ fn kernel_a_rate_is_kept_to() {
         ..Impairment::default()
     };
     assert!(impairment.wants_segments());
-    let Some(link) = Link::lay(&impairment, 1) else {
+    let Some(link) = WiredPair::add_veth(&impairment, 1) else {
         return;
     };
     for node in [&link.a, &link.b] {

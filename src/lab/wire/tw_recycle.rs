@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::WireError;
-use super::recycle::{Flow, LocalAddresses, Recycle, TIMEWAIT_LEN, TimeWait, Verdict};
+use super::recycle::{Flow, LocalAddresses, Recycle, RecycleVerdict, TIMEWAIT_LEN, TimeWait};
 use super::segment::Segment;
 use crate::names::{NodeName, SeriesName};
 use crate::record::{Event, Offset, Recorder, RunClock, SeriesId, SeriesKind};
@@ -27,20 +27,20 @@ const SLACK: Duration = Duration::from_millis(20);
 
 /// The emulation of one node. Clones share it; it ends with the last.
 #[derive(Debug, Clone)]
-pub struct TwRecycle(Arc<Mutex<State>>);
+pub struct TwRecycle(Arc<Mutex<SharedState>>);
 
 #[derive(Debug)]
-struct State {
+struct SharedState {
     node: NodeName,
     /// What its times count from, on all of the node's wires.
     origin: Instant,
     recycle: Recycle,
-    record: Option<Record>,
-    reaper: Sender<Order>,
+    record: Option<Sink>,
+    reaper: Sender<ReaperRequest>,
 }
 
 #[derive(Debug)]
-struct Record {
+struct Sink {
     clock: RunClock,
     recorder: Recorder,
     rejected: SeriesId,
@@ -48,7 +48,7 @@ struct Record {
 
 /// What the thread that ends sockets is told.
 #[derive(Debug)]
-enum Order {
+enum ReaperRequest {
     Begin(RunClock, Recorder),
     End(TimeWait),
 }
@@ -84,7 +84,7 @@ impl TwRecycle {
             .name("tw-recycle".to_owned())
             .spawn(move || Reaper::new(name, origin, sockets).run(&inbox))
             .map_err(WireError::Start)?;
-        Ok(Self(Arc::new(Mutex::new(State {
+        Ok(Self(Arc::new(Mutex::new(SharedState {
             node: node.clone(),
             origin,
             recycle: Recycle::new(LocalAddresses::of(spec), enabled),
@@ -111,8 +111,10 @@ impl TwRecycle {
             t: Offset::ZERO,
             v: vec![(rejected, 0)],
         });
-        let _ended = state.reaper.send(Order::Begin(clock, recorder.clone()));
-        state.record = Some(Record {
+        let _ended = state
+            .reaper
+            .send(ReaperRequest::Begin(clock, recorder.clone()));
+        state.record = Some(Sink {
             clock,
             recorder: recorder.clone(),
             rejected,
@@ -124,16 +126,16 @@ impl TwRecycle {
         let mut state = self.state();
         let now = now.saturating_duration_since(state.origin);
         state.recycle.sent(segment, now);
-        state.hand_over();
+        state.forward_time_waits();
     }
 
     /// A segment is about to reach the node.
-    pub(super) fn received(&self, segment: &Segment, now: Instant) -> Verdict {
+    pub(super) fn received(&self, segment: &Segment, now: Instant) -> RecycleVerdict {
         let mut state = self.state();
         let now = now.saturating_duration_since(state.origin);
         let verdict = state.recycle.received(segment, now);
-        state.hand_over();
-        if let (Verdict::Drop, Some(record)) = (verdict, &state.record) {
+        state.forward_time_waits();
+        if let (RecycleVerdict::Drop, Some(record)) = (verdict, &state.record) {
             let rejected = i64::try_from(state.recycle.rejected()).unwrap_or(i64::MAX);
             record.recorder.record(Event::Sample {
                 t: record.clock.now(),
@@ -143,15 +145,15 @@ impl TwRecycle {
         verdict
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, SharedState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
-    fn hand_over(&mut self) {
+impl SharedState {
+    fn forward_time_waits(&mut self) {
         for time_wait in self.recycle.take_begun() {
-            let _ended = self.reaper.send(Order::End(time_wait));
+            let _ended = self.reaper.send(ReaperRequest::End(time_wait));
         }
     }
 }
@@ -182,7 +184,7 @@ impl Reaper {
     }
 
     /// Works until the last handle is gone.
-    fn run(mut self, inbox: &Receiver<Order>) {
+    fn run(mut self, inbox: &Receiver<ReaperRequest>) {
         loop {
             let now = self.origin.elapsed();
             while let Some(entry) = self.due.first_entry()
@@ -190,7 +192,7 @@ impl Reaper {
             {
                 let time_wait = entry.remove();
                 if let Err(error) = self.end(&time_wait) {
-                    self.complain(&error);
+                    self.report_failure(&error);
                 }
             }
             let order = match self.due.first_key_value() {
@@ -198,8 +200,8 @@ impl Reaper {
                 None => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
             };
             match order {
-                Ok(Order::Begin(clock, recorder)) => self.record = Some((clock, recorder)),
-                Ok(Order::End(wait)) => {
+                Ok(ReaperRequest::Begin(clock, recorder)) => self.record = Some((clock, recorder)),
+                Ok(ReaperRequest::End(wait)) => {
                     self.due.insert((wait.began + wait.lasts, wait.flow), wait);
                 }
                 Err(RecvTimeoutError::Timeout) => {}
@@ -222,7 +224,7 @@ impl Reaper {
     }
 
     /// Says once that TIME_WAIT does not end early here.
-    fn complain(&mut self, error: &NetlinkError) {
+    fn report_failure(&mut self, error: &NetlinkError) {
         if let Some((clock, recorder)) = self.record.take() {
             let text = format!(
                 "TIME_WAIT sockets of `{}` could not be ended early, as {KEY} would have: {error}",

@@ -10,7 +10,7 @@ pub(super) const ETHERNET: usize = 14;
 
 /// One connection.
 #[derive(Debug, Clone)]
-pub(super) struct Connection {
+pub(super) struct LinkConnection {
     /// Each end's address as this link has it, by the end of the link that it is beyond.
     pub(super) addresses: [SocketAddr; 2],
     /// By the end that segments come in at: the Ethernet header that they have.
@@ -28,14 +28,14 @@ pub(super) struct Connection {
 #[derive(Debug, Default)]
 pub(super) struct Connections {
     /// In the order of their first SYNs; the first is connection 1.
-    all: Vec<Connection>,
+    all: Vec<LinkConnection>,
     /// The newest of each pair of addresses, the lower one first.
     newest: HashMap<[SocketAddr; 2], usize>,
 }
 
 impl Connections {
     /// The number of the connection that a segment belongs to, from 1, when it comes in at an end. A SYN of its own sequence
-    /// number begins one. `None` for what belongs to none that was seen to begin.
+    /// number begins one. `None` for frame belongs to none that was seen to begin.
     pub(super) fn arrived(&mut self, end: usize, segment: &Segment) -> Option<u64> {
         let key = key(segment);
         let begins = segment.syn && segment.acknowledges.is_none();
@@ -50,7 +50,7 @@ impl Connections {
             None if !begins => return None,
             _ => {
                 self.newest.insert(key, self.all.len());
-                self.all.push(Connection::begun(end, segment));
+                self.all.push(LinkConnection::begun(end, segment));
                 self.all.len() - 1
             }
         };
@@ -71,18 +71,18 @@ impl Connections {
     }
 
     /// The connection of this number, from 1.
-    pub(super) fn get(&self, number: u64) -> Option<&Connection> {
+    pub(super) fn get(&self, number: u64) -> Option<&LinkConnection> {
         self.all.get(usize::try_from(number.checked_sub(1)?).ok()?)
     }
 
     /// The newest connection with the addresses of a segment.
-    pub(super) fn newest_of(&mut self, segment: &Segment) -> Option<&mut Connection> {
+    pub(super) fn newest_of(&mut self, segment: &Segment) -> Option<&mut LinkConnection> {
         let index = self.newest.get(&key(segment))?;
         self.all.get_mut(*index)
     }
 }
 
-impl Connection {
+impl LinkConnection {
     fn begun(end: usize, segment: &Segment) -> Self {
         let (from, to) = (segment.from, segment.to);
         Self {

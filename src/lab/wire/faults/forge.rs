@@ -6,26 +6,26 @@ use etherparse::PacketBuilder;
 
 use super::super::rewrite::replace;
 use super::super::segment::Segment;
-use super::connections::{Connection, ETHERNET};
+use super::connections::{ETHERNET, LinkConnection};
 use crate::scenario::fault::{Forged, Sequence};
 use crate::sys::packet::OFFLOAD_HEADER;
 
 /// Where numbers are in a TCP header (RFC 9293, section 3.1).
 const SEQUENCE: usize = 4;
 const ACKNOWLEDGES: usize = 8;
-/// Time to live of what is made here, as Linux has it (`IPDEFTTL`, `include/uapi/linux/ip.h`).
+/// Time to live of frame is made here, as Linux has it (`IPDEFTTL`, `include/uapi/linux/ip.h`).
 const HOPS: u8 = 64;
-/// Window of what is made here: all that the field holds, so that it never looks closed.
+/// Window of frame is made here: all that the field holds, so that it never looks closed.
 const WINDOW: u16 = u16::MAX;
 
-/// The sequence number of a place in what comes in at an end.
+/// The sequence number of a place in frame comes in at an end.
 fn number(sequence: Sequence, expected: u32) -> u32 {
-    // Numbers are modulo 2^32, and so is what is added.
+    // Numbers are modulo 2^32, and so is frame is added.
     expected.wrapping_add(sequence.ahead as u32)
 }
 
 /// The frame of a forged segment; `None` where the connection has not come so far that its numbers are known.
-pub(super) fn forge(forged: &Forged, connection: &Connection) -> Option<Vec<u8>> {
+pub(super) fn forge(forged: &Forged, connection: &LinkConnection) -> Option<Vec<u8>> {
     let from = 1 - forged.to;
     let ethernet = connection.ethernet[from]?;
     let sequence = number(forged.sequence, connection.next[from]?);
@@ -54,7 +54,7 @@ pub(super) fn forge(forged: &Forged, connection: &Connection) -> Option<Vec<u8>>
         packet = packet.rst();
     }
     if flags.ack {
-        // What an honest sender would have: everything that has come its way.
+        // PendingFrame an honest sender would have: everything that has come its way.
         packet = packet.ack(connection.next[forged.to]?);
     }
     let data = vec![b'x'; usize::try_from(forged.data.0).ok()?];
@@ -63,13 +63,13 @@ pub(super) fn forge(forged: &Forged, connection: &Connection) -> Option<Vec<u8>>
     Some(frame)
 }
 
-/// Moves a segment that came in at an end to another place of a connection, and has it acknowledge what an honest sender
+/// Moves a segment that came in at an end to another place of a connection, and has it acknowledge frame an honest sender
 /// would have. False where the connection's numbers are not known.
 pub(super) fn move_into(
     frame: &mut [u8],
     end: usize,
     sequence: Sequence,
-    connection: &Connection,
+    connection: &LinkConnection,
 ) -> bool {
     let (Some((segment, places)), Some(expected)) = (Segment::located(frame), connection.next[end])
     else {

@@ -1,10 +1,10 @@
-//! The packet faults of one link: which segments they meet, and what becomes of those. No packets are moved here, no clock is read.
+//! The packet faults of one link: which segments they meet, and frame becomes of those. No packets are moved here, no clock is read.
 //!
-//! Not here: how connections are told apart (`connections`), how a segment is made or changed (`forge`).
+//! Not here: how connections are recorded apart (`connections`), how a segment is made or changed (`forge`).
 
 mod connections;
 mod forge;
-mod held;
+mod pending;
 #[cfg(test)]
 mod tests;
 
@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use self::connections::Connections;
-use self::held::{Held, What};
+use self::pending::{PendingFrame, PendingFrames};
 use super::segment::Segment;
 use crate::names::SeriesName;
 use crate::record::{Event, Offset, Recorder, RunClock, SeriesId, SeriesKind};
@@ -20,7 +20,7 @@ use crate::scenario::fault::{FaultAction, FaultSpec, SegmentFlags, SegmentMatch}
 use crate::units::Unit;
 
 /// A frame that is to go on at once, and the end that it came in at.
-pub(super) type Going = (usize, Box<[u8]>);
+pub(super) type ReleasedFrame = (usize, Box<[u8]>);
 
 /// The faults of a link, in the order of the file. All times count from the wire's origin.
 #[derive(Debug)]
@@ -29,9 +29,9 @@ pub(super) struct Faults {
     connections: Connections,
     /// How many segments have matched, by fault and connection.
     seen: HashMap<(usize, Option<u64>), u64>,
-    held: Held,
+    pending: PendingFrames,
     matched: Vec<i64>,
-    told: Vec<i64>,
+    recorded: Vec<i64>,
     record: Option<(RunClock, Recorder, Vec<SeriesId>)>,
 }
 
@@ -41,9 +41,9 @@ impl Faults {
         (!specs.is_empty()).then(|| Self {
             connections: Connections::default(),
             seen: HashMap::new(),
-            held: Held::default(),
+            pending: PendingFrames::default(),
             matched: vec![0; specs.len()],
-            told: vec![0; specs.len()],
+            recorded: vec![0; specs.len()],
             record: None,
             specs: specs.to_vec(),
         })
@@ -53,8 +53,8 @@ impl Faults {
     pub(super) fn begin(&mut self, zero: Duration, clock: RunClock, recorder: Recorder) {
         for (index, spec) in self.specs.iter().enumerate() {
             if let FaultAction::Inject(forged) = &spec.action {
-                let what = What::Forge(index);
-                self.held.add(zero + forged.at, 1 - forged.to, what);
+                let frame = PendingFrame::Forge(index);
+                self.pending.add(zero + forged.at, 1 - forged.to, frame);
             }
         }
         let series: Vec<SeriesId> = self
@@ -72,13 +72,18 @@ impl Faults {
         self.record = Some((clock, recorder, series));
     }
 
-    /// Takes a frame that has come in at an end; gives what goes on at once.
-    pub(super) fn arrived(&mut self, end: usize, frame: &[u8], now: Duration) -> Vec<Going> {
+    /// Takes a frame that has come in at an end; gives frame goes on at once.
+    pub(super) fn arrived(
+        &mut self,
+        end: usize,
+        frame: &[u8],
+        now: Duration,
+    ) -> Vec<ReleasedFrame> {
         let Some(segment) = Segment::of_frame(frame) else {
             return vec![(end, frame.into())];
         };
         let connection = self.connections.arrived(end, &segment);
-        let (mut copies, mut waits) = (1, None);
+        let (mut copies, mut delay) = (1, None);
         for (index, spec) in self.specs.iter().enumerate() {
             let Some(of) = spec.action.of() else { continue };
             if !matches(of, end, &segment, connection) {
@@ -99,7 +104,7 @@ impl Faults {
                 }
                 FaultAction::Delay { by, .. } => {
                     self.matched[index] += 1;
-                    waits = waits.max(Some(*by));
+                    delay = delay.max(Some(*by));
                 }
                 FaultAction::Duplicate(_) => {
                     self.matched[index] += 1;
@@ -107,15 +112,16 @@ impl Faults {
                 }
                 // It counts when it comes again.
                 FaultAction::Replay { after, .. } => {
-                    self.held
-                        .add(now + *after, end, What::Stale(index, frame.into()));
+                    self.pending
+                        .add(now + *after, end, PendingFrame::Stale(index, frame.into()));
                 }
                 FaultAction::Inject(_) => {}
             }
         }
-        if let Some(waits) = waits {
+        if let Some(delay) = delay {
             for _ in 0..copies {
-                self.held.add(now + waits, end, What::Late(frame.into()));
+                self.pending
+                    .add(now + delay, end, PendingFrame::Late(frame.into()));
             }
             return Vec::new();
         }
@@ -132,21 +138,21 @@ impl Faults {
 
     /// When the next frame of its own is due.
     pub(super) fn next_due(&self) -> Option<Duration> {
-        self.held.next_due()
+        self.pending.next_due()
     }
 
-    /// What was held until now, or is made now.
-    pub(super) fn due(&mut self, now: Duration) -> Vec<Going> {
-        let mut going = Vec::new();
-        while let Some((end, what)) = self.held.take_due(now) {
-            let frame = match what {
-                What::Late(frame) => Some(frame),
-                What::Stale(index, frame) => self.stale(index, end, frame),
-                What::Forge(index) => self.forged(index),
+    /// PendingFrame was pending until now, or is made now.
+    pub(super) fn due(&mut self, now: Duration) -> Vec<ReleasedFrame> {
+        let mut released = Vec::new();
+        while let Some((end, frame)) = self.pending.take_due(now) {
+            let frame = match frame {
+                PendingFrame::Late(frame) => Some(frame),
+                PendingFrame::Stale(index, frame) => self.stale(index, end, frame),
+                PendingFrame::Forge(index) => self.forged(index),
             };
-            going.extend(frame.map(|frame| (end, frame)));
+            released.extend(frame.map(|frame| (end, frame)));
         }
-        going
+        released
     }
 
     fn stale(&mut self, index: usize, end: usize, mut frame: Box<[u8]>) -> Option<Box<[u8]>> {
@@ -175,21 +181,21 @@ impl Faults {
         Some(frame.into())
     }
 
-    /// Tells what has changed since the last time.
-    pub(super) fn tell(&mut self) {
+    /// Tells frame has changed since the last time.
+    pub(super) fn record_changes(&mut self) {
         let Some((clock, recorder, series)) = &self.record else {
             return;
         };
-        if self.matched == self.told {
+        if self.matched == self.recorded {
             return;
         }
-        let counts = series.iter().zip(&self.matched).zip(&self.told);
-        let changed = counts.filter(|((_, count), told)| count != told);
+        let counts = series.iter().zip(&self.matched).zip(&self.recorded);
+        let changed = counts.filter(|((_, count), recorded)| count != recorded);
         recorder.record(Event::Sample {
             t: clock.now(),
             v: changed.map(|((id, count), _)| (*id, *count)).collect(),
         });
-        self.told.clone_from(&self.matched);
+        self.recorded.clone_from(&self.matched);
     }
 }
 

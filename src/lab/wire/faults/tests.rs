@@ -1,4 +1,4 @@
-//! Which segments faults meet, and what becomes of them, without packets on any wire.
+//! Which segments faults meet, and frame becomes of them, without packets on any wire.
 
 use etherparse::PacketBuilder;
 
@@ -45,12 +45,12 @@ fn named(name: &str, action: FaultAction) -> FaultSpec {
     }
 }
 
-/// A link with faults; what leaves it is remembered.
-struct Link {
+/// A link with faults; frame leaves it is remembered.
+struct TestLink {
     faults: Faults,
 }
 
-impl Link {
+impl TestLink {
     fn new(faults: Vec<FaultSpec>) -> Self {
         Self {
             faults: Faults::new(&faults).unwrap(),
@@ -60,13 +60,13 @@ impl Link {
     /// Lets a segment in at the client's end (0) or the server's (1); gives how many frames leave.
     fn send(&mut self, end: usize, text: &str, now: Duration) -> usize {
         let (from, to) = [(CLIENT, SERVER), (SERVER, CLIENT)][end];
-        let going = self.faults.arrived(end, &frame(from, to, text), now);
-        self.leave(going).len()
+        let released = self.faults.arrived(end, &frame(from, to, text), now);
+        self.leave(released).len()
     }
 
-    fn leave(&mut self, going: Vec<Going>) -> Vec<(usize, Segment)> {
+    fn leave(&mut self, released: Vec<ReleasedFrame>) -> Vec<(usize, Segment)> {
         let mut left = Vec::new();
-        for (end, frame) in going {
+        for (end, frame) in released {
             self.faults.left(end, &frame);
             left.push((end, Segment::of_frame(&frame).unwrap()));
         }
@@ -103,7 +103,7 @@ fn the_nth_counts_in_each_connection_and_retransmissions_count() {
         nth: Some([2, 3]),
         ..of(0)
     };
-    let mut link = Link::new(vec![named("lost", FaultAction::Drop(second))]);
+    let mut link = TestLink::new(vec![named("lost", FaultAction::Drop(second))]);
     for first in [100, 50_000] {
         link.handshake(first);
         let data = format!("A {} 9001 abc", first + 1);
@@ -120,7 +120,7 @@ fn a_connection_is_told_from_the_one_before_it_on_the_same_ports() {
         connection: Some(2),
         ..SegmentMatch::default()
     };
-    let mut link = Link::new(vec![named("lost", FaultAction::Drop(of_the_second))]);
+    let mut link = TestLink::new(vec![named("lost", FaultAction::Drop(of_the_second))]);
     link.handshake(100);
     assert_eq!(link.send(0, "S 100", ms(1)), 1, "the same SYN again");
     assert_eq!(link.send(0, "S 70000", ms(1)), 0, "another");
@@ -133,7 +133,7 @@ fn a_delayed_segment_waits_and_a_duplicate_comes_twice() {
         data: Some(true),
         ..of(0)
     };
-    let mut link = Link::new(vec![
+    let mut link = TestLink::new(vec![
         named("twice", FaultAction::Duplicate(data)),
         named(
             "late",
@@ -166,7 +166,7 @@ fn a_stale_segment_comes_as_it_was_or_where_the_new_connection_expects_one() {
         after: ms(5_000),
         sequence,
     };
-    let mut link = Link::new(vec![
+    let mut link = TestLink::new(vec![
         named("as-it-was", replay(None)),
         named("moved", replay(Some(Sequence { ahead: -2 }))),
     ]);
@@ -229,8 +229,8 @@ fn a_forged_segment_has_the_addresses_and_numbers_of_its_connection() {
         sequence: Sequence { ahead: 5 },
         data: ByteCount(0),
     };
-    let mut link = Link::new(vec![named("forged", FaultAction::Inject(forged))]);
-    link.faults.held.add(ms(100), 1, What::Forge(0));
+    let mut link = TestLink::new(vec![named("forged", FaultAction::Inject(forged))]);
+    link.faults.pending.add(ms(100), 1, PendingFrame::Forge(0));
     link.handshake(100);
     link.send(1, "A 9001 101 abcd", ms(50));
     let due = link.due(ms(100));
@@ -251,16 +251,16 @@ fn a_forged_segment_for_a_connection_that_never_was_is_not_counted() {
         sequence: Sequence::default(),
         data: ByteCount(0),
     };
-    let mut link = Link::new(vec![named("forged", FaultAction::Inject(forged))]);
+    let mut link = TestLink::new(vec![named("forged", FaultAction::Inject(forged))]);
     link.handshake(100);
-    link.faults.held.add(ms(0), 1, What::Forge(0));
+    link.faults.pending.add(ms(0), 1, PendingFrame::Forge(0));
     assert!(link.due(ms(1)).is_empty());
     assert_eq!(link.faults.matched, [0]);
 }
 
 #[test]
 fn what_is_no_segment_passes() {
-    let mut link = Link::new(vec![named(
+    let mut link = TestLink::new(vec![named(
         "lost",
         FaultAction::Drop(SegmentMatch::default()),
     )]);

@@ -4,14 +4,14 @@
 
 use std::time::Duration;
 
-use super::memory::{Stamp, ahead};
+use super::peer_timestamps::{Stamp, ahead};
 use super::rtt::Rtt;
 use super::second;
 use crate::lab::wire::segment::Segment;
 
 /// Where a segment has brought a connection, as far as recycling goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Stage {
+pub(super) enum ClosingStage {
     /// Nothing new.
     Same,
     /// The node closed first and the peer has acknowledged that: FIN_WAIT_2.
@@ -24,7 +24,7 @@ pub(super) enum Stage {
 
 /// A connection whose two ends may both have agreed on timestamps.
 #[derive(Debug)]
-pub(super) struct Connection {
+pub(super) struct FollowedConnection {
     /// The peer's timestamp; `None` until the peer has answered the node's SYN.
     recent: Option<Stamp>,
     /// The last acknowledgement number that the node sent (Last.ACK.sent of RFC 7323, `rcv_wup` of Linux).
@@ -48,7 +48,7 @@ struct Fin {
     first: bool,
 }
 
-impl Connection {
+impl FollowedConnection {
     /// The node sends a SYN, or answers one by SYN and ACK. `None` where it offers no timestamps: then none are used.
     pub(super) fn opening(syn: &Segment, now: Duration) -> Option<Self> {
         let timestamps = syn.timestamps?;
@@ -74,9 +74,9 @@ impl Connection {
     }
 
     /// The node has sent a segment.
-    pub(super) fn sent(&mut self, segment: &Segment, now: Duration) -> Stage {
+    pub(super) fn sent(&mut self, segment: &Segment, now: Duration) -> ClosingStage {
         if segment.rst {
-            return Stage::Over;
+            return ClosingStage::Over;
         }
         if let Some(number) = segment.acknowledges
             && ahead(number, self.acknowledged) > 0
@@ -99,12 +99,12 @@ impl Connection {
     }
 
     /// A segment has reached the node.
-    pub(super) fn received(&mut self, segment: &Segment, now: Duration) -> Stage {
+    pub(super) fn received(&mut self, segment: &Segment, now: Duration) -> ClosingStage {
         if segment.rst {
-            return Stage::Over;
+            return ClosingStage::Over;
         }
         if !self.take_timestamp(segment, now) {
-            return Stage::Over;
+            return ClosingStage::Over;
         }
         let mut own_fin_acknowledged = false;
         if let Some(number) = segment.acknowledges {
@@ -122,7 +122,7 @@ impl Connection {
             self.peer_fin.get_or_insert(segment.end());
         }
         match self.stage() {
-            Stage::Same if own_fin_acknowledged => Stage::FinWait2,
+            ClosingStage::Same if own_fin_acknowledged => ClosingStage::FinWait2,
             stage => stage,
         }
     }
@@ -159,16 +159,16 @@ impl Connection {
             .is_some_and(|end| ahead(self.acknowledged, end) >= 0)
     }
 
-    fn stage(&self) -> Stage {
+    fn stage(&self) -> ClosingStage {
         match self.own_fin {
             Some(fin) if self.own_fin_acknowledged && self.peer_has_closed() => {
                 if fin.first {
-                    Stage::TimeWait
+                    ClosingStage::TimeWait
                 } else {
-                    Stage::Over
+                    ClosingStage::Over
                 }
             }
-            _ => Stage::Same,
+            _ => ClosingStage::Same,
         }
     }
 

@@ -5,7 +5,7 @@
 //! What Linux 4.9 did, with the setting on:
 //! - A connection that the node closes first leaves the peer's last timestamp behind, when it enters FIN_WAIT_2 as an
 //!   orphan and when it enters TIME_WAIT (`tcp_time_wait`, `tcp_timewait_state_process`, `net/ipv4/tcp_minisocks.c`).
-//! - A new SYN is then judged by its timestamp (`memory`) and, where it fails, dropped in silence and counted as
+//! - A new SYN is then judged by its timestamp (`peer_timestamps`) and, where it fails, dropped in silence and counted as
 //!   PAWSPassive (`tcp_conn_request`, `net/ipv4/tcp_input.c`). A SYN for a socket in TIME_WAIT is not judged: it is that
 //!   socket's to answer.
 //! - TIME_WAIT lasts 3.5 retransmission timeouts in place of 60 s, where the peer sends timestamps.
@@ -16,13 +16,13 @@
 
 mod connection;
 mod local;
-mod memory;
+mod peer_timestamps;
 mod rtt;
 #[cfg(test)]
 mod tests;
 
 pub use local::LocalAddresses;
-pub use memory::{PAWS_MSL, PAWS_WINDOW};
+pub use peer_timestamps::{PAWS_MSL, PAWS_WINDOW};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -30,14 +30,14 @@ use std::time::Duration;
 
 use super::segment::Segment;
 use crate::names::NodeName;
-use connection::{Connection, Stage};
-use memory::Memory;
+use connection::{ClosingStage, FollowedConnection};
+use peer_timestamps::PeerTimestamps;
 
 /// `TCP_TIMEWAIT_LEN`, Linux `include/net/tcp.h`: how long TIME_WAIT lasts otherwise.
 pub const TIMEWAIT_LEN: Duration = Duration::from_secs(60);
 
 /// What is emulated, in one sentence for the record.
-pub fn statement(node: &NodeName) -> String {
+pub fn emulation_statement(node: &NodeName) -> String {
     format!(
         "net.ipv4.tcp_tw_recycle is emulated on `{node}` as Linux 4.9 did it: on its links a wire remembers each peer \
          address's last timestamp and for {PAWS_MSL} s drops SYNs more than {PAWS_WINDOW} tick behind it \
@@ -68,7 +68,7 @@ pub struct TimeWait {
 
 /// What becomes of a segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub enum RecycleVerdict {
     /// It goes on.
     Pass,
     /// It is dropped: Linux 4.9 would have counted PAWSPassive.
@@ -80,8 +80,8 @@ pub enum Verdict {
 pub struct Recycle {
     enabled: bool,
     local: LocalAddresses,
-    memory: Memory,
-    connections: BTreeMap<Flow, Connection>,
+    peer_timestamps: PeerTimestamps,
+    connections: BTreeMap<Flow, FollowedConnection>,
     /// Sockets in a recycled TIME_WAIT, with its end.
     waiting: BTreeMap<Flow, Duration>,
     /// The same by end.
@@ -96,7 +96,7 @@ impl Recycle {
         Self {
             enabled,
             local,
-            memory: Memory::default(),
+            peer_timestamps: PeerTimestamps::default(),
             connections: BTreeMap::new(),
             waiting: BTreeMap::new(),
             ends: BTreeSet::new(),
@@ -132,7 +132,7 @@ impl Recycle {
         let known = self.connections.get(&flow);
         if segment.syn && !known.is_some_and(|known| known.is_opened_by(segment)) {
             self.forget_wait(&flow);
-            match Connection::opening(segment, now) {
+            match FollowedConnection::opening(segment, now) {
                 Some(connection) => self.connections.insert(flow, connection),
                 None => self.connections.remove(&flow),
             };
@@ -143,47 +143,47 @@ impl Recycle {
     }
 
     /// A segment is about to reach the node.
-    pub fn received(&mut self, segment: &Segment, now: Duration) -> Verdict {
+    pub fn received(&mut self, segment: &Segment, now: Duration) -> RecycleVerdict {
         let flow = Flow {
             node: segment.to,
             peer: segment.from,
         };
         if !self.local.contains(flow.node.ip()) {
-            return Verdict::Pass;
+            return RecycleVerdict::Pass;
         }
         if let Some(connection) = self.connections.get_mut(&flow) {
             let stage = connection.received(segment, now);
             self.advance(flow, stage, now);
-            return Verdict::Pass;
+            return RecycleVerdict::Pass;
         }
         self.end_waits(now);
         if self.waiting.contains_key(&flow) {
             self.disturb_wait(&flow, segment, now);
-            return Verdict::Pass;
+            return RecycleVerdict::Pass;
         }
         let opens = segment.syn && segment.acknowledges.is_none() && !segment.rst;
         let value = segment.timestamps.map(|timestamps| timestamps.value);
         let pair = (flow.node.ip(), flow.peer.ip());
-        if opens && self.enabled && !self.memory.admits(pair, value, second(now)) {
+        if opens && self.enabled && !self.peer_timestamps.admits(pair, value, second(now)) {
             self.rejected += 1;
-            return Verdict::Drop;
+            return RecycleVerdict::Drop;
         }
-        Verdict::Pass
+        RecycleVerdict::Pass
     }
 
-    fn advance(&mut self, flow: Flow, stage: Stage, now: Duration) {
+    fn advance(&mut self, flow: Flow, stage: ClosingStage, now: Duration) {
         let Some(connection) = self.connections.get(&flow) else {
             return;
         };
-        let recycled =
-            stage == Stage::TimeWait || (stage == Stage::FinWait2 && connection.closes_actively());
+        let recycled = stage == ClosingStage::TimeWait
+            || (stage == ClosingStage::FinWait2 && connection.closes_actively());
         if self.enabled
             && recycled
             && let Some(stamp) = connection.recent()
         {
             let pair = (flow.node.ip(), flow.peer.ip());
-            self.memory.remember(pair, stamp, second(now));
-            if stage == Stage::TimeWait {
+            self.peer_timestamps.remember(pair, stamp, second(now));
+            if stage == ClosingStage::TimeWait {
                 let lasts = connection.recycled_after();
                 self.begun.push(TimeWait {
                     flow,
@@ -193,7 +193,7 @@ impl Recycle {
                 self.wait_until(flow, now + lasts);
             }
         }
-        if matches!(stage, Stage::TimeWait | Stage::Over) {
+        if matches!(stage, ClosingStage::TimeWait | ClosingStage::Over) {
             self.connections.remove(&flow);
         }
     }

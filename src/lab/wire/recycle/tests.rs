@@ -64,7 +64,7 @@ impl Client {
     /// Connects, is served and closed by the server, then closes: 1 ms a way. Says whether it was served.
     fn connect(&self, port: u16, server: &mut Recycle, at: Duration) -> bool {
         let syn = self.syn(port, at);
-        if server.received(&syn, at) == Verdict::Drop {
+        if server.received(&syn, at) == RecycleVerdict::Drop {
             return false;
         }
         let echo = |now| {
@@ -177,7 +177,7 @@ fn a_syn_that_is_sent_again_is_dropped_and_counted_again() {
         let syn = BEHIND.syn(50_000, ms(100));
         assert_eq!(
             server.received(&syn, ms(100 + 1_000 * again)),
-            Verdict::Drop
+            RecycleVerdict::Drop
         );
     }
     assert_eq!(server.rejected(), 3);
@@ -207,10 +207,10 @@ fn a_syn_to_a_socket_in_time_wait_is_that_sockets_to_answer() {
     let mut server = server(true);
     AHEAD.connect(40_000, &mut server, ms(0));
     let behind = BEHIND.syn(40_000, ms(100));
-    assert_eq!(server.received(&behind, ms(100)), Verdict::Pass);
+    assert_eq!(server.received(&behind, ms(100)), RecycleVerdict::Pass);
     assert_eq!(
         server.received(&behind, ms(1_000)),
-        Verdict::Drop,
+        RecycleVerdict::Drop,
         "TIME_WAIT is over"
     );
 }
@@ -373,7 +373,7 @@ proptest! {
             let port = 1_024 + index as u16;
             if kind == 0 {
                 // An attempt that goes no further than its SYN.
-                prop_assert_eq!(server.received(&peer.syn(port, at), at), Verdict::Pass);
+                prop_assert_eq!(server.received(&peer.syn(port, at), at), RecycleVerdict::Pass);
             } else {
                 prop_assert!(peer.connect(port, &mut server, at));
                 at += ms(4);

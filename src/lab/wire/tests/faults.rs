@@ -28,7 +28,7 @@ fn syn_ack() -> SegmentMatch {
     }
 }
 
-fn connect(link: &Link, to: &'static str) -> (TcpListener, io::Result<TcpStream>, Duration) {
+fn connect(link: &WiredPair, to: &'static str) -> (TcpListener, io::Result<TcpStream>, Duration) {
     let listener = link.b.run(move || TcpListener::bind(to)).unwrap().unwrap();
     let started = Instant::now();
     let stream = link.a.run(move || TcpStream::connect(to)).unwrap();
@@ -39,7 +39,7 @@ fn connect(link: &Link, to: &'static str) -> (TcpListener, io::Result<TcpStream>
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_a_lost_syn_ack_costs_each_connection_a_retry_over_both_protocols() {
     let lost = fault("lost", FaultAction::Drop(syn_ack()));
-    let Some(link) = Link::lay_with(&Impairment::default(), &[lost], 1) else {
+    let Some(link) = WiredPair::with_faults(&Impairment::default(), &[lost], 1) else {
         return;
     };
     link.begin();
@@ -71,7 +71,7 @@ fn kernel_a_forged_reset_ends_a_connection_only_where_it_is_expected() {
     };
     let faults = [reset("far", 200, 10_000_000), reset("exact", 700, 0)];
     for to in ["10.0.0.2:80", "[fd00::2]:80"] {
-        let Some(link) = Link::lay_with(&Impairment::default(), &faults, 1) else {
+        let Some(link) = WiredPair::with_faults(&Impairment::default(), &faults, 1) else {
             return;
         };
         let begun = Instant::now();
@@ -115,7 +115,7 @@ fn kernel_a_transfer_survives_faults_and_every_one_is_counted() {
             },
         ),
     ];
-    let Some(link) = Link::lay_with(&Impairment::default(), &faults, 1) else {
+    let Some(link) = WiredPair::with_faults(&Impairment::default(), &faults, 1) else {
         return;
     };
     for node in [&link.a, &link.b] {
@@ -139,7 +139,7 @@ fn kernel_reordered_and_repeated_packets_arrive_so_and_a_transfer_survives_them(
         duplicate: Percent::from_fraction(0.05),
         ..Impairment::default()
     };
-    let Some(link) = Link::lay(&impairment, 1) else {
+    let Some(link) = WiredPair::add_veth(&impairment, 1) else {
         return;
     };
     for node in [&link.a, &link.b] {
@@ -159,10 +159,10 @@ fn kernel_reordered_and_repeated_packets_arrive_so_and_a_transfer_survives_them(
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_a_wire_says_how_good_it_is() {
-    let Some(link) = Link::lay(&Impairment::default(), 1) else {
+    let Some(link) = WiredPair::add_veth(&Impairment::default(), 1) else {
         return;
     };
-    let probe = |netns: &NetNs| precision::Probe {
+    let probe = |netns: &NetNs| precision::WireProbe {
         netns: netns.clone(),
         interface: "eth0".into(),
     };

@@ -14,26 +14,26 @@ const TIMEOUT: Duration = ms(100);
 struct Hosts {
     a: NetNs,
     b: NetNs,
-    /// Held, so that it lives.
+    /// PendingFrames, so that it lives.
     _nat: NetNs,
     server: NetNs,
     wires: [Wire; 2],
     recycle: TwRecycle,
     recorder: Recorder,
     closed: RecorderClosed,
-    output: Output,
+    output: RecordBuffer,
 }
 
 impl Hosts {
-    fn lay(tw_recycle: &str) -> Option<Self> {
+    fn add_veth(tw_recycle: &str) -> Option<Self> {
         let (a, b, nat) = (namespace()?, namespace()?, namespace()?);
         let (server, wires) = (namespace()?, namespace()?);
-        silence(&wires);
-        lay(&wires, "w-a", &a, "eth0");
-        lay(&wires, "w-toa", &nat, "toa");
-        lay(&nat, "tob", &b, "eth0");
-        lay(&wires, "w-nat", &nat, "up0");
-        lay(&wires, "w-server", &server, "eth0");
+        disable_ipv6(&wires);
+        add_veth(&wires, "w-a", &a, "eth0");
+        add_veth(&wires, "w-toa", &nat, "toa");
+        add_veth(&nat, "tob", &b, "eth0");
+        add_veth(&wires, "w-nat", &nat, "up0");
+        add_veth(&wires, "w-server", &server, "eth0");
         shell(
             &a,
             "ip addr add 10.1.0.2/24 dev eth0; ip route add default via 10.1.0.1",
@@ -77,7 +77,7 @@ impl Hosts {
         ];
         let wires = [from_a, to_server]
             .map(|ends| Wire::start(&wires, ends, &Impairment::default(), &[], 1).unwrap());
-        let output = Output::default();
+        let output = RecordBuffer::default();
         let (recorder, closed) = Recorder::start(output.clone()).unwrap();
         let clock = RunClock::starting_in(Duration::ZERO);
         wires.iter().for_each(|wire| wire.begin(clock, &recorder));
@@ -184,7 +184,7 @@ fn spec(tw_recycle: &str) -> NodeSpec {
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_with_tw_recycle_one_host_starves_and_time_wait_empties() {
-    let Some(hosts) = Hosts::lay("1") else {
+    let Some(hosts) = Hosts::add_veth("1") else {
         return;
     };
     let [a, b] = hosts.served();
@@ -202,7 +202,7 @@ fn kernel_with_tw_recycle_one_host_starves_and_time_wait_empties() {
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_without_tw_recycle_both_hosts_are_served_and_time_wait_stays() {
-    let Some(hosts) = Hosts::lay("0") else {
+    let Some(hosts) = Hosts::add_veth("0") else {
         return;
     };
     assert_eq!(hosts.served(), [ATTEMPTS; 2]);

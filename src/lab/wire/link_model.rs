@@ -12,7 +12,7 @@ const DEFAULT_QUEUE: ByteCount = ByteCount(1_000 * 1_514);
 
 /// What becomes of a packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fate {
+pub(super) enum PacketOutcome {
     /// It leaves at this time, never before one that arrived earlier.
     Leaves(Duration),
     /// It skips the delay, so that it leaves before some that arrived earlier.
@@ -30,7 +30,7 @@ pub(super) enum Fate {
 /// link's rate; then it travels for the delay, give or take the jitter. Jitter never reorders: a packet leaves at the
 /// earliest with the one before it. Only what chance has skip the delay overtakes others. All times are of one clock, whichever.
 #[derive(Debug)]
-pub(super) struct Line {
+pub(super) struct LinkModel {
     impairment: Impairment,
     loss: SplitMix64,
     jitter: SplitMix64,
@@ -42,8 +42,8 @@ pub(super) struct Line {
     last_leaves: Duration,
 }
 
-impl Line {
-    /// A line whose chance is that of the seed and the direction.
+impl LinkModel {
+    /// A model whose chance is that of the seed and the direction.
     pub(super) fn new(impairment: Impairment, seed: u64, direction: u64) -> Self {
         Self {
             impairment,
@@ -72,24 +72,24 @@ impl Line {
         bytes: usize,
         is_upkeep: impl Fn() -> bool,
         now: Duration,
-    ) -> Fate {
+    ) -> PacketOutcome {
         if let Some(loss) = self.impairment.loss
             && !is_upkeep()
             && self.loss.fraction() < loss.as_fraction()
         {
-            return Fate::Lost;
+            return PacketOutcome::Lost;
         }
         let Some(sent) = self.transmit(bytes, now) else {
-            return Fate::Overrun;
+            return PacketOutcome::Overrun;
         };
         if let Some(reorder) = self.impairment.reorder
             && !is_upkeep()
             && self.reorder.fraction() < reorder.as_fraction()
         {
-            return Fate::Overtakes(sent);
+            return PacketOutcome::Overtakes(sent);
         }
         self.last_leaves = self.last_leaves.max(sent.saturating_add(self.travel()));
-        Fate::Leaves(self.last_leaves)
+        PacketOutcome::Leaves(self.last_leaves)
     }
 
     /// Whether a packet that was not lost arrives twice.
@@ -148,9 +148,15 @@ mod tests {
             delay: Some(ms(20)),
             ..Impairment::default()
         };
-        let mut line = Line::new(impairment, 1, 0);
-        assert_eq!(line.take(1_500, carried, ms(5)), Fate::Leaves(ms(25)));
-        assert_eq!(line.take(60, carried, ms(6)), Fate::Leaves(ms(26)));
+        let mut model = LinkModel::new(impairment, 1, 0);
+        assert_eq!(
+            model.take(1_500, carried, ms(5)),
+            PacketOutcome::Leaves(ms(25))
+        );
+        assert_eq!(
+            model.take(60, carried, ms(6)),
+            PacketOutcome::Leaves(ms(26))
+        );
     }
 
     #[test]
@@ -160,27 +166,27 @@ mod tests {
             queue: Some(ByteCount(3_000)),
             ..Impairment::default()
         };
-        let mut line = Line::new(impairment, 1, 0);
+        let mut model = LinkModel::new(impairment, 1, 0);
         // 1,000 bytes take 1 ms.
-        let fates: Vec<Fate> = (0..5).map(|_| line.take(1_000, carried, ms(0))).collect();
+        let fates: Vec<PacketOutcome> = (0..5).map(|_| model.take(1_000, carried, ms(0))).collect();
         assert_eq!(
             fates,
             [
-                Fate::Leaves(ms(1)),
-                Fate::Leaves(ms(2)),
-                Fate::Leaves(ms(3)),
-                Fate::Overrun,
-                Fate::Overrun
+                PacketOutcome::Leaves(ms(1)),
+                PacketOutcome::Leaves(ms(2)),
+                PacketOutcome::Leaves(ms(3)),
+                PacketOutcome::Overrun,
+                PacketOutcome::Overrun
             ]
         );
         assert_eq!(
-            line.take(1_000, carried, ms(1)),
-            Fate::Leaves(ms(4)),
+            model.take(1_000, carried, ms(1)),
+            PacketOutcome::Leaves(ms(4)),
             "one was sent: there is room"
         );
         assert_eq!(
-            line.take(9_000, carried, ms(50)),
-            Fate::Leaves(ms(59)),
+            model.take(9_000, carried, ms(50)),
+            PacketOutcome::Leaves(ms(59)),
             "at rest it takes more than its queue holds"
         );
     }
@@ -192,9 +198,9 @@ mod tests {
                 loss: Percent::from_fraction(0.02),
                 ..Impairment::default()
             };
-            let mut line = Line::new(impairment, seed, direction);
+            let mut model = LinkModel::new(impairment, seed, direction);
             (0..50_000)
-                .map(|_| line.take(100, carried, ms(0)) == Fate::Lost)
+                .map(|_| model.take(100, carried, ms(0)) == PacketOutcome::Lost)
                 .collect::<Vec<bool>>()
         };
         let first = run(1, 0);
@@ -211,13 +217,13 @@ mod tests {
             loss: Percent::from_fraction(0.5),
             ..Impairment::default()
         };
-        let mut line = Line::new(impairment.clone(), 1, 0);
-        let alone: Vec<Fate> = (0..50).map(|_| line.take(100, carried, ms(0))).collect();
-        let mut line = Line::new(impairment, 1, 0);
-        let beside_upkeep: Vec<Fate> = (0..50)
+        let mut model = LinkModel::new(impairment.clone(), 1, 0);
+        let alone: Vec<PacketOutcome> = (0..50).map(|_| model.take(100, carried, ms(0))).collect();
+        let mut model = LinkModel::new(impairment, 1, 0);
+        let beside_upkeep: Vec<PacketOutcome> = (0..50)
             .map(|_| {
-                assert_eq!(line.take(42, || true, ms(0)), Fate::Leaves(ms(0)));
-                line.take(100, carried, ms(0))
+                assert_eq!(model.take(42, || true, ms(0)), PacketOutcome::Leaves(ms(0)));
+                model.take(100, carried, ms(0))
             })
             .collect();
         assert_eq!(alone, beside_upkeep);
@@ -232,15 +238,18 @@ mod tests {
                 duplicate: Percent::from_fraction(duplicate),
                 ..Impairment::default()
             };
-            let mut line = Line::new(impairment, seed, 0);
+            let mut model = LinkModel::new(impairment, seed, 0);
             (0..50_000)
                 .map(|_| {
-                    let fate = line.take(100, carried, ms(5));
+                    let fate = model.take(100, carried, ms(5));
                     assert!(
-                        matches!(fate, Fate::Leaves(at) if at == ms(25))
-                            || fate == Fate::Overtakes(ms(5))
+                        matches!(fate, PacketOutcome::Leaves(at) if at == ms(25))
+                            || fate == PacketOutcome::Overtakes(ms(5))
                     );
-                    (matches!(fate, Fate::Overtakes(_)), line.repeats(carried))
+                    (
+                        matches!(fate, PacketOutcome::Overtakes(_)),
+                        model.repeats(carried),
+                    )
                 })
                 .collect::<Vec<(bool, bool)>>()
         };
@@ -273,11 +282,11 @@ mod tests {
                 rate: Rate::per_second(1e9),
                 ..Impairment::default()
             };
-            let mut line = Line::new(impairment, seed, 0);
+            let mut model = LinkModel::new(impairment, seed, 0);
             let (mut now, mut last) = (Duration::ZERO, Duration::ZERO);
             for (wait, bytes) in steps {
                 now += Duration::from_micros(wait);
-                if let Fate::Leaves(at) = line.take(bytes, carried, now) {
+                if let PacketOutcome::Leaves(at) = model.take(bytes, carried, now) {
                     prop_assert!(at >= last);
                     prop_assert!(at + ms(jitter) >= now + ms(delay));
                     last = at;

@@ -30,7 +30,7 @@ const CORRECTIONS: u32 = 8;
 
 /// Why the room could not be made.
 #[derive(Debug, Error)]
-pub enum RoomError {
+pub enum ConntrackFillError {
     /// More than the whole table.
     #[error(
         "cannot leave {room} free entries in a connection tracking table of {max}; raise it on the host: \
@@ -112,22 +112,26 @@ pub enum RoomError {
 /// right for one node only.
 ///
 /// # Errors
-/// See [`RoomError`].
-pub fn make_room(netns: &NetNs, room: u32, owns_kernel: bool) -> Result<ConntrackRoom, RoomError> {
+/// See [`ConntrackFillError`].
+pub fn leave_free_entries(
+    netns: &NetNs,
+    room: u32,
+    owns_kernel: bool,
+) -> Result<ConntrackRoom, ConntrackFillError> {
     if owns_kernel {
         return lower_limit(netns, room);
     }
     netns
         .run(move || Table::open()?.leave(room))
-        .map_err(RoomError::Namespace)?
+        .map_err(ConntrackFillError::Namespace)?
 }
 
 /// Brings down the limit of a kernel of the lab's own to what tables need that are not to be full: `others`, beside the largest room
 /// asked for. Tables are then filled in a moment. `false`, and nothing is done, where one table can have the limit for itself.
 ///
 /// # Errors
-/// See [`RoomError`].
-pub(super) fn share_limit(rooms: &[u32], others: u32) -> Result<bool, RoomError> {
+/// See [`ConntrackFillError`].
+pub(super) fn lower_shared_limit(rooms: &[u32], others: u32) -> Result<bool, ConntrackFillError> {
     if rooms.len() == 1 && !tracks_everywhere()? {
         return Ok(false);
     }
@@ -137,37 +141,42 @@ pub(super) fn share_limit(rooms: &[u32], others: u32) -> Result<bool, RoomError>
         .copied()
         .unwrap_or_default()
         .saturating_add(others);
-    conntrack::set_limit(max).map_err(|source| RoomError::Limit { max, source })?;
+    conntrack::set_limit(max).map_err(|source| ConntrackFillError::Limit { max, source })?;
     Ok(true)
 }
 
 /// Whether a namespace without a rule tracks connections: a datagram there becomes an entry or does not.
-fn tracks_everywhere() -> Result<bool, RoomError> {
+fn tracks_everywhere() -> Result<bool, ConntrackFillError> {
     let track = || {
         let sent = loopback::up().and_then(|()| loopback::send_a_datagram());
-        sent.map_err(RoomError::Namespace)?;
+        sent.map_err(ConntrackFillError::Namespace)?;
         Ok(Table::open()?.size()?.count > 0)
     };
-    let netns = NetNs::create().map_err(RoomError::Namespace)?;
-    netns.run(track).map_err(RoomError::Namespace)?
+    let netns = NetNs::create().map_err(ConntrackFillError::Namespace)?;
+    netns.run(track).map_err(ConntrackFillError::Namespace)?
 }
 
 /// Empties the table of a namespace. It goes with the namespace in any case; emptied before, the kernel is done in half the time.
 ///
 /// # Errors
-/// See [`RoomError`].
-pub fn flush_room(netns: &NetNs) -> Result<(), RoomError> {
+/// See [`ConntrackFillError`].
+pub fn flush_conntrack(netns: &NetNs) -> Result<(), ConntrackFillError> {
     netns
-        .run(|| Table::open()?.conntrack.flush().map_err(RoomError::Refused))
-        .map_err(RoomError::Namespace)?
+        .run(|| {
+            Table::open()?
+                .conntrack
+                .flush()
+                .map_err(ConntrackFillError::Refused)
+        })
+        .map_err(ConntrackFillError::Namespace)?
 }
 
-fn lower_limit(netns: &NetNs, room: u32) -> Result<ConntrackRoom, RoomError> {
+fn lower_limit(netns: &NetNs, room: u32) -> Result<ConntrackRoom, ConntrackFillError> {
     let size = netns
         .run(|| Table::open()?.size())
-        .map_err(RoomError::Namespace)??;
+        .map_err(ConntrackFillError::Namespace)??;
     let max = size.count.saturating_add(room);
-    conntrack::set_limit(max).map_err(|source| RoomError::Limit { max, source })?;
+    conntrack::set_limit(max).map_err(|source| ConntrackFillError::Limit { max, source })?;
     Ok(ConntrackRoom {
         room,
         max,
@@ -181,31 +190,35 @@ struct Table {
 }
 
 impl Table {
-    fn open() -> Result<Self, RoomError> {
-        let conntrack = Conntrack::open().map_err(RoomError::NoConntrack)?;
+    fn open() -> Result<Self, ConntrackFillError> {
+        let conntrack = Conntrack::open().map_err(ConntrackFillError::NoConntrack)?;
         Ok(Self { conntrack })
     }
 
-    fn size(&mut self) -> Result<TableSize, RoomError> {
-        self.conntrack.size().map_err(RoomError::NoConntrack)
+    fn size(&mut self) -> Result<TableSize, ConntrackFillError> {
+        self.conntrack
+            .size()
+            .map_err(ConntrackFillError::NoConntrack)
     }
 
-    fn leave(&mut self, room: u32) -> Result<ConntrackRoom, RoomError> {
+    fn leave(&mut self, room: u32) -> Result<ConntrackRoom, ConntrackFillError> {
         let mut filled = 0;
         for _ in 0..=CORRECTIONS {
             let TableSize { count, max } = self.size()?;
             if max == 0 {
-                return Err(RoomError::NoLimit);
+                return Err(ConntrackFillError::NoLimit);
             }
             if room > max {
-                return Err(RoomError::AboveLimit { room, max });
+                return Err(ConntrackFillError::AboveLimit { room, max });
             }
             let free = max.saturating_sub(count);
             if free == room {
                 return Ok(ConntrackRoom { room, max, filled });
             }
             if free < room {
-                self.conntrack.flush().map_err(RoomError::Refused)?;
+                self.conntrack
+                    .flush()
+                    .map_err(ConntrackFillError::Refused)?;
                 filled = 0;
             } else {
                 self.fill(free - room, max)?;
@@ -214,14 +227,14 @@ impl Table {
         }
         let TableSize { count, max } = self.size()?;
         let free = max.saturating_sub(count);
-        Err(RoomError::Unsteady { room, free })
+        Err(ConntrackFillError::Unsteady { room, free })
     }
 
-    fn fill(&mut self, entries: u32, max: u32) -> Result<(), RoomError> {
+    fn fill(&mut self, entries: u32, max: u32) -> Result<(), ConntrackFillError> {
         let needed = u64::from(entries) * ENTRY;
-        let available = procfs::available_memory().map_err(RoomError::Memory)?;
+        let available = procfs::available_memory().map_err(ConntrackFillError::Memory)?;
         if needed > available / SHARE_OF_MEMORY {
-            return Err(RoomError::TooLittleMemory {
+            return Err(ConntrackFillError::TooLittleMemory {
                 entries,
                 needed,
                 available,
@@ -231,9 +244,9 @@ impl Table {
             Ok(()) => Ok(()),
             Err(source) if source.errno() == Some(libc::ENOMEM) => {
                 let count = self.size()?.count;
-                Err(RoomError::OutOfMemory { count, max, source })
+                Err(ConntrackFillError::OutOfMemory { count, max, source })
             }
-            Err(source) => Err(RoomError::Refused(source)),
+            Err(source) => Err(ConntrackFillError::Refused(source)),
         }
     }
 }
@@ -255,7 +268,7 @@ mod tests {
     fn exactly_the_room_connects(room: u32) {
         let Some(lab) = NatLab::build() else { return };
         let _listener = listen(&lab.server, NatLab::SERVER);
-        let made = make_room(&lab.nat, room, false).unwrap();
+        let made = leave_free_entries(&lab.nat, room, false).unwrap();
         assert_eq!(made.filled, made.max - room);
         let connected = connect(&lab.client, NatLab::SERVER, room as usize, PATIENT);
         assert_eq!(connected.len(), room as usize);
@@ -263,7 +276,7 @@ mod tests {
         let refused = connect(&lab.client, NatLab::SERVER, 3, HASTY);
         assert_eq!(refused.len(), 0);
         assert!(dropped(&lab) >= 3);
-        flush_room(&lab.nat).unwrap();
+        flush_conntrack(&lab.nat).unwrap();
         assert_eq!(tool(&lab.nat, "conntrack -C").trim(), "0");
     }
 
@@ -283,8 +296,8 @@ mod tests {
     #[ignore = "kernel test: `-- --include-ignored` runs it"]
     fn kernel_room_is_made_again_where_there_was_less() {
         let Some(netns) = namespace() else { return };
-        let first = make_room(&netns, 5, false).unwrap();
-        let again = make_room(&netns, 50, false).unwrap();
+        let first = leave_free_entries(&netns, 5, false).unwrap();
+        let again = leave_free_entries(&netns, 50, false).unwrap();
         assert_eq!(again.max - again.filled, 50);
         assert_eq!(
             tool(&netns, "conntrack -C").trim(),
@@ -297,8 +310,11 @@ mod tests {
     #[ignore = "kernel test: `-- --include-ignored` runs it"]
     fn kernel_more_room_than_the_table_has_is_refused_with_a_way_out() {
         let Some(netns) = namespace() else { return };
-        let error = make_room(&netns, u32::MAX, false).unwrap_err();
-        assert!(matches!(error, RoomError::AboveLimit { .. }), "{error}");
+        let error = leave_free_entries(&netns, u32::MAX, false).unwrap_err();
+        assert!(
+            matches!(error, ConntrackFillError::AboveLimit { .. }),
+            "{error}"
+        );
         assert!(
             error
                 .to_string()

@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 
 use super::NodeSettings;
-use super::baseline::Survey;
+use super::baseline::PinnedSettings;
 use super::error::BuildError;
-use super::settings::{Became, Wanted};
+use super::settings::{SetOutcome, WantedSysctl};
 use crate::names::NodeName;
 use crate::sys::sysctl::same;
 
 /// What was set, and what must be emulated.
 #[derive(Debug)]
-pub(super) struct Ledger {
+pub(super) struct AppliedSettings {
     pub(super) settings: NodeSettings,
     /// What the wires must emulate, by node: key and value.
     pub(super) emulated: BTreeMap<String, Vec<String>>,
@@ -20,7 +20,7 @@ pub(super) struct Ledger {
     owns_kernel: bool,
 }
 
-impl Ledger {
+impl AppliedSettings {
     /// An empty one. Where the lab owns the kernel, what a namespace cannot have is set for the whole kernel.
     pub(super) fn new(owns_kernel: bool) -> Self {
         Self {
@@ -31,34 +31,34 @@ impl Ledger {
         }
     }
 
-    /// Takes down a node: the baseline as it is there, and what became of the scenario's settings.
+    /// Takes down a node: the baseline as it is there, and what outcome of the scenario's settings.
     ///
     /// # Errors
     /// Where something cannot be had here.
-    pub(super) fn enter(
+    pub(super) fn add_node(
         &mut self,
         node: &NodeName,
-        survey: &Survey,
-        settings: Vec<(Wanted, Became)>,
+        pinned: &PinnedSettings,
+        settings: Vec<(WantedSysctl, SetOutcome)>,
     ) -> Result<(), BuildError> {
-        self.settings.absent.extend(survey.absent());
+        self.settings.absent.extend(pinned.absent());
         let mut values: BTreeMap<String, String> = BTreeMap::new();
         let mut off: BTreeMap<String, String> = BTreeMap::new();
-        for (key, value) in &survey.values {
+        for (key, value) in &pinned.values {
             values.insert((*key).to_owned(), value.clone());
         }
-        for key in &survey.off {
-            if let Some(value) = survey.value(key) {
+        for key in &pinned.off {
+            if let Some(value) = pinned.value(key) {
                 off.insert((*key).to_owned(), value.clone());
             }
         }
-        for (key, value) in &survey.needed {
+        for (key, value) in &pinned.needed {
             values.insert((*key).to_owned(), value.clone());
         }
-        for (wanted, became) in settings {
-            let kept = match became {
-                Became::Kept(kept) => kept,
-                Became::NotHere(why) => match self.set_for_all(node, &wanted)? {
+        for (wanted, outcome) in settings {
+            let kept = match outcome {
+                SetOutcome::Kept(kept) => kept,
+                SetOutcome::NotHere(why) => match self.set_for_kernel(node, &wanted)? {
                     Some(kept) => kept,
                     None if wanted.emulated => {
                         self.emulated
@@ -70,7 +70,7 @@ impl Ledger {
                     None => return Err(why.into()),
                 },
             };
-            if survey.value(&wanted.key) != Some(&kept) {
+            if pinned.value(&wanted.key) != Some(&kept) {
                 off.insert(wanted.key.clone(), kept.clone());
             }
             values.insert(wanted.key, kept);
@@ -84,7 +84,7 @@ impl Ledger {
 
     /// All settings, with those of the whole kernel: what the lab has pinned for it and nodes do not have of their own, what nodes have
     /// set for it, and what the scenario has.
-    pub(super) fn close(
+    pub(super) fn finish(
         mut self,
         pinned: BTreeMap<&'static str, String>,
         set: BTreeMap<String, String>,
@@ -108,10 +108,10 @@ impl Ledger {
     }
 
     /// Sets for the whole kernel what a namespace cannot have, where the lab may and no other node wants it otherwise.
-    fn set_for_all(
+    fn set_for_kernel(
         &mut self,
         node: &NodeName,
-        wanted: &Wanted,
+        wanted: &WantedSysctl,
     ) -> Result<Option<String>, BuildError> {
         if !self.owns_kernel {
             return Ok(None);
@@ -127,7 +127,7 @@ impl Ledger {
                 place: wanted.place,
             });
         }
-        let kept = wanted.write_for_all(node)?;
+        let kept = wanted.write_for_kernel(node)?;
         if let Some(kept) = &kept {
             self.of_kernel.insert(wanted.key.clone(), kept.clone());
         }

@@ -7,8 +7,8 @@ use std::io;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::baseline::{self, Survey as Pinned};
-use super::known::is_host_wide;
+use super::baseline::{self, PinnedSettings};
+use super::known_sysctls::is_host_wide;
 use crate::causes::chain;
 use crate::sys::sandbox::{Entered, Wanted, enter, in_child, is_privileged};
 use crate::sys::sysctl::{Key, SysctlError, Sysctls, same};
@@ -19,18 +19,18 @@ const SECRET: [&str; 2] = ["tcp_fastopen_key", "stable_secret"];
 
 /// The settings of the network that this kernel has.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Survey {
+pub struct SysctlSurvey {
     /// On this host, which is only looked at.
-    pub here: BTreeMap<String, Found>,
+    pub here: BTreeMap<String, FoundSysctl>,
     /// In a fresh namespace, where some are copied from the host and some follow the machine's memory.
-    pub fresh: BTreeMap<String, Found>,
+    pub fresh: BTreeMap<String, FoundSysctl>,
     /// What the baseline makes of a fresh namespace: what labs start from.
-    pub baseline: BTreeMap<String, Found>,
+    pub baseline: BTreeMap<String, FoundSysctl>,
 }
 
 /// A setting that was found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Found {
+pub struct FoundSysctl {
     /// Its value; absent where it cannot be read or is a secret.
     pub value: Option<String>,
     /// Whether it can be written there.
@@ -39,7 +39,7 @@ pub struct Found {
 
 /// What became of a value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Kept {
+pub enum WriteOutcome {
     /// The kernel kept it.
     AsWritten,
     /// The kernel keeps another.
@@ -48,9 +48,9 @@ pub enum Kept {
     Refused(String),
 }
 
-/// Why the kernel could not be asked.
+/// Why the kernel could not be values.
 #[derive(Debug, Error)]
-pub enum InquiryError {
+pub enum SurveyError {
     /// The host's settings cannot be listed.
     #[error("cannot list the settings below /proc/sys/net")]
     List(#[source] io::Error),
@@ -65,19 +65,19 @@ pub enum InquiryError {
 /// Looks at every setting of the network. To be called while the process has one thread: it makes a child.
 ///
 /// # Errors
-/// See [`InquiryError`].
-pub fn survey() -> Result<Survey, InquiryError> {
-    let here = look().map_err(InquiryError::List)?;
+/// See [`SurveyError`].
+pub fn survey() -> Result<SysctlSurvey, SurveyError> {
+    let here = look().map_err(SurveyError::List)?;
     let fresh = inside(|| {
         let fresh = look().map_err(|error| error.to_string())?;
         let mut sysctls = Sysctls::new();
-        Pinned::take(baseline::NODE, &mut sysctls);
-        Pinned::take(baseline::CONNTRACK, &mut sysctls);
+        PinnedSettings::take(baseline::NODE, &mut sysctls);
+        PinnedSettings::take(baseline::CONNTRACK, &mut sysctls);
         let baseline = look().map_err(|error| error.to_string())?;
         Ok::<_, String>((fresh, baseline))
     })?;
-    let (fresh, baseline) = fresh.map_err(InquiryError::Sandbox)?;
-    Ok(Survey {
+    let (fresh, baseline) = fresh.map_err(SurveyError::Sandbox)?;
+    Ok(SysctlSurvey {
         here,
         fresh,
         baseline,
@@ -85,18 +85,18 @@ pub fn survey() -> Result<Survey, InquiryError> {
 }
 
 /// Whether this host has a setting that is none of the network's; it is only looked at.
-pub fn beyond_the_network(key: &str) -> Option<Found> {
+pub fn find_non_network(key: &str) -> Option<FoundSysctl> {
     let key = Key::parse(key).filter(|key| !key.is_network())?;
     let entry = sysctl_tree::find(&key)?;
-    Some(Found {
+    Some(FoundSysctl {
         value: Sysctls::new().read(&key).ok(),
         writable: entry.writable,
     })
 }
 
 /// The settings of this host that are none of the network's.
-pub fn keys_beyond_the_network() -> Vec<String> {
-    let keys = sysctl_tree::beyond_the_network().into_iter();
+pub fn non_network_keys() -> Vec<String> {
+    let keys = sysctl_tree::find_non_network().into_iter();
     keys.map(|entry| entry.key.as_str().to_owned()).collect()
 }
 
@@ -104,31 +104,31 @@ pub fn keys_beyond_the_network() -> Vec<String> {
 /// written: there is no answer of it. To be called while the process has one thread.
 ///
 /// # Errors
-/// See [`InquiryError`].
-pub fn try_values(asked: &[(String, String)]) -> Result<Vec<Option<Kept>>, InquiryError> {
-    let asked = asked.to_vec();
+/// See [`SurveyError`].
+pub fn try_values(values: &[(String, String)]) -> Result<Vec<Option<WriteOutcome>>, SurveyError> {
+    let values = values.to_vec();
     inside(move || {
         let mut sysctls = Sysctls::new();
-        let answers = asked
+        let answers = values
             .iter()
             .map(|(key, value)| try_one(key, value, &mut sysctls));
         answers.collect::<Vec<_>>()
     })
 }
 
-fn try_one(key: &str, value: &str, sysctls: &mut Sysctls) -> Option<Kept> {
+fn try_one(key: &str, value: &str, sysctls: &mut Sysctls) -> Option<WriteOutcome> {
     let key = Key::parse(key).filter(|key| key.is_network() && !is_host_wide(key.as_str()))?;
     let before = sysctls.read(&key);
     let kept = match sysctls.set(&key, value) {
-        Ok(now) if same(value, &now) => Kept::AsWritten,
-        Ok(now) => Kept::Other(now),
+        Ok(now) if same(value, &now) => WriteOutcome::AsWritten,
+        Ok(now) => WriteOutcome::Other(now),
         Err(SysctlError::Absent | SysctlError::ReadOnly) => return None,
         Err(SysctlError::Refused(error)) if error.kind() == io::ErrorKind::NotFound => {
-            Kept::Refused(
+            WriteOutcome::Refused(
                 "the kernel has nothing of this name, or has not loaded its module".to_owned(),
             )
         }
-        Err(error) => Kept::Refused(chain(&error)),
+        Err(error) => WriteOutcome::Refused(chain(&error)),
     };
     if let Ok(before) = before {
         let _the_next_is_tried_alone = sysctls.set(&key, &before);
@@ -137,13 +137,13 @@ fn try_one(key: &str, value: &str, sysctls: &mut Sysctls) -> Option<Kept> {
 }
 
 /// Every setting of the network of the calling thread's namespace.
-fn look() -> io::Result<BTreeMap<String, Found>> {
+fn look() -> io::Result<BTreeMap<String, FoundSysctl>> {
     let mut sysctls = Sysctls::new();
     let found = sysctl_tree::network()?.into_iter().map(|entry| {
         let secret = SECRET
             .iter()
             .any(|secret| entry.key.as_str().ends_with(secret));
-        let found = Found {
+        let found = FoundSysctl {
             value: (entry.readable && !secret)
                 .then(|| sysctls.read(&entry.key).ok())
                 .flatten(),
@@ -157,7 +157,7 @@ fn look() -> io::Result<BTreeMap<String, Found>> {
 /// Does something in a fresh namespace, in a child process that is gone afterwards.
 fn inside<T: Serialize + for<'de> Deserialize<'de>>(
     work: impl FnOnce() -> T,
-) -> Result<T, InquiryError> {
+) -> Result<T, SurveyError> {
     let wanted = Wanted {
         rootless: !is_privileged(),
         parent: None,
@@ -170,10 +170,10 @@ fn inside<T: Serialize + for<'de> Deserialize<'de>>(
         };
         serde_json::to_vec(&answer).unwrap_or_default()
     });
-    let answer = answer.map_err(InquiryError::Process)?;
+    let answer = answer.map_err(SurveyError::Process)?;
     serde_json::from_slice::<Result<T, String>>(&answer)
-        .map_err(|_| InquiryError::Sandbox("the process that tried it did not answer".to_owned()))?
-        .map_err(InquiryError::Sandbox)
+        .map_err(|_| SurveyError::Sandbox("the process that tried it did not answer".to_owned()))?
+        .map_err(SurveyError::Sandbox)
 }
 
 #[cfg(test)]
@@ -185,7 +185,7 @@ mod tests {
     fn kernel_a_value_is_kept_changed_or_refused_and_the_host_stays_as_it_is() {
         let host = |key| Sysctls::new().read(&Key::parse(key).unwrap()).unwrap();
         let before = (host("net.ipv4.tcp_fin_timeout"), host("net.core.somaxconn"));
-        let asked = [
+        let values = [
             ("net.ipv4.tcp_fin_timeout", "17"),
             ("net.ipv4.tcp_keepalive_time", "7200 5"),
             ("net.core.somaxconn", "-5"),
@@ -194,10 +194,13 @@ mod tests {
             ("kernel.pid_max", "4194304"),
         ]
         .map(|(key, value)| (key.to_owned(), value.to_owned()));
-        let kept = try_values(&asked).unwrap();
-        assert_eq!(kept[0], Some(Kept::AsWritten));
-        assert_eq!(kept[1], Some(Kept::Other("7200".to_owned())));
-        assert!(matches!(kept[2], Some(Kept::Refused(_))), "{kept:?}");
+        let kept = try_values(&values).unwrap();
+        assert_eq!(kept[0], Some(WriteOutcome::AsWritten));
+        assert_eq!(kept[1], Some(WriteOutcome::Other("7200".to_owned())));
+        assert!(
+            matches!(kept[2], Some(WriteOutcome::Refused(_))),
+            "{kept:?}"
+        );
         assert_eq!(kept[3..], [None, None, None]);
         let after = (host("net.ipv4.tcp_fin_timeout"), host("net.core.somaxconn"));
         assert_eq!(before, after);

@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use super::Lab;
 use super::error::BuildError;
-use super::settings::{Became, Wanted};
+use super::settings::{SetOutcome, WantedSysctl};
 use crate::names::{IfName, NodeName};
 use crate::scenario::Place;
 use crate::scenario::topology::{Impairment, IpVersion, Prefix};
@@ -16,7 +16,7 @@ use crate::sys::sysctl::Sysctls;
 
 /// Why a step could not be taken.
 #[derive(Debug, Error)]
-pub enum StepError {
+pub enum ChangeError {
     /// No such node or link.
     #[error("cannot find {what} in the lab")]
     Unknown {
@@ -54,9 +54,9 @@ impl Lab {
     ///
     /// # Errors
     /// Where there is no such link; the kernel's refusal.
-    pub fn set_link(&self, link: usize, up: bool) -> Result<(), StepError> {
+    pub fn set_link(&self, link: usize, up: bool) -> Result<(), ChangeError> {
         let Some(spec) = self.topology.links.get(link) else {
-            return Err(StepError::Unknown {
+            return Err(ChangeError::Unknown {
                 what: format!("link {link}"),
             });
         };
@@ -80,27 +80,27 @@ impl Lab {
     ///
     /// # Errors
     /// As for the settings of a scenario: refused, kept at another value, not there.
-    pub fn write_sysctl(&self, node: &NodeName, key: &str, value: &str) -> Result<(), StepError> {
+    pub fn write_sysctl(&self, node: &NodeName, key: &str, value: &str) -> Result<(), ChangeError> {
         if self.wires.set_sysctl(node, key, value) {
             return Ok(());
         }
         let live = self.live(node)?;
         let (name, wanted) = (
             node.clone(),
-            Wanted {
+            WantedSysctl {
                 key: key.to_owned(),
                 value: value.to_owned(),
                 place: Place::default(),
                 emulated: false,
             },
         );
-        let became = live
+        let outcome = live
             .netns
             .run(move || wanted.write(&name, &mut Sysctls::new()))
             .map_err(|source| enter(node, source))??;
-        match became {
-            Became::Kept(_) => Ok(()),
-            Became::NotHere(why) => Err(BuildError::from(why).into()),
+        match outcome {
+            SetOutcome::Kept(_) => Ok(()),
+            SetOutcome::NotHere(why) => Err(BuildError::from(why).into()),
         }
     }
 
@@ -108,11 +108,11 @@ impl Lab {
     ///
     /// # Errors
     /// Where the link has no wire to do it: no step of the scenario says that it changes.
-    pub fn set_impairment(&self, link: usize, impairment: &Impairment) -> Result<(), StepError> {
+    pub fn set_impairment(&self, link: usize, impairment: &Impairment) -> Result<(), ChangeError> {
         if self.wires.set_impairment(link, impairment) {
             return Ok(());
         }
-        Err(StepError::Unknown {
+        Err(ChangeError::Unknown {
             what: format!("the wire of link {link}"),
         })
     }
@@ -121,14 +121,14 @@ impl Lab {
     ///
     /// # Errors
     /// Where one of its links has no wire to cut.
-    pub fn vanish(&self, node: &NodeName) -> Result<(), StepError> {
+    pub fn vanish(&self, node: &NodeName) -> Result<(), ChangeError> {
         let spec = self.topology.nodes.get(node);
-        let spec = spec.ok_or_else(|| StepError::Unknown {
+        let spec = spec.ok_or_else(|| ChangeError::Unknown {
             what: format!("node `{node}`"),
         })?;
         for link in spec.interfaces.iter().map(|own| own.link) {
             if !self.wires.cut(link) {
-                return Err(StepError::Unknown {
+                return Err(ChangeError::Unknown {
                     what: format!("the wire of link {link}"),
                 });
             }
@@ -136,8 +136,8 @@ impl Lab {
         Ok(())
     }
 
-    fn live(&self, node: &NodeName) -> Result<&super::Node, StepError> {
-        self.node(node).ok_or_else(|| StepError::Unknown {
+    fn live(&self, node: &NodeName) -> Result<&super::Node, ChangeError> {
+        self.node(node).ok_or_else(|| ChangeError::Unknown {
             what: format!("node `{node}`"),
         })
     }
@@ -148,12 +148,12 @@ impl Lab {
         node: &NodeName,
         up: bool,
         work: impl FnOnce(&mut Netlink) -> Result<(), NetlinkError> + Send + 'static,
-    ) -> Result<(), StepError> {
+    ) -> Result<(), ChangeError> {
         self.live(node)?
             .netns
             .run(move || work(&mut Netlink::open(libc::NETLINK_ROUTE)?))
             .map_err(|source| enter(node, source))?
-            .map_err(|source| StepError::Link {
+            .map_err(|source| ChangeError::Link {
                 node: node.clone(),
                 up,
                 source,
@@ -192,8 +192,8 @@ impl Lab {
     }
 }
 
-fn enter(node: &NodeName, source: io::Error) -> StepError {
-    StepError::Enter {
+fn enter(node: &NodeName, source: io::Error) -> ChangeError {
+    ChangeError::Enter {
         node: node.clone(),
         source,
     }

@@ -14,7 +14,7 @@ const GONE: &[(&str, &str)] = &[
 ];
 
 /// Since which version kernels lack a setting, where that is known.
-pub(super) fn gone_since(key: &str) -> Option<&'static str> {
+pub(super) fn removed_in(key: &str) -> Option<&'static str> {
     GONE.iter()
         .find(|(gone, _)| key.starts_with(gone))
         .map(|(_, since)| *since)

@@ -1,4 +1,4 @@
-//! Namespaces are born: at the baseline, with the scenario's settings and rules, before any device is in them.
+//! Namespaces are created: at the baseline, with the scenario's settings and rules, before any device is in them.
 //!
 //! All of this is done by the thread that creates them, so nothing has to be entered.
 
@@ -10,12 +10,12 @@ use indexmap::IndexMap;
 use nix::sched::{CpuSet, sched_getaffinity};
 use nix::unistd::Pid;
 
-use super::baseline::{self, Survey};
+use super::baseline::{self, PinnedSettings};
 use super::capacity;
 use super::error::{BuildError, Feature, NotApplicable};
 use super::plan::{NamespaceOp, Op, Plan, Site};
 use super::rules::Rules;
-use super::settings::{Became, Wanted, write_all};
+use super::settings::{SetOutcome, WantedSysctl, write_all};
 use crate::scenario::topology::IpVersion;
 use crate::sys::NetNs;
 use crate::sys::netlink::{Netlink, NetlinkError};
@@ -25,16 +25,16 @@ use crate::sys::sysctl::{Key, SysctlError, Sysctls};
 
 /// Another thread is worth its while for so many namespaces (measured, best of 200 on a busy machine:
 /// a lab of 3 stands in 2.6 ms in place of 3.0).
-const A_THREAD_FOR: usize = 2;
+const NAMESPACES_PER_THREAD: usize = 2;
 
 /// The first port that anyone may bind to.
 const LOW_PORTS: &str = "net.ipv4.ip_unprivileged_port_start";
 
 /// What a namespace is to be.
 #[derive(Debug, Clone)]
-struct Birth {
+struct NamespaceSpec {
     op: NamespaceOp,
-    sysctls: Vec<Wanted>,
+    sysctls: Vec<WantedSysctl>,
     rules: Option<Rules>,
     /// Entries of the socket hash of the namespace that the same thread creates next.
     socket_hash: Option<u64>,
@@ -44,83 +44,85 @@ struct Birth {
 
 /// A namespace with its settings and rules, without links.
 #[derive(Debug)]
-pub(super) struct Born {
+pub(super) struct CreatedNamespace {
     pub(super) netns: NetNs,
     /// rtnetlink in this namespace, whichever thread uses it.
     pub(super) route: Netlink,
     /// The settings that the lab pinned or needs, as they are.
-    pub(super) survey: Survey,
-    /// What became of the scenario's settings.
-    pub(super) became: Vec<(Wanted, Became)>,
+    pub(super) pinned: PinnedSettings,
+    /// What outcomes of the scenario's settings.
+    pub(super) outcomes: Vec<(WantedSysctl, SetOutcome)>,
     /// Settings of interfaces, which are not there yet.
-    pub(super) of_interfaces: Vec<Wanted>,
+    pub(super) of_interfaces: Vec<WantedSysctl>,
 }
 
 /// Creates every namespace of a plan, in the order of the plan.
 ///
 /// # Errors
 /// The first, in the order in which they are found.
-pub(super) fn bear_all(
+pub(super) fn create_all(
     plan: &Plan,
     socket_hash: Option<u64>,
-) -> Result<IndexMap<Site, Born>, BuildError> {
+) -> Result<IndexMap<Site, CreatedNamespace>, BuildError> {
     // Those of a lab are alike, so what the first to come finds holds for all.
     let common = Arc::new(OnceLock::new());
-    let births: Vec<(usize, Birth)> = births(plan, socket_hash)
-        .into_values()
-        .enumerate()
-        .collect();
-    let threads = processors().min(births.len().div_ceil(A_THREAD_FOR)).max(1);
+    let specs: Vec<(usize, NamespaceSpec)> =
+        specs(plan, socket_hash).into_values().enumerate().collect();
+    let threads = processors()
+        .min(specs.len().div_ceil(NAMESPACES_PER_THREAD))
+        .max(1);
     let mut shares = vec![Share::default(); threads];
-    for (number, birth) in births {
+    for (number, spec) in specs {
         shares[number % threads].numbers.push(number);
-        shares[number % threads].births.push(birth);
+        shares[number % threads].specs.push(spec);
     }
-    let begun = shares
+    let running = shares
         .into_iter()
         .map(|share| share.begin(&common))
         .collect::<Result<Vec<_>, _>>()?;
-    let mut born = Vec::new();
-    for share in begun {
-        born.extend(share.finish()?);
+    let mut created = Vec::new();
+    for share in running {
+        created.extend(share.finish()?);
     }
-    born.sort_by_key(|(number, ..)| *number);
-    let born = born.into_iter().map(|(_, site, born)| (site, born));
-    Ok(born.collect())
+    created.sort_by_key(|(number, ..)| *number);
+    let created = created
+        .into_iter()
+        .map(|(_, site, created)| (site, created));
+    Ok(created.collect())
 }
 
 /// What one thread creates, with the place of each in the plan.
 #[derive(Debug, Default, Clone)]
 struct Share {
     numbers: Vec<usize>,
-    births: Vec<Birth>,
+    specs: Vec<NamespaceSpec>,
 }
 
 /// A share whose thread is at work.
 #[derive(Debug)]
-struct Begun {
+struct RunningShare {
     sites: Vec<(usize, Site)>,
-    thread: JoinHandle<Vec<Created<Result<Inside, BuildError>>>>,
+    thread: JoinHandle<Vec<Created<Result<PreparedNamespace, BuildError>>>>,
 }
 
 impl Share {
-    fn begin(self, common: &Arc<OnceLock<Survey>>) -> Result<Begun, BuildError> {
-        let sites = self.births.iter().map(|birth| birth.op.site.clone());
+    fn begin(self, common: &Arc<OnceLock<PinnedSettings>>) -> Result<RunningShare, BuildError> {
+        let sites = self.specs.iter().map(|spec| spec.op.site.clone());
         let sites: Vec<_> = self.numbers.into_iter().zip(sites).collect();
-        let inside = |birth: Birth| {
+        let inside = |spec: NamespaceSpec| {
             let common = common.clone();
-            move || birth.settle_in(&common)
+            move || spec.prepare_inside(&common)
         };
-        let works = self.births.into_iter().map(inside).collect();
+        let works = self.specs.into_iter().map(inside).collect();
         match NetNs::create_each(works) {
-            Ok(thread) => Ok(Begun { sites, thread }),
+            Ok(thread) => Ok(RunningShare { sites, thread }),
             Err(source) => Err(BuildError::Thread(source)),
         }
     }
 }
 
-impl Begun {
-    fn finish(self) -> Result<Vec<(usize, Site, Born)>, BuildError> {
+impl RunningShare {
+    fn finish(self) -> Result<Vec<(usize, Site, CreatedNamespace)>, BuildError> {
         let each = self
             .thread
             .join()
@@ -151,20 +153,20 @@ fn processors() -> usize {
     allowed.map_or(1, count)
 }
 
-fn births(plan: &Plan, socket_hash: Option<u64>) -> IndexMap<Site, Birth> {
-    let mut births: IndexMap<Site, Birth> = IndexMap::new();
+fn specs(plan: &Plan, socket_hash: Option<u64>) -> IndexMap<Site, NamespaceSpec> {
+    let mut specs: IndexMap<Site, NamespaceSpec> = IndexMap::new();
     let low_ports = !may_bind_low_ports();
     for op in &plan.ops {
         match op {
             Op::Namespace(op) => {
-                let birth = Birth {
+                let spec = NamespaceSpec {
                     op: op.clone(),
                     sysctls: Vec::new(),
                     rules: None,
                     socket_hash,
                     low_ports,
                 };
-                births.insert(op.site.clone(), birth);
+                specs.insert(op.site.clone(), spec);
             }
             Op::Sysctl {
                 node,
@@ -173,8 +175,8 @@ fn births(plan: &Plan, socket_hash: Option<u64>) -> IndexMap<Site, Birth> {
                 place,
                 emulate,
             } => {
-                if let Some(birth) = births.get_mut(&Site::Node(node.clone())) {
-                    birth.sysctls.push(Wanted {
+                if let Some(spec) = specs.get_mut(&Site::Node(node.clone())) {
+                    spec.sysctls.push(WantedSysctl {
                         key: key.clone(),
                         value: value.clone(),
                         place: *place,
@@ -183,8 +185,8 @@ fn births(plan: &Plan, socket_hash: Option<u64>) -> IndexMap<Site, Birth> {
                 }
             }
             Op::Rules { node, ip, nat, own } => {
-                if let Some(birth) = births.get_mut(&Site::Node(node.clone())) {
-                    birth.rules = Some(Rules {
+                if let Some(spec) = specs.get_mut(&Site::Node(node.clone())) {
+                    spec.rules = Some(Rules {
                         ip: *ip,
                         nat: nat.clone(),
                         own: own.clone(),
@@ -195,43 +197,48 @@ fn births(plan: &Plan, socket_hash: Option<u64>) -> IndexMap<Site, Birth> {
             _ => {}
         }
     }
-    births
+    specs
 }
 
-impl Birth {
+impl NamespaceSpec {
     /// In the calling thread's new namespace.
-    fn settle_in(self, common: &OnceLock<Survey>) -> Result<Inside, BuildError> {
+    fn prepare_inside(
+        self,
+        common: &OnceLock<PinnedSettings>,
+    ) -> Result<PreparedNamespace, BuildError> {
         let site = self.op.site.clone();
         let mut sysctls = Sysctls::new();
         if let Some(entries) = self.socket_hash {
             capacity::size_socket_hash(&mut sysctls, entries);
         }
-        // What needs no survey comes first, so that another namespace has the time to take it.
+        // What needs no pinned comes first, so that another namespace has the time to take it.
         if let Some(rules) = &self.rules {
             rules.apply()?;
         }
         let conntrack = match self.op.conntrack {
-            true => Survey::take(baseline::CONNTRACK, &mut sysctls),
-            false => Survey::default(),
+            true => PinnedSettings::take(baseline::CONNTRACK, &mut sysctls),
+            false => PinnedSettings::default(),
         };
-        let mut survey = pin(self.op.ip, common, &mut sysctls);
-        survey.extend(conntrack);
-        prepare(&self.op, &mut survey, &mut sysctls).map_err(|error| unsettled(&site, error))?;
-        let (of_interfaces, now): (Vec<_>, Vec<_>) =
-            self.sysctls.into_iter().partition(Wanted::is_of_interface);
-        let became = match &site {
+        let mut pinned = pin(self.op.ip, common, &mut sysctls);
+        pinned.extend(conntrack);
+        prepare(&self.op, &mut pinned, &mut sysctls).map_err(|error| build_error(&site, error))?;
+        let (of_interfaces, now): (Vec<_>, Vec<_>) = self
+            .sysctls
+            .into_iter()
+            .partition(WantedSysctl::is_of_interface);
+        let outcomes = match &site {
             Site::Node(node) => write_all(now, node, &mut sysctls)?,
             Site::Wire => Vec::new(),
         };
-        if self.low_ports && !became.iter().any(|(wanted, _)| wanted.key == LOW_PORTS) {
-            open_low_ports(&mut survey, &mut sysctls);
+        if self.low_ports && !outcomes.iter().any(|(wanted, _)| wanted.key == LOW_PORTS) {
+            open_low_ports(&mut pinned, &mut sysctls);
         }
         let route = Netlink::open(libc::NETLINK_ROUTE)
-            .map_err(|error| unsettled(&site, Unsettled::Netlink(error)))?;
-        Ok(Inside {
+            .map_err(|error| build_error(&site, PrepareError::Netlink(error)))?;
+        Ok(PreparedNamespace {
             route,
-            survey,
-            became,
+            pinned,
+            outcomes,
             of_interfaces,
         })
     }
@@ -239,20 +246,20 @@ impl Birth {
 
 /// What the thread inside gives back.
 #[derive(Debug)]
-struct Inside {
+struct PreparedNamespace {
     route: Netlink,
-    survey: Survey,
-    became: Vec<(Wanted, Became)>,
-    of_interfaces: Vec<Wanted>,
+    pinned: PinnedSettings,
+    outcomes: Vec<(WantedSysctl, SetOutcome)>,
+    of_interfaces: Vec<WantedSysctl>,
 }
 
-impl Inside {
-    fn with(self, netns: NetNs) -> Born {
-        Born {
+impl PreparedNamespace {
+    fn with(self, netns: NetNs) -> CreatedNamespace {
+        CreatedNamespace {
             netns,
             route: self.route,
-            survey: self.survey,
-            became: self.became,
+            pinned: self.pinned,
+            outcomes: self.outcomes,
             of_interfaces: self.of_interfaces,
         }
     }
@@ -260,24 +267,24 @@ impl Inside {
 
 /// Why a new namespace could not be prepared.
 #[derive(Debug)]
-enum Unsettled {
+enum PrepareError {
     NoIpv6,
     Sysctl(&'static str, SysctlError),
     Netlink(NetlinkError),
 }
 
-fn unsettled(site: &Site, error: Unsettled) -> BuildError {
+fn build_error(site: &Site, error: PrepareError) -> BuildError {
     match error {
-        Unsettled::NoIpv6 => BuildError::NotApplicable(NotApplicable::Feature {
+        PrepareError::NoIpv6 => BuildError::NotApplicable(NotApplicable::Feature {
             feature: Feature::Ipv6,
             source: io::Error::from_raw_os_error(libc::EAFNOSUPPORT),
         }),
-        Unsettled::Sysctl(key, source) => BuildError::Own {
+        PrepareError::Sysctl(key, source) => BuildError::Own {
             site: site.clone(),
             key,
             source,
         },
-        Unsettled::Netlink(source) => BuildError::Netlink {
+        PrepareError::Netlink(source) => BuildError::Netlink {
             site: site.clone(),
             source,
         },
@@ -285,69 +292,77 @@ fn unsettled(site: &Site, error: Unsettled) -> BuildError {
 }
 
 /// Brings the calling thread's new namespace to the baseline: reads every setting if nobody has, else repeats what was off.
-fn pin(ip: IpVersion, common: &OnceLock<Survey>, sysctls: &mut Sysctls) -> Survey {
+fn pin(ip: IpVersion, common: &OnceLock<PinnedSettings>, sysctls: &mut Sysctls) -> PinnedSettings {
     let mut taken_here = false;
-    let survey = common.get_or_init(|| {
+    let pinned = common.get_or_init(|| {
         taken_here = true;
-        let mut survey = Survey::take(baseline::NODE, sysctls);
+        let mut pinned = PinnedSettings::take(baseline::NODE, sysctls);
         if ip == IpVersion::V6 {
-            survey.extend(Survey::take(baseline::IPV6, sysctls));
+            pinned.extend(PinnedSettings::take(baseline::IPV6, sysctls));
         }
-        survey
+        pinned
     });
     if !taken_here {
-        survey.repeat(sysctls);
+        pinned.repeat(sysctls);
     }
-    survey.clone()
+    pinned.clone()
 }
 
 /// Gives the calling thread's new namespace what the topology needs, before it has any device.
-fn prepare(op: &NamespaceOp, survey: &mut Survey, sysctls: &mut Sysctls) -> Result<(), Unsettled> {
+fn prepare(
+    op: &NamespaceOp,
+    pinned: &mut PinnedSettings,
+    sysctls: &mut Sysctls,
+) -> Result<(), PrepareError> {
     match op.ip {
-        IpVersion::V4 => match set(survey, sysctls, "net.ipv6.conf.all.disable_ipv6") {
+        IpVersion::V4 => match set(pinned, sysctls, "net.ipv6.conf.all.disable_ipv6") {
             // Without IPv6 there is nothing to turn off.
-            Err(Unsettled::Sysctl(_, SysctlError::Absent)) => {}
+            Err(PrepareError::Sysctl(_, SysctlError::Absent)) => {}
             other => other?,
         },
         IpVersion::V6 => has_ipv6(sysctls)?,
     }
     if op.forwards {
-        set(survey, sysctls, "net.ipv4.ip_forward")?;
+        set(pinned, sysctls, "net.ipv4.ip_forward")?;
         if op.ip == IpVersion::V6 {
-            set(survey, sysctls, "net.ipv6.conf.all.forwarding")?;
+            set(pinned, sysctls, "net.ipv6.conf.all.forwarding")?;
         }
     }
     if op.nonlocal_bind {
-        set(survey, sysctls, "net.ipv6.ip_nonlocal_bind")?;
+        set(pinned, sysctls, "net.ipv6.ip_nonlocal_bind")?;
     }
     Ok(())
 }
 
 /// Whether this kernel has IPv6.
-fn has_ipv6(sysctls: &mut Sysctls) -> Result<(), Unsettled> {
+fn has_ipv6(sysctls: &mut Sysctls) -> Result<(), PrepareError> {
     const KEY: &str = "net.ipv6.conf.default.accept_dad";
-    let key = Key::parse(KEY).ok_or(Unsettled::NoIpv6)?;
+    let key = Key::parse(KEY).ok_or(PrepareError::NoIpv6)?;
     match sysctls.read(&key) {
         Ok(_) => Ok(()),
-        Err(SysctlError::Absent) => Err(Unsettled::NoIpv6),
-        Err(error) => Err(Unsettled::Sysctl(KEY, error)),
+        Err(SysctlError::Absent) => Err(PrepareError::NoIpv6),
+        Err(error) => Err(PrepareError::Sysctl(KEY, error)),
     }
 }
 
 /// Lets servers listen below 1024 also where this process has not the privilege for that. Last, since the kernel takes no
 /// `ip_local_port_range` that begins below this setting (`ipv4_local_port_range`, Linux `net/ipv4/sysctl_net_ipv4.c`): what the scenario
 /// sets is tried at the kernel's own value.
-fn open_low_ports(survey: &mut Survey, sysctls: &mut Sysctls) {
+fn open_low_ports(pinned: &mut PinnedSettings, sysctls: &mut Sysctls) {
     // Before Linux 4.11 there is none; then servers say so.
     if let Some(Ok(value)) = Key::parse(LOW_PORTS).map(|key| sysctls.set(&key, "0")) {
-        survey.note(LOW_PORTS, value);
+        pinned.note(LOW_PORTS, value);
     }
 }
 
 /// Turns on what the topology needs.
-fn set(survey: &mut Survey, sysctls: &mut Sysctls, key: &'static str) -> Result<(), Unsettled> {
-    let fail = |error| Unsettled::Sysctl(key, error);
+fn set(
+    pinned: &mut PinnedSettings,
+    sysctls: &mut Sysctls,
+    key: &'static str,
+) -> Result<(), PrepareError> {
+    let fail = |error| PrepareError::Sysctl(key, error);
     let path = Key::parse(key).ok_or(fail(SysctlError::Absent))?;
-    survey.note(key, sysctls.set(&path, "1").map_err(fail)?);
+    pinned.note(key, sysctls.set(&path, "1").map_err(fail)?);
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! What a wire did not deliver, counted and told to the record.
+//! What a wire did not deliver, counted and recorded to the sink.
 
 use crate::names::{NodeName, SeriesName};
 use crate::record::{Event, Offset, Recorder, RunClock, SeriesId, SeriesKind};
@@ -7,7 +7,7 @@ use crate::units::Unit;
 
 /// The greatest lateness is no count.
 const LATE: &str = "late";
-/// What is counted, in the order in which it is told.
+/// What is counted, in the order in which it is recorded.
 const KINDS: [&str; 7] = [
     "lost",
     "overrun",
@@ -20,7 +20,7 @@ const KINDS: [&str; 7] = [
 
 /// Counts of packets, both directions together.
 #[derive(Debug)]
-pub(super) struct Tally {
+pub(super) struct WireCounters {
     /// Taken by chance, as the scenario asks.
     pub(super) lost: u64,
     /// Found the queue of the rate limit full, as the scenario asks.
@@ -36,18 +36,18 @@ pub(super) struct Tally {
     /// Not carried although nothing in the scenario says so: a buffer of the kernel was full, an interface down.
     pub(super) dropped: u64,
     link: String,
-    told: [u64; KINDS.len()],
-    record: Option<Record>,
+    recorded: [u64; KINDS.len()],
+    sink: Option<Sink>,
 }
 
 #[derive(Debug)]
-struct Record {
+struct Sink {
     clock: RunClock,
     recorder: Recorder,
     series: [SeriesId; KINDS.len()],
 }
 
-impl Tally {
+impl WireCounters {
     /// For the wire between two nodes.
     pub(super) fn new(first: &NodeName, second: &NodeName) -> Self {
         Self {
@@ -59,12 +59,12 @@ impl Tally {
             late: 0,
             dropped: 0,
             link: format!("{first}-{second}"),
-            told: [0; KINDS.len()],
-            record: None,
+            recorded: [0; KINDS.len()],
+            sink: None,
         }
     }
 
-    /// Starts to tell: `wire.A-B.lost` and the others of [`KINDS`], from 0.
+    /// Starts to record_changes: `wire.A-B.lost` and the others of [`KINDS`], from 0.
     pub(super) fn begin(&mut self, clock: RunClock, recorder: Recorder) {
         let series = KINDS.map(|what| {
             let name = SeriesName::new(format!("wire.{}.{what}", self.link));
@@ -79,7 +79,7 @@ impl Tally {
             t: Offset::ZERO,
             v: series.map(|id| (id, 0)).into(),
         });
-        self.record = Some(Record {
+        self.sink = Some(Sink {
             clock,
             recorder,
             series,
@@ -94,7 +94,7 @@ impl Tally {
     }
 
     /// Tells what has changed since the last time.
-    pub(super) fn tell(&mut self) {
+    pub(super) fn record_changes(&mut self) {
         let counts = [
             self.lost,
             self.overrun,
@@ -104,29 +104,29 @@ impl Tally {
             self.late,
             self.dropped,
         ];
-        let Some(record) = &self.record else {
+        let Some(sink) = &self.sink else {
             return;
         };
-        if counts == self.told {
+        if counts == self.recorded {
             return;
         }
-        let t = record.clock.now();
-        if self.told[KINDS.len() - 1] == 0 && self.dropped > 0 {
+        let t = sink.clock.now();
+        if self.recorded[KINDS.len() - 1] == 0 && self.dropped > 0 {
             let text = format!(
                 "the wire {} dropped packets that it should have carried (counted in wire.{0}.dropped): \
                  an interface was down, or the machine too slow for the traffic",
                 self.link
             );
-            record.recorder.record(Event::Note { t: Some(t), text });
+            sink.recorder.record(Event::Note { t: Some(t), text });
         }
-        let values = record.series.iter().zip(counts).zip(self.told);
-        let changed = values.filter(|((_, count), told)| count != told);
-        record.recorder.record(Event::Sample {
+        let values = sink.series.iter().zip(counts).zip(self.recorded);
+        let changed = values.filter(|((_, count), recorded)| count != recorded);
+        sink.recorder.record(Event::Sample {
             t,
             v: changed
                 .map(|((id, count), _)| (*id, i64::try_from(count).unwrap_or(i64::MAX)))
                 .collect(),
         });
-        self.told = counts;
+        self.recorded = counts;
     }
 }

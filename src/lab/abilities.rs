@@ -8,7 +8,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use super::error::{BuildError, Feature, NotApplicable};
-use super::{Ground, Lab, programs};
+use super::{Lab, LabScope, programs};
 use crate::causes::chain;
 use crate::names::{IfName, NodeName};
 use crate::scenario::topology::{
@@ -27,13 +27,13 @@ pub struct Ability {
     /// What it is called.
     pub name: String,
     /// Whether it is there.
-    pub state: State,
+    pub state: Availability,
 }
 
 /// Whether something is there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum State {
+pub enum Availability {
     /// It is.
     Yes,
     /// It is not.
@@ -57,8 +57,8 @@ impl Ability {
         Self {
             name: name.to_owned(),
             state: match tried {
-                Ok(_) => State::Yes,
-                Err(error) => State::No {
+                Ok(_) => Availability::Yes,
+                Err(error) => Availability::No {
                     reason: error.to_string(),
                     how_to_get: how_to_get.to_owned(),
                 },
@@ -68,7 +68,7 @@ impl Ability {
 }
 
 /// Tries everything. To be called while the process has one thread: it makes children.
-pub fn abilities() -> Vec<Ability> {
+pub fn probe_all() -> Vec<Ability> {
     let privileged = is_privileged();
     let mut all = vec![
         as_root(privileged),
@@ -184,7 +184,7 @@ fn tried_inside() -> Vec<Ability> {
 }
 
 fn try_lab(topology: Topology) -> Result<(), BuildError> {
-    Lab::build(&run_of(topology), Ground::default()).map(|_| ())
+    Lab::build(&run_of(topology), LabScope::default()).map(|_| ())
 }
 
 fn program(program: &str) -> Ability {
@@ -200,13 +200,13 @@ fn descriptors() -> Ability {
     Ability {
         name: "descriptors".to_owned(),
         state: match support::descriptors() {
-            Ok(limit) if limit >= ENOUGH_DESCRIPTORS => State::Yes,
-            Ok(limit) => State::Limited {
+            Ok(limit) if limit >= ENOUGH_DESCRIPTORS => Availability::Yes,
+            Ok(limit) => Availability::Limited {
                 reason: format!("a process may have {limit}"),
                 how_to_get: "ulimit -Hn as root, or LimitNOFILE=; connections beyond it take descriptor tables of their own"
                     .to_owned(),
             },
-            Err(error) => State::No {
+            Err(error) => Availability::No {
                 reason: error.to_string(),
                 how_to_get: "see getrlimit(2)".to_owned(),
             },
@@ -281,12 +281,13 @@ mod tests {
     #[test]
     #[ignore = "kernel test: `-- --include-ignored` runs it"]
     fn kernel_every_ability_is_there_or_says_how_to_get_it() {
-        let all = abilities();
+        let all = probe_all();
         assert!(all.len() >= 7, "{all:?}");
         for ability in &all {
             match &ability.state {
-                State::Yes => {}
-                State::No { reason, how_to_get } | State::Limited { reason, how_to_get } => {
+                Availability::Yes => {}
+                Availability::No { reason, how_to_get }
+                | Availability::Limited { reason, how_to_get } => {
                     assert!(!reason.is_empty() && !how_to_get.is_empty(), "{ability:?}");
                 }
             }
@@ -299,7 +300,7 @@ mod tests {
                 "address translation",
                 "IPv6",
             ] {
-                assert_eq!(is(name).state, State::Yes, "{name}");
+                assert_eq!(is(name).state, Availability::Yes, "{name}");
             }
         }
     }

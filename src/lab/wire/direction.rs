@@ -1,17 +1,17 @@
-//! One direction of a link: its line, and the frames that are on their way.
+//! One direction of a link: its model, and the frames that are on their way.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::line::{Fate, Line};
+use super::counters::WireCounters;
+use super::link_model::{LinkModel, PacketOutcome};
 use super::segment::{Segment, is_upkeep};
-use super::tally::Tally;
 use crate::scenario::topology::Impairment;
 use crate::sys::packet::OFFLOAD_HEADER;
 
 /// A frame on its way.
 #[derive(Debug)]
-pub(super) struct Travelling {
+pub(super) struct InFlight {
     leaves: Duration,
     pub(super) frame: Box<[u8]>,
     pub(super) segment: Option<Segment>,
@@ -19,24 +19,24 @@ pub(super) struct Travelling {
 
 /// One direction of a link. All times count from the wire's origin.
 #[derive(Debug)]
-pub(super) struct Lane {
-    line: Line,
+pub(super) struct Direction {
+    model: LinkModel,
     /// In the order in which they leave.
-    travelling: VecDeque<Travelling>,
+    in_flight: VecDeque<InFlight>,
 }
 
-impl Lane {
+impl Direction {
     /// With nothing on its way.
     pub(super) fn new(impairment: &Impairment, seed: u64, direction: u64) -> Self {
         Self {
-            line: Line::new(impairment.clone(), seed, direction),
-            travelling: VecDeque::new(),
+            model: LinkModel::new(impairment.clone(), seed, direction),
+            in_flight: VecDeque::new(),
         }
     }
 
     /// Whether a frame that comes now cannot leave at once.
     pub(super) fn holds_up(&self) -> bool {
-        !self.line.is_clear() || !self.travelling.is_empty()
+        !self.model.is_clear() || !self.in_flight.is_empty()
     }
 
     /// Takes a frame, which counts as come now.
@@ -45,64 +45,64 @@ impl Lane {
         frame: &[u8],
         segment: Option<Segment>,
         now: Duration,
-        tally: &mut Tally,
+        counters: &mut WireCounters,
     ) {
         let bytes = frame.len().saturating_sub(OFFLOAD_HEADER);
-        let leaves = match self.line.take(bytes, || is_upkeep(frame), now) {
-            Fate::Leaves(leaves) => leaves,
-            Fate::Overtakes(leaves) => {
-                tally.reordered += 1;
+        let leaves = match self.model.take(bytes, || is_upkeep(frame), now) {
+            PacketOutcome::Leaves(leaves) => leaves,
+            PacketOutcome::Overtakes(leaves) => {
+                counters.reordered += 1;
                 leaves
             }
-            Fate::Lost => {
-                tally.lost += 1;
+            PacketOutcome::Lost => {
+                counters.lost += 1;
                 return;
             }
-            Fate::Overrun => {
-                tally.overrun += 1;
+            PacketOutcome::Overrun => {
+                counters.overrun += 1;
                 return;
             }
         };
-        let twice = self.line.repeats(|| is_upkeep(frame));
-        tally.duplicated += u64::from(twice);
+        let twice = self.model.repeats(|| is_upkeep(frame));
+        counters.duplicated += u64::from(twice);
         let place = self
-            .travelling
+            .in_flight
             .partition_point(|other| other.leaves <= leaves);
         for _ in 0..=u8::from(twice) {
-            let travelling = Travelling {
+            let in_flight = InFlight {
                 leaves,
                 frame: frame.into(),
                 segment,
             };
-            self.travelling.insert(place, travelling);
+            self.in_flight.insert(place, in_flight);
         }
     }
 
     /// When the next frame leaves.
     pub(super) fn next_due(&self) -> Option<Duration> {
-        self.travelling.front().map(|travelling| travelling.leaves)
+        self.in_flight.front().map(|in_flight| in_flight.leaves)
     }
 
     /// Every frame whose time has come, in order.
-    pub(super) fn take_due(&mut self, now: Duration, tally: &mut Tally) -> Vec<Travelling> {
-        let due = self.travelling.partition_point(|other| other.leaves <= now);
-        if let Some(first) = self.travelling.front().filter(|_| due > 0) {
+    pub(super) fn take_due(&mut self, now: Duration, counters: &mut WireCounters) -> Vec<InFlight> {
+        let due = self.in_flight.partition_point(|other| other.leaves <= now);
+        if let Some(first) = self.in_flight.front().filter(|_| due > 0) {
             let late = u64::try_from((now - first.leaves).as_nanos()).unwrap_or(u64::MAX);
             // One event for each doubling, not for each packet.
-            if late / 2 >= tally.late {
-                tally.late = late;
+            if late / 2 >= counters.late {
+                counters.late = late;
             }
         }
-        self.travelling.drain(..due).collect()
+        self.in_flight.drain(..due).collect()
     }
 
     /// Changes what happens to frames that come from now on.
     pub(super) fn set_impairment(&mut self, impairment: &Impairment) {
-        self.line.set_impairment(impairment.clone());
+        self.model.set_impairment(impairment.clone());
     }
 
     /// What is on its way is gone.
     pub(super) fn clear(&mut self) {
-        self.travelling.clear();
+        self.in_flight.clear();
     }
 }

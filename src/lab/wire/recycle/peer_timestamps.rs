@@ -25,11 +25,11 @@ pub(super) struct Stamp {
     pub(super) second: u32,
 }
 
-/// The memory of one node.
+/// The peer_timestamps of one node.
 #[derive(Debug, Default)]
-pub(super) struct Memory(BTreeMap<Pair, Stamp>);
+pub(super) struct PeerTimestamps(BTreeMap<Pair, Stamp>);
 
-impl Memory {
+impl PeerTimestamps {
     /// Remembers the last timestamp of a connection: unless a later one is remembered that still counts
     /// (`tcp_remember_stamp` and `tcp_tw_remember_stamp`, Linux 4.9 `net/ipv4/tcp_metrics.c`).
     pub(super) fn remember(&mut self, pair: Pair, stamp: Stamp, now: u32) {
@@ -68,55 +68,55 @@ mod tests {
         IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 1)),
     );
 
-    fn remembering(value: u32, second: u32) -> Memory {
-        let mut memory = Memory::default();
-        memory.remember(PAIR, Stamp { value, second }, second);
-        memory
+    fn remembering(value: u32, second: u32) -> PeerTimestamps {
+        let mut peer_timestamps = PeerTimestamps::default();
+        peer_timestamps.remember(PAIR, Stamp { value, second }, second);
+        peer_timestamps
     }
 
     #[test]
     fn a_syn_may_be_one_tick_behind_and_no_more() {
-        let memory = remembering(1_000, 5);
-        assert!(memory.admits(PAIR, Some(1_000), 5));
-        assert!(memory.admits(PAIR, Some(999), 5));
-        assert!(!memory.admits(PAIR, Some(998), 5));
+        let peer_timestamps = remembering(1_000, 5);
+        assert!(peer_timestamps.admits(PAIR, Some(1_000), 5));
+        assert!(peer_timestamps.admits(PAIR, Some(999), 5));
+        assert!(!peer_timestamps.admits(PAIR, Some(998), 5));
     }
 
     #[test]
     fn it_counts_for_less_than_sixty_seconds() {
-        let memory = remembering(1_000, 5);
-        assert!(!memory.admits(PAIR, Some(1), 64));
-        assert!(memory.admits(PAIR, Some(1), 65));
+        let peer_timestamps = remembering(1_000, 5);
+        assert!(!peer_timestamps.admits(PAIR, Some(1), 64));
+        assert!(peer_timestamps.admits(PAIR, Some(1), 65));
     }
 
     #[test]
     fn the_comparison_follows_the_clock_around() {
-        let memory = remembering(3, 5);
-        assert!(!memory.admits(PAIR, Some(u32::MAX), 5), "4 behind");
-        let memory = remembering(u32::MAX, 5);
-        assert!(memory.admits(PAIR, Some(3), 5), "4 ahead");
+        let peer_timestamps = remembering(3, 5);
+        assert!(!peer_timestamps.admits(PAIR, Some(u32::MAX), 5), "4 behind");
+        let peer_timestamps = remembering(u32::MAX, 5);
+        assert!(peer_timestamps.admits(PAIR, Some(3), 5), "4 ahead");
         assert!(
-            !memory.admits(PAIR, Some(u32::MAX - 0x7fff_ffff), 5),
+            !peer_timestamps.admits(PAIR, Some(u32::MAX - 0x7fff_ffff), 5),
             "as far behind as can be told"
         );
         assert!(
-            memory.admits(PAIR, Some(u32::MAX - 0x8000_0000), 5),
+            peer_timestamps.admits(PAIR, Some(u32::MAX - 0x8000_0000), 5),
             "further behind is ahead"
         );
     }
 
     #[test]
     fn a_syn_without_a_timestamp_is_dropped_while_one_is_remembered() {
-        let memory = remembering(1_000, 5);
-        assert!(!memory.admits(PAIR, None, 64));
-        assert!(memory.admits(PAIR, None, 65));
-        assert!(Memory::default().admits(PAIR, None, 5));
+        let peer_timestamps = remembering(1_000, 5);
+        assert!(!peer_timestamps.admits(PAIR, None, 64));
+        assert!(peer_timestamps.admits(PAIR, None, 65));
+        assert!(PeerTimestamps::default().admits(PAIR, None, 5));
     }
 
     #[test]
     fn a_lower_timestamp_replaces_a_higher_one_only_after_more_than_sixty_seconds() {
-        let mut memory = remembering(1_000, 5);
-        memory.remember(
+        let mut peer_timestamps = remembering(1_000, 5);
+        peer_timestamps.remember(
             PAIR,
             Stamp {
                 value: 10,
@@ -124,8 +124,8 @@ mod tests {
             },
             65,
         );
-        assert_eq!(memory.0[&PAIR].value, 1_000);
-        memory.remember(
+        assert_eq!(peer_timestamps.0[&PAIR].value, 1_000);
+        peer_timestamps.remember(
             PAIR,
             Stamp {
                 value: 10,
@@ -134,10 +134,10 @@ mod tests {
             66,
         );
         assert_eq!(
-            memory.0[&PAIR].value, 1_000,
+            peer_timestamps.0[&PAIR].value, 1_000,
             "it came before the remembered one"
         );
-        memory.remember(
+        peer_timestamps.remember(
             PAIR,
             Stamp {
                 value: 10,
@@ -145,12 +145,12 @@ mod tests {
             },
             66,
         );
-        assert_eq!(memory.0[&PAIR].value, 10);
+        assert_eq!(peer_timestamps.0[&PAIR].value, 10);
     }
 
     #[test]
     fn other_addresses_do_not_matter() {
-        let memory = remembering(1_000, 5);
-        assert!(memory.admits((PAIR.1, PAIR.0), Some(1), 5));
+        let peer_timestamps = remembering(1_000, 5);
+        assert!(peer_timestamps.admits((PAIR.1, PAIR.0), Some(1), 5));
     }
 }
