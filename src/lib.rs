@@ -37,6 +37,7 @@ pub mod lab;
 pub mod ladder;
 pub mod names;
 pub mod probe;
+pub(crate) mod random;
 pub mod record;
 pub mod report;
 pub mod run;

@@ -13,6 +13,16 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+/// Converts a duration to whole nanoseconds; one that is too long for the type (584 years) becomes its maximum.
+pub(crate) fn as_nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// Converts a duration to whole nanoseconds as a series holds them; see [`as_nanos`].
+pub(crate) fn as_nanos_i64(duration: Duration) -> i64 {
+    i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)
+}
+
 /// The unit of a metric, of a side of an expectation, and of the axis of a chart.
 ///
 /// Values are held in the unit that the variant names, with one exception: in a record, which holds whole numbers,

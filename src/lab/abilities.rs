@@ -15,7 +15,9 @@ use crate::scenario::topology::{
     ImpairedBy, InterfaceSpec, IpVersion, LinkSpec, NatSpec, NodeSpec, Prefix, Topology,
 };
 use crate::scenario::{RunId, RunSpec};
-use crate::sys::sandbox::{Entered, Wanted, enter, in_child, is_privileged, isolate};
+use crate::sys::sandbox::{
+    SandboxOptions, SandboxProcess, enter, in_child, is_privileged, isolate,
+};
 use crate::sys::support;
 
 /// Descriptors that a process should be allowed: one for each port that there is.
@@ -122,13 +124,13 @@ fn can_isolate(rootless: bool) -> Result<(), String> {
 
 /// What can be tried only with privileges, in namespaces of one's own.
 fn inside(privileged: bool) -> Vec<Ability> {
-    let wanted = Wanted {
+    let wanted = SandboxOptions {
         rootless: !privileged,
         parent: None,
     };
     let answer = in_child(|| match enter(wanted) {
-        Ok(Entered::Inside(_)) => serde_json::to_vec(&tried_inside()).unwrap_or_default(),
-        Ok(Entered::Over(_)) => Vec::new(),
+        Ok(SandboxProcess::Inside(_)) => serde_json::to_vec(&tried_inside()).unwrap_or_default(),
+        Ok(SandboxProcess::Finished(_)) => Vec::new(),
         Err(error) => serde_json::to_vec(&[nothing_inside(&chain(&error))]).unwrap_or_default(),
     });
     let tried = answer

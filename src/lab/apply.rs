@@ -8,7 +8,7 @@ use super::mark;
 use super::messages::Messages;
 use super::namespaces::{CreatedNamespace, create_all};
 use super::netem::netem;
-use super::plan::{Op, Plan, PlannedEnd, Site};
+use super::plan::{LabPlan, Op, PlannedEnd, Site};
 use super::settings::{SetOutcome, WantedSysctl, write_all};
 use crate::names::NodeName;
 use crate::scenario::topology::IpVersion;
@@ -41,7 +41,7 @@ pub(super) struct BuiltNamespaces {
 /// Executes a plan. Where the lab owns the kernel, the calling thread must be in its initial namespace. Namespaces get socket hashes
 /// of their own where a size is given.
 pub(super) fn apply(
-    plan: &Plan,
+    plan: &LabPlan,
     socket_hash: Option<u64>,
     scope: super::LabScope,
 ) -> Result<BuiltNamespaces, BuildError> {
@@ -172,7 +172,7 @@ fn veth_end<'a>(
 }
 
 /// The ends on nodes that segments leave one by one.
-fn single_segments(plan: &Plan) -> impl Iterator<Item = &PlannedEnd> {
+fn single_segments(plan: &LabPlan) -> impl Iterator<Item = &PlannedEnd> {
     let ends = plan.ops.iter().filter_map(|op| match op {
         Op::Veth {
             ends,
@@ -211,7 +211,7 @@ fn cut_segments(builds: &mut NamespaceBuilds, end: &PlannedEnd) -> Result<(), Bu
 /// else from the first. Older kernels (5.10 at least) look for a new link's index where the message comes from, and refuse one that is
 /// taken there; nothing of the lab is in the calling thread's.
 fn send_links(
-    plan: &Plan,
+    plan: &LabPlan,
     builds: &mut NamespaceBuilds,
     outside: Option<&mut Netlink>,
     links: &mut Messages,

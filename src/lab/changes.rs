@@ -136,7 +136,7 @@ impl Lab {
         Ok(())
     }
 
-    fn live(&self, node: &NodeName) -> Result<&super::Node, ChangeError> {
+    fn live(&self, node: &NodeName) -> Result<&super::LiveNode, ChangeError> {
         self.node(node).ok_or_else(|| ChangeError::Unknown {
             what: format!("node `{node}`"),
         })

@@ -9,7 +9,7 @@ use std::io;
 use serde::{Deserialize, Serialize};
 
 use super::mark;
-use crate::sys::holders::{self, Held, Process};
+use crate::sys::holders::{self, HeldNamespace, ProcessEntry};
 use crate::sys::lifeline::this_program;
 
 /// What was found.
@@ -98,7 +98,7 @@ fn look_once() -> io::Result<Leaks> {
     Ok(leaks)
 }
 
-fn left(held: &Held, processes: &BTreeMap<u32, Process>) -> LeftNamespace {
+fn left(held: &HeldNamespace, processes: &BTreeMap<u32, ProcessEntry>) -> LeftNamespace {
     // Looking takes hold of it as well.
     let others = held.pids.iter().filter(|pid| **pid != std::process::id());
     let by_process = others.map(|pid| {
@@ -128,9 +128,9 @@ enum Role {
 }
 
 /// What this program is called: also where its file was given another name, which a worker tells by how it was started.
-fn programs(processes: &BTreeMap<u32, Process>) -> BTreeSet<&str> {
+fn programs(processes: &BTreeMap<u32, ProcessEntry>) -> BTreeSet<&str> {
     let this_program = this_program();
-    let is_worker = |process: &&Process| {
+    let is_worker = |process: &&ProcessEntry| {
         let first = process.arguments.first();
         first.is_some_and(|first| this_program.as_os_str() == first.as_str()) && is_part(process)
     };
@@ -141,12 +141,12 @@ fn programs(processes: &BTreeMap<u32, Process>) -> BTreeSet<&str> {
         .collect()
 }
 
-fn is_part(process: &Process) -> bool {
+fn is_part(process: &ProcessEntry) -> bool {
     let verb = process.arguments.get(1).map(String::as_str);
     matches!(verb, Some("worker" | "agent"))
 }
 
-fn role(process: &Process, programs: &BTreeSet<&str>) -> Role {
+fn role(process: &ProcessEntry, programs: &BTreeSet<&str>) -> Role {
     if programs.contains(process.program.as_str()) {
         return match is_part(process) {
             true => Role::Part,
@@ -163,8 +163,8 @@ fn role(process: &Process, programs: &BTreeSet<&str>) -> Role {
 
 /// Whether a process descends from one that supervises runs.
 fn is_supervised(
-    process: &Process,
-    processes: &BTreeMap<u32, Process>,
+    process: &ProcessEntry,
+    processes: &BTreeMap<u32, ProcessEntry>,
     programs: &BTreeSet<&str>,
 ) -> bool {
     let above = std::iter::successors(Some(process), |below| processes.get(&below.parent));
@@ -177,8 +177,8 @@ fn is_supervised(
 mod tests {
     use super::*;
 
-    fn process(pid: u32, parent: u32, program: &str, arguments: &[&str]) -> Process {
-        Process {
+    fn process(pid: u32, parent: u32, program: &str, arguments: &[&str]) -> ProcessEntry {
+        ProcessEntry {
             pid,
             parent,
             program: program.to_owned(),
@@ -196,7 +196,7 @@ mod tests {
         let all = [&run, &worker, &program, &orphan, &machine];
         let all = all.map(|process| (process.pid, process.clone())).into();
         let programs = programs(&all);
-        let role = |process: &Process| role(process, &programs);
+        let role = |process: &ProcessEntry| role(process, &programs);
         let is_supervised = |process, all| is_supervised(process, all, &programs);
         assert_eq!(
             [&run, &worker, &program].map(role),

@@ -1,7 +1,7 @@
 //! rtnetlink messages that go out together, and which line of the plan each belongs to.
 
 use super::error::{BuildError, Feature, NotApplicable};
-use super::plan::Plan;
+use super::plan::LabPlan;
 use crate::sys::netlink::{Batch, Netlink, NetlinkError};
 
 /// Bytes sent at once: well below a socket's send buffer, 212,992 by default (`SK_WMEM_MAX`, Linux `include/net/sock.h`).
@@ -27,7 +27,7 @@ impl Messages {
     }
 
     /// Sends them all and waits until they are done.
-    pub(super) fn send(&mut self, plan: &Plan, netlink: &mut Netlink) -> Result<(), BuildError> {
+    pub(super) fn send(&mut self, plan: &LabPlan, netlink: &mut Netlink) -> Result<(), BuildError> {
         let mut messages = std::mem::take(self);
         messages.batch.acknowledge_last();
         netlink.request(messages.batch).map_err(|source| {

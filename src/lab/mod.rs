@@ -33,11 +33,11 @@ mod wires;
 pub use changes::ChangeError;
 pub use conntrack_fill::{ConntrackFillError, flush_conntrack, leave_free_entries};
 pub use error::{BuildError, Feature, NotApplicable};
-pub use node::Node;
-pub use plan::{NamespaceOp, Op, Plan, PlannedEnd, Site, WireSide, plan};
+pub use node::LiveNode;
+pub use plan::{LabPlan, NamespaceOp, Op, PlannedEnd, Site, WireSide, plan};
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
@@ -53,6 +53,7 @@ use crate::scenario::topology::{Impairment, Topology};
 use crate::sys::NetNs;
 use crate::sys::process::raise_nofile;
 use crate::sys::sysctl::Sysctls;
+use crate::units::as_nanos;
 
 /// What the lab stands on.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -95,7 +96,7 @@ pub struct WirePlace {
 /// A live topology.
 #[derive(Debug)]
 pub struct Lab {
-    nodes: IndexMap<NodeName, Node>,
+    nodes: IndexMap<NodeName, LiveNode>,
     topology: Topology,
     wires: Wires,
     /// Whose table was filled, and is to be emptied before the namespaces go.
@@ -142,8 +143,8 @@ impl Lab {
         let filling = Instant::now();
         let conntrack_room = lab.fill_conntrack_tables(scope, capacity::entries(&spec.workload))?;
         let built = Built {
-            took: nanos(started.elapsed()),
-            fill_took: nanos(filling.elapsed()),
+            took: as_nanos(started.elapsed()),
+            fill_took: as_nanos(filling.elapsed()),
             conntrack_room,
             wire: lab.wire_precision(places.first()),
             emulated: lab.wires.emulation_statements(),
@@ -159,7 +160,7 @@ impl Lab {
         else {
             return None;
         };
-        let probe = |node: &'_ Node, end: usize| precision::WireProbe {
+        let probe = |node: &'_ LiveNode, end: usize| precision::WireProbe {
             netns: node.netns.clone(),
             interface: link.interfaces[end].clone(),
         };
@@ -212,7 +213,7 @@ impl Lab {
     }
 
     /// A lab of nodes that exist already, without links of its own.
-    pub(crate) fn of(nodes: Vec<Node>) -> Self {
+    pub(crate) fn of(nodes: Vec<LiveNode>) -> Self {
         let nodes = nodes.into_iter().map(|node| (node.name.clone(), node));
         Self {
             nodes: nodes.collect(),
@@ -223,12 +224,12 @@ impl Lab {
     }
 
     /// The live node of this name; every node of the topology that the lab was built from has one.
-    pub fn node(&self, name: &NodeName) -> Option<&Node> {
+    pub fn node(&self, name: &NodeName) -> Option<&LiveNode> {
         self.nodes.get(name)
     }
 
     /// Every node, in the order of the scenario.
-    pub fn nodes(&self) -> impl Iterator<Item = &Node> {
+    pub fn nodes(&self) -> impl Iterator<Item = &LiveNode> {
         self.nodes.values()
     }
 
@@ -245,13 +246,13 @@ impl Lab {
     }
 }
 
-fn nodes(topology: &Topology, sites: &IndexMap<Site, NetNs>) -> IndexMap<NodeName, Node> {
+fn nodes(topology: &Topology, sites: &IndexMap<Site, NetNs>) -> IndexMap<NodeName, LiveNode> {
     topology
         .nodes
         .iter()
         .filter_map(|(name, spec)| {
             let netns = sites.get(&Site::Node(name.clone()))?.clone();
-            let node = Node {
+            let node = LiveNode {
                 name: name.clone(),
                 netns,
                 nofile: spec.nofile,
@@ -261,7 +262,7 @@ fn nodes(topology: &Topology, sites: &IndexMap<Site, NetNs>) -> IndexMap<NodeNam
         .collect()
 }
 
-fn wire_places(plan: &Plan, built_namespaces: &apply::BuiltNamespaces) -> Vec<WirePlace> {
+fn wire_places(plan: &LabPlan, built_namespaces: &apply::BuiltNamespaces) -> Vec<WirePlace> {
     let place = |op: &Op| {
         let Op::Wire {
             link,
@@ -291,8 +292,4 @@ fn wire_places(plan: &Plan, built_namespaces: &apply::BuiltNamespaces) -> Vec<Wi
         })
     };
     plan.ops.iter().filter_map(place).collect()
-}
-
-fn nanos(span: Duration) -> u64 {
-    u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -13,7 +13,7 @@ use nix::unistd::Pid;
 use super::baseline::{self, PinnedSettings};
 use super::capacity;
 use super::error::{BuildError, Feature, NotApplicable};
-use super::plan::{NamespaceOp, Op, Plan, Site};
+use super::plan::{LabPlan, NamespaceOp, Op, Site};
 use super::rules::Rules;
 use super::settings::{SetOutcome, WantedSysctl, write_all};
 use crate::scenario::topology::IpVersion;
@@ -61,7 +61,7 @@ pub(super) struct CreatedNamespace {
 /// # Errors
 /// The first, in the order in which they are found.
 pub(super) fn create_all(
-    plan: &Plan,
+    plan: &LabPlan,
     socket_hash: Option<u64>,
 ) -> Result<IndexMap<Site, CreatedNamespace>, BuildError> {
     // Those of a lab are alike, so what the first to come finds holds for all.
@@ -153,7 +153,7 @@ fn processors() -> usize {
     allowed.map_or(1, count)
 }
 
-fn specs(plan: &Plan, socket_hash: Option<u64>) -> IndexMap<Site, NamespaceSpec> {
+fn specs(plan: &LabPlan, socket_hash: Option<u64>) -> IndexMap<Site, NamespaceSpec> {
     let mut specs: IndexMap<Site, NamespaceSpec> = IndexMap::new();
     let low_ports = !may_bind_low_ports();
     for op in &plan.ops {

@@ -5,7 +5,7 @@ use crate::sys::NetNs;
 
 /// A live node.
 #[derive(Debug, Clone)]
-pub struct Node {
+pub struct LiveNode {
     /// Its name in the scenario.
     pub name: NodeName,
     /// Its namespace.

@@ -175,7 +175,7 @@ pub enum Op {
 
 /// All operations, in order.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Plan {
+pub struct LabPlan {
     /// The operations.
     pub ops: Vec<Op>,
 }
@@ -184,7 +184,7 @@ pub struct Plan {
 const TIMESTAMPS: &str = "net.ipv4.tcp_timestamps";
 
 /// Says what to do for a topology. The same topology gives the same plan.
-pub fn plan(topology: &Topology) -> Plan {
+pub fn plan(topology: &Topology) -> LabPlan {
     let mut ops: Vec<Op> = topology
         .nodes
         .iter()
@@ -229,7 +229,7 @@ pub fn plan(topology: &Topology) -> Plan {
             nofile,
         }));
     }
-    Plan { ops }
+    LabPlan { ops }
 }
 
 fn namespace(ip: IpVersion, name: &NodeName, node: &NodeSpec) -> Op {

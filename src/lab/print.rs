@@ -2,11 +2,11 @@
 
 use std::fmt;
 
-use super::plan::{Op, Plan, PlannedEnd, Site, WireSide, emulated_key};
+use super::plan::{LabPlan, Op, PlannedEnd, Site, WireSide, emulated_key};
 use crate::scenario::topology::{Impairment, IpVersion, NatSpec};
 use crate::units::format_seconds;
 
-impl fmt::Display for Plan {
+impl fmt::Display for LabPlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.ops.iter().try_for_each(|op| writeln!(f, "{op}"))
     }

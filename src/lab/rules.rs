@@ -12,7 +12,7 @@ use std::net::IpAddr;
 use super::error::{BuildError, Feature, NotApplicable};
 use crate::scenario::topology::{IpVersion, NatSpec};
 use crate::sys::netlink::{Netlink, NetlinkError};
-use crate::sys::nft::{Expression, Family, Hook, Transaction};
+use crate::sys::nft::{Expression, Hook, TableFamily, Transaction};
 
 /// The table's name, for those who look with `nft list ruleset`.
 const TABLE: &str = "nslab";
@@ -43,8 +43,8 @@ impl Rules {
 
     fn transaction(&self) -> Transaction {
         let mut change = Transaction::new(match self.ip {
-            IpVersion::V4 => Family::Ip,
-            IpVersion::V6 => Family::Ip6,
+            IpVersion::V4 => TableFamily::Ip,
+            IpVersion::V6 => TableFamily::Ip6,
         });
         change.table(TABLE);
         if self.nat.is_empty() {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::error::{BuildError, NotApplicable};
 use super::known_sysctls::{host_wide, is_host_wide, removed_in};
-use super::node::Node;
+use super::node::LiveNode;
 use crate::names::NodeName;
 use crate::scenario::{Place, nearest};
 use crate::sys::sysctl::{Key, SysctlError, Sysctls, same};
@@ -193,7 +193,10 @@ pub(super) fn set_kernel_sysctls(
 ///
 /// # Errors
 /// Not applicable where one is each namespace's own: which keys are differs between kernels (`tcp_tw_recycle` since Linux 4.10).
-pub(super) fn check_hold_on(node: &Node, set: &BTreeMap<String, String>) -> Result<(), BuildError> {
+pub(super) fn check_hold_on(
+    node: &LiveNode,
+    set: &BTreeMap<String, String>,
+) -> Result<(), BuildError> {
     let keys: Vec<Key> = set.keys().filter_map(|name| Key::parse(name)).collect();
     let seen = node.netns.run(move || {
         let mut sysctls = Sysctls::new();

@@ -10,7 +10,7 @@ use thiserror::Error;
 use super::baseline::{self, PinnedSettings};
 use super::known_sysctls::is_host_wide;
 use crate::causes::chain;
-use crate::sys::sandbox::{Entered, Wanted, enter, in_child, is_privileged};
+use crate::sys::sandbox::{SandboxOptions, SandboxProcess, enter, in_child, is_privileged};
 use crate::sys::sysctl::{Key, SysctlError, Sysctls, same};
 use crate::sys::sysctl_tree;
 
@@ -96,7 +96,7 @@ pub fn find_non_network(key: &str) -> Option<FoundSysctl> {
 
 /// The settings of this host that are none of the network's.
 pub fn non_network_keys() -> Vec<String> {
-    let keys = sysctl_tree::find_non_network().into_iter();
+    let keys = sysctl_tree::non_network().into_iter();
     keys.map(|entry| entry.key.as_str().to_owned()).collect()
 }
 
@@ -158,14 +158,14 @@ fn look() -> io::Result<BTreeMap<String, FoundSysctl>> {
 fn inside<T: Serialize + for<'de> Deserialize<'de>>(
     work: impl FnOnce() -> T,
 ) -> Result<T, SurveyError> {
-    let wanted = Wanted {
+    let wanted = SandboxOptions {
         rootless: !is_privileged(),
         parent: None,
     };
     let answer = in_child(|| {
         let answer: Result<T, String> = match enter(wanted) {
-            Ok(Entered::Inside(_)) => Ok(work()),
-            Ok(Entered::Over(_)) => return Vec::new(),
+            Ok(SandboxProcess::Inside(_)) => Ok(work()),
+            Ok(SandboxProcess::Finished(_)) => return Vec::new(),
             Err(error) => Err(chain(&error)),
         };
         serde_json::to_vec(&answer).unwrap_or_default()

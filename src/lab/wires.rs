@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::wire::{HostClock, TwRecycle, Wire, WireEnd, WireError, recycle};
-use super::{Node, WirePlace};
+use super::{LiveNode, WirePlace};
 use crate::names::NodeName;
 use crate::record::{Recorder, RunClock};
 use crate::scenario::topology::{Emulation, Impairment, Topology};
@@ -20,7 +20,7 @@ impl Wires {
     pub(super) fn start<'a>(
         places: &[WirePlace],
         topology: &Topology,
-        node: impl Fn(&NodeName) -> Option<&'a Node>,
+        node: impl Fn(&NodeName) -> Option<&'a LiveNode>,
         seed: u64,
     ) -> Result<Self, WireError> {
         let mut wires = Self::default();

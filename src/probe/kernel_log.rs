@@ -13,7 +13,7 @@ use std::thread::JoinHandle;
 use super::ProbeError;
 use super::log_limit::{INTERVAL, LogLimit};
 use crate::record::{Event, Recorder, RunClock, SeriesId, SeriesKind};
-use crate::sys::kmsg::{Kmsg, Record, Woken, netns_of};
+use crate::sys::kmsg::{Kmsg, LogRecord, WaitEnd, netns_of};
 use crate::sys::timer;
 use crate::units::Unit;
 
@@ -131,32 +131,32 @@ impl Reader {
             while let Some(record) = self.log.take()? {
                 self.tell(clock, record);
             }
-            if woken == Woken::Stop {
+            if woken == WaitEnd::Stop {
                 return Ok(());
             }
         }
     }
 
-    fn tell(&mut self, clock: RunClock, record: Record) {
+    fn tell(&mut self, clock: RunClock, record: LogRecord) {
         let t = clock.now();
         match record {
-            Record::Line { text: line, .. } if concerns(&line, &self.namespaces) => {
+            LogRecord::Line { text: line, .. } if concerns(&line, &self.namespaces) => {
                 let series = self.series;
                 self.recorder.record(Event::Text { t, series, line });
             }
-            Record::Line { text, .. } if text.starts_with(OUT_OF_MEMORY) => {
+            LogRecord::Line { text, .. } if text.starts_with(OUT_OF_MEMORY) => {
                 let text = format!(
                     "the machine ran out of memory, and its kernel killed a process: {text}"
                 );
                 self.recorder.record(Event::Note { t: Some(t), text });
             }
-            Record::Line { at, text } => {
+            LogRecord::Line { at, text } => {
                 if is_limited(&text) && self.others.take(at) {
                     let text = USED_UP.to_owned();
                     self.recorder.record(Event::Note { t: Some(t), text });
                 }
             }
-            Record::Lost => self.recorder.record(Event::Note {
+            LogRecord::Lost => self.recorder.record(Event::Note {
                 t: Some(t),
                 text: "the kernel overwrote lines of its log before they were read: \
                        `kernel.log` has a gap"
@@ -171,7 +171,7 @@ fn at_end(mut log: Kmsg, namespaces: &BTreeSet<u64>) -> io::Result<(Kmsg, LogLim
     let (mut others, mut used_up) = (LogLimit::default(), false);
     let now = timer::now()?;
     while let Some(record) = log.take()? {
-        if let Record::Line { at, text } = record
+        if let LogRecord::Line { at, text } = record
             && at + INTERVAL > now
             && is_limited(&text)
             && !concerns(&text, namespaces)

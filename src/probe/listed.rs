@@ -13,7 +13,7 @@ use super::watched::{Changes, Watched};
 use crate::names::{NodeName, SeriesName};
 use crate::record::{Offset, Recorder, SeriesKind};
 use crate::sys::ports::local_ports;
-use crate::sys::sock_diag::{Connection, ListeningSocket, SockDiag, TcpState, TcpStates};
+use crate::sys::sock_diag::{ListedConnection, ListeningSocket, SockDiag, TcpState, TcpStates};
 use crate::sys::tcp_info::{self, FIELDS, TcpInfoField, TcpInfoUnit};
 use crate::units::Unit;
 
@@ -200,7 +200,7 @@ impl Listed {
             ..
         } = self;
         let with_info = !infos.is_empty();
-        let each = |connection: &Connection<'_>| {
+        let each = |connection: &ListedConnection<'_>| {
             if connection.state == TcpState::SynRecv as u8 {
                 for queues in queues.iter_mut() {
                     queues.half_open_now += i64::from(connection.local.port() == queues.port);
@@ -270,7 +270,7 @@ impl Queues {
 }
 
 impl Info {
-    fn see(&mut self, connection: &Connection<'_>) {
+    fn see(&mut self, connection: &ListedConnection<'_>) {
         let is_own = match self.whose {
             Whose::Serves(port) => connection.local.port() == port,
             Whose::Connects(to) => connection.remote == to,

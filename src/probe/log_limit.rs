@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::kernel_log::is_limited;
 use crate::scenario::RunSpec;
-use crate::sys::kmsg::{Kmsg, Record};
+use crate::sys::kmsg::{Kmsg, LogRecord};
 use crate::sys::timer;
 
 /// `net.core.message_cost` where nobody has changed it, in seconds.
@@ -51,7 +51,7 @@ pub fn wait_for_quiet_log(spec: &RunSpec, stop: impl Fn() -> bool) {
     let mut last = None;
     while !stop() {
         while let Ok(Some(record)) = log.take() {
-            if let Record::Line { at, text } = record
+            if let LogRecord::Line { at, text } = record
                 && is_limited(&text)
             {
                 last = Some(at);

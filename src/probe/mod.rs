@@ -29,7 +29,7 @@ use std::io;
 
 use thiserror::Error;
 
-use crate::lab::{Lab, Node};
+use crate::lab::{Lab, LiveNode};
 use crate::names::NodeName;
 use crate::record::{Recorder, RunClock};
 use crate::scenario::RunSpec;
@@ -144,7 +144,11 @@ impl Probes {
         Self::watching(spec, &lab.nodes().collect::<Vec<_>>(), recorder)
     }
 
-    fn watching(spec: &RunSpec, nodes: &[&Node], recorder: &Recorder) -> Result<Self, ProbeError> {
+    fn watching(
+        spec: &RunSpec,
+        nodes: &[&LiveNode],
+        recorder: &Recorder,
+    ) -> Result<Self, ProbeError> {
         let named = NamedSeries::of(spec);
         let mut samplers = Vec::new();
         for (number, node) in nodes.iter().enumerate() {

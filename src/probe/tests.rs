@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use super::Probes;
-use crate::lab::{Node, leave_free_entries};
+use crate::lab::{LiveNode, leave_free_entries};
 use crate::names::{NodeName, SeriesName};
 use crate::record::{
     Event, Offset, Recorder, RecorderClosed, RunClock, Series, SeriesKind, Timeline,
@@ -30,8 +30,8 @@ pub(super) fn spec(every: Duration, named: &[&str]) -> RunSpec {
     }
 }
 
-pub(super) fn node(name: &str, netns: &NetNs) -> Node {
-    Node {
+pub(super) fn node(name: &str, netns: &NetNs) -> LiveNode {
+    LiveNode {
         name: NodeName::from(name),
         netns: netns.clone(),
         nofile: None,
@@ -72,10 +72,10 @@ pub(super) struct Watching {
 }
 
 impl Watching {
-    pub(super) fn begin(spec: &RunSpec, nodes: &[Node]) -> Self {
+    pub(super) fn begin(spec: &RunSpec, nodes: &[LiveNode]) -> Self {
         let kept = Kept::default();
         let (recorder, closed) = Recorder::start(kept.clone()).unwrap();
-        let nodes: Vec<&Node> = nodes.iter().collect();
+        let nodes: Vec<&LiveNode> = nodes.iter().collect();
         let probes = Probes::watching(spec, &nodes, &recorder).unwrap();
         probes.begin(RunClock::starting_in(Duration::ZERO));
         Self {
@@ -117,7 +117,7 @@ fn nstat(netns: &NetNs) -> BTreeMap<String, i64> {
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_a_run_is_recorded_as_ss_nstat_and_conntrack_tell_it() {
-    let Some(lab) = NatLab::build() else { return };
+    let lab = NatLab::build();
     let named = ["client.TcpExtListenDrops", "nat.conntrack.drop"];
     let spec = spec(Duration::from_millis(20), &named);
     let nodes = [
@@ -171,7 +171,7 @@ fn kernel_a_run_is_recorded_as_ss_nstat_and_conntrack_tell_it() {
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_small_sockets_in_fin_wait2_are_not_time_wait() {
-    let Some(netns) = namespace() else { return };
+    let netns = namespace();
     let listener = listen(&netns, LOOPBACK);
     let mut connections = connect(&netns, LOOPBACK, 15, PATIENT);
     let peers: Vec<_> = (0..15).map(|_| listener.accept().unwrap().0).collect();
@@ -196,7 +196,7 @@ fn kernel_small_sockets_in_fin_wait2_are_not_time_wait() {
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_what_changes_between_looks_is_seen_though_nothing_is_listed_in_between() {
-    let Some(netns) = namespace() else { return };
+    let netns = namespace();
     let listener = listen(&netns, LOOPBACK);
     let every = Duration::from_millis(5);
     let watching = Watching::begin(&spec(every, &[]), &[node("n", &netns)]);
@@ -226,7 +226,7 @@ fn kernel_what_changes_between_looks_is_seen_though_nothing_is_listed_in_between
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_memory_is_recorded_only_where_it_is_asked_for() {
-    let Some(netns) = namespace() else { return };
+    let netns = namespace();
     let _listener = listen(&netns, LOOPBACK);
     let mut connections = connect(&netns, LOOPBACK, 3, PATIENT);
     for connection in &mut connections {
@@ -244,7 +244,7 @@ fn kernel_memory_is_recorded_only_where_it_is_asked_for() {
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_a_counter_that_this_kernel_has_not_is_not_recorded() {
-    let Some(netns) = namespace() else { return };
+    let netns = namespace();
     let named = ["n.TcpExtPAWSPassiveNever", "n.TcpExtTW"];
     let spec = spec(Duration::from_secs(1), &named);
     let timeline = Watching::begin(&spec, &[node("n", &netns)]).stop();
@@ -255,9 +255,7 @@ fn kernel_a_counter_that_this_kernel_has_not_is_not_recorded() {
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_a_full_table_is_told_in_the_log_by_the_namespace_it_is_of() {
-    let (Some(lab), Some(other)) = (NatLab::build(), NatLab::build()) else {
-        return;
-    };
+    let (lab, other) = (NatLab::build(), NatLab::build());
     let spec = spec(Duration::from_secs(1), &[]);
     let of_lab = Watching::begin(&spec, &[node("nat", &lab.nat)]);
     let of_other = Watching::begin(&spec, &[node("nat", &other.nat)]);
@@ -293,7 +291,7 @@ fn kernel_a_full_table_is_told_in_the_log_by_the_namespace_it_is_of() {
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_looks_keep_to_the_schedule() {
-    let Some(netns) = namespace() else { return };
+    let netns = namespace();
     let every = Duration::from_millis(10);
     let watching = Watching::begin(&spec(every, &[]), &[node("n", &netns)]);
     let looks = |timeline: &Timeline| timeline.looks.get("n").map_or(0, Vec::len);
@@ -314,7 +312,7 @@ fn kernel_looks_keep_to_the_schedule() {
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_stopping_takes_a_last_look_and_does_not_wait_for_the_next() {
-    let Some(netns) = namespace() else { return };
+    let netns = namespace();
     let _listener = listen(&netns, LOOPBACK);
     let hour = Duration::from_secs(3600);
     let watching = Watching::begin(&spec(hour, &[]), &[node("n", &netns)]);
@@ -332,7 +330,7 @@ fn kernel_stopping_takes_a_last_look_and_does_not_wait_for_the_next() {
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_probes_that_never_began_end_without_a_look() {
-    let Some(netns) = namespace() else { return };
+    let netns = namespace();
     let kept = Kept::default();
     let (recorder, closed) = Recorder::start(kept.clone()).unwrap();
     let node = node("n", &netns);

@@ -19,7 +19,7 @@ impl Offset {
 
     /// Converts a duration since the start of the clock; saturates at 584 years.
     pub fn from_duration(value: Duration) -> Self {
-        Self(u64::try_from(value.as_nanos()).unwrap_or(u64::MAX))
+        Self(crate::units::as_nanos(value))
     }
 
     /// Returns the duration since the start of the clock.

@@ -49,14 +49,14 @@ pub fn worker(
         .as_ref()
         .map(|path| File::options().write(true).open(path));
     let entered = sandbox::enter();
-    if let Ok(Entered::Over(code)) = entered {
+    if let Ok(Entered::Finished(code)) = entered {
         return Ok(code);
     }
     let cancel = CancelToken::default();
     cancel_when_closed(input, cancel.clone()).map_err(WorkerProcessError::WatchInput)?;
     let privileges = match entered {
         Ok(Entered::Inside(privileges)) => Ok(privileges),
-        Ok(Entered::Over(code)) => return Ok(code),
+        Ok(Entered::Finished(code)) => return Ok(code),
         Err(error) => Err(error),
     };
     order.ground.own_netns = privileges.is_ok();

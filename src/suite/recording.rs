@@ -113,7 +113,7 @@ impl Recording {
         // In virtual time, how long the host took is no part of what happened: the same run gives the same record.
         let took = result.timeline.virtual_time().unwrap_or(result.took);
         let process = ProcessEnd {
-            took: u64::try_from(took.as_nanos()).unwrap_or(u64::MAX),
+            took: crate::units::as_nanos(took),
             cpu: result.timeline.used.map(|(cpu, _)| cpu),
             memory: result.timeline.used.map(|(_, memory)| memory),
             last_words: result.last_words.clone(),

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use super::job::Job;
+use crate::random::SplitMix64;
 
 /// The order in which runs start.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -29,20 +30,11 @@ impl RunOrder {
 
 /// Shuffles so that every order is equally likely (Fisher and Yates).
 fn shuffle<T>(items: &mut [T], seed: u64) {
-    let mut state = seed;
+    let mut random = SplitMix64::new(seed);
     for last in (1..items.len()).rev() {
-        let drawn = (u128::from(next(&mut state)) * (last as u128 + 1)) >> 64;
+        let drawn = (u128::from(random.next_u64()) * (last as u128 + 1)) >> 64;
         items.swap(last, usize::try_from(drawn).unwrap_or(last));
     }
-}
-
-/// `SplitMix64` (Steele, Lea, Flood: "Fast splittable pseudorandom number generators", 2014).
-fn next(state: &mut u64) -> u64 {
-    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let mut mixed = *state;
-    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    mixed ^ (mixed >> 31)
 }
 
 #[cfg(test)]

@@ -36,18 +36,18 @@ const CTA_PROTO_SRC_PORT: u16 = 2;
 const CTA_PROTO_DST_PORT: u16 = 3;
 
 /// `IPS_SEEN_REPLY | IPS_ASSURED | IPS_CONFIRMED` (`nf_conntrack_common.h`): early drop passes over what is assured.
-const HELD: u32 = 1 << 1 | 1 << 2 | 1 << 3;
-/// Seconds that a held entry lasts: 5 days, as long as the kernel keeps an established connection
+const FILLER_STATUS: u32 = 1 << 1 | 1 << 2 | 1 << 3;
+/// Seconds that a filler entry lasts: 5 days, as long as the kernel keeps an established connection
 /// (`nf_conntrack_tcp_timeout_established`).
-const HELD_TIMEOUT: u32 = 432_000;
+const FILLER_TIMEOUT: u32 = 432_000;
 /// Messages a send: 128 to 1,024 take the same time. With each refused, the answers (768 bytes of buffer each) still fit
 /// into a socket's default receive buffer of 212,992.
 const MESSAGES: u32 = 200;
 /// Held entries come from 198.18.0.0/16 and go to 198.19.0.1, port 9 (discard): the range for benchmarks (RFC 2544),
 /// which no lab traffic uses.
-const HELD_FROM: u32 = Ipv4Addr::new(198, 18, 0, 0).to_bits();
-const HELD_TO: Ipv4Addr = Ipv4Addr::new(198, 19, 0, 1);
-const HELD_PORT: u16 = 9;
+const FILLER_SOURCE: u32 = Ipv4Addr::new(198, 18, 0, 0).to_bits();
+const FILLER_DESTINATION: Ipv4Addr = Ipv4Addr::new(198, 19, 0, 1);
+const FILLER_PORT: u16 = 9;
 
 /// How full a table is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -128,8 +128,8 @@ const ATTRIBUTE: usize = 4;
 #[derive(Debug)]
 pub struct Conntrack {
     netlink: Netlink,
-    /// Number of the next held entry: no two are alike.
-    next_held: u32,
+    /// Number of the next filler entry: no two are alike.
+    next_filler: u32,
 }
 
 impl Conntrack {
@@ -140,7 +140,7 @@ impl Conntrack {
     pub fn open() -> Result<Self, NetlinkError> {
         Ok(Self {
             netlink: Netlink::open(libc::NETLINK_NETFILTER)?,
-            next_held: 0,
+            next_filler: 0,
         })
     }
 
@@ -185,7 +185,7 @@ impl Conntrack {
     /// # Errors
     /// ENOMEM where the table or the memory is full; others of the kernel's.
     pub fn fill(&mut self, entries: u32) -> Result<(), NetlinkError> {
-        let held = HeldEntry::new();
+        let filler = FillerEntry::new();
         let mut left = entries;
         while left > 0 {
             let messages = left.min(MESSAGES);
@@ -193,9 +193,9 @@ impl Conntrack {
             for index in 0..messages {
                 let last = index + 1 == messages;
                 let flags = CREATE | EXCL | if last { ACK } else { 0 };
-                let number = self.next_held;
-                batch.push(NEW, flags, |body| held.write(number, body));
-                self.next_held = number.wrapping_add(1);
+                let number = self.next_filler;
+                batch.push(NEW, flags, |body| filler.write(number, body));
+                self.next_filler = number.wrapping_add(1);
             }
             match self.netlink.request(batch) {
                 Err(error) if !matches!(error.errno(), Some(libc::ENOSPC | libc::EEXIST)) => {
@@ -218,31 +218,31 @@ impl Conntrack {
     }
 }
 
-/// The message that creates a held entry, but for what differs from one to the next: source address and port.
-struct HeldEntry {
+/// The message that creates a filler entry, but for what differs from one to the next: source address and port.
+struct FillerEntry {
     message: Vec<u8>,
     /// Where the source stands: in the tuple as the first end, in that of the reply as the second.
-    sources: [End; 2],
+    sources: [EndOffsets; 2],
 }
 
 /// Where an address and its port stand in a message.
 #[derive(Clone, Copy, Default)]
-struct End {
+struct EndOffsets {
     address: usize,
     port: usize,
 }
 
-impl HeldEntry {
+impl FillerEntry {
     fn new() -> Self {
         let mut message = vec![libc::AF_INET as u8, libc::NFNETLINK_V0 as u8, 0, 0];
         let (from, to) = (
             ([0; 4], [0; 2]),
-            (HELD_TO.octets(), HELD_PORT.to_be_bytes()),
+            (FILLER_DESTINATION.octets(), FILLER_PORT.to_be_bytes()),
         );
         let [source, _] = tuple(&mut message, CTA_TUPLE_ORIG, [from, to]);
         let [_, source_of_reply] = tuple(&mut message, CTA_TUPLE_REPLY, [to, from]);
-        netlink::attribute(&mut message, CTA_STATUS, &HELD.to_be_bytes());
-        netlink::attribute(&mut message, CTA_TIMEOUT, &HELD_TIMEOUT.to_be_bytes());
+        netlink::attribute(&mut message, CTA_STATUS, &FILLER_STATUS.to_be_bytes());
+        netlink::attribute(&mut message, CTA_TIMEOUT, &FILLER_TIMEOUT.to_be_bytes());
         Self {
             message,
             sources: [source, source_of_reply],
@@ -252,7 +252,7 @@ impl HeldEntry {
     fn write(&self, number: u32, body: &mut Vec<u8>) {
         let start = body.len();
         body.extend_from_slice(&self.message);
-        let address = (HELD_FROM + (number >> 16)).to_be_bytes();
+        let address = (FILLER_SOURCE + (number >> 16)).to_be_bytes();
         let port = &number.to_be_bytes()[2..];
         for at in self.sources {
             body[start + at.address..][..4].copy_from_slice(&address);
@@ -263,9 +263,9 @@ impl HeldEntry {
 
 /// A tuple of two ends, addresses and UDP ports, source first; gives where they stand. UDP has no state by which the
 /// kernel could end an entry early.
-fn tuple(body: &mut Vec<u8>, kind: u16, ends: [([u8; 4], [u8; 2]); 2]) -> [End; 2] {
+fn tuple(body: &mut Vec<u8>, kind: u16, ends: [([u8; 4], [u8; 2]); 2]) -> [EndOffsets; 2] {
     let [(source, source_port), (destination, destination_port)] = ends;
-    let mut at = [End::default(); 2];
+    let mut at = [EndOffsets::default(); 2];
     netlink::nested(body, kind, |body| {
         netlink::nested(body, CTA_TUPLE_IP, |body| {
             at[0].address = put(body, CTA_IP_V4_SRC, &source);
@@ -316,10 +316,10 @@ mod tests {
 
     #[test]
     fn no_two_held_entries_are_alike() {
-        let held = HeldEntry::new();
+        let filler = FillerEntry::new();
         let message = |number| {
             let mut body = Vec::new();
-            held.write(number, &mut body);
+            filler.write(number, &mut body);
             body
         };
         let bodies: std::collections::BTreeSet<_> = [0, 1, 255, 256, 65_535, 65_536, 262_143]
@@ -331,7 +331,7 @@ mod tests {
     #[test]
     #[ignore = "kernel test: `-- --include-ignored` runs it"]
     fn kernel_a_table_is_filled_and_emptied_in_its_namespace_alone() {
-        let Some(netns) = namespace() else { return };
+        let netns = namespace();
         let before = of_this_machine();
         let size = within(&netns, |table| {
             table.fill(1000).unwrap();
@@ -348,7 +348,7 @@ mod tests {
     #[test]
     #[ignore = "kernel test: `-- --include-ignored` runs it"]
     fn kernel_entries_that_are_there_already_are_passed_over() {
-        let Some(netns) = namespace() else { return };
+        let netns = namespace();
         within(&netns, |table| table.fill(10).unwrap());
         let size = within(&netns, |table| {
             table.fill(15).unwrap();
@@ -360,7 +360,7 @@ mod tests {
     #[test]
     #[ignore = "kernel test: `-- --include-ignored` runs it"]
     fn kernel_held_entries_are_assured_and_last_for_days() {
-        let Some(netns) = namespace() else { return };
+        let netns = namespace();
         within(&netns, |table| table.fill(1).unwrap());
         let listed = tool(&netns, "conntrack -L");
         assert!(listed.contains("[ASSURED]"), "{listed}");
@@ -372,7 +372,7 @@ mod tests {
     #[test]
     #[ignore = "kernel test: `-- --include-ignored` runs it"]
     fn kernel_counters_have_the_names_of_the_conntrack_tool() {
-        let Some(netns) = namespace() else { return };
+        let netns = namespace();
         let counters = within(&netns, |table| table.counters().unwrap());
         let listed = tool(&netns, "conntrack -S");
         for (name, value) in counters.iter() {

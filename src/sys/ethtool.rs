@@ -58,7 +58,7 @@ mod tests {
     #[test]
     #[ignore = "kernel test: `-- --include-ignored` runs it"]
     fn kernel_segmentation_offload_is_turned_off() {
-        let netns = loopback::namespace().unwrap();
+        let netns = loopback::namespace();
         netns
             .run(|| {
                 assert_eq!(ask("lo", ETHTOOL_GTSO, 0).unwrap(), 1);

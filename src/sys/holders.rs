@@ -13,7 +13,7 @@ use super::netns::NetNs;
 
 /// A process, as `/proc` shows it (proc(5)).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Process {
+pub struct ProcessEntry {
     /// Its number.
     pub pid: u32,
     /// That of its parent; 0 where that is outside.
@@ -26,7 +26,7 @@ pub struct Process {
 
 /// A network namespace other than the caller's, that something keeps alive.
 #[derive(Debug)]
-pub struct Held {
+pub struct HeldNamespace {
     /// Its number, as in `net:[4026531840]`.
     pub inode: u64,
     /// Itself.
@@ -41,7 +41,7 @@ pub struct Held {
 ///
 /// # Errors
 /// Where `/proc` cannot be read.
-pub fn processes() -> io::Result<BTreeMap<u32, Process>> {
+pub fn processes() -> io::Result<BTreeMap<u32, ProcessEntry>> {
     let found = pids()?.into_iter().filter_map(|pid| {
         // Gone meanwhile is as good as never seen.
         let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
@@ -53,7 +53,7 @@ pub fn processes() -> io::Result<BTreeMap<u32, Process>> {
             .collect();
         let exe = fs::read_link(format!("/proc/{pid}/exe")).unwrap_or_default();
         let program = exe.file_name().unwrap_or_default().to_string_lossy();
-        let process = Process {
+        let process = ProcessEntry {
             pid,
             parent: parent(&status)?,
             // A program that was replaced while it ran.
@@ -74,9 +74,9 @@ fn parent(status: &str) -> Option<u32> {
 ///
 /// # Errors
 /// Where `/proc` cannot be read.
-pub fn namespaces() -> io::Result<Vec<Held>> {
+pub fn namespaces() -> io::Result<Vec<HeldNamespace>> {
     let own = fs::metadata("/proc/thread-self/ns/net")?.ino();
-    let mut found: BTreeMap<u64, Held> = BTreeMap::new();
+    let mut found: BTreeMap<u64, HeldNamespace> = BTreeMap::new();
     let mut mounts_seen = BTreeSet::new();
     for pid in pids()? {
         let process = PathBuf::from(format!("/proc/{pid}"));
@@ -105,14 +105,18 @@ pub fn namespaces() -> io::Result<Vec<Held>> {
 }
 
 /// What is held by a path, unless it is the caller's own or gone.
-fn hold<'a>(path: &Path, own: u64, found: &'a mut BTreeMap<u64, Held>) -> Option<&'a mut Held> {
+fn hold<'a>(
+    path: &Path,
+    own: u64,
+    found: &'a mut BTreeMap<u64, HeldNamespace>,
+) -> Option<&'a mut HeldNamespace> {
     let inode = fs::metadata(path).ok()?.ino();
     if inode == own {
         return None;
     }
     match found.entry(inode) {
         Entry::Occupied(held) => Some(held.into_mut()),
-        Entry::Vacant(free) => Some(free.insert(Held {
+        Entry::Vacant(free) => Some(free.insert(HeldNamespace {
             inode,
             netns: NetNs::from(File::open(path).ok()?),
             pids: BTreeSet::new(),

@@ -20,7 +20,7 @@ pub struct Kmsg {
 
 /// What a read of the log gave.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Record {
+pub enum LogRecord {
     /// The text of a record, without what is in front of it and the properties that follow.
     Line {
         /// When it was logged, on the clock of the log: since boot, near `CLOCK_MONOTONIC`.
@@ -52,7 +52,7 @@ impl Kmsg {
     ///
     /// # Errors
     /// Those of read(2).
-    pub fn take(&mut self) -> io::Result<Option<Record>> {
+    pub fn take(&mut self) -> io::Result<Option<LogRecord>> {
         loop {
             match self.file.read(&mut self.buffer) {
                 Ok(0) => return Ok(None),
@@ -64,7 +64,7 @@ impl Kmsg {
                 Err(error) => match error.kind() {
                     ErrorKind::WouldBlock => return Ok(None),
                     ErrorKind::Interrupted => {}
-                    ErrorKind::BrokenPipe => return Ok(Some(Record::Lost)),
+                    ErrorKind::BrokenPipe => return Ok(Some(LogRecord::Lost)),
                     _ => return Err(error),
                 },
             }
@@ -75,15 +75,15 @@ impl Kmsg {
     ///
     /// # Errors
     /// Those of poll(2).
-    pub fn wait(&self, stop: BorrowedFd<'_>) -> io::Result<Woken> {
+    pub fn wait(&self, stop: BorrowedFd<'_>) -> io::Result<WaitEnd> {
         let mut watched = [
             PollFd::new(self.file.as_fd(), PollFlags::POLLIN),
             PollFd::new(stop, PollFlags::POLLIN),
         ];
         loop {
             match poll(&mut watched, PollTimeout::NONE) {
-                Ok(_) if watched[1].any() == Some(true) => return Ok(Woken::Stop),
-                Ok(_) => return Ok(Woken::Record),
+                Ok(_) if watched[1].any() == Some(true) => return Ok(WaitEnd::Stop),
+                Ok(_) => return Ok(WaitEnd::LogRecord),
                 Err(nix::errno::Errno::EINTR) => {}
                 Err(error) => return Err(error.into()),
             }
@@ -93,22 +93,22 @@ impl Kmsg {
 
 /// Why a wait ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Woken {
+pub enum WaitEnd {
     /// There is something to read.
-    Record,
+    LogRecord,
     /// Asked to stop.
     Stop,
 }
 
 /// A record `level,sequence,microseconds,flags;text\n KEY=value\n`; `None` where it has not that form.
-fn line_of(record: &[u8]) -> Option<Record> {
+fn line_of(record: &[u8]) -> Option<LogRecord> {
     let separator = record.iter().position(|byte| *byte == b';')?;
     let time = record[..separator].split(|byte| *byte == b',').nth(2)?;
     let at = Duration::from_micros(str::from_utf8(time).ok()?.parse().ok()?);
     let text = &record[separator + 1..];
     let end = text.iter().position(|byte| *byte == b'\n');
     let text = String::from_utf8_lossy(&text[..end.unwrap_or(text.len())]).into_owned();
-    Some(Record::Line { at, text })
+    Some(LogRecord::Line { at, text })
 }
 
 /// The namespace that a line names, as in `table full in netns 4026532456`: its inode.
@@ -129,7 +129,7 @@ mod tests {
             dropping packet\n SUBSYSTEM=net\n";
         let line = |micros, text: &str| {
             let at = Duration::from_micros(micros);
-            Some(Record::Line {
+            Some(LogRecord::Line {
                 at,
                 text: text.to_owned(),
             })

@@ -18,18 +18,13 @@ pub fn send_a_datagram() -> io::Result<()> {
     socket.send_to(&[0], (Ipv4Addr::LOCALHOST, 9)).map(|_| ())
 }
 
-/// For tests: a namespace with 127.0.0.1 and ::1, or `None` (said aloud) where this process may not create one.
+/// Creates a namespace with 127.0.0.1 and ::1 for a test, which fails if this process may not create one.
 #[cfg(test)]
-pub(crate) fn namespace() -> Option<NetNs> {
-    match NetNs::create() {
-        Ok(namespace) => {
-            namespace.run(up).unwrap().unwrap();
-            Some(namespace)
-        }
-        Err(error) => {
-            panic!("cannot create a network namespace: {error}")
-        }
-    }
+pub(crate) fn namespace() -> NetNs {
+    let namespace = NetNs::create()
+        .unwrap_or_else(|error| panic!("cannot create a network namespace: {error}"));
+    namespace.run(up).unwrap().unwrap();
+    namespace
 }
 
 /// Brings it up (`SIOCSIFFLAGS`, netdevice(7)).

@@ -53,8 +53,8 @@ const HOUSEKEEPING: [(&str, &str); 2] = [
     ("/proc/sys/vm/compaction_proactiveness", "0"),
 ];
 
-/// Has the kernel rest where there is nothing to do, as far as it has these settings.
-pub fn rest() {
+/// Has the kernel reduce_housekeeping where there is nothing to do, as far as it has these settings.
+pub fn reduce_housekeeping() {
     for (file, value) in HOUSEKEEPING {
         let _this_kernel_has_none = fs::write(file, value);
     }

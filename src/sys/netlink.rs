@@ -197,16 +197,6 @@ impl Netlink {
         })
     }
 
-    /// The receive buffer that acknowledgements wait in, bytes (`SO_RCVBUF`).
-    ///
-    /// # Errors
-    /// Those of setsockopt(2).
-    pub fn set_receive_buffer(&mut self, bytes: usize) -> Result<(), NetlinkError> {
-        self.socket
-            .set_rx_buf_sz(i32::try_from(bytes).unwrap_or(i32::MAX))
-            .map_err(NetlinkError::Socket)
-    }
-
     /// Sends a batch in one call, with every message's sequence number. Returns the number of the first.
     ///
     /// # Errors

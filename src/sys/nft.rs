@@ -47,14 +47,14 @@ const NFT_REG_1: u32 = 1;
 
 /// Which packets a table sees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Family {
+pub enum TableFamily {
     /// IPv4.
     Ip,
     /// IPv6.
     Ip6,
 }
 
-impl Family {
+impl TableFamily {
     /// `NFPROTO_IPV4`, `NFPROTO_IPV6`.
     fn number(self) -> u8 {
         match self {
@@ -117,12 +117,12 @@ pub enum Expression<'a> {
 #[derive(Debug)]
 pub struct Transaction {
     batch: Batch,
-    family: Family,
+    family: TableFamily,
 }
 
 impl Transaction {
     /// An empty one for tables of a family.
-    pub fn new(family: Family) -> Self {
+    pub fn new(family: TableFamily) -> Self {
         let mut batch = Batch::new();
         mark(&mut batch, libc::NFNL_MSG_BATCH_BEGIN);
         Self { batch, family }
@@ -193,7 +193,7 @@ fn mark(batch: &mut Batch, kind: i32) {
 }
 
 impl Expression<'_> {
-    fn write(&self, list: &mut Vec<u8>, family: Family) {
+    fn write(&self, list: &mut Vec<u8>, family: TableFamily) {
         match self {
             Self::OutInterface(name) => {
                 let mut padded = [0; libc::IFNAMSIZ];

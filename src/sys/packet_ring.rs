@@ -98,7 +98,7 @@ impl PacketRing {
                 take(packet);
                 self.taken += 1;
             }
-            self.memory.give_back(self.next);
+            self.memory.return_to_kernel(self.next);
             self.next = (self.next + 1) % self.memory.blocks;
         }
     }
@@ -107,7 +107,7 @@ impl PacketRing {
     ///
     /// # Errors
     /// ENOMEM.
-    pub fn close_intake(&self) -> io::Result<()> {
+    pub fn stop_receiving(&self) -> io::Result<()> {
         self.socket.attach_filter(&packet_filter::nothing())
     }
 
@@ -140,7 +140,7 @@ impl PacketRing {
     }
 
     /// Whether every packet that was seen up to the last [`count`](Self::count) has been taken or was lost.
-    pub fn is_emptied(&self) -> bool {
+    pub fn is_drained(&self) -> bool {
         self.taken + self.dropped >= self.received
     }
 }
@@ -198,7 +198,7 @@ impl SharedMemory {
         Some(unsafe { std::slice::from_raw_parts(start.as_ptr(), BLOCK) })
     }
 
-    fn give_back(&mut self, block: usize) {
+    fn return_to_kernel(&mut self, block: usize) {
         let to_the_kernel = libc::TP_STATUS_KERNEL;
         self.status(block).store(to_the_kernel, Ordering::Release);
     }

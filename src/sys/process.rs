@@ -74,7 +74,7 @@ pub fn raise_nofile() -> io::Result<NofileLimit> {
 
 /// Has the kernel kill this process and those that it starts before others when memory runs out (`oom_score_adj`, proc(5)).
 /// Everyone may ask for that; where `/proc` cannot be written, it is as before.
-pub fn die_first_without_memory() {
+pub fn prefer_oom_kill() {
     let _as_before = std::fs::write("/proc/self/oom_score_adj", OOM_SCORE_ADJ_MAX);
 }
 

@@ -83,7 +83,7 @@ fn options(body: &mut Vec<u8>, netem: &Netem) {
         attribute(body, RATE, &[rate, 0, 0, 0].map(u32::to_ne_bytes).concat());
     }
     for (kind, time) in [(LATENCY64, netem.delay), (JITTER64, netem.jitter)] {
-        let nanoseconds = i64::try_from(time.as_nanos()).unwrap_or(i64::MAX);
+        let nanoseconds = crate::units::as_nanos_i64(time);
         attribute(body, kind, &nanoseconds.to_ne_bytes());
     }
 }

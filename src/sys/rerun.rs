@@ -14,7 +14,7 @@ use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, dup2_stderr, dup2_stdin, dup2_stdout, execve};
 
 use super::fdtable;
-use super::sandbox::{self, Entered, Wanted};
+use super::sandbox::{self, SandboxOptions, SandboxProcess};
 
 /// What became of the program's other run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub struct Rerun {
     pub code: u8,
     /// What it wrote to standard output and standard error.
     pub output: String,
-    /// What it said through [`Answer`].
+    /// What it said through [`AnswerPipe`].
     pub answer: Vec<u8>,
 }
 
@@ -31,7 +31,7 @@ pub struct Rerun {
 const NOT_RUN: u8 = 126;
 
 /// Executes the running program (`/proc/self/exe`) in a sandbox, with these arguments, the first its name, and this environment; of
-/// the variable `answer_in` it gets the number of a descriptor as [`Answer::take`] wants it. Waits for its end. It dies with the
+/// the variable `answer_in` it gets the number of a descriptor as [`AnswerPipe::take`] wants it. Waits for its end. It dies with the
 /// calling thread.
 ///
 /// # Errors
@@ -97,19 +97,19 @@ pub fn rerun_in_sandbox(
 
 /// In the child: gives the code to end with, where it does not become the program.
 fn enter_and_execute(arguments: &[CString], environment: &[CString]) -> u8 {
-    let say = |text: String| {
+    let send = |text: String| {
         let _nobody_reads = nix::unistd::write(io::stderr(), text.as_bytes());
     };
-    match sandbox::enter(Wanted::default()) {
-        Ok(Entered::Over(code)) => code,
-        Ok(Entered::Inside(_)) => {
+    match sandbox::enter(SandboxOptions::default()) {
+        Ok(SandboxProcess::Finished(code)) => code,
+        Ok(SandboxProcess::Inside(_)) => {
             let error = execve(c"/proc/self/exe", arguments, environment);
-            say(format!("cannot execute this program again: {error:?}"));
+            send(format!("cannot execute this program again: {error:?}"));
             NOT_RUN
         }
         Err(error) => {
             let cause = std::error::Error::source(&error).map(ToString::to_string);
-            say(format!("{error}: {}", cause.unwrap_or_default()));
+            send(format!("{error}: {}", cause.unwrap_or_default()));
             NOT_RUN
         }
     }
@@ -127,9 +127,9 @@ fn read_all(mut pipe: PipeReader) -> io::Result<Vec<u8>> {
 
 /// The way by which a run inside answers the one outside.
 #[derive(Debug)]
-pub struct Answer(File);
+pub struct AnswerPipe(File);
 
-impl Answer {
+impl AnswerPipe {
     /// Takes the descriptor of this number, which nothing else in this process may own; from now on no child inherits it.
     /// `None` where there is no such pipe.
     #[expect(unsafe_code, reason = "a descriptor known by its number")]
@@ -149,7 +149,7 @@ impl Answer {
     ///
     /// # Errors
     /// Where nobody listens.
-    pub fn say(mut self, bytes: &[u8]) -> io::Result<()> {
+    pub fn send(mut self, bytes: &[u8]) -> io::Result<()> {
         io::Write::write_all(&mut self.0, bytes)
     }
 }

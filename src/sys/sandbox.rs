@@ -34,7 +34,7 @@ const PROBE_KEY: &str = "net.ipv4.ip_forward";
 
 /// What kind of sandbox is wanted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Wanted {
+pub struct SandboxOptions {
     /// A user namespace even where the privileges are there without.
     pub rootless: bool,
     /// The process that has started this one, where known: if it is gone already, this one ends.
@@ -43,16 +43,16 @@ pub struct Wanted {
 
 /// Which of the three processes this is now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Entered {
+pub enum SandboxProcess {
     /// The one inside, which goes on.
-    Inside(Inside),
+    Inside(SandboxInfo),
     /// One of those outside, after the one inside has ended: to exit with this code at once. A signal's is 128 + its number.
-    Over(u8),
+    Finished(u8),
 }
 
 /// What the sandbox is like from inside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Inside {
+pub struct SandboxInfo {
     /// Whether it is in a user namespace of its own.
     pub rootless: bool,
     /// Whether `/proc` is that of the new PID namespace; else it is still the one from outside.
@@ -136,7 +136,7 @@ pub fn in_user_namespace() -> bool {
 ///
 /// # Errors
 /// Each says which privilege or setting is missing and how to get it.
-pub fn enter(wanted: Wanted) -> Result<Entered, SandboxError> {
+pub fn enter(wanted: SandboxOptions) -> Result<SandboxProcess, SandboxError> {
     let rootless = wanted.rootless || !is_privileged();
     isolate(rootless)?;
     die_with_parent()?;
@@ -146,8 +146,8 @@ pub fn enter(wanted: Wanted) -> Result<Entered, SandboxError> {
         return Err(SandboxError::Orphaned);
     }
     for is_init in [true, false] {
-        if let Some(child) = split()? {
-            return Ok(Entered::Over(wait_for(child)));
+        if let Some(child) = fork_bound()? {
+            return Ok(SandboxProcess::Finished(wait_for(child)));
         }
         if is_init {
             private_mounts()?;
@@ -155,7 +155,7 @@ pub fn enter(wanted: Wanted) -> Result<Entered, SandboxError> {
     }
     let fresh_proc = mount_proc();
     check_settings()?;
-    Ok(Entered::Inside(Inside {
+    Ok(SandboxProcess::Inside(SandboxInfo {
         rootless,
         fresh_proc,
     }))
@@ -198,7 +198,7 @@ fn die_with_parent() -> Result<(), SandboxError> {
 }
 
 /// Forks. In the parent: the child. In the child: nothing, and it dies with the parent.
-fn split() -> Result<Option<Pid>, SandboxError> {
+fn fork_bound() -> Result<Option<Pid>, SandboxError> {
     let process = |errno: Errno| SandboxError::Process(errno.into());
     let (alive, parent) = pipe().map_err(process)?;
     match fork_single_threaded().map_err(process)? {

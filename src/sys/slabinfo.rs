@@ -5,7 +5,7 @@ use std::io;
 
 /// One kind of object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Slab {
+pub struct SlabUsage {
     /// Objects in use. Those that a processor keeps at hand count as in use: a few for each.
     pub objects: u64,
     /// Bytes of memory that one takes, its share of what a slab cannot use included.
@@ -16,7 +16,7 @@ pub struct Slab {
 ///
 /// # Errors
 /// EACCES for all but root.
-pub fn read<'a>(names: impl IntoIterator<Item = &'a str>) -> io::Result<Vec<Option<Slab>>> {
+pub fn read<'a>(names: impl IntoIterator<Item = &'a str>) -> io::Result<Vec<Option<SlabUsage>>> {
     let text = fs::read_to_string("/proc/slabinfo")?;
     let page = crate::sys::procfs::page_size();
     let slabs = names.into_iter().map(|name| slab(&text, name, page));
@@ -24,7 +24,7 @@ pub fn read<'a>(names: impl IntoIterator<Item = &'a str>) -> io::Result<Vec<Opti
 }
 
 /// `name active_objs num_objs objsize objperslab pagesperslab : ...`
-fn slab(text: &str, name: &str, page: u64) -> Option<Slab> {
+fn slab(text: &str, name: &str, page: u64) -> Option<SlabUsage> {
     let numbers = text.lines().find_map(|line| {
         let rest = line.strip_prefix(name)?;
         rest.starts_with(' ').then_some(rest)
@@ -33,7 +33,7 @@ fn slab(text: &str, name: &str, page: u64) -> Option<Slab> {
     let mut next = || numbers.next()?.ok();
     let (objects, _all, _size) = (next()?, next()?, next()?);
     let (each, pages) = (next()?, next()?);
-    Some(Slab {
+    Some(SlabUsage {
         objects,
         object_bytes: (pages * page).checked_div(each)?,
     })
@@ -52,7 +52,7 @@ mod tests {
     #[test]
     fn an_object_takes_its_share_of_a_slab() {
         let read = |name| slab(TEXT, name, 4096);
-        let tcp = Slab {
+        let tcp = SlabUsage {
             objects: 105,
             object_bytes: 8 * 4096 / 13,
         };

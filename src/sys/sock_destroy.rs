@@ -130,7 +130,7 @@ mod tests {
     #[test]
     #[ignore = "kernel test: `-- --include-ignored` runs it"]
     fn kernel_a_time_wait_socket_is_found_and_ended_and_its_listener_left_alone() {
-        let netns = loopback::namespace().unwrap();
+        let netns = loopback::namespace();
         let check = netns.run(|| {
             let listener = TcpListener::bind("127.0.0.1:0").unwrap();
             let server = listener.local_addr().unwrap();

@@ -214,10 +214,10 @@ impl SockDiag {
         &mut self,
         states: TcpStates,
         info: bool,
-        mut each: impl FnMut(&Connection<'_>),
+        mut each: impl FnMut(&ListedConnection<'_>),
     ) -> Result<(), NetlinkError> {
         self.dump(states, info.then_some(INFO), |message| {
-            if let Some(connection) = Connection::read(message) {
+            if let Some(connection) = ListedConnection::read(message) {
                 each(&connection);
             }
         })
@@ -273,7 +273,7 @@ impl ListeningSocket {
 
 /// A connection, as far as it is told apart from others.
 #[derive(Debug)]
-pub struct Connection<'a> {
+pub struct ListedConnection<'a> {
     /// This end.
     pub local: SocketAddr,
     /// The other end.
@@ -284,7 +284,7 @@ pub struct Connection<'a> {
     pub info: Option<TcpInfo<'a>>,
 }
 
-impl<'a> Connection<'a> {
+impl<'a> ListedConnection<'a> {
     fn read(message: &'a [u8]) -> Option<Self> {
         let attributes = message.get(MESSAGE..)?;
         let info = netlink::attributes(attributes).find(|(kind, _)| *kind == INFO);

@@ -129,7 +129,7 @@ impl Sysctls {
     /// # Errors
     /// See [`SysctlError`].
     pub fn set(&mut self, key: &Key, wanted: &str) -> Result<String, SysctlError> {
-        let (file, is_bell) = match self.open(key, OFlag::O_RDWR) {
+        let (file, write_only) = match self.open(key, OFlag::O_RDWR) {
             Err(SysctlError::ReadOnly) => (self.open(key, OFlag::O_WRONLY)?, true),
             other => (other?, false),
         };
@@ -138,7 +138,7 @@ impl Sysctls {
         let _taken = (&file)
             .write(format!("{wanted}\n").as_bytes())
             .map_err(SysctlError::Refused)?;
-        if is_bell {
+        if write_only {
             Ok(normal(wanted))
         } else {
             value(&file)

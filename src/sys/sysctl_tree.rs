@@ -9,7 +9,7 @@ use super::sysctl::Key;
 
 /// A setting that there is.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Entry {
+pub struct SysctlEntry {
     /// Which.
     pub key: Key,
     /// Whether its mode lets its owner write it. What belongs to the whole kernel is read-only in a namespace
@@ -23,12 +23,12 @@ pub struct Entry {
 ///
 /// # Errors
 /// Where `/proc/sys/net` cannot be listed.
-pub fn network() -> io::Result<Vec<Entry>> {
+pub fn network() -> io::Result<Vec<SysctlEntry>> {
     below("net")
 }
 
 /// Every setting that is none of the network's, as far as they can be listed.
-pub fn find_non_network() -> Vec<Entry> {
+pub fn non_network() -> Vec<SysctlEntry> {
     let tops = fs::read_dir("/proc/sys").into_iter().flatten().flatten();
     let names = tops.filter_map(|top| top.file_name().into_string().ok());
     let others = names.filter(|name| name != "net");
@@ -39,13 +39,13 @@ pub fn find_non_network() -> Vec<Entry> {
 }
 
 /// One setting, where there is such.
-pub fn find(key: &Key) -> Option<Entry> {
+pub fn find(key: &Key) -> Option<SysctlEntry> {
     let path = format!("/proc/sys/{}", key.as_str().replace('.', "/"));
     let metadata = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
-    Some(Entry::of(key.clone(), &metadata))
+    Some(SysctlEntry::of(key.clone(), &metadata))
 }
 
-impl Entry {
+impl SysctlEntry {
     fn of(key: Key, metadata: &fs::Metadata) -> Self {
         let mode = metadata.permissions().mode();
         Self {
@@ -56,7 +56,7 @@ impl Entry {
     }
 }
 
-fn below(top: &str) -> io::Result<Vec<Entry>> {
+fn below(top: &str) -> io::Result<Vec<SysctlEntry>> {
     let mut found = Vec::new();
     let mut folders = vec![(PathBuf::from("/proc/sys").join(top), top.to_owned())];
     while let Some((folder, prefix)) = folders.pop() {
@@ -74,7 +74,7 @@ fn below(top: &str) -> io::Result<Vec<Entry>> {
             if metadata.is_dir() {
                 folders.push((entry.path(), key));
             } else if let Some(key) = Key::parse(&key) {
-                found.push(Entry::of(key, &metadata));
+                found.push(SysctlEntry::of(key, &metadata));
             }
         }
     }
@@ -97,7 +97,7 @@ mod tests {
                 .writable
         );
         assert!(find("net.ipv4.conf.lo.rp_filter").is_some());
-        let beyond = find_non_network();
+        let beyond = non_network();
         let version = beyond
             .iter()
             .find(|entry| entry.key.as_str() == "kernel.osrelease")

@@ -10,8 +10,8 @@ use socket2::{Domain, Socket, Type};
 use super::NetNs;
 
 /// A namespace with its loopback up and its own socket hash, so that what it costs to list sockets does not depend on
-/// what else runs on the machine; `None`, with the reason on standard error, where the privilege is missing.
-pub(crate) fn namespace() -> Option<NetNs> {
+/// what else runs on the machine.
+pub(crate) fn namespace() -> NetNs {
     let with_own_hash = || {
         NetNs::create()?.run(|| {
             // Since Linux 6.1; before, the hash is shared.
@@ -20,15 +20,10 @@ pub(crate) fn namespace() -> Option<NetNs> {
             NetNs::create()
         })?
     };
-    match with_own_hash() {
-        Ok(netns) => {
-            tool(&netns, "ip link set lo up");
-            Some(netns)
-        }
-        Err(error) => {
-            panic!("cannot create a network namespace: {error}")
-        }
-    }
+    let netns = with_own_hash()
+        .unwrap_or_else(|error| panic!("cannot create a network namespace: {error}"));
+    tool(&netns, "ip link set lo up");
+    netns
 }
 
 /// Says that a test leaves something out, and why.
@@ -79,11 +74,11 @@ impl NatLab {
     pub(crate) const SERVER: SocketAddr =
         SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::new(10, 0, 2, 2)), 80);
 
-    pub(crate) fn build() -> Option<Self> {
+    pub(crate) fn build() -> Self {
         let lab = Self {
-            client: namespace()?,
-            nat: namespace()?,
-            server: namespace()?,
+            client: namespace(),
+            nat: namespace(),
+            server: namespace(),
         };
         for netns in [&lab.client, &lab.nat, &lab.server] {
             // Without neighbours that announce themselves when they like.
@@ -114,7 +109,7 @@ impl NatLab {
             "table ip nat {\n chain post {\n type nat hook postrouting priority srcnat\n \
              oifname right masquerade\n }\n}\n",
         );
-        Some(lab)
+        lab
     }
 }
 

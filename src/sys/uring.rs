@@ -26,19 +26,19 @@ const WAKE: u64 = u64::MAX;
 const CANCEL: u64 = u64::MAX - 1;
 /// Entries of a submission queue at most: `IORING_MAX_ENTRIES` is 32,768 (Linux `io_uring/io_uring.c`); an eighth is plenty.
 const MAX_ENTRIES: u32 = 4_096;
-/// How often the end of what was cancelled is waited for before its memory is given up instead.
+/// How often the end of what was cancelled is waited for before its buffers is given up instead.
 const PATIENCE: u32 = 100;
 
 /// A ring of exchanges, each in a slot, all with the same target and request.
 pub struct ExchangeRing {
     ring: IoUring,
-    memory: Memory,
-    slots: Vec<Slot>,
+    buffers: ExchangeBuffers,
+    slots: Vec<ExchangeSlot>,
     busy: usize,
 }
 
 /// What the kernel has pointers to while chains are under way.
-struct Memory {
+struct ExchangeBuffers {
     target: Box<SockAddr>,
     request: Vec<u8>,
     replies: Vec<u8>,
@@ -47,7 +47,7 @@ struct Memory {
 }
 
 #[derive(Clone, Copy, Default)]
-struct Slot {
+struct ExchangeSlot {
     busy: bool,
     /// Counts the chains of this slot, so that a late cancel does not meet the next one.
     chain: u32,
@@ -57,7 +57,7 @@ struct Slot {
 
 /// A chain that has ended: its connection is closed, its slot free.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Ended {
+pub struct EndedExchange {
     /// Its slot.
     pub slot: usize,
     /// Whether `connect(2)` completed.
@@ -93,13 +93,13 @@ impl ExchangeRing {
         ring.submitter().register_files_sparse(slots)?;
         let mut this = Self {
             ring,
-            memory: Memory {
+            buffers: ExchangeBuffers {
                 target: Box::new(target),
                 request,
                 replies: vec![0; room * slots as usize],
                 room,
             },
-            slots: vec![Slot::default(); slots as usize],
+            slots: vec![ExchangeSlot::default(); slots as usize],
             busy: 0,
         };
         let fd = io_uring::types::Fd(wake.as_raw_fd());
@@ -113,23 +113,23 @@ impl ExchangeRing {
     /// # Errors
     /// EBUSY where the slot is not free; those of io_uring_enter(2).
     pub fn start(&mut self, slot: usize) -> io::Result<()> {
-        let place = &mut self.slots[slot];
-        if place.busy {
+        let slot_state = &mut self.slots[slot];
+        if slot_state.busy {
             return Err(io::ErrorKind::ResourceBusy.into());
         }
-        *place = Slot {
+        *slot_state = ExchangeSlot {
             busy: true,
-            chain: place.chain.wrapping_add(1),
-            ..Slot::default()
+            chain: slot_state.chain.wrapping_add(1),
+            ..ExchangeSlot::default()
         };
-        let (mark, index) = (mark(slot, place.chain), slot as u32);
+        let (mark, index) = (mark(slot, slot_state.chain), slot as u32);
         let quiet = Flags::IO_LINK | Flags::SKIP_SUCCESS;
-        let Memory {
+        let ExchangeBuffers {
             target,
             request,
             replies,
             room,
-        } = &mut self.memory;
+        } = &mut self.buffers;
         let family = i32::from(target.family());
         let into = DestinationSlot::try_from_slot_target(index);
         let into = into.map_err(|_| io::ErrorKind::InvalidInput)?;
@@ -179,7 +179,11 @@ impl ExchangeRing {
     ///
     /// # Errors
     /// Those of io_uring_enter(2), except EINTR.
-    pub fn wait(&mut self, at_most: Option<Duration>, ended: &mut Vec<Ended>) -> io::Result<()> {
+    pub fn wait(
+        &mut self,
+        at_most: Option<Duration>,
+        ended: &mut Vec<EndedExchange>,
+    ) -> io::Result<()> {
         let waited = match at_most {
             None => self.ring.submit_and_wait(1),
             Some(at_most) => {
@@ -200,24 +204,24 @@ impl ExchangeRing {
                 continue;
             }
             let (slot, chain, step) = parts(user_data);
-            let Some(place) = self
+            let Some(slot_state) = self
                 .slots
                 .get_mut(slot)
-                .filter(|place| place.chain == chain)
+                .filter(|slot_state| slot_state.chain == chain)
             else {
                 continue;
             };
             match (step, completion.result()) {
-                (RECEIVE, received) if received >= 0 => place.received = received as usize,
-                (RECEIVE, error) => place.failed = Some((RECEIVE, -error)),
+                (RECEIVE, received) if received >= 0 => slot_state.received = received as usize,
+                (RECEIVE, error) => slot_state.failed = Some((RECEIVE, -error)),
                 // A step that is silent where it succeeds takes the rest of its chain with it, silently (`req_set_fail`, Linux
                 // `io_uring/io_uring.h`): its own end is all that is told, and the socket is still there.
                 (CONNECT | SEND, error) if error < 0 => {
-                    place.failed = Some((step, -error));
+                    slot_state.failed = Some((step, -error));
                     to_close.push(slot);
                 }
                 (SOCKET, error) if error < 0 => {
-                    place.failed = Some((SOCKET, -error));
+                    slot_state.failed = Some((SOCKET, -error));
                     ended.push(self.end(slot));
                 }
                 (CLOSE, _) => ended.push(self.end(slot)),
@@ -230,27 +234,27 @@ impl ExchangeRing {
         Ok(())
     }
 
-    fn end(&mut self, slot: usize) -> Ended {
+    fn end(&mut self, slot: usize) -> EndedExchange {
         self.busy -= 1;
-        let place = &mut self.slots[slot];
-        place.busy = false;
-        Ended {
+        let slot_state = &mut self.slots[slot];
+        slot_state.busy = false;
+        EndedExchange {
             slot,
-            connected: place.failed.is_none_or(|(step, _)| step > CONNECT),
-            result: place
+            connected: slot_state.failed.is_none_or(|(step, _)| step > CONNECT),
+            result: slot_state
                 .failed
-                .map_or(Ok(place.received), |(_, errno)| Err(errno)),
+                .map_or(Ok(slot_state.received), |(_, errno)| Err(errno)),
         }
     }
 
     /// What the last exchange of a free slot received; nothing while the slot is busy.
     pub fn reply(&self, slot: usize) -> &[u8] {
-        let place = &self.slots[slot];
-        if place.busy {
+        let slot_state = &self.slots[slot];
+        if slot_state.busy {
             return &[];
         }
-        let start = slot * self.memory.room;
-        &self.memory.replies[start..start + place.received.min(self.memory.room)]
+        let start = slot * self.buffers.room;
+        &self.buffers.replies[start..start + slot_state.received.min(self.buffers.room)]
     }
 
     /// Queues entries together: links do not reach from one submission to the next.
@@ -261,7 +265,7 @@ impl ExchangeRing {
         if free < entries.len() {
             self.ring.submit()?;
         }
-        // SAFETY: what the entries point to is in `memory`, which outlives them: see `drop`.
+        // SAFETY: what the entries point to is in `buffers`, which outlives them: see `drop`.
         unsafe { self.ring.submission().push_multiple(entries) }
             .map_err(|_| io::Error::from(io::ErrorKind::ResourceBusy))
     }
@@ -283,10 +287,13 @@ impl Drop for ExchangeRing {
             let _tried_again = self.wait(Some(Duration::from_millis(10)), &mut ended);
         }
         // Better lost than written to by the kernel after it was given to something else.
-        std::mem::forget(std::mem::take(&mut self.memory.replies));
-        std::mem::forget(std::mem::take(&mut self.memory.request));
+        std::mem::forget(std::mem::take(&mut self.buffers.replies));
+        std::mem::forget(std::mem::take(&mut self.buffers.request));
         let target = SockAddr::from(std::net::SocketAddr::from(([0, 0, 0, 0], 0)));
-        std::mem::forget(std::mem::replace(&mut self.memory.target, Box::new(target)));
+        std::mem::forget(std::mem::replace(
+            &mut self.buffers.target,
+            Box::new(target),
+        ));
     }
 }
 

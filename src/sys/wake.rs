@@ -11,13 +11,13 @@ use nix::sys::eventfd::{EfdFlags, EventFd};
 /// Well below the longest timeout of poll(2), 2^31 ms.
 const LONGEST_POLL: Duration = Duration::from_secs(3600);
 
-/// A flag that is raised once and never lowered, with an eventfd(2) that is readable from then on. Also a bell: it can be rung
+/// A flag that is raised once and never lowered, with an eventfd(2) that is readable from then on. Also a event: it can be rung
 /// without raising the flag, for those who watch it edge-triggered.
 #[derive(Debug)]
 pub struct StopFlag {
     raised: AtomicBool,
     resets: AtomicBool,
-    bell: EventFd,
+    event: EventFd,
 }
 
 impl StopFlag {
@@ -29,7 +29,7 @@ impl StopFlag {
         Ok(Self {
             raised: AtomicBool::new(false),
             resets: AtomicBool::new(false),
-            bell: EventFd::from_flags(EfdFlags::EFD_NONBLOCK | EfdFlags::EFD_CLOEXEC)?,
+            event: EventFd::from_flags(EfdFlags::EFD_NONBLOCK | EfdFlags::EFD_CLOEXEC)?,
         })
     }
 
@@ -53,7 +53,7 @@ impl StopFlag {
     /// Wakes those who watch the descriptor edge-triggered.
     pub fn ring(&self) {
         // It can fail only where the count is full: then it is readable already.
-        let _already_readable = self.bell.write(1);
+        let _already_readable = self.event.write(1);
     }
 
     /// Whether the flag is raised.
@@ -61,10 +61,10 @@ impl StopFlag {
         self.raised.load(Ordering::SeqCst)
     }
 
-    /// Waits until the flag is raised, in poll(2); only for those whose bell nobody rings otherwise.
+    /// Waits until the flag is raised, in poll(2); only for those whose event nobody rings otherwise.
     pub fn wait(&self) {
         while !self.is_raised() {
-            let mut fds = [PollFd::new(self.bell.as_fd(), PollFlags::POLLIN)];
+            let mut fds = [PollFd::new(self.event.as_fd(), PollFlags::POLLIN)];
             let _interrupted = poll(&mut fds, PollTimeout::NONE);
         }
     }
@@ -78,7 +78,7 @@ impl StopFlag {
             }
             // poll(2) counts milliseconds: one more, so as not to spin at the end.
             let left = left.min(LONGEST_POLL) + Duration::from_millis(1);
-            let mut fds = [PollFd::new(self.bell.as_fd(), PollFlags::POLLIN)];
+            let mut fds = [PollFd::new(self.event.as_fd(), PollFlags::POLLIN)];
             let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
             let _interrupted = poll(&mut fds, timeout);
         }
@@ -87,6 +87,6 @@ impl StopFlag {
 
 impl AsFd for StopFlag {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.bell.as_fd()
+        self.event.as_fd()
     }
 }

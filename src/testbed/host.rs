@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::process::{Child, Command, Output};
 use std::thread::JoinHandle;
 
-use crate::lab::Node;
+use crate::lab::LiveNode;
 use crate::scenario::topology::Topology;
 use crate::sys::NetNs;
 
@@ -19,7 +19,7 @@ pub struct Host {
 }
 
 impl Host {
-    pub(super) fn new(node: &Node, topology: &Topology) -> Self {
+    pub(super) fn new(node: &LiveNode, topology: &Topology) -> Self {
         let interfaces = topology.nodes.get(&node.name).map(|node| &node.interfaces);
         let addresses = interfaces.into_iter().flatten();
         let address = addresses.flat_map(|interface| &interface.addresses).next();

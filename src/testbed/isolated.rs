@@ -8,7 +8,7 @@ use std::thread;
 use thiserror::Error;
 
 use super::Result;
-use crate::sys::rerun::{Answer, rerun_in_sandbox};
+use crate::sys::rerun::{AnswerPipe, rerun_in_sandbox};
 
 /// Environment variable of the inner process: the name of the test it was started for.
 const INSIDE: &str = "NSLAB_TESTBED";
@@ -89,8 +89,8 @@ pub fn isolated(test: impl FnOnce() -> Result) -> Result {
         test()?;
         let number = env::var(ANSWER).ok().and_then(|number| number.parse().ok());
         // A second call in the same test finds that the descriptor has been taken.
-        if let Some(answer) = number.and_then(Answer::take) {
-            answer.say(WELL)?;
+        if let Some(answer) = number.and_then(AnswerPipe::take) {
+            answer.send(WELL)?;
         }
         return Ok(());
     }

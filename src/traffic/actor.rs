@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use tokio::sync::watch;
 
 use super::TrafficError;
-use crate::lab::Node;
+use crate::lab::LiveNode;
 use crate::names::ActorName;
 use crate::record::RunClock;
 use crate::sys::wake::StopFlag;
@@ -74,7 +74,7 @@ impl Actor {
     /// Starts the thread of an actor and waits until it says that it is ready.
     pub(super) fn start(
         name: &ActorName,
-        node: &Node,
+        node: &LiveNode,
         work: impl FnOnce(ActorSignals) -> io::Result<()> + Send + 'static,
     ) -> Result<Self, TrafficError> {
         let failed = |source| TrafficError::Actor {

@@ -30,7 +30,7 @@ use self::actor::{Actor, Unfinished};
 use self::actor_metrics::{ActorMetrics, Declared};
 use self::client::ClientResources;
 use self::flusher::{Flusher, Wakeup};
-use crate::lab::{Lab, Node};
+use crate::lab::{Lab, LiveNode};
 use crate::names::{ActorName, NodeName};
 use crate::record::{Event, Recorder, RunClock};
 use crate::scenario::RunSpec;
@@ -38,6 +38,7 @@ use crate::scenario::workload::{ClientSpec, CommandSpec, Load, ServerSpec, StopH
 use crate::sys::process::{self, NofileLimit};
 use crate::sys::sched;
 use crate::sys::tcp_clock::TcpClockShift;
+use crate::units::as_nanos;
 
 /// Everything that acts in a run. Stopped when dropped.
 #[derive(Debug)]
@@ -164,9 +165,7 @@ impl Traffic {
     fn finish_as(mut self, how: StopHow) -> Result<(), TrafficError> {
         // While the servers are still there. A kernel that does not tell leaves it untold.
         if let Ok((ran, waited, turns)) = sched::processor_time() {
-            let nanos =
-                |time: std::time::Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
-            let (ran, waited) = (nanos(ran), nanos(waited));
+            let (ran, waited) = (as_nanos(ran), as_nanos(waited));
             self.recorder
                 .record(Event::Processor { ran, waited, turns });
         }
@@ -242,7 +241,7 @@ impl<'a> ActorFactory<'a> {
         })
     }
 
-    fn node(&self, actor: &ActorName, node: &NodeName) -> Result<&'a Node, TrafficError> {
+    fn node(&self, actor: &ActorName, node: &NodeName) -> Result<&'a LiveNode, TrafficError> {
         self.lab.node(node).ok_or_else(|| TrafficError::NoNode {
             actor: actor.clone(),
             node: node.clone(),
@@ -357,7 +356,7 @@ impl<'a> ActorFactory<'a> {
     fn agent(
         &self,
         name: &ActorName,
-        node: &Node,
+        node: &LiveNode,
         nofile: u64,
         workload: Workload,
         ended: impl FnOnce() + Send + 'static,

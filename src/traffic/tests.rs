@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::Traffic;
-use crate::lab::{Lab, Node};
+use crate::lab::{Lab, LiveNode};
 use crate::record::{Offset, Recorder, RecorderClosed, RunClock, Timeline};
 use crate::scenario::Place;
 use crate::scenario::RunSpec;
@@ -77,22 +77,18 @@ pub(crate) struct TestRun {
 }
 
 impl TestRun {
-    /// Prepares and begins; `None` without privileges.
-    pub(crate) fn begin(workload: Workload) -> Option<Self> {
-        Self::begin_in(loopback::namespace()?, workload)
+    /// Prepares and begins a run in a new namespace.
+    pub(crate) fn begin(workload: Workload) -> Self {
+        Self::begin_in(loopback::namespace(), workload)
     }
 
-    pub(crate) fn begin_in(netns: NetNs, workload: Workload) -> Option<Self> {
+    pub(crate) fn begin_in(netns: NetNs, workload: Workload) -> Self {
         Self::begin_bounded(netns, None, workload)
     }
 
     /// With a bound for those on `here`; `unbounded` is the same namespace without.
-    pub(crate) fn begin_bounded(
-        netns: NetNs,
-        nofile: Option<u64>,
-        workload: Workload,
-    ) -> Option<Self> {
-        let node = |name: &str, nofile| Node {
+    pub(crate) fn begin_bounded(netns: NetNs, nofile: Option<u64>, workload: Workload) -> Self {
+        let node = |name: &str, nofile| LiveNode {
             name: name.into(),
             netns: netns.clone(),
             nofile,
@@ -102,13 +98,13 @@ impl TestRun {
         let mut traffic = Traffic::prepare(&spec(workload), &lab, &listener.recorder).unwrap();
         let clock = RunClock::starting_in(Duration::from_millis(2));
         traffic.begin(clock);
-        Some(Self {
+        Self {
             netns,
             traffic,
             clock,
             listener,
             _lab: lab,
-        })
+        }
     }
 
     /// Waits until everyone has come to an end; a minute at most.
@@ -234,9 +230,7 @@ fn kernel_what_is_under_way_stops_within_a_tenth_of_a_second() {
     looped.name = "looped".into();
     let mut workload = workload(vec![server(Accept::Epoll)], vec![held, looped]);
     workload.commands = vec![command("sleep", "here", &["sleep", "1000"])];
-    let Some(run) = TestRun::begin(workload) else {
-        return;
-    };
+    let run = TestRun::begin(workload);
     while run.clock.now() < Offset::from_duration(Duration::from_millis(100)) {
         std::thread::yield_now();
     }

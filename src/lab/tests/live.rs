@@ -38,9 +38,6 @@ fn at(ip: IpVersion, link: usize, host: usize, port: u16) -> SocketAddr {
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_two_nodes_reach_each_other_at_once_over_either_protocol() {
-    if !can_build() {
-        return;
-    }
     for ip in [IpVersion::V4, IpVersion::V6] {
         for (from, to, host) in [("a", "b", 2), ("b", "a", 1)] {
             let lab = build(row(ip, &["a", "b"]));
@@ -61,9 +58,6 @@ fn kernel_two_nodes_reach_each_other_at_once_over_either_protocol() {
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_a_node_reaches_itself_over_loopback() {
-    if !can_build() {
-        return;
-    }
     for (ip, at) in [(IpVersion::V4, "127.0.0.1:80"), (IpVersion::V6, "[::1]:80")] {
         let lab = build(row(ip, &["a", "b"]));
         let at = at.parse().unwrap();
@@ -76,9 +70,6 @@ fn kernel_a_node_reaches_itself_over_loopback() {
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_routers_forward_and_the_server_sees_the_client() {
-    if !can_build() {
-        return;
-    }
     for ip in [IpVersion::V4, IpVersion::V6] {
         let lab = build(row(ip, &["client", "r1", "r2", "server"]));
         let target = at(ip, 2, 2, 80);
@@ -92,9 +83,6 @@ fn kernel_routers_forward_and_the_server_sees_the_client() {
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_a_masquerading_router_lends_its_address() {
-    if !can_build() {
-        return;
-    }
     for ip in [IpVersion::V4, IpVersion::V6] {
         let mut topology = row(ip, &["client", "nat", "server"]);
         topology.nodes["nat"].nat = vec![NatSpec::Masquerade { out: "eth1".into() }];
@@ -111,9 +99,6 @@ fn kernel_a_masquerading_router_lends_its_address() {
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_a_pool_of_a_hundred_ports_carries_exactly_a_hundred_connections() {
-    if !can_build() {
-        return;
-    }
     for ip in [IpVersion::V4, IpVersion::V6] {
         let mut topology = row(ip, &["client", "nat", "server"]);
         topology.nodes["nat"].nat = vec![NatSpec::Snat {
@@ -147,9 +132,6 @@ fn kernel_a_pool_of_a_hundred_ports_carries_exactly_a_hundred_connections() {
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_source_addresses_come_from_a_range() {
-    if !can_build() {
-        return;
-    }
     let ip = IpVersion::V4;
     let mut topology = row(ip, &["client", "nat", "server"]);
     let pool = [address(ip, 1, 101), address(ip, 1, 104)];
@@ -175,9 +157,6 @@ fn kernel_source_addresses_come_from_a_range() {
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_a_port_of_the_router_leads_to_the_server_and_no_other_node_s_port_does() {
-    if !can_build() {
-        return;
-    }
     for ip in [IpVersion::V4, IpVersion::V6] {
         let mut topology = row(ip, &["client", "nat", "server"]);
         topology.nodes["nat"].nat = vec![NatSpec::Dnat {
@@ -197,9 +176,6 @@ fn kernel_a_port_of_the_router_leads_to_the_server_and_no_other_node_s_port_does
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_any_address_of_the_local_prefix_is_a_source() {
-    if !can_build() {
-        return;
-    }
     for (ip, prefix, length, source) in [
         (IpVersion::V4, "10.128.0.0", 16, "10.128.77.8:0"),
         (IpVersion::V6, "fd00:1::", 64, "[fd00:1::77]:0"),
@@ -237,9 +213,6 @@ fn kernel_any_address_of_the_local_prefix_is_a_source() {
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_a_link_that_went_down_carries_again_when_it_is_up() {
-    if !can_build() {
-        return;
-    }
     for ip in [IpVersion::V4, IpVersion::V6] {
         let lab = build(row(ip, &["a", "b", "c"]));
         let (target, a) = (at(ip, 1, 2, 80), netns(&lab, "a"));
@@ -255,9 +228,6 @@ fn kernel_a_link_that_went_down_carries_again_when_it_is_up() {
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_packets_of_an_impaired_link_pass_through_its_wire() {
-    if !can_build() {
-        return;
-    }
     let mut topology = row(IpVersion::V4, &["a", "b"]);
     let delay = Duration::from_millis(5);
     topology.links[0].impairment.delay = Some(delay);
@@ -282,9 +252,6 @@ fn kernel_packets_of_an_impaired_link_pass_through_its_wire() {
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_two_hundred_namespaces_stand_quickly() {
-    if !can_build() {
-        return;
-    }
     let names: Vec<String> = (0..200).map(|n| format!("n{n}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let (lab, built, _) =
@@ -297,9 +264,6 @@ fn kernel_two_hundred_namespaces_stand_quickly() {
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_the_host_is_as_it_was() {
-    if !can_build() {
-        return;
-    }
     let host = || {
         let mut links = 0;
         Netlink::open(libc::NETLINK_ROUTE)

@@ -27,16 +27,6 @@ use crate::scenario::topology::{
 use crate::scenario::{Place, RunSpec};
 use crate::sys::NetNs;
 
-/// Says why, where a test of the kernel cannot be made here.
-fn can_build() -> bool {
-    match NetNs::create() {
-        Ok(_) => true,
-        Err(error) => {
-            panic!("cannot create a network namespace: {error}")
-        }
-    }
-}
-
 fn address(ip: IpVersion, link: usize, host: usize) -> IpAddr {
     match ip {
         IpVersion::V4 => format!("10.{}.{}.{host}", link / 256, link % 256)

@@ -126,7 +126,7 @@ fn a_conntrack_room_without_nat_tracks_all_the_same() {
 fn a_plan_survives_being_written_and_read() {
     let topology = row(IpVersion::V4, &["a", "b", "c"]);
     let written = serde_json::to_string(&plan(&topology)).unwrap();
-    let read: crate::lab::Plan = serde_json::from_str(&written).unwrap();
+    let read: crate::lab::LabPlan = serde_json::from_str(&written).unwrap();
     assert_eq!(read, plan(&topology));
 }
 

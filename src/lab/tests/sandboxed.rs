@@ -4,37 +4,27 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::process::{Command, Stdio};
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
 use super::*;
 use crate::scenario::topology::NatSpec;
-use crate::sys::sandbox::{self, Entered, Inside, Wanted};
+use crate::sys::sandbox::{self, SandboxInfo, SandboxOptions, SandboxProcess};
 
 /// Runs something inside a sandbox in a child and gives its answer.
-fn inside(rootless: bool, work: impl FnOnce(Inside) -> String) -> String {
+fn inside(rootless: bool, work: impl FnOnce(SandboxInfo) -> String) -> String {
     let answer = sandbox::in_child(|| {
-        let wanted = Wanted {
+        let wanted = SandboxOptions {
             rootless,
             parent: None,
         };
         match sandbox::enter(wanted) {
-            Ok(Entered::Inside(inside)) => work(inside).into_bytes(),
-            Ok(Entered::Over(_)) => Vec::new(),
+            Ok(SandboxProcess::Inside(inside)) => work(inside).into_bytes(),
+            Ok(SandboxProcess::Finished(_)) => Vec::new(),
             Err(error) => format!("refused: {error}").into_bytes(),
         }
     });
     String::from_utf8(answer.unwrap()).unwrap()
-}
-
-/// Says why, where there can be no sandbox here.
-fn can_isolate() -> bool {
-    let answer = sandbox::in_child(|| match sandbox::isolate(!sandbox::is_privileged()) {
-        Ok(()) => b"yes".to_vec(),
-        Err(error) => error.to_string().into_bytes(),
-    })
-    .unwrap();
-    if answer == b"yes" {
-        return true;
-    }
-    panic!("{}", String::from_utf8_lossy(&answer))
 }
 
 fn nat() -> Topology {
@@ -63,9 +53,6 @@ fn seen_through_nat() -> String {
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_a_lab_works_in_a_sandbox_as_root_and_rootless() {
-    if !can_isolate() {
-        return;
-    }
     for rootless in [false, true] {
         let answer = inside(rootless, |inside| {
             format!(
@@ -83,9 +70,6 @@ fn kernel_a_lab_works_in_a_sandbox_as_root_and_rootless() {
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_a_sandbox_sees_its_own_processes_alone() {
-    if !can_isolate() {
-        return;
-    }
     let answer = inside(true, |inside| {
         let processes = std::fs::read_dir("/proc")
             .unwrap()
@@ -99,9 +83,6 @@ fn kernel_a_sandbox_sees_its_own_processes_alone() {
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_what_daemonises_inside_ends_with_the_sandbox() {
-    if !can_isolate() {
-        return;
-    }
     let answer = inside(false, |_| {
         let mut daemon = Command::new("sh")
             .args([
@@ -134,61 +115,44 @@ fn holders(netns: u64) -> Vec<u32> {
         .collect()
 }
 
-/// Set for the process that is to be killed.
-const STAY: &str = "NSLAB_BUILD_A_LAB_AND_STAY";
-
-/// The other half of the test below: builds a lab, says so, and waits to be killed.
-#[test]
-#[ignore = "only another test runs it, in a process of its own"]
-fn builds_a_lab_and_stays() {
-    if std::env::var_os(STAY).is_none() {
-        return;
-    }
-    inside(false, |_| {
-        let (lab, _, _) = Lab::build(&run_of(nat()), LabScope::default()).unwrap();
-        let mut out = std::fs::OpenOptions::new()
-            .write(true)
-            .open("/dev/fd/2")
-            .unwrap();
-        let inodes: Vec<String> = lab
-            .nodes()
-            .map(|node| node.netns.inode().unwrap().to_string())
-            .chain([NetNs::current().unwrap().inode().unwrap().to_string()])
-            .collect();
-        writeln!(out, "namespaces {}", inodes.join(" ")).unwrap();
-        loop {
-            std::thread::park();
-        }
-    });
+/// Returns the process number of a process's parent.
+fn parent_of(pid: u32) -> Option<u32> {
+    let processes = crate::sys::holders::processes().unwrap();
+    processes.get(&pid).map(|process| process.parent)
 }
 
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_nothing_is_left_of_a_lab_whose_process_is_killed() {
-    if !can_isolate() {
-        return;
-    }
-    let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--ignored", "--exact", "--nocapture"])
-        .arg("lab::tests::sandboxed::builds_a_lab_and_stays")
-        .env(STAY, "1")
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let said = BufReader::new(child.stderr.take().unwrap())
-        .lines()
-        .map_while(Result::ok)
-        .find_map(|line| Some(line.strip_prefix("namespaces ")?.to_owned()))
-        .expect("the child builds its lab");
-    let namespaces: Vec<u64> = said
-        .split(' ')
+    let (read, mut write) = std::io::pipe().unwrap();
+    let sandbox = std::thread::spawn(move || {
+        inside(false, move |_| {
+            let (lab, _, _) = Lab::build(&run_of(nat()), LabScope::default()).unwrap();
+            let inodes: Vec<String> = lab
+                .nodes()
+                .map(|node| node.netns.inode().unwrap().to_string())
+                .chain([NetNs::current().unwrap().inode().unwrap().to_string()])
+                .collect();
+            writeln!(write, "{}", inodes.join(" ")).unwrap();
+            loop {
+                std::thread::park();
+            }
+        })
+    });
+    let mut line = String::new();
+    BufReader::new(read).read_line(&mut line).unwrap();
+    let namespaces: Vec<u64> = line
+        .split_whitespace()
         .map(|inode| inode.parse().unwrap())
         .collect();
     assert_eq!(namespaces.len(), 4);
-    assert!(!holders(namespaces[3]).is_empty());
-    child.kill().unwrap();
-    child.wait().unwrap();
+    let own = std::process::id();
+    let outermost = holders(namespaces[3])
+        .into_iter()
+        .find(|pid| parent_of(*pid) == Some(own))
+        .expect("the process outside the sandbox is a child of this one");
+    kill(Pid::from_raw(outermost.cast_signed()), Signal::SIGKILL).unwrap();
+    sandbox.join().unwrap();
     let deadline = std::time::Instant::now() + Duration::from_secs(10);
     while namespaces.iter().any(|inode| !holders(*inode).is_empty()) {
         assert!(std::time::Instant::now() < deadline, "processes are left");

@@ -21,9 +21,6 @@ fn refusal(key: &str, value: &str) -> BuildError {
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_the_baseline_is_present_in_every_namespace() {
-    if !can_build() {
-        return;
-    }
     let mut topology = row(IpVersion::V4, &["a", "b", "c"]);
     topology.nodes["c"].conntrack_room = Some(10);
     let (lab, _, settings) = Lab::build(&run_of(topology), LabScope::default()).unwrap();
@@ -60,9 +57,6 @@ fn kernel_the_baseline_is_present_in_every_namespace() {
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_what_the_scenario_sets_is_read_back_and_differs_from_the_baseline() {
-    if !can_build() {
-        return;
-    }
     let mut topology = row(IpVersion::V4, &["a", "b"]);
     set(&mut topology, "a", "net.ipv4.tcp_tw_reuse", "1");
     set(
@@ -101,9 +95,6 @@ fn kernel_what_the_scenario_sets_is_read_back_and_differs_from_the_baseline() {
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_a_refused_value_names_node_key_value_and_place() {
-    if !can_build() {
-        return;
-    }
     let error = refusal("net.ipv4.tcp_congestion_control", "nosuch");
     assert_eq!(
         error.to_string(),
@@ -118,9 +109,6 @@ fn kernel_a_refused_value_names_node_key_value_and_place() {
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_a_clamped_value_says_what_was_kept() {
-    if !can_build() {
-        return;
-    }
     // Seconds become jiffies; what does not fit is cut off.
     let error = refusal("net.ipv4.tcp_keepalive_time", "7200 5");
     assert_eq!(
@@ -132,9 +120,6 @@ fn kernel_a_clamped_value_says_what_was_kept() {
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_what_this_kernel_or_a_namespace_cannot_have_is_not_applicable() {
-    if !can_build() {
-        return;
-    }
     let why = |key| match refusal(key, "1") {
         BuildError::NotApplicable(why) => why,
         other => panic!("{other:?}"),
@@ -203,9 +188,6 @@ fn kernel_what_this_kernel_or_a_namespace_cannot_have_is_not_applicable() {
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_a_key_cannot_leave_the_tree_of_settings() {
-    if !can_build() {
-        return;
-    }
     for key in ["net.ipv4/../../kernel.pid_max", "net..x", ""] {
         assert!(matches!(refusal(key, "1"), BuildError::Key { .. }), "{key}");
     }
@@ -214,9 +196,6 @@ fn kernel_a_key_cannot_leave_the_tree_of_settings() {
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_what_is_emulated_is_left_to_the_wire_and_said() {
-    if !can_build() {
-        return;
-    }
     let mut topology = row(IpVersion::V4, &["a", "b"]);
     topology.nodes["b"].emulate = vec![Emulation::TcpTwRecycle];
     set(&mut topology, "b", "net.ipv4.tcp_tw_recycle", "1");
@@ -234,9 +213,6 @@ fn kernel_what_is_emulated_is_left_to_the_wire_and_said() {
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_long_lists_are_kept_whole() {
-    if !can_build() {
-        return;
-    }
     let ports: Vec<String> = (0..600).map(|n| (20000 + 2 * n).to_string()).collect();
     let mut topology = row(IpVersion::V4, &["a", "b"]);
     set(
@@ -255,9 +231,6 @@ fn kernel_long_lists_are_kept_whole() {
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_a_lab_in_its_own_namespace_has_socket_hashes_of_its_own() {
-    if !can_build() {
-        return;
-    }
     let sizes = NetNs::create()
         .unwrap()
         .run(|| {

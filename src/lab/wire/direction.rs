@@ -87,7 +87,7 @@ impl Direction {
     pub(super) fn take_due(&mut self, now: Duration, counters: &mut WireCounters) -> Vec<InFlight> {
         let due = self.in_flight.partition_point(|other| other.leaves <= now);
         if let Some(first) = self.in_flight.front().filter(|_| due > 0) {
-            let late = u64::try_from((now - first.leaves).as_nanos()).unwrap_or(u64::MAX);
+            let late = crate::units::as_nanos(now - first.leaves);
             // One event for each doubling, not for each packet.
             if late / 2 >= counters.late {
                 counters.late = late;

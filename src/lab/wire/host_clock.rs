@@ -7,10 +7,10 @@
 //! the same clock. So the wire sets the clocks of hosts apart: it adds a host's shift to each TSval that the host
 //! sends, and takes it off each TSecr on its way back.
 
-use super::random::SplitMix64;
 use super::rewrite::replace;
 use super::segment::Segment;
 use crate::names::NodeName;
+use crate::random::SplitMix64;
 use crate::scenario::topology::NodeSpec;
 
 /// Ticks of the timestamp clock a second (`TCP_TS_HZ`, Linux 4.13 and later, `include/net/tcp.h`).
@@ -39,7 +39,7 @@ impl HostClock {
             .fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
                 (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
             });
-        let fraction = SplitMix64::new(seed, number).fraction();
+        let fraction = SplitMix64::for_use(seed, number).fraction();
         Self {
             shift: (fraction * f64::from(u32::MAX)) as u32,
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::random::SplitMix64;
+use crate::random::SplitMix64;
 use crate::scenario::topology::Impairment;
 use crate::units::ByteCount;
 
@@ -47,10 +47,10 @@ impl LinkModel {
     pub(super) fn new(impairment: Impairment, seed: u64, direction: u64) -> Self {
         Self {
             impairment,
-            loss: SplitMix64::new(seed, 2 * direction),
-            jitter: SplitMix64::new(seed, 2 * direction + 1),
-            reorder: SplitMix64::new(seed, 4 + 2 * direction),
-            duplicate: SplitMix64::new(seed, 5 + 2 * direction),
+            loss: SplitMix64::for_use(seed, 2 * direction),
+            jitter: SplitMix64::for_use(seed, 2 * direction + 1),
+            reorder: SplitMix64::for_use(seed, 4 + 2 * direction),
+            duplicate: SplitMix64::for_use(seed, 5 + 2 * direction),
             sent_by: Duration::ZERO,
             last_leaves: Duration::ZERO,
         }

@@ -14,7 +14,6 @@ mod forward;
 mod host_clock;
 mod link_model;
 pub(super) mod precision;
-mod random;
 pub mod recycle;
 mod rewrite;
 pub mod segment;

@@ -11,6 +11,7 @@ use crate::names::IfName;
 use crate::record::WirePrecision;
 use crate::sys::NetNs;
 use crate::sys::packet::{Frames, OFFLOAD_HEADER, PacketSocket};
+use crate::units::as_nanos;
 
 /// Packets that are timed one by one: enough for a median, in a millisecond or two.
 const SINGLE_PACKETS: usize = 20;
@@ -61,11 +62,10 @@ pub(in crate::lab) fn measure(ends: [WireProbe; 2], mtu: Option<u32>) -> io::Res
             &mut frames,
         )?);
     }
-    let nanos = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
     let bits = (BURST_PACKETS * length * 8) as f64;
     Ok(WirePrecision {
-        delay_p50: nanos(alone[SINGLE_PACKETS / 2]),
-        delay_max: nanos(alone[SINGLE_PACKETS - 1]),
+        delay_p50: as_nanos(alone[SINGLE_PACKETS / 2]),
+        delay_max: as_nanos(alone[SINGLE_PACKETS - 1]),
         rate: (bits / best.as_secs_f64()) as u64,
     })
 }

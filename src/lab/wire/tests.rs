@@ -23,9 +23,8 @@ const fn ms(value: u64) -> Duration {
     Duration::from_millis(value)
 }
 
-/// A namespace, or `None` with a word about it where the privilege is missing.
-fn namespace() -> Option<NetNs> {
-    Some(NetNs::create().expect("it takes the privilege to create a network namespace"))
+fn namespace() -> NetNs {
+    NetNs::create().expect("creating a network namespace takes CAP_SYS_ADMIN")
 }
 
 /// Runs a script of commands inside.
@@ -116,12 +115,12 @@ struct WiredPair {
 }
 
 impl WiredPair {
-    fn add_veth(impairment: &Impairment, seed: u64) -> Option<Self> {
+    fn new(impairment: &Impairment, seed: u64) -> Self {
         Self::with_faults(impairment, &[], seed)
     }
 
-    fn with_faults(impairment: &Impairment, faults: &[FaultSpec], seed: u64) -> Option<Self> {
-        let (a, b, wires) = (namespace()?, namespace()?, namespace()?);
+    fn with_faults(impairment: &Impairment, faults: &[FaultSpec], seed: u64) -> Self {
+        let (a, b, wires) = (namespace(), namespace(), namespace());
         disable_ipv6(&wires);
         add_veth(&wires, "wa", &a, "eth0");
         add_veth(&wires, "wb", &b, "eth0");
@@ -142,14 +141,14 @@ impl WiredPair {
         let (recorder, closed) = Recorder::start(output.clone()).unwrap();
         // Neighbours find each other before anything can be lost.
         assert!(round_trip(&a, &b, 1)[0] < Duration::from_secs(5));
-        Some(Self {
+        Self {
             a,
             b,
             wire,
             recorder,
             closed,
             output,
-        })
+        }
     }
 
     fn begin(&self) {
@@ -231,9 +230,7 @@ fn transfer(a: &NetNs, b: &NetNs, server: &'static str, blocks: usize) -> Durati
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_a_transfer_passes_intact_over_both_protocols_in_large_segments() {
-    let Some(link) = WiredPair::add_veth(&Impairment::default(), 1) else {
-        return;
-    };
+    let link = WiredPair::new(&Impairment::default(), 1);
     let watcher = link.b.run(|| PacketSocket::open("eth0")).unwrap().unwrap();
     link.begin();
     transfer(&link.a, &link.b, "10.0.0.2:80", 4);
@@ -260,9 +257,7 @@ fn kernel_delay_is_applied_to_each_way() {
         delay: Some(ms(10)),
         ..Impairment::default()
     };
-    let Some(link) = WiredPair::add_veth(&impairment, 1) else {
-        return;
-    };
+    let link = WiredPair::new(&impairment, 1);
     let sorted = || {
         let mut trips = round_trip(&link.a, &link.b, 51);
         trips.sort();
@@ -286,12 +281,12 @@ fn kernel_delay_is_applied_to_each_way() {
 }
 
 /// Which of numbered datagrams arrive.
-fn arrivals(seed: u64, count: u32) -> Option<(Vec<u32>, Timeline)> {
+fn arrivals(seed: u64, count: u32) -> (Vec<u32>, Timeline) {
     let impairment = Impairment {
         loss: Percent::from_fraction(0.05),
         ..Impairment::default()
     };
-    let link = WiredPair::add_veth(&impairment, seed)?;
+    let link = WiredPair::new(&impairment, seed);
     let receiver = link
         .b
         .run(|| UdpSocket::bind("10.0.0.2:9"))
@@ -332,29 +327,25 @@ fn arrivals(seed: u64, count: u32) -> Option<(Vec<u32>, Timeline)> {
         sender.send(&u32::MAX.to_be_bytes()).unwrap();
     }
     let arrived = reader.join().unwrap();
-    Some((arrived, link.finish()))
+    (arrived, link.finish())
 }
 
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_loss_is_the_share_asked_for_and_the_same_packets_again_for_the_same_seed() {
-    let Some((first, timeline)) = arrivals(42, 4_000) else {
-        return;
-    };
+    let (first, timeline) = arrivals(42, 4_000);
     assert_eq!(last(&timeline, "wire.a-b.dropped"), 0);
     let lost = 4_000 - first.len();
     assert!((150..250).contains(&lost), "{lost} of 4,000");
     assert!(last(&timeline, "wire.a-b.lost") >= lost as i64);
-    assert_eq!(first, arrivals(42, 4_000).unwrap().0);
-    assert_ne!(first, arrivals(43, 4_000).unwrap().0);
+    assert_eq!(first, arrivals(42, 4_000).0);
+    assert_ne!(first, arrivals(43, 4_000).0);
 }
 
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_a_missing_interface_is_an_error_that_names_it() {
-    let Some(wires) = namespace() else {
-        return;
-    };
+    let wires = namespace();
     let error = Wire::start(
         &wires,
         [end("lo", "a"), end("nowhere", "b")],
@@ -377,9 +368,7 @@ fn kernel_a_rate_is_kept_to() {
         ..Impairment::default()
     };
     assert!(impairment.wants_segments());
-    let Some(link) = WiredPair::add_veth(&impairment, 1) else {
-        return;
-    };
+    let link = WiredPair::new(&impairment, 1);
     for node in [&link.a, &link.b] {
         shell(node, "ip link set eth0 gso_max_segs 1");
     }

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::lab::{Lab, Node};
+use crate::lab::{Lab, LiveNode};
 use crate::names::{IfName, NodeName};
 use crate::record::{LinkEnd, RunClock};
 use crate::scenario::RunSpec;
@@ -196,7 +196,7 @@ type DescribedEnd = (LinkEnd, String);
 
 /// Opens the rings of all nodes at once: each waits for grace periods of the kernel (`synchronize_net`), which they then share.
 fn open_all(
-    sites: &[(&Node, &[InterfaceSpec])],
+    sites: &[(&LiveNode, &[InterfaceSpec])],
 ) -> Result<Vec<(DescribedEnd, PacketRing)>, CaptureError> {
     let ends: usize = sites.iter().map(|(_, interfaces)| interfaces.len()).sum();
     let blocks = (RINGS / BLOCK / ends.max(1)).clamp(*BLOCKS.start(), *BLOCKS.end());

@@ -135,7 +135,7 @@ impl Taker {
     /// Lets nothing more in and writes what was in.
     fn take_last(&mut self, writer: &mut CaptureWriter<impl Write>) -> Result<(), Full> {
         for ring in &self.rings {
-            ring.close_intake()?;
+            ring.stop_receiving()?;
         }
         let deadline = Instant::now() + PATIENCE;
         loop {
@@ -143,7 +143,7 @@ impl Taker {
                 ring.count()?;
             }
             self.take();
-            if self.rings.iter().all(PacketRing::is_emptied) || Instant::now() > deadline {
+            if self.rings.iter().all(PacketRing::is_drained) || Instant::now() > deadline {
                 break;
             }
             std::thread::sleep(LOOK);

@@ -123,7 +123,7 @@ fn exchange(client: &NetNs, listener: &socket2::Socket) {
 #[test]
 #[ignore = "kernel test: needs namespaces; run with --include-ignored"]
 fn kernel_a_connection_is_seen_at_every_link_end_in_the_order_of_time() {
-    let lab = NatLab::build().expect("namespaces");
+    let lab = NatLab::build();
     let (spec, live) = nat_run(&lab);
     let listener = listen(&lab.server, NatLab::SERVER);
     let sink = Sink::default();
@@ -176,7 +176,7 @@ fn kernel_a_connection_is_seen_at_every_link_end_in_the_order_of_time() {
 #[test]
 #[ignore = "kernel test: needs namespaces; run with --include-ignored"]
 fn kernel_a_thousand_connections_are_captured_whole() {
-    let lab = NatLab::build().expect("namespaces");
+    let lab = NatLab::build();
     let (spec, live) = nat_run(&lab);
     let listener = listen(&lab.server, NatLab::SERVER);
     let sink = Sink::default();
@@ -207,7 +207,7 @@ fn kernel_a_thousand_connections_are_captured_whole() {
 #[test]
 #[ignore = "kernel test: needs namespaces; run with --include-ignored"]
 fn kernel_a_capture_stops_at_its_bound_and_keeps_the_first_part() {
-    let lab = NatLab::build().expect("namespaces");
+    let lab = NatLab::build();
     let (spec, live) = nat_run(&lab);
     let listener = listen(&lab.server, NatLab::SERVER);
     let sink = Sink::default();
@@ -234,7 +234,7 @@ fn kernel_a_capture_stops_at_its_bound_and_keeps_the_first_part() {
 #[test]
 #[ignore = "kernel test: needs namespaces; run with --include-ignored"]
 fn kernel_a_full_disk_ends_the_capture_and_not_the_run() {
-    let lab = NatLab::build().expect("namespaces");
+    let lab = NatLab::build();
     let (spec, live) = nat_run(&lab);
     let listener = listen(&lab.server, NatLab::SERVER);
     let sink = Sink {
@@ -255,7 +255,7 @@ fn kernel_a_full_disk_ends_the_capture_and_not_the_run() {
 #[test]
 #[ignore = "kernel test: needs namespaces; run with --include-ignored"]
 fn kernel_a_capture_that_is_killed_leaves_what_was_written() {
-    let lab = NatLab::build().expect("namespaces");
+    let lab = NatLab::build();
     let (spec, live) = nat_run(&lab);
     let listener = listen(&lab.server, NatLab::SERVER);
     let sink = Sink::default();
@@ -278,7 +278,7 @@ fn kernel_a_capture_that_is_killed_leaves_what_was_written() {
 #[test]
 #[ignore = "kernel test: needs namespaces; run with --include-ignored"]
 fn kernel_an_interface_that_is_not_there_is_told() {
-    let netns = namespace().expect("a namespace");
+    let netns = namespace();
     let mut spec = spec(Duration::from_millis(100), &[]);
     let missing = vec![interface("eth7", "nobody", [10, 0, 0, 1])];
     let nodes = &mut spec.topology.nodes;
@@ -292,7 +292,7 @@ fn kernel_an_interface_that_is_not_there_is_told() {
 #[test]
 #[ignore = "kernel test: needs namespaces; run with --include-ignored"]
 fn kernel_a_capture_that_never_began_ends_at_once() {
-    let lab = NatLab::build().expect("namespaces");
+    let lab = NatLab::build();
     let (spec, live) = nat_run(&lab);
     let sink = Sink::default();
     let capture = Capture::prepare(&spec, &live, sink.clone()).unwrap();
@@ -304,7 +304,7 @@ fn kernel_a_capture_that_never_began_ends_at_once() {
 #[test]
 #[ignore = "kernel test: needs namespaces; run with --include-ignored"]
 fn kernel_a_link_that_was_down_is_seen_again() {
-    let lab = NatLab::build().expect("namespaces");
+    let lab = NatLab::build();
     let (spec, live) = nat_run(&lab);
     let listener = listen(&lab.server, NatLab::SERVER);
     let sink = Sink::default();

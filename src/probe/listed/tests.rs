@@ -50,7 +50,7 @@ fn addresses() -> [SocketAddr; 2] {
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_queues_and_connections_of_a_server_are_told_as_ss_tells_them() {
     for to in addresses() {
-        let Some(netns) = namespace() else { return };
+        let netns = namespace();
         let _listener = listen(&netns, to);
         let named = [
             "web.accept_queue",
@@ -96,7 +96,7 @@ fn kernel_queues_and_connections_of_a_server_are_told_as_ss_tells_them() {
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_half_open_connections_wait_in_the_syn_queue() {
-    let Some(netns) = namespace() else { return };
+    let netns = namespace();
     let to = at(Ipv4Addr::LOCALHOST);
     let _listener = listen(&netns, to);
     let named = ["web.syn_queue", "web.accept_queue"];
@@ -120,7 +120,7 @@ fn kernel_half_open_connections_wait_in_the_syn_queue() {
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_what_is_not_named_is_not_listed() {
-    let Some(netns) = namespace() else { return };
+    let netns = namespace();
     let watching = Watching::begin(&watched(addresses(), &[]), &[node("here", &netns)]);
     let timeline = watching.stop();
     let names = timeline
@@ -133,7 +133,7 @@ fn kernel_what_is_not_named_is_not_listed() {
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_connections_take_objects_of_the_kernel_s() {
-    let Some(netns) = namespace() else { return };
+    let netns = namespace();
     if !matches!(slabinfo::read(["TCP"]), Ok(read) if read[0].is_some()) {
         return;
     }

@@ -6,7 +6,7 @@ use std::os::fd::RawFd;
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll as Instance, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 
-use super::{Interest, Readiness};
+use super::{Interest, ReadinessSet};
 
 /// Events taken by one epoll_wait(2): enough to share its cost, few enough to come back soon to what is due.
 const EVENTS: usize = 64;
@@ -43,7 +43,7 @@ impl Epoll {
         )
     }
 
-    /// Like [`Readiness::wait`], or without waiting.
+    /// Like [`ReadinessSet::wait`], or without waiting.
     ///
     /// # Errors
     /// Those of epoll_wait(2), except EINTR.
@@ -77,7 +77,7 @@ impl Epoll {
     }
 }
 
-impl Readiness for Epoll {
+impl ReadinessSet for Epoll {
     fn watch(&mut self, fd: RawFd, token: u64, interest: Interest) -> io::Result<()> {
         self.control(libc::EPOLL_CTL_ADD, fd, token, flags(interest))
     }

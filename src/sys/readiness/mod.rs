@@ -24,7 +24,7 @@ pub enum Interest {
 }
 
 /// A set of watched descriptors, each with a token by which it is told. Level-triggered: what stays ready is told again.
-pub trait Readiness {
+pub trait ReadinessSet {
     /// Whether a descriptor of this number can be watched at all.
     fn has_place_for(&self, _fd: RawFd) -> bool {
         true

@@ -6,7 +6,7 @@ use std::os::fd::RawFd;
 
 use nix::errno::Errno;
 
-use super::{Interest, Readiness};
+use super::{Interest, ReadinessSet};
 
 /// A set for poll(2).
 #[derive(Debug, Default)]
@@ -16,7 +16,7 @@ pub struct Poll {
     places: HashMap<RawFd, usize>,
 }
 
-impl Readiness for Poll {
+impl ReadinessSet for Poll {
     fn watch(&mut self, fd: RawFd, token: u64, interest: Interest) -> io::Result<()> {
         self.places.insert(fd, self.fds.len());
         self.fds.push(pollfd(fd, interest));

@@ -9,7 +9,7 @@ use std::os::fd::RawFd;
 
 use nix::errno::Errno;
 
-use super::{Interest, Readiness};
+use super::{Interest, ReadinessSet};
 
 /// `FD_SETSIZE` of glibc (`sys/select.h`): descriptors from here on have no bit.
 const FD_SETSIZE: RawFd = libc::FD_SETSIZE as RawFd;
@@ -20,7 +20,7 @@ pub struct Select {
     watched: BTreeMap<RawFd, (u64, Interest)>,
 }
 
-impl Readiness for Select {
+impl ReadinessSet for Select {
     fn has_place_for(&self, fd: RawFd) -> bool {
         fd < FD_SETSIZE
     }

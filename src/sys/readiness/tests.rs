@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 
-fn tells_what_is_ready(mut readiness: impl Readiness) {
+fn tells_what_is_ready(mut readiness: impl ReadinessSet) {
     let (mut near, mut far) = UnixStream::pair().unwrap();
     let (quiet, _other_end) = UnixStream::pair().unwrap();
     readiness

@@ -25,7 +25,7 @@ fn states_are_found_by_the_names_they_are_told_by() {
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_a_thousand_connections_are_counted_as_ss_lists_them() {
-    let Some(netns) = namespace() else { return };
+    let netns = namespace();
     let listener = listen(&netns, LOOPBACK);
     let connections = connect(&netns, LOOPBACK, 1000, PATIENT);
     let closed = connections.iter().take(300);
@@ -53,7 +53,7 @@ fn kernel_a_thousand_connections_are_counted_as_ss_lists_them() {
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_only_the_states_that_were_asked_for_are_counted() {
-    let Some(netns) = namespace() else { return };
+    let netns = namespace();
     let _listener = listen(&netns, LOOPBACK);
     let _connections = connect(&netns, LOOPBACK, 3, PATIENT);
     let counts = count(&netns, [TcpState::Listen].into_iter().collect(), false);
@@ -64,7 +64,7 @@ fn kernel_only_the_states_that_were_asked_for_are_counted() {
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_ipv4_connections_to_an_ipv6_wildcard_are_counted() {
-    let Some(netns) = namespace() else { return };
+    let netns = namespace();
     let _listener = listen(&netns, SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), 80));
     let _connections = connect(&netns, LOOPBACK, 3, PATIENT);
     let counts = count(&netns, TcpStates::all(), false);
@@ -75,7 +75,7 @@ fn kernel_ipv4_connections_to_an_ipv6_wildcard_are_counted() {
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_listeners_are_listed_with_their_queues() {
-    let Some(netns) = namespace() else { return };
+    let netns = namespace();
     let _on_ipv4 = listen(&netns, LOOPBACK);
     let ipv6 = SocketAddr::new(Ipv6Addr::LOCALHOST.into(), 8080);
     let _on_ipv6 = listen(&netns, ipv6);
@@ -93,7 +93,7 @@ fn kernel_listeners_are_listed_with_their_queues() {
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_memory_is_what_ss_adds_up_to() {
-    let Some(netns) = namespace() else { return };
+    let netns = namespace();
     let _listener = listen(&netns, LOOPBACK);
     let mut connections = connect(&netns, LOOPBACK, 20, PATIENT);
     for connection in &mut connections {
@@ -115,7 +115,7 @@ fn kernel_memory_is_what_ss_adds_up_to() {
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_connections_are_told_as_ss_tells_them() {
-    let Some(netns) = namespace() else { return };
+    let netns = namespace();
     for loopback in [LOOPBACK, SocketAddr::new(Ipv6Addr::LOCALHOST.into(), 80)] {
         let _listener = listen(&netns, loopback);
         let mut connections = connect(&netns, loopback, 3, PATIENT);

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use self::output::SharedOutput;
 use super::{HostProcess, Traffic, TrafficError};
-use crate::lab::{Lab, Node};
+use crate::lab::{Lab, LiveNode};
 use crate::record::{Recorder, RunClock};
 use crate::scenario::RunSpec;
 use crate::scenario::workload::StopHow;
@@ -89,7 +89,7 @@ fn prepare(spec: &RunSpec, recorder: &Recorder) -> Result<Traffic, TrafficError>
     let servers = workload.servers.iter().map(|server| &server.node);
     let mut nodes = servers.chain(workload.clients.iter().map(|client| &client.node));
     let here = NetNs::current().map_err(TrafficError::Prepare)?;
-    let node = nodes.next().map(|name| Node {
+    let node = nodes.next().map(|name| LiveNode {
         name: name.clone(),
         netns: here,
         nofile: None,

@@ -55,7 +55,7 @@ pub(in crate::traffic) fn supervise(
             signals.ready()();
             if let Ok(clock) = signals.begin.recv() {
                 let start = timer::monotonic(clock.instant(Offset::ZERO))?;
-                let start = u64::try_from(start.as_nanos()).unwrap_or(u64::MAX);
+                let start = crate::units::as_nanos(start);
                 // A broken pipe says that it has ended: the listener knows why.
                 let _ended = write_line(&mut stdin, &ClockStart { start });
                 signals.stop.wait();

@@ -20,17 +20,15 @@ fn the_agent_itself() {
 }
 
 /// A run of which the built-in actors may have so many descriptors each.
-fn bounded(nofile: u64, workload: Workload) -> Option<TestRun> {
-    TestRun::begin_bounded(loopback::namespace()?, Some(nofile), workload)
+fn bounded(nofile: u64, workload: Workload) -> TestRun {
+    TestRun::begin_bounded(loopback::namespace(), Some(nofile), workload)
 }
 
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_a_client_out_of_descriptors_says_emfile() {
     let load = client(connect(100, 2_000.0, ClientClose::Hold));
-    let Some(run) = bounded(64, workload(vec![server(Accept::Never)], vec![load])) else {
-        return;
-    };
+    let run = bounded(64, workload(vec![server(Accept::Never)], vec![load]));
     run.wait();
     let held = run.sockets(ESTABLISHED, None) / 2;
     let timeline = run.finish();
@@ -49,9 +47,7 @@ fn kernel_a_server_out_of_descriptors_says_emfile_and_its_queue_fills() {
     web.backlog = 9;
     let mut load = client(connect(100, 2_000.0, ClientClose::Hold));
     load.node = "unbounded".into();
-    let Some(run) = bounded(32, workload(vec![web], vec![load])) else {
-        return;
-    };
+    let run = bounded(32, workload(vec![web], vec![load]));
     run.wait();
     let held_until = run.clock.now();
     let timeline = run.finish();
@@ -72,9 +68,7 @@ fn kernel_what_a_bounded_actor_counts_is_what_an_unbounded_one_would() {
         keep_alive: false,
         timeout: Duration::from_secs(5),
     });
-    let Some(run) = bounded(100, workload(vec![server(Accept::Epoll)], vec![load])) else {
-        return;
-    };
+    let run = bounded(100, workload(vec![server(Accept::Epoll)], vec![load]));
     run.wait();
     let timeline = run.finish();
     assert_eq!(last(&timeline, "load.completed"), 500);
@@ -94,12 +88,10 @@ fn kernel_what_a_bounded_actor_counts_is_what_an_unbounded_one_would() {
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_a_bounded_server_that_cannot_listen_says_why() {
-    let Some(netns) = loopback::namespace() else {
-        return;
-    };
+    let netns = loopback::namespace();
     let mut second = server(Accept::Never);
     second.name = "second".into();
-    let lab = Lab::of(vec![Node {
+    let lab = Lab::of(vec![LiveNode {
         name: "here".into(),
         netns,
         nofile: Some(100),

@@ -17,7 +17,7 @@ use super::start_queue::StartSlot;
 use super::{ATTEMPTED, BYTES, COMPLETED, ClientShared, ESTABLISHED, FAILED, IN_FLIGHT};
 use crate::record::{Offset, RunClock};
 use crate::scenario::workload::Starts;
-use crate::sys::readiness::{Epoll, Interest, Readiness};
+use crate::sys::readiness::{Epoll, Interest, ReadinessSet};
 use crate::sys::timer::{Alarm, thread_cpu_time};
 use crate::sys::{sched, sockopt};
 use crate::traffic::slab::TokenSlab;
@@ -142,7 +142,7 @@ impl<'a> EpollEngine<'a> {
         }
         self.stats.ended = self.clock.now();
         let cpu = thread_cpu_time()?.saturating_sub(cpu_before);
-        self.stats.cpu = u64::try_from(cpu.as_nanos()).unwrap_or(u64::MAX);
+        self.stats.cpu = crate::units::as_nanos(cpu);
         self.stats.port_choice = self.client.dialer.port_choice;
         Ok(EngineResult {
             stats: self.stats,

@@ -105,7 +105,7 @@ impl Flood {
         }
         stats.ended = clock.now();
         let cpu = thread_cpu_time()?.saturating_sub(before);
-        stats.cpu = u64::try_from(cpu.as_nanos()).unwrap_or(u64::MAX);
+        stats.cpu = crate::units::as_nanos(cpu);
         metrics.finish();
         let report = stats.report(metrics.actor(), plan);
         metrics.recorder().record(Event::Load(report));

@@ -6,6 +6,7 @@ use super::plan::LoadPlan;
 use crate::names::ActorName;
 use crate::record::{LoadReport, Offset};
 use crate::scenario::workload::Starts;
+use crate::units::as_nanos;
 
 /// What one thread of a client did.
 #[derive(Debug, Clone)]
@@ -74,7 +75,7 @@ impl LoadStats {
                 let mean = schedule.mean_rate().as_per_second();
                 let span = schedule.duration();
                 let rate = self.paced_rate().unwrap_or(mean);
-                (true, mean, rate, span.as_nanos())
+                (true, mean, rate, as_nanos(span))
             }
             Starts::Closed { .. } => {
                 let took = self
@@ -86,7 +87,7 @@ impl LoadStats {
                 } else {
                     self.started as f64 / took.as_secs_f64()
                 };
-                (false, rate, rate, took.as_nanos())
+                (false, rate, rate, as_nanos(took))
             }
         };
         LoadReport {
@@ -96,7 +97,7 @@ impl LoadStats {
             started: self.started,
             offered_rate,
             achieved_rate,
-            span: u64::try_from(span).unwrap_or(u64::MAX),
+            span,
             late_p50: if open_loop { late(0.5) } else { 0 },
             late_p99: if open_loop { late(0.99) } else { 0 },
             late_max: if open_loop { late(1.0) } else { 0 },

@@ -17,12 +17,10 @@ use crate::traffic::tests::{
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_an_attempt_that_is_refused_says_econnrefused() {
-    let Some(run) = TestRun::begin(workload(
+    let run = TestRun::begin(workload(
         Vec::new(),
         vec![client(connect(50, 5_000.0, ClientClose::Client))],
-    )) else {
-        return;
-    };
+    ));
     run.wait();
     let timeline = run.finish();
     assert_eq!(last(&timeline, "load.failed"), 50);
@@ -38,9 +36,7 @@ fn kernel_an_exchange_without_a_reply_times_out() {
     if let Load::Connect { timeout, .. } = &mut load.load {
         *timeout = Duration::from_millis(50);
     }
-    let Some(run) = TestRun::begin(workload(vec![server(Accept::Never)], vec![load])) else {
-        return;
-    };
+    let run = TestRun::begin(workload(vec![server(Accept::Never)], vec![load]));
     run.wait();
     let ended = run.clock.now();
     let timeline = run.finish();
@@ -66,14 +62,12 @@ fn kernel_whoever_closes_first_has_time_wait_and_a_reset_leaves_none() {
     ] {
         let mut load = client(connect(40, 2_000.0, close));
         load.exchange = exchange;
-        let Some(netns) = loopback::namespace() else {
-            return;
-        };
+        let netns = loopback::namespace();
         // On a busy machine segments cross and meet no socket: the RST that answers must not end TIME_WAIT.
         let set = || std::fs::write("/proc/sys/net/ipv4/tcp_rfc1337", "1");
         netns.run(set).unwrap().unwrap();
         let workload = workload(vec![server(Accept::Epoll)], vec![load]);
-        let run = TestRun::begin_in(netns, workload).unwrap();
+        let run = TestRun::begin_in(netns, workload);
         run.wait();
         let ends = || {
             let all = run.sockets(TIME_WAIT, None);
@@ -100,9 +94,7 @@ fn kernel_a_server_that_closes_first_has_time_wait_whatever_the_client_would_do(
     load.exchange = true;
     let mut web = server(Accept::Epoll);
     web.close = ServerClose::First;
-    let Some(run) = TestRun::begin(workload(vec![web], vec![load])) else {
-        return;
-    };
+    let run = TestRun::begin(workload(vec![web], vec![load]));
     run.wait();
     assert_eq!(run.sockets(TIME_WAIT, Some(80)), 40);
     assert_eq!(run.sockets(TIME_WAIT, None), 40);
@@ -110,28 +102,25 @@ fn kernel_a_server_that_closes_first_has_time_wait_whatever_the_client_would_do(
 }
 
 /// A namespace whose ephemeral ports are 40000 to 40099.
-fn with_a_hundred_ports() -> Option<crate::sys::NetNs> {
-    let netns = loopback::namespace()?;
+fn with_a_hundred_ports() -> crate::sys::NetNs {
+    let netns = loopback::namespace();
     let set = || std::fs::write("/proc/sys/net/ipv4/ip_local_port_range", "40000 40099");
     netns.run(set).unwrap().unwrap();
     let set = || std::fs::write("/proc/sys/net/ipv4/tcp_tw_reuse", "0");
     netns.run(set).unwrap().unwrap();
-    Some(netns)
+    netns
 }
 
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_ports_in_sequence_run_out_exactly_one_after_the_last() {
     for sources in [1, 3] {
-        let Some(netns) = with_a_hundred_ports() else {
-            return;
-        };
+        let netns = with_a_hundred_ports();
         let mut load = client(connect(400, 2_000.0, ClientClose::Client));
         load.port = PortChoice::Sequential;
         load.sources = (1..=sources).map(|host| [127, 0, 1, host].into()).collect();
         let expected = 100 * i64::from(sources);
-        let run =
-            TestRun::begin_in(netns, workload(vec![server(Accept::Epoll)], vec![load])).unwrap();
+        let run = TestRun::begin_in(netns, workload(vec![server(Accept::Epoll)], vec![load]));
         run.wait();
         let timeline = run.finish();
         assert_eq!(timeline.loads[0].port_choice, "sequential");
@@ -150,14 +139,12 @@ fn kernel_ports_in_sequence_run_out_exactly_one_after_the_last() {
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_ports_in_sequence_come_round_where_they_may_be_reused() {
-    let Some(netns) = with_a_hundred_ports() else {
-        return;
-    };
+    let netns = with_a_hundred_ports();
     // Slow enough for the last ACK of each to be there before its port comes round, also on a busy machine.
     // A server that closes first leaves TIME_WAIT with itself, and the client's ports free.
     let mut load = client(connect(250, 500.0, ClientClose::Server));
     load.port = PortChoice::Sequential;
-    let run = TestRun::begin_in(netns, workload(vec![server(Accept::Epoll)], vec![load])).unwrap();
+    let run = TestRun::begin_in(netns, workload(vec![server(Accept::Epoll)], vec![load]));
     run.wait();
     let timeline = run.finish();
     assert_eq!(
@@ -171,11 +158,9 @@ fn kernel_ports_in_sequence_come_round_where_they_may_be_reused() {
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_ports_the_kernel_chooses_run_out_too() {
-    let Some(netns) = with_a_hundred_ports() else {
-        return;
-    };
+    let netns = with_a_hundred_ports();
     let load = client(connect(150, 2_000.0, ClientClose::Client));
-    let run = TestRun::begin_in(netns, workload(vec![server(Accept::Epoll)], vec![load])).unwrap();
+    let run = TestRun::begin_in(netns, workload(vec![server(Accept::Epoll)], vec![load]));
     run.wait();
     let timeline = run.finish();
     assert_eq!(timeline.loads[0].port_choice, "kernel");
@@ -190,9 +175,7 @@ fn kernel_ports_chosen_at_bind_are_taken_for_every_destination() {
         (PortChoice::Bind, 50, "EADDRINUSE"),
         (PortChoice::Kernel, 100, "EADDRNOTAVAIL"),
     ] {
-        let Some(netns) = with_a_hundred_ports() else {
-            return;
-        };
+        let netns = with_a_hundred_ports();
         // 100 ports, of which another destination has 50.
         let mut held = client(connect(50, 2_000.0, ClientClose::Hold));
         let mut load = client(connect(150, 1_000.0, ClientClose::Hold));
@@ -205,7 +188,7 @@ fn kernel_ports_chosen_at_bind_are_taken_for_every_destination() {
         let mut other = server(Accept::Epoll);
         (other.name, other.port) = (ActorName::new("other"), 81);
         let servers = vec![server(Accept::Epoll), other];
-        let run = TestRun::begin_in(netns, workload(servers, vec![held, load])).unwrap();
+        let run = TestRun::begin_in(netns, workload(servers, vec![held, load]));
         run.wait();
         let timeline = run.finish();
         assert_eq!(last(&timeline, "held.established"), 50);
@@ -223,9 +206,7 @@ fn kernel_ports_chosen_at_bind_are_taken_for_every_destination() {
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_held_connections_are_established_until_they_are_let_go() {
     let load = client(connect(500, 5_000.0, ClientClose::Hold));
-    let Some(run) = TestRun::begin(workload(vec![server(Accept::Epoll)], vec![load])) else {
-        return;
-    };
+    let run = TestRun::begin(workload(vec![server(Accept::Epoll)], vec![load]));
     run.wait();
     assert!(run.traffic.has_ended());
     assert_eq!(run.sockets(ESTAB, None), 1_000);
@@ -248,10 +229,7 @@ fn kernel_more_connections_than_one_table_has_room_for_are_held() {
         hold_for: Duration::from_millis(200),
         timeout: Duration::from_secs(20),
     };
-    let Some(run) = TestRun::begin(workload(vec![server(Accept::Epoll)], vec![client(load)]))
-    else {
-        return;
-    };
+    let run = TestRun::begin(workload(vec![server(Accept::Epoll)], vec![client(load)]));
     run.wait();
     // Let go after their time; the server answers the last of them in its own.
     let deadline = Instant::now() + Duration::from_secs(5);
@@ -279,9 +257,7 @@ fn kernel_a_closed_loop_makes_all_its_requests() {
             keep_alive,
             timeout: Duration::from_secs(5),
         });
-        let Some(run) = TestRun::begin(workload(vec![server(Accept::Epoll)], vec![load])) else {
-            return;
-        };
+        let run = TestRun::begin(workload(vec![server(Accept::Epoll)], vec![load]));
         run.wait();
         let timeline = run.finish();
         assert_eq!(last(&timeline, "load.attempted"), 1_000);
@@ -325,9 +301,7 @@ fn kernel_a_bulk_transfer_sends_exactly_its_bytes() {
             nodelay: false,
             timeout: Duration::from_secs(20),
         });
-        let Some(run) = TestRun::begin(workload(vec![server(accept)], vec![load])) else {
-            return;
-        };
+        let run = TestRun::begin(workload(vec![server(accept)], vec![load]));
         run.wait();
         let timeline = run.finish();
         assert_eq!(last(&timeline, "load.completed"), 2);
@@ -349,9 +323,7 @@ fn kernel_a_byte_a_write_transfers_exactly_its_bytes() {
             nodelay,
             timeout: Duration::from_secs(20),
         });
-        let Some(run) = TestRun::begin(workload(vec![server(Accept::Epoll)], vec![load])) else {
-            return;
-        };
+        let run = TestRun::begin(workload(vec![server(Accept::Epoll)], vec![load]));
         run.wait();
         let timeline = run.finish();
         assert_eq!(last(&timeline, "load.bytes"), 20_000);
@@ -364,12 +336,10 @@ fn kernel_a_byte_a_write_transfers_exactly_its_bytes() {
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_an_open_loop_starts_every_attempt_and_says_how_late() {
-    let Some(run) = TestRun::begin(workload(
+    let run = TestRun::begin(workload(
         vec![server(Accept::Epoll)],
         vec![client(connect(2_000, 2_000.0, ClientClose::Reset))],
-    )) else {
-        return;
-    };
+    ));
     run.wait();
     let timeline = run.finish();
     let report = &timeline.loads[0];
@@ -387,9 +357,7 @@ fn kernel_an_open_loop_starts_every_attempt_and_says_how_late() {
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_a_reply_that_breaks_off_is_no_data() {
-    let Some(netns) = loopback::namespace() else {
-        return;
-    };
+    let netns = loopback::namespace();
     let listening = netns
         .run(|| std::net::TcpListener::bind("127.0.0.1:80"))
         .unwrap()
@@ -406,7 +374,7 @@ fn kernel_a_reply_that_breaks_off_is_no_data() {
     let mut load = client(connect(1, 1_000.0, ClientClose::Client));
     load.exchange = true;
     load.target = SocketAddr::from(([127, 0, 0, 1], 80));
-    let run = TestRun::begin_in(netns, workload(Vec::new(), vec![load])).unwrap();
+    let run = TestRun::begin_in(netns, workload(Vec::new(), vec![load]));
     run.wait();
     breaks_off.join().unwrap();
     let timeline = run.finish();
@@ -425,9 +393,7 @@ fn kernel_requests_of_a_loop_that_are_served_too_late_time_out() {
         timeout: Duration::from_millis(50),
     });
     let web = server(Accept::Delay(Duration::from_millis(30)));
-    let Some(run) = TestRun::begin(workload(vec![web], vec![load])) else {
-        return;
-    };
+    let run = TestRun::begin(workload(vec![web], vec![load]));
     run.wait();
     let timeline = run.finish();
     // One accept in 30 ms, four at once, 50 ms each: some are shared, others not, and nothing is lost.
@@ -451,9 +417,7 @@ fn kernel_a_loop_whose_server_is_stopped_is_refused() {
         keep_alive: false,
         timeout: Duration::from_secs(1),
     });
-    let Some(mut run) = TestRun::begin(workload(vec![server(Accept::Epoll)], vec![load])) else {
-        return;
-    };
+    let mut run = TestRun::begin(workload(vec![server(Accept::Epoll)], vec![load]));
     let sleep = |millis| {
         let until = run
             .clock

@@ -15,7 +15,7 @@ use super::{ATTEMPTED, BYTES, COMPLETED, ClientShared, ESTABLISHED, FAILED, IN_F
 use crate::record::{Offset, RunClock};
 use crate::scenario::workload::{PortChoice, Starts};
 use crate::sys::timer::thread_cpu_time;
-use crate::sys::uring::{Ended, ExchangeRing};
+use crate::sys::uring::{EndedExchange, ExchangeRing};
 use crate::traffic::actor_metrics::Counts;
 use crate::traffic::http;
 
@@ -133,7 +133,7 @@ impl<'a> UringEngine<'a> {
         }
         self.stats.ended = self.clock.now();
         let cpu = thread_cpu_time()?.saturating_sub(cpu_before);
-        self.stats.cpu = u64::try_from(cpu.as_nanos()).unwrap_or(u64::MAX);
+        self.stats.cpu = crate::units::as_nanos(cpu);
         Ok(self.stats)
     }
 
@@ -197,7 +197,7 @@ impl<'a> UringEngine<'a> {
     }
 
     /// Counts what has ended, all at once.
-    fn settle(&mut self, ended: &[Ended]) {
+    fn settle(&mut self, ended: &[EndedExchange]) {
         let now = self.clock.now();
         self.client.metrics.update(now, |counts| {
             for end in ended {

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::tests::{is_installed, lines, shell};
-use crate::lab::{Lab, Node};
+use super::tests::{lines, require, shell};
+use crate::lab::{Lab, LiveNode};
 use crate::record::Timeline;
 use crate::scenario::workload::{CommandSpec, FILES, Load, Workload};
 use crate::sys::loopback;
@@ -43,25 +43,21 @@ fn requests(count: u64) -> Load {
     }
 }
 
-fn with_client(commands: Vec<CommandSpec>) -> Option<Timeline> {
+fn with_client(commands: Vec<CommandSpec>) -> Timeline {
     let run = TestRun::begin(Workload {
         clients: vec![client(requests(50))],
         commands,
         ..Workload::default()
-    })?;
+    });
     run.wait();
-    Some(run.finish())
+    run.finish()
 }
 
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_nginx_serves_its_files_before_the_clock_starts_and_until_the_end() {
-    if !is_installed("nginx") {
-        return;
-    }
-    let Some(timeline) = with_client(vec![nginx()]) else {
-        return;
-    };
+    require("nginx");
+    let timeline = with_client(vec![nginx()]);
     assert_eq!(
         last(&timeline, "load.status.200"),
         50,
@@ -81,9 +77,9 @@ fn kernel_nginx_serves_its_files_before_the_clock_starts_and_until_the_end() {
 }
 
 /// Why the traffic cannot be prepared.
-fn obstacle(commands: Vec<CommandSpec>) -> Option<String> {
-    let netns = loopback::namespace()?;
-    let lab = Lab::of(vec![Node {
+fn obstacle(commands: Vec<CommandSpec>) -> String {
+    let netns = loopback::namespace();
+    let lab = Lab::of(vec![LiveNode {
         name: "here".into(),
         netns,
         nofile: None,
@@ -95,24 +91,20 @@ fn obstacle(commands: Vec<CommandSpec>) -> Option<String> {
     });
     let error = Traffic::prepare(&spec, &lab, &listener.recorder()).unwrap_err();
     assert!(matches!(error, TrafficError::Actor { .. }), "{error}");
-    Some(std::error::Error::source(&error)?.to_string())
+    std::error::Error::source(&error).unwrap().to_string()
 }
 
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_a_program_that_ends_before_it_listens_says_what_it_said() {
     let script = "echo all is well; echo wrong configuration >&2; exit 3";
-    let Some(why) = obstacle(vec![serving("web", &["sh", "-c", script], &[])]) else {
-        return;
-    };
+    let why = obstacle(vec![serving("web", &["sh", "-c", script], &[])]);
     let expected =
         "it ended before it listened on port 80, with exit status: 3; it said: wrong configuration";
     assert_eq!(why, expected);
     // A twin that goes to the background by itself.
     let script = "sleep 1000 & exit 0";
-    let Some(why) = obstacle(vec![serving("web", &["sh", "-c", script], &[])]) else {
-        return;
-    };
+    let why = obstacle(vec![serving("web", &["sh", "-c", script], &[])]);
     assert!(why.contains("must be told to stay"), "{why}");
 }
 
@@ -121,9 +113,7 @@ fn kernel_a_program_that_ends_before_it_listens_says_what_it_said() {
 fn kernel_a_program_that_never_listens_is_given_up() {
     let mut spec = serving("web", &["sh", "-c", "echo hm; exec sleep 1000"], &[]);
     spec.timeout = Duration::from_millis(200);
-    let Some(why) = obstacle(vec![spec]) else {
-        return;
-    };
+    let why = obstacle(vec![spec]);
     let expected =
         "it does not listen on port 80 after 0.2 s; nobody listens on this node; it said: hm";
     assert_eq!(why, expected);
@@ -138,12 +128,10 @@ fn kernel_what_is_in_the_background_does_not_keep_a_run_going() {
     (short.name, short.background) = ("short".into(), true);
     // Long enough for the short one to have ended.
     let wait = command("wait", "here", &["sleep", "0.3"]);
-    let Some(run) = TestRun::begin(Workload {
+    let run = TestRun::begin(Workload {
         commands: vec![quiet, short, wait],
         ..Workload::default()
-    }) else {
-        return;
-    };
+    });
     run.wait();
     let timeline = run.finish();
     assert_eq!(lines(&timeline, "sh.stdout"), ["here"]);
@@ -161,12 +149,10 @@ fn kernel_files_are_each_command_s_own() {
         spec.files = Some([("a/what".to_owned(), text.to_owned())].into());
         spec
     };
-    let Some(run) = TestRun::begin(Workload {
+    let run = TestRun::begin(Workload {
         commands: vec![spec("one", "1\n"), spec("two", "2\n")],
         ..Workload::default()
-    }) else {
-        return;
-    };
+    });
     run.wait();
     let timeline = run.finish();
     assert_eq!(lines(&timeline, "one.stdout")[..3], ["1", "a", "more"]);

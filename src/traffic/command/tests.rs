@@ -7,14 +7,14 @@ use crate::record::{Offset, Timeline};
 use crate::scenario::workload::{Accept, CommandSpec, Workload};
 use crate::traffic::tests::{TestRun, command, last, server};
 
-fn run(commands: Vec<CommandSpec>, accept: Option<Accept>) -> Option<Timeline> {
+fn run(commands: Vec<CommandSpec>, accept: Option<Accept>) -> Timeline {
     let run = TestRun::begin(Workload {
         servers: accept.map(server).into_iter().collect(),
         commands,
         ..Workload::default()
-    })?;
+    });
     run.wait();
-    Some(run.finish())
+    run.finish()
 }
 
 pub(super) fn lines(timeline: &Timeline, name: &str) -> Vec<String> {
@@ -22,13 +22,11 @@ pub(super) fn lines(timeline: &Timeline, name: &str) -> Vec<String> {
     lines.iter().map(|(_, line)| line.clone()).collect()
 }
 
-#[expect(clippy::print_stderr, reason = "a test that cannot run must say so")]
-pub(super) fn is_installed(program: &str) -> bool {
-    let found = Program::find(&command("found", "here", &[program]));
-    if let Err(error) = &found {
-        eprintln!("not run: cannot {error}");
+/// Fails the test if a program that it runs is not installed.
+pub(super) fn require(program: &str) {
+    if let Err(error) = Program::find(&command("found", "here", &[program])) {
+        panic!("cannot {error}");
     }
-    found.is_ok()
 }
 
 pub(super) fn shell(script: &str) -> CommandSpec {
@@ -38,12 +36,10 @@ pub(super) fn shell(script: &str) -> CommandSpec {
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_a_command_s_output_and_exit_code_are_recorded() {
-    let Some(timeline) = run(
+    let timeline = run(
         vec![shell("echo out; echo err >&2; printf tail; exit 7")],
         None,
-    ) else {
-        return;
-    };
+    );
     assert_eq!(last(&timeline, "sh.exit"), 7);
     assert_eq!(lines(&timeline, "sh.stdout"), ["out", "tail"]);
     assert_eq!(lines(&timeline, "sh.stderr"), ["err"]);
@@ -54,9 +50,7 @@ fn kernel_a_command_s_output_and_exit_code_are_recorded() {
 fn kernel_a_command_has_the_lab_s_environment_and_no_input() {
     let mut spec = shell("cat; env | grep -v -e ^PWD= -e ^SHLVL= -e ^_= -e ^PATH= | sort");
     spec.env.insert("EXTRA".to_owned(), "yes".to_owned());
-    let Some(timeline) = run(vec![spec], None) else {
-        return;
-    };
+    let timeline = run(vec![spec], None);
     let expected = ["EXTRA=yes", "HOME=/nonexistent", "LANG=C"];
     assert_eq!(lines(&timeline, "sh.stdout"), expected);
 }
@@ -64,9 +58,7 @@ fn kernel_a_command_has_the_lab_s_environment_and_no_input() {
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_a_command_killed_by_a_signal_says_which() {
-    let Some(timeline) = run(vec![shell("kill -15 $$")], None) else {
-        return;
-    };
+    let timeline = run(vec![shell("kill -15 $$")], None);
     assert_eq!(last(&timeline, "sh.exit"), 128 + 15);
     assert!(timeline.notes.is_empty());
 }
@@ -77,9 +69,7 @@ fn kernel_a_command_whose_time_is_up_is_killed_with_its_children() {
     // The child holds the pipe open: the run would not end if it lived.
     let mut spec = shell("echo started; sleep 1000 & sleep 1000");
     spec.timeout = Duration::from_millis(100);
-    let Some(timeline) = run(vec![spec], None) else {
-        return;
-    };
+    let timeline = run(vec![spec], None);
     assert_eq!(last(&timeline, "sh.exit"), 124);
     assert_eq!(lines(&timeline, "sh.stdout"), ["started"]);
     assert_eq!(timeline.notes.len(), 1);
@@ -97,9 +87,7 @@ fn kernel_a_command_whose_time_is_up_is_killed_with_its_children() {
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_children_left_behind_end_with_their_command() {
-    let Some(timeline) = run(vec![shell("sleep 1000 & echo $!")], None) else {
-        return;
-    };
+    let timeline = run(vec![shell("sleep 1000 & echo $!")], None);
     assert_eq!(last(&timeline, "sh.exit"), 0);
     let child = &lines(&timeline, "sh.stdout")[0];
     let deadline = Instant::now() + Duration::from_secs(5);
@@ -119,9 +107,7 @@ fn kernel_children_left_behind_end_with_their_command() {
 fn kernel_a_command_starts_when_it_should() {
     let mut spec = shell("echo hello");
     spec.start = Duration::from_millis(80);
-    let Some(timeline) = run(vec![spec], None) else {
-        return;
-    };
+    let timeline = run(vec![spec], None);
     let (ended, _) = timeline.series("sh.exit").unwrap().changes[0];
     assert!(
         ended >= Offset::from_duration(Duration::from_millis(80)),
@@ -132,9 +118,7 @@ fn kernel_a_command_starts_when_it_should() {
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_ab_is_served_with_and_without_keep_alive() {
-    if !is_installed("ab") {
-        return;
-    }
+    require("ab");
     let url = "http://127.0.0.1:80/";
     for accept in [
         Accept::Epoll,
@@ -146,9 +130,7 @@ fn kernel_ab_is_served_with_and_without_keep_alive() {
         let mut kept = command("kept", "here", &["ab", "-k", "-n", "500", "-c", "3", url]);
         // A pool's workers are held by connections that are kept: one after the other.
         kept.start = Duration::from_millis(300);
-        let Some(timeline) = run(vec![once, kept], Some(accept.clone())) else {
-            return;
-        };
+        let timeline = run(vec![once, kept], Some(accept.clone()));
         for name in ["ab", "kept"] {
             assert_eq!(last(&timeline, &format!("{name}.exit")), 0, "{accept:?}");
             let out = lines(&timeline, &format!("{name}.stdout")).join("\n");
@@ -170,14 +152,10 @@ fn kernel_ab_is_served_with_and_without_keep_alive() {
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_wrk_is_served() {
-    if !is_installed("wrk") {
-        return;
-    }
+    require("wrk");
     let url = "http://127.0.0.1:80/";
     let spec = command("wrk", "here", &["wrk", "-t1", "-c10", "-d1s", url]);
-    let Some(timeline) = run(vec![spec], Some(Accept::Epoll)) else {
-        return;
-    };
+    let timeline = run(vec![spec], Some(Accept::Epoll));
     assert_eq!(last(&timeline, "wrk.exit"), 0);
     let out = lines(&timeline, "wrk.stdout").join("\n");
     assert!(

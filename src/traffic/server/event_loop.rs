@@ -13,7 +13,7 @@ use socket2::Socket;
 use super::conversation::{Conversation, ConversationNext, ConversationProgress};
 use super::{ServerShared, acceptors::Acceptor};
 use crate::record::{Offset, RunClock};
-use crate::sys::readiness::{Interest, Readiness};
+use crate::sys::readiness::{Interest, ReadinessSet};
 use crate::sys::sockopt;
 use crate::sys::timer::Alarm;
 use crate::traffic::slab::TokenSlab;
@@ -63,7 +63,7 @@ pub(super) struct EventLoop<'a, R> {
     buffer: Vec<u8>,
 }
 
-impl<'a, R: Readiness> EventLoop<'a, R> {
+impl<'a, R: ReadinessSet> EventLoop<'a, R> {
     /// Prepares everything that takes a descriptor.
     pub(super) fn new(
         shared: &'a ServerShared,

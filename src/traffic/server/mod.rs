@@ -37,7 +37,7 @@ use super::actor_metrics::{ActorMetrics, Declared};
 use crate::record::SeriesKind;
 use crate::scenario::topology::IpVersion;
 use crate::scenario::workload::{Accept, ServerClose, ServerSpec};
-use crate::sys::readiness::{Epoll, Interest, Poll, Readiness, Select};
+use crate::sys::readiness::{Epoll, Interest, Poll, ReadinessSet, Select};
 use crate::sys::timer::thread_cpu_time;
 use crate::sys::wake::StopFlag;
 use crate::sys::{fdtable, sockopt};
@@ -162,7 +162,7 @@ pub(super) fn run(
     }
 }
 
-fn event_loop<R: Readiness>(
+fn event_loop<R: ReadinessSet>(
     shared: &ServerShared,
     listener: &Socket,
     readiness: R,

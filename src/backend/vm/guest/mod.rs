@@ -67,7 +67,7 @@ pub(crate) fn init() -> ExitCode {
 
 fn execute() -> Result<(), GuestError> {
     machine::mount_file_systems().map_err(GuestError::Mount)?;
-    machine::rest();
+    machine::reduce_housekeeping();
     let order = match devices::file(order::NAME)? {
         Some(order) => order,
         None => {

@@ -38,13 +38,13 @@ fn segment(from: &str, to: &str, sequence: u32) -> Segment {
 }
 
 /// One client behind the NAT.
-struct Client {
+struct NatClient {
     /// Ticks that its clock is ahead of the test's.
     ahead: u64,
     timestamps: bool,
 }
 
-impl Client {
+impl NatClient {
     fn ticks(&self, now: Duration) -> Option<Timestamps> {
         let ticks = self.ahead + now.as_millis() as u64 * HZ / 1_000;
         self.timestamps.then_some(Timestamps {
@@ -108,11 +108,11 @@ impl Client {
     }
 }
 
-const BEHIND: Client = Client {
+const BEHIND: NatClient = NatClient {
     ahead: 1_000,
     timestamps: true,
 };
-const AHEAD: Client = Client {
+const AHEAD: NatClient = NatClient {
     ahead: 1_000 + 800 * HZ,
     timestamps: true,
 };
@@ -185,7 +185,7 @@ fn a_syn_that_is_sent_again_is_dropped_and_counted_again() {
 
 #[test]
 fn a_host_without_timestamps_is_remembered_by_nobody_but_starves_beside_one_with() {
-    let plain = Client {
+    let plain = NatClient {
         ahead: 0,
         timestamps: false,
     };
@@ -366,7 +366,7 @@ proptest! {
         attempts in prop::collection::vec((0_u64..30_000, 0_u8..4), 1..80),
     ) {
         let mut server = server(true);
-        let peer = Client { ahead: start.into(), timestamps: true };
+        let peer = NatClient { ahead: start.into(), timestamps: true };
         let mut at = ms(0);
         for (index, (wait, kind)) in attempts.into_iter().enumerate() {
             at += ms(wait);

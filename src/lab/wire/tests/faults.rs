@@ -39,9 +39,7 @@ fn connect(link: &WiredPair, to: &'static str) -> (TcpListener, io::Result<TcpSt
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_a_lost_syn_ack_costs_each_connection_a_retry_over_both_protocols() {
     let lost = fault("lost", FaultAction::Drop(syn_ack()));
-    let Some(link) = WiredPair::with_faults(&Impairment::default(), &[lost], 1) else {
-        return;
-    };
+    let link = WiredPair::with_faults(&Impairment::default(), &[lost], 1);
     link.begin();
     for to in ["10.0.0.2:80", "[fd00::2]:80"] {
         let (_listener, stream, took) = connect(&link, to);
@@ -71,9 +69,7 @@ fn kernel_a_forged_reset_ends_a_connection_only_where_it_is_expected() {
     };
     let faults = [reset("far", 200, 10_000_000), reset("exact", 700, 0)];
     for to in ["10.0.0.2:80", "[fd00::2]:80"] {
-        let Some(link) = WiredPair::with_faults(&Impairment::default(), &faults, 1) else {
-            return;
-        };
+        let link = WiredPair::with_faults(&Impairment::default(), &faults, 1);
         let begun = Instant::now();
         link.begin();
         let (_listener, stream, _) = connect(&link, to);
@@ -115,9 +111,7 @@ fn kernel_a_transfer_survives_faults_and_every_one_is_counted() {
             },
         ),
     ];
-    let Some(link) = WiredPair::with_faults(&Impairment::default(), &faults, 1) else {
-        return;
-    };
+    let link = WiredPair::with_faults(&Impairment::default(), &faults, 1);
     for node in [&link.a, &link.b] {
         shell(node, "ip link set eth0 gso_max_segs 1");
     }
@@ -139,9 +133,7 @@ fn kernel_reordered_and_repeated_packets_arrive_so_and_a_transfer_survives_them(
         duplicate: Percent::from_fraction(0.05),
         ..Impairment::default()
     };
-    let Some(link) = WiredPair::add_veth(&impairment, 1) else {
-        return;
-    };
+    let link = WiredPair::new(&impairment, 1);
     for node in [&link.a, &link.b] {
         shell(node, "ip link set eth0 gso_max_segs 1");
     }
@@ -159,9 +151,7 @@ fn kernel_reordered_and_repeated_packets_arrive_so_and_a_transfer_survives_them(
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_a_wire_says_how_good_it_is() {
-    let Some(link) = WiredPair::add_veth(&Impairment::default(), 1) else {
-        return;
-    };
+    let link = WiredPair::new(&Impairment::default(), 1);
     let probe = |netns: &NetNs| precision::WireProbe {
         netns: netns.clone(),
         interface: "eth0".into(),
