@@ -33,8 +33,9 @@ use nslab::record::{RunClock, Timeline};
 use nslab::sys::NetNs;
 use nslab::sys::netlink::NetlinkError;
 use nslab::sys::procfs::NetFile;
-use nslab::sys::sock_diag::{SockDiag, TcpState, TcpStates};
+use nslab::sys::sock_diag::{SockDiag, TcpStates};
 use nslab::sys::timer::thread_cpu_time;
+use nslab::tcp::TcpState;
 
 use bench::{Measured, bench, option};
 use figures::{Figures, quantile};

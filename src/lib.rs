@@ -45,6 +45,7 @@ pub mod scenario;
 pub mod suite;
 pub mod sys;
 pub mod sysctls;
+pub mod tcp;
 pub mod testbed;
 pub mod traffic;
 pub mod units;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::facts::{KeyFacts, KeyScope};
 use super::merge::{LineMeaning, MergedLine};
-use crate::compare::{Answer, Comparison, Trial};
+use crate::compare::{Comparison, Conclusion, Trial};
 
 /// The advice on one or more files.
 #[derive(Debug, Clone)]
@@ -79,7 +79,7 @@ impl Experiment {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ruling {
     /// The effect that was measured.
-    Did(Answer),
+    Did(Conclusion),
     /// No such key, no value, or a value that the kernel refuses or changes.
     CannotApply,
     /// Cannot apply, but its `-` says that failure does not matter.
@@ -142,8 +142,8 @@ impl Ruling {
     }
 }
 
-fn hurts(answer: Answer) -> bool {
-    matches!(answer, Answer::Hurts | Answer::HelpsAndHurts)
+fn hurts(answer: Conclusion) -> bool {
+    matches!(answer, Conclusion::Hurts | Conclusion::HelpsAndHurts)
 }
 
 impl LineAdvice {
@@ -162,7 +162,7 @@ impl LineAdvice {
             () if refused || self.facts.is_empty() => Ruling::CannotApply,
             () if !self.experiments.is_empty() => match overall(&self.experiments) {
                 // The scenarios that were run end too early to show an effect.
-                Answer::NoEffect if !self.too_short.is_empty() => Ruling::NotShown,
+                Conclusion::NoEffect if !self.too_short.is_empty() => Ruling::NotShown,
                 answer => Ruling::Did(answer),
             },
             () if self.facts.iter().all(KeyFacts::is_ignored) => Ruling::WithoutEffect,
@@ -189,23 +189,23 @@ impl LineAdvice {
 
 /// Combines the answers of several scenarios. One that hurts decides, then one that helps; an effect seen
 /// in one scenario counts more than an unclear result in another.
-fn overall(experiments: &[Experiment]) -> Answer {
+fn overall(experiments: &[Experiment]) -> Conclusion {
     let answers = || experiments.iter().map(|each| each.comparison.answer);
-    let any = |wanted: Answer| answers().any(|answer| answer == wanted);
-    let helps = any(Answer::Helps);
-    if any(Answer::HelpsAndHurts) || (helps && any(Answer::Hurts)) {
-        return Answer::HelpsAndHurts;
+    let any = |wanted: Conclusion| answers().any(|answer| answer == wanted);
+    let helps = any(Conclusion::Helps);
+    if any(Conclusion::HelpsAndHurts) || (helps && any(Conclusion::Hurts)) {
+        return Conclusion::HelpsAndHurts;
     }
     let order = [
-        Answer::Hurts,
-        Answer::Helps,
-        Answer::Errored,
-        Answer::Changes,
-        Answer::TooNoisy,
-        Answer::NoEffect,
+        Conclusion::Hurts,
+        Conclusion::Helps,
+        Conclusion::Errored,
+        Conclusion::Changes,
+        Conclusion::TooNoisy,
+        Conclusion::NoEffect,
     ];
     let found = order.into_iter().find(|answer| any(*answer));
-    found.unwrap_or(Answer::NotApplicable)
+    found.unwrap_or(Conclusion::NotApplicable)
 }
 
 impl Advice {
@@ -221,7 +221,7 @@ impl Advice {
     /// Returns true if a result is noisy, errored or missing.
     pub fn is_unclear(&self) -> bool {
         let lines = self.lines.iter().flat_map(|line| &line.experiments);
-        let unclear = |answer| matches!(answer, Answer::TooNoisy | Answer::Errored);
+        let unclear = |answer| matches!(answer, Conclusion::TooNoisy | Conclusion::Errored);
         self.cut_short.is_some()
             || lines
                 .chain(&self.together)

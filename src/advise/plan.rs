@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::compare::{Question, Setting};
+use crate::compare::{Question, SetOption};
 use crate::scenario::{Exercise, Scenario};
 
 /// A key and the value that a line sets.
@@ -153,7 +153,7 @@ fn planned(
     shown: &[&Assignment],
     fixed: Vec<String>,
 ) -> PlannedComparison {
-    let setting = |key: &str, value: &str| Setting::Sysctl {
+    let setting = |key: &str, value: &str| SetOption::Sysctl {
         node: None,
         key: key.to_owned(),
         value: value.to_owned(),

@@ -11,7 +11,7 @@ use super::progress::Progress;
 use super::reports::{ReportFormat, ReportRequest, check_all, stream, write_all};
 use super::runtime::{cancel_on_signals, runtime};
 use super::{exit, message};
-use crate::compare::{self, Effort, FEWEST_RUNS, Question, QuestionError, Setting, Side, Trial};
+use crate::compare::{self, Effort, FEWEST_RUNS, Question, QuestionError, SetOption, Side, Trial};
 use crate::report;
 use crate::report::terminal::Style;
 use crate::suite::{self, Options, Records};
@@ -35,16 +35,16 @@ pub(super) struct CompareArguments {
     /// A sysctl (KEY=VALUE on every node, NODE:KEY=VALUE on one node), or a parameter of the scenario
     /// (NAME=VALUE). May be repeated.
     #[arg(long = "set-a", value_name = "KEY=VALUE")]
-    a: Vec<Setting>,
+    a: Vec<SetOption>,
     /// A setting of side B; may be repeated
     #[arg(long = "set-b", value_name = "KEY=VALUE", required = true)]
-    b: Vec<Setting>,
+    b: Vec<SetOption>,
     /// A setting of side C; may be repeated
     #[arg(long = "set-c", value_name = "KEY=VALUE")]
-    c: Vec<Setting>,
+    c: Vec<SetOption>,
     /// A setting of side D; may be repeated
     #[arg(long = "set-d", value_name = "KEY=VALUE")]
-    d: Vec<Setting>,
+    d: Vec<SetOption>,
     /// Number of runs per side
     #[arg(
         long, value_name = "N", default_value_t = 5,

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use crate::advise::Advice;
-use crate::compare::{Answer, Trial};
+use crate::compare::{Conclusion, Trial};
 use crate::record::Outcome;
 
 /// Returns the code for an invalid command line or scenario file.
@@ -57,11 +57,11 @@ pub(super) fn of_diff(same: bool) -> ExitCode {
 /// Returns the code of `nslab compare`: that of the worst answer.
 pub(super) fn of_comparisons(trial: &Trial, strict: bool) -> ExitCode {
     let code = |answer| match answer {
-        Answer::Helps | Answer::NoEffect | Answer::Changes => 0,
-        Answer::NotApplicable => u8::from(strict),
-        Answer::HelpsAndHurts | Answer::Hurts => 1,
-        Answer::TooNoisy => 4,
-        Answer::Errored => 3,
+        Conclusion::Helps | Conclusion::NoEffect | Conclusion::Changes => 0,
+        Conclusion::NotApplicable => u8::from(strict),
+        Conclusion::HelpsAndHurts | Conclusion::Hurts => 1,
+        Conclusion::TooNoisy => 4,
+        Conclusion::Errored => 3,
     };
     let answers = trial.comparisons.iter().map(|comparison| comparison.answer);
     let codes: Vec<u8> = answers.map(code).collect();

@@ -3,7 +3,7 @@
 use super::message;
 use super::output::Stream;
 use crate::causes::chain;
-use crate::ladder::{self, Which};
+use crate::ladder::{self, ConnectionChoice};
 use crate::record::Capture;
 use crate::report::ladder::text;
 use crate::scenario::RunSpec;
@@ -13,7 +13,7 @@ use crate::suite::replay::StoredRun;
 const COLUMNS: u16 = 80;
 
 /// Draws one connection of each record that has the client. Returns true if all were drawn.
-pub(super) fn print(records: &[StoredRun], which: &Which, stream: Stream) -> bool {
+pub(super) fn print(records: &[StoredRun], which: &ConnectionChoice, stream: Stream) -> bool {
     let style = stream.style();
     let width = usize::from(style.width.unwrap_or(COLUMNS));
     let (having, lacking): (Vec<&StoredRun>, Vec<&StoredRun>) =
@@ -45,7 +45,7 @@ pub(super) fn print(records: &[StoredRun], which: &Which, stream: Stream) -> boo
 
 /// Returns true if a record has the client or command, or if it cannot be read; drawing it then gives the
 /// reason.
-fn has(stored: &StoredRun, which: &Which) -> bool {
+fn has(stored: &StoredRun, which: &ConnectionChoice) -> bool {
     let resolved = stored.record.header.scenario.resolved.clone();
     serde_json::from_value::<RunSpec>(resolved).is_ok_and(|spec| {
         let clients = spec.workload.clients.iter().map(|client| &client.name);
@@ -54,7 +54,7 @@ fn has(stored: &StoredRun, which: &Which) -> bool {
     })
 }
 
-fn draw(stored: &StoredRun, which: &Which) -> Result<ladder::Ladder, String> {
+fn draw(stored: &StoredRun, which: &ConnectionChoice) -> Result<ladder::Ladder, String> {
     let resolved = stored.record.header.scenario.resolved.clone();
     let spec = serde_json::from_value(resolved)
         .map_err(|error| format!("read the scenario of its run: {error}"))?;

@@ -8,7 +8,7 @@ use clap::Args;
 use super::reports::ReportArguments;
 use super::{exit, ladder, message};
 use crate::causes::chain;
-use crate::ladder::Which;
+use crate::ladder::ConnectionChoice;
 use crate::record::Outcome;
 use crate::report::terminal;
 use crate::suite::replay::{
@@ -43,7 +43,7 @@ pub(super) struct ReportVerbArguments {
     /// --report html=PATH, the page shows the same connection; without --ladder, it shows one connection of
     /// every client.
     #[arg(long, value_name = "CLIENT[:N]")]
-    ladder: Option<Which>,
+    ladder: Option<ConnectionChoice>,
     /// Captures that are not in the folder of the records: a file for a single record, or a folder of files
     /// with the same names as the records
     #[arg(long, value_name = "FILE|DIR")]

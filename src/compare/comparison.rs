@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::effect::{Effect, Kind, Sample, bounds, difference, kind};
+use super::effect::{Effect, EffectKind, Sample, bounds, difference, kind};
 use super::metric::{Better, Rank, direction, series_of};
 use super::noise::margin;
 use crate::expect;
@@ -18,7 +18,7 @@ pub const FEWEST_RUNS: usize = 3;
 
 /// One word for a comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Answer {
+pub enum Conclusion {
     /// The set helps.
     Helps,
     /// Nothing that can be better or worse differs by as much as matters.
@@ -37,7 +37,7 @@ pub enum Answer {
     Errored,
 }
 
-impl Answer {
+impl Conclusion {
     /// As people read it.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -57,7 +57,7 @@ impl Answer {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Comparison {
     /// The word.
-    pub answer: Answer,
+    pub answer: Conclusion,
     /// Why, where no figure says so: what this kernel lacks, how many runs could not be judged.
     pub reason: Option<String>,
     /// Each metric: what decides first, and of that what the scenario names first.
@@ -82,15 +82,15 @@ impl Comparison {
         }
         match obstacle(b) {
             // The lab stands without these settings and does not with them.
-            Some((Answer::Errored, reason)) if !b.iter().any(was_built) => {
-                return without(Answer::NotApplicable, reason);
+            Some((Conclusion::Errored, reason)) if !b.iter().any(was_built) => {
+                return without(Conclusion::NotApplicable, reason);
             }
             Some((answer, reason)) => return without(answer, reason),
             None => {}
         }
         let (usable_a, usable_b) = (usable(a), usable(b));
         if usable_a.len().min(usable_b.len()) < FEWEST_RUNS {
-            return without(Answer::TooNoisy, too_few(a, b));
+            return without(Conclusion::TooNoisy, too_few(a, b));
         }
         let effects = effects(&usable_a, &usable_b, threshold, ALPHA / looks.max(1) as f64);
         Self {
@@ -107,16 +107,16 @@ impl Comparison {
         let told = |effect: &Effect| match decided_by(&self.effects) {
             _ if effect.better == Better::Neither => true,
             Some(rank) => effect.rank > rank || exact(effect),
-            None => effect.kind == Kind::Same,
+            None => effect.kind == EffectKind::Same,
         };
         match self.answer {
-            Answer::NotApplicable => true,
-            Answer::TooNoisy | Answer::Errored => false,
-            Answer::Helps
-            | Answer::Hurts
-            | Answer::HelpsAndHurts
-            | Answer::NoEffect
-            | Answer::Changes => {
+            Conclusion::NotApplicable => true,
+            Conclusion::TooNoisy | Conclusion::Errored => false,
+            Conclusion::Helps
+            | Conclusion::Hurts
+            | Conclusion::HelpsAndHurts
+            | Conclusion::NoEffect
+            | Conclusion::Changes => {
                 let effects = || self.effects.iter();
                 effects().filter(|effect| speaks(effect)).all(exact) && effects().all(told)
             }
@@ -125,35 +125,36 @@ impl Comparison {
 
     /// The effects behind the word: those of the rank that decided, or what kept it from being told.
     pub fn decisive(&self) -> Vec<&Effect> {
-        let of = |kinds: &[Kind], rank: Option<Rank>| -> Vec<&Effect> {
+        let of = |kinds: &[EffectKind], rank: Option<Rank>| -> Vec<&Effect> {
             let wanted = |effect: &&Effect| {
                 kinds.contains(&effect.kind) && rank.is_none_or(|rank| effect.rank == rank)
             };
             self.effects.iter().filter(wanted).collect()
         };
         match self.answer {
-            Answer::Helps | Answer::Hurts | Answer::HelpsAndHurts => {
-                of(&[Kind::Better, Kind::Worse], decided_by(&self.effects))
-            }
-            Answer::Changes => of(&[Kind::Changed], None)
+            Conclusion::Helps | Conclusion::Hurts | Conclusion::HelpsAndHurts => of(
+                &[EffectKind::Better, EffectKind::Worse],
+                decided_by(&self.effects),
+            ),
+            Conclusion::Changes => of(&[EffectKind::Changed], None)
                 .into_iter()
                 .filter(|effect| effect.named)
                 .collect(),
-            Answer::TooNoisy => of(&[Kind::Unclear], None)
+            Conclusion::TooNoisy => of(&[EffectKind::Unclear], None)
                 .into_iter()
                 .filter(|effect| speaks(effect))
                 .collect(),
-            Answer::NoEffect => of(&[Kind::Same], None)
+            Conclusion::NoEffect => of(&[EffectKind::Same], None)
                 .into_iter()
                 .filter(|effect| speaks(effect) && effect.a.greatest != 0.0)
                 .collect(),
-            Answer::NotApplicable | Answer::Errored => Vec::new(),
+            Conclusion::NotApplicable | Conclusion::Errored => Vec::new(),
         }
     }
 }
 
 /// What keeps a whole side from being judged: none of its runs came to its end.
-fn obstacle(side: &[RunResult]) -> Option<(Answer, String)> {
+fn obstacle(side: &[RunResult]) -> Option<(Conclusion, String)> {
     let outcomes = || side.iter().map(|run| run.verdict.outcome);
     let reason = |outcome| {
         let run = side.iter().find(|run| run.verdict.outcome == outcome)?;
@@ -161,11 +162,11 @@ fn obstacle(side: &[RunResult]) -> Option<(Answer, String)> {
     };
     if outcomes().any(|outcome| outcome == Outcome::NotApplicable) {
         let reason = reason(Outcome::NotApplicable).unwrap_or_default();
-        return Some((Answer::NotApplicable, reason));
+        return Some((Conclusion::NotApplicable, reason));
     }
     if !side.is_empty() && outcomes().all(|outcome| outcome == Outcome::Errored) {
         let reason = reason(Outcome::Errored).unwrap_or_default();
-        return Some((Answer::Errored, reason));
+        return Some((Conclusion::Errored, reason));
     }
     None
 }
@@ -334,7 +335,7 @@ fn in_base(effect: &mut Effect) {
 
 /// The first rank in which anything is better or worse.
 fn decided_by(effects: &[Effect]) -> Option<Rank> {
-    let moved = |effect: &&Effect| matches!(effect.kind, Kind::Better | Kind::Worse);
+    let moved = |effect: &&Effect| matches!(effect.kind, EffectKind::Better | EffectKind::Worse);
     effects.iter().filter(moved).map(|effect| effect.rank).min()
 }
 
@@ -343,7 +344,7 @@ fn speaks(effect: &Effect) -> bool {
     effect.rank == Rank::Work || effect.named
 }
 
-fn answer(effects: &[Effect]) -> Answer {
+fn answer(effects: &[Effect]) -> Conclusion {
     if let Some(rank) = decided_by(effects) {
         let any = |kind| {
             effects
@@ -351,20 +352,21 @@ fn answer(effects: &[Effect]) -> Answer {
                 .any(|each| each.rank == rank && each.kind == kind)
         };
         // A rank decides only where what comes before it is told.
-        let untold = |each: &Effect| each.rank < rank && speaks(each) && each.kind == Kind::Unclear;
-        return match (any(Kind::Better), any(Kind::Worse)) {
-            _ if effects.iter().any(untold) => Answer::TooNoisy,
-            (true, true) => Answer::HelpsAndHurts,
-            (true, false) => Answer::Helps,
-            (false, _) => Answer::Hurts,
+        let untold =
+            |each: &Effect| each.rank < rank && speaks(each) && each.kind == EffectKind::Unclear;
+        return match (any(EffectKind::Better), any(EffectKind::Worse)) {
+            _ if effects.iter().any(untold) => Conclusion::TooNoisy,
+            (true, true) => Conclusion::HelpsAndHurts,
+            (true, false) => Conclusion::Helps,
+            (false, _) => Conclusion::Hurts,
         };
     }
     let any = |kind| effects.iter().any(|each| speaks(each) && each.kind == kind);
-    if any(Kind::Changed) {
-        Answer::Changes
-    } else if any(Kind::Unclear) {
-        Answer::TooNoisy
+    if any(EffectKind::Changed) {
+        Conclusion::Changes
+    } else if any(EffectKind::Unclear) {
+        Conclusion::TooNoisy
     } else {
-        Answer::NoEffect
+        Conclusion::NoEffect
     }
 }

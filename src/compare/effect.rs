@@ -55,7 +55,7 @@ impl Sample {
 
 /// What an effect amounts to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum EffectKind {
     /// A difference for the better.
     Better,
     /// A difference for the worse.
@@ -92,7 +92,7 @@ pub struct Effect {
     /// The least difference that matters.
     pub margin: f64,
     /// What it amounts to.
-    pub kind: Kind,
+    pub kind: EffectKind,
 }
 
 /// The difference of two means, and where it lies with a confidence of 1 - `alpha`. Without two measurements on each side
@@ -128,17 +128,17 @@ pub(super) fn kind(
     [least, most]: [f64; 2],
     margin: f64,
     better: Better,
-) -> Kind {
+) -> EffectKind {
     if -margin <= least && most <= margin {
-        Kind::Same
+        EffectKind::Same
     } else if (low > 0.0 || high < 0.0) && difference.abs() > margin {
         match (better, difference > 0.0) {
-            (Better::Neither, _) => Kind::Changed,
-            (Better::More, true) | (Better::Less, false) => Kind::Better,
-            (Better::More, false) | (Better::Less, true) => Kind::Worse,
+            (Better::Neither, _) => EffectKind::Changed,
+            (Better::More, true) | (Better::Less, false) => EffectKind::Better,
+            (Better::More, false) | (Better::Less, true) => EffectKind::Worse,
         }
     } else {
-        Kind::Unclear
+        EffectKind::Unclear
     }
 }
 
@@ -146,7 +146,7 @@ pub(super) fn kind(
 mod tests {
     use super::*;
 
-    fn compared(a: &[f64], b: &[f64], margin: f64) -> (f64, [f64; 2], Kind) {
+    fn compared(a: &[f64], b: &[f64], margin: f64) -> (f64, [f64; 2], EffectKind) {
         let (a, b) = (Sample::of(a).unwrap(), Sample::of(b).unwrap());
         let (difference, interval) = difference(&a, &b, 0.05);
         (
@@ -179,34 +179,34 @@ mod tests {
 
     #[test]
     fn counts_that_never_vary_differ_or_do_not() {
-        assert_eq!(compared(&[9.0; 5], &[9.0; 5], 0.4).2, Kind::Same);
+        assert_eq!(compared(&[9.0; 5], &[9.0; 5], 0.4).2, EffectKind::Same);
         assert_eq!(
             compared(&[9.0; 5], &[20.0; 5], 0.4),
-            (11.0, [11.0, 11.0], Kind::Better)
+            (11.0, [11.0, 11.0], EffectKind::Better)
         );
-        assert_eq!(compared(&[20.0; 3], &[9.0; 3], 0.4).2, Kind::Worse);
-        assert_eq!(compared(&[0.1; 7], &[0.1; 3], 0.0).2, Kind::Same);
-        assert_eq!(compared(&[0.0; 3], &[1.0; 3], 1.0).2, Kind::Same);
+        assert_eq!(compared(&[20.0; 3], &[9.0; 3], 0.4).2, EffectKind::Worse);
+        assert_eq!(compared(&[0.1; 7], &[0.1; 3], 0.0).2, EffectKind::Same);
+        assert_eq!(compared(&[0.0; 3], &[1.0; 3], 1.0).2, EffectKind::Same);
     }
 
     #[test]
     fn noise_is_neither_an_effect_nor_its_absence() {
         let (a, b) = ([100.0, 140.0, 60.0], [110.0, 70.0, 150.0]);
-        assert_eq!(compared(&a, &b, 2.0).2, Kind::Unclear);
-        assert_eq!(compared(&a, &b, 500.0).2, Kind::Same);
-        assert_eq!(compared(&[1.0], &[2.0], 0.1).2, Kind::Unclear);
+        assert_eq!(compared(&a, &b, 2.0).2, EffectKind::Unclear);
+        assert_eq!(compared(&a, &b, 500.0).2, EffectKind::Same);
+        assert_eq!(compared(&[1.0], &[2.0], 0.1).2, EffectKind::Unclear);
         // Certain, and whether it is large enough is not.
         let (a, b) = ([100.0, 100.1, 100.2], [101.9, 101.0, 102.8]);
-        assert_eq!(compared(&a, &b, 2.0).2, Kind::Unclear);
+        assert_eq!(compared(&a, &b, 2.0).2, EffectKind::Unclear);
     }
 
     #[test]
     fn what_has_no_better_is_only_different() {
         let above = |better| kind(5.0, [4.0, 6.0], [4.5, 5.5], 1.0, better);
-        assert_eq!(above(Better::Neither), Kind::Changed);
-        assert_eq!(above(Better::Less), Kind::Worse);
+        assert_eq!(above(Better::Neither), EffectKind::Changed);
+        assert_eq!(above(Better::Less), EffectKind::Worse);
         let below = kind(-5.0, [-6.0, -4.0], [-5.5, -4.5], 1.0, Better::Less);
-        assert_eq!(below, Kind::Better);
+        assert_eq!(below, EffectKind::Better);
     }
 
     /// One run of six counted one less: among many metrics its interval is wide, and that it is the same needs none of them.
@@ -221,11 +221,11 @@ mod tests {
         let within = bounds(&a, &b, 0.025);
         assert_eq!(
             kind(difference, interval, within, 2.0, Better::Less),
-            Kind::Same
+            EffectKind::Same
         );
         assert_eq!(
             kind(difference, interval, within, 1.0, Better::Less),
-            Kind::Unclear
+            EffectKind::Unclear
         );
     }
 

@@ -8,7 +8,7 @@ use crate::names::NodeName;
 
 /// A setting of one side of a comparison.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Setting {
+pub enum SetOption {
     /// A parameter of the scenario.
     Param {
         /// Its name.
@@ -40,7 +40,7 @@ pub enum SettingError {
     Key(String),
 }
 
-impl std::str::FromStr for Setting {
+impl std::str::FromStr for SetOption {
     type Err = SettingError;
 
     /// Reads a setting: what has a dot, a slash or a node before its `=` is a sysctl, all else a parameter.
@@ -78,7 +78,7 @@ fn is_key(key: &str) -> bool {
     key.contains('.') && key.split('.').all(word)
 }
 
-impl fmt::Display for Setting {
+impl fmt::Display for SetOption {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Param { name, value } => write!(f, "{name}={value}"),
@@ -109,16 +109,16 @@ mod tests {
             "net.ipv4.ip_local_port_range=15000 61000",
             "range=20000 20999",
         ] {
-            assert_eq!(text.parse::<Setting>().unwrap().to_string(), text);
+            assert_eq!(text.parse::<SetOption>().unwrap().to_string(), text);
         }
-        let spaced = "net/ipv4/tcp_tw_reuse = 1".parse::<Setting>().unwrap();
+        let spaced = "net/ipv4/tcp_tw_reuse = 1".parse::<SetOption>().unwrap();
         assert_eq!(spaced.to_string(), "net.ipv4.tcp_tw_reuse=1");
     }
 
     #[test]
     fn what_is_no_setting_is_told_with_examples() {
         for text in ["", "rate", "rate=", "=1", ":net.core.somaxconn=1"] {
-            assert_eq!(text.parse::<Setting>(), Err(SettingError::Form), "{text}");
+            assert_eq!(text.parse::<SetOption>(), Err(SettingError::Form), "{text}");
         }
         for text in [
             "net..ipv4=1",
@@ -127,7 +127,7 @@ mod tests {
             "a b.c=1",
         ] {
             assert!(
-                matches!(text.parse::<Setting>(), Err(SettingError::Key(_))),
+                matches!(text.parse::<SetOption>(), Err(SettingError::Key(_))),
                 "{text}"
             );
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-use super::setting::Setting;
+use super::setting::SetOption;
 use crate::names::NodeName;
 use crate::scenario::topology::SysctlSpec;
 use crate::scenario::{self, Place, Problems, RunSpec};
@@ -21,7 +21,7 @@ pub struct Question {
     /// Settings of the scenario that no side has: they are as in a fresh namespace unless a side sets them.
     pub without: Vec<String>,
     /// Each side's own.
-    pub sides: Vec<Vec<Setting>>,
+    pub sides: Vec<Vec<SetOption>>,
 }
 
 /// One side, ready to run.
@@ -30,7 +30,7 @@ pub struct Side {
     /// `a`, `b`, ...
     pub letter: char,
     /// Its settings.
-    pub settings: Vec<Setting>,
+    pub settings: Vec<SetOption>,
     /// The scenario with this side's parameters.
     pub file: Arc<ScenarioFile>,
     /// Its run with this side's settings.
@@ -55,7 +55,7 @@ pub enum QuestionError {
     #[error("`{setting}` names no node of the scenario; it has {}", known.join(", "))]
     Node {
         /// The setting.
-        setting: Setting,
+        setting: SetOption,
         /// Which there are.
         known: Vec<String>,
     },
@@ -84,12 +84,12 @@ impl Question {
     fn side(
         &self,
         letter: char,
-        settings: &[Setting],
+        settings: &[SetOption],
         source: &Source,
     ) -> Result<Side, QuestionError> {
         let mut set = self.set.clone();
         for setting in settings {
-            if let Setting::Param { name, value } = setting {
+            if let SetOption::Param { name, value } = setting {
                 set.insert(name.clone(), value.clone());
             }
         }
@@ -137,8 +137,8 @@ fn choose(runs: &[RunSpec], variant: Option<&str>) -> Result<RunSpec, QuestionEr
     })
 }
 
-fn apply(setting: &Setting, spec: &mut RunSpec) -> Result<(), QuestionError> {
-    let Setting::Sysctl { node, key, value } = setting else {
+fn apply(setting: &SetOption, spec: &mut RunSpec) -> Result<(), QuestionError> {
+    let SetOption::Sysctl { node, key, value } = setting else {
         return Ok(());
     };
     let nodes = &mut spec.topology.nodes;

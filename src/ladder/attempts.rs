@@ -3,15 +3,16 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use super::segment::{Flags, Pair, Segment, after};
 use super::sighting::Sighting;
 use crate::names::NodeName;
+use crate::tcp::segment::distance;
+use crate::tcp::{AddressPair, Segment};
 
 /// An attempt to connect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Attempt {
+pub(super) struct LadderAttempt {
     /// The client's address and the one that it connects to.
-    pub(super) pair: Pair,
+    pub(super) pair: AddressPair,
     /// Sequence number of its SYN.
     pub(super) isn: u32,
     /// When the first SYN left, by the wall clock.
@@ -19,21 +20,21 @@ pub(super) struct Attempt {
     /// When the next attempt between the same addresses began: what comes from then on belongs to that one.
     pub(super) ended: u64,
     /// What came back to the client first.
-    pub(super) answer: Option<Answer>,
+    pub(super) answer: Option<FirstReply>,
     /// Whether something was sent again: a SYN, or data behind which more was seen already at the client's link end.
     pub(super) again: bool,
     /// The sequence numbers behind what the client and the server have sent, as far as seen there.
     next: [Option<u32>; 2],
 }
 
-impl Attempt {
+impl LadderAttempt {
     /// Takes note of a segment of this connection.
     fn see(&mut self, segment: &Segment, from_server: bool) {
         let next = &mut self.next[usize::from(from_server)];
         let end = segment.end();
-        let behind = next.is_some_and(|next| after(next, segment.seq) > 0);
-        self.again |= behind && end != segment.seq;
-        if next.is_none_or(|next| after(end, next) > 0) {
+        let behind = next.is_some_and(|next| distance(next, segment.sequence) > 0);
+        self.again |= behind && end != segment.sequence;
+        if next.is_none_or(|next| distance(end, next) > 0) {
             *next = Some(end);
         }
     }
@@ -41,7 +42,7 @@ impl Attempt {
 
 /// What came back to a client that tries to connect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Answer {
+pub(super) struct FirstReply {
     /// When.
     pub(super) time: u64,
     /// Whether it is RST.
@@ -53,14 +54,14 @@ pub(super) fn attempts(
     sightings: &[Sighting<'_>],
     node: &NodeName,
     target: Option<SocketAddr>,
-) -> Vec<Attempt> {
-    let mut found: Vec<Attempt> = Vec::new();
-    let mut latest: BTreeMap<Pair, usize> = BTreeMap::new();
+) -> Vec<LadderAttempt> {
+    let mut found: Vec<LadderAttempt> = Vec::new();
+    let mut latest: BTreeMap<AddressPair, usize> = BTreeMap::new();
     for seen in sightings.iter().filter(|seen| seen.node == node) {
         let segment = &seen.segment;
-        if seen.leaving && segment.opens() && target.is_none_or(|target| segment.target == target) {
+        if seen.leaving && segment.opens() && target.is_none_or(|target| segment.to == target) {
             let known = latest.get(&segment.pair()).copied();
-            if let Some(known) = known.filter(|known| found[*known].isn == segment.seq) {
+            if let Some(known) = known.filter(|known| found[*known].isn == segment.sequence) {
                 found[known].again = true;
                 continue;
             }
@@ -68,9 +69,9 @@ pub(super) fn attempts(
                 found[known].ended = seen.time;
             }
             latest.insert(segment.pair(), found.len());
-            found.push(Attempt {
+            found.push(LadderAttempt {
                 pair: segment.pair(),
-                isn: segment.seq,
+                isn: segment.sequence,
                 began: seen.time,
                 ended: u64::MAX,
                 answer: None,
@@ -82,15 +83,15 @@ pub(super) fn attempts(
         {
             found[*known].see(segment, false);
         } else if !seen.leaving
-            && let Some(known) = latest.get(&(segment.target, segment.source))
+            && let Some(known) = latest.get(&(segment.to, segment.from))
         {
             let attempt = &mut found[*known];
             attempt.see(segment, true);
-            let refused = segment.flags.has(Flags::RST);
-            let accepted = segment.flags.has(Flags::SYN.and(Flags::ACK));
-            let answers = segment.ack == attempt.isn.wrapping_add(1);
+            let refused = segment.rst;
+            let accepted = segment.accepts();
+            let answers = segment.acknowledges == Some(attempt.isn.wrapping_add(1));
             if attempt.answer.is_none() && answers && (refused || accepted) {
-                attempt.answer = Some(Answer {
+                attempt.answer = Some(FirstReply {
                     time: seen.time,
                     refused,
                 });

@@ -7,7 +7,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use super::LadderError;
-use super::attempts::Attempt;
+use super::attempts::LadderAttempt;
 use crate::names::{ActorName, NodeName};
 use crate::record::{Capture, Timeline};
 use crate::scenario::RunSpec;
@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The connection asked for: `load` or `load:3`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Which {
+pub struct ConnectionChoice {
     /// The client or command.
     pub client: ActorName,
     /// Its attempt, from 1. Where not given: the first that failed, else the first that sent something again, else the first.
@@ -28,24 +28,24 @@ pub struct Which {
 /// Why a text names no connection.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("`{0}` is no connection: expected CLIENT or CLIENT:N, with N from 1")]
-pub struct WhichError(pub String);
+pub struct ConnectionChoiceError(pub String);
 
-impl FromStr for Which {
-    type Err = WhichError;
+impl FromStr for ConnectionChoice {
+    type Err = ConnectionChoiceError;
 
-    fn from_str(text: &str) -> Result<Self, WhichError> {
+    fn from_str(text: &str) -> Result<Self, ConnectionChoiceError> {
         let (client, attempt) = match text.split_once(':') {
             None => (text, None),
             Some((client, number)) => {
                 let number = number.parse().ok().filter(|number| *number > 0);
                 (
                     client,
-                    Some(number.ok_or_else(|| WhichError(text.to_owned()))?),
+                    Some(number.ok_or_else(|| ConnectionChoiceError(text.to_owned()))?),
                 )
             }
         };
         if client.is_empty() {
-            return Err(WhichError(text.to_owned()));
+            return Err(ConnectionChoiceError(text.to_owned()));
         }
         Ok(Self {
             client: ActorName::new(client),
@@ -96,8 +96,8 @@ impl Caller {
     /// The attempt asked for: an index. `end` is the last moment of the capture.
     pub(super) fn choose(
         &self,
-        attempts: &[Attempt],
-        which: &Which,
+        attempts: &[LadderAttempt],
+        which: &ConnectionChoice,
         timeline: &Timeline,
         end: u64,
     ) -> Result<usize, LadderError> {
@@ -129,7 +129,7 @@ impl Caller {
     }
 
     /// Whether an attempt was refused, or had no answer in time.
-    fn failed(&self, attempt: &Attempt, end: u64) -> bool {
+    fn failed(&self, attempt: &LadderAttempt, end: u64) -> bool {
         let waited = attempt.answer.map_or(end, |answer| answer.time);
         let waited = Duration::from_nanos(waited.saturating_sub(attempt.began));
         attempt.answer.is_some_and(|answer| answer.refused) || waited > self.timeout

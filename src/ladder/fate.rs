@@ -4,24 +4,25 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::path::Path;
-use super::segment::{Flags, Segment, after};
 use super::travel::{Travel, Travels};
 use crate::scenario::topology::{Impairment, Topology};
+use crate::tcp::Segment;
+use crate::tcp::segment::distance;
 
 /// How long a packet may take beside the delays of its links: far longer than it takes on a machine that is very busy.
 const GRACE: Duration = Duration::from_millis(100);
 
 /// What became of a packet.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Fate {
+pub enum PacketFate {
     /// It reached the other end.
     Arrived,
     /// The capture ends too soon to tell.
-    UnderWay,
+    InFlight,
     /// It was seen up to here and no further; at the node at its other end: that took no notice of it.
     Vanished {
         /// Where.
-        at: Whereabouts,
+        at: LossPoint,
         /// Why, where the record tells.
         reason: Option<String>,
     },
@@ -29,7 +30,7 @@ pub enum Fate {
 
 /// A place on the path, counted from the client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Whereabouts {
+pub enum LossPoint {
     /// In this node.
     Node(usize),
     /// On the link behind this node.
@@ -37,7 +38,12 @@ pub enum Whereabouts {
 }
 
 /// Tells the fates of packets, reasons left out, in the order of the packets. `end` is the last moment of the capture.
-pub(super) fn fates(travels: &Travels, path: &Path, topology: &Topology, end: u64) -> Vec<Fate> {
+pub(super) fn fates(
+    travels: &Travels,
+    path: &Path,
+    topology: &Topology,
+    end: u64,
+) -> Vec<PacketFate> {
     let grace = grace(path, topology);
     let too_late = |time: u64| Duration::from_nanos(end.saturating_sub(time)) < grace;
     let pieces = Pieces::of(travels);
@@ -46,16 +52,16 @@ pub(super) fn fates(travels: &Travels, path: &Path, topology: &Topology, end: u6
         let (at, time) = travel.last_seen();
         let at = if travel.arrived().is_some() || pieces.go_on(travel, at) {
             if notice.taken_of(travel) {
-                return Fate::Arrived;
+                return PacketFate::Arrived;
             }
-            Whereabouts::Node(hop_of(travel, path.links.len(), path))
+            LossPoint::Node(hop_of(travel, path.links.len(), path))
         } else {
             whereabouts(travel, at, path)
         };
         if too_late(time) {
-            Fate::UnderWay
+            PacketFate::InFlight
         } else {
-            Fate::Vanished { at, reason: None }
+            PacketFate::Vanished { at, reason: None }
         }
     });
     each.collect()
@@ -71,12 +77,12 @@ fn hop_of(travel: &Travel, hops: usize, path: &Path) -> usize {
 }
 
 /// Where a packet is that was seen last at this place of its way.
-fn whereabouts(travel: &Travel, at: usize, path: &Path) -> Whereabouts {
+fn whereabouts(travel: &Travel, at: usize, path: &Path) -> LossPoint {
     if at % 2 == 1 {
-        return Whereabouts::Node(hop_of(travel, at.div_ceil(2), path));
+        return LossPoint::Node(hop_of(travel, at.div_ceil(2), path));
     }
     let from = hop_of(travel, at / 2, path);
-    Whereabouts::Link(if travel.forward { from } else { from - 1 })
+    LossPoint::Link(if travel.forward { from } else { from - 1 })
 }
 
 /// Segments that were never seen at their sender: it sent them as part of longer ones, which were cut on the way.
@@ -94,7 +100,7 @@ impl Pieces {
         let first = |forward: bool| {
             let mut all = travels.all.iter();
             let first = all.find(|travel| travel.forward == forward);
-            first.map_or(0, |travel| travel.segment.seq)
+            first.map_or(0, |travel| travel.segment.sequence)
         };
         let mut pieces = Self {
             starts: [BTreeMap::new(), BTreeMap::new()],
@@ -112,7 +118,7 @@ impl Pieces {
     }
 
     fn range(&self, way: usize, segment: &Segment) -> (i64, i64) {
-        let start = after(segment.seq, self.base[way]);
+        let start = distance(segment.sequence, self.base[way]);
         (start, start + i64::from(segment.length))
     }
 
@@ -143,10 +149,7 @@ impl Notice {
     fn of(travels: &Travels) -> Self {
         let said = travels.all.iter().filter(|travel| !travel.forward);
         let said = said.filter_map(|travel| Some((travel.seen[0]?, &travel.segment)));
-        let accepts = Flags::SYN.and(Flags::ACK);
-        let accepted = said
-            .clone()
-            .filter(|(_, segment)| segment.flags.has(accepts));
+        let accepted = said.clone().filter(|(_, segment)| segment.accepts());
         let opened = travels
             .all
             .iter()
@@ -172,7 +175,7 @@ impl Notice {
                 (answer, _) => answer.is_some(),
             }
         } else {
-            let reset = travel.segment.flags.has(Flags::RST);
+            let reset = travel.segment.rst;
             reset || self.accepted.is_none_or(|accepted| accepted < arrived)
         }
     }

@@ -9,7 +9,6 @@ mod fate;
 mod path;
 mod reason;
 mod rows;
-pub(crate) mod segment;
 mod sighting;
 mod state;
 mod travel;
@@ -24,16 +23,15 @@ use thiserror::Error;
 use crate::names::{ActorName, NodeName};
 use crate::record::{Capture, Timeline};
 use crate::scenario::RunSpec;
+use crate::tcp::{TcpFlags, TcpState};
 use crate::units::show::brief;
-use attempts::{Attempt, attempts};
+use attempts::{LadderAttempt, attempts};
 use choice::Caller;
-pub use choice::{Which, WhichError};
-pub use fate::{Fate, Whereabouts};
+pub use choice::{ConnectionChoice, ConnectionChoiceError};
+pub use fate::{LossPoint, PacketFate};
 use path::Path;
-use reason::Ledger;
-pub use segment::Flags;
+use reason::LossReasons;
 use sighting::Sighting;
-pub use state::State;
 use travel::Travels;
 
 /// A connection, ready to be shown.
@@ -54,7 +52,7 @@ pub struct Ladder {
     /// The addresses on each link between them.
     pub links: Vec<LinkView>,
     /// What happened, in the order of time.
-    pub rows: Vec<Row>,
+    pub rows: Vec<LadderRow>,
     /// What a reader must know.
     pub notes: Vec<String>,
 }
@@ -71,7 +69,7 @@ pub struct LinkView {
 
 /// A line of a ladder.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Row {
+pub enum LadderRow {
     /// A packet.
     Packet(PacketRow),
     /// So many packets that are not shown.
@@ -86,7 +84,7 @@ pub struct PacketRow {
     /// Whether it goes from the client to the server.
     pub forward: bool,
     /// Its control bits.
-    pub flags: Flags,
+    pub flags: TcpFlags,
     /// Sequence number of its first byte, from its sender's initial one on; as it is where that is not known.
     pub seq: i64,
     /// What it acknowledges, from the receiver's initial sequence number on.
@@ -98,9 +96,9 @@ pub struct PacketRow {
     /// The links that it was seen on, in the order of its way.
     pub hops: Vec<Hop>,
     /// What became of it.
-    pub fate: Fate,
+    pub fate: PacketFate,
     /// The state that the client and the server have from here on, where it changes, from the packets.
-    pub states: [Option<State>; 2],
+    pub states: [Option<TcpState>; 2],
 }
 
 /// A packet on a link.
@@ -171,9 +169,9 @@ pub fn draw(
     capture: &Capture,
     spec: &RunSpec,
     timeline: &Timeline,
-    which: &Which,
+    which: &ConnectionChoice,
 ) -> Result<Ladder, LadderError> {
-    Evidence::new(capture, spec, timeline)?.draw(which)
+    LadderSources::new(capture, spec, timeline)?.draw(which)
 }
 
 /// Finds a connection of everything that connects in a run: the first of each that failed, else the first that sent something
@@ -186,9 +184,9 @@ pub fn draw_each(
     spec: &RunSpec,
     timeline: &Timeline,
 ) -> Result<Vec<Result<Ladder, LadderError>>, LadderError> {
-    let evidence = Evidence::new(capture, spec, timeline)?;
+    let evidence = LadderSources::new(capture, spec, timeline)?;
     let each = choice::callers(spec).into_iter().map(|caller| {
-        let which = Which {
+        let which = ConnectionChoice {
             client: caller.name,
             attempt: None,
         };
@@ -202,14 +200,14 @@ pub fn draw_each(
 }
 
 /// What ladders of a run are drawn from.
-struct Evidence<'a> {
+struct LadderSources<'a> {
     capture: &'a Capture,
     spec: &'a RunSpec,
     timeline: &'a Timeline,
     sightings: Vec<Sighting<'a>>,
 }
 
-impl<'a> Evidence<'a> {
+impl<'a> LadderSources<'a> {
     fn new(
         capture: &'a Capture,
         spec: &'a RunSpec,
@@ -224,7 +222,7 @@ impl<'a> Evidence<'a> {
         })
     }
 
-    fn draw(&self, which: &Which) -> Result<Ladder, LadderError> {
+    fn draw(&self, which: &ConnectionChoice) -> Result<Ladder, LadderError> {
         let Self {
             capture,
             spec,
@@ -243,7 +241,7 @@ impl<'a> Evidence<'a> {
         }
         let travels = travel::follow(sightings, &path, attempt);
         let fates = fate::fates(&travels, &path, &spec.topology, capture.ended);
-        let ledger = Ledger {
+        let reasons = LossReasons {
             spec,
             timeline,
             path: &path,
@@ -256,20 +254,20 @@ impl<'a> Evidence<'a> {
             began: since_zero(capture, attempt),
             outcome: outcome(attempt),
             links: links(&travels, &path),
-            rows: rows::rows(&travels, fates, attempt, &ledger),
+            rows: rows::rows(&travels, fates, attempt, &reasons),
             notes: caller.notes(capture, spec, timeline),
             nodes: path.nodes,
         })
     }
 }
 
-fn since_zero(capture: &Capture, attempt: &Attempt) -> Option<Duration> {
+fn since_zero(capture: &Capture, attempt: &LadderAttempt) -> Option<Duration> {
     let since = attempt.began.checked_sub(capture.clock_zero?)?;
     Some(Duration::from_nanos(since))
 }
 
 /// How connecting came out, by what came back to the client first.
-fn outcome(attempt: &Attempt) -> String {
+fn outcome(attempt: &LadderAttempt) -> String {
     let Some(answer) = attempt.answer else {
         return "never answered".to_owned();
     };

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::fate::Whereabouts;
+use super::fate::LossPoint;
 use super::path::Path;
 use crate::names::NodeName;
 use crate::record::{Offset, Timeline};
@@ -18,7 +18,7 @@ const NEARLY_FULL: f64 = 0.95;
 
 /// What the record knows of drops.
 #[derive(Debug)]
-pub(super) struct Ledger<'a> {
+pub(super) struct LossReasons<'a> {
     pub(super) spec: &'a RunSpec,
     pub(super) timeline: &'a Timeline,
     pub(super) path: &'a Path,
@@ -36,19 +36,19 @@ const AT_RECEIVER: [(&str, &str); 4] = [
     ("TcpExtListenDrops", "dropped by the listener"),
 ];
 
-impl Ledger<'_> {
+impl LossReasons<'_> {
     /// Why a packet vanished there that was seen last at that time; going from the client to the server, or back.
-    pub(super) fn reason(&self, at: Whereabouts, forward: bool, time: u64) -> Option<String> {
+    pub(super) fn reason(&self, at: LossPoint, forward: bool, time: u64) -> Option<String> {
         let t = Offset(time.checked_sub(self.zero?)?);
         match at {
-            Whereabouts::Node(0) => None,
-            Whereabouts::Node(node) if node + 1 == self.path.nodes.len() => {
+            LossPoint::Node(0) => None,
+            LossPoint::Node(node) if node + 1 == self.path.nodes.len() => {
                 let node = &self.path.nodes[node];
                 let mut counters = AT_RECEIVER.iter();
                 counters.find_map(|(counter, meaning)| self.rose(node, counter, t, meaning))
             }
-            Whereabouts::Node(node) => self.on_router(&self.path.nodes[node], t),
-            Whereabouts::Link(link) => self.on_link(link, forward, t),
+            LossPoint::Node(node) => self.on_router(&self.path.nodes[node], t),
+            LossPoint::Link(link) => self.on_link(link, forward, t),
         }
     }
 

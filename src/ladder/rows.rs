@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use super::attempts::Attempt;
-use super::fate::Fate;
-use super::reason::Ledger;
-use super::segment::{Flags, Segment, after};
-use super::state::{Endpoint, State};
+use super::attempts::LadderAttempt;
+use super::fate::PacketFate;
+use super::reason::LossReasons;
+use super::state::Endpoint;
 use super::travel::{Travel, Travels};
-use super::{Hop, PacketRow, Row};
+use super::{Hop, LadderRow, PacketRow};
+use crate::tcp::segment::distance;
+use crate::tcp::{Segment, TcpState};
 
 /// Packets shown of a long connection: so many of its beginning, and as many of its end,
 const ENDS: usize = 30;
@@ -20,14 +21,13 @@ const AROUND: usize = 1;
 /// Makes the rows; the fates are those of the packets, in the same order.
 pub(super) fn rows(
     travels: &Travels,
-    fates: Vec<Fate>,
-    attempt: &Attempt,
-    ledger: &Ledger<'_>,
-) -> Vec<Row> {
-    let accepted = Flags::SYN.and(Flags::ACK);
+    fates: Vec<PacketFate>,
+    attempt: &LadderAttempt,
+    reasons: &LossReasons<'_>,
+) -> Vec<LadderRow> {
     let mut answers = travels.all.iter().filter(|travel| !travel.forward);
-    let theirs = answers.find(|travel| travel.segment.flags.has(accepted));
-    let theirs = theirs.map(|travel| travel.segment.seq);
+    let theirs = answers.find(|travel| travel.segment.accepts());
+    let theirs = theirs.map(|travel| travel.segment.sequence);
     let bases = [Some(attempt.isn), theirs];
     let marks = marks(travels);
     let states = states(travels, &fates);
@@ -35,7 +35,7 @@ pub(super) fn rows(
     let rows: Vec<PacketRow> = packets
         .map(|(((travel, fate), mark), states)| {
             let row = row(travel, attempt.began, bases);
-            let fate = explained(fate, travel, ledger);
+            let fate = explained(fate, travel, reasons);
             PacketRow {
                 mark,
                 fate,
@@ -48,10 +48,11 @@ pub(super) fn rows(
 }
 
 /// A long connection's beginning, its end, and what happened between.
-fn shortened(packets: Vec<PacketRow>) -> Vec<Row> {
+fn shortened(packets: Vec<PacketRow>) -> Vec<LadderRow> {
     let count = packets.len();
-    let told =
-        |packet: &PacketRow| packet.mark.is_some() || matches!(packet.fate, Fate::Vanished { .. });
+    let told = |packet: &PacketRow| {
+        packet.mark.is_some() || matches!(packet.fate, PacketFate::Vanished { .. })
+    };
     let between = (ENDS..count.saturating_sub(ENDS)).filter(|at| told(&packets[*at]));
     let between: Vec<usize> = between.take(TOLD).collect();
     let shown = |at: usize| {
@@ -61,11 +62,11 @@ fn shortened(packets: Vec<PacketRow>) -> Vec<Row> {
     let mut rows = Vec::new();
     for (at, packet) in packets.into_iter().enumerate() {
         if shown(at) {
-            rows.push(Row::Packet(packet));
-        } else if let Some(Row::LeftOut(count)) = rows.last_mut() {
+            rows.push(LadderRow::Packet(packet));
+        } else if let Some(LadderRow::LeftOut(count)) = rows.last_mut() {
             *count += 1;
         } else {
-            rows.push(Row::LeftOut(1));
+            rows.push(LadderRow::LeftOut(1));
         }
     }
     rows
@@ -78,20 +79,20 @@ fn row(travel: &Travel, began: u64, [ours, theirs]: [Option<u32>; 2]) -> PacketR
     } else {
         (theirs, ours)
     };
-    let relative =
-        |number: u32, base: Option<u32>| base.map_or(i64::from(number), |base| after(number, base));
-    let acknowledges = segment.flags.has(Flags::ACK);
+    let relative = |number: u32, base: Option<u32>| {
+        base.map_or(i64::from(number), |base| distance(number, base))
+    };
     PacketRow {
         time: Duration::from_nanos(travel.began().saturating_sub(began)),
         forward: travel.forward,
-        flags: segment.flags,
+        flags: segment.flags(),
         // RST in answer to a SYN has sequence number 0 as it is (RFC 9293, 3.10.7.1).
-        seq: relative(segment.seq, own),
-        ack: acknowledges.then(|| relative(segment.ack, other)),
+        seq: relative(segment.sequence, own),
+        ack: segment.acknowledges.map(|ack| relative(ack, other)),
         length: segment.length,
         mark: None,
         hops: hops(travel),
-        fate: Fate::Arrived,
+        fate: PacketFate::Arrived,
         states: [None, None],
     }
 }
@@ -114,11 +115,11 @@ fn hops(travel: &Travel) -> Vec<Hop> {
     seen.collect()
 }
 
-fn explained(fate: Fate, travel: &Travel, ledger: &Ledger<'_>) -> Fate {
+fn explained(fate: PacketFate, travel: &Travel, reasons: &LossReasons<'_>) -> PacketFate {
     match fate {
-        Fate::Vanished { at, reason: None } => Fate::Vanished {
+        PacketFate::Vanished { at, reason: None } => PacketFate::Vanished {
             at,
-            reason: ledger.reason(at, travel.forward, travel.last_seen().1),
+            reason: reasons.reason(at, travel.forward, travel.last_seen().1),
         },
         other => other,
     }
@@ -146,26 +147,26 @@ struct Sent {
 
 impl Sent {
     fn mark(&mut self, segment: &Segment) -> Option<String> {
-        if segment.flags.has(Flags::SYN) {
+        if segment.syn {
             let retries = match self.syn {
-                Some((seq, sent)) if seq == segment.seq => sent,
+                Some((seq, sent)) if seq == segment.sequence => sent,
                 _ => 0,
             };
-            self.syn = Some((segment.seq, retries + 1));
+            self.syn = Some((segment.sequence, retries + 1));
             self.next = Some(self.next.filter(|_| retries > 0).unwrap_or(segment.end()));
             return (retries > 0).then(|| format!("retry {retries}"));
         }
-        let next = *self.next.get_or_insert(segment.seq);
-        if after(segment.end(), next) > 0 {
+        let next = *self.next.get_or_insert(segment.sequence);
+        if distance(segment.end(), next) > 0 {
             self.next = Some(segment.end());
         }
-        let behind = after(segment.seq, next);
-        if segment.flags.has(Flags::RST) || behind >= 0 {
+        let behind = distance(segment.sequence, next);
+        if segment.rst || behind >= 0 {
             None
-        } else if segment.length <= 1 && behind == -1 && !segment.flags.has(Flags::FIN) {
+        } else if segment.length <= 1 && behind == -1 && !segment.fin {
             // One byte back: what keepalive and the probes of a closed window send (RFC 9293, 3.8.4; RFC 1122, 4.2.2.17).
             Some("probe".to_owned())
-        } else if segment.end() == segment.seq {
+        } else if segment.end() == segment.sequence {
             None
         } else {
             Some("retransmission".to_owned())
@@ -174,7 +175,7 @@ impl Sent {
 }
 
 /// The states of client and server after each packet, where they change.
-fn states(travels: &Travels, fates: &[Fate]) -> Vec<[Option<State>; 2]> {
+fn states(travels: &Travels, fates: &[PacketFate]) -> Vec<[Option<TcpState>; 2]> {
     let mut changes = vec![[None, None]; travels.all.len()];
     for side in [0, 1] {
         // What one end sees is in the order in which it sees it.
@@ -184,7 +185,9 @@ fn states(travels: &Travels, fates: &[Fate]) -> Vec<[Option<State>; 2]> {
             let time = if sends {
                 travel.seen[0]
             } else {
-                travel.arrived().filter(|_| fates[number] == Fate::Arrived)
+                travel
+                    .arrived()
+                    .filter(|_| fates[number] == PacketFate::Arrived)
             };
             seen.extend(time.map(|time| (time, number, sends)));
         }

@@ -1,8 +1,8 @@
 //! Segments as they were seen at the link ends of nodes.
 
-use super::segment::Segment;
 use crate::names::NodeName;
 use crate::record::{Capture, Direction};
+use crate::tcp::Segment;
 
 /// A segment, seen at a node.
 #[derive(Debug, Clone, Copy)]
@@ -28,7 +28,7 @@ pub(super) fn sightings(capture: &Capture) -> Vec<Sighting<'_>> {
             interface: packet.interface,
             time: packet.time,
             leaving: packet.direction? == Direction::Outbound,
-            segment: Segment::of(&packet)?,
+            segment: Segment::read(packet.bytes, packet.length)?.0,
         })
     });
     seen.collect()

@@ -3,48 +3,14 @@
 //! The kernel may know better: a connection whose last ACK found the accept queue full stays in SYN_RECV, and one that was
 //! answered by a SYN cookie has no state at all until then.
 
-use std::fmt;
-
-use super::segment::{Flags, Segment, after};
-
-/// States, spelled as the kernel does (Linux `include/net/tcp_states.h`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "they are TCP's own")]
-pub enum State {
-    SynSent,
-    SynRecv,
-    Established,
-    FinWait1,
-    FinWait2,
-    Closing,
-    TimeWait,
-    CloseWait,
-    LastAck,
-    Close,
-}
-
-impl fmt::Display for State {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::SynSent => "SYN_SENT",
-            Self::SynRecv => "SYN_RECV",
-            Self::Established => "ESTABLISHED",
-            Self::FinWait1 => "FIN_WAIT1",
-            Self::FinWait2 => "FIN_WAIT2",
-            Self::Closing => "CLOSING",
-            Self::TimeWait => "TIME_WAIT",
-            Self::CloseWait => "CLOSE_WAIT",
-            Self::LastAck => "LAST_ACK",
-            Self::Close => "CLOSE",
-        })
-    }
-}
+use crate::tcp::segment::distance;
+use crate::tcp::{Segment, TcpState};
 
 /// One end of a connection.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Endpoint {
     /// Unknown before its first packet.
-    state: Option<State>,
+    state: Option<TcpState>,
     /// Its own initial sequence number.
     own: Option<u32>,
     /// The sequence number behind its own FIN.
@@ -59,85 +25,83 @@ pub(super) struct Endpoint {
 
 impl Endpoint {
     /// Its state, where anything tells it.
-    pub(super) fn state(&self) -> Option<State> {
+    pub(super) fn state(&self) -> Option<TcpState> {
         self.state
     }
 
     /// It sends a segment.
     pub(super) fn sends(&mut self, segment: &Segment) {
-        if segment.flags.has(Flags::RST) {
+        if segment.rst {
             // In TIME_WAIT too, a reset is for what came, not for what was (RFC 9293, 3.10.7.4).
-            if self.state != Some(State::TimeWait) {
-                self.state = Some(State::Close);
+            if self.state != Some(TcpState::TimeWait) {
+                self.state = Some(TcpState::Close);
             }
             return;
         }
-        if segment.flags.has(Flags::SYN) {
-            self.own = Some(segment.seq);
+        if segment.syn {
+            self.own = Some(segment.sequence);
             self.state = Some(if segment.opens() {
-                State::SynSent
+                TcpState::SynSent
             } else {
-                State::SynRecv
+                TcpState::SynRecv
             });
         }
-        if segment.flags.has(Flags::FIN) {
+        if segment.fin {
             self.own_fin = Some(segment.end());
             self.state = match self.state {
-                Some(State::Established | State::SynRecv) => Some(State::FinWait1),
-                Some(State::CloseWait) => Some(State::LastAck),
+                Some(TcpState::Established | TcpState::SynRecv) => Some(TcpState::FinWait1),
+                Some(TcpState::CloseWait) => Some(TcpState::LastAck),
                 other => other,
             };
         }
         // What it acknowledges has come, even where that was not seen.
-        if segment.flags.has(Flags::ACK) {
-            self.expect(segment.ack);
+        if let Some(acknowledged) = segment.acknowledges {
+            self.expect(acknowledged);
         }
     }
 
     /// It receives a segment.
     pub(super) fn receives(&mut self, segment: &Segment) {
-        if segment.flags.has(Flags::RST) {
-            if self.state.is_some_and(|state| state != State::TimeWait) {
-                self.state = Some(State::Close);
+        if segment.rst {
+            if self.state.is_some_and(|state| state != TcpState::TimeWait) {
+                self.state = Some(TcpState::Close);
             }
             return;
         }
-        let acknowledges = |seq: Option<u32>| {
-            let acked = seq.map(|seq| after(segment.ack, seq) >= 0);
-            segment.flags.has(Flags::ACK) && acked == Some(true)
+        let acknowledges = |sequence: Option<u32>| {
+            let both = segment.acknowledges.zip(sequence);
+            both.is_some_and(|(acknowledged, sequence)| distance(acknowledged, sequence) >= 0)
         };
         let own_syn = acknowledges(self.own.map(|own| own.wrapping_add(1)));
         self.state = match self.state {
-            Some(State::SynSent) if segment.flags.has(Flags::SYN) && own_syn => {
-                Some(State::Established)
-            }
+            Some(TcpState::SynSent) if segment.syn && own_syn => Some(TcpState::Established),
             // Both open at once.
-            Some(State::SynSent) if segment.opens() => Some(State::SynRecv),
-            Some(State::SynRecv) if own_syn => Some(State::Established),
+            Some(TcpState::SynSent) if segment.opens() => Some(TcpState::SynRecv),
+            Some(TcpState::SynRecv) if own_syn => Some(TcpState::Established),
             other => other,
         };
         if acknowledges(self.own_fin) {
             self.state = match self.state {
-                Some(State::FinWait1) => Some(State::FinWait2),
-                Some(State::Closing) => Some(State::TimeWait),
-                Some(State::LastAck) => Some(State::Close),
+                Some(TcpState::FinWait1) => Some(TcpState::FinWait2),
+                Some(TcpState::Closing) => Some(TcpState::TimeWait),
+                Some(TcpState::LastAck) => Some(TcpState::Close),
                 other => other,
             };
         }
-        if segment.flags.has(Flags::FIN) {
+        if segment.fin {
             self.peer_fin = Some(segment.end());
         }
-        if segment.flags.has(Flags::SYN) {
+        if segment.syn {
             self.expected.get_or_insert(segment.end());
         }
-        self.early.push((segment.seq, segment.end()));
+        self.early.push((segment.sequence, segment.end()));
         self.put_in_order();
     }
 
     fn expect(&mut self, seq: u32) {
         if self
             .expected
-            .is_none_or(|expected| after(seq, expected) > 0)
+            .is_none_or(|expected| distance(seq, expected) > 0)
         {
             self.expected = Some(seq);
         }
@@ -149,23 +113,27 @@ impl Endpoint {
         let Some(mut expected) = self.expected else {
             return;
         };
-        self.early.sort_by_key(|(start, _)| after(*start, expected));
+        self.early
+            .sort_by_key(|(start, _)| distance(*start, expected));
         self.early.retain(|(start, end)| {
-            if after(*start, expected) > 0 {
+            if distance(*start, expected) > 0 {
                 return true;
             }
-            if after(*end, expected) > 0 {
+            if distance(*end, expected) > 0 {
                 expected = *end;
             }
             false
         });
         self.expected = Some(expected);
-        if self.peer_fin.is_some_and(|fin| after(expected, fin) >= 0) {
+        if self
+            .peer_fin
+            .is_some_and(|fin| distance(expected, fin) >= 0)
+        {
             self.peer_fin = None;
             self.state = match self.state {
-                Some(State::Established | State::SynRecv) => Some(State::CloseWait),
-                Some(State::FinWait1) => Some(State::Closing),
-                Some(State::FinWait2) => Some(State::TimeWait),
+                Some(TcpState::Established | TcpState::SynRecv) => Some(TcpState::CloseWait),
+                Some(TcpState::FinWait1) => Some(TcpState::Closing),
+                Some(TcpState::FinWait2) => Some(TcpState::TimeWait),
                 other => other,
             };
         }
@@ -181,22 +149,21 @@ mod tests {
         let mut words = text.split(' ');
         let names = words.next().unwrap();
         let mut number = || words.next().map_or(0, |word| word.parse().unwrap());
-        let bits = [Flags::SYN, Flags::FIN, Flags::RST, Flags::PSH, Flags::ACK];
-        let none = Flags::default();
-        let flags = names.split('-').fold(none, |all, name| {
-            let bit = bits.iter().find(|bit| bit.to_string() == name).unwrap();
-            all.and(*bit)
-        });
+        let has = |name| names.split('-').any(|each| each == name);
         let nowhere = "0.0.0.0:0".parse().unwrap();
+        let (sequence, ack) = (number(), number());
         Segment {
-            source: nowhere,
-            target: nowhere,
-            flags,
-            seq: number(),
-            ack: number(),
+            from: nowhere,
+            to: nowhere,
+            sequence,
+            acknowledges: has("ACK").then_some(ack),
             length: number(),
+            syn: has("SYN"),
+            fin: has("FIN"),
+            rst: has("RST"),
+            psh: has("PSH"),
             identification: 0,
-            stamp: None,
+            timestamps: None,
         }
     }
 

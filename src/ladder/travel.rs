@@ -6,10 +6,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::attempts::Attempt;
+use super::attempts::LadderAttempt;
 use super::path::Path;
-use super::segment::{Flags, Pair, Segment};
 use super::sighting::Sighting;
+use crate::tcp::{AddressPair, Segment, TcpFlags};
 
 /// A packet on its way.
 #[derive(Debug, Clone)]
@@ -50,17 +50,17 @@ pub(super) struct Travels {
     /// In the order in which they were seen first.
     pub(super) all: Vec<Travel>,
     /// From client to server: by position in [`Travel::seen`].
-    pub(super) pairs: BTreeMap<usize, BTreeSet<Pair>>,
+    pub(super) pairs: BTreeMap<usize, BTreeSet<AddressPair>>,
 }
 
 /// What stays the same on the way.
-type Identity = (bool, u32, u32, Flags, u32, u16);
+type Identity = (bool, u32, Option<u32>, TcpFlags, u32, u16);
 
 /// Follows the packets of an attempt.
-pub(super) fn follow(sightings: &[Sighting<'_>], path: &Path, attempt: &Attempt) -> Travels {
+pub(super) fn follow(sightings: &[Sighting<'_>], path: &Path, attempt: &LadderAttempt) -> Travels {
     let mut travels = Travels::default();
     let mut by_identity: BTreeMap<Identity, Vec<usize>> = BTreeMap::new();
-    let mut pairs: BTreeMap<usize, BTreeSet<Pair>> = BTreeMap::new();
+    let mut pairs: BTreeMap<usize, BTreeSet<AddressPair>> = BTreeMap::new();
     let places = path.links.len() * 2;
     let first = sightings.partition_point(|seen| seen.time < attempt.began);
     let life = sightings[first..].iter();
@@ -71,7 +71,8 @@ pub(super) fn follow(sightings: &[Sighting<'_>], path: &Path, attempt: &Attempt)
         };
         let learnt = pairs.entry(seen.interface).or_default();
         if segment.opens() {
-            let ours = segment.seq == attempt.isn && (node > 0 || segment.pair() == attempt.pair);
+            let ours =
+                segment.sequence == attempt.isn && (node > 0 || segment.pair() == attempt.pair);
             if ours {
                 learnt.insert(segment.pair());
             } else {
@@ -80,7 +81,7 @@ pub(super) fn follow(sightings: &[Sighting<'_>], path: &Path, attempt: &Attempt)
             }
         }
         let forward = learnt.contains(&segment.pair());
-        if !forward && !learnt.contains(&(segment.target, segment.source)) {
+        if !forward && !learnt.contains(&(segment.to, segment.from)) {
             continue;
         }
         let Some(place) = place(node, seen.leaving, forward, places) else {
@@ -101,7 +102,7 @@ pub(super) fn follow(sightings: &[Sighting<'_>], path: &Path, attempt: &Attempt)
             let (last, _) = travels.all[*known].last_seen();
             last < place
         });
-        let stamped = |known: &usize| travels.all[*known].segment.stamp == segment.stamp;
+        let stamped = |known: &usize| travels.all[*known].segment.timestamps == segment.timestamps;
         let same = open.clone().find(stamped).or_else(|| open.next());
         if let Some(same) = same.filter(|_| place > 0) {
             travels.all[same].seen[place] = Some(seen.time);
@@ -122,9 +123,9 @@ pub(super) fn follow(sightings: &[Sighting<'_>], path: &Path, attempt: &Attempt)
 fn identity(forward: bool, segment: &Segment) -> Identity {
     (
         forward,
-        segment.seq,
-        segment.ack,
-        segment.flags,
+        segment.sequence,
+        segment.acknowledges,
+        segment.flags(),
         segment.length,
         segment.identification,
     )

@@ -13,8 +13,9 @@ use super::watched::{Changes, Watched};
 use crate::names::{NodeName, SeriesName};
 use crate::record::{Offset, Recorder, SeriesKind};
 use crate::sys::ports::local_ports;
-use crate::sys::sock_diag::{ListedConnection, ListeningSocket, SockDiag, TcpState, TcpStates};
+use crate::sys::sock_diag::{ListedConnection, ListeningSocket, SockDiag, TcpStates};
 use crate::sys::tcp_info::{self, FIELDS, TcpInfoField, TcpInfoUnit};
+use crate::tcp::TcpState;
 use crate::units::Unit;
 
 /// Sockets are listed at every look, up to a quarter of a processor, as those are that are only counted (`sockets`).

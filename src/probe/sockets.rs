@@ -14,7 +14,8 @@ use super::watched::{Changes, Watched};
 use crate::names::{NodeName, SeriesName};
 use crate::record::{Offset, Recorder, SeriesKind};
 use crate::sys::procfs::{NetFile, TcpSockstat, counts_tw_by_namespace, tcp_sockstat};
-use crate::sys::sock_diag::{SockDiag, SocketCounts, TcpState, TcpStates};
+use crate::sys::sock_diag::{SockDiag, SocketCounts, TcpStates};
+use crate::tcp::TcpState;
 use crate::units::Unit;
 
 /// States that no expectation names are listed for at most a 200th (0.5 %) of a processor: on a machine with two, what a

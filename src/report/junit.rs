@@ -20,7 +20,7 @@ use crate::suite::{RunResult, ScenarioFile, ScenarioResult, SuiteResult};
 type Xml = Writer<Vec<u8>>;
 
 /// One `testcase`.
-struct Case<'a> {
+struct TestCase<'a> {
     name: String,
     /// Seconds; comparisons take none.
     took: f64,
@@ -82,14 +82,14 @@ const FAILURES: &[Outcome] = &[Outcome::Failed];
 const ERRORS: &[Outcome] = &[Outcome::Errored, Outcome::Inconclusive];
 const SKIPPED: &[Outcome] = &[Outcome::Skipped, Outcome::NotApplicable];
 
-fn counted(cases: &[Case<'_>], outcomes: &[Outcome]) -> usize {
+fn counted(cases: &[TestCase<'_>], outcomes: &[Outcome]) -> usize {
     cases
         .iter()
         .filter(|case| outcomes.contains(&case.outcome))
         .count()
 }
 
-fn suite(xml: &mut Xml, result: &ScenarioResult, cases: &[Case<'_>]) -> std::io::Result<()> {
+fn suite(xml: &mut Xml, result: &ScenarioResult, cases: &[TestCase<'_>]) -> std::io::Result<()> {
     let took: f64 = cases.iter().map(|case| case.took).sum();
     let element = xml
         .create_element("testsuite")
@@ -123,7 +123,7 @@ fn suite(xml: &mut Xml, result: &ScenarioResult, cases: &[Case<'_>]) -> std::io:
     Ok(())
 }
 
-fn case(xml: &mut Xml, class: &str, case: &Case<'_>) -> std::io::Result<()> {
+fn case(xml: &mut Xml, class: &str, case: &TestCase<'_>) -> std::io::Result<()> {
     let element = xml
         .create_element("testcase")
         .with_attribute(("name", one_line(&case.name).as_str()))
@@ -166,12 +166,12 @@ fn output(xml: &mut Xml, tag: &str, lines: &[String]) -> std::io::Result<()> {
     Ok(())
 }
 
-fn cases(result: &ScenarioResult) -> Vec<Case<'_>> {
+fn cases(result: &ScenarioResult) -> Vec<TestCase<'_>> {
     let file = &*result.file;
     let runs = result.runs.iter().map(|run| run_case(file, run));
     let compare = result.compare.iter().map(|case| {
         let outcome = evidence::compare_outcome(case);
-        Case {
+        TestCase {
             name: evidence::compare_name(case),
             took: 0.0,
             place: FilePlace::of_outcome(file, &case.verdicts, outcome),
@@ -185,7 +185,7 @@ fn cases(result: &ScenarioResult) -> Vec<Case<'_>> {
     runs.chain(compare).collect()
 }
 
-fn run_case<'a>(file: &'a ScenarioFile, run: &'a RunResult) -> Case<'a> {
+fn run_case<'a>(file: &'a ScenarioFile, run: &'a RunResult) -> TestCase<'a> {
     let verdict = &run.verdict;
     let reason = verdict.reason.as_deref();
     let mut against = evidence::against(file, run.verdict.judged(), reason);
@@ -199,7 +199,7 @@ fn run_case<'a>(file: &'a ScenarioFile, run: &'a RunResult) -> Case<'a> {
             );
         }
     }
-    Case {
+    TestCase {
         name: evidence::run_name(run),
         took: run.took.as_secs_f64(),
         place: FilePlace::of_run(file, run),

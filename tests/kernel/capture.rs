@@ -174,7 +174,7 @@ expect: [ load.established == 5 ]
     assert!(!text.contains('✗'), "{text}");
     // Each packet was seen on both links, from end to end.
     for row in &ladder.rows {
-        let ladder::Row::Packet(packet) = row else {
+        let ladder::LadderRow::Packet(packet) = row else {
             panic!("{text}")
         };
         assert_eq!(packet.hops.len(), 2, "{text}");
@@ -269,21 +269,21 @@ expect: [ load.attempted == 20 ]
         .collect();
     let rows = all.iter().flat_map(|ladder| &ladder.rows);
     let packets = rows.filter_map(|row| match row {
-        ladder::Row::Packet(packet) => Some(packet),
-        ladder::Row::LeftOut(_) => None,
+        ladder::LadderRow::Packet(packet) => Some(packet),
+        ladder::LadderRow::LeftOut(_) => None,
     });
     let mut lost = 0;
     for packet in packets {
         match &packet.fate {
-            ladder::Fate::Vanished { at, reason } => {
-                assert_eq!(*at, ladder::Whereabouts::Link(1), "{packet:#?}");
+            ladder::PacketFate::Vanished { at, reason } => {
+                assert_eq!(*at, ladder::LossPoint::Link(1), "{packet:#?}");
                 assert_eq!(
                     reason.as_deref(),
                     Some("the link loses 20 % of all packets")
                 );
                 lost += 1;
             }
-            ladder::Fate::Arrived => {
+            ladder::PacketFate::Arrived => {
                 let transit = packet
                     .hops
                     .iter()
@@ -292,7 +292,7 @@ expect: [ load.attempted == 20 ]
                     .transit;
                 assert!(transit.unwrap() >= Duration::from_millis(20), "{packet:#?}");
             }
-            ladder::Fate::UnderWay => {}
+            ladder::PacketFate::InFlight => {}
         }
     }
     assert!(lost > 0);

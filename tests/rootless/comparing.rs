@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use nslab::compare::{Answer, Comparison, Kind};
+use nslab::compare::{Comparison, Conclusion, EffectKind};
 use nslab::record::{Event, Outcome, RunEnd, SeriesDeclaration, SeriesId, SeriesKind};
 use nslab::suite::RunResult;
 use nslab::suite::replay::{StoredRun, replay};
@@ -48,7 +48,7 @@ fn with(name: &str, kind: SeriesKind, values: &[i64]) -> Vec<RunResult> {
     each.collect()
 }
 
-fn kind(comparison: &Comparison, metric: &str) -> Kind {
+fn kind(comparison: &Comparison, metric: &str) -> EffectKind {
     let effect = comparison.effects.iter().find(|each| each.metric == metric);
     effect.unwrap_or_else(|| panic!("no {metric}")).kind
 }
@@ -57,16 +57,16 @@ fn kind(comparison: &Comparison, metric: &str) -> Kind {
 fn more_connections_help_and_fewer_hurt() {
     let (default, reuse) = (vec![without_reuse(); 3], vec![with_reuse(); 3]);
     let helps = Comparison::of(&default, &reuse, THRESHOLD);
-    assert_eq!(helps.answer, Answer::Helps);
+    assert_eq!(helps.answer, Conclusion::Helps);
     assert!(helps.is_certain(), "counts that never varied decide");
-    assert_eq!(kind(&helps, "load.established"), Kind::Better);
-    assert_eq!(kind(&helps, "load.failed"), Kind::Better);
-    assert_eq!(kind(&helps, "client.tcp.TIME_WAIT"), Kind::Changed);
+    assert_eq!(kind(&helps, "load.established"), EffectKind::Better);
+    assert_eq!(kind(&helps, "load.failed"), EffectKind::Better);
+    assert_eq!(kind(&helps, "client.tcp.TIME_WAIT"), EffectKind::Changed);
     let established = helps.decisive()[0];
     assert_eq!((established.a.mean, established.b.mean), (1000.0, 1800.0));
     assert_eq!(
         Comparison::of(&reuse, &default, THRESHOLD).answer,
-        Answer::Hurts
+        Conclusion::Hurts
     );
 }
 
@@ -77,8 +77,12 @@ fn the_same_runs_have_no_effect_on_each_other() {
         &vec![without_reuse(); 4],
         THRESHOLD,
     );
-    assert_eq!(same.answer, Answer::NoEffect);
-    assert!(same.effects.iter().all(|effect| effect.kind == Kind::Same));
+    assert_eq!(same.answer, Conclusion::NoEffect);
+    assert!(
+        same.effects
+            .iter()
+            .all(|effect| effect.kind == EffectKind::Same)
+    );
 }
 
 #[test]
@@ -86,12 +90,12 @@ fn what_varies_more_than_it_differs_is_too_noisy_to_tell() {
     let a = with("load.completed", SeriesKind::Counter, &[1000, 1200, 800]);
     let b = with("load.completed", SeriesKind::Counter, &[1100, 900, 1300]);
     let noisy = Comparison::of(&a, &b, THRESHOLD);
-    assert_eq!(noisy.answer, Answer::TooNoisy);
+    assert_eq!(noisy.answer, Conclusion::TooNoisy);
     assert!(!noisy.is_certain());
     assert_eq!(noisy.decisive()[0].metric, "load.completed");
     // The same figures, where a difference matters only from half of all on.
     let same = Comparison::of(&a, &b, 1.0);
-    assert_eq!(same.answer, Answer::NoEffect);
+    assert_eq!(same.answer, Conclusion::NoEffect);
     assert!(!same.is_certain(), "what varies may vary more");
 }
 
@@ -99,10 +103,10 @@ fn what_varies_more_than_it_differs_is_too_noisy_to_tell() {
 fn a_counter_of_the_kernel_decides_only_where_clients_noticed_nothing() {
     let drops = |value| with("server.TcpExtListenDrops", SeriesKind::Counter, &[value; 3]);
     let hurts = Comparison::of(&drops(0), &drops(500), THRESHOLD);
-    assert_eq!(hurts.answer, Answer::Hurts);
+    assert_eq!(hurts.answer, Conclusion::Hurts);
     assert_eq!(hurts.decisive()[0].metric, "server.TcpExtListenDrops");
     let helps = Comparison::of(&drops(500), &vec![with_reuse(); 3], THRESHOLD);
-    assert_eq!(helps.answer, Answer::Helps);
+    assert_eq!(helps.answer, Conclusion::Helps);
     assert!(
         helps
             .decisive()
@@ -117,11 +121,11 @@ fn a_few_failures_among_many_attempts_do_not_matter() {
     // 1,800 attempts: 2 % are 36.
     assert_eq!(
         Comparison::of(&drops(0), &drops(36), THRESHOLD).answer,
-        Answer::NoEffect
+        Conclusion::NoEffect
     );
     assert_eq!(
         Comparison::of(&drops(0), &drops(37), THRESHOLD).answer,
-        Answer::Hurts
+        Conclusion::Hurts
     );
 }
 
@@ -131,12 +135,12 @@ fn states_are_neither_better_nor_worse() {
     let named = |value| with("client.tcp.TIME_WAIT", SeriesKind::Gauge, &[value; 3]);
     assert_eq!(
         Comparison::of(&named(1000), &named(100), THRESHOLD).answer,
-        Answer::Changes
+        Conclusion::Changes
     );
     let other = |value| with("client.tcp.LISTEN", SeriesKind::Gauge, &[value; 3]);
     assert_eq!(
         Comparison::of(&other(1000), &other(100), THRESHOLD).answer,
-        Answer::NoEffect
+        Conclusion::NoEffect
     );
 }
 
@@ -150,7 +154,7 @@ fn what_this_kernel_lacks_is_not_applicable_with_its_reason() {
     };
     let b = vec![lacks(with_reuse()); 3];
     let comparison = Comparison::of(&vec![without_reuse(); 3], &b, THRESHOLD);
-    assert_eq!(comparison.answer, Answer::NotApplicable);
+    assert_eq!(comparison.answer, Conclusion::NotApplicable);
     assert_eq!(comparison.reason.as_deref(), Some("no such key"));
 }
 
@@ -168,9 +172,9 @@ fn settings_that_keep_the_lab_from_standing_are_not_applicable_and_other_errors_
     };
     let healthy = vec![without_reuse(); 3];
     let answer = |a: &[RunResult], b: &[RunResult]| Comparison::of(a, b, THRESHOLD).answer;
-    assert_eq!(answer(&healthy, &errored(false)), Answer::NotApplicable);
-    assert_eq!(answer(&healthy, &errored(true)), Answer::Errored);
-    assert_eq!(answer(&errored(false), &healthy), Answer::Errored);
+    assert_eq!(answer(&healthy, &errored(false)), Conclusion::NotApplicable);
+    assert_eq!(answer(&healthy, &errored(true)), Conclusion::Errored);
+    assert_eq!(answer(&errored(false), &healthy), Conclusion::Errored);
 }
 
 #[test]
@@ -184,10 +188,10 @@ fn runs_whose_load_was_not_offered_do_not_count() {
     mixed.push(late(without_reuse()));
     assert_eq!(
         Comparison::of(&good, &mixed, THRESHOLD).answer,
-        Answer::Helps
+        Conclusion::Helps
     );
     mixed.remove(0);
     let few = Comparison::of(&good, &mixed, THRESHOLD);
-    assert_eq!(few.answer, Answer::TooNoisy);
+    assert_eq!(few.answer, Conclusion::TooNoisy);
     assert!(few.reason.unwrap().contains("1 of 6 runs cannot be judged"));
 }

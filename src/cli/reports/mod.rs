@@ -9,7 +9,7 @@ use clap::Args;
 
 use super::message;
 use super::output::Stream;
-use crate::ladder::Which;
+use crate::ladder::ConnectionChoice;
 use crate::report::github;
 use crate::report::terminal::Style;
 use crate::suite::SuiteResult;
@@ -88,7 +88,7 @@ impl ReportArguments {
 
     /// Writes every report, and returns true if all were written. A page draws the connections of `which`,
     /// or one of every client.
-    pub(super) fn write(&self, result: &SuiteResult, which: Option<&Which>) -> bool {
+    pub(super) fn write(&self, result: &SuiteResult, which: Option<&ConnectionChoice>) -> bool {
         if self.has(SuiteFormat::Github) {
             self.stream().print(&github::annotations(result));
         }

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::link::relative_path;
 use super::request::{ReportFormat, ReportRequest};
 use crate::causes::chain;
-use crate::ladder::Which;
+use crate::ladder::ConnectionChoice;
 use crate::record::Capture;
 use crate::report::html::Ladders;
 use crate::report::{csv, github, html, json, junit, tap, truth};
@@ -44,7 +44,7 @@ impl ReportFormat for SuiteFormat {
 pub(super) fn render(
     request: &ReportRequest<SuiteFormat>,
     result: &SuiteResult,
-    which: Option<&Which>,
+    which: Option<&ConnectionChoice>,
 ) -> Result<String, Box<dyn Error>> {
     Ok(match request.format {
         SuiteFormat::Html => {

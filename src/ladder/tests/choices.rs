@@ -1,7 +1,7 @@
 //! Which connection is shown, and what is said where there is none.
 
 use super::lab::{Script, end, spec_of};
-use crate::ladder::{Which, WhichError};
+use crate::ladder::{ConnectionChoice, ConnectionChoiceError};
 
 /// Three attempts: the second is refused, the third never answered.
 fn three() -> Script {
@@ -146,11 +146,11 @@ expect: [ load.established >= 0 ]
 
 #[test]
 fn connections_are_named_by_client_and_number() {
-    let which = |text: &str| text.parse::<Which>();
+    let which = |text: &str| text.parse::<ConnectionChoice>();
     let named = which("load:12").unwrap();
     assert_eq!((named.client.as_str(), named.attempt), ("load", Some(12)));
     assert_eq!(which("load").unwrap().attempt, None);
     for text in ["", ":1", "load:", "load:0", "load:x", "load:-1", "load:1:2"] {
-        assert_eq!(which(text), Err(WhichError(text.to_owned())));
+        assert_eq!(which(text), Err(ConnectionChoiceError(text.to_owned())));
     }
 }

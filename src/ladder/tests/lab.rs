@@ -60,9 +60,9 @@ pub(crate) fn end(node: &str, interface: &str) -> LinkEnd {
 
 /// A file in memory.
 #[derive(Clone, Default)]
-struct Written(Rc<RefCell<Vec<u8>>>);
+struct SharedFile(Rc<RefCell<Vec<u8>>>);
 
-impl io::Write for Written {
+impl io::Write for SharedFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.borrow_mut().write(bytes)
     }
@@ -81,8 +81,8 @@ pub(crate) struct Script {
     /// The timestamp of what is sent from now on.
     pub(crate) stamp: Option<u32>,
     identification: u16,
-    writer: CaptureWriter<Written>,
-    written: Written,
+    writer: CaptureWriter<SharedFile>,
+    written: SharedFile,
     series: u32,
 }
 
@@ -111,7 +111,7 @@ impl Script {
                 .map(|(end, _)| (end.clone(), String::new()))
                 .collect(),
         };
-        let written = Written::default();
+        let written = SharedFile::default();
         Self {
             spec,
             ends,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::lab::Script;
-use crate::ladder::{Fate, Row};
+use crate::ladder::{LadderRow, PacketFate};
 use crate::record::{Event, Offset};
 use crate::scenario::Place;
 use crate::scenario::workload::{StepAction, StepSpec};
@@ -15,11 +15,11 @@ fn reason(seen: usize, prepare: impl FnOnce(&mut Script)) -> Option<String> {
     script.send(150.0, "> SYN 0", seen).until(5000);
     let ladder = script.draw("load").unwrap();
     match &ladder.rows[0] {
-        Row::Packet(packet) => match &packet.fate {
-            Fate::Vanished { reason, .. } => reason.clone(),
+        LadderRow::Packet(packet) => match &packet.fate {
+            PacketFate::Vanished { reason, .. } => reason.clone(),
             other => panic!("{other:?}"),
         },
-        Row::LeftOut(_) => None,
+        LadderRow::LeftOut(_) => None,
     }
 }
 

@@ -1,12 +1,12 @@
 //! How packets are followed: through translations, cut to pieces, with ports used again.
 
 use super::lab::{Script, end, spec_of};
-use crate::ladder::{Fate, Ladder, PacketRow, Row, Whereabouts};
+use crate::ladder::{Ladder, LadderRow, LossPoint, PacketFate, PacketRow};
 
 fn packets(ladder: &Ladder) -> Vec<&PacketRow> {
     let packets = ladder.rows.iter().filter_map(|row| match row {
-        Row::Packet(packet) => Some(packet),
-        Row::LeftOut(_) => None,
+        LadderRow::Packet(packet) => Some(packet),
+        LadderRow::LeftOut(_) => None,
     });
     packets.collect()
 }
@@ -121,7 +121,9 @@ fn a_segment_that_is_cut_on_the_way_has_not_vanished() {
     let ladder = script.draw("load").unwrap();
     let packets = packets(&ladder);
     assert!(
-        packets.iter().all(|packet| packet.fate == Fate::Arrived),
+        packets
+            .iter()
+            .all(|packet| packet.fate == PacketFate::Arrived),
         "{packets:#?}"
     );
     assert!(packets.iter().all(|packet| packet.mark.is_none()));
@@ -166,11 +168,11 @@ fn what_vanishes_on_the_way_back_is_marked_there() {
         .iter()
         .map(|packet| &packet.fate)
         .map(|fate| match fate {
-            Fate::Vanished { at, .. } => Some(*at),
-            Fate::Arrived | Fate::UnderWay => None,
+            PacketFate::Vanished { at, .. } => Some(*at),
+            PacketFate::Arrived | PacketFate::InFlight => None,
         })
         .collect();
-    let (link, node) = (Whereabouts::Link, Whereabouts::Node);
+    let (link, node) = (LossPoint::Link, LossPoint::Node);
     assert_eq!(places, [None, Some(link(1)), Some(node(1)), Some(link(0))]);
 }
 
@@ -179,7 +181,7 @@ fn what_the_end_of_the_capture_cuts_off_has_not_vanished() {
     let mut script = Script::with_port(40_000);
     script.send(0.0, "> SYN 0", 2).until(50);
     let ladder = script.draw("load").unwrap();
-    assert_eq!(packets(&ladder)[0].fate, Fate::UnderWay);
+    assert_eq!(packets(&ladder)[0].fate, PacketFate::InFlight);
 }
 
 #[test]
@@ -189,7 +191,7 @@ fn a_delayed_link_gives_packets_more_time() {
     script.send(0.0, "> SYN 0", 1).until(900);
     assert_eq!(
         packets(&script.draw("load").unwrap())[0].fate,
-        Fate::UnderWay
+        PacketFate::InFlight
     );
 }
 
@@ -205,7 +207,7 @@ fn a_long_connection_is_shown_by_its_beginning_and_its_end() {
     }
     let ladder = script.draw("load").unwrap();
     assert_eq!(ladder.rows.len(), 61);
-    assert_eq!(ladder.rows[30], Row::LeftOut(442));
+    assert_eq!(ladder.rows[30], LadderRow::LeftOut(442));
 }
 
 #[test]
@@ -227,12 +229,12 @@ fn what_is_lost_in_the_middle_of_a_long_connection_is_shown() {
     let ladder = script.draw("load").unwrap();
     let before = 502 + 1 - 60 - 3;
     let left_out = ladder.rows.iter().filter_map(|row| match row {
-        Row::LeftOut(count) => Some(*count),
-        Row::Packet(_) => None,
+        LadderRow::LeftOut(count) => Some(*count),
+        LadderRow::Packet(_) => None,
     });
     let left_out: Vec<usize> = left_out.collect();
     assert_eq!(left_out.len(), 2);
     assert_eq!(left_out.iter().sum::<usize>(), before);
-    let lost = |packet: &&PacketRow| matches!(packet.fate, Fate::Vanished { .. });
+    let lost = |packet: &&PacketRow| matches!(packet.fate, PacketFate::Vanished { .. });
     assert_eq!(packets(&ladder).into_iter().filter(lost).count(), 1);
 }

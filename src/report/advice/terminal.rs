@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::words;
 use crate::advise::{Advice, Ruling};
-use crate::compare::Answer;
+use crate::compare::Conclusion;
 use crate::record::Outcome;
 use crate::report::terminal::Style;
 use crate::report::terminal::layout::{plain, wrap};
@@ -83,21 +83,23 @@ fn paragraph(text: &mut String, sentence: &str, style: Style) {
 /// Returns the outcome whose colour suits a ruling.
 fn outcome(ruling: Ruling) -> Outcome {
     match ruling {
-        Ruling::Did(Answer::Helps) => Outcome::Passed,
-        Ruling::Did(Answer::NoEffect)
+        Ruling::Did(Conclusion::Helps) => Outcome::Passed,
+        Ruling::Did(Conclusion::NoEffect)
         | Ruling::WithoutEffect
         | Ruling::AlreadySo
         | Ruling::Overridden
         | Ruling::Excludes
         | Ruling::MatchesNothing
         | Ruling::Ignored => Outcome::Skipped,
-        Ruling::Did(Answer::Changes | Answer::NotApplicable)
+        Ruling::Did(Conclusion::Changes | Conclusion::NotApplicable)
         | Ruling::HostWide
         | Ruling::NoScenario
         | Ruling::NotRun
         | Ruling::NotShown => Outcome::NotApplicable,
-        Ruling::Did(Answer::TooNoisy) => Outcome::Inconclusive,
-        Ruling::Did(Answer::Errored) => Outcome::Errored,
-        Ruling::Did(Answer::Hurts | Answer::HelpsAndHurts) | Ruling::CannotApply => Outcome::Failed,
+        Ruling::Did(Conclusion::TooNoisy) => Outcome::Inconclusive,
+        Ruling::Did(Conclusion::Errored) => Outcome::Errored,
+        Ruling::Did(Conclusion::Hurts | Conclusion::HelpsAndHurts) | Ruling::CannotApply => {
+            Outcome::Failed
+        }
     }
 }

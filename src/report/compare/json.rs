@@ -11,7 +11,7 @@ use crate::units::Unit;
 const VERSION: u32 = 1;
 
 #[derive(Serialize)]
-struct Report {
+struct TrialReport {
     version: u32,
     nslab: &'static str,
     scenario: String,
@@ -30,11 +30,11 @@ struct Report {
 struct SideReport {
     set: char,
     settings: Vec<String>,
-    runs: Vec<RunReport>,
+    runs: Vec<SideRunReport>,
 }
 
 #[derive(Serialize)]
-struct RunReport {
+struct SideRunReport {
     outcome: &'static str,
     reason: Option<String>,
     record: Option<String>,
@@ -93,7 +93,7 @@ struct SampleReport {
 pub fn render(trial: &Trial) -> serde_json::Result<String> {
     let first = trial.sides.first().map(|tried| &tried.side);
     let letter = first.map_or('a', |side| side.letter);
-    let report = Report {
+    let report = TrialReport {
         version: VERSION,
         nslab: env!("CARGO_PKG_VERSION"),
         scenario: first.map_or_else(String::new, |side| side.spec.id.scenario.clone()),
@@ -121,7 +121,7 @@ pub fn render(trial: &Trial) -> serde_json::Result<String> {
 }
 
 fn side(tried: &Tried) -> SideReport {
-    let runs = tried.runs.iter().map(|run| RunReport {
+    let runs = tried.runs.iter().map(|run| SideRunReport {
         outcome: run.verdict.outcome.as_str(),
         reason: run.verdict.reason.clone(),
         record: (run.record.as_ref().ok())

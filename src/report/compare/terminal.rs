@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::{figure, words};
-use crate::compare::{Answer, Comparison, Effect, Kind, Rank, Trial};
+use crate::compare::{Comparison, Conclusion, Effect, EffectKind, Rank, Trial};
 use crate::record::Outcome;
 use crate::report::terminal::Style;
 use crate::report::terminal::layout::{plain, width, wrap};
@@ -75,16 +75,16 @@ fn head(trial: &Trial, style: Style) -> String {
 }
 
 /// A word in the colour of an outcome that people know.
-fn colour(answer: Answer, style: Style) -> String {
+fn colour(answer: Conclusion, style: Style) -> String {
     let (outcome, mark) = match answer {
-        Answer::Helps => (Outcome::Passed, "+"),
-        Answer::NoEffect => (Outcome::Skipped, "="),
-        Answer::Changes => (Outcome::NotApplicable, "~"),
-        Answer::NotApplicable => (Outcome::NotApplicable, "-"),
-        Answer::TooNoisy => (Outcome::Inconclusive, "?"),
-        Answer::HelpsAndHurts => (Outcome::Failed, "±"),
-        Answer::Hurts => (Outcome::Failed, "!"),
-        Answer::Errored => (Outcome::Errored, "x"),
+        Conclusion::Helps => (Outcome::Passed, "+"),
+        Conclusion::NoEffect => (Outcome::Skipped, "="),
+        Conclusion::Changes => (Outcome::NotApplicable, "~"),
+        Conclusion::NotApplicable => (Outcome::NotApplicable, "-"),
+        Conclusion::TooNoisy => (Outcome::Inconclusive, "?"),
+        Conclusion::HelpsAndHurts => (Outcome::Failed, "±"),
+        Conclusion::Hurts => (Outcome::Failed, "!"),
+        Conclusion::Errored => (Outcome::Errored, "x"),
     };
     style.colour(outcome, mark)
 }
@@ -132,13 +132,13 @@ fn row(effect: &Effect) -> [String; 6] {
 }
 
 /// What an effect amounts to, in a word.
-pub(super) fn word(kind: Kind) -> &'static str {
+pub(super) fn word(kind: EffectKind) -> &'static str {
     match kind {
-        Kind::Better => "better",
-        Kind::Worse => "worse",
-        Kind::Changed => "changed",
-        Kind::Same => "same",
-        Kind::Unclear => "unclear",
+        EffectKind::Better => "better",
+        EffectKind::Worse => "worse",
+        EffectKind::Changed => "changed",
+        EffectKind::Same => "same",
+        EffectKind::Unclear => "unclear",
     }
 }
 

@@ -1,7 +1,7 @@
 //! What a comparison says in sentences that all formats share.
 
 use super::figure;
-use crate::compare::{Answer, Comparison, Effect, Side, Tried};
+use crate::compare::{Comparison, Conclusion, Effect, Side, Tried};
 use crate::record::Outcome;
 
 /// Figures that a sentence has room for.
@@ -29,7 +29,7 @@ pub(in crate::report) fn sentence(comparison: &Comparison) -> String {
         .map(|effect| figure::brief(effect))
         .collect();
     let more = decisive.len().saturating_sub(FIGURES);
-    let more = if more > 0 && comparison.answer != Answer::NoEffect {
+    let more = if more > 0 && comparison.answer != Conclusion::NoEffect {
         format!(" and {more} more")
     } else {
         String::new()
@@ -65,11 +65,14 @@ pub(super) fn emulated(sides: &[Tried]) -> bool {
 
 /// Whether a reader needs to see a metric unasked: it decides, the scenario is about it, or it moved.
 pub(super) fn is_told(effect: &Effect) -> bool {
-    use crate::compare::{Kind, Rank};
+    use crate::compare::{EffectKind, Rank};
     let any = [&effect.a, &effect.b]
         .into_iter()
         .any(|side| side.greatest != 0.0);
     effect.named
         || (any && effect.rank <= Rank::Speed)
-        || matches!(effect.kind, Kind::Better | Kind::Worse | Kind::Changed)
+        || matches!(
+            effect.kind,
+            EffectKind::Better | EffectKind::Worse | EffectKind::Changed
+        )
 }

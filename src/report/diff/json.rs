@@ -11,12 +11,12 @@ use crate::units::Unit;
 const VERSION: u32 = 1;
 
 #[derive(Serialize)]
-struct Report {
+struct DiffReport {
     version: u32,
     nslab: &'static str,
     /// Whether everything that was judged came out alike.
     same: bool,
-    runs: Vec<Run>,
+    runs: Vec<RunChanges>,
     compare: Vec<Compare>,
     only_a: Vec<String>,
     only_b: Vec<String>,
@@ -29,24 +29,24 @@ struct Sides<T> {
 }
 
 #[derive(Serialize)]
-struct Run {
+struct RunChanges {
     run: Sides<String>,
     record: Sides<Option<String>>,
     same: bool,
     outcome: Sides<&'static str>,
     reason: Sides<Option<String>>,
     expectations_compared: usize,
-    expectations: Vec<Expectation>,
+    expectations: Vec<ExpectationChange>,
     metrics_compared: usize,
-    metrics: Vec<Metric>,
-    loads: Vec<Load>,
+    metrics: Vec<MetricJson>,
+    loads: Vec<LoadJson>,
     sysctls: Vec<Sysctl>,
     environment: Vec<Fact>,
     scenario: Vec<ScenarioPart>,
 }
 
 #[derive(Serialize)]
-struct Expectation {
+struct ExpectationChange {
     text: String,
     outcome: Sides<Option<&'static str>>,
     observed: Sides<String>,
@@ -57,11 +57,11 @@ struct Expectation {
 struct Compare {
     scenario: String,
     #[serde(rename = "expectation")]
-    change: Expectation,
+    change: ExpectationChange,
 }
 
 #[derive(Serialize)]
-struct Metric {
+struct MetricJson {
     name: String,
     /// `count`, `bytes`, `bytes-per-second` or `nanoseconds`.
     unit: &'static str,
@@ -72,7 +72,7 @@ struct Metric {
 }
 
 #[derive(Serialize)]
-struct Load {
+struct LoadJson {
     client: String,
     started: Sides<Option<u64>>,
     offered_rate: Sides<Option<f64>>,
@@ -104,7 +104,7 @@ struct ScenarioPart {
 /// None in practice: every part can be written as JSON.
 pub fn render(diff: &SuiteDiff) -> serde_json::Result<String> {
     let ids = |ids: &[RunId]| ids.iter().map(RunId::to_string).collect();
-    let report = Report {
+    let report = DiffReport {
         version: VERSION,
         nslab: env!("CARGO_PKG_VERSION"),
         same: diff.is_same_verdict(),
@@ -130,8 +130,8 @@ fn sides<T, U>(pair: &Pair<T>, of: impl Fn(&T) -> U) -> Sides<U> {
     }
 }
 
-fn run(run: &RunDiff) -> Run {
-    Run {
+fn run(run: &RunDiff) -> RunChanges {
+    RunChanges {
         run: sides(&run.id, RunId::to_string),
         record: sides(&run.record, |path| {
             path.as_ref().map(|path| path.display().to_string())
@@ -146,7 +146,7 @@ fn run(run: &RunDiff) -> Run {
         loads: run
             .loads
             .iter()
-            .map(|load| Load {
+            .map(|load| LoadJson {
                 client: load.client.clone(),
                 started: sides(&load.started, Clone::clone),
                 offered_rate: sides(&load.offered, Clone::clone),
@@ -184,9 +184,9 @@ fn run(run: &RunDiff) -> Run {
     }
 }
 
-fn metric(metric: &MetricChange) -> Metric {
+fn metric(metric: &MetricChange) -> MetricJson {
     let any = metric.value.a.or(metric.value.b);
-    Metric {
+    MetricJson {
         name: metric.name.clone(),
         unit: any.map_or("count", unit),
         value: sides(&metric.value, |value| value.map(|value| value.number)),
@@ -204,8 +204,8 @@ fn unit(value: MetricValue) -> &'static str {
     }
 }
 
-fn expectation(change: &VerdictChange) -> Expectation {
-    Expectation {
+fn expectation(change: &VerdictChange) -> ExpectationChange {
+    ExpectationChange {
         text: change.text.clone(),
         outcome: sides(&change.outcome, |outcome| outcome.map(word)),
         observed: sides(&change.observed, Clone::clone),

@@ -1,11 +1,11 @@
-//! Ladders of connections, drawn from the captures of runs. Which capture belongs to a run, and reading it, is for the caller.
+//! Ladders of connections, drawn from the captures of runs. ConnectionChoice capture belongs to a run, and reading it, is for the caller.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use maud::{Markup, PreEscaped, html};
 
-use crate::ladder::{self, Fate, Ladder, LadderError, Row, Which};
+use crate::ladder::{self, ConnectionChoice, Ladder, LadderError, LadderRow, PacketFate};
 use crate::record::{Capture, Outcome};
 use crate::report::ladder::svg;
 use crate::suite::{RunResult, SuiteResult};
@@ -35,7 +35,7 @@ impl Ladders {
     /// pass come first, where not all have room.
     pub fn draw(
         result: &SuiteResult,
-        which: Option<&Which>,
+        which: Option<&ConnectionChoice>,
         mut open: impl FnMut(&Path) -> Result<Capture, String>,
     ) -> Self {
         let runs = result
@@ -96,7 +96,7 @@ impl Ladders {
 fn of_run(
     capture: &Capture,
     run: &RunResult,
-    which: Option<&Which>,
+    which: Option<&ConnectionChoice>,
 ) -> Result<Vec<Result<Ladder, LadderError>>, String> {
     match which {
         Some(which) => Ok(vec![ladder::draw(capture, &run.spec, &run.timeline, which)]),
@@ -116,11 +116,11 @@ fn part(ladder: Result<Ladder, LadderError>, run: &RunResult, room: &mut usize) 
         return Part::Sentence(left_out(&ladder, run));
     };
     *room = left;
-    let happened = |row: &Row| match row {
-        Row::Packet(packet) => {
-            packet.mark.is_some() || matches!(packet.fate, Fate::Vanished { .. })
+    let happened = |row: &LadderRow| match row {
+        LadderRow::Packet(packet) => {
+            packet.mark.is_some() || matches!(packet.fate, PacketFate::Vanished { .. })
         }
-        Row::LeftOut(_) => false,
+        LadderRow::LeftOut(_) => false,
     };
     Part::Picture {
         caption: caption(&ladder),

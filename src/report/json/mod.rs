@@ -27,7 +27,7 @@ const VERSION: u32 = 1;
 /// # Errors
 /// None in practice: every part can be written as JSON.
 pub fn render(result: &SuiteResult) -> serde_json::Result<String> {
-    let report = Report {
+    let report = SuiteReport {
         version: VERSION,
         nslab: env!("CARGO_PKG_VERSION").to_owned(),
         outcome: word(result.outcome()),
@@ -56,7 +56,7 @@ pub fn render(result: &SuiteResult) -> serde_json::Result<String> {
 /// # Errors
 /// None in practice: a schema can always be written as JSON.
 pub fn schema() -> serde_json::Result<String> {
-    let schema = schemars::schema_for!(Report);
+    let schema = schemars::schema_for!(SuiteReport);
     serde_json::to_string_pretty(&schema).map(|text| text + "\n")
 }
 

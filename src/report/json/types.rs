@@ -49,7 +49,7 @@ pub enum PrivilegesWord {
 
 /// A suite's report.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct Report {
+pub struct SuiteReport {
     /// Version of this format: 1. A reader should refuse a greater one.
     pub version: u32,
     /// Version of the program that wrote it.

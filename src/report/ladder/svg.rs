@@ -4,7 +4,7 @@
 use std::fmt::Write;
 
 use super::text::{label, vanished};
-use crate::ladder::{Fate, Hop, Ladder, PacketRow, Row, Whereabouts};
+use crate::ladder::{Hop, Ladder, LadderRow, LossPoint, PacketFate, PacketRow};
 use crate::report::printable::one_line;
 use crate::units::show::brief;
 
@@ -30,12 +30,12 @@ const PLAIN: &str = "plain";
 
 /// The ladder as an `<svg>` element.
 pub fn svg(ladder: &Ladder) -> String {
-    let mut sheet = Sheet::new(ladder);
+    let mut sheet = SvgSheet::new(ladder);
     sheet.names(ladder);
     for row in &ladder.rows {
         match row {
-            Row::Packet(packet) => sheet.packet(packet, ladder),
-            Row::LeftOut(count) => {
+            LadderRow::Packet(packet) => sheet.packet(packet, ladder),
+            LadderRow::LeftOut(count) => {
                 sheet.text(LEFT + 8, LINE, FAINT, &format!("… {count} packets …"));
                 sheet.y += LINE + 6;
             }
@@ -44,7 +44,7 @@ pub fn svg(ladder: &Ladder) -> String {
     sheet.finish(ladder)
 }
 
-struct Sheet {
+struct SvgSheet {
     columns: Vec<usize>,
     body: String,
     /// Where the next row begins.
@@ -53,7 +53,7 @@ struct Sheet {
     width: usize,
 }
 
-impl Sheet {
+impl SvgSheet {
     fn new(ladder: &Ladder) -> Self {
         let nodes = 0..ladder.nodes.len();
         Self {
@@ -79,7 +79,7 @@ impl Sheet {
     fn packet(&mut self, packet: &PacketRow, ladder: &Ladder) {
         let top = self.y;
         let tone = match (&packet.fate, &packet.mark) {
-            (Fate::Vanished { .. }, _) => LOST,
+            (PacketFate::Vanished { .. }, _) => LOST,
             (_, Some(_)) => AGAIN,
             _ => PLAIN,
         };
@@ -109,8 +109,8 @@ impl Sheet {
             }
         }
         self.y += PACKET;
-        if let Fate::Vanished { at, reason } = &packet.fate {
-            if let Whereabouts::Node(node) = at {
+        if let PacketFate::Vanished { at, reason } = &packet.fate {
+            if let LossPoint::Node(node) = at {
                 self.cross(self.columns[*node], top + 24);
             }
             let said = vanished(*at, reason.as_deref(), ladder);
@@ -139,7 +139,7 @@ impl Sheet {
             y - 4,
             y + 4
         );
-        if !hop.arrived && matches!(packet.fate, Fate::Vanished { .. }) {
+        if !hop.arrived && matches!(packet.fate, PacketFate::Vanished { .. }) {
             self.cross(to, y);
         }
         if let Some(transit) = hop.transit {

@@ -1,6 +1,6 @@
 //! A ladder for the terminal.
 
-use crate::ladder::{Fate, Hop, Ladder, PacketRow, Row, Whereabouts};
+use crate::ladder::{Hop, Ladder, LadderRow, LossPoint, PacketFate, PacketRow};
 use crate::report::printable::printable;
 use crate::units::show::brief;
 
@@ -36,12 +36,12 @@ impl Tone {
 
 /// The ladder as lines of text, so many columns wide (wider where there are many nodes), coloured or not.
 pub fn text(ladder: &Ladder, width: usize, colour: bool) -> String {
-    let sheet = Sheet::new(ladder, width);
+    let sheet = TextSheet::new(ladder, width);
     let mut lines = sheet.head(ladder);
     for row in &ladder.rows {
         match row {
-            Row::Packet(packet) => lines.extend(sheet.packet(packet, ladder)),
-            Row::LeftOut(count) => {
+            LadderRow::Packet(packet) => lines.extend(sheet.packet(packet, ladder)),
+            LadderRow::LeftOut(count) => {
                 let mut line = sheet.lifelines();
                 let said = format!("… {count} packets …");
                 line.put(sheet.columns[0] + 2, &said, Tone::Faint);
@@ -55,7 +55,7 @@ pub fn text(ladder: &Ladder, width: usize, colour: bool) -> String {
 }
 
 /// Where things are.
-struct Sheet {
+struct TextSheet {
     width: usize,
     /// The line of each node.
     columns: Vec<usize>,
@@ -63,9 +63,9 @@ struct Sheet {
 
 /// A line while it is made.
 #[derive(Debug, Clone, Default)]
-struct Line(Vec<(char, Tone)>);
+struct SheetLine(Vec<(char, Tone)>);
 
-impl Line {
+impl SheetLine {
     /// Writes over what is there.
     fn put(&mut self, at: usize, text: &str, tone: Tone) {
         // Names come from files: nothing in them may steer the terminal.
@@ -99,7 +99,7 @@ impl Line {
     }
 }
 
-impl Sheet {
+impl TextSheet {
     fn new(ladder: &Ladder, width: usize) -> Self {
         let hops = ladder.nodes.len().saturating_sub(1).max(1);
         let room = width.saturating_sub(LEFT + RIGHT + 1);
@@ -115,7 +115,7 @@ impl Sheet {
     }
 
     /// Who, when, what came of it, which addresses, which node is which line.
-    fn head(&self, ladder: &Ladder) -> Vec<Line> {
+    fn head(&self, ladder: &Ladder) -> Vec<SheetLine> {
         let mut lines = Vec::new();
         let began = ladder
             .began
@@ -128,11 +128,11 @@ impl Sheet {
             began.unwrap_or_default(),
             ladder.outcome
         );
-        let mut line = Line::default();
+        let mut line = SheetLine::default();
         line.put(0, &title, Tone::Strong);
         lines.push(line);
         for (link, ends) in ladder.links.iter().zip(ladder.nodes.windows(2)) {
-            let mut line = Line::default();
+            let mut line = SheetLine::default();
             let name = format!("  {} – {}: ", ends[0], ends[1]);
             line.put(0, &name, Tone::Faint);
             let mut said = link.addresses.join(", ");
@@ -145,8 +145,8 @@ impl Sheet {
             line.put(name.chars().count(), &said, Tone::Plain);
             lines.push(line);
         }
-        lines.push(Line::default());
-        let mut names = Line::default();
+        lines.push(SheetLine::default());
+        let mut names = SheetLine::default();
         let mut from = 0;
         for (node, column) in ladder.nodes.iter().zip(&self.columns) {
             let length = node.as_str().chars().count();
@@ -159,7 +159,7 @@ impl Sheet {
         lines
     }
 
-    fn foot(&self, ladder: &Ladder) -> Vec<Line> {
+    fn foot(&self, ladder: &Ladder) -> Vec<SheetLine> {
         let states = "states are those that the packets lead to".to_owned();
         let notes = std::iter::once(&states).chain(&ladder.notes);
         notes
@@ -168,7 +168,7 @@ impl Sheet {
                     .into_iter()
                     .enumerate();
                 wrapped.map(|(number, part)| {
-                    let mut line = Line::default();
+                    let mut line = SheetLine::default();
                     line.put(0, if number == 0 { "- " } else { "  " }, Tone::Faint);
                     line.put(2, &part, Tone::Faint);
                     line
@@ -177,8 +177,8 @@ impl Sheet {
             .collect()
     }
 
-    fn lifelines(&self) -> Line {
-        let mut line = Line::default();
+    fn lifelines(&self) -> SheetLine {
+        let mut line = SheetLine::default();
         for column in &self.columns {
             line.put(*column, "│", Tone::Faint);
         }
@@ -186,14 +186,14 @@ impl Sheet {
     }
 
     /// Two lines: what it says, and how it goes; more where it vanished.
-    fn packet(&self, packet: &PacketRow, ladder: &Ladder) -> Vec<Line> {
+    fn packet(&self, packet: &PacketRow, ladder: &Ladder) -> Vec<SheetLine> {
         let tone = match (&packet.fate, &packet.mark) {
-            (Fate::Vanished { .. }, _) => Tone::Lost,
+            (PacketFate::Vanished { .. }, _) => Tone::Lost,
             (_, Some(_)) => Tone::Again,
             _ => Tone::Plain,
         };
         let mut lines = vec![self.label(packet, tone), self.arrows(packet, tone)];
-        if let Fate::Vanished { at, reason } = &packet.fate {
+        if let PacketFate::Vanished { at, reason } = &packet.fate {
             let said = vanished(*at, reason.as_deref(), ladder);
             let from = self.columns[0] + 2;
             for part in wrap(&said, self.width.saturating_sub(from)) {
@@ -205,7 +205,7 @@ impl Sheet {
         lines
     }
 
-    fn label(&self, packet: &PacketRow, tone: Tone) -> Line {
+    fn label(&self, packet: &PacketRow, tone: Tone) -> SheetLine {
         let mut line = self.lifelines();
         line.put(
             0,
@@ -231,13 +231,13 @@ impl Sheet {
         line
     }
 
-    fn arrows(&self, packet: &PacketRow, tone: Tone) -> Line {
+    fn arrows(&self, packet: &PacketRow, tone: Tone) -> SheetLine {
         let mut line = self.lifelines();
         for hop in &packet.hops {
             self.arrow(&mut line, hop, packet, tone);
         }
-        if let Fate::Vanished {
-            at: Whereabouts::Node(node),
+        if let PacketFate::Vanished {
+            at: LossPoint::Node(node),
             ..
         } = packet.fate
         {
@@ -253,7 +253,7 @@ impl Sheet {
     }
 
     /// `├────9 µs───►│`, or `├─────✗` where it did not arrive.
-    fn arrow(&self, line: &mut Line, hop: &Hop, packet: &PacketRow, tone: Tone) {
+    fn arrow(&self, line: &mut SheetLine, hop: &Hop, packet: &PacketRow, tone: Tone) {
         let (left, right) = (self.columns[hop.link], self.columns[hop.link + 1]);
         let (start, end) = if packet.forward {
             ("├", "►")
@@ -274,7 +274,7 @@ impl Sheet {
                 middle + 1..right
             };
             line.put(drawn.start, &"─".repeat(drawn.len()), tone);
-            let lost = matches!(packet.fate, Fate::Vanished { .. });
+            let lost = matches!(packet.fate, PacketFate::Vanished { .. });
             let tip = if lost { "✗" } else { end };
             line.put(middle, tip, tone);
             return;
@@ -311,12 +311,12 @@ pub(super) fn label(packet: &PacketRow) -> String {
 }
 
 /// `✗ vanished in nat: table full, nat.conntrack.drop +1`.
-pub(super) fn vanished(at: Whereabouts, reason: Option<&str>, ladder: &Ladder) -> String {
+pub(super) fn vanished(at: LossPoint, reason: Option<&str>, ladder: &Ladder) -> String {
     let last = ladder.nodes.len().saturating_sub(1);
     let place = match at {
-        Whereabouts::Node(node) if node == last => format!("ignored by {}", ladder.nodes[node]),
-        Whereabouts::Node(node) => format!("vanished in {}", ladder.nodes[node]),
-        Whereabouts::Link(link) => format!(
+        LossPoint::Node(node) if node == last => format!("ignored by {}", ladder.nodes[node]),
+        LossPoint::Node(node) => format!("vanished in {}", ladder.nodes[node]),
+        LossPoint::Link(link) => format!(
             "vanished between {} and {}",
             ladder.nodes[link],
             ladder.nodes[link + 1]

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use nslab::ladder::Which;
+use nslab::ladder::ConnectionChoice;
 use nslab::record::Capture;
 use nslab::report::html::{self, Ladders};
 use nslab::suite::SuiteResult;
@@ -21,7 +21,7 @@ pub fn captured() -> SuiteResult {
 
 /// The page with the ladders that a reader asks for.
 pub fn page(result: &SuiteResult, which: Option<&str>) -> String {
-    let which: Option<Which> = which.map(|which| which.parse().unwrap());
+    let which: Option<ConnectionChoice> = which.map(|which| which.parse().unwrap());
     let open = |path: &Path| Capture::read(path).map_err(|error| error.to_string());
     html::render(result, &Ladders::draw(result, which.as_ref(), open))
 }

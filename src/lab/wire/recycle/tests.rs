@@ -33,6 +33,8 @@ fn segment(from: &str, to: &str, sequence: u32) -> Segment {
         syn: false,
         fin: false,
         rst: false,
+        psh: false,
+        identification: 0,
         timestamps: None,
     }
 }

@@ -33,13 +33,13 @@ pub(super) struct Bound {
 
 /// A quantity that an expectation looks at.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Wanted<'a> {
+pub(super) struct DrawnQuantity<'a> {
     pub(super) metric: &'a MetricRef,
     pub(super) function: Option<SeriesFunction>,
 }
 
 /// Every quantity that an expectation looks at, in the order in which they are written.
-pub(super) fn wanted(expectation: &Expectation) -> Vec<Wanted<'_>> {
+pub(super) fn wanted(expectation: &Expectation) -> Vec<DrawnQuantity<'_>> {
     let mut found = Vec::new();
     match &expectation.claim {
         Claim::Compare { left, right, .. } => {
@@ -56,7 +56,7 @@ pub(super) fn wanted(expectation: &Expectation) -> Vec<Wanted<'_>> {
     found
 }
 
-fn collect<'a>(expr: &'a Expr, found: &mut Vec<Wanted<'a>>) {
+fn collect<'a>(expr: &'a Expr, found: &mut Vec<DrawnQuantity<'a>>) {
     match expr {
         Expr::Number { .. } => {}
         Expr::Metric(_) | Expr::Series { .. } => found.extend(quantity_of(expr)),
@@ -68,13 +68,13 @@ fn collect<'a>(expr: &'a Expr, found: &mut Vec<Wanted<'a>>) {
     }
 }
 
-fn quantity_of(expr: &Expr) -> Option<Wanted<'_>> {
+fn quantity_of(expr: &Expr) -> Option<DrawnQuantity<'_>> {
     match expr {
-        Expr::Metric(metric) => Some(Wanted {
+        Expr::Metric(metric) => Some(DrawnQuantity {
             metric,
             function: None,
         }),
-        Expr::Series { function, metric } => Some(Wanted {
+        Expr::Series { function, metric } => Some(DrawnQuantity {
             metric,
             function: Some(*function),
         }),
@@ -86,7 +86,7 @@ fn quantity_of(expr: &Expr) -> Option<Wanted<'_>> {
 pub(super) fn bound<'a>(
     expectation: &'a Expectation,
     verdicts: &[Verdict],
-) -> Option<(Wanted<'a>, Bound)> {
+) -> Option<(DrawnQuantity<'a>, Bound)> {
     let (quantity, range) = match &expectation.claim {
         Claim::Compare {
             left,
@@ -135,7 +135,7 @@ pub(super) fn bound<'a>(
 }
 
 /// What the axis counts on which a quantity is drawn.
-pub(super) fn drawn_unit(quantity: Wanted<'_>) -> Unit {
+pub(super) fn drawn_unit(quantity: DrawnQuantity<'_>) -> Unit {
     match (quantity.function, quantity.metric.unit) {
         (Some(SeriesFunction::Rate), Unit::Bytes) => Unit::BytesPerSecond,
         (Some(SeriesFunction::Rate), _) => Unit::PerSecond,

@@ -2,7 +2,7 @@
 
 use indexmap::IndexMap;
 
-use super::bound::{self, Bound, Wanted, drawn_unit};
+use super::bound::{self, Bound, DrawnQuantity, drawn_unit};
 use crate::record::SeriesKind;
 use crate::scenario::expr::{Expectation, SeriesFunction};
 use crate::suite::RunResult;
@@ -26,7 +26,7 @@ pub(super) enum Subject {
 }
 
 /// Quantities of one chart with the bounds that are drawn on them.
-pub(super) type Group<'a> = Vec<(Wanted<'a>, Option<Bound>)>;
+pub(super) type Group<'a> = Vec<(DrawnQuantity<'a>, Option<Bound>)>;
 
 /// The quantities that a run's expectations look at, and those that comparisons take from it: by owner and subject, in
 /// the order in which they are first named.

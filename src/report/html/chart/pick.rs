@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::bound::{self, Bound, Wanted};
+use super::bound::{self, Bound, DrawnQuantity};
 use super::curve::Curve;
 use super::group::{self, Group, Subject};
 use super::{Chart, Layer, rates, stack};
@@ -103,7 +103,7 @@ fn states(owner: &str, group: &Group<'_>, timeline: &Timeline) -> Vec<Chart> {
         )
     });
     // Without sockets in the lowest state its bound would be drawn on another.
-    let stands = |wanted: &Wanted<'_>| {
+    let stands = |wanted: &DrawnQuantity<'_>| {
         layers.first().is_some_and(|first| {
             wanted.metric.series.as_str().strip_prefix(&prefix) == Some(&first.name)
         })
@@ -260,7 +260,7 @@ pub(super) fn split(
 }
 
 /// Names what a bound bounds: of errors a mark already tells which came first, and the caption says whose they are.
-fn labelled(wanted: Wanted<'_>, bound: Bound) -> Bound {
+fn labelled(wanted: DrawnQuantity<'_>, bound: Bound) -> Bound {
     let name = wanted.metric.series.as_str();
     let name = name.rsplit('.').next().unwrap_or(name);
     let quantity = match wanted.function {

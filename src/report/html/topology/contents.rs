@@ -8,14 +8,14 @@ use crate::units::show;
 
 /// One line on a node.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Line {
-    pub(super) kind: Kind,
+pub(super) struct NodeLine {
+    pub(super) kind: LineKind,
     pub(super) text: String,
 }
 
 /// What a line is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum LineKind {
     /// Address translation.
     Nat,
     /// What a scenario set on the node.
@@ -30,7 +30,7 @@ pub(super) enum Kind {
     Command,
 }
 
-impl Kind {
+impl LineKind {
     /// The class that gives it its colour.
     pub(super) fn class(self) -> &'static str {
         match self {
@@ -45,24 +45,28 @@ impl Kind {
 }
 
 /// Everything but the interfaces, in the order in which it is read.
-pub(super) fn lines(spec: &RunSpec, name: &NodeName, node: &NodeSpec) -> Vec<Line> {
-    let line = |kind, text| Line { kind, text };
+pub(super) fn lines(spec: &RunSpec, name: &NodeName, node: &NodeSpec) -> Vec<NodeLine> {
+    let line = |kind, text| NodeLine { kind, text };
     let mut lines = Vec::new();
-    lines.extend(node.nat.iter().map(|nat| line(Kind::Nat, nat_text(nat))));
+    lines.extend(
+        node.nat
+            .iter()
+            .map(|nat| line(LineKind::Nat, nat_text(nat))),
+    );
     if let Some(room) = node.conntrack_room {
         let room = show::grouped(room.into(), 0);
-        lines.push(line(Kind::Setting, format!("conntrack room {room}")));
+        lines.push(line(LineKind::Setting, format!("conntrack room {room}")));
     }
     lines.extend(node.sysctls.iter().map(|sysctl| {
         let key = sysctl.key.strip_prefix("net.ipv4.").unwrap_or(&sysctl.key);
-        line(Kind::Setting, format!("{key}={}", sysctl.value))
+        line(LineKind::Setting, format!("{key}={}", sysctl.value))
     }));
     if let Some(nofile) = node.nofile {
-        lines.push(line(Kind::Setting, format!("nofile {nofile}")));
+        lines.push(line(LineKind::Setting, format!("nofile {nofile}")));
     }
     lines.extend(node.emulate.iter().map(|emulation| {
         let Emulation::TcpTwRecycle = emulation;
-        line(Kind::Emulated, "emulates tcp_tw_recycle".to_owned())
+        line(LineKind::Emulated, "emulates tcp_tw_recycle".to_owned())
     }));
     let workload = &spec.workload;
     lines.extend(
@@ -70,21 +74,21 @@ pub(super) fn lines(spec: &RunSpec, name: &NodeName, node: &NodeSpec) -> Vec<Lin
             .servers
             .iter()
             .filter(|server| server.node == *name)
-            .map(|server| line(Kind::Server, server_text(server))),
+            .map(|server| line(LineKind::Server, server_text(server))),
     );
     lines.extend(
         workload
             .clients
             .iter()
             .filter(|client| client.node == *name)
-            .map(|client| line(Kind::Client, client_text(client))),
+            .map(|client| line(LineKind::Client, client_text(client))),
     );
     lines.extend(
         workload
             .commands
             .iter()
             .filter(|command| command.node == *name)
-            .map(|command| line(Kind::Command, format!("$ {}", command.run.join(" ")))),
+            .map(|command| line(LineKind::Command, format!("$ {}", command.run.join(" ")))),
     );
     lines
 }

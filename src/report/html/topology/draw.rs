@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use maud::{Markup, html};
 
-use super::contents::{self, Line};
+use super::contents::{self, NodeLine};
 use super::layout;
 use crate::names::NodeName;
 use crate::scenario::RunSpec;
@@ -36,13 +36,13 @@ struct NodeBox<'a> {
     height: f64,
     column: usize,
     nat: bool,
-    ports: Vec<Port>,
-    lines: Vec<Line>,
+    ports: Vec<LinkEndBox>,
+    lines: Vec<NodeLine>,
 }
 
 /// A node's end of a link: a row of its box.
 #[derive(Debug)]
-struct Port {
+struct LinkEndBox {
     link: usize,
     text: String,
     /// Whether the link leaves to the left.
@@ -95,12 +95,12 @@ fn boxes<'a>(spec: &'a RunSpec, columns: &[Vec<usize>], full: bool) -> Vec<NodeB
         .enumerate()
         .map(|(index, (name, node))| {
             let column = places.get(&index).map_or(0, |place| place.0);
-            let mut ports: Vec<((bool, Option<usize>), Port)> = Vec::new();
+            let mut ports: Vec<((bool, Option<usize>), LinkEndBox)> = Vec::new();
             for interface in node.interfaces.iter().filter(|_| full) {
                 let peer = spec.topology.nodes.get_index_of(&interface.peer);
                 let peer = peer.and_then(|peer| places.get(&peer));
                 let left = peer.is_some_and(|peer| peer.0 < column);
-                let port = Port {
+                let port = LinkEndBox {
                     link: interface.link,
                     text: contents::interface(interface),
                     left,

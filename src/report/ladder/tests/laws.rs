@@ -2,11 +2,10 @@
 
 use proptest::prelude::*;
 
-use crate::ladder::segment::Segment;
 use crate::ladder::tests::lab::Script;
 use crate::names::NodeName;
-use crate::record::CapturedPacket;
 use crate::report::ladder::{svg, text};
+use crate::tcp::Segment;
 
 /// The start of a TCP segment over IPv4 and over IPv6, as far as Ethernet and the first byte of IP.
 const STARTS: [&[u8]; 3] = [
@@ -29,8 +28,7 @@ proptest! {
                 *byte = protocol;
             }
         }
-        let packet = CapturedPacket { interface: 0, time: 0, direction: None, length, bytes: &bytes };
-        let _any = Segment::of(&packet);
+        let _any = Segment::read(&bytes, length);
     }
 
     #[test]

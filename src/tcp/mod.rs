@@ -1,0 +1,11 @@
+//! The vocabulary of TCP: control bits, states, and segments as they are read from frames.
+//!
+//! Pure data; the kernel's sockets are `sys`'s business.
+
+mod flags;
+pub(crate) mod segment;
+mod state;
+
+pub use flags::TcpFlags;
+pub use segment::{AddressPair, Segment, Timestamps};
+pub use state::TcpState;
