@@ -1,4 +1,4 @@
-//! What the runs of two sides come to: an effect for each metric, and one word for all of them.
+//! Compares the runs of two sides: an effect for each metric, and one conclusion from all of them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,34 +11,34 @@ use crate::scenario::RunSpec;
 use crate::scenario::expr::Expectation;
 use crate::suite::RunResult;
 
-/// Chance that any of a comparison's intervals misses, of those that can be better or worse, and of all others.
+/// Probability that any interval of a comparison misses the true difference. Metrics with a better direction and all
+/// others share one such probability each.
 const ALPHA: f64 = 0.05;
-/// Runs that each side must have; fewer say nothing about noise.
+/// Runs that each side needs; fewer say nothing about noise.
 pub const FEWEST_RUNS: usize = 3;
 
-/// One word for a comparison.
+/// The conclusion of a comparison, in a word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[expect(missing_docs, reason = "the names say it")]
 pub enum Conclusion {
-    /// The set helps.
     Helps,
-    /// Nothing that can be better or worse differs by as much as matters.
+    /// No metric with a better direction differs by as much as matters.
     NoEffect,
     /// What the scenario is about differs, and is neither better nor worse.
     Changes,
-    /// This kernel or machine cannot run the scenario so.
+    /// This kernel or machine cannot run the scenario with these settings.
     NotApplicable,
-    /// Too noisy to tell, or too few runs that could be judged.
+    /// The runs are too noisy, or too few of them can be judged.
     TooNoisy,
-    /// Some is better, some is worse.
+    /// Something is better and something is worse.
     HelpsAndHurts,
-    /// The set hurts.
     Hurts,
-    /// The question could not be asked.
+    /// The comparison could not be made.
     Errored,
 }
 
 impl Conclusion {
-    /// As people read it.
+    /// Returns the word shown to people.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Helps => "helps",
@@ -53,25 +53,31 @@ impl Conclusion {
     }
 }
 
-/// A set compared with the first.
+/// The comparison of a set with the first set.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(missing_docs, reason = "the names say it")]
 pub struct Comparison {
-    /// The word.
     pub answer: Conclusion,
-    /// Why, where no figure says so: what this kernel lacks, how many runs could not be judged.
+    /// The reason, if no effect shows it: what this kernel lacks, how many runs could not be judged.
     pub reason: Option<String>,
-    /// Each metric: what decides first, and of that what the scenario names first.
+    /// All metrics: by rank, and within a rank those that the scenario names first.
     pub effects: Vec<Effect>,
 }
 
 impl Comparison {
-    /// Compares the runs of two sides. `threshold` is the share from which on a difference matters.
+    /// Compares the runs of two sides. `threshold` is the share from which a difference matters.
     pub fn of(a: &[RunResult], b: &[RunResult], threshold: f64) -> Self {
-        Self::looked(a, b, threshold, 1)
+        Self::with_looks(a, b, threshold, 1)
     }
 
-    /// The same where it is looked several times while runs are added: each look has its share of the chance to miss.
-    pub(super) fn looked(a: &[RunResult], b: &[RunResult], threshold: f64, looks: usize) -> Self {
+    /// Compares sides that are compared several times while runs are added: each time uses a part of the probability to
+    /// miss.
+    pub(super) fn with_looks(
+        a: &[RunResult],
+        b: &[RunResult],
+        threshold: f64,
+        looks: usize,
+    ) -> Self {
         let without = |answer, reason| Self {
             answer,
             reason: Some(reason),
@@ -81,7 +87,7 @@ impl Comparison {
             return without(answer, reason);
         }
         match obstacle(b) {
-            // The lab stands without these settings and does not with them.
+            // The lab can be built without these settings but not with them.
             Some((Conclusion::Errored, reason)) if !b.iter().any(was_built) => {
                 return without(Conclusion::NotApplicable, reason);
             }
@@ -100,11 +106,11 @@ impl Comparison {
         }
     }
 
-    /// Whether further runs are of no use: the kernel does not take a set, or what decides are counts that never varied, and
-    /// nothing else that could be better or worse is left open.
+    /// Returns whether more runs would be of no use: the kernel rejects a set, or the decisive metrics are counts that
+    /// never varied and no other metric with a better direction is unclear.
     pub fn is_certain(&self) -> bool {
         let exact = |effect: &Effect| effect.a.deviation == 0.0 && effect.b.deviation == 0.0;
-        let told = |effect: &Effect| match decided_by(&self.effects) {
+        let is_clear = |effect: &Effect| match decided_by(&self.effects) {
             _ if effect.better == Better::Neither => true,
             Some(rank) => effect.rank > rank || exact(effect),
             None => effect.kind == EffectKind::Same,
@@ -118,12 +124,13 @@ impl Comparison {
             | Conclusion::NoEffect
             | Conclusion::Changes => {
                 let effects = || self.effects.iter();
-                effects().filter(|effect| speaks(effect)).all(exact) && effects().all(told)
+                effects().filter(|effect| is_essential(effect)).all(exact)
+                    && effects().all(is_clear)
             }
         }
     }
 
-    /// The effects behind the word: those of the rank that decided, or what kept it from being told.
+    /// Returns the effects behind the conclusion: those of the decisive rank, or those that are unclear.
     pub fn decisive(&self) -> Vec<&Effect> {
         let of = |kinds: &[EffectKind], rank: Option<Rank>| -> Vec<&Effect> {
             let wanted = |effect: &&Effect| {
@@ -142,18 +149,18 @@ impl Comparison {
                 .collect(),
             Conclusion::TooNoisy => of(&[EffectKind::Unclear], None)
                 .into_iter()
-                .filter(|effect| speaks(effect))
+                .filter(|effect| is_essential(effect))
                 .collect(),
             Conclusion::NoEffect => of(&[EffectKind::Same], None)
                 .into_iter()
-                .filter(|effect| speaks(effect) && effect.a.greatest != 0.0)
+                .filter(|effect| is_essential(effect) && effect.a.greatest != 0.0)
                 .collect(),
             Conclusion::NotApplicable | Conclusion::Errored => Vec::new(),
         }
     }
 }
 
-/// What keeps a whole side from being judged: none of its runs came to its end.
+/// Returns what prevents a whole side from being judged: none of its runs finished.
 fn obstacle(side: &[RunResult]) -> Option<(Conclusion, String)> {
     let outcomes = || side.iter().map(|run| run.verdict.outcome);
     let reason = |outcome| {
@@ -175,8 +182,8 @@ fn was_built(run: &RunResult) -> bool {
     run.timeline.built.is_some()
 }
 
-/// Runs whose load was what the scenario asks for. Whether its expectations held is another matter: they are those of its own
-/// settings.
+/// Returns the runs with the load that the scenario asks for. Their expectations do not matter: the scenario wrote
+/// them for its own settings.
 fn usable(side: &[RunResult]) -> Vec<&RunResult> {
     side.iter()
         .filter(|run| why_unusable(run).is_none())
@@ -188,7 +195,7 @@ fn why_unusable(run: &RunResult) -> Option<String> {
         expect: Vec::new(),
         ..run.spec.clone()
     };
-    // An errored run has its reason from its worker's death, of which the timeline may know nothing.
+    // The reason of an errored run comes from the death of its worker, which the timeline may not show.
     let verdict = match run.verdict.outcome {
         Outcome::Errored if run.timeline.end.is_none() => run.verdict.clone(),
         _ => expect::judge(&bare, &run.timeline),
@@ -208,7 +215,7 @@ fn too_few(a: &[RunResult], b: &[RunResult]) -> String {
     }
 }
 
-/// Values of one metric on both sides.
+/// The values of one metric on both sides.
 #[derive(Default)]
 struct Values {
     like: Option<Measure>,
@@ -243,7 +250,7 @@ fn effects(a: &[&RunResult], b: &[&RunResult], threshold: f64, miss: f64) -> Vec
             Some((measure, better, rank, a, b))
         })
         .collect();
-    // As many intervals as there are have as many chances to miss (Bonferroni).
+    // Every interval adds a chance to miss (Bonferroni).
     let beside = judged
         .iter()
         .filter(|each| each.1 == Better::Neither)
@@ -286,8 +293,8 @@ fn effects(a: &[&RunResult], b: &[&RunResult], threshold: f64, miss: f64) -> Vec
     effects
 }
 
-/// Every measure of every run. A counter that a run does not have never counted there; of what measured nothing there is no
-/// value.
+/// Collects every measure of every run. A counter that is absent from a run is 0 there; a distribution without
+/// measurements has no value.
 fn values(a: &[&RunResult], b: &[&RunResult]) -> BTreeMap<String, Values> {
     let mut all: BTreeMap<String, Values> = BTreeMap::new();
     for (runs, is_a) in [(a, true), (b, false)] {
@@ -317,7 +324,7 @@ fn is_attempted(metric: &str, spec: &RunSpec) -> bool {
     })
 }
 
-/// From the numbers of the record to those that people read.
+/// Converts the numbers of an effect from the record's unit to the base unit.
 fn in_base(effect: &mut Effect) {
     let base = |value: f64| effect.unit.from_record(value);
     let sample = |sample: Sample| Sample {
@@ -333,14 +340,14 @@ fn in_base(effect: &mut Effect) {
     effect.margin = base(effect.margin);
 }
 
-/// The first rank in which anything is better or worse.
+/// Returns the first rank in which anything is better or worse.
 fn decided_by(effects: &[Effect]) -> Option<Rank> {
     let moved = |effect: &&Effect| matches!(effect.kind, EffectKind::Better | EffectKind::Worse);
     effects.iter().filter(moved).map(|effect| effect.rank).min()
 }
 
-/// Whether a metric must be told for the whole to be told: what was done, and what the scenario is about.
-fn speaks(effect: &Effect) -> bool {
+/// Returns whether the conclusion needs a clear result for this metric: work done, and metrics that the scenario names.
+fn is_essential(effect: &Effect) -> bool {
     effect.rank == Rank::Work || effect.named
 }
 
@@ -351,17 +358,22 @@ fn answer(effects: &[Effect]) -> Conclusion {
                 .iter()
                 .any(|each| each.rank == rank && each.kind == kind)
         };
-        // A rank decides only where what comes before it is told.
-        let untold =
-            |each: &Effect| each.rank < rank && speaks(each) && each.kind == EffectKind::Unclear;
+        // A rank decides only if the ranks before it are clear.
+        let unclear = |each: &Effect| {
+            each.rank < rank && is_essential(each) && each.kind == EffectKind::Unclear
+        };
         return match (any(EffectKind::Better), any(EffectKind::Worse)) {
-            _ if effects.iter().any(untold) => Conclusion::TooNoisy,
+            _ if effects.iter().any(unclear) => Conclusion::TooNoisy,
             (true, true) => Conclusion::HelpsAndHurts,
             (true, false) => Conclusion::Helps,
             (false, _) => Conclusion::Hurts,
         };
     }
-    let any = |kind| effects.iter().any(|each| speaks(each) && each.kind == kind);
+    let any = |kind| {
+        effects
+            .iter()
+            .any(|each| is_essential(each) && each.kind == kind)
+    };
     if any(EffectKind::Changed) {
         Conclusion::Changes
     } else if any(EffectKind::Unclear) {

@@ -1,37 +1,35 @@
-//! One metric on two sides: its effect, how certain that is, and whether it is large enough to matter.
+//! The effect on one metric: the difference, its certainty, and whether it is large enough to matter.
 //!
-//! The difference of the means has a confidence interval by Welch's t, which asks for no equal variances and no equal numbers
-//! (B. L. Welch, Biometrika 34, 1947). Measurements that are all alike have a variance of 0, and an interval of one point. "No
-//! effect" is a statement of its own: the difference lies within that which matters, by two one-sided tests (D. J. Schuirmann, Journal of
-//! Pharmacokinetics and Biopharmaceutics 15, 1987); what is neither that nor an effect is too noisy to tell.
+//! The difference of the means has a confidence interval by Welch's t, which needs neither equal variances nor equal
+//! numbers of runs (B. L. Welch, Biometrika 34, 1947). Identical measurements have a variance of 0 and an interval of
+//! one point. "No effect" needs evidence too: the difference lies within the margin by two one-sided tests
+//! (D. J. Schuirmann, Journal of Pharmacokinetics and Biopharmaceutics 15, 1987). Anything else is too noisy to tell.
 
 use super::metric::{Better, Rank};
 use super::student::two_sided_quantile;
 use crate::units::Unit;
 
-/// What was measured of a metric on one side.
+/// The measurements of a metric on one side.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[expect(missing_docs, reason = "the names say it")]
 pub struct Sample {
-    /// How many runs.
+    /// Number of runs.
     pub count: usize,
-    /// Their mean.
     pub mean: f64,
-    /// Standard deviation (of the sample: divided by one less than the count); 0 where all are alike.
+    /// Standard deviation of the sample (divided by the count less one); 0 if all values are equal.
     pub deviation: f64,
-    /// The least.
     pub least: f64,
-    /// The greatest.
     pub greatest: f64,
 }
 
 impl Sample {
-    /// Of values; `None` where there are none.
+    /// Summarises values; `None` if there are none.
     pub(super) fn of(values: &[f64]) -> Option<Self> {
         let first = *values.first()?;
         let count = values.len() as f64;
         let least = values.iter().copied().fold(first, f64::min);
         let greatest = values.iter().copied().fold(first, f64::max);
-        // Rounding must not give what is all alike a variance.
+        // A rounding error must not give identical values a variance.
         let mean = if least == greatest {
             first
         } else {
@@ -47,20 +45,20 @@ impl Sample {
         })
     }
 
-    /// The variance of the mean.
+    /// Returns the variance of the mean.
     fn variance(&self) -> f64 {
         self.deviation * self.deviation / self.count as f64
     }
 }
 
-/// What an effect amounts to.
+/// The verdict on an effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EffectKind {
-    /// A difference for the better.
+    /// The metric is better.
     Better,
-    /// A difference for the worse.
+    /// The metric is worse.
     Worse,
-    /// A difference of what is neither.
+    /// The metric differs and has no better direction.
     Changed,
     /// No difference that matters.
     Same,
@@ -68,35 +66,33 @@ pub enum EffectKind {
     Unclear,
 }
 
-/// One metric on two sides.
+/// The effect of a set on one metric.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(missing_docs, reason = "the names say it")]
 pub struct Effect {
-    /// As expectations write it.
+    /// Name in the notation of expectations.
     pub metric: String,
-    /// What its values are; those of this structure are in the base that people use (seconds for times).
+    /// Unit in the record; the values here are in its base unit (seconds for times).
     pub unit: Unit,
-    /// Whether the scenario's expectations name it.
+    /// Whether the scenario's expectations name the metric.
     pub named: bool,
-    /// What is better.
     pub better: Better,
-    /// When it decides.
     pub rank: Rank,
-    /// On the first side.
+    /// Measurements on the first side.
     pub a: Sample,
-    /// On the other side.
+    /// Measurements on the other side.
     pub b: Sample,
-    /// The mean of the other less that of the first.
+    /// Mean of the other side minus mean of the first.
     pub difference: f64,
-    /// Where that difference lies, by the comparison's confidence.
+    /// Confidence interval of the difference.
     pub interval: [f64; 2],
-    /// The least difference that matters.
+    /// The smallest difference that matters.
     pub margin: f64,
-    /// What it amounts to.
     pub kind: EffectKind,
 }
 
-/// The difference of two means, and where it lies with a confidence of 1 - `alpha`. Without two measurements on each side
-/// it may be anything.
+/// Returns the difference of two means and its interval with a confidence of 1 - `alpha`. With fewer than two
+/// measurements on a side the interval is infinite.
 pub(super) fn difference(a: &Sample, b: &Sample, alpha: f64) -> (f64, [f64; 2]) {
     let difference = b.mean - a.mean;
     if a.count < 2 || b.count < 2 {
@@ -107,21 +103,21 @@ pub(super) fn difference(a: &Sample, b: &Sample, alpha: f64) -> (f64, [f64; 2]) 
     if variance == 0.0 {
         return (difference, [difference, difference]);
     }
-    // Welch and Satterthwaite.
+    // The degrees of freedom by Welch and Satterthwaite.
     let part = |variance: f64, count: usize| variance * variance / (count as f64 - 1.0);
     let freedom = variance * variance / (part(va, a.count) + part(vb, b.count));
     let half = two_sided_quantile(alpha, freedom) * variance.sqrt();
     (difference, [difference - half, difference + half])
 }
 
-/// Where the difference of two means lies for two one-sided tests that each miss with a probability of `miss`. It is said of a comparison
-/// that nothing differs only where that is so of each metric, so that many metrics have no more chances to miss than one (the
+/// Returns the interval of the difference for two one-sided tests that each miss with a probability of `miss`. "No
+/// effect" is concluded only if it holds for every metric, so many metrics do not add chances to miss (the
 /// intersection-union principle: R. L. Berger, Technometrics 24, 1982).
 pub(super) fn bounds(a: &Sample, b: &Sample, miss: f64) -> [f64; 2] {
     difference(a, b, 2.0 * miss).1
 }
 
-/// What a difference amounts to, which lies in an interval, and for being the same within bounds.
+/// Judges a difference by its interval, and by the narrower `bounds` for "no effect".
 pub(super) fn kind(
     difference: f64,
     [low, high]: [f64; 2],
@@ -170,7 +166,8 @@ mod tests {
             [20.2, 16.9, 18.5, 17.3, 20.5],
         );
         let (difference, [low, high], _) = compared(&a, &b, 0.1);
-        // By hand: means 20.22857 and 18.68; variances of the means 1.10143 and 0.52240; 9.8865 degrees of freedom, t = 2.2317.
+        // By hand: means 20.22857 and 18.68; variances of the means 1.10143 and 0.52240; 9.8865 degrees of freedom,
+        // t = 2.2317.
         assert!((difference + 1.548_571).abs() < 1e-5, "{difference}");
         let half = (high - low) / 2.0;
         let by_hand = 2.2317 * (1.101_429_f64 + 0.522_4).sqrt();
@@ -190,18 +187,18 @@ mod tests {
     }
 
     #[test]
-    fn noise_is_neither_an_effect_nor_its_absence() {
+    fn noise_is_neither_an_effect_nor_no_effect() {
         let (a, b) = ([100.0, 140.0, 60.0], [110.0, 70.0, 150.0]);
         assert_eq!(compared(&a, &b, 2.0).2, EffectKind::Unclear);
         assert_eq!(compared(&a, &b, 500.0).2, EffectKind::Same);
         assert_eq!(compared(&[1.0], &[2.0], 0.1).2, EffectKind::Unclear);
-        // Certain, and whether it is large enough is not.
+        // The difference is certain, but not whether it is large enough.
         let (a, b) = ([100.0, 100.1, 100.2], [101.9, 101.0, 102.8]);
         assert_eq!(compared(&a, &b, 2.0).2, EffectKind::Unclear);
     }
 
     #[test]
-    fn what_has_no_better_is_only_different() {
+    fn a_metric_without_a_better_direction_is_only_different() {
         let above = |better| kind(5.0, [4.0, 6.0], [4.5, 5.5], 1.0, better);
         assert_eq!(above(Better::Neither), EffectKind::Changed);
         assert_eq!(above(Better::Less), EffectKind::Worse);
@@ -209,9 +206,9 @@ mod tests {
         assert_eq!(below, EffectKind::Better);
     }
 
-    /// One run of six counted one less: among many metrics its interval is wide, and that it is the same needs none of them.
+    /// One run of six counted one less. With many metrics its interval is wide, but "no effect" does not need that one.
     #[test]
-    fn many_metrics_do_not_keep_one_from_being_the_same() {
+    fn many_metrics_do_not_prevent_no_effect() {
         let (a, b) = (
             Sample::of(&[100.0; 3]).unwrap(),
             Sample::of(&[100.0, 99.0, 100.0]).unwrap(),
@@ -229,7 +226,7 @@ mod tests {
         );
     }
 
-    /// With means that are equal, an interval of 95 % misses 0 in one of twenty comparisons.
+    /// With equal means, a 95 % interval misses 0 in one of twenty comparisons.
     #[test]
     fn intervals_miss_as_often_as_they_say() {
         let mut state = 1_u64;

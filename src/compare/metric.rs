@@ -1,4 +1,4 @@
-//! Which way is better: the table of metrics, and what decides before what.
+//! The direction in which each metric is better, and the rank that decides which metric counts first.
 //!
 //! | metric | better | decides |
 //! |---|---|---|
@@ -8,42 +8,41 @@
 //! | of a command: `.exit` | 0, less | first |
 //! | of a client: `.throughput` | more | second |
 //! | of a client: `p50(.latency)`, `p99(.latency)` | less | second |
-//! | of a node: what the kernel dropped, lost, or had to send again | less | third |
-//! | all else, among it TIME_WAIT, `.attempted`, `.errors.*` (`.failed` counts them all), `.conntrack.entries` | neither | |
+//! | of a node: packets that the kernel dropped, lost or sent again | less | third |
+//! | all others, such as TIME_WAIT, `.attempted`, `.errors.*` (`.failed` counts them all) | neither | |
 //!
-//! What was done comes before how fast: latency is that of the attempts that came through, and where more came through it is
-//! that of others. A counter of the kernel speaks only where clients noticed nothing.
+//! Work done comes before speed: latency covers only the attempts that succeeded, so if more succeed it covers
+//! different ones. A kernel counter decides only if clients noticed nothing.
 
 use crate::record::{Measure, SeriesKind};
 use crate::scenario::RunSpec;
 
-/// What is better.
+/// The direction in which a metric is better.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
 pub enum Better {
-    /// More of it.
     More,
-    /// Less of it.
     Less,
-    /// Neither: it can only be different.
+    /// The metric can only be different.
     Neither,
 }
 
-/// What decides before what.
+/// The order in which metrics decide a comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Rank {
-    /// What was done: connections, requests, bytes.
+    /// Work done: connections, requests, bytes.
     Work,
-    /// How fast.
+    /// Latency and throughput.
     Speed,
-    /// What the kernel says of it.
+    /// Counters of the kernel.
     Sign,
-    /// What is neither better nor worse.
+    /// Metrics that are neither better nor worse.
     Beside,
 }
 
-/// Counters of the kernel that count something lost: drops, overflows, retransmissions (names as nstat(8) prints them; Linux 6.18
-/// `net/ipv4/proc.c`, `include/uapi/linux/snmp.h`). Not that a peer was given up (`TcpExtTCPAbortOnTimeout`): one that has vanished
-/// shall be.
+/// Kernel counters of something lost: drops, overflows, retransmissions (names as printed by nstat(8); Linux 6.18
+/// `net/ipv4/proc.c`, `include/uapi/linux/snmp.h`). `TcpExtTCPAbortOnTimeout` is not among them: giving up a vanished
+/// peer is right.
 const LOST: &[&str] = &[
     "TcpAttemptFails",
     "TcpInErrs",
@@ -78,7 +77,7 @@ const LOST: &[&str] = &[
     "conntrack.invalid",
 ];
 
-/// Who accounts for a metric.
+/// The part of a scenario that a metric belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Owner {
     Client,
@@ -87,7 +86,7 @@ enum Owner {
     Other,
 }
 
-/// Which way a measure of a run is better, and when it decides.
+/// Returns the better direction of a measure, and its rank.
 pub(super) fn direction(measure: &Measure, spec: &RunSpec) -> (Better, Rank) {
     let series = series_of(&measure.name);
     let Some((owner, what)) = series.split_once('.') else {
@@ -97,7 +96,7 @@ pub(super) fn direction(measure: &Measure, spec: &RunSpec) -> (Better, Rank) {
         (Owner::Client, "established" | "completed" | "bytes")
         | (Owner::Server, "accepted" | "replies" | "bytes") => (Better::More, Rank::Work),
         (Owner::Client, "failed") | (Owner::Command, "exit") => (Better::Less, Rank::Work),
-        // The peak of a throughput is one sample's luck; the last value is that of the whole load.
+        // The peak of a throughput is a matter of luck; the last value covers the whole load.
         (Owner::Client, "throughput") if measure.name == series => (Better::More, Rank::Speed),
         (Owner::Client, "latency") if measure.kind == SeriesKind::Distribution => {
             (Better::Less, Rank::Speed)
@@ -132,7 +131,7 @@ fn owner_of(name: &str, spec: &RunSpec) -> Owner {
     }
 }
 
-/// The series of a measure: of `max(client.tcp.TIME_WAIT)`, what is in brackets.
+/// Returns the series of a measure: the part in brackets in `max(client.tcp.TIME_WAIT)`.
 pub(super) fn series_of(measure: &str) -> &str {
     measure
         .split_once('(')

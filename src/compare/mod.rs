@@ -1,8 +1,8 @@
-//! One run of a scenario with several sets of settings: what is different, how certain that is, and whether it is better.
+//! Compares one run of a scenario under several sets of settings, or two recordings of it.
 //!
-//! The way: [`Question`] makes a run for each set ([`Side`]), [`run`](fn@run) runs them in turn, round by round, and
-//! [`Comparison`] makes an [`Effect`] of each metric and one [`Conclusion`] of them all. All but `run` is pure. Not here: how it
-//! looks (`report::compare`).
+//! [`Question`] makes a run for each set ([`Side`]), [`run`](fn@run) runs them in turn, round by round, and
+//! [`Comparison`] makes an [`Effect`] of each metric and one [`Conclusion`] of them all. [`SuiteDiff`] compares single
+//! recordings. Everything except `run` is pure. Rendering is the job of `report::compare` and `report::diff`.
 
 mod comparison;
 mod effect;

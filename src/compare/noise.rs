@@ -8,7 +8,7 @@
 //! | bytes | 64 KiB |
 //! | everything else | 0 |
 //!
-//! [`margin`] serves comparisons with several runs per side, whose own statistics tell chance apart; there the user
+//! [`margin`] serves comparisons with several runs per side, whose statistics account for chance; there the user
 //! chooses the share. [`moved`] serves two single recordings, where chance has to be estimated:
 //!
 //! | measure | has moved if the difference is greater than |

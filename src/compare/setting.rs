@@ -1,4 +1,5 @@
-//! One setting of a set, as the command line writes it: `net.ipv4.tcp_tw_reuse=1`, `server:net.core.somaxconn=128`, `rate=200/s`.
+//! One setting of a set as written on the command line: `net.ipv4.tcp_tw_reuse=1`, `server:net.core.somaxconn=128`,
+//! `rate=200/s`.
 
 use std::fmt;
 
@@ -8,26 +9,21 @@ use crate::names::NodeName;
 
 /// A setting of one side of a comparison.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
 pub enum SetOption {
     /// A parameter of the scenario.
-    Param {
-        /// Its name.
-        name: String,
-        /// Its value.
-        value: String,
-    },
+    Param { name: String, value: String },
     /// A sysctl.
     Sysctl {
-        /// Where; on every node where absent.
+        /// Node that it applies to; all nodes if absent.
         node: Option<NodeName>,
         /// Key with dots.
         key: String,
-        /// Value.
         value: String,
     },
 }
 
-/// Why a text is no setting.
+/// The error for a text that is not a setting.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum SettingError {
     /// It lacks a name, an `=` or a value.
@@ -35,7 +31,7 @@ pub enum SettingError {
         "expected KEY=VALUE, for example net.ipv4.tcp_tw_reuse=1, server:net.core.somaxconn=128 or rate=200/s"
     )]
     Form,
-    /// Its key has letters that no key has.
+    /// Its key contains characters that no sysctl key has.
     #[error("`{0}` is not the key of a setting; keys are spelled like net.ipv4.tcp_syncookies")]
     Key(String),
 }
@@ -43,7 +39,7 @@ pub enum SettingError {
 impl std::str::FromStr for SetOption {
     type Err = SettingError;
 
-    /// Reads a setting: what has a dot, a slash or a node before its `=` is a sysctl, all else a parameter.
+    /// Reads a setting: with a dot, slash or node before its `=` it is a sysctl, otherwise a parameter.
     fn from_str(text: &str) -> Result<Self, SettingError> {
         let (name, value) = text.split_once('=').ok_or(SettingError::Form)?;
         let (name, value) = (name.trim(), value.trim().to_owned());
@@ -69,7 +65,7 @@ impl std::str::FromStr for SetOption {
     }
 }
 
-/// As scenario files spell keys.
+/// Converts a key to the spelling of scenario files, with dots.
 fn is_key(key: &str) -> bool {
     let word = |word: &str| {
         let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
@@ -116,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_setting_is_told_with_examples() {
+    fn an_invalid_setting_is_an_error_with_examples() {
         for text in ["", "rate", "rate=", "=1", ":net.core.somaxconn=1"] {
             assert_eq!(text.parse::<SetOption>(), Err(SettingError::Form), "{text}");
         }

@@ -1,4 +1,4 @@
-//! The sides of a comparison: one run of a scenario, once for each set of settings.
+//! Makes the sides of a comparison: one run of a scenario for each set of settings.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,61 +11,55 @@ use crate::scenario::topology::SysctlSpec;
 use crate::scenario::{self, Place, Problems, RunSpec};
 use crate::suite::{ScenarioFile, Source};
 
-/// What is compared: which run, and with which settings.
+/// A request to compare: the run, and the settings of each side.
 #[derive(Debug, Clone, Default)]
 pub struct Question {
-    /// The run's variant; the first of the file where absent.
+    /// Variant of the run; the first in the file if absent.
     pub variant: Option<String>,
     /// Parameters of all sides.
     pub set: BTreeMap<String, String>,
-    /// Settings of the scenario that no side has: they are as in a fresh namespace unless a side sets them.
+    /// Sysctls of the scenario to drop: they keep the value of a fresh namespace unless a side sets them.
     pub without: Vec<String>,
-    /// Each side's own.
+    /// Settings of each side.
     pub sides: Vec<Vec<SetOption>>,
 }
 
 /// One side, ready to run.
 #[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "the names say it")]
 pub struct Side {
     /// `a`, `b`, ...
     pub letter: char,
-    /// Its settings.
     pub settings: Vec<SetOption>,
     /// The scenario with this side's parameters.
     pub file: Arc<ScenarioFile>,
-    /// Its run with this side's settings.
+    /// The run with this side's settings.
     pub spec: RunSpec,
 }
 
-/// Why there is nothing to compare.
+/// The error when there is nothing to compare.
 #[derive(Debug, Error)]
+#[expect(missing_docs, reason = "the names say it")]
 pub enum QuestionError {
-    /// The scenario has mistakes, perhaps only with the parameters of one side.
+    /// The scenario has mistakes, possibly only with the parameters of one side.
     #[error("the scenario is invalid")]
     Invalid(Box<Problems>),
-    /// No variant of this name.
+    /// The scenario has no such variant.
     #[error("the scenario has no variant `{wanted}`; it has {}", known.join(", "))]
-    Variant {
-        /// Which was named.
-        wanted: String,
-        /// Which there are.
-        known: Vec<String>,
-    },
-    /// No node of this name.
-    #[error("`{setting}` names no node of the scenario; it has {}", known.join(", "))]
+    Variant { wanted: String, known: Vec<String> },
+    /// The scenario has no such node.
+    #[error("`{setting}` names a node that the scenario does not have; it has {}", known.join(", "))]
     Node {
-        /// The setting.
         setting: SetOption,
-        /// Which there are.
         known: Vec<String>,
     },
-    /// Two sides are the same.
+    /// Two sides are equal.
     #[error("the sets {0} and {1} are the same; there is nothing to compare")]
     Same(char, char),
 }
 
 impl Question {
-    /// Makes each side's run.
+    /// Makes the run of each side.
     ///
     /// # Errors
     /// See [`QuestionError`].
@@ -118,7 +112,7 @@ impl Question {
     }
 }
 
-/// The run of a variant; of several matrix cases the first.
+/// Returns the run of a variant; the first of several matrix cases.
 fn choose(runs: &[RunSpec], variant: Option<&str>) -> Result<RunSpec, QuestionError> {
     let wanted = |run: &&RunSpec| variant.is_none() || run.id.variant.as_deref() == variant;
     runs.iter().find(wanted).cloned().ok_or_else(|| {
@@ -202,7 +196,7 @@ variants: { one: {}, two: { params: { rate: 20/s } } }
     }
 
     #[test]
-    fn a_sysctl_holds_on_every_node_or_on_the_one_that_is_named() {
+    fn a_sysctl_applies_to_every_node_or_to_the_named_one() {
         let sides = sides(
             None,
             &[
@@ -230,7 +224,7 @@ variants: { one: {}, two: { params: { rate: 20/s } } }
     }
 
     #[test]
-    fn a_parameter_is_that_of_its_side_and_a_variant_is_chosen() {
+    fn a_parameter_belongs_to_its_side_and_a_variant_is_chosen() {
         let rate = |side: &Side| side.spec.params["rate"].clone();
         let both = sides(None, &[&[], &["rate=30/s"]]).unwrap();
         assert_eq!([rate(&both[0]), rate(&both[1])], ["10/s", "30/s"]);
@@ -239,10 +233,12 @@ variants: { one: {}, two: { params: { rate: 20/s } } }
     }
 
     #[test]
-    fn what_is_not_there_is_told_with_what_is() {
-        let told = |variant, sets: &[&[&str]]| sides(variant, sets).unwrap_err().to_string();
-        assert!(told(Some("three"), &[&[]]).contains("it has one, two"));
-        assert!(told(None, &[&["cleint:net.core.somaxconn=1"]]).contains("it has client, server"));
+    fn unknown_names_are_errors_that_list_the_known_ones() {
+        let message = |variant, sets: &[&[&str]]| sides(variant, sets).unwrap_err().to_string();
+        assert!(message(Some("three"), &[&[]]).contains("it has one, two"));
+        assert!(
+            message(None, &[&["cleint:net.core.somaxconn=1"]]).contains("it has client, server")
+        );
         assert!(matches!(
             sides(None, &[&["nope=1"]]),
             Err(QuestionError::Invalid(_))

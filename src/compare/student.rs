@@ -1,17 +1,16 @@
-//! Student's t distribution: the quantiles behind confidence intervals of few measurements.
+//! Student's t distribution: quantiles for the confidence intervals of a few measurements.
 //!
-//! The distribution function is the regularised incomplete beta function (Abramowitz and Stegun 26.7.1 and 26.5.8, NIST DLMF
-//! 8.17.22), its quantile is found by bisection.
+//! The distribution function is the regularised incomplete beta function (Abramowitz and Stegun 26.7.1 and 26.5.8, NIST
+//! DLMF 8.17.22). Bisection finds its quantile.
 
-/// The two-sided quantile: with so many degrees of freedom, |t| is greater than it with the probability `alpha` (0 to 1,
-/// both excluded).
+/// Returns the two-sided quantile: |t| exceeds it with the probability `alpha` (between 0 and 1, exclusive).
 pub(super) fn two_sided_quantile(alpha: f64, freedom: f64) -> f64 {
     let (mut low, mut high) = (0.0, 1.0);
-    // Greater than any quantile that is asked for: with one degree of freedom, alpha = 1e-9 is at 6e8.
+    // The limit is above any quantile in use: with one degree of freedom, alpha = 1e-9 is at 6e8.
     while outside(high, freedom) > alpha && high < 1e12 {
         high *= 2.0;
     }
-    // Halving a double's range so often leaves nothing to halve.
+    // 200 bisections exhaust the precision of a double.
     for _ in 0..200 {
         let middle = f64::midpoint(low, high);
         if outside(middle, freedom) > alpha {
@@ -23,12 +22,12 @@ pub(super) fn two_sided_quantile(alpha: f64, freedom: f64) -> f64 {
     f64::midpoint(low, high)
 }
 
-/// The probability that |t| is greater than a value.
+/// Returns the probability that |t| exceeds a value.
 fn outside(t: f64, freedom: f64) -> f64 {
     incomplete_beta(freedom / (freedom + t * t), freedom / 2.0, 0.5)
 }
 
-/// The regularised incomplete beta function.
+/// Returns the regularised incomplete beta function.
 fn incomplete_beta(x: f64, a: f64, b: f64) -> f64 {
     if x <= 0.0 {
         return 0.0;
@@ -38,7 +37,7 @@ fn incomplete_beta(x: f64, a: f64, b: f64) -> f64 {
     }
     let front =
         (ln_gamma(a + b) - ln_gamma(a) - ln_gamma(b) + a * x.ln() + b * (1.0 - x).ln()).exp();
-    // The fraction converges fast below the mean; above it the symmetry I(x; a, b) = 1 - I(1 - x; b, a) helps.
+    // The fraction converges fast below the mean; above it, use the symmetry I(x; a, b) = 1 - I(1 - x; b, a).
     if x < (a + 1.0) / (a + b + 2.0) {
         front * fraction(x, a, b) / a
     } else {
@@ -46,9 +45,9 @@ fn incomplete_beta(x: f64, a: f64, b: f64) -> f64 {
     }
 }
 
-/// The continued fraction of the incomplete beta function, by Lentz's method.
+/// Evaluates the continued fraction of the incomplete beta function by Lentz's method.
 fn fraction(x: f64, a: f64, b: f64) -> f64 {
-    /// Keeps denominators from 0.
+    /// Keeps denominators away from 0.
     const TINY: f64 = 1e-300;
     let nonzero = |value: f64| if value.abs() < TINY { TINY } else { value };
     let mut c = 1.0;
@@ -72,8 +71,8 @@ fn fraction(x: f64, a: f64, b: f64) -> f64 {
     product
 }
 
-/// The logarithm of the gamma function for positive numbers: Stirling's series (NIST DLMF 5.11.1) from 10 on, below by
-/// Γ(x + 1) = x Γ(x). Exact to 1e-13.
+/// Returns the logarithm of the gamma function for positive numbers: Stirling's series (NIST DLMF 5.11.1) from 10 on,
+/// and Γ(x + 1) = x Γ(x) below. Accurate to 1e-13.
 fn ln_gamma(x: f64) -> f64 {
     let (mut x, mut shift) = (x, 0.0);
     while x < 10.0 {
@@ -91,9 +90,9 @@ fn ln_gamma(x: f64) -> f64 {
 mod tests {
     use super::*;
 
-    /// Tables of the distribution (NIST/SEMATECH e-Handbook, 1.3.6.7.2), one-sided there.
+    /// The NIST/SEMATECH e-Handbook (1.3.6.7.2) tabulates the one-sided quantiles.
     #[test]
-    fn quantiles_are_those_of_the_tables() {
+    fn quantiles_match_the_tables() {
         for (alpha, freedom, t) in [
             (0.05, 1.0, 12.706),
             (0.05, 2.0, 4.303),
@@ -112,15 +111,15 @@ mod tests {
     }
 
     #[test]
-    fn many_degrees_of_freedom_are_the_normal_distribution() {
+    fn many_degrees_of_freedom_approach_the_normal_distribution() {
         assert!((two_sided_quantile(0.05, 1e6) - 1.959_964).abs() < 1e-4);
-        // With one it is Cauchy's: tan(pi/2 (1 - alpha)).
+        // With one degree it is the Cauchy distribution: tan(pi/2 (1 - alpha)).
         let cauchy = (std::f64::consts::FRAC_PI_2 * (1.0 - 1e-6)).tan();
         assert!((two_sided_quantile(1e-6, 1.0) / cauchy - 1.0).abs() < 1e-6);
     }
 
     #[test]
-    fn the_gamma_function_is_that_of_factorials_and_of_one_half() {
+    fn the_gamma_function_matches_factorials_and_one_half() {
         assert!(ln_gamma(1.0).abs() < 1e-12);
         assert!((ln_gamma(11.0) - 3_628_800_f64.ln()).abs() < 1e-12);
         assert!((ln_gamma(0.5) - std::f64::consts::PI.sqrt().ln()).abs() < 1e-12);

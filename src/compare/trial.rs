@@ -1,4 +1,4 @@
-//! Runs the sides of a comparison, round by round, so that whatever drifts on the machine drifts on all of them.
+//! Runs the sides of a comparison round by round, so that drift on the machine affects all of them alike.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -11,66 +11,64 @@ use super::side::Side;
 use crate::record::RunEnd;
 use crate::suite::{self, Options, RunResult, ScenarioFile, SuiteEvent};
 
-/// How much is run.
+/// The number of runs and the precision of a comparison.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Effort {
-    /// Rounds: runs of each side; [`run`](fn@run) does with [`FEWEST_RUNS`] where those are certain.
+    /// Runs of each side; [`run`](fn@run) stops after [`FEWEST_RUNS`] if their result is certain.
     pub rounds: usize,
-    /// In place of a number: as many rounds as fit into this, at least [`FEWEST_RUNS`].
+    /// Time to spend instead of a number of rounds; at least [`FEWEST_RUNS`] rounds are run.
     pub budget: Option<Duration>,
-    /// The share from which on a difference matters.
+    /// Share from which a difference matters.
     pub threshold: f64,
 }
 
-/// One side after its runs.
+/// One side with its runs.
 #[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "the names say it")]
 pub struct Tried {
-    /// The side.
     pub side: Side,
-    /// Its runs, in their order.
     pub runs: Vec<RunResult>,
 }
 
-/// A comparison that was made.
+/// A finished comparison.
 #[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "the names say it")]
 pub struct Trial {
-    /// Every side; the first is what the others are compared with.
+    /// All sides; the others are compared with the first.
     pub sides: Vec<Tried>,
-    /// Each other side's comparison with the first, in their order.
+    /// Comparisons of the other sides with the first, in their order.
     pub comparisons: Vec<Comparison>,
-    /// The share from which on a difference matters.
+    /// Share from which a difference matters.
     pub threshold: f64,
-    /// From start to end.
     pub took: Duration,
-    /// Whether it was interrupted before its end.
     pub interrupted: bool,
 }
 
-/// Runs every side so often and compares. Where times matter, each run has the machine to itself; others go at once as it carries,
-/// at most as many as `slots` of the options.
+/// Runs every side for all rounds and compares them. If times matter, each run has the machine to itself; other runs go
+/// in parallel, up to the `slots` of the options.
 pub async fn run(
     sides: Vec<Side>,
     effort: Effort,
     options: &Options,
     stop: watch::Receiver<bool>,
-    mut tell: impl FnMut(SuiteEvent<'_>),
+    mut emit: impl FnMut(SuiteEvent<'_>),
 ) -> Trial {
     let began = Instant::now();
-    let mut all = [untried(sides)];
+    let mut all = [without_runs(sides)];
     let mut interrupted = false;
     let mut round = 0;
     while !interrupted && wants_more(round, effort, began.elapsed()) {
-        // With a budget each round is waited for: it tells how long the next one takes.
+        // With a budget, each round finishes before the next, because its duration decides whether another fits.
         let rounds = match effort.budget {
             Some(_) => round..round + 1,
             None if round == 0 => 0..effort.rounds.min(FEWEST_RUNS),
             None => round..effort.rounds,
         };
         round = rounds.end;
-        let told = |_, event: SuiteEvent<'_>| tell(event);
-        interrupted = further(&mut all, rounds, options, stop.clone(), told).await;
-        let looked = effort.looks() > 1 && round < effort.rounds;
-        if looked && compared(&all[0], effort).iter().all(Comparison::is_certain) {
+        let emit_any = |_, event: SuiteEvent<'_>| emit(event);
+        interrupted = run_rounds(&mut all, rounds, options, stop.clone(), emit_any).await;
+        let may_stop = effort.looks() > 1 && round < effort.rounds;
+        if may_stop && compared(&all[0], effort).iter().all(Comparison::is_certain) {
             break;
         }
     }
@@ -78,30 +76,30 @@ pub async fn run(
     Trial::of(tried, effort, began.elapsed(), interrupted)
 }
 
-/// Makes several comparisons side by side: what one waits for, another uses. `tell` also hears which of them a run is of.
+/// Makes several comparisons in parallel, so that the machine is busy while one waits. The events name the comparison.
 pub async fn run_together(
     all: Vec<Vec<Side>>,
     effort: Effort,
     options: &Options,
     stop: watch::Receiver<bool>,
-    tell: impl FnMut(Option<usize>, SuiteEvent<'_>),
+    emit: impl FnMut(Option<usize>, SuiteEvent<'_>),
 ) -> Vec<Trial> {
     let began = Instant::now();
     let mut all: Vec<Vec<Tried>> = all.into_iter().map(untried).collect();
-    let interrupted = further(&mut all, 0..effort.rounds, options, stop, tell).await;
+    let interrupted = run_rounds(&mut all, 0..effort.rounds, options, stop, emit).await;
     let took = began.elapsed();
     all.into_iter()
         .map(|tried| Trial::of(tried, effort, took, interrupted))
         .collect()
 }
 
-/// Runs further rounds of each comparison, in turn. Gives whether it was interrupted.
-async fn further(
+/// Runs more rounds of each comparison. Returns whether it was interrupted.
+async fn run_rounds(
     all: &mut [Vec<Tried>],
     rounds: Range<usize>,
     options: &Options,
     stop: watch::Receiver<bool>,
-    mut tell: impl FnMut(Option<usize>, SuiteEvent<'_>),
+    mut emit: impl FnMut(Option<usize>, SuiteEvent<'_>),
 ) -> bool {
     let mut places = Vec::new();
     let mut files = Vec::new();
@@ -125,15 +123,15 @@ async fn further(
             .collect(),
         ..options.clone()
     };
-    let told = |event: SuiteEvent<'_>| tell(key(&event).map(|key| places[key].0), event);
-    let result = suite::run_suite(files, &options, stop, told).await;
+    let emit_one = |event: SuiteEvent<'_>| emit(key(&event).map(|key| places[key].0), event);
+    let result = suite::run_suite(files, &options, stop, emit_one).await;
     for ((at, index), scenario) in places.into_iter().zip(result.scenarios) {
         all[at][index].runs.extend(scenario.runs.iter().cloned());
     }
     result.interrupted
 }
 
-fn untried(sides: Vec<Side>) -> Vec<Tried> {
+fn without_runs(sides: Vec<Side>) -> Vec<Tried> {
     let each = sides.into_iter().map(|side| Tried {
         side,
         runs: Vec::new(),
@@ -141,7 +139,7 @@ fn untried(sides: Vec<Side>) -> Vec<Tried> {
     each.collect()
 }
 
-/// The run that an event is about: its place among the runs of the suite.
+/// Returns the index of the run that an event is about.
 fn key(event: &SuiteEvent<'_>) -> Option<usize> {
     match event {
         SuiteEvent::RunStarted { key, .. }
@@ -157,13 +155,13 @@ fn compared(sides: &[Tried], effort: Effort) -> Vec<Comparison> {
         return Vec::new();
     };
     let with_first = |other: &Tried| {
-        Comparison::looked(&first.runs, &other.runs, effort.threshold, effort.looks())
+        Comparison::with_looks(&first.runs, &other.runs, effort.threshold, effort.looks())
     };
     others.iter().map(with_first).collect()
 }
 
 impl Effort {
-    /// How often it is looked whether what there is will do.
+    /// Returns how many times the results are examined.
     fn looks(self) -> usize {
         let early = self.budget.is_none() && self.rounds > FEWEST_RUNS;
         1 + usize::from(early)
@@ -181,12 +179,12 @@ impl Trial {
         }
     }
 
-    /// Whether every side had so many runs, none of them broken off.
+    /// Returns whether every side has all its runs and none was cut short.
     pub fn is_complete(&self, rounds: usize) -> bool {
         let whole = |run: &RunResult| match &run.timeline.end {
             Some(RunEnd::Finished { interrupted, .. }) => !interrupted,
             Some(RunEnd::NotApplicable(_) | RunEnd::Errored(_)) => true,
-            // Its worker died, by itself or by the interruption.
+            // Its worker died, by itself or because of the interruption.
             None => !self.interrupted,
         };
         let each = |tried: &Tried| tried.runs.len() == rounds && tried.runs.iter().all(whole);
@@ -194,7 +192,7 @@ impl Trial {
     }
 }
 
-/// Whether another round fits.
+/// Returns whether another round fits.
 fn wants_more(done: usize, effort: Effort, elapsed: Duration) -> bool {
     match effort.budget {
         None => done < effort.rounds,
@@ -206,7 +204,7 @@ fn wants_more(done: usize, effort: Effort, elapsed: Duration) -> bool {
     }
 }
 
-/// The order of a round: every other one is backwards, so that no side always comes first.
+/// Returns the order of the sides in a round. Every other round is reversed, so that no side always comes first.
 fn turn(round: usize, sides: usize) -> Box<dyn Iterator<Item = usize>> {
     if round.is_multiple_of(2) {
         Box::new(0..sides)
@@ -215,7 +213,7 @@ fn turn(round: usize, sides: usize) -> Box<dyn Iterator<Item = usize>> {
     }
 }
 
-/// A scenario of one run, which is told from the others by its set and its round.
+/// Makes a scenario with one run, identified by its set and round.
 fn one_run(side: &Side, round: usize, alone: bool) -> Arc<ScenarioFile> {
     let mut spec = side.spec.clone();
     spec.exclusive |= alone;
@@ -231,7 +229,7 @@ fn one_run(side: &Side, round: usize, alone: bool) -> Arc<ScenarioFile> {
     Arc::new(file)
 }
 
-/// Whether the scenario is about times, speeds or processor time: then nothing else should run beside it.
+/// Returns whether the scenario measures latency, throughput or processor time, so that nothing may run beside it.
 fn times_matter(side: &Side) -> bool {
     let ends = [".latency", ".throughput", ".cpu"];
     let timed = |name: &str| ends.iter().any(|end| name.ends_with(end));
@@ -252,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn a_budget_has_as_many_rounds_as_fit_and_never_too_few() {
+    fn a_budget_has_as_many_rounds_as_fit_and_at_least_the_minimum() {
         let effort = Effort {
             rounds: 5,
             budget: Some(Duration::from_secs(50)),

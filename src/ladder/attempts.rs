@@ -1,4 +1,4 @@
-//! The connection attempts of a client, by the SYNs that left its node.
+//! Finds the connection attempts of a client by the SYNs that left its node.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -8,27 +8,26 @@ use crate::names::NodeName;
 use crate::tcp::segment::distance;
 use crate::tcp::{AddressPair, Segment};
 
-/// An attempt to connect.
+/// A connection attempt as seen in the capture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct LadderAttempt {
-    /// The client's address and the one that it connects to.
+    /// The client's address and the address that it connects to.
     pub(super) pair: AddressPair,
-    /// Sequence number of its SYN.
+    /// Initial sequence number of the client.
     pub(super) isn: u32,
-    /// When the first SYN left, by the wall clock.
+    /// Wall-clock time at which the first SYN left, in nanoseconds.
     pub(super) began: u64,
-    /// When the next attempt between the same addresses began: what comes from then on belongs to that one.
+    /// Wall-clock time of the next attempt between the same addresses, to which everything later belongs.
     pub(super) ended: u64,
-    /// What came back to the client first.
     pub(super) answer: Option<FirstReply>,
-    /// Whether something was sent again: a SYN, or data behind which more was seen already at the client's link end.
+    /// Whether the client or the server sent something again, as seen at the client's end of the link.
     pub(super) again: bool,
-    /// The sequence numbers behind what the client and the server have sent, as far as seen there.
+    /// The next sequence numbers of the client and the server, as seen at the client's end of the link.
     next: [Option<u32>; 2],
 }
 
 impl LadderAttempt {
-    /// Takes note of a segment of this connection.
+    /// Records a segment of this connection.
     fn see(&mut self, segment: &Segment, from_server: bool) {
         let next = &mut self.next[usize::from(from_server)];
         let end = segment.end();
@@ -40,16 +39,15 @@ impl LadderAttempt {
     }
 }
 
-/// What came back to a client that tries to connect.
+/// The first reply to a connection attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct FirstReply {
-    /// When.
     pub(super) time: u64,
-    /// Whether it is RST.
+    /// Whether the reply is a RST.
     pub(super) refused: bool,
 }
 
-/// Finds the attempts that left a node toward a target (or toward anything), in the order of their first SYNs.
+/// Returns the attempts that left a node for a target (or for any target), in the order of their first SYNs.
 pub(super) fn attempts(
     sightings: &[Sighting<'_>],
     node: &NodeName,

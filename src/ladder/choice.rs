@@ -1,4 +1,4 @@
-//! Which connection is to be shown: whose, and which of its attempts.
+//! Chooses the connection to show: a client or command, and one of its attempts.
 
 use std::net::SocketAddr;
 use std::str::FromStr;
@@ -12,22 +12,23 @@ use crate::names::{ActorName, NodeName};
 use crate::record::{Capture, Timeline};
 use crate::scenario::RunSpec;
 
-/// How long a command's SYN may stay unanswered until that counts as failed: the first retransmission comes after a second
-/// (RFC 6298, 2.1; `TCP_TIMEOUT_INIT`, Linux `include/net/tcp.h`).
+/// Time after which an unanswered SYN of a command counts as failed: the first retransmission comes after 1 s
+/// (RFC 6298, section 2.1; `TCP_TIMEOUT_INIT`, Linux `include/net/tcp.h`).
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// The connection asked for: `load` or `load:3`.
+/// A connection as named on the command line: `load` or `load:3`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConnectionChoice {
-    /// The client or command.
+    /// Name of the client or command.
     pub client: ActorName,
-    /// Its attempt, from 1. Where not given: the first that failed, else the first that sent something again, else the first.
+    /// Number of the attempt, from 1. If absent: the first that failed, else the first with a retransmission, else the
+    /// first.
     pub attempt: Option<usize>,
 }
 
-/// Why a text names no connection.
+/// The error for a text that does not name a connection.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("`{0}` is no connection: expected CLIENT or CLIENT:N, with N from 1")]
+#[error("`{0}` is not a connection; expected CLIENT or CLIENT:N, with N from 1")]
 pub struct ConnectionChoiceError(pub String);
 
 impl FromStr for ConnectionChoice {
@@ -54,7 +55,7 @@ impl FromStr for ConnectionChoice {
     }
 }
 
-/// That a capture is of this run, where it says of which it is.
+/// Checks that a capture belongs to this run, if the capture names its run.
 pub(super) fn same_run(capture: &Capture, spec: &RunSpec) -> Result<(), LadderError> {
     let run = spec.id.to_string();
     match &capture.run {
@@ -66,12 +67,12 @@ pub(super) fn same_run(capture: &Capture, spec: &RunSpec) -> Result<(), LadderEr
     }
 }
 
-/// A client or a command.
+/// A client or a command, which can open connections.
 #[derive(Debug)]
 pub(super) struct Caller {
     pub(super) name: ActorName,
     pub(super) node: NodeName,
-    /// What it connects to; a command may connect to anything.
+    /// Address that it connects to; `None` for a command, which may connect anywhere.
     pub(super) target: Option<SocketAddr>,
     timeout: Duration,
 }
@@ -93,7 +94,7 @@ impl Caller {
             })
     }
 
-    /// The attempt asked for: an index. `end` is the last moment of the capture.
+    /// Returns the index of the chosen attempt. `end` is the last moment of the capture.
     pub(super) fn choose(
         &self,
         attempts: &[LadderAttempt],
@@ -128,18 +129,18 @@ impl Caller {
         }
     }
 
-    /// Whether an attempt was refused, or had no answer in time.
+    /// Returns whether an attempt was refused, or had no reply in time.
     fn failed(&self, attempt: &LadderAttempt, end: u64) -> bool {
         let waited = attempt.answer.map_or(end, |answer| answer.time);
         let waited = Duration::from_nanos(waited.saturating_sub(attempt.began));
         attempt.answer.is_some_and(|answer| answer.refused) || waited > self.timeout
     }
 
-    /// That attempts failed before they sent anything, where the record knows of such.
+    /// Explains that attempts failed before they sent anything, if the record has such attempts.
     fn unsent(&self, timeline: &Timeline) -> Option<String> {
         let count = self.without_port(timeline)?;
         Some(format!(
-            "; {count} attempts had no local port left (EADDRNOTAVAIL) and sent no packet"
+            "; {count} attempts had no local port left (EADDRNOTAVAIL) and sent no packets"
         ))
     }
 
@@ -148,7 +149,7 @@ impl Caller {
         series.last().filter(|count| *count > 0)
     }
 
-    /// What a reader of its ladders must know.
+    /// Returns the notes that a reader of the ladder needs.
     pub(super) fn notes(
         &self,
         capture: &Capture,
@@ -165,7 +166,8 @@ impl Caller {
         let rivals: Vec<_> = rivals.map(|rival| rival.name.to_string()).collect();
         if !rivals.is_empty() {
             notes.push(format!(
-                "{} on `{}` may connect to the same server: packets do not tell whose they are, attempts are counted over all of them",
+                "{} on `{}` may connect to the same server: packets cannot be \
+                 attributed, so attempts are counted over all of them",
                 rivals.join(", "),
                 self.node
             ));
@@ -175,12 +177,12 @@ impl Caller {
         }
         if let Some(count) = self.without_port(timeline) {
             notes.push(format!(
-                "{count} attempts had no local port left (EADDRNOTAVAIL): they sent no packet and are not counted"
+                "{count} attempts had no local port left (EADDRNOTAVAIL); they sent no packets and are not counted"
             ));
         }
         if capture.dropped > 0 {
             notes.push(format!(
-                "the capture lacks {} packets that came too fast: some that seem to vanish may not have",
+                "the capture lacks {} packets that arrived too fast, so some that seem lost may not be",
                 capture.dropped
             ));
         }
@@ -189,14 +191,14 @@ impl Caller {
         }
         if capture.clock_zero.is_none() {
             notes.push(
-                "the capture does not say when the run began: reasons are not known".to_owned(),
+                "the capture does not show when the run began, so there are no reasons".to_owned(),
             );
         }
         notes
     }
 }
 
-/// Everything in a run that connects.
+/// Returns everything in a run that opens connections.
 pub(super) fn callers(spec: &RunSpec) -> Vec<Caller> {
     let clients = spec.workload.clients.iter().map(|client| Caller {
         name: client.name.clone(),

@@ -1,4 +1,4 @@
-//! What became of each packet: whether it arrived, where it was seen last, whether its receiver took notice of it.
+//! Decides what happened to each packet: arrived, lost on the way, or ignored by its receiver.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,35 +9,36 @@ use crate::scenario::topology::{Impairment, Topology};
 use crate::tcp::Segment;
 use crate::tcp::segment::distance;
 
-/// How long a packet may take beside the delays of its links: far longer than it takes on a machine that is very busy.
+/// Time that a packet may take in addition to the delays of its links: far longer than on a very busy machine.
 const GRACE: Duration = Duration::from_millis(100);
 
-/// What became of a packet.
+/// The fate of a packet.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
 pub enum PacketFate {
-    /// It reached the other end.
+    /// It arrived at the other end.
     Arrived,
-    /// The capture ends too soon to tell.
+    /// The capture ends too soon to decide.
     InFlight,
-    /// It was seen up to here and no further; at the node at its other end: that took no notice of it.
+    /// It was last seen before this place, or it arrived and the receiver ignored it.
     Vanished {
-        /// Where.
         at: LossPoint,
-        /// Why, where the record tells.
+        /// The likely reason, if the record has one.
         reason: Option<String>,
     },
 }
 
-/// A place on the path, counted from the client.
+/// The place where a packet was lost, counted from the client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LossPoint {
-    /// In this node.
+    /// In the node with this index.
     Node(usize),
-    /// On the link behind this node.
+    /// On the link after the node with this index.
     Link(usize),
 }
 
-/// Tells the fates of packets, reasons left out, in the order of the packets. `end` is the last moment of the capture.
+/// Returns the fate of each packet, without reasons, in the order of the packets. `end` is the last moment of the
+/// capture.
 pub(super) fn fates(
     travels: &Travels,
     path: &Path,
@@ -67,7 +68,7 @@ pub(super) fn fates(
     each.collect()
 }
 
-/// The node after so many links of a packet's way, counted from the client.
+/// Returns the index of the node (counted from the client) after this many links of a packet's way.
 fn hop_of(travel: &Travel, hops: usize, path: &Path) -> usize {
     if travel.forward {
         hops
@@ -76,7 +77,7 @@ fn hop_of(travel: &Travel, hops: usize, path: &Path) -> usize {
     }
 }
 
-/// Where a packet is that was seen last at this place of its way.
+/// Returns where a packet was lost that was last seen at this position of its way.
 fn whereabouts(travel: &Travel, at: usize, path: &Path) -> LossPoint {
     if at % 2 == 1 {
         return LossPoint::Node(hop_of(travel, at.div_ceil(2), path));
@@ -85,14 +86,15 @@ fn whereabouts(travel: &Travel, at: usize, path: &Path) -> LossPoint {
     LossPoint::Link(if travel.forward { from } else { from - 1 })
 }
 
-/// Segments that were never seen at their sender: it sent them as part of longer ones, which were cut on the way.
+/// Segments that were never seen at their sender, because it sent them as part of longer ones that were cut on the
+/// way.
 struct Pieces {
-    /// By direction and first byte, from that of the first of all: the byte behind the last, and where it was seen first.
+    /// For each direction, by the offset of the first byte: the offset after the last byte, and the first position.
     starts: [BTreeMap<i64, (i64, usize)>; 2],
     base: [u32; 2],
 }
 
-/// Bytes of a segment before it is cut, at most (`GSO_MAX_SIZE`, Linux `include/linux/netdevice.h`).
+/// The most bytes that a segment has before it is cut (`GSO_MAX_SIZE`, Linux `include/linux/netdevice.h`).
 const LONGEST: i64 = 8 * 65_535;
 
 impl Pieces {
@@ -122,7 +124,7 @@ impl Pieces {
         (start, start + i64::from(segment.length))
     }
 
-    /// Whether the data of a packet that was seen last at this place went on in pieces.
+    /// Returns whether the data of a packet that was last seen at this position continued in pieces.
     fn go_on(&self, travel: &Travel, at: usize) -> bool {
         let way = usize::from(travel.forward);
         let (start, end) = self.range(way, &travel.segment);
@@ -134,14 +136,14 @@ impl Pieces {
     }
 }
 
-/// What shows whether a server took notice of what has arrived. It is known to ignore a SYN, to which something must be said before
-/// the next one comes; and what follows on SYN-ACK, which is in vain where SYN-ACK is sent again.
+/// Evidence of whether a server took notice of what arrived. It ignored a SYN if it sent nothing before the next SYN,
+/// and it ignored what follows a SYN-ACK if it sends the SYN-ACK again.
 struct Notice {
-    /// When the server said something, ascending.
+    /// Times at which the server sent something, ascending.
     said: Vec<u64>,
-    /// When it last sent SYN-ACK.
+    /// Time at which it last sent SYN-ACK.
     accepted: Option<u64>,
-    /// When SYNs arrived, ascending.
+    /// Times at which SYNs arrived, ascending.
     opened: Vec<u64>,
 }
 
@@ -181,7 +183,7 @@ impl Notice {
     }
 }
 
-/// How long a packet may be on the way.
+/// Returns the longest time that a packet may take on this path.
 fn grace(path: &Path, topology: &Topology) -> Duration {
     let links = path
         .links

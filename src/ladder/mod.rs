@@ -1,7 +1,7 @@
-//! The ladder of one connection: its packets as arrows between the nodes on its way, the dropped ones marked where they vanished.
+//! Analyses the packets of one connection: the attempt, the path of each packet, where packets were lost, and the
+//! likely reason from the record.
 //!
-//! Drawn from a capture, with reasons from the record beside it. [`draw`] finds out what is to be shown; [`text()`] and [`svg()`]
-//! show it.
+//! [`draw`] makes a [`Ladder`] from a capture and a record. Rendering it is the job of `report::ladder`.
 
 mod attempts;
 mod choice;
@@ -34,137 +34,123 @@ use reason::LossReasons;
 use sighting::Sighting;
 use travel::Travels;
 
-/// A connection, ready to be shown.
+/// The packets of a connection, ready to be rendered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ladder {
-    /// Who connects.
+    /// The client or command that connects.
     pub client: ActorName,
-    /// Which of its attempts this is, from 1.
+    /// Number of the attempt, from 1.
     pub attempt: usize,
-    /// How many attempts the capture has of it.
+    /// Number of attempts in the capture.
     pub attempts: usize,
-    /// When its first SYN left, by the run's clock, where the capture says when that began.
+    /// Time of the first SYN by the run's clock, if the capture has the clock's zero.
     pub began: Option<Duration>,
-    /// How connecting came out, a few words.
+    /// The outcome in a few words: `answered after 1.2 ms`.
     pub outcome: String,
-    /// The nodes on its way, the client's first.
+    /// The nodes on the path, the client's first.
     pub nodes: Vec<NodeName>,
-    /// The addresses on each link between them.
+    /// The addresses on each link between the nodes.
     pub links: Vec<LinkView>,
-    /// What happened, in the order of time.
+    /// Packets in the order of time.
     pub rows: Vec<LadderRow>,
-    /// What a reader must know.
+    /// Notes for the reader.
     pub notes: Vec<String>,
 }
 
-/// The addresses of a connection on a link.
+/// The addresses of a connection on one link.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LinkView {
-    /// From whom to whom, seen from the client: `10.0.0.1:40000 → 10.0.1.2:80`; several where a translation changed. Empty where
-    /// no packet was seen.
+    /// Source and destination, seen from the client: `10.0.0.1:40000 → 10.0.1.2:80`. Several if a translation changed
+    /// during the attempt, none if no packet was seen.
     pub addresses: Vec<String>,
-    /// Whether they differ from those on the link before.
+    /// Whether they differ from the addresses on the previous link.
     pub translated: bool,
 }
 
-/// A line of a ladder.
+/// A row of a ladder.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
 pub enum LadderRow {
-    /// A packet.
     Packet(PacketRow),
-    /// So many packets that are not shown.
+    /// The number of packets that are not shown here.
     LeftOut(usize),
 }
 
-/// A packet with its way.
+/// A packet and its way through the links.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
 pub struct PacketRow {
-    /// When it was seen first, since the connection's first SYN.
+    /// Time since the connection's first SYN.
     pub time: Duration,
-    /// Whether it goes from the client to the server.
+    /// Whether it travels from the client to the server.
     pub forward: bool,
-    /// Its control bits.
     pub flags: TcpFlags,
-    /// Sequence number of its first byte, from its sender's initial one on; as it is where that is not known.
+    /// Sequence number relative to the sender's initial one; absolute if that is unknown.
     pub seq: i64,
-    /// What it acknowledges, from the receiver's initial sequence number on.
+    /// Acknowledgement number relative to the receiver's initial sequence number.
     pub ack: Option<i64>,
     /// Bytes of data.
     pub length: u32,
-    /// `retry 1`, `retransmission`, where it is one.
+    /// `retry 1`, `retransmission` or `probe`, for a packet that was sent again.
     pub mark: Option<String>,
-    /// The links that it was seen on, in the order of its way.
+    /// The links on which it was seen, in order.
     pub hops: Vec<Hop>,
-    /// What became of it.
     pub fate: PacketFate,
-    /// The state that the client and the server have from here on, where it changes, from the packets.
+    /// The new states of the client and the server, inferred from the packets; `None` if unchanged.
     pub states: [Option<TcpState>; 2],
 }
 
-/// A packet on a link.
+/// One packet on one link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Hop {
-    /// The link: between the node of this number and the next.
+    /// Index of the link, which is the index of the node on its client side.
     pub link: usize,
-    /// How long it took from one end to the other, where it was seen at both.
+    /// Time from one end of the link to the other, if the packet was seen at both.
     pub transit: Option<Duration>,
     /// Whether it was seen at the far end.
     pub arrived: bool,
 }
 
-/// Why a ladder cannot be drawn. Completes "cannot ...".
+/// The error when a ladder cannot be drawn. Completes "cannot ...".
 #[derive(Debug, Error)]
+#[expect(missing_docs, reason = "the names say it")]
 pub enum LadderError {
-    /// The capture is of something else.
+    /// The capture belongs to another run.
     #[error("draw a ladder of `{run}`: the capture is of `{capture}`")]
-    OtherRun {
-        /// The run of the record.
-        run: String,
-        /// The run of the capture.
-        capture: String,
-    },
-    /// Nothing in the scenario has this name.
-    #[error("find a client or command `{name}`; there is: {known}")]
+    OtherRun { run: String, capture: String },
+    /// The scenario has no client or command with this name.
+    #[error("find a client or command named `{name}`; available: {known}")]
     Unknown {
-        /// The name.
         name: ActorName,
-        /// Those there are.
+        /// The names in the scenario, separated by commas.
         known: String,
     },
-    /// Nothing was sent.
+    /// The client sent nothing.
     #[error("find a connection attempt of `{client}`: no SYN left `{node}`{reason}")]
     NoAttempt {
-        /// The client.
         client: ActorName,
-        /// Its node.
         node: NodeName,
-        /// Why, where that is known: begins with a comma or a colon.
+        /// The reason if known, starting with a semicolon.
         reason: String,
     },
-    /// There are not that many.
+    /// The capture has fewer attempts.
     #[error("find attempt {wanted} of `{client}`: the capture has {found}{reason}")]
     TooFew {
-        /// The client.
         client: ActorName,
-        /// The number asked for.
         wanted: usize,
-        /// How many there are.
         found: usize,
-        /// Why, where that is known: begins with a comma or a colon.
+        /// The reason if known, starting with a semicolon.
         reason: String,
     },
-    /// There is nothing between client and server.
+    /// The client and the server share a node.
     #[error("draw a ladder: `{client}` connects to its own node, so no packet passes a link")]
-    OneNode {
-        /// The client.
-        client: ActorName,
-    },
+    OneNode { client: ActorName },
 }
 
-/// Finds the connection that is asked for, and all that is known of it.
+/// Draws the ladder of one connection.
 ///
 /// # Errors
-/// Where the capture has no such connection.
+/// If the capture has no such connection.
 pub fn draw(
     capture: &Capture,
     spec: &RunSpec,
@@ -174,11 +160,11 @@ pub fn draw(
     LadderSources::new(capture, spec, timeline)?.draw(which)
 }
 
-/// Finds a connection of everything that connects in a run: the first of each that failed, else the first that sent something
-/// again, else the first. What has none comes with why.
+/// Draws one connection of everything that connects in a run: the first that failed, else the first with a
+/// retransmission, else the first. A client without a connection comes with the reason.
 ///
 /// # Errors
-/// Where the capture is of another run.
+/// If the capture belongs to another run.
 pub fn draw_each(
     capture: &Capture,
     spec: &RunSpec,
@@ -192,14 +178,14 @@ pub fn draw_each(
         };
         (caller.target, evidence.draw(&which))
     });
-    // A command is no client: that it connects to nothing is nothing to tell.
-    let told = each.filter(|(target, drawn)| {
+    // A command need not connect to anything, so it is left out if it did not.
+    let shown = each.filter(|(target, drawn)| {
         target.is_some() || !matches!(drawn, Err(LadderError::NoAttempt { .. }))
     });
-    Ok(told.map(|(_, drawn)| drawn).collect())
+    Ok(shown.map(|(_, drawn)| drawn).collect())
 }
 
-/// What ladders of a run are drawn from.
+/// The inputs from which the ladders of a run are drawn.
 struct LadderSources<'a> {
     capture: &'a Capture,
     spec: &'a RunSpec,
@@ -255,7 +241,9 @@ impl<'a> LadderSources<'a> {
             outcome: outcome(attempt),
             links: links(&travels, &path),
             rows: rows::rows(&travels, fates, attempt, &reasons),
-            notes: caller.notes(capture, spec, timeline),
+            notes: std::iter::once("states are inferred from the packets".to_owned())
+                .chain(caller.notes(capture, spec, timeline))
+                .collect(),
             nodes: path.nodes,
         })
     }
@@ -266,7 +254,7 @@ fn since_zero(capture: &Capture, attempt: &LadderAttempt) -> Option<Duration> {
     Some(Duration::from_nanos(since))
 }
 
-/// How connecting came out, by what came back to the client first.
+/// Describes the outcome of an attempt by the first reply to the client.
 fn outcome(attempt: &LadderAttempt) -> String {
     let Some(answer) = attempt.answer else {
         return "never answered".to_owned();
@@ -280,7 +268,7 @@ fn outcome(attempt: &LadderAttempt) -> String {
     format!("{how} after {}", brief(took))
 }
 
-/// The addresses on each link, learnt from the SYNs that were seen at its ends.
+/// Returns the addresses on each link, taken from the SYNs that were seen at its ends.
 fn links(travels: &Travels, path: &Path) -> Vec<LinkView> {
     let mut before = Vec::new();
     let links = (0..path.links.len()).map(|link| {

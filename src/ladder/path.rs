@@ -1,21 +1,21 @@
-//! The nodes that a connection passes, from the topology alone.
+//! Finds the nodes on a connection's path, from the topology alone.
 
 use std::net::{IpAddr, SocketAddr};
 
 use crate::names::NodeName;
 use crate::scenario::topology::{InterfaceSpec, NatSpec, NodeSpec, Prefix, Topology};
 
-/// The way from a client to what it connects to.
+/// The path from a client to the address that it connects to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Path {
     /// The nodes, the client's first.
     pub(super) nodes: Vec<NodeName>,
-    /// The links between them, one fewer: indices into the topology's links.
+    /// The links between them as indices into the topology's links, one fewer than nodes.
     pub(super) links: Vec<usize>,
 }
 
 impl Path {
-    /// Follows addresses, routes and destination NAT; ends where nothing leads on.
+    /// Follows addresses, routes and destination NAT until nothing leads on.
     pub(super) fn new(topology: &Topology, from: &NodeName, to: SocketAddr) -> Self {
         let mut path = Self {
             nodes: vec![from.clone()],
@@ -25,7 +25,7 @@ impl Path {
         let mut at = from;
         while let Some(node) = topology.nodes.get(at) {
             if owns(node, to.ip()) {
-                // What a node itself sends is not translated on the way in.
+                // A node's own packets do not pass its translation for arriving packets.
                 match translated(node, to.port()).filter(|_| path.nodes.len() > 1) {
                     Some(inner) if !owns(node, inner.ip()) => to = inner,
                     _ => break,
@@ -44,7 +44,7 @@ impl Path {
         path
     }
 
-    /// Where a node is on the way.
+    /// Returns the index of a node on the path.
     pub(super) fn position(&self, node: &NodeName) -> Option<usize> {
         self.nodes.iter().position(|on_path| on_path == node)
     }
@@ -57,7 +57,7 @@ fn owns(node: &NodeSpec, address: IpAddr) -> bool {
         || node.source_prefix.is_some_and(|own| contains(own, address))
 }
 
-/// Where a port of the node leads.
+/// Returns the target to which the node forwards a port.
 fn translated(node: &NodeSpec, port: u16) -> Option<SocketAddr> {
     node.nat.iter().find_map(|nat| match nat {
         NatSpec::Dnat { port: own, to } if *own == port => Some(*to),
@@ -83,7 +83,7 @@ fn contains(prefix: Prefix, address: IpAddr) -> bool {
         _ => return false,
     };
     let free = bits - u32::from(prefix.length).min(bits);
-    // All bits are free where there is no shift for them.
+    // With a prefix length of 0 the shift is as wide as the type; every address matches.
     one.checked_shr(free).unwrap_or(0) == other.checked_shr(free).unwrap_or(0)
 }
 

@@ -1,5 +1,5 @@
-//! Why a packet vanished, by what the record counted at that time. A counter tells that packets were dropped, not which: it is
-//! named, so that whoever reads it can judge.
+//! Finds the likely reason for a lost packet in the counters that rose at that time. A counter shows that packets were
+//! dropped, but not which ones, so the reason names the counter and the reader can judge.
 
 use std::time::Duration;
 
@@ -11,33 +11,34 @@ use crate::scenario::RunSpec;
 use crate::scenario::topology::Impairment;
 use crate::scenario::workload::StepAction;
 
-/// A sampler may be so late on a busy machine.
+/// The delay that a sampler may have on a busy machine.
 const LATE: Duration = Duration::from_millis(50);
-/// A table is full where its entries were within so much of the limit: they are counted a little before or after the drop.
+/// Share of the limit from which a table counts as full: entries are sampled a little before or after the drop.
 const NEARLY_FULL: f64 = 0.95;
 
-/// What the record knows of drops.
+/// The parts of a record that explain losses.
 #[derive(Debug)]
 pub(super) struct LossReasons<'a> {
     pub(super) spec: &'a RunSpec,
     pub(super) timeline: &'a Timeline,
     pub(super) path: &'a Path,
-    /// The wall clock at the zero of the run's clock; without it nothing is known.
+    /// Wall-clock time at the zero of the run's clock; without it there are no reasons.
     pub(super) zero: Option<u64>,
 }
 
-/// A counter that stands for a way to vanish at the receiver, with what it means. The first that rose is taken.
+/// Counters of drops at the receiver, each with its meaning. The first that rose is the reason.
 const AT_RECEIVER: [(&str, &str); 4] = [
-    // tcp_conn_request and tcp_v4_syn_recv_sock count both for a full accept queue (Linux `net/ipv4/tcp_input.c`, `tcp_ipv4.c`).
+    // tcp_conn_request and tcp_v4_syn_recv_sock count both for a full accept queue
+    // (Linux `net/ipv4/tcp_input.c`, `tcp_ipv4.c`).
     ("TcpExtListenOverflows", "accept queue full"),
-    // Linux before 4.12, tcp_conn_request: the peer's timestamps had been newer (tcp_tw_recycle).
+    // Linux before 4.12, tcp_conn_request: the peer had sent newer timestamps before (tcp_tw_recycle).
     ("TcpExtPAWSPassive", "PAWS: older timestamp"),
     ("TcpExtTCPReqQFullDrop", "SYN queue full"),
     ("TcpExtListenDrops", "dropped by the listener"),
 ];
 
 impl LossReasons<'_> {
-    /// Why a packet vanished there that was seen last at that time; going from the client to the server, or back.
+    /// Returns the likely reason for the loss at this place of a packet that was last seen at `time`.
     pub(super) fn reason(&self, at: LossPoint, forward: bool, time: u64) -> Option<String> {
         let t = Offset(time.checked_sub(self.zero?)?);
         match at {
@@ -67,7 +68,7 @@ impl LossReasons<'_> {
             })
     }
 
-    /// Whether the connection tracking table of a node was full, or nothing is known of its size.
+    /// Returns whether the node's connection tracking table was full; true if its size is unknown.
     fn table_is_full(&self, node: &NodeName, t: Offset) -> bool {
         let at = |what: &str| {
             let series = self.timeline.series(&format!("{node}.conntrack.{what}"))?;
@@ -80,7 +81,7 @@ impl LossReasons<'_> {
 
     fn on_link(&self, link: usize, forward: bool, t: Offset) -> Option<String> {
         let receiver = if forward { link + 1 } else { link };
-        // What a node emulates stands on the wire in front of it.
+        // The features that a node emulates sit on the wire in front of it.
         let paws = self.rose(
             &self.path.nodes[receiver],
             AT_RECEIVER[1].0,
@@ -118,7 +119,8 @@ impl LossReasons<'_> {
         spec.is_some_and(|spec| !spec.emulate.is_empty())
     }
 
-    /// What it means that a node's counter rose around this time, if it did: `accept queue full (server.TcpExtListenOverflows +2)`.
+    /// Returns the meaning of a counter if it rose around this time:
+    /// `accept queue full, server.TcpExtListenOverflows +2`.
     fn rose(&self, node: &NodeName, counter: &str, t: Offset, meaning: &str) -> Option<String> {
         let name = format!("{node}.{counter}");
         let series = self.timeline.series(&name)?;
@@ -133,7 +135,7 @@ impl LossReasons<'_> {
         Some(format!("{meaning}{emulated}, {name} +{by}"))
     }
 
-    /// When what happened at a node at this time was in its counters for certain.
+    /// Returns a time by which the node's counters include everything that happened at `t`.
     fn next_look(&self, node: &NodeName, t: Offset) -> Offset {
         let prefix = format!("{node}.");
         let looks = self.timeline.looks.iter();
@@ -147,11 +149,11 @@ impl LossReasons<'_> {
     }
 }
 
-/// What a link does to packets so that they vanish.
+/// Returns how the link's impairment loses packets.
 fn lossy(impairment: &Impairment) -> Option<String> {
     if let Some(loss) = impairment.loss {
         let percent = loss.as_fraction() * 100.0;
-        return Some(format!("the link loses {percent} % of all packets"));
+        return Some(format!("the link drops {percent} % of all packets"));
     }
     impairment
         .queue

@@ -1,4 +1,4 @@
-//! The rows of a ladder: each packet with relative numbers, whether it was sent before, and the states it leads to.
+//! Makes the rows of a ladder: relative numbers, retransmission marks, and the states inferred from the packets.
 
 use std::time::Duration;
 
@@ -11,14 +11,14 @@ use super::{Hop, LadderRow, PacketRow};
 use crate::tcp::segment::distance;
 use crate::tcp::{Segment, TcpState};
 
-/// Packets shown of a long connection: so many of its beginning, and as many of its end,
+/// Packets that are shown at each end of a long connection.
 const ENDS: usize = 30;
-/// and at most so many of those between that vanished or were sent again,
-const TOLD: usize = 20;
-/// each with so many before it and after it.
+/// The most packets in between that are shown because they were lost or sent again.
+const NOTABLE: usize = 20;
+/// Packets shown before and after each of those.
 const AROUND: usize = 1;
 
-/// Makes the rows; the fates are those of the packets, in the same order.
+/// Makes the rows. `fates` are in the order of the packets.
 pub(super) fn rows(
     travels: &Travels,
     fates: Vec<PacketFate>,
@@ -47,14 +47,14 @@ pub(super) fn rows(
     shortened(rows)
 }
 
-/// A long connection's beginning, its end, and what happened between.
+/// Shortens a long connection to its two ends and the notable packets in between.
 fn shortened(packets: Vec<PacketRow>) -> Vec<LadderRow> {
     let count = packets.len();
-    let told = |packet: &PacketRow| {
+    let is_notable = |packet: &PacketRow| {
         packet.mark.is_some() || matches!(packet.fate, PacketFate::Vanished { .. })
     };
-    let between = (ENDS..count.saturating_sub(ENDS)).filter(|at| told(&packets[*at]));
-    let between: Vec<usize> = between.take(TOLD).collect();
+    let between = (ENDS..count.saturating_sub(ENDS)).filter(|at| is_notable(&packets[*at]));
+    let between: Vec<usize> = between.take(NOTABLE).collect();
     let shown = |at: usize| {
         let near = |other: &usize| at.abs_diff(*other) <= AROUND;
         at < ENDS || at + ENDS >= count || between.iter().any(near)
@@ -86,7 +86,7 @@ fn row(travel: &Travel, began: u64, [ours, theirs]: [Option<u32>; 2]) -> PacketR
         time: Duration::from_nanos(travel.began().saturating_sub(began)),
         forward: travel.forward,
         flags: segment.flags(),
-        // RST in answer to a SYN has sequence number 0 as it is (RFC 9293, 3.10.7.1).
+        // A RST in reply to a SYN has the absolute sequence number 0 (RFC 9293, section 3.10.7.1).
         seq: relative(segment.sequence, own),
         ack: segment.acknowledges.map(|ack| relative(ack, other)),
         length: segment.length,
@@ -97,7 +97,7 @@ fn row(travel: &Travel, began: u64, [ours, theirs]: [Option<u32>; 2]) -> PacketR
     }
 }
 
-/// The links on which a packet was seen at either end.
+/// Returns the links on which a packet was seen at either end.
 fn hops(travel: &Travel) -> Vec<Hop> {
     let links = travel.seen.len() / 2;
     let ends = travel.seen.chunks_exact(2).enumerate();
@@ -125,23 +125,22 @@ fn explained(fate: PacketFate, travel: &Travel, reasons: &LossReasons<'_>) -> Pa
     }
 }
 
-/// What each packet is that was sent before.
+/// Returns a mark for each packet that was sent before.
 fn marks(travels: &Travels) -> Vec<Option<String>> {
     let mut sent = [Sent::default(), Sent::default()];
     let marks = travels.all.iter().map(|travel| {
-        // What was seen first on its way is a piece of something that its sender sent whole.
+        // A packet that was not seen at its sender is a piece of a longer one.
         travel.seen[0]?;
         sent[usize::from(travel.forward)].mark(&travel.segment)
     });
     marks.collect()
 }
 
-/// What one side has sent.
+/// The sequence numbers that one side has sent.
 #[derive(Debug, Default)]
 struct Sent {
-    /// The sequence number behind the last.
     next: Option<u32>,
-    /// Sequence number of its SYN, and how often it was sent.
+    /// Sequence number of its SYN, and the number of times it was sent.
     syn: Option<(u32, u32)>,
 }
 
@@ -164,7 +163,7 @@ impl Sent {
         if segment.rst || behind >= 0 {
             None
         } else if segment.length <= 1 && behind == -1 && !segment.fin {
-            // One byte back: what keepalive and the probes of a closed window send (RFC 9293, 3.8.4; RFC 1122, 4.2.2.17).
+            // One byte back: a keepalive or zero-window probe (RFC 9293, section 3.8.4; RFC 1122, section 4.2.2.17).
             Some("probe".to_owned())
         } else if segment.end() == segment.sequence {
             None
@@ -174,11 +173,11 @@ impl Sent {
     }
 }
 
-/// The states of client and server after each packet, where they change.
+/// Returns the state changes of the client and the server after each packet.
 fn states(travels: &Travels, fates: &[PacketFate]) -> Vec<[Option<TcpState>; 2]> {
     let mut changes = vec![[None, None]; travels.all.len()];
     for side in [0, 1] {
-        // What one end sees is in the order in which it sees it.
+        // Each end processes packets in the order in which they are seen there.
         let mut seen: Vec<(u64, usize, bool)> = Vec::new();
         for (number, travel) in travels.all.iter().enumerate() {
             let sends = travel.forward == (side == 0);

@@ -1,25 +1,23 @@
-//! Segments as they were seen at the link ends of nodes.
+//! Reads the segments of a capture, each with the link end where it was seen.
 
 use crate::names::NodeName;
 use crate::record::{Capture, Direction};
 use crate::tcp::Segment;
 
-/// A segment, seen at a node.
+/// A segment as seen at one end of a link.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Sighting<'a> {
-    /// Where.
     pub(super) node: &'a NodeName,
-    /// The link end, by its number in the capture.
+    /// Number of the link end in the capture.
     pub(super) interface: usize,
-    /// When, by the wall clock: nanoseconds since 1970.
+    /// Wall-clock time: nanoseconds since 1970.
     pub(super) time: u64,
-    /// Whether it left the node there; else it arrived.
+    /// Whether it left the node; otherwise it arrived.
     pub(super) leaving: bool,
-    /// What it says.
     pub(super) segment: Segment,
 }
 
-/// Every TCP segment of a capture, in the order of time. Packets that do not say where and which way are left out.
+/// Returns every TCP segment of a capture in the order of time. Packets without a place or direction are left out.
 pub(super) fn sightings(capture: &Capture) -> Vec<Sighting<'_>> {
     let packets = capture.packets();
     let seen = packets.filter_map(|packet| {

@@ -1,7 +1,7 @@
-//! What state a TCP endpoint is in, as far as the packets tell that it sent and received (RFC 9293, 3.3.2 and 3.10).
+//! Infers the state of a TCP endpoint from the packets that it sent and received (RFC 9293, sections 3.3.2 and 3.10).
 //!
-//! The kernel may know better: a connection whose last ACK found the accept queue full stays in SYN_RECV, and one that was
-//! answered by a SYN cookie has no state at all until then.
+//! The kernel's state can differ: a connection whose last ACK met a full accept queue stays in SYN_RECV, and one that
+//! was answered with a SYN cookie has no state until then.
 
 use crate::tcp::segment::distance;
 use crate::tcp::{Segment, TcpState};
@@ -9,30 +9,30 @@ use crate::tcp::{Segment, TcpState};
 /// One end of a connection.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Endpoint {
-    /// Unknown before its first packet.
+    /// `None` before its first packet.
     state: Option<TcpState>,
-    /// Its own initial sequence number.
+    /// Its initial sequence number.
     own: Option<u32>,
-    /// The sequence number behind its own FIN.
+    /// Sequence number after its own FIN.
     own_fin: Option<u32>,
-    /// The next sequence number that it expects.
+    /// Next sequence number that it expects.
     expected: Option<u32>,
-    /// What came before its turn: start and end.
+    /// Segments that arrived out of order: start and end.
     early: Vec<(u32, u32)>,
-    /// The sequence number behind its peer's FIN.
+    /// Sequence number after its peer's FIN.
     peer_fin: Option<u32>,
 }
 
 impl Endpoint {
-    /// Its state, where anything tells it.
+    /// Returns the inferred state, if any packet shows it.
     pub(super) fn state(&self) -> Option<TcpState> {
         self.state
     }
 
-    /// It sends a segment.
+    /// Processes a segment that this end sends.
     pub(super) fn sends(&mut self, segment: &Segment) {
         if segment.rst {
-            // In TIME_WAIT too, a reset is for what came, not for what was (RFC 9293, 3.10.7.4).
+            // In TIME_WAIT a reset answers a stray segment and does not end the state (RFC 9293, section 3.10.7.4).
             if self.state != Some(TcpState::TimeWait) {
                 self.state = Some(TcpState::Close);
             }
@@ -54,13 +54,13 @@ impl Endpoint {
                 other => other,
             };
         }
-        // What it acknowledges has come, even where that was not seen.
+        // Whatever it acknowledges has arrived, even if the capture does not show it.
         if let Some(acknowledged) = segment.acknowledges {
             self.expect(acknowledged);
         }
     }
 
-    /// It receives a segment.
+    /// Processes a segment that this end receives.
     pub(super) fn receives(&mut self, segment: &Segment) {
         if segment.rst {
             if self.state.is_some_and(|state| state != TcpState::TimeWait) {
@@ -75,7 +75,7 @@ impl Endpoint {
         let own_syn = acknowledges(self.own.map(|own| own.wrapping_add(1)));
         self.state = match self.state {
             Some(TcpState::SynSent) if segment.syn && own_syn => Some(TcpState::Established),
-            // Both open at once.
+            // Simultaneous open.
             Some(TcpState::SynSent) if segment.opens() => Some(TcpState::SynRecv),
             Some(TcpState::SynRecv) if own_syn => Some(TcpState::Established),
             other => other,
@@ -108,7 +108,7 @@ impl Endpoint {
         self.put_in_order();
     }
 
-    /// Takes what came early and has its turn now, a FIN last.
+    /// Takes the segments that are in order now, and then a FIN.
     fn put_in_order(&mut self) {
         let Some(mut expected) = self.expected else {
             return;
@@ -144,7 +144,7 @@ impl Endpoint {
 mod tests {
     use super::*;
 
-    /// `SYN 0`, `SYN-ACK 0 1`, `ACK 1 1 10`: flags, sequence number, acknowledgement, bytes.
+    /// Reads `ACK 1 1 10`: flags, sequence number, acknowledgement number, bytes.
     fn segment(text: &str) -> Segment {
         let mut words = text.split(' ');
         let names = words.next().unwrap();
@@ -167,7 +167,8 @@ mod tests {
         }
     }
 
-    /// Plays a conversation between two ends, `>` from the first to the second; gives the states after each.
+    /// Plays a conversation between two ends (`>` is from the first to the second) and returns the states after each
+    /// line.
     fn play(lines: &[&str]) -> Vec<String> {
         let mut ends = [Endpoint::default(), Endpoint::default()];
         let show = |end: &Endpoint| {
@@ -178,7 +179,7 @@ mod tests {
             let (way, text) = line.split_once(' ').unwrap();
             let (from, to) = if way.starts_with('>') { (0, 1) } else { (1, 0) };
             ends[from].sends(&segment(text));
-            // `>x`: lost.
+            // `>x` marks a lost packet.
             if !way.ends_with('x') {
                 ends[to].receives(&segment(text));
             }
@@ -227,7 +228,7 @@ mod tests {
             "> FIN-ACK 1 102",
             "< ACK 102 2",
         ]);
-        // The FIN that was under way is told by its copy here.
+        // The lost FIN is replaced by the copy that is sent here.
         assert_eq!(states[3], "FIN_WAIT1 ESTABLISHED");
         assert_eq!(states[4], "CLOSING FIN_WAIT1");
         assert_eq!(states[6], "TIME_WAIT TIME_WAIT");

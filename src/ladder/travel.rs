@@ -1,8 +1,8 @@
-//! Follows packets along the path: which sightings at one link end and the next are of the same packet.
+//! Follows packets along the path: decides which sightings at different link ends are the same packet.
 //!
-//! A router changes addresses, ports, and now and then the timestamps of a segment; never its sequence numbers, flags and
-//! length, nor IPv4's identification. Addresses on the far side of a translation are learnt from the SYN, which has the same
-//! initial sequence number on both.
+//! A router may change the addresses, ports and timestamps of a segment, but never its sequence numbers, flags, length
+//! or IPv4 identification. The addresses beyond a translation are taken from the SYN, whose initial sequence number is
+//! the same on both sides.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,27 +14,27 @@ use crate::tcp::{AddressPair, Segment, TcpFlags};
 /// A packet on its way.
 #[derive(Debug, Clone)]
 pub(super) struct Travel {
-    /// From the client to the server.
+    /// Whether it travels from the client to the server.
     pub(super) forward: bool,
-    /// What it says, where it was seen first.
+    /// The segment as it was first seen.
     pub(super) segment: Segment,
-    /// When it was seen, by the wall clock: leaving its sender, arriving at the next node, leaving it, and so on to its receiver.
-    /// Two for each link of the path.
+    /// Wall-clock times at which it was seen: leaving its sender, arriving at the next node, leaving it, and so on. Two
+    /// for each link of the path.
     pub(super) seen: Vec<Option<u64>>,
 }
 
 impl Travel {
-    /// When it was seen first.
+    /// Returns when it was first seen.
     pub(super) fn began(&self) -> u64 {
         self.seen.iter().flatten().next().copied().unwrap_or(0)
     }
 
-    /// When it arrived at its receiver, if it was seen to.
+    /// Returns when it was seen to arrive at its receiver.
     pub(super) fn arrived(&self) -> Option<u64> {
         self.seen.last().copied().flatten()
     }
 
-    /// Where it was seen last, and when: an index into [`Self::seen`].
+    /// Returns its last position (an index into [`Self::seen`]) and time.
     pub(super) fn last_seen(&self) -> (usize, u64) {
         let known = self.seen.iter().enumerate().rev();
         known
@@ -44,16 +44,16 @@ impl Travel {
     }
 }
 
-/// The packets of a connection, and the addresses that they have at each link end.
+/// The packets of a connection and their addresses at each link end.
 #[derive(Debug, Default)]
 pub(super) struct Travels {
-    /// In the order in which they were seen first.
+    /// Packets in the order in which they were first seen.
     pub(super) all: Vec<Travel>,
-    /// From client to server: by position in [`Travel::seen`].
+    /// Addresses from client to server, by position in [`Travel::seen`].
     pub(super) pairs: BTreeMap<usize, BTreeSet<AddressPair>>,
 }
 
-/// What stays the same on the way.
+/// The fields that stay the same on the way.
 type Identity = (bool, u32, Option<u32>, TcpFlags, u32, u16);
 
 /// Follows the packets of an attempt.
@@ -76,7 +76,7 @@ pub(super) fn follow(sightings: &[Sighting<'_>], path: &Path, attempt: &LadderAt
             if ours {
                 learnt.insert(segment.pair());
             } else {
-                // Another connection has these addresses now.
+                // The addresses belong to another connection now.
                 learnt.remove(&segment.pair());
             }
         }
@@ -96,8 +96,8 @@ pub(super) fn follow(sightings: &[Sighting<'_>], path: &Path, attempt: &LadderAt
         }
         let identity = identity(forward, &segment);
         let known = by_identity.entry(identity).or_default();
-        // Of several that are alike the one with its timestamp, else the latest: a packet that is lost is sent again later, rarely
-        // overtaken by its copy.
+        // If several packets are alike, prefer the one with the same timestamps, else the latest: a lost packet is sent
+        // again later and rarely overtaken by its copy.
         let mut open = known.iter().rev().copied().filter(|known| {
             let (last, _) = travels.all[*known].last_seen();
             last < place
@@ -131,8 +131,8 @@ fn identity(forward: bool, segment: &Segment) -> Identity {
     )
 }
 
-/// Where on its way a packet is that leaves, or arrives at, the node of this number; `None` where it cannot be: leaving its
-/// receiver, arriving at its sender.
+/// Returns the position at which a packet leaves or arrives at this node; `None` if that is impossible (leaving its
+/// receiver or arriving at its sender).
 fn place(node: usize, leaving: bool, forward: bool, places: usize) -> Option<usize> {
     let hops = if forward {
         node

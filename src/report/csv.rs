@@ -1,9 +1,9 @@
-//! The time series as CSV in long form: one row a change, ready for any data frame.
+//! The time series as CSV in long form, with one row for each change, ready for any data frame.
 //!
 //! Columns `scenario,variant,case,t_seconds,series,value,emulated`. A value holds until the next row of its series.
-//! Numbers are in the units of expectations: counts, bytes, seconds. A distribution has three rows a span, at the
-//! span's end: `count(S)`, `p50(S)` and `p99(S)` of that span alone. Text has a row a line, with control characters
-//! shown: many readers stop at a NUL. Quoted as RFC 4180 says; lines end with LF.
+//! Numbers are in the units of expectations: counts, bytes, seconds. A distribution has three rows at the end of each
+//! span: `count(S)`, `p50(S)` and `p99(S)` of that span alone. Text has one row for each line, with control characters
+//! made visible, because many readers stop at a NUL. Quoting follows RFC 4180; lines end with LF.
 
 use super::evidence::emulated;
 use super::printable::printable;
@@ -26,15 +26,15 @@ const HEADER: [&str; 7] = [
 /// Renders every run of a suite.
 ///
 /// # Errors
-/// None in practice: memory can always be written to.
+/// None in practice: writing to memory does not fail.
 pub fn render(result: &SuiteResult) -> csv::Result<String> {
     table(result.scenarios.iter().flat_map(|scenario| &scenario.runs))
 }
 
-/// Renders one run.
+/// Renders the series of one run.
 ///
 /// # Errors
-/// As [`render`].
+/// None in practice, as for [`render`].
 pub fn render_run(run: &RunResult) -> csv::Result<String> {
     table(std::iter::once(run))
 }
@@ -131,7 +131,7 @@ fn number(value: i64, unit: Unit) -> String {
     }
 }
 
-/// Exact, without a unit.
+/// Returns the exact number of seconds, without a unit.
 fn seconds(t: Offset) -> String {
     format_seconds(t.as_duration())
         .trim_end_matches('s')

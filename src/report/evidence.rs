@@ -1,4 +1,4 @@
-//! What a result says, in the words that the formats for people share: plain lines, without layout or escaping.
+//! The wording that the formats for people share: plain lines about a result, without layout or escaping.
 
 use crate::record::{LoadReport, Outcome, Verdict};
 use crate::scenario::RunId;
@@ -8,7 +8,7 @@ use crate::units::{Unit, show};
 
 use super::place::FilePlace;
 
-/// Whether anything in a run, or anything that was judged of it, was emulated.
+/// Returns whether anything in a run, or in its verdicts, was emulated.
 pub(super) fn emulated(run: &RunResult) -> bool {
     run.timeline.emulated()
         || any_emulated(&run.verdict.verdicts)
@@ -18,12 +18,12 @@ pub(super) fn emulated(run: &RunResult) -> bool {
             .any(|series| series.declaration.emulated)
 }
 
-/// Whether a quantity in one of the verdicts was emulated.
+/// Returns whether a quantity in one of the verdicts was emulated.
 pub(super) fn any_emulated(verdicts: &[Verdict]) -> bool {
     verdicts.iter().any(|verdict| verdict.emulated)
 }
 
-/// Whether anything in a scenario's runs or comparisons was emulated.
+/// Returns whether anything in a scenario's runs or comparisons was emulated.
 pub(super) fn scenario_emulated(result: &ScenarioResult) -> bool {
     result.runs.iter().any(emulated)
         || result
@@ -32,7 +32,7 @@ pub(super) fn scenario_emulated(result: &ScenarioResult) -> bool {
             .any(|case| any_emulated(&case.verdicts))
 }
 
-/// What tells a run from its siblings: variant and case.
+/// Returns the label of a run among those of its scenario: variant, case and repetition.
 pub fn run_label(id: &RunId) -> String {
     let case = id.case.iter().map(|(key, value)| format!("{key}={value}"));
     let label: Vec<String> = id.variant.iter().cloned().chain(case).collect();
@@ -45,7 +45,7 @@ pub fn run_label(id: &RunId) -> String {
     }
 }
 
-/// A run's name among its siblings, marked where it was emulated. A lone run is called by its scenario.
+/// Returns the name of a run, marked if it was emulated. A lone run has the name of its scenario.
 pub(super) fn run_name(run: &RunResult) -> String {
     let id = &run.spec.id;
     let name = if id.variant.is_none() && id.case.is_empty() {
@@ -57,7 +57,7 @@ pub(super) fn run_name(run: &RunResult) -> String {
     marked(name, emulated(run))
 }
 
-/// The name of a scenario's comparisons, marked where they compare what was emulated.
+/// Returns the name of a scenario's comparisons, marked if they compare something emulated.
 pub(super) fn compare_name(case: &CaseComparison) -> String {
     let parameters = case
         .case
@@ -69,7 +69,7 @@ pub(super) fn compare_name(case: &CaseComparison) -> String {
     marked(name, any_emulated(&case.verdicts))
 }
 
-/// How the comparisons of one case came out: the greatest of them.
+/// Returns the worst outcome among the comparisons of one case.
 pub(super) fn compare_outcome(case: &CaseComparison) -> Outcome {
     case.verdicts
         .iter()
@@ -78,12 +78,13 @@ pub(super) fn compare_outcome(case: &CaseComparison) -> Outcome {
         .unwrap_or(Outcome::Passed)
 }
 
-/// Says that something was emulated.
+/// Adds the mark for emulation.
 pub(super) fn marked(text: String, emulated: bool) -> String {
     if emulated { text + " (emulated)" } else { text }
 }
 
-/// Why an expectation did not hold: what was observed and when, and the reason where there is one that `said` is not.
+/// Explains why an expectation did not hold: the observed values with their time, and the reason unless it equals
+/// `said`.
 pub(super) fn why(verdict: &Verdict, said: Option<&str>) -> Vec<String> {
     let mut lines = Vec::new();
     let observed = verdict.observed_text();
@@ -107,7 +108,7 @@ pub(super) fn why(verdict: &Verdict, said: Option<&str>) -> Vec<String> {
     lines
 }
 
-/// Whether a verdict speaks against its run: everything but what held and what was not asked.
+/// Returns whether a verdict counts against its run.
 pub(super) fn is_against(outcome: Outcome) -> bool {
     match outcome {
         Outcome::Failed | Outcome::Errored | Outcome::Inconclusive => true,
@@ -115,7 +116,7 @@ pub(super) fn is_against(outcome: Outcome) -> bool {
     }
 }
 
-/// What was emulated, a sentence each with its node.
+/// Returns a sentence for each feature that was emulated, with its node.
 pub(super) fn emulations(run: &RunResult) -> Vec<String> {
     let built = run.timeline.built.iter().flat_map(|built| &built.emulated);
     built
@@ -127,7 +128,7 @@ pub(super) fn emulations(run: &RunResult) -> Vec<String> {
         .collect()
 }
 
-/// What a reader must know, with its time: attempts before this one first.
+/// Returns the notes for the reader with their times, earlier attempts first.
 pub(super) fn notes(run: &RunResult) -> Vec<String> {
     let each = run.timeline.notes.iter();
     let noted = each.map(|(at, note)| match at {
@@ -137,15 +138,15 @@ pub(super) fn notes(run: &RunResult) -> Vec<String> {
     attempts(run).into_iter().chain(noted).collect()
 }
 
-/// How the attempts before this one came out, a sentence each.
+/// Returns a sentence for the outcome of each earlier attempt.
 pub(super) fn attempts(run: &RunResult) -> Vec<String> {
     let mut alone = false;
     let attempt = |(number, attempt): (usize, &Attempt)| {
         let again = match attempt.outcome {
             Outcome::Inconclusive if !std::mem::replace(&mut alone, true) => {
-                "tried again with no other run beside it"
+                "retried with no other run in parallel"
             }
-            _ => "tried again",
+            _ => "retried",
         };
         let record = attempt.record.as_ref();
         let record = record.map_or(String::new(), |path| {
@@ -162,7 +163,7 @@ pub(super) fn attempts(run: &RunResult) -> Vec<String> {
     run.earlier.iter().enumerate().map(attempt).collect()
 }
 
-/// How a client's load was offered.
+/// Describes the offered load of a client.
 pub(super) fn load(load: &LoadReport) -> String {
     let LoadReport {
         client,
@@ -174,7 +175,8 @@ pub(super) fn load(load: &LoadReport) -> String {
     if load.open_loop {
         let late = |nanos: u64| show::rounded(nanos as f64 / 1e9, Unit::Seconds);
         format!(
-            "client {client}: {started} of {scheduled} started, offered {:.1}/s, achieved {achieved_rate:.1}/s, late by {} (p50), {} (p99), {} (most)",
+            "client {client}: {started} of {scheduled} started, offered {:.1}/s, achieved {achieved_rate:.1}/s, \
+             late by {} (p50), {} (p99), {} (max)",
             load.offered_rate,
             late(load.late_p50),
             late(load.late_p99),
@@ -188,7 +190,7 @@ pub(super) fn load(load: &LoadReport) -> String {
     }
 }
 
-/// One line for an expectation: how it came out, the text, what was observed.
+/// Returns one line for an expectation: its outcome, its text, and the observed values.
 pub(super) fn verdict(verdict: &Verdict) -> String {
     let observed = verdict.observed_text();
     let observed = if observed.is_empty() {
@@ -202,7 +204,7 @@ pub(super) fn verdict(verdict: &Verdict) -> String {
     )
 }
 
-/// What speaks against a list of verdicts, each with its place and why.
+/// Returns the verdicts that count against a run, each with its place and the reason.
 pub(super) fn against(
     file: &ScenarioFile,
     verdicts: &[Verdict],
@@ -227,7 +229,7 @@ pub(super) fn against(
     lines
 }
 
-/// Where its record and its packets are, or why they are not.
+/// Returns the paths of the record and the packets, or why they were not kept.
 pub(super) fn kept(run: &RunResult) -> Vec<String> {
     let files = [("record", &run.record), ("packets", &run.capture)];
     let each = files.into_iter().filter_map(|(what, kept)| match kept {
@@ -238,7 +240,7 @@ pub(super) fn kept(run: &RunResult) -> Vec<String> {
     each.collect()
 }
 
-/// Everything that a run has to show, line by line.
+/// Returns all evidence of a run, line by line.
 pub(super) fn of_run(run: &RunResult) -> Vec<String> {
     let mut lines = Vec::new();
     if let Some(reason) = &run.verdict.reason {

@@ -1,12 +1,13 @@
-//! JUnit XML for CI systems: a `testsuite` for each scenario, a `testcase` for each run and for each case of comparisons.
+//! JUnit XML for CI systems: a `testsuite` for each scenario, a `testcase` for each run and for each compared case.
 //!
-//! There is no one schema. This keeps to what its readers share: the element names and attributes of Jenkins'
-//! `junit-10.xsd` (xunit plugin), children of a test case in the order result, `system-out`; and `file` and `line` on
-//! the test case, where GitLab (`file`) and GitHub's mikepenz/action-junit-report look for them. dorny/test-reporter knows a
-//! place only from a line of a stack trace, so a failure ends with one. Not kept to: the Ant schema
-//! (windyroad/JUnit-Schema), which wants a host and a wall-clock time and forbids evidence beside a test case.
+//! JUnit has no single schema. This report keeps to what its readers share: the element names and attributes of
+//! Jenkins' `junit-10.xsd` (xunit plugin), with the children of a test case in the order result, `system-out`; and `file` and
+//! `line` on the test case, where GitLab (`file`) and GitHub's mikepenz/action-junit-report look for them.
+//! dorny/test-reporter reads a place only from a line of a stack trace, so a failure ends with one. The Ant schema
+//! (windyroad/JUnit-Schema) is not supported: it requires a host and a wall-clock time, and forbids evidence beside a
+//! test case.
 //!
-//! An inconclusive run is an `error` of type `inconclusive`: nothing is known, and CI should not be green.
+//! An inconclusive run is an `error` of type `inconclusive`, because CI should not be green if nothing is known.
 
 use quick_xml::Writer;
 use quick_xml::events::{BytesDecl, BytesText, Event};
@@ -19,18 +20,18 @@ use crate::suite::{RunResult, ScenarioFile, ScenarioResult, SuiteResult};
 
 type Xml = Writer<Vec<u8>>;
 
-/// One `testcase`.
+/// A `testcase` element.
 struct TestCase<'a> {
     name: String,
-    /// Seconds; comparisons take none.
+    /// Seconds; zero for comparisons.
     took: f64,
     place: FilePlace<'a>,
     outcome: Outcome,
-    /// One line.
+    /// The message, one line.
     message: String,
-    /// What speaks against it.
+    /// The verdicts that count against the run.
     against: Vec<String>,
-    /// Everything that was seen.
+    /// All evidence.
     evidence: Vec<String>,
     last_words: &'a [String],
 }
@@ -38,7 +39,7 @@ struct TestCase<'a> {
 /// Renders a suite.
 ///
 /// # Errors
-/// None in practice: memory can always be written to.
+/// None in practice: writing to memory does not fail.
 pub fn render(result: &SuiteResult) -> std::io::Result<String> {
     let mut xml = Writer::new_with_indent(Vec::new(), b' ', 2);
     xml.write_event(Event::Decl(BytesDecl::new("1.0", Some("UTF-8"), None)))?;
@@ -211,7 +212,7 @@ fn run_case<'a>(file: &'a ScenarioFile, run: &'a RunResult) -> TestCase<'a> {
     }
 }
 
-/// What stands in lists of results: the reason; else what did not hold.
+/// Returns the message for lists of results: the reason, or else the expectations that did not hold.
 fn message(verdicts: &[Verdict], reason: Option<&str>, outcome: Outcome) -> String {
     if let Some(reason) = reason {
         return format!("{outcome}: {reason}");
@@ -230,7 +231,7 @@ fn message(verdicts: &[Verdict], reason: Option<&str>, outcome: Outcome) -> Stri
     }
 }
 
-/// What a suite's reader should know of where it ran; from the first run that knows.
+/// Returns facts about the environment, from the first run that recorded it.
 fn properties(result: &ScenarioResult) -> Vec<(&'static str, String)> {
     let scenario = &result.file.scenario;
     let mut properties = vec![("title", scenario.title.clone())];
@@ -260,7 +261,8 @@ fn properties(result: &ScenarioResult) -> Vec<(&'static str, String)> {
     properties
 }
 
-/// The path as a dotted name, without extension: Jenkins makes packages of it, and GitLab tells test cases apart by it.
+/// Returns the path as a dotted name without extension. Jenkins makes packages of it, and GitLab identifies test cases by
+/// it.
 fn class_name(file: &ScenarioFile) -> String {
     let path = one_line(FilePlace::of_scenario(file).path);
     let path = path.trim_start_matches(['/', '.']);
@@ -271,7 +273,7 @@ fn class_name(file: &ScenarioFile) -> String {
     stem.replace('.', "_").replace('/', ".")
 }
 
-/// A place as a line of a Java stack trace: folders as package, then file and line.
+/// Returns a place as a line of a Java stack trace: folders as package, then file and line.
 fn trace_line(place: &FilePlace<'_>) -> String {
     let (folders, file) = place.path.rsplit_once('/').unwrap_or(("", place.path));
     format!(

@@ -1,4 +1,4 @@
-//! The same scenarios on several kernels: outcomes side by side, what differs first.
+//! A table of the same scenarios on several kernels, with the differing runs first.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -10,12 +10,12 @@ use super::terminal::layout::width;
 use crate::record::Outcome;
 use crate::suite::SuiteResult;
 
-/// Between two columns.
+/// Columns between two columns of the table.
 const GAP: usize = 2;
-/// Letters of an outcome.
+/// Width of an outcome.
 const WORD: usize = 4;
 
-/// One run on every kernel.
+/// A run on every kernel.
 #[derive(Debug)]
 struct Row {
     name: String,
@@ -28,7 +28,7 @@ impl Row {
     }
 }
 
-/// Renders a table: a row for each run and comparison, a column for each kernel.
+/// Renders a table with a row for each run and comparison and a column for each kernel.
 pub fn matrix(results: &[(String, SuiteResult)], style: Style) -> String {
     let rows = rows(results);
     let (same, different): (Vec<_>, Vec<_>) = rows.into_iter().partition(Row::is_uniform);
@@ -89,7 +89,8 @@ fn rows(results: &[(String, SuiteResult)]) -> Vec<Row> {
     rows
 }
 
-/// Every run and comparison by its name. Two files may hold scenarios of one name: then the place tells them apart.
+/// Returns every run and comparison with its name. If two files contain scenarios with the same name, the path
+/// is added.
 fn outcomes(result: &SuiteResult) -> Vec<(String, Outcome)> {
     let mut all: Vec<(String, Outcome)> = Vec::new();
     for scenario in &result.scenarios {

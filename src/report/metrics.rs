@@ -1,9 +1,9 @@
-//! Which series an expectation is about.
+//! Finds the series that an expectation is about.
 
 use crate::record::Verdict;
 use crate::scenario::expr::{Expectation, MetricRef};
 
-/// The series that the expectation behind a verdict names; none where the expectation is not among those given.
+/// Returns the series that the expectation behind a verdict names; none if the expectation is not among those given.
 pub(super) fn behind<'a>(verdict: &Verdict, expectations: &'a [Expectation]) -> Vec<&'a MetricRef> {
     let same = |expectation: &&Expectation| {
         let place = expectation.place;

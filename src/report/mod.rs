@@ -1,6 +1,6 @@
-//! Tells what happened. Every format is a function of results; none looks at the kernel, the clock or a file.
+//! Renders results. Every format is a function of results; none reads the kernel, the clock or a file.
 //!
-//! Each format keeps its own types and its own escaping; what several of them say in the same words is in `evidence`.
+//! Each format has its own types and its own escaping. The wording that several formats share is in `evidence`.
 
 pub mod advice;
 pub mod compare;

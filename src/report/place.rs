@@ -1,4 +1,4 @@
-//! Where in a scenario file a result belongs: what editors and CI pages jump to.
+//! The place of a result in its scenario file, to which editors and CI pages jump.
 
 use crate::record::{Outcome, Verdict};
 use crate::suite::{RunResult, ScenarioFile};
@@ -6,14 +6,14 @@ use crate::suite::{RunResult, ScenarioFile};
 /// A place in a file. Lines and columns count from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct FilePlace<'a> {
-    /// The path as given, without a leading `./`: CI pages know files by their path from the top of the repository.
+    /// The path as given, without a leading `./`: CI pages identify files by their path from the top of the repository.
     pub(super) path: &'a str,
     pub(super) line: u32,
     pub(super) column: u32,
 }
 
 impl<'a> FilePlace<'a> {
-    /// Where an expectation is written.
+    /// Returns the place of an expectation.
     pub(super) fn of_verdict(file: &'a ScenarioFile, verdict: &Verdict) -> Self {
         Self {
             path: path(file),
@@ -22,7 +22,7 @@ impl<'a> FilePlace<'a> {
         }
     }
 
-    /// Where a scenario gives its name; its first line where it gives none.
+    /// Returns the line with the name of a scenario; the first line if it has none.
     pub(super) fn of_scenario(file: &'a ScenarioFile) -> Self {
         let named = file.text.lines().position(|line| line.starts_with("name:"));
         let line = named
@@ -35,7 +35,7 @@ impl<'a> FilePlace<'a> {
         }
     }
 
-    /// The first expectation that gave a list of verdicts its outcome; the scenario where none did.
+    /// Returns the place of the first expectation with this outcome; that of the scenario if there is none.
     pub(super) fn of_outcome(
         file: &'a ScenarioFile,
         verdicts: &[Verdict],
@@ -50,9 +50,9 @@ impl<'a> FilePlace<'a> {
         )
     }
 
-    /// Where a run is judged.
+    /// Returns the place of the expectation that decided a run.
     pub(super) fn of_run(file: &'a ScenarioFile, run: &RunResult) -> Self {
-        // A run that could not begin has no expectation to blame.
+        // A run that did not start has no expectation to blame.
         let verdicts = match run.verdict.outcome {
             Outcome::Errored => run.verdict.judged(),
             _ => &run.verdict.verdicts,

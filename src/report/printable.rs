@@ -1,13 +1,13 @@
-//! Text that came from outside (a program's output, a kernel line, a file name), made safe to show.
+//! Makes text from outside (a program's output, a kernel message, a file name) safe to show.
 
 use std::borrow::Cow;
 
-/// Shows control characters instead of letting them act: an escape sequence in a program's output must neither
-/// drive the reader's terminal nor make an XML file ill-formed. Line feeds and tabs stay.
+/// Makes control characters visible, so that an escape sequence in a program's output neither controls the reader's
+/// terminal nor makes an XML file ill-formed. Line feeds and tabs stay.
 ///
-/// A carriage return at the end of a line goes. Other C0 controls and DEL become their pictures (Unicode block 2400);
-/// C1 controls, marks that reorder text (Unicode UAX 9) and the noncharacters that XML 1.0 refuses (its production
-/// `Char`) become U+FFFD.
+/// A carriage return at the end of a line is dropped. Other C0 controls and DEL become their pictures (Unicode block
+/// 2400). C1 controls, characters that reorder text (Unicode UAX 9) and the noncharacters that XML 1.0 forbids (its
+/// production `Char`) become U+FFFD.
 pub(crate) fn printable(text: &str) -> Cow<'_, str> {
     if text.chars().all(|c| shown(c) == c) {
         Cow::Borrowed(text)
@@ -16,7 +16,7 @@ pub(crate) fn printable(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// The same on one line: line feeds and tabs become spaces.
+/// Does the same and replaces line feeds and tabs by spaces.
 pub(crate) fn one_line(text: &str) -> String {
     let text = text
         .trim()
@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn controls_are_shown_and_do_not_act() {
+    fn control_characters_are_shown_and_have_no_effect() {
         assert_eq!(
             printable("a\x1b[31mred\0\x7f\u{9b}\u{ffff}"),
             "a␛[31mred␀␡\u{fffd}\u{fffd}"

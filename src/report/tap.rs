@@ -1,7 +1,7 @@
-//! TAP 14 (testanything.org): a test point for each scenario, with subtests for its runs, with test points for their
-//! expectations. What did not pass has a YAML diagnostic.
+//! TAP 14 (testanything.org): a test point for each scenario, with subtests for its runs and test points for their
+//! expectations. Everything that did not pass has a YAML diagnostic.
 //!
-//! Subtests carry no version line and no pragmas, so that readers of TAP 13 take them for comments.
+//! Subtests have no version line and no pragmas, so that readers of TAP 13 treat them as comments.
 
 use std::fmt::Write;
 
@@ -11,12 +11,12 @@ use super::printable::one_line;
 use crate::record::{Outcome, Verdict};
 use crate::suite::{CaseComparison, RunResult, ScenarioFile, ScenarioResult, SuiteResult};
 
-/// A test point, with what is nested in it.
+/// A test point with its nested points.
 struct Point {
     name: String,
     outcome: Outcome,
     reason: Option<String>,
-    /// Key and value, as YAML.
+    /// Keys and values of the YAML diagnostic.
     diagnostic: Vec<(&'static str, String)>,
     points: Vec<Self>,
 }
@@ -31,7 +31,7 @@ pub fn render(result: &SuiteResult) -> String {
         .collect();
     document(&mut text, &points, 0);
     if result.interrupted {
-        text.push_str("# interrupted before its end\n");
+        text.push_str("# interrupted\n");
     }
     text
 }
@@ -187,17 +187,17 @@ fn at(place: FilePlace<'_>) -> Vec<(&'static str, String)> {
     ]
 }
 
-/// A description or reason: `#` would begin a directive.
+/// Escapes a description or reason, because `#` would begin a directive.
 fn escaped(text: &str) -> String {
     one_line(text).replace('\\', "\\\\").replace('#', "\\#")
 }
 
-/// A YAML scalar: every JSON string is one (YAML 1.2, section 1.3).
+/// Returns a YAML scalar: every JSON string is one (YAML 1.2, section 1.3).
 fn quoted(text: &str) -> String {
     serde_json::Value::from(super::printable::printable(text).as_ref()).to_string()
 }
 
-/// A YAML flow sequence, on one line.
+/// Returns a YAML flow sequence on one line.
 fn list(lines: &[String]) -> String {
     let quoted: Vec<String> = lines.iter().map(|line| quoted(line)).collect();
     format!("[{}]", quoted.join(", "))

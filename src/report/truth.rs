@@ -1,6 +1,7 @@
-//! The truth table: what came of each claim, as Markdown (GitHub's tables), by the folders that the scenarios are in.
+//! The truth table: the result for each claim, as a Markdown table for each folder of scenarios.
 //!
-//! Its first three columns are the same in every run on one kernel; the last is what was observed in this one.
+//! The first three columns are the same in every run on one kernel; the last column has the values observed in this
+//! run.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -11,12 +12,12 @@ use super::evidence;
 use crate::record::{Outcome, Verdict};
 use crate::suite::{RunResult, ScenarioResult, SuiteResult};
 
-/// Runs of which something is shown: the claim and what it is set against.
+/// Runs whose values are shown: the one for the claim and the one it is compared with.
 const FIGURES: usize = 2;
-/// Letters that one figure may take.
+/// Width of one figure in characters.
 const FIGURE: usize = 120;
 
-/// Renders the claims of a suite; `link` leads from the table to a scenario's file. Scenarios without a claim are not in it.
+/// Renders the claims of a suite. `link` returns the link to a scenario's file. Scenarios without a claim are left out.
 pub fn render(result: &SuiteResult, link: impl Fn(&str) -> String) -> String {
     let mut topics: BTreeMap<String, BTreeMap<&str, String>> = BTreeMap::new();
     for scenario in &result.scenarios {
@@ -29,7 +30,7 @@ pub fn render(result: &SuiteResult, link: impl Fn(&str) -> String) -> String {
         }
     }
     let mut text = format!(
-        "# Claims and what is so\n\nObserved by nslab {} on {}. A generated table: edit scenarios, not this.\n",
+        "# Claims and results\n\nObserved by nslab {} on {}. Generated: edit the scenarios, not this file.\n",
         env!("CARGO_PKG_VERSION"),
         kernels(result)
     );
@@ -38,14 +39,14 @@ pub fn render(result: &SuiteResult, link: impl Fn(&str) -> String) -> String {
             let _ = write!(text, "\n## {}\n", cell(topic));
         }
         text.push_str(
-            "\n| scenario | claim | what is so | observed in this run |\n|---|---|---|---|\n",
+            "\n| scenario | claim | result | observed in this run |\n|---|---|---|---|\n",
         );
         text.extend(rows.values().map(String::as_str));
     }
     text
 }
 
-/// Every kernel that a run told of.
+/// Returns every kernel that a run recorded.
 fn kernels(result: &SuiteResult) -> String {
     let runs = result.scenarios.iter().flat_map(|scenario| &scenario.runs);
     let environments = runs.filter_map(|run| run.timeline.environment.as_ref());
@@ -66,7 +67,7 @@ fn kernels(result: &SuiteResult) -> String {
 fn row(result: &ScenarioResult, link: &str) -> Option<String> {
     let scenario = &result.file.scenario;
     let claim = scenario.claim.as_ref()?;
-    // Within `<>` only these end a link (CommonMark 0.31, 6.3).
+    // Within `<>` only these characters end a link (CommonMark 0.31, section 6.3).
     let link = super::one_line(link)
         .replace('<', "%3C")
         .replace('>', "%3E");
@@ -79,7 +80,7 @@ fn row(result: &ScenarioResult, link: &str) -> Option<String> {
     ))
 }
 
-/// What the scenario says of its claim where its expectations hold; else what came in between.
+/// Returns the scenario's statement about its claim if its expectations hold; otherwise the obstacle.
 fn verdict(result: &ScenarioResult) -> String {
     let outcome = result.outcome();
     let truth = result.file.scenario.truth;
@@ -106,13 +107,13 @@ fn verdict(result: &ScenarioResult) -> String {
     evidence::marked(said, evidence::scenario_emulated(result))
 }
 
-/// The runs for which something is missing here.
+/// Returns the runs that lack something here.
 fn lacking(result: &ScenarioResult) -> impl Iterator<Item = &RunResult> {
     let lacks = |run: &&RunResult| run.verdict.outcome == Outcome::NotApplicable;
     result.runs.iter().filter(lacks)
 }
 
-/// The first comparison, what the first runs were held to, and what others lack.
+/// Returns the first comparison, the expectations of the first runs, and what other runs lack.
 fn figures(result: &ScenarioResult) -> String {
     let compared = result.compare.iter().flat_map(|case| &case.verdicts);
     let compared = compared.take(1).map(figure);
@@ -133,7 +134,7 @@ fn named(run: &RunResult, figure: &str) -> String {
     format!("{}: {figure}", evidence::run_label(&run.spec.id))
 }
 
-/// What was expected, with what was observed.
+/// Returns the expected condition with the observed values.
 fn figure(verdict: &Verdict) -> String {
     let values = verdict.observed.iter().map(|each| each.value.as_str());
     let values: Vec<&str> = values.collect();

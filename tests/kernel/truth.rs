@@ -15,7 +15,7 @@ pub(crate) fn trials() -> Vec<Trial> {
 pub(crate) struct TruthTable {
     /// Major and minor version of the kernels, as the heading has them: `Linux 6.18`.
     kernels: BTreeSet<String>,
-    /// Claim and what is so, by scenario.
+    /// Claim and result, by scenario.
     rows: BTreeMap<String, (String, String)>,
 }
 
@@ -63,7 +63,7 @@ impl TruthTable {
     }
 }
 
-/// Scenario, claim and what is so, of a line that is a row.
+/// Scenario, claim and result of a line that is a row.
 fn row(line: &str) -> Option<(String, (String, String))> {
     let mut cells = line.strip_prefix("| [")?.split(" | ");
     let name = cells.next()?.split("](").next()?;

@@ -1,4 +1,4 @@
-//! Where and how both sides ran: kernel, machine, settings, the load that was offered.
+//! Compares the environments of two recordings: kernel, machine, settings and offered load.
 
 use std::collections::BTreeSet;
 
@@ -6,43 +6,43 @@ use super::Pair;
 use crate::record::{Built, Environment, LoadReport};
 use crate::suite::RunResult;
 
-/// Rates closer than this are the same load; an engine on a quiet machine keeps within 0.1 %.
+/// Rates within this share are the same load; an engine on a quiet machine keeps within 0.1 %.
 const SAME_RATE: f64 = 0.01;
 
-/// Something that is different.
+/// A difference between environments.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
 pub struct EnvironmentChange {
-    /// What: `kernel`, `processors`.
+    /// What differs: `kernel`, `processors`.
     pub what: String,
-    /// What it was.
     pub value: Pair<String>,
 }
 
-/// A setting of a node that is different.
+/// A sysctl of a node that differs.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
 pub struct SysctlChange {
-    /// The node.
     pub node: String,
     /// Key with dots.
     pub key: String,
-    /// Its value, where it was pinned or set.
+    /// Its value, if it was pinned or set.
     pub value: Pair<Option<String>>,
 }
 
-/// A client whose load was offered or achieved otherwise.
+/// A client whose offered or achieved load differs.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(missing_docs, reason = "the names say it")]
 pub struct LoadChange {
-    /// The client.
     pub client: String,
     /// Attempts that were started.
     pub started: Pair<Option<u64>>,
-    /// Rate that was offered, a second.
+    /// Offered rate per second.
     pub offered: Pair<Option<f64>>,
-    /// Rate that was achieved, a second.
+    /// Achieved rate per second.
     pub achieved: Pair<Option<f64>>,
 }
 
-/// The same question where both environments are known; else only what both know.
+/// Compares what both environments recorded.
 pub(super) fn environment(both: Pair<&RunResult>) -> Vec<EnvironmentChange> {
     let mut found = Vec::new();
     let mut compare = |what: &str, a: String, b: String| {
@@ -58,7 +58,7 @@ pub(super) fn environment(both: Pair<&RunResult>) -> Vec<EnvironmentChange> {
             compare(what, of(a), of(b));
         }
         for (key, value) in &a.kernel_sysctls {
-            // What only one of them had set is told by whether it had a kernel of its own.
+            // Whether only one side set it follows from `kernel of its own`.
             if let Some(other) = b.kernel_sysctls.get(key) {
                 compare(key, value.clone(), other.clone());
             }
@@ -71,7 +71,7 @@ pub(super) fn environment(both: Pair<&RunResult>) -> Vec<EnvironmentChange> {
     found
 }
 
-/// A fact of an environment, as text.
+/// A fact about an environment, as text.
 type Fact = fn(&Environment) -> String;
 
 const FACTS: [(&str, Fact); 10] = [
@@ -118,7 +118,7 @@ fn or_nothing(parts: Vec<String>) -> String {
     }
 }
 
-/// Settings that are different, by node and key.
+/// Returns the sysctls that differ, by node and key.
 pub(super) fn sysctls(both: Pair<&RunResult>) -> Vec<SysctlChange> {
     let (Some(a), Some(b)) = (&both.a.timeline.environment, &both.b.timeline.environment) else {
         return Vec::new();
@@ -142,7 +142,7 @@ pub(super) fn sysctls(both: Pair<&RunResult>) -> Vec<SysctlChange> {
         .collect()
 }
 
-/// Loads that are different, in the order of the first.
+/// Returns the loads that differ, in the order of the first side.
 pub(super) fn loads(both: Pair<&RunResult>) -> Vec<LoadChange> {
     let (a, b) = (&both.a.timeline.loads, &both.b.timeline.loads);
     let only_b = b
@@ -182,7 +182,7 @@ fn is_different(load: &Pair<Option<LoadReport>>) -> bool {
     let (Some(a), Some(b)) = (&load.a, &load.b) else {
         return true;
     };
-    // A closed loop is as fast as it is: that is measured, not offered.
+    // The rate of a closed loop is measured, not offered.
     let apart = |a: f64, b: f64| (a - b).abs() > SAME_RATE * a.abs().max(b.abs());
     a.started != b.started
         || a.open_loop != b.open_loop

@@ -1,4 +1,4 @@
-//! What was measured on both sides: last values, peaks of gauges, quantiles of distributions.
+//! Compares measurements: last values, peaks of gauges, quantiles of distributions.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,29 +11,28 @@ use crate::scenario::expr::Expectation;
 use crate::suite::RunResult;
 use crate::units::Unit;
 
-/// A number with what it counts.
+/// A number of the record with its unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
 pub struct MetricValue {
-    /// The number.
     pub number: i64,
-    /// What it counts.
     pub unit: Unit,
 }
 
-/// A measure that moved beyond noise, or that only one side has.
+/// A measure that moved beyond noise.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MetricChange {
-    /// As expectations write it: `load.established`, `max(client.tcp.TIME_WAIT)`, `p99(load.latency)`.
+    /// Name in the notation of expectations: `load.established`, `max(client.tcp.TIME_WAIT)`, `p99(load.latency)`.
     pub name: String,
-    /// What it was, where it was recorded.
+    /// Its value, if it was recorded.
     pub value: Pair<Option<MetricValue>>,
-    /// By how many times its noise it moved.
+    /// The difference as a multiple of the noise.
     pub times: f64,
     /// Whether an expectation names it.
     pub expected: bool,
 }
 
-/// What moved, and how many measures were compared.
+/// Returns the measures that moved, and how many were compared.
 pub(super) fn moved(both: Pair<&RunResult>) -> (Vec<MetricChange>, usize) {
     let (a, b) = (measures(both.a), measures(both.b));
     let specs = [&both.a.spec, &both.b.spec];
@@ -56,7 +55,7 @@ pub(super) fn moved(both: Pair<&RunResult>) -> (Vec<MetricChange>, usize) {
     (changes, names.len())
 }
 
-/// What never happened is not recorded: an absent number is 0 as far as noise goes.
+/// Compares one measure. Events that never happened are not recorded, so an absent number counts as 0.
 fn change(
     a: Option<&Measure>,
     b: Option<&Measure>,
@@ -88,7 +87,7 @@ fn expected(spec: &RunSpec) -> impl Iterator<Item = &str> {
     metrics.map(|metric| metric.series.as_str())
 }
 
-/// Every measure of a run, by its name.
+/// Returns every measure of a run by name.
 fn measures(run: &RunResult) -> BTreeMap<String, Measure> {
     run.timeline
         .all_series()

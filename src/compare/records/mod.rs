@@ -19,64 +19,64 @@ use crate::record::Outcome;
 use crate::scenario::{Difference, RunId, differences};
 use crate::suite::{RunResult, SuiteResult};
 
-/// The same of both sides.
+/// A value of each side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pair<T> {
-    /// In the first that was named.
+    /// In the recording that was named first.
     pub a: T,
     /// In the second.
     pub b: T,
 }
 
 impl<T: PartialEq> Pair<T> {
-    /// Whether both are alike.
+    /// Returns whether both are equal.
     pub fn is_same(&self) -> bool {
         self.a == self.b
     }
 }
 
-/// What is different in two suites.
+/// The differences between two suites.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SuiteDiff {
-    /// Each run that both have, in the order of the first.
+    /// Runs that both have, in the order of the first suite.
     pub runs: Vec<RunDiff>,
-    /// Comparisons between variants that came out otherwise.
+    /// Comparisons between variants with a different outcome.
     pub compare: Vec<(RunId, VerdictChange)>,
-    /// Runs that only one has.
+    /// Runs that only one suite has.
     pub only: Pair<Vec<RunId>>,
 }
 
-/// What is different in two recordings of a run.
+/// The differences between two recordings of a run.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(missing_docs, reason = "the names say it")]
 pub struct RunDiff {
-    /// Which run; two variants of one scenario can be compared too.
+    /// The runs; they can be two variants of one scenario.
     pub id: Pair<RunId>,
-    /// Their records.
+    /// Paths of their records.
     pub record: Pair<Option<PathBuf>>,
-    /// How it came out.
     pub outcome: Pair<Outcome>,
-    /// Why, where no expectation says it.
+    /// The reason, if no expectation gives it.
     pub reason: Pair<Option<String>>,
-    /// Expectations that came out otherwise, or that only one has.
+    /// Expectations with a different outcome, or that only one side has.
     pub verdicts: Vec<VerdictChange>,
-    /// How many expectations there are, of both together.
+    /// Number of expectations of both sides together.
     pub judged: usize,
-    /// What moved beyond noise: what expectations name first, then what moved most.
+    /// Measures that moved beyond noise: those that expectations name first, then by size.
     pub metrics: Vec<MetricChange>,
-    /// How many measures were compared.
+    /// Number of measures that were compared.
     pub measured: usize,
-    /// Loads that were offered or achieved otherwise.
+    /// Clients whose offered or achieved load differs.
     pub loads: Vec<LoadChange>,
-    /// Settings of nodes that are different.
+    /// Sysctls of nodes that differ.
     pub sysctls: Vec<SysctlChange>,
-    /// Kernel, machine, program and what they did for the lab.
+    /// Differences of kernel, machine, program, and of what they did for the lab.
     pub environment: Vec<EnvironmentChange>,
-    /// What the scenario itself builds or does otherwise.
+    /// Differences of the scenario itself.
     pub scenario: Vec<Difference>,
 }
 
 impl RunDiff {
-    /// What is different in two results.
+    /// Compares two results.
     pub fn of(a: &RunResult, b: &RunResult) -> Self {
         let both = Pair { a, b };
         let (verdicts, judged) = verdicts::changed(&a.verdict.verdicts, &b.verdict.verdicts);
@@ -97,7 +97,7 @@ impl RunDiff {
         }
     }
 
-    /// Whether run and expectations came out alike.
+    /// Returns whether the run and its expectations have the same outcome.
     pub fn is_same_verdict(&self) -> bool {
         self.outcome.is_same() && self.verdicts.is_empty()
     }
@@ -110,24 +110,19 @@ fn pair<T>(both: Pair<&RunResult>, of: impl Fn(&RunResult) -> T) -> Pair<T> {
     }
 }
 
-/// Why two suites cannot be compared.
+/// The error when two suites cannot be compared.
 #[derive(Debug, Error)]
+#[expect(missing_docs, reason = "the names say it")]
 pub enum DiffError {
-    /// They have no run in common.
     #[error(
         "they have no run in common: the first is of {}, the second of {}",
         named(a),
         named(b)
     )]
-    NothingInCommon {
-        /// Runs of the first.
-        a: Vec<RunId>,
-        /// Runs of the second.
-        b: Vec<RunId>,
-    },
+    NothingInCommon { a: Vec<RunId>, b: Vec<RunId> },
 }
 
-/// Runs that a message names before it only counts.
+/// Runs that a message lists before it only counts the rest.
 const NAMED: usize = 5;
 
 fn named(runs: &[RunId]) -> String {
@@ -143,11 +138,11 @@ fn named(runs: &[RunId]) -> String {
 }
 
 impl SuiteDiff {
-    /// Compares two suites run by run: those of the same scenario, variant and case; where each has just one, and of the
-    /// same scenario, these two.
+    /// Compares two suites run by run, matched by scenario, variant and case. If each has a single run of the same
+    /// scenario, these two are compared.
     ///
     /// # Errors
-    /// Where they have no run in common.
+    /// If they have no run in common.
     pub fn of(a: &SuiteResult, b: &SuiteResult) -> Result<Self, DiffError> {
         let paired = pairs::runs(Pair { a, b });
         if paired.both.is_empty() {
@@ -165,7 +160,7 @@ impl SuiteDiff {
         })
     }
 
-    /// Whether everything that was judged came out alike, and nothing was judged in only one of them.
+    /// Returns whether all outcomes are the same, and nothing was judged in only one of the suites.
     pub fn is_same_verdict(&self) -> bool {
         self.runs.iter().all(RunDiff::is_same_verdict)
             && self.compare.is_empty()

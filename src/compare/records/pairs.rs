@@ -1,4 +1,4 @@
-//! Which run of one suite is which of another.
+//! Matches the runs of two suites.
 
 use std::collections::BTreeMap;
 
@@ -7,14 +7,14 @@ use crate::record::Verdict;
 use crate::scenario::RunId;
 use crate::suite::{RunResult, SuiteResult};
 
-/// Runs that both have, runs that one has.
+/// Runs in both suites, and runs in only one.
 pub(super) struct Paired<'a> {
     pub(super) both: Vec<Pair<&'a RunResult>>,
     pub(super) only: Pair<Vec<RunId>>,
 }
 
-/// Pairs the runs of two suites by scenario, variant and case; the first of several with the first. Where each has one
-/// run, the same scenario is enough.
+/// Matches runs by scenario, variant and case; repetitions in their order. If each suite has a single run, the same
+/// scenario is enough.
 pub(super) fn runs<'a>(suites: Pair<&'a SuiteResult>) -> Paired<'a> {
     let (a, mut b) = (all(suites.a), all(suites.b));
     let single = a.len() == 1 && b.len() == 1;
@@ -55,7 +55,7 @@ fn all(suite: &SuiteResult) -> Vec<&RunResult> {
         .collect()
 }
 
-/// The comparisons that came out otherwise, of scenarios and cases that both have.
+/// Returns the comparisons with a different outcome, of scenarios and cases that both suites have.
 pub(super) fn comparisons(suites: Pair<&SuiteResult>) -> Vec<(RunId, VerdictChange)> {
     let (a, b) = (compared(suites.a), compared(suites.b));
     let mut found = Vec::new();

@@ -1,23 +1,23 @@
-//! Expectations that came out otherwise.
+//! Compares the outcomes of expectations.
 
 use super::Pair;
 use crate::record::{Outcome, Verdict};
 
-/// An expectation that came out otherwise, or that only one side has.
+/// An expectation with a different outcome, or that only one side has.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(missing_docs, reason = "the names say it")]
 pub struct VerdictChange {
-    /// As written; where only its numbers are different, as written in the first.
+    /// The text in the scenario file; that of the first side if only its numbers differ.
     pub text: String,
-    /// How it came out, where it was judged.
+    /// The outcome, if it was judged.
     pub outcome: Pair<Option<Outcome>>,
-    /// What was observed: `load.established = 9`.
+    /// The observed values: `load.established = 9`.
     pub observed: Pair<String>,
-    /// Why it came out so.
     pub reason: Pair<Option<String>>,
 }
 
-/// Pairs expectations by their text, what is left by their place in the file: a parameter changes the text. Gives those
-/// that came out otherwise, and how many there are.
+/// Matches expectations by their text, and the rest by their place in the file, since a parameter changes the text.
+/// Returns those with a different outcome, and the number of all expectations.
 pub(super) fn changed(a: &[Verdict], b: &[Verdict]) -> (Vec<VerdictChange>, usize) {
     let mut left_b: Vec<&Verdict> = b.iter().collect();
     let mut partner: Vec<Option<&Verdict>> = vec![None; a.len()];

@@ -1,9 +1,9 @@
-//! Which connection is shown, and what is said where there is none.
+//! Tests of the choice of a connection, and of the messages when there is none.
 
 use super::lab::{Script, end, spec_of};
 use crate::ladder::{ConnectionChoice, ConnectionChoiceError};
 
-/// Three attempts: the second is refused, the third never answered.
+/// Three attempts: the second is refused, the third is never answered.
 fn three() -> Script {
     let mut script = Script::with_port(40_000);
     script.reach(100.0, "> SYN 0").reach(100.1, "< SYN-ACK 0 1");
@@ -34,19 +34,19 @@ fn the_first_that_failed_is_shown_or_the_one_asked_for() {
 }
 
 #[test]
-fn where_none_failed_the_first_is_shown() {
+fn the_first_attempt_is_shown_if_none_failed() {
     let mut script = Script::with_port(40_000);
     script.reach(100.0, "> SYN 0").reach(100.1, "< SYN-ACK 0 1");
     assert_eq!(script.draw("load").unwrap().attempt, 1);
 }
 
 #[test]
-fn an_attempt_that_the_end_of_the_capture_cut_off_has_not_failed() {
+fn an_attempt_cut_off_by_the_end_of_the_capture_has_not_failed() {
     let mut script = Script::with_port(40_000);
     script.reach(100.0, "> SYN 0").until(600);
     let ladder = script.draw("load").unwrap();
     assert_eq!(ladder.outcome, "never answered");
-    // One that has waited longer than its client's timeout has.
+    // An attempt that has waited longer than its client's timeout has failed.
     let mut script = Script::with_port(40_000);
     script
         .reach(100.0, "> SYN 0")
@@ -55,7 +55,7 @@ fn an_attempt_that_the_end_of_the_capture_cut_off_has_not_failed() {
 }
 
 #[test]
-fn what_cannot_be_shown_is_told() {
+fn a_missing_connection_is_an_error_with_a_reason() {
     let refused = |script: &Script, which: &str| script.draw(which).unwrap_err().to_string();
     assert_eq!(
         refused(&three(), "lode"),
@@ -73,8 +73,8 @@ fn what_cannot_be_shown_is_told() {
     silent.series("load.errors.EADDRNOTAVAIL", false, &[(0, 0), (500, 7)]);
     assert_eq!(
         refused(&silent, "load"),
-        "find a connection attempt of `load`: no SYN left `client`; 7 attempts had no local port left (EADDRNOTAVAIL) and \
-         sent no packet"
+        "find a connection attempt of `load`: no SYN left `client`; 7 attempts had no local port left \
+         (EADDRNOTAVAIL) and sent no packets"
     );
     let mut other = three();
     other.spec.id.variant = Some("reuse".to_owned());
@@ -92,7 +92,7 @@ fn attempts_without_a_port_are_noted_beside_those_that_had_one() {
     assert_eq!(
         notes,
         [
-            "7 attempts had no local port left (EADDRNOTAVAIL): they sent no packet and are not counted"
+            "7 attempts had no local port left (EADDRNOTAVAIL); they sent no packets and are not counted"
         ]
     );
 }
@@ -113,7 +113,7 @@ expect: [ load.established >= 0 ]
     let home = spec.workload.clients[0].target.to_string();
     let pair = ["10.0.0.1:40000".to_owned(), home];
     let mut script = Script::new(spec, vec![(end("host", "eth0"), pair)]);
-    // As if it left by a link.
+    // The packets of another run, which left by a link.
     script.send(0.0, "> SYN 0", 1);
     assert_eq!(
         script.draw("load").unwrap_err().to_string(),
@@ -122,7 +122,7 @@ expect: [ load.established >= 0 ]
 }
 
 #[test]
-fn commands_connect_too_and_share_what_they_cannot_be_told_apart_from() {
+fn commands_connect_too_and_share_attempts_with_similar_clients() {
     let mut script = Script::with_port(40_000);
     script.spec = spec_of(
         "

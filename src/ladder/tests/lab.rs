@@ -1,4 +1,4 @@
-//! A lab of packets made by hand.
+//! A lab with packets made by hand.
 //!
 //! ```text
 //! client 10.0.0.1 ---- 10.0.0.2 nat 10.0.1.1 ---- 10.0.1.2 server
@@ -20,9 +20,9 @@ use crate::record::{
 use crate::scenario::{self, RunSpec};
 use crate::units::Unit;
 
-/// The wall clock at the zero of the run's clock.
+/// Wall-clock time at the zero of the run's clock.
 const ZERO: u64 = 1_763_640_000_000_000_000;
-/// The initial sequence numbers of client and server.
+/// Initial sequence numbers of the client and the server.
 pub(crate) const ISN: [u32; 2] = [4_294_967_000, 700];
 
 const SCENARIO: &str = "
@@ -43,14 +43,14 @@ expect:
   - load.established >= 0
 ";
 
-/// The run that a scenario describes.
+/// Returns the first run of a scenario.
 pub(crate) fn spec_of(scenario: &str) -> RunSpec {
     let parsed = scenario::parse("by-hand.yaml", scenario, &BTreeMap::new());
     let problems = |problems: scenario::Problems| panic!("{:?}", problems.problems);
     parsed.unwrap_or_else(problems).runs.remove(0)
 }
 
-/// `client:eth0`.
+/// Returns a link end: `client:eth0`.
 pub(crate) fn end(node: &str, interface: &str) -> LinkEnd {
     LinkEnd {
         node: NodeName::new(node),
@@ -72,13 +72,13 @@ impl io::Write for SharedFile {
     }
 }
 
-/// What a test says happened.
+/// A capture and a record under construction.
 pub(crate) struct Script {
     pub(crate) spec: RunSpec,
-    /// The link ends in the order of the way, and addresses at each from the client to the server.
+    /// The link ends in path order, each with the addresses there from the client to the server.
     pub(crate) ends: Vec<(LinkEnd, [String; 2])>,
     pub(crate) timeline: Timeline,
-    /// The timestamp of what is sent from now on.
+    /// TSval of the packets that are sent from now on.
     pub(crate) stamp: Option<u32>,
     identification: u16,
     writer: CaptureWriter<SharedFile>,
@@ -87,7 +87,7 @@ pub(crate) struct Script {
 }
 
 impl Script {
-    /// One where nat gives the client's connections its own address and this port.
+    /// Creates a lab whose NAT gives the client's connections its own address and this port.
     pub(crate) fn with_port(port: u16) -> Self {
         let before = ["10.0.0.1:40000".to_owned(), "10.0.1.2:80".to_owned()];
         let behind = [format!("10.0.1.1:{port}"), "10.0.1.2:80".to_owned()];
@@ -124,8 +124,8 @@ impl Script {
         }
     }
 
-    /// A packet `> PSH-ACK 1 1 10` (way, flags, relative sequence number and acknowledgement, bytes) that sets out so many
-    /// milliseconds after the zero of the clock and is seen at so many link ends, 10 µs apart.
+    /// Sends a packet `> PSH-ACK 1 1 10` (direction, flags, relative sequence number, acknowledgement number, bytes)
+    /// `at` milliseconds after the clock's zero. It is seen at `seen` link ends, 10 µs apart.
     pub(crate) fn send(&mut self, at: f64, what: &str, seen: usize) -> &mut Self {
         self.identification += 1;
         for number in 0..seen {
@@ -135,12 +135,12 @@ impl Script {
         self
     }
 
-    /// As a packet that reaches its receiver.
+    /// Sends a packet that arrives at its receiver.
     pub(crate) fn reach(&mut self, at: f64, what: &str) -> &mut Self {
         self.send(at, what, self.ends.len())
     }
 
-    /// A packet is seen at a link end, counted in the direction of its way.
+    /// Adds a sighting of a packet at a link end, counted in its direction.
     pub(crate) fn sight(&mut self, time: u64, what: &str, number: usize) {
         let words: Vec<&str> = what.split(' ').collect();
         let forward = words[0] == ">";
@@ -168,7 +168,7 @@ impl Script {
         let ((from, from_port), (to, to_port)) = (address(from), address(to));
         let mut ip =
             etherparse::Ipv4Header::new(0, 64, etherparse::IpNumber::TCP, from, to).unwrap();
-        // As Linux does: SYN-ACK has none.
+        // As in Linux, a SYN-ACK has no identification.
         let accepts = words[1] == "SYN-ACK";
         ip.identification = if accepts { 0 } else { self.identification };
         let mut builder = PacketBuilder::ethernet2([2; 6], [4; 6])
@@ -207,7 +207,7 @@ impl Script {
         self.writer.packet(&packet).unwrap();
     }
 
-    /// A series with its values: milliseconds and value.
+    /// Adds a series with its values: milliseconds and value.
     pub(crate) fn series(
         &mut self,
         name: &str,
@@ -232,7 +232,7 @@ impl Script {
         self
     }
 
-    /// The capture goes on until so many milliseconds: other traffic is seen then.
+    /// Extends the capture with other traffic, to this many milliseconds.
     pub(crate) fn until(&mut self, at: u64) -> &mut Self {
         let time = ZERO + at * 1_000_000;
         let saved = std::mem::replace(
@@ -244,7 +244,7 @@ impl Script {
         self
     }
 
-    /// What was seen so far.
+    /// Returns the capture so far.
     pub(crate) fn capture(&self) -> Capture {
         Capture::parse(self.written.0.borrow().as_slice()).unwrap()
     }

@@ -1,4 +1,4 @@
-//! The analysis of packets made by hand, through captures as they are written.
+//! Tests of the analysis with packets made by hand, through captures as they are written.
 
 mod choices;
 pub(crate) mod lab;

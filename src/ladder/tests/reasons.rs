@@ -1,4 +1,4 @@
-//! Why packets vanish, by what was counted at that time and only then.
+//! Tests of the reasons for losses: only counters that rose at that time count.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::record::{Event, Offset};
 use crate::scenario::Place;
 use crate::scenario::workload::{StepAction, StepSpec};
 
-/// What is said of a SYN that leaves after 150 ms and is seen at so many link ends.
+/// Returns the reason for a SYN that leaves after 150 ms and is seen at this many link ends.
 fn reason(seen: usize, prepare: impl FnOnce(&mut Script)) -> Option<String> {
     let mut script = Script::with_port(40_000);
     prepare(&mut script);
@@ -24,7 +24,7 @@ fn reason(seen: usize, prepare: impl FnOnce(&mut Script)) -> Option<String> {
 }
 
 #[test]
-fn what_the_counters_of_a_router_mean() {
+fn router_counters_explain_losses() {
     let conntrack = |counter: &'static str, entries: i64| {
         reason(2, |script| {
             script
@@ -47,13 +47,14 @@ fn what_the_counters_of_a_router_mean() {
     );
     assert_eq!(
         conntrack("insert_failed", 500).unwrap(),
-        "connection tracking could not insert it: its translated address and port are taken, nat.conntrack.insert_failed +2"
+        "connection tracking could not insert it: its translated address and port are taken, \
+         nat.conntrack.insert_failed +2"
     );
     assert_eq!(conntrack("found", 1000), None);
 }
 
 #[test]
-fn what_the_counters_of_a_server_mean() {
+fn server_counters_explain_losses() {
     let counted = |counters: &[&str]| {
         reason(4, |script| {
             for counter in counters {
@@ -82,7 +83,7 @@ fn what_the_counters_of_a_server_mean() {
 }
 
 #[test]
-fn a_counter_that_rose_at_another_time_is_no_reason() {
+fn a_counter_that_rose_at_another_time_is_not_a_reason() {
     let rose = |values: &[(u64, i64)]| {
         reason(4, |script| {
             script.series("server.TcpExtListenOverflows", false, values);
@@ -94,7 +95,7 @@ fn a_counter_that_rose_at_another_time_is_no_reason() {
 }
 
 #[test]
-fn a_look_that_came_late_still_tells() {
+fn a_late_sample_still_explains_a_loss() {
     let late = reason(4, |script| {
         script.series("server.TcpExtListenOverflows", false, &[(0, 0), (900, 1)]);
         for (t, probe) in [
@@ -122,8 +123,12 @@ fn a_link_that_is_down_carries_nothing() {
         action: StepAction::LinkState { link: 1, up },
         place: Place::default(),
     };
-    let told = |steps: Vec<StepSpec>| reason(3, |script| script.spec.workload.steps = steps);
-    assert_eq!(told(vec![down(100, false)]).unwrap(), "the link is down");
-    assert_eq!(told(vec![down(100, false), down(120, true)]), None);
-    assert_eq!(told(vec![down(200, false)]), None);
+    let reason_after =
+        |steps: Vec<StepSpec>| reason(3, |script| script.spec.workload.steps = steps);
+    assert_eq!(
+        reason_after(vec![down(100, false)]).unwrap(),
+        "the link is down"
+    );
+    assert_eq!(reason_after(vec![down(100, false), down(120, true)]), None);
+    assert_eq!(reason_after(vec![down(200, false)]), None);
 }

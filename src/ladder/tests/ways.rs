@@ -1,4 +1,4 @@
-//! How packets are followed: through translations, cut to pieces, with ports used again.
+//! Tests of following packets: through translations, cut into pieces, with reused ports.
 
 use super::lab::{Script, end, spec_of};
 use crate::ladder::{Ladder, LadderRow, LossPoint, PacketFate, PacketRow};
@@ -12,7 +12,7 @@ fn packets(ladder: &Ladder) -> Vec<&PacketRow> {
 }
 
 #[test]
-fn a_port_that_is_forwarded_leads_on_to_the_server() {
+fn a_forwarded_port_leads_on_to_the_server() {
     let spec = spec_of(
         "
 name: forwarded
@@ -43,10 +43,10 @@ expect: [ load.established >= 0 ]
 }
 
 #[test]
-fn two_clients_behind_one_address_are_told_apart() {
+fn two_clients_behind_one_address_are_kept_apart() {
     let mut script = Script::with_port(20_000);
     script.reach(0.0, "> SYN 0");
-    // The other: its own port before the translation, the next one behind, the same time.
+    // The other client has another port before the translation, the next one after it, and sends at the same time.
     for (_, pair) in &mut script.ends {
         pair[0] = pair[0].replace("40000", "40001").replace("20000", "20001");
     }
@@ -65,7 +65,7 @@ fn two_clients_behind_one_address_are_told_apart() {
 }
 
 #[test]
-fn a_port_that_is_used_again_begins_another_connection() {
+fn a_reused_port_begins_another_connection() {
     let mut script = Script::with_port(20_000);
     script
         .reach(0.0, "> SYN 0")
@@ -85,13 +85,13 @@ fn a_port_that_is_used_again_begins_another_connection() {
 }
 
 #[test]
-fn a_translated_port_that_another_connection_takes_over_is_let_go() {
+fn a_translated_port_taken_over_by_another_connection_is_released() {
     let mut script = Script::with_port(20_000);
     script
         .reach(0.0, "> SYN 0")
         .reach(0.1, "< SYN-ACK 0 1")
         .reach(0.2, "> RST-ACK 1 1");
-    // Another port of the client, behind the same translated one.
+    // Another port of the client, behind the same translated port.
     for (_, pair) in &mut script.ends {
         pair[0] = pair[0].replace("40000", "40001");
     }
@@ -103,13 +103,13 @@ fn a_translated_port_that_another_connection_takes_over_is_let_go() {
 }
 
 #[test]
-fn a_segment_that_is_cut_on_the_way_has_not_vanished() {
+fn a_segment_cut_on_the_way_is_not_lost() {
     let mut script = Script::with_port(40_000);
     script
         .reach(0.0, "> SYN 0")
         .reach(0.1, "< SYN-ACK 0 1")
         .reach(0.2, "> ACK 1 1")
-        // Whole up to the router, in two behind it.
+        // Whole up to the router, in two pieces after it.
         .send(0.3, "> PSH-ACK 1 1 2896", 2);
     let base = 1_763_640_000_000_330_000;
     for (number, what) in [(0, "> ACK 1 1 1448"), (1, "> PSH-ACK 1449 1 1448")] {
@@ -130,9 +130,9 @@ fn a_segment_that_is_cut_on_the_way_has_not_vanished() {
     assert_eq!(packets.len(), 7);
 }
 
-/// SYN-ACK has no identification, so that its timestamp alone tells one from the next.
+/// A SYN-ACK has no identification, so only its timestamps identify it.
 #[test]
-fn two_that_are_on_the_way_at_once_are_told_apart_by_their_timestamps() {
+fn two_packets_in_flight_at_once_are_kept_apart_by_their_timestamps() {
     let mut script = Script::with_port(40_000);
     script.reach(0.0, "> SYN 0");
     let base = 1_763_640_000_000_000_000;
@@ -155,7 +155,7 @@ fn two_that_are_on_the_way_at_once_are_told_apart_by_their_timestamps() {
 }
 
 #[test]
-fn what_vanishes_on_the_way_back_is_marked_there() {
+fn a_loss_on_the_way_back_is_marked_there() {
     let mut script = Script::with_port(40_000);
     script
         .reach(0.0, "> SYN 0")
@@ -177,7 +177,7 @@ fn what_vanishes_on_the_way_back_is_marked_there() {
 }
 
 #[test]
-fn what_the_end_of_the_capture_cuts_off_has_not_vanished() {
+fn packets_cut_off_by_the_end_of_the_capture_are_not_lost() {
     let mut script = Script::with_port(40_000);
     script.send(0.0, "> SYN 0", 2).until(50);
     let ladder = script.draw("load").unwrap();
@@ -211,7 +211,7 @@ fn a_long_connection_is_shown_by_its_beginning_and_its_end() {
 }
 
 #[test]
-fn what_is_lost_in_the_middle_of_a_long_connection_is_shown() {
+fn a_loss_in_the_middle_of_a_long_connection_is_shown() {
     let mut script = Script::with_port(40_000);
     script.reach(0.0, "> SYN 0").reach(0.1, "< SYN-ACK 0 1");
     for number in 0..500 {

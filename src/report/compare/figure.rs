@@ -1,21 +1,21 @@
-//! Figures of a comparison as people read them: `1000`, `12.5`, `1.4 ms`, `+80 %`.
+//! Figures of a comparison: `1000`, `12.5`, `1.4 ms`, `+80 %`.
 
 use crate::compare::{Effect, Sample};
 use crate::units::Unit;
 use crate::units::show;
 
-/// A value in the base of its unit.
+/// Writes a value in the base of its unit.
 pub(super) fn value(value: f64, unit: Unit) -> String {
     show::rounded(value, unit)
 }
 
-/// With its sign, so that it is seen to be a difference.
+/// Writes a difference with its sign.
 pub(super) fn change(difference: f64, unit: Unit) -> String {
     let sign = if difference < 0.0 { "-" } else { "+" };
     format!("{sign}{}", value(difference.abs(), unit))
 }
 
-/// A mean with its standard deviation, where there is one.
+/// Writes a mean with its standard deviation, if there is one.
 pub(super) fn sample(sample: &Sample, unit: Unit) -> String {
     if sample.deviation == 0.0 {
         value(sample.mean, unit)
@@ -28,7 +28,7 @@ pub(super) fn sample(sample: &Sample, unit: Unit) -> String {
     }
 }
 
-/// The difference as a share of the first side; none of nothing, and none where there is no difference.
+/// Writes the difference as a share of the first side; `None` if the first side or the difference is zero.
 pub(super) fn share(effect: &Effect) -> Option<String> {
     (effect.a.mean != 0.0 && effect.difference != 0.0).then(|| {
         let percent = 100.0 * effect.difference / effect.a.mean.abs();
@@ -37,7 +37,7 @@ pub(super) fn share(effect: &Effect) -> Option<String> {
     })
 }
 
-/// Where the difference lies.
+/// Writes the confidence interval of the difference.
 pub(super) fn interval(effect: &Effect) -> String {
     let [low, high] = effect.interval;
     if low == high {
@@ -50,7 +50,7 @@ pub(super) fn interval(effect: &Effect) -> String {
     )
 }
 
-/// An effect in one piece: `load.established 1000 -> 1800 (+80 %)`, with its interval where there is noise.
+/// Writes an effect on one line: `load.established 1000 -> 1800 (+80 %)`, with its interval if there is noise.
 pub(super) fn brief(effect: &Effect) -> String {
     let unit = effect.unit;
     let values = format!(

@@ -1,4 +1,4 @@
-//! A comparison for machines: types of its own, versioned.
+//! A comparison as JSON for programs, with versioned types.
 
 use serde::Serialize;
 
@@ -7,7 +7,7 @@ use super::words;
 use crate::compare::{Better, Comparison, Effect, Rank, Sample, Trial, Tried};
 use crate::units::Unit;
 
-/// Raised whenever a reader of the version before could be misled.
+/// Increased whenever a reader of the previous version could be misled.
 const VERSION: u32 = 1;
 
 #[derive(Serialize)]
@@ -48,7 +48,7 @@ struct ComparisonReport {
     answer: AnswerReport,
 }
 
-/// What a comparison comes to.
+/// The conclusion of a comparison.
 #[derive(Debug, Serialize)]
 pub(in crate::report) struct AnswerReport {
     /// `helps`, `hurts`, `helps and hurts`, `changes`, `no effect`, `not applicable`, `too noisy to tell`, `errored`.
@@ -86,7 +86,7 @@ struct SampleReport {
     greatest: f64,
 }
 
-/// Renders a comparison.
+/// Renders a comparison as indented JSON.
 ///
 /// # Errors
 /// None in practice: every part can be written as JSON.
@@ -140,7 +140,7 @@ fn side(tried: &Tried) -> SideReport {
     }
 }
 
-/// What a comparison comes to, for machines.
+/// Returns the conclusion in the form of the JSON report.
 pub(in crate::report) fn answer(comparison: &Comparison) -> AnswerReport {
     AnswerReport {
         answer: comparison.answer.as_str(),

@@ -1,4 +1,4 @@
-//! A comparison as Markdown (GitHub's tables): for an issue, a commit, a job's summary.
+//! A comparison as a Markdown table, for an issue, a commit or a job's summary.
 
 use std::fmt::Write;
 
@@ -7,7 +7,7 @@ use super::{figure, words};
 use crate::compare::Trial;
 use crate::report::printable::one_line;
 
-/// Renders a comparison.
+/// Renders a comparison as a Markdown section.
 pub fn render(trial: &Trial) -> String {
     let Some(first) = trial.sides.first() else {
         return String::new();
@@ -32,18 +32,18 @@ pub fn render(trial: &Trial) -> String {
             other.side.letter,
             cell(&words::sentence(comparison))
         );
-        let told: Vec<_> = comparison
+        let shown: Vec<_> = comparison
             .effects
             .iter()
             .filter(|each| words::is_told(each))
             .collect();
-        if told.is_empty() {
+        if shown.is_empty() {
             continue;
         }
         text.push_str("| | metric | a | ");
         let _ = writeln!(text, "{} | difference | 95 % |", other.side.letter);
         text.push_str("|---|---|---|---|---|---|\n");
-        for effect in told {
+        for effect in shown {
             let share = figure::share(effect).unwrap_or_default();
             let _ = writeln!(
                 text,
@@ -59,13 +59,13 @@ pub fn render(trial: &Trial) -> String {
     }
     let _ = writeln!(
         text,
-        "\n95 % confidence; differences up to {} % do not matter.",
+        "\n95 % confidence; differences up to {} % are ignored.",
         100.0 * trial.threshold
     );
     text
 }
 
-/// Text from outside in a cell or a line: no markup, no line ends.
+/// Escapes text from outside for a cell or a line: no markup, no line ends.
 pub(in crate::report) fn cell(text: &str) -> String {
     let mut safe = String::new();
     for letter in one_line(text).chars() {

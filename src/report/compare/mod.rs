@@ -1,4 +1,4 @@
-//! Comparisons of sets of settings, rendered: for people, for machines, as Markdown.
+//! Renders comparisons of sets of settings for the terminal, as JSON and as Markdown.
 
 mod figure;
 mod json;

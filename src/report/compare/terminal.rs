@@ -1,4 +1,4 @@
-//! A comparison for a person at a terminal.
+//! A comparison for a terminal.
 
 use std::fmt::Write;
 
@@ -8,10 +8,10 @@ use crate::record::Outcome;
 use crate::report::terminal::Style;
 use crate::report::terminal::layout::{plain, width, wrap};
 
-/// Metrics that are neither better nor worse and are shown unless all are wanted.
+/// Metrics without a better direction that are shown without `--verbose`.
 const BESIDE: usize = 8;
 
-/// Renders a comparison.
+/// Renders a comparison for a terminal.
 pub fn render(trial: &Trial, style: Style) -> String {
     let mut text = head(trial, style);
     let others = trial.sides.iter().skip(1);
@@ -67,14 +67,14 @@ fn head(trial: &Trial, style: Style) -> String {
         text,
         "  {}",
         style.faint(&format!(
-            "95 % confidence; differences up to {} % do not matter",
+            "95 % confidence; differences up to {} % are ignored",
             100.0 * trial.threshold
         ))
     );
     text
 }
 
-/// A word in the colour of an outcome that people know.
+/// Colours a conclusion like the corresponding outcome.
 fn colour(answer: Conclusion, style: Style) -> String {
     let (outcome, mark) = match answer {
         Conclusion::Helps => (Outcome::Passed, "+"),
@@ -109,7 +109,7 @@ fn table(comparison: &Comparison, letter: char, style: Style) -> String {
     }
     let mut text = aligned(&rows);
     if left_out > 0 {
-        let note = format!("and {left_out} metrics more (--verbose, --report json=PATH)");
+        let note = format!("and {left_out} more metrics (--verbose, --report json=PATH)");
         let _ = writeln!(text, "    {}", style.faint(&note));
     }
     text
@@ -131,7 +131,7 @@ fn row(effect: &Effect) -> [String; 6] {
     ]
 }
 
-/// What an effect amounts to, in a word.
+/// Returns the word for an effect.
 pub(super) fn word(kind: EffectKind) -> &'static str {
     match kind {
         EffectKind::Better => "better",

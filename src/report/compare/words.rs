@@ -1,13 +1,13 @@
-//! What a comparison says in sentences that all formats share.
+//! The sentences about comparisons that all formats share.
 
 use super::figure;
 use crate::compare::{Comparison, Conclusion, Effect, Side, Tried};
 use crate::record::Outcome;
 
-/// Figures that a sentence has room for.
+/// Figures that fit into a sentence.
 const FIGURES: usize = 3;
 
-/// What a side sets.
+/// Returns the settings of a side.
 pub(super) fn settings(side: &Side) -> String {
     if side.settings.is_empty() {
         return "as the scenario has it".to_owned();
@@ -16,7 +16,7 @@ pub(super) fn settings(side: &Side) -> String {
     each.join(", ")
 }
 
-/// The answer with the figures behind it.
+/// Returns the conclusion with the figures behind it.
 pub(in crate::report) fn sentence(comparison: &Comparison) -> String {
     let answer = comparison.answer.as_str();
     if let Some(reason) = &comparison.reason {
@@ -41,7 +41,7 @@ pub(in crate::report) fn sentence(comparison: &Comparison) -> String {
     }
 }
 
-/// How the scenario's own expectations came out on a side: `holds in 5 of 5 runs`.
+/// Returns the outcome of the scenario's own expectations on a side.
 pub(super) fn expectations(tried: &Tried) -> Option<String> {
     let judged = |outcome: Outcome| {
         tried
@@ -57,13 +57,13 @@ pub(super) fn expectations(tried: &Tried) -> Option<String> {
     any.then(|| format!("{passed} of {all} runs met the scenario's expectations"))
 }
 
-/// Whether the lab stood in for a kernel feature on any side.
+/// Returns whether the lab emulated a kernel feature on any side.
 pub(super) fn emulated(sides: &[Tried]) -> bool {
     let mut runs = sides.iter().flat_map(|side| &side.runs);
     runs.any(|run| run.timeline.emulated())
 }
 
-/// Whether a reader needs to see a metric unasked: it decides, the scenario is about it, or it moved.
+/// Returns whether a metric is shown without `--verbose`: it decides, the scenario is about it, or it moved.
 pub(super) fn is_told(effect: &Effect) -> bool {
     use crate::compare::{EffectKind, Rank};
     let any = [&effect.a, &effect.b]

@@ -1,4 +1,4 @@
-//! Differences for machines: types of its own, versioned.
+//! Differences as JSON for programs, with versioned types.
 
 use serde::Serialize;
 
@@ -7,14 +7,14 @@ use crate::record::Outcome;
 use crate::scenario::RunId;
 use crate::units::Unit;
 
-/// Raised whenever a reader of the version before could be misled.
+/// Increased whenever a reader of the previous version could be misled.
 const VERSION: u32 = 1;
 
 #[derive(Serialize)]
 struct DiffReport {
     version: u32,
     nslab: &'static str,
-    /// Whether everything that was judged came out alike.
+    /// Whether all outcomes are the same.
     same: bool,
     runs: Vec<RunChanges>,
     compare: Vec<Compare>,
@@ -66,7 +66,7 @@ struct MetricJson {
     /// `count`, `bytes`, `bytes-per-second` or `nanoseconds`.
     unit: &'static str,
     value: Sides<Option<i64>>,
-    /// By how many times its noise it moved.
+    /// The difference as a multiple of the noise.
     times_noise: f64,
     expected: bool,
 }
@@ -98,7 +98,7 @@ struct ScenarioPart {
     value: Sides<Option<String>>,
 }
 
-/// Renders differences.
+/// Renders differences as indented JSON.
 ///
 /// # Errors
 /// None in practice: every part can be written as JSON.

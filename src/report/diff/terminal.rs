@@ -1,4 +1,4 @@
-//! Differences for a person: which runs came out otherwise, then what else is different in each.
+//! Differences for a terminal: runs with different outcomes first, then the other differences of each.
 
 use std::fmt::{Display, Write};
 
@@ -10,14 +10,14 @@ use crate::report::terminal::Style;
 use crate::report::terminal::layout::{plain, wrap};
 use crate::scenario::RunId;
 
-/// Columns before a heading, before what belongs to it, before more of that.
+/// Columns before a heading, before its items, and before the details of an item.
 const HEADING: usize = 5;
 const ITEM: usize = 7;
 const MORE: usize = 9;
-/// Metrics that are shown of a run unless all are wanted: what moved most says enough.
+/// Metrics that are shown without `--verbose`, starting with those that moved most.
 const METRICS: usize = 20;
 
-/// Renders differences.
+/// Renders differences for a terminal.
 pub fn render(diff: &SuiteDiff, style: Style) -> String {
     let mut text = String::new();
     for run in &diff.runs {
@@ -72,7 +72,9 @@ fn of_run(run: &RunDiff, style: Style) -> String {
         let judged = run.judged;
         heading(
             &mut text,
-            &format!("expectations: {otherwise} of {judged} came out otherwise or are in one only"),
+            &format!(
+                "expectations: {otherwise} of {judged} differ in outcome or are in one recording only"
+            ),
             style,
         );
     }
@@ -144,7 +146,7 @@ fn verdict(text: &mut String, change: &VerdictChange, style: Style) {
 fn metrics(text: &mut String, run: &RunDiff, style: Style) {
     let shown = if style.verbose { usize::MAX } else { METRICS };
     let moved = run.metrics.len();
-    let title = format!("metrics: {moved} of {} moved beyond noise", run.measured);
+    let title = format!("metrics: {moved} of {} differ beyond noise", run.measured);
     heading(text, &title, style);
     for metric in run.metrics.iter().take(shown) {
         line(text, ITEM, &metric_line(metric), style);
@@ -194,7 +196,7 @@ fn summary(diff: &SuiteDiff, style: Style) -> String {
     let same = diff.runs.iter().filter(|run| run.is_same_verdict()).count();
     let otherwise = diff.runs.len() - same + diff.compare.len();
     let mut text = format!(
-        "{} {same} came out alike, {otherwise} otherwise\n",
+        "{} {same} with the same outcome, {otherwise} different\n",
         mark(diff.is_same_verdict(), style)
     );
     for (side, ids) in [("A", &diff.only.a), ("B", &diff.only.b)] {
@@ -230,7 +232,7 @@ fn sides(text: &mut String, indent: usize, sides: &Pair<String>, style: Style) {
     line(text, indent, &format!("B  {}", sides.b), style);
 }
 
-/// Wrapped where it is too wide; what follows stands two columns further in.
+/// Writes a line, wrapped if it is too wide; continuation lines are indented by two more columns.
 fn line(text: &mut String, indent: usize, line: &str, style: Style) {
     let lines = wrap(&plain(line).replace('\n', " "), style.room(indent + 2));
     for (number, part) in lines.iter().enumerate() {

@@ -1,7 +1,7 @@
-//! Workflow commands (GitHub's "Workflow commands for GitHub Actions"): one line each on standard output.
+//! Annotations as workflow commands (GitHub's "Workflow commands for GitHub Actions"), one per line on standard output.
 //!
-//! An error for each expectation that did not hold, a warning where a run is inconclusive, a notice where it is not
-//! applicable. GitHub shows ten of each kind for a step: the summary has them all.
+//! Each expectation that did not hold is an error, an inconclusive run a warning, and a run that is not applicable a
+//! notice. GitHub shows ten of each kind per step; the summary has them all.
 
 use crate::record::{Outcome, Verdict};
 use crate::report::evidence;
@@ -9,7 +9,7 @@ use crate::report::place::FilePlace;
 use crate::report::printable::{one_line, printable};
 use crate::suite::{RunResult, ScenarioFile, SuiteResult};
 
-/// Renders a suite; empty where there is nothing to point at.
+/// Renders a suite; empty if there is nothing to annotate.
 pub fn annotations(result: &SuiteResult) -> String {
     let mut text = String::new();
     for scenario in &result.scenarios {
@@ -41,7 +41,7 @@ fn of_run(file: &ScenarioFile, run: &RunResult) -> String {
             &lines,
         ));
     }
-    // What an inconclusive or errored run seems to say of its expectations is not to be believed.
+    // The verdicts of an inconclusive or errored run cannot be trusted.
     if verdict.outcome == Outcome::Failed {
         for each in &verdict.verdicts {
             text.push_str(&of_verdict(file, each, &title));
@@ -78,9 +78,9 @@ fn command(outcome: Outcome, place: FilePlace<'_>, title: &str, lines: &[String]
     )
 }
 
-/// A message: what would end the command is encoded.
+/// Encodes a message, so that nothing in it ends the command.
 fn data(text: &str) -> String {
-    // Before control characters are made visible, which would take the carriage return.
+    // Encode before control characters are made visible, which would replace the carriage return.
     let text = text
         .replace('%', "%25")
         .replace('\r', "%0D")
@@ -88,7 +88,7 @@ fn data(text: &str) -> String {
     printable(&text).into_owned()
 }
 
-/// A property: what would end it is encoded too.
+/// Encodes a property, in which more characters are special.
 fn property(text: &str) -> String {
     data(text).replace(':', "%3A").replace(',', "%2C")
 }
@@ -98,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_would_end_a_command_or_a_property_is_encoded() {
+    fn characters_that_end_a_command_or_a_property_are_encoded() {
         assert_eq!(data("100%\r\nof: a, b"), "100%25%0D%0Aof: a, b");
         assert_eq!(property("C:\\a,b%\n"), "C%3A\\a%2Cb%25%0A");
         assert_eq!(data("\x1b[31m"), "␛[31m");

@@ -1,4 +1,4 @@
-//! GitHub Actions: annotations at file and line, and a Markdown summary of the job.
+//! Reports for GitHub Actions: annotations at file and line, and a Markdown summary of the job.
 
 mod annotations;
 mod summary;

@@ -1,4 +1,4 @@
-//! The Markdown that goes to `GITHUB_STEP_SUMMARY`: outcomes, what did not hold, the rest folded.
+//! The Markdown for `GITHUB_STEP_SUMMARY`: outcomes, failed expectations, and the rest folded.
 
 use std::fmt::Write;
 
@@ -8,12 +8,12 @@ use crate::report::place::FilePlace;
 use crate::report::printable::{one_line, printable};
 use crate::suite::{RunResult, ScenarioResult, SuiteResult};
 
-/// Bytes that a step's summary may have: 1 MiB (GitHub's "Adding a job summary"); more and none of it is shown.
+/// Maximum size of a step's summary: 1 MiB (GitHub's "Adding a job summary"). GitHub shows nothing of a larger one.
 const MOST: usize = 1024 * 1024;
-/// Room for the sentence that says what was left out.
+/// Room for the sentence about parts that were left out.
 const CLOSING: usize = 200;
 
-/// Renders a suite, what matters most first; what is beyond 1 MiB is left out and counted.
+/// Renders a suite, the most important parts first. Parts beyond 1 MiB are left out and counted.
 pub fn summary(result: &SuiteResult) -> String {
     let mut parts = vec![heading(result)];
     parts.extend(
@@ -89,7 +89,7 @@ fn heading(result: &SuiteResult) -> String {
     )
 }
 
-/// A part for each run or case of comparisons that did not pass.
+/// Renders a part for each run or compared case that did not pass.
 fn against(result: &ScenarioResult) -> Vec<String> {
     let file = &*result.file;
     let mut parts = Vec::new();
@@ -155,7 +155,7 @@ fn rows(result: &ScenarioResult) -> Vec<String> {
     runs.chain(compare).collect()
 }
 
-/// Everything of a scenario, folded.
+/// Renders everything about a scenario, folded.
 fn details(result: &ScenarioResult) -> String {
     let scenario = &result.file.scenario;
     let mut body = String::new();
@@ -204,7 +204,7 @@ fn symbol(outcome: Outcome) -> &'static str {
     }
 }
 
-/// Text of one line within HTML, where Markdown means nothing.
+/// Escapes text of one line for use within HTML, where Markdown has no effect.
 fn html(raw: &str) -> String {
     one_line(raw)
         .replace('&', "&amp;")
@@ -212,7 +212,7 @@ fn html(raw: &str) -> String {
         .replace('>', "&gt;")
 }
 
-/// Text of one line in which nothing is markup (CommonMark: ASCII punctuation may be escaped; HTML by its entities).
+/// Escapes text of one line against Markdown and HTML (CommonMark: ASCII punctuation may be escaped; HTML by entities).
 fn text(raw: &str) -> String {
     let mut text = String::new();
     for c in html(raw).chars() {
@@ -227,7 +227,7 @@ fn text(raw: &str) -> String {
     text
 }
 
-/// A code span, its fence longer than any run of backticks within.
+/// Returns a code span with a fence longer than any run of backticks in the text.
 fn code(raw: &str) -> String {
     let fence = "`".repeat(longest_run(raw) + 1);
     let pad = if raw.starts_with('`') || raw.ends_with('`') {
@@ -238,7 +238,7 @@ fn code(raw: &str) -> String {
     format!("{fence}{pad}{raw}{pad}{fence}")
 }
 
-/// A code block, its fence longer than any run of backticks within.
+/// Returns a code block with a fence longer than any run of backticks in the text.
 fn fenced(lines: &[String]) -> String {
     let body = lines.join("\n");
     let fence = "`".repeat(longest_run(&body).max(2) + 1);
@@ -254,7 +254,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_cannot_be_markup() {
+    fn names_are_never_markup() {
         assert_eq!(
             text("a|b <i>*c*</i>\n#d"),
             "a\\|b &lt;i&gt;\\*c\\*&lt;/i&gt; #d"
@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_long_is_cut_between_parts_and_says_so() {
+    fn a_long_summary_is_cut_between_parts_and_says_so() {
         let parts: Vec<String> = (0..30).map(|_| "x".repeat(50_000) + "\n").collect();
         let text = bounded(&parts);
         assert!(text.len() <= MOST);

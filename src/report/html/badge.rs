@@ -1,28 +1,30 @@
-//! Outcomes as people see them: a word, a mark and a colour that always come together.
+//! Badges of outcomes: a word, a mark and a colour that always appear together.
 
 use maud::{Markup, html};
 
 use crate::record::Outcome;
 use crate::scenario::Truth;
 
-/// An outcome's word with its mark.
+/// Renders the word of an outcome with its mark.
 pub(super) fn outcome(outcome: Outcome) -> Markup {
     html! {
         span class={ "badge " (class(outcome)) } { (mark(outcome)) " " (outcome) }
     }
 }
 
-/// Says that something was not the kernel's own doing.
+/// Renders the mark for emulation.
 pub(super) fn emulated() -> Markup {
     html! { span class="badge emulated" title="The lab stood in for a kernel feature here" { "emulated" } }
 }
 
-/// How much of a claim is true.
+/// Renders the truth of a claim.
 pub(super) fn truth(truth: Truth) -> Markup {
-    html! { span class="badge truth" title="Whether the claim is true, as the expectations show where they hold" { (truth.as_str()) } }
+    html! {
+        span class="badge truth" title="The truth of the claim, valid if the expectations hold" { (truth.as_str()) }
+    }
 }
 
-/// The class that gives an outcome its colour.
+/// Returns the class that colours an outcome.
 pub(super) fn class(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Passed => "passed",
@@ -35,7 +37,7 @@ pub(super) fn class(outcome: Outcome) -> &'static str {
     }
 }
 
-/// One character that tells outcomes apart without colour.
+/// Returns a character that distinguishes outcomes without colour.
 pub(super) fn mark(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Passed => "✓",

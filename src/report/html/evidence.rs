@@ -1,4 +1,4 @@
-//! What a reader must know to trust a verdict: how load was offered, where it ran, what was noted, what was emulated.
+//! The evidence behind a verdict: offered load, environment, notes, and emulated features.
 
 use maud::{Markup, html};
 
@@ -7,7 +7,7 @@ use crate::record::{Environment, LoadReport, Privileges, Timeline};
 use crate::suite::RunResult;
 use crate::units::show;
 
-/// What the lab stood in for, a sentence each.
+/// Renders a sentence for each feature that the lab emulated.
 pub(super) fn emulations(timeline: &Timeline) -> Markup {
     html! {
         @if let Some(built) = &timeline.built {
@@ -20,7 +20,7 @@ pub(super) fn emulations(timeline: &Timeline) -> Markup {
     }
 }
 
-/// How attempts before this one came out.
+/// Renders the outcomes of earlier attempts.
 pub(super) fn attempts(run: &RunResult) -> Markup {
     let attempts = crate::report::evidence::attempts(run);
     html! {
@@ -32,7 +32,7 @@ pub(super) fn attempts(run: &RunResult) -> Markup {
     }
 }
 
-/// Notes, with their time where the clock had started.
+/// Renders notes, with their time if the clock had started.
 pub(super) fn notes(timeline: &Timeline) -> Markup {
     html! {
         @if !timeline.notes.is_empty() {
@@ -49,7 +49,7 @@ pub(super) fn notes(timeline: &Timeline) -> Markup {
     }
 }
 
-/// How each client's load was offered and achieved.
+/// Renders the offered and achieved load of each client.
 pub(super) fn loads(timeline: &Timeline) -> Markup {
     html! {
         @if !timeline.loads.is_empty() {
@@ -101,7 +101,7 @@ fn load_row(load: &LoadReport) -> Markup {
     }
 }
 
-/// Kernel, machine, set-up, and every sysctl off the baseline; folded.
+/// Renders kernel, machine, set-up, and every sysctl that differs from the baseline; folded.
 pub(super) fn environment(result: &RunResult) -> Markup {
     let timeline = &result.timeline;
     html! {
@@ -114,7 +114,9 @@ pub(super) fn environment(result: &RunResult) -> Markup {
                         dt { "Set-up" }
                         dd {
                             (show::nanos(built.took))
-                            @if built.fill_took > 0 { ", of which " (show::nanos(built.fill_took)) " filling conntrack tables" }
+                            @if built.fill_took > 0 {
+                                ", including " (show::nanos(built.fill_took)) " to fill conntrack tables"
+                            }
                         }
                         @if let Some(wire) = &built.wire {
                             dt { "The lab's wire" }
@@ -125,11 +127,11 @@ pub(super) fn environment(result: &RunResult) -> Markup {
                             }
                         }
                         @for (node, room) in &built.conntrack_room {
-                            dt { "Conntrack room of " (node) }
+                            dt { "Conntrack room on " (node) }
                             dd {
                                 (show::grouped(room.room.into(), 0)) " free of " (show::grouped(room.max.into(), 0))
                                 @if room.filled > 0 { "; the lab filled " (show::grouped(room.filled.into(), 0)) }
-                                @else { "; the limit itself was set" }
+                                @else { "; the lab set the limit" }
                             }
                         }
                     }
@@ -194,7 +196,7 @@ fn sysctls(environment: &Environment) -> Markup {
         }
         @if !environment.absent_sysctls.is_empty() {
             p class="faint" {
-                "This kernel has none of: "
+                "Missing in this kernel: "
                 @for (index, key) in environment.absent_sysctls.iter().enumerate() {
                     @if index > 0 { ", " }
                     code { (key) }
@@ -207,7 +209,7 @@ fn sysctls(environment: &Environment) -> Markup {
         } @else {
             div class="wide" {
                 table {
-                    caption { "Sysctls off the baseline" }
+                    caption { "Sysctls that differ from the baseline" }
                     thead { tr { th scope="col" { "Node" } th scope="col" { "Key" } th scope="col" { "Value" } } }
                     tbody {
                         @for (node, keys) in &environment.off_baseline {

@@ -1,4 +1,4 @@
-//! Ladders of connections, drawn from the captures of runs. ConnectionChoice capture belongs to a run, and reading it, is for the caller.
+//! Ladders of connections, drawn from the captures of runs. The caller finds and reads the capture of each run.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -10,10 +10,10 @@ use crate::record::{Capture, Outcome};
 use crate::report::ladder::svg;
 use crate::suite::{RunResult, SuiteResult};
 
-/// The most that all ladders of a page may weigh together, bytes: one of 60 packets over three nodes weighs some 30,000.
+/// Maximum size of all ladders of a page in bytes; a ladder of 60 packets over three nodes takes about 30,000.
 const HEAVIEST: usize = 1_000_000;
 
-/// The ladders of a page, by the numbers of scenario and run.
+/// The ladders of a page, by the indices of scenario and run.
 #[derive(Debug, Clone, Default)]
 pub struct Ladders {
     runs: BTreeMap<(usize, usize), Vec<Part>>,
@@ -31,8 +31,8 @@ enum Part {
 }
 
 impl Ladders {
-    /// Draws a connection of each client of every run that has a capture, or of each the one that is asked for. Runs that did not
-    /// pass come first, where not all have room.
+    /// Draws the chosen connection, or one of each client, for every run with a capture. Runs that did not pass come
+    /// first if there is not room for all.
     pub fn draw(
         result: &SuiteResult,
         which: Option<&ConnectionChoice>,
@@ -70,7 +70,7 @@ impl Ladders {
         }
     }
 
-    /// The section of one run.
+    /// Renders the section of one run.
     pub(super) fn section(&self, place: (usize, usize)) -> Markup {
         let parts = self.runs.get(&place).map(Vec::as_slice).unwrap_or_default();
         html! {
@@ -132,7 +132,7 @@ fn part(ladder: Result<Ladder, LadderError>, run: &RunResult, room: &mut usize) 
 
 fn caption(ladder: &Ladder) -> String {
     let began = ladder.began.map_or_else(String::new, |began| {
-        format!(", begun at {:.3} s", began.as_secs_f64())
+        format!(", started at {:.3} s", began.as_secs_f64())
     });
     format!(
         "{}, connection {} of {}: {}{began}",
@@ -140,7 +140,7 @@ fn caption(ladder: &Ladder) -> String {
     )
 }
 
-/// `client to nat: 10.0.0.1:40000 → 10.0.1.2:80`, a sentence a link.
+/// Returns the addresses on each link: `client to nat: 10.0.0.1:40000 → 10.0.1.2:80`.
 fn addresses(ladder: &Ladder) -> Vec<String> {
     let links = ladder.nodes.windows(2).zip(&ladder.links);
     let seen = links.filter(|(_, link)| !link.addresses.is_empty());
@@ -156,14 +156,14 @@ fn addresses(ladder: &Ladder) -> Vec<String> {
     each.collect()
 }
 
-/// What a page has no room for can be drawn alone.
+/// Returns the sentence about a ladder that does not fit, with the command that draws it.
 fn left_out(ladder: &Ladder, run: &RunResult) -> String {
     let record = match &run.record {
         Ok(Some(path)) => path.clone(),
         Ok(None) | Err(_) => PathBuf::from("RECORD"),
     };
     format!(
-        "Left out, to keep this page small: {}. `nslab report {} --ladder {}:{}` draws it.",
+        "Left out to keep this page small: {}. Draw it with `nslab report {} --ladder {}:{}`.",
         caption(ladder),
         record.display(),
         ladder.client,

@@ -1,10 +1,10 @@
-//! Lessons: a scenario's Markdown as HTML, with nothing in it but what Markdown itself says.
+//! Renders a scenario's lesson from Markdown to safe HTML.
 
 use maud::{Markup, PreEscaped};
 use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag, TagEnd, html};
 
-/// Renders Markdown. Raw HTML shows as the text that it is, pictures as their description, and a link leads only where
-/// [`leads_somewhere_safe`] says so.
+/// Renders Markdown. Raw HTML is shown as text, images as their description, and only links that pass
+/// [`leads_somewhere_safe`] are kept.
 pub(super) fn lesson(markdown: &str) -> Markup {
     let mut dropped_links = Vec::new();
     let events = Parser::new_ext(
@@ -34,7 +34,7 @@ pub(super) fn lesson(markdown: &str) -> Markup {
     PreEscaped(rendered)
 }
 
-/// Whether an address opens a page of the web, rather than runs something or reaches into this machine.
+/// Returns whether an address opens a web page, as opposed to running something or reaching into this machine.
 pub(super) fn leads_somewhere_safe(address: &str) -> bool {
     ["https://", "http://"].iter().any(|scheme| {
         address
@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn links_lead_only_to_pages_of_the_web() {
+    fn links_lead_only_to_web_pages() {
         let html = rendered(
             "[good](https://example.org/) [bad](javascript:alert(1)) [own](file:///etc/passwd)",
         );
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn pictures_are_not_fetched() {
+    fn images_are_not_fetched() {
         let html = rendered("![a picture](https://example.org/x.png)");
         assert!(!html.contains("<img"), "{html}");
         assert!(html.contains("a picture"), "{html}");

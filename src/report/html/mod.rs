@@ -1,11 +1,10 @@
-//! HTML for people: one self-contained page that opens from disk, reads well in print, and fetches nothing.
+//! HTML for people: one self-contained page that opens from disk, prints well, and fetches nothing.
 //!
-//! A page is a summary (`summary`) and a section for each scenario (`scenario`) with its runs (`run`). What is
-//! drawn is SVG of our own: where a run happened (`topology`), what its expectations looked at (`chart`), and packets of its
-//! connections (`ladders`).
-//! Everything is static markup; one small script reads values off the charts.
+//! A page is a summary (`summary`) and a section for each scenario (`scenario`) with its runs (`run`). The drawings are
+//! SVG: the topology of a run (`topology`), charts of its metrics (`chart`), and the packets of its connections
+//! (`ladders`). Everything is static markup; one small script reads values off the charts.
 //!
-//! Not here: judging. What is shown as held or not comes from verdicts.
+//! The page does not judge: the outcomes come from verdicts.
 
 mod badge;
 mod chart;
@@ -28,7 +27,7 @@ use crate::suite::{RunResult, ScenarioResult, SuiteResult};
 use chart::Chart;
 pub use ladders::Ladders;
 
-/// Renders a suite as one HTML document, with ladders that were drawn from it.
+/// Renders a suite as one HTML document with its ladders.
 pub fn render(result: &SuiteResult, ladders: &Ladders) -> String {
     let scenarios: Vec<ScenarioView<'_>> = result
         .scenarios
@@ -43,23 +42,23 @@ pub fn render(result: &SuiteResult, ladders: &Ladders) -> String {
         .collect();
     let columns = chart::columns_for(&charts);
     let page = page::page(result, &scenarios, columns).into_string();
-    // What controls a terminal or reorders text does nothing good on a page either.
+    // Characters that control a terminal or reorder text are of no use on a page either.
     printable(&page).into_owned()
 }
 
-/// A scenario with what its section needs beside the result.
+/// A scenario with the context of its section.
 #[derive(Debug)]
 struct ScenarioView<'a> {
-    /// `s1`: its anchor, and what the anchors of its parts begin with.
+    /// Its anchor (`s1`), with which the anchors of its parts begin.
     id: String,
     result: &'a ScenarioResult,
     runs: Vec<RunView<'a>>,
 }
 
-/// A run with what its section needs beside the result.
+/// A run with the context of its section.
 #[derive(Debug)]
 struct RunView<'a> {
-    /// `s1-r2`: its anchor.
+    /// Its anchor: `s1-r2`.
     id: String,
     result: &'a RunResult,
     charts: Vec<Chart>,
@@ -84,7 +83,7 @@ impl<'a> ScenarioView<'a> {
         Self { id, result, runs }
     }
 
-    /// The anchor of a line of its text.
+    /// Returns the anchor of a line of the scenario's text.
     fn line_id(&self, line: impl std::fmt::Display) -> String {
         format!("{}-L{line}", self.id)
     }

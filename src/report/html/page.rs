@@ -1,4 +1,4 @@
-//! The document around everything: head, policy, style, script, header, foot.
+//! The document around the content: head, policy, style, script, header, footer.
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
@@ -8,13 +8,13 @@ use crate::suite::SuiteResult;
 const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("script.js");
 
-/// What the page may do: run the one script and wear the one style that are named by digest (a test computes both), and
-/// nothing else. Nothing is fetched, and markup that slipped through could not run (CSP Level 3, W3C).
+/// Allows only the one script and the one style with these digests (a test computes both). Nothing is fetched, and
+/// markup that slipped through could not run (CSP Level 3, W3C).
 const POLICY: &str = "default-src 'none'; base-uri 'none'; form-action 'none'; \
     script-src 'sha256-rAS9PRm1sidCkb53e6fve04Ym4Zn+MGJ6TVQX9yTJU0='; \
     style-src 'sha256-yaM/rCginlQQoMLCzHXKjSNN5l48r+jrl26VqQENruM='";
 
-/// The whole document.
+/// Renders the whole document.
 pub(super) fn page(result: &SuiteResult, scenarios: &[ScenarioView<'_>], columns: usize) -> Markup {
     html! {
         (DOCTYPE)
@@ -36,7 +36,8 @@ pub(super) fn page(result: &SuiteResult, scenarios: &[ScenarioView<'_>], columns
                     @for view in scenarios { (scenario::scenario(view, columns)) }
                 }
                 footer {
-                    "Written by nslab " (env!("CARGO_PKG_VERSION")) ". On a chart, the pointer or the arrow keys read values."
+                    "Written by nslab " (env!("CARGO_PKG_VERSION"))
+                    ". On a chart, use the pointer or the arrow keys to read values."
                 }
                 script { (PreEscaped(SCRIPT)) }
             }
@@ -44,13 +45,13 @@ pub(super) fn page(result: &SuiteResult, scenarios: &[ScenarioView<'_>], columns
     }
 }
 
-/// Radio buttons that the style sheet itself obeys, so that the choice needs no script.
+/// Renders radio buttons that the style sheet reads, so that the colour theme needs no script.
 fn theme_choice() -> Markup {
     html! {
         fieldset class="theme" {
             legend class="hidden" { "Colours" }
-            @for (value, label, checked) in [("auto", "Auto", true), ("light", "Light", false), ("dark", "Dark", false)] {
-                input type="radio" name="theme" id={ "theme-" (value) } checked[checked];
+            @for (value, label) in [("auto", "Auto"), ("light", "Light"), ("dark", "Dark")] {
+                input type="radio" name="theme" id={ "theme-" (value) } checked[value == "auto"];
                 label for={ "theme-" (value) } { (label) }
             }
         }

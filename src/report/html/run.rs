@@ -1,4 +1,4 @@
-//! A run's section: how it came out and why, then the evidence.
+//! The section of a run: its outcome and the reason, then the evidence.
 
 use maud::{Markup, html};
 
@@ -6,7 +6,7 @@ use super::{RunView, ScenarioView, badge, chart, evidence, text_lines, topology,
 use crate::report::evidence::{emulated, run_label};
 use crate::units::show;
 
-/// The section. The picture of the topology is open in the first run of a scenario, folded in those after it.
+/// Renders the section. The topology is open in the first run of a scenario and folded in later ones.
 pub(super) fn run(
     scenario: &ScenarioView<'_>,
     view: &RunView<'_>,

@@ -1,10 +1,9 @@
-//! A scenario's section: what it claims, what it teaches, its text, its runs, its comparisons.
+//! The section of a scenario: its claim, lesson, text, runs and comparisons.
 
 use maud::{Markup, html};
 
 use super::{ScenarioView, badge, lesson, run, source, verdicts};
 
-/// The section.
 pub(super) fn scenario(view: &ScenarioView<'_>, columns: usize) -> Markup {
     let scenario = &view.result.file.scenario;
     html! {

@@ -1,4 +1,4 @@
-//! What a scenario rests on: its sources as links, and its own text with line numbers.
+//! The sources of a scenario as links, and its own text with line numbers.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use super::summary::plural;
 use super::{ScenarioView, badge};
 use crate::record::Outcome;
 
-/// A source: a link where it is an address.
+/// Renders a source, as a link if it is an address.
 pub(super) fn source(text: &str) -> Markup {
     html! {
         @if leads_somewhere_safe(text) { a href=(text) rel="noreferrer noopener" { (text) } }
@@ -17,17 +17,18 @@ pub(super) fn source(text: &str) -> Markup {
     }
 }
 
-/// The scenario's text, folded; lines that hold an expectation carry its outcome.
+/// Renders the scenario's text, folded. Lines with an expectation show its outcome.
 pub(super) fn text(view: &ScenarioView<'_>) -> Markup {
     let outcomes = outcomes_by_line(view);
     html! {
         details class="text" {
-            summary { "The scenario as it was (" (plural(view.result.file.text.lines().count(), "line")) ")" }
-            // No white space between the lines: in `pre` it would show.
+            summary { "Scenario file as run (" (plural(view.result.file.text.lines().count(), "line")) ")" }
+            // No white space between the lines, because `pre` would show it.
             pre class="source" tabindex="0" {
                 @for (number, line) in (1_u32..).zip(view.result.file.text.lines()) {
                     @let outcome = outcomes.get(&number);
-                    span class={ "line " (outcome.map_or("", |outcome| badge::class(*outcome))) } id=(view.line_id(number)) {
+                    @let class = outcome.map_or("", |outcome| badge::class(*outcome));
+                span class={ "line " (class) } id=(view.line_id(number)) {
                         span class="line-number" { (number) }
                         span class="line-mark" { (outcome.map_or(" ", |outcome| badge::mark(*outcome))) }
                         (line) "\n"
@@ -38,7 +39,7 @@ pub(super) fn text(view: &ScenarioView<'_>) -> Markup {
     }
 }
 
-/// The worst outcome on each line, over all runs and comparisons.
+/// Returns the worst outcome on each line, over all runs and comparisons.
 fn outcomes_by_line(view: &ScenarioView<'_>) -> BTreeMap<u32, Outcome> {
     let runs = view
         .result

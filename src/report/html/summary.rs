@@ -1,4 +1,4 @@
-//! The top of the page: how it all came out, where it ran, and a table that leads everywhere.
+//! The top of the page: the overall outcome, the environment, and a table of links to everything.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use crate::report::evidence::{emulated, run_label};
 use crate::suite::SuiteResult;
 use crate::units::show;
 
-/// Outcomes from the best to the worst.
+/// Outcomes from best to worst.
 const OUTCOMES: [Outcome; 7] = [
     Outcome::Passed,
     Outcome::Flaky,
@@ -21,7 +21,7 @@ const OUTCOMES: [Outcome; 7] = [
     Outcome::Skipped,
 ];
 
-/// `3 passed, 1 failed`: runs by outcome.
+/// Counts runs by outcome: `3 passed, 1 failed`.
 pub(super) fn counts(result: &SuiteResult) -> String {
     let parts: Vec<String> = by_outcome(result)
         .map(|(outcome, count)| format!("{count} {outcome}"))
@@ -33,7 +33,7 @@ pub(super) fn counts(result: &SuiteResult) -> String {
     }
 }
 
-/// The summary.
+/// Renders the summary.
 pub(super) fn summary(result: &SuiteResult, scenarios: &[ScenarioView<'_>]) -> Markup {
     let runs: usize = scenarios.iter().map(|scenario| scenario.runs.len()).sum();
     html! {
@@ -63,21 +63,21 @@ pub(super) fn summary(result: &SuiteResult, scenarios: &[ScenarioView<'_>]) -> M
 
 fn headline(result: &SuiteResult) -> &'static str {
     if result.interrupted {
-        return "Interrupted before its end";
+        return "Interrupted";
     }
     match result.outcome() {
         _ if result.scenarios.is_empty() => "Nothing ran",
         Outcome::Passed => "Every expectation held",
-        Outcome::Skipped => "Something was left out",
-        Outcome::Flaky => "Every expectation held, some only when tried again",
-        Outcome::NotApplicable => "Some of it does not apply to this kernel or machine",
-        Outcome::Inconclusive => "Some load was not what the scenario asked for",
+        Outcome::Skipped => "Some runs were skipped",
+        Outcome::Flaky => "Every expectation held, some only after a retry",
+        Outcome::NotApplicable => "Some runs do not apply to this kernel or machine",
+        Outcome::Inconclusive => "This machine could not generate some of the requested load",
         Outcome::Failed => "Some expectations did not hold",
-        Outcome::Errored => "Some questions could not be asked",
+        Outcome::Errored => "Some runs could not be carried out",
     }
 }
 
-/// Kernels and machines, each once.
+/// Returns the kernels and machines, each once.
 fn places(scenarios: &[ScenarioView<'_>]) -> Markup {
     let places: BTreeSet<String> = runs(scenarios)
         .filter_map(|run| run.result.timeline.environment.as_ref())
@@ -102,7 +102,7 @@ fn place(environment: &Environment) -> String {
         },
     ];
     if environment.owns_kernel {
-        parts.push("in a virtual machine of its own".to_owned());
+        parts.push("in its own virtual machine".to_owned());
     }
     if environment.virtual_time {
         parts.push("in virtual time".to_owned());
@@ -116,7 +116,8 @@ fn emulations(scenarios: &[ScenarioView<'_>]) -> Markup {
         @if !emulated.is_empty() {
             p class="notice" {
                 (badge::emulated()) " In " (plural(emulated.len(), "run"))
-                " the lab stood in for something that this kernel does not have. Each of them says so, and what."
+                " the lab emulated a feature that this kernel lacks. "
+                "Each of these runs is marked and names the feature."
             }
         }
     }
@@ -131,7 +132,7 @@ fn table(scenarios: &[ScenarioView<'_>]) -> Markup {
                 th scope="col" { "Outcome" }
                 th scope="col" class="number" { "Held" }
                 th scope="col" class="number" { "Took" }
-                th scope="col" { "First to look at" }
+                th scope="col" { "Look here first" }
             } }
             @for scenario in scenarios {
                 tbody {
@@ -239,7 +240,7 @@ fn by_outcome(result: &SuiteResult) -> impl Iterator<Item = (Outcome, usize)> {
     })
 }
 
-/// `1 run`, `2 runs`.
+/// Returns a count with its noun: `1 run`, `2 runs`.
 pub(super) fn plural(count: usize, noun: &str) -> String {
     if count == 1 {
         format!("1 {noun}")

@@ -1,4 +1,4 @@
-//! Text that expectations look at (`kernel.log`, `ab.stdout`): its lines, folded, those that match marked.
+//! Text that expectations match against (`kernel.log`, `ab.stdout`): its lines, folded, with matching lines marked.
 
 use indexmap::IndexMap;
 use maud::{Markup, html};
@@ -9,12 +9,12 @@ use crate::scenario::expr::Claim;
 use crate::suite::RunResult;
 use crate::units::show;
 
-/// Lines of one series that are shown: enough for a program's report, little beside a chart.
+/// Lines of one series that are shown: enough for a program's report, and small beside a chart.
 const MOST_LINES: usize = 60;
 /// Characters of one line that are shown.
 const LONGEST_LINE: usize = 400;
 
-/// A fold for each series of text that an expectation of this run matches against.
+/// Renders a fold for each text series that an expectation of this run matches against.
 pub(super) fn text_lines(result: &RunResult) -> Markup {
     let mut wanted: IndexMap<&str, Vec<Regex>> = IndexMap::new();
     for expectation in &result.spec.expect {
@@ -40,7 +40,7 @@ fn lines(series: &Series, patterns: &[Regex]) -> Markup {
         .iter()
         .filter(|(_, line)| matches(line))
         .count();
-    // Lines that match come before those that do not where not all fit; both keep their order.
+    // If not all lines fit, matching lines take precedence; the order is kept.
     let mut room_for_matching = MOST_LINES;
     let mut room_for_others = MOST_LINES.saturating_sub(matching);
     let shown: Vec<_> = series
@@ -63,7 +63,7 @@ fn lines(series: &Series, patterns: &[Regex]) -> Markup {
         details class="lines" {
             summary {
                 code { (series.declaration.name) } ": " (super::summary::plural(series.lines.len(), "line"))
-                ", " (matching) " of interest"
+                ", " (matching) " matching"
             }
             pre tabindex="0" {
                 @for (t, line, matches) in shown {

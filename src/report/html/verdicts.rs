@@ -1,4 +1,4 @@
-//! Expectations with their verdicts: what was wanted, what was observed, and the line that says so.
+//! The table of expectations: text, outcome, observed values, and line.
 
 use maud::{Markup, html};
 
@@ -6,7 +6,7 @@ use super::{ScenarioView, badge};
 use crate::record::Verdict;
 use crate::units::show;
 
-/// A row for each expectation, in the order of the file.
+/// Renders a row for each expectation, in the order of the file.
 pub(super) fn table(view: &ScenarioView<'_>, verdicts: &[Verdict]) -> Markup {
     html! {
         @if !verdicts.is_empty() {
@@ -46,7 +46,8 @@ fn row(view: &ScenarioView<'_>, verdict: &Verdict) -> Markup {
                 @if let Some(at) = verdict.decided_at { (show::seconds(at.as_secs_f64())) }
             }
             td class="number" {
-                a href={ "#" (view.line_id(verdict.line)) } title={ "line " (verdict.line) ", column " (verdict.column) } {
+                @let title = format!("line {}, column {}", verdict.line, verdict.column);
+                a href={ "#" (view.line_id(verdict.line)) } title=(title) {
                     (verdict.line)
                 }
             }

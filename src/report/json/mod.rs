@@ -1,6 +1,6 @@
-//! JSON for machines: types of its own, versioned, so that the inside may change without breaking readers.
+//! JSON for programs. Its types are separate and versioned, so that internals may change without breaking readers.
 //!
-//! Their JSON Schema is [`schema`], published as `docs/report.schema.json`.
+//! The JSON Schema of these types is [`schema`], published as `docs/report.schema.json`.
 
 mod types;
 
@@ -19,10 +19,10 @@ use crate::scenario::Truth;
 use crate::suite::{Attempt, QuantitySpread, RunResult, ScenarioResult, Spread, SuiteResult};
 use crate::units::Unit;
 
-/// Raised whenever a reader of the version before could be misled.
+/// Increased whenever a reader of the previous version could be misled.
 const VERSION: u32 = 1;
 
-/// Renders a suite.
+/// Renders a suite as indented JSON.
 ///
 /// # Errors
 /// None in practice: every part can be written as JSON.
@@ -51,7 +51,7 @@ pub fn render(result: &SuiteResult) -> serde_json::Result<String> {
     serde_json::to_string_pretty(&report).map(|text| text + "\n")
 }
 
-/// The JSON Schema of a report, as text.
+/// Returns the JSON Schema of a report.
 ///
 /// # Errors
 /// None in practice: a schema can always be written as JSON.
@@ -183,7 +183,7 @@ fn attempt(attempt: &Attempt) -> AttemptPart {
     }
 }
 
-/// What is not UTF-8 in a path is replaced: JSON is text.
+/// Replaces anything in a path that is not UTF-8, because JSON is text.
 fn path(kept: &Result<Option<PathBuf>, String>) -> Option<String> {
     let path = kept.as_ref().ok()?.as_ref()?;
     Some(path.to_string_lossy().into_owned())
@@ -305,7 +305,7 @@ fn seconds(nanos: u64) -> f64 {
     std::time::Duration::from_nanos(nanos).as_secs_f64()
 }
 
-/// JSON has no infinity.
+/// Returns `None` for infinity, which JSON does not have.
 fn finite(value: f64) -> Option<f64> {
     value.is_finite().then_some(value)
 }

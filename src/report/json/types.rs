@@ -1,203 +1,203 @@
-//! What a JSON report is made of. Times are seconds; field names are part of the format.
+//! The types of a JSON report. Times are in seconds; field names are part of the format.
 
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// How something came out; of a whole, the greatest of its parts in this order.
+/// The outcome of a run or expectation; a whole has the worst outcome of its parts, in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum OutcomeWord {
     /// Every expectation held.
     Passed,
-    /// Asked to be left out.
+    /// Skipped on request.
     Skipped,
-    /// Every expectation held when it was tried again: see the run's `attempts`.
+    /// Every expectation held after a retry: see the run's `attempts`.
     Flaky,
-    /// This kernel or machine lacks what the scenario needs.
+    /// This kernel or machine lacks something that the scenario needs.
     NotApplicable,
-    /// The load was not what the scenario asked for: nothing is said about the claim.
+    /// The requested load could not be generated, so nothing is known about the claim.
     Inconclusive,
-    /// The kernel behaved otherwise than expected.
+    /// The kernel behaved differently than expected.
     Failed,
-    /// The question could not be asked.
+    /// The run could not be carried out.
     Errored,
 }
 
-/// How much of a claim is true.
+/// The truth of a claim.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum TruthWord {
-    /// All of it.
+    /// The whole claim is true.
     True,
-    /// Nothing of it that matters.
+    /// Nothing that matters in it is true.
     False,
-    /// A part of it, or in some cases.
+    /// A part of it is true, or it is true in some cases.
     Partly,
 }
 
-/// How a run got its namespaces.
+/// The privileges with which a run created its namespaces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum PrivilegesWord {
-    /// As root.
+    /// Root.
     Root,
-    /// In a user namespace of its own.
+    /// A user namespace of its own.
     Rootless,
 }
 
-/// A suite's report.
+/// The report of a suite.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct SuiteReport {
-    /// Version of this format: 1. A reader should refuse a greater one.
+    /// Version of this format: 1. Readers should reject a greater version.
     pub version: u32,
     /// Version of the program that wrote it.
     pub nslab: String,
-    /// The greatest of the scenarios' outcomes.
+    /// The worst outcome of the scenarios.
     pub outcome: OutcomeWord,
-    /// Whether the suite was interrupted before its end.
+    /// Whether the suite was interrupted.
     pub interrupted: bool,
-    /// Seconds from start to end.
+    /// Duration in seconds.
     pub took: f64,
-    /// The scenarios, in the order they were given.
+    /// The scenarios in the given order.
     pub scenarios: Vec<ScenarioReport>,
-    /// Runs that were not begun: the suite was interrupted, or was to end at the first failure.
+    /// Runs that were not started, because the suite was interrupted or stopped at the first failure.
     pub not_run: Vec<NotRun>,
-    /// Where runs were repeated: how far each one's verdicts and observed values spread.
+    /// The spread of outcomes and observed values of repeated runs.
     pub spread: Vec<SpreadPart>,
 }
 
-/// A scenario's part.
+/// A scenario with its runs.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct ScenarioReport {
-    /// Its name.
+    /// The scenario's name.
     pub name: String,
-    /// Its title.
+    /// The scenario's title.
     pub title: String,
-    /// The path it was read from, as given.
+    /// The path as given.
     pub file: String,
     /// The claim under test.
     pub claim: Option<String>,
-    /// Whether the claim is true, by the scenario: what its expectations show where they hold.
+    /// The truth of the claim according to the scenario: valid if its expectations hold.
     pub truth: Option<TruthWord>,
-    /// Tags.
+    /// The scenario's tags.
     pub tags: Vec<String>,
-    /// The greatest of its parts.
+    /// The worst outcome of its runs and comparisons.
     pub outcome: OutcomeWord,
     /// Whether anything in its runs was emulated.
     pub emulated: bool,
-    /// Its runs.
+    /// The scenario's runs.
     pub runs: Vec<RunReport>,
-    /// Its comparisons, by matrix case.
+    /// Its comparisons by matrix case.
     pub compare: Vec<CompareReport>,
 }
 
-/// A run's part.
+/// A run.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct RunReport {
-    /// The variant, where there are variants.
+    /// The variant, if the scenario has variants.
     pub variant: Option<String>,
     /// Parameters of the matrix case.
     pub case: Vec<Parameter>,
-    /// Which repetition, from 1, where runs were repeated.
+    /// The number of the repetition from 1, if runs were repeated.
     pub repetition: Option<u32>,
-    /// Attempts before this one, where it was tried again.
+    /// Earlier attempts, if the run was retried.
     pub attempts: Vec<AttemptPart>,
-    /// How it came out.
+    /// The run's outcome.
     pub outcome: OutcomeWord,
-    /// Why, where no expectation says it.
+    /// The reason, if no expectation gives it.
     pub reason: Option<String>,
-    /// Every parameter with the value it had.
+    /// Every parameter with its value.
     pub params: BTreeMap<String, String>,
     /// Whether anything in the run was emulated.
     pub emulated: bool,
-    /// What was emulated, by node, a sentence each; empty where all was real.
+    /// Emulated features by node, one sentence each; empty if nothing was emulated.
     pub emulations: BTreeMap<String, Vec<String>>,
-    /// Whether the run was interrupted before its end.
+    /// Whether the run was interrupted.
     pub interrupted: bool,
-    /// How room in conntrack tables was made, by node.
+    /// The creation of room in conntrack tables, by node.
     pub conntrack_room: BTreeMap<String, ConntrackRoomPart>,
-    /// Seconds from start to end of its process.
+    /// Duration of its process in seconds.
     pub took: f64,
-    /// Seconds of which the lab's set-up took.
+    /// Duration of the lab's set-up in seconds.
     pub set_up: Option<f64>,
-    /// Seconds of the run's clock at its end, where it came to its end: virtual ones in virtual time.
+    /// Time on the run's clock at its end in seconds, if it finished: virtual seconds in virtual time.
     pub ended_at: Option<f64>,
-    /// Each expectation with what was observed.
+    /// Each expectation with the observed values.
     pub expectations: Vec<ExpectationReport>,
-    /// How each client's load was offered and achieved.
+    /// Offered and achieved load of each client.
     pub loads: Vec<LoadPart>,
-    /// Last value of every counter and gauge: counts, bytes, or seconds where it is a time.
+    /// Last value of every counter and gauge: counts, bytes, or seconds for times.
     pub metrics: BTreeMap<String, serde_json::Number>,
-    /// Every distribution, whole.
+    /// Every distribution over the whole run.
     pub distributions: BTreeMap<String, DistributionPart>,
-    /// Where it happened.
+    /// The kernel and machine.
     pub environment: Option<EnvironmentPart>,
-    /// What a reader must know.
+    /// Notes for the reader.
     pub notes: Vec<NotePart>,
-    /// The last lines of a worker that died.
+    /// The last lines of output of a worker that died.
     pub last_words: Vec<String>,
-    /// Path of its record, where one was kept.
+    /// Path of its record, if it was kept.
     pub record: Option<String>,
-    /// Path of its packets, where they were kept.
+    /// Path of its packet capture, if it was kept.
     pub capture: Option<String>,
 }
 
-/// What the repetitions of one run came to.
+/// The results of the repetitions of one run.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct SpreadPart {
-    /// The path of its scenario, as given.
+    /// The path of its scenario as given.
     pub file: String,
     /// Scenario, variant and case.
     pub run: String,
-    /// How often it came out how.
+    /// Number of repetitions by outcome.
     pub outcomes: Vec<OutcomeCount>,
     /// Each quantity that expectations name.
     pub quantities: Vec<QuantityPart>,
 }
 
-/// How often something came out so.
+/// The number of repetitions with an outcome.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct OutcomeCount {
-    /// How.
+    /// The outcome of these repetitions.
     pub outcome: OutcomeWord,
-    /// How often.
+    /// The number of repetitions.
     pub count: usize,
 }
 
-/// What a quantity was in the repetitions of a run: counts, bytes, seconds, or a second.
+/// The values of a quantity over the repetitions of a run: counts, bytes, seconds, or per second.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct QuantityPart {
-    /// The quantity, as written.
+    /// The quantity as written.
     pub quantity: String,
-    /// Repetitions that observed a number.
+    /// Number of repetitions that observed a number.
     pub count: usize,
-    /// Its least value.
+    /// The least value.
     pub min: f64,
-    /// Its median; the lower of two.
+    /// The median; of an even number, the lower middle value.
     pub median: f64,
-    /// Its greatest value.
+    /// The greatest value.
     pub max: f64,
 }
 
-/// An attempt that another one followed.
+/// An attempt that was followed by a retry.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct AttemptPart {
-    /// How it came out.
+    /// The attempt's outcome.
     pub outcome: OutcomeWord,
-    /// Why.
+    /// The reason for the outcome.
     pub reason: String,
-    /// Seconds from start to end of its process.
+    /// Duration of its process in seconds.
     pub took: f64,
-    /// Its record, where it was kept.
+    /// Path of its record, if it was kept.
     pub record: Option<String>,
 }
 
-/// A run that was not begun.
+/// A run that was not started.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct NotRun {
-    /// The path of its scenario, as given.
+    /// The path of its scenario as given.
     pub file: String,
     /// Scenario, variant and case.
     pub run: String,
@@ -206,138 +206,138 @@ pub struct NotRun {
 /// A parameter of a matrix case.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Parameter {
-    /// Its name.
+    /// The parameter's name.
     pub name: String,
-    /// Its value.
+    /// The parameter's value.
     pub value: String,
 }
 
-/// An expectation and its verdict.
+/// An expectation with its verdict.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct ExpectationReport {
-    /// As written.
+    /// The text as written.
     pub text: String,
     /// Line in the file, from 1.
     pub line: u32,
-    /// Column, from 1.
+    /// Column in the line, from 1.
     pub column: u32,
-    /// How it came out.
+    /// The expectation's outcome.
     pub outcome: OutcomeWord,
-    /// Each quantity in it with what was observed.
+    /// Each quantity in it with its observed value.
     pub observed: Vec<ObservationPart>,
-    /// Why it came out so.
+    /// The reason for the outcome.
     pub reason: Option<String>,
-    /// Seconds on the run's clock at which it was decided.
+    /// Time on the run's clock in seconds at which it was decided.
     pub decided_at: Option<f64>,
     /// Whether a quantity in it was emulated.
     pub emulated: bool,
 }
 
-/// A quantity and its value.
+/// A quantity with its observed value.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct ObservationPart {
-    /// As written.
+    /// The quantity as written.
     pub quantity: String,
-    /// With its unit.
+    /// The value with its unit.
     pub value: String,
 }
 
-/// Comparisons of one matrix case.
+/// The comparisons of one matrix case.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct CompareReport {
     /// Parameters of the case.
     pub case: Vec<Parameter>,
-    /// Each comparison.
+    /// Each comparison as an expectation.
     pub expectations: Vec<ExpectationReport>,
 }
 
-/// Offered against achieved load.
+/// The offered and the achieved load of a client.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct LoadPart {
-    /// The client.
+    /// The client's name.
     pub client: String,
-    /// Attempts scheduled.
+    /// Number of scheduled attempts.
     pub scheduled: u64,
-    /// Attempts started.
+    /// Number of started attempts.
     pub started: u64,
-    /// Whether starts follow a schedule; a closed loop offers what it achieves.
+    /// Whether starts follow a schedule; a closed loop offers the rate that it achieves.
     pub open_loop: bool,
-    /// Rate that the schedule asks for, a second; null where there is none.
+    /// Scheduled rate per second; null without a schedule.
     pub offered_rate: Option<f64>,
-    /// Rate of starts achieved, a second; null where none was.
+    /// Achieved rate of starts per second; null without starts.
     pub achieved_rate: Option<f64>,
-    /// Lateness of starts, microseconds: median.
+    /// Median lateness of starts in microseconds.
     pub late_p50_us: f64,
-    /// 99th percentile.
+    /// 99th percentile of the lateness.
     pub late_p99_us: f64,
-    /// Latest.
+    /// Greatest lateness of a start.
     pub late_max_us: f64,
-    /// How local ports were chosen.
+    /// The way in which local ports were chosen.
     pub port_choice: String,
-    /// What drove it.
+    /// The engine that generated the load.
     pub engine: String,
-    /// Processor seconds of the client.
+    /// Processor time of the client in seconds.
     pub cpu: f64,
 }
 
-/// Kernel and machine.
+/// The kernel and the machine.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct EnvironmentPart {
-    /// `uname -r`.
+    /// Release of the kernel, as in `uname -r`.
     pub kernel_release: String,
-    /// `uname -v`.
+    /// Build of the kernel, as in `uname -v`.
     pub kernel_build: String,
-    /// `uname -m`.
+    /// Architecture, as in `uname -m`.
     pub machine: String,
-    /// Processors.
+    /// Number of processors.
     pub processors: u32,
-    /// Bytes of memory.
+    /// Memory in bytes.
     pub memory: u64,
-    /// How the run got its namespaces.
+    /// The privileges with which the run created its namespaces.
     pub privileges: PrivilegesWord,
     /// Whether the lab owned the kernel (a virtual machine).
     pub owns_kernel: bool,
     /// Whether time was virtual.
     pub virtual_time: bool,
-    /// The seed of everything random.
+    /// The seed of all random numbers.
     pub seed: u64,
     /// Sysctls that differ from the baseline, by node.
     pub off_baseline: BTreeMap<String, BTreeMap<String, String>>,
-    /// Sysctls that were set for the whole kernel, where the lab owned it.
+    /// Sysctls set for the whole kernel, if the lab owned it.
     pub kernel_sysctls: BTreeMap<String, String>,
 }
 
-/// How room in a conntrack table was made.
+/// The creation of room in a conntrack table.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct ConntrackRoomPart {
-    /// Free entries that were asked for.
+    /// Requested number of free entries.
     pub room: u32,
     /// The table's limit.
     pub max: u32,
-    /// Entries that filled it; 0 where the limit itself was set.
+    /// Number of filler entries; 0 if the limit itself was set.
     pub filled: u32,
 }
 
 /// A distribution over the whole run.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct DistributionPart {
-    /// Values in it.
+    /// Number of values.
     pub count: u64,
-    /// Median, in seconds where it is of times; null where there are no values.
+    /// The median, in seconds for times; null without values.
     pub p50: Option<f64>,
     /// 90th percentile.
     pub p90: Option<f64>,
     /// 99th percentile.
     pub p99: Option<f64>,
-    /// Greatest.
+    /// The greatest value.
     pub max: Option<f64>,
 }
 
-/// Something that a reader of the result must know.
+/// A note for the reader of the result.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct NotePart {
-    /// Seconds on the run's clock; null before it started.
+    /// Time on the run's clock in seconds; null before it started.
     pub at: Option<f64>,
-    /// One sentence.
+    /// The text, one sentence.
     pub text: String,
 }

@@ -1,34 +1,32 @@
-//! A ladder for an HTML page: one SVG, without script and without a style of its own, since the page's policy lets no markup
-//! bring one. The page's style sheet gives the classes their colours: `lost`, `again`, `faint`, and for texts `name`, `transit`.
+//! The ladder as one SVG element for an HTML page. It has no script and no style of its own, because the page's policy
+//! forbids inline styles. The style sheet colours the classes `lost`, `again`, `faint`, and for text `name`, `transit`.
 
 use std::fmt::Write;
 
-use super::text::{label, vanished};
+use super::text::{label, loss};
 use crate::ladder::{Hop, Ladder, LadderRow, LossPoint, PacketFate, PacketRow};
 use crate::report::printable::one_line;
 use crate::units::show::brief;
 
-/// Before the client's line: time and state.
+/// Width before the client's line: time and state.
 const LEFT: usize = 190;
-/// Behind the server's line: its state.
+/// Width after the server's line: its state.
 const RIGHT: usize = 120;
-/// From one line to the next: room for `PSH-ACK retransmission, seq 1:1449 ack 1 len 1448` over two.
+/// Distance between two lines: room for `PSH-ACK retransmission, seq 1:1449 ack 1 len 1448` over two of them.
 const STEP: usize = 210;
 /// Height of a packet: a line of text and an arrow with its time.
 const PACKET: usize = 40;
-/// Height of a line of text.
 const LINE: usize = 18;
 
-/// Width of a letter of a monospaced font of 12 pixels, rounded up: they are 0.6 em wide, a few more.
+/// Width of a character in a monospaced font of 12 pixels, rounded up: most are 0.6 em wide, a few wider.
 const LETTER: usize = 8;
 
-/// Classes.
 const LOST: &str = "lost";
 const AGAIN: &str = "again";
 const FAINT: &str = "faint";
 const PLAIN: &str = "plain";
 
-/// The ladder as an `<svg>` element.
+/// Returns the ladder as an `<svg>` element.
 pub fn svg(ladder: &Ladder) -> String {
     let mut sheet = SvgSheet::new(ladder);
     sheet.names(ladder);
@@ -47,9 +45,9 @@ pub fn svg(ladder: &Ladder) -> String {
 struct SvgSheet {
     columns: Vec<usize>,
     body: String,
-    /// Where the next row begins.
+    /// Top of the next row.
     y: usize,
-    /// Where the longest text ends.
+    /// Right edge of the longest text.
     width: usize,
 }
 
@@ -113,7 +111,7 @@ impl SvgSheet {
             if let LossPoint::Node(node) = at {
                 self.cross(self.columns[*node], top + 24);
             }
-            let said = vanished(*at, reason.as_deref(), ladder);
+            let said = loss(*at, reason.as_deref(), ladder);
             self.text(LEFT + 8, LINE - 4, LOST, &said);
             self.y += LINE;
         }
@@ -174,7 +172,7 @@ impl SvgSheet {
         let width = self.width.max(self.last() + RIGHT);
         let height = self.y + 8;
         let title = format!(
-            "Packets of {}, attempt {} of {}: {}",
+            "Packets of {}, attempt {} of {}: {} (states are inferred from the packets)",
             ladder.client, ladder.attempt, ladder.attempts, ladder.outcome
         );
         let mut lines = String::new();
@@ -190,7 +188,7 @@ impl SvgSheet {
     }
 }
 
-/// Text in XML 1.0: its marks escaped, what it may not hold replaced.
+/// Escapes text for XML 1.0 and replaces characters that it forbids.
 fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for symbol in one_line(text).chars() {

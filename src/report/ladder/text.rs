@@ -1,17 +1,18 @@
-//! A ladder for the terminal.
+//! The ladder as text for the terminal.
 
 use crate::ladder::{Hop, Ladder, LadderRow, LossPoint, PacketFate, PacketRow};
 use crate::report::printable::printable;
+use crate::report::terminal::layout::wrap;
 use crate::units::show::brief;
 
 /// Columns before the client's line: time, then its state.
 const LEFT: usize = 22;
-/// Columns behind the server's line: a blank and its state, `ESTABLISHED`.
+/// Columns after the server's line: a space and its state, `ESTABLISHED`.
 const RIGHT: usize = 12;
-/// Columns from one line to the next, at least: an arrow with its transit time.
+/// Smallest distance between two lines in columns: an arrow with its transit time.
 const NARROWEST: usize = 10;
 
-/// How a character is shown on a terminal with colours.
+/// The appearance of a character on a terminal with colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Tone {
     Plain,
@@ -22,7 +23,7 @@ enum Tone {
 }
 
 impl Tone {
-    /// Select Graphic Rendition (ECMA-48, 8.3.117).
+    /// Returns the escape sequence (Select Graphic Rendition, ECMA-48, section 8.3.117).
     fn code(self) -> &'static str {
         match self {
             Self::Plain => "",
@@ -34,7 +35,7 @@ impl Tone {
     }
 }
 
-/// The ladder as lines of text, so many columns wide (wider where there are many nodes), coloured or not.
+/// Renders the ladder as lines of text, `width` columns wide (wider if there are many nodes).
 pub fn text(ladder: &Ladder, width: usize, colour: bool) -> String {
     let sheet = TextSheet::new(ladder, width);
     let mut lines = sheet.head(ladder);
@@ -54,21 +55,21 @@ pub fn text(ladder: &Ladder, width: usize, colour: bool) -> String {
     lines.iter().map(|line| line.render(colour)).collect()
 }
 
-/// Where things are.
+/// The layout of a ladder.
 struct TextSheet {
     width: usize,
-    /// The line of each node.
+    /// Column of each node's line.
     columns: Vec<usize>,
 }
 
-/// A line while it is made.
+/// A line under construction.
 #[derive(Debug, Clone, Default)]
 struct SheetLine(Vec<(char, Tone)>);
 
 impl SheetLine {
-    /// Writes over what is there.
+    /// Writes over the existing characters.
     fn put(&mut self, at: usize, text: &str, tone: Tone) {
-        // Names come from files: nothing in them may steer the terminal.
+        // Names come from files and must not control the terminal.
         for (at, symbol) in (at..).zip(printable(text).chars()) {
             if self.0.len() <= at {
                 self.0.resize(at + 1, (' ', Tone::Plain));
@@ -114,7 +115,7 @@ impl TextSheet {
         }
     }
 
-    /// Who, when, what came of it, which addresses, which node is which line.
+    /// Returns the head: the connection, its outcome, its addresses, and the names of the nodes.
     fn head(&self, ladder: &Ladder) -> Vec<SheetLine> {
         let mut lines = Vec::new();
         let began = ladder
@@ -160,11 +161,10 @@ impl TextSheet {
     }
 
     fn foot(&self, ladder: &Ladder) -> Vec<SheetLine> {
-        let states = "states are those that the packets lead to".to_owned();
-        let notes = std::iter::once(&states).chain(&ladder.notes);
+        let notes = ladder.notes.iter();
         notes
             .flat_map(|note| {
-                let wrapped = wrap(note, self.width.saturating_sub(2))
+                let wrapped = wrap(note, Some(self.width.saturating_sub(2)))
                     .into_iter()
                     .enumerate();
                 wrapped.map(|(number, part)| {
@@ -185,7 +185,7 @@ impl TextSheet {
         line
     }
 
-    /// Two lines: what it says, and how it goes; more where it vanished.
+    /// Returns the lines of a packet: its label, its arrows, and the reason if it was lost.
     fn packet(&self, packet: &PacketRow, ladder: &Ladder) -> Vec<SheetLine> {
         let tone = match (&packet.fate, &packet.mark) {
             (PacketFate::Vanished { .. }, _) => Tone::Lost,
@@ -194,9 +194,9 @@ impl TextSheet {
         };
         let mut lines = vec![self.label(packet, tone), self.arrows(packet, tone)];
         if let PacketFate::Vanished { at, reason } = &packet.fate {
-            let said = vanished(*at, reason.as_deref(), ladder);
+            let said = loss(*at, reason.as_deref(), ladder);
             let from = self.columns[0] + 2;
-            for part in wrap(&said, self.width.saturating_sub(from)) {
+            for part in wrap(&said, Some(self.width.saturating_sub(from))) {
                 let mut line = self.lifelines();
                 line.put(from - 1, &format!(" {part} "), Tone::Lost);
                 lines.push(line);
@@ -252,7 +252,7 @@ impl TextSheet {
         line
     }
 
-    /// `├────9 µs───►│`, or `├─────✗` where it did not arrive.
+    /// Draws `├────9 µs───►│`, or `├─────✗` if the packet did not arrive.
     fn arrow(&self, line: &mut SheetLine, hop: &Hop, packet: &PacketRow, tone: Tone) {
         let (left, right) = (self.columns[hop.link], self.columns[hop.link + 1]);
         let (start, end) = if packet.forward {
@@ -291,7 +291,7 @@ impl TextSheet {
     }
 }
 
-/// `SYN retry 1, seq 0`, `PSH-ACK seq 1:513 ack 1 len 512`.
+/// Returns the label of a packet: `SYN retry 1, seq 0`, `PSH-ACK seq 1:513 ack 1 len 512`.
 pub(super) fn label(packet: &PacketRow) -> String {
     let mut label = packet.flags.to_string();
     if let Some(mark) = &packet.mark {
@@ -310,35 +310,20 @@ pub(super) fn label(packet: &PacketRow) -> String {
     label
 }
 
-/// `✗ vanished in nat: table full, nat.conntrack.drop +1`.
-pub(super) fn vanished(at: LossPoint, reason: Option<&str>, ladder: &Ladder) -> String {
+/// Describes a loss: `✗ lost in nat: table full, nat.conntrack.drop +1`.
+pub(super) fn loss(at: LossPoint, reason: Option<&str>, ladder: &Ladder) -> String {
     let last = ladder.nodes.len().saturating_sub(1);
     let place = match at {
         LossPoint::Node(node) if node == last => format!("ignored by {}", ladder.nodes[node]),
-        LossPoint::Node(node) => format!("vanished in {}", ladder.nodes[node]),
+        LossPoint::Node(node) => format!("lost in {}", ladder.nodes[node]),
         LossPoint::Link(link) => format!(
-            "vanished between {} and {}",
+            "lost between {} and {}",
             ladder.nodes[link],
             ladder.nodes[link + 1]
         ),
     };
     format!(
         "✗ {place}: {}",
-        reason.unwrap_or("the record does not tell why")
+        reason.unwrap_or("the record shows no reason")
     )
-}
-
-/// Parts of a text, broken between words, none longer than the room where its words are not.
-fn wrap(text: &str, room: usize) -> Vec<String> {
-    let mut parts: Vec<String> = Vec::new();
-    for word in text.split(' ') {
-        match parts.last_mut() {
-            Some(part) if part.chars().count() + 1 + word.chars().count() <= room => {
-                part.push(' ');
-                part.push_str(word);
-            }
-            _ => parts.push(word.to_owned()),
-        }
-    }
-    parts
 }

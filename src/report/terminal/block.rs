@@ -12,19 +12,19 @@ use crate::report::place::FilePlace;
 use crate::scenario::expr::MetricRef;
 use crate::suite::{CaseComparison, RunResult, ScenarioFile, ScenarioResult};
 
-/// Columns before what belongs to a run, to a verdict of it.
+/// Columns before the lines of a run, and before those of a verdict.
 const IN_RUN: usize = 7;
 const IN_VERDICT: usize = 9;
-/// Columns of a course, and the fewest that still show one.
+/// Columns of a sparkline, and the fewest that are readable.
 const COURSE: usize = 40;
 const SHORTEST_COURSE: usize = 8;
 
-/// How a word is coloured.
+/// A function that colours a word.
 type Paint = fn(Style, &str) -> String;
-/// In front of what needs no word.
+/// The label of lines that need none.
 const NO_WORD: (&str, Paint) = ("", Style::faint);
 
-/// Outcome, name and time; reason; what was emulated; each expectation; load and notes.
+/// Renders outcome, name and time; the reason; what was emulated; expectations; load and notes.
 pub(super) fn run(run: &RunResult, file: &ScenarioFile, style: Style) -> String {
     let mut text = head(
         run.verdict.outcome,
@@ -88,7 +88,7 @@ pub(super) fn run(run: &RunResult, file: &ScenarioFile, style: Style) -> String 
     text
 }
 
-/// Outcome and case, each comparison.
+/// Renders outcome and case, and each comparison.
 pub(super) fn compare(case: &CaseComparison, result: &ScenarioResult, style: Style) -> String {
     let parameters = case
         .case
@@ -168,8 +168,8 @@ fn verdict_lines(
     text
 }
 
-/// One line: the text, and what was observed in brackets. Where there is no room for both, values lose their names
-/// (the text has them, in the same order) before anything is cut, and the text is cut before the values.
+/// Returns one line: the text, and the observed values in brackets. If there is no room for both, the values lose their
+/// names (the text has them, in the same order) before anything is cut, and the text is cut before the values.
 fn passed(verdict: &Verdict, style: Style) -> String {
     let room = style.room(IN_VERDICT + 2);
     let claim = plain(&verdict.text).replace('\n', " ");
@@ -199,7 +199,7 @@ fn passed(verdict: &Verdict, style: Style) -> String {
     )
 }
 
-/// The text and its place, on one line where there is room.
+/// Writes the text and its place, on one line if there is room.
 fn claim(verdict: &Verdict, file: &ScenarioFile, style: Style) -> String {
     let claim = wrap(&plain(&verdict.text), style.room(IN_VERDICT));
     let place = FilePlace::of_verdict(file, verdict).to_string();
@@ -221,7 +221,7 @@ fn claim(verdict: &Verdict, file: &ScenarioFile, style: Style) -> String {
     )
 }
 
-/// A line for each metric that has a course.
+/// Writes a line for each metric with values over time.
 fn courses<'a>(
     metrics: impl Iterator<Item = (&'a MetricRef, Option<&'a Timeline>)>,
     style: Style,
@@ -236,7 +236,7 @@ fn courses<'a>(
         let variant = metric.variant.iter().map(|variant| format!("{variant}."));
         let name = variant.collect::<String>() + metric.series.as_str();
         let name = plain(&name);
-        // What is left of the line beside the name and figures of usual length.
+        // The rest of the line after the name and figures of usual length.
         let room =
             style.room(IN_VERDICT + width(&name) + 1 + "most 10000 at 10.000s, last 10000".len());
         let columns = room.map_or(COURSE, |room| room.clamp(SHORTEST_COURSE, COURSE));
@@ -248,7 +248,7 @@ fn courses<'a>(
     lines
 }
 
-/// Text after a word that says what it is, wrapped beside the word.
+/// Writes text after a label, wrapped beside the label.
 fn paragraph(text: &mut String, word: (&str, Paint), body: &str, indent: usize, style: Style) {
     let (word, paint) = word;
     let indent_of_body = indent + width(word);

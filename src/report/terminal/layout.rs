@@ -1,4 +1,4 @@
-//! Fits plain text into columns. Colour comes after, around whole pieces: an escape sequence has no width.
+//! Fits plain text into columns. Colour is added later around whole pieces, because escape sequences have no width.
 
 use std::borrow::Cow;
 
@@ -6,17 +6,18 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use crate::report::printable::printable;
 
-/// Text from outside as a terminal can take it: no controls, and no tabs, whose width depends on where they stand.
+/// Makes text from outside safe for a terminal: no control characters, and no tabs, whose width depends on their
+/// column.
 pub(in crate::report) fn plain(text: &str) -> String {
     printable(text).replace('\t', "    ")
 }
 
-/// Columns that a text takes.
+/// Returns the width of a text in columns.
 pub(in crate::report) fn width(text: &str) -> usize {
     text.width()
 }
 
-/// One line, at most so wide; what is cut off leaves a `…`.
+/// Cuts a text to at most `columns`; a cut text ends in `…`.
 pub(super) fn cut(text: &str, room: Option<usize>) -> Cow<'_, str> {
     let Some(room) = room.filter(|room| width(text) > *room) else {
         return Cow::Borrowed(text);
@@ -25,7 +26,7 @@ pub(super) fn cut(text: &str, room: Option<usize>) -> Cow<'_, str> {
     Cow::Owned(format!("{}…", kept.trim_end()))
 }
 
-/// Breaks text into lines at most so wide, at spaces where there are any; its own line ends stay.
+/// Breaks text into lines of at most `columns`, at spaces if possible; existing line ends stay.
 pub(in crate::report) fn wrap(text: &str, room: Option<usize>) -> Vec<String> {
     let Some(room) = room else {
         return text.lines().map(str::to_owned).collect();
@@ -40,7 +41,7 @@ fn wrap_line(line: &str, room: usize) -> Vec<String> {
     let mut rest = line;
     while width(rest) > room {
         let fits = fitting(rest, room);
-        // A space just behind what fits is as good a place as one within.
+        // A space directly after the part that fits is as good a place as one within it.
         let space = rest[..fits + rest[fits..].chars().next().map_or(0, char::len_utf8)].rfind(' ');
         let at = space
             .filter(|at| !rest[..*at].trim().is_empty())
@@ -52,7 +53,7 @@ fn wrap_line(line: &str, room: usize) -> Vec<String> {
     lines
 }
 
-/// Bytes of the longest start of a text that takes at most so many columns; at least one character.
+/// Returns the length in bytes of the longest prefix that fits into the columns; at least one character.
 fn fitting(text: &str, room: usize) -> usize {
     let mut columns = 0;
     for (at, c) in text.char_indices() {
@@ -69,14 +70,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_fits_stays_as_it_is() {
+    fn text_that_fits_is_unchanged() {
         assert_eq!(cut("abc", Some(3)), "abc");
         assert_eq!(cut("a long text", None), "a long text");
         assert_eq!(wrap("a b c", Some(5)), ["a b c"]);
     }
 
     #[test]
-    fn what_is_cut_says_so_and_keeps_to_its_columns() {
+    fn cut_text_ends_in_an_ellipsis_and_keeps_to_its_columns() {
         assert_eq!(cut("abcdef", Some(4)), "abc…");
         assert_eq!(cut("日本語テスト", Some(6)), "日本…");
         assert_eq!(width(&cut("日本語テスト", Some(6))), 5);

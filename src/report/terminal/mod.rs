@@ -1,7 +1,7 @@
-//! For a person at a terminal, or reading a log: outcome first, then each expectation with what was observed.
+//! Renders results for a terminal or a log: the outcome first, then each expectation with the observed values.
 //!
-//! What passed takes one line a run and one an expectation. What did not has its place in the file, what was observed
-//! and when, and the course of each metric that it names.
+//! A run or expectation that passed takes one line. Any other shows its place in the file, what was observed and when,
+//! and a sparkline of each metric that it names.
 
 mod block;
 pub(super) mod layout;
@@ -21,7 +21,7 @@ use crate::record::Outcome;
 use crate::suite::{ScenarioResult, SuiteResult};
 use layout::{cut, plain, width, wrap};
 
-/// The order in which outcomes are counted: what there is to do something about comes first after what passed.
+/// The order in which outcomes are counted: after the passed ones, those that need action come first.
 const COUNTED: [Outcome; 7] = [
     Outcome::Passed,
     Outcome::Flaky,
@@ -32,10 +32,10 @@ const COUNTED: [Outcome; 7] = [
     Outcome::Skipped,
 ];
 
-/// Runs that were not begun that are named before they are only counted.
+/// Runs that were not started that are named before they are only counted.
 const NAMED: usize = 5;
 
-/// Renders a scenario: a line of title, a block for each run, its comparisons.
+/// Renders a scenario: its title, a block for each run, and its comparisons.
 pub fn scenario(result: &ScenarioResult, style: Style) -> String {
     let scenario = &result.file.scenario;
     let title = one_line(&scenario.title);
@@ -71,8 +71,8 @@ pub fn scenario(result: &ScenarioResult, style: Style) -> String {
     text
 }
 
-/// Renders the end of a suite: its outcome, how many of each, how long it took; then a line for each run and
-/// comparison that did not pass, so that the end of a long log says where to look.
+/// Renders the end of a suite: its outcome, counts and duration, then a line for each run and comparison that did not
+/// pass, so that the end of a long log shows where to look.
 pub fn summary(result: &SuiteResult, style: Style) -> String {
     let runs: Vec<_> = result
         .scenarios

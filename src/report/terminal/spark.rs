@@ -1,11 +1,11 @@
-//! A series as one line of blocks: enough to see when something rose, stopped or fell.
+//! Sparklines: a series as one line of blocks, enough to see when something rose, stopped or fell.
 
 use crate::record::{Offset, Series, SeriesKind, Timeline};
 
-/// From nothing to most; nothing has a block of its own, so that what is not zero never looks like zero.
+/// Blocks from zero to the maximum. Zero has a block of its own, so that nothing else looks like zero.
 const BLOCKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
-/// Course, greatest and last value of a series of numbers; `None` where it has no values over time.
+/// Returns the sparkline of a numeric series with its maximum and last value; `None` if it has no values over time.
 pub(super) fn line(series: &Series, timeline: &Timeline, columns: usize) -> Option<String> {
     match series.declaration.kind {
         SeriesKind::Counter | SeriesKind::Gauge => {}
@@ -27,14 +27,14 @@ pub(super) fn line(series: &Series, timeline: &Timeline, columns: usize) -> Opti
     Some(format!("{blocks} {figures}"))
 }
 
-/// A block for each of so many equal spans from zero to the end: the greatest value that held in the span.
+/// Returns a block for each of `columns` equal spans: the greatest value in the span.
 fn blocks(series: &Series, end: Offset, columns: usize) -> String {
     let columns = u64::try_from(columns.max(1)).unwrap_or(1);
     let span =
         |column: u64| Offset((u128::from(end.0) * u128::from(column) / u128::from(columns)) as u64);
     let values: Vec<i64> = (0..columns)
         .map(|column| {
-            // What changes at the very end is still of the last span.
+            // A change at the very end belongs to the last span.
             let to = if column + 1 == columns {
                 Offset(u64::MAX)
             } else {
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_values_has_no_line() {
+    fn a_series_without_values_has_no_line() {
         assert_eq!(drawn(8, &[]), None);
     }
 }

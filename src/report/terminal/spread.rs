@@ -1,4 +1,4 @@
-//! How far repeated runs spread: a line for the verdicts of each, a line for each quantity.
+//! The spread of repeated runs: a line for the outcomes of each run, a line for each quantity.
 
 use std::fmt::Write;
 
@@ -7,7 +7,7 @@ use super::style::Style;
 use crate::record::Outcome;
 use crate::suite::{Spread, SuiteResult};
 
-/// Renders the spread of each run that was repeated; nothing where none was.
+/// Renders the spread of each repeated run; empty if none was repeated.
 pub(super) fn spreads(result: &SuiteResult, style: Style) -> String {
     let each = result.spreads();
     each.iter().map(|spread| one(spread, style)).collect()

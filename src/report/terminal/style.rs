@@ -1,20 +1,20 @@
-//! How to show: colour, marks, width, how much. The default is plain text of any width: a log.
+//! The style of terminal output: colour, width, verbosity. The default is plain text of any width, as for a log.
 
 use crate::record::Outcome;
 
-/// How a reader wants it.
+/// The style of terminal output.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Style {
-    /// ANSI colours (ECMA-48 SGR).
+    /// Whether to use ANSI colours (ECMA-48 SGR).
     pub colour: bool,
     /// Columns of the terminal; `None` for a file or a pipe, where nothing is cut or wrapped.
     pub width: Option<u16>,
-    /// Also what a passed run has to show: its load, its metrics over time.
+    /// Whether to show the load and the metrics of passed runs too.
     pub verbose: bool,
 }
 
 impl Style {
-    /// Columns that are left to the right of an indent; at least 20, below which nothing is readable.
+    /// Returns the columns to the right of an indent; at least 20, below which nothing is readable.
     pub(in crate::report) fn room(self, indent: usize) -> Option<usize> {
         self.width
             .map(|width| usize::from(width).saturating_sub(indent).max(20))
@@ -53,7 +53,7 @@ impl Style {
         self.paint(code, text)
     }
 
-    /// Four letters, so that columns stay in line.
+    /// Returns a word of four letters, so that columns stay aligned.
     pub(in crate::report) fn outcome(self, outcome: Outcome) -> String {
         let word = match outcome {
             Outcome::Passed => "PASS",
@@ -67,7 +67,7 @@ impl Style {
         self.colour(outcome, word)
     }
 
-    /// One character in front of an expectation.
+    /// Returns the mark in front of an expectation.
     pub(super) fn mark(self, outcome: Outcome) -> String {
         let mark = match outcome {
             Outcome::Passed | Outcome::Flaky => "✓",

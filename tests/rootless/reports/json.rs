@@ -28,7 +28,7 @@ fn the_published_schema_is_current() {
     let published = std::fs::read_to_string(&path).unwrap_or_default();
     assert!(
         published == schema,
-        "{SCHEMA} is not current: NSLAB_BLESS=1 cargo test --test reports"
+        "{SCHEMA} is not current: NSLAB_BLESS=1 cargo test --test rootless reports::json"
     );
 }
 

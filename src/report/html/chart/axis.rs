@@ -1,4 +1,4 @@
-//! Axes: where values and times are on the drawing, grid lines and their names.
+//! Axes: positions of values and times on the drawing, grid lines and their labels.
 
 use std::fmt::Write;
 
@@ -7,19 +7,19 @@ use maud::{Markup, html};
 use super::scale::{Scale, time_ticks};
 use crate::record::Offset;
 
-/// Units of the drawing, all charts alike, so that their times are in line above one another.
+/// Size of the drawing in its units. All charts have the same width, so that their times line up.
 pub(super) const WIDTH: f64 = 900.0;
 pub(super) const HEIGHT: f64 = 214.0;
 pub(super) const LEFT: f64 = 66.0;
 pub(super) const TOP: f64 = 10.0;
-/// Of the plot itself.
+/// Horizontal extent of the plot.
 pub(super) const PLOT_WIDTH: f64 = 610.0;
-/// Of the plot itself.
+/// Vertical extent of the plot.
 pub(super) const PLOT_HEIGHT: f64 = 176.0;
 pub(super) const RIGHT: f64 = LEFT + PLOT_WIDTH;
 pub(super) const BOTTOM: f64 = TOP + PLOT_HEIGHT;
 
-/// Where times and values are.
+/// Maps times and values to positions.
 #[derive(Debug)]
 pub(super) struct Axes {
     pub(super) end: Offset,
@@ -27,17 +27,17 @@ pub(super) struct Axes {
 }
 
 impl Axes {
-    /// From the left of the drawing.
+    /// Returns the horizontal position, from the left of the drawing.
     pub(super) fn x(&self, t: Offset) -> f64 {
         LEFT + PLOT_WIDTH * (t.as_secs_f64() / self.end.as_secs_f64().max(1e-9)).min(1.0)
     }
 
-    /// From the top of the drawing; outside of the plot where the value is.
+    /// Returns the vertical position, from the top of the drawing; outside the plot for values outside the scale.
     pub(super) fn y(&self, value: f64) -> f64 {
         BOTTOM - PLOT_HEIGHT * self.scale.share(value)
     }
 
-    /// Grid lines with the names of their values and times.
+    /// Renders the grid lines with the labels of their values and times.
     pub(super) fn grid(&self) -> Markup {
         let mut lines = String::new();
         for tick in &self.scale.ticks {
@@ -48,7 +48,7 @@ impl Axes {
         for (at, _) in &times {
             let _ = write!(base, "M{} {BOTTOM}v4", px(self.x(*at)));
         }
-        // Text stands on its base line: a little below the middle of its letters.
+        // Text stands on its baseline, a little below the middle of its letters.
         let middle = 3.8;
         html! {
             g class="axis" {
@@ -73,7 +73,7 @@ impl Axes {
     }
 }
 
-/// A place on the drawing, to a tenth of its unit.
+/// Writes a position to a tenth of a unit.
 pub(super) fn px(value: f64) -> f64 {
     (value * 10.0).round() / 10.0
 }

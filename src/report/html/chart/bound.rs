@@ -1,7 +1,7 @@
-//! What expectations ask of a quantity, as far as it can be drawn: a range of values, or of times.
+//! Bounds: the ranges of values or times that expectations allow and that can be drawn.
 //!
-//! Drawable is a comparison of one quantity with something that is known beforehand (numbers, parameters). What compares
-//! quantities with each other is in the table of expectations only.
+//! Only a comparison of one quantity with something known beforehand (numbers, parameters) can be drawn. Comparisons
+//! between quantities appear only in the table of expectations.
 
 use crate::record::{Offset, Outcome, Verdict};
 use crate::scenario::expr::{
@@ -13,32 +13,31 @@ use crate::units::show;
 /// A bound with its verdict.
 #[derive(Debug, Clone)]
 pub(super) struct Bound {
-    /// The least value that is allowed, where there is one.
+    /// The least allowed value, if there is one.
     pub(super) low: Option<f64>,
-    /// The greatest value that is allowed, where there is one.
+    /// The greatest allowed value, if there is one.
     pub(super) high: Option<f64>,
-    /// Whether the range is one of times (seconds on the run's clock), not of values.
+    /// Whether the range is in time (seconds on the run's clock) instead of values.
     pub(super) of_time: bool,
-    /// When it has to be so.
+    /// The window in which it applies.
     pub(super) window: Window,
-    /// What it bounds, as short as can be understood beside the chart; set by who draws it.
+    /// The bounded quantity, as short as the chart allows; set when the chart is drawn.
     pub(super) quantity: String,
-    /// How it is written beside its line: `== 200`.
+    /// Its notation beside its line: `== 200`.
     pub(super) label: String,
     /// The expectation as written.
     pub(super) text: String,
-    /// How it came out.
     pub(super) outcome: Outcome,
 }
 
-/// A quantity that an expectation looks at.
+/// A quantity that an expectation names.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct DrawnQuantity<'a> {
     pub(super) metric: &'a MetricRef,
     pub(super) function: Option<SeriesFunction>,
 }
 
-/// Every quantity that an expectation looks at, in the order in which they are written.
+/// Returns every quantity that an expectation names, in the order of its text.
 pub(super) fn wanted(expectation: &Expectation) -> Vec<DrawnQuantity<'_>> {
     let mut found = Vec::new();
     match &expectation.claim {
@@ -82,7 +81,7 @@ fn quantity_of(expr: &Expr) -> Option<DrawnQuantity<'_>> {
     }
 }
 
-/// The bound that an expectation puts on one quantity, where it does.
+/// Returns the bound that an expectation puts on one quantity, if there is one.
 pub(super) fn bound<'a>(
     expectation: &'a Expectation,
     verdicts: &[Verdict],
@@ -134,7 +133,7 @@ pub(super) fn bound<'a>(
     Some((quantity, bound))
 }
 
-/// What the axis counts on which a quantity is drawn.
+/// Returns the unit of the axis on which a quantity is drawn.
 pub(super) fn drawn_unit(quantity: DrawnQuantity<'_>) -> Unit {
     match (quantity.function, quantity.metric.unit) {
         (Some(SeriesFunction::Rate), Unit::Bytes) => Unit::BytesPerSecond,
@@ -143,12 +142,12 @@ pub(super) fn drawn_unit(quantity: DrawnQuantity<'_>) -> Unit {
     }
 }
 
-/// Values that are allowed.
+/// Allowed values.
 #[derive(Debug)]
 struct Range {
     low: Option<f64>,
     high: Option<f64>,
-    /// The comparison and its right side, where there was one.
+    /// The comparison and its right side, if there was one.
     words: Option<(CompareOp, f64)>,
 }
 
@@ -194,7 +193,7 @@ fn mirrored(op: CompareOp) -> CompareOp {
     }
 }
 
-/// The value of an expression in which no quantity of a run stands.
+/// Evaluates an expression without quantities of a run.
 fn constant(expr: &Expr) -> Option<f64> {
     let value = match expr {
         Expr::Number { value, .. } => *value,
@@ -214,7 +213,7 @@ fn constant(expr: &Expr) -> Option<f64> {
 }
 
 impl Bound {
-    /// The span of time over which it has to be so; `None` where it is a moment.
+    /// Returns the span in which it applies; `None` if it applies at a moment.
     pub(super) fn span(&self, end: Offset) -> Option<(Offset, Offset)> {
         let at = |t| Offset::from_duration(t).min(end);
         match self.window {
@@ -225,7 +224,7 @@ impl Bound {
         }
     }
 
-    /// The moment at which it has to be so, where it is one.
+    /// Returns the moment at which it applies, if it is one.
     pub(super) fn moment(&self, end: Offset) -> Option<Offset> {
         match self.window {
             Window::End => Some(end),
@@ -234,7 +233,7 @@ impl Bound {
         }
     }
 
-    /// Whether the span is a part of the run that deserves to be shaded.
+    /// Returns whether the span is worth shading because it is only a part of the run.
     pub(super) fn has_window(&self) -> bool {
         matches!(self.window, Window::Within(_) | Window::During(..))
     }
@@ -300,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn a_quantity_on_the_right_turns_the_comparison_round() {
+    fn a_quantity_on_the_right_reverses_the_comparison() {
         let expectation = compare(number(9.0), CompareOp::Less, metric("a.established"), None);
         let (_, bound) = bound(&expectation, &[]).unwrap();
         assert_eq!((bound.low, bound.high), (Some(9.0), None));

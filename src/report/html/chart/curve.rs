@@ -1,16 +1,16 @@
-//! A curve: a value that holds until its next change.
+//! A curve: values that hold until the next change.
 
 use crate::record::distribution;
 use crate::record::{Offset, Series, SeriesKind};
 
-/// Changes, ascending in time; undefined before the first.
+/// Changes in ascending time; undefined before the first.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Curve {
     changes: Vec<(Offset, f64)>,
 }
 
 impl Curve {
-    /// From changes that ascend in time. Of several at one moment the last counts.
+    /// Makes a curve of changes in ascending time. Of several at one moment the last counts.
     pub(super) fn new(changes: impl IntoIterator<Item = (Offset, f64)>) -> Self {
         let mut kept: Vec<(Offset, f64)> = Vec::new();
         for (t, value) in changes {
@@ -23,12 +23,12 @@ impl Curve {
         Self { changes: kept }
     }
 
-    /// A value that never changes.
+    /// Makes a curve with one value.
     pub(super) fn constant(value: f64) -> Self {
         Self::new([(Offset::ZERO, value)])
     }
 
-    /// The values of a counter or gauge, in the base of their unit. A counter is 0 before its first change.
+    /// Makes a curve of a counter or gauge in its base unit. A counter is 0 before its first change.
     pub(super) fn of(series: &Series) -> Self {
         let counts = series.declaration.kind == SeriesKind::Counter;
         let zero = counts.then_some((Offset::ZERO, 0.0));
@@ -39,7 +39,7 @@ impl Curve {
         Self::new(zero.into_iter().chain(changes))
     }
 
-    /// The increase a second of a counter, over spans of a given length.
+    /// Makes a curve of a counter's increase per second, over spans of a given length.
     pub(super) fn rate(series: &Series, every: Offset, end: Offset) -> Self {
         let counter = Self::of(series);
         let mut rates = Vec::new();
@@ -48,7 +48,7 @@ impl Curve {
         while from < end {
             let to = Offset(from.0.saturating_add(every.0.max(1))).min(end);
             let span = Offset(to.0 - from.0).as_secs_f64();
-            // A rest of a span is too short for a rate of its own.
+            // The rest of a span is too short for a rate.
             if span < 0.5 * every.as_secs_f64() && !rates.is_empty() {
                 break;
             }
@@ -59,7 +59,7 @@ impl Curve {
         Self::new(rates)
     }
 
-    /// A percentile (a share between 0 and 1) of each span of a distribution, in the base of its unit.
+    /// Makes a curve of a percentile (between 0 and 1) of each span of a distribution, in its base unit.
     pub(super) fn percentile(series: &Series, share: f64) -> Self {
         let mut from = Offset::ZERO;
         let mut changes = Vec::new();
@@ -73,18 +73,17 @@ impl Curve {
         Self::new(changes)
     }
 
-    /// The value at a moment; `None` before the first change.
+    /// Returns the value at a moment; `None` before the first change.
     pub(super) fn at(&self, t: Offset) -> Option<f64> {
         let after = self.changes.partition_point(|(when, _)| *when <= t);
         after.checked_sub(1).map(|index| self.changes[index].1)
     }
 
-    /// Every change.
     pub(super) fn changes(&self) -> &[(Offset, f64)] {
         &self.changes
     }
 
-    /// Least and greatest value with their moments; `None` where there is no value.
+    /// Returns the least and the greatest value with their times; `None` if there are no values.
     pub(super) fn extremes(&self) -> Option<[(Offset, f64); 2]> {
         let least = self.changes.iter().min_by(|a, b| a.1.total_cmp(&b.1))?;
         let greatest = self
@@ -95,17 +94,17 @@ impl Curve {
         Some([*least, *greatest])
     }
 
-    /// The value at the end.
+    /// Returns the value at the end.
     pub(super) fn last(&self) -> Option<f64> {
         self.changes.last().map(|(_, value)| *value)
     }
 
-    /// Whether it is anywhere other than zero.
+    /// Returns whether it is ever other than zero.
     pub(super) fn is_ever_other_than_zero(&self) -> bool {
         self.changes.iter().any(|(_, value)| *value != 0.0)
     }
 
-    /// When it first was above zero.
+    /// Returns when it first rose above zero.
     pub(super) fn first_above_zero(&self) -> Option<Offset> {
         self.changes
             .iter()
@@ -113,8 +112,8 @@ impl Curve {
             .map(|(t, _)| *t)
     }
 
-    /// The changes that a drawing so many columns wide can show: of each column the least, the greatest and the last.
-    /// What remains are changes as they were recorded, so that values read off the drawing are true.
+    /// Returns the changes that a drawing of this many columns can show: the least, the greatest and the last of each
+    /// column. They are changes as recorded, so that values read off the drawing are true.
     pub(super) fn thinned(&self, end: Offset, columns: usize) -> Self {
         let mut kept = Vec::with_capacity(self.changes.len().min(3 * columns));
         for column in self
@@ -140,7 +139,7 @@ impl Curve {
     }
 }
 
-/// Which column of a drawing a moment falls into.
+/// Returns the column of a moment.
 pub(super) fn column_of(t: Offset, end: Offset, columns: usize) -> u64 {
     let column = u128::from(t.0) * columns as u128 / u128::from(end.0.max(1));
     u64::try_from(column).unwrap_or(u64::MAX)
@@ -176,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rate_is_the_increase_a_second() {
+    fn a_rate_is_the_increase_per_second() {
         let mut counter = series(SeriesKind::Counter, Unit::Count);
         counter.changes = vec![
             (Offset(SECOND / 2), 10),
@@ -190,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn percentiles_are_of_the_span_that_they_are_drawn_over() {
+    fn percentiles_cover_the_span_that_they_are_drawn_over() {
         let mut latency = series(SeriesKind::Distribution, Unit::Seconds);
         latency.histograms = vec![
             (Offset(SECOND), vec![(1_000_000, 99), (1_000_000_000, 1)]),
@@ -222,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn thinning_leaves_what_already_fits() {
+    fn thinning_keeps_a_curve_that_fits() {
         let few = Curve::new([(Offset(0), 1.0), (Offset(10), 2.0), (Offset(11), 1.0)]);
         assert_eq!(few.thinned(Offset(100), 100), few);
     }

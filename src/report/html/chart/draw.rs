@@ -1,7 +1,7 @@
-//! A chart as a figure: caption, legend, drawing, values.
+//! Draws a chart as a figure: caption, legend, drawing, values.
 //!
-//! Curves are drawn in steps of their own: paths of whole numbers under one transformation to the drawing. So they are
-//! short, and the script reads exact values back from what is drawn.
+//! Curves are paths of whole numbers under one transformation to the drawing. That keeps them short and lets the script
+//! read exact values back from the drawing.
 
 use std::fmt::Write;
 
@@ -16,10 +16,10 @@ use super::{Chart, Layer, overlay, table};
 use crate::record::Offset;
 use crate::units::Unit;
 
-/// Steps of time, or of values that are not whole numbers, that a drawing tells apart: far more than it has columns.
+/// Resolution of times, and of values that are not whole numbers: far finer than the columns of a drawing.
 const STEPS: f64 = 20_000.0;
 
-/// The figure.
+/// Renders the figure.
 pub(in super::super) fn figure(chart: &Chart, id: &str, columns: usize) -> Markup {
     let axes = axes(chart);
     let (title, description) = (format!("{id}-t"), format!("{id}-d"));
@@ -55,7 +55,7 @@ pub(in super::super) fn figure(chart: &Chart, id: &str, columns: usize) -> Marku
 }
 
 fn legend(chart: &Chart) -> Markup {
-    // Of a stack the uppermost layer first, as it is drawn.
+    // Layers of a stack are listed from top to bottom, as drawn.
     let mut layers: Vec<&Layer> = chart.layers.iter().collect();
     if chart.stacked {
         layers.reverse();
@@ -64,7 +64,9 @@ fn legend(chart: &Chart) -> Markup {
         ul class="legend" {
             @for layer in layers {
                 li {
-                    svg class=(if chart.stacked { "swatch stack" } else { "swatch lines" }) viewBox="0 0 16 10" aria-hidden="true" {
+                    svg class=(if chart.stacked { "swatch stack" } else { "swatch lines" })
+                            viewBox="0 0 16 10" aria-hidden="true"
+                        {
                         @if chart.stacked { path class=(colour(layer)) d="M0 0h16v10h-16Z" {} }
                         @else { path class=(colour(layer)) d="M0 5h16" {} }
                     }
@@ -78,7 +80,7 @@ fn legend(chart: &Chart) -> Markup {
 
 fn curves(chart: &Chart, steps: &Steps, columns: usize) -> Markup {
     let mut drawn: Vec<(&Layer, Curve)> = chart.layers.iter().zip(chart.drawn(columns)).collect();
-    // The uppermost edge first: each layer then covers all but its own part of the one behind it.
+    // The top edge is drawn first, so that each layer covers all but its own part of the one behind it.
     if chart.stacked {
         drawn.reverse();
     }
@@ -115,7 +117,7 @@ fn labels(chart: &Chart, axes: &Axes) -> Markup {
 
 fn axes(chart: &Chart) -> Axes {
     let (least, greatest) = chart.reach();
-    // A bound far outside would squeeze the curves; it is named at the edge instead.
+    // A bound far outside would squeeze the curves; it is labelled at the edge instead.
     let spread = (greatest - least.min(0.0)).max(f64::MIN_POSITIVE);
     let near = |value: &f64| (least - 2.0 * spread..=greatest + 2.0 * spread).contains(value);
     let (low, high) = chart
@@ -137,7 +139,7 @@ fn colour(layer: &Layer) -> String {
     format!("c{}", layer.colour)
 }
 
-/// What the script calls a unit.
+/// Returns the script's name of a unit.
 fn unit_word(unit: Unit) -> &'static str {
     match unit {
         Unit::Count | Unit::Text => "count",
@@ -151,13 +153,13 @@ fn unit_word(unit: Unit) -> &'static str {
 /// The whole numbers in which curves are drawn.
 #[derive(Debug)]
 struct Steps {
-    /// Nanoseconds of one step of time.
+    /// Nanoseconds of one time step.
     tick: u64,
-    /// The same in seconds, as the script reads it.
+    /// Seconds of one time step, as the script reads it.
     seconds: f64,
-    /// One step of value.
+    /// Value of one step.
     quantum: f64,
-    /// The value that is drawn as 0: near the values, so that their numbers are small.
+    /// The value that is drawn as 0: close to the values, so that their numbers are small.
     base: f64,
 }
 
@@ -194,8 +196,8 @@ impl Steps {
         )
     }
 
-    /// `M` to the first change, then `h` in time and `v` in value by turns, `H` to the end; back along the ground where
-    /// an area is wanted.
+    /// Writes a path: `M` to the first change, then `h` in time and `v` in value in turn, `H` to the end, and for an
+    /// area back along the base.
     fn path(&self, curve: &Curve, end: Offset, area: bool) -> String {
         let mut changes = curve.changes().iter();
         let Some(first) = changes.next() else {
@@ -206,7 +208,7 @@ impl Steps {
         let mut path = format!("M{x} {y}");
         for (t, value) in changes {
             let (to_x, to_y) = (self.ticks(*t), self.value(*value));
-            // Less than a step apart: nothing to see.
+            // Less than a step apart: invisible.
             if to_y == y {
                 continue;
             }
@@ -224,7 +226,7 @@ impl Steps {
     }
 }
 
-/// The greatest power of ten up to a value.
+/// Returns the greatest power of ten that is not above a value.
 fn power_of_ten(value: f64) -> f64 {
     10_f64.powf(value.max(f64::MIN_POSITIVE).log10().floor())
 }
@@ -234,7 +236,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_path_is_made_of_whole_steps() {
+    fn a_path_consists_of_whole_steps() {
         let steps = Steps {
             tick: 1_000_000,
             seconds: 0.001,

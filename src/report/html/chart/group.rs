@@ -1,4 +1,4 @@
-//! Which quantities belong together in one chart.
+//! Groups the quantities that belong together in one chart.
 
 use indexmap::IndexMap;
 
@@ -8,28 +8,28 @@ use crate::scenario::expr::{Expectation, SeriesFunction};
 use crate::suite::RunResult;
 use crate::units::Unit;
 
-/// What goes into one chart.
+/// The subject of a chart.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum Subject {
     /// Sockets of a node by state.
     States,
     /// Entries of a node's conntrack table.
     Table,
-    /// Increase a second of counters.
+    /// Increase of counters per second.
     Rates,
-    /// What has been counted.
+    /// Totals of counters.
     Counts(Unit),
-    /// What goes up and down.
+    /// Gauges.
     Levels(Unit),
-    /// How long things took.
+    /// Durations.
     Latency(Unit),
 }
 
-/// Quantities of one chart with the bounds that are drawn on them.
+/// The quantities of one chart with their bounds.
 pub(super) type Group<'a> = Vec<(DrawnQuantity<'a>, Option<Bound>)>;
 
-/// The quantities that a run's expectations look at, and those that comparisons take from it: by owner and subject, in
-/// the order in which they are first named.
+/// Returns the quantities that the run's expectations and comparisons name, grouped by owner and subject, in the
+/// order of their first mention.
 pub(super) fn groups<'a>(
     run: &'a RunResult,
     compare: &'a [Expectation],
@@ -65,7 +65,7 @@ pub(super) fn groups<'a>(
             SeriesKind::Gauge => Subject::Levels(unit),
             SeriesKind::Distribution => Subject::Latency(unit),
         };
-        // A bound on a state can be drawn only where the state stands on the ground: another one gets its own chart.
+        // A bound on a state can be drawn only if the state is the lowest layer; another one gets its own chart.
         if subject == Subject::States && bound.is_some() && !bounded_states.contains(&(owner, name))
         {
             bounded_states.push((owner, name));
@@ -81,7 +81,7 @@ pub(super) fn groups<'a>(
         let counts = matches!(subject, Subject::Counts(Unit::Count));
         let group = groups.entry((owner, subject)).or_default();
         group.push((wanted, bound));
-        // Beside what a client has counted, how fast it did.
+        // A client's totals are accompanied by their rates.
         if counts && run.timeline.series(&format!("{owner}.attempted")).is_some() {
             let group = groups.entry((owner, Subject::Rates)).or_default();
             group.push((wanted, None));

@@ -1,24 +1,24 @@
-//! Labels beside a chart: each as near as possible to what it names, none over another.
+//! Labels beside a chart: each as close as possible to its line, without overlaps.
 
-/// Least distance between the base lines of two labels, in units of the drawing.
+/// Smallest distance between the baselines of two labels, in units of the drawing.
 const APART: f64 = 14.0;
 
-/// A label at the right of a chart.
+/// A label to the right of a chart.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Label {
-    /// Where what it names is.
+    /// Height of the line that it names.
     pub(super) at: f64,
-    /// Where the label itself goes; set by [`spread`].
+    /// Height of the label itself; set by [`spread`].
     pub(super) y: f64,
     pub(super) text: String,
-    /// The whole story, for the pointer.
+    /// The full text, shown on hover.
     pub(super) title: String,
     pub(super) class: &'static str,
-    /// Whether a line leads from what it names to the label.
+    /// Whether a connecting line leads to the label.
     pub(super) leader: bool,
 }
 
-/// Gives every label its place between two heights, in their order from above. Gives back how many did not fit.
+/// Places the labels between two heights, keeping their order. Returns how many did not fit.
 pub(super) fn spread(labels: &mut Vec<Label>, top: f64, bottom: f64) -> usize {
     labels.sort_by(|a, b| a.at.total_cmp(&b.at));
     labels.dedup_by(|a, b| a.text == b.text && a.class == b.class);
@@ -58,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn no_label_lies_on_another_or_outside() {
+    fn labels_neither_overlap_nor_lie_outside() {
         for places in [
             &[10.0, 10.0, 10.0][..],
             &[170.0, 169.0, 168.0, 20.0],

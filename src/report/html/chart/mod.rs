@@ -1,6 +1,7 @@
-//! Time charts of what expectations look at.
+//! Time charts of the quantities that expectations name.
 //!
-//! `group` says what belongs together, `pick` makes it `Chart`s of `Curve`s with `Bound`s, `draw` draws them.
+//! `group` finds the quantities that belong together, `pick` makes `Chart`s of `Curve`s with `Bound`s, and `draw` draws
+//! them.
 
 mod axis;
 mod bound;
@@ -20,22 +21,22 @@ use crate::units::Unit;
 use bound::Bound;
 use curve::Curve;
 
-/// In how many columns curves are drawn: the first is a column for each unit of a chart's width, the last still shows how
-/// a run went.
+/// Columns in which curves are drawn: the first has one for each unit of a chart's width, the last still shows the
+/// course of a run.
 const COLUMNS: [usize; 8] = [620, 440, 310, 220, 155, 110, 80, 56];
-/// What all curves of a page may weigh together, bytes. Twenty scenarios have to fit into 5 MB with everything else.
+/// Maximum size of all curves of a page in bytes: twenty scenarios have to fit into 5 MB with everything else.
 const WEIGHT_OF_CURVES: usize = 2_000_000;
-/// What one change of a curve weighs, bytes: `h100v-12`.
+/// Size of one change of a curve in bytes: `h100v-12`.
 const WEIGHT_OF_CHANGE: usize = 8;
 
-/// The finest drawing with which a page of these charts stays light.
+/// Returns the finest resolution with which a page of these charts stays small.
 pub(super) fn columns_for(charts: &[&Chart]) -> usize {
     let light = |columns: &usize| {
         let changes = charts
             .iter()
             .flat_map(|chart| chart.drawn(*columns))
             .map(|curve| curve.changes().len());
-        // Stops as soon as it is too much.
+        // Stop as soon as the limit is exceeded.
         let room = WEIGHT_OF_CURVES / WEIGHT_OF_CHANGE;
         changes
             .into_iter()
@@ -46,26 +47,24 @@ pub(super) fn columns_for(charts: &[&Chart]) -> usize {
     COLUMNS.into_iter().find(light).unwrap_or(coarsest)
 }
 
-/// What one chart shows.
+/// The content of one chart.
 #[derive(Debug)]
 pub(super) struct Chart {
-    /// Whose values these are: a node or an actor.
+    /// The node or actor that the values belong to.
     owner: String,
-    /// What they are.
     title: String,
-    /// What the vertical axis counts.
+    /// Unit of the vertical axis.
     unit: Unit,
-    /// Whether layers stand on each other.
+    /// Whether the curves are stacked.
     stacked: bool,
-    /// The curves; of a stack the lowest first, each with its own values.
+    /// The curves with their own values; in a stack the lowest first.
     layers: Vec<Layer>,
-    /// A line that the values cannot pass, with its name.
+    /// A limit that the values cannot exceed, with its name.
     limit: Option<(String, Curve)>,
-    /// What expectations ask of the values.
     bounds: Vec<Bound>,
-    /// Moments worth a mark, ascending, with their names.
+    /// Marked moments in ascending order, with their names.
     marks: Vec<(Offset, String)>,
-    /// The end of the time axis.
+    /// End of the time axis.
     end: Offset,
 }
 
@@ -80,7 +79,7 @@ struct Layer {
 }
 
 impl Chart {
-    /// What is drawn for each layer, the lowest first: its curve, or in a stack its upper edge.
+    /// Returns the drawn line of each layer, the lowest first: its curve, or in a stack its upper edge.
     fn drawn(&self, columns: usize) -> Vec<Curve> {
         if self.stacked {
             return stack::edges(&self.layers, self.end, columns);
@@ -116,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn the_more_there_is_to_draw_the_coarser_it_gets() {
+    fn more_curves_are_drawn_more_coarsely() {
         let (busy, quiet) = (chart(4_000), chart(10));
         assert_eq!(columns_for(&[]), 620);
         assert_eq!(columns_for(&vec![&quiet; 1000]), 620);

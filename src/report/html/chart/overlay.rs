@@ -1,4 +1,4 @@
-//! What lies on the curves: windows and bounds of expectations in the colour of their verdicts, first errors.
+//! Overlays: windows and bounds of expectations in the colour of their verdicts, and first errors.
 
 use maud::{Markup, html};
 
@@ -11,7 +11,7 @@ use crate::record::Offset;
 use crate::scenario::expr::Window;
 use crate::units::show;
 
-/// The windows in which bounds have to hold, shaded; each span once for each verdict.
+/// Renders the shaded windows of bounds; each span once for each outcome.
 pub(super) fn windows(chart: &Chart, axes: &Axes) -> Markup {
     let mut shaded: Vec<(Offset, Offset, &str)> = Vec::new();
     for bound in chart.bounds.iter().filter(|bound| bound.has_window()) {
@@ -30,7 +30,7 @@ pub(super) fn windows(chart: &Chart, axes: &Axes) -> Markup {
     }
 }
 
-/// The bounds: lines, bands between two of them, a diamond where one moment counts.
+/// Renders the bounds: lines, bands between two lines, a diamond at a single moment.
 pub(super) fn bounds(chart: &Chart, axes: &Axes) -> Markup {
     html! {
         g class="bounds" {
@@ -98,7 +98,7 @@ fn diamond(x: f64, y: f64) -> Markup {
     }
 }
 
-/// Moments worth a mark: a dot where an error came first, its name and time above, in rows so that names do not collide.
+/// Renders marked moments: a dot at the first error, its name and time above, in rows so that names do not overlap.
 pub(super) fn marks(chart: &Chart, axes: &Axes) -> Markup {
     let height = |name: &str, t| {
         let layer = chart
@@ -112,7 +112,7 @@ pub(super) fn marks(chart: &Chart, axes: &Axes) -> Markup {
             @for (row, (t, name)) in chart.marks.iter().enumerate() {
                 @let x = px(axes.x(*t));
                 @let y = TOP + 12.0 + 14.0 * row as f64;
-                // To the left of its line where there is no room on the right.
+                // To the left of its line if there is no room on the right.
                 @let left = x > LEFT + 0.72 * PLOT_WIDTH;
                 line x1=(x) x2=(x) y1=(y - 8.0) y2=(BOTTOM) {}
                 circle cx=(x) cy=(px(axes.y(height(name, *t)))) r="4" {}
@@ -124,7 +124,7 @@ pub(super) fn marks(chart: &Chart, axes: &Axes) -> Markup {
     }
 }
 
-/// What is written beside the plot: the bounds, and the limit.
+/// Returns the labels beside the plot: the bounds and the limit.
 pub(super) fn labels(chart: &Chart, axes: &Axes) -> Vec<Label> {
     let mut labels: Vec<Label> = chart
         .bounds
@@ -191,7 +191,7 @@ fn bound_label(bound: &Bound, axes: &Axes) -> Label {
 /// Characters of a label that fit beside the plot.
 const LONGEST_LABEL: usize = 29;
 
-/// A text of at most so many characters; what is left of one that was longer ends in an ellipsis.
+/// Shortens a text to at most so many characters; a shortened text ends in an ellipsis.
 fn shortened(text: &str, most: usize) -> String {
     if text.chars().count() <= most {
         return text.to_owned();

@@ -1,4 +1,4 @@
-//! Makes the charts of a run: a chart, or a few, of each group of quantities that its expectations look at.
+//! Makes the charts of a run, one or more for each group of quantities.
 
 use maud::{Markup, html};
 
@@ -11,7 +11,7 @@ use crate::scenario::expr::{Expectation, SeriesFunction};
 use crate::suite::RunResult;
 use crate::units::Unit;
 
-/// TCP states in the order of `enum` in Linux `include/net/tcp_states.h`; a state's place is its colour.
+/// TCP states in the order of `enum` in Linux `include/net/tcp_states.h`; the position of a state selects its colour.
 const STATES: [&str; 12] = [
     "ESTABLISHED",
     "SYN_SENT",
@@ -26,11 +26,11 @@ const STATES: [&str; 12] = [
     "CLOSING",
     "NEW_SYN_RECV",
 ];
-/// Curves in one chart that can still be told apart.
+/// Curves that can still be distinguished in one chart.
 const MOST_LAYERS: usize = 6;
-/// Of two curves in one chart the higher is at most so many times as high: else the lower would look flat.
+/// Largest ratio between the maxima of two curves in one chart, beyond which the lower one would look flat.
 const MOST_APART: f64 = 30.0;
-/// The charts of a run, in the order in which its expectations name their quantities.
+/// Returns the charts of a run, in the order in which its expectations name their quantities.
 pub(in super::super) fn charts(run: &RunResult, compare: &[Expectation]) -> Vec<Chart> {
     let timeline = &run.timeline;
     if timeline.now == Offset::ZERO {
@@ -43,7 +43,7 @@ pub(in super::super) fn charts(run: &RunResult, compare: &[Expectation]) -> Vec<
             Subject::Table => table(owner, group, timeline),
             Subject::Rates => rates::rates(owner, group, timeline),
             Subject::Counts(unit) => {
-                let mut charts = curves(owner, "counted from the start", *unit, group, timeline);
+                let mut charts = curves(owner, "total since the start", *unit, group, timeline);
                 charts.iter_mut().for_each(Chart::mark_first_errors);
                 charts
             }
@@ -53,7 +53,7 @@ pub(in super::super) fn charts(run: &RunResult, compare: &[Expectation]) -> Vec<
         .collect()
 }
 
-/// Names what expectations look at and what never was anything but zero: there is nothing to draw of it.
+/// Lists the quantities that were zero all the time, which are not drawn.
 pub(in super::super) fn quiet(run: &RunResult) -> Markup {
     let mut names: Vec<&str> = Vec::new();
     for wanted in run.spec.expect.iter().flat_map(bound::wanted) {
@@ -68,7 +68,7 @@ pub(in super::super) fn quiet(run: &RunResult) -> Markup {
     html! {
         @if !names.is_empty() && run.timeline.now > Offset::ZERO {
             p class="faint" {
-                "At 0 all the time: "
+                "Always 0: "
                 @for (index, name) in names.iter().enumerate() {
                     @if index > 0 { ", " }
                     code { (name) }
@@ -102,7 +102,7 @@ fn states(owner: &str, group: &Group<'_>, timeline: &Timeline) -> Vec<Chart> {
             each.colour,
         )
     });
-    // Without sockets in the lowest state its bound would be drawn on another.
+    // Without sockets in the lowest state, its bound would be drawn on another layer.
     let stands = |wanted: &DrawnQuantity<'_>| {
         layers.first().is_some_and(|first| {
             wanted.metric.series.as_str().strip_prefix(&prefix) == Some(&first.name)
@@ -188,7 +188,7 @@ fn curves(
     split(layers, group, || Chart::empty(owner, title, unit, timeline))
 }
 
-/// Layers of the named series, each once.
+/// Returns the layers of the named series, each once.
 pub(super) fn named(
     owner: &str,
     names: &[&str],
@@ -207,7 +207,7 @@ pub(super) fn named(
     layers
 }
 
-/// Puts layers into as few charts as show them all; those that are zero all the time are left out.
+/// Distributes layers over as few charts as possible; those that are always zero are left out.
 pub(super) fn split(
     mut layers: Vec<Layer>,
     group: &Group<'_>,
@@ -259,7 +259,7 @@ pub(super) fn split(
         .collect()
 }
 
-/// Names what a bound bounds: of errors a mark already tells which came first, and the caption says whose they are.
+/// Names the quantity of a bound. For errors, marks show which came first, and the caption names the owner.
 fn labelled(wanted: DrawnQuantity<'_>, bound: Bound) -> Bound {
     let name = wanted.metric.series.as_str();
     let name = name.rsplit('.').next().unwrap_or(name);
@@ -316,7 +316,7 @@ impl Chart {
         self.marks.sort();
     }
 
-    /// Least and greatest value that any layer reaches.
+    /// Least and greatest value of any layer.
     pub(super) fn reach(&self) -> (f64, f64) {
         if self.stacked {
             return (0.0, stack::height(&self.layers));

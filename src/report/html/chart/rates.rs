@@ -1,4 +1,4 @@
-//! How fast something was counted: the increase a second, over spans long enough to say something.
+//! Rates: the increase of counters per second, over spans long enough to be meaningful.
 
 use super::Chart;
 use super::bound::drawn_unit;
@@ -10,24 +10,24 @@ use crate::scenario::expr::SeriesFunction;
 use crate::units::Unit;
 use crate::units::show;
 
-/// Lengths of the spans over which rates are taken, seconds.
+/// Lengths of the spans over which rates are taken, in seconds.
 const SPANS: [f64; 13] = [
     0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0, 7200.0,
 ];
 /// Spans of a run for which rates are drawn.
 const MOST_SPANS: f64 = 100.0;
-/// Spans of a run in which next to nothing was counted.
+/// Spans of a run in which almost nothing may be counted.
 const LEAST_SPANS: f64 = 8.0;
-/// Events in a span from which a rate of it says something: with fewer, the grid of spans shows more than the events do.
+/// Events in a span from which its rate is meaningful; with fewer, the grid of spans would dominate the picture.
 const ENOUGH_TO_COUNT: f64 = 5.0;
 
-/// The increase a second of a group of counters, and for a client beside it of its attempts.
+/// Returns the rates of a group of counters, and for a client also those of its attempts.
 pub(super) fn rates(owner: &str, group: &Group<'_>, timeline: &Timeline) -> Vec<Chart> {
     let unit = group
         .iter()
         .find(|(wanted, _)| wanted.function == Some(SeriesFunction::Rate))
         .map_or(Unit::PerSecond, |(wanted, _)| drawn_unit(*wanted));
-    // What a client was to do belongs beside what came of it; last, so that the others keep their colours.
+    // A client's attempts belong beside their results; last, so that the others keep their colours.
     let attempted = format!("{owner}.attempted");
     let mut names: Vec<&str> = Vec::new();
     for (wanted, _) in group {
@@ -42,13 +42,13 @@ pub(super) fn rates(owner: &str, group: &Group<'_>, timeline: &Timeline) -> Vec<
         let every = Offset::from_duration(std::time::Duration::from_secs_f64(every));
         Curve::rate(series, every, timeline.now)
     });
-    let title = format!("a second, over {} each", show::seconds(every));
+    let title = format!("per second, over {} each", show::seconds(every));
     split(layers, group, || {
         Chart::empty(owner, &title, unit, timeline)
     })
 }
 
-/// How long the spans are over which rates are taken: there are not too many of them, and in each is enough to count.
+/// Chooses the length of the spans: not too many of them, and enough events in each.
 fn span_of_rates(seconds: f64, counted: i64) -> f64 {
     let most = (counted as f64 / ENOUGH_TO_COUNT).clamp(LEAST_SPANS, MOST_SPANS);
     SPANS
@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rates_are_of_spans_with_something_in_them() {
+    fn rates_cover_spans_with_enough_events() {
         let is = |seconds, counted, span: f64| {
             let chosen = span_of_rates(seconds, counted);
             assert!(

@@ -1,4 +1,4 @@
-//! From values to places: domains that begin and end well, and ticks that people count in.
+//! Scales: ranges with round ends, and ticks at round numbers.
 
 use crate::record::Offset;
 use crate::units::Unit;
@@ -7,21 +7,21 @@ use crate::units::show;
 /// A value axis.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Scale {
-    /// The value at the lower edge.
+    /// Value at the lower edge.
     pub(super) low: f64,
-    /// The value at the upper edge, above `low`.
+    /// Value at the upper edge, above `low`.
     pub(super) high: f64,
-    /// The values that are named, ascending.
+    /// Labelled values, ascending.
     pub(super) ticks: Vec<f64>,
     unit: Unit,
 }
 
 impl Scale {
-    /// An axis that shows everything between two values. It begins at zero, unless all the values are so far from zero
-    /// that what they do could not be seen.
+    /// Makes an axis that covers two values. It begins at zero, unless the values are so far from zero that their
+    /// changes could not be seen.
     pub(super) fn covering(least: f64, greatest: f64, unit: Unit, from_zero: bool) -> Self {
         let spread = greatest - least;
-        // Less than a tenth of the height: from zero it would be a flat line.
+        // The spread is less than a tenth of the height: from zero it would be a flat line.
         let cut = !from_zero && least > 0.0 && spread > 0.0 && spread < 0.1 * greatest;
         let base = if cut { least } else { least.min(0.0) };
         let top = if greatest > base {
@@ -31,7 +31,7 @@ impl Scale {
         };
         let step = step(top - base, 5.0, unit, top);
         let low = (base / step).floor() * step;
-        // A little air, so that the greatest value does not lie on the edge.
+        // Leave a margin, so that the greatest value does not lie on the edge.
         let high = low + ((top + 0.03 * (top - low) - low) / step).ceil() * step;
         let count = ((high - low) / step).round() as usize;
         let ticks = (0..=count).map(|index| low + index as f64 * step).collect();
@@ -43,17 +43,17 @@ impl Scale {
         }
     }
 
-    /// Whether the axis leaves out zero.
+    /// Returns whether the axis leaves out zero.
     pub(super) fn leaves_out_zero(&self) -> bool {
         self.low > 0.0
     }
 
-    /// The share of the height, from 0 at the lower edge to 1 at the upper.
+    /// Returns the share of the height, from 0 at the lower edge to 1 at the upper.
     pub(super) fn share(&self, value: f64) -> f64 {
         (value - self.low) / (self.high - self.low)
     }
 
-    /// A tick as it is written.
+    /// Writes a tick.
     pub(super) fn tick_label(&self, tick: f64) -> String {
         match self.unit {
             Unit::Count | Unit::Text => show::grouped(tick, 2),
@@ -62,7 +62,7 @@ impl Scale {
     }
 }
 
-/// A step that people count in: 1, 2 or 5 times a power of ten; for bytes, of a binary multiple.
+/// Returns a round step: 1, 2 or 5 times a power of ten; for bytes, of a binary multiple.
 fn step(span: f64, wanted: f64, unit: Unit, top: f64) -> f64 {
     let base = match unit {
         Unit::Bytes | Unit::BytesPerSecond => show::binary_step(top),
@@ -85,7 +85,7 @@ fn decimal_step(rough: f64) -> f64 {
     factor * power
 }
 
-/// The time axis of a run: moments that are named, with their names.
+/// Returns the labelled moments of the time axis.
 pub(super) fn time_ticks(end: Offset) -> Vec<(Offset, String)> {
     let seconds = end.as_secs_f64();
     let (unit, name) = match seconds {
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn ticks_are_numbers_that_people_count_in() {
+    fn ticks_are_round_numbers() {
         let scale = Scale::covering(0.0, 1000.0, Unit::Count, false);
         assert_eq!(
             labels(&scale),
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn values_far_from_zero_and_close_together_get_an_axis_of_their_own() {
+    fn close_values_far_from_zero_get_an_axis_of_their_own() {
         let scale = Scale::covering(261_944.0, 262_144.0, Unit::Count, false);
         assert!(scale.leaves_out_zero());
         assert!(scale.low > 261_000.0 && scale.high < 263_000.0, "{scale:?}");
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn an_axis_of_nothing_still_has_a_height() {
+    fn an_axis_without_values_still_has_a_height() {
         for unit in [Unit::Count, Unit::Seconds, Unit::Bytes, Unit::PerSecond] {
             let scale = Scale::covering(0.0, 0.0, unit, false);
             assert!(scale.high > scale.low, "{unit:?}: {scale:?}");
@@ -157,14 +157,14 @@ mod tests {
     }
 
     #[test]
-    fn what_goes_below_zero_is_shown() {
+    fn negative_values_are_shown() {
         let scale = Scale::covering(-7.0, 3.0, Unit::Count, false);
         assert!(scale.low <= -7.0 && scale.high >= 3.0);
         assert!(scale.share(-7.0) >= 0.0 && scale.share(3.0) <= 1.0);
     }
 
     #[test]
-    fn time_is_told_in_the_unit_that_suits_the_run() {
+    fn the_time_unit_suits_the_length_of_the_run() {
         let names = |seconds: f64| -> Vec<String> {
             time_ticks(Offset((seconds * 1e9) as u64))
                 .into_iter()

@@ -1,4 +1,4 @@
-//! Layers that stand on each other: each drawn by the height of its upper edge.
+//! Stacked layers: each drawn by the height of its upper edge.
 
 use std::collections::BTreeSet;
 
@@ -6,9 +6,9 @@ use super::Layer;
 use super::curve::{Curve, column_of};
 use crate::record::Offset;
 
-/// The upper edge of every layer, the lowest first. All edges change at the same moments, of which a drawing so many
-/// columns wide keeps those where the sum or the lowest layer is greatest or least, and the last of each column: so the
-/// difference of two edges is a value that was recorded.
+/// Returns the upper edge of every layer, the lowest first. All edges change at the same moments. Of these, each column
+/// keeps those at which the sum or the lowest layer is greatest or least, and the last, so that the difference of two
+/// edges is a recorded value.
 pub(super) fn edges(layers: &[Layer], end: Offset, columns: usize) -> Vec<Curve> {
     let moments: BTreeSet<Offset> = layers
         .iter()
@@ -39,7 +39,7 @@ pub(super) fn edges(layers: &[Layer], end: Offset, columns: usize) -> Vec<Curve>
         .collect()
 }
 
-/// The greatest height of all layers together.
+/// Returns the greatest height of all layers together.
 pub(super) fn height(layers: &[Layer]) -> f64 {
     edges(layers, Offset(u64::MAX), usize::MAX >> 1)
         .last()

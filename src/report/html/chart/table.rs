@@ -1,12 +1,13 @@
-//! A chart as words and as a table, for who cannot see it or wants the numbers.
+//! A chart as sentences and as a table, for readers who cannot see it or want the numbers.
 
 use maud::{Markup, html};
 
+use super::curve::Curve;
 use super::scale::time_ticks;
 use super::{Chart, Layer};
 use crate::units::show;
 
-/// One sentence a curve, and one an expectation.
+/// Renders a sentence for each curve and each expectation.
 pub(super) fn description(chart: &Chart) -> String {
     let mut text = String::new();
     let show = |value| show::spaced(value, chart.unit);
@@ -34,7 +35,7 @@ pub(super) fn description(chart: &Chart) -> String {
     text.trim_end().to_owned()
 }
 
-/// Values at round times, folded.
+/// Renders values at round times, folded.
 pub(super) fn table(chart: &Chart) -> Markup {
     let mut times: Vec<_> = time_ticks(chart.end);
     if times.last().is_none_or(|(last, _)| *last < chart.end) {
@@ -54,7 +55,7 @@ pub(super) fn table(chart: &Chart) -> Markup {
                         @for (at, label) in times {
                             tr {
                                 th scope="row" { (label) }
-                                @for curve in chart.layers.iter().map(|layer| &layer.curve).chain(chart.limit.iter().map(|(_, curve)| curve)) {
+                                @for curve in curves(chart) {
                                     td {
                                         @match curve.at(at) {
                                             Some(value) => (show::spaced(value, chart.unit)),
@@ -71,11 +72,16 @@ pub(super) fn table(chart: &Chart) -> Markup {
     }
 }
 
-/// A curve's name as it is shown everywhere.
+/// Returns the displayed name of a curve.
 pub(super) fn name(layer: &Layer) -> String {
     if layer.emulated {
         format!("{} (emulated)", layer.name)
     } else {
         layer.name.clone()
     }
+}
+
+fn curves(chart: &Chart) -> impl Iterator<Item = &Curve> {
+    let layers = chart.layers.iter().map(|layer| &layer.curve);
+    layers.chain(chart.limit.iter().map(|(_, curve)| curve))
 }

@@ -1,4 +1,4 @@
-//! What is written on a node: its ends of links, translation, room, what it serves, connects and runs.
+//! The lines inside a node's box: link ends, translation, settings, servers, clients and commands.
 
 use crate::names::NodeName;
 use crate::scenario::topology::{Emulation, NatSpec, NodeSpec};
@@ -6,32 +6,29 @@ use crate::scenario::workload::{Accept, ClientSpec, Load, ServerSpec};
 use crate::scenario::{RunSpec, topology::InterfaceSpec};
 use crate::units::show;
 
-/// One line on a node.
+/// One line in a node's box.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct NodeLine {
     pub(super) kind: LineKind,
     pub(super) text: String,
 }
 
-/// What a line is about.
+/// The subject of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum LineKind {
     /// Address translation.
     Nat,
-    /// What a scenario set on the node.
+    /// A setting of the scenario.
     Setting,
-    /// Something that the lab stands in for.
+    /// A feature that the lab emulates.
     Emulated,
-    /// A server.
     Server,
-    /// A client.
     Client,
-    /// A command.
     Command,
 }
 
 impl LineKind {
-    /// The class that gives it its colour.
+    /// Returns the class that colours it.
     pub(super) fn class(self) -> &'static str {
         match self {
             Self::Nat => "nat",
@@ -44,7 +41,7 @@ impl LineKind {
     }
 }
 
-/// Everything but the interfaces, in the order in which it is read.
+/// Returns everything but the interfaces, in reading order.
 pub(super) fn lines(spec: &RunSpec, name: &NodeName, node: &NodeSpec) -> Vec<NodeLine> {
     let line = |kind, text| NodeLine { kind, text };
     let mut lines = Vec::new();
@@ -93,7 +90,7 @@ pub(super) fn lines(spec: &RunSpec, name: &NodeName, node: &NodeSpec) -> Vec<Nod
     lines
 }
 
-/// `eth0 10.0.0.1/30`.
+/// Returns an interface with its address: `eth0 10.0.0.1/30`.
 pub(super) fn interface(interface: &InterfaceSpec) -> String {
     match interface.addresses.as_slice() {
         [] => interface.name.to_string(),

@@ -1,4 +1,4 @@
-//! The picture: a box for each node, in it a row for each of its links, from row to row the links.
+//! The drawing of a topology: a box for each node with a row for each of its links, and lines between the rows.
 
 use std::collections::BTreeMap;
 
@@ -10,23 +10,23 @@ use crate::names::NodeName;
 use crate::scenario::RunSpec;
 use crate::scenario::topology::{ImpairedBy, Impairment, LinkSpec};
 
-/// Width of a character of the picture's letters (11 units of a monospaced face).
+/// Width of a character (11 units of a monospaced font).
 const LETTER: f64 = 6.7;
 const ROW: f64 = 17.0;
 const HEAD: f64 = 26.0;
 const MARGIN: f64 = 8.0;
-/// Between boxes above one another, with their rows and without.
+/// Vertical space between boxes, with rows and without.
 const BETWEEN: [f64; 2] = [18.0, 8.0];
 /// Characters of a row before it is cut.
 const LONGEST_ROW: usize = 32;
-/// Nodes above one another before a column is broken.
+/// Nodes in a column before it is split.
 const LONGEST_COLUMN: usize = 20;
 /// Width of a character of a node's name (13 units, bold).
 const NAME_LETTER: f64 = 8.4;
-/// A drawing up to this wide is made to fit the page; a wider one keeps its size, and is scrolled.
+/// Width up to which a drawing is scaled to the page; a wider one keeps its size and scrolls.
 const WIDEST_TO_FIT: f64 = 1300.0;
 
-/// A node's box.
+/// The box of a node.
 #[derive(Debug)]
 struct NodeBox<'a> {
     name: &'a NodeName,
@@ -40,7 +40,7 @@ struct NodeBox<'a> {
     lines: Vec<NodeLine>,
 }
 
-/// A node's end of a link: a row of its box.
+/// A row of a box: one end of a link.
 #[derive(Debug)]
 struct LinkEndBox {
     link: usize,
@@ -49,7 +49,7 @@ struct LinkEndBox {
     left: bool,
 }
 
-/// Draws the topology; not in full: names alone.
+/// Draws the topology; if not `full`, only names.
 pub(super) fn picture(id: &str, spec: &RunSpec, full: bool) -> Markup {
     let columns = layout::columns(spec, LONGEST_COLUMN);
     let gap = if spec.topology.links.iter().any(|link| words(link).is_some()) {
@@ -67,11 +67,12 @@ pub(super) fn picture(id: &str, spec: &RunSpec, full: bool) -> Markup {
         .iter()
         .map(|each| each.y + each.height)
         .fold(0.0, f64::max);
-    // Links between nodes of one column swing out to the right.
+    // Links between nodes of one column curve to the right.
     let (width, height) = ((right + 0.5 * gap).ceil(), (foot + 2.0).ceil());
     let (title, description) = (format!("{id}-topology-t"), format!("{id}-topology-d"));
     html! {
-        svg class={ "topology" @if width <= WIDEST_TO_FIT { " fit" } @if !full { " names" } } viewBox=(format!("0 0 {width} {height}")) width=(width) height=(height) role="img"
+        svg class={ "topology" @if width <= WIDEST_TO_FIT { " fit" } @if !full { " names" } }
+            viewBox=(format!("0 0 {width} {height}")) width=(width) height=(height) role="img"
             aria-labelledby=(title) aria-describedby=(description)
         {
             title id=(title) { "Topology" }
@@ -127,7 +128,7 @@ fn boxes<'a>(spec: &'a RunSpec, columns: &[Vec<usize>], full: bool) -> Vec<NodeB
         .collect()
 }
 
-/// Gives every box its size and place: all boxes of a column are as wide as its widest, columns are centred.
+/// Gives every box its size and position. Boxes of a column are as wide as the widest; columns are centred.
 fn place<'a>(
     mut boxes: Vec<NodeBox<'a>>,
     columns: &[Vec<usize>],
@@ -183,15 +184,17 @@ fn draw_box(node: &NodeBox<'_>) -> Markup {
             rect x=(node.x) y=(node.y) width=(node.width) height=(node.height) rx="5" {}
             text class="name" x=(node.x + MARGIN) y=(node.y + HEAD / 2.0) dy="0.35em" { (cut(node.name.as_str())) }
             @if node.nat {
-                rect class="tag" x=(node.x + node.width - MARGIN - 30.0) y=(node.y + 6.0) width="30" height="15" rx="3" {}
-                text class="tag" x=(node.x + node.width - MARGIN - 15.0) y=(node.y + 13.5) dy="0.35em" text-anchor="middle" { "NAT" }
+                @let right = node.x + node.width - MARGIN;
+            rect class="tag" x=(right - 30.0) y=(node.y + 6.0) width="30" height="15" rx="3" {}
+                text class="tag" x=(right - 15.0) y=(node.y + 13.5) dy="0.35em" text-anchor="middle" { "NAT" }
             }
             @if !node.ports.is_empty() || !node.lines.is_empty() {
                 line x1=(node.x) x2=(node.x + node.width) y1=(rows_from) y2=(rows_from) {}
             }
             @for (row, port) in node.ports.iter().enumerate() {
                 @let x = if port.left { node.x + MARGIN } else { node.x + node.width - MARGIN };
-                text class="port" x=(x) y=(row_y(row)) dy="0.35em" text-anchor=(if port.left { "start" } else { "end" }) {
+                @let anchor = if port.left { "start" } else { "end" };
+                text class="port" x=(x) y=(row_y(row)) dy="0.35em" text-anchor=(anchor) {
                     (cut(&port.text))
                 }
                 circle cx=(if port.left { node.x } else { node.x + node.width }) cy=(row_y(row)) r="3" {}
@@ -211,7 +214,7 @@ fn draw_link(index: usize, link: &LinkSpec, spec: &RunSpec, boxes: &[NodeBox<'_>
         let node = boxes.get(spec.topology.nodes.get_index_of(name)?)?;
         let peer = boxes.get(spec.topology.nodes.get_index_of(&link.between[1 - side])?)?;
         let left = peer.column < node.column;
-        // Where a node is linked to itself or twice to the same neighbour, each end takes its own row.
+        // If a node is linked to itself or twice to the same neighbour, each end takes its own row.
         let row = node.ports.iter().position(|port| port.link == index);
         let y = match row {
             Some(row) => node.y + HEAD + ROW * (row as f64 + 0.5),
@@ -251,7 +254,7 @@ fn draw_link(index: usize, link: &LinkSpec, spec: &RunSpec, boxes: &[NodeBox<'_>
     }
 }
 
-/// What a link does to packets: `5 ms ± 1 ms, 1% lost, 10,000,000 bit/s`.
+/// Describes the impairment of a link: `5 ms ± 1 ms, 1% lost, 10,000,000 bit/s`.
 pub(super) fn words(link: &LinkSpec) -> Option<String> {
     use crate::units::show::{bytes, grouped, seconds};
     let Impairment {

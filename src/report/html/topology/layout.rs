@@ -1,4 +1,4 @@
-//! Which node stands where: columns by distance from the nodes that make load, in each column near their neighbours.
+//! Places the nodes in columns by their distance from the clients, and near their neighbours within a column.
 
 use std::collections::{BTreeSet, VecDeque};
 
@@ -6,7 +6,7 @@ use indexmap::IndexSet;
 
 use crate::scenario::RunSpec;
 
-/// Columns of nodes, by their index in the topology, each from above. A column longer than `most` is broken into several.
+/// Returns columns of nodes as topology indices, from the top. Columns longer than `most` are split.
 pub(super) fn columns(spec: &RunSpec, most: usize) -> Vec<Vec<usize>> {
     let neighbours = neighbours(spec);
     let layers = layers(spec, &neighbours);
@@ -18,7 +18,7 @@ pub(super) fn columns(spec: &RunSpec, most: usize) -> Vec<Vec<usize>> {
         }
         columns.push(layer);
     }
-    // Once backwards: what is on the left follows what it leads to, unless it is already settled from there.
+    // One pass backwards: nodes on the left follow their neighbours on the right, unless they already have a place.
     for index in (0..columns.len().saturating_sub(1)).rev() {
         let (left, right) = columns.split_at_mut(index + 1);
         let (layer, after) = (&mut left[index], &right[0]);
@@ -37,7 +37,7 @@ pub(super) fn columns(spec: &RunSpec, most: usize) -> Vec<Vec<usize>> {
         .collect()
 }
 
-/// Nodes by their distance from where load is made; what cannot be reached from there begins anew at the left.
+/// Returns nodes by distance from the clients; unreachable nodes start again at the left.
 fn layers(spec: &RunSpec, neighbours: &[IndexSet<usize>]) -> Vec<Vec<usize>> {
     let index = |name| spec.topology.nodes.get_index_of(name);
     let clients = spec.workload.clients.iter().map(|client| &client.node);
@@ -48,7 +48,7 @@ fn layers(spec: &RunSpec, neighbours: &[IndexSet<usize>]) -> Vec<Vec<usize>> {
         .iter()
         .filter_map(|server| index(&server.node))
         .collect();
-    // A command may run on the server that it looks at: that does not make it a place where load comes from.
+    // A command may run on the server that it inspects, which does not make it a source of load.
     let mut seeds: Vec<usize> = clients
         .chain(commands)
         .filter_map(index)
@@ -85,7 +85,7 @@ fn layers(spec: &RunSpec, neighbours: &[IndexSet<usize>]) -> Vec<Vec<usize>> {
     layers
 }
 
-/// Each node's neighbours, in the order of the links.
+/// Returns each node's neighbours, in the order of the links.
 pub(super) fn neighbours(spec: &RunSpec) -> Vec<IndexSet<usize>> {
     let mut neighbours = vec![IndexSet::new(); spec.topology.nodes.len()];
     for link in &spec.topology.links {
@@ -101,7 +101,7 @@ pub(super) fn neighbours(spec: &RunSpec) -> Vec<IndexSet<usize>> {
     neighbours
 }
 
-/// The middle of a node's neighbours in a column, from 0 at its top to 1 at its foot; the middle where it has none there.
+/// Returns the mean position of a node's neighbours in a column, from 0 at the top to 1 at the bottom; 0.5 without any.
 fn mean_place(neighbours: &IndexSet<usize>, column: &[usize]) -> f64 {
     let places: Vec<f64> = column
         .iter()

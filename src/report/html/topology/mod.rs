@@ -1,4 +1,4 @@
-//! Where a run happened: a picture of its nodes and links, and the same as a table.
+//! The topology of a run: a drawing of its nodes and links, and a table.
 
 mod contents;
 mod draw;
@@ -9,12 +9,12 @@ use maud::{Markup, html};
 
 use crate::scenario::RunSpec;
 
-/// Nodes up to which everything is in the picture; beyond, only names, and the rest is in the table.
+/// Nodes up to which the drawing shows everything; beyond, only names, with the rest in the table.
 const MOST_IN_FULL: usize = 12;
-/// Nodes up to which there is a picture at all.
+/// Nodes up to which there is a drawing.
 const MOST_DRAWN: usize = 100;
 
-/// The picture, folded where it is not the first of its scenario, and the table.
+/// Renders the drawing, folded unless it is the first of its scenario, and the table.
 pub(super) fn topology(id: &str, spec: &RunSpec, open: bool) -> Markup {
     let topology = &spec.topology;
     let nodes = topology.nodes.len();

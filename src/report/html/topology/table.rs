@@ -1,11 +1,11 @@
-//! The topology as a table: for who cannot see the picture, and for what does not fit into it.
+//! The topology as a table, for readers who cannot see the drawing and for what does not fit into it.
 
 use maud::{Markup, html};
 
 use super::{contents, draw};
 use crate::scenario::RunSpec;
 
-/// Nodes with their interfaces and what is on them; folded unless it stands for the picture.
+/// Renders nodes with their interfaces and contents; folded unless it replaces the drawing.
 pub(super) fn table(spec: &RunSpec, open: bool) -> Markup {
     html! {
         details class="values" open[open] {
@@ -29,7 +29,8 @@ pub(super) fn table(spec: &RunSpec, open: bool) -> Markup {
                                                 @for address in &interface.addresses { " " (address) }
                                             }
                                             " to " (interface.peer)
-                                            @if let Some(words) = spec.topology.links.get(interface.link).and_then(draw::words) {
+                                            @let link = spec.topology.links.get(interface.link);
+                                    @if let Some(words) = link.and_then(draw::words) {
                                                 " (" (words) ")"
                                             }
                                         }
