@@ -85,7 +85,7 @@ pub async fn run_together(
     emit: impl FnMut(Option<usize>, SuiteEvent<'_>),
 ) -> Vec<Trial> {
     let began = Instant::now();
-    let mut all: Vec<Vec<Tried>> = all.into_iter().map(untried).collect();
+    let mut all: Vec<Vec<Tried>> = all.into_iter().map(without_runs).collect();
     let interrupted = run_rounds(&mut all, 0..effort.rounds, options, stop, emit).await;
     let took = began.elapsed();
     all.into_iter()

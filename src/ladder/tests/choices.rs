@@ -59,7 +59,7 @@ fn a_missing_connection_is_an_error_with_a_reason() {
     let refused = |script: &Script, which: &str| script.draw(which).unwrap_err().to_string();
     assert_eq!(
         refused(&three(), "lode"),
-        "find a client or command `lode`; there is: load"
+        "find a client or command named `lode`; available: load"
     );
     assert_eq!(
         refused(&three(), "load:4"),
@@ -92,6 +92,7 @@ fn attempts_without_a_port_are_noted_beside_those_that_had_one() {
     assert_eq!(
         notes,
         [
+            "states are inferred from the packets",
             "7 attempts had no local port left (EADDRNOTAVAIL); they sent no packets and are not counted"
         ]
     );
@@ -140,7 +141,7 @@ expect: [ load.established >= 0 ]
     for (which, rival) in [("ab", "load"), ("load", "ab")] {
         let ladder = script.draw(which).unwrap();
         assert_eq!(ladder.rows.len(), 2);
-        assert!(ladder.notes[0].starts_with(&format!("{rival} on `client` may connect")));
+        assert!(ladder.notes[1].starts_with(&format!("{rival} on `client` may connect")));
     }
 }
 

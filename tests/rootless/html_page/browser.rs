@@ -1,7 +1,7 @@
-//! The page in a real browser: it complains of nothing, its charts read out values, its labels do not cover each other.
+//! The page in a real browser: no errors, charts that can be read out, labels that do not overlap.
 //!
-//! A copy of the page gets one more script (`probe.js`), which the copy's policy lets run beside the page's own; it acts
-//! as a reader would and leaves what it saw in the document, which the browser then prints.
+//! A copy of the page gets one more script (`probe.js`), which the copy's policy allows beside the page's own. It acts
+//! like a reader and leaves its observations in the document, which the browser then prints.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -15,17 +15,17 @@ use nslab::report::html::{self, Ladders};
 use crate::html_page::{ladders, pictures, shipped, weight};
 use crate::reports::outside::absent;
 
-/// Names under which Debian, Ubuntu, Fedora and Google install it.
+/// Names under which Debian, Ubuntu, Fedora and Google install Chromium.
 const BROWSERS: [&str; 4] = [
     "chromium",
     "chromium-browser",
     "google-chrome",
     "google-chrome-stable",
 ];
-/// A browser that has not printed the page by then never will.
+/// Time limit for a browser to print the page.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Browsers are large: one at a time.
+/// Browsers are large, so only one runs at a time.
 static TURN: Mutex<()> = Mutex::new(());
 
 const PROBE: &str = include_str!("probe.js");
@@ -54,11 +54,11 @@ fn a_browser_shows_the_page_without_complaint_and_reads_values_off_its_charts() 
     assert!(first["right"].as_str().unwrap().starts_with("180 ms"));
     assert_eq!(first["escaped"], true, "Escape hides it");
     assert_eq!(first["left"], true, "so does the pointer when it leaves");
-    // A stack's layers are read as what they are, not as the heights of their edges.
+    // The layers of a stack are read as their own values, not as the heights of their edges.
     let stack = seen["stack"].as_str().unwrap();
     assert!(stack.contains("SYN_SENT 100"), "{stack}");
     assert!(stack.contains("TIME_WAIT 200"), "{stack}");
-    // An axis that does not begin at zero reads like any other.
+    // An axis that does not begin at zero is read like any other.
     let table = seen["table"].as_str().unwrap();
     assert!(table.contains("entries 262,144"), "{table}");
     assert!(table.contains("limit 262,144"), "{table}");
@@ -82,7 +82,7 @@ fn a_browser_opens_a_large_page_as_well() {
     assert_eq!(seen["outside"], Value::Array(Vec::new()));
 }
 
-/// What the probe saw; `None`, with the reason on standard output, where there is no browser.
+/// Returns the probe's observations; `None`, with the reason on standard output, without a browser.
 fn look_at(name: &str, page: &str) -> Option<Value> {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
     // For people.
@@ -118,7 +118,7 @@ fn look_at(name: &str, page: &str) -> Option<Value> {
     Some(serde_json::from_str(&seen).unwrap())
 }
 
-/// The document as it stands once all scripts have run, and what the browser wrote to its log.
+/// Returns the document after all scripts have run, and the browser's log.
 fn print_document(browser: &Path, page: &Path) -> (String, String) {
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let profile = tempfile::tempdir().unwrap();

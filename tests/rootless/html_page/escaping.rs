@@ -1,4 +1,4 @@
-//! Whatever a scenario, a program or a kernel says, it stays text.
+//! Text from a scenario, a program or a kernel stays text on the page.
 
 use std::sync::Arc;
 
@@ -94,14 +94,14 @@ fn nothing_from_outside_becomes_markup() {
     for tag in body.split('<').skip(1) {
         let inside = tag.split('>').next().unwrap();
         assert_eq!(inside.matches('"').count() % 2, 0, "<{inside}>");
-        // What stands between quotes is a value; the rest are names.
+        // The parts between quotes are values; the rest are names.
         let names: String = inside.split('"').step_by(2).collect();
         assert!(!names.contains("onerror"), "<{inside}>");
     }
 }
 
 #[test]
-fn no_link_runs_anything() {
+fn links_never_run_anything() {
     let page = html::render(&evil(), &Ladders::default());
     for address in values_of(&page, "href=\"") {
         assert!(

@@ -1,4 +1,4 @@
-//! Packets of connections on the page: drawn from the capture beside a stored record.
+//! Packets of connections on the page, drawn from the capture beside a stored record.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -10,16 +10,16 @@ use nslab::suite::SuiteResult;
 use nslab::suite::replay::{StoredRun, replay};
 
 const RECORD: &str = "tests/data/records/captured/accept-queue-overflow-never-accepts.nslab.jsonl";
-/// The most that ladders may add to a page, bytes, with the markup around them.
+/// Maximum bytes that ladders may add to a page, including the markup around them.
 const HEAVIEST: usize = 1_200_000;
 
-/// A run of which there is a capture.
+/// Returns a run with a capture.
 pub fn captured() -> SuiteResult {
     let record = StoredRun::read(Path::new(RECORD)).unwrap();
     replay(&[record]).result
 }
 
-/// The page with the ladders that a reader asks for.
+/// Renders the page with the ladders that a reader asks for.
 pub fn page(result: &SuiteResult, which: Option<&str>) -> String {
     let which: Option<ConnectionChoice> = which.map(|which| which.parse().unwrap());
     let open = |path: &Path| Capture::read(path).map_err(|error| error.to_string());
@@ -31,7 +31,7 @@ fn a_run_with_a_capture_shows_the_first_connection_that_failed() {
     let page = page(&captured(), None);
     assert_eq!(page.matches("<svg class=\"ladder\"").count(), 1);
     assert!(page.contains("burst, connection 10 of 20: never answered"));
-    assert!(page.contains("accept queue full"), "the reason is told");
+    assert!(page.contains("accept queue full"), "the reason is shown");
     assert!(page.contains("<details class=\"ladder\" open>"));
 }
 
@@ -51,7 +51,7 @@ fn a_reader_may_ask_for_another_connection() {
 }
 
 #[test]
-fn a_capture_that_cannot_be_read_is_told_on_the_page() {
+fn an_unreadable_capture_is_reported_on_the_page() {
     let result = captured();
     let ladders = Ladders::draw(&result, None, |_| Err("read it: it is torn".to_owned()));
     let page = html::render(&result, &ladders);
@@ -66,12 +66,12 @@ fn ladders_do_not_make_a_page_heavy() {
     result.scenarios = vec![Arc::new(scenario)];
     let bare = html::render(&result, &Ladders::default()).len();
     let page = page(&result, Some("burst:1"));
-    let told = page
+    let left_out = page
         .matches("Left out, to keep this page small: burst, connection 1 of 20")
         .count();
     let drawn = page.matches("<svg class=\"ladder\"").count();
-    assert_eq!(drawn + told, 700);
-    assert!(drawn > 100 && told > 100, "{drawn} drawn");
+    assert_eq!(drawn + left_out, 700);
+    assert!(drawn > 100 && left_out > 100, "{drawn} drawn");
     assert!(page.len() - bare < HEAVIEST, "{} bytes", page.len() - bare);
     assert!(page.contains(&format!(
         "`nslab report {RECORD} --ladder burst:1` draws it"

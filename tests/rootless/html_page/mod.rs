@@ -1,8 +1,7 @@
-//! The HTML report as a whole: its structure, that nothing escapes into it, its weight, and how it behaves in a browser.
+//! The HTML report as a whole: structure, escaping, size, and behaviour in a browser.
 //!
-//! Results are made by hand after the shipped scenarios (`shipped`), by the builders in `world`. The browser's part is
-//! skipped, and says so, where there is no `chromium`. The page it looked at stays in the target folder, to be looked
-//! at by people.
+//! Results are made by hand after the shipped scenarios (`shipped`) with the builders in `world`. Without `chromium` the
+//! browser's part is skipped with a message. The tested page stays in the target folder for people to look at.
 
 #![expect(
     clippy::print_stdout,

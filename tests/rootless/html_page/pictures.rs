@@ -1,4 +1,4 @@
-//! Topologies of every size: in full, names alone, a list.
+//! Topologies of every size: full drawings, names only, a list.
 
 use nslab::record::Timeline;
 use nslab::scenario::workload::{Accept, Workload};
@@ -6,7 +6,7 @@ use nslab::suite::SuiteResult;
 
 use crate::html_page::world::*;
 
-/// A chain of five, a tree of ten, a star of forty, 150 nodes in a row.
+/// A chain of five, a tree of ten, a star of forty, and 150 nodes in a row.
 pub fn suite_of_topologies() -> SuiteResult {
     let names = |count: usize| -> Vec<String> { (0..count).map(|n| format!("node-{n}")).collect() };
     let chain = |count| (1..count).map(|n| (n - 1, n)).collect::<Vec<_>>();

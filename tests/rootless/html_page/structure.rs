@@ -1,4 +1,4 @@
-//! What is where on the page.
+//! The structure of the page.
 
 use nslab::report::html::{self, Ladders};
 
@@ -37,7 +37,7 @@ fn every_link_within_the_page_leads_somewhere_and_every_name_is_given_once() {
 
 #[test]
 fn every_element_of_a_drawing_is_closed() {
-    // Within SVG an HTML parser knows no elements that close themselves: the next would become their child.
+    // In SVG, an HTML parser does not know self-closing elements: the next element would become their child.
     let page = html::render(&shipped::suite_of_all_kinds(), &Ladders::default());
     for name in [
         "svg", "g", "path", "line", "rect", "circle", "text", "title",
@@ -66,7 +66,7 @@ fn nothing_is_fetched_and_nothing_is_written_into_attributes_that_run() {
 }
 
 #[test]
-fn what_is_emulated_says_so_wherever_its_result_is_shown() {
+fn emulation_is_shown_wherever_its_result_is() {
     let page = html::render(&shipped::suite_of_all_kinds(), &Ladders::default());
     let run = page.split("id=\"s3-r1\"").nth(1).unwrap();
     let run = run.split("id=\"s3-r2\"").next().unwrap();
@@ -81,7 +81,7 @@ fn what_is_emulated_says_so_wherever_its_result_is_shown() {
     assert_eq!(overview.matches("badge emulated").count(), 2);
 }
 
-/// Values of an attribute, by what stands before them.
+/// Returns the values of an attribute, identified by the text before them.
 pub fn values_of<'a>(page: &'a str, before: &str) -> Vec<&'a str> {
     page.split(before)
         .skip(1)
@@ -89,7 +89,7 @@ pub fn values_of<'a>(page: &'a str, before: &str) -> Vec<&'a str> {
         .collect()
 }
 
-/// Headings, captions, folds and badges, a line each.
+/// Returns headings, captions, folds and badges, one per line.
 fn outline(page: &str) -> String {
     let body = page.split("<main>").nth(1).unwrap();
     let mut lines = Vec::new();
@@ -114,7 +114,7 @@ fn outline(page: &str) -> String {
     lines.join("\n")
 }
 
-/// The text of an element, without its tags.
+/// Returns the text of an element without its tags.
 fn text_of(element: &str) -> String {
     let mut text = String::new();
     let mut inside = true;

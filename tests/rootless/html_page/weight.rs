@@ -11,10 +11,10 @@ use nslab::units::Unit;
 
 use crate::html_page::world::*;
 
-/// The most that such a page may weigh, bytes.
+/// Maximum size of such a page in bytes.
 const HEAVIEST: usize = 5_000_000;
 
-/// Scenarios of 75 s on ten nodes, with expectations that look at every node, sampled every 100 ms without rest.
+/// Scenarios of 75 s on ten nodes, with expectations on every node, sampled every 100 ms.
 pub fn large_suite(scenarios: usize) -> SuiteResult {
     suite((0..scenarios).map(large_scenario).collect())
 }

@@ -1,4 +1,4 @@
-//! Builds results by hand: topologies, loads, what was recorded, what was judged.
+//! Builds results by hand: topologies, loads, records and verdicts.
 
 use nslab::fixtures;
 pub use nslab::fixtures::{server, sysctl, topology};
@@ -29,7 +29,7 @@ pub fn client(name: &str, node: &str, rate: f64, count: u64) -> ClientSpec {
     }
 }
 
-/// What a run recorded, put together piece by piece.
+/// A run's record, put together piece by piece.
 #[derive(Debug, Default)]
 pub struct Tape {
     pub timeline: Timeline,
@@ -37,7 +37,7 @@ pub struct Tape {
 }
 
 impl Tape {
-    /// On a machine like those that tests run on.
+    /// Starts a record on a machine like those that tests run on.
     pub fn on_a_machine(off_baseline: &[(&str, &str, &str)]) -> Self {
         let mut environment = Environment {
             nslab: "0.1.0".to_owned(),
@@ -88,7 +88,7 @@ impl Tape {
         id
     }
 
-    /// A series of counts from a function of time, looked at every so often; only changes are kept.
+    /// Adds a series of counts from a function of time, sampled at a fixed interval; only changes are kept.
     pub fn series(
         &mut self,
         name: &str,
@@ -117,8 +117,8 @@ impl Tape {
         };
         for t in (0..=end).step_by(usize::try_from(every).unwrap()) {
             let value = value(Offset(t).as_secs_f64());
-            if told != Some(value) {
-                told = Some(value);
+            if last != Some(value) {
+                last = Some(value);
                 self.timeline.add(Event::Sample {
                     t: Offset(t),
                     v: vec![(id, value)],
@@ -162,7 +162,7 @@ impl Tape {
     }
 }
 
-/// An expectation with its verdict.
+/// Returns an expectation with its verdict.
 pub type Judged = (Expectation, Verdict);
 
 pub fn metric(name: &str, unit: Unit) -> MetricRef {
@@ -197,7 +197,7 @@ pub fn compare(left: Expr, op: CompareOp, value: f64) -> Claim {
     }
 }
 
-/// An expectation of some line, its outcome, and what was observed.
+/// An expectation with its line, outcome and observed values.
 pub fn judged(
     line: u32,
     text: &str,
@@ -233,7 +233,7 @@ pub fn judged(
     (expectation, verdict)
 }
 
-/// A run with its verdict: the worst of its expectations.
+/// Returns a run with its verdict: the worst of its expectations.
 pub fn run(
     scenario: &str,
     variant: Option<&str>,
@@ -265,7 +265,7 @@ pub fn run(
     RunResult::new(spec, timeline, verdict, took)
 }
 
-/// A scenario from its file's text; title, claim and lesson as given.
+/// Returns a scenario with this text, title, claim and lesson.
 pub fn scenario(
     name: &str,
     title: &str,

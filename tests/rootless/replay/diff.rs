@@ -1,4 +1,4 @@
-//! Stored records compared.
+//! Comparison of stored records.
 
 use crate::replay::{code, err, nslab, out, record_of, stored};
 
@@ -20,7 +20,7 @@ fn two_cases_of_a_scenario_differ_in_outcome_metrics_and_scenario() {
 }
 
 #[test]
-fn the_same_for_machines() {
+fn json_has_the_same_differences() {
     let output = nslab(&["diff", FOUR, THREE, "--json"]);
     assert_eq!(code(&output), 1);
     let json: serde_json::Value = serde_json::from_str(&out(&output)).unwrap();
@@ -35,18 +35,18 @@ fn two_variants_differ_in_the_settings_of_a_node() {
         "runs/exhaustion-reuse.nslab.jsonl.gz",
     ]);
     assert_eq!(code(&output), 1);
-    let told = out(&output);
+    let shown = out(&output);
     for part in [
         "exhaustion / default -> exhaustion / reuse",
         "client net.ipv4.tcp_tw_reuse: 0 -> 1",
         "load.established: 1000 -> 1800  (+80 %)",
     ] {
-        assert!(told.contains(part), "{part}: {told}");
+        assert!(shown.contains(part), "{part}: {shown}");
     }
 }
 
 #[test]
-fn another_machine_is_told_and_changes_no_verdict() {
+fn another_machine_is_shown_and_changes_no_verdict() {
     let other = stored("wrong-queue-backlog=4")
         .replacen(
             "\"kernel_release\":\"6.18.44\"",
@@ -58,18 +58,18 @@ fn another_machine_is_told_and_changes_no_verdict() {
     let (_folder, path) = record_of(other.as_bytes());
     let output = nslab(&["diff", FOUR, &path]);
     assert_eq!(code(&output), 0, "{}", err(&output));
-    let told = out(&output);
+    let shown = out(&output);
     for part in [
         "kernel: 6.18.44 -> 6.99.0",
         "processors: 2 -> 64",
         "net.core.somaxconn: 4096 -> 94096",
     ] {
-        assert!(told.contains(part), "{part}: {told}");
+        assert!(shown.contains(part), "{part}: {shown}");
     }
 }
 
 #[test]
-fn what_only_one_side_has_is_a_difference() {
+fn a_run_on_one_side_only_is_a_difference() {
     let output = nslab(&["diff", "runs", FOUR]);
     assert_eq!(code(&output), 1);
     assert!(
@@ -83,15 +83,15 @@ fn what_only_one_side_has_is_a_difference() {
 fn different_scenarios_are_refused() {
     let output = nslab(&["diff", FOUR, "runs/other-kernel.nslab.jsonl"]);
     assert_eq!(code(&output), 2);
-    let told = err(&output);
+    let shown = err(&output);
     assert!(
-        told.contains("`wrong-queue [backlog=4]`") && told.contains("`other-kernel`"),
-        "{told}"
+        shown.contains("`wrong-queue [backlog=4]`") && shown.contains("`other-kernel`"),
+        "{shown}"
     );
 }
 
 #[test]
-fn what_cannot_be_read_cannot_be_compared() {
+fn unreadable_records_cannot_be_compared() {
     let (_folder, path) = record_of(b"nonsense\n");
     let output = nslab(&["diff", FOUR, &path]);
     assert_eq!(code(&output), 2);

@@ -14,7 +14,7 @@ use nslab::scenario::{Place, RunId, RunSpec, Scenario};
 use nslab::suite::{RunResult, ScenarioFile};
 use nslab::units::Unit;
 
-/// An expectation `metric == 200` at a line; where the metric is `variant:metric`, of that variant.
+/// Returns an expectation `metric == 200` at a line; `variant:metric` names the metric of a variant.
 pub(crate) fn expectation(line: u32, metric: &str, text: &str) -> Expectation {
     let (variant, series) = match metric.split_once(':') {
         Some((variant, series)) => (Some(variant.to_owned()), series),
@@ -41,7 +41,7 @@ pub(crate) fn expectation(line: u32, metric: &str, text: &str) -> Expectation {
     }
 }
 
-/// A verdict on an expectation.
+/// Returns a verdict on an expectation.
 pub(crate) fn verdict(of: &Expectation, outcome: Outcome, observed: &[(&str, &str)]) -> Verdict {
     let observed = observed.iter().map(|(quantity, value)| Observation {
         quantity: (*quantity).to_owned(),
@@ -60,7 +60,7 @@ pub(crate) fn verdict(of: &Expectation, outcome: Outcome, observed: &[(&str, &st
     }
 }
 
-/// A scenario file without runs.
+/// Returns a scenario file without runs.
 pub(crate) fn file(
     label: &str,
     name: &str,
@@ -88,7 +88,7 @@ pub(crate) fn file(
     })
 }
 
-/// A run of a scenario; what it told is added to its timeline.
+/// Returns a run of a scenario; events are added to its timeline.
 pub(crate) fn run(
     scenario: &str,
     variant: Option<&str>,
@@ -147,7 +147,7 @@ pub(crate) fn judged(
     run
 }
 
-/// Adds a series of numbers: seconds and values.
+/// Adds a numeric series: seconds and values.
 pub(crate) fn numbers(
     run: &mut RunResult,
     name: &str,
@@ -199,7 +199,7 @@ fn declare(run: &mut RunResult, name: &str, kind: SeriesKind, unit: Unit) -> Ser
     id
 }
 
-/// Adds how a client's load was offered.
+/// Adds the report of a client's load.
 pub(crate) fn load(run: &mut RunResult, client: &str, started: u64, achieved_rate: f64) {
     run.timeline.add(Event::Load(LoadReport {
         client: client.into(),
@@ -218,7 +218,7 @@ pub(crate) fn load(run: &mut RunResult, client: &str, started: u64, achieved_rat
     }));
 }
 
-/// Says that the lab stood in for the kernel on the server.
+/// Marks a feature of the server as emulated.
 pub(crate) fn emulate(run: &mut RunResult) {
     run.timeline.add(Event::Built(Built {
         took: 1_860_000,
@@ -235,7 +235,7 @@ pub(crate) fn emulate(run: &mut RunResult) {
     }
 }
 
-/// Ends a run on its clock.
+/// Ends a run at this time on its clock.
 pub(crate) fn finish(run: &mut RunResult, second: u64) {
     run.timeline.add(Event::Finished {
         t: Offset(second * 1_000_000_000),

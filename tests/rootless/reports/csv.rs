@@ -1,4 +1,4 @@
-//! The time series as a table.
+//! The time series as CSV.
 
 use nslab::report::csv;
 
@@ -30,7 +30,7 @@ fn a_reader_gets_back_what_was_recorded() {
 }
 
 #[test]
-fn one_run_is_its_part_of_the_suite() {
+fn one_run_is_rendered_as_in_its_suite() {
     let suite = every_outcome();
     let all = csv::render(&suite).unwrap();
     let run = csv::render_run(&suite.scenarios[0].runs[0]).unwrap();

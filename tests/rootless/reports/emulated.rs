@@ -1,4 +1,4 @@
-//! Every format says *emulated* wherever an emulated result is.
+//! Every format marks emulated results wherever they are shown.
 
 use nslab::report::terminal::{self, Style};
 use nslab::report::{csv, github, json, junit, tap};
@@ -6,7 +6,7 @@ use nslab::suite::SuiteResult;
 
 use crate::reports::results::every_outcome;
 
-/// Only the scenario with emulated runs.
+/// Returns only the scenario with emulated runs.
 fn emulated() -> SuiteResult {
     let mut suite = every_outcome();
     suite
@@ -15,7 +15,7 @@ fn emulated() -> SuiteResult {
     suite
 }
 
-/// Lines that show the emulated run's, or the comparison's, result.
+/// Returns the lines that show the result of the emulated run or of the comparison.
 fn silent(text: &str, shows: &[&str]) -> Vec<String> {
     let result = |line: &&str| shows.iter().any(|shows| line.contains(shows));
     let found: Vec<&str> = text.lines().filter(result).collect();
@@ -28,7 +28,7 @@ fn silent(text: &str, shows: &[&str]) -> Vec<String> {
 }
 
 #[test]
-fn formats_for_people_say_so_beside_each_result() {
+fn formats_for_people_mark_each_emulated_result() {
     let suite = emulated();
     let style = Style::default();
     let terminal =
@@ -67,7 +67,7 @@ fn formats_for_people_say_so_beside_each_result() {
 }
 
 #[test]
-fn formats_for_machines_say_so_beside_each_result() {
+fn formats_for_programs_mark_each_emulated_result() {
     let suite = emulated();
     assert_eq!(
         silent(

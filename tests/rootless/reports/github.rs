@@ -1,4 +1,4 @@
-//! What GitHub Actions reads.
+//! Annotations and summary for GitHub Actions.
 
 use nslab::report::github;
 
@@ -20,7 +20,7 @@ fn every_annotation_is_one_command_on_one_line() {
 }
 
 #[test]
-fn what_passed_is_not_annotated() {
+fn passed_runs_are_not_annotated() {
     assert_eq!(github::annotations(&passed()), "");
     assert_eq!(github::annotations(&nothing()), "");
 }

@@ -1,4 +1,4 @@
-//! JSON, and the schema that is published for it.
+//! JSON and its published schema.
 
 use std::path::Path;
 
@@ -16,7 +16,7 @@ fn every_outcome_is_rendered() {
     insta::assert_json_snapshot!(report);
 }
 
-/// `NSLAB_BLESS=1 cargo test --test reports` writes it.
+/// `NSLAB_BLESS=1 cargo test --test rootless reports::json` writes it.
 #[test]
 fn the_published_schema_is_current() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(SCHEMA);
@@ -44,7 +44,7 @@ fn reports_keep_to_the_schema() {
 }
 
 #[test]
-fn the_schema_refuses_what_it_should() {
+fn the_schema_rejects_invalid_reports() {
     let schema: Value = serde_json::from_str(&json::schema().unwrap()).unwrap();
     let good: Value = serde_json::from_str(&json::render(&passed()).unwrap()).unwrap();
     for (pointer, wrong) in [
@@ -63,7 +63,7 @@ fn the_schema_refuses_what_it_should() {
     }
 }
 
-/// The part of JSON Schema (draft 2020-12) that the published one uses. Keys that it does not name are refused.
+/// The part of JSON Schema (draft 2020-12) that the published schema uses. Unknown keys are an error.
 fn check(value: &Value, schema: &Value, root: &Value) -> Result<(), String> {
     if let Some(reference) = schema.get("$ref").and_then(Value::as_str) {
         return check(

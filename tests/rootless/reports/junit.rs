@@ -1,4 +1,4 @@
-//! JUnit XML as its readers take it.
+//! JUnit XML and the expectations of its readers.
 
 use nslab::report::junit;
 use nslab::suite::SuiteResult;
@@ -76,13 +76,13 @@ fn a_failure_points_to_the_expectation_and_says_what_was_observed() {
             .unwrap()
             .contains("observed: load.established = 197 at 5.000s")
     );
-    // As dorny/test-reporter looks for places.
+    // The form in which dorny/test-reporter looks for places.
     let trace = regex::Regex::new(r"(?m)^at scenarios\.conntrack\(table-full\.yaml:31\)$").unwrap();
     assert!(trace.is_match(failure.text().unwrap()));
 }
 
 #[test]
-fn test_cases_are_told_apart_by_class_and_name() {
+fn test_cases_are_identified_by_class_and_name() {
     let text = render(&every_outcome());
     let document = roxmltree::Document::parse(&text).unwrap();
     let cases = document
@@ -97,7 +97,7 @@ fn test_cases_are_told_apart_by_class_and_name() {
     assert_eq!(names.len(), before);
 }
 
-/// `junit.xsd` is this project's own, written from what Jenkins' `junit-10.xsd` allows, plus `file` and `line`.
+/// `junit.xsd` is this project's own: the contents that Jenkins' `junit-10.xsd` allows, plus `file` and `line`.
 #[test]
 fn xmllint_accepts_every_report_by_a_strict_schema() {
     for result in [every_outcome(), passed(), nothing()] {
@@ -111,7 +111,7 @@ fn xmllint_accepts_every_report_by_a_strict_schema() {
 }
 
 #[test]
-fn xmllint_refuses_what_the_schema_forbids() {
+fn xmllint_rejects_files_that_violate_the_schema() {
     let good = render(&passed());
     for (from, to) in [
         ("classname=", "class-name="),

@@ -1,6 +1,6 @@
-//! Renders results in every format and holds them to the formats' own rules. Needs no privileges.
+//! Renders results in every format and checks the rules of each format. Needs no privileges.
 //!
-//! The results are built by hand: one of each outcome, emulated ones, names and evidence full of odd characters.
+//! The results are built by hand: one of each outcome, emulated ones, and odd characters in names and evidence.
 
 mod build;
 mod csv;

@@ -1,4 +1,4 @@
-//! Whatever text comes from outside, every format stays what it is.
+//! Every format stays valid with any text from outside.
 
 use nslab::report::terminal::{self, Style};
 use nslab::report::{csv, github, json, junit, tap};
@@ -38,7 +38,7 @@ proptest! {
     }
 }
 
-/// Any characters, and what formats take for their own.
+/// Returns any characters, and some that have a meaning in the formats.
 fn outside() -> impl Strategy<Value = String> {
     let own = proptest::sample::select(vec![
         "]]>",

@@ -1,10 +1,10 @@
-//! Runs another program's reader over a report, where that program is installed.
+//! Runs another program's reader over a report, if that program is installed.
 
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-/// What a program says to an input; `None`, with a message, where it is not installed.
+/// Returns a program's output for an input; `None`, with a message, if it is not installed.
 pub(crate) fn ask(program: &str, arguments: &[&str], input: &str) -> Option<Output> {
     let child = Command::new(program)
         .args(arguments)
@@ -28,7 +28,7 @@ pub(crate) fn ask(program: &str, arguments: &[&str], input: &str) -> Option<Outp
     Some(output)
 }
 
-/// Says that a check is skipped for want of something; where `NSLAB_INSIST` is set, as in CI, that is a failure.
+/// Prints that a check is skipped because something is missing; with `NSLAB_INSIST`, as in CI, this is a failure.
 #[expect(
     clippy::print_stdout,
     reason = "whoever reads the tests' output must know what was not tried"
@@ -41,7 +41,7 @@ pub(crate) fn absent(what: &str) {
     println!("skipped: {what} is not installed");
 }
 
-/// The path of a file in `tests/data`.
+/// Returns the path of a file in `tests/data`.
 pub(crate) fn beside(name: &str) -> String {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/data")
@@ -50,7 +50,7 @@ pub(crate) fn beside(name: &str) -> String {
         .to_string()
 }
 
-/// Both outputs, for a message.
+/// Returns both outputs for a message.
 pub(crate) fn said(output: &Output) -> String {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     text(&output.stdout) + &text(&output.stderr)

@@ -1,4 +1,4 @@
-//! The results that every format is tried on.
+//! The results on which every format is tested.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::reports::build::{
 /// Control characters, markup of every format, wide characters, a line end.
 pub(crate) const ODD: &str = "a\x1b[31mb\0, c: 100% <d> & \"e\" \\ `f` | ]]> # g 日本\r\nnext";
 
-/// One run of each outcome, emulated runs, comparisons, odd characters everywhere.
+/// Returns one run of each outcome, emulated runs, comparisons, and odd characters everywhere.
 pub(crate) fn every_outcome() -> SuiteResult {
     let scenarios = [table_full(), tw_recycle(), exhaustion(), odd(ODD)];
     SuiteResult {
@@ -25,7 +25,7 @@ pub(crate) fn every_outcome() -> SuiteResult {
     }
 }
 
-/// A suite of one errored run in which all that can come from outside is this text.
+/// Returns a suite with one errored run, with this text wherever text can come from outside.
 pub(crate) fn all_of(text: &str) -> SuiteResult {
     let mut suite = SuiteResult {
         scenarios: vec![Arc::new(odd(text))],
@@ -35,7 +35,7 @@ pub(crate) fn all_of(text: &str) -> SuiteResult {
     suite
 }
 
-/// A suite of one scenario that passed.
+/// Returns a suite with one scenario that passed.
 pub(crate) fn passed() -> SuiteResult {
     let mut scenario = table_full();
     scenario.runs.remove(0);
@@ -47,12 +47,12 @@ pub(crate) fn passed() -> SuiteResult {
     }
 }
 
-/// A suite in which nothing ran.
+/// Returns a suite in which nothing ran.
 pub(crate) fn nothing() -> SuiteResult {
     SuiteResult::default()
 }
 
-/// Failed, passed, a comparison that holds.
+/// A failed run, a passed run, and a comparison that holds.
 fn table_full() -> ScenarioResult {
     let compare = expectation(
         47,
@@ -218,7 +218,7 @@ fn roomy() -> RunResult {
     run
 }
 
-/// Emulated, not applicable, a comparison of what was emulated that fails.
+/// An emulated run, one that is not applicable, and a failed comparison of emulated values.
 fn tw_recycle() -> ScenarioResult {
     let compare = expectation(
         73,
@@ -288,7 +288,7 @@ fn tw_recycle() -> ScenarioResult {
     }
 }
 
-/// Inconclusive with expectations that seem to fail, skipped; a matrix.
+/// An inconclusive run whose expectations seem to fail, a skipped one, and a matrix.
 fn exhaustion() -> ScenarioResult {
     let file = file(
         "scenarios/ports/exhaustion.yaml",
@@ -331,7 +331,7 @@ fn exhaustion() -> ScenarioResult {
     }
 }
 
-/// Errored, with odd characters wherever text can come from outside.
+/// An errored run, with odd characters wherever text can come from outside.
 fn odd(words: &str) -> ScenarioResult {
     let file = file(
         "scenarios/odd, dir: 100%/ünï#code.v2.yaml",

@@ -1,4 +1,4 @@
-//! TAP 14, by the words of its specification.
+//! TAP 14 according to its specification.
 
 use nslab::report::tap;
 
@@ -18,7 +18,7 @@ fn documents_nest_as_the_specification_says() {
 }
 
 #[test]
-fn nothing_from_outside_is_a_directive() {
+fn text_from_outside_is_never_a_directive() {
     let text = tap::render(&every_outcome());
     let odd: Vec<&str> = text
         .lines()
@@ -32,7 +32,7 @@ fn nothing_from_outside_is_a_directive() {
     );
 }
 
-/// TAP::Parser knows version 13, for which subtests are comments: it checks the plan, the numbers, the diagnostics.
+/// TAP::Parser supports version 13, in which subtests are comments: it checks the plan, numbers and diagnostics.
 #[test]
 fn perl_parses_every_tap_report() {
     const SCRIPT: &str = "my $tap = do { local $/; <STDIN> }; my $parser = TAP::Parser->new({ tap => $tap }); $parser->run; \
@@ -49,7 +49,7 @@ fn perl_parses_every_tap_report() {
     assert_eq!(said(&output), "|0|1|1..1\n");
 }
 
-/// Reads a whole text, strictly.
+/// Reads a whole text strictly.
 pub(crate) fn read(text: &str) {
     let mut lines = text.split('\n').collect::<Vec<_>>().into_iter().peekable();
     assert_eq!(lines.next(), Some("TAP version 14"));
@@ -62,7 +62,7 @@ pub(crate) fn read(text: &str) {
 
 type Lines<'a> = std::iter::Peekable<std::vec::IntoIter<&'a str>>;
 
-/// Reads a plan and its test points at a depth; returns whether all passed.
+/// Reads a plan and its test points at a depth. Returns whether all passed.
 fn document(lines: &mut Lines<'_>, indent: usize) -> bool {
     let plan = at(lines.next(), indent);
     let count = plan

@@ -1,4 +1,4 @@
-//! What a person sees.
+//! The terminal report.
 
 use nslab::report::terminal::{self, Style};
 use nslab::suite::SuiteResult;
@@ -32,12 +32,12 @@ fn a_terminal_of_60_columns_shows_every_outcome() {
 }
 
 #[test]
-fn what_passed_is_compact() {
+fn passed_runs_are_compact() {
     insta::assert_snapshot!(shown(&passed(), wide(80)));
 }
 
 #[test]
-fn verbose_shows_the_course_of_what_passed() {
+fn verbose_shows_sparklines_of_passed_runs() {
     insta::assert_snapshot!(shown(
         &passed(),
         Style {
@@ -48,7 +48,7 @@ fn verbose_shows_the_course_of_what_passed() {
 }
 
 #[test]
-fn colour_is_all_that_colour_adds() {
+fn colour_only_adds_escape_sequences() {
     let colour = Style {
         colour: true,
         ..wide(72)
@@ -72,7 +72,7 @@ fn no_line_is_wider_than_the_terminal() {
                     ..wide(width)
                 },
             );
-            // Places and names of runs are not cut: they are there to be copied.
+            // Places and names of runs are not cut, so that they can be copied.
             let uncut =
                 |line: &str| line.contains(".yaml") || line.trim_start().starts_with("load.");
             let wide: Vec<&str> = text
@@ -85,7 +85,7 @@ fn no_line_is_wider_than_the_terminal() {
 }
 
 #[test]
-fn nothing_from_outside_drives_the_terminal() {
+fn text_from_outside_never_controls_the_terminal() {
     let text = shown(&every_outcome(), Style::default());
     assert!(
         !text.chars().any(|c| c.is_control() && c != '\n'),
@@ -94,7 +94,7 @@ fn nothing_from_outside_drives_the_terminal() {
 }
 
 #[test]
-fn nothing_ran_says_so() {
+fn an_empty_suite_says_that_nothing_ran() {
     assert_eq!(
         terminal::summary(&nothing(), Style::default()),
         "PASS 0 scenarios, 0 runs in 0.0 s: nothing ran\n"

@@ -1,4 +1,4 @@
-//! The truth table: a row a claim, the same wherever the same was found.
+//! The truth table: one row per claim, the same for the same findings.
 
 use nslab::report::truth;
 
@@ -14,7 +14,7 @@ fn every_outcome_is_rendered() {
 }
 
 #[test]
-fn a_row_has_four_cells_whatever_is_in_them() {
+fn every_row_has_four_cells() {
     for result in [every_outcome(), passed()] {
         let text = render(&result);
         let rows: Vec<&str> = text.lines().filter(|line| line.starts_with('|')).collect();

@@ -1,4 +1,4 @@
-//! As `conntrack/table-full.yaml`, with an expectation that does not hold.
+//! A result like that of `conntrack/table-full.yaml`, with an expectation that does not hold.
 
 use nslab::names::IfName;
 use nslab::record::{ConntrackRoom, Offset, Outcome, SeriesKind};

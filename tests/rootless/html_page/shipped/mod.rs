@@ -1,4 +1,4 @@
-//! Results as the shipped scenarios give them, and some that went wrong.
+//! Results like those of the shipped scenarios, and some that went wrong.
 
 mod conntrack;
 mod ports;
@@ -10,7 +10,7 @@ use nslab::suite::SuiteResult;
 
 use crate::html_page::world::suite;
 
-/// Every kind of outcome, in four scenarios.
+/// Returns every kind of outcome, in four scenarios.
 pub fn suite_of_all_kinds() -> SuiteResult {
     suite(vec![
         ports::exhaustion(),
@@ -20,7 +20,7 @@ pub fn suite_of_all_kinds() -> SuiteResult {
     ])
 }
 
-/// The lesson of a scenario file: what is indented below `lesson: |`.
+/// Returns the lesson of a scenario file: the lines indented below `lesson: |`.
 fn lesson(text: &str) -> String {
     let body = text.split_once("lesson: |\n").unwrap().1;
     body.lines()
@@ -29,7 +29,7 @@ fn lesson(text: &str) -> String {
         .collect()
 }
 
-/// The line, from 1, on which a text first stands after another.
+/// Returns the line, from 1, on which a text first appears after another.
 fn line_of(text: &str, after: &str, what: &str) -> u32 {
     let from = text.find(after).unwrap();
     let at = from + text[from..].find(what).unwrap_or_else(|| panic!("{what}"));

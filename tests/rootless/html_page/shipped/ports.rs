@@ -1,4 +1,4 @@
-//! As `ports/exhaustion.yaml`: one variant that passed, one whose load was not offered.
+//! A result like that of `ports/exhaustion.yaml`: one variant passed, one could not generate its load.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! As `queues/accept-queue-overflow.yaml`: one variant that passed, one whose worker died.
+//! A result like that of `queues/accept-queue-overflow.yaml`: one variant passed, the worker of the other died.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! As `timewait/tw-recycle-nat.yaml`: one variant emulated, one not applicable.
+//! A result like that of `timewait/tw-recycle-nat.yaml`: one variant emulated, one not applicable.
 
 use std::time::Duration;
 
