@@ -67,13 +67,13 @@ fn ladders_do_not_make_a_page_heavy() {
     let bare = html::render(&result, &Ladders::default()).len();
     let page = page(&result, Some("burst:1"));
     let left_out = page
-        .matches("Left out, to keep this page small: burst, connection 1 of 20")
+        .matches("Left out to keep this page small: burst, connection 1 of 20")
         .count();
     let drawn = page.matches("<svg class=\"ladder\"").count();
     assert_eq!(drawn + left_out, 700);
     assert!(drawn > 100 && left_out > 100, "{drawn} drawn");
     assert!(page.len() - bare < HEAVIEST, "{} bytes", page.len() - bare);
     assert!(page.contains(&format!(
-        "`nslab report {RECORD} --ladder burst:1` draws it"
+        "Draw it with `nslab report {RECORD} --ladder burst:1`"
     )));
 }

@@ -110,7 +110,7 @@ impl Tape {
         value: impl Fn(f64) -> i64,
     ) {
         let id = self.declare_as(name, kind, Unit::Count, emulated);
-        let mut told = if kind == SeriesKind::Counter {
+        let mut last = if kind == SeriesKind::Counter {
             Some(0)
         } else {
             None
