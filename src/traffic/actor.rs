@@ -1,4 +1,4 @@
-//! A server, client or command as a thread on a node, with what it takes to begin, stop and join it.
+//! A server, client or command as a thread on a node, with the means to begin, stop and join it.
 
 use std::io;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::names::ActorName;
 use crate::record::RunClock;
 use crate::sys::wake::StopFlag;
 
-/// How many actors have not come to their end.
+/// The number of actors that have not ended yet.
 #[derive(Debug, Clone)]
 pub(super) struct Unfinished(watch::Sender<usize>);
 
@@ -22,7 +22,7 @@ impl Unfinished {
         Self(watch::Sender::new(0))
     }
 
-    /// One more; it counts until the guard is dropped.
+    /// Counts one more actor as unfinished until the returned guard is dropped.
     pub(super) fn one_more(&self) -> UnfinishedOne {
         self.0.send_modify(|count| *count += 1);
         UnfinishedOne(self.0.clone())
@@ -33,7 +33,7 @@ impl Unfinished {
     }
 }
 
-/// Counts as unfinished until it is dropped: by its owner's end, whichever that is.
+/// Counts an actor as unfinished until it is dropped, however the actor ends.
 #[derive(Debug)]
 pub(super) struct UnfinishedOne(watch::Sender<usize>);
 
@@ -43,16 +43,16 @@ impl Drop for UnfinishedOne {
     }
 }
 
-/// What the thread of an actor gets.
+/// The channels and flags that the thread of an actor receives.
 pub(super) struct ActorSignals {
     pub(super) stop: Arc<StopFlag>,
-    /// Gives the clock when it is time.
+    /// Delivers the clock when the run begins.
     pub(super) begin: mpsc::Receiver<RunClock>,
     ready: Sender<()>,
 }
 
 impl ActorSignals {
-    /// Says that it is ready: that its listener listens.
+    /// Returns a function that reports the actor ready, for a server once it listens.
     pub(super) fn ready(&self) -> impl FnOnce() + use<> {
         let ready = self.ready.clone();
         move || {
@@ -61,7 +61,7 @@ impl ActorSignals {
     }
 }
 
-/// A running actor. Stopped and joined when dropped.
+/// A running actor. It is stopped and joined when dropped.
 #[derive(Debug)]
 pub(super) struct Actor {
     pub(super) name: ActorName,
@@ -71,7 +71,7 @@ pub(super) struct Actor {
 }
 
 impl Actor {
-    /// Starts the thread of an actor and waits until it says that it is ready.
+    /// Starts the thread of an actor and waits until it reports that it is ready.
     pub(super) fn start(
         name: &ActorName,
         node: &LiveNode,
@@ -100,7 +100,7 @@ impl Actor {
             begin: Some(begin),
             thread: Some(thread),
         };
-        // No message: the thread has ended without saying it, with an error.
+        // Without a message, the thread has ended with an error before it was ready.
         if is_ready.recv().is_err() {
             let ended = actor.join();
             let silent = || io::Error::other("its thread ended before it was ready");
@@ -109,26 +109,26 @@ impl Actor {
         Ok(actor)
     }
 
-    /// Gives the clock.
+    /// Passes the clock to the actor, which begins.
     pub(super) fn begin(&mut self, clock: RunClock) {
         if let Some(begin) = self.begin.take() {
             let _stopped_before = begin.send(clock);
         }
     }
 
-    /// Has it stop; does not wait.
+    /// Requests the actor to stop, without waiting for it.
     pub(super) fn stop(&mut self) {
         self.begin = None;
         self.stop.raise();
     }
 
-    /// Has it stop and reset its connections; does not wait.
+    /// Requests the actor to stop and reset its connections, without waiting for it.
     pub(super) fn reset(&mut self) {
         self.begin = None;
         self.stop.raise_to_reset();
     }
 
-    /// Waits for its end.
+    /// Waits for the actor to end and returns its result.
     pub(super) fn join(&mut self) -> io::Result<()> {
         let Some(thread) = self.thread.take() else {
             return Ok(());

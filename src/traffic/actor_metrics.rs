@@ -1,7 +1,8 @@
-//! What one actor has counted, and when the record hears of it.
+//! The counts of one actor, and when they are written to the record.
 //!
-//! A change is told at once where the last telling is [`COALESCE`] old, where a counter leaves zero or an error is new; else it
-//! waits for the [`Flusher`](super::flusher::Flusher), and is told with the time of the latest change. There is no event per connection.
+//! A change is recorded at once if the last sample is [`COALESCE`] old, if a counter leaves zero, or if an error is
+//! new. Otherwise it waits for the [`Flusher`](super::flusher::Flusher) and is recorded with the time of the latest
+//! change. There is no event per connection.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,12 +16,13 @@ use crate::names::ActorName;
 use crate::record::{Event, Offset, Recorder, RunClock, SeriesId, SeriesKind};
 use crate::units::Unit;
 
-/// At most one sample of an actor in this time, besides those of what is new: fine enough to time a change by, at 100 events a second.
+/// Minimum time between two samples of an actor, apart from those for something new. Fine enough to date a change, at
+/// 100 events per second.
 pub(crate) const COALESCE: Duration = Duration::from_millis(10);
-/// How long a span of a distribution is: as often as probes look.
+/// Length of a span of a distribution, equal to the sampling interval of probes.
 const SPAN: Duration = Duration::from_millis(100);
 
-/// A series that an actor has from the start: the name behind the dot, its kind and its unit.
+/// A series that an actor has from the start: the name after the dot, its kind and its unit.
 pub(crate) type Declared = (&'static str, SeriesKind, Unit);
 
 /// The counts of an actor, shared by its threads.
@@ -33,11 +35,11 @@ pub(crate) struct ActorMetrics {
     counts: Mutex<Counts>,
 }
 
-/// The counts themselves; the first are those declared, in their order.
+/// The counts themselves. The declared ones come first, in their order.
 #[derive(Debug)]
 pub(crate) struct Counts {
     values: Vec<CountedValue>,
-    /// Places in `values` of what is declared when it first occurs.
+    /// Indices in `values` of the series that are declared when they first occur.
     on_demand: BTreeMap<OnDemandSeries, usize>,
     undeclared: Vec<OnDemandSeries>,
     urgent: bool,
@@ -46,12 +48,12 @@ pub(crate) struct Counts {
     latency: Option<Latency>,
 }
 
-/// Something that is counted under a name of its own once it has occurred.
+/// A series that is declared only when it first occurs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum OnDemandSeries {
-    /// An error of this number.
+    /// Errors with this number.
     Error(i32),
-    /// A reply of this status.
+    /// Replies with this status code.
     Status(u16),
 }
 
@@ -67,12 +69,12 @@ struct CountedValue {
 struct Latency {
     series: SeriesId,
     span: Histogram<u32>,
-    /// When the span of what is in it is over; `None` where nothing is in it.
+    /// Time at which the current span ends; `None` if nothing was recorded in it.
     span_end: Option<Offset>,
 }
 
 impl Counts {
-    /// Adds to one of the declared counts.
+    /// Adds to a declared count.
     pub(crate) fn add(&mut self, place: usize, by: i64) {
         let value = &mut self.values[place];
         value.value += by;
@@ -83,18 +85,18 @@ impl Counts {
         }
     }
 
-    /// Sets one of the declared counts.
+    /// Sets a declared count.
     pub(crate) fn set(&mut self, place: usize, to: i64) {
         let by = to - self.values[place].value;
         self.add(place, by);
     }
 
-    /// Counts an error under its name.
+    /// Counts an error in the series of its number.
     pub(crate) fn error(&mut self, errno: i32) {
         self.series(OnDemandSeries::Error(errno));
     }
 
-    /// Counts a reply under its status.
+    /// Counts a reply in the series of its status code.
     pub(crate) fn status(&mut self, status: u16) {
         self.series(OnDemandSeries::Status(status));
     }
@@ -106,17 +108,17 @@ impl Counts {
         }
     }
 
-    /// Adds a value to the distribution, in nanoseconds.
+    /// Adds a value to the latency distribution, in nanoseconds.
     pub(crate) fn latency(&mut self, nanoseconds: u64) {
         if let Some(latency) = &mut self.latency {
-            // It resizes, so every value has its place.
+            // The histogram resizes, so recording cannot fail.
             let _has_room = latency.span.record(nanoseconds);
         }
     }
 }
 
 impl Latency {
-    /// True where something waits to be told.
+    /// Begins a span if values were recorded. Returns true if a span waits to be written.
     fn begin_span(&mut self, t: Offset) -> bool {
         if self.span_end.is_none() && !self.span.is_empty() {
             self.span_end = Some(Offset::from_duration(t.as_duration() + SPAN));
@@ -126,7 +128,7 @@ impl Latency {
 }
 
 impl ActorMetrics {
-    /// Declares an actor's series: those given, and `latency` where it has one.
+    /// Declares an actor's series: the given ones, and `latency` if it has one.
     pub(crate) fn new(
         actor: &ActorName,
         recorder: &Recorder,
@@ -145,7 +147,7 @@ impl ActorMetrics {
             was_above_zero: false,
         });
         let values = values.collect();
-        // Three digits: 0.1 % is finer than any expectation asks. Resizing, so that no bound has to be guessed.
+        // Three digits: 0.1 % is finer than any expectation needs. Resizing, so no upper limit has to be guessed.
         let span = has_latency.then(|| Histogram::new(3).ok()).flatten();
         let latency = span.map(|span| Latency {
             series: series("latency", SeriesKind::Distribution, Unit::Seconds),
@@ -169,28 +171,28 @@ impl ActorMetrics {
         }
     }
 
-    /// The time now; zero before the clock has been given.
+    /// Returns the time; zero before the clock starts.
     pub(crate) fn now(&self) -> Offset {
         self.clock.get().map_or(Offset::ZERO, RunClock::now)
     }
 
-    /// Whose counts these are.
+    /// Returns the name of the actor.
     pub(crate) fn actor(&self) -> &ActorName {
         &self.actor
     }
 
-    /// Where to tell what is not a count.
+    /// Returns the recorder, for events other than counts.
     pub(crate) fn recorder(&self) -> &Recorder {
         &self.recorder
     }
 
-    /// Tells everything as it is, zeros included: the first sample.
+    /// Records the first sample: every count, including zeros.
     pub(crate) fn begin(&self) {
         let mut counts = self.lock();
         self.record_counts(&mut counts);
     }
 
-    /// Changes counts at a time.
+    /// Changes counts at time `t`.
     pub(crate) fn update(&self, t: Offset, change: impl FnOnce(&mut Counts)) {
         let mut counts = self.lock();
         change(&mut counts);
@@ -204,7 +206,7 @@ impl ActorMetrics {
             .is_some_and(|latency| latency.begin_span(t));
         let since = counts
             .recorded_at
-            .map(|told| t.as_duration().saturating_sub(told.as_duration()));
+            .map(|recorded| t.as_duration().saturating_sub(recorded.as_duration()));
         if counts.urgent || since.is_none_or(|since| since >= COALESCE) {
             self.record_counts(&mut counts);
             if !waits {
@@ -215,7 +217,8 @@ impl ActorMetrics {
         self.wakeup.wake();
     }
 
-    /// Tells what has changed since the last telling, and a span of the distribution that is over by `t`. True where one goes on.
+    /// Records the counts that have changed since the last sample, and the current span of the distribution if it
+    /// ended by `t`. Returns true if the span has not ended.
     pub(crate) fn flush(&self, t: Offset) -> bool {
         let mut counts = self.lock();
         if counts.values.iter().any(|value| value.changed) {
@@ -227,12 +230,12 @@ impl ActorMetrics {
         }
     }
 
-    /// Tells everything that has not been told, at the end.
+    /// Records everything that has not been recorded, at the end of the run.
     pub(crate) fn finish(&self) {
         self.flush(Offset(u64::MAX));
     }
 
-    /// What was counted under a declared name.
+    /// Returns the value of a declared count.
     pub(crate) fn get(&self, place: usize) -> i64 {
         self.lock().values[place].value
     }
@@ -346,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_of_each_error_is_told_at_once() {
+    fn the_first_of_each_error_is_recorded_at_once() {
         let timeline = recorded(|metrics| {
             for millis in 1..=3 {
                 metrics.update(at(millis), |counts| counts.error(libc::ECONNREFUSED));
@@ -376,7 +379,7 @@ mod tests {
     }
 
     #[test]
-    fn a_span_of_the_distribution_is_told_when_it_is_over() {
+    fn a_span_of_the_distribution_is_recorded_when_it_ends() {
         let timeline = recorded(|metrics| {
             metrics.update(at(1), |counts| counts.latency(5_000_000_000));
             assert!(metrics.flush(at(50)), "it goes on");

@@ -1,57 +1,57 @@
-//! Why traffic cannot be made.
+//! Errors of traffic: it cannot be started, or it has broken.
 
 use std::io;
 
 use crate::names::{ActorName, NodeName};
 
-/// Why traffic cannot be made. What clients and servers then meet is no error but what is counted.
+/// Traffic cannot be started, or has broken. What clients and servers meet on the network is counted instead.
 #[derive(Debug, thiserror::Error)]
 pub enum TrafficError {
     /// The lab was built from another scenario.
     #[error("run `{actor}`: the lab has no node `{node}`")]
     NoNode {
-        /// Who was to run there.
+        /// Name of the server, client or command.
         actor: ActorName,
-        /// Where.
+        /// Name of the missing node.
         node: NodeName,
     },
-    /// A command's program is not installed.
-    #[error("run `{actor}`: there is no program `{program}` on PATH{}", from_package(*.package))]
+    /// The program of a command is not installed.
+    #[error("run `{actor}`: no program `{program}` on PATH{}", from_package(*.package))]
     NoProgram {
-        /// The command.
+        /// Name of the command.
         actor: ActorName,
-        /// The program.
+        /// Name of the program.
         program: String,
-        /// Debian's package that has it, where it is one of the well-known ones.
+        /// Debian package that contains it, for well-known programs.
         package: Option<&'static str>,
     },
-    /// A descriptor or a thread that the lab itself needs cannot be had.
+    /// The lab could not get a descriptor or thread that it needs for itself.
     #[error("prepare traffic")]
     Prepare(#[source] io::Error),
-    /// A server or client could not be made ready on its node; for a server most often `listen(2)`.
+    /// A server or client could not be made ready; for a server the cause is usually `listen(2)`.
     #[error("make `{actor}` ready on node `{node}`")]
     Actor {
-        /// Which.
+        /// Name of the server, client or command.
         actor: ActorName,
-        /// Where.
+        /// Name of its node.
         node: NodeName,
-        /// What the kernel says.
+        /// Error of the kernel.
         #[source]
         source: io::Error,
     },
-    /// A server, client or command stopped because of an error that is not what the lab is there to observe.
+    /// A server, client or command stopped because of an error of the lab itself.
     #[error("keep `{actor}` running")]
     Broken {
-        /// Which.
+        /// Name of the server, client or command.
         actor: ActorName,
-        /// What the kernel says.
+        /// Error of the kernel.
         #[source]
         source: io::Error,
     },
 }
 
 impl TrafficError {
-    /// Whether the run is *not applicable* on this machine, and not an error.
+    /// Returns true if the run is *not applicable* on this machine rather than an error.
     pub fn is_not_applicable(&self) -> bool {
         matches!(self, Self::NoProgram { .. })
     }

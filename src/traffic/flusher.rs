@@ -1,6 +1,6 @@
-//! The thread that tells what counts have been waiting to be told.
+//! The thread that writes counts to the record when their actor has not done so itself.
 //!
-//! It sleeps until an actor rings, so an idle run costs nothing.
+//! It sleeps until an actor wakes it, so an idle run costs nothing.
 
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 
 use super::actor_metrics::{ActorMetrics, COALESCE};
 
-/// Wakes the flusher.
+/// Wakes the [`Flusher`].
 #[derive(Debug, Default)]
 pub(crate) struct Wakeup {
     state: Mutex<WakeupState>,
@@ -22,7 +22,7 @@ struct WakeupState {
 }
 
 impl Wakeup {
-    /// Says that something waits to be told.
+    /// Wakes the flusher, because something waits to be recorded.
     pub(crate) fn wake(&self) {
         self.change(|state| !std::mem::replace(&mut state.requested, true));
     }
@@ -38,7 +38,7 @@ impl Wakeup {
         }
     }
 
-    /// Waits for a wake and then for a while; false at the end.
+    /// Waits to be woken, and then for [`COALESCE`]. Returns false at the end.
     fn wait(&self) -> bool {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let requested = self
@@ -54,7 +54,7 @@ impl Wakeup {
     }
 }
 
-/// The running thread; ended and joined when dropped.
+/// The running thread. It is ended and joined when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Flusher {
     wakeup: Arc<Wakeup>,
@@ -62,10 +62,10 @@ pub(crate) struct Flusher {
 }
 
 impl Flusher {
-    /// Starts it for these actors.
+    /// Starts the thread for these actors.
     ///
     /// # Errors
-    /// Where the thread cannot be created.
+    /// If the thread cannot be created.
     pub(crate) fn start(wakeup: &Arc<Wakeup>, metrics: Vec<Arc<ActorMetrics>>) -> io::Result<Self> {
         let inside = Arc::clone(wakeup);
         let thread = std::thread::Builder::new()

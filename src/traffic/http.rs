@@ -1,27 +1,27 @@
-//! As much of HTTP/1 (RFC 9112) as a client and a server need to trade one body for another: heads, not bodies.
+//! The part of HTTP/1 (RFC 9112) that a client and a server need to exchange bodies: building and parsing heads.
 
-/// A request head is at most this long: what Apache allows one header line (`LimitRequestFieldSize`), here for the whole.
+/// Greatest length of a request head. Apache allows as much for one header line (`LimitRequestFieldSize`).
 pub(crate) const MAX_HEAD: usize = 8 * 1024;
 
-/// What matters of a head.
+/// The relevant parts of a head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Head {
-    /// Its length in bytes, the empty line included.
+    /// Length in bytes, including the empty line.
     pub(crate) length: usize,
-    /// Body bytes that follow, where it says so.
+    /// Length of the body, if the head gives it.
     pub(crate) content_length: Option<u64>,
-    /// Whether the connection is to stay open: what it says, or what its version means when it says nothing.
+    /// True if the connection stays open, as the head says or else by the default of its version.
     pub(crate) keep_alive: bool,
-    /// The status code of a reply.
+    /// Status code, in the head of a reply.
     pub(crate) status: Option<u16>,
 }
 
-/// Reads a head from the beginning of what has arrived; `None` where it is not whole yet.
+/// Parses a head from the start of the received bytes; `None` if it is incomplete.
 pub(crate) fn parse_head(arrived: &[u8]) -> Option<Head> {
     let length = end_of_head(arrived)?;
     let mut lines = arrived[..length].split(|byte| *byte == b'\n');
     let first = lines.next().unwrap_or_default().trim_ascii();
-    // A request ends with its version, a reply begins with it.
+    // A request line ends with the version, a status line begins with it.
     let is_1_0 = first.ends_with(b"HTTP/1.0") || first.starts_with(b"HTTP/1.0");
     let mut head = Head {
         length,
@@ -47,7 +47,7 @@ pub(crate) fn parse_head(arrived: &[u8]) -> Option<Head> {
     Some(head)
 }
 
-/// Name and value of a line of a head.
+/// Splits a header line into name and value.
 fn field(line: &[u8]) -> Option<(&[u8], &[u8])> {
     let colon = line.iter().position(|byte| *byte == b':')?;
     Some((line[..colon].trim_ascii(), line[colon + 1..].trim_ascii()))
@@ -58,8 +58,8 @@ fn status(first_line: &[u8]) -> Option<u16> {
     std::str::from_utf8(rest.get(2..5)?).ok()?.parse().ok()
 }
 
-/// A head as a proxy passes it on: all but what was said about the connection it came by, which ends here (RFC 9110, section
-/// 7.6.1), and what is to be said about the next one. A request goes on as HTTP/1.0, so that no reply comes in chunks.
+/// Returns a head as a proxy forwards it: without the header lines about the incoming connection (RFC 9110, section
+/// 7.6.1), and with one about the outgoing connection. A request is forwarded as HTTP/1.0, so no reply comes in chunks.
 pub(crate) fn pass_on(head: &[u8], keep_alive: bool) -> Vec<u8> {
     const OF_ONE_CONNECTION: [&[u8]; 3] = [b"connection", b"keep-alive", b"proxy-connection"];
     let mut lines = head.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
@@ -88,26 +88,26 @@ fn end_of_head(arrived: &[u8]) -> Option<usize> {
     end.map(|position| position + 4)
 }
 
-/// The request of a client that wants a body.
+/// Returns the request of a client that wants a body.
 pub(crate) fn get(keep_alive: bool) -> Vec<u8> {
     let connection = connection(keep_alive);
     format!("GET / HTTP/1.1\r\nHost: nslab\r\nConnection: {connection}\r\n\r\n").into_bytes()
 }
 
-/// The head of a request that brings a body.
+/// Returns the head of a request with a body.
 pub(crate) fn post(length: u64) -> Vec<u8> {
     let head = "POST / HTTP/1.1\r\nHost: nslab\r\nConnection: close\r\n";
     format!("{head}Content-Length: {length}\r\n\r\n").into_bytes()
 }
 
-/// The head of a reply.
+/// Returns the head of a successful reply.
 pub(crate) fn ok(length: u64, keep_alive: bool) -> Vec<u8> {
     let connection = connection(keep_alive);
     format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: {connection}\r\n\r\n")
         .into_bytes()
 }
 
-/// The reply of a proxy that cannot reach the server behind it, or got no reply from it.
+/// Returns the reply of a proxy that could not reach the server behind it, or got no reply from it.
 pub(crate) fn unavailable(keep_alive: bool) -> Vec<u8> {
     let connection = connection(keep_alive);
     format!(
@@ -125,7 +125,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_version_says_what_no_header_says() {
+    fn the_version_decides_if_no_header_does() {
         let keeps = |head: &str| parse_head(head.as_bytes()).unwrap().keep_alive;
         assert!(keeps("GET / HTTP/1.1\r\n\r\n"));
         assert!(!keeps("GET / HTTP/1.0\r\n\r\n"));
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn a_head_is_whole_with_its_empty_line_and_the_body_is_not_its() {
+    fn a_head_is_complete_with_its_empty_line_and_excludes_the_body() {
         let all = post(5);
         assert_eq!(parse_head(&all[..all.len() - 1]), None);
         let head = parse_head(&[&all[..], b"12345"].concat()).unwrap();
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn what_one_end_writes_the_other_reads() {
+    fn generated_heads_parse_back() {
         assert!(parse_head(&get(true)).unwrap().keep_alive);
         assert!(!parse_head(&get(false)).unwrap().keep_alive);
         let head = parse_head(&ok(1024, true)).unwrap();
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_head_says_of_one_connection_is_not_passed_on_to_the_next() {
+    fn headers_about_a_connection_are_not_forwarded() {
         let request = b"GET /a HTTP/1.1\r\nHost: b\r\nConnection: close\r\nKeep-Alive: 5\r\n\r\n";
         let passed = String::from_utf8(pass_on(request, true)).unwrap();
         let expected = "GET /a HTTP/1.0\r\nHost: b\r\nConnection: keep-alive\r\n\r\n";

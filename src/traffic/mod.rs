@@ -1,11 +1,11 @@
-//! Clients and servers: built-in ones, and real commands, driven on the nodes of a lab.
+//! Drives clients and servers on the nodes of a lab: built-in ones, and real commands.
 //!
-//! [`Traffic::prepare`] brings every server up and every client to its mark; [`Traffic::begin`] gives them the clock;
-//! [`Traffic::ended`] says when everything that comes to an end by itself has; [`Traffic::finish`] ends the rest.
-//! What they meet goes to the record: see `client`, `server` and `command` for the series.
+//! [`Traffic::prepare`] starts every server and prepares every client; [`Traffic::begin`] passes them the clock;
+//! [`Traffic::ended`] waits for all that end by themselves; [`Traffic::finish`] stops the rest. They count what
+//! they meet in the series that `client`, `server` and `command` describe.
 //!
-//! Every thread of a built-in server or client has a descriptor table of its own. So a process that is forked beside it does not hold
-//! its connections open for a moment, and its room under `RLIMIT_NOFILE` is its own.
+//! Every thread of a built-in server or client has a descriptor table of its own. So a process forked next to it never
+//! holds its connections open, and it has the whole of `RLIMIT_NOFILE` to itself.
 //!
 //! Not here: building nodes (`lab`), watching them (`probe`), judging (`expect`).
 
@@ -40,26 +40,27 @@ use crate::sys::sched;
 use crate::sys::tcp_clock::TcpClockShift;
 use crate::units::as_nanos;
 
-/// Everything that acts in a run. Stopped when dropped.
+/// All servers, clients and commands of a run. They are stopped when this is dropped.
 #[derive(Debug)]
 pub struct Traffic {
-    /// Clients and commands that come to an end by themselves.
+    /// Clients, and commands that end by themselves.
     actors: Vec<Actor>,
-    /// Servers, and commands that run until the lab ends: stopped after the others, the last first.
+    /// Servers, and commands that run until the end. Stopped after the others, in reverse order of start.
     last_to_stop: Vec<Actor>,
     metrics: Vec<Arc<ActorMetrics>>,
     clock: Arc<OnceLock<RunClock>>,
     recorder: Recorder,
     unfinished: watch::Receiver<usize>,
-    /// After the actors: it tells what they count last.
+    /// Declared after the actors, so that it records their last counts.
     flusher: Flusher,
 }
 
 impl Traffic {
-    /// Starts the servers and returns once every one of them listens; makes clients and commands ready, declares their series.
+    /// Starts the servers and waits until each of them listens; prepares clients and commands, and declares their
+    /// series.
     ///
     /// # Errors
-    /// [`TrafficError::NoProgram`] makes the run not applicable; the others are errors.
+    /// [`TrafficError::NoProgram`] makes the run not applicable; all others are errors.
     pub fn prepare(spec: &RunSpec, lab: &Lab, recorder: &Recorder) -> Result<Self, TrafficError> {
         Self::prepare_in(HostProcess::Worker, spec, lab, recorder)
     }
@@ -72,7 +73,7 @@ impl Traffic {
     ) -> Result<Self, TrafficError> {
         let mut factory = ActorFactory::new(process, spec, lab, recorder)?;
         let workload = &spec.workload;
-        // A missing program is known before anything is started.
+        // Report a missing program before anything is started.
         let commands = workload
             .commands
             .iter()
@@ -83,7 +84,7 @@ impl Traffic {
             commands.partition(|(command, _)| command.ready.is_some());
         let servers = workload.servers.iter().map(|server| factory.server(server));
         let mut last_to_stop = servers.collect::<Result<Vec<_>, _>>()?;
-        // In the order of the file: one may need another.
+        // In the order of the file, because one may need another.
         for (command, program) in serving {
             last_to_stop.push(factory.command(command, program)?);
         }
@@ -111,7 +112,7 @@ impl Traffic {
         })
     }
 
-    /// Gives everyone the clock: starts count from its zero.
+    /// Passes the clock to every actor; start times count from its zero.
     pub fn begin(&mut self, clock: RunClock) {
         let _given_before = self.clock.set(clock);
         for metrics in &self.metrics {
@@ -122,24 +123,24 @@ impl Traffic {
         }
     }
 
-    /// Whether every client and command has come to its end. A client that holds connections to the end of the run has when all its
-    /// attempts have ended.
+    /// Returns true if every client and command has ended. A client that holds connections until the end of the run
+    /// counts as ended when all its attempts have ended.
     pub fn has_ended(&self) -> bool {
         *self.unfinished.borrow() == 0
     }
 
-    /// Waits until [`Self::has_ended`]; may be dropped at any time.
+    /// Waits until [`Self::has_ended`]. Cancel-safe.
     pub async fn ended(&self) {
         let mut unfinished = self.unfinished.clone();
-        // An error says that nobody is left who could change the count.
+        // An error means that no actor is left to change the count.
         let _everyone_is_gone = unfinished.wait_for(|count| *count == 0).await;
     }
 
-    /// Stops one actor, as its process would be killed: a server with its listener and connections, a client, a command; or resets the
-    /// connections of a server or client. Returns once it has stopped. False where there is none of this name.
+    /// Stops one actor abruptly, as if its process were killed, or resets the connections of a server or client.
+    /// Returns once it has stopped, or false if there is no actor with this name.
     ///
     /// # Errors
-    /// [`TrafficError::Broken`] where it had stopped before because of an error of the lab's.
+    /// [`TrafficError::Broken`] if an error of the lab itself had already stopped it.
     pub fn stop(&mut self, name: &ActorName, how: StopHow) -> Result<bool, TrafficError> {
         let mut actors = self.actors.iter_mut().chain(&mut self.last_to_stop);
         let Some(actor) = actors.find(|actor| actor.name == *name) else {
@@ -147,23 +148,23 @@ impl Traffic {
         };
         match how {
             StopHow::Reset => actor.reset(),
-            // Whether anyone hears of it is up to the lab.
+            // The lab decides if the other end receives anything of it.
             StopHow::Fin | StopHow::Vanish => actor.stop(),
         }
         end(actor)?;
         Ok(true)
     }
 
-    /// Stops everyone, closes what was held, tells what was counted last.
+    /// Stops all actors, closes held connections, and records the last counts.
     ///
     /// # Errors
-    /// [`TrafficError::Broken`] for the first of those that stopped because of an error of the lab's.
+    /// [`TrafficError::Broken`] for the first actor that an error of the lab itself had stopped.
     pub fn finish(self) -> Result<(), TrafficError> {
         self.finish_as(StopHow::Fin)
     }
 
     fn finish_as(mut self, how: StopHow) -> Result<(), TrafficError> {
-        // While the servers are still there. A kernel that does not tell leaves it untold.
+        // Read while the servers still run. Skipped if the kernel does not report it.
         if let Ok((ran, waited, turns)) = sched::processor_time() {
             let (ran, waited) = (as_nanos(ran), as_nanos(waited));
             self.recorder
@@ -198,16 +199,16 @@ fn end(actor: &mut Actor) -> Result<(), TrafficError> {
     })
 }
 
-/// Which process this is.
+/// The kind of process that the actors run in.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum HostProcess {
-    /// The one that runs the scenario.
+    /// The worker, which runs the scenario.
     Worker,
-    /// An agent, under a bound on descriptors: no actor may get around it with several threads.
+    /// An agent with a limit on descriptors, which no actor may evade by using several threads.
     Bounded,
 }
 
-/// What is common to the making of all actors.
+/// Creates the actors of a run, and holds what they share.
 struct ActorFactory<'a> {
     process: HostProcess,
     spec: &'a RunSpec,
@@ -217,7 +218,7 @@ struct ActorFactory<'a> {
     wakeup: Arc<Wakeup>,
     metrics: Vec<Arc<ActorMetrics>>,
     unfinished: Unfinished,
-    /// What commands get; built-in servers and clients have the soft limit raised to the hard one.
+    /// The limit for commands. Built-in servers and clients have the soft limit raised to the hard one.
     nofile: NofileLimit,
 }
 
@@ -331,7 +332,7 @@ impl<'a> ActorFactory<'a> {
         })
     }
 
-    /// How far a client shifts its timestamps: by its node's `clock`, unless the node's wires do that.
+    /// Returns the shift of a client's timestamps: its node's `clock`, unless the node's wires shift them already.
     fn clock_of(&self, client: &ClientSpec) -> Result<Option<TcpClockShift>, TrafficError> {
         let topology = &self.spec.topology;
         let node = topology.nodes.get(&client.node);
@@ -344,7 +345,8 @@ impl<'a> ActorFactory<'a> {
             self.recorder.record(Event::Note {
                 t: None,
                 text: format!(
-                    "the clock of `{}` is not shifted: since Linux 4.10 timestamps begin at a random offset for each pair of addresses",
+                    "the clock of `{}` is not shifted: since Linux 4.10 timestamps begin at a random offset \
+                     for each pair of addresses",
                     client.node
                 ),
             });
@@ -352,7 +354,7 @@ impl<'a> ActorFactory<'a> {
         Ok(clock)
     }
 
-    /// One built-in actor in a process of its own.
+    /// Starts a built-in actor in a process of its own.
     fn agent(
         &self,
         name: &ActorName,

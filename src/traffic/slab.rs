@@ -1,6 +1,6 @@
-//! Numbered places for what is under way, so that the kernel can hand a number back.
+//! Values with numeric tokens, which the kernel can hand back with an event.
 
-/// Values by token. A token is never that of another value, even after its place was used again (up to 4 billion times).
+/// Values by token. A token never refers to another value, even after its index was reused (up to 4 billion times).
 #[derive(Debug)]
 pub(crate) struct TokenSlab<T> {
     places: Vec<(u32, Option<T>)>,
@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_old_token_does_not_reach_the_place_s_new_value() {
+    fn an_old_token_does_not_reach_the_new_value_at_its_index() {
         let mut slab = TokenSlab::new();
         let old = slab.insert("old");
         assert_eq!(slab.remove(old), Some("old"));

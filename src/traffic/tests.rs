@@ -1,4 +1,4 @@
-//! What the tests of this module and of those below share: a lab of one node with a loopback device, a record to look at.
+//! Fixtures for the tests of this module and those below: a lab of one node with a loopback device, and a recorder.
 
 use crate::fixtures;
 pub(crate) use crate::fixtures::paced as connect;
@@ -18,7 +18,7 @@ use crate::scenario::workload::{
 use crate::sys::{NetNs, loopback};
 use crate::units::ByteCount;
 
-/// A recorder with what it recorded.
+/// A recorder, and what it recorded.
 pub(crate) struct TestRecorder {
     output: Shared,
     recorder: Recorder,
@@ -67,7 +67,7 @@ impl TestRecorder {
     }
 }
 
-/// A run on one node, `here`.
+/// A run on one node named `here`.
 pub(crate) struct TestRun {
     pub(crate) netns: NetNs,
     pub(crate) traffic: Traffic,
@@ -86,7 +86,8 @@ impl TestRun {
         Self::begin_bounded(netns, None, workload)
     }
 
-    /// With a bound for those on `here`; `unbounded` is the same namespace without.
+    /// Begins a run with a limit for the actors on `here`. The node `unbounded` is the same namespace without the
+    /// limit.
     pub(crate) fn begin_bounded(netns: NetNs, nofile: Option<u64>, workload: Workload) -> Self {
         let node = |name: &str, nofile| LiveNode {
             name: name.into(),
@@ -107,7 +108,7 @@ impl TestRun {
         }
     }
 
-    /// Waits until everyone has come to an end; a minute at most.
+    /// Waits until all actors have ended, for a minute at most.
     pub(crate) fn wait(&self) {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
@@ -118,13 +119,13 @@ impl TestRun {
         runtime.block_on(ended).expect("it ends within a minute");
     }
 
-    /// Ends the run; what it recorded.
+    /// Ends the run and returns what it recorded.
     pub(crate) fn finish(self) -> Timeline {
         self.traffic.finish().unwrap();
         self.listener.timeline()
     }
 
-    /// A column of `/proc/net/tcp` in the run's namespace: how many sockets are in this state (Linux `include/net/tcp_states.h`).
+    /// Counts sockets in a state in `/proc/net/tcp` of the run's namespace (Linux `include/net/tcp_states.h`).
     pub(crate) fn sockets(&self, state: &str, local_port: Option<u16>) -> usize {
         let table = self
             .netns
@@ -145,7 +146,7 @@ impl TestRun {
 pub(crate) const ESTABLISHED: &str = "01";
 pub(crate) const TIME_WAIT: &str = "06";
 
-/// Every error that was counted, for the message of an assertion.
+/// Returns every counted error, for the message of an assertion.
 pub(crate) fn errors(timeline: &Timeline) -> String {
     let errors = timeline
         .all_series()
@@ -156,7 +157,7 @@ pub(crate) fn errors(timeline: &Timeline) -> String {
     errors.join(", ")
 }
 
-/// The last value of a series; 0 where it was never declared.
+/// Returns the last value of a series; 0 if it was never declared.
 pub(crate) fn last(timeline: &Timeline, name: &str) -> i64 {
     timeline
         .series(name)
@@ -164,7 +165,7 @@ pub(crate) fn last(timeline: &Timeline, name: &str) -> i64 {
         .unwrap_or(0)
 }
 
-/// A run of IPv6 where a client speaks it.
+/// Runs over IPv6 if a client uses it.
 pub(crate) fn spec(workload: Workload) -> RunSpec {
     let mut clients = workload.clients.iter();
     let ip = match clients.any(|client| client.target.is_ipv6()) {
@@ -218,7 +219,7 @@ pub(crate) fn workload(servers: Vec<ServerSpec>, clients: Vec<ClientSpec>) -> Wo
 
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
-fn kernel_what_is_under_way_stops_within_a_tenth_of_a_second() {
+fn kernel_traffic_in_progress_stops_within_a_tenth_of_a_second() {
     let mut held = client(connect(1_000_000, 1_000.0, ClientClose::Hold));
     held.name = "held".into();
     let mut looped = client(Load::Loop {

@@ -96,8 +96,8 @@ impl Record {
 
     /// Reads a record from a stream. Gzip is recognised by its first bytes, whatever the file is called.
     ///
-    /// A truncated record is read as far as it goes: its timeline has no end, or it has no verdict. A note reports a line
-    /// that was cut.
+    /// A truncated record is read as far as it goes: its timeline has no end, or it has no verdict. A note reports
+    /// a line that was cut.
     ///
     /// # Errors
     /// If the stream cannot be read, does not begin with a header, has a newer version, or has a line that is neither

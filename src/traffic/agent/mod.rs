@@ -1,8 +1,9 @@
-//! A built-in actor in a process of its own, for nodes with a bound on descriptors: `RLIMIT_NOFILE` is a process's.
+//! A built-in actor in a process of its own, for nodes with a limit on descriptors: `RLIMIT_NOFILE` applies to a
+//! process.
 //!
-//! The process is this program again, with the hidden argument [`ARGUMENT`], on the actor's node and under its bound. It reads a
-//! [`RunSpec`] that holds one actor, then the clock, one JSON line each, and ends when its input does. It writes [`Event`]s with series
-//! numbered by itself, and signals between them, one JSON line each.
+//! The process is this program again, with the hidden argument [`ARGUMENT`], on the actor's node and under its
+//! limit. On its input it reads a [`RunSpec`] with one actor, then the clock, one JSON line each; it ends when the
+//! input ends. On its output it writes [`Event`]s, with series ids of its own, and signals, one JSON line each.
 //!
 //! [`Event`]: crate::record::Event
 
@@ -24,47 +25,47 @@ use crate::scenario::RunSpec;
 use crate::scenario::workload::StopHow;
 use crate::sys::{NetNs, timer};
 
-/// The first and only argument of this program that makes it an agent.
+/// The only argument of this program that makes it an agent.
 pub const ARGUMENT: &str = "agent";
 
-/// What an agent says besides events.
+/// A message of an agent besides its events.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 enum Signal {
-    /// The actor is ready: a server listens.
+    /// The actor is ready; a server listens.
     Ready,
-    /// The actor has come to its end by itself.
+    /// The actor has ended by itself.
     Ended,
-    /// It could not be made ready, or stopped because of an error of the lab's.
+    /// The actor could not be made ready, or an error of the lab itself stopped it.
     Failed {
-        /// What the kernel said; 0 where it was not the kernel.
+        /// Error number of the kernel; 0 if the error is not the kernel's.
         errno: i32,
-        /// For people.
+        /// The message for people.
         text: String,
     },
 }
 
-/// When the run's clock starts, as `CLOCK_MONOTONIC` counts, nanoseconds.
+/// The start of the run's clock, in nanoseconds of `CLOCK_MONOTONIC`.
 #[derive(Debug, Serialize, Deserialize)]
 struct ClockStart {
     start: u64,
 }
 
-/// Why an agent could not do its work. What the actor meets is told on its output instead.
+/// An agent cannot communicate with its worker. Whatever its actor meets is written to its output instead.
 #[derive(Debug, thiserror::Error)]
 pub enum AgentError {
-    /// Its input or output broke.
-    #[error("talk to the worker")]
+    /// The input or the output is broken.
+    #[error("communicate with the worker")]
     Talk(#[source] io::Error),
-    /// Its input was not what it should be.
-    #[error("read an order")]
+    /// The input is not a valid order.
+    #[error("parse an order")]
     Order(#[source] serde_json::Error),
 }
 
-/// The whole life of an agent, for `cli` to call with standard input and output.
+/// Runs an agent from start to end. `cli` calls it with standard input and output.
 ///
 /// # Errors
-/// Where its input is not what a worker writes, or its output is gone.
+/// If the input is not what a worker writes, or the output is closed.
 pub fn run(mut input: impl BufRead, output: impl Write + Send + 'static) -> Result<(), AgentError> {
     let output = SharedOutput::new(output);
     let spec: RunSpec = serde_json::from_str(&line(&mut input)?).map_err(AgentError::Order)?;
@@ -113,17 +114,17 @@ fn drive(
         let start = timer::from_monotonic(Duration::from_nanos(begin.start));
         traffic.begin(RunClock::starting_at(start.map_err(AgentError::Talk)?));
         let (mut unfinished, output) = (traffic.unfinished.clone(), output.clone());
-        let tell = move || {
+        let report_end = move || {
             let _everyone_is_gone =
                 futures::executor::block_on(unfinished.wait_for(|count| *count == 0));
-            // Where nobody listens any more, the end of the input says so too.
+            // If nobody reads the output any more, the end of the input stops the agent as well.
             let _nobody_listens = output.signal(&Signal::Ended);
         };
         std::thread::Builder::new()
-            .spawn(tell)
+            .spawn(report_end)
             .map_err(AgentError::Talk)?;
     }
-    // The worker's end of the pipe closes when the actor is to stop; before, it may say how.
+    // The worker closes its end of the pipe to stop the actor. It may first send how to stop it.
     let how = line(input)?;
     let how = match how.is_empty() {
         true => StopHow::Fin,

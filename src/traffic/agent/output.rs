@@ -1,11 +1,11 @@
-//! One output for events and signals: lines never mix.
+//! One output shared by events and signals, whose lines never mix.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Signal;
 
-/// The agent's output, shared by the recorder's writer and those who signal.
+/// The agent's output, shared by the recorder's writer and the threads that send signals.
 #[derive(Clone)]
 pub(super) struct SharedOutput(Arc<Mutex<dyn Write + Send>>);
 
@@ -14,7 +14,7 @@ impl SharedOutput {
         Self(Arc::new(Mutex::new(output)))
     }
 
-    /// A writer that passes on whole lines only.
+    /// Returns a writer that passes on complete lines only.
     pub(super) fn whole_lines(&self) -> WholeLines {
         WholeLines {
             output: self.clone(),
@@ -35,7 +35,7 @@ impl SharedOutput {
     }
 }
 
-/// Holds back what has no end yet.
+/// A writer that holds back an incomplete line.
 pub(super) struct WholeLines {
     output: SharedOutput,
     partial: Vec<u8>,

@@ -1,4 +1,4 @@
-//! The worker's side of an agent: starts it on a node, passes its events on, stops it.
+//! The worker's side of an agent: starts it on a node, forwards its events, stops it.
 
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader, Write};
@@ -13,7 +13,7 @@ use crate::sys::process::{self, NofileLimit};
 use crate::sys::timer;
 use crate::traffic::actor::ActorSignals;
 
-/// What makes this program an agent; a test's program has no arguments of its own, but a test that is one.
+/// The arguments that make this program an agent. A test program has no such argument, so it runs a test that is one.
 #[cfg(not(test))]
 const ARGUMENTS: &[&str] = &[super::ARGUMENT];
 #[cfg(test)]
@@ -25,7 +25,7 @@ const ARGUMENTS: &[&str] = &[
     "--quiet",
 ];
 
-/// The whole life of an agent, from the worker's side, on a thread of its node: it gets `order`, under `nofile`.
+/// Runs an agent with `order` under the limit `nofile`, from start to end, on a thread of its node.
 pub(in crate::traffic) fn supervise(
     order: &RunSpec,
     nofile: u64,
@@ -50,13 +50,13 @@ pub(in crate::traffic) fn supervise(
         .spawn(move || listen(stdout, recorder, ready, ended))?;
     if let Some(mut stdin) = stdin {
         write_line(&mut stdin, order)?;
-        // Without this message the agent has ended, and the listener knows why.
+        // Without this message the agent has ended, and the listener has its error.
         if is_ready.recv().is_ok() {
             signals.ready()();
             if let Ok(clock) = signals.begin.recv() {
                 let start = timer::monotonic(clock.instant(Offset::ZERO))?;
                 let start = crate::units::as_nanos(start);
-                // A broken pipe says that it has ended: the listener knows why.
+                // A broken pipe means that the agent has ended; the listener has its error.
                 let _ended = write_line(&mut stdin, &ClockStart { start });
                 signals.stop.wait();
                 if signals.stop.resets() {
@@ -65,7 +65,7 @@ pub(in crate::traffic) fn supervise(
             }
         }
     }
-    // Its input is closed now: it stops.
+    // The agent stops because its input is closed now.
     let panicked = |_| {
         Err(io::Error::other(
             "the thread that listens to an agent panicked",
@@ -87,7 +87,8 @@ fn write_line(output: &mut impl Write, value: &impl serde::Serialize) -> io::Res
     output.write_all(&line)
 }
 
-/// Passes on what an agent writes, to its end. `ended` is called when its actor has, or dropped when it can no more.
+/// Forwards everything an agent writes, until it ends. `ended` is called when its actor ends, or dropped if it
+/// never can.
 fn listen(
     output: Option<ChildStdout>,
     recorder: Recorder,
@@ -125,7 +126,7 @@ fn listen(
     result
 }
 
-/// Gives an agent's series the numbers that they have here.
+/// Maps an agent's series ids to those of this process.
 struct Translator {
     recorder: Recorder,
     series: BTreeMap<SeriesId, SeriesId>,
@@ -159,7 +160,7 @@ impl Translator {
             | Event::Note { .. }
             | Event::Looked { .. }
             | Event::Processor { .. }) => event,
-            // How the run is and ends is not an agent's to say.
+            // The state and the end of the run are not for an agent to report.
             Event::Environment(_)
             | Event::Built(_)
             | Event::NotApplicable { .. }

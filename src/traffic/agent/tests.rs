@@ -1,4 +1,4 @@
-//! Traffic in a process of its own, for real.
+//! Traffic in a process of its own, with real namespaces.
 
 use std::time::Duration;
 
@@ -9,24 +9,24 @@ use crate::traffic::tests::{
     ESTABLISHED, TestRecorder, TestRun, client, connect, last, server, spec, workload,
 };
 
-/// The test that is an agent where this test program is started as one.
+/// The test that acts as the agent when this test program is started as one.
 pub(super) const ENTRY: &str = "traffic::agent::tests::the_agent_itself";
 
 #[test]
 #[ignore = "it is started by the code under test"]
 fn the_agent_itself() {
-    // Started by hand it has no order: nothing to see then.
+    // Started by hand it gets no order and does nothing.
     let _no_order = run(io::stdin().lock(), io::stdout());
 }
 
-/// A run of which the built-in actors may have so many descriptors each.
+/// A run whose built-in actors may have this many descriptors each.
 fn bounded(nofile: u64, workload: Workload) -> TestRun {
     TestRun::begin_bounded(loopback::namespace(), Some(nofile), workload)
 }
 
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
-fn kernel_a_client_out_of_descriptors_says_emfile() {
+fn kernel_a_client_out_of_descriptors_fails_with_emfile() {
     let load = client(connect(100, 2_000.0, ClientClose::Hold));
     let run = bounded(64, workload(vec![server(Accept::Never)], vec![load]));
     run.wait();
@@ -34,7 +34,7 @@ fn kernel_a_client_out_of_descriptors_says_emfile() {
     let timeline = run.finish();
     let established = last(&timeline, "load.established");
     assert_eq!(established, i64::try_from(held).unwrap());
-    // 64, less 0 to 2, the stop flag's, epoll and the timer.
+    // 64, less 0 to 2, the stop flag, epoll and the timer.
     assert_eq!(established, 58);
     assert_eq!(last(&timeline, "load.errors.EMFILE"), 42);
     assert_eq!(timeline.loads[0].started, 100);
@@ -42,7 +42,7 @@ fn kernel_a_client_out_of_descriptors_says_emfile() {
 
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
-fn kernel_a_server_out_of_descriptors_says_emfile_and_its_queue_fills() {
+fn kernel_a_server_out_of_descriptors_counts_emfile_and_its_queue_fills() {
     let mut web = server(Accept::Epoll);
     web.backlog = 9;
     let mut load = client(connect(100, 2_000.0, ClientClose::Hold));
@@ -52,7 +52,7 @@ fn kernel_a_server_out_of_descriptors_says_emfile_and_its_queue_fills() {
     let held_until = run.clock.now();
     let timeline = run.finish();
     let accepted = timeline.series("web.accepted").unwrap().at(held_until);
-    // Less 0 to 2, the stop flag's, the listener, epoll and the timer.
+    // Less 0 to 2, the stop flag, the listener, epoll and the timer.
     assert_eq!(accepted, Some(32 - 7));
     // The queue holds one more than its backlog.
     assert_eq!(last(&timeline, "load.established"), 25 + 10);
@@ -61,7 +61,7 @@ fn kernel_a_server_out_of_descriptors_says_emfile_and_its_queue_fills() {
 
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
-fn kernel_what_a_bounded_actor_counts_is_what_an_unbounded_one_would() {
+fn kernel_a_bounded_actor_counts_like_an_unbounded_one() {
     let load = client(Load::Loop {
         concurrency: 4,
         requests: 500,
@@ -87,7 +87,7 @@ fn kernel_what_a_bounded_actor_counts_is_what_an_unbounded_one_would() {
 
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
-fn kernel_a_bounded_server_that_cannot_listen_says_why() {
+fn kernel_a_bounded_server_that_cannot_listen_reports_the_error() {
     let netns = loopback::namespace();
     let mut second = server(Accept::Never);
     second.name = "second".into();
@@ -108,7 +108,7 @@ fn kernel_a_bounded_server_that_cannot_listen_says_why() {
 }
 
 #[test]
-fn an_agent_without_an_order_says_so() {
+fn an_agent_without_an_order_reports_an_error() {
     let error = run(&b""[..], io::sink()).unwrap_err();
-    assert_eq!(error.to_string(), "read an order");
+    assert_eq!(error.to_string(), "parse an order");
 }

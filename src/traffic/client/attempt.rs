@@ -1,6 +1,6 @@
-//! One attempt on its connection, from `connect(2)` to its end, without ever blocking.
+//! One attempt on its connection, from `connect(2)` to its end, without blocking.
 //!
-//! Not here: waiting until it can go on, and counting.
+//! Not here: waiting until it can continue, and counting.
 
 use std::io::{self, Read, Write};
 
@@ -13,19 +13,19 @@ use super::reply::Reply;
 use crate::record::Offset;
 use crate::sys::readiness::Interest;
 
-/// Writes in a row of one body before others get their turn.
+/// Consecutive writes of one body before other attempts continue.
 const WRITES_IN_A_ROW: u32 = 16;
 
-/// An attempt under way.
+/// An attempt in progress.
 #[derive(Debug)]
 pub(super) struct ConnectionAttempt {
     pub(super) socket: Socket,
     pub(super) lease: Lease,
-    /// When it was to start: latency counts from here.
+    /// Scheduled start, from which latency is measured.
     pub(super) intended: Offset,
-    /// When it fails with ETIMEDOUT.
+    /// Time at which the attempt fails with ETIMEDOUT.
     pub(super) deadline: Offset,
-    /// What the engine watches it for, if it does.
+    /// The events that the engine watches the socket for, if any.
     pub(super) watched: Option<Interest>,
     phase: AttemptPhase,
 }
@@ -33,33 +33,33 @@ pub(super) struct ConnectionAttempt {
 #[derive(Debug)]
 enum AttemptPhase {
     Connecting,
-    /// So many bytes of the request have been sent.
+    /// The request is being sent; the number of bytes sent so far.
     Sending(u64),
     Reading(Reply),
-    /// The reply is whole; the other end is to close.
+    /// The reply is complete, and the other end is to close.
     Awaiting,
 }
 
-/// How far an attempt got.
+/// The result of advancing an attempt.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct AttemptProgress {
-    /// `connect(2)` has completed in this step.
+    /// True if `connect(2)` completed in this step.
     pub(super) established: bool,
-    /// A reply has become whole in this step.
+    /// The shape of a reply that was completed in this step.
     pub(super) replied: Option<ReplyShape>,
-    /// Body bytes that count: of the request where it has a body, else of the reply.
+    /// Body bytes that count: those of the request if it has a body, else those of the reply.
     pub(super) bytes: u64,
     pub(super) next: AttemptNext,
 }
 
-/// What a reply was like.
+/// The shape of a reply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ReplyShape {
-    /// Bytes, head included.
+    /// Length in bytes, including the head.
     pub(super) length: u64,
-    /// Whether its sender keeps the connection.
+    /// True if the server keeps the connection open.
     pub(super) keeps: bool,
-    /// Its status code, where it says one.
+    /// Status code, if there is one.
     pub(super) status: Option<u16>,
 }
 
@@ -73,21 +73,21 @@ impl ReplyShape {
     }
 }
 
-/// What an attempt needs next.
+/// The next action for an attempt.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum AttemptNext {
-    /// To be able to go on.
+    /// Wait for this event, then advance again.
     Wait(Interest),
-    /// Nothing: it has what it wanted, and its connection is to end (or be held) as the plan says.
+    /// The attempt is complete. Its connection is to end, or be held, as the plan says.
     Done,
-    /// Nothing: it has what it wanted, and its connection can carry another.
+    /// The attempt is complete, and its connection can carry another one.
     Reusable,
-    /// Nothing: it has failed with this errno.
+    /// The attempt has failed with this error number.
     Failed(i32),
 }
 
 impl ConnectionAttempt {
-    /// An attempt on a connection that is being made.
+    /// Creates an attempt on a connection that is being established.
     pub(super) fn new(socket: Socket, lease: Lease, intended: Offset, deadline: Offset) -> Self {
         Self {
             socket,
@@ -99,13 +99,13 @@ impl ConnectionAttempt {
         }
     }
 
-    /// Makes it the next attempt on the same connection.
+    /// Begins the next attempt on the same connection.
     pub(super) fn restart(&mut self, intended: Offset, deadline: Offset) {
         (self.intended, self.deadline) = (intended, deadline);
         self.phase = AttemptPhase::Sending(0);
     }
 
-    /// Goes on as far as it can. `buffer` is for what is read and not kept.
+    /// Advances as far as possible. `buffer` is scratch space for bytes that are not kept.
     pub(super) fn advance(&mut self, plan: &LoadPlan, buffer: &mut [u8]) -> AttemptProgress {
         let mut step = AttemptProgress {
             established: false,
@@ -168,7 +168,7 @@ impl ConnectionAttempt {
                 AttemptPhase::Reading(reply) => {
                     let count = retry(|| (&self.socket).read(buffer))?;
                     if count == 0 {
-                        // No error of the kernel's: the other end has closed in the middle.
+                        // Not an error of the kernel: the other end closed before the reply was complete.
                         let whole = reply.is_whole_at_end();
                         step.replied = whole.then(|| ReplyShape::of(reply));
                         return Ok(if whole {
@@ -210,7 +210,7 @@ impl ConnectionAttempt {
 }
 
 impl LoadPlan {
-    /// Whether bytes sent count, and not those received.
+    /// Returns true if the bytes sent are counted instead of those received.
     fn counts_request(&self) -> bool {
         self.request
             .as_ref()
@@ -223,7 +223,7 @@ impl PlannedRequest {
         self.head.len() as u64 + self.body
     }
 
-    /// What is written next, once so much has been. The body is whatever the buffer holds: nobody reads it.
+    /// Returns the next bytes to write after `sent`. The body is whatever the buffer holds, because nobody reads it.
     fn piece<'a>(&'a self, sent: u64, filler: &'a [u8]) -> &'a [u8] {
         let from = usize::try_from(sent).unwrap_or(usize::MAX);
         match self.head.get(from..) {
@@ -236,8 +236,9 @@ impl PlannedRequest {
     }
 }
 
-/// Asks the kernel how a connect comes along, by connecting again: 0 once it has completed, EALREADY while it goes on, else why it
-/// failed (`__inet_stream_connect`, Linux `net/ipv4/af_inet.c`). One call where `SO_ERROR` needs the socket to be polled first.
+/// Checks the progress of a connect by connecting again: success once it is complete, EALREADY while it goes on, else
+/// the error (`__inet_stream_connect`, Linux `net/ipv4/af_inet.c`). This takes one call, where reading `SO_ERROR` also
+/// needs a poll.
 fn is_connected(socket: &Socket, plan: &LoadPlan) -> io::Result<()> {
     retry(|| socket.connect(&plan.target)).map_err(|error| match error.raw_os_error() {
         Some(libc::EALREADY | libc::EINPROGRESS) => io::ErrorKind::WouldBlock.into(),

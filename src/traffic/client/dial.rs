@@ -1,4 +1,4 @@
-//! Opening a connection: socket, source address, local port, the first `connect(2)`.
+//! Opens connections: socket, source address, local port, first `connect(2)`.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -13,7 +13,7 @@ use crate::scenario::workload::PortChoice;
 use crate::sys::tcp_clock::TcpClockShift;
 use crate::sys::{ports::local_ports, sockopt};
 
-/// The source address and port that a connection has; to be given back when it has been closed.
+/// The source address and port of a connection, to be returned when it has been closed.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Lease {
     source: usize,
@@ -24,20 +24,20 @@ pub(super) struct Lease {
 #[derive(Debug)]
 pub(super) struct Dialer {
     ports: Option<Mutex<LocalPorts>>,
-    /// How far timestamps are shifted, where the node has a clock of its own.
+    /// Shift of the timestamps, if the node has a clock of its own.
     clock: Option<TcpClockShift>,
-    /// How ports are chosen, for the report.
+    /// The way ports are chosen, for the report.
     pub(super) port_choice: &'static str,
 }
 
 impl Dialer {
-    /// Call it on the client's node: the range of ports is the namespace's.
+    /// Must be called on the client's node, because the port range belongs to the namespace.
     ///
     /// # Errors
-    /// Where the range cannot be read, or no socket can be had to see what the kernel offers.
+    /// If the range cannot be read, or no socket can be created to test the kernel's options.
     pub(super) fn new(plan: &LoadPlan, clock: Option<TcpClockShift>) -> io::Result<Self> {
         if let Some(clock) = clock {
-            // Refused once and for all, in place of at every attempt.
+            // Fail once here instead of in every attempt.
             clock.apply(&sockopt::tcp_socket(plan.target_ip)?)?;
         }
         let by_kernel = |port_choice| Self {
@@ -67,11 +67,10 @@ impl Dialer {
         })
     }
 
-    /// Opens the connection of attempt `index`; it may not be established yet.
+    /// Opens the connection of attempt `index`. It may not be established yet.
     ///
-    /// # Errors
-    /// What the kernel says to this attempt: EMFILE from socket(2), EADDRINUSE from bind(2), EADDRNOTAVAIL, ENETUNREACH and others
-    /// from connect(2).
+    /// # Errors The kernel's error for this attempt: EMFILE from socket(2), EADDRINUSE from bind(2), EADDRNOTAVAIL,
+    /// ENETUNREACH and others from connect(2).
     pub(super) fn dial(
         &self,
         plan: &LoadPlan,
@@ -96,7 +95,7 @@ impl Dialer {
         let any = at_bind.then(|| any_address(plan.target_ip));
         if let Some(address) = plan.sources.get(source).copied().or(any) {
             if !at_bind {
-                // Before Linux 4.2 the port is chosen at bind(2): then a port serves one destination only.
+                // Before Linux 4.2 bind(2) chooses the port, so a port serves one destination only.
                 let _old_kernel = sockopt::set_bind_address_no_port(&socket);
             }
             sockopt::bind_address(&socket, address)?;
@@ -121,7 +120,7 @@ impl Dialer {
         Err(io::Error::from_raw_os_error(libc::EADDRNOTAVAIL))
     }
 
-    /// Says that a connection has been closed here.
+    /// Returns the port of a closed connection.
     pub(super) fn closed(&self, lease: Lease) {
         if let (Some(mut ports), Some(port)) = (self.ports(), lease.port) {
             ports.give_back(lease.source, port);
@@ -134,7 +133,7 @@ impl Dialer {
     }
 }
 
-/// The wildcard address of an address's family.
+/// Returns the wildcard address of the same family.
 fn any_address(family_of: IpAddr) -> IpAddr {
     match family_of {
         IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),

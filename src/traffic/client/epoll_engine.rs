@@ -1,7 +1,7 @@
-//! The portable engine of a client: one thread, one epoll, one absolute timer.
+//! The portable engine of a client: one thread, one epoll instance, one absolute timer.
 //!
-//! What is due to start comes before what is ready to go on. No start is left out: where the thread was held up it catches up, a burst
-//! at a time, and the report says how late that was.
+//! Due starts come before connections that are ready. No start is skipped: if the thread was held up it catches up in
+//! bursts, and the report gives the delay.
 
 use std::collections::VecDeque;
 use std::io;
@@ -22,37 +22,38 @@ use crate::sys::timer::{Alarm, thread_cpu_time};
 use crate::sys::{sched, sockopt};
 use crate::traffic::slab::TokenSlab;
 
-/// Starts in a row before what is ready gets its slot.
+/// Consecutive starts before ready connections continue.
 const BURST: usize = 64;
-/// Above this rate starts share wake-ups, which cost about 17 us each (measured).
+/// Rate per second above which starts share wake-ups, which cost about 17 µs each (measured).
 const BATCHING_RATE: f64 = 5_000.0;
-/// How far apart wake-ups then are: a batch is late by half of this on average.
+/// Distance between shared wake-ups. On average a batch is late by half of this.
 const BATCH: Duration = Duration::from_micros(200);
-/// Up to this rate a pacing thread runs before others (`SCHED_FIFO`): at some 30 us a connection it still blocks some of the time.
-/// At 20,000 a second on a busy machine it brings the 99th percentile from 4 ms to 0.2 ... 0.7 ms (measured).
+/// Rate per second up to which a pacing thread has priority (`SCHED_FIFO`). At about 30 µs per connection it still
+/// blocks some of the time. At 20,000 per second on a busy machine, priority reduces the 99th percentile of the delay
+/// from 4 ms to 0.2 ... 0.7 ms (measured).
 const PRIORITY_RATE: f64 = 25_000.0;
-/// A pacing thread that is so late cannot keep up, and lets others run.
+/// Delay at which a pacing thread cannot keep up, and gives up its priority.
 const CANNOT_KEEP_UP: Duration = Duration::from_millis(100);
-/// What is read at once.
+/// Size of the read buffer.
 const BUFFER: usize = 64 * 1024;
 
 const STOP: u64 = u64::MAX;
 const ALARM: u64 = u64::MAX - 1;
 
-/// The engine's state.
+/// The state of the engine.
 pub(super) struct EpollEngine<'a> {
     client: &'a ClientShared,
     clock: RunClock,
     epoll: Epoll,
     alarm: Alarm,
     armed: Option<Offset>,
-    /// The attempts that are this thread's: from here to there.
+    /// The remaining attempts of this thread: from `next_start` up to `end_start`.
     next_start: u64,
     end_start: u64,
     last_wake: Offset,
     has_priority: bool,
     attempts: TokenSlab<ConnectionAttempt>,
-    /// Deadlines in order of start, which is their order too: the timeout is the same for all.
+    /// Deadlines in order of start. As all attempts have the same timeout, they are sorted.
     deadlines: VecDeque<(Offset, u64)>,
     held: Vec<Socket>,
     stats: LoadStats,
@@ -60,16 +61,16 @@ pub(super) struct EpollEngine<'a> {
     buffer: Vec<u8>,
 }
 
-/// What the engine leaves behind.
+/// The result of an engine's run.
 pub(super) struct EngineResult {
     pub(super) stats: LoadStats,
-    /// Connections to be held on.
+    /// Connections that remain open.
     pub(super) held: Vec<Socket>,
     pub(super) last_reply: Option<ReplyShape>,
 }
 
 impl<'a> EpollEngine<'a> {
-    /// Takes the descriptors it needs, before load takes the rest.
+    /// Opens the descriptors that the engine needs before the load uses up the rest.
     pub(super) fn new(
         client: &'a ClientShared,
         clock: RunClock,
@@ -98,9 +99,9 @@ impl<'a> EpollEngine<'a> {
         })
     }
 
-    /// Runs every attempt to its end, or until the client is stopped. Gives what is still held, to be held on.
+    /// Runs every attempt until it ends or the client is stopped. Returns the connections to hold.
     ///
-    /// The slot to start attempts goes on to the next thread when the last of this one's has started.
+    /// The start slot passes to the next thread when the last attempt of this thread has started.
     pub(super) fn run(mut self, slot: Option<StartSlot>) -> io::Result<EngineResult> {
         let mut slot = slot;
         let cpu_before = thread_cpu_time()?;
@@ -157,7 +158,7 @@ impl<'a> EpollEngine<'a> {
                 .from
                 .as_per_second()
                 .max(schedule.to.as_per_second());
-            // Where it is not permitted, starts are as late as the machine makes them: the report says so.
+            // Without permission, starts are as late as the machine makes them, and the report shows it.
             self.has_priority = peak <= PRIORITY_RATE && sched::run_before_others().is_ok();
         }
     }
@@ -168,7 +169,7 @@ impl<'a> EpollEngine<'a> {
         }
     }
 
-    /// Before the clock's zero its time stands still, so the first start needs the moment itself.
+    /// The clock reads zero until it starts, so the first start has to wait for the timer.
     fn wait_for_begin(&mut self) -> io::Result<()> {
         self.alarm.set(self.client.plan.begin.as_duration())?;
         let mut ready = Vec::new();
@@ -178,7 +179,7 @@ impl<'a> EpollEngine<'a> {
         self.alarm.unset()
     }
 
-    /// When the next attempt is to start; `None` while that depends on others.
+    /// Returns the time of the next start; `None` while it depends on other attempts.
     fn next_due(&self, now: Offset) -> Option<Offset> {
         if self.next_start == self.end_start {
             return None;
@@ -196,7 +197,7 @@ impl<'a> EpollEngine<'a> {
         }
     }
 
-    /// Starts what is due, up to a burst; true where more is due.
+    /// Starts due attempts, up to one burst. Returns true if more are due.
     fn start_what_is_due(&mut self) -> bool {
         for _ in 0..BURST {
             let now = self.clock.now();
@@ -259,7 +260,7 @@ impl<'a> EpollEngine<'a> {
         self.settle(token, &step);
     }
 
-    /// Does what an attempt needs next.
+    /// Carries out the next action for an attempt.
     fn settle(&mut self, token: u64, step: &AttemptProgress) {
         match step.next {
             AttemptNext::Wait(interest) => self.watch(token, interest),
@@ -289,7 +290,7 @@ impl<'a> EpollEngine<'a> {
         self.deadlines.push_back((deadline, token));
         let step = attempt.advance(&self.client.plan, &mut self.buffer);
         self.count(&step, now, true);
-        // A reply cannot be there before its request has gone a way and back: this does not go on for ever.
+        // A reply needs a round trip after its request, so this recursion ends.
         self.settle(token, &step);
     }
 
@@ -317,7 +318,7 @@ impl<'a> EpollEngine<'a> {
             && deadline <= now
         {
             self.deadlines.pop_front();
-            // Another attempt on the same connection has a deadline of its own in the queue.
+            // A later attempt on the same connection has its own deadline in the queue.
             if self
                 .attempts
                 .get_mut(token)
@@ -406,7 +407,7 @@ impl<'a> EpollEngine<'a> {
         self.client.dialer.closed(lease);
     }
 
-    /// The deadline of the oldest attempt that is still under way.
+    /// Returns the deadline of the oldest attempt in progress.
     fn next_deadline(&mut self) -> Option<Offset> {
         while let Some((deadline, token)) = self.deadlines.front().copied() {
             let attempt = self.attempts.get_mut(token);
@@ -418,7 +419,7 @@ impl<'a> EpollEngine<'a> {
         None
     }
 
-    /// Sets the alarm for what is due first.
+    /// Sets the alarm to the next due time.
     fn arm(&mut self) -> io::Result<()> {
         let start = self
             .next_due(self.last_wake)

@@ -1,7 +1,8 @@
-//! A SYN flood: SYNs from forged addresses of the lab, at a rate, and nothing after. What answers them goes nowhere.
+//! A SYN flood: sends SYNs from forged addresses of the lab at a given rate. The replies go nowhere.
 //!
-//! Series of a flood `attack`: the counter `attack.sent` and `attack.errors.<ERRNO>` of sendto(2). It leaves a node only over the
-//! links of the lab: nothing else is there. Its SYNs follow from their number, so that every run sends the same.
+//! A flood `attack` has the counters `attack.sent` and `attack.errors.<ERRNO>` (errors of sendto(2)). Its packets
+//! can only leave a node over the lab's links. Each SYN is a function of its number, so every run sends the same
+//! packets.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -23,22 +24,22 @@ use crate::traffic::actor_metrics::{ActorMetrics, Declared};
 use crate::units::Unit;
 
 const SENT: usize = 0;
-/// The series that a flood has.
+/// The series of a flood.
 pub(in crate::traffic) const SERIES: [Declared; 1] = [("sent", SeriesKind::Counter, Unit::Count)];
 
-/// The first port that is used: those below belong to services (RFC 6335).
+/// The first source port; lower ports belong to services (RFC 6335).
 const FIRST_PORT: u64 = 1024;
-/// Ports from there on.
+/// Number of ports from there on.
 const PORTS: u64 = 65_536 - FIRST_PORT;
-/// Maximum segment size that is offered: Ethernet's, over IPv4 (RFC 6691).
+/// Maximum segment size in the SYN: that of Ethernet over IPv4 (RFC 6691).
 const SEGMENT: u16 = 1_460;
-/// Time to live, as Linux has it (`IPDEFTTL`, `include/uapi/linux/ip.h`), and its first window.
+/// Time to live, as Linux sets it (`IPDEFTTL`, `include/uapi/linux/ip.h`). [`WINDOW`] is its initial window.
 const HOPS: u8 = 64;
 const WINDOW: u16 = 64_240;
 /// Spreads numbers over 32 bits: 2^32 divided by the golden ratio (Knuth, The Art of Computer Programming, 6.4).
 const SPREAD: u32 = 0x9e37_79b9;
 
-/// The whole life of a flood on its thread: prepares, says so, waits for the clock, sends.
+/// Runs a flood on its thread from start to end: prepares, reports ready, waits for the clock, sends.
 pub(in crate::traffic) fn run(
     spec: &ClientSpec,
     metrics: &Arc<ActorMetrics>,
@@ -58,7 +59,7 @@ pub(in crate::traffic) fn run(
         sources: sources.into(),
     };
     ready();
-    // Nobody gives the time any more: the run has ended before it began.
+    // If the channel is closed, the run ended before it began.
     if let Ok(clock) = begin.recv() {
         flood.drive(&LoadPlan::of(spec), clock, metrics, stop)?;
     }
@@ -115,17 +116,17 @@ impl Flood {
     fn send(&self, index: u64) -> io::Result<()> {
         let from = source(self.first, self.sources, index);
         let packet = syn(from, self.target, index)?;
-        // For a raw socket a port is a protocol, or nothing (raw(7), ipv6(7)).
+        // A raw socket does not use the port, or uses it as the protocol (raw(7), ipv6(7)).
         let to = SockAddr::from(SocketAddr::new(self.target.ip(), 0));
         self.socket.send_to(&packet, &to)?;
         Ok(())
     }
 }
 
-/// The forged address and port of the SYN of this number: addresses in turn, then the next port.
+/// Returns the forged address and port of SYN number `index`: each address once, then the next port.
 fn source(first: IpAddr, sources: u64, index: u64) -> SocketAddr {
     let (round, place) = (index / sources, index % sources);
-    // Below 2^16 both: their bounds are.
+    // Both fit in 16 bits because their bounds do.
     let port = (FIRST_PORT + round % PORTS) as u16;
     let address = match first {
         IpAddr::V4(first) => IpAddr::V4((first.to_bits() + place as u32).into()),
@@ -134,7 +135,7 @@ fn source(first: IpAddr, sources: u64, index: u64) -> SocketAddr {
     SocketAddr::new(address, port)
 }
 
-/// A SYN from its IP header on.
+/// Returns a SYN, starting with its IP header.
 fn syn(from: SocketAddr, to: SocketAddr, index: u64) -> io::Result<Vec<u8>> {
     let packet = match (from.ip(), to.ip()) {
         (IpAddr::V4(from), IpAddr::V4(to)) => PacketBuilder::ipv4(from.octets(), to.octets(), HOPS),
@@ -160,7 +161,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     #[test]
-    fn sources_are_taken_in_turn_and_no_pair_comes_twice() {
+    fn sources_rotate_and_no_pair_repeats() {
         let first: IpAddr = "10.64.0.1".parse().unwrap();
         let all: Vec<SocketAddr> = (0..30).map(|index| source(first, 10, index)).collect();
         assert_eq!(all[0].to_string(), "10.64.0.1:1024");
@@ -172,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_syn_is_whole_and_its_checksum_is_right() {
+    fn a_syn_is_complete_and_its_checksum_is_right() {
         let packet = syn(
             "[fd00:2::5]:1024".parse().unwrap(),
             "[fd00::2]:80".parse().unwrap(),

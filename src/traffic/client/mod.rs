@@ -1,16 +1,19 @@
-//! Built-in clients. Each has threads born on its node, with descriptor tables of their own.
+//! Built-in clients. Their threads start on the client's node, each with a descriptor table of its own.
 //!
-//! An *attempt* is a connection, or in a loop a request. Series of a client `load`:
+//! An *attempt* is a connection, or in a loop a request. A client `load` has these series:
 //!
-//! * counters `load.attempted` (started), `.established` (`connect(2)` completed), `.completed` (ended well), `.failed` (ended in an
-//!   error: a connect that failed, or what came after it), `.bytes` (body bytes received; in a bulk transfer, sent);
-//! * gauge `load.in-flight`: started and not yet ended. A connection that is held has ended its attempt when it is established
-//!   (and has had its reply, where there is one). So `attempted == completed + failed + in-flight`;
-//! * counters `load.errors.<ERRNO>`, each declared when it first occurs: what the kernel says, ETIMEDOUT also for the attempt's own
-//!   timeout, ENODATA (which TCP never says) where the other end closed before its reply was whole, EMSGSIZE for an endless head;
-//! * distribution `load.latency`, nanoseconds from the *intended* start to established, or to the end of the reply where there is one;
-//! * gauge `load.throughput`: bytes a second over the last 100 ms; once the last attempt has ended, those of the whole load;
-//! * counter `load.cpu`, nanoseconds: the processor time of its threads, once the last attempt has ended.
+//! * counters `load.attempted` (started), `.established` (`connect(2)` completed), `.completed` (ended without an
+//!   error), `.failed` (ended with an error in the connect or after it), `.bytes` (body bytes received; in a bulk
+//!   transfer, sent);
+//! * gauge `load.in-flight`: started and not yet ended. The attempt of a held connection ends when the connection is
+//!   established, and its reply, if there is one, has arrived. So `attempted == completed + failed + in-flight`;
+//! * counters `load.errors.<ERRNO>`, declared when they first occur: the kernel's errors, and ETIMEDOUT for the
+//!   attempt's own timeout, ENODATA (never used by TCP) if the other end closed before its reply was complete,
+//!   EMSGSIZE for a head that does not end;
+//! * distribution `load.latency`: nanoseconds from the *scheduled* start until the connection is established, or
+//!   until the end of the reply if there is one;
+//! * gauge `load.throughput`: bytes per second over the last 100 ms; at the end, over the whole load;
+//! * counter `load.cpu`: processor time of its threads in nanoseconds, recorded when the last attempt has ended.
 
 mod attempt;
 mod dial;
@@ -52,7 +55,7 @@ const BYTES: usize = 4;
 const IN_FLIGHT: usize = 5;
 const THROUGHPUT: usize = 6;
 const CPU: usize = 7;
-/// The series that a client has.
+/// The series of a client.
 pub(super) const SERIES: [Declared; 8] = [
     ("attempted", SeriesKind::Counter, Unit::Count),
     ("established", SeriesKind::Counter, Unit::Count),
@@ -64,21 +67,21 @@ pub(super) const SERIES: [Declared; 8] = [
     ("cpu", SeriesKind::Counter, Unit::Seconds),
 ];
 
-/// How often throughput is measured: as often as probes look.
+/// Interval of throughput measurements, equal to the sampling interval of probes.
 const METER: Duration = Duration::from_millis(100);
-/// Descriptors of a thread that are not connections: 0 to 2, the stop flag's, epoll, the timer, with some to spare.
+/// Descriptors of a thread that are not connections: 0 to 2, the stop flag, epoll, the timer, and some spare.
 const RESERVED: u64 = 32;
 
-/// What a client may and shall use beside what it is asked to do.
+/// The resources that a client may use.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ClientResources {
-    /// How many descriptors a thread may have, where more threads may be used to have more.
+    /// Descriptors available per thread. `None` if the client must not use more threads to get more.
     pub(super) table: Option<u64>,
-    /// How far its timestamps are shifted.
+    /// Shift of its timestamps, if any.
     pub(super) clock: Option<TcpClockShift>,
 }
 
-/// What the threads of a client share.
+/// The state shared by the threads of a client.
 #[derive(Debug)]
 struct ClientShared {
     plan: LoadPlan,
@@ -87,7 +90,8 @@ struct ClientShared {
     stop: Arc<StopFlag>,
 }
 
-/// The whole life of a client on its thread: prepares, says so, waits for the clock, drives its load, holds what is to be held.
+/// Runs a client on its thread from start to end: prepares, reports ready, waits for the clock, drives its load,
+/// and holds the connections to hold.
 pub(super) fn run(
     spec: &ClientSpec,
     resources: ClientResources,
@@ -106,7 +110,7 @@ pub(super) fn run(
         stop: Arc::clone(stop),
     };
     ready();
-    // Nobody gives the time any more: the run has ended before it began.
+    // If the channel is closed, the run ended before it began.
     let Ok(clock) = begin.recv() else {
         return Ok(());
     };
@@ -117,18 +121,18 @@ impl ClientShared {
     fn drive(&self, clock: RunClock, table: Option<u64>, done: impl FnOnce()) -> io::Result<()> {
         let mut done = Some(done);
         std::thread::scope(|scope| {
-            let (tell, told) = mpsc::channel();
+            let (sender, results) = mpsc::channel();
             let mut queue = StartQueue::new();
             for share in self.shares(table) {
-                let (tell, slot) = (tell.clone(), queue.next());
+                let (sender, slot) = (sender.clone(), queue.next());
                 std::thread::Builder::new()
                     .name("client".to_owned())
                     .spawn_scoped(scope, move || {
-                        self.run_share(clock, share, table, slot, tell)
+                        self.run_share(clock, share, table, slot, sender)
                     })?;
             }
-            drop(tell);
-            let result = self.gather(&told);
+            drop(sender);
+            let result = self.gather(&results);
             self.metrics.finish();
             if self.plan.holds() && result.is_ok() {
                 match self.plan.hold_for {
@@ -143,7 +147,7 @@ impl ClientShared {
                     }
                 }
             }
-            // For the threads that hold connections.
+            // Releases the threads that hold connections.
             self.stop.raise();
             result
         })?;
@@ -153,7 +157,8 @@ impl ClientShared {
         Ok(())
     }
 
-    /// Which attempts each thread starts. Where connections are held, none more than its table has room for.
+    /// Splits the attempts among threads. If connections are held, each thread gets no more than its table has room
+    /// for.
     fn shares(&self, table: Option<u64>) -> Vec<Range<u64>> {
         let count = self.plan.starts.count();
         let size = match table {
@@ -172,12 +177,12 @@ impl ClientShared {
         share: Range<u64>,
         table: Option<u64>,
         slot: StartSlot,
-        tell: Sender<io::Result<LoadStats>>,
+        sender: Sender<io::Result<LoadStats>>,
     ) {
         let run = || {
             fdtable::unshare_keeping(&[self.stop.as_fd()])?;
             slot.wait();
-            // The sockets of a ring take no descriptors, so a bound on them would not bind.
+            // Sockets of a ring take no descriptors, so a limit on descriptors would have no effect.
             if table.is_some() && self.plan.may_use_uring() {
                 self.run_uring(clock, share)
             } else {
@@ -188,8 +193,8 @@ impl ClientShared {
             Ok(driven) => (Ok(driven.stats), driven.held),
             Err(error) => (Err(error), Vec::new()),
         };
-        let _nobody_listens = tell.send(result);
-        drop(tell);
+        let _nobody_listens = sender.send(result);
+        drop(sender);
         if !held.is_empty() {
             self.stop.wait();
         }
@@ -198,7 +203,7 @@ impl ClientShared {
         }
     }
 
-    /// The first request shows what a reply is like; where that suits, the others are uring_engine in the kernel.
+    /// Makes one request with epoll to see the shape of the replies. If it suits io_uring, the rest runs there.
     fn run_uring(&self, clock: RunClock, share: Range<u64>) -> io::Result<EngineResult> {
         let (first, rest) = (share.start..share.start + 1, share.start + 1..share.end);
         let mut driven = EpollEngine::new(self, clock, first)?.run(None)?;
@@ -211,19 +216,19 @@ impl ClientShared {
         let uring_engine = seen.map(|seen| UringEngine::new(self, clock, rest.clone(), seen));
         let stats = match uring_engine {
             Some(Ok(uring_engine)) => uring_engine.run()?,
-            // Not this kind of reply, or not this kind of kernel.
+            // The reply does not suit io_uring, or the kernel does not support it.
             Some(Err(_)) | None => EpollEngine::new(self, clock, rest)?.run(None)?.stats,
         };
         driven.stats.add(&stats);
         Ok(driven)
     }
 
-    /// Waits for every thread's attempts to end, and reports them.
-    fn gather(&self, told: &Receiver<io::Result<LoadStats>>) -> io::Result<()> {
+    /// Waits until the attempts of every thread have ended, and records the load report.
+    fn gather(&self, results: &Receiver<io::Result<LoadStats>>) -> io::Result<()> {
         let mut whole = LoadStats::new("epoll");
         let (mut bytes, mut since) = (0, self.metrics.now());
         loop {
-            match told.recv_timeout(METER) {
+            match results.recv_timeout(METER) {
                 Ok(stats) => whole.add(&stats?),
                 Err(RecvTimeoutError::Disconnected) => break,
                 Err(RecvTimeoutError::Timeout) => {
@@ -247,7 +252,7 @@ impl ClientShared {
     }
 }
 
-/// Bytes a second between two moments; 0 where no time has passed.
+/// Returns bytes per second between two times; 0 if no time has passed.
 fn throughput(bytes: i64, from: Offset, to: Offset) -> i64 {
     let took = to.as_duration().saturating_sub(from.as_duration());
     if took.is_zero() {

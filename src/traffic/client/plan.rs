@@ -1,4 +1,4 @@
-//! What a client's engine goes by: a `ClientSpec` with its load model taken apart.
+//! The plan of a client's load: a `ClientSpec` with its load model resolved.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use crate::record::Offset;
 use crate::scenario::workload::{ClientClose, ClientSpec, Load, PortChoice, Starts};
 use crate::traffic::http;
 
-/// What every attempt of a client does, and when attempts start.
+/// The actions of every attempt of a client, and the schedule of attempts.
 #[derive(Debug)]
 pub(super) struct LoadPlan {
     pub(super) target: SockAddr,
@@ -18,42 +18,42 @@ pub(super) struct LoadPlan {
     pub(super) port: PortChoice,
     pub(super) so_keepalive: bool,
     pub(super) starts: Starts,
-    /// When the first may start.
+    /// Earliest time of the first start.
     pub(super) begin: Offset,
-    /// Bound on one attempt, from its start.
+    /// Timeout of an attempt, from its start.
     pub(super) timeout: Duration,
     pub(super) request: Option<PlannedRequest>,
-    /// Whether what is written goes out at once.
+    /// True if written data is sent at once (`TCP_NODELAY`).
     pub(super) nodelay: bool,
     pub(super) end: ConnectionEnd,
-    /// How long held connections are held once the last has been tried; `None`: to the end of the run.
+    /// Time to hold connections after the last attempt; `None` to hold them until the end of the run.
     pub(super) hold_for: Option<Duration>,
 }
 
-/// What is sent once connected.
+/// The times at which attempts start.
 #[derive(Debug)]
 pub(super) struct PlannedRequest {
     pub(super) head: Vec<u8>,
-    /// Bytes that follow the head.
+    /// Number of bytes after the head.
     pub(super) body: u64,
-    /// Bytes a `write(2)` of the body.
+    /// Bytes per `write(2)` of the body.
     pub(super) write: usize,
 }
 
-/// What becomes of a connection once its attempt has what it wanted.
+/// The end of a connection whose attempt is complete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ConnectionEnd {
-    /// FIN from here.
+    /// The client sends a FIN.
     Close,
-    /// RST from here (`SO_LINGER` 0).
+    /// The client sends a RST (`SO_LINGER` 0).
     Reset,
-    /// FIN from there, then from here.
+    /// The server sends a FIN, then the client.
     AwaitClose,
-    /// What the reply says: FIN from there where it announces one, else from here.
+    /// As the reply announces: the server sends a FIN, or else the client does.
     AsAnnounced,
-    /// The next request, unless the reply announces a close.
+    /// The connection carries the next request, unless the reply announces a close.
     Reuse,
-    /// Nothing until the client ends.
+    /// The connection stays open until the client ends.
     Hold,
 }
 
@@ -83,7 +83,7 @@ impl LoadPlan {
         }
     }
 
-    /// Whether connections outlive their attempts.
+    /// Returns true if connections stay open after their attempts.
     pub(super) fn holds(&self) -> bool {
         self.end == ConnectionEnd::Hold
     }
@@ -98,9 +98,9 @@ fn end_of(close: ClientClose) -> ConnectionEnd {
     }
 }
 
-/// A client that waits for the server to close sends a request even where none was asked for: a server closes after its reply, and
-/// one that has not been asked anything waits. Only where the other end is to close does the request say `Connection: close`, so that
-/// the FIN comes first from where the scenario says.
+/// A client that waits for the server to close sends a request even if the scenario has none, because a server closes
+/// only after its reply. The request contains `Connection: close` only if the server is to close, so that the first FIN
+/// comes from the end that the scenario names.
 fn request(spec: &ClientSpec, end: ConnectionEnd) -> Option<PlannedRequest> {
     let (head, body, write) = match &spec.load {
         Load::Bulk { bytes, write, .. } => {

@@ -1,23 +1,24 @@
-//! The local ports of a client that takes them in turn: for each source address a queue of those that are free.
+//! The local ports of a client that uses them in sequence: a queue of free ports for each source address.
 //!
-//! A port is taken from the front and comes back at the end once its connection has been closed here. In front are then those that have
-//! rested longest: where the kernel says EADDRNOTAVAIL to them, it says so to all, and they stay in front. The first [`TRIES`] are
-//! asked for, because one may be held up by a lost segment (LAST_ACK) while those behind it are free.
+//! A port is taken from the front, and returns to the back when its connection has been closed here. So the ports
+//! that have been free longest are in front. If the kernel refuses those with EADDRNOTAVAIL, it refuses all, and
+//! they stay in front. The first [`TRIES`] are tried, because a lost segment may hold up one (LAST_ACK) while the
+//! next is free.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::record::Offset;
 
-/// A port that the kernel has refused for longer than a TIME_WAIT can last is not in TIME_WAIT but another's: it goes to the end.
-/// `TCP_TIMEWAIT_LEN` (Linux `include/net/tcp.h`) is 60 s; one more for its timer.
+/// A port refused for longer than this is not in TIME_WAIT but used by someone else, and moves to the back.
+/// `TCP_TIMEWAIT_LEN` (Linux `include/net/tcp.h`) is 60 s; the timer gets one more.
 const LONGEST_REFUSAL: Duration = Duration::from_secs(61);
 
-/// How many ports are asked for before the range counts as used up: a few lost segments do not look like exhaustion, and exhaustion
-/// costs little more to find.
+/// Number of ports tried before the range counts as exhausted. So a few lost segments do not look like exhaustion, and
+/// exhaustion costs little more to detect.
 pub(super) const TRIES: usize = 4;
 
-/// Queues of ports, one for each source address.
+/// A queue of free ports for each source address.
 #[derive(Debug)]
 pub(super) struct LocalPorts {
     queues: Vec<Queue>,
@@ -26,13 +27,13 @@ pub(super) struct LocalPorts {
 #[derive(Debug)]
 struct Queue {
     free: VecDeque<u16>,
-    /// Asked for when none is free, so that it is the kernel that says no.
+    /// Tried when no port is free, so that it is the kernel that refuses.
     in_use: u16,
     refused_since: Option<Offset>,
 }
 
 impl LocalPorts {
-    /// All of these ports free on each of `sources` addresses. `None` where there are no ports.
+    /// Creates the queues with all ports free on each of `sources` addresses. `None` if `ports` is empty.
     pub(super) fn new(ports: &[u16], sources: usize) -> Option<Self> {
         let first = *ports.first()?;
         let queue = || Queue {
@@ -45,7 +46,7 @@ impl LocalPorts {
         })
     }
 
-    /// The ports to ask for next, in this order. There is always one.
+    /// Returns the ports to try next, in order. There is always at least one.
     pub(super) fn next(&self, source: usize) -> impl Iterator<Item = u16> + use<> {
         let queue = &self.queues[source];
         let mut ports = [None; TRIES];
@@ -56,7 +57,7 @@ impl LocalPorts {
         ports.into_iter().flatten()
     }
 
-    /// The kernel gave the port that was the `nth` to ask for, from 0.
+    /// Removes the port that the kernel accepted, the `nth` of those tried, from 0.
     pub(super) fn taken(&mut self, source: usize, nth: usize) {
         let queue = &mut self.queues[source];
         if let Some(port) = queue.free.remove(nth) {
@@ -67,7 +68,7 @@ impl LocalPorts {
         }
     }
 
-    /// The kernel refused all of the ports that were next.
+    /// Notes that the kernel refused every port that was tried.
     pub(super) fn refused(&mut self, source: usize, now: Offset) {
         let queue = &mut self.queues[source];
         let since = *queue.refused_since.get_or_insert(now);
@@ -77,7 +78,7 @@ impl LocalPorts {
         }
     }
 
-    /// A connection from this port has been closed here.
+    /// Returns the port of a connection that has been closed here.
     pub(super) fn give_back(&mut self, source: usize, port: u16) {
         self.queues[source].free.push_back(port);
     }
@@ -88,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ports_come_in_turn_and_back_at_the_end() {
+    fn ports_are_taken_from_the_front_and_return_to_the_back() {
         let mut ports = LocalPorts::new(&[10, 11], 2).unwrap();
         let next = |ports: &LocalPorts, source| ports.next(source).collect::<Vec<_>>();
         assert_eq!(next(&ports, 0), [10, 11]);

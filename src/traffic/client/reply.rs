@@ -1,16 +1,16 @@
-//! Reading a reply as it arrives: its head, then as many body bytes as it announces, or up to the end of the connection.
+//! Parses a reply as it arrives: the head, then a body of the announced length or up to the end of the connection.
 
 use nix::errno::Errno;
 
 use crate::traffic::http::{self, MAX_HEAD};
 
-/// A reply so far.
+/// A reply being received.
 #[derive(Debug)]
 pub(super) struct Reply {
     state: ReplyState,
-    /// Bytes so far, head included.
+    /// Bytes received so far, including the head.
     length: u64,
-    /// Whether the sender keeps the connection after it.
+    /// True if the server keeps the connection open after it.
     keeps: bool,
     status: Option<u16>,
 }
@@ -18,7 +18,7 @@ pub(super) struct Reply {
 #[derive(Debug)]
 enum ReplyState {
     Head(Vec<u8>),
-    /// So many body bytes are still to come; `None`: all up to the end.
+    /// The number of body bytes still to come; `None` if the body lasts until the connection ends.
     Body(Option<u64>),
 }
 
@@ -32,10 +32,10 @@ impl Reply {
         }
     }
 
-    /// Takes in what has arrived; gives the body bytes in it.
+    /// Takes received bytes, and returns the number of body bytes among them.
     ///
     /// # Errors
-    /// EMSGSIZE for a head without end.
+    /// EMSGSIZE if the head is too long.
     pub(super) fn feed(&mut self, arrived: &[u8]) -> Result<u64, Errno> {
         self.length += arrived.len() as u64;
         let ReplyState::Head(before) = &mut self.state else {
@@ -73,27 +73,27 @@ impl Reply {
         count
     }
 
-    /// Whether all that it announced has arrived.
+    /// Returns true if everything announced has arrived.
     pub(super) fn is_whole(&self) -> bool {
         matches!(self.state, ReplyState::Body(Some(0)))
     }
 
-    /// Whether it is whole if the connection ends now.
+    /// Returns true if the reply is complete should the connection end now.
     pub(super) fn is_whole_at_end(&self) -> bool {
         matches!(self.state, ReplyState::Body(None | Some(0)))
     }
 
-    /// Bytes so far, head included.
+    /// Returns the bytes received so far, including the head.
     pub(super) fn length(&self) -> u64 {
         self.length
     }
 
-    /// Its status code, once its head is there and says one.
+    /// Returns the status code, once the head has arrived, if it has one.
     pub(super) fn status(&self) -> Option<u16> {
         self.status
     }
 
-    /// Whether the sender keeps the connection after it.
+    /// Returns true if the server keeps the connection open after it.
     pub(super) fn keeps_connection(&self) -> bool {
         self.keeps
     }
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_length_it_ends_with_the_connection() {
+    fn a_reply_without_a_length_ends_with_the_connection() {
         let mut reply = Reply::new();
         assert!(!reply.is_whole_at_end());
         assert_eq!(reply.feed(b"HTTP/1.1 200 OK\r\n\r\nabc").unwrap(), 3);
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn a_head_without_end_is_refused() {
+    fn a_head_that_does_not_end_is_refused() {
         assert_eq!(
             Reply::new().feed(&[b'x'; MAX_HEAD + 1]),
             Err(Errno::EMSGSIZE)

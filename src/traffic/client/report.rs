@@ -1,4 +1,4 @@
-//! How a client's load was offered: lateness of starts, rates, processor time, gathered from its threads.
+//! Statistics of a client's load, collected from its threads: delays of starts, rates, processor time.
 
 use hdrhistogram::Histogram;
 
@@ -8,17 +8,17 @@ use crate::record::{LoadReport, Offset};
 use crate::scenario::workload::Starts;
 use crate::units::as_nanos;
 
-/// What one thread of a client did.
+/// The load statistics of one thread, or the sum of several.
 #[derive(Debug, Clone)]
 pub(super) struct LoadStats {
-    /// How late each start was, nanoseconds.
+    /// Delay of each start against the schedule, nanoseconds.
     late: Option<Histogram<u64>>,
     started: u64,
     pub(super) first_start: Offset,
     last_start: Offset,
-    /// When the last attempt ended.
+    /// Time at which the last attempt ended.
     pub(super) ended: Offset,
-    /// Processor time, nanoseconds.
+    /// Processor time in nanoseconds.
     pub(super) cpu: u64,
     pub(super) port_choice: &'static str,
     pub(super) engine: &'static str,
@@ -27,7 +27,7 @@ pub(super) struct LoadStats {
 impl LoadStats {
     pub(super) fn new(engine: &'static str) -> Self {
         Self {
-            // Three digits, resizing; the bounds are fixed and valid, so there always is one.
+            // Three digits, resizing. The arguments are valid constants, so this cannot fail.
             late: Histogram::new(3).ok(),
             started: 0,
             first_start: Offset(u64::MAX),
@@ -39,18 +39,18 @@ impl LoadStats {
         }
     }
 
-    /// An attempt starts now that was to start then.
+    /// Counts a start at `now` that was scheduled for `intended`.
     pub(super) fn start(&mut self, now: Offset, intended: Offset) {
         self.started += 1;
         self.first_start = self.first_start.min(now);
         self.last_start = self.last_start.max(now);
         if let Some(late) = &mut self.late {
-            // It resizes, so every value has its place.
+            // The histogram resizes, so recording cannot fail.
             let _has_room = late.record(now.0.saturating_sub(intended.0));
         }
     }
 
-    /// Adds what another thread of the same client did.
+    /// Adds the statistics of another thread of the same client.
     pub(super) fn add(&mut self, other: &Self) {
         if let (Some(late), Some(theirs)) = (&mut self.late, &other.late) {
             let _both_resize = late.add(theirs);
@@ -64,7 +64,7 @@ impl LoadStats {
         self.engine = other.engine;
     }
 
-    /// The report of the whole client.
+    /// Returns the load report of the whole client.
     pub(super) fn report(&self, client: &ActorName, plan: &LoadPlan) -> LoadReport {
         let late = |quantile| {
             let late = self.late.as_ref();
@@ -107,7 +107,8 @@ impl LoadStats {
         }
     }
 
-    /// Starts a second between the first and the last; n starts have n - 1 gaps. `None` where there is none.
+    /// Returns the starts per second between the first and the last. With n starts there are n - 1 gaps; `None`
+    /// without gaps.
     fn paced_rate(&self) -> Option<f64> {
         let gaps = self.started.checked_sub(1)?;
         let between = self.last_start.0.checked_sub(self.first_start.0)?;

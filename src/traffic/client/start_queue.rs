@@ -1,29 +1,29 @@
-//! Whose slot it is to start attempts, where a client has several threads: one after the other, in queue, as one thread would.
+//! The order in which the threads of a client start their attempts: one thread after another, as a single thread would.
 //!
-//! All at once they would take the processors from the server when they are late, and be later for it.
+//! If all threads that are late started at once, they would take the processors from the server and be even later.
 
 use std::sync::mpsc::{self, Receiver, Sender};
 
-/// A place in the queue. Its slot is over when it is dropped.
+/// A place in the queue. It passes to the next thread when dropped.
 #[derive(Debug)]
 pub(super) struct StartSlot {
-    /// Ends when the one before is dropped.
+    /// Disconnected when the slot before this one is dropped.
     before: Receiver<()>,
-    /// Only ever dropped.
+    /// Never sends; dropping it releases the next slot.
     _over: Sender<()>,
 }
 
-/// Hands out places in queue.
+/// Hands out slots in order.
 #[derive(Debug)]
 pub(super) struct StartQueue(Receiver<()>);
 
 impl StartQueue {
-    /// An queue without places; the first one's slot comes at once.
+    /// Creates an empty queue, whose first slot is free at once.
     pub(super) fn new() -> Self {
         Self(mpsc::channel().1)
     }
 
-    /// The next place.
+    /// Returns the next slot.
     pub(super) fn next(&mut self) -> StartSlot {
         let (over, is_over) = mpsc::channel();
         StartSlot {
@@ -34,7 +34,7 @@ impl StartQueue {
 }
 
 impl StartSlot {
-    /// Waits until everyone before has had theirs.
+    /// Waits until all slots before this one have been dropped.
     pub(super) fn wait(&self) {
         let _it_is_over = self.before.recv();
     }
@@ -46,7 +46,7 @@ mod tests {
     use std::sync::Mutex;
 
     #[test]
-    fn turns_come_in_order_whoever_comes_first() {
+    fn slots_come_in_order_whatever_the_order_of_waiting() {
         let (mut queue, done) = (StartQueue::new(), Mutex::new(Vec::new()));
         let slots: Vec<_> = (0..5).map(|place| (place, queue.next())).collect();
         std::thread::scope(|scope| {

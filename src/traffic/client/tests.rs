@@ -1,4 +1,4 @@
-//! Clients against servers, for real.
+//! Clients against servers, with real namespaces.
 
 mod stopping;
 
@@ -16,7 +16,7 @@ use crate::traffic::tests::{
 
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
-fn kernel_an_attempt_that_is_refused_says_econnrefused() {
+fn kernel_a_refused_attempt_fails_with_econnrefused() {
     let run = TestRun::begin(workload(
         Vec::new(),
         vec![client(connect(50, 5_000.0, ClientClose::Client))],
@@ -51,7 +51,7 @@ fn kernel_an_exchange_without_a_reply_times_out() {
 
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
-fn kernel_whoever_closes_first_has_time_wait_and_a_reset_leaves_none() {
+fn kernel_the_end_that_closes_first_has_time_wait_and_a_reset_leaves_none() {
     for (close, exchange, at_client, at_server) in [
         (ClientClose::Client, false, 40, 0),
         (ClientClose::Client, true, 40, 0),
@@ -63,7 +63,7 @@ fn kernel_whoever_closes_first_has_time_wait_and_a_reset_leaves_none() {
         let mut load = client(connect(40, 2_000.0, close));
         load.exchange = exchange;
         let netns = loopback::namespace();
-        // On a busy machine segments cross and meet no socket: the RST that answers must not end TIME_WAIT.
+        // On a busy machine segments can cross and meet no socket; the RST in reply must not end TIME_WAIT.
         let set = || std::fs::write("/proc/sys/net/ipv4/tcp_rfc1337", "1");
         netns.run(set).unwrap().unwrap();
         let workload = workload(vec![server(Accept::Epoll)], vec![load]);
@@ -74,7 +74,7 @@ fn kernel_whoever_closes_first_has_time_wait_and_a_reset_leaves_none() {
             let server = run.sockets(TIME_WAIT, Some(80));
             (all - server, server)
         };
-        // The server may not have answered the last FIN yet.
+        // The server may not have acknowledged the last FIN yet.
         let deadline = Instant::now() + Duration::from_secs(5);
         while ends() != (at_client, at_server) && Instant::now() < deadline {
             std::thread::yield_now();
@@ -89,7 +89,7 @@ fn kernel_whoever_closes_first_has_time_wait_and_a_reset_leaves_none() {
 
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
-fn kernel_a_server_that_closes_first_has_time_wait_whatever_the_client_would_do() {
+fn kernel_a_server_that_closes_first_has_time_wait_whatever_the_client_does() {
     let mut load = client(connect(40, 2_000.0, ClientClose::Server));
     load.exchange = true;
     let mut web = server(Accept::Epoll);
@@ -101,7 +101,7 @@ fn kernel_a_server_that_closes_first_has_time_wait_whatever_the_client_would_do(
     run.finish();
 }
 
-/// A namespace whose ephemeral ports are 40000 to 40099.
+/// A namespace with the ephemeral ports 40000 to 40099.
 fn with_a_hundred_ports() -> crate::sys::NetNs {
     let netns = loopback::namespace();
     let set = || std::fs::write("/proc/sys/net/ipv4/ip_local_port_range", "40000 40099");
@@ -113,7 +113,7 @@ fn with_a_hundred_ports() -> crate::sys::NetNs {
 
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
-fn kernel_ports_in_sequence_run_out_exactly_one_after_the_last() {
+fn kernel_sequential_ports_run_out_right_after_the_last() {
     for sources in [1, 3] {
         let netns = with_a_hundred_ports();
         let mut load = client(connect(400, 2_000.0, ClientClose::Client));
@@ -138,10 +138,10 @@ fn kernel_ports_in_sequence_run_out_exactly_one_after_the_last() {
 
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
-fn kernel_ports_in_sequence_come_round_where_they_may_be_reused() {
+fn kernel_sequential_ports_repeat_if_they_may_be_reused() {
     let netns = with_a_hundred_ports();
-    // Slow enough for the last ACK of each to be there before its port comes round, also on a busy machine.
-    // A server that closes first leaves TIME_WAIT with itself, and the client's ports free.
+    // Slow enough for the last ACK of each to arrive before its port is reused, also on a busy machine.
+    // If the server closes first, TIME_WAIT is on its side and the client's ports are free.
     let mut load = client(connect(250, 500.0, ClientClose::Server));
     load.port = PortChoice::Sequential;
     let run = TestRun::begin_in(netns, workload(vec![server(Accept::Epoll)], vec![load]));
@@ -157,7 +157,7 @@ fn kernel_ports_in_sequence_come_round_where_they_may_be_reused() {
 
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
-fn kernel_ports_the_kernel_chooses_run_out_too() {
+fn kernel_ports_chosen_by_the_kernel_run_out_too() {
     let netns = with_a_hundred_ports();
     let load = client(connect(150, 2_000.0, ClientClose::Client));
     let run = TestRun::begin_in(netns, workload(vec![server(Accept::Epoll)], vec![load]));
@@ -176,7 +176,7 @@ fn kernel_ports_chosen_at_bind_are_taken_for_every_destination() {
         (PortChoice::Kernel, 100, "EADDRNOTAVAIL"),
     ] {
         let netns = with_a_hundred_ports();
-        // 100 ports, of which another destination has 50.
+        // 100 ports, 50 of which another destination uses.
         let mut held = client(connect(50, 2_000.0, ClientClose::Hold));
         let mut load = client(connect(150, 1_000.0, ClientClose::Hold));
         (held.port, load.port) = (choice, choice);
@@ -204,7 +204,7 @@ fn kernel_ports_chosen_at_bind_are_taken_for_every_destination() {
 
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
-fn kernel_held_connections_are_established_until_they_are_let_go() {
+fn kernel_held_connections_stay_established_until_released() {
     let load = client(connect(500, 5_000.0, ClientClose::Hold));
     let run = TestRun::begin(workload(vec![server(Accept::Epoll)], vec![load]));
     run.wait();
@@ -217,8 +217,8 @@ fn kernel_held_connections_are_established_until_they_are_let_go() {
 
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
-fn kernel_more_connections_than_one_table_has_room_for_are_held() {
-    // Twice the room of this process's hard limit, but never more than a test should make.
+fn kernel_more_connections_than_one_table_holds_are_held() {
+    // Twice this process's hard limit, but never more than a test should open.
     let room = process_room();
     if room > 25_000 {
         return;
@@ -231,7 +231,7 @@ fn kernel_more_connections_than_one_table_has_room_for_are_held() {
     };
     let run = TestRun::begin(workload(vec![server(Accept::Epoll)], vec![client(load)]));
     run.wait();
-    // Let go after their time; the server answers the last of them in its own.
+    // Released after their time; the server answers the last of them later.
     let deadline = Instant::now() + Duration::from_secs(5);
     while run.sockets(ESTAB, None) > 0 {
         assert!(Instant::now() < deadline, "{}", run.sockets(ESTAB, None));
@@ -307,14 +307,14 @@ fn kernel_a_bulk_transfer_sends_exactly_its_bytes() {
         assert_eq!(last(&timeline, "load.completed"), 2);
         assert_eq!(last(&timeline, "load.bytes"), 60_000_002);
         assert_eq!(last(&timeline, "web.bytes"), 60_000_002 + 2 * 1024);
-        // What moved in the time that it took, and not the silence after it.
+        // The bytes over the time of the transfer, without the silence after it.
         assert!(last(&timeline, "load.throughput") > 1_000_000);
     }
 }
 
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
-fn kernel_a_byte_a_write_transfers_exactly_its_bytes() {
+fn kernel_a_transfer_with_one_byte_per_write_sends_exactly_its_bytes() {
     for nodelay in [false, true] {
         let load = client(Load::Bulk {
             bytes: crate::units::ByteCount(20_000),
@@ -328,14 +328,14 @@ fn kernel_a_byte_a_write_transfers_exactly_its_bytes() {
         let timeline = run.finish();
         assert_eq!(last(&timeline, "load.bytes"), 20_000);
         assert_eq!(last(&timeline, "web.bytes"), 20_000 + 1_024);
-        // A system call takes a tenth of a microsecond at the very least.
+        // A system call takes a tenth of a microsecond at the least.
         assert!(last(&timeline, "load.cpu") > 2_000_000);
     }
 }
 
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
-fn kernel_an_open_loop_starts_every_attempt_and_says_how_late() {
+fn kernel_an_open_loop_starts_every_attempt_and_reports_its_delay() {
     let run = TestRun::begin(workload(
         vec![server(Accept::Epoll)],
         vec![client(connect(2_000, 2_000.0, ClientClose::Reset))],
@@ -356,7 +356,7 @@ fn kernel_an_open_loop_starts_every_attempt_and_says_how_late() {
 
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
-fn kernel_a_reply_that_breaks_off_is_no_data() {
+fn kernel_a_truncated_reply_fails_with_enodata() {
     let netns = loopback::namespace();
     let listening = netns
         .run(|| std::net::TcpListener::bind("127.0.0.1:80"))
@@ -396,7 +396,7 @@ fn kernel_requests_of_a_loop_that_are_served_too_late_time_out() {
     let run = TestRun::begin(workload(vec![web], vec![load]));
     run.wait();
     let timeline = run.finish();
-    // One accept in 30 ms, four at once, 50 ms each: some are shared, others not, and nothing is lost.
+    // One accept per 30 ms, four at once, 50 ms each: some are served, others not, and none is lost.
     let (completed, failed) = (
         last(&timeline, "load.completed"),
         last(&timeline, "load.failed"),

@@ -1,6 +1,7 @@
-//! The io_uring engine of a client: closed loops without keep-alive, each request a chain that the kernel runs by itself.
+//! The io_uring engine of a client: closed loops without keep-alive, each request a chain of linked operations.
 //!
-//! It knows what a reply looks like from one that the portable engine has made before. `established` is counted when its request ends.
+//! The portable engine makes the first request to learn the shape of a reply. `established` is counted when a
+//! request ends.
 
 use std::collections::VecDeque;
 use std::io;
@@ -19,18 +20,18 @@ use crate::sys::uring::{EndedExchange, ExchangeRing};
 use crate::traffic::actor_metrics::Counts;
 use crate::traffic::http;
 
-/// Requests at once at most: memory for their replies is held for each.
+/// Maximum number of concurrent requests; each needs memory for its reply.
 const MAX_AT_ONCE: u64 = 1_024;
-/// Replies of at most this length, head included.
+/// Maximum length of a reply, including its head.
 const MAX_REPLY: u64 = 64 * 1024;
-/// Room beyond the length of the reply seen: heads differ by a date or a length.
+/// Room beyond the length of the first reply, because heads differ by a date or a length.
 const SPARE: usize = 4 * 1024;
-/// How soon a cancel is repeated that met nothing.
+/// Time after which an ineffective cancel is repeated.
 const CANCEL_AGAIN: Duration = Duration::from_millis(10);
-/// A wait without a deadline; the stop flag ends it too.
+/// Timeout of a wait without a deadline; the stop flag ends it too.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
-/// The engine's state.
+/// The state of the engine.
 pub(super) struct UringEngine<'a> {
     client: &'a ClientShared,
     clock: RunClock,
@@ -40,7 +41,7 @@ pub(super) struct UringEngine<'a> {
     slots: Vec<ChainSlot>,
     /// Deadlines in order of start.
     deadlines: VecDeque<(Offset, usize)>,
-    /// Slots whose time was up and whose end is still to come.
+    /// Slots that have timed out and have not ended yet.
     overdue: Vec<usize>,
     stats: LoadStats,
 }
@@ -54,7 +55,7 @@ struct ChainSlot {
 }
 
 impl LoadPlan {
-    /// Whether requests could be uring_engine, if the reply suits.
+    /// Returns true if io_uring can make these requests, provided that the replies suit it.
     pub(super) fn may_use_uring(&self) -> bool {
         let Starts::Closed { at_once, .. } = self.starts else {
             return false;
@@ -70,15 +71,17 @@ impl LoadPlan {
                 .is_some_and(|request| request.body == 0)
     }
 
-    /// Whether this reply suits: its end is that of the connection, and it is short enough to hold.
+    /// Returns true if replies of this shape suit io_uring: they end with the connection and are short enough.
     pub(super) fn suits_uring(&self, seen: ReplyShape) -> bool {
         !seen.keeps && seen.length <= MAX_REPLY
     }
 }
 
 impl<'a> UringEngine<'a> {
+    /// Sets up the ring.
+    ///
     /// # Errors
-    /// Where the kernel has no io_uring, or forbids it, or lacks something of it.
+    /// If the kernel lacks io_uring or one of its operations, or forbids it.
     pub(super) fn new(
         client: &'a ClientShared,
         clock: RunClock,
@@ -115,7 +118,7 @@ impl<'a> UringEngine<'a> {
         })
     }
 
-    /// Makes every request, or as many as it can until the client is stopped.
+    /// Makes all requests, or as many as possible until the client is stopped.
     pub(super) fn run(mut self) -> io::Result<LoadStats> {
         let cpu_before = thread_cpu_time()?;
         let mut ended = Vec::new();
@@ -167,13 +170,13 @@ impl<'a> UringEngine<'a> {
         Ok(())
     }
 
-    /// Cancels requests whose time is up; gives how long to wait for what comes next.
+    /// Cancels requests that have timed out, and returns the time until the next deadline.
     fn expire(&mut self) -> io::Result<Duration> {
         let now = self.clock.now();
         let mut next = LONGEST_WAIT;
         while let Some((deadline, index)) = self.deadlines.front().copied() {
             let slot = &mut self.slots[index];
-            // Else the request has ended, and perhaps another is in its place.
+            // Otherwise the request has ended, and another may have taken its slot.
             if slot.busy && slot.deadline == deadline {
                 if deadline > now {
                     next = deadline.as_duration() - now.as_duration();
@@ -188,7 +191,7 @@ impl<'a> UringEngine<'a> {
         for index in &self.overdue {
             self.ring.cancel(*index)?;
         }
-        // A cancel that comes between two steps meets neither, and has to be said again.
+        // A cancel that arrives between two operations affects neither, so it has to be repeated.
         Ok(if self.overdue.is_empty() {
             next
         } else {
@@ -196,7 +199,7 @@ impl<'a> UringEngine<'a> {
         })
     }
 
-    /// Counts what has ended, all at once.
+    /// Counts all ended requests at once.
     fn settle(&mut self, ended: &[EndedExchange]) {
         let now = self.clock.now();
         self.client.metrics.update(now, |counts| {
@@ -233,15 +236,15 @@ fn complete(counts: &mut Counts, reply: WholeReply, latency: u64) {
     counts.latency(latency);
 }
 
-/// What is counted of a reply.
+/// The counted parts of a complete reply.
 #[derive(Debug, PartialEq, Eq)]
 struct WholeReply {
-    /// Its body's bytes.
+    /// Length of the body in bytes.
     body: i64,
     status: Option<u16>,
 }
 
-/// Reads a reply that ended with its connection; ENODATA where it is not whole.
+/// Parses a reply that ended with its connection; ENODATA if it is incomplete.
 fn read_whole(reply: &[u8]) -> Result<WholeReply, i32> {
     let head = http::parse_head(reply).ok_or(libc::ENODATA)?;
     let body = (reply.len() - head.length) as u64;
@@ -260,7 +263,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_reply_is_whole_or_no_data() {
+    fn an_incomplete_reply_is_enodata() {
         let read = |body, status| {
             Ok(WholeReply {
                 body,

@@ -1,4 +1,4 @@
-//! The folder of a command: what the scenario writes there, where nobody else sees it.
+//! The folder of a command, with the scenario's files, visible to that command only.
 
 use std::fs::{self, DirBuilder, Permissions};
 use std::io;
@@ -8,17 +8,17 @@ use std::path::Path;
 use crate::scenario::workload::{CommandSpec, FILES};
 use crate::sys::private_mounts;
 
-/// Anyone may write: programs that are started as root often go on as somebody else, and nobody else sees the folder.
+/// Anyone may write, because programs started as root often switch to another user, and nobody else sees the folder.
 const FOLDER_MODE: u32 = 0o777;
 
 /// Gives the calling thread, and the command that it starts, shared memory and files of their own.
 ///
 /// # Errors
-/// Where files are wanted that cannot be had.
+/// If the scenario has files and they cannot be provided.
 pub(super) fn prepare(spec: &CommandSpec) -> io::Result<()> {
     let own = private_mounts::own_shared_memory();
     let Some(files) = &spec.files else {
-        // Where it cannot be had, the command shares what there is, as every program does.
+        // If private shared memory is not available, the command shares the host's, as every program does.
         return Ok(());
     };
     own?;
@@ -31,7 +31,7 @@ pub(super) fn prepare(spec: &CommandSpec) -> io::Result<()> {
     Ok(())
 }
 
-/// Makes a folder, with those above it up to [`FILES`].
+/// Creates a folder, and the folders above it up to [`FILES`].
 fn folder(path: &Path) -> io::Result<()> {
     if path.is_dir() {
         return Ok(());
@@ -40,6 +40,6 @@ fn folder(path: &Path) -> io::Result<()> {
         folder(above)?;
     }
     DirBuilder::new().create(path)?;
-    // What mkdir(2) takes from the mode by the umask is given back.
+    // mkdir(2) applies the umask to the mode; this undoes it.
     fs::set_permissions(path, Permissions::from_mode(FOLDER_MODE))
 }

@@ -1,17 +1,17 @@
-//! Output as lines in the record, up to a bound.
+//! Records output line by line, up to a limit.
 
 use std::collections::VecDeque;
 
 use crate::record::{Event, Offset, Recorder, SeriesId};
 
-/// Bound on a stream's bytes in the record: a page of `ab` is 2 KiB, so this is output gone wild.
+/// Maximum bytes of a stream in the record. A page of `ab` is 2 KiB, so this is only reached by runaway output.
 const MAX_BYTES: usize = 1024 * 1024;
-/// Bound on a stream's lines in the record.
+/// Maximum lines of a stream in the record.
 const MAX_LINES: usize = 10_000;
-/// How many lines say why a program did not do its work: a few, in one line of an error.
+/// Number of last lines quoted when a program fails; few enough to fit on one line of an error.
 const LAST: usize = 5;
 
-/// A stream of text so far.
+/// A stream of text on its way into the record.
 #[derive(Debug)]
 pub(super) struct TextSeries {
     name: String,
@@ -38,7 +38,7 @@ impl TextSeries {
         }
     }
 
-    /// Takes what has been written at a time, and tells the lines that it ends.
+    /// Takes the bytes written at time `t`, and records the lines they complete.
     pub(super) fn take(&mut self, written: &[u8], t: Offset) {
         if self.cut {
             return;
@@ -61,14 +61,14 @@ impl TextSeries {
         }
     }
 
-    /// The last few lines, and what has no end yet.
+    /// Returns the last few lines, including an incomplete one.
     pub(super) fn last(&self) -> Vec<String> {
         let partial = String::from_utf8_lossy(&self.partial).into_owned();
         let partial = Some(partial).filter(|partial| !partial.is_empty());
         self.last.iter().cloned().chain(partial).collect()
     }
 
-    /// Tells a last line that has no end.
+    /// Records a last line that has no line end.
     pub(super) fn end(&mut self, t: Offset) {
         if !self.cut && !self.partial.is_empty() {
             self.record(t);
@@ -127,20 +127,20 @@ mod tests {
     }
 
     #[test]
-    fn lines_may_come_in_pieces_and_the_last_without_an_end() {
+    fn lines_may_arrive_in_pieces_and_the_last_without_an_end() {
         let (_, lines) = written(&[b"one\r\ntw", b"o\n\nth", b"ree"]);
         assert_eq!(lines, ["one", "two", "", "three"]);
     }
 
     #[test]
-    fn a_flood_of_lines_is_cut_off_and_said_so() {
+    fn a_flood_of_lines_is_cut_off_with_a_note() {
         let (timeline, lines) = written(&[&b"y\n".repeat(MAX_LINES + 5), b"more\n"]);
         assert_eq!(lines.len(), MAX_LINES);
         assert_eq!(timeline.notes.len(), 1);
     }
 
     #[test]
-    fn a_flood_without_lines_is_cut_off_and_said_so() {
+    fn a_flood_without_lines_is_cut_off_with_a_note() {
         let (timeline, lines) = written(&[&vec![b'y'; MAX_BYTES + 1], b"more\n"]);
         assert_eq!(lines.len(), 1);
         assert_eq!(lines[0].len(), MAX_BYTES);

@@ -1,14 +1,17 @@
 //! Real programs on a node, with their output and exit code in the record.
 //!
-//! Series of a command `ab`: gauge `ab.exit`, once it has ended: its exit code, 128 + n where signal n killed it, 124 where its time was
-//! up (as timeout(1) says it); `ab.stdout` and `ab.stderr`, line by line, up to 10,000 lines and 1 MiB each.
+//! A command `ab` has these series:
 //!
-//! The program is run as it is, without a shell, in a process group of its own, with nothing on its standard input and an environment of
-//! `PATH`, `HOME`, `LANG=C` and what the scenario adds. It dies with the thread that started it. Shared memory that it leaves behind, and
-//! the files that the scenario gives it, are in an IPC and a mount namespace of its own and go with it.
+//! * gauge `ab.exit`, recorded when it ends: its exit code, 128 + n if signal n killed it, 124 if it timed out (the
+//!   code of timeout(1));
+//! * text `ab.stdout` and `ab.stderr`, line by line, up to 10,000 lines and 1 MiB each.
 //!
-//! One in the background is killed when the run ends, and its `exit` is told only where it ended before. One that serves is such a one,
-//! started before the clock; until the clock starts, what it says has the time zero.
+//! The program runs without a shell, in a process group of its own, with an empty standard input and an environment of
+//! `PATH`, `HOME`, `LANG=C` and what the scenario adds. It is killed when the thread that started it ends. Its shared
+//! memory and the scenario's files are in IPC and mount namespaces of its own and disappear with it.
+//!
+//! A background command is killed when the run ends, and its `exit` is recorded only if it ended before. A serving
+//! command is a background command that starts before the clock does; until then its output has the time zero.
 
 mod files;
 mod lines;
@@ -30,7 +33,7 @@ use crate::scenario::workload::CommandSpec;
 use crate::sys::process::NofileLimit;
 use crate::units::Unit;
 
-/// Where a command's output goes.
+/// The series of a command, and the recorder for them.
 #[derive(Debug)]
 pub(super) struct CommandSeries {
     recorder: Recorder,
@@ -42,7 +45,6 @@ pub(super) struct CommandSeries {
 }
 
 impl CommandSeries {
-    /// Declares the series.
     pub(super) fn declare(
         spec: &CommandSpec,
         recorder: &Recorder,
@@ -89,8 +91,8 @@ impl CommandSeries {
     }
 }
 
-/// The whole life of a command on its thread: waits for its start, runs it, tells how it ended. One that serves is started at once, and
-/// is ready once it listens.
+/// Runs a command from start to end on its thread: waits for its start time, runs it, and records how it ended. A
+/// serving command starts at once, and is ready once it listens.
 pub(super) fn run(
     spec: &CommandSpec,
     program: &Program,

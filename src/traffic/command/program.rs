@@ -1,4 +1,4 @@
-//! Finding a program, and what it is started with.
+//! Finds the program of a command, and builds the call that starts it.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -8,7 +8,7 @@ use crate::lab::programs;
 use crate::scenario::workload::CommandSpec;
 use crate::traffic::TrafficError;
 
-/// A program that was found.
+/// A program found on `PATH`.
 #[derive(Debug)]
 pub(crate) struct Program {
     path: PathBuf,
@@ -16,7 +16,7 @@ pub(crate) struct Program {
 }
 
 impl Program {
-    /// Looks for a command's program on `PATH`: the scenario's, else this process's.
+    /// Finds a command's program on the `PATH` of the scenario, or else of this process.
     pub(crate) fn find(spec: &CommandSpec) -> Result<Self, TrafficError> {
         let search_path = spec.env.get("PATH").map(OsString::from);
         let search_path = search_path
@@ -33,7 +33,7 @@ impl Program {
         }
     }
 
-    /// What starts it: arguments and environment, and nothing of this process's own.
+    /// Returns the call that starts the program, with the scenario's arguments and environment and nothing inherited.
     pub(super) fn command(&self, spec: &CommandSpec) -> Command {
         let mut command = Command::new(&self.path);
         command
@@ -59,8 +59,7 @@ mod tests {
             .insert("PATH".to_owned(), "/nonexistent".to_owned());
         let error = Program::find(&spec).unwrap_err();
         assert!(error.is_not_applicable());
-        let expected =
-            "run `load`: there is no program `ab` on PATH (Debian: apt install apache2-utils)";
+        let expected = "run `load`: no program `ab` on PATH (Debian: apt install apache2-utils)";
         assert_eq!(error.to_string(), expected);
     }
 }

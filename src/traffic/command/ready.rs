@@ -1,4 +1,4 @@
-//! Whether a program serves yet: whether it listens where clients will look for it. Nobody connects to find out.
+//! Checks if a program is ready: if it listens where clients will connect to it. The check makes no connection.
 
 use std::io;
 use std::net::SocketAddr;
@@ -8,13 +8,13 @@ use std::time::Duration;
 use crate::scenario::topology::IpVersion;
 use crate::sys::sock_diag::SockDiag;
 
-/// Looks at who listens in the calling thread's namespace.
+/// Lists the listening sockets in the calling thread's namespace.
 #[derive(Debug)]
 pub(super) struct ReadyCheck {
     diag: SockDiag,
     port: u16,
     ip: IpVersion,
-    /// Where somebody listens, as far as that is not what is waited for.
+    /// Addresses of the other listening sockets.
     elsewhere: Vec<SocketAddr>,
 }
 
@@ -32,7 +32,7 @@ impl ReadyCheck {
         self.port
     }
 
-    /// Whether somebody listens on the port in a way that reaches others.
+    /// Returns true if a socket listens on the port and clients can reach it.
     pub(super) fn is_there(&mut self) -> io::Result<bool> {
         let listening = self.diag.listening().map_err(io::Error::other)?;
         let addresses = listening.iter().map(|listening| listening.address);
@@ -42,30 +42,30 @@ impl ReadyCheck {
 
     fn serves(&self, at: SocketAddr) -> bool {
         let speaks_it = match self.ip {
-            // The wildcard of IPv6 takes IPv4 as well unless it was asked not to (ipv6(7), IPV6_V6ONLY).
+            // The IPv6 wildcard also accepts IPv4 unless IPV6_V6ONLY is set (ipv6(7)).
             IpVersion::V4 => at.is_ipv4() || at.ip().is_unspecified(),
             IpVersion::V6 => at.is_ipv6(),
         };
         at.port() == self.port && speaks_it
     }
 
-    /// What is listened on instead.
+    /// Returns the addresses that are listened on instead.
     pub(super) fn instead(&self) -> Vec<String> {
         self.elsewhere.iter().map(ToString::to_string).collect()
     }
 }
 
-/// Why a program does not serve.
+/// A program did not become ready.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum NotReady {
-    /// It has ended.
+    /// The program has ended.
     #[error("it ended before it listened on port {port}, with {status}{}{}", hint(*.status), quoted(output))]
     Ended {
         port: u16,
         status: ExitStatus,
         output: Vec<String>,
     },
-    /// It runs, and does not listen.
+    /// The program runs, but does not listen.
     #[error(
         "it does not listen on port {port} after {} s{}{}",
         .timeout.as_secs_f64(),
@@ -82,7 +82,8 @@ pub(super) enum NotReady {
 
 fn hint(status: ExitStatus) -> &'static str {
     if status.success() {
-        " (a program that goes on in the background must be told to stay: nginx -g 'daemon off;', squid -N, apache2 -DFOREGROUND)"
+        " (run the program in the foreground: \
+        nginx -g 'daemon off;', squid -N, apache2 -DFOREGROUND)"
     } else {
         ""
     }
@@ -90,15 +91,15 @@ fn hint(status: ExitStatus) -> &'static str {
 
 fn listed(instead: &[String]) -> String {
     match instead {
-        [] => "; nobody listens on this node".to_owned(),
+        [] => "; nothing listens on this node".to_owned(),
         instead => format!("; listening on this node: {}", instead.join(", ")),
     }
 }
 
 fn quoted(output: &[String]) -> String {
     match output {
-        [] => "; it output nothing".to_owned(),
-        output => format!("; it output: {}", output.join(" | ")),
+        [] => "; no output".to_owned(),
+        output => format!("; last output: {}", output.join(" | ")),
     }
 }
 
@@ -107,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_listener_counts_where_the_lab_s_protocol_reaches_it() {
+    fn a_listener_counts_if_the_lab_s_protocol_reaches_it() {
         let serves = |ip, at: &str| {
             let at: SocketAddr = at.parse().unwrap();
             let readiness = ReadyCheck {

@@ -1,4 +1,4 @@
-//! A program that runs: its output taken as it comes, its end noticed, its group killed.
+//! A running program: collects its output, notices its end, and kills its process group.
 
 use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -19,21 +19,22 @@ use crate::scenario::workload::CommandSpec;
 use crate::sys::process::{self, NofileLimit};
 use crate::sys::wake::StopFlag;
 
-/// Exit code that stands for a time that was up, as timeout(1) gives it.
+/// Exit code for a timeout, as of timeout(1).
 const TIMED_OUT: i32 = 124;
 /// Added to the number of the signal that killed a program, as shells do (bash(1), EXIT STATUS).
 const KILLED: i32 = 128;
-/// How often it is looked whether a program listens: a look costs some 50 µs (measured), programs take milliseconds to seconds.
+/// Interval between checks that a program listens. A check takes about 50 µs (measured); programs take milliseconds to
+/// seconds.
 const LOOK: Duration = Duration::from_millis(5);
 
-/// A program that runs. Its group is killed, and it is reaped, when this is dropped.
+/// A running program. When this is dropped, its process group is killed and it is reaped.
 pub(super) struct RunningCommand<'a> {
     spec: &'a CommandSpec,
     series: &'a CommandSeries,
     outputs: Vec<OutputPipe>,
     child: Child,
     has_ended: Arc<StopFlag>,
-    /// Waits without reaping: as long as nobody has, the number is the child's.
+    /// Waits for the end without reaping, so that the process id stays the child's until then.
     waiter: Option<JoinHandle<io::Result<()>>>,
 }
 
@@ -67,7 +68,7 @@ impl AsFd for Pipe {
     }
 }
 
-/// EndReason a program ended.
+/// The reason why a program ended.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum EndReason {
     ByItself,
@@ -76,7 +77,7 @@ enum EndReason {
 }
 
 impl<'a> RunningCommand<'a> {
-    /// Starts a program. It dies with the calling thread.
+    /// Starts a program, which is killed when the calling thread ends.
     pub(super) fn start(
         spec: &'a CommandSpec,
         program: &Program,
@@ -98,12 +99,12 @@ impl<'a> RunningCommand<'a> {
             waiter: None,
         };
         running.take_outputs()?;
-        let (tell, pid) = (Arc::clone(&running.has_ended), running.child.id());
+        let (ended, pid) = (Arc::clone(&running.has_ended), running.child.id());
         let waiter = std::thread::Builder::new()
             .name("command-end".to_owned())
             .spawn(move || {
                 let result = process::wait_ended(pid);
-                tell.raise();
+                ended.raise();
                 result
             })?;
         running.waiter = Some(waiter);
@@ -127,10 +128,10 @@ impl<'a> RunningCommand<'a> {
         Ok(())
     }
 
-    /// Waits until it listens, or is stopped.
+    /// Waits until the program listens or is stopped.
     ///
     /// # Errors
-    /// Where it ends before, or does not within its time, with what it output.
+    /// If the program ends before, or does not listen within its timeout; the error quotes its last output.
     pub(super) fn until_ready(
         &mut self,
         mut readiness: ReadyCheck,
@@ -164,18 +165,18 @@ impl<'a> RunningCommand<'a> {
         Ok(())
     }
 
-    /// What it output last.
+    /// Returns the last lines of output.
     fn output(&self) -> Vec<String> {
-        // Standard error comes last, and says more.
+        // Standard error is the last of the two and more informative, so it comes first.
         let outputs = self.outputs.iter().rev();
         let mut output = outputs.map(|output| output.lines.last());
         output.find(|output| !output.is_empty()).unwrap_or_default()
     }
 
-    /// Follows it to its end.
+    /// Follows the program until it ends.
     pub(super) fn watch(mut self, stop: &StopFlag) -> io::Result<()> {
         let reason = self.follow(stop);
-        // The rest of its group goes with it; so does whoever holds its pipes open.
+        // Kill the rest of its group too, including processes that keep its pipes open.
         process::kill_group(&self.child);
         if let Some(waiter) = self.waiter.take() {
             let panicked = |_| Err(io::Error::other("the thread that waits for it panicked"));
@@ -208,7 +209,7 @@ impl<'a> RunningCommand<'a> {
         }
     }
 
-    /// Waits until it has written something or ended, or is stopped.
+    /// Waits until the program has written something, has ended, or is stopped.
     fn wait(&self, at_most: Option<Duration>, stop: &StopFlag) -> io::Result<()> {
         let open = self.outputs.iter().filter(|output| output.open);
         let mut fds: Vec<_> = open
@@ -217,7 +218,7 @@ impl<'a> RunningCommand<'a> {
             .map(|fd| PollFd::new(fd, PollFlags::POLLIN))
             .collect();
         let timeout = at_most.map_or(PollTimeout::NONE, |at_most| {
-            // poll(2) counts milliseconds: one more, so as not to spin at the end.
+            // poll(2) counts in milliseconds; one more avoids spinning at the end.
             let timeout = PollTimeout::try_from(at_most + Duration::from_millis(1));
             timeout.unwrap_or(PollTimeout::MAX)
         });
@@ -227,7 +228,7 @@ impl<'a> RunningCommand<'a> {
         }
     }
 
-    /// Takes what it has written; gives the time of that.
+    /// Reads all available output and returns the time of reading.
     fn drain(&mut self) -> Offset {
         let t = self.series.now();
         for output in self.outputs.iter_mut().filter(|output| output.open) {
@@ -255,7 +256,7 @@ impl<'a> RunningCommand<'a> {
                 self.series.note(t, text);
                 self.series.ended(t, TIMED_OUT);
             }
-            // That is how such a one ends.
+            // This is the normal end of a background command.
             EndReason::RunIsOver if self.spec.background => {}
             EndReason::RunIsOver => {
                 let text = format!("command `{name}` was killed: the run or a step ended it");
@@ -268,7 +269,7 @@ impl<'a> RunningCommand<'a> {
 
 impl Drop for RunningCommand<'_> {
     fn drop(&mut self) {
-        // After an error of this side the program still runs; once it is reaped both find nobody.
+        // After an error on this side the program may still run. Once reaped, neither call finds a process.
         if let Ok(None) = self.child.try_wait() {
             process::kill_group(&self.child);
             let _killed = self.child.wait();
@@ -277,7 +278,7 @@ impl Drop for RunningCommand<'_> {
 }
 
 impl OutputPipe {
-    /// Takes what is there.
+    /// Reads everything that is available.
     fn drain(&mut self, t: Offset) {
         let mut buffer = [0; 16 * 1024];
         while self.open {

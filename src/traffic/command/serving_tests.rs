@@ -1,4 +1,4 @@
-//! Commands that serve, and files, for real.
+//! Serving commands, and their files, with real namespaces.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::sys::loopback;
 use crate::traffic::tests::{TestRecorder, TestRun, client, command, errors, last, spec};
 use crate::traffic::{Traffic, TrafficError};
 
-/// A program that serves on port 80, with files.
+/// A program that serves files on port 80.
 fn serving(name: &str, run: &[&str], files: &[(&str, &str)]) -> CommandSpec {
     let text = |(name, text): &(&str, &str)| ((*name).to_owned(), (*text).to_owned());
     let mut spec = command(name, "here", run);
@@ -76,7 +76,7 @@ fn kernel_nginx_serves_its_files_before_the_clock_starts_and_until_the_end() {
     );
 }
 
-/// Why the traffic cannot be prepared.
+/// Returns the error with which preparing the traffic fails.
 fn obstacle(commands: Vec<CommandSpec>) -> String {
     let netns = loopback::namespace();
     let lab = Lab::of(vec![LiveNode {
@@ -96,16 +96,15 @@ fn obstacle(commands: Vec<CommandSpec>) -> String {
 
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
-fn kernel_a_program_that_ends_before_it_listens_says_what_it_said() {
+fn kernel_a_program_that_ends_before_it_listens_is_quoted() {
     let script = "echo all is well; echo wrong configuration >&2; exit 3";
     let why = obstacle(vec![serving("web", &["sh", "-c", script], &[])]);
-    let expected =
-        "it ended before it listened on port 80, with exit status: 3; it said: wrong configuration";
+    let expected = "it ended before it listened on port 80, with exit status: 3; last output: wrong configuration";
     assert_eq!(why, expected);
-    // A twin that goes to the background by itself.
+    // The same program, putting itself into the background.
     let script = "sleep 1000 & exit 0";
     let why = obstacle(vec![serving("web", &["sh", "-c", script], &[])]);
-    assert!(why.contains("must be told to stay"), "{why}");
+    assert!(why.contains("run the program in the foreground"), "{why}");
 }
 
 #[test]
@@ -115,18 +114,18 @@ fn kernel_a_program_that_never_listens_is_given_up() {
     spec.timeout = Duration::from_millis(200);
     let why = obstacle(vec![spec]);
     let expected =
-        "it does not listen on port 80 after 0.2 s; nobody listens on this node; it said: hm";
+        "it does not listen on port 80 after 0.2 s; nothing listens on this node; last output: hm";
     assert_eq!(why, expected);
 }
 
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
-fn kernel_what_is_in_the_background_does_not_keep_a_run_going() {
+fn kernel_background_commands_do_not_prolong_a_run() {
     let mut quiet = shell("echo here; exec sleep 1000");
     quiet.background = true;
     let mut short = shell("exit 4");
     (short.name, short.background) = ("short".into(), true);
-    // Long enough for the short one to have ended.
+    // Long enough for the short one to end.
     let wait = command("wait", "here", &["sleep", "0.3"]);
     let run = TestRun::begin(Workload {
         commands: vec![quiet, short, wait],

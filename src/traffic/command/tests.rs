@@ -1,4 +1,4 @@
-//! Commands, for real.
+//! Commands, with real namespaces.
 
 use std::time::{Duration, Instant};
 
@@ -57,7 +57,7 @@ fn kernel_a_command_has_the_lab_s_environment_and_no_input() {
 
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
-fn kernel_a_command_killed_by_a_signal_says_which() {
+fn kernel_a_command_killed_by_a_signal_records_its_number() {
     let timeline = run(vec![shell("kill -15 $$")], None);
     assert_eq!(last(&timeline, "sh.exit"), 128 + 15);
     assert!(timeline.notes.is_empty());
@@ -65,8 +65,8 @@ fn kernel_a_command_killed_by_a_signal_says_which() {
 
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
-fn kernel_a_command_whose_time_is_up_is_killed_with_its_children() {
-    // The child holds the pipe open: the run would not end if it lived.
+fn kernel_a_command_that_times_out_is_killed_with_its_children() {
+    // The child holds the pipe open, so the run would not end if it survived.
     let mut spec = shell("echo started; sleep 1000 & sleep 1000");
     spec.timeout = Duration::from_millis(100);
     let timeline = run(vec![spec], None);
@@ -91,7 +91,7 @@ fn kernel_children_left_behind_end_with_their_command() {
     assert_eq!(last(&timeline, "sh.exit"), 0);
     let child = &lines(&timeline, "sh.stdout")[0];
     let deadline = Instant::now() + Duration::from_secs(5);
-    // Killed, but it dies in its own time; whoever inherits it may leave it as a zombie.
+    // It has been killed but takes time to die, and its new parent may leave it as a zombie.
     loop {
         let state = std::fs::read_to_string(format!("/proc/{child}/stat")).unwrap_or_default();
         if state.is_empty() || state.contains(") Z ") {
@@ -104,7 +104,7 @@ fn kernel_children_left_behind_end_with_their_command() {
 
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
-fn kernel_a_command_starts_when_it_should() {
+fn kernel_a_command_starts_at_its_time() {
     let mut spec = shell("echo hello");
     spec.start = Duration::from_millis(80);
     let timeline = run(vec![spec], None);
@@ -128,7 +128,7 @@ fn kernel_ab_is_served_with_and_without_keep_alive() {
     ] {
         let once = command("ab", "here", &["ab", "-n", "500", "-c", "5", url]);
         let mut kept = command("kept", "here", &["ab", "-k", "-n", "500", "-c", "3", url]);
-        // A pool's workers are held by connections that are kept: one after the other.
+        // Persistent connections occupy a pool's workers, so one after the other.
         kept.start = Duration::from_millis(300);
         let timeline = run(vec![once, kept], Some(accept.clone()));
         for name in ["ab", "kept"] {

@@ -1,5 +1,6 @@
-//! One listener, more connections than a descriptor table has table for: when the table of the thread that accepts is full, another
-//! thread with a table of its own takes the listener over. One accepts at a time, from one queue, as one process would.
+//! Several threads behind one listener, for more connections than one descriptor table holds. When the table of the
+//! accepting thread is full, a thread with a table of its own takes over the listener. Only one thread accepts at a
+//! time, from one queue, as a single process would.
 
 use std::io;
 use std::os::fd::AsFd;
@@ -14,10 +15,10 @@ use super::event_loop::EventLoop;
 use crate::sys::fdtable;
 use crate::sys::readiness::Epoll;
 
-/// At most so many threads: 2.5 million connections with a limit of 20,000 descriptors.
+/// Maximum number of threads: enough for 2.5 million connections with a limit of 20,000 descriptors.
 const MAX_ACCEPTORS: usize = 128;
 
-/// What the group of a server share.
+/// The state shared by the acceptors of a server.
 pub(super) struct AcceptorGroup {
     shared: Arc<ServerShared>,
     listener: Arc<Socket>,
@@ -31,17 +32,17 @@ struct Members {
     threads: Vec<JoinHandle<io::Result<()>>>,
 }
 
-/// How full a acceptor is.
+/// The usage of an acceptor's descriptor table.
 #[derive(Default)]
 struct TableUsage {
     open: AtomicUsize,
-    /// Connections with which its table was full, once that has been seen.
+    /// Number of connections at which its table was full, once that has happened.
     full_at: AtomicUsize,
-    /// Whether the thread still runs.
+    /// True if the thread has ended.
     ended: AtomicBool,
 }
 
-/// One acceptor's handle on the others.
+/// One acceptor, with access to the others.
 pub(super) struct Acceptor {
     group: Arc<AcceptorGroup>,
     index: usize,
@@ -58,7 +59,7 @@ impl AcceptorGroup {
         })
     }
 
-    /// Runs the first acceptor on the calling thread, and waits for those that it led to.
+    /// Runs the first acceptor on the calling thread, and waits for those started later.
     pub(super) fn run(self: &Arc<Self>) -> io::Result<()> {
         let first = self.enlist();
         let mut result = first.run();
@@ -99,17 +100,18 @@ impl Acceptor {
         result
     }
 
-    /// Whether it is this acceptor that accepts.
+    /// Returns true if this acceptor is the one that accepts.
     pub(super) fn is_accepting(&self) -> bool {
         self.group.accepting.load(Ordering::SeqCst) == self.index
     }
 
-    /// Says how many connections it has open.
+    /// Updates its number of open connections.
     pub(super) fn set_open(&self, count: usize) {
         self.table.open.store(count, Ordering::Relaxed);
     }
 
-    /// Has another acceptor accept, since this one's table is full. False where there is none and none can be made.
+    /// Hands the listener over because this table is full. Returns false if no other acceptor has room or can be
+    /// started.
     pub(super) fn hand_over(&self) -> bool {
         let full_at = self.table.open.load(Ordering::Relaxed);
         self.table.full_at.store(full_at.max(1), Ordering::Relaxed);
@@ -131,7 +133,7 @@ impl Acceptor {
         true
     }
 
-    /// Starts a acceptor on a thread that begins with this one's table and so with the listener.
+    /// Starts an acceptor on a thread that begins with this one's table and so has the listener.
     fn start_another(&self) -> io::Result<usize> {
         if self.group.lock().tables.len() >= MAX_ACCEPTORS {
             return Err(io::ErrorKind::QuotaExceeded.into());
@@ -161,7 +163,8 @@ impl Acceptor {
 }
 
 impl TableUsage {
-    /// Whether a tenth of its table has come free since it was full; one that never was is the one that accepts.
+    /// Returns true if a tenth of its table has become free since it was full. One that was never full is the one
+    /// accepting.
     fn has_room(&self) -> bool {
         let full_at = self.full_at.load(Ordering::Relaxed);
         let open = self.open.load(Ordering::Relaxed);

@@ -1,6 +1,6 @@
-//! One accepted connection, from its first byte to its close, without ever blocking.
+//! One accepted connection, from its first byte to its close, without blocking.
 //!
-//! Not here: waiting until it can go on, and counting.
+//! Not here: waiting until it can continue, and counting.
 
 use std::io::{self, Read, Write};
 
@@ -12,20 +12,20 @@ use crate::scenario::workload::{ServerClose, ServerSpec};
 use crate::sys::readiness::Interest;
 use crate::traffic::http::{self, MAX_HEAD};
 
-/// Body bytes that are written at once.
+/// Body bytes per write.
 const CHUNK: usize = 64 * 1024;
-/// Reads in a row from one connection before others get their turn.
+/// Consecutive reads from one connection before others continue.
 const READS_IN_A_ROW: u32 = 16;
 
-/// What every conversation of a server goes by.
+/// The behaviour shared by all conversations of a server.
 #[derive(Debug)]
 pub(super) struct ServerPolicy {
     close: ServerClose,
     body: u64,
-    /// The reply up to the first [`CHUNK`] of its body: closing, keeping the connection.
+    /// The reply up to the first [`CHUNK`] of its body, for closing and for keeping the connection.
     openings: [Vec<u8>; 2],
     chunk: Vec<u8>,
-    /// Where requests go on to, for a proxy.
+    /// The server behind a proxy.
     forwarder: Option<UpstreamForwarder>,
 }
 
@@ -50,7 +50,7 @@ impl ServerPolicy {
         }
     }
 
-    /// Whether a connection stays open after a reply.
+    /// Returns true if a connection stays open after a reply.
     fn keeps(&self, asked_to: bool) -> bool {
         match self.close {
             ServerClose::AsRequested => asked_to,
@@ -69,48 +69,48 @@ pub(super) struct Conversation {
 
 #[derive(Debug)]
 enum ConversationPhase {
-    /// A request's head is on its way; what has arrived of it.
+    /// Receiving the head of a request; the bytes so far.
     Head(Vec<u8>),
-    /// A request's body is on its way.
+    /// Receiving the body of a request.
     Body {
         left: u64,
         keep_alive: bool,
         after: Vec<u8>,
     },
-    /// The reply goes out; so much of it has gone.
+    /// Sending the reply; the number of bytes sent so far.
     Reply {
         sent: u64,
         keep_alive: bool,
         after: Vec<u8>,
     },
-    /// A proxy has passed the request on.
+    /// A proxy has forwarded the request.
     Forwarded(Box<Exchange>),
-    /// The peer has sent its FIN and this end never will.
+    /// The peer has sent its FIN, and this end never will.
     Abandoned,
 }
 
-/// How far a conversation got.
+/// The result of advancing a conversation.
 #[derive(Debug, Default)]
 pub(super) struct ConversationProgress {
     pub(super) replies: u32,
-    /// Of these, the ones that came from the server behind a proxy.
+    /// Number of these replies that came from the server behind a proxy.
     pub(super) forwarded: u32,
-    /// Body bytes, received and sent.
+    /// Body bytes received and sent.
     pub(super) bytes: u64,
-    /// What went wrong between a proxy and the server behind it: errnos.
+    /// Error numbers between a proxy and the server behind it.
     pub(super) errors: Vec<i32>,
     pub(super) next: ConversationNext,
 }
 
-/// What a conversation needs next.
+/// The next action for a conversation.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) enum ConversationNext {
-    /// To be able to go on: then `advance` again.
+    /// Wait for this event, then `advance` again.
     Wait(Interest),
-    /// To be closed.
+    /// Close the connection.
     #[default]
     Close,
-    /// To be closed, and counted as failed with this errno.
+    /// Close the connection, and count it as failed with this error number.
     Fail(i32),
 }
 
@@ -122,12 +122,12 @@ impl Conversation {
         }
     }
 
-    /// Whether it waits for a request of which nothing has arrived.
+    /// Returns true if it waits for a request and nothing of it has arrived.
     pub(super) fn is_idle(&self) -> bool {
         matches!(&self.phase, ConversationPhase::Head(arrived) if arrived.is_empty())
     }
 
-    /// The connection behind this one, while a proxy has passed a request on.
+    /// Returns the connection to the server behind a proxy, while a request is forwarded.
     pub(super) fn upstream(&mut self) -> Option<&mut Upstream> {
         match &mut self.phase {
             ConversationPhase::Forwarded(exchange) => exchange.upstream.as_mut(),
@@ -135,7 +135,7 @@ impl Conversation {
         }
     }
 
-    /// Goes on as far as it can. `buffer` is for what is read and not kept; it is empty of meaning before and after.
+    /// Advances as far as possible. `buffer` is scratch space for bytes that are not kept.
     pub(super) fn advance(
         &mut self,
         policy: &ServerPolicy,
@@ -145,7 +145,7 @@ impl Conversation {
         progress.next =
             self.go_on(policy, buffer, &mut progress)
                 .unwrap_or_else(|error| match error.raw_os_error() {
-                    // A client that resets is a client that has closed.
+                    // A reset from an idle client counts as a normal close.
                     Some(libc::ECONNRESET | libc::EPIPE) if self.is_idle() => {
                         ConversationNext::Close
                     }
@@ -258,7 +258,7 @@ impl Conversation {
     }
 }
 
-/// The phase that a whole head leads to: from what had arrived before and what has now. What comes after the head is not lost.
+/// Returns the phase after a complete head, from the bytes received before and now. Bytes after the head are kept.
 fn take_request(
     policy: &ServerPolicy,
     before: &[u8],
@@ -289,7 +289,7 @@ fn take_request(
     })
 }
 
-/// Reads what there is; `None` where nothing is there yet.
+/// Reads available bytes; `None` if there are none yet.
 pub(super) fn read(mut socket: &Socket, buffer: &mut [u8]) -> io::Result<Option<usize>> {
     loop {
         match socket.read(buffer) {
@@ -300,7 +300,7 @@ pub(super) fn read(mut socket: &Socket, buffer: &mut [u8]) -> io::Result<Option<
     }
 }
 
-/// Writes what the kernel takes; true once all has gone.
+/// Writes as much as the kernel accepts. Returns true once all is sent.
 fn write_reply(
     mut socket: &Socket,
     policy: &ServerPolicy,

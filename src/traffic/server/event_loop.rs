@@ -1,7 +1,7 @@
-//! A server in one thread around a readiness mechanism: accepts, serves, never blocks.
+//! A single-threaded server around a readiness mechanism. It accepts and serves without blocking.
 //!
-//! Where `accept(2)` finds no descriptor it counts the error and leaves the queue alone until a connection of its own has closed, or
-//! for [`RETRY_PAUSE`]; the queue fills behind it.
+//! If `accept(2)` finds no free descriptor, the loop counts the error and stops accepting until one of its connections
+//! closes, or for [`RETRY_PAUSE`]. Meanwhile the accept queue fills.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -18,44 +18,44 @@ use crate::sys::sockopt;
 use crate::sys::timer::Alarm;
 use crate::traffic::slab::TokenSlab;
 
-/// How long a server that has no descriptor left waits before it tries again: what nginx waits (`accept_mutex_delay`) is 500 ms,
-/// libuv none; 10 ms bounds both the load of trying and the delay.
+/// Pause before a server without free descriptors tries again. nginx waits 500 ms (`accept_mutex_delay`), libuv
+/// does not wait; 10 ms limits both the load of retrying and the delay.
 const RETRY_PAUSE: Duration = Duration::from_millis(10);
-/// Accepts in a row before connections get their turn.
+/// Consecutive accepts before connections continue.
 const ACCEPTS_IN_A_ROW: usize = 64;
-/// What is read at once.
+/// Size of the read buffer.
 const BUFFER: usize = 64 * 1024;
 
 const LISTENER: u64 = u64::MAX;
 const STOP: u64 = u64::MAX - 1;
 const ALARM: u64 = u64::MAX - 2;
 
-/// A connection with what the loop knows of it.
+/// A connection, with the state that the loop keeps for it.
 struct WatchedConnection {
     conversation: Conversation,
     interest: Interest,
-    /// Since when it waits for another request; `None` before the first reply, and while there is one.
+    /// Time since which it waits for another request; `None` before the first reply and during a request.
     idle_since: Option<Offset>,
-    /// Whether it is among those that may have idled too long at some time.
+    /// True if it is in the queue of idle connections.
     queued: bool,
 }
 
-/// The loop's state.
+/// The state of the loop.
 pub(super) struct EventLoop<'a, R> {
     shared: &'a ServerShared,
     listener: &'a Socket,
     readiness: R,
-    /// Waits before each accept, where the scenario says so.
+    /// Pause before each accept, if the scenario has one.
     delay: Option<Duration>,
     acceptor: Option<&'a Acceptor>,
     connections: TokenSlab<WatchedConnection>,
     idle: BTreeSet<(Offset, u64)>,
-    /// When the listener is watched again; `None` while it is watched, or is another acceptor's.
+    /// Time at which the listener is watched again; `None` while it is watched, or belongs to another acceptor.
     accept_at: Option<Offset>,
     listening: bool,
-    /// Whether `accept_at` waits for a descriptor.
+    /// True if accepting waits for a free descriptor.
     out_of_descriptors: bool,
-    /// Whether a connection has closed since.
+    /// True if a connection has closed since then.
     descriptor_freed: bool,
     clock: RunClock,
     alarm: Alarm,
@@ -64,7 +64,7 @@ pub(super) struct EventLoop<'a, R> {
 }
 
 impl<'a, R: ReadinessSet> EventLoop<'a, R> {
-    /// Prepares everything that takes a descriptor.
+    /// Opens the descriptors that the loop needs.
     pub(super) fn new(
         shared: &'a ServerShared,
         listener: &'a Socket,
@@ -92,7 +92,8 @@ impl<'a, R: ReadinessSet> EventLoop<'a, R> {
         })
     }
 
-    /// Serves until the stop flag is raised. `watch_stop` registers the flag's descriptor in the way that suits the mechanism.
+    /// Serves until the stop flag is raised. `watch_stop` registers the flag's descriptor in the way the mechanism
+    /// needs.
     pub(super) fn run(
         mut self,
         watch_stop: impl FnOnce(&mut R, i32, u64) -> io::Result<()>,
@@ -116,7 +117,7 @@ impl<'a, R: ReadinessSet> EventLoop<'a, R> {
             for token in ready.drain(..) {
                 match token {
                     LISTENER => self.accept()?,
-                    // Not the end: another acceptor has passed the listener on, perhaps to this one.
+                    // Not a stop: another acceptor has handed over the listener, perhaps to this one.
                     STOP if self.acceptor.is_some() => self.listen_again()?,
                     STOP => {}
                     ALARM => self.alarm_fired()?,
@@ -183,7 +184,8 @@ impl<'a, R: ReadinessSet> EventLoop<'a, R> {
                         }
                         return Ok(());
                     }
-                    // ECONNABORTED and the network errors that accept(2) passes on: this connection's, not the listener's.
+                    // ECONNABORTED and the network errors that accept(2) passes on concern this connection, not the
+                    // listener.
                     errno => self.shared.count_error(errno),
                 },
             }
@@ -205,7 +207,7 @@ impl<'a, R: ReadinessSet> EventLoop<'a, R> {
             idle_since: None,
             queued: false,
         };
-        // What the client sends is often there already: then nothing needs to be watched.
+        // The client's data has often arrived already, and then nothing needs to be watched.
         let progress = connection
             .conversation
             .advance(&self.shared.policy, &mut self.buffer);
@@ -229,7 +231,7 @@ impl<'a, R: ReadinessSet> EventLoop<'a, R> {
         }
     }
 
-    /// Watches a proxy's connection to the server behind it as the exchange wants. It is closed there, which epoll notices itself.
+    /// Watches a proxy's upstream connection as the exchange needs. When it is closed, epoll removes it by itself.
     fn watch_upstream(&mut self, token: u64) {
         let connection = self.connections.get_mut(token);
         let Some(upstream) = connection.and_then(|connection| connection.conversation.upstream())
@@ -274,7 +276,7 @@ impl<'a, R: ReadinessSet> EventLoop<'a, R> {
         self.replied(token, &progress);
     }
 
-    /// Notes since when a connection that has had a reply waits for another request.
+    /// Notes the time from which a connection that has had a reply is idle.
     fn replied(&mut self, token: u64, progress: &ConversationProgress) {
         if progress.replies == 0 || !self.shared.closes_idle {
             return;
@@ -338,7 +340,7 @@ impl<'a, R: ReadinessSet> EventLoop<'a, R> {
         Ok(())
     }
 
-    /// Sets the alarm for what is due first.
+    /// Sets the alarm to the next due time.
     fn arm(&mut self) -> io::Result<()> {
         let idle = self.idle.first().map(|(end, _)| *end);
         let due = self.accept_at.into_iter().chain(idle).min();

@@ -1,8 +1,9 @@
-//! One request on its way through a proxy: to the server behind it by a connection of its own, and the reply back.
+//! One request through a proxy: to the server behind it on a new connection, and the reply back.
 //!
-//! Upstream the proxy asks for a connection that is kept, and closes it itself once the reply is whole: TIME_WAIT, and with it the
-//! port, stays on its side. Not here: the connection to the client, which goes on or ends as every server's does
-//! (`conversation`), and waiting.
+//! The proxy requests a persistent connection upstream, and closes it itself once the reply is complete. So
+//! TIME_WAIT, and with it the port, stays on the proxy's side.
+//!
+//! Not here: the connection to the client, which works as in every server (`conversation`), and waiting.
 
 use std::io::{self, Write};
 use std::net::{IpAddr, SocketAddr};
@@ -15,7 +16,7 @@ use crate::sys::readiness::Interest;
 use crate::sys::sockopt;
 use crate::traffic::http::{self, Head, MAX_HEAD};
 
-/// Where requests go on to.
+/// The address of the server behind a proxy.
 #[derive(Debug)]
 pub(super) struct UpstreamForwarder {
     address: SockAddr,
@@ -30,7 +31,7 @@ impl UpstreamForwarder {
         }
     }
 
-    /// Begins to connect, from a port that the kernel chooses, as every proxy does.
+    /// Begins to connect. The kernel chooses the port, as for every proxy.
     fn dial(&self) -> io::Result<Socket> {
         let socket = sockopt::tcp_socket(self.ip)?;
         match socket.connect(&self.address) {
@@ -44,27 +45,27 @@ impl UpstreamForwarder {
 #[derive(Debug)]
 pub(super) struct Upstream {
     pub(super) socket: Socket,
-    /// What it waits for.
+    /// The events that the exchange waits for.
     pub(super) wants: Interest,
-    /// What it is watched for, if it is.
+    /// The events that the socket is watched for, if any.
     pub(super) watched: Option<Interest>,
 }
 
-/// A request under way.
+/// A forwarded request in progress.
 #[derive(Debug)]
 pub(super) struct Exchange {
-    /// None where it could not be made, or is done with.
+    /// The upstream connection; `None` if it could not be opened or is no longer needed.
     pub(super) upstream: Option<Upstream>,
     stage: ExchangeStage,
-    /// Whether the connection to the client stays after the reply.
+    /// True if the connection to the client stays open after the reply.
     keeps: bool,
     /// Bytes of the request's body that have not been read from the client.
     body_left: u64,
     to_server: Vec<u8>,
     to_client: Vec<u8>,
-    /// Whether anything of the server's reply has been passed on.
+    /// True if part of the server's reply has been forwarded.
     has_begun: bool,
-    /// What the client sent after its request.
+    /// Bytes that the client sent after its request.
     after: Vec<u8>,
 }
 
@@ -73,27 +74,28 @@ enum ExchangeStage {
     Connecting,
     Request,
     ReplyHead(Vec<u8>),
-    /// So many bytes are still to come; `None`: all up to the end.
+    /// The number of bytes still to come; `None` if the body lasts until the connection ends.
     ReplyBody(Option<u64>),
-    /// The reply is whole but not all of it written; it is the server's, or the proxy's own.
+    /// The reply is complete but not fully written. It is the server's, or the proxy's own.
     Rest {
         forwarded: bool,
     },
 }
 
-/// What an exchange needs next.
+/// The next action for an exchange.
 #[derive(Debug)]
 pub(super) enum ExchangeNext {
-    /// Its client, for this, or its upstream, for what that wants.
+    /// Wait for the client's socket with this interest, or for upstream as it wants.
     Wait(Interest),
-    /// It has ended with a whole reply. What the client has sent since is here.
+    /// The exchange ended with a complete reply. `after` holds the bytes the client has sent since.
     Ended { keeps: bool, after: Vec<u8> },
-    /// It has ended in the middle of the server's reply: the client learns that by its connection's end.
+    /// The exchange ended in the middle of the server's reply. Closing the connection shows that to the client.
     BrokenOff,
 }
 
 impl Exchange {
-    /// Begins one with a request whose head is whole; `keeps` is whether the client's connection is to stay open after it.
+    /// Begins an exchange with a request whose head is complete. `keeps`: the client's connection stays open
+    /// afterwards.
     pub(super) fn begin(
         forwarder: &UpstreamForwarder,
         arrived: &[u8],
@@ -130,10 +132,10 @@ impl Exchange {
         exchange
     }
 
-    /// Goes on as far as it can.
+    /// Advances as far as possible.
     ///
     /// # Errors
-    /// Those of the client's connection. What goes wrong upstream is counted, and answered with 503.
+    /// Errors of the client's connection. Errors upstream are counted, and answered with 503.
     pub(super) fn advance(
         &mut self,
         forwarder: &UpstreamForwarder,
@@ -177,7 +179,7 @@ impl Exchange {
         }
     }
 
-    /// Reads on in the request's body; what to wait for on the client's side, if anything.
+    /// Reads more of the request's body. Returns the interest to wait for on the client's socket, if any.
     fn read_request(
         &mut self,
         client: &Socket,
@@ -205,7 +207,7 @@ impl Exchange {
         }
     }
 
-    /// Does what can be done upstream; what to wait for on the client's side, where it waits for the server.
+    /// Advances the upstream side. Returns the interest for the client's socket while it waits for the server.
     fn talk_to_server(
         &mut self,
         forwarder: &UpstreamForwarder,
@@ -248,7 +250,7 @@ impl Exchange {
         Ok(Some(Interest::Nothing))
     }
 
-    /// Takes in what the server has sent; nothing is its end.
+    /// Takes bytes that the server has sent; an empty slice is its end.
     fn take_reply(
         &mut self,
         arrived: &[u8],
@@ -268,7 +270,7 @@ impl Exchange {
                         Ok(())
                     };
                 };
-                // These have no body, whatever they say (RFC 9112, section 6.3).
+                // These have no body, whatever their head says (RFC 9112, section 6.3).
                 let length = match head.status {
                     Some(204 | 304) => Some(0),
                     _ => head.content_length,
@@ -306,18 +308,18 @@ impl Exchange {
         if let Some(left) = left {
             *left -= of_body.len() as u64;
             if *left == 0 {
-                // It closes first, at once: whether the client reads its reply is another matter.
+                // The proxy closes first and at once, whether or not the client reads its reply.
                 self.upstream = None;
                 self.stage = ExchangeStage::Rest { forwarded: true };
             }
         }
     }
 
-    /// The server cannot be reached, or gave no reply: the client is told so.
+    /// Answers the client with 503, because the server cannot be reached or gave no reply.
     fn answer_for_server(&mut self, error: &io::Error, progress: &mut ConversationProgress) {
         progress.errors.push(number(error));
         self.upstream = None;
-        // What is left of a request could not be told from the next one.
+        // The rest of a request could not be distinguished from the next request.
         self.keeps &= self.body_left == 0;
         self.to_client = http::unavailable(self.keeps);
         self.stage = ExchangeStage::Rest { forwarded: false };
@@ -334,7 +336,7 @@ fn number(error: &io::Error) -> i32 {
     error.raw_os_error().unwrap_or(libc::EIO)
 }
 
-/// Writes what the kernel takes and keeps the rest; true once all has gone.
+/// Writes as much as the kernel accepts, and keeps the rest. Returns true once all is sent.
 fn write(mut socket: &Socket, bytes: &mut Vec<u8>) -> io::Result<bool> {
     let mut sent = 0;
     while sent < bytes.len() {

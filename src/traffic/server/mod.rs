@@ -1,19 +1,21 @@
-//! Built-in servers. Each has a thread (a pool: several) born on its node, with a descriptor table of its own, and is there once
-//! `listen(2)` has succeeded.
+//! Built-in servers. Each has a thread (a pool: several) that starts on its node with a descriptor table of its own. A
+//! server is ready once `listen(2)` has succeeded.
 //!
-//! Series of a server `web`: counters `web.accepted`, `web.replies` (requests answered to the last byte), `web.bytes` (body bytes
-//! received and sent, heads not counted), `web.cpu` (nanoseconds: the processor time of its threads, at their end) and `web.errors.<ERRNO>`:
+//! A server `web` has the counters `web.accepted`, `web.replies` (requests answered completely), `web.bytes` (body
+//! bytes received and sent, without heads), `web.cpu` (processor time of its threads in nanoseconds, recorded when
+//! they end) and `web.errors.<ERRNO>`:
 //!
-//! * errors of `accept4(2)`: EMFILE and the like once for each try;
-//! * errors of a connection in the middle of a request or reply; a reset *between* requests is no error;
+//! * errors of `accept4(2)`; EMFILE and the like once per try;
+//! * errors of a connection during a request or reply; a reset *between* requests does not count;
 //! * EMSGSIZE for a request head of more than 8 KiB, which ends the connection;
-//! * EINVAL for a connection whose descriptor `select(2)` has no bit for (at or above `FD_SETSIZE`): it is closed unserved.
+//! * EINVAL for a connection whose descriptor does not fit in `select(2)`'s set (`FD_SETSIZE`): it is closed unserved.
 //!
-//! A proxy has `proxy.forwarded` too (replies of the server behind it, passed on to the last byte), and `proxy.errors.<ERRNO>` also
-//! counts what goes wrong between it and that server: EADDRNOTAVAIL where it has no port left to connect from, ECONNREFUSED, ENODATA
-//! for a reply that breaks off. The client then gets 503, which counts as a reply, or, in the middle of a reply, the end.
+//! A proxy also has `proxy.forwarded` (replies of the server behind it, forwarded completely), and its
+//! `proxy.errors.<ERRNO>` include errors between it and that server: EADDRNOTAVAIL if no local port is left,
+//! ECONNREFUSED, ENODATA for an incomplete reply. The client then gets 503, which counts as a reply, or, in the
+//! middle of a reply, a closed connection.
 //!
-//! They speak enough HTTP/1 for `ab`, `wrk` and the built-in clients. A peer that sends its FIN is answered with one, except by a
+//! Servers support enough HTTP/1 for `ab`, `wrk` and the built-in clients. They answer a FIN with a FIN, except a
 //! server that never closes.
 
 mod acceptors;
@@ -48,7 +50,7 @@ const REPLIES: usize = 1;
 const BYTES: usize = 2;
 const CPU: usize = 3;
 const FORWARDED: usize = 4;
-/// The series that servers have; the last is a proxy's.
+/// The series of a server; the last is for proxies only.
 const SERIES: [Declared; 5] = [
     ("accepted", SeriesKind::Counter, Unit::Count),
     ("replies", SeriesKind::Counter, Unit::Count),
@@ -57,7 +59,7 @@ const SERIES: [Declared; 5] = [
     ("forwarded", SeriesKind::Counter, Unit::Count),
 ];
 
-/// The series that a server has.
+/// Returns the series of a server.
 pub(super) fn series(spec: &ServerSpec) -> &'static [Declared] {
     match spec.forward {
         Some(_) => &SERIES,
@@ -65,14 +67,14 @@ pub(super) fn series(spec: &ServerSpec) -> &'static [Declared] {
     }
 }
 
-/// What the threads of a server share.
+/// The state shared by the threads of a server.
 #[derive(Debug)]
 pub(super) struct ServerShared {
     stop: Arc<StopFlag>,
     metrics: Arc<ActorMetrics>,
     policy: ServerPolicy,
     keep_alive: Duration,
-    /// Whether connections that idle are closed.
+    /// True if idle connections are closed.
     closes_idle: bool,
 }
 
@@ -93,7 +95,7 @@ impl ServerShared {
         }
     }
 
-    /// Counts the processor time of the calling thread, at its end. A kernel that does not tell leaves it uncounted.
+    /// Counts the processor time of the calling thread, at its end. Skipped if the kernel does not report it.
     fn count_cpu(&self) {
         let cpu = thread_cpu_time().unwrap_or_default();
         let cpu = i64::try_from(cpu.as_nanos()).unwrap_or(i64::MAX);
@@ -125,7 +127,7 @@ fn add(counts: &mut super::actor_metrics::Counts, progress: &ConversationProgres
     }
 }
 
-/// The whole life of a server on its thread: listens, says so, serves until it is stopped.
+/// Runs a server on its thread from start to end: listens, reports ready, and serves until it is stopped.
 pub(super) fn run(
     spec: &ServerSpec,
     ip: IpVersion,
@@ -174,7 +176,7 @@ fn event_loop<R: ReadinessSet>(
     event_loop.run(|readiness, stop, token| readiness.watch(stop, token, Interest::Read))
 }
 
-/// A listener on the wildcard address; the backlog reaches `listen(2)` as it is.
+/// Opens a listener on the wildcard address, passing the backlog to `listen(2)` unchanged.
 fn listen(ip: IpVersion, spec: &ServerSpec) -> io::Result<Socket> {
     let wildcard = match ip {
         IpVersion::V4 => IpAddr::from(Ipv4Addr::UNSPECIFIED),
@@ -182,13 +184,13 @@ fn listen(ip: IpVersion, spec: &ServerSpec) -> io::Result<Socket> {
     };
     let listener = sockopt::tcp_socket(wildcard)?;
     listener.set_reuse_address(true)?;
-    // What is accepted from it has it too.
+    // Accepted sockets inherit it.
     listener.set_keepalive(spec.so_keepalive)?;
     if ip == IpVersion::V6 {
         listener.set_only_v6(true)?;
     }
     listener.bind(&SockAddr::from(SocketAddr::new(wildcard, spec.port)))?;
-    // Above i32::MAX the kernel's own bound, somaxconn, applies all the same.
+    // A greater backlog than i32::MAX makes no difference, because the kernel limits it to somaxconn.
     listener.listen(i32::try_from(spec.backlog).unwrap_or(i32::MAX))?;
     Ok(listener)
 }

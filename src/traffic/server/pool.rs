@@ -1,5 +1,5 @@
-//! A server of blocking workers, like a prefork or thread pool one: each takes a connection and serves it to its end before it takes
-//! another. A connection that idles holds its worker.
+//! A server of blocking workers, like a prefork or thread-pool server: each serves one connection to its end before it
+//! accepts another. An idle connection occupies its worker.
 
 use std::io;
 use std::os::fd::AsFd;
@@ -14,11 +14,11 @@ use super::conversation::{Conversation, ConversationNext};
 use crate::sys::readiness::Interest;
 use crate::sys::sockopt;
 
-/// Stack of a worker: its deepest frame holds [`BUFFER`] on the heap, so 128 KiB is ample.
+/// Stack size of a worker. Its [`BUFFER`] is on the heap, so 128 KiB is ample.
 const STACK: usize = 128 * 1024;
-/// What a worker reads at once.
+/// Size of a worker's read buffer.
 const BUFFER: usize = 16 * 1024;
-/// How long a worker waits that found no descriptor for a connection.
+/// Pause of a worker that found no free descriptor for a connection.
 const RETRY_PAUSE: Duration = Duration::from_millis(10);
 
 /// Runs the workers until the server is stopped.
@@ -52,7 +52,7 @@ fn work(shared: &ServerShared, listener: &Socket) -> io::Result<()> {
         match sockopt::accept(listener) {
             Ok(socket) => serve(shared, socket, &mut buffer)?,
             Err(error) => match error.raw_os_error().unwrap_or(libc::EIO) {
-                // Another worker was faster.
+                // Another worker has accepted it.
                 libc::EAGAIN | libc::EINTR => {}
                 errno => {
                     shared.count_error(errno);
@@ -101,7 +101,7 @@ enum WakeReason {
     TimedOut,
 }
 
-/// Waits for a socket, where one is given, and always for the end of the server.
+/// Waits for a socket, if one is given, and always for the end of the server.
 fn wait(
     shared: &ServerShared,
     on: Option<(&Socket, PollFlags)>,

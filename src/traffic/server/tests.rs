@@ -1,4 +1,4 @@
-//! Servers, for real.
+//! Servers, with real namespaces.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -28,7 +28,7 @@ fn dial() -> TcpStream {
     stream
 }
 
-/// One reply with a body of `body` bytes; what is left of the connection stays.
+/// Reads one reply with a body of `body` bytes, and leaves the rest of the connection unread.
 fn read_reply(stream: &mut TcpStream, body: usize) -> String {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
@@ -64,7 +64,7 @@ fn every_accept() -> [Accept; 5] {
 
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
-fn kernel_every_way_to_accept_serves_requests_that_come_in_pieces_or_at_once() {
+fn kernel_every_accept_mode_serves_requests_in_pieces_or_at_once() {
     for accept in every_accept() {
         let (_, timeline) = talk(server(accept.clone()), || {
             let mut stream = dial();
@@ -72,7 +72,7 @@ fn kernel_every_way_to_accept_serves_requests_that_come_in_pieces_or_at_once() {
             stream.write_all(b"st: x\r\n\r").unwrap();
             stream.write_all(b"\n").unwrap();
             assert!(read_reply(&mut stream, 1024).starts_with("HTTP/1.1 200 OK\r\n"));
-            // Two at once, with a body in between; then the end.
+            // Two at once, the first with a body; then the end.
             let both = b"POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\nabcGET / HTTP/1.0\r\n\r\n";
             stream.write_all(both).unwrap();
             read_reply(&mut stream, 1024);
@@ -87,7 +87,7 @@ fn kernel_every_way_to_accept_serves_requests_that_come_in_pieces_or_at_once() {
 
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
-fn kernel_a_reply_larger_than_every_buffer_arrives_whole() {
+fn kernel_a_reply_larger_than_every_buffer_arrives_complete() {
     for accept in every_accept() {
         let mut spec = server(accept);
         spec.reply = crate::units::ByteCount(20_000_001);
@@ -105,7 +105,7 @@ fn kernel_a_reply_larger_than_every_buffer_arrives_whole() {
 
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
-fn kernel_who_closes_is_as_the_scenario_says() {
+fn kernel_the_end_named_by_the_scenario_closes() {
     let ask = |stream: &mut TcpStream, version: &str| {
         stream
             .write_all(format!("GET / HTTP/{version}\r\n\r\n").as_bytes())
@@ -169,7 +169,7 @@ fn kernel_an_idle_connection_is_closed_after_its_keep_alive() {
 
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
-fn kernel_a_head_without_end_ends_the_connection() {
+fn kernel_a_head_that_does_not_end_ends_the_connection() {
     let (_, timeline) = talk(server(Accept::Epoll), || {
         let mut stream = dial();
         let _reset = stream.write_all(&[b'x'; 64 * 1024]);
@@ -180,7 +180,7 @@ fn kernel_a_head_without_end_ends_the_connection() {
 
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
-fn kernel_a_backlog_of_eight_that_nobody_takes_from_holds_nine() {
+fn kernel_a_backlog_of_eight_that_is_never_accepted_holds_nine() {
     let mut spec = server(Accept::Never);
     spec.backlog = 8;
     let load = client(connect(20, 200.0, ClientClose::Hold));
@@ -195,7 +195,7 @@ fn kernel_a_backlog_of_eight_that_nobody_takes_from_holds_nine() {
 
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
-fn kernel_a_delayed_server_accepts_one_connection_a_delay() {
+fn kernel_a_delayed_server_accepts_one_connection_per_delay() {
     let spec = server(Accept::Delay(Duration::from_millis(20)));
     let run = TestRun::begin(workload(vec![spec], vec![client(held(10, 700))]));
     run.wait();
@@ -208,7 +208,7 @@ fn kernel_a_delayed_server_accepts_one_connection_a_delay() {
     assert_eq!(by(700), Some(10));
 }
 
-/// Ten or so connections within 10 ms, held for a while.
+/// About ten connections within 10 ms, held for a while.
 fn held(connections: u64, millis: u64) -> Load {
     Load::Hold {
         connections,
@@ -228,7 +228,7 @@ fn kernel_a_pool_serves_as_many_at_once_as_it_has_workers() {
     let timeline = run.finish();
     assert_eq!(last(&timeline, "load.established"), 10);
     let accepted = timeline.series("web.accepted").unwrap();
-    // Once the client lets go, the workers are free for those that wait.
+    // When the client closes, the workers are free for those that wait.
     let before_that = Offset::from_duration(Duration::from_millis(90));
     assert_eq!(accepted.at(before_that), Some(3));
 }
@@ -252,7 +252,7 @@ fn kernel_select_serves_no_more_descriptors_than_its_set_has_bits() {
     assert!((176..200).contains(&without_bit), "{without_bit}");
 }
 
-/// Twins: the same requests, by connections that are kept, to a server without the wall.
+/// Two runs: the same requests on persistent connections, the second to a server without the limit.
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_select_answers_nobody_beyond_its_set() {
@@ -276,7 +276,7 @@ fn kernel_select_answers_nobody_beyond_its_set() {
 
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
-fn kernel_a_port_that_is_taken_is_said_so() {
+fn kernel_a_port_in_use_is_reported() {
     let netns = loopback::namespace();
     let mut second = server(Accept::Never);
     second.name = "second".into();

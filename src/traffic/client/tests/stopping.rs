@@ -1,4 +1,4 @@
-//! How actors stop, and floods.
+//! Stopping actors, and floods.
 
 use std::time::Instant;
 
@@ -10,7 +10,7 @@ use crate::traffic::tests::{
 };
 use crate::units::Rate;
 
-/// Sockets in a state, once they are as many as expected, or are not in time.
+/// Returns the number of sockets in a state, once it is the expected one or the time is up.
 fn sockets(run: &TestRun, state: &str, expected: usize) -> usize {
     let deadline = Instant::now() + Duration::from_secs(5);
     while run.sockets(state, None) != expected && Instant::now() < deadline {
@@ -21,11 +21,11 @@ fn sockets(run: &TestRun, state: &str, expected: usize) -> usize {
 
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
-fn kernel_what_is_stopped_by_reset_leaves_nothing_and_by_fin_it_leaves_time_wait() {
+fn kernel_a_reset_leaves_nothing_and_a_fin_leaves_time_wait() {
     for accept in [Accept::Epoll, Accept::Pool { threads: 20 }] {
         for actor in ["load", "web"] {
             for (how, time_wait) in [(StopHow::Fin, 20), (StopHow::Reset, 0)] {
-                // A client's connections end with its server's only once it hears of it; it holds them.
+                // The client holds its connections until it receives the server's FIN.
                 if actor == "web" && how == StopHow::Fin {
                     continue;
                 }
@@ -50,7 +50,7 @@ fn kernel_what_is_stopped_by_reset_leaves_nothing_and_by_fin_it_leaves_time_wait
 
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
-fn kernel_a_flood_sends_what_its_schedule_says_and_establishes_nothing() {
+fn kernel_a_flood_follows_its_schedule_and_establishes_nothing() {
     for (target, first) in [("127.0.0.1:80", "127.64.0.1"), ("[::1]:80", "fd00:2::1")] {
         let rate = Rate::per_second(1_000.0).unwrap();
         let mut attack = client(Load::Flood {

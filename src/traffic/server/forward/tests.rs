@@ -1,4 +1,4 @@
-//! A proxy between real ends, on one node.
+//! A proxy between real clients and servers, on one node.
 
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
@@ -26,7 +26,7 @@ fn proxy(ip: IpAddr) -> ServerSpec {
     spec
 }
 
-/// A client of the proxy's that asks for something by each connection.
+/// A client of the proxy that sends a request on each connection.
 fn through(load: Load) -> ClientSpec {
     let mut spec = client(load);
     spec.target.set_port(PROXY);
@@ -36,7 +36,7 @@ fn through(load: Load) -> ClientSpec {
 
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
-fn kernel_a_proxy_passes_requests_on_and_replies_back() {
+fn kernel_a_proxy_forwards_requests_and_replies() {
     for keep_alive in [false, true] {
         let load = through(Load::Loop {
             concurrency: 4,
@@ -128,7 +128,7 @@ fn kernel_a_proxy_without_a_server_behind_it_says_503_and_why() {
     assert_eq!(last(&timeline, "proxy.replies"), 10);
 }
 
-/// Twins: with and without reuse the same requests come; only the ports of the proxy differ.
+/// Two runs, with and without reuse: the requests are the same, and only the proxy's ports differ.
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_a_proxy_out_of_ports_says_503_while_its_clients_connect() {
@@ -140,7 +140,7 @@ fn kernel_a_proxy_out_of_ports_says_503_while_its_clients_connect() {
         };
         netns.run(set).unwrap();
         let mut load = through(connect(80, 1_000.0, ClientClose::Client));
-        // From many addresses, so that the clients have ports enough.
+        // From many addresses, so that the clients have enough ports.
         load.sources = (2..10).map(|last| [127, 0, 0, last].into()).collect();
         load.port = PortChoice::Kernel;
         let both = vec![server(Accept::Epoll), proxy(LOOPBACK)];
@@ -157,12 +157,12 @@ fn kernel_a_proxy_out_of_ports_says_503_while_its_clients_connect() {
         assert_eq!(last(&timeline, "load.status.200"), shared);
         assert_eq!(last(&timeline, "load.status.503"), 80 - shared);
         assert_eq!(last(&timeline, "proxy.errors.EADDRNOTAVAIL"), 80 - shared);
-        // Every client's, who closes first, and those of the proxy.
+        // One per client, which closes first, and those of the proxy.
         assert!(held >= usize::try_from(shared).unwrap(), "{held}");
     }
 }
 
-/// Has a server of the test's own say something to whoever connects, and gives what a client of the proxy's then reads.
+/// Has a test server send something to each connection, and returns what a client of the proxy reads.
 fn reply_through_a_proxy(says: &'static [u8]) -> (Vec<u8>, crate::record::Timeline) {
     let netns = loopback::namespace();
     let listening = netns.run(|| TcpListener::bind("127.0.0.1:80")).unwrap();
@@ -193,7 +193,7 @@ fn reply_through_a_proxy(says: &'static [u8]) -> (Vec<u8>, crate::record::Timeli
 
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
-fn kernel_a_reply_without_a_length_is_passed_on_to_its_end() {
+fn kernel_a_reply_without_a_length_is_forwarded_to_its_end() {
     let (read, timeline) = reply_through_a_proxy(b"HTTP/1.0 200 OK\r\n\r\nabc");
     assert_eq!(read, b"HTTP/1.0 200 OK\r\nConnection: close\r\n\r\nabc");
     assert_eq!(last(&timeline, "proxy.forwarded"), 1);
@@ -201,7 +201,7 @@ fn kernel_a_reply_without_a_length_is_passed_on_to_its_end() {
 
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
-fn kernel_a_reply_that_breaks_off_breaks_off_for_the_client_too() {
+fn kernel_a_truncated_reply_is_truncated_for_the_client_too() {
     let says = b"HTTP/1.0 200 OK\r\nContent-Length: 9\r\n\r\nabc";
     let (read, timeline) = reply_through_a_proxy(says);
     assert!(read.ends_with(b"\r\n\r\nabc"), "{read:?}");
