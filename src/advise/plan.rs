@@ -303,6 +303,6 @@ mod tests {
         let named = "exercises: { nope: [net.ipv4.tcp_fin_timeout] }";
         let text = format!("{named}\nnodes: {{ a: {{}} }}\nvariants: {{ x: {{}} }}\n");
         let problems = crate::scenario::parse("a.yaml", &text, &BTreeMap::new()).unwrap_err();
-        assert!(problems.render(false).contains("`nope` is no variant"));
+        assert!(problems.render(false).contains("`nope` is not a variant"));
     }
 }

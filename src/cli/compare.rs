@@ -100,7 +100,7 @@ kernel counts. docs/compare.md has the table.
 More examples:
   nslab compare exhaustion --set-a net.ipv4.tcp_fin_timeout=60 \\
     --set-b net.ipv4.tcp_fin_timeout=15
-  nslab compare overflow --set-a net.core.somaxconn=4096 \\
+  nslab compare accept-queue-overflow --set-a net.core.somaxconn=4096 \\
     --set-b net.core.somaxconn=64 --set-c server:net.core.somaxconn=4
   nslab compare exhaustion --set-b net.ipv4.tcp_tw_reuse=1 --for 2m \\
     --record out --report md=comparison.md
