@@ -37,9 +37,9 @@ observed can differ.
 
 A metric has changed if it differs by more than noise:
   counts of a client, server or command  2 %
-  other counts, and states               3 * sqrt(a + b), and 5 %
+  other counts, and gauges               3 * sqrt(a + b), and 5 %
   bytes                                  64 KiB, and 5 %
-  bytes per second                       64 KiB/s, and 10 %
+  bytes per second                       10 %
   times                                  1 ms, and 10 %
 The last value of every metric is compared, the maximum of gauges, and p50 and
 p99 of distributions.
