@@ -3,7 +3,7 @@
 //! The difference of the means has a confidence interval by Welch's t, which needs neither equal variances nor equal
 //! numbers of runs (B. L. Welch, Biometrika 34, 1947). Identical measurements have a variance of 0 and an interval of
 //! one point. "No effect" needs evidence too: the difference lies within the margin by two one-sided tests
-//! (D. J. Schuirmann, Journal of Pharmacokinetics and Biopharmaceutics 15, 1987). Anything else is too noisy to tell.
+//! (D. J. Schuirmann, Journal of Pharmacokinetics and Biopharmaceutics 15, 1987). Anything else is too noisy.
 
 use super::metric::{Better, Rank};
 use super::student::two_sided_quantile;
@@ -62,7 +62,7 @@ pub enum EffectKind {
     Changed,
     /// No difference that matters.
     Same,
-    /// Too noisy to tell.
+    /// The measurements are too noisy to decide.
     Unclear,
 }
 

@@ -69,19 +69,19 @@ pub(super) fn follow(sightings: &[Sighting<'_>], path: &Path, attempt: &LadderAt
         let Some(node) = path.position(seen.node) else {
             continue;
         };
-        let learnt = pairs.entry(seen.interface).or_default();
+        let known_pairs = pairs.entry(seen.interface).or_default();
         if segment.opens() {
             let ours =
                 segment.sequence == attempt.isn && (node > 0 || segment.pair() == attempt.pair);
             if ours {
-                learnt.insert(segment.pair());
+                known_pairs.insert(segment.pair());
             } else {
                 // The addresses belong to another connection now.
-                learnt.remove(&segment.pair());
+                known_pairs.remove(&segment.pair());
             }
         }
-        let forward = learnt.contains(&segment.pair());
-        if !forward && !learnt.contains(&(segment.to, segment.from)) {
+        let forward = known_pairs.contains(&segment.pair());
+        if !forward && !known_pairs.contains(&(segment.to, segment.from)) {
             continue;
         }
         let Some(place) = place(node, seen.leaving, forward, places) else {

@@ -1,8 +1,8 @@
 //! JUnit XML for CI systems: a `testsuite` for each scenario, a `testcase` for each run and for each compared case.
 //!
 //! JUnit has no single schema. This report keeps to what its readers share: the element names and attributes of
-//! Jenkins' `junit-10.xsd` (xunit plugin), with the children of a test case in the order result, `system-out`; and `file` and
-//! `line` on the test case, where GitLab (`file`) and GitHub's mikepenz/action-junit-report look for them.
+//! Jenkins' `junit-10.xsd` (xunit plugin), with the children of a test case in the order result, `system-out`; and
+//! `file` and `line` on the test case, where GitLab (`file`) and GitHub's mikepenz/action-junit-report look for them.
 //! dorny/test-reporter reads a place only from a line of a stack trace, so a failure ends with one. The Ant schema
 //! (windyroad/JUnit-Schema) is not supported: it requires a host and a wall-clock time, and forbids evidence beside a
 //! test case.
@@ -261,8 +261,8 @@ fn properties(result: &ScenarioResult) -> Vec<(&'static str, String)> {
     properties
 }
 
-/// Returns the path as a dotted name without extension. Jenkins makes packages of it, and GitLab identifies test cases by
-/// it.
+/// Returns the path as a dotted name without extension. Jenkins makes packages of it, and GitLab identifies test cases
+/// by it.
 fn class_name(file: &ScenarioFile) -> String {
     let path = one_line(FilePlace::of_scenario(file).path);
     let path = path.trim_start_matches(['/', '.']);

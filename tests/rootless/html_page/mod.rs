@@ -1,7 +1,7 @@
 //! The HTML report as a whole: structure, escaping, size, and behaviour in a browser.
 //!
-//! Results are made by hand after the shipped scenarios (`shipped`) with the builders in `world`. Without `chromium` the
-//! browser's part is skipped with a message. The tested page stays in the target folder for people to look at.
+//! Results are made by hand after the shipped scenarios (`shipped`) with the builders in `world`. Without `chromium`
+//! the browser's part is skipped with a message. The tested page stays in the target folder for people to look at.
 
 #![expect(
     clippy::print_stdout,

@@ -286,7 +286,9 @@ pub fn scenario(
                 claim: Some(claim.to_owned()),
                 truth: Some(nslab::scenario::Truth::False),
                 source: vec![
-                    "https://serverfault.com/questions/10852/what-limits-the-maximum-number-of-connections-on-a-linux-server".to_owned(),
+                    "https://serverfault.com/questions/10852/\
+                     what-limits-the-maximum-number-of-connections-on-a-linux-server"
+                        .to_owned(),
                     "listen(2)".to_owned(),
                 ],
                 lesson: Some(lesson.to_owned()),

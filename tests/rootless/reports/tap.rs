@@ -35,8 +35,10 @@ fn text_from_outside_is_never_a_directive() {
 /// TAP::Parser supports version 13, in which subtests are comments: it checks the plan, numbers and diagnostics.
 #[test]
 fn perl_parses_every_tap_report() {
-    const SCRIPT: &str = "my $tap = do { local $/; <STDIN> }; my $parser = TAP::Parser->new({ tap => $tap }); $parser->run; \
-        printf \"%s|%s|%s|%s\\n\", join(',', $parser->parse_errors), scalar($parser->failed), scalar($parser->passed), $parser->plan;";
+    const SCRIPT: &str = "my $tap = do { local $/; <STDIN> }; \
+    my $parser = TAP::Parser->new({ tap => $tap }); $parser->run; \
+        printf \"%s|%s|%s|%s\\n\", join(',', $parser->parse_errors), scalar($parser->failed), \
+    scalar($parser->passed), $parser->plan;";
     let text = tap::render(&every_outcome()).replacen("version 14", "version 13", 1);
     let Some(output) = ask("perl", &["-MTAP::Parser", "-e", SCRIPT], &text) else {
         return;

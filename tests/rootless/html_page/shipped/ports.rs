@@ -140,7 +140,8 @@ pub fn exhaustion() -> ScenarioResult {
     let mut result = scenario(
         "exhaustion",
         "Ports run out after ports / rate seconds",
-        "P local ports carry P / 60 connections a second to one destination; above that they run out after P / rate seconds.",
+        "P local ports carry P / 60 connections per second to one destination; above that they run out after \
+         P / rate seconds.",
         "scenarios/ports/exhaustion.yaml",
         PORTS,
         &lesson(PORTS),

@@ -94,7 +94,7 @@ pub fn queue() -> ScenarioResult {
         Vec::new(),
     );
     errored.verdict.outcome = Outcome::Errored;
-    errored.verdict.reason = Some("the worker died (signal 9) before it told anything".to_owned());
+    errored.verdict.reason = Some("the worker died (signal 9) before it sent any event".to_owned());
     errored.last_words = vec!["cannot build the lab: cannot create a namespace".to_owned()];
     scenario(
         "accept-queue-overflow",

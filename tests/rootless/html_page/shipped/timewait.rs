@@ -37,7 +37,8 @@ pub fn recycle() -> ScenarioResult {
     let mut built = built();
     built.emulated.insert(
         "server".to_owned(),
-        vec!["net.ipv4.tcp_tw_recycle=1 as Linux 4.9 had it: the lab's wire drops SYNs with old timestamps, and ends TIME_WAIT after 3.5 RTO".to_owned()],
+        vec!["net.ipv4.tcp_tw_recycle=1 as Linux 4.9 had it: the lab's wire drops SYNs with old timestamps, \
+              and ends TIME_WAIT after 3.5 RTO".to_owned()],
     );
     tape.built(built);
     let end = 4 * SECOND;
