@@ -47,7 +47,7 @@ pub struct AdviceRequest {
     /// The settings to look at.
     pub settings: Settings,
     /// Scenarios that may show the effect of a line.
-    pub scenarios: Vec<suite::Source>,
+    pub scenarios: Vec<suite::ScenarioSource>,
     /// Runs scenarios; without it, lines are only looked up and tried.
     pub runs: bool,
     /// Also runs scenarios tagged `slow`.

@@ -15,7 +15,7 @@ use super::{AdviceRequest, AdviseError, Settings};
 use crate::compare::{QuestionError, Side};
 use crate::lab::sysctl_survey::{self, SurveyError};
 use crate::scenario::{self, Scenario};
-use crate::suite::Source;
+use crate::suite::ScenarioSource;
 
 /// A comparison that is ready to run.
 #[derive(Debug)]
@@ -42,7 +42,7 @@ impl PreparedComparison {
     ///
     /// # Errors
     /// If the scenario cannot be run with the settings of a side.
-    fn of(planned: PlannedComparison, sources: &[Source]) -> Result<Self, PreparedError> {
+    fn of(planned: PlannedComparison, sources: &[ScenarioSource]) -> Result<Self, PreparedError> {
         let source = &sources[planned.scenario];
         let sides = planned
             .question

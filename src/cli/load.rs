@@ -11,7 +11,7 @@ use super::arguments::parameter;
 use super::message;
 use crate::report::one_line;
 use crate::scenario::{self, Scenario};
-use crate::suite::{self, ScenarioFile, Source};
+use crate::suite::{self, ScenarioFile, ScenarioSource};
 
 /// Scenario files and their parameters.
 #[derive(Debug, Clone, Args)]
@@ -44,7 +44,7 @@ pub(super) fn load(arguments: &FileArguments) -> Option<Vec<Arc<ScenarioFile>>> 
     };
     let set: BTreeMap<String, String> = arguments.set.iter().cloned().collect();
     let (mut files, mut bad) = (Vec::new(), 0);
-    for Source { label, text } in sources {
+    for ScenarioSource { label, text } in sources {
         match scenario::parse(&label, &text, &set) {
             Ok(scenario) => {
                 warn_if_long(&label, &scenario);
@@ -86,7 +86,7 @@ fn warn_if_long(label: &str, scenario: &Scenario) {
     }
 }
 
-fn discover(arguments: &FileArguments) -> Option<Vec<Source>> {
+fn discover(arguments: &FileArguments) -> Option<Vec<ScenarioSource>> {
     suite::discover(&arguments.files)
         .inspect_err(|errors| message::failures(errors))
         .ok()

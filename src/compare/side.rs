@@ -9,7 +9,7 @@ use super::setting::SetOption;
 use crate::names::NodeName;
 use crate::scenario::topology::SysctlSpec;
 use crate::scenario::{self, Place, Problems, RunSpec};
-use crate::suite::{ScenarioFile, Source};
+use crate::suite::{ScenarioFile, ScenarioSource};
 
 /// A request to compare: the run, and the settings of each side.
 #[derive(Debug, Clone, Default)]
@@ -63,7 +63,7 @@ impl Question {
     ///
     /// # Errors
     /// See [`QuestionError`].
-    pub fn sides(&self, source: &Source) -> Result<Vec<Side>, QuestionError> {
+    pub fn sides(&self, source: &ScenarioSource) -> Result<Vec<Side>, QuestionError> {
         let mut sides: Vec<Side> = Vec::new();
         for (letter, settings) in ('a'..='z').zip(&self.sides) {
             let side = self.side(letter, settings, source)?;
@@ -79,7 +79,7 @@ impl Question {
         &self,
         letter: char,
         settings: &[SetOption],
-        source: &Source,
+        source: &ScenarioSource,
     ) -> Result<Side, QuestionError> {
         let mut set = self.set.clone();
         for setting in settings {
@@ -179,7 +179,7 @@ variants: { one: {}, two: { params: { rate: 20/s } } }
             sides: sides.iter().map(settings).collect(),
             ..Question::default()
         };
-        question.sides(&Source {
+        question.sides(&ScenarioSource {
             label: "a.yaml".to_owned(),
             text: TEXT.to_owned(),
         })

@@ -2,7 +2,7 @@
 
 use crate::record::{LoadReport, Outcome, Verdict};
 use crate::scenario::RunId;
-use crate::suite::{Attempt, CaseComparison, RunResult, ScenarioFile, ScenarioResult};
+use crate::suite::{CaseComparison, EarlierAttempt, RunResult, ScenarioFile, ScenarioResult};
 
 use crate::units::{Unit, show};
 
@@ -141,7 +141,7 @@ pub(super) fn notes(run: &RunResult) -> Vec<String> {
 /// Returns a sentence for the outcome of each earlier attempt.
 pub(super) fn attempts(run: &RunResult) -> Vec<String> {
     let mut alone = false;
-    let attempt = |(number, attempt): (usize, &Attempt)| {
+    let attempt = |(number, attempt): (usize, &EarlierAttempt)| {
         let again = match attempt.outcome {
             Outcome::Inconclusive if !std::mem::replace(&mut alone, true) => {
                 "retried with no other run in parallel"

@@ -1,4 +1,4 @@
-//! Keeps the packets of runs: always, or only of those that did not pass.
+//! Keeps the packets of runs: of all, or only of those that did not pass.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -9,20 +9,21 @@ use super::record_name::{capture_name, capture_of};
 use crate::record::{Outcome, RunVerdict};
 use crate::scenario::RunSpec;
 
-/// Which captures are made, and where they are kept.
+/// The captures to make, and the folder for them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Captures {
-    /// None.
+    /// No captures.
     #[default]
     None,
-    /// One of every run, in this folder, written while the run goes on.
+    /// One of every run, in this folder, written during the run.
     All(PathBuf),
-    /// One of every run; those of runs that passed or are not applicable are not kept. Until the verdict the file has no name, so
-    /// that it goes with this process, however that ends.
+    /// One of every run; those of runs that passed or are not applicable are discarded. Until the verdict the file
+    /// has no name, so it disappears with this process, however that ends.
     OfFailures(PathBuf),
 }
 
-/// The capture of one run while it goes on. A file that cannot be had is told; the run goes on without.
+/// The capture of a run in progress. If its file cannot be created, that is reported, and the
+/// run continues without it.
 #[derive(Debug)]
 pub(crate) struct Capturing {
     file: io::Result<Option<File>>,
@@ -31,7 +32,8 @@ pub(crate) struct Capturing {
 }
 
 impl Capturing {
-    /// It is called as the record, where that has a name already; never as the capture of another run in `taken`.
+    /// Starts a capture. It is named after the record if that has a name already, but never like the capture of
+    /// another run in `taken`.
     pub(crate) fn start(
         captures: &Captures,
         (spec, attempt): (&RunSpec, u32),
@@ -64,12 +66,12 @@ impl Capturing {
         }
     }
 
-    /// Where the worker writes to.
+    /// Returns the file that the worker writes to.
     pub(crate) fn file(&self) -> Option<&File> {
         self.file.as_ref().ok()?.as_ref()
     }
 
-    /// Gives the path where the capture was kept, if it was; or why it could not be.
+    /// Returns the path of the capture if it was kept, or the reason why it could not be.
     pub(crate) fn end(self, verdict: &RunVerdict) -> Result<Option<PathBuf>, String> {
         let wanted = self.always || verdict.outcome > Outcome::NotApplicable;
         let path = self.path;
@@ -79,7 +81,7 @@ impl Capturing {
                 io::copy(&mut file, &mut create(&path)?)?;
                 Ok(true)
             }
-            // Of one that could not even begin there is nothing to keep.
+            // An empty capture of a run that could not start is not kept.
             Some(file) if wanted && file.metadata()?.len() == 0 => {
                 let _stays_empty = std::fs::remove_file(&path);
                 Ok(false)
@@ -97,7 +99,7 @@ impl Capturing {
     }
 }
 
-/// `a.pcapng`, or `a-2.pcapng` where another run of the suite has that.
+/// Returns `a.pcapng`, or `a-2.pcapng` if another run of the suite has that.
 fn free(path: &Path, key: usize, taken: &BTreeMap<PathBuf, usize>) -> PathBuf {
     let stem = path.file_stem().unwrap_or_default().to_string_lossy();
     let numbered = (2..).map(|number: u32| path.with_file_name(format!("{stem}-{number}.pcapng")));
@@ -107,7 +109,7 @@ fn free(path: &Path, key: usize, taken: &BTreeMap<PathBuf, usize>) -> PathBuf {
         .unwrap_or_else(|| path.to_owned())
 }
 
-/// Creates a file and the folders above it. One that is there is emptied.
+/// Creates a file and the folders above it. An existing file is truncated.
 fn create(path: &Path) -> io::Result<File> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder)?;

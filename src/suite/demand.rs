@@ -1,4 +1,4 @@
-//! What a run needs of the machine and how long it takes, estimated from its load.
+//! Estimates, from a run's load, what it needs of the machine and how long it takes.
 
 use std::time::Duration;
 
@@ -9,110 +9,110 @@ use crate::scenario::topology::Impairment;
 use crate::scenario::workload::{ClientSpec, CommandSpec, Load};
 use crate::units::Rate;
 
-/// Processor time that a paced connection costs both ends, a router with translation and the client's own, seconds, where each is
-/// begun by a wake-up of its own (measured: 430 µs, half of it wake-ups).
+/// Processor time of a paced connection, seconds, at both ends, in a router with translation, and in the client, if
+/// each connection has a wake-up of its own (measured: 430 µs, half of it wake-ups).
 const CONNECTION_COST: f64 = 450e-6;
-/// The same where several go at once: 30 µs were measured for both ends, 1.4 times that behind masquerade.
+/// The same if one wake-up starts several: 30 µs were measured for both ends, 1.4 times that behind masquerade.
 const CONNECTION_COST_OF_MANY: f64 = 100e-6;
-/// Processor time of a forged SYN, seconds, with the answer to it (measured: 80 µs).
+/// Processor time of a forged SYN and its answer, seconds (measured: 80 µs).
 const SYN_COST: f64 = 100e-6;
-/// Up to this rate, connections a second, each has a wake-up of its own.
+/// Up to this rate, connections per second, each has a wake-up of its own.
 const FEW: f64 = 500.0;
-/// RunShare of a processor that a run costs while it waits: samples, ten a second (measured: 0.007 with two nodes).
+/// Share of a processor that a waiting run uses, for ten samples per second (measured: 0.007 with two nodes).
 const IDLE_COST: f64 = 0.007 * SLOWER;
-/// RunShare of a processor at a run's begin, for its process and its lab. It takes a fifth of that, most of it in the kernel
-/// under a lock that all namespaces share (`rtnl_lock`): many at once hold each other up.
+/// Share of a processor at the start of a run, for its process and its lab. It uses a fifth of that, most of it in
+/// the kernel under a lock that all namespaces share (`rtnl_lock`), so many at once hold each other up.
 const SET_UP_COST: f64 = 0.1;
-/// How long that takes.
+/// The duration of the start.
 const SET_UP: Duration = Duration::from_millis(500);
-/// RunShare of a processor in that time for a conntrack table that is filled (measured: 0.6 s).
+/// Share of a processor during the start to fill a conntrack table (measured: 0.6 s).
 const FILL_COST: f64 = 1.2;
-/// What a build without optimisation costs more, where the time is not the kernel's.
+/// The factor by which a build without optimisation costs more, outside the kernel.
 const SLOWER: f64 = if cfg!(debug_assertions) { 3.0 } else { 1.0 };
-/// Processors that a closed loop or a transfer fills: one for each end.
+/// Processors that a closed loop or a transfer keeps busy: one for each end.
 const CLOSED_LOOP: f64 = 2.0;
-/// The same on a link whose delay or losses hold it up, and of a program there (measured: 0.01 to 0.11).
+/// The same on a link with delay or loss, which limits it, and of a program on such a link
+/// (measured: 0.01 to 0.11).
 const HELD_UP: f64 = 0.1;
-/// Processor time of a transferred byte, seconds, through the wire that makes a rate (measured: 64 ns).
+/// Processor time of a transferred byte, seconds, through the lab's rate-limiting wire (measured: 64 ns).
 const BYTE_COST: f64 = 80e-9;
-/// Bytes a second of a transfer that nothing holds up, at least. On an idle machine it is a thousand million.
+/// The least bytes per second of an unlimited transfer. On an idle machine it is a thousand million.
 const BYTE_RATE: f64 = 50e6;
 /// Processor time of a write, seconds, however small (measured: 1.7 µs, and 8 µs with `TCP_NODELAY`).
 const WRITE_COST: f64 = 10e-6;
-/// Requests a second that each of a closed loop's makes at least. On an idle machine it is some ten thousand.
+/// The least requests per second of each worker in a closed loop. On an idle machine it is some ten thousand.
 const LOOP_RATE: f64 = 1000.0;
-/// Processors that a program fills of which nothing is known: it has one thread, as most have, and waits as long as it works.
+/// Processors that an unknown program keeps busy: most have one thread and wait as long as they work.
 const PROGRAM: f64 = 0.5;
-/// How long the kernel counts messages together to limit them (`net.core.message_cost`, 5 s by default).
+/// The interval over which the kernel limits its messages (`net.core.message_cost`, 5 s by default).
 const LOG_LIMIT: Duration = Duration::from_secs(5);
-/// Bytes of a run's processes, without any connection: 12 MiB were measured with two nodes, and threads' stacks add to that.
+/// Bytes of a run's processes without any connection: 12 MiB were measured with two nodes, and threads'
+/// stacks add to that.
 const RUN_MEMORY: f64 = 32.0 * 1024.0 * 1024.0;
 /// Bytes of a node: its namespace with its tables and its thread. 1,000 nodes took 400 MiB (measured).
 const NODE_MEMORY: f64 = 400.0 * 1024.0;
-/// Bytes of kernel memory that an established connection takes at both ends together, with what the lab notes of it.
-/// 6.8 to 7.8 KiB were measured in the kernel, over a million of them.
+/// Bytes of kernel memory for both ends of an established connection, including the lab's own bookkeeping. 6.8 to
+/// 7.8 KiB were measured in the kernel, over a million of them.
 const CONNECTION_MEMORY: f64 = 9.0 * 1024.0;
-/// Bytes of a transfer's stream: its sockets' buffers grow up to the baseline's 6 MiB to read and 4 MiB to write (`tcp_rmem`,
-/// `tcp_wmem`).
+/// Bytes of a transfer's stream: its sockets' buffers grow up to the baseline's 6 MiB to read and 4 MiB
+/// to write (`tcp_rmem`, `tcp_wmem`).
 const STREAM_MEMORY: f64 = 10.0 * 1024.0 * 1024.0;
-/// Bytes that a closed connection takes in TIME_WAIT (measured).
+/// Bytes of a closed connection in TIME_WAIT (measured).
 const TIME_WAIT_MEMORY: f64 = 350.0;
 /// Bytes of a full conntrack table: 262,144 entries, the kernel's default from 4 GiB of memory on
 /// (`nf_conntrack_init_start`, Linux `net/netfilter/nf_conntrack_core.c`), of 385 bytes each (measured).
 const CONNTRACK_MEMORY: f64 = 262_144.0 * 385.0;
-/// How long what ends by itself is guessed to take: transfers, programs.
+/// The assumed duration of transfers and programs, which end by themselves.
 const GUESS: Duration = Duration::from_secs(5);
 
-/// Longest estimate, which keeps sums of estimates from overflowing.
+/// The longest estimate, which keeps sums of estimates from overflowing.
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// How much of the machine a run needs.
+/// The share of the machine that a run needs.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Demand {
-    /// Processors, all the time.
+    /// Processors at all times.
     pub(super) idle: f64,
-    /// When it needs more than that.
+    /// The times at which it needs more.
     pub(super) phases: Vec<BusyPhase>,
-    /// Bytes.
+    /// Bytes of memory at the peak.
     pub(super) memory: f64,
-    /// What it has to do with the kernel's log.
-    pub(super) log: KernelLog,
-    /// Whether no other run may go beside it.
+    /// Its use of the kernel's log.
+    pub(super) log: LogUse,
+    /// True if no other run may run at the same time.
     pub(super) exclusive: bool,
 }
 
-/// What a run has to do with the kernel's log. The kernel bounds the network messages of the whole machine together, so that one
-/// that reads them is not busy while others make the kernel write.
+/// A run's use of the kernel's log. The kernel limits the network messages of the whole machine together, so a run
+/// that reads them must not be busy while others make the kernel write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum KernelLog {
-    /// Nothing.
+pub(super) enum LogUse {
     Unused,
-    /// It makes the kernel write much.
+    /// It makes the kernel write many messages.
     Fills,
-    /// It reads what the kernel writes.
+    /// It reads the messages.
     Reads,
 }
 
-/// A time of a run in which it does something.
+/// A part of a run during which it is busy.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct BusyPhase {
-    /// Whose it is, where it is over once that has ended.
+    /// The actor with whose end the phase ends.
     pub(super) of: Option<ActorName>,
-    /// From when, after the run began.
+    /// The start, measured from the start of the run.
     pub(super) from: Duration,
-    /// Until when; as long as the run lasts where absent.
+    /// The end; absent if it lasts until the end of the run.
     pub(super) until: Option<Duration>,
-    /// Processors.
     pub(super) processors: f64,
 }
 
 impl BusyPhase {
-    /// Whether it is on so long after the run began.
+    /// Returns true if the phase is active at this time after the start of the run.
     pub(super) fn is_on(&self, after: Duration) -> bool {
         self.from <= after && self.until.is_none_or(|until| after < until)
     }
 
-    /// How long it is in a run that takes so long.
+    /// Returns the length of the phase in a run that takes this long.
     pub(super) fn length(&self, took: Duration) -> Duration {
         let until = self.until.map_or(took, |until| until.min(took));
         until.saturating_sub(self.from)
@@ -120,7 +120,7 @@ impl BusyPhase {
 }
 
 impl Demand {
-    /// Estimates it from the run's load.
+    /// Estimates the demand from the run's load.
     pub(super) fn of(spec: &RunSpec) -> Self {
         let (nodes, load) = (&spec.topology.nodes, &spec.workload);
         let fills = nodes
@@ -130,9 +130,9 @@ impl Demand {
         let connections: f64 = load.clients.iter().map(memory).sum();
         let reads_log = (spec.watched.iter()).any(|series| series.as_str() == "kernel.log");
         let log = match fills {
-            _ if reads_log => KernelLog::Reads,
-            0 => KernelLog::Unused,
-            _ => KernelLog::Fills,
+            _ if reads_log => LogUse::Reads,
+            0 => LogUse::Unused,
+            _ => LogUse::Fills,
         };
         Self {
             idle: IDLE_COST,
@@ -158,12 +158,13 @@ impl Demand {
                 processors: share.processors * one_processor,
             }],
             memory: share.memory,
-            log: KernelLog::Unused,
+            log: LogUse::Unused,
             exclusive: false,
         }
     }
 
-    /// What those actors do that have ended is over, so long after the run began. Whether that is news.
+    /// Ends the phases of actors that have ended by this time after the start of the run. Returns true
+    /// if that changed anything.
     pub(super) fn end(&mut self, has_ended: impl Fn(&ActorName) -> bool, after: Duration) -> bool {
         let until = after + tail(self.log);
         let over = self
@@ -179,7 +180,7 @@ impl Demand {
         news
     }
 
-    /// The same, with no other run beside it.
+    /// Returns the same demand, but exclusive.
     pub(super) fn alone(self) -> Self {
         Self {
             exclusive: true,
@@ -188,16 +189,16 @@ impl Demand {
     }
 }
 
-/// How long the kernel counts what a run that shares its log has done.
-fn tail(log: KernelLog) -> Duration {
+/// Returns how long the messages of a run still count towards the kernel's limit.
+fn tail(log: LogUse) -> Duration {
     match log {
-        KernelLog::Unused => Duration::ZERO,
-        KernelLog::Fills | KernelLog::Reads => LOG_LIMIT,
+        LogUse::Unused => Duration::ZERO,
+        LogUse::Fills | LogUse::Reads => LOG_LIMIT,
     }
 }
 
-/// When a run does something: its set-up, each client's load, each program.
-fn phases(spec: &RunSpec, fills: usize, log: KernelLog) -> Vec<BusyPhase> {
+/// Returns the busy phases of a run: its start, each client's load, each program.
+fn phases(spec: &RunSpec, fills: usize, log: LogUse) -> Vec<BusyPhase> {
     let set_up = BusyPhase {
         of: None,
         from: Duration::ZERO,
@@ -223,14 +224,14 @@ fn phases(spec: &RunSpec, fills: usize, log: KernelLog) -> Vec<BusyPhase> {
     [set_up].into_iter().chain(phases).collect()
 }
 
-/// How long a program is busy.
+/// Returns the time for which a program is busy.
 fn program(command: &CommandSpec) -> Duration {
-    // One that serves has its start-up; then it does what others ask of it.
+    // A server is busy while it starts; its work after that is part of the clients' load.
     let serves = command.background || command.ready.is_some();
     command.timeout.min(if serves { SET_UP } else { GUESS })
 }
 
-/// How long a run is expected to take: its load, programs, steps and windows.
+/// Returns the expected duration of a run: its load, programs, steps and windows.
 pub(super) fn expected(spec: &RunSpec) -> Duration {
     let clients = spec
         .workload
@@ -255,7 +256,7 @@ fn processors(spec: &RunSpec, client: &ClientSpec) -> f64 {
     match &client.load {
         Load::Connect { .. } | Load::Hold { .. } => at_rate(peak),
         Load::Flood { .. } => peak * SYN_COST,
-        // One request at a time is under way at one end or at the other.
+        // Each worker has one request in flight, which keeps one end or the other busy.
         Load::Loop { concurrency, .. } => CLOSED_LOOP.min(f64::from(*concurrency)),
         Load::Bulk { .. } => transfer(spec),
     }
@@ -266,7 +267,7 @@ fn at_rate(rate: f64) -> f64 {
     few * CONNECTION_COST + (rate - few) * CONNECTION_COST_OF_MANY
 }
 
-/// A transfer is as fast as its slowest link lets it.
+/// Returns the processors that a transfer keeps busy: it is as fast as its slowest link.
 fn transfer(spec: &RunSpec) -> f64 {
     let links = || spec.topology.links.iter().map(|link| &link.impairment);
     let rates = links().filter_map(|link| link.rate);
@@ -303,11 +304,12 @@ fn busy(client: &ClientSpec) -> Duration {
     paced(client).unwrap_or(GUESS).saturating_add(hold)
 }
 
-/// How long a client takes of the processors, where that is known beforehand.
+/// Returns the time for which a client keeps processors busy, if that is known beforehand.
 fn busy_for(spec: &RunSpec, client: &ClientSpec) -> Option<Duration> {
     let mut links = spec.topology.links.iter().map(|link| &link.impairment);
     match &client.load {
-        // What nothing holds up is as fast as that. What takes longer waits: for an answer that does not come.
+        // An unlimited transfer is at least that fast. If it takes longer, it waits for an answer
+        // that does not come.
         Load::Bulk {
             bytes,
             streams,

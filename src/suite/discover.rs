@@ -1,4 +1,4 @@
-//! From what the user names to scenario files: paths, folders, shipped scenarios.
+//! Finds the scenario files that the user names: paths, folders, shipped scenarios.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -11,60 +11,56 @@ use super::select::{Pattern, is_glob};
 /// The scenarios that come with the program.
 static SHIPPED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/scenarios");
 
-/// Largest scenario file that is read, bytes: thousands of times a long one.
+/// The largest scenario file, bytes: thousands of times a long one.
 const LARGEST_FILE: u64 = 1024 * 1024;
-/// Most files that one folder may give.
+/// The most files in one folder.
 const MOST_FILES: usize = 10_000;
 
-/// A scenario's text with the name to call it by.
+/// A scenario's text and its label.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Source {
+pub struct ScenarioSource {
     /// The path as the user gave it, or `scenarios/...` for a shipped one.
     pub label: String,
-    /// The text.
+    /// The file's text.
     pub text: String,
 }
 
-/// Why scenario files cannot be had.
+/// An error in finding scenario files.
 #[derive(Debug, Error)]
-pub enum DiscoverError {
+pub(crate) enum DiscoverError {
     /// A file or folder cannot be read.
     #[error("cannot read {path}")]
     Read {
-        /// Which.
         path: String,
-        /// Why.
         #[source]
         source: std::io::Error,
     },
     /// Neither a path nor a shipped scenario.
     #[error("no file or folder `{name}`, and no shipped scenario of that name{}", hint(.close.as_deref()))]
     Unknown {
-        /// What the user named.
+        /// The name as given.
         name: String,
-        /// The shipped scenario that is closest to it.
+        /// The shipped scenario with the most similar name.
         close: Option<String>,
     },
-    /// A glob is none, or no shipped scenario matches it.
-    #[error("no shipped scenario matches `{glob}`{}; `nslab list` shows them; folders of your own are named without a glob, and -E 'name({glob})' takes of them", why.as_deref().map(|why| format!(" ({why})")).unwrap_or_default())]
+    /// A glob is invalid, or no shipped scenario matches it.
+    #[error(
+        "no shipped scenario matches `{glob}`{}; `nslab list` shows them. To select from your own folders, name them \
+         without a glob and add -E 'name({glob})'",
+        why.as_deref().map(|why| format!(" ({why})")).unwrap_or_default()
+    )]
     NoMatch {
-        /// What the user wrote.
+        /// The glob as given.
         glob: String,
-        /// Why it is no glob, where it is none.
+        /// The reason if the glob is invalid.
         why: Option<String>,
     },
     /// A file is larger than any scenario.
-    #[error("{path} is larger than 1 MiB, which no scenario is")]
-    TooLarge {
-        /// Which.
-        path: String,
-    },
-    /// A folder without scenarios.
-    #[error("no scenario (*.yaml, *.yml) below {path}")]
-    Empty {
-        /// Which.
-        path: String,
-    },
+    #[error("{path} is larger than 1 MiB, which is too large for a scenario")]
+    TooLarge { path: String },
+    /// The folder contains no scenarios.
+    #[error("no scenarios (*.yaml, *.yml) below {path}")]
+    Empty { path: String },
 }
 
 fn hint(close: Option<&str>) -> String {
@@ -74,12 +70,12 @@ fn hint(close: Option<&str>) -> String {
 }
 
 /// Reads every scenario file that the user names: files, folders (all `*.yaml` and `*.yml` below them, in order of
-/// path), names of shipped scenarios (`ports/exhaustion`, or `exhaustion`) or globs of them (`'conntrack/*'`). A file that is
-/// named twice is found once.
+/// path), shipped scenarios (`ports/exhaustion`, or `exhaustion`) or globs of them (`'conntrack/*'`). A file that
+/// is named twice is returned once.
 ///
 /// # Errors
-/// Every path that does not lead to a scenario.
-pub fn discover(names: &[PathBuf]) -> Result<Vec<Source>, Vec<DiscoverError>> {
+/// Returns an error for each name that leads to no scenario.
+pub(crate) fn discover(names: &[PathBuf]) -> Result<Vec<ScenarioSource>, Vec<DiscoverError>> {
     let (mut sources, mut errors) = (Vec::new(), Vec::new());
     for name in names {
         match read(name) {
@@ -88,7 +84,7 @@ pub fn discover(names: &[PathBuf]) -> Result<Vec<Source>, Vec<DiscoverError>> {
         }
     }
     let mut seen = BTreeSet::new();
-    sources.retain(|source: &Source| seen.insert(source.label.clone()));
+    sources.retain(|source: &ScenarioSource| seen.insert(source.label.clone()));
     if errors.is_empty() {
         Ok(sources)
     } else {
@@ -96,7 +92,7 @@ pub fn discover(names: &[PathBuf]) -> Result<Vec<Source>, Vec<DiscoverError>> {
     }
 }
 
-fn read(name: &Path) -> Result<Vec<Source>, DiscoverError> {
+fn read(name: &Path) -> Result<Vec<ScenarioSource>, DiscoverError> {
     if name.is_dir() {
         let files = files_below(name)?;
         if files.is_empty() {
@@ -116,7 +112,7 @@ fn read(name: &Path) -> Result<Vec<Source>, DiscoverError> {
     }
 }
 
-fn read_file(path: &Path) -> Result<Source, DiscoverError> {
+fn read_file(path: &Path) -> Result<ScenarioSource, DiscoverError> {
     let label = path.display().to_string();
     let io = |source| DiscoverError::Read {
         path: label.clone(),
@@ -133,7 +129,7 @@ fn read_file(path: &Path) -> Result<Source, DiscoverError> {
             error.utf8_error(),
         ))
     })?;
-    Ok(Source { label, text })
+    Ok(ScenarioSource { label, text })
 }
 
 fn files_below(folder: &Path) -> Result<Vec<PathBuf>, DiscoverError> {
@@ -146,7 +142,7 @@ fn files_below(folder: &Path) -> Result<Vec<PathBuf>, DiscoverError> {
         for entry in std::fs::read_dir(&folder).map_err(io)? {
             let entry = entry.map_err(io)?;
             let kind = entry.file_type().map_err(io)?;
-            // A link to a folder could lead in a circle.
+            // Links to folders are not followed: they could form a loop.
             if kind.is_dir() {
                 folders.push(entry.path());
             } else if is_scenario(&entry.path()) && files.len() < MOST_FILES {
@@ -163,8 +159,8 @@ fn is_scenario(path: &Path) -> bool {
         .is_some_and(|extension| extension == "yaml" || extension == "yml")
 }
 
-/// The scenarios that come with the program, in order of path.
-pub fn shipped() -> Vec<Source> {
+/// Returns the scenarios that come with the program, in order of path.
+pub fn shipped() -> Vec<ScenarioSource> {
     let mut sources = Vec::new();
     let mut folders = vec![&SHIPPED];
     while let Some(folder) = folders.pop() {
@@ -174,7 +170,7 @@ pub fn shipped() -> Vec<Source> {
                 DirEntry::File(file) => {
                     if let Some(text) = file.contents_utf8().filter(|_| is_scenario(file.path())) {
                         let label = format!("scenarios/{}", file.path().display());
-                        sources.push(Source {
+                        sources.push(ScenarioSource {
                             label,
                             text: text.to_owned(),
                         });
@@ -187,8 +183,8 @@ pub fn shipped() -> Vec<Source> {
     sources
 }
 
-/// `ports/exhaustion`.
-fn short(source: &Source) -> String {
+/// Returns a label's short form, such as `ports/exhaustion`.
+fn short(source: &ScenarioSource) -> String {
     source
         .label
         .trim_start_matches("scenarios/")
@@ -197,7 +193,7 @@ fn short(source: &Source) -> String {
         .to_owned()
 }
 
-fn shipped_by_glob(glob: &str) -> Result<Vec<Source>, DiscoverError> {
+fn shipped_by_glob(glob: &str) -> Result<Vec<ScenarioSource>, DiscoverError> {
     let none = |why| DiscoverError::NoMatch {
         glob: glob.to_owned(),
         why,
@@ -219,7 +215,7 @@ fn shipped_by_glob(glob: &str) -> Result<Vec<Source>, DiscoverError> {
     }
 }
 
-fn shipped_by_name(name: &str) -> Result<Source, DiscoverError> {
+fn shipped_by_name(name: &str) -> Result<ScenarioSource, DiscoverError> {
     let wanted = name
         .trim_start_matches("scenarios/")
         .trim_end_matches(".yaml")

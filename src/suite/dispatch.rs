@@ -1,5 +1,5 @@
-//! Runs a suite: starts runs as the scheduler allows, collects their events, judges them, retries, and reports results in
-//! the order of the files.
+//! Runs a suite: starts runs as the scheduler allows, collects their events, judges them, retries, and reports
+//! results in the order of the files.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -37,21 +37,21 @@ const EVENT_QUEUE: usize = 1024;
 pub struct Options {
     /// The most runs at once; if absent, as many as the machine can carry.
     pub slots: Option<usize>,
-    /// Where runs execute.
+    /// The place where runs execute.
     pub backend: Backend,
     /// Executes every run twice to check that it is repeatable.
     pub verify: bool,
-    /// Which records are kept, and in which folder.
+    /// The records to keep, and their folder.
     pub records: Records,
     /// For each file, the name of a subfolder for its records. Files beyond the end of the list have none.
     pub folders: Vec<String>,
     /// No run starts after this moment.
     pub until: Option<Instant>,
-    /// Which captures are made, and in which folder they are kept.
+    /// The captures to make, and their folder.
     pub captures: Captures,
     /// The order in which runs start.
     pub order: RunOrder,
-    /// How often a run that does not pass is retried.
+    /// The number of retries of a run that does not pass.
     pub retries: u32,
     /// Starts no more runs after one that failed or errored.
     pub fail_fast: bool,
@@ -59,7 +59,7 @@ pub struct Options {
     pub timeout: Option<Duration>,
     /// The suite that records name as theirs.
     pub identity: Option<SuiteIdentity>,
-    /// How often each run is repeated; 0 means 1.
+    /// The number of repetitions of each run; 0 means 1.
     pub repeat: u32,
     /// Shares the machine with other suites on it that do so too: its processors are divided evenly, and an exclusive
     /// run is exclusive among all of them.

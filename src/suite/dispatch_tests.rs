@@ -1,4 +1,4 @@
-//! A suite of workers that tell their end and are gone before anyone listens.
+//! A test of a suite whose workers have ended before anyone reads their last event.
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
@@ -15,7 +15,7 @@ use crate::backend::{Backend, HostBackend};
 use crate::record::{Event, Outcome};
 
 #[test]
-fn the_last_event_of_a_run_is_heard_however_soon_its_end_comes() {
+fn the_last_event_of_a_run_is_received_however_soon_the_run_ends() {
     let folder = tempfile::tempdir().unwrap();
     let program = folder.path().join("worker");
     let event = Event::NotApplicable {
@@ -39,14 +39,19 @@ fn the_last_event_of_a_run_is_heard_however_soon_its_end_comes() {
         ..Options::default()
     };
     let (_stop, stopped) = watch::channel(false);
-    // Whoever listens is slow: workers have ended before they are asked for.
-    let tell = |event: SuiteEvent<'_>| {
+    // The reader is slow, so workers have ended before their events are read.
+    let slow_reader = |event: SuiteEvent<'_>| {
         if matches!(event, SuiteEvent::RunStarted { .. }) {
             std::thread::sleep(Duration::from_millis(5));
         }
     };
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let result = runtime.block_on(run_suite(vec![Arc::new(file)], &options, stopped, tell));
+    let result = runtime.block_on(run_suite(
+        vec![Arc::new(file)],
+        &options,
+        stopped,
+        slow_reader,
+    ));
     let outcomes = result.scenarios.iter().flat_map(|scenario| &scenario.runs);
     let outcomes: Vec<Outcome> = outcomes.map(|run| run.verdict.outcome).collect();
     assert_eq!(outcomes.len(), 100);

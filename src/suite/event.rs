@@ -1,4 +1,4 @@
-//! What a suite tells while it runs. Match it without `_`: a new variant must reach every reporter.
+//! The events of a running suite. Match them without `_`: a new variant must reach every reporter.
 
 use std::sync::Arc;
 
@@ -9,44 +9,44 @@ use crate::scenario::RunSpec;
 /// Something that happened in a suite.
 #[derive(Debug)]
 pub enum SuiteEvent<'a> {
-    /// It begins.
+    /// The suite starts.
     Started {
-        /// Scenarios in it.
+        /// The number of scenarios.
         scenarios: usize,
-        /// Runs in it.
+        /// The number of runs.
         runs: usize,
     },
-    /// A run begins.
+    /// A run starts.
     RunStarted {
-        /// Stands for the run until it ends.
+        /// Identifies the run until it ends.
         key: usize,
-        /// The run.
+        /// The run as specified.
         spec: &'a RunSpec,
     },
-    /// A run has told more.
+    /// A run has sent another event.
     RunProgressed {
-        /// Which run.
+        /// The key of the run.
         key: usize,
-        /// Everything that it has told so far.
+        /// All its events so far.
         timeline: &'a Timeline,
     },
-    /// An attempt at a run has ended, and the run will be tried again.
+    /// An attempt at a run has ended, and the run will be retried.
     RunRetried {
-        /// Which run.
+        /// The key of the run.
         key: usize,
-        /// What came out of the attempt.
+        /// The result of the attempt.
         result: &'a RunResult,
-        /// Whether no other run will be beside it, because the machine could not keep up.
+        /// True if it will run alone, because the machine could not keep up.
         alone: bool,
     },
     /// A run has ended.
     RunEnded {
-        /// Which run.
+        /// The key of the run.
         key: usize,
-        /// What came out of it.
+        /// The result of the run.
         result: &'a RunResult,
     },
-    /// A scenario and all that were given before it have ended: told in the order they were given.
+    /// A scenario and all those before it have ended; scenarios end in the order in which they were given.
     ScenarioEnded(&'a Arc<ScenarioResult>),
     /// The suite has ended.
     Ended(&'a SuiteResult),

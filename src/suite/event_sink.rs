@@ -1,4 +1,4 @@
-//! Where a worker's events go: the first time to the record and the suite, the second time to a comparison.
+//! The receivers of a worker's events: the record and the suite the first time, a comparison the second time.
 
 use tokio::sync::mpsc;
 
@@ -20,7 +20,7 @@ pub(super) enum EventSink<'a> {
     /// Compares events with those of the first execution.
     Compare {
         transcript: std::vec::IntoIter<String>,
-        /// Events received.
+        /// The number of events received.
         count: usize,
     },
 }

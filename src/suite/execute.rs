@@ -14,7 +14,7 @@ use crate::causes::chain;
 use crate::record::{Event, Offset};
 use crate::scenario::RunSpec;
 
-/// What is left when a run's worker has ended.
+/// The outcome of a run's worker from start to end.
 pub(super) struct Execution {
     pub(super) took: Duration,
     pub(super) last_words: Vec<String>,

@@ -1,7 +1,7 @@
-//! Runs that did not pass and have not passed since: what `--rerun-failed` runs again.
+//! Runs that did not pass and have not passed since: those that `--rerun-failed` runs again.
 //!
-//! Kept in one small file beside the records, only as long as there is any such run. A suite takes out what passed and
-//! puts in what did not, or what it did not come to.
+//! They are kept in one small file beside the records, which exists only while there are any. A suite removes those
+//! that passed and adds those that did not, or that it did not reach.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
@@ -15,9 +15,9 @@ use super::select::SelectError;
 use crate::record::Outcome;
 use crate::scenario::RunId;
 
-/// What the file is called, in the folder of records.
+/// The file's name in the folder of records.
 const FILE: &str = "failed.json";
-/// Version of the file: another is not read.
+/// The version of the file; others are not read.
 const VERSION: u32 = 1;
 
 /// Runs that did not pass.
@@ -27,7 +27,7 @@ pub struct FailedRuns {
     runs: BTreeSet<FailedRun>,
 }
 
-/// One of them: where its scenario was read from, what was set, which run.
+/// One such run: the path of its scenario, the parameters set, and its identifier.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 struct FailedRun {
     path: String,
@@ -53,10 +53,10 @@ fn plain(path: &str) -> &str {
 }
 
 impl FailedRuns {
-    /// Reads what is kept in a folder of records; nothing where nothing is.
+    /// Reads the failed runs kept in a folder of records; there are none if the file does not exist.
     ///
     /// # Errors
-    /// Where the file is there and cannot be read or understood.
+    /// Fails if the file exists and cannot be read or parsed.
     pub fn read(folder: &Path) -> io::Result<Self> {
         let text = match std::fs::read(folder.join(FILE)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
@@ -67,17 +67,17 @@ impl FailedRuns {
             return Ok(read);
         }
         Err(io::Error::other(format!(
-            "it is of version {}, and this program knows {VERSION}; remove it",
+            "its version is {}, but this program supports version {VERSION}; remove it",
             read.version
         )))
     }
 
-    /// Whether there is none.
+    /// Returns true if there are none.
     pub fn is_empty(&self) -> bool {
         self.runs.is_empty()
     }
 
-    /// Files of their scenarios, each once, as they were given.
+    /// Returns the files of their scenarios, each once, as they were given.
     pub fn files(&self) -> Vec<PathBuf> {
         let paths: BTreeSet<&str> = self.runs.iter().map(|run| run.path.as_str()).collect();
         paths.into_iter().map(PathBuf::from).collect()
@@ -87,7 +87,7 @@ impl FailedRuns {
         self.runs.contains(&FailedRun::of(file, id))
     }
 
-    /// Runs that did not pass with other parameters than the files now have.
+    /// Reports runs that did not pass with other parameters than the files now have.
     pub(super) fn with_other_parameters(&self, files: &[Arc<ScenarioFile>]) -> Vec<SelectError> {
         let other = |run: &&FailedRun| {
             let same = |file: &&Arc<ScenarioFile>| plain(&file.label) == run.path;
@@ -110,10 +110,10 @@ impl FailedRuns {
         self.runs.iter().filter(other).map(error).collect()
     }
 
-    /// Brings what is kept in a folder up to date with a suite that has ended.
+    /// Updates the failed runs kept in a folder with the results of a suite.
     ///
     /// # Errors
-    /// Where the file cannot be read or written.
+    /// Fails if the file cannot be read or written.
     pub fn update(folder: &Path, result: &SuiteResult) -> io::Result<()> {
         let before = Self::read(folder)?;
         let mut after = before.clone();

@@ -1,10 +1,11 @@
-//! A hash that is the same in every version of this program and on every machine: for names, not against attackers.
+//! A hash of names that is the same in every version of this program and on every machine. It
+//! does not resist attackers.
 
 /// FNV-1a with 64 bits (draft-eastlake-fnv): its offset basis and its prime.
 const BASIS: u64 = 0xcbf2_9ce4_8422_2325;
 const PRIME: u64 = 0x0000_0100_0000_01b3;
 
-/// A hash over texts, one after the other.
+/// A hash of several texts in sequence.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Fnv(u64);
 
@@ -15,14 +16,15 @@ impl Default for Fnv {
 }
 
 impl Fnv {
-    /// Adds a text with its end, so that `a`, `bc` is not `ab`, `c`.
+    /// Adds a text and a terminator, so that `a`, `bc` differs from `ab`, `c`.
     pub(super) fn add(&mut self, text: &str) {
         for byte in text.bytes().chain([0]) {
             self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(PRIME);
         }
     }
 
-    /// The hash, its bits mixed so that every one depends on all that was added (the finalizer of `MurmurHash3`).
+    /// Returns the hash with its bits mixed, so that each depends on everything added
+    /// (the finalizer of `MurmurHash3`).
     pub(super) fn mixed(self) -> u64 {
         let mut hash = self.0;
         hash = (hash ^ (hash >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);

@@ -1,7 +1,7 @@
-//! What runs took when they were recorded: better than any estimate, where there is such a record.
+//! The use of the machine by recorded runs, which is better than any estimate.
 //!
-//! Looked for under the name that this suite will give the record, in the folder where it will keep it; nothing else is
-//! kept for this.
+//! A record is looked up under the name that this suite will give it, in the folder where it will be kept; nothing
+//! else is stored for this purpose.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -12,10 +12,10 @@ use super::recording::Records;
 use crate::record::{Outcome, ProcessEnd, Record, RecordHeader};
 use crate::scenario::{RunSpec, differences};
 
-/// More than was taken then may be taken now, times: loads are steady, and kernels are not.
+/// The factor by which a run may use more than when it was recorded: loads are steady, and kernels are not.
 const MARGIN: f64 = 1.5;
 
-/// Where earlier records may be.
+/// The folder of earlier records.
 #[derive(Debug)]
 pub(super) struct History {
     folder: Option<PathBuf>,
@@ -27,7 +27,7 @@ impl History {
         Self { folder }
     }
 
-    /// What a run needs and how long it takes: as it was where it has been recorded, else as it is estimated.
+    /// Returns the demand and the expected duration of a run: as recorded, or else as estimated.
     pub(super) fn estimate(&self, spec: &RunSpec) -> (Demand, Duration) {
         let (demand, expected) = (Demand::of(spec), expected(spec));
         let Some(taken) = self.taken(spec) else {
@@ -44,7 +44,7 @@ impl History {
             .map(|active| active.max(0.0) * MARGIN / estimated)
             .filter(|factor| factor.is_finite())
             .unwrap_or(1.0);
-        // What the kernel holds for the run is not in its processes' memory.
+        // Memory that the kernel holds for the run is not part of its processes' memory.
         let memory = taken.memory.map_or(0.0, |memory| memory as f64 * MARGIN);
         let phases = demand.phases.into_iter().map(|phase| BusyPhase {
             processors: phase.processors * factor,
@@ -58,7 +58,7 @@ impl History {
         (demand, took)
     }
 
-    /// What the same run took, of the newest record of it that came to its end.
+    /// Returns what the same run used, from its newest complete record.
     fn taken(&self, spec: &RunSpec) -> Option<ProcessEnd> {
         let folder = self.folder.as_ref()?;
         let name = stem(&spec.id, 1);

@@ -1,4 +1,4 @@
-//! What the shards of one suite have in common, so that their records are known to belong together.
+//! The identity that the shards of one suite share, by which their records are known to belong together.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use super::result::ScenarioFile;
 use super::select::Shard;
 use crate::record::RecordedSuite;
 
-/// Everything that is to be run, by all shards together, and which of them this is.
+/// The identity of everything that all shards run together, and the number of this shard.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SuiteIdentity {
     id: u64,
@@ -16,8 +16,8 @@ pub struct SuiteIdentity {
 }
 
 impl SuiteIdentity {
-    /// Of everything that is wanted, before it is shared out. Another program, text, parameter or run makes another suite;
-    /// where the files lie does not.
+    /// Computes the identity of the selected runs, before they are divided into shards. Another program, text,
+    /// parameter or run makes a different suite; the location of the files does not.
     pub(super) fn of(files: &[Arc<ScenarioFile>], shard: Shard) -> Self {
         let mut runs: Vec<u64> = Vec::new();
         for file in files {
@@ -34,7 +34,7 @@ impl SuiteIdentity {
                 runs.push(hash.mixed());
             }
         }
-        // In whatever order they were given.
+        // The order in which files were given does not matter.
         runs.sort_unstable();
         let mut id = Fnv::default();
         runs.iter().for_each(|run| id.add(&run.to_string()));
@@ -45,7 +45,7 @@ impl SuiteIdentity {
         }
     }
 
-    /// As the head of a record has it, where every run is repeated so often.
+    /// Returns the form for a record's header, given how often every run is repeated.
     pub(super) fn recorded(&self, repeat: u32) -> RecordedSuite {
         RecordedSuite {
             id: format!("{:016x}", self.id),

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::demand::{Demand, KernelLog};
-use super::result::{Attempt, RunResult};
+use super::demand::{Demand, LogUse};
+use super::result::{EarlierAttempt, RunResult};
 use super::retry::{self, Retry, RetryPolicy};
 use crate::scenario::RunSpec;
 
@@ -20,7 +20,7 @@ pub(super) struct Job {
     pub(super) demand: Demand,
     pub(super) retry_policy: RetryPolicy,
     /// Attempts before the last.
-    earlier: Vec<Attempt>,
+    earlier: Vec<EarlierAttempt>,
     /// The result of the last attempt, while another is to follow.
     last: Option<RunResult>,
     /// The time that it is expected to take.
@@ -47,11 +47,11 @@ impl Job {
     }
 
     /// Returns its scheduling priority: the longest run starts first, so that none is left over at the end. A run that
-    /// reads the kernel's log has to wait for others, and finds less room the more of them have started.
+    /// reads the kernel's log has to wait for others, and finds less room once others have started.
     pub(super) fn priority(&self) -> Duration {
         match self.demand.log {
-            KernelLog::Reads => self.expected + HARD_TO_PLACE,
-            KernelLog::Unused | KernelLog::Fills => self.expected,
+            LogUse::Reads => self.expected + HARD_TO_PLACE,
+            LogUse::Unused | LogUse::Fills => self.expected,
         }
     }
 

@@ -1,6 +1,8 @@
-//! Many runs: which files, in which order, how many at once.
+//! Many runs: finds and selects scenario files, decides in which order and how many at once they run,
+//! and collects the results.
 //!
-//! Not here: what a run does (`run`), how results look (`report`). What happens is told as [`SuiteEvent`]s.
+//! The execution of a run belongs to `run`, the form of results to `report`. Progress
+//! is reported as [`SuiteEvent`]s.
 
 mod capturing;
 mod demand;
@@ -31,14 +33,17 @@ mod spread;
 mod templates;
 
 pub use capturing::Captures;
-pub use discover::{DiscoverError, Source, discover, shipped};
+pub(crate) use discover::discover;
+pub use discover::{ScenarioSource, shipped};
 pub use dispatch::{Options, run_suite};
 pub use event::SuiteEvent;
 pub use failed_runs::FailedRuns;
-pub use identity::SuiteIdentity;
 pub use recording::Records;
-pub use result::{Attempt, CaseComparison, RunResult, ScenarioFile, ScenarioResult, SuiteResult};
+pub use result::{
+    CaseComparison, EarlierAttempt, RunResult, ScenarioFile, ScenarioResult, SuiteResult,
+};
 pub use run_order::RunOrder;
-pub use select::{Filter, FilterError, SelectError, Selected, Selection, Shard};
-pub use spread::{QuantitySpread, Spread};
+pub(crate) use select::{Filter, Selected};
+pub use select::{Selection, Shard};
+pub(crate) use spread::{QuantitySpread, Spread};
 pub use templates::{Template, TemplateError, templates};

@@ -1,19 +1,19 @@
-//! What a record's file is called: after its run, and never as the record of another run that is already there.
+//! Names the files of records: after their runs, and never like an existing record of another run.
 
 use std::path::{Path, PathBuf};
 
 use crate::record::RecordHeader;
 use crate::scenario::RunId;
 
-/// How the name of every record ends; `.gz` follows where it is compressed.
+/// The suffix of every record; `.gz` follows if it is compressed.
 pub(super) const EXTENSION: &str = ".nslab.jsonl";
-/// How the name of every capture ends.
+/// The suffix of every capture.
 const CAPTURE: &str = ".pcapng";
-/// Bytes of a name before its number and extension; file systems take 255 (`NAME_MAX`, limits.h).
+/// The most bytes of a name before its number and suffix; file systems take 255 (`NAME_MAX`, limits.h).
 const LONGEST: usize = 200;
 
-/// Where the record of a run goes. A record of the same run (scenario file, variant, case) makes way; of another run
-/// whose name comes out the same, or of any other file, it keeps away by a number.
+/// Returns the path for a run's record. It replaces a record of the same run (scenario file, variant, case); if
+/// another run's record or any other file has the name, a number is added.
 pub(super) fn place(folder: &Path, header: &RecordHeader) -> PathBuf {
     let name = name(header);
     let numbered = |number: u32| match number {
@@ -45,7 +45,8 @@ fn repetition(header: &RecordHeader) -> Option<u32> {
     repetition.and_then(|number| u32::try_from(number).ok())
 }
 
-/// `exhaustion-reuse-rate=500_s`: what tells runs apart, in characters that every file system takes.
+/// Returns a name like `exhaustion-reuse-rate=500_s` that distinguishes runs, in characters that
+/// every file system takes.
 pub(super) fn stem(id: &RunId, attempt: u32) -> String {
     let pairs = id.case.iter().map(|(key, value)| format!("{key}={value}"));
     let repetition = id.repetition.map(|number| format!("repetition={number}"));
@@ -69,7 +70,7 @@ pub(super) fn stem(id: &RunId, attempt: u32) -> String {
     stem
 }
 
-/// Removes the records of attempts after this one, which are of an earlier suite.
+/// Removes the records of later attempts, which belong to an earlier suite.
 pub(super) fn remove_later_attempts(folder: &Path, header: &RecordHeader) {
     let mut later = header.clone();
     for attempt in header.attempt + 1.. {
@@ -89,14 +90,14 @@ pub(super) fn remove_later_attempts(folder: &Path, header: &RecordHeader) {
     }
 }
 
-/// The packets of `out/a.nslab.jsonl.gz` are in `a.pcapng`.
+/// Returns the name of a record's capture: `a.pcapng` for `out/a.nslab.jsonl.gz`.
 pub(super) fn capture_name(record: &Path) -> String {
     let name = record.file_name().unwrap_or_default().to_string_lossy();
     let stem = name.trim_end_matches(".gz").trim_end_matches(EXTENSION);
     format!("{stem}{CAPTURE}")
 }
 
-/// What a capture is called whose record is not known by name.
+/// Returns the name of a capture whose record has no name yet.
 pub(super) fn capture_of(id: &RunId, attempt: u32) -> String {
     format!("{}{CAPTURE}", stem(id, attempt))
 }
@@ -143,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_makes_way_only_for_its_own_run() {
+    fn a_record_is_replaced_only_by_its_own_run() {
         let folder = tempfile::tempdir().unwrap();
         let put = |header: &RecordHeader| {
             let path = place(folder.path(), header);
@@ -158,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_takes_the_place_of_all_attempts_of_an_earlier_suite() {
+    fn a_record_replaces_all_attempts_of_an_earlier_suite() {
         let folder = tempfile::tempdir().unwrap();
         let put = |attempt| {
             let header = RecordHeader {
@@ -189,13 +190,13 @@ mod tests {
     }
 
     #[test]
-    fn a_capture_is_called_as_its_record_is() {
+    fn a_capture_is_named_after_its_record() {
         assert_eq!(capture_name(Path::new("out/a.nslab.jsonl")), "a.pcapng");
         assert_eq!(capture_name(Path::new("out/a.nslab.jsonl.gz")), "a.pcapng");
     }
 
     #[test]
-    fn a_file_that_is_no_record_stays() {
+    fn a_file_that_is_not_a_record_is_not_replaced() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("a-rate=1.nslab.jsonl"), "mine").unwrap();
         let path = place(folder.path(), &header("a.yaml", "1"));
@@ -207,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_not_longer_than_file_systems_take() {
+    fn long_names_are_truncated_to_what_file_systems_take() {
         let path = place(Path::new("."), &header("a.yaml", &"7".repeat(1000)));
         assert!(path.file_name().unwrap().len() < 255);
     }

@@ -1,4 +1,4 @@
-//! Keeps what a run tells: always where it was asked for, else only when the run did not pass.
+//! Keeps the records of runs: of all if asked to, else only of those that did not pass.
 
 use std::path::{Path, PathBuf};
 
@@ -10,19 +10,19 @@ use crate::record::{
 };
 use crate::scenario::RunSpec;
 
-/// Which records are target, and where.
+/// The records to keep, and the folder for them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Records {
-    /// Every one, in this folder, written while the run goes on.
+    /// Every record, in this folder, written during the run.
     All(PathBuf),
-    /// Those of runs that neither passed nor are not applicable, in this folder.
+    /// Records of runs that neither passed nor were not applicable, in this folder.
     OfFailures(PathBuf),
-    /// None.
+    /// No records.
     None,
 }
 
 impl Records {
-    /// The same in a folder of their own below, where there is a name for it.
+    /// Returns the same choice with a subfolder, if there is a name for it.
     pub fn below(&self, name: Option<&str>) -> Self {
         match (self, name) {
             (Self::All(folder), Some(name)) => Self::All(folder.join(name)),
@@ -31,7 +31,7 @@ impl Records {
         }
     }
 
-    /// Where records are target, where they are.
+    /// Returns the folder of records, if any are kept.
     pub fn folder(&self) -> Option<&Path> {
         match self {
             Self::All(folder) | Self::OfFailures(folder) => Some(folder),
@@ -46,22 +46,22 @@ impl Default for Records {
     }
 }
 
-/// What a record is of, and where it is target.
+/// The run of a record, and the records to keep.
 #[derive(Debug)]
 pub(crate) struct RecordTarget<'a> {
     pub(crate) records: &'a Records,
     pub(crate) file: &'a ScenarioFile,
     pub(crate) suite: Option<RecordedSuite>,
-    /// Which attempt at the run, from 1.
+    /// The number of the attempt at the run, from 1.
     pub(crate) attempt: u32,
 }
 
-/// The record of one run while it goes on. A disk that is full ends the record, not the run.
+/// The record of a run in progress. A full disk ends the record, not the run.
 #[derive(Debug)]
 pub(crate) struct Recording {
     state: Result<Option<RecordWriter>, RecordError>,
     folder: PathBuf,
-    /// Where it has a name only once it is to be target: what it is called after.
+    /// Present if the record gets its name only once it is kept: the name is derived from this.
     header: Option<RecordHeader>,
     always: bool,
 }
@@ -80,7 +80,7 @@ impl Recording {
                 };
             }
         };
-        // What follows on an attempt that did not pass is kept beside it: one explains the other.
+        // Attempts after one that did not pass are kept beside it: one explains the other.
         let again = target.attempt > 1;
         let header = header(target, spec);
         let always_kept = always || again;
@@ -92,13 +92,13 @@ impl Recording {
         }
     }
 
-    /// Where it is, where it has a name already.
+    /// Returns its path, if it has a name already.
     pub(crate) fn path(&self) -> Option<&Path> {
         let writer = self.state.as_ref().ok()?.as_ref()?;
         self.always.then_some(writer.path())
     }
 
-    /// Adds a line as the run told it.
+    /// Adds a line exactly as the run wrote it.
     pub(crate) fn line(&mut self, line: &str) {
         if let Ok(Some(writer)) = &mut self.state
             && let Err(error) = writer.event_line(line)
@@ -107,10 +107,10 @@ impl Recording {
         }
     }
 
-    /// Ends the record with the verdict. Gives the path where it was target, or why it could not be.
+    /// Ends the record with the verdict. Returns its path if it was kept, or the reason why it could not be.
     pub(crate) fn end(self, result: &RunResult) -> Result<Option<PathBuf>, String> {
         let wanted = self.always || result.verdict.outcome > Outcome::NotApplicable;
-        // In virtual time, how long the host took is no part of what happened: the same run gives the same record.
+        // In virtual time, the host's time is not recorded: the same run gives the same record.
         let took = result.timeline.virtual_time().unwrap_or(result.took);
         let process = ProcessEnd {
             took: crate::units::as_nanos(took),
@@ -132,7 +132,7 @@ impl Recording {
         };
         match self.state.and_then(end) {
             Ok(path) => Ok(path),
-            // Of a record that nobody asked for or needs, nobody needs to know.
+            // A failure to write a record that is not needed is not reported.
             Err(_) if !wanted => Ok(None),
             Err(error) => Err(format!("cannot {}", chain(&error))),
         }

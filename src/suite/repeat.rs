@@ -1,10 +1,10 @@
-//! Every run several times over: each repetition is a scenario of its own, compared within itself.
+//! Repeats every run: each repetition is a scenario of its own, with its own comparisons.
 
 use std::sync::Arc;
 
 use super::result::ScenarioFile;
 
-/// Each file so many times, one after the other; as it is where that is once.
+/// Returns each file this many times in sequence, unchanged if the number is 1.
 pub(super) fn repeated(files: Vec<Arc<ScenarioFile>>, times: u32) -> Vec<Arc<ScenarioFile>> {
     if times <= 1 {
         return files;

@@ -1,4 +1,4 @@
-//! What came out of a run, a scenario, a suite.
+//! The results of runs, scenarios and suites.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::record::{Outcome, RunVerdict, Timeline, Verdict};
 use crate::scenario::{RunId, RunSpec, Scenario};
 
-/// A scenario with the text that it was read from.
+/// A scenario and its text.
 #[derive(Debug, Clone)]
 pub struct ScenarioFile {
     /// The path as the user gave it, or the name of a shipped one.
@@ -17,29 +17,29 @@ pub struct ScenarioFile {
     pub text: String,
     /// Parameters that the command line set.
     pub set: BTreeMap<String, String>,
-    /// What it means.
+    /// The scenario as resolved.
     pub scenario: Scenario,
 }
 
-/// What came out of one run.
+/// The result of one run.
 #[derive(Debug, Clone)]
 pub struct RunResult {
-    /// The run.
+    /// The run as specified.
     pub spec: RunSpec,
-    /// What it told.
+    /// Its events.
     pub timeline: Timeline,
-    /// How it was judged.
+    /// Its verdict.
     pub verdict: RunVerdict,
-    /// From start to end of its worker.
+    /// The time from start to end of its worker.
     pub took: Duration,
-    /// The last lines of the worker's standard error, where it died.
+    /// The last lines of the worker's standard error if it died.
     pub last_words: Vec<String>,
-    /// Where its record was kept, if it was; or why it could not be.
+    /// The path of its record if it was kept, or the reason why it could not be.
     pub record: Result<Option<PathBuf>, String>,
-    /// Where its packets were kept, if they were; or why they could not be.
+    /// The path of its capture if it was kept, or the reason why it could not be.
     pub capture: Result<Option<PathBuf>, String>,
-    /// Attempts before this one, where it was tried again.
-    pub earlier: Vec<Attempt>,
+    /// Earlier attempts, if it was retried.
+    pub earlier: Vec<EarlierAttempt>,
 }
 
 impl RunResult {
@@ -58,41 +58,42 @@ impl RunResult {
     }
 }
 
-/// An attempt at a run that another one followed.
+/// An attempt at a run that was followed by another.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Attempt {
-    /// How it came out.
+pub struct EarlierAttempt {
+    /// Its outcome.
     pub outcome: Outcome,
-    /// Why, in a sentence.
+    /// The reason, in one sentence.
     pub reason: String,
-    /// From start to end of its worker.
+    /// The time from start to end of its worker.
     pub took: Duration,
-    /// Where its record was kept, if it was.
+    /// The path of its record if it was kept.
     pub record: Option<PathBuf>,
 }
 
-/// What `compare:` came to in one matrix case.
+/// The result of `compare:` in one matrix case.
 #[derive(Debug, Clone)]
 pub struct CaseComparison {
-    /// Parameters of the case; empty where the scenario has no matrix.
+    /// The parameters of the case; empty if the scenario has no matrix.
     pub case: Vec<(String, String)>,
-    /// Each comparison's verdict.
+    /// The verdict of each comparison.
     pub verdicts: Vec<Verdict>,
 }
 
-/// What came out of a scenario.
+/// The result of a scenario.
 #[derive(Debug, Clone)]
 pub struct ScenarioResult {
-    /// The scenario.
+    /// The scenario with its text.
     pub file: Arc<ScenarioFile>,
     /// Its runs, in the order of the file.
     pub runs: Vec<RunResult>,
-    /// Its comparisons.
+    /// The results of its comparisons.
     pub compare: Vec<CaseComparison>,
 }
 
 impl ScenarioResult {
-    /// The greatest of its parts; a comparison that lacks a run says nothing of those that are there.
+    /// Returns the greatest outcome of its parts. A comparison that was skipped because a run is
+    /// missing does not count.
     pub fn outcome(&self) -> Outcome {
         let runs = self.runs.iter().map(|run| run.verdict.outcome);
         let compare = self
@@ -105,21 +106,22 @@ impl ScenarioResult {
     }
 }
 
-/// What came out of a suite.
+/// The result of a suite.
 #[derive(Debug, Clone, Default)]
 pub struct SuiteResult {
-    /// Its scenarios, in the order they were given.
+    /// The scenarios, in the order in which they were given.
     pub scenarios: Vec<Arc<ScenarioResult>>,
-    /// From start to end.
+    /// The time from start to end.
     pub took: Duration,
-    /// Whether it was interrupted before its end.
+    /// True if it was interrupted before its end.
     pub interrupted: bool,
-    /// Runs that were not begun: it was interrupted, or had to stop at the first that failed.
+    /// Runs that did not start: the suite was interrupted, or stopped at the first failure.
     pub not_run: Vec<(Arc<ScenarioFile>, RunId)>,
 }
 
 impl SuiteResult {
-    /// The results of one suite on several kernels, as one: titles tell the kernels apart. Those without a name stay as they are.
+    /// Combines the results of one suite on several kernels; the kernel's name is added to titles
+    /// unless it is empty.
     pub fn together(results: Vec<(String, Self)>) -> Self {
         let mut all = Self::default();
         for (kernel, mut result) in results {
@@ -139,7 +141,7 @@ impl SuiteResult {
         all
     }
 
-    /// The greatest of its parts.
+    /// Returns the greatest outcome of its parts.
     pub fn outcome(&self) -> Outcome {
         self.scenarios
             .iter()

@@ -1,4 +1,4 @@
-//! Results that wait for those before them: scenarios are told in the order they were given.
+//! Results that wait for those before them: scenarios end in the order in which they were given.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use super::result::{CaseComparison, RunResult, ScenarioFile, ScenarioResult, Sui
 use crate::expect;
 use crate::scenario::RunId;
 
-/// Results so far.
+/// The results so far.
 pub(super) struct OrderedResults {
     files: Vec<Arc<ScenarioFile>>,
     runs: Vec<BTreeMap<usize, RunResult>>,
@@ -30,12 +30,12 @@ impl OrderedResults {
         &self.files[number]
     }
 
-    /// Adds the result of a run of a file, by the run's place in the order of all.
+    /// Adds the result of a run of a file, under the run's position in the order of all.
     pub(super) fn add(&mut self, file: usize, key: usize, result: RunResult) {
         self.runs[file].insert(key, result);
     }
 
-    /// Tells every scenario that is complete and whose turn it is.
+    /// Reports every scenario that is complete and whose turn it is.
     pub(super) fn emit_ended(&mut self, emit: &mut impl FnMut(SuiteEvent<'_>)) {
         while let Some(file) = self.files.get(self.ended.len()) {
             let runs = &mut self.runs[self.ended.len()];
@@ -46,8 +46,7 @@ impl OrderedResults {
         }
     }
 
-    /// Ends what is left: a suite that was stopped has scenarios with fewer runs than they should have, and runs that were
-    /// not begun.
+    /// Ends the remaining scenarios: in a suite that was stopped, some have too few runs or none.
     pub(super) fn finish(mut self, emit: &mut impl FnMut(SuiteEvent<'_>)) -> SuiteResult {
         while self.ended.len() < self.files.len() {
             self.end_next(emit);
@@ -75,7 +74,7 @@ impl OrderedResults {
             runs,
             compare,
         });
-        // Of a scenario that was not begun, that it was not is told once, at the end.
+        // A scenario that did not start is reported once, at the end.
         if !result.runs.is_empty() || result.file.scenario.runs.is_empty() {
             emit(SuiteEvent::ScenarioEnded(&result));
         }

@@ -1,23 +1,24 @@
-//! Runs that are tried again: alone where the machine could not keep up, and as often as was asked for where they did not pass.
+//! Decides which runs are retried: alone if the machine could not keep up, and as often as asked for if
+//! they did not pass.
 
-use super::result::{Attempt, RunResult};
+use super::result::{EarlierAttempt, RunResult};
 use crate::record::{Outcome, Verdict};
 
-/// How a run is tried again.
+/// The way in which a run is retried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Retry {
-    /// With no other beside it.
+    /// With no other run at the same time.
     Alone,
     /// As before.
     Same,
 }
 
-/// What is left of a run's attempts.
+/// The retries that a run still has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct RetryPolicy {
-    /// Whether it has been tried alone because the machine could not keep up.
+    /// True once it has run alone because the machine could not keep up.
     alone: bool,
-    /// Retries that are left.
+    /// The number of retries left.
     retries: u32,
 }
 
@@ -29,7 +30,7 @@ impl RetryPolicy {
         }
     }
 
-    /// How to try again after an attempt that came out so, if at all.
+    /// Decides how to retry after an attempt with this outcome, if at all.
     pub(super) fn after(&mut self, outcome: Outcome) -> Option<Retry> {
         match outcome {
             Outcome::Inconclusive if !self.alone => {
@@ -55,9 +56,9 @@ impl RetryPolicy {
     }
 }
 
-/// What stays of an attempt that another one follows.
-pub(super) fn attempt(result: &RunResult) -> Attempt {
-    Attempt {
+/// Summarises an attempt that another one follows.
+pub(super) fn attempt(result: &RunResult) -> EarlierAttempt {
+    EarlierAttempt {
         outcome: result.verdict.outcome,
         reason: reason(result),
         took: result.took,
@@ -82,14 +83,15 @@ fn reason(result: &RunResult) -> String {
     first.map_or_else(String::new, of_verdict)
 }
 
-/// The result of a run whose last attempt came to `last`. One that passed after one that did not is flaky; one that
-/// passed alone after the machine could not keep up has passed, since nothing was learnt of it before.
-pub(super) fn combine(earlier: Vec<Attempt>, mut last: RunResult) -> RunResult {
+/// Returns the result of a run whose last attempt had the result `last`. A run that passed after an attempt that
+/// did not is flaky; one that passed alone after the machine could not keep up has passed, since that attempt
+/// said nothing about it.
+pub(super) fn combine(earlier: Vec<EarlierAttempt>, mut last: RunResult) -> RunResult {
     let against = earlier
         .iter()
         .enumerate()
         .filter(|(_, attempt)| matches!(attempt.outcome, Outcome::Failed | Outcome::Errored));
-    let told: Vec<String> = against
+    let failures: Vec<String> = against
         .map(|(number, attempt)| {
             format!(
                 "attempt {} {}: {}",
@@ -99,12 +101,12 @@ pub(super) fn combine(earlier: Vec<Attempt>, mut last: RunResult) -> RunResult {
             )
         })
         .collect();
-    if last.verdict.outcome == Outcome::Passed && !told.is_empty() {
+    if last.verdict.outcome == Outcome::Passed && !failures.is_empty() {
         last.verdict.outcome = Outcome::Flaky;
         last.verdict.reason = Some(format!(
             "passed on attempt {}, after {}",
             earlier.len() + 1,
-            told.join("; ")
+            failures.join("; ")
         ));
     }
     last.earlier = earlier;
@@ -116,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_machine_could_not_keep_up_with_is_tried_alone_once() {
+    fn a_run_that_the_machine_could_not_keep_up_with_is_retried_alone_once() {
         let mut policy = RetryPolicy::new(0);
         assert_eq!(policy.after(Outcome::Inconclusive), Some(Retry::Alone));
         assert_eq!(policy.after(Outcome::Inconclusive), None);
@@ -124,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn retries_are_for_what_did_not_pass_and_stay_alone_once_alone() {
+    fn retries_follow_runs_that_did_not_pass_and_stay_alone_once_alone() {
         let mut policy = RetryPolicy::new(2);
         assert_eq!(policy.after(Outcome::Failed), Some(Retry::Same));
         assert_eq!(policy.after(Outcome::Inconclusive), Some(Retry::Alone));

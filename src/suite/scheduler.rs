@@ -1,36 +1,39 @@
-//! How many runs go at once: up to a share of the processors and of memory, not a count, since most of a run is waiting.
+//! Decides which runs run at once: up to a share of the processors and of memory, not up to a number,
+//! since runs mostly wait.
 //!
-//! What is looked at is not only now: a run is begun where it has room for all that it is to do, at the time when it does it.
-//! Not here: what a run needs (`need`, `learnt`).
+//! A run starts if there is room for everything that it will do, at the times when it will do it. What a run needs
+//! is estimated elsewhere (`demand`, `history`).
 
 use std::time::{Duration, Instant};
 
-use super::demand::{Demand, KernelLog};
+use super::demand::{Demand, LogUse};
 use crate::backend::MachineCapacity;
 use crate::names::ActorName;
 
-/// RunShare of the processors that runs may fill together; beyond it starts come late.
+/// The share of the processors that runs may use together; beyond it, connections start late.
 const FILL: f64 = 0.8;
-/// What counts for a run that keeps one processor busy: as many of those fit as there are processors. A little less,
-/// since shares are added up with rounding.
+/// The amount counted for a run that keeps one processor busy, so that as many of those fit as there are
+/// processors. It is a little less than a processor's share, since sums are rounded.
 pub(super) const ONE_PROCESSOR: f64 = FILL * 0.999;
-/// RunShare of that which one run is taken to need at most: what takes all it gets shall leave room for those that wait.
+/// The most that one run counts for, as a share of that: a run that uses all it can get must leave
+/// room for waiting ones.
 const FILL_BY_ONE: f64 = 0.5;
-/// RunShare of the memory at hand that runs may fill together: estimates are rough, and a machine that swaps measures nothing.
+/// The share of the available memory that runs may use together: estimates are rough, and a machine
+/// that swaps measures nothing.
 const FILL_MEMORY: f64 = 0.7;
 
-/// The machine, shared out.
+/// Divides the machine among runs.
 #[derive(Debug)]
 pub(super) struct Scheduler {
     machine: MachineCapacity,
     whole: MachineCapacity,
     used: Vec<Used>,
-    /// What they do together, by time.
+    /// The total use over time.
     levels: Vec<Level>,
     slots: usize,
 }
 
-/// What a run has of the machine.
+/// A run in progress and what it uses.
 #[derive(Debug)]
 struct Used {
     key: usize,
@@ -38,19 +41,19 @@ struct Used {
     demand: Demand,
 }
 
-/// What all runs do together, from a moment on until the next.
+/// The total use of all runs from one moment until the next.
 #[derive(Debug, Clone, Copy)]
 struct Level {
     from: Instant,
     processors: f64,
-    /// Runs that share the limit of the kernel's log and are busy.
+    /// Busy runs that share the limit of the kernel's log.
     logging: i64,
-    /// Those of them that read it.
+    /// The number of those that read it.
     reading: i64,
 }
 
 impl Level {
-    /// What it becomes by a change.
+    /// Returns the level after a change.
     fn after(self, change: Self) -> Self {
         Self {
             from: change.from,
@@ -62,7 +65,7 @@ impl Level {
 }
 
 impl Scheduler {
-    /// A scheduler for a machine. `slots` bounds the number of runs at once, where given.
+    /// Creates a scheduler for a machine. `slots` limits the number of runs at once, if given.
     pub(super) fn new(machine: MachineCapacity, slots: Option<usize>) -> Self {
         Self {
             machine,
@@ -76,7 +79,8 @@ impl Scheduler {
         }
     }
 
-    /// Leaves the processors of so many suites, this one among them, in equal parts to each. (Memory at hand is what others leave.)
+    /// Divides the processors evenly among this many suites, this one included. (Available memory
+    /// is what others leave.)
     pub(super) fn share_with(&mut self, suites: usize) {
         let processors = self.machine.processors * FILL / suites as f64;
         if processors != self.whole.processors {
@@ -85,7 +89,8 @@ impl Scheduler {
         }
     }
 
-    /// Takes what a run needs that begins now, if there is room for it. A run that needs more than the whole goes alone.
+    /// Reserves what a run that starts now needs, if there is room. A run that needs more than the
+    /// whole machine runs alone.
     pub(super) fn take(&mut self, key: usize, demand: &Demand, now: Instant) -> bool {
         let fits = self.used.is_empty() || self.fits_beside(demand, now);
         if fits {
@@ -109,13 +114,13 @@ impl Scheduler {
             let level = self.level_at(moment);
             let busy = level.map_or(0.0, |level| level.processors);
             let in_the_way = |level: &Level| match demand.log {
-                KernelLog::Unused => false,
-                KernelLog::Fills => level.reading > 0 && is_busy(demand, after),
-                KernelLog::Reads => level.logging > 0 && is_busy(demand, after),
+                LogUse::Unused => false,
+                LogUse::Fills => level.reading > 0 && is_busy(demand, after),
+                LogUse::Reads => level.logging > 0 && is_busy(demand, after),
             };
             idle + busy + processors <= self.whole.processors && !level.is_some_and(in_the_way)
         };
-        // More is asked for only where a phase begins.
+        // The use increases only when a phase starts.
         let own = demand.phases.iter().map(|phase| now + phase.from);
         let others = self.levels.iter().map(|level| level.from);
         let mut moments = others.filter(|from| *from > now).chain(own).chain([now]);
@@ -125,7 +130,7 @@ impl Scheduler {
             && moments.all(fits_at)
     }
 
-    /// Processors that a run is taken to need so long after it began.
+    /// Returns the processors counted for a run at this time after its start.
     fn share(&self, demand: &Demand, after: Duration) -> f64 {
         let on = demand.phases.iter().filter(|phase| phase.is_on(after));
         let asked: f64 = on.map(|phase| phase.processors).sum();
@@ -137,7 +142,7 @@ impl Scheduler {
         self.levels[..after].last()
     }
 
-    /// Adds up what all that were taken do.
+    /// Adds up the use of all runs in progress.
     fn level(&mut self) {
         let mut changes = Vec::new();
         for Used { began, demand, .. } in &self.used {
@@ -149,10 +154,7 @@ impl Scheduler {
             moments.sort_unstable();
             moments.dedup();
             let (mut share, mut busy) = (0.0, 0);
-            let (logs, reads) = (
-                demand.log != KernelLog::Unused,
-                demand.log == KernelLog::Reads,
-            );
+            let (logs, reads) = (demand.log != LogUse::Unused, demand.log == LogUse::Reads);
             for after in moments {
                 let (share_then, busy_then) = (share, busy);
                 share = self.share(demand, after);
@@ -177,13 +179,13 @@ impl Scheduler {
         }
     }
 
-    /// When there may be room for more, though no run ends: the next moment at which a run begins or ends to do something.
+    /// Returns the next moment at which there may be more room although no run ends: a phase starts or ends.
     pub(super) fn next_change(&self, now: Instant) -> Option<Instant> {
         let after = self.levels.iter().find(|level| level.from > now);
         after.map(|level| level.from)
     }
 
-    /// Makes room where actors of a run have ended, maybe sooner than was thought. Whether there is more.
+    /// Makes room after actors of a run have ended, perhaps sooner than expected. Returns true if there is more.
     pub(super) fn end(
         &mut self,
         key: usize,
@@ -200,7 +202,7 @@ impl Scheduler {
         news
     }
 
-    /// Gives back what a run took.
+    /// Releases what a run used.
     pub(super) fn give_back(&mut self, key: usize) {
         self.used.retain(|used| used.key != key);
         self.level();
@@ -216,7 +218,7 @@ mod tests {
     use super::*;
     use crate::suite::demand::BusyPhase;
 
-    /// Of whose processors runs may fill 1.4.
+    /// A machine of whose processors runs may use 1.4.
     const MACHINE: MachineCapacity = MachineCapacity {
         processors: 1.4 / FILL,
         memory: 1000.0,
@@ -236,7 +238,7 @@ mod tests {
             idle: 0.0,
             phases,
             memory: 0.0,
-            log: KernelLog::Unused,
+            log: LogUse::Unused,
             exclusive: false,
         }
     }
@@ -245,11 +247,11 @@ mod tests {
         of(vec![phase(0, None, processors)])
     }
 
-    fn logs(log: KernelLog, phases: Vec<BusyPhase>) -> Demand {
+    fn logs(log: LogUse, phases: Vec<BusyPhase>) -> Demand {
         Demand { log, ..of(phases) }
     }
 
-    /// How many of the needs are taken at once, and the scheduler after it.
+    /// Returns how many of the demands are accepted at the same time.
     fn taken(scheduler: &mut Scheduler, needs: &[Demand], now: Instant) -> usize {
         let taken = needs.iter().enumerate();
         taken
@@ -258,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn beside_what_fills_the_machine_only_little_goes() {
+    fn only_small_runs_fit_beside_one_that_fills_the_machine() {
         let (mut scheduler, now) = (Scheduler::new(MACHINE, None), Instant::now());
         assert!(scheduler.take(0, &share(8.0), now));
         assert!(scheduler.take(1, &share(0.1), now));
@@ -268,20 +270,20 @@ mod tests {
     }
 
     #[test]
-    fn one_run_is_taken_to_need_half_of_the_share_at_most_whatever_it_does_at_once() {
+    fn one_run_counts_for_at_most_half_of_the_share() {
         let (mut scheduler, now) = (Scheduler::new(MACHINE, None), Instant::now());
         let much = of(vec![phase(0, None, 1.0); 3]);
         assert_eq!(taken(&mut scheduler, &vec![much; 3], now), 2);
     }
 
     #[test]
-    fn small_runs_go_together_until_the_share_is_full() {
+    fn small_runs_fit_until_the_share_is_full() {
         let (mut scheduler, now) = (Scheduler::new(MACHINE, None), Instant::now());
         assert_eq!(taken(&mut scheduler, &vec![share(0.125); 100], now), 11);
     }
 
     #[test]
-    fn what_a_run_costs_while_it_waits_counts_too() {
+    fn the_cost_of_a_waiting_run_counts_too() {
         let (mut scheduler, now) = (Scheduler::new(MACHINE, None), Instant::now());
         let waits = Demand {
             idle: 0.125,
@@ -291,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn runs_go_together_until_the_memory_is_full() {
+    fn runs_fit_until_the_memory_is_full() {
         let (mut scheduler, now) = (Scheduler::new(MACHINE, None), Instant::now());
         let needs = Demand {
             memory: 300.0,
@@ -301,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn slots_bound_the_number_at_once() {
+    fn slots_limit_the_number_of_runs_at_once() {
         let (mut scheduler, now) = (Scheduler::new(MACHINE, Some(1)), Instant::now());
         assert!(scheduler.take(0, &share(0.1), now));
         assert!(!scheduler.take(1, &share(0.1), now));
@@ -318,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn a_load_that_is_to_come_keeps_its_room() {
+    fn a_future_load_keeps_its_room() {
         let (mut scheduler, now) = (Scheduler::new(MACHINE, None), Instant::now());
         assert!(scheduler.take(0, &of(vec![phase(10, None, 0.7)]), now));
         assert!(scheduler.take(1, &of(vec![phase(0, Some(10), 0.7)]), now));
@@ -330,8 +332,8 @@ mod tests {
     fn the_log_is_not_read_while_others_fill_it() {
         let (mut scheduler, now) = (Scheduler::new(MACHINE, None), Instant::now());
         let phases = vec![phase(0, Some(5), 0.1), phase(60, Some(65), 0.1)];
-        let fills = logs(KernelLog::Fills, phases.clone());
-        let reads = logs(KernelLog::Reads, phases);
+        let fills = logs(LogUse::Fills, phases.clone());
+        let reads = logs(LogUse::Reads, phases);
         assert_eq!(taken(&mut scheduler, &[fills.clone(), fills], now), 2);
         assert!(!scheduler.take(2, &reads, now));
         let after = now + Duration::from_secs(5);
@@ -344,7 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn a_load_that_ends_sooner_than_was_thought_makes_room() {
+    fn a_load_that_ends_early_makes_room() {
         let (mut scheduler, now) = (Scheduler::new(MACHINE, None), Instant::now());
         let load = ActorName::from("load");
         let begins = of(vec![BusyPhase {
@@ -356,12 +358,15 @@ mod tests {
         assert!(!scheduler.end(0, |actor| actor.as_str() == "other", later));
         assert!(!scheduler.take(2, &begins, later));
         assert!(scheduler.end(0, |actor| *actor == load, later));
-        assert!(!scheduler.end(0, |actor| *actor == load, later), "no news");
+        assert!(
+            !scheduler.end(0, |actor| *actor == load, later),
+            "nothing changed"
+        );
         assert!(scheduler.take(2, &begins, later));
     }
 
     #[test]
-    fn beside_an_exclusive_run_there_is_no_other() {
+    fn an_exclusive_run_runs_alone() {
         let (mut scheduler, now) = (Scheduler::new(MACHINE, None), Instant::now());
         let alone = share(0.1).alone();
         assert!(scheduler.take(0, &share(0.1), now));

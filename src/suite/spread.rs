@@ -1,4 +1,4 @@
-//! How far verdicts and observed values spread where runs were repeated: a function of results.
+//! The spread of verdicts and observed values over repeated runs: a function of results.
 
 use std::sync::Arc;
 
@@ -8,29 +8,29 @@ use super::result::{RunResult, ScenarioFile, SuiteResult};
 use crate::record::{Observation, Outcome};
 use crate::scenario::RunId;
 
-/// What the repetitions of one run came to.
+/// The repetitions of one run.
 #[derive(Debug, Clone)]
 pub struct Spread {
-    /// Its scenario.
+    /// The scenario of the run.
     pub file: Arc<ScenarioFile>,
-    /// Which run of it, without repetition.
+    /// The run, without its repetition.
     pub run: RunId,
-    /// How often it came out how, best first.
+    /// The number of repetitions with each outcome, best first.
     pub outcomes: Vec<(Outcome, usize)>,
-    /// Each quantity that expectations name, once.
+    /// The quantities that expectations name, each once.
     pub quantities: Vec<QuantitySpread>,
 }
 
-/// What a quantity was in the repetitions of a run.
+/// The values of a quantity in the repetitions of a run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct QuantitySpread {
     /// The quantity, as written.
     pub quantity: String,
-    /// Repetitions that observed a number.
+    /// The number of repetitions that observed a number.
     pub count: usize,
-    /// Its least, its median (the lower of two) and its greatest value, as people read them.
+    /// Its least, its median (the lower of two) and its greatest value, formatted.
     pub shown: [String; 3],
-    /// The same in the base of the unit.
+    /// The same values in the base unit.
     pub values: [f64; 3],
 }
 
@@ -38,7 +38,7 @@ pub struct QuantitySpread {
 type Group<'a> = (Arc<ScenarioFile>, Vec<&'a RunResult>);
 
 impl SuiteResult {
-    /// The spread of each run that was repeated, in the order of the files.
+    /// Returns the spread of each repeated run, in the order of the files.
     pub fn spreads(&self) -> Vec<Spread> {
         let mut groups: IndexMap<(String, RunId), Group<'_>> = IndexMap::new();
         for scenario in &self.scenarios {
@@ -76,7 +76,7 @@ fn outcomes(runs: &[&RunResult]) -> Vec<(Outcome, usize)> {
 fn quantities(runs: &[&RunResult]) -> Vec<QuantitySpread> {
     let mut seen: IndexMap<&str, Vec<(f64, &str)>> = IndexMap::new();
     for run in runs {
-        // One quantity may be in several expectations; what it was at the end of the first is enough.
+        // A quantity may be in several expectations; its value in the first is enough.
         let mut of_run: IndexMap<&str, (f64, &str)> = IndexMap::new();
         let observed = run
             .verdict

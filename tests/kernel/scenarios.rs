@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 use libtest_mimic::{Arguments, Failed, Trial};
 use nslab::lab::programs::{self, DEFAULT_PATH};
 use nslab::scenario::{RunSpec, Scenario};
-use nslab::suite::Source;
+use nslab::suite::ScenarioSource;
 use serde_json::Value;
 
 use crate::program::{command, scratch, told};
@@ -45,13 +45,13 @@ pub(crate) fn trials(arguments: &Arguments) -> Vec<Trial> {
         .collect()
 }
 
-fn parsed(source: &Source) -> Scenario {
+fn parsed(source: &ScenarioSource) -> Scenario {
     nslab::scenario::parse(&source.label, &source.text, &BTreeMap::new()).unwrap()
 }
 
 /// Whether at least one run of the scenario has all its programs on this machine. A scenario without such a run is left
 /// out, with a line for `ci/test`, so that it never counts as passed.
-fn can_run(source: &Source) -> bool {
+fn can_run(source: &ScenarioSource) -> bool {
     let lacks = |run: &RunSpec| {
         let mut programs = run.requires.programs.iter();
         programs.find(|program| !is_installed(program)).cloned()

@@ -25,7 +25,7 @@ fn trial() -> Trial {
         ..Question::default()
     };
     let text = include_str!("../../scenarios/ports/exhaustion.yaml");
-    let sides = question.sides(&nslab::suite::Source {
+    let sides = question.sides(&nslab::suite::ScenarioSource {
         label: "scenarios/ports/exhaustion.yaml".to_owned(),
         text: text.to_owned(),
     });

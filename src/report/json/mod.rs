@@ -16,7 +16,9 @@ use crate::record::{
     SeriesKind, Verdict,
 };
 use crate::scenario::Truth;
-use crate::suite::{Attempt, QuantitySpread, RunResult, ScenarioResult, Spread, SuiteResult};
+use crate::suite::{
+    EarlierAttempt, QuantitySpread, RunResult, ScenarioResult, Spread, SuiteResult,
+};
 use crate::units::Unit;
 
 /// Increased whenever a reader of the previous version could be misled.
@@ -171,7 +173,7 @@ fn spread(spread: &Spread) -> SpreadPart {
     }
 }
 
-fn attempt(attempt: &Attempt) -> AttemptPart {
+fn attempt(attempt: &EarlierAttempt) -> AttemptPart {
     AttemptPart {
         outcome: word(attempt.outcome),
         reason: attempt.reason.clone(),

@@ -1,4 +1,4 @@
-//! Judges one record again, or says why it keeps the verdict that it has.
+//! Judges one record again, or explains why it keeps its recorded verdict.
 
 use std::time::Duration;
 
@@ -8,15 +8,15 @@ use crate::record::{Outcome, Record, RunVerdict};
 use crate::scenario::RunSpec;
 use crate::suite::result::RunResult;
 
-/// The run of a record as meant, or why this program does not understand it.
+/// The run of a record as resolved, or the reason why this program cannot parse it.
 pub(super) fn resolved(record: &Record) -> Result<RunSpec, String> {
     serde_json::from_value(record.header.scenario.resolved.clone())
         .map_err(|error: serde_json::Error| error.to_string())
 }
 
-/// What a record comes to, judged by the run that is given: its own, or that of a changed scenario. A run that this
-/// program does not understand comes with the verdict that was recorded; its spec is then that of `known`.
-pub(super) fn judge_again(stored: &StoredRun, run: Result<RunSpec, Unknown>) -> RunResult {
+/// Judges a record by the given run: its own, or that of a changed scenario. A run that this program cannot parse
+/// keeps its recorded verdict, with the spec of `known`.
+pub(super) fn judge_again(stored: &StoredRun, run: Result<RunSpec, UnparsedRun>) -> RunResult {
     let record = &stored.record;
     let mut timeline = record.timeline.clone();
     let (spec, verdict) = match run {
@@ -27,7 +27,7 @@ pub(super) fn judge_again(stored: &StoredRun, run: Result<RunSpec, Unknown>) -> 
             }
             (spec, verdict)
         }
-        Err(Unknown { spec, why }) => {
+        Err(UnparsedRun { spec, why }) => {
             let nslab = &record.header.nslab;
             let note = format!(
                 "not judged again: this nslab ({}) does not understand the run that nslab {nslab} recorded ({why}); \
@@ -52,22 +52,22 @@ pub(super) fn judge_again(stored: &StoredRun, run: Result<RunSpec, Unknown>) -> 
     }
 }
 
-/// A run that this program does not understand.
+/// A run that this program cannot parse.
 #[derive(Debug, Clone)]
-pub(super) struct Unknown {
-    /// Stands for it: at least its name is right.
+pub(super) struct UnparsedRun {
+    /// A placeholder with the right name.
     pub(super) spec: RunSpec,
-    /// Why it is not understood.
+    /// The reason.
     pub(super) why: String,
 }
 
-/// Why a record has no end: as it was seen then, where whoever wrote the record lived to see it.
+/// Explains why a record has no end: as recorded, if the process that wrote it saw its worker's end.
 fn broken_off(record: &Record) -> String {
     let seen = record.verdict.as_ref();
     seen.and_then(|verdict| verdict.reason.clone())
         .unwrap_or_else(|| {
             format!(
-                "the record breaks off at {}: what wrote it was killed, or the file was cut",
+                "the record breaks off at {}: its writer was killed, or the file is truncated",
                 record.timeline.now
             )
         })

@@ -1,4 +1,4 @@
-//! Judges records by a changed scenario file: what is expected may change, what was asked may not.
+//! Judges records by a changed scenario file: expectations may change, the experiment may not.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -7,20 +7,20 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use super::again::{judge_again, resolved};
-use super::files::Place;
-use super::gather::Gathered;
+use super::files::RunInFile;
+use super::gather::GroupedResults;
 use super::{Replayed, StoredRun};
 use crate::scenario::{self, Difference, Problems, RunId, RunSpec, Scenario, differences};
-use crate::suite::discover::Source;
+use crate::suite::discover::ScenarioSource;
 use crate::suite::result::ScenarioFile;
 
-/// Differences that are named; more of them mean another scenario.
+/// The most differences to list; a larger number means another scenario.
 const NAMED: usize = 10;
 
-/// Why records cannot be judged by a scenario file.
+/// The reason why records cannot be judged by a scenario file.
 #[derive(Debug, Error)]
-pub enum AgainstError {
-    /// The file is no scenario.
+pub(crate) enum AgainstError {
+    /// The file is not a valid scenario.
     #[error("the scenario file is invalid")]
     Invalid(#[source] Problems),
     /// The file has no such run.
@@ -28,41 +28,34 @@ pub enum AgainstError {
         "cannot judge {} by {file}: it is a record of {run}, and {file} has {}", record.display(), runs(has)
     )]
     NoSuchRun {
-        /// The record.
         record: PathBuf,
-        /// The file.
         file: String,
         /// The run that was recorded.
         run: Box<RunId>,
         /// The runs of the file.
         has: Vec<RunId>,
     },
-    /// The run of the file builds or does something else.
+    /// The run of the file builds or does something different.
     #[error(
-        "cannot judge {} by {file}: only what is expected, compared and said may have changed since it was recorded, and \
-         {file} differs in\n{}run it again: nslab run {file}", record.display(), listed(differences)
+        "cannot judge {} by {file}: only expectations, comparisons and texts may have changed since \
+         it was recorded, and {file} differs in\n{}run it again: nslab run {file}", record.display(), listed(differences)
     )]
     OtherQuestion {
-        /// The record.
         record: PathBuf,
-        /// The file.
         file: String,
-        /// What is different: recorded, in the file.
+        /// The differences: as recorded, and as in the file.
         differences: Vec<Difference>,
     },
-    /// This program does not understand what was recorded.
+    /// This program cannot parse the recorded run.
     #[error(
-        "cannot judge {} by {file}: nslab {nslab} recorded a run that this nslab does not understand ({why})",
+        "cannot judge {} by {file}: nslab {nslab} recorded a run that this nslab cannot parse ({why})",
         record.display()
     )]
-    Unknown {
-        /// The record.
+    UnparsedRun {
         record: PathBuf,
-        /// The file.
         file: String,
-        /// Version of the program that recorded it.
+        /// The version of the program that recorded it.
         nslab: String,
-        /// Why it is not understood.
         why: String,
     },
 }
@@ -86,18 +79,18 @@ fn listed(differences: &[Difference]) -> String {
         .collect()
 }
 
-/// Judges records by the expectations and comparisons of a scenario file, read with the parameters that were set when
+/// Judges records by the expectations and comparisons of a scenario file, with the parameters that were set when
 /// the records were made.
 ///
 /// # Errors
-/// The file's problems; every record of which it does not ask the same question.
-pub fn replay_against(
+/// Returns the file's problems, and every record of a different experiment.
+pub(crate) fn replay_against(
     records: &[StoredRun],
-    source: &Source,
+    source: &ScenarioSource,
 ) -> Result<Replayed, Vec<AgainstError>> {
     let mut readings =
         Readings::new(source).map_err(|problems| vec![AgainstError::Invalid(problems)])?;
-    let (mut gathered, mut errors) = (Gathered::default(), Vec::new());
+    let (mut gathered, mut errors) = (GroupedResults::default(), Vec::new());
     for stored in records {
         match readings.place(stored) {
             Ok(place) => {
@@ -114,15 +107,15 @@ pub fn replay_against(
     }
 }
 
-/// What the file means, by parameters that are set.
+/// Returns the scenario of the file with these parameters.
 struct Readings<'a> {
-    source: &'a Source,
+    source: &'a ScenarioSource,
     own: Scenario,
     set: BTreeMap<BTreeMap<String, String>, Arc<ScenarioFile>>,
 }
 
 impl<'a> Readings<'a> {
-    fn new(source: &'a Source) -> Result<Self, Problems> {
+    fn new(source: &'a ScenarioSource) -> Result<Self, Problems> {
         let own = scenario::parse(&source.label, &source.text, &BTreeMap::new())?;
         Ok(Self {
             source,
@@ -131,15 +124,15 @@ impl<'a> Readings<'a> {
         })
     }
 
-    /// The run of the file that asks what was asked when the record was made.
-    fn place(&mut self, stored: &StoredRun) -> Result<Place, AgainstError> {
+    /// Returns the run of the file that is the same experiment as the recorded one.
+    fn place(&mut self, stored: &StoredRun) -> Result<RunInFile, AgainstError> {
         let header = &stored.record.header;
         let (record, file) = (stored.path.clone(), self.source.label.clone());
         let run = match resolved(&stored.record) {
             Ok(run) => run,
             Err(why) => {
                 let nslab = header.nslab.clone();
-                return Err(AgainstError::Unknown {
+                return Err(AgainstError::UnparsedRun {
                     record,
                     file,
                     nslab,
@@ -161,7 +154,7 @@ impl<'a> Readings<'a> {
         };
         let differences = differences(&run, &runs[at]);
         if differences.is_empty() {
-            Ok(Place { file: read, at })
+            Ok(RunInFile { file: read, at })
         } else {
             Err(AgainstError::OtherQuestion {
                 record,
@@ -171,7 +164,7 @@ impl<'a> Readings<'a> {
         }
     }
 
-    /// What the command line had set, as far as the file still has it for a parameter.
+    /// Returns the parameters set on the command line, as far as the file still has them.
     fn still_declared(&self, set: &BTreeMap<String, String>) -> BTreeMap<String, String> {
         let runs = &self.own.runs;
         let declared = |name: &String| runs.iter().any(|run| run.params.contains_key(name));
@@ -184,7 +177,7 @@ impl<'a> Readings<'a> {
         if let Some(read) = self.set.get(&set) {
             return Ok(Arc::clone(read));
         }
-        let Source { label, text } = self.source;
+        let ScenarioSource { label, text } = self.source;
         let scenario = scenario::parse(label, text, &set).map_err(AgainstError::Invalid)?;
         let file = Arc::new(ScenarioFile {
             label: label.clone(),

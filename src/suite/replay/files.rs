@@ -1,4 +1,4 @@
-//! The scenario files behind records, read again from the text that each record holds.
+//! The scenario files of records, parsed from the text in each record.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -12,21 +12,21 @@ use crate::record::RecordedScenario;
 use crate::scenario::{self, RunId, RunSpec, Scenario};
 use crate::suite::result::ScenarioFile;
 
-/// Parameters with their values.
+/// Parameters and their values.
 type Parameters = BTreeMap<String, String>;
 
 /// A run of a scenario file.
 #[derive(Debug, Clone)]
-pub(super) struct Place {
-    /// The file.
+pub(super) struct RunInFile {
+    /// The scenario file.
     pub(super) file: Arc<ScenarioFile>,
-    /// Which of its runs.
+    /// The index of the run.
     pub(super) at: usize,
 }
 
-/// The run of a scenario file that each record is of. Where this program reads the recorded text otherwise than the one
-/// that recorded it, the file has only the runs that were recorded.
-pub(super) fn behind(records: &[StoredRun]) -> Vec<Place> {
+/// Returns the run of a scenario file for each record. If this program parses the recorded text differently from
+/// the program that recorded it, the file has only the recorded runs.
+pub(super) fn behind(records: &[StoredRun]) -> Vec<RunInFile> {
     let mut by_file: IndexMap<(&str, &str, &Parameters), Vec<usize>> = IndexMap::new();
     for (number, stored) in records.iter().enumerate() {
         let RecordedScenario {
@@ -34,7 +34,7 @@ pub(super) fn behind(records: &[StoredRun]) -> Vec<Place> {
         } = &stored.record.header.scenario;
         by_file.entry((path, text, set)).or_default().push(number);
     }
-    let mut places: BTreeMap<usize, Place> = BTreeMap::new();
+    let mut places: BTreeMap<usize, RunInFile> = BTreeMap::new();
     for ((label, text, set), numbers) in by_file {
         let recorded: Vec<&StoredRun> = numbers.iter().map(|number| &records[*number]).collect();
         let found = of_one_file(label, text, set, &recorded);
@@ -43,7 +43,12 @@ pub(super) fn behind(records: &[StoredRun]) -> Vec<Place> {
     places.into_values().collect()
 }
 
-fn of_one_file(label: &str, text: &str, set: &Parameters, records: &[&StoredRun]) -> Vec<Place> {
+fn of_one_file(
+    label: &str,
+    text: &str,
+    set: &Parameters,
+    records: &[&StoredRun],
+) -> Vec<RunInFile> {
     let file = |scenario| {
         Arc::new(ScenarioFile {
             label: label.to_owned(),
@@ -63,7 +68,7 @@ fn of_one_file(label: &str, text: &str, set: &Parameters, records: &[&StoredRun]
                 is_run(&run.id, id) && spec.as_ref().is_none_or(|spec| spec.params == run.params)
             })?;
             let file = Arc::clone(file);
-            Some(Place { file, at })
+            Some(RunInFile { file, at })
         });
         let spec = spec.unwrap_or_else(|| stand_in(id));
         found.push(place.ok_or_else(|| position(&mut own, spec)));
@@ -72,8 +77,8 @@ fn of_one_file(label: &str, text: &str, set: &Parameters, records: &[&StoredRun]
         .first()
         .map(|stored| &stored.record.header.scenario.compare);
     let alone = (!own.is_empty()).then(|| file(without_text(own, compare)));
-    let place = |found: Result<Place, usize>| match (found, &alone) {
-        (Err(at), Some(file)) => Some(Place {
+    let place = |found: Result<RunInFile, usize>| match (found, &alone) {
+        (Err(at), Some(file)) => Some(RunInFile {
             file: Arc::clone(file),
             at,
         }),
@@ -96,7 +101,7 @@ fn position(runs: &mut Vec<RunSpec>, spec: RunSpec) -> usize {
     })
 }
 
-/// A scenario of which only the recorded runs are understood.
+/// Returns a scenario of which only the recorded runs are known.
 fn without_text(runs: Vec<RunSpec>, compare: Option<&serde_json::Value>) -> Scenario {
     let name = runs
         .first()
@@ -116,7 +121,7 @@ fn without_text(runs: Vec<RunSpec>, compare: Option<&serde_json::Value>) -> Scen
     }
 }
 
-/// Stands for a run that is not understood: its name and nothing else.
+/// Returns a placeholder for a run that cannot be parsed: only its name is right.
 fn stand_in(recorded: &RecordedScenario) -> RunSpec {
     let stem = Path::new(&recorded.path).file_stem().unwrap_or_default();
     let named = recorded.resolved["id"]["scenario"]

@@ -1,4 +1,4 @@
-//! From what the user names to record files.
+//! Finds the record files that the user names.
 
 use std::path::{Path, PathBuf};
 
@@ -6,41 +6,33 @@ use thiserror::Error;
 
 use crate::suite::record_name::EXTENSION;
 
-/// Most records that one folder may give; more do not fit into a report.
+/// The most records in one folder; more do not fit into a report.
 const MOST_FILES: usize = 10_000;
 
-/// Why there are no records.
+/// An error in finding records.
 #[derive(Debug, Error)]
 pub enum FindError {
     /// A folder cannot be read.
     #[error("cannot read the folder {}", path.display())]
     Read {
-        /// Which.
         path: PathBuf,
-        /// Why.
         #[source]
         source: std::io::Error,
     },
-    /// A folder without records.
+    /// The folder contains no records.
     #[error(
-        "no record (*{EXTENSION}, *{EXTENSION}.gz) below {}; `nslab run --record DIR` keeps them", path.display()
+        "no records (*{EXTENSION}, *{EXTENSION}.gz) below {}; `nslab run --record DIR` keeps them", path.display()
     )]
-    Empty {
-        /// Which.
-        path: PathBuf,
-    },
-    /// A folder with more than fit into a report.
-    #[error("more than {MOST_FILES} records below {}; name those that are wanted", path.display())]
-    TooMany {
-        /// Which.
-        path: PathBuf,
-    },
+    Empty { path: PathBuf },
+    /// The folder contains more records than fit into a report.
+    #[error("more than {MOST_FILES} records below {}; name the ones you want", path.display())]
+    TooMany { path: PathBuf },
 }
 
-/// Files as they are named; of folders all records below them, in order of path.
+/// Returns the named files, and all records below the named folders in order of path.
 ///
 /// # Errors
-/// Every folder that gives none.
+/// Returns an error for every folder without records.
 pub fn find_records(names: &[PathBuf]) -> Result<Vec<PathBuf>, Vec<FindError>> {
     let (mut files, mut errors) = (Vec::new(), Vec::new());
     for name in names {
@@ -70,7 +62,7 @@ fn below(top: &Path) -> Result<Vec<PathBuf>, FindError> {
         };
         for entry in std::fs::read_dir(&folder).map_err(failed)? {
             let entry = entry.map_err(failed)?;
-            // A link to a folder could lead in a circle.
+            // Links to folders are not followed: they could form a loop.
             if entry.file_type().map_err(failed)?.is_dir() {
                 folders.push(entry.path());
             } else if is_record(&entry.path()) {

@@ -1,29 +1,29 @@
-//! Puts results of records together as scenarios, and judges what is claimed of their variants together.
+//! Groups results of records into scenarios and judges the comparisons of their variants.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::Replayed;
-use super::files::Place;
+use super::files::RunInFile;
 use crate::expect;
 use crate::record::{Outcome, RunEnd, Verdict};
 use crate::scenario::{RunId, Scenario};
 use crate::suite::result::{CaseComparison, RunResult, ScenarioFile, ScenarioResult};
 
-/// Runs that a note names before it only counts.
+/// The most runs that a note lists by name.
 const NAMED: usize = 5;
 
-/// Results so far.
+/// The results so far.
 #[derive(Debug, Default)]
-pub(super) struct Gathered {
+pub(super) struct GroupedResults {
     scenarios: Vec<(Arc<ScenarioFile>, BTreeMap<usize, RunResult>)>,
 }
 
-impl Gathered {
-    /// Adds the result of a run: to the first scenario of its file that has none of that run.
-    pub(super) fn add(&mut self, place: Place, result: RunResult) {
-        let Place { file, at } = place;
+impl GroupedResults {
+    /// Adds the result of a run to the first scenario of its file that lacks that run.
+    pub(super) fn add(&mut self, place: RunInFile, result: RunResult) {
+        let RunInFile { file, at } = place;
         let repetition = result.spec.id.repetition;
         let open = self.scenarios.iter_mut().find(|(other, runs)| {
             Arc::ptr_eq(other, &file)
@@ -40,7 +40,7 @@ impl Gathered {
         }
     }
 
-    /// Everything that was added, with what is missing.
+    /// Returns everything that was added, with notes on missing runs.
     pub(super) fn finish(self) -> Replayed {
         let mut replayed = Replayed::default();
         for (file, runs) in self.scenarios {
@@ -86,7 +86,7 @@ fn was_interrupted(run: &RunResult) -> bool {
     }
 }
 
-/// Judges `compare:` in each matrix case of which there is a record. What a comparison lacks is told as skipped.
+/// Judges `compare:` in each recorded matrix case. A comparison whose runs are missing is skipped.
 fn compare(scenario: &Scenario, runs: &[RunResult]) -> Vec<CaseComparison> {
     if scenario.compare.is_empty() {
         return Vec::new();
@@ -123,7 +123,7 @@ fn compare(scenario: &Scenario, runs: &[RunResult]) -> Vec<CaseComparison> {
     cases.into_iter().map(judge).collect()
 }
 
-/// A variant without a record may well have run.
+/// A variant without a record may have run all the same.
 fn explained(verdict: Verdict, missing: &BTreeSet<&str>) -> Verdict {
     if verdict.outcome != Outcome::Skipped || missing.is_empty() {
         return verdict;

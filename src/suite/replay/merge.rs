@@ -1,4 +1,4 @@
-//! Joins the records of a suite's shards, and refuses what does not belong together.
+//! Joins the records of a suite's shards, and refuses records that do not belong together.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -8,73 +8,80 @@ use thiserror::Error;
 use super::StoredRun;
 use crate::record::{RecordHeader, RecordedSuite};
 
-/// Shards that are named before they are only counted.
+/// The most shards that a message lists.
 const NAMED: usize = 10;
 
-/// Why records are not those of one suite.
+/// The reason why records do not make up one suite.
 #[derive(Debug, Error)]
 pub enum MergeError {
-    /// A record does not say which suite it is of.
-    #[error("{} does not say which suite it is of: it was written by nslab {nslab}, before suites were recorded, or by another verb than `nslab run`", record.display())]
+    /// A record does not name its suite.
+    #[error(
+        "{} does not name its suite: it was written by nslab {nslab}, before suites were recorded, or \
+         not by `nslab run`",
+        record.display()
+    )]
     NoSuite {
-        /// The record.
         record: PathBuf,
-        /// Version of the program that wrote it.
+        /// The version of the program that wrote it.
         nslab: String,
     },
-    /// Two programs wrote them.
-    #[error("{} was recorded by nslab {}, {} by nslab {}: shards are run by the same program", of.0.display(), of.1, other.0.display(), other.1)]
+    /// Two versions of the program wrote them.
+    #[error(
+        "{} was recorded by nslab {}, {} by nslab {}: run all shards with the same program",
+        of.0.display(), of.1, other.0.display(), other.1
+    )]
     OtherProgram {
-        /// The one, with its program's version.
+        /// One record, and the version of its program.
         of: (PathBuf, String),
-        /// The other.
         other: (PathBuf, String),
     },
     /// The same scenario file had another text or other parameters.
-    #[error("{} and {} are of two {what} of {scenario}: shards are run of the same files with the same --set", of.display(), other.display())]
+    #[error(
+        "{} and {} come from two {what} of {scenario}: run all shards with the same files and the same --set",
+        of.display(), other.display()
+    )]
     OtherScenario {
-        /// The file.
         scenario: String,
-        /// What differs.
+        /// The kind of difference.
         what: &'static str,
-        /// The one.
         of: PathBuf,
-        /// The other.
         other: PathBuf,
     },
-    /// Runs were selected otherwise, or shared out to another number of machines.
-    #[error("{} is of shard {}/{} of a suite of {} runs, {} of shard {}/{} of another of {}: shards are run with the same selection", of.0.display(), of.1.shard, of.1.shards, of.1.runs, other.0.display(), other.1.shard, other.1.shards, other.1.runs)]
+    /// The runs were selected differently, or divided into another number of shards.
+    #[error(
+        "{} is from shard {}/{} of a suite of {} runs, {} from shard {}/{} of another suite of {} runs: \
+         run all shards with the same selection",
+        of.0.display(), of.1.shard, of.1.shards, of.1.runs,
+        other.0.display(), other.1.shard, other.1.shards, other.1.runs
+    )]
     OtherSuite {
-        /// The one.
         of: Box<(PathBuf, RecordedSuite)>,
-        /// The other.
         other: Box<(PathBuf, RecordedSuite)>,
     },
-    /// A run was recorded twice, and not with the same content.
-    #[error("{} and {} are both of {run}, with different content: leave one out", of.display(), other.display())]
+    /// A run was recorded twice with different content.
+    #[error(
+        "{} and {} are both records of {run}, but differ: leave one out",
+        of.display(), other.display()
+    )]
     Twice {
-        /// The run.
         run: String,
-        /// The one.
         of: PathBuf,
-        /// The other.
         other: PathBuf,
     },
-    /// Records are missing.
-    #[error("there are records of {found} of {runs} runs; {}", missing(shards))]
+    #[error("only {found} of {runs} runs have a record; {}", missing(shards))]
     Missing {
-        /// Runs of which there is a record.
+        /// The number of recorded runs.
         found: u64,
-        /// Runs of the suite.
+        /// The number of runs in the suite.
         runs: u64,
-        /// Shards of which there is no record, from 1; one of them may have had no run.
+        /// The shards without a record, from 1; one of them may have had no runs.
         shards: Vec<u32>,
     },
 }
 
 fn missing(shards: &[u32]) -> String {
     if shards.is_empty() {
-        return "each shard has some, so one of them ended early or its folder is not whole"
+        return "every shard has some, so one of them ended early or its folder is incomplete"
             .to_owned();
     }
     let named: Vec<String> = shards.iter().take(NAMED).map(ToString::to_string).collect();
@@ -83,13 +90,13 @@ fn missing(shards: &[u32]) -> String {
         more => format!(" and {more} more"),
     };
     let word = if shards.len() == 1 { "shard" } else { "shards" };
-    format!("of {word} {}{more} there is none", named.join(", "))
+    format!("{word} {}{more} has none", named.join(", "))
 }
 
-/// The records of one suite, each run once: a copy of a record is left out.
+/// Returns the records of one suite, each run once; copies of a record are dropped.
 ///
 /// # Errors
-/// Everything that does not belong together, and what is missing.
+/// Returns everything that does not belong together, and everything that is missing.
 pub fn merged(records: Vec<StoredRun>) -> Result<Vec<StoredRun>, Vec<MergeError>> {
     let strange = strange(&records);
     if !strange.is_empty() {
@@ -118,7 +125,7 @@ pub fn merged(records: Vec<StoredRun>) -> Result<Vec<StoredRun>, Vec<MergeError>
     }
 }
 
-/// What is not of the suite of the first record.
+/// Finds records that do not belong to the suite of the first one.
 fn strange(records: &[StoredRun]) -> Vec<MergeError> {
     let Some(first) = records.first() else {
         return Vec::new();
@@ -130,7 +137,7 @@ fn strange(records: &[StoredRun]) -> Vec<MergeError> {
         let known = *texts.entry(&header.scenario.path).or_insert(stored);
         errors.extend(not_of(first, known, stored));
     }
-    // One mistake many times over is told once.
+    // A repeated mistake is reported once.
     errors.truncate(NAMED);
     errors
 }
@@ -173,7 +180,7 @@ fn not_of(first: &StoredRun, same_file: &StoredRun, stored: &StoredRun) -> Optio
     })
 }
 
-/// Runs of the suite of which there is no record.
+/// Finds the runs of the suite without a record.
 fn lack<'a>(kept: impl Iterator<Item = &'a StoredRun> + Clone) -> Option<MergeError> {
     let suite = kept.clone().next()?.record.header.suite.clone()?;
     let runs: BTreeSet<String> = kept
@@ -194,7 +201,7 @@ fn lack<'a>(kept: impl Iterator<Item = &'a StoredRun> + Clone) -> Option<MergeEr
     })
 }
 
-/// What tells runs of a suite apart, as people read it.
+/// Returns the name that distinguishes a run of a suite.
 fn name(header: &RecordHeader, with_attempt: bool) -> String {
     let scenario = &header.scenario;
     let variant = scenario

@@ -1,6 +1,6 @@
-//! From records to results: what was recorded is judged again, as it was or against a changed scenario file.
+//! Turns records into results: judges them again, by their own scenario or by a changed one.
 //!
-//! Needs no kernel and no privileges. Not here: how records are written (`recording`), how results look (`report`).
+//! It needs neither a kernel nor privileges. Records are written in `recording` and rendered by `report`.
 
 mod again;
 mod against;
@@ -12,32 +12,33 @@ mod tries;
 
 use std::path::{Path, PathBuf};
 
-pub use against::{AgainstError, replay_against};
-pub use find::{FindError, find_records};
-pub use merge::{MergeError, merged};
+pub(crate) use against::{AgainstError, replay_against};
+pub(crate) use find::FindError;
+pub use find::find_records;
+pub use merge::merged;
 
 use super::record_name::capture_name;
 use super::result::SuiteResult;
 use crate::record::{Record, RecordError};
-use again::{Unknown, judge_again, resolved};
-use gather::Gathered;
+use again::{UnparsedRun, judge_again, resolved};
+use gather::GroupedResults;
 
-/// A record and where it was read from.
+/// A record and its path.
 #[derive(Debug, Clone)]
 pub struct StoredRun {
-    /// The file.
+    /// The record's path.
     pub path: PathBuf,
-    /// What is in it.
+    /// The record's contents.
     pub record: Record,
-    /// The capture of the same run, where there is one.
+    /// The capture of the same run, if there is one.
     pub packets: Option<PathBuf>,
 }
 
 impl StoredRun {
-    /// Reads a record. Its packets are in the capture beside it, where there is one.
+    /// Reads a record, and finds the capture beside it if there is one.
     ///
     /// # Errors
-    /// Where it is none that this program can read.
+    /// Fails if this program cannot read it.
     pub fn read(path: &Path) -> Result<Self, RecordError> {
         Ok(Self {
             path: path.to_owned(),
@@ -46,10 +47,10 @@ impl StoredRun {
         })
     }
 
-    /// Takes the packets from this capture, or from the one in this folder that is called as the record is.
+    /// Uses this capture, or the one in this folder that is named after the record.
     ///
     /// # Errors
-    /// What was looked for in vain.
+    /// Returns the path that does not exist.
     pub fn with_packets(mut self, packets: &Path) -> Result<Self, PathBuf> {
         let found = if packets.is_dir() {
             capture_in(packets, &self.path).ok_or_else(|| packets.join(capture_name(&self.path)))?
@@ -66,24 +67,24 @@ fn capture_in(folder: &Path, record: &Path) -> Option<PathBuf> {
     path.is_file().then_some(path)
 }
 
-/// What records came to.
+/// The results of records.
 #[derive(Debug, Clone, Default)]
 pub struct Replayed {
-    /// As of a suite that had just run.
+    /// The results, as of a suite that has just run.
     pub result: SuiteResult,
-    /// What a reader must know beside it, a sentence each: runs of which there is no record.
+    /// Notes for the reader, a sentence each, on runs without a record.
     pub notes: Vec<String>,
 }
 
-/// Judges records again, each by the scenario that it holds. Records of one scenario file, text and parameters make one
-/// result, its runs in the order of the file; of a run that was recorded twice, there are two.
+/// Judges records again, each by the scenario that it contains. Records with the same scenario file, text and
+/// parameters make one result, with its runs in the order of the file; a run that was recorded twice appears twice.
 pub fn replay(records: &[StoredRun]) -> Replayed {
-    let mut gathered = Gathered::default();
+    let mut gathered = GroupedResults::default();
     let judged = records
         .iter()
         .zip(files::behind(records))
         .map(|(stored, place)| {
-            let run = resolved(&stored.record).map_err(|why| Unknown {
+            let run = resolved(&stored.record).map_err(|why| UnparsedRun {
                 spec: place.file.scenario.runs[place.at].clone(),
                 why,
             });

@@ -1,4 +1,4 @@
-//! Attempts at one run, each with a record of its own in one folder, become one result again.
+//! Joins the attempts at one run, each with its own record in one folder, into one result.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -6,18 +6,19 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 
 use super::StoredRun;
-use super::files::Place;
+use super::files::RunInFile;
 use crate::suite::result::{RunResult, ScenarioFile};
 use crate::suite::retry::{attempt, combine};
 
-/// Which run a record is of: scenario file, which of its runs, which repetition, and in which folder.
+/// Identifies the run of a record: scenario file, index of the run, repetition, folder.
 type Key = (*const ScenarioFile, usize, Option<u32>, PathBuf);
 
-/// Results with the place of each; of several attempts at a run the last, with the others before it.
+/// Returns the results with their runs; of several attempts at a run the last, with the others
+/// as its earlier attempts.
 pub(super) fn joined<'a>(
-    judged: impl Iterator<Item = (&'a StoredRun, Place, RunResult)>,
-) -> Vec<(Place, RunResult)> {
-    let mut runs: IndexMap<Key, Vec<(u32, Place, RunResult)>> = IndexMap::new();
+    judged: impl Iterator<Item = (&'a StoredRun, RunInFile, RunResult)>,
+) -> Vec<(RunInFile, RunResult)> {
+    let mut runs: IndexMap<Key, Vec<(u32, RunInFile, RunResult)>> = IndexMap::new();
     for (stored, place, result) in judged {
         let folder = stored.path.parent().unwrap_or(Path::new("")).to_owned();
         let file = Arc::as_ptr(&place.file);
@@ -28,8 +29,8 @@ pub(super) fn joined<'a>(
     runs.into_values().flat_map(one).collect()
 }
 
-/// Records of the same attempt are of different suites: each stays for itself.
-fn one(mut tries: Vec<(u32, Place, RunResult)>) -> Vec<(Place, RunResult)> {
+/// Records of the same attempt come from different suites and stay separate.
+fn one(mut tries: Vec<(u32, RunInFile, RunResult)>) -> Vec<(RunInFile, RunResult)> {
     tries.sort_by_key(|(number, ..)| *number);
     let in_sequence = (1..)
         .zip(&tries)

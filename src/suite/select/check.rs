@@ -1,4 +1,4 @@
-//! Names that nothing has: a slip of the fingers must not select nothing in silence.
+//! Reports names that match nothing: a typo must not silently select nothing.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -9,46 +9,44 @@ use super::Selection;
 use super::filter::{Field, Filter, FilterError, Leaf, Term};
 use crate::suite::result::ScenarioFile;
 
-/// Names that are listed where none is close.
+/// The most names to list if none is similar.
 const LISTED: usize = 16;
-/// How like two names have to be to be taken for each other (`strsim::jaro_winkler`, 0 to 1).
+/// The similarity of two names from which one counts as a typo of the other (`strsim::jaro_winkler`, 0 to 1).
 const LIKE: f64 = 0.8;
 
-/// Why a selection cannot be meant.
+/// The reason why a selection cannot be what the user meant.
 #[derive(Debug, Error)]
 pub enum SelectError {
-    /// No scenario has this tag, no run is of this variant.
+    /// No scenario has this tag, or no run has this variant.
     #[error("no {kind} `{name}` in the scenarios given{}", hint(name, known))]
     Unknown {
-        /// `tag` or `variant`.
         kind: &'static str,
-        /// What was asked for.
+        /// The name as given.
         name: String,
-        /// What there is.
+        /// The names that exist.
         known: Vec<String>,
     },
-    /// The filter names something that nothing has.
+    /// A name in the filter matches nothing.
     #[error("{0}")]
     Filter(FilterError),
-    /// Nothing is left.
-    #[error("no run is left by {}; `nslab list` takes the same options and shows what there is", by.join(", "))]
+    /// No run is selected.
+    #[error("no runs match {}; `nslab list` takes the same options and shows the runs that exist", by.join(", "))]
     Nothing {
-        /// What leaves runs out.
+        /// The options that exclude runs.
         by: Vec<String>,
     },
-    /// The run that failed was run with other parameters.
+    /// The failed run had other parameters.
     #[error(
-        "`{run}` did not pass with {}, and now parameters are otherwise: give the same --set again", set.join(" ")
+        "`{run}` did not pass with {}, but the parameters are different now: give the same --set again", set.join(" ")
     )]
     OtherParameters {
-        /// Which run.
         run: String,
-        /// The parameters then, as on the command line.
+        /// The parameters of that run, as on the command line.
         set: Vec<String>,
     },
 }
 
-/// `; did you mean ..?`, or all there are.
+/// Returns `; did you mean ..?`, or a list of all names.
 fn hint(name: &str, known: &[String]) -> String {
     let close = known
         .iter()
@@ -57,13 +55,13 @@ fn hint(name: &str, known: &[String]) -> String {
         .max_by(|left, right| left.0.total_cmp(&right.0));
     match close {
         Some((_, close)) => format!("; did you mean `{close}`?"),
-        None if known.is_empty() => "; there is none".to_owned(),
-        None if known.len() <= LISTED => format!("; there are {}", known.join(", ")),
+        None if known.is_empty() => "; there are none".to_owned(),
+        None if known.len() <= LISTED => format!("; available: {}", known.join(", ")),
         None => String::new(),
     }
 }
 
-/// Every name of the selection that nothing has.
+/// Returns an error for every name in the selection that matches nothing.
 pub(super) fn unknown(selection: &Selection, files: &[Arc<ScenarioFile>]) -> Vec<SelectError> {
     let (tags, variants) = (known(files, Field::Tag), known(files, Field::Variant));
     let mut errors = Vec::new();
@@ -90,7 +88,7 @@ pub(super) fn unknown(selection: &Selection, files: &[Arc<ScenarioFile>]) -> Vec
     errors
 }
 
-/// Everything that the scenarios given have in a field.
+/// Returns all values that the scenarios have in a field.
 fn known(files: &[Arc<ScenarioFile>], field: Field) -> BTreeSet<String> {
     let of_file = |file: &Arc<ScenarioFile>| -> Vec<String> {
         let scenario = &file.scenario;
@@ -118,7 +116,7 @@ fn gather<'a>(term: &'a Term, leaves: &mut Vec<&'a Leaf>) {
     }
 }
 
-/// An exact word that nothing has. Globs and parts may well match nothing.
+/// Returns an error for an exact word that matches nothing. Globs and parts of names may well match nothing.
 fn nowhere(filter: &Filter, leaf: &Leaf, files: &[Arc<ScenarioFile>]) -> Option<FilterError> {
     let name = leaf.pattern.exact()?;
     let (word, found) = match leaf.field {

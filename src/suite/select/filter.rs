@@ -1,4 +1,4 @@
-//! The filter language: which runs are wanted, after the model of nextest's.
+//! The filter language, which selects runs, modelled on nextest's.
 //!
 //! ```text
 //! filter = and {("or" | "|") and}
@@ -7,7 +7,7 @@
 //! field  = "name" | "file" | "tag" | "variant" | "case"
 //! ```
 //!
-//! Not here: what patterns are like (`pattern`), what is known to match (`check`).
+//! Patterns are parsed in `pattern`; names that match nothing are reported in `check`.
 
 use std::fmt;
 use std::ops::Range;
@@ -23,19 +23,19 @@ use super::pattern::Pattern;
 
 type Input<'i> = LocatingSlice<&'i str>;
 
-/// Bytes of a filter: many times one that a person writes.
+/// The most bytes of a filter: many times one that a person writes.
 const LONGEST: usize = 10_000;
-/// Parentheses inside of each other: the parser's stack is that deep.
+/// The most nested parentheses, which bounds the parser's stack.
 const DEEPEST: usize = 50;
 
-/// Which runs are wanted.
+/// A filter that selects runs.
 #[derive(Debug, Clone)]
 pub struct Filter {
     pub(super) text: String,
     pub(super) term: Term,
 }
 
-/// A part of a filter.
+/// A term of a filter.
 #[derive(Debug, Clone)]
 pub(super) enum Term {
     All,
@@ -46,16 +46,16 @@ pub(super) enum Term {
     Is(Leaf),
 }
 
-/// `tag(ports)`.
+/// A predicate, such as `tag(ports)`.
 #[derive(Debug, Clone)]
 pub(super) struct Leaf {
     pub(super) field: Field,
     pub(super) pattern: Pattern,
-    /// Where the pattern is in the text, in bytes.
+    /// The pattern's bytes in the text.
     pub(super) range: Range<usize>,
 }
 
-/// What a pattern is held against.
+/// The property that a pattern is matched against.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Field {
     Name,
@@ -73,16 +73,13 @@ const FIELDS: [(&str, Field); 5] = [
     ("case", Field::Case),
 ];
 
-/// What is wrong with a filter, and where.
+/// An error in a filter, with its position.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FilterError {
-    /// The filter.
     pub text: String,
-    /// Bytes that are wrong; empty at the end where something is missing.
+    /// The bytes in error; empty and at the end if something is missing.
     pub range: Range<usize>,
-    /// What is wrong.
     pub message: String,
-    /// What to write.
     pub help: Option<String>,
 }
 
@@ -131,7 +128,7 @@ impl FromStr for Filter {
         }
         if text.trim().is_empty() {
             return Err(FilterError {
-                help: Some("`all()` takes every run".to_owned()),
+                help: Some("`all()` selects every run".to_owned()),
                 ..wrong(0..0, "the filter is empty".to_owned())
             });
         }
@@ -149,7 +146,7 @@ impl FromStr for Filter {
     }
 }
 
-/// What a pattern is wrong about, which the grammar does not know.
+/// An error in a pattern, which the grammar cannot express.
 type Bad = Option<(Range<usize>, String)>;
 
 fn either(input: &mut Input<'_>, depth: usize, bad: &mut Bad) -> ModalResult<Term> {
@@ -160,7 +157,7 @@ fn both(input: &mut Input<'_>, depth: usize, bad: &mut Bad) -> ModalResult<Term>
     chain(input, depth, bad, ["and", "&&", "&"], Term::And, not)
 }
 
-/// Parts with a word between.
+/// Parses parts joined by a word.
 fn chain(
     input: &mut Input<'_>,
     depth: usize,
@@ -183,7 +180,7 @@ fn chain(
     Ok(parts.swap_remove(0))
 }
 
-/// What follows on a word has to be there.
+/// Makes an error final: after an operator an operand must follow.
 fn cut<T>(result: ModalResult<T>) -> ModalResult<T> {
     result.map_err(ErrMode::cut)
 }
@@ -195,7 +192,7 @@ fn word(input: &mut Input<'_>, words: [&'static str; 3]) -> ModalResult<()> {
         .parse_next(input)
 }
 
-/// A word that no letter follows.
+/// Parses a word that is not followed by a letter.
 fn whole<'i>(name: &'static str) -> impl Parser<Input<'i>, (), ErrMode<ContextError>> {
     terminated(
         name,
@@ -222,7 +219,7 @@ fn primary(input: &mut Input<'_>, depth: usize, bad: &mut Bad) -> ModalResult<Te
             let at = input.current_token_start();
             *bad = Some((
                 at - 1..at,
-                format!("more than {DEEPEST} parentheses inside of each other"),
+                format!("more than {DEEPEST} nested parentheses"),
             ));
             return Err(ErrMode::Cut(ContextError::new()));
         }
@@ -254,13 +251,13 @@ fn primary(input: &mut Input<'_>, depth: usize, bad: &mut Bad) -> ModalResult<Te
         return Err(ErrMode::Cut(ContextError::new()));
     };
     cut_err("(")
-        .context(expected("`(` and what to match"))
+        .context(expected("`(` and a pattern"))
         .parse_next(input)?;
     let begin = input.current_token_start();
     let text = inside(input)?;
     let range = begin..begin + text.len();
     match Pattern::parse(&text.replace("\\)", ")")) {
-        _ if text.trim().is_empty() => *bad = Some((range, "what to match is missing".to_owned())),
+        _ if text.trim().is_empty() => *bad = Some((range, "the pattern is missing".to_owned())),
         Ok(pattern) => {
             return Ok(Term::Is(Leaf {
                 field: *field,
@@ -273,7 +270,8 @@ fn primary(input: &mut Input<'_>, depth: usize, bad: &mut Bad) -> ModalResult<Te
     Err(ErrMode::Cut(ContextError::new()))
 }
 
-/// What is between a predicate's parentheses, which may have pairs of them within; the closing one is taken.
+/// Parses the text between a predicate's parentheses, which may contain balanced pairs, and
+/// consumes the closing one.
 fn inside<'i>(input: &mut Input<'i>) -> ModalResult<&'i str> {
     let rest: &'i str = input.as_ref();
     let (mut open, mut escaped) = (0_usize, false);
@@ -297,7 +295,7 @@ fn inside<'i>(input: &mut Input<'i>) -> ModalResult<&'i str> {
 
 fn unknown(name: &str) -> String {
     let names = FIELDS.map(|(name, _)| format!("`{name}(..)`")).join(", ");
-    format!("no predicate `{name}`; there are {names}, `all()` and `none()`")
+    format!("unknown predicate `{name}`; available: {names}, `all()` and `none()`")
 }
 
 fn space(input: &mut Input<'_>) -> ModalResult<()> {

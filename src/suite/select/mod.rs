@@ -1,4 +1,4 @@
-//! Which of the runs that were found are wanted: by tag, variant, filter, shard, or because they did not pass last time.
+//! Selects runs: by tag, variant, filter, shard, or because they did not pass last time.
 
 mod check;
 mod filter;
@@ -10,8 +10,8 @@ mod tests;
 use std::path::Path;
 use std::sync::Arc;
 
-pub use check::SelectError;
-pub use filter::{Filter, FilterError};
+pub(crate) use check::SelectError;
+pub(crate) use filter::Filter;
 pub use shard::Shard;
 
 pub(super) use pattern::{Pattern, is_glob};
@@ -22,42 +22,42 @@ use super::result::ScenarioFile;
 use crate::scenario::RunSpec;
 use filter::{Field, Leaf, Term};
 
-/// The tag of scenarios that are left out unless they are asked for.
+/// The tag of scenarios that are excluded by default.
 const SLOW: &str = "slow";
 
-/// Which runs of those found are wanted.
+/// A selection of runs.
 #[derive(Debug, Clone, Default)]
 pub struct Selection {
-    /// Only of scenarios that carry one of these tags; empty: of all but `slow` ones.
+    /// Select scenarios with one of these tags; if empty, all but `slow` ones.
     pub tags: Vec<String>,
-    /// Only of these variants; empty: of all.
+    /// Select these variants; if empty, all.
     pub variants: Vec<String>,
-    /// Also of scenarios tagged `slow`.
+    /// Include scenarios tagged `slow`.
     pub slow: bool,
-    /// Only those that it takes.
+    /// Select the runs that match this filter.
     pub filter: Option<Filter>,
-    /// Only this share of what is left by all else.
+    /// Select this shard of the remaining runs.
     pub shard: Option<Shard>,
-    /// Only those that did not pass.
+    /// Select these runs, which did not pass.
     pub failed: Option<FailedRuns>,
 }
 
-/// Runs that are wanted.
+/// The selected runs.
 #[derive(Debug, Clone)]
 pub struct Selected {
-    /// The scenarios, with the wanted of their runs; empty where a shard has none.
+    /// The scenarios with their selected runs; empty if a shard has none.
     pub files: Vec<Arc<ScenarioFile>>,
-    /// What all shards of the suite have in common, and which this is.
+    /// The identity that all shards of the suite share, and the number of this one.
     pub identity: SuiteIdentity,
-    /// Scenarios that are left out only because they are tagged `slow`.
+    /// Scenarios that are excluded only because they are tagged `slow`.
     pub slow: Vec<String>,
 }
 
 impl Selection {
-    /// Takes what is wanted.
+    /// Applies the selection.
     ///
     /// # Errors
-    /// Names that nothing has, and a selection that leaves nothing.
+    /// Fails for names that match nothing and if no run is selected.
     pub fn of(&self, mut files: Vec<Arc<ScenarioFile>>) -> Result<Selected, Vec<SelectError>> {
         let unknown = check::unknown(self, &files);
         if !unknown.is_empty() {
@@ -88,7 +88,7 @@ impl Selection {
         })
     }
 
-    /// Whether `slow` is no reason to leave a scenario out.
+    /// Returns true if scenarios tagged `slow` are included.
     fn takes_slow(&self) -> bool {
         let filter = self.filter.as_ref();
         self.slow
@@ -110,7 +110,7 @@ impl Selection {
             && failed.is_none_or(|failed| failed.has(file, &run.id))
     }
 
-    /// What leaves runs out, as on the command line.
+    /// Returns the options that exclude runs, as on the command line.
     fn named(&self) -> Vec<String> {
         let tags = self.tags.iter().map(|tag| format!("--tag {tag}"));
         let variants = self
@@ -122,8 +122,8 @@ impl Selection {
             .iter()
             .map(|filter| format!("-E '{}'", filter.text));
         let failed = self.failed.iter().map(|_| "--rerun-failed".to_owned());
-        let slow =
-            (!self.takes_slow()).then(|| "the tag `slow` (--slow takes those too)".to_owned());
+        let slow = (!self.takes_slow())
+            .then(|| "the default exclusion of `slow` (--slow includes those too)".to_owned());
         tags.chain(variants)
             .chain(filter)
             .chain(failed)
@@ -136,7 +136,7 @@ fn is_slow(file: &ScenarioFile) -> bool {
     file.scenario.tags.iter().any(|tag| tag == SLOW)
 }
 
-/// Keeps the wanted runs, and of comparisons those whose variants are all still there.
+/// Keeps the selected runs, and the comparisons whose variants all remain.
 fn retain(files: &mut Vec<Arc<ScenarioFile>>, wants: impl Fn(&ScenarioFile, &RunSpec) -> bool) {
     for file in files.iter_mut() {
         let wanted: Vec<bool> = file
@@ -191,7 +191,7 @@ fn is(leaf: &Leaf, file: &ScenarioFile, run: &RunSpec) -> bool {
     }
 }
 
-/// A file may be meant by its path from any of its folders on, with or without extension.
+/// Matches a file's path from any of its folders on, with or without extension.
 fn is_file(leaf: &Leaf, file: &ScenarioFile) -> bool {
     let short = Path::new(&file.label).with_extension("");
     let short = short.to_string_lossy();

@@ -1,25 +1,25 @@
-//! What a name has to be like: itself, a glob, a part of it, a regular expression.
+//! Patterns for names: an exact name, a glob, a substring, a regular expression.
 
 use regex::Regex;
 
-/// A matcher of names.
+/// A pattern for names.
 #[derive(Debug, Clone)]
 pub(in crate::suite) enum Pattern {
-    /// Exactly this.
+    /// Matches exactly this.
     Exact(String),
     /// `*` stands for any text, `?` for any character, `[a-c]` and `[!a-c]` for some, `{a,b}` for either.
     Glob(Regex),
-    /// Has this in it.
+    /// Matches names that contain this.
     Contains(String),
-    /// Matches somewhere.
+    /// Matches anywhere in the name.
     Regex(Regex),
 }
 
 impl Pattern {
-    /// Reads `=exact`, `~part`, `/regex/`, `#glob`, or a word: a glob where it has characters of one, else exact.
+    /// Parses `=exact`, `~part`, `/regex/`, `#glob`, or a word, which is a glob if it has a glob's characters.
     ///
     /// # Errors
-    /// Why the regular expression or the glob is none.
+    /// Returns the reason why the regular expression or the glob is invalid.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let text = text.trim();
         if let Some(exact) = text.strip_prefix('=') {
@@ -43,17 +43,17 @@ impl Pattern {
         }
     }
 
-    /// A glob over a whole name; `*` also stands for `/`.
+    /// Parses a glob for a whole name; `*` also matches `/`.
     ///
     /// # Errors
-    /// Why it is none: a bracket or brace without its end.
+    /// Returns the reason why it is invalid: a bracket or brace is not closed.
     pub(in crate::suite) fn glob(glob: &str) -> Result<Self, String> {
         Regex::new(&regex_of(glob)?)
             .map(Self::Glob)
             .map_err(|error| last_line(&error))
     }
 
-    /// Whether a name is like this.
+    /// Returns true if a name matches.
     pub(in crate::suite) fn matches(&self, name: &str) -> bool {
         match self {
             Self::Exact(exact) => exact == name,
@@ -62,7 +62,7 @@ impl Pattern {
         }
     }
 
-    /// The one name that it stands for, where it does.
+    /// Returns the only name that it matches, if it is exact.
     pub(super) fn exact(&self) -> Option<&str> {
         match self {
             Self::Exact(exact) => Some(exact),
@@ -71,12 +71,12 @@ impl Pattern {
     }
 }
 
-/// Whether a word has characters that mean something in a glob.
+/// Returns true if a word contains special characters of globs.
 pub(in crate::suite) fn is_glob(text: &str) -> bool {
     text.contains(['*', '?', '[', '{'])
 }
 
-/// The same as a regular expression for the whole name.
+/// Translates a glob into a regular expression for the whole name.
 fn regex_of(glob: &str) -> Result<String, String> {
     let mut regex = "^(?s:".to_owned();
     let mut letters = glob.chars().peekable();
@@ -125,7 +125,7 @@ fn regex_of(glob: &str) -> Result<String, String> {
     Ok(regex)
 }
 
-/// The regex crate draws its errors over several lines; the last says what is wrong.
+/// Returns the message of an error that the regex crate draws over several lines: the last one.
 fn last_line(error: &regex::Error) -> String {
     let text = error.to_string();
     let last = text.lines().last().unwrap_or_default();
@@ -137,7 +137,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_word_is_exact_and_a_glob_where_it_looks_like_one() {
+    fn a_word_is_exact_unless_it_looks_like_a_glob() {
         for (pattern, like, unlike) in [
             ("table-full", "table-full", "table-full-ab"),
             ("table-*", "table-full-ab", "a-table-x"),
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_pattern_says_why() {
+    fn an_invalid_pattern_is_refused_with_the_reason() {
         for (pattern, why) in [
             ("/a(/", "unclosed group"),
             ("/a", "ends with `/`"),

@@ -1,7 +1,8 @@
-//! Shares of a suite for several machines: each run is in exactly one, by its name alone.
+//! Divides a suite among several machines: each run is in exactly one shard, determined by its name alone.
 //!
-//! A run's share follows from a hash of its name, not from its number: a scenario that is added or removed moves no other
-//! run. Runs that the scenario compares with each other share their fate, so that a share can judge its comparisons.
+//! The shard follows from a hash of the run's name, not from its number: adding or removing a scenario does
+//! not move other runs. Runs that the scenario compares with each other are in the same shard, so that it
+//! can judge the comparison.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,23 +10,23 @@ use std::str::FromStr;
 use crate::scenario::{RunId, Scenario};
 use crate::suite::hash::Fnv;
 
-/// Most shards: more machines than this are nobody's.
+/// The most shards: nobody has more machines.
 const MOST: u32 = 10_000;
 
-/// One of so many shares.
+/// One of several shards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shard {
-    /// Which, from 1.
+    /// Its number, from 1.
     pub number: u32,
-    /// Of how many.
+    /// The number of shards.
     pub of: u32,
 }
 
 impl Shard {
-    /// All in one.
+    /// A single shard with everything.
     pub const WHOLE: Self = Self { number: 1, of: 1 };
 
-    /// Whether a run of a scenario is in it.
+    /// Returns true if a run of a scenario is in this shard.
     pub fn has(self, scenario: &Scenario, run: &RunId) -> bool {
         let mut name = Fnv::default();
         name.add(&scenario.name);
@@ -36,7 +37,7 @@ impl Shard {
             name.add(parameter);
             name.add(value);
         }
-        // The hash's share of the whole range: its high bits decide.
+        // Scales the hash to the number of shards: its high bits decide.
         let share = (u128::from(name.mixed()) * u128::from(self.of)) >> 64;
         share + 1 == u128::from(self.number)
     }
@@ -96,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn every_run_is_in_exactly_one_shard_and_no_shard_has_much_more_than_its_share() {
+    fn every_run_is_in_exactly_one_shard_and_shards_are_about_equal() {
         let mut sizes = [0; 5];
         for number in 0..1000 {
             let scenario = scenario(&format!("scenario-{number}"));
@@ -119,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_stays_in_its_shard_in_every_version_of_this_program() {
+    fn a_name_is_in_the_same_shard_in_every_version_of_this_program() {
         let shard_of = |name: &str| {
             let scenario = scenario(name);
             (1..=8).find(|number| {
@@ -156,9 +157,9 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_shard_says_what_is() {
+    fn an_invalid_shard_is_refused_with_an_explanation() {
         assert_eq!("2/5".parse(), Ok(Shard { number: 2, of: 5 }));
-        for (text, told) in [
+        for (text, message) in [
             ("0/5", "count from 1"),
             ("6/5", "no shard 6 of 5"),
             ("2", "like 2/5"),
@@ -166,7 +167,7 @@ mod tests {
             ("1/20000", "at most"),
         ] {
             let error = text.parse::<Shard>().unwrap_err();
-            assert!(error.contains(told), "{text}: {error}");
+            assert!(error.contains(message), "{text}: {error}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Selections of three small scenarios.
+//! Tests of selections from three small scenarios.
 
 use std::collections::BTreeSet;
 
@@ -60,7 +60,7 @@ fn unreadable(text: &str) -> String {
 }
 
 #[test]
-fn a_filter_takes_what_it_says() {
+fn a_filter_selects_what_it_describes() {
     let ports = [
         "exhaustion / default [rate=5/s]",
         "exhaustion / reuse [rate=5/s]",
@@ -81,7 +81,7 @@ fn a_filter_takes_what_it_says() {
     assert_eq!(filtered("file(queues/queue)"), [queue]);
     assert_eq!(filtered("file(lab/ports/*)"), ports);
     assert_eq!(filtered("not not all()").len(), 5);
-    // `and` binds closer.
+    // `and` binds more tightly than `or`.
     assert_eq!(
         filtered("tag(queues) or tag(ports) and variant(none*)"),
         [queue]
@@ -89,7 +89,7 @@ fn a_filter_takes_what_it_says() {
 }
 
 #[test]
-fn slow_scenarios_are_left_out_unless_asked_for() {
+fn slow_scenarios_are_excluded_unless_asked_for() {
     let all = Selection::default().of(files()).unwrap();
     assert_eq!(all.slow, ["lab/ports/full.yaml"]);
     assert!(!names(&all).contains(&"full".to_owned()));
@@ -114,18 +114,18 @@ fn slow_scenarios_are_left_out_unless_asked_for() {
 }
 
 #[test]
-fn a_mistake_in_a_filter_is_told_with_its_place() {
-    let told = unreadable("tag(ports) an name(x)");
+fn an_error_in_a_filter_is_reported_with_its_position() {
+    let message = unreadable("tag(ports) an name(x)");
     assert_eq!(
-        told,
+        message,
         "expected `and`, `or` or the end, found this\n  tag(ports) an name(x)\n             ^^"
     );
-    for (text, told) in [
+    for (text, message) in [
         ("", "the filter is empty"),
         ("tag(", "expected `)`, found the end"),
-        ("tag", "expected `(` and what to match, found the end"),
-        ("tag()", "what to match is missing"),
-        ("tga(x)", "no predicate `tga`; there are `name(..)`"),
+        ("tag", "expected `(` and a pattern, found the end"),
+        ("tag()", "the pattern is missing"),
+        ("tga(x)", "unknown predicate `tga`; available: `name(..)`"),
         ("all", "expected `()`, found the end"),
         (
             "tag(a) and",
@@ -134,32 +134,32 @@ fn a_mistake_in_a_filter_is_told_with_its_place() {
         ("(tag(a)", "expected `)`, found the end"),
         ("name(/(unclosed/)", "expected `)`"),
         ("name(/[/)", "unclosed character class"),
-        ("notall()", "no predicate `notall`"),
+        ("notall()", "unknown predicate `notall`"),
     ] {
         let error = unreadable(text);
-        assert!(error.starts_with(told), "{text}: {error}");
+        assert!(error.starts_with(message), "{text}: {error}");
     }
     let deep = "(".repeat(10_000);
-    assert!(unreadable(&deep).starts_with("more than 50 parentheses"));
+    assert!(unreadable(&deep).starts_with("more than 50 nested parentheses"));
     assert!(unreadable(&"x".repeat(20_000)).starts_with("a filter has at most"));
 }
 
 #[test]
-fn names_that_nothing_has_are_told_with_what_was_probably_meant() {
-    let told = |selection: Selection| selection.of(files()).unwrap_err()[0].to_string();
+fn names_that_match_nothing_are_reported_with_a_suggestion() {
+    let message = |selection: Selection| selection.of(files()).unwrap_err()[0].to_string();
     let filter = |text: &str| Selection {
         filter: Some(text.parse().unwrap()),
         ..Selection::default()
     };
-    let error = told(filter("tag(port)"));
+    let error = message(filter("tag(port)"));
     assert_eq!(
         error,
         "no scenario has the tag `port`\n  tag(port)\n      ^^^^\n  help: did you mean `ports`?"
     );
-    assert!(told(filter("name(exhastion)")).contains("did you mean `exhaustion`?"));
-    assert!(told(filter("file(ports/nothing)")).contains("no file is `ports/nothing`"));
+    assert!(message(filter("name(exhastion)")).contains("did you mean `exhaustion`?"));
+    assert!(message(filter("file(ports/nothing)")).contains("no file is `ports/nothing`"));
     let tags = vec!["quues".to_owned()];
-    let error = told(Selection {
+    let error = message(Selection {
         tags,
         ..Selection::default()
     });
@@ -168,23 +168,23 @@ fn names_that_nothing_has_are_told_with_what_was_probably_meant() {
         "no tag `quues` in the scenarios given; did you mean `queues`?"
     );
     let variants = vec!["zzz".to_owned()];
-    let error = told(Selection {
+    let error = message(Selection {
         variants,
         ..Selection::default()
     });
     assert_eq!(
         error,
-        "no variant `zzz` in the scenarios given; there are default, reuse"
+        "no variant `zzz` in the scenarios given; available: default, reuse"
     );
-    let error = told(filter("name(zzz*)"));
+    let error = message(filter("name(zzz*)"));
     assert!(
-        error.starts_with("no run is left by -E 'name(zzz*)'"),
+        error.starts_with("no runs match -E 'name(zzz*)'"),
         "{error}"
     );
 }
 
 #[test]
-fn comparisons_stay_where_all_that_they_compare_is_selected() {
+fn comparisons_remain_if_everything_they_compare_is_selected() {
     let compared = |text: &str| {
         let selection = Selection {
             filter: Some(text.parse().unwrap()),
@@ -200,7 +200,7 @@ fn comparisons_stay_where_all_that_they_compare_is_selected() {
 }
 
 #[test]
-fn shards_share_out_everything_once_and_know_that_they_belong_together() {
+fn shards_cover_every_run_once_and_share_an_identity() {
     let shard = |number| {
         let selection = Selection {
             shard: Some(Shard { number, of: 3 }),
