@@ -1,4 +1,4 @@
-//! Runs that are tried again, and runs that are repeated.
+//! Tests of retried and repeated runs.
 
 use libtest_mimic::{Failed, Trial};
 use nslab::record::Outcome;
@@ -10,23 +10,23 @@ use crate::world::{Happened, World, beside, outcomes, plain, runs};
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
         Trial::test(
-            "what_the_machine_could_not_keep_up_with_is_tried_again_alone",
+            "a_run_that_the_machine_could_not_keep_up_with_is_retried_alone",
             alone,
         ),
         Trial::test(
-            "what_it_cannot_keep_up_with_alone_either_is_inconclusive",
+            "a_run_that_it_cannot_keep_up_with_alone_either_is_inconclusive",
             inconclusive,
         ),
         Trial::test(
             "a_run_that_passes_on_a_retry_is_flaky_in_every_report",
             flaky,
         ),
-        Trial::test("a_run_that_never_passes_is_tried_as_often_as_asked", failed),
-        Trial::test("a_failed_run_is_not_tried_again_unless_asked", not_asked),
         Trial::test(
-            "repetitions_tell_how_far_verdicts_and_values_spread",
-            spread,
+            "a_run_that_never_passes_is_retried_as_often_as_asked",
+            failed,
         ),
+        Trial::test("a_failed_run_is_not_retried_unless_asked", not_asked),
+        Trial::test("repetitions_show_the_spread_of_verdicts_and_values", spread),
     ]
 }
 
@@ -110,7 +110,7 @@ fn not_asked() -> Result<(), Failed> {
 }
 
 fn spread() -> Result<(), Failed> {
-    // Each repetition is a run of its own: its script begins anew, so the script is told by its name.
+    // Each repetition is a run of its own and starts its script again, so the script is chosen by its name.
     let world = World::new()
         .with("steady", "pass", "")
         .with("bad", "fail", "");

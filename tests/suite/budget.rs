@@ -1,4 +1,4 @@
-//! How many runs go at once, and in which order.
+//! Tests of how many runs run at once, and in which order.
 
 use std::time::{Duration, Instant};
 
@@ -12,27 +12,30 @@ use crate::world::{Happened, World, beside, outcomes, plain, recorded, started};
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
         Trial::test(
-            "the_longest_begins_first_and_results_keep_the_order_of_files",
+            "the_longest_run_starts_first_and_results_keep_the_order_of_files",
             order,
         ),
-        Trial::test("slots_bound_the_number_at_once", slots),
-        Trial::test("an_exclusive_run_has_no_other_beside_it", exclusive),
+        Trial::test("slots_limit_the_number_of_runs_at_once", slots),
+        Trial::test("an_exclusive_run_runs_alone", exclusive),
         Trial::test(
-            "an_exclusive_run_has_none_of_another_suite_beside_it",
+            "an_exclusive_run_excludes_runs_of_other_suites",
             exclusive_beside_another_suite,
         ),
         Trial::test(
-            "what_waits_for_another_suite_can_be_stopped",
+            "a_suite_that_waits_for_another_can_be_stopped",
             stopped_beside_another_suite,
         ),
         Trial::test(
-            "runs_that_need_more_processors_than_there_are_do_not_go_together",
+            "runs_that_need_too_many_processors_do_not_run_together",
             processors,
         ),
         Trial::test("a_random_order_follows_from_its_seed", random),
-        Trial::test("how_long_runs_take_is_learnt_from_their_records", learnt),
         Trial::test(
-            "verdicts_do_not_depend_on_how_many_go_at_once",
+            "the_duration_of_runs_is_taken_from_their_records",
+            from_records,
+        ),
+        Trial::test(
+            "verdicts_do_not_depend_on_the_number_of_runs_at_once",
             same_verdicts,
         ),
     ]
@@ -52,11 +55,11 @@ fn order() -> Result<(), Failed> {
     };
     let (result, happened) = three().run(one.clone());
     assert_eq!(started(&happened), ["long", "middle", "short"]);
-    let told = happened.iter().filter_map(|each| match each {
-        Happened::Told(name) => Some(name.as_str()),
+    let reported = happened.iter().filter_map(|each| match each {
+        Happened::Reported(name) => Some(name.as_str()),
         Happened::Started(_) | Happened::Retried(..) | Happened::Ended(_) => None,
     });
-    assert_eq!(told.collect::<Vec<_>>(), ["short", "long", "middle"]);
+    assert_eq!(reported.collect::<Vec<_>>(), ["short", "long", "middle"]);
     assert_eq!(result.scenarios[1].file.scenario.name, "long");
     let order = RunOrder::File;
     let (_, happened) = three().run(Options { order, ..one });
@@ -80,7 +83,7 @@ fn slots() -> Result<(), Failed> {
             match each {
                 Happened::Started(_) => now += 1,
                 Happened::Ended(_) | Happened::Retried(..) => now -= 1,
-                Happened::Told(_) => {}
+                Happened::Reported(_) => {}
             }
             most = most.max(now);
         }
@@ -124,12 +127,12 @@ fn exclusive_beside_another_suite() -> Result<(), Failed> {
     for result in [one.0, another] {
         assert_eq!(outcomes(&result), [Outcome::Passed; 2]);
     }
-    // Four that take so long each, one after the other.
+    // Four runs of this length, one after the other.
     assert!(began.elapsed() >= Duration::from_millis(4 * 200));
     Ok(())
 }
 
-/// Another suite has a run, or the machine to itself, and goes on.
+/// Another suite has a run in progress, or the machine to itself, and does not end.
 fn stopped_beside_another_suite() -> Result<(), Failed> {
     for alone in [false, true] {
         let mut another = OtherSuites::join(true);
@@ -161,13 +164,14 @@ fn stopped_beside_another_suite() -> Result<(), Failed> {
 }
 
 fn processors() -> Result<(), Failed> {
-    // Each needs more than a run is given at most, by what a connection costs: half of what may be filled. Its load is
-    // expected to go on for far longer than the script does, however slow the machine: only the run's end makes room.
+    // Each needs more than a run can count for, by the cost of its connections: half of the share. Its load is
+    // expected to go on for far longer than the script, however slow the machine: only the end of the run makes
+    // room.
     let rate = std::thread::available_parallelism()?.get() * 4000;
     let connect = format!("{{ rate: {rate}/s, for: 60s, timeout: 100ms }}");
     let world = World::new()
-        .with_load("a", "untold:100", "", &connect)
-        .with_load("b", "untold:100", "", &connect)
+        .with_load("a", "no-load:100", "", &connect)
+        .with_load("b", "no-load:100", "", &connect)
         .with("small", "pass:100", "");
     let (_, happened) = world.run(plain());
     assert!(
@@ -201,7 +205,7 @@ fn random() -> Result<(), Failed> {
     Ok(())
 }
 
-fn learnt() -> Result<(), Failed> {
+fn from_records() -> Result<(), Failed> {
     let world = World::new()
         .with_load("seems-long", "pass", "", "{ rate: 10/s, for: 3s }")
         .with_load("is-long", "pass:900", "", "{ rate: 10/s, for: 1s }");

@@ -1,4 +1,4 @@
-//! What stays after a suite: records of attempts, and what is to be run again.
+//! Tests of what a suite leaves behind: records of attempts, and the list of failed runs.
 
 use std::fs;
 
@@ -12,14 +12,14 @@ use crate::world::{World, outcomes, recorded, runs};
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
         Trial::test(
-            "attempts_are_recorded_each_and_reported_as_one_run_again",
+            "attempts_have_separate_records_and_are_reported_as_one_run",
             attempts,
         ),
         Trial::test(
-            "repetitions_are_recorded_each_and_reported_as_such_again",
+            "repetitions_have_separate_records_and_are_reported_as_repetitions",
             repetitions,
         ),
-        Trial::test("what_did_not_pass_is_noted_until_it_passes", outstanding),
+        Trial::test("a_failed_run_is_listed_until_it_passes", failed_runs),
         Trial::test("a_suite_that_passes_leaves_nothing", nothing),
     ]
 }
@@ -77,7 +77,7 @@ fn repetitions() -> Result<(), Failed> {
     Ok(())
 }
 
-fn outstanding() -> Result<(), Failed> {
+fn failed_runs() -> Result<(), Failed> {
     let world = World::new()
         .with("bad", "fail fail pass", "")
         .with("good", "pass", "")
@@ -98,7 +98,7 @@ fn outstanding() -> Result<(), Failed> {
             .collect::<Vec<_>>()
     };
     assert_eq!(selected(&world), ["bad.yaml", "worse.yaml"]);
-    // One that is not run stays noted; one that passes does not.
+    // A run that does not start stays listed; one that passes does not.
     let mut only_bad = World::new();
     only_bad.files = world.files[..1].to_vec();
     let (result, _) = only_bad.run(recorded(&folder));

@@ -1,6 +1,6 @@
-//! Suites of scripted runs: scheduling, timeouts, retries, records and shards, without a kernel.
+//! Tests of suites of scripted runs: scheduling, timeouts, retries, records and shards, without a kernel.
 //!
-//! Called as `worker`, this program plays the worker of a run: what it does is in the run's parameters.
+//! When called as `worker`, this program plays the worker of a run, as the run's parameters say.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot look fails")]
 

@@ -1,4 +1,4 @@
-//! Shards of a suite, and their records joined.
+//! Tests of shards and of joining their records.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use nslab::suite::{Options, Selection, Shard};
 
 use crate::world::{World, recorded, runs};
 
-/// Of five scenarios each third has some, whatever the hash: the test says so.
+/// Each of three shards gets some of five scenarios, whatever the hash: the test checks that.
 const SHARDS: u32 = 2;
 
 pub(crate) fn trials() -> Vec<Trial> {
@@ -26,7 +26,7 @@ fn world() -> World {
         .fold(World::new(), |world, name| world.with(name, "pass", ""))
 }
 
-/// Runs a share into a folder.
+/// Runs a shard into a folder.
 fn shard(world: &World, number: u32, folder: &Path) {
     let selection = Selection {
         shard: Some(Shard { number, of: SHARDS }),
@@ -67,7 +67,7 @@ fn whole() -> Result<(), Failed> {
         .for_each(|(number, folder)| shard(&world, number, folder));
     let result = replay(&merged(read(&folders)).unwrap()).result;
     assert_eq!(runs(&result).len(), 5);
-    // A copy of a record is no other record.
+    // A copy of a record does not count as another record.
     let copies = world.path("copies");
     fs::create_dir(&copies)?;
     let record = find_records(&folders[..1]).unwrap().remove(0);
@@ -85,44 +85,44 @@ fn refused() -> Result<(), Failed> {
         .for_each(|(number, folder)| shard(&world_one, number, folder));
     let missing = refusal(read(&folders[..1]));
     assert!(
-        missing.contains("of 5 runs; of shard 2 there is none"),
+        missing.contains("of 5 runs have a record; shard 2 has none"),
         "{missing}"
     );
     let all = read(&folders);
     let without_one = refusal(all[1..].to_vec());
     assert!(
-        without_one.contains("there are records of 4 of 5 runs"),
+        without_one.contains("only 4 of 5 runs have a record"),
         "{without_one}"
     );
 
     let mut twice = all.clone();
     twice.push(all[0].clone());
     twice[5].record.timeline.now.0 += 1;
-    assert!(refusal(twice).contains("with different content: leave one out"));
+    assert!(refusal(twice).contains("but differ: leave one out"));
 
     let changed = |change: &dyn Fn(&mut StoredRun)| {
         let mut records = all.clone();
         change(&mut records[4]);
         refusal(records)
     };
-    let told = changed(&|stored| stored.record.header.nslab = "0.0.1".to_owned());
+    let message = changed(&|stored| stored.record.header.nslab = "0.0.1".to_owned());
     assert!(
-        told.contains("by nslab 0.0.1: shards are run by the same program"),
-        "{told}"
+        message.contains("by nslab 0.0.1: run all shards with the same program"),
+        "{message}"
     );
-    let told = changed(&|stored| stored.record.header.suite = None);
-    assert!(told.contains("does not say which suite it is of"), "{told}");
-    let told = changed(&|stored| {
+    let message = changed(&|stored| stored.record.header.suite = None);
+    assert!(message.contains("does not name its suite"), "{message}");
+    let message = changed(&|stored| {
         if let Some(suite) = &mut stored.record.header.suite {
             suite.shards = 3;
         }
     });
-    assert!(told.contains("with the same selection"), "{told}");
+    assert!(message.contains("with the same selection"), "{message}");
     let first = all[0].record.header.scenario.path.clone();
-    let told = changed(&|stored| {
+    let message = changed(&|stored| {
         stored.record.header.scenario.path.clone_from(&first);
         stored.record.header.scenario.text.push('#');
     });
-    assert!(told.contains("two texts of"), "{told}");
+    assert!(message.contains("two texts of"), "{message}");
     Ok(())
 }

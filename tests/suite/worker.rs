@@ -1,4 +1,4 @@
-//! Plays a worker: reads the order, does what its parameter `script` says, one word an attempt.
+//! Plays a worker: reads the work order and follows its parameter `script`, which has one word per attempt.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -47,9 +47,9 @@ pub(crate) fn main() {
         "hang" => hang(&marks),
         "deaf" => hang(&marks),
         "asked" => {
-            // Until the input is closed.
+            // This ends when the input is closed.
             let _end = input.read_to_end(&mut Vec::new());
-            return tell(&finished(true));
+            return send(&finished(true));
         }
         "lingers" => {
             close_output();
@@ -57,14 +57,14 @@ pub(crate) fn main() {
         }
         _ => {}
     }
-    // A load that is told to have ended makes room while its run goes on.
-    if word != "untold" {
-        tell(&load(if word == "busy" { 5.0 } else { 10.0 }));
+    // A load that is reported to have ended makes room while its run goes on.
+    if word != "no-load" {
+        send(&load(if word == "busy" { 5.0 } else { 10.0 }));
     }
-    tell(&finished(false));
+    send(&finished(false));
 }
 
-/// Goes on for ever, with a child that holds standard error open.
+/// Runs forever, with a child that holds standard error open.
 fn hang(marks: &Path) -> ! {
     let mut child = std::process::Command::new("sleep")
         .arg("1000")
@@ -76,18 +76,18 @@ fn hang(marks: &Path) -> ! {
 }
 
 fn close_output() {
-    // Standard output in place of which nothing is: its reader sees the end.
+    // Replaces standard output, so that its reader sees the end.
     let null = fs::File::options().write(true).open("/dev/null").unwrap();
     nix::unistd::dup2_stdout(null).unwrap();
 }
 
 fn begin(order: &WorkOrder) {
-    tell(&Event::Environment(Box::new(Environment {
+    send(&Event::Environment(Box::new(Environment {
         seed: order.spec.seed,
         ..Environment::default()
     })));
-    tell(&Event::Built(Built::default()));
-    tell(&Event::Series(SeriesDeclaration {
+    send(&Event::Built(Built::default()));
+    send(&Event::Series(SeriesDeclaration {
         id: SeriesId(0),
         name: "load.established".into(),
         kind: SeriesKind::Counter,
@@ -99,7 +99,7 @@ fn begin(order: &WorkOrder) {
 fn sample(established: i64) {
     let t = Offset::from_duration(Duration::from_millis(500));
     let v = vec![(SeriesId(0), established)];
-    tell(&Event::Sample { t, v });
+    send(&Event::Sample { t, v });
 }
 
 fn finished(interrupted: bool) -> Event {
@@ -125,7 +125,7 @@ fn load(achieved_rate: f64) -> Event {
     })
 }
 
-fn tell(event: &Event) {
+fn send(event: &Event) {
     println_line(&serde_json::to_string(event).unwrap());
 }
 

@@ -14,13 +14,13 @@ pub(crate) struct World {
     pub(crate) files: Vec<Arc<ScenarioFile>>,
 }
 
-/// What happened, in its order.
+/// The events of a suite, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Happened {
     Started(String),
     Retried(String, bool),
     Ended(String),
-    Told(String),
+    Reported(String),
 }
 
 impl World {
@@ -31,7 +31,7 @@ impl World {
         }
     }
 
-    /// Adds a scenario that plays a script, with more keys.
+    /// Adds a scenario that plays a script and has additional keys.
     pub(crate) fn with(self, name: &str, script: &str, more: &str) -> Self {
         self.with_load(name, script, more, "{ rate: 10/s, for: 1s }")
     }
@@ -68,7 +68,7 @@ impl World {
         self.run_until(options, |_| false)
     }
 
-    /// Runs, and asks to stop once `stop` holds of what has just happened.
+    /// Runs the suite, and stops it once `stop` returns true for an event.
     pub(crate) fn run_until(
         &self,
         options: Options,
@@ -100,7 +100,7 @@ impl World {
                     happened.push(Happened::Ended(names[&key].clone()));
                 }
                 SuiteEvent::ScenarioEnded(result) => {
-                    happened.push(Happened::Told(result.file.scenario.name.clone()));
+                    happened.push(Happened::Reported(result.file.scenario.name.clone()));
                 }
                 SuiteEvent::Started { .. }
                 | SuiteEvent::RunProgressed { .. }
@@ -142,12 +142,12 @@ pub(crate) fn outcomes(result: &SuiteResult) -> Vec<Outcome> {
 pub(crate) fn started(happened: &[Happened]) -> Vec<&str> {
     let started = happened.iter().filter_map(|each| match each {
         Happened::Started(name) => Some(name.as_str()),
-        Happened::Retried(..) | Happened::Ended(_) | Happened::Told(_) => None,
+        Happened::Retried(..) | Happened::Ended(_) | Happened::Reported(_) => None,
     });
     started.collect()
 }
 
-/// For each start, the runs that were going on beside it then or began before its end.
+/// Returns, for each start, the runs in progress then and those that started before its end.
 pub(crate) fn beside(happened: &[Happened], name: &str) -> Vec<Vec<String>> {
     let mut going: Vec<String> = Vec::new();
     let (mut all, mut now): (Vec<Vec<String>>, Option<Vec<String>>) = (Vec::new(), None);
@@ -166,7 +166,7 @@ pub(crate) fn beside(happened: &[Happened], name: &str) -> Vec<Vec<String>> {
             Happened::Retried(other, _) | Happened::Ended(other) => {
                 going.retain(|going| going != other);
             }
-            Happened::Told(_) => {}
+            Happened::Reported(_) => {}
         }
     }
     all
