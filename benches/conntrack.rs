@@ -1,7 +1,9 @@
-//! Filling connection tracking tables, beside `conntrack -R`, and whether the room is exact: `cargo bench --bench conntrack`.
+//! Fills connection tracking tables, next to `conntrack -R`, and checks that the free space is exact:
+//! `cargo bench --bench conntrack`.
 //!
-//! Each table is that of a new namespace, filled to the host's `nf_conntrack_max`; the host's own and a sibling's are looked at before
-//! and after. `conntrack -R` (Debian: `apt install conntrack`) reads a file with as many entries.
+//! Each table belongs to a new namespace and is filled to the host's `nf_conntrack_max`. The host's own table
+//! and that of a sibling are read before and after. `conntrack -R` (Debian: `apt install conntrack`) reads a
+//! file with as many entries.
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
 #[path = "support/bench.rs"]
@@ -14,12 +16,12 @@ mod kernel_memory;
 mod memory;
 #[path = "support/script.rs"]
 mod script;
+#[path = "support/series.rs"]
+mod series;
 #[path = "support/settle.rs"]
 mod settle;
 #[path = "support/table.rs"]
 mod table;
-#[path = "support/told.rs"]
-mod told;
 #[path = "support/whole.rs"]
 mod whole;
 
@@ -35,7 +37,7 @@ use nslab::sys::conntrack::{Conntrack, TableSize};
 use bench::{Measured, bench, option};
 use figures::Figures;
 
-/// Clients behind a node whose table has room for some of them.
+/// Clients behind a node whose table has space for some of them.
 const SCENARIO: &str = "
 nodes:
   client: { sysctls: { net.ipv4.ip_local_port_range: 1024 65535 } }
@@ -51,9 +53,9 @@ clients:
 ";
 
 const ROOMS: [u32; 2] = [1_000, 5_000];
-/// Connects for which there is no room.
+/// Connects for which the table has no space.
 const BEYOND: u32 = 500;
-/// Entries that the target speaks of: the kernel's `nf_conntrack_max` on a machine with memory enough.
+/// The number of entries of the target: the kernel's `nf_conntrack_max` on a machine with enough memory.
 const TARGET_ENTRIES: f64 = 262_144.0;
 
 fn main() -> ExitCode {
@@ -89,7 +91,7 @@ fn fills(rounds: u64) -> Measured {
         );
         short += u32::from(size(&netns)?.count != max);
         let after = bystanders()?;
-        // The host's own traffic may come and go, by a few.
+        // The host's own traffic may add or remove a few.
         disturbed += u32::from(after.0.count.abs_diff(before.0.count) > 100 || after.1 != before.1);
         let begun = Instant::now();
         lab::flush_conntrack(&netns)?;
@@ -142,16 +144,16 @@ fn fills(rounds: u64) -> Measured {
     Ok(())
 }
 
-/// As many connections as there was room for, and none more.
+/// Checks that exactly as many connections were established as there was space for.
 fn rooms() -> Measured {
     println!("\n### Room\n");
     let mut rows = Vec::new();
     for room in ROOMS {
         let count = room + BEYOND;
         let scenario = SCENARIO.replace("ROOM", &room.to_string());
-        let told = whole::run(&scenario.replace("COUNT", &count.to_string()))?;
-        let established = told::last(&told, "load.established");
-        let timed_out = told::last(&told, "load.errors.ETIMEDOUT");
+        let timeline = whole::run(&scenario.replace("COUNT", &count.to_string()))?;
+        let established = series::last(&timeline, "load.established");
+        let timed_out = series::last(&timeline, "load.errors.ETIMEDOUT");
         let exact = established == f64::from(room) && timed_out == f64::from(BEYOND);
         rows.push(table::figure(
             &format!("{count} connects, room for {room}"),
@@ -167,14 +169,15 @@ fn size(netns: &NetNs) -> Measured<TableSize> {
     Ok(netns.run(|| Conntrack::open()?.size())??)
 }
 
-/// A file that `conntrack -R` makes so many entries of, like those that the lab makes.
+/// Writes a file from which `conntrack -R` makes this many entries, like those that the lab makes.
 fn entries(folder: &Path, count: u32) -> Measured<PathBuf> {
     let mut text = String::new();
     for index in 0..count {
         let (high, low, port) = (index >> 18 & 255, index >> 10 & 255, 1024 + (index & 1023));
         writeln!(
             text,
-            "-A -s 198.18.{high}.{low} -d 198.19.0.1 -p tcp --sport {port} --dport 9 --state ESTABLISHED -u SEEN_REPLY,ASSURED -t 432000"
+            "-A -s 198.18.{high}.{low} -d 198.19.0.1 -p tcp --sport {port} --dport 9 \
+             --state ESTABLISHED -u SEEN_REPLY,ASSURED -t 432000"
         )?;
     }
     let file = folder.join("entries");
@@ -182,7 +185,7 @@ fn entries(folder: &Path, count: u32) -> Measured<PathBuf> {
     Ok(file)
 }
 
-/// How long `conntrack -R` takes in a new namespace.
+/// Measures the time that `conntrack -R` takes in a new namespace.
 fn restore(file: &Path, max: u32) -> Measured<Duration> {
     let file = file.to_owned();
     let netns = NetNs::create()?;

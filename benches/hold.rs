@@ -1,4 +1,4 @@
-//! Connections that are held, in one process: `cargo bench --bench hold`, or `-- --pairs 1000000` where there are 8 GB to spare.
+//! Holds many connections in one process: `cargo bench --bench hold`, or `-- --pairs 1000000` with 8 GB to spare.
 //!
 //! ```text
 //! client ---- server     both ends of each connection are in this process, whatever its limit of descriptors
@@ -9,16 +9,16 @@
 mod bench;
 #[path = "support/kernel_memory.rs"]
 mod kernel_memory;
+#[path = "support/live_lab.rs"]
+mod live_lab;
 #[path = "support/memory.rs"]
 mod memory;
 #[path = "support/script.rs"]
 mod script;
-#[path = "support/stage.rs"]
-mod stage;
+#[path = "support/series.rs"]
+mod series;
 #[path = "support/table.rs"]
 mod table;
-#[path = "support/told.rs"]
-mod told;
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -26,7 +26,7 @@ use std::time::{Duration, Instant};
 use nslab::record::RunClock;
 
 use bench::{Measured, bench, option};
-use stage::{LEAD, Stage};
+use live_lab::{LEAD, LiveLab};
 
 const SCENARIO: &str = "
 nodes:
@@ -40,11 +40,11 @@ clients:
   load: { node: client, to: web, sources: SOURCES, connect: { rate: RATE/s, count: PAIRS, timeout: 30s, close: hold } }
 ";
 
-/// Connections from one address: fewer than half of its ports, where the kernel's search is still short.
+/// Connections from one address: fewer than half of its ports, so that the kernel's search for a free one stays short.
 const A_SOURCE: u64 = 25_000;
-/// How often it is looked whether all are there.
+/// The interval at which the number of connections is checked.
 const LOOK: Duration = Duration::from_millis(2);
-/// The targets are for a million pairs; smaller numbers have their share.
+/// The targets are for a million pairs; a smaller number has a proportional target.
 const TARGET_PAIRS: f64 = 1_000_000.0;
 const TARGET_SECONDS: f64 = 45.0;
 const TARGET_BYTES: f64 = 8.5 * 1024.0;
@@ -62,23 +62,23 @@ fn hold(pairs: u64, rate: u64) -> Measured {
         .replace("SOURCES", &pairs.div_ceil(A_SOURCE).to_string())
         .replace("PAIRS", &pairs.to_string())
         .replace("RATE", &rate.to_string());
-    let stage = Stage::build(&scenario)?;
+    let live_lab = LiveLab::build(&scenario)?;
     let before = kernel_memory::slab()?;
     let clock = RunClock::starting_in(LEAD);
-    let acting = stage.start(&["web", "load"], clock)?;
-    while !acting.has_ended() {
+    let running = live_lab.start(&["web", "load"], clock)?;
+    while !running.has_ended() {
         std::thread::sleep(LOOK);
     }
     let took = clock.now().as_secs_f64();
     let memory = (kernel_memory::slab()? - before) / pairs as f64;
     let closing = Instant::now();
-    let record = acting.stop()?;
+    let record = running.stop()?;
     let closed = closing.elapsed();
-    let told = record.timeline()?;
-    let load = told.loads.first().ok_or("no load was reported")?;
+    let timeline = record.timeline()?;
+    let load = timeline.loads.first().ok_or("no load was reported")?;
     let (established, failed) = (
-        told::last(&told, "load.established"),
-        told::last(&told, "load.failed"),
+        series::last(&timeline, "load.established"),
+        series::last(&timeline, "load.failed"),
     );
     let target = TARGET_SECONDS * pairs as f64 / TARGET_PAIRS;
     println!("{pairs} pairs asked for at {rate}/s.\n");

@@ -1,8 +1,9 @@
-//! How exactly connections start when the schedule says, quiet and beside others: `cargo bench --bench pacing`.
+//! Measures how exactly connections start on schedule, on an idle and on a busy machine: `cargo bench --bench pacing`.
 //!
-//! Whole runs, probes and all, of one client that connects and resets at a rate. The floor is a thread that does nothing at the same
-//! rate: it sleeps to each absolute moment (clock_nanosleep(2), `SCHED_FIFO` as the client's where that is permitted), so it says what
-//! this machine gives anyone just now.
+//! Each measurement is a whole run, probes included, of one client that connects and resets at a rate. The
+//! floor is a thread that does nothing at the same rate: it sleeps until each absolute moment
+//! (clock_nanosleep(2), with `SCHED_FIFO` like the client if that is permitted), so it shows what this machine
+//! can give any program at the moment.
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
 #[path = "support/bench.rs"]
@@ -13,10 +14,10 @@ mod figures;
 mod memory;
 #[path = "support/script.rs"]
 mod script;
+#[path = "support/series.rs"]
+mod series;
 #[path = "support/table.rs"]
 mod table;
-#[path = "support/told.rs"]
-mod told;
 #[path = "support/whole.rs"]
 mod whole;
 
@@ -43,9 +44,9 @@ clients:
 ";
 
 const RATES: [u32; 4] = [100, 1_000, 5_000, 20_000];
-/// How long the floor is measured at each rate.
+/// The duration of the floor at each rate.
 const FLOOR: Duration = Duration::from_secs(1);
-/// A busy program ends by itself after this long, whatever becomes of the benchmark.
+/// A busy program ends by itself after this time, whatever happens to the benchmark.
 const LONGEST_SPIN: Duration = Duration::from_secs(60);
 
 fn main() -> ExitCode {
@@ -83,14 +84,14 @@ fn measure(figures: &mut Figures, machine: &str, rate: u32) -> Measured {
     let floor = floor.join().map_err(|_| "the floor's thread panicked")??;
     add("floor p50", quantile(&floor, 0.5));
     add("floor p99", quantile(&floor, 0.99));
-    let told = whole::run(&SCENARIO.replace("RATE", &rate.to_string()))?;
-    let load = told.loads.first().ok_or("no load was reported")?;
+    let timeline = whole::run(&SCENARIO.replace("RATE", &rate.to_string()))?;
+    let load = timeline.loads.first().ok_or("no load was reported")?;
     add("achieved", load.achieved_rate / load.offered_rate);
     add("p50", load.late_p50 as f64 / 1e3);
     add("p99", load.late_p99 as f64 / 1e3);
     add("max", load.late_max as f64 / 1e3);
     add("not started", (load.scheduled - load.started) as f64);
-    add("failed", told::last(&told, "load.failed"));
+    add("failed", series::last(&timeline, "load.failed"));
     Ok(())
 }
 
@@ -161,7 +162,7 @@ fn show(figures: &Figures, rounds: u64) {
     table::print(&["what", "target", "measured", ""], &rows);
 }
 
-/// How late a thread wakes that does nothing else, us.
+/// Returns the delays, in microseconds, with which a thread wakes that does nothing else.
 fn floor(rate: u32) -> nix::Result<Vec<f64>> {
     let _ordinary_where_not_permitted = sched::run_before_others();
     let clock = ClockId::CLOCK_MONOTONIC;
@@ -181,7 +182,7 @@ fn floor(rate: u32) -> nix::Result<Vec<f64>> {
     Ok(late)
 }
 
-/// Programs that spin, one for each processor; killed when this is dropped.
+/// Programs that spin, one per processor. They are killed on drop.
 struct Busy(Vec<Child>);
 
 impl Busy {

@@ -1,30 +1,30 @@
-//! What a connection costs while local ports are used up, to the last one: `cargo bench --bench ports`.
+//! Measures the cost of a connection while local ports are used up, to the last one: `cargo bench --bench ports`.
 //!
 //! ```text
 //! client ---- server     the client closes first, so each port is taken for the minute of TIME_WAIT
 //! ```
 //!
-//! The cost is processor time of the client's thread (`/proc/self/task/N/schedstat`), looked at every 10 ms and set against the
-//! attempts that had started by then. All 64,512 unprivileged ports are taken in turn (`port: sequential`); for contrast the kernel
-//! chooses from a smaller range.
+//! The cost is the processor time of the client's thread (`/proc/self/task/N/schedstat`), read every 10 ms and
+//! divided by the attempts that had started by then. All 64,512 unprivileged ports are taken in turn (`port:
+//! sequential`). For contrast, the kernel chooses from a smaller range.
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
 #[path = "support/bench.rs"]
 mod bench;
 #[path = "support/figures.rs"]
 mod figures;
+#[path = "support/live_lab.rs"]
+mod live_lab;
 #[path = "support/memory.rs"]
 mod memory;
 #[path = "support/script.rs"]
 mod script;
+#[path = "support/series.rs"]
+mod series;
 #[path = "support/settle.rs"]
 mod settle;
-#[path = "support/stage.rs"]
-mod stage;
 #[path = "support/table.rs"]
 mod table;
-#[path = "support/told.rs"]
-mod told;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -34,7 +34,7 @@ use nslab::record::{Offset, RunClock, Timeline};
 
 use bench::{Measured, bench, option};
 use figures::Figures;
-use stage::{LEAD, Stage};
+use live_lab::{LEAD, LiveLab};
 
 const SCENARIO: &str = r#"
 nodes:
@@ -53,7 +53,7 @@ clients:
   load: { node: client, to: web, port: CHOICE, connect: { rate: RATE/s, count: COUNT, timeout: 5s, close: client } }
 "#;
 
-/// How often the client's processor time is looked at.
+/// The interval at which the client's processor time is read.
 const LOOK: Duration = Duration::from_millis(10);
 /// More attempts than there are ports.
 const BEYOND: u32 = 500;
@@ -120,12 +120,12 @@ fn measure(figures: &mut Figures, case: &Case) -> Measured {
         .replace("CHOICE", case.choice)
         .replace("RATE", &case.rate.to_string())
         .replace("COUNT", &(case.ports() + BEYOND).to_string());
-    let stage = Stage::build(&scenario)?;
+    let live_lab = LiveLab::build(&scenario)?;
     let clock = RunClock::starting_in(LEAD);
-    let acting = stage.start(&["web", "load"], clock)?;
+    let running = live_lab.start(&["web", "load"], clock)?;
     let mut spent = Vec::new();
     let mut thread = None;
-    while !acting.has_ended() {
+    while !running.has_ended() {
         if thread.is_none() {
             thread = thread_named("client")?;
         }
@@ -134,24 +134,27 @@ fn measure(figures: &mut Figures, case: &Case) -> Measured {
         }
         std::thread::sleep(LOOK);
     }
-    let told = acting.stop()?.timeline()?;
-    let load = told.loads.first().ok_or("no load was reported")?;
+    let timeline = running.stop()?.timeline()?;
+    let load = timeline.loads.first().ok_or("no load was reported")?;
     let mut add = |what: &str, value: f64| figures.add(&format!("{} {what}", case.name), value);
     let tenth = f64::from(case.ports()) / 10.0;
-    add("first", cost_of(&told, &spent, 0.0, tenth));
-    add("last", cost_of(&told, &spent, 9.0 * tenth, 10.0 * tenth));
+    add("first", cost_of(&timeline, &spent, 0.0, tenth));
+    add(
+        "last",
+        cost_of(&timeline, &spent, 9.0 * tenth, 10.0 * tenth),
+    );
     add("late p99", load.late_p99 as f64 / 1e3);
     add("achieved", load.achieved_rate / load.offered_rate);
-    add("established", told::last(&told, "load.established"));
-    let refused = told::last(&told, "load.errors.EADDRNOTAVAIL");
+    add("established", series::last(&timeline, "load.established"));
+    let refused = series::last(&timeline, "load.errors.EADDRNOTAVAIL");
     add("refused", refused);
-    add("other", told::last(&told, "load.failed") - refused);
+    add("other", series::last(&timeline, "load.failed") - refused);
     Ok(())
 }
 
-/// Processor time of an attempt between two counts of them, us.
-fn cost_of(told: &Timeline, spent: &[(Offset, f64)], from: f64, to: f64) -> f64 {
-    let series = told.series("load.attempted");
+/// Returns the processor time per attempt, in microseconds, between two counts of attempts.
+fn cost_of(timeline: &Timeline, spent: &[(Offset, f64)], from: f64, to: f64) -> f64 {
+    let series = timeline.series("load.attempted");
     let changes = series.map_or(&[][..], |series| &series.changes);
     let starts: Vec<(f64, f64)> = changes
         .iter()
@@ -165,7 +168,7 @@ fn cost_of(told: &Timeline, spent: &[(Offset, f64)], from: f64, to: f64) -> f64 
     (cost_at(to) - cost_at(from)) / (to - from) * 1e6
 }
 
-/// The value at `x` of a line through points that ascend.
+/// Returns the value at `x` of the line through points in ascending order.
 fn between(points: &[(f64, f64)], x: f64) -> f64 {
     let after = points.partition_point(|(at, _)| *at < x);
     let (Some(left), Some(right)) = (points.get(after.saturating_sub(1)), points.get(after)) else {
@@ -177,7 +180,7 @@ fn between(points: &[(f64, f64)], x: f64) -> f64 {
     left.1 + (right.1 - left.1) * (x - left.0) / (right.0 - left.0)
 }
 
-/// The folder of the thread of this name (proc_pid_task(5)).
+/// Returns the folder of the thread with this name (proc_pid_task(5)).
 fn thread_named(name: &str) -> std::io::Result<Option<PathBuf>> {
     for task in std::fs::read_dir("/proc/self/task")? {
         let folder = task?.path();
@@ -189,7 +192,8 @@ fn thread_named(name: &str) -> std::io::Result<Option<PathBuf>> {
     Ok(None)
 }
 
-/// Seconds that a thread has run: the first number of `schedstat` (Linux `Documentation/scheduler/sched-stats.rst`).
+/// Returns how many seconds a thread has run: the first number of `schedstat` (Linux
+/// `Documentation/scheduler/sched-stats.rst`).
 fn processor_time(thread: &Path) -> Option<f64> {
     let text = std::fs::read_to_string(thread.join("schedstat")).ok()?;
     let nanoseconds: f64 = text.split(' ').next()?.parse().ok()?;

@@ -1,11 +1,12 @@
-//! Whether 100,000 events a second get into a record without a paced client losing its pace: `cargo bench --bench record`, or
-//! `-- --events 300000`.
+//! Checks that 100,000 events per second reach a record while a paced client keeps its pace: `cargo bench
+//! --bench record`, or `-- --events 300000` for another rate.
 //!
-//! The whole way that events take in `nslab run`: a run in a process of its own tells them, here one thread more than usual at a
-//! steady rate; the suite reads, parses, gathers and writes them to the record while the run goes on.
+//! Events go all the way that they go in `nslab run`. A run in a process of its own writes them, with one more
+//! thread than usual at a steady rate; the suite reads, parses, gathers and writes them to the record while the
+//! run is going on.
 //!
 //! ```text
-//! worker: client ---- server, teller --> recorder --> pipe --> suite: timeline, record file
+//! worker: client ---- server, writer --> recorder --> pipe --> suite: timeline, record file
 //! ```
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
@@ -13,10 +14,10 @@
 mod bench;
 #[path = "support/figures.rs"]
 mod figures;
+#[path = "support/series.rs"]
+mod series;
 #[path = "support/table.rs"]
 mod table;
-#[path = "support/told.rs"]
-mod told;
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -49,11 +50,11 @@ clients:
   load: { node: client, to: web, connect: { rate: RATE/s, for: 3s, timeout: 1s, close: reset } }
 ";
 
-/// Rates of the client.
+/// Rates of the client, per second.
 const RATES: [u32; 2] = [1_000, 5_000];
-/// What they are called in the record.
-const SERIES: &str = "told";
-/// The teller's rhythm.
+/// The name of the events' series in the record.
+const SERIES: &str = "written";
+/// The interval at which the extra thread writes.
 const TURN: Duration = Duration::from_millis(1);
 
 fn main() -> ExitCode {
@@ -83,19 +84,19 @@ fn main() -> ExitCode {
     })
 }
 
-/// A worker that tells more than runs do.
+/// A worker that writes more events than runs do.
 fn work() -> Measured {
     let mut order = String::new();
     std::io::stdin().read_line(&mut order)?;
     let order = serde_json::from_str(&order)?;
-    // Its name says how many events a second it is to tell.
+    // Its name says how many events per second it writes.
     let program = std::env::args().next().unwrap_or_default();
     let rate: u64 = program.rsplit('/').next().unwrap_or_default().parse()?;
     let (recorder, written) = Recorder::start(std::io::stdout()).expect("a thread");
     let over = Arc::new(AtomicBool::new(false));
     let teller = std::thread::spawn({
         let (recorder, over) = (recorder.clone(), Arc::clone(&over));
-        move || tell(&recorder, rate, &over)
+        move || write_events(&recorder, rate, &over)
     });
     let ran = run::run(
         &order,
@@ -111,16 +112,16 @@ fn work() -> Measured {
     Ok(ran?)
 }
 
-fn tell(recorder: &Recorder, rate: u64, over: &AtomicBool) {
+fn write_events(recorder: &Recorder, rate: u64, over: &AtomicBool) {
     let series = recorder.series(SERIES, SeriesKind::Counter, Unit::Count);
     let begun = Instant::now();
-    let mut told = 0;
+    let mut written = 0;
     while rate > 0 && !over.load(Ordering::Relaxed) {
         let t = Offset::from_duration(begun.elapsed());
         let due = (t.as_secs_f64() * rate as f64) as i64;
-        while told < due {
-            told += 1;
-            let v = vec![(series, told)];
+        while written < due {
+            written += 1;
+            let v = vec![(series, written)];
             recorder.record(Event::Sample { t, v });
         }
         std::thread::sleep(TURN);
@@ -168,19 +169,19 @@ fn measure(figures: &mut Figures, rate: u32, events: u64) -> Measured {
         .ok_or("no record")?;
     let kept = Record::read(path)?;
     if let Some(what) = difference(&kept.timeline, &run.timeline) {
-        return Err(format!("the record is not what the run told: {what}").into());
+        return Err(format!("the record is not what the run wrote: {what}").into());
     }
     let mut add = |what: &str, value: f64| figures.add(&key(rate, events, what), value);
     add("achieved", load.achieved_rate / load.offered_rate);
     add("p50", load.late_p50 as f64 / 1e3);
     add("p99", load.late_p99 as f64 / 1e3);
     add("max", load.late_max as f64 / 1e3);
-    add("events", told::last(&kept.timeline, SERIES));
+    add("events", series::last(&kept.timeline, SERIES));
     let series = kept.timeline.series(SERIES);
     let changes = series.map_or(&[][..], |series| &series.changes);
     if let ([(first, _), ..], [.., (last, count)]) = (changes, changes) {
         add(
-            "told a second",
+            "written per second",
             *count as f64 / (last.as_secs_f64() - first.as_secs_f64()),
         );
     }
@@ -192,22 +193,29 @@ fn measure(figures: &mut Figures, rate: u32, events: u64) -> Measured {
     Ok(())
 }
 
-/// The first thing in which two timelines differ.
-fn difference(kept: &Timeline, told: &Timeline) -> Option<String> {
-    if kept == told {
+/// Returns the first difference between two timelines.
+fn difference(kept: &Timeline, written: &Timeline) -> Option<String> {
+    if kept == written {
         return None;
     }
     let count = |timeline: &Timeline| timeline.all_series().count();
-    if count(kept) != count(told) {
-        return Some(format!("{} series, {} told", count(kept), count(told)));
+    if count(kept) != count(written) {
+        return Some(format!(
+            "{} series, {} written",
+            count(kept),
+            count(written)
+        ));
     }
-    let mut series = kept.all_series().zip(told.all_series());
-    let other = series.find(|(kept, told)| kept != told);
+    let mut series = kept.all_series().zip(written.all_series());
+    let other = series.find(|(kept, written)| kept != written);
     Some(other.map_or_else(
         || "all but series".to_owned(),
-        |(kept, told)| {
+        |(kept, written)| {
             let (name, values) = (&kept.declaration.name, kept.changes.len());
-            format!("{name} has {values} values, {} told", told.changes.len())
+            format!(
+                "{name} has {values} values, {} written",
+                written.changes.len()
+            )
         },
     ))
 }
@@ -242,7 +250,7 @@ fn show(figures: &Figures, rounds: u64, most: u64) {
         }
     }
     let targets = RATES.into_iter().map(|rate| {
-        let arrived = figures.median(&key(rate, most, "told a second"));
+        let arrived = figures.median(&key(rate, most, "written per second"));
         let enough = arrived >= 0.99 * most as f64;
         table::figure(
             &format!("events a second in the record, client at {rate}/s"),

@@ -1,26 +1,27 @@
-//! What watching costs: looks at a lab of three nodes, and listing sockets beside `ss`: `cargo bench --bench sampling`.
+//! Measures the cost of watching: samples of a lab with three nodes, and listing sockets next to `ss`:
+//! `cargo bench --bench sampling`.
 //!
 //! ```text
 //! client ---- nat ---- server
 //! ```
 //!
-//! A look is a node's counters, socket states and, on `nat`, its connection tracking table. Its processor time is in every record. The
-//! floor is reading `netstat`, `snmp` and `sockstat` of a namespace through descriptors kept open, as often; a script that runs
-//! `nstat` and `ss -s` in their place is given for comparison.
+//! A sample reads a node's counters, socket states and, on `nat`, its connection tracking table. Its processor
+//! time is in every record. The floor reads `netstat`, `snmp` and `sockstat` of a namespace at the same rate,
+//! through descriptors that stay open. For comparison, a script runs `nstat` and `ss -s` instead.
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
 #[path = "support/bench.rs"]
 mod bench;
 #[path = "support/figures.rs"]
 mod figures;
+#[path = "support/live_lab.rs"]
+mod live_lab;
 #[path = "support/memory.rs"]
 mod memory;
 #[path = "support/processor.rs"]
 mod processor;
 #[path = "support/script.rs"]
 mod script;
-#[path = "support/stage.rs"]
-mod stage;
 #[path = "support/table.rs"]
 mod table;
 #[path = "support/whole.rs"]
@@ -39,7 +40,7 @@ use nslab::tcp::TcpState;
 
 use bench::{Measured, bench, option};
 use figures::{Figures, quantile};
-use stage::{LEAD, Stage};
+use live_lab::{LEAD, LiveLab};
 
 const WATCHED: &str = "
 nodes:
@@ -57,9 +58,9 @@ const IDLE: &str = "commands: { wait: { node: client, run: [sleep, 10], timeout:
 const LOADED: &str = "clients: { load: { node: client, to: web, connect: { rate: 1000/s, for: 10s, timeout: 1s } } }";
 const NODES: [&str; 3] = ["client", "nat", "server"];
 
-/// As often as probes look where nothing else is said.
+/// The interval at which probes sample by default.
 const EVERY: Duration = Duration::from_millis(100);
-/// Looks of the floor.
+/// Number of samples of the floor.
 const FLOOR_LOOKS: u32 = 50;
 
 const LISTED: &str = "
@@ -94,9 +95,9 @@ fn looks() -> Measured {
     let mut rows = Vec::new();
     let mut judged = Vec::new();
     for (name, work) in [("idle", IDLE), ("1,000 connections/s", LOADED)] {
-        let told = whole::run(&WATCHED.replace("WORK", work))?;
+        let timeline = whole::run(&WATCHED.replace("WORK", work))?;
         for node in NODES {
-            let costs = costs(&told, node);
+            let costs = costs(&timeline, node);
             let p50 = quantile(&costs, 0.5);
             rows.push(vec![
                 name.to_owned(),
@@ -106,9 +107,12 @@ fn looks() -> Measured {
                 format!("{:.2}", p50 / quantile(&floor, 0.5)),
             ]);
         }
-        let all: Vec<f64> = NODES.iter().flat_map(|node| costs(&told, node)).collect();
+        let all: Vec<f64> = NODES
+            .iter()
+            .flat_map(|node| costs(&timeline, node))
+            .collect();
         let mean = all.iter().sum::<f64>() / all.len() as f64;
-        let share = all.iter().sum::<f64>() / 1e6 / told.now.as_secs_f64() * 100.0;
+        let share = all.iter().sum::<f64>() / 1e6 / timeline.now.as_secs_f64() * 100.0;
         judged.push(table::figure(
             &format!("a look, mean, {name}"),
             Some(("<= 50 us", mean <= 50.0)),
@@ -143,13 +147,13 @@ fn looks() -> Measured {
     Ok(())
 }
 
-/// Processor time of a node's looks but the first, which has everything to tell; us.
-fn costs(told: &Timeline, node: &str) -> Vec<f64> {
-    let looks = told.looks.get(node).into_iter().flatten().skip(1);
+/// Returns the processor time of a node's samples, in microseconds, without the first, which declares every series.
+fn costs(timeline: &Timeline, node: &str) -> Vec<f64> {
+    let looks = timeline.looks.get(node).into_iter().flatten().skip(1);
     looks.map(|(_, cost)| *cost as f64 / 1e3).collect()
 }
 
-/// Processor time of reading three files, us.
+/// Returns the processor time of reading three files, in microseconds.
 fn floor(every: Duration) -> std::io::Result<Vec<f64>> {
     let mut files = Vec::new();
     for name in ["netstat", "snmp", "sockstat"] {
@@ -167,7 +171,8 @@ fn floor(every: Duration) -> std::io::Result<Vec<f64>> {
     Ok(costs)
 }
 
-/// Processor time of the programs that a script would run, us; `None` where they are not installed.
+/// Returns the processor time of the programs that a script would run, in microseconds; `None` if they are not
+/// installed.
 fn script() -> Measured<Option<f64>> {
     let netns = NetNs::create()?;
     let mut costs = Vec::new();
@@ -191,13 +196,13 @@ fn script() -> Measured<Option<f64>> {
 }
 
 fn listing(state: &str, close: &str, rounds: u64) -> Measured {
-    let stage = Stage::build(&LISTED.replace("CLOSE", close))?;
+    let live_lab = LiveLab::build(&LISTED.replace("CLOSE", close))?;
     let clock = RunClock::starting_in(LEAD);
-    let acting = stage.start(&["web", "load"], clock)?;
-    while !acting.has_ended() {
+    let running = live_lab.start(&["web", "load"], clock)?;
+    while !running.has_ended() {
         std::thread::sleep(EVERY);
     }
-    let netns = stage
+    let netns = live_lab
         .lab
         .node(&"client".into())
         .ok_or("no such node")?
@@ -226,7 +231,7 @@ fn listing(state: &str, close: &str, rounds: u64) -> Measured {
         let cost = processor::spent().saturating_sub(before);
         figures.add("ss, processor", cost.as_secs_f64() * 1e3);
     }
-    acting.stop()?;
+    running.stop()?;
     println!("\n### Listing {listed} sockets in {state}, {rounds} rounds\n");
     let ratio = figures.ratio("ss", "ours");
     let processor = figures.ratio("ss, processor", "ours, processor");
@@ -271,7 +276,7 @@ fn listing(state: &str, close: &str, rounds: u64) -> Measured {
     Ok(())
 }
 
-/// How many sockets there are, how long listing them takes and costs, ms.
+/// Returns the number of sockets, and the time and processor time of listing them, in milliseconds.
 fn list() -> Result<(u32, f64, f64), NetlinkError> {
     let spent = || thread_cpu_time().unwrap_or_default();
     let (begun, before) = (Instant::now(), spent());

@@ -1,4 +1,5 @@
-//! Connections that are reset as soon as they are established: as many a second as go, beside a bare loop that does the same.
+//! Resets connections as soon as they are established, as many per second as possible, next to a bare loop that
+//! does the same.
 
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
@@ -7,20 +8,19 @@ use nslab::sys::timer::thread_cpu_time;
 use socket2::SockRef;
 
 use super::bench::Measured;
-use super::cast::Cast;
+use super::contestants::Contestants;
 use super::figures::Figures;
-use super::{table, told};
+use super::{series, table};
 
-/// Measures and prints.
-pub(crate) fn measure(cast: &Cast, rounds: u64, count: u64) -> Measured {
-    let (server, address) = cast.bare()?;
+pub(crate) fn measure(contestants: &Contestants, rounds: u64, count: u64) -> Measured {
+    let (server, address) = contestants.bare()?;
     let (mut rates, mut costs) = (Figures::default(), Figures::default());
     let (mut engine, mut failed) = (String::new(), 0.0);
     for _ in 0..rounds {
-        let act = cast.drive("flood")?;
-        let made = told::last(&act.told, "flood.established");
-        let changes = act
-            .told
+        let measured = contestants.drive("flood")?;
+        let made = series::last(&measured.timeline, "flood.established");
+        let changes = measured
+            .timeline
             .series("flood.established")
             .map(|series| &series.changes);
         let end = changes
@@ -28,11 +28,11 @@ pub(crate) fn measure(cast: &Cast, rounds: u64, count: u64) -> Measured {
             .ok_or("nothing was established")?
             .0;
         rates.add("flood", made / end.as_secs_f64());
-        costs.add("flood", act.load()?.cpu as f64 / 1e3 / made);
-        failed += told::last(&act.told, "flood.failed");
-        engine.clone_from(&act.load()?.engine);
+        costs.add("flood", measured.load()?.cpu as f64 / 1e3 / made);
+        failed += series::last(&measured.timeline, "flood.failed");
+        engine.clone_from(&measured.load()?.engine);
         let floor = move || bare_loop(address, count);
-        let (took, cost) = cast.netns("client")?.run(floor)??;
+        let (took, cost) = contestants.netns("client")?.run(floor)??;
         rates.add("floor", count as f64 / took.as_secs_f64());
         costs.add("floor", cost.as_secs_f64() * 1e6 / count as f64);
     }
@@ -73,7 +73,7 @@ pub(crate) fn measure(cast: &Cast, rounds: u64, count: u64) -> Measured {
     Ok(())
 }
 
-/// The least that connections cost a program that makes one after the other: time and processor time.
+/// Returns the least that connections cost a program that makes one after the other: time and processor time.
 fn bare_loop(address: SocketAddr, count: u64) -> std::io::Result<(Duration, Duration)> {
     let (begun, before) = (Instant::now(), thread_cpu_time()?);
     for _ in 0..count {

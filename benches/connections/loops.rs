@@ -1,45 +1,45 @@
-//! Requests in a closed loop, a connection each.
+//! Requests in a closed loop, one connection for each.
 
 use std::collections::BTreeMap;
 
 use nslab::lab;
 
 use super::bench::Measured;
-use super::cast::Cast;
+use super::contestants::Contestants;
 use super::figures::Figures;
 use super::peers::{PEERS, Peer};
-use super::{table, told};
+use super::{series, table};
 
-/// Our clients: `direct` with the engine that the kernel allows, `portable` without io_uring, `translated` through masquerade.
+/// Our clients: `direct` with the engine that the kernel allows, `portable` without io_uring, `translated` through
+/// masquerade.
 const OURS: [&str; 3] = ["direct", "portable", "translated"];
 
-/// What everyone did, in all rounds.
+/// The results of every client, in all rounds.
 #[derive(Default)]
 struct Course {
-    /// Connections a second.
+    /// Connections per second.
     rates: Figures,
-    /// Processor time of the client for each, us.
+    /// Processor time of the client per connection, us.
     costs: Figures,
     failed: f64,
-    /// Of each of ours, as it says itself.
+    /// The engine of each of our clients, from its load report.
     engines: BTreeMap<&'static str, String>,
 }
 
-/// Measures and prints.
-pub(crate) fn measure(cast: &Cast, rounds: u64) -> Measured {
+pub(crate) fn measure(contestants: &Contestants, rounds: u64) -> Measured {
     let (there, missing): (Vec<&Peer>, Vec<&Peer>) = PEERS.iter().partition(|peer| peer.is_there());
     for peer in missing {
         println!("`{}` is not on PATH: `{}`.\n", peer.program, peer.package);
     }
-    let server = cast.web()?;
+    let server = contestants.web()?;
     // A first round fills the server's TIME_WAIT up to its bound, for all alike.
-    round(cast, &there, &mut Course::default())?;
+    round(contestants, &there, &mut Course::default())?;
     let mut course = Course::default();
     for _ in 0..rounds {
-        round(cast, &there, &mut course)?;
+        round(contestants, &there, &mut course)?;
     }
     server.stop()?;
-    let server = if cast.has_nginx {
+    let server = if contestants.has_nginx {
         "nginx"
     } else {
         "the built-in server (nginx is not installed)"
@@ -51,15 +51,15 @@ pub(crate) fn measure(cast: &Cast, rounds: u64) -> Measured {
     Ok(())
 }
 
-/// Everyone once.
-fn round(cast: &Cast, there: &[&Peer], course: &mut Course) -> Measured {
+/// Runs every client once.
+fn round(contestants: &Contestants, there: &[&Peer], course: &mut Course) -> Measured {
     for ours in OURS {
-        ours_once(cast, ours, course)?;
+        ours_once(contestants, ours, course)?;
     }
     for peer in there {
-        let act = cast.drive(peer.program)?;
-        let said = peer.said(&act.told)?;
-        let cost = act.processor.as_secs_f64() * 1e6 / said.made;
+        let measured = contestants.drive(peer.program)?;
+        let said = peer.said(&measured.timeline)?;
+        let cost = measured.processor.as_secs_f64() * 1e6 / said.made;
         course.rates.add(peer.program, said.rate);
         course.costs.add(peer.program, cost);
         course.failed += said.failed;
@@ -67,20 +67,20 @@ fn round(cast: &Cast, there: &[&Peer], course: &mut Course) -> Measured {
     Ok(())
 }
 
-fn ours_once(cast: &Cast, ours: &'static str, course: &mut Course) -> Measured {
-    lab::flush_conntrack(cast.netns("nat")?)?;
-    let act = cast.drive(ours)?;
-    let load = act.load()?;
-    let made = told::last(&act.told, &format!("{ours}.completed"));
+fn ours_once(contestants: &Contestants, ours: &'static str, course: &mut Course) -> Measured {
+    lab::flush_conntrack(contestants.netns("nat")?)?;
+    let measured = contestants.drive(ours)?;
+    let load = measured.load()?;
+    let made = series::last(&measured.timeline, &format!("{ours}.completed"));
     // With the built-in server in this process, only the client's own threads are counted.
-    let cost = if cast.has_nginx {
-        act.processor.as_secs_f64() * 1e6
+    let cost = if contestants.has_nginx {
+        measured.processor.as_secs_f64() * 1e6
     } else {
         load.cpu as f64 / 1e3
     };
     course.rates.add(ours, load.achieved_rate);
     course.costs.add(ours, cost / made);
-    course.failed += told::last(&act.told, &format!("{ours}.failed"));
+    course.failed += series::last(&measured.timeline, &format!("{ours}.failed"));
     course.engines.insert(ours, load.engine.clone());
     Ok(())
 }
@@ -121,7 +121,7 @@ fn judge(course: &Course, there: &[&Peer]) {
     let mut rows = Vec::new();
     for ours in ["direct", "portable"] {
         let engine = course.engines.get(ours).map_or("", String::as_str);
-        // The targets are those of the engine that is used where the kernel allows it.
+        // The targets are those of the engine that is used when the kernel allows it.
         let is_judged = ours == "direct";
         for peer in there.iter().map(|peer| peer.program) {
             let rate = course.rates.ratio(ours, peer);

@@ -1,25 +1,25 @@
-//! Other load generators: how they are asked for connections that carry one request each, and how their output is read.
+//! Other load generators: their command lines for connections that carry one request each, and readers for
+//! their output.
 
 use nslab::record::Timeline;
 use regex::Regex;
 
 use super::bench::Measured;
 
-/// A load generator.
 pub(crate) struct Peer {
-    /// Its program, which is its command's name in the scenario too.
+    /// Its program, which is also its command's name in the scenario.
     pub(crate) program: &'static str,
-    /// How it is to be had.
+    /// The command that installs it.
     pub(crate) package: &'static str,
-    /// Where it says how many requests a second it made.
+    /// The text that precedes the requests per second in its output.
     rate: &'static str,
-    /// Where it says how many it made.
+    /// The text that precedes the number of requests in its output.
     made: &'static str,
-    /// Where it says that some failed.
+    /// The text that precedes the number of failures in its output.
     failed: &'static str,
 }
 
-/// Those that can be told to open a connection for each request.
+/// The load generators that can open a connection for each request.
 pub(crate) const PEERS: [Peer; 3] = [
     Peer {
         program: "ab",
@@ -44,26 +44,24 @@ pub(crate) const PEERS: [Peer; 3] = [
     },
 ];
 
-/// What a load generator said of itself.
+/// The numbers that a load generator reports about itself.
 pub(crate) struct Said {
-    /// Requests a second.
     pub(crate) rate: f64,
-    /// Requests made.
     pub(crate) made: f64,
-    /// Of which failed.
+    /// How many of the requests failed.
     pub(crate) failed: f64,
 }
 
 impl Peer {
-    /// Whether its program is on `PATH`.
+    /// Returns true if its program is on `PATH`.
     pub(crate) fn is_there(&self) -> bool {
         is_program(self.program)
     }
 
     /// Reads its output.
-    pub(crate) fn said(&self, told: &Timeline) -> Measured<Said> {
+    pub(crate) fn said(&self, timeline: &Timeline) -> Measured<Said> {
         let text = ["stdout", "stderr"].map(|stream| {
-            let series = told.series(&format!("{}.{stream}", self.program));
+            let series = timeline.series(&format!("{}.{stream}", self.program));
             let lines = series.into_iter().flat_map(|series| &series.lines);
             let lines: Vec<&str> = lines.map(|(_, line)| line.as_str()).collect();
             lines.join("\n")
@@ -82,7 +80,7 @@ impl Peer {
     }
 }
 
-/// Whether a program is on `PATH`.
+/// Returns true if a program is on `PATH`.
 pub(crate) fn is_program(name: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path).any(|folder| folder.join(name).is_file())

@@ -1,4 +1,4 @@
-//! What every benchmark does first and last: refuses to be a test, needs privileges, says which machine it ran on.
+//! The first and last steps of every benchmark: it refuses to be a test, checks privileges and prints the machine.
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -6,11 +6,11 @@ use std::process::ExitCode;
 use nix::sys::utsname;
 use nslab::sys::NetNs;
 
-/// What a benchmark gives back; what went wrong ends it.
+/// The result of a benchmark; an error ends it.
 pub(crate) type Measured<T = ()> = Result<T, Box<dyn Error>>;
 
-/// Runs a benchmark. Only `cargo bench` does: a test suite that builds all targets passes no `--bench`, and nothing that is timed
-/// belongs in one.
+/// Runs a benchmark, but only under `cargo bench`. A test run that builds all targets passes no `--bench`, and nothing
+/// that is timed belongs in one.
 pub(crate) fn bench(title: &str, measure: impl FnOnce() -> Measured) -> ExitCode {
     if !std::env::args().any(|argument| argument == "--bench") {
         println!("{title}: not measured; run it with `cargo bench`");
@@ -38,14 +38,14 @@ fn chain(error: &dyn Error) -> String {
     cause.map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"))
 }
 
-/// The value of an option: `cargo bench --bench hold -- --pairs 1000000`.
+/// Returns the value of an option: `cargo bench --bench hold -- --pairs 1000000`.
 pub(crate) fn option(name: &str, otherwise: u64) -> u64 {
     let mut arguments = std::env::args().skip_while(|argument| argument != name);
     let value = arguments.nth(1).and_then(|value| value.parse().ok());
     value.unwrap_or(otherwise)
 }
 
-/// Kernel, processors, memory, and what else is going on.
+/// Prints the kernel, processors, memory and the load of the machine.
 fn machine() -> String {
     let release = utsname::uname().map(|name| name.release().to_string_lossy().into_owned());
     let processors = std::thread::available_parallelism().map_or(0, usize::from);
@@ -64,7 +64,7 @@ fn machine() -> String {
     )
 }
 
-/// The first of the load averages: how many threads wanted to run, over the last minute.
+/// Returns the first load average: how many threads wanted to run, over the last minute.
 fn load() -> String {
     let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
     text.split(' ').next().unwrap_or_default().to_owned()

@@ -1,28 +1,27 @@
-//! Figures of variants that took turns: medians, and ratios of what was measured in the same round.
+//! Figures of variants that took turns: medians, and ratios of values measured in the same round.
 //!
-//! Two figures of one round met the same machine in the same state; two medians of different minutes did not. So a ratio is the
-//! median of the rounds' ratios, and its quartiles say how sure it is.
+//! Two values of one round met the same machine in the same state; two medians of different minutes did not. So
+//! a ratio is the median of the rounds' ratios, and its quartiles show how certain it is.
 
 use std::collections::BTreeMap;
 
-/// One value a round, by variant.
+/// One value per round, by variant.
 #[derive(Default)]
 pub(crate) struct Figures(BTreeMap<String, Vec<f64>>);
 
 impl Figures {
-    /// Adds the value of a variant in this round.
     pub(crate) fn add(&mut self, variant: &str, value: f64) {
         self.0.entry(variant.to_owned()).or_default().push(value);
     }
 
-    /// The median of a variant.
+    /// Returns the median of a variant.
     pub(crate) fn median(&self, variant: &str) -> f64 {
         self.0
             .get(variant)
             .map_or(f64::NAN, |values| quantile(values, 0.5))
     }
 
-    /// The median of a variant's ratio to another, round by round, with its quartiles.
+    /// Returns the median of a variant's ratio to another, round by round, with its quartiles.
     pub(crate) fn ratio(&self, variant: &str, to: &str) -> Ratio {
         let values = |name: &str| self.0.get(name).map_or(&[][..], Vec::as_slice);
         let pairs = values(variant).iter().zip(values(to));
@@ -35,7 +34,7 @@ impl Figures {
     }
 }
 
-/// A ratio: its median, and between which quartiles it lies.
+/// A ratio: its median and its quartiles.
 pub(crate) struct Ratio {
     pub(crate) median: f64,
     from: f64,
@@ -48,7 +47,7 @@ impl std::fmt::Display for Ratio {
     }
 }
 
-/// The value below which this share of all values lies; NaN where there is none.
+/// Returns the value below which this share of all values lies; NaN if there are none.
 pub(crate) fn quantile(values: &[f64], share: f64) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);

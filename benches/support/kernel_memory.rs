@@ -1,8 +1,9 @@
-//! What the kernel's own objects take.
+//! The memory that the kernel's own objects take.
 
 use super::bench::Measured;
 
-/// Bytes of kernel memory in slabs (`Slab` of proc_meminfo(5)): of everyone, so what else happens on the machine is in it.
+/// Returns the bytes of kernel memory in slabs (`Slab` of proc_meminfo(5)). They belong to the whole machine, so
+/// everything else that happens on it is included.
 pub(crate) fn slab() -> Measured<f64> {
     let text = std::fs::read_to_string("/proc/meminfo")?;
     let line = text.lines().find_map(|line| line.strip_prefix("Slab:"));

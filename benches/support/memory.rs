@@ -1,4 +1,4 @@
-//! What a run leaves, in memory: a record.
+//! A record in memory.
 
 use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,12 +7,11 @@ use nslab::record::Timeline;
 
 use super::bench::Measured;
 
-/// A record in memory.
 #[derive(Clone, Default)]
 pub(crate) struct Memory(Arc<Mutex<Vec<u8>>>);
 
 impl Memory {
-    /// What was written to it.
+    /// Returns the timeline of the events written so far.
     pub(crate) fn timeline(&self) -> Measured<Timeline> {
         let lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(Timeline::read(lines.as_slice())?)

@@ -5,7 +5,8 @@ use std::time::Duration;
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeVal;
 
-/// User and system time of this process, all of its threads, and of its children that have been waited for (getrusage(2)).
+/// Returns the user and system time of this process, of all its threads, and of its children that have been waited for
+/// (getrusage(2)).
 pub(crate) fn spent() -> Duration {
     let whose = [UsageWho::RUSAGE_SELF, UsageWho::RUSAGE_CHILDREN];
     let usages = whose.into_iter().filter_map(|who| getrusage(who).ok());

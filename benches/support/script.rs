@@ -1,10 +1,10 @@
-//! What a run goes by: a scenario's text.
+//! Runs from the text of a scenario.
 
 use nslab::scenario::{self, RunSpec};
 
 use super::bench::Measured;
 
-/// The only run of a scenario.
+/// Returns the only run of a scenario.
 pub(crate) fn spec(scenario: &str) -> Measured<RunSpec> {
     let parsed = scenario::parse("benchmark.yaml", scenario, &Default::default());
     let mut parsed = parsed.map_err(|problems| problems.render(false))?;

@@ -1,9 +1,9 @@
-//! Waiting until what was let go of is gone: the kernel clears namespaces away in a worker, which would run beside what is measured
-//! next.
+//! Waits until released namespaces are gone: the kernel removes them in a worker thread, which would run during
+//! the next measurement.
 
 use std::time::{Duration, Instant};
 
-/// How many network namespaces there are, where slabinfo(5) tells.
+/// Returns the number of network namespaces, if slabinfo(5) shows it.
 pub(crate) fn namespaces() -> Option<u64> {
     let slabs = std::fs::read_to_string("/proc/slabinfo").ok()?;
     let line = slabs
@@ -12,7 +12,7 @@ pub(crate) fn namespaces() -> Option<u64> {
     line.split_whitespace().next()?.parse().ok()
 }
 
-/// Waits until as many are left as before. Others may come and go, so not for ever.
+/// Waits until as many are left as before. Others may come and go, so the wait is bounded.
 pub(crate) fn until(before: Option<u64>) {
     let deadline = Instant::now() + Duration::from_secs(2);
     while namespaces() > before && Instant::now() < deadline {

@@ -1,4 +1,4 @@
-//! Tables in Markdown: read as they are on a terminal, pasted as they are into a document.
+//! Tables in Markdown, readable on a terminal and ready to be pasted into a document.
 
 /// Prints a table; columns are as wide as their widest cell.
 pub(crate) fn print(head: &[&str], rows: &[Vec<String>]) {
@@ -23,7 +23,7 @@ pub(crate) fn print(head: &[&str], rows: &[Vec<String>]) {
     }
 }
 
-/// A figure; where there is a target, beside it, and whether it is met.
+/// Formats a figure; if there is a target, adds it and whether it is met.
 pub(crate) fn figure(what: &str, target: Option<(&str, bool)>, measured: String) -> Vec<String> {
     let (target, word) = match target {
         Some((target, true)) => (target, "met"),

@@ -1,4 +1,4 @@
-//! Whole runs, probes and all, as `nslab run` makes them: only without a worker process around them.
+//! Whole runs, probes included, as in `nslab run` but without a worker process.
 
 use nslab::lab::LabScope;
 use nslab::record::{Privileges, Recorder, Timeline};
@@ -8,7 +8,7 @@ use super::bench::Measured;
 use super::memory::Memory;
 use super::script::spec;
 
-/// Runs a scenario's only run and gives what it told.
+/// Runs a scenario's only run and returns its timeline.
 pub(crate) fn run(scenario: &str) -> Measured<Timeline> {
     let order = WorkOrder {
         spec: spec(scenario)?,

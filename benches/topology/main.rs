@@ -1,11 +1,13 @@
-//! How fast labs stand and fall, beside the kernel's own cost and beside others' ways: `cargo bench --bench topology`.
+//! Measures how fast labs are built and torn down, next to the kernel's own cost and to other tools:
+//! `cargo bench --bench topology`.
 //!
 //! ```text
 //! c ---- r ---- s      3 namespaces, 2 links, 4 addresses, 2 routes, 8 settings, masquerade
 //! ```
 //!
-//! Variants take turns in one run. Needs root; `ip`, `nft`, `unshare`; `python3-pyroute2` where it is installed. What scripts cost is
-//! without the shell and the namespaces that keep them from leaving anything behind.
+//! Variants take turns in one run. It needs root, `ip`, `nft` and `unshare`, and uses `python3-pyroute2` if
+//! installed. The cost of scripts excludes the shell and the namespaces that keep them from leaving anything
+//! behind.
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
 #[path = "../support/bench.rs"]
@@ -60,20 +62,20 @@ fn main() -> ExitCode {
     bench("Topology", || {
         let (small, large) = (script::spec(LAB)?, star()?);
         let mut took = Figures::default();
-        // Others come and go, and a few always wait in the kernel's caches.
+        // Other namespaces come and go, and a few always wait in the kernel's caches.
         let before = settle::namespaces().map(|count| count + 5);
         for round in 0..option("--rounds", 31) {
             floor(&mut took);
             settle::until(before);
             lab(&small, &mut took)?;
             settle::until(before);
-            // What takes long takes part in every sixth round.
+            // Slow variants take part in every sixth round.
             if round % 6 == 0 {
                 many(&large, &mut took, before)?;
                 others(&mut took, before)?;
             }
         }
-        tell(&took);
+        print(&took);
         Ok(())
     })
 }
@@ -114,7 +116,7 @@ fn others(took: &mut Figures, before: Option<u64>) -> Measured {
     Ok(())
 }
 
-fn tell(took: &Figures) {
+fn print(took: &Figures) {
     let time = |name: &str| format!("{:.3} ms", took.median(name));
     let ratio = took.ratio(SET_UP, FLOOR);
     let cpu = took.ratio(SET_UP_CPU, FLOOR_CPU);
@@ -152,10 +154,10 @@ fn milliseconds(time: Duration) -> f64 {
     time.as_secs_f64() * 1e3
 }
 
-/// The kernel's own cost of so many namespaces, each held by a descriptor.
+/// Measures the kernel's own cost of this many namespaces, each held by a descriptor.
 #[expect(
     clippy::unwrap_used,
-    reason = "the thread that measures has nobody to tell"
+    reason = "the thread that measures has no caller to report to"
 )]
 fn bare(count: usize) -> Duration {
     let thread = std::thread::spawn(move || {
@@ -173,7 +175,7 @@ fn bare(count: usize) -> Duration {
     thread.join().unwrap()
 }
 
-/// How long a lab takes to stand, and to be let go of.
+/// Measures the time to build a lab and to let go of it.
 fn stood(spec: &RunSpec) -> Measured<(Duration, Duration)> {
     let started = Instant::now();
     let (lab, ..) = Lab::build(spec, LabScope::default())?;
@@ -183,7 +185,7 @@ fn stood(spec: &RunSpec) -> Measured<(Duration, Duration)> {
     Ok((up, started.elapsed()))
 }
 
-/// One node in the middle, linked with all others; nobody has routes.
+/// One node in the middle, linked with all others. No node has routes.
 fn star() -> Measured<RunSpec> {
     let (mut nodes, mut links) = ("nodes:\n  hub: {}\n".to_owned(), "links:\n".to_owned());
     for leaf in 1..MANY {

@@ -1,17 +1,15 @@
-//! The same lab as others build it: as a script of programs, in batches, and from Python.
+//! The same lab as others build it: with a script of programs, in batches, and from Python.
 
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::bench::Measured;
 
-/// Another way to build the lab.
 pub(crate) struct Peer {
-    /// Its name.
     pub(crate) name: &'static str,
-    /// A shell script of it.
+    /// A shell script that builds the lab.
     pub(crate) script: String,
-    /// How many times as long it shall take at least.
+    /// The target: at least this many times as slow as nslab.
     pub(crate) target: Option<f64>,
 }
 
@@ -24,7 +22,7 @@ impl Peer {
         }
     }
 
-    /// Builds the lab once, where it can leave nothing behind, and gives how long that took.
+    /// Builds the lab once, in namespaces that leave nothing behind, and returns the time taken.
     pub(crate) fn build(&self) -> Measured<Duration> {
         let started = Instant::now();
         let status = Command::new("unshare")
@@ -40,12 +38,12 @@ impl Peer {
     }
 }
 
-/// Nothing: what the shell and its namespaces cost.
+/// Does nothing: the cost of the shell and its namespaces.
 pub(crate) fn nothing() -> Peer {
     Peer::new("nothing", "true".to_owned(), None)
 }
 
-/// All that are installed.
+/// All peers that are installed.
 pub(crate) fn peers() -> Vec<Peer> {
     let mut peers = vec![
         Peer::new("shell, a process a step", script(), Some(25.0)),
@@ -57,7 +55,7 @@ pub(crate) fn peers() -> Vec<Peer> {
     peers
 }
 
-/// Debian's, for which its packages are.
+/// Debian's Python, for which its packages are.
 const PYTHON: &str = "/usr/bin/python3";
 
 /// Debian: `apt install python3-pyroute2`.

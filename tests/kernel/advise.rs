@@ -1,4 +1,4 @@
-//! Advice on sysctl files, as a user asks for it.
+//! Advice on sysctl files, as a user requests it.
 
 use std::path::Path;
 use std::process::Output;
@@ -6,9 +6,9 @@ use std::process::Output;
 use libtest_mimic::{Failed, Trial};
 
 use crate::host;
-use crate::program::{command, scratch, told};
+use crate::program::{command, scratch, transcript};
 
-/// client ---- server :80, nobody accepts: the queue holds min(backlog, somaxconn) + 1.
+/// client ---- server :80; the server never accepts, and the queue holds min(backlog, somaxconn) + 1.
 const QUEUE: &str = "
 exercises: [net.core.somaxconn]
 nodes: { client: {}, server: { sysctls: { net.ipv4.tcp_syncookies: 0 } } }
@@ -21,8 +21,8 @@ expect: [ load.established == 9 ]
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
         Trial::test("each_line_of_a_vendors_file_is_looked_up", vendors_file),
-        Trial::test("what_windows_wrote_is_read", windows),
-        Trial::test("what_guides_ask_for_is_answered_line_by_line", guides),
+        Trial::test("a_file_from_windows_is_read", windows),
+        Trial::test("settings_from_guides_are_answered_line_by_line", guides),
         Trial::test("ten_thousand_lines_are_answered_at_once", many_lines),
         Trial::test("lines_are_tried_side_by_side", side_by_side),
         Trial::test("a_line_that_hurts_is_found_by_running_it", || {
@@ -50,7 +50,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         Trial::test("advice_links_to_records_and_leaves_the_host_alone", || {
             let state = || {
                 let mut state = host::state();
-                // What else this machine does makes entries too.
+                // Other traffic of this machine makes entries, too.
                 state.remove("conntrack entries");
                 state
             };
@@ -60,14 +60,14 @@ pub(crate) fn trials() -> Vec<Trial> {
             let text = String::from_utf8_lossy(&output.stdout).into_owned();
             let first = folder.join("001-queue/queue-set=a-round=1.nslab.jsonl");
             if !first.exists() || !text.contains("records: ") {
-                return Err(format!("no {}\n{}", first.display(), told(&output)).into());
+                return Err(format!("no {}\n{}", first.display(), transcript(&output)).into());
             }
             let report = command().arg("report").arg(&folder).output().unwrap();
             let judged = String::from_utf8_lossy(&report.stdout);
             if !judged.contains("set=a round=3")
                 || !judged.contains("observed: load.established = 5")
             {
-                return Err(told(&report).into());
+                return Err(transcript(&report).into());
             }
             let after = state();
             if before == after {
@@ -121,7 +121,7 @@ fn windows() -> Result<(), Failed> {
     )
 }
 
-/// Keys that are gone, renamed, idle, of another kernel, of the host, of an interface, with the words for each.
+/// Keys that are gone, renamed, idle, of another kernel, of the host, or of an interface, with the text for each.
 fn guides() -> Result<(), Failed> {
     expect(
         &look("application-server.conf"),
@@ -196,7 +196,7 @@ fn many_lines() -> Result<(), Failed> {
         .arg(&path)
         .output()
         .unwrap();
-    // A second by itself: the rest is what else the machine does.
+    // One second by itself; the rest allows for other load on the machine.
     if began.elapsed() > std::time::Duration::from_secs(30) {
         return Err(format!("{:?}", began.elapsed()).into());
     }
@@ -211,8 +211,8 @@ fn many_lines() -> Result<(), Failed> {
     )
 }
 
-/// Three lines in a scenario that waits for two seconds: six runs of each comparison and of all together, one after the other,
-/// are more than 48 seconds.
+/// Three lines in a scenario that waits for two seconds: six runs of each comparison and of all lines together,
+/// one after the other, take more than 48 seconds.
 fn side_by_side() -> Result<(), Failed> {
     let scenario = scratch().join("advise-waits");
     std::fs::create_dir_all(&scenario).unwrap();
@@ -240,11 +240,11 @@ expect: [ load.established == 10 ]
         .unwrap();
     let took = began.elapsed();
     if took > std::time::Duration::from_secs(40) {
-        return Err(format!("{took:?}\n{}", told(&output)).into());
+        return Err(format!("{took:?}\n{}", transcript(&output)).into());
     }
     let made = String::from_utf8_lossy(&output.stderr);
     if !made.contains("compared 4 of 4: ") {
-        return Err(told(&output).into());
+        return Err(transcript(&output).into());
     }
     expect(
         &output,
@@ -253,7 +253,7 @@ expect: [ load.established == 10 ]
     )
 }
 
-/// Advice on stored test data, nothing run.
+/// Runs `advise` on stored test data, without experiments.
 fn look(name: &str) -> Output {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/data/sysctl")
@@ -265,7 +265,7 @@ fn look(name: &str) -> Output {
         .unwrap()
 }
 
-/// Advice on a text, with one scenario of the test's own beside the shipped ones.
+/// Runs `advise` on a text, with one scenario of the test besides the shipped ones.
 fn run(name: &str, text: &str) -> Output {
     let scenario = scratch().join(format!("advise-{name}"));
     std::fs::create_dir_all(&scenario).unwrap();
@@ -286,9 +286,9 @@ fn run(name: &str, text: &str) -> Output {
 fn expect(output: &Output, code: i32, parts: &[&str]) -> Result<(), Failed> {
     let text = String::from_utf8_lossy(&output.stdout);
     match parts.iter().find(|part| !text.contains(**part)) {
-        Some(part) => Err(format!("no `{part}` in\n{}", told(output)).into()),
+        Some(part) => Err(format!("no `{part}` in\n{}", transcript(output)).into()),
         None if output.status.code() != Some(code) => {
-            Err(format!("not exit {code}\n{}", told(output)).into())
+            Err(format!("not exit {code}\n{}", transcript(output)).into())
         }
         None => Ok(()),
     }

@@ -1,6 +1,6 @@
-//! Captures of real connections in a lab, and the ladders drawn of them.
+//! Captures of real connections in a lab, and the ladders drawn from them.
 //!
-//! Addresses, ports and times are the kernel's; what is compared is the shape.
+//! The kernel chooses addresses, ports and times, so only the shape is compared.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read, Seek, Write};
@@ -21,10 +21,7 @@ pub(crate) fn trials() -> Vec<Trial> {
             "a_connection_through_a_translation_is_drawn_at_all_three_nodes",
             a_connection_through_a_translation_is_drawn_at_all_three_nodes,
         ),
-        root_only(
-            "a_full_table_is_where_syns_vanish",
-            a_full_table_is_where_syns_vanish,
-        ),
+        root_only("syns_vanish_at_a_full_table", syns_vanish_at_a_full_table),
         root_only(
             "a_full_accept_queue_is_the_reason_for_silence",
             a_full_accept_queue_is_the_reason_for_silence,
@@ -42,13 +39,13 @@ pub(crate) fn trials() -> Vec<Trial> {
             tshark_reads_a_capture_without_complaint,
         ),
         root_only(
-            "captures_are_kept_always_or_of_runs_that_did_not_pass",
-            captures_are_kept_always_or_of_runs_that_did_not_pass,
+            "captures_are_kept_always_or_for_runs_that_did_not_pass",
+            captures_are_kept_always_or_for_runs_that_did_not_pass,
         ),
     ]
 }
 
-/// A test that builds a lab in its own process, which takes root.
+/// A test that builds a lab in its own process, for which it must be root.
 fn root_only(name: &str, test: fn()) -> Trial {
     let test = move || {
         test();
@@ -58,7 +55,6 @@ fn root_only(name: &str, test: fn()) -> Trial {
     Trial::test(name, test).with_ignored_flag(unprivileged)
 }
 
-/// A file in memory.
 #[derive(Clone, Default)]
 struct Kept(Arc<Mutex<Vec<u8>>>);
 
@@ -72,7 +68,7 @@ impl Write for Kept {
     }
 }
 
-/// What is left of a run.
+/// The results of a run.
 struct Ran {
     spec: RunSpec,
     timeline: Timeline,
@@ -123,12 +119,12 @@ impl Ran {
         ladder::draw(&capture, &self.spec, &self.timeline, &which).unwrap()
     }
 
-    /// The packets of a ladder, one line each, and what became of those that vanished.
+    /// Returns the packets of a ladder, one line each, with the fate of those that vanished.
     fn shape(&self, which: &str) -> (String, Vec<String>) {
         let ladder = self.draw(which);
         let text = nslab::report::ladder::text(&ladder, 80, false);
         let lines = text.lines().filter_map(|line| {
-            // Behind the time and in front of the lifelines there are only packets and what became of them.
+            // Between the time and the lifelines there are only packets and their fates.
             let inner = line.split_once("│ ")?.1.trim_matches(['│', ' ']);
             (inner.starts_with('✗') || line.starts_with("  ") && line.contains("seq "))
                 .then_some(inner)
@@ -185,7 +181,7 @@ expect: [ load.established == 5 ]
     }
 }
 
-fn a_full_table_is_where_syns_vanish() {
+fn syns_vanish_at_a_full_table() {
     let ran = run("
 name: full
 title: Full
@@ -334,9 +330,9 @@ expect: [ load.established == 10 ]
         output.status.success() && complaints.is_empty(),
         "{complaints:?}"
     );
-    let told = String::from_utf8(output.stdout).unwrap();
+    let shown = String::from_utf8(output.stdout).unwrap();
     let mut count: BTreeMap<&str, u32> = BTreeMap::new();
-    for line in told.lines() {
+    for line in shown.lines() {
         let (interface, rest) = line.split_once('\t').unwrap();
         assert!(rest.ends_with('\t'), "malformed: {line}");
         *count.entry(interface).or_default() += 1;
@@ -345,7 +341,7 @@ expect: [ load.established == 10 ]
     assert_eq!(count, ends.map(|end| (end, 10)).into());
 }
 
-/// Runs the program on a scenario whose one expectation holds or not; gives its end and what is in the folder for captures.
+/// Runs the program on a scenario whose one expectation holds or not. Returns its output and the names of the captures.
 fn run_program(holds: bool, when: &str) -> (std::process::Output, Vec<String>) {
     let folder = tempfile::tempdir().unwrap();
     let expected = if holds { 5 } else { 6 };
@@ -387,7 +383,7 @@ expect: [ load.established == {expected} ]
     (output, names.collect())
 }
 
-fn captures_are_kept_always_or_of_runs_that_did_not_pass() {
+fn captures_are_kept_always_or_for_runs_that_did_not_pass() {
     for (holds, when, kept) in [
         (true, "always", true),
         (true, "on-failure", false),

@@ -1,12 +1,12 @@
-//! Sets of settings against each other, as a user compares them.
+//! Sets of settings compared by the program.
 
 use std::process::Output;
 
 use libtest_mimic::{Failed, Trial};
 
-use crate::program::{command, scratch, told};
+use crate::program::{command, scratch, transcript};
 
-/// client ---- server :80, twenty connects; nobody accepts, the queue holds nine.
+/// client ---- server :80, twenty connects; the server never accepts, and the queue holds nine.
 const QUEUE: &str = "
 params: { backlog: 8 }
 nodes: { client: {}, server: { sysctls: { net.ipv4.tcp_syncookies: 0 } } }
@@ -24,7 +24,7 @@ pub(crate) fn trials() -> Vec<Trial> {
             let output = compare("queue-b", &["--set-b", "server:net.core.somaxconn=4"]);
             expect(&output, 1, &["b hurts: load.established 9 -> 5 (-44 %)"])
         }),
-        Trial::test("three_rounds_do_where_counts_never_vary", || {
+        Trial::test("three_rounds_suffice_if_counts_never_vary", || {
             let set = [
                 "--set-b",
                 "backlog=30",
@@ -32,33 +32,36 @@ pub(crate) fn trials() -> Vec<Trial> {
                 "net.ipv4.tcp_tw_recycle=1",
             ];
             let output = compare("queue-f", &[&set[..], &["--repeat", "9"]].concat());
-            let told = ["b  backlog=30  (3 of 3 runs", "b helps", "c not applicable"];
-            expect(&output, 0, &told)
+            let shown = ["b  backlog=30  (3 of 3 runs", "b helps", "c not applicable"];
+            expect(&output, 0, &shown)
         }),
-        Trial::test("what_has_nothing_to_do_with_it_has_no_effect", || {
+        Trial::test("an_unrelated_setting_has_no_effect", || {
             let set = ["--set-b", "net.ipv4.tcp_fin_timeout=15"];
             let output = compare("queue-c", &set);
             expect(&output, 0, &["b no effect: load.established 9 -> 9"])
         }),
-        Trial::test("what_the_kernel_lacks_or_refuses_is_not_applicable", || {
-            let sets = [
-                "--set-b",
-                "net.ipv4.tcp_tw_recycle=1",
-                "--set-c",
-                "net.core.somaxconn=-5",
-            ];
-            let told = [
-                "b not applicable: net.ipv4.tcp_tw_recycle (of `client`",
-                "is gone since Linux 4.12",
-                "c not applicable: cannot build the lab: cannot set net.core.somaxconn",
-            ];
-            expect(&compare("queue-d", &sets), 0, &told)?;
-            expect(
-                &compare("queue-e", &[&sets[..], &["--strict"]].concat()),
-                1,
-                &told,
-            )
-        }),
+        Trial::test(
+            "a_setting_that_the_kernel_lacks_or_refuses_is_not_applicable",
+            || {
+                let sets = [
+                    "--set-b",
+                    "net.ipv4.tcp_tw_recycle=1",
+                    "--set-c",
+                    "net.core.somaxconn=-5",
+                ];
+                let shown = [
+                    "b not applicable: net.ipv4.tcp_tw_recycle (of `client`",
+                    "is gone since Linux 4.12",
+                    "c not applicable: cannot build the lab: cannot set net.core.somaxconn",
+                ];
+                expect(&compare("queue-d", &sets), 0, &shown)?;
+                expect(
+                    &compare("queue-e", &[&sets[..], &["--strict"]].concat()),
+                    1,
+                    &shown,
+                )
+            },
+        ),
     ]
 }
 
@@ -77,9 +80,9 @@ fn expect(output: &Output, code: i32, parts: &[&str]) -> Result<(), Failed> {
     let text = String::from_utf8_lossy(&output.stdout);
     let missing = parts.iter().find(|part| !text.contains(**part));
     match missing {
-        Some(part) => Err(format!("no `{part}` in\n{}", told(output)).into()),
+        Some(part) => Err(format!("no `{part}` in\n{}", transcript(output)).into()),
         None if output.status.code() != Some(code) => {
-            Err(format!("not exit {code}\n{}", told(output)).into())
+            Err(format!("not exit {code}\n{}", transcript(output)).into())
         }
         None => Ok(()),
     }

@@ -1,4 +1,4 @@
-//! What a run leaves behind: records that say again what it said, however it ended.
+//! Records of a run show its results again, however the run ended.
 
 use std::path::Path;
 use std::process::{Output, Stdio};
@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use libtest_mimic::{Failed, Trial};
 
-use crate::program::{command, run_text, scratch, told};
+use crate::program::{command, run_text, scratch, transcript};
 
-/// client ---- server :80, a queue of 4 + 1; two claims of which one is wrong, in two cases.
+/// client ---- server :80, a queue of 4 + 1; two claims, one of them wrong, in two cases.
 const QUEUE: &str = "
 name: queue
 matrix: { backlog: [4, 3] }
@@ -19,7 +19,7 @@ clients: { burst: { node: client, to: web, connect: { rate: 50/s, count: 10, tim
 expect: [ burst.established == 5, p99(burst.latency) < 1s ]
 ";
 
-/// Goes on for a minute: time enough to be ended.
+/// Lasts a minute, long enough to be interrupted.
 const LONG: &str = "
 name: long
 nodes: { client: {}, server: {} }
@@ -32,21 +32,21 @@ expect: [ load.failed == 0 ]
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
         Trial::test(
-            "a_record_says_again_what_the_run_said",
-            a_record_says_again_what_the_run_said,
+            "a_record_gives_the_same_report_as_the_run",
+            a_record_gives_the_same_report_as_the_run,
         ),
         Trial::test(
             "a_record_is_readable_when_its_program_was_killed",
             a_record_is_readable_when_its_program_was_killed,
         ),
         Trial::test(
-            "records_are_kept_of_what_did_not_pass",
-            records_are_kept_of_what_did_not_pass,
+            "records_of_runs_that_did_not_pass_are_kept",
+            records_of_runs_that_did_not_pass_are_kept,
         ),
     ]
 }
 
-fn a_record_says_again_what_the_run_said() -> Result<(), Failed> {
+fn a_record_gives_the_same_report_as_the_run() -> Result<(), Failed> {
     let folder = tempfile::tempdir_in(scratch())?;
     let (records, then) = (
         folder.path().join("records"),
@@ -61,17 +61,17 @@ fn a_record_says_again_what_the_run_said() -> Result<(), Failed> {
             &format!("json={}", then.display()),
         ],
     );
-    expect(output.status.code() == Some(1), || told(&output))?;
+    expect(output.status.code() == Some(1), || transcript(&output))?;
     let now = folder.path().join("now.json");
     let output = report(&records, &["--report", &format!("json={}", now.display())])?;
-    expect(output.status.code() == Some(1), || told(&output))?;
+    expect(output.status.code() == Some(1), || transcript(&output))?;
     let (then, now) = (json(&then)?, json(&now)?);
     expect(then == now, || {
         format!("then\n{then:#}\nand again\n{now:#}")
     })
 }
 
-/// A JSON report but for the time that all took: runs may have gone at once.
+/// Returns a JSON report without durations: runs may have gone side by side.
 fn json(path: &Path) -> Result<serde_json::Value, Failed> {
     let mut json: serde_json::Value = serde_json::from_slice(&std::fs::read(path)?)?;
     json["took"] = 0.into();
@@ -98,7 +98,7 @@ fn a_record_is_readable_when_its_program_was_killed() -> Result<(), Failed> {
     child.wait()?;
     waited?;
     let output = report(&record, &[])?;
-    let text = told(&output);
+    let text = transcript(&output);
     expect(output.status.code() == Some(3), || text.clone())?;
     for part in ["the record breaks off at", "load.failed == 0"] {
         expect(text.contains(part), || format!("no `{part}`: {text}"))?;
@@ -106,7 +106,7 @@ fn a_record_is_readable_when_its_program_was_killed() -> Result<(), Failed> {
     Ok(())
 }
 
-fn records_are_kept_of_what_did_not_pass() -> Result<(), Failed> {
+fn records_of_runs_that_did_not_pass_are_kept() -> Result<(), Failed> {
     let folder = tempfile::tempdir_in(scratch())?;
     let scenario = folder.path().join("queue.yaml");
     std::fs::write(&scenario, QUEUE)?;
@@ -114,17 +114,17 @@ fn records_are_kept_of_what_did_not_pass() -> Result<(), Failed> {
         .current_dir(folder.path())
         .args(["run", "--no-progress", "queue.yaml"])
         .output()?;
-    expect(output.status.code() == Some(1), || told(&output))?;
+    expect(output.status.code() == Some(1), || transcript(&output))?;
     let kept: Vec<_> = std::fs::read_dir(folder.path().join("nslab-out"))?
         .map(|entry| entry.map(|entry| entry.file_name().to_string_lossy().into_owned()))
         .collect::<Result<_, _>>()?;
-    // Beside what `--rerun-failed` goes by.
+    // Beside the file that `--rerun-failed` reads.
     let kept: Vec<_> = kept.iter().filter(|name| *name != "failed.json").collect();
     expect(kept == ["queue-backlog=3.nslab.jsonl"], || {
         format!("{kept:?}")
     })?;
     let shown = "record: nslab-out/queue-backlog=3.nslab.jsonl";
-    expect(told(&output).contains(shown), || told(&output))
+    expect(transcript(&output).contains(shown), || transcript(&output))
 }
 
 fn report(records: &Path, arguments: &[&str]) -> std::io::Result<Output> {

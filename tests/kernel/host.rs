@@ -1,11 +1,11 @@
-//! What a run must not change: the host's links, sysctls, rules, table, namespaces and processes.
+//! The state of the host that a run must not change: links, sysctls, rules, tables, namespaces and processes.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-/// Everything of the host that a lab could have touched, as text by subject.
+/// Returns everything on the host that a lab could have touched, as text by subject.
 pub(crate) fn state() -> BTreeMap<String, String> {
     let mut state = BTreeMap::new();
     for (subject, program, arguments) in [
@@ -28,7 +28,8 @@ pub(crate) fn state() -> BTreeMap<String, String> {
     state
 }
 
-/// Processes of the program under test, and namespaces that differ from ours: by looking, not by bookkeeping.
+/// Returns processes of the program under test, and namespaces that differ from ours. Both are looked up, not
+/// remembered.
 pub(crate) fn leftovers() -> Vec<String> {
     let own = fs::read_link("/proc/self/ns/net").unwrap();
     let mut found = Vec::new();
@@ -71,7 +72,7 @@ fn read_tree(folder: &Path, state: &mut BTreeMap<String, String>) {
     }
 }
 
-/// Keys that count rather than set.
+/// Returns true for keys that count rather than set.
 fn moves_by_itself(path: &Path) -> bool {
     path.file_name().is_some_and(|name| {
         name == "nf_conntrack_count" || name == "flush" || name == "stable_secret"

@@ -1,4 +1,4 @@
-//! However a run ends, nothing is left of it: ended at fifty moments, in every way, and then looked for.
+//! A run leaves nothing behind, however it ends: fifty runs are killed at fifty moments, in every way.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -11,7 +11,7 @@ use nix::unistd::Pid;
 
 use crate::program::{command, scratch};
 
-/// Everything that a run can have: a wire, a full table, limits, a program that does not want to end and one that daemonises.
+/// Everything that a run can have: a wire, a full table, limits, a program that resists ending and one that daemonises.
 ///
 /// ```text
 /// client ---- nat ---- server :80
@@ -28,24 +28,27 @@ links:
 servers: { web: { node: server, port: 80 } }
 clients: { load: { node: client, to: web, connect: { rate: 100/s, for: 60s } } }
 commands:
-  stubborn: { node: server, run: [sh, -c, \"trap '' TERM INT HUP; setsid sleep 86395.5 & sleep 86395.5\"], timeout: 90s }
+  stubborn:
+    node: server
+    run: [sh, -c, \"trap '' TERM INT HUP; setsid sleep 86395.5 & sleep 86395.5\"]
+    timeout: 90s
 expect: [ load.failed == 0 ]
 ";
-/// What the program and its daemon sleep: nobody else does.
+/// The seconds that the program and its daemon sleep; no other program sleeps that long.
 const MARK: &str = "86395.5";
-/// How many are ended.
+/// How many runs are killed.
 const TIMES: u32 = 50;
-/// From before the lab is there to when its traffic has been going for a while.
+/// From before the lab exists until its traffic has been going for a while.
 const LATEST: Duration = Duration::from_millis(900);
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![Trial::test(
-        "ended_at_any_moment_nothing_is_left",
-        ended_at_any_moment_nothing_is_left,
+        "a_run_killed_at_any_moment_leaves_nothing",
+        a_run_killed_at_any_moment_leaves_nothing,
     )]
 }
 
-fn ended_at_any_moment_nothing_is_left() -> Result<(), Failed> {
+fn a_run_killed_at_any_moment_leaves_nothing() -> Result<(), Failed> {
     let folder = tempfile::tempdir_in(scratch())?;
     let file = folder.path().join("all.yaml");
     fs::write(&file, ALL)?;
@@ -64,7 +67,7 @@ fn ended_at_any_moment_nothing_is_left() -> Result<(), Failed> {
             0 => kill(Pid::from_raw(supervisor), Signal::SIGKILL)?,
             1 => kill(Pid::from_raw(supervisor), Signal::SIGTERM)?,
             way => {
-                // The worker, the outermost or the innermost of its processes, or, where there is none yet, the supervisor.
+                // The worker, the outermost or innermost of its processes; if there is none yet, the supervisor.
                 let mut below = descendants(supervisor);
                 below.retain(|pid| is_worker(*pid));
                 let chosen = if way == 2 {
@@ -96,7 +99,7 @@ fn is_worker(pid: i32) -> bool {
     line.split('\0').nth(1) == Some("worker")
 }
 
-/// Processes below another, the nearest first.
+/// Returns the processes below another, the nearest first.
 fn descendants(pid: i32) -> Vec<i32> {
     let below = |pid: &i32| -> Vec<i32> {
         let path = format!("/proc/{pid}/task");
@@ -119,7 +122,7 @@ fn descendants(pid: i32) -> Vec<i32> {
     found
 }
 
-/// A record may be missing where the run was ended before it had begun; what is there can be read.
+/// Checks that the record can be read. It may be missing if the run was killed before it began.
 fn readable(records: &std::path::Path, turn: u32) -> Result<(), Failed> {
     let files = fs::read_dir(records).into_iter().flatten().flatten();
     let paths = files.map(|file| file.path());
@@ -143,8 +146,8 @@ fn gone() -> Result<(), Failed> {
             return Ok(());
         }
         if began.elapsed() > Duration::from_secs(10) {
-            let told = String::from_utf8_lossy(&output.stdout).into_owned();
-            return Err(format!("{told}{sleeping:?}").into());
+            let shown = String::from_utf8_lossy(&output.stdout).into_owned();
+            return Err(format!("{shown}{sleeping:?}").into());
         }
     }
 }

@@ -1,4 +1,5 @@
-//! The same scenarios on other kernels, in a virtual machine and in virtual time: one trial for each kernel that `ci/kernels` has fetched.
+//! The same scenarios on other kernels, in a virtual machine and in virtual time: one trial per kernel that
+//! `ci/kernels` has downloaded.
 //!
 //! Expectations about time are exact here.
 
@@ -9,7 +10,7 @@ use std::process::{Output, Stdio};
 use libtest_mimic::{Failed, Trial};
 use nslab::lab::programs;
 
-use crate::program::{command, scratch, told};
+use crate::program::{command, scratch, transcript};
 
 /// Scenarios that must hold on every kernel.
 const FLAGSHIPS: &[&str] = &[
@@ -21,10 +22,10 @@ const FLAGSHIPS: &[&str] = &[
     "mtu-black-hole",
 ];
 
-/// The kernel's TIME_WAIT, whatever is set: the claims about it at their full 60 s.
+/// The kernel's TIME_WAIT does not depend on settings: the claims about it at their full 60 s.
 const TIME_WAIT: &[&str] = &["timewait-2min", "fin-timeout-timewait"];
 
-/// Ports that run out at the very moment at which they must: 200 of them, 4 a second.
+/// Ports run out at exactly the expected moment: 200 ports, 4 connections per second.
 ///
 /// ```text
 /// client ---- server :80
@@ -42,7 +43,7 @@ expect:
   - load.established == 200
 ";
 
-/// Two hours without a word, then probes: `tcp_keepalive_time`, and a peer that has vanished meanwhile.
+/// Two hours of silence, then probes: `tcp_keepalive_time`, with a peer that has vanished meanwhile.
 ///
 /// ```text
 /// client ---- server :80
@@ -62,7 +63,7 @@ expect:
   - server.tcp.ESTABLISHED == 20 at 130m
 ";
 
-/// An entry whose connection both ends have forgotten: `nf_conntrack_tcp_timeout_established`, 432,000 s, and a sweep after it.
+/// An entry whose connection both ends have forgotten: `nf_conntrack_tcp_timeout_established`, 432,000 s, then a sweep.
 ///
 /// ```text
 /// client -x- nat -x- server :80       both links are cut at 3 s
@@ -87,7 +88,7 @@ expect:
   - nat.conntrack.entries == 0 at 433200s
 ";
 
-/// Thousands of times of waiting and waking, on which any race of the emulator would show.
+/// Thousands of waits and wake-ups, which would show any race of the emulator.
 ///
 /// ```text
 /// client ---- server :80
@@ -145,7 +146,7 @@ pub(crate) fn trials() -> Vec<Trial> {
                 trial("keeps_time_wait_for_a_minute", |kernel| {
                     passes(kernel, TIME_WAIT, &[])
                 }),
-                trial("runs_out_of_ports_to_the_moment", |kernel| {
+                trial("runs_out_of_ports_at_the_exact_moment", |kernel| {
                     holds(kernel, "exactly", EXACTLY)
                 }),
                 trial("waits_two_hours", |kernel| {
@@ -159,7 +160,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         .collect()
 }
 
-/// Each of several has a cache of its own, so that it boots, and they contend for the processors.
+/// Boots several guests, each with a cache of its own, so that they contend for the processors.
 fn boots_the_same(kernel: &Path) -> Result<(), Failed> {
     let folder = tempfile::tempdir_in(scratch())?;
     let file = folder.path().join("paced.yaml");
@@ -184,20 +185,20 @@ fn boots_the_same(kernel: &Path) -> Result<(), Failed> {
     for child in started {
         let output = child?.wait_with_output()?;
         if output.status.code() != Some(0) {
-            return Err(told(&output).into());
+            return Err(transcript(&output).into());
         }
     }
     let record = |place: &PathBuf| fs::read(place.join("records/paced.nslab.jsonl"));
     let first = record(&places[0])?;
     for place in &places[1..] {
         if record(place)? != first {
-            return Err("two guests that booted side by side told different things".into());
+            return Err("two guests that booted side by side shown different things".into());
         }
     }
     Ok(())
 }
 
-/// A scenario of a test's own.
+/// Runs a scenario that belongs to the test.
 fn holds(kernel: &Path, name: &str, text: &str) -> Result<(), Failed> {
     let folder = tempfile::tempdir_in(scratch())?;
     let file = folder.path().join(name).with_extension("yaml");
@@ -215,6 +216,6 @@ fn passes(kernel: &Path, scenarios: &[&str], options: &[&str]) -> Result<(), Fai
     if output.status.code() == Some(0) {
         Ok(())
     } else {
-        Err(told(&output).into())
+        Err(transcript(&output).into())
     }
 }

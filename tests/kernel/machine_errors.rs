@@ -1,5 +1,5 @@
-//! What users are told where a guest, its kernel or QEMU fails, and that QEMU never outlives nslab: on the first kernel that `ci/kernels` has
-//! fetched.
+//! Errors of a guest, its kernel or QEMU are explained, and QEMU never outlives nslab. Uses the first kernel that
+//! `ci/kernels` has downloaded.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,9 +11,9 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::machine::kernels;
-use crate::program::{command, scratch, told};
+use crate::program::{command, scratch, transcript};
 
-/// How long anything here may take that takes seconds.
+/// The most that anything here may take that normally takes seconds.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 pub(crate) fn trials() -> Vec<Trial> {
@@ -25,15 +25,18 @@ pub(crate) fn trials() -> Vec<Trial> {
         Trial::test(name, move || test(&kernel))
     };
     vec![
-        trial("a_panic_of_the_guest_is_told_with_its_console", panic),
+        trial("a_panic_of_the_guest_is_reported_with_its_console", panic),
         trial("a_guest_out_of_memory_says_so", out_of_memory),
-        trial("a_killed_qemu_is_told", killed_qemu),
+        trial("a_killed_qemu_is_reported", killed_qemu),
         trial("qemu_does_not_outlive_a_killed_nslab", killed_nslab),
-        trial("a_missing_qemu_is_told_with_a_way_to_it", no_qemu),
-        trial("a_cache_that_cannot_be_written_is_told", no_cache),
-        trial("a_kernel_without_its_modules_is_told", no_modules),
-        trial("a_damaged_image_is_told", damaged),
-        trial("a_setting_of_nodes_is_none_of_the_kernel", setting_of_nodes),
+        trial("a_missing_qemu_is_reported_with_its_package", no_qemu),
+        trial("an_unwritable_cache_is_reported", no_cache),
+        trial("a_kernel_without_its_modules_is_reported", no_modules),
+        trial("a_damaged_image_is_reported", damaged),
+        trial(
+            "a_setting_of_nodes_is_not_one_of_the_kernel",
+            setting_of_nodes,
+        ),
     ]
 }
 
@@ -56,7 +59,7 @@ expect: [ load.established == {count} ]
     )
 }
 
-/// A run that a test can look at while it goes on.
+/// A run that a test can observe while it is going on.
 struct Begun {
     folder: tempfile::TempDir,
     command: Command,
@@ -70,18 +73,18 @@ fn run(kernel: &Path, text: &str) -> Result<Begun, Failed> {
     command
         .args(["run", "--no-progress", "--no-record", "--kernel"])
         .args([kernel, &file])
-        // Packages are taken into a store; not into the user's.
+        // Packages are imported into a store, but not into the user's.
         .env("NSLAB_KERNELS", folder.path().join("kernels"));
     Ok(Begun { folder, command })
 }
 
 fn expect(output: &Output, code: i32, texts: &[&str]) -> Result<(), Failed> {
-    let told = told(output);
-    let missing = texts.iter().find(|text| !told.contains(**text));
+    let shown = transcript(output);
+    let missing = texts.iter().find(|text| !shown.contains(**text));
     if output.status.code() == Some(code) && missing.is_none() {
         return Ok(());
     }
-    Err(format!("exit {code} and {texts:?} are expected: {told}").into())
+    Err(format!("exit {code} and {texts:?} are expected: {shown}").into())
 }
 
 fn panic(kernel: &Path) -> Result<(), Failed> {
@@ -108,7 +111,7 @@ fn out_of_memory(kernel: &Path) -> Result<(), Failed> {
     expect(&output, 0, &texts)
 }
 
-/// The machine of a run that has one, once it has.
+/// Waits for the virtual machine of a run and returns it.
 fn machine_of(run: &mut Child) -> Result<u32, Failed> {
     let deadline = Instant::now() + PATIENCE;
     while Instant::now() < deadline && run.try_wait()?.is_none() {
@@ -122,7 +125,7 @@ fn machine_of(run: &mut Child) -> Result<u32, Failed> {
             };
             let read = |file: &str| fs::read_to_string(entry.path().join(file)).unwrap_or_default();
             let is_child = read("status").contains(&format!("PPid:\t{}\n", run.id()));
-            // One that boots has no other life before.
+            // A machine that boots was not restored from a snapshot.
             if is_child && read("cmdline").contains("-incoming") {
                 return Ok(pid);
             }
@@ -144,7 +147,7 @@ fn killed_qemu(kernel: &Path) -> Result<(), Failed> {
     expect(
         &child.wait_with_output()?,
         3,
-        // It may be hit while it restores its guest, or in the run.
+        // The kill may hit while it restores its guest, or during the run.
         &["QEMU", "ended"],
     )
 }
@@ -157,7 +160,7 @@ fn killed_nslab(kernel: &Path) -> Result<(), Failed> {
     child.wait()?;
     let deadline = Instant::now() + PATIENCE;
     let status = PathBuf::from(format!("/proc/{machine}/status"));
-    // Dead and not yet waited for by its new parent is gone too.
+    // A dead process that its new parent has not yet waited for is gone, too.
     let is_there = || fs::read_to_string(&status).is_ok_and(|text| !text.contains("State:\tZ"));
     while is_there() {
         if Instant::now() > deadline {
@@ -188,7 +191,7 @@ fn no_cache(kernel: &Path) -> Result<(), Failed> {
     expect(&output, 0, &["boots it anew", &place])
 }
 
-/// A store below a folder, in which a kernel is `whole`.
+/// Creates a store below a folder, in which a kernel is `whole`.
 fn stored(kernel: &Path, folder: &Path) -> Result<PathBuf, Failed> {
     let store = folder.join("kernels");
     let added = crate::program::command()
@@ -205,7 +208,7 @@ fn no_modules(kernel: &Path) -> Result<(), Failed> {
         mut command,
     } = run(kernel, &scenario(20, ""))?;
     let store = stored(kernel, folder.path())?;
-    // Away from its configuration, so that only the guest can find out.
+    // Without its configuration, so that only the guest can find out.
     let image = folder.path().join("image");
     fs::copy(store.join("whole/image"), &image)?;
     let file = folder.path().join("pair.yaml");
@@ -229,7 +232,7 @@ fn no_modules(kernel: &Path) -> Result<(), Failed> {
     expect(&output, 3, &["/nowhere has no modules of Linux"])
 }
 
-/// As long as it is, with nothing where a piece of it was.
+/// Overwrites a piece of the file with zeros; its length stays the same.
 fn damaged(kernel: &Path) -> Result<(), Failed> {
     let folder = tempfile::tempdir_in(scratch())?;
     let store = stored(kernel, folder.path())?;
@@ -250,10 +253,10 @@ fn damaged(kernel: &Path) -> Result<(), Failed> {
         3,
         &["does not boot: its image cannot decompress itself: it is damaged"],
     )?;
-    // Not after all the time that it may take to boot.
+    // Not only after the time that it may take to boot.
     match began.elapsed() {
         took if took < Duration::from_secs(60) => Ok(()),
-        took => Err(format!("told after {took:?}").into()),
+        took => Err(format!("shown after {took:?}").into()),
     }
 }
 

@@ -1,16 +1,17 @@
-//! Tests that run for real, in namespaces: as root, or in a user namespace where that is allowed.
+//! Tests that run for real, in namespaces: as root, or in a user namespace if that is allowed.
 //!
-//! Where they cannot run they are listed as ignored, with the reason; `-- --include-ignored` insists on them.
+//! If they cannot run, they are listed as ignored, with the reason. `-- --include-ignored` runs them regardless.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot look fails")]
 #![expect(
     clippy::print_stderr,
-    reason = "why tests are ignored is told where they are listed"
+    reason = "why tests are ignored is shown where they are listed"
 )]
 
 mod advise;
 mod capture;
 mod compare;
+mod environments;
 mod evidence;
 mod host;
 mod killing;
@@ -19,15 +20,14 @@ mod machine_errors;
 mod parallel;
 mod program;
 mod scenarios;
-mod story;
-mod surroundings;
 mod truth;
+mod verdicts;
 
 use libtest_mimic::{Arguments, Trial};
 
 fn main() {
     let mut arguments = Arguments::from_args();
-    // Trials measure: beside each other they would measure each other.
+    // Trials measure, and would disturb each other's measurements.
     arguments.test_threads.get_or_insert(1);
     let obstacle = program::obstacle();
     if let Some(obstacle) = &obstacle {
@@ -39,14 +39,14 @@ fn main() {
     let trials: Vec<Trial> = scenarios::trials(&arguments)
         .into_iter()
         .chain(truth::trials())
-        .chain(story::trials())
+        .chain(verdicts::trials())
         .chain(evidence::trials())
         .chain(capture::trials())
         .chain(compare::trials())
         .chain(parallel::trials())
         .chain(advise::trials())
         .chain(killing::trials())
-        .chain(surroundings::trials())
+        .chain(environments::trials())
         .chain(machine::trials())
         .chain(machine_errors::trials())
         .map(|trial| {

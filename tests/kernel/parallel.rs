@@ -1,4 +1,4 @@
-//! What runs beside each other do to each other: nothing that is measured.
+//! Runs that go side by side do not change each other's measurements.
 
 use std::fs;
 use std::path::Path;
@@ -6,9 +6,9 @@ use std::path::Path;
 use libtest_mimic::{Failed, Trial};
 use serde_json::Value;
 
-use crate::program::{command, scratch, told};
+use crate::program::{command, scratch, transcript};
 
-/// Share by which a client's own count may differ: its attempts follow a schedule.
+/// The share by which a client's count may differ: its attempts follow a schedule.
 const NEAR: f64 = 0.02;
 
 pub(crate) fn trials() -> Vec<Trial> {
@@ -42,7 +42,7 @@ fn same() -> Result<(), String> {
             return Err(format!("{name}: {alone} alone, {together} beside others"));
         }
     }
-    // That they did go side by side: else nothing was shown.
+    // The runs did overlap; otherwise this would show nothing.
     let took = |report: &Value| report["took"].as_f64().unwrap();
     assert!(
         took(&all) < took(&one) * 0.8,
@@ -53,7 +53,7 @@ fn same() -> Result<(), String> {
     Ok(())
 }
 
-/// A queue that overflows or a load that all goes through, at different rates.
+/// A queue that overflows or a load that gets through, at different rates.
 fn scenario(number: u32) -> String {
     let (accept, expected) = match number % 2 {
         0 => ("never", "burst.established == 9"),
@@ -80,12 +80,12 @@ fn suite(folder: &Path, more: &[&str]) -> Result<Value, String> {
         .output()
         .unwrap();
     if output.status.code() != Some(0) {
-        return Err(told(&output));
+        return Err(transcript(&output));
     }
     Ok(serde_json::from_slice(&fs::read(&report).unwrap()).unwrap())
 }
 
-/// Outcomes of runs and of expectations, and what every client counted.
+/// Returns the outcomes of runs and expectations, and the counts of every client.
 fn figures(report: &Value) -> Vec<(String, Value)> {
     let mut figures = Vec::new();
     for scenario in report["scenarios"].as_array().unwrap() {

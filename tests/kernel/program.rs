@@ -4,7 +4,6 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
-/// The built program.
 pub(crate) fn command() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_nslab"));
     command
@@ -14,18 +13,17 @@ pub(crate) fn command() -> Command {
     command
 }
 
-/// A folder of the build's own for what tests write.
+/// A folder of the build for files that tests write.
 pub(crate) fn scratch() -> PathBuf {
     PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
 }
 
-/// Why namespaces cannot be made here, if they cannot.
+/// Returns the reason why namespaces cannot be created here, if there is one.
 pub(crate) fn obstacle() -> Option<String> {
     let output = run_text("name: probe\nnodes: { a: {} }\n", &[]);
     (output.status.code() != Some(0)).then(|| String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// Runs a scenario given as text.
 pub(crate) fn run_text(text: &str, arguments: &[&str]) -> Output {
     let mut file = tempfile::Builder::new()
         .prefix("scenario-")
@@ -42,8 +40,8 @@ pub(crate) fn run_text(text: &str, arguments: &[&str]) -> Output {
         .unwrap()
 }
 
-/// Standard output and error, for messages of failed tests.
-pub(crate) fn told(output: &Output) -> String {
+/// Returns the exit status and both outputs, for the messages of failed tests.
+pub(crate) fn transcript(output: &Output) -> String {
     format!(
         "exit {:?}\n{}{}",
         output.status.code(),

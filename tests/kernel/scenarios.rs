@@ -1,6 +1,6 @@
-//! Each shipped scenario is a trial, but for those tagged `slow`. The first that is tried runs all that are wanted, as a suite:
-//! their time is mostly waiting, and nothing that they measure changes because others run beside them.
-//! What comes of their claims must be what docs/truth.md says.
+//! Each shipped scenario is a trial, except those tagged `slow`. The first trial runs all that were selected,
+//! as a suite: they mostly wait, and running side by side changes nothing that they measure. The answers to
+//! their claims must agree with docs/truth.md.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
@@ -11,16 +11,16 @@ use nslab::scenario::{RunSpec, Scenario};
 use nslab::suite::ScenarioSource;
 use serde_json::Value;
 
-use crate::program::{command, scratch, told};
+use crate::program::{command, scratch, transcript};
 use crate::truth::TruthTable;
 
-/// What became of the scenarios; or why there is nothing.
+/// The results of the scenarios, or the reason why there are none.
 type Suite = Result<Ran, String>;
 
 struct Ran {
     /// Each scenario's part of the report, by its file.
     scenarios: BTreeMap<String, Value>,
-    /// What came of the claims.
+    /// The answers to the claims.
     truth: TruthTable,
 }
 
@@ -49,8 +49,8 @@ fn parsed(source: &ScenarioSource) -> Scenario {
     nslab::scenario::parse(&source.label, &source.text, &BTreeMap::new()).unwrap()
 }
 
-/// Whether at least one run of the scenario has all its programs on this machine. A scenario without such a run is left
-/// out, with a line for `ci/test`, so that it never counts as passed.
+/// Returns true if at least one run of the scenario has all its programs on this machine. A scenario without
+/// such a run is left out, with a line for `ci/test`, so that it never counts as passed.
 fn can_run(source: &ScenarioSource) -> bool {
     let lacks = |run: &RunSpec| {
         let mut programs = run.requires.programs.iter();
@@ -68,7 +68,7 @@ fn is_installed(program: &str) -> bool {
     programs::find(program, &path).is_some()
 }
 
-/// As the harness itself sees its arguments.
+/// Applies the filters as the harness does.
 fn is_wanted(label: &str, arguments: &Arguments) -> bool {
     let fits = |filter: &String| {
         if arguments.exact {
@@ -85,7 +85,7 @@ fn run(labels: &[String]) -> Suite {
     let report = folder.path().join("suite.json");
     let truth = folder.path().join("truth.md");
     let output = command()
-        // What fails is tried once more, and told if it passes then: a scenario that needs it is to be mended.
+        // A failure is retried once, and reported if it passes then: a scenario that needs retries should be fixed.
         .args([
             "run",
             "--no-progress",
@@ -100,7 +100,7 @@ fn run(labels: &[String]) -> Suite {
         .args(labels)
         .output()
         .map_err(|error| error.to_string())?;
-    let text = std::fs::read(&report).map_err(|_| told(&output))?;
+    let text = std::fs::read(&report).map_err(|_| transcript(&output))?;
     let json: Value = serde_json::from_slice(&text).map_err(|error| error.to_string())?;
     let scenarios = json["scenarios"].as_array().cloned().unwrap_or_default();
     let file = |scenario: &Value| scenario["file"].as_str().unwrap_or_default().to_owned();
@@ -116,14 +116,14 @@ fn run(labels: &[String]) -> Suite {
 fn holds(label: &str, suite: &Suite) -> Result<(), Failed> {
     let ran = suite.as_ref()?;
     let scenario = ran.scenarios.get(label);
-    let scenario = scenario.ok_or("the suite does not tell of it")?;
+    let scenario = scenario.ok_or("the suite report does not contain it")?;
     let applicable = match scenario["outcome"].as_str() {
         Some("passed") => true,
         Some("flaky") => {
             eprintln!("{label} passed only when retried: {}", reasons(scenario));
             true
         }
-        // Nothing was learnt: this kernel lacks what it takes, or the machine was too busy, also when all else had ended.
+        // No result: this kernel lacks something, or the machine was too busy even when everything else had ended.
         Some(outcome @ ("not-applicable" | "inconclusive")) => {
             eprintln!("skipped: {label}: {outcome}: {}", reasons(scenario));
             false
@@ -139,11 +139,11 @@ fn holds(label: &str, suite: &Suite) -> Result<(), Failed> {
     Ok(())
 }
 
-/// Why runs, and what in them, did not pass.
+/// Returns the reasons of the runs and expectations that did not pass.
 fn reasons(scenario: &Value) -> String {
     let runs = scenario["runs"].as_array().into_iter().flatten();
     let not_passed = runs.filter(|run| run["outcome"] != "passed");
-    let told = not_passed.map(|run| {
+    let shown = not_passed.map(|run| {
         let wrong = run["expectations"].as_array().into_iter().flatten();
         let wrong = wrong.filter(|verdict| verdict["outcome"] != "passed");
         let wrong: Vec<String> = wrong
@@ -151,5 +151,5 @@ fn reasons(scenario: &Value) -> String {
             .collect();
         format!("{}: {}{}", run["variant"], run["reason"], wrong.concat())
     });
-    told.collect::<Vec<_>>().join("\n")
+    shown.collect::<Vec<_>>().join("\n")
 }

@@ -1,5 +1,6 @@
-//! The truth table of a run against the committed one, docs/truth.md: the same claims, and the same said of them. What was observed
-//! differs from run to run and is not compared; nor is, on another kernel, what is said.
+//! Compares the truth table of a run with the committed one, docs/truth.md: the same claims with the same
+//! answers. Observed values differ from run to run and are not compared; on another kernel, neither are the
+//! answers.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,13 +8,13 @@ use libtest_mimic::{Failed, Trial};
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![Trial::test(
-        "a run that finds something else than the table says is told",
-        differences_are_told,
+        "a run that finds something else than the table says is shown",
+        differences_are_reported,
     )]
 }
 
 pub(crate) struct TruthTable {
-    /// Major and minor version of the kernels, as the heading has them: `Linux 6.18`.
+    /// Major and minor version of the kernels, as in the heading: `Linux 6.18`.
     kernels: BTreeSet<String>,
     /// Claim and result, by scenario.
     rows: BTreeMap<String, (String, String)>,
@@ -36,8 +37,8 @@ impl TruthTable {
         }
     }
 
-    /// Whether what was found of a scenario's claim is what the committed table says; if not, what to do. One that is not
-    /// `applicable` here found nothing.
+    /// Checks that the answer to a scenario's claim agrees with the committed table, and otherwise returns what
+    /// to do. A scenario that is not `applicable` here has no answer.
     pub(crate) fn agrees(
         &self,
         committed: &Self,
@@ -54,8 +55,8 @@ impl TruthTable {
         let (Some((claim, truth)), Some((said_claim, said_truth))) = (found, said) else {
             return Err(disagree());
         };
-        let told = applicable && self.kernels == committed.kernels;
-        if claim == said_claim && (!told || truth == said_truth) {
+        let shown = applicable && self.kernels == committed.kernels;
+        if claim == said_claim && (!shown || truth == said_truth) {
             Ok(())
         } else {
             Err(disagree())
@@ -63,7 +64,7 @@ impl TruthTable {
     }
 }
 
-/// Scenario, claim and result of a line that is a row.
+/// Returns scenario, claim and result if the line is a row.
 fn row(line: &str) -> Option<(String, (String, String))> {
     let mut cells = line.strip_prefix("| [")?.split(" | ");
     let name = cells.next()?.split("](").next()?;
@@ -73,7 +74,7 @@ fn row(line: &str) -> Option<(String, (String, String))> {
     ))
 }
 
-fn differences_are_told() -> Result<(), Failed> {
+fn differences_are_reported() -> Result<(), Failed> {
     let table = |kernel: &str, claim: &str, truth: &str| {
         TruthTable::read(&format!(
             "Observed by nslab 1 on Linux {kernel}-x (y).\n| [a](<b>) | {claim} | {truth} | a: Linux 1 |\n"
@@ -88,14 +89,14 @@ fn differences_are_told() -> Result<(), Failed> {
         (table("6.19.1", "Other.", "**true**"), true, false),
         (TruthTable::read(""), true, false),
     ] {
-        let told = found.agrees(&committed, "a", applicable);
-        if told.is_ok() != agrees {
-            return Err(format!("{:?} of {:?}", told, found.rows).into());
+        let shown = found.agrees(&committed, "a", applicable);
+        if shown.is_ok() != agrees {
+            return Err(format!("{:?} of {:?}", shown, found.rows).into());
         }
     }
     let missing = committed.agrees(&TruthTable::read(""), "a", true);
     match missing {
-        Err(told) if told.contains("ci/truth-table") => Ok(()),
+        Err(shown) if shown.contains("ci/truth-table") => Ok(()),
         other => Err(format!("{other:?}").into()),
     }
 }

@@ -1,4 +1,4 @@
-//! Advice and comparisons as they are shown. Needs no privileges: what was observed is stored, or made here.
+//! Advice and comparisons as they are displayed. Needs no privileges: the observations are stored, or made here.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -52,7 +52,7 @@ fn trial() -> Trial {
     }
 }
 
-/// A kernel with three keys of a namespace's own and one of the whole kernel's.
+/// A kernel with three settings per namespace and one for the whole kernel.
 fn lines(text: &str) -> Vec<LineAdvice> {
     let found = |value: &str, writable| FoundSysctl {
         value: Some(value.to_owned()),
@@ -182,7 +182,7 @@ fn advice_for_machines_has_each_line_with_its_keys() {
 }
 
 #[test]
-fn what_a_file_says_is_shown_and_does_nothing() {
+fn text_of_a_file_is_shown_and_has_no_effect() {
     let evil = "<script>alert(1)</script> = \x1b[31m|x\nnet.core.somaxconn = <b>|`*\x1b]0;t\x07\n";
     let advice = advice(evil);
     let page = report::advice::html(&advice);

@@ -1,14 +1,14 @@
-//! Holds the code to the house: who may import whom, how long a file may be, which lints are on.
+//! Holds the code to the rules of the house: who may import whom, how long a file may be, which lints are on.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Lines that a source file may have; one noun a file fits well below.
+/// The number of lines that a source file may have; a file with one noun stays well below.
 const LONGEST_FILE: usize = 500;
 
-/// Each module with what it may use beside `names`, `units`, `causes`, `tcp` and `random`.
-/// Arrows point one way: a module uses only what is listed.
+/// Each module with the modules that it may use besides `names`, `units`, `causes`, `tcp` and `random`. Imports
+/// point one way: a module uses only what is listed.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("names", &[]),
     ("units", &[]),
@@ -106,7 +106,7 @@ fn the_table_itself_has_no_cycle() {
 }
 
 #[test]
-fn no_file_is_several_things() {
+fn no_file_is_too_long() {
     let long: Vec<String> = sources()
         .into_iter()
         .chain(files_below("tests", "rs"))
@@ -142,7 +142,7 @@ fn only_sys_opens_unsafe_code_and_the_proc_file_system() {
         if module_of(&path) == "sys" {
             continue;
         }
-        // Tests beside the code may look at the kernel for themselves.
+        // Unit tests may look at the kernel for themselves.
         let shipped = text.split("#[cfg(test)]").next().unwrap_or_default();
         let in_tests = |part: &std::ffi::OsStr| part == "tests" || part == "tests.rs";
         if path.components().any(|part| in_tests(part.as_os_str())) {
@@ -199,7 +199,7 @@ fn the_lints_are_on_and_never_silenced_without_a_reason() {
     }
 }
 
-/// The module that a file of `src` belongs to: its first folder, or its own name at the top.
+/// Returns the module that a file of `src` belongs to: its first folder, or its own name at the top.
 fn module_of(path: &Path) -> String {
     let below = path.strip_prefix(root().join("src")).unwrap();
     let first = below.components().next().unwrap();

@@ -1,4 +1,4 @@
-//! Holds the shipped scenarios to what their readers rely on.
+//! Checks the shipped scenarios for the things that their readers rely on.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Comparisons of sets, made of stored records of real runs, some of them changed. Needs no privileges.
+//! Comparisons of sets, made from stored records of real runs, some of them changed. Needs no privileges.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use nslab::units::Unit;
 
 const THRESHOLD: f64 = 0.02;
 
-/// The result of a stored run.
+/// Returns the result of a stored run.
 fn stored(name: &str) -> RunResult {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/records/runs");
     let record = StoredRun::read(&folder.join(name)).unwrap();
@@ -26,7 +26,7 @@ fn with_reuse() -> RunResult {
     stored("exhaustion-reuse.nslab.jsonl.gz")
 }
 
-/// Runs with one more series, of these last values.
+/// Returns runs with one more series, which ends with these values.
 fn with(name: &str, kind: SeriesKind, values: &[i64]) -> Vec<RunResult> {
     let each = values.iter().map(|value| {
         let mut run = without_reuse();
@@ -86,21 +86,21 @@ fn the_same_runs_have_no_effect_on_each_other() {
 }
 
 #[test]
-fn what_varies_more_than_it_differs_is_too_noisy_to_tell() {
+fn values_that_vary_more_than_they_differ_are_too_noisy() {
     let a = with("load.completed", SeriesKind::Counter, &[1000, 1200, 800]);
     let b = with("load.completed", SeriesKind::Counter, &[1100, 900, 1300]);
     let noisy = Comparison::of(&a, &b, THRESHOLD);
     assert_eq!(noisy.answer, Conclusion::TooNoisy);
     assert!(!noisy.is_certain());
     assert_eq!(noisy.decisive()[0].metric, "load.completed");
-    // The same figures, where a difference matters only from half of all on.
+    // The same figures, when a difference matters only from 50 % on.
     let same = Comparison::of(&a, &b, 1.0);
     assert_eq!(same.answer, Conclusion::NoEffect);
     assert!(!same.is_certain(), "what varies may vary more");
 }
 
 #[test]
-fn a_counter_of_the_kernel_decides_only_where_clients_noticed_nothing() {
+fn kernel_counters_decide_only_if_clients_noticed_nothing() {
     let drops = |value| with("server.TcpExtListenDrops", SeriesKind::Counter, &[value; 3]);
     let hurts = Comparison::of(&drops(0), &drops(500), THRESHOLD);
     assert_eq!(hurts.answer, Conclusion::Hurts);
@@ -131,7 +131,7 @@ fn a_few_failures_among_many_attempts_do_not_matter() {
 
 #[test]
 fn states_are_neither_better_nor_worse() {
-    // `client.tcp.TIME_WAIT` is named by the scenario, `client.tcp.LISTEN` is not.
+    // The scenario names `client.tcp.TIME_WAIT` and does not name `client.tcp.LISTEN`.
     let named = |value| with("client.tcp.TIME_WAIT", SeriesKind::Gauge, &[value; 3]);
     assert_eq!(
         Comparison::of(&named(1000), &named(100), THRESHOLD).answer,
@@ -145,7 +145,7 @@ fn states_are_neither_better_nor_worse() {
 }
 
 #[test]
-fn what_this_kernel_lacks_is_not_applicable_with_its_reason() {
+fn a_setting_that_this_kernel_lacks_is_not_applicable_with_its_reason() {
     let lacks = |mut run: RunResult| {
         run.timeline.end = Some(RunEnd::NotApplicable("no such key".to_owned()));
         run.verdict.outcome = Outcome::NotApplicable;
@@ -159,7 +159,7 @@ fn what_this_kernel_lacks_is_not_applicable_with_its_reason() {
 }
 
 #[test]
-fn settings_that_keep_the_lab_from_standing_are_not_applicable_and_other_errors_are_errors() {
+fn settings_that_prevent_the_lab_are_not_applicable_and_other_errors_are_errors() {
     let errored = |built: bool| {
         let mut run = with_reuse();
         run.timeline.end = Some(RunEnd::Errored("refused".to_owned()));

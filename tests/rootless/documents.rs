@@ -1,4 +1,5 @@
-//! Holds the documents for contributors to the code: the files that they name exist and contain what they are said to contain.
+//! Checks the documents for contributors against the code: the files that they name exist and contain what the
+//! documents say.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -15,7 +16,7 @@ const DOCUMENTS: &[&str] = &[
     "docs/dev/style.md",
 ];
 
-/// Folders and files at the top whose names make a word in backticks a path.
+/// The folders whose names mark a word in backticks as a path.
 const TOP: &[&str] = &[
     "src/",
     "tests/",
@@ -52,7 +53,7 @@ fn every_path_that_a_document_names_exists() {
 
 /// "`ITEM` in `PATH`" claims that the file contains the item.
 #[test]
-fn every_place_in_a_recipe_contains_what_it_is_said_to_contain() {
+fn every_place_in_a_recipe_contains_its_item() {
     let claim = Regex::new(r"`([^`]+)`\s+in\s+`([^`\s]+)`").unwrap();
     let mut wrong = Vec::new();
     let mut claims = 0;
@@ -106,7 +107,7 @@ fn ci_check_runs_every_test_program_without_privileges() {
     assert!(continuous.contains("ci/test"), ".ci/run is not ci/test");
 }
 
-/// `ci/test` leaves tests out by names that begin with a program's name. A pattern that no test has would leave out nothing.
+/// `ci/test` skips tests by the program that begins their name. A pattern that matches no test would skip nothing.
 #[test]
 fn every_pattern_of_a_program_matches_a_test() {
     let names: BTreeSet<String> = ["src", "tests"]
@@ -140,7 +141,7 @@ fn every_pattern_of_a_program_matches_a_test() {
     }
 }
 
-/// The relative links of a document, without their anchors.
+/// Returns the relative links of a document, without their anchors.
 fn links(text: &str) -> Vec<String> {
     let link = Regex::new(r"\]\(([^)#\s]+)").unwrap();
     link.captures_iter(text)

@@ -1,5 +1,5 @@
-//! Judges stored runs. No kernel, no privileges: `records/*.jsonl` are the lines of runs, written by hand from numbers
-//! known of such runs; each snapshot is the verdict on one of them.
+//! Judges stored runs. `tests/data/records/*.jsonl` are the events of runs, written by hand from numbers of
+//! real ones; each snapshot is the verdict on one of them. Needs no kernel and no privileges.
 
 use nslab::fixtures;
 use std::io::BufReader;
@@ -22,7 +22,7 @@ fn record(name: &str) -> Timeline {
 }
 
 fn judged(name: &str, expect: Vec<Expectation>) -> RunVerdict {
-    // Lines as in a file whose expectations begin on its 20th.
+    // Lines as in a file whose expectations begin on line 20.
     let numbered = (20..).zip(expect).map(|(line, expectation)| Expectation {
         place: Place { line, column: 5 },
         ..expectation
@@ -84,7 +84,7 @@ fn about(left: Expr, right: Expr, share: f64) -> Claim {
     }
 }
 
-/// `series op value window`, of counts.
+/// Builds `series op value window` for counts.
 fn count(series: &str, op: CompareOp, value: f64, window: Window) -> Expectation {
     let shown = match window {
         Window::End => String::new(),
@@ -204,7 +204,7 @@ fn port_exhaustion_passes() {
 }
 
 #[test]
-fn wrong_expectations_of_a_full_table_fail_and_name_what_was_observed() {
+fn wrong_expectations_of_a_full_table_fail_with_the_observed_values() {
     use CompareOp::{Equal, GreaterOrEqual, Less};
     insta::assert_json_snapshot!(judged(
         "table-full",
@@ -265,7 +265,7 @@ fn an_emulated_run_says_so_everywhere() {
 }
 
 #[test]
-fn a_run_on_a_kernel_that_lacks_what_it_needs_is_not_applicable() {
+fn a_run_on_a_kernel_without_its_requirements_is_not_applicable() {
     let expect = vec![count(
         "old.established",
         CompareOp::Equal,
@@ -287,7 +287,7 @@ fn a_run_that_could_not_begin_is_errored() {
 }
 
 #[test]
-fn a_run_whose_worker_was_killed_is_errored_with_what_was_learnt() {
+fn a_run_whose_worker_was_killed_is_errored_with_its_observations() {
     let mut expect = port_exhaustion();
     expect.push(count(
         "load.established",

@@ -1,7 +1,7 @@
 //! Tests that need no privileges and end in seconds.
 //!
-//! Scenarios and records are plain data, so reading, judging and reporting them runs anywhere. What these tests read is in
-//! `tests/data`. Select some by their module: `cargo test --test rootless reports::junit`.
+//! Scenarios and records are plain data, so reading, judging and reporting them runs anywhere. The data of
+//! these tests is in `tests/data`. Select some by their module: `cargo test --test rootless reports::junit`.
 
 #![expect(clippy::unwrap_used, reason = "a failed `unwrap` is a failed test")]
 

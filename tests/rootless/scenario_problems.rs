@@ -1,4 +1,4 @@
-//! What people read when a scenario file is wrong: one file a class of mistake, with the rendered problems as snapshots.
+//! The messages for wrong scenario files: one file per class of mistake, with the rendered problems as snapshots.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use nslab::scenario::{Problems, parse};
 
-/// The problems of a file under `tests/data/scenarios/bad`.
+/// Reads a file in `tests/data/scenarios/bad` and returns its problems.
 fn problems(name: &str) -> Problems {
     let label = format!("{name}.yaml");
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -32,48 +32,48 @@ macro_rules! problems {
 }
 
 problems! {
-    a_key_that_is_not_known_is_named_with_the_one_that_was_meant: "unknown-key",
-    a_name_that_is_not_known_is_named_with_the_one_that_was_meant: "unknown-name",
-    a_quantity_of_another_unit_is_told_from_one_without: "wrong-unit",
-    nothing_happens_zero_times_a_second: "zero",
+    an_unknown_key_is_reported_with_a_suggestion: "unknown-key",
+    an_unknown_name_is_reported_with_a_suggestion: "unknown-name",
+    a_wrong_unit_is_distinguished_from_a_missing_one: "wrong-unit",
+    a_rate_of_zero_is_refused: "zero",
     a_value_of_the_wrong_type_says_what_it_should_be: "wrong-type",
-    duplicates_show_both_places: "duplicate",
-    a_target_that_cannot_be_reached_is_found_before_anything_runs: "unreachable-target",
-    an_expectation_that_cannot_be_read_says_what_was_expected_where: "expectation-syntax",
+    duplicate_keys_are_shown_at_both_places: "duplicate",
+    an_unreachable_target_is_found_before_anything_runs: "unreachable-target",
+    an_unreadable_expectation_is_reported_with_the_expected_words: "expectation-syntax",
     units_of_an_expectation_are_compared_at_their_own_columns: "expectation-units",
     a_metric_that_does_not_exist_is_pointed_at_inside_its_line: "unknown-metric",
     loads_have_bounds: "out-of-bounds",
     servers_and_links_have_bounds: "out-of-bounds-server",
-    an_alias_bomb_does_not_go_off: "alias-bomb",
+    an_alias_bomb_is_refused: "alias-bomb",
     depth_is_bounded: "depth-bomb",
     tabs_are_named: "yaml-tabs",
-    a_colon_in_a_title_wants_quotes: "yaml-colon",
-    braces_of_a_parameter_inside_braces_want_quotes: "yaml-braces",
+    a_title_with_a_colon_needs_quotes: "yaml-colon",
+    parameters_with_braces_need_quotes_inside_braces: "yaml-braces",
     an_open_brace_is_found: "yaml-unclosed",
     a_file_holds_one_scenario: "two-documents",
-    an_empty_file_is_no_scenario: "empty",
-    a_text_is_no_scenario: "not-a-mapping",
-    parameters_that_are_not_known_are_found_where_they_are_used: "parameters",
-    who_closes_is_not_contradictory: "who-closes",
+    an_empty_file_is_not_a_scenario: "empty",
+    a_text_is_not_a_scenario: "not-a-mapping",
+    unknown_parameters_are_reported_at_their_use: "parameters",
+    closing_options_do_not_contradict_each_other: "who-closes",
     a_client_has_exactly_one_load: "loads",
-    a_problem_of_some_runs_says_of_which: "variants",
+    a_problem_of_some_variants_names_them: "variants",
     comparisons_name_variants_and_expectations_do_not: "compare",
-    comparing_needs_variants: "compare-without-variants",
-    one_version_of_ip_and_well_formed_names: "ip-and-names",
-    translation_goes_somewhere: "nat",
-    nothing_reaches_an_island: "no-way",
-    what_is_wrong_in_some_runs_only_says_in_which: "some-runs",
-    a_comparison_without_quotes_is_a_block_scalar_to_yaml: "yaml-greater",
-    a_regular_expression_in_brackets_wants_quotes: "yaml-regex",
+    a_comparison_needs_variants: "compare-without-variants",
+    addresses_have_one_ip_version_and_names_are_well_formed: "ip-and-names",
+    a_translation_needs_an_existing_target: "nat",
+    an_island_cannot_be_reached: "no-way",
+    a_problem_of_some_runs_names_them: "some-runs",
+    an_unquoted_comparison_is_a_block_scalar_in_yaml: "yaml-greater",
+    a_regular_expression_in_brackets_needs_quotes: "yaml-regex",
     settings_and_steps_are_checked: "sysctls-and-steps",
     keys_and_values_of_settings_are_checked_by_the_catalogue: "sysctl-keys",
-    netem_has_something_to_do_and_stays_as_it_is: "netem",
-    faults_name_a_link_its_ends_and_what_they_do: "faults",
+    netem_needs_an_impairment_and_cannot_change: "netem",
+    faults_name_a_link_its_ends_and_an_effect: "faults",
     floods_come_from_an_end_of_the_network: "floods",
     a_claim_is_true_false_or_partly: "truth",
-    truth_is_that_of_a_claim: "truth-without-claim",
-    a_proxy_passes_on_what_does_not_come_back: "proxies",
-    what_serves_is_ready_on_a_port_of_its_own: "serving",
+    truth_needs_a_claim: "truth-without-claim",
+    a_proxy_does_not_forward_to_itself: "proxies",
+    a_serving_command_needs_a_port_of_its_own: "serving",
     control_characters_do_not_reach_the_terminal: "control-characters",
 }
 
@@ -88,7 +88,7 @@ fn every_file_of_mistakes_has_a_snapshot() {
 }
 
 #[test]
-fn what_is_set_from_the_command_line_must_be_a_parameter() {
+fn set_accepts_only_parameters() {
     let text = "params: { rate: 5/s }\nmatrix: { ports: [1] }\nnodes: {}\n";
     let set = [("raet", "6/s"), ("ports", "5")];
     let set = set.map(|(name, value)| (name.to_owned(), value.to_owned()));
@@ -113,7 +113,7 @@ fn colour_is_only_used_when_asked_for() {
 }
 
 #[test]
-fn bombs_are_defused_at_once() {
+fn bombs_are_refused_quickly() {
     let started = Instant::now();
     let bombs = [
         "[".repeat(500_000),

@@ -1,11 +1,10 @@
-//! What the templates and documents have people type must exist.
+//! The commands and options that templates and documents show must exist.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-/// Files that show command lines of nslab.
 const SHOWING: &[&str] = &[
     "action.yml",
     "ci/templates/github.yml",
@@ -16,7 +15,7 @@ const SHOWING: &[&str] = &[
 ];
 
 #[test]
-fn every_option_that_is_shown_exists() {
+fn every_option_in_the_documents_exists() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut wrong = Vec::new();
     let mut seen = BTreeSet::new();
@@ -31,7 +30,7 @@ fn every_option_that_is_shown_exists() {
                 else {
                     continue;
                 };
-                // A table's cell or a comment ends what is typed.
+                // A table cell or a comment ends the command line.
                 let typed = rest.split(['`', '|', '#']).next().unwrap_or_default();
                 for word in typed
                     .split([' ', '='])

@@ -1,4 +1,4 @@
-//! The library as other people's tests use it, in their own test functions.
+//! The library as other projects use it, in their own test functions.
 
 use std::error::Error;
 use std::io::{Read, Write};
@@ -59,18 +59,18 @@ clients: { burst: { node: client, to: web, connect: { rate: 40/s, count: 20, tim
 
 #[test]
 #[ignore = "kernel test: needs network namespaces"]
-fn kernel_what_is_observed_is_judged() -> testbed::Result {
+fn kernel_observations_are_judged() -> testbed::Result {
     testbed::isolated(|| {
         let text = format!("{QUEUE}expect: [burst.established == 9]");
         let observed = Testbed::build(&text)?.finish()?;
         observed.check()?;
         assert_eq!(observed.last("burst.established"), Some(9));
 
-        // Its twin: an expectation that does not hold is told with what was observed.
+        // The opposite: an expectation that does not hold is reported with the observed value.
         let text = format!("{QUEUE}expect: [burst.established == 20]");
         let unmet = Testbed::build(&text)?.finish()?.check();
-        let told = unmet.expect_err("nine of twenty").to_string();
-        assert!(told.contains("burst.established was 9"), "{told}");
+        let shown = unmet.expect_err("nine of twenty").to_string();
+        assert!(shown.contains("burst.established was 9"), "{shown}");
         Ok(())
     })
 }
@@ -80,7 +80,7 @@ fn kernel_what_is_observed_is_judged() -> testbed::Result {
 fn kernel_a_failure_inside_is_a_failure_outside() {
     let inside = || Err::<(), Box<dyn Error>>("the kernel behaves otherwise".into());
     let error = testbed::isolated(inside).expect_err("it fails");
-    // Inside, the error goes on its way as it is, so that only the one outside is looked at.
+    // Inside, the error passes unchanged, so only the outer one is checked.
     if let Some(IsolationError::Failed { output, .. }) = error.downcast_ref() {
         assert!(output.contains("the kernel behaves otherwise"), "{output}");
     } else {
@@ -102,7 +102,7 @@ fn kernel_a_program_that_daemonises_ends_with_the_test() -> testbed::Result {
         assert!(is_running(MARK)?);
         Ok(())
     })?;
-    // The process inside comes here, too, while the program still runs.
+    // The inner process reaches this point, too, while the program still runs.
     if std::env::var_os("NSLAB_TESTBED").is_none() {
         assert!(!is_running(MARK)?);
     }
@@ -115,11 +115,11 @@ fn is_running(argument: &str) -> std::io::Result<bool> {
 }
 
 #[test]
-fn mistakes_in_the_text_are_told_before_anything_is_built() {
-    let told = |text: &str| Testbed::build(text).expect_err("a mistake").to_string();
-    let unknown = told("nodes: { client: {} }\nlinks: [{ between: [client, sever] }]");
+fn mistakes_in_the_text_are_reported_before_anything_is_built() {
+    let shown = |text: &str| Testbed::build(text).expect_err("a mistake").to_string();
+    let unknown = shown("nodes: { client: {} }\nlinks: [{ between: [client, sever] }]");
     assert!(unknown.contains("sever"), "{unknown}");
-    let several = told(&format!("{NAT}variants: {{ a: {{}}, b: {{}} }}"));
+    let several = shown(&format!("{NAT}variants: {{ a: {{}}, b: {{}} }}"));
     assert!(several.contains("2 runs"), "{several}");
     let bounded = Testbed::build("nodes: { client: { limits: { nofile: 64 } } }");
     assert!(matches!(bounded, Err(TestbedError::Nofile { .. })));

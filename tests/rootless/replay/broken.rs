@@ -1,4 +1,4 @@
-//! Records that are cut, corrupt, of another version, or none.
+//! Records that are cut, corrupt, of another version, or missing.
 
 use std::io::Write as _;
 
@@ -12,7 +12,7 @@ fn report(bytes: &[u8]) -> std::process::Output {
 }
 
 #[test]
-fn a_run_that_was_killed_shows_what_was_learnt() {
+fn a_killed_run_shows_what_it_observed() {
     let whole = stored(NAME);
     let header = whole.find('\n').unwrap() + 1;
     for share in [0.0, 0.1, 0.5, 0.9] {
@@ -34,7 +34,7 @@ fn a_run_that_was_killed_shows_what_was_learnt() {
 }
 
 #[test]
-fn a_run_without_its_last_line_is_judged_all_the_same() {
+fn a_run_without_its_last_line_is_still_judged() {
     let whole = stored(NAME);
     let end = whole.trim_end().rfind('\n').unwrap() + 1;
     let output = report(&whole.as_bytes()[..end]);
@@ -57,7 +57,7 @@ fn a_compressed_record_may_be_cut_too() {
 }
 
 #[test]
-fn a_corrupt_line_is_told_by_its_number() {
+fn a_corrupt_line_is_reported_by_its_number() {
     let mut lines: Vec<String> = stored(NAME).lines().map(str::to_owned).collect();
     lines[20] = lines[20].replace("\":", "\"");
     let output = report((lines.join("\n") + "\n").as_bytes());
@@ -66,7 +66,7 @@ fn a_corrupt_line_is_told_by_its_number() {
 }
 
 #[test]
-fn a_newer_version_is_told_with_both_versions_and_the_others_are_still_reported() {
+fn a_newer_version_is_reported_with_both_versions_next_to_the_others() {
     let newer = stored(NAME).replacen(
         "\"version\":1,\"nslab\":\"0.1.0\"",
         "\"version\":9,\"nslab\":\"7.0.0\"",
@@ -75,10 +75,10 @@ fn a_newer_version_is_told_with_both_versions_and_the_others_are_still_reported(
     let (_folder, path) = record_of(newer.as_bytes());
     let output = nslab(&["report", &path, "runs/other-kernel.nslab.jsonl"]);
     assert_eq!(code(&output), 2);
-    let told = err(&output);
+    let shown = err(&output);
     assert!(
-        told.contains("version 9") && told.contains("nslab 7.0.0"),
-        "{told}"
+        shown.contains("version 9") && shown.contains("nslab 7.0.0"),
+        "{shown}"
     );
     assert!(
         out(&output).contains("N/A  other-kernel"),
@@ -92,13 +92,13 @@ fn a_run_that_this_build_does_not_understand_keeps_its_verdict() {
     let foreign = stored("wrong-queue-backlog=4").replacen("\"workload\":{", "\"wrkload\":{", 1);
     let output = report(foreign.as_bytes());
     assert_eq!(code(&output), 1, "{}", err(&output));
-    let told = out(&output);
+    let shown = out(&output);
     for part in [
         "not judged again",
         "missing field `workload`",
         "5 == 4 does not hold",
     ] {
-        assert!(told.contains(part), "{part}: {told}");
+        assert!(shown.contains(part), "{part}: {shown}");
     }
     let (_folder, path) = record_of(foreign.as_bytes());
     let output = nslab(&[
@@ -116,7 +116,7 @@ fn a_run_that_this_build_does_not_understand_keeps_its_verdict() {
 }
 
 #[test]
-fn a_text_that_this_build_does_not_understand_is_no_hindrance() {
+fn a_text_that_this_build_does_not_understand_is_no_obstacle() {
     let foreign = stored("wrong-queue-backlog=4").replacen("claim", "clam", 1);
     let foreign = foreign.replacen("nname: wrong-queue", "nnome: wrong-queue", 1);
     let output = report(foreign.as_bytes());
@@ -130,8 +130,8 @@ fn a_text_that_this_build_does_not_understand_is_no_hindrance() {
 }
 
 #[test]
-fn what_is_no_record_is_told() {
-    for (bytes, told) in [
+fn files_that_are_not_records_are_reported() {
+    for (bytes, shown) in [
         (&b""[..], "it is empty"),
         (b"name: a\n", "not the header of an nslab record"),
         (b"{}\n", "not the header of an nslab record"),
@@ -139,7 +139,7 @@ fn what_is_no_record_is_told() {
     ] {
         let output = report(bytes);
         assert_eq!(code(&output), 2);
-        assert!(err(&output).contains(told), "{told}: {}", err(&output));
+        assert!(err(&output).contains(shown), "{shown}: {}", err(&output));
     }
     let output = nslab(&["report", "no-such.nslab.jsonl"]);
     assert_eq!(code(&output), 2);

@@ -1,4 +1,4 @@
-//! A worker that tells much at once: nothing of it may miss the result, and the record holds the same.
+//! A worker that writes many events at once: none is missing from the result, and the record holds the same.
 
 use std::fmt::Write;
 use std::os::unix::fs::PermissionsExt;
@@ -11,27 +11,27 @@ use nslab::scenario;
 use nslab::suite::{Options, Records, ScenarioFile, run_suite};
 use tokio::sync::watch;
 
-/// More than the suite takes in one go, and than wait between worker and suite.
+/// More than the suite reads at once, and more than can wait between worker and suite.
 const SAMPLES: usize = 20_000;
 
-/// A program that tells a run whose last samples come right before its end.
+/// A program that writes the events of a run whose last samples come right before its end.
 fn teller(folder: &Path) -> std::path::PathBuf {
-    let declared = r#"{"id":0,"name":"a.told","kind":"counter","unit":"count"}"#;
-    let mut told = format!("{{\"series\":{declared}}}\n");
+    let declared = r#"{"id":0,"name":"a.sent","kind":"counter","unit":"count"}"#;
+    let mut shown = format!("{{\"series\":{declared}}}\n");
     for number in 1..=SAMPLES {
         writeln!(
-            told,
+            shown,
             "{{\"sample\":{{\"t\":{number},\"v\":[[0,{number}]]}}}}"
         )
         .unwrap();
     }
     writeln!(
-        told,
+        shown,
         "{{\"finished\":{{\"t\":{SAMPLES},\"interrupted\":false}}}}"
     )
     .unwrap();
     let (events, program) = (folder.join("events"), folder.join("teller"));
-    std::fs::write(&events, told).unwrap();
+    std::fs::write(&events, shown).unwrap();
     std::fs::write(
         &program,
         format!("#!/bin/sh\nread order\ncat {}\n", events.display()),
@@ -63,8 +63,8 @@ fn the_last_events_of_a_flood_are_in_the_result_as_in_the_record() {
     let (_stop, stopped) = watch::channel(false);
     let result = runtime.block_on(run_suite(vec![Arc::new(file)], &options, stopped, |_| {}));
     let run = &result.scenarios[0].runs[0];
-    let told = run.timeline.series("a.told").unwrap();
-    assert_eq!(told.changes.len(), SAMPLES, "{:?}", run.verdict);
+    let shown = run.timeline.series("a.sent").unwrap();
+    assert_eq!(shown.changes.len(), SAMPLES, "{:?}", run.verdict);
     let path = run.record.as_ref().unwrap().as_ref().unwrap();
     assert_eq!(Record::read(path).unwrap().timeline, run.timeline);
 }

@@ -1,4 +1,4 @@
-//! Records of one scenario come together again, whatever the command line had set; made here, without runs.
+//! Records of one scenario are gathered again, whatever the command line had set. They are made here, without runs.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -21,7 +21,7 @@ expect: [ it.exit == 0 ]
 compare: [ other.it.exit == plain.it.exit ]
 ";
 
-/// Records of every run of the text as a command line with these parameters gives them.
+/// Returns records of every run of the text, as a command line with these parameters gives them.
 fn records(folder: &Path, set: &[(&str, &str)]) -> Vec<StoredRun> {
     let set: BTreeMap<String, String> = set
         .iter()
@@ -92,7 +92,7 @@ const ALL: [&str; 4] = [
 ];
 
 #[test]
-fn runs_come_together_in_the_order_of_the_file() {
+fn runs_are_gathered_in_the_order_of_the_file() {
     let folder = tempfile::tempdir().unwrap();
     let mut records = records(folder.path(), &[]);
     records.reverse();
@@ -126,10 +126,10 @@ fn a_comparison_without_its_variant_says_so() {
 }
 
 #[test]
-fn what_the_command_line_had_set_tells_results_apart() {
+fn parameters_of_the_command_line_keep_results_apart() {
     let folder = tempfile::tempdir().unwrap();
     let mut all = records(folder.path(), &[]);
-    // What is set is what one variant has of itself.
+    // A parameter is set to the value that one variant has by itself.
     all.extend(records(folder.path(), &[("most", "7")]));
     all.extend(records(folder.path(), &[("size", "3")]));
     let found = runs(&replay(&all));

@@ -1,4 +1,4 @@
-//! `nslab report` and `nslab diff` on stored records: real runs, kept in `records/runs`. Needs no privileges.
+//! `nslab report` and `nslab diff` on records of real runs, stored in `tests/data/records/runs`. Needs no privileges.
 
 mod broken;
 mod diff;
@@ -11,12 +11,12 @@ mod scenario;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
-/// Where the records are; the program is run here, so that what it shows names no place of this machine.
+/// The folder of the records. The program runs in it, so its output names no path of this machine.
 fn records() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/records")
 }
 
-/// The program's answer, outside of GitHub Actions.
+/// Runs the program outside of GitHub Actions.
 fn nslab(arguments: &[&str]) -> Output {
     command().args(arguments).output().unwrap()
 }
@@ -42,12 +42,12 @@ fn code(output: &Output) -> i32 {
     output.status.code().unwrap()
 }
 
-/// A stored record's text.
+/// Returns the text of a stored record.
 fn stored(name: &str) -> String {
     std::fs::read_to_string(records().join(format!("runs/{name}.nslab.jsonl"))).unwrap()
 }
 
-/// A folder with one record in it, and the path of that.
+/// Writes one record into a folder and returns both.
 fn record_of(bytes: &[u8]) -> (tempfile::TempDir, String) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.nslab.jsonl");

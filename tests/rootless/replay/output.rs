@@ -1,4 +1,4 @@
-//! Where output goes: to a disk that is full, to a reader that has gone, to places that cannot be written.
+//! Output to a full disk, to a reader that has gone, and to places that cannot be written.
 
 use std::fs::OpenOptions;
 use std::process::{Command, Stdio};
@@ -14,7 +14,7 @@ fn nslab() -> Command {
 }
 
 #[test]
-fn output_that_is_lost_is_an_error() {
+fn lost_output_is_an_error() {
     for arguments in [
         ["report", RECORD].as_slice(),
         &["list"],
@@ -25,16 +25,16 @@ fn output_that_is_lost_is_an_error() {
         let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
         let output = nslab().args(arguments).stdout(full).output().unwrap();
         assert_eq!(output.status.code(), Some(3), "{arguments:?}");
-        let told = String::from_utf8(output.stderr).unwrap();
+        let shown = String::from_utf8(output.stderr).unwrap();
         assert!(
-            told.contains("cannot write to standard output: No space left"),
-            "{told}"
+            shown.contains("cannot write to standard output: No space left"),
+            "{shown}"
         );
     }
 }
 
 #[test]
-fn a_reader_that_has_gone_is_no_error() {
+fn a_reader_that_has_gone_is_not_an_error() {
     let mut child = nslab()
         .arg("schema")
         .stdout(Stdio::piped())
@@ -48,7 +48,7 @@ fn a_reader_that_has_gone_is_no_error() {
 }
 
 #[test]
-fn what_cannot_be_written_is_noticed_before_anything_runs() {
+fn unwritable_outputs_are_noticed_before_anything_runs() {
     let folder = tempfile::tempdir().unwrap();
     let kept = folder.path().join("kept.tap");
     std::fs::write(&kept, "kept").unwrap();
@@ -65,17 +65,17 @@ fn what_cannot_be_written_is_noticed_before_anything_runs() {
             .output()
             .unwrap();
         assert_eq!(output.status.code(), Some(2), "{wrong:?}");
-        let told = String::from_utf8(output.stderr).unwrap();
+        let shown = String::from_utf8(output.stderr).unwrap();
         assert!(
-            told.contains("nothing was run") && !told.contains("started"),
-            "{told}"
+            shown.contains("nothing was run") && !shown.contains("started"),
+            "{shown}"
         );
     }
     assert_eq!(std::fs::read_to_string(&kept).unwrap(), "kept");
 }
 
 #[test]
-fn the_ladder_of_a_connection_comes_with_the_page_that_is_asked_for() {
+fn the_requested_ladder_is_on_the_page() {
     let folder = tempfile::tempdir().unwrap();
     let page = folder.path().join("page.html");
     let report = format!("html={}", page.display());

@@ -1,4 +1,4 @@
-//! Stored records judged again and rendered.
+//! Stored records, judged again and rendered.
 
 use crate::replay::{code, command, err, nslab, out};
 
@@ -8,14 +8,14 @@ const QUEUE: &str = "runs/accept-queue-overflow-accepts.nslab.jsonl";
 fn every_stored_run_is_judged_again_as_it_was() {
     let output = nslab(&["report", "runs"]);
     assert_eq!(code(&output), 3, "one of them is errored");
-    let told = out(&output);
-    assert!(!told.contains("not judged again"), "{told}");
-    insta::assert_snapshot!(told);
-    insta::assert_snapshot!("what_has_no_record_is_told", err(&output));
+    let shown = out(&output);
+    assert!(!shown.contains("not judged again"), "{shown}");
+    insta::assert_snapshot!(shown);
+    insta::assert_snapshot!("a_missing_record_is_reported", err(&output));
 }
 
 #[test]
-fn a_run_that_passed_passes_again_and_its_missing_sibling_is_told() {
+fn a_run_that_passed_passes_again_and_its_missing_sibling_is_reported() {
     let output = nslab(&["report", QUEUE]);
     assert_eq!(code(&output), 0);
     let missing = "no record of accept-queue-overflow / never-accepts";
@@ -67,9 +67,12 @@ fn a_report_that_cannot_be_written_is_an_error_and_the_others_are_written() {
         &format!("tap={}", good.display()),
     ]);
     assert_eq!(code(&output), 3);
-    let told = err(&output);
-    assert!(told.contains("cannot write the junit report to"), "{told}");
-    assert!(told.contains("help: "), "{told}");
+    let shown = err(&output);
+    assert!(
+        shown.contains("cannot write the junit report to"),
+        "{shown}"
+    );
+    assert!(shown.contains("help: "), "{shown}");
     assert!(good.exists());
 }
 
@@ -85,10 +88,10 @@ fn a_report_on_standard_output_has_it_to_itself() {
 fn two_reports_to_one_place_are_refused() {
     let output = nslab(&["report", QUEUE, "--report", "tap=-", "--report", "json=-"]);
     assert_eq!(code(&output), 2);
-    let told = err(&output);
+    let shown = err(&output);
     assert!(
-        told.contains("--report tap=- and --report json=-"),
-        "{told}"
+        shown.contains("--report tap=- and --report json=-"),
+        "{shown}"
     );
 }
 
@@ -111,14 +114,14 @@ fn github_gets_annotations_and_adds_to_the_summary_of_the_step() {
 }
 
 #[test]
-fn strict_takes_not_applicable_for_a_failure() {
+fn strict_treats_not_applicable_as_a_failure() {
     let record = "runs/other-kernel.nslab.jsonl";
     assert_eq!(code(&nslab(&["report", record])), 0);
     assert_eq!(code(&nslab(&["report", record, "--strict"])), 1);
 }
 
 #[test]
-fn records_cannot_be_kept_and_not_kept() {
+fn record_and_no_record_exclude_each_other() {
     let output = nslab(&["run", "--record", "x", "--no-record"]);
     assert_eq!(code(&output), 2);
 }

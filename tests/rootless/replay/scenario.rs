@@ -7,7 +7,7 @@ const RECORDS: [&str; 2] = [
     "runs/wrong-queue-backlog=4.nslab.jsonl",
 ];
 
-/// The scenario of the stored records, changed, as a file.
+/// Writes the scenario of the stored records, changed, to a file.
 fn changed(from: &str, to: &str) -> (tempfile::TempDir, String) {
     let record = stored("wrong-queue-backlog=4");
     let header: serde_json::Value = serde_json::from_str(record.lines().next().unwrap()).unwrap();
@@ -29,12 +29,12 @@ fn an_expectation_is_corrected_without_running_again() {
     let (_folder, file) = changed("== $holds", "== $backlog + 1");
     let output = judged(&file);
     assert_eq!(code(&output), 0, "{}", err(&output));
-    let told = out(&output);
-    assert!(told.contains("burst.established == 4 + 1  [5]"), "{told}");
-    assert!(told.contains("burst.established == 3 + 1  [4]"), "{told}");
+    let shown = out(&output);
+    assert!(shown.contains("burst.established == 4 + 1  [5]"), "{shown}");
+    assert!(shown.contains("burst.established == 3 + 1  [4]"), "{shown}");
     assert!(
-        !told.contains("wrong-queue.yaml"),
-        "it is the file that was given: {told}"
+        !shown.contains("wrong-queue.yaml"),
+        "it is the file that was given: {shown}"
     );
 }
 
@@ -43,9 +43,9 @@ fn a_parameter_that_only_expectations_use_may_change() {
     let (_folder, file) = changed("holds: 4", "holds: 5");
     let output = judged(&file);
     assert_eq!(code(&output), 1);
-    let told = out(&output);
-    assert!(told.contains("burst.established == 5  [5]"), "{told}");
-    assert!(told.contains("4 == 5 does not hold"), "{told}");
+    let shown = out(&output);
+    assert!(shown.contains("burst.established == 5  [5]"), "{shown}");
+    assert!(shown.contains("4 == 5 does not hold"), "{shown}");
 }
 
 #[test]
@@ -58,7 +58,7 @@ fn texts_places_and_names_may_change() {
 }
 
 #[test]
-fn an_expectation_beyond_what_was_watched_is_inconclusive() {
+fn an_expectation_about_an_unwatched_series_is_inconclusive() {
     let (_folder, file) = changed(">= 1 within 1s", ">= 100 within 30s");
     let output = judged(&file);
     assert!(
@@ -74,8 +74,8 @@ fn an_expectation_beyond_what_was_watched_is_inconclusive() {
 }
 
 #[test]
-fn another_question_is_refused_with_what_differs() {
-    for (from, to, told) in [
+fn another_question_is_refused_with_the_difference() {
+    for (from, to, shown) in [
         (
             "rate: 50/s",
             "rate: 60/s",
@@ -95,19 +95,22 @@ fn another_question_is_refused_with_what_differs() {
         let (_folder, file) = changed(from, to);
         let output = judged(&file);
         assert_eq!(code(&output), 2, "{to}");
-        assert!(err(&output).contains(told), "{to}: {}", err(&output));
+        assert!(err(&output).contains(shown), "{to}: {}", err(&output));
         assert_eq!(out(&output), "", "{to}");
     }
 }
 
 #[test]
-fn a_case_that_the_file_no_longer_has_is_refused_with_those_it_has() {
+fn a_removed_case_is_refused_with_the_remaining_ones() {
     let (_folder, file) = changed("backlog: [4, 3]", "backlog: [4, 7]");
     let output = judged(&file);
     assert_eq!(code(&output), 2);
-    let told = err(&output);
+    let shown = err(&output);
     let has = "it is a record of wrong-queue [backlog=3]";
-    assert!(told.contains(has) && told.contains("[backlog=7]"), "{told}");
+    assert!(
+        shown.contains(has) && shown.contains("[backlog=7]"),
+        "{shown}"
+    );
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! What faults and the steps that change links mean.
+//! The meaning of faults and of the steps that change links.
 
 use super::*;
 use nslab::scenario::fault::{FaultAction, SegmentFlags};
@@ -45,7 +45,7 @@ fn every_fault_is_on_its_link_and_ends_are_in_the_link_s_order() {
 }
 
 #[test]
-fn what_a_link_will_need_later_it_has_from_the_start() {
+fn a_link_has_from_the_start_everything_it_needs_later() {
     let run = &read("faults").runs[0];
     assert!(
         run.topology
@@ -66,7 +66,7 @@ fn what_a_link_will_need_later_it_has_from_the_start() {
                     how: StopHow::Reset,
                     ..
                 },
-                // Its node is gone before it stops, or its peers would hear of it.
+                // Its node vanishes before it stops; otherwise its peers would receive a FIN.
                 StepAction::Vanish { .. },
                 StepAction::Stop {
                     how: StopHow::Vanish,
@@ -81,7 +81,7 @@ fn what_a_link_will_need_later_it_has_from_the_start() {
 }
 
 #[test]
-fn what_answers_a_flood_is_routed_to_the_flood_s_node_and_nowhere_local() {
+fn answers_to_a_flood_are_routed_to_its_node_and_nowhere_local() {
     let run = &read("flood").runs[0];
     let route = |node: &str, to: &str| {
         let routes = &run.topology.nodes[node].routes;

@@ -1,4 +1,4 @@
-//! What valid scenario files mean: each form of the format, read from a file as an author would write it.
+//! The meaning of valid scenario files: each form of the format, read from a file as an author would write it.
 
 mod faults;
 mod runs;

@@ -1,4 +1,4 @@
-//! Which runs a file describes, and what belongs to the file as a whole.
+//! The runs that a file describes, and the parts that belong to the whole file.
 
 use crate::scenario_meaning::*;
 use nslab::scenario::expr::{Claim, Expr, Window};
@@ -149,7 +149,8 @@ fn a_single_expectation_needs_no_list_and_a_scenario_no_name() {
 
 #[test]
 fn a_variant_may_change_a_parameter_and_the_command_line_wins() {
-    let file = "params: { n: 1 }\nnodes: { a: }\nvariants: { one: , two: { params: { n: 2 } } }\nexpect: [ a.tcp.LISTEN == $n ]\n";
+    let file = "params: { n: 1 }\nnodes: { a: }\n\
+                variants: { one: , two: { params: { n: 2 } } }\nexpect: [ a.tcp.LISTEN == $n ]\n";
     let texts = |set: &[(&str, &str)]| -> Vec<String> {
         let set = set
             .iter()

@@ -8,7 +8,7 @@ use nslab::units::ByteCount;
 use std::time::Duration;
 
 #[test]
-fn nodes_and_links_carry_what_they_were_given() {
+fn nodes_and_links_have_the_values_of_the_file() {
     let run = &read("topology").runs[0];
     let values: Vec<&str> = node(run, "a")
         .sysctls

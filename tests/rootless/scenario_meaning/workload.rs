@@ -58,9 +58,10 @@ fn every_load_model_and_way_of_accepting_is_read() {
         ),
         (100.0, 2000.0, 63_000)
     );
-    assert!(
-        matches!(client(run, "hold").load, Load::Hold { connections: 10_000, hold_for, .. } if hold_for == Duration::from_secs(30))
-    );
+    assert!(matches!(
+        client(run, "hold").load,
+        Load::Hold { connections: 10_000, hold_for, .. } if hold_for == Duration::from_secs(30)
+    ));
     assert!(matches!(
         client(run, "loop").load,
         Load::Loop {
@@ -141,9 +142,10 @@ fn addresses_are_filled_into_commands_and_steps_are_in_order() {
         steps[1],
         (5, StepAction::LinkState { link: 0, up: false })
     ));
-    assert!(
-        matches!(steps[2], (8, StepAction::Sysctl { key, value, .. }) if key == "net.ipv4.tcp_fin_timeout" && value == "10")
-    );
+    assert!(matches!(
+        steps[2],
+        (8, StepAction::Sysctl { key, value, .. }) if key == "net.ipv4.tcp_fin_timeout" && value == "10"
+    ));
     assert!(
         matches!(steps[3], (9, StepAction::Stop { actor, how: StopHow::Fin }) if actor.as_str() == "web")
     );
@@ -160,9 +162,10 @@ fn expectations_are_typed() {
     let Claim::Compare { left, right, .. } = &run.expect[2].claim else {
         panic!()
     };
-    assert!(
-        matches!(left, Expr::Series { function: SeriesFunction::P99, metric } if metric.series.as_str() == "reset.latency")
-    );
+    assert!(matches!(
+        left,
+        Expr::Series { function: SeriesFunction::P99, metric } if metric.series.as_str() == "reset.latency"
+    ));
     assert_eq!(
         right,
         &Expr::Number {

@@ -1,8 +1,8 @@
-//! The lab that everyone meets in, and the server that everyone connects to.
+//! The lab and the server that all clients share.
 //!
 //! ```text
-//! client ------------ server     one request a connection, 64 at once, the server closes
-//! bounded -----------            (the same from a node whose bound on descriptors keeps io_uring out)
+//! client ------------ server     one request per connection, 64 at once, the server closes
+//! bounded -----------            (the same from a node whose descriptor limit rules out io_uring)
 //! inside ---- nat ---            (the same through masquerade)
 //! ```
 
@@ -16,9 +16,9 @@ use nslab::sys::NetNs;
 use tempfile::TempDir;
 
 use super::bench::Measured;
+use super::live_lab::{LEAD, LiveLab, RunningActors};
 use super::peers::is_program;
 use super::processor;
-use super::stage::{Acting, LEAD, Stage};
 
 const SCENARIO: &str = r#"
 nodes:
@@ -44,7 +44,10 @@ clients:
   flood: { node: client, to: bare, connect: { rate: 200000/s, count: REQUESTS, timeout: 10s, close: reset } }
 commands:
   ab: { node: client, run: [ab, -q, -c, "64", -n, "REQUESTS", "http://10.0.0.2:80/"], timeout: 60s }
-  wrk: { node: client, run: [wrk, -t, "1", -c, "64", -d, 2s, -H, "Connection: close", "http://10.0.0.2:80/"], timeout: 60s }
+  wrk:
+    node: client
+    run: [wrk, -t, "1", -c, "64", -d, 2s, -H, "Connection: close", "http://10.0.0.2:80/"]
+    timeout: 60s
   oha:
     node: client
     run: [oha, --no-tui, --output-format, json, --disable-keepalive, -c, "64", -n, "REQUESTS", "http://10.0.0.2:80/"]
@@ -52,7 +55,7 @@ commands:
   nginx: { node: server, run: [nginx, -c, CONFIGURATION], timeout: 1h }
 "#;
 
-/// One process, no log, a reply of three bytes: little else than the kernel's work.
+/// One process, no log, a reply of three bytes: little more than the kernel's work.
 const NGINX: &str = "
 daemon off; master_process off; worker_processes 1;
 error_log stderr crit; pid FOLDER/nginx.pid;
@@ -65,30 +68,31 @@ http {
 }
 ";
 
-/// The server's address on its link to `client`: `nslab run --plan` shows that it gets this one.
+/// The server's address on its link to `client`, as `nslab run --plan` shows.
 const SERVER: [u8; 4] = [10, 0, 0, 2];
-/// How often it is looked whether everything has ended. A look costs some 10 us, which would count as the client's.
+/// The interval at which the end of all actors is checked. A check costs about 10 us, which would count as the
+/// client's.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// Everyone, in a lab that stands.
-pub(crate) struct Cast {
-    pub(crate) stage: Stage,
-    /// Whether the server is a process of its own: nginx.
+/// All actors, in a lab that is up.
+pub(crate) struct Contestants {
+    pub(crate) live_lab: LiveLab,
+    /// True if the server is a process of its own, nginx.
     pub(crate) has_nginx: bool,
     _configuration: TempDir,
 }
 
-/// What a selection of actors did.
-pub(crate) struct Act {
-    /// Everything that was told.
-    pub(crate) told: Timeline,
-    /// Processor time of this process and of programs that have ended, meanwhile.
+/// The results of a selection of actors.
+pub(crate) struct Measurement {
+    /// Everything that was recorded.
+    pub(crate) timeline: Timeline,
+    /// Processor time used meanwhile by this process and by programs that have ended.
     pub(crate) processor: Duration,
 }
 
-impl Cast {
-    /// Builds the lab for clients that make so many requests.
-    pub(crate) fn gather(requests: u64) -> Measured<Self> {
+impl Contestants {
+    /// Builds the lab for clients that make this many requests.
+    pub(crate) fn start(requests: u64) -> Measured<Self> {
         let folder = tempfile::tempdir()?;
         let file = folder.path().join("nginx.conf");
         let place = folder.path().display().to_string();
@@ -97,28 +101,30 @@ impl Cast {
             .replace("REQUESTS", &requests.to_string())
             .replace("CONFIGURATION", &file.display().to_string());
         Ok(Self {
-            stage: Stage::build(&scenario)?,
+            live_lab: LiveLab::build(&scenario)?,
             has_nginx: is_program("nginx"),
             _configuration: folder,
         })
     }
 
-    /// The server of HTTP, listening.
-    pub(crate) fn web(&self) -> Measured<Acting> {
+    /// Starts the HTTP server and returns once it listens.
+    pub(crate) fn web(&self) -> Measured<RunningActors> {
         let server = if self.has_nginx { "nginx" } else { "web" };
         self.serve(server, SocketAddr::from((SERVER, 80)))
     }
 
-    /// A built-in server that nobody asks anything, listening, and its address.
-    pub(crate) fn bare(&self) -> Measured<(Acting, SocketAddr)> {
+    /// Starts a built-in server that receives no requests, and returns its address once it listens.
+    pub(crate) fn bare(&self) -> Measured<(RunningActors, SocketAddr)> {
         let address = SocketAddr::from((SERVER, 81));
         Ok((self.serve("bare", address)?, address))
     }
 
-    /// Starts a server on a processor of its own; whatever is started after it has the other. Returns once it listens.
-    fn serve(&self, server: &str, address: SocketAddr) -> Measured<Acting> {
+    /// Starts a server on a processor of its own; everything started later gets the other. Returns once it listens.
+    fn serve(&self, server: &str, address: SocketAddr) -> Measured<RunningActors> {
         stay_on(1)?;
-        let acting = self.stage.start(&[server], RunClock::starting_in(LEAD))?;
+        let running = self
+            .live_lab
+            .start(&[server], RunClock::starting_in(LEAD))?;
         stay_on(0)?;
         let connect = move || {
             let deadline = Instant::now() + Duration::from_secs(10);
@@ -131,38 +137,42 @@ impl Cast {
             Ok(())
         };
         self.netns("client")?.run(connect)??;
-        Ok(acting)
+        Ok(running)
     }
 
-    /// Has an actor do what it does, to its end.
-    pub(crate) fn drive(&self, actor: &str) -> Measured<Act> {
+    /// Runs an actor to its end.
+    pub(crate) fn drive(&self, actor: &str) -> Measured<Measurement> {
         let before = processor::spent();
-        let acting = self.stage.start(&[actor], RunClock::starting_in(LEAD))?;
-        while !acting.has_ended() {
+        let running = self.live_lab.start(&[actor], RunClock::starting_in(LEAD))?;
+        while !running.has_ended() {
             std::thread::sleep(LOOK);
         }
         // A client's own process ends here, and counts from then on.
-        let record = acting.stop()?;
+        let record = running.stop()?;
         let processor = processor::spent().saturating_sub(before);
-        let told = record.timeline()?;
-        Ok(Act { told, processor })
+        let timeline = record.timeline()?;
+        Ok(Measurement {
+            timeline,
+            processor,
+        })
     }
 
-    /// The namespace of a node.
+    /// Returns the namespace of a node.
     pub(crate) fn netns(&self, node: &str) -> Measured<&NetNs> {
-        let node = self.stage.lab.node(&node.into()).ok_or("no such node")?;
+        let node = self.live_lab.lab.node(&node.into()).ok_or("no such node")?;
         Ok(&node.netns)
     }
 }
 
-impl Act {
-    /// How the only client's load was offered.
+impl Measurement {
+    /// Returns the load report of the only client.
     pub(crate) fn load(&self) -> Measured<&LoadReport> {
-        Ok(self.told.loads.first().ok_or("no load was reported")?)
+        Ok(self.timeline.loads.first().ok_or("no load was reported")?)
     }
 }
 
-/// Has the calling thread, and all that it starts from here on, run on one processor only. With one processor there is no other.
+/// Restricts the calling thread, and everything that it starts from now on, to one processor. On a machine with one
+/// processor, that is the only one.
 fn stay_on(processor: usize) -> Measured {
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     let mut set = CpuSet::new();

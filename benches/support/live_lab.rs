@@ -1,5 +1,5 @@
-//! A standing lab with a cast: a scenario's topology is built once, and of its actors those that are named are started, one
-//! selection after the other. So variants meet the same namespaces, the same server and each other's leftovers, in the same run.
+//! A lab that stays up. The topology of a scenario is built once, and its actors are started selection by selection. So
+//! variants meet the same namespaces, the same server and each other's leftovers, in the same run.
 
 use std::time::Duration;
 
@@ -12,25 +12,24 @@ use super::bench::Measured;
 use super::memory::Memory;
 use super::script::spec;
 
-/// Between readiness and the zero of the clock, as in a run.
+/// The time between readiness and the zero of the clock, as in a run.
 pub(crate) const LEAD: Duration = Duration::from_millis(20);
 
-/// A standing lab.
-pub(crate) struct Stage {
-    /// The namespaces.
+/// A lab that is up.
+pub(crate) struct LiveLab {
     pub(crate) lab: Lab,
-    /// The whole cast.
+    /// All actors of the scenario.
     spec: RunSpec,
 }
 
-/// Actors that act until they are stopped.
-pub(crate) struct Acting {
+/// Actors that run until they are stopped.
+pub(crate) struct RunningActors {
     traffic: Traffic,
     record: Memory,
     written: RecorderClosed,
 }
 
-impl Stage {
+impl LiveLab {
     /// Builds the topology of a scenario's only run.
     pub(crate) fn build(scenario: &str) -> Measured<Self> {
         let spec = spec(scenario)?;
@@ -39,7 +38,7 @@ impl Stage {
     }
 
     /// Starts these actors, with this clock.
-    pub(crate) fn start(&self, actors: &[&str], clock: RunClock) -> Measured<Acting> {
+    pub(crate) fn start(&self, actors: &[&str], clock: RunClock) -> Measured<RunningActors> {
         let mut spec = self.spec.clone();
         let cast = |name: &str| actors.contains(&name);
         spec.workload.servers.retain(|it| cast(it.name.as_str()));
@@ -49,7 +48,7 @@ impl Stage {
         let (recorder, written) = Recorder::start(record.clone()).expect("a thread");
         let mut traffic = Traffic::prepare(&spec, &self.lab, &recorder)?;
         traffic.begin(clock);
-        Ok(Acting {
+        Ok(RunningActors {
             traffic,
             record,
             written,
@@ -57,13 +56,13 @@ impl Stage {
     }
 }
 
-impl Acting {
-    /// Whether every client and command has ended.
+impl RunningActors {
+    /// Returns true if every client and command has ended.
     pub(crate) fn has_ended(&self) -> bool {
         self.traffic.has_ended()
     }
 
-    /// Stops everyone and gives what was told.
+    /// Stops all actors and returns what was recorded.
     pub(crate) fn stop(self) -> Measured<Memory> {
         self.traffic.finish()?;
         self.written.wait()?;

@@ -1,15 +1,15 @@
-//! Bad surroundings: each is made for the program alone, by a shell that then becomes it.
+//! Bad environments. Each is made for the program alone, by a shell that then becomes the program.
 //!
-//! Where one cannot be made, the trial is listed as ignored.
+//! If one cannot be made, the trial is listed as ignored.
 
 use std::fs;
 use std::process::{Command, Output};
 
 use libtest_mimic::{Failed, Trial};
 
-use crate::program::{command, scratch, told};
+use crate::program::{command, scratch, transcript};
 
-/// Over at once.
+/// Ends at once.
 const SHORT: &str = "
 nodes: { client: {}, server: {} }
 links: [{ between: [client, server] }]
@@ -17,19 +17,19 @@ servers: { web: { node: server, port: 80 } }
 clients: { load: { node: client, to: web, connect: { rate: 20/s, for: 500ms } } }
 expect: [ load.established == 10 ]
 ";
-/// More at once than 64 descriptors are enough for.
+/// More connections at once than 64 descriptors allow.
 const MANY: usize = 20;
-/// A mount namespace of one's own; as root of a user namespace, so that it takes no privileges.
+/// A mount namespace of its own, as root of a user namespace, so that it needs no privileges.
 const OWN_MOUNTS: &str = "unshare -Urm";
-/// A user namespace in which there can be no other.
+/// A user namespace that allows no further ones.
 const NO_MORE: &str = "unshare -Ur sh -c 'echo 0 > /proc/sys/user/max_user_namespaces'";
-/// Root with what labs ask for, and nothing else.
+/// Root with the capabilities that labs ask for, and no others.
 const BARE_ROOT: &str = "setpriv --bounding-set -all,+sys_admin,+net_admin --inh-caps -all";
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
         Trial::test(
-            "a_suite_has_as_many_runs_at_once_as_it_has_descriptors_for",
+            "a_suite_starts_only_as_many_runs_as_its_descriptors_allow",
             few_descriptors,
         ),
         Trial::test(
@@ -37,10 +37,10 @@ pub(crate) fn trials() -> Vec<Trial> {
             on_a_full_disk,
         )
         .with_ignored_flag(!works(&format!("{OWN_MOUNTS} mount -t tmpfs none /mnt"))),
-        Trial::test("nothing_is_written_where_nothing_can_be", nowhere_to_write)
+        Trial::test("an_unwritable_place_gets_no_files", nowhere_to_write)
             .with_ignored_flag(!works(&format!("{OWN_MOUNTS} mount -t tmpfs none /mnt"))),
         Trial::test(
-            "what_forbids_user_namespaces_is_named",
+            "the_setting_that_forbids_user_namespaces_is_named",
             without_user_namespaces,
         )
         .with_ignored_flag(!works(NO_MORE) || !works("setpriv --version")),
@@ -57,7 +57,7 @@ fn works(script: &str) -> bool {
     output.is_ok_and(|output| output.status.success())
 }
 
-/// Runs a script in which `$nslab` is the program and `$here` a folder that holds a scenario as many times as wanted.
+/// Runs a script in which `$nslab` is the program and `$here` a folder with this many copies of a scenario.
 fn run(script: &str, count: usize) -> Result<Output, Failed> {
     let folder = tempfile::tempdir_in(scratch())?;
     for number in 0..count {
@@ -75,11 +75,11 @@ fn run(script: &str, count: usize) -> Result<Output, Failed> {
 }
 
 fn expect(output: &Output, code: i32, words: &str) -> Result<(), Failed> {
-    let told = told(output);
-    if output.status.code() == Some(code) && told.contains(words) {
+    let shown = transcript(output);
+    if output.status.code() == Some(code) && shown.contains(words) {
         return Ok(());
     }
-    Err(format!("expected exit code {code} and `{words}`:\n{told}").into())
+    Err(format!("expected exit code {code} and `{words}`:\n{shown}").into())
 }
 
 fn few_descriptors() -> Result<(), Failed> {
@@ -93,7 +93,7 @@ fn few_descriptors() -> Result<(), Failed> {
     expect(&run(script, 1)?, 3, "raise `ulimit -n`")
 }
 
-/// A disk of `size`, and the program with its record on it.
+/// Runs the program with its record on a disk of `size`.
 fn disk(size: &str, fill: &str) -> String {
     format!(
         "{OWN_MOUNTS} sh -c 'mount -t tmpfs -o size={size} none /mnt && mkdir /mnt/out && {fill} \
@@ -103,14 +103,14 @@ fn disk(size: &str, fill: &str) -> String {
 }
 
 fn on_a_full_disk() -> Result<(), Failed> {
-    // Full from the start: there is no record, not an empty one either.
+    // Full from the start: there is no record, not even an empty one.
     let output = run(&disk("64k", "cat /dev/zero > /mnt/fill 2>/dev/null;"), 1)?;
     expect(&output, 3, "1 passed")?;
     expect(&output, 3, "cannot write the records or captures")?;
-    if told(&output).contains("it is empty") {
-        return Err(told(&output).into());
+    if transcript(&output).contains("it is empty") {
+        return Err(transcript(&output).into());
     }
-    // Full in the middle: what is there can be read.
+    // Full in the middle: the part that is there can be read.
     let output = run(&disk("12k", ""), 1)?;
     expect(&output, 3, "cannot write the records or captures")?;
     expect(&output, 3, "the record breaks off")

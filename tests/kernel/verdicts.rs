@@ -1,4 +1,4 @@
-//! What a user meets: verdicts, exit codes, ends of every kind, and a host that is as it was.
+//! The experience of a user: verdicts, exit codes, every kind of end, and a host that is unchanged.
 
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use libtest_mimic::{Failed, Trial};
 
 use crate::host;
-use crate::program::{command, run_text, scratch, told};
+use crate::program::{command, run_text, scratch, transcript};
 
-/// client ---- server :80, twenty connects in a second, and what is expected of them.
+/// client ---- server :80, twenty connects in a second, with an expectation.
 const TWENTY: &str = "
 nodes: { client: {}, server: {} }
 links: [ { between: [client, server] } ]
@@ -17,7 +17,7 @@ servers: { web: { node: server, port: 80 } }
 clients: { load: { node: client, to: web, connect: { rate: 20/s, for: 1s, timeout: 1s } } }
 ";
 
-/// Goes on for a minute: time enough to be ended.
+/// Lasts a minute, long enough to be interrupted.
 const LONG: &str = "
 nodes: { client: {}, nat: { nat: { masquerade: { toward: server } }, conntrack: { room: 1000 } }, server: {} }
 links: [ { between: [client, nat] }, { between: [nat, server] } ]
@@ -36,24 +36,24 @@ pub(crate) fn trials() -> Vec<Trial> {
             an_expectation_that_holds_passes,
         ),
         (
-            "a_wrong_expectation_fails_and_names_what_was_observed",
+            "a_wrong_expectation_fails_with_the_observed_value",
             a_wrong_expectation_fails,
         ),
         (
-            "what_this_kernel_lacks_is_not_applicable",
-            what_this_kernel_lacks_is_not_applicable,
+            "a_feature_that_this_kernel_lacks_is_not_applicable",
+            a_feature_that_this_kernel_lacks_is_not_applicable,
         ),
         (
-            "strict_takes_not_applicable_for_a_failure",
-            strict_takes_not_applicable_for_a_failure,
+            "strict_treats_not_applicable_as_a_failure",
+            strict_treats_not_applicable_as_a_failure,
         ),
         (
             "a_value_that_the_kernel_refuses_is_an_error",
             a_value_that_the_kernel_refuses_is_an_error,
         ),
         (
-            "two_runs_at_the_same_time_do_not_meet",
-            two_runs_at_the_same_time_do_not_meet,
+            "two_runs_at_the_same_time_do_not_interfere",
+            two_runs_at_the_same_time_do_not_interfere,
         ),
         (
             "the_host_is_the_same_before_and_after",
@@ -61,8 +61,8 @@ pub(crate) fn trials() -> Vec<Trial> {
         ),
         ("sigkill_leaves_nothing", sigkill_leaves_nothing),
         (
-            "an_interrupt_ends_within_a_second_with_what_was_learnt",
-            an_interrupt_ends_within_a_second,
+            "an_interrupted_run_ends_within_a_second_with_its_observations",
+            an_interrupted_run_ends_within_a_second,
         ),
     ];
     tests
@@ -76,12 +76,12 @@ fn an_expectation_that_holds_passes() -> Result<(), Failed> {
         &format!("{TWENTY}expect: [ load.established == 20, web.accepted == 20 ]"),
         &[],
     );
-    expect(output.status.code() == Some(0), || told(&output))
+    expect(output.status.code() == Some(0), || transcript(&output))
 }
 
 fn a_wrong_expectation_fails() -> Result<(), Failed> {
     let output = run_text(&format!("{TWENTY}expect: [ load.established == 21 ]"), &[]);
-    let text = told(&output);
+    let text = transcript(&output);
     expect(output.status.code() == Some(1), || text.clone())?;
     expect(
         text.contains("load.established == 21") && text.contains("load.established = 20"),
@@ -92,12 +92,12 @@ fn a_wrong_expectation_fails() -> Result<(), Failed> {
     })
 }
 
-fn what_this_kernel_lacks_is_not_applicable() -> Result<(), Failed> {
+fn a_feature_that_this_kernel_lacks_is_not_applicable() -> Result<(), Failed> {
     let output = run_text(
         "nodes: { a: { sysctls: { net.ipv4.no_such_key: 1 } } }",
         &[],
     );
-    let text = told(&output);
+    let text = transcript(&output);
     expect(output.status.code() == Some(0), || text.clone())?;
     expect(
         text.contains("not applicable") && text.contains("net.ipv4.no_such_key"),
@@ -105,12 +105,12 @@ fn what_this_kernel_lacks_is_not_applicable() -> Result<(), Failed> {
     )
 }
 
-fn strict_takes_not_applicable_for_a_failure() -> Result<(), Failed> {
+fn strict_treats_not_applicable_as_a_failure() -> Result<(), Failed> {
     let output = run_text(
         "nodes: { a: { sysctls: { net.ipv4.no_such_key: 1 } } }",
         &["--strict"],
     );
-    expect(output.status.code() == Some(1), || told(&output))
+    expect(output.status.code() == Some(1), || transcript(&output))
 }
 
 fn a_value_that_the_kernel_refuses_is_an_error() -> Result<(), Failed> {
@@ -118,14 +118,14 @@ fn a_value_that_the_kernel_refuses_is_an_error() -> Result<(), Failed> {
         "nodes: { a: { sysctls: { net.ipv4.tcp_congestion_control: nonesuch } } }",
         &[],
     );
-    let text = told(&output);
+    let text = transcript(&output);
     expect(output.status.code() == Some(3), || text.clone())?;
     expect(text.contains("net.ipv4.tcp_congestion_control"), || {
         text.clone()
     })
 }
 
-fn two_runs_at_the_same_time_do_not_meet() -> Result<(), Failed> {
+fn two_runs_at_the_same_time_do_not_interfere() -> Result<(), Failed> {
     let text = format!("{TWENTY}expect: [ load.established == 20, client.TcpActiveOpens == 20 ]");
     let both: Vec<_> = (0..2)
         .map(|_| {
@@ -135,7 +135,7 @@ fn two_runs_at_the_same_time_do_not_meet() -> Result<(), Failed> {
         .collect();
     for thread in both {
         let output = thread.join().unwrap();
-        expect(output.status.code() == Some(0), || told(&output))?;
+        expect(output.status.code() == Some(0), || transcript(&output))?;
     }
     Ok(())
 }
@@ -152,7 +152,7 @@ expect: [ load.established == 50 ]
 ",
         &[],
     );
-    expect(output.status.code() == Some(0), || told(&output))?;
+    expect(output.status.code() == Some(0), || transcript(&output))?;
     let after = host::state();
     for (subject, was) in &before {
         let is = after.get(subject);
@@ -177,7 +177,7 @@ fn sigkill_leaves_nothing() -> Result<(), Failed> {
     })
 }
 
-fn an_interrupt_ends_within_a_second() -> Result<(), Failed> {
+fn an_interrupted_run_ends_within_a_second() -> Result<(), Failed> {
     let mut child = start_long()?;
     let asked = Instant::now();
     let pid = nix::unistd::Pid::from_raw(i32::try_from(child.id())?);
@@ -191,14 +191,14 @@ fn an_interrupt_ends_within_a_second() -> Result<(), Failed> {
     })?;
     expect(status.code() == Some(4), || format!("{status}: {text}"))?;
     expect(text.contains("load.established"), || {
-        format!("nothing was learnt: {text}")
+        format!("nothing was observed: {text}")
     })?;
     wait_until("everything is gone", || {
         host::leftovers().is_empty() && no_process_named("sleep 300")
     })
 }
 
-/// Starts the long run and waits until its traffic has begun: the stubborn command is there.
+/// Starts the long run and waits until its traffic has begun, that is, until the stubborn command exists.
 fn start_long() -> Result<std::process::Child, Failed> {
     let path = scratch().join("long.yaml");
     std::fs::write(&path, LONG)?;
