@@ -18,3 +18,4 @@ mod scenario_fuzz;
 mod scenario_meaning;
 mod scenario_problems;
 mod templates;
+mod wording;

@@ -16,7 +16,7 @@ fn every_outcome_is_rendered() {
 }
 
 #[test]
-fn reports_are_well_formed_and_their_counts_are_right() {
+fn it_is_well_formed_and_counts_what_it_holds() {
     let text = render(&every_outcome());
     let document = roxmltree::Document::parse(&text).unwrap();
     let all = |parent: roxmltree::Node<'_, '_>, tag: &str| {
@@ -46,7 +46,7 @@ fn reports_are_well_formed_and_their_counts_are_right() {
 }
 
 #[test]
-fn a_failure_points_to_the_expectation_and_has_the_observed_value() {
+fn a_failure_points_to_the_expectation_and_says_what_was_observed() {
     let text = render(&every_outcome());
     let document = roxmltree::Document::parse(&text).unwrap();
     let case = document
