@@ -5,7 +5,7 @@ use nslab::report::github;
 use crate::reports::results::{every_outcome, nothing, passed};
 
 #[test]
-fn annotations_point_at_what_did_not_hold() {
+fn annotations_point_at_failed_expectations() {
     insta::assert_snapshot!(github::annotations(&every_outcome()));
 }
 
