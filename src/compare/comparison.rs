@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::effect::{Effect, EffectKind, Sample, bounds, difference, kind};
-use super::metric::{Better, Rank, direction, series_of};
+use super::metric::{Better, Rank, direction, is_failure, is_meaningless, series_of};
 use super::noise::margin;
 use crate::expect;
-use crate::record::{Measure, Outcome, measures};
+use crate::record::{Measure, Outcome, Series, SeriesKind, measures};
 use crate::scenario::RunSpec;
 use crate::scenario::expr::Expectation;
 use crate::suite::RunResult;
+use crate::units::Unit;
 
 /// Probability that any interval of a comparison misses the true difference. Metrics with a better direction and all
 /// others share one such probability each.
@@ -22,9 +23,9 @@ pub const FEWEST_RUNS: usize = 3;
 #[expect(missing_docs, reason = "the names say it")]
 pub enum Conclusion {
     Helps,
-    /// No metric with a better direction differs by as much as matters.
+    /// Every metric that clients would notice is known to be the same within the threshold.
     NoEffect,
-    /// What the scenario is about differs, and is neither better nor worse.
+    /// What the scenario is about differs, or a kernel counter, and it is neither better nor worse.
     Changes,
     /// This kernel or machine cannot run the scenario with these settings.
     NotApplicable,
@@ -143,13 +144,13 @@ impl Comparison {
                 &[EffectKind::Better, EffectKind::Worse],
                 decided_by(&self.effects),
             ),
-            Conclusion::Changes => of(&[EffectKind::Changed], None)
-                .into_iter()
-                .filter(|effect| effect.named)
-                .collect(),
+            Conclusion::Changes => {
+                let effects = self.effects.iter();
+                effects.filter(|effect| is_change(effect)).collect()
+            }
             Conclusion::TooNoisy => of(&[EffectKind::Unclear], None)
                 .into_iter()
-                .filter(|effect| is_essential(effect))
+                .filter(|effect| is_essential(effect) || is_noticed(effect))
                 .collect(),
             Conclusion::NoEffect => of(&[EffectKind::Same], None)
                 .into_iter()
@@ -284,7 +285,9 @@ fn effects(a: &[&RunResult], b: &[&RunResult], threshold: f64, miss: f64) -> Vec
         .collect();
     effects.sort_by(|x, y| {
         let size = |effect: &Effect| effect.difference.abs() / effect.margin.max(f64::MIN_POSITIVE);
+        let is_part = |effect: &Effect| effect.metric.contains(".errors.");
         (x.rank.cmp(&y.rank))
+            .then(is_part(x).cmp(&is_part(y)))
             .then(y.named.cmp(&x.named))
             .then(size(y).total_cmp(&size(x)))
             .then(x.metric.cmp(&y.metric))
@@ -299,7 +302,11 @@ fn values(a: &[&RunResult], b: &[&RunResult]) -> BTreeMap<String, Values> {
     let mut all: BTreeMap<String, Values> = BTreeMap::new();
     for (runs, is_a) in [(a, true), (b, false)] {
         for run in runs {
-            for measure in run.timeline.all_series().flat_map(measures) {
+            let measures = run.timeline.all_series().flat_map(|series| {
+                let first = first_failure(series, &run.spec);
+                measures(series).into_iter().chain(first)
+            });
+            for measure in measures.filter(|measure| !is_meaningless(measure)) {
                 let values = all.entry(measure.name.clone()).or_default();
                 let side = if is_a { &mut values.a } else { &mut values.b };
                 side.push(measure.value as f64);
@@ -308,13 +315,28 @@ fn values(a: &[&RunResult], b: &[&RunResult]) -> BTreeMap<String, Values> {
         }
     }
     for values in all.values_mut() {
-        let counts = |measure: &Measure| measure.kind == crate::record::SeriesKind::Counter;
+        let counts = |measure: &Measure| measure.kind == SeriesKind::Counter;
         if values.like.as_ref().is_some_and(counts) {
             values.a.resize(a.len(), 0.0);
             values.b.resize(b.len(), 0.0);
         }
     }
     all
+}
+
+/// Returns the time at which a client first failed.
+fn first_failure(series: &Series, spec: &RunSpec) -> Option<Measure> {
+    let name = &series.declaration.name;
+    if !is_failure(name.as_str(), spec) {
+        return None;
+    }
+    let (at, _) = series.changes.iter().find(|(_, value)| *value > 0)?;
+    Some(Measure {
+        name: format!("first({name})"),
+        value: i64::try_from(at.0).ok()?,
+        unit: Unit::Seconds,
+        kind: SeriesKind::Gauge,
+    })
 }
 
 fn is_attempted(metric: &str, spec: &RunSpec) -> bool {
@@ -340,10 +362,29 @@ fn in_base(effect: &mut Effect) {
     effect.margin = base(effect.margin);
 }
 
-/// Returns the first rank in which anything is better or worse.
+/// Returns the first rank in which anything is better or worse. Kernel counters alone decide nothing.
 fn decided_by(effects: &[Effect]) -> Option<Rank> {
-    let moved = |effect: &&Effect| matches!(effect.kind, EffectKind::Better | EffectKind::Worse);
-    effects.iter().filter(moved).map(|effect| effect.rank).min()
+    let ranks = effects.iter().filter(|effect| moved(effect));
+    ranks
+        .map(|effect| effect.rank)
+        .min()
+        .filter(|rank| *rank < Rank::Sign)
+}
+
+fn moved(effect: &Effect) -> bool {
+    matches!(effect.kind, EffectKind::Better | EffectKind::Worse)
+}
+
+/// Returns whether a client would notice this metric. "No effect" needs evidence for each of them.
+fn is_noticed(effect: &Effect) -> bool {
+    matches!(effect.rank, Rank::Work | Rank::Speed)
+}
+
+/// Returns whether an effect is a change: what the scenario is about differs, or a kernel counter does while no client
+/// noticed.
+fn is_change(effect: &Effect) -> bool {
+    (effect.kind == EffectKind::Changed && effect.named)
+        || (effect.rank == Rank::Sign && moved(effect))
 }
 
 /// Returns whether the conclusion needs a clear result for this metric: work done, and metrics that the scenario names.
@@ -369,14 +410,12 @@ fn answer(effects: &[Effect]) -> Conclusion {
             (false, _) => Conclusion::Hurts,
         };
     }
-    let any = |kind| {
-        effects
-            .iter()
-            .any(|each| is_essential(each) && each.kind == kind)
+    let is_open = |effect: &&Effect| {
+        effect.kind == EffectKind::Unclear && (is_essential(effect) || is_noticed(effect))
     };
-    if any(EffectKind::Changed) {
+    if effects.iter().any(is_change) {
         Conclusion::Changes
-    } else if any(EffectKind::Unclear) {
+    } else if effects.iter().any(|effect| is_open(&effect)) {
         Conclusion::TooNoisy
     } else {
         Conclusion::NoEffect

@@ -3,16 +3,18 @@
 //! | metric | better | decides |
 //! |---|---|---|
 //! | of a client: `.established`, `.completed`, `.bytes` | more | first |
-//! | of a client: `.failed` | less | first |
+//! | of a client: `.failed`, `.errors.*`, replies with a status of 500 to 599 | less | first |
 //! | of a server: `.accepted`, `.replies`, `.bytes` | more | first |
 //! | of a command: `.exit` | 0, less | first |
 //! | of a client: `.throughput` | more | second |
 //! | of a client: `p50(.latency)`, `p99(.latency)` | less | second |
-//! | of a node: packets that the kernel dropped, lost or sent again | less | third |
-//! | all others, such as TIME_WAIT, `.attempted`, `.errors.*` (`.failed` counts them all) | neither | |
+//! | of a node: packets that the kernel dropped, lost or sent again | less | never alone |
+//! | all others, such as TIME_WAIT, `.attempted`, the time of the first failure | neither | |
 //!
 //! Work done comes before speed: latency covers only the attempts that succeeded, so if more succeed it covers
-//! different ones. A kernel counter decides only if clients noticed nothing.
+//! different ones. Each error counts beside `.failed`: a reset in place of a retry is as many failures, and not the
+//! same to a client. A kernel counter that differs while clients notice nothing is a change, neither better nor
+//! worse: fewer retransmissions can mean that a connection was given up sooner.
 
 use crate::record::{Measure, SeriesKind};
 use crate::scenario::RunSpec;
@@ -96,7 +98,10 @@ pub(super) fn direction(measure: &Measure, spec: &RunSpec) -> (Better, Rank) {
         (Owner::Client, "established" | "completed" | "bytes")
         | (Owner::Server, "accepted" | "replies" | "bytes") => (Better::More, Rank::Work),
         (Owner::Client, "failed") | (Owner::Command, "exit") => (Better::Less, Rank::Work),
-        // The peak of a throughput is a matter of luck; the last value covers the whole load.
+        (Owner::Client, what) if is_error(what) && measure.name == series => {
+            (Better::Less, Rank::Work)
+        }
+        // The last value covers the whole load.
         (Owner::Client, "throughput") if measure.name == series => (Better::More, Rank::Speed),
         (Owner::Client, "latency") if measure.kind == SeriesKind::Distribution => {
             (Better::Less, Rank::Speed)
@@ -104,6 +109,28 @@ pub(super) fn direction(measure: &Measure, spec: &RunSpec) -> (Better, Rank) {
         (Owner::Other, what) if LOST.contains(&what) => (Better::Less, Rank::Sign),
         _ => (Better::Neither, Rank::Beside),
     }
+}
+
+/// Returns whether a counter of a client counts failures of one kind: `errors.ECONNRESET`, `status.503`.
+fn is_error(what: &str) -> bool {
+    match what.split_once('.') {
+        Some(("errors", _)) => true,
+        Some(("status", code)) => code.len() == 3 && code.starts_with('5'),
+        _ => false,
+    }
+}
+
+/// Returns whether a measure says nothing reliable: the peak of a throughput counts bytes that a send buffer swallowed.
+pub(super) fn is_meaningless(measure: &Measure) -> bool {
+    measure.name.starts_with("max(") && series_of(&measure.name).ends_with(".throughput")
+}
+
+/// Returns whether the time at which a series first counted is a measure of its own: how long failing takes.
+pub(super) fn is_failure(series: &str, spec: &RunSpec) -> bool {
+    let Some((owner, what)) = series.split_once('.') else {
+        return false;
+    };
+    owner_of(owner, spec) == Owner::Client && (what == "failed" || is_error(what))
 }
 
 fn owner_of(name: &str, spec: &RunSpec) -> Owner {

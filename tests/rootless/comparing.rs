@@ -100,11 +100,13 @@ fn values_that_vary_more_than_they_differ_are_too_noisy() {
 }
 
 #[test]
-fn kernel_counters_decide_only_if_clients_noticed_nothing() {
+fn a_counter_of_the_kernel_alone_is_a_change_that_neither_helps_nor_hurts() {
     let drops = |value| with("server.TcpExtListenDrops", SeriesKind::Counter, &[value; 3]);
-    let hurts = Comparison::of(&drops(0), &drops(500), THRESHOLD);
-    assert_eq!(hurts.answer, Conclusion::Hurts);
-    assert_eq!(hurts.decisive()[0].metric, "server.TcpExtListenDrops");
+    for (before, after) in [(0, 500), (500, 0)] {
+        let changes = Comparison::of(&drops(before), &drops(after), THRESHOLD);
+        assert_eq!(changes.answer, Conclusion::Changes);
+        assert_eq!(changes.decisive()[0].metric, "server.TcpExtListenDrops");
+    }
     let helps = Comparison::of(&drops(500), &vec![with_reuse(); 3], THRESHOLD);
     assert_eq!(helps.answer, Conclusion::Helps);
     assert!(
@@ -125,7 +127,7 @@ fn a_few_failures_among_many_attempts_do_not_matter() {
     );
     assert_eq!(
         Comparison::of(&drops(0), &drops(37), THRESHOLD).answer,
-        Conclusion::Hurts
+        Conclusion::Changes
     );
 }
 
@@ -194,4 +196,26 @@ fn runs_whose_load_was_not_offered_do_not_count() {
     let few = Comparison::of(&good, &mixed, THRESHOLD);
     assert_eq!(few.answer, Conclusion::TooNoisy);
     assert!(few.reason.unwrap().contains("1 of 6 runs cannot be judged"));
+}
+
+#[test]
+fn resets_in_place_of_time_outs_help_and_hurt() {
+    let errors = |name: &str, values: [i64; 2]| {
+        let run = |value| with(name, SeriesKind::Counter, &[value; 3]);
+        (run(values[0]), run(values[1]))
+    };
+    let (before, after) = errors("load.errors.ECONNRESET", [0, 70]);
+    let resets = Comparison::of(&before, &after, THRESHOLD);
+    assert_eq!(resets.answer, Conclusion::Hurts);
+    assert_eq!(kind(&resets, "load.errors.ECONNRESET"), EffectKind::Worse);
+}
+
+#[test]
+fn a_speed_that_may_have_doubled_is_never_no_effect() {
+    let speed = |values: &[i64]| with("load.throughput", SeriesKind::Gauge, values);
+    let a = speed(&[20_000_000, 34_000_000, 48_000_000]);
+    let b = speed(&[30_000_000, 68_000_000, 105_000_000]);
+    let unclear = Comparison::of(&a, &b, THRESHOLD);
+    assert_eq!(unclear.answer, Conclusion::TooNoisy);
+    assert_eq!(unclear.decisive()[0].metric, "load.throughput");
 }
