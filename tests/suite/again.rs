@@ -48,7 +48,7 @@ fn alone() -> Result<(), Failed> {
     let text = terminal::scenario(&result.scenarios[0], terminal::Style::default());
     assert!(text.contains("attempt 1 was inconclusive"), "{text}");
     assert!(
-        text.contains("tried again with no other run beside it"),
+        text.contains("retried with no other run in parallel"),
         "{text}"
     );
     Ok(())

@@ -48,8 +48,8 @@ fn soon() -> Options {
     }
 }
 
-/// Checks that neither the worker nor its child survives. SIGKILL takes effect when the process is next scheduled, which
-/// on a busy machine may be after the suite has ended; so this waits for it.
+/// Checks that neither the worker nor its child survives. SIGKILL takes effect when the process is next scheduled,
+/// which on a busy machine may be after the suite has ended; so this waits for it.
 fn gone(world: &World, name: &str) {
     let state = world.path("state");
     for file in [

@@ -30,7 +30,7 @@ pub(super) fn judge_again(stored: &StoredRun, run: Result<RunSpec, UnparsedRun>)
         Err(UnparsedRun { spec, why }) => {
             let nslab = &record.header.nslab;
             let note = format!(
-                "not judged again: this nslab ({}) does not understand the run that nslab {nslab} recorded ({why}); \
+                "not judged again: this nslab ({}) cannot parse the run that nslab {nslab} recorded ({why}); \
                  the verdict is that of nslab {nslab}",
                 env!("CARGO_PKG_VERSION")
             );

@@ -38,7 +38,9 @@ pub(crate) enum AgainstError {
     /// The run of the file builds or does something different.
     #[error(
         "cannot judge {} by {file}: only expectations, comparisons and texts may have changed since \
-         it was recorded, and {file} differs in\n{}run it again: nslab run {file}", record.display(), listed(differences)
+         it was recorded, and {file} differs in\n{}run it again: nslab run {file}",
+        record.display(),
+        listed(differences)
     )]
     OtherQuestion {
         record: PathBuf,
