@@ -1,6 +1,7 @@
-//! What labs need of a kernel and a machine, each tried for real: what `nslab doctor` tells.
+//! The checks of `nslab doctor`: each kernel or machine feature that labs need is tried for real.
 //!
-//! Trying changes nothing: it is done by child processes in namespaces of their own, which are gone when it is over.
+//! The checks change nothing: child processes perform them in namespaces of their own, which disappear
+//! afterwards.
 
 use std::fmt::Display;
 
@@ -20,36 +21,34 @@ use crate::sys::sandbox::{
 };
 use crate::sys::support;
 
-/// Descriptors that a process should be allowed: one for each port that there is.
+/// Descriptors that a process should be allowed to have: one for each port.
 const ENOUGH_DESCRIPTORS: u64 = 65_536;
 
-/// Something that scenarios may need.
+/// A feature that scenarios may need, and the result of trying it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the names say it")]
 pub struct Ability {
-    /// What it is called.
     pub name: String,
-    /// Whether it is there.
     pub state: Availability,
 }
 
-/// Whether something is there.
+/// The result of trying a feature.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "the names say it")]
 pub enum Availability {
-    /// It is.
     Yes,
-    /// It is not.
     No {
-        /// What the kernel said.
+        /// The kernel's answer.
         reason: String,
-        /// How to come by it.
+        /// Instructions for enabling it.
         how_to_get: String,
     },
-    /// It is, within bounds.
+    /// The feature works, with restrictions.
     Limited {
-        /// Which.
+        /// The restriction.
         reason: String,
-        /// How to come by more.
+        /// Instructions for lifting the restriction.
         how_to_get: String,
     },
 }
@@ -69,7 +68,7 @@ impl Ability {
     }
 }
 
-/// Tries everything. To be called while the process has one thread: it makes children.
+/// Tries every feature. The process must have only one thread, because this forks.
 pub fn probe_all() -> Vec<Ability> {
     let privileged = is_privileged();
     let mut all = vec![
@@ -122,7 +121,7 @@ fn can_isolate(rootless: bool) -> Result<(), String> {
     }
 }
 
-/// What can be tried only with privileges, in namespaces of one's own.
+/// Tries the features that need privileges, in new namespaces.
 fn inside(privileged: bool) -> Vec<Ability> {
     let wanted = SandboxOptions {
         rootless: !privileged,
@@ -155,7 +154,7 @@ fn tried_inside() -> Vec<Ability> {
         other => Ability::new(
             name,
             other.map_err(|error| chain(&error)),
-            &format!("the kernel has {feature}: what it says is the matter"),
+            &format!("the kernel has {feature}; the error above says what is wrong"),
         ),
     };
     vec![
@@ -174,13 +173,14 @@ fn tried_inside() -> Vec<Ability> {
         Ability::new(
             "wires (link impairment, emulation)",
             support::packet_sockets(),
-            "as root: CAP_NET_RAW (docker run --cap-add NET_RAW), modprobe af_packet; a kernel of one's own needs CONFIG_PACKET",
+            "as root: CAP_NET_RAW (docker run --cap-add NET_RAW), modprobe af_packet; \
+             a custom kernel needs CONFIG_PACKET",
         ),
         built("netem (links with `by: netem`)", by_netem(), Feature::Netem),
         Ability::new(
             "ending sockets (emulation of tcp_tw_recycle)",
             support::end_time_wait(),
-            "as root: modprobe tcp_diag; a kernel of one's own needs CONFIG_INET_DIAG_DESTROY",
+            "as root: modprobe tcp_diag; a custom kernel needs CONFIG_INET_DIAG_DESTROY",
         ),
     ]
 }
@@ -205,7 +205,8 @@ fn descriptors() -> Ability {
             Ok(limit) if limit >= ENOUGH_DESCRIPTORS => Availability::Yes,
             Ok(limit) => Availability::Limited {
                 reason: format!("a process may have {limit}"),
-                how_to_get: "ulimit -Hn as root, or LimitNOFILE=; connections beyond it take descriptor tables of their own"
+                how_to_get: "ulimit -Hn as root, or LimitNOFILE=; \
+                             connections above the limit get descriptor tables of their own"
                     .to_owned(),
             },
             Err(error) => Availability::No {
@@ -216,7 +217,7 @@ fn descriptors() -> Ability {
     }
 }
 
-/// Two nodes with a link; the first may lend its address to the second.
+/// Returns a topology of two linked nodes. With `nat`, the first masquerades.
 fn pair(ip: IpVersion, nat: bool) -> Topology {
     let names = [NodeName::from("a"), NodeName::from("b")];
     let interface = IfName::from("eth0");
@@ -282,7 +283,7 @@ mod tests {
 
     #[test]
     #[ignore = "kernel test: `-- --include-ignored` runs it"]
-    fn kernel_every_ability_is_there_or_says_how_to_get_it() {
+    fn kernel_every_ability_works_or_has_instructions() {
         let all = probe_all();
         assert!(all.len() >= 7, "{all:?}");
         for ability in &all {

@@ -1,4 +1,4 @@
-//! How every node is set: gathered as settings are made, for the record.
+//! The settings of every node as they were applied, collected for the record.
 
 use std::collections::BTreeMap;
 
@@ -9,19 +9,19 @@ use super::settings::{SetOutcome, WantedSysctl};
 use crate::names::NodeName;
 use crate::sys::sysctl::same;
 
-/// What was set, and what must be emulated.
+/// The settings applied so far, and those that the wires must emulate.
 #[derive(Debug)]
 pub(super) struct AppliedSettings {
     pub(super) settings: NodeSettings,
-    /// What the wires must emulate, by node: key and value.
+    /// The settings that the wires must emulate, by node, as `KEY = VALUE`.
     pub(super) emulated: BTreeMap<String, Vec<String>>,
-    /// Settings of nodes that were made for the whole kernel.
+    /// Settings of nodes that were applied to the whole kernel.
     of_kernel: BTreeMap<String, String>,
     owns_kernel: bool,
 }
 
 impl AppliedSettings {
-    /// An empty one. Where the lab owns the kernel, what a namespace cannot have is set for the whole kernel.
+    /// If the lab owns the kernel, a setting that a namespace cannot have is applied to the whole kernel.
     pub(super) fn new(owns_kernel: bool) -> Self {
         Self {
             settings: NodeSettings::default(),
@@ -31,10 +31,10 @@ impl AppliedSettings {
         }
     }
 
-    /// Takes down a node: the baseline as it is there, and what outcome of the scenario's settings.
+    /// Adds a node: its baseline values and the outcomes of the scenario's settings.
     ///
     /// # Errors
-    /// Where something cannot be had here.
+    /// A setting is not applicable on this kernel, or conflicts with another node's.
     pub(super) fn add_node(
         &mut self,
         node: &NodeName,
@@ -82,8 +82,8 @@ impl AppliedSettings {
         Ok(())
     }
 
-    /// All settings, with those of the whole kernel: what the lab has pinned for it and nodes do not have of their own, what nodes have
-    /// set for it, and what the scenario has.
+    /// Returns all settings. Those of the whole kernel come from three sources: the lab's pins that nodes do
+    /// not have themselves, nodes' settings that only the kernel has, and the scenario's `kernel:` section.
     pub(super) fn finish(
         mut self,
         pinned: BTreeMap<&'static str, String>,
@@ -107,7 +107,7 @@ impl AppliedSettings {
         self.settings
     }
 
-    /// Sets for the whole kernel what a namespace cannot have, where the lab may and no other node wants it otherwise.
+    /// Applies a setting to the whole kernel, if the lab owns it and no other node wants a different value.
     fn set_for_kernel(
         &mut self,
         node: &NodeName,

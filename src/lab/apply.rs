@@ -1,4 +1,5 @@
-//! Executes a plan: namespaces with their settings and rules, then links, then addresses and routes. A dull loop.
+//! Executes a plan with a plain loop: namespaces with their settings and rules, then links, addresses and
+//! routes.
 
 use indexmap::IndexMap;
 
@@ -29,17 +30,15 @@ struct NamespaceBuild {
 /// The namespaces under construction, in the order of the plan.
 type NamespaceBuilds = IndexMap<Site, NamespaceBuild>;
 
-/// What stands once a plan has been executed.
+/// The namespaces of an executed plan.
 #[derive(Debug)]
 pub(super) struct BuiltNamespaces {
-    /// The namespaces.
     pub(super) sites: IndexMap<Site, NetNs>,
-    /// How the nodes are set.
     pub(super) applied: AppliedSettings,
 }
 
-/// Executes a plan. Where the lab owns the kernel, the calling thread must be in its initial namespace. Namespaces get socket hashes
-/// of their own where a size is given.
+/// Executes a plan. If the lab owns the kernel, the calling thread must be in its initial namespace. If
+/// `socket_hash` is given, the namespaces get socket hashes of their own with that many entries.
 pub(super) fn apply(
     plan: &LabPlan,
     socket_hash: Option<u64>,
@@ -107,7 +106,7 @@ pub(super) fn apply(
                     rtnl::route(batch, to.address, to.length, *via);
                 });
             }
-            // Done at namespaces, or to a lab that stands.
+            // Already applied while the namespaces were created, or applied later to the running lab.
             Op::Sysctl { .. } | Op::Rules { .. } => {}
             Op::Room { .. } | Op::Wire { .. } | Op::Limit { .. } => {}
         }
@@ -165,13 +164,13 @@ fn veth_end<'a>(
         index: end.index,
         mac: end.mac,
         mtu,
-        // A wire's own end says nothing.
+        // The wire's own end must not answer ARP.
         arp: end.site != Site::Wire,
         gso_max_segs: single_segments.then_some(1),
     }
 }
 
-/// The ends on nodes that segments leave one by one.
+/// Returns the node ends that must send segments one by one.
 fn single_segments(plan: &LabPlan) -> impl Iterator<Item = &PlannedEnd> {
     let ends = plan.ops.iter().filter_map(|op| match op {
         Op::Veth {
@@ -184,7 +183,8 @@ fn single_segments(plan: &LabPlan) -> impl Iterator<Item = &PlannedEnd> {
     ends.flatten().filter(|end| end.site != Site::Wire)
 }
 
-/// Has an old kernel cut segments that was not told so when the link was made.
+/// Turns off segmentation offload at an end if an old kernel ignored the limit given when the link was
+/// created.
 fn cut_segments(builds: &mut NamespaceBuilds, end: &PlannedEnd) -> Result<(), BuildError> {
     let Some(NamespaceBuild { created, .. }) = builds.get_mut(&end.site) else {
         return Ok(());
@@ -207,9 +207,10 @@ fn cut_segments(builds: &mut NamespaceBuilds, end: &PlannedEnd) -> Result<(), Bu
     })
 }
 
-/// All links are created from one namespace, each end directly where it belongs: from the calling thread's where that is the lab's own,
-/// else from the first. Older kernels (5.10 at least) look for a new link's index where the message comes from, and refuse one that is
-/// taken there; nothing of the lab is in the calling thread's.
+/// Creates all links from one namespace, each end directly in its own: from the calling thread's namespace if
+/// that belongs to the lab, otherwise from the first node's. Older kernels (at least up to 5.10) check a new
+/// link's index in the namespace that sends the message, and refuse one that is taken there; the calling
+/// thread's namespace has none of the lab's links.
 fn send_links(
     plan: &LabPlan,
     builds: &mut NamespaceBuilds,
@@ -223,7 +224,7 @@ fn send_links(
     }
 }
 
-/// An end that came up before its peer waits for carrier.
+/// Waits for carrier at an end that came up before its peer.
 fn wait_for_carrier(builds: &mut NamespaceBuilds, end: &PlannedEnd) -> Result<(), BuildError> {
     let Some(build) = builds.get_mut(&end.site) else {
         return Ok(());
@@ -243,7 +244,7 @@ fn wait_for_carrier(builds: &mut NamespaceBuilds, end: &PlannedEnd) -> Result<()
     }
 }
 
-/// IPv6 addresses are taken into use a moment after they are given.
+/// Waits until the IPv6 addresses can be used; the kernel takes a moment after assigning them.
 fn wait_for_addresses(builds: &mut NamespaceBuilds, site: &Site) -> Result<(), BuildError> {
     let Some(build) = builds.get_mut(site) else {
         return Ok(());
@@ -259,7 +260,7 @@ fn wait_for_addresses(builds: &mut NamespaceBuilds, site: &Site) -> Result<(), B
     }
 }
 
-/// Sets what belongs to interfaces, and takes down how every node is set.
+/// Applies the settings of interfaces, and collects the settings of every node.
 fn conclude(builds: NamespaceBuilds, owns_kernel: bool) -> Result<BuiltNamespaces, BuildError> {
     let mut applied = AppliedSettings::new(owns_kernel);
     let mut sites = IndexMap::new();

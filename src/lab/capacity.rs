@@ -1,29 +1,32 @@
-//! How many sockets a lab is made for: the size of its namespaces' own socket hash.
+//! The capacity of a lab: the size of its namespaces' own socket hashes.
 //!
-//! Namespaces share the kernel's hash of established sockets unless the one that creates them says otherwise
-//! (`net.ipv4.tcp_child_ehash_entries`, Linux 6.1). With hashes of its own a lab neither slows others' listings nor is slowed
-//! by others' sockets, and listing is cheap: 76 us in place of 219 us for an empty namespace beside a shared hash of 262,144
-//! (measured on 6.18; a namespace with 4,096 entries is created as fast as one without).
+//! Namespaces share the kernel's hash of established sockets unless their creator asks for separate ones
+//! (`net.ipv4.tcp_child_ehash_entries`, Linux 6.1). With its own hashes a lab neither slows down other
+//! processes' listings nor is slowed down by their sockets, and listing is cheap: 76 us instead of 219 us for
+//! an empty namespace next to a shared hash of 262,144 entries (measured on 6.18; a namespace with 4,096
+//! entries is created as quickly as one without).
 
 use crate::scenario::workload::{Load, Workload};
 use crate::sys::sysctl::{Key, Sysctls};
 
-/// Least entries: chains of one for most scenarios. Creating a namespace takes no longer up to 16,384 entries (measured).
+/// Fewest entries: enough for chains of one in most scenarios. Up to 16,384 entries, creation takes no longer
+/// (measured).
 const LEAST: u64 = 4_096;
-/// Most entries: a hash of 4 MiB, 12 ms to create (measured); chains of two for a million sockets.
+/// Most entries: a hash of 4 MiB, which takes 12 ms to create (measured); chains of two for a million
+/// sockets.
 const MOST: u64 = 524_288;
-/// Sockets assumed for a program of which nothing is known.
+/// Sockets assumed for a program whose behaviour is unknown.
 const COMMAND: u64 = 16_384;
 
-/// Has the calling thread's namespace give those that are created from it hashes of so many entries.
+/// Makes namespaces created from the calling thread's namespace have socket hashes of `entries` entries.
 pub(super) fn size_socket_hash(sysctls: &mut Sysctls, entries: u64) {
     if let Some(key) = Key::parse("net.ipv4.tcp_child_ehash_entries") {
-        // Kernels before 6.1 lack it; labs then share.
+        // Kernels before 6.1 do not have it; labs then share the hash.
         let _shared = sysctls.set(&key, &entries.to_string());
     }
 }
 
-/// A power of two, at least as many as one namespace is expected to hold sockets, within bounds.
+/// Returns a power of two that is at least the number of sockets expected in one namespace, within limits.
 pub(super) fn entries(workload: &Workload) -> u64 {
     let clients: u64 = workload
         .clients
@@ -34,7 +37,7 @@ pub(super) fn entries(workload: &Workload) -> u64 {
     (clients + commands).clamp(LEAST, MOST).next_power_of_two()
 }
 
-/// Returns the most sockets that a client's load has in one namespace at a time. Closed loops may exceed the bound of the hash.
+/// Returns the most sockets that a client's load has in one namespace at a time. Closed loops may exceed it.
 fn sockets(load: &Load) -> u64 {
     load.open_at_most()
         .max(load.leaves_in_time_wait())

@@ -1,4 +1,4 @@
-//! What steps change in a lab that stands: a link goes down or comes up, a setting is written.
+//! Changes to a running lab: a link goes down or up, a node vanishes, a setting or an impairment changes.
 
 use std::io;
 
@@ -14,46 +14,38 @@ use crate::sys::netlink::{Batch, Netlink, NetlinkError};
 use crate::sys::rtnl;
 use crate::sys::sysctl::Sysctls;
 
-/// Why a step could not be taken.
+/// An error of changing a running lab.
 #[derive(Debug, Error)]
+#[expect(missing_docs, reason = "the names say it")]
 pub enum ChangeError {
-    /// No such node or link.
     #[error("cannot find {what} in the lab")]
-    Unknown {
-        /// What was looked for.
-        what: String,
-    },
-    /// The namespace could not be entered.
+    Unknown { what: String },
+    /// The namespace cannot be entered.
     #[error("cannot enter the namespace of `{node}`")]
     Enter {
-        /// The node.
         node: NodeName,
-        /// Why.
         #[source]
         source: io::Error,
     },
-    /// The kernel refused.
+    /// The kernel refused to change the state of a link.
     #[error("cannot take the link of `{node}` {}", if *.up { "up" } else { "down" })]
     Link {
-        /// The node.
         node: NodeName,
-        /// Where to.
         up: bool,
-        /// The kernel's refusal.
         #[source]
         source: NetlinkError,
     },
-    /// A setting could not be made.
+    /// A setting cannot be written.
     #[error(transparent)]
     Sysctl(#[from] BuildError),
 }
 
 impl Lab {
-    /// Takes both ends of a link down or up (`ip link set dev ethN down`). An interface that goes down takes its routes with
-    /// it, and its IPv6 addresses: what the topology gives them is given again when it comes up.
+    /// Takes both ends of a link down or up (`ip link set dev ethN down`). An interface that goes down loses
+    /// its routes and its IPv6 addresses; those of the topology are added again when it comes up.
     ///
     /// # Errors
-    /// Where there is no such link; the kernel's refusal.
+    /// There is no such link, or the kernel refuses.
     pub fn set_link(&self, link: usize, up: bool) -> Result<(), ChangeError> {
         let Some(spec) = self.topology.links.get(link) else {
             return Err(ChangeError::Unknown {
@@ -76,10 +68,11 @@ impl Lab {
         Ok(())
     }
 
-    /// Writes a setting of a node and reads it back; an emulated one goes to the wire.
+    /// Writes a setting of a node and reads it back. An emulated setting is passed to the wire.
     ///
     /// # Errors
-    /// As for the settings of a scenario: refused, kept at another value, not there.
+    /// As for the settings of a scenario: the value was refused or not kept, or the kernel does not have the
+    /// setting.
     pub fn write_sysctl(&self, node: &NodeName, key: &str, value: &str) -> Result<(), ChangeError> {
         if self.wires.set_sysctl(node, key, value) {
             return Ok(());
@@ -104,10 +97,9 @@ impl Lab {
         }
     }
 
-    /// Changes what a link does to packets from now on.
     ///
     /// # Errors
-    /// Where the link has no wire to do it: no step of the scenario says that it changes.
+    /// The link has no wire, because no step of the scenario changes it.
     pub fn set_impairment(&self, link: usize, impairment: &Impairment) -> Result<(), ChangeError> {
         if self.wires.set_impairment(link, impairment) {
             return Ok(());
@@ -117,10 +109,11 @@ impl Lab {
         })
     }
 
-    /// A node is gone without a word: its links carry nothing any more, and nobody is told. Neighbours still find its address.
+    /// Cuts all links of a node silently, so that its peers are not notified. Neighbours can still resolve
+    /// its address.
     ///
     /// # Errors
-    /// Where one of its links has no wire to cut.
+    /// One of the node's links has no wire to cut.
     pub fn vanish(&self, node: &NodeName) -> Result<(), ChangeError> {
         let spec = self.topology.nodes.get(node);
         let spec = spec.ok_or_else(|| ChangeError::Unknown {
@@ -142,7 +135,7 @@ impl Lab {
         })
     }
 
-    /// Does something with rtnetlink in a node's namespace.
+    /// Performs rtnetlink requests in a node's namespace.
     fn inside(
         &self,
         node: &NodeName,
@@ -164,7 +157,7 @@ impl Lab {
         super::plan::interface_index(&self.topology, node, interface)
     }
 
-    /// What takes an interface down, or up with what the topology gives it.
+    /// Returns the requests that take an interface down, or up with its addresses and routes.
     fn change(&self, node: &NodeName, interface: &IfName, up: bool) -> Batch {
         let mut batch = Batch::new();
         let index = self.index(node, interface);

@@ -1,14 +1,16 @@
-//! Room in a connection tracking table: exactly as many free entries as a scenario asks for.
+//! Leaves exactly as many free entries in a connection tracking table as a scenario asks for.
 //!
-//! `nf_conntrack_max` belongs to the whole kernel, but each namespace's own count is compared with it. So the table of a
-//! namespace is filled with entries that nothing evicts until the room is left, or, where the lab owns the kernel, the limit
-//! is lowered. Old kernels track in every namespace once the module is there (4.11 did, 4.15 does not; both tried): a limit that
-//! is right for one table would then fill the others too, so it is only lowered as far as those need, and the table is filled. A packet that begins the entry after the last free one is dropped: `count > max` (`__nf_conntrack_alloc`,
-//! Linux `net/netfilter/nf_conntrack_core.c`).
+//! `nf_conntrack_max` belongs to the whole kernel, but each namespace's own count is compared with it. The
+//! table of a namespace is therefore filled with entries that nothing evicts until only the requested room is
+//! left. If the lab owns the kernel, the limit is lowered instead. Old kernels track connections in every
+//! namespace once the module is loaded (4.11 did, 4.15 does not; both tried): a limit that is right for one
+//! table would be too low for the others. There the limit is lowered only as far as the others allow, and the
+//! table is filled. A packet that needs one more entry than are free is dropped: `count > max`
+//! (`__nf_conntrack_alloc`, Linux `net/netfilter/nf_conntrack_core.c`).
 //!
-//! The room stays as it is for connections that stay open. Once a table is 95 % full, the kernel's own sweep removes TCP
-//! entries of connections that are closing or closed before their time (`gc_worker`, since Linux 4.12): with 100 of them in
-//! TIME_WAIT, all were gone after 8 s in place of 120 (6.18). A filled table is that full from the start.
+//! The room is stable while connections stay open. Once a table is 95 % full, the kernel's garbage collection
+//! removes TCP entries of closing or closed connections early (`gc_worker`, since Linux 4.12): of 100 in
+//! TIME_WAIT, all were gone after 8 s instead of 120 s (6.18). A filled table is that full from the start.
 
 use std::io;
 
@@ -20,35 +22,31 @@ use crate::sys::netlink::NetlinkError;
 use crate::sys::procfs;
 use crate::sys::{NetNs, loopback};
 
-/// Bytes of memory that an entry takes: 385 of slab, measured on Linux 6.18 (`nf_conntrack` and its extensions).
+/// Bytes of memory per entry: 385 of slab, measured on Linux 6.18 (`nf_conntrack` and its extensions).
 const ENTRY: u64 = 400;
-/// Of the memory that is to be had, a table may take one in so much.
+/// A table may take up to 1/2 of the available memory.
 const SHARE_OF_MEMORY: u64 = 2;
-/// Corrections before giving up: what is refused for want of a place in a chain is a few in a hundred at most, and other
-/// traffic of the namespace does not begin before the lab stands.
+/// Corrections before giving up. Few per cent of the entries are refused because a chain is full, and no
+/// other traffic passes the namespace before the lab is built.
 const CORRECTIONS: u32 = 8;
 
-/// Why the room could not be made.
+/// An error of filling a connection tracking table.
 #[derive(Debug, Error)]
+#[expect(missing_docs, reason = "the names say it")]
 pub enum ConntrackFillError {
-    /// More than the whole table.
+    /// The room is larger than the whole table.
     #[error(
         "cannot leave {room} free entries in a connection tracking table of {max}; raise it on the host: \
          sysctl -w net.netfilter.nf_conntrack_max={room}"
     )]
-    AboveLimit {
-        /// Free entries asked for.
-        room: u32,
-        /// `nf_conntrack_max`.
-        max: u32,
-    },
+    AboveLimit { room: u32, max: u32 },
     /// The table has no limit, so it is never full.
     #[error(
         "cannot fill a connection tracking table without limit; set one on the host: \
          sysctl -w net.netfilter.nf_conntrack_max=262144"
     )]
     NoLimit,
-    /// The kernel cannot be asked.
+    /// The conntrack netlink interface is not available.
     #[error(
         "cannot reach connection tracking over netlink (CONFIG_NF_CT_NETLINK, module nf_conntrack_netlink)"
     )]
@@ -61,55 +59,50 @@ pub enum ConntrackFillError {
     TooLittleMemory {
         /// Entries to create.
         entries: u32,
-        /// Bytes that they take.
+        /// Bytes of memory for these entries.
         needed: u64,
-        /// Bytes that the machine has left.
+        /// Bytes of memory that the machine has available.
         available: u64,
     },
-    /// The kernel ran out of memory, or something else has filled the table meanwhile.
+    /// The kernel ran out of memory, or something else filled the table in the meantime.
     #[error("cannot fill the connection tracking table beyond {count} of {max} entries")]
     OutOfMemory {
-        /// Entries that it has.
         count: u32,
-        /// `nf_conntrack_max`.
         max: u32,
-        /// The kernel's refusal.
         #[source]
         source: NetlinkError,
     },
-    /// The kernel refused.
+    /// The kernel refused to add or remove entries.
     #[error("cannot fill or empty the connection tracking table")]
     Refused(#[source] NetlinkError),
-    /// Something else creates or removes entries all the time.
+    /// Something else keeps creating or removing entries.
     #[error(
         "cannot leave exactly {room} free entries: the connection tracking table keeps changing, {free} are free"
     )]
     Unsteady {
-        /// Free entries asked for.
         room: u32,
-        /// Free entries at the last look.
+        /// Free entries at the last check.
         free: u32,
     },
-    /// The limit could not be set.
+    /// The limit cannot be set.
     #[error("cannot set net.netfilter.nf_conntrack_max to {max}")]
     Limit {
-        /// The value.
         max: u32,
-        /// The cause.
         #[source]
         source: io::Error,
     },
-    /// How much memory there is could not be read.
-    #[error("cannot read how much memory the machine has left")]
+    /// The amount of available memory cannot be read.
+    #[error("cannot read how much memory is available")]
     Memory(#[source] io::Error),
-    /// The namespace could not be entered.
+    /// The namespace cannot be entered.
     #[error("cannot enter the namespace")]
     Namespace(#[source] io::Error),
 }
 
-/// Leaves exactly `room` free entries in the table of a namespace, before any traffic passes it. With `owns_kernel` the limit of
-/// the kernel is set from the calling thread, which must be in the initial namespace; as it holds for all namespaces, that is
-/// right for one node only.
+/// Leaves exactly `room` free entries in the table of a namespace, before any traffic passes through it.
+///
+/// With `owns_kernel`, the kernel's limit is set from the calling thread, which must be in the initial
+/// namespace. The limit applies to all namespaces, so this suits labs in which only one node asks for room.
 ///
 /// # Errors
 /// See [`ConntrackFillError`].
@@ -126,8 +119,9 @@ pub fn leave_free_entries(
         .map_err(ConntrackFillError::Namespace)?
 }
 
-/// Brings down the limit of a kernel of the lab's own to what tables need that are not to be full: `others`, beside the largest room
-/// asked for. Tables are then filled in a moment. `false`, and nothing is done, where one table can have the limit for itself.
+/// Lowers the limit of a kernel that the lab owns to what the other tables need: `others`, plus the largest
+/// requested room. Filling tables is then quick. Returns `false` without doing anything if one table can have
+/// the limit to itself.
 ///
 /// # Errors
 /// See [`ConntrackFillError`].
@@ -145,7 +139,7 @@ pub(super) fn lower_shared_limit(rooms: &[u32], others: u32) -> Result<bool, Con
     Ok(true)
 }
 
-/// Whether a namespace without a rule tracks connections: a datagram there becomes an entry or does not.
+/// Returns whether namespaces without rules track connections, by sending a datagram in a new one.
 fn tracks_everywhere() -> Result<bool, ConntrackFillError> {
     let track = || {
         let sent = loopback::up().and_then(|()| loopback::send_a_datagram());
@@ -156,7 +150,8 @@ fn tracks_everywhere() -> Result<bool, ConntrackFillError> {
     netns.run(track).map_err(ConntrackFillError::Namespace)?
 }
 
-/// Empties the table of a namespace. It goes with the namespace in any case; emptied before, the kernel is done in half the time.
+/// Empties the table of a namespace. The table disappears with the namespace anyway, but twice as fast if
+/// emptied first.
 ///
 /// # Errors
 /// See [`ConntrackFillError`].
@@ -256,7 +251,7 @@ mod tests {
     use super::*;
     use crate::sys::testing::{HASTY, NatLab, PATIENT, connect, listen, namespace, tool};
 
-    /// Counts what the table of the node in the middle dropped.
+    /// Returns how many packets the table of the node in the middle dropped.
     fn dropped(lab: &NatLab) -> u64 {
         let counters = || Conntrack::open().unwrap().counters().unwrap();
         let counters = lab.nat.run(counters).unwrap();
@@ -264,7 +259,7 @@ mod tests {
         drop.map_or(0, |(_, value)| value)
     }
 
-    /// As many connections as there is room pass, and none after.
+    /// Checks that exactly as many connections pass as there is room, and no more.
     fn exactly_the_room_connects(room: u32) {
         let lab = NatLab::build();
         let _listener = listen(&lab.server, NatLab::SERVER);
@@ -282,19 +277,19 @@ mod tests {
 
     #[test]
     #[ignore = "kernel test: `-- --include-ignored` runs it"]
-    fn kernel_ten_free_entries_are_ten_connections() {
+    fn kernel_ten_free_entries_allow_ten_connections() {
         exactly_the_room_connects(10);
     }
 
     #[test]
     #[ignore = "kernel test: `-- --include-ignored` runs it"]
-    fn kernel_a_thousand_free_entries_are_a_thousand_connections() {
+    fn kernel_a_thousand_free_entries_allow_a_thousand_connections() {
         exactly_the_room_connects(1000);
     }
 
     #[test]
     #[ignore = "kernel test: `-- --include-ignored` runs it"]
-    fn kernel_room_is_made_again_where_there_was_less() {
+    fn kernel_a_table_with_less_room_is_emptied_and_filled_again() {
         let netns = namespace();
         let first = leave_free_entries(&netns, 5, false).unwrap();
         let again = leave_free_entries(&netns, 50, false).unwrap();
@@ -308,7 +303,7 @@ mod tests {
 
     #[test]
     #[ignore = "kernel test: `-- --include-ignored` runs it"]
-    fn kernel_more_room_than_the_table_has_is_refused_with_a_way_out() {
+    fn kernel_more_room_than_the_table_has_is_refused_with_a_remedy() {
         let netns = namespace();
         let error = leave_free_entries(&netns, u32::MAX, false).unwrap_err();
         assert!(

@@ -1,6 +1,6 @@
-//! Settings that are known by name: those that kernels once had, and those that belong to the whole kernel.
+//! Settings known by name: removed ones, and those that belong to the whole kernel.
 
-/// Settings that kernels once had: how the key begins, and the first version without it (from the kernel's history).
+/// Removed settings: the beginning of the key, and the first version without it (from the kernel's history).
 const GONE: &[(&str, &str)] = &[
     ("net.ipv4.tcp_tw_recycle", "4.12"),
     (
@@ -13,15 +13,15 @@ const GONE: &[(&str, &str)] = &[
     ),
 ];
 
-/// Since which version kernels lack a setting, where that is known.
+/// Returns the first kernel version without a setting, if known.
 pub(super) fn removed_in(key: &str) -> Option<&'static str> {
     GONE.iter()
         .find(|(gone, _)| key.starts_with(gone))
         .map(|(_, since)| *since)
 }
 
-/// Settings that only the initial namespace has, or that only it can write, beside all that is not `net.*` (Linux 6.18, a
-/// child's tree against the initial one's).
+/// Settings that only the initial namespace has or can write, besides everything outside `net.*` (found on
+/// Linux 6.18 by comparing a child namespace's tree with the initial one's).
 const HOST_WIDE: &[&str] = &[
     "net.core.busy_poll",
     "net.core.busy_read",
@@ -54,12 +54,11 @@ const HOST_WIDE: &[&str] = &[
     "net.nf_conntrack_max",
 ];
 
-/// Settings of the network that are known to belong to the whole kernel.
+/// Returns the network settings that are known to belong to the whole kernel.
 pub(super) fn host_wide() -> impl Iterator<Item = &'static str> + Clone {
     HOST_WIDE.iter().copied()
 }
 
-/// Whether a setting is known to belong to the whole kernel.
 pub(super) fn is_host_wide(key: &str) -> bool {
     HOST_WIDE.contains(&key)
 }

@@ -1,7 +1,7 @@
-//! What is left of runs that have ended: nothing, if all is well. Found by looking, not by bookkeeping.
+//! Finds what finished runs have left behind, by looking through the machine instead of keeping records.
 //!
-//! A lab's namespaces carry a mark, the alias of their loopback interface, and its processes are this program or were started
-//! by it. What a run that goes on holds is no leak.
+//! The namespaces of a lab carry a mark, the alias of their loopback interface. Its processes are this
+//! program or were started by it. Whatever belongs to a run in progress is not a leak.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -12,42 +12,42 @@ use super::mark;
 use crate::sys::holders::{self, HeldNamespace, ProcessEntry};
 use crate::sys::lifeline::this_program;
 
-/// What was found.
+/// The result of a search for leaks.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Leaks {
-    /// Runs that go on: processes that supervise them, with their command lines.
+    /// Processes that supervise runs in progress, with their command lines.
     pub going_on: BTreeMap<u32, String>,
-    /// Namespaces of labs that runs which go on hold.
+    /// Namespaces of labs that runs in progress hold.
     pub in_use: usize,
-    /// Network namespaces of others.
+    /// Network namespaces of other programs.
     pub of_others: usize,
-    /// Processes of runs that have ended, with their command lines.
+    /// Processes of finished runs, with their command lines.
     pub processes: BTreeMap<u32, String>,
-    /// Namespaces of labs of runs that have ended.
+    /// Namespaces of labs of finished runs.
     pub namespaces: Vec<LeftNamespace>,
 }
 
-/// A namespace that is left.
+/// A namespace that a finished run left behind.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LeftNamespace {
-    /// Its number, as in `net:[4026531840]`.
+    /// The number of the namespace, as in `net:[4026531840]`.
     pub inode: u64,
-    /// What holds it: processes and mounts.
+    /// The processes and mounts that hold it.
     pub held_by: Vec<String>,
 }
 
 impl Leaks {
-    /// Whether anything is left.
+    /// Returns whether a finished run has left anything behind.
     pub fn any(&self) -> bool {
         !self.processes.is_empty() || !self.namespaces.is_empty()
     }
 }
 
-/// Looks through every process and namespace that the caller may see. What seems to be left is looked at again: a run may have
-/// begun or ended while the first look went on.
+/// Looks through every process and namespace that the caller may see. Apparent leaks are checked a second
+/// time, because a run may have started or finished during the first pass.
 ///
 /// # Errors
-/// Where `/proc` cannot be read.
+/// `/proc` cannot be read.
 pub fn look() -> io::Result<Leaks> {
     let first = look_once()?;
     if !first.any() {
@@ -99,7 +99,7 @@ fn look_once() -> io::Result<Leaks> {
 }
 
 fn left(held: &HeldNamespace, processes: &BTreeMap<u32, ProcessEntry>) -> LeftNamespace {
-    // Looking takes hold of it as well.
+    // This process holds the namespace too while it looks.
     let others = held.pids.iter().filter(|pid| **pid != std::process::id());
     let by_process = others.map(|pid| {
         let line = processes
@@ -117,17 +117,18 @@ fn left(held: &HeldNamespace, processes: &BTreeMap<u32, ProcessEntry>) -> LeftNa
     }
 }
 
-/// What a process is to nslab.
+/// The role of a process in nslab.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Role {
-    /// It supervises runs, or is asked by a user.
+    /// A process that supervises runs, or that a user started.
     Supervisor,
-    /// It is part of a run: a worker, an agent, a virtual machine.
+    /// A part of a run: a worker, an agent, or a virtual machine.
     Part,
     Other,
 }
 
-/// What this program is called: also where its file was given another name, which a worker tells by how it was started.
+/// Returns the names of this program. A copy with another name is recognized by the way in which it starts
+/// workers.
 fn programs(processes: &BTreeMap<u32, ProcessEntry>) -> BTreeSet<&str> {
     let this_program = this_program();
     let is_worker = |process: &&ProcessEntry| {
@@ -161,7 +162,7 @@ fn role(process: &ProcessEntry, programs: &BTreeSet<&str>) -> Role {
     }
 }
 
-/// Whether a process descends from one that supervises runs.
+/// Returns whether one of a process's ancestors supervises runs.
 fn is_supervised(
     process: &ProcessEntry,
     processes: &BTreeMap<u32, ProcessEntry>,
@@ -187,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn a_worker_is_part_of_a_run_only_while_someone_supervises_it() {
+    fn a_worker_is_part_of_a_run_only_while_it_is_supervised() {
         let run = process(10, 1, "nslab", &["nslab", "run"]);
         let worker = process(11, 10, "nslab", &["/proc/self/exe", "worker"]);
         let program = process(12, 11, "sleep", &["sleep", "9"]);
@@ -208,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn a_program_of_another_name_is_known_by_its_worker() {
+    fn a_program_of_another_name_is_recognized_by_its_worker() {
         let run = process(10, 1, "nslab-2", &["./nslab-2", "run"]);
         let worker = process(11, 10, "nslab-2", &["/proc/self/exe", "worker"]);
         let all = [&run, &worker].map(|process| (process.pid, process.clone()));
@@ -220,14 +221,17 @@ mod tests {
 
     #[test]
     #[ignore = "kernel test: needs CAP_SYS_ADMIN"]
-    fn kernel_a_namespace_of_a_lab_that_something_else_holds_is_found() {
+    fn kernel_a_lab_namespace_that_another_process_holds_is_found() {
         let marked = crate::sys::NetNs::create().unwrap();
         let inode = marked.inode().unwrap();
         let found = |inode| {
             let leaks = look().unwrap();
             leaks.namespaces.iter().any(|left| left.inode == inode)
         };
-        assert!(!found(inode), "without a mark it is somebody else's");
+        assert!(
+            !found(inode),
+            "without a mark it belongs to another program"
+        );
         mark::put_on(&marked);
         assert!(found(inode));
         drop(marked);

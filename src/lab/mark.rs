@@ -1,6 +1,6 @@
-//! The mark that a lab's namespaces carry, so that what is left of one is known for what it is: an alias of the loopback interface.
+//! The mark by which a lab's namespaces are recognized later: an alias of the loopback interface.
 //!
-//! Not here: looking for what is left (`leaks`).
+//! Not here: the search for leaks (`leaks`).
 
 use crate::sys::NetNs;
 use crate::sys::netlink::Netlink;
@@ -9,7 +9,7 @@ use crate::sys::rtnl;
 /// The alias (`IFLA_IFALIAS`, `ip link show`).
 pub(super) const MARK: &str = env!("CARGO_PKG_NAME");
 
-/// Whether a namespace carries the mark; one that cannot be looked into does not.
+/// Returns whether a namespace carries the mark; `false` if it cannot be inspected.
 pub(super) fn is_on(netns: &NetNs) -> bool {
     let alias = netns.run(|| {
         let mut netlink = Netlink::open(libc::NETLINK_ROUTE).ok()?;
@@ -18,7 +18,6 @@ pub(super) fn is_on(netns: &NetNs) -> bool {
     alias.is_ok_and(|alias| alias.as_deref() == Some(MARK))
 }
 
-/// Puts it on.
 #[cfg(test)]
 pub(super) fn put_on(netns: &NetNs) {
     use crate::sys::netlink::Batch;

@@ -1,13 +1,14 @@
-//! rtnetlink messages that go out together, and which line of the plan each belongs to.
+//! Batches of rtnetlink messages, with the line of the plan that each message belongs to.
 
 use super::error::{BuildError, Feature, NotApplicable};
 use super::plan::LabPlan;
 use crate::sys::netlink::{Batch, Netlink, NetlinkError};
 
-/// Bytes sent at once: well below a socket's send buffer, 212,992 by default (`SK_WMEM_MAX`, Linux `include/net/sock.h`).
+/// Bytes per batch: well below a socket's send buffer, 212,992 by default (`SK_WMEM_MAX`, Linux
+/// `include/net/sock.h`).
 const SEND: usize = 64 * 1024;
 
-/// Messages to send in one go, each with the line of the plan that it belongs to.
+/// Messages to send together, each with its line of the plan.
 #[derive(Debug, Default)]
 pub(super) struct Messages {
     batch: Batch,
@@ -21,12 +22,12 @@ impl Messages {
         self.lines.push(line);
     }
 
-    /// Whether it is time to send.
+    /// Returns whether the batch should be sent before more is added.
     pub(super) fn is_full(&self) -> bool {
         self.batch.byte_len() >= SEND
     }
 
-    /// Sends them all and waits until they are done.
+    /// Sends the messages and waits until the kernel has handled all of them.
     pub(super) fn send(&mut self, plan: &LabPlan, netlink: &mut Netlink) -> Result<(), BuildError> {
         let mut messages = std::mem::take(self);
         messages.batch.acknowledge_last();
@@ -42,7 +43,8 @@ impl Messages {
     }
 }
 
-/// A refused link means that the kernel has no such links, a discipline that is not found that it has no netem; all else is an error.
+/// Tells missing features from other errors: a refused link means that the kernel has no veth, and a
+/// discipline that is not found means that it has no netem.
 fn refusal(op: String, source: NetlinkError) -> BuildError {
     let feature = match source.errno() {
         Some(libc::EOPNOTSUPP) if op.starts_with("link ") => Some(Feature::Veth),

@@ -1,7 +1,8 @@
-//! Where a run happens: a live topology of namespaces.
+//! The live topology of namespaces in which a run takes place.
 //!
-//! [`plan()`] says what to build, purely; [`Lab::build`] builds it. A lab lives by descriptors and threads, nothing of it has
-//! a name on disk: when it is dropped, or its process dies, the kernel clears it away.
+//! [`plan()`] is a pure function that returns what to build, and [`Lab::build`] builds it. A lab consists of
+//! descriptors and threads and has no names on disk: when it is dropped, or its process dies, the kernel
+//! removes it.
 
 pub mod abilities;
 mod applied_settings;
@@ -55,66 +56,68 @@ use crate::sys::process::raise_nofile;
 use crate::sys::sysctl::Sysctls;
 use crate::units::as_nanos;
 
-/// What the lab stands on.
+/// The part of the system that belongs to the lab, apart from its own namespaces.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LabScope {
-    /// Whether the lab owns the kernel (a virtual machine), so that host-wide settings may be made. The thread that builds
-    /// is then in the initial namespace.
+    /// Whether the lab owns the kernel (as in a virtual machine), so that it may change host-wide settings.
+    /// The thread that builds the lab is then in the initial namespace.
     pub owns_kernel: bool,
-    /// Whether the calling thread's namespace is the lab's own, as in a sandbox, so that settings of it may be made.
+    /// Whether the calling thread's namespace belongs to the lab, as in a sandbox, so that the lab may change
+    /// its settings.
     pub own_netns: bool,
 }
 
-/// Every setting that the lab pinned or the scenario set, as read back; goes into the record's environment.
+/// The settings that the lab pinned or the scenario set, as read back. They go into the record's environment.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct NodeSettings {
-    /// By node: key and value.
+    /// Values by node and key.
     pub sysctls: BTreeMap<String, BTreeMap<String, String>>,
-    /// Of these, what differs from the baseline.
+    /// The values that differ from the baseline, by node and key.
     pub off_baseline: BTreeMap<String, BTreeMap<String, String>>,
-    /// What was set for the whole kernel.
+    /// The values set for the whole kernel.
     pub of_kernel: BTreeMap<String, String>,
     /// Keys of the baseline that this kernel does not have.
     pub absent: BTreeSet<String>,
 }
 
-/// A place for a wire: two interfaces to be joined, both up.
+/// Two interfaces, both up, that a wire will connect.
 #[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "the names say it")]
 pub struct WirePlace {
-    /// The namespace of both, which holds nothing else.
+    /// The namespace of both interfaces, which holds nothing else.
     pub netns: NetNs,
     /// Index into the topology's links.
     pub link: usize,
-    /// Both ends, in the order of the link's nodes. What a node emulates is left out where its kernel has the real thing.
+    /// Both ends, in the order of the link's nodes. An emulation is left out if the node's kernel has the
+    /// real setting.
     pub ends: [WireSide; 2],
-    /// What the wire does to packets.
     pub impairment: Impairment,
-    /// What it does to single segments.
     pub faults: Vec<FaultSpec>,
 }
 
-/// A live topology.
+/// A live topology of namespaces, links and wires.
 #[derive(Debug)]
 pub struct Lab {
     nodes: IndexMap<NodeName, LiveNode>,
     topology: Topology,
     wires: Wires,
-    /// Whose table was filled, and is to be emptied before the namespaces go.
+    /// Nodes whose conntrack table was filled, and must be emptied before the namespaces go.
     filled: Vec<NodeName>,
 }
 
 impl Lab {
-    /// Builds what a run needs: namespaces, links, addresses, routes, settings, address translation, wires, and room in
-    /// connection tracking tables. Packets pass its wires untouched until [`Self::begin`].
+    /// Builds what a run needs: namespaces, links, addresses, routes, settings, address translation, wires,
+    /// and filled conntrack tables. The wires pass packets unchanged until [`Self::begin`].
     ///
     /// # Errors
-    /// [`BuildError::NotApplicable`] where this kernel lacks what the scenario needs; all others are errors of the run.
+    /// [`BuildError::NotApplicable`] if this kernel lacks something that the scenario needs; any other error
+    /// is one of the run.
     pub fn build(
         spec: &RunSpec,
         scope: LabScope,
     ) -> Result<(Self, Built, NodeSettings), BuildError> {
         let started = Instant::now();
-        // Each node takes several. What is missing shows where they run out.
+        // Each node takes several descriptors. If the limit stays too low, a later call will fail.
         let _as_many_as_there_are = raise_nofile();
         let pinned = match scope.owns_kernel {
             true => baseline::pin_kernel(),
@@ -152,8 +155,8 @@ impl Lab {
         Ok((lab, built, built_namespaces.applied.finish(pinned, set)))
     }
 
-    /// How good the wires are: one of them stands for all. `None` where there is none, or where packets did not arrive in time: then
-    /// the run will show as much.
+    /// Measures the precision of one wire, as a sample for all. Returns `None` if there are no wires or if
+    /// packets did not arrive in time; in that case the run itself will show it.
     fn wire_precision(&self, place: Option<&WirePlace>) -> Option<WirePrecision> {
         let link = self.topology.links.get(place?.link)?;
         let [Some(first), Some(second)] = link.between.each_ref().map(|name| self.node(name))
@@ -167,7 +170,7 @@ impl Lab {
         precision::measure([probe(first, 0), probe(second, 1)], link.mtu).ok()
     }
 
-    /// From the return of this on, wires impair and emulate, and what they do is recorded.
+    /// Makes the wires impair and emulate from now on, and record what they do.
     pub fn begin(&self, clock: RunClock, recorder: &Recorder) {
         self.wires.begin(clock, recorder);
     }
@@ -185,7 +188,8 @@ impl Lab {
         let mut by_limit = scope.owns_kernel;
         if let Some((first, _)) = rooms.clone().next().filter(|_| by_limit) {
             let each: Vec<u32> = rooms.clone().map(|(_, room)| room).collect();
-            // Each connection may be in a table twice as long as in TIME_WAIT (nf_conntrack_tcp_timeout_time_wait, 120 s).
+            // A connection may stay in a table twice as long as in TIME_WAIT
+            // (nf_conntrack_tcp_timeout_time_wait, 120 s).
             let others = u32::try_from(2 * sockets).unwrap_or(u32::MAX);
             let shared = conntrack_fill::lower_shared_limit(&each, others);
             by_limit = !shared.map_err(|source| BuildError::Conntrack {
@@ -212,7 +216,7 @@ impl Lab {
         Ok(made)
     }
 
-    /// A lab of nodes that exist already, without links of its own.
+    /// Creates a lab of nodes that exist already, without links.
     pub(crate) fn of(nodes: Vec<LiveNode>) -> Self {
         let nodes = nodes.into_iter().map(|node| (node.name.clone(), node));
         Self {
@@ -223,24 +227,26 @@ impl Lab {
         }
     }
 
-    /// The live node of this name; every node of the topology that the lab was built from has one.
+    /// Returns a live node by name; every node of the lab's topology has one.
     pub fn node(&self, name: &NodeName) -> Option<&LiveNode> {
         self.nodes.get(name)
     }
 
-    /// Every node, in the order of the scenario.
+    /// Iterates over the nodes in the order of the scenario.
     pub fn nodes(&self) -> impl Iterator<Item = &LiveNode> {
         self.nodes.values()
     }
 
-    /// Lets go of everything at once. The kernel clears the namespaces away in its own time, once nothing else is in them.
+    /// Stops the wires and releases all descriptors. The kernel removes the namespaces later, once they are
+    /// unused.
     ///
-    /// Tables that were filled are emptied first: the kernel does that twice as fast when asked than on its own.
+    /// Filled conntrack tables are emptied first: on request the kernel does it twice as fast as when it
+    /// removes a namespace.
     pub fn shutdown(self) {
-        // Wires first, or they would tell of packets that nobody wants any more.
+        // Wires first, so that they do not record packets of the shutdown.
         drop(self.wires);
         for node in self.filled.iter().filter_map(|name| self.nodes.get(name)) {
-            // What cannot be emptied goes with its namespace.
+            // A table that cannot be emptied disappears with its namespace.
             let _slower = flush_conntrack(&node.netns);
         }
     }

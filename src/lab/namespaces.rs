@@ -1,6 +1,7 @@
-//! Namespaces are created: at the baseline, with the scenario's settings and rules, before any device is in them.
+//! Creates the namespaces of a lab with baseline settings, the scenario's settings and rules, and no devices
+//! yet.
 //!
-//! All of this is done by the thread that creates them, so nothing has to be entered.
+//! The thread that creates a namespace does all of this, so that no namespace has to be entered.
 
 use std::io;
 use std::sync::{Arc, OnceLock};
@@ -23,14 +24,14 @@ use crate::sys::netns::Created;
 use crate::sys::sandbox::may_bind_low_ports;
 use crate::sys::sysctl::{Key, SysctlError, Sysctls};
 
-/// Another thread is worth its while for so many namespaces (measured, best of 200 on a busy machine:
-/// a lab of 3 stands in 2.6 ms in place of 3.0).
+/// Namespaces that make another thread worthwhile (measured, best of 200 on a busy machine: a lab of three is
+/// built in 2.6 ms instead of 3.0 ms).
 const NAMESPACES_PER_THREAD: usize = 2;
 
-/// The first port that anyone may bind to.
+/// The first port that unprivileged programs may bind.
 const LOW_PORTS: &str = "net.ipv4.ip_unprivileged_port_start";
 
-/// What a namespace is to be.
+/// The specification of a namespace.
 #[derive(Debug, Clone)]
 struct NamespaceSpec {
     op: NamespaceOp,
@@ -38,33 +39,34 @@ struct NamespaceSpec {
     rules: Option<Rules>,
     /// Entries of the socket hash of the namespace that the same thread creates next.
     socket_hash: Option<u64>,
-    /// Whether servers need the namespace's leave to listen below 1024.
+    /// Whether the namespace must allow servers to listen below 1024, because this process lacks the
+    /// privilege.
     low_ports: bool,
 }
 
-/// A namespace with its settings and rules, without links.
+/// A new namespace with its settings and rules, but without links.
 #[derive(Debug)]
 pub(super) struct CreatedNamespace {
     pub(super) netns: NetNs,
-    /// rtnetlink in this namespace, whichever thread uses it.
+    /// An rtnetlink socket in this namespace, usable from any thread.
     pub(super) route: Netlink,
-    /// The settings that the lab pinned or needs, as they are.
+    /// The settings that the lab pinned or needs, as read back.
     pub(super) pinned: PinnedSettings,
-    /// What outcomes of the scenario's settings.
+    /// The scenario's settings and what became of each.
     pub(super) outcomes: Vec<(WantedSysctl, SetOutcome)>,
-    /// Settings of interfaces, which are not there yet.
+    /// Settings of interfaces that do not exist yet.
     pub(super) of_interfaces: Vec<WantedSysctl>,
 }
 
 /// Creates every namespace of a plan, in the order of the plan.
 ///
 /// # Errors
-/// The first, in the order in which they are found.
+/// The first error in the order of completion.
 pub(super) fn create_all(
     plan: &LabPlan,
     socket_hash: Option<u64>,
 ) -> Result<IndexMap<Site, CreatedNamespace>, BuildError> {
-    // Those of a lab are alike, so what the first to come finds holds for all.
+    // The namespaces of a lab are alike, so the settings found in one apply to all.
     let common = Arc::new(OnceLock::new());
     let specs: Vec<(usize, NamespaceSpec)> =
         specs(plan, socket_hash).into_values().enumerate().collect();
@@ -91,14 +93,14 @@ pub(super) fn create_all(
     Ok(created.collect())
 }
 
-/// What one thread creates, with the place of each in the plan.
+/// The namespaces that one thread creates, with their positions in the plan.
 #[derive(Debug, Default, Clone)]
 struct Share {
     numbers: Vec<usize>,
     specs: Vec<NamespaceSpec>,
 }
 
-/// A share whose thread is at work.
+/// A share whose thread is running.
 #[derive(Debug)]
 struct RunningShare {
     sites: Vec<(usize, Site)>,
@@ -141,8 +143,8 @@ impl RunningShare {
     }
 }
 
-/// How many processors this thread may use. (std's `available_parallelism` reads the files of control groups as well, which costs
-/// as much as a fifth of a namespace.)
+/// Returns how many processors this thread may use. (std's `available_parallelism` also reads the files of
+/// control groups, which takes a fifth of the time needed to create a namespace.)
 fn processors() -> usize {
     let allowed = sched_getaffinity(Pid::from_raw(0));
     let count = |set: CpuSet| {
@@ -201,7 +203,7 @@ fn specs(plan: &LabPlan, socket_hash: Option<u64>) -> IndexMap<Site, NamespaceSp
 }
 
 impl NamespaceSpec {
-    /// In the calling thread's new namespace.
+    /// Prepares the calling thread's new namespace.
     fn prepare_inside(
         self,
         common: &OnceLock<PinnedSettings>,
@@ -211,7 +213,8 @@ impl NamespaceSpec {
         if let Some(entries) = self.socket_hash {
             capacity::size_socket_hash(&mut sysctls, entries);
         }
-        // What needs no pinned comes first, so that another namespace has the time to take it.
+        // Rules do not depend on pinned settings, so they come first: meanwhile another thread may read the
+        // settings.
         if let Some(rules) = &self.rules {
             rules.apply()?;
         }
@@ -244,7 +247,7 @@ impl NamespaceSpec {
     }
 }
 
-/// What the thread inside gives back.
+/// A prepared namespace, as its thread returns it.
 #[derive(Debug)]
 struct PreparedNamespace {
     route: Netlink,
@@ -265,7 +268,7 @@ impl PreparedNamespace {
     }
 }
 
-/// Why a new namespace could not be prepared.
+/// An error of preparing a new namespace.
 #[derive(Debug)]
 enum PrepareError {
     NoIpv6,
@@ -291,7 +294,8 @@ fn build_error(site: &Site, error: PrepareError) -> BuildError {
     }
 }
 
-/// Brings the calling thread's new namespace to the baseline: reads every setting if nobody has, else repeats what was off.
+/// Brings the calling thread's new namespace to the baseline. The first one of a lab reads every setting; the
+/// others repeat its writes.
 fn pin(ip: IpVersion, common: &OnceLock<PinnedSettings>, sysctls: &mut Sysctls) -> PinnedSettings {
     let mut taken_here = false;
     let pinned = common.get_or_init(|| {
@@ -308,7 +312,7 @@ fn pin(ip: IpVersion, common: &OnceLock<PinnedSettings>, sysctls: &mut Sysctls) 
     pinned.clone()
 }
 
-/// Gives the calling thread's new namespace what the topology needs, before it has any device.
+/// Applies the settings that the topology needs, before the namespace has any device.
 fn prepare(
     op: &NamespaceOp,
     pinned: &mut PinnedSettings,
@@ -316,7 +320,7 @@ fn prepare(
 ) -> Result<(), PrepareError> {
     match op.ip {
         IpVersion::V4 => match set(pinned, sysctls, "net.ipv6.conf.all.disable_ipv6") {
-            // Without IPv6 there is nothing to turn off.
+            // A kernel without IPv6 has nothing to turn off.
             Err(PrepareError::Sysctl(_, SysctlError::Absent)) => {}
             other => other?,
         },
@@ -334,7 +338,7 @@ fn prepare(
     Ok(())
 }
 
-/// Whether this kernel has IPv6.
+/// Checks that this kernel has IPv6.
 fn has_ipv6(sysctls: &mut Sysctls) -> Result<(), PrepareError> {
     const KEY: &str = "net.ipv6.conf.default.accept_dad";
     let key = Key::parse(KEY).ok_or(PrepareError::NoIpv6)?;
@@ -345,17 +349,17 @@ fn has_ipv6(sysctls: &mut Sysctls) -> Result<(), PrepareError> {
     }
 }
 
-/// Lets servers listen below 1024 also where this process has not the privilege for that. Last, since the kernel takes no
-/// `ip_local_port_range` that begins below this setting (`ipv4_local_port_range`, Linux `net/ipv4/sysctl_net_ipv4.c`): what the scenario
-/// sets is tried at the kernel's own value.
+/// Lets servers listen below 1024 even if this process lacks the privilege. This comes last, because the
+/// kernel accepts no `ip_local_port_range` that begins below this setting (`ipv4_local_port_range`, Linux
+/// `net/ipv4/sysctl_net_ipv4.c`), and the scenario's range must be tried at the kernel's own value.
 fn open_low_ports(pinned: &mut PinnedSettings, sysctls: &mut Sysctls) {
-    // Before Linux 4.11 there is none; then servers say so.
+    // The setting does not exist before Linux 4.11; servers then report the error.
     if let Some(Ok(value)) = Key::parse(LOW_PORTS).map(|key| sysctls.set(&key, "0")) {
         pinned.note(LOW_PORTS, value);
     }
 }
 
-/// Turns on what the topology needs.
+/// Sets a key that the topology needs to 1.
 fn set(
     pinned: &mut PinnedSettings,
     sysctls: &mut Sysctls,

@@ -1,17 +1,19 @@
-//! A link's impairment in the terms of the kernel's netem.
+//! Converts a link's impairment to the parameters of the kernel's netem.
 
 use crate::scenario::topology::Impairment;
 use crate::sys::qdisc::Netem;
 use crate::units::Percent;
 
-/// A full frame of Ethernet: netem bounds packets where a scenario bounds bytes.
+/// Bytes of a full Ethernet frame: netem limits packets, scenarios limit bytes.
 const FRAME: f64 = 1_514.0;
-/// Packets that may wait where a scenario does not say: `DEFAULT_TX_QUEUE_LEN`, Linux `include/net/pkt_sched.h`.
+/// Packets that may wait if the scenario does not set a limit: `DEFAULT_TX_QUEUE_LEN`, Linux
+/// `include/net/pkt_sched.h`.
 const QUEUE: f64 = 1_000.0;
-/// Where there is no bandwidth, nothing waits for it: all that is on its way is held.
+/// The limit of links without a bandwidth, on which nothing queues: all packets in flight must fit.
 const UNBOUNDED: u32 = 1_000_000;
 
-/// What netem is to do. It bounds what it holds, on its way or waiting: the queue, and what the bandwidth brings in one delay.
+/// Returns the netem parameters of an impairment. The limit covers packets that are delayed as well as queued
+/// ones: the queue, plus what arrives at the given bandwidth within one delay.
 pub(super) fn netem(impairment: &Impairment) -> Netem {
     let Impairment {
         delay,
@@ -49,7 +51,7 @@ mod tests {
     use crate::units::{ByteCount, Rate};
 
     #[test]
-    fn a_queue_holds_what_waits_beside_what_is_on_its_way() {
+    fn the_limit_covers_queued_and_delayed_packets() {
         let impairment = Impairment {
             delay: Some(Duration::from_millis(50)),
             rate: Rate::per_second(20e6),

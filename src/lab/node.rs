@@ -1,15 +1,14 @@
-//! A live node: a namespace with a name.
+//! A live node of a lab.
 
 use crate::names::NodeName;
 use crate::sys::NetNs;
 
-/// A live node.
+/// A namespace that stands for a node of the scenario.
 #[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "the names say it")]
 pub struct LiveNode {
-    /// Its name in the scenario.
     pub name: NodeName,
-    /// Its namespace.
     pub netns: NetNs,
-    /// Bound on descriptors of each process that runs on it, where the scenario gives one.
+    /// Limit on the descriptors of each process that runs on the node, if the scenario sets one.
     pub nofile: Option<u64>,
 }

@@ -1,6 +1,7 @@
-//! What will be built, as a list of operations: a pure function of the topology, printed by `nslab run --plan`.
+//! The plan of a lab: a list of operations, computed purely from the topology and printed by `nslab run
+//! --plan`.
 //!
-//! Not here: doing it (`apply`).
+//! Not here: its execution (`apply`).
 
 use std::net::IpAddr;
 
@@ -14,62 +15,62 @@ use crate::scenario::topology::{
     Prefix, Topology,
 };
 
-/// Index of a namespace's first interface of the lab's. `lo` has 1, and where tunnels are built into the kernel each namespace is created
-/// with some (`tunl0`, `sit0`, `gre0` and ten others at most; Linux 6.18, `net_has_fallback_tunnels`).
+/// Index of the lab's first interface in a namespace. `lo` has 1, and if tunnels are built into the kernel,
+/// each new namespace has some (`tunl0`, `sit0`, `gre0` and at most ten others; Linux 6.18,
+/// `net_has_fallback_tunnels`).
 const FIRST_INDEX: u32 = 64;
 
 /// A namespace of the lab.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Site {
-    /// That of a node.
+    /// The namespace of a node.
     Node(NodeName),
-    /// The one in which all wires of the lab end.
+    /// The namespace in which all wires of the lab end.
     Wire,
 }
 
 /// A namespace to create.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the names say it")]
 pub struct NamespaceOp {
-    /// Which.
     pub site: Site,
-    /// The protocol that it speaks; IPv6 is off where it is IPv4.
+    /// The protocol of its addresses; with IPv4, IPv6 is turned off.
     pub ip: IpVersion,
-    /// Whether it forwards.
     pub forwards: bool,
-    /// Whether it tracks connections, so that the baseline holds the settings of that too.
+    /// Whether it tracks connections. If so, the baseline also covers the conntrack settings.
     pub conntrack: bool,
-    /// Whether its programs may bind to addresses that no interface has (IPv6 sources out of a local prefix).
+    /// Whether programs may bind to addresses that no interface has (IPv6 sources from a local prefix).
     pub nonlocal_bind: bool,
 }
 
 /// One end of a veth pair.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the names say it")]
 pub struct PlannedEnd {
-    /// Where it is.
     pub site: Site,
-    /// Its name.
     pub interface: IfName,
-    /// Its index.
     pub index: u32,
-    /// Its Ethernet address: locally administered (IEEE 802, bit 1 of the first byte), from the numbers of link and end.
+    /// A locally administered address (IEEE 802, bit 1 of the first byte), derived from the numbers of link
+    /// and end.
     pub mac: [u8; 6],
 }
 
 /// One end of a wire: an interface in the wires' namespace.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the names say it")]
 pub struct WireSide {
-    /// The interface.
     pub interface: IfName,
-    /// The node that it leads to.
+    /// The node at the other end of the interface's veth pair.
     pub node: NodeName,
-    /// What that node may emulate.
+    /// The settings that the wire may emulate for that node.
     pub emulate: Vec<Emulation>,
 }
 
-/// One thing to do. Its text is one line.
+/// An operation of a plan. It is printed as one line.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "the names say it")]
 pub enum Op {
     /// Creates a namespace at the baseline.
     Namespace(NamespaceOp),
@@ -77,113 +78,82 @@ pub enum Op {
     Veth {
         /// Index into the topology's links.
         link: usize,
-        /// Both ends.
         ends: [PlannedEnd; 2],
-        /// Maximum transmission unit, bytes, where the scenario gives one.
+        /// Maximum transmission unit, bytes, if the scenario sets one.
         mtu: Option<u32>,
-        /// Whether each packet is one segment on its way (segmentation offload off).
+        /// Whether each packet holds a single segment (segmentation offload off).
         single_segments: bool,
     },
-    /// Has the kernel's netem impair what leaves an interface.
+    /// Makes the kernel's netem impair packets that leave an interface.
     Netem {
-        /// The node.
         node: NodeName,
-        /// The interface.
         interface: IfName,
-        /// Its index.
         index: u32,
-        /// What it does to packets.
         impairment: Impairment,
     },
-    /// Gives an interface an address.
+    /// Adds an address to an interface.
     Address {
-        /// The node.
         node: NodeName,
-        /// The interface.
         interface: IfName,
-        /// Its index.
         index: u32,
-        /// The address.
         prefix: Prefix,
     },
-    /// Makes each address of a prefix the node's own.
-    Local {
-        /// The node.
-        node: NodeName,
-        /// The prefix.
-        prefix: Prefix,
-    },
-    /// A route through a neighbour.
+    /// Makes every address of a prefix an address of the node.
+    Local { node: NodeName, prefix: Prefix },
+    /// Adds a route through a neighbour.
     Route {
-        /// The node.
         node: NodeName,
-        /// Where to.
         to: Prefix,
-        /// The neighbour.
         via: IpAddr,
     },
     /// Writes a setting and reads it back.
     Sysctl {
-        /// The node.
         node: NodeName,
-        /// Key with dots.
         key: String,
-        /// Value.
         value: String,
-        /// Where the scenario says so.
         place: Place,
-        /// The wire's stand-in, where the kernel lacks the setting.
+        /// The wire's emulation, used if the kernel does not have the setting.
         emulate: Option<Emulation>,
     },
-    /// Address translation and connection tracking, in one transaction.
+    /// Sets up address translation and connection tracking in one transaction.
     Rules {
-        /// The node.
         node: NodeName,
-        /// The protocol.
         ip: IpVersion,
-        /// Translation, in order.
+        /// Translations, in order.
         nat: Vec<NatSpec>,
-        /// The node's own addresses: those at which a port of it is reached.
+        /// The node's own addresses, at which its forwarded ports can be reached.
         own: Vec<IpAddr>,
     },
-    /// Leaves exactly so many free entries in the node's connection tracking table.
-    Room {
-        /// The node.
-        node: NodeName,
-        /// Free entries.
-        room: u32,
-    },
-    /// Joins two interfaces of the wires' namespace.
+    /// Leaves exactly this many free entries in the node's conntrack table.
+    Room { node: NodeName, room: u32 },
+    /// Connects two interfaces in the wires' namespace.
     Wire {
         /// Index into the topology's links.
         link: usize,
         /// Both ends, in the order of the link's nodes.
         ends: [WireSide; 2],
-        /// What it does to packets.
         impairment: Impairment,
-        /// What it does to single segments.
         faults: Vec<FaultSpec>,
     },
-    /// Bounds the descriptors of each process on a node.
+    /// Limits the descriptors of each process on a node.
     Limit {
-        /// The node.
         node: NodeName,
         /// `RLIMIT_NOFILE`, soft and hard.
         nofile: u64,
     },
 }
 
-/// All operations, in order.
+/// The operations that build a lab, in order.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the names say it")]
 pub struct LabPlan {
-    /// The operations.
     pub ops: Vec<Op>,
 }
 
-/// 2: timestamps without a random offset for each connection (`ip-sysctl.rst`, `tcp_timestamps`).
+/// With value 2, timestamps have no random offset for each connection (`ip-sysctl.rst`, `tcp_timestamps`).
 const TIMESTAMPS: &str = "net.ipv4.tcp_timestamps";
 
-/// Says what to do for a topology. The same topology gives the same plan.
+/// Returns the plan of a topology. The same topology always gives the same plan.
 pub fn plan(topology: &Topology) -> LabPlan {
     let mut ops: Vec<Op> = topology
         .nodes
@@ -246,7 +216,7 @@ fn tracks(node: &NodeSpec) -> bool {
     !node.nat.is_empty() || node.conntrack_room.is_some()
 }
 
-/// A link is a veth pair; one with a wire is two, which the wire joins.
+/// Returns the operations of a link. A link is one veth pair, or two pairs connected by a wire.
 fn link_ops(topology: &Topology, number: usize, link: &LinkSpec, wire_index: &mut u32) -> Vec<Op> {
     let nodes = [0, 1].map(|end| PlannedEnd {
         site: Site::Node(link.between[end].clone()),
@@ -282,7 +252,7 @@ fn link_ops(topology: &Topology, number: usize, link: &LinkSpec, wire_index: &mu
     [veths, netem].concat()
 }
 
-/// Netem at both ends of a link that asks for it.
+/// Returns the netem operations for both ends of a link that uses netem.
 fn netem_ops(topology: &Topology, link: &LinkSpec) -> Vec<Op> {
     let ends = link.between.iter().zip(&link.interfaces);
     ends.filter(|_| link.by == ImpairedBy::Netem)
@@ -295,12 +265,11 @@ fn netem_ops(topology: &Topology, link: &LinkSpec) -> Vec<Op> {
         .collect()
 }
 
-/// `w0a` and `w0b`: at most 12 bytes for the links that there can be (`IFNAMSIZ` - 1 is 15).
+/// Returns the name of a wire's end, `w0a` or `w0b`: at most 12 bytes (`IFNAMSIZ` - 1 is 15).
 fn wire_interface(link: usize, end: usize) -> IfName {
     IfName::new(format!("w{link}{}", ["a", "b"][end]))
 }
 
-/// The index of a node's interface.
 pub(super) fn interface_index(topology: &Topology, node: &NodeName, interface: &IfName) -> u32 {
     let position = topology
         .nodes
@@ -309,7 +278,7 @@ pub(super) fn interface_index(topology: &Topology, node: &NodeName, interface: &
     index(position.unwrap_or_default())
 }
 
-/// The index of a node's interface at a position.
+/// Returns the index of the interface at a position of a node's list.
 fn index(position: usize) -> u32 {
     FIRST_INDEX + u32::try_from(position).unwrap_or_default()
 }
@@ -347,7 +316,7 @@ fn routes(name: &NodeName, node: &NodeSpec) -> impl Iterator<Item = Op> {
     })
 }
 
-/// One clock for all of a host's connections, where another node recycles by it.
+/// Turns off the random offsets of timestamps on a host whose peer recycles TIME_WAIT by timestamps.
 fn own_clock(topology: &Topology, name: &NodeName, node: &NodeSpec) -> Option<Op> {
     let chosen = node.sysctls.iter().any(|sysctl| sysctl.key == TIMESTAMPS);
     (topology.has_own_clock(name) && !chosen).then(|| Op::Sysctl {
@@ -373,7 +342,7 @@ fn settings(name: &NodeName, node: &NodeSpec) -> impl Iterator<Item = Op> {
     })
 }
 
-/// The setting that an emulation stands in for.
+/// Returns the setting that an emulation stands in for.
 pub(super) fn emulated_key(emulation: Emulation) -> &'static str {
     match emulation {
         Emulation::TcpTwRecycle => "net.ipv4.tcp_tw_recycle",

@@ -1,4 +1,4 @@
-//! The operations of a plan as people read them, one line each.
+//! Prints the operations of a plan, one line each.
 
 use std::fmt;
 
@@ -53,7 +53,7 @@ impl fmt::Display for Op {
                     write!(f, ", mtu {mtu}")?;
                 }
                 f.write_str(if *single_segments {
-                    ", one segment a packet"
+                    ", one segment per packet"
                 } else {
                     ""
                 })
@@ -84,7 +84,7 @@ impl fmt::Display for Op {
             } => {
                 write!(f, "sysctl {node}: {key} = {value}")?;
                 f.write_str(if emulate.is_some() {
-                    ", emulated where this kernel lacks it"
+                    ", emulated if this kernel lacks it"
                 } else {
                     ""
                 })
@@ -135,7 +135,7 @@ fn side(side: &WireSide) -> String {
     format!("{} ({})", side.interface, side.node)
 }
 
-/// In the words of nft(8).
+/// Writes a translation in the syntax of nft(8).
 fn write_nat(f: &mut fmt::Formatter<'_>, nat: &NatSpec, own: &[std::net::IpAddr]) -> fmt::Result {
     match nat {
         NatSpec::Masquerade { out } => write!(f, "oifname {out} masquerade"),

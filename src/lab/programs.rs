@@ -1,13 +1,13 @@
-//! Real programs that scenarios run: where they are, and which package has them.
+//! Finds the programs that scenarios run, and the packages that contain them.
 
 use std::ffi::OsStr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-/// Where programs are looked for when the environment does not say: Debian's default for root (`/etc/login.defs`, ENV_SUPATH).
+/// The search path if the environment has none: Debian's default for root (`/etc/login.defs`, ENV_SUPATH).
 pub const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// Debian's packages of the programs that people test networks with.
+/// Debian packages of common network test programs.
 const PACKAGES: [(&str, &str); 14] = [
     ("ab", "apache2-utils"),
     ("apache2", "apache2"),
@@ -25,10 +25,11 @@ const PACKAGES: [(&str, &str); 14] = [
     ("wrk", "wrk"),
 ];
 
-/// Those that the shipped scenarios run.
+/// Programs that the shipped scenarios run.
 pub(super) const SHIPPED: [&str; 6] = ["ab", "apache2", "nginx", "squid", "iperf3", "ss"];
 
-/// Looks for a program as execvp(3) does: with a slash it is a path, else it is in a folder of the search path.
+/// Finds a program as execvp(3) does: a name with a slash is a path, any other is looked up in the search
+/// path.
 pub fn find(program: &str, search_path: &OsStr) -> Option<PathBuf> {
     if program.is_empty() {
         return None;
@@ -46,7 +47,7 @@ fn is_program(path: &Path) -> bool {
         .is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
 }
 
-/// Debian's package that has it, where it is one of the well-known ones.
+/// Returns the Debian package of a common program.
 pub fn package_of(program: &str) -> Option<&'static str> {
     let known = PACKAGES.iter().find(|(name, _)| *name == program);
     known.map(|(_, package)| *package)
@@ -57,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_cannot_be_executed_is_no_program() {
+    fn a_file_that_cannot_be_executed_is_not_found() {
         let find = |program, path: &str| find(program, path.as_ref());
         assert_eq!(find("passwd", "/etc:/nonexistent"), None);
         assert_eq!(find("", "/bin"), None);

@@ -1,11 +1,12 @@
-//! Address translation and connection tracking of a node: one nf_tables table, made in one transaction.
+//! Address translation and connection tracking of a node: one nf_tables table, created in one transaction.
 //!
-//! About SNAT with a port range: the kernel takes the first free port of the range for each connection, tried from the
-//! connection's own port or a random one. In a range of up to 128 ports it tries each; in a larger one it gives up after 128
-//! tries, then 64, 32 and 16 at other places (`nf_nat_l4proto_unique_tuple`, Linux `net/netfilter/nf_nat_core.c`), so that
-//! a nearly used up large pool fails now and then before the last port is taken. Where nothing is found, the connection keeps
-//! a port that is in use, and its first packet is dropped when it is confirmed: `insert_failed` and `drop` count
-//! (`__nf_conntrack_confirm`).
+//! SNAT with a port range works as follows. For each connection the kernel takes the first free port of the
+//! range, starting at the connection's own port or a random one. In a range of up to 128 ports it tries each
+//! port. In a larger range it gives up after 128 tries, then 64, 32 and 16 tries at other places
+//! (`nf_nat_l4proto_unique_tuple`, Linux `net/netfilter/nf_nat_core.c`), so a large and nearly exhausted pool
+//! sometimes fails before its last port is taken. If no free port is found, the connection keeps a port that
+//! is in use, and its first packet is dropped when it is confirmed: the counters `insert_failed` and `drop`
+//! go up (`__nf_conntrack_confirm`).
 
 use std::net::IpAddr;
 
@@ -14,27 +15,26 @@ use crate::scenario::topology::{IpVersion, NatSpec};
 use crate::sys::netlink::{Netlink, NetlinkError};
 use crate::sys::nft::{Expression, Hook, TableFamily, Transaction};
 
-/// The table's name, for those who look with `nft list ruleset`.
+/// The name of the table, as `nft list ruleset` shows it.
 const TABLE: &str = "nslab";
 const PREROUTING: &str = "prerouting";
 const POSTROUTING: &str = "postrouting";
 const TRACK: &str = "track";
 
-/// What a node translates.
+/// The address translations of a node.
 #[derive(Debug, Clone)]
 pub(super) struct Rules {
-    /// The protocol.
     pub(super) ip: IpVersion,
-    /// Translation, in order; with none, connections are only tracked.
+    /// Translations, in order. Without any, connections are only tracked.
     pub(super) nat: Vec<NatSpec>,
     /// The node's own addresses.
     pub(super) own: Vec<IpAddr>,
-    /// The line of the plan.
+    /// The line of the plan, for error messages.
     pub(super) line: String,
 }
 
 impl Rules {
-    /// Sets them up in the calling thread's namespace.
+    /// Creates the table in the calling thread's namespace.
     pub(super) fn apply(&self) -> Result<(), BuildError> {
         Netlink::open(libc::NETLINK_NETFILTER)
             .and_then(|mut netlink| self.transaction().commit(&mut netlink))
@@ -52,7 +52,8 @@ impl Rules {
             change.rule(TABLE, TRACK, &[Expression::Track]);
             return change;
         }
-        // Both, also where one stays empty: before 4.18 replies are translated back only where a chain is hooked in.
+        // Both chains are needed: before 4.18 replies are translated back only if the other chain is hooked
+        // in too.
         change.chain(TABLE, PREROUTING, Hook::DestinationNat);
         change.chain(TABLE, POSTROUTING, Hook::SourceNat);
         for nat in &self.nat {
@@ -99,8 +100,8 @@ impl Rules {
         }
     }
 
-    /// The kernel says EPROTONOSUPPORT without nfnetlink, EOPNOTSUPP without nf_tables, ENOENT without a chain type or an
-    /// expression.
+    /// Classifies a refusal. The kernel returns EPROTONOSUPPORT without nfnetlink, EOPNOTSUPP without
+    /// nf_tables, and ENOENT without a chain type or an expression.
     fn refusal(&self, error: NetlinkError) -> BuildError {
         let lacks = matches!(
             error.errno(),

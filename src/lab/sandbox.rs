@@ -1,4 +1,4 @@
-//! How a worker gets the privileges of a lab, and its certain end.
+//! The sandbox of a worker: the privileges to build a lab, and an end that cleans up everything.
 
 use crate::record::Privileges;
 use crate::sys::process::prefer_oom_kill;
@@ -6,21 +6,21 @@ use crate::sys::sandbox::{self, SandboxOptions};
 
 pub use crate::sys::sandbox::SandboxError;
 
-/// Which process this is now.
+/// The process that this is after entering a sandbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Entered {
-    /// The one inside, which goes on with these privileges.
+    /// The process inside, which continues with these privileges.
     Inside(Privileges),
-    /// One outside, after the one inside has ended: it is to exit with this code.
+    /// A process outside, after the one inside has ended; it must exit with this code.
     Finished(u8),
 }
 
-/// Enters a process tree of the worker's own, as [`sandbox::enter`] does it. To be called while the process has one thread.
+/// Enters a sandbox ([`sandbox::enter`]). The process must have only one thread.
 ///
 /// # Errors
-/// Which privilege or setting is missing, and how to get it.
+/// The error names the missing privilege or setting, and a remedy.
 pub fn enter() -> Result<Entered, SandboxError> {
-    // Where memory runs out it is the lab that took it, and whoever supervises it is to tell.
+    // If memory runs out, the lab has taken it; the supervisor must survive to report that.
     prefer_oom_kill();
     Ok(match sandbox::enter(SandboxOptions::default())? {
         sandbox::SandboxProcess::Inside(inside) if inside.rootless => {

@@ -1,4 +1,5 @@
-//! What a scenario sets: written, read back, and told apart from what this kernel or a namespace cannot have.
+//! Applies the scenario's settings, reads them back, and detects those that the kernel or a namespace cannot
+//! have.
 
 use std::collections::BTreeMap;
 
@@ -9,27 +10,27 @@ use crate::names::NodeName;
 use crate::scenario::{Place, nearest};
 use crate::sys::sysctl::{Key, SysctlError, Sysctls, same};
 
-/// A setting that the scenario wants on a node.
+/// A setting of a node that the scenario asks for.
 #[derive(Debug, Clone)]
 pub(super) struct WantedSysctl {
     pub(super) key: String,
     pub(super) value: String,
     pub(super) place: Place,
-    /// Whether the wire stands in where the kernel lacks it.
+    /// Whether the wire emulates the setting if the kernel does not have it.
     pub(super) emulated: bool,
 }
 
-/// What outcome of a setting.
+/// The result of applying a setting.
 #[derive(Debug)]
 pub(super) enum SetOutcome {
-    /// The namespace has it, read back as this.
+    /// The namespace has the setting, with this value as read back.
     Kept(String),
-    /// The namespace cannot have it; the whole kernel might.
+    /// The namespace cannot have the setting, but the whole kernel might.
     NotHere(NotApplicable),
 }
 
 impl WantedSysctl {
-    /// Sets it in the calling thread's namespace.
+    /// Applies the setting in the calling thread's namespace.
     pub(super) fn write(
         &self,
         node: &NodeName,
@@ -49,7 +50,8 @@ impl WantedSysctl {
         }
     }
 
-    /// Sets it for the whole kernel, from the initial namespace. `None`: the kernel has no such setting.
+    /// Applies the setting to the whole kernel, from the initial namespace. Returns `None` if the kernel does
+    /// not have it.
     pub(super) fn write_for_kernel(&self, node: &NodeName) -> Result<Option<String>, BuildError> {
         let key = self.key(node)?;
         match Sysctls::new().set(&key, &self.value) {
@@ -60,10 +62,11 @@ impl WantedSysctl {
         }
     }
 
-    /// Why the calling thread's namespace cannot have it.
+    /// Returns the reason why the calling thread's namespace cannot have the setting.
     fn not_applicable(&self, node: &NodeName, sysctls: &mut Sysctls) -> NotApplicable {
         let (node, key, place) = (node.clone(), self.key.clone(), self.place);
-        // What the namespace has but cannot write belongs to the whole kernel, known by name or not.
+        // A setting that the namespace has but cannot write belongs to the whole kernel, even if it is not in
+        // the list.
         let is_here = Key::parse(&key).is_some_and(|key| sysctls.has(&key));
         if let Some(since) = removed_in(&key) {
             NotApplicable::Gone {
@@ -85,7 +88,8 @@ impl WantedSysctl {
         }
     }
 
-    /// Whether it is an interface's, so that it is there only once that is: `net.ipv4.conf.eth0.rp_filter`.
+    /// Returns whether the setting belongs to an interface, so that it exists only with it:
+    /// `net.ipv4.conf.eth0.rp_filter`.
     pub(super) fn is_of_interface(&self) -> bool {
         let mut words = self.key.split('.').skip(2);
         matches!(words.next(), Some("conf" | "neigh"))
@@ -121,7 +125,7 @@ impl WantedSysctl {
     }
 }
 
-/// The key that may have been meant: of the same folder where there is such a folder, else of any.
+/// Returns the existing key that may have been meant: one in the same folder if that exists, otherwise any.
 fn similar(key: &str) -> Option<String> {
     let mut known = Sysctls::network_keys();
     known.extend(host_wide().map(str::to_owned));
@@ -138,7 +142,7 @@ fn similar(key: &str) -> Option<String> {
     nearest(name, beside).map(|name| format!("{folder}.{name}"))
 }
 
-/// Sets what is wanted in the calling thread's namespace, in order.
+/// Applies settings in the calling thread's namespace, in order.
 pub(super) fn write_all(
     wanted: Vec<WantedSysctl>,
     node: &NodeName,
@@ -153,10 +157,11 @@ pub(super) fn write_all(
         .collect()
 }
 
-/// Sets host-wide settings of the kernel that the lab owns; gives them as read back.
+/// Applies host-wide settings to a kernel that the lab owns. Returns the values as read back.
 ///
 /// # Errors
-/// Not applicable where it does not own it; where the kernel refuses a value or keeps another.
+/// Not applicable if the lab does not own the kernel; an error if the kernel refuses a value or keeps
+/// another.
 pub(super) fn set_kernel_sysctls(
     wanted: &BTreeMap<String, String>,
     owns_kernel: bool,
@@ -189,10 +194,11 @@ pub(super) fn set_kernel_sysctls(
     Ok(read_back)
 }
 
-/// Looks whether settings of the whole kernel hold on a node; all nodes are alike in this.
+/// Checks that settings of the whole kernel have an effect on a node; all nodes are alike in this.
 ///
 /// # Errors
-/// Not applicable where one is each namespace's own: which keys are differs between kernels (`tcp_tw_recycle` since Linux 4.10).
+/// Not applicable if a setting is separate for each namespace, which depends on the kernel (`tcp_tw_recycle`
+/// is since Linux 4.10).
 pub(super) fn check_hold_on(
     node: &LiveNode,
     set: &BTreeMap<String, String>,

@@ -1,5 +1,5 @@
-//! What this kernel says about settings: which it has, whose they are, and what becomes of a value. Each is tried for real, in
-//! namespaces of their own that are gone when it is over; on the host nothing is written.
+//! Surveys the kernel's settings: which ones exist, which belong to a namespace, and which values the kernel
+//! accepts. Values are tried in new namespaces that disappear afterwards; nothing is written on the host.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -14,55 +14,55 @@ use crate::sys::sandbox::{SandboxOptions, SandboxProcess, enter, in_child, is_pr
 use crate::sys::sysctl::{Key, SysctlError, Sysctls, same};
 use crate::sys::sysctl_tree;
 
-/// Settings that are secrets, or random in each namespace: their values are nobody's business.
+/// Settings that are secret, or random in each namespace; their values are never shown.
 const SECRET: [&str; 2] = ["tcp_fastopen_key", "stable_secret"];
 
-/// The settings of the network that this kernel has.
+/// The network settings that this kernel has.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SysctlSurvey {
-    /// On this host, which is only looked at.
+    /// Settings of this host, which are only read.
     pub here: BTreeMap<String, FoundSysctl>,
-    /// In a fresh namespace, where some are copied from the host and some follow the machine's memory.
+    /// Settings of a new namespace; some are copied from the host and some depend on the machine's memory.
     pub fresh: BTreeMap<String, FoundSysctl>,
-    /// What the baseline makes of a fresh namespace: what labs start from.
+    /// Settings of a namespace after the baseline was applied, which is the state in which labs start.
     pub baseline: BTreeMap<String, FoundSysctl>,
 }
 
-/// A setting that was found.
+/// A setting that exists.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the names say it")]
 pub struct FoundSysctl {
-    /// Its value; absent where it cannot be read or is a secret.
+    /// The value; absent if it cannot be read or is a secret.
     pub value: Option<String>,
-    /// Whether it can be written there.
     pub writable: bool,
 }
 
-/// What became of a value.
+/// The result of writing a value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the names say it")]
 pub enum WriteOutcome {
-    /// The kernel kept it.
     AsWritten,
-    /// The kernel keeps another.
+    /// The kernel kept another value.
     Other(String),
-    /// The kernel refused it.
+    /// The kernel refused the value, with this error.
     Refused(String),
 }
 
-/// Why the kernel could not be values.
+/// An error of surveying settings.
 #[derive(Debug, Error)]
+#[expect(missing_docs, reason = "the names say it")]
 pub enum SurveyError {
-    /// The host's settings cannot be listed.
     #[error("cannot list the settings below /proc/sys/net")]
     List(#[source] io::Error),
-    /// There is no process to try in.
+    /// The child process cannot be created.
     #[error("cannot create a process")]
     Process(#[source] io::Error),
-    /// There is no namespace to try in.
-    #[error("{0}; `nslab doctor` says what is missing")]
+    /// The namespaces cannot be created.
+    #[error("{0}; `nslab doctor` shows what is missing")]
     Sandbox(String),
 }
 
-/// Looks at every setting of the network. To be called while the process has one thread: it makes a child.
+/// Reads every network setting. The process must have only one thread, because this forks.
 ///
 /// # Errors
 /// See [`SurveyError`].
@@ -84,7 +84,7 @@ pub fn survey() -> Result<SysctlSurvey, SurveyError> {
     })
 }
 
-/// Whether this host has a setting that is none of the network's; it is only looked at.
+/// Looks up a setting of this host outside `net.*`. It is only read.
 pub fn find_non_network(key: &str) -> Option<FoundSysctl> {
     let key = Key::parse(key).filter(|key| !key.is_network())?;
     let entry = sysctl_tree::find(&key)?;
@@ -94,14 +94,15 @@ pub fn find_non_network(key: &str) -> Option<FoundSysctl> {
     })
 }
 
-/// The settings of this host that are none of the network's.
+/// Returns the keys of this host's settings outside `net.*`.
 pub fn non_network_keys() -> Vec<String> {
     let keys = sysctl_tree::non_network().into_iter();
     keys.map(|entry| entry.key.as_str().to_owned()).collect()
 }
 
-/// Writes each value in a fresh namespace, one without the others, and reads it back. What is not the namespace's own is not
-/// written: there is no answer of it. To be called while the process has one thread.
+/// Writes each value in a new namespace, separately from the others, and reads it back. The result is `None`
+/// for settings that do not belong to the namespace; they are not written. The process must have only one
+/// thread.
 ///
 /// # Errors
 /// See [`SurveyError`].
@@ -136,7 +137,7 @@ fn try_one(key: &str, value: &str, sysctls: &mut Sysctls) -> Option<WriteOutcome
     Some(kept)
 }
 
-/// Every setting of the network of the calling thread's namespace.
+/// Reads every network setting of the calling thread's namespace.
 fn look() -> io::Result<BTreeMap<String, FoundSysctl>> {
     let mut sysctls = Sysctls::new();
     let found = sysctl_tree::network()?.into_iter().map(|entry| {
@@ -154,7 +155,7 @@ fn look() -> io::Result<BTreeMap<String, FoundSysctl>> {
     Ok(found.collect())
 }
 
-/// Does something in a fresh namespace, in a child process that is gone afterwards.
+/// Runs `work` in a new namespace, in a child process.
 fn inside<T: Serialize + for<'de> Deserialize<'de>>(
     work: impl FnOnce() -> T,
 ) -> Result<T, SurveyError> {
@@ -182,7 +183,7 @@ mod tests {
 
     #[test]
     #[ignore = "kernel test: `-- --include-ignored` runs it"]
-    fn kernel_a_value_is_kept_changed_or_refused_and_the_host_stays_as_it_is() {
+    fn kernel_a_value_is_kept_changed_or_refused_and_the_host_is_unchanged() {
         let host = |key| Sysctls::new().read(&Key::parse(key).unwrap()).unwrap();
         let before = (host("net.ipv4.tcp_fin_timeout"), host("net.core.somaxconn"));
         let values = [
@@ -208,7 +209,7 @@ mod tests {
 
     #[test]
     #[ignore = "kernel test: `-- --include-ignored` runs it"]
-    fn kernel_a_fresh_namespace_has_the_baseline_and_not_what_is_host_wide() {
+    fn kernel_a_new_namespace_has_the_baseline_and_no_host_wide_settings() {
         let survey = survey().unwrap();
         let value = |key: &str| survey.baseline[key].value.clone();
         assert_eq!(

@@ -1,4 +1,4 @@
-//! The wires of a lab: one for each link that needs it, with what its nodes emulate.
+//! The wires of a lab: one for each link that needs it, with the emulations of its nodes.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use crate::names::NodeName;
 use crate::record::{Recorder, RunClock};
 use crate::scenario::topology::{Emulation, Impairment, Topology};
 
-/// Wires at work. They stop when this is dropped.
+/// Running wires. They stop when this is dropped.
 #[derive(Debug, Default)]
 pub(super) struct Wires {
     wires: BTreeMap<usize, Wire>,
@@ -16,7 +16,7 @@ pub(super) struct Wires {
 }
 
 impl Wires {
-    /// Joins every place with a wire. Packets pass untouched until [`Self::begin`].
+    /// Connects every place with a wire. Packets pass unchanged until [`Self::begin`].
     pub(super) fn start<'a>(
         places: &[WirePlace],
         topology: &Topology,
@@ -46,7 +46,7 @@ impl Wires {
                     .filter(|_| topology.has_own_clock(&end.node))
                     .map(|spec| HostClock::of(&end.node, spec, seed)),
             });
-            // A seed of its own for each wire: what one loses says nothing about another.
+            // Each wire has its own seed, so that losses on one link are independent of the others.
             let seed = seed.wrapping_add(place.link as u64);
             wires.wires.insert(
                 place.link,
@@ -56,14 +56,14 @@ impl Wires {
         Ok(wires)
     }
 
-    /// From the return of this on, impairment and emulation apply.
+    /// Makes impairments and emulations apply from now on.
     pub(super) fn begin(&self, clock: RunClock, recorder: &Recorder) {
         for wire in self.wires.values() {
             wire.begin(clock, recorder);
         }
     }
 
-    /// What is emulated, by node: sentences.
+    /// Returns sentences that describe the emulations, by node.
     pub(super) fn emulation_statements(&self) -> BTreeMap<String, Vec<String>> {
         self.recycles
             .keys()
@@ -71,7 +71,7 @@ impl Wires {
             .collect()
     }
 
-    /// Changes what the wire of a link does to packets; `false` where the link has no wire.
+    /// Changes the impairment of a link's wire; `false` if the link has no wire.
     pub(super) fn set_impairment(&self, link: usize, impairment: &Impairment) -> bool {
         self.wires
             .get(&link)
@@ -79,12 +79,12 @@ impl Wires {
             .is_some()
     }
 
-    /// Nothing passes the wire of a link any more; `false` where the link has no wire.
+    /// Stops everything on a link; `false` if the link has no wire.
     pub(super) fn cut(&self, link: usize) -> bool {
         self.wires.get(&link).inspect(|wire| wire.cut()).is_some()
     }
 
-    /// Changes an emulated sysctl; `false` where the node does not emulate it.
+    /// Changes an emulated sysctl; `false` if the node does not emulate it.
     pub(super) fn set_sysctl(&self, node: &NodeName, key: &str, value: &str) -> bool {
         let recycle = self
             .recycles

@@ -1,7 +1,7 @@
-//! The connection tracking table of a namespace, over ctnetlink (Linux `net/netfilter/nf_conntrack_netlink.c`): how full it
-//! is, what it counted, filling and emptying it.
+//! The connection tracking table of a namespace, accessed over ctnetlink (Linux
+//! `net/netfilter/nf_conntrack_netlink.c`): its size and counters, and requests that fill or empty it.
 //!
-//! Not here: how full it should be (`lab::room`).
+//! Not here: how full it should be (`lab::conntrack_fill`).
 
 use std::io;
 use std::net::Ipv4Addr;
@@ -35,35 +35,35 @@ const CTA_PROTO_NUM: u16 = 1;
 const CTA_PROTO_SRC_PORT: u16 = 2;
 const CTA_PROTO_DST_PORT: u16 = 3;
 
-/// `IPS_SEEN_REPLY | IPS_ASSURED | IPS_CONFIRMED` (`nf_conntrack_common.h`): early drop passes over what is assured.
+/// `IPS_SEEN_REPLY | IPS_ASSURED | IPS_CONFIRMED` (`nf_conntrack_common.h`): early drop skips assured entries.
 const FILLER_STATUS: u32 = 1 << 1 | 1 << 2 | 1 << 3;
-/// Seconds that a filler entry lasts: 5 days, as long as the kernel keeps an established connection
+/// Lifetime of a filler entry, seconds: 5 days, as long as the kernel keeps an established connection
 /// (`nf_conntrack_tcp_timeout_established`).
 const FILLER_TIMEOUT: u32 = 432_000;
-/// Messages a send: 128 to 1,024 take the same time. With each refused, the answers (768 bytes of buffer each) still fit
-/// into a socket's default receive buffer of 212,992.
+/// Messages per send: 128 to 1,024 take the same time. If all are refused, the answers (768 bytes of buffer each) still
+/// fit into a socket's default receive buffer of 212,992 bytes.
 const MESSAGES: u32 = 200;
-/// Held entries come from 198.18.0.0/16 and go to 198.19.0.1, port 9 (discard): the range for benchmarks (RFC 2544),
+/// Filler entries lead from 198.18.0.0/16 to 198.19.0.1, port 9 (discard). This is the range for benchmarks (RFC 2544),
 /// which no lab traffic uses.
 const FILLER_SOURCE: u32 = Ipv4Addr::new(198, 18, 0, 0).to_bits();
 const FILLER_DESTINATION: Ipv4Addr = Ipv4Addr::new(198, 19, 0, 1);
 const FILLER_PORT: u16 = 9;
 
-/// How full a table is.
+/// The size of a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TableSize {
     /// Entries of this namespace, unconfirmed ones included.
     pub count: u32,
-    /// `nf_conntrack_max`, with which each namespace's own count is compared; 0 is no limit.
+    /// `nf_conntrack_max`, with which each namespace's own count is compared; 0 means no limit.
     pub max: u32,
 }
 
-/// What the table counted since the namespace began, by the names of `conntrack -S`, summed over the processors. A counter
-/// that this kernel has not is `None`.
+/// The table's counters since the namespace was created, by the names of `conntrack -S`, summed over the processors. A
+/// counter that this kernel does not have is `None`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TableCounters([Option<u64>; COUNTERS.len()]);
 
-/// Attributes of `enum ctattr_stats_cpu` that kernels still fill, and their names.
+/// Attributes of `enum ctattr_stats_cpu` that kernels still fill, with their names.
 const COUNTERS: [(u16, &str); 10] = [
     (2, "found"),
     (4, "invalid"),
@@ -78,7 +78,7 @@ const COUNTERS: [(u16, &str); 10] = [
 ];
 
 impl TableCounters {
-    /// Name and value of each counter that this kernel has, always in the same order.
+    /// Iterates over the names and values of the counters that this kernel has, always in the same order.
     pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> {
         let named = COUNTERS.into_iter().zip(self.0);
         named.filter_map(|((_, name), value)| Some((name, value?)))
@@ -96,19 +96,18 @@ impl TableCounters {
     }
 }
 
-/// Where the limit is read and, in the initial namespace, written.
+/// The file of the limit, writable only in the initial namespace.
 const LIMIT: &str = "/proc/sys/net/netfilter/nf_conntrack_max";
 
-/// `nf_conntrack_max`, by its file.
 fn limit() -> io::Result<u32> {
     let text = std::fs::read_to_string(LIMIT)?;
     text.trim().parse().map_err(io::Error::other)
 }
 
-/// Sets `nf_conntrack_max` for the whole kernel and reads it back. Only a thread in the initial namespace can.
+/// Sets `nf_conntrack_max` for the whole kernel and reads it back. The thread must be in the initial namespace.
 ///
 /// # Errors
-/// EACCES in other namespaces (since Linux 5.13); where the kernel kept another value.
+/// EACCES in other namespaces (since Linux 5.13); an error if the kernel kept another value.
 pub fn set_limit(max: u32) -> io::Result<()> {
     std::fs::write(LIMIT, max.to_string())?;
     let kept = limit()?;
@@ -124,16 +123,16 @@ const NFGENMSG: usize = 4;
 /// Bytes of `struct nlattr`.
 const ATTRIBUTE: usize = 4;
 
-/// The table of the namespace of the thread that opened it.
+/// The table in the namespace of the thread that opened it.
 #[derive(Debug)]
 pub struct Conntrack {
     netlink: Netlink,
-    /// Number of the next filler entry: no two are alike.
+    /// Number of the next filler entry, so that all differ.
     next_filler: u32,
 }
 
 impl Conntrack {
-    /// Opens ctnetlink. Needs CAP_NET_ADMIN over the namespace.
+    /// Opens ctnetlink. This needs CAP_NET_ADMIN over the namespace.
     ///
     /// # Errors
     /// EPROTONOSUPPORT where the kernel has no nfnetlink.
@@ -144,7 +143,7 @@ impl Conntrack {
         })
     }
 
-    /// How full it is: one message, whatever its size.
+    /// Returns the size of the table. This takes one message, no matter how large the table is.
     ///
     /// # Errors
     /// EINVAL where the kernel has no ctnetlink (`CONFIG_NF_CT_NETLINK`).
@@ -168,8 +167,6 @@ impl Conntrack {
         Ok(TableSize { count, max })
     }
 
-    /// What it counted.
-    ///
     /// # Errors
     /// As [`Self::size`].
     pub fn counters(&mut self) -> Result<TableCounters, NetlinkError> {
@@ -179,11 +176,11 @@ impl Conntrack {
         Ok(counters)
     }
 
-    /// Asks for that many more entries that nothing evicts. Those that the table refuses for want of a place in a chain
-    /// (ENOSPC) or that are there already (EEXIST) are passed over: [`Self::size`] says how many there are.
+    /// Adds entries that nothing evicts. Entries that the table refuses because a chain is full (ENOSPC) or because they
+    /// exist already (EEXIST) are skipped: [`Self::size`] returns how many there are.
     ///
     /// # Errors
-    /// ENOMEM where the table or the memory is full; others of the kernel's.
+    /// ENOMEM if the table or the memory is full; other refusals of the kernel.
     pub fn fill(&mut self, entries: u32) -> Result<(), NetlinkError> {
         let filler = FillerEntry::new();
         let mut left = entries;
@@ -207,8 +204,6 @@ impl Conntrack {
         Ok(())
     }
 
-    /// Empties it.
-    ///
     /// # Errors
     /// The kernel's refusal.
     pub fn flush(&mut self) -> Result<(), NetlinkError> {
@@ -218,14 +213,14 @@ impl Conntrack {
     }
 }
 
-/// The message that creates a filler entry, but for what differs from one to the next: source address and port.
+/// The message that creates a filler entry. Only the source address and port differ between entries.
 struct FillerEntry {
     message: Vec<u8>,
-    /// Where the source stands: in the tuple as the first end, in that of the reply as the second.
+    /// The offsets of the source: as the first end of the tuple, and as the second of the reply's tuple.
     sources: [EndOffsets; 2],
 }
 
-/// Where an address and its port stand in a message.
+/// The offsets of an address and its port in a message.
 #[derive(Clone, Copy, Default)]
 struct EndOffsets {
     address: usize,
@@ -261,8 +256,8 @@ impl FillerEntry {
     }
 }
 
-/// A tuple of two ends, addresses and UDP ports, source first; gives where they stand. UDP has no state by which the
-/// kernel could end an entry early.
+/// Appends a tuple of two ends, addresses and UDP ports, source first, and returns their offsets. UDP has no states that
+/// would let the kernel end an entry early.
 fn tuple(body: &mut Vec<u8>, kind: u16, ends: [([u8; 4], [u8; 2]); 2]) -> [EndOffsets; 2] {
     let [(source, source_port), (destination, destination_port)] = ends;
     let mut at = [EndOffsets::default(); 2];
@@ -280,14 +275,14 @@ fn tuple(body: &mut Vec<u8>, kind: u16, ends: [([u8; 4], [u8; 2]); 2]) -> [EndOf
     at
 }
 
-/// Appends an attribute and gives where its value stands.
+/// Appends an attribute and returns the offset of its value.
 fn put(body: &mut Vec<u8>, kind: u16, value: &[u8]) -> usize {
     let at = body.len() + ATTRIBUTE;
     netlink::attribute(body, kind, value);
     at
 }
 
-/// `struct nfgenmsg` of no family: for all.
+/// Appends a `struct nfgenmsg` for all families.
 fn nfgenmsg(body: &mut Vec<u8>) {
     body.extend_from_slice(&[libc::AF_UNSPEC as u8, libc::NFNETLINK_V0 as u8, 0, 0]);
 }
@@ -315,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn no_two_held_entries_are_alike() {
+    fn filler_entries_all_differ() {
         let filler = FillerEntry::new();
         let message = |number| {
             let mut body = Vec::new();
@@ -330,7 +325,7 @@ mod tests {
 
     #[test]
     #[ignore = "kernel test: `-- --include-ignored` runs it"]
-    fn kernel_a_table_is_filled_and_emptied_in_its_namespace_alone() {
+    fn kernel_only_the_table_of_the_namespace_is_filled_and_emptied() {
         let netns = namespace();
         let before = of_this_machine();
         let size = within(&netns, |table| {
@@ -347,7 +342,7 @@ mod tests {
 
     #[test]
     #[ignore = "kernel test: `-- --include-ignored` runs it"]
-    fn kernel_entries_that_are_there_already_are_passed_over() {
+    fn kernel_existing_entries_are_skipped() {
         let netns = namespace();
         within(&netns, |table| table.fill(10).unwrap());
         let size = within(&netns, |table| {
@@ -359,7 +354,7 @@ mod tests {
 
     #[test]
     #[ignore = "kernel test: `-- --include-ignored` runs it"]
-    fn kernel_held_entries_are_assured_and_last_for_days() {
+    fn kernel_filler_entries_are_assured_and_last_for_days() {
         let netns = namespace();
         within(&netns, |table| table.fill(1).unwrap());
         let listed = tool(&netns, "conntrack -L");
@@ -377,7 +372,7 @@ mod tests {
         let listed = tool(&netns, "conntrack -S");
         for (name, value) in counters.iter() {
             assert_eq!(value, 0, "{name}");
-            // The first has a tab in front.
+            // The first line begins with a tab.
             assert!(listed.contains(&format!("{name}=0")), "{name}: {listed}");
         }
     }

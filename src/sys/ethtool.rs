@@ -17,21 +17,21 @@ struct EthtoolValue {
     data: u32,
 }
 
-/// Turns TCP segmentation offload off: the kernel cuts segments before they leave.
+/// Turns TCP segmentation offload off, so that the kernel cuts segments before they leave.
 ///
 /// # Errors
-/// EPERM without CAP_NET_ADMIN in the namespace; ENODEV where there is no such interface; EOPNOTSUPP where the offload cannot be
-/// turned off.
+/// EPERM without CAP_NET_ADMIN in the namespace; ENODEV if there is no such interface; EOPNOTSUPP if the offload cannot
+/// be turned off.
 pub fn turn_tso_off(interface: &str) -> io::Result<()> {
     ask(interface, ETHTOOL_STSO, 0).map(|_| ())
 }
 
-/// Asks for an `ethtool_value`, or gives one. Returns what it then is.
+/// Gets or sets an `ethtool_value`, and returns its new state.
 #[expect(unsafe_code, reason = "ioctl(2)")]
 fn ask(interface: &str, cmd: u32, data: u32) -> io::Result<u32> {
     let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::DGRAM, None)?;
     let mut name = [0; libc::IFNAMSIZ];
-    // The last byte ends the name.
+    // The last byte terminates the name.
     let bytes = interface.bytes().take(libc::IFNAMSIZ - 1);
     (name.iter_mut().zip(bytes)).for_each(|(to, from)| *to = from as libc::c_char);
     let mut value = EthtoolValue { cmd, data };
@@ -41,7 +41,7 @@ fn ask(interface: &str, cmd: u32, data: u32) -> io::Result<u32> {
             ifru_data: (&raw mut value).cast(),
         },
     };
-    // SAFETY: the request is a whole `ifreq` that points to a whole `ethtool_value`; both live for the length of the call.
+    // SAFETY: the request is a complete `ifreq` that points to a complete `ethtool_value`; both outlive the call.
     let result = unsafe { libc::ioctl(socket.as_raw_fd(), SIOCETHTOOL as _, &raw mut request) };
     Errno::result(result)?;
     Ok(value.data)

@@ -1,6 +1,6 @@
-//! Descriptor tables: a thread can have one of its own, with its own room under `RLIMIT_NOFILE`.
+//! Descriptor tables: a thread can have its own, to which `RLIMIT_NOFILE` applies separately.
 //!
-//! Not here: who needs one.
+//! Not here: which threads need one.
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
@@ -8,19 +8,19 @@ use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use nix::errno::Errno;
 use nix::sched::{CloneFlags, unshare};
 
-/// Gives the calling thread a descriptor table of its own, which holds 0 to 2 and `keep` (under their numbers) and nothing else.
+/// Gives the calling thread a descriptor table of its own that holds only 0 to 2 and `keep`, with unchanged numbers.
 ///
-/// `RLIMIT_NOFILE` bounds each table, not their sum (`alloc_fd`, Linux `fs/file.c`). Threads that it starts later share it. What the
-/// thread has open in any other way is no longer open in it: call this before it opens anything.
+/// `RLIMIT_NOFILE` limits each table, not their sum (`alloc_fd`, Linux `fs/file.c`). Threads that the thread starts later
+/// share the table. Descriptors that the thread had open before are closed in it, so call this before opening anything.
 ///
 /// # Errors
-/// Those of unshare(2), close_range(2) and, before Linux 5.9, of reading `/proc/thread-self/fd`.
+/// The errors of unshare(2), close_range(2) and, before Linux 5.9, of reading `/proc/thread-self/fd`.
 pub fn unshare_keeping(keep: &[BorrowedFd<'_>]) -> io::Result<()> {
     let mut kept: Vec<RawFd> = keep.iter().map(AsRawFd::as_raw_fd).chain(0..3).collect();
     kept.sort_unstable();
     kept.dedup();
     let top = kept.last().map_or(0, |last| last + 1);
-    // Above `top` the kernel does not even copy what it would close.
+    // The kernel does not even copy the descriptors above `top`, which would be closed.
     match close_range(top, RawFd::MAX, libc::CLOSE_RANGE_UNSHARE) {
         Err(Errno::ENOSYS) => return unshare_one_by_one(&kept),
         other => other?,
@@ -33,7 +33,7 @@ pub fn unshare_keeping(keep: &[BorrowedFd<'_>]) -> io::Result<()> {
     Ok(())
 }
 
-/// For kernels before 5.9.
+/// Does the same on kernels before 5.9.
 fn unshare_one_by_one(kept: &[RawFd]) -> io::Result<()> {
     unshare(CloneFlags::CLONE_FILES)?;
     let mut open = Vec::new();
@@ -46,7 +46,7 @@ fn unshare_one_by_one(kept: &[RawFd]) -> io::Result<()> {
         );
     }
     for fd in open {
-        // The directory's own descriptor is closed already: EBADF says nothing.
+        // The directory's own descriptor is already closed, so EBADF is expected.
         if !kept.contains(&fd) {
             let _already_closed = close_one(fd);
         }
@@ -56,7 +56,7 @@ fn unshare_one_by_one(kept: &[RawFd]) -> io::Result<()> {
 
 #[expect(unsafe_code, reason = "close_range(2) is not in nix")]
 fn close_range(first: RawFd, last: RawFd, flags: libc::c_uint) -> nix::Result<()> {
-    // SAFETY: no memory is passed; descriptors that close are the calling thread's copies, which its contract gives up.
+    // SAFETY: no memory is passed; the closed descriptors are the calling thread's copies, which its contract gives up.
     let result = unsafe { libc::syscall(libc::SYS_close_range, first, last, flags) };
     Errno::result(result).map(drop)
 }
@@ -66,7 +66,7 @@ fn close_range(first: RawFd, last: RawFd, flags: libc::c_uint) -> nix::Result<()
     reason = "closes a number that no value owns in this table"
 )]
 fn close_one(fd: RawFd) -> nix::Result<()> {
-    // SAFETY: the table is the calling thread's own, and the contract of its caller gives up what is in it.
+    // SAFETY: the table belongs to the calling thread, and the contract of its caller gives up the contents.
     Errno::result(unsafe { libc::close(fd) }).map(drop)
 }
 
@@ -79,7 +79,7 @@ mod tests {
     use std::sync::Arc;
 
     #[test]
-    fn a_thread_of_its_own_table_sees_what_it_kept_and_nothing_else() {
+    fn a_thread_with_its_own_table_sees_only_what_it_kept() {
         let (lost, kept) = (File::open("/dev/zero"), File::open("/dev/zero"));
         let (lost, kept) = (lost.unwrap(), Arc::new(kept.unwrap()));
         let lost_number = lost.as_raw_fd();
@@ -98,8 +98,8 @@ mod tests {
     }
 
     #[test]
-    fn each_table_has_its_own_room() {
-        // Two threads each open more than half of the soft limit: only with two tables does that fit.
+    fn the_limit_applies_to_each_table_separately() {
+        // Each of two threads opens more than half of the soft limit, which is possible only with two tables.
         let (soft, _) =
             nix::sys::resource::getrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE).unwrap();
         let each = usize::try_from(soft.min(1024)).unwrap() * 3 / 4;
@@ -125,12 +125,12 @@ mod tests {
         unsafe_code,
         reason = "makes an owner for a descriptor of this table only"
     )]
-    fn a_descriptor_closed_there_stays_open_here() {
+    fn a_descriptor_closed_in_one_table_stays_open_in_the_other() {
         let here = Arc::new(File::open("/dev/zero").unwrap());
         let there = Arc::clone(&here);
         std::thread::spawn(move || {
             unshare_keeping(&[there.as_fd()]).unwrap();
-            // SAFETY: in this thread's table nothing else closes the number: the file's last owner is the other thread.
+            // SAFETY: nothing else in this thread's table closes the number: the file's last owner is the other thread.
             drop(unsafe { OwnedFd::from_raw_fd(there.as_raw_fd()) });
         })
         .join()

@@ -1,6 +1,6 @@
-//! Who holds network namespaces, and which processes there are: found by looking through `/proc`, not by bookkeeping.
+//! Finds processes and the holders of network namespaces by looking through `/proc`, without any bookkeeping.
 //!
-//! Only what the caller may look at is found: without root, its own processes.
+//! The caller finds only what it may see: without root, its own processes.
 
 use std::collections::BTreeSet;
 use std::collections::btree_map::{BTreeMap, Entry};
@@ -13,37 +13,36 @@ use super::netns::NetNs;
 
 /// A process, as `/proc` shows it (proc(5)).
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
 pub struct ProcessEntry {
-    /// Its number.
     pub pid: u32,
-    /// That of its parent; 0 where that is outside.
+    /// The number of its parent; 0 if the parent is outside the PID namespace.
     pub parent: u32,
-    /// The file name of its program; empty where that cannot be read.
+    /// The file name of its program; empty if it cannot be read.
     pub program: String,
-    /// Its command line.
+    /// The words of its command line.
     pub arguments: Vec<String>,
 }
 
-/// A network namespace other than the caller's, that something keeps alive.
+/// A network namespace, other than the caller's, that something keeps alive.
 #[derive(Debug)]
 pub struct HeldNamespace {
-    /// Its number, as in `net:[4026531840]`.
+    /// The number of the namespace, as in `net:[4026531840]`.
     pub inode: u64,
-    /// Itself.
     pub netns: NetNs,
-    /// Processes with a thread or an open descriptor of it.
+    /// Processes with a thread in it or an open descriptor of it.
     pub pids: BTreeSet<u32>,
-    /// Files that it is mounted on.
+    /// Files on which it is mounted.
     pub mounts: BTreeSet<PathBuf>,
 }
 
-/// Every process that can be seen, by its number. Threads of the kernel are left out.
+/// Returns the visible processes by number, without kernel threads.
 ///
 /// # Errors
 /// Where `/proc` cannot be read.
 pub fn processes() -> io::Result<BTreeMap<u32, ProcessEntry>> {
     let found = pids()?.into_iter().filter_map(|pid| {
-        // Gone meanwhile is as good as never seen.
+        // A process that has ended in the meantime is skipped.
         let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
         let line = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
         let arguments: Vec<String> = line
@@ -56,7 +55,7 @@ pub fn processes() -> io::Result<BTreeMap<u32, ProcessEntry>> {
         let process = ProcessEntry {
             pid,
             parent: parent(&status)?,
-            // A program that was replaced while it ran.
+            // The suffix is shown if the program was replaced while it ran.
             program: program.trim_end_matches(" (deleted)").to_owned(),
             arguments,
         };
@@ -70,7 +69,7 @@ fn parent(status: &str) -> Option<u32> {
     line.trim().parse().ok()
 }
 
-/// Every network namespace but the caller's that a thread is in, that a descriptor is open of, or that is mounted on a file.
+/// Returns every network namespace, except the caller's, with a thread in it, an open descriptor of it, or a mount of it.
 ///
 /// # Errors
 /// Where `/proc` cannot be read.
@@ -104,7 +103,7 @@ pub fn namespaces() -> io::Result<Vec<HeldNamespace>> {
     Ok(found.into_values().collect())
 }
 
-/// What is held by a path, unless it is the caller's own or gone.
+/// Adds the namespace of a path, unless it is the caller's own or gone.
 fn hold<'a>(
     path: &Path,
     own: u64,
@@ -125,11 +124,11 @@ fn hold<'a>(
     }
 }
 
-/// Where network namespaces are mounted, as a process sees it: `ip netns` mounts them on files.
+/// Returns the mount points of network namespaces as a process sees them; `ip netns` mounts them on files.
 fn mounted(process: &Path) -> Vec<PathBuf> {
     let lines = fs::read_to_string(process.join("mountinfo")).unwrap_or_default();
     let of_namespaces = lines.lines().filter(|line| line.contains(" - nsfs "));
-    // The fourth word is the root within the file system, the fifth the place (proc_pid_mountinfo(5)).
+    // The fourth word is the root within the file system, the fifth the mount point (proc_pid_mountinfo(5)).
     let places = of_namespaces.filter_map(|line| {
         let mut words = line.split(' ').skip(3);
         let root = words.next()?;

@@ -1,4 +1,4 @@
-//! The kernel's log, record by record (`/dev/kmsg`, Linux `Documentation/ABI/testing/dev-kmsg`). Machine-wide.
+//! The kernel's log, read record by record (`/dev/kmsg`, Linux `Documentation/ABI/testing/dev-kmsg`). It is machine-wide.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Read};
@@ -11,32 +11,32 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 /// Longest record, bytes: `PRINTKRB_RECORD_MAX`/`CONSOLE_EXT_LOG_MAX` are at most 8192 (Linux 3.5 to 6.18).
 const RECORD_MAX: usize = 8192;
 
-/// The log from a moment on.
+/// A reader of the log.
 #[derive(Debug)]
 pub struct Kmsg {
     file: File,
     buffer: Vec<u8>,
 }
 
-/// What a read of the log gave.
+/// The result of reading the log.
 #[derive(Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
 pub enum LogRecord {
-    /// The text of a record, without what is in front of it and the properties that follow.
+    /// The text of a record, without its prefix and the properties that follow.
     Line {
-        /// When it was logged, on the clock of the log: since boot, near `CLOCK_MONOTONIC`.
+        /// The time of the record on the log's clock: since boot, close to `CLOCK_MONOTONIC`.
         at: Duration,
-        /// The text.
         text: String,
     },
-    /// The kernel has overwritten records before they were read.
+    /// The kernel overwrote records before they were read.
     Lost,
 }
 
 impl Kmsg {
-    /// Opens the log at the oldest record that the kernel still holds.
+    /// Opens the log at the oldest record that the kernel still has.
     ///
     /// # Errors
-    /// EPERM where `kernel.dmesg_restrict` is 1 and CAP_SYSLOG is missing; ENOENT in containers that are not given it.
+    /// EPERM if `kernel.dmesg_restrict` is 1 and CAP_SYSLOG is missing; ENOENT in containers without the device.
     pub fn open() -> io::Result<Self> {
         let file = OpenOptions::new()
             .read(true)
@@ -48,7 +48,7 @@ impl Kmsg {
         })
     }
 
-    /// The next record; `None` where there is none yet.
+    /// Returns the next record; `None` if there is none yet.
     ///
     /// # Errors
     /// Those of read(2).
@@ -71,7 +71,7 @@ impl Kmsg {
         }
     }
 
-    /// Waits until there is a record, or until `stop` can be read or its other end is closed.
+    /// Waits until there is a record, or until `stop` becomes readable or its other end is closed.
     ///
     /// # Errors
     /// Those of poll(2).
@@ -91,16 +91,14 @@ impl Kmsg {
     }
 }
 
-/// Why a wait ended.
+/// The reason why a wait ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WaitEnd {
-    /// There is something to read.
     LogRecord,
-    /// Asked to stop.
     Stop,
 }
 
-/// A record `level,sequence,microseconds,flags;text\n KEY=value\n`; `None` where it has not that form.
+/// Parses a record `level,sequence,microseconds,flags;text\n KEY=value\n`; `None` if it does not have that form.
 fn line_of(record: &[u8]) -> Option<LogRecord> {
     let separator = record.iter().position(|byte| *byte == b';')?;
     let time = record[..separator].split(|byte| *byte == b',').nth(2)?;
@@ -111,7 +109,7 @@ fn line_of(record: &[u8]) -> Option<LogRecord> {
     Some(LogRecord::Line { at, text })
 }
 
-/// The namespace that a line names, as in `table full in netns 4026532456`: its inode.
+/// Returns the inode of the namespace that a line names, as in `table full in netns 4026532456`.
 pub fn netns_of(line: &str) -> Option<u64> {
     let (_, rest) = line.split_once("netns ")?;
     let end = rest.find(|c: char| !c.is_ascii_digit());
@@ -123,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_record_is_its_text_and_its_time() {
+    fn a_record_has_a_text_and_a_time() {
         let record =
             b"4,1312,81273645,-;nf_conntrack: nf_conntrack: table full in netns 4026532456, \
             dropping packet\n SUBSYSTEM=net\n";

@@ -1,4 +1,4 @@
-//! A child that is this same program, and that does not outlive it.
+//! Children that run this same program and do not outlive it.
 
 use std::fs::File;
 use std::io;
@@ -12,13 +12,13 @@ use nix::sys::prctl;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::{Pid, linkat};
 
-/// The file of the running program, also when it has been replaced or removed meanwhile (`/proc/self/exe`, proc(5)).
+/// The file of the running program, even if it was replaced or removed (`/proc/self/exe`, proc(5)).
 pub fn this_program() -> PathBuf {
     PathBuf::from("/proc/self/exe")
 }
 
-/// The name by which a child that has just started can open a file of this process, also one without a name of its own
-/// (`/proc/PID/fd`, proc(5)). It holds as long as the file is open here.
+/// Returns a path by which a newly started child can open a file of this process, even one without a name
+/// (`/proc/PID/fd`, proc(5)). It is valid as long as the file is open here.
 pub fn open_file(file: &File) -> PathBuf {
     PathBuf::from(format!(
         "/proc/{}/fd/{}",
@@ -27,12 +27,12 @@ pub fn open_file(file: &File) -> PathBuf {
     ))
 }
 
-/// The name by which a process opens one of its own descriptors again (proc(5)).
+/// Returns the path by which a process can reopen one of its own descriptors (proc(5)).
 pub fn own_descriptor(fd: &(impl AsRawFd + ?Sized)) -> String {
     format!("/proc/self/fd/{}", fd.as_raw_fd())
 }
 
-/// Gives a file without a name (`O_TMPFILE`, open(2)) one, where nothing has it already.
+/// Gives an unnamed file (`O_TMPFILE`, open(2)) a name, unless a file of this name exists.
 ///
 /// # Errors
 /// Those of linkat(2).
@@ -42,11 +42,11 @@ pub fn link_unnamed(file: &File, path: &Path) -> io::Result<()> {
     Ok(linkat(AT_FDCWD, from.as_str(), AT_FDCWD, path, follow)?)
 }
 
-/// Has a child keep descriptors under the same numbers. They must stay open until the child has started.
+/// Makes a child inherit descriptors with unchanged numbers. They must stay open until the child has started.
 #[expect(unsafe_code, reason = "what a child does between fork and exec")]
 pub fn hand_down(command: &mut Command, descriptors: &[&dyn AsRawFd]) {
     let numbers: Vec<_> = descriptors.iter().map(|fd| fd.as_raw_fd()).collect();
-    // SAFETY: between fork and exec only fcntl(2) is called, on memory that was there before.
+    // SAFETY: between fork and exec only fcntl(2) is called, on memory that existed before.
     unsafe {
         command.pre_exec(move || {
             for number in &numbers {
@@ -58,18 +58,18 @@ pub fn hand_down(command: &mut Command, descriptors: &[&dyn AsRawFd]) {
     }
 }
 
-/// Kills every process of a group that one of our children leads and that has not been waited for yet: its number cannot have
-/// gone to another.
+/// Kills a process group that is led by a child of this process. The child must not have been waited for yet, so that
+/// its number cannot have been reused.
 pub fn kill_group(leader: u32) {
     if let Ok(leader) = i32::try_from(leader) {
         let _gone_already = killpg(Pid::from_raw(leader), Signal::SIGKILL);
     }
 }
 
-/// Has the kernel kill the child when the *thread* that starts it ends (`PR_SET_PDEATHSIG`, prctl(2)), however it ends.
+/// Makes the kernel kill the child when the *thread* that starts it ends for any reason (`PR_SET_PDEATHSIG`, prctl(2)).
 #[expect(unsafe_code, reason = "what a child does between fork and exec")]
 pub fn die_with_parent(command: &mut Command) {
-    // SAFETY: between fork and exec only prctl(2) is called, which takes no locks and no memory.
+    // SAFETY: between fork and exec only prctl(2) is called, which takes no locks and allocates no memory.
     unsafe {
         command.pre_exec(|| Ok(prctl::set_pdeathsig(Signal::SIGKILL)?));
     }

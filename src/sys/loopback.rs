@@ -9,7 +9,7 @@ use nix::errno::Errno;
 #[cfg(test)]
 use super::NetNs;
 
-/// Sends a datagram from 127.0.0.1 to its port 9 (discard, RFC 863), where nobody need be.
+/// Sends a datagram from 127.0.0.1 to its port 9 (discard, RFC 863), where nothing needs to listen.
 ///
 /// # Errors
 /// Those of sendto(2).
@@ -27,7 +27,7 @@ pub(crate) fn namespace() -> NetNs {
     namespace
 }
 
-/// Brings it up (`SIOCSIFFLAGS`, netdevice(7)).
+/// Brings the device up (`SIOCSIFFLAGS`, netdevice(7)).
 ///
 /// # Errors
 /// EPERM without CAP_NET_ADMIN in the namespace.
@@ -42,7 +42,7 @@ pub fn up() -> io::Result<()> {
         ifr_name: name,
         ifr_ifru: libc::__c_anonymous_ifr_ifru { ifru_flags: flags },
     };
-    // SAFETY: the request is a whole `ifreq` that lives for the length of the call, which only reads it.
+    // SAFETY: the request is a complete `ifreq` that outlives the call, which only reads it.
     let result = unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCSIFFLAGS, &raw const request) };
     Errno::result(result)?;
     Ok(())

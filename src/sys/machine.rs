@@ -1,4 +1,4 @@
-//! What only the first process of a machine does: mount the kernel's file systems, load its modules, switch it off.
+//! The duties of a machine's first process: mounting kernel file systems, loading modules, and powering off.
 
 use std::ffi::CString;
 use std::fs::{self, File};
@@ -12,8 +12,8 @@ use nix::kmod::{ModuleInitFlags, finit_module};
 use nix::mount::{MsFlags, mount};
 use nix::sys::reboot::{RebootMode, reboot};
 
-/// File systems that programs expect: type and place. The kernel has each of them built in (`devtmpfs` where it was built with
-/// `CONFIG_DEVTMPFS`, as every distribution's is).
+/// File systems that programs expect: type and mount point. All are built into the kernel (`devtmpfs` with
+/// `CONFIG_DEVTMPFS`, which every distribution sets).
 const FILE_SYSTEMS: [(&str, &str); 6] = [
     ("proc", "/proc"),
     ("sysfs", "/sys"),
@@ -23,7 +23,7 @@ const FILE_SYSTEMS: [(&str, &str); 6] = [
     ("devpts", "/dev/pts"),
 ];
 
-/// Mounts what programs expect. What the kernel has not is left out, for whoever needs it to say so; only `/proc` has to be there.
+/// Mounts the file systems that programs expect. Those that the kernel does not have are skipped, except `/proc`.
 ///
 /// # Errors
 /// Where `/proc` cannot be mounted.
@@ -46,24 +46,24 @@ pub fn mount_file_systems() -> io::Result<()> {
     Ok(())
 }
 
-/// What a kernel with nothing to do wakes up for, with settings that keep it from that: statistics of its memory that nobody reads
-/// (once a second), memory put together for large pages (twice a second; Linux 6.1 `mm/vmstat.c`, `mm/compaction.c`).
+/// Settings that stop periodic work of an idle kernel: memory statistics that nobody reads (once per second) and the
+/// compaction of memory into large pages (twice per second; Linux 6.1 `mm/vmstat.c`, `mm/compaction.c`).
 const HOUSEKEEPING: [(&str, &str); 2] = [
     ("/proc/sys/vm/stat_interval", "3600"),
     ("/proc/sys/vm/compaction_proactiveness", "0"),
 ];
 
-/// Has the kernel reduce_housekeeping where there is nothing to do, as far as it has these settings.
+/// Turns off the kernel's periodic housekeeping, as far as the kernel has these settings.
 pub fn reduce_housekeeping() {
     for (file, value) in HOUSEKEEPING {
         let _this_kernel_has_none = fs::write(file, value);
     }
 }
 
-/// Loads a module; one that is loaded or built in already is none the worse for it.
+/// Loads a module. It may already be loaded or built in.
 ///
 /// # Errors
-/// Those of finit_module(2): ENOENT where it needs a symbol that nothing has, ENOEXEC where it is of another kernel.
+/// The errors of finit_module(2): ENOENT if a symbol is missing, ENOEXEC if the module is for another kernel.
 pub fn load_module(file: &Path) -> io::Result<()> {
     let file = File::open(file)?;
     match finit_module(&file, &CString::default(), ModuleInitFlags::empty()) {
@@ -74,14 +74,14 @@ pub fn load_module(file: &Path) -> io::Result<()> {
 
 /// `RNDADDENTROPY`, Linux `include/uapi/linux/random.h`.
 const RNDADDENTROPY: libc::c_ulong = 0x4008_5203;
-/// Bytes given: twice what the generator waits for (256 bits at most, since Linux 4.8).
+/// Bytes given: twice what the generator waits for (at most 256 bits, since Linux 4.8).
 const ENTROPY: usize = 64;
 
-/// Before 4.8 what is given goes from pool to pool in portions of 64 bits, to two of them in turn, and only while the first is nearly full
-/// (Linux 4.4 `drivers/char/random.c`, `credit_entropy_bits`): about ten rounds.
+/// Rounds at most. Before 4.8 the input passes between pools in portions of 64 bits, alternately to two of them, and only
+/// while the first is nearly full (Linux 4.4 `drivers/char/random.c`, `credit_entropy_bits`), which takes about ten rounds.
 const MOST_ROUNDS: u32 = 64;
 
-/// `struct rand_pool_info`, the same file.
+/// `struct rand_pool_info`, Linux `include/uapi/linux/random.h`.
 #[repr(C)]
 struct RandPoolInfo {
     entropy_count: libc::c_int,
@@ -89,11 +89,11 @@ struct RandPoolInfo {
     buf: [u8; ENTROPY],
 }
 
-/// Gives the kernel's random number generator all that it waits for. A machine without devices has none to give: before Linux 5.6
-/// getrandom(2) then waits for minutes.
+/// Gives the kernel's random number generator all the entropy that it waits for. A machine without devices has no
+/// entropy of its own, and before Linux 5.6 getrandom(2) would wait for minutes.
 ///
 /// # Errors
-/// Where there is no `/dev/random`, or it refuses (random(4)).
+/// There is no `/dev/random`, or it refuses the request (random(4)).
 #[expect(unsafe_code, reason = "ioctl(2)")]
 pub fn seed_random_numbers(seed: [u8; ENTROPY]) -> io::Result<()> {
     let file = File::options().write(true).open("/dev/random")?;
@@ -103,13 +103,14 @@ pub fn seed_random_numbers(seed: [u8; ENTROPY]) -> io::Result<()> {
         buf: seed,
     };
     for _ in 0..MOST_ROUNDS {
-        // SAFETY: the request is a whole `rand_pool_info` with as many bytes as it says, lives for the length of the call, and is only read.
+        // SAFETY: the request is a complete `rand_pool_info` with as many bytes as it states; it outlives the call, which only
+        // reads it.
         let result = unsafe { libc::ioctl(file.as_raw_fd(), RNDADDENTROPY, &raw const info) };
         Errno::result(result)?;
         if has_random_numbers() {
             break;
         }
-        // A thread of the kernel passes it on.
+        // A kernel thread passes the input on.
         std::thread::sleep(Duration::from_millis(1));
     }
     Ok(())
@@ -118,15 +119,15 @@ pub fn seed_random_numbers(seed: [u8; ENTROPY]) -> io::Result<()> {
 #[expect(unsafe_code, reason = "getrandom(2)")]
 fn has_random_numbers() -> bool {
     let mut byte = 0_u8;
-    // SAFETY: one byte is written, to a place for one.
+    // SAFETY: the call writes one byte, to a place for one.
     let got = unsafe { libc::getrandom((&raw mut byte).cast(), 1, libc::GRND_NONBLOCK) };
     got == 1
 }
 
-/// Switches the machine off, at once and whatever runs.
+/// Powers the machine off immediately, no matter what is running.
 ///
 /// # Errors
-/// Where it cannot be switched off (reboot(2)).
+/// The machine cannot be powered off (reboot(2)).
 pub fn power_off() -> io::Result<()> {
     let Err(errno) = reboot(RebootMode::RB_POWER_OFF);
     Err(errno.into())

@@ -1,11 +1,11 @@
-//! Files in memory, without a name: they go with the last process that holds them (memfd_create(2)).
+//! Unnamed files in memory, which disappear with the last process that holds them (memfd_create(2)).
 
 use std::fs::File;
 use std::io::{self, Seek, Write};
 
 use nix::sys::memfd::{MFdFlags, memfd_create};
 
-/// A file that holds these bytes, to be read from its start.
+/// Creates a file with these contents, positioned at its start.
 ///
 /// # Errors
 /// Those of memfd_create(2) and write(2).

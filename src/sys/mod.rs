@@ -1,6 +1,6 @@
-//! Linux, without opinions: links, sockets, tables, processes. No domain word lives here.
+//! Wrappers of Linux interfaces: links, sockets, tables, processes. They know nothing of scenarios and runs.
 //!
-//! All `unsafe`, all netlink and all `/proc` paths of the crate are below this module.
+//! All `unsafe` code, all netlink messages and all `/proc` paths of the crate are in this module.
 
 pub mod conntrack;
 pub mod ethtool;

@@ -1,7 +1,7 @@
-//! A blocking netlink socket: batches of requests, their acknowledgements, dumps.
+//! A blocking netlink socket: batches of requests, acknowledgements, dumps.
 //!
-//! Knows the envelope only (netlink(7), Linux `include/uapi/linux/netlink.h`); what the messages say is in
-//! the modules that speak a protocol: links and routes, nf_tables, conntrack, sock_diag.
+//! It handles only the envelope (netlink(7), Linux `include/uapi/linux/netlink.h`). The contents of messages are in the
+//! modules of each protocol: links and routes, nf_tables, conntrack, sock_diag.
 
 use std::io;
 use std::os::fd::AsRawFd;
@@ -11,47 +11,47 @@ use thiserror::Error;
 
 /// `NLM_F_REQUEST`: this is a request.
 pub const REQUEST: u16 = libc::NLM_F_REQUEST as u16;
-/// `NLM_F_ACK`: answer with an acknowledgement.
+/// `NLM_F_ACK`: send an acknowledgement.
 pub const ACK: u16 = libc::NLM_F_ACK as u16;
-/// `NLM_F_DUMP`: answer with all that match.
+/// `NLM_F_DUMP`: answer with everything that matches.
 pub const DUMP: u16 = libc::NLM_F_DUMP as u16;
-/// `NLM_F_CREATE`: create what is not there.
+/// `NLM_F_CREATE`: create the object if it does not exist.
 pub const CREATE: u16 = libc::NLM_F_CREATE as u16;
-/// `NLM_F_EXCL`: fail where it is there.
+/// `NLM_F_EXCL`: fail if the object exists.
 pub const EXCL: u16 = libc::NLM_F_EXCL as u16;
-/// `NLM_F_APPEND`: add at the end.
+/// `NLM_F_APPEND`: add the object at the end.
 pub const APPEND: u16 = libc::NLM_F_APPEND as u16;
 
 /// Bytes of `struct nlmsghdr`.
 const HEADER: usize = 16;
 /// `NLMSG_ALIGNTO` and `NLA_ALIGNTO`.
 const ALIGN: usize = 4;
-/// Bytes read at once of a dump; the kernel fills at most 32 KiB of it into one datagram (`af_netlink.c`, `netlink_dump`).
+/// Bytes per read of a dump; the kernel puts at most 32 KiB into one datagram (`af_netlink.c`, `netlink_dump`).
 const READ_DUMP: usize = 64 * 1024;
-/// Bytes read at once of other answers: one message each, of a few KiB at the most.
+/// Bytes per read of other answers, which are single messages of at most a few KiB.
 const READ: usize = 8 * 1024;
-/// Extended acknowledgement attribute with the kernel's words, `NLMSGERR_ATTR_MSG`.
+/// Extended acknowledgement attribute with the kernel's message, `NLMSGERR_ATTR_MSG`.
 const EXT_ACK_MESSAGE: u16 = 1;
 
-/// Why a request could not be carried out.
+/// An error of a netlink request.
 #[derive(Debug, Error)]
+#[expect(missing_docs, reason = "the names say it")]
 pub enum NetlinkError {
-    /// The socket failed.
+    /// A call on the socket failed.
     #[error("the netlink socket failed")]
     Socket(#[source] io::Error),
     /// The kernel refused a request.
     #[error("the kernel refused request {index}{}", detail(.text.as_deref()))]
     Refused {
-        /// Which message of the batch, from 0.
+        /// Index of the message in the batch, from 0.
         index: usize,
-        /// The kernel's words, where it gave some.
+        /// The kernel's message, if it gave one.
         text: Option<String>,
-        /// The errno.
         #[source]
         source: io::Error,
     },
-    /// The answer was not what the protocol says.
-    #[error("the answer from the kernel is cut short")]
+    /// The answer is shorter than the protocol says.
+    #[error("the answer from the kernel is truncated")]
     Truncated,
 }
 
@@ -60,7 +60,7 @@ fn detail(text: Option<&str>) -> String {
 }
 
 impl NetlinkError {
-    /// The errno, where the kernel gave one.
+    /// Returns the errno, if the kernel gave one.
     pub fn errno(&self) -> Option<i32> {
         match self {
             Self::Socket(error) | Self::Refused { source: error, .. } => error.raw_os_error(),
@@ -69,7 +69,7 @@ impl NetlinkError {
     }
 }
 
-/// Messages that go to the kernel in one `sendmsg`.
+/// Messages that are sent to the kernel in one `sendmsg`.
 #[derive(Debug, Default, Clone)]
 pub struct Batch {
     bytes: Vec<u8>,
@@ -77,27 +77,26 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// An empty batch.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// How many messages it holds.
+    /// Returns the number of messages.
     pub fn len(&self) -> usize {
         self.starts.len()
     }
 
-    /// Whether it holds none.
+    /// Returns whether there are no messages.
     pub fn is_empty(&self) -> bool {
         self.starts.is_empty()
     }
 
-    /// How many bytes it holds.
+    /// Returns the size of the messages in bytes.
     pub fn byte_len(&self) -> usize {
         self.bytes.len()
     }
 
-    /// Adds a message: type, flags and what follows the header. The sequence number is filled in when it is sent.
+    /// Adds a message: type, flags, and the body after the header. The sequence number is filled in on sending.
     pub fn push(&mut self, kind: u16, flags: u16, body: impl FnOnce(&mut Vec<u8>)) {
         let start = self.bytes.len();
         self.starts.push(start);
@@ -110,7 +109,7 @@ impl Batch {
         pad(&mut self.bytes);
     }
 
-    /// Has the message that was added last ask for an acknowledgement ([`ACK`]).
+    /// Makes the last message request an acknowledgement ([`ACK`]).
     pub fn acknowledge_last(&mut self) {
         if let Some(start) = self.starts.last() {
             let flags = &mut self.bytes[start + 6..start + 8];
@@ -129,7 +128,7 @@ pub fn attribute(body: &mut Vec<u8>, kind: u16, value: &[u8]) {
     pad(body);
 }
 
-/// Appends an attribute that holds attributes (`NLA_F_NESTED`).
+/// Appends an attribute that contains attributes (`NLA_F_NESTED`).
 pub fn nested(body: &mut Vec<u8>, kind: u16, fill: impl FnOnce(&mut Vec<u8>)) {
     let start = body.len();
     body.extend_from_slice(&[0; 2]);
@@ -139,7 +138,7 @@ pub fn nested(body: &mut Vec<u8>, kind: u16, fill: impl FnOnce(&mut Vec<u8>)) {
     body[start..start + 2].copy_from_slice(&length.to_ne_bytes());
 }
 
-/// The attributes of a message body: type (without its flags) and value. Ends at the first that is cut short.
+/// Iterates over the attributes of a message body: type (without flags) and value. Stops at the first truncated one.
 pub fn attributes(mut body: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
     std::iter::from_fn(move || {
         let length = usize::from(u16_at(body, 0)?);
@@ -175,17 +174,17 @@ pub struct Netlink {
 }
 
 impl Netlink {
-    /// Opens a socket of a protocol (`NETLINK_ROUTE`, `NETLINK_NETFILTER`, `NETLINK_SOCK_DIAG`: `libc`) in the
-    /// calling thread's namespace, with extended acknowledgements.
+    /// Opens a socket of a protocol (`NETLINK_ROUTE`, `NETLINK_NETFILTER` or `NETLINK_SOCK_DIAG` of `libc`) in the calling
+    /// thread's namespace, with extended acknowledgements.
     ///
     /// # Errors
-    /// Those of socket(2): EPROTONOSUPPORT where the kernel lacks the protocol.
+    /// The errors of socket(2): EPROTONOSUPPORT if the kernel does not have the protocol.
     pub fn open(protocol: i32) -> Result<Self, NetlinkError> {
         let open = || {
             let mut socket = Socket::new(protocol as isize)?;
             socket.bind_auto()?;
             socket.connect(&SocketAddr::new(0, 0))?;
-            // Both are refinements: kernels before 4.12 and 4.3 lack them.
+            // Both options are optional: kernels before 4.12 and 4.3 do not have them.
             let _no_words = socket.set_ext_ack(true);
             let _whole_request_echoed = socket.set_cap_ack(true);
             Ok(socket)
@@ -197,7 +196,7 @@ impl Netlink {
         })
     }
 
-    /// Sends a batch in one call, with every message's sequence number. Returns the number of the first.
+    /// Sends a batch in one call, with a sequence number in every message. Returns the first of these numbers.
     ///
     /// # Errors
     /// Those of sendto(2).
@@ -219,8 +218,8 @@ impl Netlink {
         }
     }
 
-    /// Sends a batch and waits until its last message is acknowledged, which must ask for it ([`ACK`]); earlier
-    /// messages need not: the kernel answers those that fail in any case, in order.
+    /// Sends a batch and waits until its last message is acknowledged; that message must request it ([`ACK`]). Earlier
+    /// messages need not: the kernel always answers failed ones, in order.
     ///
     /// # Errors
     /// The first refusal, with the index of its message in the batch.
@@ -231,11 +230,11 @@ impl Netlink {
         }
     }
 
-    /// Sends a transaction of nfnetlink: its last message is the end mark, the one before it asks for the acknowledgement
-    /// ([`ACK`]). A refusal of the begin mark is all that is answered (Linux `net/netfilter/nfnetlink.c`).
+    /// Sends an nfnetlink transaction. Its last message is the end mark, and the one before it requests the acknowledgement
+    /// ([`ACK`]). If the kernel refuses the begin mark, it answers nothing else (Linux `net/netfilter/nfnetlink.c`).
     ///
     /// # Errors
-    /// The first refusal, with the index of its message in the batch. Nothing has then been changed.
+    /// The first refusal, with the index of its message in the batch. Nothing has been changed in that case.
     pub fn transact(&mut self, batch: Batch) -> Result<(), NetlinkError> {
         match batch.len().checked_sub(2) {
             Some(last) => self.request_until(batch, last, |refused| refused == 0),
@@ -270,10 +269,10 @@ impl Netlink {
         }
     }
 
-    /// Sends one dump request and gives each answer's type and body to `each`, until the kernel says that it is done.
+    /// Sends one dump request and passes each answer's type and body to `each`, until the kernel reports the end.
     ///
     /// # Errors
-    /// The kernel's refusal, or that of `each`.
+    /// The kernel refuses the request.
     pub fn dump(
         &mut self,
         kind: u16,
@@ -305,10 +304,10 @@ impl Netlink {
         }
     }
 
-    /// Sends one request and gives its single answer to `read`.
+    /// Sends one request and passes its only answer to `read`.
     ///
     /// # Errors
-    /// The kernel's refusal.
+    /// The kernel refuses the request.
     pub fn get<T>(
         &mut self,
         kind: u16,
@@ -337,7 +336,7 @@ impl Netlink {
         }
     }
 
-    /// Reads one datagram and gives each message in it (sequence, type, body) to `each` until it says that it is done.
+    /// Reads one datagram and passes each message (sequence, type, body) to `each`. Returns whether any call returned `true`.
     fn receive(
         &mut self,
         mut each: impl FnMut(u32, u16, &[u8]) -> Result<bool, NetlinkError>,
@@ -369,7 +368,7 @@ impl AsRawFd for Netlink {
     }
 }
 
-/// Reads `struct nlmsgerr`: `Ok` for an acknowledgement.
+/// Parses `struct nlmsgerr`: `Ok` for an acknowledgement.
 fn verdict(index: u32, body: &[u8]) -> Result<(), NetlinkError> {
     let errno = u32_at(body, 0)
         .ok_or(NetlinkError::Truncated)?
@@ -377,7 +376,7 @@ fn verdict(index: u32, body: &[u8]) -> Result<(), NetlinkError> {
     if errno == 0 {
         return Ok(());
     }
-    // The echoed request header follows; with NETLINK_CAP_ACK no more of it, then the extended attributes.
+    // The echoed request header follows (with NETLINK_CAP_ACK nothing more of the request), then the extended attributes.
     let text = body
         .get(4 + HEADER..)
         .and_then(|rest| attributes(rest).find(|(kind, _)| *kind == EXT_ACK_MESSAGE))
@@ -412,13 +411,13 @@ mod tests {
     }
 
     #[test]
-    fn attributes_that_are_cut_short_end_the_list() {
+    fn a_truncated_attribute_ends_the_list() {
         assert_eq!(attributes(&[8, 0, 1, 0, 5]).count(), 0);
         assert_eq!(attributes(&[0, 0, 1, 0]).count(), 0);
     }
 
     #[test]
-    fn links_of_this_namespace_can_be_dumped() {
+    fn the_links_of_this_namespace_can_be_dumped() {
         let mut netlink = Netlink::open(libc::NETLINK_ROUTE).unwrap();
         let mut links = 0;
         netlink

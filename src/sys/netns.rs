@@ -1,4 +1,4 @@
-//! A network namespace that lives by a descriptor and by the threads born in it, never by a name on disk.
+//! A network namespace that exists through a descriptor and the threads in it, without a name on disk.
 
 use std::fs::File;
 use std::io;
@@ -9,20 +9,20 @@ use std::thread::JoinHandle;
 
 use nix::sched::{CloneFlags, setns, unshare};
 
-/// A network namespace. It goes when the last clone, thread and socket in it have gone.
+/// A network namespace. It disappears with the last clone, thread and socket in it.
 #[derive(Debug, Clone)]
 pub struct NetNs {
     file: Arc<File>,
 }
 
-/// A new namespace with what was done in it.
+/// A new namespace with the result of the work in it.
 pub type Created<T> = io::Result<(NetNs, T)>;
 
 impl NetNs {
-    /// Creates a namespace (`CLONE_NEWNET`, namespaces(7)). Needs CAP_SYS_ADMIN in the current user namespace.
+    /// Creates a namespace (`CLONE_NEWNET`, namespaces(7)). This needs CAP_SYS_ADMIN in the current user namespace.
     ///
     /// # Errors
-    /// EPERM without the privilege; ENOSPC where `user.max_net_namespaces` is reached.
+    /// EPERM without the privilege; ENOSPC if `user.max_net_namespaces` is reached.
     pub fn create() -> io::Result<Self> {
         let made = Self::create_each(vec![|| ()])?.join();
         match made.ok().and_then(|mut made| made.pop()) {
@@ -33,11 +33,11 @@ impl NetNs {
         }
     }
 
-    /// Creates namespaces and runs something short inside each, in turn. One thread does it all, which nobody else ever sees and
-    /// which ends with the last: the only one that is in one namespace after the other, as a thread for each costs a change of
-    /// threads each, milliseconds on a busy machine.
+    /// Creates namespaces one after the other, and runs a short closure in each. A single thread, visible to nobody else,
+    /// does all of it and ends afterwards. It is the only thread that changes namespaces: with a thread for each namespace,
+    /// every one would cost a context switch, which takes milliseconds on a busy machine.
     ///
-    /// The join gives what became of each; those after the first that cannot be created are not tried.
+    /// The join returns a result for each namespace up to the first that cannot be created; the rest are not tried.
     ///
     /// # Errors
     /// Where the thread cannot be created.
@@ -65,7 +65,7 @@ impl NetNs {
             })
     }
 
-    /// The namespace of the calling thread.
+    /// Returns the namespace of the calling thread.
     ///
     /// # Errors
     /// Where `/proc` is not mounted.
@@ -75,7 +75,7 @@ impl NetNs {
         })
     }
 
-    /// What the kernel calls it: the number in `net:[4026531840]`, in `lsns` and in `table full in netns`.
+    /// Returns the kernel's number of the namespace, as in `net:[4026531840]`, in `lsns` and in `table full in netns`.
     ///
     /// # Errors
     /// Those of fstat(2).
@@ -83,10 +83,10 @@ impl NetNs {
         Ok(self.file.metadata()?.ino())
     }
 
-    /// Starts a thread whose first act is to enter the namespace; it stays there for life.
+    /// Starts a thread that enters the namespace first and stays in it.
     ///
     /// # Errors
-    /// Where the thread cannot be created. Where it cannot enter, the join gives the error.
+    /// The thread cannot be created. If it cannot enter the namespace, the join returns the error.
     pub fn spawn<T: Send + 'static>(
         &self,
         name: &str,
@@ -97,16 +97,16 @@ impl NetNs {
             .name(name.chars().take(15).collect())
             .spawn(move || {
                 setns(namespace.as_fd(), CloneFlags::CLONE_NEWNET)?;
-                // The work may give its thread a descriptor table of its own, in which this one is not.
+                // The work may give its thread a descriptor table of its own, which does not contain this descriptor.
                 drop(namespace);
                 Ok(work())
             })
     }
 
-    /// Runs something short inside and waits for it.
+    /// Runs a short closure in the namespace and waits for it.
     ///
     /// # Errors
-    /// Where the thread cannot be created or cannot enter.
+    /// The thread cannot be created or cannot enter the namespace.
     pub fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
@@ -117,7 +117,7 @@ impl NetNs {
     }
 }
 
-/// From an open file of a namespace, such as `/proc/PID/ns/net`.
+/// Takes an open file of a namespace, such as `/proc/PID/ns/net`.
 impl From<File> for NetNs {
     fn from(file: File) -> Self {
         Self {

@@ -1,7 +1,7 @@
-//! nf_tables by netlink: tables, chains and rules, changed in one transaction (Linux `include/uapi/linux/netfilter/nf_tables.h`).
+//! nf_tables over netlink: tables, chains and rules in one transaction (Linux `include/uapi/linux/netfilter/nf_tables.h`).
 //!
-//! Knows the expressions that the crate uses and how they are written; what a ruleset is for is not its business. The
-//! attribute numbers are those of the header, by the same names.
+//! This file encodes the expressions that the crate uses; it does not know the purpose of a ruleset. The constants have
+//! the names and values of that header.
 
 use std::net::IpAddr;
 
@@ -42,20 +42,18 @@ const NFTA_NAT_REG_PROTO_MIN: u16 = 5;
 const NFTA_NAT_REG_PROTO_MAX: u16 = 6;
 const NFT_PAYLOAD_NETWORK_HEADER: u32 = 1;
 const NFT_PAYLOAD_TRANSPORT_HEADER: u32 = 2;
-/// The first of four registers of 16 bytes; the others follow.
+/// The first of four registers of 16 bytes each; the others follow.
 const NFT_REG_1: u32 = 1;
 
-/// Which packets a table sees.
+/// The protocol of the packets that a table sees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
 pub enum TableFamily {
-    /// IPv4.
     Ip,
-    /// IPv6.
     Ip6,
 }
 
 impl TableFamily {
-    /// `NFPROTO_IPV4`, `NFPROTO_IPV6`.
     fn number(self) -> u8 {
         match self {
             Self::Ip => libc::NFPROTO_IPV4 as u8,
@@ -72,7 +70,7 @@ impl TableFamily {
     }
 }
 
-/// Where a chain is hooked in.
+/// The hook of a chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Hook {
     /// `type filter hook prerouting priority filter` (0).
@@ -84,7 +82,7 @@ pub enum Hook {
 }
 
 impl Hook {
-    /// Kind, hook and priority (`enum nf_ip_hook_priorities`, Linux `include/uapi/linux/netfilter_ipv4.h`).
+    /// Returns type, hook and priority (`enum nf_ip_hook_priorities`, Linux `include/uapi/linux/netfilter_ipv4.h`).
     fn parts(self) -> (&'static str, i32, i32) {
         match self {
             Self::Prerouting => ("filter", libc::NF_INET_PRE_ROUTING, 0),
@@ -94,7 +92,7 @@ impl Hook {
     }
 }
 
-/// A step of a rule: a match that ends it, or something done.
+/// A part of a rule: a match that may end it, or an action.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Expression<'a> {
     /// `oifname NAME`
@@ -103,7 +101,7 @@ pub enum Expression<'a> {
     Destination(IpAddr),
     /// `meta l4proto tcp tcp dport PORT`
     TcpDestinationPort(u16),
-    /// `ct state`, read and not compared: it has connection tracking switched on.
+    /// `ct state`, read but not compared, which turns connection tracking on.
     Track,
     /// `masquerade`
     Masquerade,
@@ -113,7 +111,7 @@ pub enum Expression<'a> {
     DestinationNat(IpAddr, u16),
 }
 
-/// Changes that happen all at once or not at all.
+/// Changes that the kernel applies all together or not at all.
 #[derive(Debug)]
 pub struct Transaction {
     batch: Batch,
@@ -121,21 +119,21 @@ pub struct Transaction {
 }
 
 impl Transaction {
-    /// An empty one for tables of a family.
+    /// Creates an empty transaction for tables of a family.
     pub fn new(family: TableFamily) -> Self {
         let mut batch = Batch::new();
         mark(&mut batch, libc::NFNL_MSG_BATCH_BEGIN);
         Self { batch, family }
     }
 
-    /// A table.
+    /// Adds a table.
     pub fn table(&mut self, table: &str) {
         self.push(libc::NFT_MSG_NEWTABLE, CREATE, |body| {
             string(body, NFTA_TABLE_NAME, table);
         });
     }
 
-    /// A chain with its hook; what it does not decide is accepted.
+    /// Adds a chain with its hook; packets that it does not decide about are accepted.
     pub fn chain(&mut self, table: &str, chain: &str, hook: Hook) {
         let (kind, number, priority) = hook.parts();
         self.push(libc::NFT_MSG_NEWCHAIN, CREATE, |body| {
@@ -149,7 +147,7 @@ impl Transaction {
         });
     }
 
-    /// A rule at the end of a chain.
+    /// Adds a rule at the end of a chain.
     pub fn rule(&mut self, table: &str, chain: &str, expressions: &[Expression<'_>]) {
         let family = self.family;
         self.push(libc::NFT_MSG_NEWRULE, CREATE | APPEND, |body| {
@@ -163,12 +161,12 @@ impl Transaction {
         });
     }
 
-    /// Has it done.
+    /// Sends the transaction and waits for the result.
     ///
     /// # Errors
-    /// The kernel's refusal: EOPNOTSUPP where it lacks nf_tables, ENOENT where it lacks a chain type or an expression.
+    /// The kernel's refusal: EOPNOTSUPP without nf_tables, ENOENT without a chain type or an expression.
     pub fn commit(mut self, netlink: &mut Netlink) -> Result<(), NetlinkError> {
-        // The last change asks for the acknowledgement: kernels before 6.10 acknowledge no end mark.
+        // The last change requests the acknowledgement, because kernels before 6.10 do not acknowledge the end mark.
         self.batch.acknowledge_last();
         mark(&mut self.batch, libc::NFNL_MSG_BATCH_END);
         netlink.transact(self.batch)
@@ -298,7 +296,7 @@ fn number(body: &mut Vec<u8>, kind: u16, value: u32) {
     attribute(body, kind, &value.to_be_bytes());
 }
 
-/// A string attribute: nf_tables wants it ended by a zero byte.
+/// Appends a string attribute, which nf_tables requires to end with a zero byte.
 fn string(body: &mut Vec<u8>, kind: u16, value: &str) {
     let mut ended = value.as_bytes().to_vec();
     ended.push(0);

@@ -1,8 +1,8 @@
-//! A packet socket bound to one interface: whole Ethernet frames in and out, with their offload state.
+//! A packet socket bound to one interface, which passes whole Ethernet frames with their offload state.
 //!
-//! `PACKET_VNET_HDR` puts a `struct virtio_net_hdr` before each frame. It carries what the kernel left undone (a checksum
-//! to fill in, a segment of up to 64 KiB to cut), so that a frame that is sent on as it was received stays intact
-//! (packet(7), Linux `include/uapi/linux/virtio_net.h`). This file does not look into frames.
+//! `PACKET_VNET_HDR` puts a `struct virtio_net_hdr` before each frame. It describes what the kernel has yet to do (fill in
+//! a checksum, cut a segment of up to 64 KiB), so a frame that is sent on as received stays intact (packet(7), Linux
+//! `include/uapi/linux/virtio_net.h`). This file does not parse frames.
 
 #![expect(
     unsafe_code,
@@ -13,26 +13,26 @@ use std::io;
 use std::mem;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
-/// Bytes of `struct virtio_net_hdr`, which stands before the Ethernet header.
+/// Bytes of `struct virtio_net_hdr`, which precedes the Ethernet header.
 pub const OFFLOAD_HEADER: usize = 10;
 
-/// Whether the transport checksum of a frame, with its offload header in front, is still to be filled in
-/// (`VIRTIO_NET_HDR_F_NEEDS_CSUM`, Linux `include/uapi/linux/virtio_net.h`): then its contents are not yet in it.
+/// Returns whether the transport checksum of a frame with an offload header has yet to be filled in
+/// (`VIRTIO_NET_HDR_F_NEEDS_CSUM`, Linux `include/uapi/linux/virtio_net.h`), so that it does not cover the contents yet.
 pub fn needs_checksum(frame: &[u8]) -> bool {
     frame.first().is_some_and(|flags| flags & 1 != 0)
 }
 
-/// Room for one frame: the offload header, an Ethernet header with one tag, and the greatest segment
+/// Bytes for one frame: the offload header, an Ethernet header with one tag, and the largest segment
 /// (`GSO_LEGACY_MAX_SIZE`, 65,536 bytes, Linux `include/linux/netdevice.h`), rounded up to whole pages.
 const SLOT: usize = 17 * 4096;
 
-/// Frames moved by one system call. More gain nothing: a call costs about as much as copying one large frame.
+/// Frames per system call. More bring no gain: a call costs about as much as copying one large frame.
 const BATCH: usize = 32;
 
-/// Bytes that may wait in a socket: 100 ms of 1 Gbit/s, in case the thread that reads is kept from running.
+/// Bytes that may wait in a socket: 100 ms of 1 Gbit/s, in case the reading thread is delayed.
 const BUFFER: libc::c_int = 16 * 1024 * 1024;
 
-/// Frames as one call received them, each with its offload header in front.
+/// The frames that one call received, each preceded by its offload header.
 #[derive(Debug)]
 pub struct Frames {
     slots: Vec<u8>,
@@ -40,7 +40,7 @@ pub struct Frames {
 }
 
 impl Frames {
-    /// Room for one batch.
+    /// Allocates the memory for one batch.
     pub fn new() -> Self {
         Self {
             slots: vec![0; BATCH * SLOT],
@@ -48,7 +48,7 @@ impl Frames {
         }
     }
 
-    /// What the last call received, in order.
+    /// Iterates over the frames of the last call, in order.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut [u8]> {
         self.slots
             .chunks_exact_mut(SLOT)
@@ -56,7 +56,7 @@ impl Frames {
             .map(|(slot, length)| &mut slot[..*length])
     }
 
-    /// Whether the last call filled the batch: more may wait.
+    /// Returns whether the last call filled the batch, so that more frames may be waiting.
     pub fn is_full(&self) -> bool {
         self.lengths.len() == BATCH
     }
@@ -76,8 +76,8 @@ pub struct PacketSocket {
 }
 
 impl PacketSocket {
-    /// Opens a socket on an interface of the calling thread's namespace. From here on it gets every frame that arrives
-    /// there, whomever it is for, and none that leaves.
+    /// Opens a socket on an interface of the calling thread's namespace. From now on it receives every frame that arrives
+    /// there, no matter for whom, and none that leaves.
     ///
     /// # Errors
     /// EPERM without CAP_NET_RAW in the namespace's user namespace; ENODEV where there is no such interface.
@@ -93,20 +93,20 @@ impl PacketSocket {
             )
         };
         check(fd)?;
-        // SAFETY: the descriptor is new and nobody else's.
+        // SAFETY: the descriptor is new and has no other owner.
         let fd = unsafe { OwnedFd::from_raw_fd(fd) };
         let socket = Self {
             fd,
             interface: index,
         };
         socket.set(libc::SOL_PACKET, libc::PACKET_VNET_HDR, 1)?;
-        // Since Linux 4.20. Without it a socket still does not get what itself sent, which is all that leaves here.
+        // Since Linux 4.20. Without it, a socket still does not receive its own frames, and nothing else leaves here.
         let _older_kernel = socket.set(libc::SOL_PACKET, libc::PACKET_IGNORE_OUTGOING, 1);
         for (force, plain) in [
             (libc::SO_RCVBUFFORCE, libc::SO_RCVBUF),
             (libc::SO_SNDBUFFORCE, libc::SO_SNDBUF),
         ] {
-            // Only root of the first user namespace may pass `net.core.rmem_max`.
+            // Only root of the initial user namespace may exceed `net.core.rmem_max`.
             socket
                 .set(libc::SOL_SOCKET, force, BUFFER)
                 .or_else(|_| socket.set(libc::SOL_SOCKET, plain, BUFFER))?;
@@ -128,7 +128,7 @@ impl PacketSocket {
         })
     }
 
-    /// The interface, and a protocol (an EtherType) there.
+    /// Returns the address of the interface with a protocol (an EtherType).
     fn address(&self, protocol: u16) -> libc::sockaddr_ll {
         libc::sockaddr_ll {
             sll_family: libc::AF_PACKET as u16,
@@ -153,11 +153,11 @@ impl PacketSocket {
         })
     }
 
-    /// Replaces `frames` by what has arrived, at most one batch, without waiting; nothing where nothing has.
+    /// Replaces `frames` by at most one batch of arrived frames, without waiting. There may be none.
     ///
     /// # Errors
-    /// ENETDOWN once when the interface goes down; EINVAL for a frame whose offload state cannot be told. Both leave the
-    /// socket usable.
+    /// ENETDOWN once when the interface goes down; EINVAL for a frame whose offload state cannot be expressed. The socket
+    /// stays usable after both.
     pub fn receive(&self, frames: &mut Frames) -> io::Result<()> {
         frames.lengths.clear();
         let mut parts: Vec<libc::iovec> = frames
@@ -169,7 +169,7 @@ impl PacketSocket {
             })
             .collect();
         let mut messages: Vec<libc::mmsghdr> = parts.iter_mut().map(message).collect();
-        // SAFETY: every message points to one part, every part to a slot of its own; all outlive the call.
+        // SAFETY: every message points to one part, and every part to a slot of its own; all outlive the call.
         let received = unsafe {
             libc::recvmmsg(
                 self.fd.as_raw_fd(),
@@ -182,7 +182,7 @@ impl PacketSocket {
         match check(received) {
             Ok(()) => {
                 let received = usize::try_from(received).unwrap_or(0);
-                // A frame that does not fit the slot cannot be sent on; none that Linux makes is so long.
+                // A frame that does not fit into the slot could not be sent on, but Linux makes none that long.
                 frames.lengths.extend(
                     messages[..received]
                         .iter()
@@ -195,8 +195,8 @@ impl PacketSocket {
         }
     }
 
-    /// Sends frames, each with its offload header in front, in order. Returns how many the kernel did not take: where
-    /// the interface is down, or the receiver's backlog (`net.core.netdev_max_backlog`) is full.
+    /// Sends frames in order, each preceded by its offload header. Returns how many the kernel did not take, because the
+    /// interface is down or the receiver's backlog (`net.core.netdev_max_backlog`) is full.
     pub fn send(&self, frames: &[&[u8]]) -> usize {
         let mut parts: Vec<libc::iovec> = frames
             .iter()
@@ -205,7 +205,8 @@ impl PacketSocket {
                 iov_len: frame.len(),
             })
             .collect();
-        // Before Linux 5.0 the kernel does not look for a frame's protocol, and loses what it has to cut into segments (commit 75c65772c3d1).
+        // Before Linux 5.0 the kernel does not look up a frame's protocol, and loses frames that it must cut into segments
+        // (commit 75c65772c3d1).
         let mut addresses: Vec<libc::sockaddr_ll> = frames
             .iter()
             .map(|frame| self.address(protocol_of(frame)))
@@ -218,8 +219,8 @@ impl PacketSocket {
         let mut refused = 0;
         let mut rest = &mut messages[..];
         while !rest.is_empty() {
-            // SAFETY: every message points to one part, every part to a frame, every name to an
-            // address, which the call only reads; all outlive it.
+            // SAFETY: every message points to one part and one address, and every part to a frame; the call only reads them,
+            // and all outlive it.
             let sent = unsafe {
                 libc::sendmmsg(
                     self.fd.as_raw_fd(),
@@ -241,7 +242,7 @@ impl PacketSocket {
         refused
     }
 
-    /// Frames that found the socket's buffer full since the last time this was asked (`PACKET_STATISTICS`).
+    /// Returns how many frames found the socket's buffer full since the last call (`PACKET_STATISTICS`).
     ///
     /// # Errors
     /// Those of getsockopt(2).
@@ -271,7 +272,7 @@ impl AsFd for PacketSocket {
     }
 }
 
-/// The EtherType of a frame with its offload header in front.
+/// Returns the EtherType of a frame with an offload header.
 fn protocol_of(frame: &[u8]) -> u16 {
     let at = OFFLOAD_HEADER + 12;
     match frame.get(at..at + 2) {
@@ -280,9 +281,9 @@ fn protocol_of(frame: &[u8]) -> u16 {
     }
 }
 
-/// A message of one part, without address or control data.
+/// Creates a message of one part, without address and control data.
 fn message(part: &mut libc::iovec) -> libc::mmsghdr {
-    // SAFETY: all zeroes is a valid `mmsghdr`: no address, no parts, no control data.
+    // SAFETY: a zeroed `mmsghdr` is valid: no address, no parts, no control data.
     let mut message: libc::mmsghdr = unsafe { mem::zeroed() };
     message.msg_hdr.msg_iov = part;
     message.msg_hdr.msg_iovlen = 1;

@@ -1,5 +1,6 @@
-//! Sees the TCP packets of one interface, both directions, without a system call a packet: a packet socket whose ring is shared
-//! with the kernel (`TPACKET_V3`, packet(7), Linux `Documentation/networking/packet_mmap.rst`). This file looks at no packet.
+//! Captures the TCP packets of one interface in both directions without a system call per packet: a packet socket with a
+//! ring shared with the kernel (`TPACKET_V3`, packet(7), Linux `Documentation/networking/packet_mmap.rst`). This file does
+//! not parse packets.
 
 #![expect(
     unsafe_code,
@@ -18,27 +19,27 @@ use socket2::{Domain, Socket, Type};
 
 use super::packet_filter;
 
-/// Bytes of a block of the ring, of which the kernel fills one after the other: a power of two of pages that are easily had.
+/// Bytes per block; the kernel fills one block after the other. It is a power of two of pages, small enough to allocate.
 pub const BLOCK: usize = 32 * 1024;
 
-/// How long packets may wait in a block that is not full until the kernel hands it over; it may take twice as long
+/// Time after which the kernel hands over a block that is not full; it may take twice as long
 /// (`prb_retire_rx_blk_timer_expired`, Linux `net/packet/af_packet.c`).
 pub const RETIRE: Duration = Duration::from_millis(20);
 
-/// `tp_frame_size`: no packets are kept in slots of this size, but it must divide blocks and be a multiple of 16
+/// `tp_frame_size`: no packets are stored in slots of this size, but it must divide blocks and be a multiple of 16
 /// (`packet_set_ring`, Linux `net/packet/af_packet.c`).
 const SLOT: usize = 2048;
 
-/// A packet that was seen.
+/// A captured packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SeenPacket<'a> {
-    /// The wall clock (`CLOCK_REALTIME`) when it was seen, nanoseconds since 1970.
+    /// The wall clock (`CLOCK_REALTIME`) at capture, nanoseconds since 1970.
     pub time: u64,
-    /// Whether it was leaving.
+    /// Whether it was leaving through the interface.
     pub outgoing: bool,
-    /// Its whole length, bytes.
+    /// The length of the whole packet, bytes.
     pub length: u32,
-    /// Its first bytes, from the Ethernet header on.
+    /// The first bytes of the packet, starting with the Ethernet header.
     pub bytes: &'a [u8],
 }
 
@@ -54,11 +55,11 @@ pub struct PacketRing {
 }
 
 impl PacketRing {
-    /// Opens a ring of so many [`BLOCK`]s on an interface of the calling thread's namespace. From here on every TCP packet that
-    /// passes the interface is seen, its first `snap` bytes.
+    /// Opens a ring of `blocks` [`BLOCK`]s on an interface of the calling thread's namespace. From now on the first `snap`
+    /// bytes of every TCP packet that passes the interface are captured.
     ///
     /// # Errors
-    /// EPERM without CAP_NET_RAW in the namespace's user namespace; ENODEV where there is no such interface; ENOMEM.
+    /// EPERM without CAP_NET_RAW in the namespace's user namespace; ENODEV if there is no such interface; ENOMEM.
     pub fn open(interface: &str, blocks: usize, snap: u32) -> io::Result<Self> {
         let index = nix::net::if_::if_nametoindex(interface)?;
         // Protocol 0: nothing is received before the bind.
@@ -88,7 +89,7 @@ impl PacketRing {
         })
     }
 
-    /// Hands over everything that the kernel has handed over, in the order in which it was seen, and gives the room back.
+    /// Passes the packets of all blocks that the kernel has handed over to `take`, in order, and returns the blocks.
     pub fn take(&mut self, mut take: impl FnMut(SeenPacket<'_>)) {
         for _ in 0..self.memory.blocks {
             let Some(block) = self.memory.block(self.next) else {
@@ -103,7 +104,7 @@ impl PacketRing {
         }
     }
 
-    /// Lets no further packet in. What is in can still be taken.
+    /// Stops the capture. Packets that are already in the ring can still be taken.
     ///
     /// # Errors
     /// ENOMEM.
@@ -111,7 +112,7 @@ impl PacketRing {
         self.socket.attach_filter(&packet_filter::nothing())
     }
 
-    /// How many packets were seen, and how many of them found the ring full and are lost.
+    /// Returns how many packets were captured, and how many of them were lost because the ring was full.
     ///
     /// # Errors
     /// Those of getsockopt(2).
@@ -133,31 +134,31 @@ impl PacketRing {
             )
         };
         Errno::result(result)?;
-        // The kernel counts from the last time it was asked.
+        // The kernel counts from the previous call.
         self.received += u64::from(counted.tp_packets);
         self.dropped += u64::from(counted.tp_drops);
         Ok([self.received, self.dropped])
     }
 
-    /// Whether every packet that was seen up to the last [`count`](Self::count) has been taken or was lost.
+    /// Returns whether all packets up to the last [`count`](Self::count) were taken or lost.
     pub fn is_drained(&self) -> bool {
         self.taken + self.dropped >= self.received
     }
 }
 
-/// The ring as the kernel and we see it.
+/// The memory of the ring, which the kernel and this process share.
 #[derive(Debug)]
 struct SharedMemory {
     start: NonNull<u8>,
     blocks: usize,
 }
 
-// SAFETY: the memory belongs to this value alone on our side, and to no thread.
+// SAFETY: on our side the memory belongs only to this value, and it is not tied to a thread.
 unsafe impl Send for SharedMemory {}
 
 impl SharedMemory {
     fn map(socket: &Socket, blocks: usize) -> io::Result<Self> {
-        // SAFETY: the kernel chooses a place where nothing else is.
+        // SAFETY: the kernel chooses an unused address range.
         let start = unsafe {
             libc::mmap(
                 std::ptr::null_mut(),
@@ -175,7 +176,7 @@ impl SharedMemory {
         Ok(Self { start, blocks })
     }
 
-    /// The word of a block that says whose it is.
+    /// Returns the status word of a block, which says whether the kernel or this process owns it.
     fn status(&self, block: usize) -> &AtomicU32 {
         assert!(block < self.blocks, "a ring has no block {block}");
         let word = block * BLOCK
@@ -183,18 +184,18 @@ impl SharedMemory {
             + offset_of!(libc::tpacket_hdr_v1, block_status);
         // SAFETY: the word lies within the mapping, as the block does.
         let word = unsafe { self.start.add(word) };
-        // SAFETY: blocks begin at pages, so the word is aligned; both sides only load and store it whole.
+        // SAFETY: blocks begin at page boundaries, so the word is aligned; both sides only load and store it as a whole.
         unsafe { AtomicU32::from_ptr(word.as_ptr().cast()) }
     }
 
-    /// A block, where the kernel has handed it over.
+    /// Returns a block if the kernel has handed it over.
     fn block(&mut self, block: usize) -> Option<&[u8]> {
         if self.status(block).load(Ordering::Acquire) & libc::TP_STATUS_USER == 0 {
             return None;
         }
-        // SAFETY: the block lies within the mapping, as `status` has made sure.
+        // SAFETY: the block lies within the mapping, which `status` has checked.
         let start = unsafe { self.start.add(block * BLOCK) };
-        // SAFETY: the kernel does not write to a block that it has handed over; giving it back takes `&mut self`.
+        // SAFETY: the kernel does not write to a block that it has handed over; returning it takes `&mut self`.
         Some(unsafe { std::slice::from_raw_parts(start.as_ptr(), BLOCK) })
     }
 
@@ -206,12 +207,12 @@ impl SharedMemory {
 
 impl Drop for SharedMemory {
     fn drop(&mut self) {
-        // SAFETY: nothing refers to the mapping any more: what did had borrowed this value.
+        // SAFETY: nothing refers to the mapping any more, because every reference has borrowed this value.
         unsafe { libc::munmap(self.start.as_ptr().cast(), self.blocks * BLOCK) };
     }
 }
 
-/// The packets of a block. What the kernel cannot have written ends the list.
+/// Iterates over the packets of a block. Impossible values end the list.
 fn packets(block: &[u8]) -> impl Iterator<Item = SeenPacket<'_>> {
     let head = offset_of!(libc::tpacket_block_desc, hdr);
     let number = |at| word(block, head + at);
@@ -225,7 +226,7 @@ fn packets(block: &[u8]) -> impl Iterator<Item = SeenPacket<'_>> {
     })
 }
 
-/// A packet, from its header in the ring on.
+/// Parses a packet from its header in the ring.
 fn packet(header: &[u8]) -> Option<SeenPacket<'_>> {
     let number = |at| word(header, at);
     let seconds = number(offset_of!(libc::tpacket3_hdr, tp_sec))?;
@@ -233,7 +234,7 @@ fn packet(header: &[u8]) -> Option<SeenPacket<'_>> {
     let kept = number(offset_of!(libc::tpacket3_hdr, tp_snaplen))?;
     let start = offset_of!(libc::tpacket3_hdr, tp_mac);
     let start = u16::from_ne_bytes(header.get(start..start + 2)?.try_into().ok()?);
-    // Behind the header, aligned, is a link-layer address that says which way the packet goes.
+    // After the header, aligned, comes a link-layer address with the direction of the packet.
     let address = size_of::<libc::tpacket3_hdr>().next_multiple_of(libc::TPACKET_ALIGNMENT);
     let way = address + offset_of!(libc::sockaddr_ll, sll_pkttype);
     Some(SeenPacket {
@@ -244,7 +245,7 @@ fn packet(header: &[u8]) -> Option<SeenPacket<'_>> {
     })
 }
 
-/// 32 bits in the machine's byte order.
+/// Reads 32 bits in the machine's byte order.
 fn word(bytes: &[u8], at: usize) -> Option<u32> {
     let word = bytes.get(at..at.checked_add(4)?)?;
     word.try_into().ok().map(u32::from_ne_bytes)

@@ -1,15 +1,15 @@
-//! The processor's I/O ports, from user space: bytes to and from a device that has no driver (iopl(2), inb(2)).
+//! The processor's I/O ports, used from user space for a device without a driver (iopl(2), inb(2)).
 //!
-//! Permission belongs to a thread, so that each call takes it anew: it then holds whichever thread calls. That of all ports is asked for,
-//! which is but a flag of the thread; ioperm(2) has a map of them copied at each call. Only x86-64 has ports.
+//! Permission belongs to a thread, so each call requests it anew and works from any thread. It is requested for all
+//! ports, which is only a flag of the thread; ioperm(2) would copy a map of ports at each call. Only x86-64 has ports.
 
 use std::io;
 
 /// Writes bytes to one port, one after the other.
 ///
 /// # Errors
-/// EPERM without CAP_SYS_RAWIO or where the kernel is locked down; ENOSYS where it was built without `CONFIG_X86_IOPL_IOPERM`;
-/// unsupported on other processors.
+/// EPERM without CAP_SYS_RAWIO or if the kernel is locked down; ENOSYS if it was built without `CONFIG_X86_IOPL_IOPERM`;
+/// `Unsupported` on other processors.
 pub fn write(port: u16, bytes: &[u8]) -> io::Result<()> {
     permit()?;
     imp::write(port, bytes);
@@ -19,24 +19,24 @@ pub fn write(port: u16, bytes: &[u8]) -> io::Result<()> {
 /// Reads bytes from one port, one after the other.
 ///
 /// # Errors
-/// As [`write()`].
+/// The same as for [`write()`].
 pub fn read(port: u16, bytes: &mut [u8]) -> io::Result<()> {
     permit()?;
     imp::read(port, bytes);
     Ok(())
 }
 
-/// Writes a word of two bytes to a port and the one after it.
+/// Writes a word of two bytes to a port and the next one.
 ///
 /// # Errors
-/// As [`write()`].
+/// The same as for [`write()`].
 pub fn write_word(port: u16, word: u16) -> io::Result<()> {
     permit()?;
     imp::write_word(port, word);
     Ok(())
 }
 
-/// Reads the processor's counter of time (RDTSC). 0 where it has none of that name.
+/// Reads the processor's time stamp counter (RDTSC); 0 if the processor does not have one.
 pub fn ticks() -> u64 {
     imp::ticks()
 }
@@ -44,7 +44,7 @@ pub fn ticks() -> u64 {
 #[cfg(target_arch = "x86_64")]
 #[expect(unsafe_code, reason = "iopl(2) is in libc alone")]
 fn permit() -> io::Result<()> {
-    // SAFETY: it takes a number and changes only what this thread may do.
+    // SAFETY: the call takes a number and changes only the permissions of this thread.
     let done = unsafe { libc::iopl(3) };
     nix::errno::Errno::result(done)
         .map(drop)
@@ -56,19 +56,19 @@ fn permit() -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-/// The instructions. Called only with permission, else the processor refuses them with SIGSEGV.
+/// The instructions. Without permission the processor would refuse them with SIGSEGV.
 #[cfg(target_arch = "x86_64")]
 #[expect(unsafe_code, reason = "instructions that Rust has no words for")]
 mod imp {
     use std::arch::asm;
 
     pub(super) fn ticks() -> u64 {
-        // SAFETY: every x86-64 processor has it, and no Linux keeps it from a process unasked (PR_SET_TSC, prctl(2)).
+        // SAFETY: every x86-64 processor has it, and Linux disables it only on request (PR_SET_TSC, prctl(2)).
         unsafe { std::arch::x86_64::_rdtsc() }
     }
 
     pub(super) fn write(port: u16, bytes: &[u8]) {
-        // SAFETY: it reads exactly the bytes of the slice; the direction flag is clear at every call (System V ABI).
+        // SAFETY: the instruction reads exactly the bytes of the slice; the direction flag is clear at calls (System V ABI).
         unsafe {
             asm!(
                 "rep outsb",
@@ -81,7 +81,7 @@ mod imp {
     }
 
     pub(super) fn read(port: u16, bytes: &mut [u8]) {
-        // SAFETY: it writes exactly the bytes of the slice, which is borrowed for that; the direction flag is clear.
+        // SAFETY: it writes exactly the bytes of the slice, which is mutably borrowed; the direction flag is clear.
         unsafe {
             asm!(
                 "rep insb",
@@ -94,7 +94,7 @@ mod imp {
     }
 
     pub(super) fn write_word(port: u16, word: u16) {
-        // SAFETY: it touches neither memory nor stack.
+        // SAFETY: the instruction touches neither memory nor the stack.
         unsafe {
             asm!(
                 "out dx, ax",

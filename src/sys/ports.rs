@@ -1,13 +1,13 @@
-//! Which local ports the kernel may give out in the calling thread's namespace.
+//! The local ports that the kernel may assign in the calling thread's namespace.
 
 use std::fs;
 use std::io;
 
-/// The ports of `net.ipv4.ip_local_port_range`, ascending, without those of `net.ipv4.ip_local_reserved_ports` (Linux
-/// `Documentation/networking/ip-sysctl.rst`). It holds for IPv6 too.
+/// Returns the ports of `net.ipv4.ip_local_port_range` in ascending order, without those of
+/// `net.ipv4.ip_local_reserved_ports` (Linux `Documentation/networking/ip-sysctl.rst`). They also apply to IPv6.
 ///
 /// # Errors
-/// Where the files cannot be read, or are not what the documentation says.
+/// The files cannot be read, or do not have the documented form.
 pub fn local_ports() -> io::Result<Vec<u16>> {
     let range = fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range")?;
     let reserved = fs::read_to_string("/proc/sys/net/ipv4/ip_local_reserved_ports")?;

@@ -1,5 +1,5 @@
-//! Processes of one program that know of each other, by what ends with them: sockets with a name and without a file (abstract,
-//! unix(7)), and locks on the program's own file (flock(2)).
+//! Ways for processes of one program to find each other that end with the process: abstract sockets (unix(7)), and locks
+//! on the program's own file (flock(2)).
 
 use std::fs::{self, File};
 use std::io;
@@ -7,14 +7,14 @@ use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// One who is there, for as long as this lives. Seen by all whose network namespace is the same.
+/// Announces this process as long as the value exists, to all processes in the same network namespace.
 #[derive(Debug)]
 pub struct Presence {
     _known: UnixDatagram,
 }
 
 impl Presence {
-    /// Makes itself known as one of a kind.
+    /// Announces this process as one of a kind.
     ///
     /// # Errors
     /// Those of bind(2).
@@ -29,18 +29,18 @@ impl Presence {
     }
 }
 
-/// How many of a kind are there.
+/// Counts the announced processes of a kind.
 ///
 /// # Errors
 /// Where `/proc` is not mounted.
 pub fn present(kind: &str) -> io::Result<usize> {
     let sockets = fs::read_to_string("/proc/thread-self/net/unix")?;
-    // What is abstract begins with a zero, shown as `@`.
+    // The name of an abstract socket begins with a zero byte, shown as `@`.
     let name = format!(" @{kind}/");
     Ok(sockets.lines().filter(|line| line.contains(&name)).count())
 }
 
-/// The program's own file, to be locked: each has a lock of its own on it.
+/// Opens the program's own file for locking. Each open file has a lock of its own.
 ///
 /// # Errors
 /// Those of open(2).
@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_is_there_is_counted_until_it_goes() {
+    fn announced_processes_are_counted_until_they_go() {
         let kind = format!("presence-test-{}", std::process::id());
         assert_eq!(present(&kind).unwrap(), 0);
         let one = Presence::announce(&kind).unwrap();
@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lock_on_the_own_program_keeps_others_out() {
+    fn a_shared_lock_on_the_program_excludes_an_exclusive_one() {
         let [mine, others] = [own_program().unwrap(), own_program().unwrap()];
         mine.try_lock_shared().unwrap();
         others.try_lock_shared().unwrap();

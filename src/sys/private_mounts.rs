@@ -1,6 +1,6 @@
-//! Mounts that one thread and its children have to themselves.
+//! Mounts that are private to one thread and its children.
 //!
-//! Not here: the sandbox's own (`sandbox`).
+//! Not here: the mounts of the sandbox (`sandbox`).
 
 use std::io;
 use std::path::Path;
@@ -8,20 +8,20 @@ use std::path::Path;
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 
-/// Where programs look for shared memory (shm_overview(7)).
+/// The directory in which programs create shared memory (shm_overview(7)).
 const SHARED_MEMORY: &str = "/dev/shm";
 
-/// Gives the calling thread, and what it starts from now on, shared memory of its own, System V's too, and with it an empty file
-/// system on `/dev/shm`. It goes with the last of them, however they end. Needs CAP_SYS_ADMIN in the current user namespace.
+/// Gives the calling thread, and everything it starts from now on, separate shared memory (System V's as well), with an
+/// empty file system on `/dev/shm`. It disappears with the last of them. Needs CAP_SYS_ADMIN in the user namespace.
 ///
 /// # Errors
-/// Those of unshare(2) and mount(2): ENOENT where there is no `/dev/shm`.
+/// The errors of unshare(2) and mount(2): ENOENT if there is no `/dev/shm`.
 pub fn own_shared_memory() -> io::Result<()> {
     unshare(CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWIPC)?;
     let none: Option<&str> = None;
     mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none)?;
     if !Path::new(SHARED_MEMORY).exists() {
-        // As in an initial file system that was made for one program; it does not outlive the machine.
+        // An initial file system made for one program may lack it; the directory does not outlive the machine.
         std::fs::create_dir(SHARED_MEMORY)?;
     }
     let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;

@@ -1,4 +1,4 @@
-//! Child processes: bounded, in a group of their own, dead when their parent thread is.
+//! Child processes with limits, in process groups of their own, which die with their parent thread.
 
 use std::io;
 use std::os::unix::process::CommandExt;
@@ -18,17 +18,17 @@ const OOM_SCORE_ADJ_MAX: &str = "1000";
 /// Soft and hard limit of descriptors (`RLIMIT_NOFILE`, getrlimit(2)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NofileLimit {
-    /// What holds.
+    /// The limit that applies.
     pub soft: u64,
-    /// Up to which a process may raise it.
+    /// The value up to which a process may raise the soft limit.
     pub hard: u64,
 }
 
-/// Spawns a child in a process group of its own. It gets SIGKILL when the *calling thread* ends (`PR_SET_PDEATHSIG`, prctl(2)), and
-/// a limit of descriptors. It inherits the calling thread's namespaces.
+/// Spawns a child in its own process group and with a descriptor limit. It gets SIGKILL when the *calling thread* ends
+/// (`PR_SET_PDEATHSIG`, prctl(2)), and inherits the calling thread's namespaces.
 ///
 /// # Errors
-/// Those of fork(2) and execve(2); EPERM where the limit is above the hard limit.
+/// The errors of fork(2) and execve(2); EPERM if the limit is above the hard limit.
 pub fn spawn_bounded(command: &mut Command, nofile: NofileLimit) -> io::Result<Child> {
     command.process_group(0);
     die_with_parent(command);
@@ -36,17 +36,17 @@ pub fn spawn_bounded(command: &mut Command, nofile: NofileLimit) -> io::Result<C
     command.spawn()
 }
 
-/// Kills every process of a child's group. Call it before the child is reaped, so that the number is still its own.
+/// Kills a child's process group. Call this before the child is reaped, so that its number has not been reused.
 pub fn kill_group(child: &Child) {
     if let Ok(leader) = i32::try_from(child.id()) {
         let _gone_already = killpg(Pid::from_raw(leader), Signal::SIGKILL);
     }
 }
 
-/// Waits until a child of this process has ended, and leaves it to be reaped.
+/// Waits until a child of this process has ended, without reaping it.
 ///
 /// # Errors
-/// ECHILD where it is none.
+/// ECHILD if there is no such child.
 pub fn wait_ended(child: u32) -> io::Result<()> {
     let child = Pid::from_raw(i32::try_from(child).map_err(io::Error::other)?);
     loop {
@@ -57,7 +57,7 @@ pub fn wait_ended(child: u32) -> io::Result<()> {
     }
 }
 
-/// Raises the soft limit of descriptors of this process to its hard limit, and gives what it was before the first time
+/// Raises this process's soft descriptor limit to the hard limit. Returns the limits before the first call
 /// (getrlimit(2)).
 ///
 /// # Errors
@@ -72,16 +72,16 @@ pub fn raise_nofile() -> io::Result<NofileLimit> {
     Ok(at_first)
 }
 
-/// Has the kernel kill this process and those that it starts before others when memory runs out (`oom_score_adj`, proc(5)).
-/// Everyone may ask for that; where `/proc` cannot be written, it is as before.
+/// Makes the kernel prefer this process and its children when it kills processes because memory has run out
+/// (`oom_score_adj`, proc(5)). This needs no privilege; if `/proc` cannot be written, nothing changes.
 pub fn prefer_oom_kill() {
     let _as_before = std::fs::write("/proc/self/oom_score_adj", OOM_SCORE_ADJ_MAX);
 }
 
-/// Has a child start with this limit of descriptors.
+/// Makes a child start with this descriptor limit.
 #[expect(unsafe_code, reason = "what a child does between fork and exec")]
 pub fn limit_nofile(command: &mut Command, nofile: NofileLimit) {
-    // SAFETY: between fork and exec only setrlimit(2) is called, which takes no locks and no memory.
+    // SAFETY: between fork and exec only setrlimit(2) is called, which takes no locks and allocates no memory.
     unsafe {
         command.pre_exec(move || {
             Ok(setrlimit(

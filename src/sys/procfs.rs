@@ -1,17 +1,17 @@
-//! Files under `/proc` that a namespace is watched by, kept open, and what their lines mean.
+//! Reads and parses files under `/proc` by which a namespace is observed. The files stay open.
 //!
-//! `/proc/net` is the main thread's namespace whoever reads it; `/proc/thread-self/net` is the caller's, and a file opened
-//! there stays with that namespace.
+//! `/proc/net` shows the main thread's namespace to every reader. `/proc/thread-self/net` shows the caller's, and a file
+//! opened there stays with that namespace.
 
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-/// Bytes read at first: `netstat` has 5,500 on Linux 6.18.
+/// Bytes of the first read: `netstat` has 5,500 on Linux 6.18.
 const FIRST_READ: usize = 16 * 1024;
 
-/// A file of `/proc/thread-self/net`, opened once and read from its start each time.
+/// A file of `/proc/thread-self/net` that is opened once and read from its start each time.
 #[derive(Debug)]
 pub struct NetFile {
     file: File,
@@ -19,10 +19,10 @@ pub struct NetFile {
 }
 
 impl NetFile {
-    /// Opens a file of the calling thread's namespace: `snmp`, `netstat`, `sockstat`.
+    /// Opens a file of the calling thread's namespace, such as `snmp`, `netstat` or `sockstat`.
     ///
     /// # Errors
-    /// Those of open(2): ENOENT where the kernel lacks the protocol (`snmp6`, `sockstat6`).
+    /// The errors of open(2): ENOENT if the kernel does not have the protocol (`snmp6`, `sockstat6`).
     pub fn open(name: &str) -> io::Result<Self> {
         Ok(Self {
             file: File::open(Path::new("/proc/thread-self/net").join(name))?,
@@ -30,8 +30,8 @@ impl NetFile {
         })
     }
 
-    /// Reads it whole. Only for files that the kernel writes as one record (`single_open_net`): all of theirs comes with
-    /// one read that the buffer has room for.
+    /// Reads the whole file. This works only for files that the kernel writes as one record (`single_open_net`): one read
+    /// with a sufficient buffer returns everything.
     ///
     /// # Errors
     /// Those of pread(2).
@@ -46,13 +46,13 @@ impl NetFile {
     }
 }
 
-/// Whether `tw` of `sockstat` is the calling thread's namespace's own: it became so together with
-/// `tcp_max_tw_buckets` (Linux 4.11), which only then shows in a namespace other than the initial one.
+/// Returns whether `tw` of `sockstat` counts only the calling thread's namespace. This is so since Linux 4.11, which also
+/// made `tcp_max_tw_buckets` visible in namespaces other than the initial one.
 pub fn counts_tw_by_namespace() -> bool {
     Path::new("/proc/sys/net/ipv4/tcp_max_tw_buckets").exists()
 }
 
-/// Bytes of memory that can be had without swapping: `MemAvailable` of proc_meminfo(5).
+/// Returns the bytes of memory available without swapping: `MemAvailable` of proc_meminfo(5).
 ///
 /// # Errors
 /// Where `/proc` is not mounted.
@@ -65,9 +65,9 @@ pub fn available_memory() -> io::Result<u64> {
         .ok_or_else(|| io::Error::other("/proc/meminfo has no MemAvailable"))
 }
 
-/// Bytes of a page of memory (`_SC_PAGESIZE`, sysconf(3)).
+/// Returns the size of a memory page in bytes (`_SC_PAGESIZE`, sysconf(3)).
 pub fn page_size() -> u64 {
-    /// What every architecture that sysconf(3) could fail on has.
+    /// The size on every architecture on which sysconf(3) could fail.
     const USUAL: u64 = 4096;
     let size = nix::unistd::sysconf(nix::unistd::SysconfVar::PAGE_SIZE);
     size.ok()
@@ -76,18 +76,18 @@ pub fn page_size() -> u64 {
         .unwrap_or(USUAL)
 }
 
-/// What is per namespace of the line `TCP:` in `sockstat`; its `orphan` and `mem` are machine-wide.
+/// The values of the line `TCP:` in `sockstat` that are per namespace; its `orphan` and `mem` are machine-wide.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct TcpSockstat {
-    /// IPv4 sockets that are connected, connecting or listening (`sockstat6` has those of IPv6, without the rest).
+    /// IPv4 sockets that are connected, connecting or listening (`sockstat6` has those of IPv6, and nothing else).
     pub inuse: u64,
-    /// Sockets of both families that TIME_WAIT's small sockets stand for: in TIME_WAIT, and late in FIN_WAIT2.
+    /// Small sockets of both families that stand for others: in TIME_WAIT, and late in FIN_WAIT2.
     pub tw: u64,
-    /// Sockets of both families of the whole machine, TIME_WAIT's not counted.
+    /// Sockets of both families on the whole machine, without those in TIME_WAIT.
     pub alloc: u64,
 }
 
-/// Reads `sockstat` or `sockstat6`; `None` where it has no line of TCP.
+/// Parses `sockstat` or `sockstat6`; `None` if it has no TCP line.
 pub fn tcp_sockstat(text: &[u8]) -> Option<TcpSockstat> {
     let line = text
         .split(|byte| *byte == b'\n')
@@ -105,8 +105,8 @@ pub fn tcp_sockstat(text: &[u8]) -> Option<TcpSockstat> {
     Some(read)
 }
 
-/// The pairs of lines that `snmp` and `netstat` consist of: names, and below them values, both behind the same prefix
-/// (`Tcp: `). A line without its partner is left out.
+/// Iterates over the pairs of lines in `snmp` and `netstat`: names, followed by values with the same prefix (`Tcp: `). A
+/// line without its partner is skipped.
 pub fn line_pairs(text: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
     let mut lines = text.split(|byte| *byte == b'\n').peekable();
     std::iter::from_fn(move || {
@@ -122,13 +122,13 @@ pub fn line_pairs(text: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
     })
 }
 
-/// What stands in front of the first column, with its colon; empty where there is none.
+/// Returns the text before the first column, with its colon; empty if there is none.
 fn prefix(line: &[u8]) -> &[u8] {
     let end = line.iter().position(|byte| *byte == b':');
     end.map_or(&[], |colon| &line[..=colon])
 }
 
-/// Names of the columns of a line of names, as nstat(8) prints them: prefix and column in one.
+/// Iterates over the column names of a line, as nstat(8) prints them: prefix and column joined.
 pub fn column_names(line: &[u8]) -> impl Iterator<Item = String> {
     let prefix = prefix(line);
     let group = String::from_utf8_lossy(prefix.strip_suffix(b":").unwrap_or(prefix));
@@ -136,12 +136,12 @@ pub fn column_names(line: &[u8]) -> impl Iterator<Item = String> {
         .map(move |name| format!("{group}{}", String::from_utf8_lossy(name)))
 }
 
-/// Numbers of a line of values, by column; `None` where one is no number.
+/// Iterates over the numbers of a line of values, by column; `None` for words that are not numbers.
 pub fn column_values(line: &[u8]) -> impl Iterator<Item = Option<i64>> {
     words(&line[prefix(line).len()..]).map(number)
 }
 
-/// The lines of `snmp6`: name and number.
+/// Iterates over the names and numbers of `snmp6`.
 pub fn named_values(text: &[u8]) -> impl Iterator<Item = (&[u8], i64)> {
     text.split(|byte| *byte == b'\n').filter_map(|line| {
         let mut words = words(line);
@@ -154,7 +154,7 @@ fn words(line: &[u8]) -> impl Iterator<Item = &[u8]> {
         .filter(|word| !word.is_empty())
 }
 
-/// A decimal number, negative ones included. Counters are unsigned: one beyond `i64` wraps, and so do differences.
+/// Parses a decimal number, which may be negative. Counters are unsigned: one beyond `i64` wraps, and so do differences.
 fn number(word: &[u8]) -> Option<i64> {
     let (digits, negative) = word
         .strip_prefix(b"-")
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn sockstat_gives_what_is_the_namespaces_own() {
+    fn sockstat_has_the_values_of_the_namespace() {
         let read = tcp_sockstat(SOCKSTAT).unwrap();
         let of_ipv4 = TcpSockstat {
             inuse: 12,
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn odd_lines_are_passed_over() {
+    fn malformed_lines_are_skipped() {
         let text = b"\nno colon\nIp: Forwarding\nTcp: A B\nTcp: 1\nUdp: C\n";
         assert_eq!(pairs(text), [pair("TcpA", 1)]);
         assert_eq!(pairs(b"Icmp: A B\nIcmp: x 2\n"), [pair("IcmpA", 2)]);
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn files_of_this_thread_can_be_read_again_and_again() {
+    fn files_of_this_thread_can_be_read_repeatedly() {
         let mut file = NetFile::open("snmp").unwrap();
         for _ in 0..3 {
             let text = file.read().unwrap();

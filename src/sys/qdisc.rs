@@ -1,4 +1,4 @@
-//! Queueing disciplines: netem, the kernel's own impairment of what leaves an interface (tc-netem(8), Linux 6.18
+//! Queueing disciplines: netem, the kernel's own impairment of packets that leave an interface (tc-netem(8), Linux 6.18
 //! `include/uapi/linux/pkt_sched.h`, `net/sched/sch_netem.c`).
 
 use std::time::Duration;
@@ -9,7 +9,7 @@ const RTM_NEWQDISC: u16 = 36;
 /// `TCA_KIND`, `TCA_OPTIONS`.
 const KIND: u16 = 1;
 const OPTIONS: u16 = 2;
-/// `TC_H_ROOT`: in front of the interface.
+/// `TC_H_ROOT`: the root of the interface's queueing disciplines.
 const ROOT: u32 = u32::MAX;
 /// `1:`
 const HANDLE: u32 = 1 << 16;
@@ -19,29 +19,29 @@ const RATE: u16 = 6;
 const RATE64: u16 = 8;
 const LATENCY64: u16 = 10;
 const JITTER64: u16 = 11;
-/// A tick of the packet scheduler is 64 ns (`PSCHED_SHIFT`), in which times were told before 4.15.
+/// A tick of the packet scheduler is 64 ns (`PSCHED_SHIFT`); times were expressed in ticks before 4.15.
 const TICK_SHIFT: u32 = 6;
 
-/// What netem does to packets that leave an interface.
+/// The parameters of netem for packets that leave an interface.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Netem {
-    /// How long each is held.
+    /// Delay of each packet.
     pub delay: Duration,
-    /// Greatest deviation from that, either way, uniformly distributed.
+    /// Greatest deviation from the delay in either direction, uniformly distributed.
     pub jitter: Duration,
-    /// Share that is lost, 0 to 1.
+    /// Share of packets that are lost, 0 to 1.
     pub loss: f64,
-    /// Share that is sent twice, 0 to 1.
+    /// Share of packets that are sent twice, 0 to 1.
     pub duplicate: f64,
-    /// Share that is not held, 0 to 1.
+    /// Share of packets that are not delayed, 0 to 1.
     pub reorder: f64,
-    /// Bytes a second, where bounded.
+    /// Bytes per second, if limited.
     pub rate: Option<u64>,
-    /// Packets that it holds at most.
+    /// Maximum number of packets in the queue, delayed ones included.
     pub limit: u32,
 }
 
-/// Puts netem in front of an interface of the socket's namespace. The kernel refuses with ENOENT where it has no netem.
+/// Attaches netem to an interface of the socket's namespace. The kernel refuses with ENOENT if it has no netem.
 pub fn netem(batch: &mut Batch, index: u32, netem: &Netem) {
     batch.push(RTM_NEWQDISC, CREATE | EXCL, |body| {
         // struct tcmsg: family, index, handle, parent, info.
@@ -54,9 +54,9 @@ pub fn netem(batch: &mut Batch, index: u32, netem: &Netem) {
     });
 }
 
-/// `struct tc_netem_qopt`, then attributes.
+/// Appends a `struct tc_netem_qopt` and its attributes.
 fn options(body: &mut Vec<u8>, netem: &Netem) {
-    // Packets between two that may overtake; without it none does.
+    // The number of packets between two that may overtake; with 0 none does.
     let gap = u32::from(netem.reorder > 0.0);
     let words = [
         ticks(netem.delay),
@@ -78,7 +78,7 @@ fn options(body: &mut Vec<u8>, netem: &Netem) {
         if u32::try_from(rate).is_err() {
             attribute(body, RATE64, &rate.to_ne_bytes());
         }
-        // struct tc_netem_rate: bytes a second; overheads and cells, of which there are none.
+        // struct tc_netem_rate: bytes per second; overheads and cells, which are unused.
         let rate = u32::try_from(rate).unwrap_or(u32::MAX);
         attribute(body, RATE, &[rate, 0, 0, 0].map(u32::to_ne_bytes).concat());
     }
@@ -92,7 +92,7 @@ fn ticks(time: Duration) -> u32 {
     u32::try_from(time.as_nanos() >> TICK_SHIFT).unwrap_or(u32::MAX)
 }
 
-/// Of 2^32 - 1.
+/// Converts a share to a fraction of 2^32 - 1.
 fn share(of_one: f64) -> u32 {
     (of_one * f64::from(u32::MAX)) as u32
 }
@@ -102,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_are_told_in_ticks_and_nanoseconds_and_shares_of_32_bits() {
+    fn times_are_sent_in_ticks_and_nanoseconds_and_shares_in_32_bits() {
         let mut body = Vec::new();
         let wanted = Netem {
             delay: Duration::from_millis(20),

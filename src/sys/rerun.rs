@@ -1,7 +1,7 @@
-//! This program once more, inside a sandbox of its own: what a process that has threads already cannot become itself.
+//! Runs this program again inside a sandbox, for callers that have threads and so cannot enter one themselves.
 //!
-//! unshare(2) of a user namespace and a fresh PID namespace both ask for a process with one thread. A forked child has one, enters
-//! the sandbox and executes the program anew.
+//! unshare(2) requires a single thread for a user namespace, and so does a new PID namespace. A forked child has only one:
+//! it enters the sandbox and executes the program anew.
 
 use std::ffi::{CString, OsString};
 use std::fs::File;
@@ -16,26 +16,26 @@ use nix::unistd::{ForkResult, dup2_stderr, dup2_stdin, dup2_stdout, execve};
 use super::fdtable;
 use super::sandbox::{self, SandboxOptions, SandboxProcess};
 
-/// What became of the program's other run.
+/// The result of the program's run in the sandbox.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rerun {
-    /// Its exit code, or 128 and the number of the signal that ended it.
+    /// Its exit code, or 128 plus the number of the signal that ended it.
     pub code: u8,
-    /// What it wrote to standard output and standard error.
+    /// Its standard output and standard error.
     pub output: String,
-    /// What it said through [`AnswerPipe`].
+    /// The bytes sent through [`AnswerPipe`].
     pub answer: Vec<u8>,
 }
 
-/// The exit code of a child that never came to run the program: as of a shell for what it cannot execute.
+/// The exit code of a child that could not execute the program, as used by shells.
 const NOT_RUN: u8 = 126;
 
-/// Executes the running program (`/proc/self/exe`) in a sandbox, with these arguments, the first its name, and this environment; of
-/// the variable `answer_in` it gets the number of a descriptor as [`AnswerPipe::take`] wants it. Waits for its end. It dies with the
+/// Executes the running program (`/proc/self/exe`) in a sandbox and waits for its end. The first argument is the program
+/// name. The environment variable `answer_in` is set to a descriptor for [`AnswerPipe::take`]. The child dies with the
 /// calling thread.
 ///
 /// # Errors
-/// Where no process or pipe can be had. Where there is no sandbox, the run ends with code 126 and its output says why.
+/// No process or pipe can be created. If there is no sandbox, the run ends with code 126 and its output has the reason.
 pub fn rerun_in_sandbox(
     arguments: Vec<OsString>,
     environment: Vec<(OsString, OsString)>,
@@ -44,7 +44,7 @@ pub fn rerun_in_sandbox(
     let (output, write_output) = io::pipe()?;
     let (answer, write_answer) = io::pipe()?;
     let nothing = File::open("/dev/null")?;
-    // Everything that takes memory is made before the fork.
+    // Everything that allocates memory happens before the fork.
     let number = OsString::from(write_answer.as_raw_fd().to_string());
     let variable = |(name, value): (OsString, OsString)| {
         let mut bytes = name.into_vec();
@@ -68,7 +68,7 @@ pub fn rerun_in_sandbox(
                 .and_then(|()| dup2_stdout(&write_output))
                 .and_then(|()| dup2_stderr(&write_output))
                 .and_then(|()| keep_on_exec(write_answer.as_fd()));
-            // Other threads' pipes stay theirs: whoever reads them waits for the end of all that hold them.
+            // Pipes of other threads must not stay open here: their readers wait until all holders have closed them.
             let alone = fdtable::unshare_keeping(&[write_answer.as_fd()]);
             if redirected.is_err() || alone.is_err() {
                 sandbox::end_with(NOT_RUN);
@@ -95,7 +95,7 @@ pub fn rerun_in_sandbox(
     }
 }
 
-/// In the child: gives the code to end with, where it does not become the program.
+/// Turns the child into the program. Returns an exit code if that fails.
 fn enter_and_execute(arguments: &[CString], environment: &[CString]) -> u8 {
     let send = |text: String| {
         let _nobody_reads = nix::unistd::write(io::stderr(), text.as_bytes());
@@ -125,30 +125,29 @@ fn read_all(mut pipe: PipeReader) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The way by which a run inside answers the one outside.
+/// The pipe through which the inner process sends its answer.
 #[derive(Debug)]
 pub struct AnswerPipe(File);
 
 impl AnswerPipe {
-    /// Takes the descriptor of this number, which nothing else in this process may own; from now on no child inherits it.
-    /// `None` where there is no such pipe.
+    /// Takes ownership of a descriptor by its number. Nothing else in this process may own it, and children no longer inherit
+    /// it. Returns `None` if it is not open.
     #[expect(unsafe_code, reason = "a descriptor known by its number")]
     pub fn take(number: RawFd) -> Option<Self> {
         if number < 3 {
             return None;
         }
-        // SAFETY: the number came from the one that started this program, for this alone; it is checked to be open next.
+        // SAFETY: the number comes from the process that started this one, for this purpose only; it is checked next.
         let file = unsafe { BorrowedFd::borrow_raw(number) };
         fcntl(file, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC)).ok()?;
-        // SAFETY: open, as the call before has shown, and owned by nothing else, as the caller warrants.
+        // SAFETY: the previous call shows that it is open, and the caller guarantees that nothing else owns it.
         let file = unsafe { OwnedFd::from_raw_fd(number) };
         Some(Self(File::from(file)))
     }
 
-    /// Answers.
     ///
     /// # Errors
-    /// Where nobody listens.
+    /// The other process no longer reads.
     pub fn send(mut self, bytes: &[u8]) -> io::Result<()> {
         io::Write::write_all(&mut self.0, bytes)
     }

@@ -1,6 +1,6 @@
-//! Links, addresses and routes by rtnetlink(7): messages that go into a [`Batch`], and what is asked back.
+//! Links, addresses and routes over rtnetlink(7): messages for a [`Batch`], and queries.
 //!
-//! The messages are rtnetlink's and netlink-packet-route's; they are sent by our own [`Netlink`], a batch at a time.
+//! The crates rtnetlink and netlink-packet-route build the messages; our own [`Netlink`] sends them in batches.
 
 use std::net::IpAddr;
 use std::os::fd::AsRawFd;
@@ -17,19 +17,19 @@ use rtnetlink::{
 use super::NetNs;
 use super::netlink::{Batch, CREATE, EXCL, Netlink, NetlinkError, attributes};
 
-/// Index of the loopback interface: the first of each namespace (`LOOPBACK_IFINDEX`, Linux `include/net/flow.h`).
+/// Index of the loopback interface, the first in each namespace (`LOOPBACK_IFINDEX`, Linux `include/net/flow.h`).
 pub const LOOPBACK: u32 = 1;
-/// What the kernel does in a moment of its own, as soon as one of its workers runs; this long means that it never will.
+/// Time limit for changes that the kernel makes as soon as one of its workers runs.
 const LONG: Duration = Duration::from_secs(30);
-/// Between two looks at it.
+/// Pause between two checks for such a change.
 const LOOK: Duration = Duration::from_micros(100);
 /// `IFLA_OPERSTATE` (Linux `include/uapi/linux/if_link.h`).
 const IFLA_OPERSTATE: u16 = 16;
-/// `IFLA_IFALIAS` (the same).
+/// `IFLA_IFALIAS` (Linux `include/uapi/linux/if_link.h`).
 const IFLA_IFALIAS: u16 = 20;
-/// `IFLA_GSO_MAX_SEGS` (the same).
+/// `IFLA_GSO_MAX_SEGS` (Linux `include/uapi/linux/if_link.h`).
 const IFLA_GSO_MAX_SEGS: u16 = 40;
-/// Where `struct ifaddrmsg` has its flags.
+/// Offset of the flags in `struct ifaddrmsg`.
 const IFADDRMSG_FLAGS: usize = 2;
 /// Bytes of `struct ifinfomsg`.
 const IFINFOMSG: usize = 16;
@@ -37,24 +37,24 @@ const IFINFOMSG: usize = 16;
 /// One end of a veth pair.
 #[derive(Debug)]
 pub struct VethEnd<'a> {
-    /// Where it is born.
+    /// The namespace in which it is created.
     pub netns: &'a NetNs,
-    /// Its name, at most 15 bytes.
+    /// At most 15 bytes.
     pub name: &'a str,
-    /// Its index there, free.
+    /// A free index in that namespace.
     pub index: u32,
-    /// Its Ethernet address.
+    /// The Ethernet address.
     pub mac: [u8; 6],
-    /// Maximum transmission unit, bytes; the kernel's 1,500 where not given.
+    /// Maximum transmission unit, bytes; the kernel's default is 1,500.
     pub mtu: Option<u32>,
-    /// Whether it answers ARP.
     pub arp: bool,
-    /// Segments in one packet at most, where bounded (`IFLA_GSO_MAX_SEGS`); 1 turns segmentation offload off.
+    /// Maximum number of segments per packet, if limited (`IFLA_GSO_MAX_SEGS`); 1 turns segmentation offload off.
     pub gso_max_segs: Option<u32>,
 }
 
 impl VethEnd<'_> {
-    /// One queue each way: with more, each end waits for an RCU grace period while it holds the lock of all links.
+    /// Completes a message. Each end gets one queue per direction: with more, it would wait for an RCU grace period while it
+    /// holds the lock of all links.
     fn message<T>(&self, message: LinkMessageBuilder<T>) -> LinkMessageBuilder<T> {
         let mut message = message
             .name(self.name)
@@ -80,8 +80,8 @@ impl VethEnd<'_> {
     }
 }
 
-/// A veth pair, each end created directly in its namespace (veth(4)), the first one up. The second is up only once
-/// [`set_link`] says so: while it is created it has no peer to be connected with (`veth_open`, Linux `drivers/net/veth.c`).
+/// Creates a veth pair, each end directly in its namespace (veth(4)). Only the first end is up: while the second is
+/// created, it has no peer to connect to (`veth_open`, Linux `drivers/net/veth.c`), so it needs [`set_link`] later.
 pub fn veth(batch: &mut Batch, ends: &[VethEnd<'_>; 2]) {
     let peer: LinkMessage = ends[1]
         .message(LinkMessageBuilder::<LinkUnspec>::new())
@@ -103,17 +103,17 @@ pub fn set_link(batch: &mut Batch, index: u32, up: bool) {
     push(batch, libc::RTM_NEWLINK, 0, &message.build());
 }
 
-/// Takes an interface up and gives it an alias (`IFLA_IFALIAS`, up to 255 bytes), which `ip link show` shows.
+/// Takes an interface up and sets its alias (`IFLA_IFALIAS`, up to 255 bytes), which `ip link show` displays.
 pub fn set_up_with_alias(batch: &mut Batch, index: u32, alias: &str) {
     let message = LinkUnspec::new_with_index(index).up();
     let message = message.append_extra_attribute(LinkAttribute::IfAlias(alias.to_owned()));
     push(batch, libc::RTM_NEWLINK, 0, &message.build());
 }
 
-/// The alias of an interface, where it has one.
+/// Returns the alias of an interface, if it has one.
 ///
 /// # Errors
-/// ENODEV where there is none of this index.
+/// ENODEV if there is no interface with this index.
 pub fn alias(netlink: &mut Netlink, index: u32) -> Result<Option<String>, NetlinkError> {
     let text = |alias: &[u8]| {
         String::from_utf8_lossy(alias)
@@ -123,7 +123,7 @@ pub fn alias(netlink: &mut Netlink, index: u32) -> Result<Option<String>, Netlin
     of_link(netlink, index, IFLA_IFALIAS, |alias| Some(alias.map(text)))
 }
 
-/// An address of an interface. One of IPv6 is usable only once [`has_tentative_addresses`] says no more.
+/// Adds an address to an interface. An IPv6 address is usable when [`has_tentative_addresses`] returns `false`.
 pub fn address(batch: &mut Batch, index: u32, address: IpAddr, length: u8) {
     let message = match address {
         IpAddr::V4(address) => AddressMessageBuilder::<std::net::Ipv4Addr>::new()
@@ -138,11 +138,11 @@ pub fn address(batch: &mut Batch, index: u32, address: IpAddr, length: u8) {
     push(batch, libc::RTM_NEWADDR, CREATE | EXCL, &message);
 }
 
-/// Whether an IPv6 address here is not in use yet. Even without duplicate address detection a worker of the kernel takes it into
-/// use, and before that nobody answers for it (`addrconf_dad_begin`, Linux `net/ipv6/addrconf.c`).
+/// Returns whether an IPv6 address of this namespace is not usable yet. Even without duplicate address detection, a kernel
+/// worker activates addresses, and nothing answers for them before (`addrconf_dad_begin`, Linux `net/ipv6/addrconf.c`).
 ///
 /// # Errors
-/// Those of the dump.
+/// The errors of the dump.
 pub fn has_tentative_addresses(netlink: &mut Netlink) -> Result<bool, NetlinkError> {
     let message = AddressMessageBuilder::<std::net::Ipv6Addr>::new().build();
     let mut tentative = false;
@@ -158,7 +158,7 @@ pub fn has_tentative_addresses(netlink: &mut Netlink) -> Result<bool, NetlinkErr
     Ok(tentative)
 }
 
-/// A route through a neighbour.
+/// Adds a route through a neighbour.
 pub fn route(batch: &mut Batch, to: IpAddr, length: u8, via: IpAddr) {
     let message = match (network(to, length), via) {
         (IpAddr::V4(to), IpAddr::V4(via)) => RouteMessageBuilder::<std::net::Ipv4Addr>::new()
@@ -183,8 +183,7 @@ pub fn route(batch: &mut Batch, to: IpAddr, length: u8, via: IpAddr) {
     push(batch, libc::RTM_NEWROUTE, CREATE | EXCL, &message);
 }
 
-/// Makes a whole prefix local: each of its addresses is one of this host's, on the loopback interface
-/// (`ip route add local PREFIX dev lo`).
+/// Makes all addresses of a prefix local to this host, on the loopback interface (`ip route add local PREFIX dev lo`).
 pub fn local_prefix(batch: &mut Batch, prefix: IpAddr, length: u8) {
     let mut message = match network(prefix, length) {
         IpAddr::V4(prefix) => RouteMessageBuilder::<std::net::Ipv4Addr>::new()
@@ -204,23 +203,23 @@ pub fn local_prefix(batch: &mut Batch, prefix: IpAddr, length: u8) {
     push(batch, libc::RTM_NEWROUTE, CREATE | EXCL, &message);
 }
 
-/// Whether an interface passes packets: its operational state (RFC 2863) is up. Between the moment that both ends of a pair
-/// are up and this the end that came up first still drops what it is to send (Linux `net/core/link_watch.c`); since 6.8
-/// the question itself has the kernel catch up.
+/// Returns whether an interface passes packets, that is, whether its operational state (RFC 2863) is up. After both ends
+/// of a pair are up, the end that came up first drops packets until this is true (Linux `net/core/link_watch.c`). Since
+/// 6.8, this query makes the kernel update the state.
 ///
 /// # Errors
-/// ENODEV where there is none of this index.
+/// ENODEV if there is no interface with this index.
 pub fn is_operational(netlink: &mut Netlink, index: u32) -> Result<bool, NetlinkError> {
     of_link(netlink, index, IFLA_OPERSTATE, |state| {
         Some(*state?.first()? == u8::from(State::Up))
     })
 }
 
-/// How many segments an interface takes in one packet at most (`gso_max_segs`), where it is told, as since Linux 4.6. Before 4.16 it cannot
-/// be set, and who tries is not told so.
+/// Returns the maximum number of segments per packet of an interface (`gso_max_segs`), if the kernel reports it (since
+/// Linux 4.6). Before 4.16 it cannot be set, and attempts are silently ignored.
 ///
 /// # Errors
-/// ENODEV where there is none of this index.
+/// ENODEV if there is no interface with this index.
 pub fn gso_max_segs(netlink: &mut Netlink, index: u32) -> Result<Option<u32>, NetlinkError> {
     let number = |value: &[u8]| Some(u32::from_ne_bytes(value.try_into().ok()?));
     of_link(netlink, index, IFLA_GSO_MAX_SEGS, |value| {
@@ -228,7 +227,7 @@ pub fn gso_max_segs(netlink: &mut Netlink, index: u32) -> Result<Option<u32>, Ne
     })
 }
 
-/// Asks for an interface, and reads one of its attributes, or that there is none.
+/// Queries one attribute of an interface; `read` is called with `None` if there is no such attribute.
 fn of_link<T>(
     netlink: &mut Netlink,
     index: u32,
@@ -247,10 +246,10 @@ fn of_link<T>(
     )
 }
 
-/// Asks until the answer is yes. `false`: it never was.
+/// Calls `ask` until it returns `true`. Returns `false` if it never did.
 ///
 /// # Errors
-/// Those of asking.
+/// The errors of `ask`.
 pub fn wait_until(
     mut ask: impl FnMut() -> Result<bool, NetlinkError>,
 ) -> Result<bool, NetlinkError> {
@@ -264,12 +263,12 @@ pub fn wait_until(
     Ok(true)
 }
 
-/// Whether a network, given by one of its addresses, holds another.
+/// Returns whether a network, given by one of its addresses, contains another address.
 pub fn covers(address: IpAddr, length: u8, other: IpAddr) -> bool {
     network(address, length) == network(other, length)
 }
 
-/// The network of an address: the kernel refuses routes with host bits.
+/// Clears the host bits of an address, since the kernel refuses routes with host bits.
 fn network(address: IpAddr, length: u8) -> IpAddr {
     match address {
         IpAddr::V4(address) => {

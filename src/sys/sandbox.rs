@@ -1,13 +1,13 @@
-//! How a process gets its privileges and its certain end: namespaces of its own, and processes above it that take it along.
+//! Sandboxes for processes: namespaces of their own, and parent processes whose end also ends them.
 //!
-//! [`enter`] turns one process into three, each killed by the kernel when the one before it dies, however it dies:
+//! [`enter`] turns one process into three. The kernel kills each of them when the one before it dies for any reason:
 //!
 //! ```text
-//! the caller: waits           PID 1 of a new PID namespace: reaps       PID 2: goes on
+//! the caller: waits           PID 1 of a new PID namespace: reaps       PID 2: continues
 //! ```
 //!
-//! When PID 1 ends, the kernel kills everything in its PID namespace, also what has daemonised (pid_namespaces(7)). Network
-//! and mounts are new as well. A virtual machine's init needs none of this: there the end is the machine's.
+//! When PID 1 ends, the kernel kills everything in its PID namespace, including daemons (pid_namespaces(7)). The network
+//! and mount namespaces are new as well. The init of a virtual machine needs none of this: it ends with the machine.
 
 use std::fs;
 use std::io::{self, Read, Write};
@@ -29,66 +29,65 @@ use super::sysctl::{Key, SysctlError, Sysctls};
 const NEEDED: u64 = 1 << 12 | 1 << 21;
 /// `CAP_NET_BIND_SERVICE` (the same file).
 const NET_BIND_SERVICE: u64 = 1 << 10;
-/// A setting that each network namespace has of its own and its owner may write.
+/// A setting that each network namespace has separately and that its owner may write.
 const PROBE_KEY: &str = "net.ipv4.ip_forward";
 
-/// What kind of sandbox is wanted.
+/// The kind of sandbox to create.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct SandboxOptions {
-    /// A user namespace even where the privileges are there without.
+    /// Whether to create a user namespace even if this process has the privileges already.
     pub rootless: bool,
-    /// The process that has started this one, where known: if it is gone already, this one ends.
+    /// The process that started this one, if known. If it is gone, this process ends.
     pub parent: Option<u32>,
 }
 
-/// Which of the three processes this is now.
+/// The process that this is after entering a sandbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SandboxProcess {
-    /// The one inside, which goes on.
+    /// The process inside, which continues.
     Inside(SandboxInfo),
-    /// One of those outside, after the one inside has ended: to exit with this code at once. A signal's is 128 + its number.
+    /// A process outside, after the one inside has ended. It must exit with this code (128 plus the number of a signal).
     Finished(u8),
 }
 
-/// What the sandbox is like from inside.
+/// The properties of the sandbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SandboxInfo {
-    /// Whether it is in a user namespace of its own.
+    /// Whether it has a user namespace of its own.
     pub rootless: bool,
-    /// Whether `/proc` is that of the new PID namespace; else it is still the one from outside.
+    /// Whether `/proc` belongs to the new PID namespace; otherwise it is still the outer one.
     pub fresh_proc: bool,
 }
 
-/// Why there is no sandbox.
+/// An error of creating a sandbox.
 #[derive(Debug, Error)]
+#[expect(missing_docs, reason = "the names say it")]
 pub enum SandboxError {
-    /// A user namespace is refused.
+    /// A user namespace cannot be created.
     #[error("cannot create a user namespace: {}", user_namespace_hint(.0))]
     User(#[source] io::Error),
-    /// A user namespace without privileges in it.
+    /// The user namespace gives no privileges.
     #[error("cannot become root in a user namespace: {}", map_hint(*.was_root, .source))]
     Map {
-        /// Whether the caller was root already, without what makes root mighty.
+        /// Whether the caller was root already, but without the capabilities of root.
         was_root: bool,
-        /// The kernel's refusal.
         #[source]
         source: io::Error,
     },
-    /// The other namespaces are refused.
+    /// The other namespaces cannot be created.
     #[error("cannot create namespaces for network, processes and mounts: {}", hint(*.rootless, .source))]
     Namespaces {
-        /// Whether in a user namespace of its own.
+        /// Whether the sandbox has a user namespace of its own.
         rootless: bool,
-        /// The kernel's refusal.
         #[source]
         source: io::Error,
     },
-    /// Mounts cannot be kept apart from the host's.
+    /// Mounts cannot be separated from the host's.
     #[error(
         "cannot make mounts private; in a container: docker run --security-opt seccomp=unconfined --security-opt apparmor=unconfined"
     )]
     Mounts(#[source] io::Error),
-    /// The namespace's own settings cannot be written.
+    /// The settings of the new network namespace cannot be written.
     #[error(
         "cannot write the settings of a network namespace of one's own below /proc/sys/net; in a container: run it with \
          --privileged, or with --security-opt systempaths=unconfined"
@@ -97,18 +96,17 @@ pub enum SandboxError {
     /// A process cannot be created or tied to its parent.
     #[error("cannot create the processes of the sandbox")]
     Process(#[source] io::Error),
-    /// The process that started this one is gone.
     #[error("the process that started this one is gone")]
     Orphaned,
 }
 
-/// Whether the calling process has CAP_NET_ADMIN and CAP_SYS_ADMIN, the privileges to create namespaces and to fill them.
+/// Returns whether this process has CAP_NET_ADMIN and CAP_SYS_ADMIN, which creating and filling namespaces needs.
 pub fn is_privileged() -> bool {
     has(NEEDED)
 }
 
-/// Whether the calling process may bind to ports below `net.ipv4.ip_unprivileged_port_start` (CAP_NET_BIND_SERVICE). Root in a
-/// container that has dropped what nslab does not ask for may not.
+/// Returns whether this process may bind to ports below `net.ipv4.ip_unprivileged_port_start` (CAP_NET_BIND_SERVICE).
+/// Root may lack this in a container that drops all capabilities that nslab does not ask for.
 pub fn may_bind_low_ports() -> bool {
     has(NET_BIND_SERVICE)
 }
@@ -122,20 +120,21 @@ fn has(wanted: u64) -> bool {
     effective().is_some_and(|capabilities| capabilities & wanted == wanted)
 }
 
-/// Whether the calling process is in a user namespace other than the first, whose map is of every id (user_namespaces(7)).
+/// Returns whether this process is in a user namespace other than the initial one, which maps all ids
+/// (user_namespaces(7)).
 pub fn in_user_namespace() -> bool {
     fs::read_to_string("/proc/self/uid_map")
         .is_ok_and(|map| map.split_whitespace().ne(["0", "0", "4294967295"]))
 }
 
-/// Enters the sandbox. To be called at the very start, while the process has one thread.
+/// Enters a sandbox. This must be called at the very start, while the process has only one thread.
 ///
-/// The processes outside keep neither standard input nor standard output; they ignore SIGINT, so that the one inside can
-/// answer a Ctrl-C in its own way. Each is killed when its parent's *thread* ends that created it (`PR_SET_PDEATHSIG`), so the
-/// caller is best started from a thread that stays.
+/// The processes outside close standard input and output. They ignore SIGINT, so that the one inside can handle Ctrl-C in
+/// its own way. Each is killed when the *thread* that created it ends (`PR_SET_PDEATHSIG`), so the caller should be
+/// started from a thread that stays.
 ///
 /// # Errors
-/// Each says which privilege or setting is missing and how to get it.
+/// Each error names the missing privilege or setting, and a remedy.
 pub fn enter(wanted: SandboxOptions) -> Result<SandboxProcess, SandboxError> {
     let rootless = wanted.rootless || !is_privileged();
     isolate(rootless)?;
@@ -161,11 +160,11 @@ pub fn enter(wanted: SandboxOptions) -> Result<SandboxProcess, SandboxError> {
     }))
 }
 
-/// Gives the calling process, which must have one thread, namespaces of its own: network, mounts, and processes for its
-/// children; rootless, also a user namespace in which it is root.
+/// Gives this process, which must have one thread, new namespaces: network, mounts, and processes for its children. If
+/// `rootless`, it also gets a user namespace in which it is root.
 ///
 /// # Errors
-/// As [`enter`].
+/// The same as for [`enter`].
 pub fn isolate(rootless: bool) -> Result<(), SandboxError> {
     if rootless {
         become_root()?;
@@ -178,11 +177,11 @@ pub fn isolate(rootless: bool) -> Result<(), SandboxError> {
     )
 }
 
-/// A user namespace that maps the caller to root (user_namespaces(7)).
+/// Creates a user namespace that maps the caller to root (user_namespaces(7)).
 fn become_root() -> Result<(), SandboxError> {
     let (uid, gid) = (getuid(), getgid());
     unshare(CloneFlags::CLONE_NEWUSER).map_err(|errno| SandboxError::User(errno.into()))?;
-    // Without privileges a group map is accepted only once setgroups(2) is given up; before Linux 3.19 there is no such file.
+    // Without privileges a group map is accepted only after giving up setgroups(2); the file is new in Linux 3.19.
     let _before_3_19 = fs::write("/proc/self/setgroups", "deny");
     let refused = |source| SandboxError::Map {
         was_root: uid.is_root(),
@@ -192,18 +191,18 @@ fn become_root() -> Result<(), SandboxError> {
     fs::write("/proc/self/gid_map", format!("0 {gid} 1")).map_err(refused)
 }
 
-/// To be done after every change of credentials, which forgets it (`commit_creds`, Linux `kernel/cred.c`).
+/// Must be called after every change of credentials, which resets it (`commit_creds`, Linux `kernel/cred.c`).
 fn die_with_parent() -> Result<(), SandboxError> {
     set_pdeathsig(Signal::SIGKILL).map_err(|errno| SandboxError::Process(errno.into()))
 }
 
-/// Forks. In the parent: the child. In the child: nothing, and it dies with the parent.
+/// Forks. Returns the child in the parent, and `None` in the child, which dies with the parent.
 fn fork_bound() -> Result<Option<Pid>, SandboxError> {
     let process = |errno: Errno| SandboxError::Process(errno.into());
     let (alive, parent) = pipe().map_err(process)?;
     match fork_single_threaded().map_err(process)? {
         ForkResult::Parent { child } => {
-            // Held by this process alone: it hangs up when this one ends.
+            // Only this process holds it, so it hangs up when this process ends.
             std::mem::forget(parent);
             drop(alive);
             Ok(Some(child))
@@ -221,17 +220,17 @@ fn fork_bound() -> Result<Option<Pid>, SandboxError> {
 
 #[expect(unsafe_code, reason = "fork(2) is unsafe in a process with threads")]
 pub(super) fn fork_single_threaded() -> nix::Result<ForkResult> {
-    // SAFETY: the callers of this module have one thread, as its functions ask for: no lock is held by another.
+    // SAFETY: the callers of this module have one thread, as its docs require, so no other thread holds a lock.
     unsafe { fork() }
 }
 
-/// The parent may have died before it could take this process along; from a new PID namespace getppid(2) cannot tell.
+/// Returns whether the parent died before this process was tied to it; getppid(2) cannot show it across PID namespaces.
 fn has_hung_up(alive: &OwnedFd) -> bool {
     let mut look = [PollFd::new(alive.as_fd(), PollFlags::POLLIN)];
     matches!(poll(&mut look, PollTimeout::ZERO), Ok(ready) if ready > 0)
 }
 
-/// Waits for a child, and meanwhile reaps whatever else ends.
+/// Waits for a child, and reaps all other processes that end meanwhile.
 fn wait_for(child: Pid) -> u8 {
     let _stdin = close(libc::STDIN_FILENO);
     let _stdout = close(libc::STDOUT_FILENO);
@@ -242,7 +241,7 @@ fn wait_for(child: Pid) -> u8 {
                 return u8::try_from(code).unwrap_or(u8::MAX);
             }
             Ok(WaitStatus::Signaled(pid, signal, _)) if pid == child => {
-                // As a shell reports it.
+                // As shells report it.
                 return u8::try_from(128 + signal as i32).unwrap_or(u8::MAX);
             }
             Err(Errno::ECHILD) => return u8::MAX,
@@ -253,16 +252,16 @@ fn wait_for(child: Pid) -> u8 {
 
 #[expect(unsafe_code, reason = "signal(2) may install any function")]
 fn ignore_interrupt() {
-    // SAFETY: no function is installed, the signal is ignored.
+    // SAFETY: no handler is installed; the signal is ignored.
     let _cannot_fail = unsafe { signal(Signal::SIGINT, SigHandler::SigIgn) };
 }
 
-/// Runs something in a child process, which dies with the caller, and gives what it answers: what cannot be tried without
-/// changing the process that tries. A child that dies early answers nothing. The child has the calling thread alone, so what it
-/// runs must not need what another thread holds.
+/// Runs a closure in a child process, which dies with the caller, and returns its answer. This is for trying things that
+/// change the process. A child that dies early answers with nothing. The child has only the calling thread, so the
+/// closure must not need locks of other threads.
 ///
 /// # Errors
-/// Where the child cannot be created.
+/// The child cannot be created.
 pub fn in_child(work: impl FnOnce() -> Vec<u8>) -> io::Result<Vec<u8>> {
     let (answer, question) = io::pipe()?;
     match fork_single_threaded()? {
@@ -283,29 +282,29 @@ pub fn in_child(work: impl FnOnce() -> Vec<u8>) -> io::Result<Vec<u8>> {
     }
 }
 
-/// Ends a forked child, without what the program it is a copy of does at its end.
+/// Ends a forked child without running the exit handlers of the program that it is a copy of.
 #[expect(unsafe_code, reason = "nix has no _exit(2)")]
 pub(super) fn end_with(code: u8) -> ! {
-    // SAFETY: nothing of this process is used after this.
+    // SAFETY: nothing in this process is used afterwards.
     unsafe { libc::_exit(i32::from(code)) }
 }
 
-/// Keeps mounts of the sandbox from showing outside.
+/// Hides the sandbox's mounts from the outside.
 fn private_mounts() -> Result<(), SandboxError> {
     let none: Option<&str> = None;
     mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none)
         .map_err(|errno| SandboxError::Mounts(errno.into()))
 }
 
-/// A `/proc` of the new PID namespace, writable below `sys` where a container's is not. Refused in a container that hides
-/// parts of its own; then that one stays.
+/// Mounts a `/proc` for the new PID namespace, in which `sys` is writable even in a container. A container that hides
+/// parts of its own `/proc` forbids this; the old one then stays.
 fn mount_proc() -> bool {
     let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
     let none: Option<&str> = None;
     mount(Some("proc"), "/proc", Some("proc"), flags, none).is_ok()
 }
 
-/// Writes a setting of the new namespace as it is.
+/// Checks that a setting of the new namespace can be written, by writing its current value.
 fn check_settings() -> Result<(), SandboxError> {
     let key = Key::parse(PROBE_KEY).ok_or(SandboxError::Settings(SysctlError::Absent))?;
     let mut sysctls = Sysctls::new();
@@ -323,8 +322,8 @@ fn hint(rootless: bool, error: &io::Error) -> String {
         .to_owned()
 }
 
-/// Root without capabilities, as in a container that has dropped them, cannot map itself: since Linux 5.12 mapping the parent's
-/// root takes CAP_SETFCAP (user_namespaces(7)).
+/// Root without capabilities, as in a container that has dropped them, cannot map itself: since Linux 5.12, mapping the
+/// parent's root needs CAP_SETFCAP (user_namespaces(7)).
 fn map_hint(was_root: bool, error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::ReadOnlyFilesystem => return "/proc is mounted read-only".to_owned(),
@@ -337,7 +336,7 @@ fn map_hint(was_root: bool, error: &io::Error) -> String {
         .to_owned()
 }
 
-/// What on this machine keeps users from having namespaces, and what to do about it.
+/// Returns the setting of this machine that forbids user namespaces, with a remedy.
 fn user_namespace_hint(error: &io::Error) -> String {
     let is = |key: &str, value: &str| {
         Key::parse(key)

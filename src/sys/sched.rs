@@ -1,4 +1,4 @@
-//! Places in the queue for a processor: the calling thread's, and what waiting there has cost.
+//! Processor scheduling: the calling thread's policy, and the time that threads ran and waited.
 
 use std::fs;
 use std::io;
@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 
-/// Puts the calling thread into `SCHED_FIFO` at the lowest priority, 1 (sched(7)): it runs before every ordinary thread, so it must
-/// block most of the time. Threads and processes that it starts are ordinary again.
+/// Switches the calling thread to `SCHED_FIFO` at the lowest priority, 1 (sched(7)). It then runs before every ordinary
+/// thread, so it must block most of the time. Threads and processes that it starts are ordinary again.
 ///
 /// # Errors
 /// EPERM without CAP_SYS_NICE and with `RLIMIT_RTPRIO` 0.
@@ -15,32 +15,31 @@ use nix::errno::Errno;
 pub fn run_before_others() -> nix::Result<()> {
     let parameters = libc::sched_param { sched_priority: 1 };
     let policy = libc::SCHED_FIFO | libc::SCHED_RESET_ON_FORK;
-    // SAFETY: 0 is the calling thread; the pointer is to a local that lives for the length of the call.
+    // SAFETY: 0 is the calling thread; the pointer refers to a local that outlives the call.
     Errno::result(unsafe { libc::sched_setscheduler(0, policy, &raw const parameters) }).map(drop)
 }
 
-/// Makes the calling thread an ordinary one again (`SCHED_OTHER`).
+/// Switches the calling thread back to `SCHED_OTHER`.
 ///
 /// # Errors
-/// Never, as far as sched_setscheduler(2) says: it only gives something up.
+/// None, according to sched_setscheduler(2), since this gives up a privilege.
 #[expect(unsafe_code, reason = "sched_setscheduler(2) is not in nix")]
 pub fn run_with_others() -> nix::Result<()> {
     let parameters = libc::sched_param { sched_priority: 0 };
-    // SAFETY: 0 is the calling thread; the pointer is to a local that lives for the length of the call.
+    // SAFETY: 0 is the calling thread; the pointer refers to a local that outlives the call.
     Errno::result(unsafe { libc::sched_setscheduler(0, libc::SCHED_OTHER, &raw const parameters) })
         .map(drop)
 }
 
-/// What every thread that this process now has had of the processors, together: how long they ran, how long they were
-/// ready to run and waited, and how many turns they had (`/proc/PID/task/TID/schedstat`, Linux
-/// `Documentation/scheduler/sched-stats.rst`).
+/// Returns the sums over the current threads of this process: time running, time ready but waiting, and number of
+/// turns (`/proc/PID/task/TID/schedstat`, Linux `Documentation/scheduler/sched-stats.rst`).
 ///
 /// # Errors
 /// ENOENT on kernels without CONFIG_SCHED_INFO.
 pub fn processor_time() -> io::Result<(Duration, Duration, u64)> {
     let mut sums = [0; 3];
     for task in fs::read_dir("/proc/self/task")? {
-        // A thread may end between the listing and the reading.
+        // The thread may have ended since it was listed.
         let Ok(text) = fs::read_to_string(task?.path().join("schedstat")) else {
             continue;
         };

@@ -1,21 +1,21 @@
-//! What the kernel's objects take: `/proc/slabinfo` (slabinfo(5)), which only root may read. It counts the whole machine.
+//! The memory of kernel objects: `/proc/slabinfo` (slabinfo(5)), which only root may read. It counts the whole machine.
 
 use std::fs;
 use std::io;
 
-/// One kind of object.
+/// The memory use of one kind of object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SlabUsage {
-    /// Objects in use. Those that a processor keeps at hand count as in use: a few for each.
+    /// Objects in use. The few that each processor keeps in reserve count as in use.
     pub objects: u64,
-    /// Bytes of memory that one takes, its share of what a slab cannot use included.
+    /// Bytes of memory per object, including its share of the unusable part of a slab.
     pub object_bytes: u64,
 }
 
-/// Reads those of the given names; one that this kernel does not have, or keeps together with others of its size, is `None`.
+/// Reads the given kinds; `None` for one that this kernel does not have or merges with others of the same size.
 ///
 /// # Errors
-/// EACCES for all but root.
+/// EACCES for everyone but root.
 pub fn read<'a>(names: impl IntoIterator<Item = &'a str>) -> io::Result<Vec<Option<SlabUsage>>> {
     let text = fs::read_to_string("/proc/slabinfo")?;
     let page = crate::sys::procfs::page_size();

@@ -1,7 +1,7 @@
-//! Finds one TIME_WAIT socket by its addresses and ends it before its time: sock_diag(7) and `SOCK_DESTROY`.
+//! Finds a TIME_WAIT socket by its addresses and ends it early, with sock_diag(7) and `SOCK_DESTROY`.
 //!
-//! A socket is always ended by its cookie. By its addresses alone the kernel could find another: the connection that
-//! took the same ports since, or the listener (Linux `net/ipv4/inet_diag.c`, `inet_diag_find_one_icsk`).
+//! A socket is always ended by its cookie. With only the addresses, the kernel could find another one: a new connection
+//! with the same ports, or the listener (Linux `net/ipv4/inet_diag.c`, `inet_diag_find_one_icsk`).
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -17,18 +17,18 @@ const NO_COOKIE: [u8; 8] = [0xff; 8];
 /// `TCP_TIME_WAIT`, Linux `include/net/tcp_states.h`.
 const TCP_TIME_WAIT: u8 = 6;
 
-/// Where things are in `struct inet_diag_msg`, Linux `include/uapi/linux/inet_diag.h`.
+/// Offsets in `struct inet_diag_msg`, Linux `include/uapi/linux/inet_diag.h`.
 const STATE: usize = 1;
 const COOKIE: std::ops::Range<usize> = 44..52;
 const EXPIRES: std::ops::Range<usize> = 52..56;
 
-/// A TIME_WAIT socket as it was when it was looked up.
+/// A TIME_WAIT socket as found by [`SockDestroyer::find`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TimeWaitSocket {
     local: SocketAddr,
     peer: SocketAddr,
     cookie: [u8; 8],
-    /// When the kernel will end it by itself, from now.
+    /// The time from then until the kernel ends it on its own.
     pub expires: Duration,
 }
 
@@ -47,7 +47,7 @@ impl SockDestroyer {
         Netlink::open(libc::NETLINK_SOCK_DIAG).map(|netlink| Self { netlink })
     }
 
-    /// Looks up the TIME_WAIT socket with these addresses; `None` where there is none.
+    /// Looks up the TIME_WAIT socket with these addresses; `None` if there is none.
     ///
     /// # Errors
     /// The kernel's refusal.
@@ -80,10 +80,10 @@ impl SockDestroyer {
         }
     }
 
-    /// Ends a socket. Says whether it was still there.
+    /// Ends a socket. Returns whether it still existed.
     ///
     /// # Errors
-    /// EOPNOTSUPP where the kernel was built without it; EPERM without CAP_NET_ADMIN.
+    /// EOPNOTSUPP if the kernel was built without it; EPERM without CAP_NET_ADMIN.
     pub fn destroy(&mut self, socket: &TimeWaitSocket) -> Result<bool, NetlinkError> {
         let mut batch = Batch::new();
         batch.push(SOCK_DESTROY, ACK, |body| {
@@ -129,7 +129,7 @@ mod tests {
 
     #[test]
     #[ignore = "kernel test: `-- --include-ignored` runs it"]
-    fn kernel_a_time_wait_socket_is_found_and_ended_and_its_listener_left_alone() {
+    fn kernel_a_time_wait_socket_is_found_and_ended_and_its_listener_is_not() {
         let netns = loopback::namespace();
         let check = netns.run(|| {
             let listener = TcpListener::bind("127.0.0.1:0").unwrap();

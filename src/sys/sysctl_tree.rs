@@ -9,8 +9,8 @@ use super::sysctl::Key;
 
 /// A setting that there is.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[expect(missing_docs, reason = "the names say it")]
 pub struct SysctlEntry {
-    /// Which.
     pub key: Key,
     /// Whether its mode lets its owner write it. What belongs to the whole kernel is read-only in a namespace
     /// (`ensure_safe_net_sysctl`, Linux `net/sysctl_net.c`).

@@ -57,8 +57,8 @@ struct ExchangeSlot {
 
 /// A chain that has ended: its connection is closed, its slot free.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
 pub struct EndedExchange {
-    /// Its slot.
     pub slot: usize,
     /// Whether `connect(2)` completed.
     pub connected: bool,

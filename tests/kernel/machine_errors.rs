@@ -264,7 +264,7 @@ fn setting_of_nodes(kernel: &Path) -> Result<(), Failed> {
     let of_nodes = "kernel: { sysctls: { net.ipv4.tcp_fin_timeout: 17 } }";
     let output = run(kernel, &scenario(20, of_nodes))?.command.output()?;
     let texts = [
-        "net.ipv4.tcp_fin_timeout is each namespace's own on this kernel",
+        "net.ipv4.tcp_fin_timeout is separate for each namespace on this kernel",
         "nodes: { a: { sysctls: { net.ipv4.tcp_fin_timeout: 17 } } }",
     ];
     expect(&output, 0, &texts)

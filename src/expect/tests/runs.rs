@@ -94,7 +94,7 @@ fn a_run_that_could_not_be_asked_is_errored() {
 fn a_run_that_was_not_applicable_has_no_other_verdicts() {
     let mut timeline = TimelineBuilder::new().died_at(0);
     timeline.add(crate::record::Event::NotApplicable {
-        reason: "net.ipv4.tcp_tw_recycle is gone since Linux 4.12".to_owned(),
+        reason: "net.ipv4.tcp_tw_recycle was removed in Linux 4.12".to_owned(),
     });
     let verdict = judged_at_the_end(&[("a", 1.0)], &timeline);
     assert_eq!(verdict.outcome, Outcome::NotApplicable);

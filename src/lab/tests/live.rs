@@ -1,4 +1,4 @@
-//! Labs carry traffic, and leave nothing behind.
+//! Labs carry traffic and leave nothing behind.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -12,7 +12,7 @@ use crate::sys::netlink::Netlink;
 
 const TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Listens on a port of a node and gives what it hears: the peers of the first connections, which stay open.
+/// Listens on a port of a node and returns the peers of the first connections, which stay open.
 fn listen(
     netns: &NetNs,
     at: SocketAddr,
@@ -45,7 +45,7 @@ fn kernel_two_nodes_reach_each_other_at_once_over_either_protocol() {
             let heard = listen(&netns(&lab, to), target, 1);
             let started = std::time::Instant::now();
             connect(&netns(&lab, from), target).unwrap();
-            // A lost first packet would show as a second's wait.
+            // A lost first packet would cost a second.
             assert!(
                 started.elapsed() < Duration::from_millis(900),
                 "{ip:?} {from}"
@@ -82,7 +82,7 @@ fn kernel_routers_forward_and_the_server_sees_the_client() {
 
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
-fn kernel_a_masquerading_router_lends_its_address() {
+fn kernel_a_masquerading_router_replaces_the_source_address() {
     for ip in [IpVersion::V4, IpVersion::V6] {
         let mut topology = row(ip, &["client", "nat", "server"]);
         topology.nodes["nat"].nat = vec![NatSpec::Masquerade { out: "eth1".into() }];
@@ -156,7 +156,7 @@ fn kernel_source_addresses_come_from_a_range() {
 
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
-fn kernel_a_port_of_the_router_leads_to_the_server_and_no_other_node_s_port_does() {
+fn kernel_a_port_of_the_router_is_forwarded_to_the_server_and_no_other_nodes_port_is() {
     for ip in [IpVersion::V4, IpVersion::V6] {
         let mut topology = row(ip, &["client", "nat", "server"]);
         topology.nodes["nat"].nat = vec![NatSpec::Dnat {
@@ -175,7 +175,7 @@ fn kernel_a_port_of_the_router_leads_to_the_server_and_no_other_node_s_port_does
 
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
-fn kernel_any_address_of_the_local_prefix_is_a_source() {
+fn kernel_any_address_of_the_local_prefix_can_be_a_source() {
     for (ip, prefix, length, source) in [
         (IpVersion::V4, "10.128.0.0", 16, "10.128.77.8:0"),
         (IpVersion::V6, "fd00:1::", 64, "[fd00:1::77]:0"),
@@ -212,7 +212,7 @@ fn kernel_any_address_of_the_local_prefix_is_a_source() {
 
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
-fn kernel_a_link_that_went_down_carries_again_when_it_is_up() {
+fn kernel_a_link_that_went_down_carries_traffic_when_it_is_up_again() {
     for ip in [IpVersion::V4, IpVersion::V6] {
         let lab = build(row(ip, &["a", "b", "c"]));
         let (target, a) = (at(ip, 1, 2, 80), netns(&lab, "a"));
@@ -251,19 +251,19 @@ fn kernel_packets_of_an_impaired_link_pass_through_its_wire() {
 
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
-fn kernel_two_hundred_namespaces_stand_quickly() {
+fn kernel_two_hundred_namespaces_are_built_quickly() {
     let names: Vec<String> = (0..200).map(|n| format!("n{n}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let (lab, built, _) =
         Lab::build(&run_of(row(IpVersion::V4, &names)), LabScope::default()).unwrap();
     assert_eq!(lab.nodes().count(), 200);
-    // A tenth of this on a quiet machine; the bound is for one that is busy with something else.
+    // On a quiet machine it takes a tenth of this.
     assert!(built.took < 5_000_000_000, "{} ns", built.took);
 }
 
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
-fn kernel_the_host_is_as_it_was() {
+fn kernel_the_host_is_unchanged() {
     let host = || {
         let mut links = 0;
         Netlink::open(libc::NETLINK_ROUTE)

@@ -1,6 +1,6 @@
-//! Plans as snapshots, and labs on the real kernel.
+//! Snapshots of plans, and labs on the real kernel.
 //!
-//! Most labs here are this one:
+//! Most labs here look like this:
 //!
 //! ```text
 //! client eth0 ---- eth0 router eth1 ---- eth0 server
@@ -47,7 +47,7 @@ fn prefix(ip: IpVersion, address: IpAddr) -> Prefix {
     }
 }
 
-/// Nodes in a row, each linked with the next.
+/// Returns a topology of nodes in a row, each linked with the next.
 fn row(ip: IpVersion, names: &[&str]) -> Topology {
     let mut nodes: IndexMap<NodeName, NodeSpec> = names
         .iter()

@@ -1,4 +1,4 @@
-//! Plans are a function of the topology, and read well.
+//! The plans of topologies, as printed.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ fn the_plan_of_two_nodes() {
 }
 
 #[test]
-fn a_link_by_netem_has_it_at_both_ends_and_no_wire() {
+fn a_netem_link_has_netem_at_both_ends_and_no_wire() {
     let mut topology = row(IpVersion::V4, &["client", "server"]);
     let link = &mut topology.links[0];
     link.impairment.delay = Some(Duration::from_millis(20));
@@ -29,7 +29,7 @@ fn a_link_by_netem_has_it_at_both_ends_and_no_wire() {
     insta::assert_snapshot!(plan(&topology), @r"
     namespace client: IPv4
     namespace server: IPv4
-    link client eth0 -- server eth0, one segment a packet
+    link client eth0 -- server eth0, one segment per packet
     netem client eth0, delay 0.02s, loss 1%
     netem server eth0, delay 0.02s, loss 1%
     address client eth0: 10.0.0.1/24
@@ -48,10 +48,6 @@ fn the_plan_of_a_router_with_everything() {
             out: "eth1".into(),
             addresses: [address(IpVersion::V4, 1, 1), address(IpVersion::V4, 1, 2)],
             ports: Some([20000, 20099]),
-        },
-        NatSpec::Dnat {
-            port: 8080,
-            to: "10.0.1.2:80".parse().unwrap(),
         },
     ];
     let client = &mut topology.nodes["client"];
@@ -76,7 +72,7 @@ fn the_plan_of_a_router_with_everything() {
     address server eth0: 10.0.1.2/24
     route server: 10.0.0.0/24 via 10.0.1.1
     sysctl client: net.ipv4.tcp_tw_reuse = 1
-    rules nat: oifname eth1 masquerade; oifname eth1 snat to 10.0.1.1-10.0.1.2 ports 20000-20099; daddr { 10.0.0.2, 10.0.1.1 } tcp dport 8080 dnat to 10.0.1.2:80
+    rules nat: oifname eth1 masquerade; oifname eth1 snat to 10.0.1.1-10.0.1.2 ports 20000-20099
     conntrack nat: 1000 free entries
     limit client: nofile 1024
     ");
@@ -86,6 +82,10 @@ fn the_plan_of_a_router_with_everything() {
 fn the_plan_of_wires() {
     let mut topology = row(IpVersion::V6, &["a", "b", "c"]);
     topology.nodes["a"].emulate = vec![Emulation::TcpTwRecycle];
+    topology.nodes["b"].nat = vec![NatSpec::Dnat {
+        port: 8080,
+        to: "[fd00:0:0:1::2]:80".parse().unwrap(),
+    }];
     set(&mut topology, "a", "net.ipv4.tcp_tw_recycle", "1");
     topology.links[1].impairment = Impairment {
         delay: Some(Duration::from_millis(50)),
@@ -94,20 +94,21 @@ fn the_plan_of_wires() {
     };
     insta::assert_snapshot!(plan(&topology), @r"
     namespace a: IPv6
-    namespace b: IPv6, forwards
+    namespace b: IPv6, forwards, tracks connections
     namespace c: IPv6
     namespace (wire): IPv4
     link a eth0 -- (wire) w0a
     link b eth0 -- (wire) w0b
-    link b eth1 -- (wire) w1a, one segment a packet
-    link c eth0 -- (wire) w1b, one segment a packet
+    link b eth1 -- (wire) w1a, one segment per packet
+    link c eth0 -- (wire) w1b, one segment per packet
     address a eth0: fd00::1/64
     route a: fd00:0:0:1::/64 via fd00::2
     address b eth0: fd00::2/64
     address b eth1: fd00:0:0:1::1/64
     address c eth0: fd00:0:0:1::2/64
     route c: fd00::/64 via fd00:0:0:1::1
-    sysctl a: net.ipv4.tcp_tw_recycle = 1, emulated where this kernel lacks it
+    sysctl a: net.ipv4.tcp_tw_recycle = 1, emulated if this kernel lacks it
+    rules b: daddr { fd00::2, fd00:0:0:1::1 } tcp dport 8080 dnat to [fd00:0:0:1::2]:80
     sysctl c: net.ipv4.tcp_timestamps = 2
     wire w0a (a) -- w0b (b), may emulate net.ipv4.tcp_tw_recycle of a
     wire w1a (b) -- w1b (c), delay 0.05s, loss 1%
@@ -115,7 +116,7 @@ fn the_plan_of_wires() {
 }
 
 #[test]
-fn a_conntrack_room_without_nat_tracks_all_the_same() {
+fn a_conntrack_room_without_nat_turns_on_tracking() {
     let mut topology = row(IpVersion::V4, &["a", "b"]);
     topology.nodes["b"].conntrack_room = Some(5);
     let text = plan(&topology).to_string();
@@ -123,7 +124,7 @@ fn a_conntrack_room_without_nat_tracks_all_the_same() {
 }
 
 #[test]
-fn a_plan_survives_being_written_and_read() {
+fn a_plan_survives_serialization() {
     let topology = row(IpVersion::V4, &["a", "b", "c"]);
     let written = serde_json::to_string(&plan(&topology)).unwrap();
     let read: crate::lab::LabPlan = serde_json::from_str(&written).unwrap();

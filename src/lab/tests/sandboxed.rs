@@ -1,4 +1,4 @@
-//! Labs in a sandbox: rootless works the same, and nothing survives.
+//! Labs in a sandbox: rootless labs work the same way, and nothing survives.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
@@ -11,7 +11,7 @@ use super::*;
 use crate::scenario::topology::NatSpec;
 use crate::sys::sandbox::{self, SandboxInfo, SandboxOptions, SandboxProcess};
 
-/// Runs something inside a sandbox in a child and gives its answer.
+/// Runs a closure in a sandbox in a child process and returns its answer.
 fn inside(rootless: bool, work: impl FnOnce(SandboxInfo) -> String) -> String {
     let answer = sandbox::in_child(|| {
         let wanted = SandboxOptions {
@@ -33,7 +33,7 @@ fn nat() -> Topology {
     topology
 }
 
-/// Which address a server behind a masquerading router sees.
+/// Returns the client's address as a server behind a masquerading router sees it.
 fn seen_through_nat() -> String {
     let lab = match Lab::build(&run_of(nat()), LabScope::default()) {
         Ok((lab, _, _)) => lab,
@@ -69,7 +69,7 @@ fn kernel_a_lab_works_in_a_sandbox_as_root_and_rootless() {
 
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
-fn kernel_a_sandbox_sees_its_own_processes_alone() {
+fn kernel_a_sandbox_sees_only_its_own_processes() {
     let answer = inside(true, |inside| {
         let processes = std::fs::read_dir("/proc")
             .unwrap()
@@ -82,7 +82,7 @@ fn kernel_a_sandbox_sees_its_own_processes_alone() {
 
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
-fn kernel_what_daemonises_inside_ends_with_the_sandbox() {
+fn kernel_a_daemon_ends_with_its_sandbox() {
     let answer = inside(false, |_| {
         let mut daemon = Command::new("sh")
             .args([
@@ -102,7 +102,7 @@ fn kernel_what_daemonises_inside_ends_with_the_sandbox() {
     assert_eq!(holders(answer.parse().unwrap()), Vec::<u32>::new());
 }
 
-/// Which processes are in a network namespace.
+/// Returns the processes in a network namespace.
 fn holders(netns: u64) -> Vec<u32> {
     let name = format!("net:[{netns}]");
     std::fs::read_dir("/proc")
@@ -115,7 +115,7 @@ fn holders(netns: u64) -> Vec<u32> {
         .collect()
 }
 
-/// Returns the process number of a process's parent.
+/// Returns the parent of a process.
 fn parent_of(pid: u32) -> Option<u32> {
     let processes = crate::sys::holders::processes().unwrap();
     processes.get(&pid).map(|process| process.parent)

@@ -1,4 +1,4 @@
-//! Settings: the baseline is there, the scenario's are kept, and what cannot be had says why.
+//! Settings: the baseline, the scenario's values, and the reasons for those that cannot be applied.
 
 use std::collections::BTreeMap;
 
@@ -56,7 +56,7 @@ fn kernel_the_baseline_is_present_in_every_namespace() {
 
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
-fn kernel_what_the_scenario_sets_is_read_back_and_differs_from_the_baseline() {
+fn kernel_the_scenarios_settings_are_read_back_and_differ_from_the_baseline() {
     let mut topology = row(IpVersion::V4, &["a", "b"]);
     set(&mut topology, "a", "net.ipv4.tcp_tw_reuse", "1");
     set(
@@ -94,7 +94,7 @@ fn kernel_what_the_scenario_sets_is_read_back_and_differs_from_the_baseline() {
 
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
-fn kernel_a_refused_value_names_node_key_value_and_place() {
+fn kernel_a_refused_value_is_reported_with_node_key_value_and_place() {
     let error = refusal("net.ipv4.tcp_congestion_control", "nosuch");
     assert_eq!(
         error.to_string(),
@@ -108,8 +108,8 @@ fn kernel_a_refused_value_names_node_key_value_and_place() {
 
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
-fn kernel_a_clamped_value_says_what_was_kept() {
-    // Seconds become jiffies; what does not fit is cut off.
+fn kernel_a_clamped_value_is_reported_with_the_value_kept() {
+    // Seconds become jiffies; the second word is cut off.
     let error = refusal("net.ipv4.tcp_keepalive_time", "7200 5");
     assert_eq!(
         error.to_string(),
@@ -119,7 +119,7 @@ fn kernel_a_clamped_value_says_what_was_kept() {
 
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
-fn kernel_what_this_kernel_or_a_namespace_cannot_have_is_not_applicable() {
+fn kernel_settings_that_a_namespace_cannot_have_are_not_applicable() {
     let why = |key| match refusal(key, "1") {
         BuildError::NotApplicable(why) => why,
         other => panic!("{other:?}"),
@@ -173,7 +173,7 @@ fn kernel_what_this_kernel_or_a_namespace_cannot_have_is_not_applicable() {
     let gone = why("net.ipv4.tcp_tw_recycle").to_string();
     assert_eq!(
         gone,
-        "net.ipv4.tcp_tw_recycle (of `a`, 7:21) is gone since Linux 4.12"
+        "net.ipv4.tcp_tw_recycle (of `a`, 7:21) was removed in Linux 4.12"
     );
     let mut run = run_of(row(IpVersion::V4, &["a", "b"]));
     run.kernel_sysctls
@@ -187,7 +187,7 @@ fn kernel_what_this_kernel_or_a_namespace_cannot_have_is_not_applicable() {
 
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
-fn kernel_a_key_cannot_leave_the_tree_of_settings() {
+fn kernel_a_key_cannot_leave_the_sysctl_tree() {
     for key in ["net.ipv4/../../kernel.pid_max", "net..x", ""] {
         assert!(matches!(refusal(key, "1"), BuildError::Key { .. }), "{key}");
     }
@@ -195,7 +195,7 @@ fn kernel_a_key_cannot_leave_the_tree_of_settings() {
 
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
-fn kernel_what_is_emulated_is_left_to_the_wire_and_said() {
+fn kernel_an_emulated_setting_is_left_to_the_wire_and_recorded() {
     let mut topology = row(IpVersion::V4, &["a", "b"]);
     topology.nodes["b"].emulate = vec![Emulation::TcpTwRecycle];
     set(&mut topology, "b", "net.ipv4.tcp_tw_recycle", "1");
@@ -212,7 +212,7 @@ fn kernel_what_is_emulated_is_left_to_the_wire_and_said() {
 
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
-fn kernel_long_lists_are_kept_whole() {
+fn kernel_long_lists_are_kept_in_full() {
     let ports: Vec<String> = (0..600).map(|n| (20000 + 2 * n).to_string()).collect();
     let mut topology = row(IpVersion::V4, &["a", "b"]);
     set(
@@ -245,6 +245,6 @@ fn kernel_a_lab_in_its_own_namespace_has_socket_hashes_of_its_own() {
                 .collect::<Vec<_>>()
         })
         .unwrap();
-    // The setting is there since Linux 6.1; a shared hash reads as a negative number.
+    // The setting exists since Linux 6.1; a shared hash reads as a negative number.
     assert!(sizes.iter().all(|size| size == "4096"), "{sizes:?}");
 }

@@ -1,13 +1,13 @@
-//! What a wire did not deliver, counted and recorded to the sink.
+//! Counts the packets that a wire did not deliver as they came, and records the counts.
 
 use crate::names::{NodeName, SeriesName};
 use crate::record::{Event, Offset, Recorder, RunClock, SeriesId, SeriesKind};
 use crate::sys::packet::PacketSocket;
 use crate::units::Unit;
 
-/// The greatest lateness is no count.
+/// The greatest lateness so far, which is a gauge and not a count.
 const LATE: &str = "late";
-/// What is counted, in the order in which it is recorded.
+/// The names of the counters, in the order in which they are recorded.
 const KINDS: [&str; 7] = [
     "lost",
     "overrun",
@@ -18,22 +18,22 @@ const KINDS: [&str; 7] = [
     "dropped",
 ];
 
-/// Counts of packets, both directions together.
+/// Packet counts, both directions together.
 #[derive(Debug)]
 pub(super) struct WireCounters {
-    /// Taken by chance, as the scenario asks.
+    /// Dropped at random, as the scenario asks.
     pub(super) lost: u64,
-    /// Found the queue of the rate limit full, as the scenario asks.
+    /// Dropped because the queue of the rate limit was full, as the scenario asks.
     pub(super) overrun: u64,
-    /// Skipped the delay, as the scenario asks.
+    /// Sent without the delay, as the scenario asks.
     pub(super) reordered: u64,
     /// Sent twice, as the scenario asks.
     pub(super) duplicated: u64,
-    /// Swallowed because the cable is cut, as the scenario asks.
+    /// Discarded because the link is cut, as the scenario asks.
     pub(super) cut: u64,
-    /// How much later than it should have a packet left, nanoseconds: the greatest so far.
+    /// The greatest delay of a packet beyond its due time so far, nanoseconds.
     pub(super) late: u64,
-    /// Not carried although nothing in the scenario says so: a buffer of the kernel was full, an interface down.
+    /// Dropped although the scenario does not ask for it: a kernel buffer was full, or an interface was down.
     pub(super) dropped: u64,
     link: String,
     recorded: [u64; KINDS.len()],
@@ -48,7 +48,7 @@ struct Sink {
 }
 
 impl WireCounters {
-    /// For the wire between two nodes.
+    /// Creates the counters of the wire between two nodes.
     pub(super) fn new(first: &NodeName, second: &NodeName) -> Self {
         Self {
             lost: 0,
@@ -64,7 +64,7 @@ impl WireCounters {
         }
     }
 
-    /// Starts to record_changes: `wire.A-B.lost` and the others of [`KINDS`], from 0.
+    /// Starts recording: the series `wire.A-B.lost` and the others of [`KINDS`] begin at 0.
     pub(super) fn begin(&mut self, clock: RunClock, recorder: Recorder) {
         let series = KINDS.map(|what| {
             let name = SeriesName::new(format!("wire.{}.{what}", self.link));
@@ -86,14 +86,14 @@ impl WireCounters {
         });
     }
 
-    /// Adds what the kernel dropped in front of the sockets because the wire did not read fast enough.
+    /// Adds the packets that the kernel dropped at the sockets because the wire did not read fast enough.
     pub(super) fn count_unread(&mut self, sockets: &[PacketSocket; 2]) {
         for socket in sockets {
             self.dropped += socket.take_dropped().unwrap_or_default();
         }
     }
 
-    /// Tells what has changed since the last time.
+    /// Records the counts that have changed since the last call.
     pub(super) fn record_changes(&mut self) {
         let counts = [
             self.lost,

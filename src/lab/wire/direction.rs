@@ -1,4 +1,4 @@
-//! One direction of a link: its model, and the frames that are on their way.
+//! One direction of a link: its model, and the frames in flight.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -9,7 +9,6 @@ use super::segment::{Segment, is_upkeep};
 use crate::scenario::topology::Impairment;
 use crate::sys::packet::OFFLOAD_HEADER;
 
-/// A frame on its way.
 #[derive(Debug)]
 pub(super) struct InFlight {
     leaves: Duration,
@@ -21,12 +20,11 @@ pub(super) struct InFlight {
 #[derive(Debug)]
 pub(super) struct Direction {
     model: LinkModel,
-    /// In the order in which they leave.
+    /// Sorted by the time at which they leave.
     in_flight: VecDeque<InFlight>,
 }
 
 impl Direction {
-    /// With nothing on its way.
     pub(super) fn new(impairment: &Impairment, seed: u64, direction: u64) -> Self {
         Self {
             model: LinkModel::new(impairment.clone(), seed, direction),
@@ -34,12 +32,12 @@ impl Direction {
         }
     }
 
-    /// Whether a frame that comes now cannot leave at once.
+    /// Returns whether a frame that arrives now cannot leave at once.
     pub(super) fn holds_up(&self) -> bool {
         !self.model.is_clear() || !self.in_flight.is_empty()
     }
 
-    /// Takes a frame, which counts as come now.
+    /// Accepts a frame that arrives now.
     pub(super) fn admit(
         &mut self,
         frame: &[u8],
@@ -78,17 +76,17 @@ impl Direction {
         }
     }
 
-    /// When the next frame leaves.
+    /// Returns the time at which the next frame leaves.
     pub(super) fn next_due(&self) -> Option<Duration> {
         self.in_flight.front().map(|in_flight| in_flight.leaves)
     }
 
-    /// Every frame whose time has come, in order.
+    /// Removes the frames that are due and returns them in order.
     pub(super) fn take_due(&mut self, now: Duration, counters: &mut WireCounters) -> Vec<InFlight> {
         let due = self.in_flight.partition_point(|other| other.leaves <= now);
         if let Some(first) = self.in_flight.front().filter(|_| due > 0) {
             let late = crate::units::as_nanos(now - first.leaves);
-            // One event for each doubling, not for each packet.
+            // Recorded only when the lateness has doubled, not for each packet.
             if late / 2 >= counters.late {
                 counters.late = late;
             }
@@ -96,12 +94,12 @@ impl Direction {
         self.in_flight.drain(..due).collect()
     }
 
-    /// Changes what happens to frames that come from now on.
+    /// Changes the impairment of frames that arrive from now on.
     pub(super) fn set_impairment(&mut self, impairment: &Impairment) {
         self.model.set_impairment(impairment.clone());
     }
 
-    /// What is on its way is gone.
+    /// Discards the frames in flight.
     pub(super) fn clear(&mut self) {
         self.in_flight.clear();
     }

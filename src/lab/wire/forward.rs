@@ -1,6 +1,7 @@
-//! The thread of a wire: takes frames in at one end, lets them out at the other when their time has come.
+//! The thread of a wire: receives frames at one end and sends them at the other when they are due.
 //!
-//! What becomes of a frame is decided elsewhere: `faults` (single segments), `direction` (delay, loss, rate), `tw_recycle` and `host_clock` (emulation).
+//! Not here: decisions about frames. Those are made by `faults` (single segments), `direction` (delay, loss,
+//! rate), `tw_recycle` and `host_clock` (emulation).
 
 use std::io;
 use std::os::fd::AsFd;
@@ -25,27 +26,28 @@ use crate::scenario::topology::Impairment;
 use crate::sys::packet::{Frames, PacketSocket};
 use crate::sys::timer::Alarm;
 
-/// What the handle of a wire tells its thread.
+/// A command from the handle of a wire to its thread.
 #[derive(Debug)]
 pub(super) enum WireCommand {
-    /// The run begins.
+    /// Starts impairment, emulation and recording.
     Begin(RunClock, Recorder),
-    /// The impairment changes.
+    /// Changes the impairment.
     SetImpairment(Impairment),
-    /// From now on nothing passes.
+    /// Lets nothing pass from now on.
     Cut,
-    /// The end.
+    /// Stops the thread.
     Stop,
 }
 
-/// A send, and where to say that it is carried out: by being dropped.
+/// A command with a channel that is dropped when the command has been carried out.
 #[derive(Debug)]
 pub(super) struct WireRequest {
     pub(super) send: WireCommand,
     pub(super) done: Sender<()>,
 }
 
-/// Everything that the thread of a wire owns. What has a direction is numbered by the end that packets come in at.
+/// The state of a wire's thread. Arrays are indexed by the end at which packets arrive, unless their docs say
+/// otherwise.
 #[derive(Debug)]
 pub(super) struct WireForwarder {
     sockets: [PacketSocket; 2],
@@ -56,12 +58,12 @@ pub(super) struct WireForwarder {
     clocks: [Option<HostClock>; 2],
     frames: Frames,
     faults: Option<Faults>,
-    /// Whether the cable is cut.
+    /// Whether the link is cut.
     cut: bool,
-    /// What the times of packets count from.
+    /// The zero of all packet times.
     origin: Instant,
     alarm: Alarm,
-    /// What the alarm is set to.
+    /// The time that the alarm is set to.
     alarm_at: Option<Duration>,
     inbox: Receiver<WireRequest>,
     wakeup: Arc<EventFd>,
@@ -70,7 +72,7 @@ pub(super) struct WireForwarder {
 }
 
 impl WireForwarder {
-    /// A wire that has not begun.
+    /// Creates the state of a wire that has not begun.
     pub(super) fn new(
         sockets: [PacketSocket; 2],
         ends: [WireEnd; 2],
@@ -99,7 +101,7 @@ impl WireForwarder {
         })
     }
 
-    /// Works until it is told to stop.
+    /// Forwards frames until the handle stops it.
     pub(super) fn run(mut self) -> io::Result<()> {
         loop {
             let [readable, woken] = self.wait()?;
@@ -129,7 +131,7 @@ impl WireForwarder {
         }
     }
 
-    /// Sets the alarm to the next departure, or the next that a fault lets in.
+    /// Sets the alarm to the time of the next frame that leaves or that a fault releases.
     fn set_alarm(&mut self) -> io::Result<()> {
         let next = self.directions.iter().filter_map(Direction::next_due);
         let pending = self.faults.as_ref().and_then(Faults::next_due);
@@ -144,7 +146,8 @@ impl WireForwarder {
         Ok(())
     }
 
-    /// Waits for frames, the next departure or the wakeup. Gives which ends have frames, as bits, and whether the wakeup rang.
+    /// Waits for frames, the alarm or a request. Returns the ends that have frames, as bits, and whether
+    /// there is a request.
     fn wait(&self) -> io::Result<[u8; 2]> {
         let watch = |fd| PollFd::new(fd, PollFlags::POLLIN);
         let mut watched = [
@@ -161,7 +164,7 @@ impl WireForwarder {
         Ok([ready(0) | ready(1) << 1, ready(2)])
     }
 
-    /// Carries out what the handle told; false once it is to stop.
+    /// Carries out the requests of the handle; `false` if it asked to stop.
     fn handle_requests(&mut self) -> bool {
         let _rung_since = self.wakeup.read();
         while let Ok(WireRequest { send, done }) = self.inbox.try_recv() {
@@ -194,12 +197,13 @@ impl WireForwarder {
         true
     }
 
-    /// Takes in one batch at an end. What nothing holds up goes out of the other end at once, without a copy.
+    /// Receives one batch at an end. Frames that nothing delays leave at the other end at once, without a
+    /// copy.
     fn receive_from(&mut self, end: usize, now: Instant) {
         let out = 1 - end;
         let elapsed = now.saturating_duration_since(self.origin);
         if self.sockets[end].receive(&mut self.frames).is_err() {
-            // The interface went down, or a frame came whose offload state the kernel cannot put into words.
+            // The interface went down, or the kernel cannot express the offload state of a frame.
             self.counters.dropped += 1;
         }
         let follows = self.begun && self.recycles.iter().any(Option::is_some);
@@ -214,7 +218,7 @@ impl WireForwarder {
                 clock.received(frame);
             }
             let frame: &[u8] = frame;
-            // Neighbours still find the address, as they would find that of a router in front of a host that is gone.
+            // Neighbours can still resolve the address, as if a router stood in front of a vanished host.
             if self.cut && !is_upkeep(frame) {
                 self.counters.cut += 1;
                 continue;
@@ -241,7 +245,7 @@ impl WireForwarder {
         }
     }
 
-    /// Lets in what faults have pending until now, or make now.
+    /// Accepts the frames that faults have delayed until now, or create now.
     fn admit_due(&mut self, now: Instant) {
         let elapsed = now.saturating_duration_since(self.origin);
         let due = self.faults.as_mut().map(|faults| faults.due(elapsed));
@@ -260,7 +264,7 @@ impl WireForwarder {
         }
     }
 
-    /// Lets out what came in at an end and whose time has come.
+    /// Sends the frames that arrived at an end and are due.
     fn release(&mut self, end: usize, now: Instant) {
         let out = 1 - end;
         let elapsed = now.saturating_duration_since(self.origin);
@@ -279,7 +283,7 @@ impl WireForwarder {
     }
 }
 
-/// Whether the node at the far end lets a packet in.
+/// Returns whether the emulation of the node at the far end accepts a packet.
 fn is_admitted(recycle: &Option<TwRecycle>, segment: Option<&Segment>, now: Instant) -> bool {
     match (recycle, segment) {
         (Some(recycle), Some(segment)) => recycle.received(segment, now) == RecycleVerdict::Pass,

@@ -1,11 +1,12 @@
-//! A TCP timestamp clock for each host: the wire shifts the timestamps of what a node sends.
+//! TCP timestamp clocks of hosts: the wire shifts the timestamps of a node's segments.
 //!
-//! `tcp_tw_recycle` compares timestamps across a host's connections, which had a meaning while all of them came from one
-//! clock. Since 4.10 Linux adds a random offset for each pair of addresses, and since 7.0 (and stable kernels of 2026,
-//! 6.12 and 6.18 among them) for each connection (`secure_tcp_ts_off`, `net/core/secure_seq.c`): there a single host
-//! already looks like many. `net.ipv4.tcp_timestamps` 2 takes the offset away but leaves every namespace of a machine with
-//! the same clock. So the wire sets the clocks of hosts apart: it adds a host's shift to each TSval that the host
-//! sends, and takes it off each TSecr on its way back.
+//! `tcp_tw_recycle` compares the timestamps of all of a host's connections. This made sense while all of them
+//! came from one clock. Linux 4.10 added a random offset for each pair of addresses, and 7.0 (as well as
+//! stable kernels of 2026, 6.12 and 6.18 among them) one for each connection (`secure_tcp_ts_off`,
+//! `net/core/secure_seq.c`), so that a single host already looks like many. Setting `net.ipv4.tcp_timestamps`
+//! to 2 removes the offset, but then all namespaces of a machine have the same clock. The wire therefore
+//! gives each host a clock of its own: it adds the host's shift to the TSval of each segment that the host
+//! sends, and subtracts it from the TSecr of each segment that it receives.
 
 use super::rewrite::replace;
 use super::segment::Segment;
@@ -13,8 +14,8 @@ use crate::names::NodeName;
 use crate::random::SplitMix64;
 use crate::scenario::topology::NodeSpec;
 
-/// Ticks of the timestamp clock a second (`TCP_TS_HZ`, Linux 4.13 and later, `include/net/tcp.h`).
-const TICKS_A_SECOND: i64 = 1_000;
+/// Ticks per second of the timestamp clock (`TCP_TS_HZ`, Linux 4.13 and later, `include/net/tcp.h`).
+const TICKS_PER_SECOND: i64 = 1_000;
 
 /// The timestamp clock of one host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,15 +25,16 @@ pub struct HostClock {
 }
 
 impl HostClock {
-    /// A node's clock: shifted as its scenario says, else by a time that follows from the seed and its name.
+    /// Returns a node's clock. The shift is that of the scenario, or is derived from the seed and the node's
+    /// name.
     pub fn of(name: &NodeName, spec: &NodeSpec, seed: u64) -> Self {
         if spec.clock_shift != 0 {
-            let ticks = spec.clock_shift.wrapping_mul(TICKS_A_SECOND);
+            let ticks = spec.clock_shift.wrapping_mul(TICKS_PER_SECOND);
             return Self {
                 shift: ticks as u32,
             };
         }
-        // FNV-1a, 64 bits (draft-eastlake-fnv): a number for a name, the same everywhere.
+        // FNV-1a, 64 bits (draft-eastlake-fnv): a hash that is the same everywhere.
         let number = name
             .as_str()
             .bytes()
@@ -45,7 +47,7 @@ impl HostClock {
         }
     }
 
-    /// Changes a frame that the node has sent.
+    /// Shifts the timestamps of a frame that the node has sent.
     pub(super) fn sent(&self, frame: &mut [u8]) {
         if let Some((segment, places)) = Segment::located(frame)
             && let (Some(timestamps), Some(place)) = (segment.timestamps, places.timestamps)
@@ -55,7 +57,8 @@ impl HostClock {
         }
     }
 
-    /// Changes a frame that is about to reach the node. A TSecr counts only where ACK is set (RFC 7323, section 3.2).
+    /// Shifts back the echo in a frame that the node will receive. TSecr is valid only with ACK (RFC 7323,
+    /// section 3.2).
     pub(super) fn received(&self, frame: &mut [u8]) {
         if let Some((segment, places)) = Segment::located(frame)
             && let (Some(timestamps), Some(place)) = (segment.timestamps, places.timestamps)
@@ -78,7 +81,7 @@ mod tests {
     const FROM: [u8; 4] = [10, 0, 0, 1];
     const TO: [u8; 4] = [10, 0, 0, 2];
 
-    /// A segment whose timestamps start at an odd or even place.
+    /// Builds a segment whose timestamps start at an odd or even offset.
     fn frame(timestamps: Timestamps, odd: bool, ack: bool) -> Vec<u8> {
         let timestamps = TcpOptionElement::Timestamp(timestamps.value, timestamps.echo);
         let noop = TcpOptionElement::Noop;
@@ -127,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_checksum_that_the_kernel_will_fill_in_is_left_alone() {
+    fn a_checksum_that_the_kernel_will_fill_in_is_unchanged() {
         let mut frame = frame(Timestamps { value: 1, echo: 2 }, false, true);
         frame[0] = 1;
         let before = frame.clone();
@@ -147,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn frames_without_timestamps_are_left_alone() {
+    fn frames_without_timestamps_are_unchanged() {
         for mut frame in [Vec::new(), vec![0; 60]] {
             let before = frame.clone();
             HostClock { shift: 3 }.sent(&mut frame);

@@ -1,4 +1,5 @@
-//! One direction of a link as arithmetic: what becomes of a packet that arrives, and when it leaves. No packets, no clock.
+//! The arithmetic of one direction of a link: whether and when a packet leaves. No packets and no clock are
+//! involved.
 
 use std::time::Duration;
 
@@ -6,29 +7,30 @@ use crate::random::SplitMix64;
 use crate::scenario::topology::Impairment;
 use crate::units::ByteCount;
 
-/// What may wait in front of a rate limit where the scenario does not say: 1,000 frames (`DEFAULT_TX_QUEUE_LEN`, Linux
-/// `include/net/pkt_sched.h`) of 1,514 bytes.
+/// Bytes that may wait for the transmitter if the scenario sets no limit: 1,000 frames
+/// (`DEFAULT_TX_QUEUE_LEN`, Linux `include/net/pkt_sched.h`) of 1,514 bytes.
 const DEFAULT_QUEUE: ByteCount = ByteCount(1_000 * 1_514);
 
-/// What becomes of a packet.
+/// The result of passing a packet to the model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum PacketOutcome {
     /// It leaves at this time, never before one that arrived earlier.
     Leaves(Duration),
-    /// It skips the delay, so that it leaves before some that arrived earlier.
+    /// It skips the delay and leaves before some packets that arrived earlier.
     Overtakes(Duration),
-    /// Chance took it.
+    /// It was dropped at random.
     Lost,
-    /// The queue in front of the rate limit was full.
+    /// The queue of the rate limit was full.
     Overrun,
 }
 
-/// One direction of a link.
+/// A model of one direction of a link.
 ///
-/// In this order: chance takes the packet, unless it is the link's own upkeep (when that comes follows the machine, so that
-/// if it drew from the chance of others, no loss could be repeated); else it queues for the transmitter, which sends one packet at a time at the
-/// link's rate; then it travels for the delay, give or take the jitter. Jitter never reorders: a packet leaves at the
-/// earliest with the one before it. Only what chance has skip the delay overtakes others. All times are of one clock, whichever.
+/// A packet is first subject to random loss, except for upkeep packets: their number depends on the machine,
+/// so if they used up random numbers, losses would not be repeatable. It then queues for the transmitter,
+/// which sends one packet at a time at the link's rate. Finally it travels for the delay, plus or minus the
+/// jitter. Jitter never reorders: a packet leaves no earlier than the one before it. Only packets that
+/// randomly skip the delay overtake others. All times are of one clock, no matter which.
 #[derive(Debug)]
 pub(super) struct LinkModel {
     impairment: Impairment,
@@ -36,14 +38,14 @@ pub(super) struct LinkModel {
     jitter: SplitMix64,
     reorder: SplitMix64,
     duplicate: SplitMix64,
-    /// When the transmitter will have sent everything that it was given.
+    /// The time at which the transmitter will have sent everything it has accepted.
     sent_by: Duration,
-    /// When the last packet leaves.
+    /// The time at which the last packet leaves.
     last_leaves: Duration,
 }
 
 impl LinkModel {
-    /// A model whose chance is that of the seed and the direction.
+    /// Creates a model whose random numbers depend on the seed and the direction.
     pub(super) fn new(impairment: Impairment, seed: u64, direction: u64) -> Self {
         Self {
             impairment,
@@ -56,17 +58,18 @@ impl LinkModel {
         }
     }
 
-    /// Whether packets pass as they come, once none that was given earlier is still on its way.
+    /// Returns whether new packets pass unchanged, once the earlier ones have left.
     pub(super) fn is_clear(&self) -> bool {
         self.impairment == Impairment::default()
     }
 
-    /// Changes what happens to packets that arrive from now on. Those on their way keep their time.
+    /// Changes the impairment of packets that arrive from now on. Those in flight keep their times.
     pub(super) fn set_impairment(&mut self, impairment: Impairment) {
         self.impairment = impairment;
     }
 
-    /// Takes a packet of this many bytes, its Ethernet header included. `is_upkeep` is asked where it matters.
+    /// Passes a packet to the model; `bytes` includes its Ethernet header. `is_upkeep` is called only if it
+    /// matters.
     pub(super) fn take(
         &mut self,
         bytes: usize,
@@ -92,26 +95,27 @@ impl LinkModel {
         PacketOutcome::Leaves(self.last_leaves)
     }
 
-    /// Whether a packet that was not lost arrives twice.
+    /// Returns whether a packet that was not lost arrives twice.
     pub(super) fn repeats(&mut self, is_upkeep: impl Fn() -> bool) -> bool {
         self.impairment.duplicate.is_some_and(|duplicate| {
             !is_upkeep() && self.duplicate.fraction() < duplicate.as_fraction()
         })
     }
 
-    /// When the last bit of the packet will have been sent; `None` where the queue has no room for it.
+    /// Returns the time at which the packet's last bit is sent; `None` if the queue has no room for the
+    /// packet.
     fn transmit(&mut self, bytes: usize, now: Duration) -> Option<Duration> {
         let Some(rate) = self.impairment.rate else {
             return Some(now);
         };
-        let bytes_a_second = rate.as_per_second() / 8.0;
-        let waiting = self.sent_by.saturating_sub(now).as_secs_f64() * bytes_a_second;
+        let bytes_per_second = rate.as_per_second() / 8.0;
+        let waiting = self.sent_by.saturating_sub(now).as_secs_f64() * bytes_per_second;
         let queue = self.impairment.queue.unwrap_or(DEFAULT_QUEUE).0 as f64;
-        // A transmitter at rest takes a packet of any length: it does not wait.
+        // An idle transmitter accepts a packet of any length, since it does not have to wait.
         if waiting > 0.0 && waiting + bytes as f64 > queue {
             return None;
         }
-        let takes = Duration::try_from_secs_f64(bytes as f64 / bytes_a_second);
+        let takes = Duration::try_from_secs_f64(bytes as f64 / bytes_per_second);
         self.sent_by = self
             .sent_by
             .max(now)
@@ -143,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn delay_shifts_and_nothing_else() {
+    fn a_delay_shifts_packets_and_does_nothing_else() {
         let impairment = Impairment {
             delay: Some(ms(20)),
             ..Impairment::default()
@@ -160,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn the_rate_spaces_packets_and_a_full_queue_drops_the_newest() {
+    fn a_rate_spaces_packets_and_a_full_queue_drops_the_newest() {
         let impairment = Impairment {
             rate: Rate::per_second(8_000_000.0),
             queue: Some(ByteCount(3_000)),
@@ -192,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn loss_is_the_share_asked_for_and_the_same_for_the_same_seed() {
+    fn the_requested_share_is_lost_and_the_same_packets_for_the_same_seed() {
         let run = |seed, direction| {
             let impairment = Impairment {
                 loss: Percent::from_fraction(0.02),
@@ -212,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn upkeep_is_never_lost_and_changes_nothing_for_others() {
+    fn upkeep_is_never_lost_and_does_not_affect_other_packets() {
         let impairment = Impairment {
             loss: Percent::from_fraction(0.5),
             ..Impairment::default()
@@ -230,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn the_share_asked_for_skips_the_delay_or_comes_twice_and_the_same_for_the_same_seed() {
+    fn the_requested_share_skips_the_delay_or_comes_twice_and_the_same_for_the_same_seed() {
         let run = |seed, reorder: f64, duplicate: f64| {
             let impairment = Impairment {
                 delay: Some(ms(20)),

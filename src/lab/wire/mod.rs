@@ -1,11 +1,13 @@
-//! The userspace wire: a link whose packets pass through a thread of ours.
+//! The userspace wire: a link whose packets pass through a thread of this process.
 //!
-//! Two veth pairs end in a namespace that holds nothing else; a wire joins them there, frame by frame. On its way a packet
-//! meets the faults of single segments (`faults`), then delay, loss and rate (`line`), and at the end of a node that emulates a kernel feature, its stand-in
-//! (`tw_recycle`; `host_clock` for what that needs of its peers). Without any of these a wire is transparent: order, contents and offload state are kept, for every
-//! protocol. Here are its life and its handle; `forward` moves the frames.
+//! Two veth pairs end in a namespace that holds nothing else, and a wire connects them there, frame by frame.
+//! A packet first meets the faults of single segments (`faults`), then delay, loss and rate (`link_model`).
+//! At a node that emulates a kernel feature it then meets the emulation (`tw_recycle`; `host_clock` provides
+//! what that needs of the node's peers). Without any of these a wire is transparent: it keeps the order,
+//! contents and offload state of packets of every protocol. This file holds the handle of a wire; `forward`
+//! moves the frames.
 //!
-//! The namespace's own IP must be silent: no addresses, IPv6 off.
+//! The namespace must not send packets of its own: it has no addresses, and IPv6 is off.
 
 mod counters;
 mod direction;
@@ -41,63 +43,57 @@ use crate::sys::netlink::NetlinkError;
 use crate::sys::packet::PacketSocket;
 use forward::{WireCommand, WireForwarder, WireRequest};
 
-/// Why a wire could not be laid, or broke.
+/// An error of starting or running a wire.
 #[derive(Debug, Error)]
+#[expect(missing_docs, reason = "the names say it")]
 pub enum WireError {
     /// The namespace of the wire cannot be entered.
-    #[error("enter the namespace of the wire")]
+    #[error("cannot enter the namespace of the wire")]
     Enter(#[source] io::Error),
-    /// An end of the wire has no interface to work on.
-    #[error("open a packet socket on `{interface}`, which leads to `{node}`{}", takes(.source))]
+    /// A packet socket cannot be opened on one end's interface.
+    #[error("cannot open a packet socket on `{interface}`, which leads to `{node}`{}", hint(.source))]
     Open {
-        /// The interface.
         interface: IfName,
-        /// The node that it leads to.
         node: NodeName,
-        /// Why.
         #[source]
         source: io::Error,
     },
     /// A thread or one of its descriptors cannot be created.
-    #[error("start the thread of the wire")]
+    #[error("cannot start the thread of the wire")]
     Start(#[source] io::Error),
-    /// The sockets of an emulating node cannot be reached.
-    #[error("look into the sockets of `{node}`, which emulates net.ipv4.tcp_tw_recycle")]
+    /// The sockets of an emulating node cannot be accessed.
+    #[error("cannot access the sockets of `{node}`, which emulates net.ipv4.tcp_tw_recycle")]
     Sockets {
-        /// The node.
         node: NodeName,
-        /// Why.
         #[source]
         source: NetlinkError,
     },
-    /// TIME_WAIT cannot be ended before its time, which the emulation takes.
-    #[error("end TIME_WAIT sockets of `{node}` early, as net.ipv4.tcp_tw_recycle did")]
+    /// TIME_WAIT sockets cannot be ended early, as the emulation requires.
+    #[error("cannot end TIME_WAIT sockets of `{node}` early, as net.ipv4.tcp_tw_recycle did")]
     NoEarlyEnd {
-        /// The node.
         node: NodeName,
-        /// The kernel's refusal.
         #[source]
         source: NetlinkError,
     },
-    /// The wire stopped working before it was stopped.
-    #[error("keep the wire working")]
+    /// The wire failed while it was running.
+    #[error("the wire failed while it was running")]
     Broke(#[source] io::Error),
 }
 
 /// One end of a wire.
 #[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "the names say it")]
 pub struct WireEnd {
     /// The interface in the namespace of the wire.
     pub interface: IfName,
-    /// The node that it leads to.
     pub node: NodeName,
     /// That node's emulation, shared by all of its wires.
     pub recycle: Option<TwRecycle>,
-    /// That node's timestamp clock, where it has one of its own (`Topology::has_own_clock`).
+    /// That node's timestamp clock, if it has one of its own (`Topology::has_own_clock`).
     pub clock: Option<HostClock>,
 }
 
-/// A wire at work. It stops when it is dropped.
+/// A running wire. It stops when it is dropped.
 #[derive(Debug)]
 pub struct Wire {
     requests: Sender<WireRequest>,
@@ -106,11 +102,11 @@ pub struct Wire {
 }
 
 impl Wire {
-    /// Joins two interfaces of a namespace, both up. Packets pass from the return of this on, untouched until
-    /// [`Self::begin`]. Chance is that of the seed: give each wire one of its own.
+    /// Connects two interfaces of a namespace, both up. Packets pass unchanged until [`Self::begin`]. Each
+    /// wire should get a seed of its own, from which its random numbers are derived.
     ///
     /// # Errors
-    /// Where an interface is missing, or the privilege for packet sockets (CAP_NET_RAW).
+    /// An interface does not exist, or the privilege for packet sockets (CAP_NET_RAW) is missing.
     pub fn start(
         netns: &NetNs,
         ends: [WireEnd; 2],
@@ -143,25 +139,26 @@ impl Wire {
         })
     }
 
-    /// From the return of this on the impairment and the emulation apply, and what they do is recorded.
+    /// Makes the impairment and the emulation apply from now on, and records what they do.
     pub fn begin(&self, clock: RunClock, recorder: &Recorder) {
         self.send(WireCommand::Begin(clock, recorder.clone()));
     }
 
-    /// Changes what happens to packets that arrive from the return of this on; those on their way keep their time.
+    /// Changes the impairment of packets that arrive from now on; those in flight keep their times.
     pub fn set_impairment(&self, impairment: Impairment) {
         self.send(WireCommand::SetImpairment(impairment));
     }
 
-    /// Nothing passes any more, either way, and neither end is told: as where a cable is cut beyond a switch.
+    /// Discards all packets from now on, in both directions. The ends are not notified, as if a cable were
+    /// cut beyond a switch.
     pub fn cut(&self) {
         self.send(WireCommand::Cut);
     }
 
-    /// Stops it. Packets on their way are gone.
+    /// Stops the wire. Packets in flight are lost.
     ///
     /// # Errors
-    /// Where it had stopped working by itself.
+    /// The wire had failed before.
     pub fn stop(mut self) -> Result<(), WireError> {
         self.join().map_err(WireError::Broke)
     }
@@ -176,11 +173,12 @@ impl Wire {
             .unwrap_or_else(|_| Err(io::Error::other("the thread of a wire panicked")))
     }
 
-    /// Has something done, and waits until it is. A wire that broke says so when it is stopped.
+    /// Sends a command and waits until it has been carried out. If the wire has failed, [`Self::stop`]
+    /// returns the error.
     fn send(&self, send: WireCommand) {
         let (done, wait) = mpsc::channel();
         let _broken = self.requests.send(WireRequest { send, done });
-        // The wakeup can only refuse where it has been rung 2^64 - 2 times in vain.
+        // Writing could fail only after 2^64 - 2 writes that nobody has read.
         let _rung = self.wakeup.write(1);
         let _done = wait.recv();
     }
@@ -192,9 +190,9 @@ impl Drop for Wire {
     }
 }
 
-fn takes(error: &io::Error) -> &'static str {
+fn hint(error: &io::Error) -> &'static str {
     match error.kind() {
-        io::ErrorKind::PermissionDenied => "; it takes CAP_NET_RAW",
+        io::ErrorKind::PermissionDenied => "; this needs CAP_NET_RAW",
         _ => "",
     }
 }

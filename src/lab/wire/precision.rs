@@ -1,5 +1,5 @@
-//! How good a wire is on this machine, now: what it adds to a packet's way, and how much it carries. Measured through the wire
-//! itself, between its nodes, before the run begins.
+//! Measures the precision of a wire on this machine: the delay that it adds, and the rate that it carries.
+//! The measurement passes through the wire itself, between its nodes, before the run begins.
 
 use std::io;
 use std::os::fd::AsFd;
@@ -13,35 +13,33 @@ use crate::sys::NetNs;
 use crate::sys::packet::{Frames, OFFLOAD_HEADER, PacketSocket};
 use crate::units::as_nanos;
 
-/// Packets that are timed one by one: enough for a median, in a millisecond or two.
+/// Packets that are timed one by one: enough for a median, and done in a millisecond or two.
 const SINGLE_PACKETS: usize = 20;
-/// Packets that are sent at once: more than one batch of the wire, less than a socket's buffer.
+/// Packets that are sent together: more than one batch of the wire, less than a socket's buffer.
 const BURST_PACKETS: usize = 256;
-/// How often that is done; the best counts, since a busy machine only ever makes it worse.
+/// Repetitions of the burst. The best one counts, because a busy machine can only make it worse.
 const BURSTS: usize = 3;
 /// Bytes of an Ethernet header, and the usual MTU.
 const ETHERNET: usize = 14;
 const MTU: u32 = 1_500;
-/// A station that nobody is (locally administered), so that only packet sockets see what is for it.
+/// A locally administered address that no station has, so that only packet sockets see these frames.
 const UNUSED_STATION: [u8; 6] = [0x02, 0xff, 0xff, 0xff, 0xff, 0xff];
-/// A protocol for experiments, which no kernel handles (IEEE 802, Local Experimental EtherType 1).
+/// An EtherType for experiments, which no kernel handles (IEEE 802, Local Experimental EtherType 1).
 const EXPERIMENT: [u8; 2] = [0x88, 0xb5];
-/// What comes later is lost. A busy machine keeps a thread waiting for some milliseconds.
+/// Packets that take longer count as lost. On a busy machine a thread may have to wait for some milliseconds.
 const TIMEOUT: Duration = Duration::from_millis(200);
 
-/// A node's end of the link that is measured.
+/// One node's end of the measured link.
 #[derive(Debug)]
 pub(in crate::lab) struct WireProbe {
-    /// The node.
     pub(in crate::lab) netns: NetNs,
-    /// Its interface.
     pub(in crate::lab) interface: IfName,
 }
 
-/// Measures a wire that has not begun, and so adds nothing on purpose.
+/// Measures a wire that has not begun, so that it adds no delay on purpose.
 ///
 /// # Errors
-/// Where the nodes have no packet sockets, or a packet did not arrive in time.
+/// A packet socket cannot be opened on a node, or a packet did not arrive in time.
 pub(in crate::lab) fn measure(ends: [WireProbe; 2], mtu: Option<u32>) -> io::Result<WirePrecision> {
     let [from, to] = ends;
     let mtu = mtu.map_or(MTU, |mtu| mtu.min(MTU));
@@ -77,7 +75,7 @@ fn open(probe: &WireProbe) -> io::Result<PacketSocket> {
         .run(move || PacketSocket::open(interface.as_str()))?
 }
 
-/// Sends packets from one end; gives how long it took until the last was at the other.
+/// Sends packets from one end and returns how long it took until the last one arrived.
 fn time_packets(
     [from, to]: [&PacketSocket; 2],
     count: usize,
@@ -103,7 +101,7 @@ fn time_packets(
             return Err(io::ErrorKind::TimedOut.into());
         }
         let left = PollTimeout::try_from(left).unwrap_or(PollTimeout::ZERO);
-        // Interrupted: it looks again.
+        // After an interruption, the loop checks again.
         let _woken = poll(&mut [PollFd::new(to.as_fd(), PollFlags::POLLIN)], left);
     }
 }

@@ -1,12 +1,12 @@
-//! Changes numbers inside a segment and keeps its checksum right.
+//! Changes numbers in a segment and updates its checksum.
 
 use crate::sys::packet::needs_checksum;
 
-/// Where the TCP checksum is, in bytes from the start of the header (RFC 9293, section 3.1).
+/// Offset of the TCP checksum from the start of the header, bytes (RFC 9293, section 3.1).
 const CHECKSUM: usize = 16;
 
-/// Replaces the 32 bits at `place` of a frame whose TCP header begins at `tcp`, and keeps the segment's checksum right
-/// (RFC 1624), unless the kernel is still to fill it in.
+/// Replaces the 32 bits at `place` of a frame whose TCP header begins at `tcp`, and updates the segment's
+/// checksum (RFC 1624), unless the kernel has yet to fill it in.
 pub(super) fn replace(frame: &mut [u8], tcp: usize, place: usize, value: u32) {
     let still_to_fill_in = needs_checksum(frame);
     let [Some(old), Some(sum)] = [
@@ -17,7 +17,8 @@ pub(super) fn replace(frame: &mut [u8], tcp: usize, place: usize, value: u32) {
     };
     let mut total = u32::from(!u16::from_be_bytes([sum[0], sum[1]]));
     for (index, (new, old)) in value.to_be_bytes().into_iter().zip(old).enumerate() {
-        // The first byte of each pair counts 256 times; pairs count from the start of the header.
+        // The first byte of each pair has 256 times the weight; pairs are counted from the start of the
+        // header.
         let weight = if (place + index - tcp).is_multiple_of(2) {
             256
         } else {

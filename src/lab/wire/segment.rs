@@ -6,8 +6,8 @@ use crate::sys::packet::OFFLOAD_HEADER;
 use crate::tcp::segment::SegmentOffsets;
 pub use crate::tcp::{Segment, Timestamps};
 
-/// Returns whether a frame only keeps the link itself working: ARP; IPv6 neighbour discovery (RFC 4861, ICMPv6 types 133 to 137)
-/// and multicast listener reports (RFC 2710 and 3810, types 130 to 132 and 143).
+/// Returns whether a frame only keeps the link working: ARP, IPv6 neighbour discovery (RFC 4861, ICMPv6 types
+/// 133 to 137) or multicast listener reports (RFC 2710 and 3810, types 130 to 132 and 143).
 pub(super) fn is_upkeep(frame: &[u8]) -> bool {
     let ethernet = frame.get(OFFLOAD_HEADER..).unwrap_or_default();
     LaxSlicedPacket::from_ethernet(ethernet).is_ok_and(|packet| {
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn a_links_upkeep_is_told_from_what_it_carries() {
+    fn the_upkeep_of_a_link_is_distinguished_from_its_payload() {
         let ping = |kind: u8| {
             frame(|frame| {
                 PacketBuilder::ethernet2([1; 6], [2; 6])
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_whole_segment_is_none() {
+    fn an_incomplete_or_other_packet_is_not_a_segment() {
         let udp = frame(|frame| {
             PacketBuilder::ethernet2([1; 6], [2; 6])
                 .ipv4([10, 0, 0, 1], [10, 0, 0, 2], 64)

@@ -1,4 +1,4 @@
-//! The wire between real namespaces.
+//! Wires between real namespaces.
 //!
 //!     a 10.0.0.1 eth0 ---- wa [wire] wb ---- eth0 10.0.0.2 b
 
@@ -27,7 +27,7 @@ fn namespace() -> NetNs {
     NetNs::create().expect("creating a network namespace takes CAP_SYS_ADMIN")
 }
 
-/// Runs a script of commands inside.
+/// Runs a shell script in a namespace.
 fn shell(netns: &NetNs, script: &str) {
     let script = script.to_owned();
     let status = netns
@@ -44,7 +44,7 @@ fn path_of(netns: &NetNs) -> String {
     )
 }
 
-/// Lays an interface of `node` into the namespace of the wire, where it is called `end`.
+/// Creates a veth pair between the wire's namespace, where it is called `end`, and the namespace of `node`.
 fn add_veth(wires: &NetNs, end: &str, node: &NetNs, interface: &str) {
     let script = format!(
         "ip link add {end} type veth peer name {interface} netns {}; ip link set {end} up",
@@ -73,7 +73,7 @@ fn end(interface: &str, node: &str) -> WireEnd {
     }
 }
 
-/// Where a record is gathered.
+/// A buffer that collects a record.
 #[derive(Clone, Default)]
 struct RecordBuffer(Arc<Mutex<Vec<u8>>>);
 
@@ -104,7 +104,7 @@ fn last(timeline: &Timeline, series: &str) -> i64 {
     timeline.series(series).unwrap().last().unwrap()
 }
 
-/// Two nodes and a wire between them.
+/// Two nodes and the wire between them.
 struct WiredPair {
     a: NetNs,
     b: NetNs,
@@ -139,7 +139,7 @@ impl WiredPair {
         .unwrap();
         let output = RecordBuffer::default();
         let (recorder, closed) = Recorder::start(output.clone()).unwrap();
-        // Neighbours find each other before anything can be lost.
+        // Neighbours resolve each other before anything can be lost.
         assert!(round_trip(&a, &b, 1)[0] < Duration::from_secs(5));
         Self {
             a,
@@ -163,9 +163,9 @@ impl WiredPair {
     }
 }
 
-/// Round trips of small datagrams, one after the other.
+/// Measures round trips of small datagrams, one after the other.
 fn round_trip(a: &NetNs, b: &NetNs, count: usize) -> Vec<Duration> {
-    // The port of an earlier call may still be taken: by a process that another test is about to start.
+    // The port of an earlier call may still be in use by a process that another test is about to start.
     let server = b.run(|| UdpSocket::bind("10.0.0.2:0")).unwrap().unwrap();
     let client = a.run(|| UdpSocket::bind("10.0.0.1:0")).unwrap().unwrap();
     client
@@ -197,10 +197,10 @@ fn round_trip(a: &NetNs, b: &NetNs, count: usize) -> Vec<Duration> {
     trips
 }
 
-/// Sends MiBs from `a` to `b` over TCP, checks every byte, and says how long it took.
+/// Sends MiBs from `a` to `b` over TCP, checks every byte, and returns how long it took.
 fn transfer(a: &NetNs, b: &NetNs, server: &'static str, blocks: usize) -> Duration {
     const BLOCK: usize = 1 << 20;
-    // 251 is prime to the length of a block: each position of the stream differs from those around it.
+    // 251 is coprime to the length of a block, so each position of the stream differs from those around it.
     let pattern: Arc<Vec<u8>> = Arc::new((0..BLOCK + 251).map(|at| (at % 251) as u8).collect());
     let block = |index: usize| index * BLOCK % 251..index * BLOCK % 251 + BLOCK;
     let listener = b.run(move || TcpListener::bind(server)).unwrap().unwrap();
@@ -229,7 +229,7 @@ fn transfer(a: &NetNs, b: &NetNs, server: &'static str, blocks: usize) -> Durati
 
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
-fn kernel_a_transfer_passes_intact_over_both_protocols_in_large_segments() {
+fn kernel_a_transfer_passes_intact_over_ipv4_and_ipv6_in_large_segments() {
     let link = WiredPair::new(&Impairment::default(), 1);
     let watcher = link.b.run(|| PacketSocket::open("eth0")).unwrap().unwrap();
     link.begin();
@@ -252,7 +252,7 @@ fn kernel_a_transfer_passes_intact_over_both_protocols_in_large_segments() {
 
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
-fn kernel_delay_is_applied_to_each_way() {
+fn kernel_delay_is_applied_in_each_direction() {
     let impairment = Impairment {
         delay: Some(ms(10)),
         ..Impairment::default()
@@ -266,7 +266,8 @@ fn kernel_delay_is_applied_to_each_way() {
     let before = sorted()[25];
     assert!(before < ms(5), "it has not begun: {before:?}");
     link.begin();
-    // What else runs on the machine only adds: the quickest tells what the wire does. None may be too early.
+    // Other load on the machine only adds delay: the quickest trip shows what the wire does, and none may be
+    // too quick.
     let trips: Vec<Duration> = (0..5).flat_map(|_| sorted()).collect();
     let quickest = *trips.iter().min().unwrap();
     assert!(quickest >= ms(20), "{quickest:?}");
@@ -280,7 +281,7 @@ fn kernel_delay_is_applied_to_each_way() {
     link.finish();
 }
 
-/// Which of numbered datagrams arrive.
+/// Sends numbered datagrams and returns the numbers of those that arrive.
 fn arrivals(seed: u64, count: u32) -> (Vec<u32>, Timeline) {
     let impairment = Impairment {
         loss: Percent::from_fraction(0.05),
@@ -332,7 +333,7 @@ fn arrivals(seed: u64, count: u32) -> (Vec<u32>, Timeline) {
 
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
-fn kernel_loss_is_the_share_asked_for_and_the_same_packets_again_for_the_same_seed() {
+fn kernel_the_requested_share_is_lost_and_the_same_packets_for_the_same_seed() {
     let (first, timeline) = arrivals(42, 4_000);
     assert_eq!(last(&timeline, "wire.a-b.dropped"), 0);
     let lost = 4_000 - first.len();
@@ -344,7 +345,7 @@ fn kernel_loss_is_the_share_asked_for_and_the_same_packets_again_for_the_same_se
 
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
-fn kernel_a_missing_interface_is_an_error_that_names_it() {
+fn kernel_an_error_names_the_missing_interface() {
     let wires = namespace();
     let error = Wire::start(
         &wires,
@@ -356,13 +357,13 @@ fn kernel_a_missing_interface_is_an_error_that_names_it() {
     .unwrap_err();
     assert_eq!(
         error.to_string(),
-        "open a packet socket on `nowhere`, which leads to `b`"
+        "cannot open a packet socket on `nowhere`, which leads to `b`"
     );
 }
 
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
-fn kernel_a_rate_is_kept_to() {
+fn kernel_a_transfer_keeps_to_the_rate() {
     let impairment = Impairment {
         rate: Rate::per_second(80e6),
         ..Impairment::default()

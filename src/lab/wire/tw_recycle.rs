@@ -1,5 +1,5 @@
-//! `net.ipv4.tcp_tw_recycle` of one live node: the state machine shared by its wires, and the thread that ends its
-//! TIME_WAIT sockets early.
+//! Emulates `net.ipv4.tcp_tw_recycle` on one live node: the state machine that its wires share, and the
+//! thread that ends its TIME_WAIT sockets early.
 
 use std::collections::BTreeMap;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -18,21 +18,20 @@ use crate::sys::sock_destroy::SockDestroyer;
 use crate::sys::support;
 use crate::units::Unit;
 
-/// The sysctl that is emulated.
 const KEY: &str = "net.ipv4.tcp_tw_recycle";
 
-/// How much younger than its planned end a TIME_WAIT may seem before it is taken to have been started over: the kernel
-/// tells its age in jiffies, of 10 ms at the most (`CONFIG_HZ_100`).
+/// A TIME_WAIT that is younger than planned by more than this has been restarted. The kernel reports its age
+/// in jiffies of at most 10 ms (`CONFIG_HZ_100`).
 const SLACK: Duration = Duration::from_millis(20);
 
-/// The emulation of one node. Clones share it; it ends with the last.
+/// The emulation of one node. Clones share it, and it ends with the last one.
 #[derive(Debug, Clone)]
 pub struct TwRecycle(Arc<Mutex<SharedState>>);
 
 #[derive(Debug)]
 struct SharedState {
     node: NodeName,
-    /// What its times count from, on all of the node's wires.
+    /// The zero of its times, on all of the node's wires.
     origin: Instant,
     recycle: Recycle,
     record: Option<Sink>,
@@ -46,7 +45,7 @@ struct Sink {
     rejected: SeriesId,
 }
 
-/// What the thread that ends sockets is told.
+/// A request to the thread that ends sockets.
 #[derive(Debug)]
 enum ReaperRequest {
     Begin(RunClock, Recorder),
@@ -54,10 +53,11 @@ enum ReaperRequest {
 }
 
 impl TwRecycle {
-    /// Starts it for a node: on where the node's sysctls say so (off is the default, as it was in Linux).
+    /// Starts the emulation of a node. It is enabled if the node's sysctls say so; like in Linux, it is off
+    /// by default.
     ///
     /// # Errors
-    /// Where the node's sockets cannot be reached.
+    /// The node's sockets cannot be accessed.
     pub fn start(netns: &NetNs, node: &NodeName, spec: &NodeSpec) -> Result<Self, WireError> {
         let setting = spec.sysctls.iter().rfind(|sysctl| sysctl.key == KEY);
         let enabled = setting.is_some_and(|sysctl| is_on(&sysctl.value));
@@ -93,13 +93,13 @@ impl TwRecycle {
         }))))
     }
 
-    /// Sets the sysctl, as a value is written to its file.
+    /// Sets the sysctl to a value as it would be written to its file.
     pub fn set(&self, value: &str) {
         self.state().recycle.set_enabled(is_on(value));
     }
 
-    /// SYNs are counted in `NODE.TcpExtPAWSPassive`, an emulated series, from 0. Every wire of the node says so; the
-    /// first is heard.
+    /// Records dropped SYNs in the emulated series `NODE.TcpExtPAWSPassive`, from 0. Every wire of the node
+    /// calls this; only the first call has an effect.
     pub(super) fn begin(&self, clock: RunClock, recorder: &Recorder) {
         let mut state = self.state();
         if state.record.is_some() {
@@ -121,7 +121,7 @@ impl TwRecycle {
         });
     }
 
-    /// The node has sent a segment.
+    /// Updates the state for a segment that the node has sent.
     pub(super) fn sent(&self, segment: &Segment, now: Instant) {
         let mut state = self.state();
         let now = now.saturating_duration_since(state.origin);
@@ -129,7 +129,7 @@ impl TwRecycle {
         state.forward_time_waits();
     }
 
-    /// A segment is about to reach the node.
+    /// Decides whether a segment may reach the node.
     pub(super) fn received(&self, segment: &Segment, now: Instant) -> RecycleVerdict {
         let mut state = self.state();
         let now = now.saturating_duration_since(state.origin);
@@ -158,12 +158,12 @@ impl SharedState {
     }
 }
 
-/// As Linux reads it: 0 is off, every other number on.
+/// Parses a value like Linux: 0 is off, every other number is on.
 fn is_on(value: &str) -> bool {
     value.trim().parse::<i64>().is_ok_and(|number| number != 0)
 }
 
-/// Ends TIME_WAIT sockets when their time has come.
+/// Ends TIME_WAIT sockets when they are due.
 struct Reaper {
     node: NodeName,
     origin: Instant,
@@ -183,7 +183,7 @@ impl Reaper {
         }
     }
 
-    /// Works until the last handle is gone.
+    /// Works until the last handle is dropped.
     fn run(mut self, inbox: &Receiver<ReaperRequest>) {
         loop {
             let now = self.origin.elapsed();
@@ -210,7 +210,8 @@ impl Reaper {
         }
     }
 
-    /// Ends one, unless it is gone or was started over: then it lasts 60 s from there, as it did in Linux 4.9.
+    /// Ends a socket, unless it is gone or was restarted. A restarted one lasts 60 s from then, as in Linux
+    /// 4.9.
     fn end(&mut self, wait: &TimeWait) -> Result<(), NetlinkError> {
         let Flow { node, peer } = wait.flow;
         let Some(socket) = self.sockets.find(node, peer)? else {
@@ -223,7 +224,7 @@ impl Reaper {
         Ok(())
     }
 
-    /// Says once that TIME_WAIT does not end early here.
+    /// Records once that TIME_WAIT sockets cannot be ended early here.
     fn report_failure(&mut self, error: &NetlinkError) {
         if let Some((clock, recorder)) = self.record.take() {
             let text = format!(

@@ -1,4 +1,4 @@
-//! epoll(7): the kernel keeps the set; a wait costs as much as what is ready.
+//! epoll(7): the kernel keeps the set, and the cost of a wait depends on how many descriptors are ready.
 
 use std::io;
 use std::os::fd::RawFd;
@@ -8,10 +8,10 @@ use nix::sys::epoll::{Epoll as Instance, EpollCreateFlags, EpollEvent, EpollFlag
 
 use super::{Interest, ReadinessSet};
 
-/// Events taken by one epoll_wait(2): enough to share its cost, few enough to come back soon to what is due.
+/// Events per epoll_wait(2): enough to share its cost, few enough to return soon to other work.
 const EVENTS: usize = 64;
 
-/// An epoll instance.
+/// A set of descriptors for epoll(7).
 #[derive(Debug)]
 pub struct Epoll {
     instance: Instance,
@@ -19,7 +19,6 @@ pub struct Epoll {
 }
 
 impl Epoll {
-    /// An empty set.
     ///
     /// # Errors
     /// Those of epoll_create1(2): EMFILE, ENFILE.
@@ -30,7 +29,7 @@ impl Epoll {
         })
     }
 
-    /// Watches for *becoming* readable: each time something is added, not as long as it is there.
+    /// Watches edge-triggered: the descriptor is reported each time data arrives, not as long as there is data.
     ///
     /// # Errors
     /// Those of epoll_ctl(2).
@@ -43,7 +42,7 @@ impl Epoll {
         )
     }
 
-    /// Like [`ReadinessSet::wait`], or without waiting.
+    /// Like [`ReadinessSet::wait`], but returns immediately unless `block` is set.
     ///
     /// # Errors
     /// Those of epoll_wait(2), except EINTR.
@@ -90,7 +89,7 @@ impl ReadinessSet for Epoll {
         let _not_watched = self.control(libc::EPOLL_CTL_DEL, fd, 0, EpollFlags::empty());
     }
 
-    /// The kernel does it (epoll(7), Q6).
+    /// Does nothing, because the kernel removes closed descriptors itself (epoll(7), Q6).
     fn forget_closing(&mut self, _fd: RawFd) {}
 
     fn wait(&mut self, ready: &mut Vec<u64>) -> io::Result<()> {
@@ -102,7 +101,7 @@ fn flags(interest: Interest) -> EpollFlags {
     match interest {
         Interest::Read => EpollFlags::EPOLLIN,
         Interest::Write => EpollFlags::EPOLLOUT,
-        // EPOLLERR and EPOLLHUP cannot be turned off: edge-triggered they are told once.
+        // EPOLLERR and EPOLLHUP cannot be turned off: edge-triggered, they are reported only once.
         Interest::Nothing => EpollFlags::EPOLLET,
     }
 }

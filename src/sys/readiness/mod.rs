@@ -1,4 +1,4 @@
-//! The three ways to wait for many descriptors at once, behind one trait: level-triggered epoll(7), poll(2), select(2).
+//! Three ways to wait for many descriptors, behind one trait: level-triggered epoll(7), poll(2) and select(2).
 
 mod epoll;
 mod poll;
@@ -11,49 +11,48 @@ pub use select::Select;
 use std::io;
 use std::os::fd::RawFd;
 
-/// What to wait for on a descriptor. Errors and hang-ups are told with either, and for [`Self::Nothing`] only where the mechanism
-/// cannot help it.
+/// The condition to wait for. Errors and hang-ups are always reported with `Read` and `Write`, and with `Nothing` only if
+/// the mechanism cannot avoid it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Interest {
-    /// Readable, or at its end.
+    /// Readable, or at the end of the stream.
     Read,
-    /// Writable.
     Write,
-    /// Nothing for now.
+    /// Not watched for now.
     Nothing,
 }
 
-/// A set of watched descriptors, each with a token by which it is told. Level-triggered: what stays ready is told again.
+/// A set of watched descriptors, reported by their tokens. It is level-triggered: a descriptor is reported while ready.
 pub trait ReadinessSet {
-    /// Whether a descriptor of this number can be watched at all.
+    /// Returns whether a descriptor with this number can be watched at all.
     fn has_place_for(&self, _fd: RawFd) -> bool {
         true
     }
 
-    /// Begins to watch.
+    /// Adds a descriptor.
     ///
     /// # Errors
     /// ENOMEM or ENOSPC from epoll_ctl(2); EINVAL from select, for a descriptor at or above `FD_SETSIZE`.
     fn watch(&mut self, fd: RawFd, token: u64, interest: Interest) -> io::Result<()>;
 
-    /// Watches the same descriptor for something else.
+    /// Changes the condition and token of a watched descriptor.
     ///
     /// # Errors
     /// Those of epoll_ctl(2).
     fn change(&mut self, fd: RawFd, token: u64, interest: Interest) -> io::Result<()>;
 
-    /// Ends watching.
+    /// Removes a descriptor.
     fn forget(&mut self, fd: RawFd);
 
-    /// Ends watching a descriptor that is closed right after, and was never duplicated.
+    /// Removes a descriptor that is closed directly afterwards and was never duplicated.
     fn forget_closing(&mut self, fd: RawFd) {
         self.forget(fd);
     }
 
-    /// Waits until something is ready and adds the tokens of what is. May add none, after a signal.
+    /// Waits until a descriptor is ready, and adds the tokens of all that are. It may add none after a signal.
     ///
     /// # Errors
-    /// Those of the system call, except EINTR.
+    /// The errors of the system call, except EINTR.
     fn wait(&mut self, ready: &mut Vec<u64>) -> io::Result<()>;
 }
 

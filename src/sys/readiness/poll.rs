@@ -1,4 +1,4 @@
-//! poll(2): the whole set goes to the kernel with each call; a wait costs as much as what is watched.
+//! poll(2): each call passes the whole set to the kernel, so the cost of a wait depends on the size of the set.
 
 use std::collections::HashMap;
 use std::io;
@@ -26,7 +26,7 @@ impl ReadinessSet for Poll {
 
     fn change(&mut self, fd: RawFd, token: u64, interest: Interest) -> io::Result<()> {
         let place = *self.places.get(&fd).ok_or(Errno::ENOENT)?;
-        // A negative number keeps the place and is passed over by the kernel.
+        // The kernel skips entries with a negative descriptor.
         self.fds[place] = pollfd(fd, interest);
         self.tokens[place] = token;
         Ok(())
@@ -50,7 +50,7 @@ impl ReadinessSet for Poll {
     )]
     fn wait(&mut self, ready: &mut Vec<u64>) -> io::Result<()> {
         let count = self.fds.len() as libc::nfds_t;
-        // SAFETY: pointer and count are those of the vector, which nobody else touches during the call.
+        // SAFETY: pointer and count describe the vector, which nothing else uses during the call.
         match Errno::result(unsafe { libc::poll(self.fds.as_mut_ptr(), count, -1) }) {
             Ok(_) | Err(Errno::EINTR) => {}
             Err(error) => return Err(error.into()),

@@ -1,4 +1,4 @@
-//! select(2): a bit for each descriptor below `FD_SETSIZE`; glibc's macros write outside the set for any other.
+//! select(2): one bit for each descriptor below `FD_SETSIZE`; glibc's macros would write outside the set for others.
 
 #![expect(unsafe_code, reason = "select(2) and the macros of fd_set")]
 
@@ -11,7 +11,7 @@ use nix::errno::Errno;
 
 use super::{Interest, ReadinessSet};
 
-/// `FD_SETSIZE` of glibc (`sys/select.h`): descriptors from here on have no bit.
+/// `FD_SETSIZE` of glibc (`sys/select.h`): descriptors from this number on have no bit.
 const FD_SETSIZE: RawFd = libc::FD_SETSIZE as RawFd;
 
 /// A set for select(2).
@@ -25,7 +25,8 @@ impl ReadinessSet for Select {
         fd < FD_SETSIZE
     }
 
-    /// EINVAL is what POSIX has select() say for such a descriptor; a program that does not ask writes outside its `fd_set`.
+    /// Returns EINVAL for descriptors without a bit, as POSIX requires of select(). Without the check, `FD_SET` would write
+    /// outside the `fd_set`.
     fn watch(&mut self, fd: RawFd, token: u64, interest: Interest) -> io::Result<()> {
         if !self.has_place_for(fd) {
             return Err(Errno::EINVAL.into());
@@ -50,12 +51,12 @@ impl ReadinessSet for Select {
                 Interest::Write => &mut writes,
                 Interest::Nothing => continue,
             };
-            // SAFETY: `watch` lets only descriptors below FD_SETSIZE in.
+            // SAFETY: `watch` accepts only descriptors below FD_SETSIZE.
             unsafe { libc::FD_SET(*fd, set) };
         }
         let count = self.watched.last_key_value().map_or(0, |(fd, _)| fd + 1);
         let none = std::ptr::null_mut();
-        // SAFETY: both sets are whole and live for the length of the call; the others are null, which is allowed.
+        // SAFETY: both sets are complete and outlive the call; the other pointers are null, which is allowed.
         let result = unsafe {
             libc::select(
                 count,
@@ -67,12 +68,12 @@ impl ReadinessSet for Select {
         };
         match Errno::result(result) {
             Ok(_) => {}
-            // The sets are then undefined.
+            // The sets are undefined in this case.
             Err(Errno::EINTR) => return Ok(()),
             Err(error) => return Err(error.into()),
         }
         for (fd, (token, _)) in &self.watched {
-            // SAFETY: `watch` lets only descriptors below FD_SETSIZE in.
+            // SAFETY: `watch` accepts only descriptors below FD_SETSIZE.
             if unsafe {
                 libc::FD_ISSET(*fd, &raw const reads) || libc::FD_ISSET(*fd, &raw const writes)
             } {
@@ -87,6 +88,6 @@ fn empty_set() -> libc::fd_set {
     let mut set = MaybeUninit::uninit();
     // SAFETY: FD_ZERO writes the whole set.
     unsafe { libc::FD_ZERO(set.as_mut_ptr()) };
-    // SAFETY: it has just been written.
+    // SAFETY: FD_ZERO has just written it.
     unsafe { set.assume_init() }
 }

@@ -1,4 +1,4 @@
-//! Waiting for descriptors, either way.
+//! All three ways to wait for descriptors.
 
 use super::*;
 use std::io::{Read, Write};
@@ -51,22 +51,22 @@ fn tells_what_is_ready(mut readiness: impl ReadinessSet) {
 }
 
 #[test]
-fn epoll_tells_what_is_ready() {
+fn epoll_reports_ready_descriptors() {
     tells_what_is_ready(Epoll::new().unwrap());
 }
 
 #[test]
-fn poll_tells_what_is_ready() {
+fn poll_reports_ready_descriptors() {
     tells_what_is_ready(Poll::default());
 }
 
 #[test]
-fn select_tells_what_is_ready() {
+fn select_reports_ready_descriptors() {
     tells_what_is_ready(Select::default());
 }
 
 #[test]
-fn select_refuses_what_has_no_bit() {
+fn select_refuses_descriptors_without_a_bit() {
     let error = Select::default()
         .watch(1024, 0, Interest::Read)
         .unwrap_err();

@@ -1,4 +1,4 @@
-//! The TCP connections of one link as its wire sees them: which is the how-many-th, and how far each direction has come.
+//! The TCP connections of one link as its wire sees them: their numbers, and the progress of each direction.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -8,19 +8,19 @@ use super::super::segment::Segment;
 /// Bytes of an Ethernet header (IEEE 802.3).
 pub(super) const ETHERNET: usize = 14;
 
-/// One connection.
+/// A connection on one link.
 #[derive(Debug, Clone)]
 pub(super) struct LinkConnection {
-    /// Each end's address as this link has it, by the end of the link that it is beyond.
+    /// The address of each end as this link sees it, indexed by the end of the link.
     pub(super) addresses: [SocketAddr; 2],
-    /// By the end that segments come in at: the Ethernet header that they have.
+    /// The Ethernet header of segments, indexed by the end at which they arrive.
     pub(super) ethernet: [Option<[u8; ETHERNET]>; 2],
-    /// By the end that segments come in at: the sequence number after the last that has left the wire, which the receiver
-    /// expects next if it got them all.
+    /// The sequence number after the last segment that has left the wire, indexed by the end at which
+    /// segments arrive. The receiver expects it next if it has received all segments.
     pub(super) next: [Option<u32>; 2],
-    /// Of the SYN that began it.
+    /// The sequence number of the first SYN.
     first_sequence: u32,
-    /// The end that it began at.
+    /// The end at which the first SYN arrived.
     began_at: usize,
 }
 
@@ -29,13 +29,13 @@ pub(super) struct LinkConnection {
 pub(super) struct Connections {
     /// In the order of their first SYNs; the first is connection 1.
     all: Vec<LinkConnection>,
-    /// The newest of each pair of addresses, the lower one first.
+    /// The newest connection of each pair of addresses, the lower address first.
     newest: HashMap<[SocketAddr; 2], usize>,
 }
 
 impl Connections {
-    /// The number of the connection that a segment belongs to, from 1, when it comes in at an end. A SYN of its own sequence
-    /// number begins one. `None` for frame belongs to none that was seen to begin.
+    /// Returns the number, from 1, of the connection that an arriving segment belongs to. A SYN with a new
+    /// sequence number begins a connection. Returns `None` if the beginning of the connection was not seen.
     pub(super) fn arrived(&mut self, end: usize, segment: &Segment) -> Option<u64> {
         let key = key(segment);
         let begins = segment.syn && segment.acknowledges.is_none();
@@ -57,25 +57,25 @@ impl Connections {
         u64::try_from(index + 1).ok()
     }
 
-    /// A segment that came in at an end has left at the other.
+    /// Updates the connection of a segment that arrived at an end and has left at the other.
     pub(super) fn left(&mut self, end: usize, segment: &Segment, ethernet: [u8; ETHERNET]) {
         let Some(connection) = self.newest_of(segment) else {
             return;
         };
         connection.ethernet[end] = Some(ethernet);
-        // A RST has no place in the sequence, and a stale segment does not set it back.
+        // A RST has no place in the sequence, and a stale segment must not set it back.
         let behind = |next: u32| (segment.end().wrapping_sub(next)).cast_signed() <= 0;
         if !segment.rst && !connection.next[end].is_some_and(behind) {
             connection.next[end] = Some(segment.end());
         }
     }
 
-    /// The connection of this number, from 1.
+    /// Returns a connection by its number, from 1.
     pub(super) fn get(&self, number: u64) -> Option<&LinkConnection> {
         self.all.get(usize::try_from(number.checked_sub(1)?).ok()?)
     }
 
-    /// The newest connection with the addresses of a segment.
+    /// Returns the newest connection with the addresses of a segment.
     pub(super) fn newest_of(&mut self, segment: &Segment) -> Option<&mut LinkConnection> {
         let index = self.newest.get(&key(segment))?;
         self.all.get_mut(*index)

@@ -1,4 +1,4 @@
-//! Frames that nobody sent, and frames whose place in a connection is another than it was.
+//! Builds forged frames, and moves frames to another place of a connection.
 
 use std::net::IpAddr;
 
@@ -10,21 +10,22 @@ use super::connections::{ETHERNET, LinkConnection};
 use crate::scenario::fault::{Forged, Sequence};
 use crate::sys::packet::OFFLOAD_HEADER;
 
-/// Where numbers are in a TCP header (RFC 9293, section 3.1).
+/// Offsets of numbers in a TCP header (RFC 9293, section 3.1).
 const SEQUENCE: usize = 4;
 const ACKNOWLEDGES: usize = 8;
-/// Time to live of frame is made here, as Linux has it (`IPDEFTTL`, `include/uapi/linux/ip.h`).
+/// Time to live of forged packets, the same as in Linux (`IPDEFTTL`, `include/uapi/linux/ip.h`).
 const HOPS: u8 = 64;
-/// Window of frame is made here: all that the field holds, so that it never looks closed.
+/// Window of forged segments: the maximum, so that it never looks closed.
 const WINDOW: u16 = u16::MAX;
 
-/// The sequence number of a place in frame comes in at an end.
+/// Returns the sequence number of a place relative to the expected one.
 fn number(sequence: Sequence, expected: u32) -> u32 {
-    // Numbers are modulo 2^32, and so is frame is added.
+    // Sequence numbers are modulo 2^32, and so is the offset.
     expected.wrapping_add(sequence.ahead as u32)
 }
 
-/// The frame of a forged segment; `None` where the connection has not come so far that its numbers are known.
+/// Builds the frame of a forged segment; `None` if the connection is not far enough for its numbers to be
+/// known.
 pub(super) fn forge(forged: &Forged, connection: &LinkConnection) -> Option<Vec<u8>> {
     let from = 1 - forged.to;
     let ethernet = connection.ethernet[from]?;
@@ -54,7 +55,7 @@ pub(super) fn forge(forged: &Forged, connection: &LinkConnection) -> Option<Vec<
         packet = packet.rst();
     }
     if flags.ack {
-        // PendingFrame an honest sender would have: everything that has come its way.
+        // As an honest sender would: everything that has come its way.
         packet = packet.ack(connection.next[forged.to]?);
     }
     let data = vec![b'x'; usize::try_from(forged.data.0).ok()?];
@@ -63,8 +64,8 @@ pub(super) fn forge(forged: &Forged, connection: &LinkConnection) -> Option<Vec<
     Some(frame)
 }
 
-/// Moves a segment that came in at an end to another place of a connection, and has it acknowledge frame an honest sender
-/// would have. False where the connection's numbers are not known.
+/// Moves a segment that arrived at an end to another place of a connection, and makes it acknowledge what an
+/// honest sender would. Returns `false` if the connection's numbers are not known.
 pub(super) fn move_into(
     frame: &mut [u8],
     end: usize,
@@ -83,7 +84,7 @@ pub(super) fn move_into(
     true
 }
 
-/// The Ethernet header of a frame.
+/// Returns the Ethernet header of a frame.
 pub(super) fn ethernet(frame: &[u8]) -> Option<[u8; ETHERNET]> {
     let (header, _) = frame
         .get(OFFLOAD_HEADER..)?

@@ -1,6 +1,8 @@
-//! The packet faults of one link: which segments they meet, and frame becomes of those. No packets are moved here, no clock is read.
+//! The packet faults of one link: the segments that they match, and the result. No packets are moved and no
+//! clock is read.
 //!
-//! Not here: how connections are recorded apart (`connections`), how a segment is made or changed (`forge`).
+//! Not here: how connections are distinguished (`connections`), and how segments are built or changed
+//! (`forge`).
 
 mod connections;
 mod forge;
@@ -19,7 +21,7 @@ use crate::record::{Event, Offset, Recorder, RunClock, SeriesId, SeriesKind};
 use crate::scenario::fault::{FaultAction, FaultSpec, SegmentFlags, SegmentMatch};
 use crate::units::Unit;
 
-/// A frame that is to go on at once, and the end that it came in at.
+/// A frame that continues on its way, and the end at which it arrived.
 pub(super) type ReleasedFrame = (usize, Box<[u8]>);
 
 /// The faults of a link, in the order of the file. All times count from the wire's origin.
@@ -27,7 +29,7 @@ pub(super) type ReleasedFrame = (usize, Box<[u8]>);
 pub(super) struct Faults {
     specs: Vec<FaultSpec>,
     connections: Connections,
-    /// How many segments have matched, by fault and connection.
+    /// Counts of matching segments, by fault and connection.
     seen: HashMap<(usize, Option<u64>), u64>,
     pending: PendingFrames,
     matched: Vec<i64>,
@@ -36,7 +38,7 @@ pub(super) struct Faults {
 }
 
 impl Faults {
-    /// The faults of a link; `None` where it has none, and costs nothing.
+    /// Creates the faults of a link; `None` if it has none.
     pub(super) fn new(specs: &[FaultSpec]) -> Option<Self> {
         (!specs.is_empty()).then(|| Self {
             connections: Connections::default(),
@@ -49,7 +51,7 @@ impl Faults {
         })
     }
 
-    /// The run begins at `zero`: forged segments have their times, and `NAME.matched` counts from 0.
+    /// Starts the run at `zero`: schedules forged segments, and records `NAME.matched` from 0.
     pub(super) fn begin(&mut self, zero: Duration, clock: RunClock, recorder: Recorder) {
         for (index, spec) in self.specs.iter().enumerate() {
             if let FaultAction::Inject(forged) = &spec.action {
@@ -72,7 +74,7 @@ impl Faults {
         self.record = Some((clock, recorder, series));
     }
 
-    /// Takes a frame that has come in at an end; gives frame goes on at once.
+    /// Applies the faults to an arriving frame, and returns the frames that continue at once.
     pub(super) fn arrived(
         &mut self,
         end: usize,
@@ -110,7 +112,7 @@ impl Faults {
                     self.matched[index] += 1;
                     copies += 1;
                 }
-                // It counts when it comes again.
+                // It is counted when it is sent again.
                 FaultAction::Replay { after, .. } => {
                     self.pending
                         .add(now + *after, end, PendingFrame::Stale(index, frame.into()));
@@ -128,7 +130,7 @@ impl Faults {
         vec![(end, frame.into()); copies]
     }
 
-    /// A frame that came in at an end has left at the other.
+    /// Updates the connection of a frame that arrived at an end and has left at the other.
     pub(super) fn left(&mut self, end: usize, frame: &[u8]) {
         if let (Some(segment), Some(ethernet)) = (Segment::of_frame(frame), forge::ethernet(frame))
         {
@@ -136,12 +138,12 @@ impl Faults {
         }
     }
 
-    /// When the next frame of its own is due.
+    /// Returns the time at which the next pending frame is due.
     pub(super) fn next_due(&self) -> Option<Duration> {
         self.pending.next_due()
     }
 
-    /// PendingFrame was pending until now, or is made now.
+    /// Returns the frames that are due, including those forged now.
     pub(super) fn due(&mut self, now: Duration) -> Vec<ReleasedFrame> {
         let mut released = Vec::new();
         while let Some((end, frame)) = self.pending.take_due(now) {
@@ -181,7 +183,7 @@ impl Faults {
         Some(frame.into())
     }
 
-    /// Tells frame has changed since the last time.
+    /// Records the counts that have changed since the last call.
     pub(super) fn record_changes(&mut self) {
         let Some((clock, recorder, series)) = &self.record else {
             return;
@@ -199,7 +201,7 @@ impl Faults {
     }
 }
 
-/// Whether a fault is for a segment that came in at an end.
+/// Returns whether a fault applies to a segment that arrived at an end.
 fn matches(of: &SegmentMatch, end: usize, segment: &Segment, connection: Option<u64>) -> bool {
     let seen = SegmentFlags {
         syn: segment.syn,

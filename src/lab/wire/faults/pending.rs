@@ -1,20 +1,19 @@
-//! PendingFrame a wire has still to let in by itself, in the order of its times.
+//! The frames that a wire will send later on its own, in the order of their times.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// PendingFrame delay.
 #[derive(Debug)]
 pub(super) enum PendingFrame {
-    /// A frame that is late.
+    /// A delayed frame.
     Late(Box<[u8]>),
-    /// A copy of a frame, for the fault of this index.
+    /// A copy of a frame, for the fault with this index.
     Stale(usize, Box<[u8]>),
-    /// A frame to be made, for the fault of this index.
+    /// A frame to be forged, for the fault with this index.
     Forge(usize),
 }
 
-/// Frames and their times; of those with the same time, the one that came first is first.
+/// Pending frames by time; those with the same time are in the order in which they were added.
 #[derive(Debug, Default)]
 pub(super) struct PendingFrames {
     waiting: BTreeMap<(Duration, u64), (usize, PendingFrame)>,
@@ -22,7 +21,7 @@ pub(super) struct PendingFrames {
 }
 
 impl PendingFrames {
-    /// Holds something that counts as come in at an end.
+    /// Adds a frame that will count as arriving at an end.
     pub(super) fn add(&mut self, due: Duration, end: usize, frame: PendingFrame) {
         self.waiting.insert((due, self.added), (end, frame));
         self.added += 1;
@@ -32,7 +31,7 @@ impl PendingFrames {
         self.waiting.first_key_value().map(|((due, _), _)| *due)
     }
 
-    /// The next whose time has come, with the end that it counts as come in at.
+    /// Removes the next frame that is due, with the end at which it counts as arriving.
     pub(super) fn take_due(&mut self, now: Duration) -> Option<(usize, PendingFrame)> {
         let next = self.waiting.first_entry()?;
         (next.key().0 <= now).then(|| next.remove())

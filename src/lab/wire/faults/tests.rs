@@ -1,4 +1,4 @@
-//! Which segments faults meet, and frame becomes of them, without packets on any wire.
+//! The segments that faults match and the results, without packets on any wire.
 
 use etherparse::PacketBuilder;
 
@@ -16,7 +16,7 @@ const fn ms(value: u64) -> Duration {
     Duration::from_millis(value)
 }
 
-/// A segment as `SA 100 5 abc`: flags, sequence number, acknowledged number, data.
+/// Builds a segment from text like `SA 100 5 abc`: flags, sequence number, acknowledgement number, data.
 fn frame(from: ([u8; 4], u16), to: ([u8; 4], u16), text: &str) -> Vec<u8> {
     let mut words = text.split(' ');
     let mut next = || words.next().unwrap_or_default();
@@ -45,7 +45,7 @@ fn named(name: &str, action: FaultAction) -> FaultSpec {
     }
 }
 
-/// A link with faults; frame leaves it is remembered.
+/// A link with faults.
 struct TestLink {
     faults: Faults,
 }
@@ -57,7 +57,7 @@ impl TestLink {
         }
     }
 
-    /// Lets a segment in at the client's end (0) or the server's (1); gives how many frames leave.
+    /// Passes a segment in at the client's end (0) or the server's (1), and returns how many frames leave.
     fn send(&mut self, end: usize, text: &str, now: Duration) -> usize {
         let (from, to) = [(CLIENT, SERVER), (SERVER, CLIENT)][end];
         let released = self.faults.arrived(end, &frame(from, to, text), now);
@@ -115,7 +115,7 @@ fn the_nth_counts_in_each_connection_and_retransmissions_count() {
 }
 
 #[test]
-fn a_connection_is_told_from_the_one_before_it_on_the_same_ports() {
+fn a_connection_is_distinguished_from_the_one_before_it_on_the_same_ports() {
     let of_the_second = SegmentMatch {
         connection: Some(2),
         ..SegmentMatch::default()
@@ -156,7 +156,7 @@ fn a_delayed_segment_waits_and_a_duplicate_comes_twice() {
 }
 
 #[test]
-fn a_stale_segment_comes_as_it_was_or_where_the_new_connection_expects_one() {
+fn a_stale_segment_comes_unchanged_or_where_the_new_connection_expects_one() {
     let replay = |sequence| FaultAction::Replay {
         of: SegmentMatch {
             data: Some(true),
@@ -186,7 +186,7 @@ fn a_stale_segment_comes_as_it_was_or_where_the_new_connection_expects_one() {
 }
 
 #[test]
-fn a_moved_segment_has_a_right_checksum() {
+fn a_moved_segment_has_a_correct_checksum() {
     let mut frame = frame(CLIENT, SERVER, "A 101 9001 abc");
     let mut connections = Connections::default();
     for (end, text) in [(0, "S 4000000000"), (1, "SA 7 4000000001")] {
@@ -242,7 +242,7 @@ fn a_forged_segment_has_the_addresses_and_numbers_of_its_connection() {
 }
 
 #[test]
-fn a_forged_segment_for_a_connection_that_never_was_is_not_counted() {
+fn a_forged_segment_for_a_missing_connection_is_not_counted() {
     let forged = Forged {
         at: ms(0),
         to: 0,
@@ -259,7 +259,7 @@ fn a_forged_segment_for_a_connection_that_never_was_is_not_counted() {
 }
 
 #[test]
-fn what_is_no_segment_passes() {
+fn a_frame_that_is_not_a_segment_passes() {
     let mut link = TestLink::new(vec![named(
         "lost",
         FaultAction::Drop(SegmentMatch::default()),

@@ -1,4 +1,5 @@
-//! One connection of the emulating node, followed from the wire: its peer's timestamp, its round trip, how it closes.
+//! One connection of the emulating node, as seen from the wire: its peer's timestamp, its round trip, and its
+//! closing.
 //!
 //! Sequence and timestamp arithmetic is modulo 2^32 (RFC 9293, section 3.4; RFC 7323, section 5.2).
 
@@ -9,20 +10,19 @@ use super::rtt::Rtt;
 use super::second;
 use crate::lab::wire::segment::Segment;
 
-/// Where a segment has brought a connection, as far as recycling goes.
+/// The progress of a connection's closing, as far as recycling is concerned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ClosingStage {
-    /// Nothing new.
     Same,
-    /// The node closed first and the peer has acknowledged that: FIN_WAIT_2.
+    /// The node has closed first, and the peer has acknowledged that: FIN_WAIT_2.
     FinWait2,
-    /// Both have closed, the node first: TIME_WAIT.
+    /// Both ends have closed, the node first: TIME_WAIT.
     TimeWait,
-    /// Over without TIME_WAIT, or of no interest because the peer sends no timestamps.
+    /// Closed without TIME_WAIT, or not relevant because the peer sends no timestamps.
     Over,
 }
 
-/// A connection whose two ends may both have agreed on timestamps.
+/// A connection that may use timestamps.
 #[derive(Debug)]
 pub(super) struct FollowedConnection {
     /// The peer's timestamp; `None` until the peer has answered the node's SYN.
@@ -31,7 +31,7 @@ pub(super) struct FollowedConnection {
     acknowledged: u32,
     /// The sequence number after everything that the node has sent.
     sent_to: u32,
-    /// The segment whose round trip is being measured: its end, and when it was sent.
+    /// The segment whose round trip is being measured: its end, and the time at which it was sent.
     timed: Option<(u32, Duration)>,
     rtt: Rtt,
     own_fin: Option<Fin>,
@@ -40,20 +40,20 @@ pub(super) struct FollowedConnection {
     peer_fin: Option<u32>,
 }
 
-/// The node's FIN.
 #[derive(Debug, Clone, Copy)]
 struct Fin {
     end: u32,
-    /// Whether it was sent before the peer's FIN was acknowledged: the node closes actively.
+    /// Whether it was sent before the peer's FIN was acknowledged, so that the node closes actively.
     first: bool,
 }
 
 impl FollowedConnection {
-    /// The node sends a SYN, or answers one by SYN and ACK. `None` where it offers no timestamps: then none are used.
+    /// Creates the connection of a SYN or SYN-ACK that the node sends; `None` if it offers no timestamps, so
+    /// none are used.
     pub(super) fn opening(syn: &Segment, now: Duration) -> Option<Self> {
         let timestamps = syn.timestamps?;
         Some(Self {
-            // The answer to a SYN echoes the timestamp of the SYN, which is what the node has remembered of its peer.
+            // A SYN-ACK echoes the timestamp of the SYN, which is what the node has stored for its peer.
             recent: syn.acknowledges.map(|_| Stamp {
                 value: timestamps.echo,
                 second: second(now),
@@ -68,12 +68,11 @@ impl FollowedConnection {
         })
     }
 
-    /// Whether this SYN of the node opened the connection: it is sent again.
+    /// Returns whether this SYN of the node is a retransmission of the one that opened the connection.
     pub(super) fn is_opened_by(&self, syn: &Segment) -> bool {
         self.own_fin.is_none() && self.sent_to == syn.end()
     }
 
-    /// The node has sent a segment.
     pub(super) fn sent(&mut self, segment: &Segment, now: Duration) -> ClosingStage {
         if segment.rst {
             return ClosingStage::Over;
@@ -88,7 +87,8 @@ impl FollowedConnection {
             self.sent_to = end;
             self.timed = self.timed.or(Some((end, now)));
         } else if end != segment.sequence {
-            // Sent again: an acknowledgement would not say which of the two it is for (Karn's algorithm, RFC 6298).
+            // A retransmission: it is unknown which of the two an acknowledgement is for (Karn's algorithm,
+            // RFC 6298).
             self.timed = None;
         }
         if segment.fin {
@@ -98,7 +98,6 @@ impl FollowedConnection {
         self.stage()
     }
 
-    /// A segment has reached the node.
     pub(super) fn received(&mut self, segment: &Segment, now: Duration) -> ClosingStage {
         if segment.rst {
             return ClosingStage::Over;
@@ -127,9 +126,10 @@ impl FollowedConnection {
         }
     }
 
-    /// The peer's last timestamp, by RFC 7323, section 4.3: from segments that the node had not yet acknowledged past,
-    /// and never backwards (`tcp_replace_ts_recent`, Linux 4.9 `net/ipv4/tcp_input.c`). False where the peer, in its
-    /// answer to the node's SYN, turns out not to use timestamps.
+    /// Stores the peer's timestamp according to RFC 7323, section 4.3: only from segments that the node had
+    /// not acknowledged past, and never backwards (`tcp_replace_ts_recent`, Linux 4.9
+    /// `net/ipv4/tcp_input.c`). Returns `false` if the peer's answer to the node's SYN shows that it does not
+    /// use timestamps.
     fn take_timestamp(&mut self, segment: &Segment, now: Duration) -> bool {
         let Some(timestamps) = segment.timestamps else {
             return self.recent.is_some();
@@ -172,18 +172,18 @@ impl FollowedConnection {
         }
     }
 
-    /// Whether the node's FIN came first.
+    /// Returns whether the node's FIN came first.
     pub(super) fn closes_actively(&self) -> bool {
         self.own_fin.is_some_and(|fin| fin.first)
     }
 
-    /// The peer's last timestamp.
+    /// Returns the peer's last timestamp.
     pub(super) fn recent(&self) -> Option<Stamp> {
         self.recent
     }
 
-    /// How long its TIME_WAIT lasts when it is recycled: 3.5 times the retransmission timeout (`tcp_time_wait`, Linux 4.9
-    /// `net/ipv4/tcp_minisocks.c`).
+    /// Returns the duration of a recycled TIME_WAIT: 3.5 times the retransmission timeout (`tcp_time_wait`,
+    /// Linux 4.9 `net/ipv4/tcp_minisocks.c`).
     pub(super) fn recycled_after(&self) -> Duration {
         self.rtt.timeout() * 7 / 2
     }

@@ -1,4 +1,4 @@
-//! Which addresses are a node's own: the others it only forwards for.
+//! A node's own addresses, as opposed to those that it only forwards for.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -13,7 +13,7 @@ pub struct LocalAddresses {
 }
 
 impl LocalAddresses {
-    /// Those of its interfaces, and its prefix of source addresses.
+    /// Returns the addresses of a node's interfaces and of its source prefix.
     pub fn of(spec: &NodeSpec) -> Self {
         let interfaces = spec.interfaces.iter();
         Self {
@@ -25,7 +25,7 @@ impl LocalAddresses {
         }
     }
 
-    /// Whether an address is the node's own.
+    /// Returns whether an address is one of the node's own.
     pub fn contains(&self, address: IpAddr) -> bool {
         self.hosts.contains(&address)
             || self
@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_prefix_holds_its_addresses_and_no_others() {
+    fn a_prefix_contains_its_addresses_and_no_others() {
         let local = LocalAddresses {
             hosts: BTreeSet::new(),
             prefix: Some(Prefix {

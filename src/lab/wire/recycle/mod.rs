@@ -1,18 +1,22 @@
-//! What `net.ipv4.tcp_tw_recycle` made Linux 4.9 do, as a state machine that sees segments and says which SYNs pass.
+//! A state machine that does what `net.ipv4.tcp_tw_recycle` did in Linux 4.9: it sees segments and decides
+//! which SYNs pass.
 //!
-//! It stands for one node and sits on each of its links, at the node's end. It knows no packets, sockets or clocks.
+//! It represents one node and works at the node's end of each of its links. It does not use packets, sockets
+//! or clocks.
 //!
-//! What Linux 4.9 did, with the setting on:
-//! - A connection that the node closes first leaves the peer's last timestamp behind, when it enters FIN_WAIT_2 as an
-//!   orphan and when it enters TIME_WAIT (`tcp_time_wait`, `tcp_timewait_state_process`, `net/ipv4/tcp_minisocks.c`).
-//! - A new SYN is then judged by its timestamp (`peer_timestamps`) and, where it fails, dropped in silence and counted as
-//!   PAWSPassive (`tcp_conn_request`, `net/ipv4/tcp_input.c`). A SYN for a socket in TIME_WAIT is not judged: it is that
-//!   socket's to answer.
-//! - TIME_WAIT lasts 3.5 retransmission timeouts in place of 60 s, where the peer sends timestamps.
+//! With the setting on, Linux 4.9 did this:
+//! - A connection that the node closes first stores the peer's last timestamp when it enters FIN_WAIT_2 as an
+//!   orphan and when it enters TIME_WAIT (`tcp_time_wait`, `tcp_timewait_state_process`,
+//!   `net/ipv4/tcp_minisocks.c`).
+//! - The timestamp of a new SYN is then compared with it (`peer_timestamps`). If the check fails, the SYN is
+//!   dropped silently and counted as PAWSPassive (`tcp_conn_request`, `net/ipv4/tcp_input.c`). A SYN for a
+//!   socket in TIME_WAIT is not checked; that socket answers it.
+//! - TIME_WAIT lasts 3.5 retransmission timeouts instead of 60 s if the peer sends timestamps.
 //!
-//! What a wire cannot see and so takes as the usual: that a socket that has sent FIN is an orphan (closed, not half
-//! closed); that a SYN has a listener whose queue has room and which sends no SYN cookies (4.9 looks at these first).
-//! Not done: the timestamps that 4.9 took over into connections that the node itself opens (`tcp_fetch_timewait_stamp`).
+//! A wire cannot see everything. It assumes that a socket that has sent FIN is an orphan (closed, not half
+//! closed), and that a SYN has a listener with room in its queue that sends no SYN cookies (4.9 checks these
+//! first). Not emulated: the timestamps that 4.9 copied to connections that the node itself opens
+//! (`tcp_fetch_timewait_stamp`).
 
 mod connection;
 mod local;
@@ -33,10 +37,10 @@ use crate::names::NodeName;
 use connection::{ClosingStage, FollowedConnection};
 use peer_timestamps::PeerTimestamps;
 
-/// `TCP_TIMEWAIT_LEN`, Linux `include/net/tcp.h`: how long TIME_WAIT lasts otherwise.
+/// The usual duration of TIME_WAIT: `TCP_TIMEWAIT_LEN`, Linux `include/net/tcp.h`.
 pub const TIMEWAIT_LEN: Duration = Duration::from_secs(60);
 
-/// What is emulated, in one sentence for the record.
+/// Returns a sentence for the record that describes the emulation.
 pub fn emulation_statement(node: &NodeName) -> String {
     format!(
         "net.ipv4.tcp_tw_recycle is emulated on `{node}` as Linux 4.9 did it: on its links a wire remembers each peer \
@@ -46,52 +50,52 @@ pub fn emulation_statement(node: &NodeName) -> String {
     )
 }
 
-/// A connection of the node, by its ends.
+/// A connection of the node, identified by its ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Flow {
-    /// The node's end.
+    /// The address and port of the node.
     pub node: SocketAddr,
-    /// The other end.
+    /// The address and port of its peer.
     pub peer: SocketAddr,
 }
 
-/// A TIME_WAIT that has begun and is to end early.
+/// A TIME_WAIT that has begun and must end early.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TimeWait {
-    /// Of which connection.
+    /// The connection.
     pub flow: Flow,
-    /// When it began.
+    /// The time at which it began.
     pub began: Duration,
-    /// How long it lasts: 3.5 retransmission timeouts.
+    /// Its duration: 3.5 retransmission timeouts.
     pub lasts: Duration,
 }
 
-/// What becomes of a segment.
+/// The decision about a segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RecycleVerdict {
-    /// It goes on.
+    /// It may reach the node.
     Pass,
-    /// It is dropped: Linux 4.9 would have counted PAWSPassive.
+    /// It is dropped; Linux 4.9 would have counted PAWSPassive.
     Drop,
 }
 
-/// One node's recycling. All times given to it are of one clock.
+/// The emulation state of one node. All times passed to it are of one clock.
 #[derive(Debug)]
 pub struct Recycle {
     enabled: bool,
     local: LocalAddresses,
     peer_timestamps: PeerTimestamps,
     connections: BTreeMap<Flow, FollowedConnection>,
-    /// Sockets in a recycled TIME_WAIT, with its end.
+    /// Sockets in a recycled TIME_WAIT, with the time at which it ends.
     waiting: BTreeMap<Flow, Duration>,
-    /// The same by end.
+    /// The same sockets, by end time.
     ends: BTreeSet<(Duration, Flow)>,
     begun: Vec<TimeWait>,
     rejected: u64,
 }
 
 impl Recycle {
-    /// For a node with these addresses, with its sysctl on or off.
+    /// Creates the state of a node with these addresses and with its sysctl on or off.
     pub fn new(local: LocalAddresses, enabled: bool) -> Self {
         Self {
             enabled,
@@ -105,22 +109,22 @@ impl Recycle {
         }
     }
 
-    /// Sets the sysctl. What was remembered stays, as in Linux.
+    /// Sets the sysctl. Stored timestamps are kept, as in Linux.
     pub fn set_enabled(&mut self, enabled: bool) {
         self.enabled = enabled;
     }
 
-    /// SYNs dropped so far: PAWSPassive.
+    /// Returns how many SYNs have been dropped so far (PAWSPassive).
     pub fn rejected(&self) -> u64 {
         self.rejected
     }
 
-    /// Every TIME_WAIT that has begun since this was last asked, in order.
+    /// Returns the TIME_WAITs that have begun since the last call, in order.
     pub fn take_begun(&mut self) -> Vec<TimeWait> {
         std::mem::take(&mut self.begun)
     }
 
-    /// The node has sent a segment.
+    /// Updates the state for a segment that the node has sent.
     pub fn sent(&mut self, segment: &Segment, now: Duration) {
         let flow = Flow {
             node: segment.from,
@@ -142,7 +146,7 @@ impl Recycle {
         }
     }
 
-    /// A segment is about to reach the node.
+    /// Decides about a segment that is about to reach the node, and updates the state.
     pub fn received(&mut self, segment: &Segment, now: Duration) -> RecycleVerdict {
         let flow = Flow {
             node: segment.to,
@@ -198,8 +202,8 @@ impl Recycle {
         }
     }
 
-    /// What reaches a socket in TIME_WAIT may end it or, when it acknowledges something, start it over for the whole 60 s
-    /// (`tcp_timewait_state_process`, Linux 4.9 `net/ipv4/tcp_minisocks.c`).
+    /// Handles a segment for a socket in TIME_WAIT. A RST ends TIME_WAIT; an acknowledgement restarts it for
+    /// the full 60 s (`tcp_timewait_state_process`, Linux 4.9 `net/ipv4/tcp_minisocks.c`).
     fn disturb_wait(&mut self, flow: &Flow, segment: &Segment, now: Duration) {
         if segment.rst {
             self.forget_wait(flow);
@@ -230,8 +234,8 @@ impl Recycle {
     }
 }
 
-/// Linux 4.9 keeps these times in whole seconds (`get_seconds()`).
+/// Converts to whole seconds, as Linux 4.9 keeps these times (`get_seconds()`).
 fn second(now: Duration) -> u32 {
-    // Wraps after 136 years, as it did there.
+    // Wraps after 136 years, as in Linux.
     now.as_secs() as u32
 }

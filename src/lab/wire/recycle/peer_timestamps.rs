@@ -1,36 +1,36 @@
-//! The timestamps that a node remembers of its peers, and the SYNs that it therefore drops.
+//! The timestamps that a node has stored of its peers, and the check of SYNs against them.
 //!
-//! Linux 4.9 keeps them in the TCP metrics, by pair of addresses: ports play no part, so all hosts behind one
-//! translated address share one entry (`net/ipv4/tcp_metrics.c`, `__tcp_get_metrics_req`). Not kept here: that an entry
-//! is forgotten an hour after its last use, or when six others fall into its hash slot.
+//! Linux 4.9 keeps them in the TCP metrics, by pair of addresses. Ports do not matter, so all hosts behind
+//! one translated address share an entry (`net/ipv4/tcp_metrics.c`, `__tcp_get_metrics_req`). Not emulated:
+//! an entry is forgotten an hour after its last use, or when six others fall into its hash slot.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-/// `TCP_PAWS_MSL`, seconds: how long a remembered timestamp counts. Linux 4.9 `include/net/tcp.h`.
+/// `TCP_PAWS_MSL`, seconds: the lifetime of a stored timestamp. Linux 4.9 `include/net/tcp.h`.
 pub const PAWS_MSL: u32 = 60;
 
 /// `TCP_PAWS_WINDOW`, ticks of the peer's clock: how far a SYN may be behind. Linux 4.9 `include/net/tcp.h`.
 pub const PAWS_WINDOW: i32 = 1;
 
-/// A node's address and that of its peer.
+/// The addresses of a node and of its peer.
 pub(super) type Pair = (IpAddr, IpAddr);
 
-/// A timestamp of a peer with the second in which it came (`ts_recent` and `ts_recent_stamp`).
+/// A timestamp of a peer, with the second in which it arrived (`ts_recent` and `ts_recent_stamp`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Stamp {
     /// TSval.
     pub(super) value: u32,
-    /// Whole seconds of the clock that all times here are of.
+    /// Whole seconds of the clock of all times here.
     pub(super) second: u32,
 }
 
-/// The peer_timestamps of one node.
+/// The stored timestamps of one node's peers.
 #[derive(Debug, Default)]
 pub(super) struct PeerTimestamps(BTreeMap<Pair, Stamp>);
 
 impl PeerTimestamps {
-    /// Remembers the last timestamp of a connection: unless a later one is remembered that still counts
+    /// Stores the last timestamp of a connection, unless a later one is stored that has not expired
     /// (`tcp_remember_stamp` and `tcp_tw_remember_stamp`, Linux 4.9 `net/ipv4/tcp_metrics.c`).
     pub(super) fn remember(&mut self, pair: Pair, stamp: Stamp, now: u32) {
         let remembered = self.0.entry(pair).or_insert(stamp);
@@ -42,8 +42,8 @@ impl PeerTimestamps {
         }
     }
 
-    /// Whether a SYN with this timestamp may pass (`tcp_peer_is_proven` with `paws_check`, Linux 4.9
-    /// `net/ipv4/tcp_metrics.c`). One without a timestamp may not, while its peer's is remembered.
+    /// Returns whether a SYN with this timestamp may pass (`tcp_peer_is_proven` with `paws_check`, Linux 4.9
+    /// `net/ipv4/tcp_metrics.c`). A SYN without a timestamp may not pass while one of its peer is stored.
     pub(super) fn admits(&self, pair: Pair, value: Option<u32>, now: u32) -> bool {
         let Some(remembered) = self.0.get(&pair) else {
             return true;
@@ -54,7 +54,8 @@ impl PeerTimestamps {
     }
 }
 
-/// By how much one timestamp is ahead of another; negative where it is behind. The clock wraps (RFC 7323, section 5.2).
+/// Returns how far timestamp `a` is ahead of `b`; negative if it is behind. The clock wraps (RFC 7323,
+/// section 5.2).
 pub(super) fn ahead(a: u32, b: u32) -> i32 {
     a.wrapping_sub(b).cast_signed()
 }
@@ -83,14 +84,14 @@ mod tests {
     }
 
     #[test]
-    fn it_counts_for_less_than_sixty_seconds() {
+    fn a_stored_timestamp_counts_for_less_than_sixty_seconds() {
         let peer_timestamps = remembering(1_000, 5);
         assert!(!peer_timestamps.admits(PAIR, Some(1), 64));
         assert!(peer_timestamps.admits(PAIR, Some(1), 65));
     }
 
     #[test]
-    fn the_comparison_follows_the_clock_around() {
+    fn the_comparison_wraps_with_the_clock() {
         let peer_timestamps = remembering(3, 5);
         assert!(!peer_timestamps.admits(PAIR, Some(u32::MAX), 5), "4 behind");
         let peer_timestamps = remembering(u32::MAX, 5);
@@ -106,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn a_syn_without_a_timestamp_is_dropped_while_one_is_remembered() {
+    fn a_syn_without_a_timestamp_is_dropped_while_one_is_stored() {
         let peer_timestamps = remembering(1_000, 5);
         assert!(!peer_timestamps.admits(PAIR, None, 64));
         assert!(peer_timestamps.admits(PAIR, None, 65));

@@ -1,4 +1,4 @@
-//! The retransmission timeout of a connection, from round trips measured on the wire.
+//! The retransmission timeout of a connection, computed from round trips measured on the wire.
 
 use std::time::Duration;
 
@@ -6,12 +6,14 @@ use std::time::Duration;
 const RTO_MIN: Duration = Duration::from_millis(200);
 /// `TCP_RTO_MAX`, Linux 4.9 `include/net/tcp.h`.
 const RTO_MAX: Duration = Duration::from_secs(120);
-/// `TCP_TIMEOUT_FALLBACK`, Linux 4.9 `include/net/tcp.h`: while no round trip could be measured.
+/// `TCP_TIMEOUT_FALLBACK`, Linux 4.9 `include/net/tcp.h`: the timeout before any round trip has been
+/// measured.
 const RTO_UNMEASURED: Duration = Duration::from_secs(3);
 
-/// RFC 6298 as Linux 4.9 does it (`tcp_rtt_estimator`, `tcp_set_rto`, `net/ipv4/tcp_input.c`): the lower bound applies
-/// to the variance, so that the timeout stays 200 ms above the round trip. Linux decays the variance once a round trip,
-/// here it is once a measurement: there is at most one a round trip.
+/// The estimator of RFC 6298 as implemented in Linux 4.9 (`tcp_rtt_estimator`, `tcp_set_rto`,
+/// `net/ipv4/tcp_input.c`). The lower bound applies to the variance, so the timeout stays 200 ms above the
+/// round trip. Linux lets the variance decay once per round trip, and this code once per measurement, of
+/// which there is at most one per round trip.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Rtt(Option<Smoothed>);
 
@@ -22,7 +24,7 @@ struct Smoothed {
 }
 
 impl Rtt {
-    /// Adds a measurement.
+    /// Adds the measurement of one round trip.
     pub(super) fn measured(&mut self, round_trip: Duration) {
         self.0 = Some(match self.0 {
             None => Smoothed {
@@ -36,7 +38,7 @@ impl Rtt {
         });
     }
 
-    /// The retransmission timeout (`icsk_rto`).
+    /// Returns the retransmission timeout (`icsk_rto`).
     pub(super) fn timeout(&self) -> Duration {
         self.0.map_or(RTO_UNMEASURED, |smoothed| {
             (smoothed.mean + (smoothed.deviation * 4).max(RTO_MIN)).min(RTO_MAX)
@@ -53,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn a_short_round_trip_gives_200_ms_more_than_itself() {
+    fn the_timeout_of_a_short_round_trip_is_200_ms_longer() {
         let mut rtt = Rtt::default();
         assert_eq!(rtt.timeout(), Duration::from_secs(3));
         rtt.measured(ms(10));
@@ -61,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_first_round_trip_gives_three_times_itself_and_steady_ones_approach_the_bound() {
+    fn a_long_first_round_trip_triples_the_timeout_and_steady_ones_approach_the_bound() {
         let mut rtt = Rtt::default();
         rtt.measured(ms(300));
         assert_eq!(rtt.timeout(), ms(900));

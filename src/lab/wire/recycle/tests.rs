@@ -1,4 +1,4 @@
-//! Sequences of segments as the run on Linux 4.9 had them, and the corners around them.
+//! Sequences of segments as a run on Linux 4.9 had them, and corner cases around them.
 //!
 //!     a (clock ahead) --+
 //!                       nat ---- server: recycles, closes first
@@ -11,7 +11,7 @@ use proptest::prelude::*;
 const SERVER: &str = "10.0.1.2:80";
 const NAT: &str = "10.0.1.1";
 
-/// A peer's clock ticks 250 times a second: `CONFIG_HZ` of most kernels of the time.
+/// Ticks per second of a peer's clock: `CONFIG_HZ` of most kernels of that time.
 const HZ: u64 = 250;
 
 fn ms(value: u64) -> Duration {
@@ -41,7 +41,7 @@ fn segment(from: &str, to: &str, sequence: u32) -> Segment {
 
 /// One client behind the NAT.
 struct NatClient {
-    /// Ticks that its clock is ahead of the test's.
+    /// Ticks by which its clock is ahead of the test's.
     ahead: u64,
     timestamps: bool,
 }
@@ -63,7 +63,8 @@ impl NatClient {
         }
     }
 
-    /// Connects, is served and closed by the server, then closes: 1 ms a way. Says whether it was served.
+    /// Connects, is served and closed by the server, then closes, with 1 ms in each direction. Returns
+    /// whether it was served.
     fn connect(&self, port: u16, server: &mut Recycle, at: Duration) -> bool {
         let syn = self.syn(port, at);
         if server.received(&syn, at) == RecycleVerdict::Drop {
@@ -119,7 +120,7 @@ const AHEAD: NatClient = NatClient {
     timestamps: true,
 };
 
-/// 30 connects of each at 10/s, `a` first. Says how many of each were served.
+/// Makes 30 connections from each client at 10/s, `a` first. Returns how many of each were served.
 fn run_of_4_9(server: &mut Recycle) -> (usize, usize) {
     let mut served = (0, 0);
     for round in 0..30_u16 {
@@ -153,7 +154,7 @@ fn with_0_both_are_served_and_no_time_wait_ends_early() {
 }
 
 #[test]
-fn the_one_that_comes_before_anything_is_remembered_is_served() {
+fn the_first_host_is_served_because_nothing_is_stored_yet() {
     let mut server = server(true);
     assert!(BEHIND.connect(50_000, &mut server, ms(0)));
     assert!(AHEAD.connect(40_000, &mut server, ms(50)));
@@ -172,7 +173,7 @@ fn sixty_seconds_after_the_last_connection_the_other_host_is_served() {
 }
 
 #[test]
-fn a_syn_that_is_sent_again_is_dropped_and_counted_again() {
+fn a_retransmitted_syn_is_dropped_and_counted_again() {
     let mut server = server(true);
     AHEAD.connect(40_000, &mut server, ms(0));
     for again in 0..3 {
@@ -186,7 +187,7 @@ fn a_syn_that_is_sent_again_is_dropped_and_counted_again() {
 }
 
 #[test]
-fn a_host_without_timestamps_is_remembered_by_nobody_but_starves_beside_one_with() {
+fn a_host_without_timestamps_stores_none_but_starves_beside_one_with() {
     let plain = NatClient {
         ahead: 0,
         timestamps: false,
@@ -199,13 +200,13 @@ fn a_host_without_timestamps_is_remembered_by_nobody_but_starves_beside_one_with
 }
 
 #[test]
-fn what_the_node_forwards_is_not_its_own() {
+fn forwarded_connections_are_not_the_nodes_own() {
     let mut router = Recycle::new([NAT.parse().unwrap()].into_iter().collect(), true);
     assert_eq!(run_of_4_9(&mut router), (30, 30));
 }
 
 #[test]
-fn a_syn_to_a_socket_in_time_wait_is_that_sockets_to_answer() {
+fn a_syn_to_a_socket_in_time_wait_is_left_to_that_socket() {
     let mut server = server(true);
     AHEAD.connect(40_000, &mut server, ms(0));
     let behind = BEHIND.syn(40_000, ms(100));
@@ -218,7 +219,7 @@ fn a_syn_to_a_socket_in_time_wait_is_that_sockets_to_answer() {
 }
 
 #[test]
-fn when_the_client_closes_first_nothing_is_remembered() {
+fn nothing_is_stored_if_the_client_closes_first() {
     let mut server = server(true);
     let (client, port) = (AHEAD, "10.0.1.1:40000");
     let at = ms(0);
@@ -253,7 +254,7 @@ fn when_the_client_closes_first_nothing_is_remembered() {
 }
 
 #[test]
-fn when_both_close_at_once_both_wait() {
+fn both_ends_wait_if_both_close_at_once() {
     let mut server = server(true);
     let at = ms(0);
     let port = "10.0.1.1:40000";
@@ -292,7 +293,7 @@ fn when_both_close_at_once_both_wait() {
 }
 
 #[test]
-fn a_reset_connection_leaves_nothing_behind() {
+fn a_reset_connection_stores_nothing() {
     let mut server = server(true);
     let at = ms(0);
     server.received(&AHEAD.syn(40_000, at), at);
@@ -344,7 +345,7 @@ fn a_node_that_connects_itself_recycles_its_time_wait_too() {
 }
 
 #[test]
-fn switched_off_in_between_it_judges_nothing() {
+fn nothing_is_checked_while_the_setting_is_off() {
     let mut server = server(true);
     AHEAD.connect(40_000, &mut server, ms(0));
     server.set_enabled(false);
@@ -354,7 +355,7 @@ fn switched_off_in_between_it_judges_nothing() {
 }
 
 #[test]
-fn nothing_is_kept_of_connections_that_are_over() {
+fn closed_connections_leave_no_state() {
     let mut server = server(true);
     run_of_4_9(&mut server);
     server.received(&AHEAD.syn(1, ms(70_000)), ms(70_000));
@@ -374,7 +375,7 @@ proptest! {
             at += ms(wait);
             let port = 1_024 + index as u16;
             if kind == 0 {
-                // An attempt that goes no further than its SYN.
+                // The attempt goes no further than its SYN.
                 prop_assert_eq!(server.received(&peer.syn(port, at), at), RecycleVerdict::Pass);
             } else {
                 prop_assert!(peer.connect(port, &mut server, at));

@@ -1,10 +1,10 @@
-//! A wire that is cut.
+//! A wire that has been cut.
 
 use super::*;
 
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
-fn kernel_a_cut_wire_carries_nothing_and_tells_nobody_while_neighbours_are_still_found() {
+fn kernel_a_cut_wire_discards_packets_silently_and_neighbours_still_resolve() {
     let link = WiredPair::new(&Impairment::default(), 1);
     link.begin();
     let listener = link
@@ -19,7 +19,7 @@ fn kernel_a_cut_wire_carries_nothing_and_tells_nobody_while_neighbours_are_still
         .unwrap();
     let (mut accepted, _) = listener.accept().unwrap();
     link.wire.cut();
-    // The other end goes; nobody hears of it, and what is sent stays unanswered.
+    // One end closes; the other is not notified, and its packets stay unanswered.
     accepted.set_read_timeout(Some(ms(300))).unwrap();
     drop(stream);
     accepted.write_all(b"anyone?").unwrap();

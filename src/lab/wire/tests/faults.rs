@@ -1,4 +1,4 @@
-//! Faults between real kernels.
+//! Faults on a link between real kernels.
 
 use super::*;
 use crate::scenario::Place;
@@ -37,7 +37,7 @@ fn connect(link: &WiredPair, to: &'static str) -> (TcpListener, io::Result<TcpSt
 
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
-fn kernel_a_lost_syn_ack_costs_each_connection_a_retry_over_both_protocols() {
+fn kernel_a_lost_syn_ack_costs_each_connection_a_retry_over_ipv4_and_ipv6() {
     let lost = fault("lost", FaultAction::Drop(syn_ack()));
     let link = WiredPair::with_faults(&Impairment::default(), &[lost], 1);
     link.begin();
@@ -52,7 +52,7 @@ fn kernel_a_lost_syn_ack_costs_each_connection_a_retry_over_both_protocols() {
 
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
-fn kernel_a_forged_reset_ends_a_connection_only_where_it_is_expected() {
+fn kernel_a_forged_reset_ends_a_connection_only_at_the_expected_sequence() {
     let reset = |name, at, ahead| {
         let forged = Forged {
             at: ms(at),
@@ -116,7 +116,7 @@ fn kernel_a_transfer_survives_faults_and_every_one_is_counted() {
         shell(node, "ip link set eth0 gso_max_segs 1");
     }
     link.begin();
-    // It checks every byte.
+    // The transfer checks every byte.
     transfer(&link.a, &link.b, "10.0.0.2:80", 1);
     let timeline = link.finish();
     for (name, count) in [("lost", 3), ("twice", 5), ("late", 1), ("stale", 1)] {
@@ -126,7 +126,7 @@ fn kernel_a_transfer_survives_faults_and_every_one_is_counted() {
 
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
-fn kernel_reordered_and_repeated_packets_arrive_so_and_a_transfer_survives_them() {
+fn kernel_reordered_and_repeated_packets_are_counted_and_a_transfer_survives_them() {
     let impairment = Impairment {
         delay: Some(ms(5)),
         reorder: Percent::from_fraction(0.05),
@@ -141,7 +141,7 @@ fn kernel_reordered_and_repeated_packets_arrive_so_and_a_transfer_survives_them(
     transfer(&link.a, &link.b, "10.0.0.2:80", 1);
     let timeline = link.finish();
     for what in ["reordered", "duplicated"] {
-        // Of some 730 segments and their ACKs.
+        // There are about 730 segments, plus their ACKs.
         let count = last(&timeline, &format!("wire.a-b.{what}"));
         assert!((15..150).contains(&count), "{what}: {count}");
     }
@@ -150,7 +150,7 @@ fn kernel_reordered_and_repeated_packets_arrive_so_and_a_transfer_survives_them(
 
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
-fn kernel_a_wire_says_how_good_it_is() {
+fn kernel_the_precision_of_a_wire_is_measured() {
     let link = WiredPair::new(&Impairment::default(), 1);
     let probe = |netns: &NetNs| precision::WireProbe {
         netns: netns.clone(),

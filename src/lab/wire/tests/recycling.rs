@@ -1,4 +1,4 @@
-//! The run of Linux 4.9 once more, with this kernel's sockets and the wire's emulation.
+//! The run on Linux 4.9, repeated with this kernel's sockets and the wire's emulation.
 //!
 //!     a 10.1.0.2 -- [wire: clock 800 s ahead] --+
 //!                                               nat 10.3.0.1, masquerades -- [wire] -- 10.3.0.2 server, closes first
@@ -7,14 +7,14 @@
 use super::*;
 use crate::scenario::topology::{Emulation, InterfaceSpec, NodeSpec, Prefix, SysctlSpec, Topology};
 
-/// Attempts of each host, and how long each may take: well below the second after which a SYN is sent again.
+/// Attempts of each host, and the time limit of each: well below the second after which a SYN is sent again.
 const ATTEMPTS: usize = 30;
 const TIMEOUT: Duration = ms(100);
 
 struct Hosts {
     a: NetNs,
     b: NetNs,
-    /// PendingFrames, so that it lives.
+    /// Kept so that the namespace exists.
     _nat: NetNs,
     server: NetNs,
     wires: [Wire; 2],
@@ -51,7 +51,7 @@ impl Hosts {
              ip addr add 10.3.0.1/24 dev up0; echo 1 > /proc/sys/net/ipv4/ip_forward
              nft 'table ip t { chain c { type nat hook postrouting priority 100; oifname up0 masquerade; }; }'",
         );
-        // A late ACK would end a TIME_WAIT before its time (RFC 1337): they are counted here.
+        // A late ACK would end a TIME_WAIT early (RFC 1337), and they are counted here.
         shell(
             &server,
             "ip addr add 10.3.0.2/24 dev eth0; echo 1 > /proc/sys/net/ipv4/tcp_rfc1337",
@@ -94,7 +94,8 @@ impl Hosts {
         }
     }
 
-    /// `a` connects once, then both beside each other. How many attempts of each were served.
+    /// Connects once from `a`, then from both hosts at the same time. Returns how many attempts of each were
+    /// served.
     fn served(&self) -> [usize; 2] {
         let listener = self.server.run(|| TcpListener::bind("10.3.0.2:80"));
         let listener = listener.unwrap().unwrap();
@@ -122,7 +123,7 @@ impl Hosts {
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 while !done.load(Ordering::Relaxed) {
-                    // The server closes each connection as soon as it has it.
+                    // The server closes each connection as soon as it has accepted it.
                     drop(listener.accept());
                 }
             });
@@ -134,7 +135,7 @@ impl Hosts {
         })
     }
 
-    /// Sockets of the server in TIME_WAIT.
+    /// Returns the number of the server's sockets in TIME_WAIT.
     fn time_waits(&self) -> usize {
         let read = || std::fs::read_to_string(concat!("/", "proc/thread-self/net/sockstat"));
         let text = self.server.run(read).unwrap().unwrap();
@@ -142,7 +143,7 @@ impl Hosts {
         rest.split(' ').next().unwrap().parse().unwrap()
     }
 
-    /// Waits until there are so many, well below the 60 s after which they end by themselves.
+    /// Waits until there are `count` of them, for well under the 60 s after which they end on their own.
     fn await_time_waits(&self, count: usize) {
         let began = Instant::now();
         while self.time_waits() != count {
@@ -186,7 +187,7 @@ fn spec(tw_recycle: &str) -> NodeSpec {
 fn kernel_with_tw_recycle_one_host_starves_and_time_wait_empties() {
     let hosts = Hosts::new("1");
     let [a, b] = hosts.served();
-    // The other one may get in once: before what the first left is remembered.
+    // The other host may get in once, before the first host's timestamp is stored.
     assert!(a == ATTEMPTS && b <= 1, "{a}, {b}");
     hosts.await_time_waits(0);
     let timeline = hosts.finish();
@@ -207,7 +208,7 @@ fn kernel_without_tw_recycle_both_hosts_are_served_and_time_wait_stays() {
 }
 
 #[test]
-fn hosts_beside_a_recycling_node_have_clocks_of_their_own_that_follow_from_the_seed() {
+fn the_clocks_of_hosts_beside_a_recycling_node_differ_and_follow_from_the_seed() {
     let host = NodeSpec {
         emulate: Vec::new(),
         ..spec("1")
