@@ -1,7 +1,6 @@
 //! The checks of `nslab doctor`: each kernel or machine feature that labs need is tried for real.
 //!
-//! The checks change nothing: child processes perform them in namespaces of their own, which disappear
-//! afterwards.
+//! The checks change nothing: child processes perform them in namespaces of their own, which disappear afterwards.
 
 use std::fmt::Display;
 

@@ -1,5 +1,4 @@
-//! Executes a plan with a plain loop: namespaces with their settings and rules, then links, addresses and
-//! routes.
+//! Executes a plan with a plain loop: namespaces with their settings and rules, then links, addresses and routes.
 
 use indexmap::IndexMap;
 
@@ -183,8 +182,7 @@ fn single_segments(plan: &LabPlan) -> impl Iterator<Item = &PlannedEnd> {
     ends.flatten().filter(|end| end.site != Site::Wire)
 }
 
-/// Turns off segmentation offload at an end if an old kernel ignored the limit given when the link was
-/// created.
+/// Turns off segmentation offload at an end if an old kernel ignored the limit given when the link was created.
 fn cut_segments(builds: &mut NamespaceBuilds, end: &PlannedEnd) -> Result<(), BuildError> {
     let Some(NamespaceBuild { created, .. }) = builds.get_mut(&end.site) else {
         return Ok(());

@@ -1,11 +1,10 @@
 //! The baseline: every per-namespace setting that affects outcomes, with the value that new namespaces get.
 //!
-//! New namespaces differ from machine to machine. Some settings depend on the machine's memory
-//! (`tcp_max_tw_buckets`, `tcp_max_syn_backlog`), some are copied from the host (`tcp_congestion_control`,
-//! `tcp_rmem`, all of `net.ipv4.conf`), and some changed their default between kernels. With pinned settings,
-//! an outcome depends on the kernel and not on the machine. Unless a line says otherwise, the values are the
-//! kernel's defaults on a machine with enough memory (Linux 6.18: `tcp_sk_init` in `net/ipv4/tcp_ipv4.c`,
-//! `Documentation/networking/ip-sysctl.rst`).
+//! New namespaces differ from machine to machine. Some settings depend on the machine's memory (`tcp_max_tw_buckets`,
+//! `tcp_max_syn_backlog`), some are copied from the host (`tcp_congestion_control`, `tcp_rmem`, all of
+//! `net.ipv4.conf`), and some changed their default between kernels. With pinned settings, an outcome depends on the
+//! kernel and not on the machine. Unless a line says otherwise, the values are the kernel's defaults on a machine
+//! with enough memory (Linux 6.18: `tcp_sk_init` in `net/ipv4/tcp_ipv4.c`, `Documentation/networking/ip-sysctl.rst`).
 //!
 //! All new namespaces of one kernel are alike. Settings are therefore read once per lab, and those that are
 //! constants in the kernel's sources once per process; the ones that differ from the baseline are then
@@ -60,16 +59,14 @@ const fn pin_now(key: &'static str, value: &'static str) -> Pin {
     }
 }
 
-/// The constants as new namespaces have them. A kernel does not change them while it runs, so one reading is
-/// enough.
+/// The constants as new namespaces have them. A kernel does not change them while it runs, so one reading is enough.
 static SEEN: Mutex<BTreeMap<&'static str, Option<String>>> = Mutex::new(BTreeMap::new());
 
 /// Settings pinned in the namespace of every node.
 pub(super) const NODE: &[Pin] = &[
     // Limits the backlog of listen(2): SOMAXCONN, 4096 since 5.4, 128 before.
     pin("net.core.somaxconn", "4096"),
-    // The default, max(128, established hash / 128), depends on memory. This is as large as the accept queue
-    // may be.
+    // The default, max(128, established hash / 128), depends on memory. This is as large as the accept queue may be.
     pin_now("net.ipv4.tcp_max_syn_backlog", "4096"),
     // The default is half the established hash: 4,096 on 1 GiB, where TIME_WAIT silently overflows. This is
     // enough for 60 s at 4,369/s.
@@ -85,8 +82,7 @@ pub(super) const NODE: &[Pin] = &[
     pin_now("net.ipv4.tcp_rmem", "4096 131072 6291456"),
     pin_now("net.ipv4.tcp_wmem", "4096 16384 4194304"),
     pin("net.ipv4.ip_local_port_range", "32768 60999"),
-    // Copied from the host, which forwards if it runs containers. The lab turns it on for nodes with two
-    // links.
+    // Copied from the host, which forwards if it runs containers. The lab turns it on for nodes with two links.
     pin_now("net.ipv4.ip_forward", "0"),
     // 2 (loopback only) since 4.19; 0 before. An older kernel would treat 2 as 1.
     Pin {
@@ -172,13 +168,11 @@ pub(super) const IPV6: &[Pin] = &[
     pin_now("net.ipv6.conf.default.autoconf", "0"),
 ];
 
-/// Also pinned for the whole kernel if the lab owns it; by default all of these depend on the machine's
-/// memory.
+/// Also pinned for the whole kernel if the lab owns it; by default all of these depend on the machine's memory.
 const KERNEL: &[Pin] = &[
     // Sockets without an owner. The default is half the established hash; this is the same as for TIME_WAIT.
     pin("net.ipv4.tcp_max_orphans", "262144"),
-    // Pages, as on a machine with 16 GiB (tcp_init_mem, Linux net/ipv4/tcp.c). The kernel only compares
-    // against them.
+    // Pages, as on a machine with 16 GiB (tcp_init_mem, Linux net/ipv4/tcp.c). The kernel only compares against them.
     pin("net.ipv4.tcp_mem", "196608 262144 393216"),
     // Packets waiting for a processor; a constant that hosts often raise.
     pin("net.core.netdev_max_backlog", "1000"),
@@ -188,9 +182,8 @@ const KERNEL: &[Pin] = &[
     pin("net.netfilter.nf_conntrack_buckets", "65536"),
 ];
 
-/// Brings a kernel that the lab owns to the baseline, from its initial namespace. This covers settings that
-/// are host-wide today and those that once were: before 4.11 most settings of a node belonged to the whole
-/// kernel.
+/// Brings a kernel that the lab owns to the baseline, from its initial namespace. This covers settings that are
+/// host-wide today and those that once were: before 4.11 most settings of a node belonged to the whole kernel.
 pub(super) fn pin_kernel() -> BTreeMap<&'static str, String> {
     let mut sysctls = Sysctls::new();
     let mut pinned = PinnedSettings::take_anew(NODE, &mut sysctls);
@@ -232,8 +225,8 @@ pub(super) struct PinnedSettings {
 }
 
 impl PinnedSettings {
-    /// Pins settings in the calling thread's new namespace: reads each, writes those that differ, and reads
-    /// them back.
+    /// Pins settings in the calling thread's new namespace: reads each, writes those that differ,
+    /// and reads them back.
     pub(super) fn take(pins: &'static [Pin], sysctls: &mut Sysctls) -> Self {
         Self::pin(pins, sysctls, seen)
     }

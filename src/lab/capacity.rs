@@ -9,11 +9,10 @@
 use crate::scenario::workload::{Load, Workload};
 use crate::sys::sysctl::{Key, Sysctls};
 
-/// Fewest entries: enough for chains of one in most scenarios. Up to 16,384 entries, creation takes no longer
-/// (measured).
+/// Fewest entries: enough for chains of one in most scenarios. Up to 16,384 entries, creation
+/// takes no longer (measured).
 const LEAST: u64 = 4_096;
-/// Most entries: a hash of 4 MiB, which takes 12 ms to create (measured); chains of two for a million
-/// sockets.
+/// Most entries: a hash of 4 MiB, which takes 12 ms to create (measured); chains of two for a million sockets.
 const MOST: u64 = 524_288;
 /// Sockets assumed for a program whose behaviour is unknown.
 const COMMAND: u64 = 16_384;

@@ -71,8 +71,7 @@ impl Lab {
     /// Writes a setting of a node and reads it back. An emulated setting is passed to the wire.
     ///
     /// # Errors
-    /// As for the settings of a scenario: the value was refused or not kept, or the kernel does not have the
-    /// setting.
+    /// As for the settings of a scenario: the value was refused or not kept, or the kernel does not have the setting.
     pub fn write_sysctl(&self, node: &NodeName, key: &str, value: &str) -> Result<(), ChangeError> {
         if self.wires.set_sysctl(node, key, value) {
             return Ok(());
@@ -109,8 +108,8 @@ impl Lab {
         })
     }
 
-    /// Cuts all links of a node silently, so that its peers are not notified. Neighbours can still resolve
-    /// its address.
+    /// Cuts all links of a node silently, so that its peers are not notified. Neighbours can
+    /// still resolve its address.
     ///
     /// # Errors
     /// One of the node's links has no wire to cut.

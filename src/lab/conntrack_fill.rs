@@ -1,12 +1,11 @@
 //! Leaves exactly as many free entries in a connection tracking table as a scenario asks for.
 //!
-//! `nf_conntrack_max` belongs to the whole kernel, but each namespace's own count is compared with it. The
-//! table of a namespace is therefore filled with entries that nothing evicts until only the requested room is
-//! left. If the lab owns the kernel, the limit is lowered instead. Old kernels track connections in every
-//! namespace once the module is loaded (4.11 did, 4.15 does not; both tried): a limit that is right for one
-//! table would be too low for the others. There the limit is lowered only as far as the others allow, and the
-//! table is filled. A packet that needs one more entry than are free is dropped: `count > max`
-//! (`__nf_conntrack_alloc`, Linux `net/netfilter/nf_conntrack_core.c`).
+//! `nf_conntrack_max` belongs to the whole kernel, but each namespace's own count is compared with it. The table of a
+//! namespace is therefore filled with entries that nothing evicts until only the requested room is left. If the lab
+//! owns the kernel, the limit is lowered instead. Old kernels track connections in every namespace once the module is
+//! loaded (4.11 did, 4.15 does not; both tried): a limit that is right for one table would be too low for the others.
+//! There the limit is lowered only as far as the others allow, and the table is filled. A packet that needs one more
+//! entry than are free is dropped: `count > max` (`__nf_conntrack_alloc`, Linux `net/netfilter/nf_conntrack_core.c`).
 //!
 //! The room is stable while connections stay open. Once a table is 95 % full, the kernel's garbage collection
 //! removes TCP entries of closing or closed connections early (`gc_worker`, since Linux 4.12): of 100 in
@@ -150,8 +149,8 @@ fn tracks_everywhere() -> Result<bool, ConntrackFillError> {
     netns.run(track).map_err(ConntrackFillError::Namespace)?
 }
 
-/// Empties the table of a namespace. The table disappears with the namespace anyway, but twice as fast if
-/// emptied first.
+/// Empties the table of a namespace. The table disappears with the namespace anyway, but twice as
+/// fast if emptied first.
 ///
 /// # Errors
 /// See [`ConntrackFillError`].

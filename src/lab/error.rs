@@ -286,8 +286,7 @@ fn meant(similar: Option<&str>) -> String {
     similar.map_or_else(String::new, |key| format!("; did you mean {key}?"))
 }
 
-/// Explains a refusal whose errno does not: `tcp_set_default_congestion_control`, Linux 6.18
-/// `net/ipv4/tcp_cong.c`.
+/// Explains a refusal whose errno does not: `tcp_set_default_congestion_control`, Linux 6.18 `net/ipv4/tcp_cong.c`.
 fn refusal(key: &str, error: &SysctlError) -> &'static str {
     let SysctlError::Refused(error) = error else {
         return "";

@@ -127,8 +127,7 @@ enum Role {
     Other,
 }
 
-/// Returns the names of this program. A copy with another name is recognized by the way in which it starts
-/// workers.
+/// Returns the names of this program. A copy with another name is recognized by the way in which it starts workers.
 fn programs(processes: &BTreeMap<u32, ProcessEntry>) -> BTreeSet<&str> {
     let this_program = this_program();
     let is_worker = |process: &&ProcessEntry| {

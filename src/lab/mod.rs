@@ -1,8 +1,7 @@
 //! The live topology of namespaces in which a run takes place.
 //!
 //! [`plan()`] is a pure function that returns what to build, and [`Lab::build`] builds it. A lab consists of
-//! descriptors and threads and has no names on disk: when it is dropped, or its process dies, the kernel
-//! removes it.
+//! descriptors and threads and has no names on disk: when it is dropped, or its process dies, the kernel removes it.
 
 pub mod abilities;
 mod applied_settings;
@@ -62,8 +61,8 @@ pub struct LabScope {
     /// Whether the lab owns the kernel (as in a virtual machine), so that it may change host-wide settings.
     /// The thread that builds the lab is then in the initial namespace.
     pub owns_kernel: bool,
-    /// Whether the calling thread's namespace belongs to the lab, as in a sandbox, so that the lab may change
-    /// its settings.
+    /// Whether the calling thread's namespace belongs to the lab, as in a sandbox, so that the lab
+    /// may change its settings.
     pub own_netns: bool,
 }
 
@@ -88,8 +87,8 @@ pub struct WirePlace {
     pub netns: NetNs,
     /// Index into the topology's links.
     pub link: usize,
-    /// Both ends, in the order of the link's nodes. An emulation is left out if the node's kernel has the
-    /// real setting.
+    /// Both ends, in the order of the link's nodes. An emulation is left out if the node's kernel
+    /// has the real setting.
     pub ends: [WireSide; 2],
     pub impairment: Impairment,
     pub faults: Vec<FaultSpec>,
@@ -237,11 +236,10 @@ impl Lab {
         self.nodes.values()
     }
 
-    /// Stops the wires and releases all descriptors. The kernel removes the namespaces later, once they are
-    /// unused.
+    /// Stops the wires and releases all descriptors. The kernel removes the namespaces later, once they are unused.
     ///
-    /// Filled conntrack tables are emptied first: on request the kernel does it twice as fast as when it
-    /// removes a namespace.
+    /// Filled conntrack tables are emptied first: on request the kernel does it twice as fast as when
+    /// it removes a namespace.
     pub fn shutdown(self) {
         // Wires first, so that they do not record packets of the shutdown.
         drop(self.wires);

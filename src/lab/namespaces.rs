@@ -1,5 +1,4 @@
-//! Creates the namespaces of a lab with baseline settings, the scenario's settings and rules, and no devices
-//! yet.
+//! Creates the namespaces of a lab with baseline settings, the scenario's settings and rules, and no devices yet.
 //!
 //! The thread that creates a namespace does all of this, so that no namespace has to be entered.
 
@@ -39,8 +38,7 @@ struct NamespaceSpec {
     rules: Option<Rules>,
     /// Entries of the socket hash of the namespace that the same thread creates next.
     socket_hash: Option<u64>,
-    /// Whether the namespace must allow servers to listen below 1024, because this process lacks the
-    /// privilege.
+    /// Whether the namespace must allow servers to listen below 1024, because this process lacks the privilege.
     low_ports: bool,
 }
 
@@ -213,8 +211,7 @@ impl NamespaceSpec {
         if let Some(entries) = self.socket_hash {
             capacity::size_socket_hash(&mut sysctls, entries);
         }
-        // Rules do not depend on pinned settings, so they come first: meanwhile another thread may read the
-        // settings.
+        // Rules do not depend on pinned settings, so they come first: meanwhile another thread may read the settings.
         if let Some(rules) = &self.rules {
             rules.apply()?;
         }

@@ -1,5 +1,4 @@
-//! The plan of a lab: a list of operations, computed purely from the topology and printed by `nslab run
-//! --plan`.
+//! The plan of a lab: a list of operations, computed purely from the topology and printed by `nslab run --plan`.
 //!
 //! Not here: its execution (`apply`).
 
@@ -15,9 +14,8 @@ use crate::scenario::topology::{
     Prefix, Topology,
 };
 
-/// Index of the lab's first interface in a namespace. `lo` has 1, and if tunnels are built into the kernel,
-/// each new namespace has some (`tunl0`, `sit0`, `gre0` and at most ten others; Linux 6.18,
-/// `net_has_fallback_tunnels`).
+/// Index of the lab's first interface in a namespace. `lo` has 1, and if tunnels are built into the kernel, each
+/// new namespace has some (`tunl0`, `sit0`, `gre0` and at most ten others; Linux 6.18, `net_has_fallback_tunnels`).
 const FIRST_INDEX: u32 = 64;
 
 /// A namespace of the lab.
@@ -51,8 +49,7 @@ pub struct PlannedEnd {
     pub site: Site,
     pub interface: IfName,
     pub index: u32,
-    /// A locally administered address (IEEE 802, bit 1 of the first byte), derived from the numbers of link
-    /// and end.
+    /// A locally administered address (IEEE 802, bit 1 of the first byte), derived from the numbers of link and end.
     pub mac: [u8; 6],
 }
 

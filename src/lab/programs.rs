@@ -28,8 +28,7 @@ const PACKAGES: [(&str, &str); 14] = [
 /// Programs that the shipped scenarios run.
 pub(super) const SHIPPED: [&str; 6] = ["ab", "apache2", "nginx", "squid", "iperf3", "ss"];
 
-/// Finds a program as execvp(3) does: a name with a slash is a path, any other is looked up in the search
-/// path.
+/// Finds a program as execvp(3) does: a name with a slash is a path, any other is looked up in the search path.
 pub fn find(program: &str, search_path: &OsStr) -> Option<PathBuf> {
     if program.is_empty() {
         return None;

@@ -1,12 +1,11 @@
 //! Address translation and connection tracking of a node: one nf_tables table, created in one transaction.
 //!
-//! SNAT with a port range works as follows. For each connection the kernel takes the first free port of the
-//! range, starting at the connection's own port or a random one. In a range of up to 128 ports it tries each
-//! port. In a larger range it gives up after 128 tries, then 64, 32 and 16 tries at other places
-//! (`nf_nat_l4proto_unique_tuple`, Linux `net/netfilter/nf_nat_core.c`), so a large and nearly exhausted pool
-//! sometimes fails before its last port is taken. If no free port is found, the connection keeps a port that
-//! is in use, and its first packet is dropped when it is confirmed: the counters `insert_failed` and `drop`
-//! go up (`__nf_conntrack_confirm`).
+//! SNAT with a port range works as follows. For each connection the kernel takes the first free port of the range,
+//! starting at the connection's own port or a random one. In a range of up to 128 ports it tries each port. In a
+//! larger range it gives up after 128 tries, then 64, 32 and 16 tries at other places (`nf_nat_l4proto_unique_tuple`,
+//! Linux `net/netfilter/nf_nat_core.c`), so a large and nearly exhausted pool sometimes fails before its last port is
+//! taken. If no free port is found, the connection keeps a port that is in use, and its first packet is dropped when
+//! it is confirmed: the counters `insert_failed` and `drop` go up (`__nf_conntrack_confirm`).
 
 use std::net::IpAddr;
 
@@ -52,8 +51,7 @@ impl Rules {
             change.rule(TABLE, TRACK, &[Expression::Track]);
             return change;
         }
-        // Both chains are needed: before 4.18 replies are translated back only if the other chain is hooked
-        // in too.
+        // Both chains are needed: before 4.18 replies are translated back only if the other chain is hooked in too.
         change.chain(TABLE, PREROUTING, Hook::DestinationNat);
         change.chain(TABLE, POSTROUTING, Hook::SourceNat);
         for nat in &self.nat {

@@ -1,5 +1,4 @@
-//! Applies the scenario's settings, reads them back, and detects those that the kernel or a namespace cannot
-//! have.
+//! Applies the scenario's settings, reads them back, and detects those that the kernel or a namespace cannot have.
 
 use std::collections::BTreeMap;
 
@@ -50,8 +49,8 @@ impl WantedSysctl {
         }
     }
 
-    /// Applies the setting to the whole kernel, from the initial namespace. Returns `None` if the kernel does
-    /// not have it.
+    /// Applies the setting to the whole kernel, from the initial namespace. Returns `None` if the kernel
+    /// does not have it.
     pub(super) fn write_for_kernel(&self, node: &NodeName) -> Result<Option<String>, BuildError> {
         let key = self.key(node)?;
         match Sysctls::new().set(&key, &self.value) {
@@ -65,8 +64,8 @@ impl WantedSysctl {
     /// Returns the reason why the calling thread's namespace cannot have the setting.
     fn not_applicable(&self, node: &NodeName, sysctls: &mut Sysctls) -> NotApplicable {
         let (node, key, place) = (node.clone(), self.key.clone(), self.place);
-        // A setting that the namespace has but cannot write belongs to the whole kernel, even if it is not in
-        // the list.
+        // A setting that the namespace has but cannot write belongs to the whole kernel, even if it is
+        // not in the list.
         let is_here = Key::parse(&key).is_some_and(|key| sysctls.has(&key));
         if let Some(since) = removed_in(&key) {
             NotApplicable::Gone {
@@ -88,8 +87,8 @@ impl WantedSysctl {
         }
     }
 
-    /// Returns whether the setting belongs to an interface, so that it exists only with it:
-    /// `net.ipv4.conf.eth0.rp_filter`.
+    /// Returns whether the setting belongs to an interface, so that it exists
+    /// only with it: `net.ipv4.conf.eth0.rp_filter`.
     pub(super) fn is_of_interface(&self) -> bool {
         let mut words = self.key.split('.').skip(2);
         matches!(words.next(), Some("conf" | "neigh"))
@@ -160,8 +159,7 @@ pub(super) fn write_all(
 /// Applies host-wide settings to a kernel that the lab owns. Returns the values as read back.
 ///
 /// # Errors
-/// Not applicable if the lab does not own the kernel; an error if the kernel refuses a value or keeps
-/// another.
+/// Not applicable if the lab does not own the kernel; an error if the kernel refuses a value or keeps another.
 pub(super) fn set_kernel_sysctls(
     wanted: &BTreeMap<String, String>,
     owns_kernel: bool,

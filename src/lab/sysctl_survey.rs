@@ -100,9 +100,8 @@ pub fn non_network_keys() -> Vec<String> {
     keys.map(|entry| entry.key.as_str().to_owned()).collect()
 }
 
-/// Writes each value in a new namespace, separately from the others, and reads it back. The result is `None`
-/// for settings that do not belong to the namespace; they are not written. The process must have only one
-/// thread.
+/// Writes each value in a new namespace, separately from the others, and reads it back. The result is `None` for
+/// settings that do not belong to the namespace; they are not written. The process must have only one thread.
 ///
 /// # Errors
 /// See [`SurveyError`].

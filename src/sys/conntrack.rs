@@ -40,11 +40,11 @@ const FILLER_STATUS: u32 = 1 << 1 | 1 << 2 | 1 << 3;
 /// Lifetime of a filler entry, seconds: 5 days, as long as the kernel keeps an established connection
 /// (`nf_conntrack_tcp_timeout_established`).
 const FILLER_TIMEOUT: u32 = 432_000;
-/// Messages per send: 128 to 1,024 take the same time. If all are refused, the answers (768 bytes of buffer each) still
-/// fit into a socket's default receive buffer of 212,992 bytes.
+/// Messages per send: 128 to 1,024 take the same time. If all are refused, the answers (768 bytes of buffer
+/// each) still fit into a socket's default receive buffer of 212,992 bytes.
 const MESSAGES: u32 = 200;
-/// Filler entries lead from 198.18.0.0/16 to 198.19.0.1, port 9 (discard). This is the range for benchmarks (RFC 2544),
-/// which no lab traffic uses.
+/// Filler entries lead from 198.18.0.0/16 to 198.19.0.1, port 9 (discard). This is the range for benchmarks
+/// (RFC 2544), which no lab traffic uses.
 const FILLER_SOURCE: u32 = Ipv4Addr::new(198, 18, 0, 0).to_bits();
 const FILLER_DESTINATION: Ipv4Addr = Ipv4Addr::new(198, 19, 0, 1);
 const FILLER_PORT: u16 = 9;
@@ -58,8 +58,8 @@ pub struct TableSize {
     pub max: u32,
 }
 
-/// The table's counters since the namespace was created, by the names of `conntrack -S`, summed over the processors. A
-/// counter that this kernel does not have is `None`.
+/// The table's counters since the namespace was created, by the names of `conntrack -S`, summed over the
+/// processors. A counter that this kernel does not have is `None`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TableCounters([Option<u64>; COUNTERS.len()]);
 
@@ -135,7 +135,7 @@ impl Conntrack {
     /// Opens ctnetlink. This needs CAP_NET_ADMIN over the namespace.
     ///
     /// # Errors
-    /// EPROTONOSUPPORT where the kernel has no nfnetlink.
+    /// EPROTONOSUPPORT if the kernel has no nfnetlink.
     pub fn open() -> Result<Self, NetlinkError> {
         Ok(Self {
             netlink: Netlink::open(libc::NETLINK_NETFILTER)?,
@@ -146,7 +146,7 @@ impl Conntrack {
     /// Returns the size of the table. This takes one message, no matter how large the table is.
     ///
     /// # Errors
-    /// EINVAL where the kernel has no ctnetlink (`CONFIG_NF_CT_NETLINK`).
+    /// EINVAL if the kernel has no ctnetlink (`CONFIG_NF_CT_NETLINK`).
     pub fn size(&mut self) -> Result<TableSize, NetlinkError> {
         let (count, max) = self.netlink.get(GET_STATS, nfgenmsg, |body| {
             let mut count = None;
@@ -176,8 +176,8 @@ impl Conntrack {
         Ok(counters)
     }
 
-    /// Adds entries that nothing evicts. Entries that the table refuses because a chain is full (ENOSPC) or because they
-    /// exist already (EEXIST) are skipped: [`Self::size`] returns how many there are.
+    /// Adds entries that nothing evicts. Entries that the table refuses because a chain is full (ENOSPC) or
+    /// because they exist already (EEXIST) are skipped: [`Self::size`] returns how many there are.
     ///
     /// # Errors
     /// ENOMEM if the table or the memory is full; other refusals of the kernel.
@@ -256,8 +256,8 @@ impl FillerEntry {
     }
 }
 
-/// Appends a tuple of two ends, addresses and UDP ports, source first, and returns their offsets. UDP has no states that
-/// would let the kernel end an entry early.
+/// Appends a tuple of two ends, addresses and UDP ports, source first, and returns their offsets. UDP has no
+/// states that would let the kernel end an entry early.
 fn tuple(body: &mut Vec<u8>, kind: u16, ends: [([u8; 4], [u8; 2]); 2]) -> [EndOffsets; 2] {
     let [(source, source_port), (destination, destination_port)] = ends;
     let mut at = [EndOffsets::default(); 2];

@@ -20,8 +20,8 @@ struct EthtoolValue {
 /// Turns TCP segmentation offload off, so that the kernel cuts segments before they leave.
 ///
 /// # Errors
-/// EPERM without CAP_NET_ADMIN in the namespace; ENODEV if there is no such interface; EOPNOTSUPP if the offload cannot
-/// be turned off.
+/// EPERM without CAP_NET_ADMIN in the namespace; ENODEV if there is no such interface; EOPNOTSUPP if the
+/// offload cannot be turned off.
 pub fn turn_tso_off(interface: &str) -> io::Result<()> {
     ask(interface, ETHTOOL_STSO, 0).map(|_| ())
 }

@@ -10,8 +10,9 @@ use nix::sched::{CloneFlags, unshare};
 
 /// Gives the calling thread a descriptor table of its own that holds only 0 to 2 and `keep`, with unchanged numbers.
 ///
-/// `RLIMIT_NOFILE` limits each table, not their sum (`alloc_fd`, Linux `fs/file.c`). Threads that the thread starts later
-/// share the table. Descriptors that the thread had open before are closed in it, so call this before opening anything.
+/// `RLIMIT_NOFILE` limits each table, not their sum (`alloc_fd`, Linux `fs/file.c`). Threads that the
+/// thread starts later share the table. Descriptors that the thread had open before are closed in it, so
+/// call this before opening anything.
 ///
 /// # Errors
 /// The errors of unshare(2), close_range(2) and, before Linux 5.9, of reading `/proc/thread-self/fd`.
@@ -56,7 +57,8 @@ fn unshare_one_by_one(kept: &[RawFd]) -> io::Result<()> {
 
 #[expect(unsafe_code, reason = "close_range(2) is not in nix")]
 fn close_range(first: RawFd, last: RawFd, flags: libc::c_uint) -> nix::Result<()> {
-    // SAFETY: no memory is passed; the closed descriptors are the calling thread's copies, which its contract gives up.
+    // SAFETY: no memory is passed; the closed descriptors are the calling thread's copies, which
+    // its contract gives up.
     let result = unsafe { libc::syscall(libc::SYS_close_range, first, last, flags) };
     Errno::result(result).map(drop)
 }
@@ -130,7 +132,8 @@ mod tests {
         let there = Arc::clone(&here);
         std::thread::spawn(move || {
             unshare_keeping(&[there.as_fd()]).unwrap();
-            // SAFETY: nothing else in this thread's table closes the number: the file's last owner is the other thread.
+            // SAFETY: nothing else in this thread's table closes the number: the file's last owner
+            // is the other thread.
             drop(unsafe { OwnedFd::from_raw_fd(there.as_raw_fd()) });
         })
         .join()

@@ -26,6 +26,7 @@ pub struct ProcessEntry {
 
 /// A network namespace, other than the caller's, that something keeps alive.
 #[derive(Debug)]
+#[expect(missing_docs, reason = "the names say it")]
 pub struct HeldNamespace {
     /// The number of the namespace, as in `net:[4026531840]`.
     pub inode: u64,
@@ -39,7 +40,7 @@ pub struct HeldNamespace {
 /// Returns the visible processes by number, without kernel threads.
 ///
 /// # Errors
-/// Where `/proc` cannot be read.
+/// `/proc` cannot be read.
 pub fn processes() -> io::Result<BTreeMap<u32, ProcessEntry>> {
     let found = pids()?.into_iter().filter_map(|pid| {
         // A process that has ended in the meantime is skipped.
@@ -69,10 +70,11 @@ fn parent(status: &str) -> Option<u32> {
     line.trim().parse().ok()
 }
 
-/// Returns every network namespace, except the caller's, with a thread in it, an open descriptor of it, or a mount of it.
+/// Returns every network namespace, except the caller's, with a thread in it, an open descriptor of it, or
+/// a mount of it.
 ///
 /// # Errors
-/// Where `/proc` cannot be read.
+/// `/proc` cannot be read.
 pub fn namespaces() -> io::Result<Vec<HeldNamespace>> {
     let own = fs::metadata("/proc/thread-self/ns/net")?.ino();
     let mut found: BTreeMap<u64, HeldNamespace> = BTreeMap::new();

@@ -1,4 +1,5 @@
-//! The kernel's log, read record by record (`/dev/kmsg`, Linux `Documentation/ABI/testing/dev-kmsg`). It is machine-wide.
+//! The kernel's log, read record by record (`/dev/kmsg`, Linux
+//! `Documentation/ABI/testing/dev-kmsg`). It is machine-wide.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Read};
@@ -51,7 +52,7 @@ impl Kmsg {
     /// Returns the next record; `None` if there is none yet.
     ///
     /// # Errors
-    /// Those of read(2).
+    /// The errors of read(2).
     pub fn take(&mut self) -> io::Result<Option<LogRecord>> {
         loop {
             match self.file.read(&mut self.buffer) {
@@ -74,7 +75,7 @@ impl Kmsg {
     /// Waits until there is a record, or until `stop` becomes readable or its other end is closed.
     ///
     /// # Errors
-    /// Those of poll(2).
+    /// The errors of poll(2).
     pub fn wait(&self, stop: BorrowedFd<'_>) -> io::Result<WaitEnd> {
         let mut watched = [
             PollFd::new(self.file.as_fd(), PollFlags::POLLIN),
@@ -93,6 +94,7 @@ impl Kmsg {
 
 /// The reason why a wait ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
 pub enum WaitEnd {
     LogRecord,
     Stop,

@@ -35,7 +35,7 @@ pub fn own_descriptor(fd: &(impl AsRawFd + ?Sized)) -> String {
 /// Gives an unnamed file (`O_TMPFILE`, open(2)) a name, unless a file of this name exists.
 ///
 /// # Errors
-/// Those of linkat(2).
+/// The errors of linkat(2).
 pub fn link_unnamed(file: &File, path: &Path) -> io::Result<()> {
     let from = own_descriptor(file);
     let follow = AtFlags::AT_SYMLINK_FOLLOW;
@@ -58,15 +58,16 @@ pub fn hand_down(command: &mut Command, descriptors: &[&dyn AsRawFd]) {
     }
 }
 
-/// Kills a process group that is led by a child of this process. The child must not have been waited for yet, so that
-/// its number cannot have been reused.
+/// Kills a process group that is led by a child of this process. The child must not have been waited for yet,
+/// so that its number cannot have been reused.
 pub fn kill_group(leader: u32) {
     if let Ok(leader) = i32::try_from(leader) {
         let _gone_already = killpg(Pid::from_raw(leader), Signal::SIGKILL);
     }
 }
 
-/// Makes the kernel kill the child when the *thread* that starts it ends for any reason (`PR_SET_PDEATHSIG`, prctl(2)).
+/// Makes the kernel kill the child when the *thread* that starts it ends for
+/// any reason (`PR_SET_PDEATHSIG`, prctl(2)).
 #[expect(unsafe_code, reason = "what a child does between fork and exec")]
 pub fn die_with_parent(command: &mut Command) {
     // SAFETY: between fork and exec only prctl(2) is called, which takes no locks and allocates no memory.

@@ -12,7 +12,7 @@ use super::NetNs;
 /// Sends a datagram from 127.0.0.1 to its port 9 (discard, RFC 863), where nothing needs to listen.
 ///
 /// # Errors
-/// Those of sendto(2).
+/// The errors of sendto(2).
 pub fn send_a_datagram() -> io::Result<()> {
     let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
     socket.send_to(&[0], (Ipv4Addr::LOCALHOST, 9)).map(|_| ())

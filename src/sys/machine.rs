@@ -26,7 +26,7 @@ const FILE_SYSTEMS: [(&str, &str); 6] = [
 /// Mounts the file systems that programs expect. Those that the kernel does not have are skipped, except `/proc`.
 ///
 /// # Errors
-/// Where `/proc` cannot be mounted.
+/// `/proc` cannot be mounted.
 pub fn mount_file_systems() -> io::Result<()> {
     for (kind, place) in FILE_SYSTEMS {
         let mounted = fs::create_dir_all(place).and_then(|()| {
@@ -46,8 +46,8 @@ pub fn mount_file_systems() -> io::Result<()> {
     Ok(())
 }
 
-/// Settings that stop periodic work of an idle kernel: memory statistics that nobody reads (once per second) and the
-/// compaction of memory into large pages (twice per second; Linux 6.1 `mm/vmstat.c`, `mm/compaction.c`).
+/// Settings that stop periodic work of an idle kernel: memory statistics that nobody reads (once per second) and
+/// the compaction of memory into large pages (twice per second; Linux 6.1 `mm/vmstat.c`, `mm/compaction.c`).
 const HOUSEKEEPING: [(&str, &str); 2] = [
     ("/proc/sys/vm/stat_interval", "3600"),
     ("/proc/sys/vm/compaction_proactiveness", "0"),
@@ -77,8 +77,9 @@ const RNDADDENTROPY: libc::c_ulong = 0x4008_5203;
 /// Bytes given: twice what the generator waits for (at most 256 bits, since Linux 4.8).
 const ENTROPY: usize = 64;
 
-/// Rounds at most. Before 4.8 the input passes between pools in portions of 64 bits, alternately to two of them, and only
-/// while the first is nearly full (Linux 4.4 `drivers/char/random.c`, `credit_entropy_bits`), which takes about ten rounds.
+/// Rounds at most. Before 4.8 the input passes between pools in portions of 64 bits, alternately to two of
+/// them, and only while the first is nearly full (Linux 4.4 `drivers/char/random.c`, `credit_entropy_bits`),
+/// which takes about ten rounds.
 const MOST_ROUNDS: u32 = 64;
 
 /// `struct rand_pool_info`, Linux `include/uapi/linux/random.h`.
@@ -89,8 +90,8 @@ struct RandPoolInfo {
     buf: [u8; ENTROPY],
 }
 
-/// Gives the kernel's random number generator all the entropy that it waits for. A machine without devices has no
-/// entropy of its own, and before Linux 5.6 getrandom(2) would wait for minutes.
+/// Gives the kernel's random number generator all the entropy that it waits for. A machine without devices
+/// has no entropy of its own, and before Linux 5.6 getrandom(2) would wait for minutes.
 ///
 /// # Errors
 /// There is no `/dev/random`, or it refuses the request (random(4)).
@@ -103,8 +104,8 @@ pub fn seed_random_numbers(seed: [u8; ENTROPY]) -> io::Result<()> {
         buf: seed,
     };
     for _ in 0..MOST_ROUNDS {
-        // SAFETY: the request is a complete `rand_pool_info` with as many bytes as it states; it outlives the call, which only
-        // reads it.
+        // SAFETY: the request is a complete `rand_pool_info` with as many bytes as it states; it outlives the
+        // call, which only reads it.
         let result = unsafe { libc::ioctl(file.as_raw_fd(), RNDADDENTROPY, &raw const info) };
         Errno::result(result)?;
         if has_random_numbers() {

@@ -8,7 +8,7 @@ use nix::sys::memfd::{MFdFlags, memfd_create};
 /// Creates a file with these contents, positioned at its start.
 ///
 /// # Errors
-/// Those of memfd_create(2) and write(2).
+/// The errors of memfd_create(2) and write(2).
 pub fn memory_file(name: &str, bytes: &[u8]) -> io::Result<File> {
     let mut file = File::from(memfd_create(name, MFdFlags::MFD_CLOEXEC)?);
     file.write_all(bytes)?;

@@ -1,7 +1,7 @@
 //! A blocking netlink socket: batches of requests, acknowledgements, dumps.
 //!
-//! It handles only the envelope (netlink(7), Linux `include/uapi/linux/netlink.h`). The contents of messages are in the
-//! modules of each protocol: links and routes, nf_tables, conntrack, sock_diag.
+//! It handles only the envelope (netlink(7), Linux `include/uapi/linux/netlink.h`). The contents of messages
+//! are in the modules of each protocol: links and routes, nf_tables, conntrack, sock_diag.
 
 use std::io;
 use std::os::fd::AsRawFd;
@@ -77,6 +77,7 @@ pub struct Batch {
 }
 
 impl Batch {
+    /// Creates a batch without messages.
     pub fn new() -> Self {
         Self::default()
     }
@@ -174,8 +175,8 @@ pub struct Netlink {
 }
 
 impl Netlink {
-    /// Opens a socket of a protocol (`NETLINK_ROUTE`, `NETLINK_NETFILTER` or `NETLINK_SOCK_DIAG` of `libc`) in the calling
-    /// thread's namespace, with extended acknowledgements.
+    /// Opens a socket of a protocol (`NETLINK_ROUTE`, `NETLINK_NETFILTER` or `NETLINK_SOCK_DIAG` of `libc`)
+    /// in the calling thread's namespace, with extended acknowledgements.
     ///
     /// # Errors
     /// The errors of socket(2): EPROTONOSUPPORT if the kernel does not have the protocol.
@@ -199,7 +200,7 @@ impl Netlink {
     /// Sends a batch in one call, with a sequence number in every message. Returns the first of these numbers.
     ///
     /// # Errors
-    /// Those of sendto(2).
+    /// The errors of sendto(2).
     pub fn send(&mut self, batch: &mut Batch) -> Result<u32, NetlinkError> {
         let first = self.sequence.wrapping_add(1);
         for (index, start) in batch.starts.iter().enumerate() {
@@ -218,8 +219,8 @@ impl Netlink {
         }
     }
 
-    /// Sends a batch and waits until its last message is acknowledged; that message must request it ([`ACK`]). Earlier
-    /// messages need not: the kernel always answers failed ones, in order.
+    /// Sends a batch and waits until its last message is acknowledged; that message must request it
+    /// ([`ACK`]). Earlier messages need not: the kernel always answers failed ones, in order.
     ///
     /// # Errors
     /// The first refusal, with the index of its message in the batch.
@@ -230,8 +231,9 @@ impl Netlink {
         }
     }
 
-    /// Sends an nfnetlink transaction. Its last message is the end mark, and the one before it requests the acknowledgement
-    /// ([`ACK`]). If the kernel refuses the begin mark, it answers nothing else (Linux `net/netfilter/nfnetlink.c`).
+    /// Sends an nfnetlink transaction. Its last message is the end mark, and the one before it
+    /// requests the acknowledgement ([`ACK`]). If the kernel refuses the begin mark, it answers
+    /// nothing else (Linux `net/netfilter/nfnetlink.c`).
     ///
     /// # Errors
     /// The first refusal, with the index of its message in the batch. Nothing has been changed in that case.
@@ -336,7 +338,8 @@ impl Netlink {
         }
     }
 
-    /// Reads one datagram and passes each message (sequence, type, body) to `each`. Returns whether any call returned `true`.
+    /// Reads one datagram and passes each message (sequence, type, body) to `each`. Returns whether
+    /// any call returned `true`.
     fn receive(
         &mut self,
         mut each: impl FnMut(u32, u16, &[u8]) -> Result<bool, NetlinkError>,
@@ -376,7 +379,8 @@ fn verdict(index: u32, body: &[u8]) -> Result<(), NetlinkError> {
     if errno == 0 {
         return Ok(());
     }
-    // The echoed request header follows (with NETLINK_CAP_ACK nothing more of the request), then the extended attributes.
+    // The echoed request header follows (with NETLINK_CAP_ACK nothing more of the request),
+    // then the extended attributes.
     let text = body
         .get(4 + HEADER..)
         .and_then(|rest| attributes(rest).find(|(kind, _)| *kind == EXT_ACK_MESSAGE))

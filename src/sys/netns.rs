@@ -33,14 +33,14 @@ impl NetNs {
         }
     }
 
-    /// Creates namespaces one after the other, and runs a short closure in each. A single thread, visible to nobody else,
-    /// does all of it and ends afterwards. It is the only thread that changes namespaces: with a thread for each namespace,
-    /// every one would cost a context switch, which takes milliseconds on a busy machine.
+    /// Creates namespaces one after the other, and runs a short closure in each. A single thread, visible to nobody
+    /// else, does all of it and ends afterwards. It is the only thread that changes namespaces: with a thread for
+    /// each namespace, every one would cost a context switch, which takes milliseconds on a busy machine.
     ///
     /// The join returns a result for each namespace up to the first that cannot be created; the rest are not tried.
     ///
     /// # Errors
-    /// Where the thread cannot be created.
+    /// The thread cannot be created.
     pub fn create_each<W, T>(works: Vec<W>) -> io::Result<JoinHandle<Vec<Created<T>>>>
     where
         W: FnOnce() -> T + Send + 'static,
@@ -68,17 +68,18 @@ impl NetNs {
     /// Returns the namespace of the calling thread.
     ///
     /// # Errors
-    /// Where `/proc` is not mounted.
+    /// `/proc` is not mounted.
     pub fn current() -> io::Result<Self> {
         Ok(Self {
             file: Arc::new(File::open("/proc/thread-self/ns/net")?),
         })
     }
 
-    /// Returns the kernel's number of the namespace, as in `net:[4026531840]`, in `lsns` and in `table full in netns`.
+    /// Returns the kernel's number of the namespace, as in `net:[4026531840]`, in `lsns` and in
+    /// `table full in netns`.
     ///
     /// # Errors
-    /// Those of fstat(2).
+    /// The errors of fstat(2).
     pub fn inode(&self) -> io::Result<u64> {
         Ok(self.file.metadata()?.ino())
     }

@@ -1,7 +1,8 @@
-//! nf_tables over netlink: tables, chains and rules in one transaction (Linux `include/uapi/linux/netfilter/nf_tables.h`).
+//! nf_tables over netlink: tables, chains and rules in one transaction (Linux
+//! `include/uapi/linux/netfilter/nf_tables.h`).
 //!
-//! This file encodes the expressions that the crate uses; it does not know the purpose of a ruleset. The constants have
-//! the names and values of that header.
+//! This file encodes the expressions that the crate uses; it does not know the purpose of a ruleset. The
+//! constants have the names and values of that header.
 
 use std::net::IpAddr;
 

@@ -1,8 +1,8 @@
 //! A packet socket bound to one interface, which passes whole Ethernet frames with their offload state.
 //!
-//! `PACKET_VNET_HDR` puts a `struct virtio_net_hdr` before each frame. It describes what the kernel has yet to do (fill in
-//! a checksum, cut a segment of up to 64 KiB), so a frame that is sent on as received stays intact (packet(7), Linux
-//! `include/uapi/linux/virtio_net.h`). This file does not parse frames.
+//! `PACKET_VNET_HDR` puts a `struct virtio_net_hdr` before each frame. It describes what the kernel has yet
+//! to do (fill in a checksum, cut a segment of up to 64 KiB), so a frame that is sent on as received stays
+//! intact (packet(7), Linux `include/uapi/linux/virtio_net.h`). This file does not parse frames.
 
 #![expect(
     unsafe_code,
@@ -17,7 +17,8 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 pub const OFFLOAD_HEADER: usize = 10;
 
 /// Returns whether the transport checksum of a frame with an offload header has yet to be filled in
-/// (`VIRTIO_NET_HDR_F_NEEDS_CSUM`, Linux `include/uapi/linux/virtio_net.h`), so that it does not cover the contents yet.
+/// (`VIRTIO_NET_HDR_F_NEEDS_CSUM`, Linux `include/uapi/linux/virtio_net.h`), so that it does not
+/// cover the contents yet.
 pub fn needs_checksum(frame: &[u8]) -> bool {
     frame.first().is_some_and(|flags| flags & 1 != 0)
 }
@@ -76,11 +77,11 @@ pub struct PacketSocket {
 }
 
 impl PacketSocket {
-    /// Opens a socket on an interface of the calling thread's namespace. From now on it receives every frame that arrives
-    /// there, no matter for whom, and none that leaves.
+    /// Opens a socket on an interface of the calling thread's namespace. From now on it receives every frame
+    /// that arrives there, no matter for whom, and none that leaves.
     ///
     /// # Errors
-    /// EPERM without CAP_NET_RAW in the namespace's user namespace; ENODEV where there is no such interface.
+    /// EPERM without CAP_NET_RAW in the namespace's user namespace; ENODEV if there is no such interface.
     pub fn open(interface: &str) -> io::Result<Self> {
         let index = nix::net::if_::if_nametoindex(interface)?;
         // Protocol 0: nothing is received before the bind.
@@ -156,8 +157,8 @@ impl PacketSocket {
     /// Replaces `frames` by at most one batch of arrived frames, without waiting. There may be none.
     ///
     /// # Errors
-    /// ENETDOWN once when the interface goes down; EINVAL for a frame whose offload state cannot be expressed. The socket
-    /// stays usable after both.
+    /// ENETDOWN once when the interface goes down; EINVAL for a frame whose offload state cannot be
+    /// expressed. The socket stays usable after both.
     pub fn receive(&self, frames: &mut Frames) -> io::Result<()> {
         frames.lengths.clear();
         let mut parts: Vec<libc::iovec> = frames
@@ -195,8 +196,8 @@ impl PacketSocket {
         }
     }
 
-    /// Sends frames in order, each preceded by its offload header. Returns how many the kernel did not take, because the
-    /// interface is down or the receiver's backlog (`net.core.netdev_max_backlog`) is full.
+    /// Sends frames in order, each preceded by its offload header. Returns how many the kernel did not take,
+    /// because the interface is down or the receiver's backlog (`net.core.netdev_max_backlog`) is full.
     pub fn send(&self, frames: &[&[u8]]) -> usize {
         let mut parts: Vec<libc::iovec> = frames
             .iter()
@@ -205,8 +206,8 @@ impl PacketSocket {
                 iov_len: frame.len(),
             })
             .collect();
-        // Before Linux 5.0 the kernel does not look up a frame's protocol, and loses frames that it must cut into segments
-        // (commit 75c65772c3d1).
+        // Before Linux 5.0 the kernel does not look up a frame's protocol, and loses frames that it must cut
+        // into segments (commit 75c65772c3d1).
         let mut addresses: Vec<libc::sockaddr_ll> = frames
             .iter()
             .map(|frame| self.address(protocol_of(frame)))
@@ -219,8 +220,8 @@ impl PacketSocket {
         let mut refused = 0;
         let mut rest = &mut messages[..];
         while !rest.is_empty() {
-            // SAFETY: every message points to one part and one address, and every part to a frame; the call only reads them,
-            // and all outlive it.
+            // SAFETY: every message points to one part and one address, and every part to a frame; the call
+            // only reads them, and all outlive it.
             let sent = unsafe {
                 libc::sendmmsg(
                     self.fd.as_raw_fd(),
@@ -245,7 +246,7 @@ impl PacketSocket {
     /// Returns how many frames found the socket's buffer full since the last call (`PACKET_STATISTICS`).
     ///
     /// # Errors
-    /// Those of getsockopt(2).
+    /// The errors of getsockopt(2).
     pub fn take_dropped(&self) -> io::Result<u64> {
         let mut statistics = libc::tpacket_stats {
             tp_packets: 0,

@@ -1,6 +1,6 @@
-//! Captures the TCP packets of one interface in both directions without a system call per packet: a packet socket with a
-//! ring shared with the kernel (`TPACKET_V3`, packet(7), Linux `Documentation/networking/packet_mmap.rst`). This file does
-//! not parse packets.
+//! Captures the TCP packets of one interface in both directions without a system call per packet: a packet
+//! socket with a ring shared with the kernel (`TPACKET_V3`, packet(7), Linux
+//! `Documentation/networking/packet_mmap.rst`). This file does not parse packets.
 
 #![expect(
     unsafe_code,
@@ -19,15 +19,16 @@ use socket2::{Domain, Socket, Type};
 
 use super::packet_filter;
 
-/// Bytes per block; the kernel fills one block after the other. It is a power of two of pages, small enough to allocate.
+/// Bytes per block; the kernel fills one block after the other. It is a power of two of pages,
+/// small enough to allocate.
 pub const BLOCK: usize = 32 * 1024;
 
-/// Time after which the kernel hands over a block that is not full; it may take twice as long
-/// (`prb_retire_rx_blk_timer_expired`, Linux `net/packet/af_packet.c`).
+/// Time after which the kernel hands over a block that is not full; it may take twice as
+/// long (`prb_retire_rx_blk_timer_expired`, Linux `net/packet/af_packet.c`).
 pub const RETIRE: Duration = Duration::from_millis(20);
 
-/// `tp_frame_size`: no packets are stored in slots of this size, but it must divide blocks and be a multiple of 16
-/// (`packet_set_ring`, Linux `net/packet/af_packet.c`).
+/// `tp_frame_size`: no packets are stored in slots of this size, but it must divide blocks and be a multiple
+/// of 16 (`packet_set_ring`, Linux `net/packet/af_packet.c`).
 const SLOT: usize = 2048;
 
 /// A captured packet.
@@ -55,8 +56,8 @@ pub struct PacketRing {
 }
 
 impl PacketRing {
-    /// Opens a ring of `blocks` [`BLOCK`]s on an interface of the calling thread's namespace. From now on the first `snap`
-    /// bytes of every TCP packet that passes the interface are captured.
+    /// Opens a ring of `blocks` [`BLOCK`]s on an interface of the calling thread's namespace. From now on the
+    /// first `snap` bytes of every TCP packet that passes the interface are captured.
     ///
     /// # Errors
     /// EPERM without CAP_NET_RAW in the namespace's user namespace; ENODEV if there is no such interface; ENOMEM.
@@ -115,7 +116,7 @@ impl PacketRing {
     /// Returns how many packets were captured, and how many of them were lost because the ring was full.
     ///
     /// # Errors
-    /// Those of getsockopt(2).
+    /// The errors of getsockopt(2).
     pub fn count(&mut self) -> io::Result<[u64; 2]> {
         let mut counted = libc::tpacket_stats_v3 {
             tp_packets: 0,
@@ -184,7 +185,8 @@ impl SharedMemory {
             + offset_of!(libc::tpacket_hdr_v1, block_status);
         // SAFETY: the word lies within the mapping, as the block does.
         let word = unsafe { self.start.add(word) };
-        // SAFETY: blocks begin at page boundaries, so the word is aligned; both sides only load and store it as a whole.
+        // SAFETY: blocks begin at page boundaries, so the word is aligned; both sides only load and store
+        // it as a whole.
         unsafe { AtomicU32::from_ptr(word.as_ptr().cast()) }
     }
 
@@ -298,7 +300,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_block_panics(
+        fn any_block_is_accepted(
             start in prop::collection::vec(0_u8..64, 0..400),
             rest in prop::collection::vec(any::<u8>(), 0..400),
         ) {

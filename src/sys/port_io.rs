@@ -1,15 +1,16 @@
 //! The processor's I/O ports, used from user space for a device without a driver (iopl(2), inb(2)).
 //!
-//! Permission belongs to a thread, so each call requests it anew and works from any thread. It is requested for all
-//! ports, which is only a flag of the thread; ioperm(2) would copy a map of ports at each call. Only x86-64 has ports.
+//! Permission belongs to a thread, so each call requests it anew and works from any thread. It is requested
+//! for all ports, which is only a flag of the thread; ioperm(2) would copy a map of ports at each call.
+//! Only x86-64 has ports.
 
 use std::io;
 
 /// Writes bytes to one port, one after the other.
 ///
 /// # Errors
-/// EPERM without CAP_SYS_RAWIO or if the kernel is locked down; ENOSYS if it was built without `CONFIG_X86_IOPL_IOPERM`;
-/// `Unsupported` on other processors.
+/// EPERM without CAP_SYS_RAWIO or if the kernel is locked down; ENOSYS if it was built without
+/// `CONFIG_X86_IOPL_IOPERM`; `Unsupported` on other processors.
 pub fn write(port: u16, bytes: &[u8]) -> io::Result<()> {
     permit()?;
     imp::write(port, bytes);
@@ -68,7 +69,8 @@ mod imp {
     }
 
     pub(super) fn write(port: u16, bytes: &[u8]) {
-        // SAFETY: the instruction reads exactly the bytes of the slice; the direction flag is clear at calls (System V ABI).
+        // SAFETY: the instruction reads exactly the bytes of the slice; the direction flag is clear at
+        // calls (System V ABI).
         unsafe {
             asm!(
                 "rep outsb",

@@ -1,5 +1,5 @@
-//! Ways for processes of one program to find each other that end with the process: abstract sockets (unix(7)), and locks
-//! on the program's own file (flock(2)).
+//! Ways for processes of one program to find each other that end with the process: abstract sockets
+//! (unix(7)), and locks on the program's own file (flock(2)).
 
 use std::fs::{self, File};
 use std::io;
@@ -17,7 +17,7 @@ impl Presence {
     /// Announces this process as one of a kind.
     ///
     /// # Errors
-    /// Those of bind(2).
+    /// The errors of bind(2).
     pub fn announce(kind: &str) -> io::Result<Self> {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
@@ -32,7 +32,7 @@ impl Presence {
 /// Counts the announced processes of a kind.
 ///
 /// # Errors
-/// Where `/proc` is not mounted.
+/// `/proc` is not mounted.
 pub fn present(kind: &str) -> io::Result<usize> {
     let sockets = fs::read_to_string("/proc/thread-self/net/unix")?;
     // The name of an abstract socket begins with a zero byte, shown as `@`.
@@ -43,7 +43,7 @@ pub fn present(kind: &str) -> io::Result<usize> {
 /// Opens the program's own file for locking. Each open file has a lock of its own.
 ///
 /// # Errors
-/// Those of open(2).
+/// The errors of open(2).
 pub fn own_program() -> io::Result<File> {
     File::open("/proc/self/exe")
 }

@@ -11,8 +11,9 @@ use nix::sched::{CloneFlags, unshare};
 /// The directory in which programs create shared memory (shm_overview(7)).
 const SHARED_MEMORY: &str = "/dev/shm";
 
-/// Gives the calling thread, and everything it starts from now on, separate shared memory (System V's as well), with an
-/// empty file system on `/dev/shm`. It disappears with the last of them. Needs CAP_SYS_ADMIN in the user namespace.
+/// Gives the calling thread, and everything it starts from now on, separate shared memory (System V's as
+/// well), with an empty file system on `/dev/shm`. It disappears with the last of them. Needs CAP_SYS_ADMIN
+/// in the user namespace.
 ///
 /// # Errors
 /// The errors of unshare(2) and mount(2): ENOENT if there is no `/dev/shm`.

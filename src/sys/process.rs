@@ -24,8 +24,8 @@ pub struct NofileLimit {
     pub hard: u64,
 }
 
-/// Spawns a child in its own process group and with a descriptor limit. It gets SIGKILL when the *calling thread* ends
-/// (`PR_SET_PDEATHSIG`, prctl(2)), and inherits the calling thread's namespaces.
+/// Spawns a child in its own process group and with a descriptor limit. It gets SIGKILL when the *calling
+/// thread* ends (`PR_SET_PDEATHSIG`, prctl(2)), and inherits the calling thread's namespaces.
 ///
 /// # Errors
 /// The errors of fork(2) and execve(2); EPERM if the limit is above the hard limit.
@@ -57,11 +57,11 @@ pub fn wait_ended(child: u32) -> io::Result<()> {
     }
 }
 
-/// Raises this process's soft descriptor limit to the hard limit. Returns the limits before the first call
-/// (getrlimit(2)).
+/// Raises this process's soft descriptor limit to the hard limit. Returns the limits before
+/// the first call (getrlimit(2)).
 ///
 /// # Errors
-/// Those of setrlimit(2).
+/// The errors of setrlimit(2).
 pub fn raise_nofile() -> io::Result<NofileLimit> {
     static AT_FIRST: OnceLock<NofileLimit> = OnceLock::new();
     let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;

@@ -1,7 +1,7 @@
 //! Reads and parses files under `/proc` by which a namespace is observed. The files stay open.
 //!
-//! `/proc/net` shows the main thread's namespace to every reader. `/proc/thread-self/net` shows the caller's, and a file
-//! opened there stays with that namespace.
+//! `/proc/net` shows the main thread's namespace to every reader. `/proc/thread-self/net` shows the caller's,
+//! and a file opened there stays with that namespace.
 
 use std::fs::File;
 use std::io;
@@ -30,11 +30,11 @@ impl NetFile {
         })
     }
 
-    /// Reads the whole file. This works only for files that the kernel writes as one record (`single_open_net`): one read
-    /// with a sufficient buffer returns everything.
+    /// Reads the whole file. This works only for files that the kernel writes as one record
+    /// (`single_open_net`): one read with a sufficient buffer returns everything.
     ///
     /// # Errors
-    /// Those of pread(2).
+    /// The errors of pread(2).
     pub fn read(&mut self) -> io::Result<&[u8]> {
         loop {
             let length = self.file.read_at(&mut self.buffer, 0)?;
@@ -46,8 +46,8 @@ impl NetFile {
     }
 }
 
-/// Returns whether `tw` of `sockstat` counts only the calling thread's namespace. This is so since Linux 4.11, which also
-/// made `tcp_max_tw_buckets` visible in namespaces other than the initial one.
+/// Returns whether `tw` of `sockstat` counts only the calling thread's namespace. This is so since Linux
+/// 4.11, which also made `tcp_max_tw_buckets` visible in namespaces other than the initial one.
 pub fn counts_tw_by_namespace() -> bool {
     Path::new("/proc/sys/net/ipv4/tcp_max_tw_buckets").exists()
 }
@@ -55,7 +55,7 @@ pub fn counts_tw_by_namespace() -> bool {
 /// Returns the bytes of memory available without swapping: `MemAvailable` of proc_meminfo(5).
 ///
 /// # Errors
-/// Where `/proc` is not mounted.
+/// `/proc` is not mounted.
 pub fn available_memory() -> io::Result<u64> {
     let text = std::fs::read_to_string("/proc/meminfo")?;
     text.lines()
@@ -105,8 +105,8 @@ pub fn tcp_sockstat(text: &[u8]) -> Option<TcpSockstat> {
     Some(read)
 }
 
-/// Iterates over the pairs of lines in `snmp` and `netstat`: names, followed by values with the same prefix (`Tcp: `). A
-/// line without its partner is skipped.
+/// Iterates over the pairs of lines in `snmp` and `netstat`: names, followed by values with the same prefix
+/// (`Tcp: `). A line without its partner is skipped.
 pub fn line_pairs(text: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
     let mut lines = text.split(|byte| *byte == b'\n').peekable();
     std::iter::from_fn(move || {
@@ -154,7 +154,8 @@ fn words(line: &[u8]) -> impl Iterator<Item = &[u8]> {
         .filter(|word| !word.is_empty())
 }
 
-/// Parses a decimal number, which may be negative. Counters are unsigned: one beyond `i64` wraps, and so do differences.
+/// Parses a decimal number, which may be negative. Counters are unsigned: one beyond `i64` wraps,
+/// and so do differences.
 fn number(word: &[u8]) -> Option<i64> {
     let (digits, negative) = word
         .strip_prefix(b"-")
@@ -241,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn snmp6_is_a_name_and_a_number_a_line() {
+    fn snmp6_has_a_name_and_a_number_per_line() {
         let text = b"Ip6InReceives                   \t12\nIcmp6InType135\t3\nodd\n";
         let read: Vec<_> = named_values(text).collect();
         assert_eq!(read[0], (b"Ip6InReceives".as_slice(), 12));
@@ -260,7 +261,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_was_written_is_read(
+        fn written_columns_are_read_back(
             columns in prop::collection::vec(("[A-Z][A-Za-z0-9]{0,20}", any::<u64>()), 1..40)
         ) {
             let names: String = columns.iter().map(|(name, _)| format!(" {name}")).collect();
@@ -274,7 +275,7 @@ mod tests {
         }
 
         #[test]
-        fn no_text_is_too_odd(text in prop::collection::vec(any::<u8>(), 0..300)) {
+        fn any_text_is_accepted(text in prop::collection::vec(any::<u8>(), 0..300)) {
             let _some = pairs(&text);
             let _some = tcp_sockstat(&text);
             let _some = named_values(&text).count();

@@ -1,5 +1,5 @@
-//! Queueing disciplines: netem, the kernel's own impairment of packets that leave an interface (tc-netem(8), Linux 6.18
-//! `include/uapi/linux/pkt_sched.h`, `net/sched/sch_netem.c`).
+//! Queueing disciplines: netem, the kernel's own impairment of packets that leave an interface (tc-netem(8),
+//! Linux 6.18 `include/uapi/linux/pkt_sched.h`, `net/sched/sch_netem.c`).
 
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
 //! Runs this program again inside a sandbox, for callers that have threads and so cannot enter one themselves.
 //!
-//! unshare(2) requires a single thread for a user namespace, and so does a new PID namespace. A forked child has only one:
-//! it enters the sandbox and executes the program anew.
+//! unshare(2) requires a single thread for a user namespace, and so does a new PID namespace. A forked child
+//! has only one: it enters the sandbox and executes the program anew.
 
 use std::ffi::{CString, OsString};
 use std::fs::File;
@@ -30,12 +30,13 @@ pub struct Rerun {
 /// The exit code of a child that could not execute the program, as used by shells.
 const NOT_RUN: u8 = 126;
 
-/// Executes the running program (`/proc/self/exe`) in a sandbox and waits for its end. The first argument is the program
-/// name. The environment variable `answer_in` is set to a descriptor for [`AnswerPipe::take`]. The child dies with the
-/// calling thread.
+/// Executes the running program (`/proc/self/exe`) in a sandbox and waits for its end. The first argument is
+/// the program name. The environment variable `answer_in` is set to a descriptor for [`AnswerPipe::take`].
+/// The child dies with the calling thread.
 ///
 /// # Errors
-/// No process or pipe can be created. If there is no sandbox, the run ends with code 126 and its output has the reason.
+/// No process or pipe can be created. If there is no sandbox, the run ends with code 126 and its
+/// output has the reason.
 pub fn rerun_in_sandbox(
     arguments: Vec<OsString>,
     environment: Vec<(OsString, OsString)>,
@@ -130,8 +131,8 @@ fn read_all(mut pipe: PipeReader) -> io::Result<Vec<u8>> {
 pub struct AnswerPipe(File);
 
 impl AnswerPipe {
-    /// Takes ownership of a descriptor by its number. Nothing else in this process may own it, and children no longer inherit
-    /// it. Returns `None` if it is not open.
+    /// Takes ownership of a descriptor by its number. Nothing else in this process may own it, and children
+    /// no longer inherit it. Returns `None` if it is not open.
     #[expect(unsafe_code, reason = "a descriptor known by its number")]
     pub fn take(number: RawFd) -> Option<Self> {
         if number < 3 {

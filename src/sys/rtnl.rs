@@ -36,6 +36,7 @@ const IFINFOMSG: usize = 16;
 
 /// One end of a veth pair.
 #[derive(Debug)]
+#[expect(missing_docs, reason = "the names say it")]
 pub struct VethEnd<'a> {
     /// The namespace in which it is created.
     pub netns: &'a NetNs,
@@ -53,8 +54,8 @@ pub struct VethEnd<'a> {
 }
 
 impl VethEnd<'_> {
-    /// Completes a message. Each end gets one queue per direction: with more, it would wait for an RCU grace period while it
-    /// holds the lock of all links.
+    /// Completes a message. Each end gets one queue per direction: with more, it would wait for an RCU grace
+    /// period while it holds the lock of all links.
     fn message<T>(&self, message: LinkMessageBuilder<T>) -> LinkMessageBuilder<T> {
         let mut message = message
             .name(self.name)
@@ -138,8 +139,9 @@ pub fn address(batch: &mut Batch, index: u32, address: IpAddr, length: u8) {
     push(batch, libc::RTM_NEWADDR, CREATE | EXCL, &message);
 }
 
-/// Returns whether an IPv6 address of this namespace is not usable yet. Even without duplicate address detection, a kernel
-/// worker activates addresses, and nothing answers for them before (`addrconf_dad_begin`, Linux `net/ipv6/addrconf.c`).
+/// Returns whether an IPv6 address of this namespace is not usable yet. Even without
+/// duplicate address detection, a kernel worker activates addresses, and nothing answers for
+/// them before (`addrconf_dad_begin`, Linux `net/ipv6/addrconf.c`).
 ///
 /// # Errors
 /// The errors of the dump.
@@ -183,7 +185,8 @@ pub fn route(batch: &mut Batch, to: IpAddr, length: u8, via: IpAddr) {
     push(batch, libc::RTM_NEWROUTE, CREATE | EXCL, &message);
 }
 
-/// Makes all addresses of a prefix local to this host, on the loopback interface (`ip route add local PREFIX dev lo`).
+/// Makes all addresses of a prefix local to this host, on the loopback interface (`ip route add
+/// local PREFIX dev lo`).
 pub fn local_prefix(batch: &mut Batch, prefix: IpAddr, length: u8) {
     let mut message = match network(prefix, length) {
         IpAddr::V4(prefix) => RouteMessageBuilder::<std::net::Ipv4Addr>::new()
@@ -203,9 +206,9 @@ pub fn local_prefix(batch: &mut Batch, prefix: IpAddr, length: u8) {
     push(batch, libc::RTM_NEWROUTE, CREATE | EXCL, &message);
 }
 
-/// Returns whether an interface passes packets, that is, whether its operational state (RFC 2863) is up. After both ends
-/// of a pair are up, the end that came up first drops packets until this is true (Linux `net/core/link_watch.c`). Since
-/// 6.8, this query makes the kernel update the state.
+/// Returns whether an interface passes packets, that is, whether its operational state (RFC 2863) is up.
+/// After both ends of a pair are up, the end that came up first drops packets until this is true (Linux
+/// `net/core/link_watch.c`). Since 6.8, this query makes the kernel update the state.
 ///
 /// # Errors
 /// ENODEV if there is no interface with this index.
@@ -215,8 +218,8 @@ pub fn is_operational(netlink: &mut Netlink, index: u32) -> Result<bool, Netlink
     })
 }
 
-/// Returns the maximum number of segments per packet of an interface (`gso_max_segs`), if the kernel reports it (since
-/// Linux 4.6). Before 4.16 it cannot be set, and attempts are silently ignored.
+/// Returns the maximum number of segments per packet of an interface (`gso_max_segs`), if the kernel reports
+/// it (since Linux 4.6). Before 4.16 it cannot be set, and attempts are silently ignored.
 ///
 /// # Errors
 /// ENODEV if there is no interface with this index.

@@ -6,8 +6,9 @@
 //! the caller: waits           PID 1 of a new PID namespace: reaps       PID 2: continues
 //! ```
 //!
-//! When PID 1 ends, the kernel kills everything in its PID namespace, including daemons (pid_namespaces(7)). The network
-//! and mount namespaces are new as well. The init of a virtual machine needs none of this: it ends with the machine.
+//! When PID 1 ends, the kernel kills everything in its PID namespace, including daemons (pid_namespaces(7)).
+//! The network and mount namespaces are new as well. The init of a virtual machine needs none of this: it
+//! ends with the machine.
 
 use std::fs;
 use std::io::{self, Read, Write};
@@ -46,7 +47,8 @@ pub struct SandboxOptions {
 pub enum SandboxProcess {
     /// The process inside, which continues.
     Inside(SandboxInfo),
-    /// A process outside, after the one inside has ended. It must exit with this code (128 plus the number of a signal).
+    /// A process outside, after the one inside has ended. It must exit with this code (128 plus the
+    /// number of a signal).
     Finished(u8),
 }
 
@@ -84,13 +86,14 @@ pub enum SandboxError {
     },
     /// Mounts cannot be separated from the host's.
     #[error(
-        "cannot make mounts private; in a container: docker run --security-opt seccomp=unconfined --security-opt apparmor=unconfined"
+        "cannot make mounts private; in a container: docker run --security-opt seccomp=unconfined \
+         --security-opt apparmor=unconfined"
     )]
     Mounts(#[source] io::Error),
     /// The settings of the new network namespace cannot be written.
     #[error(
-        "cannot write the settings of a network namespace of one's own below /proc/sys/net; in a container: run it with \
-         --privileged, or with --security-opt systempaths=unconfined"
+        "cannot write the settings of a new network namespace below /proc/sys/net; in a container: run it \
+         with --privileged, or with --security-opt systempaths=unconfined"
     )]
     Settings(#[source] SysctlError),
     /// A process cannot be created or tied to its parent.
@@ -120,8 +123,8 @@ fn has(wanted: u64) -> bool {
     effective().is_some_and(|capabilities| capabilities & wanted == wanted)
 }
 
-/// Returns whether this process is in a user namespace other than the initial one, which maps all ids
-/// (user_namespaces(7)).
+/// Returns whether this process is in a user namespace other than the initial one, which
+/// maps all ids (user_namespaces(7)).
 pub fn in_user_namespace() -> bool {
     fs::read_to_string("/proc/self/uid_map")
         .is_ok_and(|map| map.split_whitespace().ne(["0", "0", "4294967295"]))
@@ -129,9 +132,9 @@ pub fn in_user_namespace() -> bool {
 
 /// Enters a sandbox. This must be called at the very start, while the process has only one thread.
 ///
-/// The processes outside close standard input and output. They ignore SIGINT, so that the one inside can handle Ctrl-C in
-/// its own way. Each is killed when the *thread* that created it ends (`PR_SET_PDEATHSIG`), so the caller should be
-/// started from a thread that stays.
+/// The processes outside close standard input and output. They ignore SIGINT, so that the one inside can
+/// handle Ctrl-C in its own way. Each is killed when the *thread* that created it ends (`PR_SET_PDEATHSIG`),
+/// so the caller should be started from a thread that stays.
 ///
 /// # Errors
 /// Each error names the missing privilege or setting, and a remedy.
@@ -160,8 +163,8 @@ pub fn enter(wanted: SandboxOptions) -> Result<SandboxProcess, SandboxError> {
     }))
 }
 
-/// Gives this process, which must have one thread, new namespaces: network, mounts, and processes for its children. If
-/// `rootless`, it also gets a user namespace in which it is root.
+/// Gives this process, which must have one thread, new namespaces: network, mounts, and processes for its
+/// children. If `rootless`, it also gets a user namespace in which it is root.
 ///
 /// # Errors
 /// The same as for [`enter`].
@@ -224,7 +227,8 @@ pub(super) fn fork_single_threaded() -> nix::Result<ForkResult> {
     unsafe { fork() }
 }
 
-/// Returns whether the parent died before this process was tied to it; getppid(2) cannot show it across PID namespaces.
+/// Returns whether the parent died before this process was tied to it; getppid(2) cannot show
+/// it across PID namespaces.
 fn has_hung_up(alive: &OwnedFd) -> bool {
     let mut look = [PollFd::new(alive.as_fd(), PollFlags::POLLIN)];
     matches!(poll(&mut look, PollTimeout::ZERO), Ok(ready) if ready > 0)
@@ -256,9 +260,9 @@ fn ignore_interrupt() {
     let _cannot_fail = unsafe { signal(Signal::SIGINT, SigHandler::SigIgn) };
 }
 
-/// Runs a closure in a child process, which dies with the caller, and returns its answer. This is for trying things that
-/// change the process. A child that dies early answers with nothing. The child has only the calling thread, so the
-/// closure must not need locks of other threads.
+/// Runs a closure in a child process, which dies with the caller, and returns its answer. This is for trying
+/// things that change the process. A child that dies early answers with nothing. The child has only the
+/// calling thread, so the closure must not need locks of other threads.
 ///
 /// # Errors
 /// The child cannot be created.
@@ -296,8 +300,8 @@ fn private_mounts() -> Result<(), SandboxError> {
         .map_err(|errno| SandboxError::Mounts(errno.into()))
 }
 
-/// Mounts a `/proc` for the new PID namespace, in which `sys` is writable even in a container. A container that hides
-/// parts of its own `/proc` forbids this; the old one then stays.
+/// Mounts a `/proc` for the new PID namespace, in which `sys` is writable even in a container. A container
+/// that hides parts of its own `/proc` forbids this; the old one then stays.
 fn mount_proc() -> bool {
     let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
     let none: Option<&str> = None;
@@ -317,13 +321,13 @@ fn hint(rootless: bool, error: &io::Error) -> String {
     if rootless || error.raw_os_error() == Some(libc::ENOSPC) {
         return user_namespace_hint(error);
     }
-    "they take CAP_SYS_ADMIN and a seccomp filter that lets unshare(2) pass; in a container: docker run --cap-add SYS_ADMIN \
-     --cap-add NET_ADMIN --security-opt seccomp=unconfined --security-opt apparmor=unconfined"
+    "this needs CAP_SYS_ADMIN and a seccomp filter that allows unshare(2); in a container: docker run \
+     --cap-add SYS_ADMIN --cap-add NET_ADMIN --security-opt seccomp=unconfined --security-opt apparmor=unconfined"
         .to_owned()
 }
 
-/// Root without capabilities, as in a container that has dropped them, cannot map itself: since Linux 5.12, mapping the
-/// parent's root needs CAP_SETFCAP (user_namespaces(7)).
+/// Root without capabilities, as in a container that has dropped them, cannot map itself: since Linux 5.12,
+/// mapping the parent's root needs CAP_SETFCAP (user_namespaces(7)).
 fn map_hint(was_root: bool, error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::ReadOnlyFilesystem => return "/proc is mounted read-only".to_owned(),
@@ -332,7 +336,8 @@ fn map_hint(was_root: bool, error: &io::Error) -> String {
         _ => return user_namespace_hint(error),
     }
     "this is root without its capabilities; give it CAP_SYS_ADMIN and CAP_NET_ADMIN (docker run --cap-add SYS_ADMIN \
-     --cap-add NET_ADMIN) to build labs as root, or CAP_SETFCAP to build them in a user namespace, or run as another user"
+     --cap-add NET_ADMIN) to build labs as root, or CAP_SETFCAP to build them in a user namespace, \
+     or run as another user"
         .to_owned()
 }
 
@@ -358,11 +363,12 @@ fn user_namespace_hint(error: &io::Error) -> String {
         }
     }
     if error.raw_os_error() == Some(libc::ENOSPC) {
-        return "as many namespaces as may be are there already; see user.max_user_namespaces, user.max_net_namespaces, \
-                user.max_pid_namespaces and user.max_mnt_namespaces, here and in the namespaces above (namespaces(7))"
+        return "the limit on the number of namespaces is reached; see user.max_user_namespaces, \
+                user.max_net_namespaces, \
+                user.max_pid_namespaces and user.max_mnt_namespaces, here and in the parent namespaces (namespaces(7))"
             .to_owned();
     }
-    "a seccomp filter or a security module forbids it; run as root, or in a container with: docker run --cap-add SYS_ADMIN \
-     --cap-add NET_ADMIN --security-opt seccomp=unconfined --security-opt apparmor=unconfined"
+    "a seccomp filter or a security module forbids it; run as root, or in a container with: docker run \
+     --cap-add SYS_ADMIN --cap-add NET_ADMIN --security-opt seccomp=unconfined --security-opt apparmor=unconfined"
         .to_owned()
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 
-/// Switches the calling thread to `SCHED_FIFO` at the lowest priority, 1 (sched(7)). It then runs before every ordinary
-/// thread, so it must block most of the time. Threads and processes that it starts are ordinary again.
+/// Switches the calling thread to `SCHED_FIFO` at the lowest priority, 1 (sched(7)). It then runs before every
+/// ordinary thread, so it must block most of the time. Threads and processes that it starts are ordinary again.
 ///
 /// # Errors
 /// EPERM without CAP_SYS_NICE and with `RLIMIT_RTPRIO` 0.
@@ -31,8 +31,8 @@ pub fn run_with_others() -> nix::Result<()> {
         .map(drop)
 }
 
-/// Returns the sums over the current threads of this process: time running, time ready but waiting, and number of
-/// turns (`/proc/PID/task/TID/schedstat`, Linux `Documentation/scheduler/sched-stats.rst`).
+/// Returns the sums over the current threads of this process: time running, time ready but waiting, and
+/// number of turns (`/proc/PID/task/TID/schedstat`, Linux `Documentation/scheduler/sched-stats.rst`).
 ///
 /// # Errors
 /// ENOENT on kernels without CONFIG_SCHED_INFO.

@@ -1,4 +1,5 @@
-//! The memory of kernel objects: `/proc/slabinfo` (slabinfo(5)), which only root may read. It counts the whole machine.
+//! The memory of kernel objects: `/proc/slabinfo` (slabinfo(5)), which only root may read. It
+//! counts the whole machine.
 
 use std::fs;
 use std::io;

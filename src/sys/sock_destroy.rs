@@ -1,7 +1,7 @@
 //! Finds a TIME_WAIT socket by its addresses and ends it early, with sock_diag(7) and `SOCK_DESTROY`.
 //!
-//! A socket is always ended by its cookie. With only the addresses, the kernel could find another one: a new connection
-//! with the same ports, or the listener (Linux `net/ipv4/inet_diag.c`, `inet_diag_find_one_icsk`).
+//! A socket is always ended by its cookie. With only the addresses, the kernel could find another one: a new
+//! connection with the same ports, or the listener (Linux `net/ipv4/inet_diag.c`, `inet_diag_find_one_icsk`).
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -42,7 +42,7 @@ impl SockDestroyer {
     /// Opens the socket in the calling thread's namespace.
     ///
     /// # Errors
-    /// Those of socket(2).
+    /// The errors of socket(2).
     pub fn open() -> Result<Self, NetlinkError> {
         Netlink::open(libc::NETLINK_SOCK_DIAG).map(|netlink| Self { netlink })
     }

@@ -1,6 +1,6 @@
-//! TCP sockets of a namespace, counted by state: what inet_diag lists (sock_diag(7), Linux `net/ipv4/inet_diag.c`).
+//! The TCP sockets of a namespace, as listed by inet_diag (sock_diag(7), Linux `net/ipv4/inet_diag.c`).
 //!
-//! Knows the protocol and nothing of when to ask.
+//! Not here: when to list them.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -8,34 +8,34 @@ use super::netlink::{self, Netlink, NetlinkError};
 use super::tcp_info::TcpInfo;
 use crate::tcp::TcpState;
 
-/// A set of states, as the kernel takes it: one bit a state.
+/// A set of states in the kernel's form: one bit per state.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct TcpStates(u32);
 
 impl TcpStates {
-    /// All eleven.
+    /// Returns the set of all eleven states.
     pub fn all() -> Self {
         TcpState::ALL.into_iter().collect()
     }
 
-    /// The set with one more.
+    /// Returns the set with a state added.
     #[must_use]
     pub fn with(self, state: TcpState) -> Self {
         Self(self.0 | 1 << state as u32)
     }
 
-    /// The set with one less.
+    /// Returns the set with a state removed.
     #[must_use]
     pub fn without(self, state: TcpState) -> Self {
         Self(self.0 & !(1 << state as u32))
     }
 
-    /// Whether the set has this state.
+    /// Returns whether a state is in the set.
     pub fn contains(self, state: TcpState) -> bool {
         self.0 & 1 << state as u32 != 0
     }
 
-    /// Whether the set has none.
+    /// Returns whether no state is in the set.
     pub fn is_empty(self) -> bool {
         self.0 == 0
     }
@@ -47,21 +47,22 @@ impl FromIterator<TcpState> for TcpStates {
     }
 }
 
-/// How many sockets are in which state.
+/// Counts of sockets by state.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SocketCounts {
     by_state: [u32; 12],
-    /// Of those in FIN_WAIT2, the ones that the kernel already keeps as TIME_WAIT's small sockets (`tw_substate`):
-    /// `tw` of `/proc/net/sockstat` counts them with those in TIME_WAIT.
+    /// The sockets in FIN_WAIT2 that the kernel already keeps as small sockets, like those in TIME_WAIT
+    /// (`tw_substate`). `tw` in `/proc/net/sockstat` counts them together with those in TIME_WAIT.
     pub fin_wait2_small: u32,
-    /// Bytes that the sockets hold of the protocol's memory, where it was asked for: for each `sk_rmem_alloc` (received
-    /// and not yet read), `sk_wmem_queued` (sent and not yet acknowledged, or waiting) and `sk_forward_alloc`
-    /// (reserved), each with the buffers' overhead. Not the sockets themselves, nor half-open ones and TIME_WAIT.
+    /// Bytes of protocol memory that the sockets hold, if requested: for each socket `sk_rmem_alloc`
+    /// (received and not yet read), `sk_wmem_queued` (sent and not yet acknowledged, or waiting) and
+    /// `sk_forward_alloc` (reserved), each including the overhead of buffers. The sockets themselves,
+    /// half-open ones and those in TIME_WAIT are not included.
     pub memory: u64,
 }
 
 impl SocketCounts {
-    /// How many were in this state.
+    /// Returns the count of a state.
     pub fn of(&self, state: TcpState) -> u32 {
         self.by_state[state as usize]
     }
@@ -82,31 +83,31 @@ impl SocketCounts {
     }
 }
 
-/// `TCPDIAG_GETSOCK` (`include/uapi/linux/inet_diag.h`): unlike `SOCK_DIAG_BY_FAMILY` it lists both families in one walk
-/// of the hash. A server that listens on `::` has IPv6 sockets also where every packet is IPv4.
+/// `TCPDIAG_GETSOCK` (`include/uapi/linux/inet_diag.h`): unlike `SOCK_DIAG_BY_FAMILY` it lists both families
+/// in one walk of the hash. A server that listens on `::` has IPv6 sockets even if every packet is IPv4.
 const TCPDIAG_GETSOCK: u16 = 18;
-/// Bytes of `struct inet_diag_req` before its states: family, lengths, extensions, `struct inet_diag_sockid`.
+/// Bytes of `struct inet_diag_req` before the states: family, lengths, extensions, `struct inet_diag_sockid`.
 const BEFORE_STATES: usize = 4 + 48;
-/// Where the extensions wanted stand in it.
+/// Offset of the requested extensions in `struct inet_diag_req`.
 const EXTENSIONS: usize = 3;
 /// `INET_DIAG_INFO`: `struct tcp_info`.
 const INFO: u16 = 2;
-/// `INET_DIAG_SKMEMINFO`; the bit of extension N is N - 1.
+/// `INET_DIAG_SKMEMINFO`; extension N has bit N - 1.
 const SKMEMINFO: u16 = 7;
 /// Bytes of `struct inet_diag_msg`.
 const MESSAGE: usize = 72;
-/// Where the ports stand in it, in network order, the addresses (4 or 16 bytes of 16), and the two queues, whose meaning
-/// depends on the state (`inet_diag_msg`, sock_diag(7)).
+/// Offsets in `struct inet_diag_msg`: ports in network order, addresses (4 or 16 bytes of 16), and the two
+/// queues, whose meaning depends on the state (sock_diag(7)).
 const SOURCE_PORT: usize = 4;
 const DESTINATION_PORT: usize = 6;
 const SOURCE: usize = 8;
 const DESTINATION: usize = 24;
 const RECEIVE_QUEUE: usize = 56;
 const SEND_QUEUE: usize = 60;
-/// `idiag_timer` of TIME_WAIT's small sockets (sock_diag(7)).
+/// `idiag_timer` of the small sockets in TIME_WAIT (sock_diag(7)).
 const TIMER_TIME_WAIT: u8 = 3;
-/// Positions in the array of `INET_DIAG_SKMEMINFO` (`include/uapi/linux/sock_diag.h`): `SK_MEMINFO_RMEM_ALLOC`,
-/// `SK_MEMINFO_FWD_ALLOC`, `SK_MEMINFO_WMEM_QUEUED`.
+/// Indexes into the array of `INET_DIAG_SKMEMINFO` (`include/uapi/linux/sock_diag.h`):
+/// `SK_MEMINFO_RMEM_ALLOC`, `SK_MEMINFO_FWD_ALLOC`, `SK_MEMINFO_WMEM_QUEUED`.
 const MEMINFO_HELD: [usize; 3] = [0, 4, 5];
 
 /// A sock_diag socket in the namespace of the thread that opened it.
@@ -116,21 +117,22 @@ pub struct SockDiag {
 }
 
 impl SockDiag {
-    /// Opens one.
+    /// Opens the socket in the calling thread's namespace.
     ///
     /// # Errors
-    /// Where the kernel has no sock_diag.
+    /// The kernel has no sock_diag.
     pub fn open() -> Result<Self, NetlinkError> {
         Ok(Self {
             netlink: Netlink::open(libc::NETLINK_SOCK_DIAG)?,
         })
     }
 
-    /// Counts the namespace's TCP sockets of both families in these states; the kernel lists no others. With `memory`
-    /// also what they hold. Sockets that are neither connected nor listening are in no list: CLOSE counts none of them.
+    /// Counts the namespace's TCP sockets of both families in these states; the kernel lists no others. With
+    /// `memory`, also adds up the memory that they hold. Sockets that are neither connected nor listening are
+    /// never listed, so CLOSE does not count them.
     ///
     /// # Errors
-    /// The kernel's refusal.
+    /// The kernel refuses the request.
     pub fn count(&mut self, states: TcpStates, memory: bool) -> Result<SocketCounts, NetlinkError> {
         let mut counts = SocketCounts::default();
         let extension = memory.then_some(SKMEMINFO);
@@ -141,7 +143,7 @@ impl SockDiag {
     /// Lists the namespace's listening sockets.
     ///
     /// # Errors
-    /// The kernel's refusal.
+    /// The kernel refuses the request.
     pub fn listening(&mut self) -> Result<Vec<ListeningSocket>, NetlinkError> {
         let mut listening = Vec::new();
         let states = [TcpState::Listen].into_iter().collect();
@@ -151,10 +153,11 @@ impl SockDiag {
         Ok(listening)
     }
 
-    /// Lists the namespace's connections in these states, half-open ones among them; with `info` also what the kernel says of each.
+    /// Lists the namespace's connections in these states, including half-open ones. With
+    /// `info`, includes `struct tcp_info`.
     ///
     /// # Errors
-    /// The kernel's refusal.
+    /// The kernel refuses the request.
     pub fn connections(
         &mut self,
         states: TcpStates,
@@ -191,14 +194,14 @@ impl SockDiag {
     }
 }
 
-/// A listening socket.
+/// A listening socket, with the state of its accept queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ListeningSocket {
-    /// Address and port; the wildcard address for all of the family's.
+    /// Address and port; the address is unspecified if it listens on all addresses of the family.
     pub address: SocketAddr,
     /// Connections that wait in its queue for `accept(2)` (`sk_ack_backlog`).
     pub queued: u32,
-    /// How many may (`sk_max_ack_backlog`): one more is let in before it counts as full.
+    /// Limit of the queue (`sk_max_ack_backlog`); one more connection is accepted before it counts as full.
     pub limit: u32,
 }
 
@@ -216,16 +219,16 @@ impl ListeningSocket {
     }
 }
 
-/// A connection, as far as it is told apart from others.
+/// A connection as listed by the kernel.
 #[derive(Debug)]
 pub struct ListedConnection<'a> {
-    /// This end.
+    /// The address of this end.
     pub local: SocketAddr,
-    /// The other end.
+    /// The address of the other end.
     pub remote: SocketAddr,
-    /// Its state, by the kernel's number.
+    /// The state, by the kernel's number.
     pub state: u8,
-    /// What the kernel says of it, where that was asked for.
+    /// The kernel's `struct tcp_info`, if requested.
     pub info: Option<TcpInfo<'a>>,
 }
 
@@ -242,7 +245,8 @@ impl<'a> ListedConnection<'a> {
     }
 }
 
-/// One end of a socket in a `struct inet_diag_msg`; IPv4 also where an IPv6 socket has it (`::ffff:10.0.0.1`).
+/// Parses one end of a socket in a `struct inet_diag_msg`. IPv4 addresses of IPv6
+/// sockets (`::ffff:10.0.0.1`) become IPv4.
 fn address(message: &[u8], port: usize, ip: usize) -> Option<SocketAddr> {
     let port = message.get(port..port + 2)?;
     let port = u16::from_be_bytes(port.try_into().ok()?);

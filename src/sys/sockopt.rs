@@ -1,4 +1,4 @@
-//! TCP sockets: the calls and options that socket2 has not wrapped.
+//! Calls and options of TCP sockets that socket2 does not wrap.
 
 #![expect(
     unsafe_code,
@@ -15,17 +15,17 @@ use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 /// `IP_LOCAL_PORT_RANGE`, Linux 6.3, `include/uapi/linux/in.h`; not in libc.
 const IP_LOCAL_PORT_RANGE: libc::c_int = 51;
 
-/// A TCP socket of the address's family, non-blocking, closed on exec.
+/// Creates a TCP socket of the address's family, non-blocking and closed on exec.
 ///
 /// # Errors
-/// Those of socket(2): EMFILE, ENFILE, ENOBUFS.
+/// The errors of socket(2): EMFILE, ENFILE, ENOBUFS.
 pub fn tcp_socket(family_of: IpAddr) -> io::Result<Socket> {
     let domain = Domain::for_address(SocketAddr::new(family_of, 0));
     let kind = Type::STREAM.nonblocking().cloexec();
     Socket::new_raw(domain, kind, Some(Protocol::TCP))
 }
 
-/// A socket that sends packets as they are, from their IP header on (raw(7), `IPPROTO_RAW`); it receives nothing.
+/// Creates a socket that sends packets including their IP header (raw(7), `IPPROTO_RAW`) and receives nothing.
 ///
 /// # Errors
 /// EPERM without CAP_NET_RAW in the namespace.
@@ -38,14 +38,15 @@ pub fn raw_sender(family_of: IpAddr) -> io::Result<Socket> {
     )
 }
 
-/// Takes a connection from a listener's queue, non-blocking, closed on exec; the peer's address is not asked for.
+/// Accepts a connection from a listener's queue, non-blocking and closed on exec, without asking
+/// for the peer's address.
 ///
 /// # Errors
-/// Those of accept4(2): EAGAIN where the queue is empty, EMFILE, ENFILE, ECONNABORTED.
+/// The errors of accept4(2): EAGAIN if the queue is empty, EMFILE, ENFILE, ECONNABORTED.
 pub fn accept(listener: &Socket) -> io::Result<Socket> {
     let flags = libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
     let no_address = std::ptr::null_mut();
-    // SAFETY: both pointers are null, which accept4(2) allows: it then writes no address.
+    // SAFETY: both pointers are null, which accept4(2) allows; it then writes no address.
     let fd = unsafe {
         libc::accept4(
             listener.as_raw_fd(),
@@ -59,13 +60,14 @@ pub fn accept(listener: &Socket) -> io::Result<Socket> {
     Ok(Socket::from(unsafe { OwnedFd::from_raw_fd(fd) }))
 }
 
-/// Has close(2) send RST in place of FIN (`SO_LINGER` with 0, socket(7)).
+/// Makes close(2) send RST instead of FIN (`SO_LINGER` with 0, socket(7)).
 pub fn reset_on_close(socket: &Socket) {
-    // It can fail only for a descriptor that is no socket.
+    // This can fail only for a descriptor that is not a socket.
     let _always_works = socket.set_linger(Some(std::time::Duration::ZERO));
 }
 
-/// Leaves the port open at `bind(2)`: it is chosen at `connect(2)`, when the destination is known (`IP_BIND_ADDRESS_NO_PORT`, Linux 4.2).
+/// Postpones the choice of the port from `bind(2)` to `connect(2)`, when the destination is
+/// known (`IP_BIND_ADDRESS_NO_PORT`, Linux 4.2).
 ///
 /// # Errors
 /// ENOPROTOOPT on older kernels.
@@ -73,10 +75,11 @@ pub fn set_bind_address_no_port(socket: &impl AsFd) -> io::Result<()> {
     set_ip_option(socket, libc::IP_BIND_ADDRESS_NO_PORT, 1)
 }
 
-/// Narrows the range from which `connect(2)` chooses this socket's local port (`IP_LOCAL_PORT_RANGE`, Linux 6.3, both ends included).
+/// Limits the range from which `connect(2)` chooses this socket's local port, both ends
+/// included (`IP_LOCAL_PORT_RANGE`, Linux 6.3).
 ///
 /// # Errors
-/// ENOPROTOOPT on older kernels; EINVAL where the range is upside down.
+/// ENOPROTOOPT on older kernels; EINVAL if the range is reversed.
 pub fn set_local_port_range(socket: &impl AsFd, first: u16, last: u16) -> io::Result<()> {
     set_ip_option(
         socket,
@@ -85,19 +88,20 @@ pub fn set_local_port_range(socket: &impl AsFd, first: u16, last: u16) -> io::Re
     )
 }
 
-/// Binds to a local address and leaves the port to the kernel.
+/// Binds to a local address and leaves the choice of the port to the kernel.
 ///
 /// # Errors
-/// Those of bind(2): EADDRNOTAVAIL where the address is not local.
+/// The errors of bind(2): EADDRNOTAVAIL if the address is not local.
 pub fn bind_address(socket: &Socket, address: IpAddr) -> io::Result<()> {
     socket.bind(&SockAddr::from(SocketAddr::new(address, 0)))
 }
 
-/// An option at level `IPPROTO_IP`, which IPv6 sockets pass on (`ipv6_setsockopt`, Linux `net/ipv6/ipv6_sockglue.c`).
+/// Sets an option at level `IPPROTO_IP`, which IPv6 sockets pass on (`ipv6_setsockopt`, Linux
+/// `net/ipv6/ipv6_sockglue.c`).
 fn set_ip_option(socket: &impl AsFd, option: libc::c_int, value: u32) -> io::Result<()> {
     let fd = socket.as_fd().as_raw_fd();
     let length = size_of::<u32>() as libc::socklen_t;
-    // SAFETY: the pointer and the length are those of `value`, which lives for the length of the call.
+    // SAFETY: the pointer and the length describe `value`, which outlives the call.
     let result = unsafe {
         libc::setsockopt(
             fd,

@@ -1,4 +1,4 @@
-//! Files of which much is zeros, with holes in place of them (lseek(2), "Seeking file data and holes").
+//! Sparse files: holes in place of zeros (lseek(2), "Seeking file data and holes").
 
 use std::fs::File;
 use std::io;
@@ -9,13 +9,14 @@ use nix::errno::Errno;
 use nix::unistd::{Whence, lseek};
 
 const PAGE: usize = 4096;
-/// What is read at a time.
+/// Bytes per read.
 const PIECE: usize = 256 * PAGE;
 
-/// Gives each page, of 4096 bytes or at the end fewer, that is not all zeros, with its place, up to a length of the file.
+/// Calls `page` with offset and contents of each page (4096 bytes, fewer at the end) that is not all zeros,
+/// up to a length.
 ///
 /// # Errors
-/// Those of reading, and of `page`.
+/// The errors of reading, and those of `page`.
 pub fn for_each_filled_page(
     file: &File,
     length: u64,
@@ -24,7 +25,7 @@ pub fn for_each_filled_page(
     let mut piece = vec![0; PIECE];
     let mut at = 0;
     while let Some(data) = next_data(file, at)?.filter(|data| *data < length) {
-        // A file system tells where data begins in blocks of its own size.
+        // The file system reports the start of data in blocks of its own size.
         at = data - data % PAGE as u64;
         let wanted = (length - at).min(PIECE as u64);
         let piece = &mut piece[..wanted as usize];
@@ -39,13 +40,13 @@ pub fn for_each_filled_page(
     Ok(())
 }
 
-/// Where data begins that is not before this place.
+/// Returns the offset of the first data at or after a position.
 fn next_data(file: &File, at: u64) -> io::Result<Option<u64>> {
     let from = i64::try_from(at).map_err(io::Error::other)?;
     match lseek(file.as_fd(), from, Whence::SeekData) {
         Ok(data) => Ok(u64::try_from(data).ok()),
         Err(Errno::ENXIO) => Ok(None),
-        // A file system that knows of no holes.
+        // The file system does not support holes.
         Err(Errno::EINVAL) => Ok(Some(at)),
         Err(errno) => Err(errno.into()),
     }
@@ -59,7 +60,7 @@ mod tests {
     fn pages_of_zeros_are_left_out_wherever_they_are() {
         let file = tempfile::tempfile().unwrap();
         let page = PAGE as u64;
-        // A hole of many pieces, one byte, zeros that are written, a byte at the end of the last piece.
+        // A hole of many pieces, one byte, explicit zeros, and a byte at the end of the last piece.
         let far = 10 * PIECE as u64 + 3 * page;
         file.write_all_at(&[7], far + 5).unwrap();
         file.write_all_at(&[0; PAGE], far + 2 * page).unwrap();
@@ -79,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_of_a_hole_has_none() {
+    fn a_file_that_is_one_hole_has_no_pages() {
         let file = tempfile::tempfile().unwrap();
         file.set_len(10 * PIECE as u64).unwrap();
         let nothing = for_each_filled_page(&file, 10 * PIECE as u64, |_, _| {

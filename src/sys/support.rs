@@ -1,4 +1,4 @@
-//! Whether this kernel and this process can do something: each is tried, and leaves nothing behind.
+//! Checks whether this kernel and process support a feature, by trying it. Nothing is left behind.
 
 use std::fs::OpenOptions;
 use std::io;
@@ -22,7 +22,7 @@ const IP_LOCAL_PORT_RANGE: i32 = 51;
 /// `IPCTNL_MSG_CT_GET_STATS` (Linux 3.16, `include/uapi/linux/netfilter/nfnetlink_conntrack.h`).
 const CT_GET_STATS: u16 = 5;
 
-/// Packet sockets that keep offloads (`PACKET_VNET_HDR`). Needs CAP_NET_RAW in the namespace.
+/// Checks packet sockets that keep offloads (`PACKET_VNET_HDR`). This needs CAP_NET_RAW in the namespace.
 ///
 /// # Errors
 /// EPERM without the privilege.
@@ -31,7 +31,7 @@ pub fn packet_sockets() -> io::Result<()> {
     set_int(&socket, libc::SOL_PACKET, PACKET_VNET_HDR, 1)
 }
 
-/// A range of local ports for each socket (`IP_LOCAL_PORT_RANGE`).
+/// Checks local port ranges per socket (`IP_LOCAL_PORT_RANGE`).
 ///
 /// # Errors
 /// ENOPROTOOPT before Linux 6.3.
@@ -60,11 +60,11 @@ fn set_int(socket: &Socket, level: i32, option: i32, value: i32) -> io::Result<(
     }
 }
 
-/// Ends a TIME_WAIT socket from outside (`SOCK_DESTROY`): one is made for it on the loopback device, which is brought up. Needs
-/// CAP_NET_ADMIN in the namespace.
+/// Checks that a TIME_WAIT socket can be ended (`SOCK_DESTROY`). It creates one on the loopback device, which
+/// it brings up. This needs CAP_NET_ADMIN in the namespace.
 ///
 /// # Errors
-/// EOPNOTSUPP without CONFIG_INET_DIAG_DESTROY, and where TIME_WAIT cannot be ended: 5.10 cannot, 6.1 can (both tried).
+/// EOPNOTSUPP without CONFIG_INET_DIAG_DESTROY, or if TIME_WAIT cannot be ended: 5.10 cannot, 6.1 can (both tried).
 pub fn end_time_wait() -> Result<(), NetlinkError> {
     let closed = loopback::up().and_then(|()| closed_here_first());
     let (client, server) = closed.map_err(NetlinkError::Socket)?;
@@ -76,12 +76,12 @@ pub fn end_time_wait() -> Result<(), NetlinkError> {
     })?;
     match found {
         Some(socket) => sockets.destroy(&socket).map(|_| ()),
-        // The namespace keeps no TIME_WAIT (tcp_max_tw_buckets 0), so there is none to be ended.
+        // The namespace keeps no TIME_WAIT (tcp_max_tw_buckets is 0), so there is none to end.
         None => Ok(()),
     }
 }
 
-/// A connection on the loopback device that its client has closed first; gives the addresses of both.
+/// Makes a connection on the loopback device that the client closes first, and returns both addresses.
 fn closed_here_first() -> io::Result<(SocketAddr, SocketAddr)> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     let client = TcpStream::connect(listener.local_addr()?)?;
@@ -92,7 +92,7 @@ fn closed_here_first() -> io::Result<(SocketAddr, SocketAddr)> {
     Ok(addresses)
 }
 
-/// Reads and fills connection tracking tables by netlink.
+/// Checks that conntrack tables can be read and filled over netlink.
 ///
 /// # Errors
 /// EINVAL or EOPNOTSUPP without CONFIG_NF_CT_NETLINK.
@@ -105,18 +105,18 @@ pub fn conntrack_netlink() -> Result<(), NetlinkError> {
     )
 }
 
-/// io_uring(7).
+/// Checks that io_uring(7) can be used.
 ///
 /// # Errors
-/// EPERM where `kernel.io_uring_disabled` or a seccomp filter forbids it; ENOSYS before Linux 5.1.
+/// EPERM if `kernel.io_uring_disabled` or a seccomp filter forbids it; ENOSYS before Linux 5.1.
 pub fn io_uring() -> io::Result<()> {
     IoUring::new(2).map(|_| ())
 }
 
-/// The kernel's log.
+/// Checks that the kernel's log can be read.
 ///
 /// # Errors
-/// EPERM where `kernel.dmesg_restrict` asks for CAP_SYSLOG; ENOENT in containers without the device.
+/// EPERM if `kernel.dmesg_restrict` requires CAP_SYSLOG; ENOENT in containers without the device.
 pub fn kernel_log() -> io::Result<()> {
     OpenOptions::new()
         .read(true)
@@ -125,10 +125,10 @@ pub fn kernel_log() -> io::Result<()> {
         .map(|_| ())
 }
 
-/// How many descriptors a process may raise its limit to (`RLIMIT_NOFILE`, hard).
+/// Returns the limit up to which a process may raise its descriptor limit (`RLIMIT_NOFILE`, hard).
 ///
 /// # Errors
-/// Those of getrlimit(2).
+/// The errors of getrlimit(2).
 pub fn descriptors() -> io::Result<u64> {
     Ok(getrlimit(Resource::RLIMIT_NOFILE)?.1)
 }

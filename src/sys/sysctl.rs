@@ -1,6 +1,6 @@
-//! Kernel settings below `/proc/sys`, as the calling thread's namespace has them (sysctl(8), proc_sys(5)).
+//! Reads and writes kernel settings below `/proc/sys` in the calling thread's namespace (sysctl(8), proc_sys(5)).
 //!
-//! Knows how a key is read and written and how the kernel says no; what a setting means is not its business.
+//! Not here: the meaning of settings.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -14,40 +14,40 @@ use nix::fcntl::{OFlag, open, openat};
 use nix::sys::stat::Mode;
 use thiserror::Error;
 
-/// Bytes read at first: enough for all but lists. The kernel hands out a setting in one read and clears a buffer of this size.
+/// Bytes of the first read: enough for all but lists. The kernel clears a buffer of this size for each read.
 const READ: usize = 256;
-/// Bytes read of what does not fit; lists of ports are the longest.
+/// Bytes of the second read, for lists; lists of ports are the longest.
 const READ_LIST: usize = 64 * 1024;
 
-/// Why a setting could not be read or written. The texts complete "cannot set net.ipv4.ip_forward: ...".
+/// An error of reading or writing a setting. The texts complete "cannot set net.ipv4.ip_forward: ...".
 #[derive(Debug, Error)]
+#[expect(missing_docs, reason = "the names say it")]
 pub enum SysctlError {
-    /// There is no such file in this namespace.
+    /// The namespace has no such file.
     #[error("there is no such setting here")]
     Absent,
-    /// The file is there and cannot be opened for this.
+    /// The file exists but cannot be opened for this.
     #[error("it is read-only here")]
     ReadOnly,
-    /// `/proc/sys` is mounted read-only, as containers often have it.
+    /// `/proc/sys` is mounted read-only, as is common in containers.
     #[error(
         "/proc/sys is mounted read-only (a container: run it with --privileged, or with \
          --security-opt systempaths=unconfined)"
     )]
     ReadOnlyMount,
-    /// The kernel refused the value.
     #[error("the kernel refused the value")]
     Refused(#[source] io::Error),
     /// The file could not be read or written for another reason.
-    #[error("its file cannot be used")]
+    #[error("its file cannot be opened, read or written")]
     File(#[source] io::Error),
 }
 
-/// A key that is safe to turn into a path: words of letters, digits, `_` and `-`, joined by dots.
+/// A key that can safely be turned into a path: words of letters, digits, `_` and `-`, joined by dots.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key(String);
 
 impl Key {
-    /// Reads a key; `None` where it has empty words or other characters, so that it cannot leave `/proc/sys`.
+    /// Parses a key; `None` if it has empty words or other characters, so that it cannot leave `/proc/sys`.
     pub fn parse(text: &str) -> Option<Self> {
         let word = |word: &str| {
             !word.is_empty()
@@ -58,44 +58,44 @@ impl Key {
         text.split('.').all(word).then(|| Self(text.to_owned()))
     }
 
-    /// The key with dots.
+    /// Returns the key with dots.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Whether it belongs to the network, the only part of `/proc/sys` that namespaces have their own of.
+    /// Returns whether it begins with `net.`, the only part of `/proc/sys` that namespaces have separately.
     pub fn is_network(&self) -> bool {
         self.0.starts_with("net.")
     }
 
-    /// The folder below `/proc/sys` and the file in it.
+    /// Returns the folder below `/proc/sys` and the file in it.
     fn parts(&self) -> (String, &str) {
         let (folder, file) = self.0.rsplit_once('.').unwrap_or(("", &self.0));
         (format!("/proc/sys/{}", folder.replace('.', "/")), file)
     }
 }
 
-/// The settings of one namespace: that of the thread that uses it, which must not change meanwhile.
+/// The settings of the namespace of the thread that uses it; the thread must not change namespaces meanwhile.
 ///
-/// It keeps the folders that it has used open. Namespaces have folders of the same names, and the kernel looks through those of
-/// all to find one's own: on a machine with many namespaces that is most of the cost of a setting.
+/// The folders that have been used stay open. All namespaces have folders with the same names, and the kernel
+/// searches those of all to find the right one: on a machine with many namespaces this takes most of the time.
 #[derive(Debug, Default)]
 pub struct Sysctls {
     folders: BTreeMap<String, OwnedFd>,
 }
 
 impl Sysctls {
-    /// None used yet.
+    /// Creates an accessor that has no folders open yet.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Whether the namespace has a key.
+    /// Returns whether the namespace has a key.
     pub fn has(&mut self, key: &Key) -> bool {
         self.open(key, OFlag::O_PATH).is_ok()
     }
 
-    /// Every key of the network that the namespace has, in order. Reads some hundred folders.
+    /// Returns every network key of the namespace, sorted. This reads some hundred folders.
     pub fn network_keys() -> Vec<String> {
         let mut keys = Vec::new();
         let mut folders = vec![("/proc/sys/net".to_owned(), "net".to_owned())];
@@ -115,7 +115,7 @@ impl Sysctls {
         keys
     }
 
-    /// The value of a key, in normal form (see [`normal`]).
+    /// Returns the value of a key, normalized (see [`normal`]).
     ///
     /// # Errors
     /// [`SysctlError::Absent`]; [`SysctlError::ReadOnly`] for a file that can only be written.
@@ -123,8 +123,8 @@ impl Sysctls {
         value(&self.open(key, OFlag::O_RDONLY)?)
     }
 
-    /// Writes a value and gives what the kernel now has, in normal form; some keys are bells, which can only be written: then it is
-    /// what was written.
+    /// Writes a value and returns the kernel's new value, normalized. Some keys can only be written, because
+    /// writing triggers an action; for them the written value is returned.
     ///
     /// # Errors
     /// See [`SysctlError`].
@@ -133,8 +133,8 @@ impl Sysctls {
             Err(SysctlError::ReadOnly) => (self.open(key, OFlag::O_WRONLY)?, true),
             other => (other?, false),
         };
-        // One write: the kernel takes each as a whole value. An empty value is a line of its own. What the kernel took of it,
-        // reading back tells.
+        // A single write, since the kernel takes each write as a complete value; an empty value is an empty
+        // line. The value is read back below.
         let _taken = (&file)
             .write(format!("{wanted}\n").as_bytes())
             .map_err(SysctlError::Refused)?;
@@ -166,7 +166,6 @@ impl std::fmt::Display for Key {
     }
 }
 
-/// Reads a setting from its start.
 fn value(file: &File) -> Result<String, SysctlError> {
     let mut buffer = [0; READ];
     let mut longer = Vec::new();
@@ -190,7 +189,7 @@ fn open_error(error: Errno) -> SysctlError {
     }
 }
 
-/// The form in which values are compared and recorded: words with one space between them.
+/// Normalizes a value for comparison and the record: words separated by single spaces.
 pub fn normal(value: &str) -> String {
     let mut words = value.split_whitespace();
     let mut normal = words.next().unwrap_or_default().to_owned();
@@ -201,8 +200,8 @@ pub fn normal(value: &str) -> String {
     normal
 }
 
-/// Whether the kernel kept what was written: the same words, the same numbers (`0x10` is read back as `16`), or the same
-/// set of ports (`1,2` is read back as `1-2`).
+/// Returns whether the kernel kept what was written: the same words, the same numbers (`0x10` is read back as
+/// `16`), or the same set of ports (`1,2` is read back as `1-2`).
 pub fn same(written: &str, kept: &str) -> bool {
     let (written, kept) = (normal(written), normal(kept));
     if written == kept {
@@ -215,7 +214,8 @@ pub fn same(written: &str, kept: &str) -> bool {
     matches!((ranges(&written), ranges(&kept)), (Some(written), Some(kept)) if written == kept)
 }
 
-/// A number as the kernel reads it (`simple_strtoul` with base 0, `lib/vsprintf.c`): decimal, `0x` or octal after a 0.
+/// Parses a number like the kernel (`simple_strtoul` with base 0, `lib/vsprintf.c`): decimal, `0x`, or
+/// octal after a 0.
 fn number(text: &str) -> Option<i128> {
     let (sign, digits) = match text.strip_prefix('-') {
         Some(digits) => (-1, digits),
@@ -229,7 +229,7 @@ fn number(text: &str) -> Option<i128> {
     Some(sign * value.ok()?)
 }
 
-/// A list of numbers and ranges, sorted, with neighbours joined.
+/// Parses a list of numbers and ranges; sorts it and joins neighbours.
 fn ranges(text: &str) -> Option<Vec<(u32, u32)>> {
     let mut list = text
         .split(',')
@@ -254,7 +254,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_cannot_leave_the_tree() {
+    fn a_key_cannot_leave_the_sysctl_tree() {
         for key in [
             "",
             "net",
@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn spacing_and_the_spelling_of_numbers_are_no_difference() {
+    fn spacing_and_the_notation_of_numbers_do_not_matter() {
         assert!(same("32768 60999", "32768\t60999\n"));
         assert!(same("0x400", "1024"));
         assert!(same("010", "8"));
@@ -293,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn a_setting_that_is_not_there_is_told_from_one_that_cannot_be_written() {
+    fn a_missing_setting_is_distinguished_from_a_read_only_one() {
         let read = |key| Sysctls::new().read(&Key::parse(key).unwrap());
         assert!(matches!(
             read("net.ipv4.no_such_setting"),

@@ -1,4 +1,4 @@
-//! Every setting of the network below `/proc/sys/net`, as the calling thread's namespace has them.
+//! Lists the settings below `/proc/sys` that the calling thread's namespace has.
 
 use std::fs;
 use std::io;
@@ -7,27 +7,27 @@ use std::path::PathBuf;
 
 use super::sysctl::Key;
 
-/// A setting that there is.
+/// A setting with its permissions.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 #[expect(missing_docs, reason = "the names say it")]
 pub struct SysctlEntry {
     pub key: Key,
-    /// Whether its mode lets its owner write it. What belongs to the whole kernel is read-only in a namespace
-    /// (`ensure_safe_net_sysctl`, Linux `net/sysctl_net.c`).
+    /// Whether its owner may write it. A namespace can only read settings of the whole kernel
     pub writable: bool,
-    /// Whether its mode lets its owner read it.
+    /// Whether its owner may read it.
     pub readable: bool,
 }
 
-/// Every setting of the network. Those of an interface whose name has a dot are left out: their keys have no spelling of their own.
+/// Lists the network settings. Those of interfaces with a dot in their name are left out, because their
+/// keys would be ambiguous.
 ///
 /// # Errors
-/// Where `/proc/sys/net` cannot be listed.
+/// `/proc/sys/net` cannot be listed.
 pub fn network() -> io::Result<Vec<SysctlEntry>> {
     below("net")
 }
 
-/// Every setting that is none of the network's, as far as they can be listed.
+/// Lists the settings outside `net.*`, as far as possible.
 pub fn non_network() -> Vec<SysctlEntry> {
     let tops = fs::read_dir("/proc/sys").into_iter().flatten().flatten();
     let names = tops.filter_map(|top| top.file_name().into_string().ok());
@@ -38,7 +38,7 @@ pub fn non_network() -> Vec<SysctlEntry> {
         .collect()
 }
 
-/// One setting, where there is such.
+/// Looks up one setting.
 pub fn find(key: &Key) -> Option<SysctlEntry> {
     let path = format!("/proc/sys/{}", key.as_str().replace('.', "/"));
     let metadata = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
@@ -64,7 +64,7 @@ fn below(top: &str) -> io::Result<Vec<SysctlEntry>> {
             let entry = entry?;
             let name = entry.file_name();
             let key = format!("{prefix}.{}", name.to_string_lossy());
-            // A setting may go with its interface while it is looked at.
+            // A setting may disappear with its interface during the listing.
             let Ok(metadata) = entry.metadata() else {
                 continue;
             };
@@ -87,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn settings_are_found_with_what_may_be_done_to_them() {
+    fn settings_are_listed_with_their_permissions() {
         let all = network().unwrap();
         let find = |key: &str| all.iter().find(|entry| entry.key.as_str() == key);
         assert!(find("net.ipv4.ip_local_port_range").unwrap().writable);

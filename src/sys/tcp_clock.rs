@@ -1,7 +1,7 @@
-//! The clock of TCP timestamps, which can be set apart for a socket before it connects (tcp(7), `TCP_TIMESTAMP`).
+//! The clock of TCP timestamps, which can be shifted for a socket before it connects (tcp(7), `TCP_TIMESTAMP`).
 //!
-//! Before Linux 4.10 all sockets of a kernel read one clock, in jiffies, whatever their namespace. Since then each pair of addresses has a
-//! random offset, which takes the place of what a socket has set (`tcp_v4_connect`, Linux `net/ipv4/tcp_ipv4.c`).
+//! Before Linux 4.10 all sockets of a kernel used one clock, in jiffies, in every namespace. Since then each pair
+//! of addresses has a random offset, which replaces a socket's own (`tcp_v4_connect`, Linux `net/ipv4/tcp_ipv4.c`).
 
 #![expect(
     unsafe_code,
@@ -18,12 +18,12 @@ use nix::time::{ClockId, clock_gettime};
 
 /// The first release with an offset for each pair of addresses.
 const OFFSETS_SINCE: (u32, u32) = (4, 10);
-/// Rates that a kernel's clock may have, ticks a second (`CONFIG_HZ_*`, Linux 4.9 `kernel/Kconfig.hz`).
+/// Possible rates of a kernel's clock, ticks per second (`CONFIG_HZ_*`, Linux 4.9 `kernel/Kconfig.hz`).
 const RATES: [u32; 4] = [100, 250, 300, 1_000];
-/// Jiffies begin so many seconds before they overflow (`INITIAL_JIFFIES`, Linux `include/linux/jiffies.h`).
+/// Jiffies start this many seconds before they overflow (`INITIAL_JIFFIES`, Linux `include/linux/jiffies.h`).
 const BEFORE_OVERFLOW: f64 = 300.0;
 
-/// How far the timestamps of sockets are shifted.
+/// A shift of the timestamps of sockets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TcpClockShift {
     /// Modulo 2^32.
@@ -31,10 +31,10 @@ pub struct TcpClockShift {
 }
 
 impl TcpClockShift {
-    /// A shift by so many seconds. `None` where the kernel gives each pair of addresses an offset of its own.
+    /// Creates a shift by seconds. Returns `None` if the kernel gives each pair of addresses an offset of its own.
     ///
     /// # Errors
-    /// Where the kernel does not tell its clock.
+    /// The kernel's clock cannot be read.
     pub fn by(seconds: i64) -> io::Result<Option<Self>> {
         let release = uname()?.release().to_string_lossy().into_owned();
         if numbers(&release) >= OFFSETS_SINCE {
@@ -49,10 +49,10 @@ impl TcpClockShift {
         }))
     }
 
-    /// Shifts the timestamps of a socket that has not connected. Needs CAP_NET_ADMIN in the namespace.
+    /// Shifts the timestamps of a socket that has not connected yet. Needs CAP_NET_ADMIN in the namespace.
     ///
     /// # Errors
-    /// EPERM without the capability, or where the socket has connected.
+    /// EPERM without the capability, or if the socket has connected.
     pub fn apply(self, socket: &impl AsFd) -> io::Result<()> {
         set_option(socket, libc::TCP_REPAIR, 1)?;
         let now = option(socket, libc::TCP_TIMESTAMP)?;
@@ -61,7 +61,7 @@ impl TcpClockShift {
     }
 }
 
-/// Major and minor number of a release; what is missing is 0.
+/// Parses the major and minor number of a release; missing ones are 0.
 fn numbers(release: &str) -> (u32, u32) {
     let numbers = release.split(|c: char| !c.is_ascii_digit());
     let mut numbers = numbers.map_while(|digits| digits.parse().ok());
@@ -69,7 +69,7 @@ fn numbers(release: &str) -> (u32, u32) {
     (next(), next())
 }
 
-/// The rate at which a clock that began with the kernel reads this, so long after.
+/// Returns the rate of a clock that started with the kernel, from its value after some time.
 fn rate(reads: u32, up: Duration) -> u32 {
     let seconds_off = |rate: &u32| {
         let expected = (up.as_secs_f64() - BEFORE_OVERFLOW) * f64::from(*rate);
@@ -85,7 +85,7 @@ fn rate(reads: u32, up: Duration) -> u32 {
 fn set_option(socket: &impl AsFd, option: libc::c_int, value: u32) -> io::Result<()> {
     let fd = socket.as_fd().as_raw_fd();
     let length = size_of::<u32>() as libc::socklen_t;
-    // SAFETY: the pointer and the length are those of `value`, which lives for the length of the call.
+    // SAFETY: the pointer and the length describe `value`, which outlives the call.
     let result = unsafe {
         libc::setsockopt(
             fd,
@@ -103,7 +103,7 @@ fn option(socket: &impl AsFd, option: libc::c_int) -> io::Result<u32> {
     let fd = socket.as_fd().as_raw_fd();
     let mut value = 0_u32;
     let mut length = size_of::<u32>() as libc::socklen_t;
-    // SAFETY: `value` is as long as `length` says, and both live for the length of the call.
+    // SAFETY: `value` is as long as `length` says, and both outlive the call.
     let result = unsafe {
         libc::getsockopt(
             fd,
@@ -122,7 +122,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_clock_shows_at_which_rate_it_runs() {
+    fn the_rate_of_a_clock_follows_from_its_value() {
         for rate_of_kernel in RATES {
             for seconds in [1.5, 60.0, 1_000.0, 1e6, 6e7] {
                 let jiffies = (seconds - BEFORE_OVERFLOW) * f64::from(rate_of_kernel);
@@ -142,7 +142,7 @@ mod tests {
 
     #[test]
     #[ignore = "kernel test: needs CAP_NET_ADMIN for TCP_REPAIR"]
-    fn kernel_a_socket_that_has_not_connected_can_be_shifted() {
+    fn kernel_the_clock_of_an_unconnected_socket_can_be_shifted() {
         let socket = super::super::sockopt::tcp_socket(std::net::Ipv4Addr::LOCALHOST.into());
         let socket = socket.unwrap();
         let before = option(&socket, libc::TCP_TIMESTAMP).unwrap();

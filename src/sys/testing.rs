@@ -1,4 +1,4 @@
-//! What tests in namespaces share: the namespaces, standard tools run inside them, connections by the thousand.
+//! Helpers for tests in namespaces: the namespaces, standard tools run in them, and many connections.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::os::fd::{AsFd, AsRawFd};
@@ -9,12 +9,12 @@ use socket2::{Domain, Socket, Type};
 
 use super::NetNs;
 
-/// A namespace with its loopback up and its own socket hash, so that what it costs to list sockets does not depend on
-/// what else runs on the machine.
+/// Creates a namespace with its loopback device up and its own socket hash, so that the time to list sockets
+/// does not depend on the rest of the machine. A test fails if this process may not create one.
 pub(crate) fn namespace() -> NetNs {
     let with_own_hash = || {
         NetNs::create()?.run(|| {
-            // Since Linux 6.1; before, the hash is shared.
+            // Before Linux 6.1 the hash is shared.
             let entries = "/proc/sys/net/ipv4/tcp_child_ehash_entries";
             let _shared_before = std::fs::write(entries, "16384");
             NetNs::create()
@@ -26,12 +26,12 @@ pub(crate) fn namespace() -> NetNs {
     netns
 }
 
-/// Says that a test leaves something out, and why.
+/// Reports the part of a test that is left out, with the reason.
 pub(crate) fn skip(why: &str) {
     say(&format!("skipped: {why}"));
 }
 
-/// Says something about a test, on standard error.
+/// Prints a remark of a test to standard error.
 #[expect(
     clippy::print_stderr,
     reason = "a skipped test and a measurement must say so"
@@ -40,7 +40,7 @@ pub(crate) fn say(text: &str) {
     eprintln!("{text}");
 }
 
-/// Runs a standard tool inside; gives its output. Words are parted by spaces.
+/// Runs a standard tool in the namespace and returns its output. The command is split at spaces.
 pub(crate) fn tool(netns: &NetNs, command: &str) -> String {
     let words: Vec<String> = command.split(' ').map(str::to_owned).collect();
     let output = netns
@@ -58,7 +58,7 @@ pub(crate) fn nft(netns: &NetNs, ruleset: &str) {
     tool(netns, &format!("nft -f {}", file.path().display()));
 }
 
-/// Three namespaces in a row, the one in the middle translating:
+/// Three namespaces in a row; the middle one translates addresses:
 ///
 /// ```text
 /// client 10.0.1.2 ---- 10.0.1.1 nat 10.0.2.1 ---- 10.0.2.2 server
@@ -70,7 +70,7 @@ pub(crate) struct NatLab {
 }
 
 impl NatLab {
-    /// Where the server is, with its port.
+    /// Address and port of the server.
     pub(crate) const SERVER: SocketAddr =
         SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::new(10, 0, 2, 2)), 80);
 
@@ -81,7 +81,7 @@ impl NatLab {
             server: namespace(),
         };
         for netns in [&lab.client, &lab.nat, &lab.server] {
-            // Without neighbours that announce themselves when they like.
+            // IPv6 would send neighbour announcements at unpredictable times.
             let off = || std::fs::write("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1");
             netns.run(off).unwrap().unwrap();
         }
@@ -113,7 +113,7 @@ impl NatLab {
     }
 }
 
-/// Waits until something is so; a test that waits in vain fails after ten seconds.
+/// Waits until a condition holds; the test fails after ten seconds.
 pub(crate) fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(10);
     while !is_so() {
@@ -122,7 +122,7 @@ pub(crate) fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     }
 }
 
-/// Listens in a namespace; nothing accepts, so that a connection takes one descriptor of this process and no more.
+/// Listens in a namespace without accepting, so that a connection takes only one descriptor of this process.
 pub(crate) fn listen(netns: &NetNs, address: SocketAddr) -> Socket {
     netns
         .run(move || {
@@ -134,12 +134,12 @@ pub(crate) fn listen(netns: &NetNs, address: SocketAddr) -> Socket {
         .unwrap()
 }
 
-/// How long an attempt that should succeed may take, on however busy a machine.
+/// Time limit of attempts that should succeed, even on a busy machine.
 pub(crate) const PATIENT: Duration = Duration::from_secs(10);
-/// How long to wait for one that should not: shorter than the first retransmission of its SYN, after a second.
+/// Time limit of attempts that should fail: shorter than the first retransmission of the SYN, after one second.
 pub(crate) const HASTY: Duration = Duration::from_millis(300);
 
-/// Connects so many times, one after the other. Gives those that were done in time.
+/// Makes `count` connections one after the other, and returns those that succeeded in time.
 pub(crate) fn connect(
     netns: &NetNs,
     to: SocketAddr,

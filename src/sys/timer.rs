@@ -1,6 +1,6 @@
-//! Waking at an exact moment: absolute timers on `CLOCK_MONOTONIC`.
+//! Timers for exact moments, absolute on `CLOCK_MONOTONIC`.
 //!
-//! Not here: what is due when.
+//! Not here: the schedule of what is due.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -10,8 +10,8 @@ use nix::sys::time::TimeSpec;
 use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
 use nix::time::clock_gettime;
 
-/// A timer that becomes readable at a moment counted from its origin. It has no slack, unlike the timeouts of poll(2) and
-/// epoll_wait(2) (50 us, `PR_SET_TIMERSLACK`).
+/// A timer that becomes readable at a time after its origin. Unlike the timeouts of poll(2) and epoll_wait(2)
+/// it has no slack (50 us, `PR_SET_TIMERSLACK`).
 #[derive(Debug)]
 pub struct Alarm {
     timer: TimerFd,
@@ -20,10 +20,10 @@ pub struct Alarm {
 }
 
 impl Alarm {
-    /// A timer that is not set.
+    /// Creates a timer that is not set.
     ///
     /// # Errors
-    /// Those of timerfd_create(2): EMFILE, ENFILE.
+    /// The errors of timerfd_create(2): EMFILE, ENFILE.
     pub fn new(origin: Instant) -> io::Result<Self> {
         let flags = TimerFlags::TFD_NONBLOCK | TimerFlags::TFD_CLOEXEC;
         Ok(Self {
@@ -32,10 +32,10 @@ impl Alarm {
         })
     }
 
-    /// Sets it to a moment after the origin; one that has passed makes it readable at once.
+    /// Sets the timer to a time after the origin; if that has passed, the timer becomes readable at once.
     ///
     /// # Errors
-    /// Those of timerfd_settime(2).
+    /// The errors of timerfd_settime(2).
     pub fn set(&self, after_origin: Duration) -> io::Result<()> {
         let at = TimeSpec::from_duration(self.origin + after_origin);
         Ok(self.timer.set(
@@ -44,10 +44,10 @@ impl Alarm {
         )?)
     }
 
-    /// Takes the setting back, and what it may have made readable with it.
+    /// Disarms the timer, and makes it unreadable if it had expired.
     ///
     /// # Errors
-    /// Those of timerfd_settime(2).
+    /// The errors of timerfd_settime(2).
     pub fn unset(&self) -> io::Result<()> {
         Ok(self.timer.unset()?)
     }
@@ -59,13 +59,13 @@ impl AsFd for Alarm {
     }
 }
 
-/// A moment as `CLOCK_MONOTONIC` counts it, which is the same in every process of a machine.
+/// Converts an instant to a value of `CLOCK_MONOTONIC`, which is the same in every process of a machine.
 ///
 /// # Errors
-/// Those of clock_gettime(2).
+/// The errors of clock_gettime(2).
 pub fn monotonic(moment: Instant) -> io::Result<Duration> {
     let (before, here, after) = (now()?, Instant::now(), now()?);
-    // The middle of two readings: the one between them was taken then.
+    // The instant between two readings corresponds to their middle.
     let middle = before + (after - before) / 2;
     Ok(match moment.checked_duration_since(here) {
         Some(ahead) => middle + ahead,
@@ -73,10 +73,10 @@ pub fn monotonic(moment: Instant) -> io::Result<Duration> {
     })
 }
 
-/// The moment that `CLOCK_MONOTONIC` counts so.
+/// Converts a value of `CLOCK_MONOTONIC` to an instant.
 ///
 /// # Errors
-/// Those of clock_gettime(2).
+/// The errors of clock_gettime(2).
 pub fn from_monotonic(count: Duration) -> io::Result<Instant> {
     let (now, here) = (now()?, Instant::now());
     Ok(match count.checked_sub(now) {
@@ -85,18 +85,18 @@ pub fn from_monotonic(count: Duration) -> io::Result<Instant> {
     })
 }
 
-/// Processor time of the calling thread (`CLOCK_THREAD_CPUTIME_ID`, clock_gettime(2)).
+/// Returns the processor time of the calling thread (`CLOCK_THREAD_CPUTIME_ID`, clock_gettime(2)).
 ///
 /// # Errors
-/// Those of clock_gettime(2).
+/// The errors of clock_gettime(2).
 pub fn thread_cpu_time() -> io::Result<Duration> {
     Ok(clock_gettime(nix::time::ClockId::CLOCK_THREAD_CPUTIME_ID)?.into())
 }
 
-/// What `CLOCK_MONOTONIC` counts now, which is the clock of the kernel's log too, nearly.
+/// Returns the current value of `CLOCK_MONOTONIC`, which is close to the clock of the kernel's log.
 ///
 /// # Errors
-/// Those of clock_gettime(2).
+/// The errors of clock_gettime(2).
 pub fn now() -> io::Result<Duration> {
     Ok(clock_gettime(nix::time::ClockId::CLOCK_MONOTONIC)?.into())
 }
@@ -107,7 +107,7 @@ mod tests {
     use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
     #[test]
-    fn an_alarm_is_readable_at_its_moment_and_not_before() {
+    fn an_alarm_becomes_readable_at_its_time_and_not_before() {
         let origin = Instant::now();
         let alarm = Alarm::new(origin).unwrap();
         alarm.set(Duration::from_millis(5)).unwrap();
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn a_moment_survives_the_way_through_the_kernel_s_count() {
+    fn an_instant_survives_the_conversion_to_the_kernels_clock() {
         let moment = Instant::now() + Duration::from_secs(7);
         let back = from_monotonic(monotonic(moment).unwrap()).unwrap();
         let off = back.max(moment) - back.min(moment);

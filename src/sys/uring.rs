@@ -1,6 +1,8 @@
-//! TCP exchanges by io_uring(7): socket, connect, send, receive to the end, close, each exchange one chain that the kernel runs by itself.
+//! TCP exchanges over io_uring(7). Each exchange (socket, connect, send, receive until the end, close) is one
+//! chain that the kernel runs by itself.
 //!
-//! A chain costs two completions and a share of one system call. Sockets live in the ring's own table and take no descriptors.
+//! A chain costs two completions and a share of one system call. Sockets are in the ring's own table
+//! and need no descriptors.
 
 #![expect(unsafe_code, reason = "submission entries carry pointers")]
 
@@ -19,17 +21,17 @@ const CONNECT: u64 = 1;
 const SEND: u64 = 2;
 const RECEIVE: u64 = 3;
 const CLOSE: u64 = 4;
-/// Entries of a chain.
+/// Entries per chain.
 const CHAIN: usize = 5;
-/// Marks of completions that belong to no chain.
+/// User data of completions that belong to no chain.
 const WAKE: u64 = u64::MAX;
 const CANCEL: u64 = u64::MAX - 1;
-/// Entries of a submission queue at most: `IORING_MAX_ENTRIES` is 32,768 (Linux `io_uring/io_uring.c`); an eighth is plenty.
+/// Maximum entries of the submission queue: an eighth of `IORING_MAX_ENTRIES`, 32,768 (Linux `io_uring/io_uring.c`).
 const MAX_ENTRIES: u32 = 4_096;
-/// How often the end of what was cancelled is waited for before its buffers is given up instead.
-const PATIENCE: u32 = 100;
+/// Attempts to wait for cancelled exchanges before their buffers are leaked.
+const CANCEL_ATTEMPTS: u32 = 100;
 
-/// A ring of exchanges, each in a slot, all with the same target and request.
+/// A ring of exchanges with the same target and request, each in a slot.
 pub struct ExchangeRing {
     ring: IoUring,
     buffers: ExchangeBuffers,
@@ -37,41 +39,40 @@ pub struct ExchangeRing {
     busy: usize,
 }
 
-/// What the kernel has pointers to while chains are under way.
+/// The memory that the kernel accesses while chains are running.
 struct ExchangeBuffers {
     target: Box<SockAddr>,
     request: Vec<u8>,
     replies: Vec<u8>,
-    /// Bytes of `replies` for each slot.
+    /// Bytes of `replies` per slot.
     room: usize,
 }
 
 #[derive(Clone, Copy, Default)]
 struct ExchangeSlot {
     busy: bool,
-    /// Counts the chains of this slot, so that a late cancel does not meet the next one.
+    /// The number of the slot's current chain, so that a late cancellation does not hit the next one.
     chain: u32,
     received: usize,
     failed: Option<(u64, i32)>,
 }
 
-/// A chain that has ended: its connection is closed, its slot free.
+/// An exchange that has ended: its connection is closed and its slot is free.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names say it")]
 pub struct EndedExchange {
     pub slot: usize,
-    /// Whether `connect(2)` completed.
+    /// Whether `connect(2)` succeeded.
     pub connected: bool,
-    /// Bytes received up to the other end's FIN, or the errno of the step that failed.
+    /// The number of bytes received before the other end's FIN, or the errno of the step that failed.
     pub result: Result<usize, i32>,
 }
 
 impl ExchangeRing {
-    /// A ring with this many slots and so many bytes of room for each reply. `wake` is a descriptor that ends a wait when it becomes
-    /// readable.
+    /// Creates a ring with `slots` slots and `room` bytes for each reply. A wait ends when `wake` becomes readable.
     ///
     /// # Errors
-    /// Those of io_uring_setup(2): EPERM or ENOSYS where it is forbidden; EINVAL or ENOSYS before Linux 6.1.
+    /// The errors of io_uring_setup(2): EPERM or ENOSYS if it is forbidden; EINVAL or ENOSYS before Linux 6.1.
     pub fn new(
         slots: u32,
         target: SockAddr,
@@ -108,10 +109,10 @@ impl ExchangeRing {
         Ok(this)
     }
 
-    /// Queues an exchange in a free slot; it goes to the kernel with the next wait.
+    /// Queues an exchange in a free slot; the next wait submits it.
     ///
     /// # Errors
-    /// EBUSY where the slot is not free; those of io_uring_enter(2).
+    /// EBUSY if the slot is not free; the errors of io_uring_enter(2).
     pub fn start(&mut self, slot: usize) -> io::Result<()> {
         let slot_state = &mut self.slots[slot];
         if slot_state.busy {
@@ -149,7 +150,8 @@ impl ExchangeRing {
                 .build()
                 .flags(quiet)
                 .user_data(mark | SEND),
-            // The other end's FIN comes before the room is full: that counts as an error, which a hard link passes over.
+            // The other end's FIN comes before the buffer is full, which counts as an error; a
+            // hard link continues nevertheless.
             opcode::Recv::new(Fixed(index), reply.as_mut_ptr(), reply.len() as u32)
                 .flags(libc::MSG_WAITALL)
                 .build()
@@ -162,10 +164,10 @@ impl ExchangeRing {
         Ok(())
     }
 
-    /// Has the exchange in a slot end as soon as it can, with ECANCELED.
+    /// Makes the exchange in a slot end as soon as possible, with ECANCELED.
     ///
     /// # Errors
-    /// Those of io_uring_enter(2).
+    /// The errors of io_uring_enter(2).
     pub fn cancel(&mut self, slot: usize) -> io::Result<()> {
         let mark = mark(slot, self.slots[slot].chain);
         for step in [CONNECT, SEND, RECEIVE] {
@@ -175,10 +177,11 @@ impl ExchangeRing {
         Ok(())
     }
 
-    /// Hands over what is queued, waits until something ends, the wake descriptor is readable or the time is up, and adds what ended.
+    /// Submits the queue and waits until an exchange ends, `wake` is readable, or the time is up.
+    /// Adds exchanges that ended.
     ///
     /// # Errors
-    /// Those of io_uring_enter(2), except EINTR.
+    /// The errors of io_uring_enter(2), except EINTR.
     pub fn wait(
         &mut self,
         at_most: Option<Duration>,
@@ -214,8 +217,9 @@ impl ExchangeRing {
             match (step, completion.result()) {
                 (RECEIVE, received) if received >= 0 => slot_state.received = received as usize,
                 (RECEIVE, error) => slot_state.failed = Some((RECEIVE, -error)),
-                // A step that is silent where it succeeds takes the rest of its chain with it, silently (`req_set_fail`, Linux
-                // `io_uring/io_uring.h`): its own end is all that is told, and the socket is still there.
+                // If a step without a completion for success fails, the rest of its chain is cancelled
+                // silently (`req_set_fail`, Linux `io_uring/io_uring.h`). The step's own completion is the
+                // only one, and the socket still has to be closed.
                 (CONNECT | SEND, error) if error < 0 => {
                     slot_state.failed = Some((step, -error));
                     to_close.push(slot);
@@ -247,7 +251,7 @@ impl ExchangeRing {
         }
     }
 
-    /// What the last exchange of a free slot received; nothing while the slot is busy.
+    /// Returns the reply to the last exchange of a free slot; empty while the slot is busy.
     pub fn reply(&self, slot: usize) -> &[u8] {
         let slot_state = &self.slots[slot];
         if slot_state.busy {
@@ -257,7 +261,7 @@ impl ExchangeRing {
         &self.buffers.replies[start..start + slot_state.received.min(self.buffers.room)]
     }
 
-    /// Queues entries together: links do not reach from one submission to the next.
+    /// Queues entries together, because links do not extend from one submission to the next.
     fn push(&mut self, entries: &[Entry]) -> io::Result<()> {
         let queue = self.ring.submission();
         let free = queue.capacity() - queue.len();
@@ -265,17 +269,17 @@ impl ExchangeRing {
         if free < entries.len() {
             self.ring.submit()?;
         }
-        // SAFETY: what the entries point to is in `buffers`, which outlives them: see `drop`.
+        // SAFETY: the entries point into `buffers`, which outlives them: see `drop`.
         unsafe { self.ring.submission().push_multiple(entries) }
             .map_err(|_| io::Error::from(io::ErrorKind::ResourceBusy))
     }
 }
 
 impl Drop for ExchangeRing {
-    /// Waits until the kernel has no pointer any more.
+    /// Waits until the kernel no longer holds any pointer.
     fn drop(&mut self) {
         let mut ended = Vec::new();
-        for _ in 0..PATIENCE {
+        for _ in 0..CANCEL_ATTEMPTS {
             if self.busy == 0 {
                 return;
             }
@@ -286,7 +290,7 @@ impl Drop for ExchangeRing {
             }
             let _tried_again = self.wait(Some(Duration::from_millis(10)), &mut ended);
         }
-        // Better lost than written to by the kernel after it was given to something else.
+        // It is better to leak the memory than to let the kernel write to it after it was reused.
         std::mem::forget(std::mem::take(&mut self.buffers.replies));
         std::mem::forget(std::mem::take(&mut self.buffers.request));
         let target = SockAddr::from(std::net::SocketAddr::from(([0, 0, 0, 0], 0)));
@@ -311,7 +315,7 @@ fn close(slot: usize, mark: u64) -> Entry {
     close.user_data(mark | CLOSE)
 }
 
-/// The completion mark of a chain: 29 bits of slot, 32 of chain, 3 of step.
+/// Builds the user data of a chain: 29 bits of slot, 32 of chain, 3 of step.
 fn mark(slot: usize, chain: u32) -> u64 {
     ((slot as u64) << 35) | (u64::from(chain) << 3)
 }

@@ -40,25 +40,28 @@ pub(crate) fn trials() -> Vec<Trial> {
             let output = compare("queue-c", &set);
             expect(&output, 0, &["b no effect: load.established 9 -> 9"])
         }),
-        Trial::test("what_the_kernel_lacks_or_refuses_is_not_applicable", || {
-            let sets = [
-                "--set-b",
-                "net.ipv4.tcp_tw_recycle=1",
-                "--set-c",
-                "net.core.somaxconn=-5",
-            ];
-            let told = [
-                "b not applicable: net.ipv4.tcp_tw_recycle (of `client`",
-                "was removed in Linux 4.12",
-                "c not applicable: cannot build the lab: cannot set net.core.somaxconn",
-            ];
-            expect(&compare("queue-d", &sets), 0, &told)?;
-            expect(
-                &compare("queue-e", &[&sets[..], &["--strict"]].concat()),
-                1,
-                &told,
-            )
-        }),
+        Trial::test(
+            "a_setting_that_the_kernel_lacks_or_refuses_is_not_applicable",
+            || {
+                let sets = [
+                    "--set-b",
+                    "net.ipv4.tcp_tw_recycle=1",
+                    "--set-c",
+                    "net.core.somaxconn=-5",
+                ];
+                let shown = [
+                    "b not applicable: net.ipv4.tcp_tw_recycle (of `client`",
+                    "was removed in Linux 4.12",
+                    "c not applicable: cannot build the lab: cannot set net.core.somaxconn",
+                ];
+                expect(&compare("queue-d", &sets), 0, &shown)?;
+                expect(
+                    &compare("queue-e", &[&sets[..], &["--strict"]].concat()),
+                    1,
+                    &shown,
+                )
+            },
+        ),
     ]
 }
 

@@ -164,9 +164,9 @@ fn kernel_settings_that_a_namespace_cannot_have_are_not_applicable() {
         ),
         ("net.ipv4.something_else_entirely", ""),
     ] {
-        let told = why(slip).to_string();
+        let message = why(slip).to_string();
         assert_eq!(
-            told,
+            message,
             format!("this kernel has no {slip} (of `a`, 7:21){meant}")
         );
     }

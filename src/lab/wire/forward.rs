@@ -46,8 +46,8 @@ pub(super) struct WireRequest {
     pub(super) done: Sender<()>,
 }
 
-/// The state of a wire's thread. Arrays are indexed by the end at which packets arrive, unless their docs say
-/// otherwise.
+/// The state of a wire's thread. Arrays are indexed by the end at which packets arrive, unless
+/// their docs say otherwise.
 #[derive(Debug)]
 pub(super) struct WireForwarder {
     sockets: [PacketSocket; 2],
@@ -197,8 +197,7 @@ impl WireForwarder {
         true
     }
 
-    /// Receives one batch at an end. Frames that nothing delays leave at the other end at once, without a
-    /// copy.
+    /// Receives one batch at an end. Frames that nothing delays leave at the other end at once, without a copy.
     fn receive_from(&mut self, end: usize, now: Instant) {
         let out = 1 - end;
         let elapsed = now.saturating_duration_since(self.origin);

@@ -25,8 +25,7 @@ pub struct HostClock {
 }
 
 impl HostClock {
-    /// Returns a node's clock. The shift is that of the scenario, or is derived from the seed and the node's
-    /// name.
+    /// Returns a node's clock. The shift is that of the scenario, or is derived from the seed and the node's name.
     pub fn of(name: &NodeName, spec: &NodeSpec, seed: u64) -> Self {
         if spec.clock_shift != 0 {
             let ticks = spec.clock_shift.wrapping_mul(TICKS_PER_SECOND);
@@ -57,8 +56,8 @@ impl HostClock {
         }
     }
 
-    /// Shifts back the echo in a frame that the node will receive. TSecr is valid only with ACK (RFC 7323,
-    /// section 3.2).
+    /// Shifts back the echo in a frame that the node will receive. TSecr is valid only with ACK
+    /// (RFC 7323, section 3.2).
     pub(super) fn received(&self, frame: &mut [u8]) {
         if let Some((segment, places)) = Segment::located(frame)
             && let (Some(timestamps), Some(place)) = (segment.timestamps, places.timestamps)

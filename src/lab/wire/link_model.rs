@@ -1,5 +1,4 @@
-//! The arithmetic of one direction of a link: whether and when a packet leaves. No packets and no clock are
-//! involved.
+//! The arithmetic of one direction of a link: whether and when a packet leaves. No packets and no clock are involved.
 
 use std::time::Duration;
 
@@ -68,8 +67,7 @@ impl LinkModel {
         self.impairment = impairment;
     }
 
-    /// Passes a packet to the model; `bytes` includes its Ethernet header. `is_upkeep` is called only if it
-    /// matters.
+    /// Passes a packet to the model; `bytes` includes its Ethernet header. `is_upkeep` is called only if it matters.
     pub(super) fn take(
         &mut self,
         bytes: usize,
@@ -102,8 +100,7 @@ impl LinkModel {
         })
     }
 
-    /// Returns the time at which the packet's last bit is sent; `None` if the queue has no room for the
-    /// packet.
+    /// Returns the time at which the packet's last bit is sent; `None` if the queue has no room for the packet.
     fn transmit(&mut self, bytes: usize, now: Duration) -> Option<Duration> {
         let Some(rate) = self.impairment.rate else {
             return Some(now);

@@ -1,11 +1,10 @@
 //! The userspace wire: a link whose packets pass through a thread of this process.
 //!
-//! Two veth pairs end in a namespace that holds nothing else, and a wire connects them there, frame by frame.
-//! A packet first meets the faults of single segments (`faults`), then delay, loss and rate (`link_model`).
-//! At a node that emulates a kernel feature it then meets the emulation (`tw_recycle`; `host_clock` provides
-//! what that needs of the node's peers). Without any of these a wire is transparent: it keeps the order,
-//! contents and offload state of packets of every protocol. This file holds the handle of a wire; `forward`
-//! moves the frames.
+//! Two veth pairs end in a namespace that holds nothing else, and a wire connects them there, frame by frame. A
+//! packet first meets the faults of single segments (`faults`), then delay, loss and rate (`link_model`). At a
+//! node that emulates a kernel feature it then meets the emulation (`tw_recycle`; `host_clock` provides what
+//! that needs of the node's peers). Without any of these a wire is transparent: it keeps the order, contents and
+//! offload state of packets of every protocol. This file holds the handle of a wire; `forward` moves the frames.
 //!
 //! The namespace must not send packets of its own: it has no addresses, and IPv6 is off.
 
@@ -173,8 +172,8 @@ impl Wire {
             .unwrap_or_else(|_| Err(io::Error::other("the thread of a wire panicked")))
     }
 
-    /// Sends a command and waits until it has been carried out. If the wire has failed, [`Self::stop`]
-    /// returns the error.
+    /// Sends a command and waits until it has been carried out. If the wire has failed,
+    /// [`Self::stop`] returns the error.
     fn send(&self, send: WireCommand) {
         let (done, wait) = mpsc::channel();
         let _broken = self.requests.send(WireRequest { send, done });

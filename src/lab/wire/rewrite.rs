@@ -17,8 +17,7 @@ pub(super) fn replace(frame: &mut [u8], tcp: usize, place: usize, value: u32) {
     };
     let mut total = u32::from(!u16::from_be_bytes([sum[0], sum[1]]));
     for (index, (new, old)) in value.to_be_bytes().into_iter().zip(old).enumerate() {
-        // The first byte of each pair has 256 times the weight; pairs are counted from the start of the
-        // header.
+        // The first byte of each pair has 256 times the weight; pairs are counted from the start of the header.
         let weight = if (place + index - tcp).is_multiple_of(2) {
             256
         } else {

@@ -266,8 +266,8 @@ fn kernel_delay_is_applied_in_each_direction() {
     let before = sorted()[25];
     assert!(before < ms(5), "it has not begun: {before:?}");
     link.begin();
-    // Other load on the machine only adds delay: the quickest trip shows what the wire does, and none may be
-    // too quick.
+    // Other load on the machine only adds delay: the quickest trip shows what the wire does, and none
+    // may be too quick.
     let trips: Vec<Duration> = (0..5).flat_map(|_| sorted()).collect();
     let quickest = *trips.iter().min().unwrap();
     assert!(quickest >= ms(20), "{quickest:?}");

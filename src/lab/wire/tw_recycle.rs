@@ -53,8 +53,8 @@ enum ReaperRequest {
 }
 
 impl TwRecycle {
-    /// Starts the emulation of a node. It is enabled if the node's sysctls say so; like in Linux, it is off
-    /// by default.
+    /// Starts the emulation of a node. It is enabled if the node's sysctls say so; like in Linux, it
+    /// is off by default.
     ///
     /// # Errors
     /// The node's sockets cannot be accessed.
@@ -210,8 +210,7 @@ impl Reaper {
         }
     }
 
-    /// Ends a socket, unless it is gone or was restarted. A restarted one lasts 60 s from then, as in Linux
-    /// 4.9.
+    /// Ends a socket, unless it is gone or was restarted. A restarted one lasts 60 s from then, as in Linux 4.9.
     fn end(&mut self, wait: &TimeWait) -> Result<(), NetlinkError> {
         let Flow { node, peer } = wait.flow;
         let Some(socket) = self.sockets.find(node, peer)? else {

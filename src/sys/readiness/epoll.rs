@@ -21,7 +21,7 @@ pub struct Epoll {
 impl Epoll {
     ///
     /// # Errors
-    /// Those of epoll_create1(2): EMFILE, ENFILE.
+    /// The errors of epoll_create1(2): EMFILE, ENFILE.
     pub fn new() -> io::Result<Self> {
         Ok(Self {
             instance: Instance::new(EpollCreateFlags::EPOLL_CLOEXEC)?,
@@ -32,7 +32,7 @@ impl Epoll {
     /// Watches edge-triggered: the descriptor is reported each time data arrives, not as long as there is data.
     ///
     /// # Errors
-    /// Those of epoll_ctl(2).
+    /// The errors of epoll_ctl(2).
     pub fn watch_edge(&mut self, fd: RawFd, token: u64) -> io::Result<()> {
         self.control(
             libc::EPOLL_CTL_ADD,
@@ -45,7 +45,7 @@ impl Epoll {
     /// Like [`ReadinessSet::wait`], but returns immediately unless `block` is set.
     ///
     /// # Errors
-    /// Those of epoll_wait(2), except EINTR.
+    /// The errors of epoll_wait(2), except EINTR.
     pub fn wait_or_look(&mut self, ready: &mut Vec<u64>, block: bool) -> io::Result<()> {
         let timeout = if block {
             EpollTimeout::NONE

@@ -11,9 +11,10 @@ pub use select::Select;
 use std::io;
 use std::os::fd::RawFd;
 
-/// The condition to wait for. Errors and hang-ups are always reported with `Read` and `Write`, and with `Nothing` only if
-/// the mechanism cannot avoid it.
+/// The condition to wait for. Errors and hang-ups are always reported with `Read` and `Write`, and with
+/// `Nothing` only if the mechanism cannot avoid it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
 pub enum Interest {
     /// Readable, or at the end of the stream.
     Read,
@@ -22,7 +23,8 @@ pub enum Interest {
     Nothing,
 }
 
-/// A set of watched descriptors, reported by their tokens. It is level-triggered: a descriptor is reported while ready.
+/// A set of watched descriptors, reported by their tokens. It is level-triggered: a descriptor
+/// is reported while ready.
 pub trait ReadinessSet {
     /// Returns whether a descriptor with this number can be watched at all.
     fn has_place_for(&self, _fd: RawFd) -> bool {
@@ -38,7 +40,7 @@ pub trait ReadinessSet {
     /// Changes the condition and token of a watched descriptor.
     ///
     /// # Errors
-    /// Those of epoll_ctl(2).
+    /// The errors of epoll_ctl(2).
     fn change(&mut self, fd: RawFd, token: u64, interest: Interest) -> io::Result<()>;
 
     /// Removes a descriptor.

@@ -55,9 +55,10 @@ impl ReadinessSet for Poll {
             Ok(_) | Err(Errno::EINTR) => {}
             Err(error) => return Err(error.into()),
         }
-        let told = self.fds.iter().zip(&self.tokens);
+        let watched = self.fds.iter().zip(&self.tokens);
         ready.extend(
-            told.filter(|(fd, _)| fd.revents != 0)
+            watched
+                .filter(|(fd, _)| fd.revents != 0)
                 .map(|(_, token)| *token),
         );
         Ok(())

@@ -25,8 +25,8 @@ impl ReadinessSet for Select {
         fd < FD_SETSIZE
     }
 
-    /// Returns EINVAL for descriptors without a bit, as POSIX requires of select(). Without the check, `FD_SET` would write
-    /// outside the `fd_set`.
+    /// Returns EINVAL for descriptors without a bit, as POSIX requires of select(). Without the check,
+    /// `FD_SET` would write outside the `fd_set`.
     fn watch(&mut self, fd: RawFd, token: u64, interest: Interest) -> io::Result<()> {
         if !self.has_place_for(fd) {
             return Err(Errno::EINVAL.into());

@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 
-fn tells_what_is_ready(mut readiness: impl ReadinessSet) {
+fn check_ready_descriptors(mut readiness: impl ReadinessSet) {
     let (mut near, mut far) = UnixStream::pair().unwrap();
     let (quiet, _other_end) = UnixStream::pair().unwrap();
     readiness
@@ -46,23 +46,23 @@ fn tells_what_is_ready(mut readiness: impl ReadinessSet) {
     assert_eq!(
         ready,
         [10],
-        "the end is something to read; what was forgotten is not told"
+        "the end of the stream is readable, and a removed descriptor is not reported"
     );
 }
 
 #[test]
 fn epoll_reports_ready_descriptors() {
-    tells_what_is_ready(Epoll::new().unwrap());
+    check_ready_descriptors(Epoll::new().unwrap());
 }
 
 #[test]
 fn poll_reports_ready_descriptors() {
-    tells_what_is_ready(Poll::default());
+    check_ready_descriptors(Poll::default());
 }
 
 #[test]
 fn select_reports_ready_descriptors() {
-    tells_what_is_ready(Select::default());
+    check_ready_descriptors(Select::default());
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Socket listings against what ss(8) lists.
+//! Compares socket listings with those of ss(8).
 
 use std::io::Write;
 use std::net::{Ipv4Addr, Ipv6Addr, Shutdown};
@@ -15,7 +15,7 @@ fn count(netns: &NetNs, states: TcpStates, memory: bool) -> SocketCounts {
 }
 
 #[test]
-fn states_are_found_by_the_names_they_are_told_by() {
+fn states_are_found_by_their_names() {
     for state in TcpState::ALL {
         assert_eq!(TcpState::from_name(state.as_str()), Some(state));
     }
@@ -52,7 +52,7 @@ fn kernel_a_thousand_connections_are_counted_as_ss_lists_them() {
 
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
-fn kernel_only_the_states_that_were_asked_for_are_counted() {
+fn kernel_only_the_requested_states_are_counted() {
     let netns = namespace();
     let _listener = listen(&netns, LOOPBACK);
     let _connections = connect(&netns, LOOPBACK, 3, PATIENT);
@@ -92,7 +92,7 @@ fn kernel_listeners_are_listed_with_their_queues() {
 
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
-fn kernel_memory_is_what_ss_adds_up_to() {
+fn kernel_the_memory_equals_the_sum_of_ss() {
     let netns = namespace();
     let _listener = listen(&netns, LOOPBACK);
     let mut connections = connect(&netns, LOOPBACK, 20, PATIENT);
@@ -114,7 +114,7 @@ fn kernel_memory_is_what_ss_adds_up_to() {
 
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
-fn kernel_connections_are_told_as_ss_tells_them() {
+fn kernel_connections_are_listed_as_by_ss() {
     let netns = namespace();
     for loopback in [LOOPBACK, SocketAddr::new(Ipv6Addr::LOCALHOST.into(), 80)] {
         let _listener = listen(&netns, loopback);

@@ -24,8 +24,7 @@ fn number(sequence: Sequence, expected: u32) -> u32 {
     expected.wrapping_add(sequence.ahead as u32)
 }
 
-/// Builds the frame of a forged segment; `None` if the connection is not far enough for its numbers to be
-/// known.
+/// Builds the frame of a forged segment; `None` if the connection is not far enough for its numbers to be known.
 pub(super) fn forge(forged: &Forged, connection: &LinkConnection) -> Option<Vec<u8>> {
     let from = 1 - forged.to;
     let ethernet = connection.ethernet[from]?;

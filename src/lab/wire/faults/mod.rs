@@ -1,8 +1,7 @@
-//! The packet faults of one link: the segments that they match, and the result. No packets are moved and no
-//! clock is read.
+//! The packet faults of one link: the segments that they match, and the result. No packets are moved and
+//! no clock is read.
 //!
-//! Not here: how connections are distinguished (`connections`), and how segments are built or changed
-//! (`forge`).
+//! Not here: how connections are distinguished (`connections`), and how segments are built or changed (`forge`).
 
 mod connections;
 mod forge;

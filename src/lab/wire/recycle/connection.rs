@@ -1,5 +1,5 @@
-//! One connection of the emulating node, as seen from the wire: its peer's timestamp, its round trip, and its
-//! closing.
+//! One connection of the emulating node, as seen from the wire: its peer's timestamp, its round
+//! trip, and its closing.
 //!
 //! Sequence and timestamp arithmetic is modulo 2^32 (RFC 9293, section 3.4; RFC 7323, section 5.2).
 
@@ -48,8 +48,8 @@ struct Fin {
 }
 
 impl FollowedConnection {
-    /// Creates the connection of a SYN or SYN-ACK that the node sends; `None` if it offers no timestamps, so
-    /// none are used.
+    /// Creates the connection of a SYN or SYN-ACK that the node sends; `None` if it offers no timestamps,
+    /// so none are used.
     pub(super) fn opening(syn: &Segment, now: Duration) -> Option<Self> {
         let timestamps = syn.timestamps?;
         Some(Self {
@@ -87,8 +87,8 @@ impl FollowedConnection {
             self.sent_to = end;
             self.timed = self.timed.or(Some((end, now)));
         } else if end != segment.sequence {
-            // A retransmission: it is unknown which of the two an acknowledgement is for (Karn's algorithm,
-            // RFC 6298).
+            // A retransmission: it is unknown which of the two an acknowledgement is for
+            // (Karn's algorithm, RFC 6298).
             self.timed = None;
         }
         if segment.fin {
@@ -127,9 +127,8 @@ impl FollowedConnection {
     }
 
     /// Stores the peer's timestamp according to RFC 7323, section 4.3: only from segments that the node had
-    /// not acknowledged past, and never backwards (`tcp_replace_ts_recent`, Linux 4.9
-    /// `net/ipv4/tcp_input.c`). Returns `false` if the peer's answer to the node's SYN shows that it does not
-    /// use timestamps.
+    /// not acknowledged past, and never backwards (`tcp_replace_ts_recent`, Linux 4.9 `net/ipv4/tcp_input.c`).
+    /// Returns `false` if the peer's answer to the node's SYN shows that it does not use timestamps.
     fn take_timestamp(&mut self, segment: &Segment, now: Duration) -> bool {
         let Some(timestamps) = segment.timestamps else {
             return self.recent.is_some();
@@ -182,8 +181,8 @@ impl FollowedConnection {
         self.recent
     }
 
-    /// Returns the duration of a recycled TIME_WAIT: 3.5 times the retransmission timeout (`tcp_time_wait`,
-    /// Linux 4.9 `net/ipv4/tcp_minisocks.c`).
+    /// Returns the duration of a recycled TIME_WAIT: 3.5 times the retransmission timeout
+    /// (`tcp_time_wait`, Linux 4.9 `net/ipv4/tcp_minisocks.c`).
     pub(super) fn recycled_after(&self) -> Duration {
         self.rtt.timeout() * 7 / 2
     }

@@ -1,22 +1,20 @@
-//! A state machine that does what `net.ipv4.tcp_tw_recycle` did in Linux 4.9: it sees segments and decides
-//! which SYNs pass.
+//! A state machine that does what `net.ipv4.tcp_tw_recycle` did in Linux 4.9: it sees segments and
+//! decides which SYNs pass.
 //!
-//! It represents one node and works at the node's end of each of its links. It does not use packets, sockets
-//! or clocks.
+//! It represents one node and works at the node's end of each of its links. It does not use
+//! packets, sockets or clocks.
 //!
 //! With the setting on, Linux 4.9 did this:
-//! - A connection that the node closes first stores the peer's last timestamp when it enters FIN_WAIT_2 as an
-//!   orphan and when it enters TIME_WAIT (`tcp_time_wait`, `tcp_timewait_state_process`,
-//!   `net/ipv4/tcp_minisocks.c`).
+//! - A connection that the node closes first stores the peer's last timestamp when it enters FIN_WAIT_2 as an orphan
+//!   and when it enters TIME_WAIT (`tcp_time_wait`, `tcp_timewait_state_process`, `net/ipv4/tcp_minisocks.c`).
 //! - The timestamp of a new SYN is then compared with it (`peer_timestamps`). If the check fails, the SYN is
 //!   dropped silently and counted as PAWSPassive (`tcp_conn_request`, `net/ipv4/tcp_input.c`). A SYN for a
 //!   socket in TIME_WAIT is not checked; that socket answers it.
 //! - TIME_WAIT lasts 3.5 retransmission timeouts instead of 60 s if the peer sends timestamps.
 //!
-//! A wire cannot see everything. It assumes that a socket that has sent FIN is an orphan (closed, not half
-//! closed), and that a SYN has a listener with room in its queue that sends no SYN cookies (4.9 checks these
-//! first). Not emulated: the timestamps that 4.9 copied to connections that the node itself opens
-//! (`tcp_fetch_timewait_stamp`).
+//! A wire cannot see everything. It assumes that a socket that has sent FIN is an orphan (closed, not half closed),
+//! and that a SYN has a listener with room in its queue that sends no SYN cookies (4.9 checks these first). Not
+//! emulated: the timestamps that 4.9 copied to connections that the node itself opens (`tcp_fetch_timewait_stamp`).
 
 mod connection;
 mod local;

@@ -54,8 +54,7 @@ impl PeerTimestamps {
     }
 }
 
-/// Returns how far timestamp `a` is ahead of `b`; negative if it is behind. The clock wraps (RFC 7323,
-/// section 5.2).
+/// Returns how far timestamp `a` is ahead of `b`; negative if it is behind. The clock wraps (RFC 7323, section 5.2).
 pub(super) fn ahead(a: u32, b: u32) -> i32 {
     a.wrapping_sub(b).cast_signed()
 }
@@ -98,7 +97,7 @@ mod tests {
         assert!(peer_timestamps.admits(PAIR, Some(3), 5), "4 ahead");
         assert!(
             !peer_timestamps.admits(PAIR, Some(u32::MAX - 0x7fff_ffff), 5),
-            "as far behind as can be told"
+            "as far behind as can be expressed"
         );
         assert!(
             peer_timestamps.admits(PAIR, Some(u32::MAX - 0x8000_0000), 5),

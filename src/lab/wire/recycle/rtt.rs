@@ -6,8 +6,7 @@ use std::time::Duration;
 const RTO_MIN: Duration = Duration::from_millis(200);
 /// `TCP_RTO_MAX`, Linux 4.9 `include/net/tcp.h`.
 const RTO_MAX: Duration = Duration::from_secs(120);
-/// `TCP_TIMEOUT_FALLBACK`, Linux 4.9 `include/net/tcp.h`: the timeout before any round trip has been
-/// measured.
+/// `TCP_TIMEOUT_FALLBACK`, Linux 4.9 `include/net/tcp.h`: the timeout before any round trip has been measured.
 const RTO_UNMEASURED: Duration = Duration::from_secs(3);
 
 /// The estimator of RFC 6298 as implemented in Linux 4.9 (`tcp_rtt_estimator`, `tcp_set_rto`,

@@ -94,8 +94,7 @@ impl Hosts {
         }
     }
 
-    /// Connects once from `a`, then from both hosts at the same time. Returns how many attempts of each were
-    /// served.
+    /// Connects once from `a`, then from both hosts at the same time. Returns how many attempts of each were served.
     fn served(&self) -> [usize; 2] {
         let listener = self.server.run(|| TcpListener::bind("10.3.0.2:80"));
         let listener = listener.unwrap().unwrap();
