@@ -32,12 +32,12 @@ pub(super) struct Pin {
     /// The key with dots.
     pub(super) key: &'static str,
     pub(super) to: To,
-    found: Origin,
+    found: ValueSource,
 }
 
 /// The source of the value that a new namespace gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Origin {
+enum ValueSource {
     /// A constant in the kernel's sources.
     Constant,
     /// The host's current value, or a value derived from the size of the socket hash.
@@ -48,13 +48,13 @@ const fn pin(key: &'static str, value: &'static str) -> Pin {
     Pin {
         key,
         to: To::Value(value),
-        found: Origin::Constant,
+        found: ValueSource::Constant,
     }
 }
 
 const fn pin_now(key: &'static str, value: &'static str) -> Pin {
     Pin {
-        found: Origin::Now,
+        found: ValueSource::Now,
         ..pin(key, value)
     }
 }
@@ -76,7 +76,7 @@ pub(super) const NODE: &[Pin] = &[
     Pin {
         key: "net.ipv4.tcp_congestion_control",
         to: To::FirstOf(&["cubic", "reno"]),
-        found: Origin::Now,
+        found: ValueSource::Now,
     },
     // Copied from the host; by default derived from memory, with these as the maxima (tcp_init).
     pin_now("net.ipv4.tcp_rmem", "4096 131072 6291456"),
@@ -88,7 +88,7 @@ pub(super) const NODE: &[Pin] = &[
     Pin {
         key: "net.ipv4.tcp_tw_reuse",
         to: To::AsFound,
-        found: Origin::Constant,
+        found: ValueSource::Constant,
     },
     // Milliseconds; since 6.14.
     pin("net.ipv4.tcp_tw_reuse_delay", "1000"),
@@ -199,7 +199,7 @@ fn read(_: &Pin, key: &Key, sysctls: &mut Sysctls) -> Option<String> {
 
 /// Reads a key in a new namespace. A constant is read only once per process.
 fn seen(pin: &Pin, key: &Key, sysctls: &mut Sysctls) -> Option<String> {
-    if pin.found == Origin::Now {
+    if pin.found == ValueSource::Now {
         return read(pin, key, sysctls);
     }
     let known = || SEEN.lock().unwrap_or_else(PoisonError::into_inner);

@@ -37,11 +37,11 @@ pub(super) struct WireCounters {
     pub(super) dropped: u64,
     link: String,
     recorded: [u64; KINDS.len()],
-    sink: Option<Sink>,
+    sink: Option<CounterSeries>,
 }
 
 #[derive(Debug)]
-struct Sink {
+struct CounterSeries {
     clock: RunClock,
     recorder: Recorder,
     series: [SeriesId; KINDS.len()],
@@ -79,7 +79,7 @@ impl WireCounters {
             t: Offset::ZERO,
             v: series.map(|id| (id, 0)).into(),
         });
-        self.sink = Some(Sink {
+        self.sink = Some(CounterSeries {
             clock,
             recorder,
             series,

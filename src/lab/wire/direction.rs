@@ -18,13 +18,13 @@ pub(super) struct InFlight {
 
 /// One direction of a link. All times count from the wire's origin.
 #[derive(Debug)]
-pub(super) struct Direction {
+pub(super) struct LinkDirection {
     model: LinkModel,
     /// Sorted by the time at which they leave.
     in_flight: VecDeque<InFlight>,
 }
 
-impl Direction {
+impl LinkDirection {
     pub(super) fn new(impairment: &Impairment, seed: u64, direction: u64) -> Self {
         Self {
             model: LinkModel::new(impairment.clone(), seed, direction),

@@ -13,7 +13,7 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::eventfd::EventFd;
 
-use super::direction::Direction;
+use super::direction::LinkDirection;
 use super::faults::{Faults, ReleasedFrame};
 use super::host_clock::HostClock;
 use super::recycle::RecycleVerdict;
@@ -51,7 +51,7 @@ pub(super) struct WireRequest {
 #[derive(Debug)]
 pub(super) struct WireForwarder {
     sockets: [PacketSocket; 2],
-    directions: [Direction; 2],
+    directions: [LinkDirection; 2],
     /// The emulation of the node that each end leads to.
     recycles: [Option<TwRecycle>; 2],
     /// The timestamp clock of the node that each end leads to.
@@ -85,7 +85,7 @@ impl WireForwarder {
         let origin = Instant::now();
         Ok(Self {
             sockets,
-            directions: [0, 1].map(|direction| Direction::new(impairment, seed, direction)),
+            directions: [0, 1].map(|direction| LinkDirection::new(impairment, seed, direction)),
             clocks: [ends[0].clock, ends[1].clock],
             recycles: ends.map(|end| end.recycle),
             frames: Frames::new(),
@@ -133,7 +133,7 @@ impl WireForwarder {
 
     /// Sets the alarm to the time of the next frame that leaves or that a fault releases.
     fn set_alarm(&mut self) -> io::Result<()> {
-        let next = self.directions.iter().filter_map(Direction::next_due);
+        let next = self.directions.iter().filter_map(LinkDirection::next_due);
         let pending = self.faults.as_ref().and_then(Faults::next_due);
         let next = next.chain(pending).min();
         if next != self.alarm_at {
@@ -188,7 +188,7 @@ impl WireForwarder {
                 }
                 WireCommand::Cut => {
                     self.cut = true;
-                    self.directions.iter_mut().for_each(Direction::clear);
+                    self.directions.iter_mut().for_each(LinkDirection::clear);
                 }
                 WireCommand::Stop => return false,
             }

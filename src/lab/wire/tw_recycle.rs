@@ -34,12 +34,12 @@ struct SharedState {
     /// The zero of its times, on all of the node's wires.
     origin: Instant,
     recycle: Recycle,
-    record: Option<Sink>,
+    record: Option<RejectedSeries>,
     reaper: Sender<ReaperRequest>,
 }
 
 #[derive(Debug)]
-struct Sink {
+struct RejectedSeries {
     clock: RunClock,
     recorder: Recorder,
     rejected: SeriesId,
@@ -114,7 +114,7 @@ impl TwRecycle {
         let _ended = state
             .reaper
             .send(ReaperRequest::Begin(clock, recorder.clone()));
-        state.record = Some(Sink {
+        state.record = Some(RejectedSeries {
             clock,
             recorder: recorder.clone(),
             rejected,
