@@ -15,28 +15,22 @@ const MAX_BYTES: u64 = 16 * 1024 * 1024;
 
 /// A sysctl file cannot be read.
 #[derive(Debug, Error)]
-pub enum FileError {
+pub(crate) enum FileError {
     /// The file or folder cannot be read.
     #[error("cannot read {}", path.display())]
     Read {
-        /// The file or folder.
         path: PathBuf,
-        /// The error of the system.
         #[source]
         source: io::Error,
     },
     /// The file is too large to be a sysctl file.
     #[error("{} is larger than 16 MiB, so it is not a sysctl file", path.display())]
-    TooLarge {
-        /// The file.
-        path: PathBuf,
-    },
+    TooLarge { path: PathBuf },
     /// The file has a NUL byte.
     #[error(
         "{} is not text: NUL byte in line {line}{}", path.display(), if *utf16 { "; save it as UTF-8" } else { "" }
     )]
     Binary {
-        /// The file.
         path: PathBuf,
         /// Number of the line, from 1.
         line: usize,
@@ -45,10 +39,7 @@ pub enum FileError {
     },
     /// The folder has no files for sysctl.
     #[error("no *.conf files in {}", path.display())]
-    Empty {
-        /// The folder.
-        path: PathBuf,
-    },
+    Empty { path: PathBuf },
 }
 
 /// Reads files and folders. The `*.conf` files of all folders are sorted by name, as in sysctl.d(5); if two
@@ -57,7 +48,7 @@ pub enum FileError {
 ///
 /// # Errors
 /// Returns every file that cannot be read.
-pub fn read_files(names: &[PathBuf]) -> Result<Vec<SysctlSource>, Vec<FileError>> {
+pub(crate) fn read_files(names: &[PathBuf]) -> Result<Vec<SysctlSource>, Vec<FileError>> {
     let (mut paths, mut errors) = (Vec::new(), Vec::new());
     let mut drop_ins: BTreeMap<OsString, PathBuf> = BTreeMap::new();
     for name in names {

@@ -1,9 +1,9 @@
 //! The effect of a sysctl file on this kernel: each line is looked up, tried, and measured with and without.
 //!
-//! [`advise`] is the whole story. [`merge`](fn@merge) combines files as sysctl(8) does, [`KeyFacts`] holds what the
-//! kernel says about each key (asked by `lab::sysctl_survey`), [`plan`](fn@plan) finds the scenarios that show the effect
-//! of a line, `trial` runs them with `compare`, and [`Advice`] is the result. Nothing is said about a line that was
-//! not looked up or observed.
+//! `advise` is the whole story. [`merge`](fn@merge) combines files as sysctl(8) does, [`KeyFacts`] holds what the
+//! kernel says about each key (asked by `lab::sysctl_survey`), [`plan`](fn@plan) finds the scenarios that show the
+//! effect of a line, `trial` runs them with `compare`, and [`Advice`] is the result. Nothing is said about a line
+//! that was not looked up or observed.
 
 mod advice;
 mod assess;
@@ -31,42 +31,42 @@ use crate::suite;
 pub use advice::{Advice, Experiment, LineAdvice, Ruling};
 pub use assess::{assess, assignments};
 pub use facts::{KeyFacts, KeyScope, values_to_try};
-pub use files::{FileError, read_files};
+pub(crate) use files::read_files;
 pub use history::{KeyFate, KeyHistory, history_of};
 pub use merge::{LineMeaning, LinePlace, MergedLine, SysctlSource, merge};
 pub use name::{Name, NameError};
 pub use plan::{Assignment, PlannedComparison, TooShort, exercised, plan, too_short};
-pub use prepare::{PreparedComparison, PreparedError};
+pub(crate) use prepare::{PreparedComparison, PreparedError};
 pub use running::running;
 pub use text::{LineError, Statement, SysctlLine, read};
-pub use trial::AdviceProgress;
+pub(crate) use trial::AdviceProgress;
 
 /// A request for advice.
 #[derive(Debug)]
-pub struct AdviceRequest {
+pub(crate) struct AdviceRequest {
     /// The settings to look at.
-    pub settings: Settings,
+    pub(crate) settings: Settings,
     /// Scenarios that may show the effect of a line.
-    pub scenarios: Vec<suite::ScenarioSource>,
+    pub(crate) scenarios: Vec<suite::ScenarioSource>,
     /// Runs scenarios; without it, lines are only looked up and tried.
-    pub runs: bool,
+    pub(crate) runs: bool,
     /// Also runs scenarios tagged `slow`.
-    pub slow: bool,
+    pub(crate) slow: bool,
     /// Runs per side of a comparison.
-    pub rounds: usize,
+    pub(crate) rounds: usize,
     /// Smallest relative difference that matters, 0.02 for 2 %.
-    pub threshold: f64,
+    pub(crate) threshold: f64,
     /// No run starts after this time.
-    pub budget: Option<Duration>,
+    pub(crate) budget: Option<Duration>,
     /// Most runs at once; `None` leaves it to the machine's capacity.
-    pub slots: Option<usize>,
+    pub(crate) slots: Option<usize>,
     /// Folder for the records of runs, if they are kept.
-    pub records: Option<PathBuf>,
+    pub(crate) records: Option<PathBuf>,
 }
 
 /// The settings that a request is about.
 #[derive(Debug)]
-pub enum Settings {
+pub(crate) enum Settings {
     /// Files, in the order in which sysctl(8) reads them.
     Files(Vec<SysctlSource>),
     /// The settings of this host that differ from a fresh namespace.
@@ -75,7 +75,7 @@ pub enum Settings {
 
 /// Advice cannot be given.
 #[derive(Debug, Error)]
-pub enum AdviseError {
+pub(crate) enum AdviseError {
     /// The kernel's settings cannot be read or tried.
     #[error("cannot examine the settings of this kernel")]
     Inquiry(#[from] SurveyError),
@@ -93,7 +93,7 @@ pub enum AdviseError {
 ///
 /// # Errors
 /// If the kernel cannot be examined, or a scenario is invalid.
-pub async fn advise(
+pub(crate) async fn advise(
     request: &AdviceRequest,
     stop: watch::Receiver<bool>,
     mut on_progress: impl FnMut(AdviceProgress<'_>),

@@ -19,22 +19,20 @@ use crate::suite::ScenarioSource;
 
 /// A comparison that is ready to run.
 #[derive(Debug)]
-pub struct PreparedComparison {
+pub(crate) struct PreparedComparison {
     /// The plan it follows.
-    pub planned: PlannedComparison,
+    pub(crate) planned: PlannedComparison,
     /// The scenario with the settings of each side.
-    pub sides: Vec<Side>,
+    pub(crate) sides: Vec<Side>,
 }
 
 /// A scenario cannot be run with the values of a line.
 #[derive(Debug, Error)]
 #[error("cannot run {scenario} with the value of the line")]
-pub struct PreparedError {
-    /// Label of the scenario.
-    pub scenario: String,
-    /// The reason.
+pub(crate) struct PreparedError {
+    pub(crate) scenario: String,
     #[source]
-    pub source: QuestionError,
+    pub(crate) source: QuestionError,
 }
 
 impl PreparedComparison {
@@ -56,7 +54,7 @@ impl PreparedComparison {
 
     /// Estimates the time for one run of each side. The default `timeout` of a run is a minute plus twice
     /// the time that it needs.
-    pub fn round_takes(&self) -> Duration {
+    pub(crate) fn round_takes(&self) -> Duration {
         /// The constant part of the default timeout.
         const MINUTE: Duration = Duration::from_secs(60);
         let of_run = |side: &Side| {
@@ -67,7 +65,7 @@ impl PreparedComparison {
     }
 
     /// Returns the settings and the scenario, as in `net.ipv4.tcp_tw_reuse=1 in exhaustion (default)`.
-    pub fn title(&self) -> String {
+    pub(crate) fn title(&self) -> String {
         let settings = self.sides.iter().flat_map(|side| &side.settings);
         let settings: Vec<String> = settings.map(ToString::to_string).collect();
         let scenario = self.sides.first().map(|side| side.spec.id.to_string());

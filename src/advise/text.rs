@@ -2,7 +2,7 @@
 //!
 //! The rules are those of sysctl(8) of procps and systemd-sysctl(8), see sysctl.conf(5) and sysctl.d(5):
 //! `key = value`; a line that starts with `#` or `;` is a comment; a `-` in front means that failure does
-//! not matter; `-key` without a value excludes a key from patterns. There are no comments after a value.
+//! not matter; `-key` without a value excludes a key from patterns. A `#` later in a line is part of the value.
 
 use thiserror::Error;
 

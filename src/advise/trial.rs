@@ -15,7 +15,7 @@ const LONGEST_STEM: usize = 80;
 
 /// An event while advice is prepared.
 #[derive(Debug)]
-pub enum AdviceProgress<'a> {
+pub(crate) enum AdviceProgress<'a> {
     /// The comparisons that are about to run.
     Planned(&'a [PreparedComparison]),
     /// An event of a run.
@@ -26,7 +26,6 @@ pub enum AdviceProgress<'a> {
         done: usize,
         /// Number of all comparisons.
         of: usize,
-        /// The comparison.
         comparison: &'a PreparedComparison,
     },
 }
@@ -39,8 +38,6 @@ pub(super) struct TrialResults {
     /// The reason why not all were completed.
     cut_short: Option<&'static str>,
 }
-
-/// Runs every comparison.
 pub(super) async fn run(
     prepared: &[PreparedComparison],
     request: &AdviceRequest,
