@@ -35,6 +35,7 @@ pub mod expect;
 pub mod fixtures;
 pub mod lab;
 pub mod ladder;
+pub(crate) mod metrics;
 pub mod names;
 pub mod probe;
 pub(crate) mod random;

@@ -14,6 +14,7 @@ mod ladder;
 mod list;
 mod load;
 mod message;
+mod metrics;
 mod new;
 mod output;
 mod progress;
@@ -85,6 +86,10 @@ enum Verb {
     ///
     /// Example: nslab show exhaustion > mine.yaml
     Show(show::ShowArguments),
+    /// List everything that can be measured, with its unit, meaning and source
+    ///
+    /// Example: nslab metrics queue
+    Metrics(metrics::MetricsArguments),
     /// Print the JSON Schema of scenario files, for editors
     ///
     /// Example: nslab schema > nslab.schema.json
@@ -140,6 +145,7 @@ pub fn main() -> ExitCode {
         Verb::List(arguments) => list::main(&arguments),
         Verb::New(arguments) => new::main(&arguments),
         Verb::Show(arguments) => show::main(&arguments),
+        Verb::Metrics(arguments) => metrics::main(&arguments),
         Verb::Schema => schema::main(),
         Verb::Completions(arguments) => completions::completions(Arguments::command(), &arguments),
         Verb::Man(arguments) => completions::man(Arguments::command(), &arguments),

@@ -4,7 +4,9 @@
 //! is `tcp.STATE`, `conntrack.STATISTIC`, `memory.POOL`, or a counter in the kernel's own spelling (`TcpExtListenDrops`).
 
 use super::evidence::Unjudgeable;
+use crate::metrics::{self, Subject, client, command, kernel_counters};
 use crate::names::SeriesName;
+use crate::units::Unit;
 
 /// What stands in for a series that was not recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,7 +19,7 @@ pub(super) enum Absent {
 
 /// Whether a series holds the exit status of a command: until its first value the command is still running.
 pub(super) fn is_exit_status(series: &SeriesName) -> bool {
-    rest(series) == "exit"
+    rest(series) == command::EXIT.name
 }
 
 /// What an absent series of numbers counts as.
@@ -27,7 +29,7 @@ pub(super) fn is_exit_status(series: &SeriesName) -> bool {
 /// which the record should have.
 pub(super) fn stand_in(series: &SeriesName) -> Result<Absent, Unjudgeable> {
     let rest = rest(series);
-    if rest.starts_with("errors.") || rest.starts_with("status.") {
+    if client::ERRORS.value_in(rest).is_some() || client::STATUS.value_in(rest).is_some() {
         return Ok(Absent::Zero);
     }
     if is_exit_status(series) {
@@ -65,18 +67,17 @@ pub(super) fn stand_in(series: &SeriesName) -> Result<Absent, Unjudgeable> {
     )))
 }
 
-/// Whether a series is a node's, read by a probe, and not an actor's own account.
+/// Returns true if a probe recorded the series of a node or of the kernel, rather than an actor its own.
 pub(super) fn is_of_a_node(series: &SeriesName) -> bool {
-    let families = ["tcp.", "conntrack.", "memory.", "ports.", "slab."];
-    is_kernel_counter(series)
-        || families
-            .iter()
-            .any(|family| rest(series).starts_with(family))
+    let is_probed = |subject| {
+        metrics::find(subject, rest(series)).is_some_and(|metric| metric.unit != Unit::Text)
+    };
+    is_kernel_counter(series) || is_probed(Subject::Node) || is_probed(Subject::Kernel)
 }
 
-/// Whether a series is a counter in the kernel's own spelling, which begins with a capital.
+/// Returns true if a series is a counter of the kernel.
 pub(super) fn is_kernel_counter(series: &SeriesName) -> bool {
-    rest(series).starts_with(|first: char| first.is_ascii_uppercase())
+    kernel_counters::is_spelled_like_one(rest(series))
 }
 
 /// The part of a series' name before its first dot: a client, server, command or node.

@@ -254,7 +254,9 @@ mod tests {
     fn dropped(lab: &NatLab) -> u64 {
         let counters = || Conntrack::open().unwrap().counters().unwrap();
         let counters = lab.nat.run(counters).unwrap();
-        let drop = counters.iter().find(|(name, _)| *name == "drop");
+        let drop = counters
+            .iter()
+            .find(|(metric, _)| metric.name == "conntrack.drop");
         drop.map_or(0, |(_, value)| value)
     }
 

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
 use super::named::NamedSeries;
+use crate::metrics::node::PORTS_TO;
 use crate::names::{ActorName, NodeName};
 use crate::scenario::RunSpec;
 use crate::scenario::topology::Prefix;
@@ -67,9 +68,7 @@ pub(super) struct Destination {
 impl Destination {
     /// Those that the names of a node's series speak of: `ports.to.web`.
     pub(super) fn of(spec: &RunSpec, named: &BTreeSet<String>) -> Vec<Self> {
-        let names = named
-            .iter()
-            .filter_map(|name| name.strip_prefix("ports.to."));
+        let names = named.iter().filter_map(|name| PORTS_TO.value_in(name));
         names.filter_map(|name| Self::called(spec, name)).collect()
     }
 

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use super::ProbeError;
 use super::watched::{Changes, Watched};
-use crate::names::{NodeName, SeriesName};
-use crate::record::{Recorder, SeriesKind};
+use crate::metrics::conntrack;
+use crate::names::NodeName;
+use crate::record::Recorder;
 use crate::sys::conntrack::Conntrack;
 use crate::sys::netlink::NetlinkError;
-use crate::units::Unit;
 
 /// The table of one node.
 #[derive(Debug)]
@@ -31,21 +31,18 @@ impl ConntrackTable {
     pub(super) fn open(node: &NodeName, recorder: &Recorder) -> Result<Self, ProbeError> {
         let failed = |source| ProbeError::conntrack(node, source);
         let mut conntrack = Conntrack::open().map_err(failed)?;
-        let series = |name: &str, kind| {
-            let name = SeriesName::new(format!("{node}.conntrack.{name}"));
-            Watched::new(recorder.series(name, kind, Unit::Count))
-        };
+        let series = |metric| Watched::new(recorder.metric(metric, node.as_str()));
         let counted = conntrack.counters().map_err(failed)?;
-        let counters = counted.iter().map(|(name, baseline)| {
-            let watched = series(name, SeriesKind::Counter);
-            (name, Counter { baseline, watched })
+        let counters = counted.iter().map(|(metric, baseline)| {
+            let watched = series(metric);
+            (metric.name, Counter { baseline, watched })
         });
         Ok(Self {
             node: node.clone(),
             counters: counters.collect(),
             conntrack,
-            entries: series("entries", SeriesKind::Gauge),
-            max: series("max", SeriesKind::Gauge),
+            entries: series(&conntrack::ENTRIES),
+            max: series(&conntrack::MAX),
         })
     }
 
@@ -59,8 +56,8 @@ impl ConntrackTable {
         let size = self.conntrack.size()?;
         self.entries.see(i64::from(size.count), changes);
         self.max.see(i64::from(size.max), changes);
-        for (name, value) in self.conntrack.counters()?.iter() {
-            if let Some(counter) = self.counters.get_mut(name) {
+        for (metric, value) in self.conntrack.counters()?.iter() {
+            if let Some(counter) = self.counters.get_mut(metric.name) {
                 let counted = value.wrapping_sub(counter.baseline).cast_signed();
                 counter.watched.see(counted, changes);
             }

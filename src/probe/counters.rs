@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 use std::io;
 
 use super::ProbeError;
-use super::mib::{Block, CURR_ESTAB, Slots};
+use super::mib::{Block, Slots};
 use super::watched::Changes;
+use crate::metrics::kernel_counters::CURR_ESTAB;
 use crate::names::{NodeName, SeriesName};
 use crate::record::{Event, Offset, Recorder, SeriesId, SeriesKind};
 use crate::sys::procfs::NetFile;

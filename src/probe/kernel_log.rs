@@ -12,10 +12,10 @@ use std::thread::JoinHandle;
 
 use super::ProbeError;
 use super::log_limit::{INTERVAL, LogLimit};
-use crate::record::{Event, Recorder, RunClock, SeriesId, SeriesKind};
+use crate::metrics::kernel;
+use crate::record::{Event, Recorder, RunClock, SeriesId};
 use crate::sys::kmsg::{Kmsg, LogRecord, WaitEnd, netns_of};
 use crate::sys::timer;
-use crate::units::Unit;
 
 /// How lines begin that are of interest though they name no namespace: `pr_fmt` of the kernel's files and the names of
 /// functions that limit rates (Linux 4.9 to 6.18: `net/netfilter/nf_conntrack_core.c`, `net/ipv4/tcp_input.c`, `af_inet.c`,
@@ -70,7 +70,7 @@ impl KernelLog {
         let reader = Reader {
             log,
             namespaces,
-            series: recorder.series("kernel.log", SeriesKind::Text, Unit::Text),
+            series: recorder.metric(&kernel::LOG, "kernel"),
             recorder: recorder.clone(),
             others,
         };

@@ -10,13 +10,13 @@ use super::actors::{Destination, WatchedActor, Whose};
 use super::budget::Budget;
 use super::cpu::thread_time;
 use super::watched::{Changes, Watched};
-use crate::names::{NodeName, SeriesName};
-use crate::record::{Offset, Recorder, SeriesKind};
+use crate::metrics::{Metric, node as node_metrics, sockets};
+use crate::names::NodeName;
+use crate::record::{Offset, Recorder};
 use crate::sys::ports::local_ports;
 use crate::sys::sock_diag::{ListedConnection, ListeningSocket, SockDiag, TcpStates};
-use crate::sys::tcp_info::{self, FIELDS, TcpInfoField, TcpInfoUnit};
+use crate::sys::tcp_info::{self, FIELDS, TcpInfoField};
 use crate::tcp::TcpState;
-use crate::units::Unit;
 
 /// Sockets are listed at every look, up to a quarter of a processor, as those are that are only counted (`sockets`).
 const SHARE: u32 = 4;
@@ -81,10 +81,7 @@ impl Listed {
         destinations: &[Destination],
         recorder: &Recorder,
     ) -> Result<Option<Self>, ProbeError> {
-        let gauge = |name: String, unit| {
-            Watched::new(recorder.series(SeriesName::new(name), SeriesKind::Gauge, unit))
-        };
-        let range = named.contains("ports.range");
+        let range = named.contains(node_metrics::PORT_RANGE.name);
         let mut listed = Self {
             node: node.clone(),
             diag: SockDiag::open().map_err(|source| ProbeError::sockets(node, source))?,
@@ -92,19 +89,22 @@ impl Listed {
             queues: Vec::new(),
             infos: Vec::new(),
             occupied: Vec::new(),
-            range: range.then(|| gauge(format!("{node}.ports.range"), Unit::Count)),
+            range: range
+                .then(|| Watched::new(recorder.metric(&node_metrics::PORT_RANGE, node.as_str()))),
         };
         for actor in actors {
-            let of = |name: &str, unit| {
-                let is_named = actor.named.contains(name);
-                is_named.then(|| gauge(format!("{}.{name}", actor.name), unit))
+            let watched = |metric: &Metric, extreme: &str| {
+                let name = format!("{}{extreme}", metric.name);
+                let series = format!("{}.{name}", actor.name);
+                let declare = || recorder.series(series.as_str(), metric.kind, metric.unit);
+                actor.named.contains(&name).then(|| Watched::new(declare()))
             };
             if let Whose::Serves(port) = actor.whose {
                 let queues = Queues {
                     port,
-                    waiting: of("accept_queue", Unit::Count),
-                    limit: of("accept_queue.limit", Unit::Count),
-                    half_open: of("syn_queue", Unit::Count),
+                    waiting: watched(&sockets::ACCEPT_QUEUE, ""),
+                    limit: watched(&sockets::ACCEPT_QUEUE_LIMIT, ""),
+                    half_open: watched(&sockets::SYN_QUEUE, ""),
                     half_open_now: 0,
                 };
                 if queues.is_watched() {
@@ -117,13 +117,12 @@ impl Listed {
             // What this kernel does not tell has no series, rather than one without a value.
             let told = tcp_info::length().map_err(|source| ProbeError::tcp_info(node, source))?;
             for field in FIELDS.iter().filter(|field| field.is_within(told)) {
-                let (unit, name) = (unit(field.unit), format!("tcp_info.{}", field.name));
                 let info = Info {
                     whose: actor.whose,
                     field: *field,
-                    mean: of(&name, unit),
-                    min: of(&format!("{name}.min"), unit),
-                    max: of(&format!("{name}.max"), unit),
+                    mean: watched(field.metric, ""),
+                    min: watched(field.metric, ".min"),
+                    max: watched(field.metric, ".max"),
                     seen: Seen::default(),
                 };
                 if info.mean.is_some() || info.min.is_some() || info.max.is_some() {
@@ -132,10 +131,11 @@ impl Listed {
             }
         }
         for destination in destinations {
-            let name = format!("{node}.ports.to.{}", destination.name);
+            let (metric, server) = (&node_metrics::PORTS_TO, destination.name.as_str());
+            let series = recorder.metric_of(metric, node.as_str(), server);
             listed.occupied.push(Occupied {
                 to: destination.addresses.clone(),
-                watched: gauge(name, Unit::Count),
+                watched: Watched::new(series),
                 ports: BTreeSet::new(),
             });
         }
@@ -280,10 +280,6 @@ impl Info {
         let Some(value) = value.filter(|_| is_own) else {
             return;
         };
-        let value = match self.field.unit {
-            TcpInfoUnit::Microseconds => value.saturating_mul(1_000),
-            TcpInfoUnit::Count | TcpInfoUnit::Bytes | TcpInfoUnit::BytesPerSecond => value,
-        };
         let seen = &mut self.seen;
         seen.min = if seen.count == 0 {
             value
@@ -311,15 +307,6 @@ impl Info {
                 watched.see(i64::try_from(value).unwrap_or(i64::MAX), changes);
             }
         }
-    }
-}
-
-fn unit(unit: TcpInfoUnit) -> Unit {
-    match unit {
-        TcpInfoUnit::Count => Unit::Count,
-        TcpInfoUnit::Bytes => Unit::Bytes,
-        TcpInfoUnit::BytesPerSecond => Unit::BytesPerSecond,
-        TcpInfoUnit::Microseconds => Unit::Seconds,
     }
 }
 

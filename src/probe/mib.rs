@@ -5,23 +5,10 @@
 
 use std::collections::BTreeMap;
 
+use crate::metrics::{SeriesKind, kernel_counters};
 use crate::record::SeriesId;
 use crate::sys::procfs::{column_names, column_values, line_pairs, named_values};
 
-/// What these files list besides counters: settings and states, whose value is told as it is (RFC 4293 `ipForwarding`,
-/// `ipDefaultTTL`; RFC 4022 `tcpRtoAlgorithm` to `tcpCurrEstab`; Linux `net/mptcp/mib.c`).
-const GAUGES: [&str; 8] = [
-    "IpForwarding",
-    "IpDefaultTTL",
-    "TcpRtoAlgorithm",
-    "TcpRtoMin",
-    "TcpRtoMax",
-    "TcpMaxConn",
-    CURR_ESTAB,
-    "MPTcpExtMPCurrEstab",
-];
-/// Connections that are established now.
-pub(super) const CURR_ESTAB: &str = "TcpCurrEstab";
 /// The line whose values cannot stay the same while a segment comes or goes, or a connection begins or ends.
 const TCP_LINE: &[u8] = b"Tcp:";
 
@@ -41,7 +28,7 @@ pub(super) struct Slots {
     pub(super) changed: Vec<usize>,
 }
 
-/// One counter, or one of the [`GAUGES`].
+/// One counter, or a gauge.
 #[derive(Debug)]
 pub(super) struct Slot {
     pub(super) gauge: bool,
@@ -77,7 +64,7 @@ impl Slots {
         let slot = self.all.len();
         self.by_name.insert(name.to_owned(), slot);
         self.all.push(Slot {
-            gauge: GAUGES.contains(&name),
+            gauge: kernel_counters::kind(name) == SeriesKind::Gauge,
             baseline: 0,
             value: 0,
             told: 0,

@@ -3,11 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::watched::{Changes, Watched};
-use crate::names::SeriesName;
-use crate::record::{Recorder, SeriesKind};
+use crate::metrics::{Metric, kernel};
+use crate::record::Recorder;
 use crate::sys::procfs::{NetFile, tcp_sockstat};
 use crate::sys::slabinfo;
-use crate::units::Unit;
 
 /// The kinds of objects that are watched, and how many TCP sockets there are beside.
 #[derive(Debug)]
@@ -36,21 +35,17 @@ impl Slabs {
             if !matches!(read.as_slice(), [Some(_)]) {
                 continue;
             }
-            let watched = |unit| {
-                let name = SeriesName::new(format!("kernel.slab.{name}"));
-                Some(Watched::new(recorder.series(name, SeriesKind::Gauge, unit)))
-            };
+            let watched =
+                |metric: &Metric| Some(Watched::new(recorder.metric_of(metric, "kernel", kind)));
             let entry = kinds.entry(kind.to_owned()).or_default();
             if is_size {
-                entry.object_bytes = watched(Unit::Bytes);
+                entry.object_bytes = watched(&kernel::SLAB_SIZE);
             } else {
-                entry.objects = watched(Unit::Count);
+                entry.objects = watched(&kernel::SLAB_OBJECTS);
             }
         }
         let sockets = || {
-            let unit = Unit::Count;
-            let series =
-                recorder.series(SeriesName::from("kernel.sockets"), SeriesKind::Gauge, unit);
+            let series = recorder.metric(&kernel::SOCKETS, "kernel");
             Some((NetFile::open("sockstat").ok()?, Watched::new(series)))
         };
         (!kinds.is_empty()).then(|| Self {

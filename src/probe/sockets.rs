@@ -11,12 +11,12 @@ use super::budget::Budget;
 use super::counters::TcpLine;
 use super::cpu::thread_time;
 use super::watched::{Changes, Watched};
-use crate::names::{NodeName, SeriesName};
-use crate::record::{Offset, Recorder, SeriesKind};
+use crate::metrics::node as node_metrics;
+use crate::names::NodeName;
+use crate::record::{Offset, Recorder};
 use crate::sys::procfs::{NetFile, TcpSockstat, counts_tw_by_namespace, tcp_sockstat};
 use crate::sys::sock_diag::{SockDiag, SocketCounts, TcpStates};
 use crate::tcp::TcpState;
-use crate::units::Unit;
 
 /// States that no expectation names are listed for at most a 200th (0.5 %) of a processor: on a machine with two, what a
 /// client and a server cost so together delays fewer starts of a paced load than its 99th percentile of lateness shows.
@@ -44,7 +44,7 @@ pub(super) struct Sockets {
     sockstat6: Option<NetFile>,
     /// Whether `sockstat` tells this namespace's TIME_WAIT, so that they need not be listed.
     tells_tw: bool,
-    states: [(TcpState, Watched); TcpState::ALL.len()],
+    states: [(TcpState, Watched); TcpState::LISTED.len()],
     memory: Option<Watched>,
     all_budget: Budget,
     /// States that expectations name.
@@ -76,17 +76,20 @@ impl Sockets {
         named: &BTreeSet<String>,
         recorder: &Recorder,
     ) -> Result<Self, ProbeError> {
-        let series = |name: &str, unit| {
-            let name = SeriesName::new(format!("{node}.{name}"));
-            Watched::new(recorder.series(name, SeriesKind::Gauge, unit))
-        };
         let tells_tw = counts_tw_by_namespace();
-        let memory = named.contains("memory.tcp");
-        let states = named.iter().filter_map(|name| name.strip_prefix("tcp."));
+        let memory = named.contains(node_metrics::TCP_MEMORY.name);
+        let states = named
+            .iter()
+            .filter_map(|name| node_metrics::TCP.value_in(name));
         let named = if memory {
             TcpStates::all()
         } else {
-            states.filter_map(TcpState::from_name).collect()
+            {
+                let states = states.filter_map(TcpState::from_name);
+                states
+                    .filter(|state| TcpState::LISTED.contains(state))
+                    .collect()
+            }
         };
         Ok(Self {
             node: node.clone(),
@@ -95,11 +98,12 @@ impl Sockets {
                 .map_err(|source| ProbeError::file(node, "sockstat", source))?,
             sockstat6: NetFile::open("sockstat6").ok(),
             tells_tw,
-            states: TcpState::ALL.map(|state| {
-                let name = format!("tcp.{}", state.as_str());
-                (state, series(&name, Unit::Count))
+            states: TcpState::LISTED.map(|state| {
+                let series = recorder.metric_of(&node_metrics::TCP, node.as_str(), state.as_str());
+                (state, Watched::new(series))
             }),
-            memory: memory.then(|| series("memory.tcp", Unit::Bytes)),
+            memory: memory
+                .then(|| Watched::new(recorder.metric(&node_metrics::TCP_MEMORY, node.as_str()))),
             all_budget: Budget::one_in(UNNAMED),
             named,
             named_budget: Budget::one_in(NAMED),
@@ -169,7 +173,7 @@ impl Sockets {
                 .with(TcpState::CloseWait);
         }
         let counts = self.count(listed)?;
-        for state in TcpState::ALL {
+        for state in TcpState::LISTED {
             if listed.contains(state) {
                 self.see(state, u64::from(counts.of(state)), changes);
             }

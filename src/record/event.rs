@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::clock::Offset;
 use super::environment::Environment;
+pub use crate::metrics::SeriesKind;
 use crate::names::{ActorName, SeriesName};
 use crate::units::Unit;
 
@@ -15,20 +16,6 @@ use crate::units::Unit;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct SeriesId(pub u32);
-
-/// The type of a series' values.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum SeriesKind {
-    /// A number that counts up from 0 at the start of the clock.
-    Counter,
-    /// A number that goes up and down.
-    Gauge,
-    /// Lines of text.
-    Text,
-    /// A distribution, recorded as one histogram per span of time.
-    Distribution,
-}
 
 /// The names of units in a record.
 mod recorded_unit {

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
 
 use super::event::{Event, SeriesDeclaration, SeriesId, SeriesKind};
+use crate::metrics::Metric;
 use crate::names::SeriesName;
 use crate::units::Unit;
 
@@ -57,6 +58,16 @@ impl Recorder {
     /// Declares a series, or returns its id if it has been declared.
     pub fn series(&self, name: impl Into<SeriesName>, kind: SeriesKind, unit: Unit) -> SeriesId {
         self.declare(name.into(), kind, unit, false)
+    }
+
+    /// Declares the series of a subject's metric, or returns its id if it has been declared.
+    pub(crate) fn metric(&self, metric: &Metric, subject: &str) -> SeriesId {
+        self.series(metric.series(subject), metric.kind, metric.unit)
+    }
+
+    /// Like [`Self::metric`], for a metric with a parameter: `load.errors.ECONNREFUSED`.
+    pub(crate) fn metric_of(&self, metric: &Metric, subject: &str, value: &str) -> SeriesId {
+        self.series(metric.series_of(subject, value), metric.kind, metric.unit)
     }
 
     /// Like [`Self::series`], for a series whose kernel feature the lab emulates.

@@ -7,6 +7,7 @@ use std::io;
 use std::net::Ipv4Addr;
 
 use super::netlink::{self, ACK, Batch, CREATE, EXCL, Netlink, NetlinkError};
+use crate::metrics::{Metric, conntrack};
 
 /// `NFNL_SUBSYS_CTNETLINK << 8` (`include/uapi/linux/netfilter/nfnetlink.h`).
 const SUBSYSTEM: u16 = (libc::NFNL_SUBSYS_CTNETLINK as u16) << 8;
@@ -63,25 +64,25 @@ pub struct TableSize {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TableCounters([Option<u64>; COUNTERS.len()]);
 
-/// Attributes of `enum ctattr_stats_cpu` that kernels still fill, with their names.
-const COUNTERS: [(u16, &str); 10] = [
-    (2, "found"),
-    (4, "invalid"),
-    (8, "insert"),
-    (9, "insert_failed"),
-    (10, "drop"),
-    (11, "early_drop"),
-    (12, "error"),
-    (13, "search_restart"),
-    (14, "clash_resolve"),
-    (15, "chaintoolong"),
+/// Attributes of `enum ctattr_stats_cpu` that kernels still fill, with their metrics.
+const COUNTERS: [(u16, &Metric); 10] = [
+    (2, &conntrack::FOUND),
+    (4, &conntrack::INVALID),
+    (8, &conntrack::INSERT),
+    (9, &conntrack::INSERT_FAILED),
+    (10, &conntrack::DROP),
+    (11, &conntrack::EARLY_DROP),
+    (12, &conntrack::ERROR),
+    (13, &conntrack::SEARCH_RESTART),
+    (14, &conntrack::CLASH_RESOLVE),
+    (15, &conntrack::CHAINTOOLONG),
 ];
 
 impl TableCounters {
-    /// Iterates over the names and values of the counters that this kernel has, always in the same order.
-    pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> {
+    /// Iterates over the metrics and values of the counters that this kernel has, always in the same order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&'static Metric, u64)> {
         let named = COUNTERS.into_iter().zip(self.0);
-        named.filter_map(|((_, name), value)| Some((name, value?)))
+        named.filter_map(|((_, metric), value)| Some((metric, value?)))
     }
 
     fn add(&mut self, message: &[u8]) {
@@ -370,7 +371,8 @@ mod tests {
         let netns = namespace();
         let counters = within(&netns, |table| table.counters().unwrap());
         let listed = tool(&netns, "conntrack -S");
-        for (name, value) in counters.iter() {
+        for (metric, value) in counters.iter() {
+            let name = metric.name.trim_start_matches("conntrack.");
             assert_eq!(value, 0, "{name}");
             // The first line begins with a tab.
             assert!(listed.contains(&format!("{name}=0")), "{name}: {listed}");

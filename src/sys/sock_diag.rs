@@ -15,7 +15,7 @@ pub struct TcpStates(u32);
 impl TcpStates {
     /// Returns the set of all eleven states.
     pub fn all() -> Self {
-        TcpState::ALL.into_iter().collect()
+        TcpState::LISTED.into_iter().collect()
     }
 
     /// Returns the set with a state added.
@@ -50,7 +50,7 @@ impl FromIterator<TcpState> for TcpStates {
 /// Counts of sockets by state.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SocketCounts {
-    by_state: [u32; 12],
+    by_state: [u32; TcpState::ALL.len() + 1],
     /// The sockets in FIN_WAIT2 that the kernel already keeps as small sockets, like those in TIME_WAIT
     /// (`tw_substate`). `tw` in `/proc/net/sockstat` counts them together with those in TIME_WAIT.
     pub fin_wait2_small: u32,

@@ -1,10 +1,10 @@
-//! The states of a TCP connection.
+//! The states of a TCP socket, with the kernel's names and numbers.
 
 use std::fmt;
 
-/// States of a TCP socket with the kernel's numbers (`include/net/tcp_states.h`, Linux 6.18).
+/// States with their numbers in Linux 6.18 `include/net/tcp_states.h`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[expect(missing_docs, reason = "the kernel's names say it")]
+#[expect(missing_docs, reason = "these are the kernel's names")]
 pub enum TcpState {
     Established = 1,
     SynSent = 2,
@@ -17,11 +17,15 @@ pub enum TcpState {
     LastAck = 9,
     Listen = 10,
     Closing = 11,
+    /// Internal to the kernel: inet_diag lists such a socket in `SynRecv` (`inet_req_diag_fill`, Linux 6.18).
+    NewSynRecv = 12,
+    /// Bound and neither listening nor connected; a filter of inet_diag since Linux 6.8, not listed by default.
+    BoundInactive = 13,
 }
 
 impl TcpState {
     /// Every state, in the order of the kernel's numbers.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::Established,
         Self::SynSent,
         Self::SynRecv,
@@ -33,9 +37,17 @@ impl TcpState {
         Self::LastAck,
         Self::Listen,
         Self::Closing,
+        Self::NewSynRecv,
+        Self::BoundInactive,
     ];
 
-    /// As the kernel spells it, without the `TCP_` in front.
+    /// The states that inet_diag lists sockets in: the eleven of RFC 9293.
+    pub const LISTED: [Self; 11] = {
+        let [a, b, c, d, e, f, g, h, i, j, k, ..] = Self::ALL;
+        [a, b, c, d, e, f, g, h, i, j, k]
+    };
+
+    /// Returns the kernel's name without its `TCP_`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Established => "ESTABLISHED",
@@ -49,10 +61,12 @@ impl TcpState {
             Self::LastAck => "LAST_ACK",
             Self::Listen => "LISTEN",
             Self::Closing => "CLOSING",
+            Self::NewSynRecv => "NEW_SYN_RECV",
+            Self::BoundInactive => "BOUND_INACTIVE",
         }
     }
 
-    /// The state of this name.
+    /// Finds a state by its name.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|state| state.as_str() == name)
     }

@@ -12,18 +12,15 @@ use hdrhistogram::Histogram;
 use nix::errno::Errno;
 
 use super::flusher::Wakeup;
+use crate::metrics::{self, Metric, SeriesKind};
 use crate::names::ActorName;
-use crate::record::{Event, Offset, Recorder, RunClock, SeriesId, SeriesKind};
-use crate::units::Unit;
+use crate::record::{Event, Offset, Recorder, RunClock, SeriesId};
 
 /// Minimum time between two samples of an actor, apart from those for something new. Fine enough to date a change, at
 /// 100 events per second.
 pub(crate) const COALESCE: Duration = Duration::from_millis(10);
 /// Length of a span of a distribution, equal to the sampling interval of probes.
 const SPAN: Duration = Duration::from_millis(100);
-
-/// A series that an actor has from the start: the name after the dot, its kind and its unit.
-pub(crate) type Declared = (&'static str, SeriesKind, Unit);
 
 /// The counts of an actor, shared by its threads.
 #[derive(Debug)]
@@ -38,6 +35,7 @@ pub(crate) struct ActorMetrics {
 /// The counts themselves. The declared ones come first, in their order.
 #[derive(Debug)]
 pub(crate) struct Counts {
+    declared: Vec<&'static Metric>,
     values: Vec<CountedValue>,
     /// Indices in `values` of the series that are declared when they first occur.
     on_demand: BTreeMap<OnDemandSeries, usize>,
@@ -74,8 +72,25 @@ struct Latency {
 }
 
 impl Counts {
-    /// Adds to a declared count.
-    pub(crate) fn add(&mut self, place: usize, by: i64) {
+    /// Adds to a declared metric.
+    pub(crate) fn add(&mut self, metric: &'static Metric, by: i64) {
+        if let Some(place) = self.place(metric) {
+            self.add_at(place, by);
+        }
+    }
+
+    fn place(&self, metric: &'static Metric) -> Option<usize> {
+        let is_same = |declared: &&'static Metric| std::ptr::eq(*declared, metric);
+        let place = self.declared.iter().position(is_same);
+        debug_assert!(
+            place.is_some(),
+            "`{}` is not a metric of this actor",
+            metric.name
+        );
+        place
+    }
+
+    fn add_at(&mut self, place: usize, by: i64) {
         let value = &mut self.values[place];
         value.value += by;
         value.changed = true;
@@ -85,10 +100,11 @@ impl Counts {
         }
     }
 
-    /// Sets a declared count.
-    pub(crate) fn set(&mut self, place: usize, to: i64) {
-        let by = to - self.values[place].value;
-        self.add(place, by);
+    /// Sets a declared metric.
+    pub(crate) fn set(&mut self, metric: &'static Metric, to: i64) {
+        if let Some(place) = self.place(metric) {
+            self.add_at(place, to - self.values[place].value);
+        }
     }
 
     /// Counts an error in the series of its number.
@@ -103,7 +119,7 @@ impl Counts {
 
     fn series(&mut self, series: OnDemandSeries) {
         match self.on_demand.get(&series) {
-            Some(place) => self.add(*place, 1),
+            Some(place) => self.add_at(*place, 1),
             None => self.undeclared.push(series),
         }
     }
@@ -134,25 +150,24 @@ impl ActorMetrics {
         recorder: &Recorder,
         clock: &Arc<std::sync::OnceLock<RunClock>>,
         wakeup: &Arc<Wakeup>,
-        declared: &[Declared],
-        has_latency: bool,
+        declared: impl Iterator<Item = &'static Metric>,
     ) -> Self {
-        let series = |name: &str, kind, unit| {
-            recorder.series(format!("{actor}.{name}").as_str(), kind, unit)
-        };
-        let values = declared.iter().map(|(name, kind, unit)| CountedValue {
-            series: series(name, *kind, *unit),
+        let (distributions, declared): (Vec<_>, Vec<_>) =
+            declared.partition(|metric| metric.kind == SeriesKind::Distribution);
+        let values = declared.iter().map(|metric| CountedValue {
+            series: recorder.metric(metric, actor.as_str()),
             value: 0,
             changed: true,
             was_above_zero: false,
         });
         let values = values.collect();
-        // Three digits: 0.1 % is finer than any expectation needs. Resizing, so no upper limit has to be guessed.
-        let span = has_latency.then(|| Histogram::new(3).ok()).flatten();
-        let latency = span.map(|span| Latency {
-            series: series("latency", SeriesKind::Distribution, Unit::Seconds),
-            span,
-            span_end: None,
+        // Three digits: 0.1 % is finer than any expectation asks. Resizing, so that no bound has to be guessed.
+        let latency = distributions.first().and_then(|metric| {
+            Some(Latency {
+                series: recorder.metric(metric, actor.as_str()),
+                span: Histogram::new(3).ok()?,
+                span_end: None,
+            })
         });
         Self {
             actor: actor.clone(),
@@ -160,6 +175,7 @@ impl ActorMetrics {
             clock: Arc::clone(clock),
             wakeup: Arc::clone(wakeup),
             counts: Mutex::new(Counts {
+                declared,
                 values,
                 on_demand: BTreeMap::new(),
                 undeclared: Vec::new(),
@@ -235,21 +251,29 @@ impl ActorMetrics {
         self.flush(Offset(u64::MAX));
     }
 
-    /// Returns the value of a declared count.
-    pub(crate) fn get(&self, place: usize) -> i64 {
-        self.lock().values[place].value
+    /// Returns the value of a declared metric.
+    pub(crate) fn get(&self, metric: &'static Metric) -> i64 {
+        let counts = self.lock();
+        counts
+            .place(metric)
+            .map_or(0, |place| counts.values[place].value)
     }
 
     fn declare(&self, counts: &mut Counts, series: OnDemandSeries) {
         let place = *counts.on_demand.entry(series).or_insert_with(|| {
-            let name = match series {
+            let actor = self.actor.as_str();
+            let series = match series {
                 OnDemandSeries::Error(errno) => {
-                    format!("{}.errors.{:?}", self.actor, Errno::from_raw(errno))
+                    let errno = format!("{:?}", Errno::from_raw(errno));
+                    self.recorder
+                        .metric_of(&metrics::client::ERRORS, actor, &errno)
                 }
-                OnDemandSeries::Status(status) => format!("{}.status.{status}", self.actor),
+                OnDemandSeries::Status(status) => {
+                    let status = status.to_string();
+                    self.recorder
+                        .metric_of(&metrics::client::STATUS, actor, &status)
+                }
             };
-            let (kind, unit) = (SeriesKind::Counter, Unit::Count);
-            let series = self.recorder.series(name.as_str(), kind, unit);
             counts.values.push(CountedValue {
                 series,
                 value: 0,
@@ -258,7 +282,7 @@ impl ActorMetrics {
             });
             counts.values.len() - 1
         });
-        counts.add(place, 1);
+        counts.add_at(place, 1);
     }
 
     fn record_counts(&self, counts: &mut Counts) {
@@ -305,10 +329,8 @@ mod tests {
     use crate::record::Series;
     use crate::traffic::tests::TestRecorder;
 
-    const DECLARED: [Declared; 2] = [
-        ("attempted", SeriesKind::Counter, Unit::Count),
-        ("in-flight", SeriesKind::Gauge, Unit::Count),
-    ];
+    const ATTEMPTED: &Metric = &metrics::client::ATTEMPTED;
+    const IN_FLIGHT: &Metric = &metrics::client::IN_FLIGHT;
 
     fn at(millis: u64) -> Offset {
         Offset::from_duration(Duration::from_millis(millis))
@@ -323,8 +345,7 @@ mod tests {
             &listener.recorder(),
             &clock,
             &wakeup,
-            &DECLARED,
-            true,
+            [ATTEMPTED, IN_FLIGHT, &metrics::client::LATENCY].into_iter(),
         );
         metrics.begin();
         act(&metrics);
@@ -336,7 +357,7 @@ mod tests {
     fn changes_are_coalesced_and_the_last_keeps_its_time() {
         let timeline = recorded(|metrics| {
             for millis in 1..=25 {
-                metrics.update(at(millis), |counts| counts.add(0, 1));
+                metrics.update(at(millis), |counts| counts.add(ATTEMPTED, 1));
             }
             metrics.finish();
         });
@@ -368,8 +389,8 @@ mod tests {
     fn a_gauge_that_returns_to_zero_is_not_new_each_time() {
         let timeline = recorded(|metrics| {
             for millis in 1..=9 {
-                metrics.update(at(millis), |counts| counts.add(1, 1));
-                metrics.update(at(millis), |counts| counts.add(1, -1));
+                metrics.update(at(millis), |counts| counts.add(IN_FLIGHT, 1));
+                metrics.update(at(millis), |counts| counts.add(IN_FLIGHT, -1));
             }
         });
         let changes = timeline

@@ -27,10 +27,11 @@ use std::sync::{Arc, OnceLock};
 use tokio::sync::watch;
 
 use self::actor::{Actor, Unfinished};
-use self::actor_metrics::{ActorMetrics, Declared};
+use self::actor_metrics::ActorMetrics;
 use self::client::ClientResources;
 use self::flusher::{Flusher, Wakeup};
 use crate::lab::{Lab, LiveNode};
+use crate::metrics::{self, Metric};
 use crate::names::{ActorName, NodeName};
 use crate::record::{Event, Recorder, RunClock};
 use crate::scenario::RunSpec;
@@ -249,19 +250,13 @@ impl<'a> ActorFactory<'a> {
         })
     }
 
-    fn metrics(
-        &mut self,
-        actor: &ActorName,
-        series: &[Declared],
-        has_latency: bool,
-    ) -> Arc<ActorMetrics> {
+    fn metrics(&mut self, actor: &ActorName, declared: &[&[&'static Metric]]) -> Arc<ActorMetrics> {
         let metrics = ActorMetrics::new(
             actor,
             self.recorder,
             &self.clock,
             &self.wakeup,
-            series,
-            has_latency,
+            declared.iter().flat_map(|table| table.iter().copied()),
         );
         let metrics = Arc::new(metrics);
         self.metrics.push(Arc::clone(&metrics));
@@ -277,7 +272,11 @@ impl<'a> ActorFactory<'a> {
             };
             return self.agent(&spec.name, node, nofile, workload, || ());
         }
-        let metrics = self.metrics(&spec.name, server::series(spec), false);
+        let declared: &[_] = match spec.forward {
+            Some(_) => &[metrics::server::COUNTED, metrics::server::COUNTED_BY_PROXY],
+            None => &[metrics::server::COUNTED],
+        };
+        let metrics = self.metrics(&spec.name, declared);
         let (spec, ip) = (spec.clone(), self.spec.topology.ip);
         let may_add_threads = self.process == HostProcess::Worker;
         Actor::start(&spec.name.clone(), node, move |signals| {
@@ -304,7 +303,7 @@ impl<'a> ActorFactory<'a> {
             return self.agent(&spec.name, node, nofile, workload, ended);
         }
         if let Load::Flood { .. } = spec.load {
-            let metrics = self.metrics(&spec.name, &client::flood::SERIES, false);
+            let metrics = self.metrics(&spec.name, &[metrics::command::OF_FLOOD]);
             let spec = spec.clone();
             return Actor::start(&spec.name.clone(), node, move |signals| {
                 let ready = signals.ready();
@@ -312,7 +311,7 @@ impl<'a> ActorFactory<'a> {
             });
         }
         let clock = self.clock_of(spec)?;
-        let metrics = self.metrics(&spec.name, &client::SERIES, true);
+        let metrics = self.metrics(&spec.name, &[metrics::client::COUNTED]);
         let spec = spec.clone();
         let resources = ClientResources {
             table: (self.process == HostProcess::Worker).then_some(self.nofile.hard),

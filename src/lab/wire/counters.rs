@@ -1,22 +1,12 @@
 //! Counts the packets that a wire did not deliver as they came, and records the counts.
 
-use crate::names::{NodeName, SeriesName};
-use crate::record::{Event, Offset, Recorder, RunClock, SeriesId, SeriesKind};
+use crate::metrics::{Metric, wire};
+use crate::names::NodeName;
+use crate::record::{Event, Offset, Recorder, RunClock, SeriesId};
 use crate::sys::packet::PacketSocket;
-use crate::units::Unit;
 
-/// The greatest lateness so far, which is a gauge and not a count.
-const LATE: &str = "late";
-/// The names of the counters, in the order in which they are recorded.
-const KINDS: [&str; 7] = [
-    "lost",
-    "overrun",
-    "reordered",
-    "duplicated",
-    "cut",
-    LATE,
-    "dropped",
-];
+/// The metrics of a wire, in the order in which they are recorded.
+const KINDS: &[&Metric] = wire::ALL;
 
 /// Packet counts, both directions together.
 #[derive(Debug)]
@@ -44,7 +34,7 @@ pub(super) struct WireCounters {
 struct CounterSeries {
     clock: RunClock,
     recorder: Recorder,
-    series: [SeriesId; KINDS.len()],
+    series: Vec<SeriesId>,
 }
 
 impl WireCounters {
@@ -66,18 +56,15 @@ impl WireCounters {
 
     /// Starts recording: the series `wire.A-B.lost` and the others of [`KINDS`] begin at 0.
     pub(super) fn begin(&mut self, clock: RunClock, recorder: Recorder) {
-        let series = KINDS.map(|what| {
-            let name = SeriesName::new(format!("wire.{}.{what}", self.link));
-            if what == LATE {
-                recorder.series(name, SeriesKind::Gauge, Unit::Seconds)
-            } else {
-                recorder.series(name, SeriesKind::Counter, Unit::Count)
-            }
-        });
+        let wire = format!("wire.{}", self.link);
+        let series: Vec<SeriesId> = KINDS
+            .iter()
+            .map(|metric| recorder.metric(metric, &wire))
+            .collect();
         (self.dropped, self.late) = (0, 0);
         recorder.record(Event::Sample {
             t: Offset::ZERO,
-            v: series.map(|id| (id, 0)).into(),
+            v: series.iter().map(|id| (*id, 0)).collect(),
         });
         self.sink = Some(CounterSeries {
             clock,

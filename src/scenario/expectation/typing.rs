@@ -4,9 +4,10 @@ use std::ops::Range;
 use std::time::Duration;
 
 use super::grammar;
-use super::metric::{self, Metric, Shape, Subjects};
+use super::metric::{self, ResolvedMetric, Subjects};
 use super::syntax::{At, Claim, Expr as Written, Kind, Number, Window as WrittenWindow};
 use super::units::Units;
+use crate::metrics::SeriesKind;
 use crate::scenario::bounds::{MAX_DURATION, MAX_REGEX};
 use crate::scenario::expr::{
     ArithmeticOp, Claim as Meant, CompareOp, Expr, MetricRef, SeriesFunction, Tolerance, Window,
@@ -176,7 +177,7 @@ impl Typing<'_> {
             return None;
         };
         let (metric, reference) = self.metric(written)?;
-        if metric.shape != Shape::Text {
+        if metric.kind != SeriesKind::Text {
             self.fault(written.range.clone(), "`~` matches text, this is a number")
                 .help = Some("compare it with `==`, `<`, `>=`, ...".to_owned());
             return None;
@@ -317,9 +318,11 @@ impl Typing<'_> {
     /// A series in arithmetic: one number at each moment.
     fn series(&mut self, written: &Written) -> Typed {
         let (metric, reference) = self.metric(written)?;
-        match metric.shape {
-            Shape::Number => Some((Expr::Metric(reference), Units::of(metric.unit))),
-            Shape::Distribution => {
+        match metric.kind {
+            SeriesKind::Counter | SeriesKind::Gauge => {
+                Some((Expr::Metric(reference), Units::of(metric.unit)))
+            }
+            SeriesKind::Distribution => {
                 self.fault(
                     written.range.clone(),
                     "a distribution is many numbers, not one",
@@ -330,7 +333,7 @@ impl Typing<'_> {
                 );
                 None
             }
-            Shape::Text => {
+            SeriesKind::Text => {
                 self.fault(written.range.clone(), "this is text").help =
                     Some("text is matched: `~ /regex/` or `!~ /regex/`".to_owned());
                 None
@@ -369,16 +372,16 @@ impl Typing<'_> {
             return None;
         }
         let (metric, reference) = self.metric(of)?;
-        let fits = match metric.shape {
-            Shape::Number => *of_numbers,
-            Shape::Distribution => *of_distributions,
-            Shape::Text => false,
+        let fits = match metric.kind {
+            SeriesKind::Counter | SeriesKind::Gauge => *of_numbers,
+            SeriesKind::Distribution => *of_distributions,
+            SeriesKind::Text => false,
         };
         if !fits {
-            let what = match metric.shape {
-                Shape::Number => "a single number",
-                Shape::Distribution => "a distribution",
-                Shape::Text => "text",
+            let what = match metric.kind {
+                SeriesKind::Counter | SeriesKind::Gauge => "a single number",
+                SeriesKind::Distribution => "a distribution",
+                SeriesKind::Text => "text",
             };
             self.fault(of.range.clone(), format!("`{name}` of {what}"))
                 .help = Some("percentiles are of a distribution (`latency`); `last`, `first` and `rate` of a number".to_owned());
@@ -397,7 +400,7 @@ impl Typing<'_> {
     }
 
     /// Looks a path up, in `compare:` behind the name of its variant.
-    fn metric(&mut self, written: &Written) -> Option<(Metric, MetricRef)> {
+    fn metric(&mut self, written: &Written) -> Option<(ResolvedMetric, MetricRef)> {
         let Kind::Path(path) = &written.value else {
             return None;
         };

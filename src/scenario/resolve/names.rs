@@ -2,9 +2,10 @@
 
 use indexmap::IndexMap;
 
+use crate::metrics::Subject;
 use crate::scenario::decode::{Entries, check_name};
 use crate::scenario::document::{CommandDoc, Document, ServerDoc, Text};
-use crate::scenario::expectation::{ActorKind, Subjects};
+use crate::scenario::expectation::Subjects;
 use crate::scenario::problem::{Collector, quoted};
 use crate::scenario::span::{Span, Spanned};
 use crate::scenario::suggest;
@@ -15,7 +16,7 @@ pub(crate) struct Names<'d> {
     /// The index is the node's number.
     pub(crate) nodes: IndexMap<&'d str, Span>,
     /// Servers, clients, commands and faults share one name space.
-    pub(crate) actors: IndexMap<&'d str, (ActorKind, Span)>,
+    pub(crate) actors: IndexMap<&'d str, (Subject, Span)>,
     /// Servers by name; `None` for one that could not be read.
     pub(crate) servers: IndexMap<&'d str, Option<&'d ServerDoc>>,
     /// Commands by name; `None` for one that could not be read.
@@ -40,11 +41,11 @@ impl<'d> Names<'d> {
         for (name, command) in document.commands.iter().flat_map(|commands| &commands.0) {
             names.commands.insert(&name.value, command.as_ref());
         }
-        names.add(document.servers.as_ref(), ActorKind::Server, "a server", cx);
-        names.add(document.clients.as_ref(), ActorKind::Client, "a client", cx);
+        names.add(document.servers.as_ref(), Subject::Server, "a server", cx);
+        names.add(document.clients.as_ref(), Subject::Client, "a client", cx);
         names.add(
             document.commands.as_ref(),
-            ActorKind::Command,
+            Subject::Command,
             "a command",
             cx,
         );
@@ -55,20 +56,20 @@ impl<'d> Names<'d> {
                 .get_mut(name.value.as_str())
                 .filter(|_| is_flood)
             {
-                *kind = ActorKind::Flood;
+                *kind = Subject::Flood;
             }
         }
-        names.add(document.faults.as_ref(), ActorKind::Fault, "a fault", cx);
+        names.add(document.faults.as_ref(), Subject::Fault, "a fault", cx);
         for (name, server) in &names.servers {
             let is_proxy = server.is_some_and(|server| server.forward.is_some());
             if let Some((kind, _)) = names.actors.get_mut(name).filter(|_| is_proxy) {
-                *kind = ActorKind::Proxy;
+                *kind = Subject::Proxy;
             }
         }
         for (name, command) in &names.commands {
             let serves = command.is_some_and(|command| command.ready.is_some());
             if let Some((kind, _)) = names.actors.get_mut(name).filter(|_| serves) {
-                *kind = ActorKind::ServingCommand;
+                *kind = Subject::ServingCommand;
             }
         }
         names
@@ -77,7 +78,7 @@ impl<'d> Names<'d> {
     fn add<T>(
         &mut self,
         entries: Option<&'d Entries<T>>,
-        kind: ActorKind,
+        kind: Subject,
         what: &str,
         cx: &mut Collector<'_>,
     ) {

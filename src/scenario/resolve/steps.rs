@@ -5,10 +5,10 @@ use super::links;
 use super::names::Names;
 use super::sysctl;
 use super::topology::ResolvedLab;
+use crate::metrics::Subject;
 use crate::names::{ActorName, NodeName};
 use crate::scenario::decode::{Framed, List};
 use crate::scenario::document::{StepDoc, StopDoc, Text};
-use crate::scenario::expectation::ActorKind;
 use crate::scenario::problem::{Collector, quoted};
 use crate::scenario::span::{Span, Spanned};
 use crate::scenario::suggest;
@@ -124,10 +124,10 @@ fn stop(written: &StopDoc, view: View<'_, '_>, cx: &mut Collector<'_>) -> Vec<St
     let actors = &view.names.actors;
     let kind = actors.get(text).map(|(kind, _)| *kind);
     match (kind, said) {
-        (None | Some(ActorKind::Fault), _) => {
+        (None | Some(Subject::Fault), _) => {
             let known = actors
                 .iter()
-                .filter(|(_, (kind, _))| *kind != ActorKind::Fault)
+                .filter(|(_, (kind, _))| *kind != Subject::Fault)
                 .map(|(name, _)| *name);
             cx.error(
                 name.span,
@@ -135,7 +135,7 @@ fn stop(written: &StopDoc, view: View<'_, '_>, cx: &mut Collector<'_>) -> Vec<St
             )
             .maybe_help(suggest::did_you_mean(text, known));
         }
-        (Some(ActorKind::Command), Some(how)) if how.value == StopHow::Reset => {
+        (Some(Subject::Command), Some(how)) if how.value == StopHow::Reset => {
             cx.error(how.span, "the connections of a command cannot be reset")
                 .help("`fin` kills the command; `vanish` cuts off its node");
         }

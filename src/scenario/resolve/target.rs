@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::names::Names;
+use crate::metrics::Subject;
 use crate::scenario::decode::Framed;
 use crate::scenario::document::{DnatDoc, Document, ServerDoc, Text};
-use crate::scenario::expectation::ActorKind;
 use crate::scenario::problem::{Collector, quoted};
 use crate::scenario::span::Spanned;
 use crate::scenario::suggest;
@@ -183,16 +183,16 @@ fn unknown(to: &Spanned<Text>, names: &Names<'_>, cx: &mut Collector<'_>) {
     }
     let mut what_to_do = None;
     let message = match names.actors.get(text) {
-        Some((ActorKind::Client | ActorKind::Flood, _)) => {
+        Some((Subject::Client | Subject::Flood, _)) => {
             format!("{} is a client: nothing can connect to it", quoted(text))
         }
-        Some((ActorKind::Command, _)) => {
+        Some((Subject::Command, _)) => {
             what_to_do = Some(format!(
                 "add its port there: `{text}: {{ ready: port 80 }}`"
             ));
             format!("{} is a command, and its port is not known", quoted(text))
         }
-        Some((ActorKind::Fault, _)) => {
+        Some((Subject::Fault, _)) => {
             format!("{} is a fault: nothing can connect to it", quoted(text))
         }
         _ => format!("unknown server {}", quoted(text)),

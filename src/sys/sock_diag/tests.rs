@@ -129,7 +129,12 @@ fn kernel_connections_are_listed_as_by_ss() {
                 let info = connection.info.unwrap();
                 let get = |name| {
                     let fields = crate::sys::tcp_info::FIELDS;
-                    info.get(*fields.iter().find(|field| field.name == name).unwrap())
+                    info.get(
+                        *fields
+                            .iter()
+                            .find(|field| field.metric.name == format!("tcp_info.{name}"))
+                            .unwrap(),
+                    )
                 };
                 let said = (get("bytes_acked"), get("snd_cwnd"), get("rtt"));
                 read.push((connection.local, connection.remote, said));
@@ -160,7 +165,7 @@ fn kernel_connections_are_listed_as_by_ss() {
         assert_eq!(cwnd.unwrap().to_string(), field("cwnd:"));
         let by_ss: f64 = field(" rtt:").parse().unwrap();
         assert!(
-            (rtt.unwrap() as f64 / 1000.0 - by_ss).abs() < 0.001,
+            (rtt.unwrap() as f64 / 1e6 - by_ss).abs() < 0.001,
             "{rtt:?} {by_ss}"
         );
     }

@@ -10,11 +10,12 @@ use std::time::Duration;
 
 use socket2::Socket;
 
+use super::ClientShared;
 use super::attempt::{AttemptNext, AttemptProgress, ConnectionAttempt, ReplyShape};
 use super::plan::ConnectionEnd;
 use super::report::LoadStats;
 use super::start_queue::StartSlot;
-use super::{ATTEMPTED, BYTES, COMPLETED, ClientShared, ESTABLISHED, FAILED, IN_FLIGHT};
+use crate::metrics::client::{ATTEMPTED, BYTES, COMPLETED, ESTABLISHED, FAILED, IN_FLIGHT};
 use crate::record::{Offset, RunClock};
 use crate::scenario::workload::Starts;
 use crate::sys::readiness::{Epoll, Interest, ReadinessSet};
@@ -226,8 +227,8 @@ impl<'a> EpollEngine<'a> {
                 self.settle_new(attempt, &step);
             }
             Err(error) => self.client.metrics.update(now, |counts| {
-                counts.add(ATTEMPTED, 1);
-                counts.add(FAILED, 1);
+                counts.add(&ATTEMPTED, 1);
+                counts.add(&FAILED, 1);
                 counts.error(error.raw_os_error().unwrap_or(libc::EIO));
             }),
         }
@@ -333,8 +334,8 @@ impl<'a> EpollEngine<'a> {
         if let Some(attempt) = self.attempts.remove(token) {
             self.close(attempt);
             self.client.metrics.update(self.clock.now(), |counts| {
-                counts.add(FAILED, 1);
-                counts.add(IN_FLIGHT, -1);
+                counts.add(&FAILED, 1);
+                counts.add(&IN_FLIGHT, -1);
                 counts.error(errno);
             });
         }
@@ -346,10 +347,10 @@ impl<'a> EpollEngine<'a> {
         let exchanges = self.client.plan.request.is_some();
         self.client.metrics.update(now, |counts| {
             if is_new {
-                counts.add(ATTEMPTED, 1);
+                counts.add(&ATTEMPTED, 1);
             }
             if step.established {
-                counts.add(ESTABLISHED, 1);
+                counts.add(&ESTABLISHED, 1);
             }
             let is_there = if exchanges {
                 step.replied.is_some()
@@ -363,20 +364,20 @@ impl<'a> EpollEngine<'a> {
                 counts.status(status);
             }
             if step.bytes > 0 {
-                counts.add(BYTES, i64::try_from(step.bytes).unwrap_or(i64::MAX));
+                counts.add(&BYTES, i64::try_from(step.bytes).unwrap_or(i64::MAX));
             }
             let goes_on = matches!(step.next, AttemptNext::Wait(_));
             match step.next {
                 AttemptNext::Wait(_) => {}
-                AttemptNext::Done | AttemptNext::Reusable => counts.add(COMPLETED, 1),
+                AttemptNext::Done | AttemptNext::Reusable => counts.add(&COMPLETED, 1),
                 AttemptNext::Failed(errno) => {
-                    counts.add(FAILED, 1);
+                    counts.add(&FAILED, 1);
                     counts.error(errno);
                 }
             }
             let change = i64::from(is_new) - i64::from(!goes_on);
             if change != 0 {
-                counts.add(IN_FLIGHT, change);
+                counts.add(&IN_FLIGHT, change);
             }
         });
     }

@@ -15,17 +15,13 @@ use socket2::{SockAddr, Socket};
 
 use super::plan::LoadPlan;
 use super::report::LoadStats;
-use crate::record::{Event, Offset, RunClock, SeriesKind};
+use crate::metrics::command::SENT;
+use crate::record::{Event, Offset, RunClock};
 use crate::scenario::workload::{ClientSpec, Load, Starts};
 use crate::sys::timer::thread_cpu_time;
 use crate::sys::wake::StopFlag;
 use crate::sys::{fdtable, sockopt};
-use crate::traffic::actor_metrics::{ActorMetrics, Declared};
-use crate::units::Unit;
-
-const SENT: usize = 0;
-/// The series of a flood.
-pub(in crate::traffic) const SERIES: [Declared; 1] = [("sent", SeriesKind::Counter, Unit::Count)];
+use crate::traffic::actor_metrics::ActorMetrics;
 
 /// The first source port; lower ports belong to services (RFC 6335).
 const FIRST_PORT: u64 = 1024;
@@ -97,7 +93,7 @@ impl Flood {
             let now = clock.now();
             stats.start(now, due);
             match self.send(index) {
-                Ok(()) => metrics.update(now, |counts| counts.add(SENT, 1)),
+                Ok(()) => metrics.update(now, |counts| counts.add(&SENT, 1)),
                 Err(error) => {
                     let errno = error.raw_os_error().unwrap_or(libc::EIO);
                     metrics.update(now, |counts| counts.error(errno));

@@ -39,33 +39,13 @@ use self::plan::LoadPlan;
 use self::report::LoadStats;
 use self::start_queue::{StartQueue, StartSlot};
 use self::uring_engine::UringEngine;
-use super::actor_metrics::{ActorMetrics, Declared};
-use crate::record::{Event, Offset, RunClock, SeriesKind};
+use super::actor_metrics::ActorMetrics;
+use crate::metrics::client::{BYTES, CPU, THROUGHPUT};
+use crate::record::{Event, Offset, RunClock};
 use crate::scenario::workload::ClientSpec;
 use crate::sys::tcp_clock::TcpClockShift;
 use crate::sys::wake::StopFlag;
 use crate::sys::{fdtable, sockopt};
-use crate::units::Unit;
-
-const ATTEMPTED: usize = 0;
-const ESTABLISHED: usize = 1;
-const COMPLETED: usize = 2;
-const FAILED: usize = 3;
-const BYTES: usize = 4;
-const IN_FLIGHT: usize = 5;
-const THROUGHPUT: usize = 6;
-const CPU: usize = 7;
-/// The series of a client.
-pub(super) const SERIES: [Declared; 8] = [
-    ("attempted", SeriesKind::Counter, Unit::Count),
-    ("established", SeriesKind::Counter, Unit::Count),
-    ("completed", SeriesKind::Counter, Unit::Count),
-    ("failed", SeriesKind::Counter, Unit::Count),
-    ("bytes", SeriesKind::Counter, Unit::Bytes),
-    ("in-flight", SeriesKind::Gauge, Unit::Count),
-    ("throughput", SeriesKind::Gauge, Unit::BytesPerSecond),
-    ("cpu", SeriesKind::Counter, Unit::Seconds),
-];
 
 /// Interval of throughput measurements, equal to the sampling interval of probes.
 const METER: Duration = Duration::from_millis(100);
@@ -232,19 +212,19 @@ impl ClientShared {
                 Ok(stats) => whole.add(&stats?),
                 Err(RecvTimeoutError::Disconnected) => break,
                 Err(RecvTimeoutError::Timeout) => {
-                    let (now, so_far) = (self.metrics.now(), self.metrics.get(BYTES));
+                    let (now, so_far) = (self.metrics.now(), self.metrics.get(&BYTES));
                     let rate = throughput(so_far - bytes, since, now);
                     (bytes, since) = (so_far, now);
                     self.metrics
-                        .update(now, |counts| counts.set(THROUGHPUT, rate));
+                        .update(now, |counts| counts.set(&THROUGHPUT, rate));
                 }
             }
         }
-        let rate = throughput(self.metrics.get(BYTES), whole.first_start, whole.ended);
+        let rate = throughput(self.metrics.get(&BYTES), whole.first_start, whole.ended);
         let now = self.metrics.now();
         self.metrics.update(now, |counts| {
-            counts.set(THROUGHPUT, rate);
-            counts.set(CPU, i64::try_from(whole.cpu).unwrap_or(i64::MAX));
+            counts.set(&THROUGHPUT, rate);
+            counts.set(&CPU, i64::try_from(whole.cpu).unwrap_or(i64::MAX));
         });
         let report = whole.report(self.metrics.actor(), &self.plan);
         self.metrics.recorder().record(Event::Load(report));

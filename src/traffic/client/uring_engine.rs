@@ -9,10 +9,11 @@ use std::ops::Range;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
+use super::ClientShared;
 use super::attempt::ReplyShape;
 use super::plan::{ConnectionEnd, LoadPlan};
 use super::report::LoadStats;
-use super::{ATTEMPTED, BYTES, COMPLETED, ClientShared, ESTABLISHED, FAILED, IN_FLIGHT};
+use crate::metrics::client::{ATTEMPTED, BYTES, COMPLETED, ESTABLISHED, FAILED, IN_FLIGHT};
 use crate::record::{Offset, RunClock};
 use crate::scenario::workload::{PortChoice, Starts};
 use crate::sys::timer::thread_cpu_time;
@@ -163,8 +164,8 @@ impl<'a> UringEngine<'a> {
         }
         if count > 0 {
             self.client.metrics.update(now, |counts| {
-                counts.add(ATTEMPTED, count);
-                counts.add(IN_FLIGHT, count);
+                counts.add(&ATTEMPTED, count);
+                counts.add(&IN_FLIGHT, count);
             });
         }
         Ok(())
@@ -204,9 +205,9 @@ impl<'a> UringEngine<'a> {
         let now = self.clock.now();
         self.client.metrics.update(now, |counts| {
             for end in ended {
-                counts.add(IN_FLIGHT, -1);
+                counts.add(&IN_FLIGHT, -1);
                 if end.connected {
-                    counts.add(ESTABLISHED, 1);
+                    counts.add(&ESTABLISHED, 1);
                 }
                 let slot = &mut self.slots[end.slot];
                 let result = match end.result {
@@ -216,7 +217,7 @@ impl<'a> UringEngine<'a> {
                 match result.and_then(|_| read_whole(self.ring.reply(end.slot))) {
                     Ok(reply) => complete(counts, reply, now.0.saturating_sub(slot.started.0)),
                     Err(errno) => {
-                        counts.add(FAILED, 1);
+                        counts.add(&FAILED, 1);
                         counts.error(errno);
                     }
                 }
@@ -228,8 +229,8 @@ impl<'a> UringEngine<'a> {
 }
 
 fn complete(counts: &mut Counts, reply: WholeReply, latency: u64) {
-    counts.add(COMPLETED, 1);
-    counts.add(BYTES, reply.body);
+    counts.add(&COMPLETED, 1);
+    counts.add(&BYTES, reply.body);
     if let Some(status) = reply.status {
         counts.status(status);
     }

@@ -27,11 +27,11 @@ use std::sync::{Arc, OnceLock};
 use self::ready::ReadyCheck;
 use self::running::RunningCommand;
 use super::actor::ActorSignals;
-use crate::record::{Event, Offset, Recorder, RunClock, SeriesId, SeriesKind};
+use crate::metrics::command;
+use crate::record::{Event, Offset, Recorder, RunClock, SeriesId};
 use crate::scenario::topology::IpVersion;
 use crate::scenario::workload::CommandSpec;
 use crate::sys::process::NofileLimit;
-use crate::units::Unit;
 
 /// The series of a command, and the recorder for them.
 #[derive(Debug)]
@@ -39,7 +39,7 @@ pub(super) struct CommandSeries {
     recorder: Recorder,
     clock: Arc<OnceLock<RunClock>>,
     exit: OnceLock<SeriesId>,
-    exit_name: String,
+    actor: String,
     stdout: SeriesId,
     stderr: SeriesId,
 }
@@ -50,15 +50,12 @@ impl CommandSeries {
         recorder: &Recorder,
         clock: &Arc<OnceLock<RunClock>>,
     ) -> Self {
-        let text = |name: &str| {
-            let name = format!("{}.{name}", spec.name);
-            recorder.series(name.as_str(), SeriesKind::Text, Unit::Text)
-        };
+        let actor = spec.name.as_str();
         let series = Self {
             exit: OnceLock::new(),
-            exit_name: format!("{}.exit", spec.name),
-            stdout: text("stdout"),
-            stderr: text("stderr"),
+            actor: actor.to_owned(),
+            stdout: recorder.metric(&command::STDOUT, actor),
+            stderr: recorder.metric(&command::STDERR, actor),
             recorder: recorder.clone(),
             clock: Arc::clone(clock),
         };
@@ -69,10 +66,8 @@ impl CommandSeries {
     }
 
     fn exit(&self) -> SeriesId {
-        *self.exit.get_or_init(|| {
-            let (kind, unit) = (SeriesKind::Gauge, Unit::Count);
-            self.recorder.series(self.exit_name.as_str(), kind, unit)
-        })
+        let declare = || self.recorder.metric(&command::EXIT, &self.actor);
+        *self.exit.get_or_init(declare)
     }
 
     fn now(&self) -> Offset {

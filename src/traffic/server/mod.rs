@@ -35,37 +35,14 @@ use socket2::{SockAddr, Socket};
 use self::acceptors::AcceptorGroup;
 use self::conversation::{ConversationNext, ConversationProgress, ServerPolicy};
 use self::event_loop::EventLoop;
-use super::actor_metrics::{ActorMetrics, Declared};
-use crate::record::SeriesKind;
+use super::actor_metrics::ActorMetrics;
+use crate::metrics::server::{ACCEPTED, BYTES, CPU, FORWARDED, REPLIES};
 use crate::scenario::topology::IpVersion;
 use crate::scenario::workload::{Accept, ServerClose, ServerSpec};
 use crate::sys::readiness::{Epoll, Interest, Poll, ReadinessSet, Select};
 use crate::sys::timer::thread_cpu_time;
 use crate::sys::wake::StopFlag;
 use crate::sys::{fdtable, sockopt};
-use crate::units::Unit;
-
-const ACCEPTED: usize = 0;
-const REPLIES: usize = 1;
-const BYTES: usize = 2;
-const CPU: usize = 3;
-const FORWARDED: usize = 4;
-/// The series of a server; the last is for proxies only.
-const SERIES: [Declared; 5] = [
-    ("accepted", SeriesKind::Counter, Unit::Count),
-    ("replies", SeriesKind::Counter, Unit::Count),
-    ("bytes", SeriesKind::Counter, Unit::Bytes),
-    ("cpu", SeriesKind::Counter, Unit::Seconds),
-    ("forwarded", SeriesKind::Counter, Unit::Count),
-];
-
-/// Returns the series of a server.
-pub(super) fn series(spec: &ServerSpec) -> &'static [Declared] {
-    match spec.forward {
-        Some(_) => &SERIES,
-        None => &SERIES[..FORWARDED],
-    }
-}
 
 /// The state shared by the threads of a server.
 #[derive(Debug)]
@@ -81,7 +58,7 @@ pub(super) struct ServerShared {
 impl ServerShared {
     fn count_accepted(&self, progress: &ConversationProgress) {
         self.metrics.update(self.metrics.now(), |counts| {
-            counts.add(ACCEPTED, 1);
+            counts.add(&ACCEPTED, 1);
             add(counts, progress);
         });
     }
@@ -100,7 +77,7 @@ impl ServerShared {
         let cpu = thread_cpu_time().unwrap_or_default();
         let cpu = i64::try_from(cpu.as_nanos()).unwrap_or(i64::MAX);
         self.metrics
-            .update(self.metrics.now(), |counts| counts.add(CPU, cpu));
+            .update(self.metrics.now(), |counts| counts.add(&CPU, cpu));
     }
 
     fn count_error(&self, errno: i32) {
@@ -111,13 +88,13 @@ impl ServerShared {
 
 fn add(counts: &mut super::actor_metrics::Counts, progress: &ConversationProgress) {
     if progress.replies > 0 {
-        counts.add(REPLIES, progress.replies.into());
+        counts.add(&REPLIES, progress.replies.into());
     }
     if progress.bytes > 0 {
-        counts.add(BYTES, i64::try_from(progress.bytes).unwrap_or(i64::MAX));
+        counts.add(&BYTES, i64::try_from(progress.bytes).unwrap_or(i64::MAX));
     }
     if progress.forwarded > 0 {
-        counts.add(FORWARDED, progress.forwarded.into());
+        counts.add(&FORWARDED, progress.forwarded.into());
     }
     for errno in &progress.errors {
         counts.error(*errno);

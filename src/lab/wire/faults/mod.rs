@@ -15,10 +15,9 @@ use std::time::Duration;
 use self::connections::Connections;
 use self::pending::{PendingFrame, PendingFrames};
 use super::segment::Segment;
-use crate::names::SeriesName;
-use crate::record::{Event, Offset, Recorder, RunClock, SeriesId, SeriesKind};
+use crate::metrics::command::MATCHED;
+use crate::record::{Event, Offset, Recorder, RunClock, SeriesId};
 use crate::scenario::fault::{FaultAction, FaultSpec, SegmentFlags, SegmentMatch};
-use crate::units::Unit;
 
 /// A frame that continues on its way, and the end at which it arrived.
 pub(super) type ReleasedFrame = (usize, Box<[u8]>);
@@ -61,10 +60,7 @@ impl Faults {
         let series: Vec<SeriesId> = self
             .specs
             .iter()
-            .map(|spec| {
-                let name = SeriesName::new(format!("{}.matched", spec.name));
-                recorder.series(name, SeriesKind::Counter, Unit::Count)
-            })
+            .map(|spec| recorder.metric(&MATCHED, spec.name.as_str()))
             .collect();
         recorder.record(Event::Sample {
             t: Offset::ZERO,

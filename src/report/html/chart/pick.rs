@@ -9,23 +9,9 @@ use super::{Chart, Layer, rates, stack};
 use crate::record::{Offset, Series, SeriesKind, Timeline};
 use crate::scenario::expr::{Expectation, SeriesFunction};
 use crate::suite::RunResult;
+use crate::tcp::TcpState;
 use crate::units::Unit;
 
-/// TCP states in the order of `enum` in Linux `include/net/tcp_states.h`; the position of a state selects its colour.
-const STATES: [&str; 12] = [
-    "ESTABLISHED",
-    "SYN_SENT",
-    "SYN_RECV",
-    "FIN_WAIT1",
-    "FIN_WAIT2",
-    "TIME_WAIT",
-    "CLOSE",
-    "CLOSE_WAIT",
-    "LAST_ACK",
-    "LISTEN",
-    "CLOSING",
-    "NEW_SYN_RECV",
-];
 /// Curves that can still be distinguished in one chart.
 const MOST_LAYERS: usize = 6;
 /// Largest ratio between the maxima of two curves in one chart, beyond which the lower one would look flat.
@@ -89,11 +75,12 @@ fn states(owner: &str, group: &Group<'_>, timeline: &Timeline) -> Vec<Chart> {
         .all_series()
         .filter_map(|series| {
             let state = series.declaration.name.as_str().strip_prefix(&prefix)?;
-            let place = STATES.iter().position(|each| *each == state);
+            // A state has its number for its colour.
+            let place = TcpState::ALL.iter().position(|each| each.as_str() == state);
             let curve = Curve::of(series);
             curve
                 .is_ever_other_than_zero()
-                .then(|| layer(state, curve, place.unwrap_or(STATES.len()), series))
+                .then(|| layer(state, curve, place.unwrap_or(TcpState::ALL.len()), series))
         })
         .collect();
     layers.sort_by_key(|each| {
