@@ -5,13 +5,17 @@ use std::time::Duration;
 
 use super::facts::{KeyFacts, KeyScope};
 use super::merge::{LineMeaning, MergedLine};
+use super::plan::PlannedComparison;
 use crate::compare::{Comparison, Conclusion, Trial};
+use crate::sysctls::About;
 
 /// The advice on one or more files.
 #[derive(Debug, Clone)]
 pub struct Advice {
     /// The files, or `this host`.
     pub sources: Vec<String>,
+    /// The name of the state that every line is compared with.
+    pub reference: String,
     /// Every line that is neither empty nor a comment.
     pub lines: Vec<LineAdvice>,
     /// Experiments with several lines at once.
@@ -35,6 +39,10 @@ pub struct LineAdvice {
     pub too_short: Vec<(String, u64)>,
     /// The comparisons that show its effect.
     pub experiments: Vec<Experiment>,
+    /// True if the line may be bad: `--allow` names its key.
+    pub allowed: bool,
+    /// True if the line is only listed, because it belongs to another subsystem than `--only` names.
+    pub out_of_scope: bool,
 }
 
 /// A scenario that was run with and without one or more lines.
@@ -48,6 +56,11 @@ pub struct Experiment {
     pub lines: Vec<usize>,
     /// Keys that the scenario sets itself; the values of the lines were not used.
     pub fixed: Vec<String>,
+    /// Settings of the user that held on both sides, as in `net.ipv4.tcp_syncookies=1`.
+    pub conditions: Vec<String>,
+    /// True if the scenario's `exercises` names the keys of the lines. If not, the scenario says nothing about them
+    /// unless there is a difference.
+    pub declared: bool,
     /// True if the lab emulated a kernel feature.
     pub emulated: bool,
     /// The result.
@@ -58,14 +71,16 @@ pub struct Experiment {
 
 impl Experiment {
     /// Summarizes a trial of two sides. Returns `None` if the trial has no comparison.
-    pub(super) fn of(trial: &Trial, lines: Vec<usize>, fixed: Vec<String>) -> Option<Self> {
+    pub(super) fn of(trial: &Trial, planned: &PlannedComparison) -> Option<Self> {
         let side = &trial.sides.first()?.side;
         let runs = || trial.sides.iter().flat_map(|tried| &tried.runs);
         Some(Self {
             scenario: side.file.label.clone(),
             variant: side.spec.id.variant.clone(),
-            lines,
-            fixed,
+            lines: planned.lines.clone(),
+            fixed: planned.fixed.clone(),
+            conditions: planned.conditions.iter().map(ToString::to_string).collect(),
+            declared: planned.declared,
             comparison: trial.comparisons.first()?.clone(),
             emulated: runs().any(|run| run.timeline.emulated()),
             records: runs()
@@ -92,12 +107,16 @@ pub enum Ruling {
     MatchesNothing,
     /// Applies to the whole kernel, so it was not tried.
     HostWide,
-    /// The value is the default.
+    /// The reference has the value.
     AlreadySo,
-    /// The kernel has the key but ignores it.
-    WithoutEffect,
-    /// Can be set, but no scenario shows its effect.
-    NoScenario,
+    /// Not measured; the subject of the key says what it is for.
+    Subject(About),
+    /// Can be set, but no scenario that was run shows its effect.
+    NotMeasured,
+    /// The host may take it, but it cannot be tried without the host.
+    NotTried,
+    /// Belongs to another subsystem than those that were asked about.
+    OutOfScope,
     /// Can be set, but the scenarios that show its effect were not run.
     NotRun,
     /// Can be set, but the scenarios end before it has an effect.
@@ -116,8 +135,16 @@ impl Ruling {
             Self::MatchesNothing => "matches nothing",
             Self::HostWide => "host-wide",
             Self::AlreadySo => "already so",
-            Self::WithoutEffect => "no effect",
-            Self::NoScenario => "no scenario",
+            Self::Subject(About::Security) => "security",
+            Self::Subject(About::Role) => "role of the host",
+            Self::Subject(About::Log) => "logging",
+            Self::Subject(About::Ipv6) => "IPv6 setup",
+            Self::Subject(About::Obsolete) => "obsolete",
+            Self::Subject(About::Speed | About::Limits | About::Memory) | Self::NotMeasured => {
+                "not measured"
+            }
+            Self::NotTried => "not tried",
+            Self::OutOfScope => "not ruled",
             Self::NotRun => "not run",
             Self::NotShown => "not shown",
         }
@@ -134,8 +161,10 @@ impl Ruling {
             | Self::MatchesNothing
             | Self::HostWide
             | Self::AlreadySo
-            | Self::WithoutEffect
-            | Self::NoScenario
+            | Self::Subject(_)
+            | Self::NotMeasured
+            | Self::NotTried
+            | Self::OutOfScope
             | Self::NotRun
             | Self::NotShown => false,
         }
@@ -149,6 +178,9 @@ fn hurts(answer: Conclusion) -> bool {
 impl LineAdvice {
     /// Returns the advice in one or two words.
     pub fn ruling(&self) -> Ruling {
+        if self.out_of_scope {
+            return Ruling::OutOfScope;
+        }
         let (may_fail, name) = match &self.entry.meaning {
             LineMeaning::Wrong(_) => return Ruling::CannotApply,
             LineMeaning::Excludes => return Ruling::Excludes,
@@ -156,40 +188,71 @@ impl LineAdvice {
             LineMeaning::Sets { may_fail, name, .. } => (*may_fail, name),
         };
         let refused = self.facts.iter().any(|key| key.refusal().is_some());
+        let all = |holds: fn(&KeyFacts) -> bool| self.facts.iter().all(holds);
         match () {
             () if self.facts.is_empty() && name.is_pattern() => Ruling::MatchesNothing,
             () if (refused || self.facts.is_empty()) && may_fail => Ruling::Ignored,
             () if refused || self.facts.is_empty() => Ruling::CannotApply,
-            () if !self.experiments.is_empty() => match overall(&self.experiments) {
+            () if all(|key| key.reset_by.is_some()) => Ruling::Overridden,
+            () if let Some(answer) = self.measured() => match answer {
                 // The scenarios that were run end too early to show an effect.
                 Conclusion::NoEffect if !self.too_short.is_empty() => Ruling::NotShown,
                 answer => Ruling::Did(answer),
             },
-            () if self.facts.iter().all(KeyFacts::is_ignored) => Ruling::WithoutEffect,
-            () if self.facts.iter().all(|key| key.scope == KeyScope::Kernel) => Ruling::HostWide,
+            () if all(|key| key.ignored) => Ruling::Subject(About::Obsolete),
             () if self.is_already_so() => Ruling::AlreadySo,
+            () if all(|key| key.scope == KeyScope::Kernel) => Ruling::HostWide,
+            () if all(|key| key.not_tried().is_some()) => Ruling::NotTried,
             () if !self.not_run.is_empty() => Ruling::NotRun,
             () if !self.too_short.is_empty() => Ruling::NotShown,
-            () => Ruling::NoScenario,
+            () => self.subject().map_or(Ruling::NotMeasured, Ruling::Subject),
         }
     }
 
-    /// Returns true if every key has this value by default.
+    /// Returns the subject that all keys of the line have.
+    fn subject(&self) -> Option<About> {
+        let mut subjects = self.facts.iter().map(|key| key.statement()?.about);
+        let first = subjects.next()??;
+        subjects.all(|other| other == Some(first)).then_some(first)
+    }
+
+    /// Returns the combined answer of the experiments that say something about the line.
+    fn measured(&self) -> Option<Conclusion> {
+        let speaks =
+            |each: &&Experiment| each.declared || each.comparison.answer != Conclusion::NoEffect;
+        let speaking: Vec<&Experiment> = self.experiments.iter().filter(speaks).collect();
+        (!speaking.is_empty()).then(|| overall(&speaking))
+    }
+
+    /// Returns true if a run decided the ruling.
+    pub fn is_measured(&self) -> bool {
+        match self.ruling() {
+            Ruling::Did(answer) => match answer {
+                Conclusion::Helps
+                | Conclusion::NoEffect
+                | Conclusion::Changes
+                | Conclusion::HelpsAndHurts
+                | Conclusion::Hurts => true,
+                Conclusion::NotApplicable | Conclusion::TooNoisy | Conclusion::Errored => false,
+            },
+            _ => false,
+        }
+    }
+
+    /// Returns true if the line should not be in a tuning file, and is not allowed all the same.
+    pub fn is_bad(&self) -> bool {
+        !self.allowed && self.ruling().is_bad()
+    }
+
+    /// Returns true if every key has this value without the line.
     pub fn is_already_so(&self) -> bool {
-        let LineMeaning::Sets { value, .. } = &self.entry.meaning else {
-            return false;
-        };
-        let same = |key: &KeyFacts| {
-            key.default_value()
-                .is_some_and(|without| without.split_whitespace().eq(value.split_whitespace()))
-        };
-        !self.facts.is_empty() && self.facts.iter().all(same)
+        !self.facts.is_empty() && self.facts.iter().all(KeyFacts::is_already_so)
     }
 }
 
 /// Combines the answers of several scenarios. One that hurts decides, then one that helps; an effect seen
 /// in one scenario counts more than an unclear result in another.
-fn overall(experiments: &[Experiment]) -> Conclusion {
+fn overall(experiments: &[&Experiment]) -> Conclusion {
     let answers = || experiments.iter().map(|each| each.comparison.answer);
     let any = |wanted: Conclusion| answers().any(|answer| answer == wanted);
     let helps = any(Conclusion::Helps);
@@ -209,13 +272,18 @@ fn overall(experiments: &[Experiment]) -> Conclusion {
 }
 
 impl Advice {
-    /// Returns true if a line hurts or cannot apply, or several lines together hurt.
+    /// Returns true if a line hurts or cannot apply, or several lines together hurt. Lines together count unless all of
+    /// them are allowed.
     pub fn is_bad(&self) -> bool {
-        self.lines.iter().any(|line| line.ruling().is_bad())
+        let allowed = |each: &Experiment| {
+            let mut lines = each.lines.iter().filter_map(|line| self.lines.get(*line));
+            lines.all(|line| line.allowed)
+        };
+        self.lines.iter().any(LineAdvice::is_bad)
             || self
                 .together
                 .iter()
-                .any(|each| hurts(each.comparison.answer))
+                .any(|each| hurts(each.comparison.answer) && !allowed(each))
     }
 
     /// Returns true if a result is noisy, errored or missing.

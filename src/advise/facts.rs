@@ -1,34 +1,45 @@
-//! Facts about a key before anything is run: whether this kernel has it, its scope, and whether it accepts
-//! the value.
+//! Facts about a key before anything is run: whether this kernel has it, its scope, its history, and the values that it
+//! has in the reference, by default and on this host.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
-use super::history::{KeyFate, KeyHistory, history_of};
 use super::merge::{LineMeaning, MergedLine};
-use crate::lab::sysctl_survey::{FoundSysctl, SysctlSurvey, WriteOutcome};
+use super::reference::{Reference, stock};
+use crate::lab::sysctl_survey::{FoundSysctl, OrderedWrites, SysctlSurvey, WriteAttempt};
+use crate::sysctls::{self, Fate, Scope, Setting};
 
-/// A key on this kernel.
+/// A key on this kernel, and what it did with the line's value.
 #[derive(Debug, Clone, PartialEq)]
 pub struct KeyFacts {
     /// The key, written with dots.
     pub key: String,
+    /// The value of the line.
+    pub written: String,
     /// The part of the system that the key applies to.
     pub scope: KeyScope,
-    /// Its removal or renaming, if known.
-    pub history: Option<KeyHistory>,
+    /// The entry of the catalogue, if it has one.
+    pub setting: Option<&'static Setting>,
     /// The value on this host.
     pub here: Option<String>,
-    /// The value in a fresh namespace.
-    pub fresh: Option<String>,
-    /// The value in the baseline that labs start from, which the line is compared with.
-    pub baseline: Option<String>,
-    /// The result of writing the line's value in a namespace of its own; absent if it was not tried.
-    pub kept: Option<WriteOutcome>,
+    /// The kernel's own default; absent if it is not known.
+    pub default: Option<String>,
+    /// The value in the reference.
+    pub reference: Option<String>,
+    /// The place of the reference's value, as in `on this host`.
+    pub place: String,
+    /// True if the namespace in which the value was tried began with the reference's value.
+    pub began_as_reference: bool,
+    /// The attempt to write the value after the lines before it; absent if it was not tried.
+    pub attempt: Option<WriteAttempt>,
+    /// The line that gives the key another value again, by its position.
+    pub reset_by: Option<usize>,
     /// The key that was tried instead, for a key of an interface that a fresh namespace does not have.
     pub stand_in: Option<String>,
     /// True if this host has the key but it cannot be written.
     pub read_only: bool,
+    /// True if this kernel has the key and ignores it.
+    pub ignored: bool,
 }
 
 /// The part of the system that a setting applies to.
@@ -46,7 +57,9 @@ impl KeyFacts {
     /// Looks up a key in the survey, or with `beyond` if it is outside `net.`.
     pub fn of(
         key: &str,
+        written: &str,
         survey: &SysctlSurvey,
+        reference: &Reference,
         beyond: impl Fn(&str) -> Option<FoundSysctl>,
     ) -> Self {
         let tried = tried_as(key, survey);
@@ -56,89 +69,56 @@ impl KeyFacts {
         } else {
             beyond(key)
         };
-        let scope = match (fresh, here.or(beyond.as_ref())) {
-            (Some(found), _) if found.writable => KeyScope::Namespace,
+        let found_here = here.or(beyond.as_ref());
+        let setting = sysctls::find(key);
+        let of_kernel = setting.is_some_and(|setting| setting.scope == Scope::Host);
+        let scope = match (fresh, found_here) {
+            (Some(found), _) if found.writable && !of_kernel => KeyScope::Namespace,
             (Some(_), _) | (None, Some(_)) => KeyScope::Kernel,
             (None, None) => KeyScope::Missing,
         };
-        let found_here = here.or(beyond.as_ref());
         let value = |found: Option<&FoundSysctl>| found.and_then(|found| found.value.clone());
+        let here = value(found_here);
+        let of_reference = reference.value(key).map(str::to_owned);
         Self {
             key: key.to_owned(),
+            written: written.to_owned(),
             scope,
-            history: history_of(key),
-            here: value(found_here),
-            fresh: value(fresh),
-            baseline: value(survey.baseline.get(tried.as_ref())),
-            kept: None,
+            setting,
+            default: stock(key, survey),
+            // The survey has the network's settings only.
+            reference: match beyond {
+                Some(_) if reference.place == "on this host" => here.clone(),
+                _ => of_reference,
+            },
+            here,
+            place: reference.place.clone(),
+            began_as_reference: false,
+            attempt: None,
+            reset_by: None,
             read_only: found_here.is_some_and(|found| !found.writable)
                 && fresh.is_none_or(|found| !found.writable),
             stand_in: (tried != key).then(|| tried.into_owned()),
-        }
-    }
-
-    /// Returns the reason why the kernel does not accept the line as written, if it does not.
-    pub fn refusal(&self) -> Option<String> {
-        match (&self.kept, self.scope) {
-            (_, KeyScope::Missing) => Some(match &self.history {
-                Some(history) => format!("this kernel has no such key; {history}"),
-                None if let Some(module) = module(&self.key) => {
-                    format!("this kernel has no such key; the module {module} provides it")
-                }
-                None => "this kernel has no such key".to_owned(),
+            ignored: setting.is_some_and(|setting| match setting.fate {
+                Fate::Idle(since) => survey.machine.is_none_or(|machine| machine.kernel >= since),
+                Fate::Current | Fate::Gone(_) | Fate::Foreign => false,
             }),
-            _ if self.read_only => Some("the key is read-only".to_owned()),
-            (Some(WriteOutcome::Refused(why)), _) => Some(why.clone()),
-            (Some(WriteOutcome::Other(value)), _) => {
-                Some(format!("the kernel changes the value to `{value}`"))
-            }
-            (Some(WriteOutcome::AsWritten) | None, _) => None,
         }
     }
 
-    /// Returns the default value: that of the baseline, because a fresh namespace may copy the value of the
-    /// host; or that of the fresh namespace if labs use a different value on purpose.
-    pub fn default_value(&self) -> Option<&str> {
-        let value = match differs_in_labs(&self.key) {
-            true => &self.fresh,
-            false => &self.baseline,
-        };
-        value.as_deref()
+    /// Adds what the kernel did with the value.
+    pub(super) fn tried(self, line: usize, trials: &ValueTrials) -> Self {
+        let tried = self.stand_in.as_ref().unwrap_or(&self.key);
+        let start = trials.start.get(tried).filter(|_| self.stand_in.is_none());
+        let attempt = trials.attempts.get(&(line, tried.clone())).cloned();
+        let reset_by = trials.resets.get(&(line, tried.clone())).copied();
+        Self {
+            began_as_reference: start.is_some() && start == self.reference.as_ref(),
+            attempt,
+            reset_by,
+            ..self
+        }
     }
-
-    /// Returns true if the kernel has the key but ignores it.
-    pub fn is_ignored(&self) -> bool {
-        self.history
-            .as_ref()
-            .is_some_and(|history| history.fate == KeyFate::Ignored)
-    }
-}
-
-/// Settings whose value in the baseline is not the kernel's default; `lab::baseline` gives the reasons.
-const DIFFERENT_IN_LABS: [&str; 3] = [
-    "net.ipv4.tcp_rfc1337",
-    "net.ipv4.tcp_max_syn_backlog",
-    "net.ipv4.tcp_max_tw_buckets",
-];
-
-/// Returns true if labs start with a value other than the kernel's default.
-pub(super) fn differs_in_labs(key: &str) -> bool {
-    DIFFERENT_IN_LABS.contains(&key)
-}
-
-/// Returns the module that provides a setting, if known (Linux 6.18, `net/bridge/br_netfilter_hooks.c`,
-/// `net/netfilter/nf_conntrack_standalone.c`, `net/netfilter/ipvs/ip_vs_ctl.c`).
-fn module(key: &str) -> Option<&'static str> {
-    let modules = [
-        ("net.bridge.", "br_netfilter"),
-        ("net.netfilter.nf_conntrack_", "nf_conntrack"),
-        ("net.nf_conntrack_max", "nf_conntrack"),
-        ("net.ipv4.vs.", "ip_vs"),
-    ];
-    modules
-        .into_iter()
-        .find(|(start, _)| key.starts_with(start))
-        .map(|(_, module)| module)
 }
 
 /// Returns the key to try. For an interface that a fresh namespace does not have, this is the key of the
@@ -159,18 +139,63 @@ fn tried_as<'a>(key: &'a str, survey: &SysctlSurvey) -> Cow<'a, str> {
         .map_or(Cow::Borrowed(key), Cow::Owned)
 }
 
-/// Returns the values to try: each key that namespaces have, with the value of its line.
-pub fn values_to_try(entries: &[MergedLine], survey: &SysctlSurvey) -> Vec<(String, String)> {
-    let mut pairs = BTreeSet::new();
-    for entry in entries {
-        if let LineMeaning::Sets { keys, value, .. } = &entry.meaning {
-            let own = |key: &Cow<'_, str>| {
-                let found = survey.fresh.get(key.as_ref());
-                found.is_some_and(|found| found.writable)
-            };
-            let keys = keys.iter().map(|key| tried_as(key, survey)).filter(own);
-            pairs.extend(keys.map(|key| (key.into_owned(), value.clone())));
-        }
+/// A value to write in a namespace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ValueToTry {
+    /// Position of the line.
+    pub line: usize,
+    /// The key to write.
+    pub key: String,
+    /// The value as written.
+    pub value: String,
+}
+
+/// Returns the values to try, in the order of the lines: each key that namespaces have, with the value of its line.
+pub fn values_to_try(entries: &[MergedLine], survey: &SysctlSurvey) -> Vec<ValueToTry> {
+    let mut all = Vec::new();
+    for (line, entry) in entries.iter().enumerate() {
+        let LineMeaning::Sets { keys, value, .. } = &entry.meaning else {
+            continue;
+        };
+        let own = |key: &Cow<'_, str>| {
+            let found = survey.fresh.get(key.as_ref());
+            found.is_some_and(|found| found.writable)
+        };
+        let keys = keys.iter().map(|key| tried_as(key, survey)).filter(own);
+        all.extend(keys.map(|key| ValueToTry {
+            line,
+            key: key.into_owned(),
+            value: value.clone(),
+        }));
     }
-    pairs.into_iter().collect()
+    all
+}
+
+/// What the kernel did with each value.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ValueTrials {
+    start: BTreeMap<String, String>,
+    attempts: BTreeMap<(usize, String), WriteAttempt>,
+    resets: BTreeMap<(usize, String), usize>,
+}
+
+impl ValueTrials {
+    /// Sorts the attempts by line and key.
+    pub fn of(tried: &[ValueToTry], writes: OrderedWrites) -> Self {
+        let mut trials = Self {
+            start: writes.start,
+            ..Self::default()
+        };
+        for (value, attempt) in tried.iter().zip(writes.attempts) {
+            let Some(attempt) = attempt else { continue };
+            let place = (value.line, value.key.clone());
+            let by = attempt.reset.as_ref().and_then(|reset| tried.get(reset.by));
+            // A line with a pattern may set a key and the one that resets it; then its own order decides.
+            if let Some(by) = by.filter(|by| by.line != value.line) {
+                trials.resets.insert(place.clone(), by.line);
+            }
+            trials.attempts.insert(place, attempt);
+        }
+        trials
+    }
 }

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 use super::merge::SysctlSource;
+use super::reference::printed;
 
 /// Largest file that is read, far larger than any written by hand.
 const MAX_BYTES: u64 = 16 * 1024 * 1024;
@@ -36,6 +37,12 @@ pub(crate) enum FileError {
         line: usize,
         /// True if the file starts with the byte order mark of UTF-16.
         utf16: bool,
+    },
+    /// The file has no settings of the network.
+    #[error("{} has no lines such as `net.core.somaxconn = 4096`, so it is not the output of `sysctl -a`", path.display())]
+    NoSettings {
+        /// The file.
+        path: PathBuf,
     },
     /// The folder has no files for sysctl.
     #[error("no *.conf files in {}", path.display())]
@@ -81,6 +88,24 @@ pub(crate) fn read_files(names: &[PathBuf]) -> Result<Vec<SysctlSource>, Vec<Fil
         Ok(sources)
     } else {
         Err(errors)
+    }
+}
+
+/// Reads the output of `sysctl -a` on another host.
+///
+/// # Errors
+/// If the file cannot be read, or has no settings of the network.
+pub fn read_host(path: &Path) -> Result<SysctlSource, FileError> {
+    let source = read(path)?;
+    if printed(&source.text)
+        .keys()
+        .any(|key| key.starts_with("net."))
+    {
+        Ok(source)
+    } else {
+        Err(FileError::NoSettings {
+            path: path.to_owned(),
+        })
     }
 }
 
@@ -177,6 +202,24 @@ mod tests {
         let top = tempfile::tempdir().unwrap();
         let errors = read_files(&["/nope/x.conf".into(), top.path().to_owned()]).unwrap_err();
         assert_eq!(errors.len(), 2);
+    }
+
+    #[test]
+    fn the_settings_of_another_host_are_read_if_there_are_any() {
+        let top = tempfile::tempdir().unwrap();
+        let path = top.path().join("host.txt");
+        fs::write(
+            &path,
+            "kernel.osrelease = 6.1.0\nnet.core.somaxconn = 128\n",
+        )
+        .unwrap();
+        assert!(read_host(&path).is_ok());
+        fs::write(&path, "hello\n").unwrap();
+        assert!(matches!(
+            read_host(&path),
+            Err(FileError::NoSettings { .. })
+        ));
+        assert!(matches!(read_host(top.path()), Err(FileError::Read { .. })));
     }
 
     #[test]

@@ -7,13 +7,15 @@
 
 mod advice;
 mod assess;
+mod conditions;
 mod facts;
 mod files;
-mod history;
+mod judge_value;
 mod merge;
 mod name;
 mod plan;
 mod prepare;
+mod reference;
 mod running;
 mod text;
 mod trial;
@@ -29,14 +31,17 @@ use crate::scenario::Problems;
 use crate::suite;
 
 pub use advice::{Advice, Experiment, LineAdvice, Ruling};
-pub use assess::{assess, assignments};
-pub use facts::{KeyFacts, KeyScope, values_to_try};
-pub(crate) use files::read_files;
-pub use history::{KeyFate, KeyHistory, history_of};
+pub(crate) use assess::SUBSYSTEMS;
+pub use assess::{assess, assignments, exempt};
+pub use conditions::{Condition, conditions};
+pub use facts::{KeyFacts, KeyScope, ValueToTry, ValueTrials, values_to_try};
+pub(crate) use files::{read_files, read_host};
+pub use judge_value::KeptPart;
 pub use merge::{LineMeaning, LinePlace, MergedLine, SysctlSource, merge};
 pub use name::{Name, NameError};
 pub use plan::{Assignment, PlannedComparison, TooShort, exercised, plan, too_short};
 pub(crate) use prepare::{PreparedComparison, PreparedError};
+pub use reference::{Reference, ReferenceChoice, stock};
 pub use running::running;
 pub use text::{LineError, Statement, SysctlLine, read};
 pub(crate) use trial::AdviceProgress;
@@ -46,6 +51,12 @@ pub(crate) use trial::AdviceProgress;
 pub(crate) struct AdviceRequest {
     /// The settings to look at.
     pub(crate) settings: Settings,
+    /// The state that each line is compared with.
+    pub(crate) reference: ReferenceChoice,
+    /// Keys and patterns of keys whose lines never make the advice bad.
+    pub(crate) allow: Vec<Name>,
+    /// The subsystem whose lines are ruled, as in `net`; all if absent.
+    pub(crate) only: Option<String>,
     /// Scenarios that may show the effect of a line.
     pub(crate) scenarios: Vec<suite::ScenarioSource>,
     /// Runs scenarios; without it, lines are only looked up and tried.
@@ -69,7 +80,7 @@ pub(crate) struct AdviceRequest {
 pub(crate) enum Settings {
     /// Files, in the order in which sysctl(8) reads them.
     Files(Vec<SysctlSource>),
-    /// The settings of this host that differ from a fresh namespace.
+    /// The settings of this host that differ from the kernel's own defaults, which are the reference then.
     Running,
 }
 
@@ -99,9 +110,15 @@ pub(crate) async fn advise(
     mut on_progress: impl FnMut(AdviceProgress<'_>),
 ) -> Result<Advice, AdviseError> {
     let began = Instant::now();
-    let (sources, mut lines) = prepare::look_up(&request.settings)?;
-    let prepared = prepare::comparisons(request, &mut lines)?;
+    let mut looked_up = prepare::look_up(request)?;
+    let prepared = prepare::comparisons(request, &mut looked_up)?;
     on_progress(AdviceProgress::Planned(&prepared));
     let results = trial::run(&prepared, request, stop, on_progress).await;
-    Ok(results.into_advice(sources, lines, &prepared, began.elapsed()))
+    let prepare::LookedUp {
+        sources,
+        reference,
+        lines,
+        ..
+    } = looked_up;
+    Ok(results.into_advice(sources, reference, lines, &prepared, began.elapsed()))
 }

@@ -2,11 +2,12 @@
 //!
 //! `exercises:` in a scenario lists the keys whose effect it shows, and in which variant. Without it, a scenario
 //! shows the effect of a key that some of its variants set and others do not; the first variant that does not set it
-//! is run. One side of the comparison is that variant with the value that labs start with, or with the kernel's
-//! default if labs start with a different value on purpose. The other side has the value of the line on every node.
+//! is run. One side of the comparison is that variant with the reference's value of the key on every node; the other side
+//! has the value of the line. The modes of the user's host hold on both sides ([`Condition`]).
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::conditions::Condition;
 use crate::compare::{Question, SetOption};
 use crate::scenario::{Exercise, Scenario};
 
@@ -19,8 +20,8 @@ pub struct Assignment {
     pub key: String,
     /// The value as written.
     pub value: String,
-    /// The value of the other side, if it is not the one that labs start with.
-    pub against: Option<String>,
+    /// The value of the other side, which is the reference's.
+    pub against: String,
 }
 
 impl Assignment {
@@ -76,6 +77,10 @@ pub struct PlannedComparison {
     pub question: Question,
     /// Keys of other lines that the scenario sets itself; the values of the lines are not used.
     pub fixed: Vec<String>,
+    /// Settings of the user that hold on both sides.
+    pub conditions: Vec<SetOption>,
+    /// True if the scenario's `exercises` names the keys, and false if its variants suggest them.
+    pub declared: bool,
 }
 
 /// Returns the keys whose effect a scenario shows.
@@ -109,7 +114,11 @@ pub fn exercised(scenario: &Scenario) -> Vec<Exercise> {
 }
 
 /// Plans the comparisons of each line alone, then those of all lines together, in the order of the scenarios.
-pub fn plan(assigned: &[Assignment], scenarios: &[Scenario]) -> Vec<PlannedComparison> {
+pub fn plan(
+    assigned: &[Assignment],
+    conditions: &[Condition],
+    scenarios: &[Scenario],
+) -> Vec<PlannedComparison> {
     let mut alone = Vec::new();
     let mut together = Vec::new();
     for (index, scenario) in scenarios.iter().enumerate() {
@@ -121,23 +130,22 @@ pub fn plan(assigned: &[Assignment], scenarios: &[Scenario]) -> Vec<PlannedCompa
             }
         }
         for (variant, shown) in by_variant {
+            let place = Variant {
+                index,
+                scenario,
+                variant: variant.as_ref(),
+                conditions,
+            };
             for each in &shown {
-                alone.push(planned(
-                    index,
-                    variant.as_ref(),
-                    &[each],
-                    &[each],
-                    Vec::new(),
-                ));
+                alone.push(place.planned(&[each], &[each], Vec::new()));
             }
-            let (fixed, with): (Vec<&Assignment>, Vec<&Assignment>) =
-                assigned.iter().partition(|each| {
-                    !shown.contains(each) && sets(scenario, variant.as_ref(), &each.key)
-                });
+            let (fixed, with): (Vec<&Assignment>, Vec<&Assignment>) = assigned
+                .iter()
+                .partition(|each| !shown.contains(each) && place.sets(&each.key));
             let lines: BTreeSet<usize> = with.iter().map(|each| each.line).collect();
             if lines.len() > 1 {
                 let fixed = fixed.iter().map(|each| each.key.clone()).collect();
-                together.push(planned(index, variant.as_ref(), &with, &shown, fixed));
+                together.push(place.planned(&with, &shown, fixed));
             }
         }
     }
@@ -145,44 +153,79 @@ pub fn plan(assigned: &[Assignment], scenarios: &[Scenario]) -> Vec<PlannedCompa
     alone
 }
 
-/// Plans a comparison of the settings `with` against the default values of the keys `shown`.
-fn planned(
-    scenario: usize,
-    variant: Option<&String>,
-    with: &[&Assignment],
-    shown: &[&Assignment],
-    fixed: Vec<String>,
-) -> PlannedComparison {
-    let setting = |key: &str, value: &str| SetOption::Sysctl {
-        node: None,
-        key: key.to_owned(),
-        value: value.to_owned(),
-    };
-    let side = with.iter().map(|each| setting(&each.key, &each.value));
-    let against = with
-        .iter()
-        .filter_map(|each| Some(setting(&each.key, each.against.as_ref()?)));
-    let lines: BTreeSet<usize> = with.iter().map(|each| each.line).collect();
-    PlannedComparison {
-        lines: lines.into_iter().collect(),
-        scenario,
-        question: Question {
-            variant: variant.cloned(),
-            without: shown.iter().map(|each| each.key.clone()).collect(),
-            sides: vec![against.collect(), side.collect()],
-            ..Question::default()
-        },
-        fixed,
+/// A variant in which settings are tried.
+struct Variant<'a> {
+    index: usize,
+    scenario: &'a Scenario,
+    variant: Option<&'a String>,
+    conditions: &'a [Condition],
+}
+
+impl Variant<'_> {
+    /// Plans a comparison of the settings `with` against the reference's values. The scenario's own values of the keys
+    /// `shown` are not used.
+    fn planned(
+        &self,
+        with: &[&Assignment],
+        shown: &[&Assignment],
+        fixed: Vec<String>,
+    ) -> PlannedComparison {
+        let of_users = self.conditions.iter().filter(|condition| {
+            let tried = with.iter().any(|each| each.key == condition.key);
+            !tried && condition.is_needed(self.values(&condition.key))
+        });
+        let conditions: Vec<SetOption> = of_users
+            .map(|condition| setting(&condition.key, &condition.value))
+            .collect();
+        let side = |value: fn(&Assignment) -> &str| {
+            let tried = with.iter().map(|each| setting(&each.key, value(each)));
+            conditions.iter().cloned().chain(tried).collect()
+        };
+        let lines: BTreeSet<usize> = with.iter().map(|each| each.line).collect();
+        let kept = |key: &String| {
+            !self
+                .conditions
+                .iter()
+                .any(|condition| condition.key == *key)
+        };
+        PlannedComparison {
+            lines: lines.into_iter().collect(),
+            scenario: self.index,
+            question: Question {
+                variant: self.variant.cloned(),
+                without: shown.iter().map(|each| each.key.clone()).collect(),
+                sides: vec![side(|each| &each.against), side(|each| &each.value)],
+                ..Question::default()
+            },
+            fixed: fixed.into_iter().filter(kept).collect(),
+            conditions,
+            declared: !self.scenario.exercises.is_empty(),
+        }
+    }
+
+    fn sets(&self, key: &str) -> bool {
+        self.values(key).next().is_some()
+    }
+
+    /// The values that the variant's nodes give a key.
+    fn values<'b>(&'b self, key: &'b str) -> impl Iterator<Item = &'b str> {
+        let runs = self.scenario.runs.iter();
+        let nodes = runs
+            .filter(|run| run.id.variant.as_ref() == self.variant)
+            .flat_map(|run| run.topology.nodes.values());
+        nodes
+            .flat_map(|node| &node.sysctls)
+            .filter(move |sysctl| sysctl.key == key)
+            .map(|sysctl| sysctl.value.as_str())
     }
 }
 
-fn sets(scenario: &Scenario, variant: Option<&String>, key: &str) -> bool {
-    let mut runs = scenario.runs.iter();
-    runs.any(|run| {
-        let mut nodes = run.topology.nodes.values();
-        run.id.variant.as_ref() == variant
-            && nodes.any(|node| node.sysctls.iter().any(|each| each.key == key))
-    })
+fn setting(key: &str, value: &str) -> SetOption {
+    SetOption::Sysctl {
+        node: None,
+        key: key.to_owned(),
+        value: value.to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -212,7 +255,7 @@ mod tests {
                 line,
                 key: (*key).to_owned(),
                 value: (*value).to_owned(),
-                against: None,
+                against: "0".to_owned(),
             });
         each.collect()
     }
@@ -238,7 +281,7 @@ mod tests {
     #[test]
     fn a_key_that_only_some_variants_set_is_run_in_a_variant_that_does_not() {
         let lines = assigned(&[("net.ipv4.tcp_tw_reuse", "1"), ("net.core.somaxconn", "5")]);
-        let plan = plan(&lines, &[scenario("", REUSE)]);
+        let plan = plan(&lines, &[], &[scenario("", REUSE)]);
         let shown: Vec<String> = plan.iter().map(shown).collect();
         assert_eq!(
             shown,
@@ -258,7 +301,7 @@ mod tests {
             ("net.ipv4.ip_local_port_range", "1024 65000"),
         ]);
         let scenario = scenario("exercises: { on: [net.ipv4.tcp_fin_timeout] }", REUSE);
-        let plan = plan(&lines, &[scenario]);
+        let plan = plan(&lines, &[], &[scenario]);
         let shown: Vec<String> = plan.iter().map(shown).collect();
         assert_eq!(
             shown,
@@ -279,7 +322,7 @@ mod tests {
             ("net.ipv4.tcp_tw_reuse", "99"),
         ]);
         let scenarios = [scenario];
-        let alone: Vec<Vec<usize>> = plan(&lines, &scenarios)
+        let alone: Vec<Vec<usize>> = plan(&lines, &[], &scenarios)
             .into_iter()
             .map(|planned| planned.lines)
             .filter(|lines| lines.len() == 1)
@@ -294,10 +337,59 @@ mod tests {
     }
 
     #[test]
+    fn modes_of_the_user_hold_on_both_sides() {
+        let text = "
+exercises: { small: [net.ipv4.tcp_max_syn_backlog], cookies: [net.ipv4.tcp_syncookies] }
+nodes: { server: { sysctls: { net.ipv4.tcp_syncookies: 0, net.ipv4.tcp_max_syn_backlog: 64 } } }
+variants: { small: {}, cookies: {} }
+";
+        let scenario = crate::scenario::parse("a.yaml", text, &BTreeMap::new()).unwrap();
+        let condition = |key: &str, value: &str, unlike_labs| Condition {
+            key: key.to_owned(),
+            value: value.to_owned(),
+            unlike_labs,
+        };
+        let conditions = [
+            condition("net.ipv4.tcp_syncookies", "1", false),
+            condition("net.ipv4.tcp_sack", "0", true),
+            condition("net.ipv4.tcp_timestamps", "1", false),
+        ];
+        let lines = [
+            ("net.ipv4.tcp_max_syn_backlog", "8192"),
+            ("net.ipv4.tcp_syncookies", "2"),
+        ];
+        let plan = plan(&assigned(&lines), &conditions, &[scenario]);
+        let sides = |planned: &PlannedComparison| -> Vec<String> {
+            let side = |side: &Vec<SetOption>| {
+                let shown: Vec<String> = side
+                    .iter()
+                    .map(|each| each.to_string().replace("net.ipv4.", ""))
+                    .collect();
+                shown.join(" ")
+            };
+            planned.question.sides.iter().map(side).collect()
+        };
+        let of = |lines: &[usize]| plan.iter().find(|planned| planned.lines == lines).unwrap();
+        assert_eq!(
+            sides(of(&[0])),
+            [
+                "tcp_syncookies=1 tcp_sack=0 tcp_max_syn_backlog=0",
+                "tcp_syncookies=1 tcp_sack=0 tcp_max_syn_backlog=8192"
+            ],
+            "the scenario switches cookies off, the user has them; nothing is said of timestamps"
+        );
+        assert_eq!(
+            sides(of(&[1])),
+            ["tcp_sack=0 tcp_syncookies=0", "tcp_sack=0 tcp_syncookies=2"],
+            "the key that is tried is no condition"
+        );
+    }
+
+    #[test]
     fn a_key_that_no_scenario_shows_is_not_run() {
         let lines = assigned(&[("net.ipv4.ip_local_port_range", "1024 65000")]);
         assert!(
-            plan(&lines, &[scenario("", REUSE)]).is_empty(),
+            plan(&lines, &[], &[scenario("", REUSE)]).is_empty(),
             "all variants set it"
         );
         let named = "exercises: { nope: [net.ipv4.tcp_fin_timeout] }";

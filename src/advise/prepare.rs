@@ -1,19 +1,21 @@
 //! The steps before the first run: looks up every line on this kernel, and chooses the scenarios to run.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use thiserror::Error;
 
 use super::advice::LineAdvice;
-use super::assess::{assess, assignments};
-use super::facts::values_to_try;
+use super::assess::{assess, assignments, exempt};
+use super::conditions::{Condition, conditions};
+use super::facts::{ValueTrials, values_to_try};
 use super::merge::merge;
 use super::plan::{PlannedComparison, plan, too_short};
+use super::reference::{Reference, ReferenceChoice};
 use super::running::running;
 use super::{AdviceRequest, AdviseError, Settings};
 use crate::compare::{QuestionError, Side};
-use crate::lab::sysctl_survey::{self, SurveyError};
+use crate::lab::sysctl_survey::{self, SurveyError, SysctlSurvey};
 use crate::scenario::{self, Scenario};
 use crate::suite::ScenarioSource;
 
@@ -77,38 +79,76 @@ impl PreparedComparison {
     }
 }
 
-/// Returns the names of the sources, and every line with what this kernel says about it.
-pub(super) fn look_up(settings: &Settings) -> Result<(Vec<String>, Vec<LineAdvice>), SurveyError> {
+/// The lines as they were looked up on this kernel.
+#[derive(Debug)]
+pub(super) struct LookedUp {
+    /// Names of the sources.
+    pub(super) sources: Vec<String>,
+    /// Name of the reference.
+    pub(super) reference: String,
+    /// Every line.
+    pub(super) lines: Vec<LineAdvice>,
+    /// The modes of the user's host.
+    conditions: Vec<Condition>,
+}
+
+/// Looks up every line on this kernel, and tries their values one after the other.
+pub(super) fn look_up(request: &AdviceRequest) -> Result<LookedUp, SurveyError> {
     let survey = sysctl_survey::survey()?;
     let of_host;
-    let sources = match settings {
-        Settings::Files(sources) => sources,
+    let (sources, choice) = match &request.settings {
+        Settings::Files(sources) => (sources, &request.reference),
+        // Compared with the host itself, every line would be so already.
         Settings::Running => {
             of_host = vec![running(&survey)];
-            &of_host
+            (&of_host, &ReferenceChoice::Stock)
         }
     };
+    let reference = Reference::of(choice, &survey);
     let network = survey.fresh.keys().chain(survey.here.keys()).cloned();
     let known: BTreeSet<String> = network.chain(sysctl_survey::non_network_keys()).collect();
     let lines = merge(sources, &Vec::from_iter(known));
     let to_try = values_to_try(&lines, &survey);
-    let answers = sysctl_survey::try_values(&to_try)?;
-    let kept = to_try
-        .into_iter()
-        .zip(answers)
-        .filter_map(|(tried, answer)| Some((tried, answer?)))
+    let written: Vec<(String, String)> = to_try
+        .iter()
+        .map(|each| (each.key.clone(), each.value.clone()))
         .collect();
-    let lines = assess(lines, &survey, kept, sysctl_survey::find_non_network);
-    let names = sources.iter().map(|source| source.label.clone()).collect();
-    Ok((names, lines))
+    let writes = sysctl_survey::try_in_order(&start(&reference, &survey), &written)?;
+    let trials = ValueTrials::of(&to_try, writes);
+    let mut lines = assess(
+        lines,
+        &survey,
+        &reference,
+        &trials,
+        sysctl_survey::find_non_network,
+    );
+    exempt(&mut lines, &request.allow, request.only.as_deref());
+    Ok(LookedUp {
+        sources: sources.iter().map(|source| source.label.clone()).collect(),
+        conditions: conditions(&lines, &survey, &reference),
+        reference: reference.name,
+        lines,
+    })
+}
+
+/// Returns the values with which the trial of the lines begins: those of the reference that namespaces may set.
+fn start(reference: &Reference, survey: &SysctlSurvey) -> BTreeMap<String, String> {
+    let own = |key: &str| survey.fresh.get(key).is_some_and(|found| found.writable);
+    let values = reference.values().iter().filter(|(key, _)| own(key));
+    values
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect()
 }
 
 /// Returns the comparisons to run. A scenario that would show the effect of a line but is not run is noted
 /// at the line.
 pub(super) fn comparisons(
     request: &AdviceRequest,
-    lines: &mut [LineAdvice],
+    looked_up: &mut LookedUp,
 ) -> Result<Vec<PreparedComparison>, AdviseError> {
+    let LookedUp {
+        lines, conditions, ..
+    } = looked_up;
     let sources = &request.scenarios;
     let scenarios: Vec<Scenario> = sources
         .iter()
@@ -121,7 +161,7 @@ pub(super) fn comparisons(
         lines[short.line].too_short.push((label, short.at_most));
     }
     let mut prepared = Vec::new();
-    for planned in plan(&assigned, &scenarios) {
+    for planned in plan(&assigned, conditions, &scenarios) {
         match reason_to_skip(request, &scenarios[planned.scenario]) {
             None => prepared.push(PreparedComparison::of(planned, sources)?),
             Some(reason) => {

@@ -7,6 +7,7 @@
 use thiserror::Error;
 
 use super::name::{Name, NameError};
+use crate::sysctls::{self, Form};
 
 /// Longest value that sysctl(8) accepts (sysctl.conf(5), "BUGS").
 const LONGEST_VALUE: usize = 4096;
@@ -52,6 +53,14 @@ pub enum LineError {
     /// The value is longer than sysctl(8) accepts.
     #[error("the value has {0} characters; sysctl accepts at most {LONGEST_VALUE}")]
     LongValue(usize),
+    /// The key or the value is in quotes.
+    #[error(
+        "sysctl does not strip quotes, so they are part of the key or the value; write `{meant}`"
+    )]
+    Quotes {
+        /// The line without quotes.
+        meant: String,
+    },
     /// The value has a control character.
     #[error("the value has a control character, U+{:04X}", u32::from(*.0))]
     Control(char),
@@ -121,10 +130,21 @@ fn statement(line: &str) -> Result<Statement, LineError> {
     if name.trim().contains(char::is_whitespace) {
         return Err(LineError::NotAnAssignment(shown(line)));
     }
+    if name.contains(is_quote) {
+        return Err(quotes(line));
+    }
     let name = Name::read(name.trim())?;
     let value = value.trim().to_owned();
-    if value.is_empty() {
+    let setting = sysctls::find(name.as_str());
+    // An empty line clears a list of ports (proc_do_large_bitmap() in Linux kernel/sysctl.c); numbers need a digit.
+    if value.is_empty() && setting.is_none_or(|setting| setting.form != Form::Ports) {
         return Err(LineError::NoValue);
+    }
+    // Text outside the network may begin with a quote, as a command of kernel.core_pattern.
+    let known = setting.is_some() || name.as_str().starts_with("net.");
+    if known && (value.starts_with(is_quote) || (value.ends_with(is_quote) && !value.contains('#')))
+    {
+        return Err(quotes(line));
     }
     if value.len() > LONGEST_VALUE {
         return Err(LineError::LongValue(value.len()));
@@ -140,6 +160,20 @@ fn statement(line: &str) -> Result<Statement, LineError> {
         value,
         may_fail,
     })
+}
+
+/// Straight and typographic quotes, and the backtick.
+fn is_quote(letter: char) -> bool {
+    matches!(
+        letter,
+        '"' | '\'' | '`' | '\u{2018}'..='\u{201f}' | '\u{ab}' | '\u{bb}'
+    )
+}
+
+fn quotes(line: &str) -> LineError {
+    LineError::Quotes {
+        meant: shown(&line.replace(is_quote, "")),
+    }
 }
 
 #[cfg(test)]
@@ -197,6 +231,37 @@ mod tests {
                 "6 this is not `key = value`, so sysctl skips it; comments start with `#` or `;`",
                 "7 `` is not the key of a setting",
                 "8 `net..x` is not the key of a setting",
+            ]
+        );
+    }
+
+    #[test]
+    fn quotes_are_not_stripped() {
+        let meant = |line: &str| match &read(line)[0].statement {
+            Err(LineError::Quotes { meant }) => meant.clone(),
+            other => format!("{other:?}"),
+        };
+        for line in [
+            "net.core.somaxconn = \"1024\"",
+            "net.core.somaxconn = '1024'",
+            "net.core.somaxconn = \u{201c}1024\u{201d}",
+            "\u{201c}net.core.somaxconn\u{201d} = 1024",
+            "\"net.core.somaxconn = 1024\"",
+        ] {
+            assert_eq!(meant(line), "net.core.somaxconn = 1024", "{line}");
+        }
+        let pattern = "kernel.core_pattern = \"|/bin/x\"";
+        assert!(read(pattern)[0].statement.is_ok());
+    }
+
+    #[test]
+    fn an_empty_value_clears_a_list_of_ports() {
+        let lines = "net.ipv4.ip_local_reserved_ports =\nnet.core.somaxconn =";
+        assert_eq!(
+            shown_lines(lines),
+            [
+                "1 net.ipv4.ip_local_reserved_ports := ",
+                "2 no value after `=`"
             ]
         );
     }

@@ -95,8 +95,7 @@ pub(super) async fn run(
         },
         experiments: experiments
             .filter_map(|(index, (each, trial))| {
-                let (lines, fixed) = (each.planned.lines.clone(), each.planned.fixed.clone());
-                Some((index, Experiment::of(trial, lines, fixed)?))
+                Some((index, Experiment::of(trial, &each.planned)?))
             })
             .collect(),
     }
@@ -107,6 +106,7 @@ impl TrialResults {
     pub(super) fn into_advice(
         self,
         sources: Vec<String>,
+        reference: String,
         mut lines: Vec<LineAdvice>,
         prepared: &[PreparedComparison],
         took: Duration,
@@ -133,6 +133,7 @@ impl TrialResults {
         }
         Advice {
             sources,
+            reference,
             lines,
             together,
             took,

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use super::arguments::{duration, percent};
 use super::progress::Progress;
@@ -13,8 +13,8 @@ use super::reports::{ReportFormat, ReportRequest, check_all, relative_path, stre
 use super::runtime::{cancel_on_signals, runtime};
 use super::{exit, message, output};
 use crate::advise::{
-    Advice, AdviceProgress, AdviceRequest, AdviseError, PreparedComparison, Settings, advise,
-    read_files,
+    Advice, AdviceProgress, AdviceRequest, AdviseError, Name, PreparedComparison, ReferenceChoice,
+    SUBSYSTEMS, Settings, advise, read_files, read_host,
 };
 use crate::report;
 use crate::suite;
@@ -30,9 +30,21 @@ pub(super) struct AdviseArguments {
     /// Files in the syntax of sysctl.conf(5), or folders of *.conf files; `-` is standard input
     #[arg(value_name = "FILE|DIR", required_unless_present = "running")]
     files: Vec<PathBuf>,
-    /// Use the settings of this host that differ from a fresh namespace; they are only read
-    #[arg(long, conflicts_with = "files")]
+    /// Use the settings of this host that differ from the kernel's own defaults; they are only read
+    #[arg(long, conflicts_with_all = ["files", "for_host"])]
     running: bool,
+    /// Compare with another host instead of this one: FILE is the output of `sysctl -a` there
+    #[arg(long, value_name = "FILE", conflicts_with = "against")]
+    for_host: Option<PathBuf>,
+    /// Compare with the kernel's own defaults for its version and memory instead of this host
+    #[arg(long, value_name = "WHAT")]
+    against: Option<Against>,
+    /// Rule only lines of one subsystem, for example net; others are listed
+    #[arg(long, value_name = "SUBSYSTEM", value_parser = SUBSYSTEMS)]
+    only: Option<String>,
+    /// Do not fail because of lines with this key; may be a pattern, and be repeated
+    #[arg(long, value_name = "KEY", value_parser = Name::read)]
+    allow: Vec<Name>,
     /// Run no scenarios; only look up keys and try values
     #[arg(long)]
     no_run: bool,
@@ -44,7 +56,7 @@ pub(super) struct AdviseArguments {
     scenarios: Vec<PathBuf>,
     /// Use only the scenarios given with --scenarios, not the shipped ones
     #[arg(long, requires = "scenarios")]
-    only: bool,
+    no_shipped: bool,
     /// Number of runs with each line, and without it
     #[arg(
         long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(3..=1000)
@@ -62,9 +74,9 @@ pub(super) struct AdviseArguments {
     /// Write a report: html=PATH, json=PATH or md=PATH; PATH `-` is standard output; may be repeated
     #[arg(long = "report", value_name = "FORMAT=PATH")]
     reports: Vec<ReportRequest<AdviceFormat>>,
-    /// Keep a record of every run in this folder
-    #[arg(long, value_name = "DIR", default_value = RECORDS, conflicts_with = "no_record")]
-    record: PathBuf,
+    /// Keep a record of every run in this folder, which must exist [default: nslab-out/advice]
+    #[arg(long, value_name = "DIR", conflicts_with = "no_record")]
+    record: Option<PathBuf>,
     /// Keep no records
     #[arg(long)]
     no_record: bool,
@@ -74,28 +86,46 @@ pub(super) struct AdviseArguments {
 }
 
 const HELP: &str = "\
+Each line is compared with this host as it is: a line is `already so` if this
+host has its value. Compare with another host (--for-host, the output of
+`sysctl -a` there), or with the kernel's own defaults (--against stock).
+
 For each line, nslab shows:
-  - whether this kernel has the key; if not, when it was removed or renamed
+  - whether this kernel has the key; if not, when it was removed or renamed, or
+    which key was probably meant
   - whether it is set per network namespace, or for the whole kernel
-  - whether the kernel accepts the value (tried in a separate namespace)
-  - the default value, and the value on this host
+  - whether the kernel accepts the value, in the state that the lines before it
+    leave (tried in a separate namespace)
+  - the kernel's default, and the value on this host
   - what effect it has: every scenario that shows the effect is run with and
-    without the line; then all lines that fit into one scenario are run together
+    without the line, under the modes that the file and the host have (SYN
+    cookies, timestamps, ...); then all lines that fit into one scenario are run
+    together
+  - if no run shows the effect, what the key is for, with the source
 
 Settings of this host are never changed.
 
 More examples:
   nslab advise /etc/sysctl.d /usr/lib/sysctl.d /etc/sysctl.conf
   nslab advise examples/serverfault-10852.conf --slow --report html=advice.html
+  nslab advise tuning.conf --for-host db1-sysctl.txt
+  nslab advise tuning.conf --only net --allow 'net.bridge.*' --for 10m
   nslab advise --running --for 10m
 
 Exit codes:
   0  no line hurts, and every line can be applied
   1  a line hurts or cannot be applied: no such key, a value that the kernel
-     refuses or changes, or not `key = value`
-  2  the command line, a file or a scenario is invalid; nothing was run
+     refuses or changes, or not `key = value`; --allow and --only exempt lines
+  2  the command line, a file, a folder or a scenario is invalid; nothing was run
   3  errored: this kernel could not be examined, or a report not written
   4  none of these, but a result is too noisy, or not everything was run";
+
+/// A reference that is not a host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Against {
+    /// The kernel's own defaults.
+    Stock,
+}
 
 /// A report format of `nslab advise`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,7 +147,7 @@ pub(super) fn main(arguments: &AdviseArguments) -> ExitCode {
     let Some(request) = request(arguments) else {
         return exit::invalid();
     };
-    if !check_all(&arguments.reports) {
+    if !folders_exist(arguments) || !check_all(&arguments.reports) {
         return exit::invalid();
     }
     let Some(runtime) = runtime() else {
@@ -156,6 +186,23 @@ pub(super) fn main(arguments: &AdviseArguments) -> ExitCode {
     }
 }
 
+/// Returns false if the folder of a report or of the records does not exist; each is printed. A misspelt path is found
+/// before the runs, not after.
+fn folders_exist(arguments: &AdviseArguments) -> bool {
+    let reports = arguments.reports.iter().map(ReportRequest::folder);
+    let folders = reports.chain(arguments.record.as_deref());
+    let missing: Vec<&Path> = folders
+        .filter(|folder| !folder.as_os_str().is_empty() && !folder.is_dir())
+        .collect();
+    for folder in &missing {
+        message::error(format!("no folder {}", folder.display()));
+    }
+    if !missing.is_empty() {
+        message::help("create it first, or choose another; nothing was run");
+    }
+    missing.is_empty()
+}
+
 /// Reads the files. Returns `None` if a path is wrong; the errors are printed.
 fn request(arguments: &AdviseArguments) -> Option<AdviceRequest> {
     let settings = if arguments.running {
@@ -164,7 +211,17 @@ fn request(arguments: &AdviseArguments) -> Option<AdviceRequest> {
         let read = read_files(&arguments.files);
         Settings::Files(read.inspect_err(|errors| message::failures(errors)).ok()?)
     };
-    let mut scenarios = if arguments.only {
+    let reference = match (&arguments.for_host, arguments.against) {
+        (Some(path), _) => {
+            let host = read_host(path)
+                .inspect_err(|error| message::failure(error))
+                .ok()?;
+            ReferenceChoice::OtherHost(host)
+        }
+        (None, Some(Against::Stock)) => ReferenceChoice::Stock,
+        (None, None) => ReferenceChoice::ThisHost,
+    };
+    let mut scenarios = if arguments.no_shipped {
         Vec::new()
     } else {
         suite::shipped()
@@ -175,6 +232,9 @@ fn request(arguments: &AdviseArguments) -> Option<AdviceRequest> {
     }
     Some(AdviceRequest {
         settings,
+        reference,
+        allow: arguments.allow.clone(),
+        only: arguments.only.clone(),
         scenarios,
         runs: !arguments.no_run,
         slow: arguments.slow,
@@ -182,7 +242,12 @@ fn request(arguments: &AdviseArguments) -> Option<AdviceRequest> {
         threshold: arguments.threshold.as_fraction(),
         budget: arguments.budget,
         slots: arguments.jobs.map(usize::from),
-        records: (!arguments.no_record).then(|| arguments.record.clone()),
+        records: (!arguments.no_record).then(|| {
+            arguments
+                .record
+                .clone()
+                .unwrap_or_else(|| PathBuf::from(RECORDS))
+        }),
     })
 }
 

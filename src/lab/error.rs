@@ -104,7 +104,7 @@ pub enum NotApplicable {
         node: NodeName,
         key: String,
         /// The first version without it.
-        since: &'static str,
+        since: String,
         place: Place,
     },
     /// A setting that this kernel does not have.

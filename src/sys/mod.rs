@@ -2,6 +2,7 @@
 //!
 //! All `unsafe` code, all netlink messages and all `/proc` paths of the crate are in this module.
 
+pub mod build_config;
 pub mod conntrack;
 pub mod ethtool;
 pub mod fdtable;

@@ -57,12 +57,24 @@ pub fn counts_tw_by_namespace() -> bool {
 /// # Errors
 /// `/proc` is not mounted.
 pub fn available_memory() -> io::Result<u64> {
+    meminfo("MemAvailable:")
+}
+
+/// Bytes of memory that the kernel manages: `MemTotal` of proc_meminfo(5).
+///
+/// # Errors
+/// If `/proc` is not mounted.
+pub fn total_memory() -> io::Result<u64> {
+    meminfo("MemTotal:")
+}
+
+fn meminfo(field: &str) -> io::Result<u64> {
     let text = std::fs::read_to_string("/proc/meminfo")?;
     text.lines()
-        .find_map(|line| line.strip_prefix("MemAvailable:"))
+        .find_map(|line| line.strip_prefix(field))
         .and_then(|rest| rest.trim().strip_suffix("kB")?.trim().parse::<u64>().ok())
         .map(|kibibytes| kibibytes * 1024)
-        .ok_or_else(|| io::Error::other("/proc/meminfo has no MemAvailable"))
+        .ok_or_else(|| io::Error::other(format!("/proc/meminfo has no {field}")))
 }
 
 /// Returns the size of a memory page in bytes (`_SC_PAGESIZE`, sysconf(3)).

@@ -70,6 +70,32 @@ pub enum About {
     Obsolete,
 }
 
+impl Setting {
+    /// Returns true for a switch or a choice between a few ways of working, such as `tcp_syncookies`: one number without
+    /// a unit, which is 0, 1 or 2 by default. A count or a size has a unit.
+    pub fn is_mode(&self) -> bool {
+        let Form::Numbers {
+            most: 1,
+            unit: "",
+            high,
+            ..
+        } = self.form
+        else {
+            return false;
+        };
+        let few = high.is_some_and(|high| high <= 4);
+        few || self.defaults.split(';').any(|part| {
+            let value = part.split_once('=').map_or(part, |(_, value)| value);
+            matches!(value, "0" | "1" | "2")
+        })
+    }
+
+    /// Returns true if the default is a formula over the machine's memory, so that it is an estimate.
+    pub fn is_estimated(&self) -> bool {
+        self.defaults.contains('@')
+    }
+}
+
 /// Every setting, in the order of the keys.
 pub fn all() -> impl Iterator<Item = &'static Setting> {
     CATALOGUE.values()
@@ -186,6 +212,33 @@ mod tests {
                 "{}",
                 setting.key
             );
+        }
+    }
+
+    #[test]
+    fn switches_are_told_from_counts_and_sizes() {
+        let is_mode = |name: &str| find(&format!("net.ipv4.{name}")).unwrap().is_mode();
+        for mode in [
+            "tcp_syncookies",
+            "tcp_timestamps",
+            "tcp_tw_reuse",
+            "tcp_sack",
+            "tcp_early_retrans",
+            "tcp_abort_on_overflow",
+            "ip_forward",
+        ] {
+            assert!(is_mode(mode), "{mode}");
+        }
+        for size in [
+            "tcp_orphan_retries",
+            "tcp_retries1",
+            "tcp_max_syn_backlog",
+            "tcp_reordering",
+            "tcp_fin_timeout",
+            "tcp_rmem",
+            "tcp_congestion_control",
+        ] {
+            assert!(!is_mode(size), "{size}");
         }
     }
 

@@ -7,11 +7,13 @@
 mod catalogue;
 mod defaults;
 mod form;
+mod renamed;
 mod spelling;
 mod version;
 
 pub use catalogue::{About, Fate, Scope, Setting, all, find};
 pub use defaults::{Machine, default};
 pub use form::{Form, FormError};
+pub use renamed::{RenamedSetting, renamed};
 pub use spelling::suggestion;
 pub use version::{KernelVersion, VersionError};

@@ -11,7 +11,7 @@ use crate::program::{command, scratch, transcript};
 /// client ---- server :80; the server never accepts, and the queue holds min(backlog, somaxconn) + 1.
 const QUEUE: &str = "
 exercises: [net.core.somaxconn]
-nodes: { client: {}, server: { sysctls: { net.ipv4.tcp_syncookies: 0 } } }
+nodes: { client: {}, server: {} }
 links: [ { between: [client, server] } ]
 servers: { web: { node: server, port: 80, backlog: 8, accept: never } }
 clients: { load: { node: client, to: web, connect: { rate: 20/s, for: 1s, timeout: 300ms } } }
@@ -25,6 +25,13 @@ pub(crate) fn trials() -> Vec<Trial> {
         Trial::test("settings_from_guides_are_answered_line_by_line", guides),
         Trial::test("ten_thousand_lines_are_answered_at_once", many_lines),
         Trial::test("lines_are_tried_side_by_side", side_by_side),
+        Trial::test("each_line_is_judged_after_those_before_it", in_order),
+        Trial::test("a_folder_that_does_not_exist_is_an_error", no_folder),
+        Trial::test("another_host_is_the_reference_if_it_is_given", other_host),
+        Trial::test(
+            "cookies_of_the_file_hold_where_the_backlog_is_tried",
+            cookies,
+        ),
         Trial::test("a_line_that_hurts_is_found_by_running_it", || {
             let output = run("hurts", "net.core.somaxconn = 4\nnet.ipv4.tcp_sack = 0\n");
             let hurts = "hurts                1  net.core.somaxconn = 4";
@@ -32,7 +39,7 @@ pub(crate) fn trials() -> Vec<Trial> {
             expect(
                 &output,
                 1,
-                &[hurts, why, "no scenario          2  net.ipv4.tcp_sack = 0"],
+                &[hurts, why, "not measured         2  net.ipv4.tcp_sack = 0"],
             )?;
             expect(&output, 1, &["hurts             lines 1, 2 together"])
         }),
@@ -128,12 +135,12 @@ fn guides() -> Result<(), Failed> {
         1,
         &[
             "removed in Linux 3.9: appropriate byte counting",
-            "removed in Linux 3.10: F-RTO was rewritten",
+            "removed in Linux 3.10: F-RTO was written anew",
             "removed in Linux 3.10: cookie transactions were removed",
             "removed in Linux 3.13: limited slow start",
-            "removed in Linux 3.13: receiving with DMA engines",
-            "removed in Linux 5.13: moved to /sys/kernel/debug/sched",
-            "no effect           29  net.ipv4.route.max_size = 8388608",
+            "removed in Linux 3.13: receiving by DMA engines",
+            "removed in Linux 5.13: what is left of it is below /sys/kernel/debug/sched",
+            "obsolete            29  net.ipv4.route.max_size = 8388608",
             "already so          15  net.ipv4.tcp_window_scaling = 1",
             "host-wide           35  vm.swappiness = 0",
         ],
@@ -144,7 +151,7 @@ fn guides() -> Result<(), Failed> {
         &[
             "cannot apply         9  net.ipv4.netfilter.ip_conntrack_udp_timeout = 30",
             "renamed to net.netfilter.nf_conntrack_udp_timeout",
-            "removed in Linux 4.11: RACK replaces it",
+            "removed in Linux 4.11: RACK does what it did",
             "0 by default",
         ],
     )?;
@@ -154,7 +161,7 @@ fn guides() -> Result<(), Failed> {
         &[
             "keeps out            9  -net.ipv4.conf.lo.rp_filter",
             "matches nothing     10  net.ipv4.conf.cali*.rp_filter       = 0",
-            "no scenario         11  net/ipv4/conf/eth0.100/rp_filter    = 1",
+            "security            11  net/ipv4/conf/eth0.100/rp_filter    = 1",
             "tried as net.ipv4.conf.default.rp_filter",
             "host-wide           12  net.netfilter.nf_conntrack_max      = 1048576",
             "removed in Linux 6.0: helpers are assigned only by rules",
@@ -176,7 +183,7 @@ fn guides() -> Result<(), Failed> {
         1,
         &[
             "cannot apply         9  kernel.exec-shield = 1",
-            "cannot apply        21  net.ipv4.ipfrag_low_thresh = 15728640",
+            "obsolete            21  net.ipv4.ipfrag_low_thresh = 15728640",
         ],
     )
 }
@@ -229,12 +236,14 @@ expect: [ load.established == 10 ]
     let file = scratch().join("waits.conf");
     let lines = "net.ipv4.tcp_fin_timeout = 30\nnet.ipv4.tcp_sack = 0\nnet.ipv4.tcp_ecn = 0\n";
     std::fs::write(&file, lines).unwrap();
+    let records = scratch().join("advice-waits");
+    std::fs::create_dir_all(&records).unwrap();
     let began = std::time::Instant::now();
     let output = command()
-        .args(["advise", "--only", "--scenarios"])
+        .args(["advise", "--no-shipped", "--scenarios"])
         .arg(&scenario)
         .args(["--record"])
-        .arg(scratch().join("advice-waits"))
+        .arg(records)
         .arg(&file)
         .output()
         .unwrap();
@@ -273,11 +282,13 @@ fn run(name: &str, text: &str) -> Output {
     std::fs::write(&scenario, QUEUE).unwrap();
     let file = scratch().join(format!("{name}.conf"));
     std::fs::write(&file, text).unwrap();
+    let records = scratch().join(format!("advice-{name}"));
+    std::fs::create_dir_all(&records).unwrap();
     command()
-        .args(["advise", "--no-progress", "--only", "--scenarios"])
+        .args(["advise", "--no-progress", "--no-shipped", "--scenarios"])
         .arg(scenario)
         .arg("--record")
-        .arg(scratch().join(format!("advice-{name}")))
+        .arg(records)
         .arg(file)
         .output()
         .unwrap()

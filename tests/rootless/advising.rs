@@ -4,9 +4,14 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use nslab::advise::{Advice, Experiment, LineAdvice, SysctlSource, assess, merge, values_to_try};
+use nslab::advise::{
+    Advice, Experiment, LineAdvice, Reference, ReferenceChoice, SysctlSource, ValueTrials, assess,
+    merge, values_to_try,
+};
 use nslab::compare::{Comparison, Question, Trial, Tried};
-use nslab::lab::sysctl_survey::{FoundSysctl, SysctlSurvey, WriteOutcome};
+use nslab::lab::sysctl_survey::{
+    FoundSysctl, OrderedWrites, SysctlSurvey, WriteAttempt, WriteOutcome,
+};
 use nslab::report;
 use nslab::report::terminal::Style;
 use nslab::suite::RunResult;
@@ -70,25 +75,38 @@ fn lines(text: &str) -> Vec<LineAdvice> {
     here.insert("net.core.rmem_max".to_owned(), found("212992", true));
     here.insert("net.core.somaxconn".to_owned(), found("128", true));
     let survey = SysctlSurvey {
-        baseline: fresh.clone(),
         here,
         fresh,
+        ..SysctlSurvey::default()
     };
     let sources = [SysctlSource {
         label: "tuning.conf".to_owned(),
         text: text.to_owned(),
     }];
     let entries = merge(&sources, &[]);
-    let kept = values_to_try(&entries, &survey)
-        .into_iter()
-        .map(|asked| (asked, WriteOutcome::AsWritten))
-        .collect();
-    assess(entries, &survey, kept, |_| None)
+    let reference = Reference::of(&ReferenceChoice::ThisHost, &survey);
+    let to_try = values_to_try(&entries, &survey);
+    let attempt = |value: &str, key: &str| WriteAttempt {
+        before: reference.value(key).map(str::to_owned),
+        after: Some(value.to_owned()),
+        outcome: WriteOutcome::AsWritten,
+        reset: None,
+    };
+    let writes = OrderedWrites {
+        start: reference.values().clone(),
+        attempts: to_try
+            .iter()
+            .map(|each| Some(attempt(&each.value, &each.key)))
+            .collect(),
+    };
+    let trials = ValueTrials::of(&to_try, writes);
+    assess(entries, &survey, &reference, &trials, |_| None)
 }
 
 fn advice(text: &str) -> Advice {
     Advice {
         sources: vec!["tuning.conf".to_owned()],
+        reference: "this host as it is".to_owned(),
         lines: lines(text),
         together: Vec::new(),
         took: Duration::from_millis(200),
@@ -108,6 +126,8 @@ fn advice_that_ran() -> Advice {
         variant: Some("default".to_owned()),
         lines: vec![0],
         fixed: Vec::new(),
+        conditions: vec!["net.ipv4.tcp_timestamps=1".to_owned()],
+        declared: true,
         emulated: false,
         comparison: trial.comparisons[0].clone(),
         records: vec!["out/001-exhaustion/a.nslab.jsonl".into()],
@@ -177,8 +197,36 @@ fn advice_for_machines_has_each_line_with_its_keys() {
             "cannot apply"
         ]
     );
+    assert_eq!(json["reference"], "this host as it is");
+    let first = &json["lines"][0];
+    assert_eq!(
+        (&first["measured"], &first["condition"]),
+        (&true.into(), &serde_json::Value::Null)
+    );
+    assert_eq!(json["lines"][1]["measured"], false);
     assert_eq!(json["lines"][2]["keys"][0]["here"], "128");
     assert_eq!(json["lines"][0]["experiments"][0]["answer"], "helps");
+}
+
+/// A run with no difference, in a scenario that was not written for the key.
+#[test]
+fn no_change_in_a_scenario_about_something_else_is_not_no_effect() {
+    let same = Trial {
+        comparisons: vec![Comparison::of(
+            &trial().sides[0].runs,
+            &trial().sides[0].runs,
+            0.02,
+        )],
+        ..trial()
+    };
+    let mut advice = advice_that_ran();
+    let experiment = &mut advice.lines[0].experiments[0];
+    experiment.comparison = same.comparisons[0].clone();
+    assert_eq!(advice.lines[0].ruling().as_str(), "no effect");
+    assert!(advice.lines[0].is_measured());
+    advice.lines[0].experiments[0].declared = false;
+    assert_eq!(advice.lines[0].ruling().as_str(), "not measured");
+    assert!(!advice.lines[0].is_measured());
 }
 
 #[test]

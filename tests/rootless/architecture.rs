@@ -20,7 +20,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("scenario", &["sysctls"]),
     ("record", &[]),
     ("sys", &[]),
-    ("lab", &["scenario", "record", "sys"]),
+    ("lab", &["sysctls", "scenario", "record", "sys"]),
     ("traffic", &["scenario", "record", "lab", "sys"]),
     ("probe", &["scenario", "record", "lab", "sys"]),
     ("expect", &["scenario", "record"]),
@@ -37,10 +37,15 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("backend", &["scenario", "record", "run", "sys"]),
     ("suite", &["scenario", "record", "expect", "backend"]),
     ("compare", &["scenario", "record", "expect", "suite"]),
-    ("advise", &["scenario", "lab", "suite", "compare"]),
+    (
+        "advise",
+        &["sysctls", "scenario", "lab", "suite", "compare"],
+    ),
     (
         "report",
-        &["scenario", "record", "ladder", "suite", "compare", "advise"],
+        &[
+            "sysctls", "scenario", "record", "ladder", "suite", "compare", "advise",
+        ],
     ),
     (
         "cli",

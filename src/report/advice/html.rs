@@ -46,6 +46,7 @@ fn body(advice: &Advice) -> Markup {
     html! {
         h1 { (advice.sources.join(", ")) }
         p {
+            "compared with " (advice.reference) ": "
             (words::counts(advice))
             @if let Some(why) = advice.cut_short { "; cut short: " (why) }
         }
@@ -55,13 +56,13 @@ fn body(advice: &Advice) -> Markup {
                 @for line in &advice.lines {
                     @let ruling = line.ruling();
                     tr {
-                        td class={ "word " (class(ruling.as_str(), ruling.is_bad())) } { (ruling.as_str()) }
+                        td class={ "word " (class(ruling.as_str(), line.is_bad())) } { (ruling.as_str()) }
                         td class="faint" {
                             @if advice.sources.len() > 1 { (line.entry.place) } @else { (line.entry.place.line) }
                         }
                         td { code { (line.entry.text) } }
                         td {
-                            @for sentence in words::sentences(line) { p { (sentence) } }
+                            @for sentence in words::sentences(line, advice) { p { (sentence) } }
                             @for experiment in &line.experiments { (records(experiment)) }
                         }
                     }

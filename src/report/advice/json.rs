@@ -7,13 +7,15 @@ use crate::advise::{Advice, Experiment, KeyFacts, KeyScope, LineAdvice, LineMean
 use crate::report::compare::{AnswerReport, answer};
 
 /// Increased whenever a reader of the previous version could be misled.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 #[derive(Serialize)]
 struct AdviceReport {
     version: u32,
     nslab: &'static str,
     sources: Vec<String>,
+    /// The state that every line is compared with, as in `this host as it is`.
+    reference: String,
     /// True if a line hurts or cannot apply.
     bad: bool,
     cut_short: Option<&'static str>,
@@ -27,9 +29,15 @@ struct LineReport {
     file: String,
     line: usize,
     text: String,
-    /// `helps`, `hurts`, `no effect`, `cannot apply`, `host-wide`, `already so`, `no scenario`, ...
+    /// `helps`, `hurts`, `no effect`, `cannot apply`, `host-wide`, `already so`, `security`, `not measured`, ...
     ruling: &'static str,
+    /// True if a run decided the ruling.
+    measured: bool,
+    /// The condition under which the ruling holds, if it is known.
+    condition: Option<String>,
     bad: bool,
+    /// True if `--allow` names the key.
+    allowed: bool,
     value: Option<String>,
     sentences: Vec<String>,
     keys: Vec<KeyReport>,
@@ -56,13 +64,15 @@ struct KeyReport {
     key: String,
     /// `namespace`, `kernel` or `nobody`.
     whose: &'static str,
-    past: Option<String>,
+    /// What the key is for, or was, as a sentence of the document that `source` names.
+    says: Option<&'static str>,
+    source: Option<&'static str>,
+    /// In the state that the line is compared with.
+    reference: Option<String>,
+    /// The kernel's own, if it is known.
+    default: Option<String>,
     /// On this host.
     here: Option<String>,
-    /// In a fresh namespace.
-    fresh: Option<String>,
-    /// In the baseline that labs start from, which the line is compared with.
-    baseline: Option<String>,
     /// The reason why the kernel does not accept the value, if it does not.
     refusal: Option<String>,
 }
@@ -74,6 +84,8 @@ struct ExperimentReport {
     /// Positions among `lines`, from 0.
     lines: Vec<usize>,
     fixed: Vec<String>,
+    /// Settings of the user that held on both sides.
+    conditions: Vec<String>,
     emulated: bool,
     #[serde(flatten)]
     answer: AnswerReport,
@@ -89,28 +101,32 @@ pub fn render(advice: &Advice) -> serde_json::Result<String> {
         version: VERSION,
         nslab: env!("CARGO_PKG_VERSION"),
         sources: advice.sources.clone(),
+        reference: advice.reference.clone(),
         bad: advice.is_bad(),
         cut_short: advice.cut_short,
         took_seconds: advice.took.as_secs_f64(),
-        lines: advice.lines.iter().map(line).collect(),
+        lines: advice.lines.iter().map(|each| line(each, advice)).collect(),
         together: advice.together.iter().map(experiment).collect(),
     };
     serde_json::to_string_pretty(&report).map(|text| text + "\n")
 }
 
-fn line(line: &LineAdvice) -> LineReport {
+fn line(line: &LineAdvice, advice: &Advice) -> LineReport {
     let ruling = line.ruling();
     LineReport {
         file: line.entry.place.file.clone(),
         line: line.entry.place.line,
         text: line.entry.text.clone(),
         ruling: ruling.as_str(),
-        bad: ruling.is_bad(),
+        measured: line.is_measured(),
+        condition: None,
+        bad: line.is_bad(),
+        allowed: line.allowed,
         value: match &line.entry.meaning {
             LineMeaning::Sets { value, .. } => Some(value.clone()),
             LineMeaning::Wrong(_) | LineMeaning::Excludes | LineMeaning::Overridden(_) => None,
         },
-        sentences: words::sentences(line),
+        sentences: words::sentences(line, advice),
         keys: line.facts.iter().map(key).collect(),
         experiments: line.experiments.iter().map(experiment).collect(),
         not_run: line
@@ -140,10 +156,11 @@ fn key(key: &KeyFacts) -> KeyReport {
             KeyScope::Kernel => "kernel",
             KeyScope::Missing => "nobody",
         },
-        past: key.history.as_ref().map(ToString::to_string),
+        says: key.statement().map(|setting| setting.says),
+        source: key.statement().map(|setting| setting.source),
+        reference: key.reference.clone(),
+        default: key.default.clone(),
         here: key.here.clone(),
-        fresh: key.fresh.clone(),
-        baseline: key.baseline.clone(),
         refusal: key.refusal(),
     }
 }
@@ -154,6 +171,7 @@ fn experiment(experiment: &Experiment) -> ExperimentReport {
         variant: experiment.variant.clone(),
         lines: experiment.lines.clone(),
         fixed: experiment.fixed.clone(),
+        conditions: experiment.conditions.clone(),
         emulated: experiment.emulated,
         answer: answer(&experiment.comparison),
         records: experiment

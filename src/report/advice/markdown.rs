@@ -9,7 +9,12 @@ use crate::report::compare::cell;
 /// Renders advice as Markdown.
 pub fn render(advice: &Advice) -> String {
     let names: Vec<String> = advice.sources.iter().map(|name| cell(name)).collect();
-    let mut text = format!("## {}\n\n{}\n\n", names.join(", "), words::counts(advice));
+    let mut text = format!(
+        "## {}\n\nCompared with {}: {}\n\n",
+        names.join(", "),
+        cell(&advice.reference),
+        words::counts(advice)
+    );
     text.push_str("| | line | | on this kernel |\n|---|---|---|---|\n");
     for line in &advice.lines {
         let place = if advice.sources.len() > 1 {
@@ -17,7 +22,7 @@ pub fn render(advice: &Advice) -> String {
         } else {
             line.entry.place.line.to_string()
         };
-        let sentences: Vec<String> = words::sentences(line)
+        let sentences: Vec<String> = words::sentences(line, advice)
             .iter()
             .map(|each| cell(each))
             .collect();

@@ -30,7 +30,7 @@ pub fn render(advice: &Advice, style: Style) -> String {
             place.line,
             plain(&line.entry.text)
         );
-        for sentence in words::sentences(line) {
+        for sentence in words::sentences(line, advice) {
             paragraph(&mut text, &sentence, style);
         }
         for folder in line.experiments.iter().filter_map(words::records) {
@@ -67,8 +67,9 @@ pub fn render(advice: &Advice, style: Style) -> String {
     let noun = if count == 1 { "line" } else { "lines" };
     let _ = writeln!(
         text,
-        "\n{count} {noun} in {:.1} s: {}{cut}",
+        "\n{count} {noun} in {:.1} s, compared with {}: {}{cut}",
         advice.took.as_secs_f64(),
+        plain(&advice.reference),
         words::counts(advice)
     );
     text
@@ -85,7 +86,7 @@ fn outcome(ruling: Ruling) -> Outcome {
     match ruling {
         Ruling::Did(Conclusion::Helps) => Outcome::Passed,
         Ruling::Did(Conclusion::NoEffect)
-        | Ruling::WithoutEffect
+        | Ruling::OutOfScope
         | Ruling::AlreadySo
         | Ruling::Overridden
         | Ruling::Excludes
@@ -93,7 +94,9 @@ fn outcome(ruling: Ruling) -> Outcome {
         | Ruling::Ignored => Outcome::Skipped,
         Ruling::Did(Conclusion::Changes | Conclusion::NotApplicable)
         | Ruling::HostWide
-        | Ruling::NoScenario
+        | Ruling::Subject(_)
+        | Ruling::NotMeasured
+        | Ruling::NotTried
         | Ruling::NotRun
         | Ruling::NotShown => Outcome::NotApplicable,
         Ruling::Did(Conclusion::TooNoisy) => Outcome::Inconclusive,

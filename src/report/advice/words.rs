@@ -1,9 +1,10 @@
 //! The sentences about a line, which all formats share.
 
 use crate::advise::{
-    Advice, Experiment, KeyFacts, KeyScope, LineAdvice, LineMeaning, LinePlace, Ruling,
+    Advice, Experiment, KeptPart, KeyFacts, KeyScope, LineAdvice, LineMeaning, LinePlace, Ruling,
 };
 use crate::report::compare::sentence;
+use crate::sysctls::Fate;
 
 /// Keys of a pattern that are listed; the others are counted.
 const NAMED: usize = 3;
@@ -11,41 +12,88 @@ const NAMED: usize = 3;
 const SHOWN: usize = 6;
 
 /// Returns everything about a line except its ruling.
-pub(super) fn sentences(line: &LineAdvice) -> Vec<String> {
+pub(super) fn sentences(line: &LineAdvice, advice: &Advice) -> Vec<String> {
+    let ruling = line.ruling();
+    if ruling == Ruling::OutOfScope {
+        return Vec::new();
+    }
     let mut said = match &line.entry.meaning {
         LineMeaning::Wrong(error) => vec![error.to_string()],
         LineMeaning::Excludes => vec!["excludes this key from patterns".to_owned()],
         LineMeaning::Overridden(by) => vec![overridden(&line.entry.place, by)],
-        LineMeaning::Sets { name, value, .. } => {
+        LineMeaning::Sets { name, .. } => {
             let mut said = Vec::new();
             if name.is_pattern() {
                 said.push(matched(&line.facts));
             }
-            if value.contains(['#', ';']) {
-                said.push(
-                    "sysctl has no comments after a value, so the text is part of the value"
-                        .to_owned(),
-                );
-            }
-            said.extend(facts(line));
+            said.extend(facts(line, advice));
             said
         }
     };
     said.extend(line.experiments.iter().map(experiment));
     said.extend(not_run(&line.not_run));
-    match line.ruling() {
-        Ruling::NoScenario => {
-            said.push("no scenario shows its effect".to_owned())
-        }
+    match ruling {
         Ruling::NotShown => said.extend(line.too_short.iter().map(|(scenario, at_most)| {
             format!(
                 "{scenario} shows the effect of values up to {at_most}; it ends before this one has an effect"
             )
         })),
-        Ruling::AlreadySo => said.push("this is the default".to_owned()),
+        Ruling::AlreadySo => said.push(already_so(line)),
         _ => {}
     }
+    if may_be_unknown(ruling) && !line.is_measured() {
+        said.extend(statements(&line.facts));
+    }
+    if line.allowed && ruling.is_bad() {
+        said.push("allowed by --allow".to_owned());
+    }
     said
+}
+
+/// Returns true if the key's purpose answers what no run did.
+fn may_be_unknown(ruling: Ruling) -> bool {
+    match ruling {
+        Ruling::Did(_)
+        | Ruling::HostWide
+        | Ruling::Subject(_)
+        | Ruling::NotMeasured
+        | Ruling::NotTried
+        | Ruling::NotRun
+        | Ruling::NotShown => true,
+        Ruling::CannotApply
+        | Ruling::Ignored
+        | Ruling::Overridden
+        | Ruling::Excludes
+        | Ruling::MatchesNothing
+        | Ruling::AlreadySo
+        | Ruling::OutOfScope => false,
+    }
+}
+
+/// Returns what the keys of a line are for, each sentence once.
+fn statements(facts: &[KeyFacts]) -> Vec<String> {
+    let mut said: Vec<String> = Vec::new();
+    for key in facts.iter().filter(|key| !key.ignored) {
+        let sentence = match key.statement() {
+            Some(setting) => format!("{} ({})", setting.says, setting.source),
+            None if key.key.starts_with("net.") => {
+                "no run shows its effect, and nslab has no documented statement about it".to_owned()
+            }
+            None => continue,
+        };
+        if said.len() < SHOWN && !said.contains(&sentence) {
+            said.push(sentence);
+        }
+    }
+    said
+}
+
+fn already_so(line: &LineAdvice) -> String {
+    if line.facts.iter().any(KeyFacts::is_so_by_earlier_lines) {
+        return "the lines before it have set it already".to_owned();
+    }
+    let place = line.facts.first().map_or("", |key| key.place.as_str());
+    format!("this is the value {place}")
 }
 
 /// Returns a sentence for each reason why scenarios were not run.
@@ -89,11 +137,11 @@ fn matched(facts: &[KeyFacts]) -> String {
 }
 
 /// Returns sentences about the keys of a line, each only once.
-fn facts(line: &LineAdvice) -> Vec<String> {
+fn facts(line: &LineAdvice, advice: &Advice) -> Vec<String> {
     let mut said: Vec<String> = Vec::new();
     let mut more = 0;
     for key in &line.facts {
-        for sentence in of_key(key, line.facts.len() > 1) {
+        for sentence in of_key(key, line, advice) {
             match said.contains(&sentence) {
                 true => {}
                 false if said.len() < SHOWN => said.push(sentence),
@@ -109,19 +157,46 @@ fn facts(line: &LineAdvice) -> Vec<String> {
     said
 }
 
-fn of_key(key: &KeyFacts, of_many: bool) -> Vec<String> {
+fn of_key(key: &KeyFacts, line: &LineAdvice, advice: &Advice) -> Vec<String> {
+    let prefix = match line.facts.len() {
+        0 | 1 => String::new(),
+        _ => format!("{}: ", key.key),
+    };
     if let Some(refusal) = key.refusal() {
-        let prefix = if of_many {
-            format!("{}: ", key.key)
-        } else {
-            String::new()
-        };
         return vec![format!("{prefix}{refusal}")];
     }
     let mut said = Vec::new();
-    if let Some(history) = &key.history {
-        said.push(history.to_string());
+    if key.ignored
+        && let Some(setting) = key.statement()
+        && let Fate::Idle(since) = setting.fate
+    {
+        said.push(format!(
+            "ignored since Linux {since}: {} ({})",
+            setting.says, setting.source
+        ));
     }
+    match key.part() {
+        Some(KeptPart::BeforeComment(kept)) => said.push(format!(
+            "sysctl has no comments after a value: all of the text is written, and the kernel takes `{kept}`; \
+             put the comment on a line of its own"
+        )),
+        Some(KeptPart::FirstNumbers(kept)) => {
+            said.push(format!("sets the first numbers only; the value is then `{kept}`"));
+        }
+        None if key.written.is_empty() => said.push("clears the key".to_owned()),
+        None => {}
+    }
+    let by = key.reset_by.and_then(|by| advice.lines.get(by));
+    if let (Some(by), Some(reset)) = (
+        by,
+        key.attempt.as_ref().and_then(|each| each.reset.as_ref()),
+    ) {
+        said.push(format!(
+            "{prefix}set back to `{}` by `{}` in line {}",
+            reset.to, by.entry.text, by.entry.place.line
+        ));
+    }
+    said.extend(key.not_tried());
     let here = match &key.here {
         Some(here) => format!("; {here} on this host"),
         None => String::new(),
@@ -151,32 +226,29 @@ fn of_key(key: &KeyFacts, of_many: bool) -> Vec<String> {
 fn values(key: &KeyFacts) -> String {
     let mut values: Vec<(&str, Vec<&str>)> = Vec::new();
     let places = [
-        ("by default", &key.fresh),
-        ("in the lab's baseline", &key.baseline),
+        ("by default", &key.default),
+        (key.place.as_str(), &key.reference),
         ("on this host", &key.here),
     ];
     for (place, value) in places {
-        let Some(value) = value else { continue };
-        match values.iter_mut().find(|(known, _)| known == value) {
+        let Some(value) = value.as_deref() else {
+            continue;
+        };
+        match values.iter_mut().find(|(known, _)| *known == value) {
+            Some((_, places)) if places.contains(&place) => {}
             Some((_, places)) => places.push(place),
             None => values.push((value, vec![place])),
         }
     }
     let shown = values.into_iter().map(|(value, places)| {
-        let baseline_is_default = places.contains(&"by default");
-        let places: Vec<&str> = places
-            .into_iter()
-            .filter(|place| !(baseline_is_default && place.contains("baseline")))
-            .collect();
         let value = if value.is_empty() { "empty" } else { value };
         format!("{value} {}", places.join(" and "))
     });
-    let shown: Vec<String> = shown.collect();
-    if shown.is_empty() {
-        String::new()
-    } else {
-        format!("; {}", shown.join(", "))
+    let mut shown: Vec<String> = shown.collect();
+    if key.default.is_none() {
+        shown.push("the default is not known".to_owned());
     }
+    format!("; {}", shown.join(", "))
 }
 
 /// Returns the result of an experiment, as in `exhaustion.yaml (default): load.established 1000 -> 1800
@@ -192,8 +264,13 @@ pub(super) fn experiment(experiment: &Experiment) -> String {
     } else {
         format!("; the scenario sets {} itself", experiment.fixed.join(", "))
     };
+    let with = if experiment.conditions.is_empty() {
+        String::new()
+    } else {
+        format!(" with {}", experiment.conditions.join(", "))
+    };
     format!(
-        "{}{variant}{}: {}{fixed}",
+        "{}{variant}{}{with}: {}{fixed}",
         experiment.scenario,
         if experiment.emulated {
             " (emulated)"
