@@ -9,8 +9,8 @@ use super::plan::Assignment;
 use super::reference::{Reference, same_value};
 use crate::lab::sysctl_survey::{FoundSysctl, SysctlSurvey};
 
-/// Combines lines and facts. `trials` holds what the kernel did with the values of [`super::values_to_try`]; `beyond`
-/// looks up settings outside `net.`.
+/// Combines lines and facts. `trials` holds what the kernel did with the values of [`super::values_to_try`];
+/// `beyond` looks up settings outside `net.`.
 pub fn assess(
     entries: Vec<MergedLine>,
     survey: &SysctlSurvey,
@@ -48,7 +48,8 @@ pub const SUBSYSTEMS: [&str; 10] = [
     "abi", "crypto", "debug", "dev", "fs", "kernel", "net", "sunrpc", "user", "vm",
 ];
 
-/// Marks the lines that a gate leaves out: those whose key `allow` names, and those of other subsystems than `only`.
+/// Marks the lines that a gate leaves out: those whose key `allow` names, and those of other subsystems than
+/// `only`.
 pub fn exempt(lines: &mut [LineAdvice], allow: &[Name], only: Option<&str>) {
     for line in lines {
         let subsystem = subsystem(&line.entry.text);
@@ -68,8 +69,8 @@ fn subsystem(text: &str) -> Option<&'static str> {
     SUBSYSTEMS.into_iter().find(|subsystem| *subsystem == first)
 }
 
-/// Returns the settings worth a comparison: a namespace has the reference's value and accepts the line's, and the two
-/// differ.
+/// Returns the settings worth a comparison: a namespace has the reference's value and accepts the line's, and
+/// the two differ.
 pub fn assignments(lines: &[LineAdvice]) -> Vec<Assignment> {
     let of_line = |(index, line): (usize, &LineAdvice)| {
         let skipped = line.out_of_scope || line.is_already_so();

@@ -1,7 +1,8 @@
 //! The modes of the user's host, which hold on both sides of a comparison. Pure.
 //!
-//! A scenario sets some of them otherwise for its own claim: without SYN cookies, `tcp_max_syn_backlog` bounds a queue. A
-//! user whose host has cookies wants to know what a line does there. Sizes that a scenario sets are for scale, and stay.
+//! A scenario sets some of them otherwise for its own claim: without SYN cookies, `tcp_max_syn_backlog` bounds
+//! a queue. A user whose host has cookies wants to know what a line does there. Sizes that a scenario sets are
+//! for scale, and stay.
 
 use std::collections::BTreeMap;
 
@@ -18,8 +19,8 @@ pub struct Condition {
     pub key: String,
     /// The value: that of the file, else that of the reference.
     pub value: String,
-    /// True if labs start with another value although somebody chose this one: the file has it, or the reference is not
-    /// as the kernel would be by itself.
+    /// True if labs start with another value although somebody chose this one: the file has it, or the
+    /// reference is not as the kernel would be by itself.
     pub unlike_labs: bool,
 }
 
@@ -67,8 +68,8 @@ pub fn conditions(
     modes.filter_map(condition).collect()
 }
 
-/// Returns true for a mode that decides how connections work. The role of a node and the settings of its interfaces
-/// belong to the scenario's topology.
+/// Returns true for a mode that decides how connections work. The role of a node and the settings of its
+/// interfaces belong to the scenario's topology.
 fn is_condition(setting: &Setting) -> bool {
     setting.is_mode()
         && setting.fate == Fate::Current

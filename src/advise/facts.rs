@@ -1,5 +1,5 @@
-//! Facts about a key before anything is run: whether this kernel has it, its scope, its history, and the values that it
-//! has in the reference, by default and on this host.
+//! Facts about a key before anything is run: whether this kernel has it, its scope, its history, and the values
+//! that it has in the reference, by default and on this host.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -150,7 +150,8 @@ pub struct ValueToTry {
     pub value: String,
 }
 
-/// Returns the values to try, in the order of the lines: each key that namespaces have, with the value of its line.
+/// Returns the values to try, in the order of the lines: each key that namespaces have, with the value of its
+/// line.
 pub fn values_to_try(entries: &[MergedLine], survey: &SysctlSurvey) -> Vec<ValueToTry> {
     let mut all = Vec::new();
     for (line, entry) in entries.iter().enumerate() {

@@ -39,7 +39,9 @@ pub(crate) enum FileError {
         utf16: bool,
     },
     /// The file has no settings of the network.
-    #[error("{} has no lines such as `net.core.somaxconn = 4096`, so it is not the output of `sysctl -a`", path.display())]
+    #[error(
+        "{} is not the output of `sysctl -a`: no lines such as `net.core.somaxconn = 4096`", path.display()
+    )]
     NoSettings {
         /// The file.
         path: PathBuf,

@@ -1,9 +1,10 @@
 //! Chooses the scenarios to run for each line. Pure.
 //!
 //! `exercises:` in a scenario lists the keys whose effect it shows, and in which variant. Without it, a scenario
-//! shows the effect of a key that some of its variants set and others do not; the first variant that does not set it
-//! is run. One side of the comparison is that variant with the reference's value of the key on every node; the other side
-//! has the value of the line. The modes of the user's host hold on both sides ([`Condition`]).
+//! shows the effect of a key that some of its variants set and others do not; the first variant that does not
+//! set it is run. One side of the comparison is that variant with the reference's value of the key on every
+//! node; the other side has the value of the line. The modes of the user's host hold on both sides
+//! ([`Condition`]).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -162,8 +163,8 @@ struct Variant<'a> {
 }
 
 impl Variant<'_> {
-    /// Plans a comparison of the settings `with` against the reference's values. The scenario's own values of the keys
-    /// `shown` are not used.
+    /// Plans a comparison of the settings `with` against the reference's values. The scenario's own values of
+    /// the keys `shown` are not used.
     fn planned(
         &self,
         with: &[&Assignment],

@@ -1,4 +1,5 @@
-//! The state that a line is compared with: this host as it is, another host, or the kernel's own defaults. Pure.
+//! The state that a line is compared with: this host as it is, another host, or the kernel's own defaults.
+//! Pure.
 
 use std::collections::BTreeMap;
 
@@ -87,8 +88,8 @@ fn values_of(
         .collect()
 }
 
-/// Returns the value that this kernel gives a setting by itself: as it was built, as the catalogue has it, or as a fresh
-/// namespace has it if that does not copy it from the host. `None` if it is not known.
+/// Returns the value that this kernel gives a setting by itself: as it was built, as the catalogue has it, or
+/// as a fresh namespace has it if that does not copy it from the host. `None` if it is not known.
 pub fn stock(key: &str, survey: &SysctlSurvey) -> Option<String> {
     let built_in = || survey.built_in.get(key).cloned();
     let documented = || sysctls::default(key, survey.machine?);
@@ -100,8 +101,8 @@ pub fn stock(key: &str, survey: &SysctlSurvey) -> Option<String> {
 }
 
 /// Returns true if a new namespace has the host's value (Linux 6.18: `tcp_sk_init` in `net/ipv4/tcp_ipv4.c`,
-/// `devinet_init_net` in `net/ipv4/devinet.c`, `addrconf_init_net` in `net/ipv6/addrconf.c`, `neigh_parms_alloc` in
-/// `net/core/neighbour.c`).
+/// `devinet_init_net` in `net/ipv4/devinet.c`, `addrconf_init_net` in `net/ipv6/addrconf.c`,
+/// `neigh_parms_alloc` in `net/core/neighbour.c`).
 fn is_copied(key: &str, survey: &SysctlSurvey) -> bool {
     const COPIED: [&str; 5] = [
         "net.ipv4.tcp_rmem",

@@ -9,8 +9,8 @@ use crate::sysctls;
 /// Endings of keys that show state and are not meant to be set.
 const STATES: [&str; 3] = ["_count", ".flush", "nf_conntrack_buckets"];
 
-/// Returns a line for each setting whose value on this host differs from the kernel's own. Settings of single interfaces
-/// are left out: the kernel and network managers choose them.
+/// Returns a line for each setting whose value on this host differs from the kernel's own. Settings of single
+/// interfaces are left out: the kernel and network managers choose them.
 pub fn running(survey: &SysctlSurvey) -> SysctlSource {
     let mut text = String::new();
     for (key, found) in &survey.here {

@@ -53,7 +53,8 @@ pub enum WriteOutcome {
     Other(String),
     /// The kernel refused the value, with this error.
     Refused(String),
-    /// Only the initial namespace may use it: a congestion control that `tcp_allowed_congestion_control` does not list.
+    /// Only the initial namespace may use it: a congestion control that `tcp_allowed_congestion_control` does
+    /// not list.
     Restricted,
     /// Not written, because writing it could load a module: a congestion control that the kernel does not list.
     Unlisted,
@@ -152,8 +153,8 @@ fn machine() -> Option<Machine> {
     })
 }
 
-/// Returns the defaults that a distribution chooses (Linux `net/ipv4/Kconfig`, `net/sched/Kconfig`). The default
-/// congestion control is allowed for everyone, beside reno (`tcp_set_default_congestion_control`).
+/// Returns the defaults that a distribution chooses (Linux `net/ipv4/Kconfig`, `net/sched/Kconfig`). The
+/// default congestion control is allowed for everyone, beside reno (`tcp_set_default_congestion_control`).
 fn built_in() -> BTreeMap<String, String> {
     let mut all = BTreeMap::new();
     if let Some(control) = build_option("CONFIG_DEFAULT_TCP_CONG") {
@@ -173,8 +174,8 @@ fn built_in() -> BTreeMap<String, String> {
     all
 }
 
-/// Writes values one after the other in a fresh namespace that begins with the values of `start`, as far as a namespace
-/// can have them, and reads each back. Call it while the process has one thread.
+/// Writes values one after the other in a fresh namespace that begins with the values of `start`, as far as a
+/// namespace can have them, and reads each back. Call it while the process has one thread.
 ///
 /// # Errors
 /// See [`SurveyError`].
@@ -186,10 +187,12 @@ pub fn try_in_order(
     inside(move || ordered_writes(&start, &values))
 }
 
-/// Names a setting that programs' congestion control comes from. The kernel loads a module for a name that it lacks.
+/// Names a setting that programs' congestion control comes from. The kernel loads a module for a name that it
+/// lacks.
 const CONGESTION_CONTROL: &str = "net.ipv4.tcp_congestion_control";
 
-/// Values up to which it is looked after each write which earlier ones it changed; for later ones only at the end.
+/// Values up to which it is looked after each write which earlier ones it changed; for later ones only at the
+/// end.
 const WATCHED: usize = 256;
 
 /// Settings that reset others, so they are written first.
@@ -219,7 +222,8 @@ fn ordered_writes(start: &BTreeMap<String, String>, values: &[(String, String)])
     OrderedWrites { start, attempts }
 }
 
-/// Gives the namespace the values of the reference. Twice, because the kernel refuses some values until another is there.
+/// Gives the namespace the values of the reference. Twice, because the kernel refuses some values until another
+/// is there.
 fn begin_with(start: &BTreeMap<String, String>, sysctls: &mut Sysctls) {
     let first = |key: &str| FIRST.contains(&key);
     let ordered = || {
@@ -262,7 +266,8 @@ fn note_resets(
     }
 }
 
-/// Returns a key that each namespace has for itself. Others may be the whole kernel's even if a namespace can write them.
+/// Returns a key that each namespace has for itself. Others may be the whole kernel's even if a namespace can
+/// write them.
 fn own_key(key: &str) -> Option<Key> {
     Key::parse(key).filter(|key| key.is_network() && !is_host_wide(key.as_str()))
 }

@@ -71,8 +71,8 @@ pub enum About {
 }
 
 impl Setting {
-    /// Returns true for a switch or a choice between a few ways of working, such as `tcp_syncookies`: one number without
-    /// a unit, which is 0, 1 or 2 by default. A count or a size has a unit.
+    /// Returns true for a switch or a choice between a few ways of working, such as `tcp_syncookies`: one
+    /// number without a unit, which is 0, 1 or 2 by default. A count or a size has a unit.
     pub fn is_mode(&self) -> bool {
         let Form::Numbers {
             most: 1,

@@ -1,7 +1,7 @@
 //! The kernel's own defaults, by version and, where the kernel derives them from memory, by the size of memory.
 //!
-//! A fresh namespace does not show them all: it copies `tcp_rmem`, `tcp_wmem`, the congestion control and `conf.*` from the
-//! host, and lacks what belongs to the host.
+//! A fresh namespace does not show them all: it copies `tcp_rmem`, `tcp_wmem`, the congestion control and
+//! `conf.*` from the host, and lacks what belongs to the host.
 
 use super::catalogue::{Setting, find};
 use super::version::KernelVersion;
@@ -49,7 +49,8 @@ fn formula(name: &str, machine: Machine) -> Option<String> {
     let pages = machine.memory / PAGE;
     let since = |major, minor| machine.kernel >= KernelVersion { major, minor };
     Some(match name {
-        // tcp_init() in net/ipv4/tcp.c: a 128th of the memory, at most 4 and 6 MiB; 32 MiB since commit 572be9bf9d0d.
+        // tcp_init() in net/ipv4/tcp.c: a 128th of the memory, at most 4 and 6 MiB; 32 MiB since commit
+        // 572be9bf9d0d.
         "tcp_rmem" => {
             let most = if since(6, 16) { 32 << 20 } else { 6 << 20 };
             let begin = if since(4, 20) { 131_072 } else { 87_380 };
@@ -63,7 +64,8 @@ fn formula(name: &str, machine: Machine) -> Option<String> {
         // tcp_init() in net/ipv4/tcp.c, tcp_sk_init() in net/ipv4/tcp_ipv4.c.
         "tcp_max_orphans" | "tcp_max_tw_buckets" => (established_hash(pages) / 2).to_string(),
         "tcp_max_syn_backlog" => (established_hash(pages) / 128).max(128).to_string(),
-        // nf_conntrack_init_start() in net/netfilter/nf_conntrack_core.c; the maximum is the number of buckets since 5.15.
+        // nf_conntrack_init_start() in net/netfilter/nf_conntrack_core.c; the maximum is the number of buckets
+        // since 5.15.
         "nf_conntrack_buckets" => conntrack_buckets(machine).to_string(),
         "nf_conntrack_max" => {
             let each = if since(5, 15) { 1 } else { 4 };
