@@ -44,7 +44,7 @@ pub fn assess(
 }
 
 /// The folders below `/proc/sys` (Linux 6.18).
-pub const SUBSYSTEMS: [&str; 10] = [
+pub(crate) const SUBSYSTEMS: [&str; 10] = [
     "abi", "crypto", "debug", "dev", "fs", "kernel", "net", "sunrpc", "user", "vm",
 ];
 

@@ -97,7 +97,7 @@ pub(crate) fn read_files(names: &[PathBuf]) -> Result<Vec<SysctlSource>, Vec<Fil
 ///
 /// # Errors
 /// If the file cannot be read, or has no settings of the network.
-pub fn read_host(path: &Path) -> Result<SysctlSource, FileError> {
+pub(crate) fn read_host(path: &Path) -> Result<SysctlSource, FileError> {
     let source = read(path)?;
     if printed(&source.text)
         .keys()
