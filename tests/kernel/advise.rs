@@ -262,6 +262,118 @@ expect: [ load.established == 10 ]
     )
 }
 
+/// Gives advice on a text without running anything.
+fn look_at(name: &str, text: &str, more: &[&str]) -> Output {
+    let file = scratch().join(name);
+    std::fs::write(&file, text).unwrap();
+    let mut advise = command();
+    advise.args(["advise", "--no-run"]).args(more).arg(file);
+    advise.output().unwrap()
+}
+
+fn in_order() -> Result<(), Failed> {
+    let text = "net.ipv4.ipfrag_high_thresh = 8388608\nnet.ipv4.ipfrag_low_thresh = 6291456\n\
+                net.ipv4.ip_local_port_range = 2000 60999\nnet.ipv4.ip_unprivileged_port_start = 1500\n\
+                net.ipv4.conf.all.accept_redirects = 1\nnet.ipv4.ip_forward = 1\n\
+                net.core.somaxconn=1024   # comment\nnet.ipv4.ip_local_reserved_ports =\n\
+                net.ipv4.tcp_wmem = 4096 65536\nnet.ipv4.tcp_congestion_control = no_such_control\n";
+    expect(
+        &look_at("in-order.conf", text, &["--against", "stock"]),
+        0,
+        &[
+            "obsolete             2  net.ipv4.ipfrag_low_thresh",
+            "security             4  net.ipv4.ip_unprivileged_port_start",
+            "overridden           5  net.ipv4.conf.all.accept_redirects = 1",
+            "set back to `0` by `net.ipv4.ip_forward = 1` in line 6",
+            "the kernel takes `1024`",
+            "clears the key",
+            "sets the first numbers only; the value is then `4096 65536 ",
+            "not tried           10  net.ipv4.tcp_congestion_control = no_such_control",
+            "compared with the defaults of Linux ",
+        ],
+    )?;
+    // The first port that needs no privilege may not lie above the start of the range, unless a line before raises that.
+    let (range, start) = (
+        "net.ipv4.ip_local_port_range = 50000 60999\n",
+        "net.ipv4.ip_unprivileged_port_start = 40000\n",
+    );
+    let stock = ["--against", "stock"];
+    expect(
+        &look_at("refused.conf", start, &stock),
+        1,
+        &["cannot apply         1"],
+    )?;
+    let both = format!("{range}{start}");
+    expect(
+        &look_at("accepted.conf", &both, &stock),
+        0,
+        &["security             2"],
+    )
+}
+
+fn no_folder() -> Result<(), Failed> {
+    let missing = scratch().join("no-such-folder");
+    let folder = missing.display().to_string();
+    let report = format!("md={folder}/a.md");
+    for more in [["--report", report.as_str()], ["--record", folder.as_str()]] {
+        let output = look_at("no-folder.conf", "net.core.somaxconn = 5\n", &more);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        if output.status.code() != Some(2) || !errors.contains("no folder") || missing.exists() {
+            return Err(transcript(&output).into());
+        }
+    }
+    Ok(())
+}
+
+fn other_host() -> Result<(), Failed> {
+    let host = scratch().join("other-host.txt");
+    std::fs::write(
+        &host,
+        "kernel.osrelease = 5.15.0\nnet.core.somaxconn = 1234\n",
+    )
+    .unwrap();
+    let more = ["--for-host", host.to_str().unwrap()];
+    expect(
+        &look_at("other.conf", "net.core.somaxconn = 1234\n", &more),
+        0,
+        &[
+            "already so           1",
+            "1234 on the host of ",
+            "compared with the host of ",
+            "(Linux 5.15.0)",
+        ],
+    )
+}
+
+/// The scenario switches SYN cookies off, and then the size of the backlog decides. The file has them on.
+fn cookies() -> Result<(), Failed> {
+    let text = "net.ipv4.tcp_syncookies = 1\nnet.ipv4.tcp_max_syn_backlog = 8192\n";
+    let file = scratch().join("cookies.conf");
+    std::fs::write(&file, text).unwrap();
+    let scenario = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/queues/syn-backlog.yaml");
+    let output = command()
+        .args([
+            "advise",
+            "--no-progress",
+            "--no-record",
+            "--no-shipped",
+            "--scenarios",
+        ])
+        .arg(scenario)
+        .arg(file)
+        .output()
+        .unwrap();
+    expect(
+        &output,
+        0,
+        &[
+            "already so           1  net.ipv4.tcp_syncookies = 1",
+            "no effect            2  net.ipv4.tcp_max_syn_backlog = 8192",
+            "with net.ipv4.tcp_syncookies=1: no effect",
+        ],
+    )
+}
+
 /// Runs `advise` on stored test data, without experiments.
 fn look(name: &str) -> Output {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
