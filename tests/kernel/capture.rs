@@ -272,7 +272,7 @@ expect: [ load.attempted == 20 ]
                 assert_eq!(*at, ladder::LossPoint::Link(1), "{packet:#?}");
                 assert_eq!(
                     reason.as_deref(),
-                    Some("the link loses 20 % of all packets")
+                    Some("the link drops 20 % of all packets")
                 );
                 lost += 1;
             }
