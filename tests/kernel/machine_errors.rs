@@ -188,7 +188,7 @@ fn no_cache(kernel: &Path) -> Result<(), Failed> {
     fs::write(&file, "")?;
     let output = begun.command.env("XDG_CACHE_HOME", &file).output()?;
     let place = format!("{}/nslab cannot be written", file.display());
-    expect(&output, 0, &["boots it anew", &place])
+    expect(&output, 0, &["boot it again each time", &place])
 }
 
 /// Creates a store below a folder, in which a kernel is `whole`.
@@ -229,7 +229,7 @@ fn no_modules(kernel: &Path) -> Result<(), Failed> {
     )?;
     command.args(["--modules", "/nowhere"]);
     let output = command.output()?;
-    expect(&output, 3, &["/nowhere has no modules of Linux"])
+    expect(&output, 3, &["/nowhere has no modules for Linux"])
 }
 
 /// Overwrites a piece of the file with zeros; its length stays the same.

@@ -12,22 +12,23 @@ const WIDEST_LINE: usize = 120;
 /// Documents that a script writes, with tables and values as they come.
 const GENERATED: &[&str] = &[
     "docs/advice-examples.md",
+    "docs/metrics.md",
     "docs/performance.md",
     "docs/truth.md",
     "docs/virtual-time.md",
 ];
 
 /// The number of wide lines in code that may remain. It only ever goes down.
-const WIDE_LINES_IN_CODE: usize = 260;
+const WIDE_LINES_IN_CODE: usize = 65;
 
 /// The number of wide lines in prose that may remain. It only ever goes down.
 const WIDE_LINES_IN_PROSE: usize = 0;
 
 /// The number of doc comments that may still open with a question word. It only ever goes down.
-const QUESTIONS: usize = 440;
+const QUESTIONS: usize = 171;
 
 /// The number of type names that may still be defined more than once. It only ever goes down.
-const NAMES_DEFINED_TWICE: usize = 12;
+const NAMES_DEFINED_TWICE: usize = 10;
 
 /// Type names that may be defined more than once, with the reason.
 const SHARED_NAMES: &[(&str, &str)] = &[];
