@@ -12,7 +12,7 @@ use super::script::spec;
 pub(crate) fn run(scenario: &str) -> Measured<Timeline> {
     let order = WorkOrder {
         spec: spec(scenario)?,
-        ground: LabScope::default(),
+        scope: LabScope::default(),
         capture: None,
         guest: None,
     };

@@ -46,14 +46,14 @@ pub(super) fn main(arguments: &DoctorArguments) -> ExitCode {
 }
 
 fn look_for_leaks() -> ExitCode {
-    let found = match leaks::look() {
+    let found = match leaks::find() {
         Ok(found) => found,
         Err(error) => {
             message::error(format!("cannot read /proc: {}", chain(&error)));
             return exit::errored();
         }
     };
-    for (pid, line) in &found.going_on {
+    for (pid, line) in &found.in_progress {
         output::out(&format!("in use: process {pid}: {line}\n"));
     }
     for (pid, line) in &found.processes {
@@ -76,7 +76,7 @@ fn look_for_leaks() -> ExitCode {
             "ended runs have left nothing behind"
         },
         found.in_use,
-        found.of_others,
+        found.of_other_programs,
         if nix::unistd::geteuid().is_root() {
             ""
         } else {

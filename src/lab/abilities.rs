@@ -38,14 +38,12 @@ pub struct Ability {
 pub enum Availability {
     Yes,
     No {
-        /// The kernel's answer.
         reason: String,
         /// Instructions for enabling it.
         how_to_get: String,
     },
     /// The feature works, with restrictions.
     Limited {
-        /// The restriction.
         reason: String,
         /// Instructions for lifting the restriction.
         how_to_get: String,
@@ -78,9 +76,9 @@ pub fn probe_all() -> Vec<Ability> {
             "run as root instead",
         ),
     ];
-    all.extend(inside(privileged));
+    all.extend(try_privileged(privileged));
     all.push(Ability::new(
-        "local port ranges by socket (port: sequential)",
+        "local port ranges per socket (port: sequential)",
         support::local_port_range(),
         "Linux 6.3 or later",
     ));
@@ -121,23 +119,23 @@ fn can_isolate(rootless: bool) -> Result<(), String> {
 }
 
 /// Tries the features that need privileges, in new namespaces.
-fn inside(privileged: bool) -> Vec<Ability> {
+fn try_privileged(privileged: bool) -> Vec<Ability> {
     let wanted = SandboxOptions {
         rootless: !privileged,
         parent: None,
     };
     let answer = in_child(|| match enter(wanted) {
-        Ok(SandboxProcess::Inside(_)) => serde_json::to_vec(&tried_inside()).unwrap_or_default(),
+        Ok(SandboxProcess::Inside(_)) => serde_json::to_vec(&try_in_sandbox()).unwrap_or_default(),
         Ok(SandboxProcess::Finished(_)) => Vec::new(),
-        Err(error) => serde_json::to_vec(&[nothing_inside(&chain(&error))]).unwrap_or_default(),
+        Err(error) => serde_json::to_vec(&[not_tried(&chain(&error))]).unwrap_or_default(),
     });
     let tried = answer
         .ok()
         .and_then(|answer| serde_json::from_slice(&answer).ok());
-    tried.unwrap_or_else(|| vec![nothing_inside("it cannot be tried without namespaces")])
+    tried.unwrap_or_else(|| vec![not_tried("it cannot be tried without namespaces")])
 }
 
-fn nothing_inside(why: &str) -> Ability {
+fn not_tried(why: &str) -> Ability {
     Ability::new(
         "links, address translation, wires",
         Err::<(), _>(why),
@@ -145,7 +143,7 @@ fn nothing_inside(why: &str) -> Ability {
     )
 }
 
-fn tried_inside() -> Vec<Ability> {
+fn try_in_sandbox() -> Vec<Ability> {
     let built = |name, topology, feature: Feature| match try_lab(topology) {
         Err(BuildError::NotApplicable(NotApplicable::Feature { source, feature })) => {
             Ability::new(name, Err::<(), _>(source), feature.how_to_get())
@@ -165,7 +163,7 @@ fn tried_inside() -> Vec<Ability> {
             Feature::NfTables,
         ),
         Ability::new(
-            "room in connection tracking tables",
+            "filling connection tracking tables",
             support::conntrack_netlink(),
             Feature::NfTables.how_to_get(),
         ),
@@ -203,7 +201,7 @@ fn descriptors() -> Ability {
         state: match support::descriptors() {
             Ok(limit) if limit >= ENOUGH_DESCRIPTORS => Availability::Yes,
             Ok(limit) => Availability::Limited {
-                reason: format!("a process may have {limit}"),
+                reason: format!("a process may have at most {limit}"),
                 how_to_get: "ulimit -Hn as root, or LimitNOFILE=; \
                              connections above the limit get descriptor tables of their own"
                     .to_owned(),
@@ -216,7 +214,7 @@ fn descriptors() -> Ability {
     }
 }
 
-/// Returns a topology of two linked nodes. With `nat`, the first masquerades.
+/// Returns a topology of two linked nodes. With `nat`, the first node masquerades.
 fn pair(ip: IpVersion, nat: bool) -> Topology {
     let names = [NodeName::from("a"), NodeName::from("b")];
     let interface = IfName::from("eth0");

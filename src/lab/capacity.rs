@@ -11,9 +11,9 @@ use crate::sys::sysctl::{Key, Sysctls};
 
 /// Fewest entries: enough for chains of one in most scenarios. Up to 16,384 entries, creation
 /// takes no longer (measured).
-const LEAST: u64 = 4_096;
+const MIN_ENTRIES: u64 = 4_096;
 /// Most entries: a hash of 4 MiB, which takes 12 ms to create (measured); chains of two for a million sockets.
-const MOST: u64 = 524_288;
+const MAX_ENTRIES: u64 = 524_288;
 /// Sockets assumed for a program whose behaviour is unknown.
 const COMMAND: u64 = 16_384;
 
@@ -33,14 +33,16 @@ pub(super) fn entries(workload: &Workload) -> u64 {
         .map(|client| sockets(&client.load))
         .sum();
     let commands = COMMAND * workload.commands.len() as u64;
-    (clients + commands).clamp(LEAST, MOST).next_power_of_two()
+    (clients + commands)
+        .clamp(MIN_ENTRIES, MAX_ENTRIES)
+        .next_power_of_two()
 }
 
 /// Returns the most sockets that a client's load has in one namespace at a time. Closed loops may exceed it.
 fn sockets(load: &Load) -> u64 {
     load.open_at_most()
         .max(load.leaves_in_time_wait())
-        .min(MOST)
+        .min(MAX_ENTRIES)
 }
 
 #[cfg(test)]
@@ -66,7 +68,7 @@ mod tests {
         };
         assert_eq!(connect(500.0, 1_000_000), 30_000);
         assert_eq!(connect(500.0, 100), 100);
-        assert_eq!(entries(&Workload::default()), LEAST);
-        assert!(MOST.is_power_of_two() && LEAST.is_power_of_two());
+        assert_eq!(entries(&Workload::default()), MIN_ENTRIES);
+        assert!(MAX_ENTRIES.is_power_of_two() && MIN_ENTRIES.is_power_of_two());
     }
 }

@@ -71,7 +71,8 @@ impl Lab {
     /// Writes a setting of a node and reads it back. An emulated setting is passed to the wire.
     ///
     /// # Errors
-    /// As for the settings of a scenario: the value was refused or not kept, or the kernel does not have the setting.
+    /// The same as for the settings of a scenario: the value was refused or not kept, or the kernel does not have
+    /// the setting.
     pub fn write_sysctl(&self, node: &NodeName, key: &str, value: &str) -> Result<(), ChangeError> {
         if self.wires.set_sysctl(node, key, value) {
             return Ok(());

@@ -1,4 +1,4 @@
-//! Leaves exactly as many free entries in a connection tracking table as a scenario asks for.
+//! Leaves exactly as many free entries in a connection tracking table as a scenario requires.
 //!
 //! `nf_conntrack_max` belongs to the whole kernel, but each namespace's own count is compared with it. The table of a
 //! namespace is therefore filled with entries that nothing evicts until only the requested room is left. If the lab
@@ -25,7 +25,7 @@ use crate::sys::{NetNs, loopback};
 const ENTRY: u64 = 400;
 /// A table may take up to 1/2 of the available memory.
 const SHARE_OF_MEMORY: u64 = 2;
-/// Corrections before giving up. Few per cent of the entries are refused because a chain is full, and no
+/// Corrections before giving up. Only a few per cent of the entries are refused because a chain is full, and no
 /// other traffic passes the namespace before the lab is built.
 const CORRECTIONS: u32 = 8;
 
@@ -35,7 +35,7 @@ const CORRECTIONS: u32 = 8;
 pub enum ConntrackFillError {
     /// The room is larger than the whole table.
     #[error(
-        "cannot leave {room} free entries in a connection tracking table of {max}; raise it on the host: \
+        "cannot leave {room} free entries in a connection tracking table of {max}; raise the limit on the host: \
          sysctl -w net.netfilter.nf_conntrack_max={room}"
     )]
     AboveLimit { room: u32, max: u32 },
@@ -53,10 +53,9 @@ pub enum ConntrackFillError {
     /// Filling would take too much of the machine's memory.
     #[error(
         "cannot fill a connection tracking table with {entries} entries: {needed} bytes of memory are needed and \
-         {available} are available; lower it on the host: sysctl -w net.netfilter.nf_conntrack_max=262144"
+         {available} are available; lower the limit on the host: sysctl -w net.netfilter.nf_conntrack_max=262144"
     )]
     TooLittleMemory {
-        /// Entries to create.
         entries: u32,
         /// Bytes of memory for these entries.
         needed: u64,
@@ -101,7 +100,7 @@ pub enum ConntrackFillError {
 /// Leaves exactly `room` free entries in the table of a namespace, before any traffic passes through it.
 ///
 /// With `owns_kernel`, the kernel's limit is set from the calling thread, which must be in the initial
-/// namespace. The limit applies to all namespaces, so this suits labs in which only one node asks for room.
+/// namespace. The limit applies to all namespaces, so this works only if a single node requests free entries.
 ///
 /// # Errors
 /// See [`ConntrackFillError`].

@@ -212,7 +212,7 @@ pub enum BuildError {
     /// Two nodes want different values of a setting that belongs to the whole kernel.
     #[error(
         "cannot set {key} of `{node}` to `{wanted}` ({place}): this kernel has one value for all nodes, \
-         and another node wants `{other}`"
+         and another node sets it to `{other}`"
     )]
     Conflict {
         node: NodeName,

@@ -16,20 +16,20 @@ use crate::sys::lifeline::this_program;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Leaks {
     /// Processes that supervise runs in progress, with their command lines.
-    pub going_on: BTreeMap<u32, String>,
+    pub in_progress: BTreeMap<u32, String>,
     /// Namespaces of labs that runs in progress hold.
     pub in_use: usize,
     /// Network namespaces of other programs.
-    pub of_others: usize,
+    pub of_other_programs: usize,
     /// Processes of finished runs, with their command lines.
     pub processes: BTreeMap<u32, String>,
     /// Namespaces of labs of finished runs.
-    pub namespaces: Vec<LeftNamespace>,
+    pub namespaces: Vec<LeakedNamespace>,
 }
 
 /// A namespace that a finished run left behind.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LeftNamespace {
+pub struct LeakedNamespace {
     /// The number of the namespace, as in `net:[4026531840]`.
     pub inode: u64,
     /// The processes and mounts that hold it.
@@ -48,12 +48,12 @@ impl Leaks {
 ///
 /// # Errors
 /// `/proc` cannot be read.
-pub fn look() -> io::Result<Leaks> {
-    let first = look_once()?;
+pub fn find() -> io::Result<Leaks> {
+    let first = find_once()?;
     if !first.any() {
         return Ok(first);
     }
-    let mut again = look_once()?;
+    let mut again = find_once()?;
     again
         .processes
         .retain(|pid, _| first.processes.contains_key(pid));
@@ -62,7 +62,7 @@ pub fn look() -> io::Result<Leaks> {
     Ok(again)
 }
 
-fn look_once() -> io::Result<Leaks> {
+fn find_once() -> io::Result<Leaks> {
     let processes = holders::processes()?;
     let programs = programs(&processes);
     let mut leaks = Leaks::default();
@@ -72,7 +72,7 @@ fn look_once() -> io::Result<Leaks> {
             Role::Supervisor if process.pid == std::process::id() => {}
             Role::Supervisor => {
                 leaks
-                    .going_on
+                    .in_progress
                     .insert(process.pid, process.arguments.join(" "));
             }
             Role::Part if !is_supervised(process, &processes, &programs) => {
@@ -88,7 +88,7 @@ fn look_once() -> io::Result<Leaks> {
     }
     for held in holders::namespaces()? {
         if !mark::is_on(&held.netns) {
-            leaks.of_others += 1;
+            leaks.of_other_programs += 1;
         } else if held.pids.iter().any(|pid| alive.contains(pid)) {
             leaks.in_use += 1;
         } else {
@@ -98,7 +98,7 @@ fn look_once() -> io::Result<Leaks> {
     Ok(leaks)
 }
 
-fn left(held: &HeldNamespace, processes: &BTreeMap<u32, ProcessEntry>) -> LeftNamespace {
+fn left(held: &HeldNamespace, processes: &BTreeMap<u32, ProcessEntry>) -> LeakedNamespace {
     // This process holds the namespace too while it looks.
     let others = held.pids.iter().filter(|pid| **pid != std::process::id());
     let by_process = others.map(|pid| {
@@ -111,7 +111,7 @@ fn left(held: &HeldNamespace, processes: &BTreeMap<u32, ProcessEntry>) -> LeftNa
         .mounts
         .iter()
         .map(|at| format!("a mount on {}", at.display()));
-    LeftNamespace {
+    LeakedNamespace {
         inode: held.inode,
         held_by: by_process.chain(by_mount).collect(),
     }
@@ -224,7 +224,7 @@ mod tests {
         let marked = crate::sys::NetNs::create().unwrap();
         let inode = marked.inode().unwrap();
         let found = |inode| {
-            let leaks = look().unwrap();
+            let leaks = find().unwrap();
             leaks.namespaces.iter().any(|left| left.inode == inode)
         };
         assert!(

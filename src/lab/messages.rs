@@ -43,7 +43,7 @@ impl Messages {
     }
 }
 
-/// Tells missing features from other errors: a refused link means that the kernel has no veth, and a
+/// Distinguishes missing features from other errors: a refused link means that the kernel has no veth, and a
 /// discipline that is not found means that it has no netem.
 fn refusal(op: String, source: NetlinkError) -> BuildError {
     let feature = match source.errno() {

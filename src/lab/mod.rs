@@ -58,10 +58,10 @@ use crate::units::as_nanos;
 /// The part of the system that belongs to the lab, apart from its own namespaces.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LabScope {
-    /// Whether the lab owns the kernel (as in a virtual machine), so that it may change host-wide settings.
+    /// True if the lab owns the kernel (as in a virtual machine), so that it may change host-wide settings.
     /// The thread that builds the lab is then in the initial namespace.
     pub owns_kernel: bool,
-    /// Whether the calling thread's namespace belongs to the lab, as in a sandbox, so that the lab
+    /// True if the calling thread's namespace belongs to the lab, as in a sandbox, so that the lab
     /// may change its settings.
     pub own_netns: bool,
 }
@@ -100,7 +100,7 @@ pub struct Lab {
     nodes: IndexMap<NodeName, LiveNode>,
     topology: Topology,
     wires: Wires,
-    /// Nodes whose conntrack table was filled, and must be emptied before the namespaces go.
+    /// Nodes whose conntrack table was filled, and must be emptied before the namespaces are removed.
     filled: Vec<NodeName>,
 }
 

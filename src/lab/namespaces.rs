@@ -38,7 +38,7 @@ struct NamespaceSpec {
     rules: Option<Rules>,
     /// Entries of the socket hash of the namespace that the same thread creates next.
     socket_hash: Option<u64>,
-    /// Whether the namespace must allow servers to listen below 1024, because this process lacks the privilege.
+    /// True if the namespace must allow servers to listen below 1024, because this process lacks the privilege.
     low_ports: bool,
 }
 
@@ -50,7 +50,7 @@ pub(super) struct CreatedNamespace {
     pub(super) route: Netlink,
     /// The settings that the lab pinned or needs, as read back.
     pub(super) pinned: PinnedSettings,
-    /// The scenario's settings and what became of each.
+    /// The scenario's settings with the result of applying each.
     pub(super) outcomes: Vec<(WantedSysctl, SetOutcome)>,
     /// Settings of interfaces that do not exist yet.
     pub(super) of_interfaces: Vec<WantedSysctl>,

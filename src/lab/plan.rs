@@ -36,9 +36,9 @@ pub struct NamespaceOp {
     /// The protocol of its addresses; with IPv4, IPv6 is turned off.
     pub ip: IpVersion,
     pub forwards: bool,
-    /// Whether it tracks connections. If so, the baseline also covers the conntrack settings.
+    /// True if it tracks connections. If so, the baseline also covers the conntrack settings.
     pub conntrack: bool,
-    /// Whether programs may bind to addresses that no interface has (IPv6 sources from a local prefix).
+    /// True if programs may bind to addresses that no interface has (IPv6 sources from a local prefix).
     pub nonlocal_bind: bool,
 }
 
@@ -78,7 +78,7 @@ pub enum Op {
         ends: [PlannedEnd; 2],
         /// Maximum transmission unit, bytes, if the scenario sets one.
         mtu: Option<u32>,
-        /// Whether each packet holds a single segment (segmentation offload off).
+        /// True if each packet holds a single segment (segmentation offload off).
         single_segments: bool,
     },
     /// Makes the kernel's netem impair packets that leave an interface.

@@ -9,13 +9,13 @@ use crate::names::NodeName;
 use crate::scenario::{Place, nearest};
 use crate::sys::sysctl::{Key, SysctlError, Sysctls, same};
 
-/// A setting of a node that the scenario asks for.
+/// A setting of a node that the scenario sets.
 #[derive(Debug, Clone)]
 pub(super) struct WantedSysctl {
     pub(super) key: String,
     pub(super) value: String,
     pub(super) place: Place,
-    /// Whether the wire emulates the setting if the kernel does not have it.
+    /// True if the wire emulates the setting if the kernel does not have it.
     pub(super) emulated: bool,
 }
 

@@ -64,10 +64,10 @@ pub struct SeriesDeclaration {
     pub name: SeriesName,
     /// The type of its values.
     pub kind: SeriesKind,
-    /// The unit of its values. Times are whole nanoseconds, and the record calls their unit so.
+    /// The unit of its values. Times are recorded in whole nanoseconds, with that unit.
     #[serde(with = "recorded_unit")]
     pub unit: Unit,
-    /// True if the lab emulates the kernel feature behind it; every display of the series says so.
+    /// True if the lab emulates the kernel feature behind it; every display of the series shows that.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub emulated: bool,
 }
@@ -198,7 +198,7 @@ pub struct Built {
     pub took: u64,
     /// Part of `took` spent filling conntrack tables, nanoseconds.
     pub fill_took: u64,
-    /// The free conntrack entries of each node for which the scenario asks for them.
+    /// The free conntrack entries of each node for which the scenario sets their number.
     pub conntrack_room: BTreeMap<String, ConntrackRoom>,
     /// The precision of the lab's own wire, if the lab has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -221,7 +221,7 @@ pub struct WirePrecision {
 /// The free entries that a conntrack table was given.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConntrackRoom {
-    /// Free entries that the scenario asks for.
+    /// Free entries that the scenario requires.
     pub room: u32,
     /// Limit of the table, `nf_conntrack_max`.
     pub max: u32,
@@ -252,7 +252,8 @@ pub struct LoadReport {
     pub late_p99: u64,
     /// Greatest delay, nanoseconds.
     pub late_max: u64,
-    /// The choice of local ports: `kernel`, `bind`, `sequential`, or `kernel` with the reason why not as requested.
+    /// The choice of local ports: `kernel`, `bind`, `sequential`, or `kernel` with the reason why the requested one was
+    /// not used.
     pub port_choice: String,
     /// The engine that drove it: `epoll`, `io_uring`.
     pub engine: String,

@@ -52,7 +52,7 @@ impl Recorder {
 
     /// Records an event. After the output has failed, events are dropped.
     pub fn record(&self, event: Event) {
-        let _nobody_listens = self.events.send(event);
+        let _no_receiver = self.events.send(event);
     }
 
     /// Declares a series, or returns its id if it has been declared.

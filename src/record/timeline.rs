@@ -92,7 +92,7 @@ impl Timeline {
             .is_some_and(|built| !built.emulated.is_empty())
     }
 
-    /// Adds an event.
+    /// Adds an event. Events may arrive slightly out of order.
     pub fn add(&mut self, event: Event) {
         match event {
             Event::Environment(environment) => self.environment = Some(*environment),

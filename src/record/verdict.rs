@@ -59,8 +59,8 @@ pub struct RunVerdict {
 }
 
 impl RunVerdict {
-    /// Returns the verdicts that say more than the run's reason; none if all of them only repeat it, as those of a run
-    /// that did not start do.
+    /// Returns the verdicts that add something to the run's reason; none if all of them only repeat it, for example
+    /// because the run did not start.
     pub fn judged(&self) -> &[Verdict] {
         let repeats = |verdict: &Verdict| {
             self.reason.is_some() && verdict.reason == self.reason && verdict.observed.is_empty()

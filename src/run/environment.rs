@@ -30,7 +30,7 @@ pub(crate) fn of_run(
             .map_or(0, |n| u32::try_from(n.get()).unwrap_or(u32::MAX)),
         memory: sysinfo::sysinfo().map_or(0, |info| info.ram_total()),
         privileges,
-        owns_kernel: order.ground.owns_kernel,
+        owns_kernel: order.scope.owns_kernel,
         virtual_time: order.in_virtual_time(),
         guest: order.guest.clone(),
         seed: order.spec.seed,

@@ -46,11 +46,11 @@ impl LiveRun {
         cancel: &CancelToken,
     ) -> Result<Self, RunError> {
         let spec = &order.spec;
-        if let Some(reason) = preflight::unmet_requirement(spec, order.ground) {
+        if let Some(reason) = preflight::unmet_requirement(spec, order.scope) {
             return Err(RunError::NotApplicable(reason));
         }
         probe::wait_for_quiet_log(spec, || cancel.is_cancelled());
-        let (lab, built, settings) = Lab::build(spec, order.ground)?;
+        let (lab, built, settings) = Lab::build(spec, order.scope)?;
         recorder.record(Event::Environment(Box::new(environment::of_run(
             order, privileges, settings,
         ))));

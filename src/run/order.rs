@@ -14,7 +14,7 @@ pub struct WorkOrder {
     /// The run, with every reference resolved.
     pub spec: RunSpec,
     /// The changes that the lab may make to the kernel.
-    pub ground: LabScope,
+    pub scope: LabScope,
     /// The inputs of the virtual machine, if the worker runs in one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub guest: Option<Guest>,

@@ -7,10 +7,10 @@ use crate::scenario::expr::CompareOp;
 use crate::scenario::{RunSpec, VersionBound};
 
 /// Returns the reason why a run is not applicable here, or `None` if it is.
-pub(crate) fn unmet_requirement(spec: &RunSpec, ground: LabScope) -> Option<String> {
+pub(crate) fn unmet_requirement(spec: &RunSpec, scope: LabScope) -> Option<String> {
     unmet_kernel(spec)
         .or_else(|| missing_program(spec))
-        .or_else(|| foreign_kernel(spec, ground))
+        .or_else(|| foreign_kernel(spec, scope))
 }
 
 fn unmet_kernel(spec: &RunSpec) -> Option<String> {
@@ -51,12 +51,12 @@ fn missing_program(spec: &RunSpec) -> Option<String> {
     ))
 }
 
-fn foreign_kernel(spec: &RunSpec, ground: LabScope) -> Option<String> {
+fn foreign_kernel(spec: &RunSpec, scope: LabScope) -> Option<String> {
     let key = spec
         .kernel_sysctls
         .keys()
         .next()
-        .filter(|_| !ground.owns_kernel)?;
+        .filter(|_| !scope.owns_kernel)?;
     Some(format!(
         "sets `{key}` for the whole kernel, which is only done in a virtual machine: nslab run --kernel KERNEL \
          (see nslab kernel --help)"

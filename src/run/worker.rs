@@ -59,7 +59,7 @@ pub fn worker(
         Ok(Entered::Finished(code)) => return Ok(code),
         Err(error) => Err(error),
     };
-    order.ground.own_netns = privileges.is_ok();
+    order.scope.own_netns = privileges.is_ok();
     execute(&order, privileges, packets, output, &cancel)?;
     Ok(0)
 }

@@ -67,7 +67,7 @@ async fn run_worker(
 ) -> (Option<WorkerFailure>, Vec<String>) {
     let order = WorkOrder {
         spec: spec.clone(),
-        ground: LabScope::default(),
+        scope: LabScope::default(),
         capture: None,
         guest: None,
     };

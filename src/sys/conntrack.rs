@@ -169,7 +169,7 @@ impl Conntrack {
     }
 
     /// # Errors
-    /// As [`Self::size`].
+    /// The same as for [`Self::size`].
     pub fn counters(&mut self) -> Result<TableCounters, NetlinkError> {
         let mut counters = TableCounters::default();
         let each = |_, body: &[u8]| counters.add(body);
@@ -206,7 +206,7 @@ impl Conntrack {
     }
 
     /// # Errors
-    /// The kernel's refusal.
+    /// The kernel refuses the request.
     pub fn flush(&mut self) -> Result<(), NetlinkError> {
         let mut batch = Batch::new();
         batch.push(DELETE, ACK, nfgenmsg);

@@ -23,12 +23,12 @@ struct EthtoolValue {
 /// EPERM without CAP_NET_ADMIN in the namespace; ENODEV if there is no such interface; EOPNOTSUPP if the
 /// offload cannot be turned off.
 pub fn turn_tso_off(interface: &str) -> io::Result<()> {
-    ask(interface, ETHTOOL_STSO, 0).map(|_| ())
+    request(interface, ETHTOOL_STSO, 0).map(|_| ())
 }
 
 /// Gets or sets an `ethtool_value`, and returns its new state.
 #[expect(unsafe_code, reason = "ioctl(2)")]
-fn ask(interface: &str, cmd: u32, data: u32) -> io::Result<u32> {
+fn request(interface: &str, cmd: u32, data: u32) -> io::Result<u32> {
     let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::DGRAM, None)?;
     let mut name = [0; libc::IFNAMSIZ];
     // The last byte terminates the name.
@@ -61,9 +61,9 @@ mod tests {
         let netns = loopback::namespace();
         netns
             .run(|| {
-                assert_eq!(ask("lo", ETHTOOL_GTSO, 0).unwrap(), 1);
+                assert_eq!(request("lo", ETHTOOL_GTSO, 0).unwrap(), 1);
                 turn_tso_off("lo").unwrap();
-                assert_eq!(ask("lo", ETHTOOL_GTSO, 0).unwrap(), 0);
+                assert_eq!(request("lo", ETHTOOL_GTSO, 0).unwrap(), 0);
                 let missing = turn_tso_off("nothing-here").unwrap_err();
                 assert_eq!(missing.raw_os_error(), Some(libc::ENODEV));
             })

@@ -125,7 +125,7 @@ mod tests {
     #[test]
     #[expect(
         unsafe_code,
-        reason = "makes an owner for a descriptor of this table only"
+        reason = "takes ownership of a descriptor of this table only"
     )]
     fn a_descriptor_closed_in_one_table_stays_open_in_the_other() {
         let here = Arc::new(File::open("/dev/zero").unwrap());

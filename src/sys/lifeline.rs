@@ -43,7 +43,7 @@ pub fn link_unnamed(file: &File, path: &Path) -> io::Result<()> {
 }
 
 /// Makes a child inherit descriptors with unchanged numbers. They must stay open until the child has started.
-#[expect(unsafe_code, reason = "what a child does between fork and exec")]
+#[expect(unsafe_code, reason = "runs in the child between fork and exec")]
 pub fn hand_down(command: &mut Command, descriptors: &[&dyn AsRawFd]) {
     let numbers: Vec<_> = descriptors.iter().map(|fd| fd.as_raw_fd()).collect();
     // SAFETY: between fork and exec only fcntl(2) is called, on memory that existed before.
@@ -68,7 +68,7 @@ pub fn kill_group(leader: u32) {
 
 /// Makes the kernel kill the child when the *thread* that starts it ends for
 /// any reason (`PR_SET_PDEATHSIG`, prctl(2)).
-#[expect(unsafe_code, reason = "what a child does between fork and exec")]
+#[expect(unsafe_code, reason = "runs in the child between fork and exec")]
 pub fn die_with_parent(command: &mut Command) {
     // SAFETY: between fork and exec only prctl(2) is called, which takes no locks and allocates no memory.
     unsafe {

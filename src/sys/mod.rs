@@ -1,4 +1,4 @@
-//! Wrappers of Linux interfaces: links, sockets, tables, processes. They know nothing of scenarios and runs.
+//! Wrappers of Linux interfaces: links, sockets, tables, processes. None of them depends on scenarios or runs.
 //!
 //! All `unsafe` code, all netlink messages and all `/proc` paths of the crate are in this module.
 

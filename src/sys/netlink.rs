@@ -114,8 +114,8 @@ impl Batch {
     pub fn acknowledge_last(&mut self) {
         if let Some(start) = self.starts.last() {
             let flags = &mut self.bytes[start + 6..start + 8];
-            let asked = u16::from_ne_bytes([flags[0], flags[1]]) | ACK;
-            flags.copy_from_slice(&asked.to_ne_bytes());
+            let requested = u16::from_ne_bytes([flags[0], flags[1]]) | ACK;
+            flags.copy_from_slice(&requested.to_ne_bytes());
         }
     }
 }
@@ -186,7 +186,7 @@ impl Netlink {
             socket.bind_auto()?;
             socket.connect(&SocketAddr::new(0, 0))?;
             // Both options are optional: kernels before 4.12 and 4.3 do not have them.
-            let _no_words = socket.set_ext_ack(true);
+            let _optional = socket.set_ext_ack(true);
             let _whole_request_echoed = socket.set_cap_ack(true);
             Ok(socket)
         };
@@ -285,10 +285,10 @@ impl Netlink {
         self.buffer.resize(READ_DUMP, 0);
         let mut batch = Batch::new();
         batch.push(kind, flags | DUMP, body);
-        let asked = self.send(&mut batch)?;
+        let sent = self.send(&mut batch)?;
         loop {
             let done = self.receive(|sequence, kind, body| {
-                if sequence != asked {
+                if sequence != sent {
                     return Ok(false);
                 }
                 match i32::from(kind) {
@@ -318,11 +318,11 @@ impl Netlink {
     ) -> Result<T, NetlinkError> {
         let mut batch = Batch::new();
         batch.push(kind, 0, body);
-        let asked = self.send(&mut batch)?;
+        let sent = self.send(&mut batch)?;
         let mut answer = None;
         loop {
             let done = self.receive(|sequence, kind, body| {
-                if sequence != asked {
+                if sequence != sent {
                     return Ok(false);
                 }
                 if i32::from(kind) == libc::NLMSG_ERROR {

@@ -1,7 +1,7 @@
 //! nf_tables over netlink: tables, chains and rules in one transaction (Linux
 //! `include/uapi/linux/netfilter/nf_tables.h`).
 //!
-//! This file encodes the expressions that the crate uses; it does not know the purpose of a ruleset. The
+//! This file encodes the expressions that the crate uses; the purpose of a ruleset is up to the caller. The
 //! constants have the names and values of that header.
 
 use std::net::IpAddr;
@@ -127,8 +127,7 @@ impl Transaction {
         Self { batch, family }
     }
 
-    /// Adds a table.
-    pub fn table(&mut self, table: &str) {
+    pub(crate) fn table(&mut self, table: &str) {
         self.push(libc::NFT_MSG_NEWTABLE, CREATE, |body| {
             string(body, NFTA_TABLE_NAME, table);
         });
@@ -165,7 +164,7 @@ impl Transaction {
     /// Sends the transaction and waits for the result.
     ///
     /// # Errors
-    /// The kernel's refusal: EOPNOTSUPP without nf_tables, ENOENT without a chain type or an expression.
+    /// The kernel refuses the request: EOPNOTSUPP without nf_tables, ENOENT without a chain type or an expression.
     pub fn commit(mut self, netlink: &mut Netlink) -> Result<(), NetlinkError> {
         // The last change requests the acknowledgement, because kernels before 6.10 do not acknowledge the end mark.
         self.batch.acknowledge_last();

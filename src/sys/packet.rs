@@ -78,7 +78,7 @@ pub struct PacketSocket {
 
 impl PacketSocket {
     /// Opens a socket on an interface of the calling thread's namespace. From now on it receives every frame
-    /// that arrives there, no matter for whom, and none that leaves.
+    /// that arrives there, whatever its destination address, and none that leaves.
     ///
     /// # Errors
     /// EPERM without CAP_NET_RAW in the namespace's user namespace; ENODEV if there is no such interface.

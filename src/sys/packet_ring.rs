@@ -31,12 +31,12 @@ pub const RETIRE: Duration = Duration::from_millis(20);
 /// of 16 (`packet_set_ring`, Linux `net/packet/af_packet.c`).
 const SLOT: usize = 2048;
 
-/// A captured packet.
+/// A captured packet, which is still in the ring.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SeenPacket<'a> {
+pub struct RingPacket<'a> {
     /// The wall clock (`CLOCK_REALTIME`) at capture, nanoseconds since 1970.
     pub time: u64,
-    /// Whether it was leaving through the interface.
+    /// True if it was leaving through the interface.
     pub outgoing: bool,
     /// The length of the whole packet, bytes.
     pub length: u32,
@@ -91,7 +91,7 @@ impl PacketRing {
     }
 
     /// Passes the packets of all blocks that the kernel has handed over to `take`, in order, and returns the blocks.
-    pub fn take(&mut self, mut take: impl FnMut(SeenPacket<'_>)) {
+    pub fn take(&mut self, mut take: impl FnMut(RingPacket<'_>)) {
         for _ in 0..self.memory.blocks {
             let Some(block) = self.memory.block(self.next) else {
                 return;
@@ -108,7 +108,7 @@ impl PacketRing {
     /// Stops the capture. Packets that are already in the ring can still be taken.
     ///
     /// # Errors
-    /// ENOMEM.
+    /// ENOMEM if the kernel has no memory for the filter.
     pub fn stop_receiving(&self) -> io::Result<()> {
         self.socket.attach_filter(&packet_filter::nothing())
     }
@@ -215,7 +215,7 @@ impl Drop for SharedMemory {
 }
 
 /// Iterates over the packets of a block. Impossible values end the list.
-fn packets(block: &[u8]) -> impl Iterator<Item = SeenPacket<'_>> {
+fn packets(block: &[u8]) -> impl Iterator<Item = RingPacket<'_>> {
     let head = offset_of!(libc::tpacket_block_desc, hdr);
     let number = |at| word(block, head + at);
     let count = number(offset_of!(libc::tpacket_hdr_v1, num_pkts)).unwrap_or(0);
@@ -229,7 +229,7 @@ fn packets(block: &[u8]) -> impl Iterator<Item = SeenPacket<'_>> {
 }
 
 /// Parses a packet from its header in the ring.
-fn packet(header: &[u8]) -> Option<SeenPacket<'_>> {
+fn packet(header: &[u8]) -> Option<RingPacket<'_>> {
     let number = |at| word(header, at);
     let seconds = number(offset_of!(libc::tpacket3_hdr, tp_sec))?;
     let nanos = number(offset_of!(libc::tpacket3_hdr, tp_nsec))?;
@@ -239,7 +239,7 @@ fn packet(header: &[u8]) -> Option<SeenPacket<'_>> {
     // After the header, aligned, comes a link-layer address with the direction of the packet.
     let address = size_of::<libc::tpacket3_hdr>().next_multiple_of(libc::TPACKET_ALIGNMENT);
     let way = address + offset_of!(libc::sockaddr_ll, sll_pkttype);
-    Some(SeenPacket {
+    Some(RingPacket {
         time: u64::from(seconds) * 1_000_000_000 + u64::from(nanos),
         outgoing: *header.get(way)? == libc::PACKET_OUTGOING,
         length: number(offset_of!(libc::tpacket3_hdr, tp_len))?,

@@ -43,7 +43,7 @@ pub fn ticks() -> u64 {
 }
 
 #[cfg(target_arch = "x86_64")]
-#[expect(unsafe_code, reason = "iopl(2) is in libc alone")]
+#[expect(unsafe_code, reason = "only libc has iopl(2)")]
 fn permit() -> io::Result<()> {
     // SAFETY: the call takes a number and changes only the permissions of this thread.
     let done = unsafe { libc::iopl(3) };
@@ -57,9 +57,9 @@ fn permit() -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-/// The instructions. Without permission the processor would refuse them with SIGSEGV.
+/// The I/O instructions. Without permission, executing one raises SIGSEGV.
 #[cfg(target_arch = "x86_64")]
-#[expect(unsafe_code, reason = "instructions that Rust has no words for")]
+#[expect(unsafe_code, reason = "instructions that need inline assembly")]
 mod imp {
     use std::arch::asm;
 

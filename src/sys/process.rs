@@ -79,7 +79,7 @@ pub fn prefer_oom_kill() {
 }
 
 /// Makes a child start with this descriptor limit.
-#[expect(unsafe_code, reason = "what a child does between fork and exec")]
+#[expect(unsafe_code, reason = "runs in the child between fork and exec")]
 pub fn limit_nofile(command: &mut Command, nofile: NofileLimit) {
     // SAFETY: between fork and exec only setrlimit(2) is called, which takes no locks and allocates no memory.
     unsafe {

@@ -35,7 +35,7 @@ const NOT_RUN: u8 = 126;
 /// The child dies with the calling thread.
 ///
 /// # Errors
-/// No process or pipe can be created. If there is no sandbox, the run ends with code 126 and its
+/// No process or pipe can be created. If the sandbox cannot be created, the run ends with code 126 and its
 /// output has the reason.
 pub fn rerun_in_sandbox(
     arguments: Vec<OsString>,
@@ -99,7 +99,7 @@ pub fn rerun_in_sandbox(
 /// Turns the child into the program. Returns an exit code if that fails.
 fn enter_and_execute(arguments: &[CString], environment: &[CString]) -> u8 {
     let send = |text: String| {
-        let _nobody_reads = nix::unistd::write(io::stderr(), text.as_bytes());
+        let _no_reader = nix::unistd::write(io::stderr(), text.as_bytes());
     };
     match sandbox::enter(SandboxOptions::default()) {
         Ok(SandboxProcess::Finished(code)) => code,

@@ -20,9 +20,9 @@ use super::netlink::{Batch, CREATE, EXCL, Netlink, NetlinkError, attributes};
 /// Index of the loopback interface, the first in each namespace (`LOOPBACK_IFINDEX`, Linux `include/net/flow.h`).
 pub const LOOPBACK: u32 = 1;
 /// Time limit for changes that the kernel makes as soon as one of its workers runs.
-const LONG: Duration = Duration::from_secs(30);
+const CHANGE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Pause between two checks for such a change.
-const LOOK: Duration = Duration::from_micros(100);
+const CHECK_PAUSE: Duration = Duration::from_micros(100);
 /// `IFLA_OPERSTATE` (Linux `include/uapi/linux/if_link.h`).
 const IFLA_OPERSTATE: u16 = 16;
 /// `IFLA_IFALIAS` (Linux `include/uapi/linux/if_link.h`).
@@ -44,7 +44,6 @@ pub struct VethEnd<'a> {
     pub name: &'a str,
     /// A free index in that namespace.
     pub index: u32,
-    /// The Ethernet address.
     pub mac: [u8; 6],
     /// Maximum transmission unit, bytes; the kernel's default is 1,500.
     pub mtu: Option<u32>,
@@ -249,19 +248,19 @@ fn of_link<T>(
     )
 }
 
-/// Calls `ask` until it returns `true`. Returns `false` if it never did.
+/// Calls `check` until it returns `true`. Returns `false` if the time limit passes first.
 ///
 /// # Errors
-/// The errors of `ask`.
+/// The errors of `check`.
 pub fn wait_until(
-    mut ask: impl FnMut() -> Result<bool, NetlinkError>,
+    mut check: impl FnMut() -> Result<bool, NetlinkError>,
 ) -> Result<bool, NetlinkError> {
-    let deadline = Instant::now() + LONG;
-    while !ask()? {
+    let deadline = Instant::now() + CHANGE_TIMEOUT;
+    while !check()? {
         if Instant::now() > deadline {
             return Ok(false);
         }
-        std::thread::sleep(LOOK);
+        std::thread::sleep(CHECK_PAUSE);
     }
     Ok(true)
 }

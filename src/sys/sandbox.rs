@@ -36,9 +36,9 @@ const PROBE_KEY: &str = "net.ipv4.ip_forward";
 /// The kind of sandbox to create.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct SandboxOptions {
-    /// Whether to create a user namespace even if this process has the privileges already.
+    /// True to create a user namespace even if this process has the privileges already.
     pub rootless: bool,
-    /// The process that started this one, if known. If it is gone, this process ends.
+    /// The process that started this one, if known. If it has ended, this process ends too.
     pub parent: Option<u32>,
 }
 
@@ -55,9 +55,9 @@ pub enum SandboxProcess {
 /// The properties of the sandbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SandboxInfo {
-    /// Whether it has a user namespace of its own.
+    /// True if it has a user namespace of its own.
     pub rootless: bool,
-    /// Whether `/proc` belongs to the new PID namespace; otherwise it is still the outer one.
+    /// True if `/proc` belongs to the new PID namespace; otherwise it is still the outer one.
     pub fresh_proc: bool,
 }
 
@@ -71,7 +71,7 @@ pub enum SandboxError {
     /// The user namespace gives no privileges.
     #[error("cannot become root in a user namespace: {}", map_hint(*.was_root, .source))]
     Map {
-        /// Whether the caller was root already, but without the capabilities of root.
+        /// True if the caller was root already, but lacked the capabilities of root.
         was_root: bool,
         #[source]
         source: io::Error,
@@ -79,7 +79,7 @@ pub enum SandboxError {
     /// The other namespaces cannot be created.
     #[error("cannot create namespaces for network, processes and mounts: {}", hint(*.rootless, .source))]
     Namespaces {
-        /// Whether the sandbox has a user namespace of its own.
+        /// True if the sandbox has a user namespace of its own.
         rootless: bool,
         #[source]
         source: io::Error,
@@ -109,7 +109,7 @@ pub fn is_privileged() -> bool {
 }
 
 /// Returns whether this process may bind to ports below `net.ipv4.ip_unprivileged_port_start` (CAP_NET_BIND_SERVICE).
-/// Root may lack this in a container that drops all capabilities that nslab does not ask for.
+/// Root may lack this in a container that drops every capability that nslab does not require.
 pub fn may_bind_low_ports() -> bool {
     has(NET_BIND_SERVICE)
 }
@@ -279,7 +279,7 @@ pub fn in_child(work: impl FnOnce() -> Vec<u8>) -> io::Result<Vec<u8>> {
         ForkResult::Child => {
             drop(answer);
             if die_with_parent().is_ok() {
-                let _nobody_reads = (&question).write_all(&work());
+                let _no_reader = (&question).write_all(&work());
             }
             end_with(0)
         }

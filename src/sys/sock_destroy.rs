@@ -50,7 +50,7 @@ impl SockDestroyer {
     /// Looks up the TIME_WAIT socket with these addresses; `None` if there is none.
     ///
     /// # Errors
-    /// The kernel's refusal.
+    /// The kernel refuses the request.
     pub fn find(
         &mut self,
         local: SocketAddr,

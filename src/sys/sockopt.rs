@@ -2,7 +2,7 @@
 
 #![expect(
     unsafe_code,
-    reason = "accept4(2) and setsockopt(2) as socket2 does not offer them"
+    reason = "accept4(2) and setsockopt(2) options that socket2 does not wrap"
 )]
 
 use std::io;

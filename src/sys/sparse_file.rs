@@ -12,8 +12,8 @@ const PAGE: usize = 4096;
 /// Bytes per read.
 const PIECE: usize = 256 * PAGE;
 
-/// Calls `page` with offset and contents of each page (4096 bytes, fewer at the end) that is not all zeros,
-/// up to a length.
+/// Calls `page` with the offset and contents of each page (4096 bytes, fewer at the end) that is not all zeros,
+/// within the first `length` bytes.
 ///
 /// # Errors
 /// The errors of reading, and those of `page`.

@@ -40,7 +40,7 @@ pub fn local_port_range() -> io::Result<()> {
     set_int(&socket, libc::IPPROTO_IP, IP_LOCAL_PORT_RANGE, 0)
 }
 
-#[expect(unsafe_code, reason = "socket2 has not wrapped these options")]
+#[expect(unsafe_code, reason = "socket2 does not wrap these options")]
 fn set_int(socket: &Socket, level: i32, option: i32, value: i32) -> io::Result<()> {
     let length = size_of_val(&value) as libc::socklen_t;
     // SAFETY: the value outlives the call and is `length` bytes long.

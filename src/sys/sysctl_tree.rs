@@ -12,9 +12,9 @@ use super::sysctl::Key;
 #[expect(missing_docs, reason = "the names say it")]
 pub struct SysctlEntry {
     pub key: Key,
-    /// Whether its owner may write it. A namespace can only read settings of the whole kernel
+    /// True if its owner may write it. A namespace can only read settings of the whole kernel.
     pub writable: bool,
-    /// Whether its owner may read it.
+    /// True if its owner may read it.
     pub readable: bool,
 }
 

@@ -5,7 +5,7 @@
 
 #![expect(
     unsafe_code,
-    reason = "getsockopt(2) and setsockopt(2) as socket2 does not offer them"
+    reason = "getsockopt(2) and setsockopt(2) options that socket2 does not wrap"
 )]
 
 use std::io;

@@ -1,6 +1,6 @@
 //! The kernel's state of one connection: `struct tcp_info` (`include/uapi/linux/tcp.h`, Linux 6.18; tcp(7)).
 //!
-//! Here are the places of the fields; their names, units and meanings are in `metrics::tcp_info`.
+//! This file has the offsets of the fields. Not here: their names, units and meanings (`metrics::tcp_info`).
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
@@ -12,7 +12,7 @@ use super::sockopt::tcp_socket;
 use crate::metrics::{Metric, tcp_info};
 use crate::units::Unit;
 
-/// The place of a field in the struct.
+/// A field with its offset in the struct.
 #[derive(Debug, Clone, Copy)]
 pub struct TcpInfoField {
     pub(crate) metric: &'static Metric,
@@ -24,7 +24,7 @@ const fn field(metric: &'static Metric, at: usize, size: usize) -> TcpInfoField 
     TcpInfoField { metric, at, size }
 }
 
-/// The fields that can be asked for, in the order of the struct.
+/// The supported fields, in the order of the struct.
 pub const FIELDS: [TcpInfoField; 26] = [
     field(&tcp_info::RTO, 8, 4),
     field(&tcp_info::SND_MSS, 16, 4),
@@ -64,11 +64,8 @@ impl TcpInfoField {
 /// Returns the length of this kernel's struct. Newer kernels append fields.
 ///
 /// # Errors
-/// Those of socket(2) and getsockopt(2).
-#[expect(
-    unsafe_code,
-    reason = "getsockopt(2) of a struct whose length is asked for"
-)]
+/// The errors of socket(2) and getsockopt(2).
+#[expect(unsafe_code, reason = "getsockopt(2) returns the length of the struct")]
 pub fn length() -> io::Result<usize> {
     let socket = tcp_socket(IpAddr::V4(Ipv4Addr::LOCALHOST))?;
     let mut bytes = [0_u8; 1024];
@@ -87,7 +84,7 @@ pub fn length() -> io::Result<usize> {
     Ok(length as usize)
 }
 
-/// The struct of one connection. An older kernel's is shorter.
+/// The `struct tcp_info` of one connection. It is shorter on older kernels.
 #[derive(Debug, Clone, Copy)]
 pub struct TcpInfo<'a>(pub(super) &'a [u8]);
 
@@ -136,7 +133,7 @@ mod tests {
             .iter()
             .find(|field| field.metric.name == "tcp_info.total_retrans");
         assert!(oldest.unwrap().is_within(length));
-        assert!(length < 1024, "the kernel may have had more to copy");
+        assert!(length < 1024, "the struct may be longer than the buffer");
     }
 
     #[test]

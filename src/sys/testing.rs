@@ -31,10 +31,10 @@ pub(crate) fn skip(why: &str) {
     say(&format!("skipped: {why}"));
 }
 
-/// Prints a remark of a test to standard error.
+/// Prints a line to standard error.
 #[expect(
     clippy::print_stderr,
-    reason = "a skipped test and a measurement must say so"
+    reason = "skipped tests and measurements must be visible"
 )]
 pub(crate) fn say(text: &str) {
     eprintln!("{text}");
@@ -117,7 +117,7 @@ impl NatLab {
 pub(crate) fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(10);
     while !is_so() {
-        assert!(Instant::now() < deadline, "waited in vain: {what}");
+        assert!(Instant::now() < deadline, "timed out waiting: {what}");
         std::thread::yield_now();
     }
 }

@@ -62,7 +62,6 @@ struct ExchangeSlot {
 #[expect(missing_docs, reason = "the names say it")]
 pub struct EndedExchange {
     pub slot: usize,
-    /// Whether `connect(2)` succeeded.
     pub connected: bool,
     /// The number of bytes received before the other end's FIN, or the errno of the step that failed.
     pub result: Result<usize, i32>,

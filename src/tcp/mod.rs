@@ -1,6 +1,6 @@
 //! The vocabulary of TCP: control bits, states, and segments as they are read from frames.
 //!
-//! Pure data; the kernel's sockets are `sys`'s business.
+//! Pure data. Not here: the kernel's sockets (`sys`).
 
 mod flags;
 pub(crate) mod segment;

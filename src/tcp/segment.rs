@@ -46,7 +46,7 @@ pub struct Segment {
 /// Positions in a frame, in bytes from the start of the Ethernet header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct SegmentOffsets {
-    /// The TCP header.
+    /// The start of the TCP header.
     pub(crate) tcp: usize,
     /// TSval; TSecr follows it. `None` if the segment has no timestamps.
     pub(crate) timestamps: Option<usize>,
@@ -54,7 +54,7 @@ pub(crate) struct SegmentOffsets {
 
 impl Segment {
     /// Reads a frame of `length` bytes of which at least the headers are in `ethernet`. Returns `None` for everything
-    /// that is not a TCP segment with a whole header, later fragments among it.
+    /// that is not a TCP segment with a complete header; that includes later fragments.
     pub(crate) fn read(ethernet: &[u8], length: u32) -> Option<(Self, SegmentOffsets)> {
         let packet = LaxSlicedPacket::from_ethernet(ethernet).ok()?;
         let Some(TransportSlice::Tcp(tcp)) = packet.transport else {
@@ -121,7 +121,7 @@ impl Segment {
         Some((segment, offsets))
     }
 
-    /// Returns the control bits, without those that nothing here looks at (URG, ECE, CWR).
+    /// Returns the control bits, without those that nothing here uses (URG, ECE, CWR).
     pub fn flags(&self) -> TcpFlags {
         let bits = [
             (self.fin, TcpFlags::FIN),

@@ -41,13 +41,13 @@ impl TcpState {
         Self::BoundInactive,
     ];
 
-    /// The states that inet_diag lists sockets in: the eleven of RFC 9293.
+    /// The states in which inet_diag lists sockets: the eleven of RFC 9293.
     pub const LISTED: [Self; 11] = {
         let [a, b, c, d, e, f, g, h, i, j, k, ..] = Self::ALL;
         [a, b, c, d, e, f, g, h, i, j, k]
     };
 
-    /// Returns the kernel's name without its `TCP_`.
+    /// Returns the kernel's name of the state, without the prefix `TCP_`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Established => "ESTABLISHED",
@@ -66,7 +66,7 @@ impl TcpState {
         }
     }
 
-    /// Finds a state by its name.
+    /// Returns the state with this name.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|state| state.as_str() == name)
     }

@@ -77,7 +77,7 @@ impl fmt::Debug for IsolationError {
 ///
 /// # Errors
 ///
-/// * [`IsolationError::Failed`] with the output of the test if it fails or panics. Where the machine forbids namespaces
+/// * [`IsolationError::Failed`] with the output of the test if it fails or panics. If the machine forbids namespaces,
 ///   the output names the missing privilege and how to grant it; the test is not skipped (see the
 ///   [module documentation](super#machines-that-forbid-namespaces)).
 /// * [`IsolationError::Start`] if the process cannot be started.

@@ -143,7 +143,7 @@ impl Testbed {
         let spec = only_run(text)?;
         let order = WorkOrder {
             spec: spec.clone(),
-            ground: LabScope {
+            scope: LabScope {
                 own_netns: isolated::is_inside(),
                 ..LabScope::default()
             },

@@ -18,7 +18,7 @@ impl Observed {
         Self { timeline, verdict }
     }
 
-    /// Returns `Ok` if every expectation held and the lab generated the load that the scenario asks for.
+    /// Returns `Ok` if every expectation held and the lab generated the load that the scenario requests.
     ///
     /// A text without `expect` passes if the load was generated.
     ///

@@ -56,7 +56,7 @@ impl ActorSignals {
     pub(super) fn ready(&self) -> impl FnOnce() + use<> {
         let ready = self.ready.clone();
         move || {
-            let _nobody_waits = ready.send(());
+            let _no_waiter = ready.send(());
         }
     }
 }
@@ -116,13 +116,13 @@ impl Actor {
         }
     }
 
-    /// Requests the actor to stop, without waiting for it.
+    /// Requests that the actor stop, without waiting for it.
     pub(super) fn stop(&mut self) {
         self.begin = None;
         self.stop.raise();
     }
 
-    /// Requests the actor to stop and reset its connections, without waiting for it.
+    /// Requests that the actor stop and reset its connections, without waiting for it.
     pub(super) fn reset(&mut self) {
         self.begin = None;
         self.stop.raise_to_reset();
@@ -141,6 +141,6 @@ impl Actor {
 impl Drop for Actor {
     fn drop(&mut self) {
         self.stop();
-        let _nobody_asks = self.join();
+        let _dropped_result = self.join();
     }
 }

@@ -4,7 +4,7 @@ use std::io;
 
 use crate::names::{ActorName, NodeName};
 
-/// Traffic cannot be started, or has broken. What clients and servers meet on the network is counted instead.
+/// Traffic cannot be started, or has broken. Errors of connections are counted instead.
 #[derive(Debug, thiserror::Error)]
 pub enum TrafficError {
     /// The lab was built from another scenario.

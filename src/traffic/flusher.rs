@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 
 use super::actor_metrics::{ActorMetrics, COALESCE};
 
-/// Wakes the [`Flusher`].
+/// A handle that wakes the [`Flusher`].
 #[derive(Debug, Default)]
 pub(crate) struct Wakeup {
     state: Mutex<WakeupState>,

@@ -1,8 +1,8 @@
 //! Drives clients and servers on the nodes of a lab: built-in ones, and real commands.
 //!
 //! [`Traffic::prepare`] starts every server and prepares every client; [`Traffic::begin`] passes them the clock;
-//! [`Traffic::ended`] waits for all that end by themselves; [`Traffic::finish`] stops the rest. They count what
-//! they meet in the series that `client`, `server` and `command` describe.
+//! [`Traffic::ended`] waits for all that end by themselves; [`Traffic::finish`] stops the rest. The actors
+//! count attempts, replies and errors in the series that `client`, `server` and `command` describe.
 //!
 //! Every thread of a built-in server or client has a descriptor table of its own. So a process forked next to it never
 //! holds its connections open, and it has the whole of `RLIMIT_NOFILE` to itself.
@@ -134,7 +134,7 @@ impl Traffic {
     pub async fn ended(&self) {
         let mut unfinished = self.unfinished.clone();
         // An error means that no actor is left to change the count.
-        let _everyone_is_gone = unfinished.wait_for(|count| *count == 0).await;
+        let _all_dropped = unfinished.wait_for(|count| *count == 0).await;
     }
 
     /// Stops one actor abruptly, as if its process were killed, or resets the connections of a server or client.

@@ -80,7 +80,7 @@ fn run(scenario: &str) -> Ran {
     let parsed = scenario::parse("captured.yaml", scenario, &BTreeMap::new());
     let order = WorkOrder {
         spec: parsed.unwrap().runs.remove(0),
-        ground: LabScope::default(),
+        scope: LabScope::default(),
         capture: None,
         guest: None,
     };

@@ -129,7 +129,7 @@ impl VmBackend {
             modules,
             packets: capture.is_some(),
             work: WorkOrder {
-                ground: LabScope {
+                scope: LabScope {
                     owns_kernel: true,
                     own_netns: true,
                 },

@@ -11,19 +11,19 @@ const KINDS: &[&Metric] = wire::ALL;
 /// Packet counts, both directions together.
 #[derive(Debug)]
 pub(super) struct WireCounters {
-    /// Dropped at random, as the scenario asks.
+    /// Dropped at random, as the scenario requires.
     pub(super) lost: u64,
-    /// Dropped because the queue of the rate limit was full, as the scenario asks.
+    /// Dropped because the queue of the rate limit was full, as the scenario requires.
     pub(super) overrun: u64,
-    /// Sent without the delay, as the scenario asks.
+    /// Sent without the delay, as the scenario requires.
     pub(super) reordered: u64,
-    /// Sent twice, as the scenario asks.
+    /// Sent twice, as the scenario requires.
     pub(super) duplicated: u64,
-    /// Discarded because the link is cut, as the scenario asks.
+    /// Discarded because the link is cut, as the scenario requires.
     pub(super) cut: u64,
     /// The greatest delay of a packet beyond its due time so far, nanoseconds.
     pub(super) late: u64,
-    /// Dropped although the scenario does not ask for it: a kernel buffer was full, or an interface was down.
+    /// Dropped although the scenario does not require it: a kernel buffer was full, or an interface was down.
     pub(super) dropped: u64,
     link: String,
     recorded: [u64; KINDS.len()],

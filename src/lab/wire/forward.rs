@@ -31,11 +31,9 @@ use crate::sys::timer::Alarm;
 pub(super) enum WireCommand {
     /// Starts impairment, emulation and recording.
     Begin(RunClock, Recorder),
-    /// Changes the impairment.
     SetImpairment(Impairment),
     /// Lets nothing pass from now on.
     Cut,
-    /// Stops the thread.
     Stop,
 }
 
@@ -58,7 +56,6 @@ pub(super) struct WireForwarder {
     clocks: [Option<HostClock>; 2],
     frames: Frames,
     faults: Option<Faults>,
-    /// Whether the link is cut.
     cut: bool,
     /// The zero of all packet times.
     origin: Instant,
@@ -164,7 +161,7 @@ impl WireForwarder {
         Ok([ready(0) | ready(1) << 1, ready(2)])
     }
 
-    /// Carries out the requests of the handle; `false` if it asked to stop.
+    /// Carries out the requests of the handle; `false` if one of them is to stop.
     fn handle_requests(&mut self) -> bool {
         let _rung_since = self.wakeup.read();
         while let Ok(WireRequest { send, done }) = self.inbox.try_recv() {

@@ -1,9 +1,9 @@
 //! The userspace wire: a link whose packets pass through a thread of this process.
 //!
-//! Two veth pairs end in a namespace that holds nothing else, and a wire connects them there, frame by frame. A
-//! packet first meets the faults of single segments (`faults`), then delay, loss and rate (`link_model`). At a
-//! node that emulates a kernel feature it then meets the emulation (`tw_recycle`; `host_clock` provides what
-//! that needs of the node's peers). Without any of these a wire is transparent: it keeps the order, contents and
+//! Two veth pairs end in a namespace that holds nothing else, and a wire connects them there, frame by frame. The
+//! faults of single segments (`faults`) apply first, then delay, loss and rate (`link_model`), and last, at a node
+//! that emulates a kernel feature, the emulation (`tw_recycle`; `host_clock` gives the node's peers the clocks that
+//! this needs). Without any of these a wire is transparent: it keeps the order, contents and
 //! offload state of packets of every protocol. This file holds the handle of a wire; `forward` moves the frames.
 //!
 //! The namespace must not send packets of its own: it has no addresses, and IPv6 is off.
@@ -185,7 +185,7 @@ impl Wire {
 
 impl Drop for Wire {
     fn drop(&mut self) {
-        let _unheard = self.join();
+        let _dropped_result = self.join();
     }
 }
 

@@ -21,7 +21,7 @@ pub(super) fn is_upkeep(frame: &[u8]) -> bool {
 
 impl Segment {
     /// Reads a frame as it comes from a packet socket. Returns `None` for everything that is not a TCP segment with a
-    /// whole header, fragments among it.
+    /// complete header; that includes fragments.
     pub fn of_frame(frame: &[u8]) -> Option<Self> {
         Self::located(frame).map(|(segment, _)| segment)
     }

@@ -24,7 +24,7 @@ const fn ms(value: u64) -> Duration {
 }
 
 fn namespace() -> NetNs {
-    NetNs::create().expect("creating a network namespace takes CAP_SYS_ADMIN")
+    NetNs::create().expect("creating a network namespace requires CAP_SYS_ADMIN")
 }
 
 /// Runs a shell script in a namespace.

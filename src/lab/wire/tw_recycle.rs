@@ -53,7 +53,7 @@ enum ReaperRequest {
 }
 
 impl TwRecycle {
-    /// Starts the emulation of a node. It is enabled if the node's sysctls say so; like in Linux, it
+    /// Starts the emulation of a node. It is enabled if the node's sysctls enable it; as in Linux, it
     /// is off by default.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! Puts packets of many link ends in the order of time: each is held until nothing older can come any more.
 
 use crate::record::{CapturedPacket, Direction};
-use crate::sys::packet_ring::SeenPacket;
+use crate::sys::packet_ring::RingPacket;
 
 /// Packets that wait, with their bytes side by side.
 #[derive(Debug, Default)]
@@ -24,7 +24,7 @@ struct Held {
 
 impl Waiting {
     /// Adds a packet of a link end.
-    pub(super) fn add(&mut self, interface: usize, packet: SeenPacket<'_>) {
+    pub(super) fn add(&mut self, interface: usize, packet: RingPacket<'_>) {
         self.packets.push(Held {
             time: packet.time,
             at: self.bytes.len(),
@@ -83,8 +83,8 @@ mod tests {
 
     use super::*;
 
-    fn seen(time: u64, bytes: &[u8]) -> SeenPacket<'_> {
-        SeenPacket {
+    fn seen(time: u64, bytes: &[u8]) -> RingPacket<'_> {
+        RingPacket {
             time,
             outgoing: time.is_multiple_of(2),
             length: 1000,

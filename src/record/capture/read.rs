@@ -13,7 +13,7 @@ use crate::names::{IfName, NodeName};
 
 /// Limit on the packet bytes that are read. A run's own capture has at most a sixteenth of it.
 const MOST_BYTES: usize = 1 << 30;
-/// Something cannot be read as a capture. Completes "cannot read the capture: cannot ...".
+/// The reason why something cannot be read as a capture. Completes "cannot read the capture: cannot ...".
 #[derive(Debug, Error)]
 pub enum CaptureReadError {
     /// The file cannot be opened.

@@ -57,7 +57,10 @@ fn first() -> u32 {
     1
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the signature that serde requires"
+)]
 fn is_first(attempt: &u32) -> bool {
     *attempt == first()
 }
@@ -95,7 +98,6 @@ impl RecordHeader {
     }
 }
 
-/// The header line.
 #[derive(Debug, Serialize, Deserialize)]
 enum HeaderLine<T> {
     #[serde(rename = "nslab-record")]
@@ -167,7 +169,7 @@ pub enum UnreadableRecord {
     /// The first line is not the header of a record.
     #[error("recognise it: its first line is not the header of an nslab record")]
     NotARecord(#[source] serde_json::Error),
-    /// A newer program wrote it, in a version of the format that this one does not know.
+    /// A newer program wrote it, in a version of the format that this one does not support.
     #[error(
         "read it: it has format version {version}, written by nslab {nslab}; this is nslab {}, which reads versions up \
         to {RECORD_VERSION}; use nslab {nslab} or newer",

@@ -46,7 +46,7 @@ impl Epoll {
     ///
     /// # Errors
     /// The errors of epoll_wait(2), except EINTR.
-    pub fn wait_or_look(&mut self, ready: &mut Vec<u64>, block: bool) -> io::Result<()> {
+    pub fn wait_or_poll(&mut self, ready: &mut Vec<u64>, block: bool) -> io::Result<()> {
         let timeout = if block {
             EpollTimeout::NONE
         } else {
@@ -60,10 +60,7 @@ impl Epoll {
         Ok(())
     }
 
-    #[expect(
-        unsafe_code,
-        reason = "nix's wrapper wants a descriptor that somebody lends"
-    )]
+    #[expect(unsafe_code, reason = "nix's wrapper requires a borrowed descriptor")]
     fn control(&self, op: libc::c_int, fd: RawFd, token: u64, flags: EpollFlags) -> io::Result<()> {
         let mut event = libc::epoll_event {
             events: flags.bits().cast_unsigned(),
@@ -85,15 +82,15 @@ impl ReadinessSet for Epoll {
         self.control(libc::EPOLL_CTL_MOD, fd, token, flags(interest))
     }
 
-    fn forget(&mut self, fd: RawFd) {
+    fn unwatch(&mut self, fd: RawFd) {
         let _not_watched = self.control(libc::EPOLL_CTL_DEL, fd, 0, EpollFlags::empty());
     }
 
     /// Does nothing, because the kernel removes closed descriptors itself (epoll(7), Q6).
-    fn forget_closing(&mut self, _fd: RawFd) {}
+    fn unwatch_closing(&mut self, _fd: RawFd) {}
 
     fn wait(&mut self, ready: &mut Vec<u64>) -> io::Result<()> {
-        self.wait_or_look(ready, true)
+        self.wait_or_poll(ready, true)
     }
 }
 

@@ -19,7 +19,7 @@ pub enum Interest {
     /// Readable, or at the end of the stream.
     Read,
     Write,
-    /// Not watched for now.
+    /// Neither for now; the descriptor stays in the set.
     Nothing,
 }
 
@@ -27,7 +27,7 @@ pub enum Interest {
 /// is reported while ready.
 pub trait ReadinessSet {
     /// Returns whether a descriptor with this number can be watched at all.
-    fn has_place_for(&self, _fd: RawFd) -> bool {
+    fn can_watch(&self, _fd: RawFd) -> bool {
         true
     }
 
@@ -44,11 +44,11 @@ pub trait ReadinessSet {
     fn change(&mut self, fd: RawFd, token: u64, interest: Interest) -> io::Result<()>;
 
     /// Removes a descriptor.
-    fn forget(&mut self, fd: RawFd);
+    fn unwatch(&mut self, fd: RawFd);
 
     /// Removes a descriptor that is closed directly afterwards and was never duplicated.
-    fn forget_closing(&mut self, fd: RawFd) {
-        self.forget(fd);
+    fn unwatch_closing(&mut self, fd: RawFd) {
+        self.unwatch(fd);
     }
 
     /// Waits until a descriptor is ready, and adds the tokens of all that are. It may add none after a signal.

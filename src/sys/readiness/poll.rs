@@ -32,7 +32,7 @@ impl ReadinessSet for Poll {
         Ok(())
     }
 
-    fn forget(&mut self, fd: RawFd) {
+    fn unwatch(&mut self, fd: RawFd) {
         let Some(place) = self.places.remove(&fd) else {
             return;
         };
@@ -44,10 +44,7 @@ impl ReadinessSet for Poll {
         }
     }
 
-    #[expect(
-        unsafe_code,
-        reason = "nix's wrapper wants descriptors that somebody lends"
-    )]
+    #[expect(unsafe_code, reason = "nix's wrapper requires borrowed descriptors")]
     fn wait(&mut self, ready: &mut Vec<u64>) -> io::Result<()> {
         let count = self.fds.len() as libc::nfds_t;
         // SAFETY: pointer and count describe the vector, which nothing else uses during the call.

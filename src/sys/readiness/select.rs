@@ -21,14 +21,14 @@ pub struct Select {
 }
 
 impl ReadinessSet for Select {
-    fn has_place_for(&self, fd: RawFd) -> bool {
+    fn can_watch(&self, fd: RawFd) -> bool {
         fd < FD_SETSIZE
     }
 
     /// Returns EINVAL for descriptors without a bit, as POSIX requires of select(). Without the check,
     /// `FD_SET` would write outside the `fd_set`.
     fn watch(&mut self, fd: RawFd, token: u64, interest: Interest) -> io::Result<()> {
-        if !self.has_place_for(fd) {
+        if !self.can_watch(fd) {
             return Err(Errno::EINVAL.into());
         }
         self.watched.insert(fd, (token, interest));
@@ -39,7 +39,7 @@ impl ReadinessSet for Select {
         self.watch(fd, token, interest)
     }
 
-    fn forget(&mut self, fd: RawFd) {
+    fn unwatch(&mut self, fd: RawFd) {
         self.watched.remove(&fd);
     }
 

@@ -36,7 +36,7 @@ fn check_ready_descriptors(mut readiness: impl ReadinessSet) {
     assert_eq!(ready, [7]);
 
     near.read_exact(&mut [0]).unwrap();
-    readiness.forget(quiet.as_raw_fd());
+    readiness.unwatch(quiet.as_raw_fd());
     readiness
         .change(near.as_raw_fd(), 10, Interest::Read)
         .unwrap();

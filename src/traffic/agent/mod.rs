@@ -51,12 +51,12 @@ struct ClockStart {
     start: u64,
 }
 
-/// An agent cannot communicate with its worker. Whatever its actor meets is written to its output instead.
+/// An agent cannot communicate with its worker. Errors of its actor are written to its output instead.
 #[derive(Debug, thiserror::Error)]
 pub enum AgentError {
     /// The input or the output is broken.
     #[error("communicate with the worker")]
-    Talk(#[source] io::Error),
+    Io(#[source] io::Error),
     /// The input is not a valid order.
     #[error("parse an order")]
     Order(#[source] serde_json::Error),
@@ -69,19 +69,19 @@ pub enum AgentError {
 pub fn run(mut input: impl BufRead, output: impl Write + Send + 'static) -> Result<(), AgentError> {
     let output = SharedOutput::new(output);
     let spec: RunSpec = serde_json::from_str(&line(&mut input)?).map_err(AgentError::Order)?;
-    let (recorder, closed) = Recorder::start(output.whole_lines()).map_err(AgentError::Talk)?;
+    let (recorder, closed) = Recorder::start(output.whole_lines()).map_err(AgentError::Io)?;
     let result = match prepare(&spec, &recorder) {
         Ok(traffic) => {
-            output.signal(&Signal::Ready).map_err(AgentError::Talk)?;
+            output.signal(&Signal::Ready).map_err(AgentError::Io)?;
             drive(traffic, &mut input, &output)?
         }
         Err(error) => Err(error),
     };
     drop(recorder);
-    closed.wait().map_err(AgentError::Talk)?;
+    closed.wait().map_err(AgentError::Io)?;
     match result {
         Ok(()) => Ok(()),
-        Err(error) => output.signal(&failed(&error)).map_err(AgentError::Talk),
+        Err(error) => output.signal(&failed(&error)).map_err(AgentError::Io),
     }
 }
 
@@ -112,19 +112,19 @@ fn drive(
     if !begin.is_empty() {
         let begin: ClockStart = serde_json::from_str(&begin).map_err(AgentError::Order)?;
         let start = timer::from_monotonic(Duration::from_nanos(begin.start));
-        traffic.begin(RunClock::starting_at(start.map_err(AgentError::Talk)?));
+        traffic.begin(RunClock::starting_at(start.map_err(AgentError::Io)?));
         let (mut unfinished, output) = (traffic.unfinished.clone(), output.clone());
         let report_end = move || {
-            let _everyone_is_gone =
-                futures::executor::block_on(unfinished.wait_for(|count| *count == 0));
+            let _all_ended = futures::executor::block_on(unfinished.wait_for(|count| *count == 0));
             // If nobody reads the output any more, the end of the input stops the agent as well.
-            let _nobody_listens = output.signal(&Signal::Ended);
+            let _output_is_closed = output.signal(&Signal::Ended);
         };
         std::thread::Builder::new()
             .spawn(report_end)
-            .map_err(AgentError::Talk)?;
+            .map_err(AgentError::Io)?;
     }
-    // The worker closes its end of the pipe to stop the actor. It may first send how to stop it.
+    // The worker closes its end of the pipe to stop the actor. Before that it may send a line that selects how
+    // connections are closed.
     let how = line(input)?;
     let how = match how.is_empty() {
         true => StopHow::Fin,
@@ -135,7 +135,7 @@ fn drive(
 
 fn line(input: &mut impl BufRead) -> Result<String, AgentError> {
     let mut line = String::new();
-    input.read_line(&mut line).map_err(AgentError::Talk)?;
+    input.read_line(&mut line).map_err(AgentError::Io)?;
     Ok(line)
 }
 

@@ -87,8 +87,8 @@ fn write_line(output: &mut impl Write, value: &impl serde::Serialize) -> io::Res
     output.write_all(&line)
 }
 
-/// Forwards everything an agent writes, until it ends. `ended` is called when its actor ends, or dropped if it
-/// never can.
+/// Forwards everything an agent writes, until it ends. `ended` is called when its actor ends. If
+/// the agent dies first, it is dropped without a call.
 fn listen(
     output: Option<ChildStdout>,
     recorder: Recorder,
@@ -108,7 +108,7 @@ fn listen(
         let line = line?;
         match serde_json::from_str(&line) {
             Ok(Signal::Ready) => {
-                let _nobody_waits = ready.take().map(|ready| ready.send(()));
+                let _no_waiter = ready.take().map(|ready| ready.send(()));
             }
             Ok(Signal::Ended) => {
                 if let Some(ended) = ended.take() {

@@ -69,7 +69,8 @@ impl Dialer {
 
     /// Opens the connection of attempt `index`. It may not be established yet.
     ///
-    /// # Errors The kernel's error for this attempt: EMFILE from socket(2), EADDRINUSE from bind(2), EADDRNOTAVAIL,
+    /// # Errors
+    /// The kernel's error for this attempt: EMFILE from socket(2), EADDRINUSE from bind(2), EADDRNOTAVAIL,
     /// ENETUNREACH and others from connect(2).
     pub(super) fn dial(
         &self,

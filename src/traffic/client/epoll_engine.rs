@@ -122,7 +122,7 @@ impl<'a> EpollEngine<'a> {
                 self.arm()?;
             }
             ready.clear();
-            self.epoll.wait_or_look(&mut ready, !due_again)?;
+            self.epoll.wait_or_poll(&mut ready, !due_again)?;
             self.last_wake = self.clock.now();
             for token in ready.drain(..) {
                 match token {
@@ -387,7 +387,7 @@ impl<'a> EpollEngine<'a> {
         match self.client.plan.end {
             ConnectionEnd::Hold => {
                 if attempt.watched.is_some() {
-                    self.epoll.forget(attempt.socket.as_raw_fd());
+                    self.epoll.unwatch(attempt.socket.as_raw_fd());
                 }
                 self.held.push(attempt.socket);
             }

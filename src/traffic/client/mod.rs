@@ -71,7 +71,7 @@ struct ClientShared {
 }
 
 /// Runs a client on its thread from start to end: prepares, reports ready, waits for the clock, drives its load,
-/// and holds the connections to hold.
+/// and holds connections if the plan says so.
 pub(super) fn run(
     spec: &ClientSpec,
     resources: ClientResources,
@@ -173,7 +173,7 @@ impl ClientShared {
             Ok(driven) => (Ok(driven.stats), driven.held),
             Err(error) => (Err(error), Vec::new()),
         };
-        let _nobody_listens = sender.send(result);
+        let _no_receiver = sender.send(result);
         drop(sender);
         if !held.is_empty() {
             self.stop.wait();

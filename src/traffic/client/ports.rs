@@ -2,15 +2,15 @@
 //!
 //! A port is taken from the front, and returns to the back when its connection has been closed here. So the ports
 //! that have been free longest are in front. If the kernel refuses those with EADDRNOTAVAIL, it refuses all, and
-//! they stay in front. The first [`TRIES`] are tried, because a lost segment may hold up one (LAST_ACK) while the
-//! next is free.
+//! they stay in front. The first [`TRIES`] are tried, because a port may still be in LAST_ACK after a lost
+//! segment while the next one is free.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::record::Offset;
 
-/// A port refused for longer than this is not in TIME_WAIT but used by someone else, and moves to the back.
+/// A port refused for longer than this is not in TIME_WAIT but used by another socket, and moves to the back.
 /// `TCP_TIMEWAIT_LEN` (Linux `include/net/tcp.h`) is 60 s; the timer gets one more.
 const LONGEST_REFUSAL: Duration = Duration::from_secs(61);
 
@@ -97,7 +97,7 @@ mod tests {
         assert_eq!(next(&ports, 0), [11]);
         assert_eq!(next(&ports, 1), [10, 11], "each address has its own");
         ports.taken(0, 0);
-        assert_eq!(next(&ports, 0), [11], "none free: one in use is asked for");
+        assert_eq!(next(&ports, 0), [11], "none free: one in use is tried");
         ports.give_back(0, 11);
         ports.give_back(0, 10);
         assert_eq!(next(&ports, 0), [11, 10]);

@@ -108,7 +108,7 @@ impl LoadStats {
     }
 
     /// Returns the starts per second between the first and the last. With n starts there are n - 1 gaps; `None`
-    /// without gaps.
+    /// for fewer than two starts.
     fn paced_rate(&self) -> Option<f64> {
         let gaps = self.started.checked_sub(1)?;
         let between = self.last_start.0.checked_sub(self.first_start.0)?;

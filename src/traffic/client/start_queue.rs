@@ -36,7 +36,7 @@ impl StartQueue {
 impl StartSlot {
     /// Waits until all slots before this one have been dropped.
     pub(super) fn wait(&self) {
-        let _it_is_over = self.before.recv();
+        let _released = self.before.recv();
     }
 }
 

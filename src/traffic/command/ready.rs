@@ -108,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_listener_counts_if_the_lab_s_protocol_reaches_it() {
+    fn a_listener_counts_if_the_labs_protocol_reaches_it() {
         let serves = |ip, at: &str| {
             let at: SocketAddr = at.parse().unwrap();
             let readiness = ReadyCheck {

@@ -19,7 +19,7 @@ use crate::scenario::workload::CommandSpec;
 use crate::sys::process::{self, NofileLimit};
 use crate::sys::wake::StopFlag;
 
-/// Exit code for a timeout, as of timeout(1).
+/// Exit code for a timeout, the same as that of timeout(1).
 const TIMED_OUT: i32 = 124;
 /// Added to the number of the signal that killed a program, as shells do (bash(1), EXIT STATUS).
 const KILLED: i32 = 128;

@@ -163,8 +163,8 @@ impl Acceptor {
 }
 
 impl TableUsage {
-    /// Returns true if a tenth of its table has become free since it was full. One that was never full is the one
-    /// accepting.
+    /// Returns true if a tenth of its table has become free since it was full. A table that was never full belongs to
+    /// the acceptor that is accepting, so it does not count.
     fn has_room(&self) -> bool {
         let full_at = self.full_at.load(Ordering::Relaxed);
         let open = self.open.load(Ordering::Relaxed);

@@ -51,16 +51,16 @@ impl ServerPolicy {
     }
 
     /// Returns true if a connection stays open after a reply.
-    fn keeps(&self, asked_to: bool) -> bool {
+    fn keeps(&self, requested: bool) -> bool {
         match self.close {
-            ServerClose::AsRequested => asked_to,
+            ServerClose::AsRequested => requested,
             ServerClose::First => false,
             ServerClose::AfterClient | ServerClose::Never => true,
         }
     }
 }
 
-/// An accepted connection.
+/// An accepted connection, with the phase of its current request.
 #[derive(Debug)]
 pub(super) struct Conversation {
     pub(super) socket: Socket,
@@ -107,7 +107,6 @@ pub(super) struct ConversationProgress {
 pub(super) enum ConversationNext {
     /// Wait for this event, then `advance` again.
     Wait(Interest),
-    /// Close the connection.
     #[default]
     Close,
     /// Close the connection, and count it as failed with this error number.

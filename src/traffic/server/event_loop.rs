@@ -152,7 +152,7 @@ impl<'a, R: ReadinessSet> EventLoop<'a, R> {
 
     fn stop_listening(&mut self) {
         if std::mem::take(&mut self.listening) {
-            self.readiness.forget(self.listener.as_raw_fd());
+            self.readiness.unwatch(self.listener.as_raw_fd());
         }
     }
 
@@ -197,7 +197,7 @@ impl<'a, R: ReadinessSet> EventLoop<'a, R> {
     }
 
     fn admit(&mut self, socket: Socket) {
-        if !self.readiness.has_place_for(socket.as_raw_fd()) {
+        if !self.readiness.can_watch(socket.as_raw_fd()) {
             self.shared.count_accepted(&ConversationProgress::default());
             return self.shared.count_error(libc::EINVAL);
         }
@@ -300,7 +300,7 @@ impl<'a, R: ReadinessSet> EventLoop<'a, R> {
     fn close(&mut self, token: u64) {
         if let Some(connection) = self.connections.remove(token) {
             self.readiness
-                .forget_closing(connection.conversation.socket.as_raw_fd());
+                .unwatch_closing(connection.conversation.socket.as_raw_fd());
         }
         self.descriptor_freed = true;
         if let Some(acceptor) = self.acceptor {

@@ -85,7 +85,7 @@ enum ExchangeStage {
 /// The next action for an exchange.
 #[derive(Debug)]
 pub(super) enum ExchangeNext {
-    /// Wait for the client's socket with this interest, or for upstream as it wants.
+    /// Wait for this event on the client's socket, or for the one on the upstream socket.
     Wait(Interest),
     /// The exchange ended with a complete reply. `after` holds the bytes the client has sent since.
     Ended { keeps: bool, after: Vec<u8> },

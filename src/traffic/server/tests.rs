@@ -106,7 +106,7 @@ fn kernel_a_reply_larger_than_every_buffer_arrives_complete() {
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_the_end_named_by_the_scenario_closes() {
-    let ask = |stream: &mut TcpStream, version: &str| {
+    let request = |stream: &mut TcpStream, version: &str| {
         stream
             .write_all(format!("GET / HTTP/{version}\r\n\r\n").as_bytes())
             .unwrap();
@@ -118,19 +118,25 @@ fn kernel_the_end_named_by_the_scenario_closes() {
     };
     talk(with(ServerClose::First), move || {
         let mut stream = dial();
-        ask(&mut stream, "1.1");
-        assert!(is_at_end(&mut stream), "asked to stay, it closes");
+        request(&mut stream, "1.1");
+        assert!(
+            is_at_end(&mut stream),
+            "it closes although the client requested to stay"
+        );
     });
     talk(with(ServerClose::AfterClient), move || {
         let mut stream = dial();
-        ask(&mut stream, "1.0");
-        assert!(stays_open(&mut stream), "asked to close, it waits");
+        request(&mut stream, "1.0");
+        assert!(
+            stays_open(&mut stream),
+            "it waits although the client requested a close"
+        );
         stream.shutdown(Shutdown::Write).unwrap();
         assert!(is_at_end(&mut stream));
     });
     talk(with(ServerClose::Never), move || {
         let mut stream = dial();
-        ask(&mut stream, "1.0");
+        request(&mut stream, "1.0");
         stream.shutdown(Shutdown::Write).unwrap();
         assert!(stays_open(&mut stream));
     });
@@ -162,7 +168,10 @@ fn kernel_an_idle_connection_is_closed_after_its_keep_alive() {
             let took = before.elapsed();
             assert!(took >= Duration::from_millis(45), "{took:?}");
             assert!(took < Duration::from_secs(1), "{took:?}");
-            assert!(stays_open(&mut quiet), "one that never asked is not idle");
+            assert!(
+                stays_open(&mut quiet),
+                "a connection without a request is not idle"
+            );
         });
     }
 }

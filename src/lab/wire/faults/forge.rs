@@ -54,7 +54,7 @@ pub(super) fn forge(forged: &Forged, connection: &LinkConnection) -> Option<Vec<
         packet = packet.rst();
     }
     if flags.ack {
-        // As an honest sender would: everything that has come its way.
+        // Acknowledge everything that has arrived, as an honest sender would.
         packet = packet.ack(connection.next[forged.to]?);
     }
     let data = vec![b'x'; usize::try_from(forged.data.0).ok()?];

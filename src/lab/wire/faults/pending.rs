@@ -5,7 +5,7 @@ use std::time::Duration;
 
 #[derive(Debug)]
 pub(super) enum PendingFrame {
-    /// A delayed frame.
+    /// A frame that a fault has delayed.
     Late(Box<[u8]>),
     /// A copy of a frame, for the fault with this index.
     Stale(usize, Box<[u8]>),

@@ -43,7 +43,7 @@ pub(super) struct FollowedConnection {
 #[derive(Debug, Clone, Copy)]
 struct Fin {
     end: u32,
-    /// Whether it was sent before the peer's FIN was acknowledged, so that the node closes actively.
+    /// True if it was sent before the peer's FIN was acknowledged, so that the node closes actively.
     first: bool,
 }
 

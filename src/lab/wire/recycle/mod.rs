@@ -60,7 +60,7 @@ pub struct Flow {
 /// A TIME_WAIT that has begun and must end early.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TimeWait {
-    /// The connection.
+    /// The connection in this state.
     pub flow: Flow,
     /// The time at which it began.
     pub began: Duration,

@@ -19,7 +19,7 @@ pub(super) type Pair = (IpAddr, IpAddr);
 /// A timestamp of a peer, with the second in which it arrived (`ts_recent` and `ts_recent_stamp`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Stamp {
-    /// TSval.
+    /// The TSval of the segment.
     pub(super) value: u32,
     /// Whole seconds of the clock of all times here.
     pub(super) second: u32,

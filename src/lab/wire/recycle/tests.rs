@@ -1,4 +1,4 @@
-//! Sequences of segments as a run on Linux 4.9 had them, and corner cases around them.
+//! Sequences of segments as recorded in a run on Linux 4.9, and corner cases around them.
 //!
 //!     a (clock ahead) --+
 //!                       nat ---- server: recycles, closes first
