@@ -285,9 +285,7 @@ fn effects(a: &[&RunResult], b: &[&RunResult], threshold: f64, miss: f64) -> Vec
         .collect();
     effects.sort_by(|x, y| {
         let size = |effect: &Effect| effect.difference.abs() / effect.margin.max(f64::MIN_POSITIVE);
-        let is_part = |effect: &Effect| effect.metric.contains(".errors.");
         (x.rank.cmp(&y.rank))
-            .then(is_part(x).cmp(&is_part(y)))
             .then(y.named.cmp(&x.named))
             .then(size(y).total_cmp(&size(x)))
             .then(x.metric.cmp(&y.metric))
@@ -377,7 +375,7 @@ fn moved(effect: &Effect) -> bool {
 
 /// Returns whether a client would notice this metric. "No effect" needs evidence for each of them.
 fn is_noticed(effect: &Effect) -> bool {
-    matches!(effect.rank, Rank::Work | Rank::Speed)
+    matches!(effect.rank, Rank::Work | Rank::Errors | Rank::Speed)
 }
 
 /// Returns whether an effect is a change: what the scenario is about differs, or a kernel counter does while no client

@@ -3,17 +3,18 @@
 //! | metric | better | decides |
 //! |---|---|---|
 //! | of a client: `.established`, `.completed`, `.bytes` | more | first |
-//! | of a client: `.failed`, `.errors.*`, replies with a status of 500 to 599 | less | first |
+//! | of a client: `.failed`, replies with a status of 500 to 599 | less | first |
 //! | of a server: `.accepted`, `.replies`, `.bytes` | more | first |
 //! | of a command: `.exit` | 0, less | first |
-//! | of a client: `.throughput` | more | second |
-//! | of a client: `p50(.latency)`, `p99(.latency)` | less | second |
+//! | of a client: each of `.errors.*` | less | second |
+//! | of a client: `.throughput` | more | third |
+//! | of a client: `p50(.latency)`, `p99(.latency)` | less | third |
 //! | of a node: packets that the kernel dropped, lost or sent again | less | never alone |
 //! | all others, such as TIME_WAIT, `.attempted`, the time of the first failure | neither | |
 //!
 //! Work done comes before speed: latency covers only the attempts that succeeded, so if more succeed it covers
-//! different ones. Each error counts beside `.failed`: a reset in place of a retry is as many failures, and not the
-//! same to a client. A kernel counter that differs while clients notice nothing is a change, neither better nor
+//! different ones. The kinds of errors decide if as many attempts fail: a reset in place of a timeout is not the same
+//! to a client. A kernel counter that differs while clients notice nothing is a change, neither better nor
 //! worse: fewer retransmissions can mean that a connection was given up sooner.
 
 use crate::record::{Measure, SeriesKind};
@@ -34,6 +35,8 @@ pub enum Better {
 pub enum Rank {
     /// Work done: connections, requests, bytes.
     Work,
+    /// The kinds of errors, if their sum is the same.
+    Errors,
     /// Latency and throughput.
     Speed,
     /// Counters of the kernel.
@@ -99,7 +102,12 @@ pub(super) fn direction(measure: &Measure, spec: &RunSpec) -> (Better, Rank) {
         | (Owner::Server, "accepted" | "replies" | "bytes") => (Better::More, Rank::Work),
         (Owner::Client, "failed") | (Owner::Command, "exit") => (Better::Less, Rank::Work),
         (Owner::Client, what) if is_error(what) && measure.name == series => {
-            (Better::Less, Rank::Work)
+            let rank = if what.starts_with("status") {
+                Rank::Work
+            } else {
+                Rank::Errors
+            };
+            (Better::Less, rank)
         }
         // The last value covers the whole load.
         (Owner::Client, "throughput") if measure.name == series => (Better::More, Rank::Speed),

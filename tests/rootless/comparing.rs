@@ -199,7 +199,7 @@ fn runs_whose_load_was_not_offered_do_not_count() {
 }
 
 #[test]
-fn resets_in_place_of_time_outs_help_and_hurt() {
+fn more_resets_hurt_even_if_as_many_attempts_fail() {
     let errors = |name: &str, values: [i64; 2]| {
         let run = |value| with(name, SeriesKind::Counter, &[value; 3]);
         (run(values[0]), run(values[1]))

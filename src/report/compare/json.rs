@@ -167,6 +167,7 @@ fn effect(effect: &Effect) -> EffectReport {
         },
         rank: match effect.rank {
             Rank::Work => "work",
+            Rank::Errors => "errors",
             Rank::Speed => "speed",
             Rank::Sign => "sign",
             Rank::Beside => "beside",
