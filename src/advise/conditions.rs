@@ -10,7 +10,7 @@ use super::advice::LineAdvice;
 use super::facts::KeyFacts;
 use super::reference::{Reference, same_value, stock};
 use crate::lab::sysctl_survey::SysctlSurvey;
-use crate::sysctls::{self, About, Fate, Scope, Setting};
+use crate::sysctls::{self, About, Fate, Setting, SettingScope};
 
 /// A mode with the value that the user has.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,7 +73,7 @@ pub fn conditions(
 fn is_condition(setting: &Setting) -> bool {
     setting.is_mode()
         && setting.fate == Fate::Current
-        && setting.scope == Scope::Namespace
+        && setting.scope == SettingScope::Namespace
         && !setting.key.contains('*')
         && matches!(
             setting.about,

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use super::merge::{LineMeaning, MergedLine};
 use super::reference::{Reference, stock};
 use crate::lab::sysctl_survey::{FoundSysctl, OrderedWrites, SysctlSurvey, WriteAttempt};
-use crate::sysctls::{self, Fate, Scope, Setting};
+use crate::sysctls::{self, Fate, Setting, SettingScope};
 
 /// A key on this kernel, and what it did with the line's value.
 #[derive(Debug, Clone, PartialEq)]
@@ -71,7 +71,7 @@ impl KeyFacts {
         };
         let found_here = here.or(beyond.as_ref());
         let setting = sysctls::find(key);
-        let of_kernel = setting.is_some_and(|setting| setting.scope == Scope::Host);
+        let of_kernel = setting.is_some_and(|setting| setting.scope == SettingScope::Host);
         let scope = match (fresh, found_here) {
             (Some(found), _) if found.writable && !of_kernel => KeyScope::Namespace,
             (Some(_), _) | (None, Some(_)) => KeyScope::Kernel,

@@ -1,6 +1,6 @@
 //! Settings known by name: removed ones, and those that belong to the whole kernel.
 
-use crate::sysctls::{self, Fate, Scope, Setting};
+use crate::sysctls::{self, Fate, Setting, SettingScope};
 
 /// Returns the first version without a setting, with its new name if it has one: "4.9 (today net.netfilter.X)".
 pub(super) fn removed_in(key: &str) -> Option<String> {
@@ -29,5 +29,5 @@ pub(super) fn is_host_wide(key: &str) -> bool {
 }
 
 fn is_of_kernel(setting: &Setting) -> bool {
-    setting.scope == Scope::Host && matches!(setting.fate, Fate::Current | Fate::Idle(_))
+    setting.scope == SettingScope::Host && matches!(setting.fate, Fate::Current | Fate::Idle(_))
 }

@@ -11,10 +11,10 @@ use super::version::KernelVersion;
 pub struct Setting {
     /// With dots; `*` stands for an interface, `all` or `default`.
     pub key: &'static str,
-    /// Whether kernels still have it and use it.
+    /// The state of the setting in today's kernels.
     pub fate: Fate,
-    /// Who can write it on Linux 6.18.
-    pub scope: Scope,
+    /// The namespaces that can write it on Linux 6.18.
+    pub scope: SettingScope,
     /// The values it takes.
     pub form: Form,
     /// Defaults by version, see [`super::default`].
@@ -27,7 +27,7 @@ pub struct Setting {
     pub source: &'static str,
 }
 
-/// Whether kernels have a setting.
+/// The state of a setting in today's kernels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fate {
     /// Linux 6.18 has it and uses it.
@@ -40,9 +40,9 @@ pub enum Fate {
     Foreign,
 }
 
-/// Who can write a setting.
+/// The namespaces that can write a setting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Scope {
+pub enum SettingScope {
     /// Each network namespace has its own.
     Namespace,
     /// Only the initial namespace.
@@ -52,19 +52,19 @@ pub enum Scope {
 /// The subject of a setting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum About {
-    /// Throughput and latency.
+    /// Throughput and latency of connections.
     Speed,
-    /// How many connections, ports, entries, and for how long.
+    /// Numbers of connections, ports and entries, and their timeouts.
     Limits,
     /// Buffers and their bounds.
     Memory,
     /// Protection from others; traffic that nobody attacks is the same.
     Security,
-    /// What the host is: a router, a container host, a load balancer.
+    /// The role of the host: a router, a container host, a load balancer.
     Role,
     /// Lines in a log and counters only.
     Log,
-    /// Autoconfiguration of IPv6.
+    /// Automatic configuration of IPv6 addresses.
     Ipv6,
     /// No kernel of today uses it.
     Obsolete,
@@ -135,8 +135,8 @@ fn setting(line: &'static str) -> Option<Setting> {
         key: next()?,
         fate: fate(next()?)?,
         scope: match next()? {
-            "netns" => Scope::Namespace,
-            "host" => Scope::Host,
+            "netns" => SettingScope::Namespace,
+            "host" => SettingScope::Host,
             _ => return None,
         },
         form: Form::parse(next()?)?,

@@ -19,19 +19,15 @@ pub enum Form {
         unit: &'static str,
     },
     /// Two numbers, the first not above the second.
-    Range {
-        /// The smallest value.
-        low: i64,
-        /// The greatest value.
-        high: i64,
-    },
+    #[expect(missing_docs, reason = "the names say it")]
+    Range { low: i64, high: i64 },
     /// Ports and ranges of ports, `8080,9000-9100`; empty clears it.
     Ports,
-    /// One word.
+    /// A single word.
     Word,
     /// Words with spaces between them.
     Words,
-    /// Anything.
+    /// Any text at all.
     Text,
 }
 
@@ -44,12 +40,12 @@ pub struct FormError {
 }
 
 impl FormError {
-    /// The mistake; completes "`KEY` ...": "takes a whole number of seconds, not `30s`".
+    /// Returns the mistake; completes "`KEY` ...": "takes a whole number of seconds, not `30s`".
     pub fn problem(&self) -> &str {
         &self.problem
     }
 
-    /// What to write instead, if that is clear.
+    /// Returns advice on what to write, if the intention is clear.
     pub fn help(&self) -> Option<String> {
         self.meant.as_ref().map(|meant| format!("write `{meant}`"))
     }

@@ -1,7 +1,7 @@
 //! Settings of the kernel that are known by name, without asking a kernel: their form, default, scope and
 //! history.
 //!
-//! The data is `catalogue.tsv`, one setting per line with its source. `check` uses it to tell a misspelt key
+//! The data is `catalogue.tsv`, one setting per line with its source. `check` uses it to distinguish a misspelt key
 //! from an old or new one and to explain a value of the wrong form; `advise` uses it for defaults and for keys
 //! whose effect is not measured. Not here: what the running kernel has, which `lab` looks up.
 
@@ -12,7 +12,7 @@ mod renamed;
 mod spelling;
 mod version;
 
-pub use catalogue::{About, Fate, Scope, Setting, all, find};
+pub use catalogue::{About, Fate, Setting, SettingScope, all, find};
 pub use defaults::{Machine, default};
 pub use form::{Form, FormError};
 pub use renamed::{RenamedSetting, renamed};

@@ -8,9 +8,9 @@ use thiserror::Error;
 /// A release of Linux: `6.1` of `6.1.0-41-cloud-amd64`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KernelVersion {
-    /// The first number.
+    /// The number before the first dot.
     pub major: u16,
-    /// The second number.
+    /// The number after the first dot.
     pub minor: u16,
 }
 
