@@ -99,7 +99,8 @@ fn kernel_a_refused_value_is_reported_with_node_key_value_and_place() {
     assert_eq!(
         error.to_string(),
         "cannot set net.ipv4.tcp_congestion_control of `a` to `nosuch` (7:21); this kernel has no such algorithm: \
-         net.ipv4.tcp_available_congestion_control lists those it has, and `modprobe tcp_NAME`, as root, may add it"
+         net.ipv4.tcp_available_congestion_control lists the available ones, and `modprobe tcp_NAME`, as root, \
+         may add it"
     );
     assert!(matches!(error, BuildError::Sysctl { .. }), "{error:?}");
     let error = refusal("net.ipv4.ip_local_port_range", "5 4");
