@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use super::AdviceRequest;
 use super::advice::{Advice, Experiment, LineAdvice};
 use super::prepare::PreparedComparison;
-use crate::compare::{self, Effort, Trial};
+use crate::compare::{self, Trial, TrialOptions};
 use crate::suite::{Options, Records, RunOrder, SuiteEvent};
 
 /// Longest part of a scenario's name in the name of a folder.
@@ -44,7 +44,7 @@ pub(super) async fn run(
     stop: watch::Receiver<bool>,
     mut on_progress: impl FnMut(AdviceProgress<'_>),
 ) -> TrialResults {
-    let effort = Effort {
+    let effort = TrialOptions {
         rounds: request.rounds,
         budget: None,
         threshold: request.threshold,

@@ -55,7 +55,7 @@ impl HostBackend {
         };
         let mut command = Command::new(&self.program);
         // It gets its own process group, so that Ctrl-C on the terminal reaches only this process, which then
-        // asks it to stop.
+        // cancels it.
         command
             .arg("worker")
             .stdin(Stdio::piped())

@@ -1,4 +1,4 @@
-//! The last lines that a worker writes beside its events: what explains its death.
+//! The last lines of a worker's standard error or console, which explain why it died.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,7 +1,7 @@
 //! The places where a run can execute: each starts a worker process that takes a work order and sends events.
 //!
-//! A backend only decides where that process runs. Its end is certain: it dies with this process, and the kernel frees
-//! what it held. Users of a backend never ask which one it is.
+//! A backend only decides where that process runs. The process never outlives this one, and the kernel frees what it
+//! held. Code that uses a backend does not depend on which one it is.
 
 mod error;
 mod hang;
@@ -59,7 +59,8 @@ impl Backend {
         }
     }
 
-    /// Returns the share of the machine that each run takes, if it is the same for all; none if it depends on the load.
+    /// Returns the share of the machine that each run takes, if it is the same for all; `None` if it depends on the
+    /// load.
     pub(crate) fn share_of_each_run(&self) -> Option<RunShare> {
         match self {
             Self::Host(_) => None,

@@ -21,7 +21,7 @@ pub struct OtherSuites {
 }
 
 impl OtherSuites {
-    /// The interval at which to check whether other suites have ended; nothing announces that.
+    /// The interval at which to check whether other suites have ended; no event announces that.
     pub const POLL_INTERVAL: Duration = Duration::from_millis(200);
 
     /// Announces a suite to the others, if it shares the machine with them.

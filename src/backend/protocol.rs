@@ -1,5 +1,5 @@
 //! The protocol between a worker and the process that started it: a work order goes in, events come out, and the end of
-//! the worker's standard input asks it to stop.
+//! the worker's standard input cancels its run.
 
 use std::process::ExitStatus;
 
@@ -13,7 +13,7 @@ use super::last_words::LastWords;
 use crate::record::{Event, Offset};
 use crate::sys::lifeline::kill_group;
 
-/// An error in starting a worker or in understanding it.
+/// An error in starting a worker or in reading its output.
 #[derive(Debug, Error)]
 pub(crate) enum ProtocolError {
     /// The process did not start.
@@ -49,11 +49,11 @@ pub(super) type ExplainEnd = fn(ExitStatus, &[String]) -> String;
 #[derive(Debug)]
 pub(crate) struct Worker {
     child: Child,
-    /// Closing it asks the worker to stop. A guest has none: nothing enters it.
+    /// Closing it cancels the worker's run. Absent for a guest, which has no standard input.
     stdin: Option<ChildStdin>,
     events: Lines<BufReader<Box<dyn EventStream>>>,
     last_words: LastWords,
-    /// Present if the worker is a guest, whose exit status says nothing about its run.
+    /// Present if the worker is a guest, whose exit status does not depend on its run.
     guest: Option<GuestProgress>,
     explain: ExplainEnd,
     hang_limit: HangLimit,
@@ -73,7 +73,7 @@ pub(crate) struct WorkerEnd {
     /// The reason if the worker ended too early or with an error.
     pub(crate) failure: Option<String>,
     pub(crate) last_words: Vec<String>,
-    /// True if it went on after its output had ended and had to be killed.
+    /// True if it kept running after its output had ended and had to be killed.
     pub(crate) killed: bool,
 }
 
@@ -161,7 +161,8 @@ impl Worker {
         Some((event, line))
     }
 
-    /// Asks the worker to finish early and report what it has. A guest cannot be asked anything, so it is killed.
+    /// Cancels the run, so that the worker finishes early and reports what it has. A guest cannot receive that, so it
+    /// is killed.
     pub(crate) fn ask_to_stop(&mut self) {
         self.stdin = None;
         if let Some(guest) = &mut self.guest {
@@ -178,7 +179,7 @@ impl Worker {
         let _already_gone = self.child.start_kill();
     }
 
-    /// Returns the last lines so far that the worker wrote beside its events.
+    /// Returns the last lines so far that the worker wrote to standard error.
     pub(super) fn last_words(&self) -> Vec<String> {
         self.last_words.so_far()
     }

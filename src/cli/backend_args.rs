@@ -31,14 +31,14 @@ pub(super) struct BackendArguments {
         requires = "kernels"
     )]
     time: TimeWord,
-    /// Do every run twice, and check that both are identical, bit by bit
+    /// Execute every run twice and check that both are identical, bit for bit
     #[arg(long, requires = "kernels")]
     verify_repeatable: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum TimeWord {
-    /// Counts instructions: waiting takes no time, and every run is identical, bit by bit
+    /// Counts instructions: waiting takes no time, and repeated runs are identical, bit for bit
     Virtual,
     /// The time of this host, with KVM if available; use it to measure rates
     Real,
@@ -60,7 +60,7 @@ impl BackendArguments {
         })
     }
 
-    /// Returns true if each run is done twice.
+    /// Returns true if each run is executed twice.
     pub(super) fn verify(&self) -> bool {
         self.verify_repeatable
     }

@@ -11,7 +11,9 @@ use super::progress::Progress;
 use super::reports::{ReportFormat, ReportRequest, check_all, stream, write_all};
 use super::runtime::{cancel_on_signals, runtime};
 use super::{exit, message};
-use crate::compare::{self, Effort, FEWEST_RUNS, Question, QuestionError, SetOption, Side, Trial};
+use crate::compare::{
+    self, FEWEST_RUNS, Question, QuestionError, SetOption, Side, Trial, TrialOptions,
+};
 use crate::report;
 use crate::report::terminal::Style;
 use crate::suite::{self, Options, Records};
@@ -30,7 +32,7 @@ pub(super) struct CompareArguments {
     /// Set a parameter of the scenario on every side; may be repeated
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = parameter)]
     set: Vec<(String, String)>,
-    /// A setting of side A, which the others are compared with; by default, the scenario as it is
+    /// A setting of side A, which the others are compared with; by default, the unchanged scenario
     ///
     /// A sysctl (KEY=VALUE on every node, NODE:KEY=VALUE on one node), or a parameter of the scenario
     /// (NAME=VALUE). May be repeated.
@@ -51,14 +53,14 @@ pub(super) struct CompareArguments {
         value_parser = clap::value_parser!(u16).range(FEWEST_RUNS as i64..=1000)
     )]
     repeat: u16,
-    /// Instead of --repeat: as many rounds as fit into this time, but at least three
+    /// Run as many rounds as fit into this time, but at least three; replaces --repeat
     #[arg(long = "for", value_name = "TIME", value_parser = duration, conflicts_with = "repeat")]
     budget: Option<Duration>,
     /// Ignore differences smaller than this
     #[arg(long, value_name = "PERCENT", default_value = "2%", value_parser = percent)]
     threshold: Percent,
-    /// Maximum number of runs at once; by default, one if the scenario measures times, else as many as
-    /// the processors can take
+    /// Maximum number of runs at once; by default, one if the scenario measures times, otherwise
+    /// as many as the processors can take
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     jobs: Option<u16>,
     /// Write a report: json=PATH or md=PATH; PATH `-` is standard output; may be repeated
@@ -201,7 +203,7 @@ async fn run(sides: Vec<Side>, arguments: &CompareArguments) -> Trial {
         shares_machine: true,
         ..Options::default()
     };
-    let effort = Effort {
+    let effort = TrialOptions {
         rounds: usize::from(arguments.repeat),
         budget: arguments.budget,
         threshold: arguments.threshold.as_fraction(),

@@ -15,8 +15,8 @@ use crate::lab::leaks;
 pub(super) struct DoctorArguments {
     /// Find processes, namespaces and virtual machines that ended runs have left behind
     ///
-    /// Looks at every process and namespace that it can see; as root, at those of the whole machine. What
-    /// belongs to a run in progress is not a leak. The exit code is 1 if something was found.
+    /// Checks every process and namespace that it can see; as root, those of the whole machine. Runs in
+    /// progress do not count as leaks. The exit code is 1 if something was found.
     #[arg(long)]
     leaks: bool,
 }
@@ -28,7 +28,7 @@ pub(super) fn main(arguments: &DoctorArguments) -> ExitCode {
     if let Ok(uname) = utsname::uname() {
         let (system, release) = (uname.sysname().display(), uname.release().display());
         output::out(&format!(
-            "kernel {system} {release}; each feature was tried:\n\n"
+            "kernel {system} {release}; each feature was tested:\n\n"
         ));
     }
     for ability in abilities::probe_all() {
@@ -63,7 +63,7 @@ fn look_for_leaks() -> ExitCode {
     }
     for namespace in &found.namespaces {
         output::out(&format!(
-            "LEFT: namespace net:[{}], held by {}\n      fix: end what holds it\n",
+            "LEFT: namespace net:[{}], held by {}\n      fix: stop whatever holds it\n",
             namespace.inode,
             namespace.held_by.join(", ")
         ));
@@ -80,7 +80,7 @@ fn look_for_leaks() -> ExitCode {
         if nix::unistd::geteuid().is_root() {
             ""
         } else {
-            "; only your own processes were checked, root can check all"
+            "; only your own processes were checked; run as root to check all"
         },
     ));
     exit::of_leaks(found.any())

@@ -1,4 +1,4 @@
-//! `nslab kernel`: keeps kernels to run scenarios on.
+//! `nslab kernel`: manages the store of kernels that scenarios can run on.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -158,9 +158,9 @@ fn warm_all(arguments: &WarmArguments, store: &Store) -> ExitCode {
             Ok(())
         };
         match warmed() {
-            Ok(()) => output::out(&format!("{name} is warm\n")),
+            Ok(()) => output::out(&format!("the snapshot of {name} is ready\n")),
             Err(error) => {
-                message::error(format!("cannot warm {name}: {error}"));
+                message::error(format!("cannot make a snapshot of {name}: {error}"));
                 code = exit::errored();
             }
         }

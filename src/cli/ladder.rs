@@ -60,7 +60,7 @@ fn draw(stored: &StoredRun, which: &ConnectionChoice) -> Result<ladder::Ladder, 
         .map_err(|error| format!("read the scenario of its run: {error}"))?;
     let Some(packets) = &stored.packets else {
         return Err(
-            "find its packets: no capture of the same name is in its folder \
+            "find its packets: its folder has no capture with the same name \
              (run with `--record DIR --capture DIR`, or use --packets FILE|DIR)"
                 .to_owned(),
         );

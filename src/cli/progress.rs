@@ -14,7 +14,7 @@ use crate::suite::SuiteEvent;
 
 /// Shortest time between two updates of a line.
 const REDRAW: Duration = Duration::from_millis(100);
-/// Metrics per line.
+/// Maximum number of metrics per line.
 const METRICS: usize = 5;
 
 /// Live progress on standard error.
@@ -66,7 +66,6 @@ impl Progress {
         }
     }
 
-    /// Shows an event.
     pub(super) fn show(&mut self, event: &SuiteEvent<'_>) {
         match &mut self.display {
             Display::Silent => {}

@@ -39,7 +39,7 @@ pub(super) struct ReportVerbArguments {
     /// Draw the packets of a connection between its nodes: the N-th of a client, or the first that failed
     ///
     /// This needs the capture of the run (`nslab run --record DIR --capture DIR`). Without N, it draws the
-    /// first connection that failed; if none did, the first with a retransmission; else the first. With
+    /// first connection that failed; if none did, the first with a retransmission; otherwise the first. With
     /// --report html=PATH, the page shows the same connection; without --ladder, it shows one connection of
     /// every client.
     #[arg(long, value_name = "CLIENT[:N]")]
@@ -75,7 +75,7 @@ More examples:
   nslab report out --report html=report.html --ladder load:3
 
 Exit codes are those of `nslab run`. The code is also 2 if a record cannot be
-read; the others are reported.";
+read; the other records are still reported.";
 
 pub(super) fn main(arguments: &ReportVerbArguments) -> ExitCode {
     if let Some(problem) = arguments.reports.problem() {
@@ -192,8 +192,7 @@ fn with_packets(
     Some(each.collect())
 }
 
-/// Reads records, and returns them and whether all could be read. Errors are printed. `None` if none could
-/// be read.
+/// Reads records and prints errors. Returns the records and true if all could be read, or `None` if none could.
 pub(super) fn read(names: &[PathBuf]) -> Option<(Vec<StoredRun>, bool)> {
     let found = find_records(names);
     let paths = found.inspect_err(|errors| message::failures(errors)).ok()?;

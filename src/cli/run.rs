@@ -147,8 +147,9 @@ fn all_kept(arguments: &RunArguments, result: &SuiteResult) -> bool {
         .filter(|run| run.capture.is_err() || (arguments.record.is_some() && run.record.is_err()))
         .count();
     if lost > 0 {
+        let noun = if lost == 1 { "run" } else { "runs" };
         message::error(format!(
-            "cannot write the records or captures of {lost} runs"
+            "cannot write the records or captures of {lost} {noun}"
         ));
         message::help("choose folders with enough space, as in --record DIR");
     }

@@ -54,7 +54,7 @@ pub(super) struct SelectArguments {
 /// The result of a selection.
 pub(super) enum Choice {
     Runs(Selected),
-    /// There is nothing to do.
+    /// No runs are selected, and that is not an error.
     Nothing,
     /// The arguments are invalid; the error was printed.
     Invalid,

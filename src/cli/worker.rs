@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use super::{exit, message};
 use crate::run;
 
-/// Executes one run.
+/// Executes one run, as specified by the work order on standard input.
 pub(super) fn worker() -> ExitCode {
     match run::worker(std::io::stdin(), std::io::stdout()) {
         Ok(code) => ExitCode::from(code),

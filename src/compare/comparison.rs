@@ -15,17 +15,17 @@ use crate::units::Unit;
 /// Probability that any interval of a comparison misses the true difference. Metrics with a better direction and all
 /// others share one such probability each.
 const ALPHA: f64 = 0.05;
-/// Runs that each side needs; fewer say nothing about noise.
+/// Runs that each side needs; fewer do not show the noise.
 pub const FEWEST_RUNS: usize = 3;
 
-/// The conclusion of a comparison, in a word.
+/// The conclusion of a comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum Conclusion {
     Helps,
     /// Every metric that clients would notice is known to be the same within the threshold.
     NoEffect,
-    /// What the scenario is about differs, or a kernel counter, and it is neither better nor worse.
+    /// A metric of the expectations or a kernel counter differs, and it is neither better nor worse.
     Changes,
     /// This kernel or machine cannot run the scenario with these settings.
     NotApplicable,
@@ -107,7 +107,7 @@ impl Comparison {
         }
     }
 
-    /// Returns whether more runs would be of no use: the kernel rejects a set, or the decisive metrics are counts that
+    /// Returns true if more runs would not help: the kernel rejects a set, or the decisive metrics are counts that
     /// never varied and no other metric with a better direction is unclear.
     pub fn is_certain(&self) -> bool {
         let exact = |effect: &Effect| effect.a.deviation == 0.0 && effect.b.deviation == 0.0;
@@ -161,7 +161,7 @@ impl Comparison {
     }
 }
 
-/// Returns what prevents a whole side from being judged: none of its runs finished.
+/// Returns the reason why a whole side cannot be judged: none of its runs finished.
 fn obstacle(side: &[RunResult]) -> Option<(Conclusion, String)> {
     let outcomes = || side.iter().map(|run| run.verdict.outcome);
     let reason = |outcome| {
@@ -378,8 +378,8 @@ fn is_noticed(effect: &Effect) -> bool {
     matches!(effect.rank, Rank::Work | Rank::Errors | Rank::Speed)
 }
 
-/// Returns whether an effect is a change: what the scenario is about differs, or a kernel counter does while no client
-/// noticed.
+/// Returns true if an effect is a change: a metric of the expectations differs, or a kernel counter differs and no
+/// client noticed.
 fn is_change(effect: &Effect) -> bool {
     (effect.kind == EffectKind::Changed && effect.named)
         || (effect.rank == Rank::Sign && moved(effect))

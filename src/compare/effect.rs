@@ -13,7 +13,7 @@ use crate::units::Unit;
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[expect(missing_docs, reason = "the names say it")]
 pub struct Sample {
-    /// Number of runs.
+    /// Number of runs with a value.
     pub count: usize,
     pub mean: f64,
     /// Standard deviation of the sample (divided by the count less one); 0 if all values are equal.
@@ -74,7 +74,7 @@ pub struct Effect {
     pub metric: String,
     /// Unit in the record; the values here are in its base unit (seconds for times).
     pub unit: Unit,
-    /// Whether the scenario's expectations name the metric.
+    /// True if the scenario's expectations name the metric.
     pub named: bool,
     pub better: Better,
     pub rank: Rank,

@@ -37,7 +37,7 @@ pub enum Rank {
     Work,
     /// The kinds of errors, if their sum is the same.
     Errors,
-    /// Latency and throughput.
+    /// Latency and throughput of clients.
     Speed,
     /// Counters of the kernel.
     Sign,
@@ -128,7 +128,7 @@ fn is_error(what: &str) -> bool {
     }
 }
 
-/// Returns whether a measure says nothing reliable: the peak of a throughput counts bytes that a send buffer swallowed.
+/// Returns true if a measure is not reliable: the peak of a throughput counts bytes that a send buffer swallowed.
 pub(super) fn is_meaningless(measure: &Measure) -> bool {
     measure.name.starts_with("max(") && series_of(&measure.name).ends_with(".throughput")
 }

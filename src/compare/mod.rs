@@ -23,4 +23,4 @@ pub use records::{
 };
 pub use setting::{SetOption, SettingError};
 pub use side::{Question, QuestionError, Side};
-pub use trial::{Effort, Trial, Tried, run, run_together};
+pub use trial::{SideRuns, Trial, TrialOptions, run, run_together};

@@ -1,4 +1,4 @@
-//! Tells noise from a difference: how far two values of the same measure may lie apart without meaning anything.
+//! Separates real differences from noise: the distance that two values of the same measure may have by chance.
 //!
 //! Below its floor no difference matters, whatever the share:
 //!

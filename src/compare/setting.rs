@@ -13,11 +13,10 @@ use crate::names::NodeName;
 pub enum SetOption {
     /// A parameter of the scenario.
     Param { name: String, value: String },
-    /// A sysctl.
     Sysctl {
         /// Node that it applies to; all nodes if absent.
         node: Option<NodeName>,
-        /// Key with dots.
+        /// The key in its spelling with dots.
         key: String,
         value: String,
     },

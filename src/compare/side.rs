@@ -28,7 +28,7 @@ pub struct Question {
 #[derive(Debug, Clone)]
 #[expect(missing_docs, reason = "the names say it")]
 pub struct Side {
-    /// `a`, `b`, ...
+    /// The letter of the side on the command line: `a`, `b`, ...
     pub letter: char,
     pub settings: Vec<SetOption>,
     /// The scenario with this side's parameters.
@@ -37,7 +37,7 @@ pub struct Side {
     pub spec: RunSpec,
 }
 
-/// The error when there is nothing to compare.
+/// The reason why a comparison cannot be made.
 #[derive(Debug, Error)]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum QuestionError {

@@ -13,7 +13,7 @@ use crate::suite::{self, Options, RunResult, ScenarioFile, SuiteEvent};
 
 /// The number of runs and the precision of a comparison.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Effort {
+pub struct TrialOptions {
     /// Runs of each side; [`run`](fn@run) stops after [`FEWEST_RUNS`] if their result is certain.
     pub rounds: usize,
     /// Time to spend instead of a number of rounds; at least [`FEWEST_RUNS`] rounds are run.
@@ -25,17 +25,17 @@ pub struct Effort {
 /// One side with its runs.
 #[derive(Debug, Clone)]
 #[expect(missing_docs, reason = "the names say it")]
-pub struct Tried {
+pub struct SideRuns {
     pub side: Side,
     pub runs: Vec<RunResult>,
 }
 
-/// A finished comparison.
+/// A finished comparison: the runs of all sides, and what they show.
 #[derive(Debug, Clone)]
 #[expect(missing_docs, reason = "the names say it")]
 pub struct Trial {
     /// All sides; the others are compared with the first.
-    pub sides: Vec<Tried>,
+    pub sides: Vec<SideRuns>,
     /// Comparisons of the other sides with the first, in their order.
     pub comparisons: Vec<Comparison>,
     /// Share from which a difference matters.
@@ -48,7 +48,7 @@ pub struct Trial {
 /// in parallel, up to the `slots` of the options.
 pub async fn run(
     sides: Vec<Side>,
-    effort: Effort,
+    effort: TrialOptions,
     options: &Options,
     stop: watch::Receiver<bool>,
     mut emit: impl FnMut(SuiteEvent<'_>),
@@ -76,16 +76,17 @@ pub async fn run(
     Trial::of(tried, effort, began.elapsed(), interrupted)
 }
 
-/// Makes several comparisons in parallel, so that the machine is busy while one waits. The events name the comparison.
+/// Makes several comparisons in parallel, so that the machine is busy while one waits. Each event comes with the index
+/// of its comparison.
 pub async fn run_together(
     all: Vec<Vec<Side>>,
-    effort: Effort,
+    effort: TrialOptions,
     options: &Options,
     stop: watch::Receiver<bool>,
     emit: impl FnMut(Option<usize>, SuiteEvent<'_>),
 ) -> Vec<Trial> {
     let began = Instant::now();
-    let mut all: Vec<Vec<Tried>> = all.into_iter().map(without_runs).collect();
+    let mut all: Vec<Vec<SideRuns>> = all.into_iter().map(without_runs).collect();
     let interrupted = run_rounds(&mut all, 0..effort.rounds, options, stop, emit).await;
     let took = began.elapsed();
     all.into_iter()
@@ -95,7 +96,7 @@ pub async fn run_together(
 
 /// Runs more rounds of each comparison. Returns whether it was interrupted.
 async fn run_rounds(
-    all: &mut [Vec<Tried>],
+    all: &mut [Vec<SideRuns>],
     rounds: Range<usize>,
     options: &Options,
     stop: watch::Receiver<bool>,
@@ -131,8 +132,8 @@ async fn run_rounds(
     result.interrupted
 }
 
-fn without_runs(sides: Vec<Side>) -> Vec<Tried> {
-    let each = sides.into_iter().map(|side| Tried {
+fn without_runs(sides: Vec<Side>) -> Vec<SideRuns> {
+    let each = sides.into_iter().map(|side| SideRuns {
         side,
         runs: Vec::new(),
     });
@@ -150,17 +151,17 @@ fn key(event: &SuiteEvent<'_>) -> Option<usize> {
     }
 }
 
-fn compared(sides: &[Tried], effort: Effort) -> Vec<Comparison> {
+fn compared(sides: &[SideRuns], effort: TrialOptions) -> Vec<Comparison> {
     let Some((first, others)) = sides.split_first() else {
         return Vec::new();
     };
-    let with_first = |other: &Tried| {
+    let with_first = |other: &SideRuns| {
         Comparison::with_looks(&first.runs, &other.runs, effort.threshold, effort.looks())
     };
     others.iter().map(with_first).collect()
 }
 
-impl Effort {
+impl TrialOptions {
     /// Returns how many times the results are examined.
     fn looks(self) -> usize {
         let early = self.budget.is_none() && self.rounds > FEWEST_RUNS;
@@ -169,7 +170,7 @@ impl Effort {
 }
 
 impl Trial {
-    fn of(sides: Vec<Tried>, effort: Effort, took: Duration, interrupted: bool) -> Self {
+    fn of(sides: Vec<SideRuns>, effort: TrialOptions, took: Duration, interrupted: bool) -> Self {
         Self {
             comparisons: compared(&sides, effort),
             sides,
@@ -187,13 +188,13 @@ impl Trial {
             // Its worker died, by itself or because of the interruption.
             None => !self.interrupted,
         };
-        let each = |tried: &Tried| tried.runs.len() == rounds && tried.runs.iter().all(whole);
+        let each = |tried: &SideRuns| tried.runs.len() == rounds && tried.runs.iter().all(whole);
         self.sides.iter().all(each)
     }
 }
 
 /// Returns whether another round fits.
-fn wants_more(done: usize, effort: Effort, elapsed: Duration) -> bool {
+fn wants_more(done: usize, effort: TrialOptions, elapsed: Duration) -> bool {
     match effort.budget {
         None => done < effort.rounds,
         Some(_) if done < FEWEST_RUNS => true,
@@ -229,7 +230,7 @@ fn one_run(side: &Side, round: usize, alone: bool) -> Arc<ScenarioFile> {
     Arc::new(file)
 }
 
-/// Returns whether the scenario measures latency, throughput or processor time, so that nothing may run beside it.
+/// Returns whether the scenario measures latency, throughput or processor time, so that nothing may run in parallel.
 fn times_matter(side: &Side) -> bool {
     let ends = [".latency", ".throughput", ".cpu"];
     let timed = |name: &str| ends.iter().any(|end| name.ends_with(end));
@@ -251,7 +252,7 @@ mod tests {
 
     #[test]
     fn a_budget_has_as_many_rounds_as_fit_and_at_least_the_minimum() {
-        let effort = Effort {
+        let effort = TrialOptions {
             rounds: 5,
             budget: Some(Duration::from_secs(50)),
             threshold: 0.02,
@@ -260,7 +261,7 @@ mod tests {
         assert!(wants_more(2, effort, seconds(1000)));
         assert!(wants_more(4, effort, seconds(40)));
         assert!(!wants_more(4, effort, seconds(41)));
-        let counted = Effort {
+        let counted = TrialOptions {
             budget: None,
             ..effort
         };

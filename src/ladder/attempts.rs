@@ -20,7 +20,7 @@ pub(super) struct LadderAttempt {
     /// Wall-clock time of the next attempt between the same addresses, to which everything later belongs.
     pub(super) ended: u64,
     pub(super) answer: Option<FirstReply>,
-    /// Whether the client or the server sent something again, as seen at the client's end of the link.
+    /// True if the client or the server retransmitted something, as seen at the client's end of the link.
     pub(super) again: bool,
     /// The next sequence numbers of the client and the server, as seen at the client's end of the link.
     next: [Option<u32>; 2],
@@ -43,7 +43,7 @@ impl LadderAttempt {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct FirstReply {
     pub(super) time: u64,
-    /// Whether the reply is a RST.
+    /// True if the reply is a RST.
     pub(super) refused: bool,
 }
 

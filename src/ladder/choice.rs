@@ -191,7 +191,8 @@ impl Caller {
         }
         if capture.clock_zero.is_none() {
             notes.push(
-                "the capture does not show when the run began, so there are no reasons".to_owned(),
+                "the capture does not show when the run began, so losses have no reasons"
+                    .to_owned(),
             );
         }
         notes

@@ -68,7 +68,7 @@ pub(super) fn fates(
     each.collect()
 }
 
-/// Returns the index of the node (counted from the client) after this many links of a packet's way.
+/// Returns the index of the node (counted from the client) that a packet reaches after this many links.
 fn hop_of(travel: &Travel, hops: usize, path: &Path) -> usize {
     if travel.forward {
         hops
@@ -77,7 +77,7 @@ fn hop_of(travel: &Travel, hops: usize, path: &Path) -> usize {
     }
 }
 
-/// Returns where a packet was lost that was last seen at this position of its way.
+/// Returns the place where a packet was lost, from the last position where it was seen.
 fn whereabouts(travel: &Travel, at: usize, path: &Path) -> LossPoint {
     if at % 2 == 1 {
         return LossPoint::Node(hop_of(travel, at.div_ceil(2), path));
@@ -86,15 +86,15 @@ fn whereabouts(travel: &Travel, at: usize, path: &Path) -> LossPoint {
     LossPoint::Link(if travel.forward { from } else { from - 1 })
 }
 
-/// Segments that were never seen at their sender, because it sent them as part of longer ones that were cut on the
-/// way.
+/// Segments that were never seen at their sender, because it sent them as part of longer ones that were segmented
+/// later.
 struct Pieces {
     /// For each direction, by the offset of the first byte: the offset after the last byte, and the first position.
     starts: [BTreeMap<i64, (i64, usize)>; 2],
     base: [u32; 2],
 }
 
-/// The most bytes that a segment has before it is cut (`GSO_MAX_SIZE`, Linux `include/linux/netdevice.h`).
+/// Maximum bytes of a segment before it is segmented (`GSO_MAX_SIZE`, Linux `include/linux/netdevice.h`).
 const LONGEST: i64 = 8 * 65_535;
 
 impl Pieces {
@@ -124,7 +124,7 @@ impl Pieces {
         (start, start + i64::from(segment.length))
     }
 
-    /// Returns whether the data of a packet that was last seen at this position continued in pieces.
+    /// Returns true if the data of a packet that was last seen at this position continued in smaller segments.
     fn go_on(&self, travel: &Travel, at: usize) -> bool {
         let way = usize::from(travel.forward);
         let (start, end) = self.range(way, &travel.segment);
@@ -136,8 +136,8 @@ impl Pieces {
     }
 }
 
-/// Evidence of whether a server took notice of what arrived. It ignored a SYN if it sent nothing before the next SYN,
-/// and it ignored what follows a SYN-ACK if it sends the SYN-ACK again.
+/// Evidence that shows which arrived packets the server ignored. It ignored a SYN if it sent nothing before the next
+/// SYN, and it ignored what follows a SYN-ACK if it sends the SYN-ACK again.
 struct Notice {
     /// Times at which the server sent something, ascending.
     said: Vec<u64>,

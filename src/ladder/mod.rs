@@ -63,7 +63,7 @@ pub struct LinkView {
     /// Source and destination, seen from the client: `10.0.0.1:40000 → 10.0.1.2:80`. Several if a translation changed
     /// during the attempt, none if no packet was seen.
     pub addresses: Vec<String>,
-    /// Whether they differ from the addresses on the previous link.
+    /// True if they differ from the addresses on the previous link.
     pub translated: bool,
 }
 
@@ -82,7 +82,7 @@ pub enum LadderRow {
 pub struct PacketRow {
     /// Time since the connection's first SYN.
     pub time: Duration,
-    /// Whether it travels from the client to the server.
+    /// True if it travels from the client to the server.
     pub forward: bool,
     pub flags: TcpFlags,
     /// Sequence number relative to the sender's initial one; absolute if that is unknown.
@@ -107,7 +107,7 @@ pub struct Hop {
     pub link: usize,
     /// Time from one end of the link to the other, if the packet was seen at both.
     pub transit: Option<Duration>,
-    /// Whether it was seen at the far end.
+    /// True if it was seen at the far end.
     pub arrived: bool,
 }
 
@@ -161,7 +161,7 @@ pub fn draw(
 }
 
 /// Draws one connection of everything that connects in a run: the first that failed, else the first with a
-/// retransmission, else the first. A client without a connection comes with the reason.
+/// retransmission, otherwise the first. For a client without a connection, the reason is returned.
 ///
 /// # Errors
 /// If the capture belongs to another run.

@@ -15,7 +15,7 @@ pub(super) struct Path {
 }
 
 impl Path {
-    /// Follows addresses, routes and destination NAT until nothing leads on.
+    /// Follows addresses, routes and destination NAT until no further hop is found.
     pub(super) fn new(topology: &Topology, from: &NodeName, to: SocketAddr) -> Self {
         let mut path = Self {
             nodes: vec![from.clone()],

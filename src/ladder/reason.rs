@@ -22,7 +22,7 @@ pub(super) struct LossReasons<'a> {
     pub(super) spec: &'a RunSpec,
     pub(super) timeline: &'a Timeline,
     pub(super) path: &'a Path,
-    /// Wall-clock time at the zero of the run's clock; without it there are no reasons.
+    /// Wall-clock time at the zero of the run's clock; without it, no reason can be given.
     pub(super) zero: Option<u64>,
 }
 

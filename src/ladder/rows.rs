@@ -13,7 +13,7 @@ use crate::tcp::{Segment, TcpState};
 
 /// Packets that are shown at each end of a long connection.
 const ENDS: usize = 30;
-/// The most packets in between that are shown because they were lost or sent again.
+/// Maximum number of packets in between that are shown because they were lost or sent again.
 const NOTABLE: usize = 20;
 /// Packets shown before and after each of those.
 const AROUND: usize = 1;

@@ -12,7 +12,7 @@ pub(super) struct Sighting<'a> {
     pub(super) interface: usize,
     /// Wall-clock time: nanoseconds since 1970.
     pub(super) time: u64,
-    /// Whether it left the node; otherwise it arrived.
+    /// True if it left the node, false if it arrived.
     pub(super) leaving: bool,
     pub(super) segment: Segment,
 }

@@ -14,7 +14,7 @@ use crate::tcp::{AddressPair, Segment, TcpFlags};
 /// A packet on its way.
 #[derive(Debug, Clone)]
 pub(super) struct Travel {
-    /// Whether it travels from the client to the server.
+    /// True if it travels from the client to the server.
     pub(super) forward: bool,
     /// The segment as it was first seen.
     pub(super) segment: Segment,

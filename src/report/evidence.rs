@@ -84,7 +84,7 @@ pub(super) fn marked(text: String, emulated: bool) -> String {
 }
 
 /// Explains why an expectation did not hold: the observed values with their time, and the reason unless it equals
-/// `said`.
+/// `said`, which was already shown.
 pub(super) fn why(verdict: &Verdict, said: Option<&str>) -> Vec<String> {
     let mut lines = Vec::new();
     let observed = verdict.observed_text();
@@ -108,7 +108,7 @@ pub(super) fn why(verdict: &Verdict, said: Option<&str>) -> Vec<String> {
     lines
 }
 
-/// Returns whether a verdict counts against its run.
+/// Returns true if a verdict makes its run fail, error or be inconclusive.
 pub(super) fn is_against(outcome: Outcome) -> bool {
     match outcome {
         Outcome::Failed | Outcome::Errored | Outcome::Inconclusive => true,

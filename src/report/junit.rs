@@ -31,12 +31,12 @@ struct TestCase<'a> {
     message: String,
     /// The verdicts that count against the run.
     against: Vec<String>,
-    /// All evidence.
+    /// All lines of evidence, for `system-out`.
     evidence: Vec<String>,
     last_words: &'a [String],
 }
 
-/// Renders a suite.
+/// Renders a suite as one XML document.
 ///
 /// # Errors
 /// None in practice: writing to memory does not fail.

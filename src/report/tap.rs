@@ -21,7 +21,7 @@ struct Point {
     points: Vec<Self>,
 }
 
-/// Renders a suite.
+/// Renders a suite as one TAP document.
 pub fn render(result: &SuiteResult) -> String {
     let mut text = "TAP version 14\n".to_owned();
     let points: Vec<Point> = result

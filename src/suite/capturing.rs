@@ -11,8 +11,8 @@ use crate::scenario::RunSpec;
 
 /// The captures to make, and the folder for them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
 pub enum Captures {
-    /// No captures.
     #[default]
     None,
     /// One of every run, in this folder, written during the run.

@@ -12,7 +12,8 @@ use crate::units::Rate;
 /// Processor time of a paced connection, seconds, at both ends, in a router with translation, and in the client, if
 /// each connection has a wake-up of its own (measured: 430 µs, half of it wake-ups).
 const CONNECTION_COST: f64 = 450e-6;
-/// The same if one wake-up starts several: 30 µs were measured for both ends, 1.4 times that behind masquerade.
+/// Processor time of a paced connection, seconds, if one wake-up starts several: 30 µs were measured for both ends, 1.4
+/// times that behind masquerade.
 const CONNECTION_COST_OF_MANY: f64 = 100e-6;
 /// Processor time of a forged SYN and its answer, seconds (measured: 80 µs).
 const SYN_COST: f64 = 100e-6;
@@ -31,16 +32,16 @@ const FILL_COST: f64 = 1.2;
 const SLOWER: f64 = if cfg!(debug_assertions) { 3.0 } else { 1.0 };
 /// Processors that a closed loop or a transfer keeps busy: one for each end.
 const CLOSED_LOOP: f64 = 2.0;
-/// The same on a link with delay or loss, which limits it, and of a program on such a link
+/// Processors that a transfer or program keeps busy on a link with delay or loss, which limits it
 /// (measured: 0.01 to 0.11).
 const HELD_UP: f64 = 0.1;
 /// Processor time of a transferred byte, seconds, through the lab's rate-limiting wire (measured: 64 ns).
 const BYTE_COST: f64 = 80e-9;
-/// The least bytes per second of an unlimited transfer. On an idle machine it is a thousand million.
+/// Minimum bytes per second of an unlimited transfer. An idle machine reaches 1e9.
 const BYTE_RATE: f64 = 50e6;
 /// Processor time of a write, seconds, however small (measured: 1.7 µs, and 8 µs with `TCP_NODELAY`).
 const WRITE_COST: f64 = 10e-6;
-/// The least requests per second of each worker in a closed loop. On an idle machine it is some ten thousand.
+/// Minimum requests per second of each worker in a closed loop. An idle machine reaches about 10,000.
 const LOOP_RATE: f64 = 1000.0;
 /// Processors that an unknown program keeps busy: most have one thread and wait as long as they work.
 const PROGRAM: f64 = 0.5;
@@ -256,7 +257,7 @@ fn processors(spec: &RunSpec, client: &ClientSpec) -> f64 {
     match &client.load {
         Load::Connect { .. } | Load::Hold { .. } => at_rate(peak),
         Load::Flood { .. } => peak * SYN_COST,
-        // Each worker has one request in flight, which keeps one end or the other busy.
+        // Each worker has one request in flight, which keeps one of the two ends busy.
         Load::Loop { concurrency, .. } => CLOSED_LOOP.min(f64::from(*concurrency)),
         Load::Bulk { .. } => transfer(spec),
     }

@@ -13,7 +13,7 @@ static SHIPPED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/scenarios");
 
 /// The largest scenario file, bytes: thousands of times a long one.
 const LARGEST_FILE: u64 = 1024 * 1024;
-/// The most files in one folder.
+/// Maximum number of files in one folder.
 const MOST_FILES: usize = 10_000;
 
 /// A scenario's text and its label.
@@ -21,7 +21,7 @@ const MOST_FILES: usize = 10_000;
 pub struct ScenarioSource {
     /// The path as the user gave it, or `scenarios/...` for a shipped one.
     pub label: String,
-    /// The file's text.
+    /// The text of the scenario file.
     pub text: String,
 }
 
@@ -74,7 +74,7 @@ fn hint(close: Option<&str>) -> String {
 /// is named twice is returned once.
 ///
 /// # Errors
-/// Returns an error for each name that leads to no scenario.
+/// Returns an error for each name without a scenario.
 pub(crate) fn discover(names: &[PathBuf]) -> Result<Vec<ScenarioSource>, Vec<DiscoverError>> {
     let (mut sources, mut errors) = (Vec::new(), Vec::new());
     for name in names {

@@ -35,7 +35,7 @@ const EVENT_QUEUE: usize = 1024;
 /// Options of a suite.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
-    /// The most runs at once; if absent, as many as the machine can carry.
+    /// Maximum number of runs at once; if absent, as many as the machine can take.
     pub slots: Option<usize>,
     /// The place where runs execute.
     pub backend: Backend,
@@ -57,7 +57,7 @@ pub struct Options {
     pub fail_fast: bool,
     /// Replaces the timeout of every run.
     pub timeout: Option<Duration>,
-    /// The suite that records name as theirs.
+    /// The identity of the suite, which is written to the records.
     pub identity: Option<SuiteIdentity>,
     /// The number of repetitions of each run; 0 means 1.
     pub repeat: u32,
@@ -192,7 +192,7 @@ pub async fn run_suite(
                     let alone = retry == Retry::Alone;
                     emit(SuiteEvent::RunRetried { key: job.key, result: &result, alone });
                     job.retry(retry, result);
-                    // A run that needs the machine to itself starts when all others have ended; it holds up none.
+                    // A run that needs the machine to itself starts when all others have ended; it does not delay them.
                     if alone {
                         waiting.push_back(job);
                     } else {

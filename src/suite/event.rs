@@ -9,7 +9,7 @@ use crate::scenario::RunSpec;
 /// Something that happened in a suite.
 #[derive(Debug)]
 pub enum SuiteEvent<'a> {
-    /// The suite starts.
+    /// The first event, before any run starts.
     Started {
         /// The number of scenarios.
         scenarios: usize,

@@ -57,7 +57,7 @@ pub(super) async fn execute(
     }
 }
 
-/// Runs one worker from start to end. Returns its failure, if any, and its last words.
+/// Runs one worker from start to end. Returns its failure, if any, and the last lines of its standard error.
 async fn run_worker(
     spec: &RunSpec,
     backend: &Backend,

@@ -1,7 +1,7 @@
 //! Runs that did not pass and have not passed since: those that `--rerun-failed` runs again.
 //!
-//! They are kept in one small file beside the records, which exists only while there are any. A suite removes those
-//! that passed and adds those that did not, or that it did not reach.
+//! They are kept in one small file in the folder of records, which exists only while there are any. A suite removes
+//! those that passed and adds those that did not, or that it did not reach.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};

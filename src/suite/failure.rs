@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::record::Timeline;
 use crate::scenario::RunSpec;
 
-/// Time that a worker has to end after it was asked to; then it is killed.
+/// Time that a worker has to end after it was cancelled; then it is killed.
 pub(super) const TIME_TO_STOP: Duration = Duration::from_millis(800);
 
 /// Values shown to describe what a run was doing.
@@ -17,7 +17,7 @@ const VALUES_SHOWN: usize = 5;
 pub(super) enum WorkerFailure {
     /// It was killed at its timeout.
     TimedOut(Duration),
-    /// It was killed because it did not end when asked to.
+    /// It was killed because it did not end after it was cancelled.
     IgnoredStop,
     /// It was killed because it sent no event for this long, by the host's clock.
     Silent(Duration),
@@ -36,7 +36,7 @@ impl WorkerFailure {
                 last_state(spec, timeline)
             ),
             Self::IgnoredStop => format!(
-                "it was asked to stop and did not within {TIME_TO_STOP:?}; {}",
+                "it did not stop within {TIME_TO_STOP:?} of being cancelled, so it was killed; {}",
                 last_state(spec, timeline)
             ),
             Self::Silent(limit) => format!(

@@ -7,7 +7,7 @@ use super::result::{EarlierAttempt, RunResult};
 use super::retry::{self, Retry, RetryPolicy};
 use crate::scenario::RunSpec;
 
-/// A run that is hard to place counts as this much longer than it is.
+/// Time added to the priority of a run that is hard to schedule.
 const HARD_TO_PLACE: Duration = Duration::from_secs(60);
 
 /// One run that waits for its turn.
@@ -47,7 +47,7 @@ impl Job {
     }
 
     /// Returns its scheduling priority: the longest run starts first, so that none is left over at the end. A run that
-    /// reads the kernel's log has to wait for others, and finds less room once others have started.
+    /// reads the kernel's log has to wait for others, and fits less easily once others have started.
     pub(super) fn priority(&self) -> Duration {
         match self.demand.log {
             LogUse::Reads => self.expected + HARD_TO_PLACE,

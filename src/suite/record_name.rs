@@ -9,7 +9,7 @@ use crate::scenario::RunId;
 pub(super) const EXTENSION: &str = ".nslab.jsonl";
 /// The suffix of every capture.
 const CAPTURE: &str = ".pcapng";
-/// The most bytes of a name before its number and suffix; file systems take 255 (`NAME_MAX`, limits.h).
+/// Maximum number of bytes of a name before its number and suffix; file systems take 255 (`NAME_MAX`, limits.h).
 const LONGEST: usize = 200;
 
 /// Returns the path for a run's record. It replaces a record of the same run (scenario file, variant, case); if

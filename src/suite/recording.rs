@@ -12,12 +12,12 @@ use crate::scenario::RunSpec;
 
 /// The records to keep, and the folder for them.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
 pub enum Records {
     /// Every record, in this folder, written during the run.
     All(PathBuf),
-    /// Records of runs that neither passed nor were not applicable, in this folder.
+    /// Records of runs that did not pass, in this folder. A run that is not applicable has none.
     OfFailures(PathBuf),
-    /// No records.
     None,
 }
 
@@ -80,7 +80,7 @@ impl Recording {
                 };
             }
         };
-        // Attempts after one that did not pass are kept beside it: one explains the other.
+        // Attempts after one that did not pass are kept too, because they explain each other.
         let again = target.attempt > 1;
         let header = header(target, spec);
         let always_kept = always || again;

@@ -10,10 +10,10 @@ use crate::scenario::{RunId, RunSpec, Scenario};
 
 /// A scenario and its text.
 #[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "the names say it")]
 pub struct ScenarioFile {
     /// The path as the user gave it, or the name of a shipped one.
     pub label: String,
-    /// The file's text.
     pub text: String,
     /// Parameters that the command line set.
     pub set: BTreeMap<String, String>,
@@ -23,12 +23,11 @@ pub struct ScenarioFile {
 
 /// The result of one run.
 #[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "the names say it")]
 pub struct RunResult {
     /// The run as specified.
     pub spec: RunSpec,
-    /// Its events.
     pub timeline: Timeline,
-    /// Its verdict.
     pub verdict: RunVerdict,
     /// The time from start to end of its worker.
     pub took: Duration,
@@ -60,8 +59,8 @@ impl RunResult {
 
 /// An attempt at a run that was followed by another.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(missing_docs, reason = "the names say it")]
 pub struct EarlierAttempt {
-    /// Its outcome.
     pub outcome: Outcome,
     /// The reason, in one sentence.
     pub reason: String,
@@ -92,7 +91,7 @@ pub struct ScenarioResult {
 }
 
 impl ScenarioResult {
-    /// Returns the greatest outcome of its parts. A comparison that was skipped because a run is
+    /// Returns the worst outcome of its parts. A comparison that was skipped because a run is
     /// missing does not count.
     pub fn outcome(&self) -> Outcome {
         let runs = self.runs.iter().map(|run| run.verdict.outcome);
@@ -141,7 +140,7 @@ impl SuiteResult {
         all
     }
 
-    /// Returns the greatest outcome of its parts.
+    /// Returns the worst outcome of its parts.
     pub fn outcome(&self) -> Outcome {
         self.scenarios
             .iter()

@@ -1,5 +1,5 @@
-//! Decides which runs are retried: alone if the machine could not keep up, and as often as asked for if
-//! they did not pass.
+//! Decides which runs are retried: once and alone if the machine could not keep up, and up to `--retries` times if they
+//! did not pass.
 
 use super::result::{EarlierAttempt, RunResult};
 use crate::record::{Outcome, Verdict};
@@ -9,7 +9,7 @@ use crate::record::{Outcome, Verdict};
 pub(super) enum Retry {
     /// With no other run at the same time.
     Alone,
-    /// As before.
+    /// In the same way as the attempt before.
     Same,
 }
 
@@ -85,7 +85,7 @@ fn reason(result: &RunResult) -> String {
 
 /// Returns the result of a run whose last attempt had the result `last`. A run that passed after an attempt that
 /// did not is flaky; one that passed alone after the machine could not keep up has passed, since that attempt
-/// said nothing about it.
+/// was not conclusive.
 pub(super) fn combine(earlier: Vec<EarlierAttempt>, mut last: RunResult) -> RunResult {
     let against = earlier
         .iter()

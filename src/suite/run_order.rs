@@ -8,7 +8,7 @@ use crate::random::SplitMix64;
 /// The order in which runs start.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum RunOrder {
-    /// The longest first, so that none is left over at the end.
+    /// The longest run first, so that no long run starts last.
     #[default]
     LongestFirst,
     /// The order of the files.

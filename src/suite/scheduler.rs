@@ -1,7 +1,7 @@
-//! Decides which runs run at once: up to a share of the processors and of memory, not up to a number,
-//! since runs mostly wait.
+//! Decides which runs are executed at once. The limit is a share of the processors and of memory, not a number of runs,
+//! because runs mostly wait.
 //!
-//! A run starts if there is room for everything that it will do, at the times when it will do it. What a run needs
+//! A run starts if everything that it will need fits, at the times when it will need it. What a run needs
 //! is estimated elsewhere (`demand`, `history`).
 
 use std::time::{Duration, Instant};
@@ -15,8 +15,8 @@ const FILL: f64 = 0.8;
 /// The amount counted for a run that keeps one processor busy, so that as many of those fit as there are
 /// processors. It is a little less than a processor's share, since sums are rounded.
 pub(super) const ONE_PROCESSOR: f64 = FILL * 0.999;
-/// The most that one run counts for, as a share of that: a run that uses all it can get must leave
-/// room for waiting ones.
+/// Maximum share of that which counts for a single run: a run that uses as much processor time as it can get must leave
+/// room for runs that mostly wait.
 const FILL_BY_ONE: f64 = 0.5;
 /// The share of the available memory that runs may use together: estimates are rough, and a machine
 /// that swaps measures nothing.
@@ -46,9 +46,9 @@ struct Used {
 struct Level {
     from: Instant,
     processors: f64,
-    /// Busy runs that share the limit of the kernel's log.
+    /// The number of busy runs that cause messages in the kernel's log, whose rate is limited.
     logging: i64,
-    /// The number of those that read it.
+    /// The number of busy runs that read the kernel's log.
     reading: i64,
 }
 
@@ -79,8 +79,8 @@ impl Scheduler {
         }
     }
 
-    /// Divides the processors evenly among this many suites, this one included. (Available memory
-    /// is what others leave.)
+    /// Divides the processors evenly among this many suites, this one included. Memory need not be divided: what other
+    /// suites use does not count as available.
     pub(super) fn share_with(&mut self, suites: usize) {
         let processors = self.machine.processors * FILL / suites as f64;
         if processors != self.whole.processors {
@@ -179,7 +179,7 @@ impl Scheduler {
         }
     }
 
-    /// Returns the next moment at which there may be more room although no run ends: a phase starts or ends.
+    /// Returns the next moment at which there may be more room even if no run ends: a phase starts or ends.
     pub(super) fn next_change(&self, now: Instant) -> Option<Instant> {
         let after = self.levels.iter().find(|level| level.from > now);
         after.map(|level| level.from)

@@ -2,7 +2,7 @@
 //!
 //! | function | for | examples |
 //! |---|---|---|
-//! | [`written`] | messages beside expectations, in the notation of scenario files | `18.003s`, `1.5 KiB`, `470.2/s` |
+//! | [`written`] | messages about expectations, in the notation of scenario files | `18.003s`, `1.5 KiB`, `470.2/s` |
 //! | [`exact`] | two values that would look alike when rounded | `1048577 B` |
 //! | [`spaced`] | the HTML page | `18.003 s`, `262,144` |
 //! | [`rounded`] | figures with noise: three significant digits | `1.40 ms`, `17.6` |

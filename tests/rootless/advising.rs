@@ -8,7 +8,7 @@ use nslab::advise::{
     Advice, Experiment, LineAdvice, Reference, ReferenceChoice, SysctlSource, ValueTrials, assess,
     merge, values_to_try,
 };
-use nslab::compare::{Comparison, Question, Trial, Tried};
+use nslab::compare::{Comparison, Question, SideRuns, Trial};
 use nslab::lab::sysctl_survey::{
     FoundSysctl, OrderedWrites, SysctlSurvey, WriteAttempt, WriteOutcome,
 };
@@ -38,11 +38,11 @@ fn trial() -> Trial {
         "exhaustion-default.nslab.jsonl.gz",
         "exhaustion-reuse.nslab.jsonl.gz",
     ];
-    let tried: Vec<Tried> = sides
+    let tried: Vec<SideRuns> = sides
         .unwrap()
         .into_iter()
         .zip(runs)
-        .map(|(side, name)| Tried {
+        .map(|(side, name)| SideRuns {
             side,
             runs: vec![stored(name); 3],
         })

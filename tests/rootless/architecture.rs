@@ -1,4 +1,4 @@
-//! Holds the code to the rules of the house: who may import whom, how long a file may be, which lints are on.
+//! Checks that the code follows the rules of the project: what each module may import, how long a file may be, which lints are on.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -98,6 +98,29 @@ fn modules_use_only_what_the_table_allows() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_code_map_lists_what_each_module_may_import() {
+    let map = fs::read_to_string(root().join("docs/dev/architecture.md")).unwrap();
+    for (module, uses) in MAY_USE {
+        let Some(row) = map
+            .lines()
+            .find(|line| line.starts_with(&format!("| `src/{module}` |")))
+        else {
+            assert!(uses.is_empty(), "the code map has no row for {module}");
+            continue;
+        };
+        let listed: Vec<&str> = match row.trim_end_matches(" |").rsplit_once(" | ") {
+            Some((_, "nothing else")) => Vec::new(),
+            Some((_, listed)) => listed
+                .split(", ")
+                .map(|name| name.trim_matches('`'))
+                .collect(),
+            None => panic!("{row}"),
+        };
+        assert_eq!(&listed, uses, "{row}");
+    }
 }
 
 #[test]

@@ -178,7 +178,7 @@ fn deaf() -> Result<(), Failed> {
     });
     let reason = runs(&result)[0].verdict.reason.clone().unwrap();
     assert!(
-        reason.starts_with("it was asked to stop and did not within 800ms"),
+        reason.starts_with("it did not stop within 800ms of being cancelled"),
         "{reason}"
     );
     gone(&world, "a");

@@ -27,14 +27,14 @@ use crate::run::{LabScope, WorkOrder};
 use crate::scenario::RunSpec;
 use crate::sys::memory_file::memory_file;
 
-/// The most processors of a guest in real time: one for each end of a connection, and as many for the lab.
+/// Maximum number of processors of a guest in real time: one for each end of a connection, and as many for the lab.
 const PROCESSORS: usize = 4;
 
 /// Nanoseconds after which a guest that has sent its clock has certainly stopped. The guest's clock advances by
 /// this much while it is stopped.
 const TO_STOP: u64 = 1_000_000;
 
-/// Time that a guest in real time has to boot, beside its run's timeout.
+/// Time that a guest in real time has to boot, in addition to its run's timeout.
 const BOOT: Duration = Duration::from_secs(60);
 
 /// The longest silence of a guest in virtual time, by the host's clock. Two samples of a probe are 100 ms of

@@ -22,7 +22,7 @@ pub(crate) enum VmError {
     #[error(transparent)]
     Needs(#[from] NeedsError),
     /// A file in memory or a process cannot be created.
-    #[error("cannot start a machine")]
+    #[error("cannot start the virtual machine")]
     Start(#[source] io::Error),
     #[error("cannot write the work order")]
     Order(#[source] serde_json::Error),

@@ -63,7 +63,7 @@ impl<F: ReportFormat> FromStr for ReportRequest<F> {
         let Some((format, _)) = F::ALL.iter().find(|(_, known)| *known == name) else {
             let names: Vec<&str> = F::ALL.iter().map(|(_, name)| *name).collect();
             return Err(format!(
-                "no report format `{name}` here; available: {}",
+                "unknown report format `{name}`; available: {}",
                 names.join(", ")
             ));
         };
@@ -136,7 +136,7 @@ mod tests {
             ("json", "json=PATH"),
             ("json=", "json=PATH"),
             ("github=-", "write `github`"),
-            ("", "no report format"),
+            ("", "unknown report format"),
         ] {
             let error = parse(text).unwrap_err();
             assert!(error.contains(expected), "{text}: {error}");

@@ -13,7 +13,7 @@ const SAME_RATE: f64 = 0.01;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names say it")]
 pub struct EnvironmentChange {
-    /// What differs: `kernel`, `processors`.
+    /// The property that differs: `kernel`, `processors`.
     pub what: String,
     pub value: Pair<String>,
 }
@@ -23,7 +23,7 @@ pub struct EnvironmentChange {
 #[expect(missing_docs, reason = "the names say it")]
 pub struct SysctlChange {
     pub node: String,
-    /// Key with dots.
+    /// The key in its spelling with dots.
     pub key: String,
     /// Its value, if it was pinned or set.
     pub value: Pair<Option<String>>,
@@ -58,7 +58,7 @@ pub(super) fn environment(both: Pair<&RunResult>) -> Vec<EnvironmentChange> {
             compare(what, of(a), of(b));
         }
         for (key, value) in &a.kernel_sysctls {
-            // Whether only one side set it follows from `kernel of its own`.
+            // `own kernel` already shows that only one side could set it.
             if let Some(other) = b.kernel_sysctls.get(key) {
                 compare(key, value.clone(), other.clone());
             }
@@ -83,7 +83,7 @@ const FACTS: [(&str, Fact); 10] = [
     ("privileges", |of| {
         format!("{:?}", of.privileges).to_lowercase()
     }),
-    ("kernel of its own", |of| yes(of.owns_kernel)),
+    ("own kernel", |of| yes(of.owns_kernel)),
     ("virtual time", |of| yes(of.virtual_time)),
     ("nslab", |of| of.nslab.clone()),
     ("seed", |of| of.seed.to_string()),

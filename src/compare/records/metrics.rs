@@ -28,7 +28,7 @@ pub struct MetricChange {
     pub value: Pair<Option<MetricValue>>,
     /// The difference as a multiple of the noise.
     pub times: f64,
-    /// Whether an expectation names it.
+    /// True if an expectation names it.
     pub expected: bool,
 }
 

@@ -1,6 +1,6 @@
 //! Compares two recordings of the same scenario: verdicts, measurements, and the environment they ran in.
 //!
-//! Two suites' results in, differences out, as data; `report::diff` renders them.
+//! The input is the results of two suites, and the output is their differences as data; `report::diff` renders them.
 
 mod environment;
 mod metrics;
@@ -22,9 +22,9 @@ use crate::suite::{RunResult, SuiteResult};
 /// A value of each side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pair<T> {
-    /// In the recording that was named first.
+    /// The value in the recording that was named first.
     pub a: T,
-    /// In the second.
+    /// The value in the second recording.
     pub b: T,
 }
 
@@ -76,7 +76,7 @@ pub struct RunDiff {
 }
 
 impl RunDiff {
-    /// Compares two results.
+    /// Compares two recorded runs, `a` with `b`.
     pub fn of(a: &RunResult, b: &RunResult) -> Self {
         let both = Pair { a, b };
         let (verdicts, judged) = verdicts::changed(&a.verdict.verdicts, &b.verdict.verdicts);
@@ -115,7 +115,7 @@ fn pair<T>(both: Pair<&RunResult>, of: impl Fn(&RunResult) -> T) -> Pair<T> {
 #[expect(missing_docs, reason = "the names say it")]
 pub enum DiffError {
     #[error(
-        "they have no run in common: the first is of {}, the second of {}",
+        "they have no runs in common: the first has {}, the second has {}",
         named(a),
         named(b)
     )]
@@ -142,7 +142,7 @@ impl SuiteDiff {
     /// scenario, these two are compared.
     ///
     /// # Errors
-    /// If they have no run in common.
+    /// If they have no runs in common.
     pub fn of(a: &SuiteResult, b: &SuiteResult) -> Result<Self, DiffError> {
         let paired = pairs::runs(Pair { a, b });
         if paired.both.is_empty() {

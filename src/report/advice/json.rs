@@ -67,11 +67,11 @@ struct KeyReport {
     /// What the key is for, or was, as a sentence of the document that `source` names.
     says: Option<&'static str>,
     source: Option<&'static str>,
-    /// In the state that the line is compared with.
+    /// The value in the reference that the line is compared with.
     reference: Option<String>,
-    /// The kernel's own, if it is known.
+    /// The kernel's default, if it is known.
     default: Option<String>,
-    /// On this host.
+    /// The value on this host.
     here: Option<String>,
     /// The reason why the kernel does not accept the value, if it does not.
     refusal: Option<String>,

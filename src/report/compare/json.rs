@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::terminal::word;
 use super::words;
-use crate::compare::{Better, Comparison, Effect, Rank, Sample, Trial, Tried};
+use crate::compare::{Better, Comparison, Effect, Rank, Sample, SideRuns, Trial};
 use crate::units::Unit;
 
 /// Increased whenever a reader of the previous version could be misled.
@@ -120,7 +120,7 @@ pub fn render(trial: &Trial) -> serde_json::Result<String> {
     serde_json::to_string_pretty(&report).map(|text| text + "\n")
 }
 
-fn side(tried: &Tried) -> SideReport {
+fn side(tried: &SideRuns) -> SideReport {
     let runs = tried.runs.iter().map(|run| SideRunReport {
         outcome: run.verdict.outcome.as_str(),
         reason: run.verdict.reason.clone(),

@@ -35,7 +35,7 @@ pub fn render(trial: &Trial) -> String {
         let shown: Vec<_> = comparison
             .effects
             .iter()
-            .filter(|each| words::is_told(each))
+            .filter(|each| words::is_shown(each))
             .collect();
         if shown.is_empty() {
             continue;

@@ -96,7 +96,7 @@ fn table(comparison: &Comparison, letter: char, style: Style) -> String {
     let mut left_out = 0;
     for effect in &comparison.effects {
         let is_beside = effect.rank == Rank::Beside && !effect.named;
-        let wanted = words::is_told(effect) && !(is_beside && beside >= BESIDE);
+        let wanted = words::is_shown(effect) && !(is_beside && beside >= BESIDE);
         if style.verbose || wanted {
             beside += usize::from(is_beside);
             rows.push(row(effect));

@@ -1,7 +1,7 @@
 //! The sentences about comparisons that all formats share.
 
 use super::figure;
-use crate::compare::{Comparison, Conclusion, Effect, Side, Tried};
+use crate::compare::{Comparison, Conclusion, Effect, Side, SideRuns};
 use crate::record::Outcome;
 
 /// Figures that fit into a sentence.
@@ -10,7 +10,7 @@ const FIGURES: usize = 3;
 /// Returns the settings of a side.
 pub(super) fn settings(side: &Side) -> String {
     if side.settings.is_empty() {
-        return "as the scenario has it".to_owned();
+        return "unchanged scenario".to_owned();
     }
     let each: Vec<String> = side.settings.iter().map(ToString::to_string).collect();
     each.join(", ")
@@ -42,7 +42,7 @@ pub(in crate::report) fn sentence(comparison: &Comparison) -> String {
 }
 
 /// Returns the outcome of the scenario's own expectations on a side.
-pub(super) fn expectations(tried: &Tried) -> Option<String> {
+pub(super) fn expectations(tried: &SideRuns) -> Option<String> {
     let judged = |outcome: Outcome| {
         tried
             .runs
@@ -58,13 +58,13 @@ pub(super) fn expectations(tried: &Tried) -> Option<String> {
 }
 
 /// Returns whether the lab emulated a kernel feature on any side.
-pub(super) fn emulated(sides: &[Tried]) -> bool {
+pub(super) fn emulated(sides: &[SideRuns]) -> bool {
     let mut runs = sides.iter().flat_map(|side| &side.runs);
     runs.any(|run| run.timeline.emulated())
 }
 
 /// Returns whether a metric is shown without `--verbose`: it decides, the scenario is about it, or it moved.
-pub(super) fn is_told(effect: &Effect) -> bool {
+pub(super) fn is_shown(effect: &Effect) -> bool {
     use crate::compare::{EffectKind, Rank};
     let any = [&effect.a, &effect.b]
         .into_iter()

@@ -14,7 +14,7 @@ const VERSION: u32 = 1;
 struct DiffReport {
     version: u32,
     nslab: &'static str,
-    /// Whether all outcomes are the same.
+    /// True if all outcomes are the same.
     same: bool,
     runs: Vec<RunChanges>,
     compare: Vec<Compare>,

@@ -14,7 +14,7 @@ pub(super) fn outcome(outcome: Outcome) -> Markup {
 
 /// Renders the mark for emulation.
 pub(super) fn emulated() -> Markup {
-    html! { span class="badge emulated" title="The lab stood in for a kernel feature here" { "emulated" } }
+    html! { span class="badge emulated" title="The lab emulated a kernel feature here" { "emulated" } }
 }
 
 /// Renders the truth of a claim.

@@ -26,7 +26,7 @@ pub(super) fn attempts(run: &RunResult) -> Markup {
     html! {
         @if !attempts.is_empty() {
             ul class="notes" {
-                @for text in &attempts { li { span class="key" { "Tried again" } (text) } }
+                @for text in &attempts { li { span class="key" { "Retried" } (text) } }
             }
         }
     }
@@ -61,13 +61,13 @@ pub(super) fn loads(timeline: &Timeline) -> Markup {
                             th scope="col" rowspan="2" { "Client" }
                             th scope="colgroup" colspan="2" class="number" { "Attempts" }
                             th scope="colgroup" colspan="2" class="number" { "Rate" }
-                            th scope="colgroup" colspan="3" class="number" { "Starts late by" }
+                            th scope="colgroup" colspan="3" class="number" { "Start delay" }
                             th scope="col" rowspan="2" { "Local ports" }
                             th scope="col" rowspan="2" { "Engine" }
                             th scope="col" rowspan="2" class="number" { "Processor time" }
                         }
                         tr {
-                            @for each in ["scheduled", "started", "offered", "achieved", "median", "p99", "most"] {
+                            @for each in ["scheduled", "started", "offered", "achieved", "median", "p99", "maximum"] {
                                 th scope="col" class="number" { (each) }
                             }
                         }
@@ -122,14 +122,14 @@ pub(super) fn environment(result: &RunResult) -> Markup {
                             dt { "The lab's wire" }
                             dd {
                                 "adds " (show::nanos(wire.delay_p50)) " (median), "
-                                (show::nanos(wire.delay_max)) " (most), carries "
+                                (show::nanos(wire.delay_max)) " (maximum), carries "
                                 (show::grouped(wire.rate as f64, 0)) " bit/s"
                             }
                         }
                         @for (node, room) in &built.conntrack_room {
-                            dt { "Conntrack room on " (node) }
+                            dt { "Free conntrack entries on " (node) }
                             dd {
-                                (show::grouped(room.room.into(), 0)) " free of " (show::grouped(room.max.into(), 0))
+                                (show::grouped(room.room.into(), 0)) " of " (show::grouped(room.max.into(), 0))
                                 @if room.filled > 0 { "; the lab filled " (show::grouped(room.filled.into(), 0)) }
                                 @else { "; the lab set the limit" }
                             }
@@ -201,7 +201,7 @@ fn sysctls(environment: &Environment) -> Markup {
                     @if index > 0 { ", " }
                     code { (key) }
                 }
-                "; the baseline does without."
+                "; the baseline leaves them out."
             }
         }
         @if environment.off_baseline.values().all(|keys| keys.is_empty()) {

@@ -42,7 +42,7 @@ pub fn render(result: &SuiteResult, ladders: &Ladders) -> String {
         .collect();
     let columns = chart::columns_for(&charts);
     let page = page::page(result, &scenarios, columns).into_string();
-    // Characters that control a terminal or reorder text are of no use on a page either.
+    // Characters that control a terminal or reorder text are not useful on a page either.
     printable(&page).into_owned()
 }
 
@@ -58,7 +58,7 @@ struct ScenarioView<'a> {
 /// A run with the context of its section.
 #[derive(Debug)]
 struct RunView<'a> {
-    /// Its anchor: `s1-r2`.
+    /// The anchor of its section: `s1-r2`.
     id: String,
     result: &'a RunResult,
     charts: Vec<Chart>,

@@ -23,7 +23,7 @@ pub(super) fn run(
             }
             @if let Some(reason) = &result.verdict.reason { p class="reason" { (reason.trim_end()) } }
             @if !result.last_words.is_empty() {
-                p class="key" { "Last words of its worker" }
+                p class="key" { "Last output of the worker" }
                 pre { @for line in &result.last_words { (line) "\n" } }
             }
             (evidence::emulations(&result.timeline))
@@ -38,7 +38,7 @@ pub(super) fn run(
                     }
                 }
             }
-            (chart::pick::quiet(result))
+            (chart::pick::always_zero(result))
             (view.ladders)
             (text_lines::text_lines(result))
             (evidence::loads(&result.timeline))

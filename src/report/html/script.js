@@ -25,7 +25,7 @@
     "bytes-per-second": (value) => `${bytes(value)}/s`,
   };
 
-  // A path says: M to the first change, h a time and v a change by turns, H to the end.
+  // A path consists of M to the first change, then h in time and v in value alternately, then H to the end.
   const changesOf = (path) => {
     const [, first, value, rest] = /^M(\d+) (-?\d+)([^H]*)/.exec(path.getAttribute("d")) || [];
     if (first === undefined) return [];
@@ -74,7 +74,7 @@
       svg.addEventListener("blur", () => this.hide());
     }
 
-    // Only charts that somebody looks at are taken apart.
+    // A chart is parsed only when somebody looks at it.
     open() {
       if (this.tip) return;
       const group = this.svg.querySelector("g.lines, g.stack");

@@ -33,7 +33,6 @@ pub(super) fn counts(result: &SuiteResult) -> String {
     }
 }
 
-/// Renders the summary.
 pub(super) fn summary(result: &SuiteResult, scenarios: &[ScenarioView<'_>]) -> Markup {
     let runs: usize = scenarios.iter().map(|scenario| scenario.runs.len()).sum();
     html! {

@@ -9,7 +9,7 @@ use crate::scenario::expr::Claim;
 use crate::suite::RunResult;
 use crate::units::show;
 
-/// Lines of one series that are shown: enough for a program's report, and small beside a chart.
+/// Lines of one series that are shown: enough for a program's report, and small compared with a chart.
 const MOST_LINES: usize = 60;
 /// Characters of one line that are shown.
 const LONGEST_LINE: usize = 400;

@@ -56,7 +56,7 @@ pub struct SuiteReport {
     pub nslab: String,
     /// The worst outcome of the scenarios.
     pub outcome: OutcomeWord,
-    /// Whether the suite was interrupted.
+    /// True if the suite was interrupted.
     pub interrupted: bool,
     /// Duration in seconds.
     pub took: f64,
@@ -85,7 +85,7 @@ pub struct ScenarioReport {
     pub tags: Vec<String>,
     /// The worst outcome of its runs and comparisons.
     pub outcome: OutcomeWord,
-    /// Whether anything in its runs was emulated.
+    /// True if anything in its runs was emulated.
     pub emulated: bool,
     /// The scenario's runs.
     pub runs: Vec<RunReport>,
@@ -110,13 +110,13 @@ pub struct RunReport {
     pub reason: Option<String>,
     /// Every parameter with its value.
     pub params: BTreeMap<String, String>,
-    /// Whether anything in the run was emulated.
+    /// True if anything in the run was emulated.
     pub emulated: bool,
     /// Emulated features by node, one sentence each; empty if nothing was emulated.
     pub emulations: BTreeMap<String, Vec<String>>,
-    /// Whether the run was interrupted.
+    /// True if the run was interrupted.
     pub interrupted: bool,
-    /// The creation of room in conntrack tables, by node.
+    /// The free entries in conntrack tables and how they were made free, by node.
     pub conntrack_room: BTreeMap<String, ConntrackRoomPart>,
     /// Duration of its process in seconds.
     pub took: f64,
@@ -229,7 +229,7 @@ pub struct ExpectationReport {
     pub reason: Option<String>,
     /// Time on the run's clock in seconds at which it was decided.
     pub decided_at: Option<f64>,
-    /// Whether a quantity in it was emulated.
+    /// True if a quantity in it was emulated.
     pub emulated: bool,
 }
 
@@ -260,7 +260,7 @@ pub struct LoadPart {
     pub scheduled: u64,
     /// Number of started attempts.
     pub started: u64,
-    /// Whether starts follow a schedule; a closed loop offers the rate that it achieves.
+    /// True if starts follow a schedule; a closed loop offers the rate that it achieves.
     pub open_loop: bool,
     /// Scheduled rate per second; null without a schedule.
     pub offered_rate: Option<f64>,
@@ -295,9 +295,9 @@ pub struct EnvironmentPart {
     pub memory: u64,
     /// The privileges with which the run created its namespaces.
     pub privileges: PrivilegesWord,
-    /// Whether the lab owned the kernel (a virtual machine).
+    /// True if the lab owned the kernel (a virtual machine).
     pub owns_kernel: bool,
-    /// Whether time was virtual.
+    /// True if time was virtual.
     pub virtual_time: bool,
     /// The seed of all random numbers.
     pub seed: u64,
@@ -307,7 +307,7 @@ pub struct EnvironmentPart {
     pub kernel_sysctls: BTreeMap<String, String>,
 }
 
-/// The creation of room in a conntrack table.
+/// The free entries in a conntrack table and how they were made free.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct ConntrackRoomPart {
     /// Requested number of free entries.

@@ -238,7 +238,7 @@ fn courses<'a>(
         let name = plain(&name);
         // The rest of the line after the name and figures of usual length.
         let room =
-            style.room(IN_VERDICT + width(&name) + 1 + "most 10000 at 10.000s, last 10000".len());
+            style.room(IN_VERDICT + width(&name) + 1 + "max 10000 at 10.000s, last 10000".len());
         let columns = room.map_or(COURSE, |room| room.clamp(SHORTEST_COURSE, COURSE));
         if let Some(line) = spark::line(series, timeline, columns) {
             let line = evidence::marked(format!("{name} {line}"), series.declaration.emulated);
@@ -248,7 +248,7 @@ fn courses<'a>(
     lines
 }
 
-/// Writes text after a label, wrapped beside the label.
+/// Writes text after a label, with wrapped lines indented to the end of the label.
 fn paragraph(text: &mut String, word: (&str, Paint), body: &str, indent: usize, style: Style) {
     let (word, paint) = word;
     let indent_of_body = indent + width(word);

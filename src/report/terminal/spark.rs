@@ -22,7 +22,7 @@ pub(super) fn line(series: &Series, timeline: &Timeline, columns: usize) -> Opti
     let figures = if most == last {
         format!("last {}, since {most_at}", shown(last))
     } else {
-        format!("most {} at {most_at}, last {}", shown(most), shown(last))
+        format!("max {} at {most_at}, last {}", shown(most), shown(last))
     };
     Some(format!("{blocks} {figures}"))
 }
@@ -112,7 +112,7 @@ mod tests {
         let changes = [(0, 0), (2, 1000), (3, 1), (6, 0)];
         assert_eq!(
             drawn(8, &changes).unwrap(),
-            "▁▁█▂▂▂▁▁ most 1000 at 2.000s, last 0"
+            "▁▁█▂▂▂▁▁ max 1000 at 2.000s, last 0"
         );
     }
 

@@ -5,11 +5,11 @@ use crate::record::Outcome;
 /// The style of terminal output.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Style {
-    /// Whether to use ANSI colours (ECMA-48 SGR).
+    /// True for output with ANSI colours (ECMA-48 SGR).
     pub colour: bool,
     /// Columns of the terminal; `None` for a file or a pipe, where nothing is cut or wrapped.
     pub width: Option<u16>,
-    /// Whether to show the load and the metrics of passed runs too.
+    /// True to show the load and the metrics of passed runs too.
     pub verbose: bool,
 }
 

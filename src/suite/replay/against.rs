@@ -6,15 +6,15 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-use super::again::{judge_again, resolved};
 use super::files::RunInFile;
 use super::gather::GroupedResults;
+use super::rejudge::{rejudge_run, resolved};
 use super::{Replayed, StoredRun};
 use crate::scenario::{self, Difference, Problems, RunId, RunSpec, Scenario, differences};
 use crate::suite::discover::ScenarioSource;
 use crate::suite::result::ScenarioFile;
 
-/// The most differences to list; a larger number means another scenario.
+/// Maximum number of differences to list; a larger number means another scenario.
 const NAMED: usize = 10;
 
 /// The reason why records cannot be judged by a scenario file.
@@ -97,7 +97,7 @@ pub(crate) fn replay_against(
         match readings.place(stored) {
             Ok(place) => {
                 let run = place.file.scenario.runs[place.at].clone();
-                gathered.add(place, judge_again(stored, Ok(run)));
+                gathered.add(place, rejudge_run(stored, Ok(run)));
             }
             Err(error) => errors.push(error),
         }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 
 use super::StoredRun;
-use super::again::resolved;
+use super::rejudge::resolved;
 use crate::record::RecordedScenario;
 use crate::scenario::{self, RunId, RunSpec, Scenario};
 use crate::suite::result::ScenarioFile;
@@ -18,7 +18,6 @@ type Parameters = BTreeMap<String, String>;
 /// A run of a scenario file.
 #[derive(Debug, Clone)]
 pub(super) struct RunInFile {
-    /// The scenario file.
     pub(super) file: Arc<ScenarioFile>,
     /// The index of the run.
     pub(super) at: usize,

@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use crate::suite::record_name::EXTENSION;
 
-/// The most records in one folder; more do not fit into a report.
+/// Maximum number of records in one folder; more do not fit into a report.
 const MOST_FILES: usize = 10_000;
 
 /// An error in finding records.

@@ -11,7 +11,7 @@ use crate::record::{Outcome, RunEnd, Verdict};
 use crate::scenario::{RunId, Scenario};
 use crate::suite::result::{CaseComparison, RunResult, ScenarioFile, ScenarioResult};
 
-/// The most runs that a note lists by name.
+/// Maximum number of runs that a note lists by name.
 const NAMED: usize = 5;
 
 /// The results so far.
@@ -132,7 +132,7 @@ fn explained(verdict: Verdict, missing: &BTreeSet<&str>) -> Verdict {
         .iter()
         .map(|variant| format!("`{variant}`"))
         .collect();
-    let reason = format!("there is no record of {}", named.join(", "));
+    let reason = format!("no record of {}", named.join(", "));
     Verdict {
         reason: Some(reason),
         ..verdict

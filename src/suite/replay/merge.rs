@@ -8,7 +8,7 @@ use thiserror::Error;
 use super::StoredRun;
 use crate::record::{RecordHeader, RecordedSuite};
 
-/// The most shards that a message lists.
+/// Maximum number of shards that a message lists.
 const NAMED: usize = 10;
 
 /// The reason why records do not make up one suite.
@@ -60,7 +60,7 @@ pub enum MergeError {
     },
     /// A run was recorded twice with different content.
     #[error(
-        "{} and {} are both records of {run}, but differ: leave one out",
+        "{} and {} are both records of {run}, but they differ: leave one out",
         of.display(), other.display()
     )]
     Twice {
@@ -98,9 +98,9 @@ fn missing(shards: &[u32]) -> String {
 /// # Errors
 /// Returns everything that does not belong together, and everything that is missing.
 pub fn merged(records: Vec<StoredRun>) -> Result<Vec<StoredRun>, Vec<MergeError>> {
-    let strange = strange(&records);
-    if !strange.is_empty() {
-        return Err(strange);
+    let foreign_records = foreign_records(&records);
+    if !foreign_records.is_empty() {
+        return Err(foreign_records);
     }
     let mut kept: BTreeMap<String, StoredRun> = BTreeMap::new();
     let mut errors = Vec::new();
@@ -117,7 +117,7 @@ pub fn merged(records: Vec<StoredRun>) -> Result<Vec<StoredRun>, Vec<MergeError>
             }),
         }
     }
-    errors.extend(lack(kept.values()));
+    errors.extend(missing_runs(kept.values()));
     if errors.is_empty() {
         Ok(kept.into_values().collect())
     } else {
@@ -126,7 +126,7 @@ pub fn merged(records: Vec<StoredRun>) -> Result<Vec<StoredRun>, Vec<MergeError>
 }
 
 /// Finds records that do not belong to the suite of the first one.
-fn strange(records: &[StoredRun]) -> Vec<MergeError> {
+fn foreign_records(records: &[StoredRun]) -> Vec<MergeError> {
     let Some(first) = records.first() else {
         return Vec::new();
     };
@@ -181,7 +181,7 @@ fn not_of(first: &StoredRun, same_file: &StoredRun, stored: &StoredRun) -> Optio
 }
 
 /// Finds the runs of the suite without a record.
-fn lack<'a>(kept: impl Iterator<Item = &'a StoredRun> + Clone) -> Option<MergeError> {
+fn missing_runs<'a>(kept: impl Iterator<Item = &'a StoredRun> + Clone) -> Option<MergeError> {
     let suite = kept.clone().next()?.record.header.suite.clone()?;
     let runs: BTreeSet<String> = kept
         .clone()

@@ -2,13 +2,13 @@
 //!
 //! It needs neither a kernel nor privileges. Records are written in `recording` and rendered by `report`.
 
-mod again;
 mod against;
+mod attempts;
 mod files;
 mod find;
 mod gather;
 mod merge;
-mod tries;
+mod rejudge;
 
 use std::path::{Path, PathBuf};
 
@@ -20,22 +20,21 @@ pub use merge::merged;
 use super::record_name::capture_name;
 use super::result::SuiteResult;
 use crate::record::{Record, RecordError};
-use again::{UnparsedRun, judge_again, resolved};
 use gather::GroupedResults;
+use rejudge::{UnparsedRun, rejudge_run, resolved};
 
 /// A record and its path.
 #[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "the names say it")]
 pub struct StoredRun {
-    /// The record's path.
     pub path: PathBuf,
-    /// The record's contents.
     pub record: Record,
     /// The capture of the same run, if there is one.
     pub packets: Option<PathBuf>,
 }
 
 impl StoredRun {
-    /// Reads a record, and finds the capture beside it if there is one.
+    /// Reads a record, and finds the capture in the same folder if there is one.
     ///
     /// # Errors
     /// Fails if this program cannot read it.
@@ -88,10 +87,10 @@ pub fn replay(records: &[StoredRun]) -> Replayed {
                 spec: place.file.scenario.runs[place.at].clone(),
                 why,
             });
-            let result = judge_again(stored, run);
+            let result = rejudge_run(stored, run);
             (stored, place, result)
         });
-    for (place, result) in tries::joined(judged) {
+    for (place, result) in attempts::joined(judged) {
         gathered.add(place, result);
     }
     gathered.finish()

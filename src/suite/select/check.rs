@@ -9,7 +9,7 @@ use super::Selection;
 use super::filter::{Field, Filter, FilterError, Leaf, Term};
 use crate::suite::result::ScenarioFile;
 
-/// The most names to list if none is similar.
+/// Maximum number of names to list if none is similar.
 const LISTED: usize = 16;
 /// The similarity of two names from which one counts as a typo of the other (`strsim::jaro_winkler`, 0 to 1).
 const LIKE: f64 = 0.8;

@@ -23,9 +23,9 @@ use super::pattern::Pattern;
 
 type Input<'i> = LocatingSlice<&'i str>;
 
-/// The most bytes of a filter: many times one that a person writes.
+/// Maximum number of bytes of a filter: many times one that a person writes.
 const LONGEST: usize = 10_000;
-/// The most nested parentheses, which bounds the parser's stack.
+/// Maximum depth of nested parentheses, which bounds the parser's stack.
 const DEEPEST: usize = 50;
 
 /// A filter that selects runs.

@@ -42,7 +42,7 @@ pub struct Selection {
     pub failed: Option<FailedRuns>,
 }
 
-/// The selected runs.
+/// The selected runs, grouped by scenario.
 #[derive(Debug, Clone)]
 pub struct Selected {
     /// The scenarios with their selected runs; empty if a shard has none.
@@ -54,7 +54,7 @@ pub struct Selected {
 }
 
 impl Selection {
-    /// Applies the selection.
+    /// Returns the runs of these files that are selected.
     ///
     /// # Errors
     /// Fails for names that match nothing and if no run is selected.

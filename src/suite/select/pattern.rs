@@ -5,7 +5,6 @@ use regex::Regex;
 /// A pattern for names.
 #[derive(Debug, Clone)]
 pub(in crate::suite) enum Pattern {
-    /// Matches exactly this.
     Exact(String),
     /// `*` stands for any text, `?` for any character, `[a-c]` and `[!a-c]` for some, `{a,b}` for either.
     Glob(Regex),

@@ -10,7 +10,7 @@ use std::str::FromStr;
 use crate::scenario::{RunId, Scenario};
 use crate::suite::hash::Fnv;
 
-/// The most shards: nobody has more machines.
+/// Maximum number of shards: nobody has more machines.
 const MOST: u32 = 10_000;
 
 /// One of several shards.
@@ -61,7 +61,9 @@ impl FromStr for Shard {
                 Ok(Self { number, of })
             }
             Some((0, _)) => Err("shards count from 1: the first of 5 is 1/5".to_owned()),
-            Some((number, of)) if of <= MOST => Err(format!("there is no shard {number} of {of}")),
+            Some((number, of)) if of <= MOST => Err(format!(
+                "shard {number}/{of} does not exist; write N/OF with N from 1 to OF"
+            )),
             Some(_) => Err(format!("at most {MOST} shards")),
             None => Err("write it like 2/5: the second of five".to_owned()),
         }

@@ -119,10 +119,7 @@ fn a_comparison_without_its_variant_says_so() {
         .iter()
         .map(|case| case.verdicts[0].reason.clone())
         .collect();
-    assert_eq!(
-        verdicts,
-        [Some("there is no record of `other`".to_owned()), None]
-    );
+    assert_eq!(verdicts, [Some("no record of `other`".to_owned()), None]);
 }
 
 #[test]

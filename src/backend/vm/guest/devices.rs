@@ -27,7 +27,7 @@ const DATA: u16 = 0x511;
 const DIRECTORY: u16 = 0x19;
 /// Bytes of a directory entry: size, selector, reserved, name; numbers are big-endian.
 const ENTRY: usize = 64;
-/// The most directory entries of any version of QEMU.
+/// Maximum number of directory entries of any version of QEMU.
 const MOST_ENTRIES: u32 = 4_096;
 
 /// An error in using the devices.
@@ -37,7 +37,7 @@ pub(crate) enum DeviceError {
         "cannot use I/O ports: this kernel does not allow it (CONFIG_X86_IOPL_IOPERM is missing)"
     )]
     Ports(#[source] io::Error),
-    #[error("there is no file `{0}` in the machine's firmware configuration")]
+    #[error("the machine's firmware configuration has no file `{0}`")]
     NoFile(String),
 }
 

@@ -1,7 +1,7 @@
 //! The part of this program that runs inside a guest, as the machine's first process.
 //!
-//! It mounts what programs expect, stops until there is a work order, loads the modules that the run needs,
-//! executes the run, and switches the machine off. Its output consists of events; the console serves when it dies.
+//! It mounts what programs expect, stops until there is a work order, loads the modules that the run needs, executes
+//! the run, and powers the machine off. Its output consists of events; if it dies, the console shows the reason.
 
 pub(crate) mod devices;
 pub(crate) mod order;
@@ -36,7 +36,7 @@ enum GuestError {
     Device(#[from] DeviceError),
     #[error("cannot parse the work order")]
     Order(#[from] serde_json::Error),
-    #[error("cannot load the kernel module {path} (the console may say why)")]
+    #[error("cannot load the kernel module {path} (the console may show the reason)")]
     Module {
         path: String,
         #[source]

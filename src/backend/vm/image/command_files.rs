@@ -41,7 +41,7 @@ const WRITTEN: [&str; 5] = [
     "/var/spool/*",
     "/run/*",
 ];
-/// The most nested folders that are created for writing: nginx has `/var/lib/nginx/body`.
+/// Maximum depth of nested folders that are created for writing: nginx has `/var/lib/nginx/body`.
 const DEEPEST: usize = 3;
 /// Shells: the words of their scripts may be programs.
 const SHELLS: [&str; 4] = ["sh", "dash", "bash", "ash"];
@@ -51,7 +51,7 @@ const OWN: [&str; 4] = ["/dev", "/proc", "/sys", "/run"];
 /// The files that commands need. Two runs with the same files share a guest.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct CommandFiles {
-    /// Paths of programs.
+    /// Paths of the programs that a scenario's commands run.
     programs: BTreeSet<PathBuf>,
     /// Paths of files, and of folders that are copied with their contents.
     trees: BTreeSet<PathBuf>,

@@ -19,7 +19,7 @@ use super::programs::{ProgramError, ProgramFiles};
 const MERGED: [&str; 4] = ["bin", "lib", "lib64", "sbin"];
 /// Permissions of folders for which none were given.
 const FOLDER: u32 = 0o755;
-/// The most nested folders of a tree; more would be a loop of mounts.
+/// Maximum depth of nested folders of a tree; more would be a loop of mounts.
 const DEEPEST: usize = 32;
 
 /// An error in building a guest's file system.
@@ -34,7 +34,7 @@ pub(crate) enum InitramfsError {
         source: io::Error,
     },
     /// The path is the root itself, or leads through something that is not a folder.
-    #[error("{path} cannot be a path in the guest")]
+    #[error("{path} is not a valid path in the guest")]
     Path { path: String },
 }
 

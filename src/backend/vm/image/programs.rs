@@ -21,7 +21,7 @@ const LIBC: &str = "libc.so.6";
 /// Libraries that it opens by itself: names of users from files (before 2.34), and unwinding of stacks
 /// when threads are cancelled.
 const OPENED_BY_LIBC: [&str; 2] = ["libnss_files.so.2", "libgcc_s.so.1"];
-/// The most nested scripts: an interpreter may itself be a script (execve(2)).
+/// Maximum depth of nested scripts: an interpreter may itself be a script (execve(2)).
 const DEEPEST: u32 = 5;
 /// The folders in which env(1) looks for programs in a guest.
 const PROGRAMS: [&str; 6] = [

@@ -20,12 +20,12 @@ const MEMBER: usize = 60;
 const MEMBER_END: &[u8] = b"`\n";
 /// Suffixes of members with a compression that is not supported here (deb(5)): Ubuntu used bzip2 until 2019.
 const UNREAD: [&str; 2] = [".bz2", ".lzma"];
-/// The most bytes that a package may unpack to: Ubuntu's generic modules with the extra ones have 600 MiB.
+/// Maximum number of bytes that a package may unpack to: Ubuntu's generic modules with the extra ones have 600 MiB.
 const LARGEST: u64 = 4 << 30;
-/// The most bytes of a control file; a kernel's has 1 KiB.
+/// Maximum number of bytes of a control file; a kernel's has 1 KiB.
 const LARGEST_CONTROL: u64 = 1 << 20;
 const AT_ONCE: usize = 64 << 10;
-/// The most files in a package: Ubuntu's modules are 7,000.
+/// Maximum number of files in a package: Ubuntu's modules are 7,000.
 const MOST_FILES: usize = 100_000;
 
 /// An error in unpacking a kernel's package.
@@ -43,7 +43,7 @@ pub(crate) enum DebError {
     #[error("it is truncated: it has {found} of {needed} bytes. Copy or download it again")]
     Truncated {
         found: u64,
-        /// The least number of bytes that it should have.
+        /// Minimum number of bytes that it should have.
         needed: u64,
     },
     /// Its compression is not supported.
@@ -54,9 +54,11 @@ pub(crate) enum DebError {
     Packing(String),
     #[error("it is not a Debian package: {0}")]
     NotAPackage(&'static str),
-    #[error("it contains the path `{0}`, which leads out of the package; nothing of it is used")]
+    #[error(
+        "it contains the path `{0}`, which leads outside the package, so the package was rejected"
+    )]
     Unsafe(String),
-    #[error("it unpacks to more than a kernel can have: {0}")]
+    #[error("it is too large for a kernel package: {0}")]
     TooLarge(&'static str),
     /// It contains two images, or modules of two kernels.
     #[error("it contains more than one kernel: {0} and {1}")]
@@ -104,7 +106,7 @@ pub(crate) fn unpack(deb: &Path, to: KernelPaths<'_>) -> Result<Package, DebErro
         }
         _ => {
             return Err(DebError::NotAPackage(
-                "it does not begin like an ar archive",
+                "it does not start with the signature of an ar archive",
             ));
         }
     }

@@ -28,7 +28,7 @@ const HISTORICAL_SETUP_SECTS: usize = 4;
 /// Longer than any release (`__NEW_UTS_LEN` is 64) followed by the description of its build.
 const LONGEST_TEXT: usize = 512;
 
-/// The most bytes of an image: distributions' have 15 MiB, one with everything built in a few times that.
+/// Maximum number of bytes of an image: distributions' have 15 MiB, one with everything built in a few times that.
 const LARGEST: u64 = 512 << 20;
 
 /// An error in reading an image.
@@ -40,7 +40,7 @@ pub(crate) enum ImageError {
     #[error("it is truncated: it has {found} of {needed} bytes. Copy, download or build it again")]
     Truncated {
         found: usize,
-        /// The least number of bytes that it should have.
+        /// Minimum number of bytes that it should have.
         needed: usize,
     },
     #[error(

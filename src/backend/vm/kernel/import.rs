@@ -32,7 +32,7 @@ impl Store {
         let from = sources(files)?;
         if modules.is_none()
             && name.is_none()
-            && let Some(kernel) = self.made_of(&from)?
+            && let Some(kernel) = self.find_by_files(&from)?
         {
             return Ok(Added {
                 kernel,
@@ -47,7 +47,7 @@ impl Store {
             modules: &made.join(MODULES),
         };
         fs::create_dir(&made).map_err(failed("create", &made))?;
-        let (release, maker) = put_together(files, modules, parts)?;
+        let (release, maker) = assemble(files, modules, parts)?;
         let there = Some(parts.modules).filter(|folder| folder.exists());
         let hash = fingerprint::of_kernel(parts.image, there).map_err(failed("read", &made))?;
         let name = match name {
@@ -62,11 +62,11 @@ impl Store {
             hash,
             from,
         };
-        self.settle(&made, &name, &about)
+        self.move_into_store(&made, &name, &about)
     }
 
     /// Moves an assembled kernel to its place in the store.
-    fn settle(
+    fn move_into_store(
         &self,
         made: &Path,
         name: &str,
@@ -100,7 +100,7 @@ impl Store {
     }
 
     /// Returns the kernel that was made from the same files.
-    fn made_of(&self, from: &[SourceFile]) -> Result<Option<Kernel>, StoreError> {
+    fn find_by_files(&self, from: &[SourceFile]) -> Result<Option<Kernel>, StoreError> {
         for name in self.names()? {
             let same = |about: KernelDescription| {
                 let digests = |from: &[SourceFile]| {
@@ -133,7 +133,7 @@ fn sources(files: &[PathBuf]) -> Result<Vec<SourceFile>, StoreError> {
 }
 
 /// Assembles a kernel; returns its release and, if a package names it, its distribution.
-fn put_together(
+fn assemble(
     files: &[PathBuf],
     modules: Option<&Path>,
     to: KernelPaths<'_>,

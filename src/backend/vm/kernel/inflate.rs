@@ -13,7 +13,7 @@ const XZ: &[u8] = b"\xfd7zXZ\0";
 /// RFC 8878, 3.1.1.
 const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
 
-/// The most memory for xz, in KiB: its strongest preset (-9) takes 65 MiB to decompress (xz(1)).
+/// Maximum memory for xz, in KiB: its strongest preset (-9) takes 65 MiB to decompress (xz(1)).
 const XZ_MEMORY: u32 = 256 << 10;
 
 /// Returns a reader of the decompressed data, or of the data as they are if they are not compressed.

@@ -35,7 +35,7 @@ pub(crate) struct Kernel {
     pub(crate) release: String,
     /// The path of the bzImage.
     pub(crate) image: PathBuf,
-    /// The folder of its modules; none if everything is built in or if nobody said where they are.
+    /// The folder of its modules; `None` if everything is built in or if their place was not given.
     pub(crate) modules: Option<PathBuf>,
     /// The file with its configuration, if known.
     pub(crate) config: Option<PathBuf>,

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 /// The suffixes of module files, compressed or not.
 const ENDINGS: [&str; 4] = [".ko", ".ko.xz", ".ko.zst", ".ko.gz"];
-/// The most nested folders; a distribution has 9 (`kernel/drivers/...`). More would be a loop.
+/// Maximum depth of nested folders; a distribution has 9 (`kernel/drivers/...`). More would be a loop.
 const DEEPEST: usize = 32;
 
 /// Returns the name of the module in a file, `nf_tables` for `nf-tables.ko.xz`, or `None` if the file

@@ -34,7 +34,7 @@ pub(crate) enum StoreError {
     #[error("`{text}` is ambiguous: it may be {}", names.join(", "))]
     Ambiguous { text: String, names: Vec<String> },
     #[error(
-        "there is no kernel `{text}` in {}{}",
+        "no kernel named `{text}` in {}{}",
         folder.display(),
         help.as_ref().map(|help| format!(": {help}")).unwrap_or_default()
     )]

@@ -18,7 +18,8 @@ use super::kernel::module_files::{by_name, module_of, spelled};
 use super::kernel::{Kernel, inflate};
 use modinfo::ModInfo;
 
-/// The most bytes of a module, decompressed: the largest of Debian's 6.12 has 40 MiB with its debug information.
+/// Maximum number of bytes of a module, decompressed: the largest of Debian's 6.12 has 40 MiB with its debug
+/// information.
 const LARGEST: u64 = 256 << 20;
 
 /// An error in planning or reading modules.

@@ -15,7 +15,7 @@ pub(crate) struct ModInfo {
     pub(crate) after: Vec<String>,
     /// The release that it was built for: the first word of `vermagic=`.
     pub(crate) release: Option<String>,
-    /// Its other names.
+    /// Other names under which it can be loaded.
     pub(crate) aliases: Vec<String>,
 }
 

@@ -51,7 +51,7 @@ pub(crate) enum NeedsError {
 fn missing_modules(modules: &[&str], has_modules: bool) -> String {
     match (modules, has_modules) {
         ([], _) => String::new(),
-        (modules, true) => format!(" and there is no module {}", modules.join(" or ")),
+        (modules, true) => format!(" and it has no module {}", modules.join(" or ")),
         (modules, false) => format!(
             ", and the kernel was given without its modules (--modules DIR), which may include {}",
             modules.join(" or ")
@@ -341,7 +341,7 @@ mod tests {
         assert_eq!(
             error,
             "needs links (veth), which debian-6.1 (Linux 6.1.0) lacks: CONFIG_VETH is not built in and \
-             there is no module veth"
+             it has no module veth"
         );
         let without = Kernel {
             modules: None,

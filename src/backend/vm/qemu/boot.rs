@@ -1,4 +1,4 @@
-//! Boots a guest, once, to the point where it asks for its work order: to save it there, or to check
+//! Boots a guest, once, to the point where it waits for its work order: to save it there, or to check
 //! that it gets there.
 
 use std::path::Path;
@@ -20,10 +20,10 @@ use crate::backend::vm::error::VmError;
 use crate::backend::vm::kernel::Kernel;
 use crate::sys::lifeline::own_descriptor;
 
-/// The most time for a boot, by the host's clock. It takes 2 to 6 s of processor time, and the host may be busy.
+/// Maximum time for a boot, by the host's clock. It takes 2 to 6 s of processor time, and the host may be busy.
 const BOOT_TIMEOUT: Duration = Duration::from_secs(120);
-/// The most time for a boot with hardware virtualisation before that counts as unusable: it takes under a
-/// second where it works.
+/// Maximum time for a boot with hardware virtualisation before that counts as unusable: if it works, a boot takes
+/// under a second.
 const KVM_BOOT_TIMEOUT: Duration = Duration::from_secs(15);
 /// The interval at which the console is checked.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
@@ -99,14 +99,14 @@ async fn boot(
     })
 }
 
-/// Waits until a guest's console says why it cannot go on.
+/// Waits until a guest's console shows why it cannot continue.
 async fn given_up(worker: &Worker) {
     while console::cause(&worker.last_words()).is_none() {
         tokio::time::sleep(POLL_INTERVAL).await;
     }
 }
 
-/// Waits until a guest has stopped at the point where it asks for its work order. Returns the value of its
+/// Waits until a guest has stopped at the point where it waits for its work order. Returns the value of its
 /// processor's counter just before.
 async fn reach(
     monitor: Option<UnixStream>,

@@ -28,7 +28,7 @@ pub(crate) enum Accelerator {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Hardware {
     pub(crate) accelerator: Accelerator,
-    /// MiB.
+    /// Memory in MiB.
     pub(crate) memory: u32,
     /// One if instructions are counted: several would race.
     pub(crate) processors: u32,
@@ -59,7 +59,7 @@ impl Hardware {
     /// Returns QEMU's arguments for the hardware, without inputs and outputs. There is no network, disk or display.
     pub(crate) fn arguments(self) -> Vec<String> {
         // String instructions on single bytes are slow to emulate, and so is a fifth level of page tables. The
-        // recording goes nowhere; but only a QEMU that records leaves the clock of an idle guest alone while
+        // recording is discarded; but only a QEMU that records leaves the clock of an idle guest alone while
         // instructions are yet to be counted. Otherwise the clock is now and then some nanoseconds ahead, depending
         // on the host's scheduler (QEMU 7.2 `softmmu/icount.c`, `icount_start_warp_timer`; `docs/devel/replay.rst`,
         // "Locking and thread synchronisation").

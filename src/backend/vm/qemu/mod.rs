@@ -37,7 +37,7 @@ pub(crate) enum QemuError {
     Version { program: PathBuf, printed: String },
 }
 
-/// The installed QEMU.
+/// The QEMU that is installed on this host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Qemu {
     pub(crate) program: PathBuf,

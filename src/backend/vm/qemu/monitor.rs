@@ -32,7 +32,7 @@ pub(crate) struct Monitor {
 }
 
 impl Monitor {
-    /// Opens the conversation.
+    /// Negotiates capabilities, which QEMU requires before any command.
     pub(crate) async fn open(stream: UnixStream) -> Result<Self, MonitorError> {
         let (input, output) = stream.into_split();
         let mut monitor = Self {

@@ -1,4 +1,4 @@
-//! A QEMU process: its inputs, its outputs, and its certain end.
+//! A QEMU process: its inputs, its outputs, and its end, at the latest with this process.
 
 use std::fs::File;
 use std::io::{self, PipeReader, Write};
@@ -30,9 +30,9 @@ pub(crate) struct MachineParts<'a> {
 /// The way in which a machine starts.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum StartMode<'a> {
-    /// It boots.
+    /// The guest boots and runs.
     Boot,
-    /// It boots, and stops when its guest asks for that, to be saved if files are given.
+    /// The guest boots and then stops itself. If files are given, the machine is saved to them.
     BootAndStop(Option<Saved<'a>>),
     /// It continues from a saved state.
     Restore {

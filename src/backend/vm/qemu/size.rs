@@ -2,9 +2,9 @@
 
 use crate::scenario::RunSpec;
 
-/// The least memory, MiB: enough for Linux, this program, and some ten thousand sockets.
+/// Minimum memory, MiB: enough for Linux, this program, and some ten thousand sockets.
 pub(crate) const LEAST: u32 = 512;
-/// The most memory, MiB.
+/// Maximum memory, MiB.
 const MOST: u64 = 16 * 1024;
 /// Bytes that both ends of an open connection take in the kernel, including the lab's own bookkeeping: 9 KiB were
 /// measured on a host. A guest needs twice that, since it has no swap and the kernel keeps reserves.

@@ -18,7 +18,7 @@ use crate::sys::sparse_file::for_each_filled_page;
 const MAGIC: &[u8; 8] = b"nslabvm2";
 /// Bytes of the footer: magic, length of the memory, length of the devices, checksum of both.
 const FOOTER: u64 = 8 + 8 + 8 + 4;
-/// The most bytes of devices; some 13,000 were seen.
+/// Maximum number of bytes of devices; some 13,000 were seen.
 const MAX_DEVICES: u64 = 100_000;
 /// The number of snapshots that are kept; each new build of the program makes another, of about 130 MB.
 const KEPT: usize = 8;

@@ -17,13 +17,13 @@ pub(super) struct Bound {
     pub(super) low: Option<f64>,
     /// The greatest allowed value, if there is one.
     pub(super) high: Option<f64>,
-    /// Whether the range is in time (seconds on the run's clock) instead of values.
+    /// True if the range is in time (seconds on the run's clock) instead of values.
     pub(super) of_time: bool,
     /// The window in which it applies.
     pub(super) window: Window,
     /// The bounded quantity, as short as the chart allows; set when the chart is drawn.
     pub(super) quantity: String,
-    /// Its notation beside its line: `== 200`.
+    /// Its notation next to its line: `== 200`.
     pub(super) label: String,
     /// The expectation as written.
     pub(super) text: String,

@@ -19,7 +19,6 @@ use crate::units::Unit;
 /// Resolution of times, and of values that are not whole numbers: far finer than the columns of a drawing.
 const STEPS: f64 = 20_000.0;
 
-/// Renders the figure.
 pub(in super::super) fn figure(chart: &Chart, id: &str, columns: usize) -> Markup {
     let axes = axes(chart);
     let (title, description) = (format!("{id}-t"), format!("{id}-d"));
@@ -196,8 +195,8 @@ impl Steps {
         )
     }
 
-    /// Writes a path: `M` to the first change, then `h` in time and `v` in value in turn, `H` to the end, and for an
-    /// area back along the base.
+    /// Writes a path: `M` to the first change, then `h` in time and `v` in value alternately, `H` to the end, and for
+    /// an area back along the base.
     fn path(&self, curve: &Curve, end: Offset, area: bool) -> String {
         let mut changes = curve.changes().iter();
         let Some(first) = changes.next() else {

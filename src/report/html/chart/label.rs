@@ -1,4 +1,4 @@
-//! Labels beside a chart: each as close as possible to its line, without overlaps.
+//! Labels next to a chart: each as close as possible to its line, without overlaps.
 
 /// Smallest distance between the baselines of two labels, in units of the drawing.
 const APART: f64 = 14.0;
@@ -14,7 +14,7 @@ pub(super) struct Label {
     /// The full text, shown on hover.
     pub(super) title: String,
     pub(super) class: &'static str,
-    /// Whether a connecting line leads to the label.
+    /// True if a connecting line leads to the label.
     pub(super) leader: bool,
 }
 

@@ -55,7 +55,7 @@ pub(super) struct Chart {
     title: String,
     /// Unit of the vertical axis.
     unit: Unit,
-    /// Whether the curves are stacked.
+    /// True if the curves are stacked.
     stacked: bool,
     /// The curves with their own values; in a stack the lowest first.
     layers: Vec<Layer>,

@@ -124,7 +124,7 @@ pub(super) fn marks(chart: &Chart, axes: &Axes) -> Markup {
     }
 }
 
-/// Returns the labels beside the plot: the bounds and the limit.
+/// Returns the labels next to the plot: the bounds and the limit.
 pub(super) fn labels(chart: &Chart, axes: &Axes) -> Vec<Label> {
     let mut labels: Vec<Label> = chart
         .bounds
@@ -188,7 +188,7 @@ fn bound_label(bound: &Bound, axes: &Axes) -> Label {
     }
 }
 
-/// Characters of a label that fit beside the plot.
+/// Characters of a label that fit next to the plot.
 const LONGEST_LABEL: usize = 29;
 
 /// Shortens a text to at most so many characters; a shortened text ends in an ellipsis.

@@ -40,7 +40,7 @@ pub(in super::super) fn charts(run: &RunResult, compare: &[Expectation]) -> Vec<
 }
 
 /// Lists the quantities that were zero all the time, which are not drawn.
-pub(in super::super) fn quiet(run: &RunResult) -> Markup {
+pub(in super::super) fn always_zero(run: &RunResult) -> Markup {
     let mut names: Vec<&str> = Vec::new();
     for wanted in run.spec.expect.iter().flat_map(bound::wanted) {
         let name = wanted.metric.series.as_str();

@@ -27,7 +27,7 @@ pub(super) fn rates(owner: &str, group: &Group<'_>, timeline: &Timeline) -> Vec<
         .iter()
         .find(|(wanted, _)| wanted.function == Some(SeriesFunction::Rate))
         .map_or(Unit::PerSecond, |(wanted, _)| drawn_unit(*wanted));
-    // A client's attempts belong beside their results; last, so that the others keep their colours.
+    // A client's attempts belong in the same chart as their results, and last, so that the others keep their colours.
     let attempted = format!("{owner}.attempted");
     let mut names: Vec<&str> = Vec::new();
     for (wanted, _) in group {

@@ -4,7 +4,7 @@ use crate::record::Offset;
 use crate::units::Unit;
 use crate::units::show;
 
-/// A value axis.
+/// The range of a value axis, and its ticks.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Scale {
     /// Value at the lower edge.
@@ -53,7 +53,6 @@ impl Scale {
         (value - self.low) / (self.high - self.low)
     }
 
-    /// Writes a tick.
     pub(super) fn tick_label(&self, tick: f64) -> String {
         match self.unit {
             Unit::Count | Unit::Text => show::grouped(tick, 2),

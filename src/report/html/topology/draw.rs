@@ -45,7 +45,7 @@ struct NodeBox<'a> {
 struct LinkEndBox {
     link: usize,
     text: String,
-    /// Whether the link leaves to the left.
+    /// True if the link leaves to the left.
     left: bool,
 }
 

@@ -15,7 +15,7 @@ pub(super) fn table(spec: &RunSpec, open: bool) -> Markup {
                     thead { tr {
                         th scope="col" { "Node" }
                         th scope="col" { "Interfaces" }
-                        th scope="col" { "On it" }
+                        th scope="col" { "Contents" }
                     } }
                     tbody {
                         @for (name, node) in &spec.topology.nodes {

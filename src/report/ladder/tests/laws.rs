@@ -1,4 +1,4 @@
-//! What holds of every packet and every ladder.
+//! Tests of properties that every drawn packet and every ladder has.
 
 use proptest::prelude::*;
 

@@ -1,4 +1,4 @@
-//! What ladders look like.
+//! Tests of complete drawings of ladders.
 
 use insta::assert_snapshot;
 

@@ -16,7 +16,7 @@ pub(super) fn resolved(record: &Record) -> Result<RunSpec, String> {
 
 /// Judges a record by the given run: its own, or that of a changed scenario. A run that this program cannot parse
 /// keeps its recorded verdict, with the spec of `known`.
-pub(super) fn judge_again(stored: &StoredRun, run: Result<RunSpec, UnparsedRun>) -> RunResult {
+pub(super) fn rejudge_run(stored: &StoredRun, run: Result<RunSpec, UnparsedRun>) -> RunResult {
     let record = &stored.record;
     let mut timeline = record.timeline.clone();
     let (spec, verdict) = match run {
@@ -55,13 +55,13 @@ pub(super) fn judge_again(stored: &StoredRun, run: Result<RunSpec, UnparsedRun>)
 /// A run that this program cannot parse.
 #[derive(Debug, Clone)]
 pub(super) struct UnparsedRun {
-    /// A placeholder with the right name.
+    /// A placeholder with the run's name.
     pub(super) spec: RunSpec,
-    /// The reason.
+    /// The reason why it cannot be parsed.
     pub(super) why: String,
 }
 
-/// Explains why a record has no end: as recorded, if the process that wrote it saw its worker's end.
+/// Explains why a record has no end: the recorded reason, if the process that wrote it lived until its worker ended.
 fn broken_off(record: &Record) -> String {
     let seen = record.verdict.as_ref();
     seen.and_then(|verdict| verdict.reason.clone())

@@ -13,8 +13,8 @@ use crate::suite::retry::{attempt, combine};
 /// Identifies the run of a record: scenario file, index of the run, repetition, folder.
 type Key = (*const ScenarioFile, usize, Option<u32>, PathBuf);
 
-/// Returns the results with their runs; of several attempts at a run the last, with the others
-/// as its earlier attempts.
+/// Returns the results with their runs; several attempts at a run become one
+/// result, that of the last attempt, which lists the others as earlier attempts.
 pub(super) fn joined<'a>(
     judged: impl Iterator<Item = (&'a StoredRun, RunInFile, RunResult)>,
 ) -> Vec<(RunInFile, RunResult)> {
@@ -26,23 +26,26 @@ pub(super) fn joined<'a>(
         let number = stored.record.header.attempt;
         runs.entry(key).or_default().push((number, place, result));
     }
-    runs.into_values().flat_map(one).collect()
+    runs.into_values().flat_map(join).collect()
 }
 
 /// Records of the same attempt come from different suites and stay separate.
-fn one(mut tries: Vec<(u32, RunInFile, RunResult)>) -> Vec<(RunInFile, RunResult)> {
-    tries.sort_by_key(|(number, ..)| *number);
+fn join(mut attempts: Vec<(u32, RunInFile, RunResult)>) -> Vec<(RunInFile, RunResult)> {
+    attempts.sort_by_key(|(number, ..)| *number);
     let in_sequence = (1..)
-        .zip(&tries)
+        .zip(&attempts)
         .all(|(expected, (number, ..))| *number == expected);
     if !in_sequence {
-        return tries
+        return attempts
             .into_iter()
             .map(|(_, place, result)| (place, result))
             .collect();
     }
-    let last = tries.pop();
-    let earlier = tries.iter().map(|(_, _, result)| attempt(result)).collect();
+    let last = attempts.pop();
+    let earlier = attempts
+        .iter()
+        .map(|(_, _, result)| attempt(result))
+        .collect();
     last.map(|(_, place, result)| (place, combine(earlier, result)))
         .into_iter()
         .collect()
