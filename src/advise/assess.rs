@@ -8,6 +8,11 @@ use super::name::Name;
 use super::plan::Assignment;
 use super::reference::{Reference, same_value};
 use crate::lab::sysctl_survey::{FoundSysctl, SysctlSurvey};
+use crate::sysctls;
+
+/// Missing keys for which a similar key is looked for. It costs a comparison with every key of the catalogue, and a file
+/// with more is not a file with typing errors.
+const GUESSES: usize = 200;
 
 /// Combines lines and facts. `trials` holds what the kernel did with the values of [`super::values_to_try`];
 /// `beyond` looks up settings outside `net.`.
@@ -18,11 +23,18 @@ pub fn assess(
     trials: &ValueTrials,
     beyond: impl Fn(&str) -> Option<FoundSysctl>,
 ) -> Vec<LineAdvice> {
+    let mut guesses = GUESSES;
     let line = |(index, entry): (usize, MergedLine)| {
         let facts = match &entry.meaning {
             LineMeaning::Sets { keys, value, .. } => {
                 let of_key = |key: &String| {
-                    KeyFacts::of(key, value, survey, reference, &beyond).tried(index, trials)
+                    let facts = KeyFacts::of(key, value, survey, reference, &beyond);
+                    let mut facts = facts.tried(index, trials);
+                    if facts.scope == KeyScope::Missing && guesses > 0 {
+                        guesses -= 1;
+                        facts.meant = sysctls::suggestion(key);
+                    }
+                    facts
                 };
                 keys.iter().map(of_key).collect()
             }

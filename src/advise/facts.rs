@@ -40,6 +40,8 @@ pub struct KeyFacts {
     pub read_only: bool,
     /// True if this kernel has the key and ignores it.
     pub ignored: bool,
+    /// The key that was probably meant, if this kernel lacks the key.
+    pub meant: Option<String>,
 }
 
 /// The part of the system that a setting applies to.
@@ -96,6 +98,7 @@ impl KeyFacts {
             began_as_reference: false,
             attempt: None,
             reset_by: None,
+            meant: None,
             read_only: found_here.is_some_and(|found| !found.writable)
                 && fresh.is_none_or(|found| !found.writable),
             stand_in: (tried != key).then(|| tried.into_owned()),

@@ -54,7 +54,7 @@ impl KeyFacts {
             Some((setting, Fate::Foreign)) => {
                 format!("{no_such}; {} ({})", setting.says, setting.source)
             }
-            _ => match (sysctls::suggestion(&self.key), module(&self.key)) {
+            _ => match (&self.meant, module(&self.key)) {
                 (Some(meant), _) => format!("{no_such}; did you mean {meant}?"),
                 (None, Some(module)) => format!("{no_such}; the module {module} provides it"),
                 (None, None) => no_such.to_owned(),

@@ -164,7 +164,7 @@ fn guides() -> Result<(), Failed> {
             "security            11  net/ipv4/conf/eth0.100/rp_filter    = 1",
             "tried as net.ipv4.conf.default.rp_filter",
             "host-wide           12  net.netfilter.nf_conntrack_max      = 1048576",
-            "removed in Linux 6.0: helpers are assigned only by rules",
+            "removed in Linux 6.0: helpers are assigned by rules alone",
             "cannot apply        16  net.netfilter.nf_conntrack_count    = 0",
             "the key is read-only",
             "host-wide           20  net.ipv4.neigh.default.gc_thresh3   = 100000",
