@@ -120,7 +120,7 @@ mod tests {
     fn a_peak_shorter_than_a_column_is_not_lost() {
         let timeline = timeline(8000, &[(0, 0), (4001, 7), (4002, 0)]);
         let line = line(timeline.series("load.established").unwrap(), &timeline, 8).unwrap();
-        assert!(line.starts_with("▁▁▁▁█▁▁▁ most 7"), "{line}");
+        assert!(line.starts_with("▁▁▁▁█▁▁▁ max 7"), "{line}");
     }
 
     #[test]

@@ -163,9 +163,9 @@ mod tests {
         assert_eq!("2/5".parse(), Ok(Shard { number: 2, of: 5 }));
         for (text, message) in [
             ("0/5", "count from 1"),
-            ("6/5", "no shard 6 of 5"),
+            ("6/5", "shard 6/5 does not exist"),
             ("2", "like 2/5"),
-            ("2/0", "no shard 2 of 0"),
+            ("2/0", "shard 2/0 does not exist"),
             ("1/20000", "at most"),
         ] {
             let error = text.parse::<Shard>().unwrap_err();

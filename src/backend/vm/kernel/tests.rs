@@ -270,7 +270,7 @@ fn a_kernel_is_removed_completely_even_if_its_description_is_broken() {
     assert_eq!(place.store.remove("6.1").unwrap(), "debian-6.1.0");
     assert_eq!(place.contents(), [""; 0]);
     let error = place.store.remove("6.1").unwrap_err().to_string();
-    assert!(error.contains("no kernel `6.1`"), "{error}");
+    assert!(error.contains("no kernel named `6.1`"), "{error}");
 }
 
 #[test]
