@@ -373,9 +373,14 @@ fn moved(effect: &Effect) -> bool {
     matches!(effect.kind, EffectKind::Better | EffectKind::Worse)
 }
 
-/// Returns whether a client would notice this metric. "No effect" needs evidence for each of them.
+/// Returns true if "no effect" needs evidence for this metric: a client would notice it, and it was measured fairly.
+/// Runs go side by side unless the scenario is about times, so latencies count only if the scenario names them.
 fn is_noticed(effect: &Effect) -> bool {
-    matches!(effect.rank, Rank::Work | Rank::Errors | Rank::Speed)
+    match effect.rank {
+        Rank::Work | Rank::Errors => true,
+        Rank::Speed => effect.named || effect.metric.ends_with(".throughput"),
+        Rank::Sign | Rank::Beside => false,
+    }
 }
 
 /// Returns true if an effect is a change: a metric of the expectations differs, or a kernel counter differs and no

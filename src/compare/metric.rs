@@ -97,6 +97,10 @@ pub(super) fn direction(measure: &Measure, spec: &RunSpec) -> (Better, Rank) {
     let Some((owner, what)) = series.split_once('.') else {
         return (Better::Neither, Rank::Beside);
     };
+    // Failing later can be good or bad.
+    if measure.name.starts_with("first(") {
+        return (Better::Neither, Rank::Beside);
+    }
     match (owner_of(owner, spec), what) {
         (Owner::Client, "established" | "completed" | "bytes")
         | (Owner::Server, "accepted" | "replies" | "bytes") => (Better::More, Rank::Work),

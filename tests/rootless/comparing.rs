@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use nslab::compare::{Comparison, Conclusion, EffectKind};
-use nslab::record::{Event, Outcome, RunEnd, SeriesDeclaration, SeriesId, SeriesKind};
+use nslab::record::{Event, Offset, Outcome, RunEnd, SeriesDeclaration, SeriesId, SeriesKind};
 use nslab::suite::RunResult;
 use nslab::suite::replay::{StoredRun, replay};
 use nslab::units::Unit;
@@ -218,4 +218,24 @@ fn a_speed_that_may_have_doubled_is_never_no_effect() {
     let unclear = Comparison::of(&a, &b, THRESHOLD);
     assert_eq!(unclear.answer, Conclusion::TooNoisy);
     assert_eq!(unclear.decisive()[0].metric, "load.throughput");
+}
+
+#[test]
+fn a_later_failure_is_neither_better_nor_worse() {
+    let at = |seconds: u64| {
+        let mut run = with("load.errors.ETIMEDOUT", SeriesKind::Counter, &[0]).remove(0);
+        let id = SeriesId(9999);
+        run.timeline.add(Event::Sample {
+            t: Offset(run.timeline.now.0 + seconds * 1_000_000_000),
+            v: vec![(id, 1)],
+        });
+        vec![run; 3]
+    };
+    let later = Comparison::of(&at(1), &at(9), THRESHOLD);
+    let time = "first(load.errors.ETIMEDOUT)";
+    assert_eq!(kind(&later, time), EffectKind::Changed);
+    assert!(!matches!(
+        later.answer,
+        Conclusion::Helps | Conclusion::Hurts | Conclusion::HelpsAndHurts
+    ));
 }
