@@ -11,6 +11,7 @@
 //! * [`sys`]: Linux without opinions; all `unsafe`, all netlink, all `/proc` paths.
 //! * [`lab`], [`traffic`], [`probe`]: the namespaces, the actors in them, and the observers.
 //! * [`expect`]: a function of a scenario's expectations and a record.
+//! * `metrics`: the registry of everything that can be measured.
 //! * [`ladder`]: the packets of one connection, from a capture, with the likely reason for each loss.
 //! * [`run`]: one scenario, once, from an empty machine to everything observed.
 //! * [`backend`]: the place where that process runs. [`suite`]: many runs, and recorded runs read again.

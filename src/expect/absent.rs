@@ -1,32 +1,32 @@
-//! What it means that a record does not have a series, told by the series' name.
+//! The meaning of a series that is missing from a record, which depends on its name.
 //!
-//! Names are `OWNER.REST`. What an actor does is written in lower case (`load.established`); what a node's kernel says
-//! is `tcp.STATE`, `conntrack.STATISTIC`, `memory.POOL`, or a counter in the kernel's own spelling (`TcpExtListenDrops`).
+//! Names are `OWNER.REST`. Metrics of actors are in lower case (`load.established`); those of a node's kernel are
+//! `tcp.STATE`, `conntrack.STATISTIC`, `memory.tcp`, or a counter as the kernel spells it (`TcpExtListenDrops`).
 
 use super::evidence::Unjudgeable;
 use crate::metrics::{self, Subject, client, command, kernel_counters};
 use crate::names::SeriesName;
 use crate::units::Unit;
 
-/// What stands in for a series that was not recorded.
+/// The value in place of a series that was not recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Absent {
-    /// What never happened was counted 0 times.
+    /// The event never happened, so it was counted 0 times.
     Zero,
-    /// An exit status that has not come.
+    /// The command has not ended, so there is no exit status.
     StillRunning,
 }
 
-/// Whether a series holds the exit status of a command: until its first value the command is still running.
+/// Returns true if a series is the exit status of a command. Until its first value, the command is still running.
 pub(super) fn is_exit_status(series: &SeriesName) -> bool {
     rest(series) == command::EXIT.name
 }
 
-/// What an absent series of numbers counts as.
+/// Returns the value in place of a missing series of numbers.
 ///
 /// # Errors
-/// Not applicable, where it is a node's: this kernel or machine does not have it. Errored, where it is an actor's,
-/// which the record should have.
+/// Not applicable if the series is a node's, because this kernel or machine does not have it; errored if it is an
+/// actor's, which the record should have.
 pub(super) fn stand_in(series: &SeriesName) -> Result<Absent, Unjudgeable> {
     let rest = rest(series);
     if client::ERRORS.value_in(rest).is_some() || client::STATUS.value_in(rest).is_some() {
@@ -53,13 +53,13 @@ pub(super) fn stand_in(series: &SeriesName) -> Result<Absent, Unjudgeable> {
     }
     if let Some(objects) = rest.strip_prefix("slab.") {
         return Err(Unjudgeable::not_applicable(format!(
-            "the kernel's {objects} objects cannot be read here (/proc/slabinfo is root's, and some kernels keep them with others): \
-             nothing was recorded of `{series}`"
+            "the kernel's {objects} objects cannot be read here (only root may read /proc/slabinfo, and some kernels \
+            merge caches): nothing was recorded of `{series}`"
         )));
     }
     if is_of_a_node(series) {
         return Err(Unjudgeable::not_applicable(format!(
-            "this kernel or machine did not give {rest}: nothing was recorded of `{series}`"
+            "this kernel or machine does not provide {rest}: nothing was recorded of `{series}`"
         )));
     }
     Err(Unjudgeable::errored(format!(
@@ -80,12 +80,11 @@ pub(super) fn is_kernel_counter(series: &SeriesName) -> bool {
     kernel_counters::is_spelled_like_one(rest(series))
 }
 
-/// The part of a series' name before its first dot: a client, server, command or node.
+/// Returns the part of a series' name before its first dot: a client, server, command or node.
 pub(super) fn owner(series: &SeriesName) -> &str {
     split(series).0
 }
 
-/// The part after the first dot.
 pub(super) fn rest(series: &SeriesName) -> &str {
     split(series).1
 }

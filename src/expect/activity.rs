@@ -1,26 +1,26 @@
-//! When load was offered: the span over which a rate "of the run" is meant.
+//! The time in which load was offered: the span of the rate "of a run".
 
 use super::absent;
 use crate::names::SeriesName;
 use crate::record::{Offset, Timeline};
 
-/// From the first to the last start of an attempt.
+/// The span from the first to the last start of an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Activity {
-    /// The first recorded start.
     pub(super) from: Offset,
-    /// The last recorded start; a command's end.
+    /// The last recorded start, or the end of a command.
     pub(super) to: Offset,
 }
 
 impl Activity {
-    /// When a series' owner was active, where it is a client: up to its last start, its bytes up to the last of them. Else when anything that makes load was: clients from their
-    /// first to their last attempt, commands from the start of the clock to their end. `None` where nothing was.
+    /// Returns the span in which the owner of a series was active. For a client that is up to its last start, and for its
+    /// bytes up to the last of them. For anything else it is the span of everything that generates load: clients from their
+    /// first to their last attempt, commands from the start of the clock to their end. `None` if nothing was active.
     pub(super) fn behind(series: &SeriesName, timeline: &Timeline) -> Option<Self> {
         let own = format!("{}.attempted", absent::owner(series));
         if let Some(attempted) = timeline.series(&own) {
             let mut active = Self::of_changes(&attempted.changes)?;
-            // A transfer's one attempt goes on until its last byte.
+            // The single attempt of a transfer goes on until its last byte.
             if absent::rest(series) == "bytes"
                 && let Some((last, _)) = timeline
                     .series(series.as_str())
@@ -53,7 +53,7 @@ impl Activity {
     }
 
     fn of_changes(changes: &[(Offset, i64)]) -> Option<Self> {
-        // A series that starts with its 0 says nothing of a start.
+        // The initial 0 of a series is not a start.
         let mut starts = changes.iter().filter(|(_, value)| *value > 0);
         let from = starts.next()?.0;
         let to = starts.next_back().map_or(from, |(t, _)| *t);

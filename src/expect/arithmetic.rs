@@ -1,8 +1,8 @@
-//! Numbers: what an expression counts, calculating, comparing.
+//! Units of expressions, arithmetic and comparison.
 //!
-//! Numbers are doubles. Whole numbers compare exactly; others, which come of divisions, means and times, are equal where
-//! they differ by no more than [`ROUNDING`] of the greater: what the arithmetic itself may add. `±` counts from the right
-//! side and includes its ends, as `in` does.
+//! Numbers are doubles. Whole numbers compare exactly. Others, which come from divisions, means and times, are equal if
+//! they differ by no more than [`ROUNDING`] of the greater, which is what the arithmetic itself may add. `±` counts from
+//! the right side and includes its ends, as `in` does.
 
 use std::cmp::Ordering;
 
@@ -10,10 +10,10 @@ use super::metric::Reading;
 use crate::scenario::expr::{ArithmeticOp, CompareOp, Expr, SeriesFunction, Tolerance};
 use crate::units::Unit;
 
-/// A double carries 53 bits, so that an operation is off by 1.1e-16 of its result; this leaves room for thousands.
+/// A double carries 53 bits, so each operation is off by up to 1.1e-16 of its result; this leaves room for thousands.
 const ROUNDING: f64 = 1e-12;
 
-/// What an expression counts, as far as showing it needs.
+/// Returns the unit in which an expression is shown.
 pub(super) fn unit(expr: &Expr) -> Unit {
     match expr {
         Expr::Number { unit, .. } => *unit,
@@ -44,7 +44,7 @@ pub(super) fn unit(expr: &Expr) -> Unit {
     }
 }
 
-/// One operation; nothing where it has no finite result.
+/// Calculates one operation, which may have no finite result.
 pub(super) fn calculate(op: ArithmeticOp, left: f64, right: f64) -> Reading {
     let result = match op {
         ArithmeticOp::Add => left + right,
@@ -56,11 +56,11 @@ pub(super) fn calculate(op: ArithmeticOp, left: f64, right: f64) -> Reading {
     if result.is_finite() {
         Reading::Value(result)
     } else {
-        Reading::Nothing("too great a number")
+        Reading::Nothing("too large a number")
     }
 }
 
-/// Whether a comparison holds; the tolerance widens equality.
+/// Returns true if a comparison holds. A tolerance widens equality.
 pub(super) fn compared(left: f64, op: CompareOp, right: f64, tolerance: Option<Tolerance>) -> bool {
     let equal = match tolerance {
         None => order(left, right).is_eq(),
@@ -79,12 +79,12 @@ pub(super) fn compared(left: f64, op: CompareOp, right: f64, tolerance: Option<T
     }
 }
 
-/// Whether a number lies between two others or is one of them.
+/// Returns true if a number lies between two others or equals one of them.
 pub(super) fn lies_in(value: f64, low: f64, high: f64) -> bool {
     order(low, value).is_le() && order(value, high).is_le()
 }
 
-/// The order of two finite numbers, with rounding forgiven where one is not whole.
+/// Orders two finite numbers, ignoring rounding errors unless both are whole.
 fn order(left: f64, right: f64) -> Ordering {
     let whole = left.fract() == 0.0 && right.fract() == 0.0;
     if !whole && (left - right).abs() <= ROUNDING * left.abs().max(right.abs()) {

@@ -1,46 +1,45 @@
-//! A claim at a moment: its quantities read, its comparison made, and both put into words.
+//! Reads the quantities of a claim at a moment, evaluates its comparison and puts both into words.
 //!
-//! Where a side has no value, no comparison holds.
+//! No comparison holds if one of its sides has no value.
 
 use super::arithmetic::{self, calculate, compared, unit};
 use super::evidence::{Evidence, Unjudgeable};
-use super::metric::{Reader, Reading, Span};
+use super::metric::{QuantityReader, ReadSpan, Reading};
 use super::show;
 use super::text::TextReader;
 use crate::record::{Observation, Offset};
 use crate::scenario::expr::{Claim, Expr, MetricRef, SeriesFunction, Tolerance};
 use crate::units::Unit;
 
-/// A claim with what it is read from; asked at moments that do not go backwards.
+/// A claim with the series it reads, which can be evaluated at ascending moments.
 #[derive(Debug)]
 pub(super) enum ClaimReader<'a> {
-    /// Numbers.
+    /// A comparison of numbers.
     Numbers {
         /// `Compare` or `In`.
         claim: &'a Claim,
         /// Each quantity once, in the order of the claim.
-        quantities: Vec<Quantity<'a>>,
+        quantities: Vec<ClaimQuantity<'a>>,
     },
-    /// Text.
     Text(TextReader<'a>),
 }
 
-/// A quantity of a claim and what it last was.
+/// A quantity of a claim with its latest reading.
 #[derive(Debug)]
-pub(super) struct Quantity<'a> {
+pub(super) struct ClaimQuantity<'a> {
     expr: &'a Expr,
-    reader: Reader<'a>,
+    reader: QuantityReader<'a>,
     now: Reading,
 }
 
 impl<'a> ClaimReader<'a> {
-    /// Finds all quantities of a claim.
+    /// Opens all quantities of a claim.
     ///
     /// # Errors
-    /// The first that cannot be read.
+    /// The error of the first quantity that cannot be read.
     pub(super) fn open(
         claim: &'a Claim,
-        span: Span,
+        span: ReadSpan,
         evidence: &Evidence<'a>,
     ) -> Result<Self, Unjudgeable> {
         if let Claim::Matches {
@@ -52,7 +51,7 @@ impl<'a> ClaimReader<'a> {
             let reader = TextReader::open(metric, regex, *negated, span, evidence)?;
             return Ok(Self::Text(reader));
         }
-        let mut quantities: Vec<Quantity<'a>> = Vec::new();
+        let mut quantities: Vec<ClaimQuantity<'a>> = Vec::new();
         for expr in sides(claim).into_iter().flat_map(leaves) {
             let (function, metric) = match expr {
                 Expr::Metric(metric) => (None, metric),
@@ -60,17 +59,17 @@ impl<'a> ClaimReader<'a> {
                 Expr::Number { .. } | Expr::Binary { .. } | Expr::Negate(_) => continue,
             };
             if quantities.iter().all(|quantity| quantity.expr != expr) {
-                quantities.push(Quantity {
+                quantities.push(ClaimQuantity {
                     expr,
-                    reader: Reader::open(function, metric, span, evidence)?,
-                    now: Reading::Nothing("not looked at"),
+                    reader: QuantityReader::open(function, metric, span, evidence)?,
+                    now: Reading::Nothing("not read"),
                 });
             }
         }
         Ok(Self::Numbers { claim, quantities })
     }
 
-    /// Every moment at which something that it names changed, in no order.
+    /// Returns every moment at which a series of the claim changed, in any order.
     pub(super) fn changes(&self) -> Vec<Offset> {
         match self {
             Self::Numbers { quantities, .. } => quantities
@@ -81,7 +80,7 @@ impl<'a> ClaimReader<'a> {
         }
     }
 
-    /// Whether a quantity in it is of a whole span, rather than of a moment.
+    /// Returns true if a quantity of the claim depends on a whole span rather than on one moment.
     pub(super) fn sees_a_span(&self) -> bool {
         match self {
             Self::Numbers { quantities, .. } => quantities
@@ -91,7 +90,7 @@ impl<'a> ClaimReader<'a> {
         }
     }
 
-    /// Whether it holds at a moment.
+    /// Returns true if the claim holds at a moment.
     pub(super) fn holds(&mut self, moment: Offset) -> bool {
         match self {
             Self::Numbers { claim, quantities } => {
@@ -104,7 +103,7 @@ impl<'a> ClaimReader<'a> {
         }
     }
 
-    /// What each quantity was when last asked.
+    /// Returns the latest reading of each quantity.
     pub(super) fn observed(&self) -> Vec<Observation> {
         match self {
             Self::Numbers { quantities, .. } => quantities
@@ -122,7 +121,7 @@ impl<'a> ClaimReader<'a> {
         }
     }
 
-    /// That it holds or does not, when last asked: a clause for people, with the moment as they read it, `at 3.000s`.
+    /// Says that the claim holds, or does not, at the latest moment, which is given as readers see it: `at 3.000s`.
     pub(super) fn statement(&self, holds: bool, when: &str) -> String {
         match self {
             Self::Numbers { claim, quantities } if holds => {
@@ -154,7 +153,7 @@ impl<'a> ClaimReader<'a> {
         }
     }
 
-    /// Why its not holding may say nothing.
+    /// Explains why a claim that does not hold may prove nothing.
     pub(super) fn doubt(&self) -> Option<String> {
         match self {
             Self::Numbers { .. } => None,
@@ -163,7 +162,7 @@ impl<'a> ClaimReader<'a> {
     }
 }
 
-/// The variants that a claim names, each once.
+/// Returns the variants that a claim names, each once.
 pub(super) fn variants(claim: &Claim) -> Vec<&str> {
     let mut names: Vec<&str> = Vec::new();
     for metric in claim.metrics() {
@@ -176,7 +175,7 @@ pub(super) fn variants(claim: &Claim) -> Vec<&str> {
     names
 }
 
-/// A series as an expectation spells it: `load.established`, `reuse.load.established`.
+/// Returns the name of a series as expectations spell it: `load.established`, `reuse.load.established`.
 pub(super) fn name(metric: &MetricRef) -> String {
     match &metric.variant {
         Some(variant) => format!("{variant}.{}", metric.series),
@@ -192,7 +191,7 @@ fn sides(claim: &Claim) -> Vec<&Expr> {
     }
 }
 
-/// The numbers and quantities of an expression, from left to right.
+/// Returns the numbers and quantities of an expression, from left to right.
 fn leaves(expr: &Expr) -> Vec<&Expr> {
     match expr {
         Expr::Number { .. } | Expr::Metric(_) | Expr::Series { .. } => vec![expr],
@@ -205,7 +204,7 @@ fn leaves(expr: &Expr) -> Vec<&Expr> {
     }
 }
 
-/// A quantity as an expectation spells it.
+/// Returns a quantity as expectations spell it.
 fn written(expr: &Expr) -> String {
     match expr {
         Expr::Metric(metric) => name(metric),
@@ -227,7 +226,7 @@ fn written(expr: &Expr) -> String {
     }
 }
 
-fn value(expr: &Expr, quantities: &[Quantity<'_>]) -> Reading {
+fn value(expr: &Expr, quantities: &[ClaimQuantity<'_>]) -> Reading {
     match expr {
         Expr::Number { value, .. } => Reading::Value(*value),
         Expr::Metric(_) | Expr::Series { .. } => quantities
@@ -247,7 +246,7 @@ fn value(expr: &Expr, quantities: &[Quantity<'_>]) -> Reading {
     }
 }
 
-fn numbers_hold(claim: &Claim, quantities: &[Quantity<'_>]) -> bool {
+fn numbers_hold(claim: &Claim, quantities: &[ClaimQuantity<'_>]) -> bool {
     match claim {
         Claim::Compare {
             left,
@@ -275,7 +274,7 @@ fn numbers_hold(claim: &Claim, quantities: &[Quantity<'_>]) -> bool {
     }
 }
 
-fn in_numbers(claim: &Claim, quantities: &[Quantity<'_>]) -> String {
+fn in_numbers(claim: &Claim, quantities: &[ClaimQuantity<'_>]) -> String {
     match claim {
         Claim::Compare {
             left,

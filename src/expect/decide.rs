@@ -1,12 +1,12 @@
-//! Decides an expectation: looks at its claim at the moments of its window.
+//! Decides an expectation by checking its claim at the moments of its window.
 
 use super::claim::ClaimReader;
 use super::evidence::Evidence;
-use super::metric::Span;
+use super::metric::ReadSpan;
 use crate::record::{Observation, Offset, Outcome, Verdict};
 use crate::scenario::expr::{Expectation, Window};
 
-/// How an expectation came out, and what was seen when it was decided.
+/// The outcome of an expectation, and the values that decided it.
 struct Decision {
     outcome: Outcome,
     at: Offset,
@@ -18,10 +18,10 @@ struct Decision {
 pub(super) fn verdict(expectation: &Expectation, evidence: &Evidence<'_>) -> Verdict {
     let span = match expectation.window {
         Window::During(from, to) => {
-            Span::Whole(Offset::from_duration(from), Offset::from_duration(to))
+            ReadSpan::Whole(Offset::from_duration(from), Offset::from_duration(to))
         }
         Window::End | Window::At(_) | Window::Within(_) | Window::Always | Window::Never => {
-            Span::SoFar
+            ReadSpan::SoFar
         }
     };
     let mut claim = match ClaimReader::open(&expectation.claim, span, evidence) {
@@ -29,7 +29,7 @@ pub(super) fn verdict(expectation: &Expectation, evidence: &Evidence<'_>) -> Ver
         Err(why) => {
             let emulated = is_emulated(expectation, evidence);
             return match evidence.cut_short() {
-                // What is missing had no time to come.
+                // The run ended before the series could appear.
                 Some(cut) if why.outcome == Outcome::Errored => {
                     undecided(expectation, Outcome::Inconclusive, cut, emulated)
                 }
@@ -56,7 +56,7 @@ pub(super) fn verdict(expectation: &Expectation, evidence: &Evidence<'_>) -> Ver
     }
 }
 
-/// The verdict on an expectation that could not be looked at.
+/// Returns the verdict on an expectation that could not be checked.
 pub(super) fn undecided(
     expectation: &Expectation,
     outcome: Outcome,
@@ -75,7 +75,7 @@ pub(super) fn undecided(
     }
 }
 
-/// In a run in which anything was emulated everything may have been touched by it.
+/// Returns true if anything was emulated: in the run, because that may affect everything in it, or in a series.
 fn is_emulated(expectation: &Expectation, evidence: &Evidence<'_>) -> bool {
     evidence.emulated()
         || expectation.metrics().iter().any(|metric| {
@@ -110,7 +110,7 @@ fn decide(claim: &mut ClaimReader<'_>, window: Window, evidence: &Evidence<'_>) 
         Window::Within(limit) => within(claim, Offset::from_duration(limit), evidence),
         Window::During(from, to) => {
             let (from, to) = (Offset::from_duration(from), Offset::from_duration(to));
-            // A function of a window that was not seen to its end is not known, whatever it is so far.
+            // The value of a function is unknown until the end of its window has been observed.
             if from > known || (to > known && claim.sees_a_span()) {
                 claim.holds(known);
                 return claim.unknown(known, ended_before(evidence, to));
@@ -184,7 +184,7 @@ fn ended_before(evidence: &Evidence<'_>, wanted: Offset) -> String {
 }
 
 impl ClaimReader<'_> {
-    /// The first moment, at an end of a span or a change within, at which the claim does or does not hold.
+    /// Returns the first moment at which the claim does, or does not, hold: the start, the end, or a change in between.
     fn first(&mut self, from: Offset, to: Offset, wanted: bool) -> Option<Offset> {
         let mut moments = self.changes();
         moments.retain(|t| (from..=to).contains(t));

@@ -1,8 +1,8 @@
-//! Reads a distribution: the histograms of a span, merged.
+//! Reads a distribution by merging the histograms of a span.
 //!
-//! `p50` and `p99` are the least value that is not exceeded by that share of the measurements (nearest rank); `mean`,
-//! which is what the bare quantity is, `max` and `min` are of all measurements; `last` is the mean of the last span that
-//! measured anything; `first` is the end of the first such span. Without a measurement there is no value.
+//! `p50` and `p99` are the least value that this share of the measurements does not exceed (nearest rank). `mean`, which
+//! is also the value of the bare quantity, `max` and `min` cover all measurements; `last` is the mean of the last span
+//! with measurements; `first` is the end of the first one. Without a measurement there is no value.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use crate::scenario::expr::SeriesFunction;
 
 const NOTHING_MEASURED: Reading = Reading::Nothing("nothing measured");
 
-/// Goes along the histograms of a series, and merges them.
+/// Walks along the histograms of a series and merges them.
 #[derive(Debug)]
 pub(super) struct Distribution<'a> {
     series: &'a Series,
@@ -23,7 +23,7 @@ pub(super) struct Distribution<'a> {
     first: Option<Offset>,
 }
 
-/// How many measurements, and their sum.
+/// The number and sum of measurements.
 #[derive(Debug, Clone, Copy, Default)]
 struct Total {
     count: u64,
@@ -44,7 +44,7 @@ impl Total {
 }
 
 impl<'a> Distribution<'a> {
-    /// Histograms carry the end of their span: one that ends at `from` belongs to what was before.
+    /// Starts at a moment. A histogram carries the end of its span, so one that ends at `from` lies before.
     pub(super) fn start(series: &'a Series, from: Offset) -> Self {
         let next = if from == Offset::ZERO {
             0
@@ -61,7 +61,6 @@ impl<'a> Distribution<'a> {
         }
     }
 
-    /// The ends of its spans.
     pub(super) fn changes(&self) -> impl Iterator<Item = Offset> + use<'a> {
         self.series.histograms.iter().map(|(t, _)| *t)
     }
@@ -86,7 +85,7 @@ impl<'a> Distribution<'a> {
         }
     }
 
-    /// A function of what is merged so far.
+    /// Returns a function of everything merged so far.
     pub(super) fn read(&self, function: Option<SeriesFunction>) -> Reading {
         let number = match function {
             None | Some(SeriesFunction::Mean) => self.total.mean(),

@@ -1,6 +1,6 @@
-//! What a claim is judged from: the timeline of one run, or those of several variants.
+//! The records that a claim is judged by: the timeline of one run, or those of several variants.
 //!
-//! Not here: what a quantity was (`metric`).
+//! Not here: the values of quantities (`metric`).
 
 use std::collections::BTreeMap;
 
@@ -8,23 +8,22 @@ use crate::names::SeriesName;
 use crate::record::{Offset, Outcome, RunEnd, Timeline};
 use crate::scenario::expr::MetricRef;
 
-/// The runs that a claim speaks of, by variant; a claim about one run names none.
+/// The runs that a claim is about, by variant. A claim about a single run names none.
 #[derive(Debug)]
 pub(super) struct Evidence<'a> {
     runs: BTreeMap<Option<&'a str>, &'a Timeline>,
 }
 
-/// Why a claim cannot be judged from this record.
+/// The reason why a claim cannot be judged from this record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Unjudgeable {
-    /// Not applicable where the kernel lacks the quantity; errored where the record should have had it.
+    /// Not applicable if the kernel lacks the quantity; errored if the record should have it.
     pub(super) outcome: Outcome,
-    /// For people.
     pub(super) reason: String,
 }
 
 impl Unjudgeable {
-    /// The record should have had what is asked for.
+    /// The record should have the quantity.
     pub(super) fn errored(reason: String) -> Self {
         Self {
             outcome: Outcome::Errored,
@@ -32,7 +31,7 @@ impl Unjudgeable {
         }
     }
 
-    /// This kernel or machine does not have what is asked for.
+    /// This kernel or machine does not have the quantity.
     pub(super) fn not_applicable(reason: String) -> Self {
         Self {
             outcome: Outcome::NotApplicable,
@@ -42,14 +41,13 @@ impl Unjudgeable {
 }
 
 impl<'a> Evidence<'a> {
-    /// For an expectation of one run.
     pub(super) fn of_run(timeline: &'a Timeline) -> Self {
         Self {
             runs: BTreeMap::from([(None, timeline)]),
         }
     }
 
-    /// For a comparison of variants: those that it names.
+    /// Collects the variants that a comparison names.
     pub(super) fn of_variants(timelines: BTreeMap<&'a str, &'a Timeline>) -> Self {
         Self {
             runs: timelines
@@ -59,10 +57,10 @@ impl<'a> Evidence<'a> {
         }
     }
 
-    /// The run that a quantity is of.
+    /// Returns the run that a quantity belongs to.
     ///
     /// # Errors
-    /// Errored, where it names a variant that is not there.
+    /// Errored if it names a variant that is not among the runs.
     pub(super) fn timeline(&self, metric: &MetricRef) -> Result<&'a Timeline, Unjudgeable> {
         self.runs
             .get(&metric.variant.as_deref())
@@ -75,25 +73,25 @@ impl<'a> Evidence<'a> {
             })
     }
 
-    /// Whether any of the runs recorded a series. Probes record a counter that no expectation of their own run names only
-    /// once it changes: where another variant has it, this kernel has it.
+    /// Returns true if any of the runs recorded a series. Unless an expectation of its own run names it, a counter is only
+    /// recorded once it changes; if another variant has recorded it, this kernel has it.
     pub(super) fn any_recorded(&self, series: &SeriesName) -> bool {
         self.runs
             .values()
             .any(|timeline| timeline.series(series.as_str()).is_some())
     }
 
-    /// The latest moment of any of the runs.
+    /// Returns the end of the longest run.
     pub(super) fn end(&self) -> Offset {
         self.nows().max().unwrap_or_default()
     }
 
-    /// The moment up to which all of the runs are known.
+    /// Returns the moment up to which all of the runs are known.
     pub(super) fn known_until(&self) -> Offset {
         self.nows().min().unwrap_or_default()
     }
 
-    /// Where a run did not come to its end: what happened, and when.
+    /// Describes how and when a run ended early, if one did.
     pub(super) fn cut_short(&self) -> Option<String> {
         self.runs.values().find_map(|timeline| {
             let now = timeline.now;
@@ -108,12 +106,12 @@ impl<'a> Evidence<'a> {
         })
     }
 
-    /// Whether anything was emulated in any of the runs: then every verdict on them says so.
+    /// Returns true if anything was emulated in any of the runs; every verdict on them then says so.
     pub(super) fn emulated(&self) -> bool {
         self.runs.values().any(|timeline| timeline.emulated())
     }
 
-    /// What the runs' notes say about a series: they name it.
+    /// Returns the note of a run that names a series.
     pub(super) fn note_on(&self, series: &SeriesName) -> Option<&'a str> {
         self.runs
             .values()

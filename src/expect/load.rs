@@ -1,4 +1,4 @@
-//! Whether the load was what the scenario asked for: if not, nothing can be learnt about its claim.
+//! Checks that the load was what the scenario asked for. If it was not, the run proves nothing about its claim.
 
 use super::show;
 use crate::names::ActorName;
@@ -7,30 +7,31 @@ use crate::scenario::RunSpec;
 use crate::scenario::workload::StepAction;
 use crate::units::Unit;
 
-/// Share of the offered rate that must be achieved. The engine is to keep within 0.1 % on a quiet machine; scenarios
-/// judge rates to 2 %, so that a load further off than that could decide them.
+/// The share of the offered rate that must be achieved. The engine keeps within 0.1 % on a quiet machine, and scenarios
+/// judge rates to 2 %, so a greater deviation of the load could decide them.
 const LEAST_ACHIEVED: f64 = 0.98;
 
-/// Lateness of starts that is always forgiven, nanoseconds. A machine with builds beside the run was seen 3 ms late
-/// (p99); half the default sampling interval is as much as a record at that interval can tell apart.
+/// The lateness of starts that is always acceptable, in nanoseconds: half the default sampling interval, which is all that
+/// a record at that interval can resolve. A machine with builds beside the run was seen 3 ms late (p99).
 const LATE_FORGIVEN: u64 = 50_000_000;
 
-/// Seconds by which a load that is slower may take longer all the same: one of ten connects, which is over within 10 ms, is 5 % slower
-/// where one start is half a millisecond late.
+/// The time in seconds by which a slower load may take longer. Ten connects that are over within 10 ms are 5 % slower if
+/// one start is half a millisecond late.
 const LONGER_FORGIVEN: f64 = 0.001;
 
 /// In long loads, the share of the span by which starts may be late: half of the 2 % to which scenarios judge times.
 const LATE_SHARE: u64 = 100;
 
-/// Mean wait for a processor, nanoseconds, beyond which the lab's own threads (servers, wires, probes) were starved. On two
-/// processors it is 30 µs at 20,000 connections a second with nothing beside; a thread that has to wait for another to use up
-/// its slice waits for 3 ms (Linux 6.18 `kernel/sched/fair.c`, `sysctl_sched_base_slice`, two processors).
+/// The mean wait for a processor, in nanoseconds, beyond which the lab's own threads (servers, wires, probes) count as
+/// starved. On two processors it is 30 µs at 20,000 connections per second on a quiet machine; a thread that waits for
+/// another to use up its slice waits for 3 ms (Linux 6.18 `kernel/sched/fair.c`, `sysctl_sched_base_slice`, two
+/// processors).
 const MOST_WAITING: u64 = 500_000;
 
-/// Waiting that is always forgiven, nanoseconds in all: half the default sampling interval is what a record can tell apart.
+/// The total wait that is always acceptable, in nanoseconds: half the default sampling interval (see [`LATE_FORGIVEN`]).
 const WAITING_FORGIVEN: u64 = 50_000_000;
 
-/// One sentence with the figures where the lab's own threads did not get the processors that they needed.
+/// Returns a sentence with the figures if the lab's own threads did not get the processor time that they needed.
 pub(super) fn starved_of_processors(timeline: &Timeline) -> Option<String> {
     let ProcessorTime { ran, waited, turns } = timeline.processor?;
     let each = waited / turns.max(1);
@@ -45,7 +46,7 @@ pub(super) fn starved_of_processors(timeline: &Timeline) -> Option<String> {
     })
 }
 
-/// One sentence with the figures of every client whose load was not as asked; `None` where all were.
+/// Returns a sentence with the figures of every client whose load was not as asked; `None` if all were.
 pub(super) fn shortfall(spec: &RunSpec, timeline: &Timeline) -> Option<String> {
     let interrupted = matches!(
         timeline.end,
@@ -71,17 +72,17 @@ pub(super) fn shortfall(spec: &RunSpec, timeline: &Timeline) -> Option<String> {
             let reported = timeline.loads.iter().any(|load| load.client == client.name);
             scheduled && !reported && !interrupted
         })
-        .map(|client| format!("`{}` left no account of it", client.name));
+        .map(|client| format!("client `{}` sent no load report", client.name));
     let clients: Vec<String> = short.chain(unreported).collect();
     (!clients.is_empty()).then(|| {
         format!(
-            "the load was not what was asked for: {}",
+            "this machine could not generate the requested load: {}",
             clients.join("; ")
         )
     })
 }
 
-/// Whether a step of the scenario itself ends the load early.
+/// Returns true if a step of the scenario itself ends the load early.
 fn is_stopped(client: &ActorName, spec: &RunSpec) -> bool {
     spec.workload.steps.iter().any(|step| match &step.action {
         StepAction::Stop { actor, .. } => actor == client,
@@ -92,7 +93,8 @@ fn is_stopped(client: &ActorName, spec: &RunSpec) -> bool {
     })
 }
 
-/// A load that was cut off on purpose started fewer, and the first part of a ramp is slower than the whole.
+/// Returns true if a load was too small, too slow or too late. A load that was cut off on purpose may have started fewer
+/// attempts, and the first part of a ramp is slower than the whole.
 fn fell_short(load: &LoadReport, cut_off: bool) -> bool {
     let late = LATE_FORGIVEN.max(load.span / LATE_SHARE);
     let fewer = load.started < load.scheduled;

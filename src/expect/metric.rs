@@ -1,15 +1,15 @@
-//! Reads a quantity at moments that go forward: each series is walked once, whatever the number of moments.
+//! Reads a quantity at ascending moments. Each series is walked once, however many moments there are.
 //!
-//! Not here: distributions (`distribution`), arithmetic and comparison (`claim`), which moments (`decide`).
+//! Not here: distributions (`distribution`), arithmetic and comparison (`claim`), the choice of moments (`decide`).
 //!
-//! Of a counter or gauge, over the span that a window has shown so far:
+//! Functions of a counter or gauge, over the part of the window that has been seen:
 //!
-//! - `max`, `min`: the greatest and least value held at any moment, the span's first moment included;
-//! - `mean`: over time, each value weighted by how long it was held;
-//! - `last`: the value at the span's end, which is what the bare quantity is;
-//! - `first`: the time on the run's clock at which it first was above zero;
-//! - `rate`: the increase a second. In a `during` window, of the whole window. Elsewhere only of the time in which load
-//!   was offered (see [`Activity`]), so that a run that watches on after its load does not water the rate down.
+//! - `max`, `min`: the greatest and the least value at any moment, including the value at the start;
+//! - `mean`: the mean over time, each value weighted by how long it held;
+//! - `last`: the value at the end, which is also the value of the bare quantity;
+//! - `first`: the time on the run's clock at which it was first above zero;
+//! - `rate`: the increase per second. In a `during` window, over the whole window; otherwise only over the time in which
+//!   load was offered (see [`Activity`]), so that a run that goes on after its load does not dilute the rate.
 
 use crate::record::{Offset, Series, SeriesKind};
 use crate::scenario::expr::{MetricRef, SeriesFunction};
@@ -19,31 +19,31 @@ use super::activity::Activity;
 use super::distribution::Distribution;
 use super::evidence::{Evidence, Unjudgeable};
 
-/// What a quantity was at a moment.
+/// The value of a quantity at a moment.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Reading {
-    /// A number, finite, in the base of its unit.
+    /// A finite number in its unit.
     Value(f64),
-    /// No number; what is there in its place, in the words of a report: `never`, `still running`.
+    /// There is no number; the text for reports in its place: `never`, `still running`.
     Nothing(&'static str),
 }
 
-/// What functions see.
+/// The part of the run that functions apply to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Span {
+pub(super) enum ReadSpan {
     /// From the start of the clock to the moment of judgement.
     SoFar,
-    /// Always the whole of it, from the first to the second moment.
+    /// Always all of it, from the first to the second moment.
     Whole(Offset, Offset),
 }
 
-/// Reads one quantity.
+/// Reads one quantity at ascending moments.
 #[derive(Debug)]
-pub(super) struct Reader<'a> {
+pub(super) struct QuantityReader<'a> {
     source: Source<'a>,
     function: Option<SeriesFunction>,
-    span: Span,
-    /// No moment after the end of the quantity's own run is looked at.
+    span: ReadSpan,
+    /// The end of the quantity's own run. Later moments are read as this one.
     last: Offset,
 }
 
@@ -54,21 +54,21 @@ enum Source<'a> {
     Absent(Absent),
 }
 
-impl<'a> Reader<'a> {
+impl<'a> QuantityReader<'a> {
     /// Finds the quantity in the evidence.
     ///
     /// # Errors
-    /// Where the record does not have it and its absence is no observation, or where the function does not apply to it.
+    /// If the record lacks the series and its absence proves nothing, or if the function does not apply to it.
     pub(super) fn open(
         function: Option<SeriesFunction>,
         metric: &MetricRef,
-        span: Span,
+        span: ReadSpan,
         evidence: &Evidence<'a>,
     ) -> Result<Self, Unjudgeable> {
         let timeline = evidence.timeline(metric)?;
         let from = match span {
-            Span::SoFar => Offset::ZERO,
-            Span::Whole(from, _) => from,
+            ReadSpan::SoFar => Offset::ZERO,
+            ReadSpan::Whole(from, _) => from,
         };
         let source = match timeline.series(metric.series.as_str()) {
             None if absent::is_kernel_counter(&metric.series)
@@ -101,13 +101,13 @@ impl<'a> Reader<'a> {
             Ok(reader)
         } else {
             Err(Unjudgeable::errored(format!(
-                "`{}` was not recorded as something that this function is defined for",
+                "`{}` was not recorded as a type of series that this function applies to",
                 metric.series
             )))
         }
     }
 
-    /// Percentiles are of distributions, rates of all but distributions.
+    /// Returns true if the function applies: percentiles need a distribution, and a rate must not have one.
     fn makes_sense(&self) -> bool {
         match (&self.source, self.function) {
             (Source::Walk(_), Some(SeriesFunction::P50 | SeriesFunction::P99))
@@ -116,12 +116,11 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Whether the quantity is of a whole span, rather than of a moment.
+    /// Returns true if the quantity depends on a whole span rather than on one moment.
     pub(super) fn is_of_a_span(&self) -> bool {
         self.function.is_some() || matches!(self.source, Source::Distribution(_))
     }
 
-    /// The moments at which the series changed.
     pub(super) fn changes(&self) -> Box<dyn Iterator<Item = Offset> + 'a> {
         match &self.source {
             Source::Walk(walk) => Box::new(walk.series.changes.iter().map(|(t, _)| *t)),
@@ -130,11 +129,11 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// What the quantity was; moments must not go backwards.
+    /// Returns the value at a moment. Moments must not go backwards.
     pub(super) fn read(&mut self, moment: Offset) -> Reading {
         let moment = match self.span {
-            Span::Whole(_, to) if self.is_of_a_span() => to,
-            Span::SoFar | Span::Whole(..) => moment,
+            ReadSpan::Whole(_, to) if self.is_of_a_span() => to,
+            ReadSpan::SoFar | ReadSpan::Whole(..) => moment,
         };
         let moment = moment.min(self.last);
         match &mut self.source {
@@ -155,11 +154,11 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// A series that was not above zero at any moment.
+/// The reading of `first` for a series that was never above zero.
 pub(super) const NEVER: Reading = Reading::Nothing("never");
 const STILL_RUNNING: Reading = Reading::Nothing("still running");
 
-/// Goes along the changes of a counter or gauge, and keeps what functions ask for.
+/// Walks along the changes of a counter or gauge and keeps the state of all functions.
 #[derive(Debug)]
 struct Walk<'a> {
     series: &'a Series,
@@ -220,7 +219,7 @@ impl<'a> Walk<'a> {
         self.now = self.now.max(t);
     }
 
-    fn read(&self, function: Option<SeriesFunction>, span: Span) -> Reading {
+    fn read(&self, function: Option<SeriesFunction>, span: ReadSpan) -> Reading {
         let Some(value) = self.value else {
             return STILL_RUNNING;
         };
@@ -240,23 +239,23 @@ impl<'a> Walk<'a> {
             }
             Some(SeriesFunction::Rate) => self.rate(value, span),
             Some(SeriesFunction::P50 | SeriesFunction::P99) => {
-                return Reading::Nothing("no distribution");
+                return Reading::Nothing("not a distribution");
             }
         };
         Reading::Value(unit.from_record(number))
     }
 
-    /// Increase a second; 0 over no time at all.
-    fn rate(&self, value: i64, span: Span) -> f64 {
+    /// Returns the increase per second, or 0 over no time at all.
+    fn rate(&self, value: i64, span: ReadSpan) -> f64 {
         let so_far = (self.at_from, self.from, value, self.now);
         let (before, from, after, to) = match (span, self.activity) {
-            // Between two changes, not from zero: what the first one brought came in a time that is not known exactly.
-            (Span::SoFar, Some(active)) if active.from < active.to.min(self.now) => {
+            // From the first change, not from zero: the time in which its increase came about is not known exactly.
+            (ReadSpan::SoFar, Some(active)) if active.from < active.to.min(self.now) => {
                 let to = active.to.min(self.now);
                 let at = |t| self.series.at(t).unwrap_or(0);
                 (at(active.from), active.from, at(to), to)
             }
-            (Span::SoFar | Span::Whole(..), _) => so_far,
+            (ReadSpan::SoFar | ReadSpan::Whole(..), _) => so_far,
         };
         match to.0 - from.0 {
             0 => 0.0,

@@ -1,32 +1,33 @@
-//! Judges a record against what its scenario claims: pure functions of expectations and timelines.
+//! Judges a record by the expectations of its scenario: pure functions of expectations and timelines.
 //!
-//! Not here: how expectations are written (`scenario`), how verdicts are shown (`report`).
+//! Not here: the grammar of expectations (`scenario`) and the display of verdicts (`report`).
 //!
-//! # What a quantity is at a moment
+//! # The value of a quantity at a moment
 //!
-//! A value holds until its next change. Before its first change a counter or a gauge is 0, an exit status is
-//! *still running* and a distribution has measured nothing. A comparison in which a quantity has no value does not
-//! hold, whichever way it is turned. A series that the record does not have means different things by its name: see
-//! `absent`. Functions are of all that the window has shown up to the moment: see `metric` and `distribution` for each.
+//! A value holds until its next change. Before its first change, a counter or a gauge is 0, an exit status is
+//! *still running*, and a distribution has measured nothing. A comparison does not hold if one of its quantities has no
+//! value, whatever its operator. The meaning of a series that is missing from the record depends on its name: see
+//! `absent`. A function applies to everything in the window up to the moment: see `metric` and `distribution`.
 //!
-//! # When a claim is looked at
+//! # The moments at which a claim is checked
 //!
-//! At both ends of its window and at every change of a series that it names: nothing changes in between, except that
-//! `mean` and `rate` of a steady series move slowly towards their next value.
+//! At both ends of its window and at every change of a series that it names. Nothing changes in between, except that
+//! `mean` and `rate` of a steady series drift towards their next value.
 //!
-//! | window | holds where | functions see |
+//! | window | holds if | functions cover |
 //! |---|---|---|
 //! | none | it is true at the end of the run | the whole run |
-//! | `at t` | it is true at `t` | from 0 to `t` |
-//! | `within d` | it is true at some moment up to `d` | from 0 to that moment |
-//! | `during a..b` | it is true at every moment from `a` to `b` | from `a` to `b`, always all of it |
-//! | `always`, `never` | it is true at every, at no moment of the run | from 0 to that moment |
+//! | `at t` | it is true at `t` | 0 to `t` |
+//! | `within d` | it is true at some moment up to `d` | 0 to that moment |
+//! | `during a..b` | it is true at every moment from `a` to `b` | `a` to `b`, always all of it |
+//! | `always`, `never` | it is true at every moment, or at no moment, of the run | 0 to that moment |
 //!
-//! # How a run comes out
+//! # The outcome of a run
 //!
-//! Errored or not applicable where its record ends so; errored where it does not end at all. Else inconclusive where
-//! the load was not what the scenario asked for (see `load`), or a fault met no segment (see `unmet`), whatever the expectations say: nothing can be
-//! learnt from a different load. Else the greatest outcome of its verdicts.
+//! If the record ends with an error, or with *not applicable*, so does the run; a record without an end is an error. The
+//! run is inconclusive, whatever the expectations say, if the machine could not generate the load (see `load`) or a fault
+//! matched no segment (see `unmet`): a different load proves nothing. Otherwise the outcome is the greatest one of the
+//! verdicts.
 
 mod absent;
 mod activity;
@@ -54,7 +55,7 @@ use crate::scenario::expr::Expectation;
 
 use evidence::Evidence;
 
-/// Judges one run: what its record says about each of its expectations, and about the run as a whole.
+/// Judges one run: each of its expectations, and the run as a whole.
 pub fn judge(spec: &RunSpec, timeline: &Timeline) -> RunVerdict {
     if let Some(RunEnd::NotApplicable(reason)) = &timeline.end {
         return without_evidence(spec, timeline, Outcome::NotApplicable, reason);
@@ -76,10 +77,10 @@ pub fn judge(spec: &RunSpec, timeline: &Timeline) -> RunVerdict {
     conclude(spec, timeline, verdicts)
 }
 
-/// Judges what `compare:` says of the variants of one case, once all of them have run.
+/// Judges the expectations under `compare:` of one case after all of its variants have run.
 ///
-/// Nothing can be compared with a run that gave no result: a comparison is skipped, not applicable, inconclusive or
-/// errored where a variant that it names is, and says which. A failed variant has a result.
+/// A comparison with a run that gave no result cannot be made: it is skipped, not applicable, inconclusive or errored
+/// like the variant, and says which one. A failed variant does have a result.
 pub fn compare(
     compare: &[Expectation],
     variants: &BTreeMap<String, (&Timeline, Outcome)>,
@@ -125,7 +126,7 @@ fn compare_one(
     }
 }
 
-/// A comparison that failed says nothing of the kernel where one of its runs did not get the processors that it needed.
+/// Makes a failed comparison inconclusive if one of its runs did not get the processor time that it needed.
 fn excuse(verdict: Verdict, variants: &BTreeMap<&str, &Timeline>) -> Verdict {
     if verdict.outcome != Outcome::Failed {
         return verdict;
@@ -144,7 +145,7 @@ fn excuse(verdict: Verdict, variants: &BTreeMap<&str, &Timeline>) -> Verdict {
     }
 }
 
-/// The clock never started, so that nothing was observed.
+/// Returns the verdict on a run whose clock never started, so nothing was observed.
 fn without_evidence(
     spec: &RunSpec,
     timeline: &Timeline,
@@ -162,7 +163,7 @@ fn without_evidence(
     }
 }
 
-/// The whole from its parts.
+/// Combines the verdicts on the expectations with the end of the run.
 fn conclude(spec: &RunSpec, timeline: &Timeline, verdicts: Vec<Verdict>) -> RunVerdict {
     let (outcome, reason) = match &timeline.end {
         None => (
@@ -188,7 +189,10 @@ fn conclude(spec: &RunSpec, timeline: &Timeline, verdicts: Vec<Verdict>) -> RunV
                     Outcome::Inconclusive,
                     Some(format!("the run was interrupted at {}", timeline.now)),
                 ),
-                None => (Outcome::Passed, Some("nothing was expected".to_owned())),
+                None => (
+                    Outcome::Passed,
+                    Some("the run has no expectations".to_owned()),
+                ),
                 Some(worst) => match worst.outcome {
                     Outcome::Failed => match load::starved_of_processors(timeline)
                         .or_else(|| unmet::late_wire(spec, timeline))

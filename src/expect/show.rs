@@ -1,11 +1,11 @@
-//! How observed values are written: `22`, `18.003s`, `470.2/s`, `1.5 KiB`.
+//! Writes observed values for people: `22`, `18.003s`, `470.2/s`, `1.5 KiB`.
 
 use super::metric::Reading;
 use crate::units::Unit;
 use crate::units::show::exact;
 pub(super) use crate::units::show::written as number;
 
-/// What was observed, with its unit, as people read it.
+/// Writes a reading with its unit.
 pub(super) fn reading(reading: Reading, unit: Unit) -> String {
     match reading {
         Reading::Value(value) => number(value, unit),
@@ -13,7 +13,7 @@ pub(super) fn reading(reading: Reading, unit: Unit) -> String {
     }
 }
 
-/// Two sides of a comparison that does not hold: with every digit where rounding would make them look alike.
+/// Writes two sides of a comparison that does not hold, with every digit if rounding would make them look alike.
 pub(super) fn sides(left: Reading, right: Reading, unit: Unit) -> (String, String) {
     let texts = (reading(left, unit), reading(right, unit));
     match (left, right) {

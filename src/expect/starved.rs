@@ -1,4 +1,4 @@
-//! Whether the probe behind a failed expectation was looking: what it did not see did not necessarily not happen.
+//! Checks that the probe behind a failed expectation kept looking. What it did not see may have happened all the same.
 
 use std::time::Duration;
 
@@ -8,13 +8,13 @@ use crate::names::SeriesName;
 use crate::record::{Offset, Outcome, Timeline, Verdict};
 use crate::scenario::expr::{Claim, Expectation, Expr, Window};
 
-/// Between two looks of a probe: up to this long is never called starved. Claims about gauges are made in seconds.
+/// The longest time between two looks of a probe that is acceptable in any run. Claims about gauges span seconds.
 const GAP_FORGIVEN: Duration = Duration::from_secs(1);
 
-/// In runs that sample rarely, the sample intervals that may pass without a look.
+/// The number of sampling intervals that may pass without a look, for runs that sample rarely.
 const INTERVALS_FORGIVEN: u32 = 10;
 
-/// Makes a failed verdict inconclusive where a probe that it depends on did not look for long within its window.
+/// Makes a failed verdict inconclusive if a probe that it depends on did not look for long within its window.
 pub(super) fn excuse(
     verdict: Verdict,
     expectation: &Expectation,
@@ -41,7 +41,7 @@ pub(super) fn excuse(
         None => verdict,
         Some((probe, (since, until))) => {
             let failure = verdict.reason.map_or_else(String::new, |reason| {
-                format!("; else it had failed: {reason}")
+                format!("; otherwise it would have failed: {reason}")
             });
             Verdict {
                 outcome: Outcome::Inconclusive,
@@ -54,7 +54,7 @@ pub(super) fn excuse(
     }
 }
 
-/// What of the run decides an expectation: a moment, where it is about values at one.
+/// Returns the part of the run that decides an expectation: one moment, if it is about values at a moment.
 fn window(expectation: &Expectation, evidence: &Evidence<'_>) -> (Offset, Offset) {
     let end = evidence.end();
     let (from, to) = match expectation.window {
@@ -89,8 +89,8 @@ fn has_function(claim: &Claim) -> bool {
     }
 }
 
-/// The probe of a node that reads a series, `client.sockets`; where none has that name, every probe of the node: `client`
-/// where one reads all.
+/// Returns the probe of a node that reads a series, `client.sockets`; if no probe has that name, every probe of the node,
+/// which is `client` if one probe reads everything.
 fn probes_of<'a>(
     series: &SeriesName,
     timeline: &'a Timeline,
@@ -116,8 +116,8 @@ fn probes_of<'a>(
         .map(|(probe, looks)| (probe.as_str(), looks.as_slice()))
 }
 
-/// The first time without a look that is longer than allowed and touches the window. The start of the clock counts as a
-/// look, and so does the end of the run: nothing is left unseen outside.
+/// Returns the first gap between looks that is too long and touches the window. The start of the clock and the end of
+/// the run count as looks, because nothing outside them can be missed.
 fn gap(
     looks: &[(Offset, u64)],
     end: Offset,

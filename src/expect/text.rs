@@ -1,24 +1,24 @@
-//! Looks for a line that matches.
+//! Searches a series of text for a line that matches.
 //!
-//! A claim about text holds from the first line that matches; its negation until then.
+//! A claim about text holds from the first matching line on; its negation holds until then.
 
 use regex::Regex;
 
 use super::evidence::{Evidence, Unjudgeable};
-use super::metric::Span;
+use super::metric::ReadSpan;
 use crate::record::{Observation, Offset, SeriesKind};
 use crate::scenario::expr::MetricRef;
 
-/// The kernel's log; not readable everywhere, and not complete where the kernel limits its own rate.
+/// The kernel's log. It is not readable everywhere, and incomplete if the kernel limited its own rate.
 const KERNEL_LOG: &str = "kernel.log";
 
-/// How the kernel says that it left lines out: `net_ratelimit: 12 callbacks suppressed` (Linux `lib/ratelimit.c`).
+/// The kernel's notice that it left lines out: `net_ratelimit: 12 callbacks suppressed` (Linux `lib/ratelimit.c`).
 const SUPPRESSED: &str = "callbacks suppressed";
 
-/// Longest part of a line that is shown, in characters.
+/// The most characters of a line that are shown.
 const SHOWN: usize = 200;
 
-/// Looks through the lines of one series.
+/// A search through the lines of one series.
 #[derive(Debug)]
 pub(super) struct TextReader<'a> {
     name: String,
@@ -34,15 +34,15 @@ pub(super) struct TextReader<'a> {
 }
 
 impl<'a> TextReader<'a> {
-    /// Finds the series in the evidence. What a command never printed was not recorded: no lines.
+    /// Finds the series in the evidence. A command that never printed has no series, which counts as no lines.
     ///
     /// # Errors
-    /// Not applicable, where the kernel's log could not be read; errored, where the record should have the series.
+    /// Not applicable if the kernel's log could not be read; errored if the record should have the series.
     pub(super) fn open(
         metric: &MetricRef,
         regex: &str,
         negated: bool,
-        span: Span,
+        span: ReadSpan,
         evidence: &Evidence<'a>,
     ) -> Result<Self, Unjudgeable> {
         let regex = Regex::new(regex).map_err(|error| {
@@ -71,8 +71,8 @@ impl<'a> TextReader<'a> {
             }
         };
         let (from, whole) = match span {
-            Span::SoFar => (Offset::ZERO, None),
-            Span::Whole(from, to) => (from, Some(to)),
+            ReadSpan::SoFar => (Offset::ZERO, None),
+            ReadSpan::Whole(from, to) => (from, Some(to)),
         };
         Ok(Self {
             name: super::claim::name(metric),
@@ -88,12 +88,11 @@ impl<'a> TextReader<'a> {
         })
     }
 
-    /// The moments of its lines.
     pub(super) fn changes(&self) -> impl Iterator<Item = Offset> + use<'a> {
         self.lines.iter().map(|(t, _)| *t)
     }
 
-    /// Whether the claim holds at a moment; moments must not go backwards.
+    /// Returns true if the claim holds at a moment. Moments must not go backwards.
     pub(super) fn holds(&mut self, moment: Offset) -> bool {
         let moment = self.whole.unwrap_or(moment);
         while let Some(line) = self.lines.get(self.next)
@@ -111,14 +110,13 @@ impl<'a> TextReader<'a> {
         self.matched.is_some() != self.negated
     }
 
-    /// What was there.
     pub(super) fn observed(&self) -> Observation {
         let value = match (self.matched, self.seen) {
             (Some((t, line)), _) => format!("`{}` at {t}", shorten(line)),
             (None, 0) => "no lines".to_owned(),
             (None, 1) => format!("one line, no match: `{}`", self.last_line()),
             (None, seen) => format!(
-                "{seen} lines, none matches; the last: `{}`",
+                "{seen} lines, none of which matches; the last: `{}`",
                 self.last_line()
             ),
         };
@@ -129,7 +127,7 @@ impl<'a> TextReader<'a> {
         }
     }
 
-    /// What was found up to a moment, which is named as people read it: `at 3.000s`.
+    /// Describes the result of the search up to a moment, which is given as readers see it: `at 3.000s`.
     pub(super) fn found(&self, when: &str) -> String {
         match self.matched {
             Some((t, line)) => format!("`{}` has the line `{}` at {t}", self.name, shorten(line)),
@@ -138,8 +136,8 @@ impl<'a> TextReader<'a> {
         }
     }
 
-    /// Why a line may have been there although none was seen: the kernel says that it left some out, or a note on the series
-    /// tells of a gap, or of output that was cut off.
+    /// Explains why a line may exist although none was found: the kernel left lines out, or a note on the series reports a
+    /// gap or output that was cut off.
     pub(super) fn doubt(&self) -> Option<String> {
         if self.negated || self.matched.is_some() {
             return None;
@@ -147,7 +145,7 @@ impl<'a> TextReader<'a> {
         let suppressed = self.suppressed.filter(|_| self.name == KERNEL_LOG);
         match (suppressed, self.note) {
             (Some((t, line)), _) => Some(format!(
-                "the kernel left lines out of its log, so that one may have matched: `{}` at {t}",
+                "the kernel left lines out of its log, and one of them may have matched: `{}` at {t}",
                 shorten(line)
             )),
             (None, Some(note)) => Some(note.to_owned()),

@@ -1,12 +1,12 @@
-//! Whether what the scenario does to packets came to pass: where a fault met no segment, nothing can be learnt about what it
-//! was to show.
+//! Checks that what the scenario does to packets took place. If a fault matched no segment, the run proves nothing about
+//! its effect.
 
 use std::time::Duration;
 
 use crate::record::Timeline;
 use crate::scenario::RunSpec;
 
-/// One sentence where a link was to carry more than the wire does on this machine: what was measured then is the wire.
+/// Returns a sentence if a link should carry more than the wire can on this machine, so that the wire was measured.
 pub(super) fn wire(spec: &RunSpec, timeline: &Timeline) -> Option<String> {
     let carries = timeline.built.as_ref()?.wire?.rate as f64;
     let links = spec.topology.links.iter();
@@ -16,17 +16,17 @@ pub(super) fn wire(spec: &RunSpec, timeline: &Timeline) -> Option<String> {
         .max_by(f64::total_cmp)
         .filter(|rate| *rate > carries)?;
     Some(format!(
-        "a link of {most} bit/s is beyond what the lab's wire carried when the run began, {carries} bit/s"
+        "a link of {most} bit/s is faster than the lab's wire on this machine, {carries} bit/s when the run began"
     ))
 }
 
-/// Lateness of packets that is always forgiven, nanoseconds: a thread that has to wait for another to use up its slice waits for 3 ms
-/// (Linux 6.18 `kernel/sched/fair.c`), a few of those in a row.
+/// The lateness of packets that is always acceptable, in nanoseconds: a few times the 3 ms for which a thread waits for
+/// another to use up its slice (Linux 6.18 `kernel/sched/fair.c`).
 const LATE_FORGIVEN: u128 = 10_000_000;
 /// The share of a link's delay by which packets may be late.
 const LATE_SHARE: u32 = 10;
 
-/// One sentence where packets left a wire much later than the scenario asks: then a failure says nothing of the kernel.
+/// Returns a sentence if packets left a wire much later than the scenario asks, so that a failure proves nothing.
 pub(super) fn late_wire(spec: &RunSpec, timeline: &Timeline) -> Option<String> {
     spec.topology.links.iter().find_map(|link| {
         let delay = link.impairment.delay?;
@@ -34,13 +34,12 @@ pub(super) fn late_wire(spec: &RunSpec, timeline: &Timeline) -> Option<String> {
         let late = timeline.series(&name)?.last()?;
         let late = Duration::from_nanos(u64::try_from(late).ok()?);
         (late.as_nanos() > LATE_FORGIVEN && late > delay / LATE_SHARE).then(|| {
-            format!("the machine was too busy: packets of a link of {delay:?} left up to {late:?} late ({name})")
+            format!("the machine was too busy: packets of a link with a delay of {delay:?} left up to {late:?} late ({name})")
         })
     })
 }
 
-/// One sentence that names every fault that never matched, and of which no expectation says how often it should; `None` where there is
-/// none.
+/// Returns a sentence that names every fault that never matched, unless an expectation is about its count.
 pub(super) fn faults(spec: &RunSpec, timeline: &Timeline) -> Option<String> {
     let links = spec.topology.links.iter();
     let unmet: Vec<String> = links
@@ -58,7 +57,7 @@ pub(super) fn faults(spec: &RunSpec, timeline: &Timeline) -> Option<String> {
         .collect();
     (!unmet.is_empty()).then(|| {
         format!(
-            "nothing on its link was what this fault waits for: {}; say `NAME.matched == 0` where that is expected",
+            "no segment on the link matched this fault: {}; expect `NAME.matched == 0` if that is intended",
             unmet.join(", ")
         )
     })

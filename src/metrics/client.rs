@@ -1,6 +1,6 @@
 //! Metrics that built-in clients count, and those of errors, which servers and floods count too.
 
-use super::{Metric, Parameter, SeriesKind};
+use super::{Metric, NameParameter, SeriesKind};
 use crate::units::Unit::{Bytes, BytesPerSecond, Count, Seconds};
 
 pub(crate) static ATTEMPTED: Metric = Metric::counter(
@@ -79,14 +79,14 @@ pub(crate) static ERRORS: Metric = Metric::counter(
      EMSGSIZE for a head that is too long.",
     "errno(3) of connect(2), accept4(2), send(2), recv(2), sendto(2)",
 )
-.with(Parameter::Errno);
+.with(NameParameter::Errno);
 pub(crate) static STATUS: Metric = Metric::counter(
     "status.STATUS",
     Count,
     "Replies with this HTTP status; `completed` counts all of them.",
     "the status line of the reply (RFC 9112, section 4)",
 )
-.with(Parameter::HttpStatus);
+.with(NameParameter::HttpStatus);
 
 /// Declared when the first error occurs.
 pub(super) const ERRORS_TABLE: &[&Metric] = &[&ERRORS];

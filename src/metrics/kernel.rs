@@ -1,6 +1,6 @@
 //! Metrics of the whole machine's kernel.
 
-use super::{Metric, Parameter, Recorded};
+use super::{Metric, NameParameter, Recorded};
 use crate::units::Unit::{Bytes, Count};
 
 /// Caches of the slab allocator that connections take objects from (`/proc/slabinfo`, Linux 6.18).
@@ -23,23 +23,23 @@ pub(crate) static SLAB_OBJECTS: Metric = Metric::gauge(
     "slab.CACHE",
     Count,
     "Objects of the cache that are in use on the whole machine; only root may read it.",
-    "/proc/slabinfo, `active_objs`",
+    "`active_objs` of /proc/slabinfo",
 )
-.with(Parameter::SlabCache)
+.with(NameParameter::SlabCache)
 .recorded(Recorded::WhenNamed);
 pub(crate) static SLAB_SIZE: Metric = Metric::gauge(
     "slab.CACHE.size",
     Bytes,
     "Memory that one object takes, with its share of what its slab cannot use.",
-    "/proc/slabinfo, `pagesperslab` and `objperslab`",
+    "`pagesperslab` and `objperslab` of /proc/slabinfo",
 )
-.with(Parameter::SlabCache)
+.with(NameParameter::SlabCache)
 .recorded(Recorded::WhenNamed);
 pub(crate) static SOCKETS: Metric = Metric::gauge(
     "sockets",
     Count,
     "TCP sockets of the whole machine; recorded together with the caches, to notice other users of them.",
-    "/proc/net/sockstat, `alloc`",
+    "`alloc` of /proc/net/sockstat",
 )
 .recorded(Recorded::Internally);
 

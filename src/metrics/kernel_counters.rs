@@ -168,12 +168,12 @@ pub(crate) fn all() -> impl Iterator<Item = (&'static str, &'static str)> {
         .flat_map(|(prefix, names)| names.split(' ').map(move |name| (*prefix, name)))
 }
 
-/// Returns the file that lists the counters of a prefix.
+/// Returns the file below `/proc/net` that lists the counters of a prefix.
 pub(crate) fn file(prefix: &str) -> &'static str {
     match prefix {
-        "TcpExt" | "IpExt" | "MPTcpExt" => "/proc/net/netstat",
-        "Ip6" | "Icmp6" | "Udp6" | "UdpLite6" => "/proc/net/snmp6",
-        _ => "/proc/net/snmp",
+        "TcpExt" | "IpExt" | "MPTcpExt" => "netstat",
+        "Ip6" | "Icmp6" | "Udp6" | "UdpLite6" => "snmp6",
+        _ => "snmp",
     }
 }
 

@@ -50,7 +50,7 @@ fn of_counter((prefix, rest): (&'static str, &'static str)) -> Entry {
         subjects: vec![Subject::Node],
         recorded: Recorded::Always,
         meaning,
-        source: format!("{}, `{prefix}`", kernel_counters::file(prefix)),
+        source: format!("`{prefix}` of /proc/net/{}", kernel_counters::file(prefix)),
         name,
     }
 }

@@ -25,7 +25,7 @@ pub(crate) mod tcp_info;
 pub(crate) mod wire;
 
 pub(crate) use listing::{Entry, entries};
-pub(crate) use parameter::Parameter;
+pub(crate) use parameter::NameParameter;
 pub(crate) use subject::Subject;
 pub(crate) use table::{find, of};
 
@@ -74,9 +74,9 @@ pub(crate) enum Recorded {
 #[derive(Debug)]
 pub(crate) struct Metric {
     /// The part of the series' name after the subject: `attempted`, `conntrack.drop`. A word in capitals may stand for
-    /// a [`Parameter`].
+    /// a [`NameParameter`].
     pub(crate) name: &'static str,
-    pub(crate) parameter: Option<Parameter>,
+    pub(crate) parameter: Option<NameParameter>,
     /// True if the mean is recorded under the name itself, and the extremes under `.min` and `.max`.
     pub(crate) has_extremes: bool,
     pub(crate) kind: SeriesKind,
@@ -130,7 +130,7 @@ impl Metric {
         Self::new(name, SeriesKind::Text, Unit::Text, meaning, source)
     }
 
-    const fn with(self, parameter: Parameter) -> Self {
+    const fn with(self, parameter: NameParameter) -> Self {
         Self {
             parameter: Some(parameter),
             ..self
@@ -165,7 +165,7 @@ impl Metric {
     }
 
     fn around_parameter(&self) -> (&'static str, &'static str) {
-        let word = self.parameter.map_or("", Parameter::word);
+        let word = self.parameter.map_or("", NameParameter::word);
         match self.name.split_once(word) {
             Some(around) if !word.is_empty() => around,
             _ => (self.name, ""),

@@ -1,6 +1,6 @@
 //! Metrics of a node's namespace, without its conntrack table (`conntrack`) and its counters (`kernel_counters`).
 
-use super::{Metric, Parameter, Recorded};
+use super::{Metric, NameParameter, Recorded};
 use crate::units::Unit::{Bytes, Count};
 
 pub(crate) static TCP: Metric = Metric::gauge(
@@ -9,7 +9,7 @@ pub(crate) static TCP: Metric = Metric::gauge(
     "TCP sockets in this state, IPv4 and IPv6.",
     "sock_diag(7), /proc/net/sockstat, `CurrEstab` of /proc/net/snmp",
 )
-.with(Parameter::TcpState);
+.with(NameParameter::TcpState);
 pub(crate) static TCP_MEMORY: Metric = Metric::gauge(
     "memory.tcp",
     Bytes,
@@ -30,7 +30,7 @@ pub(crate) static PORTS_TO: Metric = Metric::gauge(
     "Local addresses and ports that connections to the server occupy, those in TIME_WAIT included.",
     "sock_diag(7)",
 )
-.with(Parameter::Server)
+.with(NameParameter::Server)
 .recorded(Recorded::WhenNamed);
 
 pub(crate) const ALL: &[&Metric] = &[&TCP, &TCP_MEMORY, &PORT_RANGE, &PORTS_TO];

@@ -5,7 +5,7 @@ use crate::tcp::TcpState;
 
 /// The values that a part of a name can take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Parameter {
+pub(crate) enum NameParameter {
     /// The name of an error: `ECONNREFUSED`.
     Errno,
     /// A status code of HTTP (RFC 9110, section 15): `503`.
@@ -18,7 +18,7 @@ pub(crate) enum Parameter {
     Server,
 }
 
-impl Parameter {
+impl NameParameter {
     /// Returns the word that stands for it in [`Metric::name`](super::Metric::name).
     pub(crate) fn word(self) -> &'static str {
         match self {

@@ -6,7 +6,8 @@ use super::{Entry, Subject, counter_meanings, entries, kernel_counters};
 
 const INTRODUCTION: &str = "# Metrics
 
-Everything that nslab can measure. Generated from the registry (`src/metrics/`); `nslab metrics [PATTERN]` prints the same.
+Everything that nslab can measure. `nslab metrics [PATTERN]` prints the same. Generated from the registry in
+`src/metrics/`.
 
 An expectation names a metric behind its subject: `load.attempted` of a client `load`, `server.TcpExtListenDrops` of a
 node `server`, `kernel.log` of the machine. A word in capitals stands for a value: `errors.ERRNO` is
@@ -57,7 +58,7 @@ pub(crate) fn page() -> String {
         let file = kernel_counters::file(prefix);
         let _ = writeln!(
             page,
-            "| `{prefix}` | `{file}` | {} |",
+            "| `{prefix}` | `/proc/net/{file}` | {} |",
             names.replace(' ', ", ")
         );
     }

@@ -39,7 +39,7 @@ fn every_meaning_is_a_sentence() {
 #[test]
 fn parameters_stand_in_the_names_that_have_them() {
     for metric in Subject::ALL.into_iter().flat_map(of) {
-        let words = metric.parameter.map(Parameter::word);
+        let words = metric.parameter.map(NameParameter::word);
         assert!(
             words.is_none_or(|word| metric.name.contains(word)),
             "{}",

@@ -1,7 +1,7 @@
-//! What expectations name of an actor's sockets: the queues of its listener, what the kernel says of its connections.
+//! The sockets of actors whose metrics expectations name: the queues of listeners and the connections.
 //!
-//! The kernel does not know whose a socket is. It is a server's where its port is that of the server, a client's where its other end is
-//! what the client connects to; two clients of one node with one target are not told apart.
+//! The kernel does not know the actor of a socket. It is taken for a server's by its local port, and for a client's by its
+//! remote address. Two clients on one node with the same target cannot be distinguished.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -12,26 +12,26 @@ use crate::names::{ActorName, NodeName};
 use crate::scenario::RunSpec;
 use crate::scenario::topology::Prefix;
 
-/// An actor of which something is watched.
+/// An actor with metrics that expectations name.
 #[derive(Debug, Clone)]
 pub(super) struct WatchedActor {
     pub(super) name: ActorName,
     pub(super) whose: Whose,
-    /// What is named of it.
+    /// The named metrics.
     pub(super) named: BTreeSet<String>,
 }
 
-/// How its sockets are known.
+/// The property by which sockets of an actor are recognized.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Whose {
-    /// By this end's port.
+    /// The local port.
     Serves(u16),
-    /// By the other end.
+    /// The remote address.
     Connects(SocketAddr),
 }
 
 impl WatchedActor {
-    /// Those of a node.
+    /// Collects the actors of a node.
     pub(super) fn of(spec: &RunSpec, node: &NodeName, named: &NamedSeries) -> Vec<Self> {
         let workload = &spec.workload;
         let servers = workload.servers.iter();
@@ -57,16 +57,16 @@ impl WatchedActor {
     }
 }
 
-/// A server whose ports toward it are counted on some node.
+/// A server toward which occupied ports are counted on a node.
 #[derive(Debug, Clone)]
 pub(super) struct Destination {
     pub(super) name: ActorName,
-    /// Where connections to it go: its node's addresses, and what clients connect to that name it, a translating node's among them.
+    /// The addresses of its node, and those that clients of the server connect to, such as that of a translating node.
     pub(super) addresses: BTreeSet<SocketAddr>,
 }
 
 impl Destination {
-    /// Those that the names of a node's series speak of: `ports.to.web`.
+    /// Collects the servers that metrics of a node name: `ports.to.web`.
     pub(super) fn of(spec: &RunSpec, named: &BTreeSet<String>) -> Vec<Self> {
         let names = named.iter().filter_map(|name| PORTS_TO.value_in(name));
         names.filter_map(|name| Self::called(spec, name)).collect()

@@ -1,19 +1,19 @@
-//! How often something dear may be done: as often as its measured cost keeps within a share of a processor.
+//! Limits an expensive operation to a share of a processor, by its measured cost.
 
 use std::time::Duration;
 
 use crate::record::Offset;
 
-/// Nothing is due before its last cost, spread over time, is within the share.
+/// Nothing is due until the last cost, spread over time, is within the share.
 #[derive(Debug)]
 pub(super) struct Budget {
-    /// One in so much of a processor's time.
+    /// The share is one in this number.
     one_in: u32,
     due: Offset,
 }
 
 impl Budget {
-    /// A share of a processor: one in `one_in`.
+    /// Allows a share of a processor: one in `one_in`.
     pub(super) fn one_in(one_in: u32) -> Self {
         Self {
             one_in,
@@ -21,12 +21,12 @@ impl Budget {
         }
     }
 
-    /// Whether it may be done again.
+    /// Returns true if the operation may be repeated.
     pub(super) fn is_due(&self, now: Offset) -> bool {
         now >= self.due
     }
 
-    /// It was done and took so much processor time.
+    /// Accounts for an operation that took this much processor time.
     pub(super) fn spent(&mut self, now: Offset, cost: Duration) {
         let apart = cost.saturating_mul(self.one_in);
         self.due = Offset::from_duration(now.as_duration().saturating_add(apart));
@@ -40,7 +40,7 @@ mod tests {
     const MILLISECOND: u64 = 1_000_000;
 
     #[test]
-    fn what_is_cheap_is_due_at_every_look() {
+    fn cheap_operations_are_due_at_every_look() {
         let mut budget = Budget::one_in(50);
         assert!(budget.is_due(Offset::ZERO));
         budget.spent(Offset::ZERO, Duration::from_millis(2));
@@ -48,7 +48,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_dear_waits_until_it_has_paid() {
+    fn expensive_operations_wait_until_their_cost_is_spread() {
         let mut budget = Budget::one_in(50);
         budget.spent(Offset(100 * MILLISECOND), Duration::from_millis(10));
         assert!(!budget.is_due(Offset(599 * MILLISECOND)));

@@ -1,4 +1,4 @@
-//! A node's connection tracking table: how full it is, and what it counted since the baseline.
+//! A node's connection tracking table: its size, and its statistics since the baseline.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,6 @@ use crate::record::Recorder;
 use crate::sys::conntrack::Conntrack;
 use crate::sys::netlink::NetlinkError;
 
-/// The table of one node.
 #[derive(Debug)]
 pub(super) struct ConntrackTable {
     node: NodeName,
@@ -46,7 +45,7 @@ impl ConntrackTable {
         })
     }
 
-    /// Adds what has changed since the last look.
+    /// Adds the values that have changed since the last look.
     pub(super) fn look(&mut self, changes: &mut Changes) -> Result<(), ProbeError> {
         self.read(changes)
             .map_err(|source| ProbeError::conntrack(&self.node, source))

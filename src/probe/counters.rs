@@ -12,19 +12,18 @@ use crate::record::{Event, Offset, Recorder, SeriesId, SeriesKind};
 use crate::sys::procfs::NetFile;
 use crate::units::Unit;
 
-/// Where a lab speaks no IPv6, `snmp6` (15 of the 60 µs that all files take) is read at one look of so many, and at the last.
+/// In a lab without IPv6, `snmp6` (15 of the 60 µs that all files take) is read at one of this many looks, and at the last.
 const IDLE_SNMP6: u32 = 10;
 
-/// What TCP's own line says at a look.
+/// TCP's own line at a look.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct TcpLine {
-    /// Whether it has changed since the last look: a segment has come or gone, or a connection begun or ended.
+    /// True if it has changed since the last look: a segment was sent or received, or a connection began or ended.
     pub(super) changed: bool,
     /// `CurrEstab`: connections in ESTABLISHED, and since Linux 6.10 those in CLOSE_WAIT as well (RFC 4022).
     pub(super) established: i64,
 }
 
-/// The counters of one namespace.
 #[derive(Debug)]
 pub(super) struct Counters {
     node: NodeName,
@@ -39,8 +38,8 @@ pub(super) struct Counters {
 }
 
 impl Counters {
-    /// Opens the files of the calling thread's namespace and takes the baseline. Of the counters that expectations name,
-    /// those that the kernel lists are declared.
+    /// Opens the files of the calling thread's namespace and takes the baseline. Counters that expectations name are declared
+    /// if the kernel lists them.
     pub(super) fn open(
         node: &NodeName,
         named: &BTreeSet<String>,
@@ -86,13 +85,13 @@ impl Counters {
         Ok(counters)
     }
 
-    /// The values that declared series begin with.
+    /// Adds the initial values of the declared series.
     pub(super) fn first(&self, changes: &mut Changes) {
         let declared = self.slots.all.iter();
         changes.extend(declared.filter_map(|slot| Some((slot.series?, slot.told))));
     }
 
-    /// Adds what has changed since the last look.
+    /// Adds the values that have changed since the last look.
     pub(super) fn look(
         &mut self,
         last: bool,
@@ -118,7 +117,7 @@ impl Counters {
             known.series = Some(series);
         }
         if !fresh.is_empty() {
-            // What first changes now was so from the start.
+            // A counter that changes for the first time had its old value since the start.
             let t = Offset::ZERO;
             self.recorder.record(Event::Sample { t, v: fresh });
         }
@@ -158,7 +157,7 @@ impl Counters {
     }
 }
 
-/// Whether a counter is one of `snmp6`: `Ip6InReceives`, `Icmp6InMsgs`, `Udp6NoPorts`, `UdpLite6NoPorts`.
+/// Returns true if a counter comes from `snmp6`: `Ip6InReceives`, `Icmp6InMsgs`, `Udp6NoPorts`, `UdpLite6NoPorts`.
 fn is_ipv6(name: &str) -> bool {
     let group = ["Ip6", "Icmp6", "Udp6", "UdpLite6"];
     group.iter().any(|prefix| name.starts_with(prefix))
@@ -178,7 +177,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_groups_of_snmp6_are_told_from_the_others() {
+    fn counters_of_snmp6_are_recognized() {
         for name in [
             "Ip6InReceives",
             "Icmp6InMsgs",

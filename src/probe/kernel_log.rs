@@ -1,8 +1,8 @@
-//! Lines of the kernel's log that concern the lab, from the moment at which the probes were prepared.
+//! Records the lines of the kernel's log that concern the lab, from the moment at which the probes were prepared.
 //!
-//! The log is the machine's. A line that names a namespace is kept if that is one of the lab's. Most lines name none; of
-//! these are kept the ones of TCP/IP and connection tracking ([`SUBSYSTEMS`]), which other users of the machine may have
-//! caused. Every line stays as the kernel wrote it.
+//! The log belongs to the whole machine. A line that names a namespace is kept if that is one of the lab's. Most lines name
+//! none; of these, the ones of TCP/IP and connection tracking are kept ([`SUBSYSTEMS`]), which other users of the machine
+//! may have caused. Lines stay as the kernel wrote them.
 
 use std::collections::BTreeSet;
 use std::io::{self, PipeReader, PipeWriter};
@@ -17,10 +17,10 @@ use crate::record::{Event, Recorder, RunClock, SeriesId};
 use crate::sys::kmsg::{Kmsg, LogRecord, WaitEnd, netns_of};
 use crate::sys::timer;
 
-/// How lines begin that are of interest though they name no namespace: `pr_fmt` of the kernel's files and the names of
-/// functions that limit rates (Linux 4.9 to 6.18: `net/netfilter/nf_conntrack_core.c`, `net/ipv4/tcp_input.c`, `af_inet.c`,
-/// `net/ipv6/af_inet6.c`, `net/core/neighbour.c`, `lib/ratelimit.c`). `net_ratelimit: 12 callbacks suppressed` says that lines
-/// are missing.
+/// Beginnings of lines that are kept although they name no namespace: `pr_fmt` of the kernel's files and the names of
+/// functions that limit rates (Linux 4.9 to 6.18: `net/netfilter/nf_conntrack_core.c`, `net/ipv4/tcp_input.c`,
+/// `af_inet.c`, `net/ipv6/af_inet6.c`, `net/core/neighbour.c`, `lib/ratelimit.c`).
+/// `net_ratelimit: 12 callbacks suppressed` means that lines are missing.
 const SUBSYSTEMS: [&str; 8] = [
     "nf_conntrack",
     "nf_nat",
@@ -32,24 +32,24 @@ const SUBSYSTEMS: [&str; 8] = [
     "net_ratelimit(",
 ];
 
-/// How the line begins by which the kernel says that it killed a process for want of memory (Linux `mm/oom_kill.c`, "Kill" before 5.1).
+/// The beginning of the line that reports a process killed for lack of memory (Linux `mm/oom_kill.c`; "Kill" before 5.1).
 const OUT_OF_MEMORY: &str = "Out of memory: Kill";
 
-/// What is said where lines of the lab may be missing.
-const USED_UP: &str = "others on this machine used up the limit of the kernel's log (10 network messages in 5 s): `kernel.log` has a gap";
+/// The note for a run whose lines may be missing.
+const USED_UP: &str = "other processes used up the kernel's log rate limit (10 network messages in 5 s), so `kernel.log` may lack lines";
 
 /// The thread that reads the log.
 #[derive(Debug)]
 pub(super) struct KernelLog {
-    /// Closed to stop it.
+    /// Closing it stops the thread.
     stop: PipeWriter,
     begin: Sender<RunClock>,
     thread: JoinHandle<io::Result<()>>,
 }
 
 impl KernelLog {
-    /// Opens the log at its end, declares `kernel.log` and starts the thread. Where the log cannot
-    /// be read and an expectation reads it, a note says why.
+    /// Opens the log at its end, declares `kernel.log` and starts the thread. If an expectation reads the log and it cannot be
+    /// read, a note says why.
     pub(super) fn prepare(
         namespaces: BTreeSet<u64>,
         read_by_an_expectation: bool,
@@ -67,14 +67,14 @@ impl KernelLog {
                 return Ok(None);
             }
         };
-        let reader = Reader {
+        let reader = LogReader {
             log,
             namespaces,
             series: recorder.metric(&kernel::LOG, "kernel"),
             recorder: recorder.clone(),
             others,
         };
-        // Between the wait for a quiet log and now.
+        // After the wait for a quiet log, and before now.
         if used_up {
             recorder.record(Event::Note {
                 t: None,
@@ -96,13 +96,13 @@ impl KernelLog {
         start().map(Some).map_err(ProbeError::Thread)
     }
 
-    /// Starts the clock of its lines.
+    /// Starts the clock that dates the lines.
     pub(super) fn begin(&self, clock: RunClock) {
-        // Where the thread has ended, `stop` says why.
+        // If the thread has ended, `stop` returns the reason.
         let _ended = self.begin.send(clock);
     }
 
-    /// Reads what is there and ends.
+    /// Reads the lines that are left and ends.
     pub(super) fn stop(self) -> Result<(), ProbeError> {
         drop((self.stop, self.begin));
         let read = self.thread.join();
@@ -112,16 +112,16 @@ impl KernelLog {
 }
 
 #[derive(Debug)]
-struct Reader {
+struct LogReader {
     log: Kmsg,
     namespaces: BTreeSet<u64>,
     series: SeriesId,
     recorder: Recorder,
-    /// What others on this machine take of the log's limit.
+    /// The part of the log's rate limit that other users of the machine take.
     others: LogLimit,
 }
 
-impl Reader {
+impl LogReader {
     fn read(mut self, clock: &Receiver<RunClock>, stopped: &PipeReader) -> io::Result<()> {
         let Ok(clock) = clock.recv() else {
             return Ok(());
@@ -166,7 +166,7 @@ impl Reader {
     }
 }
 
-/// Passes over what was logged before. Tells what others took of the limit just now, and whether that was all of it.
+/// Skips the lines logged so far. Returns the share of the rate limit that others have just used, and if it is used up.
 fn at_end(mut log: Kmsg, namespaces: &BTreeSet<u64>) -> io::Result<(Kmsg, LogLimit, bool)> {
     let (mut others, mut used_up) = (LogLimit::default(), false);
     let now = timer::now()?;
@@ -182,7 +182,7 @@ fn at_end(mut log: Kmsg, namespaces: &BTreeSet<u64>) -> io::Result<(Kmsg, LogLim
     Ok((log, others, used_up))
 }
 
-/// Whether a line is of those that the kernel limits together (`net_ratelimit()`).
+/// Returns true if the kernel limits the rate of this line together with other network messages (`net_ratelimit()`).
 pub(super) fn is_limited(line: &str) -> bool {
     netns_of(line).is_some()
         || SUBSYSTEMS
@@ -190,7 +190,7 @@ pub(super) fn is_limited(line: &str) -> bool {
             .any(|subsystem| line.starts_with(subsystem))
 }
 
-/// Whether a line concerns a lab of these namespaces.
+/// Returns true if a line concerns a lab with these namespaces.
 fn concerns(line: &str, namespaces: &BTreeSet<u64>) -> bool {
     match netns_of(line) {
         Some(namespace) => namespaces.contains(&namespace),
@@ -203,11 +203,9 @@ fn concerns(line: &str, namespaces: &BTreeSet<u64>) -> bool {
 fn why_unreadable(error: &io::Error) -> String {
     let way_out = match error.kind() {
         io::ErrorKind::PermissionDenied => {
-            "it takes root with CAP_SYSLOG, or `sysctl kernel.dmesg_restrict=0` on the host"
+            "reading it needs root with CAP_SYSLOG, or `sysctl kernel.dmesg_restrict=0` on the host"
         }
-        io::ErrorKind::NotFound => {
-            "a container has it where it is started with `--device /dev/kmsg` and CAP_SYSLOG"
-        }
+        io::ErrorKind::NotFound => "start the container with `--device /dev/kmsg` and CAP_SYSLOG",
         _ => "see dmesg(1) on the host",
     };
     format!("`kernel.log` is not recorded: cannot read /dev/kmsg ({error}); {way_out}")
@@ -221,13 +219,13 @@ mod tests {
         "nf_conntrack: nf_conntrack: table full in netns 4026532456, dropping packet";
 
     #[test]
-    fn a_line_that_names_a_namespace_is_kept_only_if_it_is_the_labs() {
+    fn lines_that_name_a_namespace_are_kept_only_for_the_lab() {
         assert!(concerns(TABLE_FULL, &BTreeSet::from([4_026_532_456])));
         assert!(!concerns(TABLE_FULL, &BTreeSet::from([4_026_532_457])));
     }
 
     #[test]
-    fn a_line_that_names_none_is_kept_if_it_is_of_the_network() {
+    fn lines_without_a_namespace_are_kept_if_they_concern_the_network() {
         let none = BTreeSet::new();
         for kept in [
             "nf_conntrack: table full, dropping packet",
@@ -243,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn a_log_that_cannot_be_read_is_told_with_a_way_out() {
+    fn an_unreadable_log_is_reported_with_a_way_out() {
         let told = why_unreadable(&io::Error::from_raw_os_error(libc::EPERM));
         assert!(told.contains("CAP_SYSLOG"), "{told}");
     }

@@ -1,6 +1,6 @@
-//! What only a list of sockets tells, one by one: queues of listeners, `tcp_info` of connections, ports toward a destination.
+//! Metrics that need a list of individual sockets: queues of listeners, `tcp_info` of connections, ports toward a server.
 //!
-//! Nothing is listed that no expectation names.
+//! Nothing is listed unless an expectation names it.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -18,10 +18,10 @@ use crate::sys::sock_diag::{ListedConnection, ListeningSocket, SockDiag, TcpStat
 use crate::sys::tcp_info::{self, FIELDS, TcpInfoField};
 use crate::tcp::TcpState;
 
-/// Sockets are listed at every look, up to a quarter of a processor, as those are that are only counted (`sockets`).
+/// Sockets are listed at every look, up to a quarter of a processor, like those that are only counted (`sockets`).
 const SHARE: u32 = 4;
 
-/// What is listed of one node.
+/// The listed metrics of one node.
 #[derive(Debug)]
 pub(super) struct Listed {
     node: NodeName,
@@ -33,18 +33,17 @@ pub(super) struct Listed {
     range: Option<Watched>,
 }
 
-/// The queues of a server's listener.
 #[derive(Debug)]
 struct Queues {
     port: u16,
-    /// Connections that wait for `accept(2)`, how many may, and those that are half-open.
+    /// Connections that wait for `accept(2)`, their limit, and those that are half-open.
     waiting: Option<Watched>,
     limit: Option<Watched>,
     half_open: Option<Watched>,
     half_open_now: i64,
 }
 
-/// A field of `tcp_info`, over the established connections of an actor.
+/// A field of `tcp_info` over the established connections of an actor.
 #[derive(Debug)]
 struct Info {
     whose: Whose,
@@ -55,7 +54,7 @@ struct Info {
     seen: Seen,
 }
 
-/// What a listing has shown of a field so far.
+/// The values of a field in the current listing.
 #[derive(Debug, Default)]
 struct Seen {
     count: u64,
@@ -64,7 +63,7 @@ struct Seen {
     max: u64,
 }
 
-/// Ports of the node that a destination occupies.
+/// The ports of the node that connections to a server occupy.
 #[derive(Debug)]
 struct Occupied {
     to: BTreeSet<SocketAddr>,
@@ -73,7 +72,7 @@ struct Occupied {
 }
 
 impl Listed {
-    /// Opens what is needed in the calling thread's namespace and declares the series; `None` where nothing is named.
+    /// Opens the sockets in the calling thread's namespace and declares the series; `None` if nothing is named.
     pub(super) fn open(
         node: &NodeName,
         named: &BTreeSet<String>,
@@ -114,7 +113,7 @@ impl Listed {
             if !actor.named.iter().any(|name| name.starts_with("tcp_info.")) {
                 continue;
             }
-            // What this kernel does not tell has no series, rather than one without a value.
+            // A field that this kernel lacks has no series, rather than one without a value.
             let told = tcp_info::length().map_err(|source| ProbeError::tcp_info(node, source))?;
             for field in FIELDS.iter().filter(|field| field.is_within(told)) {
                 let info = Info {
@@ -149,7 +148,7 @@ impl Listed {
             || !self.occupied.is_empty()
     }
 
-    /// Adds what has changed since the last look.
+    /// Adds the values that have changed since the last look.
     pub(super) fn look(
         &mut self,
         t: Offset,
@@ -248,7 +247,7 @@ impl Queues {
         self.waiting.is_some() || self.limit.is_some()
     }
 
-    /// A server may have several listeners on its port (`SO_REUSEPORT`): their queues add up.
+    /// Adds up the queues of all listeners on the port, which can be several with `SO_REUSEPORT`.
     fn see(&mut self, listening: &[ListeningSocket], changes: &mut Changes) {
         let own = || {
             let port = self.port;
@@ -291,7 +290,7 @@ impl Info {
         seen.count += 1;
     }
 
-    /// Without a connection there is nothing to tell: the last value stays.
+    /// Records the mean and the extremes. Without a connection, the last values stay.
     fn tell(&mut self, changes: &mut Changes) {
         let seen = std::mem::take(&mut self.seen);
         let Some(mean) = seen.sum.checked_div(seen.count) else {

@@ -1,7 +1,8 @@
-//! The limit that all network messages of the kernel share: what one lab causes may leave no line for the next.
+//! The rate limit that all network messages of the kernel share, so that one lab can use it up for the next.
 //!
-//! `net_ratelimit()` lets ten messages through in five seconds, machine-wide (Linux `net/core/utils.c`,
-//! `net_ratelimit_state`; `net.core.message_cost`, `net.core.message_burst`). What it holds back it tells only later, or never.
+//! `net_ratelimit()` allows ten messages in five seconds on the whole machine (Linux `net/core/utils.c`,
+//! `net_ratelimit_state`; `net.core.message_cost`, `net.core.message_burst`). The kernel reports the suppressed ones later
+//! or never.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -11,21 +12,21 @@ use crate::scenario::RunSpec;
 use crate::sys::kmsg::{Kmsg, LogRecord};
 use crate::sys::timer;
 
-/// `net.core.message_cost` where nobody has changed it, in seconds.
+/// The default of `net.core.message_cost`, in seconds.
 pub(super) const INTERVAL: Duration = Duration::from_secs(5);
-/// `net.core.message_burst` where nobody has changed it.
+/// The default of `net.core.message_burst`.
 const BURST: usize = 10;
-/// Others may go on logging for ever: then the run starts all the same, and its record says what was missed.
+/// The longest wait. If others keep logging, the run starts all the same, and its record says what is missing.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// How often the log is looked at while waiting.
+/// The interval at which the log is read during the wait.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// Messages of the last interval.
+/// The times of the messages of the last interval.
 #[derive(Debug, Default)]
 pub(super) struct LogLimit(VecDeque<Duration>);
 
 impl LogLimit {
-    /// Counts a message. True when it is the one that uses the limit up.
+    /// Counts a message. Returns true if it is the one that uses up the limit.
     pub(super) fn take(&mut self, at: Duration) -> bool {
         while self.0.front().is_some_and(|first| *first + INTERVAL <= at) {
             self.0.pop_front();
@@ -35,8 +36,8 @@ impl LogLimit {
     }
 }
 
-/// Waits until the limit is whole again, where the run's expectations read the kernel's log: no message of the network for
-/// an interval. Ends early when asked to, when the log cannot be read, and after 20 s.
+/// Waits until the rate limit is whole again, that is, until there was no network message for an interval, if the run's
+/// expectations read the kernel's log. Ends early if `stop` says so or the log cannot be read, and after 20 s.
 pub fn wait_for_quiet_log(spec: &RunSpec, stop: impl Fn() -> bool) {
     if !spec
         .watched
@@ -70,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_tenth_message_within_five_seconds_uses_the_limit_up() {
+    fn the_tenth_message_within_five_seconds_uses_up_the_limit() {
         let mut limit = LogLimit::default();
         let used_up: Vec<bool> = (0..12)
             .map(|n| limit.take(Duration::from_millis(n * 100)))

@@ -1,7 +1,7 @@
-//! Every counter of a namespace as it was last read: which line and column it is, its baseline, its value.
+//! Every counter of a namespace as last read: its line and column, its baseline, its value.
 //!
-//! Most of a file stays the same from look to look, so lines are compared as bytes and only those that differ are read.
-//! Not here: opening the files, telling what has changed (`counters`).
+//! Most of a file stays the same between looks, so lines are compared as bytes and parsed only if they differ.
+//! Not here: opening the files and recording the changes (`counters`).
 
 use std::collections::BTreeMap;
 
@@ -9,10 +9,10 @@ use crate::metrics::{SeriesKind, kernel_counters};
 use crate::record::SeriesId;
 use crate::sys::procfs::{column_names, column_values, line_pairs, named_values};
 
-/// The line whose values cannot stay the same while a segment comes or goes, or a connection begins or ends.
+/// The line whose values cannot stay the same when a segment is sent or received or a connection begins or ends.
 const TCP_LINE: &[u8] = b"Tcp:";
 
-/// One pair of lines as it was last seen, and which counter each column is.
+/// A pair of lines as last seen, with the slot of each column.
 #[derive(Debug, Default)]
 pub(super) struct Block {
     names: Vec<u8>,
@@ -20,7 +20,6 @@ pub(super) struct Block {
     slots: Vec<usize>,
 }
 
-/// Every counter seen so far.
 #[derive(Debug, Default)]
 pub(super) struct Slots {
     pub(super) by_name: BTreeMap<String, usize>,
@@ -28,13 +27,13 @@ pub(super) struct Slots {
     pub(super) changed: Vec<usize>,
 }
 
-/// One counter, or a gauge.
+/// One counter or gauge.
 #[derive(Debug)]
 pub(super) struct Slot {
     pub(super) gauge: bool,
     pub(super) baseline: i64,
     pub(super) value: i64,
-    /// What was told last, or would have been: as [`Slot::told_as`] gives it.
+    /// The last recorded value, or the one that would have been recorded; as [`Slot::told_as`] returns it.
     pub(super) told: i64,
     pub(super) series: Option<SeriesId>,
 }
@@ -50,13 +49,13 @@ impl Slot {
 }
 
 impl Slots {
-    /// What a counter is called; looked for only when one changes for the first time.
+    /// Returns the name of a counter. The search is slow, and needed only when a counter changes for the first time.
     pub(super) fn name_of(&self, slot: usize) -> &str {
         let found = self.by_name.iter().find(|(_, index)| **index == slot);
         found.map_or("", |(name, _)| name)
     }
 
-    /// The counter of this name. One that was not listed before was 0: the kernel leaves out some lines of zeros.
+    /// Returns the slot of a name. A counter that was not listed before was 0, because the kernel omits some lines of zeros.
     pub(super) fn of(&mut self, name: &str) -> usize {
         if let Some(slot) = self.by_name.get(name) {
             return *slot;
@@ -82,7 +81,7 @@ impl Slots {
         }
     }
 
-    /// Reads `snmp` or `netstat`. Returns whether TCP's own line has changed.
+    /// Parses `snmp` or `netstat`. Returns true if TCP's own line has changed.
     pub(super) fn read_pairs(&mut self, text: &[u8], blocks: &mut Vec<Block>) -> bool {
         let mut tcp_changed = false;
         for (index, (names, values)) in line_pairs(text).enumerate() {
@@ -109,7 +108,7 @@ impl Slots {
         tcp_changed
     }
 
-    /// Reads `snmp6`, whose lines come and go with what was received.
+    /// Parses `snmp6`, whose lines come and go with the packets received.
     pub(super) fn read_named(&mut self, text: &[u8]) {
         for (name, value) in named_values(text) {
             let slot = self.of(&String::from_utf8_lossy(name));
@@ -133,7 +132,7 @@ mod tests {
         changed.into_iter().map(pair).collect()
     }
 
-    /// Slots whose baseline is [`BEFORE`].
+    /// Returns slots whose baseline is [`BEFORE`].
     fn baseline() -> (Slots, Vec<Block>) {
         let (mut slots, mut blocks) = (Slots::default(), Vec::new());
         assert!(slots.read_pairs(BEFORE, &mut blocks));
@@ -154,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_changes_where_the_text_is_the_same() {
+    fn equal_text_changes_nothing() {
         let (mut slots, mut blocks) = baseline();
         assert!(!slots.read_pairs(BEFORE, &mut blocks));
         assert!(slots.changed.is_empty());

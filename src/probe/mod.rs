@@ -1,7 +1,7 @@
-//! Watches, never acts: socket states, counters, connection tracking tables, the kernel's log.
+//! Watches a lab without acting on it: socket states, counters, connection tracking tables, the kernel's log.
 //!
-//! One thread a node, born in its namespace, looks at set times; each look tells what has changed and what looking took.
-//! What the values mean is judged elsewhere.
+//! One thread per node, started in its namespace, takes a look at set times. Each look records the values that changed and
+//! the processor time that it took. Judging the values is done elsewhere (`expect`).
 
 mod actors;
 mod budget;
@@ -41,68 +41,51 @@ pub use log_limit::wait_for_quiet_log;
 use named::NamedSeries;
 use sampler::{Sampler, Stopping, Watch};
 
-/// Why a lab cannot be watched.
+/// The reason why a lab cannot be watched.
 #[derive(Debug, Error)]
+#[expect(missing_docs, reason = "the messages say it")]
 pub enum ProbeError {
-    /// A thread could not be started.
-    #[error("cannot start a thread that watches")]
+    /// No thread could be started.
+    #[error("cannot start a sampler thread")]
     Thread(#[source] io::Error),
-    /// The namespace could not be entered.
     #[error("cannot watch `{node}` from inside its namespace")]
     Namespace {
-        /// The node.
         node: NodeName,
-        /// The cause.
         #[source]
         source: io::Error,
     },
-    /// What the kernel tells of a connection could not be learnt.
-    #[error("cannot ask what `{node}` tells of a connection (TCP_INFO)")]
+    /// The length of `struct tcp_info` could not be found out.
+    #[error("cannot read the TCP_INFO of connections on `{node}`")]
     TcpInfo {
-        /// The node.
         node: NodeName,
-        /// The cause.
         #[source]
         source: io::Error,
     },
-    /// A file of the kernel's could not be read.
+    /// A file below `/proc/thread-self/net` could not be read.
     #[error("cannot read `{file}` of `{node}`'s network in /proc")]
     File {
-        /// The node.
         node: NodeName,
-        /// The file, below `/proc/thread-self/net`.
         file: &'static str,
-        /// The cause.
         #[source]
         source: io::Error,
     },
-    /// The kernel would not list sockets.
     #[error("cannot list the TCP sockets of `{node}` (CONFIG_INET_DIAG, CONFIG_INET_TCP_DIAG)")]
     Sockets {
-        /// The node.
         node: NodeName,
-        /// The cause.
         #[source]
         source: NetlinkError,
     },
-    /// The kernel would not tell of the connection tracking table.
     #[error("cannot read the connection tracking table of `{node}` (CONFIG_NF_CT_NETLINK)")]
     Conntrack {
-        /// The node.
         node: NodeName,
-        /// The cause.
         #[source]
         source: NetlinkError,
     },
-    /// The kernel's log could not be read on.
-    #[error("cannot read on in /dev/kmsg")]
+    #[error("cannot continue reading /dev/kmsg")]
     KernelLog(#[source] io::Error),
-    /// A fault of this program.
-    #[error("cannot watch `{node}`: its thread has failed, which is a fault of this program")]
-    Panicked {
-        /// The node.
-        node: NodeName,
-    },
+    /// A bug in nslab.
+    #[error("cannot watch `{node}`: its sampler thread panicked, which is a bug in nslab")]
+    Panicked { node: NodeName },
 }
 
 impl ProbeError {
@@ -127,7 +110,7 @@ impl ProbeError {
     }
 }
 
-/// Everything that watches a lab. Where it is dropped and not stopped, its threads end at their own time.
+/// The threads that watch a lab. If it is dropped without being stopped, they end on their own.
 #[derive(Debug)]
 pub struct Probes {
     samplers: Vec<Sampler>,
@@ -135,11 +118,11 @@ pub struct Probes {
 }
 
 impl Probes {
-    /// Starts a thread a node and waits until each has its baseline: counters count from here. Declares the series that
-    /// are always there and those that the run's expectations name and this kernel has.
+    /// Starts one thread per node and waits until each has taken its baseline, from which counters count. Declares the series
+    /// that are always recorded, and those that the run's expectations name and this kernel has.
     ///
     /// # Errors
-    /// Where a namespace, its files or its netlink protocols cannot be had. A kernel log that cannot be read is a note.
+    /// If a namespace, its files or its netlink protocols are not available. A kernel log that cannot be read is a note.
     pub fn prepare(spec: &RunSpec, lab: &Lab, recorder: &Recorder) -> Result<Self, ProbeError> {
         Self::watching(spec, &lab.nodes().collect::<Vec<_>>(), recorder)
     }
@@ -152,7 +135,7 @@ impl Probes {
         let named = NamedSeries::of(spec);
         let mut samplers = Vec::new();
         for (number, node) in nodes.iter().enumerate() {
-            // What is the whole machine's is seen from anywhere.
+            // Any node sees what belongs to the whole machine.
             let of_kernel = if number == 0 {
                 named.of_owner("kernel")
             } else {
@@ -182,7 +165,7 @@ impl Probes {
         })
     }
 
-    /// Starts looking: at the clock's zero, then each time the run's `sample_every` has passed.
+    /// Starts the looks: at time zero, and then each time the run's `sample_every` has passed.
     pub fn begin(&self, clock: RunClock) {
         for sampler in &self.samplers {
             sampler.begin(clock);
@@ -192,10 +175,10 @@ impl Probes {
         }
     }
 
-    /// Takes a last look at everything, at once, and ends.
+    /// Takes a last look at everything at once, and ends.
     ///
     /// # Errors
-    /// The first thing that could not be read since the beginning; its node was not looked at from then on.
+    /// The first thing that could not be read since the beginning. Its node has not been looked at since.
     pub fn stop(self) -> Result<(), ProbeError> {
         let stopping: Vec<_> = self.samplers.into_iter().map(Sampler::stop).collect();
         let log = self.log.map_or(Ok(()), KernelLog::stop);

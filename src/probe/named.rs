@@ -1,31 +1,30 @@
-//! Which series the expectations of a run name: those are looked at more closely.
+//! The series that the expectations of a run name. They are read more often than others, or only because they are named.
 
 use std::collections::BTreeSet;
 
 use crate::names::{NodeName, SeriesName};
 use crate::scenario::RunSpec;
 
-/// The names of series that are read of a run.
+/// The names of the series that expectations read.
 #[derive(Debug, Default)]
 pub(super) struct NamedSeries(BTreeSet<SeriesName>);
 
 impl NamedSeries {
-    /// Those of a run.
+    /// Collects the names of a run.
     pub(super) fn of(spec: &RunSpec) -> Self {
         Self(spec.watched.iter().cloned().collect())
     }
 
-    /// Whether the kernel's log is read.
     pub(super) fn kernel_log(&self) -> bool {
         self.0.contains("kernel.log")
     }
 
-    /// What is named of a node: `tcp.TIME_WAIT`, `TcpExtListenDrops`.
+    /// Returns the named metrics of a node: `tcp.TIME_WAIT`, `TcpExtListenDrops`.
     pub(super) fn of_node(&self, node: &NodeName) -> BTreeSet<String> {
         self.of_owner(node.as_str())
     }
 
-    /// What is named of a node, an actor or the kernel.
+    /// Returns the named metrics of a node, an actor or the kernel.
     pub(super) fn of_owner(&self, owner: &str) -> BTreeSet<String> {
         let name = |series: &SeriesName| {
             let rest = series.as_str().strip_prefix(owner)?;
@@ -40,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_named_of_a_node_is_not_that_of_one_whose_name_begins_alike() {
+    fn names_of_a_node_do_not_include_those_of_a_node_with_a_longer_name() {
         let names = ["client.tcp.TIME_WAIT", "client2.TcpInSegs", "client"];
         let named = NamedSeries(names.map(SeriesName::from).into());
         let of_client = named.of_node(&NodeName::from("client"));

@@ -1,4 +1,4 @@
-//! The thread that watches one node, from inside its namespace.
+//! The thread that watches one node from inside its namespace.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -19,42 +19,40 @@ use crate::names::NodeName;
 use crate::record::{Event, Offset, Recorder, RunClock};
 use crate::sys::NetNs;
 
-/// What to watch on a node, and how often.
+/// The metrics to record of a node, and the interval.
 #[derive(Debug, Clone)]
 pub(super) struct Watch {
-    /// The node.
     pub(super) node: NodeName,
-    /// What expectations name of it.
+    /// Metrics of the node that expectations name.
     pub(super) named: BTreeSet<String>,
-    /// What expectations name of those who act on it.
+    /// Actors on the node with metrics that expectations name.
     pub(super) actors: Vec<WatchedActor>,
-    /// Toward whom ports are counted.
+    /// Servers toward which occupied ports are counted.
     pub(super) destinations: Vec<Destination>,
-    /// What expectations name of the kernel, where this is the one who looks.
+    /// Metrics of the kernel that expectations name, if this sampler is the one that reads them.
     pub(super) of_kernel: BTreeSet<String>,
-    /// Whether the lab speaks IPv6.
     pub(super) speaks_ipv6: bool,
-    /// Whether its connection tracking table is watched.
+    /// True if the node has a connection tracking table.
     pub(super) conntrack: bool,
-    /// From one look to the next.
+    /// The interval between looks.
     pub(super) every: Duration,
 }
 
-/// A sampler thread.
+/// A running sampler thread.
 #[derive(Debug)]
 pub(super) struct Sampler {
     node: NodeName,
-    /// Sends the clock to begin; dropped to stop.
+    /// Sends the clock to begin; dropping it stops the thread.
     begin: Sender<RunClock>,
     prepared: Receiver<Result<(), ProbeError>>,
     thread: Thread,
 }
 
-/// Fails where it could not enter the namespace; else gives how the watching ended.
+/// The outer error is a failure to enter the namespace, the inner one a failure to watch.
 type Thread = JoinHandle<io::Result<Result<(), ProbeError>>>;
 
 impl Sampler {
-    /// Starts the thread in the node's namespace: it opens its files and takes the baseline.
+    /// Starts the thread in the node's namespace, where it opens its files and takes the baseline.
     pub(super) fn spawn(
         watch: Watch,
         netns: &NetNs,
@@ -82,7 +80,7 @@ impl Sampler {
         match self.prepared.recv() {
             Ok(Ok(())) => Ok(self),
             Ok(Err(error)) => Err(error),
-            // It ended without a word; how it ended says why.
+            // The thread ended before it was ready; joining it returns the reason.
             Err(_) => {
                 let node = self.node.clone();
                 self.stop().join()?;
@@ -91,13 +89,12 @@ impl Sampler {
         }
     }
 
-    /// Starts the looks.
     pub(super) fn begin(&self, clock: RunClock) {
-        // Where the thread has ended, joining it says why.
+        // If the thread has ended, joining it returns the reason.
         let _ended = self.begin.send(clock);
     }
 
-    /// Asks for the last look.
+    /// Requests the last look.
     pub(super) fn stop(self) -> Stopping {
         drop(self.begin);
         Stopping {
@@ -107,7 +104,7 @@ impl Sampler {
     }
 }
 
-/// A sampler that takes its last look.
+/// A sampler that is taking its last look.
 #[derive(Debug)]
 pub(super) struct Stopping {
     node: NodeName,
@@ -115,7 +112,6 @@ pub(super) struct Stopping {
 }
 
 impl Stopping {
-    /// Waits until it has ended.
     pub(super) fn join(self) -> Result<(), ProbeError> {
         let node = self.node;
         match self.thread.join() {
@@ -126,7 +122,7 @@ impl Stopping {
     }
 }
 
-/// The life of the thread.
+/// The body of the thread.
 fn watch_node(
     watch: &Watch,
     recorder: &Recorder,
@@ -158,13 +154,13 @@ fn watch_node(
     }
 }
 
-/// The next moment of the schedule `0, every, 2 * every, ...`: those that a long look has missed are left out.
+/// Returns the next moment of the schedule `0, every, 2 * every, ...`. Moments that a long look has missed are skipped.
 fn next_due(now: Offset, every: Duration) -> Offset {
     let every = Offset::from_duration(every).0.max(1);
     Offset((now.0 / every + 1).saturating_mul(every))
 }
 
-/// Everything that is watched of a node.
+/// The probes of one node.
 #[derive(Debug)]
 struct NodeProbes {
     node: NodeName,
@@ -196,7 +192,7 @@ impl NodeProbes {
         })
     }
 
-    /// Looks at everything and tells what has changed, and what looking took.
+    /// Reads everything, and records what has changed and what the look cost.
     fn look(&mut self, t: Offset, last: bool) -> Result<(), ProbeError> {
         let before = thread_time();
         let mut changes = Changes::new();
@@ -204,7 +200,7 @@ impl NodeProbes {
         if first {
             self.counters.first(&mut changes);
         }
-        // What the first look sees was so when the clock started, so that every series has a value from there on.
+        // The first look is dated to the start of the clock, so that every series has a value from there on.
         let t = if first && !last { Offset::ZERO } else { t };
         if let Some(conntrack) = &mut self.conntrack {
             conntrack.look(&mut changes)?;

@@ -1,4 +1,4 @@
-//! What the kernel's objects take, of the whole machine: `kernel.slab.TCP` and the like.
+//! The memory of the kernel's objects on the whole machine: `kernel.slab.TCP` and the like.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,24 +8,24 @@ use crate::record::Recorder;
 use crate::sys::procfs::{NetFile, tcp_sockstat};
 use crate::sys::slabinfo;
 
-/// The kinds of objects that are watched, and how many TCP sockets there are beside.
+/// The caches that are watched, with the machine's TCP sockets beside them.
 #[derive(Debug)]
 pub(super) struct Slabs {
-    kinds: BTreeMap<String, Kind>,
+    kinds: BTreeMap<String, WatchedCache>,
     sockets: Option<(NetFile, Watched)>,
 }
 
 #[derive(Debug, Default)]
-struct Kind {
+struct WatchedCache {
     objects: Option<Watched>,
     object_bytes: Option<Watched>,
 }
 
 impl Slabs {
-    /// Declares those that the names speak of, as far as this machine shows them: `slab.TCP`, `slab.TCP.size`. What is not declared was
-    /// not there to be read.
+    /// Declares the named caches that this machine shows: `slab.TCP`, `slab.TCP.size`. A cache that cannot be read is not
+    /// declared.
     pub(super) fn open(named: &BTreeSet<String>, recorder: &Recorder) -> Option<Self> {
-        let mut kinds = BTreeMap::<String, Kind>::new();
+        let mut kinds = BTreeMap::<String, WatchedCache>::new();
         for name in named.iter().filter_map(|name| name.strip_prefix("slab.")) {
             let (kind, is_size) = match name.strip_suffix(".size") {
                 Some(kind) => (kind, true),
@@ -54,7 +54,7 @@ impl Slabs {
         })
     }
 
-    /// Adds what has changed since the last look. What could be read once can be read again; where not, the last value stays.
+    /// Adds the values that have changed since the last look. If a file cannot be read again, the last values stay.
     pub(super) fn look(&mut self, changes: &mut Changes) {
         if let Some((file, watched)) = &mut self.sockets
             && let Some(sockets) = file.read().ok().and_then(tcp_sockstat)

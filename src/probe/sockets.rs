@@ -1,8 +1,8 @@
-//! How many TCP sockets of a node are in which state, and what memory they hold.
+//! Counts the TCP sockets of a node by state, and the memory that they hold.
 //!
-//! Listing sockets costs the kernel a walk over its hash and a message a socket, so it is asked for only what is not known
-//! otherwise: those in TIME_WAIT and ESTABLISHED, often the most, come from counters; and nothing is listed while nothing
-//! can have changed.
+//! Listing sockets costs the kernel a walk over its hash and a message per socket, so only those are listed that are not
+//! known otherwise. Sockets in TIME_WAIT and ESTABLISHED, often the most, are known from counters. Nothing is listed
+//! while nothing can have changed.
 
 use std::collections::BTreeSet;
 
@@ -18,14 +18,14 @@ use crate::sys::procfs::{NetFile, TcpSockstat, counts_tw_by_namespace, tcp_socks
 use crate::sys::sock_diag::{SockDiag, SocketCounts, TcpStates};
 use crate::tcp::TcpState;
 
-/// States that no expectation names are listed for at most a 200th (0.5 %) of a processor: on a machine with two, what a
-/// client and a server cost so together delays fewer starts of a paced load than its 99th percentile of lateness shows.
+/// States that no expectation names are listed for at most a 200th (0.5 %) of a processor. On two processors, what this
+/// costs a client and a server delays fewer starts of a paced load than its 99th percentile of lateness shows.
 const UNNAMED: u32 = 200;
-/// States that an expectation names are listed at every look, up to a quarter of a processor (60,000 sockets ten times a
-/// second, at 0.4 µs each, Linux 6.18): beyond it, looking would be what is measured.
+/// States that an expectation names are listed at every look, up to a quarter of a processor (60,000 sockets ten times
+/// per second, at 0.4 µs each, Linux 6.18). More would disturb the measurement.
 const NAMED: u32 = 4;
 
-/// States that a socket leaves by a timer or by close(2) without any segment.
+/// States that a socket leaves by a timer or by close(2), without any segment.
 const RESTLESS: [TcpState; 6] = [
     TcpState::SynSent,
     TcpState::SynRecv,
@@ -35,14 +35,13 @@ const RESTLESS: [TcpState; 6] = [
     TcpState::Closing,
 ];
 
-/// The TCP sockets of one node.
 #[derive(Debug)]
 pub(super) struct Sockets {
     node: NodeName,
     diag: SockDiag,
     sockstat: NetFile,
     sockstat6: Option<NetFile>,
-    /// Whether `sockstat` tells this namespace's TIME_WAIT, so that they need not be listed.
+    /// True if `sockstat` counts TIME_WAIT per namespace, so that those sockets need not be listed.
     tells_tw: bool,
     states: [(TcpState, Watched); TcpState::LISTED.len()],
     memory: Option<Watched>,
@@ -50,27 +49,27 @@ pub(super) struct Sockets {
     /// States that expectations name.
     named: TcpStates,
     named_budget: Budget,
-    /// Whether some socket was in CLOSE_WAIT at the last listing: then `CurrEstab` may count it with those in ESTABLISHED.
+    /// True if a socket was in CLOSE_WAIT at the last listing, because `CurrEstab` may count it with those in ESTABLISHED.
     close_wait: bool,
-    /// What the last listing of all gave.
+    /// The result of the last listing of all states.
     known: Option<Known>,
 }
 
-/// All states at some look.
+/// The counts of all states at a look.
 #[derive(Debug)]
 struct Known {
     counts: SocketCounts,
-    /// What the cheap counters said just before.
+    /// The cheap counters just before.
     in_use: InUse,
-    /// Whether TCP's own counters have changed since.
+    /// True if TCP's own counters have changed since.
     stirred: bool,
 }
 
-/// IPv4 and IPv6 sockets in use, as `sockstat` and `sockstat6` give them.
+/// IPv4 and IPv6 sockets in use, from `sockstat` and `sockstat6`.
 type InUse = [u64; 2];
 
 impl Sockets {
-    /// Opens what is needed in the calling thread's namespace and declares the series.
+    /// Opens the files and sockets in the calling thread's namespace and declares the series.
     pub(super) fn open(
         node: &NodeName,
         named: &BTreeSet<String>,
@@ -112,7 +111,7 @@ impl Sockets {
         })
     }
 
-    /// Adds what has changed since the last look; `tcp` was read just before. The last look tells all.
+    /// Adds the values that have changed since the last look. `tcp` was read just before. The last look lists everything.
     pub(super) fn look(
         &mut self,
         t: Offset,
@@ -120,14 +119,14 @@ impl Sockets {
         last: bool,
         changes: &mut Changes,
     ) -> Result<(), ProbeError> {
-        // Read before the listing: what changes from here on shows at the next look.
+        // Read before the listing, so that later changes show at the next look.
         let stat = self.read_sockstat()?;
         let in_use = [stat.inuse, self.inuse6()?];
         if let Some(known) = &mut self.known {
             known.stirred |= tcp.changed;
             if !last && self.memory.is_none() && known.is_still(in_use, self.tells_tw) {
                 if self.tells_tw {
-                    // None of them is in FIN_WAIT2, which is restless.
+                    // None of them is in FIN_WAIT2, which is one of the restless states.
                     self.see(TcpState::TimeWait, stat.tw, changes);
                 }
                 return Ok(());
@@ -151,7 +150,7 @@ impl Sockets {
         Ok(())
     }
 
-    /// Adds what has changed of these states, listing what counters do not tell. Gives what was listed.
+    /// Adds the changed values of these states, listing those that counters do not show. Returns the listed counts.
     fn tell(
         &mut self,
         states: TcpStates,
@@ -164,7 +163,7 @@ impl Sockets {
         if time_wait_told {
             listed = listed.without(TcpState::TimeWait).with(TcpState::FinWait2);
         }
-        // What memory they hold is not known without listing them.
+        // Their memory is only known from a listing.
         let established_told =
             states.contains(TcpState::Established) && self.memory.is_none() && !self.close_wait;
         if established_told {
@@ -230,9 +229,9 @@ impl Sockets {
 }
 
 impl Known {
-    /// Whether all states are still as they were. Established connections, those in CLOSE_WAIT and listeners change only
-    /// with a segment, with TCP's own counters (`CurrEstab`, `EstabResets`) or with the number in use; where some socket
-    /// is in a state that it can leave without, nothing is known.
+    /// Returns true if all states are still the same. Established connections, those in CLOSE_WAIT and listeners change only
+    /// with a segment, with TCP's own counters (`CurrEstab`, `EstabResets`) or with the number in use. Sockets in a restless
+    /// state can change at any time.
     fn is_still(&self, in_use: InUse, tells_tw: bool) -> bool {
         let restless = RESTLESS.into_iter().any(|state| self.counts.of(state) > 0)
             || !tells_tw && self.counts.of(TcpState::TimeWait) > 0;

@@ -1,4 +1,4 @@
-//! Probes at work in namespaces, against what the standard tools say.
+//! Probes in real namespaces, compared with the standard tools.
 
 use crate::fixtures::run_spec;
 use std::collections::BTreeMap;
@@ -21,7 +21,7 @@ use crate::sys::testing::{
 
 const LOOPBACK: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::new(127, 0, 0, 1)), 80);
 
-/// A run that only watches, with these series named in its expectations.
+/// Returns a run that only watches, with expectations that name these series.
 pub(super) fn spec(every: Duration, named: &[&str]) -> RunSpec {
     RunSpec {
         watched: named.iter().copied().map(SeriesName::new).collect(),
@@ -38,7 +38,7 @@ pub(super) fn node(name: &str, netns: &NetNs) -> LiveNode {
     }
 }
 
-/// What a recorder writes, kept.
+/// Keeps the output of a recorder.
 #[derive(Clone, Default)]
 struct Kept(Arc<Mutex<Vec<u8>>>);
 
@@ -63,7 +63,7 @@ impl Kept {
     }
 }
 
-/// Probes at work.
+/// Running probes.
 pub(super) struct Watching {
     probes: Probes,
     kept: Kept,
@@ -104,7 +104,7 @@ pub(super) fn last(timeline: &Timeline, name: &str) -> i64 {
     last.unwrap_or_else(|| panic!("{name} has no value"))
 }
 
-/// What nstat prints of a namespace since it began.
+/// Returns a counter as nstat(8) prints it, since the namespace began.
 fn nstat(netns: &NetNs) -> BTreeMap<String, i64> {
     let text = tool(netns, "nstat -asz");
     let pair = |line: &str| {
@@ -175,7 +175,7 @@ fn kernel_small_sockets_in_fin_wait2_are_not_time_wait() {
     let listener = listen(&netns, LOOPBACK);
     let mut connections = connect(&netns, LOOPBACK, 15, PATIENT);
     let peers: Vec<_> = (0..15).map(|_| listener.accept().unwrap().0).collect();
-    // Ten close and wait for peers that never do; five have peers that close first.
+    // Ten close and wait for peers that never do; the peers of the other five have closed first.
     for (peer, connection) in peers.iter().zip(&connections).skip(10) {
         connection.shutdown(Shutdown::Write).unwrap();
         peer.shutdown(Shutdown::Write).unwrap();
@@ -262,7 +262,7 @@ fn kernel_a_full_table_is_told_in_the_log_by_the_namespace_it_is_of() {
     let _listener = listen(&lab.server, NatLab::SERVER);
     leave_free_entries(&lab.nat, 1, false).unwrap();
     let _connections = connect(&lab.client, NatLab::SERVER, 1, PATIENT);
-    // The kernel limits such lines to ten in five seconds, all namespaces together.
+    // The kernel limits such lines to ten in five seconds for all namespaces together.
     wait_until("the kernel says that the table is full", || {
         connect(&lab.client, NatLab::SERVER, 1, HASTY);
         let timeline = of_lab.kept.timeline();
@@ -299,7 +299,7 @@ fn kernel_looks_keep_to_the_schedule() {
     let timeline = watching.stop();
     let looks = &timeline.looks["n"];
     let every = Offset::from_duration(every).0;
-    // The last one came when it was asked for.
+    // The last look came when it was requested.
     let mut late: Vec<u64> = looks[..looks.len() - 1]
         .iter()
         .map(|(t, _)| t.0 % every)

@@ -1,24 +1,24 @@
-//! One series that a probe writes: it remembers what was told last, so that only changes are told.
+//! A series that a probe writes, with its last value, so that only changes are recorded.
 
 use crate::record::SeriesId;
 
-/// A series and the value last told.
+/// A series and its last recorded value.
 #[derive(Debug)]
 pub(super) struct Watched {
     series: SeriesId,
     told: Option<i64>,
 }
 
-/// New values of one look: pairs of series and value.
+/// The new values of one look: pairs of series and value.
 pub(super) type Changes = Vec<(SeriesId, i64)>;
 
 impl Watched {
-    /// A series of which nothing was told yet.
+    /// A series without a recorded value.
     pub(super) fn new(series: SeriesId) -> Self {
         Self { series, told: None }
     }
 
-    /// Adds the value to the look's changes, if it is one.
+    /// Adds a value to the changes of the look if it differs from the last one.
     pub(super) fn see(&mut self, value: i64, changes: &mut Changes) {
         if self.told != Some(value) {
             self.told = Some(value);

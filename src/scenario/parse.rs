@@ -9,7 +9,7 @@ use super::bounds::{MAX_NAME, MAX_ROUTES_OF_ALL_RUNS};
 use super::cases::{Cases, UndecodedRun};
 use super::decode::{FromNode, OneOrMany};
 use super::document::{Document, ExercisesDoc, ExpectationDoc, Text, VariantExercises};
-use super::expectation::{Scope, Subjects};
+use super::expectation::{NameScope, Subjects};
 use super::expr::Expectation;
 use super::model::{Exercise, RunId, RunSpec, Scenario, Truth};
 use super::node::{Node, NodeKind};
@@ -363,5 +363,5 @@ fn compare(
         params::fill_scalar(&mut written.scalar, written.span, &common, cx);
         filled.push(written);
     }
-    resolve::expectations(&filled, &Scope::Compare(subjects), cx)
+    resolve::expectations(&filled, &NameScope::Compare(subjects), cx)
 }

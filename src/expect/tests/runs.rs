@@ -45,7 +45,7 @@ fn a_run_passes_where_every_expectation_held() {
 fn a_run_of_which_nothing_was_expected_passes_and_says_so() {
     let verdict = judged(&[], TimelineBuilder::new());
     assert_eq!(verdict.outcome, Outcome::Passed);
-    assert_eq!(reason(&verdict), "nothing was expected");
+    assert_eq!(reason(&verdict), "the run has no expectations");
 }
 
 #[test]

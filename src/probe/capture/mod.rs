@@ -1,12 +1,13 @@
-//! Takes the run's packets at every link end of every node into one file.
+//! Captures the run's packets at every link end of every node into one file.
 //!
-//! Each link end has a packet socket, opened in its namespace; one thread empties them all and writes what it finds in the order
-//! of time. Only TCP is taken, and of each packet only the headers. Where the file is, and whether it is kept, is decided elsewhere.
+//! Each link end has a packet socket, opened in its namespace. One thread empties all of them and writes the packets in the
+//! order of time. Only TCP is captured, and only the headers of each packet. The caller decides where the file is and
+//! whether it is kept.
 
-mod orderly;
-mod taker;
+mod sorter;
 #[cfg(test)]
 mod tests;
+mod thread;
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -23,74 +24,68 @@ use crate::scenario::RunSpec;
 use crate::scenario::topology::InterfaceSpec;
 use crate::sys::packet_ring::{BLOCK, PacketRing};
 use crate::sys::wake::StopFlag;
-use taker::Taker;
+use thread::CaptureThread;
 
-/// Bytes kept of each packet: Ethernet (14), IPv6 (40) and the longest TCP header (60, RFC 9293 3.1), rounded up.
+/// Bytes kept of each packet: Ethernet (14), IPv6 (40) and the longest TCP header (60, RFC 9293, section 3.1), rounded up.
 const SNAP: u32 = 128;
-/// Bytes of a file, at most: half a million packets.
+/// The most bytes of a file: half a million packets.
 const LIMIT: u64 = 64 << 20;
 /// Bytes that all rings share.
 const RINGS: usize = 64 << 20;
-/// Blocks of one ring: enough for 160 ms of few packets (`RETIRE` closes one every 20 ms), and for 400 ms of 100,000 a second.
+/// Blocks of one ring: enough for 160 ms of few packets (`RETIRE` closes one every 20 ms), or 400 ms of 100,000 per second.
 const BLOCKS: std::ops::RangeInclusive<usize> = 8..=256;
 
-/// Why packets cannot be captured.
+/// The reason why packets cannot be captured.
 #[derive(Debug, Error)]
+#[expect(missing_docs, reason = "the messages say it")]
 pub enum CaptureError {
-    /// A thread could not be started.
-    #[error("cannot start a thread that captures packets")]
+    #[error("cannot start a capture thread")]
     Thread(#[source] io::Error),
     /// The namespace could not be entered.
     #[error("cannot capture packets of `{node}` from inside its namespace")]
     Namespace {
-        /// The node.
         node: NodeName,
-        /// The cause.
         #[source]
         source: io::Error,
     },
-    /// A link end gives no packets.
     #[error("cannot capture packets at `{node}:{interface}` (CONFIG_PACKET, CAP_NET_RAW)")]
     Socket {
-        /// The node.
         node: NodeName,
-        /// Its interface.
         interface: IfName,
-        /// The cause.
         #[source]
         source: io::Error,
     },
 }
 
-/// What a capture came to.
+/// The result of a capture.
 #[derive(Debug, Default)]
 pub struct CaptureSummary {
     /// Packets in the file.
     pub packets: u64,
-    /// Packets that came faster than they could be taken.
+    /// Packets that arrived faster than they could be captured.
     pub dropped: u64,
-    /// Whether it has reached its bound and has stopped there.
+    /// True if the file reached its greatest size and the capture stopped.
     pub truncated: bool,
-    /// By how much the machine's clock was set meanwhile, where it was: times in the file are those of the machine's clock.
+    /// The amount by which the machine's clock was set during the capture. Times in the file are those of that clock.
     pub clock_set: Option<Duration>,
-    /// Why it has stopped before its end, where it did so because the file or a socket failed.
+    /// The error of the file or a socket that ended the capture early.
     pub broken: Option<io::Error>,
 }
 
 impl CaptureSummary {
-    /// What someone who reads the result must know; nothing where the capture is whole.
+    /// Returns the notes that a reader of the result needs; none if the capture is complete.
     pub fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
         if self.truncated {
             let limit = LIMIT >> 20;
             notes.push(format!(
-                "the capture has reached {limit} MiB and stops there, after {} packets",
+                "the capture reached its limit of {limit} MiB and stops there, after {} packets",
                 self.packets
             ));
         }
         if self.dropped > 0 {
             notes.push(format!(
-                "the capture lacks {} packets: they came faster than they could be taken",
+                "the capture lacks {} packets, which arrived faster than they could be captured",
                 self.dropped
             ));
         }
@@ -109,7 +104,7 @@ impl CaptureSummary {
     }
 }
 
-/// A capture that goes on. Where it is dropped and not stopped, its thread ends soon, its file with what had been written.
+/// A running capture. If it is dropped without being stopped, its thread ends soon and leaves what has been written.
 #[derive(Debug)]
 pub struct Capture {
     begin: Sender<RunClock>,
@@ -118,10 +113,10 @@ pub struct Capture {
 }
 
 impl Capture {
-    /// Opens a socket at each link end of each node. From here on packets are taken; they are written once it [begins](Self::begin).
+    /// Opens a socket at each link end of each node and starts capturing. Packets are written once it [begins](Self::begin).
     ///
     /// # Errors
-    /// Where a namespace or its packet sockets cannot be had. A file that cannot be written shows in the summary.
+    /// If a namespace or its packet sockets are not available. A file that cannot be written is reported in the summary.
     pub fn prepare(
         spec: &RunSpec,
         lab: &Lab,
@@ -130,7 +125,7 @@ impl Capture {
         Self::with_limit(spec, lab, sink, LIMIT)
     }
 
-    /// A capture whose file may have so many bytes.
+    /// Like [`Self::prepare`], with a limit for the size of the file.
     fn with_limit(
         spec: &RunSpec,
         lab: &Lab,
@@ -146,13 +141,13 @@ impl Capture {
             .collect();
         let (ends, rings) = open_all(&sites)?.into_iter().unzip();
         let stop = Arc::new(StopFlag::new().map_err(CaptureError::Thread)?);
-        let taker = Taker::new(spec.id.to_string(), ends, rings, limit);
+        let thread = CaptureThread::new(spec.id.to_string(), ends, rings, limit);
         let (begin, clock) = mpsc::channel();
         let stopped = Arc::clone(&stop);
         let thread = std::thread::Builder::new()
             .name("capture".to_owned())
             .spawn(move || match clock.recv() {
-                Ok(clock) => taker.run(clock, &stopped, sink),
+                Ok(clock) => thread.run(clock, &stopped, sink),
                 Err(_) => CaptureSummary::default(),
             })
             .map_err(CaptureError::Thread)?;
@@ -163,20 +158,20 @@ impl Capture {
         })
     }
 
-    /// Starts to write.
+    /// Starts writing.
     pub fn begin(&self, clock: RunClock) {
-        // Where the thread has ended, joining it says why.
+        // If the thread has ended, joining it returns the reason.
         let _ended = self.begin.send(clock);
     }
 
-    /// Takes what is still under way, writes it and ends.
+    /// Captures the packets under way, writes them and ends.
     pub fn stop(mut self) -> CaptureSummary {
         self.stop.raise();
         let thread = self.thread.take();
         drop(self);
         let ended = thread.map(JoinHandle::join);
         ended.and_then(Result::ok).unwrap_or_else(|| {
-            let fault = "its thread has failed, which is a fault of this program";
+            let fault = "its thread panicked, which is a bug in nslab";
             CaptureSummary {
                 broken: Some(io::Error::other(fault)),
                 ..CaptureSummary::default()
@@ -191,10 +186,10 @@ impl Drop for Capture {
     }
 }
 
-/// A link end that packets are taken at, with a sentence for people.
+/// A link end with its description.
 type DescribedEnd = (LinkEnd, String);
 
-/// Opens the rings of all nodes at once: each waits for grace periods of the kernel (`synchronize_net`), which they then share.
+/// Opens the rings of all nodes at once, so that they share the kernel's grace periods (`synchronize_net`).
 fn open_all(
     sites: &[(&LiveNode, &[InterfaceSpec])],
 ) -> Result<Vec<(DescribedEnd, PacketRing)>, CaptureError> {
@@ -221,7 +216,7 @@ fn open_all(
     Ok(all)
 }
 
-/// Opens the rings of one node, from inside its namespace.
+/// Opens the rings of one node from inside its namespace.
 fn open(
     node: &NodeName,
     interfaces: &[InterfaceSpec],
@@ -244,7 +239,7 @@ fn open(
     interfaces.iter().map(open).collect()
 }
 
-/// `nat, toward server, 10.0.1.1/24`.
+/// Describes a link end: `nat, toward server, 10.0.1.1/24`.
 fn describe(node: &NodeName, interface: &InterfaceSpec) -> String {
     let addresses = interface
         .addresses

@@ -63,7 +63,7 @@ fn with_interfaces(interfaces: Vec<InterfaceSpec>) -> NodeSpec {
     }
 }
 
-/// The run and the live lab of a [`NatLab`].
+/// Returns the run and the live lab of a [`NatLab`].
 fn nat_run(lab: &NatLab) -> (RunSpec, Lab) {
     let mut spec = spec(Duration::from_millis(100), &[]);
     let nodes = [
@@ -93,14 +93,14 @@ fn clock() -> RunClock {
     RunClock::starting_in(Duration::ZERO)
 }
 
-/// `client:eth0 > SYN`: where, which way, which flags.
+/// Describes a packet: `client:eth0 > SYN` is its link end, direction and flags.
 fn told(capture: &record::Capture, packet: &CapturedPacket<'_>) -> String {
     let end = capture.link_end(packet.interface).unwrap();
     let way = match packet.direction.unwrap() {
         Direction::Inbound => "<",
         Direction::Outbound => ">",
     };
-    // Behind Ethernet and an IPv4 header without options, at byte 13.
+    // The flags are byte 13 after Ethernet and an IPv4 header without options.
     let flags = packet.bytes[14 + 20 + 13];
     let names = [(2, "SYN"), (1, "FIN"), (4, "RST"), (8, "PSH"), (16, "ACK")];
     let set = names.iter().filter(|(bit, _)| flags & bit != 0);
@@ -108,7 +108,7 @@ fn told(capture: &record::Capture, packet: &CapturedPacket<'_>) -> String {
     format!("{end} {way} {}", set.join("-"))
 }
 
-/// A connection that the client closes: the server answers `pong`.
+/// Opens a connection that the client closes; the server answers `pong`.
 fn exchange(client: &NetNs, listener: &socket2::Socket) {
     let mut here = connect(client, NatLab::SERVER, 1, PATIENT).remove(0);
     let mut there: TcpStream = listener.accept().unwrap().0.into();
@@ -131,7 +131,7 @@ fn kernel_a_connection_is_seen_at_every_link_end_in_the_order_of_time() {
     let clock = clock();
     capture.begin(clock);
     exchange(&lab.client, &listener);
-    // Other traffic of the same links, which is none of the scenario's.
+    // Other traffic on the same links, which is not part of the scenario.
     let datagram = || std::net::UdpSocket::bind("0.0.0.0:0")?.send_to(b"?", NatLab::SERVER);
     lab.client.run(datagram).unwrap().unwrap();
     let summary = capture.stop();
@@ -157,7 +157,7 @@ fn kernel_a_connection_is_seen_at_every_link_end_in_the_order_of_time() {
             "client:eth0 < SYN-ACK",
         ]
     );
-    // As many at each end of the client's side as at each end of the server's.
+    // Both ends of the client's link show the same number of packets, and so do both ends of the server's.
     let at = |end: &str| all.iter().filter(|told| told.starts_with(end)).count();
     let ends = ["client:eth0", "nat:left", "nat:right", "server:eth0"].map(at);
     assert!(ends.iter().all(|count| *count == ends[0]), "{all:#?}");
@@ -262,7 +262,7 @@ fn kernel_a_capture_that_is_killed_leaves_what_was_written() {
     let capture = Capture::prepare(&spec, &live, sink.clone()).unwrap();
     capture.begin(clock());
     exchange(&lab.client, &listener);
-    // Without a further word, what was seen is in the file once it is certain that nothing older comes.
+    // Without being stopped, the file contains a packet once nothing older can arrive.
     let deadline = Instant::now() + PATIENT;
     let written = || {
         let bytes = sink.bytes.lock().unwrap().clone();

@@ -1,4 +1,4 @@
-//! What a list of sockets tells, against what ss(8) says.
+//! Lists of sockets, compared with ss(8).
 
 use crate::fixtures;
 use std::io::Write;
@@ -14,7 +14,7 @@ use crate::sys::testing::{PATIENT, connect, listen, namespace, nft, tool, wait_u
 
 const LOOKS: Duration = Duration::from_millis(10);
 
-/// A run with a server `web` on the node `here`, of which the probes know the port and these addresses.
+/// Returns a run with a server `web` on the node `here`, whose port and addresses the probes know.
 fn watched(addresses: [SocketAddr; 2], named: &[&str]) -> RunSpec {
     let mut spec = spec(LOOKS, named);
     spec.workload.servers = vec![ServerSpec {
@@ -66,7 +66,7 @@ fn kernel_queues_and_connections_of_a_server_are_told_as_ss_tells_them() {
         let watching = Watching::begin(&watched(addresses(), &named), &[node("here", &netns)]);
         let mut connections = connect(&netns, to, 4, PATIENT);
         connections[0].write_all(&[7; 4_000]).unwrap();
-        // Nobody accepts, so nobody reads: what has arrived is acknowledged all the same.
+        // The server never accepts, so nothing is read. The kernel acknowledges the data all the same.
         wait_until("all has arrived", || {
             let listed = tool(&netns, "ss -Htn state established");
             listed.lines().any(|line| line.starts_with("4000 "))
@@ -92,7 +92,7 @@ fn kernel_queues_and_connections_of_a_server_are_told_as_ss_tells_them() {
     }
 }
 
-/// Twins: a handshake whose last ACK is lost, beside one that is whole.
+/// Compares a handshake whose last ACK is lost with a complete one.
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
 fn kernel_half_open_connections_wait_in_the_syn_queue() {
@@ -107,7 +107,7 @@ fn kernel_half_open_connections_wait_in_the_syn_queue() {
         "table ip t {\n chain in {\n type filter hook input priority filter\n \
          tcp dport 80 tcp flags & (syn | ack) == ack drop\n }\n}\n",
     );
-    // Its own end is there as soon as the SYN is answered.
+    // The client's end is established as soon as the SYN is answered.
     let _half = connect(&netns, to, 1, PATIENT);
     wait_until("it is half-open", || {
         tool(&netns, "ss -Htn state syn-recv").lines().count() == 1
@@ -144,7 +144,7 @@ fn kernel_connections_take_objects_of_the_kernel_s() {
     let before = slabinfo::read(["TCP"]).unwrap()[0].unwrap();
     let _connections = connect(&netns, to, 1_000, PATIENT);
     let timeline = watching.stop();
-    // The whole machine's: others may have fewer at the end than at the beginning.
+    // The cache belongs to the whole machine, so other users may have freed objects meanwhile.
     let more = last(&timeline, "kernel.slab.TCP") - before.objects.cast_signed();
     assert!(
         more > 1_000,

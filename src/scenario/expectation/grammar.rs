@@ -20,25 +20,28 @@ use winnow::stream::Location;
 use winnow::token::{literal, one_of, take_while};
 use winnow::{LocatingSlice, ModalResult, Parser};
 
-use super::syntax::{At, Claim, Expr, Kind, Line, Number, Window};
+use super::syntax::{At, ClaimSyntax, Expr, ExprKind, Line, Number, WindowSyntax};
 use crate::scenario::bounds::{MAX_EXPECTATION, MAX_PARENTHESES};
 use crate::scenario::expr::{ArithmeticOp, CompareOp};
+use crate::scenario::problem::quoted;
 use crate::units;
 
 type Input<'i> = LocatingSlice<&'i str>;
 
-/// Why a line cannot be read.
+/// What may follow a claim.
+const WINDOWS: &str = "`at`, `within`, `during`, `always` or `never`";
+
+/// The reason why a line cannot be parsed.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Unreadable {
-    /// Where in the line.
+    /// Its place in the line.
     pub(crate) range: Range<usize>,
-    /// What is wrong.
     pub(crate) message: String,
-    /// What to write.
+    /// A suggestion.
     pub(crate) help: Option<String>,
 }
 
-/// Reads one line.
+/// Parses one line.
 pub(crate) fn parse(text: &str) -> Result<Line, Unreadable> {
     let whole = |message: String| Unreadable {
         range: 0..text.len(),
@@ -47,12 +50,12 @@ pub(crate) fn parse(text: &str) -> Result<Line, Unreadable> {
     };
     if text.len() > MAX_EXPECTATION {
         return Err(whole(format!(
-            "an expectation has at most {MAX_EXPECTATION} bytes"
+            "an expectation may have at most {MAX_EXPECTATION} bytes"
         )));
     }
     if parentheses(text) > MAX_PARENTHESES {
         return Err(whole(format!(
-            "more than {MAX_PARENTHESES} parentheses inside of each other"
+            "more than {MAX_PARENTHESES} nested parentheses"
         )));
     }
     terminated(line, end)
@@ -85,7 +88,7 @@ fn unreadable(text: &str, offset: usize, error: &ContextError) -> Unreadable {
     let word_end = rest
         .find(|letter: char| letter.is_whitespace())
         .unwrap_or(rest.len());
-    // The innermost expectation is the first that was attached.
+    // The innermost expectation was attached first.
     let expected = error
         .context()
         .find_map(|context| match context {
@@ -93,25 +96,28 @@ fn unreadable(text: &str, offset: usize, error: &ContextError) -> Unreadable {
             _ => None,
         })
         .unwrap_or("something else");
-    let found = if rest.is_empty() {
-        "found the end"
+    let word = quoted(&rest[..word_end]);
+    let message = if expected == WINDOWS {
+        format!("unexpected {word}; use {WINDOWS}")
+    } else if rest.is_empty() {
+        format!("expected {expected}, found the end")
     } else {
-        "found this"
+        format!("expected {expected}, found {word}")
     };
     let help = if rest.starts_with('=') && !rest.starts_with("==") {
         Some("`==` compares".to_owned())
     } else if rest.starts_with("&&") || rest.starts_with("and ") || rest.starts_with(',') {
-        Some("one comparison a line: write two expectations".to_owned())
+        Some("each line is one comparison: write two expectations".to_owned())
     } else if rest.starts_with("||") || rest.starts_with("or ") {
         Some("an expectation is one comparison; `in 1..5` is for a range".to_owned())
     } else if rest.starts_with(['<', '>', '=', '!']) {
-        Some("one comparison a line; `in 1..5` is for a range".to_owned())
+        Some("each line is one comparison; `in 1..5` is for a range".to_owned())
     } else {
         None
     };
     Unreadable {
         range: start..start + word_end,
-        message: format!("expected {expected}, {found}"),
+        message,
         help,
     }
 }
@@ -120,7 +126,7 @@ fn expected(what: &'static str) -> StrContext {
     StrContext::Expected(StrContextValue::Description(what))
 }
 
-/// Blanks on both sides.
+/// Allows blanks on both sides.
 fn token<'i, T>(
     parser: impl Parser<Input<'i>, T, winnow::error::ErrMode<ContextError>>,
 ) -> impl Parser<Input<'i>, T, winnow::error::ErrMode<ContextError>> {
@@ -138,11 +144,7 @@ fn end(input: &mut Input<'_>) -> ModalResult<()> {
     if input.is_empty() {
         return Ok(());
     }
-    cut_err(fail)
-        .context(expected(
-            "the end, or one of `at`, `within`, `during`, `always`, `never`",
-        ))
-        .parse_next(input)
+    cut_err(fail).context(expected(WINDOWS)).parse_next(input)
 }
 
 fn at<'i, T>(
@@ -151,7 +153,7 @@ fn at<'i, T>(
     parser.with_span().map(|(value, range)| At { value, range })
 }
 
-/// A whole word.
+/// Matches a whole word.
 fn keyword<'i>(
     word: &'static str,
 ) -> impl Parser<Input<'i>, (), winnow::error::ErrMode<ContextError>> {
@@ -206,7 +208,7 @@ fn line(input: &mut Input<'_>) -> ModalResult<Line> {
     })
 }
 
-/// What stands between the sides of a claim.
+/// The operator between the sides of a claim.
 #[derive(Clone, Copy)]
 enum Operator {
     Compare(CompareOp),
@@ -229,7 +231,7 @@ fn operator(input: &mut Input<'_>) -> ModalResult<Operator> {
     .parse_next(input)
 }
 
-fn claim(input: &mut Input<'_>) -> ModalResult<Claim> {
+fn claim(input: &mut Input<'_>) -> ModalResult<ClaimSyntax> {
     let left = cut_err(sum).parse_next(input)?;
     blank(input)?;
     let op = cut_err(at(operator))
@@ -238,7 +240,7 @@ fn claim(input: &mut Input<'_>) -> ModalResult<Claim> {
         ))
         .parse_next(input)?;
     Ok(match op.value {
-        Operator::Compare(compare) => Claim::Compare {
+        Operator::Compare(compare) => ClaimSyntax::Compare {
             left,
             op: At {
                 value: compare,
@@ -250,7 +252,7 @@ fn claim(input: &mut Input<'_>) -> ModalResult<Claim> {
         Operator::In => {
             let low = cut_err(sum).parse_next(input)?;
             dots(input)?;
-            Claim::In {
+            ClaimSyntax::In {
                 value: left,
                 low,
                 high: cut_err(sum).parse_next(input)?,
@@ -258,7 +260,7 @@ fn claim(input: &mut Input<'_>) -> ModalResult<Claim> {
         }
         Operator::Matches { negated } => {
             blank(input)?;
-            Claim::Matches {
+            ClaimSyntax::Matches {
                 metric: left,
                 regex: cut_err(at(regex))
                     .context(expected("a regular expression like `/text/`"))
@@ -284,7 +286,7 @@ fn tolerance(input: &mut Input<'_>) -> ModalResult<Option<Number>> {
     .parse_next(input)
 }
 
-/// Between slashes; `\/` is a slash.
+/// Matches a regular expression between slashes; `\/` is a slash.
 fn regex(input: &mut Input<'_>) -> ModalResult<String> {
     let text: &str = input;
     if !text.starts_with('/') {
@@ -312,17 +314,17 @@ fn regex(input: &mut Input<'_>) -> ModalResult<String> {
     fail.parse_next(input)
 }
 
-fn window(input: &mut Input<'_>) -> ModalResult<Window> {
+fn window(input: &mut Input<'_>) -> ModalResult<WindowSyntax> {
     blank(input)?;
     let time = || preceded(blank, cut_err(number)).context(expected("a time like `5s`"));
     alt((
-        preceded(keyword("at"), time()).map(Window::At),
-        preceded(keyword("within"), time()).map(Window::Within),
+        preceded(keyword("at"), time()).map(WindowSyntax::At),
+        preceded(keyword("within"), time()).map(WindowSyntax::Within),
         preceded(keyword("during"), (time(), dots, time()))
-            .map(|(from, (), to)| Window::During(from, to)),
-        keyword("always").value(Window::Always),
-        keyword("never").value(Window::Never),
-        empty.value(Window::End),
+            .map(|(from, (), to)| WindowSyntax::During(from, to)),
+        keyword("always").value(WindowSyntax::Always),
+        keyword("never").value(WindowSyntax::Never),
+        empty.value(WindowSyntax::End),
     ))
     .parse_next(input)
 }
@@ -356,7 +358,7 @@ fn product(input: &mut Input<'_>) -> ModalResult<Expr> {
     })
 }
 
-/// Operands with operators between, grouped from the left.
+/// Parses operands with operators between, grouped from the left.
 fn binary<'i>(
     input: &mut Input<'i>,
     mut operand: impl FnMut(&mut Input<'i>) -> ModalResult<Expr>,
@@ -367,7 +369,7 @@ fn binary<'i>(
         let right = cut_err(&mut operand).parse_next(input)?;
         left = At {
             range: left.range.start..right.range.end,
-            value: Kind::Binary {
+            value: ExprKind::Binary {
                 op,
                 left: Box::new(left),
                 right: Box::new(right),
@@ -389,14 +391,14 @@ fn unary(input: &mut Input<'_>) -> ModalResult<Expr> {
     }
     Ok(At {
         range: start..inner.range.end,
-        value: Kind::Negate(Box::new(inner)),
+        value: ExprKind::Negate(Box::new(inner)),
     })
 }
 
 fn atom(input: &mut Input<'_>) -> ModalResult<Expr> {
     alt((
         number.map(|number| At {
-            value: Kind::Number(number.value),
+            value: ExprKind::Number(number.value),
             range: number.range,
         }),
         call,
@@ -419,7 +421,7 @@ fn call(input: &mut Input<'_>) -> ModalResult<Expr> {
         .context(expected("`)`"))
         .parse_next(input)?;
     Ok(At {
-        value: Kind::Call {
+        value: ExprKind::Call {
             function,
             of: Box::new(of),
         },
@@ -428,14 +430,15 @@ fn call(input: &mut Input<'_>) -> ModalResult<Expr> {
 }
 
 fn path(input: &mut Input<'_>) -> ModalResult<Expr> {
-    /// Words that are no quantities.
+    /// Words that are not quantities.
     const KEYWORDS: [&str; 6] = ["at", "in", "within", "during", "always", "never"];
     let text: &str = input;
     let length = name_length(text, true);
     if length == 0 || KEYWORDS.contains(&&text[..length]) {
         return fail.parse_next(input);
     }
-    at(winnow::token::take(length).map(|path: &str| Kind::Path(path.to_owned()))).parse_next(input)
+    at(winnow::token::take(length).map(|path: &str| ExprKind::Path(path.to_owned())))
+        .parse_next(input)
 }
 
 fn number(input: &mut Input<'_>) -> ModalResult<Number> {

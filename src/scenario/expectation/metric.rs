@@ -9,7 +9,7 @@ use indexmap::{IndexMap, IndexSet};
 use super::counters::{self, CounterName};
 use super::syntax::At;
 use crate::metrics::{
-    self, Metric, Parameter, Recorded, SeriesKind, Subject, kernel_counters, tcp_info,
+    self, Metric, NameParameter, Recorded, SeriesKind, Subject, kernel_counters, tcp_info,
 };
 use crate::names::SeriesName;
 use crate::scenario::problem::quoted;
@@ -102,7 +102,7 @@ pub(crate) fn metric(
 fn find(subject: Subject, name: &str, subjects: &Subjects) -> Option<(Unit, SeriesKind)> {
     if let Some(metric) = metrics::find(subject, name) {
         let exists = match metric.parameter {
-            Some(Parameter::Server) => metric
+            Some(NameParameter::Server) => metric
                 .value_in(name)
                 .is_some_and(|server| serves(server, subjects)),
             _ => true,
@@ -132,7 +132,7 @@ fn nameable(subject: Subject) -> impl Iterator<Item = &'static Metric> {
 
 /// Suggests the name that was probably meant, or lists what there is.
 fn help(meant: &[Subject], name: &str, subjects: &Subjects) -> String {
-    if name.starts_with("status.") && meant.contains(&Subject::Client) {
+    if name.starts_with("status.") && meant != [Subject::Node] && meant != [Subject::Kernel] {
         return "a client counts replies by status: `status.200`, `status.503`".to_owned();
     }
     if name.starts_with("tcp_info.")
@@ -175,10 +175,12 @@ fn help(meant: &[Subject], name: &str, subjects: &Subjects) -> String {
         }
     }
     let listed = suggest::listed(&examples.iter().map(String::as_str).collect::<Vec<_>>());
-    if meant.contains(&Subject::Node) {
-        format!("available: {listed}, and every counter that `nstat` prints")
-    } else {
-        format!("available: {listed}")
+    match meant {
+        [Subject::Kernel] => format!("available: {listed}; counters belong to a node"),
+        _ if meant.contains(&Subject::Node) => {
+            format!("available: {listed}, and every counter that `nstat` prints")
+        }
+        _ => format!("available: {listed}"),
     }
 }
 
@@ -212,7 +214,7 @@ fn spelled_out(metric: &Metric, subjects: &Subjects) -> Vec<String> {
     };
     let servers = subjects.actors.iter().filter(|(_, actor)| actor.serves());
     let values: Vec<&str> = match parameter {
-        Parameter::Server => servers.map(|(name, _)| name.as_str()).collect(),
+        NameParameter::Server => servers.map(|(name, _)| name.as_str()).collect(),
         _ => parameter.values(),
     };
     values
@@ -223,11 +225,11 @@ fn spelled_out(metric: &Metric, subjects: &Subjects) -> Vec<String> {
 
 fn example(metric: &Metric) -> String {
     match metric.parameter {
-        Some(Parameter::Errno) => metric.with_value("ECONNREFUSED"),
-        Some(Parameter::HttpStatus) => metric.with_value("503"),
-        Some(Parameter::TcpState) => metric.with_value("TIME_WAIT"),
-        Some(Parameter::SlabCache) => metric.with_value("TCP"),
-        Some(Parameter::Server) | None => metric.name.to_owned(),
+        Some(NameParameter::Errno) => metric.with_value("ECONNREFUSED"),
+        Some(NameParameter::HttpStatus) => metric.with_value("503"),
+        Some(NameParameter::TcpState) => metric.with_value("TIME_WAIT"),
+        Some(NameParameter::SlabCache) => metric.with_value("TCP"),
+        Some(NameParameter::Server) | None => metric.name.to_owned(),
     }
 }
 

@@ -4,6 +4,7 @@
 //! (`expect`).
 
 mod counters;
+mod functions;
 mod grammar;
 mod metric;
 mod syntax;
@@ -11,4 +12,4 @@ mod typing;
 mod units;
 
 pub(crate) use metric::Subjects;
-pub(crate) use typing::{Fault, Scope, expectation};
+pub(crate) use typing::{Fault, NameScope, expectation};

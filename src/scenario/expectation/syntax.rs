@@ -1,27 +1,26 @@
-//! An expectation as written: a tree with places, names not yet looked up, units not yet compared.
+//! The syntax tree of an expectation: with places, before names are resolved and units compared.
 
 use std::ops::Range;
 
 use crate::scenario::expr::{ArithmeticOp, CompareOp};
 use crate::units::{Quantity, UnitError};
 
-/// Something with its range of bytes in the line.
+/// A value with its range of bytes in the line.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct At<T> {
     pub(crate) value: T,
     pub(crate) range: Range<usize>,
 }
 
-/// One line.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Line {
-    pub(crate) claim: Claim,
-    pub(crate) window: Window,
+    pub(crate) claim: ClaimSyntax,
+    pub(crate) window: WindowSyntax,
 }
 
-/// What it claims.
+/// The claim of a line.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Claim {
+pub(crate) enum ClaimSyntax {
     /// `left op right ± tolerance`.
     Compare {
         left: Expr,
@@ -39,15 +38,14 @@ pub(crate) enum Claim {
     },
 }
 
-/// A number with its unit, which may be none that exists.
+/// A number with its unit, which may not exist.
 pub(crate) type Number = At<Result<Quantity, UnitError>>;
 
-/// A quantity.
-pub(crate) type Expr = At<Kind>;
+pub(crate) type Expr = At<ExprKind>;
 
-/// Forms of quantities.
+/// The forms of an expression.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Kind {
+pub(crate) enum ExprKind {
     Number(Result<Quantity, UnitError>),
     /// `load.errors.ECONNREFUSED`.
     Path(String),
@@ -64,9 +62,9 @@ pub(crate) enum Kind {
     Negate(Box<Expr>),
 }
 
-/// When it must hold.
+/// The window in which the claim must hold.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Window {
+pub(crate) enum WindowSyntax {
     End,
     At(Number),
     Within(Number),

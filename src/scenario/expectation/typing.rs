@@ -1,36 +1,37 @@
-//! From an expectation as written to one as meant: names looked up, units compared.
+//! Turns the syntax of an expectation into its meaning: names are resolved, units compared.
 
 use std::ops::Range;
 use std::time::Duration;
 
+use super::functions::{self, FUNCTIONS};
 use super::grammar;
 use super::metric::{self, ResolvedMetric, Subjects};
-use super::syntax::{At, Claim, Expr as Written, Kind, Number, Window as WrittenWindow};
+use super::syntax::{At, ClaimSyntax, Expr as Written, ExprKind, Number, WindowSyntax};
 use super::units::Units;
 use crate::metrics::SeriesKind;
 use crate::scenario::bounds::{MAX_DURATION, MAX_REGEX};
 use crate::scenario::expr::{
-    ArithmeticOp, Claim as Meant, CompareOp, Expr, MetricRef, SeriesFunction, Tolerance, Window,
+    ArithmeticOp, Claim, CompareOp, Expr, MetricRef, SeriesFunction, Tolerance, Window,
 };
 use crate::scenario::problem::quoted;
 use crate::scenario::suggest;
 use crate::units::{Dimension, Unit};
 
-/// Where the names of an expectation come from.
-pub(crate) enum Scope {
-    /// One run; the scenario's variants are known, but only to say that they cannot be named here.
+/// The names that an expectation may use.
+pub(crate) enum NameScope {
+    /// Those of one run. The scenario's variants only serve to explain that they cannot be named here.
     Run {
         subjects: Subjects,
         variants: Vec<String>,
     },
-    /// Several runs, each named by its variant.
+    /// Those of several runs, each named by its variant.
     Compare(indexmap::IndexMap<String, Subjects>),
 }
 
-/// What is wrong with an expectation.
+/// A problem of an expectation.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Fault {
-    /// Where in the line.
+    /// Its place in the line.
     pub(crate) range: Range<usize>,
     pub(crate) message: String,
     pub(crate) label: String,
@@ -39,8 +40,8 @@ pub(crate) struct Fault {
     pub(crate) other: Option<(Range<usize>, String)>,
 }
 
-/// Reads one line. Every fault is told, in the order of the line.
-pub(crate) fn expectation(text: &str, scope: &Scope) -> Result<(Meant, Window), Vec<Fault>> {
+/// Reads one line. All faults are reported, in the order of the line.
+pub(crate) fn expectation(text: &str, scope: &NameScope) -> Result<(Claim, Window), Vec<Fault>> {
     let line = grammar::parse(text).map_err(|error| {
         vec![Fault {
             range: error.range,
@@ -59,7 +60,7 @@ pub(crate) fn expectation(text: &str, scope: &Scope) -> Result<(Meant, Window), 
     let window = typing.window(&line.window);
     if !typing.observes && typing.faults.is_empty() {
         typing
-            .fault(0..text.len(), "this says nothing about the run")
+            .fault(0..text.len(), "the expectation is not about the run")
             .help = Some("name a quantity, as in `web.accepted >= 1`".to_owned());
     }
     match (claim, window) {
@@ -69,13 +70,13 @@ pub(crate) fn expectation(text: &str, scope: &Scope) -> Result<(Meant, Window), 
 }
 
 struct Typing<'s> {
-    scope: &'s Scope,
+    scope: &'s NameScope,
     faults: Vec<Fault>,
-    /// Whether any series was named.
+    /// True if any series was named.
     observes: bool,
 }
 
-/// A typed expression; `None` where a fault has been told.
+/// A typed expression; `None` if a fault has been reported.
 type Typed = Option<(Expr, Units)>;
 
 impl Typing<'_> {
@@ -91,9 +92,9 @@ impl Typing<'_> {
         &mut self.faults[last]
     }
 
-    fn claim(&mut self, claim: &Claim) -> Option<Meant> {
+    fn claim(&mut self, claim: &ClaimSyntax) -> Option<Claim> {
         match claim {
-            Claim::Compare {
+            ClaimSyntax::Compare {
                 left,
                 op,
                 right,
@@ -105,14 +106,14 @@ impl Typing<'_> {
                     None => None,
                     Some(written) => Some(self.tolerance(written, op, units)?),
                 };
-                Some(Meant::Compare {
+                Some(Claim::Compare {
                     left: typed.0?.0,
                     op: op.value,
                     right: typed.1?.0,
                     tolerance,
                 })
             }
-            Claim::In { value, low, high } => {
+            ClaimSyntax::In { value, low, high } => {
                 let typed = (self.expr(value), self.expr(low), self.expr(high));
                 self.same(value, &typed.0, low, &typed.1);
                 self.same(value, &typed.0, high, &typed.2);
@@ -123,16 +124,16 @@ impl Typing<'_> {
                     && a == b
                     && from > to
                 {
-                    self.fault(low.range.start..high.range.end, "nothing is in this range")
+                    self.fault(low.range.start..high.range.end, "the range is empty")
                         .help = Some("the lower bound comes first".to_owned());
                 }
-                Some(Meant::In {
+                Some(Claim::In {
                     value: typed.0?.0,
                     low: typed.1?.0,
                     high: typed.2?.0,
                 })
             }
-            Claim::Matches {
+            ClaimSyntax::Matches {
                 metric,
                 regex,
                 negated,
@@ -145,7 +146,7 @@ impl Typing<'_> {
                     self.bad_regex(regex, &error);
                     return None;
                 }
-                Some(Meant::Matches {
+                Some(Claim::Matches {
                     metric: found?,
                     regex: regex.value.clone(),
                     negated: *negated,
@@ -158,7 +159,7 @@ impl Typing<'_> {
         let message = match error {
             regex::Error::CompiledTooBig(_) => "the regular expression is too large".to_owned(),
             other => {
-                // Its last line says what; those before draw the place, which we do ourselves.
+                // Its last line is the reason; those before show the place, which we do ourselves.
                 let text = other.to_string();
                 let last = text.lines().last().unwrap_or_default();
                 format!(
@@ -171,21 +172,24 @@ impl Typing<'_> {
     }
 
     fn text_metric(&mut self, written: &Written) -> Option<MetricRef> {
-        let Kind::Path(_) = &written.value else {
+        let ExprKind::Path(_) = &written.value else {
             self.fault(written.range.clone(), "`~` matches text").help =
                 Some("text is `kernel.log`, or `stdout` and `stderr` of a command".to_owned());
             return None;
         };
         let (metric, reference) = self.metric(written)?;
         if metric.kind != SeriesKind::Text {
-            self.fault(written.range.clone(), "`~` matches text, this is a number")
-                .help = Some("compare it with `==`, `<`, `>=`, ...".to_owned());
+            self.fault(
+                written.range.clone(),
+                "`~` matches text, but this is a number",
+            )
+            .help = Some("compare it with `==`, `<`, `>=`, ...".to_owned());
             return None;
         }
         Some(reference)
     }
 
-    /// Whether two sides count the same; what, where they do.
+    /// Checks that two sides have the same units and returns them.
     fn same(
         &mut self,
         left: &Written,
@@ -235,7 +239,7 @@ impl Typing<'_> {
             }
         };
         if quantity.value < 0.0 {
-            self.fault(written.range.clone(), "a tolerance is not below zero");
+            self.fault(written.range.clone(), "a tolerance cannot be negative");
             return None;
         }
         let Some((value, unit)) = quantity.in_unit() else {
@@ -252,7 +256,7 @@ impl Typing<'_> {
                     Units::of(unit).describe()
                 ),
             )
-            .help = Some("write a share like `2%`, or the unit of the sides".to_owned());
+            .help = Some("write a share like `2%`, or use the unit of the sides".to_owned());
             return None;
         }
         Some(Tolerance::Absolute(value))
@@ -260,14 +264,14 @@ impl Typing<'_> {
 
     fn expr(&mut self, written: &Written) -> Typed {
         match &written.value {
-            Kind::Number(number) => self.number(&written.range, number),
-            Kind::Path(_) => self.series(written),
-            Kind::Call { function, of } => self.call(function, of),
-            Kind::Negate(inner) => {
+            ExprKind::Number(number) => self.number(&written.range, number),
+            ExprKind::Path(_) => self.series(written),
+            ExprKind::Call { function, of } => self.call(function, of),
+            ExprKind::Negate(inner) => {
                 let (inner, units) = self.expr(inner)?;
                 Some((Expr::Negate(Box::new(inner)), units))
             }
-            Kind::Binary { op, left, right } => {
+            ExprKind::Binary { op, left, right } => {
                 let typed = (self.expr(left), self.expr(right));
                 let units = match op {
                     ArithmeticOp::Add | ArithmeticOp::Subtract => {
@@ -278,8 +282,8 @@ impl Typing<'_> {
                 };
                 let divisor = typed.1.as_ref().and_then(|(divisor, _)| divisor.constant());
                 if *op == ArithmeticOp::Divide && divisor == Some(0.0) {
-                    self.fault(right.range.clone(), "a division by zero").help =
-                        Some("it has no result, so that nothing can be expected of it".to_owned());
+                    self.fault(right.range.clone(), "division by zero").help =
+                        Some("it has no result".to_owned());
                     return None;
                 }
                 let binary = Expr::Binary {
@@ -300,8 +304,11 @@ impl Typing<'_> {
         match number {
             Ok(quantity) => {
                 let Some((value, unit)) = quantity.in_unit() else {
-                    self.fault(range.clone(), "a percentage is a tolerance: `== 1000 ± 2%`")
-                        .help = Some("as a factor, write 0.02".to_owned());
+                    self.fault(
+                        range.clone(),
+                        "a percentage can only be a tolerance: `== 1000 ± 2%`",
+                    )
+                    .help = Some("as a factor, write 0.02".to_owned());
                     return None;
                 };
                 Some((Expr::Number { value, unit }, Units::of(unit)))
@@ -315,7 +322,7 @@ impl Typing<'_> {
         }
     }
 
-    /// A series in arithmetic: one number at each moment.
+    /// A series in arithmetic, which has one number at each moment.
     fn series(&mut self, written: &Written) -> Typed {
         let (metric, reference) = self.metric(written)?;
         match metric.kind {
@@ -328,7 +335,7 @@ impl Typing<'_> {
                     "a distribution is many numbers, not one",
                 )
                 .help = Some(
-                    "take one of it: `p50(...)`, `p99(...)`, `mean(...)`, `max(...)`, `min(...)`"
+                    "use a function: `p50(...)`, `p99(...)`, `mean(...)`, `max(...)`, `min(...)`"
                         .to_owned(),
                 );
                 None
@@ -342,21 +349,9 @@ impl Typing<'_> {
     }
 
     fn call(&mut self, function: &At<String>, of: &Written) -> Typed {
-        /// Every function, with what it can be taken of.
-        const FUNCTIONS: [(&str, SeriesFunction, bool, bool); 8] = [
-            // Name, function, of numbers, of a distribution.
-            ("max", SeriesFunction::Max, true, true),
-            ("min", SeriesFunction::Min, true, true),
-            ("mean", SeriesFunction::Mean, true, true),
-            ("last", SeriesFunction::Last, true, false),
-            ("first", SeriesFunction::First, true, false),
-            ("rate", SeriesFunction::Rate, true, false),
-            ("p50", SeriesFunction::P50, false, true),
-            ("p99", SeriesFunction::P99, false, true),
-        ];
-        let found = FUNCTIONS.iter().find(|(name, ..)| *name == function.value);
-        let Some((name, series_function, of_numbers, of_distributions)) = found else {
-            let names = FUNCTIONS.map(|(name, ..)| name);
+        let found = FUNCTIONS.iter().find(|known| known.name == function.value);
+        let Some(found) = found else {
+            let names = FUNCTIONS.map(|known| known.name);
             self.fault(
                 function.range.clone(),
                 format!("unknown function {}", quoted(&function.value)),
@@ -364,7 +359,8 @@ impl Typing<'_> {
             .help = suggest::did_you_mean(&function.value, names);
             return None;
         };
-        if !matches!(of.value, Kind::Path(_)) {
+        let name = found.name;
+        if !matches!(of.value, ExprKind::Path(_)) {
             self.fault(of.range.clone(), format!("`{name}` takes a series"))
                 .help = Some(format!(
                 "write `{name}(load.established)`; arithmetic goes around it"
@@ -372,40 +368,38 @@ impl Typing<'_> {
             return None;
         }
         let (metric, reference) = self.metric(of)?;
-        let fits = match metric.kind {
-            SeriesKind::Counter | SeriesKind::Gauge => *of_numbers,
-            SeriesKind::Distribution => *of_distributions,
-            SeriesKind::Text => false,
-        };
-        if !fits {
-            let what = match metric.kind {
+        if !found.applies_to(metric.kind) {
+            let kind = match metric.kind {
                 SeriesKind::Counter | SeriesKind::Gauge => "a single number",
                 SeriesKind::Distribution => "a distribution",
                 SeriesKind::Text => "text",
             };
-            self.fault(of.range.clone(), format!("`{name}` of {what}"))
-                .help = Some("percentiles are of a distribution (`latency`); `last`, `first` and `rate` of a number".to_owned());
+            self.fault(
+                of.range.clone(),
+                format!("`{name}` does not apply to {kind}"),
+            )
+            .help = Some(functions::HELP.to_owned());
             return None;
         }
-        let units = match series_function {
+        let units = match found.function {
             SeriesFunction::First => Units::of(Unit::Seconds),
             SeriesFunction::Rate => Units::of(metric.unit).per(Units::of(Unit::Seconds)),
             _ => Units::of(metric.unit),
         };
         let call = Expr::Series {
-            function: *series_function,
+            function: found.function,
             metric: reference,
         };
         Some((call, units))
     }
 
-    /// Looks a path up, in `compare:` behind the name of its variant.
+    /// Resolves a path, which under `compare:` follows the name of its variant.
     fn metric(&mut self, written: &Written) -> Option<(ResolvedMetric, MetricRef)> {
-        let Kind::Path(path) = &written.value else {
+        let ExprKind::Path(path) = &written.value else {
             return None;
         };
         let found = match self.scope {
-            Scope::Run { subjects, variants } => {
+            NameScope::Run { subjects, variants } => {
                 let first = path.split('.').next().unwrap_or_default();
                 if variants.iter().any(|variant| variant == first)
                     && !subjects.actors.contains_key(first)
@@ -413,7 +407,10 @@ impl Typing<'_> {
                 {
                     let range = written.range.start..written.range.start + first.len();
                     self.fault(range, format!("{} is a variant", quoted(first)))
-                        .help = Some("an expectation is about its own run; variants are compared under `compare:`".to_owned());
+                        .help = Some(
+                        "an expectation is about its own run; `compare:` compares variants"
+                            .to_owned(),
+                    );
                     return None;
                 }
                 let at = At {
@@ -422,7 +419,7 @@ impl Typing<'_> {
                 };
                 metric::metric(&at, subjects).map(|metric| (None, metric))
             }
-            Scope::Compare(variants) => {
+            NameScope::Compare(variants) => {
                 let (variant, rest) = path.split_once('.').unwrap_or((path, ""));
                 let Some(subjects) = variants.get(variant) else {
                     let range = written.range.start..written.range.start + variant.len();
@@ -432,7 +429,7 @@ impl Typing<'_> {
                         .map(|name| format!("did you mean `{name}`?"))
                         .or_else(|| {
                             let example = known.first()?;
-                            Some(format!("say of which run: `{example}.{path}`"))
+                            Some(format!("name the run: `{example}.{path}`"))
                         });
                     return None;
                 };
@@ -461,24 +458,24 @@ impl Typing<'_> {
         }
     }
 
-    fn window(&mut self, window: &WrittenWindow) -> Option<Window> {
+    fn window(&mut self, window: &WindowSyntax) -> Option<Window> {
         Some(match window {
-            WrittenWindow::End => Window::End,
-            WrittenWindow::At(at) => Window::At(self.time(at)?),
-            WrittenWindow::Within(within) => Window::Within(self.time(within)?),
-            WrittenWindow::During(from, to) => {
+            WindowSyntax::End => Window::End,
+            WindowSyntax::At(at) => Window::At(self.time(at)?),
+            WindowSyntax::Within(within) => Window::Within(self.time(within)?),
+            WindowSyntax::During(from, to) => {
                 let range = from.range.start..to.range.end;
                 let (from, to) = (self.time(from), self.time(to));
                 let (from, to) = (from?, to?);
                 if from >= to {
-                    self.fault(range, "no time lies between").help =
-                        Some("the earlier moment comes first".to_owned());
+                    self.fault(range, "the window ends before it begins").help =
+                        Some("write the earlier moment first".to_owned());
                     return None;
                 }
                 Window::During(from, to)
             }
-            WrittenWindow::Always => Window::Always,
-            WrittenWindow::Never => Window::Never,
+            WindowSyntax::Always => Window::Always,
+            WindowSyntax::Never => Window::Never,
         })
     }
 
@@ -487,7 +484,7 @@ impl Typing<'_> {
             Ok(quantity) if quantity.dimension == Dimension::Time => {
                 match Duration::try_from_secs_f64(quantity.value) {
                     Ok(time) if time <= MAX_DURATION => return Some(time),
-                    _ => ("not a time of a run".to_owned(), "0s to 30d"),
+                    _ => ("not a moment of a run".to_owned(), "use 0s to 30d"),
                 }
             }
             Ok(quantity) => (

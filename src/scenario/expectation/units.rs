@@ -1,9 +1,9 @@
-//! What an expression counts, and what comes of multiplying and dividing.
+//! The units of expressions, and of their products and quotients.
 
-use super::syntax::{Expr, Kind};
+use super::syntax::{Expr, ExprKind};
 use crate::units::{Dimension, Unit};
 
-/// What an expression counts, as powers of the base units: a rate of bytes is bytes^1 seconds^-1.
+/// The unit of an expression as powers of the base units: a rate of bytes is bytes^1 seconds^-1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Units {
     bytes: i32,
@@ -42,14 +42,14 @@ impl Units {
             (0, 1) => "a time".to_owned(),
             (1, 0) => "a number of bytes".to_owned(),
             (0, -1) => "a rate".to_owned(),
-            (1, -1) => "bytes a second".to_owned(),
+            (1, -1) => "bytes per second".to_owned(),
             (bytes, seconds) => powers([("bytes", bytes), ("seconds", seconds)]),
         }
     }
 
-    /// Where a number only lacks its unit.
+    /// Suggests a unit if a number lacks nothing else.
     pub(super) fn missing_unit(self, written: &Expr) -> Option<String> {
-        let Kind::Number(Ok(quantity)) = &written.value else {
+        let ExprKind::Number(Ok(quantity)) = &written.value else {
             return None;
         };
         let unit = match (self.bytes, self.seconds) {
@@ -64,7 +64,7 @@ impl Units {
     }
 }
 
-/// `bytes squared`, `bytes times seconds`, `1 divided by seconds squared`.
+/// Describes powers: `bytes squared`, `bytes times seconds`, `1 divided by seconds squared`.
 fn powers(units: [(&str, i32); 2]) -> String {
     let power = |(name, power): (&str, i32)| match power {
         1 => name.to_owned(),
@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn products_are_told_in_words() {
+    fn products_are_described_in_words() {
         let (byte, second) = (Units::of(Unit::Bytes), Units::of(Unit::Seconds));
         let count = Units::of(Unit::Count);
         for (units, told) in [

@@ -2,7 +2,7 @@
 
 use crate::scenario::bounds::MAX_EXPECTATIONS;
 use crate::scenario::document::ExpectationDoc;
-use crate::scenario::expectation::{Fault, Scope, expectation};
+use crate::scenario::expectation::{Fault, NameScope, expectation};
 use crate::scenario::expr::Expectation;
 use crate::scenario::problem::Collector;
 use crate::scenario::span::Span;
@@ -10,7 +10,7 @@ use crate::scenario::span::Span;
 /// Resolves every valid line of a list.
 pub(crate) fn expectations(
     list: &[ExpectationDoc],
-    scope: &Scope,
+    scope: &NameScope,
     cx: &mut Collector<'_>,
 ) -> Vec<Expectation> {
     let mut expectations = Vec::new();

@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use super::bounds::{MAX_DURATION, SAMPLE};
 use super::document::{Document, RequiresDoc, Timespan};
-use super::expectation::Scope;
+use super::expectation::NameScope;
 use super::expr::Expectation;
 use super::model::{Requires, RunId, RunSpec};
 use super::problem::Collector;
@@ -74,7 +74,7 @@ pub(crate) fn run<'d>(
         commands,
         steps,
     };
-    let scope = Scope::Run {
+    let scope = NameScope::Run {
         subjects: names.subjects(),
         variants: variants.to_vec(),
     };

@@ -10,7 +10,7 @@ use crate::units::Unit;
 
 /// The subject of a chart.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) enum Subject {
+pub(super) enum ChartTopic {
     /// Sockets of a node by state.
     States,
     /// Entries of a node's conntrack table.
@@ -33,7 +33,7 @@ pub(super) type Group<'a> = Vec<(DrawnQuantity<'a>, Option<Bound>)>;
 pub(super) fn groups<'a>(
     run: &'a RunResult,
     compare: &'a [Expectation],
-) -> IndexMap<(&'a str, Subject), Group<'a>> {
+) -> IndexMap<(&'a str, ChartTopic), Group<'a>> {
     let variant = run.spec.id.variant.as_deref();
     let own = run.spec.expect.iter().flat_map(|expectation| {
         let mut bound = bound::bound(expectation, &run.verdict.verdicts);
@@ -47,7 +47,7 @@ pub(super) fn groups<'a>(
         .flat_map(bound::wanted)
         .filter(|wanted| wanted.metric.variant.as_deref() == variant)
         .map(|wanted| (wanted, None));
-    let mut groups: IndexMap<(&str, Subject), Group<'_>> = IndexMap::new();
+    let mut groups: IndexMap<(&str, ChartTopic), Group<'_>> = IndexMap::new();
     let mut bounded_states: Vec<(&str, &str)> = Vec::new();
     for (wanted, bound) in own.chain(compared) {
         let name = wanted.metric.series.as_str();
@@ -58,32 +58,34 @@ pub(super) fn groups<'a>(
         let unit = drawn_unit(wanted);
         let subject = match series.declaration.kind {
             SeriesKind::Text => continue,
-            _ if rest.starts_with("tcp.") => Subject::States,
-            _ if rest == "conntrack.entries" => Subject::Table,
-            _ if wanted.function == Some(SeriesFunction::Rate) => Subject::Rates,
-            SeriesKind::Counter => Subject::Counts(unit),
-            SeriesKind::Gauge => Subject::Levels(unit),
-            SeriesKind::Distribution => Subject::Latency(unit),
+            _ if rest.starts_with("tcp.") => ChartTopic::States,
+            _ if rest == "conntrack.entries" => ChartTopic::Table,
+            _ if wanted.function == Some(SeriesFunction::Rate) => ChartTopic::Rates,
+            SeriesKind::Counter => ChartTopic::Counts(unit),
+            SeriesKind::Gauge => ChartTopic::Levels(unit),
+            SeriesKind::Distribution => ChartTopic::Latency(unit),
         };
         // A bound on a state can be drawn only if the state is the lowest layer; another one gets its own chart.
-        if subject == Subject::States && bound.is_some() && !bounded_states.contains(&(owner, name))
+        if subject == ChartTopic::States
+            && bound.is_some()
+            && !bounded_states.contains(&(owner, name))
         {
             bounded_states.push((owner, name));
         }
         let lowest = bounded_states.iter().find(|(of, _)| *of == owner);
-        if subject == Subject::States && bound.is_some() && lowest != Some(&(owner, name)) {
-            let group = groups.entry((owner, Subject::States)).or_default();
+        if subject == ChartTopic::States && bound.is_some() && lowest != Some(&(owner, name)) {
+            let group = groups.entry((owner, ChartTopic::States)).or_default();
             group.push((wanted, None));
-            let group = groups.entry((owner, Subject::Levels(unit))).or_default();
+            let group = groups.entry((owner, ChartTopic::Levels(unit))).or_default();
             group.push((wanted, bound));
             continue;
         }
-        let counts = matches!(subject, Subject::Counts(Unit::Count));
+        let counts = matches!(subject, ChartTopic::Counts(Unit::Count));
         let group = groups.entry((owner, subject)).or_default();
         group.push((wanted, bound));
         // A client's totals are accompanied by their rates.
         if counts && run.timeline.series(&format!("{owner}.attempted")).is_some() {
-            let group = groups.entry((owner, Subject::Rates)).or_default();
+            let group = groups.entry((owner, ChartTopic::Rates)).or_default();
             group.push((wanted, None));
         }
     }

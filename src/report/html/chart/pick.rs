@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::bound::{self, Bound, DrawnQuantity};
 use super::curve::Curve;
-use super::group::{self, Group, Subject};
+use super::group::{self, ChartTopic, Group};
 use super::{Chart, Layer, rates, stack};
 use crate::record::{Offset, Series, SeriesKind, Timeline};
 use crate::scenario::expr::{Expectation, SeriesFunction};
@@ -25,16 +25,16 @@ pub(in super::super) fn charts(run: &RunResult, compare: &[Expectation]) -> Vec<
     group::groups(run, compare)
         .iter()
         .flat_map(|((owner, subject), group)| match subject {
-            Subject::States => states(owner, group, timeline),
-            Subject::Table => table(owner, group, timeline),
-            Subject::Rates => rates::rates(owner, group, timeline),
-            Subject::Counts(unit) => {
+            ChartTopic::States => states(owner, group, timeline),
+            ChartTopic::Table => table(owner, group, timeline),
+            ChartTopic::Rates => rates::rates(owner, group, timeline),
+            ChartTopic::Counts(unit) => {
                 let mut charts = curves(owner, "total since the start", *unit, group, timeline);
                 charts.iter_mut().for_each(Chart::mark_first_errors);
                 charts
             }
-            Subject::Levels(unit) => curves(owner, "at each moment", *unit, group, timeline),
-            Subject::Latency(unit) => curves(owner, "of each span", *unit, group, timeline),
+            ChartTopic::Levels(unit) => curves(owner, "at each moment", *unit, group, timeline),
+            ChartTopic::Latency(unit) => curves(owner, "of each span", *unit, group, timeline),
         })
         .collect()
 }

@@ -1,12 +1,12 @@
-//! Lines that are read, and lines that are not.
+//! Lines that parse, and lines that do not.
 
 use super::*;
 
-/// The shape of a line, fully in parentheses.
+/// Returns the structure of a line, fully in parentheses.
 fn shape(text: &str) -> String {
     let line = parse(text).unwrap_or_else(|error| panic!("{text}: {error:?}"));
     let claim = match &line.claim {
-        Claim::Compare {
+        ClaimSyntax::Compare {
             left,
             op,
             right,
@@ -21,45 +21,45 @@ fn shape(text: &str) -> String {
                 .map(|tolerance| format!(" ± {}", &text[tolerance.range.clone()]))
                 .unwrap_or_default()
         ),
-        Claim::In { value, low, high } => {
+        ClaimSyntax::In { value, low, high } => {
             format!("{} in {} to {}", expr(value), expr(low), expr(high))
         }
-        Claim::Matches {
+        ClaimSyntax::Matches {
             metric,
             regex,
             negated,
         } => format!("{} {negated} {}", expr(metric), regex.value),
     };
     let window = match &line.window {
-        Window::End => String::new(),
-        Window::At(time) => format!(" at {}", &text[time.range.clone()]),
-        Window::Within(time) => format!(" within {}", &text[time.range.clone()]),
-        Window::During(from, to) => {
+        WindowSyntax::End => String::new(),
+        WindowSyntax::At(time) => format!(" at {}", &text[time.range.clone()]),
+        WindowSyntax::Within(time) => format!(" within {}", &text[time.range.clone()]),
+        WindowSyntax::During(from, to) => {
             format!(
                 " during {} to {}",
                 &text[from.range.clone()],
                 &text[to.range.clone()]
             )
         }
-        Window::Always => " always".to_owned(),
-        Window::Never => " never".to_owned(),
+        WindowSyntax::Always => " always".to_owned(),
+        WindowSyntax::Never => " never".to_owned(),
     };
     claim + &window
 }
 
 fn expr(expr_: &Expr) -> String {
     match &expr_.value {
-        Kind::Number(Ok(quantity)) => format!("{}:{:?}", quantity.value, quantity.dimension),
-        Kind::Number(Err(error)) => format!("<{error}>"),
-        Kind::Path(path) => path.clone(),
-        Kind::Call { function, of } => format!("{}({})", function.value, expr(of)),
-        Kind::Binary { op, left, right } => format!("({} {op:?} {})", expr(left), expr(right)),
-        Kind::Negate(inner) => format!("-{}", expr(inner)),
+        ExprKind::Number(Ok(quantity)) => format!("{}:{:?}", quantity.value, quantity.dimension),
+        ExprKind::Number(Err(error)) => format!("<{error}>"),
+        ExprKind::Path(path) => path.clone(),
+        ExprKind::Call { function, of } => format!("{}({})", function.value, expr(of)),
+        ExprKind::Binary { op, left, right } => format!("({} {op:?} {})", expr(left), expr(right)),
+        ExprKind::Negate(inner) => format!("-{}", expr(inner)),
     }
 }
 
 #[test]
-fn every_form_of_the_format_is_read_as_it_is_meant() {
+fn every_documented_form_parses() {
     for (text, expected) in [
         ("burst.established == 9", "burst.established == 9:Plain"),
         (
@@ -129,16 +129,16 @@ fn every_form_of_the_format_is_read_as_it_is_meant() {
 }
 
 #[test]
-fn what_cannot_be_read_says_where_and_what_was_expected() {
+fn errors_name_the_place_and_the_expected_text() {
     for (text, at, expected) in [
         ("", 0, "expected a quantity"),
         ("a.b", 3, "expected one of `==`"),
         ("a.b = 5", 4, "expected one of `==`"),
         ("a.b == ", 7, "expected a quantity"),
         ("a.b == within 5s", 7, "expected a quantity"),
-        ("a.b == 5 soon", 9, "expected the end, or one of `at`"),
-        ("a.b == 5 && c.d == 6", 9, "expected the end"),
-        ("1 < a.b < 5", 8, "expected the end"),
+        ("a.b == 5 soon", 9, "unexpected `soon`; use `at`"),
+        ("a.b == 5 && c.d == 6", 9, "unexpected `&&`"),
+        ("1 < a.b < 5", 8, "unexpected `<`"),
         ("a.b in 5", 8, "expected `..`"),
         ("a.b ~ text", 6, "expected a regular expression"),
         ("a.b ~ /text", 6, "expected a regular expression"),

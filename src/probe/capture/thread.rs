@@ -4,33 +4,33 @@ use std::io::{self, BufWriter, Write};
 use std::thread::Builder;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use super::orderly::Waiting;
+use super::sorter::Waiting;
 use super::{CaptureSummary, DescribedEnd, SNAP};
 use crate::record::{CaptureHeader, CaptureWriter, CapturedPacket, Offset, RunClock};
 use crate::sys::packet_ring::{PacketRing, RETIRE};
 use crate::sys::wake::StopFlag;
 
-/// From one look at the rings to the next: the kernel hands blocks over no more often than it retires them.
+/// The interval at which rings are read. The kernel hands blocks over no more often than it retires them.
 const LOOK: Duration = RETIRE;
-/// How long a packet is held, so that those of other rings that are older have come: a block is handed over within twice
-/// `RETIRE` and found within a look.
+/// The time for which a packet is held so that older ones of other rings can arrive: a block is handed over within twice
+/// `RETIRE` and found within one interval.
 const HOLD: Duration = Duration::from_millis(4 * 20);
-/// How long to wait at the end for packets that the kernel has counted and not handed over: far longer than it takes.
+/// The longest wait at the end for packets that the kernel has counted and not handed over; far longer than needed.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// Bytes written at once.
+/// The size of the write buffer.
 const BUFFER: usize = 256 * 1024;
-/// Bytes of a file that are kept free for its end: the statistics of an interface take 80 or so.
+/// Bytes of the file that are reserved for its end: the statistics of an interface take about 80.
 const END: u64 = 128;
-/// Threads that close rings: more would gain nothing but in the largest labs.
+/// Threads that close rings. More would only help in the largest labs.
 const CLOSING: usize = 16;
-/// Deviation of the wall clock from the run's that is no setting of the clock, as a fraction of the time passed: adjtimex(2) slews
-/// by 1/2000 at most.
+/// Deviation of the wall clock from the run's clock that does not count as setting it, as a fraction of the time passed:
+/// adjtimex(2) slews by 1/2000 at most.
 const SLEW: f64 = 0.001;
-/// And what is no setting of the clock at all: the time that reading two clocks may take on a busy machine.
+/// The deviation that is always ignored: the time that reading two clocks may take on a busy machine.
 const UNSURE: Duration = Duration::from_millis(50);
 
-/// What the thread has.
-pub(super) struct Taker {
+/// The state of the thread.
+pub(super) struct CaptureThread {
     run: String,
     ends: Vec<DescribedEnd>,
     rings: Vec<PacketRing>,
@@ -39,11 +39,9 @@ pub(super) struct Taker {
     summary: CaptureSummary,
 }
 
-/// Why no more is written.
+/// The reason why nothing more is written.
 enum Full {
-    /// The bound has been reached.
     Limit,
-    /// The file cannot be written.
     File(io::Error),
 }
 
@@ -53,7 +51,7 @@ impl From<io::Error> for Full {
     }
 }
 
-impl Taker {
+impl CaptureThread {
     pub(super) fn new(
         run: String,
         ends: Vec<DescribedEnd>,
@@ -71,7 +69,7 @@ impl Taker {
         }
     }
 
-    /// Writes until it is stopped, or until the file is full.
+    /// Writes until it is stopped or the file is full.
     pub(super) fn run(
         mut self,
         clock: RunClock,
@@ -105,7 +103,7 @@ impl Taker {
             Ok(()) => None,
             Err(Full::Limit) => {
                 self.summary.truncated = true;
-                Some("the file has reached its greatest size")
+                Some("the file has reached its maximum size")
             }
             Err(Full::File(error)) => return Err(error),
         };
@@ -118,7 +116,7 @@ impl Taker {
         writer.flush()
     }
 
-    /// Writes what comes, until it is to stop.
+    /// Writes arriving packets until it is stopped.
     fn follow(
         &mut self,
         writer: &mut CaptureWriter<impl Write>,
@@ -132,7 +130,7 @@ impl Taker {
         Ok(())
     }
 
-    /// Lets nothing more in and writes what was in.
+    /// Stops capturing and writes the remaining packets.
     fn take_last(&mut self, writer: &mut CaptureWriter<impl Write>) -> Result<(), Full> {
         for ring in &self.rings {
             ring.stop_receiving()?;
@@ -170,44 +168,44 @@ impl Taker {
             *packets += 1;
             Ok(())
         });
-        // Whoever is killed leaves a file that is readable up to here.
+        // If the process is killed, the file is readable up to here.
         writer.flush()?;
         released
     }
 }
 
-/// Closes rings at once: each waits for grace periods of the kernel (`packet_release`, Linux `net/packet/af_packet.c`), which those
-/// that are closed at the same time share.
+/// Closes rings at the same time, so that they share the kernel's grace periods (`packet_release`, Linux
+/// `net/packet/af_packet.c`).
 fn close(rings: Vec<PacketRing>) {
     let share = rings.len().div_ceil(CLOSING);
     let mut rings = rings.into_iter().peekable();
     std::thread::scope(|scope| {
         while rings.peek().is_some() {
             let some: Vec<_> = rings.by_ref().take(share).collect();
-            // Where there is no thread to be had, they are closed here.
+            // If no thread can be created, they are closed here.
             let _one_by_one = Builder::new().spawn_scoped(scope, move || drop(some));
         }
     });
 }
 
-/// Bytes that a packet takes in the file, at most: the block's fixed fields (32), its flags (12) and padding beside its own.
+/// The most bytes that a packet adds to the file: the block's fixed fields (32), its flags (12) and padding.
 fn bytes_of(packet: &CapturedPacket<'_>) -> u64 {
     packet.bytes.len() as u64 + 48
 }
 
-/// The wall clock, nanoseconds since 1970.
+/// The wall clock in nanoseconds since 1970.
 fn wall() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since.map_or(0, |since| Offset::from_duration(since).0)
 }
 
-/// The wall clock at the zero of the run's clock, which may lie ahead.
+/// Returns the wall clock at the zero of the run's clock, which may lie ahead.
 fn wall_at_zero(clock: RunClock) -> u64 {
     let ahead = Offset::from_duration(clock.until(Offset::ZERO));
     (wall() + ahead.0).saturating_sub(clock.now().0)
 }
 
-/// By how much the wall clock was set since it was compared with the run's.
+/// Returns by how much the wall clock was set since it was compared with the run's clock.
 fn clock_set(zero: u64, clock: RunClock) -> Option<Duration> {
     let by = Duration::from_nanos(wall_at_zero(clock).abs_diff(zero));
     let no_setting = UNSURE + clock.now().as_duration().mul_f64(SLEW);

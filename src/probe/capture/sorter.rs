@@ -1,14 +1,14 @@
-//! Puts packets of many link ends in the order of time: each is held until nothing older can come any more.
+//! Sorts the packets of many link ends by time. Each is held until no older one can arrive.
 
 use crate::record::{CapturedPacket, Direction};
 use crate::sys::packet_ring::RingPacket;
 
-/// Packets that wait, with their bytes side by side.
+/// Held packets, with their bytes side by side.
 #[derive(Debug, Default)]
 pub(super) struct Waiting {
     packets: Vec<Held>,
     bytes: Vec<u8>,
-    /// The same, empty: what stays goes there, and the two are exchanged.
+    /// Empty buffers of the same kind. Packets that stay move there, and the two are exchanged.
     spare: (Vec<Held>, Vec<u8>),
 }
 
@@ -36,18 +36,17 @@ impl Waiting {
         self.bytes.extend_from_slice(packet.bytes);
     }
 
-    /// Whether nothing waits.
     pub(super) fn is_empty(&self) -> bool {
         self.packets.is_empty()
     }
 
-    /// Lets go of what was seen before a time, oldest first; of all of it also where `release` fails.
+    /// Releases everything seen before a time, oldest first. If `release` fails, the rest is dropped.
     pub(super) fn release<E>(
         &mut self,
         before: u64,
         mut release: impl FnMut(CapturedPacket<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
-        // Those of one link end come in order: the sort finds runs.
+        // Those of one link end come in order, so the sort finds runs.
         self.packets.sort_by_key(|packet| packet.time);
         let released = self.packets.partition_point(|packet| packet.time < before);
         let (go, stay) = self.packets.split_at(released);
