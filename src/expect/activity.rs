@@ -1,6 +1,7 @@
 //! The time in which load was offered: the span of the rate "of a run".
 
 use super::absent;
+use crate::metrics::client;
 use crate::names::SeriesName;
 use crate::record::{Offset, Timeline};
 
@@ -17,11 +18,11 @@ impl Activity {
     /// bytes up to the last of them. For anything else it is the span of everything that generates load: clients from their
     /// first to their last attempt, commands from the start of the clock to their end. `None` if nothing was active.
     pub(super) fn behind(series: &SeriesName, timeline: &Timeline) -> Option<Self> {
-        let own = format!("{}.attempted", absent::owner(series));
-        if let Some(attempted) = timeline.series(&own) {
+        let own = client::ATTEMPTED.series(absent::owner(series));
+        if let Some(attempted) = timeline.series(own.as_str()) {
             let mut active = Self::of_changes(&attempted.changes)?;
             // The single attempt of a transfer goes on until its last byte.
-            if absent::rest(series) == "bytes"
+            if absent::rest(series) == client::BYTES.name
                 && let Some((last, _)) = timeline
                     .series(series.as_str())
                     .and_then(|bytes| bytes.changes.last())
@@ -40,7 +41,7 @@ impl Activity {
                         from: Offset::ZERO,
                         to: ended.unwrap_or(timeline.now),
                     })
-                } else if absent::rest(name) == "attempted" {
+                } else if absent::rest(name) == client::ATTEMPTED.name {
                     Self::of_changes(&series.changes)
                 } else {
                     None

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::metrics::kernel;
 use crate::record::{Offset, Series, Timeline};
 use crate::scenario::RunSpec;
 
@@ -25,7 +26,7 @@ pub(super) fn beside(spec: &RunSpec, timeline: &Timeline) -> Option<String> {
     }
     let starts = spec.workload.clients.iter().map(|client| client.start);
     let begins = starts.min().unwrap_or(spec.timeout);
-    let sockets = timeline.series("kernel.sockets")?;
+    let sockets = timeline.series(kernel::SOCKETS.series("kernel").as_str())?;
     let (least, came_and_went) = quiet(sockets, begins)?;
     if came_and_went > COME_AND_GO {
         return Some(sentence(came_and_went, "TCP sockets"));

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::absent;
 use super::evidence::Evidence;
+use crate::metrics;
 use crate::names::SeriesName;
 use crate::record::{Offset, Outcome, Timeline, Verdict};
 use crate::scenario::expr::{Claim, Expectation, Expr, Window};
@@ -97,7 +98,7 @@ fn probes_of<'a>(
 ) -> impl Iterator<Item = (&'a str, &'a [(Offset, u64)])> {
     let node = absent::owner(series).to_owned();
     let family = match absent::rest(series) {
-        rest if rest.starts_with("tcp.") => "sockets",
+        rest if metrics::node::TCP.value_in(rest).is_some() => "sockets",
         rest if rest.starts_with("conntrack.") => "conntrack",
         _ => "counters",
     };

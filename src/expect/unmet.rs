@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use crate::metrics::command;
 use crate::record::Timeline;
 use crate::scenario::RunSpec;
 
@@ -45,12 +46,12 @@ pub(super) fn faults(spec: &RunSpec, timeline: &Timeline) -> Option<String> {
     let unmet: Vec<String> = links
         .flat_map(|link| &link.faults)
         .filter(|fault| {
-            let series = format!("{}.matched", fault.name);
+            let series = command::MATCHED.series(fault.name.as_str());
             let happened = timeline
-                .series(&series)
+                .series(series.as_str())
                 .and_then(|series| series.last())
                 .is_some_and(|count| count > 0);
-            let judged = spec.watched.iter().any(|name| name.as_str() == series);
+            let judged = spec.watched.iter().any(|name| *name == series);
             !happened && !judged
         })
         .map(|fault| format!("`{}` (line {})", fault.name, fault.place.line))

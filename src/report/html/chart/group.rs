@@ -3,6 +3,7 @@
 use indexmap::IndexMap;
 
 use super::bound::{self, Bound, DrawnQuantity, drawn_unit};
+use crate::metrics;
 use crate::record::SeriesKind;
 use crate::scenario::expr::{Expectation, SeriesFunction};
 use crate::suite::RunResult;
@@ -58,8 +59,8 @@ pub(super) fn groups<'a>(
         let unit = drawn_unit(wanted);
         let subject = match series.declaration.kind {
             SeriesKind::Text => continue,
-            _ if rest.starts_with("tcp.") => ChartTopic::States,
-            _ if rest == "conntrack.entries" => ChartTopic::Table,
+            _ if metrics::node::TCP.value_in(rest).is_some() => ChartTopic::States,
+            _ if rest == metrics::conntrack::ENTRIES.name => ChartTopic::Table,
             _ if wanted.function == Some(SeriesFunction::Rate) => ChartTopic::Rates,
             SeriesKind::Counter => ChartTopic::Counts(unit),
             SeriesKind::Gauge => ChartTopic::Levels(unit),
@@ -84,7 +85,12 @@ pub(super) fn groups<'a>(
         let group = groups.entry((owner, subject)).or_default();
         group.push((wanted, bound));
         // A client's totals are accompanied by their rates.
-        if counts && run.timeline.series(&format!("{owner}.attempted")).is_some() {
+        if counts
+            && run
+                .timeline
+                .series(metrics::client::ATTEMPTED.series(owner).as_str())
+                .is_some()
+        {
             let group = groups.entry((owner, ChartTopic::Rates)).or_default();
             group.push((wanted, None));
         }

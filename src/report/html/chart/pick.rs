@@ -6,6 +6,7 @@ use super::bound::{self, Bound, DrawnQuantity};
 use super::curve::Curve;
 use super::group::{self, ChartTopic, Group};
 use super::{Chart, Layer, rates, stack};
+use crate::metrics::{conntrack, node};
 use crate::record::{Offset, Series, SeriesKind, Timeline};
 use crate::scenario::expr::{Expectation, SeriesFunction};
 use crate::suite::RunResult;
@@ -65,7 +66,7 @@ pub(in super::super) fn always_zero(run: &RunResult) -> Markup {
 }
 
 fn states(owner: &str, group: &Group<'_>, timeline: &Timeline) -> Vec<Chart> {
-    let prefix = format!("{owner}.tcp.");
+    let prefix = node::TCP.series_of(owner, "").to_string();
     let lowest = group
         .iter()
         .find(|(_, bound)| bound.is_some())
@@ -112,14 +113,14 @@ fn states(owner: &str, group: &Group<'_>, timeline: &Timeline) -> Vec<Chart> {
 }
 
 fn table(owner: &str, group: &Group<'_>, timeline: &Timeline) -> Vec<Chart> {
-    let Some(entries) = timeline.series(&format!("{owner}.conntrack.entries")) else {
+    let Some(entries) = timeline.series(conntrack::ENTRIES.series(owner).as_str()) else {
         return Vec::new();
     };
     let room = timeline
         .built
         .as_ref()
         .and_then(|built| built.conntrack_room.get(owner));
-    let limit = match timeline.series(&format!("{owner}.conntrack.max")) {
+    let limit = match timeline.series(conntrack::MAX.series(owner).as_str()) {
         Some(max) => Some(Curve::of(max)),
         None => room.map(|room| Curve::constant(room.max.into())),
     };

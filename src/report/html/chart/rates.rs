@@ -5,6 +5,7 @@ use super::bound::drawn_unit;
 use super::curve::Curve;
 use super::group::Group;
 use super::pick::{named, split};
+use crate::metrics;
 use crate::record::{Offset, Timeline};
 use crate::scenario::expr::SeriesFunction;
 use crate::units::Unit;
@@ -28,7 +29,7 @@ pub(super) fn rates(owner: &str, group: &Group<'_>, timeline: &Timeline) -> Vec<
         .find(|(wanted, _)| wanted.function == Some(SeriesFunction::Rate))
         .map_or(Unit::PerSecond, |(wanted, _)| drawn_unit(*wanted));
     // A client's attempts belong in the same chart as their results, and last, so that the others keep their colours.
-    let attempted = format!("{owner}.attempted");
+    let attempted = metrics::client::ATTEMPTED.series(owner).to_string();
     let mut names: Vec<&str> = Vec::new();
     for (wanted, _) in group {
         names.push(wanted.metric.series.as_str());
