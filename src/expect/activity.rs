@@ -14,9 +14,10 @@ pub(super) struct Activity {
 }
 
 impl Activity {
-    /// Returns the span in which the owner of a series was active. For a client that is up to its last start, and for its
-    /// bytes up to the last of them. For anything else it is the span of everything that generates load: clients from their
-    /// first to their last attempt, commands from the start of the clock to their end. `None` if nothing was active.
+    /// Returns the span in which the owner of a series was active. For a client that is up to its last start, and
+    /// for its bytes up to the last of them. For anything else it is the span of everything that generates load:
+    /// clients from their first to their last attempt, commands from the start of the clock to their end. `None`
+    /// if nothing was active.
     pub(super) fn behind(series: &SeriesName, timeline: &Timeline) -> Option<Self> {
         let own = client::ATTEMPTED.series(absent::owner(series));
         if let Some(attempted) = timeline.series(own.as_str()) {

@@ -1,8 +1,8 @@
 //! Units of expressions, arithmetic and comparison.
 //!
-//! Numbers are doubles. Whole numbers compare exactly. Others, which come from divisions, means and times, are equal if
-//! they differ by no more than [`ROUNDING`] of the greater, which is what the arithmetic itself may add. `±` counts from
-//! the right side and includes its ends, as `in` does.
+//! Numbers are doubles. Whole numbers compare exactly. Others, which come from divisions, means and times, are
+//! equal if they differ by no more than [`ROUNDING`] of the greater, which is what the arithmetic itself may add.
+//! `±` counts from the right side and includes its ends, as `in` does.
 
 use std::cmp::Ordering;
 

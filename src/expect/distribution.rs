@@ -1,8 +1,9 @@
 //! Reads a distribution by merging the histograms of a span.
 //!
-//! `p50` and `p99` are the least value that this share of the measurements does not exceed (nearest rank). `mean`, which
-//! is also the value of the bare quantity, `max` and `min` cover all measurements; `last` is the mean of the last span
-//! with measurements; `first` is the end of the first one. Without a measurement there is no value.
+//! `p50` and `p99` are the least value that this share of the measurements does not exceed (nearest rank).
+//! `mean`, which is also the value of the bare quantity, `max` and `min` cover all measurements; `last` is the
+//! mean of the last span with measurements; `first` is the end of the first one. Without a measurement there is
+//! no value.
 
 use std::collections::BTreeMap;
 

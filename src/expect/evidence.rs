@@ -73,8 +73,8 @@ impl<'a> Evidence<'a> {
             })
     }
 
-    /// Returns true if any of the runs recorded a series. Unless an expectation of its own run names it, a counter is only
-    /// recorded once it changes; if another variant has recorded it, this kernel has it.
+    /// Returns true if any of the runs recorded a series. Unless an expectation of its own run names it, a
+    /// counter is only recorded once it changes; if another variant has recorded it, this kernel has it.
     pub(super) fn any_recorded(&self, series: &SeriesName) -> bool {
         self.runs
             .values()

@@ -11,12 +11,12 @@ use crate::units::Unit;
 /// judge rates to 2 %, so a greater deviation of the load could decide them.
 const LEAST_ACHIEVED: f64 = 0.98;
 
-/// The lateness of starts that is always acceptable, in nanoseconds: half the default sampling interval, which is all that
-/// a record at that interval can resolve. A machine with builds beside the run was seen 3 ms late (p99).
+/// The lateness of starts that is always acceptable, in nanoseconds: half the default sampling interval, which is
+/// all that a record at that interval can resolve. A machine with builds beside the run was seen 3 ms late (p99).
 const LATE_FORGIVEN: u64 = 50_000_000;
 
-/// The time in seconds by which a slower load may take longer. Ten connects that are over within 10 ms are 5 % slower if
-/// one start is half a millisecond late.
+/// The time in seconds by which a slower load may take longer. Ten connects that are over within 10 ms are 5 %
+/// slower if one start is half a millisecond late.
 const LONGER_FORGIVEN: f64 = 0.001;
 
 /// In long loads, the share of the span by which starts may be late: half of the 2 % to which scenarios judge times.
@@ -28,7 +28,8 @@ const LATE_SHARE: u64 = 100;
 /// processors).
 const MOST_WAITING: u64 = 500_000;
 
-/// The total wait that is always acceptable, in nanoseconds: half the default sampling interval (see [`LATE_FORGIVEN`]).
+/// The total wait that is always acceptable, in nanoseconds: half the default sampling interval (see
+/// [`LATE_FORGIVEN`]).
 const WAITING_FORGIVEN: u64 = 50_000_000;
 
 /// Returns a sentence with the figures if the lab's own threads did not get the processor time that they needed.
@@ -38,7 +39,8 @@ pub(super) fn starved_of_processors(timeline: &Timeline) -> Option<String> {
     (waited > WAITING_FORGIVEN && each > MOST_WAITING).then(|| {
         let seconds = |nanos: u64| show::number(nanos as f64 / 1e9, Unit::Seconds);
         format!(
-            "the machine was too busy: the lab's own threads ran for {} and waited for a processor for {}, {} each time",
+            "the machine was too busy: the lab's own threads ran for {} and waited for a processor for {}, \
+             {} each time",
             seconds(ran),
             seconds(waited),
             seconds(each)
@@ -93,8 +95,8 @@ fn is_stopped(client: &ActorName, spec: &RunSpec) -> bool {
     })
 }
 
-/// Returns true if a load was too small, too slow or too late. A load that was cut off on purpose may have started fewer
-/// attempts, and the first part of a ramp is slower than the whole.
+/// Returns true if a load was too small, too slow or too late. A load that was cut off on purpose may have
+/// started fewer attempts, and the first part of a ramp is slower than the whole.
 fn fell_short(load: &LoadReport, cut_off: bool) -> bool {
     let late = LATE_FORGIVEN.max(load.span / LATE_SHARE);
     let fewer = load.started < load.scheduled;

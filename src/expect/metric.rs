@@ -8,8 +8,9 @@
 //! - `mean`: the mean over time, each value weighted by how long it held;
 //! - `last`: the value at the end, which is also the value of the bare quantity;
 //! - `first`: the time on the run's clock at which it was first above zero;
-//! - `rate`: the increase per second. In a `during` window, over the whole window; otherwise only over the time in which
-//!   load was offered (see [`Activity`]), so that a run that goes on after its load does not dilute the rate.
+//! - `rate`: the increase per second. In a `during` window, over the whole window; otherwise only over the time
+//!   in which load was offered (see [`Activity`]), so that a run that goes on after its load does not dilute the
+//!   rate.
 
 use crate::record::{Offset, Series, SeriesKind};
 use crate::scenario::expr::{MetricRef, SeriesFunction};

@@ -24,10 +24,10 @@
 //!
 //! # The outcome of a run
 //!
-//! If the record ends with an error, or with *not applicable*, so does the run; a record without an end is an error. The
-//! run is inconclusive, whatever the expectations say, if the machine could not generate the load (see `load`) or a fault
-//! matched no segment (see `unmet`): a different load proves nothing. Otherwise the outcome is the greatest one of the
-//! verdicts.
+//! If the record ends with an error, or with *not applicable*, so does the run; a record without an end is an
+//! error. The run is inconclusive, whatever the expectations say, if the machine could not generate the load (see
+//! `load`) or a fault matched no segment (see `unmet`): a different load proves nothing. Otherwise the outcome is
+//! the greatest one of the verdicts.
 
 mod absent;
 mod activity;

@@ -15,9 +15,9 @@ const OF_OTHERS: i64 = 500;
 /// Caches with one object for each connection. In those of files and the like, some always come and go.
 const OF_CONNECTIONS: [&str; 4] = ["TCP", "tw_sock_TCP", "request_sock_TCP", "nf_conntrack"];
 
-/// Returns a sentence if a run counts the kernel's objects and other processes had many connections, or opened and closed
-/// some beside it: then a failure proves nothing about the kernel. Only the second half of the time before the load
-/// begins is examined, so that the first half is left for cleaning up earlier runs.
+/// Returns a sentence if a run counts the kernel's objects and other processes had many connections, or opened
+/// and closed some beside it: then a failure proves nothing about the kernel. Only the second half of the time
+/// before the load begins is examined, so that the first half is left for cleaning up earlier runs.
 pub(super) fn beside(spec: &RunSpec, timeline: &Timeline) -> Option<String> {
     const OBJECTS: &str = "kernel.slab.";
     let watched = || spec.watched.iter().map(|series| series.as_str());

@@ -90,8 +90,8 @@ fn has_function(claim: &Claim) -> bool {
     }
 }
 
-/// Returns the probe of a node that reads a series, `client.sockets`; if no probe has that name, every probe of the node,
-/// which is `client` if one probe reads everything.
+/// Returns the probe of a node that reads a series, `client.sockets`; if no probe has that name, every probe of
+/// the node, which is `client` if one probe reads everything.
 fn probes_of<'a>(
     series: &SeriesName,
     timeline: &'a Timeline,

@@ -136,8 +136,8 @@ impl<'a> TextReader<'a> {
         }
     }
 
-    /// Explains why a line may exist although none was found: the kernel left lines out, or a note on the series reports a
-    /// gap or output that was cut off.
+    /// Explains why a line may exist although none was found: the kernel left lines out, or a note on the series
+    /// reports a gap or output that was cut off.
     pub(super) fn doubt(&self) -> Option<String> {
         if self.negated || self.matched.is_some() {
             return None;

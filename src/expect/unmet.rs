@@ -1,5 +1,5 @@
-//! Checks that what the scenario does to packets took place. If a fault matched no segment, the run proves nothing about
-//! its effect.
+//! Checks that what the scenario does to packets took place. If a fault matched no segment, the run proves
+//! nothing about its effect.
 
 use std::time::Duration;
 
@@ -35,7 +35,10 @@ pub(super) fn late_wire(spec: &RunSpec, timeline: &Timeline) -> Option<String> {
         let late = timeline.series(&name)?.last()?;
         let late = Duration::from_nanos(u64::try_from(late).ok()?);
         (late.as_nanos() > LATE_FORGIVEN && late > delay / LATE_SHARE).then(|| {
-            format!("the machine was too busy: packets of a link with a delay of {delay:?} left up to {late:?} late ({name})")
+            format!(
+                "the machine was too busy: packets of a link with a delay of {delay:?} left up to {late:?} late \
+                 ({name})"
+            )
         })
     })
 }

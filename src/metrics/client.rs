@@ -59,7 +59,7 @@ pub(crate) static CPU: Metric = Metric::counter(
     "CLOCK_THREAD_CPUTIME_ID, clock_gettime(2)",
 );
 
-/// What a client counts from the start.
+/// Declared when a client starts.
 pub(crate) const COUNTED: &[&Metric] = &[
     &ATTEMPTED,
     &ESTABLISHED,

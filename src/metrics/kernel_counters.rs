@@ -1,8 +1,8 @@
 //! The counters of the kernel that `nstat` prints, named by their prefix and their name in `/proc/net/snmp`,
 //! `/proc/net/netstat` and `/proc/net/snmp6`.
 //!
-//! The names are those of Linux 4.9 to 6.18 (`net/ipv4/proc.c`, `net/ipv6/proc.c`, `net/mptcp/mib.c`). A newer kernel may
-//! have more; a probe records any that it lists.
+//! The names are those of Linux 4.9 to 6.18 (`net/ipv4/proc.c`, `net/ipv6/proc.c`, `net/mptcp/mib.c`). A newer
+//! kernel may have more; a probe records any that it lists.
 
 use super::SeriesKind;
 

@@ -34,7 +34,7 @@ pub(crate) static FORWARDED: Metric = Metric::counter(
     "send(2)",
 );
 
-/// What a server counts from the start.
+/// Declared when a server starts.
 pub(crate) const COUNTED: &[&Metric] = &[&ACCEPTED, &REPLIES, &BYTES, &CPU];
-/// What a proxy counts as well.
+/// Declared when a proxy starts, in addition.
 pub(crate) const COUNTED_BY_PROXY: &[&Metric] = &[&FORWARDED];

@@ -1,7 +1,7 @@
 //! The sockets of actors whose metrics expectations name: the queues of listeners and the connections.
 //!
-//! The kernel does not know the actor of a socket. It is taken for a server's by its local port, and for a client's by its
-//! remote address. Two clients on one node with the same target cannot be distinguished.
+//! The kernel does not know the actor of a socket. It is taken for a server's by its local port, and for a
+//! client's by its remote address. Two clients on one node with the same target cannot be distinguished.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;

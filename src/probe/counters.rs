@@ -12,7 +12,8 @@ use crate::record::{Event, Offset, Recorder, SeriesId, SeriesKind};
 use crate::sys::procfs::NetFile;
 use crate::units::Unit;
 
-/// In a lab without IPv6, `snmp6` (15 of the 60 µs that all files take) is read at one of this many looks, and at the last.
+/// In a lab without IPv6, `snmp6` (15 of the 60 µs that all files take) is read at one of this many looks, and at
+/// the last.
 const IDLE_SNMP6: u32 = 10;
 
 /// TCP's own line at a look.
@@ -38,8 +39,8 @@ pub(super) struct Counters {
 }
 
 impl Counters {
-    /// Opens the files of the calling thread's namespace and takes the baseline. Counters that expectations name are declared
-    /// if the kernel lists them.
+    /// Opens the files of the calling thread's namespace and takes the baseline. Counters that expectations name
+    /// are declared if the kernel lists them.
     pub(super) fn open(
         node: &NodeName,
         named: &BTreeSet<String>,
@@ -73,7 +74,7 @@ impl Counters {
         counters.slots.changed.clear();
         for slot in &mut counters.slots.all {
             slot.baseline = slot.value;
-            slot.told = slot.told_as();
+            slot.recorded = slot.recorded_value();
         }
         for name in named {
             if let Some(slot) = counters.slots.by_name.get(name) {
@@ -88,7 +89,7 @@ impl Counters {
     /// Adds the initial values of the declared series.
     pub(super) fn first(&self, changes: &mut Changes) {
         let declared = self.slots.all.iter();
-        changes.extend(declared.filter_map(|slot| Some((slot.series?, slot.told))));
+        changes.extend(declared.filter_map(|slot| Some((slot.series?, slot.recorded))));
     }
 
     /// Adds the values that have changed since the last look.
@@ -101,7 +102,7 @@ impl Counters {
         let mut fresh = Changes::new();
         for slot in std::mem::take(&mut self.slots.changed) {
             let known = &self.slots.all[slot];
-            let (before, now) = (known.told, known.told_as());
+            let (before, now) = (known.recorded, known.recorded_value());
             if before == now {
                 continue;
             }
@@ -113,7 +114,7 @@ impl Counters {
             });
             changes.push((series, now));
             let known = &mut self.slots.all[slot];
-            known.told = now;
+            known.recorded = now;
             known.series = Some(series);
         }
         if !fresh.is_empty() {

@@ -1,8 +1,8 @@
 //! Records the lines of the kernel's log that concern the lab, from the moment at which the probes were prepared.
 //!
-//! The log belongs to the whole machine. A line that names a namespace is kept if that is one of the lab's. Most lines name
-//! none; of these, the ones of TCP/IP and connection tracking are kept ([`SUBSYSTEMS`]), which other users of the machine
-//! may have caused. Lines stay as the kernel wrote them.
+//! The log belongs to the whole machine. A line that names a namespace is kept if that is one of the lab's. Most
+//! lines name none; of these, the ones of TCP/IP and connection tracking are kept ([`SUBSYSTEMS`]), which other
+//! users of the machine may have caused. Lines stay as the kernel wrote them.
 
 use std::collections::BTreeSet;
 use std::io::{self, PipeReader, PipeWriter};
@@ -32,11 +32,13 @@ const SUBSYSTEMS: [&str; 8] = [
     "net_ratelimit(",
 ];
 
-/// The beginning of the line that reports a process killed for lack of memory (Linux `mm/oom_kill.c`; "Kill" before 5.1).
+/// The beginning of the line that reports a process killed for lack of memory (Linux `mm/oom_kill.c`; "Kill"
+/// before 5.1).
 const OUT_OF_MEMORY: &str = "Out of memory: Kill";
 
 /// The note for a run whose lines may be missing.
-const USED_UP: &str = "other processes used up the kernel's log rate limit (10 network messages in 5 s), so `kernel.log` may lack lines";
+const USED_UP: &str = "other processes used up the kernel's log rate limit (10 network messages in 5 s), \
+                       so `kernel.log` may lack lines";
 
 /// The thread that reads the log.
 #[derive(Debug)]
@@ -48,8 +50,8 @@ pub(super) struct KernelLog {
 }
 
 impl KernelLog {
-    /// Opens the log at its end, declares `kernel.log` and starts the thread. If an expectation reads the log and it cannot be
-    /// read, a note says why.
+    /// Opens the log at its end, declares `kernel.log` and starts the thread. If an expectation reads the log and
+    /// it cannot be read, a note says why.
     pub(super) fn prepare(
         namespaces: BTreeSet<u64>,
         read_by_an_expectation: bool,
@@ -129,7 +131,7 @@ impl LogReader {
         loop {
             let woken = self.log.wait(stopped.as_fd())?;
             while let Some(record) = self.log.take()? {
-                self.tell(clock, record);
+                self.record(clock, record);
             }
             if woken == WaitEnd::Stop {
                 return Ok(());
@@ -137,7 +139,7 @@ impl LogReader {
         }
     }
 
-    fn tell(&mut self, clock: RunClock, record: LogRecord) {
+    fn record(&mut self, clock: RunClock, record: LogRecord) {
         let t = clock.now();
         match record {
             LogRecord::Line { text: line, .. } if concerns(&line, &self.namespaces) => {
@@ -242,7 +244,7 @@ mod tests {
 
     #[test]
     fn an_unreadable_log_is_reported_with_a_way_out() {
-        let told = why_unreadable(&io::Error::from_raw_os_error(libc::EPERM));
-        assert!(told.contains("CAP_SYSLOG"), "{told}");
+        let text = why_unreadable(&io::Error::from_raw_os_error(libc::EPERM));
+        assert!(text.contains("CAP_SYSLOG"), "{text}");
     }
 }

@@ -1,4 +1,5 @@
-//! Metrics that need a list of individual sockets: queues of listeners, `tcp_info` of connections, ports toward a server.
+//! Metrics that need a list of individual sockets: queues of listeners, `tcp_info` of connections, ports toward a
+//! server.
 //!
 //! Nothing is listed unless an expectation names it.
 
@@ -114,8 +115,8 @@ impl Listed {
                 continue;
             }
             // A field that this kernel lacks has no series, rather than one without a value.
-            let told = tcp_info::length().map_err(|source| ProbeError::tcp_info(node, source))?;
-            for field in FIELDS.iter().filter(|field| field.is_within(told)) {
+            let length = tcp_info::length().map_err(|source| ProbeError::tcp_info(node, source))?;
+            for field in FIELDS.iter().filter(|field| field.is_within(length)) {
                 let info = Info {
                     whose: actor.whose,
                     field: *field,
@@ -173,7 +174,7 @@ impl Listed {
             }
         }
         self.list_connections()?;
-        self.tell(changes);
+        self.record(changes);
         self.budget.spent(t, thread_time().saturating_sub(before));
         Ok(())
     }
@@ -221,7 +222,7 @@ impl Listed {
             .map_err(|source| ProbeError::sockets(&self.node, source))
     }
 
-    fn tell(&mut self, changes: &mut Changes) {
+    fn record(&mut self, changes: &mut Changes) {
         for queues in &mut self.queues {
             let half_open = std::mem::take(&mut queues.half_open_now);
             if let Some(watched) = &mut queues.half_open {
@@ -229,7 +230,7 @@ impl Listed {
             }
         }
         for info in &mut self.infos {
-            info.tell(changes);
+            info.record(changes);
         }
         for occupied in &mut self.occupied {
             let ports = std::mem::take(&mut occupied.ports);
@@ -291,7 +292,7 @@ impl Info {
     }
 
     /// Records the mean and the extremes. Without a connection, the last values stay.
-    fn tell(&mut self, changes: &mut Changes) {
+    fn record(&mut self, changes: &mut Changes) {
         let seen = std::mem::take(&mut self.seen);
         let Some(mean) = seen.sum.checked_div(seen.count) else {
             return;

@@ -1,8 +1,8 @@
 //! The rate limit that all network messages of the kernel share, so that one lab can use it up for the next.
 //!
 //! `net_ratelimit()` allows ten messages in five seconds on the whole machine (Linux `net/core/utils.c`,
-//! `net_ratelimit_state`; `net.core.message_cost`, `net.core.message_burst`). The kernel reports the suppressed ones later
-//! or never.
+//! `net_ratelimit_state`; `net.core.message_cost`, `net.core.message_burst`). The kernel reports the suppressed
+//! ones later or never.
 
 use std::collections::VecDeque;
 use std::time::Duration;

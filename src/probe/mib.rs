@@ -33,13 +33,13 @@ pub(super) struct Slot {
     pub(super) gauge: bool,
     pub(super) baseline: i64,
     pub(super) value: i64,
-    /// The last recorded value, or the one that would have been recorded; as [`Slot::told_as`] returns it.
-    pub(super) told: i64,
+    /// The last recorded value, or the one that would have been recorded; as [`Slot::recorded_value`] returns it.
+    pub(super) recorded: i64,
     pub(super) series: Option<SeriesId>,
 }
 
 impl Slot {
-    pub(super) fn told_as(&self) -> i64 {
+    pub(super) fn recorded_value(&self) -> i64 {
         if self.gauge {
             self.value
         } else {
@@ -55,7 +55,8 @@ impl Slots {
         found.map_or("", |(name, _)| name)
     }
 
-    /// Returns the slot of a name. A counter that was not listed before was 0, because the kernel omits some lines of zeros.
+    /// Returns the slot of a name. A counter that was not listed before was 0, because the kernel omits some
+    /// lines of zeros.
     pub(super) fn of(&mut self, name: &str) -> usize {
         if let Some(slot) = self.by_name.get(name) {
             return *slot;
@@ -66,7 +67,7 @@ impl Slots {
             gauge: kernel_counters::kind(name) == SeriesKind::Gauge,
             baseline: 0,
             value: 0,
-            told: 0,
+            recorded: 0,
             series: None,
         });
         slot
@@ -127,7 +128,7 @@ mod tests {
         let changed = std::mem::take(&mut slots.changed);
         let pair = |slot| {
             let name = slots.name_of(slot).to_owned();
-            (name, slots.all[slot].told_as())
+            (name, slots.all[slot].recorded_value())
         };
         changed.into_iter().map(pair).collect()
     }

@@ -1,7 +1,7 @@
 //! Watches a lab without acting on it: socket states, counters, connection tracking tables, the kernel's log.
 //!
-//! One thread per node, started in its namespace, takes a look at set times. Each look records the values that changed and
-//! the processor time that it took. Judging the values is done elsewhere (`expect`).
+//! One thread per node, started in its namespace, takes a look at set times. Each look records the values that
+//! changed and the processor time that it took. Judging the values is done elsewhere (`expect`).
 
 mod actors;
 mod budget;
@@ -118,11 +118,13 @@ pub struct Probes {
 }
 
 impl Probes {
-    /// Starts one thread per node and waits until each has taken its baseline, from which counters count. Declares the series
-    /// that are always recorded, and those that the run's expectations name and this kernel has.
+    /// Starts one thread per node and waits until each has taken its baseline, from which counters count.
+    /// Declares the series that are always recorded, and those that the run's expectations name and this kernel
+    /// has.
     ///
     /// # Errors
-    /// If a namespace, its files or its netlink protocols are not available. A kernel log that cannot be read is a note.
+    /// If a namespace, its files or its netlink protocols are not available. A kernel log that cannot be read is
+    /// a note.
     pub fn prepare(spec: &RunSpec, lab: &Lab, recorder: &Recorder) -> Result<Self, ProbeError> {
         Self::watching(spec, &lab.nodes().collect::<Vec<_>>(), recorder)
     }

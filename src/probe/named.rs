@@ -1,4 +1,5 @@
-//! The series that the expectations of a run name. They are read more often than others, or only because they are named.
+//! The series that the expectations of a run name. They are read more often than others, or only because they are
+//! named.
 
 use std::collections::BTreeSet;
 

@@ -22,8 +22,8 @@ struct WatchedCache {
 }
 
 impl Slabs {
-    /// Declares the named caches that this machine shows: `slab.TCP`, `slab.TCP.size`. A cache that cannot be read is not
-    /// declared.
+    /// Declares the named caches that this machine shows: `slab.TCP`, `slab.TCP.size`. A cache that cannot be
+    /// read is not declared.
     pub(super) fn open(named: &BTreeSet<String>, recorder: &Recorder) -> Option<Self> {
         let mut kinds = BTreeMap::<String, WatchedCache>::new();
         for name in named.iter().filter_map(|name| name.strip_prefix("slab.")) {

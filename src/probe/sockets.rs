@@ -1,8 +1,8 @@
 //! Counts the TCP sockets of a node by state, and the memory that they hold.
 //!
-//! Listing sockets costs the kernel a walk over its hash and a message per socket, so only those are listed that are not
-//! known otherwise. Sockets in TIME_WAIT and ESTABLISHED, often the most, are known from counters. Nothing is listed
-//! while nothing can have changed.
+//! Listing sockets costs the kernel a walk over its hash and a message per socket, so only those are listed that
+//! are not known otherwise. Sockets in TIME_WAIT and ESTABLISHED, often the most, are known from counters.
+//! Nothing is listed while nothing can have changed.
 
 use std::collections::BTreeSet;
 
@@ -42,14 +42,15 @@ pub(super) struct Sockets {
     sockstat: NetFile,
     sockstat6: Option<NetFile>,
     /// True if `sockstat` counts TIME_WAIT per namespace, so that those sockets need not be listed.
-    tells_tw: bool,
+    counts_tw: bool,
     states: [(TcpState, Watched); TcpState::LISTED.len()],
     memory: Option<Watched>,
     all_budget: Budget,
     /// States that expectations name.
     named: TcpStates,
     named_budget: Budget,
-    /// True if a socket was in CLOSE_WAIT at the last listing, because `CurrEstab` may count it with those in ESTABLISHED.
+    /// True if a socket was in CLOSE_WAIT at the last listing, because `CurrEstab` may count it with those in
+    /// ESTABLISHED.
     close_wait: bool,
     /// The result of the last listing of all states.
     known: Option<Known>,
@@ -75,7 +76,7 @@ impl Sockets {
         named: &BTreeSet<String>,
         recorder: &Recorder,
     ) -> Result<Self, ProbeError> {
-        let tells_tw = counts_tw_by_namespace();
+        let counts_tw = counts_tw_by_namespace();
         let memory = named.contains(node_metrics::TCP_MEMORY.name);
         let states = named
             .iter()
@@ -96,7 +97,7 @@ impl Sockets {
             sockstat: NetFile::open("sockstat")
                 .map_err(|source| ProbeError::file(node, "sockstat", source))?,
             sockstat6: NetFile::open("sockstat6").ok(),
-            tells_tw,
+            counts_tw,
             states: TcpState::LISTED.map(|state| {
                 let series = recorder.metric_of(&node_metrics::TCP, node.as_str(), state.as_str());
                 (state, Watched::new(series))
@@ -111,7 +112,8 @@ impl Sockets {
         })
     }
 
-    /// Adds the values that have changed since the last look. `tcp` was read just before. The last look lists everything.
+    /// Adds the values that have changed since the last look. `tcp` was read just before. The last look lists
+    /// everything.
     pub(super) fn look(
         &mut self,
         t: Offset,
@@ -124,8 +126,8 @@ impl Sockets {
         let in_use = [stat.inuse, self.inuse6()?];
         if let Some(known) = &mut self.known {
             known.stirred |= tcp.changed;
-            if !last && self.memory.is_none() && known.is_still(in_use, self.tells_tw) {
-                if self.tells_tw {
+            if !last && self.memory.is_none() && known.is_still(in_use, self.counts_tw) {
+                if self.counts_tw {
                     // None of them is in FIN_WAIT2, which is one of the restless states.
                     self.see(TcpState::TimeWait, stat.tw, changes);
                 }
@@ -134,7 +136,7 @@ impl Sockets {
         }
         let before = thread_time();
         if last || self.all_budget.is_due(t) {
-            let counts = self.tell(TcpStates::all(), tcp, stat, changes)?;
+            let counts = self.record(TcpStates::all(), tcp, stat, changes)?;
             self.all_budget
                 .spent(t, thread_time().saturating_sub(before));
             self.known = Some(Known {
@@ -143,7 +145,7 @@ impl Sockets {
                 stirred: false,
             });
         } else if !self.named.is_empty() && self.named_budget.is_due(t) {
-            self.tell(self.named, tcp, stat, changes)?;
+            self.record(self.named, tcp, stat, changes)?;
             self.named_budget
                 .spent(t, thread_time().saturating_sub(before));
         }
@@ -151,7 +153,7 @@ impl Sockets {
     }
 
     /// Adds the changed values of these states, listing those that counters do not show. Returns the listed counts.
-    fn tell(
+    fn record(
         &mut self,
         states: TcpStates,
         tcp: TcpLine,
@@ -159,14 +161,14 @@ impl Sockets {
         changes: &mut Changes,
     ) -> Result<SocketCounts, ProbeError> {
         let mut listed = states;
-        let time_wait_told = self.tells_tw && states.contains(TcpState::TimeWait);
-        if time_wait_told {
+        let time_wait_known = self.counts_tw && states.contains(TcpState::TimeWait);
+        if time_wait_known {
             listed = listed.without(TcpState::TimeWait).with(TcpState::FinWait2);
         }
         // Their memory is only known from a listing.
-        let established_told =
+        let established_known =
             states.contains(TcpState::Established) && self.memory.is_none() && !self.close_wait;
-        if established_told {
+        if established_known {
             listed = listed
                 .without(TcpState::Established)
                 .with(TcpState::CloseWait);
@@ -177,14 +179,14 @@ impl Sockets {
                 self.see(state, u64::from(counts.of(state)), changes);
             }
         }
-        if time_wait_told {
+        if time_wait_known {
             let small = u64::from(counts.fin_wait2_small);
             self.see(TcpState::TimeWait, stat.tw.saturating_sub(small), changes);
         }
         if listed.contains(TcpState::CloseWait) {
             self.close_wait = counts.of(TcpState::CloseWait) > 0;
         }
-        if established_told {
+        if established_known {
             let established = if self.close_wait {
                 let established = [TcpState::Established].into_iter().collect();
                 u64::from(self.count(established)?.of(TcpState::Established))
@@ -229,12 +231,12 @@ impl Sockets {
 }
 
 impl Known {
-    /// Returns true if all states are still the same. Established connections, those in CLOSE_WAIT and listeners change only
-    /// with a segment, with TCP's own counters (`CurrEstab`, `EstabResets`) or with the number in use. Sockets in a restless
-    /// state can change at any time.
-    fn is_still(&self, in_use: InUse, tells_tw: bool) -> bool {
+    /// Returns true if all states are still the same. Established connections, those in CLOSE_WAIT and listeners
+    /// change only with a segment, with TCP's own counters (`CurrEstab`, `EstabResets`) or with the number in
+    /// use. Sockets in a restless state can change at any time.
+    fn is_still(&self, in_use: InUse, counts_tw: bool) -> bool {
         let restless = RESTLESS.into_iter().any(|state| self.counts.of(state) > 0)
-            || !tells_tw && self.counts.of(TcpState::TimeWait) > 0;
+            || !counts_tw && self.counts.of(TcpState::TimeWait) > 0;
         !self.stirred && self.in_use == in_use && !restless
     }
 }

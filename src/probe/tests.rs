@@ -116,7 +116,7 @@ fn nstat(netns: &NetNs) -> BTreeMap<String, i64> {
 
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
-fn kernel_a_run_is_recorded_as_ss_nstat_and_conntrack_tell_it() {
+fn kernel_records_agree_with_ss_nstat_and_conntrack() {
     let lab = NatLab::build();
     let named = ["client.TcpExtListenDrops", "nat.conntrack.drop"];
     let spec = spec(Duration::from_millis(20), &named);
@@ -195,7 +195,7 @@ fn kernel_small_sockets_in_fin_wait2_are_not_time_wait() {
 
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
-fn kernel_what_changes_between_looks_is_seen_though_nothing_is_listed_in_between() {
+fn kernel_changes_between_looks_are_seen_without_a_listing_in_between() {
     let netns = namespace();
     let listener = listen(&netns, LOOPBACK);
     let every = Duration::from_millis(5);
@@ -225,7 +225,7 @@ fn kernel_what_changes_between_looks_is_seen_though_nothing_is_listed_in_between
 
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
-fn kernel_memory_is_recorded_only_where_it_is_asked_for() {
+fn kernel_memory_is_recorded_only_if_named() {
     let netns = namespace();
     let _listener = listen(&netns, LOOPBACK);
     let mut connections = connect(&netns, LOOPBACK, 3, PATIENT);
@@ -243,7 +243,7 @@ fn kernel_memory_is_recorded_only_where_it_is_asked_for() {
 
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
-fn kernel_a_counter_that_this_kernel_has_not_is_not_recorded() {
+fn kernel_counters_that_this_kernel_lacks_are_not_recorded() {
     let netns = namespace();
     let named = ["n.TcpExtPAWSPassiveNever", "n.TcpExtTW"];
     let spec = spec(Duration::from_secs(1), &named);
@@ -254,7 +254,7 @@ fn kernel_a_counter_that_this_kernel_has_not_is_not_recorded() {
 
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
-fn kernel_a_full_table_is_told_in_the_log_by_the_namespace_it_is_of() {
+fn kernel_full_tables_are_logged_with_their_namespace() {
     let (lab, other) = (NatLab::build(), NatLab::build());
     let spec = spec(Duration::from_secs(1), &[]);
     let of_lab = Watching::begin(&spec, &[node("nat", &lab.nat)]);

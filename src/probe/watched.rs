@@ -6,7 +6,7 @@ use crate::record::SeriesId;
 #[derive(Debug)]
 pub(super) struct Watched {
     series: SeriesId,
-    told: Option<i64>,
+    last: Option<i64>,
 }
 
 /// The new values of one look: pairs of series and value.
@@ -15,13 +15,13 @@ pub(super) type Changes = Vec<(SeriesId, i64)>;
 impl Watched {
     /// A series without a recorded value.
     pub(super) fn new(series: SeriesId) -> Self {
-        Self { series, told: None }
+        Self { series, last: None }
     }
 
     /// Adds a value to the changes of the look if it differs from the last one.
     pub(super) fn see(&mut self, value: i64, changes: &mut Changes) {
-        if self.told != Some(value) {
-            self.told = Some(value);
+        if self.last != Some(value) {
+            self.last = Some(value);
             changes.push((self.series, value));
         }
     }

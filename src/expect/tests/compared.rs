@@ -69,7 +69,7 @@ fn a_comparison_that_does_not_hold_shows_both_sides() {
 }
 
 #[test]
-fn a_comparison_with_a_variant_that_lacked_processors_is_not_called_failed() {
+fn comparisons_with_a_variant_that_lacked_processor_time_are_inconclusive() {
     let (mut default, reuse) = (
         established(1000).finished_at(20_000),
         established(1900).finished_at(20_000),
@@ -92,13 +92,13 @@ fn a_comparison_with_a_variant_that_lacked_processors_is_not_called_failed() {
         "{}",
         why(&verdict)
     );
-    // What holds all the same holds.
+    // A comparison that holds is not affected.
     let more = established(2500).finished_at(20_000);
     assert_eq!(passed(&more).outcome, Outcome::Passed);
 }
 
 #[test]
-fn a_variant_without_a_result_leaves_its_comparison_without_one_and_is_named() {
+fn variants_without_a_result_are_named_in_a_comparison_without_one() {
     let run = established(1).finished_at(1000);
     for outcome in [
         Outcome::NotApplicable,

@@ -1,4 +1,4 @@
-//! What holds of every record: windows agree with each other, and functions with their plain definitions.
+//! Laws that hold for every record: windows agree with each other, and functions with their plain definitions.
 
 use proptest::prelude::*;
 

@@ -1,4 +1,4 @@
-//! What a quantity was, and how quantities compare.
+//! Values of quantities, and comparisons between them.
 
 use super::build::*;
 use crate::record::{Outcome, Timeline};
@@ -18,7 +18,7 @@ fn nothing() -> Timeline {
     TimelineBuilder::new().finished_at(1000)
 }
 
-/// What a quantity was at the end of the run.
+/// Returns the value of a quantity at the end of the run.
 fn observed(quantity: Expr, timeline: &Timeline) -> String {
     let verdict = judge_one(
         compared(quantity, Equal, count(-1.0)),
@@ -30,7 +30,7 @@ fn observed(quantity: Expr, timeline: &Timeline) -> String {
 }
 
 #[test]
-fn what_was_declared_and_never_sampled_is_zero() {
+fn declared_series_without_a_sample_are_zero() {
     let run = TimelineBuilder::new()
         .counter("load.failed", &[])
         .gauge("a.tcp.LISTEN", &[]);
@@ -79,7 +79,7 @@ fn a_counter_that_this_kernel_lacks_is_not_applicable() {
 }
 
 #[test]
-fn an_actors_quantity_that_is_missing_is_an_error_of_the_record() {
+fn missing_series_of_an_actor_are_an_error() {
     let claim = compared(metric("load.established"), Equal, count(0.0));
     let verdict = judge_one(claim, Window::End, &nothing());
     assert_eq!(verdict.outcome, Outcome::Errored);
@@ -119,7 +119,7 @@ fn a_command_that_has_not_ended_has_no_exit_status() {
 }
 
 #[test]
-fn functions_are_of_the_whole_run_at_its_end() {
+fn functions_at_the_end_cover_the_whole_run() {
     // 0 for 1 s, 10 for 1 s, 4 for 2 s.
     let run = TimelineBuilder::new()
         .gauge("q", &[(1000, 10), (2000, 4)])
@@ -154,7 +154,7 @@ fn first_is_the_time_at_which_it_first_was_above_zero() {
 }
 
 #[test]
-fn a_comparison_with_what_never_happened_does_not_hold() {
+fn comparisons_with_something_that_never_happened_do_not_hold() {
     let run = TimelineBuilder::new()
         .counter("load.failed", &[])
         .finished_at(1000);
@@ -319,7 +319,7 @@ fn nanoseconds_are_read_as_seconds_and_bytes_as_bytes() {
 }
 
 #[test]
-fn whole_numbers_compare_exactly_and_fractions_but_for_rounding() {
+fn whole_numbers_compare_exactly_and_fractions_with_rounding() {
     let run = nothing();
     let is = |a, op, b| holds(compared(a, op, b), &run);
     assert!(!is(count(1e15), Equal, count(1e15 + 1.0)));
@@ -332,7 +332,7 @@ fn whole_numbers_compare_exactly_and_fractions_but_for_rounding() {
 }
 
 #[test]
-fn tolerances_are_of_the_right_side_and_include_their_ends() {
+fn tolerances_count_from_the_right_side_and_include_their_ends() {
     let run = nothing();
     let is = |left, right, tolerance| holds(about(count(left), count(right), tolerance), &run);
     assert!(is(1020.0, 1000.0, Tolerance::Relative(0.02)));
@@ -374,7 +374,7 @@ fn in_includes_both_ends() {
 }
 
 #[test]
-fn arithmetic_is_done_on_what_was_observed() {
+fn arithmetic_uses_observed_values() {
     let run = TimelineBuilder::new()
         .counter("a", &[(10, 7)])
         .counter("b", &[(10, 2)])

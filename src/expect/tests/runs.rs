@@ -1,4 +1,4 @@
-//! How a run comes out as a whole.
+//! The outcome of a run as a whole.
 
 use crate::fixtures;
 use std::time::Duration;
@@ -32,7 +32,7 @@ fn reason(verdict: &RunVerdict) -> &str {
 }
 
 #[test]
-fn a_run_passes_where_every_expectation_held() {
+fn runs_pass_if_every_expectation_holds() {
     let verdict = judged(
         &[("a", 1.0), ("x.errors.EMFILE", 0.0)],
         TimelineBuilder::new(),
@@ -42,14 +42,14 @@ fn a_run_passes_where_every_expectation_held() {
 }
 
 #[test]
-fn a_run_of_which_nothing_was_expected_passes_and_says_so() {
+fn runs_without_expectations_pass_and_say_so() {
     let verdict = judged(&[], TimelineBuilder::new());
     assert_eq!(verdict.outcome, Outcome::Passed);
     assert_eq!(reason(&verdict), "the run has no expectations");
 }
 
 #[test]
-fn one_failure_fails_the_run_also_beside_what_is_not_applicable() {
+fn one_failure_fails_the_run_even_beside_expectations_that_are_not_applicable() {
     let verdict = judged(
         &[("a", 1.0), ("a", 2.0), ("s.TcpExtNone", 0.0)],
         TimelineBuilder::new(),
@@ -58,14 +58,14 @@ fn one_failure_fails_the_run_also_beside_what_is_not_applicable() {
 }
 
 #[test]
-fn what_is_not_applicable_outweighs_what_passed() {
+fn not_applicable_outweighs_passed() {
     let verdict = judged(&[("a", 1.0), ("s.TcpExtNone", 0.0)], TimelineBuilder::new());
     assert_eq!(verdict.outcome, Outcome::NotApplicable);
     assert!(reason(&verdict).contains("no counter TcpExtNone"));
 }
 
 #[test]
-fn a_run_that_could_not_be_asked_is_errored() {
+fn runs_that_could_not_be_made_are_errored() {
     let claims = [("a", 2.0)];
     let verdict = judged_at_the_end(
         &claims,
@@ -124,7 +124,7 @@ fn with_load(load: LoadReport) -> [Outcome; 2] {
 }
 
 #[test]
-fn a_load_that_was_as_asked_changes_nothing() {
+fn loads_as_requested_change_nothing() {
     assert_eq!(with_load(load_report()), [Outcome::Passed, Outcome::Failed]);
     let nearly = LoadReport {
         achieved_rate: 490.0,
@@ -135,7 +135,7 @@ fn a_load_that_was_as_asked_changes_nothing() {
 }
 
 #[test]
-fn a_load_that_was_not_as_asked_makes_the_run_inconclusive_whatever_held() {
+fn loads_that_fell_short_make_the_run_inconclusive() {
     let slow = LoadReport {
         achieved_rate: 489.9,
         ..load_report()
@@ -169,7 +169,7 @@ fn a_load_that_was_not_as_asked_makes_the_run_inconclusive_whatever_held() {
 }
 
 #[test]
-fn a_load_that_fell_short_is_told_with_its_figures() {
+fn loads_that_fell_short_are_reported_with_their_figures() {
     let slow = LoadReport {
         achieved_rate: 430.12,
         started: 4301,
@@ -230,16 +230,16 @@ fn objects_of_the_kernel_are_not_counted_while_others_use_it() {
     // One after the other is never many sockets, and many objects.
     let after_each_other = of_objects(&[(0, 3000), (450, 10), (900, 260)], &[(0, 7)]);
     assert!(reason(&after_each_other).contains(": 250 TCP of theirs"));
-    // What was there before is cleared away at first.
+    // Objects of earlier runs are freed at first.
     let cleared = of_objects(&[(0, 3000), (450, 10)], &[(0, 300), (450, 7)]);
     assert_eq!(cleared.outcome, Outcome::Failed);
-    // What holds all the same holds.
+    // An expectation that holds is not affected.
     let held = judged(1, &[(0, 4000), (1100, 5000)]);
     assert_eq!(held.outcome, Outcome::Passed);
 }
 
 #[test]
-fn a_paced_client_that_left_no_account_of_its_load_is_inconclusive() {
+fn paced_clients_without_a_load_report_are_inconclusive() {
     let mut spec = spec(vec![expectation(is("a", 1.0), Window::End)]);
     spec.workload.clients.push(client(paced()));
     let run = || TimelineBuilder::new().counter("a", &[(100, 1)]);
@@ -285,7 +285,7 @@ fn looking(times: &[u64]) -> Timeline {
 }
 
 #[test]
-fn what_a_starved_probe_did_not_see_is_not_called_failed() {
+fn events_that_a_starved_probe_missed_do_not_fail_an_expectation() {
     let starved = looking(&[900, 1000, 1900, 3000, 3900, 4800]);
     let verdict = judge_one(is(SOCKETS, 9.0), within(4000), &starved);
     assert_eq!(verdict.outcome, Outcome::Inconclusive);
@@ -294,7 +294,7 @@ fn what_a_starved_probe_did_not_see_is_not_called_failed() {
         "the probe `client.sockets` did not get to look between 1.900s and 3.000s; else it had failed: \
          5 == 9 does not hold at 4.000s; nor did it become true by the end of the run (5.000s)"
     );
-    // Where it did look, what it saw counts.
+    // Looks that did take place count.
     assert_eq!(
         judge_one(is(SOCKETS, 5.0), within(4000), &starved).outcome,
         Outcome::Passed
@@ -327,7 +327,7 @@ fn what_a_starved_probe_did_not_see_is_not_called_failed() {
 }
 
 #[test]
-fn a_probe_that_stopped_looking_before_the_end_was_starved() {
+fn probes_that_stopped_looking_before_the_end_were_starved() {
     let verdict = judge_one(
         is(SOCKETS, 9.0),
         Window::End,
@@ -337,7 +337,7 @@ fn a_probe_that_stopped_looking_before_the_end_was_starved() {
 }
 
 #[test]
-fn a_probe_that_reads_all_of_a_node_goes_by_its_name() {
+fn probes_that_read_everything_have_the_name_of_their_node() {
     let run = |times| {
         let run = TimelineBuilder::new().gauge(SOCKETS, &[(1000, 5)]);
         run.looked("client", times).finished_at(3000)
@@ -348,7 +348,7 @@ fn a_probe_that_reads_all_of_a_node_goes_by_its_name() {
 }
 
 #[test]
-fn a_probe_that_looks_as_rarely_as_asked_is_not_starved() {
+fn probes_that_look_as_rarely_as_configured_are_not_starved() {
     let run = looking(&[1500, 3000, 4500]);
     let mut spec = spec(vec![expectation(is(SOCKETS, 9.0), Window::Always)]);
     spec.sample_every = Duration::from_millis(500);
@@ -356,7 +356,7 @@ fn a_probe_that_looks_as_rarely_as_asked_is_not_starved() {
 }
 
 #[test]
-fn what_an_actor_counted_itself_depends_on_no_probe() {
+fn counts_of_actors_do_not_depend_on_probes() {
     let run = TimelineBuilder::new()
         .counter("load.established", &[(1000, 5)])
         .looked("client.sockets", &[100])
@@ -392,7 +392,7 @@ fn a_verdict_on_an_emulated_series_says_emulated() {
 }
 
 #[test]
-fn what_a_run_that_broke_off_had_no_time_to_record_is_not_an_error_of_its_own() {
+fn series_that_a_truncated_run_had_no_time_to_record_are_inconclusive() {
     let early = TimelineBuilder::new().interrupted_at(50);
     let verdict = judge_one(is("load.established", 9.0), Window::End, &early);
     assert_eq!(verdict.outcome, Outcome::Inconclusive);

@@ -79,7 +79,7 @@ fn only_lines_of_the_window_count() {
 }
 
 #[test]
-fn a_line_that_the_kernel_may_have_suppressed_is_not_called_missing() {
+fn lines_that_the_kernel_may_have_suppressed_do_not_fail_a_claim() {
     let log = kernel(&[(1500, SUPPRESSED)]);
     let verdict = judge_one(
         matches("kernel.log", "table full", false),
@@ -169,7 +169,7 @@ fn a_failure_shows_the_last_line_that_was_there() {
 }
 
 #[test]
-fn output_that_was_cut_off_is_not_called_missing() {
+fn truncated_output_does_not_fail_a_claim() {
     let run = TimelineBuilder::new()
         .text("ab.stdout", &[(900, "Benchmarking")])
         .note("`ab.stdout` is cut off after 1 lines, 12 bytes")

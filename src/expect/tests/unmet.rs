@@ -40,7 +40,7 @@ fn run(matched: i64) -> TimelineBuilder {
 }
 
 #[test]
-fn a_fault_that_met_nothing_makes_a_run_inconclusive_whatever_it_showed() {
+fn unmatched_faults_make_a_run_inconclusive() {
     let plain = Impairment::default;
     for value in [1.0, 2.0] {
         let verdict = judged(value, &[], plain(), &run(0).finished_at(1000));
@@ -58,7 +58,7 @@ fn a_fault_that_met_nothing_makes_a_run_inconclusive_whatever_it_showed() {
 }
 
 #[test]
-fn how_often_a_fault_matched_is_left_to_an_expectation_that_names_it() {
+fn expectations_that_name_a_fault_decide_how_often_it_should_match() {
     let verdict = judged(
         1.0,
         &["a", "stale.matched"],
@@ -69,7 +69,7 @@ fn how_often_a_fault_matched_is_left_to_an_expectation_that_names_it() {
 }
 
 #[test]
-fn a_link_faster_than_the_wire_shows_the_wire() {
+fn links_faster_than_the_wire_make_a_run_inconclusive() {
     let at = |carried| {
         let mut timeline = run(1).finished_at(1000);
         timeline.add(Event::Built(crate::record::Built {
@@ -91,7 +91,7 @@ fn a_link_faster_than_the_wire_shows_the_wire() {
 }
 
 #[test]
-fn a_failure_behind_a_late_wire_says_nothing_and_a_pass_stands() {
+fn failures_behind_a_late_wire_are_inconclusive_and_passes_stand() {
     let judged = |value, late: i64| {
         let wire = "wire.client-server.late";
         let run = run(1).gauge_of(wire, crate::units::Unit::Seconds, &[(500, late)]);

@@ -61,13 +61,13 @@ fn within_is_satisfied_by_the_first_moment_at_which_it_is_true() {
     assert_eq!(held.outcome, Outcome::Passed);
     assert_eq!(held.decided_at, Some(ms(1000)));
     assert_eq!(seen(&held), [("q", "5")]);
-    // What was true at the start was true in time; so was what became true at the deadline.
+    // A claim that was true at the start was true in time, and so was one that became true at the deadline.
     assert_eq!(outcome(q(Equal, 0.0), within(100), &run), Outcome::Passed);
     assert_eq!(outcome(q(Equal, 9.0), within(4000), &run), Outcome::Passed);
 }
 
 #[test]
-fn a_failed_within_tells_the_value_at_its_deadline_and_when_it_was_true_too_late() {
+fn a_failed_within_shows_the_value_at_its_deadline_and_when_it_became_true() {
     let run = steps().finished_at(10_000);
     let late = judge_one(q(Equal, 9.0), within(3500), &run);
     assert_eq!(late.outcome, Outcome::Failed);
@@ -153,7 +153,7 @@ fn never_fails_at_the_first_moment_at_which_it_is_true() {
 }
 
 #[test]
-fn claims_about_several_series_are_looked_at_when_any_of_them_changes() {
+fn claims_about_several_series_are_checked_when_any_of_them_changes() {
     let run = TimelineBuilder::new()
         .gauge("a", &[(1000, 1), (3000, 0)])
         .gauge("b", &[(2000, 1), (2500, 0)])

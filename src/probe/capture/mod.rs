@@ -1,8 +1,8 @@
 //! Captures the run's packets at every link end of every node into one file.
 //!
-//! Each link end has a packet socket, opened in its namespace. One thread empties all of them and writes the packets in the
-//! order of time. Only TCP is captured, and only the headers of each packet. The caller decides where the file is and
-//! whether it is kept.
+//! Each link end has a packet socket, opened in its namespace. One thread empties all of them and writes the
+//! packets in the order of time. Only TCP is captured, and only the headers of each packet. The caller decides
+//! where the file is and whether it is kept.
 
 mod sorter;
 #[cfg(test)]
@@ -26,13 +26,15 @@ use crate::sys::packet_ring::{BLOCK, PacketRing};
 use crate::sys::wake::StopFlag;
 use thread::CaptureThread;
 
-/// Bytes kept of each packet: Ethernet (14), IPv6 (40) and the longest TCP header (60, RFC 9293, section 3.1), rounded up.
+/// Bytes kept of each packet: Ethernet (14), IPv6 (40) and the longest TCP header (60, RFC 9293, section 3.1),
+/// rounded up.
 const SNAP: u32 = 128;
 /// The most bytes of a file: half a million packets.
 const LIMIT: u64 = 64 << 20;
 /// Bytes that all rings share.
 const RINGS: usize = 64 << 20;
-/// Blocks of one ring: enough for 160 ms of few packets (`RETIRE` closes one every 20 ms), or 400 ms of 100,000 per second.
+/// Blocks of one ring: enough for 160 ms of few packets (`RETIRE` closes one every 20 ms), or 400 ms of 100,000
+/// per second.
 const BLOCKS: std::ops::RangeInclusive<usize> = 8..=256;
 
 /// The reason why packets cannot be captured.
@@ -113,10 +115,12 @@ pub struct Capture {
 }
 
 impl Capture {
-    /// Opens a socket at each link end of each node and starts capturing. Packets are written once it [begins](Self::begin).
+    /// Opens a socket at each link end of each node and starts capturing. Packets are written once it
+    /// [begins](Self::begin).
     ///
     /// # Errors
-    /// If a namespace or its packet sockets are not available. A file that cannot be written is reported in the summary.
+    /// If a namespace or its packet sockets are not available. A file that cannot be written is reported in the
+    /// summary.
     pub fn prepare(
         spec: &RunSpec,
         lab: &Lab,

@@ -46,7 +46,7 @@ impl Waiting {
         before: u64,
         mut release: impl FnMut(CapturedPacket<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
-        // Those of one link end come in order, so the sort finds runs.
+        // Packets of one link end come in order, so the sort finds runs.
         self.packets.sort_by_key(|packet| packet.time);
         let released = self.packets.partition_point(|packet| packet.time < before);
         let (go, stay) = self.packets.split_at(released);
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn what_could_not_be_written_is_not_written_twice() {
+    fn packets_that_could_not_be_written_are_not_written_twice() {
         let mut waiting = Waiting::default();
         waiting.add(0, seen(1, &[1]));
         waiting.add(0, seen(2, &[2]));

@@ -94,7 +94,7 @@ fn clock() -> RunClock {
 }
 
 /// Describes a packet: `client:eth0 > SYN` is its link end, direction and flags.
-fn told(capture: &record::Capture, packet: &CapturedPacket<'_>) -> String {
+fn describe(capture: &record::Capture, packet: &CapturedPacket<'_>) -> String {
     let end = capture.link_end(packet.interface).unwrap();
     let way = match packet.direction.unwrap() {
         Direction::Inbound => "<",
@@ -143,7 +143,10 @@ fn kernel_a_connection_is_seen_at_every_link_end_in_the_order_of_time() {
     let read = sink.capture();
     assert_eq!(read.packets().count() as u64, summary.packets);
     assert_eq!(read.run.as_deref(), Some("watch"));
-    let all: Vec<_> = read.packets().map(|packet| told(&read, &packet)).collect();
+    let all: Vec<_> = read
+        .packets()
+        .map(|packet| describe(&read, &packet))
+        .collect();
     assert_eq!(
         all[..8],
         [
@@ -158,7 +161,7 @@ fn kernel_a_connection_is_seen_at_every_link_end_in_the_order_of_time() {
         ]
     );
     // Both ends of the client's link show the same number of packets, and so do both ends of the server's.
-    let at = |end: &str| all.iter().filter(|told| told.starts_with(end)).count();
+    let at = |end: &str| all.iter().filter(|packet| packet.starts_with(end)).count();
     let ends = ["client:eth0", "nat:left", "nat:right", "server:eth0"].map(at);
     assert!(ends.iter().all(|count| *count == ends[0]), "{all:#?}");
     let zero = read.clock_zero.unwrap();
@@ -188,14 +191,17 @@ fn kernel_a_thousand_connections_are_captured_whole() {
     let summary = capture.stop();
     assert_eq!((summary.dropped, summary.truncated), (0, false));
     let read = sink.capture();
-    let all: Vec<_> = read.packets().map(|packet| told(&read, &packet)).collect();
+    let all: Vec<_> = read
+        .packets()
+        .map(|packet| describe(&read, &packet))
+        .collect();
     for syn in [
         "client:eth0 > SYN",
         "server:eth0 < SYN",
         "server:eth0 > SYN-ACK",
     ] {
         assert_eq!(
-            all.iter().filter(|told| *told == syn).count(),
+            all.iter().filter(|packet| *packet == syn).count(),
             1000,
             "{syn}"
         );
@@ -226,7 +232,7 @@ fn kernel_a_capture_stops_at_its_bound_and_keeps_the_first_part() {
     assert!(read.ends_early);
     assert_eq!(read.packets().count() as u64, summary.packets);
     assert_eq!(
-        told(&read, &read.packets().next().unwrap()),
+        describe(&read, &read.packets().next().unwrap()),
         "client:eth0 > SYN"
     );
 }
@@ -277,7 +283,7 @@ fn kernel_a_capture_that_is_killed_leaves_what_was_written() {
 
 #[test]
 #[ignore = "kernel test: needs namespaces; run with --include-ignored"]
-fn kernel_an_interface_that_is_not_there_is_told() {
+fn kernel_missing_interfaces_are_reported() {
     let netns = namespace();
     let mut spec = spec(Duration::from_millis(100), &[]);
     let missing = vec![interface("eth7", "nobody", [10, 0, 0, 1])];
@@ -316,6 +322,9 @@ fn kernel_a_link_that_was_down_is_seen_again() {
     let summary = capture.stop();
     assert!(summary.broken.is_none(), "{summary:?}");
     let read = sink.capture();
-    let all: Vec<_> = read.packets().map(|packet| told(&read, &packet)).collect();
+    let all: Vec<_> = read
+        .packets()
+        .map(|packet| describe(&read, &packet))
+        .collect();
     assert!(all.contains(&"nat:right > SYN".to_owned()), "{all:?}");
 }

@@ -12,8 +12,8 @@ use crate::sys::wake::StopFlag;
 
 /// The interval at which rings are read. The kernel hands blocks over no more often than it retires them.
 const LOOK: Duration = RETIRE;
-/// The time for which a packet is held so that older ones of other rings can arrive: a block is handed over within twice
-/// `RETIRE` and found within one interval.
+/// The time for which a packet is held so that older ones of other rings can arrive: a block is handed over
+/// within twice `RETIRE` and found within one interval.
 const HOLD: Duration = Duration::from_millis(4 * 20);
 /// The longest wait at the end for packets that the kernel has counted and not handed over; far longer than needed.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -23,8 +23,8 @@ const BUFFER: usize = 256 * 1024;
 const END: u64 = 128;
 /// Threads that close rings. More would only help in the largest labs.
 const CLOSING: usize = 16;
-/// Deviation of the wall clock from the run's clock that does not count as setting it, as a fraction of the time passed:
-/// adjtimex(2) slews by 1/2000 at most.
+/// Deviation of the wall clock from the run's clock that does not count as setting it, as a fraction of the time
+/// passed: adjtimex(2) slews by 1/2000 at most.
 const SLEW: f64 = 0.001;
 /// The deviation that is always ignored: the time that reading two clocks may take on a busy machine.
 const UNSURE: Duration = Duration::from_millis(50);

@@ -48,7 +48,7 @@ fn addresses() -> [SocketAddr; 2] {
 
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
-fn kernel_queues_and_connections_of_a_server_are_told_as_ss_tells_them() {
+fn kernel_queues_and_connections_of_a_server_agree_with_ss() {
     for to in addresses() {
         let netns = namespace();
         let _listener = listen(&netns, to);
@@ -119,7 +119,7 @@ fn kernel_half_open_connections_wait_in_the_syn_queue() {
 
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
-fn kernel_what_is_not_named_is_not_listed() {
+fn kernel_unnamed_sockets_are_not_listed() {
     let netns = namespace();
     let watching = Watching::begin(&watched(addresses(), &[]), &[node("here", &netns)]);
     let timeline = watching.stop();
@@ -132,7 +132,7 @@ fn kernel_what_is_not_named_is_not_listed() {
 
 #[test]
 #[ignore = "kernel test: `-- --include-ignored` runs it"]
-fn kernel_connections_take_objects_of_the_kernel_s() {
+fn kernel_connections_take_objects_of_the_kernel() {
     let netns = namespace();
     if !matches!(slabinfo::read(["TCP"]), Ok(read) if read[0].is_some()) {
         return;

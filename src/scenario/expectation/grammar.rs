@@ -28,7 +28,7 @@ use crate::units;
 
 type Input<'i> = LocatingSlice<&'i str>;
 
-/// What may follow a claim.
+/// The words that may follow a claim.
 const WINDOWS: &str = "`at`, `within`, `during`, `always` or `never`";
 
 /// The reason why a line cannot be parsed.

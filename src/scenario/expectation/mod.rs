@@ -1,7 +1,7 @@
 //! Expectations: from one line of text to a typed claim about the series of a run.
 //!
-//! `grammar` parses the text, `metric` resolves names with the registry, `typing` checks that units fit. Not here: judging
-//! (`expect`).
+//! `grammar` parses the text, `metric` resolves names with the registry, `typing` checks that units fit. Not
+//! here: judging (`expect`).
 
 mod counters;
 mod functions;

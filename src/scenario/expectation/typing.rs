@@ -19,12 +19,12 @@ use crate::units::{Dimension, Unit};
 
 /// The names that an expectation may use.
 pub(crate) enum NameScope {
-    /// Those of one run. The scenario's variants only serve to explain that they cannot be named here.
+    /// Names of one run. The scenario's variants only serve to explain that they cannot be named here.
     Run {
         subjects: Subjects,
         variants: Vec<String>,
     },
-    /// Those of several runs, each named by its variant.
+    /// Names of several runs, each named by its variant.
     Compare(indexmap::IndexMap<String, Subjects>),
 }
 

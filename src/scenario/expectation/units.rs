@@ -99,7 +99,7 @@ mod tests {
     fn products_are_described_in_words() {
         let (byte, second) = (Units::of(Unit::Bytes), Units::of(Unit::Seconds));
         let count = Units::of(Unit::Count);
-        for (units, told) in [
+        for (units, text) in [
             (byte.times(byte), "bytes squared"),
             (byte.times(second), "bytes times seconds"),
             (
@@ -112,7 +112,7 @@ mod tests {
             ),
             (second.times(second).times(second), "seconds cubed"),
         ] {
-            assert_eq!(units.describe(), told);
+            assert_eq!(units.describe(), text);
         }
     }
 }
