@@ -24,7 +24,7 @@
 //! asked for gets a name on disk, no thread changes its namespace after it starts, and only
 //! `record::RunClock` gives a run's time.
 //!
-//! Where to start: [`run::run`], [`scenario::RunSpec`], [`record::Event`], [`lab::plan()`], [`sys::NetNs`].
+//! Start with [`run::run`], [`scenario::RunSpec`], [`record::Event`], [`lab::plan()`], [`sys::NetNs`].
 
 pub mod advise;
 pub mod backend;

@@ -48,7 +48,7 @@ pub(crate) const PEERS: [Peer; 3] = [
 pub(crate) struct Said {
     pub(crate) rate: f64,
     pub(crate) made: f64,
-    /// How many of the requests failed.
+    /// The number of requests that failed.
     pub(crate) failed: f64,
 }
 

@@ -10,7 +10,8 @@ use super::reference::{Reference, same_value};
 use crate::lab::sysctl_survey::{FoundSysctl, SysctlSurvey};
 use crate::sysctls;
 
-/// Missing keys for which a similar key is looked for. It costs a comparison with every key of the catalogue, and a file
+/// Missing keys for which a similar key is looked for. It costs a comparison with every key of the catalogue, and a
+/// file
 /// with more is not a file with typing errors.
 const GUESSES: usize = 200;
 

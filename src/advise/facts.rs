@@ -175,7 +175,7 @@ pub fn values_to_try(entries: &[MergedLine], survey: &SysctlSurvey) -> Vec<Value
     all
 }
 
-/// What the kernel did with each value.
+/// The fate of each value that was written.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ValueTrials {
     start: BTreeMap<String, String>,

@@ -44,7 +44,7 @@ pub struct FoundSysctl {
     pub writable: bool,
 }
 
-/// What the kernel did with a value.
+/// The fate of a value that was written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum WriteOutcome {
@@ -85,7 +85,7 @@ pub struct SysctlReset {
 /// The result of writing values one after the other in one namespace.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrderedWrites {
-    /// What the namespace had for each key before the first was written.
+    /// The namespace's value of each key before the first was written.
     pub start: BTreeMap<String, String>,
     /// An entry for each value; `None` if it is not the namespace's own setting, so it was not written.
     pub attempts: Vec<Option<WriteAttempt>>,

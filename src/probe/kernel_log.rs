@@ -37,7 +37,8 @@ const SUBSYSTEMS: [&str; 8] = [
 const OUT_OF_MEMORY: &str = "Out of memory: Kill";
 
 /// The note for a run whose lines may be missing.
-const USED_UP: &str = "other processes used up the kernel's log rate limit (10 network messages in 5 s), so `kernel.log` may lack lines";
+const USED_UP: &str = "other processes used up the kernel's log rate limit (10 network messages in 5 s), so \
+     `kernel.log` may lack lines";
 
 /// The thread that reads the log.
 #[derive(Debug)]
@@ -243,7 +244,7 @@ mod tests {
 
     #[test]
     fn an_unreadable_log_is_reported_with_a_way_out() {
-        let length = why_unreadable(&io::Error::from_raw_os_error(libc::EPERM));
+        let text = why_unreadable(&io::Error::from_raw_os_error(libc::EPERM));
         assert!(text.contains("CAP_SYSLOG"), "{text}");
     }
 }

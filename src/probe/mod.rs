@@ -22,7 +22,7 @@ mod watched;
 #[cfg(test)]
 mod tests;
 
-pub use capture::{Capture, CaptureError, CaptureSummary};
+pub use capture::{CaptureError, CaptureSummary, PacketCapture};
 
 use std::collections::BTreeSet;
 use std::io;

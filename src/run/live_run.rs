@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::steps::PendingSteps;
 use super::{CancelToken, RunError, WorkOrder, environment, preflight};
 use crate::lab::Lab;
-use crate::probe::{self, Capture, CaptureSummary, Probes};
+use crate::probe::{self, CaptureSummary, PacketCapture, Probes};
 use crate::record::{Event, Privileges, Recorder, RunClock};
 use crate::scenario::RunSpec;
 use crate::traffic::Traffic;
@@ -25,7 +25,7 @@ pub struct LiveRun {
     spec: RunSpec,
     lab: Lab,
     traffic: Traffic,
-    capture: Option<Capture>,
+    capture: Option<PacketCapture>,
     probes: Probes,
     recorder: Recorder,
     /// The timeout, in virtual time only: there no process outside can see that a run takes too long.
@@ -57,7 +57,7 @@ impl LiveRun {
         recorder.record(Event::Built(built));
         let traffic = Traffic::prepare(spec, &lab, recorder)?;
         let capture = packets
-            .map(|file| Capture::prepare(spec, &lab, file))
+            .map(|file| PacketCapture::prepare(spec, &lab, file))
             .transpose()
             .map_err(RunError::Capture)?;
         let probes = Probes::prepare(spec, &lab, recorder).map_err(RunError::Probe)?;
@@ -137,7 +137,7 @@ impl LiveRun {
         self.probes.stop().map_err(RunError::Probe)?;
         for text in self
             .capture
-            .map(Capture::stop)
+            .map(PacketCapture::stop)
             .iter()
             .flat_map(CaptureSummary::notes)
         {

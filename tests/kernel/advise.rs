@@ -292,7 +292,8 @@ fn in_order() -> Result<(), Failed> {
             "compared with the defaults of Linux ",
         ],
     )?;
-    // The first port that needs no privilege may not lie above the start of the range, unless a line before raises that.
+    // The first port that needs no privilege may not lie above the start of the range, unless an earlier line
+    // raises that.
     let (range, start) = (
         "net.ipv4.ip_local_port_range = 50000 60999\n",
         "net.ipv4.ip_unprivileged_port_start = 40000\n",

@@ -36,7 +36,7 @@ expect: [ load.failed == 0 ]
 ";
 /// The seconds that the program and its daemon sleep; no other program sleeps that long.
 const MARK: &str = "86395.5";
-/// How many runs are killed.
+/// The number of runs that are killed.
 const TIMES: u32 = 50;
 /// From before the lab exists until its traffic has been going for a while.
 const LATEST: Duration = Duration::from_millis(900);

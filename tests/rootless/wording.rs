@@ -19,16 +19,16 @@ const GENERATED: &[&str] = &[
 ];
 
 /// The number of wide lines in code that may remain. It only ever goes down.
-const WIDE_LINES_IN_CODE: usize = 65;
+const WIDE_LINES_IN_CODE: usize = 0;
 
 /// The number of wide lines in prose that may remain. It only ever goes down.
 const WIDE_LINES_IN_PROSE: usize = 0;
 
 /// The number of doc comments that may still open with a question word. It only ever goes down.
-const QUESTIONS: usize = 171;
+const QUESTIONS: usize = 0;
 
 /// The number of type names that may still be defined more than once. It only ever goes down.
-const NAMES_DEFINED_TWICE: usize = 10;
+const NAMES_DEFINED_TWICE: usize = 0;
 
 /// Type names that may be defined more than once, with the reason.
 const SHARED_NAMES: &[(&str, &str)] = &[];

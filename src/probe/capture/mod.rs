@@ -108,13 +108,13 @@ impl CaptureSummary {
 
 /// A running capture. If it is dropped without being stopped, its thread ends soon and leaves what has been written.
 #[derive(Debug)]
-pub struct Capture {
+pub struct PacketCapture {
     begin: Sender<RunClock>,
     stop: Arc<StopFlag>,
     thread: Option<JoinHandle<CaptureSummary>>,
 }
 
-impl Capture {
+impl PacketCapture {
     /// Opens a socket at each link end of each node and starts capturing. Packets are written once it
     /// [begins](Self::begin).
     ///
@@ -184,7 +184,7 @@ impl Capture {
     }
 }
 
-impl Drop for Capture {
+impl Drop for PacketCapture {
     fn drop(&mut self) {
         self.stop.raise();
     }

@@ -127,7 +127,7 @@ fn kernel_a_connection_is_seen_at_every_link_end_in_the_order_of_time() {
     let (spec, live) = nat_run(&lab);
     let listener = listen(&lab.server, NatLab::SERVER);
     let sink = Sink::default();
-    let capture = Capture::prepare(&spec, &live, sink.clone()).unwrap();
+    let capture = PacketCapture::prepare(&spec, &live, sink.clone()).unwrap();
     let clock = clock();
     capture.begin(clock);
     exchange(&lab.client, &listener);
@@ -183,7 +183,7 @@ fn kernel_a_thousand_connections_are_captured_whole() {
     let (spec, live) = nat_run(&lab);
     let listener = listen(&lab.server, NatLab::SERVER);
     let sink = Sink::default();
-    let capture = Capture::prepare(&spec, &live, sink.clone()).unwrap();
+    let capture = PacketCapture::prepare(&spec, &live, sink.clone()).unwrap();
     capture.begin(clock());
     for _ in 0..1000 {
         exchange(&lab.client, &listener);
@@ -218,7 +218,7 @@ fn kernel_a_capture_stops_at_its_bound_and_keeps_the_first_part() {
     let listener = listen(&lab.server, NatLab::SERVER);
     let sink = Sink::default();
     let limit = 16 * 1024;
-    let capture = Capture::with_limit(&spec, &live, sink.clone(), limit).unwrap();
+    let capture = PacketCapture::with_limit(&spec, &live, sink.clone(), limit).unwrap();
     capture.begin(clock());
     for _ in 0..50 {
         exchange(&lab.client, &listener);
@@ -247,7 +247,7 @@ fn kernel_a_full_disk_ends_the_capture_and_not_the_run() {
         full_at: Some(1000),
         ..Sink::default()
     };
-    let capture = Capture::prepare(&spec, &live, sink).unwrap();
+    let capture = PacketCapture::prepare(&spec, &live, sink).unwrap();
     capture.begin(clock());
     for _ in 0..20 {
         exchange(&lab.client, &listener);
@@ -265,7 +265,7 @@ fn kernel_a_capture_that_is_killed_leaves_what_was_written() {
     let (spec, live) = nat_run(&lab);
     let listener = listen(&lab.server, NatLab::SERVER);
     let sink = Sink::default();
-    let capture = Capture::prepare(&spec, &live, sink.clone()).unwrap();
+    let capture = PacketCapture::prepare(&spec, &live, sink.clone()).unwrap();
     capture.begin(clock());
     exchange(&lab.client, &listener);
     // Without being stopped, the file contains a packet once nothing older can arrive.
@@ -290,7 +290,7 @@ fn kernel_missing_interfaces_are_reported() {
     let nodes = &mut spec.topology.nodes;
     nodes.insert(NodeName::from("alone"), with_interfaces(missing));
     let live = Lab::of(vec![node("alone", &netns)]);
-    let error = Capture::prepare(&spec, &live, io::sink()).expect_err("an error");
+    let error = PacketCapture::prepare(&spec, &live, io::sink()).expect_err("an error");
     let said = "cannot capture packets at `alone:eth7` (CONFIG_PACKET, CAP_NET_RAW)";
     assert_eq!(error.to_string(), said);
 }
@@ -301,7 +301,7 @@ fn kernel_a_capture_that_never_began_ends_at_once() {
     let lab = NatLab::build();
     let (spec, live) = nat_run(&lab);
     let sink = Sink::default();
-    let capture = Capture::prepare(&spec, &live, sink.clone()).unwrap();
+    let capture = PacketCapture::prepare(&spec, &live, sink.clone()).unwrap();
     let summary = capture.stop();
     assert_eq!((summary.packets, summary.broken.is_none()), (0, true));
     assert!(sink.bytes.lock().unwrap().is_empty());
@@ -314,7 +314,7 @@ fn kernel_a_link_that_was_down_is_seen_again() {
     let (spec, live) = nat_run(&lab);
     let listener = listen(&lab.server, NatLab::SERVER);
     let sink = Sink::default();
-    let capture = Capture::prepare(&spec, &live, sink.clone()).unwrap();
+    let capture = PacketCapture::prepare(&spec, &live, sink.clone()).unwrap();
     capture.begin(clock());
     tool(&lab.nat, "ip link set right down");
     tool(&lab.nat, "ip link set right up");

@@ -64,7 +64,7 @@ struct KeyReport {
     key: String,
     /// `namespace`, `kernel` or `nobody`.
     whose: &'static str,
-    /// What the key is for, or was, as a sentence of the document that `source` names.
+    /// The purpose of the key, today or once, as a sentence of the document that `source` names.
     says: Option<&'static str>,
     source: Option<&'static str>,
     /// The value in the reference that the line is compared with.
