@@ -54,7 +54,7 @@ pub(super) fn faults(spec: &RunSpec, timeline: &Timeline) -> Option<String> {
                 .series(series.as_str())
                 .and_then(|series| series.last())
                 .is_some_and(|count| count > 0);
-            let judged = spec.watched.iter().any(|name| *name == series);
+            let judged = spec.watched.contains(&series);
             !happened && !judged
         })
         .map(|fault| format!("`{}` (line {})", fault.name, fault.place.line))
