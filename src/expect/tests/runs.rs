@@ -179,7 +179,7 @@ fn loads_that_fell_short_are_reported_with_their_figures() {
     let verdict = judged(&[("a", 1.0)], TimelineBuilder::new().load(slow));
     assert_eq!(
         reason(&verdict),
-        "the load was not what was asked for: `load` offered 500/s, achieved 430.1/s, \
+        "this machine could not generate the requested load: `load` offered 500/s, achieved 430.1/s, \
          4301 of 5000 attempts started, starts late by 1.4s (p99)"
     );
 }
@@ -224,12 +224,12 @@ fn objects_of_the_kernel_are_not_counted_while_others_use_it() {
     assert_eq!(alone.outcome, Outcome::Failed);
     let beside = judged(2, &[(0, 7), (600, 57), (900, 17), (1100, 5000)]);
     assert_eq!(beside.outcome, Outcome::Inconclusive);
-    assert!(reason(&beside).contains(": 50 TCP sockets of theirs"));
+    assert!(reason(&beside).contains(": 50 of their TCP sockets"));
     let many = judged(2, &[(0, 4000), (1100, 5000)]);
-    assert!(reason(&many).contains(": 4000 TCP sockets of theirs"));
+    assert!(reason(&many).contains(": 4000 of their TCP sockets"));
     // One after the other is never many sockets, and many objects.
     let after_each_other = of_objects(&[(0, 3000), (450, 10), (900, 260)], &[(0, 7)]);
-    assert!(reason(&after_each_other).contains(": 250 TCP of theirs"));
+    assert!(reason(&after_each_other).contains(": 250 of their TCP"));
     // Objects of earlier runs are freed at first.
     let cleared = of_objects(&[(0, 3000), (450, 10)], &[(0, 300), (450, 7)]);
     assert_eq!(cleared.outcome, Outcome::Failed);
@@ -245,7 +245,7 @@ fn paced_clients_without_a_load_report_are_inconclusive() {
     let run = || TimelineBuilder::new().counter("a", &[(100, 1)]);
     let verdict = crate::expect::judge(&spec, &run().finished_at(1000));
     assert_eq!(verdict.outcome, Outcome::Inconclusive);
-    assert!(reason(&verdict).ends_with("`load` left no account of it"));
+    assert!(reason(&verdict).ends_with("client `load` sent no load report"));
     let reported = crate::expect::judge(&spec, &run().load(load_report()).finished_at(1000));
     assert_eq!(reported.outcome, Outcome::Passed);
 }
@@ -291,7 +291,7 @@ fn events_that_a_starved_probe_missed_do_not_fail_an_expectation() {
     assert_eq!(verdict.outcome, Outcome::Inconclusive);
     assert_eq!(
         why(&verdict),
-        "the probe `client.sockets` did not get to look between 1.900s and 3.000s; else it had failed: \
+        "the probe `client.sockets` did not get to look between 1.900s and 3.000s; otherwise it would have failed: \
          5 == 9 does not hold at 4.000s; nor did it become true by the end of the run (5.000s)"
     );
     // Looks that did take place count.

@@ -163,7 +163,7 @@ fn a_failure_shows_the_last_line_that_was_there() {
         seen(&failed),
         [(
             "ab.stdout",
-            "2 lines, none matches; the last: `Complete requests: 49`"
+            "2 lines, none of which matches; the last: `Complete requests: 49`"
         )]
     );
 }
