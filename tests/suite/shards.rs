@@ -98,7 +98,7 @@ fn refused() -> Result<(), Failed> {
     let mut twice = all.clone();
     twice.push(all[0].clone());
     twice[5].record.timeline.now.0 += 1;
-    assert!(refusal(twice).contains("but differ: leave one out"));
+    assert!(refusal(twice).contains("but they differ: leave one out"));
 
     let changed = |change: &dyn Fn(&mut StoredRun)| {
         let mut records = all.clone();
