@@ -382,7 +382,7 @@ variants: { small: {}, cookies: {} }
         assert_eq!(
             sides(of(&[1])),
             ["tcp_sack=0 tcp_syncookies=0", "tcp_sack=0 tcp_syncookies=2"],
-            "the key that is tried is no condition"
+            "the key under trial is not a condition"
         );
     }
 
