@@ -42,10 +42,7 @@ pub(crate) enum FileError {
     #[error(
         "{} is not the output of `sysctl -a`: no lines such as `net.core.somaxconn = 4096`", path.display()
     )]
-    NoSettings {
-        /// The file.
-        path: PathBuf,
-    },
+    NoSettings { path: PathBuf },
     /// The folder has no files for sysctl.
     #[error("no *.conf files in {}", path.display())]
     Empty { path: PathBuf },

@@ -86,7 +86,6 @@ pub(super) struct LookedUp {
     pub(super) sources: Vec<String>,
     /// Name of the reference.
     pub(super) reference: String,
-    /// Every line.
     pub(super) lines: Vec<LineAdvice>,
     /// The modes of the user's host.
     conditions: Vec<Condition>,

@@ -14,7 +14,6 @@ struct Decision {
     reason: Option<String>,
 }
 
-/// Judges one expectation.
 pub(super) fn verdict(expectation: &Expectation, evidence: &Evidence<'_>) -> Verdict {
     let span = match expectation.window {
         Window::During(from, to) => {

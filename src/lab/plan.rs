@@ -116,7 +116,6 @@ pub enum Op {
     Rules {
         node: NodeName,
         ip: IpVersion,
-        /// Translations, in order.
         nat: Vec<NatSpec>,
         /// The node's own addresses, at which its forwarded ports can be reached.
         own: Vec<IpAddr>,

@@ -3,7 +3,6 @@
 use super::{Metric, Recorded, Subject, counter_meanings, kernel_counters, table::TABLES};
 use crate::units::Unit;
 
-/// One row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Entry {
     pub(crate) name: String,

@@ -82,7 +82,6 @@ pub(crate) struct Metric {
     pub(crate) kind: SeriesKind,
     pub(crate) unit: Unit,
     pub(crate) recorded: Recorded,
-    /// One sentence.
     pub(crate) meaning: &'static str,
     /// The system call, file or structure of the kernel that it comes from.
     pub(crate) source: &'static str,

@@ -15,7 +15,6 @@ pub(crate) enum Subject {
     Flood,
     Fault,
     Node,
-    /// The whole machine.
     Kernel,
     /// The lab's own wire between two nodes.
     Wire,

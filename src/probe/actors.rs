@@ -17,16 +17,13 @@ use crate::scenario::topology::Prefix;
 pub(super) struct WatchedActor {
     pub(super) name: ActorName,
     pub(super) whose: Whose,
-    /// The named metrics.
     pub(super) named: BTreeSet<String>,
 }
 
 /// The property by which sockets of an actor are recognized.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Whose {
-    /// The local port.
     Serves(u16),
-    /// The remote address.
     Connects(SocketAddr),
 }
 

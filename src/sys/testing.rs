@@ -26,20 +26,6 @@ pub(crate) fn namespace() -> NetNs {
     netns
 }
 
-/// Reports the part of a test that is left out, with the reason.
-pub(crate) fn skip(why: &str) {
-    say(&format!("skipped: {why}"));
-}
-
-/// Prints a line to standard error.
-#[expect(
-    clippy::print_stderr,
-    reason = "skipped tests and measurements must be visible"
-)]
-pub(crate) fn say(text: &str) {
-    eprintln!("{text}");
-}
-
 /// Runs a standard tool in the namespace and returns its output. The command is split at spaces.
 pub(crate) fn tool(netns: &NetNs, command: &str) -> String {
     let words: Vec<String> = command.split(' ').map(str::to_owned).collect();

@@ -21,7 +21,6 @@ const CONNECT: u64 = 1;
 const SEND: u64 = 2;
 const RECEIVE: u64 = 3;
 const CLOSE: u64 = 4;
-/// Entries per chain.
 const CHAIN: usize = 5;
 /// User data of completions that belong to no chain.
 const WAKE: u64 = u64::MAX;

@@ -28,7 +28,6 @@ pub(super) struct BlockReader<R> {
 
 /// The result of reading the next block.
 pub(super) enum BlockRead<'a> {
-    /// A complete block.
     Whole {
         /// Type of the block.
         kind: u32,

@@ -37,11 +37,9 @@ pub(crate) struct Unreadable {
     /// Its place in the line.
     pub(crate) range: Range<usize>,
     pub(crate) message: String,
-    /// A suggestion.
     pub(crate) help: Option<String>,
 }
 
-/// Parses one line.
 pub(crate) fn parse(text: &str) -> Result<Line, Unreadable> {
     let whole = |message: String| Unreadable {
         range: 0..text.len(),

@@ -31,7 +31,7 @@ fn evil() -> SuiteResult {
     });
     let log = tape.declare(EVIL, SeriesKind::Text, Unit::Text);
     tape.line(log, SECOND, EVIL);
-    tape.timeline.add(Event::Note {
+    tape.events.timeline.add(Event::Note {
         t: Some(Offset(SECOND)),
         text: EVIL.to_owned(),
     });

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nslab::record::{
-    Built, Environment, Event, LoadReport, Observation, Offset, Outcome, RunVerdict,
-    SeriesDeclaration, SeriesId, SeriesKind, Timeline, Verdict,
+    Built, Environment, Event, LoadReport, Observation, Offset, Outcome, RunVerdict, SeriesId,
+    SeriesKind, Timeline, Verdict,
 };
 use nslab::scenario::expr::{
     Claim, CompareOp, Expectation, Expr, MetricRef, SeriesFunction, Window,
@@ -32,8 +32,7 @@ pub fn client(name: &str, node: &str, rate: f64, count: u64) -> ClientSpec {
 /// A run's record, put together piece by piece.
 #[derive(Debug, Default)]
 pub struct Tape {
-    pub timeline: Timeline,
-    ids: u32,
+    pub events: fixtures::TimelineBuilder,
 }
 
 impl Tape {
@@ -57,12 +56,14 @@ impl Tape {
                 .insert((*key).to_owned(), (*value).to_owned());
         }
         let mut tape = Self::default();
-        tape.timeline.add(Event::Environment(Box::new(environment)));
+        tape.events
+            .timeline
+            .add(Event::Environment(Box::new(environment)));
         tape
     }
 
     pub fn built(&mut self, built: Built) {
-        self.timeline.add(Event::Built(built));
+        self.events.timeline.add(Event::Built(built));
     }
 
     pub fn declare(&mut self, name: &str, kind: SeriesKind, unit: Unit) -> SeriesId {
@@ -76,16 +77,7 @@ impl Tape {
         unit: Unit,
         emulated: bool,
     ) -> SeriesId {
-        let id = SeriesId(self.ids);
-        self.ids += 1;
-        self.timeline.add(Event::Series(SeriesDeclaration {
-            id,
-            name: name.into(),
-            kind,
-            unit,
-            emulated,
-        }));
-        id
+        self.events.declare(name, kind, unit, emulated)
     }
 
     /// Adds a series of counts from a function of time, sampled at a fixed interval; only changes are kept.
@@ -119,7 +111,7 @@ impl Tape {
             let value = value(Offset(t).as_secs_f64());
             if last != Some(value) {
                 last = Some(value);
-                self.timeline.add(Event::Sample {
+                self.events.timeline.add(Event::Sample {
                     t: Offset(t),
                     v: vec![(id, value)],
                 });
@@ -128,7 +120,7 @@ impl Tape {
     }
 
     pub fn line(&mut self, series: SeriesId, t: u64, line: &str) {
-        self.timeline.add(Event::Text {
+        self.events.timeline.add(Event::Text {
             t: Offset(t),
             series,
             line: line.to_owned(),
@@ -136,7 +128,7 @@ impl Tape {
     }
 
     pub fn load(&mut self, client: &str, scheduled: u64, rate: f64) {
-        self.timeline.add(Event::Load(LoadReport {
+        self.events.timeline.add(Event::Load(LoadReport {
             client: client.into(),
             open_loop: true,
             scheduled,
@@ -154,11 +146,11 @@ impl Tape {
     }
 
     pub fn finished(mut self, t: u64) -> Timeline {
-        self.timeline.add(Event::Finished {
+        self.events.timeline.add(Event::Finished {
             t: Offset(t),
             interrupted: false,
         });
-        self.timeline
+        self.events.timeline
     }
 }
 

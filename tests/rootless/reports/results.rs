@@ -306,8 +306,8 @@ fn exhaustion() -> ScenarioResult {
         Outcome::Failed,
         &[("first(load.errors.EADDRNOTAVAIL)", "never")],
     );
-    let reason =
-        "the load was not what was asked for: `load` started 212 of 300, 71.2/s instead of 100.0/s";
+    let reason = "this machine could not generate the requested load: `load` started 212 of 300, \
+        71.2/s instead of 100.0/s";
     let mut slow = judged(
         run(
             "exhaustion",

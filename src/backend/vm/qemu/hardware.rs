@@ -24,7 +24,6 @@ pub(crate) enum Accelerator {
     Kvm,
 }
 
-/// A machine's configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Hardware {
     pub(crate) accelerator: Accelerator,

@@ -142,7 +142,6 @@ pub(super) fn drawn_unit(quantity: DrawnQuantity<'_>) -> Unit {
     }
 }
 
-/// Allowed values.
 #[derive(Debug)]
 struct Range {
     low: Option<f64>,

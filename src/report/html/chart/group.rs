@@ -18,11 +18,8 @@ pub(super) enum ChartTopic {
     Table,
     /// Increase of counters per second.
     Rates,
-    /// Totals of counters.
     Counts(Unit),
-    /// Gauges.
     Levels(Unit),
-    /// Durations.
     Latency(Unit),
 }
 

@@ -16,7 +16,6 @@ pub(super) struct NodeLine {
 /// The subject of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum LineKind {
-    /// Address translation.
     Nat,
     /// A setting of the scenario.
     Setting,

@@ -38,7 +38,7 @@ pub fn queue() -> ScenarioResult {
     );
     let latency = tape.declare("burst.latency", SeriesKind::Distribution, Unit::Seconds);
     for second in 0..4_u64 {
-        tape.timeline.add(Event::Histogram {
+        tape.events.timeline.add(Event::Histogram {
             t: Offset((second + 1) * SECOND / 2),
             series: latency,
             v: vec![(40_000 + second * 9_000, 8), (210_000, 1)],

@@ -68,7 +68,7 @@ pub fn recycle() -> ScenarioResult {
     );
     tape.load("from-a", 30, 10.0);
     tape.load("from-b", 30, 10.0);
-    tape.timeline.add(Event::Note {
+    tape.events.timeline.add(Event::Note {
         t: Some(Offset(1_200 * MS)),
         text: "The wire dropped its first SYN from 10.0.2.1.".to_owned(),
     });
