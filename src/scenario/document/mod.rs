@@ -3,24 +3,29 @@
 //! Each mapping is one `document!`: its type, its decoder and its JSON Schema come from the same list of
 //! keys, and editors show the documentation of its fields. `resolve` gives the document its meaning.
 
+mod client;
+mod command;
 mod fault;
+mod server;
+mod step;
 mod topology;
 mod values;
-mod workload;
 
 use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
+pub(crate) use client::{
+    BulkDoc, ClientDoc, ConnectDoc, FloodDoc, HoldDoc, LOADS, LoopDoc, RampDoc,
+};
+pub(crate) use command::{CommandDoc, TextWithReferences};
 pub(crate) use fault::{FaultDoc, FlagWord, InjectDoc, SegmentSelection};
+pub(crate) use server::{AcceptDoc, ServerDoc};
+pub(crate) use step::{StepDoc, StopDoc};
 pub(crate) use topology::{DnatDoc, LinkDoc, NatDoc, NodeDoc};
 pub(crate) use values::{
     AcceptWord, Bandwidth, Bytes, Count, EventRate, KernelBounds, ListensOn, Share, Switch,
     SysctlValue, Text, Timespan,
-};
-pub(crate) use workload::{
-    AcceptDoc, BulkDoc, ClientDoc, CommandDoc, ConnectDoc, FloodDoc, HoldDoc, LOADS, LoopDoc,
-    RampDoc, ServerDoc, StepDoc, StopDoc, TextWithReferences,
 };
 
 use super::decode::{Entries, FromNode, List, OneOrMany, document};

@@ -1,0 +1,147 @@
+//! Clients as written, each with one load.
+
+use super::values::{Bytes, Count, EventRate, Switch, Text, Timespan};
+use crate::scenario::decode::document;
+use crate::scenario::span::Spanned;
+use crate::scenario::workload::{ClientClose, PortChoice};
+
+/// Keys of a client that each define its load; a client has exactly one of them.
+pub(crate) const LOADS: [&str; 6] = ["connect", "ramp", "hold", "loop", "bulk", "flood"];
+
+document! {
+    /// A built-in client with exactly one load: `connect`, `ramp`, `hold`, `loop`, `bulk` or `flood`.
+    ClientDoc, "a client" {
+        /// The node on which it runs.
+        "node" => node: Spanned<Text>,
+        /// A server, `NODE:PORT`, or a node with one `dnat` port.
+        "to" => to: Spanned<Text>,
+        /// Open loop: attempts start on schedule, whatever became of earlier ones.
+        "connect" => connect: Option<ConnectDoc>,
+        /// Open loop with a changing rate.
+        "ramp" => ramp: Option<RampDoc>,
+        /// Opens connections and holds them all.
+        "hold" => hold: Option<HoldDoc>,
+        /// Closed loop: a request starts as soon as an earlier one ends.
+        "loop" => closed_loop: Option<LoopDoc>,
+        /// Sends bytes as fast as the kernel takes them.
+        "bulk" => bulk: Option<BulkDoc>,
+        /// Sends SYNs from forged addresses, and nothing after them.
+        "flood" => flood: Option<FloodDoc>,
+        /// Number of local addresses that it uses in turn, 1 to 65536. By default the kernel chooses.
+        "sources" => sources: Option<Spanned<Count>>,
+        /// The choice of the local port: `kernel` (the default), `sequential` or `bind`.
+        "port" => port: Option<Spanned<PortChoice>>,
+        /// Time of the first attempt, from the start of the clock. The default is 0s.
+        "start" => start: Option<Spanned<Timespan>>,
+        /// `true` sets `SO_KEEPALIVE` on its connections, as for a server. The default is false.
+        "so-keepalive" => so_keepalive: Option<Switch>,
+        /// `true` if each connection of `connect`, `ramp` and `hold` carries an HTTP request and its reply.
+        /// The default is `true` if the server has a `reply`, passes requests on, or is the side that closes.
+        "request" => request: Option<Spanned<Switch>>,
+    }
+}
+
+document! {
+    /// Attempts at a constant rate, for a time (`for`) or up to a number (`count`).
+    ConnectDoc, "`connect`" {
+        /// Attempts per second, up to 200000/s.
+        "rate" => rate: Spanned<EventRate>,
+        /// Time during which attempts start.
+        "for" => duration: Option<Spanned<Timespan>>,
+        /// Number of attempts, in place of `for`.
+        "count" => count: Option<Spanned<Count>>,
+        /// Bound on one attempt, from its start to its end. The default is 10s.
+        "timeout" => timeout: Option<Spanned<Timespan>>,
+        /// The side that closes: `client`, `server`, `reset` or `hold`. The default is `server` if the server
+        /// closes first, else `client`.
+        "close" => close: Option<Spanned<ClientClose>>,
+        /// The choice of the local port: `kernel` (the default), `sequential` or `bind`.
+        "port" => port: Option<Spanned<PortChoice>>,
+    }
+}
+
+document! {
+    /// Attempts at a rate that changes linearly, for a time (`for`) or up to a number (`count`).
+    RampDoc, "`ramp`" {
+        /// Rate at the start.
+        "from" => from: Spanned<EventRate>,
+        /// Rate at the end.
+        "to" => to: Spanned<EventRate>,
+        /// Time during which attempts start.
+        "for" => duration: Option<Spanned<Timespan>>,
+        /// Number of attempts, in place of `for`.
+        "count" => count: Option<Spanned<Count>>,
+        /// Bound on one attempt. The default is 10s.
+        "timeout" => timeout: Option<Spanned<Timespan>>,
+        /// The side that closes, as in `connect`.
+        "close" => close: Option<Spanned<ClientClose>>,
+        /// The choice of the local port: `kernel` (the default), `sequential` or `bind`.
+        "port" => port: Option<Spanned<PortChoice>>,
+    }
+}
+
+document! {
+    /// Connections that are opened at a constant rate and all held.
+    HoldDoc, "`hold`" {
+        /// Number of connections, up to 2000000.
+        "connections" => connections: Spanned<Count>,
+        /// Connections opened per second.
+        "rate" => rate: Spanned<EventRate>,
+        /// Time that they are held once the last has been tried.
+        "for" => duration: Spanned<Timespan>,
+        /// Bound on one connect. The default is 10s.
+        "timeout" => timeout: Option<Spanned<Timespan>>,
+        /// The choice of the local port: `kernel` (the default), `sequential` or `bind`.
+        "port" => port: Option<Spanned<PortChoice>>,
+    }
+}
+
+document! {
+    /// Requests in a closed loop, as `ab -c 5 -n 50000` sends them.
+    LoopDoc, "`loop`" {
+        /// Number of concurrent requests. The default is 1.
+        "concurrency" => concurrency: Option<Spanned<Count>>,
+        /// Number of requests in all.
+        "requests" => requests: Spanned<Count>,
+        /// `true` if a connection carries more than one request. The default is false.
+        "keep-alive" => keep_alive: Option<Switch>,
+        /// Bound on one request. The default is 10s.
+        "timeout" => timeout: Option<Spanned<Timespan>>,
+        /// The choice of the local port: `kernel` (the default), `sequential` or `bind`.
+        "port" => port: Option<Spanned<PortChoice>>,
+    }
+}
+
+document! {
+    /// A SYN flood, for a time (`for`) or up to a number (`count`). Its node has one link and routes nothing,
+    /// so that nothing answers for the forged addresses.
+    FloodDoc, "`flood`" {
+        /// SYNs per second, up to 200000/s.
+        "rate" => rate: Spanned<EventRate>,
+        /// Time during which SYNs are sent.
+        "for" => duration: Option<Spanned<Timespan>>,
+        /// Number of SYNs, in place of `for`.
+        "count" => count: Option<Spanned<Count>>,
+        /// Number of forged addresses, 1 to 65535, which the lab assigns. The default is 65535.
+        "sources" => sources: Option<Spanned<Count>>,
+    }
+}
+
+document! {
+    /// A transfer from client to server.
+    BulkDoc, "`bulk`" {
+        /// Bytes of each stream.
+        "bytes" => bytes: Spanned<Bytes>,
+        /// Number of concurrent streams. The default is 1.
+        "streams" => streams: Option<Spanned<Count>>,
+        /// Bytes of each `write(2)`. The default is 64KiB.
+        "write" => write: Option<Spanned<Bytes>>,
+        /// `true` sends each write at once (`TCP_NODELAY`); otherwise small ones wait for an acknowledgement
+        /// (Nagle). The default is false.
+        "nodelay" => nodelay: Option<Switch>,
+        /// Bound on the whole transfer. The default is 60s.
+        "timeout" => timeout: Option<Spanned<Timespan>>,
+        /// The choice of the local port: `kernel` (the default), `sequential` or `bind`.
+        "port" => port: Option<Spanned<PortChoice>>,
+    }
+}

@@ -1,0 +1,69 @@
+//! Commands as written.
+
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+
+use super::values::{ListensOn, Switch, Text, Timespan};
+use crate::scenario::decode::{Entries, FromNode, List, document};
+use crate::scenario::node::{Node, NodeKind, Scalar};
+use crate::scenario::problem::Collector;
+use crate::scenario::span::{self, Spanned};
+
+document! {
+    /// A real program on a node. It ends with the lab at the latest.
+    CommandDoc, "a command" {
+        /// The node on which it runs.
+        "node" => node: Spanned<Text>,
+        /// Program and arguments. `${NAME.address}` and `${NAME.port}` stand for the address and port of a
+        /// server or node as this command's node reaches them; an IPv6 address before `:` or after `//` gets
+        /// its brackets. `$$` is a dollar.
+        "run" => run: Spanned<List<TextWithReferences>>,
+        /// Time after which it is killed. The default is 60s.
+        "timeout" => timeout: Option<Spanned<Timespan>>,
+        /// Time of its start, from the start of the clock. The default is 0s.
+        "start" => start: Option<Spanned<Timespan>>,
+        /// Environment variables in addition to the lab's own; `${NAME.address}` as in `run`.
+        "env" => env: Option<Entries<TextWithReferences>>,
+        /// `port 80`, for a program that serves. It is started before the clock, which waits until the
+        /// program listens on the port, for `timeout` at most (default 30s), and it runs until the lab ends.
+        /// Clients name it in `to`.
+        "ready" => ready: Option<Spanned<ListensOn>>,
+        /// `true` if it runs until the lab ends, whatever its exit status. The default is false.
+        "background" => background: Option<Spanned<Switch>>,
+        /// The contents of its files, by name; `${NAME.address}` as in `run`. The files are in a writable
+        /// folder of its own, `${files}`, which is removed with it.
+        "files" => files: Option<Entries<TextWithReferences>>,
+    }
+}
+
+/// A text in which `${NAME.address}` is filled in later.
+#[derive(Debug, Clone)]
+pub(crate) struct TextWithReferences {
+    pub(crate) scalar: Scalar,
+    pub(crate) span: span::Span,
+}
+
+impl FromNode for TextWithReferences {
+    fn from_node(node: &Node, cx: &mut Collector<'_>) -> Option<Self> {
+        if let NodeKind::Scalar(scalar) = &node.kind {
+            return Some(Self {
+                scalar: scalar.clone(),
+                span: node.span,
+            });
+        }
+        Text::from_node(node, cx).map(|_| None)?
+    }
+}
+
+impl JsonSchema for TextWithReferences {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> Cow<'static, str> {
+        Text::schema_name()
+    }
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        generator.subschema_for::<Text>()
+    }
+}

@@ -1,0 +1,99 @@
+//! Servers as written.
+
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+
+use super::values::{AcceptWord, Bytes, Count, PortNumber, Switch, Text, Timespan};
+use crate::scenario::decode::{Framed, FromNode, document};
+use crate::scenario::node::{Node, NodeKind};
+use crate::scenario::problem::Collector;
+use crate::scenario::span::Spanned;
+use crate::scenario::workload::ServerClose;
+
+document! {
+    /// A built-in server. It listens on the wildcard address before the clock starts.
+    ServerDoc, "a server" {
+        /// The node on which it runs.
+        "node" => node: Spanned<Text>,
+        /// The TCP port that it listens on.
+        "port" => port: Spanned<PortNumber>,
+        /// Second argument of `listen(2)`, 0 to 65535. The kernel bounds it by `net.core.somaxconn`, which
+        /// the lab pins. The default is 4096.
+        "backlog" => backlog: Option<Spanned<Count>>,
+        /// The way of accepting: `epoll` (the default), `never`, `select`, `poll`, `{ delay: 50ms }` or
+        /// `{ pool: { threads: 4 } }`.
+        "accept" => accept: Option<Spanned<AcceptDoc>>,
+        /// Body bytes of each reply. The default is 0.
+        "reply" => reply: Option<Spanned<Bytes>>,
+        /// The side that closes: `first` (the server, after its reply), `after-client` or `never`. By default
+        /// the server closes after the reply unless the request asked for keep-alive.
+        "close" => close: Option<Spanned<ServerClose>>,
+        /// Time that an idle connection is kept. The default is 5s.
+        "keep-alive" => keep_alive: Option<Spanned<Timespan>>,
+        /// `true` sets `SO_KEEPALIVE` on its connections: idle ones are probed according to
+        /// `net.ipv4.tcp_keepalive_*`. The default is false.
+        "so-keepalive" => so_keepalive: Option<Switch>,
+        /// Makes it a proxy. Each request is passed on to this server, over a connection of its own from the
+        /// proxy's node; the proxy closes that connection once the reply is complete. If it cannot connect,
+        /// the client gets a 503. Written like a client's `to`.
+        "forward" => forward: Option<Spanned<Text>>,
+    }
+}
+
+/// A way of accepting connections.
+#[derive(Debug, Clone)]
+pub(crate) enum AcceptDoc {
+    Word(AcceptWord),
+    Form(AcceptFormDoc),
+}
+
+document! {
+    /// A way of accepting that has a setting. Exactly one of the two.
+    AcceptFormDoc, "`accept`" {
+        /// One thread that waits this long before each `accept(2)`.
+        "delay" => delay: Option<Timespan>,
+        /// Blocking worker threads; each serves one connection until it ends.
+        "pool" => pool: Option<PoolDoc>,
+    }
+}
+
+document! {
+    /// A pool of worker threads.
+    PoolDoc, "`pool`" {
+        /// Number of threads, 1 to 4096.
+        "threads" => threads: Spanned<Count>,
+    }
+}
+
+impl FromNode for AcceptDoc {
+    fn from_node(node: &Node, cx: &mut Collector<'_>) -> Option<Self> {
+        if !matches!(node.kind, NodeKind::Mapping(_)) {
+            return AcceptWord::from_node(node, cx).map(Self::Word);
+        }
+        let form = AcceptFormDoc::from_node(node, cx)?;
+        if form.complete() && form.delay.is_some() == form.pool.is_some() {
+            cx.error(
+                form.head(),
+                "`accept` must have exactly one of `delay` and `pool`",
+            )
+            .help("write `accept: { delay: 50ms }` or `accept: { pool: { threads: 4 } }`");
+            return None;
+        }
+        Some(Self::Form(form))
+    }
+}
+
+impl JsonSchema for AcceptDoc {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> Cow<'static, str> {
+        "Accept".into()
+    }
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let word = generator.subschema_for::<AcceptWord>();
+        let form = generator.subschema_for::<AcceptFormDoc>();
+        json_schema!({ "anyOf": [word, form] })
+    }
+}
