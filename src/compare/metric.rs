@@ -2,7 +2,7 @@
 //!
 //! | metric | better | decides |
 //! |---|---|---|
-//! | of a client: `.established`, `.completed`, `.bytes` | more | first |
+//! | of a client: `.established`, `.completed`, `.answered`, `.bytes` | more | first |
 //! | of a client: `.failed`, replies with a status of 500 to 599 | less | first |
 //! | of a server: `.accepted`, `.replies`, `.bytes` | more | first |
 //! | of a command: `.exit` | 0, less | first |
@@ -73,6 +73,14 @@ const LOST: &[&str] = &[
     "TcpExtTCPTimeouts",
     "TcpExtTCPZeroWindowDrop",
     "TcpExtTSEcrRejected",
+    "UdpInErrors",
+    "UdpNoPorts",
+    "UdpRcvbufErrors",
+    "UdpSndbufErrors",
+    "Udp6InErrors",
+    "Udp6NoPorts",
+    "Udp6RcvbufErrors",
+    "Udp6SndbufErrors",
     "IpInDiscards",
     "IpOutDiscards",
     "IpOutNoRoutes",
@@ -102,7 +110,7 @@ pub(super) fn direction(measure: &Measure, spec: &RunSpec) -> (Better, Rank) {
         return (Better::Neither, Rank::Beside);
     }
     match (owner_of(owner, spec), what) {
-        (Owner::Client, "established" | "completed" | "bytes")
+        (Owner::Client, "established" | "completed" | "answered" | "bytes")
         | (Owner::Server, "accepted" | "replies" | "bytes") => (Better::More, Rank::Work),
         (Owner::Client, "failed") | (Owner::Command, "exit") => (Better::Less, Rank::Work),
         (Owner::Client, what) if is_error(what) && measure.name == series => {

@@ -16,6 +16,7 @@ pub(crate) mod kernel_counters;
 pub(crate) mod listing;
 pub(crate) mod node;
 mod parameter;
+pub(crate) mod queries;
 pub(crate) mod reference;
 pub(crate) mod server;
 pub(crate) mod sockets;

@@ -6,7 +6,10 @@ use std::fmt;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Subject {
     Client,
+    /// A client that sends queries over UDP.
+    QueryClient,
     Server,
+    UdpServer,
     /// A server that passes requests on to another.
     Proxy,
     Command,
@@ -22,9 +25,11 @@ pub(crate) enum Subject {
 
 impl Subject {
     #[cfg(test)]
-    pub(super) const ALL: [Self; 10] = [
+    pub(super) const ALL: [Self; 12] = [
         Self::Client,
+        Self::QueryClient,
         Self::Server,
+        Self::UdpServer,
         Self::Proxy,
         Self::Command,
         Self::ServingCommand,
@@ -43,7 +48,9 @@ impl Subject {
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Client => "client",
+            Self::QueryClient => "query client",
             Self::Server => "server",
+            Self::UdpServer => "UDP server",
             Self::Proxy => "proxy",
             Self::Command => "command",
             Self::ServingCommand => "serving command",

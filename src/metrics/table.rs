@@ -1,22 +1,31 @@
 //! The tables of metrics with the subjects that have them, and the search through them.
 
 use super::{
-    Metric, Subject, client, command, conntrack, kernel, node, server, sockets, tcp_info, wire,
+    Metric, Subject, client, command, conntrack, kernel, node, queries, server, sockets, tcp_info,
+    wire,
 };
 
 /// Metrics that the same subjects have.
 pub(super) type Table = (&'static [Subject], &'static [&'static Metric]);
 
-use Subject::{Client, Command, Fault, Flood, Kernel, Node, Proxy, Server, ServingCommand, Wire};
+use Subject::{
+    Client, Command, Fault, Flood, Kernel, Node, Proxy, QueryClient, Server, ServingCommand,
+    UdpServer, Wire,
+};
 
 /// In the order in which help and reference list them.
-pub(super) const TABLES: [Table; 14] = [
+pub(super) const TABLES: [Table; 16] = [
     (&[Client], client::COUNTED),
     (&[Server, Proxy], server::COUNTED),
     (&[Proxy], server::COUNTED_BY_PROXY),
+    (&[QueryClient], queries::COUNTED),
+    (&[UdpServer], queries::OF_SERVER),
     (&[Flood], command::OF_FLOOD),
     (&[Fault], command::OF_FAULT),
-    (&[Client, Server, Proxy, Flood], client::ERRORS_TABLE),
+    (
+        &[Client, QueryClient, Server, UdpServer, Proxy, Flood],
+        client::ERRORS_TABLE,
+    ),
     (&[Client], client::STATUS_TABLE),
     (&[Command, ServingCommand], command::OF_COMMAND),
     (&[Server, Proxy, ServingCommand], sockets::QUEUES),

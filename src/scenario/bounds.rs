@@ -29,6 +29,14 @@ pub(crate) const MAX_ATTEMPTS: u64 = 20_000_000;
 pub(crate) const MAX_HELD: u64 = 2_000_000;
 /// Concurrent requests in a closed loop, and streams of a bulk transfer: one descriptor each.
 pub(crate) const MAX_CONCURRENCY: u64 = 20_000;
+/// Queries that a lookup sends at once. Resolvers send two.
+pub(crate) const MAX_AT_ONCE: u64 = 1000;
+/// Times that a query is sent again.
+pub(crate) const MAX_RETRIES: u64 = 100;
+/// Queries of one socket that wait for their answers: half of their 16-bit identifiers.
+pub(crate) const MAX_OPEN_QUERIES: u64 = 32_768;
+/// Data bytes of a datagram over IPv4: 65,535 without the headers of IP and UDP (RFC 768).
+pub(crate) const MAX_DATAGRAM: u64 = 65_507;
 /// Threads of a pool.
 pub(crate) const MAX_THREADS: u64 = 4096;
 /// Local source addresses of a node: an IPv4 /16.

@@ -17,6 +17,9 @@ const CONNECTION_COST: f64 = 450e-6;
 const CONNECTION_COST_OF_MANY: f64 = 100e-6;
 /// Processor time of a forged SYN and its answer, seconds (measured: 80 µs).
 const SYN_COST: f64 = 100e-6;
+/// Processor time of a query and its answer, seconds, with a socket of its own and a wake-up at both ends (assumed
+/// to be half that of a connection).
+const QUERY_COST: f64 = 200e-6;
 /// Up to this rate, connections per second, each has a wake-up of its own.
 const FEW: f64 = 500.0;
 /// Share of a processor that a waiting run uses, for ten samples per second (measured: 0.007 with two nodes).
@@ -257,6 +260,7 @@ fn processors(spec: &RunSpec, client: &ClientSpec) -> f64 {
     match &client.load {
         Load::Connect { .. } | Load::Hold { .. } => at_rate(peak),
         Load::Flood { .. } => peak * SYN_COST,
+        Load::Queries(queries) => peak * f64::from(queries.at_once) * QUERY_COST,
         // Each worker has one request in flight, which keeps one of the two ends busy.
         Load::Loop { concurrency, .. } => CLOSED_LOOP.min(f64::from(*concurrency)),
         Load::Bulk { .. } => transfer(spec),

@@ -1,4 +1,4 @@
-//! Calls and options of TCP sockets that socket2 does not wrap.
+//! Calls and options of TCP and UDP sockets that socket2 does not wrap.
 
 #![expect(
     unsafe_code,
@@ -23,6 +23,16 @@ pub fn tcp_socket(family_of: IpAddr) -> io::Result<Socket> {
     let domain = Domain::for_address(SocketAddr::new(family_of, 0));
     let kind = Type::STREAM.nonblocking().cloexec();
     Socket::new_raw(domain, kind, Some(Protocol::TCP))
+}
+
+/// Creates a UDP socket of the address's family, non-blocking and closed on exec.
+///
+/// # Errors
+/// The errors of socket(2): EMFILE, ENFILE, ENOBUFS.
+pub fn udp_socket(family_of: IpAddr) -> io::Result<Socket> {
+    let domain = Domain::for_address(SocketAddr::new(family_of, 0));
+    let kind = Type::DGRAM.nonblocking().cloexec();
+    Socket::new_raw(domain, kind, Some(Protocol::UDP))
 }
 
 /// Creates a socket that sends packets including their IP header (raw(7), `IPPROTO_RAW`) and receives nothing.

@@ -35,7 +35,9 @@ use crate::metrics::{self, Metric};
 use crate::names::{ActorName, NodeName};
 use crate::record::{Event, Recorder, RunClock};
 use crate::scenario::RunSpec;
-use crate::scenario::workload::{ClientSpec, CommandSpec, Load, ServerSpec, StopHow, Workload};
+use crate::scenario::workload::{
+    ClientSpec, CommandSpec, Load, Protocol, ServerSpec, StopHow, Workload,
+};
 use crate::sys::process::{self, NofileLimit};
 use crate::sys::sched;
 use crate::sys::tcp_clock::TcpClockShift;
@@ -272,22 +274,18 @@ impl<'a> ActorFactory<'a> {
             };
             return self.agent(&spec.name, node, nofile, workload, || ());
         }
-        let declared: &[_] = match spec.forward {
-            Some(_) => &[metrics::server::COUNTED, metrics::server::COUNTED_BY_PROXY],
-            None => &[metrics::server::COUNTED],
+        let declared: &[_] = match (spec.protocol, &spec.forward) {
+            (Protocol::Udp, _) => &[metrics::queries::OF_SERVER],
+            (Protocol::Tcp, Some(_)) => {
+                &[metrics::server::COUNTED, metrics::server::COUNTED_BY_PROXY]
+            }
+            (Protocol::Tcp, None) => &[metrics::server::COUNTED],
         };
         let metrics = self.metrics(&spec.name, declared);
         let (spec, ip) = (spec.clone(), self.spec.topology.ip);
         let may_add_threads = self.process == HostProcess::Worker;
         Actor::start(&spec.name.clone(), node, move |signals| {
-            server::run(
-                &spec,
-                ip,
-                may_add_threads,
-                &metrics,
-                &signals.stop,
-                signals.ready(),
-            )
+            server::run(&spec, ip, may_add_threads, &metrics, &signals)
         })
     }
 
@@ -308,6 +306,15 @@ impl<'a> ActorFactory<'a> {
             return Actor::start(&spec.name.clone(), node, move |signals| {
                 let ready = signals.ready();
                 client::flood::run(&spec, &metrics, &signals.stop, &signals.begin, ready, ended)
+            });
+        }
+        if let Load::Queries(_) = spec.load {
+            let metrics = self.metrics(&spec.name, &[metrics::queries::COUNTED]);
+            let spec = spec.clone();
+            return Actor::start(&spec.name.clone(), node, move |signals| {
+                let ready = signals.ready();
+                let (stop, begin) = (&signals.stop, &signals.begin);
+                client::queries::run(&spec, &metrics, stop, begin, ready, ended)
             });
         }
         let clock = self.clock_of(spec)?;

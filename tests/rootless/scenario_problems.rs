@@ -42,6 +42,7 @@ problems! {
     an_unreadable_expectation_is_reported_with_the_expected_words: "expectation-syntax",
     units_of_an_expectation_are_compared_at_their_own_columns: "expectation-units",
     a_metric_that_does_not_exist_is_pointed_at_inside_its_line: "unknown-metric",
+    udp_has_no_connections: "udp",
     loads_have_bounds: "out-of-bounds",
     servers_and_links_have_bounds: "out-of-bounds-server",
     an_alias_bomb_is_refused: "alias-bomb",

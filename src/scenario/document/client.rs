@@ -3,13 +3,15 @@
 use super::values::{Bytes, Count, EventRate, Switch, Text, Timespan};
 use crate::scenario::decode::document;
 use crate::scenario::span::Spanned;
-use crate::scenario::workload::{ClientClose, PortChoice};
+use crate::scenario::workload::{ClientClose, PortChoice, QuerySockets};
 
 /// Keys of a client that each define its load; a client has exactly one of them.
-pub(crate) const LOADS: [&str; 6] = ["connect", "ramp", "hold", "loop", "bulk", "flood"];
+pub(crate) const LOADS: [&str; 7] = [
+    "connect", "ramp", "hold", "loop", "bulk", "queries", "flood",
+];
 
 document! {
-    /// A built-in client with exactly one load: `connect`, `ramp`, `hold`, `loop`, `bulk` or `flood`.
+    /// A built-in client with exactly one load: `connect`, `ramp`, `hold`, `loop`, `bulk`, `queries` or `flood`.
     ClientDoc, "a client" {
         /// The node on which it runs.
         "node" => node: Spanned<Text>,
@@ -25,6 +27,8 @@ document! {
         "loop" => closed_loop: Option<LoopDoc>,
         /// Sends bytes as fast as the kernel takes them.
         "bulk" => bulk: Option<BulkDoc>,
+        /// Asks a UDP server, and waits for the answers.
+        "queries" => queries: Option<QueriesDoc>,
         /// Sends SYNs from forged addresses, and nothing after them.
         "flood" => flood: Option<FloodDoc>,
         /// Number of local addresses that it uses in turn, 1 to 65536. By default the kernel chooses.
@@ -109,6 +113,31 @@ document! {
         "timeout" => timeout: Option<Spanned<Timespan>>,
         /// The choice of the local port: `kernel` (the default), `sequential` or `bind`.
         "port" => port: Option<Spanned<PortChoice>>,
+    }
+}
+
+document! {
+    /// Queries over UDP, for a time (`for`) or up to a number of lookups (`count`). A lookup sends `at-once` queries
+    /// from one socket, so `rate: 10/s, for: 2s, at-once: 2` makes 40 queries. Each is a DNS question for
+    /// `nslab.test`.
+    QueriesDoc, "`queries`" {
+        /// Lookups per second, up to 200000/s.
+        "rate" => rate: Spanned<EventRate>,
+        /// Time during which lookups start.
+        "for" => duration: Option<Spanned<Timespan>>,
+        /// Number of lookups, in place of `for`.
+        "count" => count: Option<Spanned<Count>>,
+        /// Time without an answer after which a query is sent again, or fails with ETIMEDOUT. The default is 5s,
+        /// as in resolv.conf(5).
+        "timeout" => timeout: Option<Spanned<Timespan>>,
+        /// Number of times that a query is sent again, up to 100. The default is 0.
+        "retries" => retries: Option<Spanned<Count>>,
+        /// `each` (the default): one socket per lookup. `one`: one socket, and so one port, for all of them.
+        "sockets" => sockets: Option<Spanned<QuerySockets>>,
+        /// Number of queries that a lookup sends at once, from one socket, up to 1000. The default is 1.
+        "at-once" => at_once: Option<Spanned<Count>>,
+        /// Bytes of a query, 28 (the default) to 65507.
+        "bytes" => bytes: Option<Spanned<Count>>,
     }
 }
 

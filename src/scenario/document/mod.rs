@@ -6,20 +6,23 @@
 mod client;
 mod command;
 mod fault;
+mod reply;
 mod server;
 mod step;
 mod topology;
 mod values;
+mod words;
 
 use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 pub(crate) use client::{
-    BulkDoc, ClientDoc, ConnectDoc, FloodDoc, HoldDoc, LOADS, LoopDoc, RampDoc,
+    BulkDoc, ClientDoc, ConnectDoc, FloodDoc, HoldDoc, LOADS, LoopDoc, QueriesDoc, RampDoc,
 };
 pub(crate) use command::{CommandDoc, TextWithReferences};
 pub(crate) use fault::{FaultDoc, FlagWord, InjectDoc, SegmentSelection};
+pub(crate) use reply::{ReplyContent, ReplyDoc};
 pub(crate) use server::{AcceptDoc, ServerDoc};
 pub(crate) use step::{StepDoc, StopDoc};
 pub(crate) use topology::{DnatDoc, LinkDoc, NatDoc, NodeDoc};
@@ -254,6 +257,7 @@ pub(crate) fn mappings() -> Vec<(&'static str, &'static [&'static str])> {
         topology::DnatDoc,
         topology::LinkDoc,
         server::ServerDoc,
+        reply::ReplyFormDoc,
         server::AcceptFormDoc,
         server::PoolDoc,
         client::ClientDoc,
@@ -262,6 +266,7 @@ pub(crate) fn mappings() -> Vec<(&'static str, &'static [&'static str])> {
         client::HoldDoc,
         client::LoopDoc,
         client::BulkDoc,
+        client::QueriesDoc,
         client::FloodDoc,
         command::CommandDoc,
         step::StepDoc,

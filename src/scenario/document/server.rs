@@ -4,28 +4,36 @@ use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
-use super::values::{AcceptWord, Bytes, Count, PortNumber, Switch, Text, Timespan};
+use super::reply::ReplyDoc;
+use super::values::{AcceptWord, Count, PortNumber, Switch, Text, Timespan};
 use crate::scenario::decode::{Framed, FromNode, document};
 use crate::scenario::node::{Node, NodeKind};
 use crate::scenario::problem::Collector;
 use crate::scenario::span::Spanned;
-use crate::scenario::workload::ServerClose;
+use crate::scenario::workload::{Protocol, ServerClose};
 
 document! {
     /// A built-in server. It listens on the wildcard address before the clock starts.
     ServerDoc, "a server" {
         /// The node on which it runs.
         "node" => node: Spanned<Text>,
-        /// The TCP port that it listens on.
+        /// The port that it listens on.
         "port" => port: Spanned<PortNumber>,
+        /// `tcp` (the default) or `udp`. A UDP server reads datagrams and answers each: with a copy, unless
+        /// `reply` says otherwise.
+        "protocol" => protocol: Option<Spanned<Protocol>>,
+        /// Time at which it begins to listen, from the start of the clock. By default it listens before.
+        "start" => start: Option<Spanned<Timespan>>,
         /// Second argument of `listen(2)`, 0 to 65535. The kernel bounds it by `net.core.somaxconn`, which
         /// the lab pins. The default is 4096.
         "backlog" => backlog: Option<Spanned<Count>>,
-        /// The way of accepting: `epoll` (the default), `never`, `select`, `poll`, `{ delay: 50ms }` or
-        /// `{ pool: { threads: 4 } }`.
+        /// The way of accepting: `epoll` (the default), `never`, `select`, `poll`, `until-emfile` (stops for good
+        /// when it has no descriptor left), `{ delay: 50ms }` or `{ pool: { threads: 4 } }`. A UDP server reads
+        /// datagrams that way: `epoll`, `never` or `{ delay: 50ms }`.
         "accept" => accept: Option<Spanned<AcceptDoc>>,
-        /// Body bytes of each reply. The default is 0.
-        "reply" => reply: Option<Spanned<Bytes>>,
+        /// Body bytes of each reply (the default is 0), `never` for none at all, or
+        /// `{ bytes: 1KiB, after: 2s, rate: 10KiB/s }`. Over UDP, also `echo`, which is the default there.
+        "reply" => reply: Option<Spanned<ReplyDoc>>,
         /// The side that closes: `first` (the server, after its reply), `after-client` or `never`. By default
         /// the server closes after the reply unless the request asked for keep-alive.
         "close" => close: Option<Spanned<ServerClose>>,

@@ -213,7 +213,7 @@ quantity!(
     r"^(\$.+|0|[0-9][0-9._]*%)$"
 );
 
-/// A TCP port, 1 to 65535.
+/// A port, 1 to 65535.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct PortNumber(pub(crate) u16);
 
@@ -425,6 +425,7 @@ pub(crate) enum AcceptWord {
     Never,
     Select,
     Poll,
+    UntilEmfile,
 }
 
 words!(ServerClose, "ServerClose", "a way of closing", [
@@ -461,6 +462,7 @@ words!(AcceptWord, "AcceptWord", "a way of accepting", [
     "never" => Self::Never,
     "select" => Self::Select,
     "poll" => Self::Poll,
+    "until-emfile" => Self::UntilEmfile,
 ]);
 
 impl ScalarValue for IpVersion {

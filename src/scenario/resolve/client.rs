@@ -8,6 +8,7 @@ use super::View;
 use super::load::{self, ResolvedLoad};
 use super::nat::report_unreachable;
 use super::target::{ResolvedTarget, target};
+use super::udp;
 use crate::names::{ActorName, NodeName};
 use crate::scenario::document::ClientDoc;
 use crate::scenario::problem::Collector;
@@ -38,6 +39,7 @@ pub(crate) fn clients(view: View<'_, '_>, cx: &mut Collector<'_>) -> Clients {
         let Some(client) = client else { continue };
         let node = names.node(&client.node, cx);
         let target = target(&client.to, document, names, cx);
+        udp::check_client(client, target.as_ref(), cx);
         let close = close(client, target.as_ref(), cx);
         let forged = lab.network.forged_address(floods);
         floods += usize::from(client.flood.is_some());

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use super::queries;
 use super::server::number;
 use crate::scenario::bounds::{
     MAX_ATTEMPTS, MAX_CONCURRENCY, MAX_FORGED_SOURCES, MAX_HELD, MAX_RATE, MAX_TRANSFER, MAX_WRITE,
@@ -15,7 +16,7 @@ use crate::scenario::document::{
 use crate::scenario::problem::Collector;
 use crate::scenario::span::{Span, Spanned};
 use crate::scenario::suggest;
-use crate::scenario::workload::{ClientClose, Load, PortChoice, Schedule};
+use crate::scenario::workload::{ClientClose, Load, PortChoice, Protocol, Schedule};
 use crate::units::{ByteCount, Rate};
 
 /// Default bound on one attempt or request. It leaves room for a handshake with two retransmissions of the
@@ -48,6 +49,7 @@ pub(crate) fn load(
         client.hold.as_ref().map(Framed::head),
         client.closed_loop.as_ref().map(Framed::head),
         client.bulk.as_ref().map(Framed::head),
+        client.queries.as_ref().map(Framed::head),
         client.flood.as_ref().map(Framed::head),
     ]
     .into_iter()
@@ -80,10 +82,27 @@ pub(crate) fn load(
     if let Some(doc) = &client.closed_loop {
         return Some(closed_loop(doc, cx));
     }
+    if let Some(doc) = &client.queries {
+        return queries::queries(doc, cx);
+    }
     if let Some(doc) = &client.flood {
         return flood(doc, forged, cx);
     }
     client.bulk.as_ref().map(|doc| bulk(doc, cx))
+}
+
+/// Returns the protocol that a client's load speaks; `None` if it has no load.
+pub(crate) fn protocol_of(client: &ClientDoc) -> Option<Protocol> {
+    let tcp = client.connect.is_some()
+        || client.ramp.is_some()
+        || client.hold.is_some()
+        || client.closed_loop.is_some()
+        || client.bulk.is_some()
+        || client.flood.is_some();
+    match client.queries {
+        Some(_) => Some(Protocol::Udp),
+        None => tcp.then_some(Protocol::Tcp),
+    }
 }
 
 /// Returns the longest time that a load may take, as far as that can be known.
@@ -139,7 +158,7 @@ fn ramp(doc: &RampDoc, close: ClientClose, cx: &mut Collector<'_>) -> Option<Res
 }
 
 /// Resolves the schedule of an open loop, whose length is given by either `for` or `count`.
-fn schedule(
+pub(super) fn schedule(
     doc: &impl Framed,
     [from, to]: [Rate; 2],
     length: (Option<Spanned<Timespan>>, Option<Spanned<Count>>),
@@ -253,7 +272,7 @@ fn size(written: Spanned<Bytes>, most: u64, key: &str, cx: &mut Collector<'_>) -
     bytes
 }
 
-fn rate(written: Spanned<EventRate>, cx: &mut Collector<'_>) -> Rate {
+pub(super) fn rate(written: Spanned<EventRate>, cx: &mut Collector<'_>) -> Rate {
     let rate = written.value.0;
     if rate.as_per_second() > MAX_RATE {
         cx.error(

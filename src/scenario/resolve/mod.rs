@@ -10,11 +10,14 @@ mod links;
 mod load;
 mod names;
 mod nat;
+mod queries;
+mod reply;
 mod server;
 mod steps;
 pub(crate) mod sysctl;
 mod target;
 mod topology;
+mod udp;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -96,6 +99,7 @@ pub(crate) fn run<'d>(
                     false => command.start + command.timeout,
                 }),
         )
+        .chain(workload.servers.iter().map(|server| server.start))
         .chain(workload.steps.iter().map(|step| step.at))
         .fold(watch_until, Duration::max);
     RunSpec {

@@ -2,6 +2,7 @@
 
 use indexmap::IndexMap;
 
+use super::server::protocol;
 use crate::metrics::Subject;
 use crate::scenario::decode::{Entries, check_name};
 use crate::scenario::document::{CommandDoc, Document, ServerDoc, Text};
@@ -9,6 +10,7 @@ use crate::scenario::expectation::Subjects;
 use crate::scenario::problem::{Collector, quoted};
 use crate::scenario::span::{Span, Spanned};
 use crate::scenario::suggest;
+use crate::scenario::workload::Protocol;
 
 /// The names of one run's document, including those of entries that could not be read.
 #[derive(Debug)]
@@ -50,20 +52,27 @@ impl<'d> Names<'d> {
             cx,
         );
         for (name, client) in document.clients.iter().flat_map(|clients| &clients.0) {
-            let is_flood = client.as_ref().is_some_and(|client| client.flood.is_some());
-            if let Some((kind, _)) = names
-                .actors
-                .get_mut(name.value.as_str())
-                .filter(|_| is_flood)
+            let Some(client) = client else { continue };
+            let special = match (&client.flood, &client.queries) {
+                (Some(_), _) => Some(Subject::Flood),
+                (None, Some(_)) => Some(Subject::QueryClient),
+                (None, None) => None,
+            };
+            if let (Some(special), Some((kind, _))) =
+                (special, names.actors.get_mut(name.value.as_str()))
             {
-                *kind = Subject::Flood;
+                *kind = special;
             }
         }
         names.add(document.faults.as_ref(), Subject::Fault, "a fault", cx);
         for (name, server) in &names.servers {
-            let is_proxy = server.is_some_and(|server| server.forward.is_some());
-            if let Some((kind, _)) = names.actors.get_mut(name).filter(|_| is_proxy) {
-                *kind = Subject::Proxy;
+            let Some(server) = server else { continue };
+            let special = match protocol(server) {
+                Protocol::Udp => Some(Subject::UdpServer),
+                Protocol::Tcp => server.forward.as_ref().map(|_| Subject::Proxy),
+            };
+            if let (Some(special), Some((kind, _))) = (special, names.actors.get_mut(name)) {
+                *kind = special;
             }
         }
         for (name, command) in &names.commands {

@@ -7,14 +7,15 @@ use indexmap::IndexMap;
 
 use super::View;
 use super::nat::report_unreachable;
+use super::reply;
 use super::target::target;
+use super::udp;
 use crate::names::{ActorName, NodeName};
-use crate::scenario::bounds::{MAX_THREADS, MAX_TRANSFER};
+use crate::scenario::bounds::MAX_THREADS;
 use crate::scenario::document::{AcceptDoc, AcceptWord, Count, ServerDoc, Text};
 use crate::scenario::problem::{Collector, quoted};
 use crate::scenario::span::{Span, Spanned};
-use crate::scenario::workload::{Accept, Forward, ServerClose, ServerSpec};
-use crate::units::ByteCount;
+use crate::scenario::workload::{Accept, Forward, Protocol, ServerClose, ServerSpec};
 
 /// Default backlog: `net.core.somaxconn` since Linux 5.4.
 const BACKLOG: u64 = 4096;
@@ -26,7 +27,7 @@ pub(crate) fn servers(view: View<'_, '_>, cx: &mut Collector<'_>) -> Vec<ServerS
     let View {
         document, names, ..
     } = view;
-    let mut taken: IndexMap<(usize, u16), Span> = IndexMap::new();
+    let mut taken: IndexMap<(usize, u16, Protocol), Span> = IndexMap::new();
     let mut specs = Vec::new();
     for (name, server) in document.servers.iter().flat_map(|servers| &servers.0) {
         let Some(server) = server else { continue };
@@ -34,7 +35,8 @@ pub(crate) fn servers(view: View<'_, '_>, cx: &mut Collector<'_>) -> Vec<ServerS
             continue;
         };
         let port = server.port.value.0;
-        if let Some(first) = taken.insert((node, port), server.port.span) {
+        let protocol = protocol(server);
+        if let Some(first) = taken.insert((node, port, protocol), server.port.span) {
             cx.error_between(
                 server.port.span,
                 format!(
@@ -49,19 +51,25 @@ pub(crate) fn servers(view: View<'_, '_>, cx: &mut Collector<'_>) -> Vec<ServerS
         if let Some(forward) = &server.forward {
             refuse_server_keys(server, forward, cx);
         }
-        let reply = server.reply.map_or(ByteCount(0), |reply| {
-            if reply.value.0.0 > MAX_TRANSFER {
-                cx.error(reply.span, "a reply is at most 1 PiB long");
-            }
-            reply.value.0
-        });
+        if protocol == Protocol::Udp {
+            udp::refuse_tcp_keys(server, cx);
+        }
+        let reply = reply::reply(
+            server.reply.as_ref().map(|reply| &reply.value),
+            protocol,
+            cx,
+        );
         specs.push(ServerSpec {
             name: ActorName::new(&name.value),
             node: NodeName::new(names.node_name(node)),
             port,
+            protocol,
+            start: server.start.map_or(Duration::ZERO, |start| start.value.0),
             backlog: number(server.backlog, BACKLOG, 0..=65_535, "`backlog`", cx),
             accept: accept(server.accept.as_ref().map(|accept| &accept.value), cx),
-            reply,
+            answer: reply.answer,
+            reply: reply.bytes,
+            reply_pace: reply.pace,
             close: server
                 .close
                 .map_or(ServerClose::AsRequested, |close| close.value),
@@ -75,6 +83,13 @@ pub(crate) fn servers(view: View<'_, '_>, cx: &mut Collector<'_>) -> Vec<ServerS
         });
     }
     specs
+}
+
+/// Returns the protocol of a server.
+pub(crate) fn protocol(server: &ServerDoc) -> Protocol {
+    server
+        .protocol
+        .map_or(Protocol::Tcp, |protocol| protocol.value)
 }
 
 /// Reports the keys that a proxy cannot have: its replies come from the server behind it, and it
@@ -141,6 +156,7 @@ fn accept(written: Option<&AcceptDoc>, cx: &mut Collector<'_>) -> Accept {
         Some(AcceptDoc::Word(AcceptWord::Never)) => Accept::Never,
         Some(AcceptDoc::Word(AcceptWord::Select)) => Accept::Select,
         Some(AcceptDoc::Word(AcceptWord::Poll)) => Accept::Poll,
+        Some(AcceptDoc::Word(AcceptWord::UntilEmfile)) => Accept::UntilEmfile,
         Some(AcceptDoc::Form(form)) => match (&form.delay, &form.pool) {
             (_, Some(pool)) => Accept::Pool {
                 threads: number(Some(pool.threads), 1, 1..=MAX_THREADS, "`threads`", cx),

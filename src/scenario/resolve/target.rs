@@ -183,7 +183,7 @@ fn unknown(to: &Spanned<Text>, names: &Names<'_>, cx: &mut Collector<'_>) {
     }
     let mut what_to_do = None;
     let message = match names.actors.get(text) {
-        Some((Subject::Client | Subject::Flood, _)) => {
+        Some((Subject::Client | Subject::QueryClient | Subject::Flood, _)) => {
             format!("{} is a client: nothing can connect to it", quoted(text))
         }
         Some((Subject::Command, _)) => {

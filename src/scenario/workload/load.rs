@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ClientClose, Schedule};
+use super::{ClientClose, Queries, Schedule};
 use crate::units::{self, ByteCount, Rate};
 
 /// Time that a closed connection stays in TIME_WAIT (`TCP_TIMEWAIT_LEN`, Linux `include/net/tcp.h`).
@@ -49,6 +49,8 @@ pub enum Load {
         #[serde(with = "units::duration")]
         timeout: Duration,
     },
+    /// Asks over UDP, on a schedule, and waits for answers.
+    Queries(Queries),
     /// Sends SYNs from forged addresses, and nothing after them.
     Flood {
         /// The times at which SYNs are sent.
@@ -117,6 +119,7 @@ impl Load {
             Self::Connect { schedule, .. } | Self::Flood { schedule, .. } => {
                 Starts::Paced(*schedule)
             }
+            Self::Queries(queries) => Starts::Paced(queries.schedule),
             Self::Hold {
                 connections, rate, ..
             } => Starts::Paced(Schedule {
@@ -171,6 +174,7 @@ impl Load {
             | Self::Hold { timeout, .. }
             | Self::Loop { timeout, .. }
             | Self::Bulk { timeout, .. } => Some(*timeout),
+            Self::Queries(queries) => Some(queries.longest()),
             Self::Flood { .. } => None,
         }
     }
@@ -180,9 +184,11 @@ impl Load {
     pub fn hold_for(&self) -> Option<Duration> {
         match self {
             Self::Hold { hold_for, .. } => Some(*hold_for),
-            Self::Connect { .. } | Self::Loop { .. } | Self::Flood { .. } | Self::Bulk { .. } => {
-                None
-            }
+            Self::Connect { .. }
+            | Self::Loop { .. }
+            | Self::Queries(_)
+            | Self::Flood { .. }
+            | Self::Bulk { .. } => None,
         }
     }
 
@@ -195,7 +201,7 @@ impl Load {
             }
             | Self::Loop { .. } => RequestRule::Required,
             Self::Connect { .. } | Self::Hold { .. } => RequestRule::Optional,
-            Self::Bulk { .. } | Self::Flood { .. } => RequestRule::Impossible,
+            Self::Bulk { .. } | Self::Flood { .. } | Self::Queries(_) => RequestRule::Impossible,
         }
     }
 
@@ -214,6 +220,7 @@ impl Load {
             } => schedule.count_within(*timeout),
             Self::Loop { concurrency, .. } => u64::from(*concurrency),
             Self::Bulk { streams, .. } => u64::from(*streams),
+            Self::Queries(queries) => queries.sockets_at_most(),
             // The sockets that a flood leaves at the server are bounded by the server's backlog.
             Self::Flood { .. } => 0,
         }
@@ -229,7 +236,7 @@ impl Load {
             Self::Connect { schedule, .. } => schedule.count_within(TIME_WAIT),
             // A server may close after each reply, whatever the client asks for.
             Self::Loop { requests, .. } => *requests,
-            Self::Hold { .. } | Self::Flood { .. } | Self::Bulk { .. } => 0,
+            Self::Hold { .. } | Self::Flood { .. } | Self::Bulk { .. } | Self::Queries(_) => 0,
         }
     }
 }

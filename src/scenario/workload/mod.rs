@@ -3,6 +3,7 @@
 mod client;
 mod command;
 mod load;
+mod queries;
 mod schedule;
 mod server;
 mod step;
@@ -10,8 +11,9 @@ mod step;
 pub use client::{ClientClose, ClientSpec, PortChoice};
 pub use command::{CommandSpec, FILES};
 pub use load::{Load, RequestRule, Starts};
+pub use queries::{QUERY_BYTES, Queries, QuerySockets};
 pub use schedule::Schedule;
-pub use server::{Accept, Forward, ServerClose, ServerSpec};
+pub use server::{Accept, Answer, Forward, Protocol, ReplyPace, ServerClose, ServerSpec};
 pub use step::{StepAction, StepSpec, StopHow};
 
 use serde::{Deserialize, Serialize};

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::names::{ActorName, NodeName};
 use crate::scenario::place::Place;
-use crate::units::{self, ByteCount};
+use crate::units::{self, ByteCount, Rate};
 
 /// A built-in server. It listens on the wildcard address of the lab's protocol.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -16,14 +16,26 @@ pub struct ServerSpec {
     pub name: ActorName,
     /// The node on which it runs.
     pub node: NodeName,
-    /// The TCP port that it listens on.
+    /// The port that it listens on.
     pub port: u16,
+    /// The protocol that it speaks.
+    #[serde(default)]
+    pub protocol: Protocol,
+    /// Time at which it begins to listen, from the start of the clock. At zero it listens before the clock starts.
+    #[serde(default, with = "units::duration")]
+    pub start: Duration,
     /// Second argument of `listen(2)`; the kernel bounds it by `net.core.somaxconn`.
     pub backlog: u32,
     /// The way in which it takes connections from its queue.
     pub accept: Accept,
-    /// Body bytes of each reply.
+    /// Whether and with what it answers.
+    #[serde(default)]
+    pub answer: Answer,
+    /// Body bytes of each reply; over UDP, bytes of each answer.
     pub reply: ByteCount,
+    /// The time that a reply takes.
+    #[serde(default)]
+    pub reply_pace: ReplyPace,
     /// The side that closes a connection.
     pub close: ServerClose,
     /// Time that an idle connection is kept after a reply to a request that asked for keep-alive.
@@ -37,6 +49,41 @@ pub struct ServerSpec {
     pub so_keepalive: bool,
     /// The place in the scenario file that defines it.
     pub place: Place,
+}
+
+/// The protocol of a server.
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+pub enum Protocol {
+    /// HTTP over TCP, with bodies of arbitrary bytes.
+    #[default]
+    Tcp,
+    /// Datagrams.
+    Udp,
+}
+
+/// The content of a server's answers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Answer {
+    /// A number of bytes.
+    #[default]
+    Bytes,
+    /// A copy of the request (UDP only).
+    Echo,
+    /// None at all.
+    Never,
+}
+
+/// The time that a reply takes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct ReplyPace {
+    /// Delay between the complete request and the first byte of its reply.
+    #[serde(with = "units::duration")]
+    pub after: Duration,
+    /// Bits per second at which the body is written; `None` for as fast as the kernel takes them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate: Option<Rate>,
 }
 
 /// The target of a proxy. Each request goes there over a connection of its own.
@@ -53,6 +100,8 @@ pub struct Forward {
 pub enum Accept {
     /// Edge-triggered `epoll(7)`, as fast as the kernel delivers connections.
     Epoll,
+    /// As [`Self::Epoll`], until `accept(2)` fails with EMFILE; then never again.
+    UntilEmfile,
     /// Listens and never calls `accept(2)`.
     Never,
     /// One thread, which waits this long before each `accept(2)`.

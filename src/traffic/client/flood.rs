@@ -104,7 +104,7 @@ impl Flood {
         let cpu = thread_cpu_time()?.saturating_sub(before);
         stats.cpu = crate::units::as_nanos(cpu);
         metrics.finish();
-        let report = stats.report(metrics.actor(), plan);
+        let report = stats.report(metrics.actor(), plan.starts);
         metrics.recorder().record(Event::Load(report));
         Ok(())
     }

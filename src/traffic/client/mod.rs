@@ -21,6 +21,7 @@ mod epoll_engine;
 pub(super) mod flood;
 mod plan;
 mod ports;
+pub(super) mod queries;
 mod reply;
 mod report;
 mod start_queue;
@@ -226,7 +227,7 @@ impl ClientShared {
             counts.set(&THROUGHPUT, rate);
             counts.set(&CPU, i64::try_from(whole.cpu).unwrap_or(i64::MAX));
         });
-        let report = whole.report(self.metrics.actor(), &self.plan);
+        let report = whole.report(self.metrics.actor(), self.plan.starts);
         self.metrics.recorder().record(Event::Load(report));
         Ok(())
     }

@@ -61,7 +61,7 @@ impl LoadPlan {
     pub(super) fn of(spec: &ClientSpec) -> Self {
         let end = match &spec.load {
             Load::Connect { close, .. } => end_of(*close),
-            Load::Hold { .. } | Load::Flood { .. } => ConnectionEnd::Hold,
+            Load::Hold { .. } | Load::Flood { .. } | Load::Queries(_) => ConnectionEnd::Hold,
             Load::Loop {
                 keep_alive: true, ..
             } => ConnectionEnd::Reuse,
@@ -107,7 +107,7 @@ fn request(spec: &ClientSpec, end: ConnectionEnd) -> Option<PlannedRequest> {
             let write = usize::try_from(write.0).unwrap_or(usize::MAX).max(1);
             (http::post(bytes.0), bytes.0, write)
         }
-        Load::Flood { .. } => return None,
+        Load::Flood { .. } | Load::Queries(_) => return None,
         Load::Loop { .. } => (http::get(end == ConnectionEnd::Reuse), 0, 1),
         Load::Connect { .. } | Load::Hold { .. } => {
             if !spec.exchange && end != ConnectionEnd::AwaitClose {

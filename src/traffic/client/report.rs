@@ -2,7 +2,6 @@
 
 use hdrhistogram::Histogram;
 
-use super::plan::LoadPlan;
 use crate::names::ActorName;
 use crate::record::{LoadReport, Offset};
 use crate::scenario::workload::Starts;
@@ -65,12 +64,12 @@ impl LoadStats {
     }
 
     /// Returns the load report of the whole client.
-    pub(super) fn report(&self, client: &ActorName, plan: &LoadPlan) -> LoadReport {
+    pub(super) fn report(&self, client: &ActorName, starts: Starts) -> LoadReport {
         let late = |quantile| {
             let late = self.late.as_ref();
             late.map_or(0, |late| late.value_at_quantile(quantile))
         };
-        let (open_loop, offered_rate, achieved_rate, span) = match plan.starts {
+        let (open_loop, offered_rate, achieved_rate, span) = match starts {
             Starts::Paced(schedule) => {
                 let mean = schedule.mean_rate().as_per_second();
                 let span = schedule.duration();
@@ -93,7 +92,7 @@ impl LoadStats {
         LoadReport {
             client: client.clone(),
             open_loop,
-            scheduled: plan.starts.count(),
+            scheduled: starts.count(),
             started: self.started,
             offered_rate,
             achieved_rate,

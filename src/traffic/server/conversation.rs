@@ -3,17 +3,20 @@
 //! Not here: waiting until it can continue, and counting.
 
 use std::io::{self, Read, Write};
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use socket2::Socket;
 
 use super::forward::{Exchange, ExchangeNext, Upstream, UpstreamForwarder};
-use crate::scenario::workload::{ServerClose, ServerSpec};
+use crate::scenario::workload::{Answer, ReplyPace, ServerClose, ServerSpec};
 use crate::sys::readiness::Interest;
 use crate::traffic::http::{self, MAX_HEAD};
 
 /// Body bytes per write.
 const CHUNK: usize = 64 * 1024;
+/// Interval between the pieces of a reply that has a rate, a fifth of the default sampling interval.
+const PIECE: Duration = Duration::from_millis(20);
 /// Consecutive reads from one connection before others continue.
 const READS_IN_A_ROW: u32 = 16;
 
@@ -27,6 +30,9 @@ pub(super) struct ServerPolicy {
     chunk: Vec<u8>,
     /// The server behind a proxy.
     forwarder: Option<UpstreamForwarder>,
+    /// False if requests are read and never answered.
+    answers: bool,
+    pace: ReplyPace,
 }
 
 impl ServerPolicy {
@@ -47,7 +53,33 @@ impl ServerPolicy {
                 .forward
                 .as_ref()
                 .map(|forward| UpstreamForwarder::new(forward.target)),
+            answers: spec.answer != Answer::Never,
+            pace: spec.reply_pace,
         }
+    }
+
+    /// Returns the length of a reply in bytes, including its head.
+    fn length(&self, keeps: bool) -> u64 {
+        let opening = &self.openings[usize::from(keeps)];
+        (opening.len() - self.chunk.len()) as u64 + self.body
+    }
+
+    /// Returns how many bytes of a reply may have been sent by now, if it began at `from`; before that, the time left.
+    fn due(&self, keeps: bool, from: Instant) -> Result<u64, Duration> {
+        let total = self.length(keeps);
+        if self.pace == ReplyPace::default() {
+            return Ok(total);
+        }
+        let now = Instant::now();
+        let Some(since) = now.checked_duration_since(from) else {
+            return Err(from - now);
+        };
+        let Some(rate) = self.pace.rate else {
+            return Ok(total);
+        };
+        // The first piece is due at once. A product that is too large saturates.
+        let body = rate.as_per_second() / 8.0 * (since + PIECE).as_secs_f64();
+        Ok(total.min(total - self.body + body as u64))
     }
 
     /// Returns true if a connection stays open after a reply.
@@ -77,14 +109,17 @@ enum ConversationPhase {
         keep_alive: bool,
         after: Vec<u8>,
     },
-    /// Sending the reply; the number of bytes sent so far.
+    /// Sending the reply, not before `from`; the number of bytes sent so far.
     Reply {
+        from: Instant,
         sent: u64,
         keep_alive: bool,
         after: Vec<u8>,
     },
     /// A proxy has forwarded the request.
     Forwarded(Box<Exchange>),
+    /// A request has arrived that is never answered.
+    Unanswered,
     /// The peer has sent its FIN, and this end never will.
     Abandoned,
 }
@@ -107,6 +142,8 @@ pub(super) struct ConversationProgress {
 pub(super) enum ConversationNext {
     /// Wait for this event, then `advance` again.
     Wait(Interest),
+    /// Wait for this long, then `advance` again.
+    Pause(Duration),
     #[default]
     Close,
     /// Close the connection, and count it as failed with this error number.
@@ -186,10 +223,15 @@ impl Conversation {
                     keep_alive,
                     after,
                 } => {
-                    self.phase = ConversationPhase::Reply {
-                        sent: 0,
-                        keep_alive: *keep_alive,
-                        after: std::mem::take(after),
+                    self.phase = if policy.answers {
+                        ConversationPhase::Reply {
+                            from: Instant::now() + policy.pace.after,
+                            sent: 0,
+                            keep_alive: *keep_alive,
+                            after: std::mem::take(after),
+                        }
+                    } else {
+                        ConversationPhase::Unanswered
                     };
                 }
                 ConversationPhase::Body { left, .. } => {
@@ -210,13 +252,22 @@ impl Conversation {
                     }
                 }
                 ConversationPhase::Reply {
+                    from,
                     sent,
                     keep_alive,
                     after,
                 } => {
                     let keeps = policy.keeps(*keep_alive);
-                    if !write_reply(&self.socket, policy, keeps, sent)? {
+                    let total = policy.length(keeps);
+                    let due = match policy.due(keeps, *from) {
+                        Ok(due) => due,
+                        Err(pause) => return Ok(ConversationNext::Pause(pause)),
+                    };
+                    if !write_reply(&self.socket, policy, keeps, sent, due)? {
                         return Ok(ConversationNext::Wait(Interest::Write));
+                    }
+                    if *sent < total {
+                        return Ok(ConversationNext::Pause(PIECE));
                     }
                     progress.replies += 1;
                     progress.bytes += policy.body;
@@ -239,6 +290,17 @@ impl Conversation {
                         ExchangeNext::Ended { keeps: false, .. } | ExchangeNext::BrokenOff => {
                             return Ok(ConversationNext::Close);
                         }
+                    }
+                }
+                ConversationPhase::Unanswered => {
+                    reads += 1;
+                    if reads > READS_IN_A_ROW {
+                        return Ok(ConversationNext::Wait(Interest::Read));
+                    }
+                    match read(&self.socket, buffer)? {
+                        None => return Ok(ConversationNext::Wait(Interest::Read)),
+                        Some(0) => return Ok(self.peer_has_closed(policy)),
+                        Some(count) => progress.bytes += count as u64,
                     }
                 }
                 ConversationPhase::Abandoned => {
@@ -299,24 +361,23 @@ pub(super) fn read(mut socket: &Socket, buffer: &mut [u8]) -> io::Result<Option<
     }
 }
 
-/// Writes as much as the kernel accepts. Returns true once all is sent.
+/// Writes as much as the kernel accepts, up to the first `due` bytes of the reply. Returns true once those are sent.
 fn write_reply(
     mut socket: &Socket,
     policy: &ServerPolicy,
     keeps: bool,
     sent: &mut u64,
+    due: u64,
 ) -> io::Result<bool> {
     let opening = &policy.openings[usize::from(keeps)];
-    let total = (opening.len() - policy.chunk.len()) as u64 + policy.body;
-    while *sent < total {
+    while *sent < due {
         let from = usize::try_from(*sent).unwrap_or(usize::MAX);
         let piece = match opening.get(from..) {
             Some(piece) if !piece.is_empty() => piece,
-            _ => {
-                let left = usize::try_from(total - *sent).unwrap_or(usize::MAX);
-                &policy.chunk[..left.min(policy.chunk.len())]
-            }
+            _ => &policy.chunk,
         };
+        let left = usize::try_from(due - *sent).unwrap_or(usize::MAX);
+        let piece = &piece[..left.min(piece.len())];
         match socket.write(piece) {
             Ok(count) => *sent += count as u64,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),

@@ -50,6 +50,8 @@ pub(super) struct EventLoop<'a, R> {
     acceptor: Option<&'a Acceptor>,
     connections: TokenSlab<WatchedConnection>,
     idle: BTreeSet<(Offset, u64)>,
+    /// Connections whose replies are to go on, by time.
+    paused: BTreeSet<(Offset, u64)>,
     /// Time at which the listener is watched again; `None` while it is watched, or belongs to another acceptor.
     accept_at: Option<Offset>,
     listening: bool,
@@ -81,6 +83,7 @@ impl<'a, R: ReadinessSet> EventLoop<'a, R> {
             acceptor,
             connections: TokenSlab::new(),
             idle: BTreeSet::new(),
+            paused: BTreeSet::new(),
             accept_at: None,
             listening: false,
             out_of_descriptors: false,
@@ -174,6 +177,11 @@ impl<'a, R: ReadinessSet> EventLoop<'a, R> {
                 Err(error) => match error.raw_os_error().unwrap_or(libc::EIO) {
                     libc::EAGAIN => return Ok(()),
                     libc::EINTR => {}
+                    libc::EMFILE if self.shared.stops_at_emfile => {
+                        self.shared.count_error(libc::EMFILE);
+                        self.stop_listening();
+                        return Ok(());
+                    }
                     errno @ (libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM) => {
                         if errno == libc::EMFILE && self.acceptor.is_some_and(Acceptor::hand_over) {
                             self.stop_listening();
@@ -212,8 +220,10 @@ impl<'a, R: ReadinessSet> EventLoop<'a, R> {
             .conversation
             .advance(&self.shared.policy, &mut self.buffer);
         self.shared.count_accepted(&progress);
-        let ConversationNext::Wait(interest) = progress.next else {
-            return;
+        let (interest, pause) = match progress.next {
+            ConversationNext::Wait(interest) => (interest, None),
+            ConversationNext::Pause(pause) => (Interest::Nothing, Some(pause)),
+            ConversationNext::Close | ConversationNext::Fail(_) => return,
         };
         let fd = connection.conversation.socket.as_raw_fd();
         connection.interest = interest;
@@ -224,6 +234,7 @@ impl<'a, R: ReadinessSet> EventLoop<'a, R> {
                 .count_error(error.raw_os_error().unwrap_or(libc::EIO));
             return;
         }
+        self.wake_after(pause, token);
         self.watch_upstream(token);
         self.replied(token, &progress);
         if let Some(acceptor) = self.acceptor {
@@ -259,8 +270,10 @@ impl<'a, R: ReadinessSet> EventLoop<'a, R> {
             .conversation
             .advance(&self.shared.policy, &mut self.buffer);
         self.shared.count(&progress);
-        let ConversationNext::Wait(interest) = progress.next else {
-            return self.close(token);
+        let (interest, pause) = match progress.next {
+            ConversationNext::Wait(interest) => (interest, None),
+            ConversationNext::Pause(pause) => (Interest::Nothing, Some(pause)),
+            ConversationNext::Close | ConversationNext::Fail(_) => return self.close(token),
         };
         connection.idle_since = None;
         if connection.interest != interest {
@@ -272,8 +285,16 @@ impl<'a, R: ReadinessSet> EventLoop<'a, R> {
                 return self.close(token);
             }
         }
+        self.wake_after(pause, token);
         self.watch_upstream(token);
         self.replied(token, &progress);
+    }
+
+    fn wake_after(&mut self, pause: Option<Duration>, token: u64) {
+        if let Some(pause) = pause {
+            let at = Offset::from_duration(self.clock.now().as_duration() + pause);
+            self.paused.insert((at, token));
+        }
     }
 
     /// Notes the time from which a connection that has had a reply is idle.
@@ -315,6 +336,12 @@ impl<'a, R: ReadinessSet> EventLoop<'a, R> {
         if self.accept_at.is_some_and(|at| at <= now) {
             self.listen_again()?;
         }
+        while let Some((at, token)) = self.paused.first().copied()
+            && at <= now
+        {
+            self.paused.pop_first();
+            self.advance(token);
+        }
         while let Some((end, token)) = self.idle.first().copied()
             && end <= now
         {
@@ -343,7 +370,8 @@ impl<'a, R: ReadinessSet> EventLoop<'a, R> {
     /// Sets the alarm to the next due time.
     fn arm(&mut self) -> io::Result<()> {
         let idle = self.idle.first().map(|(end, _)| *end);
-        let due = self.accept_at.into_iter().chain(idle).min();
+        let paused = self.paused.first().map(|(at, _)| *at);
+        let due = (self.accept_at.into_iter()).chain(idle).chain(paused).min();
         if let Some(due) = due
             && self.armed.is_none_or(|armed| due < armed)
         {

@@ -1,5 +1,5 @@
 //! Built-in servers. Each has a thread (a pool: several) that starts on its node with a descriptor table of its own. A
-//! server is ready once `listen(2)` has succeeded.
+//! server is ready once `listen(2)` has succeeded; one that starts late is ready before.
 //!
 //! A server `web` has the counters `web.accepted`, `web.replies` (requests answered completely), `web.bytes` (body
 //! bytes received and sent, without heads), `web.cpu` (processor time of its threads in nanoseconds, recorded when
@@ -20,6 +20,7 @@
 
 mod acceptors;
 mod conversation;
+mod datagrams;
 mod event_loop;
 mod forward;
 mod pool;
@@ -35,10 +36,12 @@ use socket2::{SockAddr, Socket};
 use self::acceptors::AcceptorGroup;
 use self::conversation::{ConversationNext, ConversationProgress, ServerPolicy};
 use self::event_loop::EventLoop;
+use super::actor::ActorSignals;
 use super::actor_metrics::ActorMetrics;
 use crate::metrics::server::{ACCEPTED, BYTES, CPU, FORWARDED, REPLIES};
+use crate::record::Offset;
 use crate::scenario::topology::IpVersion;
-use crate::scenario::workload::{Accept, ServerClose, ServerSpec};
+use crate::scenario::workload::{Accept, Protocol, ServerClose, ServerSpec};
 use crate::sys::readiness::{Epoll, Interest, Poll, ReadinessSet, Select};
 use crate::sys::timer::thread_cpu_time;
 use crate::sys::wake::StopFlag;
@@ -53,6 +56,8 @@ pub(super) struct ServerShared {
     keep_alive: Duration,
     /// True if idle connections are closed.
     closes_idle: bool,
+    /// True if the server never accepts again once it had no descriptor for a connection.
+    stops_at_emfile: bool,
 }
 
 impl ServerShared {
@@ -104,23 +109,61 @@ fn add(counts: &mut super::actor_metrics::Counts, progress: &ConversationProgres
     }
 }
 
-/// Runs a server on its thread from start to end: listens, reports ready, and serves until it is stopped.
+/// Runs a server on its thread from start to end: listens, reports ready, and serves until it is stopped. A server that
+/// starts late reports ready first, and counts an error of `bind(2)` or `listen(2)`.
 pub(super) fn run(
     spec: &ServerSpec,
     ip: IpVersion,
     may_add_threads: bool,
     metrics: &Arc<ActorMetrics>,
+    signals: &ActorSignals,
+) -> io::Result<()> {
+    let stop = &signals.stop;
+    fdtable::unshare_keeping(&[stop.as_fd()])?;
+    let ready = signals.ready();
+    if spec.start.is_zero() {
+        let socket = bind(ip, spec)?;
+        return serve(spec, socket, may_add_threads, metrics, stop, ready);
+    }
+    ready();
+    // If the channel is closed, the run ended before it began.
+    let Ok(clock) = signals.begin.recv() else {
+        return Ok(());
+    };
+    if stop.wait_until(clock.instant(Offset::from_duration(spec.start))) {
+        return Ok(());
+    }
+    match bind(ip, spec) {
+        Ok(socket) => serve(spec, socket, may_add_threads, metrics, stop, || ()),
+        Err(error) => {
+            let errno = error.raw_os_error().unwrap_or(libc::EIO);
+            metrics.update(metrics.now(), |counts| counts.error(errno));
+            stop.wait();
+            Ok(())
+        }
+    }
+}
+
+fn serve(
+    spec: &ServerSpec,
+    socket: Socket,
+    may_add_threads: bool,
+    metrics: &Arc<ActorMetrics>,
     stop: &Arc<StopFlag>,
     ready: impl FnOnce(),
 ) -> io::Result<()> {
-    fdtable::unshare_keeping(&[stop.as_fd()])?;
-    let listener = Arc::new(listen(ip, spec)?);
+    if spec.protocol == Protocol::Udp {
+        ready();
+        return datagrams::run(spec, socket, metrics, stop);
+    }
+    let listener = Arc::new(socket);
     let shared = Arc::new(ServerShared {
         stop: Arc::clone(stop),
         metrics: Arc::clone(metrics),
         policy: ServerPolicy::of(spec),
         keep_alive: spec.keep_alive,
         closes_idle: spec.close == ServerClose::AsRequested,
+        stops_at_emfile: spec.accept == Accept::UntilEmfile,
     });
     match spec.accept {
         Accept::Never => {
@@ -133,7 +176,9 @@ pub(super) fn run(
             ready();
             acceptors.run()
         }
-        Accept::Epoll => event_loop(&shared, &listener, Epoll::new()?, None, ready),
+        Accept::Epoll | Accept::UntilEmfile => {
+            event_loop(&shared, &listener, Epoll::new()?, None, ready)
+        }
         Accept::Delay(delay) => event_loop(&shared, &listener, Epoll::new()?, Some(delay), ready),
         Accept::Select => event_loop(&shared, &listener, Select::default(), None, ready),
         Accept::Poll => event_loop(&shared, &listener, Poll::default(), None, ready),
@@ -153,23 +198,30 @@ fn event_loop<R: ReadinessSet>(
     event_loop.run(|readiness, stop, token| readiness.watch(stop, token, Interest::Read))
 }
 
-/// Opens a listener on the wildcard address, passing the backlog to `listen(2)` unchanged.
-fn listen(ip: IpVersion, spec: &ServerSpec) -> io::Result<Socket> {
+/// Binds a socket to the wildcard address. A TCP socket listens, with the backlog passed to `listen(2)` unchanged.
+fn bind(ip: IpVersion, spec: &ServerSpec) -> io::Result<Socket> {
     let wildcard = match ip {
         IpVersion::V4 => IpAddr::from(Ipv4Addr::UNSPECIFIED),
         IpVersion::V6 => IpAddr::from(Ipv6Addr::UNSPECIFIED),
     };
-    let listener = sockopt::tcp_socket(wildcard)?;
-    listener.set_reuse_address(true)?;
-    // Accepted sockets inherit it.
-    listener.set_keepalive(spec.so_keepalive)?;
+    let socket = match spec.protocol {
+        Protocol::Tcp => sockopt::tcp_socket(wildcard)?,
+        Protocol::Udp => sockopt::udp_socket(wildcard)?,
+    };
     if ip == IpVersion::V6 {
-        listener.set_only_v6(true)?;
+        socket.set_only_v6(true)?;
     }
-    listener.bind(&SockAddr::from(SocketAddr::new(wildcard, spec.port)))?;
-    // A greater backlog than i32::MAX makes no difference, because the kernel limits it to somaxconn.
-    listener.listen(i32::try_from(spec.backlog).unwrap_or(i32::MAX))?;
-    Ok(listener)
+    if spec.protocol == Protocol::Tcp {
+        socket.set_reuse_address(true)?;
+        // Accepted sockets inherit it.
+        socket.set_keepalive(spec.so_keepalive)?;
+    }
+    socket.bind(&SockAddr::from(SocketAddr::new(wildcard, spec.port)))?;
+    if spec.protocol == Protocol::Tcp {
+        // A greater backlog than i32::MAX makes no difference, because the kernel limits it to somaxconn.
+        socket.listen(i32::try_from(spec.backlog).unwrap_or(i32::MAX))?;
+    }
+    Ok(socket)
 }
 
 #[cfg(test)]

@@ -70,20 +70,28 @@ fn serve(shared: &ServerShared, socket: Socket, buffer: &mut [u8]) -> io::Result
     let mut progress = conversation.advance(&shared.policy, buffer);
     shared.count_accepted(&progress);
     let mut has_replied = progress.replies > 0;
-    while let ConversationNext::Wait(interest) = progress.next {
+    loop {
+        let (interest, pause) = match progress.next {
+            ConversationNext::Wait(interest) => (interest, None),
+            ConversationNext::Pause(pause) => (Interest::Nothing, Some(pause)),
+            ConversationNext::Close | ConversationNext::Fail(_) => return Ok(()),
+        };
         let flags = match interest {
             Interest::Read => PollFlags::POLLIN,
             Interest::Write => PollFlags::POLLOUT,
             Interest::Nothing => PollFlags::empty(),
         };
         let may_time_out = shared.closes_idle && has_replied && conversation.is_idle();
-        let timeout = may_time_out.then_some(shared.keep_alive);
+        // poll(2) counts milliseconds; adding one avoids spinning at the end.
+        let pause = pause.map(|pause| pause + Duration::from_millis(1));
+        let timeout = pause.or(may_time_out.then_some(shared.keep_alive));
         let on = (interest != Interest::Nothing).then_some((&conversation.socket, flags));
         match wait(shared, on, timeout)? {
             WakeReason::Stopped if shared.stop.resets() => {
                 sockopt::reset_on_close(&conversation.socket);
                 return Ok(());
             }
+            WakeReason::TimedOut if pause.is_some() => {}
             WakeReason::Stopped | WakeReason::TimedOut => return Ok(()),
             WakeReason::Ready => {}
         }
@@ -91,7 +99,6 @@ fn serve(shared: &ServerShared, socket: Socket, buffer: &mut [u8]) -> io::Result
         shared.count(&progress);
         has_replied |= progress.replies > 0;
     }
-    Ok(())
 }
 
 #[derive(Debug, PartialEq, Eq)]

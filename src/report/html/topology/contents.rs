@@ -2,7 +2,7 @@
 
 use crate::names::NodeName;
 use crate::scenario::topology::{Emulation, NatSpec, NodeSpec};
-use crate::scenario::workload::{Accept, ClientSpec, Load, ServerSpec};
+use crate::scenario::workload::{Accept, ClientSpec, Load, Protocol, ServerSpec};
 use crate::scenario::{RunSpec, topology::InterfaceSpec};
 use crate::units::show;
 
@@ -130,8 +130,17 @@ fn server_text(server: &ServerSpec) -> String {
         Accept::Pool { threads } => format!(", {threads} threads"),
         Accept::Select => ", select".to_owned(),
         Accept::Poll => ", poll".to_owned(),
+        Accept::UntilEmfile => ", accepts until EMFILE".to_owned(),
     };
-    format!("{} :{}{accept}", server.name, server.port)
+    let protocol = match server.protocol {
+        Protocol::Tcp => "",
+        Protocol::Udp => "/udp",
+    };
+    let start = match server.start.is_zero() {
+        true => String::new(),
+        false => format!(", from {}", show::seconds(server.start.as_secs_f64())),
+    };
+    format!("{} :{}{protocol}{accept}{start}", server.name, server.port)
 }
 
 fn client_text(client: &ClientSpec) -> String {
@@ -152,6 +161,13 @@ fn client_text(client: &ClientSpec) -> String {
             whole(schedule.count),
             rate(schedule.from)
         ),
+        Load::Queries(queries) => {
+            let all = queries
+                .schedule
+                .count
+                .saturating_mul(queries.at_once.into());
+            format!("{} queries, {}/s", whole(all), rate(queries.schedule.from))
+        }
         Load::Hold { connections, .. } => format!("holds {}", whole(*connections)),
         Load::Loop {
             concurrency,

@@ -1,0 +1,15 @@
+//! Words with a fixed meaning that servers and clients use.
+
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+
+use super::values::{ScalarValue, Wrong, schema, words};
+use crate::scenario::suggest;
+use crate::scenario::workload::{Protocol, QuerySockets};
+
+words!(Protocol, "Protocol", "a protocol", ["tcp" => Self::Tcp, "udp" => Self::Udp]);
+words!(QuerySockets, "QuerySockets", "`one` or `each`", [
+    "one" => Self::One,
+    "each" => Self::Each,
+]);
