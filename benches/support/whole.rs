@@ -10,12 +10,7 @@ use super::script::spec;
 
 /// Runs a scenario's only run and returns its timeline.
 pub(crate) fn run(scenario: &str) -> Measured<Timeline> {
-    let order = WorkOrder {
-        spec: spec(scenario)?,
-        scope: LabScope::default(),
-        capture: None,
-        guest: None,
-    };
+    let order = WorkOrder::new(spec(scenario)?);
     let record = Memory::default();
     let (recorder, written) = Recorder::start(record.clone()).expect("a thread");
     run::run(

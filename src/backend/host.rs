@@ -58,6 +58,8 @@ impl HostBackend {
         // cancels it.
         command
             .arg("worker")
+            // So that process lists, and `nslab exec`, show which run it executes.
+            .arg(order.spec.id.to_string())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -121,6 +121,11 @@ impl Worker {
         }
     }
 
+    /// Returns the number of the worker's process, or `None` once it has been waited for.
+    pub(crate) fn id(&self) -> Option<u32> {
+        self.child.id()
+    }
+
     /// Returns the rule by which this worker counts as hung.
     pub(crate) fn hang_limit(&self) -> HangLimit {
         self.hang_limit

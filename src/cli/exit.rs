@@ -39,6 +39,11 @@ pub(super) fn of(outcome: Outcome, strict: bool) -> ExitCode {
     })
 }
 
+/// Returns the code of a shell that a signal ended.
+pub(super) fn interrupted() -> ExitCode {
+    ExitCode::from(4)
+}
+
 /// Returns the code of `nslab report --ladder`: errored unless every ladder was drawn.
 pub(super) fn of_drawing(all: bool) -> ExitCode {
     if all { ExitCode::SUCCESS } else { errored() }

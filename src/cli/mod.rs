@@ -8,7 +8,9 @@ mod compare;
 mod completions;
 mod diff;
 mod doctor;
+mod enter;
 mod exit;
+mod held;
 mod kernel;
 mod ladder;
 mod list;
@@ -25,6 +27,7 @@ mod runtime;
 mod scheduling;
 mod schema;
 mod select;
+mod shell;
 mod show;
 mod worker;
 mod writable;
@@ -54,6 +57,14 @@ enum Verb {
     ///
     /// Example: nslab run exhaustion --report html=report.html
     Run(run::RunArguments),
+    /// Build a lab without its load and open a shell in one of its nodes
+    ///
+    /// Example: nslab shell accept-queue-overflow client
+    Shell(shell::ShellArguments),
+    /// Run a program in a node of a lab that is there now
+    ///
+    /// Example: nslab exec server -- ss -tan
+    Exec(enter::ExecArguments),
     /// Judge recorded runs again and write reports; needs no privileges
     ///
     /// Example: nslab report nslab-out --report html=report.html
@@ -112,7 +123,10 @@ enum Verb {
     Kernel(kernel::KernelArguments),
     /// Execute one run: read a work order from standard input, write events to standard output
     #[command(hide = true)]
-    Worker,
+    Worker {
+        /// The run, for lists of processes only
+        run: Option<String>,
+    },
     /// Generate the traffic of one node: read an order from standard input, write events to standard output
     #[command(hide = true)]
     Agent,
@@ -151,7 +165,9 @@ pub fn main() -> ExitCode {
         Verb::Man(arguments) => completions::man(Arguments::command(), &arguments),
         Verb::Doctor(arguments) => doctor::main(&arguments),
         Verb::Kernel(arguments) => kernel::main(&arguments),
-        Verb::Worker => worker::worker(),
+        Verb::Worker { run: _ } => worker::worker(),
+        Verb::Shell(arguments) => shell::main(&arguments),
+        Verb::Exec(arguments) => enter::main(&arguments),
         Verb::Agent => worker::agent(),
     };
     unless_incomplete(code)

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
@@ -13,12 +14,13 @@ use super::reports::ReportArguments;
 use super::runtime::{cancel_on_signals, runtime};
 use super::scheduling::SchedulingArguments;
 use super::select::{Choice, SelectArguments, select};
-use super::{exit, message, output, writable};
+use super::{exit, held, message, output, writable};
 use crate::backend::Backend;
 use crate::lab;
 use crate::report::{matrix, terminal};
 use crate::suite::{
-    self, Captures, FailedRuns, Options, Records, ScenarioFile, Selected, SuiteEvent, SuiteResult,
+    self, Captures, FailedRuns, Hold, Options, Records, ScenarioFile, Selected, SuiteEvent,
+    SuiteResult,
 };
 
 /// Arguments of `nslab run`.
@@ -57,6 +59,19 @@ pub(super) struct RunArguments {
         requires = "capture"
     )]
     capture_when: CaptureWhen,
+    /// Keep the lab after the last expectation, until you press Enter or the time is up
+    ///
+    /// The servers still run, and `nslab exec NODE` opens a shell in a node. Needs a selection of one run, as with
+    /// --variant. The time is a number with a unit, as in --hold=5m.
+    #[arg(
+        long,
+        value_name = "TIME",
+        value_parser = super::arguments::duration,
+        num_args = 0..=1,
+        require_equals = true,
+        conflicts_with = "kernels"
+    )]
+    hold: Option<Option<Duration>>,
     #[command(flatten)]
     backend: BackendArguments,
     /// Treat not-applicable and flaky runs as failures
@@ -89,6 +104,18 @@ pub(super) fn main(arguments: &RunArguments) -> ExitCode {
     if arguments.plan {
         print_plans(&selected.files);
         return ExitCode::SUCCESS;
+    }
+    let runs: usize = selected
+        .files
+        .iter()
+        .map(|file| file.scenario.runs.len())
+        .sum();
+    if arguments.hold.is_some() && runs != 1 {
+        message::error(format!(
+            "--hold keeps one lab, but {runs} runs are selected"
+        ));
+        message::help("name one scenario, and choose its run with --variant");
+        return exit::invalid();
     }
     let reports = arguments.reports.clone().in_actions();
     // Both checks print their errors.
@@ -217,7 +244,15 @@ async fn run(
     backend: Backend,
 ) -> SuiteResult {
     let (stopped, _signals) = cancel_on_signals();
+    let (hold, mut release) = match arguments.hold {
+        Some(at_most) => {
+            let (hold, release) = Hold::new(at_most);
+            (Some(hold), Some(release))
+        }
+        None => (None, None),
+    };
     let options = Options {
+        hold,
         records: records.clone(),
         captures: captures(arguments),
         identity: Some(selected.identity),
@@ -229,6 +264,12 @@ async fn run(
     let mut progress = Progress::new(!arguments.no_progress);
     suite::run_suite(selected.files, &options, stopped, |event| {
         progress.show(&event);
+        if let SuiteEvent::RunProgressed { timeline, .. } = &event
+            && timeline.held_since.is_some()
+            && let Some(release) = release.take()
+        {
+            progress.aside(|| held::announce(arguments.hold.flatten(), release));
+        }
         if let SuiteEvent::RunEnded { result, .. } = &event {
             for why in [&result.record, &result.capture]
                 .into_iter()

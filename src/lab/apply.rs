@@ -63,7 +63,7 @@ pub(super) fn apply(
         match op {
             Op::Namespace(op) => {
                 message(&mut builds, &op.site, line, |batch| {
-                    rtnl::set_up_with_alias(batch, rtnl::LOOPBACK, mark::MARK);
+                    rtnl::set_up_with_alias(batch, rtnl::LOOPBACK, &mark::of(&op.site));
                 });
                 if op.ip == IpVersion::V6 {
                     with_ipv6.push(&op.site);

@@ -128,7 +128,7 @@ enum Role {
 }
 
 /// Returns the names of this program. A copy with another name is recognized by the way in which it starts workers.
-fn programs(processes: &BTreeMap<u32, ProcessEntry>) -> BTreeSet<&str> {
+pub(super) fn programs(processes: &BTreeMap<u32, ProcessEntry>) -> BTreeSet<&str> {
     let this_program = this_program();
     let is_worker = |process: &&ProcessEntry| {
         let first = process.arguments.first();
@@ -141,7 +141,7 @@ fn programs(processes: &BTreeMap<u32, ProcessEntry>) -> BTreeSet<&str> {
         .collect()
 }
 
-fn is_part(process: &ProcessEntry) -> bool {
+pub(super) fn is_part(process: &ProcessEntry) -> bool {
     let verb = process.arguments.get(1).map(String::as_str);
     matches!(verb, Some("worker" | "agent"))
 }

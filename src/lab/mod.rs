@@ -22,6 +22,7 @@ mod plan;
 mod print;
 pub mod programs;
 mod rules;
+pub mod running;
 pub mod sandbox;
 mod settings;
 pub mod sysctl_survey;

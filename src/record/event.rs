@@ -134,6 +134,13 @@ pub enum Event {
         /// Peak memory in bytes of the largest process (`ru_maxrss`, getrusage(2)).
         memory: u64,
     },
+    /// The run has ended, but its lab is kept for people to look at. What follows was not part of the run.
+    Held {
+        /// Time of the end of the run.
+        t: Offset,
+        /// The longest time that the lab is kept, nanoseconds; `None` if it is kept until the run is cancelled.
+        at_most: Option<u64>,
+    },
     /// A note that every reader of the result must see.
     Note {
         /// Time, if the clock had started.
@@ -177,6 +184,7 @@ impl Event {
             | Self::Looked { t, .. }
             | Self::Text { t, .. }
             | Self::Histogram { t, .. }
+            | Self::Held { t, .. }
             | Self::Finished { t, .. } => Some(*t),
             Self::Note { t, .. } => *t,
             Self::Environment(_)

@@ -26,6 +26,8 @@ pub struct Timeline {
     pub notes: Vec<(Option<Offset>, String)>,
     /// For each probe, the times of its readings with the processor time each took, in nanoseconds.
     pub looks: BTreeMap<String, Vec<(Offset, u64)>>,
+    /// The time since which the lab is kept after the end of the run, if it is.
+    pub held_since: Option<Offset>,
     /// The end of the run; `None` while it goes on, or if the worker died.
     pub end: Option<RunEnd>,
     /// Latest time of any event.
@@ -135,6 +137,10 @@ impl Timeline {
                 so_far.turns += turns;
             }
             Event::Used { cpu, memory } => self.used = Some((cpu, memory)),
+            Event::Held { t, .. } => {
+                self.now = self.now.max(t);
+                self.held_since = Some(t);
+            }
             Event::Note { t, text } => self.notes.push((t, text)),
             Event::NotApplicable { reason } => self.end = Some(RunEnd::NotApplicable(reason)),
             Event::Errored { error } => self.end = Some(RunEnd::Errored(error)),

@@ -6,18 +6,21 @@ use std::fs::File;
 use std::time::Duration;
 
 use super::steps::PendingSteps;
-use super::{CancelToken, RunError, WorkOrder, environment, preflight};
+use super::{CancelToken, LabHold, RunError, WorkOrder, environment, preflight};
 use crate::lab::Lab;
 use crate::probe::{self, CaptureSummary, PacketCapture, Probes};
 use crate::record::{Event, Privileges, Recorder, RunClock};
 use crate::scenario::RunSpec;
 use crate::traffic::Traffic;
+use crate::units::as_nanos;
 
 /// Time between readiness and the zero of the clock, so that every thread is waiting when the clock reaches zero.
 /// A wake-up takes 17 µs on a quiet machine and milliseconds on a busy one (measured).
 const LEAD: Duration = Duration::from_millis(20);
 /// Interval between checks for the end of a run. It lengthens a run by at most this much, at no measurable cost.
 const CHECK_INTERVAL: Duration = Duration::from_millis(5);
+/// Interval between checks for the end of a hold. People do not notice a delay of this length.
+const HOLD_CHECK_INTERVAL: Duration = Duration::from_millis(50);
 
 /// A run that is ready to begin or in progress.
 #[derive(Debug)]
@@ -26,7 +29,8 @@ pub struct LiveRun {
     lab: Lab,
     traffic: Traffic,
     capture: Option<PacketCapture>,
-    probes: Probes,
+    /// Absent once they have taken their last sample.
+    probes: Option<Probes>,
     recorder: Recorder,
     /// The timeout, in virtual time only: there no process outside can see that a run takes too long.
     limit: Option<Duration>,
@@ -66,7 +70,7 @@ impl LiveRun {
             lab,
             traffic,
             capture,
-            probes,
+            probes: Some(probes),
             recorder: recorder.clone(),
             limit: order.in_virtual_time().then_some(spec.timeout),
         })
@@ -84,7 +88,9 @@ impl LiveRun {
         if let Some(capture) = &self.capture {
             capture.begin(clock);
         }
-        self.probes.begin(clock);
+        if let Some(probes) = &self.probes {
+            probes.begin(clock);
+        }
         self.traffic.begin(clock);
         clock
     }
@@ -127,23 +133,55 @@ impl LiveRun {
         }
     }
 
+    /// Takes the last sample and keeps the lab with its servers until the time is up or the run is cancelled.
+    ///
+    /// # Errors
+    ///
+    /// If a probe had stopped early.
+    pub fn hold(
+        &mut self,
+        clock: RunClock,
+        hold: LabHold,
+        cancel: &CancelToken,
+    ) -> Result<(), RunError> {
+        self.stop_watching(clock)?;
+        let since = clock.now();
+        let at_most = hold.at_most.map(as_nanos);
+        self.recorder.record(Event::Held { t: since, at_most });
+        let kept = || clock.now().as_duration() - since.as_duration();
+        while !cancel.is_cancelled() && hold.at_most.is_none_or(|limit| kept() < limit) {
+            std::thread::sleep(HOLD_CHECK_INTERVAL);
+        }
+        let text = format!(
+            "the lab was kept for {:.1} s after the end of the run; final counts of servers include what came then",
+            kept().as_secs_f64()
+        );
+        let t = Some(clock.now());
+        self.recorder.record(Event::Note { t, text });
+        Ok(())
+    }
+
+    /// Takes the last sample and ends the capture, unless that was done before.
+    fn stop_watching(&mut self, clock: RunClock) -> Result<(), RunError> {
+        if let Some(probes) = self.probes.take() {
+            probes.stop().map_err(RunError::Probe)?;
+        }
+        let summary = self.capture.take().map(PacketCapture::stop);
+        for text in summary.iter().flat_map(CaptureSummary::notes) {
+            let t = Some(clock.now());
+            self.recorder.record(Event::Note { t, text });
+        }
+        Ok(())
+    }
+
     /// Takes the last sample, stops everything, and removes the lab.
     ///
     /// # Errors
     ///
     /// If a probe, server, client or command had stopped early because of an error of the lab itself.
-    pub fn finish(self, clock: RunClock, interrupted: bool) -> Result<(), RunError> {
+    pub fn finish(mut self, clock: RunClock, interrupted: bool) -> Result<(), RunError> {
         // The last sample must come before held connections are closed.
-        self.probes.stop().map_err(RunError::Probe)?;
-        for text in self
-            .capture
-            .map(PacketCapture::stop)
-            .iter()
-            .flat_map(CaptureSummary::notes)
-        {
-            let t = Some(clock.now());
-            self.recorder.record(Event::Note { t, text });
-        }
+        self.stop_watching(clock)?;
         self.traffic.finish()?;
         if let Some((cpu, memory)) = environment::usage() {
             self.recorder.record(Event::Used { cpu, memory });

@@ -18,7 +18,7 @@ use thiserror::Error;
 pub use crate::lab::LabScope;
 pub use cancel_token::CancelToken;
 pub use live_run::LiveRun;
-pub use order::WorkOrder;
+pub use order::{LabHold, WorkOrder};
 pub use worker::{WorkerProcessError, agent, in_machine, worker};
 
 use crate::lab::BuildError;
@@ -90,5 +90,8 @@ pub fn run(
     let mut live = LiveRun::prepare(order, privileges, packets, recorder, cancel)?;
     let clock = live.begin();
     let interrupted = live.wait(clock, cancel)?;
+    if let Some(hold) = order.hold.filter(|_| !interrupted) {
+        live.hold(clock, hold, cancel)?;
+    }
     live.finish(clock, interrupted)
 }

@@ -1,6 +1,7 @@
 //! The order that a worker process reads from its standard input.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -21,9 +22,45 @@ pub struct WorkOrder {
     /// The file for captured packets, if packets are captured. It must exist and be writable when the worker starts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub capture: Option<PathBuf>,
+    /// Set if the lab is kept after the end of the run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hold: Option<LabHold>,
+}
+
+/// A request to keep the lab, with its servers, after the end of the run, so that people can look at it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LabHold {
+    /// The longest time to keep it. If absent, it is kept until the run is cancelled.
+    pub at_most: Option<Duration>,
 }
 
 impl WorkOrder {
+    /// Orders a run on a kernel that other programs use too, with nothing besides its record.
+    pub fn new(spec: RunSpec) -> Self {
+        Self {
+            spec,
+            scope: LabScope::default(),
+            guest: None,
+            capture: None,
+            hold: None,
+        }
+    }
+
+    /// Orders a lab for people to use: with its servers and without load, kept until the run is cancelled.
+    pub fn of_idle_lab(spec: RunSpec) -> Self {
+        let mut idle = spec;
+        idle.workload.clients.clear();
+        idle.workload.steps.clear();
+        (idle.workload.commands).retain(|command| command.ready.is_some());
+        idle.expect.clear();
+        idle.watched.clear();
+        idle.watch_until = Duration::ZERO;
+        Self {
+            hold: Some(LabHold { at_most: None }),
+            ..Self::new(idle)
+        }
+    }
+
     /// Returns true if the run uses a virtual clock, so that no process outside can time it out.
     pub fn in_virtual_time(&self) -> bool {
         self.guest.as_ref().is_some_and(|guest| guest.virtual_time)

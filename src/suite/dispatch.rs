@@ -16,6 +16,7 @@ use super::event::SuiteEvent;
 use super::execute::{Execution, execute};
 use super::failure::WorkerFailure;
 use super::history::History;
+use super::hold::Hold;
 use super::identity::SuiteIdentity;
 use super::job::Job;
 use super::recording::{RecordTarget, Recording, Records};
@@ -39,6 +40,8 @@ pub struct Options {
     pub slots: Option<usize>,
     /// The place where runs execute.
     pub backend: Backend,
+    /// Keeps the lab of every run after its end.
+    pub hold: Option<Hold>,
     /// Executes every run twice to check that it is repeatable.
     pub verify: bool,
     /// The records to keep, and their folder.
@@ -153,7 +156,7 @@ pub async fn run_suite(
                     }
                 }
                 let run = (job.key, &job.spec);
-                let backend = (&options.backend, options.verify);
+                let backend = (&options.backend, options.verify, options.hold.as_ref());
                 let ended = execute(run, (recording, capturing), backend, stop, events).await;
                 drop(permit);
                 (ended, job)

@@ -8,8 +8,9 @@ use tokio::sync::{mpsc, watch};
 use super::capturing::Capturing;
 use super::event_sink::EventSink;
 use super::failure::{TIME_TO_STOP, WorkerFailure};
+use super::hold::Hold;
 use super::recording::Recording;
-use crate::backend::{Backend, HangLimit, LabScope, WorkOrder, Worker};
+use crate::backend::{Backend, HangLimit, LabHold, WorkOrder, Worker};
 use crate::causes::chain;
 use crate::record::{Event, Offset};
 use crate::scenario::RunSpec;
@@ -27,7 +28,7 @@ pub(super) struct Execution {
 pub(super) async fn execute(
     (key, spec): (usize, &RunSpec),
     (mut recording, capturing): (Recording, Capturing),
-    (backend, verify): (&Backend, bool),
+    (backend, verify, hold): (&Backend, bool, Option<&Hold>),
     mut stop: watch::Receiver<bool>,
     events: mpsc::Sender<(usize, Event)>,
 ) -> Execution {
@@ -38,14 +39,20 @@ pub(super) async fn execute(
         events: &events,
         transcript: verify.then(Vec::new),
     };
-    let (mut failure, mut last_words) =
-        run_worker(spec, backend, capturing.file(), &mut stop, &mut sink).await;
+    let (mut failure, mut last_words) = run_worker(
+        (spec, hold),
+        backend,
+        capturing.file(),
+        &mut stop,
+        &mut sink,
+    )
+    .await;
     if failure.is_none()
         && !*stop.borrow()
         && let Some(mut sink) = sink.into_comparison()
     {
         // The capture has the packets of the first execution.
-        (failure, last_words) = run_worker(spec, backend, None, &mut stop, &mut sink).await;
+        (failure, last_words) = run_worker((spec, hold), backend, None, &mut stop, &mut sink).await;
         failure = failure.or_else(|| sink.missing().map(WorkerFailure::NotRepeatable));
     }
     Execution {
@@ -59,17 +66,17 @@ pub(super) async fn execute(
 
 /// Runs one worker from start to end. Returns its failure, if any, and the last lines of its standard error.
 async fn run_worker(
-    spec: &RunSpec,
+    (spec, hold): (&RunSpec, Option<&Hold>),
     backend: &Backend,
     capture: Option<&File>,
     stop: &mut watch::Receiver<bool>,
     sink: &mut EventSink<'_>,
 ) -> (Option<WorkerFailure>, Vec<String>) {
     let order = WorkOrder {
-        spec: spec.clone(),
-        scope: LabScope::default(),
-        capture: None,
-        guest: None,
+        hold: hold.map(|hold| LabHold {
+            at_most: hold.at_most,
+        }),
+        ..WorkOrder::new(spec.clone())
     };
     let started = tokio::select! {
         biased;
@@ -94,7 +101,7 @@ async fn run_worker(
             return (failure, error.last_words().to_vec());
         }
     };
-    let mut supervisor = Supervisor::new(spec.timeout, worker.hang_limit());
+    let mut supervisor = Supervisor::new(spec.timeout, worker.hang_limit(), hold.cloned());
     let mut failure = supervisor.follow(&mut worker, stop, sink).await;
     if failure.is_some() {
         worker.kill();
@@ -115,6 +122,17 @@ async fn run_worker(
     (failure, last_words)
 }
 
+/// A time that no hold reaches. The clock of tokio cannot count to the end of `Duration`.
+const FOREVER: Duration = Duration::from_secs(10 * 365 * 86_400);
+
+/// Waits until the lab is no longer to be kept.
+async fn released(hold: Option<&mut Hold>) {
+    match hold {
+        Some(hold) => hold.released().await,
+        None => std::future::pending().await,
+    }
+}
+
 /// Reads a worker's events and watches the deadline.
 struct Supervisor {
     timeout: Duration,
@@ -122,10 +140,14 @@ struct Supervisor {
     /// The worker is killed at this moment.
     deadline: tokio::time::Instant,
     stopping: bool,
+    /// Set if the lab is kept after the end of the run.
+    hold: Option<Hold>,
+    /// True while the lab is kept.
+    holding: bool,
 }
 
 impl Supervisor {
-    fn new(timeout: Duration, hang_limit: HangLimit) -> Self {
+    fn new(timeout: Duration, hang_limit: HangLimit, hold: Option<Hold>) -> Self {
         let time = match hang_limit {
             HangLimit::Timeout { start_up } => start_up + timeout,
             HangLimit::Silence(silence) => silence,
@@ -135,6 +157,8 @@ impl Supervisor {
             hang_limit,
             deadline: tokio::time::Instant::now() + time,
             stopping: false,
+            hold,
+            holding: false,
         }
     }
 
@@ -149,7 +173,7 @@ impl Supervisor {
             tokio::select! {
                 next = worker.next() => match next {
                     Ok(Some((event, line))) => {
-                        self.postpone_deadline();
+                        self.postpone_deadline(&event);
                         if let Some(failure) = sink.receive(event, &line).await {
                             return Some(failure);
                         }
@@ -158,18 +182,31 @@ impl Supervisor {
                     Err(error) => return Some(WorkerFailure::Broken(chain(&error))),
                 },
                 () = tokio::time::sleep_until(self.deadline) => return Some(self.missed_deadline()),
+                () = released(self.hold.as_mut()), if self.holding && !self.stopping => {
+                    self.stop(worker);
+                }
                 changed = stop.wait_for(|stop| *stop), if !self.stopping => {
                     drop(changed);
-                    self.stopping = true;
-                    self.deadline = tokio::time::Instant::now() + TIME_TO_STOP;
-                    worker.ask_to_stop();
+                    self.stop(worker);
                 }
             }
         }
     }
 
-    /// Postpones the deadline after an event if only silence counts.
-    fn postpone_deadline(&mut self) {
+    fn stop(&mut self, worker: &mut Worker) {
+        self.stopping = true;
+        self.deadline = tokio::time::Instant::now() + TIME_TO_STOP;
+        worker.ask_to_stop();
+    }
+
+    /// Postpones the deadline after an event if only silence counts, and while the lab is kept.
+    fn postpone_deadline(&mut self, event: &Event) {
+        if let Event::Held { at_most, .. } = event {
+            let kept = at_most.map_or(FOREVER, Duration::from_nanos).min(FOREVER);
+            self.holding = true;
+            self.deadline = tokio::time::Instant::now() + kept + self.timeout;
+            return;
+        }
         match self.hang_limit {
             HangLimit::Silence(silence) if !self.stopping => {
                 self.deadline = tokio::time::Instant::now() + silence;

@@ -17,6 +17,7 @@ mod failed_runs;
 mod failure;
 mod hash;
 mod history;
+mod hold;
 mod identity;
 mod job;
 mod record_name;
@@ -38,6 +39,7 @@ pub use discover::{ScenarioSource, shipped};
 pub use dispatch::{Options, run_suite};
 pub use event::SuiteEvent;
 pub use failed_runs::FailedRuns;
+pub use hold::Hold;
 pub use recording::Records;
 pub use result::{
     CaseComparison, EarlierAttempt, RunResult, ScenarioFile, ScenarioResult, SuiteResult,

@@ -82,9 +82,7 @@ pub fn namespaces() -> io::Result<Vec<HeldNamespace>> {
     for pid in pids()? {
         let process = PathBuf::from(format!("/proc/{pid}"));
         let threads = entries(&process.join("task")).map(|task| task.join("ns/net"));
-        let descriptors = entries(&process.join("fd")).filter(|fd| {
-            fs::read_link(fd).is_ok_and(|to| to.to_string_lossy().starts_with("net:["))
-        });
+        let descriptors = entries(&process.join("fd")).filter(|fd| leads_to_namespace(fd));
         for path in threads.chain(descriptors) {
             if let Some(held) = hold(&path, own, &mut found) {
                 held.pids.insert(pid);
@@ -103,6 +101,25 @@ pub fn namespaces() -> io::Result<Vec<HeldNamespace>> {
         }
     }
     Ok(found.into_values().collect())
+}
+
+/// Returns the network namespaces of which a process holds a descriptor.
+///
+/// # Errors
+/// The errors of reading `/proc/PID/fd`: EACCES if it is not the caller's to look at.
+pub fn namespaces_of(pid: u32) -> io::Result<Vec<NetNs>> {
+    let mut found = BTreeMap::new();
+    for entry in fs::read_dir(format!("/proc/{pid}/fd"))? {
+        let path = entry?.path();
+        if leads_to_namespace(&path) {
+            hold(&path, 0, &mut found);
+        }
+    }
+    Ok(found.into_values().map(|held| held.netns).collect())
+}
+
+fn leads_to_namespace(descriptor: &Path) -> bool {
+    fs::read_link(descriptor).is_ok_and(|to| to.to_string_lossy().starts_with("net:["))
 }
 
 /// Adds the namespace of a path, unless it is the caller's own or gone.

@@ -4,6 +4,7 @@
 
 pub mod build_config;
 pub mod conntrack;
+pub mod enter;
 pub mod ethtool;
 pub mod fdtable;
 pub mod holders;

@@ -142,13 +142,11 @@ impl Testbed {
     pub fn build(text: &str) -> std::result::Result<Self, TestbedError> {
         let spec = only_run(text)?;
         let order = WorkOrder {
-            spec: spec.clone(),
             scope: LabScope {
                 own_netns: isolated::is_inside(),
                 ..LabScope::default()
             },
-            capture: None,
-            guest: None,
+            ..WorkOrder::new(spec.clone())
         };
         let privileges = if sandbox::in_user_namespace() {
             Privileges::Rootless

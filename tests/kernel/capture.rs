@@ -78,12 +78,7 @@ struct Ran {
 /// Runs a scenario with a capture, as a worker does.
 fn run(scenario: &str) -> Ran {
     let parsed = scenario::parse("captured.yaml", scenario, &BTreeMap::new());
-    let order = WorkOrder {
-        spec: parsed.unwrap().runs.remove(0),
-        scope: LabScope::default(),
-        capture: None,
-        guest: None,
-    };
+    let order = WorkOrder::new(parsed.unwrap().runs.remove(0));
     let events = Kept::default();
     let mut file = tempfile::tempfile().unwrap();
     let packets = Some(file.try_clone().unwrap());

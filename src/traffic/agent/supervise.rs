@@ -166,6 +166,7 @@ impl Translator {
             | Event::NotApplicable { .. }
             | Event::Errored { .. }
             | Event::Used { .. }
+            | Event::Held { .. }
             | Event::Finished { .. } => return,
         };
         self.recorder.record(translated);
