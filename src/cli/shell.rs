@@ -84,18 +84,29 @@ pub(super) fn main(arguments: &ShellArguments) -> ExitCode {
                 return exit::errored();
             }
         };
-        let code = match until_held(&mut worker, &mut stop).await {
-            Built::Kept => {
+        let (code, child) = match until_held(&mut worker, &mut stop).await {
+            BuildEnd::Kept => {
                 output::out(&overview(&spec, &node));
-                shell(&mut worker, &node, &mut stop).await
+                match start_shell(&worker, &node) {
+                    Ok(mut child) => {
+                        let code = until_left(&mut worker, &mut child, &mut stop).await;
+                        (code, Some(child))
+                    }
+                    Err(error) => {
+                        message::error(format!("cannot start the shell: {error}"));
+                        (exit::errored(), None)
+                    }
+                }
             }
-            Built::Interrupted => exit::interrupted(),
-            Built::Failed => exit::errored(),
+            BuildEnd::Interrupted => (exit::interrupted(), None),
+            BuildEnd::Failed => (exit::errored(), None),
         };
         worker.ask_to_stop();
         if let Err(error) = worker.wait(Instant::now() + TIME_TO_STOP).await {
             message::error(chain(&error));
         }
+        // Killed only now: while it lives it reaps the shell, without which the kernel cannot remove the lab.
+        drop(child);
         code
     })
 }
@@ -135,52 +146,49 @@ fn only_run(arguments: &ShellArguments) -> Option<RunSpec> {
 }
 
 /// The end of building a lab.
-enum Built {
+enum BuildEnd {
     Kept,
     Interrupted,
     Failed,
 }
 
 /// Waits until the lab is built and its load, if any, has ended.
-async fn until_held(worker: &mut Worker, stop: &mut watch::Receiver<bool>) -> Built {
+async fn until_held(worker: &mut Worker, stop: &mut watch::Receiver<bool>) -> BuildEnd {
     loop {
         let next = tokio::select! {
             next = worker.next() => next,
-            _ = stop.wait_for(|stop| *stop) => return Built::Interrupted,
+            _ = stop.wait_for(|stop| *stop) => return BuildEnd::Interrupted,
         };
         match next {
-            Ok(Some((Event::Held { .. }, _))) => return Built::Kept,
+            Ok(Some((Event::Held { .. }, _))) => return BuildEnd::Kept,
             Ok(Some((Event::Note { text, .. }, _))) => message::note(text),
             Ok(Some((Event::Errored { error }, _))) => {
                 message::error(error);
-                return Built::Failed;
+                return BuildEnd::Failed;
             }
             Ok(Some((Event::NotApplicable { reason }, _))) => {
                 message::error(format!("not applicable here: {reason}"));
-                return Built::Failed;
+                return BuildEnd::Failed;
             }
             Ok(Some(_)) => {}
             Ok(None) => {
                 message::error("the worker ended while it built the lab");
-                return Built::Failed;
+                return BuildEnd::Failed;
             }
             Err(error) => {
                 message::error(chain(&error));
-                return Built::Failed;
+                return BuildEnd::Failed;
             }
         }
     }
 }
 
-/// Runs the shell until it ends, the lab is gone, or a signal arrives. Returns the exit code.
-async fn shell(worker: &mut Worker, node: &str, stop: &mut watch::Receiver<bool>) -> ExitCode {
-    let mut child = match start_shell(worker, node) {
-        Ok(child) => child,
-        Err(error) => {
-            message::error(format!("cannot start the shell: {error}"));
-            return exit::errored();
-        }
-    };
+/// Waits until the shell ends, the lab is gone, or a signal arrives. Returns the exit code.
+async fn until_left(
+    worker: &mut Worker,
+    child: &mut Child,
+    stop: &mut watch::Receiver<bool>,
+) -> ExitCode {
     loop {
         tokio::select! {
             ended = child.wait() => return match ended {

@@ -9,7 +9,6 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use libtest_mimic::Trial;
-use nslab::lab::LabScope;
 use nslab::ladder::{self, Ladder};
 use nslab::record::{self, Privileges, Recorder, Timeline};
 use nslab::run::{self, CancelToken, WorkOrder};

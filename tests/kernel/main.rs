@@ -20,6 +20,7 @@ mod machine_errors;
 mod parallel;
 mod program;
 mod scenarios;
+mod shells;
 mod truth;
 mod verdicts;
 
@@ -46,6 +47,7 @@ fn main() {
         .chain(parallel::trials())
         .chain(advise::trials())
         .chain(killing::trials())
+        .chain(shells::trials())
         .chain(environments::trials())
         .chain(machine::trials())
         .chain(machine_errors::trials())
