@@ -1,6 +1,5 @@
 //! Whole runs, probes included, as in `nslab run` but without a worker process.
 
-use nslab::lab::LabScope;
 use nslab::record::{Privileges, Recorder, Timeline};
 use nslab::run::{self, CancelToken, WorkOrder};
 

@@ -57,7 +57,8 @@ fn next(event: &Event) -> Option<Event> {
             turns: 0,
         },
         Event::Processor { .. } => Event::Used { cpu: 0, memory: 0 },
-        Event::Used { .. } => Event::Note {
+        Event::Used { .. } => Event::Held { t, at_most: None },
+        Event::Held { .. } => Event::Note {
             t: None,
             text: String::new(),
         },
@@ -79,7 +80,7 @@ fn next(event: &Event) -> Option<Event> {
 fn the_reference_describes_every_event_with_its_fields() {
     let first = Event::Environment(Box::default());
     let events: Vec<Event> = std::iter::successors(Some(first), next).collect();
-    assert_eq!(events.len(), 14);
+    assert_eq!(events.len(), 15);
     for event in events {
         let written = serde_json::to_value(&event).unwrap();
         let (name, fields) = written.as_object().unwrap().iter().next().unwrap();
