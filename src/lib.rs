@@ -17,6 +17,7 @@
 //! * [`backend`]: the place where that process runs. [`suite`]: many runs, and recorded runs read again.
 //! * [`compare`]: one run with several sets of settings, to find the best, and the certainty of the result.
 //! * [`advise`]: the effect of a sysctl file on this machine, line by line: looked up, tried, and run by `compare`.
+//! * [`learn`]: lessons that ask for a prediction before they show what happened.
 //! * [`report`]: a function of results. [`cli`]: the only module that prints or exits.
 //! * [`testbed`]: all of this for other projects' tests: a lab within a `#[test]`, with or without root.
 //!
@@ -36,6 +37,7 @@ pub mod expect;
 pub mod fixtures;
 pub mod lab;
 pub mod ladder;
+pub mod learn;
 pub(crate) mod metrics;
 pub mod names;
 pub mod probe;

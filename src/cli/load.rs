@@ -50,7 +50,8 @@ pub(super) fn load(arguments: &FileArguments) -> Option<Vec<Arc<ScenarioFile>>> 
                 warn_if_long(&label, &scenario);
                 files.push(Arc::new(ScenarioFile {
                     label,
-                    text,
+                    // Pages and records show the text, also to students.
+                    text: scenario::without_spoilers(&text),
                     set: set.clone(),
                     scenario,
                 }));

@@ -13,6 +13,7 @@ mod exit;
 mod held;
 mod kernel;
 mod ladder;
+mod learn;
 mod list;
 mod load;
 mod message;
@@ -81,6 +82,10 @@ enum Verb {
     ///
     /// Example: nslab advise /etc/sysctl.conf --no-run
     Advise(advise::AdviseArguments),
+    /// Take a lesson: predict, run, and see how far off you were
+    ///
+    /// Example: nslab learn handshake
+    Learn(learn::LearnArguments),
     /// Check scenario files and report every problem; runs nothing
     ///
     /// Example: nslab check my-scenario.yaml
@@ -155,6 +160,7 @@ pub fn main() -> ExitCode {
         Verb::Diff(arguments) => diff::main(&arguments),
         Verb::Compare(arguments) => compare::main(&arguments),
         Verb::Advise(arguments) => advise::main(&arguments),
+        Verb::Learn(arguments) => learn::main(&arguments),
         Verb::Check(arguments) => check::main(&arguments),
         Verb::List(arguments) => list::main(&arguments),
         Verb::New(arguments) => new::main(&arguments),

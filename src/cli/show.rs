@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::{exit, message, output};
+use crate::scenario;
 use crate::suite;
 
 /// Arguments of `nslab show`.
@@ -14,6 +15,9 @@ pub(super) struct ShowArguments {
     /// Names of shipped scenarios, or files
     #[arg(value_name = "NAME|FILE", required = true)]
     names: Vec<PathBuf>,
+    /// Show the explanations and solutions of lessons too
+    #[arg(long)]
+    solutions: bool,
 }
 
 pub(super) fn main(arguments: &ShowArguments) -> ExitCode {
@@ -23,7 +27,10 @@ pub(super) fn main(arguments: &ShowArguments) -> ExitCode {
                 if index > 0 {
                     output::out("---\n");
                 }
-                output::out(&source.text);
+                match arguments.solutions {
+                    true => output::out(&source.text),
+                    false => output::out(&scenario::without_spoilers(&source.text)),
+                }
             }
             ExitCode::SUCCESS
         }

@@ -1,4 +1,4 @@
-//! Units of expressions, arithmetic and comparison.
+//! Arithmetic and comparison of numbers with units.
 //!
 //! Numbers are doubles. Whole numbers compare exactly. Others, which come from divisions, means and times, are
 //! equal if they differ by no more than [`ROUNDING`] of the greater, which is what the arithmetic itself may add.
@@ -7,42 +7,10 @@
 use std::cmp::Ordering;
 
 use super::metric::Reading;
-use crate::scenario::expr::{ArithmeticOp, CompareOp, Expr, SeriesFunction, Tolerance};
-use crate::units::Unit;
+use crate::scenario::expr::{ArithmeticOp, CompareOp, Tolerance};
 
 /// A double carries 53 bits, so each operation is off by up to 1.1e-16 of its result; this leaves room for thousands.
 const ROUNDING: f64 = 1e-12;
-
-/// Returns the unit in which an expression is shown.
-pub(super) fn unit(expr: &Expr) -> Unit {
-    match expr {
-        Expr::Number { unit, .. } => *unit,
-        Expr::Metric(metric) => metric.unit,
-        Expr::Series { function, metric } => match (function, metric.unit) {
-            (SeriesFunction::First, _) => Unit::Seconds,
-            (SeriesFunction::Rate, Unit::Count) => Unit::PerSecond,
-            (SeriesFunction::Rate, Unit::Bytes) => Unit::BytesPerSecond,
-            (SeriesFunction::Rate, _) => Unit::Count,
-            (_, unit) => unit,
-        },
-        Expr::Negate(inner) => unit(inner),
-        Expr::Binary { op, left, right } => match (op, unit(left), unit(right)) {
-            (ArithmeticOp::Add | ArithmeticOp::Subtract, left, _) => left,
-            (ArithmeticOp::Multiply, Unit::PerSecond, Unit::Seconds)
-            | (ArithmeticOp::Multiply, Unit::Seconds, Unit::PerSecond) => Unit::Count,
-            (ArithmeticOp::Multiply, Unit::BytesPerSecond, Unit::Seconds)
-            | (ArithmeticOp::Multiply, Unit::Seconds, Unit::BytesPerSecond) => Unit::Bytes,
-            (ArithmeticOp::Multiply, Unit::Count, right) => right,
-            (ArithmeticOp::Multiply, left, _) => left,
-            (ArithmeticOp::Divide, left, right) if left == right => Unit::Count,
-            (ArithmeticOp::Divide, Unit::Count, Unit::Seconds) => Unit::PerSecond,
-            (ArithmeticOp::Divide, Unit::Bytes, Unit::Seconds) => Unit::BytesPerSecond,
-            (ArithmeticOp::Divide, Unit::Count, Unit::PerSecond)
-            | (ArithmeticOp::Divide, Unit::Bytes, Unit::BytesPerSecond) => Unit::Seconds,
-            (ArithmeticOp::Divide, left, _) => left,
-        },
-    }
-}
 
 /// Calculates one operation, which may have no finite result.
 pub(super) fn calculate(op: ArithmeticOp, left: f64, right: f64) -> Reading {

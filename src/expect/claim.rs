@@ -2,7 +2,7 @@
 //!
 //! No comparison holds if one of its sides has no value.
 
-use super::arithmetic::{self, calculate, compared, unit};
+use super::arithmetic::{self, calculate, compared};
 use super::evidence::{Evidence, Unjudgeable};
 use super::metric::{QuantityReader, ReadSpan, Reading};
 use super::show;
@@ -110,7 +110,7 @@ impl<'a> ClaimReader<'a> {
                 .iter()
                 .map(|quantity| Observation {
                     quantity: written(quantity.expr),
-                    value: show::reading(quantity.now, unit(quantity.expr)),
+                    value: show::reading(quantity.now, quantity.expr.unit()),
                     number: match quantity.now {
                         Reading::Value(number) => Some(number),
                         Reading::Nothing(_) => None,
@@ -118,6 +118,17 @@ impl<'a> ClaimReader<'a> {
                 })
                 .collect(),
             Self::Text(text) => vec![text.observed()],
+        }
+    }
+
+    /// Returns the latest value of the left side, or the text that stands for it if there is none.
+    pub(super) fn left(&self) -> Reading {
+        match self {
+            Self::Numbers { claim, quantities } => match sides(claim).first() {
+                Some(left) => value(left, quantities),
+                None => Reading::Nothing("not a number"),
+            },
+            Self::Text(_) => Reading::Nothing("text"),
         }
     }
 
@@ -282,7 +293,7 @@ fn in_numbers(claim: &Claim, quantities: &[ClaimQuantity<'_>]) -> String {
             right,
             tolerance,
         } => {
-            let unit = unit(left);
+            let unit = left.unit();
             let (a, b) = show::sides(value(left, quantities), value(right, quantities), unit);
             let tolerance = match tolerance {
                 None => String::new(),
@@ -298,7 +309,7 @@ fn in_numbers(claim: &Claim, quantities: &[ClaimQuantity<'_>]) -> String {
             low,
             high,
         } => {
-            let unit = unit(v);
+            let unit = v.unit();
             let [low, high] = [low, high].map(|expr| value(expr, quantities));
             let v = value(v, quantities);
             // Against the end that it is nearer to, so that a near miss shows its digits.

@@ -31,6 +31,7 @@
 
 mod absent;
 mod activity;
+mod answers;
 mod arithmetic;
 mod claim;
 mod decide;
@@ -53,6 +54,7 @@ use crate::record::{Offset, Outcome, RunEnd, RunVerdict, Timeline, Verdict};
 use crate::scenario::RunSpec;
 use crate::scenario::expr::Expectation;
 
+pub use answers::Answers;
 use evidence::Evidence;
 
 /// Judges one run: each of its expectations, and the run as a whole.

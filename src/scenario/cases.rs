@@ -15,9 +15,9 @@ use super::span::{Span, Spanned};
 use super::suggest;
 
 /// Keys that are not needed any more once the runs are known.
-const CONSUMED_KEYS: [&str; 4] = ["params", "matrix", "variants", "compare"];
+const CONSUMED_KEYS: [&str; 5] = ["params", "matrix", "variants", "compare", "learn"];
 /// Keys that belong to the file as a whole.
-pub(crate) const NOT_IN_A_VARIANT: [&str; 7] = [
+pub(crate) const NOT_IN_A_VARIANT: [&str; 8] = [
     "name",
     "truth",
     "tags",
@@ -25,6 +25,7 @@ pub(crate) const NOT_IN_A_VARIANT: [&str; 7] = [
     "matrix",
     "variants",
     "compare",
+    "learn",
 ];
 
 /// A run that has not been decoded yet.

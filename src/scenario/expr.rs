@@ -166,6 +166,44 @@ impl Expr {
 }
 
 impl Expr {
+    /// Returns the series that it names, each once.
+    pub(crate) fn metrics(&self) -> Vec<&MetricRef> {
+        let mut found = Vec::new();
+        self.collect(&mut found);
+        found
+    }
+
+    /// Returns the unit in which its value is shown.
+    pub fn unit(&self) -> Unit {
+        match self {
+            Self::Number { unit, .. } => *unit,
+            Self::Metric(metric) => metric.unit,
+            Self::Series { function, metric } => match (function, metric.unit) {
+                (SeriesFunction::First, _) => Unit::Seconds,
+                (SeriesFunction::Rate, Unit::Count) => Unit::PerSecond,
+                (SeriesFunction::Rate, Unit::Bytes) => Unit::BytesPerSecond,
+                (SeriesFunction::Rate, _) => Unit::Count,
+                (_, unit) => unit,
+            },
+            Self::Negate(inner) => inner.unit(),
+            Self::Binary { op, left, right } => match (op, left.unit(), right.unit()) {
+                (ArithmeticOp::Add | ArithmeticOp::Subtract, left, _) => left,
+                (ArithmeticOp::Multiply, Unit::PerSecond, Unit::Seconds)
+                | (ArithmeticOp::Multiply, Unit::Seconds, Unit::PerSecond) => Unit::Count,
+                (ArithmeticOp::Multiply, Unit::BytesPerSecond, Unit::Seconds)
+                | (ArithmeticOp::Multiply, Unit::Seconds, Unit::BytesPerSecond) => Unit::Bytes,
+                (ArithmeticOp::Multiply, Unit::Count, right) => right,
+                (ArithmeticOp::Multiply, left, _) => left,
+                (ArithmeticOp::Divide, left, right) if left == right => Unit::Count,
+                (ArithmeticOp::Divide, Unit::Count, Unit::Seconds) => Unit::PerSecond,
+                (ArithmeticOp::Divide, Unit::Bytes, Unit::Seconds) => Unit::BytesPerSecond,
+                (ArithmeticOp::Divide, Unit::Count, Unit::PerSecond)
+                | (ArithmeticOp::Divide, Unit::Bytes, Unit::BytesPerSecond) => Unit::Seconds,
+                (ArithmeticOp::Divide, left, _) => left,
+            },
+        }
+    }
+
     fn collect<'a>(&'a self, found: &mut Vec<&'a MetricRef>) {
         match self {
             Self::Number { .. } => {}
@@ -241,4 +279,14 @@ pub enum Window {
     Always,
     /// At no time during the run.
     Never,
+}
+
+impl Window {
+    /// Returns the latest moment that it names; zero if it names none.
+    pub(crate) fn latest(self) -> Duration {
+        match self {
+            Self::At(at) | Self::Within(at) | Self::During(_, at) => at,
+            Self::End | Self::Always | Self::Never => Duration::ZERO,
+        }
+    }
 }

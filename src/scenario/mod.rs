@@ -8,6 +8,7 @@
 
 pub mod expr;
 pub mod fault;
+pub mod lesson;
 pub mod model;
 pub mod topology;
 pub mod workload;
@@ -19,6 +20,8 @@ mod decode;
 mod difference;
 mod document;
 mod expectation;
+mod fix;
+mod learn;
 mod node;
 mod overlay;
 mod params;
@@ -28,13 +31,16 @@ mod problem;
 mod resolve;
 mod schema;
 mod span;
+mod spoilers;
 mod suggest;
 mod yaml;
 
 pub use difference::{Difference, differences};
+pub use fix::{fix_file, fix_values, fixed_run};
 pub use model::{Exercise, Requires, RunId, RunSpec, Scenario, Truth, VersionBound};
 pub use parse::parse;
 pub use place::Place;
 pub use problem::{OtherPlace, Problem, Problems};
 pub use schema::schema;
+pub use spoilers::without_spoilers;
 pub(crate) use suggest::nearest;

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::expr::Expectation;
+use super::lesson::Lesson;
 use super::topology::Topology;
 use super::workload::Workload;
 use crate::names::SeriesName;
@@ -38,6 +39,9 @@ pub struct Scenario {
     pub runs: Vec<RunSpec>,
     /// Comparisons between variants, judged for each matrix case once all of its variants have run.
     pub compare: Vec<Expectation>,
+    /// The lesson on the scenario, if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub learn: Option<Lesson>,
 }
 
 /// The degree to which a claim is true.

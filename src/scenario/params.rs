@@ -32,6 +32,20 @@ pub(crate) fn fill(root: &mut Node, values: &BTreeMap<String, String>, cx: &mut 
     }
 }
 
+/// Fills the parameters into every value of a part of a document.
+pub(crate) fn fill_node(
+    node: &mut Node,
+    values: &BTreeMap<String, String>,
+    cx: &mut Collector<'_>,
+) {
+    ParameterFiller {
+        values,
+        room: MAX_FILLED,
+        cx,
+    }
+    .node(node, false);
+}
+
 /// Fills the parameters into one text.
 pub(crate) fn fill_scalar(
     scalar: &mut Scalar,

@@ -11,6 +11,8 @@ use super::decode::{FromNode, OneOrMany};
 use super::document::{Document, ExercisesDoc, ExpectationDoc, Text, VariantExercises};
 use super::expectation::{NameScope, Subjects};
 use super::expr::Expectation;
+use super::learn::{self, LessonScope};
+use super::lesson::Lesson;
 use super::model::{Exercise, RunId, RunSpec, Scenario, Truth};
 use super::node::{Node, NodeKind};
 use super::params;
@@ -62,9 +64,16 @@ fn read(label: &str, set: &BTreeMap<String, String>, cx: &mut Collector<'_>) -> 
         }
     }
     runs.report_problems(cx);
+    let scope = LessonScope {
+        cases: &cases,
+        subjects: &runs.subjects,
+        alone: &runs.alone,
+    };
+    let learn = learn::lesson(&root, &scope, cx);
     let compare = compare(&root, &cases, runs.subjects, cx);
     for run in &mut runs.specs {
         run.watched = watched(run, &compare);
+        watch_for_lesson(run, learn.as_ref());
     }
     let title = field::<Text>(&root, "title", cx);
     Some(Scenario {
@@ -78,11 +87,12 @@ fn read(label: &str, set: &BTreeMap<String, String>, cx: &mut Collector<'_>) -> 
         name,
         runs: runs.specs,
         compare,
+        learn,
     })
 }
 
 /// Returns every series that is read of a run.
-fn watched(run: &RunSpec, compare: &[Expectation]) -> Vec<SeriesName> {
+pub(super) fn watched(run: &RunSpec, compare: &[Expectation]) -> Vec<SeriesName> {
     let own = run.expect.iter().flat_map(Expectation::metrics);
     let compared = compare
         .iter()
@@ -92,12 +102,31 @@ fn watched(run: &RunSpec, compare: &[Expectation]) -> Vec<SeriesName> {
     names.into_iter().cloned().collect()
 }
 
+/// Watches the series that the lesson's questions are about, up to the last moment that they name.
+fn watch_for_lesson(run: &mut RunSpec, lesson: Option<&Lesson>) {
+    let Some(lesson) = lesson else { return };
+    for (_, answered_by, prediction) in lesson.predictions() {
+        if !lesson.variants_of(answered_by).contains(&run.id.variant) {
+            continue;
+        }
+        let (series, until) = prediction.reads(run.id.variant.as_deref());
+        run.watch_until = run.watch_until.max(until);
+        for name in series {
+            if !run.watched.contains(&name) {
+                run.watched.push(name);
+            }
+        }
+    }
+}
+
 /// The runs so far, with their problems.
 #[derive(Default)]
 struct Runs {
     specs: Vec<RunSpec>,
     /// The nodes and actors that each variant's expectations may refer to.
     subjects: IndexMap<String, Subjects>,
+    /// The same in a scenario without variants.
+    alone: Subjects,
     /// Number of routes of all runs together.
     routes: usize,
     /// Each problem with the numbers of the runs that have it.
@@ -144,6 +173,8 @@ impl Runs {
                 self.subjects
                     .entry(variant.clone())
                     .or_insert_with(|| names.subjects());
+            } else {
+                self.alone = names.subjects();
             }
             let id = RunId {
                 scenario: scenario.to_owned(),

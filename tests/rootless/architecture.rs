@@ -49,10 +49,14 @@ const MAY_USE: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "learn",
+        &["scenario", "record", "expect", "suite", "report"],
+    ),
+    (
         "cli",
         &[
             "scenario", "record", "lab", "expect", "ladder", "run", "backend", "suite", "compare",
-            "advise", "report",
+            "advise", "report", "learn",
         ],
     ),
 ];

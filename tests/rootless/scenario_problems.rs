@@ -75,6 +75,7 @@ problems! {
     truth_needs_a_claim: "truth-without-claim",
     a_proxy_does_not_forward_to_itself: "proxies",
     a_serving_command_needs_a_port_of_its_own: "serving",
+    lessons_ask_questions_that_a_run_answers: "lessons",
     control_characters_do_not_reach_the_terminal: "control-characters",
 }
 

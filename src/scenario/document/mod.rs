@@ -6,6 +6,7 @@
 mod client;
 mod command;
 mod fault;
+mod learn;
 mod reply;
 mod server;
 mod step;
@@ -22,6 +23,7 @@ pub(crate) use client::{
 };
 pub(crate) use command::{CommandDoc, TextWithReferences};
 pub(crate) use fault::{FaultDoc, FlagWord, InjectDoc, SegmentSelection};
+pub(crate) use learn::{FixDoc, LearnDoc, LessonStepDoc, LessonStepFormDoc, PredictDoc, WhyDoc};
 pub(crate) use reply::{ReplyContent, ReplyDoc};
 pub(crate) use server::{AcceptDoc, ServerDoc};
 pub(crate) use step::{StepDoc, StopDoc};
@@ -96,6 +98,8 @@ document! {
         /// Comparisons between variants, judged once all have run:
         /// `reuse.load.established > default.load.established`.
         "compare" => compare: Option<OneOrMany<ExpectationDoc>>,
+        /// A lesson on this scenario, for `nslab learn`: it asks for predictions before it shows what happened.
+        "learn" => learn: Option<LearnDoc>,
         /// Expectations: comparisons of quantities, one per line.
         "expect" => expect: Option<OneOrMany<ExpectationDoc>>,
         /// The run is killed after this long, set-up included. The default is one minute plus twice
@@ -239,6 +243,55 @@ impl JsonSchema for ExpectationDoc {
     }
 }
 
+/// A quantity of the expectation language as text, with an optional moment.
+#[derive(Debug, Clone)]
+pub(crate) struct QuantityDoc(pub(crate) ExpectationDoc);
+
+impl FromNode for QuantityDoc {
+    fn from_node(node: &Node, cx: &mut Collector<'_>) -> Option<Self> {
+        ExpectationDoc::from_node(node, cx).map(Self)
+    }
+}
+
+impl JsonSchema for QuantityDoc {
+    fn schema_name() -> Cow<'static, str> {
+        "Quantity".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "A quantity of the expectation language: `burst.established`, `client.tcp.TIME_WAIT at 2s`.",
+            "type": "string",
+        })
+    }
+}
+
+/// A part of the document that is read later.
+#[derive(Debug, Clone)]
+pub(crate) struct RawDoc(pub(crate) Node);
+
+impl FromNode for RawDoc {
+    fn from_node(node: &Node, cx: &mut Collector<'_>) -> Option<Self> {
+        if matches!(node.kind, NodeKind::Mapping(_)) {
+            return Some(Self(node.clone()));
+        }
+        cx.error(
+            node.span,
+            format!("expected keys of a scenario, found {}", node.describe()),
+        )
+        .help("write it as a scenario: `servers: { web: { backlog: 8 } }`");
+        None
+    }
+}
+
+impl JsonSchema for RawDoc {
+    fn schema_name() -> Cow<'static, str> {
+        "Overlay".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "$ref": "#/$defs/Variant" })
+    }
+}
+
 /// Returns every mapping with the keys that its decoder accepts.
 #[cfg(test)]
 pub(crate) fn mappings() -> Vec<(&'static str, &'static [&'static str])> {
@@ -273,6 +326,12 @@ pub(crate) fn mappings() -> Vec<(&'static str, &'static [&'static str])> {
         step::StopFormDoc,
         step::LinkStepDoc,
         step::ImpairStepDoc,
+        learn::LearnDoc,
+        learn::LessonStepFormDoc,
+        learn::PredictDoc,
+        learn::ChoiceDoc,
+        learn::WhyDoc,
+        learn::FixDoc,
         fault::FaultDoc,
         fault::SegmentDoc,
         fault::DelayDoc,

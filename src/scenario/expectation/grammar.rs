@@ -41,6 +41,22 @@ pub(crate) struct Unreadable {
 }
 
 pub(crate) fn parse(text: &str) -> Result<Line, Unreadable> {
+    parse_with(line, text)
+}
+
+/// Parses a quantity with an optional moment: `sum ["at" number]`.
+pub(crate) fn parse_quantity(text: &str) -> Result<(Expr, Option<Number>), Unreadable> {
+    let moment = |input: &mut Input<'_>| {
+        let at = preceded(keyword("at"), preceded(blank, cut_err(number)));
+        preceded(blank, opt(at)).parse_next(input)
+    };
+    parse_with((sum, moment), text)
+}
+
+fn parse_with<'i, T>(
+    parser: impl Parser<Input<'i>, T, winnow::error::ErrMode<ContextError>>,
+    text: &'i str,
+) -> Result<T, Unreadable> {
     let whole = |message: String| Unreadable {
         range: 0..text.len(),
         message,
@@ -56,7 +72,7 @@ pub(crate) fn parse(text: &str) -> Result<Line, Unreadable> {
             "more than {MAX_PARENTHESES} nested parentheses"
         )));
     }
-    terminated(line, end)
+    terminated(parser, end)
         .parse(LocatingSlice::new(text))
         .map_err(|error| unreadable(text, error.offset(), error.inner()))
 }

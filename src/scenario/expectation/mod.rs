@@ -6,10 +6,12 @@
 mod counters;
 mod functions;
 mod grammar;
+mod measurement;
 mod metric;
 mod syntax;
 mod typing;
 mod units;
 
+pub(crate) use measurement::measurement;
 pub(crate) use metric::Subjects;
 pub(crate) use typing::{Fault, NameScope, expectation};

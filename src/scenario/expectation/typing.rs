@@ -69,18 +69,18 @@ pub(crate) fn expectation(text: &str, scope: &NameScope) -> Result<(Claim, Windo
     }
 }
 
-struct Typing<'s> {
-    scope: &'s NameScope,
-    faults: Vec<Fault>,
+pub(super) struct Typing<'s> {
+    pub(super) scope: &'s NameScope,
+    pub(super) faults: Vec<Fault>,
     /// True if any series was named.
-    observes: bool,
+    pub(super) observes: bool,
 }
 
 /// A typed expression; `None` if a fault has been reported.
-type Typed = Option<(Expr, Units)>;
+pub(super) type Typed = Option<(Expr, Units)>;
 
 impl Typing<'_> {
-    fn fault(&mut self, range: Range<usize>, message: impl Into<String>) -> &mut Fault {
+    pub(super) fn fault(&mut self, range: Range<usize>, message: impl Into<String>) -> &mut Fault {
         self.faults.push(Fault {
             range,
             message: message.into(),
@@ -214,7 +214,7 @@ impl Typing<'_> {
         None
     }
 
-    fn tolerance(
+    pub(super) fn tolerance(
         &mut self,
         written: &Number,
         op: &At<CompareOp>,
@@ -262,7 +262,7 @@ impl Typing<'_> {
         Some(Tolerance::Absolute(value))
     }
 
-    fn expr(&mut self, written: &Written) -> Typed {
+    pub(super) fn expr(&mut self, written: &Written) -> Typed {
         match &written.value {
             ExprKind::Number(number) => self.number(&written.range, number),
             ExprKind::Path(_) => self.series(written),
@@ -479,7 +479,7 @@ impl Typing<'_> {
         })
     }
 
-    fn time(&mut self, number: &Number) -> Option<Duration> {
+    pub(super) fn time(&mut self, number: &Number) -> Option<Duration> {
         let (message, help) = match &number.value {
             Ok(quantity) if quantity.dimension == Dimension::Time => {
                 match Duration::try_from_secs_f64(quantity.value) {

@@ -31,7 +31,7 @@ pub(crate) fn expectations(
             }),
             Err(faults) => {
                 for fault in faults {
-                    report(written, fault, cx);
+                    report_fault(written, fault, cx);
                 }
             }
         }
@@ -40,7 +40,7 @@ pub(crate) fn expectations(
 }
 
 /// Reports a fault inside a line, at its place in the file if that is known.
-fn report(written: &ExpectationDoc, fault: Fault, cx: &mut Collector<'_>) {
+pub(crate) fn report_fault(written: &ExpectationDoc, fault: Fault, cx: &mut Collector<'_>) {
     let place = |range: std::ops::Range<usize>| -> Option<Span> {
         written.scalar.locate(range.start, range.end)
     };

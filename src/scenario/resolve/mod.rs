@@ -31,7 +31,7 @@ use super::problem::Collector;
 use super::span::Spanned;
 use super::workload::Workload;
 
-pub(crate) use expectations::expectations;
+pub(crate) use expectations::{expectations, report_fault};
 pub(crate) use names::Names;
 
 /// Default interval between samples.
@@ -154,13 +154,9 @@ fn sample_every(written: Option<Spanned<Timespan>>, cx: &mut Collector<'_>) -> D
 }
 
 fn watch_until(expectations: &[Expectation]) -> Duration {
-    use super::expr::Window;
     expectations
         .iter()
-        .map(|expectation| match expectation.window {
-            Window::At(at) | Window::Within(at) | Window::During(_, at) => at,
-            Window::End | Window::Always | Window::Never => Duration::ZERO,
-        })
+        .map(|expectation| expectation.window.latest())
         .max()
         .unwrap_or_default()
 }

@@ -117,6 +117,7 @@ fn without_text(runs: Vec<RunSpec>, compare: Option<&serde_json::Value>) -> Scen
         exercises: Vec::new(),
         runs,
         compare: compare.unwrap_or_default(),
+        learn: None,
     }
 }
 

@@ -86,6 +86,7 @@ mod tests {
             exercises: Vec::new(),
             runs: Vec::new(),
             compare: Vec::new(),
+            learn: None,
         }
     }
 

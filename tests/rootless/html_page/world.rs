@@ -288,6 +288,7 @@ pub fn scenario(
                 exercises: Vec::new(),
                 runs: runs.iter().map(|run| run.spec.clone()).collect(),
                 compare: Vec::new(),
+                learn: None,
             },
         }),
         runs,

@@ -84,6 +84,7 @@ pub(crate) fn file(
             exercises: Vec::new(),
             runs: Vec::new(),
             compare,
+            learn: None,
         },
     })
 }

@@ -1,0 +1,158 @@
+//! `nslab learn`: lessons at the terminal, step by step.
+
+mod fixing;
+mod input;
+mod list;
+mod session;
+mod words;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+
+use self::input::Input;
+use self::session::Session;
+use super::arguments::parameter;
+use super::backend_args::{BackendArguments, prepare};
+use super::runtime::{cancel_on_signals, runtime};
+use super::{exit, message, output};
+use crate::learn::{self, CourseError, LessonFile, ProgressFile};
+use crate::suite::{Captures, Options, Records};
+
+/// Arguments of `nslab learn`.
+#[derive(Debug, Args)]
+#[command(after_long_help = HELP)]
+pub(super) struct LearnArguments {
+    /// Name of a lesson, or a scenario file with `learn:`; by default, lists the lessons
+    #[arg(value_name = "NAME|FILE")]
+    lesson: Option<String>,
+    /// List the lessons with your progress
+    #[arg(long, conflicts_with = "lesson")]
+    list: bool,
+    /// With --list, print JSON
+    #[arg(long, requires = "list")]
+    json: bool,
+    /// Begin at the first step again, and forget the answers so far
+    #[arg(long)]
+    restart: bool,
+    /// Take different numbers, as another student gets them: 1, 2, 3, ...
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    seed: Option<u64>,
+    /// Set a parameter of the scenario; may be repeated
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = parameter)]
+    set: Vec<(String, String)>,
+    /// File to edit in a `fix` step [default: NAME-fix.yaml in this folder]
+    #[arg(long, value_name = "FILE")]
+    fix: Option<PathBuf>,
+    /// Keep a record and the packets of each run in this folder, for `nslab report`
+    #[arg(long, value_name = "DIR")]
+    record: Option<PathBuf>,
+    /// File with your progress [default: $XDG_STATE_HOME/nslab/learn.json or ~/.local/state/nslab/learn.json]
+    #[arg(long, value_name = "FILE")]
+    progress: Option<PathBuf>,
+    #[command(flatten)]
+    backend: BackendArguments,
+}
+
+const HELP: &str = "\
+A lesson asks what you expect, runs the experiment on this kernel, and shows
+what happened beside your prediction. Nothing that you type is wrong to type:
+`hint` shows a hint, `skip` goes on without an answer, `quit` ends the session.
+The next `nslab learn NAME` goes on where you were.
+
+In a `fix` step you edit a file. Each time you save it, the lab runs again and
+shows which conditions hold.
+
+Input may come from a pipe: one answer per line.
+
+Exit codes:
+  0  the lesson ended, or you quit
+  2  the command line or the scenario file is invalid
+  3  a run could not be made
+  4  interrupted, or this machine could not generate the requested load";
+
+pub(super) fn main(arguments: &LearnArguments) -> ExitCode {
+    let progress = progress_file(arguments);
+    let Some(name) = arguments.lesson.as_deref().filter(|_| !arguments.list) else {
+        return list::print(progress.as_ref(), arguments.json);
+    };
+    let Some(lesson) = open(name, arguments) else {
+        return exit::invalid();
+    };
+    if let Some(problem) = arguments.backend.problem() {
+        message::error(problem);
+        return exit::invalid();
+    }
+    let target = match arguments.backend.targets() {
+        Ok(targets) => targets.into_iter().next(),
+        Err(error) => {
+            message::failure(error.as_ref());
+            return exit::errored();
+        }
+    };
+    let (Some(runtime), Some(target)) = (runtime(), target) else {
+        return exit::errored();
+    };
+    if !prepare(&runtime, &target.backend) {
+        return exit::errored();
+    }
+    let options = Options {
+        backend: target.backend,
+        verify: arguments.backend.verify(),
+        records: arguments.record.clone().map_or(Records::None, Records::All),
+        captures: arguments
+            .record
+            .clone()
+            .map_or(Captures::None, Captures::All),
+        retries: 1,
+        ..Options::default()
+    };
+    let fix = arguments.fix.clone();
+    runtime.block_on(async {
+        let (stop, _signals) = cancel_on_signals();
+        let input = Input::of_stdin(stop.clone());
+        let fix = fix.unwrap_or_else(|| format!("{}-fix.yaml", lesson.name()).into());
+        let mut session = Session::new(&lesson, progress, input, fix, &options);
+        session.open(arguments.restart, arguments.record.as_deref());
+        session.drive(stop).await
+    })
+}
+
+/// Returns the file of the user's progress, if there is one. Without it, lessons work, but progress is not kept.
+fn progress_file(arguments: &LearnArguments) -> Option<ProgressFile> {
+    if let Some(path) = &arguments.progress {
+        return Some(ProgressFile::at(path.clone()));
+    }
+    ProgressFile::of_user()
+        .inspect_err(|error| {
+            message::warning(format!("your progress is not kept: {error}"));
+            message::help("name a file with --progress FILE");
+        })
+        .ok()
+}
+
+fn open(name: &str, arguments: &LearnArguments) -> Option<LessonFile> {
+    let set = arguments.set.iter().cloned().collect();
+    let found = learn::find(name, &set).and_then(|lesson| match arguments.seed {
+        Some(seed) => lesson.with_seed(seed).map_err(CourseError::Invalid),
+        None => Ok(lesson),
+    });
+    match found {
+        Ok(lesson) => Some(lesson),
+        Err(CourseError::Invalid(problems)) => {
+            message::problems(&problems);
+            None
+        }
+        Err(error) => {
+            message::error(error);
+            message::help("`nslab learn --list` shows the lessons");
+            None
+        }
+    }
+}
+
+/// Prints text of a lesson.
+fn say(text: &str) {
+    output::out(text);
+}

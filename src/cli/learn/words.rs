@@ -1,0 +1,79 @@
+//! The text of a lesson at a terminal: paragraphs filled to its width, and everything else as it is.
+
+use unicode_width::UnicodeWidthStr;
+
+use crate::report::printable;
+
+/// Width of text; longer lines are hard to read.
+const WIDTH: usize = 80;
+
+/// Writes Markdown for a terminal, with an empty line after it.
+pub(super) fn paragraphs(markdown: &str, width: Option<u16>) -> String {
+    let width = width.map_or(WIDTH, |width| usize::from(width).clamp(30, WIDTH));
+    let mut text = String::new();
+    let mut paragraph: Vec<&str> = Vec::new();
+    let mut in_code = false;
+    for line in markdown.lines() {
+        let fence = line.trim_start().starts_with("```");
+        in_code ^= fence;
+        let kept = in_code || fence || line.starts_with("    ") || line.starts_with('|');
+        if kept || line.trim().is_empty() {
+            fill(&mut paragraph, width, &mut text);
+            if !fence {
+                text += line.trim_end();
+                text.push('\n');
+            }
+        } else {
+            if is_item(line) {
+                fill(&mut paragraph, width, &mut text);
+            }
+            paragraph.push(line);
+        }
+    }
+    fill(&mut paragraph, width, &mut text);
+    let text = printable(text.trim_end());
+    format!("{text}\n\n")
+}
+
+fn is_item(line: &str) -> bool {
+    let line = line.trim_start();
+    let digits = line.bytes().take_while(u8::is_ascii_digit).count();
+    line.starts_with("- ") || (digits > 0 && line[digits..].starts_with(". "))
+}
+
+fn fill(paragraph: &mut Vec<&str>, width: usize, text: &mut String) {
+    let Some(first) = paragraph.first() else {
+        return;
+    };
+    let indent = if is_item(first) { "  " } else { "" };
+    let mut column = 0;
+    for word in paragraph.iter().flat_map(|line| line.split_whitespace()) {
+        let word = word.replace("**", "");
+        let needed = word.width();
+        if column > 0 && column + 1 + needed > width {
+            text.push('\n');
+            text.push_str(indent);
+            column = indent.len();
+        } else if column > 0 {
+            text.push(' ');
+            column += 1;
+        }
+        text.push_str(&word);
+        column += needed;
+    }
+    text.push('\n');
+    paragraph.clear();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paragraphs_are_filled_and_lists_and_pictures_stay() {
+        let text = paragraphs("One\ntwo **three**.\n\n- a\n- b\n\n    x --- y\n", Some(40));
+        assert_eq!(text, "One two three.\n\n- a\n- b\n\n    x --- y\n\n");
+        let long = paragraphs(&"word ".repeat(20), Some(30));
+        assert!(long.lines().all(|line| line.len() <= 30), "{long}");
+    }
+}

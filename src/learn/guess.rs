@@ -1,0 +1,185 @@
+//! A student's prediction: as typed, and as kept.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::scenario::lesson::{Prediction, PredictionForm};
+use crate::units::{self, Dimension, Unit, show};
+
+/// A prediction as the student made it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Guess {
+    /// A number in the unit of the question.
+    Number(f64),
+    /// The position of the chosen statement, from 0.
+    Choice(usize),
+    /// A number for each moment of the question.
+    Curve(Vec<f64>),
+    /// The positions of the counters that rise, from 0.
+    Rises(Vec<usize>),
+}
+
+/// The reason why a text is not an answer to the question.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{message}; {help}")]
+pub struct GuessError {
+    message: String,
+    help: String,
+}
+
+impl GuessError {
+    fn new(message: impl Into<String>, help: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            help: help.into(),
+        }
+    }
+}
+
+impl Guess {
+    /// Reads what the student typed.
+    ///
+    /// # Errors
+    /// Says what is wrong, and what to type.
+    pub fn parse(text: &str, prediction: &Prediction) -> Result<Self, GuessError> {
+        let text = text.trim();
+        let help = || format!("type {}", example(prediction));
+        match &prediction.form {
+            PredictionForm::Number { quantity, .. } => {
+                number(text, quantity.unit).map(Self::Number)
+            }
+            PredictionForm::Choice(options) => letter(text, options.len())
+                .map(Self::Choice)
+                .ok_or_else(|| {
+                    GuessError::new(format!("`{text}` is not one of the letters"), help())
+                }),
+            PredictionForm::Curve { quantity, at, .. } => {
+                let parts = words(text);
+                if parts.len() != at.len() {
+                    let message = format!("found {} of {} numbers", parts.len(), at.len());
+                    return Err(GuessError::new(message, help()));
+                }
+                let values = parts.iter().map(|part| number(part, quantity.unit));
+                values.collect::<Result<_, _>>().map(Self::Curve)
+            }
+            PredictionForm::Rises(counters) => {
+                if matches!(text, "none" | "-") {
+                    return Ok(Self::Rises(Vec::new()));
+                }
+                let mut picked = Vec::new();
+                for word in words(text) {
+                    let found = letter(word, counters.len()).ok_or_else(|| {
+                        GuessError::new(format!("`{word}` is not one of the letters"), help())
+                    })?;
+                    if !picked.contains(&found) {
+                        picked.push(found);
+                    }
+                }
+                picked.sort_unstable();
+                if picked.is_empty() {
+                    return Err(GuessError::new("nothing is picked", help()));
+                }
+                Ok(Self::Rises(picked))
+            }
+        }
+    }
+
+    /// Returns true if the guess has the form that the question asks for. A file may contain anything.
+    pub fn fits(&self, prediction: &Prediction) -> bool {
+        match (self, &prediction.form) {
+            (Self::Number(value), PredictionForm::Number { .. }) => value.is_finite(),
+            (Self::Choice(index), PredictionForm::Choice(options)) => *index < options.len(),
+            (Self::Curve(values), PredictionForm::Curve { at, .. }) => {
+                values.len() == at.len() && values.iter().all(|value| value.is_finite())
+            }
+            (Self::Rises(picked), PredictionForm::Rises(counters)) => {
+                picked.iter().all(|index| *index < counters.len())
+            }
+            (
+                Self::Number(_) | Self::Choice(_) | Self::Curve(_) | Self::Rises(_),
+                PredictionForm::Number { .. }
+                | PredictionForm::Choice(_)
+                | PredictionForm::Curve { .. }
+                | PredictionForm::Rises(_),
+            ) => false,
+        }
+    }
+}
+
+/// Describes what to type as an answer.
+pub fn example(prediction: &Prediction) -> String {
+    match &prediction.form {
+        PredictionForm::Number { quantity, .. } => one_number(quantity.unit).to_owned(),
+        PredictionForm::Choice(options) => {
+            format!("a letter from a to {}", letter_of(options.len()))
+        }
+        PredictionForm::Curve { quantity, at, .. } => {
+            let moments: Vec<String> = at.iter().map(|at| moment(*at)).collect();
+            format!(
+                "{} numbers, one for each of {} ({})",
+                at.len(),
+                moments.join(", "),
+                one_number(quantity.unit)
+            )
+        }
+        PredictionForm::Rises(counters) => format!(
+            "the letters of those that rise, from a to {}, or `none`",
+            letter_of(counters.len())
+        ),
+    }
+}
+
+fn one_number(unit: Unit) -> &'static str {
+    match unit {
+        Unit::Count | Unit::Text => "a number",
+        Unit::Seconds => "a time like 1.5s or 200ms",
+        Unit::Bytes => "a number of bytes like 64KiB",
+        Unit::PerSecond => "a rate like 20/s",
+        Unit::BytesPerSecond => "a rate like 5MiB/s or 40Mbit/s",
+    }
+}
+
+pub(super) fn moment(at: Duration) -> String {
+    show::written(at.as_secs_f64(), Unit::Seconds)
+}
+
+/// Returns the letter of the last of so many.
+fn letter_of(count: usize) -> char {
+    let offset = u8::try_from(count.saturating_sub(1)).unwrap_or(25).min(25);
+    char::from(b'a' + offset)
+}
+
+fn letter(text: &str, count: usize) -> Option<usize> {
+    let mut letters = text.chars();
+    let (Some(letter), None) = (letters.next(), letters.next()) else {
+        return None;
+    };
+    let index = (letter.to_ascii_lowercase() as usize).checked_sub('a' as usize)?;
+    (index < count).then_some(index)
+}
+
+fn words(text: &str) -> Vec<&str> {
+    let separator = |letter: char| letter.is_whitespace() || matches!(letter, ',' | ';');
+    text.split(separator)
+        .filter(|word| !word.is_empty())
+        .collect()
+}
+
+/// Reads a number. Without a unit, it has the base unit of the question.
+fn number(text: &str, unit: Unit) -> Result<f64, GuessError> {
+    let help = format!("type {}", one_number(unit));
+    let quantity = units::parse_quantity(&text.replace(' ', ""))
+        .map_err(|error| GuessError::new(format!("`{text}`: {error}"), help.clone()))?;
+    match quantity.in_unit() {
+        Some((value, found)) if found == unit || quantity.dimension == Dimension::Plain => {
+            Ok(value)
+        }
+        Some(_) | None => {
+            let message = format!("`{text}` is {}", quantity.dimension.describe());
+            Err(GuessError::new(message, help))
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! A resolved lesson: goals, and steps that ask before they show.
+//!
+//! No answer is written down. A prediction names what to measure, and the record of a run decides.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::expr::{Expectation, Expr, Tolerance};
+use super::place::Place;
+use crate::names::SeriesName;
+use crate::units::{self, Unit};
+
+/// The `learn:` of a scenario.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Lesson {
+    /// Skills that a student has afterwards, one sentence each.
+    pub goals: Vec<String>,
+    /// A picture in letters, shown before the first word.
+    pub picture: Option<String>,
+    /// Its place in the course.
+    pub number: Option<u64>,
+    /// The time that a student needs, in minutes.
+    pub minutes: Option<u64>,
+    /// Parameters with the values that a page offers.
+    pub knobs: Vec<Knob>,
+    /// Parameters with the values that students get, each student different ones.
+    pub vary: Vec<Knob>,
+    /// The steps, in order.
+    pub steps: Vec<LessonStep>,
+}
+
+/// A parameter and its values.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct Knob {
+    pub param: String,
+    pub values: Vec<String>,
+}
+
+/// One step of a lesson.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum LessonStep {
+    /// Text to read (Markdown).
+    Say(String),
+    /// A question that the next run answers.
+    Predict(Prediction),
+    /// A question that nobody judges: the student writes a sentence and compares it with the author's.
+    Why(WhyStep),
+    /// The variants to run; `None` in a scenario without variants.
+    Run(Vec<Option<String>>),
+    /// The measurement over the prediction, and the explanation (Markdown).
+    Reveal(String),
+    /// Values to change so that expectations hold.
+    Fix(FixStep),
+}
+
+/// A question that a run answers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Prediction {
+    /// Its name in answers and results.
+    pub name: String,
+    /// The question (Markdown).
+    pub ask: String,
+    /// The form of the answer, and its source in the record.
+    pub form: PredictionForm,
+    /// Hints, in the order in which they are given.
+    pub hints: Vec<String>,
+}
+
+/// The form of an answer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum PredictionForm {
+    /// One number.
+    Number {
+        /// The quantity that is measured.
+        quantity: Measurement,
+        /// Largest difference that still counts as right.
+        tolerance: Tolerance,
+    },
+    /// One of several statements.
+    Choice(Vec<ChoiceOption>),
+    /// The values of a quantity at several moments.
+    Curve {
+        /// The quantity that is measured.
+        quantity: Measurement,
+        /// The moments.
+        at: Vec<Duration>,
+        /// Largest difference that still counts as right.
+        tolerance: Tolerance,
+    },
+    /// The counters that rise.
+    Rises(Vec<RisingCounter>),
+}
+
+/// An expression of the expectation language, and the moment at which it is read.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Measurement {
+    /// The text from the file, with parameters filled in.
+    pub text: String,
+    /// The expression.
+    pub expr: Expr,
+    /// The unit of the result.
+    pub unit: Unit,
+    /// The moment; the end of the run if absent.
+    #[serde(with = "units::optional_duration")]
+    pub at: Option<Duration>,
+}
+
+/// A statement to choose. The run decides whether it is true.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ChoiceOption {
+    /// The statement.
+    pub text: String,
+    /// It is true if this holds.
+    pub when: Expectation,
+    /// Shown after the run to a student who chose it.
+    pub note: Option<String>,
+}
+
+/// A counter that rises, or not.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RisingCounter {
+    /// Its name, as the file writes it.
+    pub text: String,
+    /// Its value at the end of the run.
+    pub expr: Expr,
+}
+
+/// A question that nobody judges.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct WhyStep {
+    pub ask: String,
+    pub hints: Vec<String>,
+    /// The author's answer, shown with the next `reveal`.
+    pub answer: Option<String>,
+}
+
+/// Values to change so that expectations hold.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FixStep {
+    /// The task (Markdown).
+    pub ask: String,
+    /// The variant that is changed; `None` in a scenario without variants.
+    pub variant: Option<String>,
+    /// Conditions that must hold.
+    pub expect: Vec<Expectation>,
+    /// The values that may be changed, each with its path and the value at the start.
+    pub start: Vec<FixValue>,
+    /// Hints, in the order in which they are given.
+    pub hints: Vec<String>,
+    /// Values that solve it, if the file has them.
+    pub solution: Vec<FixValue>,
+}
+
+/// A value that a student may change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct FixValue {
+    pub path: Vec<String>,
+    pub value: String,
+    pub place: Place,
+}
+
+impl Lesson {
+    /// Returns the predictions, each with the number of its step and of the run step that answers it.
+    pub fn predictions(&self) -> Vec<(usize, usize, &Prediction)> {
+        let mut found = Vec::new();
+        for (index, step) in self.steps.iter().enumerate() {
+            if let LessonStep::Predict(prediction) = step
+                && let Some(run) = self.run_after(index)
+            {
+                found.push((index, run, prediction));
+            }
+        }
+        found
+    }
+
+    /// Returns the number of the first run step after a step.
+    pub fn run_after(&self, index: usize) -> Option<usize> {
+        let is_run = |step: &LessonStep| matches!(step, LessonStep::Run(_));
+        let after = self.steps.iter().skip(index).position(is_run);
+        after.map(|offset| index + offset)
+    }
+
+    /// Returns the variants of a run step; empty for any other step.
+    pub fn variants_of(&self, step: usize) -> &[Option<String>] {
+        match self.steps.get(step) {
+            Some(LessonStep::Run(variants)) => variants,
+            _ => &[],
+        }
+    }
+
+    /// Returns the variants that the lesson runs, each once.
+    pub fn variants(&self) -> Vec<Option<String>> {
+        let mut all: Vec<Option<String>> = Vec::new();
+        for step in 0..self.steps.len() {
+            for variant in self.variants_of(step) {
+                if !all.contains(variant) {
+                    all.push(variant.clone());
+                }
+            }
+        }
+        all
+    }
+}
+
+impl Prediction {
+    /// Returns the series of a variant that it reads, and the last moment at which it does.
+    pub(crate) fn reads(&self, variant: Option<&str>) -> (Vec<SeriesName>, Duration) {
+        let (mut names, mut until) = (Vec::new(), Duration::ZERO);
+        let mut add = |expr: &Expr| {
+            let metrics = expr.metrics();
+            let mine = metrics
+                .into_iter()
+                .filter(|metric| metric.variant.is_none() || metric.variant.as_deref() == variant);
+            names.extend(mine.map(|metric| metric.series.clone()));
+        };
+        match &self.form {
+            PredictionForm::Number { quantity, .. } => {
+                add(&quantity.expr);
+                until = quantity.at.unwrap_or_default();
+            }
+            PredictionForm::Curve { quantity, at, .. } => {
+                add(&quantity.expr);
+                until = at.iter().copied().max().unwrap_or_default();
+            }
+            PredictionForm::Rises(counters) => {
+                for counter in counters {
+                    add(&counter.expr);
+                }
+            }
+            PredictionForm::Choice(options) => {
+                for option in options {
+                    let metrics = option.when.metrics();
+                    let mine = metrics.into_iter().filter(|metric| {
+                        metric.variant.is_none() || metric.variant.as_deref() == variant
+                    });
+                    names.extend(mine.map(|metric| metric.series.clone()));
+                    until = until.max(option.when.window.latest());
+                }
+            }
+        }
+        (names, until)
+    }
+}
