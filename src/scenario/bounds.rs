@@ -29,6 +29,8 @@ pub(crate) const MAX_ATTEMPTS: u64 = 20_000_000;
 pub(crate) const MAX_HELD: u64 = 2_000_000;
 /// Concurrent requests in a closed loop, and streams of a bulk transfer: one descriptor each.
 pub(crate) const MAX_CONCURRENCY: u64 = 20_000;
+/// Steps of an exchange. Each reply adds to the depth of the engine's stack.
+pub(crate) const MAX_EXCHANGE: usize = 1000;
 /// Queries that a lookup sends at once. Resolvers send two.
 pub(crate) const MAX_AT_ONCE: u64 = 1000;
 /// Times that a query is sent again.

@@ -35,6 +35,12 @@ mod spoilers;
 mod suggest;
 mod yaml;
 
+/// Returns the names of all socket options that servers and clients can set.
+#[cfg(test)]
+pub(crate) fn option_names() -> impl Iterator<Item = &'static str> {
+    document::OPTIONS.iter().map(|(name, _)| *name)
+}
+
 pub use difference::{Difference, differences};
 pub use fix::{fix_file, fix_values, fixed_run};
 pub use model::{Exercise, Requires, RunId, RunSpec, Scenario, Truth, VersionBound};

@@ -6,7 +6,7 @@ use crate::backend::RunShare;
 use crate::names::ActorName;
 use crate::scenario::RunSpec;
 use crate::scenario::topology::Impairment;
-use crate::scenario::workload::{ClientSpec, CommandSpec, Load};
+use crate::scenario::workload::{ClientSpec, CommandSpec, ExchangeStep, Load};
 use crate::units::Rate;
 
 /// Processor time of a paced connection, seconds, at both ends, in a router with translation, and in the client, if
@@ -258,11 +258,18 @@ fn count(number: usize) -> f64 {
 fn processors(spec: &RunSpec, client: &ClientSpec) -> f64 {
     let peak = client.load.peak_rate().map_or(0.0, Rate::as_per_second);
     match &client.load {
-        Load::Connect { .. } | Load::Hold { .. } => at_rate(peak),
+        Load::Connect { .. } | Load::Hold { .. } | Load::Requests { .. } => at_rate(peak),
+        // Its connections wait for most of the time.
+        Load::Exchange { .. } => HELD_UP,
         Load::Flood { .. } => peak * SYN_COST,
         Load::Queries(queries) => peak * f64::from(queries.at_once) * QUERY_COST,
         // Each worker has one request in flight, which keeps one of the two ends busy.
-        Load::Loop { concurrency, .. } => CLOSED_LOOP.min(f64::from(*concurrency)),
+        Load::Loop {
+            concurrency, think, ..
+        } => match think.as_secs_f64() {
+            0.0 => CLOSED_LOOP.min(f64::from(*concurrency)),
+            think => CLOSED_LOOP.min(at_rate(f64::from(*concurrency) / think)),
+        },
         Load::Bulk { .. } => transfer(spec),
     }
 }
@@ -335,10 +342,22 @@ fn paced(client: &ClientSpec) -> Option<Duration> {
         Load::Loop {
             concurrency,
             requests,
+            think,
             ..
         } => Some(seconds(
-            *requests as f64 / f64::from(*concurrency) / LOOP_RATE,
+            *requests as f64 / f64::from(*concurrency) * (1.0 / LOOP_RATE + think.as_secs_f64()),
         )),
+        Load::Exchange { steps, .. } => {
+            let pauses = steps.iter().map(|step| match step {
+                ExchangeStep::Pause(time) => *time,
+                ExchangeStep::Send(_) | ExchangeStep::Reply { .. } => Duration::ZERO,
+            });
+            Some(
+                pauses
+                    .fold(Duration::ZERO, Duration::saturating_add)
+                    .min(DAY),
+            )
+        }
         load => load.schedule().map(|schedule| schedule.duration().min(DAY)),
     }
 }

@@ -13,6 +13,7 @@ pub mod lifeline;
 pub mod loopback;
 pub mod machine;
 pub mod memory_file;
+pub mod named_option;
 pub mod netlink;
 pub mod netns;
 pub mod nft;

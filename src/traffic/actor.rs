@@ -8,6 +8,7 @@ use std::thread::JoinHandle;
 use tokio::sync::watch;
 
 use super::TrafficError;
+use super::socket_options::OptionError;
 use crate::lab::LiveNode;
 use crate::names::ActorName;
 use crate::record::RunClock;
@@ -77,10 +78,22 @@ impl Actor {
         node: &LiveNode,
         work: impl FnOnce(ActorSignals) -> io::Result<()> + Send + 'static,
     ) -> Result<Self, TrafficError> {
-        let failed = |source| TrafficError::Actor {
-            actor: name.clone(),
-            node: node.name.clone(),
-            source,
+        let failed = |source: io::Error| {
+            let (actor, node) = (name.clone(), node.name.clone());
+            let option = source.get_ref();
+            let option = option.and_then(|error| error.downcast_ref::<OptionError>());
+            if option.is_some_and(OptionError::is_unsupported) {
+                return TrafficError::NoOption {
+                    actor,
+                    node,
+                    source,
+                };
+            }
+            TrafficError::Actor {
+                actor,
+                node,
+                source,
+            }
         };
         let stop = Arc::new(StopFlag::new().map_err(failed)?);
         let (begin, begun) = mpsc::channel();

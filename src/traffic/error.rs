@@ -25,6 +25,17 @@ pub enum TrafficError {
         /// Debian package that contains it, for well-known programs.
         package: Option<&'static str>,
     },
+    /// This kernel lacks a socket option that a server or client sets.
+    #[error("make `{actor}` ready on node `{node}`")]
+    NoOption {
+        /// Name of the server or client.
+        actor: ActorName,
+        /// Name of its node.
+        node: NodeName,
+        /// The option, with the error of the kernel.
+        #[source]
+        source: io::Error,
+    },
     /// The lab could not get a descriptor or thread that it needs for itself.
     #[error("prepare traffic")]
     Prepare(#[source] io::Error),
@@ -53,7 +64,7 @@ pub enum TrafficError {
 impl TrafficError {
     /// Returns true if the run is *not applicable* on this machine rather than an error.
     pub fn is_not_applicable(&self) -> bool {
-        matches!(self, Self::NoProgram { .. })
+        matches!(self, Self::NoProgram { .. } | Self::NoOption { .. })
     }
 }
 

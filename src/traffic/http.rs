@@ -95,8 +95,9 @@ pub(crate) fn get(keep_alive: bool) -> Vec<u8> {
 }
 
 /// Returns the head of a request with a body.
-pub(crate) fn post(length: u64) -> Vec<u8> {
-    let head = "POST / HTTP/1.1\r\nHost: nslab\r\nConnection: close\r\n";
+pub(crate) fn post(length: u64, keep_alive: bool) -> Vec<u8> {
+    let connection = connection(keep_alive);
+    let head = format!("POST / HTTP/1.1\r\nHost: nslab\r\nConnection: {connection}\r\n");
     format!("{head}Content-Length: {length}\r\n\r\n").into_bytes()
 }
 
@@ -107,13 +108,20 @@ pub(crate) fn ok(length: u64, keep_alive: bool) -> Vec<u8> {
         .into_bytes()
 }
 
+/// Returns the reply of a proxy whose kept connection to the server behind it turned out to be dead.
+pub(crate) fn bad_gateway(keep_alive: bool) -> Vec<u8> {
+    empty_reply("502 Bad Gateway", keep_alive)
+}
+
 /// Returns the reply of a proxy that could not reach the server behind it, or got no reply from it.
 pub(crate) fn unavailable(keep_alive: bool) -> Vec<u8> {
+    empty_reply("503 Service Unavailable", keep_alive)
+}
+
+fn empty_reply(status: &str, keep_alive: bool) -> Vec<u8> {
     let connection = connection(keep_alive);
-    format!(
-        "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: {connection}\r\n\r\n"
-    )
-    .into_bytes()
+    format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: {connection}\r\n\r\n")
+        .into_bytes()
 }
 
 fn connection(keep_alive: bool) -> &'static str {
@@ -139,7 +147,7 @@ mod tests {
 
     #[test]
     fn a_head_is_complete_with_its_empty_line_and_excludes_the_body() {
-        let all = post(5);
+        let all = post(5, false);
         assert_eq!(parse_head(&all[..all.len() - 1]), None);
         let head = parse_head(&[&all[..], b"12345"].concat()).unwrap();
         assert_eq!(head.length, all.len());

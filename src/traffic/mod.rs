@@ -19,6 +19,7 @@ mod flusher;
 mod http;
 mod server;
 mod slab;
+mod socket_options;
 
 pub use error::TrafficError;
 

@@ -226,6 +226,7 @@ fn kernel_traffic_in_progress_stops_within_a_tenth_of_a_second() {
         concurrency: 4,
         requests: u64::MAX / 2,
         keep_alive: false,
+        think: Duration::ZERO,
         timeout: Duration::from_secs(1),
     });
     looped.name = "looped".into();

@@ -43,6 +43,7 @@ problems! {
     units_of_an_expectation_are_compared_at_their_own_columns: "expectation-units",
     a_metric_that_does_not_exist_is_pointed_at_inside_its_line: "unknown-metric",
     udp_has_no_connections: "udp",
+    exchanges_pools_and_options_are_checked: "connections",
     loads_have_bounds: "out-of-bounds",
     servers_and_links_have_bounds: "out-of-bounds-server",
     an_alias_bomb_is_refused: "alias-bomb",

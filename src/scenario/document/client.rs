@@ -1,17 +1,20 @@
 //! Clients as written, each with one load.
 
+use super::exchange::ExchangeStepDoc;
+use super::socket_options::OptionsDoc;
 use super::values::{Bytes, Count, EventRate, Switch, Text, Timespan};
-use crate::scenario::decode::document;
+use crate::scenario::decode::{List, document};
 use crate::scenario::span::Spanned;
-use crate::scenario::workload::{ClientClose, PortChoice, QuerySockets};
+use crate::scenario::workload::{ClientClose, PoolOrder, PortChoice, QuerySockets};
 
 /// Keys of a client that each define its load; a client has exactly one of them.
-pub(crate) const LOADS: [&str; 7] = [
-    "connect", "ramp", "hold", "loop", "bulk", "queries", "flood",
+pub(crate) const LOADS: [&str; 9] = [
+    "connect", "ramp", "hold", "loop", "requests", "exchange", "bulk", "queries", "flood",
 ];
 
 document! {
-    /// A built-in client with exactly one load: `connect`, `ramp`, `hold`, `loop`, `bulk`, `queries` or `flood`.
+    /// A built-in client with exactly one load: `connect`, `ramp`, `hold`, `loop`, `requests`, `exchange`, `bulk`,
+    /// `queries` or `flood`.
     ClientDoc, "a client" {
         /// The node on which it runs.
         "node" => node: Spanned<Text>,
@@ -25,6 +28,13 @@ document! {
         "hold" => hold: Option<HoldDoc>,
         /// Closed loop: a request starts as soon as an earlier one ends.
         "loop" => closed_loop: Option<LoopDoc>,
+        /// Open loop of requests over a pool of connections.
+        "requests" => requests: Option<RequestsDoc>,
+        /// The steps on each connection: `[ { send: 1KiB }, reply, { pause: 3s }, { send: 1KiB }, reply ]`. Then the
+        /// client closes it.
+        "exchange" => exchange: Option<Spanned<List<ExchangeStepDoc>>>,
+        /// Number of connections of an `exchange`, which all start at once. The default is 1.
+        "connections" => connections: Option<Spanned<Count>>,
         /// Sends bytes as fast as the kernel takes them.
         "bulk" => bulk: Option<BulkDoc>,
         /// Asks a UDP server, and waits for the answers.
@@ -42,6 +52,8 @@ document! {
         /// `true` if each connection of `connect`, `ramp` and `hold` carries an HTTP request and its reply.
         /// The default is `true` if the server has a `reply`, passes requests on, or is the side that closes.
         "request" => request: Option<Spanned<Switch>>,
+        /// Socket options by their kernel names, set on each socket before it connects: `{ TCP_NODELAY: true }`.
+        "options" => options: Option<OptionsDoc>,
     }
 }
 
@@ -109,10 +121,44 @@ document! {
         "requests" => requests: Spanned<Count>,
         /// `true` if a connection carries more than one request. The default is false.
         "keep-alive" => keep_alive: Option<Switch>,
+        /// Pause of each worker between a reply and its next request. The default is none.
+        "think" => think: Option<Timespan>,
         /// Bound on one request. The default is 10s.
         "timeout" => timeout: Option<Spanned<Timespan>>,
         /// The choice of the local port: `kernel` (the default), `sequential` or `bind`.
         "port" => port: Option<Spanned<PortChoice>>,
+    }
+}
+
+document! {
+    /// Requests at a constant rate, for a time (`for`) or up to a number (`count`), over a pool of connections.
+    RequestsDoc, "`requests`" {
+        /// Requests per second, up to 200000/s.
+        "rate" => rate: Spanned<EventRate>,
+        /// Time during which requests start.
+        "for" => duration: Option<Spanned<Timespan>>,
+        /// Number of requests, in place of `for`.
+        "count" => count: Option<Spanned<Count>>,
+        /// Bound on one request, including its wait for a connection. The default is 10s.
+        "timeout" => timeout: Option<Spanned<Timespan>>,
+        /// The pool. The default is one connection that is kept for 60s.
+        "pool" => pool: Option<ConnectionPoolDoc>,
+    }
+}
+
+document! {
+    /// A pool of connections, each of which carries one request at a time.
+    ConnectionPoolDoc, "`pool`" {
+        /// Most connections: of a client, all of them; of a proxy, the idle ones that it keeps. The default is 1.
+        "size" => size: Option<Spanned<Count>>,
+        /// Time after which an idle connection is closed. The default is 60s.
+        "idle" => idle: Option<Spanned<Timespan>>,
+        /// The idle connection that is used next: `lifo` (the default), the one that was used last, or `fifo`, the one
+        /// that has been idle for longest.
+        "order" => order: Option<Spanned<PoolOrder>>,
+        /// `true` if an idle connection that its peer has closed is found and replaced before it is used. The
+        /// default is `false` for a client, `true` for a proxy.
+        "check" => check: Option<Switch>,
     }
 }
 

@@ -5,10 +5,12 @@
 
 mod client;
 mod command;
+mod exchange;
 mod fault;
 mod learn;
 mod reply;
 mod server;
+mod socket_options;
 mod step;
 mod topology;
 mod values;
@@ -19,18 +21,21 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 pub(crate) use client::{
-    BulkDoc, ClientDoc, ConnectDoc, FloodDoc, HoldDoc, LOADS, LoopDoc, QueriesDoc, RampDoc,
+    BulkDoc, ClientDoc, ConnectDoc, ConnectionPoolDoc, FloodDoc, HoldDoc, LOADS, LoopDoc,
+    QueriesDoc, RampDoc, RequestsDoc,
 };
 pub(crate) use command::{CommandDoc, TextWithReferences};
+pub(crate) use exchange::{ExchangeStepDoc, ExchangeStepForm};
 pub(crate) use fault::{FaultDoc, FlagWord, InjectDoc, SegmentSelection};
 pub(crate) use learn::{FixDoc, LearnDoc, LessonStepDoc, LessonStepFormDoc, PredictDoc, WhyDoc};
 pub(crate) use reply::{ReplyContent, ReplyDoc};
 pub(crate) use server::{AcceptDoc, ServerDoc};
+pub(crate) use socket_options::{OPTIONS, OptionForm, OptionsDoc};
 pub(crate) use step::{StepDoc, StopDoc};
 pub(crate) use topology::{DnatDoc, LinkDoc, NatDoc, NodeDoc};
 pub(crate) use values::{
-    AcceptWord, Bandwidth, Bytes, Count, EventRate, KernelBounds, ListensOn, Share, Switch,
-    SysctlValue, Text, Timespan,
+    AcceptWord, Bandwidth, Bytes, Count, EventRate, KernelBounds, ListensOn, ScalarValue, Share,
+    Switch, SysctlValue, Text, Timespan, Wrong,
 };
 
 use super::decode::{Entries, FromNode, List, OneOrMany, document};
@@ -319,6 +324,9 @@ pub(crate) fn mappings() -> Vec<(&'static str, &'static [&'static str])> {
         client::HoldDoc,
         client::LoopDoc,
         client::BulkDoc,
+        client::RequestsDoc,
+        client::ConnectionPoolDoc,
+        exchange::ExchangeFormDoc,
         client::QueriesDoc,
         client::FloodDoc,
         command::CommandDoc,

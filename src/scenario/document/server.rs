@@ -4,7 +4,9 @@ use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
+use super::client::ConnectionPoolDoc;
 use super::reply::ReplyDoc;
+use super::socket_options::OptionsDoc;
 use super::values::{AcceptWord, Count, PortNumber, Switch, Text, Timespan};
 use crate::scenario::decode::{Framed, FromNode, document};
 use crate::scenario::node::{Node, NodeKind};
@@ -46,6 +48,11 @@ document! {
         /// proxy's node; the proxy closes that connection once the reply is complete. If it cannot connect,
         /// the client gets a 503. Written like a client's `to`.
         "forward" => forward: Option<Spanned<Text>>,
+        /// The connections that a proxy keeps open to the server behind it, instead of one for each request.
+        "pool" => pool: Option<Spanned<ConnectionPoolDoc>>,
+        /// Socket options by their kernel names, set before `bind(2)`: `{ TCP_USER_TIMEOUT: 5s }`. Accepted sockets
+        /// inherit them.
+        "options" => options: Option<OptionsDoc>,
     }
 }
 

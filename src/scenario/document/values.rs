@@ -19,13 +19,13 @@ use crate::units::{self, ByteCount, Percent, Rate, UnitError};
 /// The reason why a text is not a value of the expected kind.
 pub(crate) struct Wrong {
     /// Text beside the underline.
-    label: String,
+    pub(crate) label: String,
     /// Advice on what to write.
-    help: String,
+    pub(crate) help: String,
 }
 
 impl Wrong {
-    pub(super) fn new(label: impl Into<String>, help: impl Into<String>) -> Self {
+    pub(crate) fn new(label: impl Into<String>, help: impl Into<String>) -> Self {
         Self {
             label: label.into(),
             help: help.into(),

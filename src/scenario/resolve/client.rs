@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::View;
 use super::load::{self, ResolvedLoad};
 use super::nat::report_unreachable;
+use super::socket_options::options;
 use super::target::{ResolvedTarget, target};
 use super::udp;
 use crate::names::{ActorName, NodeName};
@@ -56,6 +57,11 @@ pub(crate) fn clients(view: View<'_, '_>, cx: &mut Collector<'_>) -> Clients {
         let used = sources_used.entry(node).or_default();
         let addresses = lab.source_addresses(node, *used, sources);
         *used += sources;
+        let protocol = load::protocol_of(client).unwrap_or_default();
+        if let (Some(connections), None) = (client.connections, &client.exchange) {
+            cx.error(connections.span, "only an `exchange` has `connections`")
+                .help("write the number inside the load: `hold: { connections: 10, .. }`");
+        }
         let start = client.start.map_or(Duration::ZERO, |start| start.value.0);
         clients
             .ends
@@ -71,6 +77,7 @@ pub(crate) fn clients(view: View<'_, '_>, cx: &mut Collector<'_>) -> Clients {
             port,
             start,
             so_keepalive: client.so_keepalive.is_some_and(|on| on.0),
+            options: options(client.options.as_ref(), protocol, cx),
             place: cx.source.place(name.span.start),
         });
     }

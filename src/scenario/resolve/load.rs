@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use super::lasting;
 use super::queries;
 use super::server::number;
 use crate::scenario::bounds::{
@@ -21,7 +22,7 @@ use crate::units::{ByteCount, Rate};
 
 /// Default bound on one attempt or request. It leaves room for a handshake with two retransmissions of the
 /// SYN (after 1 s and 3 s; the third would follow at 7 s).
-const TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const TIMEOUT: Duration = Duration::from_secs(10);
 /// Default bound on a bulk transfer.
 const BULK_TIMEOUT: Duration = Duration::from_secs(60);
 /// Default bytes per `write(2)` of a bulk transfer.
@@ -49,6 +50,8 @@ pub(crate) fn load(
         client.hold.as_ref().map(Framed::head),
         client.closed_loop.as_ref().map(Framed::head),
         client.bulk.as_ref().map(Framed::head),
+        client.requests.as_ref().map(Framed::head),
+        client.exchange.as_ref().map(|exchange| exchange.span),
         client.queries.as_ref().map(Framed::head),
         client.flood.as_ref().map(Framed::head),
     ]
@@ -82,6 +85,12 @@ pub(crate) fn load(
     if let Some(doc) = &client.closed_loop {
         return Some(closed_loop(doc, cx));
     }
+    if let Some(doc) = &client.requests {
+        return lasting::requests(doc, cx);
+    }
+    if let Some(doc) = &client.exchange {
+        return lasting::exchange(doc, client.connections, cx);
+    }
     if let Some(doc) = &client.queries {
         return queries::queries(doc, cx);
     }
@@ -97,6 +106,8 @@ pub(crate) fn protocol_of(client: &ClientDoc) -> Option<Protocol> {
         || client.ramp.is_some()
         || client.hold.is_some()
         || client.closed_loop.is_some()
+        || client.requests.is_some()
+        || client.exchange.is_some()
         || client.bulk.is_some()
         || client.flood.is_some();
     match client.queries {
@@ -108,7 +119,16 @@ pub(crate) fn protocol_of(client: &ClientDoc) -> Option<Protocol> {
 /// Returns the longest time that a load may take, as far as that can be known.
 pub(crate) fn longest(load: &Load) -> Duration {
     let work = match load {
-        Load::Loop { requests, .. } => Duration::from_secs(requests / SLOW_LOOP),
+        Load::Loop {
+            requests,
+            concurrency,
+            think,
+            ..
+        } => {
+            let each = requests.div_ceil(u64::from(*concurrency).max(1));
+            let thinking = think.saturating_mul(u32::try_from(each).unwrap_or(u32::MAX));
+            Duration::from_secs(requests / SLOW_LOOP).saturating_add(thinking)
+        }
         load => load.duration().unwrap_or_default(),
     };
     work.saturating_add(load.timeout().unwrap_or_default())
@@ -238,6 +258,7 @@ fn closed_loop(doc: &LoopDoc, cx: &mut Collector<'_>) -> ResolvedLoad {
             concurrency: number(doc.concurrency, 1, 1..=MAX_CONCURRENCY, "`concurrency`", cx),
             requests,
             keep_alive: doc.keep_alive.is_some_and(|keep_alive| keep_alive.0),
+            think: doc.think.map_or(Duration::ZERO, |think| think.0),
             timeout,
         },
         port: doc.port,
@@ -260,7 +281,12 @@ fn bulk(doc: &BulkDoc, cx: &mut Collector<'_>) -> ResolvedLoad {
     }
 }
 
-fn size(written: Spanned<Bytes>, most: u64, key: &str, cx: &mut Collector<'_>) -> ByteCount {
+pub(super) fn size(
+    written: Spanned<Bytes>,
+    most: u64,
+    key: &str,
+    cx: &mut Collector<'_>,
+) -> ByteCount {
     let bytes = written.value.0;
     if !(1..=most).contains(&bytes.0) {
         cx.error(

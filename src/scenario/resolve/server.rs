@@ -6,16 +6,20 @@ use std::time::Duration;
 use indexmap::IndexMap;
 
 use super::View;
+use super::lasting;
 use super::nat::report_unreachable;
 use super::reply;
+use super::socket_options::options;
 use super::target::target;
 use super::udp;
 use crate::names::{ActorName, NodeName};
 use crate::scenario::bounds::MAX_THREADS;
 use crate::scenario::document::{AcceptDoc, AcceptWord, Count, ServerDoc, Text};
 use crate::scenario::problem::{Collector, quoted};
-use crate::scenario::span::{Span, Spanned};
-use crate::scenario::workload::{Accept, Forward, Protocol, ServerClose, ServerSpec};
+use crate::scenario::span::Spanned;
+use crate::scenario::workload::{
+    Accept, ConnectionPool, Forward, Protocol, ServerClose, ServerSpec,
+};
 
 /// Default backlog: `net.core.somaxconn` since Linux 5.4.
 const BACKLOG: u64 = 4096;
@@ -27,7 +31,7 @@ pub(crate) fn servers(view: View<'_, '_>, cx: &mut Collector<'_>) -> Vec<ServerS
     let View {
         document, names, ..
     } = view;
-    let mut taken: IndexMap<(usize, u16, Protocol), Span> = IndexMap::new();
+    let mut taken: IndexMap<(usize, u16, Protocol), &ServerDoc> = IndexMap::new();
     let mut specs = Vec::new();
     for (name, server) in document.servers.iter().flat_map(|servers| &servers.0) {
         let Some(server) = server else { continue };
@@ -36,17 +40,20 @@ pub(crate) fn servers(view: View<'_, '_>, cx: &mut Collector<'_>) -> Vec<ServerS
         };
         let port = server.port.value.0;
         let protocol = protocol(server);
-        if let Some(first) = taken.insert((node, port, protocol), server.port.span) {
+        if let Some(first) = taken.insert((node, port, protocol), server)
+            && !(shares_port(first) && shares_port(server))
+        {
             cx.error_between(
                 server.port.span,
                 format!(
                     "port {port} of {} is already taken",
                     quoted(names.node_name(node))
                 ),
-                first,
+                first.port.span,
                 "by the server here",
             )
-            .label("used again here");
+            .label("used again here")
+            .help("several servers can listen on a port if each has `options: { SO_REUSEPORT: true }`");
         }
         if let Some(forward) = &server.forward {
             refuse_server_keys(server, forward, cx);
@@ -78,11 +85,32 @@ pub(crate) fn servers(view: View<'_, '_>, cx: &mut Collector<'_>) -> Vec<ServerS
                 .forward
                 .as_ref()
                 .and_then(|to| forward(server, to, node, view, cx)),
+            pool: pool(server, cx),
             so_keepalive: server.so_keepalive.is_some_and(|on| on.0),
+            options: options(server.options.as_ref(), protocol, cx),
             place: cx.source.place(name.span.start),
         });
     }
     specs
+}
+
+/// Returns true if a server lets others listen on its port (`SO_REUSEPORT`).
+fn shares_port(server: &ServerDoc) -> bool {
+    let options = server.options.iter().flat_map(|options| &options.0.0);
+    options
+        .filter(|(name, _)| name.value == "SO_REUSEPORT")
+        .filter_map(|(_, value)| value.as_ref())
+        .any(|value| matches!(value.value.0.as_str(), "true" | "yes" | "on" | "1"))
+}
+
+/// Resolves the connections that a proxy keeps to the server behind it.
+fn pool(server: &ServerDoc, cx: &mut Collector<'_>) -> Option<ConnectionPool> {
+    let written = server.pool.as_ref()?;
+    if server.forward.is_none() {
+        cx.error(written.span, "only a proxy has a `pool`")
+            .help("add `forward`; a pool of threads is `accept: { pool: { threads: 4 } }`");
+    }
+    Some(lasting::pool(Some(&written.value), true, cx))
 }
 
 /// Returns the protocol of a server.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::Load;
+use super::{Load, SocketOption};
 use crate::names::{ActorName, NodeName};
 use crate::scenario::place::Place;
 use crate::units;
@@ -35,6 +35,9 @@ pub struct ClientSpec {
     /// True if its connections have `SO_KEEPALIVE` (socket(7)).
     #[serde(default)]
     pub so_keepalive: bool,
+    /// Options that are set on each of its sockets.
+    #[serde(default)]
+    pub options: Vec<SocketOption>,
     /// The place in the scenario file that defines it.
     pub place: Place,
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ClientClose, Queries, Schedule};
+use super::{ClientClose, ConnectionPool, ExchangeStep, Queries, Schedule};
 use crate::units::{self, ByteCount, Rate};
 
 /// Time that a closed connection stays in TIME_WAIT (`TCP_TIMEWAIT_LEN`, Linux `include/net/tcp.h`).
@@ -45,7 +45,30 @@ pub enum Load {
         requests: u64,
         /// True if a connection carries more than one request.
         keep_alive: bool,
+        /// Pause of each worker between a reply and its next request.
+        #[serde(default, with = "units::duration")]
+        think: Duration,
         /// Bound on one request.
+        #[serde(with = "units::duration")]
+        timeout: Duration,
+    },
+    /// Sends requests on a schedule, over the connections of a pool.
+    Requests {
+        /// The times at which requests start.
+        schedule: Schedule,
+        /// Bound on one request, including the wait for a connection.
+        #[serde(with = "units::duration")]
+        timeout: Duration,
+        /// The pool.
+        pool: ConnectionPool,
+    },
+    /// Goes through the same steps on each of some connections, which all start at once.
+    Exchange {
+        /// The steps.
+        steps: Vec<ExchangeStep>,
+        /// Number of connections.
+        connections: u32,
+        /// Bound on connecting, and on sending one request.
         #[serde(with = "units::duration")]
         timeout: Duration,
     },
@@ -116,9 +139,13 @@ impl Load {
     /// Returns the rule by which attempts start. Everything that depends only on pace follows from it.
     pub fn starts(&self) -> Starts {
         match self {
-            Self::Connect { schedule, .. } | Self::Flood { schedule, .. } => {
-                Starts::Paced(*schedule)
-            }
+            Self::Connect { schedule, .. }
+            | Self::Requests { schedule, .. }
+            | Self::Flood { schedule, .. } => Starts::Paced(*schedule),
+            Self::Exchange { connections, .. } => Starts::Closed {
+                at_once: (*connections).into(),
+                count: (*connections).into(),
+            },
             Self::Queries(queries) => Starts::Paced(queries.schedule),
             Self::Hold {
                 connections, rate, ..
@@ -173,7 +200,12 @@ impl Load {
             Self::Connect { timeout, .. }
             | Self::Hold { timeout, .. }
             | Self::Loop { timeout, .. }
+            | Self::Requests { timeout, .. }
             | Self::Bulk { timeout, .. } => Some(*timeout),
+            Self::Exchange { steps, timeout, .. } => {
+                let steps = steps.iter().map(ExchangeStep::longest);
+                Some(steps.fold(*timeout, Duration::saturating_add))
+            }
             Self::Queries(queries) => Some(queries.longest()),
             Self::Flood { .. } => None,
         }
@@ -186,6 +218,8 @@ impl Load {
             Self::Hold { hold_for, .. } => Some(*hold_for),
             Self::Connect { .. }
             | Self::Loop { .. }
+            | Self::Requests { .. }
+            | Self::Exchange { .. }
             | Self::Queries(_)
             | Self::Flood { .. }
             | Self::Bulk { .. } => None,
@@ -199,7 +233,9 @@ impl Load {
                 close: ClientClose::Server,
                 ..
             }
-            | Self::Loop { .. } => RequestRule::Required,
+            | Self::Loop { .. }
+            | Self::Requests { .. }
+            | Self::Exchange { .. } => RequestRule::Required,
             Self::Connect { .. } | Self::Hold { .. } => RequestRule::Optional,
             Self::Bulk { .. } | Self::Flood { .. } | Self::Queries(_) => RequestRule::Impossible,
         }
@@ -221,6 +257,8 @@ impl Load {
             Self::Loop { concurrency, .. } => u64::from(*concurrency),
             Self::Bulk { streams, .. } => u64::from(*streams),
             Self::Queries(queries) => queries.sockets_at_most(),
+            Self::Requests { pool, .. } => u64::from(pool.size),
+            Self::Exchange { connections, .. } => u64::from(*connections),
             // The sockets that a flood leaves at the server are bounded by the server's backlog.
             Self::Flood { .. } => 0,
         }
@@ -236,6 +274,8 @@ impl Load {
             Self::Connect { schedule, .. } => schedule.count_within(TIME_WAIT),
             // A server may close after each reply, whatever the client asks for.
             Self::Loop { requests, .. } => *requests,
+            Self::Requests { schedule, .. } => schedule.count_within(TIME_WAIT),
+            Self::Exchange { connections, .. } => u64::from(*connections),
             Self::Hold { .. } | Self::Flood { .. } | Self::Bulk { .. } | Self::Queries(_) => 0,
         }
     }
@@ -310,6 +350,7 @@ mod tests {
             concurrency: 10,
             requests: 1_000,
             keep_alive: false,
+            think: Duration::ZERO,
             timeout: Duration::from_secs(10),
         };
         assert_eq!((closed.peak_rate(), closed.duration()), (None, None));

@@ -2,18 +2,24 @@
 
 mod client;
 mod command;
+mod connection_pool;
+mod exchange;
 mod load;
 mod queries;
 mod schedule;
 mod server;
+mod socket_option;
 mod step;
 
 pub use client::{ClientClose, ClientSpec, PortChoice};
 pub use command::{CommandSpec, FILES};
+pub use connection_pool::{ConnectionPool, PoolOrder};
+pub use exchange::ExchangeStep;
 pub use load::{Load, RequestRule, Starts};
 pub use queries::{QUERY_BYTES, Queries, QuerySockets};
 pub use schedule::Schedule;
 pub use server::{Accept, Answer, Forward, Protocol, ReplyPace, ServerClose, ServerSpec};
+pub use socket_option::{OptionValue, SocketOption};
 pub use step::{StepAction, StepSpec, StopHow};
 
 use serde::{Deserialize, Serialize};

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::{ConnectionPool, SocketOption};
 use crate::names::{ActorName, NodeName};
 use crate::scenario::place::Place;
 use crate::units::{self, ByteCount, Rate};
@@ -44,9 +45,15 @@ pub struct ServerSpec {
     /// The server that a proxy passes requests on to; a proxy has no replies of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub forward: Option<Forward>,
+    /// The connections that a proxy keeps to the server behind it; `None` if it opens one for each request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pool: Option<ConnectionPool>,
     /// True if its connections have `SO_KEEPALIVE` (socket(7)).
     #[serde(default)]
     pub so_keepalive: bool,
+    /// Options that are set on its socket before it is bound; accepted sockets inherit them.
+    #[serde(default)]
+    pub options: Vec<SocketOption>,
     /// The place in the scenario file that defines it.
     pub place: Place,
 }
@@ -86,7 +93,7 @@ pub struct ReplyPace {
     pub rate: Option<Rate>,
 }
 
-/// The target of a proxy. Each request goes there over a connection of its own.
+/// The target of a proxy.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Forward {
     /// Address and port, as the proxy's node reaches them.

@@ -66,6 +66,7 @@ fn kernel_a_bounded_actor_counts_like_an_unbounded_one() {
         concurrency: 4,
         requests: 500,
         keep_alive: false,
+        think: Duration::ZERO,
         timeout: Duration::from_secs(5),
     });
     let run = bounded(100, workload(vec![server(Accept::Epoll)], vec![load]));

@@ -3,15 +3,17 @@
 //! Not here: waiting until it can continue, and counting.
 
 use std::io::{self, Read, Write};
+use std::time::Duration;
 
 use nix::errno::Errno;
 use socket2::Socket;
 
 use super::dial::Lease;
-use super::plan::{ConnectionEnd, LoadPlan, PlannedRequest};
+use super::plan::{ConnectionEnd, LoadPlan, PlannedRequest, PlannedStep};
 use super::reply::Reply;
 use crate::record::Offset;
 use crate::sys::readiness::Interest;
+use crate::traffic::socket_options;
 
 /// Consecutive writes of one body before other attempts continue.
 const WRITES_IN_A_ROW: u32 = 16;
@@ -23,8 +25,12 @@ pub(super) struct ConnectionAttempt {
     pub(super) lease: Lease,
     /// Scheduled start, from which latency is measured.
     pub(super) intended: Offset,
-    /// Time at which the attempt fails with ETIMEDOUT.
+    /// Time at which the attempt, or the current step of its exchange, fails with ETIMEDOUT.
     pub(super) deadline: Offset,
+    /// The current step of its exchange.
+    step: usize,
+    /// Start of the last request of its exchange.
+    asked: Offset,
     /// The events that the engine watches the socket for, if any.
     pub(super) watched: Option<Interest>,
     phase: AttemptPhase,
@@ -36,6 +42,10 @@ enum AttemptPhase {
     /// The request is being sent; the number of bytes sent so far.
     Sending(u64),
     Reading(Reply),
+    /// A pause of an exchange, until this time.
+    Pausing(Offset),
+    /// The connection is kept for a later attempt, and nothing looks at it.
+    Parked,
     /// The reply is complete, and the other end is to close.
     Awaiting,
 }
@@ -78,6 +88,10 @@ impl ReplyShape {
 pub(super) enum AttemptNext {
     /// Wait for this event, then advance again.
     Wait(Interest),
+    /// Wait until [`ConnectionAttempt::due`], then advance again.
+    Pause,
+    /// A reply of an exchange is complete, and more follows: advance again at once.
+    Again,
     /// The attempt is complete. Its connection is to end, or be held, as the plan says.
     Done,
     /// The attempt is complete, and its connection can carry another one.
@@ -94,9 +108,58 @@ impl ConnectionAttempt {
             lease,
             intended,
             deadline,
+            step: 0,
+            asked: intended,
             watched: None,
             phase: AttemptPhase::Connecting,
         }
+    }
+
+    /// Keeps the connection for a later attempt, without a deadline.
+    pub(super) fn park(&mut self) {
+        self.deadline = Offset(u64::MAX);
+        self.phase = AttemptPhase::Parked;
+    }
+
+    /// Returns true if it pauses, so that nothing can time out.
+    pub(super) fn is_paused(&self) -> bool {
+        matches!(self.phase, AttemptPhase::Pausing(_))
+    }
+
+    /// Returns the time at which a step of an exchange ends: its pause, or its deadline.
+    pub(super) fn due(&self) -> Offset {
+        match self.phase {
+            AttemptPhase::Pausing(until) => until,
+            _ => self.deadline,
+        }
+    }
+
+    /// Returns the time from which the latency of a reply counts.
+    pub(super) fn latency_since(&self, plan: &LoadPlan) -> Offset {
+        if plan.script.is_empty() {
+            self.intended
+        } else {
+            self.asked
+        }
+    }
+
+    /// Begins a step of the exchange. Returns false if there is none.
+    fn enter(&mut self, plan: &LoadPlan, step: usize, now: Offset) -> bool {
+        let after = |time: Duration| Offset::from_duration(now.as_duration().saturating_add(time));
+        self.step = step;
+        match plan.script.get(step) {
+            None => return false,
+            Some(PlannedStep::Send(_)) => {
+                (self.asked, self.deadline) = (now, after(plan.timeout));
+                self.phase = AttemptPhase::Sending(0);
+            }
+            Some(PlannedStep::Reply(timeout)) => {
+                self.deadline = after(*timeout);
+                self.phase = AttemptPhase::Reading(Reply::new());
+            }
+            Some(PlannedStep::Pause(time)) => self.phase = AttemptPhase::Pausing(after(*time)),
+        }
+        true
     }
 
     /// Begins the next attempt on the same connection.
@@ -105,20 +168,30 @@ impl ConnectionAttempt {
         self.phase = AttemptPhase::Sending(0);
     }
 
-    /// Advances as far as possible. `buffer` is scratch space for bytes that are not kept.
-    pub(super) fn advance(&mut self, plan: &LoadPlan, buffer: &mut [u8]) -> AttemptProgress {
+    /// Advances as far as possible, or to the end of a reply of an exchange. `buffer` is scratch space for bytes that
+    /// are not kept.
+    pub(super) fn advance(
+        &mut self,
+        plan: &LoadPlan,
+        buffer: &mut [u8],
+        now: Offset,
+    ) -> AttemptProgress {
         let mut step = AttemptProgress {
             established: false,
             replied: None,
             bytes: 0,
             next: AttemptNext::Done,
         };
-        step.next =
-            self.go_on(plan, buffer, &mut step)
-                .unwrap_or_else(|error| match error.kind() {
-                    io::ErrorKind::WouldBlock => AttemptNext::Wait(self.interest()),
-                    _ => AttemptNext::Failed(error.raw_os_error().unwrap_or(libc::EIO)),
-                });
+        step.next = self
+            .go_on(plan, buffer, now, &mut step)
+            .unwrap_or_else(|error| match error.kind() {
+                io::ErrorKind::WouldBlock => AttemptNext::Wait(self.interest()),
+                // The first write of TCP_FASTOPEN_CONNECT sends the SYN.
+                _ if error.raw_os_error() == Some(libc::EINPROGRESS) => {
+                    AttemptNext::Wait(Interest::Write)
+                }
+                _ => AttemptNext::Failed(error.raw_os_error().unwrap_or(libc::EIO)),
+            });
         step
     }
 
@@ -126,6 +199,7 @@ impl ConnectionAttempt {
         match self.phase {
             AttemptPhase::Connecting | AttemptPhase::Sending(_) => Interest::Write,
             AttemptPhase::Reading(_) | AttemptPhase::Awaiting => Interest::Read,
+            AttemptPhase::Pausing(_) | AttemptPhase::Parked => Interest::Nothing,
         }
     }
 
@@ -133,6 +207,7 @@ impl ConnectionAttempt {
         &mut self,
         plan: &LoadPlan,
         buffer: &mut [u8],
+        now: Offset,
         step: &mut AttemptProgress,
     ) -> io::Result<AttemptNext> {
         let mut writes = 0;
@@ -141,17 +216,25 @@ impl ConnectionAttempt {
                 AttemptPhase::Connecting => {
                     is_connected(&self.socket, plan)?;
                     step.established = true;
+                    socket_options::apply_established(&plan.options, &self.socket);
+                    if self.enter(plan, 0, now) {
+                        continue;
+                    }
                     if plan.request.is_none() {
                         return Ok(AttemptNext::Done);
                     }
                     self.phase = AttemptPhase::Sending(0);
                 }
                 AttemptPhase::Sending(sent) => {
-                    let Some(request) = &plan.request else {
+                    let Some(request) = plan.request_at(self.step) else {
                         return Ok(AttemptNext::Done);
                     };
                     if *sent == request.length() {
-                        self.phase = AttemptPhase::Reading(Reply::new());
+                        if plan.script.is_empty() {
+                            self.phase = AttemptPhase::Reading(Reply::new());
+                        } else if !self.enter(plan, self.step + 1, now) {
+                            return Ok(AttemptNext::Done);
+                        }
                         continue;
                     }
                     writes += 1;
@@ -160,7 +243,7 @@ impl ConnectionAttempt {
                     }
                     let count =
                         retry(|| (&self.socket).write(request.piece(*sent, buffer)))? as u64;
-                    if *sent >= request.head.len() as u64 {
+                    if plan.counts_request() && *sent >= request.head.len() as u64 {
                         step.bytes += count;
                     }
                     *sent += count;
@@ -183,6 +266,12 @@ impl ConnectionAttempt {
                     }
                     if reply.is_whole() {
                         step.replied = Some(ReplyShape::of(reply));
+                        if !plan.script.is_empty() {
+                            return Ok(match self.enter(plan, self.step + 1, now) {
+                                true => AttemptNext::Again,
+                                false => AttemptNext::Done,
+                            });
+                        }
                         match (plan.end, reply.keeps_connection()) {
                             (ConnectionEnd::Reuse, true) => return Ok(AttemptNext::Reusable),
                             (ConnectionEnd::AwaitClose, _)
@@ -199,6 +288,15 @@ impl ConnectionAttempt {
                         }
                     }
                 }
+                AttemptPhase::Pausing(until) => {
+                    if now < *until {
+                        return Ok(AttemptNext::Pause);
+                    }
+                    if !self.enter(plan, self.step + 1, now) {
+                        return Ok(AttemptNext::Done);
+                    }
+                }
+                AttemptPhase::Parked => return Ok(AttemptNext::Pause),
                 AttemptPhase::Awaiting => {
                     if retry(|| (&self.socket).read(buffer))? == 0 {
                         return Ok(AttemptNext::Done);
@@ -210,6 +308,15 @@ impl ConnectionAttempt {
 }
 
 impl LoadPlan {
+    /// Returns the request of a step of the exchange; without an exchange, that of every attempt.
+    fn request_at(&self, step: usize) -> Option<&PlannedRequest> {
+        match self.script.get(step) {
+            Some(PlannedStep::Send(request)) => Some(request),
+            Some(PlannedStep::Reply(_) | PlannedStep::Pause(_)) => None,
+            None => self.request.as_ref(),
+        }
+    }
+
     /// Returns true if the bytes sent are counted instead of those received.
     fn counts_request(&self) -> bool {
         self.request
@@ -240,10 +347,15 @@ impl PlannedRequest {
 /// the error (`__inet_stream_connect`, Linux `net/ipv4/af_inet.c`). This takes one call, where reading `SO_ERROR` also
 /// needs a poll.
 fn is_connected(socket: &Socket, plan: &LoadPlan) -> io::Result<()> {
-    retry(|| socket.connect(&plan.target)).map_err(|error| match error.raw_os_error() {
-        Some(libc::EALREADY | libc::EINPROGRESS) => io::ErrorKind::WouldBlock.into(),
-        _ => error,
-    })
+    match retry(|| socket.connect(&plan.target)) {
+        Err(error) => match error.raw_os_error() {
+            Some(libc::EALREADY | libc::EINPROGRESS) => Err(io::ErrorKind::WouldBlock.into()),
+            // With TCP_FASTOPEN_CONNECT, connect(2) leaves the handshake to the first write.
+            Some(libc::EISCONN) => Ok(()),
+            _ => Err(error),
+        },
+        Ok(()) => Ok(()),
+    }
 }
 
 fn retry<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {

@@ -12,6 +12,8 @@ use crate::record::Offset;
 use crate::scenario::workload::PortChoice;
 use crate::sys::tcp_clock::TcpClockShift;
 use crate::sys::{ports::local_ports, sockopt};
+use crate::traffic::actor_metrics::ActorMetrics;
+use crate::traffic::socket_options::{self, OptionError};
 
 /// The source address and port of a connection, to be returned when it has been closed.
 #[derive(Debug, Clone, Copy)]
@@ -34,8 +36,19 @@ impl Dialer {
     /// Must be called on the client's node, because the port range belongs to the namespace.
     ///
     /// # Errors
-    /// If the range cannot be read, or no socket can be created to test the kernel's options.
-    pub(super) fn new(plan: &LoadPlan, clock: Option<TcpClockShift>) -> io::Result<Self> {
+    /// If the range cannot be read, no socket can be created to test the kernel's options, or the kernel does not take
+    /// an option of the scenario.
+    pub(super) fn new(
+        plan: &LoadPlan,
+        clock: Option<TcpClockShift>,
+        metrics: &ActorMetrics,
+    ) -> io::Result<Self> {
+        if !plan.options.is_empty() {
+            let (socket, ip) = (sockopt::tcp_socket(plan.target_ip)?, plan.target_ip);
+            socket_options::apply(&plan.options, &socket, ip).map_err(io::Error::other)?;
+            let (actor, recorder) = (metrics.actor(), metrics.recorder());
+            socket_options::note_changes(&plan.options, &socket, ip, actor, recorder);
+        }
         if let Some(clock) = clock {
             // Fail once here instead of in every attempt.
             clock.apply(&sockopt::tcp_socket(plan.target_ip)?)?;
@@ -88,17 +101,19 @@ impl Dialer {
         if plan.so_keepalive {
             socket.set_keepalive(true)?;
         }
+        let at_bind = plan.port == PortChoice::Bind;
+        if !plan.sources.is_empty() && !at_bind {
+            // Before Linux 4.2 bind(2) chooses the port, so a port serves one destination only.
+            let _old_kernel = sockopt::set_bind_address_no_port(&socket);
+        }
+        socket_options::apply(&plan.options, &socket, plan.target_ip)
+            .map_err(OptionError::into_source)?;
         let mut source = 0;
         if !plan.sources.is_empty() {
             source = usize::try_from(index % plan.sources.len() as u64).unwrap_or(0);
         }
-        let at_bind = plan.port == PortChoice::Bind;
         let any = at_bind.then(|| any_address(plan.target_ip));
         if let Some(address) = plan.sources.get(source).copied().or(any) {
-            if !at_bind {
-                // Before Linux 4.2 bind(2) chooses the port, so a port serves one destination only.
-                let _old_kernel = sockopt::set_bind_address_no_port(&socket);
-            }
             sockopt::bind_address(&socket, address)?;
         }
         let Some(mut ports) = self.ports() else {

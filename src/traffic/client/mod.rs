@@ -17,7 +17,7 @@
 
 mod attempt;
 mod dial;
-mod epoll_engine;
+pub(super) mod epoll_engine;
 pub(super) mod flood;
 mod plan;
 mod ports;
@@ -34,7 +34,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
-use self::dial::Dialer;
+use self::dial::{Dialer, Lease};
 use self::epoll_engine::{EngineResult, EpollEngine};
 use self::plan::LoadPlan;
 use self::report::LoadStats;
@@ -85,7 +85,7 @@ pub(super) fn run(
     fdtable::unshare_keeping(&[stop.as_fd()])?;
     let plan = LoadPlan::of(spec);
     let client = ClientShared {
-        dialer: Dialer::new(&plan, resources.clock)?,
+        dialer: Dialer::new(&plan, resources.clock, metrics)?,
         plan,
         metrics: Arc::clone(metrics),
         stop: Arc::clone(stop),
@@ -99,6 +99,11 @@ pub(super) fn run(
 }
 
 impl ClientShared {
+    /// Opens the connection of attempt `index` on the client's node.
+    fn dial(&self, index: u64, now: Offset) -> io::Result<(socket2::Socket, Lease)> {
+        self.dialer.dial(&self.plan, index, now)
+    }
+
     fn drive(&self, clock: RunClock, table: Option<u64>, done: impl FnOnce()) -> io::Result<()> {
         let mut done = Some(done);
         std::thread::scope(|scope| {

@@ -6,7 +6,9 @@ use std::time::Duration;
 use socket2::SockAddr;
 
 use crate::record::Offset;
-use crate::scenario::workload::{ClientClose, ClientSpec, Load, PortChoice, Starts};
+use crate::scenario::workload::{
+    ClientClose, ClientSpec, ConnectionPool, ExchangeStep, Load, PortChoice, SocketOption, Starts,
+};
 use crate::traffic::http;
 
 /// The actions of every attempt of a client, and the schedule of attempts.
@@ -23,6 +25,13 @@ pub(super) struct LoadPlan {
     /// Timeout of an attempt, from its start.
     pub(super) timeout: Duration,
     pub(super) request: Option<PlannedRequest>,
+    /// The steps of an exchange on each connection; empty for other loads.
+    pub(super) script: Vec<PlannedStep>,
+    /// Pause of a loop's worker between a reply and its next request.
+    pub(super) think: Duration,
+    /// The pool that connections are taken from, if there is one.
+    pub(super) pool: Option<ConnectionPool>,
+    pub(super) options: Vec<SocketOption>,
     /// True if written data is sent at once (`TCP_NODELAY`).
     pub(super) nodelay: bool,
     pub(super) end: ConnectionEnd,
@@ -30,7 +39,19 @@ pub(super) struct LoadPlan {
     pub(super) hold_for: Option<Duration>,
 }
 
-/// The times at which attempts start.
+/// Bytes of a request's body that are written together with its head.
+const SENT_WITH_HEAD: u64 = 64 * 1024;
+
+/// A step of an exchange.
+#[derive(Debug)]
+pub(super) enum PlannedStep {
+    Send(PlannedRequest),
+    /// Wait for a reply, for this long at most.
+    Reply(Duration),
+    Pause(Duration),
+}
+
+/// A request, as it is written.
 #[derive(Debug)]
 pub(super) struct PlannedRequest {
     pub(super) head: Vec<u8>,
@@ -62,7 +83,9 @@ impl LoadPlan {
         let end = match &spec.load {
             Load::Connect { close, .. } => end_of(*close),
             Load::Hold { .. } | Load::Flood { .. } | Load::Queries(_) => ConnectionEnd::Hold,
-            Load::Loop {
+            Load::Exchange { .. } => ConnectionEnd::Close,
+            Load::Requests { .. }
+            | Load::Loop {
                 keep_alive: true, ..
             } => ConnectionEnd::Reuse,
             Load::Loop { .. } | Load::Bulk { .. } => ConnectionEnd::AsAnnounced,
@@ -77,10 +100,25 @@ impl LoadPlan {
             begin: Offset::from_duration(spec.start),
             timeout: spec.load.timeout().unwrap_or_default(),
             request: request(spec, end),
+            script: script(&spec.load),
+            think: match spec.load {
+                Load::Loop { think, .. } => think,
+                _ => Duration::ZERO,
+            },
+            pool: match &spec.load {
+                Load::Requests { pool, .. } => Some(pool.clone()),
+                _ => None,
+            },
+            options: spec.options.clone(),
             nodelay: matches!(spec.load, Load::Bulk { nodelay: true, .. }),
             end,
             hold_for: spec.load.hold_for(),
         }
+    }
+
+    /// Returns true if an attempt is complete only with a reply.
+    pub(super) fn exchanges(&self) -> bool {
+        self.request.is_some() || !self.script.is_empty()
     }
 
     /// Returns true if connections stay open after their attempts.
@@ -105,10 +143,10 @@ fn request(spec: &ClientSpec, end: ConnectionEnd) -> Option<PlannedRequest> {
     let (head, body, write) = match &spec.load {
         Load::Bulk { bytes, write, .. } => {
             let write = usize::try_from(write.0).unwrap_or(usize::MAX).max(1);
-            (http::post(bytes.0), bytes.0, write)
+            (http::post(bytes.0, false), bytes.0, write)
         }
-        Load::Flood { .. } | Load::Queries(_) => return None,
-        Load::Loop { .. } => (http::get(end == ConnectionEnd::Reuse), 0, 1),
+        Load::Flood { .. } | Load::Queries(_) | Load::Exchange { .. } => return None,
+        Load::Loop { .. } | Load::Requests { .. } => (http::get(end == ConnectionEnd::Reuse), 0, 1),
         Load::Connect { .. } | Load::Hold { .. } => {
             if !spec.exchange && end != ConnectionEnd::AwaitClose {
                 return None;
@@ -117,4 +155,27 @@ fn request(spec: &ClientSpec, end: ConnectionEnd) -> Option<PlannedRequest> {
         }
     };
     Some(PlannedRequest { head, body, write })
+}
+
+/// Returns the steps of an exchange. Its connections stay open after each reply, and the client closes them at the end.
+fn script(load: &Load) -> Vec<PlannedStep> {
+    let Load::Exchange { steps, .. } = load else {
+        return Vec::new();
+    };
+    let planned = |step: &ExchangeStep| match step {
+        ExchangeStep::Send(bytes) => {
+            // Head and body in one write, as programs send them: two would wait for an acknowledgement (Nagle).
+            let with_head = bytes.0.min(SENT_WITH_HEAD);
+            let mut head = http::post(bytes.0, true);
+            head.resize(head.len() + usize::try_from(with_head).unwrap_or(0), b'x');
+            PlannedStep::Send(PlannedRequest {
+                head,
+                body: bytes.0 - with_head,
+                write: usize::MAX,
+            })
+        }
+        ExchangeStep::Reply { timeout } => PlannedStep::Reply(*timeout),
+        ExchangeStep::Pause(time) => PlannedStep::Pause(*time),
+    };
+    steps.iter().map(planned).collect()
 }

@@ -1,5 +1,6 @@
 //! Clients against servers, with real namespaces.
 
+mod lasting;
 mod stopping;
 
 use std::net::SocketAddr;
@@ -255,6 +256,7 @@ fn kernel_a_closed_loop_makes_all_its_requests() {
             concurrency: 5,
             requests: 1_000,
             keep_alive,
+            think: Duration::ZERO,
             timeout: Duration::from_secs(5),
         });
         let run = TestRun::begin(workload(vec![server(Accept::Epoll)], vec![load]));
@@ -390,6 +392,7 @@ fn kernel_requests_of_a_loop_that_are_served_too_late_time_out() {
         concurrency: 4,
         requests: 9,
         keep_alive: false,
+        think: Duration::ZERO,
         timeout: Duration::from_millis(50),
     });
     let web = server(Accept::Delay(Duration::from_millis(30)));
@@ -415,6 +418,7 @@ fn kernel_a_loop_whose_server_is_stopped_is_refused() {
         concurrency: 4,
         requests: 1_000_000_000,
         keep_alive: false,
+        think: Duration::ZERO,
         timeout: Duration::from_secs(1),
     });
     let mut run = TestRun::begin(workload(vec![server(Accept::Epoll)], vec![load]));

@@ -65,6 +65,8 @@ impl LoadPlan {
             && self.end == ConnectionEnd::AsAnnounced
             && self.port == PortChoice::Kernel
             && !self.so_keepalive
+            && self.options.is_empty()
+            && self.think.is_zero()
             && self.sources.is_empty()
             && self
                 .request

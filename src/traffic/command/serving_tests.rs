@@ -39,6 +39,7 @@ fn requests(count: u64) -> Load {
         concurrency: 2,
         requests: count,
         keep_alive: false,
+        think: Duration::ZERO,
         timeout: Duration::from_secs(5),
     }
 }

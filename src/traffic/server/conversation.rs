@@ -52,7 +52,7 @@ impl ServerPolicy {
             forwarder: spec
                 .forward
                 .as_ref()
-                .map(|forward| UpstreamForwarder::new(forward.target)),
+                .map(|forward| UpstreamForwarder::new(forward.target, spec.pool.as_ref())),
             answers: spec.answer != Answer::Never,
             pace: spec.reply_pace,
         }

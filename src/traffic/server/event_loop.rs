@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::time::{Duration, Instant};
 
 use socket2::Socket;
@@ -17,6 +17,7 @@ use crate::sys::readiness::{Interest, ReadinessSet};
 use crate::sys::sockopt;
 use crate::sys::timer::Alarm;
 use crate::traffic::slab::TokenSlab;
+use crate::traffic::socket_options;
 
 /// Pause before a server without free descriptors tries again. nginx waits 500 ms (`accept_mutex_delay`), libuv
 /// does not wait; 10 ms limits both the load of retrying and the delay.
@@ -209,6 +210,7 @@ impl<'a, R: ReadinessSet> EventLoop<'a, R> {
             self.shared.count_accepted(&ConversationProgress::default());
             return self.shared.count_error(libc::EINVAL);
         }
+        socket_options::apply_established(&self.shared.options, &socket);
         let mut connection = WatchedConnection {
             conversation: Conversation::new(socket),
             interest: Interest::Nothing,
@@ -266,9 +268,16 @@ impl<'a, R: ReadinessSet> EventLoop<'a, R> {
         let Some(connection) = self.connections.get_mut(token) else {
             return;
         };
+        let upstream = watched_upstream(&mut connection.conversation);
         let progress = connection
             .conversation
             .advance(&self.shared.policy, &mut self.buffer);
+        // A connection that was returned to the pool is watched again, for another request, once it is taken.
+        if let Some(fd) = upstream
+            && watched_upstream(&mut connection.conversation) != upstream
+        {
+            self.readiness.unwatch(fd);
+        }
         self.shared.count(&progress);
         let (interest, pause) = match progress.next {
             ConversationNext::Wait(interest) => (interest, None),
@@ -380,4 +389,10 @@ impl<'a, R: ReadinessSet> EventLoop<'a, R> {
         }
         Ok(())
     }
+}
+
+/// Returns the upstream connection of a proxy's exchange, if it is watched.
+fn watched_upstream(conversation: &mut Conversation) -> Option<RawFd> {
+    let upstream = conversation.upstream()?;
+    upstream.watched.map(|_| upstream.socket.as_raw_fd())
 }

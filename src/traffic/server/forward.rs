@@ -1,7 +1,7 @@
-//! One request through a proxy: to the server behind it on a new connection, and the reply back.
+//! One request through a proxy: to the server behind it, on a new connection or a kept one, and the reply back.
 //!
-//! The proxy requests a persistent connection upstream, and closes it itself once the reply is complete. So
-//! TIME_WAIT, and with it the port, stays on the proxy's side.
+//! The proxy requests a persistent connection upstream. Without a pool, it closes it itself once the reply is complete,
+//! so TIME_WAIT, and with it the port, stays on the proxy's side.
 //!
 //! Not here: the connection to the client, which works as in every server (`conversation`), and waiting.
 
@@ -12,6 +12,8 @@ use nix::errno::Errno;
 use socket2::{SockAddr, Socket};
 
 use super::conversation::{ConversationProgress, read};
+use super::upstream_pool::UpstreamPool;
+use crate::scenario::workload::ConnectionPool;
 use crate::sys::readiness::Interest;
 use crate::sys::sockopt;
 use crate::traffic::http::{self, Head, MAX_HEAD};
@@ -21,13 +23,15 @@ use crate::traffic::http::{self, Head, MAX_HEAD};
 pub(super) struct UpstreamForwarder {
     address: SockAddr,
     ip: IpAddr,
+    pool: Option<UpstreamPool>,
 }
 
 impl UpstreamForwarder {
-    pub(super) fn new(target: SocketAddr) -> Self {
+    pub(super) fn new(target: SocketAddr, pool: Option<&ConnectionPool>) -> Self {
         Self {
             address: target.into(),
             ip: target.ip(),
+            pool: pool.map(UpstreamPool::new),
         }
     }
 
@@ -49,6 +53,8 @@ pub(super) struct Upstream {
     pub(super) wants: Interest,
     /// The events that the socket is watched for, if any.
     pub(super) watched: Option<Interest>,
+    /// True if it has carried a request before.
+    is_reused: bool,
 }
 
 /// A forwarded request in progress.
@@ -65,6 +71,8 @@ pub(super) struct Exchange {
     to_client: Vec<u8>,
     /// True if part of the server's reply has been forwarded.
     has_begun: bool,
+    /// True if the server keeps its connection open after the reply.
+    server_keeps: bool,
     /// Bytes that the client sent after its request.
     after: Vec<u8>,
 }
@@ -117,16 +125,22 @@ impl Exchange {
             to_server,
             to_client: Vec::new(),
             has_begun: false,
+            server_keeps: false,
             after: rest[of_body..].to_vec(),
         };
+        let upstream = |socket, is_reused| Upstream {
+            socket,
+            wants: Interest::Nothing,
+            watched: None,
+            is_reused,
+        };
+        if let Some(socket) = forwarder.pool.as_ref().and_then(UpstreamPool::take) {
+            exchange.upstream = Some(upstream(socket, true));
+            exchange.stage = ExchangeStage::Request;
+            return exchange;
+        }
         match forwarder.dial() {
-            Ok(socket) => {
-                exchange.upstream = Some(Upstream {
-                    socket,
-                    wants: Interest::Nothing,
-                    watched: None,
-                });
-            }
+            Ok(socket) => exchange.upstream = Some(upstream(socket, false)),
             Err(error) => exchange.answer_for_server(&error, progress),
         }
         exchange
@@ -149,7 +163,7 @@ impl Exchange {
                 return Ok(ExchangeNext::Wait(Interest::Write));
             }
             if let ExchangeStage::Rest { forwarded } = self.stage {
-                self.upstream = None;
+                self.keep_upstream(forwarder);
                 progress.replies += 1;
                 progress.forwarded += u32::from(forwarded);
                 return Ok(ExchangeNext::Ended {
@@ -239,7 +253,7 @@ impl Exchange {
                 match read(&upstream.socket, buffer)? {
                     None => Interest::Read,
                     Some(count) => {
-                        self.take_reply(&buffer[..count], progress)?;
+                        self.take_reply(forwarder, &buffer[..count], progress)?;
                         return Ok(None);
                     }
                 }
@@ -253,6 +267,7 @@ impl Exchange {
     /// Takes bytes that the server has sent; an empty slice is its end.
     fn take_reply(
         &mut self,
+        forwarder: &UpstreamForwarder,
         arrived: &[u8],
         progress: &mut ConversationProgress,
     ) -> io::Result<()> {
@@ -276,11 +291,12 @@ impl Exchange {
                     _ => head.content_length,
                 };
                 self.keeps &= length.is_some();
+                self.server_keeps = head.keep_alive && length.is_some();
                 self.to_client = http::pass_on(&before[..head.length], self.keeps);
                 let rest = before.split_off(head.length);
                 self.has_begun = true;
                 self.stage = ExchangeStage::ReplyBody(length);
-                self.take_body(&rest, progress);
+                self.take_body(forwarder, &rest, progress);
                 Ok(())
             }
             ExchangeStage::ReplyBody(None) if at_end => {
@@ -289,13 +305,18 @@ impl Exchange {
             }
             ExchangeStage::ReplyBody(Some(_)) if at_end => Err(Errno::ENODATA.into()),
             _ => {
-                self.take_body(arrived, progress);
+                self.take_body(forwarder, arrived, progress);
                 Ok(())
             }
         }
     }
 
-    fn take_body(&mut self, arrived: &[u8], progress: &mut ConversationProgress) {
+    fn take_body(
+        &mut self,
+        forwarder: &UpstreamForwarder,
+        arrived: &[u8],
+        progress: &mut ConversationProgress,
+    ) {
         let ExchangeStage::ReplyBody(left) = &mut self.stage else {
             return;
         };
@@ -308,20 +329,38 @@ impl Exchange {
         if let Some(left) = left {
             *left -= of_body.len() as u64;
             if *left == 0 {
-                // The proxy closes first and at once, whether or not the client reads its reply.
-                self.upstream = None;
+                // Without a pool, the proxy closes first and at once, whether or not the client reads its reply.
+                self.keep_upstream(forwarder);
                 self.stage = ExchangeStage::Rest { forwarded: true };
             }
         }
     }
 
-    /// Answers the client with 503, because the server cannot be reached or gave no reply.
+    /// Returns the upstream connection to the pool if it can carry another request, else closes it.
+    fn keep_upstream(&mut self, forwarder: &UpstreamForwarder) {
+        let Some(upstream) = self.upstream.take() else {
+            return;
+        };
+        let is_complete = self.server_keeps && self.to_server.is_empty() && self.body_left == 0;
+        if let Some(pool) = forwarder.pool.as_ref().filter(|_| is_complete) {
+            pool.give_back(upstream.socket);
+        }
+    }
+
+    /// Answers the client with 503, because the server cannot be reached or gave no reply, or with 502 if a kept
+    /// connection turned out to be dead.
     fn answer_for_server(&mut self, error: &io::Error, progress: &mut ConversationProgress) {
         progress.errors.push(number(error));
-        self.upstream = None;
+        let was_reused = self
+            .upstream
+            .take()
+            .is_some_and(|upstream| upstream.is_reused);
         // The rest of a request could not be distinguished from the next request.
         self.keeps &= self.body_left == 0;
-        self.to_client = http::unavailable(self.keeps);
+        self.to_client = match was_reused {
+            true => http::bad_gateway(self.keeps),
+            false => http::unavailable(self.keeps),
+        };
         self.stage = ExchangeStage::Rest { forwarded: false };
     }
 

@@ -24,6 +24,7 @@ mod datagrams;
 mod event_loop;
 mod forward;
 mod pool;
+mod upstream_pool;
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -38,10 +39,11 @@ use self::conversation::{ConversationNext, ConversationProgress, ServerPolicy};
 use self::event_loop::EventLoop;
 use super::actor::ActorSignals;
 use super::actor_metrics::ActorMetrics;
+use super::socket_options;
 use crate::metrics::server::{ACCEPTED, BYTES, CPU, FORWARDED, REPLIES};
 use crate::record::Offset;
 use crate::scenario::topology::IpVersion;
-use crate::scenario::workload::{Accept, Protocol, ServerClose, ServerSpec};
+use crate::scenario::workload::{Accept, Protocol, ServerClose, ServerSpec, SocketOption};
 use crate::sys::readiness::{Epoll, Interest, Poll, ReadinessSet, Select};
 use crate::sys::timer::thread_cpu_time;
 use crate::sys::wake::StopFlag;
@@ -58,6 +60,7 @@ pub(super) struct ServerShared {
     closes_idle: bool,
     /// True if the server never accepts again once it had no descriptor for a connection.
     stops_at_emfile: bool,
+    options: Vec<SocketOption>,
 }
 
 impl ServerShared {
@@ -122,7 +125,7 @@ pub(super) fn run(
     fdtable::unshare_keeping(&[stop.as_fd()])?;
     let ready = signals.ready();
     if spec.start.is_zero() {
-        let socket = bind(ip, spec)?;
+        let socket = bind(ip, spec, metrics)?;
         return serve(spec, socket, may_add_threads, metrics, stop, ready);
     }
     ready();
@@ -133,7 +136,7 @@ pub(super) fn run(
     if stop.wait_until(clock.instant(Offset::from_duration(spec.start))) {
         return Ok(());
     }
-    match bind(ip, spec) {
+    match bind(ip, spec, metrics) {
         Ok(socket) => serve(spec, socket, may_add_threads, metrics, stop, || ()),
         Err(error) => {
             let errno = error.raw_os_error().unwrap_or(libc::EIO);
@@ -164,6 +167,7 @@ fn serve(
         keep_alive: spec.keep_alive,
         closes_idle: spec.close == ServerClose::AsRequested,
         stops_at_emfile: spec.accept == Accept::UntilEmfile,
+        options: spec.options.clone(),
     });
     match spec.accept {
         Accept::Never => {
@@ -199,7 +203,7 @@ fn event_loop<R: ReadinessSet>(
 }
 
 /// Binds a socket to the wildcard address. A TCP socket listens, with the backlog passed to `listen(2)` unchanged.
-fn bind(ip: IpVersion, spec: &ServerSpec) -> io::Result<Socket> {
+fn bind(ip: IpVersion, spec: &ServerSpec, metrics: &ActorMetrics) -> io::Result<Socket> {
     let wildcard = match ip {
         IpVersion::V4 => IpAddr::from(Ipv4Addr::UNSPECIFIED),
         IpVersion::V6 => IpAddr::from(Ipv6Addr::UNSPECIFIED),
@@ -216,11 +220,15 @@ fn bind(ip: IpVersion, spec: &ServerSpec) -> io::Result<Socket> {
         // Accepted sockets inherit it.
         socket.set_keepalive(spec.so_keepalive)?;
     }
+    // Accepted sockets inherit them too.
+    socket_options::apply(&spec.options, &socket, wildcard).map_err(io::Error::other)?;
     socket.bind(&SockAddr::from(SocketAddr::new(wildcard, spec.port)))?;
     if spec.protocol == Protocol::Tcp {
         // A greater backlog than i32::MAX makes no difference, because the kernel limits it to somaxconn.
         socket.listen(i32::try_from(spec.backlog).unwrap_or(i32::MAX))?;
     }
+    let (actor, recorder) = (metrics.actor(), metrics.recorder());
+    socket_options::note_changes(&spec.options, &socket, wildcard, actor, recorder);
     Ok(socket)
 }
 

@@ -13,6 +13,7 @@ use super::ServerShared;
 use super::conversation::{Conversation, ConversationNext};
 use crate::sys::readiness::Interest;
 use crate::sys::sockopt;
+use crate::traffic::socket_options;
 
 /// Stack size of a worker. Its [`BUFFER`] is on the heap, so 128 KiB is ample.
 const STACK: usize = 128 * 1024;
@@ -66,6 +67,7 @@ fn work(shared: &ServerShared, listener: &Socket) -> io::Result<()> {
 }
 
 fn serve(shared: &ServerShared, socket: Socket, buffer: &mut [u8]) -> io::Result<()> {
+    socket_options::apply_established(&shared.options, &socket);
     let mut conversation = Conversation::new(socket);
     let mut progress = conversation.advance(&shared.policy, buffer);
     shared.count_accepted(&progress);

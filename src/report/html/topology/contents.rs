@@ -161,6 +161,15 @@ fn client_text(client: &ClientSpec) -> String {
             whole(schedule.count),
             rate(schedule.from)
         ),
+        Load::Requests { schedule, pool, .. } => format!(
+            "{} × {}/s over {} connections",
+            whole(schedule.count),
+            rate(schedule.from),
+            pool.size
+        ),
+        Load::Exchange {
+            steps, connections, ..
+        } => format!("{} steps on {connections} connections", steps.len()),
         Load::Queries(queries) => {
             let all = queries
                 .schedule

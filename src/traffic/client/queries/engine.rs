@@ -22,6 +22,7 @@ use crate::sys::wake::StopFlag;
 use crate::sys::{sched, sockopt};
 use crate::traffic::actor_metrics::ActorMetrics;
 use crate::traffic::slab::TokenSlab;
+use crate::traffic::socket_options::{self, OptionError};
 
 /// Consecutive lookups before answers are read.
 const BURST: usize = 64;
@@ -208,6 +209,8 @@ impl<'a> QueryEngine<'a> {
         }
         let plan = self.plan;
         let socket = sockopt::udp_socket(plan.target.ip())?;
+        socket_options::apply(&plan.options, &socket, plan.target.ip())
+            .map_err(OptionError::into_source)?;
         if !plan.sources.is_empty() {
             let source = usize::try_from(index % plan.sources.len() as u64).unwrap_or(0);
             sockopt::bind_address(&socket, plan.sources[source])?;

@@ -10,7 +10,7 @@ mod engine;
 mod message;
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
@@ -18,19 +18,21 @@ use std::sync::mpsc::Receiver;
 use self::engine::QueryEngine;
 use super::report::LoadStats;
 use crate::metrics::queries::CPU;
-use crate::record::{Event, RunClock};
-use crate::scenario::workload::{ClientSpec, Load, Queries};
-use crate::sys::fdtable;
+use crate::record::{Event, Offset, RunClock};
+use crate::scenario::workload::{ClientSpec, Load, Queries, SocketOption};
 use crate::sys::wake::StopFlag;
+use crate::sys::{fdtable, sockopt};
 use crate::traffic::actor_metrics::ActorMetrics;
+use crate::traffic::socket_options;
 
 /// What the engine needs of a client's specification.
 #[derive(Debug)]
 struct QueryPlan {
     target: SocketAddr,
-    sources: Vec<std::net::IpAddr>,
+    sources: Vec<IpAddr>,
     queries: Queries,
-    begin: crate::record::Offset,
+    begin: Offset,
+    options: Vec<SocketOption>,
 }
 
 /// Runs a client on its thread from start to end: prepares, reports ready, waits for the clock, sends its queries.
@@ -50,8 +52,15 @@ pub(in crate::traffic) fn run(
         target: spec.target,
         sources: spec.sources.clone(),
         queries: queries.clone(),
-        begin: crate::record::Offset::from_duration(spec.start),
+        begin: Offset::from_duration(spec.start),
+        options: spec.options.clone(),
     };
+    if !plan.options.is_empty() {
+        let (socket, ip) = (sockopt::udp_socket(plan.target.ip())?, plan.target.ip());
+        socket_options::apply(&plan.options, &socket, ip).map_err(io::Error::other)?;
+        let recorder = metrics.recorder();
+        socket_options::note_changes(&plan.options, &socket, ip, metrics.actor(), recorder);
+    }
     ready();
     // If the channel is closed, the run ended before it began.
     if let Ok(clock) = begin.recv() {

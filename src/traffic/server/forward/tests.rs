@@ -42,6 +42,7 @@ fn kernel_a_proxy_forwards_requests_and_replies() {
             concurrency: 4,
             requests: 200,
             keep_alive,
+            think: Duration::ZERO,
             timeout: Duration::from_secs(5),
         });
         let mut web = server(Accept::Epoll);
