@@ -50,12 +50,12 @@ pub fn gap(prediction: &Prediction, guess: Option<&Guess>, finding: &Finding) ->
                 Some(Guess::Choice(chosen)) => {
                     let mut lines = vec![
                         format!("You chose: {}", text(*chosen)),
-                        format!("The kernel did this: {truth}"),
+                        format!("What happened: {truth}"),
                     ];
                     lines.extend(options.get(*chosen).and_then(|option| option.note.clone()));
                     one(false, lines)
                 }
-                Some(_) | None => one(false, vec![format!("The kernel did this: {truth}")]),
+                Some(_) | None => one(false, vec![format!("What happened: {truth}")]),
             }
         }
         (

@@ -317,7 +317,7 @@ impl<'a> Session<'a> {
         } else {
             format!(" {}", names.join(" and "))
         };
-        say(&format!("The kernel runs it{which} ...\n\n"));
+        say(&format!("Running{which} ...\n\n"));
         let setup = TrialSetup {
             options: self.options,
             stop: stop.clone(),
