@@ -1,8 +1,10 @@
 //! Units of numbers, and the way in which they are written and read (`20/s`, `1KiB`, `1.5s`, `2%`).
 
+mod meant;
 pub(crate) mod show;
 mod written;
 
+pub(crate) use meant::meant;
 pub use written::{
     Dimension, Quantity, UnitError, parse_bandwidth, parse_bytes, parse_duration, parse_percent,
     parse_quantity, parse_rate, quantity_length,

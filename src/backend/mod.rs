@@ -17,7 +17,7 @@ pub(crate) use error::StartError;
 pub(crate) use hang::HangLimit;
 pub use host::HostBackend;
 pub(crate) use machine::{MachineCapacity, RunShare};
-pub use other_suites::{OtherSuites, RunPermit};
+pub use other_suites::OtherSuites;
 pub(crate) use protocol::Worker;
 pub use vm::VmBackend;
 

@@ -1,23 +1,21 @@
-//! Other suites on this machine. They share its processors, and an exclusive run waits for their runs to end.
+//! Other suites of the same user on this machine. Each uses its share of the processors; none waits for another.
+//!
+//! A run that should be alone is alone in its own suite. The load of all others, suites or not, is measured during the
+//! run (`probe::contention`), because no lock reaches every container, program and user; the measurement decides what
+//! a verdict is worth.
 
-use std::fs::File;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use crate::sys::presence::{Presence, own_program, present};
+use crate::sys::presence::{Presence, present};
 
 /// The name under which suites find each other.
 const KIND: &str = concat!(env!("CARGO_PKG_NAME"), "/suite");
-
-/// The longest wait for another suite: it may hang. A suite takes minutes.
-const MAX_WAIT: Duration = Duration::from_secs(600);
 
 /// The suites on this machine, as seen by one of them.
 #[derive(Debug)]
 pub struct OtherSuites {
     /// None if other suites are ignored.
     presence: Option<Presence>,
-    /// Since when another suite has had the machine to itself.
-    waiting_since: Option<Instant>,
 }
 
 impl OtherSuites {
@@ -30,43 +28,14 @@ impl OtherSuites {
             presence: shares_machine
                 .then(|| Presence::announce(KIND).ok())
                 .flatten(),
-            waiting_since: None,
         }
     }
 
-    /// Returns the number of suites on this machine, this one included.
+    /// Returns the number of suites of this user on this machine, this one included.
     pub fn count(&self) -> usize {
         match &self.presence {
             Some(_) => present(KIND).map_or(1, |count| count.max(1)),
             None => 1,
-        }
-    }
-
-    /// Returns a permit for one more run, or `None` while another suite has the machine to itself.
-    pub fn permit(&mut self) -> Option<RunPermit> {
-        let shared = self.presence.is_some();
-        let file = shared.then(|| own_program().ok()).flatten();
-        let taken = |file: &File| file.try_lock_shared().is_err();
-        if !file.as_ref().is_some_and(taken) {
-            self.waiting_since = None;
-            return Some(RunPermit(file));
-        }
-        let since = *self.waiting_since.get_or_insert_with(Instant::now);
-        (since.elapsed() >= MAX_WAIT).then_some(RunPermit(None))
-    }
-}
-
-/// A permit for a run. While it lives, no other suite can have the machine to itself.
-#[derive(Debug)]
-pub struct RunPermit(Option<File>);
-
-impl RunPermit {
-    /// Waits until no other suite has a run in progress, and keeps others out from then on.
-    pub async fn wait_until_alone(&self) {
-        let Some(file) = &self.0 else { return };
-        let since = Instant::now();
-        while file.try_lock().is_err() && since.elapsed() < MAX_WAIT {
-            tokio::time::sleep(OtherSuites::POLL_INTERVAL).await;
         }
     }
 }

@@ -81,7 +81,7 @@ pub(super) struct AdviseArguments {
     #[arg(long)]
     no_record: bool,
     /// Do not show progress
-    #[arg(long)]
+    #[arg(long, visible_alias = "quiet", short_alias = 'q')]
     no_progress: bool,
 }
 

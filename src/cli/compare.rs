@@ -14,8 +14,12 @@ use super::{exit, message};
 use crate::compare::{
     self, FEWEST_RUNS, Question, QuestionError, SetOption, Side, Trial, TrialOptions,
 };
+use crate::lab::sysctl_survey::survey;
+use crate::record::Outcome;
 use crate::report;
 use crate::report::terminal::Style;
+use crate::scenario::topology::Emulation;
+use crate::scenario::wrong_setting;
 use crate::suite::{self, Options, Records};
 use crate::units::Percent;
 
@@ -76,7 +80,7 @@ pub(super) struct CompareArguments {
     #[arg(long)]
     strict: bool,
     /// Do not show progress
-    #[arg(long)]
+    #[arg(long, visible_alias = "quiet", short_alias = 'q')]
     no_progress: bool,
 }
 
@@ -126,9 +130,20 @@ impl ReportFormat for ComparisonFormat {
 }
 
 pub(super) fn main(arguments: &CompareArguments) -> ExitCode {
+    if !settings_are_valid(arguments) {
+        return exit::invalid();
+    }
     let Some(sides) = sides(arguments) else {
         return exit::invalid();
     };
+    // This process has one thread until the runtime starts.
+    if let Some(why) = sides.iter().find_map(inapplicable) {
+        message::error(format!("not applicable: {why}; nothing was run"));
+        message::help(
+            "`nslab run --kernel KERNEL` runs scenarios on other kernels; `nslab advise` explains the key",
+        );
+        return exit::of(Outcome::NotApplicable, arguments.strict);
+    }
     if !check_all(&arguments.reports) {
         return exit::invalid();
     }
@@ -153,6 +168,56 @@ pub(super) fn main(arguments: &CompareArguments) -> ExitCode {
     } else {
         exit::errored()
     }
+}
+
+/// Returns true if the keys and the values of all sets can be right; prints the errors otherwise.
+fn settings_are_valid(arguments: &CompareArguments) -> bool {
+    let mut valid = true;
+    let sets = [&arguments.a, &arguments.b, &arguments.c, &arguments.d];
+    for setting in sets.into_iter().flatten() {
+        if let SetOption::Sysctl { key, value, .. } = setting
+            && let Some((problem, help)) = wrong_setting(key, value)
+        {
+            message::error(format!("`{setting}`: {problem}"));
+            if let Some(help) = help {
+                message::help(help);
+            }
+            valid = false;
+        }
+    }
+    valid
+}
+
+/// Returns the reason why a side cannot run on this kernel: it lacks a key, or a namespace cannot set it. Keys of an
+/// interface and of connection tracking only exist once the lab has those.
+fn inapplicable(side: &Side) -> Option<String> {
+    let survey = survey().ok()?;
+    let emulated = |key: &str| {
+        let mut nodes = side.spec.topology.nodes.values();
+        nodes.any(|node| {
+            node.emulate.iter().any(|emulation| match emulation {
+                Emulation::TcpTwRecycle => key == "net.ipv4.tcp_tw_recycle",
+            })
+        })
+    };
+    side.settings.iter().find_map(|setting| {
+        let SetOption::Sysctl { key, .. } = setting else {
+            return None;
+        };
+        let later = ["net.netfilter.", ".conf.", ".neigh."];
+        if !key.starts_with("net.") || later.iter().any(|part| key.contains(part)) || emulated(key)
+        {
+            return None;
+        }
+        match (survey.fresh.get(key), survey.here.get(key)) {
+            (Some(found), _) if found.writable => None,
+            (Some(_), _) => Some(format!("a namespace cannot set `{key}`")),
+            (None, Some(_)) => Some(format!(
+                "`{key}` applies to the whole kernel, which the lab never changes"
+            )),
+            (None, None) => Some(format!("this kernel does not have `{key}`")),
+        }
+    })
 }
 
 /// Returns the sides. Prints the error and returns `None` if the command line or the scenario has a mistake.

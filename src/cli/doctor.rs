@@ -4,10 +4,11 @@ use std::process::ExitCode;
 
 use clap::Args;
 use nix::sys::utsname;
+use serde::Serialize;
 
 use super::{exit, message, output};
 use crate::causes::chain;
-use crate::lab::abilities::{self, Availability};
+use crate::lab::abilities::{self, Ability, Availability};
 use crate::lab::leaks;
 
 /// Arguments of `nslab doctor`.
@@ -19,19 +20,46 @@ pub(super) struct DoctorArguments {
     /// progress do not count as leaks. The exit code is 1 if something was found.
     #[arg(long)]
     leaks: bool,
+    /// Print JSON
+    #[arg(long, conflicts_with = "leaks")]
+    json: bool,
+}
+
+/// The result in JSON.
+#[derive(Debug, Serialize)]
+struct Examined {
+    kernel: String,
+    /// False if no lab can be built, neither as root nor without.
+    can_run: bool,
+    features: Vec<Ability>,
 }
 
 pub(super) fn main(arguments: &DoctorArguments) -> ExitCode {
     if arguments.leaks {
         return look_for_leaks();
     }
-    if let Ok(uname) = utsname::uname() {
-        let (system, release) = (uname.sysname().display(), uname.release().display());
-        output::out(&format!(
-            "kernel {system} {release}; each feature was tested:\n\n"
-        ));
+    let kernel = utsname::uname().map_or_else(
+        |_| "unknown".to_owned(),
+        |uname| {
+            format!(
+                "{} {}",
+                uname.sysname().display(),
+                uname.release().display()
+            )
+        },
+    );
+    let features = abilities::probe_all();
+    let can_run = abilities::can_run(&features);
+    if arguments.json {
+        output::json(&Examined {
+            kernel,
+            can_run,
+            features,
+        });
+        return exit::of_doctor(can_run);
     }
-    for ability in abilities::probe_all() {
+    output::out(&format!("kernel {kernel}; each feature was tested:\n\n"));
+    for ability in &features {
         let (mark, why) = match &ability.state {
             Availability::Yes => ("yes    ", None),
             Availability::Limited { reason, how_to_get } => ("limited", Some((reason, how_to_get))),
@@ -42,7 +70,10 @@ pub(super) fn main(arguments: &DoctorArguments) -> ExitCode {
             output::out(&format!("         {reason}\n         fix: {how_to_get}\n"));
         }
     }
-    ExitCode::SUCCESS
+    if !can_run {
+        output::out("\nno scenario can run here: a lab needs namespaces, as root or rootless\n");
+    }
+    exit::of_doctor(can_run)
 }
 
 fn look_for_leaks() -> ExitCode {

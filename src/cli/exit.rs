@@ -54,6 +54,11 @@ pub(super) fn of_leaks(any: bool) -> ExitCode {
     ExitCode::from(u8::from(any))
 }
 
+/// Returns the code of `nslab doctor`: 1 if no scenario can run here.
+pub(super) fn of_doctor(can_run: bool) -> ExitCode {
+    ExitCode::from(u8::from(!can_run))
+}
+
 /// Returns the code of `nslab diff`, like that of diff(1).
 pub(super) fn of_diff(same: bool) -> ExitCode {
     ExitCode::from(u8::from(!same))

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
+use serde::Serialize;
 
 use super::backend_args::prepare;
 use super::runtime::runtime;
@@ -55,7 +56,7 @@ enum KernelVerb {
     /// Add a kernel from its packages (.deb) or its image
     Add(AddArguments),
     /// List the kernels
-    List,
+    List(ListKernelsArguments),
     /// Boot kernels once and keep a snapshot, so that runs start at once
     ///
     /// The first run on a kernel does this too; use `warm` to do it beforehand.
@@ -76,6 +77,22 @@ struct AddArguments {
     /// Name of the kernel
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
+}
+
+#[derive(Debug, Args)]
+struct ListKernelsArguments {
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// A kernel in JSON.
+#[derive(Debug, Serialize)]
+struct ListedKernel {
+    name: String,
+    release: String,
+    modules: bool,
+    sha256: String,
 }
 
 #[derive(Debug, Args)]
@@ -126,7 +143,8 @@ fn act(arguments: &KernelArguments) -> Result<ExitCode, StoreError> {
             ));
             Ok(ExitCode::SUCCESS)
         }
-        KernelVerb::List => list(&store),
+        KernelVerb::List(arguments) if arguments.json => list_json(&store),
+        KernelVerb::List(_) => list(&store),
         KernelVerb::Warm(warm) => Ok(warm_all(warm, &store)),
         KernelVerb::Rm(rm) => {
             for name in &rm.names {
@@ -166,6 +184,27 @@ fn warm_all(arguments: &WarmArguments, store: &Store) -> ExitCode {
         }
     }
     code
+}
+
+fn list_json(store: &Store) -> Result<ExitCode, StoreError> {
+    let mut code = ExitCode::SUCCESS;
+    let mut kernels = Vec::new();
+    for name in store.names()? {
+        match store.load(&name) {
+            Ok(kernel) => kernels.push(ListedKernel {
+                name,
+                release: kernel.release.clone(),
+                modules: kernel.modules.is_some(),
+                sha256: kernel.hash.clone(),
+            }),
+            Err(error) => {
+                message::failure(&error);
+                code = exit::errored();
+            }
+        }
+    }
+    output::json(&kernels);
+    Ok(code)
 }
 
 fn list(store: &Store) -> Result<ExitCode, StoreError> {

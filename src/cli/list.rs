@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Args;
+use serde::Serialize;
 
 use super::select::{Choice, SelectArguments, select};
 use super::{exit, output};
@@ -15,6 +16,21 @@ use crate::suite::Records;
 pub(super) struct ListArguments {
     #[command(flatten)]
     select: SelectArguments,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// A scenario in JSON.
+#[derive(Debug, Serialize)]
+struct ListedScenario<'a> {
+    file: &'a str,
+    name: &'a str,
+    title: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    claim: Option<&'a str>,
+    tags: &'a [String],
+    runs: Vec<String>,
 }
 
 pub(super) fn main(arguments: &ListArguments) -> ExitCode {
@@ -24,6 +40,22 @@ pub(super) fn main(arguments: &ListArguments) -> ExitCode {
         Choice::Nothing => return ExitCode::SUCCESS,
         Choice::Invalid => return exit::invalid(),
     };
+    if arguments.json {
+        let listed: Vec<ListedScenario<'_>> = (selected.files.iter())
+            .map(|file| ListedScenario {
+                file: &file.label,
+                name: &file.scenario.name,
+                title: &file.scenario.title,
+                claim: file.scenario.claim.as_deref(),
+                tags: &file.scenario.tags,
+                runs: (file.scenario.runs.iter())
+                    .map(|run| run.id.to_string())
+                    .collect(),
+            })
+            .collect();
+        output::json(&listed);
+        return ExitCode::SUCCESS;
+    }
     for file in &selected.files {
         let scenario = &file.scenario;
         let tags = if scenario.tags.is_empty() {

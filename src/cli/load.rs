@@ -10,7 +10,7 @@ use clap::Args;
 use super::arguments::parameter;
 use super::message;
 use crate::report::one_line;
-use crate::scenario::{self, Scenario};
+use crate::scenario::{self, Problems, Scenario};
 use crate::suite::{self, ScenarioFile, ScenarioSource};
 
 /// Scenario files and their parameters.
@@ -35,17 +35,33 @@ impl FileArguments {
     }
 }
 
-/// Reads and parses the files. Prints every problem, and returns `None` if there was one.
-pub(super) fn load(arguments: &FileArguments) -> Option<Vec<Arc<ScenarioFile>>> {
+/// Reads and parses each file. Prints the errors and returns `None` if one cannot be found or read.
+pub(super) fn load_each(
+    arguments: &FileArguments,
+) -> Option<Vec<(ScenarioSource, Result<Scenario, Problems>)>> {
     let sources = if arguments.files.is_empty() {
         suite::shipped()
     } else {
         discover(arguments)?
     };
-    let set: BTreeMap<String, String> = arguments.set.iter().cloned().collect();
+    let set = parameters(arguments);
+    let parsed = sources.into_iter().map(|source| {
+        let scenario = scenario::parse(&source.label, &source.text, &set);
+        (source, scenario)
+    });
+    Some(parsed.collect())
+}
+
+fn parameters(arguments: &FileArguments) -> BTreeMap<String, String> {
+    arguments.set.iter().cloned().collect()
+}
+
+/// Reads and parses the files. Prints every problem, and returns `None` if there was one.
+pub(super) fn load(arguments: &FileArguments) -> Option<Vec<Arc<ScenarioFile>>> {
+    let set = parameters(arguments);
     let (mut files, mut bad) = (Vec::new(), 0);
-    for ScenarioSource { label, text } in sources {
-        match scenario::parse(&label, &text, &set) {
+    for (ScenarioSource { label, text }, parsed) in load_each(arguments)? {
+        match parsed {
             Ok(scenario) => {
                 warn_if_long(&label, &scenario);
                 files.push(Arc::new(ScenarioFile {

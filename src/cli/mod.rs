@@ -10,6 +10,7 @@ mod diff;
 mod doctor;
 mod enter;
 mod exit;
+mod heartbeat;
 mod held;
 mod kernel;
 mod ladder;

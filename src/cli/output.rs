@@ -49,6 +49,16 @@ pub(super) fn out(text: &str) {
     }
 }
 
+/// Prints a value as JSON, with line breaks.
+pub(super) fn json(value: &impl serde::Serialize) {
+    match serde_json::to_string_pretty(value) {
+        Ok(text) => out(&(text + "\n")),
+        Err(error) => {
+            let _only_the_first_counts = STDOUT_ERROR.set(error.into());
+        }
+    }
+}
+
 /// Returns the reason why standard output is incomplete, if it is.
 pub(super) fn stdout_error() -> Option<&'static io::Error> {
     STDOUT_ERROR.get()

@@ -1,5 +1,5 @@
 //! Live progress: a line per run with its clock and the metrics of its expectations. On a pipe, a plain
-//! line when a run starts and when it ends.
+//! line when a run starts and when it ends, and one now and then in between.
 
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
+use super::heartbeat::Heartbeat;
 use super::output;
 use crate::names::SeriesName;
 use crate::record::Timeline;
@@ -14,6 +15,8 @@ use crate::suite::SuiteEvent;
 
 /// Shortest time between two updates of a line.
 const REDRAW: Duration = Duration::from_millis(100);
+/// Columns of a line before its label and after it.
+const SPINNER: usize = 4;
 /// Maximum number of metrics per line.
 const METRICS: usize = 5;
 
@@ -26,7 +29,7 @@ pub(super) struct Progress {
 #[derive(Debug)]
 enum Display {
     Silent,
-    Plain(BTreeMap<usize, String>),
+    Plain(BTreeMap<usize, String>, Heartbeat),
     Live {
         bars: MultiProgress,
         lines: BTreeMap<usize, LiveLine>,
@@ -53,7 +56,7 @@ impl Progress {
                 bars: MultiProgress::new(),
                 lines: BTreeMap::new(),
             },
-            (true, false) => Display::Plain(BTreeMap::new()),
+            (true, false) => Display::Plain(BTreeMap::new(), Heartbeat::start()),
         };
         Self { display }
     }
@@ -62,26 +65,28 @@ impl Progress {
     pub(super) fn aside(&self, print: impl FnOnce()) {
         match &self.display {
             Display::Live { bars, .. } => bars.suspend(print),
-            Display::Silent | Display::Plain(_) => print(),
+            Display::Silent | Display::Plain(..) => print(),
         }
     }
 
     pub(super) fn show(&mut self, event: &SuiteEvent<'_>) {
         match &mut self.display {
             Display::Silent => {}
-            Display::Plain(labels) => plain(labels, event),
+            Display::Plain(labels, heartbeat) => plain(labels, heartbeat, event),
             Display::Live { bars, lines } => live(bars, lines, event),
         }
     }
 }
 
-fn plain(labels: &mut BTreeMap<usize, String>, event: &SuiteEvent<'_>) {
+fn plain(labels: &mut BTreeMap<usize, String>, heartbeat: &Heartbeat, event: &SuiteEvent<'_>) {
     match event {
         SuiteEvent::RunStarted { key, spec } => {
             output::err(&format!("started {}\n", spec.id));
+            heartbeat.started(*key, spec.id.to_string());
             labels.insert(*key, spec.id.to_string());
         }
         SuiteEvent::RunRetried { key, result, alone } => {
+            heartbeat.ended(*key, true);
             let label = labels.remove(key).unwrap_or_default();
             let outcome = result.verdict.outcome;
             let how = if *alone {
@@ -92,16 +97,19 @@ fn plain(labels: &mut BTreeMap<usize, String>, event: &SuiteEvent<'_>) {
             output::err(&format!("ended {label}: {outcome}, {how}\n"));
         }
         SuiteEvent::RunEnded { key, result } => {
+            heartbeat.ended(*key, false);
             // A run that was to be retried but was cancelled has no line.
             labels.remove(key);
             let label = &result.spec.id;
             let (outcome, took) = (result.verdict.outcome, result.took.as_secs_f64());
             output::err(&format!("ended {label}: {outcome} after {took:.1} s\n"));
         }
-        SuiteEvent::Started { .. }
-        | SuiteEvent::RunProgressed { .. }
-        | SuiteEvent::ScenarioEnded(_)
-        | SuiteEvent::Ended(_) => {}
+        SuiteEvent::Started { runs, .. } => heartbeat.expect(*runs),
+        SuiteEvent::MachineShared { suites } => output::err(&format!("{}\n", shared(*suites))),
+        SuiteEvent::RunProgressed { key, timeline } => {
+            heartbeat.progressed(*key, timeline.now.as_duration());
+        }
+        SuiteEvent::ScenarioEnded(_) | SuiteEvent::Ended(_) => {}
     }
 }
 
@@ -131,11 +139,8 @@ fn live(bars: &MultiProgress, lines: &mut BTreeMap<usize, LiveLine>, event: &Sui
                 .filter(|line| line.drawn.elapsed() >= REDRAW)
             {
                 line.drawn = std::time::Instant::now();
-                line.bar.set_message(format!(
-                    "{}  {}",
-                    line.label,
-                    state(timeline, &line.metrics)
-                ));
+                let state = state(&line.label, timeline, &line.metrics);
+                line.bar.set_message(format!("{}  {state}", line.label));
             }
         }
         SuiteEvent::RunEnded { key, .. } | SuiteEvent::RunRetried { key, .. } => {
@@ -143,18 +148,41 @@ fn live(bars: &MultiProgress, lines: &mut BTreeMap<usize, LiveLine>, event: &Sui
                 line.bar.finish_and_clear();
             }
         }
+        SuiteEvent::MachineShared { suites } => {
+            // A failure to print here does not matter: nothing depends on it.
+            let _terminal_gone = bars.println(shared(*suites));
+        }
         SuiteEvent::Started { .. } | SuiteEvent::ScenarioEnded(_) | SuiteEvent::Ended(_) => {}
     }
 }
 
-fn state(timeline: &Timeline, metrics: &[SeriesName]) -> String {
+/// Says that this suite uses only its share of the processors, or all of them again.
+fn shared(suites: usize) -> String {
+    match suites {
+        0 | 1 => "no other suite runs on this machine any more".to_owned(),
+        2 => "another suite runs on this machine: each uses half of its processors".to_owned(),
+        more => format!(
+            "{} other suites run on this machine: each uses its share",
+            more - 1
+        ),
+    }
+}
+
+/// Returns the run's clock and as many of its metrics as fit.
+fn state(label: &str, timeline: &Timeline, metrics: &[SeriesName]) -> String {
+    let width = output::style_for(&std::io::stderr()).width.unwrap_or(80);
+    let room = usize::from(width).saturating_sub(label.chars().count() + SPINNER);
     let mut text = format!("{:.1}s", timeline.now.as_secs_f64());
     for name in metrics {
         if let Some(value) = timeline
             .series(name.as_str())
             .and_then(crate::record::Series::last)
         {
-            text += &format!("  {name} {value}");
+            let metric = format!("  {name} {value}");
+            if text.len() + metric.len() > room {
+                break;
+            }
+            text += &metric;
         }
     }
     text

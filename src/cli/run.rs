@@ -17,6 +17,7 @@ use super::select::{Choice, SelectArguments, select};
 use super::{exit, held, message, output, writable};
 use crate::backend::Backend;
 use crate::lab;
+use crate::record::Outcome;
 use crate::report::{matrix, terminal};
 use crate::suite::{
     self, Captures, FailedRuns, Hold, Options, Records, ScenarioFile, Selected, SuiteEvent,
@@ -80,6 +81,9 @@ pub(super) struct RunArguments {
     /// Do not show progress
     #[arg(long)]
     no_progress: bool,
+    /// Print only the scenarios that did not pass, and nothing if all did
+    #[arg(long, short)]
+    quiet: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -261,7 +265,7 @@ async fn run(
         ..arguments.scheduling.options()
     };
     let (stream, style) = (reports.stream(), reports.style());
-    let mut progress = Progress::new(!arguments.no_progress);
+    let mut progress = Progress::new(!arguments.no_progress && !arguments.quiet);
     suite::run_suite(selected.files, &options, stopped, |event| {
         progress.show(&event);
         if let SuiteEvent::RunProgressed { timeline, .. } = &event
@@ -278,10 +282,18 @@ async fn run(
                 progress.aside(|| message::warning(format!("{}: {why}", result.spec.id)));
             }
         }
+        let is_news =
+            |outcome| !arguments.quiet || !matches!(outcome, Outcome::Passed | Outcome::Skipped);
         let text = match event {
-            SuiteEvent::ScenarioEnded(result) => terminal::scenario(result, style),
-            SuiteEvent::Ended(result) => terminal::summary(result, style),
+            SuiteEvent::ScenarioEnded(result) if is_news(result.outcome()) => {
+                terminal::scenario(result, style)
+            }
+            SuiteEvent::Ended(result) if is_news(result.outcome()) => {
+                terminal::summary(result, style)
+            }
+            SuiteEvent::ScenarioEnded(_) | SuiteEvent::Ended(_) => return,
             SuiteEvent::Started { .. }
+            | SuiteEvent::MachineShared { .. }
             | SuiteEvent::RunRetried { .. }
             | SuiteEvent::RunStarted { .. }
             | SuiteEvent::RunProgressed { .. }

@@ -1,5 +1,5 @@
-//! Checks before a run that its files can be written. Existing files are not touched; missing folders are
-//! created.
+//! Checks before a run that its files can be written. Existing files are not touched. A missing folder of records is
+//! created; one of a report is a mistyped path.
 
 use std::fs::OpenOptions;
 use std::io;
@@ -23,7 +23,14 @@ pub(super) fn file(path: &Path) -> io::Result<()> {
         // Opening a pipe would wait for its reader.
         Ok(there) if there.file_type().is_fifo() => Ok(()),
         Ok(there) if !there.is_file() => OpenOptions::new().write(true).open(&path).map(drop),
-        Ok(_) | Err(_) => folder(folder_of(&path)),
+        Ok(_) | Err(_) => {
+            let parent = folder_of(&path);
+            if !parent.is_dir() {
+                let missing = format!("the folder {} does not exist", parent.display());
+                return Err(io::Error::new(io::ErrorKind::NotFound, missing));
+            }
+            folder(parent)
+        }
     }
 }
 
@@ -57,9 +64,11 @@ mod tests {
             top.path(),
             &plain.join("below"),
             Path::new("/proc/nslab/report.xml"),
+            &top.path().join("missing/below/report.xml"),
         ] {
             assert!(file(path).is_err(), "{}", path.display());
         }
+        assert!(!top.path().join("missing").exists());
         assert!(folder(&plain).is_err());
         file(Path::new("/dev/null")).unwrap();
     }

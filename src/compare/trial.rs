@@ -147,7 +147,10 @@ fn key(event: &SuiteEvent<'_>) -> Option<usize> {
         | SuiteEvent::RunProgressed { key, .. }
         | SuiteEvent::RunRetried { key, .. }
         | SuiteEvent::RunEnded { key, .. } => Some(*key),
-        SuiteEvent::Started { .. } | SuiteEvent::ScenarioEnded(_) | SuiteEvent::Ended(_) => None,
+        SuiteEvent::Started { .. }
+        | SuiteEvent::MachineShared { .. }
+        | SuiteEvent::ScenarioEnded(_)
+        | SuiteEvent::Ended(_) => None,
     }
 }
 

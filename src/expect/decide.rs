@@ -1,8 +1,10 @@
 //! Decides an expectation by checking its claim at the moments of its window.
 
+use super::absent;
 use super::claim::ClaimReader;
 use super::evidence::Evidence;
 use super::metric::ReadSpan;
+use crate::metrics::command;
 use crate::record::{Observation, Offset, Outcome, Verdict};
 use crate::scenario::expr::{Expectation, Window};
 
@@ -29,10 +31,8 @@ pub(super) fn verdict(expectation: &Expectation, evidence: &Evidence<'_>) -> Ver
             let emulated = is_emulated(expectation, evidence);
             return match evidence.cut_short() {
                 // The run ended before the series could appear.
-                Some(cut) if why.outcome == Outcome::Errored => {
-                    undecided(expectation, Outcome::Inconclusive, cut, emulated)
-                }
-                _ => undecided(expectation, why.outcome, why.reason, emulated),
+                Some(cut) => undecided(expectation, Outcome::Inconclusive, cut, emulated),
+                None => undecided(expectation, why.outcome, why.reason, emulated),
             };
         }
     };
@@ -42,6 +42,12 @@ pub(super) fn verdict(expectation: &Expectation, evidence: &Evidence<'_>) -> Ver
     {
         decision.outcome = Outcome::Inconclusive;
         decision.reason = Some(doubt);
+    }
+    if decision.outcome == Outcome::Failed
+        && let Some(output) = last_output(expectation, evidence)
+    {
+        let reason = decision.reason.into_iter().chain([output]);
+        decision.reason = Some(reason.collect::<Vec<_>>().join("; "));
     }
     Verdict {
         text: expectation.text.clone(),
@@ -53,6 +59,39 @@ pub(super) fn verdict(expectation: &Expectation, evidence: &Evidence<'_>) -> Ver
         decided_at: Some(decision.at),
         emulated: is_emulated(expectation, evidence),
     }
+}
+
+/// Returns the end of what a command wrote, if the expectation is about its exit status: standard error, or standard
+/// output if that is empty.
+fn last_output(expectation: &Expectation, evidence: &Evidence<'_>) -> Option<String> {
+    /// Lines that are shown, and characters of each.
+    const LINES: usize = 3;
+    const CHARACTERS: usize = 200;
+    let metrics = expectation.metrics();
+    let exit = metrics
+        .iter()
+        .find(|metric| absent::is_exit_status(&metric.series))?;
+    let timeline = evidence.timeline(exit).ok()?;
+    // Without a status, the command has not ended.
+    timeline.series(exit.series.as_str())?.last()?;
+    let command = absent::owner(&exit.series);
+    [command::STDERR.name, command::STDOUT.name]
+        .into_iter()
+        .find_map(|stream| {
+            let lines = &timeline.series(&format!("{command}.{stream}"))?.lines;
+            let written: Vec<&str> = lines
+                .iter()
+                .map(|(_, line)| line.trim())
+                .filter(|line| !line.is_empty())
+                .collect();
+            let last = &written[written.len().saturating_sub(LINES)..];
+            let shown: Vec<String> = last
+                .iter()
+                .map(|line| line.chars().take(CHARACTERS).collect())
+                .collect();
+            (!shown.is_empty())
+                .then(|| format!("the end of `{command}.{stream}`: {}", shown.join(" | ")))
+        })
 }
 
 /// Returns the verdict on an expectation that could not be checked.

@@ -23,6 +23,10 @@ use crate::sys::support;
 /// Descriptors that a process should be allowed to have: one for each port.
 const ENOUGH_DESCRIPTORS: u64 = 65_536;
 
+/// The two ways to get namespaces.
+const AS_ROOT: &str = "namespaces, as root";
+const ROOTLESS: &str = "namespaces, rootless";
+
 /// A feature that scenarios may need, and the result of trying it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the names say it")]
@@ -68,14 +72,7 @@ impl Ability {
 /// Tries every feature. The process must have only one thread, because this forks.
 pub fn probe_all() -> Vec<Ability> {
     let privileged = is_privileged();
-    let mut all = vec![
-        as_root(privileged),
-        Ability::new(
-            "namespaces, rootless",
-            can_isolate(true),
-            "run as root instead",
-        ),
-    ];
+    let mut all = vec![as_root(privileged), namespaces(ROOTLESS, can_isolate(true))];
     all.extend(try_privileged(privileged));
     all.push(Ability::new(
         "local port ranges per socket (port: sequential)",
@@ -103,13 +100,34 @@ fn as_root(privileged: bool) -> Ability {
     } else {
         Err("this process has neither CAP_SYS_ADMIN nor CAP_NET_ADMIN".to_owned())
     };
-    Ability::new("namespaces, as root", tried, "run as root")
+    namespaces(AS_ROOT, tried)
+}
+
+/// Separates the cause from the remedy, which an error of a sandbox has after a semicolon.
+fn namespaces(name: &str, tried: Result<(), String>) -> Ability {
+    let error = match tried {
+        Ok(()) => return Ability::new(name, Ok::<(), String>(()), ""),
+        Err(error) => error,
+    };
+    match error.split_once("; ") {
+        Some((reason, remedy)) => Ability::new(name, Err::<(), _>(reason), remedy),
+        None => Ability::new(name, Err::<(), _>(&error), "run as root"),
+    }
+}
+
+/// Returns true if a lab can be built here, as root or rootless.
+pub fn can_run(abilities: &[Ability]) -> bool {
+    let mut named = abilities
+        .iter()
+        .filter(|ability| [AS_ROOT, ROOTLESS].contains(&ability.name.as_str()));
+    named.any(|ability| ability.state == Availability::Yes)
 }
 
 fn can_isolate(rootless: bool) -> Result<(), String> {
     let answer = in_child(|| match isolate(rootless) {
         Ok(()) => Vec::new(),
-        Err(error) => chain(&error).into_bytes(),
+        // The error names the cause. The kernel's errno below it, such as ENOSPC for a limit, would only mislead.
+        Err(error) => error.to_string().into_bytes(),
     });
     match answer {
         Ok(answer) if answer.is_empty() => Ok(()),
@@ -277,6 +295,19 @@ fn run_of(topology: Topology) -> RunSpec {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_cause_and_the_remedy_are_shown_apart() {
+        let error = "cannot create a user namespace: user.max_user_namespaces is 0 on this machine; run as root";
+        let ability = namespaces(ROOTLESS, Err(error.to_owned()));
+        let Availability::No { reason, how_to_get } = &ability.state else {
+            panic!("{ability:?}");
+        };
+        assert!(reason.ends_with("on this machine"), "{reason}");
+        assert_eq!(how_to_get, "run as root");
+        assert!(!can_run(&[ability]));
+        assert!(can_run(&[namespaces(AS_ROOT, Ok(()))]));
+    }
 
     #[test]
     #[ignore = "kernel test: `-- --include-ignored` runs it"]

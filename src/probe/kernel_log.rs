@@ -77,7 +77,7 @@ impl KernelLog {
             others,
         };
         // After the wait for a quiet log, and before now.
-        if used_up {
+        if used_up && read_by_an_expectation {
             recorder.record(Event::Note {
                 t: None,
                 text: USED_UP.to_owned(),

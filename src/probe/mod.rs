@@ -7,6 +7,7 @@ mod actors;
 mod budget;
 mod capture;
 mod conntrack;
+mod contention;
 mod counters;
 mod cpu;
 mod kernel_log;
@@ -23,6 +24,7 @@ mod watched;
 mod tests;
 
 pub use capture::{CaptureError, CaptureSummary, PacketCapture};
+pub use contention::Contention;
 
 use std::collections::BTreeSet;
 use std::io;

@@ -135,7 +135,39 @@ pub(super) fn notes(run: &RunResult) -> Vec<String> {
         Some(at) => format!("{at}: {note}"),
         None => note.clone(),
     });
-    attempts(run).into_iter().chain(noted).collect()
+    attempts(run)
+        .into_iter()
+        .chain(refusals(run))
+        .chain(noted)
+        .collect()
+}
+
+/// Returns a note for each client whose replies had an error status although an expectation says that nothing failed,
+/// and none is about the status.
+fn refusals(run: &RunResult) -> Vec<String> {
+    let named = |series: &str| {
+        run.spec
+            .watched
+            .iter()
+            .any(|watched| watched.as_str().starts_with(series))
+    };
+    let clients = run.spec.workload.clients.iter();
+    let refused = clients.filter_map(|client| {
+        let name = &client.name;
+        if !named(&format!("{name}.failed")) || named(&format!("{name}.status.")) {
+            return None;
+        }
+        let count = |status: u16| {
+            let series = run.timeline.series(&format!("{name}.status.{status}"))?;
+            series.last().filter(|count| *count > 0)
+        };
+        let (status, replies) = (400..=599).find_map(|status| Some((status, count(status)?)))?;
+        Some(format!(
+            "client {name}: {replies} replies had the status {status}. Such replies count as completed, not as failed; \
+             expect `{name}.status.{status} == 0` to notice them"
+        ))
+    });
+    refused.collect()
 }
 
 /// Returns a sentence for the outcome of each earlier attempt.

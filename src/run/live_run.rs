@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::steps::PendingSteps;
 use super::{CancelToken, LabHold, RunError, WorkOrder, environment, preflight};
 use crate::lab::Lab;
-use crate::probe::{self, CaptureSummary, PacketCapture, Probes};
+use crate::probe::{self, CaptureSummary, Contention, PacketCapture, Probes};
 use crate::record::{Event, Privileges, Recorder, RunClock};
 use crate::scenario::RunSpec;
 use crate::traffic::Traffic;
@@ -34,6 +34,7 @@ pub struct LiveRun {
     recorder: Recorder,
     /// The timeout, in virtual time only: there no process outside can see that a run takes too long.
     limit: Option<Duration>,
+    contention: Option<Contention>,
 }
 
 impl LiveRun {
@@ -73,6 +74,7 @@ impl LiveRun {
             probes: Some(probes),
             recorder: recorder.clone(),
             limit: order.in_virtual_time().then_some(spec.timeout),
+            contention: None,
         })
     }
 
@@ -83,6 +85,8 @@ impl LiveRun {
 
     /// Starts the clock: clients begin their load, probes sample, wires apply their impairments.
     pub fn begin(&mut self) -> RunClock {
+        let alone = self.spec.exclusive && self.limit.is_none();
+        self.contention = own_time().filter(|_| alone).and_then(Contention::measure);
         let clock = RunClock::starting_in(LEAD);
         self.lab.begin(clock, &self.recorder);
         if let Some(capture) = &self.capture {
@@ -180,6 +184,11 @@ impl LiveRun {
     ///
     /// If a probe, server, client or command had stopped early because of an error of the lab itself.
     pub fn finish(mut self, clock: RunClock, interrupted: bool) -> Result<(), RunError> {
+        let beside = self.contention.take().zip(own_time());
+        if let Some(text) = beside.and_then(|(contention, own)| contention.note(own)) {
+            let t = Some(clock.now());
+            self.recorder.record(Event::Note { t, text });
+        }
         // The last sample must come before held connections are closed.
         self.stop_watching(clock)?;
         self.traffic.finish()?;
@@ -193,4 +202,10 @@ impl LiveRun {
         self.lab.shutdown();
         Ok(())
     }
+}
+
+/// Returns the processor time of this process and its children.
+fn own_time() -> Option<Duration> {
+    let (nanos, _) = environment::usage()?;
+    Some(Duration::from_nanos(nanos))
 }

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::bounds::MAX_NAME;
+use super::forms;
 use super::node::{MappingEntry, Node, NodeKind};
 use super::problem::{Collector, quoted};
 use super::span::{Span, Spanned};
@@ -69,20 +70,30 @@ impl<'n> MappingFields<'n> {
             return None;
         }
         if !matches!(node.kind, NodeKind::Mapping(_) | NodeKind::Null) {
+            if let Some((missing, help)) = forms::entry(node, known) {
+                cx.error(node.span, missing).help(help);
+                return None;
+            }
+            let help = forms::mapping(what, node, known, &cx.outline)
+                .unwrap_or_else(|| format!("known keys: {}", suggest::listed(known)));
             cx.error(
                 node.span,
                 format!("{what} must be a mapping, found {}", node.describe()),
             )
-            .help(format!("known keys: {}", suggest::listed(known)));
+            .help(help);
             return None;
         }
         let mut meant = Vec::new();
         for entry in node.entries() {
             let key = entry.key.text.as_str();
-            if !known.contains(&key) {
+            if let Some((missing, help)) = forms::key(entry, known) {
+                let before = key.split([':', '=', ' ']).next();
+                meant.extend(known.iter().find(|known| Some(**known) == before));
+                cx.error(entry.key_span, missing).help(help);
+            } else if !known.contains(&key) {
                 let nearest = suggest::nearest(key, known.iter().copied());
                 meant.extend(known.iter().find(|known| Some(**known) == nearest));
-                let help = misplaced(what, key)
+                let help = forms::other_key(what, key)
                     .map(str::to_owned)
                     .or_else(|| nearest.map(|name| format!("did you mean `{name}`?")))
                     .unwrap_or_else(|| format!("known keys: {}", suggest::listed(known)));
@@ -97,25 +108,6 @@ impl<'n> MappingFields<'n> {
     fn get(&self, key: &str) -> Option<&'n Node> {
         self.node.get(key)
     }
-}
-
-/// Returns help for keys that exist, but elsewhere.
-fn misplaced(what: &str, key: &str) -> Option<&'static str> {
-    Some(match (what, key) {
-        ("a client", "rate" | "for" | "count" | "timeout" | "close" | "keep-alive") => {
-            "it belongs in the load: `connect: { ... }`"
-        }
-        ("a node", "tcp_syncookies" | "somaxconn") => "kernel settings go in `sysctls:`",
-        ("a node", key) if key.starts_with("net.") => "kernel settings go in `sysctls:`",
-        ("a node", "nofile") => "it belongs in `limits: { nofile: ... }`",
-        ("a node", "room") => "it belongs in `conntrack: { room: ... }`",
-        ("a node", "masquerade" | "snat" | "dnat") => "it belongs in `nat: { ... }`",
-        ("the scenario", "sysctls") => {
-            "per-namespace settings belong in a node, host-wide ones in `kernel: { sysctls: ... }`"
-        }
-        ("the scenario", "node") => "did you mean `nodes`?",
-        _ => return None,
-    })
 }
 
 /// Facts about a mapping of the format as a whole.
@@ -215,6 +207,8 @@ impl<T: FromNode> FromNode for Entries<T> {
             return None;
         }
         if !matches!(node.kind, NodeKind::Mapping(_)) {
+            let help = forms::entries(cx.source.slice(node.head), node)
+                .unwrap_or_else(|| "each entry is `name: value`".to_owned());
             cx.error(
                 node.span,
                 format!(
@@ -222,7 +216,7 @@ impl<T: FromNode> FromNode for Entries<T> {
                     node.describe()
                 ),
             )
-            .help("each entry is `name: value`");
+            .help(help);
             return None;
         }
         Some(Self(
@@ -258,11 +252,14 @@ impl<T: FromNode> FromNode for List<T> {
             return None;
         }
         let NodeKind::List(items) = &node.kind else {
+            let help = forms::list(node).unwrap_or_else(|| {
+                "a list is written `[a, b]`, or as lines that begin with `- `".to_owned()
+            });
             cx.error(
                 node.span,
                 format!("expected a list, found {}", node.describe()),
             )
-            .help("a list is written `[a, b]`, or as lines that begin with `- `");
+            .help(help);
             return None;
         };
         Some(Self(
@@ -296,7 +293,15 @@ pub(crate) fn check_name(name: &str, span: Span, what: &str, cx: &mut Collector<
         && letters.all(|letter| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_'));
     if !well_formed {
         cx.error(span, format!("{} is not a name for {what}", quoted(name)))
-            .help("a name begins with a letter and contains only letters, digits, `-` and `_`");
+            .help(match name.split_once(':') {
+                Some((name, value)) => {
+                    format!("a space is missing after the colon: `{name}: {value}`")
+                }
+                None => {
+                    "a name begins with a letter and contains only letters, digits, `-` and `_`"
+                        .to_owned()
+                }
+            });
     } else if name.len() > MAX_NAME {
         cx.error(
             span,

@@ -15,12 +15,14 @@ pub mod workload;
 
 mod addressing;
 mod bounds;
+mod brackets;
 mod cases;
 mod decode;
 mod difference;
 mod document;
 mod expectation;
 mod fix;
+mod forms;
 mod learn;
 mod node;
 mod overlay;
@@ -34,6 +36,7 @@ mod span;
 mod spoilers;
 mod suggest;
 mod yaml;
+mod yaml_advice;
 
 /// Returns the names of all socket options that servers and clients can set.
 #[cfg(test)]
@@ -47,6 +50,7 @@ pub use model::{Exercise, Requires, RunId, RunSpec, Scenario, Truth, VersionBoun
 pub use parse::parse;
 pub use place::Place;
 pub use problem::{OtherPlace, Problem, Problems};
+pub(crate) use resolve::sysctl::wrong_setting;
 pub use schema::schema;
 pub use spoilers::without_spoilers;
 pub(crate) use suggest::nearest;

@@ -11,6 +11,7 @@ use super::decode::{FromNode, OneOrMany};
 use super::document::{Document, ExercisesDoc, ExpectationDoc, Text, VariantExercises};
 use super::expectation::{NameScope, Subjects};
 use super::expr::Expectation;
+use super::forms::Outline;
 use super::learn::{self, LessonScope};
 use super::lesson::Lesson;
 use super::model::{Exercise, RunId, RunSpec, Scenario, Truth};
@@ -167,6 +168,7 @@ impl Runs {
                 .collect::<Vec<_>>()
                 .join(" "),
         ));
+        cx.outline = Outline::of(&tree);
         if let Some(document) = Document::from_node(&tree, cx) {
             let names = Names::of(&document, cx);
             if let Some(variant) = &variant {

@@ -8,6 +8,7 @@ use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Renderer, Snippet};
 use serde::{Deserialize, Serialize};
 
+use super::forms::Outline;
 use super::place::Place;
 use super::span::{SourceText, Span};
 
@@ -194,6 +195,8 @@ impl Problem {
 pub(crate) struct Collector<'t> {
     pub(crate) source: SourceText<'t>,
     problems: Vec<Problem>,
+    /// The names of the document that is being read, for examples.
+    pub(crate) outline: Outline,
     /// Number of values that could not be read because of a problem that is reported already.
     skipped: usize,
 }
@@ -203,6 +206,7 @@ impl<'t> Collector<'t> {
         Self {
             source: SourceText::new(text),
             problems: Vec::new(),
+            outline: Outline::default(),
             skipped: 0,
         }
     }

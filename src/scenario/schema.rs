@@ -10,6 +10,15 @@ use super::document::Document;
 pub fn schema() -> Value {
     let mut schema = schemars::schema_for!(Document).to_value();
     if let Some(root) = schema.as_object_mut() {
+        let mut definitions = root.remove("$defs").unwrap_or_else(|| json!({}));
+        if let Some(definitions) = definitions.as_object_mut() {
+            definitions.insert(DOCUMENT.to_owned(), Value::Object(std::mem::take(root)));
+            simplify(definitions);
+            if let Some(Value::Object(document)) = definitions.remove(DOCUMENT) {
+                *root = document;
+            }
+        }
+        root.insert("$defs".to_owned(), definitions);
         let variant = variant(root);
         let definitions = root.entry("$defs").or_insert_with(|| json!({}));
         if let Some(definitions) = definitions.as_object_mut() {
@@ -22,6 +31,100 @@ pub fn schema() -> Value {
         }
     }
     schema
+}
+
+/// The name under which the document is simplified together with the definitions.
+const DOCUMENT: &str = "Document";
+
+/// Replaces choices between a definition and `null`, or a definition and a list of it, by one definition that takes
+/// both. Otherwise a mistake in such a value is only reported as "not valid under any of the given schemas", at the
+/// wrong place.
+fn simplify(definitions: &mut serde_json::Map<String, Value>) {
+    let originals = definitions.clone();
+    let mut pending: Vec<String> = originals.keys().cloned().collect();
+    while let Some(name) = pending.pop() {
+        let Some(mut definition) = definitions.get(&name).cloned() else {
+            continue;
+        };
+        let mut wanted = Vec::new();
+        merge_choices(&mut definition, &originals, &mut wanted);
+        definitions.insert(name, definition);
+        for (name, definition) in wanted {
+            if !definitions.contains_key(&name) {
+                definitions.insert(name.clone(), definition);
+                pending.push(name);
+            }
+        }
+    }
+}
+
+/// Merges the choices of a definition; the merged definitions that it needs are added to `wanted`.
+fn merge_choices(
+    schema: &mut Value,
+    definitions: &serde_json::Map<String, Value>,
+    wanted: &mut Vec<(String, Value)>,
+) {
+    match schema {
+        Value::Object(object) => {
+            if let Some(Value::Array(choices)) = object.get("anyOf")
+                && let Some((name, merged)) = merged(choices, definitions)
+            {
+                object.remove("anyOf");
+                object.insert("$ref".to_owned(), json!(format!("#/$defs/{name}")));
+                wanted.push((name, merged));
+            }
+            for value in object.values_mut() {
+                merge_choices(value, definitions, wanted);
+            }
+        }
+        Value::Array(items) => {
+            for item in items {
+                merge_choices(item, definitions, wanted);
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+/// Returns the definition that takes everything that the choices take, with its name, if they are one definition with
+/// `null`, lists of it, or both.
+fn merged(
+    choices: &[Value],
+    definitions: &serde_json::Map<String, Value>,
+) -> Option<(String, Value)> {
+    let reference = choices.iter().find_map(|choice| choice["$ref"].as_str())?;
+    let name = reference.strip_prefix("#/$defs/")?;
+    let mut merged = definitions.get(name)?.clone();
+    let mut prefix = String::new();
+    for choice in choices {
+        if choice["$ref"] == *reference {
+            continue;
+        }
+        match choice["type"].as_str()? {
+            "null" => prefix.push_str("Optional"),
+            "array" if choice["items"]["$ref"] == *reference => {
+                prefix.push_str("OneOrMany");
+                merged["items"] = choice["items"].clone();
+            }
+            _ => return None,
+        }
+        let extra = choice["type"].clone();
+        if let Some(then) = merged.get("if").cloned() {
+            // A word with a fixed meaning, or `$name`: the new type is one of the first case.
+            merged["if"] = json!({ "anyOf": [then, { "type": extra }] });
+            continue;
+        }
+        let types = match merged.get("type")? {
+            Value::Array(types) => types.clone(),
+            one => vec![one.clone()],
+        };
+        let others = types.into_iter().filter(|known| *known != extra);
+        merged["type"] = others.chain([extra.clone()]).collect();
+        if extra == "null" && merged.get("enum").is_some() {
+            return None;
+        }
+    }
+    Some((format!("{prefix}{name}"), merged))
 }
 
 /// Returns the schema of a variant: the document with nothing required, without the keys that belong
@@ -91,7 +194,9 @@ mod tests {
             .unwrap()
             .iter()
             .filter(|(name, definition)| {
-                !name.starts_with("Partial")
+                !["Partial", "Optional", "OneOrMany"]
+                    .iter()
+                    .any(|made| name.starts_with(made))
                     && *name != "Variant"
                     && definition["additionalProperties"] == false
             })

@@ -1,5 +1,5 @@
-//! Reads YAML into a tree that keeps every scalar as written, with its position. Only this file
-//! uses the YAML library.
+//! Reads YAML into a tree that keeps every scalar as written, with its position. Only this file and `yaml_advice`,
+//! which explains its errors, use the YAML library.
 //!
 //! It reads the library's event stream rather than use its serde deserializer, which turns `1000` into a
 //! number and `on` into a boolean before the lab sees how they were written, and stops at the first duplicate
@@ -8,13 +8,14 @@
 use std::collections::{BTreeMap, HashMap};
 
 use serde_yaml::granit_parser::{
-    ErrorKind, Event, Parser, ScalarStyle, ScanError, Span as YamlSpan, StrInput,
+    Event, Parser, ScalarStyle, ScanError, Span as YamlSpan, StrInput,
 };
 
 use super::bounds::{MAX_BYTES, MAX_DEPTH, MAX_NODES};
 use super::node::{MappingEntry, Node, NodeKind, Origin, Piece, Scalar};
 use super::problem::{Collector, quoted};
 use super::span::Span;
+use super::yaml_advice;
 
 /// Reads the single document of a text. Problems are collected; `None` means that there is no
 /// tree to continue with.
@@ -39,7 +40,7 @@ pub(crate) fn read(collector: &mut Collector<'_>) -> Option<Node> {
     match reader.document() {
         Ok(root) => root,
         Err(ReadStop::Syntax(error)) => {
-            syntax_problem(collector, &error);
+            yaml_advice::report(collector, &error);
             None
         }
         Err(ReadStop::Reported) => None,
@@ -338,37 +339,4 @@ fn leaf(kind: NodeKind, span: Span) -> Node {
 fn span_of(span: &YamlSpan) -> Span {
     let range = span.byte_range().unwrap_or_default();
     Span::new(range.start, range.end)
-}
-
-/// Reports the library's message, with advice for common mistakes.
-fn syntax_problem(collector: &mut Collector<'_>, error: &ScanError) {
-    let text = collector.source.text;
-    let at = error.marker().byte_offset().unwrap_or(0).min(text.len());
-    let line_start = text
-        .get(..at)
-        .unwrap_or_default()
-        .rfind('\n')
-        .map_or(0, |n| n + 1);
-    let line = text.get(line_start..).unwrap_or_default();
-    let line = line.lines().next().unwrap_or_default();
-    let behind = text.get(at..).unwrap_or_default();
-    let help = if behind.starts_with('\t') || line.starts_with('\t') {
-        Some("indent with spaces, not with tabs")
-    } else if line.contains("${") && behind.starts_with('{') {
-        Some("inside `{...}` write a parameter as `$name`, or quote it: `\"${name}\"`")
-    } else if matches!(error.kind(), ErrorKind::MappingValueNotAllowed) {
-        Some("quote a text that contains `: `: `\"a: b\"`")
-    } else if line.contains("~ /") {
-        Some("quote the expectation: its regular expression has characters with a meaning in YAML")
-    } else if behind.starts_with(['>', '%', '@', '`']) {
-        Some("quote a text that begins with `>`, `%`, `@` or a backtick")
-    } else {
-        None
-    };
-    collector
-        .error(
-            Span::new(at, at),
-            format!("not valid YAML: {}", error.info()),
-        )
-        .maybe_help(help.map(str::to_owned));
 }

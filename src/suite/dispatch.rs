@@ -64,8 +64,7 @@ pub struct Options {
     pub identity: Option<SuiteIdentity>,
     /// The number of repetitions of each run; 0 means 1.
     pub repeat: u32,
-    /// Shares the machine with other suites on it that do so too: its processors are divided evenly, and an exclusive
-    /// run is exclusive among all of them.
+    /// Shares the machine with other suites of this user on it that do so too: its processors are divided evenly.
     pub shares_machine: bool,
 }
 
@@ -86,14 +85,14 @@ pub async fn run_suite(
     });
     let mut scheduler = Scheduler::new(MachineCapacity::here(), options.slots);
     let in_real_time = options.backend.is_in_real_time();
-    let mut other_suites = OtherSuites::join(options.shares_machine && in_real_time);
+    let other_suites = OtherSuites::join(options.shares_machine && in_real_time);
     let mut results = OrderedResults::new(files);
     let (events, mut inbox) = mpsc::channel(EVENT_QUEUE);
     let mut running = FuturesUnordered::new();
     let mut timelines: BTreeMap<usize, Timeline> = BTreeMap::new();
     let mut start_no_more = false;
-    // True while another suite has the machine to itself; the time of the next check.
-    let (mut kept_out, mut next_check) = (false, None);
+    // The number of suites at the last check, and the time of the next.
+    let (mut suites, mut next_check) = (1, None);
     // True if there may be room for more than at the last check.
     let mut room = true;
     let mut captured = BTreeMap::new();
@@ -109,17 +108,15 @@ pub async fn run_suite(
             }
         }
         if room {
-            let suites = other_suites.count();
+            let others = other_suites.count();
+            if others != suites {
+                suites = others;
+                emit(SuiteEvent::MachineShared { suites });
+            }
             scheduler.share_with(suites);
-            kept_out = false;
             next_check = (suites > 1).then(|| Instant::now() + OtherSuites::POLL_INTERVAL);
         }
         while room && !waiting.is_empty() {
-            let Some(permit) = other_suites.permit() else {
-                kept_out = true;
-                next_check = Some(Instant::now() + OtherSuites::POLL_INTERVAL);
-                break;
-            };
             let Some(mut job) = next_job(&mut waiting, &mut scheduler, Instant::now()) else {
                 break;
             };
@@ -147,23 +144,16 @@ pub async fn run_suite(
                 recording.path(),
                 (job.key, &mut captured),
             );
-            let (mut stop, events) = (stop.clone(), events.clone());
+            let (stop, events) = (stop.clone(), events.clone());
             running.push(async move {
-                if job.demand.exclusive {
-                    tokio::select! {
-                        () = permit.wait_until_alone() => {}
-                        _ = stop.wait_for(|stop| *stop) => {}
-                    }
-                }
                 let run = (job.key, &job.spec);
                 let backend = (&options.backend, options.verify, options.hold.as_ref());
                 let ended = execute(run, (recording, capturing), backend, stop, events).await;
-                drop(permit);
                 (ended, job)
             });
         }
         room = false;
-        if running.is_empty() && (!kept_out || waiting.is_empty()) {
+        if running.is_empty() {
             break;
         }
         let change = scheduler.next_change(Instant::now());

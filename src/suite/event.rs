@@ -16,6 +16,11 @@ pub enum SuiteEvent<'a> {
         /// The number of runs.
         runs: usize,
     },
+    /// Other suites of this user have started or ended; each uses its share of the processors.
+    MachineShared {
+        /// The number of suites now, this one included.
+        suites: usize,
+    },
     /// A run starts.
     RunStarted {
         /// Identifies the run until it ends.

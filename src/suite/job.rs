@@ -64,7 +64,10 @@ impl Job {
     pub(super) fn retry(&mut self, retry: Retry, result: RunResult) {
         self.last = Some(result);
         match retry {
-            Retry::Alone => self.demand = self.demand.clone().alone(),
+            Retry::Alone => {
+                self.demand = self.demand.clone().alone();
+                self.spec.exclusive = true;
+            }
             Retry::Same => {}
         }
     }

@@ -140,12 +140,12 @@ impl SuiteResult {
         all
     }
 
-    /// Returns the worst outcome of its parts.
+    /// Returns the worst outcome of its parts; nothing has passed if nothing ran, as in an empty shard.
     pub fn outcome(&self) -> Outcome {
         self.scenarios
             .iter()
             .map(|scenario| scenario.outcome())
             .max()
-            .unwrap_or(Outcome::Passed)
+            .unwrap_or(Outcome::Skipped)
     }
 }

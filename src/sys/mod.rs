@@ -25,6 +25,7 @@ pub mod ports;
 pub mod presence;
 pub mod private_mounts;
 pub mod process;
+pub mod processors;
 pub mod procfs;
 pub mod qdisc;
 pub mod readiness;

@@ -1,9 +1,11 @@
-//! Ways for processes of one program to find each other that end with the process: abstract sockets
-//! (unix(7)), and locks on the program's own file (flock(2)).
+//! A way for processes of one program and user to find each other that ends with the process: abstract sockets
+//! (unix(7)).
 
-use std::fs::{self, File};
+use std::collections::BTreeSet;
+use std::fs;
 use std::io;
 use std::os::linux::net::SocketAddrExt;
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -29,23 +31,32 @@ impl Presence {
     }
 }
 
-/// Counts the announced processes of a kind.
+/// Counts the announcements of a kind by processes of this user. Anyone can bind a name, so a name counts only if the
+/// process that it states exists and belongs to this user.
 ///
 /// # Errors
 /// `/proc` is not mounted.
 pub fn present(kind: &str) -> io::Result<usize> {
     let sockets = fs::read_to_string("/proc/thread-self/net/unix")?;
     // The name of an abstract socket begins with a zero byte, shown as `@`.
-    let name = format!(" @{kind}/");
-    Ok(sockets.lines().filter(|line| line.contains(&name)).count())
+    let before = format!(" @{kind}/");
+    let names = sockets
+        .lines()
+        .filter_map(|line| Some(line.split_once(&before)?.1.trim()));
+    let mut counted: BTreeSet<&str> = BTreeSet::new();
+    counted.extend(names.filter(|name| {
+        let process = name
+            .split_once('-')
+            .and_then(|(process, _)| process.parse().ok());
+        process.is_some_and(is_own)
+    }));
+    Ok(counted.len())
 }
 
-/// Opens the program's own file for locking. Each open file has a lock of its own.
-///
-/// # Errors
-/// The errors of open(2).
-pub fn own_program() -> io::Result<File> {
-    File::open("/proc/self/exe")
+/// Returns true if a process belongs to this user.
+fn is_own(process: u32) -> bool {
+    let owner = fs::metadata(format!("/proc/{process}"));
+    owner.is_ok_and(|owner| owner.uid() == nix::unistd::geteuid().as_raw())
 }
 
 #[cfg(test)]
@@ -66,13 +77,13 @@ mod tests {
     }
 
     #[test]
-    fn a_shared_lock_on_the_program_excludes_an_exclusive_one() {
-        let [mine, others] = [own_program().unwrap(), own_program().unwrap()];
-        mine.try_lock_shared().unwrap();
-        others.try_lock_shared().unwrap();
-        assert!(mine.try_lock().is_err());
-        drop(others);
-        mine.try_lock().unwrap();
-        assert!(own_program().unwrap().try_lock_shared().is_err());
+    fn a_name_without_a_process_of_this_user_does_not_count() {
+        let kind = format!("presence-forged-{}", std::process::id());
+        // The greatest process id of Linux is 2^22 (proc_sys_kernel(5), `pid_max`).
+        for name in ["4194305-0", "nobody", "-1"] {
+            let address = SocketAddr::from_abstract_name(format!("{kind}/{name}")).unwrap();
+            let _bound = UnixDatagram::bind_addr(&address).unwrap();
+            assert_eq!(present(&kind).unwrap(), 0, "{name}");
+        }
     }
 }

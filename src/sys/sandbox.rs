@@ -357,9 +357,12 @@ fn user_namespace_hint(error: &io::Error) -> String {
         ("user.max_mnt_namespaces", "0", "10000"),
     ] {
         if is(key, off) {
-            return format!(
-                "{key} is {off} on this machine; run as root, or: sysctl -w {key}={on}"
-            );
+            let as_root = if getuid().is_root() {
+                ""
+            } else {
+                "run as root, or: "
+            };
+            return format!("{key} is {off} on this machine; {as_root}sysctl -w {key}={on}");
         }
     }
     if error.raw_os_error() == Some(libc::ENOSPC) {

@@ -164,7 +164,7 @@ fn unit(text: &str) -> Option<(Dimension, f64)> {
 
 /// Returns the length of the number that a text starts with: digits with `_` between
 /// them, decimals, an exponent.
-fn number_length(text: &str) -> usize {
+pub(super) fn number_length(text: &str) -> usize {
     let bytes = text.as_bytes();
     let digits = |from: usize| {
         from + bytes[from..]

@@ -103,6 +103,7 @@ impl World {
                     happened.push(Happened::Reported(result.file.scenario.name.clone()));
                 }
                 SuiteEvent::Started { .. }
+                | SuiteEvent::MachineShared { .. }
                 | SuiteEvent::RunProgressed { .. }
                 | SuiteEvent::Ended(_) => {}
             }

@@ -1,6 +1,16 @@
 // Reads values off the charts, by pointer and by keyboard. Everything else on the page works without it.
 "use strict";
 (() => {
+  // A printed page shows what is folded, and is folded again afterwards.
+  let opened = [];
+  addEventListener("beforeprint", () => {
+    opened = [...document.querySelectorAll("details:not([open])")];
+    for (const details of opened) details.open = true;
+  });
+  addEventListener("afterprint", () => {
+    for (const details of opened) details.open = false;
+  });
+
   const SVG = "http://www.w3.org/2000/svg";
   const STEPS = [["TiB", 2 ** 40], ["GiB", 2 ** 30], ["MiB", 2 ** 20], ["KiB", 2 ** 10]];
 

@@ -174,7 +174,10 @@ fn passed(verdict: &Verdict, style: Style) -> String {
     let room = style.room(IN_VERDICT + 2);
     let claim = plain(&verdict.text).replace('\n', " ");
     let emulated = if verdict.emulated { "; emulated" } else { "" };
-    let brackets = |observed: &str| plain(&format!("[{observed}{emulated}]")).replace('\n', " ");
+    let true_at = verdict.decided_at.filter(|_| claim.contains(" within "));
+    let true_at = true_at.map_or(String::new(), |at| format!(" at {at}"));
+    let brackets =
+        |observed: &str| plain(&format!("[{observed}{true_at}{emulated}]")).replace('\n', " ");
     let values: Vec<&str> = verdict
         .observed
         .iter()

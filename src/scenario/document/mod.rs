@@ -8,6 +8,7 @@ mod command;
 mod exchange;
 mod fault;
 mod learn;
+mod quantities;
 mod reply;
 mod server;
 mod socket_options;
@@ -228,11 +229,36 @@ impl FromNode for ExpectationDoc {
                     node.span,
                     format!("an expectation must be one line of text, found {}", node.describe()),
                 )
-                .help("write it like `web.accepted >= 1`, in quotes if YAML would read it differently");
+                .help(match as_lines(node) {
+                    Some(lines) => format!("write {lines}"),
+                    None => "write it like `web.accepted >= 1`, in quotes if YAML would read it differently".to_owned(),
+                });
                 None
             }
         }
     }
+}
+
+/// Returns the expectations that a mapping of quantities to values means: `users.failed: 0`.
+fn as_lines(node: &Node) -> Option<String> {
+    /// A longer list does not help.
+    const FEW: usize = 3;
+    let lines: Option<Vec<String>> = node
+        .entries()
+        .iter()
+        .take(FEW)
+        .map(|entry| {
+            let NodeKind::Scalar(value) = &entry.value.kind else {
+                return None;
+            };
+            let is_comparison = value.text.starts_with(['<', '>', '=', '!', '~']);
+            let operator = if is_comparison { "" } else { "== " };
+            Some(format!("`- {} {operator}{}`", entry.key.text, value.text))
+        })
+        .collect();
+    lines
+        .filter(|lines| !lines.is_empty())
+        .map(|lines| lines.join(", "))
 }
 
 impl JsonSchema for ExpectationDoc {

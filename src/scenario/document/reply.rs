@@ -85,6 +85,6 @@ impl JsonSchema for ReplyDoc {
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let content = generator.subschema_for::<ReplyContent>();
         let form = generator.subschema_for::<ReplyFormDoc>();
-        json_schema!({ "anyOf": [content, form] })
+        json_schema!({ "if": { "type": "object" }, "then": form, "else": content })
     }
 }

@@ -109,6 +109,6 @@ impl JsonSchema for AcceptDoc {
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let word = generator.subschema_for::<AcceptWord>();
         let form = generator.subschema_for::<AcceptFormDoc>();
-        json_schema!({ "anyOf": [word, form] })
+        json_schema!({ "if": { "type": "object" }, "then": form, "else": word })
     }
 }

@@ -67,7 +67,7 @@ impl JsonSchema for StopDoc {
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let name = generator.subschema_for::<Text>();
         let form = generator.subschema_for::<StopFormDoc>();
-        json_schema!({ "anyOf": [name, form] })
+        json_schema!({ "if": { "type": "object" }, "then": form, "else": name })
     }
 }
 

@@ -1,7 +1,6 @@
-//! Single values as written: texts, counts, quantities with units, and words with a fixed meaning.
+//! Single values as written: texts, ports, and words with a fixed meaning. Numbers are in `quantities`.
 
 use std::borrow::Cow;
-use std::time::Duration;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
@@ -14,7 +13,9 @@ use crate::scenario::problem::{Collector, quoted};
 use crate::scenario::suggest;
 use crate::scenario::topology::{Emulation, ImpairedBy, IpVersion};
 use crate::scenario::workload::{ClientClose, PortChoice, ServerClose, StopHow};
-use crate::units::{self, ByteCount, Percent, Rate, UnitError};
+use crate::units;
+
+pub(crate) use super::quantities::{Bandwidth, Bytes, Count, EventRate, Share, Timespan};
 
 /// The reason why a text is not a value of the expected kind.
 pub(crate) struct Wrong {
@@ -55,7 +56,8 @@ impl<T: ScalarValue> FromNode for T {
             cx.error(
                 at,
                 format!("expected {}, found {}", T::WHAT, node.describe()),
-            );
+            )
+            .maybe_help(single(node));
             return None;
         };
         match T::parse(&scalar.text) {
@@ -71,6 +73,27 @@ impl<T: ScalarValue> FromNode for T {
             }
         }
     }
+}
+
+/// Returns help if a list or a mapping holds nothing but one value: `[client]`, `{ client }`.
+fn single(node: &Node) -> Option<String> {
+    let only = match &node.kind {
+        NodeKind::List(items) => match items.as_slice() {
+            [
+                Node {
+                    kind: NodeKind::Scalar(scalar),
+                    ..
+                },
+            ] => scalar,
+            _ => return None,
+        },
+        NodeKind::Mapping(entries) => match entries.as_slice() {
+            [entry] if matches!(entry.value.kind, NodeKind::Null) => &entry.key,
+            _ => return None,
+        },
+        NodeKind::Null | NodeKind::Broken | NodeKind::Scalar(_) => return None,
+    };
+    Some(format!("write it without brackets: `{}`", only.text))
 }
 
 /// Gives a type its place in the JSON Schema. A parameter (`$name`) may stand for every value.
@@ -100,35 +123,6 @@ impl ScalarValue for Text {
 pub(super) use schema;
 schema!(Text, "Text", { "type": ["string", "number", "boolean"] });
 
-/// A whole number, zero or more.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Count(pub(crate) u64);
-
-impl ScalarValue for Count {
-    const WHAT: &'static str = "a whole number";
-    fn parse(text: &str) -> Result<Self, Wrong> {
-        let digits = text.replace('_', "");
-        let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
-        match digits.parse() {
-            Ok(count) if is_number => Ok(Self(count)),
-            _ => Err(Wrong {
-                label: match text.trim_start().strip_prefix('-') {
-                    Some(_) => "it is below zero",
-                    None if is_number => "it is too large",
-                    None if units::parse_quantity(text).is_ok() => "it has no unit and no decimals",
-                    None => "not a number",
-                }
-                .to_owned(),
-                help: "write it like `1000` or `1_000`".to_owned(),
-            }),
-        }
-    }
-}
-schema!(Count, "Count", { "anyOf": [
-    { "type": "integer", "minimum": 0 },
-    { "type": "string", "pattern": r"^(\$.+|[0-9_]+)$" },
-] });
-
 /// A choice of yes or no.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Switch(pub(crate) bool);
@@ -146,72 +140,11 @@ impl ScalarValue for Switch {
         }
     }
 }
-schema!(Switch, "Switch", { "anyOf": [
-    { "type": "boolean" },
-    { "enum": ["yes", "no", "on", "off"] },
-    { "type": "string", "pattern": r"^\$.+" },
-] });
-
-/// A quantity with a unit. `$what` describes it; `$with_unit` shows how to add a unit to a number `N`;
-/// `$like` is an example.
-macro_rules! quantity {
-    (
-        $(#[$doc:meta])* $name:ident($inner:ty), $what:literal, $parse:expr,
-        $with_unit:literal, $like:literal, $pattern:literal
-    ) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq)]
-        pub(crate) struct $name(pub(crate) $inner);
-
-        impl ScalarValue for $name {
-            const WHAT: &'static str = $what;
-            fn parse(text: &str) -> Result<Self, Wrong> {
-                ($parse)(text).map(Self).map_err(|error: UnitError| Wrong {
-                    help: match error {
-                        UnitError::NoUnit => format!("write {}", $with_unit.replace('N', text.trim())),
-                        _ => concat!("write it like ", $like).to_owned(),
-                    },
-                    label: error.to_string(),
-                })
-            }
-        }
-        schema!($name, stringify!($name), { "type": ["string", "integer"], "pattern": $pattern });
-    };
-}
-quantity!(
-    /// A duration: `500us`, `50ms`, `1.5s`, `2m`, `1h`, `1m30s`. At most 30 days.
-    Timespan(Duration), "a duration",
-    |text| match units::parse_duration(text) {
-        Ok(duration) if duration > MAX_DURATION => Err(UnitError::TooLarge),
-        other => other,
-    },
-    "`Ns` for seconds, `Nms` for milliseconds", "`1s`, `50ms` or `2m`, up to `30d`",
-    r"^(\$.+|0|([0-9][0-9._]*(ns|us|µs|ms|s|sec|m|min|h|d) ?)+)$"
-);
-quantity!(
-    /// Events per second: `20/s`, `600/min`, `0.5/s`. Above zero.
-    EventRate(Rate), "a rate", units::parse_rate,
-    "`N/s`", "`20/s` or `600/min`, above zero",
-    r"^(\$.+|[0-9][0-9._]*/(s|sec|m|min|h|ms))$"
-);
-quantity!(
-    /// A bandwidth: `10Mbit/s`, `1MiB/s`.
-    Bandwidth(Rate), "a bandwidth", units::parse_bandwidth,
-    "`Nbit/s`", "`10Mbit/s`, above zero",
-    r"^(\$.+|[0-9][0-9._]*([kKMGT]|[kKMGT]i)?(bit|bit/s|bps|B/s))$"
-);
-quantity!(
-    /// A number of bytes: `1KiB`, `64kB`, `1000B`, `1000`.
-    Bytes(ByteCount), "a number of bytes", units::parse_bytes,
-    "`NB`", "`1KiB`, `64kB` or `1000B`",
-    r"^(\$.+|[0-9][0-9._]*([kKMGT]|[kKMGT]i)?B?)$"
-);
-quantity!(
-    /// A fraction of a whole: `2%`, `0.5%`.
-    Share(Percent), "a percentage", units::parse_percent,
-    "`N%`", "`2%`, up to `100%`",
-    r"^(\$.+|0|[0-9][0-9._]*%)$"
-);
+schema!(Switch, "Switch", {
+    "type": ["boolean", "string"],
+    "pattern": r"^(\$.+|true|false|yes|no|on|off)$",
+    "patternErrorMessage": "expected `true` or `false`",
+});
 
 /// A port, 1 to 65535.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -221,19 +154,40 @@ fn port_of(text: &str) -> Option<u16> {
     text.trim().parse().ok().filter(|port| *port > 0)
 }
 
+/// Returns the port that is meant by `http`, `:80` or `80/tcp`.
+fn named_port(text: &str) -> Option<u16> {
+    match text.trim().to_ascii_lowercase().as_str() {
+        "http" => Some(80),
+        "https" | "tls" => Some(443),
+        "dns" | "domain" => Some(53),
+        "ssh" => Some(22),
+        text => port_of(
+            text.trim_start_matches("tcp")
+                .trim_start_matches([':', '/', ' '])
+                .trim_end_matches("/tcp"),
+        ),
+    }
+}
+
 impl ScalarValue for PortNumber {
     const WHAT: &'static str = "a port";
     fn parse(text: &str) -> Result<Self, Wrong> {
         port_of(text).map(Self).ok_or_else(|| Wrong {
             label: "not a port".to_owned(),
-            help: "write a number from 1 to 65535".to_owned(),
+            help: match named_port(text) {
+                Some(port) => format!("write `{port}`"),
+                None => "write a number from 1 to 65535".to_owned(),
+            },
         })
     }
 }
-schema!(PortNumber, "Port", { "anyOf": [
-    { "type": "integer", "minimum": 1, "maximum": 65535 },
-    { "type": "string", "pattern": r"^\$.+" },
-] });
+schema!(PortNumber, "Port", {
+    "type": ["integer", "string"],
+    "minimum": 1,
+    "maximum": 65535,
+    "pattern": r"^(\$.+|[0-9]+)$",
+    "patternErrorMessage": "expected a port, a number from 1 to 65535",
+});
 
 /// The condition under which a program is ready: `port 80` means once it listens on that port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -270,7 +224,16 @@ impl ScalarValue for PortRange {
             }),
             _ => Err(Wrong {
                 label: "not a range of ports".to_owned(),
-                help: "write it like `20000-20099`, with numbers from 1 to 65535".to_owned(),
+                help: match text
+                    .split([' ', ':', ',', '.', '\u{2013}'])
+                    .filter(|part| !part.is_empty() && *part != "to")
+                    .map(port_of)
+                    .collect::<Option<Vec<u16>>>()
+                    .as_deref()
+                {
+                    Some([first, last]) => format!("write `{first}-{last}`"),
+                    _ => "write it like `20000-20099`, with numbers from 1 to 65535".to_owned(),
+                },
             }),
         }
     }
@@ -408,7 +371,11 @@ macro_rules! words {
                 }
             }
         }
-        schema!($type, $name, { "anyOf": [{ "enum": [$($word),*] }, { "type": "string", "pattern": r"^\$.+" }] });
+        schema!($type, $name, {
+            "if": { "type": "string", "pattern": r"^\$.+" },
+            "then": {},
+            "else": { "enum": [$($word),*] },
+        });
     };
 }
 

@@ -1,5 +1,6 @@
 //! The functions that expectations apply to series.
 
+use super::syntax::{Expr, ExprKind};
 use crate::metrics::SeriesKind;
 use crate::scenario::expr::SeriesFunction;
 
@@ -62,3 +63,27 @@ pub(super) const FUNCTIONS: [NamedFunction; 8] = [
     NamedFunction::of_distributions("p50", SeriesFunction::P50),
     NamedFunction::of_distributions("p99", SeriesFunction::P99),
 ];
+
+/// Explains the function that is meant by another word: `avg(load.latency)`.
+pub(super) fn other_word(name: &str, of: &Expr) -> Option<String> {
+    let ExprKind::Path(path) = &of.value else {
+        return None;
+    };
+    let meant = match name.to_lowercase().as_str() {
+        "avg" | "average" | "ave" => "mean",
+        "median" | "p50th" | "med" => "p50",
+        "maximum" | "peak" | "highest" | "most" => "max",
+        "minimum" | "lowest" | "least" => "min",
+        "final" | "end" | "value" | "current" | "latest" => "last",
+        "start" | "begin" | "when" | "time" | "firsttime" => "first",
+        "persecond" | "per_second" | "irate" | "rps" | "speed" => "rate",
+        "p75" | "p80" | "p90" | "p95" | "p98" | "p999" | "p100" => {
+            return Some(format!("percentiles are `p50({path})` and `p99({path})`"));
+        }
+        "sum" | "count" | "total" | "delta" | "increase" | "len" | "number" | "abs" => {
+            return Some(format!("a counter counts from the start: write `{path}`"));
+        }
+        _ => return None,
+    };
+    Some(format!("write `{meant}({path})`"))
+}

@@ -20,6 +20,7 @@ use winnow::stream::Location;
 use winnow::token::{literal, one_of, take_while};
 use winnow::{LocatingSlice, ModalResult, Parser};
 
+use super::meant;
 use super::syntax::{At, ClaimSyntax, Expr, ExprKind, Line, Number, WindowSyntax};
 use crate::scenario::bounds::{MAX_EXPECTATION, MAX_PARENTHESES};
 use crate::scenario::expr::{ArithmeticOp, CompareOp};
@@ -77,6 +78,15 @@ fn parse_with<'i, T>(
         .map_err(|error| unreadable(text, error.offset(), error.inner()))
 }
 
+/// Returns true if a line has the form of an expectation.
+pub(super) fn reads(text: &str) -> bool {
+    text.len() <= MAX_EXPECTATION
+        && parentheses(text) <= MAX_PARENTHESES
+        && terminated(line, end)
+            .parse(LocatingSlice::new(text))
+            .is_ok()
+}
+
 fn parentheses(text: &str) -> usize {
     let mut open = 0_usize;
     let mut most = 0;
@@ -118,14 +128,25 @@ fn unreadable(text: &str, offset: usize, error: &ContextError) -> Unreadable {
     } else {
         format!("expected {expected}, found {word}")
     };
-    let help = if rest.starts_with('=') && !rest.starts_with("==") {
-        Some("`==` compares".to_owned())
-    } else if rest.starts_with("&&") || rest.starts_with("and ") || rest.starts_with(',') {
-        Some("each line is one comparison: write two expectations".to_owned())
+    let help = if let Some(line) = meant::meant(text) {
+        Some(format!("write `{line}`"))
+    } else if let Some([first, second]) = meant::joined(text) {
+        Some(format!(
+            "each line is one comparison: write `{first}` and `{second}`"
+        ))
     } else if rest.starts_with("||") || rest.starts_with("or ") {
         Some("an expectation is one comparison; `in 1..5` is for a range".to_owned())
     } else if rest.starts_with(['<', '>', '=', '!']) {
         Some("each line is one comparison; `in 1..5` is for a range".to_owned())
+    } else if rest.is_empty() && reads(&format!("{text} == 0")) {
+        Some(format!("compare it: `{} >= 1`", text.trim()))
+    } else if rest.is_empty() && reads(&format!("{text}..10")) {
+        Some(format!("a range has two ends: `{}..10`", text.trim()))
+    } else if expected.starts_with("a regular expression") {
+        Some(format!(
+            "write it between slashes: `~ /{}/`",
+            rest.trim_matches(['/', '"', '\''])
+        ))
     } else {
         None
     };

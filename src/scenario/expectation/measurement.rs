@@ -34,6 +34,7 @@ pub(crate) fn measurement(
         }]
     })?;
     let mut typing = Typing {
+        text,
         scope,
         faults: Vec::new(),
         observes: false,

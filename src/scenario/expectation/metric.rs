@@ -7,6 +7,7 @@ use std::ops::Range;
 use indexmap::{IndexMap, IndexSet};
 
 use super::counters::{self, CounterName};
+use super::synonyms;
 use super::syntax::At;
 use crate::metrics::{
     self, Metric, NameParameter, Recorded, SeriesKind, Subject, kernel_counters, tcp_info,
@@ -21,6 +22,8 @@ use crate::units::Unit;
 pub(crate) struct Subjects {
     pub(crate) nodes: IndexSet<String>,
     pub(crate) actors: IndexMap<String, Subject>,
+    /// The node of each actor that has one.
+    pub(crate) homes: IndexMap<String, String>,
 }
 
 /// A series that an expectation names.
@@ -52,7 +55,7 @@ pub(crate) fn metric(
             message: format!("{} is not a quantity", quoted(text)),
             help: Some(match subjects.actors.get(text) {
                 Some(actor) => format!("write one of {}", qualified(text, *actor)),
-                None => "a quantity is `SUBJECT.NAME`, as in `web.accepted`".to_owned(),
+                None => without_subject(text, subjects),
             }),
         });
     };
@@ -95,8 +98,43 @@ pub(crate) fn metric(
     Err(UnknownMetric {
         range: start + subject.len() + 1..path.range.end,
         message: format!("{owner} has no {}", quoted(name)),
-        help: Some(help(&meant, name, subjects)),
+        help: Some(
+            other_word(subject, &meant, name, subjects)
+                .unwrap_or_else(|| help(&meant, name, subjects)),
+        ),
     })
+}
+
+/// Suggests the whole names of a quantity that is written without its subject.
+fn without_subject(name: &str, subjects: &Subjects) -> String {
+    /// More examples do not help.
+    const FEW: usize = 3;
+    let known = subjects.actors.keys().chain(&subjects.nodes);
+    let mut names = synonyms::whole_names(name, subjects);
+    names.truncate(FEW);
+    let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    match (
+        quoted.is_empty(),
+        suggest::nearest(name, known.map(String::as_str)),
+    ) {
+        (false, _) => format!("name its subject: {}", quoted.join(" or ")),
+        (true, Some(subject)) => format!("a quantity is `SUBJECT.NAME`; did you mean `{subject}`?"),
+        (true, None) => "a quantity is `SUBJECT.NAME`, as in `web.accepted`".to_owned(),
+    }
+}
+
+/// Suggests the metric that another word means, of the subject or of something else.
+fn other_word(subject: &str, meant: &[Subject], name: &str, subjects: &Subjects) -> Option<String> {
+    if let Some(explained) = synonyms::error(name) {
+        return Some(explained.to_owned());
+    }
+    if let Some(function) = synonyms::percentile(subject, meant, name) {
+        return Some(format!("did you mean `{function}`?"));
+    }
+    let of_it = meant.iter().find_map(|kind| synonyms::of(*kind, name));
+    let elsewhere = || synonyms::elsewhere(subject, name, subjects);
+    let meant = of_it.or_else(elsewhere)?;
+    Some(format!("did you mean `{meant}`?"))
 }
 
 fn find(subject: Subject, name: &str, subjects: &Subjects) -> Option<(Unit, SeriesKind)> {
@@ -111,10 +149,12 @@ fn find(subject: Subject, name: &str, subjects: &Subjects) -> Option<(Unit, Seri
             .then_some((metric.unit, metric.kind));
     }
     let is_counter = subject == Subject::Node
-        && matches!(
-            counters::look_up(name),
-            CounterName::Known | CounterName::Possible
-        );
+        && match counters::look_up(name) {
+            CounterName::Known => true,
+            // `TcpTimeWait` is a state.
+            CounterName::Possible => synonyms::state(name).is_none(),
+            CounterName::Unknown(_) => false,
+        };
     is_counter.then(|| (Unit::Count, kernel_counters::kind(name)))
 }
 
@@ -260,6 +300,9 @@ mod tests {
             ]
             .map(|(name, kind)| (name.to_owned(), kind))
             .into(),
+            homes: [("load", "client"), ("proxy", "nat"), ("web", "server")]
+                .map(|(actor, node)| (actor.to_owned(), node.to_owned()))
+                .into(),
         }
     }
 
@@ -355,7 +398,40 @@ mod tests {
             ("client.ports.to.wbe", 7..19, "did you mean `ports.to.web`?"),
             ("kernel.slab.TPC", 7..15, "did you mean `slab.TCP`?"),
             ("ab.exitcode", 3..11, "did you mean `exit`?"),
-            ("ab.output", 3..9, "available: `exit`, `stdout`, `stderr`"),
+            ("ab.output", 3..9, "did you mean `stdout`?"),
+            ("ab.weight", 3..9, "available: `exit`, `stdout`, `stderr`"),
+            (
+                "nat.conntrack.count",
+                4..19,
+                "did you mean `conntrack.entries`?",
+            ),
+            ("nat.TW", 4..6, "did you mean `tcp.TIME_WAIT`?"),
+            ("nat.TcpTimeWait", 4..15, "did you mean `tcp.TIME_WAIT`?"),
+            ("proxy.TW", 6..8, "did you mean `nat.tcp.TIME_WAIT`?"),
+            (
+                "proxy.tcp.timewait",
+                6..18,
+                "did you mean `nat.tcp.TIME_WAIT`?",
+            ),
+            (
+                "client.established",
+                7..18,
+                "did you mean `tcp.ESTABLISHED`?",
+            ),
+            ("client.failed", 7..13, "did you mean `load.failed`?"),
+            (
+                "load.errors.EOF",
+                5..15,
+                "a reply that ended early (an end of file) counts as `errors.ENODATA`",
+            ),
+            ("load.timeouts", 5..13, "did you mean `errors.ETIMEDOUT`?"),
+            (
+                "load.latency.p99",
+                5..16,
+                "did you mean `p99(load.latency)`?",
+            ),
+            ("kernel.dmesg", 7..12, "did you mean `log`?"),
+            ("forwarded", 0..9, "name its subject: `proxy.forwarded`"),
         ] {
             let unknown = find(path).unwrap_err();
             assert_eq!(

@@ -6,11 +6,15 @@
 mod counters;
 mod functions;
 mod grammar;
+mod meant;
 mod measurement;
 mod metric;
+mod reference;
+mod synonyms;
 mod syntax;
 mod typing;
 mod units;
+mod windows;
 
 pub(crate) use measurement::measurement;
 pub(crate) use metric::Subjects;

@@ -1,21 +1,20 @@
 //! Turns the syntax of an expectation into its meaning: names are resolved, units compared.
 
 use std::ops::Range;
-use std::time::Duration;
 
 use super::functions::{self, FUNCTIONS};
 use super::grammar;
-use super::metric::{self, ResolvedMetric, Subjects};
-use super::syntax::{At, ClaimSyntax, Expr as Written, ExprKind, Number, WindowSyntax};
+use super::metric::Subjects;
+use super::syntax::{At, ClaimSyntax, Expr as Written, ExprKind, Number};
 use super::units::Units;
 use crate::metrics::SeriesKind;
-use crate::scenario::bounds::{MAX_DURATION, MAX_REGEX};
+use crate::scenario::bounds::MAX_REGEX;
 use crate::scenario::expr::{
     ArithmeticOp, Claim, CompareOp, Expr, MetricRef, SeriesFunction, Tolerance, Window,
 };
 use crate::scenario::problem::quoted;
 use crate::scenario::suggest;
-use crate::units::{Dimension, Unit};
+use crate::units::{self, Dimension, Unit};
 
 /// The names that an expectation may use.
 pub(crate) enum NameScope {
@@ -52,6 +51,7 @@ pub(crate) fn expectation(text: &str, scope: &NameScope) -> Result<(Claim, Windo
         }]
     })?;
     let mut typing = Typing {
+        text,
         scope,
         faults: Vec::new(),
         observes: false,
@@ -70,6 +70,8 @@ pub(crate) fn expectation(text: &str, scope: &NameScope) -> Result<(Claim, Windo
 }
 
 pub(super) struct Typing<'s> {
+    /// The line.
+    pub(super) text: &'s str,
     pub(super) scope: &'s NameScope,
     pub(super) faults: Vec<Fault>,
     /// True if any series was named.
@@ -100,7 +102,10 @@ impl Typing<'_> {
                 right,
                 tolerance,
             } => {
-                let typed = (self.expr(left), self.expr(right));
+                let mut typed = (self.expr(left), self.expr(right));
+                self.explain_share(left, right);
+                zero_fits(&mut typed.1, &typed.0);
+                zero_fits(&mut typed.0, &typed.1);
                 let units = self.same(left, &typed.0, right, &typed.1);
                 let tolerance = match tolerance {
                     None => None,
@@ -114,7 +119,9 @@ impl Typing<'_> {
                 })
             }
             ClaimSyntax::In { value, low, high } => {
-                let typed = (self.expr(value), self.expr(low), self.expr(high));
+                let mut typed = (self.expr(value), self.expr(low), self.expr(high));
+                zero_fits(&mut typed.1, &typed.0);
+                zero_fits(&mut typed.2, &typed.0);
                 self.same(value, &typed.0, low, &typed.1);
                 self.same(value, &typed.0, high, &typed.2);
                 if let (
@@ -203,7 +210,9 @@ impl Typing<'_> {
         if a == b {
             return Some(*a);
         }
-        let help = a.missing_unit(right).or_else(|| b.missing_unit(left));
+        let help = a
+            .missing_unit(right, left)
+            .or_else(|| b.missing_unit(left, right));
         let fault = self.fault(
             right.range.clone(),
             format!("{} is compared with {}", a.describe(), b.describe()),
@@ -296,6 +305,28 @@ impl Typing<'_> {
         }
     }
 
+    /// Explains a percentage that is compared with a quantity: `load.failed < 1%`.
+    fn explain_share(&mut self, left: &Written, right: &Written) {
+        let (ExprKind::Path(path), ExprKind::Number(Ok(share))) = (&left.value, &right.value)
+        else {
+            return;
+        };
+        let Some(fault) = self
+            .faults
+            .last_mut()
+            .filter(|_| share.dimension == Dimension::Share)
+        else {
+            return;
+        };
+        let factor = share.value;
+        fault.help = Some(match path.rsplit_once('.') {
+            Some((client, "failed" | "established" | "completed")) => {
+                format!("name what it is a share of: `{factor} * {client}.attempted`")
+            }
+            _ => format!("name what it is a share of: `{factor} * load.attempted`"),
+        });
+    }
+
     fn number(
         &mut self,
         range: &Range<usize>,
@@ -315,8 +346,14 @@ impl Typing<'_> {
             }
             Err(error) => {
                 let message = error.to_string();
-                self.fault(range.clone(), message).help =
-                    Some("units are `s`, `ms`, `/s`, `B`, `KiB`, `MiB/s` and the like".to_owned());
+                let written = self.text.get(range.clone()).unwrap_or_default();
+                let help = match units::meant(written).first() {
+                    Some(meant) => format!("write `{meant}`"),
+                    None => {
+                        "units are `s`, `ms`, `/s`, `B`, `KiB`, `MiB/s` and the like".to_owned()
+                    }
+                };
+                self.fault(range.clone(), message).help = Some(help);
                 None
             }
         }
@@ -356,7 +393,8 @@ impl Typing<'_> {
                 function.range.clone(),
                 format!("unknown function {}", quoted(&function.value)),
             )
-            .help = suggest::did_you_mean(&function.value, names);
+            .help = functions::other_word(&function.value, of)
+                .or_else(|| suggest::did_you_mean(&function.value, names));
             return None;
         };
         let name = found.name;
@@ -392,108 +430,14 @@ impl Typing<'_> {
         };
         Some((call, units))
     }
+}
 
-    /// Resolves a path, which under `compare:` follows the name of its variant.
-    fn metric(&mut self, written: &Written) -> Option<(ResolvedMetric, MetricRef)> {
-        let ExprKind::Path(path) = &written.value else {
-            return None;
-        };
-        let found = match self.scope {
-            NameScope::Run { subjects, variants } => {
-                let first = path.split('.').next().unwrap_or_default();
-                if variants.iter().any(|variant| variant == first)
-                    && !subjects.actors.contains_key(first)
-                    && !subjects.nodes.contains(first)
-                {
-                    let range = written.range.start..written.range.start + first.len();
-                    self.fault(range, format!("{} is a variant", quoted(first)))
-                        .help = Some(
-                        "an expectation is about its own run; `compare:` compares variants"
-                            .to_owned(),
-                    );
-                    return None;
-                }
-                let at = At {
-                    value: path.clone(),
-                    range: written.range.clone(),
-                };
-                metric::metric(&at, subjects).map(|metric| (None, metric))
-            }
-            NameScope::Compare(variants) => {
-                let (variant, rest) = path.split_once('.').unwrap_or((path, ""));
-                let Some(subjects) = variants.get(variant) else {
-                    let range = written.range.start..written.range.start + variant.len();
-                    let known: Vec<&str> = variants.keys().map(String::as_str).collect();
-                    self.fault(range, format!("no variant is called {}", quoted(variant)))
-                        .help = suggest::nearest(variant, known.iter().copied())
-                        .map(|name| format!("did you mean `{name}`?"))
-                        .or_else(|| {
-                            let example = known.first()?;
-                            Some(format!("name the run: `{example}.{path}`"))
-                        });
-                    return None;
-                };
-                let at = At {
-                    value: rest.to_owned(),
-                    range: (written.range.start + variant.len() + 1).min(written.range.end)
-                        ..written.range.end,
-                };
-                metric::metric(&at, subjects).map(|metric| (Some(variant.to_owned()), metric))
-            }
-        };
-        match found {
-            Ok((variant, metric)) => {
-                self.observes = true;
-                let reference = MetricRef {
-                    variant,
-                    series: metric.series.clone(),
-                    unit: metric.unit,
-                };
-                Some((metric, reference))
-            }
-            Err(unknown) => {
-                self.fault(unknown.range, unknown.message).help = unknown.help;
-                None
-            }
-        }
-    }
-
-    fn window(&mut self, window: &WindowSyntax) -> Option<Window> {
-        Some(match window {
-            WindowSyntax::End => Window::End,
-            WindowSyntax::At(at) => Window::At(self.time(at)?),
-            WindowSyntax::Within(within) => Window::Within(self.time(within)?),
-            WindowSyntax::During(from, to) => {
-                let range = from.range.start..to.range.end;
-                let (from, to) = (self.time(from), self.time(to));
-                let (from, to) = (from?, to?);
-                if from >= to {
-                    self.fault(range, "the window ends before it begins").help =
-                        Some("write the earlier moment first".to_owned());
-                    return None;
-                }
-                Window::During(from, to)
-            }
-            WindowSyntax::Always => Window::Always,
-            WindowSyntax::Never => Window::Never,
-        })
-    }
-
-    pub(super) fn time(&mut self, number: &Number) -> Option<Duration> {
-        let (message, help) = match &number.value {
-            Ok(quantity) if quantity.dimension == Dimension::Time => {
-                match Duration::try_from_secs_f64(quantity.value) {
-                    Ok(time) if time <= MAX_DURATION => return Some(time),
-                    _ => ("not a moment of a run".to_owned(), "use 0s to 30d"),
-                }
-            }
-            Ok(quantity) => (
-                format!("expected a time, found {}", quantity.dimension.describe()),
-                "write it like `5s` or `500ms`",
-            ),
-            Err(error) => (error.to_string(), "write it like `5s` or `500ms`"),
-        };
-        self.fault(number.range.clone(), message).help = Some(help.to_owned());
-        None
+/// Gives a zero without a unit the units of the other side, because zero is the same in all of them.
+fn zero_fits(zero: &mut Typed, other: &Typed) {
+    if let (Some((Expr::Number { value, .. }, units)), Some((_, others))) = (zero, other)
+        && *value == 0.0
+        && *units == Units::of(Unit::Count)
+    {
+        *units = *others;
     }
 }

@@ -48,7 +48,8 @@ impl Units {
     }
 
     /// Suggests a unit if a number lacks nothing else.
-    pub(super) fn missing_unit(self, written: &Expr) -> Option<String> {
+    /// A latency or an RTT is rather a number of milliseconds.
+    pub(super) fn missing_unit(self, written: &Expr, other: &Expr) -> Option<String> {
         let ExprKind::Number(Ok(quantity)) = &written.value else {
             return None;
         };
@@ -59,8 +60,23 @@ impl Units {
             (1, -1) => "B/s",
             _ => return None,
         };
-        (quantity.dimension == Dimension::Plain)
-            .then(|| format!("write `{}{unit}`", quantity.value))
+        let value = quantity.value;
+        let short = |path: &str| path.contains("latency") || path.contains("tcp_info");
+        let is_short = value >= 1.0
+            && match &other.value {
+                ExprKind::Path(path) => short(path),
+                ExprKind::Call { of, .. } => {
+                    matches!(&of.value, ExprKind::Path(path) if short(path))
+                }
+                ExprKind::Number(_) | ExprKind::Binary { .. } | ExprKind::Negate(_) => false,
+            };
+        (quantity.dimension == Dimension::Plain).then(|| {
+            if unit == "s" && is_short {
+                format!("write `{value}ms`, or `{value}s` for seconds")
+            } else {
+                format!("write `{value}{unit}`")
+            }
+        })
     }
 }
 

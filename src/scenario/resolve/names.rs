@@ -19,6 +19,8 @@ pub(crate) struct Names<'d> {
     pub(crate) nodes: IndexMap<&'d str, Span>,
     /// Servers, clients, commands and faults share one name space.
     pub(crate) actors: IndexMap<&'d str, (Subject, Span)>,
+    /// The node of each actor that names one.
+    homes: IndexMap<&'d str, &'d str>,
     /// Servers by name; `None` for one that could not be read.
     pub(crate) servers: IndexMap<&'d str, Option<&'d ServerDoc>>,
     /// Commands by name; `None` for one that could not be read.
@@ -30,6 +32,7 @@ impl<'d> Names<'d> {
         let mut names = Self {
             nodes: IndexMap::new(),
             actors: IndexMap::new(),
+            homes: IndexMap::new(),
             servers: IndexMap::new(),
             commands: IndexMap::new(),
         };
@@ -39,9 +42,13 @@ impl<'d> Names<'d> {
         }
         for (name, server) in document.servers.iter().flat_map(|servers| &servers.0) {
             names.servers.insert(&name.value, server.as_ref());
+            let home = server.as_ref().map(|server| &server.node);
+            names.at_home(&name.value, home);
         }
         for (name, command) in document.commands.iter().flat_map(|commands| &commands.0) {
             names.commands.insert(&name.value, command.as_ref());
+            let home = command.as_ref().map(|command| &command.node);
+            names.at_home(&name.value, home);
         }
         names.add(document.servers.as_ref(), Subject::Server, "a server", cx);
         names.add(document.clients.as_ref(), Subject::Client, "a client", cx);
@@ -53,6 +60,7 @@ impl<'d> Names<'d> {
         );
         for (name, client) in document.clients.iter().flat_map(|clients| &clients.0) {
             let Some(client) = client else { continue };
+            names.at_home(&name.value, Some(&client.node));
             let special = match (&client.flood, &client.queries) {
                 (Some(_), _) => Some(Subject::Flood),
                 (None, Some(_)) => Some(Subject::QueryClient),
@@ -82,6 +90,12 @@ impl<'d> Names<'d> {
             }
         }
         names
+    }
+
+    fn at_home(&mut self, actor: &'d str, home: Option<&'d Spanned<Text>>) {
+        if let Some(home) = home {
+            self.homes.entry(actor).or_insert(&home.value.0);
+        }
     }
 
     fn add<T>(
@@ -145,6 +159,11 @@ impl<'d> Names<'d> {
                 .actors
                 .iter()
                 .map(|(name, (kind, _))| ((*name).to_owned(), *kind))
+                .collect(),
+            homes: self
+                .homes
+                .iter()
+                .map(|(actor, home)| ((*actor).to_owned(), (*home).to_owned()))
                 .collect(),
         }
     }

@@ -66,6 +66,11 @@ pub(crate) fn servers(view: View<'_, '_>, cx: &mut Collector<'_>) -> Vec<ServerS
             protocol,
             cx,
         );
+        if let Some(time) = server.keep_alive.filter(|time| time.value.0.is_zero()) {
+            cx.error(time.span, "an idle connection cannot be kept for 0s").help(
+                "`close: first` makes the server close each connection after its reply; for a short time, write `1ms`",
+            );
+        }
         specs.push(ServerSpec {
             name: ActorName::new(&name.value),
             node: NodeName::new(names.node_name(node)),

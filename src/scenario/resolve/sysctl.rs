@@ -78,6 +78,15 @@ fn check_value(key: &str, value: &str, span: Span, cx: &mut Collector<'_>) {
     }
 }
 
+/// Returns what is wrong with a setting that is not in a file, if anything is, with a suggestion.
+pub(crate) fn wrong_setting(key: &str, value: &str) -> Option<(String, Option<String>)> {
+    let mut cx = Collector::new("");
+    check_key(key, Span::default(), &mut cx);
+    check_value(key, value, Span::default(), &mut cx);
+    let problem = cx.finish("")?.problems.into_iter().next()?;
+    Some((problem.message, problem.help))
+}
+
 fn is_key(key: &str) -> bool {
     let letters = |part: &str| {
         !part.is_empty()

@@ -1,0 +1,131 @@
+//! Numbers as written: counts, and quantities with units.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+
+use super::values::{ScalarValue, Wrong, schema};
+use crate::scenario::bounds::MAX_DURATION;
+use crate::units::{self, ByteCount, Percent, Rate, UnitError};
+
+/// Suggests a form of the quantity that can be read.
+fn meant(text: &str, is_read: impl Fn(&str) -> bool) -> Option<String> {
+    let forms = units::meant(text);
+    let form = forms.iter().find(|form| is_read(form))?;
+    Some(format!("write `{form}`"))
+}
+
+/// Suggests percentages for a number without a unit, which may have been a fraction.
+fn percentage(text: &str) -> String {
+    let text = text.trim();
+    match text.parse::<f64>() {
+        Ok(fraction) if fraction < 1.0 => {
+            format!(
+                "write `{}%` for that fraction, or `{text}%`",
+                fraction * 100.0
+            )
+        }
+        _ => format!("write `{text}%`"),
+    }
+}
+
+/// A whole number, zero or more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Count(pub(crate) u64);
+
+impl ScalarValue for Count {
+    const WHAT: &'static str = "a whole number";
+    fn parse(text: &str) -> Result<Self, Wrong> {
+        let digits = text.replace('_', "");
+        let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+        match digits.parse() {
+            Ok(count) if is_number => Ok(Self(count)),
+            _ => Err(Wrong::new(
+                match text.trim_start().strip_prefix('-') {
+                    Some(_) => "it is below zero",
+                    None if is_number => "it is too large",
+                    None if units::parse_quantity(text).is_ok() => "it has no unit and no decimals",
+                    None => "not a number",
+                },
+                meant(text, |form| Self::parse(form).is_ok())
+                    .unwrap_or_else(|| "write it like `1000` or `1_000`".to_owned()),
+            )),
+        }
+    }
+}
+schema!(Count, "Count", {
+    "type": ["integer", "string"],
+    "minimum": 0,
+    "pattern": r"^(\$.+|[0-9_]+)$",
+    "patternErrorMessage": "expected a whole number; write it like `1000` or `1_000`",
+});
+
+/// A quantity with a unit. `$what` describes it; `$with_unit` shows how to add a unit to a number `N`;
+/// `$like` is an example;
+/// `$types` and `$most` are the types of YAML that can be valid, and the largest number without a unit.
+macro_rules! quantity {
+    (
+        $(#[$doc:meta])* $name:ident($inner:ty), $what:literal, $parse:expr,
+        $with_unit:literal, $like:literal, $pattern:literal, $types:tt, $most:tt
+    ) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq)]
+        pub(crate) struct $name(pub(crate) $inner);
+
+        impl ScalarValue for $name {
+            const WHAT: &'static str = $what;
+            fn parse(text: &str) -> Result<Self, Wrong> {
+                ($parse)(text).map(Self).map_err(|error: UnitError| {
+                    let help = match error {
+                        UnitError::NoUnit if $with_unit == "`N%`" => percentage(text),
+                        UnitError::NoUnit => format!("write {}", $with_unit.replace('N', text.trim())),
+                        _ => meant(text, |form| ($parse)(form).is_ok())
+                            .unwrap_or_else(|| concat!("write it like ", $like).to_owned()),
+                    };
+                    Wrong::new(error.to_string(), help)
+                })
+            }
+        }
+        schema!($name, stringify!($name), {
+            "type": $types,
+            "pattern": $pattern,
+            "maximum": $most,
+            "patternErrorMessage": concat!("expected ", $what, "; write it like ", $like),
+        });
+    };
+}
+quantity!(
+    /// A duration: `500us`, `50ms`, `1.5s`, `2m`, `1h`, `1m30s`. At most 30 days.
+    Timespan(Duration), "a duration",
+    |text| match units::parse_duration(text) {
+        Ok(duration) if duration > MAX_DURATION => Err(UnitError::TooLarge),
+        other => other,
+    },
+    "`Ns` for seconds, `Nms` for milliseconds", "`1s`, `50ms` or `2m`, up to `30d`",
+    r"^(\$.+|0|([0-9][0-9._]*(ns|us|µs|ms|s|sec|m|min|h|d) ?)+)$", ["string", "integer"], 0
+);
+quantity!(
+    /// Events per second: `20/s`, `600/min`, `0.5/s`. Above zero.
+    EventRate(Rate), "a rate", units::parse_rate,
+    "`N/s`", "`20/s` or `600/min`, above zero",
+    r"^(\$.+|[0-9][0-9._]*/(s|sec|m|min|h|ms))$", "string", 0
+);
+quantity!(
+    /// A bandwidth: `10Mbit/s`, `1MiB/s`.
+    Bandwidth(Rate), "a bandwidth", units::parse_bandwidth,
+    "`Nbit/s`", "`10Mbit/s`, above zero",
+    r"^(\$.+|[0-9][0-9._]*([kKMGT]|[kKMGT]i)?(bit|bit/s|bps|B/s))$", "string", 0
+);
+quantity!(
+    /// A number of bytes: `1KiB`, `64kB`, `1000B`, `1000`.
+    Bytes(ByteCount), "a number of bytes", units::parse_bytes,
+    "`NB`", "`1KiB`, `64kB` or `1000B`",
+    r"^(\$.+|[0-9][0-9._]*([kKMGT]|[kKMGT]i)?B?)$", ["string", "integer"], 9_007_199_254_740_992_u64
+);
+quantity!(
+    /// A fraction of a whole: `2%`, `0.5%`.
+    Share(Percent), "a percentage", units::parse_percent,
+    "`N%`", "`2%`, up to `100%`",
+    r"^(\$.+|0|[0-9][0-9._]*%)$", ["string", "integer"], 0
+);
