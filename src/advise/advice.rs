@@ -5,9 +5,12 @@ use std::time::Duration;
 
 use super::facts::{KeyFacts, KeyScope};
 use super::merge::{LineMeaning, MergedLine};
-use super::plan::PlannedComparison;
-use crate::compare::{Comparison, Conclusion, Trial};
+use super::prepare::PreparedComparison;
+use crate::compare::{Comparison, Conclusion, SideRuns};
 use crate::sysctls::About;
+
+/// Conditions of a line that are named; the others are counted.
+const CONDITIONS: usize = 3;
 
 /// The advice on one or more files.
 #[derive(Debug, Clone)]
@@ -20,6 +23,8 @@ pub struct Advice {
     pub lines: Vec<LineAdvice>,
     /// Experiments with several lines at once.
     pub together: Vec<Experiment>,
+    /// Positions of the lines to blame if the lines together hurt; empty if no single line is.
+    pub blame: Vec<usize>,
     /// Time from start to end.
     pub took: Duration,
     /// The reason if not every planned comparison was made.
@@ -35,14 +40,25 @@ pub struct LineAdvice {
     pub facts: Vec<KeyFacts>,
     /// Scenarios that would show its effect but were not run, with the reason.
     pub not_run: Vec<(String, &'static str)>,
-    /// Scenarios that end before this value has an effect, with the largest value whose effect they show.
-    pub too_short: Vec<(String, u64)>,
+    /// Scenarios that end before this value has an effect, or cannot reach it.
+    pub too_short: Vec<OutOfReach>,
     /// The comparisons that show its effect.
     pub experiments: Vec<Experiment>,
     /// True if the line may be bad: `--allow` names its key.
     pub allowed: bool,
     /// True if the line is only listed, because it belongs to another subsystem than `--only` names.
     pub out_of_scope: bool,
+}
+
+/// A scenario that cannot show the effect of a value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutOfReach {
+    /// Label of the scenario.
+    pub scenario: String,
+    /// The largest value, or limit, whose effect it shows.
+    pub at_most: u64,
+    /// The load that would be needed, if the scenario is sized by the value.
+    pub needs: Option<String>,
 }
 
 /// A scenario that was run with and without one or more lines.
@@ -58,6 +74,10 @@ pub struct Experiment {
     pub fixed: Vec<String>,
     /// Settings of the user that held on both sides, as in `net.ipv4.tcp_syncookies=1`.
     pub conditions: Vec<String>,
+    /// The load and the path in which the result holds, in words.
+    pub condition: String,
+    /// Those who gain and those who lose by the line, if every value of its key is a compromise.
+    pub trade: Option<(String, String)>,
     /// True if the scenario's `exercises` names the keys of the lines. If not, the scenario says nothing about them
     /// unless there is a difference.
     pub declared: bool,
@@ -70,23 +90,51 @@ pub struct Experiment {
 }
 
 impl Experiment {
-    /// Summarizes a trial of two sides. Returns `None` if the trial has no comparison.
-    pub(super) fn of(trial: &Trial, planned: &PlannedComparison) -> Option<Self> {
-        let side = &trial.sides.first()?.side;
-        let runs = || trial.sides.iter().flat_map(|tried| &tried.runs);
-        Some(Self {
-            scenario: side.file.label.clone(),
-            variant: side.spec.id.variant.clone(),
+    /// Summarizes a comparison of two sides.
+    pub(super) fn of(
+        comparison: Comparison,
+        sides: &[&SideRuns],
+        prepared: &PreparedComparison,
+    ) -> Self {
+        let planned = &prepared.planned;
+        let runs = || sides.iter().flat_map(|tried| &tried.runs);
+        Self {
+            scenario: prepared.label().to_owned(),
+            variant: planned.question.variant.clone(),
             lines: planned.lines.clone(),
             fixed: planned.fixed.clone(),
             conditions: planned.conditions.iter().map(ToString::to_string).collect(),
+            condition: prepared.condition.clone(),
+            trade: planned.trade(),
             declared: planned.declared,
-            comparison: trial.comparisons.first()?.clone(),
+            comparison,
             emulated: runs().any(|run| run.timeline.emulated()),
             records: runs()
                 .filter_map(|run| run.record.as_ref().ok()?.clone())
                 .collect(),
-        })
+        }
+    }
+
+    /// Returns the condition in which the result holds, with the user's settings that held on both sides.
+    pub fn condition(&self) -> String {
+        if self.conditions.is_empty() {
+            return self.condition.clone();
+        }
+        format!("{}, with {}", self.condition, self.conditions.join(", "))
+    }
+
+    /// Returns true if the two sides differ.
+    pub fn differs(&self) -> bool {
+        match self.comparison.answer {
+            Conclusion::Helps
+            | Conclusion::Hurts
+            | Conclusion::HelpsAndHurts
+            | Conclusion::Changes => true,
+            Conclusion::NoEffect
+            | Conclusion::NotApplicable
+            | Conclusion::TooNoisy
+            | Conclusion::Errored => false,
+        }
     }
 }
 
@@ -95,6 +143,8 @@ impl Experiment {
 pub enum Ruling {
     /// The effect that was measured.
     Did(Conclusion),
+    /// Somebody gains and somebody loses, as measured.
+    Trade,
     /// No such key, no value, or a value that the kernel refuses or changes.
     CannotApply,
     /// Cannot apply, but its `-` says that failure does not matter.
@@ -121,6 +171,8 @@ pub enum Ruling {
     NotRun,
     /// Can be set, but the scenarios end before it has an effect.
     NotShown,
+    /// Can be set, but needs a larger load than the lab makes.
+    NotReached,
 }
 
 impl Ruling {
@@ -147,6 +199,8 @@ impl Ruling {
             Self::OutOfScope => "not ruled",
             Self::NotRun => "not run",
             Self::NotShown => "not shown",
+            Self::NotReached => "not reached",
+            Self::Trade => "trade",
         }
     }
 
@@ -166,13 +220,15 @@ impl Ruling {
             | Self::NotTried
             | Self::OutOfScope
             | Self::NotRun
-            | Self::NotShown => false,
+            | Self::NotShown
+            | Self::NotReached
+            | Self::Trade => false,
         }
     }
 }
 
 fn hurts(answer: Conclusion) -> bool {
-    matches!(answer, Conclusion::Hurts | Conclusion::HelpsAndHurts)
+    matches!(answer, Conclusion::Hurts)
 }
 
 impl LineAdvice {
@@ -196,7 +252,9 @@ impl LineAdvice {
             () if all(|key| key.reset_by.is_some()) => Ruling::Overridden,
             () if let Some(answer) = self.measured() => match answer {
                 // The scenarios that were run end too early to show an effect.
-                Conclusion::NoEffect if !self.too_short.is_empty() => Ruling::NotShown,
+                Conclusion::NoEffect if !self.too_short.is_empty() => self.out_of_reach(),
+                Conclusion::HelpsAndHurts => Ruling::Trade,
+                _ if self.trade().is_some() => Ruling::Trade,
                 answer => Ruling::Did(answer),
             },
             () if all(|key| key.ignored) => Ruling::Subject(About::Obsolete),
@@ -204,7 +262,7 @@ impl LineAdvice {
             () if all(|key| key.scope == KeyScope::Kernel) => Ruling::HostWide,
             () if all(|key| key.not_tried().is_some()) => Ruling::NotTried,
             () if !self.not_run.is_empty() => Ruling::NotRun,
-            () if !self.too_short.is_empty() => Ruling::NotShown,
+            () if !self.too_short.is_empty() => self.out_of_reach(),
             () => self.subject().map_or(Ruling::NotMeasured, Ruling::Subject),
         }
     }
@@ -216,17 +274,76 @@ impl LineAdvice {
         subjects.all(|other| other == Some(first)).then_some(first)
     }
 
-    /// Returns the combined answer of the experiments that say something about the line.
-    fn measured(&self) -> Option<Conclusion> {
+    /// Returns the ruling if no scenario reaches the value.
+    fn out_of_reach(&self) -> Ruling {
+        if self.too_short.iter().any(|each| each.needs.is_some()) {
+            Ruling::NotReached
+        } else {
+            Ruling::NotShown
+        }
+    }
+
+    /// Returns the experiments that say something about the line.
+    fn speaking(&self) -> Vec<&Experiment> {
         let speaks =
             |each: &&Experiment| each.declared || each.comparison.answer != Conclusion::NoEffect;
-        let speaking: Vec<&Experiment> = self.experiments.iter().filter(speaks).collect();
+        self.experiments.iter().filter(speaks).collect()
+    }
+
+    /// Returns the combined answer of the experiments that say something about the line.
+    fn measured(&self) -> Option<Conclusion> {
+        let speaking = self.speaking();
         (!speaking.is_empty()).then(|| overall(&speaking))
+    }
+
+    /// Returns the experiments behind the ruling: those that differ, or all if none does.
+    pub fn deciding(&self) -> Vec<&Experiment> {
+        let speaking = self.speaking();
+        let differing: Vec<&Experiment> = speaking
+            .iter()
+            .filter(|each| each.differs())
+            .copied()
+            .collect();
+        if differing.is_empty() {
+            speaking
+        } else {
+            differing
+        }
+    }
+
+    /// Returns who gains and who loses by the line, if a difference was measured and its key is a compromise.
+    pub fn trade(&self) -> Option<(&str, &str)> {
+        let deciding = self.deciding();
+        let mut differing = deciding.iter().filter(|each| each.differs());
+        let (gains, loses) = differing.find_map(|each| each.trade.as_ref())?;
+        Some((gains, loses))
+    }
+
+    /// Returns the condition in which a measured ruling holds; `None` if no run decided it.
+    pub fn condition(&self) -> Option<String> {
+        if !self.is_measured() {
+            return None;
+        }
+        let mut conditions: Vec<String> = Vec::new();
+        for each in self.deciding() {
+            let condition = each.condition();
+            if !conditions.contains(&condition) {
+                conditions.push(condition);
+            }
+        }
+        let more = conditions.len().saturating_sub(CONDITIONS);
+        conditions.truncate(CONDITIONS);
+        let shown = conditions.join("; ");
+        Some(match more {
+            0 => shown,
+            more => format!("{shown}; and {more} more"),
+        })
     }
 
     /// Returns true if a run decided the ruling.
     pub fn is_measured(&self) -> bool {
         match self.ruling() {
+            Ruling::Trade => true,
             Ruling::Did(answer) => match answer {
                 Conclusion::Helps
                 | Conclusion::NoEffect
@@ -272,6 +389,12 @@ fn overall(experiments: &[&Experiment]) -> Conclusion {
 }
 
 impl Advice {
+    /// Returns the combined answer of all lines together; `None` if they were not run together.
+    pub fn whole(&self) -> Option<Conclusion> {
+        let together: Vec<&Experiment> = self.together.iter().collect();
+        (!together.is_empty()).then(|| overall(&together))
+    }
+
     /// Returns true if a line hurts or cannot apply, or several lines together hurt. Lines together count unless all of
     /// them are allowed.
     pub fn is_bad(&self) -> bool {

@@ -7,9 +7,14 @@
 
 mod advice;
 mod assess;
+mod blame;
+mod condition_text;
 mod conditions;
+mod deadline;
+mod estimate;
 mod facts;
 mod files;
+mod grouping;
 mod judge_value;
 mod merge;
 mod name;
@@ -19,18 +24,21 @@ mod reference;
 mod running;
 mod text;
 mod trial;
+mod tried_value;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use thiserror::Error;
 use tokio::sync::watch;
 
+use self::deadline::Deadline;
 use crate::lab::sysctl_survey::SurveyError;
 use crate::scenario::Problems;
 use crate::suite;
 
-pub use advice::{Advice, Experiment, LineAdvice, Ruling};
+pub use advice::{Advice, Experiment, LineAdvice, OutOfReach, Ruling};
 pub(crate) use assess::SUBSYSTEMS;
 pub use assess::{assess, assignments, exempt};
 pub use conditions::{Condition, conditions};
@@ -40,7 +48,7 @@ pub use judge_value::KeptPart;
 pub use merge::{LineMeaning, LinePlace, MergedLine, SysctlSource, merge};
 pub use name::{Name, NameError};
 pub use plan::{Assignment, PlannedComparison, TooShort, exercised, plan, too_short};
-pub(crate) use prepare::{PreparedComparison, PreparedError};
+pub(crate) use prepare::PreparedError;
 pub use reference::{Reference, ReferenceChoice, stock};
 pub use running::running;
 pub use text::{LineError, Statement, SysctlLine, read};
@@ -59,6 +67,8 @@ pub(crate) struct AdviceRequest {
     pub(crate) only: Option<String>,
     /// Scenarios that may show the effect of a line.
     pub(crate) scenarios: Vec<suite::ScenarioSource>,
+    /// Parameters of scenarios with the values that the user has, such as `rtt`.
+    pub(crate) stated: BTreeMap<String, String>,
     /// Runs scenarios; without it, lines are only looked up and tried.
     pub(crate) runs: bool,
     /// Also runs scenarios tagged `slow`.
@@ -67,7 +77,7 @@ pub(crate) struct AdviceRequest {
     pub(crate) rounds: usize,
     /// Smallest relative difference that matters, 0.02 for 2 %.
     pub(crate) threshold: f64,
-    /// No run starts after this time.
+    /// The measurements end after this time.
     pub(crate) budget: Option<Duration>,
     /// Most runs at once; `None` leaves it to the machine's capacity.
     pub(crate) slots: Option<usize>,
@@ -112,13 +122,30 @@ pub(crate) async fn advise(
     let began = Instant::now();
     let mut looked_up = prepare::look_up(request)?;
     let prepared = prepare::comparisons(request, &mut looked_up)?;
-    on_progress(AdviceProgress::Planned(&prepared));
-    let results = trial::run(&prepared, request, stop, on_progress).await;
+    let positions: Vec<usize> = (0..prepared.len()).collect();
+    let estimate = estimate::estimate(&prepared, &positions, request);
+    on_progress(AdviceProgress::Planned {
+        comparisons: prepared.len(),
+        estimate,
+    });
+    let deadline = Deadline::new(request.budget.unwrap_or(estimate::bound(estimate)), stop);
+    let results = trial::run(&prepared, &positions, request, &deadline, &mut on_progress).await;
+    let blame = blame::blame(
+        &prepared,
+        &results.experiments,
+        request,
+        &deadline,
+        |event| {
+            on_progress(AdviceProgress::Suite(event));
+        },
+    )
+    .await;
     let prepare::LookedUp {
         sources,
         reference,
         lines,
         ..
     } = looked_up;
-    Ok(results.into_advice(sources, reference, lines, &prepared, began.elapsed()))
+    let advice = results.into_advice(sources, reference, lines, &prepared, began.elapsed());
+    Ok(Advice { blame, ..advice })
 }

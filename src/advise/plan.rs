@@ -2,15 +2,16 @@
 //!
 //! `exercises:` in a scenario lists the keys whose effect it shows, and in which variant. Without it, a scenario
 //! shows the effect of a key that some of its variants set and others do not; the first variant that does not
-//! set it is run. One side of the comparison is that variant with the reference's value of the key on every
-//! node; the other side has the value of the line. The modes of the user's host hold on both sides
-//! ([`Condition`]).
+//! set it is run. One side of the comparison is that variant with the reference's values of the keys that it
+//! shows, on every node; the other side has the value of the line in their midst. The modes of the user's host hold on
+//! both sides ([`Condition`]). A scenario with rules for its size is sized by the two values.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::conditions::Condition;
+use super::tried_value::tried;
 use crate::compare::{Question, SetOption};
-use crate::scenario::{Exercise, Scenario};
+use crate::scenario::{Exercise, Scenario, TriedValues};
 
 /// A key and the value that a line sets.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,40 +27,53 @@ pub struct Assignment {
 }
 
 impl Assignment {
+    /// Returns both values as numbers, if they are.
+    fn tried(&self) -> Option<TriedValues> {
+        tried(&self.key, &self.value, &self.against)
+    }
+
     fn is_shown_by(&self, exercise: &Exercise) -> bool {
         self.key == exercise.key && !self.is_beyond(exercise)
     }
 
-    /// Returns true if the scenario ends before the value has an effect.
+    /// Returns true if the scenario ends before the value has an effect, or cannot reach the limit that it sets.
     fn is_beyond(&self, exercise: &Exercise) -> bool {
-        let value = self.value.trim().parse::<u64>();
-        let beyond = |bound: u64| value.is_ok_and(|value| value > bound);
-        self.key == exercise.key && exercise.at_most.is_some_and(beyond)
+        let (Some(bound), true) = (exercise.at_most, self.key == exercise.key) else {
+            return false;
+        };
+        match self.tried() {
+            Some(tried) if !exercise.size.is_empty() => tried.limit() > bound as f64,
+            Some(tried) => tried.value > bound as f64,
+            None => false,
+        }
     }
 }
 
-/// A scenario that shows the effect of a key, but ends before the value of a line has an effect.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A scenario that shows the effect of a key, but ends before the value of a line has an effect, or cannot reach it.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TooShort {
     /// Position of the line.
     pub line: usize,
     /// Position of the scenario.
     pub scenario: usize,
-    /// The largest value whose effect it shows.
+    /// The largest value, or limit, whose effect it shows.
     pub at_most: u64,
+    /// The load that would be needed, if the scenario is sized by the value.
+    pub needs: Option<String>,
 }
 
-/// Returns the scenarios that end too early for the value of a line.
+/// Returns the scenarios that end too early for the value of a line, or cannot reach it.
 pub fn too_short(assigned: &[Assignment], scenarios: &[Scenario]) -> Vec<TooShort> {
     let mut all = Vec::new();
     for (scenario, each) in scenarios.iter().enumerate() {
         for exercise in exercised(each) {
             let beyond = assigned.iter().filter(|each| each.is_beyond(&exercise));
-            all.extend(beyond.filter_map(|each| {
+            all.extend(beyond.filter_map(|assignment| {
                 Some(TooShort {
-                    line: each.line,
+                    line: assignment.line,
                     scenario,
                     at_most: exercise.at_most?,
+                    needs: needed(assignment, &exercise, each),
                 })
             }));
         }
@@ -67,21 +81,61 @@ pub fn too_short(assigned: &[Assignment], scenarios: &[Scenario]) -> Vec<TooShor
     all
 }
 
+/// Returns the load that a sized scenario would need for a value.
+fn needed(assignment: &Assignment, exercise: &Exercise, scenario: &Scenario) -> Option<String> {
+    if exercise.size.is_empty() {
+        return None;
+    }
+    let tried = assignment.tried()?;
+    let mut params = params(scenario, exercise.variant.as_ref());
+    params.extend(exercise.sized(tried, &params).ok()?);
+    let needed = exercise.needed_at(tried, &params);
+    Some(needed.unwrap_or_else(|| format!("a load above {:.0}", tried.limit())))
+}
+
 /// A comparison to make.
 #[derive(Debug, Clone)]
 pub struct PlannedComparison {
     /// Positions of the lines whose effect it shows together.
     pub lines: Vec<usize>,
+    /// Positions of the lines among them whose effect the variant is known to show.
+    pub shown: Vec<usize>,
     /// Position of the scenario.
     pub scenario: usize,
     /// The variant and the settings of both sides.
     pub question: Question,
     /// Keys of other lines that the scenario sets itself; the values of the lines are not used.
     pub fixed: Vec<String>,
-    /// Settings of the user that hold on both sides.
+    /// Settings of the user that hold on both sides in place of the scenario's own.
     pub conditions: Vec<SetOption>,
     /// True if the scenario's `exercises` names the keys, and false if its variants suggest them.
     pub declared: bool,
+    /// The exercise that shows a single line.
+    pub exercise: Option<Exercise>,
+    /// Both values of a single line.
+    pub tried: Option<TriedValues>,
+    /// The keys under trial, each with the position of its line.
+    pub keys: Vec<(usize, String)>,
+}
+
+impl PlannedComparison {
+    /// Returns the keys under trial that a line sets.
+    pub fn keys_of(&self, line: usize) -> Vec<String> {
+        let keys = self.keys.iter().filter(|(of, _)| *of == line);
+        keys.map(|(_, key)| key.clone()).collect()
+    }
+
+    /// Returns who gains and who loses by the line, if every value of its key is a compromise.
+    pub fn trade(&self) -> Option<(String, String)> {
+        let trade = self.exercise.as_ref()?.trade.as_ref()?;
+        let tried = self.tried?;
+        let (gains, loses) = if tried.value > tried.reference {
+            (&trade.higher, &trade.lower)
+        } else {
+            (&trade.lower, &trade.higher)
+        };
+        Some((gains.clone(), loses.clone()))
+    }
 }
 
 /// Returns the keys whose effect a scenario shows.
@@ -105,53 +159,63 @@ pub fn exercised(scenario: &Scenario) -> Vec<Exercise> {
     keys.into_iter()
         .filter_map(|key| {
             let (variant, _) = variants.iter().find(|(_, keys)| !keys.contains(key))?;
-            Some(Exercise {
-                key: key.to_owned(),
-                variant: Some((*variant).to_owned()),
-                at_most: None,
-            })
+            Some(Exercise::of(key, Some((*variant).to_owned())))
         })
         .collect()
 }
 
-/// Plans the comparisons of each line alone, then those of all lines together, in the order of the scenarios.
+/// Plans the comparisons of each line alone, then those of all lines together, in the order of the scenarios. `stated`
+/// are parameters with the values that the user has.
 pub fn plan(
     assigned: &[Assignment],
     conditions: &[Condition],
     scenarios: &[Scenario],
+    stated: &BTreeMap<String, String>,
 ) -> Vec<PlannedComparison> {
     let mut alone = Vec::new();
     let mut together = Vec::new();
     for (index, scenario) in scenarios.iter().enumerate() {
-        let mut by_variant: BTreeMap<Option<String>, Vec<&Assignment>> = BTreeMap::new();
+        let mut by_variant: BTreeMap<Option<String>, Vec<(Exercise, &Assignment)>> =
+            BTreeMap::new();
         for exercise in exercised(scenario) {
             for each in assigned.iter().filter(|each| each.is_shown_by(&exercise)) {
                 let variant = exercise.variant.clone();
-                by_variant.entry(variant).or_default().push(each);
+                let shown = by_variant.entry(variant).or_default();
+                shown.push((exercise.clone(), each));
             }
         }
         for (variant, shown) in by_variant {
+            let keys: Vec<&Assignment> = shown.iter().map(|(_, each)| *each).collect();
             let place = Variant {
                 index,
                 scenario,
                 variant: variant.as_ref(),
                 conditions,
+                stated,
+                shown: &keys,
             };
-            for each in &shown {
-                alone.push(place.planned(&[each], &[each], Vec::new()));
+            for (exercise, each) in &shown {
+                alone.push(place.alone(exercise, each));
             }
             let (fixed, with): (Vec<&Assignment>, Vec<&Assignment>) = assigned
                 .iter()
-                .partition(|each| !shown.contains(each) && place.sets(&each.key));
+                .partition(|each| !keys.contains(each) && place.sets(&each.key));
             let lines: BTreeSet<usize> = with.iter().map(|each| each.line).collect();
             if lines.len() > 1 {
                 let fixed = fixed.iter().map(|each| each.key.clone()).collect();
-                together.push(place.planned(&with, &shown, fixed));
+                together.push(place.together(&with, &shown, fixed));
             }
         }
     }
     alone.extend(together);
     alone
+}
+
+/// Returns the parameters of a scenario's variant.
+fn params(scenario: &Scenario, variant: Option<&String>) -> BTreeMap<String, String> {
+    let mut runs = scenario.runs.iter();
+    let run = runs.find(|run| run.id.variant.as_ref() == variant);
+    run.map(|run| run.params.clone()).unwrap_or_default()
 }
 
 /// A variant in which settings are tried.
@@ -160,15 +224,65 @@ struct Variant<'a> {
     scenario: &'a Scenario,
     variant: Option<&'a String>,
     conditions: &'a [Condition],
+    stated: &'a BTreeMap<String, String>,
+    /// The settings whose effect it shows. The scenario's own values of their keys are not used.
+    shown: &'a [&'a Assignment],
 }
 
 impl Variant<'_> {
-    /// Plans a comparison of the settings `with` against the reference's values. The scenario's own values of
-    /// the keys `shown` are not used.
+    /// Plans a comparison of one setting against the reference's value. The other settings that the variant shows have
+    /// the reference's values, so that every line has the same other side.
+    fn alone(&self, exercise: &Exercise, each: &Assignment) -> PlannedComparison {
+        let beside: Vec<&Assignment> = self
+            .shown
+            .iter()
+            .filter(|other| other.key != each.key)
+            .copied()
+            .collect();
+        let set = self.sized(exercise, each);
+        PlannedComparison {
+            exercise: Some(exercise.clone()),
+            tried: each.tried(),
+            ..self.planned(&[each], &beside, set, Vec::new())
+        }
+    }
+
+    /// Plans a comparison of several settings against the reference's values.
+    fn together(
+        &self,
+        with: &[&Assignment],
+        shown: &[(Exercise, &Assignment)],
+        fixed: Vec<String>,
+    ) -> PlannedComparison {
+        let mut set = BTreeMap::new();
+        for (exercise, each) in shown {
+            set.extend(self.sized(exercise, each));
+        }
+        self.planned(with, &[], set, fixed)
+    }
+
+    /// Returns the parameters that follow a value, and those that the user has stated.
+    fn sized(&self, exercise: &Exercise, each: &Assignment) -> BTreeMap<String, String> {
+        let mut params = params(self.scenario, self.variant);
+        let stated = self.stated.iter();
+        let stated = stated.filter(|(name, _)| params.contains_key(*name));
+        let stated: BTreeMap<String, String> = stated
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect();
+        params.extend(stated.clone());
+        let sized = each
+            .tried()
+            .and_then(|tried| exercise.sized(tried, &params).ok());
+        let mut set = sized.unwrap_or_default();
+        set.extend(stated);
+        set
+    }
+
     fn planned(
         &self,
         with: &[&Assignment],
-        shown: &[&Assignment],
+        beside: &[&Assignment],
+        set: BTreeMap<String, String>,
         fixed: Vec<String>,
     ) -> PlannedComparison {
         let of_users = self.conditions.iter().filter(|condition| {
@@ -178,29 +292,46 @@ impl Variant<'_> {
         let conditions: Vec<SetOption> = of_users
             .map(|condition| setting(&condition.key, &condition.value))
             .collect();
+        let is_condition = |key: &str| self.conditions.iter().any(|condition| condition.key == key);
+        let beside = beside.iter().filter(|each| !is_condition(&each.key));
+        let beside: Vec<SetOption> = beside
+            .map(|each| setting(&each.key, &each.against))
+            .collect();
         let side = |value: fn(&Assignment) -> &str| {
             let tried = with.iter().map(|each| setting(&each.key, value(each)));
-            conditions.iter().cloned().chain(tried).collect()
+            let around = conditions.iter().chain(&beside).cloned();
+            let mut all: Vec<SetOption> = around.chain(tried).collect();
+            all.sort_by_key(ToString::to_string);
+            all
         };
         let lines: BTreeSet<usize> = with.iter().map(|each| each.line).collect();
-        let kept = |key: &String| {
-            !self
-                .conditions
-                .iter()
-                .any(|condition| condition.key == *key)
-        };
+        let shown = self.shown.iter().map(|each| each.line);
+        let shown: BTreeSet<usize> = shown.filter(|line| lines.contains(line)).collect();
         PlannedComparison {
             lines: lines.into_iter().collect(),
+            shown: shown.into_iter().collect(),
             scenario: self.index,
             question: Question {
                 variant: self.variant.cloned(),
-                without: shown.iter().map(|each| each.key.clone()).collect(),
+                set,
+                without: self.shown.iter().map(|each| each.key.clone()).collect(),
                 sides: vec![side(|each| &each.against), side(|each| &each.value)],
-                ..Question::default()
             },
-            fixed: fixed.into_iter().filter(kept).collect(),
-            conditions,
+            fixed: fixed.into_iter().filter(|key| !is_condition(key)).collect(),
+            conditions: {
+                let instead = |each: &SetOption| match each {
+                    SetOption::Sysctl { key, .. } => self.sets(key),
+                    SetOption::Param { .. } => false,
+                };
+                conditions.into_iter().filter(instead).collect()
+            },
             declared: !self.scenario.exercises.is_empty(),
+            exercise: None,
+            tried: None,
+            keys: with
+                .iter()
+                .map(|each| (each.line, each.key.clone()))
+                .collect(),
         }
     }
 
@@ -230,172 +361,4 @@ fn setting(key: &str, value: &str) -> SetOption {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeMap;
-
-    use super::*;
-
-    fn scenario(exercises: &str, variants: &str) -> Scenario {
-        let text = format!(
-            "{exercises}\nnodes:\n\
-             \x20 client: {{ sysctls: {{ net.ipv4.ip_local_port_range: 20000 20999 }} }}\n\
-             \x20 server: {{}}\n\
-             links: [ {{ between: [client, server] }} ]\n{variants}\n"
-        );
-        crate::scenario::parse("a.yaml", &text, &BTreeMap::new())
-            .unwrap_or_else(|problems| panic!("{}", problems.render(false)))
-    }
-
-    const REUSE: &str = "variants: { off: {}, on: { nodes: { client: { sysctls: { net.ipv4.tcp_tw_reuse: 1 } } } } }";
-
-    fn assigned(pairs: &[(&str, &str)]) -> Vec<Assignment> {
-        let each = pairs
-            .iter()
-            .enumerate()
-            .map(|(line, (key, value))| Assignment {
-                line,
-                key: (*key).to_owned(),
-                value: (*value).to_owned(),
-                against: "0".to_owned(),
-            });
-        each.collect()
-    }
-
-    fn shown(planned: &PlannedComparison) -> String {
-        let Question {
-            variant,
-            without,
-            sides,
-            ..
-        } = &planned.question;
-        let with: Vec<String> = sides[1].iter().map(ToString::to_string).collect();
-        format!(
-            "{:?} {} without {} with {} fixed {}",
-            planned.lines,
-            variant.as_deref().unwrap_or("-"),
-            without.join(","),
-            with.join(","),
-            planned.fixed.join(",")
-        )
-    }
-
-    #[test]
-    fn a_key_that_only_some_variants_set_is_run_in_a_variant_that_does_not() {
-        let lines = assigned(&[("net.ipv4.tcp_tw_reuse", "1"), ("net.core.somaxconn", "5")]);
-        let plan = plan(&lines, &[], &[scenario("", REUSE)]);
-        let shown: Vec<String> = plan.iter().map(shown).collect();
-        assert_eq!(
-            shown,
-            [
-                "[0] off without net.ipv4.tcp_tw_reuse with net.ipv4.tcp_tw_reuse=1 fixed ",
-                "[0, 1] off without net.ipv4.tcp_tw_reuse \
-                 with net.ipv4.tcp_tw_reuse=1,net.core.somaxconn=5 fixed ",
-            ]
-        );
-    }
-
-    #[test]
-    fn declared_exercises_are_used_and_keys_of_the_scenario_are_kept() {
-        let lines = assigned(&[
-            ("net.ipv4.tcp_fin_timeout", "15"),
-            ("net.ipv4.tcp_tw_reuse", "1"),
-            ("net.ipv4.ip_local_port_range", "1024 65000"),
-        ]);
-        let scenario = scenario("exercises: { on: [net.ipv4.tcp_fin_timeout] }", REUSE);
-        let plan = plan(&lines, &[], &[scenario]);
-        let shown: Vec<String> = plan.iter().map(shown).collect();
-        assert_eq!(
-            shown,
-            ["[0] on without net.ipv4.tcp_fin_timeout with net.ipv4.tcp_fin_timeout=15 fixed ",],
-            "the variant sets the other keys, so there is nothing to combine with"
-        );
-    }
-
-    #[test]
-    fn a_value_that_takes_effect_after_the_end_of_a_scenario_is_not_run() {
-        let scenario = scenario(
-            "exercises: { off: [net.ipv4.tcp_fin_timeout <= 35, net.ipv4.tcp_tw_reuse] }",
-            REUSE,
-        );
-        let lines = assigned(&[
-            ("net.ipv4.tcp_fin_timeout", "36"),
-            ("net.ipv4.tcp_fin_timeout", "35"),
-            ("net.ipv4.tcp_tw_reuse", "99"),
-        ]);
-        let scenarios = [scenario];
-        let alone: Vec<Vec<usize>> = plan(&lines, &[], &scenarios)
-            .into_iter()
-            .map(|planned| planned.lines)
-            .filter(|lines| lines.len() == 1)
-            .collect();
-        assert_eq!(alone, [[1], [2]]);
-        let short = TooShort {
-            line: 0,
-            scenario: 0,
-            at_most: 35,
-        };
-        assert_eq!(too_short(&lines, &scenarios), [short]);
-    }
-
-    #[test]
-    fn modes_of_the_user_hold_on_both_sides() {
-        let text = "
-exercises: { small: [net.ipv4.tcp_max_syn_backlog], cookies: [net.ipv4.tcp_syncookies] }
-nodes: { server: { sysctls: { net.ipv4.tcp_syncookies: 0, net.ipv4.tcp_max_syn_backlog: 64 } } }
-variants: { small: {}, cookies: {} }
-";
-        let scenario = crate::scenario::parse("a.yaml", text, &BTreeMap::new()).unwrap();
-        let condition = |key: &str, value: &str, unlike_labs| Condition {
-            key: key.to_owned(),
-            value: value.to_owned(),
-            unlike_labs,
-        };
-        let conditions = [
-            condition("net.ipv4.tcp_syncookies", "1", false),
-            condition("net.ipv4.tcp_sack", "0", true),
-            condition("net.ipv4.tcp_timestamps", "1", false),
-        ];
-        let lines = [
-            ("net.ipv4.tcp_max_syn_backlog", "8192"),
-            ("net.ipv4.tcp_syncookies", "2"),
-        ];
-        let plan = plan(&assigned(&lines), &conditions, &[scenario]);
-        let sides = |planned: &PlannedComparison| -> Vec<String> {
-            let side = |side: &Vec<SetOption>| {
-                let shown: Vec<String> = side
-                    .iter()
-                    .map(|each| each.to_string().replace("net.ipv4.", ""))
-                    .collect();
-                shown.join(" ")
-            };
-            planned.question.sides.iter().map(side).collect()
-        };
-        let of = |lines: &[usize]| plan.iter().find(|planned| planned.lines == lines).unwrap();
-        assert_eq!(
-            sides(of(&[0])),
-            [
-                "tcp_syncookies=1 tcp_sack=0 tcp_max_syn_backlog=0",
-                "tcp_syncookies=1 tcp_sack=0 tcp_max_syn_backlog=8192"
-            ],
-            "the scenario switches cookies off, the user has them; nothing is said of timestamps"
-        );
-        assert_eq!(
-            sides(of(&[1])),
-            ["tcp_sack=0 tcp_syncookies=0", "tcp_sack=0 tcp_syncookies=2"],
-            "the key under trial is not a condition"
-        );
-    }
-
-    #[test]
-    fn a_key_that_no_scenario_shows_is_not_run() {
-        let lines = assigned(&[("net.ipv4.ip_local_port_range", "1024 65000")]);
-        assert!(
-            plan(&lines, &[], &[scenario("", REUSE)]).is_empty(),
-            "all variants set it"
-        );
-        let named = "exercises: { nope: [net.ipv4.tcp_fin_timeout] }";
-        let text = format!("{named}\nnodes: {{ a: {{}} }}\nvariants: {{ x: {{}} }}\n");
-        let problems = crate::scenario::parse("a.yaml", &text, &BTreeMap::new()).unwrap_err();
-        assert!(problems.render(false).contains("`nope` is not a variant"));
-    }
-}
+mod tests;

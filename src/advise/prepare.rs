@@ -1,12 +1,13 @@
 //! The steps before the first run: looks up every line on this kernel, and chooses the scenarios to run.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use thiserror::Error;
 
-use super::advice::LineAdvice;
+use super::advice::{LineAdvice, OutOfReach};
 use super::assess::{assess, assignments, exempt};
+use super::condition_text;
 use super::conditions::{Condition, conditions};
 use super::facts::{ValueTrials, values_to_try};
 use super::merge::merge;
@@ -17,15 +18,17 @@ use super::{AdviceRequest, AdviseError, Settings};
 use crate::compare::{QuestionError, Side};
 use crate::lab::sysctl_survey::{self, SurveyError, SysctlSurvey};
 use crate::scenario::{self, Scenario};
-use crate::suite::ScenarioSource;
+use crate::suite::{self, ScenarioSource};
 
 /// A comparison that is ready to run.
 #[derive(Debug)]
 pub(crate) struct PreparedComparison {
     /// The plan it follows.
     pub(crate) planned: PlannedComparison,
-    /// The scenario with the settings of each side.
+    /// The scenario with the settings of both sides.
     pub(crate) sides: Vec<Side>,
+    /// The load and the path in which the result holds, in words.
+    pub(crate) condition: String,
 }
 
 /// A scenario cannot be run with the values of a line.
@@ -51,32 +54,41 @@ impl PreparedComparison {
                 scenario: source.label.clone(),
                 source: error,
             })?;
-        Ok(Self { planned, sides })
+        let condition = condition(&planned, &sides);
+        Ok(Self {
+            planned,
+            sides,
+            condition,
+        })
     }
 
-    /// Estimates the time for one run of each side. The default `timeout` of a run is a minute plus twice
-    /// the time that it needs.
-    pub(crate) fn round_takes(&self) -> Duration {
-        /// The constant part of the default timeout.
-        const MINUTE: Duration = Duration::from_secs(60);
-        let of_run = |side: &Side| {
-            let limit = side.spec.timeout;
-            limit.checked_sub(MINUTE).map_or(limit, |twice| twice / 2)
-        };
-        self.sides.iter().map(of_run).sum()
+    /// Returns the label of the scenario.
+    pub(crate) fn label(&self) -> &str {
+        self.sides
+            .first()
+            .map_or("", |side| side.file.label.as_str())
     }
 
-    /// Returns the settings and the scenario, as in `net.ipv4.tcp_tw_reuse=1 in exhaustion (default)`.
+    /// Returns the keys and the scenario, as in `net.ipv4.tcp_tw_reuse in exhaustion / default`.
     pub(crate) fn title(&self) -> String {
-        let settings = self.sides.iter().flat_map(|side| &side.settings);
-        let settings: Vec<String> = settings.map(ToString::to_string).collect();
+        let keys = match &self.planned.keys[..] {
+            [(_, key)] => key.clone(),
+            keys => format!("{} settings together", keys.len()),
+        };
         let scenario = self.sides.first().map(|side| side.spec.id.to_string());
-        format!(
-            "{} in {}",
-            settings.join(", "),
-            scenario.unwrap_or_default()
-        )
+        format!("{keys} in {}", scenario.unwrap_or_default())
     }
+}
+
+/// Returns the condition that the scenario states for the line, or else its load and path.
+fn condition(planned: &PlannedComparison, sides: &[Side]) -> String {
+    let Some(side) = sides.first() else {
+        return String::new();
+    };
+    let params = &side.spec.params;
+    let stated = planned.exercise.as_ref();
+    let stated = stated.and_then(|exercise| exercise.condition_at(planned.tried, params));
+    stated.unwrap_or_else(|| condition_text::of_run(&side.spec))
 }
 
 /// The lines as they were looked up on this kernel.
@@ -156,22 +168,97 @@ pub(super) fn comparisons(
         .map_err(AdviseError::Scenario)?;
     let assigned = assignments(lines);
     for short in too_short(&assigned, &scenarios) {
-        let label = sources[short.scenario].label.clone();
-        lines[short.line].too_short.push((label, short.at_most));
+        lines[short.line].too_short.push(OutOfReach {
+            scenario: sources[short.scenario].label.clone(),
+            at_most: short.at_most,
+            needs: short.needs,
+        });
     }
-    let mut prepared = Vec::new();
-    for planned in plan(&assigned, conditions, &scenarios) {
-        match reason_to_skip(request, &scenarios[planned.scenario]) {
-            None => prepared.push(PreparedComparison::of(planned, sources)?),
-            Some(reason) => {
-                if let [line] = planned.lines[..] {
-                    let label = sources[planned.scenario].label.clone();
-                    lines[line].not_run.push((label, reason));
-                }
+    let mut alone = Vec::new();
+    let mut together = Vec::new();
+    for planned in plan(&assigned, conditions, &scenarios, &request.stated) {
+        let sized = !planned.question.set.is_empty();
+        let line = match planned.lines[..] {
+            [line] => Some(line),
+            _ => None,
+        };
+        let label = &sources[planned.scenario].label;
+        let mut leave_out = |why| {
+            if let Some(line) = line {
+                lines[line].not_run.push((label.clone(), why));
             }
+        };
+        if let Some(reason) = reason_to_skip(request, &scenarios[planned.scenario]) {
+            leave_out(reason);
+            continue;
+        }
+        match PreparedComparison::of(planned, sources) {
+            Ok(prepared) if line.is_some() => alone.push(prepared),
+            Ok(prepared) => together.push(prepared),
+            Err(_) if sized => leave_out("its load cannot be made with these values"),
+            Err(error) => return Err(error.into()),
         }
     }
-    Ok(prepared)
+    let mut chosen = if request.slow {
+        alone
+    } else {
+        quickest(alone, lines)
+    };
+    chosen.extend(fewest(together));
+    Ok(chosen)
+}
+
+/// Scenarios that are run for a line unless all are wanted.
+const SCENARIOS_OF_A_LINE: usize = 2;
+
+/// Chooses the quickest scenarios for each line: those that declare its key, or else those that may show it. The others
+/// are noted at the line.
+fn quickest(
+    mut alone: Vec<PreparedComparison>,
+    lines: &mut [LineAdvice],
+) -> Vec<PreparedComparison> {
+    let takes = |each: &PreparedComparison| {
+        let takes = each.sides.first().map(|side| suite::expected(&side.spec));
+        (!each.planned.declared, takes)
+    };
+    alone.sort_by_key(|each| takes(each));
+    let mut chosen: Vec<PreparedComparison> = Vec::new();
+    for each in alone {
+        let same = chosen
+            .iter()
+            .filter(|other| other.planned.keys == each.planned.keys);
+        let declared = same.clone().any(|other| other.planned.declared);
+        if same.count() >= SCENARIOS_OF_A_LINE || (declared && !each.planned.declared) {
+            for line in &each.planned.lines {
+                let why = "others show it in less time; --slow runs all";
+                lines[*line].not_run.push((each.label().to_owned(), why));
+            }
+        } else {
+            chosen.push(each);
+        }
+    }
+    chosen.sort_by_key(|each| (each.planned.scenario, each.planned.lines.clone()));
+    chosen
+}
+
+/// Chooses the fewest scenarios in which the whole file is run, so that each line whose effect is measured has its part
+/// in one of them: first the one that shows most lines.
+fn fewest(mut together: Vec<PreparedComparison>) -> Vec<PreparedComparison> {
+    let mut chosen = Vec::new();
+    let mut covered: BTreeSet<usize> = BTreeSet::new();
+    loop {
+        let new = |each: &PreparedComparison| {
+            let shown = each.planned.shown.iter();
+            shown.filter(|line| !covered.contains(line)).count()
+        };
+        let most = (0..together.len()).max_by_key(|at| (new(&together[*at]), Reverse(*at)));
+        let Some(at) = most.filter(|at| new(&together[*at]) > 0) else {
+            return chosen;
+        };
+        let next = together.remove(at);
+        covered.extend(&next.planned.shown);
+        chosen.push(next);
+    }
 }
 
 fn reason_to_skip(request: &AdviceRequest, scenario: &Scenario) -> Option<&'static str> {

@@ -1,11 +1,11 @@
 //! Runs the planned comparisons, as many at once as the machine can take.
 
-use std::time::{Duration, Instant};
-
-use tokio::sync::watch;
+use std::time::Duration;
 
 use super::AdviceRequest;
 use super::advice::{Advice, Experiment, LineAdvice};
+use super::deadline::Deadline;
+use super::grouping::{TrialGroup, groups};
 use super::prepare::PreparedComparison;
 use crate::compare::{self, Trial, TrialOptions};
 use crate::suite::{Options, Records, RunOrder, SuiteEvent};
@@ -16,8 +16,11 @@ const LONGEST_STEM: usize = 80;
 /// An event while advice is prepared.
 #[derive(Debug)]
 pub(crate) enum AdviceProgress<'a> {
-    /// The comparisons that are about to run.
-    Planned(&'a [PreparedComparison]),
+    /// The comparisons that are about to run, and the estimated time.
+    Planned {
+        comparisons: usize,
+        estimate: Duration,
+    },
     /// An event of a run.
     Suite(SuiteEvent<'a>),
     /// All runs of a comparison have ended.
@@ -34,29 +37,92 @@ pub(crate) enum AdviceProgress<'a> {
 #[derive(Debug, Default)]
 pub(super) struct TrialResults {
     /// Each completed comparison, with its position among the prepared ones.
-    experiments: Vec<(usize, Experiment)>,
+    pub(super) experiments: Vec<(usize, Experiment)>,
     /// The reason why not all were completed.
-    cut_short: Option<&'static str>,
+    pub(super) cut_short: Option<&'static str>,
 }
+
+/// Runs comparisons of which none is known yet. Comparisons with the same first side share its runs.
 pub(super) async fn run(
     prepared: &[PreparedComparison],
+    positions: &[usize],
     request: &AdviceRequest,
-    stop: watch::Receiver<bool>,
+    deadline: &Deadline,
     mut on_progress: impl FnMut(AdviceProgress<'_>),
 ) -> TrialResults {
+    let groups = groups(prepared, positions, request.budget.is_some());
+    let mut left: Vec<usize> = groups
+        .iter()
+        .map(|group| group.sides.len() * request.rounds)
+        .collect();
+    let mut done = 0;
+    let on_event = |of: Option<usize>, event: SuiteEvent<'_>| {
+        let ended = of.filter(|_| matches!(event, SuiteEvent::RunEnded { .. }));
+        on_progress(AdviceProgress::Suite(event));
+        let Some(index) = ended else { return };
+        left[index] -= 1;
+        if left[index] == 0 {
+            for member in &groups[index].members {
+                done += 1;
+                on_progress(AdviceProgress::Compared {
+                    done,
+                    of: positions.len(),
+                    comparison: &prepared[*member],
+                });
+            }
+        }
+    };
+    let trials = run_groups(&groups, request, deadline, on_event).await;
+    let complete = |trial: &Trial| trial.is_complete(request.rounds);
+    let mut experiments = Vec::new();
+    for (group, trial) in groups.iter().zip(&trials) {
+        let Some(first) = trial.sides.first() else {
+            continue;
+        };
+        let others = trial.sides.iter().skip(1).zip(&trial.comparisons);
+        for (member, (side, comparison)) in group.members.iter().zip(others) {
+            let whole =
+                |side: &compare::SideRuns| side.is_complete(request.rounds, trial.interrupted);
+            if whole(first) && whole(side) {
+                let experiment =
+                    Experiment::of(comparison.clone(), &[first, side], &prepared[*member]);
+                experiments.push((*member, experiment));
+            }
+        }
+    }
+    experiments.sort_by_key(|(member, _)| *member);
+    TrialResults {
+        cut_short: match trials.iter().all(complete) {
+            true => None,
+            false if deadline.has_passed() && request.budget.is_some() => {
+                Some("the time limit of --for was reached")
+            }
+            false if deadline.has_passed() => Some(
+                "the machine was too busy: the time was over 1.5 times the estimate; --for sets another limit",
+            ),
+            false => Some("interrupted"),
+        },
+        experiments,
+    }
+}
+
+/// Runs groups of sides, each of which is compared with the first of its group.
+pub(super) async fn run_groups(
+    groups: &[TrialGroup],
+    request: &AdviceRequest,
+    deadline: &Deadline,
+    on_event: impl FnMut(Option<usize>, SuiteEvent<'_>),
+) -> Vec<Trial> {
     let effort = TrialOptions {
         rounds: request.rounds,
         budget: None,
         threshold: request.threshold,
     };
-    let folders = prepared.iter().enumerate();
     let options = Options {
         slots: request.slots,
         records: request.records.clone().map_or(Records::None, Records::All),
-        folders: folders
-            .map(|(index, each)| folder_of(index, each))
-            .collect(),
-        until: request.budget.map(|budget| Instant::now() + budget),
+        folders: groups.iter().map(folder_of).collect(),
+        until: Some(deadline.at()),
         // If there may not be time for all comparisons, the first ones should be complete.
         order: match request.budget {
             Some(_) => RunOrder::File,
@@ -65,40 +131,8 @@ pub(super) async fn run(
         shares_machine: true,
         ..Options::default()
     };
-    let runs = |each: &PreparedComparison| each.sides.len() * request.rounds;
-    let mut left: Vec<usize> = prepared.iter().map(runs).collect();
-    let mut done = 0;
-    let on_event = |of: Option<usize>, event: SuiteEvent<'_>| {
-        let ended = of.filter(|_| matches!(event, SuiteEvent::RunEnded { .. }));
-        on_progress(AdviceProgress::Suite(event));
-        let Some(index) = ended else { return };
-        left[index] -= 1;
-        if left[index] == 0 {
-            done += 1;
-            on_progress(AdviceProgress::Compared {
-                done,
-                of: prepared.len(),
-                comparison: &prepared[index],
-            });
-        }
-    };
-    let sides = prepared.iter().map(|each| each.sides.clone()).collect();
-    let trials = compare::run_together(sides, effort, &options, stop, on_event).await;
-    let complete = |trial: &Trial| trial.is_complete(request.rounds);
-    let experiments = prepared.iter().zip(&trials).enumerate();
-    let experiments = experiments.filter(|(_, (_, trial))| complete(trial));
-    TrialResults {
-        cut_short: match trials.iter().find(|trial| !complete(trial)) {
-            Some(trial) if trial.interrupted => Some("interrupted"),
-            Some(_) => Some("the time limit of --for was reached"),
-            None => None,
-        },
-        experiments: experiments
-            .filter_map(|(index, (each, trial))| {
-                Some((index, Experiment::of(trial, &each.planned)?))
-            })
-            .collect(),
-    }
+    let sides = groups.iter().map(|group| group.sides.clone()).collect();
+    compare::run_together(sides, effort, &options, deadline.stop(), on_event).await
 }
 
 impl TrialResults {
@@ -125,10 +159,7 @@ impl TrialResults {
                 self.cut_short,
                 &each.planned.lines[..],
             ) {
-                let label = each.sides.first().map(|side| side.file.label.clone());
-                lines[*line]
-                    .not_run
-                    .push((label.unwrap_or_default(), reason));
+                lines[*line].not_run.push((each.label().to_owned(), reason));
             }
         }
         Advice {
@@ -136,18 +167,19 @@ impl TrialResults {
             reference,
             lines,
             together,
+            blame: Vec::new(),
             took,
             cut_short: self.cut_short,
         }
     }
 }
 
-/// Returns a folder for the records of one comparison, such as `003-exhaustion`.
-fn folder_of(index: usize, prepared: &PreparedComparison) -> String {
-    let name = prepared
+/// Returns a folder for the records of one group, such as `003-exhaustion`.
+fn folder_of(group: &TrialGroup) -> String {
+    let name = group
         .sides
         .first()
         .map_or("", |side| side.spec.id.scenario.as_str());
     let stem: String = name.chars().take(LONGEST_STEM).collect();
-    format!("{:03}-{stem}", index + 1)
+    format!("{:03}-{stem}", group.number)
 }

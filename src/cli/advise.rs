@@ -1,5 +1,6 @@
 //! `nslab advise`: the effect of each line of a sysctl file on this kernel.
 
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -13,12 +14,12 @@ use super::reports::{ReportFormat, ReportRequest, check_all, relative_path, stre
 use super::runtime::{cancel_on_signals, runtime};
 use super::{exit, message, output};
 use crate::advise::{
-    Advice, AdviceProgress, AdviceRequest, AdviseError, Name, PreparedComparison, ReferenceChoice,
-    SUBSYSTEMS, Settings, advise, read_files, read_host,
+    Advice, AdviceProgress, AdviceRequest, AdviseError, Name, ReferenceChoice, SUBSYSTEMS,
+    Settings, advise, read_files, read_host,
 };
 use crate::report;
 use crate::suite;
-use crate::units::Percent;
+use crate::units::{Percent, UnitError, parse_bandwidth, parse_duration, parse_rate};
 
 /// Folder of the records if `--record` is not given.
 const RECORDS: &str = "nslab-out/advice";
@@ -57,6 +58,14 @@ pub(super) struct AdviseArguments {
     /// Use only the scenarios given with --scenarios, not the shipped ones
     #[arg(long, requires = "scenarios")]
     no_shipped: bool,
+    /// Show every line with all that is known about it, not only the summary
+    #[arg(long, visible_alias = "verbose")]
+    details: bool,
+    /// Write the sysctl file to use instead: kept lines with what was measured, dropped lines as comments
+    #[arg(long, value_name = "FILE")]
+    write: Option<PathBuf>,
+    #[command(flatten)]
+    stated: StatedParams,
     /// Number of runs with each line, and without it
     #[arg(
         long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(3..=1000)
@@ -85,6 +94,46 @@ pub(super) struct AdviseArguments {
     no_progress: bool,
 }
 
+/// Facts about the user's network, for scenarios that have a parameter of that name.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "What you have, for the scenarios that can be run with it")]
+struct StatedParams {
+    /// The round-trip time to your users, for example 80ms
+    #[arg(long, value_name = "TIME", value_parser = checked(parse_duration))]
+    rtt: Option<String>,
+    /// The bandwidth of the path, for example 1Gbit/s
+    #[arg(long, value_name = "RATE", value_parser = checked(parse_bandwidth))]
+    bandwidth: Option<String>,
+    /// New connections per second to one destination, for example 300/s
+    #[arg(long, value_name = "RATE", value_parser = checked(parse_rate))]
+    connect_rate: Option<String>,
+    /// Connections that are open at once
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    held: Option<u32>,
+}
+
+impl StatedParams {
+    /// Returns the parameters by the names that scenarios give them.
+    fn named(&self) -> BTreeMap<String, String> {
+        let all = [
+            ("rtt", self.rtt.clone()),
+            ("bandwidth", self.bandwidth.clone()),
+            ("connect-rate", self.connect_rate.clone()),
+            ("held", self.held.map(|held| held.to_string())),
+        ];
+        all.into_iter()
+            .filter_map(|(name, value)| Some((name.to_owned(), value?)))
+            .collect()
+    }
+}
+
+/// Makes a parser of arguments that keeps the text of a quantity once it is known to be one.
+fn checked<T>(
+    parse: fn(&str) -> Result<T, UnitError>,
+) -> impl Fn(&str) -> Result<String, UnitError> + Clone {
+    move |text| parse(text).map(|_| text.trim().to_owned())
+}
+
 const HELP: &str = "\
 Each line is compared with this host as it is: a line is `already so` if this
 host has its value. Compare with another host (--for-host, the output of
@@ -111,6 +160,7 @@ More examples:
   nslab advise tuning.conf --for-host db1-sysctl.txt
   nslab advise tuning.conf --only net --allow 'net.bridge.*' --for 10m
   nslab advise --running --for 10m
+  nslab advise tuning.conf --write better.conf --rtt 80ms --bandwidth 200Mbit/s
 
 Exit codes:
   0  no line hurts, and every line can be applied
@@ -177,8 +227,17 @@ pub(super) fn main(arguments: &AdviseArguments) -> ExitCode {
         }
     };
     let stream = stream(&arguments.reports);
-    stream.print(&report::advice::terminal(&advice, stream.style()));
-    let written = write_all(&arguments.reports, |request| render(request, &advice));
+    let text = if arguments.details {
+        report::advice::terminal(&advice, stream.style())
+    } else {
+        report::advice::summary(&advice, stream.style())
+    };
+    stream.print(&text);
+    let file_written = arguments
+        .write
+        .as_ref()
+        .is_none_or(|path| write_file(path, &report::advice::shipped_file(&advice)));
+    let written = file_written && write_all(&arguments.reports, |request| render(request, &advice));
     if written {
         exit::of_advice(&advice)
     } else {
@@ -186,11 +245,21 @@ pub(super) fn main(arguments: &AdviseArguments) -> ExitCode {
     }
 }
 
+/// Writes the file to use instead, and returns true if it was written.
+fn write_file(path: &Path, text: &str) -> bool {
+    let written = std::fs::write(path, text);
+    if let Err(error) = &written {
+        message::error(format!("cannot write {}: {error}", path.display()));
+    }
+    written.is_ok()
+}
+
 /// Returns false if the folder of a report or of the records does not exist; each is printed. A misspelt path is found
 /// before the runs, not after.
 fn folders_exist(arguments: &AdviseArguments) -> bool {
     let reports = arguments.reports.iter().map(ReportRequest::folder);
-    let folders = reports.chain(arguments.record.as_deref());
+    let file = arguments.write.as_deref().and_then(Path::parent);
+    let folders = reports.chain(arguments.record.as_deref()).chain(file);
     let missing: Vec<&Path> = folders
         .filter(|folder| !folder.as_os_str().is_empty() && !folder.is_dir())
         .collect();
@@ -236,6 +305,7 @@ fn request(arguments: &AdviseArguments) -> Option<AdviceRequest> {
         allow: arguments.allow.clone(),
         only: arguments.only.clone(),
         scenarios,
+        stated: arguments.stated.named(),
         runs: !arguments.no_run,
         slow: arguments.slow,
         rounds: usize::from(arguments.repeat),
@@ -254,9 +324,13 @@ fn request(arguments: &AdviseArguments) -> Option<AdviceRequest> {
 fn show(event: AdviceProgress<'_>, progress: &mut Progress, arguments: &AdviseArguments) {
     match event {
         AdviceProgress::Suite(event) => progress.show(&event),
-        AdviceProgress::Planned(_) | AdviceProgress::Compared { .. } if arguments.no_progress => {}
-        AdviceProgress::Planned([]) => {}
-        AdviceProgress::Planned(prepared) => output::err(&outlook(prepared, arguments)),
+        AdviceProgress::Planned { .. } | AdviceProgress::Compared { .. }
+            if arguments.no_progress => {}
+        AdviceProgress::Planned { comparisons: 0, .. } => {}
+        AdviceProgress::Planned {
+            comparisons,
+            estimate,
+        } => output::err(&outlook(comparisons, estimate, arguments)),
         AdviceProgress::Compared {
             done,
             of,
@@ -269,25 +343,22 @@ fn show(event: AdviceProgress<'_>, progress: &mut Progress, arguments: &AdviseAr
 }
 
 /// Returns the number of comparisons and an estimate of the time, as in `1 comparison, 3 runs per side,
-/// about 2 minutes`.
-fn outlook(prepared: &[PreparedComparison], arguments: &AdviseArguments) -> String {
-    let rounds = u32::from(arguments.repeat);
-    let jobs = match arguments.jobs {
-        Some(jobs) => u32::from(jobs),
-        None => std::thread::available_parallelism()
-            .map_or(1, |processors| u32::try_from(processors.get()).unwrap_or(1)),
-    };
-    let each = || prepared.iter().map(PreparedComparison::round_takes);
-    let one_run = each().max().unwrap_or_default() / 2;
-    let estimate = one_run.max(each().sum::<Duration>() * rounds / jobs);
+/// about 90 s`.
+fn outlook(comparisons: usize, estimate: Duration, arguments: &AdviseArguments) -> String {
     let bound = match arguments.budget {
-        Some(budget) => format!("; no run starts after {} s (--for)", budget.as_secs()),
+        Some(budget) => format!("; measurements end after {} s (--for)", budget.as_secs()),
         None => String::new(),
     };
+    let seconds = estimate.as_secs();
+    let time = if seconds < 120 {
+        format!("{seconds} s")
+    } else {
+        counted(seconds.div_ceil(60), "minute")
+    };
     format!(
-        "{}, {rounds} runs per side, about {}{bound}\n",
-        counted(prepared.len() as u64, "comparison"),
-        counted(estimate.as_secs().div_ceil(60), "minute")
+        "{}, {} runs per side, about {time}{bound}\n",
+        counted(comparisons as u64, "comparison"),
+        arguments.repeat
     )
 }
 

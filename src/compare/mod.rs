@@ -23,4 +23,5 @@ pub use records::{
 };
 pub use setting::{SetOption, SettingError};
 pub use side::{Question, QuestionError, Side};
+pub(crate) use trial::times_matter;
 pub use trial::{SideRuns, Trial, TrialOptions, run, run_together};

@@ -185,14 +185,21 @@ impl Trial {
 
     /// Returns whether every side has all its runs and none was cut short.
     pub fn is_complete(&self, rounds: usize) -> bool {
+        let mut sides = self.sides.iter();
+        sides.all(|side| side.is_complete(rounds, self.interrupted))
+    }
+}
+
+impl SideRuns {
+    /// Returns whether the side has all its runs and none was cut short. `interrupted` says that runs may have been.
+    pub fn is_complete(&self, rounds: usize, interrupted: bool) -> bool {
         let whole = |run: &RunResult| match &run.timeline.end {
             Some(RunEnd::Finished { interrupted, .. }) => !interrupted,
             Some(RunEnd::NotApplicable(_) | RunEnd::Errored(_)) => true,
             // Its worker died, by itself or because of the interruption.
-            None => !self.interrupted,
+            None => !interrupted,
         };
-        let each = |tried: &SideRuns| tried.runs.len() == rounds && tried.runs.iter().all(whole);
-        self.sides.iter().all(each)
+        self.runs.len() == rounds && self.runs.iter().all(whole)
     }
 }
 
@@ -234,7 +241,7 @@ fn one_run(side: &Side, round: usize, alone: bool) -> Arc<ScenarioFile> {
 }
 
 /// Returns whether the scenario measures latency, throughput or processor time, so that nothing may run in parallel.
-fn times_matter(side: &Side) -> bool {
+pub(crate) fn times_matter(side: &Side) -> bool {
     let ends = [".latency", ".throughput", ".cpu"];
     let timed = |name: &str| ends.iter().any(|end| name.ends_with(end));
     side.spec

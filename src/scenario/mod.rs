@@ -6,6 +6,7 @@
 //! into a run (`resolve`, `expectation`, `addressing`). Every stage collects problems, so that all problems
 //! of a file are reported at once ([`Problems`]).
 
+pub mod exercise;
 pub mod expr;
 pub mod fault;
 pub mod lesson;
@@ -45,8 +46,9 @@ pub(crate) fn option_names() -> impl Iterator<Item = &'static str> {
 }
 
 pub use difference::{Difference, differences};
+pub use exercise::{Exercise, TradeOff, TriedValues};
 pub use fix::{fix_file, fix_values, fixed_run};
-pub use model::{Exercise, Requires, RunId, RunSpec, Scenario, Truth, VersionBound};
+pub use model::{Requires, RunId, RunSpec, Scenario, Truth, VersionBound};
 pub use parse::parse;
 pub use place::Place;
 pub use problem::{OtherPlace, Problem, Problems};

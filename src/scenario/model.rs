@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::exercise::Exercise;
 use super::expr::Expectation;
 use super::lesson::Lesson;
 use super::topology::Topology;
@@ -65,19 +66,6 @@ impl Truth {
             Self::Partly => "partly",
         }
     }
-}
-
-/// A sysctl whose effect a scenario shows.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Exercise {
-    /// The sysctl's key, with dots.
-    pub key: String,
-    /// The variant that shows the effect, if the scenario has variants.
-    pub variant: Option<String>,
-    /// The largest value with a visible effect, if the effect takes time and the scenario ends
-    /// before larger values act.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub at_most: Option<u64>,
 }
 
 /// The identity of a run within a suite: a variant, a matrix case, both or neither.

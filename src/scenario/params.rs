@@ -11,8 +11,16 @@ use super::problem::{Collector, quoted};
 use super::span::Span;
 use super::suggest;
 
-/// Keys with text for readers, in which a dollar is a dollar.
-const PROSE: [&str; 6] = ["title", "claim", "truth", "source", "lesson", "tags"];
+/// Keys with text for readers, in which a dollar is a dollar, and the exercises, whose texts are filled per value.
+const PROSE: [&str; 7] = [
+    "title",
+    "claim",
+    "truth",
+    "source",
+    "lesson",
+    "tags",
+    "exercises",
+];
 
 /// Fills the parameters into every value of a document. Keys stay as they are.
 pub(crate) fn fill(root: &mut Node, values: &BTreeMap<String, String>, cx: &mut Collector<'_>) {

@@ -8,19 +8,18 @@ use indexmap::{IndexMap, IndexSet};
 use super::bounds::{MAX_NAME, MAX_ROUTES_OF_ALL_RUNS};
 use super::cases::{Cases, UndecodedRun};
 use super::decode::{FromNode, OneOrMany};
-use super::document::{Document, ExercisesDoc, ExpectationDoc, Text, VariantExercises};
+use super::document::{Document, ExpectationDoc, Text};
 use super::expectation::{NameScope, Subjects};
 use super::expr::Expectation;
 use super::forms::Outline;
 use super::learn::{self, LessonScope};
 use super::lesson::Lesson;
-use super::model::{Exercise, RunId, RunSpec, Scenario, Truth};
+use super::model::{RunId, RunSpec, Scenario, Truth};
 use super::node::{Node, NodeKind};
 use super::params;
 use super::problem::{Collector, Problem, Problems, quoted};
 use super::resolve::{self, Names};
 use super::span::{Span, Spanned};
-use super::suggest;
 use super::yaml;
 use crate::names::SeriesName;
 
@@ -84,7 +83,9 @@ fn read(label: &str, set: &BTreeMap<String, String>, cx: &mut Collector<'_>) -> 
         source: texts(&root, "source", cx),
         lesson: field::<Text>(&root, "lesson", cx).map(|lesson| lesson.0),
         tags: texts(&root, "tags", cx),
-        exercises: exercises(&root, &variants, cx),
+        exercises: field(&root, "exercises", cx)
+            .map(|written| resolve::exercises(written, &variants, &runs.specs, cx))
+            .unwrap_or_default(),
         name,
         runs: runs.specs,
         compare,
@@ -307,56 +308,6 @@ fn truth(root: &Node, cx: &mut Collector<'_>) -> Option<Truth> {
             .help("write the statement that it judges: `claim: ...`");
     }
     Some(truth.value)
-}
-
-/// Returns the sysctls that the scenario exercises, with the variants that show them.
-fn exercises(root: &Node, variants: &[String], cx: &mut Collector<'_>) -> Vec<Exercise> {
-    let Some(written) = field::<ExercisesDoc>(root, "exercises", cx) else {
-        return Vec::new();
-    };
-    let mut exercises = Vec::new();
-    for VariantExercises { variant, keys } in written.0 {
-        if let Some(named) = &variant
-            && !variants.contains(&named.value)
-        {
-            let known = variants.iter().map(String::as_str);
-            let help = suggest::did_you_mean(&named.value, known)
-                .unwrap_or_else(|| "the scenario has no variants; write a list of keys".to_owned());
-            cx.error(
-                named.span,
-                format!("{} is not a variant of this scenario", quoted(&named.value)),
-            )
-            .help(help);
-        }
-        for written in keys {
-            let (key, at_most) = bounded(&written, cx);
-            resolve::sysctl::check_key(&key, written.span, cx);
-            exercises.push(Exercise {
-                key,
-                at_most,
-                variant: (variant.as_ref().map(|named| named.value.clone()))
-                    .or_else(|| variants.first().cloned()),
-            });
-        }
-    }
-    exercises
-}
-
-/// Splits a key from the largest value that shows its effect: `net.ipv4.tcp_fin_timeout <= 35`.
-fn bounded(written: &Spanned<Text>, cx: &mut Collector<'_>) -> (String, Option<u64>) {
-    let Some((key, bound)) = written.value.0.split_once("<=") else {
-        return (written.value.0.clone(), None);
-    };
-    let bound = bound.trim();
-    let at_most = bound.parse().ok();
-    if at_most.is_none() {
-        let message = format!("{} is not a whole number", quoted(bound));
-        cx.error(written.span, message).help(
-            "write the largest value that shows the effect of the key: \
-            `net.ipv4.tcp_fin_timeout <= 35`",
-        );
-    }
-    (key.trim_end().to_owned(), at_most)
 }
 
 /// Resolves the comparisons between variants. They hold for every matrix case, so they

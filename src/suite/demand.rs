@@ -236,7 +236,7 @@ fn program(command: &CommandSpec) -> Duration {
 }
 
 /// Returns the expected duration of a run: its load, programs, steps and windows.
-pub(super) fn expected(spec: &RunSpec) -> Duration {
+pub(crate) fn expected(spec: &RunSpec) -> Duration {
     let clients = spec
         .workload
         .clients

@@ -20,6 +20,7 @@ mod history;
 mod hold;
 mod identity;
 mod job;
+mod outlook;
 mod record_name;
 mod recording;
 mod repeat;
@@ -34,12 +35,14 @@ mod spread;
 mod templates;
 
 pub use capturing::Captures;
+pub(crate) use demand::expected;
 pub(crate) use discover::discover;
 pub use discover::{ScenarioSource, shipped};
 pub use dispatch::{Options, run_suite};
 pub use event::SuiteEvent;
 pub use failed_runs::FailedRuns;
 pub use hold::Hold;
+pub(crate) use outlook::outlook;
 pub use recording::Records;
 pub use result::{
     CaseComparison, EarlierAttempt, RunResult, ScenarioFile, ScenarioResult, SuiteResult,

@@ -199,7 +199,7 @@ fn many_lines() -> Result<(), Failed> {
     std::fs::write(&path, text).unwrap();
     let began = std::time::Instant::now();
     let output = command()
-        .args(["advise", "--no-run"])
+        .args(["advise", "--details", "--no-run"])
         .arg(&path)
         .output()
         .unwrap();
@@ -240,7 +240,7 @@ expect: [ load.established == 10 ]
     std::fs::create_dir_all(&records).unwrap();
     let began = std::time::Instant::now();
     let output = command()
-        .args(["advise", "--no-shipped", "--scenarios"])
+        .args(["advise", "--details", "--no-shipped", "--scenarios"])
         .arg(&scenario)
         .args(["--record"])
         .arg(records)
@@ -267,7 +267,10 @@ fn look_at(name: &str, text: &str, more: &[&str]) -> Output {
     let file = scratch().join(name);
     std::fs::write(&file, text).unwrap();
     let mut advise = command();
-    advise.args(["advise", "--no-run"]).args(more).arg(file);
+    advise
+        .args(["advise", "--details", "--no-run"])
+        .args(more)
+        .arg(file);
     advise.output().unwrap()
 }
 
@@ -355,6 +358,7 @@ fn cookies() -> Result<(), Failed> {
     let output = command()
         .args([
             "advise",
+            "--details",
             "--no-progress",
             "--no-record",
             "--no-shipped",
@@ -381,7 +385,7 @@ fn look(name: &str) -> Output {
         .join("tests/data/sysctl")
         .join(name);
     command()
-        .args(["advise", "--no-run"])
+        .args(["advise", "--details", "--no-run"])
         .arg(path)
         .output()
         .unwrap()
@@ -398,7 +402,13 @@ fn run(name: &str, text: &str) -> Output {
     let records = scratch().join(format!("advice-{name}"));
     std::fs::create_dir_all(&records).unwrap();
     command()
-        .args(["advise", "--no-progress", "--no-shipped", "--scenarios"])
+        .args([
+            "advise",
+            "--details",
+            "--no-progress",
+            "--no-shipped",
+            "--scenarios",
+        ])
         .arg(scenario)
         .arg("--record")
         .arg(records)

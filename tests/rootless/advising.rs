@@ -109,6 +109,7 @@ fn advice(text: &str) -> Advice {
         reference: "this host as it is".to_owned(),
         lines: lines(text),
         together: Vec::new(),
+        blame: Vec::new(),
         took: Duration::from_millis(200),
         cut_short: None,
     }
@@ -127,6 +128,8 @@ fn advice_that_ran() -> Advice {
         lines: vec![0],
         fixed: Vec::new(),
         conditions: vec!["net.ipv4.tcp_timestamps=1".to_owned()],
+        condition: "at 100 connections/s".to_owned(),
+        trade: None,
         declared: true,
         emulated: false,
         comparison: trial.comparisons[0].clone(),
@@ -175,6 +178,77 @@ fn advice_at_a_terminal() {
 }
 
 #[test]
+fn the_summary_of_advice_fits_a_screen() {
+    let mut advice = advice_that_ran();
+    let one = report::advice::summary(&advice, Style::default());
+    insta::assert_snapshot!(one);
+    let more = advice.lines.clone();
+    for _ in 0..40 {
+        advice.lines.extend(more.clone());
+    }
+    for text in [one, report::advice::summary(&advice, Style::default())] {
+        assert!(text.lines().count() < 24, "{text}");
+        assert!(
+            text.lines().all(|line| line.chars().count() <= 80),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn the_file_to_use_instead_sets_what_is_kept_and_says_why() {
+    let text = report::advice::shipped_file(&advice_that_ran());
+    insta::assert_snapshot!(text.replace(env!("CARGO_PKG_VERSION"), "VERSION"));
+    let kept: Vec<String> = nslab::advise::read(&text)
+        .into_iter()
+        .map(|line| line.text)
+        .collect();
+    let expected = [
+        "net.ipv4.tcp_tw_reuse = 1",
+        "net.ipv4.tcp_fin_timeout = 60",
+        "net.core.somaxconn = 1024",
+        "net.core.rmem_max = 9",
+    ];
+    assert_eq!(kept, expected);
+}
+
+/// A lower value is better for some and worse for others, whatever the scenario's own metrics say.
+#[test]
+fn a_difference_in_a_compromise_is_a_trade_that_names_both_sides() {
+    let mut advice = advice_that_ran();
+    let experiment = &mut advice.lines[0].experiments[0];
+    experiment.trade = Some(("impatient programs".to_owned(), "slow paths".to_owned()));
+    let line = &advice.lines[0];
+    assert_eq!(line.ruling().as_str(), "trade");
+    assert!(line.is_measured() && !line.is_bad());
+    let shown = report::advice::terminal(&advice, Style::default());
+    assert!(
+        shown.contains("better for impatient programs; worse for slow paths"),
+        "{shown}"
+    );
+    let json: serde_json::Value =
+        serde_json::from_str(&report::advice::json(&advice).unwrap()).unwrap();
+    assert_eq!(json["lines"][0]["helps"], "impatient programs");
+    assert_eq!(json["lines"][0]["costs"], "slow paths");
+}
+
+#[test]
+fn a_limit_beyond_the_lab_is_not_reached_and_never_without_effect() {
+    let mut advice = advice("net.core.somaxconn = 1024\n");
+    advice.lines[0].too_short.push(nslab::advise::OutOfReach {
+        scenario: "queue.yaml".to_owned(),
+        at_most: 512,
+        needs: Some("1,500 connections".to_owned()),
+    });
+    assert_eq!(advice.lines[0].ruling().as_str(), "not reached");
+    let text = report::advice::terminal(&advice, Style::default());
+    assert!(
+        text.contains("not reached: would need 1,500 connections"),
+        "{text}"
+    );
+}
+
+#[test]
 fn advice_in_markdown() {
     insta::assert_snapshot!(report::advice::markdown(&advice_that_ran()));
 }
@@ -199,10 +273,13 @@ fn advice_for_machines_has_each_line_with_its_keys() {
     );
     assert_eq!(json["reference"], "this host as it is");
     let first = &json["lines"][0];
+    let condition = "at 100 connections/s, with net.ipv4.tcp_timestamps=1";
     assert_eq!(
         (&first["measured"], &first["condition"]),
-        (&true.into(), &serde_json::Value::Null)
+        (&true.into(), &condition.into())
     );
+    assert_eq!(json["lines"][1]["condition"], serde_json::Value::Null);
+    assert_eq!(json["whole"], "helps");
     assert_eq!(json["lines"][1]["measured"], false);
     assert_eq!(json["lines"][2]["keys"][0]["here"], "128");
     assert_eq!(json["lines"][0]["experiments"][0]["answer"], "helps");
@@ -227,6 +304,20 @@ fn no_change_in_a_scenario_about_something_else_is_not_no_effect() {
     advice.lines[0].experiments[0].declared = false;
     assert_eq!(advice.lines[0].ruling().as_str(), "not measured");
     assert!(!advice.lines[0].is_measured());
+}
+
+/// A file of forty lines, each with the results of two scenarios.
+#[test]
+fn the_json_of_a_large_file_stays_small() {
+    let mut advice = advice_that_ran();
+    let first = advice.lines[0].clone();
+    advice.lines = vec![first; 40];
+    for line in &mut advice.lines {
+        let again = line.experiments[0].clone();
+        line.experiments.push(again);
+    }
+    let text = report::advice::json(&advice).unwrap();
+    assert!(text.len() < 200_000, "{}", text.len());
 }
 
 #[test]

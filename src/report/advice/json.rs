@@ -4,10 +4,14 @@ use serde::Serialize;
 
 use super::words;
 use crate::advise::{Advice, Experiment, KeyFacts, KeyScope, LineAdvice, LineMeaning};
-use crate::report::compare::{AnswerReport, answer};
+use crate::report::compare::{BriefAnswer, brief_answer};
+use crate::sysctls::About;
 
 /// Increased whenever a reader of the previous version could be misled.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
+
+/// Keys of a line that are listed.
+const KEYS: usize = 20;
 
 #[derive(Serialize)]
 struct AdviceReport {
@@ -21,6 +25,10 @@ struct AdviceReport {
     cut_short: Option<&'static str>,
     took_seconds: f64,
     lines: Vec<LineReport>,
+    /// The answer for all lines together, if they were run together.
+    whole: Option<&'static str>,
+    /// Positions of the lines to blame if the lines together hurt, among `lines`, from 0.
+    blame: Vec<usize>,
     together: Vec<ExperimentReport>,
 }
 
@@ -31,6 +39,12 @@ struct LineReport {
     text: String,
     /// `helps`, `hurts`, `no effect`, `cannot apply`, `host-wide`, `already so`, `security`, `not measured`, ...
     ruling: &'static str,
+    /// `speed`, `limits`, `memory`, `security`, `role`, `log`, `ipv6` or `obsolete`: the subject of the key.
+    about: Option<&'static str>,
+    /// Those who gain by the line, if somebody else loses.
+    helps: Option<String>,
+    /// Those who lose by the line, if somebody else gains.
+    costs: Option<String>,
     /// True if a run decided the ruling.
     measured: bool,
     /// The condition under which the ruling holds, if it is known.
@@ -40,7 +54,10 @@ struct LineReport {
     allowed: bool,
     value: Option<String>,
     sentences: Vec<String>,
+    /// The first keys of the line; a pattern may match thousands.
     keys: Vec<KeyReport>,
+    /// The number of keys that are not listed.
+    more_keys: usize,
     experiments: Vec<ExperimentReport>,
     not_run: Vec<SkippedScenario>,
     too_short: Vec<ShortScenario>,
@@ -57,6 +74,8 @@ struct SkippedScenario {
 struct ShortScenario {
     scenario: String,
     at_most: u64,
+    /// The load that would be needed, if the scenario is sized by the value.
+    needs: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -84,12 +103,15 @@ struct ExperimentReport {
     /// Positions among `lines`, from 0.
     lines: Vec<usize>,
     fixed: Vec<String>,
+    /// The load and the path in which the answer holds.
+    condition: String,
     /// Settings of the user that held on both sides.
     conditions: Vec<String>,
     emulated: bool,
     #[serde(flatten)]
-    answer: AnswerReport,
-    records: Vec<String>,
+    answer: BriefAnswer,
+    /// The folder with the records of its runs.
+    records: Option<String>,
 }
 
 /// Renders advice as JSON.
@@ -106,6 +128,8 @@ pub fn render(advice: &Advice) -> serde_json::Result<String> {
         cut_short: advice.cut_short,
         took_seconds: advice.took.as_secs_f64(),
         lines: advice.lines.iter().map(|each| line(each, advice)).collect(),
+        whole: advice.whole().map(words::answer),
+        blame: advice.blame.clone(),
         together: advice.together.iter().map(experiment).collect(),
     };
     serde_json::to_string_pretty(&report).map(|text| text + "\n")
@@ -118,8 +142,11 @@ fn line(line: &LineAdvice, advice: &Advice) -> LineReport {
         line: line.entry.place.line,
         text: line.entry.text.clone(),
         ruling: ruling.as_str(),
+        about: line.facts.first().and_then(about),
+        helps: line.trade().map(|(gains, _)| gains.to_owned()),
+        costs: line.trade().map(|(_, loses)| loses.to_owned()),
         measured: line.is_measured(),
-        condition: None,
+        condition: line.condition(),
         bad: line.is_bad(),
         allowed: line.allowed,
         value: match &line.entry.meaning {
@@ -127,7 +154,8 @@ fn line(line: &LineAdvice, advice: &Advice) -> LineReport {
             LineMeaning::Wrong(_) | LineMeaning::Excludes | LineMeaning::Overridden(_) => None,
         },
         sentences: words::sentences(line, advice),
-        keys: line.facts.iter().map(key).collect(),
+        keys: line.facts.iter().take(KEYS).map(key).collect(),
+        more_keys: line.facts.len().saturating_sub(KEYS),
         experiments: line.experiments.iter().map(experiment).collect(),
         not_run: line
             .not_run
@@ -140,12 +168,26 @@ fn line(line: &LineAdvice, advice: &Advice) -> LineReport {
         too_short: line
             .too_short
             .iter()
-            .map(|(scenario, at_most)| ShortScenario {
-                scenario: scenario.clone(),
-                at_most: *at_most,
+            .map(|each| ShortScenario {
+                scenario: each.scenario.clone(),
+                at_most: each.at_most,
+                needs: each.needs.clone(),
             })
             .collect(),
     }
+}
+
+fn about(key: &KeyFacts) -> Option<&'static str> {
+    key.statement()?.about.map(|about| match about {
+        About::Speed => "speed",
+        About::Limits => "limits",
+        About::Memory => "memory",
+        About::Security => "security",
+        About::Role => "role",
+        About::Log => "log",
+        About::Ipv6 => "ipv6",
+        About::Obsolete => "obsolete",
+    })
 }
 
 fn key(key: &KeyFacts) -> KeyReport {
@@ -171,13 +213,10 @@ fn experiment(experiment: &Experiment) -> ExperimentReport {
         variant: experiment.variant.clone(),
         lines: experiment.lines.clone(),
         fixed: experiment.fixed.clone(),
+        condition: experiment.condition(),
         conditions: experiment.conditions.clone(),
         emulated: experiment.emulated,
-        answer: answer(&experiment.comparison),
-        records: experiment
-            .records
-            .iter()
-            .map(|path| path.display().to_string())
-            .collect(),
+        answer: brief_answer(&experiment.comparison),
+        records: words::records(experiment),
     }
 }

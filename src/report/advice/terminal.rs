@@ -46,7 +46,7 @@ pub fn render(advice: &Advice, style: Style) -> String {
         let answer = each.comparison.answer;
         let word = style.colour(
             outcome(Ruling::Did(answer)),
-            &format!("{:<17}", answer.as_str()),
+            &format!("{:<17}", words::answer(answer)),
         );
         let _ = writeln!(text, "{word} lines {} together", words::lines(each, advice));
         paragraph(&mut text, &words::experiment(each), style);
@@ -82,7 +82,7 @@ fn paragraph(text: &mut String, sentence: &str, style: Style) {
 }
 
 /// Returns the outcome whose colour suits a ruling.
-fn outcome(ruling: Ruling) -> Outcome {
+pub(super) fn outcome(ruling: Ruling) -> Outcome {
     match ruling {
         Ruling::Did(Conclusion::Helps) => Outcome::Passed,
         Ruling::Did(Conclusion::NoEffect)
@@ -92,17 +92,19 @@ fn outcome(ruling: Ruling) -> Outcome {
         | Ruling::Excludes
         | Ruling::MatchesNothing
         | Ruling::Ignored => Outcome::Skipped,
-        Ruling::Did(Conclusion::Changes | Conclusion::NotApplicable)
+        Ruling::Did(
+            Conclusion::Changes | Conclusion::NotApplicable | Conclusion::HelpsAndHurts,
+        )
         | Ruling::HostWide
         | Ruling::Subject(_)
         | Ruling::NotMeasured
         | Ruling::NotTried
         | Ruling::NotRun
+        | Ruling::Trade
+        | Ruling::NotReached
         | Ruling::NotShown => Outcome::NotApplicable,
         Ruling::Did(Conclusion::TooNoisy) => Outcome::Inconclusive,
         Ruling::Did(Conclusion::Errored) => Outcome::Errored,
-        Ruling::Did(Conclusion::Hurts | Conclusion::HelpsAndHurts) | Ruling::CannotApply => {
-            Outcome::Failed
-        }
+        Ruling::Did(Conclusion::Hurts) | Ruling::CannotApply => Outcome::Failed,
     }
 }

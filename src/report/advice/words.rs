@@ -1,8 +1,10 @@
 //! The sentences about a line, which all formats share.
 
 use crate::advise::{
-    Advice, Experiment, KeptPart, KeyFacts, KeyScope, LineAdvice, LineMeaning, LinePlace, Ruling,
+    Advice, Experiment, KeptPart, KeyFacts, KeyScope, LineAdvice, LineMeaning, LinePlace,
+    OutOfReach, Ruling,
 };
+use crate::compare::Conclusion;
 use crate::report::compare::sentence;
 use crate::sysctls::Fate;
 
@@ -30,14 +32,13 @@ pub(super) fn sentences(line: &LineAdvice, advice: &Advice) -> Vec<String> {
             said
         }
     };
+    said.extend(line.trade().map(trade));
     said.extend(line.experiments.iter().map(experiment));
     said.extend(not_run(&line.not_run));
     match ruling {
-        Ruling::NotShown => said.extend(line.too_short.iter().map(|(scenario, at_most)| {
-            format!(
-                "{scenario} shows the effect of values up to {at_most}; it ends before this one has an effect"
-            )
-        })),
+        Ruling::NotShown | Ruling::NotReached => {
+            said.extend(line.too_short.iter().map(out_of_reach));
+        }
         Ruling::AlreadySo => said.push(already_so(line)),
         _ => {}
     }
@@ -59,6 +60,8 @@ fn may_be_unknown(ruling: Ruling) -> bool {
         | Ruling::NotMeasured
         | Ruling::NotTried
         | Ruling::NotRun
+        | Ruling::NotReached
+        | Ruling::Trade
         | Ruling::NotShown => true,
         Ruling::CannotApply
         | Ruling::Ignored
@@ -86,6 +89,28 @@ fn statements(facts: &[KeyFacts]) -> Vec<String> {
         }
     }
     said
+}
+
+/// Returns who gains and who loses by a line.
+pub(super) fn trade((gains, loses): (&str, &str)) -> String {
+    format!("better for {gains}; worse for {loses}")
+}
+
+/// Returns the reason why a scenario does not show the effect of a value.
+pub(super) fn out_of_reach(each: &OutOfReach) -> String {
+    let OutOfReach {
+        scenario,
+        at_most,
+        needs,
+    } = each;
+    match needs {
+        Some(needs) => {
+            format!("not reached: would need {needs}; {scenario} goes up to a limit of {at_most}")
+        }
+        None => format!(
+            "{scenario} shows the effect of values up to {at_most}; it ends before this one has an effect"
+        ),
+    }
 }
 
 fn already_so(line: &LineAdvice) -> String {
@@ -264,21 +289,25 @@ pub(super) fn experiment(experiment: &Experiment) -> String {
     } else {
         format!("; the scenario sets {} itself", experiment.fixed.join(", "))
     };
-    let with = if experiment.conditions.is_empty() {
-        String::new()
-    } else {
-        format!(" with {}", experiment.conditions.join(", "))
-    };
     format!(
-        "{}{variant}{}{with}: {}{fixed}",
+        "{}{variant}{}, {}: {}{fixed}",
         experiment.scenario,
         if experiment.emulated {
             " (emulated)"
         } else {
             ""
         },
+        experiment.condition(),
         sentence(&experiment.comparison)
     )
+}
+
+/// Returns the word for the answer of several lines together.
+pub(super) fn answer(answer: Conclusion) -> &'static str {
+    match answer {
+        Conclusion::HelpsAndHurts => Ruling::Trade.as_str(),
+        other => other.as_str(),
+    }
 }
 
 /// Returns the folder with the records of an experiment.

@@ -10,6 +10,9 @@ use crate::units::Unit;
 /// Increased whenever a reader of the previous version could be misled.
 const VERSION: u32 = 1;
 
+/// Effects behind a conclusion that are listed.
+const DECISIVE: usize = 4;
+
 #[derive(Serialize)]
 struct TrialReport {
     version: u32,
@@ -50,12 +53,34 @@ struct ComparisonReport {
 
 /// The conclusion of a comparison.
 #[derive(Debug, Serialize)]
-pub(in crate::report) struct AnswerReport {
+struct AnswerReport {
     /// `helps`, `hurts`, `helps and hurts`, `changes`, `no effect`, `not applicable`, `too noisy to tell`, `errored`.
     answer: &'static str,
     reason: Option<String>,
     sentence: String,
     effects: Vec<EffectReport>,
+}
+
+/// The conclusion of a comparison, with the effects behind it.
+#[derive(Debug, Serialize)]
+pub(in crate::report) struct BriefAnswer {
+    answer: &'static str,
+    reason: Option<String>,
+    sentence: String,
+    effects: Vec<BriefEffect>,
+}
+
+#[derive(Debug, Serialize)]
+struct BriefEffect {
+    metric: String,
+    unit: &'static str,
+    kind: &'static str,
+    /// Mean of the first side.
+    a: f64,
+    /// Mean of the other side.
+    b: f64,
+    /// Confidence interval of the difference.
+    interval: [f64; 2],
 }
 
 #[derive(Debug, Serialize)]
@@ -141,7 +166,7 @@ fn side(tried: &SideRuns) -> SideReport {
 }
 
 /// Returns the conclusion in the form of the JSON report.
-pub(in crate::report) fn answer(comparison: &Comparison) -> AnswerReport {
+fn answer(comparison: &Comparison) -> AnswerReport {
     AnswerReport {
         answer: comparison.answer.as_str(),
         reason: comparison.reason.clone(),
@@ -150,15 +175,38 @@ pub(in crate::report) fn answer(comparison: &Comparison) -> AnswerReport {
     }
 }
 
+/// Returns the conclusion with the effects behind it only.
+pub(in crate::report) fn brief_answer(comparison: &Comparison) -> BriefAnswer {
+    let decisive = comparison.decisive();
+    let brief = |effect: &Effect| BriefEffect {
+        metric: effect.metric.clone(),
+        unit: unit(effect),
+        kind: word(effect.kind),
+        a: effect.a.mean,
+        b: effect.b.mean,
+        interval: effect.interval,
+    };
+    BriefAnswer {
+        answer: comparison.answer.as_str(),
+        reason: comparison.reason.clone(),
+        sentence: words::sentence(comparison),
+        effects: decisive.into_iter().take(DECISIVE).map(brief).collect(),
+    }
+}
+
+fn unit(effect: &Effect) -> &'static str {
+    match effect.unit {
+        Unit::Count | Unit::PerSecond | Unit::Text => "count",
+        Unit::Bytes => "bytes",
+        Unit::BytesPerSecond => "bytes-per-second",
+        Unit::Seconds => "seconds",
+    }
+}
+
 fn effect(effect: &Effect) -> EffectReport {
     EffectReport {
         metric: effect.metric.clone(),
-        unit: match effect.unit {
-            Unit::Count | Unit::PerSecond | Unit::Text => "count",
-            Unit::Bytes => "bytes",
-            Unit::BytesPerSecond => "bytes-per-second",
-            Unit::Seconds => "seconds",
-        },
+        unit: unit(effect),
         kind: word(effect.kind),
         better: match effect.better {
             Better::More => "more",

@@ -7,7 +7,7 @@ mod terminal;
 mod words;
 
 pub use json::render as json;
-pub(in crate::report) use json::{AnswerReport, answer};
+pub(in crate::report) use json::{BriefAnswer, brief_answer};
 pub(in crate::report) use markdown::cell;
 pub use markdown::render as markdown;
 pub use terminal::render as terminal;

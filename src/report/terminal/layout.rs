@@ -18,7 +18,7 @@ pub(in crate::report) fn width(text: &str) -> usize {
 }
 
 /// Cuts a text to at most `columns`; a cut text ends in `…`.
-pub(super) fn cut(text: &str, room: Option<usize>) -> Cow<'_, str> {
+pub(in crate::report) fn cut(text: &str, room: Option<usize>) -> Cow<'_, str> {
     let Some(room) = room.filter(|room| width(text) > *room) else {
         return Cow::Borrowed(text);
     };

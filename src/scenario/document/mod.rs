@@ -6,6 +6,7 @@
 mod client;
 mod command;
 mod exchange;
+mod exercise;
 mod fault;
 mod learn;
 mod quantities;
@@ -27,6 +28,7 @@ pub(crate) use client::{
 };
 pub(crate) use command::{CommandDoc, TextWithReferences};
 pub(crate) use exchange::{ExchangeStepDoc, ExchangeStepForm};
+pub(crate) use exercise::{ExerciseDoc, ExerciseFormDoc, ExercisesDoc, VariantExercises};
 pub(crate) use fault::{FaultDoc, FlagWord, InjectDoc, SegmentSelection};
 pub(crate) use learn::{FixDoc, LearnDoc, LessonStepDoc, LessonStepFormDoc, PredictDoc, WhyDoc};
 pub(crate) use reply::{ReplyContent, ReplyDoc};
@@ -70,7 +72,7 @@ document! {
         "tags" => tags: Option<OneOrMany<Text>>,
         /// Sysctls whose effect the scenario shows, for `nslab advise`, which runs the first variant with
         /// and without a line that sets one of them. If another variant shows the effect, write a mapping:
-        /// `{ variant: [keys] }`.
+        /// `{ variant: [keys] }`. A key may be a mapping with `key` and what follows from its value.
         "exercises" => exercises: Option<ExercisesDoc>,
         /// `4` (the default) or `6`.
         "ip" => ip: Option<Spanned<IpVersion>>,
@@ -136,52 +138,6 @@ document! {
     KernelDoc, "`kernel`" {
         /// Host-wide sysctls: key with dots, and value.
         "sysctls" => sysctls: Option<Entries<Spanned<SysctlValue>>>,
-    }
-}
-
-/// Keys that the scenario exercises, by variant.
-#[derive(Debug, Clone)]
-pub(crate) struct ExercisesDoc(pub(crate) Vec<VariantExercises>);
-
-/// Keys that one variant exercises; without a name, the first variant of the file.
-#[derive(Debug, Clone)]
-pub(crate) struct VariantExercises {
-    pub(crate) variant: Option<Spanned<String>>,
-    pub(crate) keys: Vec<Spanned<Text>>,
-}
-
-impl FromNode for ExercisesDoc {
-    fn from_node(node: &Node, cx: &mut Collector<'_>) -> Option<Self> {
-        if let NodeKind::Mapping(_) = node.kind {
-            let by_variant = Entries::<OneOrMany<Spanned<Text>>>::from_node(node, cx)?;
-            let each = by_variant.0.into_iter().filter_map(|(variant, keys)| {
-                Some(VariantExercises {
-                    variant: Some(variant),
-                    keys: keys?.0,
-                })
-            });
-            return Some(Self(each.collect()));
-        }
-        let keys = OneOrMany::<Spanned<Text>>::from_node(node, cx)?.0;
-        Some(Self(vec![VariantExercises {
-            variant: None,
-            keys,
-        }]))
-    }
-}
-
-impl JsonSchema for ExercisesDoc {
-    fn schema_name() -> Cow<'static, str> {
-        "Exercises".into()
-    }
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        let keys = json_schema!({ "type": ["string", "array"], "items": { "type": "string" } });
-        json_schema!({
-            "description": "Sysctl keys, or sysctl keys by variant: `{ variant: [keys] }`.",
-            "type": ["string", "array", "object"],
-            "items": { "type": "string" },
-            "additionalProperties": keys,
-        })
     }
 }
 

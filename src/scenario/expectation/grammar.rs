@@ -14,7 +14,9 @@
 
 use std::ops::Range;
 
-use winnow::combinator::{alt, cut_err, delimited, empty, fail, opt, preceded, repeat, terminated};
+use winnow::combinator::{
+    alt, cut_err, delimited, empty, eof, fail, opt, preceded, repeat, terminated,
+};
 use winnow::error::{ContextError, StrContext, StrContextValue};
 use winnow::stream::Location;
 use winnow::token::{literal, one_of, take_while};
@@ -85,6 +87,22 @@ pub(super) fn reads(text: &str) -> bool {
         && terminated(line, end)
             .parse(LocatingSlice::new(text))
             .is_ok()
+}
+
+/// Parses an expression without a comparison.
+pub(crate) fn arithmetic(text: &str) -> Result<Expr, Unreadable> {
+    let whole = |message: String| Unreadable {
+        range: 0..text.len(),
+        message,
+        help: None,
+    };
+    if text.len() > MAX_EXPECTATION || parentheses(text) > MAX_PARENTHESES {
+        return Err(whole("the expression is too long".to_owned()));
+    }
+    let end = cut_err((blank, eof)).context(expected("an operator: `+`, `-`, `*` or `/`"));
+    terminated(cut_err(sum), end)
+        .parse(LocatingSlice::new(text))
+        .map_err(|error| unreadable(text, error.offset(), error.inner()))
 }
 
 fn parentheses(text: &str) -> usize {

@@ -3,6 +3,7 @@
 //! `grammar` parses the text, `metric` resolves names with the registry, `typing` checks that units fit. Not
 //! here: judging (`expect`).
 
+mod arithmetic;
 mod counters;
 mod functions;
 mod grammar;
@@ -16,6 +17,7 @@ mod typing;
 mod units;
 mod windows;
 
+pub(crate) use arithmetic::calculate;
 pub(crate) use measurement::measurement;
 pub(crate) use metric::Subjects;
 pub(crate) use typing::{Fault, NameScope, expectation};

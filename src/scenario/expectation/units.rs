@@ -36,6 +36,18 @@ impl Units {
         }
     }
 
+    /// Returns the unit of a result; `None` if none of ours has these powers.
+    pub(super) fn unit(self) -> Option<Unit> {
+        let all = [
+            Unit::Count,
+            Unit::Seconds,
+            Unit::Bytes,
+            Unit::PerSecond,
+            Unit::BytesPerSecond,
+        ];
+        all.into_iter().find(|unit| Self::of(*unit) == self)
+    }
+
     pub(super) fn describe(self) -> String {
         match (self.bytes, self.seconds) {
             (0, 0) => "a count".to_owned(),

@@ -4,6 +4,7 @@
 
 mod client;
 mod command;
+mod exercises;
 mod expectations;
 mod faults;
 mod lasting;
@@ -33,6 +34,7 @@ use super::problem::Collector;
 use super::span::Spanned;
 use super::workload::Workload;
 
+pub(crate) use exercises::exercises;
 pub(crate) use expectations::{expectations, report_fault};
 pub(crate) use names::Names;
 

@@ -1,0 +1,41 @@
+//! The time that the comparisons will take.
+
+use std::time::Duration;
+
+use super::AdviceRequest;
+use super::grouping::groups;
+use super::prepare::PreparedComparison;
+use crate::scenario::RunSpec;
+use crate::suite;
+
+/// Share of the estimate by which the measurements may take longer.
+const LONGER: f64 = 0.5;
+/// Time by which they may take longer in any case: a single run that is made again on a busy machine.
+const SLACK: Duration = Duration::from_secs(20);
+
+/// Returns the time after which the measurements end if the user has set none.
+pub(super) fn bound(estimate: Duration) -> Duration {
+    estimate + SLACK.max(estimate.mul_f64(LONGER))
+}
+
+/// Estimates the time of the comparisons at these positions: the runs are scheduled as they will be, but not made.
+pub(super) fn estimate(
+    prepared: &[PreparedComparison],
+    positions: &[usize],
+    request: &AdviceRequest,
+) -> Duration {
+    let groups = groups(prepared, positions, false);
+    let mut runs: Vec<RunSpec> = Vec::new();
+    for group in &groups {
+        let alone = group.sides.iter().any(crate::compare::times_matter);
+        for side in &group.sides {
+            for _ in 0..request.rounds {
+                let mut spec = side.spec.clone();
+                spec.exclusive |= alone;
+                runs.push(spec);
+            }
+        }
+    }
+    let whole = suite::outlook(&runs, request.slots);
+    request.budget.map_or(whole, |budget| whole.min(budget))
+}

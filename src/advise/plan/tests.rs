@@ -1,0 +1,174 @@
+//! Tests of the choice of scenarios.
+
+use std::collections::BTreeMap;
+
+use super::*;
+
+fn scenario(exercises: &str, variants: &str) -> Scenario {
+    let text = format!(
+        "{exercises}\nnodes:\n\
+         \x20 client: {{ sysctls: {{ net.ipv4.ip_local_port_range: 20000 20999 }} }}\n\
+         \x20 server: {{}}\n\
+         links: [ {{ between: [client, server] }} ]\n{variants}\n"
+    );
+    crate::scenario::parse("a.yaml", &text, &BTreeMap::new())
+        .unwrap_or_else(|problems| panic!("{}", problems.render(false)))
+}
+
+const REUSE: &str =
+    "variants: { off: {}, on: { nodes: { client: { sysctls: { net.ipv4.tcp_tw_reuse: 1 } } } } }";
+
+fn none() -> BTreeMap<String, String> {
+    BTreeMap::new()
+}
+
+fn assigned(pairs: &[(&str, &str)]) -> Vec<Assignment> {
+    let each = pairs
+        .iter()
+        .enumerate()
+        .map(|(line, (key, value))| Assignment {
+            line,
+            key: (*key).to_owned(),
+            value: (*value).to_owned(),
+            against: "0".to_owned(),
+        });
+    each.collect()
+}
+
+fn shown(planned: &PlannedComparison) -> String {
+    let Question {
+        variant,
+        without,
+        sides,
+        ..
+    } = &planned.question;
+    let with: Vec<String> = sides[1].iter().map(ToString::to_string).collect();
+    format!(
+        "{:?} {} without {} with {} fixed {}",
+        planned.lines,
+        variant.as_deref().unwrap_or("-"),
+        without.join(","),
+        with.join(","),
+        planned.fixed.join(",")
+    )
+}
+
+#[test]
+fn a_key_that_only_some_variants_set_is_run_in_a_variant_that_does_not() {
+    let lines = assigned(&[("net.ipv4.tcp_tw_reuse", "1"), ("net.core.somaxconn", "5")]);
+    let plan = plan(&lines, &[], &[scenario("", REUSE)], &none());
+    let shown: Vec<String> = plan.iter().map(shown).collect();
+    assert_eq!(
+        shown,
+        [
+            "[0] off without net.ipv4.tcp_tw_reuse with net.ipv4.tcp_tw_reuse=1 fixed ",
+            "[0, 1] off without net.ipv4.tcp_tw_reuse \
+             with net.ipv4.tcp_tw_reuse=1,net.core.somaxconn=5 fixed ",
+        ]
+    );
+}
+
+#[test]
+fn declared_exercises_are_used_and_keys_of_the_scenario_are_kept() {
+    let lines = assigned(&[
+        ("net.ipv4.tcp_fin_timeout", "15"),
+        ("net.ipv4.tcp_tw_reuse", "1"),
+        ("net.ipv4.ip_local_port_range", "1024 65000"),
+    ]);
+    let scenario = scenario("exercises: { on: [net.ipv4.tcp_fin_timeout] }", REUSE);
+    let plan = plan(&lines, &[], &[scenario], &none());
+    let shown: Vec<String> = plan.iter().map(shown).collect();
+    assert_eq!(
+        shown,
+        ["[0] on without net.ipv4.tcp_fin_timeout with net.ipv4.tcp_fin_timeout=15 fixed ",],
+        "the variant sets the other keys, so there is nothing to combine with"
+    );
+}
+
+#[test]
+fn a_value_that_takes_effect_after_the_end_of_a_scenario_is_not_run() {
+    let scenario = scenario(
+        "exercises: { off: [net.ipv4.tcp_fin_timeout <= 35, net.ipv4.tcp_tw_reuse] }",
+        REUSE,
+    );
+    let lines = assigned(&[
+        ("net.ipv4.tcp_fin_timeout", "36"),
+        ("net.ipv4.tcp_fin_timeout", "35"),
+        ("net.ipv4.tcp_tw_reuse", "99"),
+    ]);
+    let scenarios = [scenario];
+    let alone: Vec<Vec<usize>> = plan(&lines, &[], &scenarios, &none())
+        .into_iter()
+        .map(|planned| planned.lines)
+        .filter(|lines| lines.len() == 1)
+        .collect();
+    assert_eq!(alone, [[1], [2]]);
+    let short = TooShort {
+        line: 0,
+        scenario: 0,
+        at_most: 35,
+    };
+    assert_eq!(too_short(&lines, &scenarios), [short]);
+}
+
+#[test]
+fn modes_of_the_user_hold_on_both_sides() {
+    let text = "
+exercises: { small: [net.ipv4.tcp_max_syn_backlog], cookies: [net.ipv4.tcp_syncookies] }
+nodes: { server: { sysctls: { net.ipv4.tcp_syncookies: 0, net.ipv4.tcp_max_syn_backlog: 64 } } }
+variants: { small: {}, cookies: {} }
+";
+    let scenario = crate::scenario::parse("a.yaml", text, &BTreeMap::new()).unwrap();
+    let condition = |key: &str, value: &str, unlike_labs| Condition {
+        key: key.to_owned(),
+        value: value.to_owned(),
+        unlike_labs,
+    };
+    let conditions = [
+        condition("net.ipv4.tcp_syncookies", "1", false),
+        condition("net.ipv4.tcp_sack", "0", true),
+        condition("net.ipv4.tcp_timestamps", "1", false),
+    ];
+    let lines = [
+        ("net.ipv4.tcp_max_syn_backlog", "8192"),
+        ("net.ipv4.tcp_syncookies", "2"),
+    ];
+    let plan = plan(&assigned(&lines), &conditions, &[scenario], &none());
+    let sides = |planned: &PlannedComparison| -> Vec<String> {
+        let side = |side: &Vec<SetOption>| {
+            let shown: Vec<String> = side
+                .iter()
+                .map(|each| each.to_string().replace("net.ipv4.", ""))
+                .collect();
+            shown.join(" ")
+        };
+        planned.question.sides.iter().map(side).collect()
+    };
+    let of = |lines: &[usize]| plan.iter().find(|planned| planned.lines == lines).unwrap();
+    assert_eq!(
+        sides(of(&[0])),
+        [
+            "tcp_syncookies=1 tcp_sack=0 tcp_max_syn_backlog=0",
+            "tcp_syncookies=1 tcp_sack=0 tcp_max_syn_backlog=8192"
+        ],
+        "the scenario switches cookies off, the user has them; nothing is said of timestamps"
+    );
+    assert_eq!(
+        sides(of(&[1])),
+        ["tcp_sack=0 tcp_syncookies=0", "tcp_sack=0 tcp_syncookies=2"],
+        "the key under trial is not a condition"
+    );
+}
+
+#[test]
+fn a_key_that_no_scenario_shows_is_not_run() {
+    let lines = assigned(&[("net.ipv4.ip_local_port_range", "1024 65000")]);
+    assert!(
+        plan(&lines, &[], &[scenario("", REUSE)], &none()).is_empty(),
+        "all variants set it"
+    );
+    let named = "exercises: { nope: [net.ipv4.tcp_fin_timeout] }";
+    let text = format!("{named}\nnodes: {{ a: {{}} }}\nvariants: {{ x: {{}} }}\n");
+    let problems = crate::scenario::parse("a.yaml", &text, &BTreeMap::new()).unwrap_err();
+    assert!(problems.render(false).contains("`nope` is not a variant"));
+}

@@ -1,0 +1,46 @@
+//! The number that stands for a value when a scenario is sized by it.
+
+use crate::scenario::TriedValues;
+use crate::sysctls::{self, Form};
+
+/// Returns a key's two values as numbers; `None` if one of them is not.
+pub(super) fn tried(key: &str, value: &str, reference: &str) -> Option<TriedValues> {
+    Some(TriedValues {
+        value: number(key, value)?,
+        reference: number(key, reference)?,
+    })
+}
+
+/// Returns the number of ports of a range, the last of several numbers, or the number itself.
+fn number(key: &str, value: &str) -> Option<f64> {
+    let numbers = value
+        .split_whitespace()
+        .map(|word| word.parse::<i64>().ok())
+        .collect::<Option<Vec<i64>>>()?;
+    let form = sysctls::find(key).map(|setting| setting.form);
+    match (form, &numbers[..]) {
+        (Some(Form::Range { .. }), [first, last]) => Some((last - first + 1) as f64),
+        (_, [.., last]) => Some(*last as f64),
+        (_, []) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_counts_its_ports_and_a_list_its_last_number() {
+        let of = |key, value| number(key, value);
+        assert_eq!(
+            of("net.ipv4.ip_local_port_range", "32768 60999"),
+            Some(28_232.0)
+        );
+        assert_eq!(
+            of("net.ipv4.tcp_rmem", "4096\t131072\t6291456"),
+            Some(6_291_456.0)
+        );
+        assert_eq!(of("net.core.somaxconn", "4096"), Some(4096.0));
+        assert_eq!(of("net.ipv4.tcp_congestion_control", "bbr"), None);
+    }
+}
