@@ -68,6 +68,7 @@ problems! {
     an_unquoted_comparison_is_a_block_scalar_in_yaml: "yaml-greater",
     a_regular_expression_in_brackets_needs_quotes: "yaml-regex",
     settings_and_steps_are_checked: "sysctls-and-steps",
+    exercises_and_their_rules_are_checked: "exercises",
     keys_and_values_of_settings_are_checked_by_the_catalogue: "sysctl-keys",
     netem_needs_an_impairment_and_cannot_change: "netem",
     faults_name_a_link_its_ends_and_an_effect: "faults",
