@@ -104,6 +104,7 @@ fn a_value_that_takes_effect_after_the_end_of_a_scenario_is_not_run() {
         .collect();
     assert_eq!(alone, [[1], [2]]);
     let short = TooShort {
+        needs: None,
         line: 0,
         scenario: 0,
         at_most: 35,
