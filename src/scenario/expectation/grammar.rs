@@ -14,9 +14,7 @@
 
 use std::ops::Range;
 
-use winnow::combinator::{
-    alt, cut_err, delimited, empty, eof, fail, opt, preceded, repeat, terminated,
-};
+use winnow::combinator::{alt, cut_err, delimited, empty, fail, opt, preceded, repeat, terminated};
 use winnow::error::{ContextError, StrContext, StrContextValue};
 use winnow::stream::Location;
 use winnow::token::{literal, one_of, take_while};
@@ -91,18 +89,7 @@ pub(super) fn reads(text: &str) -> bool {
 
 /// Parses an expression without a comparison.
 pub(crate) fn arithmetic(text: &str) -> Result<Expr, Unreadable> {
-    let whole = |message: String| Unreadable {
-        range: 0..text.len(),
-        message,
-        help: None,
-    };
-    if text.len() > MAX_EXPECTATION || parentheses(text) > MAX_PARENTHESES {
-        return Err(whole("the expression is too long".to_owned()));
-    }
-    let end = cut_err((blank, eof)).context(expected("an operator: `+`, `-`, `*` or `/`"));
-    terminated(cut_err(sum), end)
-        .parse(LocatingSlice::new(text))
-        .map_err(|error| unreadable(text, error.offset(), error.inner()))
+    parse_with(cut_err(sum), text)
 }
 
 fn parentheses(text: &str) -> usize {
