@@ -15,8 +15,8 @@ pub(super) struct BackendArguments {
     /// Run on this kernel in a virtual machine; may be repeated
     ///
     /// KERNEL is a vmlinuz, a linux-image package (.deb), a name shown by `nslab kernel list` or the start
-    /// of one, or `host`. With several kernels, everything runs on each, and the outcomes are shown side by
-    /// side. This needs QEMU, but not root.
+    /// of one, or `host`. With several kernels, everything runs on each, and the differences are shown
+    /// first. This needs QEMU, but not root.
     #[arg(long = "kernel", value_name = "KERNEL")]
     kernels: Vec<String>,
     /// Modules for a kernel given as an image: lib/modules/RELEASE, or a folder that contains it

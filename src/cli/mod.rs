@@ -3,6 +3,7 @@
 mod advise;
 mod arguments;
 mod backend_args;
+mod bisect;
 mod check;
 mod compare;
 mod completions;
@@ -79,6 +80,10 @@ enum Verb {
     ///
     /// Example: nslab compare exhaustion --set-b net.ipv4.tcp_tw_reuse=1
     Compare(compare::CompareArguments),
+    /// Find the first kernel on which scenarios behave differently
+    ///
+    /// Example: nslab bisect --good debian-5.10 --bad debian-6.12 exhaustion
+    Bisect(bisect::BisectArguments),
     /// Show the effect of each line of a sysctl file; changes nothing on this host
     ///
     /// Example: nslab advise /etc/sysctl.conf --no-run
@@ -160,6 +165,7 @@ pub fn main() -> ExitCode {
         Verb::Report(arguments) => report::main(&arguments),
         Verb::Diff(arguments) => diff::main(&arguments),
         Verb::Compare(arguments) => compare::main(&arguments),
+        Verb::Bisect(arguments) => bisect::main(&arguments),
         Verb::Advise(arguments) => advise::main(&arguments),
         Verb::Learn(arguments) => learn::main(&arguments),
         Verb::Check(arguments) => check::main(&arguments),

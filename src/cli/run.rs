@@ -1,5 +1,6 @@
 //! `nslab run`: runs scenarios and judges them.
 
+use std::fmt::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -138,6 +139,8 @@ pub(super) fn main(arguments: &RunArguments) -> ExitCode {
     };
     let several = targets.len() > 1;
     let mut results = Vec::new();
+    // The differences between kernels come first, so what is printed about each of them waits.
+    let mut held = String::new();
     let mut boots = true;
     for BackendTarget { name, backend } in targets {
         if !prepare(&runtime, &backend) {
@@ -145,12 +148,21 @@ pub(super) fn main(arguments: &RunArguments) -> ExitCode {
             continue;
         }
         let name = name.filter(|_| several);
-        if let Some(name) = &name {
-            reports.stream().print(&format!("on {name}:\n"));
-        }
         let kept = records.below(name.as_deref());
-        let suite = run(selected.clone(), &kept, arguments, &reports, backend);
-        let result = runtime.block_on(suite);
+        let stream = reports.stream();
+        let result = match &name {
+            None => {
+                let print = |text: &str| stream.print(text);
+                let suite = run(selected.clone(), &kept, arguments, &reports, backend, print);
+                runtime.block_on(suite)
+            }
+            Some(name) => {
+                let _ = writeln!(held, "\non {name}:");
+                let print = |text: &str| held.push_str(text);
+                let suite = run(selected.clone(), &kept, arguments, &reports, backend, print);
+                runtime.block_on(suite)
+            }
+        };
         list_failed_runs(&kept, &result);
         let interrupted = result.interrupted;
         results.push((name.unwrap_or_default(), result));
@@ -160,7 +172,7 @@ pub(super) fn main(arguments: &RunArguments) -> ExitCode {
     }
     if several {
         let table = matrix::matrix(&results, reports.style());
-        reports.stream().print(&format!("\n{table}"));
+        reports.stream().print(&format!("{table}{held}"));
     }
     let result = SuiteResult::together(results);
     let kept = all_kept(arguments, &result);
@@ -246,6 +258,7 @@ async fn run(
     arguments: &RunArguments,
     reports: &ReportArguments,
     backend: Backend,
+    mut print: impl FnMut(&str),
 ) -> SuiteResult {
     let (stopped, _signals) = cancel_on_signals();
     let (hold, mut release) = match arguments.hold {
@@ -264,7 +277,7 @@ async fn run(
         verify: arguments.backend.verify(),
         ..arguments.scheduling.options()
     };
-    let (stream, style) = (reports.stream(), reports.style());
+    let style = reports.style();
     let mut progress = Progress::new(!arguments.no_progress && !arguments.quiet);
     suite::run_suite(selected.files, &options, stopped, |event| {
         progress.show(&event);
@@ -299,7 +312,7 @@ async fn run(
             | SuiteEvent::RunProgressed { .. }
             | SuiteEvent::RunEnded { .. } => return,
         };
-        progress.aside(|| stream.print(&text));
+        progress.aside(|| print(&text));
     })
     .await
 }

@@ -4,6 +4,7 @@
 //! [`Comparison`] makes an [`Effect`] of each metric and one [`Conclusion`] of them all. [`SuiteDiff`] compares single
 //! recordings. Everything except `run` is pure. Rendering is the job of `report::compare` and `report::diff`.
 
+mod bisection;
 mod comparison;
 mod effect;
 mod metric;
@@ -14,6 +15,7 @@ mod side;
 mod student;
 mod trial;
 
+pub use bisection::{Bisection, Finding};
 pub use comparison::{Comparison, Conclusion, FEWEST_RUNS};
 pub use effect::{Effect, EffectKind, Sample};
 pub use metric::{Better, Rank};

@@ -42,6 +42,7 @@ mod metric;
 mod others;
 mod show;
 mod starved;
+mod tap;
 mod text;
 mod unmet;
 
@@ -68,14 +69,14 @@ pub fn judge(spec: &RunSpec, timeline: &Timeline) -> RunVerdict {
         return without_evidence(spec, timeline, Outcome::Errored, reason);
     }
     let evidence = Evidence::of_run(timeline);
-    let verdicts = spec
-        .expect
-        .iter()
-        .map(|expectation| {
-            let verdict = decide::verdict(expectation, &evidence);
-            starved::excuse(verdict, expectation, spec.sample_every, &evidence)
-        })
-        .collect();
+    let expected = spec.expect.iter().map(|expectation| {
+        let verdict = decide::verdict(expectation, &evidence);
+        starved::excuse(verdict, expectation, spec.sample_every, &evidence)
+    });
+    let commands = spec.workload.commands.iter();
+    let printed = commands.filter(|command| command.tap);
+    let printed = printed.flat_map(|command| tap::verdicts(command, timeline));
+    let verdicts = expected.chain(printed).collect();
     conclude(spec, timeline, verdicts)
 }
 
@@ -165,6 +166,23 @@ fn without_evidence(
     }
 }
 
+/// Returns the verdict with the greatest outcome. Test points that a command skipped count only if it skipped all
+/// of them; otherwise the text says how many were skipped.
+fn worst<'a>(spec: &RunSpec, verdicts: &'a [Verdict]) -> (Option<&'a Verdict>, Option<String>) {
+    let (others, points) = verdicts.split_at(verdicts.len().min(spec.expect.len()));
+    let is_skipped = |verdict: &&Verdict| verdict.outcome == Outcome::NotApplicable;
+    let skipped = points.iter().filter(is_skipped).count();
+    // The last verdict on each command is not a point.
+    let commands = spec.workload.commands.iter().filter(|command| command.tap);
+    let all = points.len().saturating_sub(commands.count());
+    let counted = points
+        .iter()
+        .filter(|point| skipped >= all || !is_skipped(point));
+    let worst = others.iter().chain(counted);
+    let said = (skipped > 0).then(|| format!("{skipped} of {all} test points were skipped"));
+    (worst.max_by_key(|verdict| verdict.outcome), said)
+}
+
 /// Combines the verdicts on the expectations with the end of the run.
 fn conclude(spec: &RunSpec, timeline: &Timeline, verdicts: Vec<Verdict>) -> RunVerdict {
     let (outcome, reason) = match &timeline.end {
@@ -178,7 +196,7 @@ fn conclude(spec: &RunSpec, timeline: &Timeline, verdicts: Vec<Verdict>) -> RunV
         Some(RunEnd::Errored(error)) => (Outcome::Errored, Some(error.clone())),
         Some(RunEnd::NotApplicable(reason)) => (Outcome::NotApplicable, Some(reason.clone())),
         Some(RunEnd::Finished { interrupted, .. }) => {
-            let worst = verdicts.iter().max_by_key(|verdict| verdict.outcome);
+            let (worst, skipped) = worst(spec, &verdicts);
             let short = load::shortfall(spec, timeline)
                 .or_else(|| unmet::wire(spec, timeline))
                 .or_else(|| unmet::faults(spec, timeline));
@@ -203,7 +221,7 @@ fn conclude(spec: &RunSpec, timeline: &Timeline, verdicts: Vec<Verdict>) -> RunV
                         Some(reason) => (Outcome::Inconclusive, Some(reason)),
                         None => (Outcome::Failed, None),
                     },
-                    Outcome::Passed => (Outcome::Passed, None),
+                    Outcome::Passed => (Outcome::Passed, skipped),
                     outcome => (outcome, worst.reason.clone()),
                 },
             }

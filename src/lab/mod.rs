@@ -52,6 +52,7 @@ use crate::scenario::RunSpec;
 use crate::scenario::fault::FaultSpec;
 use crate::scenario::topology::{Impairment, Topology};
 use crate::sys::NetNs;
+pub(crate) use crate::sys::kernel_modules::is_present as has_kernel_module;
 use crate::sys::process::raise_nofile;
 use crate::sys::sysctl::Sysctls;
 use crate::units::as_nanos;

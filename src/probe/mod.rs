@@ -179,6 +179,14 @@ impl Probes {
         }
     }
 
+    /// Looks at every node now. Returns true if TCP is at rest on all of them: nothing but time can change its sockets.
+    pub fn is_at_rest(&self) -> bool {
+        let replies: Vec<_> = self.samplers.iter().map(Sampler::ask_for_rest).collect();
+        replies
+            .into_iter()
+            .all(|reply| reply.recv().unwrap_or(false))
+    }
+
     /// Takes a last look at everything at once, and ends.
     ///
     /// # Errors

@@ -42,10 +42,19 @@ pub(super) struct Watch {
 #[derive(Debug)]
 pub(super) struct Sampler {
     node: NodeName,
-    /// Sends the clock to begin; dropping it stops the thread.
-    begin: Sender<RunClock>,
+    /// Sends the clock to begin, and asks for looks; dropping it stops the thread.
+    orders: Sender<Order>,
     prepared: Receiver<Result<(), ProbeError>>,
     thread: Thread,
+}
+
+/// A message to a sampler.
+#[derive(Debug)]
+enum Order {
+    /// Begin to look.
+    Begin(RunClock),
+    /// Look now, and reply whether TCP on the node is at rest.
+    Rest(SyncSender<bool>),
 }
 
 /// The outer error is a failure to enter the namespace, the inner one a failure to watch.
@@ -59,17 +68,17 @@ impl Sampler {
         recorder: &Recorder,
     ) -> Result<Self, ProbeError> {
         let node = watch.node.clone();
-        let (begin, clock) = mpsc::channel();
+        let (orders, given) = mpsc::channel();
         let (ready, prepared) = mpsc::sync_channel(1);
         let recorder = recorder.clone();
         let thread = netns
             .spawn(&format!("probe-{node}"), move || {
-                watch_node(&watch, &recorder, &ready, &clock)
+                watch_node(&watch, &recorder, &ready, &given)
             })
             .map_err(ProbeError::Thread)?;
         Ok(Self {
             node,
-            begin,
+            orders,
             prepared,
             thread,
         })
@@ -91,12 +100,21 @@ impl Sampler {
 
     pub(super) fn begin(&self, clock: RunClock) {
         // If the thread has ended, joining it returns the reason.
-        let _ended = self.begin.send(clock);
+        let _ended = self.orders.send(Order::Begin(clock));
+    }
+
+    /// Asks for a look now. The reply is true if no TCP socket of the node is on its way to another state and TCP's
+    /// counters have not changed since the look before.
+    pub(super) fn ask_for_rest(&self) -> Receiver<bool> {
+        let (reply, replied) = mpsc::sync_channel(1);
+        // If the thread has ended, there is no reply.
+        let _ended = self.orders.send(Order::Rest(reply));
+        replied
     }
 
     /// Requests the last look.
     pub(super) fn stop(self) -> Stopping {
-        drop(self.begin);
+        drop(self.orders);
         Stopping {
             node: self.node,
             thread: self.thread,
@@ -127,7 +145,7 @@ fn watch_node(
     watch: &Watch,
     recorder: &Recorder,
     ready: &SyncSender<Result<(), ProbeError>>,
-    clock: &Receiver<RunClock>,
+    orders: &Receiver<Order>,
 ) -> Result<(), ProbeError> {
     let mut eyes = match NodeProbes::open(watch, recorder) {
         Ok(eyes) => eyes,
@@ -137,18 +155,29 @@ fn watch_node(
         }
     };
     let _nobody_waits = ready.send(Ok(()));
-    let Ok(run) = clock.recv() else {
-        return Ok(());
+    let run = loop {
+        match orders.recv() {
+            Ok(Order::Begin(run)) => break run,
+            Ok(Order::Rest(reply)) => {
+                let _nobody_waits = reply.send(false);
+            }
+            Err(_) => return Ok(()),
+        }
     };
     let mut due = Offset::ZERO;
     loop {
-        let stop = match clock.recv_timeout(run.until(due)) {
-            Err(RecvTimeoutError::Timeout) => false,
-            Ok(_) | Err(RecvTimeoutError::Disconnected) => true,
-        };
-        eyes.look(run.now(), stop)?;
-        if stop {
-            return Ok(());
+        match orders.recv_timeout(run.until(due)) {
+            Err(RecvTimeoutError::Timeout) => {
+                eyes.look(run.now(), false)?;
+            }
+            Ok(Order::Rest(reply)) => {
+                let unchanged = !eyes.look(run.now(), true)?;
+                let _nobody_waits = reply.send(unchanged && eyes.sockets.are_at_rest());
+            }
+            Ok(Order::Begin(_)) | Err(RecvTimeoutError::Disconnected) => {
+                eyes.look(run.now(), true)?;
+                return Ok(());
+            }
         }
         due = next_due(run.now(), watch.every);
     }
@@ -192,8 +221,9 @@ impl NodeProbes {
         })
     }
 
-    /// Reads everything, and records what has changed and what the look cost.
-    fn look(&mut self, t: Offset, last: bool) -> Result<(), ProbeError> {
+    /// Reads everything, and records what has changed and what the look cost. With `all`, it lists sockets whatever
+    /// that costs. Returns true if TCP's counters have changed or connections are established.
+    fn look(&mut self, t: Offset, all: bool) -> Result<bool, ProbeError> {
         let before = thread_time();
         let mut changes = Changes::new();
         let first = std::mem::take(&mut self.first);
@@ -201,14 +231,15 @@ impl NodeProbes {
             self.counters.first(&mut changes);
         }
         // The first look is dated to the start of the clock, so that every series has a value from there on.
-        let t = if first && !last { Offset::ZERO } else { t };
+        let t = if first && !all { Offset::ZERO } else { t };
         if let Some(conntrack) = &mut self.conntrack {
             conntrack.look(&mut changes)?;
         }
-        let tcp = self.counters.look(last, &mut changes)?;
-        self.sockets.look(t, tcp, last, &mut changes)?;
+        let tcp = self.counters.look(all, &mut changes)?;
+        let is_active = tcp.changed || tcp.established > 0;
+        self.sockets.look(t, tcp, all, &mut changes)?;
         if let Some(listed) = &mut self.listed {
-            listed.look(t, last, &mut changes)?;
+            listed.look(t, all, &mut changes)?;
         }
         if let Some(slabs) = &mut self.slabs {
             slabs.look(&mut changes);
@@ -222,7 +253,7 @@ impl NodeProbes {
             probe: self.node.as_str().to_owned(),
             cost: Offset::from_duration(cost).0,
         });
-        Ok(())
+        Ok(is_active)
     }
 }
 

@@ -152,6 +152,18 @@ impl Sockets {
         Ok(())
     }
 
+    /// Returns true if, at the last look at all states, no socket was on its way to another state: there were only
+    /// listening and closed ones, and those in TIME_WAIT.
+    pub(super) fn are_at_rest(&self) -> bool {
+        let moving = |counts: &SocketCounts| {
+            let mut states = RESTLESS.into_iter().chain([TcpState::CloseWait]);
+            states.any(|state| counts.of(state) > 0)
+        };
+        self.known
+            .as_ref()
+            .is_some_and(|known| !moving(&known.counts))
+    }
+
     /// Adds the changed values of these states, listing those that counters do not show. Returns the listed counts.
     fn record(
         &mut self,

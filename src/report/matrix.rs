@@ -1,30 +1,38 @@
-//! A table of the same scenarios on several kernels, with the differing runs first.
+//! A table of the same scenarios on several kernels, with the differing runs and their differences first.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use super::diff::key;
 use super::place::FilePlace;
 use super::printable::one_line;
 use super::terminal::Style;
-use super::terminal::layout::width;
+use super::terminal::layout::{plain, width, wrap};
+use crate::compare::RunDiff;
 use crate::record::Outcome;
-use crate::suite::SuiteResult;
+use crate::suite::{RunResult, SuiteResult};
 
 /// Columns between two columns of the table.
 const GAP: usize = 2;
 /// Width of an outcome.
 const WORD: usize = 4;
+/// Columns before a difference.
+const INDENT: usize = 6;
+/// Maximum number of differences per run.
+const MOST: usize = 6;
 
 /// A run on every kernel.
 #[derive(Debug)]
 struct Row {
     name: String,
     outcomes: Vec<Option<Outcome>>,
+    /// The differences from each kernel to the next.
+    differences: Vec<String>,
 }
 
 impl Row {
     fn is_uniform(&self) -> bool {
-        self.outcomes.windows(2).all(|pair| pair[0] == pair[1])
+        self.differences.is_empty() && self.outcomes.windows(2).all(|pair| pair[0] == pair[1])
     }
 }
 
@@ -61,50 +69,93 @@ pub fn matrix(results: &[(String, SuiteResult)], style: Style) -> String {
             }
             text.truncate(text.trim_end_matches(' ').len());
             text.push('\n');
+            list(&mut text, &row.differences, style);
         }
     }
     text
 }
 
+fn list(text: &mut String, differences: &[String], style: Style) {
+    for difference in differences.iter().take(MOST) {
+        for (number, part) in wrap(&plain(difference), style.room(INDENT + 2))
+            .iter()
+            .enumerate()
+        {
+            let more = if number > 0 { "  " } else { "" };
+            let _ = writeln!(text, "{:INDENT$}{more}{part}", "");
+        }
+    }
+    if let Some(more) = differences.len().checked_sub(MOST).filter(|more| *more > 0) {
+        let _ = writeln!(text, "{:INDENT$}and {more} more (nslab diff shows all)", "");
+    }
+}
+
 fn rows(results: &[(String, SuiteResult)]) -> Vec<Row> {
     let mut rows: Vec<Row> = Vec::new();
     let mut known: BTreeMap<String, usize> = BTreeMap::new();
-    for (column, (_, result)) in results.iter().enumerate() {
-        for (name, outcome) in outcomes(result) {
+    let mut last: BTreeMap<String, (&str, &RunResult)> = BTreeMap::new();
+    for (column, (kernel, result)) in results.iter().enumerate() {
+        for Entry { name, outcome, run } in entries(result) {
+            let before = run.and_then(|run| last.insert(name.clone(), (kernel, run)));
+            let differences = before.zip(run).map(|((other, before), run)| {
+                let lines = key(&RunDiff::of(before, run)).into_iter();
+                lines
+                    .map(|line| match results.len() {
+                        0..=2 => line,
+                        _ => format!("{other} -> {kernel}: {line}"),
+                    })
+                    .collect::<Vec<_>>()
+            });
             let at = *known.entry(name.clone()).or_insert_with(|| {
                 rows.push(Row {
                     name,
                     outcomes: vec![None; results.len()],
+                    differences: Vec::new(),
                 });
                 rows.len() - 1
             });
-            if let Some(cell) = rows
-                .get_mut(at)
-                .and_then(|row| row.outcomes.get_mut(column))
-            {
-                *cell = Some(outcome);
+            if let Some(row) = rows.get_mut(at) {
+                row.differences.extend(differences.into_iter().flatten());
+                if let Some(cell) = row.outcomes.get_mut(column) {
+                    *cell = Some(outcome);
+                }
             }
         }
     }
     rows
 }
 
+/// A run, or the comparisons of a scenario.
+struct Entry<'a> {
+    name: String,
+    outcome: Outcome,
+    run: Option<&'a RunResult>,
+}
+
 /// Returns every run and comparison with its name. If two files contain scenarios with the same name, the path
 /// is added.
-fn outcomes(result: &SuiteResult) -> Vec<(String, Outcome)> {
-    let mut all: Vec<(String, Outcome)> = Vec::new();
+fn entries(result: &SuiteResult) -> Vec<Entry<'_>> {
+    let mut all: Vec<Entry<'_>> = Vec::new();
     for scenario in &result.scenarios {
         for run in &scenario.runs {
             let mut name = one_line(&run.spec.id.to_string());
-            if all.iter().any(|(known, _)| *known == name) {
+            if all.iter().any(|known| known.name == name) {
                 name = format!("{name}  {}", FilePlace::of_run(&scenario.file, run));
             }
-            all.push((name, run.verdict.outcome));
+            all.push(Entry {
+                name,
+                outcome: run.verdict.outcome,
+                run: Some(run),
+            });
         }
         let compared = scenario.compare.iter().flat_map(|case| &case.verdicts);
         if let Some(outcome) = compared.map(|verdict| verdict.outcome).max() {
             let name = format!("{} / compare", one_line(&scenario.file.scenario.name));
-            all.push((name, outcome));
+            all.push(Entry {
+                name,
+                outcome,
+                run: None,
+            });
         }
     }
     all

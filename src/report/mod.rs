@@ -16,6 +16,7 @@ pub mod matrix;
 mod metrics;
 mod place;
 mod printable;
+pub mod since;
 pub mod tap;
 pub mod terminal;
 pub mod truth;

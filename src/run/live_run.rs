@@ -16,11 +16,10 @@ use crate::units::as_nanos;
 
 /// Time between readiness and the zero of the clock, so that every thread is waiting when the clock reaches zero.
 /// A wake-up takes 17 µs on a quiet machine and milliseconds on a busy one (measured).
-const LEAD: Duration = Duration::from_millis(20);
-/// Interval between checks for the end of a run. It lengthens a run by at most this much, at no measurable cost.
-const CHECK_INTERVAL: Duration = Duration::from_millis(5);
-/// Interval between checks for the end of a hold. People do not notice a delay of this length.
-const HOLD_CHECK_INTERVAL: Duration = Duration::from_millis(50);
+const LEAD: Duration = Duration::from_millis(5);
+/// Time between the first two looks for a lab at rest; it doubles from look to look. Closing a connection takes tens of
+/// microseconds on links without delay.
+const REST: Duration = Duration::from_millis(2);
 
 /// A run that is ready to begin or in progress.
 #[derive(Debug)]
@@ -100,7 +99,8 @@ impl LiveRun {
     }
 
     /// Waits for the end of the run and takes the scenario's steps when they are due. The run ends when all traffic has
-    /// ended, every moment that an expectation names has passed, and every probe has sampled once more.
+    /// ended, every moment that an expectation names has passed, and the lab is at rest, or every probe has sampled once
+    /// more.
     ///
     /// Returns true if the run was cancelled before that.
     ///
@@ -109,7 +109,8 @@ impl LiveRun {
     /// If a step cannot be taken, or a run in virtual time exceeds its timeout.
     pub fn wait(&mut self, clock: RunClock, cancel: &CancelToken) -> Result<bool, RunError> {
         let mut steps = PendingSteps::new(&self.spec);
-        let mut quiet_since = None;
+        let waiting = cancel.clone();
+        self.traffic.call_at_each_end(move || waiting.wake());
         loop {
             if cancel.is_cancelled() {
                 return Ok(true);
@@ -119,21 +120,40 @@ impl LiveRun {
                 return Err(RunError::TimedOut(limit));
             }
             steps.take_due(now, &self.lab, &mut self.traffic)?;
-            if !self.traffic.has_ended() || now < self.spec.watch_until || !steps.all_taken() {
-                quiet_since = None;
-            } else if now >= *quiet_since.get_or_insert(now) + self.spec.sample_every {
-                return Ok(false);
+            let has_ended = self.traffic.has_ended();
+            let watches = now < self.spec.watch_until;
+            if has_ended && !watches && steps.all_taken() {
+                self.wait_for_rest(cancel);
+                return Ok(cancel.is_cancelled());
             }
-            // In virtual time nothing can cancel the run, so it can sleep until the next moment that matters.
-            let ahead = match quiet_since {
-                Some(since) => since + self.spec.sample_every,
-                None => (self.spec.watch_until).min(steps.next().unwrap_or(Duration::MAX)),
-            };
-            let idle = match self.limit {
-                Some(limit) => ahead.min(limit).saturating_sub(now),
-                None => Duration::ZERO,
-            };
-            std::thread::sleep(idle.max(CHECK_INTERVAL));
+            let watched = watches.then_some(self.spec.watch_until);
+            let moments = [steps.next(), watched, self.limit.map(|limit| limit + REST)];
+            let next = moments.into_iter().flatten().min();
+            let idle = next.map_or(Duration::MAX, |next| next.saturating_sub(now));
+            cancel.wait(idle, || self.traffic.has_ended() && !has_ended);
+        }
+    }
+
+    /// Waits until no TCP socket of the lab is on its way to another state, for as long as a sample at most. Sockets that
+    /// stay open, or a program in the background, make it wait for all of that.
+    fn wait_for_rest(&self, cancel: &CancelToken) {
+        let mut left = self.spec.sample_every;
+        let mut pause = REST;
+        let goes_on = self
+            .spec
+            .workload
+            .commands
+            .iter()
+            .any(|command| command.background);
+        while !left.is_zero() && !cancel.is_cancelled() {
+            let probes = self.probes.as_ref().filter(|_| !goes_on);
+            if probes.is_some_and(Probes::is_at_rest) {
+                return;
+            }
+            let time = if goes_on { left } else { pause.min(left) };
+            cancel.wait(time, || false);
+            left -= time;
+            pause *= 2;
         }
     }
 
@@ -154,7 +174,8 @@ impl LiveRun {
         self.recorder.record(Event::Held { t: since, at_most });
         let kept = || clock.now().as_duration() - since.as_duration();
         while !cancel.is_cancelled() && hold.at_most.is_none_or(|limit| kept() < limit) {
-            std::thread::sleep(HOLD_CHECK_INTERVAL);
+            let left = hold.at_most.map(|limit| limit.saturating_sub(kept()));
+            cancel.wait(left.unwrap_or(Duration::MAX), || false);
         }
         let text = format!(
             "the lab was kept for {:.1} s after the end of the run; final counts of servers include what came then",

@@ -1,8 +1,10 @@
 //! Checks before anything is built that kernel and machine meet the scenario's requirements.
 
+use std::path::Path;
+
 use nix::sys::utsname;
 
-use crate::lab::{LabScope, programs};
+use crate::lab::{LabScope, has_kernel_module, programs};
 use crate::scenario::expr::CompareOp;
 use crate::scenario::{RunSpec, VersionBound};
 
@@ -10,7 +12,9 @@ use crate::scenario::{RunSpec, VersionBound};
 pub(crate) fn unmet_requirement(spec: &RunSpec, scope: LabScope) -> Option<String> {
     unmet_kernel(spec)
         .or_else(|| missing_program(spec))
+        .or_else(|| missing_file(spec))
         .or_else(|| foreign_kernel(spec, scope))
+        .or_else(|| missing_module(spec, scope))
 }
 
 fn unmet_kernel(spec: &RunSpec) -> Option<String> {
@@ -48,6 +52,23 @@ fn missing_program(spec: &RunSpec) -> Option<String> {
     });
     Some(format!(
         "needs the program `{missing}`, which is not on PATH{package}"
+    ))
+}
+
+fn missing_file(spec: &RunSpec) -> Option<String> {
+    let missing = spec.brings.iter().find(|path| !Path::new(path).exists())?;
+    Some(format!(
+        "brings `{missing}`, which does not exist on this machine"
+    ))
+}
+
+/// A guest has loaded the modules before, or its kernel was found to lack them.
+fn missing_module(spec: &RunSpec, scope: LabScope) -> Option<String> {
+    let mut modules = spec.requires.modules.iter();
+    let missing = modules.find(|module| !scope.owns_kernel && !has_kernel_module(module))?;
+    Some(format!(
+        "needs the kernel module `{missing}`, which is neither built in nor loaded; nslab loads no modules on this \
+         machine: load it (modprobe {missing}), or use a virtual machine, which loads it (nslab run --kernel KERNEL)"
     ))
 }
 

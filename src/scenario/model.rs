@@ -126,6 +126,9 @@ pub struct RunSpec {
     pub workload: Workload,
     /// Conditions on the kernel and the machine.
     pub requires: Requires,
+    /// Absolute paths of files and folders that the commands need besides their programs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub brings: Vec<String>,
     /// Host-wide sysctls. They are set only if the lab owns the kernel; otherwise the run is not applicable.
     pub kernel_sysctls: BTreeMap<String, String>,
     /// The scenario's own expectations, then the variant's.
@@ -159,6 +162,7 @@ impl RunSpec {
             topology: Topology::default(),
             workload: Workload::default(),
             requires: Requires::default(),
+            brings: Vec::new(),
             kernel_sysctls: BTreeMap::new(),
             expect: Vec::new(),
             watched: Vec::new(),
@@ -178,6 +182,9 @@ pub struct Requires {
     pub kernel: Vec<VersionBound>,
     /// Programs that must be on `PATH`.
     pub programs: Vec<String>,
+    /// Kernel modules that must be loaded or built in; a guest loads them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub modules: Vec<String>,
 }
 
 /// One bound on the kernel's version, like `>= 4.12`.

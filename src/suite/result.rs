@@ -88,6 +88,8 @@ pub struct ScenarioResult {
     pub runs: Vec<RunResult>,
     /// The results of its comparisons.
     pub compare: Vec<CaseComparison>,
+    /// The name of the kernel that it ran on, if a suite ran on several.
+    pub kernel: Option<String>,
 }
 
 impl ScenarioResult {
@@ -127,6 +129,7 @@ impl SuiteResult {
             if !kernel.is_empty() {
                 for scenario in &mut result.scenarios {
                     let scenario = Arc::make_mut(scenario);
+                    scenario.kernel = Some(kernel.clone());
                     let file = Arc::make_mut(&mut scenario.file);
                     let scenario = &mut file.scenario;
                     scenario.title = format!("{} [{kernel}]", scenario.title);

@@ -73,6 +73,7 @@ impl OrderedResults {
             file: Arc::clone(file),
             runs,
             compare,
+            kernel: None,
         });
         // A scenario that did not start is reported once, at the end.
         if !result.runs.is_empty() || result.file.scenario.runs.is_empty() {

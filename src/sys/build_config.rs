@@ -18,6 +18,27 @@ pub fn build_option(name: &str) -> Option<String> {
     Some(value.trim().trim_matches('"').to_owned())
 }
 
+/// Returns the options that may build a module into the kernel (Linux `net/sched/Kconfig`, `net/ipv4/Kconfig`,
+/// `net/netfilter/Kconfig`, `drivers/net/Kconfig`).
+pub fn options_of_module(module: &str) -> Vec<String> {
+    /// Beginnings of modules, and of their options.
+    const NAMED: [(&str, &str); 6] = [
+        ("sch_", "NET_SCH_"),
+        ("cls_", "NET_CLS_"),
+        ("act_", "NET_ACT_"),
+        ("tcp_", "TCP_CONG_"),
+        ("xt_", "NETFILTER_XT_MATCH_"),
+        ("xt_", "NETFILTER_XT_TARGET_"),
+    ];
+    let upper = module.to_ascii_uppercase();
+    let whole = ["", "NET_", "IP_NF_", "IP_"].map(|prefix| format!("CONFIG_{prefix}{upper}"));
+    let named = NAMED.iter().filter_map(|(begins, option)| {
+        let rest = module.strip_prefix(begins)?;
+        Some(format!("CONFIG_{option}{}", rest.to_ascii_uppercase()))
+    });
+    named.chain(whole).collect()
+}
+
 fn published() -> Option<String> {
     let mut text = String::new();
     if let Ok(file) = fs::File::open("/proc/config.gz") {

@@ -13,7 +13,8 @@ use nix::mount::{MsFlags, mount};
 use nix::sys::reboot::{RebootMode, reboot};
 
 /// File systems that programs expect: type and mount point. All are built into the kernel (`devtmpfs` with
-/// `CONFIG_DEVTMPFS`, which every distribution sets).
+/// `CONFIG_DEVTMPFS`, which every distribution sets). `/tmp` stays as it is if it has files, which a scenario brought:
+/// the whole file system of a guest is in memory anyway.
 const FILE_SYSTEMS: [(&str, &str); 6] = [
     ("proc", "/proc"),
     ("sysfs", "/sys"),
@@ -29,6 +30,10 @@ const FILE_SYSTEMS: [(&str, &str); 6] = [
 /// `/proc` cannot be mounted.
 pub fn mount_file_systems() -> io::Result<()> {
     for (kind, place) in FILE_SYSTEMS {
+        let has_files = |mut entries: fs::ReadDir| entries.next().is_some();
+        if place == "/tmp" && fs::read_dir(place).is_ok_and(has_files) {
+            continue;
+        }
         let mounted = fs::create_dir_all(place).and_then(|()| {
             let none: Option<&str> = None;
             Ok(mount(

@@ -8,6 +8,7 @@ pub mod enter;
 pub mod ethtool;
 pub mod fdtable;
 pub mod holders;
+pub mod kernel_modules;
 pub mod kmsg;
 pub mod lifeline;
 pub mod loopback;

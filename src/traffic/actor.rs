@@ -1,8 +1,8 @@
 //! A server, client or command as a thread on a node, with the means to begin, stop and join it.
 
 use std::io;
-use std::sync::Arc;
 use std::sync::mpsc::{self, Sender};
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 
 use tokio::sync::watch;
@@ -16,31 +16,64 @@ use crate::sys::wake::StopFlag;
 
 /// The number of actors that have not ended yet.
 #[derive(Debug, Clone)]
-pub(super) struct Unfinished(watch::Sender<usize>);
+pub(super) struct Unfinished {
+    count: watch::Sender<usize>,
+    on_end: Arc<OnEnd>,
+}
+
+/// A function that is called whenever an actor ends, once it is set.
+#[derive(Default)]
+pub(super) struct OnEnd(OnceLock<Box<dyn Fn() + Send + Sync>>);
+
+impl OnEnd {
+    /// Sets the function, unless there is one.
+    pub(super) fn set(&self, call: impl Fn() + Send + Sync + 'static) {
+        let _set_before = self.0.set(Box::new(call));
+    }
+}
+
+impl std::fmt::Debug for OnEnd {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("OnEnd")
+            .field(&self.0.get().is_some())
+            .finish()
+    }
+}
 
 impl Unfinished {
     pub(super) fn new() -> Self {
-        Self(watch::Sender::new(0))
+        Self {
+            count: watch::Sender::new(0),
+            on_end: Arc::default(),
+        }
     }
 
     /// Counts one more actor as unfinished until the returned guard is dropped.
     pub(super) fn one_more(&self) -> UnfinishedOne {
-        self.0.send_modify(|count| *count += 1);
-        UnfinishedOne(self.0.clone())
+        self.count.send_modify(|count| *count += 1);
+        UnfinishedOne(self.clone())
     }
 
     pub(super) fn watch(&self) -> watch::Receiver<usize> {
-        self.0.subscribe()
+        self.count.subscribe()
+    }
+
+    pub(super) fn on_end(&self) -> Arc<OnEnd> {
+        Arc::clone(&self.on_end)
     }
 }
 
 /// Counts an actor as unfinished until it is dropped, however the actor ends.
 #[derive(Debug)]
-pub(super) struct UnfinishedOne(watch::Sender<usize>);
+pub(super) struct UnfinishedOne(Unfinished);
 
 impl Drop for UnfinishedOne {
     fn drop(&mut self) {
-        self.0.send_modify(|count| *count -= 1);
+        let Unfinished { count, on_end } = &self.0;
+        count.send_modify(|count| *count -= 1);
+        if let Some(call) = on_end.0.get() {
+            call();
+        }
     }
 }
 

@@ -27,7 +27,7 @@ use std::sync::{Arc, OnceLock};
 
 use tokio::sync::watch;
 
-use self::actor::{Actor, Unfinished};
+use self::actor::{Actor, OnEnd, Unfinished};
 use self::actor_metrics::ActorMetrics;
 use self::client::ClientResources;
 use self::flusher::{Flusher, Wakeup};
@@ -55,6 +55,7 @@ pub struct Traffic {
     clock: Arc<OnceLock<RunClock>>,
     recorder: Recorder,
     unfinished: watch::Receiver<usize>,
+    on_end: Arc<OnEnd>,
     /// Declared after the actors, so that it records their last counts.
     flusher: Flusher,
 }
@@ -110,6 +111,7 @@ impl Traffic {
             recorder: recorder.clone(),
             clock: factory.clock,
             unfinished: factory.unfinished.watch(),
+            on_end: factory.unfinished.on_end(),
             flusher: Flusher::start(&factory.wakeup, factory.metrics.clone())
                 .map_err(TrafficError::Prepare)?,
             metrics: factory.metrics,
@@ -131,6 +133,12 @@ impl Traffic {
     /// counts as ended when all its attempts have ended.
     pub fn has_ended(&self) -> bool {
         *self.unfinished.borrow() == 0
+    }
+
+    /// Sets the function that is called, on any thread, whenever a client or command ends. Only the first one set
+    /// is called.
+    pub fn call_at_each_end(&self, call: impl Fn() + Send + Sync + 'static) {
+        self.on_end.set(call);
     }
 
     /// Waits until [`Self::has_ended`]. Cancel-safe.

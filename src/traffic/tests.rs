@@ -205,6 +205,7 @@ pub(crate) fn command(name: &str, node: &str, run: &[&str]) -> CommandSpec {
         ready: None,
         background: false,
         files: None,
+        tap: false,
         place: Place::default(),
     }
 }

@@ -124,7 +124,8 @@ impl VmBackend {
         let inner = &self.0;
         let plan = needs::plan(&order.spec, &inner.kernel)?;
         let (parts, modules) = self.parts(&order.spec, plan);
-        let booted = self.booted(parts, size::memory(&order.spec)).await?;
+        let memory = size::memory(&order.spec, parts.brought());
+        let booted = self.booted(parts, memory).await?;
         let order = GuestOrder {
             modules,
             packets: capture.is_some(),

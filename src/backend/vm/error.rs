@@ -62,7 +62,9 @@ impl VmError {
     /// Returns what the kernel lacks if that is the only reason: the run is then not applicable on it.
     pub(crate) fn missing(&self) -> Option<String> {
         match self {
-            Self::Needs(lacks @ NeedsError::Missing { .. }) => Some(lacks.to_string()),
+            Self::Needs(lacks @ (NeedsError::Missing { .. } | NeedsError::Module { .. })) => {
+                Some(lacks.to_string())
+            }
             _ => None,
         }
     }

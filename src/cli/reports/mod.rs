@@ -34,6 +34,7 @@ pub(super) struct ReportArguments {
     ///   tap=-             TAP 14
     ///   csv=series.csv    every series over time
     ///   truth=truth.md    each claim and whether it is true, in Markdown
+    ///   since=since.md    every run by kernel, and what differs, in Markdown
     ///   github            annotations, and a summary of the job
     ///
     /// `github` appends to $GITHUB_STEP_SUMMARY; github=PATH writes the

@@ -9,7 +9,7 @@ use crate::causes::chain;
 use crate::ladder::ConnectionChoice;
 use crate::record::Capture;
 use crate::report::html::Ladders;
-use crate::report::{csv, github, html, json, junit, tap, truth};
+use crate::report::{csv, github, html, json, junit, since, tap, truth};
 use crate::suite::SuiteResult;
 
 /// A format that shows the result of a suite.
@@ -22,6 +22,7 @@ pub(in crate::cli) enum SuiteFormat {
     Github,
     Csv,
     Truth,
+    Since,
 }
 
 impl ReportFormat for SuiteFormat {
@@ -33,6 +34,7 @@ impl ReportFormat for SuiteFormat {
         (Self::Github, "github"),
         (Self::Csv, "csv"),
         (Self::Truth, "truth"),
+        (Self::Since, "since"),
     ];
 
     fn needs_no_path(self) -> bool {
@@ -46,6 +48,10 @@ pub(super) fn render(
     result: &SuiteResult,
     which: Option<&ConnectionChoice>,
 ) -> Result<String, Box<dyn Error>> {
+    let link = |file: &str| {
+        let path = relative_path(request.folder(), Path::new(file));
+        path.display().to_string()
+    };
     Ok(match request.format {
         SuiteFormat::Html => {
             let ladders = Ladders::draw(result, which, |path| {
@@ -58,10 +64,7 @@ pub(super) fn render(
         SuiteFormat::Tap => tap::render(result),
         SuiteFormat::Github => github::summary(result),
         SuiteFormat::Csv => csv::render(result)?,
-        SuiteFormat::Truth => truth::render(result, |file| {
-            relative_path(request.folder(), Path::new(file))
-                .display()
-                .to_string()
-        }),
+        SuiteFormat::Truth => truth::render(result, link),
+        SuiteFormat::Since => since::render(result, link),
     })
 }

@@ -101,6 +101,16 @@ impl RunDiff {
     pub fn is_same_verdict(&self) -> bool {
         self.outcome.is_same() && self.verdicts.is_empty()
     }
+
+    /// Returns whether the outcomes are the same and no measure that an expectation names has moved.
+    pub fn is_same_in_key(&self) -> bool {
+        self.is_same_verdict() && self.key_metrics().next().is_none()
+    }
+
+    /// Returns the measures that moved and that an expectation names.
+    pub fn key_metrics(&self) -> impl Iterator<Item = &MetricChange> {
+        self.metrics.iter().filter(|metric| metric.expected)
+    }
 }
 
 fn pair<T>(both: Pair<&RunResult>, of: impl Fn(&RunResult) -> T) -> Pair<T> {
@@ -158,6 +168,18 @@ impl SuiteDiff {
             compare: pairs::comparisons(Pair { a, b }),
             only: paired.only,
         })
+    }
+
+    /// Returns whether all outcomes are the same, and no measure that an expectation names has moved.
+    pub fn is_same_in_key(&self) -> bool {
+        self.is_same_verdict() && self.runs.iter().all(RunDiff::is_same_in_key)
+    }
+
+    /// Leaves out runs that are the same in everything that an expectation names.
+    #[must_use]
+    pub fn without_same(mut self) -> Self {
+        self.runs.retain(|run| !run.is_same_in_key());
+        self
     }
 
     /// Returns whether all outcomes are the same, and nothing was judged in only one of the suites.

@@ -161,7 +161,7 @@ fn metrics(text: &mut String, run: &RunDiff, style: Style) {
     }
 }
 
-fn metric_line(metric: &MetricChange) -> String {
+pub(super) fn metric_line(metric: &MetricChange) -> String {
     let value = |side: &Option<MetricValue>| {
         side.map_or_else(|| "not recorded".to_owned(), |value| value.to_string())
     };

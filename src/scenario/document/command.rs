@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
 use super::values::{ListensOn, Switch, Text, Timespan};
-use crate::scenario::decode::{Entries, FromNode, List, document};
+use crate::scenario::decode::{Entries, FromNode, List, OneOrMany, document};
 use crate::scenario::node::{Node, NodeKind, Scalar};
 use crate::scenario::problem::Collector;
 use crate::scenario::span::{self, Spanned};
@@ -34,6 +34,12 @@ document! {
         /// The contents of its files, by name; `${NAME.address}` as in `run`. The files are in a writable
         /// folder of its own, `${files}`, which is removed with it.
         "files" => files: Option<Entries<TextWithReferences>>,
+        /// Files and folders that it needs, as in `brings` of the scenario.
+        "brings" => brings: Option<OneOrMany<Spanned<Text>>>,
+        /// `true` if it prints the results of tests, in the Test Anything Protocol (TAP) or as the kernel's
+        /// network selftests do (`TEST: name [ OK ]`). Each result is then judged like an expectation. The
+        /// default is false.
+        "tap" => tap: Option<Spanned<Switch>>,
     }
 }
 

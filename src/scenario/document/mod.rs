@@ -92,6 +92,9 @@ document! {
         "steps" => steps: Option<List<StepDoc>>,
         /// Conditions on the kernel and the machine. If one is not met, the run is not applicable.
         "requires" => requires: Option<RequiresDoc>,
+        /// Files and folders that the commands need besides their programs: scripts, plugins, data. A guest gets
+        /// them under the same absolute paths, with everything in them; on this host they must exist.
+        "brings" => brings: Option<OneOrMany<Spanned<Text>>>,
         /// Settings of the whole kernel. They need a lab that owns the kernel; otherwise the
         /// run is not applicable.
         "kernel" => kernel: Option<KernelDoc>,
@@ -130,6 +133,9 @@ document! {
         "kernel" => kernel: Option<OneOrMany<KernelBounds>>,
         /// Programs that must be on `PATH`.
         "programs" => programs: Option<OneOrMany<Text>>,
+        /// Kernel modules, such as `tun` or `sch_fq`. A guest loads them before the clock starts. On this
+        /// host, where nslab loads nothing, they must be built in or loaded already.
+        "modules" => modules: Option<OneOrMany<Spanned<Text>>>,
     }
 }
 

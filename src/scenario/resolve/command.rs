@@ -85,6 +85,7 @@ pub(crate) fn commands(view: View<'_, '_>, cx: &mut Collector<'_>) -> Vec<Comman
             ready,
             background,
             files,
+            tap: prints_tap(command, background, cx),
             place: cx.source.place(name.span.start),
         });
     }
@@ -126,6 +127,21 @@ fn in_background(command: &CommandDoc, cx: &mut Collector<'_>) -> bool {
         .help("leave `timeout` out; a step can end the command earlier: `{ at: 5s, stop: NAME }`");
     }
     background
+}
+
+/// Returns true if the results in a command's output are judged. Only a command that ends has complete results.
+fn prints_tap(command: &CommandDoc, background: bool, cx: &mut Collector<'_>) -> bool {
+    let Some(tap) = command.tap.filter(|tap| tap.value.0) else {
+        return false;
+    };
+    if background {
+        cx.error(
+            tap.span,
+            "a command with `tap` must end by itself, but this one runs until the lab ends",
+        )
+        .help("leave out `tap`, or `ready` and `background`");
+    }
+    true
 }
 
 /// Checks that no other server or command listens on the same port of a node.

@@ -30,7 +30,7 @@ use super::document::{Document, RequiresDoc, Timespan};
 use super::expectation::NameScope;
 use super::expr::Expectation;
 use super::model::{Requires, RunId, RunSpec};
-use super::problem::Collector;
+use super::problem::{Collector, quoted};
 use super::span::Spanned;
 use super::workload::Workload;
 
@@ -110,7 +110,12 @@ pub(crate) fn run<'d>(
         id,
         params,
         topology,
-        requires: document.requires.as_ref().map(requires).unwrap_or_default(),
+        requires: document
+            .requires
+            .as_ref()
+            .map(|written| requires(written, cx))
+            .unwrap_or_default(),
+        brings: brings(document, cx),
         kernel_sysctls: sysctl::of_the_kernel(document, cx),
         timeout: timeout(document.timeout, needed, cx),
         sample_every: sample_every(document.sample, cx),
@@ -165,7 +170,55 @@ fn watch_until(expectations: &[Expectation]) -> Duration {
         .unwrap_or_default()
 }
 
-fn requires(written: &RequiresDoc) -> Requires {
+/// Returns the files and folders of the scenario and its commands, each once.
+fn brings(document: &Document, cx: &mut Collector<'_>) -> Vec<String> {
+    let commands = document.commands.iter().flat_map(|all| &all.0);
+    let of_commands = commands.filter_map(|(_, command)| command.as_ref()?.brings.as_ref());
+    let mut paths = Vec::new();
+    for written in document.brings.iter().chain(of_commands) {
+        for path in &written.0 {
+            let text = path.value.0.trim_end_matches('/');
+            let mut parts = text.split('/').skip(1);
+            if !text.starts_with('/') || parts.any(|part| matches!(part, "" | "." | "..")) {
+                cx.error(
+                    path.span,
+                    format!("{} is not an absolute path below `/`", quoted(&path.value.0)),
+                )
+                .help(
+                    "write `brings: [/srv/tests]`; for a path that differs from machine to machine, add \
+                     `params: { tests: /srv/tests }`, write `$tests`, and run with `--set tests=$PWD/tests`",
+                );
+            } else if !paths.iter().any(|known| known == text) {
+                paths.push(text.to_owned());
+            }
+        }
+    }
+    paths
+}
+
+/// Returns the modules by the names that the kernel uses (`sch-fq` is `sch_fq`), each once.
+fn modules(written: &RequiresDoc, cx: &mut Collector<'_>) -> Vec<String> {
+    let mut modules = Vec::new();
+    for module in written.modules.iter().flat_map(|modules| &modules.0) {
+        let name = module.value.0.replace('-', "_");
+        let valid = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        if name.is_empty() || !name.chars().all(valid) {
+            cx.error(
+                module.span,
+                format!(
+                    "{} is not the name of a kernel module",
+                    quoted(&module.value.0)
+                ),
+            )
+            .help("write names as `lsmod` prints them: `modules: [tun, sch_fq]`");
+        } else if !modules.contains(&name) {
+            modules.push(name);
+        }
+    }
+    modules
+}
+
+fn requires(written: &RequiresDoc, cx: &mut Collector<'_>) -> Requires {
     Requires {
         kernel: written
             .kernel
@@ -179,5 +232,6 @@ fn requires(written: &RequiresDoc) -> Requires {
             .flat_map(|programs| &programs.0)
             .map(|program| program.0.clone())
             .collect(),
+        modules: modules(written, cx),
     }
 }

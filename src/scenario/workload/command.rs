@@ -40,6 +40,9 @@ pub struct CommandSpec {
     /// Contents of the files in its folder ([`FILES`]) by file name; `None` if it has no such folder.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub files: Option<BTreeMap<String, String>>,
+    /// True if its output has the results of tests, each of which is judged.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub tap: bool,
     /// Environment variables in addition to the lab's own.
     pub env: BTreeMap<String, String>,
     /// The place in the scenario file that defines it.

@@ -60,6 +60,7 @@ impl GroupedResults {
                 file,
                 runs,
                 compare,
+                kernel: None,
             }));
         }
         replayed

@@ -293,6 +293,7 @@ pub fn scenario(
         }),
         runs,
         compare: Vec::new(),
+        kernel: None,
     }
 }
 

@@ -71,6 +71,7 @@ fn table_full() -> ScenarioResult {
     ];
     let compared = verdict(&compare, Outcome::Passed, &observed);
     ScenarioResult {
+        kernel: None,
         file,
         runs: vec![full(), roomy()],
         compare: vec![CaseComparison {
@@ -279,6 +280,7 @@ fn tw_recycle() -> ScenarioResult {
     compared.emulated = true;
     compared.reason = Some("35 is not less than 30 at the end of the run".to_owned());
     ScenarioResult {
+        kernel: None,
         file,
         runs: vec![on, today],
         compare: vec![CaseComparison {
@@ -325,6 +327,7 @@ fn exhaustion() -> ScenarioResult {
     let mut skipped = judged(skipped, Outcome::Skipped, None, Vec::new());
     skipped.took = Duration::ZERO;
     ScenarioResult {
+        kernel: None,
         file,
         runs: vec![slow, skipped],
         compare: Vec::new(),
@@ -364,6 +367,7 @@ fn odd(words: &str) -> ScenarioResult {
         words.to_owned(),
     ];
     ScenarioResult {
+        kernel: None,
         file,
         runs: vec![run],
         compare: Vec::new(),

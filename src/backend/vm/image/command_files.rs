@@ -6,12 +6,13 @@
 //! user's home is copied unless a command names it.
 
 use std::collections::BTreeSet;
-use std::fs::{File, Metadata};
+use std::fs::{self, File, Metadata};
 use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use super::initramfs::{Initramfs, InitramfsError};
+use super::scripts::{Script, is_shell};
 use crate::backend::vm::shell_words::words;
 use crate::scenario::RunSpec;
 use crate::scenario::workload::CommandSpec;
@@ -43,8 +44,11 @@ const WRITTEN: [&str; 5] = [
 ];
 /// Maximum depth of nested folders that are created for writing: nginx has `/var/lib/nginx/body`.
 const DEEPEST: usize = 3;
-/// Shells: the words of their scripts may be programs.
-const SHELLS: [&str; 4] = ["sh", "dash", "bash", "ash"];
+/// Maximum number of bytes of a tree that is copied only because a script may run the program that reads it:
+/// Python's library has 30 MiB, the files of a compiler several hundred.
+const OF_A_WORD: u64 = 64 << 20;
+/// Maximum number of bytes that a scenario may bring. A guest keeps them in memory.
+const MOST_BROUGHT: u64 = 1 << 30;
 /// Folders that are never copied from the host: the guest has its own.
 const OWN: [&str; 4] = ["/dev", "/proc", "/sys", "/run"];
 
@@ -57,6 +61,10 @@ pub(crate) struct CommandFiles {
     trees: BTreeSet<PathBuf>,
     /// Folders to write to.
     folders: BTreeSet<PathBuf>,
+    /// Bytes of the files that the scenario brings.
+    brought: u64,
+    /// Scripts that were searched for programs.
+    read: BTreeSet<PathBuf>,
 }
 
 impl CommandFiles {
@@ -72,11 +80,22 @@ impl CommandFiles {
         for command in &spec.workload.commands {
             files.command(command, &path);
         }
+        for brought in &spec.brings {
+            files.bring(Path::new(brought), &path);
+        }
         files
+    }
+
+    /// Returns the number of bytes of the files that the scenario brings.
+    pub(crate) fn brought(&self) -> u64 {
+        self.brought
     }
 
     /// Copies everything into a guest's file system.
     pub(crate) fn add_to(&self, files: &mut Initramfs) -> Result<(), InitramfsError> {
+        if self.brought > MOST_BROUGHT {
+            return Err(InitramfsError::TooMuch(MOST_BROUGHT));
+        }
         for path in &self.trees {
             files.tree(path, path)?;
         }
@@ -105,11 +124,11 @@ impl CommandFiles {
             return;
         };
         self.program(program, path);
-        let is_shell = Path::new(program)
-            .file_name()
-            .is_some_and(|name| SHELLS.iter().any(|shell| name == *shell));
+        let is_shell = is_shell(program);
+        self.script(Path::new(program), path, false);
         for argument in arguments.iter().chain(command.env.values()) {
             self.file(argument);
+            self.script(Path::new(argument), path, is_shell);
             // `-c/etc/a.conf`, `--conf=/etc/a.conf`
             if let Some(at) = argument.find('/') {
                 self.file(&argument[at..]);
@@ -125,8 +144,75 @@ impl CommandFiles {
         }
     }
 
+    /// Adds what a script needs: its interpreter, and the programs and files that it names. A file that is not a
+    /// script adds nothing.
+    fn script(&mut self, script: &Path, path: &[PathBuf], by_shell: bool) {
+        if !script.is_absolute() || is_own(script) || !script.is_file() {
+            return;
+        }
+        if !self.read.insert(script.to_owned()) {
+            return;
+        }
+        let Some(Script {
+            interpreters,
+            words,
+        }) = Script::read(script, by_shell)
+        else {
+            return;
+        };
+        for interpreter in interpreters {
+            self.program(&interpreter, path);
+        }
+        for word in words {
+            self.add_program(&word, path, Some(OF_A_WORD));
+            self.file(&word);
+            self.script(Path::new(&word), path, false);
+        }
+    }
+
+    /// Adds a file or folder with everything in it: what its scripts need, and what its links lead to.
+    fn bring(&mut self, brought: &Path, path: &[PathBuf]) {
+        if is_own(brought) || !self.trees.insert(brought.to_owned()) {
+            return;
+        }
+        let mut left = vec![brought.to_owned()];
+        while let Some(place) = left.pop() {
+            let is_root = place == brought;
+            let about = match is_root {
+                true => fs::metadata(&place),
+                false => fs::symlink_metadata(&place),
+            };
+            // What this host does not have is left out; the run reports that.
+            let Ok(about) = about else { continue };
+            if about.is_symlink() {
+                let target = fs::read_link(&place).ok().and_then(|to| {
+                    let target = plain(&place.parent()?.join(to));
+                    target.exists().then_some(target)
+                });
+                if let Some(target) = target.filter(|target| !target.starts_with(brought)) {
+                    self.bring(&target, path);
+                }
+            } else if about.is_dir() {
+                // A folder that cannot be read makes building the guest fail.
+                let entries = fs::read_dir(&place).into_iter().flatten().flatten();
+                left.extend(entries.map(|entry| entry.path()));
+            } else {
+                self.brought = self.brought.saturating_add(about.len());
+                self.script(&place, path, false);
+            }
+            if self.brought > MOST_BROUGHT {
+                return;
+            }
+        }
+    }
+
     /// Adds a program, given by its path or name, with the files that it reads and the folders that it writes to.
     fn program(&mut self, program: &str, path: &[PathBuf]) {
+        self.add_program(program, path, None);
+    }
+
+    /// Adds a program without trees that have more than `most` bytes.
+    fn add_program(&mut self, program: &str, path: &[PathBuf], most: Option<u64>) {
         let standard = STANDARD.iter().map(PathBuf::from);
         let found = match program.contains('/') {
             true => Some(PathBuf::from(program)).filter(|path| path.is_absolute()),
@@ -155,7 +241,9 @@ impl CommandFiles {
                     .map(|place| PathBuf::from(place.replace('*', name)));
                 places.filter(|path| path.exists()).collect::<Vec<_>>()
             };
-            self.trees.extend(places(&READ));
+            let read = places(&READ).into_iter();
+            self.trees
+                .extend(read.filter(|tree| most.is_none_or(|most| size(tree, most) <= most)));
             for folder in places(&WRITTEN) {
                 self.folder(&folder, DEEPEST);
             }
@@ -189,6 +277,39 @@ impl CommandFiles {
     }
 }
 
+/// Returns a path without `.` and `..`.
+fn plain(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::ParentDir => {
+                plain.pop();
+            }
+            Component::CurDir => {}
+            Component::Prefix(_) | Component::RootDir | Component::Normal(_) => plain.push(part),
+        }
+    }
+    plain
+}
+
+/// Returns the bytes of the files below a path; stops once there are more than `most`.
+fn size(path: &Path, most: u64) -> u64 {
+    let mut bytes = 0_u64;
+    let mut left = vec![path.to_owned()];
+    while let Some(place) = left.pop().filter(|_| bytes <= most) {
+        let Ok(about) = fs::symlink_metadata(&place) else {
+            continue;
+        };
+        if about.is_dir() {
+            let entries = fs::read_dir(&place).into_iter().flatten().flatten();
+            left.extend(entries.map(|entry| entry.path()));
+        } else {
+            bytes = bytes.saturating_add(about.len());
+        }
+    }
+    bytes
+}
+
 fn is_own(path: &Path) -> bool {
     OWN.iter().any(|own| path.starts_with(own))
 }
@@ -217,9 +338,10 @@ mod tests {
 
     fn names(files: &CommandFiles) -> Vec<&str> {
         let names = files.programs.iter();
+        let names = names.filter_map(|path| path.file_name()?.to_str());
+        let mut names: Vec<_> = names.collect();
+        names.sort_unstable();
         names
-            .filter_map(|path| path.file_name()?.to_str())
-            .collect()
     }
 
     #[test]
@@ -253,6 +375,49 @@ mod tests {
                 .count(),
             0
         );
+    }
+
+    #[test]
+    fn a_brought_folder_comes_with_what_its_scripts_and_links_need() {
+        let [folder, elsewhere] = [(); 2].map(|()| tempfile::tempdir().unwrap());
+        let shared = elsewhere.path().join("defaults.sh");
+        std::fs::write(&shared, "tr a b\n").unwrap();
+        std::fs::create_dir(folder.path().join("sub")).unwrap();
+        std::os::unix::fs::symlink(&shared, folder.path().join("sub/defaults.sh")).unwrap();
+        std::fs::write(
+            folder.path().join("run.sh"),
+            "#!/bin/sh\n# sort\nuniq /dev/null\n",
+        )
+        .unwrap();
+        std::fs::write(folder.path().join("bpf.o"), b"\x7fELF not for x86-64").unwrap();
+        let brings = format!("brings: [{}]\n", folder.path().display());
+        let text = format!(
+            "title: A test\nnodes: {{ a: {{}} }}\n{brings}commands: {{ c: {{ node: a, run: [cat] }} }}\n\
+             expect: [ c.exit == 0 ]\n"
+        );
+        let parsed = crate::scenario::parse("test.yaml", &text, &Default::default());
+        let files = CommandFiles::of(&parsed.unwrap().runs[0]);
+        assert_eq!(names(&files), ["cat", "sh", "uniq"]);
+        assert!(files.trees.contains(folder.path()));
+        assert!(files.trees.contains(&shared));
+        assert!(files.brought() > 20);
+        let mut guest = Initramfs::new();
+        files.add_to(&mut guest).unwrap();
+        let archive = String::from_utf8_lossy(&guest.build()).into_owned();
+        for name in ["run.sh", "sub/defaults.sh", "bpf.o"] {
+            let path = folder.path().join(name);
+            let path = path.to_string_lossy().trim_start_matches('/').to_owned();
+            assert!(archive.contains(&format!("{path}\0")), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_script_that_a_command_runs_adds_the_programs_that_it_names() {
+        let folder = tempfile::tempdir().unwrap();
+        let script = folder.path().join("script");
+        std::fs::write(&script, "uniq /dev/null\n").unwrap();
+        let run = format!("c: {{ node: a, run: [sh, {}] }}", script.display());
+        assert_eq!(names(&command_files(&run)), ["sh", "uniq"]);
     }
 
     #[test]

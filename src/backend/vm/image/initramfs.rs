@@ -33,6 +33,11 @@ pub(crate) enum InitramfsError {
         #[source]
         source: io::Error,
     },
+    #[error(
+        "the scenario brings more than {} MiB, which a guest would keep in memory; bring less in `brings`",
+        .0 >> 20
+    )]
+    TooMuch(u64),
     /// The path is the root itself, or leads through something that is not a folder.
     #[error("{path} is not a valid path in the guest")]
     Path { path: String },
@@ -149,7 +154,13 @@ impl Initramfs {
             let bytes = fs::read(host).map_err(failed)?;
             // Plugins that a program loads have libraries too.
             if bytes.starts_with(b"\x7fELF") {
-                self.program(guest, host)?;
+                match self.program(guest, host) {
+                    // An object file, one for another processor, or a plugin that does not work here either.
+                    Err(InitramfsError::Program(
+                        ProgramError::NoProgram { .. } | ProgramError::NoLibrary { .. },
+                    )) => self.file(guest, bytes, mode)?,
+                    other => other?,
+                };
             } else {
                 self.file(guest, bytes, mode)?;
             }

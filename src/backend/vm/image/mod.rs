@@ -6,6 +6,7 @@ mod cpio;
 pub(crate) mod initramfs;
 mod libraries;
 mod programs;
+mod scripts;
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -75,6 +76,11 @@ impl ImageParts {
             command_files: CommandFiles::of(spec),
             modules: more.collect(),
         }
+    }
+
+    /// Returns the number of bytes of the files that the scenario brings.
+    pub(crate) fn brought(&self) -> u64 {
+        self.command_files.brought()
     }
 }
 

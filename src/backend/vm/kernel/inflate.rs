@@ -1,11 +1,14 @@
-//! Decompresses gzip, xz and zstd, recognised by their first bytes.
+//! Decompresses bzip2, gzip, xz and zstd, recognised by their first bytes.
 
 use std::io::{self, Cursor, Read};
 
+use bzip2::read::MultiBzDecoder;
 use flate2::read::MultiGzDecoder;
 use lzma_rust2::XzReader;
 use ruzstd::decoding::StreamingDecoder;
 
+/// The first bytes of a bzip2 stream: `BZh`, followed by the size of its blocks (bzip2 1.0.8, `compress.c`).
+const BZIP2: &[u8] = b"BZh";
 /// RFC 1952, 2.3.1.
 const GZIP: &[u8] = &[0x1f, 0x8b];
 /// The .xz file format 1.2.1, 2.1.1.1.
@@ -24,7 +27,7 @@ pub(crate) fn reader<'a>(mut source: impl Read + 'a) -> io::Result<Box<dyn Read 
         .take(XZ.len() as u64)
         .read_to_end(&mut first)?;
     let starts = |magic: &[u8]| first.starts_with(magic);
-    let (gzip, xz, zstd) = (starts(GZIP), starts(XZ), starts(ZSTD));
+    let (gzip, xz, zstd, bzip2) = (starts(GZIP), starts(XZ), starts(ZSTD), starts(BZIP2));
     let whole = Cursor::new(first).chain(source);
     Ok(if gzip {
         Box::new(MultiGzDecoder::new(whole))
@@ -32,6 +35,8 @@ pub(crate) fn reader<'a>(mut source: impl Read + 'a) -> io::Result<Box<dyn Read 
         Box::new(XzReader::new_mem_limit(whole, true, XZ_MEMORY))
     } else if zstd {
         Box::new(StreamingDecoder::new(whole).map_err(io::Error::other)?)
+    } else if bzip2 {
+        Box::new(MultiBzDecoder::new(whole))
     } else {
         Box::new(whole)
     })
@@ -65,6 +70,11 @@ mod tests {
         tcp_tw_recycle \0\0\
         \x05/c\xb8\x90a\x95\xe3\0\x01'\x0f\xdf\x1a\xfcj\x1f\xb6\xf3}\x01\0\0\0\0\x04YZ";
 
+    /// `printf 'tcp_tw_recycle ' | bzip2 -9`; this program only reads bzip2.
+    const BZIP2_OF_A_WORD: &[u8] =
+        b"BZh91AY&SYe\x90\xcc\xf8\0\0\x05\x93\x80@\0\0\0\x8a\x04T\xa0 \x001\x000 h\x1e\xa2\xec\n\xe0\
+        `\x8c^.\xe4\x8ap\xa1 \xcb!\x99\xf0";
+
     fn gzip(bytes: &[u8]) -> Vec<u8> {
         let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
         encoder.write_all(bytes).unwrap();
@@ -76,6 +86,7 @@ mod tests {
         let text = b"tcp_tw_recycle ".repeat(100);
         assert_eq!(unpacked(&gzip(&text), 1 << 20).unwrap(), text);
         assert_eq!(unpacked(XZ_OF_A_WORD, 1 << 20).unwrap(), &text[..15]);
+        assert_eq!(unpacked(BZIP2_OF_A_WORD, 1 << 20).unwrap(), &text[..15]);
         let zstd = compress_to_vec(&text[..], CompressionLevel::Fastest);
         assert_eq!(unpacked(&zstd, 1 << 20).unwrap(), text);
         assert_eq!(unpacked(&text, 1 << 20).unwrap(), text);

@@ -43,6 +43,14 @@ pub(crate) struct Kernel {
     pub(crate) hash: String,
 }
 
+impl Kernel {
+    /// Returns the numbers in its release, by which kernels are ordered: 6, 1, 0 and 56 in `6.1.0-56-cloud-amd64`.
+    pub(crate) fn version(&self) -> Vec<u64> {
+        let numbers = self.release.split(|c: char| !c.is_ascii_digit());
+        numbers.filter_map(|digits| digits.parse().ok()).collect()
+    }
+}
+
 /// Returns the modules of an image that is where it was installed: `/boot/vmlinuz-RELEASE` goes with
 /// `/lib/modules/RELEASE`, on this host or in a folder to which a package was unpacked.
 pub(crate) fn modules_beside(image: &Path, release: &str) -> Option<PathBuf> {

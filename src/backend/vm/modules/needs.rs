@@ -17,6 +17,7 @@ use crate::backend::vm::shell_words::words;
 use crate::scenario::RunSpec;
 use crate::scenario::topology::{ImpairedBy, IpVersion, NatSpec, Topology};
 use crate::scenario::workload::StepAction;
+use crate::sys::build_config::options_of_module;
 
 /// The reason why a kernel cannot run a scenario.
 #[derive(Debug, Error)]
@@ -33,6 +34,23 @@ pub(crate) enum NeedsError {
         option: &'static str,
         /// The names that its module has had.
         modules: &'static [&'static str],
+        kernel: String,
+        release: String,
+        /// True if the kernel came with its modules.
+        has_modules: bool,
+    },
+    /// It lacks a module that the scenario requires.
+    #[error(
+        "needs the kernel module `{module}`, which {kernel} (Linux {release}) {}",
+        if *has_modules {
+            "lacks: it is neither among its modules nor built in"
+        } else {
+            "does not have built in, as far as its configuration says, and the kernel was given without its modules \
+             (--modules DIR)"
+        }
+    )]
+    Module {
+        module: String,
         kernel: String,
         release: String,
         /// True if the kernel came with its modules.
@@ -151,6 +169,7 @@ pub(crate) fn plan(spec: &RunSpec, kernel: &Kernel) -> Result<ModulePlan, NeedsE
     }
     names.extend(named_by_settings(spec));
     names.extend(named_to_tc(spec));
+    names.extend(spec.requires.modules.iter().cloned());
     let wanted: Vec<&str> = names.iter().map(String::as_str).collect();
     let mut plan = kernel.load_order(&wanted)?;
     let config = config(kernel)?;
@@ -159,6 +178,22 @@ pub(crate) fn plan(spec: &RunSpec, kernel: &Kernel) -> Result<ModulePlan, NeedsE
             what: need.what,
             option: need.option,
             modules: need.modules,
+            kernel: kernel.name.clone(),
+            release: kernel.release.clone(),
+            has_modules: kernel.modules.is_some(),
+        });
+    }
+    let is_lacking = |module: &&String| {
+        let built_in = config.as_ref().map(|config| is_built_in(module, config));
+        match kernel.modules.is_some() {
+            true => plan.missing.contains(module) && built_in != Some(true),
+            // Without modules and configuration, the guest finds out.
+            false => built_in == Some(false),
+        }
+    };
+    if let Some(module) = spec.requires.modules.iter().find(is_lacking) {
+        return Err(NeedsError::Module {
+            module: module.clone(),
             kernel: kernel.name.clone(),
             release: kernel.release.clone(),
             has_modules: kernel.modules.is_some(),
@@ -268,6 +303,12 @@ fn config(kernel: &Kernel) -> Result<Option<Config>, NeedsError> {
             .map(|(option, value)| (option.to_owned(), value.to_owned()))
             .collect(),
     ))
+}
+
+/// Returns true if an option that builds the module in is set.
+fn is_built_in(module: &str, config: &Config) -> bool {
+    let mut options = options_of_module(module).into_iter();
+    options.any(|option| config.get(&option).is_some_and(|value| value == "y"))
 }
 
 /// Returns true if a kernel has a part or may have it, in which case the guest will find out.
