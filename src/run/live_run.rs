@@ -11,6 +11,7 @@ use crate::lab::Lab;
 use crate::probe::{self, CaptureSummary, Contention, PacketCapture, Probes};
 use crate::record::{Event, Privileges, Recorder, RunClock};
 use crate::scenario::RunSpec;
+use crate::scenario::topology::ImpairedBy;
 use crate::traffic::Traffic;
 use crate::units::as_nanos;
 
@@ -135,16 +136,15 @@ impl LiveRun {
     }
 
     /// Waits until no TCP socket of the lab is on its way to another state, for as long as a sample at most. Sockets that
-    /// stay open, or a program in the background, make it wait for all of that.
+    /// stay open, a program in the background, or a link on which packets take time make it wait for all of that.
     fn wait_for_rest(&self, cancel: &CancelToken) {
         let mut left = self.spec.sample_every;
         let mut pause = REST;
-        let goes_on = self
-            .spec
-            .workload
-            .commands
-            .iter()
-            .any(|command| command.background);
+        let topology = &self.spec.topology;
+        let mut links = topology.links.iter();
+        let mut commands = self.spec.workload.commands.iter();
+        let goes_on = commands.any(|command| command.background)
+            || links.any(|link| link.by == ImpairedBy::Netem || link.needs_wire(topology));
         while !left.is_zero() && !cancel.is_cancelled() {
             let probes = self.probes.as_ref().filter(|_| !goes_on);
             if probes.is_some_and(Probes::is_at_rest) {
