@@ -61,7 +61,12 @@ pub(super) fn verdicts(spec: &CommandSpec, timeline: &Timeline) -> Vec<Verdict> 
         .collect();
     let (outcome, reason) = results.conclusion(spec, timeline);
     let text = format!("{name}: all results are there");
-    verdicts.push(make(text, outcome, Vec::new(), reason, None));
+    let count = Observation {
+        quantity: format!("results of {name}"),
+        value: results.points.len().to_string(),
+        number: Some(results.points.len() as f64),
+    };
+    verdicts.push(make(text, outcome, vec![count], reason, None));
     verdicts
 }
 

@@ -49,6 +49,8 @@ const DEEPEST: usize = 3;
 const OF_A_WORD: u64 = 64 << 20;
 /// Maximum number of bytes that a scenario may bring. A guest keeps them in memory.
 const MOST_BROUGHT: u64 = 1 << 30;
+/// The program behind the word `init`. A guest has its own first process, which is this program.
+const INIT: &str = "systemd";
 /// Folders that are never copied from the host: the guest has its own.
 const OWN: [&str; 4] = ["/dev", "/proc", "/sys", "/run"];
 
@@ -57,6 +59,8 @@ const OWN: [&str; 4] = ["/dev", "/proc", "/sys", "/run"];
 pub(crate) struct CommandFiles {
     /// Paths of the programs that a scenario's commands run.
     programs: BTreeSet<PathBuf>,
+    /// Paths of the programs that scripts may run. One that cannot be copied is left out.
+    mentioned: BTreeSet<PathBuf>,
     /// Paths of files, and of folders that are copied with their contents.
     trees: BTreeSet<PathBuf>,
     /// Folders to write to.
@@ -101,6 +105,12 @@ impl CommandFiles {
         }
         for path in &self.folders {
             files.dir(path, 0o755)?;
+        }
+        for path in self.mentioned.difference(&self.programs) {
+            match files.program(path, path) {
+                Ok(_) | Err(InitramfsError::Program(_)) => {}
+                Err(error) => return Err(error),
+            }
         }
         for path in &self.programs {
             files.program(path, path)?;
@@ -226,11 +236,16 @@ impl CommandFiles {
         let Some(found) = found.filter(|path| is_program(path) && !is_own(path)) else {
             return;
         };
-        if !self.programs.insert(found.clone()) {
-            return;
-        }
         // A link's target counts too: `python3` reads the files of python3.11.
         let behind = std::fs::canonicalize(&found).unwrap_or_else(|_| found.clone());
+        let is_new = match most {
+            None => self.programs.insert(found.clone()),
+            Some(_) if behind.ends_with(INIT) => false,
+            Some(_) => !self.programs.contains(&found) && self.mentioned.insert(found.clone()),
+        };
+        if !is_new {
+            return;
+        }
         for name in [&found, &behind]
             .into_iter()
             .filter_map(|path| path.file_name()?.to_str())
@@ -337,7 +352,7 @@ mod tests {
     }
 
     fn names(files: &CommandFiles) -> Vec<&str> {
-        let names = files.programs.iter();
+        let names = files.programs.iter().chain(&files.mentioned);
         let names = names.filter_map(|path| path.file_name()?.to_str());
         let mut names: Vec<_> = names.collect();
         names.sort_unstable();

@@ -164,6 +164,8 @@ impl ProgramFiles {
         own.into_iter()
             .find(|path| path.exists())
             .or_else(|| self.cache.find(library))
+            // A loader would have it already: the program names it too, with a path.
+            .or_else(|| Some(Path::new(&origin).join(library)).filter(|path| path.exists()))
     }
 
     /// Links a library that only the host's cache can find into a folder that every loader searches: the
