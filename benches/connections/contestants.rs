@@ -16,6 +16,7 @@ use nslab::sys::NetNs;
 use tempfile::TempDir;
 
 use super::bench::Measured;
+use super::floor::{self, Floor};
 use super::live_lab::{LEAD, LiveLab, RunningActors};
 use super::peers::is_program;
 use super::processor;
@@ -157,6 +158,15 @@ impl Contestants {
         })
     }
 
+    /// Makes requests in a bare loop, on the clients' node and processor.
+    pub(crate) fn floor(&self, requests: u64) -> Measured<Floor> {
+        let bare = move || -> std::io::Result<Floor> {
+            stay_on(0).map_err(std::io::Error::other)?;
+            floor::requests(SocketAddr::from((SERVER, 80)), requests)
+        };
+        Ok(self.netns("client")?.run(bare)??)
+    }
+
     /// Returns the namespace of a node.
     pub(crate) fn netns(&self, node: &str) -> Measured<&NetNs> {
         let node = self.live_lab.lab.node(&node.into()).ok_or("no such node")?;
@@ -173,9 +183,9 @@ impl Measurement {
 
 /// Restricts the calling thread, and everything that it starts from now on, to one processor. On a machine with one
 /// processor, that is the only one.
-fn stay_on(processor: usize) -> Measured {
+fn stay_on(processor: usize) -> nix::Result<()> {
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     let mut set = CpuSet::new();
     set.set(processor % processors)?;
-    Ok(sched_setaffinity(Pid::from_raw(0), &set)?)
+    sched_setaffinity(Pid::from_raw(0), &set)
 }

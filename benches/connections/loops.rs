@@ -14,6 +14,9 @@ use super::{series, table};
 /// masquerade.
 const OURS: [&str; 3] = ["direct", "portable", "translated"];
 
+/// The name of the bare loop among the clients.
+const FLOOR: &str = "floor";
+
 /// The results of every client, in all rounds.
 #[derive(Default)]
 struct Course {
@@ -26,17 +29,17 @@ struct Course {
     engines: BTreeMap<&'static str, String>,
 }
 
-pub(crate) fn measure(contestants: &Contestants, rounds: u64) -> Measured {
+pub(crate) fn measure(contestants: &Contestants, rounds: u64, requests: u64) -> Measured {
     let (there, missing): (Vec<&Peer>, Vec<&Peer>) = PEERS.iter().partition(|peer| peer.is_there());
     for peer in missing {
         println!("`{}` is not on PATH: `{}`.\n", peer.program, peer.package);
     }
     let server = contestants.web()?;
     // A first round fills the server's TIME_WAIT up to its bound, for all alike.
-    round(contestants, &there, &mut Course::default())?;
+    round(contestants, &there, requests, &mut Course::default())?;
     let mut course = Course::default();
     for _ in 0..rounds {
-        round(contestants, &there, &mut course)?;
+        round(contestants, &there, requests, &mut course)?;
     }
     server.stop()?;
     let server = if contestants.has_nginx {
@@ -45,6 +48,10 @@ pub(crate) fn measure(contestants: &Contestants, rounds: u64) -> Measured {
         "the built-in server (nginx is not installed)"
     };
     println!("### A request a connection, against {server}\n");
+    println!(
+        "The floor is a loop of socket(2), connect(2), write(2), read(2) and close(2) with 64 connections at once that \
+         does nothing else and counts nothing.\n"
+    );
     println!("{rounds} rounds; ratios are medians of the rounds' own, with quartiles.\n");
     show(&course, &there);
     judge(&course, &there);
@@ -52,10 +59,19 @@ pub(crate) fn measure(contestants: &Contestants, rounds: u64) -> Measured {
 }
 
 /// Runs every client once.
-fn round(contestants: &Contestants, there: &[&Peer], course: &mut Course) -> Measured {
+fn round(
+    contestants: &Contestants,
+    there: &[&Peer],
+    requests: u64,
+    course: &mut Course,
+) -> Measured {
     for ours in OURS {
         ours_once(contestants, ours, course)?;
     }
+    let floor = contestants.floor(requests)?;
+    let (took, processor) = (floor.took.as_secs_f64(), floor.processor.as_secs_f64());
+    course.rates.add(FLOOR, requests as f64 / took);
+    course.costs.add(FLOOR, processor * 1e6 / requests as f64);
     for peer in there {
         let measured = contestants.drive(peer.program)?;
         let said = peer.said(&measured.timeline)?;
@@ -88,6 +104,7 @@ fn ours_once(contestants: &Contestants, ours: &'static str, course: &mut Course)
 fn show(course: &Course, there: &[&Peer]) {
     let engine = |ours: &str| course.engines.get(ours).map_or("", String::as_str);
     let names = [
+        (FLOOR, FLOOR.to_owned()),
         ("direct", format!("nslab, {}", engine("direct"))),
         ("portable", format!("nslab, {}", engine("portable"))),
         (
@@ -123,6 +140,20 @@ fn judge(course: &Course, there: &[&Peer]) {
         let engine = course.engines.get(ours).map_or("", String::as_str);
         // The targets are those of the engine that is used when the kernel allows it.
         let is_judged = ours == "direct";
+        let rate = course.rates.ratio(ours, FLOOR);
+        let cost = course.costs.ratio(ours, FLOOR);
+        let target = is_judged.then_some((">= 0.95", rate.median >= 0.95));
+        rows.push(table::figure(
+            &format!("{engine}: rate to the floor's"),
+            target,
+            rate.to_string(),
+        ));
+        let target = is_judged.then_some(("<= 1.06", cost.median <= 1.06));
+        rows.push(table::figure(
+            &format!("{engine}: processor time to the floor's"),
+            target,
+            cost.to_string(),
+        ));
         for peer in there.iter().map(|peer| peer.program) {
             let rate = course.rates.ratio(ours, peer);
             let cost = course.costs.ratio(ours, peer);

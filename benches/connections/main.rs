@@ -14,6 +14,7 @@ mod contestants;
 #[path = "../support/figures.rs"]
 mod figures;
 mod floods;
+mod floor;
 #[path = "../support/live_lab.rs"]
 mod live_lab;
 mod loops;
@@ -43,7 +44,7 @@ fn main() -> ExitCode {
         let rounds = option("--rounds", 9);
         let requests = option("--requests", 40_000);
         let contestants = Contestants::start(requests)?;
-        loops::measure(&contestants, rounds)?;
+        loops::measure(&contestants, rounds, requests)?;
         floods::measure(&contestants, rounds, requests)
     })
 }

@@ -15,7 +15,7 @@ use super::select::{Choice, SelectArguments, select};
 use super::{exit, message, output, writable};
 use crate::backend::vm::{Kernel, Store, Time};
 use crate::backend::{Backend, VmBackend};
-use crate::compare::{Bisection, Finding, SuiteDiff};
+use crate::compare::{BisectFinding, Bisection, SuiteDiff};
 use crate::record::Outcome;
 use crate::report::diff;
 use crate::suite::{self, Options, Records, Selected, SuiteResult};
@@ -199,11 +199,14 @@ fn bisect(
         };
         kernels[next].result = result;
         let (finding, text) = match unclear {
-            Some(why) => (Finding::Unclear, format!("skipped, because {why}")),
+            Some(why) => (BisectFinding::Unclear, format!("skipped, because {why}")),
             None if is_alike(&kernels[0], &kernels[next]) => {
-                (Finding::Same, "like the good one".to_owned())
+                (BisectFinding::Same, "like the good one".to_owned())
             }
-            None => (Finding::Different, "differs from the good one".to_owned()),
+            None => (
+                BisectFinding::Different,
+                "differs from the good one".to_owned(),
+            ),
         };
         output::out(&format!("{name}: {text}\n"));
         bisection.found(next, finding);

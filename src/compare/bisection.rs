@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 /// The result of trying a candidate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Finding {
+pub enum BisectFinding {
     /// It is like the good one.
     Same,
     /// It differs from the good one.
@@ -42,11 +42,11 @@ impl Bisection {
     }
 
     /// Takes the result of trying a candidate.
-    pub fn found(&mut self, candidate: usize, finding: Finding) {
+    pub fn found(&mut self, candidate: usize, finding: BisectFinding) {
         match finding {
-            Finding::Same => self.last_same = self.last_same.max(candidate),
-            Finding::Different => self.first_different = self.first_different.min(candidate),
-            Finding::Unclear => {
+            BisectFinding::Same => self.last_same = self.last_same.max(candidate),
+            BisectFinding::Different => self.first_different = self.first_different.min(candidate),
+            BisectFinding::Unclear => {
                 self.unclear.insert(candidate);
             }
         }
@@ -79,9 +79,9 @@ mod tests {
         while let Some(next) = bisection.next() {
             tried += 1;
             let finding = match next {
-                next if unclear.contains(&next) => Finding::Unclear,
-                next if next < first => Finding::Same,
-                _ => Finding::Different,
+                next if unclear.contains(&next) => BisectFinding::Unclear,
+                next if next < first => BisectFinding::Same,
+                _ => BisectFinding::Different,
             };
             bisection.found(next, finding);
         }

@@ -15,7 +15,7 @@ mod side;
 mod student;
 mod trial;
 
-pub use bisection::{Bisection, Finding};
+pub use bisection::{BisectFinding, Bisection};
 pub use comparison::{Comparison, Conclusion, FEWEST_RUNS};
 pub use effect::{Effect, EffectKind, Sample};
 pub use metric::{Better, Rank};

@@ -72,7 +72,7 @@ pub(super) fn verdicts(spec: &CommandSpec, timeline: &Timeline) -> Vec<Verdict> 
 
 /// A test point.
 #[derive(Debug, PartialEq)]
-struct Point {
+struct TestPoint {
     name: String,
     outcome: Outcome,
     reason: Option<String>,
@@ -85,7 +85,7 @@ struct Point {
 /// Everything that a command printed about its tests.
 #[derive(Debug, Default)]
 struct Results {
-    points: Vec<Point>,
+    points: Vec<TestPoint>,
     /// Number of points that were announced.
     plan: Option<usize>,
     /// The reason for which the whole command was skipped.
@@ -146,7 +146,7 @@ impl Results {
             return (Outcome::NotApplicable, Some(reason));
         }
         let found = self.points.len();
-        if exit == KSFT_SKIP && self.points.iter().all(Point::is_skipped) {
+        if exit == KSFT_SKIP && self.points.iter().all(TestPoint::is_skipped) {
             let reason = "it skipped its tests (exit code 4)".to_owned();
             return (Outcome::NotApplicable, Some(reason));
         }
@@ -179,15 +179,15 @@ impl Results {
     }
 }
 
-impl Point {
+impl TestPoint {
     fn is_skipped(&self) -> bool {
         self.outcome == Outcome::NotApplicable
     }
 }
 
-fn point(text: &str, line: usize, at: Offset) -> Option<Point> {
+fn point(text: &str, line: usize, at: Offset) -> Option<TestPoint> {
     let (name, outcome, reason) = tap_point(text).or_else(|| selftest_point(text))?;
-    Some(Point {
+    Some(TestPoint {
         name,
         outcome,
         reason,
@@ -278,7 +278,8 @@ mod tests {
         use Outcome::{Failed, NotApplicable, Passed};
         let found = outcomes(
             "TAP version 13\n1..6\nok 1 - first\n    ok 1 - nested\n# ok 2 - quoted\nnot ok 2 second\nok 3\n\
-             ok 4 - no vrf # SKIP no module\nnot ok 5 - later # TODO fix\nok-ish words\nnot ok 6 - slow # TIMEOUT 45s\n",
+             ok 4 - no vrf # SKIP no module\nnot ok 5 - later # TODO fix\nok-ish words\n\
+             not ok 6 - slow # TIMEOUT 45s\n",
         );
         let points = [
             ("first", Passed),

@@ -95,7 +95,7 @@ fn rows(results: &[(String, SuiteResult)]) -> Vec<Row> {
     let mut known: BTreeMap<String, usize> = BTreeMap::new();
     let mut last: BTreeMap<String, (&str, &RunResult)> = BTreeMap::new();
     for (column, (kernel, result)) in results.iter().enumerate() {
-        for Entry { name, outcome, run } in entries(result) {
+        for MatrixEntry { name, outcome, run } in entries(result) {
             let before = run.and_then(|run| last.insert(name.clone(), (kernel, run)));
             let differences = before.zip(run).map(|((other, before), run)| {
                 let lines = key(&RunDiff::of(before, run)).into_iter();
@@ -126,7 +126,7 @@ fn rows(results: &[(String, SuiteResult)]) -> Vec<Row> {
 }
 
 /// A run, or the comparisons of a scenario.
-struct Entry<'a> {
+struct MatrixEntry<'a> {
     name: String,
     outcome: Outcome,
     run: Option<&'a RunResult>,
@@ -134,15 +134,15 @@ struct Entry<'a> {
 
 /// Returns every run and comparison with its name. If two files contain scenarios with the same name, the path
 /// is added.
-fn entries(result: &SuiteResult) -> Vec<Entry<'_>> {
-    let mut all: Vec<Entry<'_>> = Vec::new();
+fn entries(result: &SuiteResult) -> Vec<MatrixEntry<'_>> {
+    let mut all: Vec<MatrixEntry<'_>> = Vec::new();
     for scenario in &result.scenarios {
         for run in &scenario.runs {
             let mut name = one_line(&run.spec.id.to_string());
             if all.iter().any(|known| known.name == name) {
                 name = format!("{name}  {}", FilePlace::of_run(&scenario.file, run));
             }
-            all.push(Entry {
+            all.push(MatrixEntry {
                 name,
                 outcome: run.verdict.outcome,
                 run: Some(run),
@@ -151,7 +151,7 @@ fn entries(result: &SuiteResult) -> Vec<Entry<'_>> {
         let compared = scenario.compare.iter().flat_map(|case| &case.verdicts);
         if let Some(outcome) = compared.map(|verdict| verdict.outcome).max() {
             let name = format!("{} / compare", one_line(&scenario.file.scenario.name));
-            all.push(Entry {
+            all.push(MatrixEntry {
                 name,
                 outcome,
                 run: None,

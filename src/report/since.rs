@@ -19,7 +19,7 @@ const MOST: usize = 3;
 const UNKNOWN: &str = "another kernel";
 
 /// A run of a scenario with its result on each kernel.
-struct Row<'a> {
+struct KernelRow<'a> {
     file: &'a str,
     scenario: &'a str,
     label: String,
@@ -37,8 +37,8 @@ pub fn render(result: &SuiteResult, link: impl Fn(&str) -> String) -> String {
     let mut kernels: Vec<&str> = kernels.into_iter().collect();
     kernels.sort_by_key(|kernel| version(kernel));
     let mut text = format!(
-        "# Since when\n\nThe runs of each scenario by kernel, observed by nslab {}. Generated: edit the scenarios, not this \
-         file.\n\n## What differs\n\n",
+        "# Since when\n\nThe runs of each scenario by kernel, observed by nslab {}. Generated: edit the scenarios, not this file.\n\n\
+         ## What differs\n\n",
         env!("CARGO_PKG_VERSION"),
     );
     let mut any = false;
@@ -67,7 +67,12 @@ pub fn render(result: &SuiteResult, link: impl Fn(&str) -> String) -> String {
     text
 }
 
-fn table(text: &mut String, rows: &[Row<'_>], kernels: &[&str], link: impl Fn(&str) -> String) {
+fn table(
+    text: &mut String,
+    rows: &[KernelRow<'_>],
+    kernels: &[&str],
+    link: impl Fn(&str) -> String,
+) {
     let heads: String = kernels
         .iter()
         .map(|kernel| format!(" {} |", cell(kernel)))
@@ -96,7 +101,7 @@ fn table(text: &mut String, rows: &[Row<'_>], kernels: &[&str], link: impl Fn(&s
     }
 }
 
-impl<'a> Row<'a> {
+impl<'a> KernelRow<'a> {
     /// Returns the kernels on which the run differs from the kernel before, both with the differences.
     fn differences<'k>(&self, kernels: &[&'k str]) -> Vec<(&'k str, &'k str, Vec<String>)> {
         let present = kernels
@@ -125,8 +130,8 @@ impl<'a> Row<'a> {
     }
 }
 
-fn rows(result: &SuiteResult) -> Vec<Row<'_>> {
-    let mut rows: BTreeMap<(&str, &str), Vec<Row<'_>>> = BTreeMap::new();
+fn rows(result: &SuiteResult) -> Vec<KernelRow<'_>> {
+    let mut rows: BTreeMap<(&str, &str), Vec<KernelRow<'_>>> = BTreeMap::new();
     for scenario in &result.scenarios {
         let file = &scenario.file;
         let place = (file.label.as_str(), file.scenario.name.as_str());
@@ -138,7 +143,7 @@ fn rows(result: &SuiteResult) -> Vec<Row<'_>> {
             };
             let at = of_scenario.iter().position(|row| row.label == label);
             let at = at.unwrap_or_else(|| {
-                of_scenario.push(Row {
+                of_scenario.push(KernelRow {
                     file: &file.label,
                     scenario: &file.scenario.name,
                     label,

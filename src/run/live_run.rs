@@ -100,8 +100,8 @@ impl LiveRun {
     }
 
     /// Waits for the end of the run and takes the scenario's steps when they are due. The run ends when all traffic has
-    /// ended, every moment that an expectation names has passed, and the lab is at rest, or every probe has sampled once
-    /// more.
+    /// ended, every moment that an expectation names has passed, and the lab is at rest, or every probe has sampled
+    /// once more.
     ///
     /// Returns true if the run was cancelled before that.
     ///
@@ -135,8 +135,8 @@ impl LiveRun {
         }
     }
 
-    /// Waits until no TCP socket of the lab is on its way to another state, for as long as a sample at most. Sockets that
-    /// stay open, a program in the background, or a link on which packets take time make it wait for all of that.
+    /// Waits until no TCP socket of the lab is on its way to another state, for as long as a sample at most. Sockets
+    /// that stay open, a program in the background, or a link on which packets take time make it wait for all of that.
     fn wait_for_rest(&self, cancel: &CancelToken) {
         let mut left = self.spec.sample_every;
         let mut pause = REST;

@@ -12,7 +12,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Component, Path, PathBuf};
 
 use super::initramfs::{Initramfs, InitramfsError};
-use super::scripts::{Script, is_shell};
+use super::scripts::{ScriptFile, is_shell};
 use crate::backend::vm::shell_words::words;
 use crate::scenario::RunSpec;
 use crate::scenario::workload::CommandSpec;
@@ -163,10 +163,10 @@ impl CommandFiles {
         if !self.read.insert(script.to_owned()) {
             return;
         }
-        let Some(Script {
+        let Some(ScriptFile {
             interpreters,
             words,
-        }) = Script::read(script, by_shell)
+        }) = ScriptFile::read(script, by_shell)
         else {
             return;
         };

@@ -13,14 +13,14 @@ const LARGEST: u64 = 1 << 20;
 
 /// A script on this host.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Script {
+pub(super) struct ScriptFile {
     /// The programs in its first line: an interpreter, or `env` and an interpreter.
     pub(super) interpreters: Vec<String>,
     /// The words that may be names or paths of programs; empty if it is not a shell's.
     pub(super) words: Vec<String>,
 }
 
-impl Script {
+impl ScriptFile {
     /// Reads a file. Returns `None` if it is not a script, that is, if its first line names no interpreter and no shell
     /// reads it.
     pub(super) fn read(path: &Path, by_shell: bool) -> Option<Self> {
@@ -72,16 +72,16 @@ mod tests {
 
     #[test]
     fn the_first_line_names_the_interpreter_and_shells_name_programs() {
-        let script = Script::of(
+        let script = ScriptFile::of(
             "#!/bin/sh -e\n# sort is not run\nip link | grep up\n",
             false,
         );
         assert_eq!(script.interpreters, ["/bin/sh"]);
         assert_eq!(script.words, ["ip", "link", "grep", "up"]);
-        let script = Script::of("#!/usr/bin/env -S python3 -u\nimport os\n", false);
+        let script = ScriptFile::of("#!/usr/bin/env -S python3 -u\nimport os\n", false);
         assert_eq!(script.interpreters, ["/usr/bin/env", "python3"]);
         assert!(script.words.is_empty());
-        let script = Script::of("#!\ncat x\n", true);
+        let script = ScriptFile::of("#!\ncat x\n", true);
         assert_eq!(script.interpreters, Vec::<String>::new());
         assert_eq!(script.words, ["cat", "x"]);
     }
