@@ -61,6 +61,11 @@ pub(super) struct RunArguments {
         requires = "capture"
     )]
     capture_when: CaptureWhen,
+    /// Record the kernel's own account: every state of every TCP socket, drops with their reasons, resets
+    ///
+    /// Needs root and Linux 5.17. On with --capture if it is possible.
+    #[arg(long)]
+    trace: bool,
     /// Keep the lab after the last expectation, until you press Enter or the time is up
     ///
     /// The servers still run, and `nslab exec NODE` opens a shell in a node. Needs a selection of one run, as with
@@ -270,6 +275,7 @@ async fn run(
     };
     let options = Options {
         hold,
+        trace: arguments.trace,
         records: records.clone(),
         captures: captures(arguments),
         identity: Some(selected.identity),

@@ -23,9 +23,27 @@ pub enum PacketFate {
     /// It was last seen before this place, or it arrived and the receiver ignored it.
     Vanished {
         at: LossPoint,
-        /// The likely reason, if the record has one.
-        reason: Option<String>,
+        /// The reason, if the record has one.
+        reason: Option<LossReason>,
     },
+}
+
+/// The reason for the loss of a packet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LossReason {
+    /// The kernel's own reason for dropping it, from a trace: `NO_SOCKET`.
+    Kernel(String),
+    /// The likely reason, inferred from counters that rose at that time and from the scenario.
+    Inferred(String),
+}
+
+impl std::fmt::Display for LossReason {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Kernel(reason) => write!(f, "{reason} (the kernel's reason)"),
+            Self::Inferred(reason) => write!(f, "{reason} (inferred)"),
+        }
+    }
 }
 
 /// The place where a packet was lost, counted from the client.

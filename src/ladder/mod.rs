@@ -3,6 +3,7 @@
 //!
 //! [`draw`] makes a [`Ladder`] from a capture and a record. Rendering it is the job of `report::ladder`.
 
+mod account;
 mod attempts;
 mod choice;
 mod fate;
@@ -25,10 +26,11 @@ use crate::record::{Capture, Timeline};
 use crate::scenario::RunSpec;
 use crate::tcp::{TcpFlags, TcpState};
 use crate::units::show::brief;
+use account::Account;
 use attempts::{LadderAttempt, attempts};
 use choice::Caller;
 pub use choice::{ConnectionChoice, ConnectionChoiceError};
-pub use fate::{LossPoint, PacketFate};
+pub use fate::{LossPoint, LossReason, PacketFate};
 use path::Path;
 use reason::LossReasons;
 use sighting::Sighting;
@@ -51,7 +53,9 @@ pub struct Ladder {
     pub nodes: Vec<NodeName>,
     /// The addresses on each link between the nodes.
     pub links: Vec<LinkView>,
-    /// Packets in the order of time.
+    /// True if the states are the kernel's own; otherwise they are inferred from the packets.
+    pub traced: bool,
+    /// Packets, and states if the run was traced, in the order of time.
     pub rows: Vec<LadderRow>,
     /// Notes for the reader.
     pub notes: Vec<String>,
@@ -72,8 +76,31 @@ pub struct LinkView {
 #[expect(missing_docs, reason = "the names say it")]
 pub enum LadderRow {
     Packet(PacketRow),
+    State(StateRow),
     /// The number of packets that are not shown here.
     LeftOut(usize),
+}
+
+/// A new state of one end, in a run that was traced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StateRow {
+    /// Time since the connection's first SYN.
+    pub time: Duration,
+    /// 0 for the client, 1 for the server.
+    pub side: usize,
+    /// The state.
+    pub state: TcpState,
+    /// True if it is inferred from the packets, because the kernel does not report it.
+    pub inferred: bool,
+    /// Set if from now on the two ends disagree about the connection.
+    pub disagreement: Option<Disagreement>,
+}
+
+/// An interval in which one end has an open connection and the other has none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Disagreement {
+    /// Its length; `None` if it lasts until the end of the trace.
+    pub lasts: Option<Duration>,
 }
 
 /// A packet and its way through the links.
@@ -91,12 +118,13 @@ pub struct PacketRow {
     pub ack: Option<i64>,
     /// Bytes of data.
     pub length: u32,
-    /// `retry 1`, `retransmission` or `probe`, for a packet that was sent again.
+    /// `retry 1`, `retransmission` or `probe`, for a packet that was sent again; for a reset, the kernel's reason.
     pub mark: Option<String>,
     /// The links on which it was seen, in order.
     pub hops: Vec<Hop>,
     pub fate: PacketFate,
-    /// The new states of the client and the server, inferred from the packets; `None` if unchanged.
+    /// The new states of the client and the server, inferred from the packets; `None` if unchanged, or if the run was
+    /// traced and there are rows for states.
     pub states: [Option<TcpState>; 2],
 }
 
@@ -227,11 +255,14 @@ impl<'a> LadderSources<'a> {
         }
         let travels = travel::follow(sightings, &path, attempt);
         let fates = fate::fates(&travels, &path, &spec.topology, capture.ended);
+        let account = Account::of(timeline, capture.clock_zero, (&path, &travels), attempt);
+        let traced = account.is_some();
         let reasons = LossReasons {
             spec,
             timeline,
             path: &path,
             zero: capture.clock_zero,
+            account,
         };
         Ok(Ladder {
             client: which.client.clone(),
@@ -240,12 +271,23 @@ impl<'a> LadderSources<'a> {
             began: since_zero(capture, attempt),
             outcome: outcome(attempt),
             links: links(&travels, &path),
+            traced,
             rows: rows::rows(&travels, fates, attempt, &reasons),
-            notes: std::iter::once("states are inferred from the packets".to_owned())
+            notes: std::iter::once(about_states(traced).to_owned())
                 .chain(caller.notes(capture, spec, timeline))
                 .collect(),
             nodes: path.nodes,
         })
+    }
+}
+
+/// Returns the sentence that says where the states come from.
+fn about_states(traced: bool) -> &'static str {
+    if traced {
+        "states are the kernel's own, except those marked as inferred: the kernel reports neither half-open \
+         connections of the server nor TIME_WAIT"
+    } else {
+        "states are inferred from the packets"
     }
 }
 

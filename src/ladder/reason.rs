@@ -3,8 +3,10 @@
 
 use std::time::Duration;
 
-use super::fate::LossPoint;
+use super::account::Account;
+use super::fate::{LossPoint, LossReason};
 use super::path::Path;
+use super::travel::Travel;
 use crate::names::NodeName;
 use crate::record::{Offset, Timeline};
 use crate::scenario::RunSpec;
@@ -24,6 +26,8 @@ pub(super) struct LossReasons<'a> {
     pub(super) path: &'a Path,
     /// Wall-clock time at the zero of the run's clock; without it, no reason can be given.
     pub(super) zero: Option<u64>,
+    /// The kernel's own account, if the run was traced.
+    pub(super) account: Option<Account<'a>>,
 }
 
 /// Counters of drops at the receiver, each with its meaning. The first that rose is the reason.
@@ -38,8 +42,24 @@ const AT_RECEIVER: [(&str, &str); 4] = [
 ];
 
 impl LossReasons<'_> {
-    /// Returns the likely reason for the loss at this place of a packet that was last seen at `time`.
-    pub(super) fn reason(&self, at: LossPoint, forward: bool, time: u64) -> Option<String> {
+    /// Returns the reason for the loss at this place of a packet that was last seen at `time`.
+    pub(super) fn of(&self, at: LossPoint, travel: &Travel) -> Option<LossReason> {
+        let (_, time) = travel.last_seen();
+        let kernel = || match at {
+            LossPoint::Node(node) => {
+                let node = self.path.nodes.get(node)?;
+                let account = self.account.as_ref()?;
+                let reason = account.drop_reason(node, &travel.segment, time)?;
+                Some(LossReason::Kernel(reason.to_owned()))
+            }
+            LossPoint::Link(_) => None,
+        };
+        let inferred = || self.inferred(at, travel.forward, time);
+        kernel().or_else(|| inferred().map(LossReason::Inferred))
+    }
+
+    /// Returns the likely reason.
+    fn inferred(&self, at: LossPoint, forward: bool, time: u64) -> Option<String> {
         let t = Offset(time.checked_sub(self.zero?)?);
         match at {
             LossPoint::Node(0) => None,

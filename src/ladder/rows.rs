@@ -1,13 +1,14 @@
-//! Makes the rows of a ladder: relative numbers, retransmission marks, and the states inferred from the packets.
+//! Makes the rows of a ladder: relative numbers, retransmission marks, and the states.
 
 use std::time::Duration;
 
+use super::account::{self, EndState};
 use super::attempts::LadderAttempt;
 use super::fate::PacketFate;
 use super::reason::LossReasons;
 use super::state::Endpoint;
 use super::travel::{Travel, Travels};
-use super::{Hop, LadderRow, PacketRow};
+use super::{Hop, LadderRow, PacketRow, StateRow};
 use crate::tcp::segment::distance;
 use crate::tcp::{Segment, TcpState};
 
@@ -29,8 +30,13 @@ pub(super) fn rows(
     let theirs = answers.find(|travel| travel.segment.accepts());
     let theirs = theirs.map(|travel| travel.segment.sequence);
     let bases = [Some(attempt.isn), theirs];
-    let marks = marks(travels);
-    let states = states(travels, &fates);
+    let marks = marks(travels, reasons);
+    let changes = changes(travels, &fates);
+    let account = reasons.account.as_ref();
+    let states = match account {
+        Some(_) => vec![[None, None]; travels.all.len()],
+        None => by_packet(&changes, travels.all.len()),
+    };
     let packets = travels.all.iter().zip(fates).zip(marks).zip(states);
     let rows: Vec<PacketRow> = packets
         .map(|(((travel, fate), mark), states)| {
@@ -44,7 +50,29 @@ pub(super) fn rows(
             }
         })
         .collect();
-    shortened(rows)
+    let rows = shortened(rows);
+    let Some(account) = account else {
+        return rows;
+    };
+    let inferred: Vec<EndState> = changes.iter().map(|(_, change)| *change).collect();
+    let states = account::rows(&account.states(&inferred), attempt.began);
+    with_states(rows, states)
+}
+
+/// Puts rows of states between those of packets, in the order of time.
+fn with_states(rows: Vec<LadderRow>, states: Vec<StateRow>) -> Vec<LadderRow> {
+    let mut all = Vec::with_capacity(rows.len() + states.len());
+    let mut states = states.into_iter().peekable();
+    for row in rows {
+        if let LadderRow::Packet(packet) = &row {
+            while let Some(state) = states.next_if(|state| state.time < packet.time) {
+                all.push(LadderRow::State(state));
+            }
+        }
+        all.push(row);
+    }
+    all.extend(states.map(LadderRow::State));
+    all
 }
 
 /// Shortens a long connection to its two ends and the notable packets in between.
@@ -119,18 +147,23 @@ fn explained(fate: PacketFate, travel: &Travel, reasons: &LossReasons<'_>) -> Pa
     match fate {
         PacketFate::Vanished { at, reason: None } => PacketFate::Vanished {
             at,
-            reason: reasons.reason(at, travel.forward, travel.last_seen().1),
+            reason: reasons.of(at, travel),
         },
         other => other,
     }
 }
 
-/// Returns a mark for each packet that was sent before.
-fn marks(travels: &Travels) -> Vec<Option<String>> {
+/// Returns a mark for each packet that was sent before, and for resets with a reason.
+fn marks(travels: &Travels, reasons: &LossReasons<'_>) -> Vec<Option<String>> {
     let mut sent = [Sent::default(), Sent::default()];
     let marks = travels.all.iter().map(|travel| {
         // A packet that was not seen at its sender is a piece of a longer one.
-        travel.seen[0]?;
+        let time = travel.seen[0]?;
+        if travel.segment.rst {
+            let account = reasons.account.as_ref()?;
+            let reason = account.reset_reason(usize::from(!travel.forward), time)?;
+            return Some(format!("({reason})"));
+        }
         sent[usize::from(travel.forward)].mark(&travel.segment)
     });
     marks.collect()
@@ -173,9 +206,9 @@ impl Sent {
     }
 }
 
-/// Returns the state changes of the client and the server after each packet.
-fn states(travels: &Travels, fates: &[PacketFate]) -> Vec<[Option<TcpState>; 2]> {
-    let mut changes = vec![[None, None]; travels.all.len()];
+/// Returns the state changes that the packets lead to, each with the number of the packet.
+fn changes(travels: &Travels, fates: &[PacketFate]) -> Vec<(usize, EndState)> {
+    let mut changes = Vec::new();
     for side in [0, 1] {
         // Each end processes packets in the order in which they are seen there.
         let mut seen: Vec<(u64, usize, bool)> = Vec::new();
@@ -192,7 +225,7 @@ fn states(travels: &Travels, fates: &[PacketFate]) -> Vec<[Option<TcpState>; 2]>
         }
         seen.sort_unstable();
         let mut end = Endpoint::default();
-        for (_, number, sends) in seen {
+        for (time, number, sends) in seen {
             let before = end.state();
             let segment = &travels.all[number].segment;
             if sends {
@@ -200,10 +233,26 @@ fn states(travels: &Travels, fates: &[PacketFate]) -> Vec<[Option<TcpState>; 2]>
             } else {
                 end.receives(segment);
             }
-            if end.state() != before {
-                changes[number][side] = end.state();
+            if let Some(state) = end.state().filter(|state| Some(*state) != before) {
+                let inferred = true;
+                let change = EndState {
+                    time,
+                    side,
+                    state,
+                    inferred,
+                };
+                changes.push((number, change));
             }
         }
     }
     changes
+}
+
+/// Returns the new states of the client and the server after each packet.
+fn by_packet(changes: &[(usize, EndState)], packets: usize) -> Vec<[Option<TcpState>; 2]> {
+    let mut states = vec![[None, None]; packets];
+    for (number, change) in changes {
+        states[*number][change.side] = Some(change.state);
+    }
+    states
 }

@@ -23,6 +23,7 @@ pub(crate) mod sockets;
 mod subject;
 mod table;
 pub(crate) mod tcp_info;
+pub(crate) mod traced;
 pub(crate) mod wire;
 
 pub(crate) use listing::{Entry, entries};

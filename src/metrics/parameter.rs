@@ -14,6 +14,8 @@ pub(crate) enum NameParameter {
     TcpState,
     /// A cache of the kernel's slab allocator: `TCP`.
     SlabCache,
+    /// The kernel's reason for dropping a packet: `NO_SOCKET`.
+    DropReason,
     /// The name of a server, or of a command that listens.
     Server,
 }
@@ -26,6 +28,7 @@ impl NameParameter {
             Self::HttpStatus => "STATUS",
             Self::TcpState => "STATE",
             Self::SlabCache => "CACHE",
+            Self::DropReason => "REASON",
             Self::Server => "SERVER",
         }
     }
@@ -36,6 +39,11 @@ impl NameParameter {
             Self::HttpStatus => {
                 let code = value.parse().unwrap_or(0_u16);
                 value.len() == 3 && (100..=599).contains(&code)
+            }
+            // Each kernel has its own; the run says if one is unknown.
+            Self::DropReason => {
+                let is_part = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
+                !value.is_empty() && value.chars().all(is_part)
             }
             Self::Server => !value.is_empty(),
             Self::Errno | Self::TcpState | Self::SlabCache => self.values().contains(&value),
@@ -48,7 +56,7 @@ impl NameParameter {
             Self::Errno => errno::names().collect(),
             Self::TcpState => TcpState::ALL.map(TcpState::as_str).to_vec(),
             Self::SlabCache => kernel::SLAB_CACHES.to_vec(),
-            Self::HttpStatus | Self::Server => Vec::new(),
+            Self::HttpStatus | Self::DropReason | Self::Server => Vec::new(),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{
     Metric, Subject, client, command, conntrack, kernel, node, queries, server, sockets, tcp_info,
-    wire,
+    traced, wire,
 };
 
 /// Metrics that the same subjects have.
@@ -14,7 +14,7 @@ use Subject::{
 };
 
 /// In the order in which help and reference list them.
-pub(super) const TABLES: [Table; 16] = [
+pub(super) const TABLES: [Table; 17] = [
     (&[Client], client::COUNTED),
     (&[Server, Proxy], server::COUNTED),
     (&[Proxy], server::COUNTED_BY_PROXY),
@@ -32,6 +32,7 @@ pub(super) const TABLES: [Table; 16] = [
     (&[Client, Server, Proxy, ServingCommand], tcp_info::FIELDS),
     (&[Node], node::ALL),
     (&[Node], conntrack::ALL),
+    (&[Node], traced::ALL),
     (&[Kernel], kernel::ALL),
     (&[Wire], wire::ALL),
 ];

@@ -18,6 +18,7 @@ mod named;
 mod sampler;
 mod slabs;
 mod sockets;
+mod trace;
 mod watched;
 
 #[cfg(test)]
@@ -25,6 +26,7 @@ mod tests;
 
 pub use capture::{CaptureError, CaptureSummary, PacketCapture};
 pub use contention::Contention;
+pub use trace::{NoTrace, TraceProbe};
 
 use std::collections::BTreeSet;
 use std::io;

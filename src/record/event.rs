@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::clock::Offset;
 use super::environment::Environment;
+use super::traced::KernelEvent;
 pub use crate::metrics::SeriesKind;
 use crate::names::{ActorName, SeriesName};
 use crate::units::Unit;
@@ -134,6 +135,8 @@ pub enum Event {
         /// Peak memory in bytes of the largest process (`ru_maxrss`, getrusage(2)).
         memory: u64,
     },
+    /// The kernel reported something about a socket or a packet, if it was traced.
+    Traced(KernelEvent),
     /// The run has ended, but its lab is kept for people to look at. What follows was not part of the run.
     Held {
         /// Time of the end of the run.
@@ -186,6 +189,7 @@ impl Event {
             | Self::Histogram { t, .. }
             | Self::Held { t, .. }
             | Self::Finished { t, .. } => Some(*t),
+            Self::Traced(event) => Some(event.t),
             Self::Note { t, .. } => *t,
             Self::Environment(_)
             | Self::Built(_)

@@ -18,6 +18,7 @@ mod read;
 mod recorder;
 mod series;
 mod timeline;
+mod traced;
 mod verdict;
 
 pub use capture::{
@@ -39,4 +40,5 @@ pub use read::ReadError;
 pub use recorder::{Recorder, RecorderClosed};
 pub use series::Series;
 pub use timeline::{ProcessorTime, RunEnd, Timeline};
+pub use traced::{KernelEvent, KernelFact};
 pub use verdict::{Observation, RunVerdict, Verdict};

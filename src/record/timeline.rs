@@ -7,6 +7,7 @@ use super::clock::Offset;
 use super::environment::Environment;
 use super::event::{Built, Event, LoadReport, SeriesId};
 use super::series::Series;
+use super::traced::KernelEvent;
 use crate::names::{ActorName, SeriesName};
 
 /// The collected events of a run. Events are added one by one, so progress can be shown while the run goes on.
@@ -26,6 +27,8 @@ pub struct Timeline {
     pub notes: Vec<(Option<Offset>, String)>,
     /// For each probe, the times of its readings with the processor time each took, in nanoseconds.
     pub looks: BTreeMap<String, Vec<(Offset, u64)>>,
+    /// The events that the kernel reported, in the order of time; empty if it was not traced.
+    pub traced: Vec<KernelEvent>,
     /// The time since which the lab is kept after the end of the run, if it is.
     pub held_since: Option<Offset>,
     /// The end of the run; `None` while it goes on, or if the worker died.
@@ -137,6 +140,16 @@ impl Timeline {
                 so_far.turns += turns;
             }
             Event::Used { cpu, memory } => self.used = Some((cpu, memory)),
+            Event::Traced(event) => {
+                self.now = self.now.max(event.t);
+                let after = |other: &KernelEvent| other.t <= event.t;
+                let index = self
+                    .traced
+                    .iter()
+                    .rposition(after)
+                    .map_or(0, |last| last + 1);
+                self.traced.insert(index, event);
+            }
             Event::Held { t, .. } => {
                 self.now = self.now.max(t);
                 self.held_since = Some(t);

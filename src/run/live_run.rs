@@ -6,9 +6,9 @@ use std::fs::File;
 use std::time::Duration;
 
 use super::steps::PendingSteps;
-use super::{CancelToken, LabHold, RunError, WorkOrder, environment, preflight};
+use super::{CancelToken, LabHold, RunError, TraceWish, WorkOrder, environment, preflight};
 use crate::lab::Lab;
-use crate::probe::{self, CaptureSummary, Contention, PacketCapture, Probes};
+use crate::probe::{self, CaptureSummary, Contention, NoTrace, PacketCapture, Probes, TraceProbe};
 use crate::record::{Event, Privileges, Recorder, RunClock};
 use crate::scenario::RunSpec;
 use crate::scenario::topology::ImpairedBy;
@@ -29,6 +29,7 @@ pub struct LiveRun {
     lab: Lab,
     traffic: Traffic,
     capture: Option<PacketCapture>,
+    trace: Option<TraceProbe>,
     /// Absent once they have taken their last sample.
     probes: Option<Probes>,
     recorder: Recorder,
@@ -66,11 +67,13 @@ impl LiveRun {
             .transpose()
             .map_err(RunError::Capture)?;
         let probes = Probes::prepare(spec, &lab, recorder).map_err(RunError::Probe)?;
+        let trace = trace(order, &lab, recorder)?;
         Ok(Self {
             spec: spec.clone(),
             lab,
             traffic,
             capture,
+            trace,
             probes: Some(probes),
             recorder: recorder.clone(),
             limit: order.in_virtual_time().then_some(spec.timeout),
@@ -94,6 +97,9 @@ impl LiveRun {
         }
         if let Some(probes) = &self.probes {
             probes.begin(clock);
+        }
+        if let Some(trace) = &self.trace {
+            trace.begin(clock);
         }
         self.traffic.begin(clock);
         clock
@@ -192,7 +198,9 @@ impl LiveRun {
             probes.stop().map_err(RunError::Probe)?;
         }
         let summary = self.capture.take().map(PacketCapture::stop);
-        for text in summary.iter().flat_map(CaptureSummary::notes) {
+        let of_capture = summary.iter().flat_map(CaptureSummary::notes);
+        let of_trace = self.trace.take().map(TraceProbe::stop);
+        for text in of_capture.chain(of_trace.unwrap_or_default()) {
             let t = Some(clock.now());
             self.recorder.record(Event::Note { t, text });
         }
@@ -229,4 +237,32 @@ impl LiveRun {
 fn own_time() -> Option<Duration> {
     let (nanos, _) = environment::usage()?;
     Some(Duration::from_nanos(nanos))
+}
+
+/// Starts to trace the kernel, if the order or an expectation asks for it.
+fn trace(
+    order: &WorkOrder,
+    lab: &Lab,
+    recorder: &Recorder,
+) -> Result<Option<TraceProbe>, RunError> {
+    let is_needed = TraceProbe::is_named(&order.spec);
+    if order.trace == TraceWish::None && !is_needed {
+        return Ok(None);
+    }
+    let not_traced = match TraceProbe::prepare(&order.spec, lab, recorder) {
+        Ok(trace) => return Ok(Some(trace)),
+        Err(error) => error,
+    };
+    if is_needed {
+        return Err(RunError::NotApplicable(not_traced.to_string()));
+    }
+    if order.trace == TraceWish::Wanted {
+        let text = without_trace(&not_traced);
+        recorder.record(Event::Note { t: None, text });
+    }
+    Ok(None)
+}
+
+fn without_trace(why: &NoTrace) -> String {
+    format!("{why}; states and reasons are inferred")
 }

@@ -18,7 +18,7 @@ use thiserror::Error;
 pub use crate::lab::LabScope;
 pub use cancel_token::CancelToken;
 pub use live_run::LiveRun;
-pub use order::{LabHold, WorkOrder};
+pub use order::{LabHold, TraceWish, WorkOrder};
 pub use worker::{WorkerProcessError, agent, in_machine, worker};
 
 use crate::lab::BuildError;

@@ -22,9 +22,31 @@ pub struct WorkOrder {
     /// The file for captured packets, if packets are captured. It must exist and be writable when the worker starts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub capture: Option<PathBuf>,
+    /// Set if the kernel is traced.
+    #[serde(default, skip_serializing_if = "TraceWish::is_none")]
+    pub trace: TraceWish,
     /// Set if the lab is kept after the end of the run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hold: Option<LabHold>,
+}
+
+/// A wish for the kernel's own account of sockets and packets, which only root of the host can have.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TraceWish {
+    /// The kernel is traced only if an expectation needs it.
+    #[default]
+    None,
+    /// The kernel is traced if that is possible here.
+    IfPossible,
+    /// The kernel is traced; a note says if that is not possible here.
+    Wanted,
+}
+
+impl TraceWish {
+    fn is_none(&self) -> bool {
+        *self == Self::None
+    }
 }
 
 /// A request to keep the lab, with its servers, after the end of the run, so that people can look at it.
@@ -42,6 +64,7 @@ impl WorkOrder {
             scope: LabScope::default(),
             guest: None,
             capture: None,
+            trace: TraceWish::None,
             hold: None,
         }
     }

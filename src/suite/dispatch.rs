@@ -40,6 +40,8 @@ pub struct Options {
     pub slots: Option<usize>,
     /// The place where runs execute.
     pub backend: Backend,
+    /// Traces the kernel in every run. A capture asks for it too, if it is possible.
+    pub trace: bool,
     /// Keeps the lab of every run after its end.
     pub hold: Option<Hold>,
     /// Executes every run twice to check that it is repeatable.
@@ -148,8 +150,7 @@ pub async fn run_suite(
             let (stop, events) = (stop.clone(), events.clone());
             running.push(async move {
                 let run = (job.key, &job.spec);
-                let backend = (&options.backend, options.verify, options.hold.as_ref());
-                let ended = execute(run, (recording, capturing), backend, stop, events).await;
+                let ended = execute(run, (recording, capturing), options, stop, events).await;
                 (ended, job)
             });
         }

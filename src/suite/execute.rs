@@ -5,12 +5,13 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, watch};
 
-use super::capturing::Capturing;
+use super::capturing::{Captures, Capturing};
+use super::dispatch::Options;
 use super::event_sink::EventSink;
 use super::failure::{TIME_TO_STOP, WorkerFailure};
 use super::hold::Hold;
 use super::recording::Recording;
-use crate::backend::{Backend, HangLimit, LabHold, WorkOrder, Worker};
+use crate::backend::{HangLimit, LabHold, TraceWish, WorkOrder, Worker};
 use crate::causes::chain;
 use crate::record::{Event, Offset};
 use crate::scenario::RunSpec;
@@ -28,7 +29,7 @@ pub(super) struct Execution {
 pub(super) async fn execute(
     (key, spec): (usize, &RunSpec),
     (mut recording, capturing): (Recording, Capturing),
-    (backend, verify, hold): (&Backend, bool, Option<&Hold>),
+    options: &Options,
     mut stop: watch::Receiver<bool>,
     events: mpsc::Sender<(usize, Event)>,
 ) -> Execution {
@@ -37,22 +38,16 @@ pub(super) async fn execute(
         key,
         recording: &mut recording,
         events: &events,
-        transcript: verify.then(Vec::new),
+        transcript: options.verify.then(Vec::new),
     };
-    let (mut failure, mut last_words) = run_worker(
-        (spec, hold),
-        backend,
-        capturing.file(),
-        &mut stop,
-        &mut sink,
-    )
-    .await;
+    let (mut failure, mut last_words) =
+        run_worker(spec, options, capturing.file(), &mut stop, &mut sink).await;
     if failure.is_none()
         && !*stop.borrow()
         && let Some(mut sink) = sink.into_comparison()
     {
         // The capture has the packets of the first execution.
-        (failure, last_words) = run_worker((spec, hold), backend, None, &mut stop, &mut sink).await;
+        (failure, last_words) = run_worker(spec, options, None, &mut stop, &mut sink).await;
         failure = failure.or_else(|| sink.missing().map(WorkerFailure::NotRepeatable));
     }
     Execution {
@@ -66,21 +61,26 @@ pub(super) async fn execute(
 
 /// Runs one worker from start to end. Returns its failure, if any, and the last lines of its standard error.
 async fn run_worker(
-    (spec, hold): (&RunSpec, Option<&Hold>),
-    backend: &Backend,
+    spec: &RunSpec,
+    options: &Options,
     capture: Option<&File>,
     stop: &mut watch::Receiver<bool>,
     sink: &mut EventSink<'_>,
 ) -> (Option<WorkerFailure>, Vec<String>) {
     let order = WorkOrder {
-        hold: hold.map(|hold| LabHold {
+        trace: match (options.trace, &options.captures) {
+            (true, _) => TraceWish::Wanted,
+            (false, Captures::All(_) | Captures::OfFailures(_)) => TraceWish::IfPossible,
+            (false, Captures::None) => TraceWish::None,
+        },
+        hold: options.hold.as_ref().map(|hold| LabHold {
             at_most: hold.at_most,
         }),
         ..WorkOrder::new(spec.clone())
     };
     let started = tokio::select! {
         biased;
-        started = backend.start(&order, capture) => started,
+        started = options.backend.start(&order, capture) => started,
         // Starting takes long if a guest has to boot.
         _ = stop.wait_for(|stop| *stop) => {
             let (t, interrupted) = (Offset::ZERO, true);
@@ -101,7 +101,7 @@ async fn run_worker(
             return (failure, error.last_words().to_vec());
         }
     };
-    let mut supervisor = Supervisor::new(spec.timeout, worker.hang_limit(), hold.cloned());
+    let mut supervisor = Supervisor::new(spec.timeout, worker.hang_limit(), options.hold.clone());
     let mut failure = supervisor.follow(&mut worker, stop, sink).await;
     if failure.is_some() {
         worker.kill();

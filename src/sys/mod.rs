@@ -2,6 +2,7 @@
 //!
 //! All `unsafe` code, all netlink messages and all `/proc` paths of the crate are in this module.
 
+mod bpf;
 pub mod build_config;
 pub mod conntrack;
 pub mod enter;
@@ -9,6 +10,7 @@ pub mod ethtool;
 pub mod fdtable;
 pub mod holders;
 pub mod kernel_modules;
+pub mod kernel_trace;
 pub mod kmsg;
 pub mod lifeline;
 pub mod loopback;

@@ -257,17 +257,15 @@ expect: [ load.attempted == 20 ]
     let rows = all.iter().flat_map(|ladder| &ladder.rows);
     let packets = rows.filter_map(|row| match row {
         ladder::LadderRow::Packet(packet) => Some(packet),
-        ladder::LadderRow::LeftOut(_) => None,
+        ladder::LadderRow::LeftOut(_) | ladder::LadderRow::State(_) => None,
     });
     let mut lost = 0;
     for packet in packets {
         match &packet.fate {
             ladder::PacketFate::Vanished { at, reason } => {
                 assert_eq!(*at, ladder::LossPoint::Link(1), "{packet:#?}");
-                assert_eq!(
-                    reason.as_deref(),
-                    Some("the link drops 20 % of all packets")
-                );
+                let expected = "the link drops 20 % of all packets".to_owned();
+                assert_eq!(*reason, Some(ladder::LossReason::Inferred(expected)));
                 lost += 1;
             }
             ladder::PacketFate::Arrived => {

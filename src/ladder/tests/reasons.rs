@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::lab::Script;
-use crate::ladder::{LadderRow, PacketFate};
+use crate::ladder::{LadderRow, LossReason, PacketFate};
 use crate::record::{Event, Offset};
 use crate::scenario::Place;
 use crate::scenario::workload::{StepAction, StepSpec};
@@ -16,10 +16,13 @@ fn reason(seen: usize, prepare: impl FnOnce(&mut Script)) -> Option<String> {
     let ladder = script.draw("load").unwrap();
     match &ladder.rows[0] {
         LadderRow::Packet(packet) => match &packet.fate {
-            PacketFate::Vanished { reason, .. } => reason.clone(),
+            PacketFate::Vanished { reason, .. } => reason.as_ref().map(|reason| match reason {
+                LossReason::Inferred(reason) => reason.clone(),
+                LossReason::Kernel(reason) => panic!("the run was not traced: {reason}"),
+            }),
             other => panic!("{other:?}"),
         },
-        LadderRow::LeftOut(_) => None,
+        LadderRow::LeftOut(_) | LadderRow::State(_) => None,
     }
 }
 

@@ -6,7 +6,7 @@ use crate::ladder::{Ladder, LadderRow, LossPoint, PacketFate, PacketRow};
 fn packets(ladder: &Ladder) -> Vec<&PacketRow> {
     let packets = ladder.rows.iter().filter_map(|row| match row {
         LadderRow::Packet(packet) => Some(packet),
-        LadderRow::LeftOut(_) => None,
+        LadderRow::LeftOut(_) | LadderRow::State(_) => None,
     });
     packets.collect()
 }
@@ -230,7 +230,7 @@ fn a_loss_in_the_middle_of_a_long_connection_is_shown() {
     let before = 502 + 1 - 60 - 3;
     let left_out = ladder.rows.iter().filter_map(|row| match row {
         LadderRow::LeftOut(count) => Some(*count),
-        LadderRow::Packet(_) => None,
+        LadderRow::Packet(_) | LadderRow::State(_) => None,
     });
     let left_out: Vec<usize> = left_out.collect();
     assert_eq!(left_out.len(), 2);

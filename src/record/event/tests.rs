@@ -1,6 +1,8 @@
 //! The reference `docs/record.md` names every event, kind and unit that this module writes.
 
 use super::*;
+use crate::names::NodeName;
+use crate::record::KernelFact;
 
 const REFERENCE: &str = include_str!("../../../docs/record.md");
 
@@ -57,7 +59,14 @@ fn next(event: &Event) -> Option<Event> {
             turns: 0,
         },
         Event::Processor { .. } => Event::Used { cpu: 0, memory: 0 },
-        Event::Used { .. } => Event::Held { t, at_most: None },
+        Event::Used { .. } => Event::Traced(KernelEvent {
+            t,
+            node: NodeName::from("client"),
+            local: None,
+            peer: None,
+            what: KernelFact::Retransmission,
+        }),
+        Event::Traced(_) => Event::Held { t, at_most: None },
         Event::Held { .. } => Event::Note {
             t: None,
             text: String::new(),
@@ -80,7 +89,7 @@ fn next(event: &Event) -> Option<Event> {
 fn the_reference_describes_every_event_with_its_fields() {
     let first = Event::Environment(Box::default());
     let events: Vec<Event> = std::iter::successors(Some(first), next).collect();
-    assert_eq!(events.len(), 15);
+    assert_eq!(events.len(), 16);
     for event in events {
         let written = serde_json::to_value(&event).unwrap();
         let (name, fields) = written.as_object().unwrap().iter().next().unwrap();

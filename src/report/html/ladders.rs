@@ -120,6 +120,9 @@ fn part(ladder: Result<Ladder, LadderError>, run: &RunResult, room: &mut usize) 
         LadderRow::Packet(packet) => {
             packet.mark.is_some() || matches!(packet.fate, PacketFate::Vanished { .. })
         }
+        LadderRow::State(state) => state
+            .disagreement
+            .is_some_and(|apart| apart.lasts.is_none()),
         LadderRow::LeftOut(_) => false,
     };
     Part::Picture {

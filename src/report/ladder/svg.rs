@@ -3,8 +3,8 @@
 
 use std::fmt::Write;
 
-use super::text::{label, loss};
-use crate::ladder::{Hop, Ladder, LadderRow, LossPoint, PacketFate, PacketRow};
+use super::text::{about_state, label, loss};
+use crate::ladder::{Hop, Ladder, LadderRow, LossPoint, PacketFate, PacketRow, StateRow};
 use crate::report::printable::one_line;
 use crate::units::show::brief;
 
@@ -33,6 +33,7 @@ pub fn svg(ladder: &Ladder) -> String {
     for row in &ladder.rows {
         match row {
             LadderRow::Packet(packet) => sheet.packet(packet, ladder),
+            LadderRow::State(state) => sheet.state(state),
             LadderRow::LeftOut(count) => {
                 sheet.text(LEFT + 8, LINE, FAINT, &format!("… {count} packets …"));
                 sheet.y += LINE + 6;
@@ -74,6 +75,22 @@ impl SvgSheet {
         self.anchored(4, y, ("start", FAINT), "seconds");
     }
 
+    fn state(&mut self, state: &StateRow) {
+        let time = format!("{:.6}", state.time.as_secs_f64());
+        let y = self.y + 14;
+        self.anchored(78, y, ("end", FAINT), &time);
+        let x = [LEFT - 100, self.last() + 10][state.side];
+        self.anchored(x, y, ("start", "name"), &state.state.to_string());
+        let said = about_state(state, if state.inferred { "inferred" } else { "" });
+        let tone = if state.disagreement.is_some() {
+            AGAIN
+        } else {
+            FAINT
+        };
+        self.anchored(self.columns[0] + 8, y, ("start", tone), &said);
+        self.y += LINE + 4;
+    }
+
     fn packet(&mut self, packet: &PacketRow, ladder: &Ladder) {
         let top = self.y;
         let tone = match (&packet.fate, &packet.mark) {
@@ -111,7 +128,7 @@ impl SvgSheet {
             if let LossPoint::Node(node) = at {
                 self.cross(self.columns[*node], top + 24);
             }
-            let said = loss(*at, reason.as_deref(), ladder);
+            let said = loss(*at, reason.as_ref(), ladder);
             self.text(LEFT + 8, LINE - 4, LOST, &said);
             self.y += LINE;
         }
@@ -172,8 +189,16 @@ impl SvgSheet {
         let width = self.width.max(self.last() + RIGHT);
         let height = self.y + 8;
         let title = format!(
-            "Packets of {}, attempt {} of {}: {} (states are inferred from the packets)",
-            ladder.client, ladder.attempt, ladder.attempts, ladder.outcome
+            "Packets of {}, attempt {} of {}: {} ({})",
+            ladder.client,
+            ladder.attempt,
+            ladder.attempts,
+            ladder.outcome,
+            if ladder.traced {
+                "states are the kernel's own, unless marked as inferred"
+            } else {
+                "states are inferred from the packets"
+            }
         );
         let mut lines = String::new();
         for x in &self.columns {

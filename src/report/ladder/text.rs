@@ -1,6 +1,8 @@
 //! The ladder as text for the terminal.
 
-use crate::ladder::{Hop, Ladder, LadderRow, LossPoint, PacketFate, PacketRow};
+use crate::ladder::{
+    Hop, Ladder, LadderRow, LossPoint, LossReason, PacketFate, PacketRow, StateRow,
+};
 use crate::report::printable::printable;
 use crate::report::terminal::layout::wrap;
 use crate::units::show::brief;
@@ -42,6 +44,7 @@ pub fn text(ladder: &Ladder, width: usize, colour: bool) -> String {
     for row in &ladder.rows {
         match row {
             LadderRow::Packet(packet) => lines.extend(sheet.packet(packet, ladder)),
+            LadderRow::State(state) => lines.push(sheet.state(state)),
             LadderRow::LeftOut(count) => {
                 let mut line = sheet.lifelines();
                 let said = format!("… {count} packets …");
@@ -185,6 +188,21 @@ impl TextSheet {
         line
     }
 
+    /// Returns the line of a state: `0.000099 ESTABLISHED  │ ≠ the ends disagree for 7 ms`.
+    fn state(&self, state: &StateRow) -> SheetLine {
+        let mut line = self.lifelines();
+        let time = format!("{:10.6}", state.time.as_secs_f64());
+        line.put(0, &time, Tone::Faint);
+        let last = self.columns.last().copied().unwrap_or(LEFT);
+        let at = [LEFT - 12, last + 2][state.side];
+        line.put(at, &state.state.to_string(), Tone::Strong);
+        let (said, tone) = about(state);
+        if !said.is_empty() {
+            line.put(self.columns[0] + 1, &format!(" {said} "), tone);
+        }
+        line
+    }
+
     /// Returns the lines of a packet: its label, its arrows, and the reason if it was lost.
     fn packet(&self, packet: &PacketRow, ladder: &Ladder) -> Vec<SheetLine> {
         let tone = match (&packet.fate, &packet.mark) {
@@ -194,7 +212,7 @@ impl TextSheet {
         };
         let mut lines = vec![self.label(packet, tone), self.arrows(packet, tone)];
         if let PacketFate::Vanished { at, reason } = &packet.fate {
-            let said = loss(*at, reason.as_deref(), ladder);
+            let said = loss(*at, reason.as_ref(), ladder);
             let from = self.columns[0] + 2;
             for part in wrap(&said, Some(self.width.saturating_sub(from))) {
                 let mut line = self.lifelines();
@@ -311,7 +329,7 @@ pub(super) fn label(packet: &PacketRow) -> String {
 }
 
 /// Describes a loss: `✗ lost in nat: table full, nat.conntrack.drop +1`.
-pub(super) fn loss(at: LossPoint, reason: Option<&str>, ladder: &Ladder) -> String {
+pub(super) fn loss(at: LossPoint, reason: Option<&LossReason>, ladder: &Ladder) -> String {
     let last = ladder.nodes.len().saturating_sub(1);
     let place = match at {
         LossPoint::Node(node) if node == last => format!("ignored by {}", ladder.nodes[node]),
@@ -322,8 +340,34 @@ pub(super) fn loss(at: LossPoint, reason: Option<&str>, ladder: &Ladder) -> Stri
             ladder.nodes[link + 1]
         ),
     };
-    format!(
-        "✗ {place}: {}",
-        reason.unwrap_or("the record shows no reason")
-    )
+    match reason {
+        Some(reason) => format!("✗ {place}: {reason}"),
+        None => format!("✗ {place}: the record shows no reason"),
+    }
+}
+
+/// Describes what is special about a state: that it is inferred, and that the ends disagree from then on.
+fn about(state: &StateRow) -> (String, Tone) {
+    let inferred = if state.inferred { "inferred" } else { "" };
+    let tone = if state.disagreement.is_some() {
+        Tone::Again
+    } else {
+        Tone::Faint
+    };
+    (about_state(state, inferred), tone)
+}
+
+/// Describes a state like [`about`], with a word for an inferred one.
+pub(super) fn about_state(state: &StateRow, inferred: &str) -> String {
+    let apart = state
+        .disagreement
+        .map(|disagreement| match disagreement.lasts {
+            Some(lasts) => format!("≠ the ends disagree for {}", brief(lasts)),
+            None => "≠ the ends disagree from here on".to_owned(),
+        });
+    let parts: Vec<String> = apart
+        .into_iter()
+        .chain((!inferred.is_empty()).then(|| inferred.to_owned()))
+        .collect();
+    parts.join(", ")
 }

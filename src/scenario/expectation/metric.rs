@@ -269,6 +269,7 @@ fn example(metric: &Metric) -> String {
         Some(NameParameter::HttpStatus) => metric.with_value("503"),
         Some(NameParameter::TcpState) => metric.with_value("TIME_WAIT"),
         Some(NameParameter::SlabCache) => metric.with_value("TCP"),
+        Some(NameParameter::DropReason) => metric.with_value("NO_SOCKET"),
         Some(NameParameter::Server) | None => metric.name.to_owned(),
     }
 }

@@ -166,6 +166,7 @@ impl Translator {
             | Event::NotApplicable { .. }
             | Event::Errored { .. }
             | Event::Used { .. }
+            | Event::Traced(_)
             | Event::Held { .. }
             | Event::Finished { .. } => return,
         };

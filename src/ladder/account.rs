@@ -1,0 +1,293 @@
+//! The states of both ends of a connection over time: the kernel's own account if the run was traced, with the gaps that
+//! the kernel leaves filled in by inference, each marked as such.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::attempts::LadderAttempt;
+use super::path::Path;
+use super::travel::Travels;
+use super::{Disagreement, StateRow};
+use crate::names::NodeName;
+use crate::record::{KernelEvent, KernelFact, Timeline};
+use crate::tcp::{AddressPair, Segment, TcpState};
+
+/// The longest time between the kernel's entry into SYN_SENT and the SYN at the first link end.
+const BEFORE_SYN: Duration = Duration::from_millis(50);
+/// The longest time between the last sighting of a packet and its drop in the same node, or between the kernel's report
+/// of a reset and its first sighting.
+const NEAR: Duration = Duration::from_millis(20);
+
+/// A state that one end has from a time on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct EndState {
+    /// Wall-clock time, nanoseconds.
+    pub(super) time: u64,
+    /// 0 for the client, 1 for the server.
+    pub(super) side: usize,
+    pub(super) state: TcpState,
+    /// True if it is inferred from packets.
+    pub(super) inferred: bool,
+}
+
+/// The kernel's account of one connection.
+#[derive(Debug)]
+pub(super) struct Account<'a> {
+    timeline: &'a Timeline,
+    /// Wall-clock time at the zero of the run's clock.
+    zero: u64,
+    /// The nodes of the client and the server, with the addresses of the connection there: own and peer's.
+    ends: [(&'a NodeName, Option<AddressPair>); 2],
+    attempt: &'a LadderAttempt,
+}
+
+impl<'a> Account<'a> {
+    /// Returns the kernel's account of an attempt, or `None` if the run was not traced.
+    pub(super) fn of(
+        timeline: &'a Timeline,
+        zero: Option<u64>,
+        (path, travels): (&'a Path, &Travels),
+        attempt: &'a LadderAttempt,
+    ) -> Option<Self> {
+        let zero = zero?;
+        if timeline.traced.is_empty() {
+            return None;
+        }
+        let arrival = travels.pairs.get(&(path.links.len() * 2 - 1));
+        let at_server = arrival.and_then(|pairs| pairs.first());
+        Some(Self {
+            timeline,
+            zero,
+            ends: [
+                (path.nodes.first()?, Some(attempt.pair)),
+                (path.nodes.last()?, at_server.map(|(from, to)| (*to, *from))),
+            ],
+            attempt,
+        })
+    }
+
+    /// Returns the states of both ends in the order of time. `inferred` are those that the packets lead to; they fill
+    /// what the kernel does not report: half-open connections of the server, and TIME_WAIT.
+    pub(super) fn states(&self, inferred: &[EndState]) -> Vec<EndState> {
+        let mut states = Vec::new();
+        for side in [0, 1] {
+            let told = self.told(side);
+            let first = told.first().map_or(u64::MAX, |state| state.time);
+            let of_side = inferred.iter().filter(|state| state.side == side);
+            let before = of_side.clone().filter(|state| {
+                state.time < first && side == 1 && state.state == TcpState::SynRecv
+            });
+            states.extend(before);
+            let handed_over = told.windows(2).find(|pair| {
+                pair[1].state == TcpState::Close
+                    && matches!(pair[0].state, TcpState::FinWait2 | TcpState::Closing)
+            });
+            let handed_over = handed_over.map(|pair| pair[1].time);
+            // The kernel's CLOSE is then the end of the full socket, not of the connection.
+            let kept = told
+                .into_iter()
+                .filter(|state| Some(state.time) != handed_over);
+            states.extend(kept);
+            if let Some(since) = handed_over {
+                states.extend(self.after_handover(of_side.copied(), since));
+            }
+        }
+        states.sort_by_key(|state| state.time);
+        states
+    }
+
+    /// Returns the inferred states of an end whose socket the kernel has replaced by a small one: FIN_WAIT2 until the
+    /// peer's FIN arrives, then TIME_WAIT. A reset ends both.
+    fn after_handover(
+        &self,
+        inferred: impl Iterator<Item = EndState>,
+        since: u64,
+    ) -> Vec<EndState> {
+        let later =
+            inferred.filter(|state| matches!(state.state, TcpState::TimeWait | TcpState::Close));
+        later
+            .map(|state| EndState {
+                time: state.time.max(since),
+                ..state
+            })
+            .collect()
+    }
+
+    /// Returns the states of one end that the kernel reported.
+    fn told(&self, side: usize) -> Vec<EndState> {
+        let (node, Some((local, peer))) = self.ends[side] else {
+            return Vec::new();
+        };
+        let early = self
+            .attempt
+            .began
+            .saturating_sub(BEFORE_SYN.as_nanos() as u64);
+        let ours = |event: &&KernelEvent| {
+            event.node == *node && event.local == Some(local) && event.peer == Some(peer)
+        };
+        let mut states = Vec::new();
+        let mut begun = false;
+        for event in self.timeline.traced.iter().filter(ours) {
+            let time = self.zero + event.t.0;
+            let KernelFact::State { from, to } = event.what else {
+                continue;
+            };
+            if time < early || time >= self.attempt.ended {
+                continue;
+            }
+            let begins = matches!(from, TcpState::Listen) || to == TcpState::SynSent;
+            // What came before belongs to an earlier connection with these addresses, what comes after to the next.
+            if begins && begun {
+                break;
+            }
+            begun |= begins;
+            if begun {
+                states.push(EndState {
+                    time,
+                    side,
+                    state: to,
+                    inferred: false,
+                });
+            }
+        }
+        states
+    }
+
+    /// Returns the kernel's reason for dropping a packet that was last seen at `time` and lost in this node.
+    pub(super) fn drop_reason(
+        &self,
+        node: &NodeName,
+        segment: &Segment,
+        time: u64,
+    ) -> Option<&str> {
+        let from = time.checked_sub(self.zero)?;
+        let flags = segment.flags().to_string();
+        let near = self.timeline.traced.iter().filter(|event| {
+            let t = event.t.0;
+            event.node == *node && t >= from && t < from + NEAR.as_nanos() as u64
+        });
+        near.into_iter().find_map(|event| match &event.what {
+            KernelFact::Drop {
+                reason,
+                flags: Some(dropped),
+                seq: Some(seq),
+            } if *dropped == flags && *seq == segment.sequence => Some(reason.as_str()),
+            _ => None,
+        })
+    }
+
+    /// Returns the kernel's reason for a reset that was first seen at `time`, sent by the client or the server.
+    pub(super) fn reset_reason(&self, side: usize, time: u64) -> Option<&str> {
+        let until = time.checked_sub(self.zero)?;
+        let (node, Some((local, peer))) = self.ends[side] else {
+            return None;
+        };
+        let same = |address: Option<SocketAddr>, expected| address.is_none_or(|it| it == expected);
+        let events = self.timeline.traced.iter().rev().filter(|event| {
+            let t = event.t.0;
+            event.node == *node && t <= until && t + NEAR.as_nanos() as u64 > until
+        });
+        events.into_iter().find_map(|event| match &event.what {
+            KernelFact::ResetSent { reason }
+                if same(event.local, local) && same(event.peer, peer) =>
+            {
+                reason.as_deref()
+            }
+            _ => None,
+        })
+    }
+}
+
+/// Makes rows of states, and marks the intervals in which the two ends disagree.
+pub(super) fn rows(states: &[EndState], began: u64) -> Vec<StateRow> {
+    let mut now = [None, None];
+    let mut rows: Vec<StateRow> = Vec::new();
+    let mut since: Option<usize> = None;
+    for change in states {
+        now[change.side] = Some(change.state);
+        let time = Duration::from_nanos(change.time.saturating_sub(began));
+        let disagree = disagree(now);
+        let begins = disagree && since.is_none();
+        if let Some(row) = since.filter(|_| !disagree) {
+            let lasts = Some(time.saturating_sub(rows[row].time));
+            rows[row].disagreement = Some(Disagreement { lasts });
+            since = None;
+        }
+        if begins {
+            since = Some(rows.len());
+        }
+        rows.push(StateRow {
+            time,
+            side: change.side,
+            state: change.state,
+            inferred: change.inferred,
+            disagreement: begins.then_some(Disagreement { lasts: None }),
+        });
+    }
+    rows
+}
+
+/// Returns true if one end may send or receive and the other has no such connection, or not yet, or no longer.
+fn disagree(states: [Option<TcpState>; 2]) -> bool {
+    let is_open = |state: Option<TcpState>| {
+        matches!(
+            state,
+            Some(
+                TcpState::Established
+                    | TcpState::FinWait1
+                    | TcpState::FinWait2
+                    | TcpState::CloseWait
+            )
+        )
+    };
+    let has_none = |state: Option<TcpState>| {
+        matches!(
+            state,
+            None | Some(TcpState::SynSent | TcpState::SynRecv | TcpState::Close)
+        )
+    };
+    let [client, server] = states;
+    is_open(client) && has_none(server) || is_open(server) && has_none(client)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn change(time: u64, side: usize, state: TcpState) -> EndState {
+        EndState {
+            time: time * 1_000_000,
+            side,
+            state,
+            inferred: false,
+        }
+    }
+
+    #[test]
+    fn a_client_that_is_established_alone_disagrees_until_the_server_is() {
+        let states = [
+            change(10, 0, TcpState::SynSent),
+            change(11, 1, TcpState::SynRecv),
+            change(12, 0, TcpState::Established),
+            change(15, 1, TcpState::Established),
+        ];
+        let rows = rows(&states, 10_000_000);
+        let apart: Vec<_> = rows.iter().map(|row| row.disagreement).collect();
+        let lasts = Some(Duration::from_millis(3));
+        assert_eq!(apart, [None, None, Some(Disagreement { lasts }), None]);
+        assert_eq!(rows[3].time, Duration::from_millis(5));
+    }
+
+    #[test]
+    fn a_disagreement_that_nothing_ends_has_no_length() {
+        let states = [
+            change(0, 0, TcpState::Established),
+            change(1, 1, TcpState::Established),
+            change(2, 1, TcpState::Close),
+        ];
+        let rows = rows(&states, 0);
+        // Before the server's first state nobody knows of the connection but the client.
+        assert!(rows[0].disagreement.is_some());
+        assert_eq!(rows[2].disagreement, Some(Disagreement { lasts: None }));
+    }
+}

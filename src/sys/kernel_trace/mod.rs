@@ -1,0 +1,254 @@
+//! The kernel's own account of TCP in some network namespaces: changes of state, dropped packets with the reason,
+//! retransmissions and resets, from tracepoints.
+//!
+//! Small programs at the tracepoints (bpf(2)) find out the namespace of each event, which the events of tracefs do not
+//! carry, so that labs with equal addresses are kept apart. The kernel removes the programs with this process.
+//!
+//! Not traced: sockets that are not complete (SYN_RECV before the last packet of the handshake, TIME_WAIT), and a SYN
+//! that a full accept queue refuses, which the kernel counts but does not report as a drop.
+
+mod layout;
+mod message;
+mod programs;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::ffi::CStr;
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use crate::sys::bpf::btf::KernelTypes;
+use crate::sys::bpf::ring::MessageRing;
+use crate::sys::bpf::{self, MapKind};
+use crate::sys::sandbox::in_user_namespace;
+use crate::tcp::{Segment, TcpState};
+use layout::KernelLayout;
+use message::{RawMessage, position};
+use programs::{MessageKind, TraceMaps};
+
+/// Bytes of the ring: 45,000 messages, a second and more of the fastest load.
+const RING: usize = 8 << 20;
+
+/// An event of the kernel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TracedEvent {
+    /// `CLOCK_MONOTONIC`, nanoseconds.
+    pub time: u64,
+    /// The index of the namespace.
+    pub node: usize,
+    /// The kernel's address of the socket, 0 if there is none; it tells sockets apart while they exist.
+    pub socket: u64,
+    /// The socket's own address and its peer's; port 0 if it has none (yet).
+    pub local: SocketAddr,
+    /// The peer.
+    pub peer: SocketAddr,
+    /// The event.
+    pub kind: TracedKind,
+}
+
+/// The kind of a traced event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum TracedKind {
+    State {
+        from: TcpState,
+        to: TcpState,
+    },
+    /// A packet was dropped; `None` if it was not a TCP segment.
+    Drop {
+        reason: String,
+        segment: Option<Segment>,
+    },
+    Retransmission,
+    /// The kernel sent a reset; kernels before 6.10 give no reason.
+    ResetSent {
+        reason: Option<String>,
+    },
+    ResetReceived,
+}
+
+/// A trace in progress.
+#[derive(Debug)]
+pub struct KernelTrace {
+    ring: MessageRing,
+    lost: OwnedFd,
+    _nodes: OwnedFd,
+    _programs: Vec<OwnedFd>,
+    drop_reasons: BTreeMap<u32, String>,
+    reset_reasons: BTreeMap<u32, String>,
+}
+
+impl KernelTrace {
+    /// Starts to trace the namespaces with these numbers.
+    ///
+    /// # Errors
+    /// The kernel or the privileges do not allow it; the text says what is missing.
+    pub fn start(namespaces: &[u64]) -> io::Result<Self> {
+        if in_user_namespace() {
+            let text = "only root of the host may trace the kernel, not root of a user namespace";
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, text));
+        }
+        let types = KernelTypes::of_kernel()
+            .map_err(|error| named("read /sys/kernel/btf/vmlinux", &error))?;
+        let layout = KernelLayout::find(&types)?;
+        let create = |kind, sizes| {
+            bpf::create_map(kind, sizes).map_err(|error| named("create a BPF map", &error))
+        };
+        let ring = MessageRing::create(RING).map_err(|error| named("create a BPF ring", &error))?;
+        let entries = u32::try_from(namespaces.len()).unwrap_or(u32::MAX).max(1);
+        let nodes = create(MapKind::Hash, [4, 4, entries])?;
+        let lost = create(MapKind::Array, [4, 8, 1])?;
+        for (index, number) in (0_u32..).zip(namespaces) {
+            let number = u32::try_from(*number).map_err(io::Error::other)?;
+            bpf::set(&nodes, number, index).map_err(|error| named("fill a BPF map", &error))?;
+        }
+        let maps = TraceMaps {
+            nodes: &nodes,
+            ring: ring.map(),
+            lost: &lost,
+        };
+        let mut running = Vec::new();
+        for (tracepoint, program) in all(&types, &layout, maps)? {
+            let name = tracepoint.to_string_lossy();
+            let program = bpf::load(&program)
+                .map_err(|error| named(&format!("load the program for `{name}`"), &error))?;
+            let attached = bpf::attach(&program, tracepoint)
+                .map_err(|error| named(&format!("attach to `{name}`"), &error))?;
+            running.push(attached);
+        }
+        Ok(Self {
+            drop_reasons: types.constants("skb_drop_reason", "SKB_DROP_REASON_"),
+            reset_reasons: types.constants("sk_rst_reason", "SK_RST_REASON_"),
+            ring,
+            lost,
+            _nodes: nodes,
+            _programs: running,
+        })
+    }
+
+    /// Returns true if this kernel may drop packets for a reason of this name.
+    pub fn has_drop_reason(&self, name: &str) -> bool {
+        self.drop_reasons.values().any(|known| known == name)
+    }
+
+    /// Passes the events so far to `take`, in the order in which the kernel sent them.
+    pub fn take(&mut self, mut take: impl FnMut(TracedEvent)) {
+        let (drops, resets) = (&self.drop_reasons, &self.reset_reasons);
+        self.ring.take(|message| {
+            if let Some(event) = event(RawMessage(message), drops, resets) {
+                take(event);
+            }
+        });
+    }
+
+    /// Returns the number of events that came faster than they were taken, and are missing.
+    ///
+    /// # Errors
+    /// The errors of bpf(2).
+    pub fn lost(&self) -> io::Result<u64> {
+        bpf::first(&self.lost)
+    }
+}
+
+impl AsFd for KernelTrace {
+    /// Readable when there are events.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.ring.as_fd()
+    }
+}
+
+fn named(action: &str, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("cannot {action}: {error}"))
+}
+
+/// Returns the programs for this kernel, with their tracepoints.
+fn all(
+    types: &KernelTypes,
+    layout: &KernelLayout,
+    maps: TraceMaps<'_>,
+) -> io::Result<Vec<(&'static CStr, Vec<u64>)>> {
+    let arguments = |name: &str| {
+        types.arguments_of_tracepoint(name).ok_or_else(|| {
+            let text = format!("this kernel has no tracepoint `{name}`");
+            io::Error::new(io::ErrorKind::Unsupported, text)
+        })
+    };
+    arguments("inet_sock_set_state")?;
+    // The reason is new in Linux 5.17.
+    let of_drop = arguments("kfree_skb")?;
+    if of_drop < 3 {
+        let text = "this kernel does not say why it drops packets (Linux 5.17 does)";
+        return Err(io::Error::new(io::ErrorKind::Unsupported, text));
+    }
+    let of_reset = arguments("tcp_send_reset")?;
+    let of_socket = |kind| programs::of_socket(layout, maps, kind);
+    Ok(vec![
+        (c"inet_sock_set_state", programs::state(layout, maps)),
+        (c"kfree_skb", programs::drop(layout, maps, of_drop)),
+        (
+            c"tcp_send_reset",
+            programs::reset_sent(layout, maps, of_reset),
+        ),
+        (
+            c"tcp_retransmit_skb",
+            of_socket(MessageKind::Retransmission),
+        ),
+        (c"tcp_receive_reset", of_socket(MessageKind::ResetReceived)),
+    ])
+}
+
+/// Reads a message. Returns `None` for one that this program does not send.
+fn event(
+    message: RawMessage<'_>,
+    drops: &BTreeMap<u32, String>,
+    resets: &BTreeMap<u32, String>,
+) -> Option<TracedEvent> {
+    let [first, second] = [position::FIRST, position::SECOND].map(|at| message.number(at));
+    let is = |kind: MessageKind| message.number(position::KIND) == kind as u32;
+    let (mut local, mut peer) = (message.local(), message.peer());
+    let kind = if is(MessageKind::State) {
+        TracedKind::State {
+            from: state(first)?,
+            to: state(second)?,
+        }
+    } else if is(MessageKind::Drop) {
+        let segment = message.segment();
+        if let Some(segment) = &segment {
+            (local, peer) = (segment.to, segment.from);
+        }
+        let number = || format!("REASON_{first}");
+        TracedKind::Drop {
+            reason: drops.get(&first).cloned().unwrap_or_else(number),
+            segment,
+        }
+    } else if is(MessageKind::Retransmission) {
+        TracedKind::Retransmission
+    } else if is(MessageKind::ResetSent) {
+        // A listener has no peer; the packet that it answers has.
+        if let Some(segment) = message.segment().filter(|_| peer.port() == 0) {
+            (local, peer) = (segment.to, segment.from);
+        }
+        TracedKind::ResetSent {
+            reason: resets.get(&first).cloned(),
+        }
+    } else if is(MessageKind::ResetReceived) {
+        TracedKind::ResetReceived
+    } else {
+        return None;
+    };
+    Some(TracedEvent {
+        time: message.long(position::TIME),
+        node: message.number(position::NODE) as usize,
+        socket: message.long(position::SOCKET),
+        local,
+        peer,
+        kind,
+    })
+}
+
+fn state(number: u32) -> Option<TcpState> {
+    let states = TcpState::ALL.into_iter();
+    states.into_iter().find(|state| *state as u32 == number)
+}
