@@ -14,6 +14,9 @@ use crate::sys::sysctl::{Key, Sysctls};
 const MIN_ENTRIES: u64 = 4_096;
 /// Most entries: a hash of 4 MiB, which takes 12 ms to create (measured); chains of two for a million sockets.
 const MAX_ENTRIES: u64 = 524_288;
+/// Entries of all namespaces of a lab together: 32 MiB. In a lab with more nodes than this allows for, each has few
+/// sockets.
+const ALL_ENTRIES: u64 = 4 * 1024 * 1024;
 /// Sockets assumed for a program whose behaviour is unknown.
 const COMMAND: u64 = 16_384;
 
@@ -25,8 +28,8 @@ pub(super) fn size_socket_hash(sysctls: &mut Sysctls, entries: u64) {
     }
 }
 
-/// Returns a power of two that is at least the number of sockets expected in one namespace, within limits.
-pub(super) fn entries(workload: &Workload) -> u64 {
+/// Returns a power of two that is at least the number of sockets expected in one of `nodes` namespaces, within limits.
+pub(super) fn entries(workload: &Workload, nodes: usize) -> u64 {
     let clients: u64 = workload
         .clients
         .iter()
@@ -36,6 +39,7 @@ pub(super) fn entries(workload: &Workload) -> u64 {
     (clients + commands)
         .clamp(MIN_ENTRIES, MAX_ENTRIES)
         .next_power_of_two()
+        .min((ALL_ENTRIES / nodes.max(1) as u64).next_power_of_two())
 }
 
 /// Returns the most sockets that a client's load has in one namespace at a time. Closed loops may exceed it.
@@ -68,7 +72,8 @@ mod tests {
         };
         assert_eq!(connect(500.0, 1_000_000), 30_000);
         assert_eq!(connect(500.0, 100), 100);
-        assert_eq!(entries(&Workload::default()), MIN_ENTRIES);
+        assert_eq!(entries(&Workload::default(), 2), MIN_ENTRIES);
+        assert_eq!(entries(&Workload::default(), 10_000), 512);
         assert!(MAX_ENTRIES.is_power_of_two() && MIN_ENTRIES.is_power_of_two());
     }
 }

@@ -125,8 +125,8 @@ impl Lab {
             false => BTreeMap::new(),
         };
         let set = settings::set_kernel_sysctls(&spec.kernel_sysctls, scope.owns_kernel)?;
-        let entries =
-            (scope.owns_kernel || scope.own_netns).then(|| capacity::entries(&spec.workload));
+        let entries = (scope.owns_kernel || scope.own_netns)
+            .then(|| capacity::entries(&spec.workload, spec.topology.nodes.len()));
         if let Some(entries) = entries {
             capacity::size_socket_hash(&mut Sysctls::new(), entries);
         }
@@ -145,7 +145,10 @@ impl Lab {
             filled: Vec::new(),
         };
         let filling = Instant::now();
-        let conntrack_room = lab.fill_conntrack_tables(scope, capacity::entries(&spec.workload))?;
+        let conntrack_room = lab.fill_conntrack_tables(
+            scope,
+            capacity::entries(&spec.workload, spec.topology.nodes.len()),
+        )?;
         let built = Built {
             took: as_nanos(started.elapsed()),
             fill_took: as_nanos(filling.elapsed()),

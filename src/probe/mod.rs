@@ -16,6 +16,7 @@ mod log_limit;
 mod mib;
 mod named;
 mod sampler;
+mod shared_sampler;
 mod slabs;
 mod sockets;
 mod trace;
@@ -44,6 +45,7 @@ use kernel_log::KernelLog;
 pub use log_limit::wait_for_quiet_log;
 use named::NamedSeries;
 use sampler::{Sampler, Stopping, Watch};
+use shared_sampler::SharedSampler;
 
 /// The reason why a lab cannot be watched.
 #[derive(Debug, Error)]
@@ -118,11 +120,13 @@ impl ProbeError {
 #[derive(Debug)]
 pub struct Probes {
     samplers: Vec<Sampler>,
+    /// Of nodes that no expectation names, if there are many.
+    shared: Vec<SharedSampler>,
     log: Option<KernelLog>,
 }
 
 impl Probes {
-    /// Starts one thread per node and waits until each has taken its baseline, from which counters count.
+    /// Starts one thread per node, or a few for many nodes that no expectation names, and waits until each has taken its baseline, from which counters count.
     /// Declares the series that are always recorded, and those that the run's expectations name and this kernel
     /// has.
     ///
@@ -140,6 +144,7 @@ impl Probes {
     ) -> Result<Self, ProbeError> {
         let named = NamedSeries::of(spec);
         let mut samplers = Vec::new();
+        let mut many = Vec::new();
         for (number, node) in nodes.iter().enumerate() {
             // Any node sees what belongs to the whole machine.
             let of_kernel = if number == 0 {
@@ -151,8 +156,13 @@ impl Probes {
                 of_kernel,
                 ..watch_of(spec, &node.name, &named)
             };
-            samplers.push(Sampler::spawn(watch, &node.netns, recorder)?);
+            if nodes.len() > shared_sampler::OWN_THREADS && !watch.is_named() {
+                many.push((watch, node.netns.clone()));
+            } else {
+                samplers.push(Sampler::spawn(watch, &node.netns, recorder)?);
+            }
         }
+        let shared = shared_sampler::spawn(many, recorder)?;
         let inodes = nodes.iter().map(|node| {
             node.netns.inode().map_err(|source| ProbeError::Namespace {
                 node: node.name.clone(),
@@ -165,8 +175,10 @@ impl Probes {
             recorder,
         )?;
         let samplers = samplers.into_iter().map(Sampler::prepared);
+        let shared = shared.into_iter().map(SharedSampler::prepared);
         Ok(Self {
             samplers: samplers.collect::<Result<_, _>>()?,
+            shared: shared.collect::<Result<_, _>>()?,
             log,
         })
     }
@@ -176,13 +188,21 @@ impl Probes {
         for sampler in &self.samplers {
             sampler.begin(clock);
         }
+        for sampler in &self.shared {
+            sampler.begin(clock);
+        }
         if let Some(log) = &self.log {
             log.begin(clock);
         }
     }
 
     /// Looks at every node now. Returns true if TCP is at rest on all of them: nothing but time can change its sockets.
+    ///
+    /// False if there are so many nodes that some share a thread: looking at all of them would take too long.
     pub fn is_at_rest(&self) -> bool {
+        if !self.shared.is_empty() {
+            return false;
+        }
         let replies: Vec<_> = self.samplers.iter().map(Sampler::ask_for_rest).collect();
         replies
             .into_iter()
@@ -195,8 +215,10 @@ impl Probes {
     /// The first thing that could not be read since the beginning. Its node has not been looked at since.
     pub fn stop(self) -> Result<(), ProbeError> {
         let stopping: Vec<_> = self.samplers.into_iter().map(Sampler::stop).collect();
+        let shared: Vec<_> = self.shared.into_iter().map(SharedSampler::stop).collect();
         let log = self.log.map_or(Ok(()), KernelLog::stop);
-        let ended: Vec<_> = stopping.into_iter().map(Stopping::join).collect();
+        let mut ended: Vec<_> = stopping.into_iter().map(Stopping::join).collect();
+        ended.extend(shared.into_iter().map(|wait| wait()));
         ended.into_iter().chain([log]).collect()
     }
 }

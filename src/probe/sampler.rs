@@ -60,6 +60,16 @@ enum Order {
 /// The outer error is a failure to enter the namespace, the inner one a failure to watch.
 type Thread = JoinHandle<io::Result<Result<(), ProbeError>>>;
 
+impl Watch {
+    /// Returns true if an expectation names something of the node, of its actors, or of the kernel if it reads that.
+    pub(super) fn is_named(&self) -> bool {
+        !self.named.is_empty()
+            || !self.actors.is_empty()
+            || !self.destinations.is_empty()
+            || !self.of_kernel.is_empty()
+    }
+}
+
 impl Sampler {
     /// Starts the thread in the node's namespace, where it opens its files and takes the baseline.
     pub(super) fn spawn(
@@ -191,7 +201,7 @@ fn next_due(now: Offset, every: Duration) -> Offset {
 
 /// The probes of one node.
 #[derive(Debug)]
-struct NodeProbes {
+pub(super) struct NodeProbes {
     node: NodeName,
     recorder: Recorder,
     counters: Counters,
@@ -203,7 +213,7 @@ struct NodeProbes {
 }
 
 impl NodeProbes {
-    fn open(watch: &Watch, recorder: &Recorder) -> Result<Self, ProbeError> {
+    pub(super) fn open(watch: &Watch, recorder: &Recorder) -> Result<Self, ProbeError> {
         let Watch { node, named, .. } = watch;
         let conntrack = watch
             .conntrack
@@ -223,7 +233,7 @@ impl NodeProbes {
 
     /// Reads everything, and records what has changed and what the look cost. With `all`, it lists sockets whatever
     /// that costs. Returns true if TCP's counters have changed or connections are established.
-    fn look(&mut self, t: Offset, all: bool) -> Result<bool, ProbeError> {
+    pub(super) fn look(&mut self, t: Offset, all: bool) -> Result<bool, ProbeError> {
         let before = thread_time();
         let mut changes = Changes::new();
         let first = std::mem::take(&mut self.first);

@@ -14,9 +14,9 @@ pub(crate) const MAX_NODES_OF_ALL_RUNS: usize = 2_000_000;
 /// Runs of one file: variants times matrix cases.
 pub(crate) const MAX_RUNS: usize = 200;
 /// Namespaces of one lab.
-pub(crate) const MAX_NODES_OF_A_LAB: usize = 1000;
-/// Links of one lab.
-pub(crate) const MAX_LINKS: usize = 2000;
+pub(crate) const MAX_NODES_OF_A_LAB: usize = 10_000;
+/// Links of one lab. The addresses of floods follow those of 16,384 links.
+pub(crate) const MAX_LINKS: usize = 12_000;
 /// Routes of one lab. A node with several links has a route to every subnet.
 pub(crate) const MAX_ROUTES: usize = 100_000;
 /// Routes of all runs of one file together.

@@ -1,4 +1,4 @@
-//! A server, client or command as a thread on a node, with the means to begin, stop and join it.
+//! A server, client or command as a thread on a node or a part of one, with the means to begin, stop and join it.
 
 use std::io;
 use std::sync::mpsc::{self, Sender};
@@ -8,7 +8,6 @@ use std::thread::JoinHandle;
 use tokio::sync::watch;
 
 use super::TrafficError;
-use super::socket_options::OptionError;
 use crate::lab::LiveNode;
 use crate::names::ActorName;
 use crate::record::RunClock;
@@ -101,7 +100,15 @@ pub(super) struct Actor {
     pub(super) name: ActorName,
     stop: Arc<StopFlag>,
     begin: Option<Sender<RunClock>>,
-    thread: Option<JoinHandle<io::Result<io::Result<()>>>>,
+    work: Option<ActorWork>,
+}
+
+/// The work of an actor, which ends with a result.
+#[derive(Debug)]
+enum ActorWork {
+    OwnThread(JoinHandle<io::Result<io::Result<()>>>),
+    /// A thread that it shares with others.
+    SharedThread(mpsc::Receiver<io::Result<()>>),
 }
 
 impl Actor {
@@ -111,23 +118,7 @@ impl Actor {
         node: &LiveNode,
         work: impl FnOnce(ActorSignals) -> io::Result<()> + Send + 'static,
     ) -> Result<Self, TrafficError> {
-        let failed = |source: io::Error| {
-            let (actor, node) = (name.clone(), node.name.clone());
-            let option = source.get_ref();
-            let option = option.and_then(|error| error.downcast_ref::<OptionError>());
-            if option.is_some_and(OptionError::is_unsupported) {
-                return TrafficError::NoOption {
-                    actor,
-                    node,
-                    source,
-                };
-            }
-            TrafficError::Actor {
-                actor,
-                node,
-                source,
-            }
-        };
+        let failed = |source| TrafficError::not_ready(name, &node.name, source);
         let stop = Arc::new(StopFlag::new().map_err(failed)?);
         let (begin, begun) = mpsc::channel();
         let (ready, is_ready) = mpsc::channel();
@@ -144,7 +135,7 @@ impl Actor {
             name: name.clone(),
             stop,
             begin: Some(begin),
-            thread: Some(thread),
+            work: Some(ActorWork::OwnThread(thread)),
         };
         // Without a message, the thread has ended with an error before it was ready.
         if is_ready.recv().is_err() {
@@ -153,6 +144,20 @@ impl Actor {
             return Err(failed(ended.err().unwrap_or_else(silent)));
         }
         Ok(actor)
+    }
+
+    /// Returns an actor that runs on a thread with others, which begins it and sends its result.
+    pub(super) fn on_shared_thread(
+        name: &ActorName,
+        stop: Arc<StopFlag>,
+        result: mpsc::Receiver<io::Result<()>>,
+    ) -> Self {
+        Self {
+            name: name.clone(),
+            stop,
+            begin: None,
+            work: Some(ActorWork::SharedThread(result)),
+        }
     }
 
     /// Passes the clock to the actor, which begins.
@@ -176,11 +181,14 @@ impl Actor {
 
     /// Waits for the actor to end and returns its result.
     pub(super) fn join(&mut self) -> io::Result<()> {
-        let Some(thread) = self.thread.take() else {
-            return Ok(());
-        };
-        let panicked = |_| Err(io::Error::other("its thread panicked"));
-        thread.join().unwrap_or_else(panicked)?
+        let panicked = || Err(io::Error::other("its thread panicked"));
+        match self.work.take() {
+            None => Ok(()),
+            Some(ActorWork::OwnThread(thread)) => {
+                thread.join().unwrap_or_else(|_| Ok(panicked()))?
+            }
+            Some(ActorWork::SharedThread(result)) => result.recv().unwrap_or_else(|_| panicked()),
+        }
     }
 }
 

@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use hdrhistogram::Histogram;
 use nix::errno::Errno;
 
+use super::few_values::CollectedValues;
 use super::flusher::Wakeup;
 use crate::metrics::{self, Metric, SeriesKind};
 use crate::names::ActorName;
@@ -66,7 +66,7 @@ struct CountedValue {
 #[derive(Debug)]
 struct Latency {
     series: SeriesId,
-    span: Histogram<u32>,
+    span: CollectedValues<u32>,
     /// Time at which the current span ends; `None` if nothing was recorded in it.
     span_end: Option<Offset>,
 }
@@ -127,8 +127,7 @@ impl Counts {
     /// Adds a value to the latency distribution, in nanoseconds.
     pub(crate) fn latency(&mut self, nanoseconds: u64) {
         if let Some(latency) = &mut self.latency {
-            // The histogram resizes, so recording cannot fail.
-            let _has_room = latency.span.record(nanoseconds);
+            latency.span.record(nanoseconds);
         }
     }
 }
@@ -161,13 +160,10 @@ impl ActorMetrics {
             was_above_zero: false,
         });
         let values = values.collect();
-        // Three digits: 0.1 % is finer than any expectation asks. Resizing, so that no bound has to be guessed.
-        let latency = distributions.first().and_then(|metric| {
-            Some(Latency {
-                series: recorder.metric(metric, actor.as_str()),
-                span: Histogram::new(3).ok()?,
-                span_end: None,
-            })
+        let latency = distributions.first().map(|metric| Latency {
+            series: recorder.metric(metric, actor.as_str()),
+            span: CollectedValues::new(),
+            span_end: None,
         });
         Self {
             actor: actor.clone(),
@@ -306,14 +302,12 @@ impl ActorMetrics {
         if t < span_end {
             return true;
         }
-        let recorded = latency.span.iter_recorded();
-        let v = recorded.map(|step| (step.value_iterated_to(), step.count_at_value()));
+        let v = latency.span.take();
         self.recorder.record(Event::Histogram {
             t: span_end.min(self.now()),
             series: latency.series,
-            v: v.map(|(value, count)| (value, u64::from(count))).collect(),
+            v,
         });
-        latency.span.reset();
         latency.span_end = None;
         false
     }

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use super::socket_options::OptionError;
 use crate::names::{ActorName, NodeName};
 
 /// Traffic cannot be started, or has broken. Errors of connections are counted instead.
@@ -62,6 +63,25 @@ pub enum TrafficError {
 }
 
 impl TrafficError {
+    /// Returns the error of a server or client that could not be made ready.
+    pub(super) fn not_ready(actor: &ActorName, node: &NodeName, source: io::Error) -> Self {
+        let (actor, node) = (actor.clone(), node.clone());
+        let option = source.get_ref();
+        let option = option.and_then(|error| error.downcast_ref::<OptionError>());
+        if option.is_some_and(OptionError::is_unsupported) {
+            return Self::NoOption {
+                actor,
+                node,
+                source,
+            };
+        }
+        Self::Actor {
+            actor,
+            node,
+            source,
+        }
+    }
+
     /// Returns true if the run is *not applicable* on this machine rather than an error.
     pub fn is_not_applicable(&self) -> bool {
         matches!(self, Self::NoProgram { .. } | Self::NoOption { .. })

@@ -15,7 +15,9 @@ pub mod agent;
 mod client;
 mod command;
 mod error;
+mod few_values;
 mod flusher;
+mod hosting;
 mod http;
 mod server;
 mod slab;
@@ -30,6 +32,7 @@ use tokio::sync::watch;
 use self::actor::{Actor, OnEnd, Unfinished};
 use self::actor_metrics::ActorMetrics;
 use self::client::ClientResources;
+use self::client::host::ClientHost;
 use self::flusher::{Flusher, Wakeup};
 use crate::lab::{Lab, LiveNode};
 use crate::metrics::{self, Metric};
@@ -47,6 +50,8 @@ use crate::units::as_nanos;
 /// All servers, clients and commands of a run. They are stopped when this is dropped.
 #[derive(Debug)]
 pub struct Traffic {
+    /// Declared before the actors: dropping it releases threads that never began.
+    hosts: Vec<ClientHost>,
     /// Clients, and commands that end by themselves.
     actors: Vec<Actor>,
     /// Servers, and commands that run until the end. Stopped after the others, in reverse order of start.
@@ -94,9 +99,12 @@ impl Traffic {
             last_to_stop.push(factory.command(command, program)?);
         }
         let mut actors = Vec::new();
-        for client in &workload.clients {
+        let (hosted, own): (Vec<_>, Vec<_>) = factory.hosted_clients();
+        for client in own {
             actors.push(factory.client(client)?);
         }
+        let (hosts, on_hosts) = factory.host(&hosted)?;
+        actors.extend(on_hosts);
         for (command, program) in others {
             let actor = factory.command(command, program)?;
             if command.background {
@@ -106,6 +114,7 @@ impl Traffic {
             }
         }
         Ok(Self {
+            hosts,
             actors,
             last_to_stop,
             recorder: recorder.clone(),
@@ -123,6 +132,9 @@ impl Traffic {
         let _given_before = self.clock.set(clock);
         for metrics in &self.metrics {
             metrics.begin();
+        }
+        for host in &mut self.hosts {
+            host.begin(clock);
         }
         for actor in self.actors.iter_mut().chain(&mut self.last_to_stop) {
             actor.begin(clock);

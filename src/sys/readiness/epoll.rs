@@ -1,7 +1,7 @@
 //! epoll(7): the kernel keeps the set, and the cost of a wait depends on how many descriptors are ready.
 
 use std::io;
-use std::os::fd::RawFd;
+use std::os::fd::{AsFd, BorrowedFd, RawFd};
 
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll as Instance, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
@@ -70,6 +70,13 @@ impl Epoll {
         // SAFETY: the event lives for the length of the call; the kernel checks both descriptors.
         Errno::result(unsafe { libc::epoll_ctl(instance, op, fd, &raw mut event) })?;
         Ok(())
+    }
+}
+
+/// Readable while a descriptor of the set is ready, so that another instance can watch it.
+impl AsFd for Epoll {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.instance.0.as_fd()
     }
 }
 

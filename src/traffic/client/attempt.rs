@@ -57,6 +57,8 @@ pub(super) struct AttemptProgress {
     pub(super) established: bool,
     /// The shape of a reply that was completed in this step.
     pub(super) replied: Option<ReplyShape>,
+    /// The time from which the latency of this step counts: the scheduled start, or in an exchange the last request.
+    pub(super) since: Offset,
     /// Body bytes that count: those of the request if it has a body, else those of the reply.
     pub(super) bytes: u64,
     pub(super) next: AttemptNext,
@@ -134,15 +136,6 @@ impl ConnectionAttempt {
         }
     }
 
-    /// Returns the time from which the latency of a reply counts.
-    pub(super) fn latency_since(&self, plan: &LoadPlan) -> Offset {
-        if plan.script.is_empty() {
-            self.intended
-        } else {
-            self.asked
-        }
-    }
-
     /// Begins a step of the exchange. Returns false if there is none.
     fn enter(&mut self, plan: &LoadPlan, step: usize, now: Offset) -> bool {
         let after = |time: Duration| Offset::from_duration(now.as_duration().saturating_add(time));
@@ -179,6 +172,7 @@ impl ConnectionAttempt {
         let mut step = AttemptProgress {
             established: false,
             replied: None,
+            since: self.intended,
             bytes: 0,
             next: AttemptNext::Done,
         };
@@ -267,6 +261,7 @@ impl ConnectionAttempt {
                     if reply.is_whole() {
                         step.replied = Some(ReplyShape::of(reply));
                         if !plan.script.is_empty() {
+                            step.since = self.asked;
                             return Ok(match self.enter(plan, self.step + 1, now) {
                                 true => AttemptNext::Again,
                                 false => AttemptNext::Done,

@@ -19,6 +19,7 @@ mod attempt;
 mod dial;
 pub(super) mod epoll_engine;
 pub(super) mod flood;
+pub(super) mod host;
 mod plan;
 mod ports;
 pub(super) mod queries;
@@ -46,7 +47,7 @@ use crate::record::{Event, Offset, RunClock};
 use crate::scenario::workload::ClientSpec;
 use crate::sys::tcp_clock::TcpClockShift;
 use crate::sys::wake::StopFlag;
-use crate::sys::{fdtable, sockopt};
+use crate::sys::{NetNs, fdtable, sockopt};
 
 /// Interval of throughput measurements, equal to the sampling interval of probes.
 const METER: Duration = Duration::from_millis(100);
@@ -69,6 +70,8 @@ struct ClientShared {
     dialer: Dialer,
     metrics: Arc<ActorMetrics>,
     stop: Arc<StopFlag>,
+    /// The namespace to enter before a socket is opened, if its thread also runs other clients.
+    netns: Option<NetNs>,
 }
 
 /// Runs a client on its thread from start to end: prepares, reports ready, waits for the clock, drives its load,
@@ -83,13 +86,7 @@ pub(super) fn run(
     done: impl FnOnce(),
 ) -> io::Result<()> {
     fdtable::unshare_keeping(&[stop.as_fd()])?;
-    let plan = LoadPlan::of(spec);
-    let client = ClientShared {
-        dialer: Dialer::new(&plan, resources.clock, metrics)?,
-        plan,
-        metrics: Arc::clone(metrics),
-        stop: Arc::clone(stop),
-    };
+    let client = ClientShared::prepare(spec, resources, metrics, stop, None)?;
     ready();
     // If the channel is closed, the run ended before it began.
     let Ok(clock) = begin.recv() else {
@@ -99,8 +96,29 @@ pub(super) fn run(
 }
 
 impl ClientShared {
+    /// Prepares a client. Must be called on its node.
+    fn prepare(
+        spec: &ClientSpec,
+        resources: ClientResources,
+        metrics: &Arc<ActorMetrics>,
+        stop: &Arc<StopFlag>,
+        netns: Option<NetNs>,
+    ) -> io::Result<Self> {
+        let plan = LoadPlan::of(spec);
+        Ok(Self {
+            dialer: Dialer::new(&plan, resources.clock, metrics)?,
+            plan,
+            metrics: Arc::clone(metrics),
+            stop: Arc::clone(stop),
+            netns,
+        })
+    }
+
     /// Opens the connection of attempt `index` on the client's node.
     fn dial(&self, index: u64, now: Offset) -> io::Result<(socket2::Socket, Lease)> {
+        if let Some(netns) = &self.netns {
+            netns.enter()?;
+        }
         self.dialer.dial(&self.plan, index, now)
     }
 
@@ -226,6 +244,12 @@ impl ClientShared {
                 }
             }
         }
+        self.conclude(&whole);
+        Ok(())
+    }
+
+    /// Records the load report, once all attempts have ended.
+    fn conclude(&self, whole: &LoadStats) {
         let rate = throughput(self.metrics.get(&BYTES), whole.first_start, whole.ended);
         let now = self.metrics.now();
         self.metrics.update(now, |counts| {
@@ -234,7 +258,6 @@ impl ClientShared {
         });
         let report = whole.report(self.metrics.actor(), self.plan.starts);
         self.metrics.recorder().record(Event::Load(report));
-        Ok(())
     }
 }
 

@@ -1,17 +1,16 @@
 //! Statistics of a client's load, collected from its threads: delays of starts, rates, processor time.
 
-use hdrhistogram::Histogram;
-
 use crate::names::ActorName;
 use crate::record::{LoadReport, Offset};
 use crate::scenario::workload::Starts;
+use crate::traffic::few_values::CollectedValues;
 use crate::units::as_nanos;
 
 /// The load statistics of one thread, or the sum of several.
 #[derive(Debug, Clone)]
 pub(super) struct LoadStats {
     /// Delay of each start against the schedule, nanoseconds.
-    late: Option<Histogram<u64>>,
+    late: CollectedValues<u64>,
     started: u64,
     pub(super) first_start: Offset,
     last_start: Offset,
@@ -26,8 +25,7 @@ pub(super) struct LoadStats {
 impl LoadStats {
     pub(super) fn new(engine: &'static str) -> Self {
         Self {
-            // Three digits, resizing. The arguments are valid constants, so this cannot fail.
-            late: Histogram::new(3).ok(),
+            late: CollectedValues::new(),
             started: 0,
             first_start: Offset(u64::MAX),
             last_start: Offset::ZERO,
@@ -43,17 +41,12 @@ impl LoadStats {
         self.started += 1;
         self.first_start = self.first_start.min(now);
         self.last_start = self.last_start.max(now);
-        if let Some(late) = &mut self.late {
-            // The histogram resizes, so recording cannot fail.
-            let _has_room = late.record(now.0.saturating_sub(intended.0));
-        }
+        self.late.record(now.0.saturating_sub(intended.0));
     }
 
     /// Adds the statistics of another thread of the same client.
     pub(super) fn add(&mut self, other: &Self) {
-        if let (Some(late), Some(theirs)) = (&mut self.late, &other.late) {
-            let _both_resize = late.add(theirs);
-        }
+        self.late.add(&other.late);
         self.started += other.started;
         self.first_start = self.first_start.min(other.first_start);
         self.last_start = self.last_start.max(other.last_start);
@@ -65,10 +58,7 @@ impl LoadStats {
 
     /// Returns the load report of the whole client.
     pub(super) fn report(&self, client: &ActorName, starts: Starts) -> LoadReport {
-        let late = |quantile| {
-            let late = self.late.as_ref();
-            late.map_or(0, |late| late.value_at_quantile(quantile))
-        };
+        let late = |quantile| self.late.at_quantile(quantile);
         let (open_loop, offered_rate, achieved_rate, span) = match starts {
             Starts::Paced(schedule) => {
                 let mean = schedule.mean_rate().as_per_second();

@@ -1,5 +1,6 @@
 //! Clients against servers, with real namespaces.
 
+mod hosted;
 mod lasting;
 mod stopping;
 

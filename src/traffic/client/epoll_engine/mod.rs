@@ -6,7 +6,7 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::io;
 use std::ops::Deref;
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::time::Duration;
 
 use socket2::Socket;
@@ -65,6 +65,8 @@ pub(super) struct EpollEngine<C> {
     buffer: Vec<u8>,
     /// The events of a turn; kept for its memory.
     ready: Vec<u64>,
+    /// True if the next turn has something to do at once.
+    goes_on: bool,
 }
 
 /// The result of an engine's run.
@@ -102,6 +104,7 @@ impl<C: Deref<Target = ClientShared>> EpollEngine<C> {
             last_reply: None,
             buffer: vec![0; BUFFER],
             ready: Vec::new(),
+            goes_on: true,
         })
     }
 
@@ -139,6 +142,7 @@ impl<C: Deref<Target = ClientShared>> EpollEngine<C> {
         let mut ready = std::mem::take(&mut self.ready);
         self.epoll.wait_or_poll(&mut ready, block && !due_again)?;
         self.last_wake = self.clock.now();
+        let any = !ready.is_empty();
         for token in ready.drain(..) {
             match token {
                 STOP => {}
@@ -149,8 +153,20 @@ impl<C: Deref<Target = ClientShared>> EpollEngine<C> {
                 token => self.advance(token),
             }
         }
+        // What was handled may have changed what is due next, and the alarm is set at the start of a turn.
+        self.goes_on = due_again || any;
         self.ready = ready;
         Ok(true)
+    }
+
+    /// Returns true if the last turn left something due, or events that may not have been read.
+    pub(super) fn is_due(&self) -> bool {
+        self.goes_on
+    }
+
+    /// Adds processor time that was spent on this client.
+    pub(super) fn add_cpu(&mut self, cpu: Duration) {
+        self.stats.cpu += crate::units::as_nanos(cpu);
     }
 
     fn has_ended(&self) -> bool {
@@ -260,5 +276,12 @@ impl<C: Deref<Target = ClientShared>> EpollEngine<C> {
             self.armed = due;
         }
         Ok(())
+    }
+}
+
+/// Becomes readable when the engine has something to do.
+impl<C> AsFd for EpollEngine<C> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.epoll.as_fd()
     }
 }

@@ -34,8 +34,7 @@ impl<C: Deref<Target = ClientShared>> EpollEngine<C> {
         };
         let plan = &self.client.plan;
         let step = attempt.advance(plan, &mut self.buffer, self.clock.now());
-        let since = attempt.latency_since(plan);
-        self.count(&step, since, false);
+        self.count(&step, false);
         self.settle(token, &step);
     }
 
@@ -162,7 +161,7 @@ impl<C: Deref<Target = ClientShared>> EpollEngine<C> {
             return;
         };
         let step = attempt.advance(&self.client.plan, &mut self.buffer, now);
-        self.count(&step, intended, is_new);
+        self.count(&step, is_new);
         // A reply needs a round trip after its request, so this recursion ends.
         self.settle(token, &step);
     }
@@ -179,7 +178,7 @@ impl<C: Deref<Target = ClientShared>> EpollEngine<C> {
         }
     }
 
-    pub(super) fn count(&mut self, step: &AttemptProgress, since: Offset, is_new: bool) {
+    pub(super) fn count(&mut self, step: &AttemptProgress, is_new: bool) {
         self.last_reply = step.replied.or(self.last_reply);
         let now = self.clock.now();
         let exchanges = self.client.plan.exchanges();
@@ -196,7 +195,7 @@ impl<C: Deref<Target = ClientShared>> EpollEngine<C> {
                 step.established
             };
             if is_there {
-                counts.latency(now.0.saturating_sub(since.0));
+                counts.latency(now.0.saturating_sub(step.since.0));
             }
             if let Some(status) = step.replied.and_then(|reply| reply.status) {
                 counts.status(status);

@@ -31,6 +31,11 @@ impl<C: Deref<Target = ClientShared>> EpollEngine<C> {
         }
     }
 
+    /// Notes that the thread has priority already. It is given up if starts are very late.
+    pub(in crate::traffic::client) fn has_priority(&mut self, has_priority: bool) {
+        self.has_priority = has_priority;
+    }
+
     pub(super) fn lose_priority(&mut self) {
         if std::mem::take(&mut self.has_priority) {
             let _cannot_fail = sched::run_with_others();
@@ -102,8 +107,7 @@ impl<C: Deref<Target = ClientShared>> EpollEngine<C> {
             Ok((socket, lease)) => {
                 let mut attempt = ConnectionAttempt::new(socket, lease, intended, deadline);
                 let step = attempt.advance(plan, &mut self.buffer, now);
-                let since = attempt.latency_since(plan);
-                self.count(&step, since, is_new);
+                self.count(&step, is_new);
                 self.settle_new(attempt, &step);
             }
             Err(error) => {
