@@ -238,9 +238,7 @@ fn pair(ip: IpVersion, nat: bool) -> Topology {
     let interface = IfName::from("eth0");
     let node = |end: usize| NodeSpec {
         nat: (nat && end == 0)
-            .then(|| NatSpec::Masquerade {
-                out: interface.clone(),
-            })
+            .then(|| NatSpec::masquerade(interface.clone()))
             .into_iter()
             .collect(),
         interfaces: vec![InterfaceSpec {

@@ -184,12 +184,21 @@ fn specs(plan: &LabPlan, socket_hash: Option<u64>) -> IndexMap<Site, NamespaceSp
                     });
                 }
             }
-            Op::Rules { node, ip, nat, own } => {
+            Op::Rules {
+                node,
+                ip,
+                tracks,
+                nat,
+                own,
+                firewall,
+            } => {
                 if let Some(spec) = specs.get_mut(&Site::Node(node.clone())) {
                     spec.rules = Some(Rules {
                         ip: *ip,
+                        tracks: *tracks,
                         nat: nat.clone(),
                         own: own.clone(),
+                        firewall: firewall.clone(),
                         line: op.to_string(),
                     });
                 }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::names::{IfName, NodeName};
 use crate::scenario::Place;
 use crate::scenario::fault::FaultSpec;
+use crate::scenario::firewall::FirewallRule;
 use crate::scenario::topology::{
     Emulation, ImpairedBy, Impairment, InterfaceSpec, IpVersion, LinkSpec, NatSpec, NodeSpec,
     Prefix, Topology,
@@ -112,13 +113,15 @@ pub enum Op {
         /// The wire's emulation, used if the kernel does not have the setting.
         emulate: Option<Emulation>,
     },
-    /// Sets up address translation and connection tracking in one transaction.
+    /// Sets up address translation, connection tracking and firewall in one transaction.
     Rules {
         node: NodeName,
         ip: IpVersion,
+        tracks: bool,
         nat: Vec<NatSpec>,
         /// The node's own addresses, at which its forwarded ports can be reached.
         own: Vec<IpAddr>,
+        firewall: Vec<FirewallRule>,
     },
     /// Leaves exactly this many free entries in the node's conntrack table.
     Room { node: NodeName, room: u32 },
@@ -203,13 +206,9 @@ fn namespace(ip: IpVersion, name: &NodeName, node: &NodeSpec) -> Op {
         site: Site::Node(name.clone()),
         ip,
         forwards: node.forwards,
-        conntrack: tracks(node),
+        conntrack: node.tracks(),
         nonlocal_bind: ip == IpVersion::V6 && node.source_prefix.is_some(),
     })
-}
-
-fn tracks(node: &NodeSpec) -> bool {
-    !node.nat.is_empty() || node.conntrack_room.is_some()
 }
 
 /// Returns the operations of a link. A link is one veth pair, or two pairs connected by a wire.
@@ -346,9 +345,11 @@ pub(super) fn emulated_key(emulation: Emulation) -> &'static str {
 }
 
 fn rules(ip: IpVersion, name: &NodeName, node: &NodeSpec) -> Option<Op> {
-    tracks(node).then(|| Op::Rules {
+    node.has_rules().then(|| Op::Rules {
         node: name.clone(),
         ip,
+        tracks: node.tracks(),
+        firewall: node.firewall.clone(),
         nat: node.nat.clone(),
         own: node
             .interfaces

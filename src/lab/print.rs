@@ -3,7 +3,8 @@
 use std::fmt;
 
 use super::plan::{LabPlan, Op, PlannedEnd, Site, WireSide, emulated_key};
-use crate::scenario::topology::{Impairment, IpVersion, NatSpec};
+use super::rules_text::{nat_text, rule_text};
+use crate::scenario::topology::{Impairment, IpVersion};
 use crate::units::format_seconds;
 
 impl fmt::Display for LabPlan {
@@ -89,15 +90,21 @@ impl fmt::Display for Op {
                     ""
                 })
             }
-            Self::Rules { node, nat, own, .. } => {
-                write!(f, "rules {node}:")?;
-                if nat.is_empty() {
-                    f.write_str(" ct state")?;
+            Self::Rules {
+                node,
+                tracks,
+                nat,
+                own,
+                firewall,
+                ..
+            } => {
+                let mut texts: Vec<String> = Vec::new();
+                if *tracks && nat.is_empty() {
+                    texts.push("ct state".to_owned());
                 }
-                nat.iter().enumerate().try_for_each(|(index, nat)| {
-                    f.write_str(if index == 0 { " " } else { "; " })?;
-                    write_nat(f, nat, own)
-                })
+                texts.extend(nat.iter().map(|nat| nat_text(nat, own)));
+                texts.extend(firewall.iter().map(rule_text));
+                write!(f, "rules {node}: {}", texts.join("; "))
             }
             Self::Room { node, room } => write!(f, "conntrack {node}: {room} free entries"),
             Self::Wire {
@@ -133,35 +140,6 @@ fn protocol(ip: IpVersion) -> &'static str {
 
 fn side(side: &WireSide) -> String {
     format!("{} ({})", side.interface, side.node)
-}
-
-/// Writes a translation in the syntax of nft(8).
-fn write_nat(f: &mut fmt::Formatter<'_>, nat: &NatSpec, own: &[std::net::IpAddr]) -> fmt::Result {
-    match nat {
-        NatSpec::Masquerade { out } => write!(f, "oifname {out} masquerade"),
-        NatSpec::Snat {
-            out,
-            addresses: [first, last],
-            ports,
-        } => {
-            write!(f, "oifname {out} snat to {first}")?;
-            if last != first {
-                write!(f, "-{last}")?;
-            }
-            if let Some([first, last]) = ports {
-                write!(f, " ports {first}-{last}")?;
-            }
-            Ok(())
-        }
-        NatSpec::Dnat { port, to } => {
-            let own: Vec<String> = own.iter().map(ToString::to_string).collect();
-            write!(
-                f,
-                "daddr {{ {} }} tcp dport {port} dnat to {to}",
-                own.join(", ")
-            )
-        }
-    }
 }
 
 fn write_impairment(f: &mut fmt::Formatter<'_>, impairment: &Impairment) -> fmt::Result {

@@ -60,7 +60,7 @@ fn owns(node: &NodeSpec, address: IpAddr) -> bool {
 /// Returns the target to which the node forwards a port.
 fn translated(node: &NodeSpec, port: u16) -> Option<SocketAddr> {
     node.nat.iter().find_map(|nat| match nat {
-        NatSpec::Dnat { port: own, to } if *own == port => Some(*to),
+        NatSpec::Dnat { port: own, to, .. } if *own == port => to.first().copied(),
         _ => None,
     })
 }

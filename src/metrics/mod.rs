@@ -11,6 +11,7 @@ pub(crate) mod command;
 pub(crate) mod conntrack;
 mod counter_meanings;
 pub(crate) mod errno;
+pub(crate) mod firewall;
 pub(crate) mod kernel;
 pub(crate) mod kernel_counters;
 pub(crate) mod listing;

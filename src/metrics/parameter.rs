@@ -18,6 +18,8 @@ pub(crate) enum NameParameter {
     DropReason,
     /// The name of a server, or of a command that listens.
     Server,
+    /// The name of a rule of the node's firewall.
+    Rule,
 }
 
 impl NameParameter {
@@ -30,10 +32,12 @@ impl NameParameter {
             Self::SlabCache => "CACHE",
             Self::DropReason => "REASON",
             Self::Server => "SERVER",
+            Self::Rule => "RULE",
         }
     }
 
-    /// Returns true if a text can stand in its place. Only a scenario knows its servers, so any name is accepted there.
+    /// Returns true if a text can stand in its place. Only a scenario has the names of its
+    /// servers and rules, so any name is accepted there.
     pub(super) fn accepts(self, value: &str) -> bool {
         match self {
             Self::HttpStatus => {
@@ -45,7 +49,7 @@ impl NameParameter {
                 let is_part = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
                 !value.is_empty() && value.chars().all(is_part)
             }
-            Self::Server => !value.is_empty(),
+            Self::Server | Self::Rule => !value.is_empty(),
             Self::Errno | Self::TcpState | Self::SlabCache => self.values().contains(&value),
         }
     }
@@ -56,7 +60,7 @@ impl NameParameter {
             Self::Errno => errno::names().collect(),
             Self::TcpState => TcpState::ALL.map(TcpState::as_str).to_vec(),
             Self::SlabCache => kernel::SLAB_CACHES.to_vec(),
-            Self::HttpStatus | Self::DropReason | Self::Server => Vec::new(),
+            Self::HttpStatus | Self::DropReason | Self::Server | Self::Rule => Vec::new(),
         }
     }
 }

@@ -1,8 +1,8 @@
 //! The tables of metrics with the subjects that have them, and the search through them.
 
 use super::{
-    Metric, Subject, client, command, conntrack, kernel, node, queries, server, sockets, tcp_info,
-    traced, wire,
+    Metric, Subject, client, command, conntrack, firewall, kernel, node, queries, server, sockets,
+    tcp_info, traced, wire,
 };
 
 /// Metrics that the same subjects have.
@@ -14,7 +14,7 @@ use Subject::{
 };
 
 /// In the order in which help and reference list them.
-pub(super) const TABLES: [Table; 17] = [
+pub(super) const TABLES: [Table; 18] = [
     (&[Client], client::COUNTED),
     (&[Server, Proxy], server::COUNTED),
     (&[Proxy], server::COUNTED_BY_PROXY),
@@ -33,6 +33,7 @@ pub(super) const TABLES: [Table; 17] = [
     (&[Node], node::ALL),
     (&[Node], conntrack::ALL),
     (&[Node], traced::ALL),
+    (&[Node], firewall::ALL),
     (&[Kernel], kernel::ALL),
     (&[Wire], wire::ALL),
 ];

@@ -15,6 +15,7 @@ mod listed;
 mod log_limit;
 mod mib;
 mod named;
+mod rules;
 mod sampler;
 mod shared_sampler;
 mod slabs;
@@ -38,7 +39,7 @@ use crate::lab::{Lab, LiveNode};
 use crate::names::NodeName;
 use crate::record::{Recorder, RunClock};
 use crate::scenario::RunSpec;
-use crate::scenario::topology::IpVersion;
+use crate::scenario::topology::{IpVersion, NodeSpec};
 use crate::sys::netlink::NetlinkError;
 use actors::{Destination, WatchedActor};
 use kernel_log::KernelLog;
@@ -83,6 +84,12 @@ pub enum ProbeError {
     },
     #[error("cannot read the connection tracking table of `{node}` (CONFIG_NF_CT_NETLINK)")]
     Conntrack {
+        node: NodeName,
+        #[source]
+        source: NetlinkError,
+    },
+    #[error("cannot read the counters of the firewall of `{node}`")]
+    Rules {
         node: NodeName,
         #[source]
         source: NetlinkError,
@@ -226,13 +233,13 @@ impl Probes {
 fn watch_of(spec: &RunSpec, node: &NodeName, named: &NamedSeries) -> Watch {
     let actors = WatchedActor::of(spec, node, named);
     let named = named.of_node(node);
-    let tracks = spec
-        .topology
-        .nodes
-        .get(node)
-        .is_some_and(|spec| !spec.nat.is_empty() || spec.conntrack_room.is_some());
+    let of_node = spec.topology.nodes.get(node);
+    let tracks = of_node.is_some_and(NodeSpec::tracks);
+    let rules = of_node.iter().flat_map(|node| &node.firewall);
+    let rules = rules.filter_map(|rule| rule.name.clone()).collect();
     Watch {
         node: node.clone(),
+        rules,
         conntrack: tracks || named.iter().any(|name| name.starts_with("conntrack.")),
         destinations: Destination::of(spec, &named),
         actors,

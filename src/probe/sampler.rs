@@ -12,11 +12,13 @@ use super::conntrack::ConntrackTable;
 use super::counters::Counters;
 use super::cpu::thread_time;
 use super::listed::Listed;
+use super::rules::RuleCounters;
 use super::slabs::Slabs;
 use super::sockets::Sockets;
 use super::watched::Changes;
 use crate::names::NodeName;
 use crate::record::{Event, Offset, Recorder, RunClock};
+use crate::scenario::topology::IpVersion;
 use crate::sys::NetNs;
 
 /// The metrics to record of a node, and the interval.
@@ -32,6 +34,8 @@ pub(super) struct Watch {
     /// Metrics of the kernel that expectations name, if this sampler is the one that reads them.
     pub(super) of_kernel: BTreeSet<String>,
     pub(super) speaks_ipv6: bool,
+    /// Names of the rules of the node's firewall.
+    pub(super) rules: Vec<String>,
     /// True if the node has a connection tracking table.
     pub(super) conntrack: bool,
     /// The interval between looks.
@@ -207,6 +211,7 @@ pub(super) struct NodeProbes {
     counters: Counters,
     sockets: Sockets,
     conntrack: Option<ConntrackTable>,
+    rules: Option<RuleCounters>,
     listed: Option<Listed>,
     slabs: Option<Slabs>,
     first: bool,
@@ -219,12 +224,20 @@ impl NodeProbes {
             .conntrack
             .then(|| ConntrackTable::open(node, recorder))
             .transpose()?;
+        let ip = match watch.speaks_ipv6 {
+            true => IpVersion::V6,
+            false => IpVersion::V4,
+        };
+        let rules = (!watch.rules.is_empty())
+            .then(|| RuleCounters::open(node, &watch.rules, ip, recorder))
+            .transpose()?;
         Ok(Self {
             node: node.clone(),
             recorder: recorder.clone(),
             counters: Counters::open(node, named, watch.speaks_ipv6, recorder)?,
             sockets: Sockets::open(node, named, recorder)?,
             conntrack,
+            rules,
             listed: Listed::open(node, named, &watch.actors, &watch.destinations, recorder)?,
             slabs: Slabs::open(&watch.of_kernel, recorder),
             first: true,
@@ -244,6 +257,9 @@ impl NodeProbes {
         let t = if first && !all { Offset::ZERO } else { t };
         if let Some(conntrack) = &mut self.conntrack {
             conntrack.look(&mut changes)?;
+        }
+        if let Some(rules) = &mut self.rules {
+            rules.look(&mut changes)?;
         }
         let tcp = self.counters.look(all, &mut changes)?;
         let is_active = tcp.changed || tcp.established > 0;

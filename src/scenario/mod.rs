@@ -9,6 +9,7 @@
 pub mod exercise;
 pub mod expr;
 pub mod fault;
+pub mod firewall;
 pub mod lesson;
 pub mod model;
 pub mod topology;
@@ -25,6 +26,7 @@ mod expectation;
 mod fix;
 mod forms;
 mod learn;
+mod nat;
 mod node;
 mod overlay;
 mod params;

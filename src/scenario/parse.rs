@@ -175,9 +175,9 @@ impl Runs {
             if let Some(variant) = &variant {
                 self.subjects
                     .entry(variant.clone())
-                    .or_insert_with(|| names.subjects());
+                    .or_insert_with(|| names.subjects(&document));
             } else {
-                self.alone = names.subjects();
+                self.alone = names.subjects(&document);
             }
             let id = RunId {
                 scenario: scenario.to_owned(),

@@ -7,9 +7,12 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use super::fault::FaultSpec;
+use super::firewall::FirewallRule;
 use super::place::Place;
 use crate::names::{IfName, NodeName};
 use crate::units::{self, ByteCount, Percent, Rate};
+
+pub use super::nat::{DnatBalance, NatPorts, NatSpec, PortOrder};
 
 /// The IP protocol of a lab.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,8 +44,14 @@ pub struct NodeSpec {
     pub nofile: Option<u64>,
     /// Number of free entries that its conntrack table is left with.
     pub conntrack_room: Option<u32>,
+    /// True if it tracks connections even if nothing else needs that.
+    #[serde(default)]
+    pub track: bool,
     /// Address translation done by this node.
     pub nat: Vec<NatSpec>,
+    /// The rules of its firewall, in order.
+    #[serde(default)]
+    pub firewall: Vec<FirewallRule>,
     /// Features of other kernels that the lab may emulate here.
     pub emulate: Vec<Emulation>,
     /// Seconds by which its TCP timestamp clock is shifted (virtual machines with kernels before 4.10).
@@ -55,6 +64,21 @@ pub struct NodeSpec {
     pub source_prefix: Option<Prefix>,
     /// Routes to networks that are not directly connected.
     pub routes: Vec<RouteSpec>,
+}
+
+impl NodeSpec {
+    /// Returns true if the node tracks connections.
+    pub fn tracks(&self) -> bool {
+        self.track
+            || !self.nat.is_empty()
+            || self.conntrack_room.is_some()
+            || self.firewall.iter().any(FirewallRule::tracks)
+    }
+
+    /// Returns true if the node has a table of rules of its own.
+    pub fn has_rules(&self) -> bool {
+        self.tracks() || !self.firewall.is_empty()
+    }
 }
 
 /// A sysctl that a scenario sets.
@@ -245,30 +269,4 @@ impl Impairment {
         let share = self.loss.or(self.reorder).or(self.duplicate);
         share.is_some() || self.rate.is_some()
     }
-}
-
-/// One address translation on a node.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub enum NatSpec {
-    /// To the source address of the outgoing interface; the port is kept if it is free.
-    Masquerade {
-        /// The interface that the packets leave by.
-        out: IfName,
-    },
-    /// To source addresses and ports from a range.
-    Snat {
-        /// The interface that the packets leave by.
-        out: IfName,
-        /// First and last address; both are on the outgoing interface.
-        addresses: [IpAddr; 2],
-        /// First and last port, if the range is bounded.
-        ports: Option<[u16; 2]>,
-    },
-    /// From a port of this node to a server.
-    Dnat {
-        /// The port on this node.
-        port: u16,
-        /// The address that packets are sent on to.
-        to: std::net::SocketAddr,
-    },
 }

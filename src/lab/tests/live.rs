@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use super::*;
 use crate::record::{Recorder, RunClock};
-use crate::scenario::topology::NatSpec;
+use crate::scenario::topology::{NatPorts, NatSpec};
 use crate::sys::netlink::Netlink;
 
 const TIMEOUT: Duration = Duration::from_secs(3);
@@ -85,7 +85,7 @@ fn kernel_routers_forward_and_the_server_sees_the_client() {
 fn kernel_a_masquerading_router_replaces_the_source_address() {
     for ip in [IpVersion::V4, IpVersion::V6] {
         let mut topology = row(ip, &["client", "nat", "server"]);
-        topology.nodes["nat"].nat = vec![NatSpec::Masquerade { out: "eth1".into() }];
+        topology.nodes["nat"].nat = vec![NatSpec::masquerade("eth1")];
         topology.nodes["server"].routes.clear();
         let lab = build(topology);
         let target = at(ip, 1, 2, 80);
@@ -104,7 +104,8 @@ fn kernel_a_pool_of_a_hundred_ports_carries_exactly_a_hundred_connections() {
         topology.nodes["nat"].nat = vec![NatSpec::Snat {
             out: "eth1".into(),
             addresses: [address(ip, 1, 1); 2],
-            ports: Some([20000, 20099]),
+            ports: NatPorts::within([20000, 20099]),
+            only_from: None,
         }];
         let lab = build(topology);
         let (client, target) = (netns(&lab, "client"), at(ip, 1, 2, 80));
@@ -139,7 +140,8 @@ fn kernel_source_addresses_come_from_a_range() {
     nat.nat = vec![NatSpec::Snat {
         out: "eth1".into(),
         addresses: pool,
-        ports: None,
+        ports: NatPorts::default(),
+        only_from: None,
     }];
     for host in 101..=104 {
         nat.interfaces[1]
@@ -159,10 +161,7 @@ fn kernel_source_addresses_come_from_a_range() {
 fn kernel_a_port_of_the_router_is_forwarded_to_the_server_and_no_other_nodes_port_is() {
     for ip in [IpVersion::V4, IpVersion::V6] {
         let mut topology = row(ip, &["client", "nat", "server"]);
-        topology.nodes["nat"].nat = vec![NatSpec::Dnat {
-            port: 8080,
-            to: at(ip, 1, 2, 80),
-        }];
+        topology.nodes["nat"].nat = vec![NatSpec::dnat(8080, at(ip, 1, 2, 80))];
         let lab = build(topology);
         let heard = listen(&netns(&lab, "server"), at(ip, 1, 2, 80), 1);
         let client = netns(&lab, "client");
@@ -286,7 +285,7 @@ fn kernel_the_host_is_unchanged() {
     };
     let before = host();
     let mut topology = row(IpVersion::V4, &["client", "nat", "server"]);
-    topology.nodes["nat"].nat = vec![NatSpec::Masquerade { out: "eth1".into() }];
+    topology.nodes["nat"].nat = vec![NatSpec::masquerade("eth1")];
     let lab = build(topology);
     let target = at(IpVersion::V4, 1, 2, 80);
     let heard = listen(&netns(&lab, "server"), target, 1);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::lab::{Op, plan};
-use crate::scenario::topology::{Emulation, ImpairedBy, NatSpec};
+use crate::scenario::topology::{Emulation, ImpairedBy, NatPorts, NatSpec};
 use crate::units::Percent;
 
 #[test]
@@ -43,11 +43,12 @@ fn the_plan_of_a_router_with_everything() {
     let nat = &mut topology.nodes["nat"];
     nat.conntrack_room = Some(1000);
     nat.nat = vec![
-        NatSpec::Masquerade { out: "eth1".into() },
+        NatSpec::masquerade("eth1"),
         NatSpec::Snat {
             out: "eth1".into(),
             addresses: [address(IpVersion::V4, 1, 1), address(IpVersion::V4, 1, 2)],
-            ports: Some([20000, 20099]),
+            ports: NatPorts::within([20000, 20099]),
+            only_from: None,
         },
     ];
     let client = &mut topology.nodes["client"];
@@ -82,10 +83,7 @@ fn the_plan_of_a_router_with_everything() {
 fn the_plan_of_wires() {
     let mut topology = row(IpVersion::V6, &["a", "b", "c"]);
     topology.nodes["a"].emulate = vec![Emulation::TcpTwRecycle];
-    topology.nodes["b"].nat = vec![NatSpec::Dnat {
-        port: 8080,
-        to: "[fd00:0:0:1::2]:80".parse().unwrap(),
-    }];
+    topology.nodes["b"].nat = vec![NatSpec::dnat(8080, "[fd00:0:0:1::2]:80".parse().unwrap())];
     set(&mut topology, "a", "net.ipv4.tcp_tw_recycle", "1");
     topology.links[1].impairment = Impairment {
         delay: Some(Duration::from_millis(50)),

@@ -29,7 +29,7 @@ fn inside(rootless: bool, work: impl FnOnce(SandboxInfo) -> String) -> String {
 
 fn nat() -> Topology {
     let mut topology = row(IpVersion::V4, &["client", "nat", "server"]);
-    topology.nodes["nat"].nat = vec![NatSpec::Masquerade { out: "eth1".into() }];
+    topology.nodes["nat"].nat = vec![NatSpec::masquerade("eth1")];
     topology
 }
 

@@ -8,7 +8,9 @@ mod command;
 mod exchange;
 mod exercise;
 mod fault;
+mod firewall;
 mod learn;
+mod nat;
 mod quantities;
 mod reply;
 mod server;
@@ -30,12 +32,14 @@ pub(crate) use command::{CommandDoc, TextWithReferences};
 pub(crate) use exchange::{ExchangeStepDoc, ExchangeStepForm};
 pub(crate) use exercise::{ExerciseDoc, ExerciseFormDoc, ExercisesDoc, VariantExercises};
 pub(crate) use fault::{FaultDoc, FlagWord, InjectDoc, SegmentSelection};
+pub(crate) use firewall::{FirewallRuleDoc, RuleMatchDoc};
 pub(crate) use learn::{FixDoc, LearnDoc, LessonStepDoc, LessonStepFormDoc, PredictDoc, WhyDoc};
+pub(crate) use nat::{DnatDoc, NatDoc, PortsWord, SnatDoc};
 pub(crate) use reply::{ReplyContent, ReplyDoc};
 pub(crate) use server::{AcceptDoc, ServerDoc};
 pub(crate) use socket_options::{OPTIONS, OptionForm, OptionsDoc};
 pub(crate) use step::{StepDoc, StopDoc};
-pub(crate) use topology::{DnatDoc, LinkDoc, NatDoc, NodeDoc};
+pub(crate) use topology::{LinkDoc, NodeDoc};
 pub(crate) use values::{
     AcceptWord, Bandwidth, Bytes, Count, EventRate, KernelBounds, ListensOn, ScalarValue, Share,
     Switch, SysctlValue, Text, Timespan, Wrong,
@@ -297,10 +301,12 @@ pub(crate) fn mappings() -> Vec<(&'static str, &'static [&'static str])> {
         topology::NodeDoc,
         topology::LimitsDoc,
         topology::ConntrackDoc,
-        topology::NatDoc,
-        topology::MasqueradeDoc,
-        topology::SnatDoc,
-        topology::DnatDoc,
+        nat::NatDoc,
+        nat::MasqueradeDoc,
+        nat::SnatDoc,
+        nat::DnatDoc,
+        firewall::FirewallRuleDoc,
+        firewall::RuleMatchDoc,
         topology::LinkDoc,
         server::ServerDoc,
         reply::ReplyFormDoc,

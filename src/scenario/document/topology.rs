@@ -1,9 +1,9 @@
 //! Nodes and links as written.
 
-use super::values::{
-    Bandwidth, Bytes, Count, PortNumber, PortRange, Share, Shift, SysctlValue, Text, Timespan,
-};
-use crate::scenario::decode::{Entries, OneOrMany, document};
+use super::firewall::FirewallRuleDoc;
+use super::nat::NatDoc;
+use super::values::{Bandwidth, Bytes, Count, Share, Shift, Switch, SysctlValue, Text, Timespan};
+use crate::scenario::decode::{Entries, List, OneOrMany, document};
 use crate::scenario::span::Spanned;
 use crate::scenario::topology::{Emulation, ImpairedBy, IpVersion};
 
@@ -19,6 +19,9 @@ document! {
         "conntrack" => conntrack: Option<ConntrackDoc>,
         /// Address translation that the node does.
         "nat" => nat: Option<NatDoc>,
+        /// Rules for packets to the node and through it, in order; the first that matches decides.
+        /// Packets that no rule matches are accepted.
+        "firewall" => firewall: Option<List<FirewallRuleDoc>>,
         /// Features that the lab may emulate if the kernel lacks them; the report mentions them.
         "emulate" => emulate: Option<OneOrMany<Emulation>>,
         /// Shift of the node's TCP timestamp clock in whole seconds: `+800s`.
@@ -41,48 +44,8 @@ document! {
     ConntrackDoc, "`conntrack`" {
         /// Number of free entries in the node's table when the clock starts.
         "room" => room: Option<Spanned<Count>>,
-    }
-}
-
-document! {
-    /// Address translation of a node.
-    NatDoc, "`nat`" {
-        /// Translates to the source address of the outgoing interface, and keeps the port if it is free.
-        "masquerade" => masquerade: Option<MasqueradeDoc>,
-        /// Translates to source addresses and ports from a range.
-        "snat" => snat: Option<SnatDoc>,
-        /// Ports of this node that lead to a server: one, or a list.
-        "dnat" => dnat: Option<OneOrMany<DnatDoc>>,
-    }
-}
-
-document! {
-    /// Masquerading of source addresses.
-    MasqueradeDoc, "`masquerade`" {
-        /// Packets on the way to this node are translated.
-        "toward" => toward: Spanned<Text>,
-    }
-}
-
-document! {
-    /// Translation of source addresses (SNAT).
-    SnatDoc, "`snat`" {
-        /// Packets on the way to this node are translated.
-        "toward" => toward: Spanned<Text>,
-        /// Number of source addresses, 1 to 154. The default is 1.
-        "addresses" => addresses: Option<Spanned<Count>>,
-        /// Range of ports: `20000-20099`.
-        "ports" => ports: Option<PortRange>,
-    }
-}
-
-document! {
-    /// Translation of a destination (DNAT).
-    DnatDoc, "`dnat`" {
-        /// The port on this node.
-        "port" => port: Spanned<PortNumber>,
-        /// The server that the port leads to, or `NODE:PORT`.
-        "to" => to: Spanned<Text>,
+        /// `true` tracks connections, even if the node neither translates addresses nor has a rule with `ct`.
+        "track" => track: Option<Switch>,
     }
 }
 
@@ -90,7 +53,7 @@ document! {
     /// A link between two nodes. It treats packets the same way in both directions.
     LinkDoc, "a link" {
         /// The nodes at its two ends.
-        "between" => between: Spanned<crate::scenario::decode::List<Spanned<Text>>>,
+        "between" => between: Spanned<List<Spanned<Text>>>,
         /// Delay in each direction.
         "delay" => delay: Option<Timespan>,
         /// Greatest deviation from the delay, either way.

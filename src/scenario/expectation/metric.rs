@@ -24,6 +24,10 @@ pub(crate) struct Subjects {
     pub(crate) actors: IndexMap<String, Subject>,
     /// The node of each actor that has one.
     pub(crate) homes: IndexMap<String, String>,
+    /// Names of the rules of each node's firewall.
+    pub(crate) rules: IndexMap<String, Vec<String>>,
+    /// Nodes whose connection tracking table is certainly always empty.
+    pub(crate) untracked: IndexSet<String>,
 }
 
 /// A series that an expectation names.
@@ -80,8 +84,22 @@ pub(crate) fn metric(
             help: suggest::did_you_mean(subject, known),
         });
     }
+    if meant == [Subject::Node]
+        && name.starts_with("conntrack.")
+        && subjects.untracked.contains(subject)
+    {
+        return Err(UnknownMetric {
+            range: path.range.clone(),
+            message: format!("{} does not track connections", quoted(subject)),
+            help: Some(
+                "its table is always empty; to track, give the node `conntrack: { track: true }`"
+                    .to_owned(),
+            ),
+        });
+    }
+    let of_node = subjects.rules.get(subject).map_or(&[][..], Vec::as_slice);
     for kind in &meant {
-        if let Some((unit, kind)) = find(*kind, name, subjects) {
+        if let Some((unit, kind)) = find(*kind, name, subjects, of_node) {
             return Ok(ResolvedMetric {
                 series: SeriesName::new(text),
                 unit,
@@ -100,7 +118,7 @@ pub(crate) fn metric(
         message: format!("{owner} has no {}", quoted(name)),
         help: Some(
             other_word(subject, &meant, name, subjects)
-                .unwrap_or_else(|| help(&meant, name, subjects)),
+                .unwrap_or_else(|| help(&meant, name, subjects, of_node)),
         ),
     })
 }
@@ -137,12 +155,20 @@ fn other_word(subject: &str, meant: &[Subject], name: &str, subjects: &Subjects)
     Some(format!("did you mean `{meant}`?"))
 }
 
-fn find(subject: Subject, name: &str, subjects: &Subjects) -> Option<(Unit, SeriesKind)> {
+fn find(
+    subject: Subject,
+    name: &str,
+    subjects: &Subjects,
+    rules: &[String],
+) -> Option<(Unit, SeriesKind)> {
     if let Some(metric) = metrics::find(subject, name) {
         let exists = match metric.parameter {
             Some(NameParameter::Server) => metric
                 .value_in(name)
                 .is_some_and(|server| serves(server, subjects)),
+            Some(NameParameter::Rule) => metric
+                .value_in(name)
+                .is_some_and(|rule| rules.iter().any(|own| own == rule)),
             _ => true,
         };
         return (exists && metric.recorded != Recorded::Internally)
@@ -171,7 +197,10 @@ fn nameable(subject: Subject) -> impl Iterator<Item = &'static Metric> {
 }
 
 /// Suggests the name that was probably meant, or lists what there is.
-fn help(meant: &[Subject], name: &str, subjects: &Subjects) -> String {
+fn help(meant: &[Subject], name: &str, subjects: &Subjects, rules: &[String]) -> String {
+    if name.starts_with("rules.") && meant.contains(&Subject::Node) && rules.is_empty() {
+        return "the node has no named rules: give it a `firewall`".to_owned();
+    }
     if name.starts_with("status.") && meant != [Subject::Node] && meant != [Subject::Kernel] {
         return "a client counts replies by status: `status.200`, `status.503`".to_owned();
     }
@@ -190,7 +219,7 @@ fn help(meant: &[Subject], name: &str, subjects: &Subjects) -> String {
     }
     let names = meant.iter().flat_map(|kind| nameable(*kind));
     let mut known: Vec<String> = names
-        .flat_map(|metric| spelled_out(metric, subjects))
+        .flat_map(|metric| spelled_out(metric, subjects, rules))
         .collect();
     // The many names of errors would match nearly anything.
     let is_error = name.starts_with("err")
@@ -248,13 +277,14 @@ fn tcp_info_help(name: &str) -> String {
 }
 
 /// The names of a metric, one for each value of its parameter.
-fn spelled_out(metric: &Metric, subjects: &Subjects) -> Vec<String> {
+fn spelled_out(metric: &Metric, subjects: &Subjects, rules: &[String]) -> Vec<String> {
     let Some(parameter) = metric.parameter else {
         return vec![metric.name.to_owned()];
     };
     let servers = subjects.actors.iter().filter(|(_, actor)| actor.serves());
     let values: Vec<&str> = match parameter {
         NameParameter::Server => servers.map(|(name, _)| name.as_str()).collect(),
+        NameParameter::Rule => rules.iter().map(String::as_str).collect(),
         _ => parameter.values(),
     };
     values
@@ -270,7 +300,7 @@ fn example(metric: &Metric) -> String {
         Some(NameParameter::TcpState) => metric.with_value("TIME_WAIT"),
         Some(NameParameter::SlabCache) => metric.with_value("TCP"),
         Some(NameParameter::DropReason) => metric.with_value("NO_SOCKET"),
-        Some(NameParameter::Server) | None => metric.name.to_owned(),
+        Some(NameParameter::Server | NameParameter::Rule) | None => metric.name.to_owned(),
     }
 }
 
@@ -304,6 +334,8 @@ mod tests {
             homes: [("load", "client"), ("proxy", "nat"), ("web", "server")]
                 .map(|(actor, node)| (actor.to_owned(), node.to_owned()))
                 .into(),
+            rules: [("nat".to_owned(), vec!["bad".to_owned()])].into(),
+            untracked: ["client".to_owned()].into(),
         }
     }
 
@@ -352,6 +384,8 @@ mod tests {
             ("server.TcpExtListenDrops", Unit::Count),
             ("server.TcpRetransSegs", Unit::Count),
             ("server.accepted", Unit::Count),
+            ("nat.rules.bad.packets", Unit::Count),
+            ("nat.rules.bad.bytes", Unit::Bytes),
             ("nat.conntrack.entries", Unit::Count),
             ("nat.conntrack.max", Unit::Count),
             ("nat.conntrack.drop", Unit::Count),
@@ -398,6 +432,21 @@ mod tests {
             ("web.accept-queue", 4..16, "did you mean `accept_queue`?"),
             ("client.ports.to.wbe", 7..19, "did you mean `ports.to.web`?"),
             ("kernel.slab.TPC", 7..15, "did you mean `slab.TCP`?"),
+            (
+                "nat.rules.bda.packets",
+                4..21,
+                "did you mean `rules.bad.packets`?",
+            ),
+            (
+                "server.rules.bad.packets",
+                7..24,
+                "the node has no named rules: give it a `firewall`",
+            ),
+            (
+                "client.conntrack.entries",
+                0..24,
+                "its table is always empty; to track, give the node `conntrack: { track: true }`",
+            ),
             ("ab.exitcode", 3..11, "did you mean `exit`?"),
             ("ab.output", 3..9, "did you mean `stdout`?"),
             ("ab.weight", 3..9, "available: `exit`, `stdout`, `stderr`"),

@@ -7,6 +7,7 @@ mod command;
 mod exercises;
 mod expectations;
 mod faults;
+mod firewall;
 mod lasting;
 mod links;
 mod load;
@@ -82,7 +83,7 @@ pub(crate) fn run<'d>(
         steps,
     };
     let scope = NameScope::Run {
-        subjects: names.subjects(),
+        subjects: names.subjects(document),
         variants: variants.to_vec(),
     };
     let expect = document

@@ -4,8 +4,8 @@ use indexmap::IndexMap;
 
 use super::server::protocol;
 use crate::metrics::Subject;
-use crate::scenario::decode::{Entries, check_name};
-use crate::scenario::document::{CommandDoc, Document, ServerDoc, Text};
+use crate::scenario::decode::{Entries, Framed, check_name};
+use crate::scenario::document::{CommandDoc, Document, NodeDoc, ServerDoc, Text};
 use crate::scenario::expectation::Subjects;
 use crate::scenario::problem::{Collector, quoted};
 use crate::scenario::span::{Span, Spanned};
@@ -152,8 +152,29 @@ impl<'d> Names<'d> {
     }
 
     /// Returns the nodes and actors that expectations may refer to.
-    pub(crate) fn subjects(&self) -> Subjects {
+    pub(crate) fn subjects(&self, document: &Document) -> Subjects {
+        let read = document.nodes.0.iter();
+        let read = read.filter_map(|(name, node)| Some((&name.value, node.as_ref()?)));
+        let rules = read.clone().map(|(name, node)| {
+            let rules = node
+                .firewall
+                .iter()
+                .flat_map(|rules| rules.0.iter().flatten());
+            let names = rules.filter_map(|rule| Some(rule.name.as_ref()?.value.0.clone()));
+            (name.clone(), names.collect())
+        });
+        // A command may set up tracking by itself.
+        let has_command = |name: &str| {
+            self.commands
+                .values()
+                .any(|command| command.is_none_or(|command| command.node.value.0 == name))
+        };
+        let untracked = read
+            .filter(|(name, node)| node.complete() && !tracks(node) && !has_command(name))
+            .map(|(name, _)| name.clone());
         Subjects {
+            rules: rules.collect(),
+            untracked: untracked.collect(),
             nodes: self.nodes.keys().map(|name| (*name).to_owned()).collect(),
             actors: self
                 .actors
@@ -167,4 +188,18 @@ impl<'d> Names<'d> {
                 .collect(),
         }
     }
+}
+
+/// Returns true if a node tracks connections.
+fn tracks(node: &NodeDoc) -> bool {
+    let conntrack = node.conntrack.as_ref();
+    let rules = || {
+        node.firewall
+            .iter()
+            .flat_map(|rules| rules.0.iter().flatten())
+    };
+    let matches = rules().flat_map(|rule| [&rule.accept, &rule.drop, &rule.reject]);
+    node.nat.is_some()
+        || conntrack.is_some_and(|own| own.room.is_some() || own.track.is_some_and(|on| on.0))
+        || matches.flatten().any(|matches| matches.ct.is_some())
 }

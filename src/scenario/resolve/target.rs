@@ -110,6 +110,20 @@ fn at_port<'d>(
             by_name: false,
         });
     }
+    // The program of a command may open the port, or a rule that it sets up may lead elsewhere.
+    if names
+        .commands
+        .values()
+        .flatten()
+        .any(|command| command.node.value.0 == node_name)
+    {
+        return Some(ResolvedTarget {
+            node,
+            port,
+            server: None,
+            by_name: false,
+        });
+    }
     let not_all_known =
         names.servers.values().any(Option::is_none) || names.commands.values().any(Option::is_none);
     if is_broken(node_name, document) || not_all_known {
@@ -122,7 +136,8 @@ fn at_port<'d>(
         .map(|port| format!("`{node_name}:{port}`"))
         .collect();
     let help = if open.is_empty() {
-        "name a server, or give the node a `dnat` port".to_owned()
+        "name a server, or give the node a `dnat` port; a command that listens there has `ready: port N`"
+            .to_owned()
     } else {
         let open: Vec<String> = open.into_iter().collect();
         format!("available: {}", open.join(", "))
@@ -234,7 +249,7 @@ fn is_broken(node: &str, document: &Document) -> bool {
 
 /// Returns the server behind a DNAT port, if the scenario names it.
 fn behind<'d>(dnat: &DnatDoc, document: &'d Document, names: &Names<'d>) -> Option<&'d ServerDoc> {
-    let text = dnat.to.value.0.as_str();
+    let text = dnat.to.0.first()?.value.0.as_str();
     if let Some(server) = names.servers.get(text) {
         return *server;
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::View;
+use super::firewall;
 use super::links;
 use super::names::Names;
 use super::nat;
@@ -14,6 +15,7 @@ use crate::scenario::addressing::{Network, Paths};
 use crate::scenario::bounds::{MAX_LINKS, MAX_NODES_OF_A_LAB, MAX_NOFILE, MAX_ROUTES, MAX_SOURCES};
 use crate::scenario::decode::Framed;
 use crate::scenario::document::{Document, LinkDoc, NodeDoc};
+use crate::scenario::firewall::host;
 use crate::scenario::problem::Collector;
 use crate::scenario::span::{Span, Spanned};
 use crate::scenario::topology::{
@@ -163,6 +165,39 @@ impl<'d> ResolvedLab<'d> {
             .filter_map(|n| usize::try_from(n).ok())
             .map(|n| self.network.source_address(prefix, n))
             .collect()
+    }
+
+    /// Returns the protocol of the lab.
+    pub(crate) fn ip(&self) -> IpVersion {
+        self.ip
+    }
+
+    /// Returns the addresses of a node: those of its interfaces, and its local sources.
+    pub(crate) fn addresses_of(&self, node: usize) -> Vec<Prefix> {
+        let ends = self.network.ends(node).iter();
+        let own = ends.map(|(link, end)| host(self.network.end_address(*link, *end).address));
+        own.chain(self.source_prefix(node)).collect()
+    }
+
+    /// Returns the addresses of the clients whose packets reach an interface of a node through another one, in the
+    /// order of the file: the address of each node, and its local sources.
+    pub(crate) fn clients_behind(&self, node: usize, out: &IfName) -> Vec<IpAddr> {
+        let paths = self.network.paths(node);
+        let others = (0..self.names.len()).filter(|other| *other != node);
+        let mut addresses = Vec::new();
+        for other in others {
+            let Some(path) = paths.to(other) else {
+                continue;
+            };
+            if self.interface(node, path.leaves.0) == *out {
+                continue;
+            }
+            let (link, end) = path.arrives;
+            addresses.push(self.network.end_address(link, end).address);
+            let sources = self.sources.get(&other).copied().unwrap_or_default();
+            addresses.extend(self.source_addresses(other, 0, sources));
+        }
+        addresses
     }
 
     /// Returns true if a link is impaired by the kernel's netem.
@@ -334,6 +369,9 @@ pub(crate) fn topology(view: View<'_, '_>, cx: &mut Collector<'_>) -> Topology {
             if let Some(written) = &written.nat {
                 spec.nat = nat::nat(node, written, view, &mut extra, &mut spec.interfaces, cx);
             }
+            if let Some(written) = &written.firewall {
+                spec.firewall = firewall::firewall(written, view, cx);
+            }
         }
         topology.nodes.insert(lab.names[node].clone(), spec);
     }
@@ -376,6 +414,11 @@ fn apply(spec: &mut NodeSpec, written: &NodeDoc, cx: &mut Collector<'_>) {
         .as_ref()
         .and_then(|conntrack| conntrack.room)
         .map(|room| number(Some(room), 0, 0..=u64::from(u32::MAX), "`room`", cx));
+    let track = written
+        .conntrack
+        .as_ref()
+        .and_then(|conntrack| conntrack.track);
+    spec.track = track.is_some_and(|track| track.0);
     spec.emulate = written
         .emulate
         .as_ref()

@@ -2,7 +2,7 @@
 
 use crate::scenario_meaning::*;
 use nslab::scenario::expr::CompareOp;
-use nslab::scenario::topology::{Emulation, IpVersion, NatSpec};
+use nslab::scenario::topology::{Emulation, IpVersion, NatPorts, NatSpec};
 use nslab::scenario::workload::{ClientClose, Load};
 use nslab::units::ByteCount;
 use std::time::Duration;
@@ -67,12 +67,10 @@ fn nat_names_interfaces_and_addresses_and_targets_are_found_in_every_form() {
             NatSpec::Snat {
                 out: "eth1".into(),
                 addresses: ["10.0.1.101".parse().unwrap(), "10.0.1.102".parse().unwrap()],
-                ports: Some([20000, 20099]),
+                ports: NatPorts::within([20000, 20099]),
+                only_from: None,
             },
-            NatSpec::Dnat {
-                port: 8080,
-                to: "10.0.0.1:80".parse().unwrap()
-            },
+            NatSpec::dnat(8080, "10.0.0.1:80".parse().unwrap()),
         ]
     );
     assert_eq!(
@@ -85,10 +83,7 @@ fn nat_names_interfaces_and_addresses_and_targets_are_found_in_every_form() {
         ]
     );
     assert_eq!(routes(nat), ["10.0.2.0/24 via 10.0.1.2"]);
-    assert_eq!(
-        node(run, "masq").nat,
-        [NatSpec::Masquerade { out: "eth0".into() }]
-    );
+    assert_eq!(node(run, "masq").nat, [NatSpec::masquerade("eth0")]);
     for (name, target, close) in [
         ("by-name", "10.0.1.2:7", ClientClose::Server),
         ("by-port", "10.0.1.1:8080", ClientClose::Client),

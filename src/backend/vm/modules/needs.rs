@@ -15,7 +15,8 @@ use crate::backend::vm::kernel::Kernel;
 use crate::backend::vm::kernel::module_files::spelled;
 use crate::backend::vm::shell_words::words;
 use crate::scenario::RunSpec;
-use crate::scenario::topology::{ImpairedBy, IpVersion, NatSpec, Topology};
+use crate::scenario::firewall::{FirewallRule, RuleVerdict};
+use crate::scenario::topology::{DnatBalance, ImpairedBy, IpVersion, NatSpec, NodeSpec, Topology};
 use crate::scenario::workload::StepAction;
 use crate::sys::build_config::options_of_module;
 
@@ -124,6 +125,23 @@ const TRACKED: Requirement = need(
     "CONFIG_NFT_CT",
     &["nft_ct"],
 );
+const LIMITS: Requirement = need("limits in nf_tables", "CONFIG_NFT_LIMIT", &["nft_limit"]);
+const REJECTS: Requirement = need(
+    "rejects in nf_tables",
+    "CONFIG_NFT_REJECT_IPV4",
+    &["nft_reject_ipv4"],
+);
+const REJECTS_V6: Requirement = need(
+    "rejects in nf_tables for IPv6",
+    "CONFIG_NFT_REJECT_IPV6",
+    &["nft_reject_ipv6"],
+);
+const NUMBERS: Requirement = need(
+    "number generators in nf_tables",
+    "CONFIG_NFT_NUMGEN",
+    &["nft_numgen"],
+);
+const HASHES: Requirement = need("hashes in nf_tables", "CONFIG_NFT_HASH", &["nft_hash"]);
 const TRANSLATION: Requirement = need(
     "address translation in nf_tables",
     "CONFIG_NFT_NAT",
@@ -230,11 +248,26 @@ fn needs(topology: &Topology) -> Vec<Requirement> {
     }
     let nodes = || topology.nodes.values();
     let translates = nodes().any(|node| !node.nat.is_empty());
-    if translates || nodes().any(|node| node.conntrack_room.is_some()) {
-        needs.extend([TABLES, TRACKING, TABLE_OF_CONNECTIONS]);
+    if nodes().any(NodeSpec::has_rules) {
+        needs.push(TABLES);
     }
-    if nodes().any(|node| node.nat.is_empty() && node.conntrack_room.is_some()) {
+    if nodes().any(NodeSpec::tracks) {
+        needs.extend([TRACKING, TABLE_OF_CONNECTIONS]);
+    }
+    let by_expression =
+        |node: &NodeSpec| node.nat.is_empty() || node.firewall.iter().any(FirewallRule::tracks);
+    if nodes().any(|node| node.tracks() && by_expression(node)) {
         needs.push(TRACKED);
+    }
+    let rules = || nodes().flat_map(|node| &node.firewall);
+    if rules().any(|rule| rule.limit.is_some()) {
+        needs.push(LIMITS);
+    }
+    if rules().any(|rule| matches!(rule.verdict, RuleVerdict::Reject(_))) {
+        needs.push(match topology.ip {
+            IpVersion::V4 => REJECTS,
+            IpVersion::V6 => REJECTS_V6,
+        });
     }
     if translates {
         needs.push(match topology.ip {
@@ -247,6 +280,14 @@ fn needs(topology: &Topology) -> Vec<Requirement> {
             NatSpec::Masquerade { .. } => MASQUERADE,
             NatSpec::Snat { .. } | NatSpec::Dnat { .. } => ADDRESSES,
         });
+        if let NatSpec::Dnat { to, by, .. } = nat
+            && to.len() > 1
+        {
+            needs.push(match by {
+                DnatBalance::RoundRobin | DnatBalance::Random => NUMBERS,
+                DnatBalance::Hash => HASHES,
+            });
+        }
     }
     needs
 }

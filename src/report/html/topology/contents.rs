@@ -1,7 +1,8 @@
 //! The lines inside a node's box: link ends, translation, settings, servers, clients and commands.
 
 use crate::names::NodeName;
-use crate::scenario::topology::{Emulation, NatSpec, NodeSpec};
+use crate::scenario::firewall::{FirewallRule, RuleVerdict};
+use crate::scenario::topology::{Emulation, NatPorts, NatSpec, NodeSpec};
 use crate::scenario::workload::{Accept, ClientSpec, Load, Protocol, ServerSpec};
 use crate::scenario::{RunSpec, topology::InterfaceSpec};
 use crate::units::show;
@@ -49,6 +50,8 @@ pub(super) fn lines(spec: &RunSpec, name: &NodeName, node: &NodeSpec) -> Vec<Nod
             .iter()
             .map(|nat| line(LineKind::Nat, nat_text(nat))),
     );
+    let rules = node.firewall.iter();
+    lines.extend(rules.map(|rule| line(LineKind::Nat, rule_text(rule))));
     if let Some(room) = node.conntrack_room {
         let room = show::grouped(room.into(), 0);
         lines.push(line(LineKind::Setting, format!("conntrack room {room}")));
@@ -99,24 +102,66 @@ pub(super) fn interface(interface: &InterfaceSpec) -> String {
 }
 
 fn nat_text(nat: &NatSpec) -> String {
+    let with = |ports: &NatPorts| match ports.order.as_str() {
+        "" => String::new(),
+        order => format!(", {order}"),
+    };
     match nat {
-        NatSpec::Masquerade { out } => format!("masquerade on {out}"),
+        NatSpec::Masquerade { out, ports } => match ports.range {
+            Some([low, high]) => format!("masquerade :{low}-{high} on {out}{}", with(ports)),
+            None => format!("masquerade on {out}{}", with(ports)),
+        },
         NatSpec::Snat {
             out,
             addresses: [first, last],
             ports,
+            only_from,
         } => {
             let addresses = if first == last {
                 first.to_string()
             } else {
                 format!("{first}-{last}")
             };
-            match ports {
-                Some([low, high]) => format!("snat {addresses}:{low}-{high} on {out}"),
-                None => format!("snat {addresses} on {out}"),
-            }
+            let range = ports.range.map(|[low, high]| format!(":{low}-{high}"));
+            let from = only_from.map(|source| format!("{source} "));
+            format!(
+                "{}snat {addresses}{} on {out}{}",
+                from.unwrap_or_default(),
+                range.unwrap_or_default(),
+                with(ports)
+            )
         }
-        NatSpec::Dnat { port, to } => format!("dnat :{port} to {to}"),
+        NatSpec::Dnat {
+            protocol,
+            port,
+            to,
+            by,
+        } => {
+            let udp = if *protocol == Protocol::Udp {
+                "/udp"
+            } else {
+                ""
+            };
+            let servers: Vec<String> = to.iter().map(ToString::to_string).collect();
+            let by = if to.len() > 1 {
+                format!(" {}", by.as_str())
+            } else {
+                String::new()
+            };
+            format!("dnat :{port}{udp} to {}{by}", servers.join(", "))
+        }
+    }
+}
+
+fn rule_text(rule: &FirewallRule) -> String {
+    let verdict = match rule.verdict {
+        RuleVerdict::Accept => "accept",
+        RuleVerdict::Drop => "drop",
+        RuleVerdict::Reject(_) => "reject",
+    };
+    match &rule.name {
+        Some(name) => format!("firewall {verdict} {name}"),
+        None => format!("firewall {verdict}"),
     }
 }
 
