@@ -19,9 +19,7 @@ pub fn table_full() -> ScenarioResult {
         &[("client", "nat"), ("nat", "server")],
     );
     topology.nodes["nat"].conntrack_room = Some(200);
-    topology.nodes["nat"].nat = vec![NatSpec::Masquerade {
-        out: IfName::new("eth1"),
-    }];
+    topology.nodes["nat"].nat = vec![NatSpec::masquerade("eth1")];
     let mut tape = Tape::on_a_machine(&[]);
     let mut built = built();
     built.fill_took = 470 * MS;

@@ -20,9 +20,7 @@ pub fn recycle() -> ScenarioResult {
         &["a", "b", "nat", "server"],
         &[("a", "nat"), ("b", "nat"), ("nat", "server")],
     );
-    topology.nodes["nat"].nat = vec![NatSpec::Masquerade {
-        out: IfName::new("eth2"),
-    }];
+    topology.nodes["nat"].nat = vec![NatSpec::masquerade("eth2")];
     topology.nodes["server"].emulate = vec![Emulation::TcpTwRecycle];
     topology.nodes["server"].sysctls = vec![sysctl("net.ipv4.tcp_tw_recycle", "1")];
     let workload = Workload {
