@@ -1,6 +1,5 @@
 //! A result like that of `conntrack/table-full.yaml`, with an expectation that does not hold.
 
-use nslab::names::IfName;
 use nslab::record::{ConntrackRoom, Offset, Outcome, SeriesKind};
 use nslab::scenario::expr::{Claim, CompareOp, SeriesFunction, Window};
 use nslab::scenario::topology::NatSpec;

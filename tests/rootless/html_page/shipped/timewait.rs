@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use nslab::names::IfName;
 use nslab::record::{Event, Offset, Outcome, SeriesKind, Timeline};
 use nslab::scenario::expr::{Claim, CompareOp, Window};
 use nslab::scenario::topology::{Emulation, NatSpec};
