@@ -16,6 +16,7 @@ mod held;
 mod kernel;
 mod ladder;
 mod learn;
+mod lesson;
 mod list;
 mod load;
 mod message;
@@ -92,6 +93,10 @@ enum Verb {
     ///
     /// Example: nslab learn handshake
     Learn(learn::LearnArguments),
+    /// Write pages for students, check lessons, and judge answers
+    ///
+    /// Example: nslab lesson build handshake --html handshake.html
+    Lesson(lesson::LessonArguments),
     /// Check scenario files and report every problem; runs nothing
     ///
     /// Example: nslab check my-scenario.yaml
@@ -167,6 +172,7 @@ pub fn main() -> ExitCode {
         Verb::Compare(arguments) => compare::main(&arguments),
         Verb::Bisect(arguments) => bisect::main(&arguments),
         Verb::Advise(arguments) => advise::main(&arguments),
+        Verb::Lesson(arguments) => lesson::main(&arguments),
         Verb::Learn(arguments) => learn::main(&arguments),
         Verb::Check(arguments) => check::main(&arguments),
         Verb::List(arguments) => list::main(&arguments),

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use super::course::LessonFile;
 use super::finding::{Finding, find_answer};
 use crate::expect::Answers;
-use crate::record::Outcome;
+use crate::record::{Environment, Outcome};
 use crate::scenario::RunSpec;
 use crate::scenario::lesson::Prediction;
 use crate::suite::{self, Options, RunResult, ScenarioFile, SuiteEvent};
@@ -76,6 +76,32 @@ impl LessonResults {
     }
 }
 
+/// All runs of a lesson.
+#[derive(Debug, Clone, Default)]
+pub struct AllRuns {
+    runs: Vec<RunResult>,
+}
+
+impl AllRuns {
+    /// Returns the results of some variants.
+    pub fn of(&self, variants: &[Option<String>]) -> LessonResults {
+        let of = |variant: &Option<String>| {
+            let found = self.runs.iter().find(|run| run.spec.id.variant == *variant);
+            found.map(|run| (variant.clone(), run.clone()))
+        };
+        LessonResults {
+            runs: variants.iter().filter_map(of).collect(),
+        }
+    }
+
+    /// Returns the environment of the first run.
+    pub(super) fn environment(&self) -> Option<&Environment> {
+        self.runs
+            .iter()
+            .find_map(|run| run.timeline.environment.as_ref())
+    }
+}
+
 /// Runs variants of a lesson. Returns `None` if it was interrupted.
 pub async fn run_variants(
     lesson: &LessonFile,
@@ -83,16 +109,22 @@ pub async fn run_variants(
     setup: &TrialSetup<'_>,
     emit: impl FnMut(SuiteEvent<'_>),
 ) -> Option<LessonResults> {
-    let specs = lesson.file.scenario.runs.iter();
-    let wanted = specs.filter(|spec| variants.contains(&spec.id.variant));
-    let results = run_specs(lesson, wanted.cloned().collect(), setup, emit).await?;
-    let of = |variant: &Option<String>| {
-        let found = results.iter().find(|run| run.spec.id.variant == *variant);
-        found.map(|run| (variant.clone(), run.clone()))
-    };
-    Some(LessonResults {
-        runs: variants.iter().filter_map(of).collect(),
-    })
+    let all = run_all(vec![(lesson, specs_of(lesson, variants))], setup, emit).await?;
+    let runs = all.into_iter().next()?;
+    Some(AllRuns { runs }.of(variants))
+}
+
+/// Runs everything that some lessons run, several at once. Returns `None` if it was interrupted.
+pub async fn run_lessons(
+    lessons: &[LessonFile],
+    setup: &TrialSetup<'_>,
+    emit: impl FnMut(SuiteEvent<'_>),
+) -> Option<Vec<AllRuns>> {
+    let wanted = lessons
+        .iter()
+        .map(|lesson| (lesson, specs_of(lesson, &lesson.lesson.variants())));
+    let all = run_all(wanted.collect(), setup, emit).await?;
+    Some(all.into_iter().map(|runs| AllRuns { runs }).collect())
 }
 
 /// Runs a student's values. Returns `None` if it was interrupted.
@@ -102,28 +134,85 @@ pub async fn run_fix(
     setup: &TrialSetup<'_>,
     emit: impl FnMut(SuiteEvent<'_>),
 ) -> Option<RunResult> {
-    run_specs(lesson, vec![spec], setup, emit).await?.pop()
+    run_fixes(vec![(lesson, spec)], setup, emit).await?.pop()
 }
 
-async fn run_specs(
-    lesson: &LessonFile,
-    specs: Vec<RunSpec>,
+/// Runs values of students, in the given order. One that fails is not tried again: it would pass by luck. One that
+/// decides nothing is tried again alone, twice at most.
+pub(super) async fn run_fixes(
+    wanted: Vec<(&LessonFile, RunSpec)>,
+    setup: &TrialSetup<'_>,
+    mut emit: impl FnMut(SuiteEvent<'_>),
+) -> Option<Vec<RunResult>> {
+    const TRIES: usize = 3;
+    let mut results: Vec<Option<RunResult>> = vec![None; wanted.len()];
+    for attempt in 0..TRIES {
+        let undecided = |result: &Option<RunResult>| match result {
+            None => true,
+            Some(result) => matches!(
+                result.verdict.outcome,
+                Outcome::Inconclusive | Outcome::Errored
+            ),
+        };
+        let open: Vec<usize> = (0..wanted.len())
+            .filter(|index| undecided(&results[*index]))
+            .collect();
+        if open.is_empty() {
+            break;
+        }
+        let options = Options {
+            retries: 0,
+            slots: if attempt == 0 {
+                setup.options.slots
+            } else {
+                Some(1)
+            },
+            ..setup.options.clone()
+        };
+        let setup = TrialSetup {
+            options: &options,
+            stop: setup.stop.clone(),
+        };
+        let specs = open
+            .iter()
+            .map(|index| (wanted[*index].0, vec![wanted[*index].1.clone()]));
+        let found = run_all(specs.collect(), &setup, &mut emit).await?;
+        for (index, mut found) in open.into_iter().zip(found) {
+            results[index] = found.pop();
+        }
+    }
+    results.into_iter().collect()
+}
+
+fn specs_of(lesson: &LessonFile, variants: &[Option<String>]) -> Vec<RunSpec> {
+    let specs = lesson.file.scenario.runs.iter();
+    specs
+        .filter(|spec| variants.contains(&spec.id.variant))
+        .cloned()
+        .collect()
+}
+
+/// Runs runs of several lessons. The results are in the same order. Returns `None` if it was interrupted.
+pub(super) async fn run_all(
+    wanted: Vec<(&LessonFile, Vec<RunSpec>)>,
     setup: &TrialSetup<'_>,
     emit: impl FnMut(SuiteEvent<'_>),
-) -> Option<Vec<RunResult>> {
-    let mut file = ScenarioFile::clone(&lesson.file);
-    file.scenario.runs = specs;
-    file.scenario.compare.clear();
-    let suite = suite::run_suite(
-        vec![Arc::new(file)],
-        setup.options,
-        setup.stop.clone(),
-        emit,
-    )
-    .await;
+) -> Option<Vec<Vec<RunResult>>> {
+    let files = wanted.into_iter().map(|(lesson, specs)| {
+        let mut file = ScenarioFile::clone(&lesson.file);
+        file.scenario.runs = specs;
+        file.scenario.compare.clear();
+        Arc::new(file)
+    });
+    let suite = suite::run_suite(files.collect(), setup.options, setup.stop.clone(), emit).await;
     if suite.interrupted {
         return None;
     }
-    let results = suite.scenarios.into_iter().next()?;
-    Some(results.runs.clone())
+    Some(
+        suite
+            .scenarios
+            .into_iter()
+            .map(|scenario| scenario.runs.clone())
+            .collect(),
+    )
 }

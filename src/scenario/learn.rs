@@ -25,8 +25,8 @@ use super::resolve::{expectations, report_fault};
 use super::span::{Span, Spanned};
 use super::suggest;
 
-/// Values of one knob: a page has a run for each combination.
-const MAX_VALUES: usize = 64;
+/// Values of one parameter, for as many students.
+const MAX_VALUES: usize = 1000;
 
 /// The names that a lesson may refer to.
 pub(crate) struct LessonScope<'a> {
@@ -457,10 +457,14 @@ impl LessonReader<'_, '_, '_, '_> {
 fn expanded(text: &Text) -> Vec<String> {
     let range = text.0.split_once("..").and_then(|(low, high)| {
         let (low, high): (u64, u64) = (low.trim().parse().ok()?, high.trim().parse().ok()?);
-        (low <= high && high - low <= MAX_VALUES as u64).then_some(low..=high)
+        (low <= high).then_some(low..=high)
     });
     match range {
-        Some(range) => range.map(|number| number.to_string()).collect(),
+        // One more than allowed is enough to report it.
+        Some(range) => range
+            .take(MAX_VALUES + 1)
+            .map(|number| number.to_string())
+            .collect(),
         None => vec![text.0.clone()],
     }
 }

@@ -207,6 +207,26 @@ impl Lesson {
 }
 
 impl Prediction {
+    /// Returns the series that it reads, as expectations spell them.
+    pub(crate) fn series_names(&self) -> Vec<String> {
+        let exprs: Vec<&Expr> = match &self.form {
+            PredictionForm::Number { quantity, .. } | PredictionForm::Curve { quantity, .. } => {
+                vec![&quantity.expr]
+            }
+            PredictionForm::Rises(counters) => {
+                counters.iter().map(|counter| &counter.expr).collect()
+            }
+            PredictionForm::Choice(_) => Vec::new(),
+        };
+        let metrics = exprs.into_iter().flat_map(Expr::metrics);
+        metrics
+            .map(|metric| match &metric.variant {
+                Some(variant) => format!("{variant}.{}", metric.series),
+                None => metric.series.to_string(),
+            })
+            .collect()
+    }
+
     /// Returns the series of a variant that it reads, and the last moment at which it does.
     pub(crate) fn reads(&self, variant: Option<&str>) -> (Vec<SeriesName>, Duration) {
         let (mut names, mut until) = (Vec::new(), Duration::ZERO);

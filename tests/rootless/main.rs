@@ -12,6 +12,7 @@ mod comparing;
 mod documents;
 mod html_page;
 mod judging;
+mod learning;
 mod replay;
 mod reports;
 mod scenario_fuzz;

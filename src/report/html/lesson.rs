@@ -5,7 +5,7 @@ use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag, TagEnd, html};
 
 /// Renders Markdown. Raw HTML is shown as text, images as their description, and only links that pass
 /// [`leads_somewhere_safe`] are kept.
-pub(super) fn lesson(markdown: &str) -> Markup {
+pub(crate) fn lesson(markdown: &str) -> Markup {
     let mut dropped_links = Vec::new();
     let events = Parser::new_ext(
         markdown,

@@ -20,6 +20,8 @@ mod text_lines;
 mod topology;
 mod verdicts;
 
+pub(crate) use lesson::lesson as markdown;
+
 use maud::Markup;
 
 use super::printable::printable;

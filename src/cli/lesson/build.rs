@@ -1,0 +1,212 @@
+//! `nslab lesson build`: a page, a handout and the answers.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::super::backend_args::{BackendArguments, prepare};
+use super::super::progress::Progress;
+use super::super::runtime::{cancel_on_signals, runtime};
+use super::super::{exit, message, output};
+use super::{open, options};
+use crate::learn::{LessonFile, MOST_CELLS, combinations, page, run_grid};
+use crate::record::Outcome;
+
+/// The largest page, bytes. It must open at once on an old laptop and fit into a mail.
+const LARGEST: usize = 3 * 1024 * 1024;
+
+/// Arguments of `nslab lesson build`.
+#[derive(Debug, Args)]
+#[command(after_long_help = HELP)]
+pub(super) struct BuildArguments {
+    /// Name of a lesson, or a scenario file with `learn:`
+    #[arg(value_name = "NAME|FILE")]
+    lesson: String,
+    /// Write the page for students to this file
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+    /// Write the questions, for print, to this file
+    #[arg(long, value_name = "FILE")]
+    handout: Option<PathBuf>,
+    /// Write the answers, for the teacher, to this file
+    #[arg(long, value_name = "FILE")]
+    answers: Option<PathBuf>,
+    /// Use the numbers of this student: 1, 2, 3, ...
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    seed: Option<u64>,
+    /// Encrypt the answers of the page with this word; students need it to see any answer
+    #[arg(long, value_name = "WORD", requires = "html")]
+    code: Option<String>,
+    #[command(flatten)]
+    backend: BackendArguments,
+    /// Do not show progress
+    #[arg(long)]
+    no_progress: bool,
+}
+
+const HELP: &str = "\
+The page holds a record of what this kernel did, for every setting of the
+lesson's knobs. It is one file, needs no network, and opens in any current
+browser. Students predict in the page and save an answers file, which
+`nslab lesson grade` judges.
+
+Without --code, the answers in the page are scrambled: nobody finds them by
+accident or by a search, but the key is in the page, so this is no lock. With
+--code, they are encrypted, and the word is not in the page.
+
+One page per student:
+  for n in $(seq 30); do
+    nslab lesson build handshake --seed $n --html student-$n.html
+  done";
+
+pub(super) fn main(arguments: &BuildArguments) -> ExitCode {
+    let files = [&arguments.html, &arguments.handout, &arguments.answers];
+    if files.iter().all(|file| file.is_none()) {
+        message::error("nothing to write");
+        message::help(
+            "name a file: --html page.html, --handout handout.html or --answers answers.html",
+        );
+        return exit::invalid();
+    }
+    if let Some(problem) = arguments.backend.problem() {
+        message::error(problem);
+        return exit::invalid();
+    }
+    let Some(lesson) = open(&arguments.lesson) else {
+        return exit::invalid();
+    };
+    let lesson = match arguments.seed.map(|seed| lesson.with_seed(seed)) {
+        None => lesson,
+        Some(Ok(lesson)) => lesson,
+        Some(Err(problems)) => {
+            message::problems(&problems);
+            return exit::invalid();
+        }
+    };
+    let cells = combinations(&lesson.lesson).len();
+    if cells > MOST_CELLS {
+        message::error(format!(
+            "the knobs have {cells} settings; a page holds at most {MOST_CELLS}"
+        ));
+        return exit::invalid();
+    }
+    let handout = arguments
+        .handout
+        .as_ref()
+        .map(|path| (path, page::handout(&lesson)));
+    let mut texts: Vec<(&PathBuf, String)> = handout.into_iter().collect();
+    if arguments.html.is_some() || arguments.answers.is_some() {
+        match with_runs(&lesson, arguments) {
+            Ok(more) => texts.extend(more),
+            Err(code) => return code,
+        }
+    }
+    let mut all = true;
+    for (path, text) in texts {
+        all &= write(path, &text);
+    }
+    if all {
+        ExitCode::SUCCESS
+    } else {
+        exit::errored()
+    }
+}
+
+/// Runs the lesson and renders what needs its results.
+fn with_runs<'a>(
+    lesson: &LessonFile,
+    arguments: &'a BuildArguments,
+) -> Result<Vec<(&'a PathBuf, String)>, ExitCode> {
+    let targets = arguments.backend.targets().map_err(|error| {
+        message::failure(error.as_ref());
+        exit::errored()
+    })?;
+    let (Some(target), Some(runtime)) = (targets.into_iter().next(), runtime()) else {
+        return Err(exit::errored());
+    };
+    if !prepare(&runtime, &target.backend) {
+        return Err(exit::errored());
+    }
+    let options = options(target.backend, arguments.backend.verify());
+    let mut progress = Progress::new(!arguments.no_progress);
+    let runs = runtime.block_on(async {
+        let (stop, _signals) = cancel_on_signals();
+        run_grid(lesson, &options, stop, |event| progress.show(&event)).await
+    });
+    let runs = match runs {
+        Ok(Some(runs)) => runs,
+        Ok(None) => return Err(exit::of(Outcome::Inconclusive, false)),
+        Err(problems) => {
+            message::problems(&problems);
+            return Err(exit::invalid());
+        }
+    };
+    let mut unanswered = Vec::new();
+    for (_, run, prediction) in lesson.lesson.predictions() {
+        let results = runs.own.of(lesson.lesson.variants_of(run));
+        if let Err(reason) = results.answer(prediction) {
+            unanswered.push(format!(
+                "the run does not answer `{}`: {reason}",
+                prediction.name
+            ));
+        }
+    }
+    if let Some(first) = unanswered.first() {
+        for problem in &unanswered {
+            message::warning(problem);
+        }
+        if unanswered.len() == lesson.lesson.predictions().len() {
+            message::error(format!(
+                "no question was answered, so nothing is written: {first}"
+            ));
+            return Err(exit::errored());
+        }
+    }
+    let mut texts = Vec::new();
+    if let Some(path) = &arguments.html {
+        let text = page::page(lesson, &runs, arguments.code.as_deref());
+        if text.len() > LARGEST {
+            message::error(format!(
+                "the page has {} bytes; at most {LARGEST}",
+                text.len()
+            ));
+            message::help("use fewer values of `knobs`, or shorter runs");
+            return Err(exit::errored());
+        }
+        texts.push((path, text));
+    }
+    if let Some(path) = &arguments.answers {
+        texts.push((path, page::answers(lesson, &runs)));
+    }
+    Ok(texts)
+}
+
+/// Writes a file as a whole or not at all. Prints the error.
+fn write(path: &Path, text: &str) -> bool {
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    let written = tempfile::NamedTempFile::new_in(folder).and_then(|file| {
+        fs::write(file.path(), text)?;
+        let readable = std::os::unix::fs::PermissionsExt::from_mode(0o644);
+        fs::set_permissions(file.path(), readable)?;
+        file.persist(path).map_err(|error| error.error)
+    });
+    match written {
+        Ok(_) => {
+            output::out(&format!(
+                "wrote {} ({} KiB)\n",
+                path.display(),
+                text.len().div_ceil(1024)
+            ));
+            true
+        }
+        Err(error) => {
+            message::error(format!("cannot write {}: {error}", path.display()));
+            false
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! `nslab lesson grade`: judges the answers of a class.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::super::backend_args::{BackendArguments, prepare};
+use super::super::progress::Progress;
+use super::super::runtime::{cancel_on_signals, runtime};
+use super::super::{exit, message, output};
+use super::{of_problems, options};
+use crate::learn::{self, CourseError, Grade, LessonFile, read_sheets};
+use crate::record::Outcome;
+use crate::report::one_line;
+
+/// Arguments of `nslab lesson grade`.
+#[derive(Debug, Args)]
+pub(super) struct GradeArguments {
+    /// Folder with the answers files (*.json)
+    #[arg(value_name = "DIR")]
+    folder: PathBuf,
+    /// Scenario file of a lesson that is not shipped; may be repeated
+    #[arg(long = "lesson", value_name = "FILE")]
+    lessons: Vec<String>,
+    /// Write a line per answer to this file
+    #[arg(long, value_name = "FILE")]
+    csv: Option<PathBuf>,
+    /// Write JUnit XML, with a suite per student, to this file
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
+    #[command(flatten)]
+    backend: BackendArguments,
+    /// Do not show progress
+    #[arg(long)]
+    no_progress: bool,
+}
+
+pub(super) fn main(arguments: &GradeArguments) -> ExitCode {
+    let (sheets, refused) = match read_sheets(&arguments.folder) {
+        Ok(read) => read,
+        Err(error) => {
+            message::error(format!(
+                "cannot read {}: {error}",
+                arguments.folder.display()
+            ));
+            return exit::invalid();
+        }
+    };
+    if sheets.is_empty() && refused.is_empty() {
+        message::error(format!(
+            "no answers files (*.json) in {}",
+            arguments.folder.display()
+        ));
+        return exit::invalid();
+    }
+    let mut own = BTreeMap::new();
+    for name in &arguments.lessons {
+        let Some(lesson) = super::open(name) else {
+            return exit::invalid();
+        };
+        own.insert(lesson.name().to_owned(), lesson);
+    }
+    if let Some(problem) = arguments.backend.problem() {
+        message::error(problem);
+        return exit::invalid();
+    }
+    let target = match arguments.backend.targets() {
+        Ok(targets) => targets.into_iter().next(),
+        Err(error) => {
+            message::failure(error.as_ref());
+            return exit::errored();
+        }
+    };
+    let (Some(target), Some(runtime)) = (target, runtime()) else {
+        return exit::errored();
+    };
+    if !prepare(&runtime, &target.backend) {
+        return exit::errored();
+    }
+    let options = options(target.backend, arguments.backend.verify());
+    let mut progress = Progress::new(!arguments.no_progress);
+    let find = |name: &str| -> Result<LessonFile, String> {
+        if let Some(lesson) = own.get(name) {
+            return Ok(lesson.clone());
+        }
+        // A file of a student must not name a path.
+        let shipped = learn::shipped_lessons()
+            .into_iter()
+            .find(|lesson| lesson.name() == name);
+        let close = shipped.ok_or(CourseError::NoLesson {
+            label: name.to_owned(),
+        });
+        close.map_err(|_| {
+            format!("no shipped lesson is called `{name}`; name its file with --lesson")
+        })
+    };
+    let grade = runtime.block_on(async {
+        let (stop, _signals) = cancel_on_signals();
+        learn::grade(&sheets, find, &options, stop, |event| progress.show(&event)).await
+    });
+    let Some(mut grade) = grade else {
+        return exit::of(Outcome::Inconclusive, false);
+    };
+    grade.refused.splice(0..0, refused);
+    print(&grade);
+    let csv = match learn::csv(&grade) {
+        Ok(csv) => csv,
+        Err(error) => {
+            message::failure(&error);
+            return exit::errored();
+        }
+    };
+    let junit = learn::junit(&grade);
+    for (path, text) in [(&arguments.csv, csv), (&arguments.junit, junit)] {
+        if let Some(path) = path
+            && let Err(error) = std::fs::write(path, text)
+        {
+            message::error(format!("cannot write {}: {error}", path.display()));
+            return exit::errored();
+        }
+    }
+    of_problems(!grade.refused.is_empty())
+}
+
+/// Prints a line per student.
+fn print(grade: &Grade) {
+    let mut students: BTreeMap<(&str, &str), (usize, usize, usize)> = BTreeMap::new();
+    for row in &grade.rows {
+        let (right, of, undecided) = students.entry((&row.file, &row.student)).or_default();
+        match row.right {
+            Some(parts) => {
+                *right += parts;
+                *of += row.of;
+            }
+            None => *undecided += 1,
+        }
+    }
+    for ((file, student), (right, of, undecided)) in students {
+        let open = match undecided {
+            0 => String::new(),
+            count => format!(", {count} undecided"),
+        };
+        output::out(&format!(
+            "{right:>3} of {of}{open}  {}  ({})\n",
+            one_line(student),
+            one_line(file)
+        ));
+    }
+    for refused in &grade.refused {
+        output::out(&format!("refused  {}\n", one_line(&refused.to_string())));
+    }
+    for copy in &grade.copies {
+        output::out(&format!("look at  {}\n", one_line(copy)));
+    }
+    output::out(&format!("{} runs\n", grade.runs));
+}

@@ -1,0 +1,386 @@
+//! The data of a page: what a student sees from the start, and what is sealed until a prediction is made.
+
+use serde::Serialize;
+
+use super::super::finding::Finding;
+use super::super::grid::{GridCell, GridRuns};
+use super::super::guess::example;
+use super::super::seal::PageKey;
+use super::super::trial::AllRuns;
+use super::super::{LessonFile, seal};
+use crate::record::{SeriesKind, Timeline};
+use crate::report::html::markdown;
+use crate::scenario::expr::Tolerance;
+use crate::scenario::lesson::{Lesson, LessonStep, Prediction, PredictionForm};
+use crate::units::Unit;
+
+/// The most changes of a series in a page; of a longer one, every n-th is kept.
+const MOST_POINTS: usize = 400;
+
+/// The open part of a page.
+#[derive(Debug, Serialize)]
+pub(super) struct OpenData {
+    format: u32,
+    lesson: String,
+    seed: Option<u64>,
+    /// The identity of the lesson, for the answers file.
+    identity: String,
+    /// The key of the seal of an answers file.
+    sealing: String,
+    key: Option<String>,
+    salt: Vec<u8>,
+    rounds: u32,
+    steps: Vec<OpenStep>,
+    knobs: Vec<OpenKnob>,
+    /// The sealed part of each step, and of the grid as the last.
+    sealed: Vec<Option<String>>,
+}
+
+#[derive(Debug, Serialize)]
+struct OpenKnob {
+    name: String,
+    values: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "lowercase", tag = "kind")]
+enum OpenStep {
+    Say {
+        html: String,
+    },
+    Predict(Box<OpenPrediction>),
+    Why {
+        html: String,
+        hints: Vec<String>,
+    },
+    Run {
+        names: String,
+        answers: Vec<usize>,
+    },
+    Reveal,
+    Fix {
+        html: String,
+        expect: Vec<String>,
+        values: Vec<(String, String)>,
+        hints: Vec<String>,
+    },
+}
+
+#[derive(Debug, Serialize)]
+struct OpenPrediction {
+    name: String,
+    html: String,
+    form: &'static str,
+    unit: Option<Unit>,
+    /// The texts of the options or counters.
+    options: Vec<String>,
+    /// The moments of a curve, seconds.
+    at: Vec<f64>,
+    example: String,
+    hints: Vec<String>,
+}
+
+/// The sealed part of a run step.
+#[derive(Debug, Serialize)]
+struct SealedRun {
+    answers: Vec<SealedAnswer>,
+    /// The name and the runs' series, for charts.
+    series: Vec<PageSeries>,
+}
+
+#[derive(Debug, Serialize)]
+struct SealedAnswer {
+    /// The number of the step that asks.
+    step: usize,
+    number: Option<f64>,
+    choice: Option<usize>,
+    curve: Option<Vec<f64>>,
+    rises: Option<Vec<bool>>,
+    /// The reason if the run does not answer.
+    problem: Option<String>,
+    /// Largest difference that counts as right: a share or a value.
+    share: Option<f64>,
+    most: Option<f64>,
+    notes: Vec<Option<String>>,
+    /// The series that the question is about.
+    about: Vec<String>,
+}
+
+/// A recorded series: its unit, and the times and values of its changes.
+#[derive(Debug, Serialize)]
+struct PageSeries {
+    name: String,
+    unit: Unit,
+    t: Vec<f64>,
+    v: Vec<f64>,
+}
+
+#[derive(Debug, Serialize)]
+struct SealedCell {
+    knobs: Vec<String>,
+    /// For each run step, its sealed part.
+    runs: Vec<(usize, SealedRun)>,
+}
+
+/// Collects the data of a page.
+pub(super) fn data(lesson: &LessonFile, runs: &GridRuns, code: Option<&str>) -> OpenData {
+    let identity = seal::identity(lesson.full_text(), lesson.seed);
+    let key = PageKey::of(&identity, code);
+    let mut sealed = Vec::new();
+    for (index, step) in lesson.lesson.steps.iter().enumerate() {
+        let text = match step {
+            LessonStep::Run(_) => json(&sealed_run(&lesson.lesson, index, &runs.own)),
+            LessonStep::Reveal(text) => Some(json_of_reveal(&lesson.lesson, index, text)),
+            LessonStep::Say(_)
+            | LessonStep::Predict(_)
+            | LessonStep::Why(_)
+            | LessonStep::Fix(_) => None,
+        };
+        let number = u32::try_from(index).unwrap_or(u32::MAX);
+        sealed.push(text.and_then(|text| key.seal(number, &text)));
+    }
+    let cells: Vec<SealedCell> = runs.cells.iter().map(sealed_cell).collect();
+    let number = u32::try_from(sealed.len()).unwrap_or(u32::MAX);
+    sealed.push(json(&cells).and_then(|text| key.seal(number, &text)));
+    OpenData {
+        format: 1,
+        lesson: lesson.name().to_owned(),
+        seed: lesson.seed,
+        sealing: seal::sealing_key(&identity),
+        identity,
+        key: key.shown(),
+        salt: key.salt.to_vec(),
+        rounds: seal::ROUNDS,
+        steps: (0..lesson.lesson.steps.len())
+            .map(|index| open_step(&lesson.lesson, index))
+            .collect(),
+        knobs: lesson
+            .lesson
+            .knobs
+            .iter()
+            .map(|knob| OpenKnob {
+                name: knob.param.clone(),
+                values: knob.values.clone(),
+            })
+            .collect(),
+        sealed,
+    }
+}
+
+fn json(value: &impl Serialize) -> Option<String> {
+    serde_json::to_string(value).ok()
+}
+
+fn html(text: &str) -> String {
+    markdown(text).into_string()
+}
+
+fn open_step(lesson: &Lesson, index: usize) -> OpenStep {
+    match &lesson.steps[index] {
+        LessonStep::Say(text) => OpenStep::Say { html: html(text) },
+        LessonStep::Predict(prediction) => OpenStep::Predict(Box::new(open_prediction(prediction))),
+        LessonStep::Why(why) => OpenStep::Why {
+            html: html(&why.ask),
+            hints: why.hints.iter().map(|hint| html(hint)).collect(),
+        },
+        LessonStep::Run(variants) => OpenStep::Run {
+            names: variants
+                .iter()
+                .flatten()
+                .cloned()
+                .collect::<Vec<_>>()
+                .join(", "),
+            answers: answered(lesson, index)
+                .into_iter()
+                .map(|(step, _)| step)
+                .collect(),
+        },
+        LessonStep::Reveal(_) => OpenStep::Reveal,
+        LessonStep::Fix(fix) => OpenStep::Fix {
+            html: html(&fix.ask),
+            expect: fix
+                .expect
+                .iter()
+                .map(|expectation| expectation.text.clone())
+                .collect(),
+            values: fix
+                .start
+                .iter()
+                .map(|value| (value.path.join("."), value.value.clone()))
+                .collect(),
+            hints: fix.hints.iter().map(|hint| html(hint)).collect(),
+        },
+    }
+}
+
+/// Returns the predictions that a run step answers, each with its step.
+fn answered(lesson: &Lesson, run: usize) -> Vec<(usize, &Prediction)> {
+    let all = lesson.predictions().into_iter();
+    all.filter(|(_, by, _)| *by == run)
+        .map(|(step, _, prediction)| (step, prediction))
+        .collect()
+}
+
+fn open_prediction(prediction: &Prediction) -> OpenPrediction {
+    let (form, unit, options, at) = match &prediction.form {
+        PredictionForm::Number { quantity, .. } => {
+            ("number", Some(quantity.unit), Vec::new(), Vec::new())
+        }
+        PredictionForm::Choice(options) => {
+            let texts = options.iter().map(|option| option.text.clone());
+            ("choice", None, texts.collect(), Vec::new())
+        }
+        PredictionForm::Curve { quantity, at, .. } => {
+            let at = at.iter().map(std::time::Duration::as_secs_f64);
+            ("curve", Some(quantity.unit), Vec::new(), at.collect())
+        }
+        PredictionForm::Rises(counters) => {
+            let texts = counters.iter().map(|counter| counter.text.clone());
+            ("rises", None, texts.collect(), Vec::new())
+        }
+    };
+    OpenPrediction {
+        name: prediction.name.clone(),
+        html: html(&prediction.ask),
+        form,
+        unit,
+        options,
+        at,
+        example: example(prediction),
+        hints: prediction.hints.iter().map(|hint| html(hint)).collect(),
+    }
+}
+
+fn sealed_run(lesson: &Lesson, run: usize, runs: &AllRuns) -> SealedRun {
+    let variants = lesson.variants_of(run);
+    let results = runs.of(variants);
+    let answers = answered(lesson, run).into_iter().map(|(step, prediction)| {
+        let mut answer = sealed_answer(step, prediction);
+        match results.answer(prediction) {
+            Ok(Finding::Number(value)) => answer.number = Some(value),
+            Ok(Finding::Choice(index)) => answer.choice = Some(index),
+            Ok(Finding::Curve(values)) => answer.curve = Some(values),
+            Ok(Finding::Rises(rose)) => answer.rises = Some(rose),
+            Err(reason) => answer.problem = Some(reason),
+        }
+        answer
+    });
+    let several = results.runs.len() > 1;
+    let series = results.runs.iter().flat_map(|(variant, run)| {
+        let prefix = variant.as_ref().filter(|_| several);
+        let prefix = prefix.map_or(String::new(), |variant| format!("{variant}."));
+        all_series(&run.timeline, &prefix)
+    });
+    SealedRun {
+        answers: answers.collect(),
+        series: series.collect(),
+    }
+}
+
+fn sealed_answer(step: usize, prediction: &Prediction) -> SealedAnswer {
+    let tolerance = match &prediction.form {
+        PredictionForm::Number { tolerance, .. } | PredictionForm::Curve { tolerance, .. } => {
+            Some(*tolerance)
+        }
+        PredictionForm::Choice(_) | PredictionForm::Rises(_) => None,
+    };
+    let notes = match &prediction.form {
+        PredictionForm::Choice(options) => {
+            options.iter().map(|option| option.note.clone()).collect()
+        }
+        PredictionForm::Number { .. } | PredictionForm::Curve { .. } | PredictionForm::Rises(_) => {
+            Vec::new()
+        }
+    };
+    SealedAnswer {
+        step,
+        number: None,
+        choice: None,
+        curve: None,
+        rises: None,
+        problem: None,
+        share: match tolerance {
+            Some(Tolerance::Relative(share)) => Some(share),
+            Some(Tolerance::Absolute(_)) | None => None,
+        },
+        most: match tolerance {
+            Some(Tolerance::Absolute(most)) => Some(most),
+            Some(Tolerance::Relative(_)) | None => None,
+        },
+        notes,
+        about: prediction.series_names(),
+    }
+}
+
+/// Returns every counter and gauge that changed.
+fn all_series(timeline: &Timeline, prefix: &str) -> Vec<PageSeries> {
+    let end = timeline.now.as_secs_f64();
+    let changed = timeline.all_series().filter(|series| {
+        matches!(
+            series.declaration.kind,
+            SeriesKind::Counter | SeriesKind::Gauge
+        ) && series.changes.iter().any(|(_, value)| *value != 0)
+    });
+    changed
+        .map(|series| {
+            let unit = series.declaration.unit;
+            let every = series.changes.len().div_ceil(MOST_POINTS).max(1);
+            let last = series.changes.len().saturating_sub(1);
+            let kept = series.changes.iter().enumerate();
+            let kept = kept.filter(|(index, _)| index % every == 0 || *index == last);
+            let (mut t, mut v): (Vec<f64>, Vec<f64>) = kept
+                .map(|(_, (t, value))| (rounded(t.as_secs_f64()), unit.from_record(*value as f64)))
+                .unzip();
+            t.push(rounded(end));
+            v.push(v.last().copied().unwrap_or_default());
+            PageSeries {
+                name: format!("{prefix}{}", series.declaration.name),
+                unit,
+                t,
+                v,
+            }
+        })
+        .collect()
+}
+
+/// Milliseconds are enough for a chart.
+fn rounded(seconds: f64) -> f64 {
+    (seconds * 1000.0).round() / 1000.0
+}
+
+fn sealed_cell(cell: &GridCell) -> SealedCell {
+    let lesson = &cell.lesson.lesson;
+    let steps =
+        (0..lesson.steps.len()).filter(|step| matches!(lesson.steps[*step], LessonStep::Run(_)));
+    SealedCell {
+        knobs: lesson
+            .knobs
+            .iter()
+            .map(|knob| cell.numbers.get(&knob.param).cloned().unwrap_or_default())
+            .collect(),
+        runs: steps
+            .map(|step| (step, sealed_run(lesson, step, &cell.runs)))
+            .collect(),
+    }
+}
+
+/// Returns the explanation with the author's answers to the questions before it.
+fn json_of_reveal(lesson: &Lesson, index: usize, text: &str) -> String {
+    let is_reveal = |step: &LessonStep| matches!(step, LessonStep::Reveal(_));
+    let from = lesson.steps[..index]
+        .iter()
+        .rposition(is_reveal)
+        .map_or(0, |last| last + 1);
+    let whys = lesson.steps[from..index]
+        .iter()
+        .filter_map(|step| match step {
+            LessonStep::Why(why) => why.answer.as_deref(),
+            LessonStep::Say(_)
+            | LessonStep::Predict(_)
+            | LessonStep::Run(_)
+            | LessonStep::Reveal(_)
+            | LessonStep::Fix(_) => None,
+        });
+    let all: String = whys.chain([text]).map(html).collect();
+    json(&all).unwrap_or_default()
+}

@@ -1,0 +1,383 @@
+(() => {
+'use strict';
+const D = JSON.parse(document.getElementById('data').textContent);
+const main = document.getElementById('steps');
+const end = document.getElementById('end');
+main.textContent = '';
+
+// Elements.
+const el = (tag, props = {}, ...kids) => {
+  const node = document.createElement(tag);
+  for (const [key, value] of Object.entries(props)) {
+    if (key === 'html') node.innerHTML = value;
+    else if (key.startsWith('on')) node.addEventListener(key.slice(2), value);
+    else if (value !== undefined && value !== false) node.setAttribute(key, value === true ? '' : value);
+  }
+  node.append(...kids.filter(kid => kid !== null && kid !== undefined));
+  return node;
+};
+const svgEl = (tag, props = {}, text) => {
+  const node = document.createElementNS('http://www.w3.org/2000/svg', tag);
+  for (const [key, value] of Object.entries(props)) node.setAttribute(key, value);
+  if (text !== undefined) node.textContent = text;
+  return node;
+};
+const button = (text, act, plain) => el('button', { type: 'button', onclick: act, class: plain ? 'plain' : undefined }, text);
+
+// Numbers with units: the same notation as at the terminal.
+const trim = (value, most) => {
+  const text = value.toFixed(most);
+  return text.includes('.') ? text.replace(/0+$/, '').replace(/\.$/, '') : text;
+};
+const show = (value, unit) => {
+  const size = Math.abs(value);
+  if (unit === 'Seconds') {
+    if (size === 0 || size >= 1) return trim(value, 3) + ' s';
+    return size >= 1e-3 ? trim(value * 1e3, 3) + ' ms' : trim(value * 1e6, 1) + ' µs';
+  }
+  if (unit === 'Bytes' || unit === 'BytesPerSecond') {
+    const steps = [[2 ** 30, 'GiB'], [2 ** 20, 'MiB'], [1024, 'KiB'], [1, 'B']];
+    const [step, name] = steps.find(([step]) => size >= step) || steps[3];
+    return trim(value / step, 2) + ' ' + name + (unit === 'Bytes' ? '' : '/s');
+  }
+  return trim(value, 3) + (unit === 'PerSecond' ? '/s' : '');
+};
+const UNITS = {
+  Count: { '': 1 },
+  Seconds: { '': 1, s: 1, ms: 1e-3, us: 1e-6, 'µs': 1e-6, min: 60, m: 60, h: 3600 },
+  PerSecond: { '': 1, '/s': 1, '/min': 1 / 60 },
+  Bytes: { '': 1, B: 1, kB: 1e3, KB: 1e3, KiB: 1024, MB: 1e6, MiB: 2 ** 20, GB: 1e9, GiB: 2 ** 30 },
+};
+UNITS.BytesPerSecond = { 'Mbit/s': 125e3, 'kbit/s': 125, 'bit/s': 1 / 8 };
+for (const [name, size] of Object.entries(UNITS.Bytes)) UNITS.BytesPerSecond[name ? name + '/s' : ''] = size;
+const parse = (text, unit) => {
+  const match = /^\s*(-?[0-9][0-9,_]*(?:\.[0-9]+)?|-?\.[0-9]+)\s*([^\s]*)\s*$/.exec(text);
+  if (!match) return { error: 'This is not a number.' };
+  const size = UNITS[unit][match[2]];
+  if (size === undefined) return { error: `“${match[2]}” is not a unit that fits here.` };
+  return { value: parseFloat(match[1].replace(/[,_]/g, '')) * size };
+};
+
+// What the student has done so far, kept in this browser if it allows that.
+const STORE = 'nslab lesson ' + D.identity;
+const fresh = () => ({ sheet: Array.from(crypto.getRandomValues(new Uint8Array(12)), b => b.toString(16).padStart(2, '0')).join(''), began: new Date().toISOString(), name: '', guesses: {}, times: {}, whys: {}, fixes: {}, passed: {} });
+let S = fresh();
+try { S = Object.assign(fresh(), JSON.parse(localStorage.getItem(STORE) || '{}')); } catch { /* private mode */ }
+const keep = () => { try { localStorage.setItem(STORE, JSON.stringify(S)); } catch { /* private mode */ } };
+
+// Sealed parts.
+let key = null;
+const bytes = text => Uint8Array.from(atob(text), letter => letter.charCodeAt(0));
+const importKey = raw => crypto.subtle.importKey('raw', raw, 'AES-GCM', false, ['decrypt']);
+const keyFromCode = async code => {
+  const word = await crypto.subtle.importKey('raw', new TextEncoder().encode(code), 'PBKDF2', false, ['deriveBits']);
+  const raw = await crypto.subtle.deriveBits({ name: 'PBKDF2', hash: 'SHA-256', salt: new Uint8Array(D.salt), iterations: D.rounds }, word, 256);
+  return importKey(raw);
+};
+const unseal = async index => {
+  if (!D.sealed[index]) return null;
+  if (!key) key = await importKey(bytes(D.key));
+  const iv = new Uint8Array(12);
+  new DataView(iv.buffer).setUint32(8, index);
+  const packed = await crypto.subtle.decrypt({ name: 'AES-GCM', iv }, key, bytes(D.sealed[index]));
+  const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream('gzip'));
+  return JSON.parse(await new Response(stream).text());
+};
+const hex = async text => Array.from(new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text))), b => b.toString(16).padStart(2, '0')).join('');
+
+// Asks for the word of the teacher if the page needs one.
+const unlocked = box => new Promise(resolve => {
+  if (D.key || key) { resolve(); return; }
+  const input = el('input', { type: 'text', 'aria-label': 'Code word' });
+  const note = el('p', { class: 'error', role: 'alert' });
+  const form = el('div', { class: 'noprint' }, el('p', {}, 'Your teacher has a word that opens the answers.'),
+    el('div', { class: 'row' }, input, button('Open', async () => {
+      key = await keyFromCode(input.value.trim());
+      try { await unseal(D.sealed.length - 1); form.remove(); resolve(); }
+      catch { key = null; note.textContent = 'This is not the word.'; }
+    })), note);
+  box.append(form);
+  input.focus();
+});
+
+// Charts: steps of the kernel's values, and what the student expected.
+const chart = (series, you, unit) => {
+  const W = 640, H = 220, L = 64, R = 12, T = 12, B = 30;
+  const until = Math.max(...series.flatMap(s => s.t), ...(you || []).map(p => p[0] || 0), 0.1);
+  const most = Math.max(...series.flatMap(s => s.v), ...(you || []).map(p => p[1]), 1e-9) * 1.1;
+  const x = t => L + t / until * (W - L - R), y = v => H - B - v / most * (H - B - T);
+  const svg = svgEl('svg', { viewBox: `0 0 ${W} ${H}`, role: 'img', 'aria-label': series.map(s => s.name).join(', ') + ' over time' });
+  svg.append(svgEl('path', { class: 'axis', d: `M${L} ${T}V${H - B}H${W - R}` }));
+  for (const part of [0, 0.5, 1]) {
+    svg.append(svgEl('text', { x: L - 6, y: y(most / 1.1 * part) + 4, 'text-anchor': 'end' }, show(most / 1.1 * part, unit)));
+    svg.append(svgEl('text', { x: x(until * part), y: H - 10, 'text-anchor': part === 1 ? 'end' : 'middle' }, show(+(until * part).toFixed(2), 'Seconds')));
+  }
+  for (const s of series) {
+    let d = `M${x(0)} ${y(0)}`;
+    s.t.forEach((t, i) => { d += `H${x(t).toFixed(1)}V${y(s.v[i]).toFixed(1)}`; });
+    svg.append(svgEl('path', { class: 'kernel', d }));
+  }
+  if (you && you.length === 1) svg.append(svgEl('path', { class: 'you', d: `M${L} ${y(you[0][1])}H${W - R}` }));
+  if (you && you.length > 1) {
+    svg.append(svgEl('path', { class: 'you', d: 'M' + you.map(([t, v]) => `${x(t)} ${y(v)}`).join('L') }));
+    for (const [t, v] of you) svg.append(svgEl('circle', { class: 'dot', r: 4, cx: x(t), cy: y(v) }));
+  }
+  return svg;
+};
+const legend = (text, you) => el('p', { class: 'facts' }, `Solid: ${text}, as recorded.` + (you ? ' Dashed: your prediction.' : ''));
+
+// Questions.
+const close = (guess, value, answer) => {
+  const most = answer.share !== null ? answer.share * Math.abs(value) : answer.most || 0;
+  return Math.abs(guess - value) <= most + 1e-9 * Math.abs(value);
+};
+const numberGap = (guess, value, unit, answer) => {
+  const measured = show(value, unit);
+  if (guess === undefined) return [null, `The kernel says ${measured}.`];
+  const yours = show(guess, unit);
+  if (close(guess, value, answer)) return [true, yours === measured ? `Right: ${measured}.` : `Right: you said ${yours}, the kernel says ${measured}. That is close enough.`];
+  const [more, less] = unit === 'Count' ? ['too many', 'too few'] : unit === 'Seconds' ? ['too long', 'too short'] : ['too much', 'too little'];
+  const ratio = value > 0 && guess > 0 ? Math.max(guess / value, value / guess) : 0;
+  return [false, `You said ${yours}, the kernel says ${measured}: ${show(Math.abs(guess - value), unit)} ${guess > value ? more : less}` + (ratio >= 2 ? `, a factor of ${trim(ratio, 1)}.` : '.')];
+};
+const mark = right => right === null || right === undefined ? '' : right ? 'right' : 'wrong';
+
+const gapBox = (step, answer, run) => {
+  const P = D.steps[step], G = S.guesses[P.name];
+  const box = el('div', { class: 'gap' }, el('div', { html: P.html }));
+  if (answer.problem) { box.append(el('p', {}, 'This run does not answer it: ' + answer.problem)); return box; }
+  const about = run.series.filter(s => answer.about.includes(s.name)).slice(0, 3);
+  if (P.form === 'number') {
+    const guess = G ? G.number : undefined;
+    const [right, text] = numberGap(guess, answer.number, P.unit, answer);
+    box.append(el('p', { class: mark(right) }, text));
+    if (about.length === 1 && about[0].unit === P.unit) {
+      box.append(chart(about, guess === undefined ? null : [[0, guess]], P.unit), legend(about[0].name, guess !== undefined));
+    }
+  } else if (P.form === 'choice') {
+    const truth = P.options[answer.choice];
+    if (G && G.choice === answer.choice) box.append(el('p', { class: 'right' }, 'Right: ' + truth));
+    else {
+      if (G) box.append(el('p', { class: 'wrong' }, 'You chose: ' + P.options[G.choice]));
+      box.append(el('p', {}, 'What happened: ' + truth));
+      if (G && answer.notes[G.choice]) box.append(el('p', {}, answer.notes[G.choice]));
+    }
+  } else if (P.form === 'curve') {
+    const guesses = G ? G.curve : [];
+    const cell = (i, text) => el('td', { class: guesses.length ? mark(close(guesses[i], answer.curve[i], answer)) : '' }, text);
+    box.append(el('table', {}, el('tr', {}, el('th', {}, 'time'), ...P.at.map(t => el('th', {}, show(t, 'Seconds')))),
+      el('tr', {}, el('th', {}, 'you'), ...P.at.map((t, i) => cell(i, guesses.length ? show(guesses[i], P.unit) : '–'))),
+      el('tr', {}, el('th', {}, 'kernel'), ...answer.curve.map(v => el('td', {}, show(v, P.unit))))));
+    if (about.length) box.append(chart(about.slice(0, 1), guesses.length ? P.at.map((t, i) => [t, guesses[i]]) : null, P.unit), legend(about[0].name, guesses.length));
+  } else {
+    const list = el('ul');
+    P.options.forEach((text, i) => {
+      const agrees = G ? G.rises.includes(i) === answer.rises[i] : null;
+      list.append(el('li', { class: mark(agrees) }, (agrees === null ? '' : agrees ? 'right: ' : 'wrong: ') + text + (answer.rises[i] ? ' rises' : ' does not rise')));
+    });
+    box.append(list);
+  }
+  return box;
+};
+
+const hints = list => {
+  if (!list || !list.length) return null;
+  let next = 0;
+  const box = el('div', { class: 'hints noprint' });
+  const more = button('Hint', () => { box.insertBefore(el('div', { class: 'hint', html: list[next++] }), more); if (next === list.length) more.remove(); }, true);
+  box.append(more);
+  return box;
+};
+
+const predict = (P, done) => {
+  const box = el('div', { class: 'question' }, el('div', { html: P.html }));
+  const error = el('p', { class: 'error', role: 'alert' });
+  let read;
+  let sketch = null;
+  if (P.form === 'number') {
+    const input = el('input', { type: 'text', inputmode: 'decimal', 'aria-label': 'Your prediction' });
+    box.append(el('div', { class: 'row' }, el('label', {}, 'Your prediction: ', input), el('span', { class: 'facts' }, P.example)));
+    read = () => { const { value, error } = parse(input.value, P.unit); return error ? { error } : { guess: { number: value } }; };
+  } else if (P.form === 'curve') {
+    const inputs = P.at.map(t => el('input', { type: 'text', inputmode: 'decimal', size: 6, 'aria-label': 'At ' + show(t, 'Seconds') }));
+    sketch = el('div');
+    const draw = () => {
+      const points = inputs.map((input, i) => [P.at[i], parse(input.value, P.unit).value]).filter(p => p[1] !== undefined);
+      sketch.replaceChildren(...(points.length > 1 ? [chart([], points, P.unit)] : []));
+    };
+    inputs.forEach(input => input.addEventListener('input', draw));
+    box.append(el('table', {}, el('tr', {}, el('th', {}, 'time'), ...P.at.map(t => el('th', {}, show(t, 'Seconds')))), el('tr', {}, el('th', {}, 'your prediction'), ...inputs.map(input => el('td', {}, input)))), sketch);
+    read = () => {
+      const values = inputs.map(input => parse(input.value, P.unit));
+      const bad = values.find(v => v.error);
+      return bad ? { error: 'Write a number for each time. ' + bad.error } : { guess: { curve: values.map(v => v.value) } };
+    };
+  } else {
+    const type = P.form === 'choice' ? 'radio' : 'checkbox';
+    const inputs = P.options.map((text, i) => el('input', { type, name: P.name, value: i }));
+    inputs.forEach((input, i) => box.append(el('label', { class: 'option' }, input, ' ', P.form === 'rises' ? el('code', {}, P.options[i]) : P.options[i])));
+    if (P.form === 'rises') box.append(el('p', { class: 'facts' }, 'Tick those that rise. None is an answer, too.'));
+    read = () => {
+      const picked = inputs.map((input, i) => input.checked ? i : -1).filter(i => i >= 0);
+      if (P.form === 'rises') return { guess: { rises: picked } };
+      return picked.length ? { guess: { choice: picked[0] } } : { error: 'Choose one.' };
+    };
+  }
+  const lock = text => {
+    box.querySelectorAll('input').forEach(node => { node.disabled = true; });
+    box.querySelectorAll('.hints').forEach(node => node.remove());
+    row.replaceChildren(el('span', { class: 'facts' }, text));
+  };
+  const commit = guess => {
+    if (guess) { S.guesses[P.name] = guess; S.times[P.name] = new Date().toISOString(); }
+    S.passed[P.name] = true; keep();
+    lock(guess ? 'Your prediction is fixed.' : 'No prediction.');
+    done();
+  };
+  const row = el('div', { class: 'row noprint' }, button('This is my prediction', () => {
+    const { guess, error: why } = read();
+    error.textContent = why || '';
+    if (guess) commit(guess);
+  }), button('I do not know', () => commit(null), true));
+  box.append(error, hints(P.hints) || '', row);
+  if (S.passed[P.name]) {
+    const G = S.guesses[P.name];
+    const inputs = [...box.querySelectorAll('input')];
+    if (G && G.number !== undefined) inputs[0].value = show(G.number, P.unit);
+    if (G && G.curve) G.curve.forEach((v, i) => { inputs[i].value = show(v, P.unit); });
+    for (const i of G ? G.rises || (G.choice !== undefined ? [G.choice] : []) : []) inputs[i].checked = true;
+    lock(G ? 'Your prediction is fixed.' : 'No prediction.');
+    queueMicrotask(done);
+  }
+  return box;
+};
+
+const later = (name, box, text, act) => {
+  const row = el('div', { class: 'row noprint' }, button(text, async event => { event.target.disabled = true; await act(); S.passed[name] = true; keep(); row.remove(); }));
+  box.append(row);
+  if (S.passed[name] && (D.key || key)) { row.remove(); act(); }
+};
+
+const render = (index, done) => {
+  const step = D.steps[index];
+  switch (step.kind) {
+    case 'say': main.append(el('div', { html: step.html })); done(); break;
+    case 'predict': main.append(predict(step, done)); break;
+    case 'why': {
+      const box = el('div', { class: 'question' }, el('div', { html: step.html }));
+      const text = el('textarea', { 'aria-label': 'Your answer' });
+      text.value = S.whys[index] || '';
+      box.append(text, el('p', { class: 'facts' }, 'A sentence in your own words. Nobody judges it.'), hints(step.hints) || '');
+      const row = el('div', { class: 'row noprint' });
+      const go = () => { S.whys[index] = text.value; S.passed['why' + index] = true; keep(); row.remove(); done(); };
+      row.append(button('Go on', go));
+      box.append(row);
+      main.append(box);
+      if (S.passed['why' + index]) go();
+      break;
+    }
+    case 'run': {
+      const box = el('div', { class: 'card' }, el('p', {}, 'The experiment' + (step.names ? ` (${step.names})` : '') + ' is ready.'));
+      main.append(box);
+      later('run' + index, box, 'Run it', async () => {
+        await unlocked(box);
+        const run = await unseal(index);
+        box.replaceChildren(el('p', { class: 'facts' }, 'This is what the kernel did.'), ...run.answers.map(answer => gapBox(answer.step, answer, run)));
+        done();
+      });
+      break;
+    }
+    case 'reveal': {
+      const box = el('div');
+      main.append(box);
+      unseal(index).then(html => { box.innerHTML = html; done(); });
+      break;
+    }
+    case 'fix': {
+      const box = el('div', { class: 'question' }, el('div', { html: step.html }), el('p', {}, 'These must hold:'), el('ul', {}, ...step.expect.map(text => el('li', {}, el('code', {}, text)))));
+      const inputs = step.values.map(([name, value]) => el('input', { type: 'text', 'aria-label': name, value }));
+      const kept = S.fixes[index] || {};
+      step.values.forEach(([name], i) => { if (kept[name] !== undefined) inputs[i].value = kept[name]; box.append(el('div', { class: 'row' }, el('label', {}, el('code', {}, name), ' = ', inputs[i]))); });
+      const row = el('div', { class: 'row noprint' });
+      row.append(button('Hand this in', () => {
+        S.fixes[index] = Object.fromEntries(step.values.map(([name], i) => [name, inputs[i].value.trim()]));
+        keep();
+        row.replaceChildren(el('span', { class: 'facts' }, 'Kept. A real kernel judges it when you hand in your answers. You can still change it.'), again());
+        done();
+      }));
+      const again = () => button('Change', () => { S.fixes[index] = Object.fromEntries(step.values.map(([name], i) => [name, inputs[i].value.trim()])); keep(); }, true);
+      row.append(button('Skip', () => { row.remove(); done(); }, true));
+      box.append(hints(step.hints) || '', row);
+      main.append(box);
+      if (S.fixes[index]) { row.replaceChildren(el('span', { class: 'facts' }, 'Kept. '), again()); queueMicrotask(done); }
+      break;
+    }
+  }
+};
+
+// After the last step: the answers file, and every setting of the knobs.
+const finish = async () => {
+  const name = el('input', { type: 'text', value: S.name, maxlength: 80, 'aria-label': 'Your name' });
+  name.addEventListener('input', () => { S.name = name.value; keep(); });
+  const save = async () => {
+    const guesses = S.guesses;
+    const body = JSON.stringify({ lesson: D.lesson, seed: D.seed, identity: D.identity, sheet: S.sheet, name: S.name, began: S.began, saved: new Date().toISOString(), guesses, times: S.times, whys: S.whys, fixes: S.fixes });
+    const file = JSON.stringify({ format: 1, body, seal: await hex(`${D.sealing}\n${body}\n${D.sealing}`) }, null, 1);
+    const link = el('a', { href: URL.createObjectURL(new Blob([file], { type: 'application/json' })), download: `${D.lesson}-${(S.name || 'answers').replace(/[^A-Za-z0-9_-]+/g, '-')}.json` });
+    document.body.append(link); link.click(); link.remove();
+  };
+  end.append(el('h2', {}, 'Hand in'), el('div', { class: 'row noprint' }, el('label', {}, 'Your name: ', name), button('Save my answers', save)),
+    el('p', { class: 'facts' }, 'This saves a file. Send it to your teacher. Each answer is judged by a real run.'));
+  if (D.knobs.length) await explorer();
+};
+
+const explorer = async () => {
+  const box = el('div', { class: 'card' });
+  end.append(el('h2', {}, 'Turn the knobs'), el('p', {}, 'Every setting has been run on the same kernel. Move a knob, and you see the record of that run.'), box);
+  await unlocked(box);
+  const cells = await unseal(D.sealed.length - 1);
+  const runs = D.steps.map((step, i) => step.kind === 'run' ? i : -1).filter(i => i >= 0);
+  const at = D.knobs.map(() => 0);
+  const pick = el('select', { 'aria-label': 'Experiment' }, ...runs.map((run, n) => el('option', { value: run }, `Experiment ${n + 1}` + (D.steps[run].names ? `: ${D.steps[run].names}` : ''))));
+  const which = el('select', { 'aria-label': 'Chart' });
+  const out = el('div', { 'aria-live': 'polite' });
+  let wanted = null;
+  const draw = () => {
+    const values = D.knobs.map((knob, i) => knob.values[at[i]]);
+    const cell = cells.find(cell => cell.knobs.every((value, i) => value === values[i]));
+    const found = cell && cell.runs.find(([step]) => step === +pick.value);
+    if (!found) { out.replaceChildren(el('p', {}, 'This setting was not run.')); return; }
+    const run = found[1];
+    const list = el('table');
+    for (const answer of run.answers) {
+      const P = D.steps[answer.step];
+      const text = answer.problem ? answer.problem : P.form === 'number' ? show(answer.number, P.unit) : P.form === 'choice' ? P.options[answer.choice] : P.form === 'curve' ? answer.curve.map(v => show(v, P.unit)).join(', ') : P.options.filter((_, i) => answer.rises[i]).join(', ') || 'none';
+      list.append(el('tr', {}, el('th', {}, P.name), el('td', {}, text)));
+    }
+    const about = run.answers.flatMap(answer => answer.about);
+    const names = run.series.map(s => s.name);
+    if (!wanted || !names.includes(wanted)) wanted = names.find(name => about.includes(name)) || names[0];
+    which.replaceChildren(...names.map(name => el('option', { value: name, selected: name === wanted }, name)));
+    const series = run.series.filter(s => s.name === wanted);
+    out.replaceChildren(list, ...(series.length ? [chart(series, null, series[0].unit)] : []));
+  };
+  D.knobs.forEach((knob, i) => {
+    const value = el('output', {}, knob.values[0]);
+    const range = el('input', { type: 'range', min: 0, max: knob.values.length - 1, value: 0, 'aria-label': knob.name });
+    range.addEventListener('input', () => { at[i] = +range.value; value.textContent = knob.values[at[i]]; draw(); });
+    box.append(el('div', { class: 'knob' }, el('code', {}, knob.name), range, value));
+  });
+  pick.addEventListener('change', draw);
+  which.addEventListener('change', () => { wanted = which.value; draw(); });
+  box.append(el('div', { class: 'row' }, pick, which), out);
+  draw();
+};
+
+const go = index => {
+  if (index === D.steps.length) { finish(); return; }
+  let called = false;
+  render(index, () => { if (!called) { called = true; go(index + 1); } });
+};
+if (!crypto.subtle || typeof DecompressionStream === 'undefined') main.append(el('p', { class: 'error' }, 'This browser is too old for this page. A current Firefox, Chrome, Edge or Safari shows it.'));
+else go(0);
+})();
