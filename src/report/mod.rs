@@ -14,6 +14,7 @@ pub mod junit;
 pub mod ladder;
 pub mod matrix;
 mod metrics;
+pub mod perfetto;
 mod place;
 mod printable;
 pub mod since;

@@ -35,6 +35,7 @@ pub(super) struct ReportArguments {
     ///   csv=series.csv    every series over time
     ///   truth=truth.md    each claim and whether it is true, in Markdown
     ///   since=since.md    every run by kernel, and what differs, in Markdown
+    ///   perfetto=run.json states, packets and counters for ui.perfetto.dev
     ///   github            annotations, and a summary of the job
     ///
     /// `github` appends to $GITHUB_STEP_SUMMARY; github=PATH writes the

@@ -9,7 +9,7 @@ use crate::causes::chain;
 use crate::ladder::ConnectionChoice;
 use crate::record::Capture;
 use crate::report::html::Ladders;
-use crate::report::{csv, github, html, json, junit, since, tap, truth};
+use crate::report::{csv, github, html, json, junit, perfetto, since, tap, truth};
 use crate::suite::SuiteResult;
 
 /// A format that shows the result of a suite.
@@ -23,6 +23,7 @@ pub(in crate::cli) enum SuiteFormat {
     Csv,
     Truth,
     Since,
+    Perfetto,
 }
 
 impl ReportFormat for SuiteFormat {
@@ -35,6 +36,7 @@ impl ReportFormat for SuiteFormat {
         (Self::Csv, "csv"),
         (Self::Truth, "truth"),
         (Self::Since, "since"),
+        (Self::Perfetto, "perfetto"),
     ];
 
     fn needs_no_path(self) -> bool {
@@ -52,11 +54,10 @@ pub(super) fn render(
         let path = relative_path(request.folder(), Path::new(file));
         path.display().to_string()
     };
+    let open = |path: &Path| Capture::read(path).map_err(|error| chain(&error));
     Ok(match request.format {
         SuiteFormat::Html => {
-            let ladders = Ladders::draw(result, which, |path| {
-                Capture::read(path).map_err(|error| chain(&error))
-            });
+            let ladders = Ladders::draw(result, which, open);
             html::render(result, &ladders)
         }
         SuiteFormat::Json => json::render(result)?,
@@ -66,5 +67,6 @@ pub(super) fn render(
         SuiteFormat::Csv => csv::render(result)?,
         SuiteFormat::Truth => truth::render(result, link),
         SuiteFormat::Since => since::render(result, link),
+        SuiteFormat::Perfetto => perfetto::render(result, open)?,
     })
 }
