@@ -65,7 +65,11 @@ fn with_states(rows: Vec<LadderRow>, states: Vec<StateRow>) -> Vec<LadderRow> {
     let mut states = states.into_iter().peekable();
     for row in rows {
         if let LadderRow::Packet(packet) = &row {
-            while let Some(state) = states.next_if(|state| state.time < packet.time) {
+            // A state that is inferred from a packet comes after it; the kernel enters SYN_SENT before the SYN.
+            let is_before = |state: &StateRow| {
+                state.time < packet.time || state.time == packet.time && !state.inferred
+            };
+            while let Some(state) = states.next_if(is_before) {
                 all.push(LadderRow::State(state));
             }
         }

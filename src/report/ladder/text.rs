@@ -191,7 +191,8 @@ impl TextSheet {
     /// Returns the line of a state: `0.000099 ESTABLISHED  │ ≠ the ends disagree for 7 ms`.
     fn state(&self, state: &StateRow) -> SheetLine {
         let mut line = self.lifelines();
-        let time = format!("{:10.6}", state.time.as_secs_f64());
+        // Further to the left than that of a packet, because the state follows.
+        let time = format!("{:9.6}", state.time.as_secs_f64());
         line.put(0, &time, Tone::Faint);
         let last = self.columns.last().copied().unwrap_or(LEFT);
         let at = [LEFT - 12, last + 2][state.side];
