@@ -35,6 +35,7 @@ pub mod compare;
 pub mod expect;
 #[cfg(any(test, feature = "fixtures"))]
 pub mod fixtures;
+pub(crate) mod input_file;
 pub mod lab;
 pub mod ladder;
 pub mod learn;

@@ -10,6 +10,7 @@ use thiserror::Error;
 
 use super::merge::SysctlSource;
 use super::reference::printed;
+use crate::input_file;
 
 /// Largest file that is read, far larger than any written by hand.
 const MAX_BYTES: u64 = 16 * 1024 * 1024;
@@ -127,7 +128,7 @@ fn read(path: &Path) -> Result<SysctlSource, FileError> {
     let (label, input): (String, Box<dyn Read>) = if path == Path::new("-") {
         ("standard input".to_owned(), Box::new(io::stdin()))
     } else {
-        let file = fs::File::open(path).map_err(failed)?;
+        let file = input_file::open(path).map_err(failed)?;
         (path.display().to_string(), Box::new(file))
     };
     let mut bytes = Vec::new();

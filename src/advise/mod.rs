@@ -37,6 +37,7 @@ use self::deadline::Deadline;
 use crate::lab::sysctl_survey::SurveyError;
 use crate::scenario::Problems;
 use crate::suite;
+use crate::suite::Trust;
 
 pub use advice::{Advice, Experiment, LineAdvice, OutOfReach, Ruling};
 pub(crate) use assess::SUBSYSTEMS;
@@ -83,6 +84,8 @@ pub(crate) struct AdviceRequest {
     pub(crate) slots: Option<usize>,
     /// Folder for the records of runs, if they are kept.
     pub(crate) records: Option<PathBuf>,
+    /// The scenarios whose programs may run.
+    pub(crate) trust: Trust,
 }
 
 /// The settings that a request is about.

@@ -128,6 +128,7 @@ pub(super) async fn run_groups(
             Some(_) => RunOrder::File,
             None => RunOrder::LongestFirst,
         },
+        trust: request.trust,
         shares_machine: true,
         ..Options::default()
     };

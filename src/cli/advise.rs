@@ -12,6 +12,7 @@ use super::arguments::{duration, percent};
 use super::progress::Progress;
 use super::reports::{ReportFormat, ReportRequest, check_all, relative_path, stream, write_all};
 use super::runtime::{cancel_on_signals, runtime};
+use super::trust::TrustArguments;
 use super::{exit, message, output};
 use crate::advise::{
     Advice, AdviceProgress, AdviceRequest, AdviseError, Name, ReferenceChoice, SUBSYSTEMS,
@@ -89,6 +90,8 @@ pub(super) struct AdviseArguments {
     /// Keep no records
     #[arg(long)]
     no_record: bool,
+    #[command(flatten)]
+    trust: TrustArguments,
     /// Do not show progress
     #[arg(long, visible_alias = "quiet", short_alias = 'q')]
     no_progress: bool,
@@ -312,6 +315,7 @@ fn request(arguments: &AdviseArguments) -> Option<AdviceRequest> {
         threshold: arguments.threshold.as_fraction(),
         budget: arguments.budget,
         slots: arguments.jobs.map(usize::from),
+        trust: arguments.trust.trust(),
         records: (!arguments.no_record).then(|| {
             arguments
                 .record

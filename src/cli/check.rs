@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::load::{FileArguments, load, load_each};
 use super::{exit, output};
-use crate::report::one_line;
+use crate::report::{one_line, programs};
 use crate::scenario::Problem;
 
 /// Arguments of `nslab check`.
@@ -32,6 +32,9 @@ struct CheckedFile {
     name: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     runs: Vec<String>,
+    /// The programs that it runs.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    programs: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     problems: Vec<Problem>,
 }
@@ -53,6 +56,9 @@ pub(super) fn main(arguments: &CheckArguments) -> ExitCode {
             one_line(&file.label),
             one_line(&file.scenario.name)
         ));
+        for line in programs::of_runs(&file.scenario.runs) {
+            output::out(&format!("  {}\n", one_line(&line)));
+        }
     }
     ExitCode::SUCCESS
 }
@@ -69,6 +75,7 @@ fn json(files: &FileArguments) -> ExitCode {
                 valid: true,
                 name: Some(scenario.name),
                 runs: scenario.runs.iter().map(|run| run.id.to_string()).collect(),
+                programs: programs::of_runs(&scenario.runs),
                 problems: Vec::new(),
             },
             Err(problems) => CheckedFile {
@@ -76,6 +83,7 @@ fn json(files: &FileArguments) -> ExitCode {
                 valid: false,
                 name: None,
                 runs: Vec::new(),
+                programs: Vec::new(),
                 problems: problems.problems,
             },
         })

@@ -10,6 +10,7 @@ use super::arguments::{duration, parameter, percent};
 use super::progress::Progress;
 use super::reports::{ReportFormat, ReportRequest, check_all, stream, write_all};
 use super::runtime::{cancel_on_signals, runtime};
+use super::trust::TrustArguments;
 use super::{exit, message};
 use crate::compare::{
     self, FEWEST_RUNS, Question, QuestionError, SetOption, Side, Trial, TrialOptions,
@@ -73,6 +74,8 @@ pub(super) struct CompareArguments {
     /// Keep a record of every run in this folder, for `nslab report` and `nslab diff`
     #[arg(long, value_name = "DIR")]
     record: Option<PathBuf>,
+    #[command(flatten)]
+    trust: TrustArguments,
     /// Show every metric
     #[arg(long, short)]
     verbose: bool,
@@ -265,6 +268,7 @@ async fn run(sides: Vec<Side>, arguments: &CompareArguments) -> Trial {
             Some(folder) => Records::All(folder.clone()),
             None => Records::None,
         },
+        trust: arguments.trust.trust(),
         shares_machine: true,
         ..Options::default()
     };

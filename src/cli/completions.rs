@@ -38,7 +38,7 @@ More examples:
 pub(super) fn completions(mut command: Command, arguments: &CompletionsArguments) -> ExitCode {
     let mut text = Vec::new();
     clap_complete::generate(arguments.shell, &mut command, "nslab", &mut text);
-    output::out(&String::from_utf8_lossy(&text));
+    output::out_file(&String::from_utf8_lossy(&text));
     ExitCode::SUCCESS
 }
 
@@ -51,7 +51,7 @@ pub(super) fn man(command: Command, arguments: &ManArguments) -> ExitCode {
         None => {
             let mut page = Vec::new();
             let rendered = clap_mangen::Man::new(command).render(&mut page);
-            rendered.map(|()| output::out(&String::from_utf8_lossy(&page)))
+            rendered.map(|()| output::out_file(&String::from_utf8_lossy(&page)))
         }
     };
     match rendered {

@@ -6,7 +6,7 @@ use clap::Args;
 use nix::sys::utsname;
 use serde::Serialize;
 
-use super::{exit, message, output};
+use super::{exit, message, output, skipped};
 use crate::causes::chain;
 use crate::lab::abilities::{self, Ability, Availability};
 use crate::lab::leaks;
@@ -70,6 +70,7 @@ pub(super) fn main(arguments: &DoctorArguments) -> ExitCode {
             output::out(&format!("         {reason}\n         fix: {how_to_get}\n"));
         }
     }
+    output::out(&skipped::list(&features));
     if !can_run {
         output::out("\nno scenario can run here: a lab needs namespaces, as root or rootless\n");
     }

@@ -33,6 +33,8 @@ mod schema;
 mod select;
 mod shell;
 mod show;
+mod skipped;
+mod trust;
 mod worker;
 mod writable;
 

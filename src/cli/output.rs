@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 
 use clap::builder::StyledStr;
 
+use crate::report::printable_with_colours;
 use crate::report::terminal::Style;
 
 /// The first error on standard output, if there was one.
@@ -36,8 +37,21 @@ impl Stream {
     }
 }
 
-/// Prints to standard output. An error is kept for [`stdout_error`].
+/// Prints to standard output, without control characters of others. An error is kept for [`stdout_error`].
 pub(super) fn out(text: &str) {
+    out_verbatim(&printable_with_colours(text));
+}
+
+/// Prints the content of a file to standard output as it is, unless that is a terminal.
+pub(super) fn out_file(text: &str) {
+    if std::io::stdout().is_terminal() {
+        out(text);
+    } else {
+        out_verbatim(text);
+    }
+}
+
+fn out_verbatim(text: &str) {
     let mut stdout = std::io::stdout().lock();
     let written = stdout
         .write_all(text.as_bytes())
@@ -73,8 +87,9 @@ pub(super) fn coloured(text: &StyledStr, stream: &(impl IsTerminal + AsFd)) -> S
     }
 }
 
-/// Prints to standard error.
+/// Prints to standard error, without control characters of others.
 pub(super) fn err(text: &str) {
+    let text = printable_with_colours(text);
     let mut stderr = std::io::stderr().lock();
     let _reader_gone = stderr
         .write_all(text.as_bytes())

@@ -3,12 +3,13 @@
 
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::heartbeat::Heartbeat;
 use super::output;
+use super::runtime::is_status_wanted;
 use crate::names::SeriesName;
 use crate::record::Timeline;
 use crate::suite::SuiteEvent;
@@ -20,10 +21,16 @@ const SPINNER: usize = 4;
 /// Maximum number of metrics per line.
 const METRICS: usize = 5;
 
+/// The longest time without a word even if no progress is wanted, so that the log of a long run shows that it is alive.
+const HEARTBEAT: Duration = Duration::from_secs(60);
+
 /// Live progress on standard error.
 #[derive(Debug)]
 pub(super) struct Progress {
     display: Display,
+    running: BTreeMap<usize, String>,
+    ended: usize,
+    last_word: Instant,
 }
 
 #[derive(Debug)]
@@ -41,7 +48,7 @@ struct LiveLine {
     bar: ProgressBar,
     label: String,
     metrics: Vec<SeriesName>,
-    drawn: std::time::Instant,
+    drawn: Instant,
 }
 
 impl Progress {
@@ -58,7 +65,12 @@ impl Progress {
             },
             (true, false) => Display::Plain(BTreeMap::new(), Heartbeat::start()),
         };
-        Self { display }
+        Self {
+            display,
+            running: BTreeMap::new(),
+            ended: 0,
+            last_word: Instant::now(),
+        }
     }
 
     /// Prints other text without breaking the live lines.
@@ -70,10 +82,43 @@ impl Progress {
     }
 
     pub(super) fn show(&mut self, event: &SuiteEvent<'_>) {
+        self.follow(event);
         match &mut self.display {
             Display::Silent => {}
             Display::Plain(labels, heartbeat) => plain(labels, heartbeat, event),
             Display::Live { bars, lines } => live(bars, lines, event),
+        }
+    }
+}
+
+impl Progress {
+    /// Prints the runs in progress after SIGUSR1, and once a minute if no progress is wanted.
+    fn follow(&mut self, event: &SuiteEvent<'_>) {
+        match event {
+            SuiteEvent::RunStarted { key, spec } => {
+                self.running.insert(*key, spec.id.to_string());
+            }
+            SuiteEvent::RunRetried { key, .. } => {
+                self.running.remove(key);
+            }
+            SuiteEvent::RunEnded { key, .. } => {
+                self.running.remove(key);
+                self.ended += 1;
+            }
+            SuiteEvent::ScenarioEnded(_) => self.last_word = Instant::now(),
+            SuiteEvent::RunProgressed { .. } => {
+                let is_silent = matches!(self.display, Display::Silent);
+                let is_late = is_silent && self.last_word.elapsed() >= HEARTBEAT;
+                if is_status_wanted() || is_late {
+                    self.last_word = Instant::now();
+                    let runs = self.running.values().cloned().collect::<Vec<_>>();
+                    let text = format!("running: {} ({} ended)\n", runs.join("; "), self.ended);
+                    self.aside(|| output::err(&text));
+                }
+            }
+            SuiteEvent::Started { .. }
+            | SuiteEvent::MachineShared { .. }
+            | SuiteEvent::Ended(_) => {}
         }
     }
 }
@@ -129,7 +174,7 @@ fn live(bars: &MultiProgress, lines: &mut BTreeMap<usize, LiveLine>, event: &Sui
                     bar,
                     label,
                     metrics: spec.watched.iter().take(METRICS).cloned().collect(),
-                    drawn: std::time::Instant::now(),
+                    drawn: Instant::now(),
                 },
             );
         }
@@ -138,7 +183,7 @@ fn live(bars: &MultiProgress, lines: &mut BTreeMap<usize, LiveLine>, event: &Sui
                 .get_mut(key)
                 .filter(|line| line.drawn.elapsed() >= REDRAW)
             {
-                line.drawn = std::time::Instant::now();
+                line.drawn = Instant::now();
                 let state = state(&line.label, timeline, &line.metrics);
                 line.bar.set_message(format!("{}  {state}", line.label));
             }

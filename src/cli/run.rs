@@ -19,7 +19,7 @@ use super::{exit, held, message, output, writable};
 use crate::backend::Backend;
 use crate::lab;
 use crate::record::Outcome;
-use crate::report::{matrix, terminal};
+use crate::report::{matrix, one_line, programs, terminal};
 use crate::suite::{
     self, Captures, FailedRuns, Hold, Options, Records, ScenarioFile, Selected, SuiteEvent,
     SuiteResult,
@@ -251,6 +251,9 @@ fn print_plans(files: &[Arc<ScenarioFile>]) {
             output::out(&format!("# {}: {}\n", file.label, run.id));
             for op in lab::plan(&run.topology).ops {
                 output::out(&format!("{op}\n"));
+            }
+            for line in programs::of_run(run) {
+                output::out(&format!("{}\n", one_line(&line)));
             }
             output::out("\n");
         }

@@ -1,5 +1,8 @@
 //! The async runtime of suites, and their cancellation by signals.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use nix::libc::SIGXFSZ;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -30,6 +33,31 @@ impl Drop for SignalWatch {
     }
 }
 
+/// Set by SIGUSR1: the user wants to see the runs in progress.
+static STATUS_WANTED: AtomicBool = AtomicBool::new(false);
+
+/// Returns true once after SIGUSR1.
+pub(super) fn is_status_wanted() -> bool {
+    STATUS_WANTED.swap(false, Ordering::Relaxed)
+}
+
+/// Takes the signals whose default is to end the program without a word. After SIGXFSZ, writing a file beyond the limit
+/// of sizes (`ulimit -f`) is an error like that of a full disk.
+async fn take_other_signals() {
+    let (Ok(mut status), Ok(mut file_size)) = (
+        signal(SignalKind::user_defined1()),
+        signal(SignalKind::from_raw(SIGXFSZ)),
+    ) else {
+        return std::future::pending().await;
+    };
+    loop {
+        tokio::select! {
+            _ = status.recv() => STATUS_WANTED.store(true, Ordering::Relaxed),
+            _ = file_size.recv() => {}
+        }
+    }
+}
+
 /// Cancels at the first SIGINT, SIGTERM or SIGHUP: every run then ends early with a record of what it has
 /// observed. Workers that do not end are killed soon after.
 pub(super) fn cancel_on_signals() -> (watch::Receiver<bool>, SignalWatch) {
@@ -49,7 +77,9 @@ async fn cancel(stop: watch::Sender<bool>) {
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}
         _ = hang_up.recv() => {}
+        () = take_other_signals() => {}
     }
     stop.send_replace(true);
+    take_other_signals().await;
     std::future::pending::<()>().await;
 }

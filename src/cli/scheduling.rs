@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use super::message;
+use super::trust::TrustArguments;
 use crate::backend::MachineCapacity;
 use crate::suite::{Options, RunOrder};
 use crate::units::parse_duration;
@@ -41,6 +42,8 @@ pub(super) struct SchedulingArguments {
     /// Start no more runs after one has failed or errored; runs in progress finish
     #[arg(long)]
     fail_fast: bool,
+    #[command(flatten)]
+    trust: TrustArguments,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -85,6 +88,7 @@ impl SchedulingArguments {
             repeat: self.repeat,
             timeout: self.timeout,
             fail_fast: self.fail_fast,
+            trust: self.trust.trust(),
             shares_machine: true,
             ..Options::default()
         }

@@ -28,8 +28,8 @@ pub(super) fn main(arguments: &ShowArguments) -> ExitCode {
                     output::out("---\n");
                 }
                 match arguments.solutions {
-                    true => output::out(&source.text),
-                    false => output::out(&scenario::without_spoilers(&source.text)),
+                    true => output::out_file(&source.text),
+                    false => output::out_file(&scenario::without_spoilers(&source.text)),
                 }
             }
             ExitCode::SUCCESS

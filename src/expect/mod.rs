@@ -35,6 +35,7 @@ mod answers;
 mod arithmetic;
 mod claim;
 mod decide;
+mod descriptors;
 mod distribution;
 mod evidence;
 mod load;
@@ -214,7 +215,8 @@ fn conclude(spec: &RunSpec, timeline: &Timeline, verdicts: Vec<Verdict>) -> RunV
                     Some("the run has no expectations".to_owned()),
                 ),
                 Some(worst) => match worst.outcome {
-                    Outcome::Failed => match load::starved_of_processors(timeline)
+                    Outcome::Failed => match descriptors::shortage(spec, timeline)
+                        .or_else(|| load::starved_of_processors(timeline))
                         .or_else(|| unmet::late_wire(spec, timeline))
                         .or_else(|| others::beside(spec, timeline))
                     {

@@ -26,6 +26,8 @@ const ENOUGH_DESCRIPTORS: u64 = 65_536;
 /// The two ways to get namespaces.
 const AS_ROOT: &str = "namespaces, as root";
 const ROOTLESS: &str = "namespaces, rootless";
+/// The name of the feature that expectations about the kernel's log need.
+pub const KERNEL_LOG: &str = "the kernel's log (kernel.log)";
 
 /// A feature that scenarios may need, and the result of trying it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,7 +87,7 @@ pub fn probe_all() -> Vec<Ability> {
         "sysctl -w kernel.io_uring_disabled=0; in a container: --security-opt seccomp=unconfined; else epoll is used",
     ));
     all.push(Ability::new(
-        "the kernel's log (kernel.log)",
+        KERNEL_LOG,
         support::kernel_log(),
         "run as root, or: sysctl -w kernel.dmesg_restrict=0; in a container: --device /dev/kmsg --cap-add SYSLOG",
     ));

@@ -1,7 +1,7 @@
 //! The sandbox of a worker: the privileges to build a lab, and an end that cleans up everything.
 
 use crate::record::Privileges;
-use crate::sys::process::prefer_oom_kill;
+use crate::sys::process::{prefer_oom_kill, survive_file_size_limit};
 use crate::sys::sandbox::{self, SandboxOptions};
 
 pub use crate::sys::sandbox::SandboxError;
@@ -22,6 +22,7 @@ pub enum Entered {
 pub fn enter() -> Result<Entered, SandboxError> {
     // If memory runs out, the lab has taken it; the supervisor must survive to report that.
     prefer_oom_kill();
+    survive_file_size_limit();
     Ok(match sandbox::enter(SandboxOptions::default())? {
         sandbox::SandboxProcess::Inside(inside) if inside.rootless => {
             Entered::Inside(Privileges::Rootless)

@@ -19,6 +19,10 @@ pub struct Environment {
     pub processors: u32,
     /// Memory of the machine in bytes.
     pub memory: u64,
+    /// Number of descriptors that a process, or a thread with a table of its own, may have (`RLIMIT_NOFILE`); absent
+    /// in older records.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub descriptors: Option<u64>,
     /// The privileges with which the run created its namespaces.
     pub privileges: Privileges,
     /// True if the lab has the kernel to itself, that is, in a virtual machine.

@@ -13,6 +13,7 @@ mod event;
 mod file;
 mod lines;
 mod measure;
+mod note;
 mod outcome;
 mod read;
 mod recorder;
@@ -35,6 +36,7 @@ pub use file::{
     RecordedSuite, UnreadableRecord,
 };
 pub use measure::{Measure, measures};
+pub(crate) use note::{CAPTURE_ENDS_EARLY, NO_CAPTURE};
 pub use outcome::Outcome;
 pub use read::ReadError;
 pub use recorder::{Recorder, RecorderClosed};

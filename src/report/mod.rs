@@ -17,9 +17,10 @@ mod metrics;
 pub mod perfetto;
 mod place;
 mod printable;
+pub mod programs;
 pub mod since;
 pub mod tap;
 pub mod terminal;
 pub mod truth;
 
-pub(crate) use printable::{one_line, printable};
+pub(crate) use printable::{one_line, printable, printable_with_colours};

@@ -16,6 +16,26 @@ pub(crate) fn printable(text: &str) -> Cow<'_, str> {
     }
 }
 
+/// Does the same, but leaves colours: `ESC [`, digits and semicolons, `m` (ECMA-48, SGR). They are the only control
+/// sequences that nslab writes. What they do ends with the line at the latest that nslab writes next.
+pub(crate) fn printable_with_colours(text: &str) -> Cow<'_, str> {
+    if !text.contains('\x1b') {
+        return printable(text);
+    }
+    let mut safe = String::with_capacity(text.len());
+    let mut parts = text.split("\x1b[");
+    safe.push_str(&printable(parts.next().unwrap_or_default()));
+    for part in parts {
+        let end = part.find(|c: char| !c.is_ascii_digit() && c != ';');
+        match end.filter(|end| part[*end..].starts_with('m')) {
+            Some(_) => safe.push_str("\x1b["),
+            None => safe.push_str("\u{241b}["),
+        }
+        safe.push_str(&printable(part));
+    }
+    Cow::Owned(safe)
+}
+
 /// Does the same and replaces line feeds and tabs by spaces.
 pub(crate) fn one_line(text: &str) -> String {
     let text = text
@@ -52,6 +72,19 @@ mod tests {
             "a␛[31mred␀␡\u{fffd}\u{fffd}"
         );
         assert_eq!(printable("two\nlines\tand a tab"), "two\nlines\tand a tab");
+    }
+
+    #[test]
+    fn only_colours_pass_the_gate_of_the_terminal() {
+        for (text, shown) in [
+            ("\x1b[1;31mred\x1b[0m", "\x1b[1;31mred\x1b[0m"),
+            ("a\x1b[2Jb\x1b]0;title\x07c", "a␛[2Jb␛]0;title␇c"),
+            ("\x1b[31", "␛[31"),
+            ("\x1b[\x1b[31m", "␛[\x1b[31m"),
+            ("\u{9b}2J", "\u{fffd}2J"),
+        ] {
+            assert_eq!(printable_with_colours(text), shown);
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Collects the environment of a run for its record: kernel, machine, privileges, resource usage.
 
-use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::resource::{Resource, UsageWho, getrlimit, getrusage};
 use nix::sys::time::TimeValLike;
 use nix::sys::{sysinfo, utsname};
 
@@ -28,6 +28,7 @@ pub(crate) fn of_run(
         machine: word(utsname::UtsName::machine),
         processors: std::thread::available_parallelism()
             .map_or(0, |n| u32::try_from(n.get()).unwrap_or(u32::MAX)),
+        descriptors: getrlimit(Resource::RLIMIT_NOFILE).map_or(None, |(_, hard)| Some(hard)),
         memory: sysinfo::sysinfo().map_or(0, |info| info.ram_total()),
         privileges,
         owns_kernel: order.scope.owns_kernel,

@@ -52,7 +52,7 @@ impl LiveRun {
         cancel: &CancelToken,
     ) -> Result<Self, RunError> {
         let spec = &order.spec;
-        if let Some(reason) = preflight::unmet_requirement(spec, order.scope) {
+        if let Some(reason) = preflight::unmet_requirement(order) {
             return Err(RunError::NotApplicable(reason));
         }
         probe::wait_for_quiet_log(spec, || cancel.is_cancelled());

@@ -19,6 +19,7 @@ pub use crate::lab::LabScope;
 pub use cancel_token::CancelToken;
 pub use live_run::LiveRun;
 pub use order::{LabHold, TraceWish, WorkOrder};
+pub(crate) use preflight::unmet_requirement;
 pub use worker::{WorkerProcessError, agent, in_machine, worker};
 
 use crate::lab::BuildError;

@@ -16,6 +16,9 @@ pub struct WorkOrder {
     pub spec: RunSpec,
     /// The changes that the lab may make to the kernel.
     pub scope: LabScope,
+    /// False if no program of the scenario may run.
+    #[serde(default = "allowed")]
+    pub programs: bool,
     /// The inputs of the virtual machine, if the worker runs in one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub guest: Option<Guest>,
@@ -56,12 +59,17 @@ pub struct LabHold {
     pub at_most: Option<Duration>,
 }
 
+fn allowed() -> bool {
+    true
+}
+
 impl WorkOrder {
     /// Orders a run on a kernel that other programs use too, with nothing besides its record.
     pub fn new(spec: RunSpec) -> Self {
         Self {
             spec,
             scope: LabScope::default(),
+            programs: true,
             guest: None,
             capture: None,
             trace: TraceWish::None,

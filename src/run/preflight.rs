@@ -4,17 +4,21 @@ use std::path::Path;
 
 use nix::sys::utsname;
 
+use super::WorkOrder;
 use crate::lab::{LabScope, has_kernel_module, programs};
 use crate::scenario::expr::CompareOp;
 use crate::scenario::{RunSpec, VersionBound};
 
 /// Returns the reason why a run is not applicable here, or `None` if it is.
-pub(crate) fn unmet_requirement(spec: &RunSpec, scope: LabScope) -> Option<String> {
+pub(crate) fn unmet_requirement(order: &WorkOrder) -> Option<String> {
+    let (spec, scope) = (&order.spec, order.scope);
     unmet_kernel(spec)
+        .or_else(|| forbidden_program(order))
         .or_else(|| missing_program(spec))
         .or_else(|| missing_file(spec))
         .or_else(|| foreign_kernel(spec, scope))
         .or_else(|| missing_module(spec, scope))
+        .or_else(|| privilege_beyond_the_lab(spec, scope))
 }
 
 fn unmet_kernel(spec: &RunSpec) -> Option<String> {
@@ -40,6 +44,19 @@ fn unmet_kernel(spec: &RunSpec) -> Option<String> {
                 bound.op
             )
         })
+}
+
+fn forbidden_program(order: &WorkOrder) -> Option<String> {
+    let command = order
+        .spec
+        .workload
+        .commands
+        .first()
+        .filter(|_| !order.programs)?;
+    let program = command.run.first().map_or("", String::as_str);
+    Some(format!(
+        "runs programs (`{program}` first), which --trust or --no-commands does not allow for this scenario"
+    ))
 }
 
 fn missing_program(spec: &RunSpec) -> Option<String> {
@@ -81,6 +98,19 @@ fn foreign_kernel(spec: &RunSpec, scope: LabScope) -> Option<String> {
     Some(format!(
         "sets `{key}` for the whole kernel, which is only done in a virtual machine: nslab run --kernel KERNEL \
          (see nslab kernel --help)"
+    ))
+}
+
+fn privilege_beyond_the_lab(spec: &RunSpec, scope: LabScope) -> Option<String> {
+    let commands = spec.workload.commands.iter().filter(|_| !scope.owns_kernel);
+    let mut named =
+        commands.flat_map(|command| command.privileges.iter().map(move |p| (command, p)));
+    let (command, privilege) = named.find(|(_, privilege)| privilege.needs_own_kernel())?;
+    Some(format!(
+        "command `{}` needs the privilege {}, which reaches beyond the lab and is only given in a virtual machine: \
+         nslab run --kernel KERNEL (see nslab kernel --help)",
+        command.name,
+        privilege.name()
     ))
 }
 

@@ -23,6 +23,10 @@ pub(crate) const MAX_ROUTES: usize = 100_000;
 pub(crate) const MAX_ROUTES_OF_ALL_RUNS: usize = 1_000_000;
 /// Attempts per second: about four times what one core opens on loopback.
 pub(crate) const MAX_RATE: f64 = 200_000.0;
+/// The lowest rate: one attempt in [`MAX_DURATION`].
+pub(crate) const MIN_RATE: f64 = 1.0 / (30.0 * 86_400.0);
+/// The lowest bandwidth, in bits per second: a packet takes hours.
+pub(crate) const MIN_BANDWIDTH: f64 = 1.0;
 /// Attempts of one client.
 pub(crate) const MAX_ATTEMPTS: u64 = 20_000_000;
 /// Connections that one client holds.

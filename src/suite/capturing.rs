@@ -6,7 +6,7 @@ use std::io::{self, Seek};
 use std::path::{Path, PathBuf};
 
 use super::record_name::{capture_name, capture_of};
-use crate::record::{Outcome, RunVerdict};
+use crate::record::{CAPTURE_ENDS_EARLY, NO_CAPTURE, Outcome, RunVerdict, Timeline};
 use crate::scenario::RunSpec;
 
 /// The captures to make, and the folder for them.
@@ -72,7 +72,14 @@ impl Capturing {
     }
 
     /// Returns the path of the capture if it was kept, or the reason why it could not be.
-    pub(crate) fn end(self, verdict: &RunVerdict) -> Result<Option<PathBuf>, String> {
+    pub(crate) fn end(
+        self,
+        verdict: &RunVerdict,
+        timeline: &Timeline,
+    ) -> Result<Option<PathBuf>, String> {
+        let mut notes = timeline.notes.iter().map(|(_, note)| note);
+        let lost =
+            notes.find(|note| note.starts_with(CAPTURE_ENDS_EARLY) || note.starts_with(NO_CAPTURE));
         let wanted = self.always || verdict.outcome > Outcome::NotApplicable;
         let path = self.path;
         let kept = self.file.and_then(|file| match file {
@@ -89,6 +96,8 @@ impl Capturing {
             file => Ok(wanted && file.is_some()),
         });
         match kept {
+            // What was captured before stays.
+            Ok(true) if lost.is_some() => Err(lost.cloned().unwrap_or_default()),
             Ok(kept) => Ok(kept.then_some(path)),
             Err(_) if !wanted => Ok(None),
             Err(error) => Err(format!(

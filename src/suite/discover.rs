@@ -7,6 +7,7 @@ use include_dir::{Dir, DirEntry, include_dir};
 use thiserror::Error;
 
 use super::select::{Pattern, is_glob};
+use crate::input_file;
 
 /// The scenarios that come with the program.
 static SHIPPED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/scenarios");
@@ -114,22 +115,16 @@ fn read(name: &Path) -> Result<Vec<ScenarioSource>, DiscoverError> {
 
 fn read_file(path: &Path) -> Result<ScenarioSource, DiscoverError> {
     let label = path.display().to_string();
-    let io = |source| DiscoverError::Read {
-        path: label.clone(),
-        source,
-    };
-    let metadata = std::fs::metadata(path).map_err(io)?;
-    if metadata.len() > LARGEST_FILE {
-        return Err(DiscoverError::TooLarge { path: label });
+    match input_file::read_text(path, LARGEST_FILE) {
+        Ok(text) => Ok(ScenarioSource { label, text }),
+        Err(error) if error.kind() == std::io::ErrorKind::FileTooLarge => {
+            Err(DiscoverError::TooLarge { path: label })
+        }
+        Err(source) => Err(DiscoverError::Read {
+            path: label,
+            source,
+        }),
     }
-    let bytes = std::fs::read(path).map_err(io)?;
-    let text = String::from_utf8(bytes).map_err(|error| {
-        io(std::io::Error::new(
-            std::io::ErrorKind::InvalidData,
-            error.utf8_error(),
-        ))
-    })?;
-    Ok(ScenarioSource { label, text })
 }
 
 fn files_below(folder: &Path) -> Result<Vec<PathBuf>, DiscoverError> {
@@ -150,8 +145,19 @@ fn files_below(folder: &Path) -> Result<Vec<PathBuf>, DiscoverError> {
             }
         }
     }
+    Ok(each_once(files))
+}
+
+/// Leaves out further names of the same file, and sorts the rest. The shortest name stays. A folder that Kubernetes
+/// mounts from a ConfigMap has two for each file: `x.yaml` leads to `..data/x.yaml`, and `..data` to the folder that
+/// really has it.
+fn each_once(mut files: Vec<PathBuf>) -> Vec<PathBuf> {
+    files.sort_by_key(|path| (path.components().count(), path.clone()));
+    let mut seen = BTreeSet::new();
+    // A file that cannot be found is reported when it is read.
+    files.retain(|path| path.canonicalize().map_or(true, |real| seen.insert(real)));
     files.sort();
-    Ok(files)
+    files
 }
 
 fn is_scenario(path: &Path) -> bool {
@@ -293,6 +299,22 @@ mod tests {
             "{}",
             errors[1]
         );
+    }
+
+    #[test]
+    fn a_folder_laid_out_like_a_config_map_has_each_scenario_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = |name: &str| folder.path().join(name);
+        std::fs::create_dir(place("..2026_x")).unwrap();
+        for name in ["a.yaml", "b.yaml"] {
+            std::fs::write(place("..2026_x").join(name), "nodes: {}").unwrap();
+            std::os::unix::fs::symlink(format!("..data/{name}"), place(name)).unwrap();
+        }
+        std::os::unix::fs::symlink("..2026_x", place("..data")).unwrap();
+        let found = discover(&[folder.path().to_owned()]).unwrap();
+        let labels: Vec<_> = found.iter().map(|source| source.label.clone()).collect();
+        let expected = ["a.yaml", "b.yaml"].map(|name| place(name).display().to_string());
+        assert_eq!(labels, expected);
     }
 
     #[test]

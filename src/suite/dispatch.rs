@@ -25,6 +25,7 @@ use super::results::OrderedResults;
 use super::retry::Retry;
 use super::run_order::RunOrder;
 use super::scheduler::{ONE_PROCESSOR, Scheduler};
+use super::trust::Trust;
 use crate::backend::{Backend, MachineCapacity, OtherSuites};
 use crate::expect;
 use crate::record::{Event, Outcome, RunEnd, RunVerdict, Timeline};
@@ -55,6 +56,8 @@ pub struct Options {
     pub folders: Vec<String>,
     /// No run starts after this moment.
     pub until: Option<Instant>,
+    /// The scenarios whose programs may run.
+    pub trust: Trust,
     /// The captures to make, and their folder.
     pub captures: Captures,
     /// The order in which runs start.
@@ -151,9 +154,10 @@ pub async fn run_suite(
                 recording.path(),
                 (job.key, &mut captured),
             );
+            let programs = options.trust.covers(results.file(job.file));
             let (stop, events) = (stop.clone(), events.clone());
             running.push(async move {
-                let run = (job.key, &job.spec);
+                let run = (job.key, &job.spec, programs);
                 let ended = execute(run, (recording, capturing), options, stop, events).await;
                 (ended, job)
             });
@@ -295,7 +299,7 @@ fn conclude(spec: &RunSpec, ended: Execution, timeline: Timeline) -> RunResult {
     } = ended;
     let mut result = judge(spec, timeline, took, last_words, failure);
     result.record = recording.end(&result);
-    result.capture = capturing.end(&result.verdict);
+    result.capture = capturing.end(&result.verdict, &result.timeline);
     result
 }
 

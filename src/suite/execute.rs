@@ -25,9 +25,10 @@ pub(super) struct Execution {
     pub(super) capturing: Capturing,
 }
 
-/// Starts a worker and passes on its events until it has ended. With `verify` it does so twice and compares the events.
+/// Starts a worker, which may run programs if `programs` is true, and passes on its events until it has ended. With
+/// `verify` it does so twice and compares the events.
 pub(super) async fn execute(
-    (key, spec): (usize, &RunSpec),
+    (key, spec, programs): (usize, &RunSpec, bool),
     (mut recording, capturing): (Recording, Capturing),
     options: &Options,
     mut stop: watch::Receiver<bool>,
@@ -40,14 +41,21 @@ pub(super) async fn execute(
         events: &events,
         transcript: options.verify.then(Vec::new),
     };
-    let (mut failure, mut last_words) =
-        run_worker(spec, options, capturing.file(), &mut stop, &mut sink).await;
+    let (mut failure, mut last_words) = run_worker(
+        (spec, programs),
+        options,
+        capturing.file(),
+        &mut stop,
+        &mut sink,
+    )
+    .await;
     if failure.is_none()
         && !*stop.borrow()
         && let Some(mut sink) = sink.into_comparison()
     {
         // The capture has the packets of the first execution.
-        (failure, last_words) = run_worker(spec, options, None, &mut stop, &mut sink).await;
+        (failure, last_words) =
+            run_worker((spec, programs), options, None, &mut stop, &mut sink).await;
         failure = failure.or_else(|| sink.missing().map(WorkerFailure::NotRepeatable));
     }
     Execution {
@@ -61,13 +69,14 @@ pub(super) async fn execute(
 
 /// Runs one worker from start to end. Returns its failure, if any, and the last lines of its standard error.
 async fn run_worker(
-    spec: &RunSpec,
+    (spec, programs): (&RunSpec, bool),
     options: &Options,
     capture: Option<&File>,
     stop: &mut watch::Receiver<bool>,
     sink: &mut EventSink<'_>,
 ) -> (Option<WorkerFailure>, Vec<String>) {
     let order = WorkOrder {
+        programs,
         trace: match (options.trace, &options.captures) {
             (true, _) => TraceWish::Wanted,
             (false, Captures::All(_) | Captures::OfFailures(_)) => TraceWish::IfPossible,

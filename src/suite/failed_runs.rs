@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::result::{ScenarioFile, SuiteResult};
 use super::select::SelectError;
+use crate::input_file;
 use crate::record::Outcome;
 use crate::scenario::RunId;
 
@@ -19,6 +20,9 @@ use crate::scenario::RunId;
 const FILE: &str = "failed.json";
 /// The version of the file; others are not read.
 const VERSION: u32 = 1;
+
+/// The largest such file, bytes: a hundred thousand runs.
+const LARGEST: u64 = 16 * 1024 * 1024;
 
 /// Runs that did not pass.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,7 +62,7 @@ impl FailedRuns {
     /// # Errors
     /// Fails if the file exists and cannot be read or parsed.
     pub fn read(folder: &Path) -> io::Result<Self> {
-        let text = match std::fs::read(folder.join(FILE)) {
+        let text = match input_file::read(&folder.join(FILE), LARGEST) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
             other => other?,
         };

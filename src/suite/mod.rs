@@ -33,6 +33,7 @@ mod scheduler;
 mod select;
 mod spread;
 mod templates;
+mod trust;
 
 pub use capturing::Captures;
 pub(crate) use demand::expected;
@@ -52,3 +53,4 @@ pub(crate) use select::{Filter, Selected};
 pub use select::{Selection, Shard};
 pub(crate) use spread::{QuantitySpread, Spread};
 pub use templates::{Template, TemplateError, templates};
+pub use trust::Trust;

@@ -4,6 +4,7 @@
 
 mod bpf;
 pub mod build_config;
+pub mod confine;
 pub mod conntrack;
 pub mod enter;
 pub mod ethtool;
@@ -26,7 +27,6 @@ pub mod packet_ring;
 pub mod port_io;
 pub mod ports;
 pub mod presence;
-pub mod private_mounts;
 pub mod process;
 pub mod processors;
 pub mod procfs;

@@ -173,6 +173,9 @@ impl SharedMemory {
         if start == libc::MAP_FAILED {
             return Err(io::Error::last_os_error());
         }
+        // Processes around a program keep this process's memory as long as the program runs.
+        // SAFETY: the range is the mapping that was just made.
+        let _copied = unsafe { libc::madvise(start, blocks * BLOCK, libc::MADV_DONTFORK) };
         let start = NonNull::new(start.cast()).ok_or(io::ErrorKind::InvalidData)?;
         Ok(Self { start, blocks })
     }

@@ -6,10 +6,11 @@ use std::process::{Child, Command};
 use std::sync::OnceLock;
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use nix::sys::signal::{Signal, killpg};
+use nix::sys::signal::{SigHandler, Signal, killpg, signal};
 use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::Pid;
 
+use super::confine::Confinement;
 use super::lifeline::die_with_parent;
 
 /// `OOM_SCORE_ADJ_MAX` (Linux `include/uapi/linux/oom.h`).
@@ -33,6 +34,22 @@ pub fn spawn_bounded(command: &mut Command, nofile: NofileLimit) -> io::Result<C
     command.process_group(0);
     die_with_parent(command);
     limit_nofile(command, nofile);
+    command.spawn()
+}
+
+/// Spawns a child as [`spawn_bounded`] does, inside a boundary that the calling thread has entered.
+///
+/// # Errors
+/// Those of [`spawn_bounded`], and the errors of the system calls that make up the boundary.
+pub fn spawn_confined(
+    command: &mut Command,
+    nofile: NofileLimit,
+    confinement: Confinement,
+) -> io::Result<Child> {
+    command.process_group(0);
+    die_with_parent(command);
+    limit_nofile(command, nofile);
+    confinement.surround(command);
     command.spawn()
 }
 
@@ -76,6 +93,13 @@ pub fn raise_nofile() -> io::Result<NofileLimit> {
 /// (`oom_score_adj`, proc(5)). This needs no privilege; if `/proc` cannot be written, nothing changes.
 pub fn prefer_oom_kill() {
     let _as_before = std::fs::write("/proc/self/oom_score_adj", OOM_SCORE_ADJ_MAX);
+}
+
+/// Makes writing beyond the limit of file sizes an error (EFBIG, setrlimit(2)), where it would end this process.
+#[expect(unsafe_code, reason = "signal(2) may install any function")]
+pub fn survive_file_size_limit() {
+    // SAFETY: no handler is installed; the signal is ignored.
+    let _cannot_fail = unsafe { signal(Signal::SIGXFSZ, SigHandler::SigIgn) };
 }
 
 /// Makes a child start with this descriptor limit.

@@ -80,6 +80,8 @@ impl ExchangeRing {
     ) -> io::Result<Self> {
         let entries = slots.saturating_mul(CHAIN as u32).next_power_of_two();
         let ring = IoUring::builder()
+            // Processes around a program keep this process's memory as long as the program runs.
+            .dontfork()
             .setup_single_issuer()
             .setup_defer_taskrun()
             .setup_cqsize(entries.clamp(64, MAX_ENTRIES) * 2)

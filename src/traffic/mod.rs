@@ -412,6 +412,7 @@ impl<'a> ActorFactory<'a> {
         let node = self.node(&spec.name, &spec.node)?;
         let streams = command::CommandSeries::declare(spec, self.recorder, &self.clock);
         let unfinished = (!spec.background).then(|| self.unfinished.one_more());
+        let brings = self.spec.brings.clone();
         let (spec, ip) = (spec.clone(), self.spec.topology.ip);
         let nofile = node.nofile.map_or(self.nofile, |bound| NofileLimit {
             soft: bound,
@@ -419,7 +420,7 @@ impl<'a> ActorFactory<'a> {
         });
         Actor::start(&spec.name.clone(), node, move |signals| {
             let _unfinished = unfinished;
-            command::run(&spec, &program, nofile, ip, &streams, &signals)
+            command::run((&spec, &brings), &program, nofile, ip, &streams, &signals)
         })
     }
 }

@@ -206,6 +206,7 @@ pub(crate) fn command(name: &str, node: &str, run: &[&str]) -> CommandSpec {
         background: false,
         files: None,
         tap: false,
+        privileges: Vec::new(),
         place: Place::default(),
     }
 }

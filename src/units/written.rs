@@ -87,6 +87,9 @@ pub enum UnitError {
     /// The value exceeds a limit or the range of its type.
     #[error("it is too large")]
     TooLarge,
+    /// The value is above zero, but below a limit.
+    #[error("it is too small")]
+    TooSmall,
 }
 
 /// Time units and their seconds; a minute is `m` or `min`.

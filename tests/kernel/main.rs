@@ -14,6 +14,7 @@ mod compare;
 mod environments;
 mod evidence;
 mod host;
+mod hostile;
 mod killing;
 mod machine;
 mod machine_errors;
@@ -21,6 +22,7 @@ mod parallel;
 mod program;
 mod scenarios;
 mod shells;
+mod signals;
 mod truth;
 mod verdicts;
 
@@ -48,6 +50,8 @@ fn main() {
         .chain(advise::trials())
         .chain(killing::trials())
         .chain(shells::trials())
+        .chain(hostile::trials())
+        .chain(signals::trials())
         .chain(environments::trials())
         .chain(machine::trials())
         .chain(machine_errors::trials())

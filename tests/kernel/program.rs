@@ -8,6 +8,9 @@ pub(crate) fn command() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_nslab"));
     command
         .env("NO_COLOR", "1")
+        // Not the user's own, which may hold other kernels of the same name.
+        .env("NSLAB_KERNELS", scratch().join("kernels"))
+        .env("XDG_CACHE_HOME", scratch().join("cache"))
         .stdin(Stdio::null())
         .current_dir(scratch());
     command

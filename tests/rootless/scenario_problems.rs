@@ -92,6 +92,8 @@ problems! {
     mappings_are_suggested_with_the_words_of_the_writer: "forms",
     values_are_suggested_with_the_words_of_the_writer: "forms-of-values",
     lists_of_names_become_mappings: "forms-of-lists",
+    a_privilege_that_does_not_exist_is_reported: "privileges",
+    a_rate_slower_than_any_run_is_refused: "slow-rates",
     control_characters_do_not_reach_the_terminal: "control-characters",
 }
 

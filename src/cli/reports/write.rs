@@ -116,7 +116,7 @@ pub(in crate::cli) fn write_all<F: ReportFormat>(
 fn write<F: ReportFormat>(request: &ReportRequest<F>, text: &str) -> Result<(), ReportError> {
     let (path, written) = match &request.destination {
         ReportDestination::Stdout => {
-            output::out(text);
+            output::out_file(text);
             return Ok(());
         }
         ReportDestination::File(path) => (path.clone(), replace(path, text)),

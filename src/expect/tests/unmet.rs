@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use super::super::judge;
 use super::build::*;
-use crate::record::{Event, Outcome, RunVerdict, Timeline};
+use crate::record::{Environment, Event, Outcome, RunVerdict, Timeline};
 use crate::scenario::Place;
 use crate::scenario::expr::{CompareOp, Window};
 use crate::scenario::fault::{FaultAction, FaultSpec, SegmentMatch};
 use crate::scenario::topology::{Impairment, LinkSpec};
+use crate::scenario::workload::Accept;
 use crate::units::{Rate, Unit};
 
 /// Judges `a == value` of a run with one link, which has a fault.
@@ -104,4 +105,61 @@ fn failures_behind_a_late_wire_are_inconclusive_and_passes_stand() {
     assert_eq!(judged(2.0, 2_000_000), Outcome::Failed);
     assert_eq!(judged(2.0, 60_000_000), Outcome::Inconclusive);
     assert_eq!(judged(1.0, 60_000_000), Outcome::Passed);
+}
+
+/// Judges a failed expectation about a run with a server and this limit of descriptors.
+fn judged_with_descriptors(
+    limit: u64,
+    nofile: Option<u64>,
+    watched: &str,
+    timeline: TimelineBuilder,
+) -> Outcome {
+    let claim = compared(metric("a"), CompareOp::Equal, number(2.0, Unit::Count));
+    let mut spec = spec(vec![expectation(claim, Window::End)]);
+    spec.watched = vec![watched.into()];
+    spec.topology = crate::fixtures::topology(&["server"], &[]);
+    spec.topology.nodes["server"].nofile = nofile;
+    spec.workload.servers = vec![crate::fixtures::server("web", "server", Accept::Epoll)];
+    let mut timeline = timeline.finished_at(1000);
+    timeline.add(Event::Environment(Box::new(Environment {
+        descriptors: Some(limit),
+        ..Environment::default()
+    })));
+    judge(&spec, &timeline).outcome
+}
+
+#[test]
+fn a_server_without_descriptors_makes_a_failure_inconclusive() {
+    let crowded = || {
+        let timeline = TimelineBuilder::new().counter("a", &[(100, 1)]);
+        timeline.gauge("server.tcp.ESTABLISHED", &[(0, 0), (500, 10_000), (900, 0)])
+    };
+    assert_eq!(
+        judged_with_descriptors(64, None, "a", crowded()),
+        Outcome::Inconclusive
+    );
+    assert_eq!(
+        judged_with_descriptors(1_024, None, "a", crowded()),
+        Outcome::Failed
+    );
+    assert_eq!(
+        judged_with_descriptors(64, Some(64), "a", crowded()),
+        Outcome::Failed
+    );
+    let refused = || {
+        let timeline = TimelineBuilder::new().counter("a", &[(100, 1)]);
+        timeline.counter("web.errors.EMFILE", &[(0, 0), (500, 3)])
+    };
+    assert_eq!(
+        judged_with_descriptors(64, None, "a", refused()),
+        Outcome::Inconclusive
+    );
+    assert_eq!(
+        judged_with_descriptors(64, None, "web.errors.EMFILE", refused()),
+        Outcome::Failed
+    );
+    assert_eq!(
+        judged_with_descriptors(64, Some(64), "a", refused()),
+        Outcome::Failed
+    );
 }

@@ -19,7 +19,7 @@ use thiserror::Error;
 
 use crate::lab::{Lab, LiveNode};
 use crate::names::{IfName, NodeName};
-use crate::record::{LinkEnd, RunClock};
+use crate::record::{CAPTURE_ENDS_EARLY, LinkEnd, RunClock};
 use crate::scenario::RunSpec;
 use crate::scenario::topology::InterfaceSpec;
 use crate::sys::packet_ring::{BLOCK, PacketRing};
@@ -98,7 +98,7 @@ impl CaptureSummary {
         }
         if let Some(error) = &self.broken {
             notes.push(format!(
-                "the capture ends after {} packets: {error}",
+                "{CAPTURE_ENDS_EARLY} {} packets: {error}",
                 self.packets
             ));
         }

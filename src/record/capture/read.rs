@@ -1,6 +1,5 @@
 //! Reads a capture in either byte order. Unknown blocks are skipped, and the file may be truncated anywhere.
 
-use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::Path;
 
@@ -9,6 +8,7 @@ use thiserror::Error;
 use super::block;
 use super::stream::{BlockFields, BlockRead, BlockReader};
 use super::{Capture, Direction, LinkEnd, Stored};
+use crate::input_file;
 use crate::names::{IfName, NodeName};
 
 /// Limit on the packet bytes that are read. A run's own capture has at most a sixteenth of it.
@@ -73,7 +73,7 @@ impl Capture {
     /// # Errors
     /// The errors of [`Capture::parse`], and [`CaptureReadError::Open`].
     pub fn read(path: &Path) -> Result<Self, CaptureReadError> {
-        let file = File::open(path).map_err(CaptureReadError::Open)?;
+        let file = input_file::open(path).map_err(CaptureReadError::Open)?;
         Self::parse(BufReader::new(file))
     }
 

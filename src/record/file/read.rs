@@ -1,6 +1,5 @@
 //! Reads a record: plain or compressed, complete or truncated.
 
-use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
@@ -11,6 +10,7 @@ use super::{
     HeaderLine, ProcessEnd, RECORD_VERSION, RecordError, RecordHeader, UnreadableRecord,
     VerdictLine,
 };
+use crate::input_file;
 use crate::record::lines::{LineReader, StreamLine};
 use crate::record::read::{self, ReadError};
 use crate::record::{Event, Outcome, RunVerdict, Timeline};
@@ -38,7 +38,7 @@ impl RecordHeader {
     /// The errors of [`Record::read`] that concern the header.
     pub fn read(path: &Path) -> Result<Self, RecordError> {
         let first = || {
-            let input = lines_of(File::open(path).map_err(UnreadableRecord::Open)?)?;
+            let input = lines_of(input_file::open(path).map_err(UnreadableRecord::Open)?)?;
             let line =
                 read::next_line(&mut LineReader::new(input))?.ok_or(UnreadableRecord::Empty)?;
             parse_header(&line)
@@ -58,7 +58,7 @@ impl Record {
     /// The errors of [`Record::read`] that concern these two lines; [`UnreadableRecord::Empty`] without a verdict.
     pub fn ends(path: &Path) -> Result<(RecordHeader, Outcome, ProcessEnd), RecordError> {
         let ends = || {
-            let input = lines_of(File::open(path).map_err(UnreadableRecord::Open)?)?;
+            let input = lines_of(input_file::open(path).map_err(UnreadableRecord::Open)?)?;
             let mut lines = LineReader::new(input);
             let first = read::next_line(&mut lines)?.ok_or(UnreadableRecord::Empty)?;
             let header = parse_header(&first)?;
@@ -85,7 +85,7 @@ impl Record {
     /// # Errors
     /// The errors of [`Record::parse`], and [`UnreadableRecord::Open`].
     pub fn read(path: &Path) -> Result<Self, RecordError> {
-        File::open(path)
+        input_file::open(path)
             .map_err(UnreadableRecord::Open)
             .and_then(Self::parse)
             .map_err(|source| RecordError::Read {

@@ -2,13 +2,15 @@
 
 use std::borrow::Cow;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
-use super::values::{ListensOn, Switch, Text, Timespan};
+use super::values::{ListensOn, ScalarValue, Switch, Text, Timespan, Wrong};
 use crate::scenario::decode::{Entries, FromNode, List, OneOrMany, document};
 use crate::scenario::node::{Node, NodeKind, Scalar};
 use crate::scenario::problem::Collector;
 use crate::scenario::span::{self, Spanned};
+use crate::scenario::suggest;
+use crate::scenario::workload::Privilege;
 
 document! {
     /// A real program on a node. It ends with the lab at the latest.
@@ -40,6 +42,41 @@ document! {
         /// network selftests do (`TEST: name [ OK ]`). Each result is then judged like an expectation. The
         /// default is false.
         "tap" => tap: Option<Spanned<Switch>>,
+        /// Privileges beyond NET_ADMIN, NET_RAW and NET_BIND_SERVICE on its node: `root` (it stays root),
+        /// `homes` (it sees the folders of users), or a capability such as `SETUID`. Those that reach beyond the
+        /// lab, such as `SYS_ADMIN`, are given in a virtual machine only.
+        "privileges" => privileges: Option<List<Spanned<Privilege>>>,
+    }
+}
+
+impl ScalarValue for Privilege {
+    const WHAT: &'static str = "a privilege";
+    fn parse(text: &str) -> Result<Self, Wrong> {
+        Self::parse(text).ok_or_else(|| {
+            let name = text.to_ascii_uppercase();
+            let name = name.strip_prefix("CAP_").unwrap_or(&name);
+            let help = match (
+                Self::parse(name),
+                suggest::did_you_mean(text, Self::names()),
+            ) {
+                (Some(meant), _) => format!("write `{}`", meant.name()),
+                (None, Some(meant)) => meant,
+                (None, None) => {
+                    "write `root`, `homes`, or a name of capabilities(7) without `CAP_`".to_owned()
+                }
+            };
+            Wrong::new("not a privilege", help)
+        })
+    }
+}
+
+impl JsonSchema for Privilege {
+    fn schema_name() -> Cow<'static, str> {
+        "Privilege".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let names: Vec<_> = Self::names().collect();
+        json_schema!({ "anyOf": [{ "enum": names }, { "type": "string", "pattern": r"^\$.+" }] })
     }
 }
 

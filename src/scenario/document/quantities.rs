@@ -6,7 +6,7 @@ use std::time::Duration;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::values::{ScalarValue, Wrong, schema};
-use crate::scenario::bounds::MAX_DURATION;
+use crate::scenario::bounds::{MAX_DURATION, MIN_BANDWIDTH, MIN_RATE};
 use crate::units::{self, ByteCount, Percent, Rate, UnitError};
 
 /// Suggests a form of the quantity that can be read.
@@ -95,6 +95,12 @@ macro_rules! quantity {
         });
     };
 }
+fn at_least(limit: f64, parsed: Result<Rate, UnitError>) -> Result<Rate, UnitError> {
+    match parsed {
+        Ok(rate) if rate.as_per_second() < limit => Err(UnitError::TooSmall),
+        other => other,
+    }
+}
 quantity!(
     /// A duration: `500us`, `50ms`, `1.5s`, `2m`, `1h`, `1m30s`. At most 30 days.
     Timespan(Duration), "a duration",
@@ -107,13 +113,15 @@ quantity!(
 );
 quantity!(
     /// Events per second: `20/s`, `600/min`, `0.5/s`. Above zero.
-    EventRate(Rate), "a rate", units::parse_rate,
+    EventRate(Rate), "a rate",
+    |text| at_least(MIN_RATE, units::parse_rate(text)),
     "`N/s`", "`20/s` or `600/min`, above zero",
     r"^(\$.+|[0-9][0-9._]*/(s|sec|m|min|h|ms))$", "string", 0
 );
 quantity!(
     /// A bandwidth: `10Mbit/s`, `1MiB/s`.
-    Bandwidth(Rate), "a bandwidth", units::parse_bandwidth,
+    Bandwidth(Rate), "a bandwidth",
+    |text| at_least(MIN_BANDWIDTH, units::parse_bandwidth(text)),
     "`Nbit/s`", "`10Mbit/s`, above zero",
     r"^(\$.+|[0-9][0-9._]*([kKMGT]|[kKMGT]i)?(bit|bit/s|bps|B/s))$", "string", 0
 );

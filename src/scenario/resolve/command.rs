@@ -68,6 +68,9 @@ pub(crate) fn commands(view: View<'_, '_>, cx: &mut Collector<'_>) -> Vec<Comman
             .files
             .as_ref()
             .map(|entries| files(entries, &filler, cx));
+        let privileges = command.privileges.iter().flat_map(|list| &list.0);
+        let privileges = privileges.flatten().map(|privilege| privilege.value);
+        let privileges = privileges.collect();
         let ready = command.ready.map(|ready| ready.value.0);
         let background = in_background(command, cx);
         let default = ready.map_or(TIMEOUT, |_| UNTIL_READY);
@@ -86,6 +89,7 @@ pub(crate) fn commands(view: View<'_, '_>, cx: &mut Collector<'_>) -> Vec<Comman
             background,
             files,
             tap: prints_tap(command, background, cx),
+            privileges,
             place: cx.source.place(name.span.start),
         });
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::privilege::Privilege;
 use crate::names::{ActorName, NodeName};
 use crate::scenario::place::Place;
 use crate::units;
@@ -45,6 +46,9 @@ pub struct CommandSpec {
     pub tap: bool,
     /// Environment variables in addition to the lab's own.
     pub env: BTreeMap<String, String>,
+    /// Privileges beyond those of every program.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub privileges: Vec<Privilege>,
     /// The place in the scenario file that defines it.
     pub place: Place,
 }

@@ -21,7 +21,7 @@ impl Schedule {
     /// Returns the time that the schedule takes: until a rate that changes linearly from `from` to `to`
     /// adds up to `count`.
     pub fn duration(&self) -> Duration {
-        Duration::try_from_secs_f64(self.seconds()).unwrap_or(Duration::MAX)
+        duration(self.seconds())
     }
 
     /// Returns the higher of the two rates.
@@ -46,7 +46,7 @@ impl Schedule {
         let index = index as f64;
         // The time at which from * t + growth * t^2 / 2 = index, in the form that also works if growth is zero.
         let root = (from * from + 2.0 * growth * index).max(0.0).sqrt();
-        Duration::from_secs_f64(2.0 * index / (from + root))
+        duration(2.0 * index / (from + root))
     }
 
     /// Returns the most attempts that start within any period of this length, at the peak rate.
@@ -61,9 +61,28 @@ impl Schedule {
     }
 }
 
+/// The longest duration of a schedule: longer than any run, and short enough to be added to others.
+const LONGEST: Duration = Duration::from_secs(100 * 365 * 86_400);
+
+/// Returns a duration of this many seconds, at most [`LONGEST`].
+fn duration(seconds: f64) -> Duration {
+    Duration::try_from_secs_f64(seconds).map_or(LONGEST, |duration| duration.min(LONGEST))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_schedule_of_any_rates_has_durations_that_can_be_added() {
+        let rates = [f64::MIN_POSITIVE, 1e-308, 1e-9, 1.0, 1e9, 1e308];
+        for (from, to) in rates.iter().flat_map(|from| rates.map(|to| (*from, to))) {
+            for count in [1, 1000, u64::MAX] {
+                let schedule = schedule(from, to, count);
+                let _sum = schedule.duration() + schedule.start_of(count - 1);
+            }
+        }
+    }
 
     fn schedule(from: f64, to: f64, count: u64) -> Schedule {
         Schedule {

@@ -2,31 +2,28 @@
 
 use std::fs::{self, DirBuilder, Permissions};
 use std::io;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::Path;
 
 use crate::scenario::workload::{CommandSpec, FILES};
-use crate::sys::private_mounts;
 
 /// Anyone may write, because programs started as root often switch to another user, and nobody else sees the folder.
 const FOLDER_MODE: u32 = 0o777;
 
-/// Gives the calling thread, and the command that it starts, shared memory and files of their own.
+/// Writes the files of a command, if it has any, for its user. The calling thread has shared memory of its own.
 ///
 /// # Errors
-/// If the scenario has files and they cannot be provided.
-pub(super) fn prepare(spec: &CommandSpec) -> io::Result<()> {
-    let own = private_mounts::own_shared_memory();
+/// If the files cannot be written.
+pub(super) fn write(spec: &CommandSpec, user: Option<u32>) -> io::Result<()> {
     let Some(files) = &spec.files else {
-        // If private shared memory is not available, the command shares the host's, as every program does.
         return Ok(());
     };
-    own?;
     folder(Path::new(FILES))?;
     for (name, text) in files {
         let path = Path::new(FILES).join(name);
         path.parent().map_or(Ok(()), folder)?;
-        fs::write(path, text)?;
+        fs::write(&path, text)?;
+        chown(&path, user, user)?;
     }
     Ok(())
 }

@@ -7,8 +7,8 @@
 //! * text `ab.stdout` and `ab.stderr`, line by line, up to 10,000 lines and 1 MiB each.
 //!
 //! The program runs without a shell, in a process group of its own, with an empty standard input and an environment of
-//! `PATH`, `HOME`, `LANG=C` and what the scenario adds. It is killed when the thread that started it ends. Its shared
-//! memory and the scenario's files are in IPC and mount namespaces of its own and disappear with it.
+//! `PATH`, `HOME`, `LANG=C` and what the scenario adds. It is killed when the thread that started it ends, with
+//! everything that it started. It cannot reach the host: see `sys::confine`.
 //!
 //! A background command is killed when the run ends, and its `exit` is recorded only if it ended before. A serving
 //! command is a background command that starts before the clock does; until then its output has the time zero.
@@ -31,6 +31,7 @@ use crate::metrics::command;
 use crate::record::{Event, Offset, Recorder, RunClock, SeriesId};
 use crate::scenario::topology::IpVersion;
 use crate::scenario::workload::CommandSpec;
+use crate::sys::confine::Confinement;
 use crate::sys::process::NofileLimit;
 
 /// The series of a command, and the recorder for them.
@@ -89,14 +90,16 @@ impl CommandSeries {
 /// Runs a command from start to end on its thread: waits for its start time, runs it, and records how it ended. A
 /// serving command starts at once, and is ready once it listens.
 pub(super) fn run(
-    spec: &CommandSpec,
+    (spec, brings): (&CommandSpec, &[String]),
     program: &Program,
     nofile: NofileLimit,
     ip: IpVersion,
     series: &CommandSeries,
     signals: &ActorSignals,
 ) -> io::Result<()> {
-    files::prepare(spec)?;
+    let confinement =
+        Confinement::enter(&program.confinement(spec, brings)).map_err(cannot_confine)?;
+    files::write(spec, confinement.user())?;
     let readiness = spec.ready.map(|port| ReadyCheck::open(port, ip));
     let readiness = readiness.transpose()?;
     if readiness.is_none() {
@@ -109,12 +112,19 @@ pub(super) fn run(
             return Ok(());
         }
     }
-    let mut running = RunningCommand::start(spec, program, nofile, series)?;
+    let mut running = RunningCommand::start(spec, program, nofile, confinement, series)?;
     if let Some(readiness) = readiness {
         running.until_ready(readiness, &signals.stop)?;
         signals.ready()();
     }
     running.watch(&signals.stop)
+}
+
+fn cannot_confine(source: io::Error) -> io::Error {
+    io::Error::new(
+        source.kind(),
+        format!("cannot put a boundary around the program: {source}"),
+    )
 }
 
 #[cfg(test)]

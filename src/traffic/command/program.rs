@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use crate::lab::programs;
-use crate::scenario::workload::CommandSpec;
+use crate::scenario::workload::{CommandSpec, Meaning};
+use crate::sys::confine::{Capability, ConfinementOptions};
 use crate::traffic::TrafficError;
 
 /// A program found on `PATH`.
@@ -31,6 +32,25 @@ impl Program {
                 program,
             }),
         }
+    }
+
+    /// Returns the needs of the program at its boundary: it sees its own folder, wherever that is.
+    /// So it does with what the scenario brings.
+    pub(super) fn confinement(&self, spec: &CommandSpec, brings: &[String]) -> ConfinementOptions {
+        let mut options = ConfinementOptions::default();
+        for privilege in &spec.privileges {
+            match privilege.meaning() {
+                Meaning::Root => options.as_root = true,
+                Meaning::Homes => options.homes = true,
+                Meaning::All => options.unconfined = true,
+                Meaning::Capability(number) => options.capabilities.push(Capability(number)),
+            }
+        }
+        let real = self.path.canonicalize().ok();
+        let paths = [Some(&self.path), real.as_ref()].into_iter().flatten();
+        let folders = paths.filter_map(|path| Some(path.parent()?.to_path_buf()));
+        options.visible = folders.chain(brings.iter().map(PathBuf::from)).collect();
+        options
     }
 
     /// Returns the call that starts the program, with the scenario's arguments and environment and nothing inherited.

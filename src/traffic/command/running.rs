@@ -16,6 +16,7 @@ use super::ready::{NotReady, ReadyCheck};
 use super::{CommandSeries, Program};
 use crate::record::Offset;
 use crate::scenario::workload::CommandSpec;
+use crate::sys::confine::Confinement;
 use crate::sys::process::{self, NofileLimit};
 use crate::sys::wake::StopFlag;
 
@@ -82,6 +83,7 @@ impl<'a> RunningCommand<'a> {
         spec: &'a CommandSpec,
         program: &Program,
         nofile: NofileLimit,
+        confinement: Confinement,
         series: &'a CommandSeries,
     ) -> io::Result<Self> {
         let has_ended = Arc::new(StopFlag::new()?);
@@ -94,7 +96,7 @@ impl<'a> RunningCommand<'a> {
             spec,
             series,
             outputs: Vec::new(),
-            child: process::spawn_bounded(&mut command, nofile)?,
+            child: process::spawn_confined(&mut command, nofile, confinement)?,
             has_ended,
             waiter: None,
         };

@@ -6,7 +6,7 @@
 //! user's home is copied unless a command names it.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File, Metadata};
+use std::fs::{self, Metadata};
 use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Component, Path, PathBuf};
@@ -14,6 +14,7 @@ use std::path::{Component, Path, PathBuf};
 use super::initramfs::{Initramfs, InitramfsError};
 use super::scripts::{ScriptFile, is_shell};
 use crate::backend::vm::shell_words::words;
+use crate::input_file;
 use crate::scenario::RunSpec;
 use crate::scenario::workload::CommandSpec;
 
@@ -334,7 +335,7 @@ fn is_program(path: &Path) -> bool {
     let executable = |about: Metadata| about.is_file() && about.permissions().mode() & 0o111 != 0;
     let mut first = [0; 4];
     path.metadata().is_ok_and(executable)
-        && File::open(path)
+        && input_file::open(path)
             .and_then(|mut file| file.read_exact(&mut first))
             .is_ok_and(|()| first == *b"\x7fELF" || first.starts_with(b"#!"))
 }

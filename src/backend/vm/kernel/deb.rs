@@ -12,6 +12,7 @@ use tar::{Archive, EntryType};
 use thiserror::Error;
 
 use super::inflate;
+use crate::input_file;
 
 /// The first bytes of an `ar` archive (ar(5)).
 const AR: &[u8] = b"!<arch>\n";
@@ -90,14 +91,14 @@ pub(crate) struct KernelPaths<'a> {
 /// Returns true if a file begins like a package.
 pub(crate) fn is_package(path: &Path) -> bool {
     let mut first = [0; AR.len()];
-    let read = File::open(path).and_then(|mut file| file.read_exact(&mut first));
+    let read = input_file::open(path).and_then(|mut file| file.read_exact(&mut first));
     read.is_ok() && first == AR
 }
 
 /// Unpacks a package's kernel. Fails if it is not a package, is damaged, or contains what no kernel's package
 /// should; the files unpacked until then remain.
 pub(crate) fn unpack(deb: &Path, to: KernelPaths<'_>) -> Result<Package, DebError> {
-    let mut file = BufReader::new(File::open(deb).map_err(DebError::Read)?);
+    let mut file = BufReader::new(input_file::open(deb).map_err(DebError::Read)?);
     let mut first = [0; AR.len()];
     match file.read_exact(&mut first) {
         Ok(()) if first == AR => {}

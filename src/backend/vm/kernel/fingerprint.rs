@@ -1,10 +1,11 @@
 //! SHA-256 digests in hexadecimal, which identify files by their content.
 
-use std::fs::File;
 use std::io;
 use std::path::Path;
 
 use sha2::{Digest, Sha256};
+
+use crate::input_file;
 
 pub(crate) fn of_bytes(bytes: &[u8]) -> String {
     hexadecimal(&Sha256::digest(bytes))
@@ -12,7 +13,7 @@ pub(crate) fn of_bytes(bytes: &[u8]) -> String {
 
 pub(crate) fn of_file(path: &Path) -> io::Result<String> {
     let mut digest = Sha256::new();
-    io::copy(&mut File::open(path)?, &mut Hashing(&mut digest))?;
+    io::copy(&mut input_file::open(path)?, &mut Hashing(&mut digest))?;
     Ok(hexadecimal(&digest.finalize()))
 }
 

@@ -1,11 +1,12 @@
 //! Checks that a kernel's image is a complete bzImage for x86-64 and reads its
 //! release (Linux `Documentation/arch/x86/boot.rst`).
 
-use std::fs;
 use std::io;
 use std::path::Path;
 
 use thiserror::Error;
+
+use crate::input_file;
 
 /// `setup_sects`: sectors of the set-up code, without the boot sector.
 const SETUP_SECTS: usize = 0x1f1;
@@ -62,10 +63,11 @@ pub(crate) enum ImageError {
 /// Reads the whole image and returns its release: what `uname -r` prints once it runs. Fails if the file is not a
 /// complete image for x86-64.
 pub(crate) fn release_of(path: &Path) -> Result<String, ImageError> {
-    if fs::metadata(path).map_err(ImageError::Read)?.len() > LARGEST {
-        return Err(ImageError::NotAnImage);
+    match input_file::read(path, LARGEST) {
+        Ok(image) => release(&image),
+        Err(error) if error.kind() == io::ErrorKind::FileTooLarge => Err(ImageError::NotAnImage),
+        Err(error) => Err(ImageError::Read(error)),
     }
-    release(&fs::read(path).map_err(ImageError::Read)?)
 }
 
 fn release(image: &[u8]) -> Result<String, ImageError> {

@@ -6,13 +6,16 @@ use std::path::{Path, PathBuf};
 use super::deb::{self, KernelPaths, Package};
 use super::scratch::Scratch;
 use super::store::{
-    ABOUT, Added, CONFIG, IMAGE, KernelDescription, MODULES, SourceFile, Store, is_name,
+    ABOUT, Added, BY_CONTENT, CONFIG, IMAGE, KernelDescription, MODULES, SourceFile, Store, is_name,
 };
 use super::store_error::{StoreError, failed};
 use super::{Kernel, config_beside, fingerprint, image, module_files, modules_beside};
 
 /// Distributions, recognised by the first word of the maintainer of their kernel packages.
 const MAKERS: [&str; 2] = ["debian", "ubuntu"];
+
+/// Hexadecimal digits of a digest in a name: enough to tell packages of one release apart.
+const DIGITS: usize = 12;
 
 impl Store {
     /// Adds a kernel: one image, with a folder of modules if there is one, or the packages that make up a kernel
@@ -63,6 +66,20 @@ impl Store {
             from,
         };
         self.move_into_store(&made, &name, &about)
+    }
+
+    /// Adds the kernel of a package that was given by its path. If another kernel has its default name (a signed and an
+    /// unsigned package have the same release), its name says what it was made from.
+    pub(crate) fn add_by_content(&self, package: &Path) -> Result<Added, StoreError> {
+        let files = [package.to_owned()];
+        match self.add(&files, None, None) {
+            Err(StoreError::Taken { name }) => {
+                let digest = fingerprint::of_file(package).map_err(failed("read", package))?;
+                let digest = digest.get(..DIGITS).unwrap_or_default();
+                self.add(&files, None, Some(&format!("{name}{BY_CONTENT}{digest}")))
+            }
+            other => other,
+        }
     }
 
     /// Moves an assembled kernel to its place in the store.

@@ -123,7 +123,7 @@ impl Kernel {
             });
         }
         if deb::is_package(path) {
-            return Ok(store.add(&[path.to_owned()], None, None)?.kernel);
+            return Ok(store.add_by_content(path)?.kernel);
         }
         Self::of_image(path)
     }

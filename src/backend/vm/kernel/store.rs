@@ -19,6 +19,8 @@ pub(crate) const ABOUT: &str = "kernel.json";
 pub(crate) const IMAGE: &str = "image";
 pub(crate) const CONFIG: &str = "config";
 pub(crate) const MODULES: &str = "modules";
+/// Comes before the digest in the name of a kernel that was given by a path while another had its name.
+pub(crate) const BY_CONTENT: &str = "_sha-";
 /// More names than this are not worth listing in a message.
 const FEW: usize = 8;
 
@@ -122,7 +124,8 @@ impl Store {
             return self.load(text).map(Some);
         }
         let mut alike = Vec::new();
-        for name in names {
+        // Nobody chose the names of kernels that were given by a path, so they make no other name ambiguous.
+        for name in names.into_iter().filter(|name| !name.contains(BY_CONTENT)) {
             // A broken kernel does not hide the others.
             let release = self.about(&name).map(|about| about.release);
             if begins(&name, text) || release.is_ok_and(|release| begins(&release, text)) {

@@ -127,6 +127,32 @@ fn a_package_given_as_a_kernel_is_added_to_the_store_once() {
 }
 
 #[test]
+fn a_package_given_by_its_path_is_used_even_if_another_has_its_name() {
+    let place = TestStore::new();
+    place.add("6.1.0");
+    let signed = package(
+        "Package: linux-image-6.1.0\nMaintainer: Debian Signing <a@b>\n",
+        &[
+            ("./boot/vmlinuz-6.1.0", &image("6.1.0")),
+            ("./lib/modules/6.1.0/veth.ko", b"veth, signed"),
+        ],
+    );
+    let path = place.file("signed.deb", &signed);
+    let kernel = resolve(path.to_str().unwrap(), &place.store).unwrap();
+    let modules = kernel.modules.clone().unwrap();
+    let veth = modules.join("veth.ko");
+    assert_eq!(fs::read(veth).unwrap(), b"veth, signed", "{modules:?}");
+    assert_eq!(
+        resolve(path.to_str().unwrap(), &place.store).unwrap(),
+        kernel
+    );
+    assert_eq!(
+        resolve("debian-6.1", &place.store).unwrap().name,
+        "debian-6.1.0"
+    );
+}
+
+#[test]
 fn an_image_with_its_modules_is_the_same_kernel_in_any_folder() {
     let place = TestStore::new();
     let image = place.file("bzImage", &image("4.9.337"));

@@ -4,7 +4,6 @@
 //! had its own modules for tables, tracking and masquerade (Linux 4.9, `net/ipv4/netfilter/Kconfig`).
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::io;
 use std::path::PathBuf;
 
@@ -14,6 +13,7 @@ use super::{ModulePlan, ModulesError};
 use crate::backend::vm::kernel::Kernel;
 use crate::backend::vm::kernel::module_files::spelled;
 use crate::backend::vm::shell_words::words;
+use crate::input_file;
 use crate::scenario::RunSpec;
 use crate::scenario::firewall::{FirewallRule, RuleVerdict};
 use crate::scenario::topology::{DnatBalance, ImpairedBy, IpVersion, NatSpec, NodeSpec, Topology};
@@ -330,14 +330,18 @@ fn named_to_tc(spec: &RunSpec) -> Vec<String> {
 /// The value of each option: `y`, `m`, or something else.
 type Config = BTreeMap<String, String>;
 
+/// The largest configuration of a kernel, bytes: many times that of a distribution (0.3 MiB).
+const LARGEST_CONFIG: u64 = 8 * 1024 * 1024;
+
 fn config(kernel: &Kernel) -> Result<Option<Config>, NeedsError> {
     let Some(path) = &kernel.config else {
         return Ok(None);
     };
-    let text = fs::read_to_string(path).map_err(|source| NeedsError::Config {
-        path: path.clone(),
-        source,
-    })?;
+    let text =
+        input_file::read_text(path, LARGEST_CONFIG).map_err(|source| NeedsError::Config {
+            path: path.clone(),
+            source,
+        })?;
     let lines = text.lines().filter_map(|line| line.split_once('='));
     Ok(Some(
         lines
@@ -364,6 +368,7 @@ fn has(need: &Requirement, plan: &ModulePlan, config: Option<&Config>) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::path::Path;
 
     use super::super::modinfo::tests::module;

@@ -1,6 +1,7 @@
 //! The lines inside a node's box: link ends, translation, settings, servers, clients and commands.
 
 use crate::names::NodeName;
+use crate::report::programs::with_privileges;
 use crate::scenario::firewall::{FirewallRule, RuleVerdict};
 use crate::scenario::topology::{Emulation, NatPorts, NatSpec, NodeSpec};
 use crate::scenario::workload::{Accept, ClientSpec, Load, Protocol, ServerSpec};
@@ -87,7 +88,7 @@ pub(super) fn lines(spec: &RunSpec, name: &NodeName, node: &NodeSpec) -> Vec<Nod
             .commands
             .iter()
             .filter(|command| command.node == *name)
-            .map(|command| line(LineKind::Command, format!("$ {}", command.run.join(" ")))),
+            .map(|command| line(LineKind::Command, format!("$ {}", with_privileges(command)))),
     );
     lines
 }

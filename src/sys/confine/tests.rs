@@ -1,0 +1,1 @@
+//! Confined programs, as root and in a user namespace.

@@ -1,0 +1,252 @@
+//! Scenarios that attack the host, each in one way: none succeeds, and the host is the same afterwards.
+//!
+//! An attack is a shell script that ends with 0 if it succeeded. Each is also run without nslab, where it must succeed,
+//! so that a typing error is not taken for a boundary. There it changes nothing: it writes the value that is already
+//! there, or does its deed in namespaces of its own.
+
+use std::collections::BTreeMap;
+use std::fs::{self, Permissions};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixListener;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use libtest_mimic::{Failed, Trial};
+use nix::fcntl::{FcntlArg, FdFlag, fcntl};
+
+use crate::host;
+use crate::program::{command, scratch, transcript};
+
+/// An attack: its name, the way to run it harmlessly, and the script.
+type Attack = (&'static str, Control, &'static str);
+
+/// The way in which an attack shows, without nslab, that it can succeed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Control {
+    /// It changes nothing, or only in the folder of the test.
+    Plain,
+    /// It would change the host, and so is run in namespaces of its own.
+    Namespaces,
+}
+
+use Control::{Namespaces, Plain};
+
+/// `DIR` is a folder of the host that everyone may write to, `SOCKET` a service that everyone may use, `PID` a process
+/// of the host, `FD` an inherited descriptor.
+const ATTACKS: [Attack; 31] = [
+    ("the_name_of_the_host", Namespaces, "hostname attacked"),
+    (
+        "a_setting_of_memory",
+        Plain,
+        "f=/proc/sys/vm/swappiness; v=$(cat $f); echo $v > $f",
+    ),
+    (
+        "the_core_pattern",
+        Plain,
+        "f=/proc/sys/kernel/core_pattern; v=$(cat $f); echo \"$v\" > $f",
+    ),
+    ("the_password_file", Plain, "grep -q root /etc/shadow"),
+    ("the_home_of_root", Plain, "test -n \"$(ls -A /root)\""),
+    (
+        "temporary_files",
+        Plain,
+        "ls DIR/.. >/dev/null; touch /tmp/PID && rm /tmp/PID; test -n \"$(ls -A /run)\"",
+    ),
+    (
+        "a_file_that_everyone_may_write",
+        Plain,
+        "echo attacked > DIR/file",
+    ),
+    (
+        "a_set_user_id_program",
+        Plain,
+        "cp /bin/true DIR/setuid && chmod 4755 DIR/setuid",
+    ),
+    (
+        "a_set_user_id_program_in_its_own_folder",
+        Plain,
+        "test -w /dev/shm && d=$(mktemp -d) && cp /usr/bin/id $d && chown 0 $d/id && chmod 4755 $d/id",
+    ),
+    ("a_block_device", Plain, "mknod DIR/disk b 7 0"),
+    (
+        "a_block_device_in_its_own_folder",
+        Plain,
+        "d=$(mktemp -d) && mknod $d/disk b 7 0; r=$?; rm -rf $d; exit $r",
+    ),
+    ("a_mount", Namespaces, "mount -t tmpfs none /mnt"),
+    (
+        "a_mount_in_a_user_namespace",
+        Plain,
+        "unshare --user --map-root-user --mount mount -t tmpfs none /mnt",
+    ),
+    ("a_remount", Namespaces, "mount -o remount,bind,rw /"),
+    ("a_process_of_the_host", Plain, "kill -0 PID"),
+    (
+        "the_list_of_processes",
+        Plain,
+        "test $(ls -d /proc/[0-9]* | wc -l) -gt 5",
+    ),
+    (
+        "an_inherited_descriptor",
+        Plain,
+        "read line <&FD && test \"$line\" = secret",
+    ),
+    (
+        "a_socket_of_a_service",
+        Plain,
+        "perl -MIO::Socket::UNIX -e 'IO::Socket::UNIX->new(Peer => \"SOCKET\") or die'",
+    ),
+    (
+        "priority",
+        Plain,
+        "nice -n -5 perl -e 'exit(getpriority(0, 0) >= 0)'",
+    ),
+    ("unbounded_memory", Plain, "test $(ulimit -d) = unlimited"),
+    (
+        "unbounded_shared_memory",
+        Plain,
+        "f=/dev/shm/PID; dd if=/dev/zero of=$f bs=1M count=300 2>/dev/null; r=$?; rm -f $f; exit $r",
+    ),
+    (
+        "unbounded_processes",
+        Plain,
+        "awk '/Max processes/ { exit !($3 == \"unlimited\" || $3 > 4096) }' /proc/self/limits",
+    ),
+    ("core_files", Plain, "ulimit -c unlimited"),
+    (
+        "all_capabilities",
+        Plain,
+        "grep -q '^CapEff:.*ffff' /proc/self/status",
+    ),
+    (
+        "new_privileges",
+        Plain,
+        "grep -q '^NoNewPrivs:.*0' /proc/self/status",
+    ),
+    (
+        "disks",
+        Plain,
+        "ls /dev/vda /dev/sda /dev/nvme0n1 /dev/mem /dev/kmsg 2>/dev/null | grep -q .",
+    ),
+    (
+        "the_keys_of_others",
+        Plain,
+        "test -n \"$(cat /proc/key-users)\"",
+    ),
+    (
+        "a_socket_to_the_hypervisor",
+        Plain,
+        "perl -e 'socket(S, 40, 1, 0); exit($!{EPERM})'",
+    ),
+    (
+        "modules",
+        Plain,
+        "perl -e 'require \"syscall.ph\" if 0; syscall(176, 0, 0); exit($!{EPERM})'",
+    ),
+    (
+        "tracing",
+        Plain,
+        "perl -e 'syscall(101, 16900, 0, 0, 0); exit($!{EPERM})'",
+    ),
+    (
+        "programs_in_the_kernel",
+        Plain,
+        "perl -e 'syscall(321, 9999, 0, 0); exit($!{EPERM})'",
+    ),
+];
+
+pub(crate) fn trials() -> Vec<Trial> {
+    let trial = |attack: &'static Attack| {
+        let name = format!("hostile::root_cannot_reach_{}", attack.0);
+        Trial::test(name, move || defended(attack)).with_ignored_flag(!is_root())
+    };
+    ATTACKS.iter().map(trial).collect()
+}
+
+fn is_root() -> bool {
+    nix::unistd::geteuid().is_root()
+}
+
+fn defended((name, control, script): &Attack) -> Result<(), Failed> {
+    let folder = tempfile::tempdir_in(scratch())?;
+    fs::set_permissions(folder.path(), Permissions::from_mode(0o777))?;
+    let services = tempfile::tempdir_in("/run")?;
+    fs::set_permissions(services.path(), Permissions::from_mode(0o777))?;
+    let socket = services.path().join("socket");
+    let _service = UnixListener::bind(&socket)?;
+    fs::set_permissions(&socket, Permissions::from_mode(0o777))?;
+    let secret = folder.path().join("secret");
+    fs::write(&secret, "secret\nsecret\n")?;
+    fs::set_permissions(&secret, Permissions::from_mode(0o600))?;
+    let descriptor = fs::File::open(&secret)?;
+    fcntl(&descriptor, FcntlArg::F_SETFD(FdFlag::empty()))?;
+    let script = script
+        .replace("DIR", &folder.path().display().to_string())
+        .replace("SOCKET", &socket.display().to_string())
+        .replace("PID", &std::process::id().to_string())
+        .replace("FD", &descriptor.as_raw_fd().to_string());
+    let mut plain = match control {
+        Plain => Command::new("sh"),
+        Namespaces => {
+            let mut unshare = Command::new("unshare");
+            unshare.args(["--uts", "--mount", "--ipc", "sh"]);
+            unshare
+        }
+    };
+    let output = plain.args(["-c", &script]).stdin(Stdio::null()).output()?;
+    if !output.status.success() {
+        return Err(format!("{name} fails without nslab too: {}", transcript(&output)).into());
+    }
+    for made in ["file", "setuid", "disk"] {
+        let _was_not_made = fs::remove_file(folder.path().join(made));
+    }
+    let before = state(folder.path());
+    let scenario = folder.path().join("attack.yaml");
+    let quoted = serde_json::to_string(&script.replace('$', "$$"))?;
+    fs::write(
+        &scenario,
+        format!(
+            "nodes: {{ a: {{}} }}\n\
+         commands: {{ attack: {{ node: a, run: [sh, -c, {quoted}] }} }}\n\
+         expect: [ attack.exit != 0 ]\n"
+        ),
+    )?;
+    let output = command()
+        .args(["run", "--no-progress", "--no-record"])
+        .arg(&scenario)
+        .output()?;
+    fs::remove_file(&scenario)?;
+    let after = state(folder.path());
+    if before != after {
+        return Err(format!("{name} changed the host:\n{before:#?}\n{after:#?}").into());
+    }
+    match output.status.code() {
+        Some(0) => Ok(()),
+        _ => Err(format!("{name} succeeded: {}", transcript(&output)).into()),
+    }
+}
+
+/// Returns what an attack could have changed: the host's networks and settings, its name, the folder's files, and
+/// processes that were left behind.
+fn state(folder: &Path) -> BTreeMap<String, String> {
+    let mut state = host::state();
+    for file in [
+        "/proc/sys/kernel/hostname",
+        "/proc/sys/kernel/core_pattern",
+        "/proc/sys/vm/swappiness",
+        "/proc/self/mounts",
+        "/proc/modules",
+    ] {
+        let text = fs::read_to_string(file).unwrap_or_default();
+        state.insert(file.to_owned(), text);
+    }
+    let files = fs::read_dir(folder).unwrap().flatten();
+    for entry in files.filter(|entry| entry.file_name() != "attack.yaml") {
+        let about = entry.metadata().unwrap();
+        let text = format!("{:?} {:?}", about.permissions(), about.modified());
+        state.insert(entry.path().display().to_string(), text);
+    }
+    state.insert("left".to_owned(), host::leftovers().join("\n"));
+    state
+}
