@@ -133,7 +133,8 @@ pub struct Probes {
 }
 
 impl Probes {
-    /// Starts one thread per node, or a few for many nodes that no expectation names, and waits until each has taken its baseline, from which counters count.
+    /// Starts one thread per node, or a few for many nodes that no expectation names, and waits until each has taken
+    /// its baseline, from which counters count.
     /// Declares the series that are always recorded, and those that the run's expectations name and this kernel
     /// has.
     ///

@@ -18,7 +18,7 @@ const TCP_THIN_LINEAR_TIMEOUTS: libc::c_int = 16;
 const TCP_FASTOPEN_CONNECT: libc::c_int = 30;
 
 /// Level and number of an option, for IPv4 and, if they differ, for IPv6.
-type Numbers = (libc::c_int, libc::c_int);
+type OptionNumbers = (libc::c_int, libc::c_int);
 
 /// A value of an option.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,7 +30,7 @@ pub enum NamedValue<'a> {
 }
 
 /// Returns level and number of an option; `None` for a name that is not known here.
-fn numbers(name: &str, ipv6: bool) -> Option<Numbers> {
+fn numbers(name: &str, ipv6: bool) -> Option<OptionNumbers> {
     let (socket, tcp, ip) = (libc::SOL_SOCKET, libc::IPPROTO_TCP, libc::IPPROTO_IP);
     Some(match name {
         "SO_KEEPALIVE" => (socket, libc::SO_KEEPALIVE),
@@ -119,7 +119,7 @@ pub fn get(socket: &Socket, name: &str, is_text: bool, ipv6: bool) -> io::Result
     Ok(i32::from_ne_bytes([a, b, c, d]).to_string())
 }
 
-fn set_bytes(socket: &Socket, (level, number): Numbers, bytes: &[u8]) -> io::Result<()> {
+fn set_bytes(socket: &Socket, (level, number): OptionNumbers, bytes: &[u8]) -> io::Result<()> {
     // SAFETY: pointer and length describe `bytes`, which outlives the call.
     let result = unsafe {
         libc::setsockopt(

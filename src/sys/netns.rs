@@ -84,8 +84,8 @@ impl NetNs {
         Ok(self.file.metadata()?.ino())
     }
 
-    /// Makes the calling thread enter the namespace. Only for a thread that opens the sockets of many namespaces and does
-    /// nothing else that depends on its namespace.
+    /// Makes the calling thread enter the namespace. Only for a thread that opens the sockets of many namespaces and
+    /// does nothing else that depends on its namespace.
     ///
     /// # Errors
     /// EPERM without CAP_SYS_ADMIN in the namespace's user namespace.

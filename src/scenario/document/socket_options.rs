@@ -68,6 +68,9 @@ impl FromNode for OptionsDoc {
 }
 
 impl JsonSchema for OptionsDoc {
+    fn inline_schema() -> bool {
+        true
+    }
     fn schema_name() -> Cow<'static, str> {
         "SocketOptions".into()
     }

@@ -1,4 +1,4 @@
-//! What a client does on a connection, step by step.
+//! The steps that a client goes through on a connection.
 
 use std::time::Duration;
 

@@ -29,7 +29,7 @@ pub struct ServerSpec {
     pub backlog: u32,
     /// The way in which it takes connections from its queue.
     pub accept: Accept,
-    /// Whether and with what it answers.
+    /// The content of its answers.
     #[serde(default)]
     pub answer: Answer,
     /// Body bytes of each reply; over UDP, bytes of each answer.

@@ -1,7 +1,7 @@
 //! A UDP server: one thread, one socket. It reads datagrams in the order of the receive buffer, and answers each as the
 //! scenario says: with a copy, with a number of bytes, after a delay, or not at all.
 //!
-//! What the server does not read in time fills the receive buffer, and the kernel drops what follows
+//! Datagrams that it does not read in time fill the receive buffer, and the kernel drops those that follow
 //! (`UdpRcvbufErrors`).
 
 use std::collections::VecDeque;

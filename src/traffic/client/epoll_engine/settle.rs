@@ -1,4 +1,4 @@
-//! What happens to an attempt after each step: it waits, pauses, ends, fails, or its connection is used again.
+//! The state of an attempt after each step: it waits, pauses, ends, fails, or its connection is used again.
 
 use std::ops::Deref;
 use std::os::fd::AsRawFd;

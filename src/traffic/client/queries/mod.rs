@@ -25,7 +25,7 @@ use crate::sys::{fdtable, sockopt};
 use crate::traffic::actor_metrics::ActorMetrics;
 use crate::traffic::socket_options;
 
-/// What the engine needs of a client's specification.
+/// The parts of a client's specification that the engine needs.
 #[derive(Debug)]
 struct QueryPlan {
     target: SocketAddr,

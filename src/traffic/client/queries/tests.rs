@@ -1,3 +1,5 @@
+//! Queries against servers over UDP, with real namespaces.
+
 use std::time::Duration;
 
 use crate::record::Timeline;

@@ -27,6 +27,8 @@ fn kernel_many_clients_share_a_few_threads_and_each_has_its_own_counts() {
     let clients = (0..100).map(|number| named(number, connect(4, 20.0, ClientClose::Client)));
     let mut clients: Vec<ClientSpec> = clients.collect();
     clients[7].target.set_port(81);
+    // Keeps its thread until the end.
+    clients[9].load = connect(4, 20.0, ClientClose::Hold);
     clients[8].load = Load::Loop {
         concurrency: 2,
         requests: 6,
