@@ -37,8 +37,8 @@ pub fn render(result: &SuiteResult, link: impl Fn(&str) -> String) -> String {
     let mut kernels: Vec<&str> = kernels.into_iter().collect();
     kernels.sort_by_key(|kernel| version(kernel));
     let mut text = format!(
-        "# Since when\n\nThe runs of each scenario by kernel, observed by nslab {}. Generated: edit the scenarios, not this \
-         file.\n\n## What differs\n\n",
+        "# Since when\n\nThe runs of each scenario by kernel, observed by nslab {}. Generated: edit the scenarios, not \
+         this file.\n\n## What differs\n\n",
         env!("CARGO_PKG_VERSION"),
     );
     let mut any = false;

@@ -178,10 +178,17 @@ impl CommandFiles {
             self.add_program(&word, path, Some(OF_A_WORD));
             self.file(&word);
             self.script(Path::new(&word), path, false);
+            // `. ./lib.sh`, `source $(dirname $0)/lib.sh`
+            if word.ends_with(".sh")
+                && let Some(folder) = script.parent()
+            {
+                let beside = plain(&folder.join(word.trim_start_matches('/')));
+                self.script(&beside, path, true);
+            }
         }
     }
 
-    /// Adds a file or folder with everything in it: what its scripts need, and what its links lead to.
+    /// Adds a file or folder with everything in it, with the interpreters of its scripts and what its links lead to.
     fn bring(&mut self, brought: &Path, path: &[PathBuf]) {
         if is_own(brought) || !self.trees.insert(brought.to_owned()) {
             return;
@@ -209,7 +216,12 @@ impl CommandFiles {
                 left.extend(entries.map(|entry| entry.path()));
             } else {
                 self.brought = self.brought.saturating_add(about.len());
-                self.script(&place, path, false);
+                // Programs are only looked for in scripts that a command names: those of a whole folder would fill the
+                // guest's memory.
+                let script = ScriptFile::read(&place, false);
+                for interpreter in script.into_iter().flat_map(|script| script.interpreters) {
+                    self.program(&interpreter, path);
+                }
             }
             if self.brought > MOST_BROUGHT {
                 return;
