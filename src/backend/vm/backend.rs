@@ -124,7 +124,7 @@ impl VmBackend {
         let inner = &self.0;
         let plan = needs::plan(&order.spec, &inner.kernel)?;
         let (parts, modules) = self.parts(&order.spec, plan);
-        let memory = size::memory(&order.spec, parts.brought());
+        let memory = size::memory(&order.spec);
         let booted = self.booted(parts, memory).await?;
         let order = GuestOrder {
             modules,
@@ -210,6 +210,8 @@ impl VmBackend {
             Some((_, booted)) => Arc::clone(&booted.image),
             None => Arc::new(GuestImage::make(&inner.kernel, &inner.common, &key.0)?),
         };
+        let files = image.initramfs.metadata().map_err(VmError::Start)?.len();
+        let memory = size::with_files(memory, files);
         let counted = Hardware {
             accelerator: Accelerator::Counted,
             memory,

@@ -91,11 +91,6 @@ impl CommandFiles {
         files
     }
 
-    /// Returns the number of bytes of the files that the scenario brings.
-    pub(crate) fn brought(&self) -> u64 {
-        self.brought
-    }
-
     /// Copies everything into a guest's file system.
     pub(crate) fn add_to(&self, files: &mut Initramfs) -> Result<(), InitramfsError> {
         if self.brought > MOST_BROUGHT {
@@ -414,21 +409,23 @@ mod tests {
         std::os::unix::fs::symlink(&shared, folder.path().join("sub/defaults.sh")).unwrap();
         std::fs::write(
             folder.path().join("run.sh"),
-            "#!/bin/sh\n# sort\nuniq /dev/null\n",
+            "#!/bin/sh\n# sort\n. ${0%/*}/sub/defaults.sh\nuniq /dev/null\n",
         )
         .unwrap();
+        std::fs::write(folder.path().join("other.sh"), "#!/bin/sh\ncut -c1 x\n").unwrap();
         std::fs::write(folder.path().join("bpf.o"), b"\x7fELF not for x86-64").unwrap();
         let brings = format!("brings: [{}]\n", folder.path().display());
         let text = format!(
-            "title: A test\nnodes: {{ a: {{}} }}\n{brings}commands: {{ c: {{ node: a, run: [cat] }} }}\n\
-             expect: [ c.exit == 0 ]\n"
+            "title: A test\nnodes: {{ a: {{}} }}\n{brings}commands: {{ c: {{ node: a, run: [sh, {}] }} }}\n\
+             expect: [ c.exit == 0 ]\n",
+            folder.path().join("run.sh").display()
         );
         let parsed = crate::scenario::parse("test.yaml", &text, &Default::default());
         let files = CommandFiles::of(&parsed.unwrap().runs[0]);
-        assert_eq!(names(&files), ["cat", "sh", "uniq"]);
+        assert_eq!(names(&files), ["sh", "tr", "uniq"]);
         assert!(files.trees.contains(folder.path()));
         assert!(files.trees.contains(&shared));
-        assert!(files.brought() > 20);
+        assert!(files.brought > 20);
         let mut guest = Initramfs::new();
         files.add_to(&mut guest).unwrap();
         let archive = String::from_utf8_lossy(&guest.build()).into_owned();

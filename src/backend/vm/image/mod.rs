@@ -77,11 +77,6 @@ impl ImageParts {
             modules: more.collect(),
         }
     }
-
-    /// Returns the number of bytes of the files that the scenario brings.
-    pub(crate) fn brought(&self) -> u64 {
-        self.command_files.brought()
-    }
 }
 
 /// A guest's file system.

@@ -13,9 +13,16 @@ const CONNECTION: u64 = 18 * 1024;
 /// and 385; `tcp_timeouts`, Linux `net/netfilter/nf_conntrack_proto_tcp.c`).
 const CLOSED: u64 = 4 * 400;
 
-/// Returns the memory of a guest for a run that brings so many bytes of files, MiB: a power of two, so that there are
-/// few snapshots. While the guest boots, it holds the files twice, packed and unpacked.
-pub(crate) fn memory(spec: &RunSpec, brought: u64) -> u32 {
+/// Returns the memory of a guest with a file system of so many bytes, MiB. While the guest boots, it holds the files
+/// twice, packed and unpacked.
+pub(crate) fn with_files(memory: u32, files: u64) -> u32 {
+    let wanted = u64::from(LEAST) / 2 + files.saturating_mul(2).div_ceil(1 << 20);
+    let size = wanted.clamp(memory.into(), MOST).next_power_of_two();
+    u32::try_from(size).unwrap_or(u32::MAX)
+}
+
+/// Returns the memory of a guest for a run, MiB: a power of two, so that there are few snapshots.
+pub(crate) fn memory(spec: &RunSpec) -> u32 {
     let bytes: u64 = spec
         .workload
         .clients
@@ -26,7 +33,7 @@ pub(crate) fn memory(spec: &RunSpec, brought: u64) -> u32 {
             open.saturating_add(closed)
         })
         .fold(0, u64::saturating_add);
-    let wanted = u64::from(LEAST) / 2 + bytes.saturating_add(2 * brought).div_ceil(1 << 20);
+    let wanted = u64::from(LEAST) / 2 + bytes.div_ceil(1 << 20);
     let size = wanted.clamp(LEAST.into(), MOST).next_power_of_two();
     u32::try_from(size).unwrap_or(u32::MAX)
 }
