@@ -13,7 +13,7 @@
 //!
 //! | measure | has moved if the difference is greater than |
 //! |---|---|
-//! | what a client, server or command counted | 2 % of the greater value |
+//! | what a client, server or command counted, and exit codes | 2 % of the greater value |
 //! | any other count, and every gauge | 3 √(a + b), and 5 % of the greater value |
 //! | bytes | the floor, and 5 % of the greater value |
 //! | bytes per second | 10 % of the greater value |
@@ -71,7 +71,8 @@ pub(super) fn moved(a: i64, b: i64, measure: &Measure, is_accounted: bool) -> Op
     let floor = floor(&measure.name, measure.unit);
     let (least, share) = match measure.unit {
         Unit::Count | Unit::PerSecond | Unit::Text if floor == 0.0 => {
-            if is_accounted && measure.kind == SeriesKind::Counter {
+            let is_counted = measure.kind == SeriesKind::Counter || measure.name.ends_with(".exit");
+            if is_accounted && is_counted {
                 (0.0, ACCOUNTED_SHARE)
             } else {
                 let events = a.unsigned_abs() as f64 + b.unsigned_abs() as f64;
