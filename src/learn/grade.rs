@@ -12,6 +12,7 @@ use thiserror::Error;
 use tokio::sync::watch;
 
 use super::course::LessonFile;
+use super::finding::Finding;
 use super::gap::gap;
 use super::guess::Guess;
 use super::seal;
@@ -79,6 +80,8 @@ pub struct GradeRow {
     pub of: usize,
     /// The gap in words, or the reason why nothing was decided.
     pub words: String,
+    /// The guess and the measured value, if the question asks for a number.
+    pub numbers: Option<(f64, f64)>,
 }
 
 /// The results of all students.
@@ -332,6 +335,7 @@ fn rows_of(
         right,
         of,
         words,
+        numbers: None,
     };
     for (_, run, prediction) in lesson.lesson.predictions() {
         let guess = sheet
@@ -347,7 +351,11 @@ fn rows_of(
                     None => "no answer".to_owned(),
                 };
                 let right = if guess.is_some() { gap.right } else { 0 };
-                row(prediction.name.clone(), Some(right), gap.of, words)
+                let mut row = row(prediction.name.clone(), Some(right), gap.of, words);
+                if let (Some(Guess::Number(guess)), Finding::Number(measured)) = (guess, finding) {
+                    row.numbers = Some((*guess, measured));
+                }
+                row
             }
             Err(reason) => row(prediction.name.clone(), None, 1, reason),
         });

@@ -30,6 +30,9 @@ pub(super) struct GradeArguments {
     /// Write JUnit XML, with a suite per student, to this file
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
+    /// Write a picture of the class's predictions, without names, to this file
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
     #[command(flatten)]
     backend: BackendArguments,
     /// Do not show progress
@@ -113,7 +116,13 @@ pub(super) fn main(arguments: &GradeArguments) -> ExitCode {
         }
     };
     let junit = learn::junit(&grade);
-    for (path, text) in [(&arguments.csv, csv), (&arguments.junit, junit)] {
+    let picture = learn::page::class_picture(&grade);
+    let files = [
+        (&arguments.csv, csv),
+        (&arguments.junit, junit),
+        (&arguments.html, picture),
+    ];
+    for (path, text) in files {
         if let Some(path) = path
             && let Err(error) = std::fs::write(path, text)
         {

@@ -1,5 +1,6 @@
 //! Pages for people without Linux: the lesson with a kernel's answer for every setting, a handout, and the answers.
 
+mod class_picture;
 mod data;
 mod sheets;
 #[cfg(test)]
@@ -12,6 +13,8 @@ use sha2::{Digest, Sha256};
 
 use super::{GridRuns, LessonFile};
 
+pub use class_picture::class_picture;
+use sheets::sheet;
 pub use sheets::{answers, handout};
 
 const SCRIPT: &str = include_str!("page.js");

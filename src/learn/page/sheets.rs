@@ -101,7 +101,7 @@ fn numbers(lesson: &LessonFile) -> Vec<usize> {
         .collect()
 }
 
-fn sheet(title: &str, body: Markup) -> String {
+pub(super) fn sheet(title: &str, body: Markup) -> String {
     let style = STANDARD.encode(Sha256::digest(STYLE));
     let policy = format!("default-src 'none'; style-src 'sha256-{style}'");
     document(&policy, title, body).into_string()
