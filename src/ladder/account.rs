@@ -1,5 +1,5 @@
-//! The states of both ends of a connection over time: the kernel's own account if the run was traced, with the gaps that
-//! the kernel leaves filled in by inference, each marked as such.
+//! The states of both ends of a connection over time: the kernel's own account if the run was traced. Inferred states
+//! fill the gaps that the kernel leaves, and are marked as such.
 
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -191,8 +191,8 @@ impl<'a> TraceProgram<'a> {
         self.node_of_namespace(otherwise);
     }
 
-    /// Puts the node of the packet in R7 into the message: that of its device; if it has none (any more), of its socket,
-    /// else of the socket in an argument. Jumps if that is not in a node.
+    /// Puts the node of the packet in R7 into the message: that of its device; if it has none (any more), that of its
+    /// socket, else of the socket in an argument. Jumps if that is not in a node.
     ///
     /// A packet that left its node still refers to the socket that sent it, so the device decides. In the queues of TCP
     /// the field of the device has other uses. An address read from there leads to no namespace of a node, except by a
