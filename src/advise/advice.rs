@@ -83,6 +83,8 @@ pub struct Experiment {
     pub declared: bool,
     /// True if the lab emulated a kernel feature.
     pub emulated: bool,
+    /// True if it was measured before, with the same builds of the kernel and of nslab.
+    pub cached: bool,
     /// The result.
     pub comparison: Comparison,
     /// Files of its records.
@@ -108,6 +110,7 @@ impl Experiment {
             trade: planned.trade(),
             declared: planned.declared,
             comparison,
+            cached: false,
             emulated: runs().any(|run| run.timeline.emulated()),
             records: runs()
                 .filter_map(|run| run.record.as_ref().ok()?.clone())

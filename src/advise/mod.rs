@@ -8,6 +8,7 @@
 mod advice;
 mod assess;
 mod blame;
+mod cache;
 mod condition_text;
 mod conditions;
 mod deadline;
@@ -33,6 +34,7 @@ use std::time::{Duration, Instant};
 use thiserror::Error;
 use tokio::sync::watch;
 
+use self::cache::ResultCache;
 use self::deadline::Deadline;
 use crate::lab::sysctl_survey::SurveyError;
 use crate::scenario::Problems;
@@ -74,6 +76,8 @@ pub(crate) struct AdviceRequest {
     pub(crate) runs: bool,
     /// Also runs scenarios tagged `slow`.
     pub(crate) slow: bool,
+    /// Uses and keeps results of the user's cache.
+    pub(crate) uses_cache: bool,
     /// Runs per side of a comparison.
     pub(crate) rounds: usize,
     /// Smallest relative difference that matters, 0.02 for 2 %.
@@ -125,14 +129,35 @@ pub(crate) async fn advise(
     let began = Instant::now();
     let mut looked_up = prepare::look_up(request)?;
     let prepared = prepare::comparisons(request, &mut looked_up)?;
-    let positions: Vec<usize> = (0..prepared.len()).collect();
+    let cache = if request.uses_cache {
+        ResultCache::of_user()
+    } else {
+        ResultCache::none()
+    };
+    let effort = (request.rounds, request.threshold);
+    let found = prepared
+        .iter()
+        .map(|each| cache.find(each, effort))
+        .enumerate();
+    let known: Vec<(usize, Experiment)> = found
+        .filter_map(|(position, found)| Some((position, found?)))
+        .collect();
+    let is_known = |position: &usize| known.iter().any(|(of, _)| of == position);
+    let positions: Vec<usize> = (0..prepared.len()).filter(|each| !is_known(each)).collect();
     let estimate = estimate::estimate(&prepared, &positions, request);
     on_progress(AdviceProgress::Planned {
-        comparisons: prepared.len(),
+        comparisons: positions.len(),
+        known: known.len(),
         estimate,
     });
     let deadline = Deadline::new(request.budget.unwrap_or(estimate::bound(estimate)), stop);
-    let results = trial::run(&prepared, &positions, request, &deadline, &mut on_progress).await;
+    let mut results = trial::run(&prepared, &positions, request, &deadline, &mut on_progress).await;
+    for (position, result) in &results.experiments {
+        cache.keep(&prepared[*position], effort, result);
+    }
+    cache.evict();
+    results.experiments.extend(known);
+    results.experiments.sort_by_key(|(position, _)| *position);
     let blame = blame::blame(
         &prepared,
         &results.experiments,

@@ -45,7 +45,10 @@ impl PreparedComparison {
     ///
     /// # Errors
     /// If the scenario cannot be run with the settings of a side.
-    fn of(planned: PlannedComparison, sources: &[ScenarioSource]) -> Result<Self, PreparedError> {
+    pub(super) fn of(
+        planned: PlannedComparison,
+        sources: &[ScenarioSource],
+    ) -> Result<Self, PreparedError> {
         let source = &sources[planned.scenario];
         let sides = planned
             .question

@@ -19,6 +19,8 @@ pub(crate) enum AdviceProgress<'a> {
     /// The comparisons that are about to run, and the estimated time.
     Planned {
         comparisons: usize,
+        /// Comparisons whose results are known from before.
+        known: usize,
         estimate: Duration,
     },
     /// An event of a run.

@@ -92,6 +92,9 @@ pub(super) struct AdviseArguments {
     no_record: bool,
     #[command(flatten)]
     trust: TrustArguments,
+    /// Measure again what was measured before with the same kernel, nslab, scenario and values
+    #[arg(long)]
+    no_cache: bool,
     /// Do not show progress
     #[arg(long, visible_alias = "quiet", short_alias = 'q')]
     no_progress: bool,
@@ -311,6 +314,7 @@ fn request(arguments: &AdviseArguments) -> Option<AdviceRequest> {
         stated: arguments.stated.named(),
         runs: !arguments.no_run,
         slow: arguments.slow,
+        uses_cache: !arguments.no_cache,
         rounds: usize::from(arguments.repeat),
         threshold: arguments.threshold.as_fraction(),
         budget: arguments.budget,
@@ -330,11 +334,20 @@ fn show(event: AdviceProgress<'_>, progress: &mut Progress, arguments: &AdviseAr
         AdviceProgress::Suite(event) => progress.show(&event),
         AdviceProgress::Planned { .. } | AdviceProgress::Compared { .. }
             if arguments.no_progress => {}
-        AdviceProgress::Planned { comparisons: 0, .. } => {}
         AdviceProgress::Planned {
             comparisons,
+            known,
             estimate,
-        } => output::err(&outlook(comparisons, estimate, arguments)),
+        } => {
+            if known > 0 {
+                let known = counted(known as u64, "comparison");
+                let said = format!("{known} measured before (--no-cache measures again)\n");
+                output::err(&said);
+            }
+            if comparisons > 0 {
+                output::err(&outlook(comparisons, estimate, arguments));
+            }
+        }
         AdviceProgress::Compared {
             done,
             of,

@@ -1,5 +1,7 @@
 //! Compares the runs of two sides: an effect for each metric, and one conclusion from all of them.
 
+use serde::{Deserialize, Serialize};
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::effect::{Effect, EffectKind, Sample, bounds, difference, kind};
@@ -19,7 +21,7 @@ const ALPHA: f64 = 0.05;
 pub const FEWEST_RUNS: usize = 3;
 
 /// The conclusion of a comparison.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum Conclusion {
     Helps,
@@ -55,7 +57,7 @@ impl Conclusion {
 }
 
 /// The comparison of a set with the first set.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the names say it")]
 pub struct Comparison {
     pub answer: Conclusion,

@@ -5,12 +5,14 @@
 //! one point. "No effect" needs evidence too: the difference lies within the margin by two one-sided tests
 //! (D. J. Schuirmann, Journal of Pharmacokinetics and Biopharmaceutics 15, 1987). Anything else is too noisy.
 
+use serde::{Deserialize, Serialize};
+
 use super::metric::{Better, Rank};
 use super::student::two_sided_quantile;
 use crate::units::Unit;
 
 /// The measurements of a metric on one side.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the names say it")]
 pub struct Sample {
     /// Number of runs with a value.
@@ -52,7 +54,7 @@ impl Sample {
 }
 
 /// The verdict on an effect.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum EffectKind {
     /// The metric is better.
     Better,
@@ -67,7 +69,7 @@ pub enum EffectKind {
 }
 
 /// The effect of a set on one metric.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the names say it")]
 pub struct Effect {
     /// Name in the notation of expectations.

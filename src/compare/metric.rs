@@ -17,11 +17,13 @@
 //! to a client. A kernel counter that differs while clients notice nothing is a change, neither better nor
 //! worse: fewer retransmissions can mean that a connection was given up sooner.
 
+use serde::{Deserialize, Serialize};
+
 use crate::record::{Measure, SeriesKind};
 use crate::scenario::RunSpec;
 
 /// The direction in which a metric is better.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum Better {
     More,
@@ -31,7 +33,7 @@ pub enum Better {
 }
 
 /// The order in which metrics decide a comparison.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Rank {
     /// Work done: connections, requests, bytes.
     Work,

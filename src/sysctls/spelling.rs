@@ -10,6 +10,7 @@ pub fn suggestion(key: &str) -> Option<String> {
     }
     dotted_interface(key)
         .or_else(|| elsewhere(key))
+        .or_else(|| shortened(key))
         .or_else(|| misspelt(key))
 }
 
@@ -42,6 +43,25 @@ fn elsewhere(key: &str) -> Option<String> {
         Some(_) if of_family("ipv4") => Some(first.key.replace(".*.", ".all.")),
         Some(_) => None,
     }
+}
+
+/// The only setting whose name ends like that: `net.ipv4_timestamps`, `net.ipv4.syn_retries`.
+fn shortened(key: &str) -> Option<String> {
+    /// A shorter ending is shared by too many names to mean one of them.
+    const SHORTEST: usize = 6;
+    let name = key.strip_prefix("net.")?.rsplit('.').next()?;
+    let families = ["ipv4_", "ipv6_", "core_"];
+    let family = families.into_iter().find(|family| name.starts_with(family));
+    let ending = family.map_or(name, |family| &name[family.len()..]);
+    let ending = format!("_{ending}");
+    let folder = family.map(|family| family.trim_end_matches('_'));
+    let mut ends_so = all().filter(|setting| {
+        let in_folder = folder.is_none_or(|folder| setting.key.contains(folder));
+        setting.key.starts_with("net.") && setting.key.ends_with(&ending) && in_folder
+    });
+    let first = ends_so.next().filter(|_| ending.len() > SHORTEST)?;
+    let only = ends_so.next().is_none() && !first.key.contains('*');
+    only.then(|| first.key.to_owned())
 }
 
 /// The nearest key, at most a fifth of its letters away.
@@ -92,6 +112,11 @@ mod tests {
                 "net.ipv4.conf.eth0.rp_filter",
             ),
             ("net.ipv4.rp_filter", "net.ipv4.conf.all.rp_filter"),
+            ("net.ipv4_timestamps", "net.ipv4.tcp_timestamps"),
+            (
+                "net.ipv4.abort_on_overflow",
+                "net.ipv4.tcp_abort_on_overflow",
+            ),
         ] {
             assert_eq!(suggestion(written).as_deref(), Some(meant), "{written}");
         }

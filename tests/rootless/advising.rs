@@ -132,6 +132,7 @@ fn advice_that_ran() -> Advice {
         trade: None,
         declared: true,
         emulated: false,
+        cached: false,
         comparison: trial.comparisons[0].clone(),
         records: vec!["out/001-exhaustion/a.nslab.jsonl".into()],
     };

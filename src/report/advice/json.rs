@@ -108,6 +108,8 @@ struct ExperimentReport {
     /// Settings of the user that held on both sides.
     conditions: Vec<String>,
     emulated: bool,
+    /// True if it was measured before; then there are no records.
+    cached: bool,
     #[serde(flatten)]
     answer: BriefAnswer,
     /// The folder with the records of its runs.
@@ -216,6 +218,7 @@ fn experiment(experiment: &Experiment) -> ExperimentReport {
         condition: experiment.condition(),
         conditions: experiment.conditions.clone(),
         emulated: experiment.emulated,
+        cached: experiment.cached,
         answer: brief_answer(&experiment.comparison),
         records: words::records(experiment),
     }

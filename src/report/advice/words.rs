@@ -289,8 +289,13 @@ pub(super) fn experiment(experiment: &Experiment) -> String {
     } else {
         format!("; the scenario sets {} itself", experiment.fixed.join(", "))
     };
+    let before = if experiment.cached {
+        " (measured before)"
+    } else {
+        ""
+    };
     format!(
-        "{}{variant}{}, {}: {}{fixed}",
+        "{}{variant}{}{before}, {}: {}{fixed}",
         experiment.scenario,
         if experiment.emulated {
             " (emulated)"
