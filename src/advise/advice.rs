@@ -19,6 +19,8 @@ pub struct Advice {
     pub sources: Vec<String>,
     /// The name of the state that every line is compared with.
     pub reference: String,
+    /// The kernel on which the effects were measured, if it is not this one.
+    pub kernel: Option<String>,
     /// Every line that is neither empty nor a comment.
     pub lines: Vec<LineAdvice>,
     /// Experiments with several lines at once.

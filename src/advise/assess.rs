@@ -83,13 +83,17 @@ fn subsystem(text: &str) -> Option<&'static str> {
 }
 
 /// Returns the settings worth a comparison: a namespace has the reference's value and accepts the line's, and
-/// the two differ.
-pub fn assignments(lines: &[LineAdvice]) -> Vec<Assignment> {
+/// the two differ. With `owns_kernel`, settings of the whole kernel are among them.
+pub fn assignments(lines: &[LineAdvice], owns_kernel: bool) -> Vec<Assignment> {
     let of_line = |(index, line): (usize, &LineAdvice)| {
         let skipped = line.out_of_scope || line.is_already_so();
         let of_key = move |key: &KeyFacts| {
-            let runs = key.scope == KeyScope::Namespace
-                && key.began_as_reference
+            let can_be_set = match key.scope {
+                KeyScope::Namespace => key.began_as_reference,
+                KeyScope::Kernel => owns_kernel && !key.read_only,
+                KeyScope::Missing => false,
+            };
+            let runs = can_be_set
                 && key.refusal().is_none()
                 && key.not_tried().is_none()
                 && key.reset_by.is_none()

@@ -76,6 +76,9 @@ pub(crate) struct AdviceRequest {
     pub(crate) runs: bool,
     /// Also runs scenarios tagged `slow`.
     pub(crate) slow: bool,
+    /// The place where runs execute, and its kernel's name if it is not this one.
+    pub(crate) place: suite::Options,
+    pub(crate) kernel: Option<String>,
     /// Uses and keeps results of the user's cache.
     pub(crate) uses_cache: bool,
     /// Runs per side of a comparison.
@@ -129,7 +132,8 @@ pub(crate) async fn advise(
     let began = Instant::now();
     let mut looked_up = prepare::look_up(request)?;
     let prepared = prepare::comparisons(request, &mut looked_up)?;
-    let cache = if request.uses_cache {
+    // Another kernel of the same name may be another build.
+    let cache = if request.uses_cache && request.kernel.is_none() {
         ResultCache::of_user()
     } else {
         ResultCache::none()
@@ -144,13 +148,17 @@ pub(crate) async fn advise(
         .collect();
     let is_known = |position: &usize| known.iter().any(|(of, _)| of == position);
     let positions: Vec<usize> = (0..prepared.len()).filter(|each| !is_known(each)).collect();
-    let estimate = estimate::estimate(&prepared, &positions, request);
+    let estimate = request
+        .kernel
+        .is_none()
+        .then(|| estimate::estimate(&prepared, &positions, request));
     on_progress(AdviceProgress::Planned {
         comparisons: positions.len(),
         known: known.len(),
         estimate,
     });
-    let deadline = Deadline::new(request.budget.unwrap_or(estimate::bound(estimate)), stop);
+    let budget = request.budget.or(estimate.map(estimate::bound));
+    let deadline = Deadline::new(budget.unwrap_or(Duration::MAX), stop);
     let mut results = trial::run(&prepared, &positions, request, &deadline, &mut on_progress).await;
     for (position, result) in &results.experiments {
         cache.keep(&prepared[*position], effort, result);
@@ -175,5 +183,9 @@ pub(crate) async fn advise(
         ..
     } = looked_up;
     let advice = results.into_advice(sources, reference, lines, &prepared, began.elapsed());
-    Ok(Advice { blame, ..advice })
+    Ok(Advice {
+        blame,
+        kernel: request.kernel.clone(),
+        ..advice
+    })
 }

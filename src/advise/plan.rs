@@ -12,6 +12,7 @@ use super::conditions::Condition;
 use super::tried_value::tried;
 use crate::compare::{Question, SetOption};
 use crate::scenario::{Exercise, Scenario, TriedValues};
+use crate::sysctls::{self, SettingScope};
 
 /// A key and the value that a line sets.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -315,6 +316,12 @@ impl Variant<'_> {
                 variant: self.variant.cloned(),
                 set,
                 without: self.shown.iter().map(|each| each.key.clone()).collect(),
+                of_kernel: with
+                    .iter()
+                    .chain(self.shown)
+                    .map(|each| each.key.clone())
+                    .filter(|key| is_of_kernel(key))
+                    .collect(),
                 sides: vec![side(|each| &each.against), side(|each| &each.value)],
             },
             fixed: fixed.into_iter().filter(|key| !is_condition(key)).collect(),
@@ -350,6 +357,10 @@ impl Variant<'_> {
             .filter(move |sysctl| sysctl.key == key)
             .map(|sysctl| sysctl.value.as_str())
     }
+}
+
+fn is_of_kernel(key: &str) -> bool {
+    sysctls::find(key).is_some_and(|setting| setting.scope == SettingScope::Host)
 }
 
 fn setting(key: &str, value: &str) -> SetOption {

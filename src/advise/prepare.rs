@@ -169,7 +169,7 @@ pub(super) fn comparisons(
         .map(|source| scenario::parse(&source.label, &source.text, &Default::default()))
         .collect::<Result<_, _>>()
         .map_err(AdviseError::Scenario)?;
-    let assigned = assignments(lines);
+    let assigned = assignments(lines, request.kernel.is_some());
     for short in too_short(&assigned, &scenarios) {
         lines[short.line].too_short.push(OutOfReach {
             scenario: sources[short.scenario].label.clone(),

@@ -21,7 +21,8 @@ pub(crate) enum AdviceProgress<'a> {
         comparisons: usize,
         /// Comparisons whose results are known from before.
         known: usize,
-        estimate: Duration,
+        /// The estimated time; `None` if time is virtual.
+        estimate: Option<Duration>,
     },
     /// An event of a run.
     Suite(SuiteEvent<'a>),
@@ -132,7 +133,7 @@ pub(super) async fn run_groups(
         },
         trust: request.trust,
         shares_machine: true,
-        ..Options::default()
+        ..request.place.clone()
     };
     let sides = groups.iter().map(|group| group.sides.clone()).collect();
     compare::run_together(sides, effort, &options, deadline.stop(), on_event).await
@@ -168,6 +169,7 @@ impl TrialResults {
         Advice {
             sources,
             reference,
+            kernel: None,
             lines,
             together,
             blame: Vec::new(),

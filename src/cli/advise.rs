@@ -9,6 +9,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use super::arguments::{duration, percent};
+use super::backend_args::{BackendArguments, prepare};
 use super::progress::Progress;
 use super::reports::{ReportFormat, ReportRequest, check_all, relative_path, stream, write_all};
 use super::runtime::{cancel_on_signals, runtime};
@@ -65,6 +66,8 @@ pub(super) struct AdviseArguments {
     /// Write the sysctl file to use instead: kept lines with what was measured, dropped lines as comments
     #[arg(long, value_name = "FILE")]
     write: Option<PathBuf>,
+    #[command(flatten)]
+    backend: BackendArguments,
     #[command(flatten)]
     stated: StatedParams,
     /// Number of runs with each line, and without it
@@ -200,8 +203,19 @@ impl ReportFormat for AdviceFormat {
 }
 
 pub(super) fn main(arguments: &AdviseArguments) -> ExitCode {
-    let Some(request) = request(arguments) else {
+    let Some(mut request) = request(arguments) else {
         return exit::invalid();
+    };
+    let target = match arguments.backend.targets() {
+        Ok(mut targets) if targets.len() == 1 => targets.remove(0),
+        Ok(_) => {
+            message::error("--kernel takes one kernel at a time here");
+            return exit::invalid();
+        }
+        Err(error) => {
+            message::failure(&*error);
+            return exit::invalid();
+        }
     };
     if !folders_exist(arguments) || !check_all(&arguments.reports) {
         return exit::invalid();
@@ -209,6 +223,11 @@ pub(super) fn main(arguments: &AdviseArguments) -> ExitCode {
     let Some(runtime) = runtime() else {
         return exit::errored();
     };
+    if !prepare(&runtime, &target.backend) {
+        return exit::errored();
+    }
+    request.place.backend = target.backend;
+    request.kernel = target.name;
     let mut progress = Progress::new(!arguments.no_progress);
     let advice = runtime.block_on(async {
         let (stopped, _signals) = cancel_on_signals();
@@ -314,6 +333,8 @@ fn request(arguments: &AdviseArguments) -> Option<AdviceRequest> {
         stated: arguments.stated.named(),
         runs: !arguments.no_run,
         slow: arguments.slow,
+        place: suite::Options::default(),
+        kernel: None,
         uses_cache: !arguments.no_cache,
         rounds: usize::from(arguments.repeat),
         threshold: arguments.threshold.as_fraction(),
@@ -361,19 +382,18 @@ fn show(event: AdviceProgress<'_>, progress: &mut Progress, arguments: &AdviseAr
 
 /// Returns the number of comparisons and an estimate of the time, as in `1 comparison, 3 runs per side,
 /// about 90 s`.
-fn outlook(comparisons: usize, estimate: Duration, arguments: &AdviseArguments) -> String {
+fn outlook(comparisons: usize, estimate: Option<Duration>, arguments: &AdviseArguments) -> String {
     let bound = match arguments.budget {
         Some(budget) => format!("; measurements end after {} s (--for)", budget.as_secs()),
         None => String::new(),
     };
-    let seconds = estimate.as_secs();
-    let time = if seconds < 120 {
-        format!("{seconds} s")
-    } else {
-        counted(seconds.div_ceil(60), "minute")
+    let time = match estimate.map(|estimate| estimate.as_secs()) {
+        None => "in a virtual machine".to_owned(),
+        Some(seconds) if seconds < 120 => format!("about {seconds} s"),
+        Some(seconds) => format!("about {}", counted(seconds.div_ceil(60), "minute")),
     };
     format!(
-        "{}, {} runs per side, about {time}{bound}\n",
+        "{}, {} runs per side, {time}{bound}\n",
         counted(comparisons as u64, "comparison"),
         arguments.repeat
     )

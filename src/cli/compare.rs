@@ -238,6 +238,7 @@ fn sides(arguments: &CompareArguments) -> Option<Vec<Side>> {
         .into_iter()
         .filter(|set| !set.is_empty());
     let question = Question {
+        of_kernel: Vec::new(),
         variant: arguments.variant.clone(),
         set: arguments.set.iter().cloned().collect(),
         without: Vec::new(),

@@ -20,6 +20,8 @@ pub struct Question {
     pub set: BTreeMap<String, String>,
     /// Sysctls of the scenario to drop: they keep the value of a fresh namespace unless a side sets them.
     pub without: Vec<String>,
+    /// Sysctls of the whole kernel among the settings: they are set once for the lab, not on its nodes.
+    pub of_kernel: Vec<String>,
     /// Settings of each side.
     pub sides: Vec<Vec<SetOption>>,
 }
@@ -97,6 +99,9 @@ impl Question {
         for setting in settings {
             apply(setting, &mut spec)?;
         }
+        for key in &self.of_kernel {
+            set_for_the_kernel(key, &mut spec);
+        }
         let file = ScenarioFile {
             label: source.label.clone(),
             text: source.text.clone(),
@@ -129,6 +134,18 @@ fn choose(runs: &[RunSpec], variant: Option<&str>) -> Result<RunSpec, QuestionEr
             known,
         }
     })
+}
+
+/// Moves a sysctl from the nodes to the kernel as a whole.
+fn set_for_the_kernel(key: &str, spec: &mut RunSpec) {
+    for node in spec.topology.nodes.values_mut() {
+        let own = node.sysctls.iter().find(|sysctl| sysctl.key == key);
+        if let Some(sysctl) = own {
+            let value = sysctl.value.clone();
+            spec.kernel_sysctls.insert(key.to_owned(), value);
+        }
+        node.sysctls.retain(|sysctl| sysctl.key != key);
+    }
 }
 
 fn apply(setting: &SetOption, spec: &mut RunSpec) -> Result<(), QuestionError> {

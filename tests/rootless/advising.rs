@@ -107,6 +107,7 @@ fn advice(text: &str) -> Advice {
     Advice {
         sources: vec!["tuning.conf".to_owned()],
         reference: "this host as it is".to_owned(),
+        kernel: None,
         lines: lines(text),
         together: Vec::new(),
         blame: Vec::new(),

@@ -223,7 +223,7 @@ fn a_line_is_already_so_only_if_the_reference_has_its_value() {
 fn both_sides_of_a_run_have_values_of_the_reference_and_the_line() {
     let sides = |choice: &ReferenceChoice, text| -> Vec<(String, String)> {
         let lines = assessed_against(choice, text).0;
-        assignments(&lines)
+        assignments(&lines, false)
             .into_iter()
             .map(|each| (each.against, each.value))
             .collect()
@@ -384,7 +384,7 @@ fn a_setting_of_an_interface_is_tried_on_the_default_of_new_interfaces() {
     );
     assert_eq!(lines[0].ruling(), Ruling::Subject(About::Security));
     assert_eq!(lines[1].ruling(), Ruling::CannotApply);
-    assert!(assignments(&lines).is_empty());
+    assert!(assignments(&lines, false).is_empty());
 }
 
 #[test]

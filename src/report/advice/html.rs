@@ -46,7 +46,7 @@ fn body(advice: &Advice) -> Markup {
     html! {
         h1 { (advice.sources.join(", ")) }
         p {
-            "compared with " (advice.reference) ": "
+            "compared with " (words::reference(advice)) ": "
             (words::counts(advice))
             @if let Some(why) = advice.cut_short { "; cut short: " (why) }
         }

@@ -20,6 +20,8 @@ struct AdviceReport {
     sources: Vec<String>,
     /// The state that every line is compared with, as in `this host as it is`.
     reference: String,
+    /// The kernel on which the effects were measured, if it is not this one.
+    kernel: Option<String>,
     /// True if a line hurts or cannot apply.
     bad: bool,
     cut_short: Option<&'static str>,
@@ -126,6 +128,7 @@ pub fn render(advice: &Advice) -> serde_json::Result<String> {
         nslab: env!("CARGO_PKG_VERSION"),
         sources: advice.sources.clone(),
         reference: advice.reference.clone(),
+        kernel: advice.kernel.clone(),
         bad: advice.is_bad(),
         cut_short: advice.cut_short,
         took_seconds: advice.took.as_secs_f64(),

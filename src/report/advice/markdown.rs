@@ -12,7 +12,7 @@ pub fn render(advice: &Advice) -> String {
     let mut text = format!(
         "## {}\n\nCompared with {}: {}\n\n",
         names.join(", "),
-        cell(&advice.reference),
+        cell(&words::reference(advice)),
         words::counts(advice)
     );
     text.push_str("| | line | | on this kernel |\n|---|---|---|---|\n");

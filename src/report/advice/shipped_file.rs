@@ -19,7 +19,7 @@ pub fn render(advice: &Advice) -> String {
             "Written by nslab {} from {}, compared with {}.",
             env!("CARGO_PKG_VERSION"),
             advice.sources.join(", "),
-            advice.reference
+            super::words::reference(advice)
         ),
     );
     comment(

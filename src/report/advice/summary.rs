@@ -25,7 +25,7 @@ const REASON: usize = 6;
 pub fn render(advice: &Advice, style: Style) -> String {
     let mut text = String::new();
     let names = advice.sources.join(", ");
-    let head = format!("{names}, compared with {}", advice.reference);
+    let head = format!("{names}, compared with {}", words::reference(advice));
     let _ = writeln!(text, "{}", style.strong(&fit(&head, COLUMNS)));
     let mut listed: Vec<&LineAdvice> = advice
         .lines

@@ -69,7 +69,7 @@ pub fn render(advice: &Advice, style: Style) -> String {
         text,
         "\n{count} {noun} in {:.1} s, compared with {}: {}{cut}",
         advice.took.as_secs_f64(),
-        plain(&advice.reference),
+        plain(&words::reference(advice)),
         words::counts(advice)
     );
     text

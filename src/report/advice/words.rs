@@ -351,6 +351,14 @@ pub(super) fn lines(experiment: &Experiment, advice: &Advice) -> String {
     shown.collect::<Vec<_>>().join(", ")
 }
 
+/// Returns the name of the reference, with the kernel on which the effects were measured if it is another one.
+pub(super) fn reference(advice: &Advice) -> String {
+    match &advice.kernel {
+        Some(kernel) => format!("{}; effects measured on {kernel}", advice.reference),
+        None => advice.reference.clone(),
+    }
+}
+
 /// Counts the lines by their ruling, as in `2 cannot apply, 1 helps`.
 pub(super) fn counts(advice: &Advice) -> String {
     let mut counts: Vec<(&str, usize)> = Vec::new();
