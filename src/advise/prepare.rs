@@ -207,6 +207,11 @@ pub(super) fn comparisons(
     } else {
         quickest(alone, lines)
     };
+    let place =
+        |each: &PreparedComparison| (each.planned.scenario, each.planned.question.variant.clone());
+    // The runs without the file are the same there, or nearly so.
+    let places: BTreeSet<_> = chosen.iter().map(place).collect();
+    together.retain(|each| places.contains(&place(each)));
     chosen.extend(fewest(together));
     Ok(chosen)
 }
@@ -245,7 +250,7 @@ fn quickest(
 }
 
 /// Chooses the fewest scenarios in which the whole file is run, so that each line whose effect is measured has its part
-/// in one of them: first the one that shows most lines.
+/// in one of them: first the one that shows most lines. Scenarios that do not declare the keys come last.
 fn fewest(mut together: Vec<PreparedComparison>) -> Vec<PreparedComparison> {
     let mut chosen = Vec::new();
     let mut covered: BTreeSet<usize> = BTreeSet::new();
@@ -254,7 +259,10 @@ fn fewest(mut together: Vec<PreparedComparison>) -> Vec<PreparedComparison> {
             let shown = each.planned.shown.iter();
             shown.filter(|line| !covered.contains(line)).count()
         };
-        let most = (0..together.len()).max_by_key(|at| (new(&together[*at]), Reverse(*at)));
+        let most = (0..together.len()).max_by_key(|at| {
+            let (each, new) = (&together[*at], new(&together[*at]));
+            (new > 0 && each.planned.declared, new, Reverse(*at))
+        });
         let Some(at) = most.filter(|at| new(&together[*at]) > 0) else {
             return chosen;
         };

@@ -63,7 +63,7 @@ fn a_key_that_only_some_variants_set_is_run_in_a_variant_that_does_not() {
         [
             "[0] off without net.ipv4.tcp_tw_reuse with net.ipv4.tcp_tw_reuse=1 fixed ",
             "[0, 1] off without net.ipv4.tcp_tw_reuse \
-             with net.ipv4.tcp_tw_reuse=1,net.core.somaxconn=5 fixed ",
+             with net.core.somaxconn=5,net.ipv4.tcp_tw_reuse=1 fixed ",
         ]
     );
 }
@@ -149,8 +149,8 @@ variants: { small: {}, cookies: {} }
     assert_eq!(
         sides(of(&[0])),
         [
-            "tcp_syncookies=1 tcp_sack=0 tcp_max_syn_backlog=0",
-            "tcp_syncookies=1 tcp_sack=0 tcp_max_syn_backlog=8192"
+            "tcp_max_syn_backlog=0 tcp_sack=0 tcp_syncookies=1",
+            "tcp_max_syn_backlog=8192 tcp_sack=0 tcp_syncookies=1"
         ],
         "the scenario switches cookies off, the user has them; nothing is said of timestamps"
     );
