@@ -28,6 +28,7 @@ mod report;
 mod reports;
 mod run;
 mod runtime;
+mod scale;
 mod scheduling;
 mod schema;
 mod select;
@@ -115,6 +116,10 @@ enum Verb {
     ///
     /// Example: nslab show exhaustion > mine.yaml
     Show(show::ShowArguments),
+    /// Print a scenario at a size that this machine can run, and what its answer means at full size
+    ///
+    /// Example: nslab scale big.yaml > small.yaml
+    Scale(scale::ScaleArguments),
     /// List everything that can be measured, with its unit, meaning and source
     ///
     /// Example: nslab metrics queue
@@ -180,6 +185,7 @@ pub fn main() -> ExitCode {
         Verb::List(arguments) => list::main(&arguments),
         Verb::New(arguments) => new::main(&arguments),
         Verb::Show(arguments) => show::main(&arguments),
+        Verb::Scale(arguments) => scale::main(&arguments),
         Verb::Metrics(arguments) => metrics::main(&arguments),
         Verb::Schema => schema::main(),
         Verb::Completions(arguments) => completions::completions(Arguments::command(), &arguments),

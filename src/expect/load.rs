@@ -1,5 +1,6 @@
 //! Checks that the load was what the scenario asked for. If it was not, the run proves nothing about its claim.
 
+use super::bottleneck;
 use super::show;
 use crate::names::ActorName;
 use crate::record::{LoadReport, ProcessorTime, RunEnd, Timeline};
@@ -60,11 +61,12 @@ pub(super) fn shortfall(spec: &RunSpec, timeline: &Timeline) -> Option<String> {
     let short = timeline
         .loads
         .iter()
-        .filter(|load| {
-            let cut_off = interrupted || is_stopped(&load.client, spec);
-            load.open_loop && fell_short(load, cut_off)
-        })
-        .map(figures);
+        .filter(|load| is_short(load, spec, timeline))
+        .map(|load| {
+            let bottleneck = bottleneck::of(load, spec, timeline);
+            let bottleneck = bottleneck.map_or(String::new(), |why| format!(" ({why})"));
+            figures(load) + &bottleneck
+        });
     let unreported = spec
         .workload
         .clients
@@ -76,12 +78,30 @@ pub(super) fn shortfall(spec: &RunSpec, timeline: &Timeline) -> Option<String> {
         })
         .map(|client| format!("client `{}` sent no load report", client.name));
     let clients: Vec<String> = short.chain(unreported).collect();
+    let scale = if bottleneck::is_at_a_limit(spec, timeline) {
+        ". Another attempt would end in the same way; `nslab scale FILE` prints the same question at a smaller size"
+    } else {
+        ""
+    };
     (!clients.is_empty()).then(|| {
         format!(
-            "this machine could not generate the requested load: {}",
+            "this machine could not generate the requested load: {}{scale}",
             clients.join("; ")
         )
     })
+}
+
+/// Returns true if a load was not as asked.
+pub(super) fn is_short(load: &LoadReport, spec: &RunSpec, timeline: &Timeline) -> bool {
+    let interrupted = matches!(
+        timeline.end,
+        Some(RunEnd::Finished {
+            interrupted: true,
+            ..
+        })
+    );
+    let cut_off = interrupted || is_stopped(&load.client, spec);
+    load.open_loop && fell_short(load, cut_off)
 }
 
 /// Returns true if a step of the scenario itself ends the load early.

@@ -33,6 +33,7 @@ mod absent;
 mod activity;
 mod answers;
 mod arithmetic;
+mod bottleneck;
 mod claim;
 mod decide;
 mod descriptors;
@@ -49,6 +50,8 @@ mod unmet;
 
 #[cfg(test)]
 mod tests;
+
+pub use bottleneck::is_at_a_limit;
 
 use std::collections::BTreeMap;
 

@@ -60,6 +60,19 @@ pub(crate) static CPU: Metric = Metric::counter(
 );
 
 /// Declared when a client starts.
+pub(crate) static CLOSED_BY_CLIENT: Metric = Metric::counter(
+    "closed-first.client",
+    Count,
+    "Connections that the client closed first, after an attempt; a FIN leaves TIME_WAIT on its node.",
+    "close(2) before a FIN was received",
+);
+pub(crate) static CLOSED_BY_SERVER: Metric = Metric::counter(
+    "closed-first.server",
+    Count,
+    "Connections that the server closed first; TIME_WAIT is on its node.",
+    "recv(2) returned 0 before close(2)",
+);
+
 pub(crate) const COUNTED: &[&Metric] = &[
     &ATTEMPTED,
     &ESTABLISHED,
@@ -70,6 +83,8 @@ pub(crate) const COUNTED: &[&Metric] = &[
     &BYTES,
     &THROUGHPUT,
     &CPU,
+    &CLOSED_BY_CLIENT,
+    &CLOSED_BY_SERVER,
 ];
 
 pub(crate) static ERRORS: Metric = Metric::counter(

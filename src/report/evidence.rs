@@ -1,5 +1,8 @@
 //! The wording that the formats for people share: plain lines about a result, without layout or escaping.
 
+use crate::metrics::client::{CLOSED_BY_CLIENT, CLOSED_BY_SERVER};
+use crate::metrics::{Metric, node as node_metrics};
+use crate::names::ActorName;
 use crate::record::{LoadReport, Outcome, Verdict};
 use crate::scenario::RunId;
 use crate::suite::{CaseComparison, EarlierAttempt, RunResult, ScenarioFile, ScenarioResult};
@@ -138,6 +141,7 @@ pub(super) fn notes(run: &RunResult) -> Vec<String> {
     attempts(run)
         .into_iter()
         .chain(refusals(run))
+        .chain(elsewhere(run))
         .chain(noted)
         .collect()
 }
@@ -193,6 +197,53 @@ pub(super) fn attempts(run: &RunResult) -> Vec<String> {
         )
     };
     run.earlier.iter().enumerate().map(attempt).collect()
+}
+
+/// Describes which side closed a client's connections first, if any were closed.
+pub(super) fn closing(run: &RunResult, load: &LoadReport) -> Option<String> {
+    let (by_client, by_server) = closed_first(run, &load.client)?;
+    let text = match (by_client, by_server) {
+        (0, 0) => return None,
+        (client, 0) => format!("the client closed first, {client} times"),
+        (0, server) => format!("the server closed first, {server} times"),
+        (client, server) => {
+            format!("the client closed first {client} times, the server {server} times")
+        }
+    };
+    Some(format!("client {}: {text}", load.client))
+}
+
+/// Returns how many connections of a client were closed first by the client, and by the server.
+fn closed_first(run: &RunResult, client: &ActorName) -> Option<(i64, i64)> {
+    let last = |metric: &Metric| {
+        let series = run
+            .timeline
+            .series(metric.series(client.as_str()).as_str())?;
+        series.last()
+    };
+    Some((last(&CLOSED_BY_CLIENT)?, last(&CLOSED_BY_SERVER)?))
+}
+
+/// Returns a note for each client whose node has no TIME_WAIT, although an expectation is about that, because the server
+/// closed first.
+fn elsewhere(run: &RunResult) -> Vec<String> {
+    let workload = &run.spec.workload;
+    let clients = workload.clients.iter().filter_map(|client| {
+        let node = &client.node;
+        let wanted = node_metrics::TCP.series_of(node.as_str(), "TIME_WAIT");
+        let is_watched = run.spec.watched.contains(&wanted);
+        let others = workload.servers.iter().any(|server| server.node == *node)
+            || workload.clients.iter().any(|other| other.node == *node && other.name != client.name);
+        let (by_client, by_server) = closed_first(run, &client.name)?;
+        (is_watched && !others && by_client == 0 && by_server > 0).then(|| {
+            format!(
+                "the server closed all {by_server} connections of {} first, so their TIME_WAIT is on its node and not on \
+                 `{node}`",
+                client.name
+            )
+        })
+    });
+    clients.collect()
 }
 
 /// Describes the offered load of a client.
@@ -285,6 +336,12 @@ pub(super) fn of_run(run: &RunResult) -> Vec<String> {
     );
     lines.extend(run.verdict.judged().iter().map(verdict));
     lines.extend(run.timeline.loads.iter().map(load));
+    lines.extend(
+        run.timeline
+            .loads
+            .iter()
+            .filter_map(|load| closing(run, load)),
+    );
     lines.extend(notes(run).into_iter().map(|note| format!("note: {note}")));
     lines.extend(kept(run));
     lines

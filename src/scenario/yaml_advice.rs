@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 use serde_yaml::granit_parser::{ErrorKind, ScanError};
 
+use super::bounds::MAX_DEPTH;
 use super::brackets::{self, Brackets};
 use super::problem::{Collector, quoted};
 use super::span::Span;
@@ -158,7 +159,7 @@ fn bracket(broken: &Broken<'_>) -> Option<Explained> {
     let Brackets::Open(open) = brackets::up_to(broken.text, broken.at) else {
         return None;
     };
-    let innermost = *open.last()?;
+    let innermost = *open.last().filter(|_| open.len() <= MAX_DEPTH)?;
     let same_line = !broken.text[innermost..broken.at].contains('\n');
     let closed_later = matches!(brackets::up_to(broken.text, line_end), Brackets::Balanced);
     if same_line && closed_later {

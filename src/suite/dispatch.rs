@@ -193,7 +193,9 @@ pub async fn run_suite(
                 let timeline = timelines.remove(&job.key).unwrap_or_default();
                 let result = conclude(&job.spec, ended, timeline);
                 let outcome = result.verdict.outcome;
-                let retry = if *stop.borrow() { None } else { job.retry_policy.after(outcome) };
+                let in_vain = outcome == Outcome::Inconclusive
+                    && expect::is_at_a_limit(&job.spec, &result.timeline);
+                let retry = if *stop.borrow() || in_vain { None } else { job.retry_policy.after(outcome) };
                 if let Some(retry) = retry {
                     let alone = retry == Retry::Alone;
                     emit(SuiteEvent::RunRetried { key: job.key, result: &result, alone });

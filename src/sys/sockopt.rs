@@ -124,3 +124,9 @@ fn set_ip_option(socket: &impl AsFd, option: libc::c_int, value: u32) -> io::Res
     Errno::result(result)?;
     Ok(())
 }
+
+/// Returns true if everything has been read and the other side has sent its FIN. The socket must not block.
+pub fn has_received_end(socket: &Socket) -> bool {
+    let mut byte = [std::mem::MaybeUninit::uninit()];
+    matches!(socket.peek(&mut byte), Ok(0))
+}

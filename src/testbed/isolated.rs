@@ -9,11 +9,14 @@ use thiserror::Error;
 
 use super::Result;
 use crate::sys::rerun::{AnswerPipe, rerun_in_sandbox};
+use crate::sys::sandbox::{in_child, is_privileged, isolate};
 
 /// Environment variable of the inner process: the name of the test it was started for.
 const INSIDE: &str = "NSLAB_TESTBED";
 /// Environment variable of the inner process: the descriptor on which it reports that the test has passed.
 const ANSWER: &str = "NSLAB_TESTBED_ANSWER";
+/// Environment variable that turns a skipped test into a failed one.
+const REQUIRED: &str = "NSLAB_TESTBED_REQUIRED";
 /// The report that the inner process writes to that descriptor.
 const WELL: &[u8] = b"well";
 
@@ -107,6 +110,36 @@ pub fn isolated(test: impl FnOnce() -> Result) -> Result {
         return Err(IsolationError::NotReached { test: name, output }.into());
     }
     Ok(())
+}
+
+/// Same as [`isolated`], but skips the test where the machine forbids namespaces, and says so on standard error:
+/// `SKIPPED name: reason`. The test harness has no word for that and counts the test as passed, so a machine that must
+/// run the test, such as a CI server, should set `NSLAB_TESTBED_REQUIRED=1`. Then a skipped test fails instead.
+///
+/// # Errors
+/// The same as for [`isolated`], apart from missing privileges.
+pub fn isolated_or_skip(test: impl FnOnce() -> Result) -> Result {
+    if is_inside() || env::var_os(REQUIRED).is_some_and(|value| value == "1") {
+        return isolated(test);
+    }
+    let Some(reason) = forbidden() else {
+        return isolated(test);
+    };
+    let name = thread::current().name().unwrap_or("main").to_owned();
+    // Written past the harness, which hides the output of tests that pass.
+    let line = format!("SKIPPED {name}: {reason}\n");
+    let _no_stderr = std::io::Write::write_all(&mut std::io::stderr(), line.as_bytes());
+    Ok(())
+}
+
+/// Returns the reason why this machine forbids namespaces, if it does.
+fn forbidden() -> Option<String> {
+    let tried = in_child(|| match isolate(!is_privileged()) {
+        Ok(()) => Vec::new(),
+        Err(error) => error.to_string().into_bytes(),
+    });
+    let reason = tried.ok().filter(|reason| !reason.is_empty())?;
+    Some(String::from_utf8_lossy(&reason).into_owned())
 }
 
 /// Returns true if [`isolated`] started this process.

@@ -99,7 +99,7 @@ use crate::sys::sandbox;
 
 pub use error::{NotPassed, TestbedError};
 pub use host::Host;
-pub use isolated::{IsolationError, isolated};
+pub use isolated::{IsolationError, isolated, isolated_or_skip};
 pub use observed::Observed;
 
 /// The return type of a test: `Ok(())`, or any error.

@@ -64,6 +64,9 @@ pub(super) fn run(run: &RunResult, file: &ScenarioFile, style: Style) -> String 
     if style.verbose || evidence::is_against(run.verdict.outcome) {
         for load in &run.timeline.loads {
             paragraph(&mut text, NO_WORD, &evidence::load(load), IN_RUN, style);
+            if let Some(closing) = evidence::closing(run, load) {
+                paragraph(&mut text, NO_WORD, &closing, IN_RUN, style);
+            }
         }
     }
     for note in evidence::notes(run) {

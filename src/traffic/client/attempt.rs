@@ -13,6 +13,7 @@ use super::plan::{ConnectionEnd, LoadPlan, PlannedRequest, PlannedStep};
 use super::reply::Reply;
 use crate::record::Offset;
 use crate::sys::readiness::Interest;
+use crate::sys::sockopt;
 use crate::traffic::socket_options;
 
 /// Consecutive writes of one body before other attempts continue.
@@ -61,7 +62,16 @@ pub(super) struct AttemptProgress {
     pub(super) since: Offset,
     /// Body bytes that count: those of the request if it has a body, else those of the reply.
     pub(super) bytes: u64,
+    /// The side that closes the connection first, if it ends with this step.
+    pub(super) closed_by: Option<ClosingSide>,
     pub(super) next: AttemptNext,
+}
+
+/// The side that closes a connection first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ClosingSide {
+    Client,
+    Server,
 }
 
 /// The shape of a reply.
@@ -174,6 +184,7 @@ impl ConnectionAttempt {
             replied: None,
             since: self.intended,
             bytes: 0,
+            closed_by: None,
             next: AttemptNext::Done,
         };
         step.next = self
@@ -186,7 +197,18 @@ impl ConnectionAttempt {
                 }
                 _ => AttemptNext::Failed(error.raw_os_error().unwrap_or(libc::EIO)),
             });
+        if step.next == AttemptNext::Done && plan.end != ConnectionEnd::Hold {
+            step.closed_by = Some(self.closing_side());
+        }
         step
+    }
+
+    /// Returns the side that closes first, if the client is about to close: the server if its FIN is there already.
+    pub(super) fn closing_side(&self) -> ClosingSide {
+        match sockopt::has_received_end(&self.socket) {
+            true => ClosingSide::Server,
+            false => ClosingSide::Client,
+        }
     }
 
     fn interest(&self) -> Interest {

@@ -86,6 +86,20 @@ fn kernel_the_end_that_closes_first_has_time_wait_and_a_reset_leaves_none() {
         assert_eq!(last(&timeline, "load.completed"), 40, "{close:?}");
         assert_eq!(last(&timeline, "load.failed"), 0, "{close:?}");
         assert_eq!(last(&timeline, "web.accepted"), 40, "{close:?}");
+        let [by_client, by_server] = match close {
+            ClientClose::Server => [0, 40],
+            _ => [40, 0],
+        };
+        assert_eq!(
+            last(&timeline, "load.closed-first.client"),
+            by_client,
+            "{close:?}"
+        );
+        assert_eq!(
+            last(&timeline, "load.closed-first.server"),
+            by_server,
+            "{close:?}"
+        );
     }
 }
 

@@ -13,7 +13,9 @@ use super::ClientShared;
 use super::attempt::ReplyShape;
 use super::plan::{ConnectionEnd, LoadPlan};
 use super::report::LoadStats;
-use crate::metrics::client::{ATTEMPTED, BYTES, COMPLETED, ESTABLISHED, FAILED, IN_FLIGHT};
+use crate::metrics::client::{
+    ATTEMPTED, BYTES, CLOSED_BY_SERVER, COMPLETED, ESTABLISHED, FAILED, IN_FLIGHT,
+};
 use crate::record::{Offset, RunClock};
 use crate::scenario::workload::{PortChoice, Starts};
 use crate::sys::timer::thread_cpu_time;
@@ -232,6 +234,8 @@ impl<'a> UringEngine<'a> {
 
 fn complete(counts: &mut Counts, reply: WholeReply, latency: u64) {
     counts.add(&COMPLETED, 1);
+    // The reply ends with the connection.
+    counts.add(&CLOSED_BY_SERVER, 1);
     counts.add(&BYTES, reply.body);
     if let Some(status) = reply.status {
         counts.status(status);

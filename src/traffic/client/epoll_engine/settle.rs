@@ -5,10 +5,15 @@ use std::os::fd::AsRawFd;
 use std::time::Duration;
 
 use super::{ClientShared, EpollEngine};
-use crate::metrics::client::{ATTEMPTED, BYTES, COMPLETED, ESTABLISHED, FAILED, IN_FLIGHT};
+use crate::metrics::Metric;
+use crate::metrics::client::{
+    ATTEMPTED, BYTES, CLOSED_BY_CLIENT, CLOSED_BY_SERVER, COMPLETED, ESTABLISHED, FAILED, IN_FLIGHT,
+};
 use crate::record::Offset;
 use crate::sys::readiness::{Interest, ReadinessSet};
-use crate::traffic::client::attempt::{AttemptNext, AttemptProgress, ConnectionAttempt};
+use crate::traffic::client::attempt::{
+    AttemptNext, AttemptProgress, ClosingSide, ConnectionAttempt,
+};
 use crate::traffic::client::plan::ConnectionEnd;
 
 impl<C: Deref<Target = ClientShared>> EpollEngine<C> {
@@ -61,6 +66,12 @@ impl<C: Deref<Target = ClientShared>> EpollEngine<C> {
             }
             AttemptNext::Done | AttemptNext::Reusable => {
                 if let Some(attempt) = self.attempts.remove(token) {
+                    // A connection that could carry another request, but there is none.
+                    if step.next == AttemptNext::Reusable {
+                        let side = attempt.closing_side();
+                        (self.client.metrics)
+                            .update(self.clock.now(), |counts| counts.add(closed_by(side), 1));
+                    }
                     self.end(attempt);
                 }
                 self.connection_ended();
@@ -203,6 +214,9 @@ impl<C: Deref<Target = ClientShared>> EpollEngine<C> {
             if step.bytes > 0 {
                 counts.add(&BYTES, i64::try_from(step.bytes).unwrap_or(i64::MAX));
             }
+            if let Some(side) = step.closed_by {
+                counts.add(closed_by(side), 1);
+            }
             let goes_on = matches!(
                 step.next,
                 AttemptNext::Wait(_) | AttemptNext::Pause | AttemptNext::Again
@@ -246,5 +260,13 @@ impl<C: Deref<Target = ClientShared>> EpollEngine<C> {
         let lease = attempt.lease;
         drop(attempt);
         self.client.dialer.closed(lease);
+    }
+}
+
+/// Returns the counter of connections that a side closed first.
+fn closed_by(side: ClosingSide) -> &'static Metric {
+    match side {
+        ClosingSide::Client => &CLOSED_BY_CLIENT,
+        ClosingSide::Server => &CLOSED_BY_SERVER,
     }
 }

@@ -1,0 +1,87 @@
+//! Names what held a load up that was not as asked: a thread of the lab's own that kept its processor busy all the time.
+//!
+//! Such a load does not get better when it is tried again, unlike one that waited for processors.
+
+use crate::metrics::{self, node};
+use crate::record::{LoadReport, Timeline};
+use crate::scenario::RunSpec;
+use crate::scenario::workload::PortChoice;
+
+/// The share of the time for which a thread is at its limit: the rest is the kernel's own scheduling.
+const BUSY: f64 = 0.85;
+/// The share of the range of ports above which the kernel's search for a free one takes long. From half of the range on,
+/// it looks at ports of the other parity too, one by one (Linux 6.18 `net/ipv4/inet_hashtables.c`,
+/// `__inet_hash_connect`).
+const SEARCH: f64 = 0.5;
+/// The ports of a fresh namespace: 32768 to 60999 (Linux `net/ipv4/af_inet.c`, `inet_init_net`).
+const PORTS: f64 = 28_232.0;
+/// The setting of the range.
+const RANGE: &str = "net.ipv4.ip_local_port_range";
+
+/// Returns a sentence that names the thread that was at its limit, the call and the reason; `None` if none was.
+pub(super) fn of(load: &LoadReport, spec: &RunSpec, timeline: &Timeline) -> Option<String> {
+    let took = load.started as f64 / load.achieved_rate;
+    let client = spec
+        .workload
+        .clients
+        .iter()
+        .find(|client| client.name == load.client)?;
+    if load.cpu as f64 / 1e9 >= BUSY * took {
+        let searches = client.port == PortChoice::Kernel
+            && used_ports(client.node.as_str(), spec, timeline) >= SEARCH;
+        let why = if searches {
+            "most of it in connect(2), where the kernel searches for a free port once half of the range is in use \
+             (inferred); `port: sequential` avoids the search"
+        } else {
+            "so no more attempts fit into the time"
+        };
+        return Some(format!(
+            "the thread of client `{}` was busy all the time, {why}",
+            load.client
+        ));
+    }
+    let busy = spec.workload.servers.iter().find(|server| {
+        let cpu = timeline.series(metrics::server::CPU.series(server.name.as_str()).as_str());
+        let cpu = cpu
+            .and_then(crate::record::Series::last)
+            .unwrap_or_default();
+        cpu as f64 / 1e9 >= BUSY * took
+    })?;
+    let searches =
+        busy.forward.is_some() && used_ports(busy.node.as_str(), spec, timeline) >= SEARCH;
+    let why = if searches {
+        "most of it in connect(2) to the server behind it, where the kernel searches for a free port once half of the \
+         range is in use (inferred)"
+    } else {
+        "so requests waited for it"
+    };
+    Some(format!(
+        "the thread of server `{}` was busy all the time, {why}",
+        busy.name
+    ))
+}
+
+/// Returns true if a load was held up by a thread at its limit. Another attempt would end in the same way.
+pub fn is_at_a_limit(spec: &RunSpec, timeline: &Timeline) -> bool {
+    timeline.loads.iter().any(|load| {
+        super::load::is_short(load, spec, timeline) && of(load, spec, timeline).is_some()
+    })
+}
+
+/// Returns the share of the node's range of ports that connections in TIME_WAIT occupied at most.
+fn used_ports(of: &str, spec: &RunSpec, timeline: &Timeline) -> f64 {
+    let series = timeline.series(node::TCP.series_of(of, "TIME_WAIT").as_str());
+    let most = series.and_then(|series| series.changes.iter().map(|(_, count)| *count).max());
+    let range = spec
+        .topology
+        .nodes
+        .iter()
+        .find(|(name, _)| name.as_str() == of)
+        .and_then(|(_, node)| node.sysctls.iter().find(|sysctl| sysctl.key == RANGE))
+        .and_then(|sysctl| {
+            let mut ports = sysctl.value.split_whitespace().map(str::parse::<f64>);
+            let (first, last) = (ports.next()?.ok()?, ports.next()?.ok()?);
+            Some(last - first + 1.0)
+        });
+    most.unwrap_or_default() as f64 / range.unwrap_or(PORTS)
+}
