@@ -25,28 +25,58 @@
 //! asked for gets a name on disk, no thread changes its namespace after it starts, and only
 //! `record::RunClock` gives a run's time.
 //!
+//! The feature `program` (on by default) has everything from `backend` up. Without it, the library is what a testbed
+//! needs, with far fewer dependencies.
+//!
 //! Start with [`run::run`], [`scenario::RunSpec`], [`record::Event`], [`lab::plan()`], [`sys::NetNs`].
 
+#![cfg_attr(
+    not(feature = "program"),
+    expect(
+        dead_code,
+        unused_imports,
+        unused_variables,
+        unused_mut,
+        reason = "some of it is only used by the program"
+    )
+)]
+
+/// The crate itself has the names of `schemars` that are used without it.
+#[cfg(not(feature = "program"))]
+extern crate self as schemars;
+#[cfg(not(feature = "program"))]
+pub(crate) use no_schema::{JsonSchema, Schema, SchemaGenerator, json_schema};
+
+#[cfg(feature = "program")]
 pub mod advise;
+#[cfg(feature = "program")]
 pub mod backend;
 pub mod causes;
+#[cfg(feature = "program")]
 pub mod cli;
+#[cfg(feature = "program")]
 pub mod compare;
 pub mod expect;
 #[cfg(any(test, feature = "fixtures"))]
 pub mod fixtures;
 pub(crate) mod input_file;
 pub mod lab;
+#[cfg(feature = "program")]
 pub mod ladder;
+#[cfg(feature = "program")]
 pub mod learn;
 pub(crate) mod metrics;
 pub mod names;
+#[cfg(not(feature = "program"))]
+mod no_schema;
 pub mod probe;
 pub(crate) mod random;
 pub mod record;
+#[cfg(feature = "program")]
 pub mod report;
 pub mod run;
 pub mod scenario;
+#[cfg(feature = "program")]
 pub mod suite;
 pub mod sys;
 pub mod sysctls;

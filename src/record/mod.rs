@@ -10,6 +10,7 @@ mod clock;
 pub(crate) mod distribution;
 mod environment;
 mod event;
+#[cfg(feature = "program")]
 mod file;
 mod lines;
 mod measure;
@@ -31,6 +32,7 @@ pub use environment::{Environment, Guest, Privileges};
 pub use event::{
     Built, ConntrackRoom, Event, LoadReport, SeriesDeclaration, SeriesId, SeriesKind, WirePrecision,
 };
+#[cfg(feature = "program")]
 pub use file::{
     ProcessEnd, RECORD_VERSION, Record, RecordError, RecordHeader, RecordWriter, RecordedScenario,
     RecordedSuite, UnreadableRecord,

@@ -140,11 +140,12 @@ macro_rules! document {
         $($(#[$field_meta:meta])* $key:literal => $field:ident: $type:ty,)*
     }) => {
         $(#[$meta])*
-        #[derive(Debug, Clone, schemars::JsonSchema)]
-        #[schemars(deny_unknown_fields)]
+        #[derive(Debug, Clone)]
+        #[cfg_attr(feature = "program", derive(schemars::JsonSchema))]
+        #[cfg_attr(feature = "program", schemars(deny_unknown_fields))]
         pub(crate) struct $name {
-            $($(#[$field_meta])* #[schemars(rename = $key)] pub(crate) $field: $type,)*
-            #[schemars(skip)]
+            $($(#[$field_meta])* #[cfg_attr(feature = "program", schemars(rename = $key))] pub(crate) $field: $type,)*
+            #[cfg_attr(feature = "program", schemars(skip))]
             frame: $crate::scenario::decode::Frame,
         }
 

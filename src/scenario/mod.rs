@@ -35,6 +35,7 @@ mod place;
 mod problem;
 mod resolve;
 mod scale;
+#[cfg(feature = "program")]
 mod schema;
 mod span;
 mod spoilers;
@@ -57,6 +58,7 @@ pub use place::Place;
 pub use problem::{OtherPlace, Problem, Problems};
 pub(crate) use resolve::sysctl::wrong_setting;
 pub use scale::{ScaledScenario, scale};
+#[cfg(feature = "program")]
 pub use schema::schema;
 pub use spoilers::without_spoilers;
 pub(crate) use suggest::nearest;

@@ -74,7 +74,10 @@
 //! * Or begin their names with a common prefix such as `kernel_`, and leave them out with
 //!   `cargo test -- --skip kernel_`.
 //!
-//! Both also work with nextest.
+//! * Or call [`isolated_or_skip`], which prints `SKIPPED name: reason` on such a machine and returns. The harness then
+//!   counts the test as passed, unless `NSLAB_TESTBED_REQUIRED=1` is set.
+//!
+//! All of them also work with nextest.
 //!
 //! # Not here
 //!

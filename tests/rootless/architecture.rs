@@ -14,6 +14,7 @@ const LONGEST_FILE: usize = 500;
 const MAY_USE: &[(&str, &[&str])] = &[
     ("names", &[]),
     ("units", &[]),
+    ("no_schema", &[]),
     ("sysctls", &[]),
     ("causes", &[]),
     ("input_file", &[]),

@@ -114,8 +114,10 @@ fn drive(
         let start = timer::from_monotonic(Duration::from_nanos(begin.start));
         traffic.begin(RunClock::starting_at(start.map_err(AgentError::Io)?));
         let (mut unfinished, output) = (traffic.unfinished.clone(), output.clone());
+        let runtime = tokio::runtime::Builder::new_current_thread().build();
+        let runtime = runtime.map_err(AgentError::Io)?;
         let report_end = move || {
-            let _all_ended = futures::executor::block_on(unfinished.wait_for(|count| *count == 0));
+            let _all_ended = runtime.block_on(unfinished.wait_for(|count| *count == 0));
             // If nobody reads the output any more, the end of the input stops the agent as well.
             let _output_is_closed = output.signal(&Signal::Ended);
         };
