@@ -1,5 +1,5 @@
-//! Stands in for the crate `schemars` without the feature `program`, which alone prints the JSON Schema of scenario files.
-//! The types that a scenario is read into name the same traits and macros, and nothing is derived.
+//! Stands in for the crate `schemars` without the feature `program`, which alone prints the JSON Schema of scenario
+//! files. The types that a scenario is read into name the same traits and macros, and nothing is derived.
 
 use std::borrow::Cow;
 

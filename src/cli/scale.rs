@@ -1,4 +1,5 @@
-//! `nslab scale`: prints a scenario at a size that this machine can run, and explains what its answer means at full size.
+//! `nslab scale`: prints a scenario at a size that this machine can run, and explains what its answer means at full
+//! size.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -99,15 +100,15 @@ fn header(label: &str, factor: u64) -> String {
     format!(
         "# {label}, scaled down by {factor}.\n\
          #\n\
-         # Scaled: rates, numbers of connections, local ports, ports of NAT, free conntrack entries, descriptors, and the\n\
-         # counts and rates in expectations.\n\
-         # Not scaled: times (TIME_WAIT, timeouts, delays, the length of the load), sizes in bytes, queues and backlogs,\n\
-         # and programs under `commands`.\n\
+         # Scaled: rates, numbers of connections, local ports, ports of NAT, free conntrack entries,\n\
+         # descriptors, and the counts and rates in expectations.\n\
+         # Not scaled: times (TIME_WAIT, timeouts, delays, the length of the load), sizes in bytes, queues\n\
+         # and backlogs, and programs under `commands`.\n\
          #\n\
-         # At full size, counts and rates are {factor} times as large. A time until ports, entries or descriptors run out is\n\
-         # the same, because the supply and the rate at which it is used are both smaller by {factor}. Nothing follows from it\n\
-         # for limits that depend on the size itself: processors, the kernel's search for a free port, bursts that fill a\n\
-         # queue, memory.\n\
+         # At full size, counts and rates are {factor} times as large. A time until ports, entries or\n\
+         # descriptors run out is the same, because the supply and the rate at which it is used are both\n\
+         # smaller by {factor}. Nothing follows from it for limits that depend on the size itself: processors,\n\
+         # the kernel's search for a free port, bursts that fill a queue, memory.\n\
          #\n"
     )
 }

@@ -1,4 +1,5 @@
-//! Names what held a load up that was not as asked: a thread of the lab's own that kept its processor busy all the time.
+//! Names what held a load up that was not as asked: a thread of the lab's own that kept its processor busy all the
+//! time.
 //!
 //! Such a load does not get better when it is tried again, unlike one that waited for processors.
 
@@ -9,8 +10,8 @@ use crate::scenario::workload::PortChoice;
 
 /// The share of the time for which a thread is at its limit: the rest is the kernel's own scheduling.
 const BUSY: f64 = 0.85;
-/// The share of the range of ports above which the kernel's search for a free one takes long. From half of the range on,
-/// it looks at ports of the other parity too, one by one (Linux 6.18 `net/ipv4/inet_hashtables.c`,
+/// The share of the range of ports above which the kernel's search for a free one takes long. From half of the range
+/// on, it looks at ports of the other parity too, one by one (Linux 6.18 `net/ipv4/inet_hashtables.c`,
 /// `__inet_hash_connect`).
 const SEARCH: f64 = 0.5;
 /// The ports of a fresh namespace: 32768 to 60999 (Linux `net/ipv4/af_inet.c`, `inet_init_net`).

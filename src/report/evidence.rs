@@ -224,8 +224,8 @@ fn closed_first(run: &RunResult, client: &ActorName) -> Option<(i64, i64)> {
     Some((last(&CLOSED_BY_CLIENT)?, last(&CLOSED_BY_SERVER)?))
 }
 
-/// Returns a note for each client whose node has no TIME_WAIT, although an expectation is about that, because the server
-/// closed first.
+/// Returns a note for each client whose node has no TIME_WAIT, although an expectation is about that, because the
+/// server closed first.
 fn elsewhere(run: &RunResult) -> Vec<String> {
     let workload = &run.spec.workload;
     let clients = workload.clients.iter().filter_map(|client| {
@@ -237,8 +237,8 @@ fn elsewhere(run: &RunResult) -> Vec<String> {
         let (by_client, by_server) = closed_first(run, &client.name)?;
         (is_watched && !others && by_client == 0 && by_server > 0).then(|| {
             format!(
-                "the server closed all {by_server} connections of {} first, so their TIME_WAIT is on its node and not on \
-                 `{node}`",
+                "the server closed all {by_server} connections of {} first, so their TIME_WAIT is on its node, \
+                 not on `{node}`",
                 client.name
             )
         })

@@ -72,6 +72,13 @@ fn merge_choices(
                 object.remove("anyOf");
                 object.insert("$ref".to_owned(), json!(format!("#/$defs/{name}")));
                 wanted.push((name, merged));
+            } else if let Some(Value::Array(choices)) = object.get("anyOf")
+                && let Some(other) = beside_null(choices)
+            {
+                object.remove("anyOf");
+                object.insert("if".to_owned(), json!({ "type": "null" }));
+                object.insert("then".to_owned(), json!({}));
+                object.insert("else".to_owned(), other);
             }
             for value in object.values_mut() {
                 merge_choices(value, definitions, wanted);
@@ -86,6 +93,15 @@ fn merge_choices(
     }
 }
 
+/// Returns the other one of two choices, if one of them is `null`.
+fn beside_null(choices: &[Value]) -> Option<Value> {
+    let null = json!({ "type": "null" });
+    match choices {
+        [other, nothing] | [nothing, other] if *nothing == null => Some(other.clone()),
+        _ => None,
+    }
+}
+
 /// Returns the definition that takes everything that the choices take, with its name, if they are one definition with
 /// `null`, lists of it, or both.
 fn merged(
@@ -93,7 +109,10 @@ fn merged(
     definitions: &serde_json::Map<String, Value>,
 ) -> Option<(String, Value)> {
     let reference = choices.iter().find_map(|choice| choice["$ref"].as_str())?;
-    let name = reference.strip_prefix("#/$defs/")?;
+    // The definition of a variant is made later.
+    let name = reference
+        .strip_prefix("#/$defs/")
+        .filter(|name| *name != "Variant")?;
     let mut merged = definitions.get(name)?.clone();
     let mut prefix = String::new();
     for choice in choices {
@@ -109,7 +128,9 @@ fn merged(
             _ => return None,
         }
         let extra = choice["type"].clone();
-        if let Some(then) = merged.get("if").cloned() {
+        if merged.get("type").is_none()
+            && let Some(then) = merged.get("if").cloned()
+        {
             // A word with a fixed meaning, or `$name`: the new type is one of the first case.
             merged["if"] = json!({ "anyOf": [then, { "type": extra }] });
             continue;

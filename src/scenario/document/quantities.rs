@@ -90,8 +90,9 @@ macro_rules! quantity {
         schema!($name, stringify!($name), {
             "type": $types,
             "pattern": $pattern,
-            "maximum": $most,
             "patternErrorMessage": concat!("expected ", $what, "; write it like ", $like),
+            "if": { "type": "number", "exclusiveMinimum": $most },
+            "then": { "const": 0, "errorMessage": concat!("expected ", $what, "; write it like ", $like) },
         });
     };
 }

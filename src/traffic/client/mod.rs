@@ -13,8 +13,8 @@
 //! * distribution `load.latency`: nanoseconds from the *scheduled* start until the connection is established, or
 //!   until the end of the reply if there is one;
 //! * gauge `load.throughput`: bytes per second over the last 100 ms; at the end, over the whole load;
-//! * counters `load.closed-first.client` and `.server`: connections by the side that closed first, as the client saw it;
-//!   held connections and those of failed attempts do not count;
+//! * counters `load.closed-first.client` and `.server`: connections by the side that closed first, as the client saw
+//!   it; held connections and those of failed attempts do not count;
 //! * counter `load.cpu`: processor time of its threads in nanoseconds, recorded when the last attempt has ended.
 
 mod attempt;
