@@ -36,7 +36,6 @@
         dead_code,
         unused_imports,
         unused_variables,
-        unused_mut,
         reason = "some of it is only used by the program"
     )
 )]

@@ -316,6 +316,8 @@ pub(crate) fn other_key(what: &str, key: &str) -> Option<&'static str> {
         ("`loop`", "for" | "duration") => {
             "a loop ends after its `requests`; `connect` takes a time"
         }
+        ("a step", "after" | "time" | "when" | "t") => "did you mean `at`?",
+        ("a step", "kill" | "end" | "terminate" | "shutdown" | "crash") => "did you mean `stop`?",
         ("a server", "listen" | "ports") => "did you mean `port`?",
         ("a server", "address" | "ip" | "bind") => {
             "a server listens on all addresses of its `node`"

@@ -161,6 +161,9 @@ fn named_port(text: &str) -> Option<u16> {
         "https" | "tls" => Some(443),
         "dns" | "domain" => Some(53),
         "ssh" => Some(22),
+        text if text.contains(':') && text.split(':').all(|part| port_of(part).is_some()) => {
+            text.rsplit(':').next().and_then(port_of)
+        }
         text => port_of(
             text.trim_start_matches("tcp")
                 .trim_start_matches([':', '/', ' '])
@@ -318,7 +321,13 @@ impl ScalarValue for KernelBounds {
             .map(|bound| {
                 version_bound(bound.trim()).ok_or_else(|| Wrong {
                     label: String::new(),
-                    help: "write it like `\">= 4.12\"`, or `\">= 4.12, < 6.3\"`".to_owned(),
+                    help: match version_bound(bound.trim().trim_end_matches(['+', ' '])) {
+                        Some(_) => format!(
+                            "write `\">= {}\"`",
+                            bound.trim().trim_end_matches(['+', ' '])
+                        ),
+                        None => "write it like `\">= 4.12\"`, or `\">= 4.12, < 6.3\"`".to_owned(),
+                    },
                 })
             })
             .collect::<Result<_, _>>()
@@ -440,7 +449,11 @@ impl ScalarValue for IpVersion {
             "6" => Ok(Self::V6),
             _ => Err(Wrong {
                 label: "not a version of IP".to_owned(),
-                help: "write `ip: 6` for IPv6; IPv4 is the default".to_owned(),
+                help: if text.contains('.') || text.contains(':') {
+                    "addresses are assigned in the order of the file; `nslab run --plan` prints them".to_owned()
+                } else {
+                    "write `ip: 6` for IPv6; IPv4 is the default".to_owned()
+                },
             }),
         }
     }

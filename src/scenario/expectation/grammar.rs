@@ -139,6 +139,14 @@ fn unreadable(text: &str, offset: usize, error: &ContextError) -> Unreadable {
         Some(format!(
             "each line is one comparison: write `{first}` and `{second}`"
         ))
+    } else if rest.starts_with("and ") || rest.starts_with("&&") {
+        Some("each line is one comparison: write two expectations".to_owned())
+    } else if text
+        .split_once(rest)
+        .is_some_and(|(before, _)| reads(before))
+        && reads(rest)
+    {
+        Some("these are two expectations: begin each with `- `".to_owned())
     } else if rest.starts_with("||") || rest.starts_with("or ") {
         Some("an expectation is one comparison; `in 1..5` is for a range".to_owned())
     } else if rest.starts_with(['<', '>', '=', '!']) {

@@ -99,6 +99,7 @@ fn forms() -> Vec<(String, fn(&Captures<'_>) -> String)> {
         (r"\s+(?:is\s+equal\s+to|equals|must\s+be|should\s+be|must\s+equal|is|are|-?eq)\s+|\s*===\s*".into(),
             |_| " == ".into()),
         (r"([^<>=!~\s])\s*=\s*([^=~<>\s])".into(), |found| format!("{} == {}", &found[1], &found[2])),
+        (r"(==|!=|>|<|>=|<=)\s+(?:zero|none|nothing|never)\b".into(), |found| format!("{} 0", &found[1])),
         // Functions.
         (r"\b(?:percentile|quantile)\(\s*([A-Za-z][\w.-]*)\s*,\s*([\d.]+)\s*\)".into(), |found| {
             percentile(&found[2], &found[1])

@@ -58,7 +58,10 @@ pub(crate) fn check_key(key: &str, span: Span, cx: &mut Collector<'_>) {
         return;
     }
     let dotted = key.replace('/', ".");
-    let help = if is_key(&dotted) {
+    let whole = sysctls::all().find(|setting| setting.key.rsplit('.').next() == Some(key));
+    let help = if let Some(setting) = whole {
+        format!("write the whole key: `{}`", setting.key)
+    } else if is_key(&dotted) {
         format!("keys are written with dots: `{dotted}`")
     } else {
         "keys look like `net.ipv4.tcp_syncookies`".to_owned()
