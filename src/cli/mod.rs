@@ -3,6 +3,7 @@
 mod advise;
 mod arguments;
 mod backend_args;
+mod baseline;
 mod bisect;
 mod check;
 mod compare;
@@ -124,6 +125,10 @@ enum Verb {
     ///
     /// Example: nslab metrics queue
     Metrics(metrics::MetricsArguments),
+    /// Print the settings that every node of a lab starts with, with the reasons, as Markdown
+    ///
+    /// Example: nslab baseline
+    Baseline,
     /// Print the JSON Schema of scenario files, for editors
     ///
     /// Example: nslab schema > nslab.schema.json
@@ -187,6 +192,7 @@ pub fn main() -> ExitCode {
         Verb::Show(arguments) => show::main(&arguments),
         Verb::Scale(arguments) => scale::main(&arguments),
         Verb::Metrics(arguments) => metrics::main(&arguments),
+        Verb::Baseline => baseline::main(),
         Verb::Schema => schema::main(),
         Verb::Completions(arguments) => completions::completions(Arguments::command(), &arguments),
         Verb::Man(arguments) => completions::man(Arguments::command(), &arguments),

@@ -12,7 +12,7 @@ use super::{Lab, LabScope, programs};
 use crate::causes::chain;
 use crate::names::{IfName, NodeName};
 use crate::scenario::topology::{
-    ImpairedBy, InterfaceSpec, IpVersion, LinkSpec, NatSpec, NodeSpec, Prefix, Topology,
+    Baseline, ImpairedBy, InterfaceSpec, IpVersion, LinkSpec, NatSpec, NodeSpec, Prefix, Topology,
 };
 use crate::scenario::{RunId, RunSpec};
 use crate::sys::sandbox::{
@@ -254,6 +254,7 @@ fn pair(ip: IpVersion, nat: bool) -> Topology {
     let nodes = IndexMap::from([(names[0].clone(), node(0)), (names[1].clone(), node(1))]);
     Topology {
         ip,
+        baseline: Baseline::default(),
         nodes,
         links: vec![LinkSpec::plain(
             names.clone(),

@@ -79,6 +79,22 @@ pub(super) fn apply(
                     send_links(plan, &mut builds, outside.as_mut(), &mut links)?;
                 }
             }
+            Op::Bridge {
+                node,
+                interface,
+                index,
+                ports,
+            } => {
+                let site = Site::Node(node.clone());
+                message(&mut builds, &site, line, |batch| {
+                    rtnl::bridge(batch, interface.as_str(), *index);
+                });
+                for (_, port) in ports {
+                    message(&mut builds, &site, line, |batch| {
+                        rtnl::set_master(batch, *port, *index);
+                    });
+                }
+            }
             Op::Netem {
                 node,
                 index,

@@ -14,6 +14,7 @@ mod error;
 mod firewall;
 mod known_sysctls;
 pub mod leaks;
+mod machine;
 mod mark;
 mod messages;
 mod namespaces;
@@ -58,6 +59,11 @@ pub(crate) use crate::sys::kernel_modules::is_present as has_kernel_module;
 use crate::sys::process::raise_nofile;
 use crate::sys::sysctl::Sysctls;
 use crate::units::as_nanos;
+
+/// Returns the page about the pinned settings (`docs/baseline.md`).
+pub fn baseline_page() -> String {
+    baseline::page()
+}
 
 /// The part of the system that belongs to the lab, apart from its own namespaces.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -123,7 +129,7 @@ impl Lab {
         // Each node takes several descriptors. If the limit stays too low, a later call will fail.
         let _as_many_as_there_are = raise_nofile();
         let pinned = match scope.owns_kernel {
-            true => baseline::pin_kernel(),
+            true => baseline::pin_kernel(spec.topology.baseline),
             false => BTreeMap::new(),
         };
         let set = settings::set_kernel_sysctls(&spec.kernel_sysctls, scope.owns_kernel)?;

@@ -16,7 +16,7 @@ use super::error::{BuildError, Feature, NotApplicable};
 use super::plan::{LabPlan, NamespaceOp, Op, Site};
 use super::rules::Rules;
 use super::settings::{SetOutcome, WantedSysctl, write_all};
-use crate::scenario::topology::IpVersion;
+use crate::scenario::topology::{Baseline, IpVersion};
 use crate::sys::NetNs;
 use crate::sys::netlink::{Netlink, NetlinkError};
 use crate::sys::netns::Created;
@@ -225,10 +225,10 @@ impl NamespaceSpec {
             rules.apply()?;
         }
         let conntrack = match self.op.conntrack {
-            true => PinnedSettings::take(baseline::CONNTRACK, &mut sysctls),
+            true => PinnedSettings::take(baseline::CONNTRACK, self.op.baseline, &mut sysctls),
             false => PinnedSettings::default(),
         };
-        let mut pinned = pin(self.op.ip, common, &mut sysctls);
+        let mut pinned = pin(&self.op, common, &mut sysctls);
         pinned.extend(conntrack);
         prepare(&self.op, &mut pinned, &mut sysctls).map_err(|error| build_error(&site, error))?;
         let (of_interfaces, now): (Vec<_>, Vec<_>) = self
@@ -302,13 +302,19 @@ fn build_error(site: &Site, error: PrepareError) -> BuildError {
 
 /// Brings the calling thread's new namespace to the baseline. The first one of a lab reads every setting; the
 /// others repeat its writes.
-fn pin(ip: IpVersion, common: &OnceLock<PinnedSettings>, sysctls: &mut Sysctls) -> PinnedSettings {
+fn pin(
+    op: &NamespaceOp,
+    common: &OnceLock<PinnedSettings>,
+    sysctls: &mut Sysctls,
+) -> PinnedSettings {
     let mut taken_here = false;
     let pinned = common.get_or_init(|| {
         taken_here = true;
-        let mut pinned = PinnedSettings::take(baseline::NODE, sysctls);
-        if ip == IpVersion::V6 {
-            pinned.extend(PinnedSettings::take(baseline::IPV6, sysctls));
+        let mut pinned = PinnedSettings::take(baseline::NODE, op.baseline, sysctls);
+        if op.ip == IpVersion::V6 {
+            // The lab needs these, whatever the baseline.
+            let needed = PinnedSettings::take(baseline::IPV6, Baseline::Pinned, sysctls);
+            pinned.extend(needed);
         }
         pinned
     });

@@ -11,8 +11,8 @@ use crate::scenario::Place;
 use crate::scenario::fault::FaultSpec;
 use crate::scenario::firewall::FirewallRule;
 use crate::scenario::topology::{
-    Emulation, ImpairedBy, Impairment, InterfaceSpec, IpVersion, LinkSpec, NatSpec, NodeSpec,
-    Prefix, Topology,
+    Baseline, Emulation, ImpairedBy, Impairment, InterfaceSpec, IpVersion, LinkSpec, NatSpec,
+    NodeSpec, Prefix, Topology,
 };
 
 /// Index of the lab's first interface in a namespace. `lo` has 1, and if tunnels are built into the kernel, each
@@ -36,6 +36,7 @@ pub struct NamespaceOp {
     pub site: Site,
     /// The protocol of its addresses; with IPv4, IPv6 is turned off.
     pub ip: IpVersion,
+    pub baseline: Baseline,
     pub forwards: bool,
     /// True if it tracks connections. If so, the baseline also covers the conntrack settings.
     pub conntrack: bool,
@@ -81,6 +82,14 @@ pub enum Op {
         mtu: Option<u32>,
         /// True if each packet holds a single segment (segmentation offload off).
         single_segments: bool,
+    },
+    /// Creates a bridge over all interfaces of a node, and takes it up.
+    Bridge {
+        node: NodeName,
+        interface: IfName,
+        index: u32,
+        /// Name and index of each interface.
+        ports: Vec<(IfName, u32)>,
     },
     /// Makes the kernel's netem impair packets that leave an interface.
     Netem {
@@ -157,12 +166,13 @@ pub fn plan(topology: &Topology) -> LabPlan {
     let mut ops: Vec<Op> = topology
         .nodes
         .iter()
-        .map(|(name, node)| namespace(topology.ip, name, node))
+        .map(|(name, node)| namespace(topology, name, node))
         .collect();
     if topology.links.iter().any(|link| link.needs_wire(topology)) {
         ops.push(Op::Namespace(NamespaceOp {
             site: Site::Wire,
             ip: IpVersion::V4,
+            baseline: topology.baseline,
             forwards: false,
             conntrack: false,
             nonlocal_bind: false,
@@ -173,6 +183,7 @@ pub fn plan(topology: &Topology) -> LabPlan {
         ops.extend(link_ops(topology, number, link, &mut wire_index));
     }
     for (name, node) in &topology.nodes {
+        ops.extend(bridge(name, node));
         ops.extend(addresses(name, node));
         ops.extend(routes(name, node));
     }
@@ -201,13 +212,28 @@ pub fn plan(topology: &Topology) -> LabPlan {
     LabPlan { ops }
 }
 
-fn namespace(ip: IpVersion, name: &NodeName, node: &NodeSpec) -> Op {
+fn namespace(topology: &Topology, name: &NodeName, node: &NodeSpec) -> Op {
+    let ip = topology.ip;
     Op::Namespace(NamespaceOp {
         site: Site::Node(name.clone()),
         ip,
+        baseline: topology.baseline,
         forwards: node.forwards,
         conntrack: node.tracks(),
         nonlocal_bind: ip == IpVersion::V6 && node.source_prefix.is_some(),
+    })
+}
+
+/// Returns the bridge of a segment's switch.
+fn bridge(name: &NodeName, node: &NodeSpec) -> Option<Op> {
+    let ports = node.interfaces.iter().enumerate();
+    node.switch.then(|| Op::Bridge {
+        node: name.clone(),
+        interface: IfName::from("br0"),
+        index: index(node.interfaces.len()),
+        ports: ports
+            .map(|(position, port)| (port.name.clone(), index(position)))
+            .collect(),
     })
 }
 

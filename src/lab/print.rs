@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::plan::{LabPlan, Op, PlannedEnd, Site, WireSide, emulated_key};
 use super::rules_text::{nat_text, rule_text};
-use crate::scenario::topology::{Impairment, IpVersion};
+use crate::scenario::topology::{Baseline, Impairment, IpVersion};
 use crate::units::format_seconds;
 
 impl fmt::Display for LabPlan {
@@ -34,6 +34,7 @@ impl fmt::Display for Op {
             Self::Namespace(op) => {
                 write!(f, "namespace {}: {}", op.site, protocol(op.ip))?;
                 let marks = [
+                    (op.baseline == Baseline::Kernel, ", the kernel's defaults"),
                     (op.forwards, ", forwards"),
                     (op.conntrack, ", tracks connections"),
                     (op.nonlocal_bind, ", net.ipv6.ip_nonlocal_bind = 1"),
@@ -58,6 +59,15 @@ impl fmt::Display for Op {
                 } else {
                     ""
                 })
+            }
+            Self::Bridge {
+                node,
+                interface,
+                ports,
+                ..
+            } => {
+                let ports: Vec<&str> = ports.iter().map(|(name, _)| name.as_str()).collect();
+                write!(f, "bridge {node} {interface}: {}", ports.join(", "))
             }
             Self::Netem {
                 node,

@@ -9,9 +9,10 @@ use thiserror::Error;
 
 use super::baseline::{self, PinnedSettings};
 use super::known_sysctls::is_host_wide;
+use super::machine::machine;
 use crate::causes::chain;
+use crate::scenario::topology::Baseline;
 use crate::sys::build_config::build_option;
-use crate::sys::procfs::total_memory;
 use crate::sys::sandbox::{SandboxOptions, SandboxProcess, enter, in_child, is_privileged};
 use crate::sys::sysctl::{Key, SysctlError, Sysctls, same};
 use crate::sys::sysctl_tree;
@@ -114,8 +115,8 @@ pub fn survey() -> Result<SysctlSurvey, SurveyError> {
     let fresh = inside(|| {
         let fresh = look().map_err(|error| error.to_string())?;
         let mut sysctls = Sysctls::new();
-        PinnedSettings::take(baseline::NODE, &mut sysctls);
-        PinnedSettings::take(baseline::CONNTRACK, &mut sysctls);
+        PinnedSettings::take(baseline::NODE, Baseline::Pinned, &mut sysctls);
+        PinnedSettings::take(baseline::CONNTRACK, Baseline::Pinned, &mut sysctls);
         let baseline = look().map_err(|error| error.to_string())?;
         Ok::<_, String>((fresh, baseline))
     })?;
@@ -143,14 +144,6 @@ pub fn find_non_network(key: &str) -> Option<FoundSysctl> {
 pub fn non_network_keys() -> Vec<String> {
     let keys = sysctl_tree::non_network().into_iter();
     keys.map(|entry| entry.key.as_str().to_owned()).collect()
-}
-
-fn machine() -> Option<Machine> {
-    let release = nix::sys::utsname::uname().ok()?;
-    Some(Machine {
-        kernel: release.release().to_str()?.parse().ok()?,
-        memory: total_memory().ok()?,
-    })
 }
 
 /// Returns the defaults that a distribution chooses (Linux `net/ipv4/Kconfig`, `net/sched/Kconfig`). The

@@ -31,8 +31,22 @@ impl Path {
                     _ => break,
                 }
             }
-            let Some(interface) = way_out(node, to.ip()) else {
+            let Some((interface, hop)) = way_out(node, to.ip()) else {
                 break;
+            };
+            let interface = match topology.nodes.get(&interface.peer) {
+                Some(switch) if switch.switch => {
+                    path.nodes.push(interface.peer.clone());
+                    path.links.push(interface.link);
+                    let mut ports = switch.interfaces.iter();
+                    let leads = |port: &&InterfaceSpec| {
+                        let peer = topology.nodes.get(&port.peer);
+                        peer.is_some_and(|peer| owns(peer, hop))
+                    };
+                    let Some(port) = ports.find(leads) else { break };
+                    port
+                }
+                _ => interface,
             };
             if path.nodes.contains(&interface.peer) {
                 break;
@@ -65,10 +79,12 @@ fn translated(node: &NodeSpec, port: u16) -> Option<SocketAddr> {
     })
 }
 
-fn way_out(node: &NodeSpec, to: IpAddr) -> Option<&InterfaceSpec> {
+/// Returns the interface by which packets to an address leave, and the address of the next hop.
+fn way_out(node: &NodeSpec, to: IpAddr) -> Option<(&InterfaceSpec, IpAddr)> {
     let connected = |to: IpAddr| {
         let mut interfaces = node.interfaces.iter();
-        interfaces.find(|own| own.addresses.iter().any(|own| contains(*own, to)))
+        let found = interfaces.find(|own| own.addresses.iter().any(|own| contains(*own, to)));
+        found.map(|interface| (interface, to))
     };
     let routes = node.routes.iter().filter(|route| contains(route.to, to));
     connected(to).or_else(|| connected(routes.max_by_key(|route| route.to.length)?.via))

@@ -11,7 +11,7 @@ use crate::lab::Lab;
 use crate::probe::{self, CaptureSummary, Contention, NoTrace, PacketCapture, Probes, TraceProbe};
 use crate::record::{Event, Privileges, Recorder, RunClock};
 use crate::scenario::RunSpec;
-use crate::scenario::topology::ImpairedBy;
+use crate::scenario::topology::{Baseline, ImpairedBy};
 use crate::traffic::Traffic;
 use crate::units::as_nanos;
 
@@ -61,6 +61,13 @@ impl LiveRun {
             order, privileges, settings,
         ))));
         recorder.record(Event::Built(built));
+        if spec.topology.baseline == Baseline::Kernel {
+            recorder.record(Event::Note {
+                t: None,
+                text: "the nodes started with the kernel's own defaults (`baseline: kernel`)"
+                    .to_owned(),
+            });
+        }
         let traffic = Traffic::prepare(spec, &lab, recorder)?;
         let capture = packets
             .map(|file| PacketCapture::prepare(spec, &lab, file))

@@ -1,7 +1,9 @@
 //! Assigns addresses and finds routes. Pure and deterministic: the order of the file decides.
 //!
 //! Link `l` is `10.(l / 256).(l % 256).0/24`, or `fd00:0:0:l::/64`. Its ends have the host numbers 1
-//! and 2 in the order of `between`; addresses for SNAT follow from 101 (0x101). The `i`-th node with
+//! and 2 in the order of `between`; addresses for SNAT follow from 101 (0x101). A segment is a switch with a link to
+//! each of its members; all of these share the network of the first, and the members have the host numbers 1, 2, 3
+//! and so on. The `i`-th node with
 //! local sources has `10.(128 + i).0.0/16`, or `fd00:1:i::/64`; the `i`-th flood forges addresses of
 //! `10.(64 + i).0.0/16`, or `fd00:2:i::/64`.
 
@@ -18,6 +20,8 @@ pub(crate) struct Network {
     links: Vec<[usize; 2]>,
     /// For each node, its links and the end at which the node is.
     ends: Vec<Vec<(usize, usize)>>,
+    /// The number of the first switch; every node from there on is one.
+    first_switch: usize,
 }
 
 /// Shortest paths from one node to every other.
@@ -34,6 +38,8 @@ pub(crate) struct GraphPath {
     pub(crate) leaves: (usize, usize),
     /// The last link and the end at which the path leaves it.
     pub(crate) arrives: (usize, usize),
+    /// The link and end at which the path arrives at its first node.
+    hop: (usize, usize),
     pub(crate) length: usize,
 }
 
@@ -45,14 +51,69 @@ impl Paths {
 }
 
 impl Network {
-    pub(crate) fn new(ip: IpVersion, nodes: usize, links: Vec<[usize; 2]>) -> Self {
+    /// Creates the graph of `nodes` nodes, the last `switches` of which are the switches of segments. In the
+    /// links of a segment, the switch comes second.
+    pub(crate) fn new(
+        ip: IpVersion,
+        nodes: usize,
+        switches: usize,
+        links: Vec<[usize; 2]>,
+    ) -> Self {
         let mut ends = vec![Vec::new(); nodes];
         for (link, between) in links.iter().enumerate() {
             for (end, node) in between.iter().enumerate() {
                 ends[*node].push((link, end));
             }
         }
-        Self { ip, links, ends }
+        Self {
+            ip,
+            links,
+            ends,
+            first_switch: nodes - switches,
+        }
+    }
+
+    /// Returns true if a node is the switch of a segment.
+    pub(crate) fn is_switch(&self, node: usize) -> bool {
+        node >= self.first_switch
+    }
+
+    /// Returns the switch of a link, if it belongs to a segment.
+    fn switch_of(&self, link: usize) -> Option<usize> {
+        Some(self.links[link][1]).filter(|node| self.is_switch(*node))
+    }
+
+    /// Returns the first link of those that share a link's network: the link itself, or the first of its segment.
+    fn first_of_subnet(&self, link: usize) -> usize {
+        let switch = self.switch_of(link);
+        switch.map_or(link, |switch| self.ends[switch][0].0)
+    }
+
+    /// Returns the networks, each as the link that its number comes from.
+    pub(crate) fn subnets(&self) -> impl Iterator<Item = usize> {
+        (0..self.links.len()).filter(|link| self.first_of_subnet(*link) == *link)
+    }
+
+    /// Returns the nodes in a link's network, each with its link and end.
+    fn members(&self, link: usize) -> Vec<(usize, (usize, usize))> {
+        let plain = [0, 1].map(|end| (self.links[link][end], (link, end)));
+        match self.switch_of(link) {
+            None => plain.to_vec(),
+            Some(switch) => self.ends[switch]
+                .iter()
+                .map(|(link, _)| (self.links[*link][0], (*link, 0)))
+                .collect(),
+        }
+    }
+
+    /// Returns the nodes at the other side of a node's link, each with the link and end at which it is.
+    fn neighbours(
+        &self,
+        node: usize,
+        link: usize,
+    ) -> impl Iterator<Item = (usize, (usize, usize))> {
+        let members = self.members(link).into_iter();
+        members.filter(move |(member, _)| *member != node)
     }
 
     /// Returns a node's links, each with the end at which the node is, in the order of the file.
@@ -72,23 +133,31 @@ impl Network {
 
     /// Returns the network of a link.
     pub(crate) fn subnet(&self, link: usize) -> Prefix {
-        self.on_link(link, 0)
+        self.in_subnet(link, 0)
     }
 
     /// Returns the address of a link's end, with the length of the link's network.
     pub(crate) fn end_address(&self, link: usize, end: usize) -> Prefix {
-        self.on_link(link, end + 1)
+        let place_in_segment = |switch: usize| {
+            let mut ends = self.ends[switch].iter();
+            ends.position(|(other, _)| *other == link)
+        };
+        match self.switch_of(link).and_then(place_in_segment) {
+            Some(place) => self.in_subnet(link, place + 1),
+            None => self.in_subnet(link, end + 1),
+        }
     }
 
     /// Returns the `n`-th further address on a link, for SNAT.
     pub(crate) fn extra_address(&self, link: usize, n: usize) -> Prefix {
         match self.ip {
-            IpVersion::V4 => self.on_link(link, 101 + n),
-            IpVersion::V6 => self.on_link(link, 0x101 + n),
+            IpVersion::V4 => self.in_subnet(link, 101 + n),
+            IpVersion::V6 => self.in_subnet(link, 0x101 + n),
         }
     }
 
-    fn on_link(&self, link: usize, host: usize) -> Prefix {
+    fn in_subnet(&self, link: usize, host: usize) -> Prefix {
+        let link = self.first_of_subnet(link);
         match self.ip {
             IpVersion::V4 => Prefix {
                 address: IpAddr::V4(Ipv4Addr::new(
@@ -169,10 +238,17 @@ impl Network {
 
     /// Returns the address that a node uses for servers on itself: that of its first interface, or loopback.
     pub(crate) fn own_address(&self, node: usize) -> IpAddr {
-        match (self.ends[node].first(), self.ip) {
-            (Some((link, end)), _) => self.end_address(*link, *end).address,
-            (None, IpVersion::V4) => IpAddr::V4(Ipv4Addr::LOCALHOST),
-            (None, IpVersion::V6) => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        match self.ends[node].first() {
+            Some((link, end)) => self.end_address(*link, *end).address,
+            None => self.loopback(),
+        }
+    }
+
+    /// Returns the address of the loopback interface.
+    pub(crate) fn loopback(&self) -> IpAddr {
+        match self.ip {
+            IpVersion::V4 => IpAddr::V4(Ipv4Addr::LOCALHOST),
+            IpVersion::V6 => IpAddr::V6(Ipv6Addr::LOCALHOST),
         }
     }
 
@@ -192,23 +268,25 @@ impl Network {
         let mut queue = VecDeque::from([from]);
         while let Some(node) = queue.pop_front() {
             for (link, end) in &self.ends[node] {
-                let neighbour = self.links[*link][1 - *end];
-                if neighbour == from || paths[neighbour].is_some() {
-                    continue;
+                for (neighbour, arrives) in self.neighbours(node, *link) {
+                    if neighbour == from || paths[neighbour].is_some() {
+                        continue;
+                    }
+                    paths[neighbour] = Some(match paths[node] {
+                        None => GraphPath {
+                            leaves: (*link, *end),
+                            arrives,
+                            hop: arrives,
+                            length: 1,
+                        },
+                        Some(so_far) => GraphPath {
+                            arrives,
+                            length: so_far.length + 1,
+                            ..so_far
+                        },
+                    });
+                    queue.push_back(neighbour);
                 }
-                paths[neighbour] = Some(match paths[node] {
-                    None => GraphPath {
-                        leaves: (*link, *end),
-                        arrives: (*link, 1 - *end),
-                        length: 1,
-                    },
-                    Some(so_far) => GraphPath {
-                        arrives: (*link, 1 - *end),
-                        length: so_far.length + 1,
-                        ..so_far
-                    },
-                });
-                queue.push_back(neighbour);
             }
         }
         Paths { paths }
@@ -216,21 +294,21 @@ impl Network {
 
     /// Returns the address of the neighbour that a path goes to first.
     pub(crate) fn next_hop(&self, path: GraphPath) -> IpAddr {
-        let (link, end) = path.leaves;
-        self.end_address(link, 1 - end).address
+        let (link, end) = path.hop;
+        self.end_address(link, end).address
     }
 
-    /// Returns the path to the nearer end of a link that the node is not on.
+    /// Returns the path to the nearest node in the network of a link, for a node that is not in it.
     pub(crate) fn path_to_link(&self, paths: &Paths, link: usize) -> Option<GraphPath> {
-        self.links[link]
-            .iter()
-            .filter_map(|node| paths.to(*node))
+        self.members(link)
+            .into_iter()
+            .filter_map(|(node, _)| paths.to(node))
             .min_by_key(|path| path.length)
     }
 
-    /// Returns true if a node is at one end of the link.
+    /// Returns true if a node is in the network of a link.
     pub(crate) fn is_on(&self, node: usize, link: usize) -> bool {
-        self.links[link].contains(&node)
+        self.members(link).iter().any(|(member, _)| *member == node)
     }
 
     /// Returns the destination that matches everything, for a node with only one link.
@@ -265,7 +343,7 @@ mod tests {
     ///              1 -------l3------ 3
     /// ```
     fn diamond(ip: IpVersion) -> Network {
-        Network::new(ip, 5, vec![[0, 1], [1, 2], [2, 3], [3, 1]])
+        Network::new(ip, 5, 0, vec![[0, 1], [1, 2], [2, 3], [3, 1]])
     }
 
     #[test]
@@ -298,6 +376,7 @@ mod tests {
             Some(GraphPath {
                 leaves: (0, 0),
                 arrives: (3, 0),
+                hop: (0, 1),
                 length: 2
             })
         );
@@ -308,5 +387,24 @@ mod tests {
             Some("10.0.3.1".to_owned())
         );
         assert_eq!(network.own_address(4).to_string(), "127.0.0.1");
+    }
+    /// ```text
+    ///     0 ----+
+    ///     1 --[ 4 ]-- 2 --- 3
+    /// ```
+    #[test]
+    fn a_segment_is_one_network_and_one_hop() {
+        let network = Network::new(IpVersion::V4, 5, 1, vec![[0, 4], [1, 4], [2, 4], [2, 3]]);
+        assert_eq!(network.end_address(2, 0).to_string(), "10.0.0.3/24");
+        assert_eq!(network.subnets().collect::<Vec<_>>(), [0, 3]);
+        assert!(network.is_on(1, 0) && !network.is_on(3, 0));
+        let path = network.paths(0).to(3).unwrap();
+        assert_eq!(path.length, 2);
+        assert_eq!(network.next_hop(path).to_string(), "10.0.0.3");
+        let address = |from, to| network.address_from(from, to).unwrap().to_string();
+        assert_eq!(address(0, 1), "10.0.0.2");
+        assert_eq!(address(3, 1), "10.0.0.2");
+        let back = network.path_to_link(&network.paths(3), 0).unwrap();
+        assert_eq!(network.next_hop(back).to_string(), "10.0.3.1");
     }
 }

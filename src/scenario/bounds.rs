@@ -15,6 +15,8 @@ pub(crate) const MAX_NODES_OF_ALL_RUNS: usize = 2_000_000;
 pub(crate) const MAX_RUNS: usize = 200;
 /// Namespaces of one lab.
 pub(crate) const MAX_NODES_OF_A_LAB: usize = 10_000;
+/// Nodes of one segment: those that a /24 has room for below the addresses for SNAT.
+pub(crate) const MAX_SEGMENT: usize = 100;
 /// Links of one lab. The addresses of floods follow those of 16,384 links.
 pub(crate) const MAX_LINKS: usize = 12_000;
 /// Routes of one lab. A node with several links has a route to every subnet.

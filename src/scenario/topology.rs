@@ -24,11 +24,31 @@ pub enum IpVersion {
     V6,
 }
 
+/// The settings that nodes start with.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Baseline {
+    /// Values that are the same on every machine; see `docs/baseline.md`.
+    #[default]
+    Pinned,
+    /// The defaults of the kernel, for its version and the machine's memory, whatever the host has.
+    Kernel,
+}
+
+impl Baseline {
+    fn is_pinned(&self) -> bool {
+        *self == Self::Pinned
+    }
+}
+
 /// Everything that the lab builds.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Topology {
     /// The protocol of all addresses.
     pub ip: IpVersion,
+    /// The settings that all nodes start with.
+    #[serde(default, skip_serializing_if = "Baseline::is_pinned")]
+    pub baseline: Baseline,
     /// The namespaces, in the order of the file.
     pub nodes: IndexMap<NodeName, NodeSpec>,
     /// The links, in the order of the file.
@@ -56,6 +76,9 @@ pub struct NodeSpec {
     pub emulate: Vec<Emulation>,
     /// Seconds by which its TCP timestamp clock is shifted (virtual machines with kernels before 4.10).
     pub clock_shift: i64,
+    /// True for the switch of a segment: a node with a bridge over its interfaces, without addresses.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub switch: bool,
     /// True if the node forwards, which it does if it has two or more links.
     pub forwards: bool,
     /// Its end of each of its links, in the order of the links.

@@ -96,6 +96,23 @@ pub fn veth(batch: &mut Batch, ends: &[VethEnd<'_>; 2]) {
     push(batch, libc::RTM_NEWLINK, CREATE | EXCL, &message);
 }
 
+/// Creates a bridge and takes it up. Without the spanning tree protocol, its ports forward at once
+/// (`br_make_forwarding`, Linux `net/bridge/br_stp.c`).
+pub fn bridge(batch: &mut Batch, name: &str, index: u32) {
+    let message = LinkMessageBuilder::<LinkUnspec>::new_with_info_kind(InfoKind::Bridge)
+        .name(name.to_owned())
+        .index(index)
+        .up()
+        .build();
+    push(batch, libc::RTM_NEWLINK, CREATE | EXCL, &message);
+}
+
+/// Makes an interface a port of a bridge.
+pub fn set_master(batch: &mut Batch, index: u32, bridge: u32) {
+    let message = LinkUnspec::new_with_index(index).controller(bridge);
+    push(batch, libc::RTM_NEWLINK, 0, &message.build());
+}
+
 /// Takes an interface up or down.
 pub fn set_link(batch: &mut Batch, index: u32, up: bool) {
     let message = LinkUnspec::new_with_index(index);

@@ -88,7 +88,12 @@ fn row(ip: IpVersion, names: &[&str]) -> Topology {
             });
         }
     }
-    Topology { ip, nodes, links }
+    Topology {
+        ip,
+        nodes,
+        links,
+        ..Topology::default()
+    }
 }
 
 fn set(topology: &mut Topology, name: &str, key: &str, value: &str) {

@@ -3,6 +3,7 @@
 use super::exchange::ExchangeStepDoc;
 use super::socket_options::OptionsDoc;
 use super::values::{Bytes, Count, EventRate, Switch, Text, Timespan};
+use super::words::ViaWord;
 use crate::scenario::decode::{List, document};
 use crate::scenario::span::Spanned;
 use crate::scenario::workload::{ClientClose, PoolOrder, PortChoice, QuerySockets};
@@ -20,6 +21,8 @@ document! {
         "node" => node: Spanned<Text>,
         /// A server, `NODE:PORT`, or a node with one `dnat` port.
         "to" => to: Spanned<Text>,
+        /// `loopback`: reaches a server on its own node at 127.0.0.1 (`::1`). The default is the node's address.
+        "via" => via: Option<Spanned<ViaWord>>,
         /// Open loop: attempts start on schedule, whatever became of earlier ones.
         "connect" => connect: Option<ConnectDoc>,
         /// Open loop with a changing rate.

@@ -39,18 +39,19 @@ pub(crate) use reply::{ReplyContent, ReplyDoc};
 pub(crate) use server::{AcceptDoc, ServerDoc};
 pub(crate) use socket_options::{OPTIONS, OptionForm, OptionsDoc};
 pub(crate) use step::{StepDoc, StopDoc};
-pub(crate) use topology::{LinkDoc, NodeDoc};
+pub(crate) use topology::{LinkDoc, NodeDoc, RouteDoc};
 pub(crate) use values::{
     AcceptWord, Bandwidth, Bytes, Count, EventRate, KernelBounds, ListensOn, ScalarValue, Share,
     Switch, SysctlValue, Text, Timespan, Wrong,
 };
+pub(crate) use words::ViaWord;
 
 use super::decode::{Entries, FromNode, List, OneOrMany, document};
 use super::model::Truth;
 use super::node::{Node, NodeKind, Scalar};
 use super::problem::Collector;
 use super::span::{self, Spanned};
-use super::topology::IpVersion;
+use super::topology::{Baseline, IpVersion};
 
 document! {
     /// A scenario of nslab: a network of namespaces, the load on it, and the expected outcome.
@@ -78,12 +79,17 @@ document! {
         /// and without a line that sets one of them. If another variant shows the effect, write a mapping:
         /// `{ variant: [keys] }`. A key may be a mapping with `key` and what follows from its value.
         "exercises" => exercises: Option<ExercisesDoc>,
+        /// The settings that nodes start with: `pinned` (the default), the same on every machine; or `kernel`, the
+        /// kernel's own defaults.
+        "baseline" => baseline: Option<Baseline>,
         /// `4` (the default) or `6`.
         "ip" => ip: Option<Spanned<IpVersion>>,
         /// The network namespaces, by name; up to 1000.
         "nodes" => nodes: Entries<NodeDoc>,
         /// Links between nodes; up to 2000.
         "links" => links: Option<List<LinkDoc>>,
+        /// Shared links by name, each with its nodes: `lan: [a, b, c]`. They are bridges of the kernel.
+        "segments" => segments: Option<Entries<List<Spanned<Text>>>>,
         /// Built-in servers, by name.
         "servers" => servers: Option<Entries<ServerDoc>>,
         /// Built-in clients, by name.

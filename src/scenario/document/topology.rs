@@ -22,12 +22,24 @@ document! {
         /// Rules for packets to the node and through it, in order; the first that matches decides.
         /// Packets that no rule matches are accepted.
         "firewall" => firewall: Option<List<FirewallRuleDoc>>,
+        /// Routes that replace those of the shortest path.
+        "routes" => routes: Option<List<RouteDoc>>,
         /// Features that the lab may emulate if the kernel lacks them; the report mentions them.
         "emulate" => emulate: Option<OneOrMany<Emulation>>,
         /// Shift of the node's TCP timestamp clock in whole seconds: `+800s`.
         "clock" => clock: Option<Shift>,
         /// `6` for IPv6. One node with it makes the whole scenario IPv6.
         "ip" => ip: Option<Spanned<IpVersion>>,
+    }
+}
+
+document! {
+    /// A route to the addresses of a node.
+    RouteDoc, "a route" {
+        /// The node that the packets are for.
+        "to" => to: Spanned<Text>,
+        /// The neighbour that they are sent to first.
+        "via" => via: Spanned<Text>,
     }
 }
 

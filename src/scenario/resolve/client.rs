@@ -1,7 +1,7 @@
 //! Resolves clients: their targets, their loads and the side that closes.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use super::View;
@@ -11,7 +11,7 @@ use super::socket_options::options;
 use super::target::{ResolvedTarget, target};
 use super::udp;
 use crate::names::{ActorName, NodeName};
-use crate::scenario::document::ClientDoc;
+use crate::scenario::document::{ClientDoc, ViaWord};
 use crate::scenario::problem::Collector;
 use crate::scenario::span::Spanned;
 use crate::scenario::workload::{
@@ -49,7 +49,11 @@ pub(crate) fn clients(view: View<'_, '_>, cx: &mut Collector<'_>) -> Clients {
         let (Some(node), Some(target), Some(loaded)) = (node, target, loaded) else {
             continue;
         };
-        let Some(address) = lab.network.address_from(node, target.node) else {
+        let address = match client.via {
+            Some(via) => loopback(node, target.node, via, view, cx),
+            None => lab.network.address_from(node, target.node),
+        };
+        let Some(address) = address else {
             report_unreachable(node, target.node, &client.to, view, cx);
             continue;
         };
@@ -82,6 +86,30 @@ pub(crate) fn clients(view: View<'_, '_>, cx: &mut Collector<'_>) -> Clients {
         });
     }
     clients
+}
+
+/// Returns the address of `via: loopback`, and reports a server on another node.
+fn loopback(
+    node: usize,
+    of_server: usize,
+    via: Spanned<ViaWord>,
+    view: View<'_, '_>,
+    cx: &mut Collector<'_>,
+) -> Option<IpAddr> {
+    let ViaWord::Loopback = via.value;
+    if node != of_server {
+        let (client, server) = (view.names.node_name(node), view.names.node_name(of_server));
+        cx.error(
+            via.span,
+            "`via: loopback` reaches only servers on the client's own node",
+        )
+        .label(format!(
+            "the client is on `{client}`, the server on `{server}`"
+        ))
+        .help("leave `via` out, or run both on one node");
+        return view.lab.network.address_from(node, of_server);
+    }
+    Some(view.lab.network.loopback())
 }
 
 /// Returns true if a connection carries a request and a reply. The client's `request` decides. Without it,

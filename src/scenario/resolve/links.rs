@@ -7,9 +7,32 @@ use crate::scenario::problem::{Collector, quoted};
 use crate::scenario::span::Spanned;
 use crate::scenario::topology::{Impairment, IpVersion};
 
-/// Resolves the two nodes of a link.
+/// Resolves the two nodes of a link that is defined.
 pub(crate) fn between(
     written: &Spanned<List<Spanned<Text>>>,
+    names: &Names<'_>,
+    cx: &mut Collector<'_>,
+) -> Option<[usize; 2]> {
+    ends(written, |name, cx| names.node(name, cx), names, cx)
+}
+
+/// Resolves the two ends of an existing link: two nodes, or a node and its segment.
+pub(crate) fn existing(
+    written: &Spanned<List<Spanned<Text>>>,
+    names: &Names<'_>,
+    cx: &mut Collector<'_>,
+) -> Option<[usize; 2]> {
+    ends(
+        written,
+        |name, cx| names.node_or_segment(name, cx),
+        names,
+        cx,
+    )
+}
+
+fn ends(
+    written: &Spanned<List<Spanned<Text>>>,
+    find: impl Fn(&Spanned<Text>, &mut Collector<'_>) -> Option<usize>,
     names: &Names<'_>,
     cx: &mut Collector<'_>,
 ) -> Option<[usize; 2]> {
@@ -25,7 +48,7 @@ pub(crate) fn between(
         return None;
     };
     let (one, other) = (one.as_ref(), other.as_ref());
-    let numbers = [one, other].map(|name| name.and_then(|name| names.node(name, cx)));
+    let numbers = [one, other].map(|name| name.and_then(|name| find(name, cx)));
     let [Some(first), Some(second)] = numbers else {
         return None;
     };

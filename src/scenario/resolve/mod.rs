@@ -15,6 +15,8 @@ mod names;
 mod nat;
 mod queries;
 mod reply;
+mod routes;
+mod segments;
 mod server;
 mod socket_options;
 mod steps;

@@ -17,6 +17,8 @@ use crate::scenario::workload::Protocol;
 pub(crate) struct Names<'d> {
     /// The index is the node's number.
     pub(crate) nodes: IndexMap<&'d str, Span>,
+    /// Segments; their switches are numbered after the nodes.
+    pub(crate) segments: IndexMap<&'d str, Span>,
     /// Servers, clients, commands and faults share one name space.
     pub(crate) actors: IndexMap<&'d str, (Subject, Span)>,
     /// The node of each actor that names one.
@@ -31,6 +33,7 @@ impl<'d> Names<'d> {
     pub(crate) fn of(document: &'d Document, cx: &mut Collector<'_>) -> Self {
         let mut names = Self {
             nodes: IndexMap::new(),
+            segments: IndexMap::new(),
             actors: IndexMap::new(),
             homes: IndexMap::new(),
             servers: IndexMap::new(),
@@ -39,6 +42,20 @@ impl<'d> Names<'d> {
         for (name, _) in &document.nodes.0 {
             check_name(&name.value, name.span, "a node", cx);
             names.nodes.insert(&name.value, name.span);
+        }
+        for (name, _) in document.segments.iter().flat_map(|segments| &segments.0) {
+            check_name(&name.value, name.span, "a segment", cx);
+            if let Some(node) = names.nodes.get(name.value.as_str()) {
+                cx.error_between(
+                    name.span,
+                    format!("the name {} is already taken", quoted(&name.value)),
+                    *node,
+                    "a node has it",
+                )
+                .label("used for a segment here")
+                .help("nodes and segments share one name space: both appear in reports");
+            }
+            names.segments.insert(&name.value, name.span);
         }
         for (name, server) in document.servers.iter().flat_map(|servers| &servers.0) {
             names.servers.insert(&name.value, server.as_ref());
@@ -138,6 +155,18 @@ impl<'d> Names<'d> {
         number
     }
 
+    /// Looks up the number of a node, or of a segment's switch, and reports an unknown name.
+    pub(crate) fn node_or_segment(
+        &self,
+        name: &Spanned<Text>,
+        cx: &mut Collector<'_>,
+    ) -> Option<usize> {
+        match self.segments.get_index_of(name.value.0.as_str()) {
+            Some(segment) => Some(self.nodes.len() + segment),
+            None => self.node(name, cx),
+        }
+    }
+
     /// Returns the commands that serve a port, with their names and ports.
     pub(crate) fn serving(&self) -> impl Iterator<Item = (&'d str, &'d CommandDoc, u16)> {
         self.commands.iter().filter_map(|(name, command)| {
@@ -146,9 +175,10 @@ impl<'d> Names<'d> {
         })
     }
 
-    /// Returns the name of a node by its number.
+    /// Returns the name of a node, or of a segment, by its number.
     pub(crate) fn node_name(&self, number: usize) -> &'d str {
-        self.nodes.get_index(number).map_or("", |(name, _)| name)
+        let mut names = self.nodes.keys().chain(self.segments.keys());
+        names.nth(number).copied().unwrap_or_default()
     }
 
     /// Returns the nodes and actors that expectations may refer to.

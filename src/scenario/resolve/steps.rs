@@ -193,7 +193,7 @@ pub(super) fn links_between(
     lab: &ResolvedLab<'_>,
     cx: &mut Collector<'_>,
 ) -> Vec<usize> {
-    let Some([one, other]) = links::between(written, names, cx) else {
+    let Some([one, other]) = links::existing(written, names, cx) else {
         return Vec::new();
     };
     let links: Vec<usize> = (0..lab.network.links())

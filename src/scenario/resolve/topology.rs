@@ -8,6 +8,8 @@ use super::firewall;
 use super::links;
 use super::names::Names;
 use super::nat;
+use super::routes;
+use super::segments;
 use super::server::number;
 use super::sysctl;
 use crate::names::{IfName, NodeName};
@@ -19,7 +21,8 @@ use crate::scenario::firewall::host;
 use crate::scenario::problem::Collector;
 use crate::scenario::span::{Span, Spanned};
 use crate::scenario::topology::{
-    ImpairedBy, InterfaceSpec, IpVersion, LinkSpec, NodeSpec, Prefix, RouteSpec, Topology,
+    ImpairedBy, InterfaceSpec, IpVersion, LinkSpec, NodeSpec, Prefix, RouteSpec, SysctlSpec,
+    Topology,
 };
 
 /// The network that a document describes, with the numbers of its nodes and links.
@@ -28,8 +31,12 @@ pub(crate) struct ResolvedLab<'d> {
     /// True if every link could be read. Otherwise, unreachable nodes are not reported.
     pub(crate) complete: bool,
     ip: IpVersion,
+    /// The written links. Those of segments follow them in the network.
     links: Vec<&'d LinkDoc>,
+    /// The names of nodes, then those of segments.
     names: Vec<NodeName>,
+    /// The place of the segment that each further link belongs to.
+    segment_places: Vec<Span>,
     /// Number of local source addresses of each node that has any, in the order of the file.
     sources: BTreeMap<usize, u64>,
     /// The node of each flood, in the order of the file.
@@ -73,7 +80,13 @@ impl<'d> ResolvedLab<'d> {
             ends.truncate(MAX_LINKS);
         }
         let ip = ip_version(document, cx);
-        let network = Network::new(ip, names.nodes.len(), ends);
+        let mut segment_places = Vec::new();
+        for (end, place) in segments::ends(document, names, cx) {
+            ends.push(end);
+            segment_places.push(place);
+        }
+        let switches = names.segments.len();
+        let network = Network::new(ip, names.nodes.len() + switches, switches, ends);
         let mut lab = Self {
             network,
             complete,
@@ -82,8 +95,10 @@ impl<'d> ResolvedLab<'d> {
             names: names
                 .nodes
                 .keys()
+                .chain(names.segments.keys())
                 .map(|name| NodeName::new(*name))
                 .collect(),
+            segment_places,
             sources: BTreeMap::new(),
             floods: Vec::new(),
         };
@@ -240,6 +255,16 @@ impl<'d> ResolvedLab<'d> {
                 place: cx.source.place(link.head().start),
             });
         }
+        for (number, place) in (self.links.len()..).zip(&self.segment_places) {
+            let between = self.network.between(number);
+            specs.push(LinkSpec {
+                place: cx.source.place(place.start),
+                ..LinkSpec::plain(
+                    between.map(|node| self.names[node].clone()),
+                    between.map(|node| self.interface(node, number)),
+                )
+            });
+        }
         specs
     }
 
@@ -252,18 +277,23 @@ impl<'d> ResolvedLab<'d> {
                 name: links[*link].interfaces[*end].clone(),
                 link: *link,
                 peer: links[*link].between[1 - *end].clone(),
-                addresses: vec![self.network.end_address(*link, *end)],
+                addresses: match self.network.is_switch(node) {
+                    true => Vec::new(),
+                    false => vec![self.network.end_address(*link, *end)],
+                },
             })
             .collect();
+        let switch = self.network.is_switch(node);
         NodeSpec {
-            forwards: interfaces.len() >= 2,
+            switch,
+            forwards: !switch && interfaces.len() >= 2,
             interfaces,
             source_prefix: self.source_prefix(node),
             ..NodeSpec::default()
         }
     }
 
-    fn source_prefix(&self, node: usize) -> Option<Prefix> {
+    pub(crate) fn source_prefix(&self, node: usize) -> Option<Prefix> {
         let number = self.sources.keys().position(|other| *other == node)?;
         let prefix = self.network.source_prefix(number);
         Some(prefix)
@@ -299,7 +329,11 @@ impl<'d> ResolvedLab<'d> {
         if ends.is_empty() {
             return Vec::new();
         }
-        if let [(link, end)] = ends {
+        if let [(link, end)] = ends
+            && !self
+                .network
+                .is_switch(self.network.between(*link)[1 - *end])
+        {
             let peer = self.network.between(*link)[1 - *end];
             let beyond = self.network.ends(peer).len() > 1 || self.sources.contains_key(&peer);
             return beyond
@@ -311,7 +345,9 @@ impl<'d> ResolvedLab<'d> {
                 .collect();
         }
         let paths = self.network.paths(node);
-        let subnets = (0..self.network.links())
+        let subnets = self
+            .network
+            .subnets()
             .filter(|link| !self.network.is_on(node, *link))
             .filter_map(|link| {
                 let path = self.network.path_to_link(&paths, link)?;
@@ -348,6 +384,7 @@ pub(crate) fn topology(view: View<'_, '_>, cx: &mut Collector<'_>) -> Topology {
     let mut routes = 0;
     let mut topology = Topology {
         ip: lab.ip,
+        baseline: document.baseline.unwrap_or_default(),
         nodes: indexmap::IndexMap::new(),
         links,
     };
@@ -366,6 +403,9 @@ pub(crate) fn topology(view: View<'_, '_>, cx: &mut Collector<'_>) -> Topology {
         }
         if let Some(written) = written {
             apply(&mut spec, written, cx);
+            for route in written.routes.iter().flat_map(|routes| &routes.0).flatten() {
+                spec.routes.extend(routes::explicit(node, route, view, cx));
+            }
             if let Some(written) = &written.nat {
                 spec.nat = nat::nat(node, written, view, &mut extra, &mut spec.interfaces, cx);
             }
@@ -374,6 +414,22 @@ pub(crate) fn topology(view: View<'_, '_>, cx: &mut Collector<'_>) -> Topology {
             }
         }
         topology.nodes.insert(lab.names[node].clone(), spec);
+    }
+    for switch in document.nodes.0.len()..lab.names.len() {
+        let mut spec = lab.bare_node(switch, &topology.links);
+        if lab.ip == IpVersion::V6 {
+            // The bridge passes frames of any protocol, and must not send any of its own.
+            spec.sysctls.push(SysctlSpec {
+                key: "net.ipv6.conf.all.disable_ipv6".to_owned(),
+                value: "1".to_owned(),
+                place: topology
+                    .links
+                    .last()
+                    .map(|link| link.place)
+                    .unwrap_or_default(),
+            });
+        }
+        topology.nodes.insert(lab.names[switch].clone(), spec);
     }
     topology
 }

@@ -2,7 +2,7 @@
 
 use crate::scenario_meaning::*;
 use nslab::scenario::expr::CompareOp;
-use nslab::scenario::topology::{Emulation, IpVersion, NatPorts, NatSpec};
+use nslab::scenario::topology::{Baseline, Emulation, IpVersion, NatPorts, NatSpec};
 use nslab::scenario::workload::{ClientClose, Load};
 use nslab::units::ByteCount;
 use std::time::Duration;
@@ -168,4 +168,51 @@ fn variants_set_the_whole_kernel_differently() {
     );
     let shift = |name: &str| node(&scenario.runs[0], name).clock_shift;
     assert_eq!([shift("a"), shift("b")], [800, -2]);
+}
+
+const TRIANGLE: &str = "
+nodes: { a: { routes: [ { to: far, via: b } ] }, b: {}, c: {}, far: {} }
+segments: { lan: [a, b, c] }
+links: [ { between: [c, far] }, { between: [b, far] } ]
+servers: { web: { node: b, port: 80 } }
+clients:
+  here: { node: b, to: web, via: loopback, connect: { rate: 10/s, for: 1s } }
+";
+
+#[test]
+fn a_segment_is_a_switch_whose_members_share_a_network() {
+    let run = &text(TRIANGLE).runs[0];
+    let switch = node(run, "lan");
+    assert!(switch.switch && !switch.forwards);
+    assert_eq!(switch.interfaces.len(), 3);
+    assert_eq!(addresses(node(run, "a")), ["eth0 10.0.2.1/24"]);
+    assert_eq!(
+        addresses(node(run, "c")),
+        ["eth0 10.0.0.1/24", "eth1 10.0.2.3/24"]
+    );
+    // One route for each network beyond, and the written ones, which are longer and win.
+    assert_eq!(
+        routes(node(run, "a")),
+        [
+            "10.0.0.0/24 via 10.0.2.3",
+            "10.0.1.0/24 via 10.0.2.2",
+            "10.0.0.2/32 via 10.0.2.2",
+            "10.0.1.2/32 via 10.0.2.2",
+        ]
+    );
+}
+
+#[test]
+fn a_client_via_loopback_connects_to_the_loopback_address() {
+    let run = &text(TRIANGLE).runs[0];
+    assert_eq!(run.workload.clients[0].target.to_string(), "127.0.0.1:80");
+    let six = &text(&format!("ip: 6\n{TRIANGLE}")).runs[0];
+    assert_eq!(six.workload.clients[0].target.to_string(), "[::1]:80");
+}
+
+#[test]
+fn a_scenario_can_start_from_the_kernels_own_defaults() {
+    let run = &text(&format!("baseline: kernel\n{TRIANGLE}")).runs[0];
+    assert_eq!(run.topology.baseline, Baseline::Kernel);
+    assert_eq!(text(TRIANGLE).runs[0].topology.baseline, Baseline::Pinned);
 }

@@ -106,6 +106,7 @@ const SOCKETS: Requirement = need(
     &["tcp_diag"],
 );
 const LINKS: Requirement = need("links (veth)", "CONFIG_VETH", &["veth"]);
+const BRIDGES: Requirement = need("bridges (segments)", "CONFIG_BRIDGE", &["bridge"]);
 const IPV6: Requirement = need("IPv6", "CONFIG_IPV6", &["ipv6"]);
 const NETEM: Requirement = need("netem", "CONFIG_NET_SCH_NETEM", &["sch_netem"]);
 const PACKETS: Requirement = need("packet sockets", "CONFIG_PACKET", &["af_packet"]);
@@ -235,6 +236,9 @@ fn needs(topology: &Topology) -> Vec<Requirement> {
     let mut needs = vec![NAMESPACES, SOCKETS];
     if !topology.links.is_empty() {
         needs.push(LINKS);
+    }
+    if topology.nodes.values().any(|node| node.switch) {
+        needs.push(BRIDGES);
     }
     if topology.ip == IpVersion::V6 {
         needs.push(IPV6);
