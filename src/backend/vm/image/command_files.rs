@@ -364,6 +364,7 @@ mod tests {
         let names = names.filter_map(|path| path.file_name()?.to_str());
         let mut names: Vec<_> = names.collect();
         names.sort_unstable();
+        names.dedup();
         names
     }
 
