@@ -105,6 +105,3 @@ impl Confinement {
         self.filter.install()
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,1 +1,0 @@
-//! Confined programs, as root and in a user namespace.
