@@ -11,7 +11,7 @@ use crate::units::Unit;
 const VERSION: u32 = 1;
 
 /// Effects behind a conclusion that are listed.
-const DECISIVE: usize = 4;
+const DECISIVE: usize = 3;
 
 #[derive(Serialize)]
 struct TrialReport {
