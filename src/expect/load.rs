@@ -108,7 +108,15 @@ pub(super) fn is_short(load: &LoadReport, spec: &RunSpec, timeline: &Timeline) -
 fn is_stopped(client: &ActorName, spec: &RunSpec) -> bool {
     spec.workload.steps.iter().any(|step| match &step.action {
         StepAction::Stop { actor, .. } => actor == client,
-        StepAction::LinkState { .. }
+        StepAction::PowerOff { node } => {
+            let mut clients = spec.workload.clients.iter();
+            clients.any(|own| own.name == *client && own.node == *node)
+        }
+        StepAction::Start { .. }
+        | StepAction::PowerOn { .. }
+        | StepAction::FlushConntrack { .. }
+        | StepAction::Dnat { .. }
+        | StepAction::LinkState { .. }
         | StepAction::Vanish { .. }
         | StepAction::LinkImpair { .. }
         | StepAction::Sysctl { .. } => false,

@@ -35,6 +35,29 @@ pub enum ChangeError {
         #[source]
         source: NetlinkError,
     },
+    /// The kernel refused to end the connections of a node.
+    #[error(
+        "cannot end the connections of `{node}` (CONFIG_INET_DIAG_DESTROY, Linux 4.5 and later)"
+    )]
+    Forget {
+        node: NodeName,
+        #[source]
+        source: NetlinkError,
+    },
+    /// The kernel refused to empty a table.
+    #[error("cannot empty the connection tracking table of `{node}`")]
+    Flush {
+        node: NodeName,
+        #[source]
+        source: super::ConntrackFillError,
+    },
+    /// The kernel refused to change a translation.
+    #[error("cannot change the address translation of `{node}`")]
+    Dnat {
+        node: NodeName,
+        #[source]
+        source: NetlinkError,
+    },
     /// A setting cannot be written.
     #[error(transparent)]
     Sysctl(#[from] BuildError),
@@ -119,6 +142,7 @@ impl Lab {
         let spec = spec.ok_or_else(|| ChangeError::Unknown {
             what: format!("node `{node}`"),
         })?;
+        self.mark_cut_off(node);
         for link in spec.interfaces.iter().map(|own| own.link) {
             if !self.wires.cut(link) {
                 return Err(ChangeError::Unknown {
@@ -129,7 +153,7 @@ impl Lab {
         Ok(())
     }
 
-    fn live(&self, node: &NodeName) -> Result<&super::LiveNode, ChangeError> {
+    pub(super) fn live(&self, node: &NodeName) -> Result<&super::LiveNode, ChangeError> {
         self.node(node).ok_or_else(|| ChangeError::Unknown {
             what: format!("node `{node}`"),
         })
@@ -185,7 +209,7 @@ impl Lab {
     }
 }
 
-fn enter(node: &NodeName, source: io::Error) -> ChangeError {
+pub(super) fn enter(node: &NodeName, source: io::Error) -> ChangeError {
     ChangeError::Enter {
         node: node.clone(),
         source,

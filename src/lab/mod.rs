@@ -21,6 +21,7 @@ mod namespaces;
 mod netem;
 mod node;
 mod plan;
+mod power;
 mod print;
 pub mod programs;
 pub(crate) mod rules;
@@ -41,6 +42,7 @@ pub use node::LiveNode;
 pub use plan::{LabPlan, NamespaceOp, Op, PlannedEnd, Site, WireSide, plan};
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
 use std::time::Instant;
 
 use indexmap::IndexMap;
@@ -112,6 +114,8 @@ pub struct Lab {
     wires: Wires,
     /// Nodes whose conntrack table was filled, and must be emptied before the namespaces are removed.
     filled: Vec<NodeName>,
+    /// Nodes that are cut off now.
+    cut_off: Mutex<BTreeSet<NodeName>>,
 }
 
 impl Lab {
@@ -151,6 +155,7 @@ impl Lab {
             topology: spec.topology.clone(),
             wires,
             filled: Vec::new(),
+            cut_off: Mutex::default(),
         };
         let filling = Instant::now();
         let conntrack_room = lab.fill_conntrack_tables(
@@ -236,6 +241,7 @@ impl Lab {
             topology: Topology::default(),
             wires: Wires::default(),
             filled: Vec::new(),
+            cut_off: Mutex::default(),
         }
     }
 

@@ -111,26 +111,7 @@ impl Rules {
                 rule.push(Expression::SourceNat(*addresses, ports.range, flags(ports)));
                 change.rule(TABLE, POSTROUTING, &rule);
             }
-            NatSpec::Dnat {
-                protocol,
-                port,
-                to,
-                by,
-            } => {
-                for chain in [PREROUTING, OWN] {
-                    for address in &self.own {
-                        let matches = [
-                            Expression::Destination(*address),
-                            Expression::Protocol(match protocol {
-                                Protocol::Tcp => libc::IPPROTO_TCP as u8,
-                                Protocol::Udp => libc::IPPROTO_UDP as u8,
-                            }),
-                            Expression::DestinationPorts([*port; 2]),
-                        ];
-                        balance(change, chain, &matches, to, *by);
-                    }
-                }
-            }
+            NatSpec::Dnat { .. } => translate_destination(change, &self.own, nat),
         }
     }
 
@@ -186,5 +167,43 @@ fn balance(
         rule.extend((left > 1).then_some(share));
         rule.push(Expression::DestinationNat(server.ip(), server.port()));
         change.rule(TABLE, chain, &rule);
+    }
+}
+
+/// Returns the change that replaces all destination translations of a node.
+pub(super) fn replace_dnat(ip: IpVersion, own: &[IpAddr], nat: &[NatSpec]) -> Transaction {
+    let mut change = Transaction::new(family(ip));
+    for chain in [PREROUTING, OWN] {
+        change.delete_rules(TABLE, chain);
+    }
+    for nat in nat {
+        translate_destination(&mut change, own, nat);
+    }
+    change
+}
+
+/// Adds the rules of a destination translation; nothing for other translations.
+fn translate_destination(change: &mut Transaction, own: &[IpAddr], nat: &NatSpec) {
+    let NatSpec::Dnat {
+        protocol,
+        port,
+        to,
+        by,
+    } = nat
+    else {
+        return;
+    };
+    for chain in [PREROUTING, OWN] {
+        for address in own {
+            let matches = [
+                Expression::Destination(*address),
+                Expression::Protocol(match protocol {
+                    Protocol::Tcp => libc::IPPROTO_TCP as u8,
+                    Protocol::Udp => libc::IPPROTO_UDP as u8,
+                }),
+                Expression::DestinationPorts([*port; 2]),
+            ];
+            balance(change, chain, &matches, to, *by);
+        }
     }
 }

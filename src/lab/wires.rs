@@ -84,6 +84,11 @@ impl Wires {
         self.wires.get(&link).inspect(|wire| wire.cut()).is_some()
     }
 
+    /// Lets a link that was cut carry packets again; `false` if the link has no wire.
+    pub(super) fn mend(&self, link: usize) -> bool {
+        self.wires.get(&link).inspect(|wire| wire.mend()).is_some()
+    }
+
     /// Changes an emulated sysctl; `false` if the node does not emulate it.
     pub(super) fn set_sysctl(&self, node: &NodeName, key: &str, value: &str) -> bool {
         let recycle = self

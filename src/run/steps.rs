@@ -80,6 +80,18 @@ fn take(step: &StepSpec, lab: &Lab, traffic: &mut Traffic) -> Result<(), StepFai
         StepAction::Stop { actor, how } => {
             let _was_running = traffic.stop(actor, *how)?;
         }
+        StepAction::Start { actor } => traffic.start(actor)?,
+        StepAction::PowerOff { node } => {
+            lab.power_off(node)?;
+            traffic.stop_all_on(node)?;
+            lab.forget_connections(node)?;
+        }
+        StepAction::PowerOn { node } => {
+            lab.power_on(node)?;
+            traffic.start_all_on(node)?;
+        }
+        StepAction::FlushConntrack { node } => lab.flush_tracked(node)?,
+        StepAction::Dnat { node, nat } => lab.set_dnat(node, nat)?,
     }
     Ok(())
 }

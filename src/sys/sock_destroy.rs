@@ -16,10 +16,14 @@ const SOCK_DESTROY: u16 = 21;
 const NO_COOKIE: [u8; 8] = [0xff; 8];
 /// `TCP_TIME_WAIT`, Linux `include/net/tcp_states.h`.
 const TCP_TIME_WAIT: u8 = 6;
+/// `TCP_LISTEN`, same file.
+const TCP_LISTEN: u8 = 10;
 
 /// Offsets in `struct inet_diag_msg`, Linux `include/uapi/linux/inet_diag.h`.
 const STATE: usize = 1;
 const COOKIE: std::ops::Range<usize> = 44..52;
+/// `struct inet_diag_sockid`: ports, addresses, interface and cookie.
+const ID: std::ops::Range<usize> = 4..52;
 const EXPIRES: std::ops::Range<usize> = 52..56;
 
 /// A TIME_WAIT socket as found by [`SockDestroyer::find`].
@@ -95,6 +99,52 @@ impl SockDestroyer {
             Err(error) => Err(error),
         }
     }
+}
+
+/// Ends every TCP socket in the calling thread's namespace except listeners, with the packets that the kernel sends then.
+///
+/// # Errors
+/// EOPNOTSUPP if the kernel was built without it; EPERM without CAP_NET_ADMIN.
+pub fn destroy_all_tcp() -> Result<(), NetlinkError> {
+    let mut netlink = Netlink::open(libc::NETLINK_SOCK_DIAG)?;
+    for family in [libc::AF_INET, libc::AF_INET6] {
+        let mut found: Vec<[u8; 48]> = Vec::new();
+        let dumped = netlink.dump(
+            SOCK_DIAG_BY_FAMILY,
+            0,
+            |body| {
+                header(body, family, !(1 << TCP_LISTEN));
+                body.resize(body.len() + ID.len(), 0);
+            },
+            |_, answer| found.extend(answer.get(ID).and_then(|id| <[u8; 48]>::try_from(id).ok())),
+        );
+        match dumped {
+            Ok(()) => {}
+            // The kernel has no IPv6.
+            Err(error) if error.errno() == Some(libc::ENOENT) => continue,
+            Err(error) => return Err(error),
+        }
+        for id in found {
+            let mut batch = Batch::new();
+            batch.push(SOCK_DESTROY, ACK, |body| {
+                header(body, family, u32::MAX);
+                body.extend_from_slice(&id);
+            });
+            match netlink.request(batch) {
+                Ok(()) => {}
+                // It ended by itself.
+                Err(error) if error.errno() == Some(libc::ENOENT) => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Writes `struct inet_diag_req_v2` for TCP without the socket's addresses.
+fn header(body: &mut Vec<u8>, family: i32, states: u32) {
+    body.extend_from_slice(&[family as u8, libc::IPPROTO_TCP as u8, 0, 0]);
+    body.extend_from_slice(&states.to_ne_bytes());
 }
 
 /// Writes `struct inet_diag_req_v2` for TCP.

@@ -19,12 +19,14 @@ mod few_values;
 mod flusher;
 mod hosting;
 mod http;
+mod seats;
 mod server;
 mod slab;
 mod socket_options;
 
 pub use error::TrafficError;
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
 use tokio::sync::watch;
@@ -34,6 +36,7 @@ use self::actor_metrics::ActorMetrics;
 use self::client::ClientResources;
 use self::client::host::ClientHost;
 use self::flusher::{Flusher, Wakeup};
+use self::seats::ServerSeat;
 use crate::lab::{Lab, LiveNode};
 use crate::metrics::{self, Metric};
 use crate::names::{ActorName, NodeName};
@@ -57,6 +60,10 @@ pub struct Traffic {
     /// Servers, and commands that run until the end. Stopped after the others, in reverse order of start.
     last_to_stop: Vec<Actor>,
     metrics: Vec<Arc<ActorMetrics>>,
+    /// What it takes to start each server again.
+    seats: Vec<ServerSeat>,
+    /// The node of each actor.
+    homes: BTreeMap<ActorName, NodeName>,
     clock: Arc<OnceLock<RunClock>>,
     recorder: Recorder,
     unfinished: watch::Receiver<usize>,
@@ -118,6 +125,8 @@ impl Traffic {
             actors,
             last_to_stop,
             recorder: recorder.clone(),
+            seats: factory.seats,
+            homes: seats::homes(workload),
             clock: factory.clock,
             unfinished: factory.unfinished.watch(),
             on_end: factory.unfinished.on_end(),
@@ -241,6 +250,7 @@ struct ActorFactory<'a> {
     clock: Arc<OnceLock<RunClock>>,
     wakeup: Arc<Wakeup>,
     metrics: Vec<Arc<ActorMetrics>>,
+    seats: Vec<ServerSeat>,
     unfinished: Unfinished,
     /// The limit for commands. Built-in servers and clients have the soft limit raised to the hard one.
     nofile: NofileLimit,
@@ -261,6 +271,7 @@ impl<'a> ActorFactory<'a> {
             clock: Arc::default(),
             wakeup: Arc::default(),
             metrics: Vec::new(),
+            seats: Vec::new(),
             unfinished: Unfinished::new(),
             nofile: process::raise_nofile().map_err(TrafficError::Prepare)?,
         })
@@ -302,12 +313,16 @@ impl<'a> ActorFactory<'a> {
             }
             (Protocol::Tcp, None) => &[metrics::server::COUNTED],
         };
-        let metrics = self.metrics(&spec.name, declared);
-        let (spec, ip) = (spec.clone(), self.spec.topology.ip);
-        let may_add_threads = self.process == HostProcess::Worker;
-        Actor::start(&spec.name.clone(), node, move |signals| {
-            server::run(&spec, ip, may_add_threads, &metrics, &signals)
-        })
+        let seat = ServerSeat {
+            metrics: self.metrics(&spec.name, declared),
+            spec: spec.clone(),
+            node: node.clone(),
+            ip: self.spec.topology.ip,
+            may_add_threads: self.process == HostProcess::Worker,
+        };
+        let actor = seat.start(spec.start);
+        self.seats.push(seat);
+        actor
     }
 
     fn client(&mut self, spec: &ClientSpec) -> Result<Actor, TrafficError> {

@@ -34,6 +34,8 @@ pub(super) enum WireCommand {
     SetImpairment(Impairment),
     /// Lets nothing pass from now on.
     Cut,
+    /// Lets packets pass again.
+    Mend,
     Stop,
 }
 
@@ -187,6 +189,7 @@ impl WireForwarder {
                     self.cut = true;
                     self.directions.iter_mut().for_each(LinkDirection::clear);
                 }
+                WireCommand::Mend => self.cut = false,
                 WireCommand::Stop => return false,
             }
             drop(done);

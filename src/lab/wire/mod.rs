@@ -154,6 +154,11 @@ impl Wire {
         self.send(WireCommand::Cut);
     }
 
+    /// Lets packets pass again after [`Self::cut`].
+    pub fn mend(&self) {
+        self.send(WireCommand::Mend);
+    }
+
     /// Stops the wire. Packets in flight are lost.
     ///
     /// # Errors

@@ -38,7 +38,7 @@ pub(crate) use nat::{DnatDoc, NatDoc, PortsWord, SnatDoc};
 pub(crate) use reply::{ReplyContent, ReplyDoc};
 pub(crate) use server::{AcceptDoc, ServerDoc};
 pub(crate) use socket_options::{OPTIONS, OptionForm, OptionsDoc};
-pub(crate) use step::{StepDoc, StopDoc};
+pub(crate) use step::{NatStepDoc, StartDoc, StepDoc, StopDoc, StopFormDoc};
 pub(crate) use topology::{LinkDoc, NodeDoc, RouteDoc};
 pub(crate) use values::{
     AcceptWord, Bandwidth, Bytes, Count, EventRate, KernelBounds, ListensOn, ScalarValue, Share,
@@ -332,6 +332,9 @@ pub(crate) fn mappings() -> Vec<(&'static str, &'static [&'static str])> {
         command::CommandDoc,
         step::StepDoc,
         step::StopFormDoc,
+        step::StartFormDoc,
+        step::ConntrackStepDoc,
+        step::NatStepDoc,
         step::LinkStepDoc,
         step::ImpairStepDoc,
         learn::LearnDoc,

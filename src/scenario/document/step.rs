@@ -4,15 +4,16 @@ use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
+use super::nat::DnatDoc;
 use super::values::{Bandwidth, Bytes, LinkUp, Share, SysctlValue, Text, Timespan};
-use crate::scenario::decode::{Entries, FromNode, List, document};
+use crate::scenario::decode::{Entries, FromNode, List, OneOrMany, document};
 use crate::scenario::node::{Node, NodeKind};
 use crate::scenario::problem::Collector;
 use crate::scenario::span::Spanned;
 use crate::scenario::workload::StopHow;
 
 document! {
-    /// An action at a given time. Exactly one of `link`, `impair`, `sysctl` and `stop`.
+    /// An action at a given time: exactly one of its other keys.
     StepDoc, "a step" {
         /// Time from the start of the clock.
         "at" => at: Spanned<Timespan>,
@@ -25,6 +26,14 @@ document! {
         "sysctl" => sysctl: Option<SysctlStepDoc>,
         /// Stops a server, client or command: `web`, or `{ actor: web, how: reset }`.
         "stop" => stop: Option<StopDoc>,
+        /// Starts a server that was stopped before: `web`; or a node: `{ node: db }`.
+        "start" => start: Option<StartDoc>,
+        /// Stops a server and starts it again at once.
+        "restart" => restart: Option<Spanned<Text>>,
+        /// Empties a connection tracking table: `{ flush: NODE }`.
+        "conntrack" => conntrack: Option<ConntrackStepDoc>,
+        /// Changes the destination translation of a node: `{ node: lb, dnat: { port: 53, to: dns2 } }`.
+        "nat" => nat: Option<NatStepDoc>,
     }
 }
 
@@ -39,7 +48,9 @@ document! {
     /// The actor that is stopped, and the way in which it stops.
     StopFormDoc, "`stop`" {
         /// The server, client or command.
-        "actor" => actor: Spanned<Text>,
+        "actor" => actor: Option<Spanned<Text>>,
+        /// A whole node, as if its power were lost: its peers receive nothing, and it forgets its connections.
+        "node" => node: Option<Spanned<Text>>,
         /// `fin` (the default): as if its process were killed. `reset`: its connections end with RST.
         /// `vanish`: its node disappears silently, as if its cable were cut, and everything else on
         /// the node with it.
@@ -68,6 +79,63 @@ impl JsonSchema for StopDoc {
         let name = generator.subschema_for::<Text>();
         let form = generator.subschema_for::<StopFormDoc>();
         json_schema!({ "if": { "type": "object" }, "then": form, "else": name })
+    }
+}
+
+/// The server or node that is started.
+#[derive(Debug, Clone)]
+pub(crate) enum StartDoc {
+    Name(Spanned<Text>),
+    Form(StartFormDoc),
+}
+
+document! {
+    /// The node that is started.
+    StartFormDoc, "`start`" {
+        /// A node that was stopped before: its servers listen again, and it has no connections.
+        "node" => node: Spanned<Text>,
+    }
+}
+
+impl FromNode for StartDoc {
+    fn from_node(node: &Node, cx: &mut Collector<'_>) -> Option<Self> {
+        if matches!(node.kind, NodeKind::Mapping(_)) {
+            StartFormDoc::from_node(node, cx).map(Self::Form)
+        } else {
+            Spanned::from_node(node, cx).map(Self::Name)
+        }
+    }
+}
+
+impl JsonSchema for StartDoc {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> Cow<'static, str> {
+        "Start".into()
+    }
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let name = generator.subschema_for::<Text>();
+        let form = generator.subschema_for::<StartFormDoc>();
+        json_schema!({ "anyOf": [name, form] })
+    }
+}
+
+document! {
+    /// A change of connection tracking.
+    ConntrackStepDoc, "`conntrack`" {
+        /// The node whose table is emptied.
+        "flush" => flush: Spanned<Text>,
+    }
+}
+
+document! {
+    /// A change of address translation. Connections that are tracked already keep theirs.
+    NatStepDoc, "`nat`" {
+        /// The node that translates.
+        "node" => node: Spanned<Text>,
+        /// Ports with their new servers: one, or a list. Other ports stay as they are.
+        "dnat" => dnat: OneOrMany<DnatDoc>,
     }
 }
 

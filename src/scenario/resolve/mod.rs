@@ -13,6 +13,7 @@ mod links;
 mod load;
 mod names;
 mod nat;
+mod power;
 mod queries;
 mod reply;
 mod routes;
@@ -35,6 +36,7 @@ use super::expr::Expectation;
 use super::model::{Requires, RunId, RunSpec};
 use super::problem::{Collector, quoted};
 use super::span::Spanned;
+use super::topology::NatSpec;
 use super::workload::Workload;
 
 pub(crate) use exercises::exercises;
@@ -76,7 +78,13 @@ pub(crate) fn run<'d>(
     let servers = server::servers(view, cx);
     let clients = client::clients(view, cx);
     let commands = command::commands(view, cx);
-    let steps = steps::steps(view, cx);
+    let mut steps = steps::steps(view, cx);
+    power::complete_translations(&mut steps, |node| {
+        let nat = topology.nodes.get(node).map(|node| node.nat.clone());
+        let mut nat = nat.unwrap_or_default();
+        nat.retain(|nat| matches!(nat, NatSpec::Dnat { .. }));
+        nat
+    });
     steps::prepare_links(&steps, &mut topology);
     let workload = Workload {
         servers,

@@ -65,7 +65,8 @@ pub(crate) fn nat(
             interface.addresses.extend(given);
         }
     }
-    specs.extend(dnats(node, written, view, cx));
+    let ports = written.dnat.as_ref().map_or(&[][..], |dnats| &dnats.0);
+    specs.extend(dnats(node, ports, view, cx));
     specs
 }
 
@@ -179,15 +180,16 @@ fn blocks(
         .collect()
 }
 
-fn dnats(
+/// Resolves the ports of a node that lead to servers.
+pub(crate) fn dnats(
     node: usize,
-    written: &NatDoc,
+    written: &[DnatDoc],
     view: View<'_, '_>,
     cx: &mut Collector<'_>,
 ) -> Vec<NatSpec> {
     let mut specs = Vec::new();
     let mut taken = std::collections::BTreeMap::new();
-    for dnat in written.dnat.iter().flat_map(|dnats| &dnats.0) {
+    for dnat in written {
         let port = dnat.port.value.0;
         let targets = dnat.to.0.iter();
         let targets: Vec<_> = targets

@@ -3,6 +3,7 @@
 use super::View;
 use super::links;
 use super::names::Names;
+use super::power;
 use super::sysctl;
 use super::topology::ResolvedLab;
 use crate::metrics::Subject;
@@ -23,22 +24,43 @@ pub(crate) fn steps(view: View<'_, '_>, cx: &mut Collector<'_>) -> Vec<StepSpec>
         let actions = actions(step, view, cx);
         if actions.is_none() && step.complete() {
             cx.error(step.head(), "a step must do exactly one thing")
-                .help("use one of `link`, `impair`, `sysctl` and `stop`");
+                .help("use one of `link`, `impair`, `sysctl`, `stop`, `start`, `restart`, `conntrack` and `nat`");
         }
         let place = cx.source.place(step.head().start);
-        specs.extend(actions.into_iter().flatten().map(|action| StepSpec {
-            at: step.at.value.0,
-            action,
-            place,
+        specs.extend(actions.into_iter().flatten().map(|action| {
+            let spec = StepSpec {
+                at: step.at.value.0,
+                action,
+                place,
+            };
+            (spec, step.head())
         }));
     }
-    specs.sort_by_key(|step| step.at);
-    specs
+    specs.sort_by_key(|(step, _)| step.at);
+    power::check_order(&specs, view, cx);
+    specs.into_iter().map(|(step, _)| step).collect()
 }
 
 /// Returns the actions of a step; `None` if it has no action, or several of different kinds.
 fn actions(step: &StepDoc, view: View<'_, '_>, cx: &mut Collector<'_>) -> Option<Vec<StepAction>> {
     let View { names, lab, .. } = view;
+    let others = [
+        step.start.is_some(),
+        step.restart.is_some(),
+        step.conntrack.is_some(),
+        step.nat.is_some(),
+    ];
+    match others.iter().filter(|given| **given).count() {
+        0 => {}
+        1 if step.link.is_none()
+            && step.impair.is_none()
+            && step.sysctl.is_none()
+            && step.stop.is_none() =>
+        {
+            return Some(power::actions(step, view, cx));
+        }
+        _ => return None,
+    }
     match (&step.link, &step.impair, &step.sysctl, &step.stop) {
         (Some(link), None, None, None) => {
             let written = links::written!(link);
@@ -117,7 +139,17 @@ fn impair(link: usize, impairment: &Impairment) -> StepAction {
 fn stop(written: &StopDoc, view: View<'_, '_>, cx: &mut Collector<'_>) -> Vec<StepAction> {
     let (name, said) = match written {
         StopDoc::Name(name) => (name, None),
-        StopDoc::Form(form) => (&form.actor, form.how),
+        StopDoc::Form(form) => match (&form.actor, &form.node) {
+            (Some(actor), None) => (actor, form.how),
+            (None, Some(node)) => return power::stop_node(node, form, view, cx),
+            _ => {
+                if form.complete() {
+                    cx.error(form.head(), "`stop` needs either an `actor` or a `node`")
+                        .help("write `stop: web`, or `stop: { node: server }`");
+                }
+                return Vec::new();
+            }
+        },
     };
     let text = name.value.0.as_str();
     let how = said.map_or(StopHow::Fin, |how| how.value);
@@ -177,12 +209,18 @@ pub(crate) fn prepare_links(steps: &[StepSpec], topology: &mut Topology) {
                     link.changes = true;
                 }
             }
-            StepAction::Vanish { node } => {
+            StepAction::Vanish { node } | StepAction::PowerOff { node } => {
                 for link in &mut topology.links {
                     link.changes |= link.between.contains(node);
                 }
             }
-            StepAction::LinkState { .. } | StepAction::Sysctl { .. } | StepAction::Stop { .. } => {}
+            StepAction::LinkState { .. }
+            | StepAction::Sysctl { .. }
+            | StepAction::Stop { .. }
+            | StepAction::Start { .. }
+            | StepAction::PowerOn { .. }
+            | StepAction::FlushConntrack { .. }
+            | StepAction::Dnat { .. } => {}
         }
     }
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::names::{ActorName, NodeName};
 use crate::scenario::place::Place;
-use crate::scenario::topology::Impairment;
+use crate::scenario::topology::{Impairment, NatSpec};
 use crate::units;
 
 /// An action at a given time.
@@ -55,10 +55,37 @@ pub enum StepAction {
         #[serde(default)]
         how: StopHow,
     },
+    /// Starts a server that was stopped before.
+    Start {
+        /// The server to start.
+        actor: ActorName,
+    },
     /// Makes a node disappear silently: none of its links carries anything any more.
     Vanish {
         /// The node that disappears.
         node: NodeName,
+    },
+    /// Cuts a node off, ends everything on it, and makes it forget its connections, as if its power were lost.
+    PowerOff {
+        /// The node that stops.
+        node: NodeName,
+    },
+    /// Connects a node that was stopped, and starts its servers.
+    PowerOn {
+        /// The node that starts.
+        node: NodeName,
+    },
+    /// Empties the connection tracking table of a node.
+    FlushConntrack {
+        /// The node that has the table.
+        node: NodeName,
+    },
+    /// Replaces all destination translations of a node. Connections that are tracked already keep theirs.
+    Dnat {
+        /// The node that translates.
+        node: NodeName,
+        /// Its translations from then on, each a `Dnat`.
+        nat: Vec<NatSpec>,
     },
 }
 

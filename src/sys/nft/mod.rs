@@ -140,6 +140,14 @@ impl Transaction {
         });
     }
 
+    /// Deletes every rule of a chain.
+    pub(crate) fn delete_rules(&mut self, table: &str, chain: &str) {
+        self.push(libc::NFT_MSG_DELRULE, 0, |body| {
+            string(body, NFTA_RULE_TABLE, table);
+            string(body, NFTA_RULE_CHAIN, chain);
+        });
+    }
+
     /// Sends the transaction and waits for the result.
     ///
     /// # Errors
