@@ -203,7 +203,8 @@ impl Scaling {
     /// Divides the counts and rates of an expectation. Numbers that multiply, and small ones, stay.
     fn expectation(&mut self, node: &Node) {
         static NUMBER: LazyLock<Option<Regex>> = LazyLock::new(|| {
-            Regex::new(r"(^|[\s(=<>.±])(\d[\d_]*(?:\.\d+)?)(/s|/min|/h)?([\w%./]*)(\s*\*)?").ok()
+            Regex::new(r"(^|[\s(=<>.±])(\d[\d_]*(?:\.\d+)?)(/s|/min|/h)?([A-Za-z%][\w/]*)?(\s*\*)?")
+                .ok()
         });
         let (NodeKind::Scalar(scalar), Some(number)) = (&node.kind, NUMBER.as_ref()) else {
             return;
@@ -214,12 +215,11 @@ impl Scaling {
         let scaled = number.replace_all(&scalar.text, |found: &Captures<'_>| {
             let part = |group: usize| found.get(group).map_or("", |part| part.as_str());
             let whole = part(0).to_owned();
-            let is_range = part(4).starts_with("..");
             let multiplies = !part(5).is_empty()
                 || scalar.text[..found.get(0).map_or(0, |all| all.start())]
                     .trim_end()
                     .ends_with('*');
-            if multiplies || !part(4).is_empty() && !is_range {
+            if multiplies || !part(4).is_empty() {
                 return whole;
             }
             match divided(&format!("{}{}", part(2), part(3)), self.factor) {

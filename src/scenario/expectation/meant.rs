@@ -52,7 +52,7 @@ fn forms() -> Vec<(String, fn(&Captures<'_>) -> String)> {
         (r"\b\d{1,3}(?:[,' ]\d{3})+\b".into(), |found| found[0].replace([',', '\'', ' '], "_")),
         (r"(\d)\s+(%|/)".into(), |found| format!("{}{}", &found[1], &found[2])),
         (
-            r"(\d(?:[\d_.]*))\s*([A-Za-zµ]+(?:\s*(?:/|per)\s*[a-z]+)?|per\s+[a-z]+)".into(),
+            r"(\d(?:[\d_.]*))\s*(per\s+[a-z]+|[A-Za-zµ]+(?:\s*(?:/|per)\s*[a-z]+)?)".into(),
             |found| {
                 let written = format!("{}{}", &found[1], &found[2]);
                 let spaced = found[0].to_owned();
