@@ -80,11 +80,12 @@ impl Network {
 
     /// Returns the switch of a link, if it belongs to a segment.
     fn switch_of(&self, link: usize) -> Option<usize> {
-        Some(self.links[link][1]).filter(|node| self.is_switch(*node))
+        let [_, second] = *self.links.get(link)?;
+        Some(second).filter(|node| self.is_switch(*node))
     }
 
     /// Returns the first link of those that share a link's network: the link itself, or the first of its segment.
-    fn first_of_subnet(&self, link: usize) -> usize {
+    pub(crate) fn first_of_subnet(&self, link: usize) -> usize {
         let switch = self.switch_of(link);
         switch.map_or(link, |switch| self.ends[switch][0].0)
     }

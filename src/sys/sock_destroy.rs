@@ -101,7 +101,7 @@ impl SockDestroyer {
     }
 }
 
-/// Ends every TCP socket in the calling thread's namespace except listeners, with the packets that the kernel sends then.
+/// Ends every TCP socket in the calling thread's namespace except listeners. The kernel may send a RST for each.
 ///
 /// # Errors
 /// EOPNOTSUPP if the kernel was built without it; EPERM without CAP_NET_ADMIN.

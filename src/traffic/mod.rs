@@ -60,7 +60,7 @@ pub struct Traffic {
     /// Servers, and commands that run until the end. Stopped after the others, in reverse order of start.
     last_to_stop: Vec<Actor>,
     metrics: Vec<Arc<ActorMetrics>>,
-    /// What it takes to start each server again.
+    /// The means to start each server again.
     seats: Vec<ServerSeat>,
     /// The node of each actor.
     homes: BTreeMap<ActorName, NodeName>,

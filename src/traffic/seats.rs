@@ -15,7 +15,7 @@ use crate::scenario::workload::{ServerSpec, StopHow, Workload};
 /// A start that is due at once. A server that starts late counts an error of bind(2), as this one should.
 const AT_ONCE: Duration = Duration::from_nanos(1);
 
-/// What it takes to start a server, as often as needed. Its counts go on.
+/// The means to start a server, as often as needed. Its counts go on.
 #[derive(Debug)]
 pub(super) struct ServerSeat {
     pub(super) spec: ServerSpec,

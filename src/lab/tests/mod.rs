@@ -7,6 +7,7 @@
 //!       10.0.0.1    10.0.0.2  10.0.1.1    10.0.1.2
 //! ```
 
+mod firewall;
 mod live;
 mod plans;
 mod sandboxed;

@@ -85,6 +85,7 @@ pub(crate) fn metric(
         });
     }
     if meant == [Subject::Node]
+        && metrics::find(Subject::Node, name).is_some()
         && name.starts_with("conntrack.")
         && subjects.untracked.contains(subject)
     {

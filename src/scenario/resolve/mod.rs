@@ -2,6 +2,7 @@
 //!
 //! Problems are collected; whatever is broken is left out and reported only once.
 
+mod addresses;
 mod client;
 mod command;
 mod exercises;

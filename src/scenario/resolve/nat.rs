@@ -79,10 +79,11 @@ fn snat_addresses(
     cx: &mut Collector<'_>,
 ) -> Vec<Prefix> {
     let count: usize = number(snat.addresses, 1, 1..=MAX_SNAT_ADDRESSES, "`addresses`", cx);
-    let first = extra[link];
-    extra[link] += count;
+    let net = view.lab.network.first_of_subnet(link);
+    let first = extra[net];
+    extra[net] += count;
     if let Some(addresses) = snat.addresses
-        && extra[link] > usize::try_from(MAX_SNAT_ADDRESSES).unwrap_or(usize::MAX)
+        && extra[net] > usize::try_from(MAX_SNAT_ADDRESSES).unwrap_or(usize::MAX)
     {
         cx.error(
             addresses.span,

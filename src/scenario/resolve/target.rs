@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::names::Names;
 use crate::metrics::Subject;
 use crate::scenario::decode::Framed;
-use crate::scenario::document::{DnatDoc, Document, ServerDoc, Text};
+use crate::scenario::document::{CommandDoc, DnatDoc, Document, ServerDoc, Text};
 use crate::scenario::problem::{Collector, quoted};
 use crate::scenario::span::Spanned;
 use crate::scenario::suggest;
@@ -111,12 +111,9 @@ fn at_port<'d>(
         });
     }
     // The program of a command may open the port, or a rule that it sets up may lead elsewhere.
-    if names
-        .commands
-        .values()
-        .flatten()
-        .any(|command| command.node.value.0 == node_name)
-    {
+    let is_here = |command: &&CommandDoc| command.node.value.0 == node_name;
+    let mut commands = names.commands.values().flatten();
+    if commands.any(|command| is_here(command) && command.ready.is_none()) {
         return Some(ResolvedTarget {
             node,
             port,

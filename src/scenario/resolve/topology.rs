@@ -1,7 +1,6 @@
 //! Resolves nodes and links: interfaces, addresses, routes.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 
 use super::View;
 use super::firewall;
@@ -17,12 +16,10 @@ use crate::scenario::addressing::{Network, Paths};
 use crate::scenario::bounds::{MAX_LINKS, MAX_NODES_OF_A_LAB, MAX_NOFILE, MAX_ROUTES, MAX_SOURCES};
 use crate::scenario::decode::Framed;
 use crate::scenario::document::{Document, LinkDoc, NodeDoc};
-use crate::scenario::firewall::host;
 use crate::scenario::problem::Collector;
 use crate::scenario::span::{Span, Spanned};
 use crate::scenario::topology::{
-    ImpairedBy, InterfaceSpec, IpVersion, LinkSpec, NodeSpec, Prefix, RouteSpec, SysctlSpec,
-    Topology,
+    ImpairedBy, InterfaceSpec, IpVersion, LinkSpec, NodeSpec, RouteSpec, SysctlSpec, Topology,
 };
 
 /// The network that a document describes, with the numbers of its nodes and links.
@@ -30,15 +27,15 @@ pub(crate) struct ResolvedLab<'d> {
     pub(crate) network: Network,
     /// True if every link could be read. Otherwise, unreachable nodes are not reported.
     pub(crate) complete: bool,
-    ip: IpVersion,
+    pub(super) ip: IpVersion,
     /// The written links. Those of segments follow them in the network.
     links: Vec<&'d LinkDoc>,
     /// The names of nodes, then those of segments.
-    names: Vec<NodeName>,
+    pub(super) names: Vec<NodeName>,
     /// The place of the segment that each further link belongs to.
     segment_places: Vec<Span>,
     /// Number of local source addresses of each node that has any, in the order of the file.
-    sources: BTreeMap<usize, u64>,
+    pub(super) sources: BTreeMap<usize, u64>,
     /// The node of each flood, in the order of the file.
     floods: Vec<usize>,
 }
@@ -171,50 +168,6 @@ impl<'d> ResolvedLab<'d> {
         }
     }
 
-    /// Returns `count` local addresses of a node, after the first `skip` that are in use already.
-    pub(crate) fn source_addresses(&self, node: usize, skip: u64, count: u64) -> Vec<IpAddr> {
-        let Some(prefix) = self.sources.keys().position(|other| *other == node) else {
-            return Vec::new();
-        };
-        (skip..(skip + count).min(MAX_SOURCES))
-            .filter_map(|n| usize::try_from(n).ok())
-            .map(|n| self.network.source_address(prefix, n))
-            .collect()
-    }
-
-    /// Returns the protocol of the lab.
-    pub(crate) fn ip(&self) -> IpVersion {
-        self.ip
-    }
-
-    /// Returns the addresses of a node: those of its interfaces, and its local sources.
-    pub(crate) fn addresses_of(&self, node: usize) -> Vec<Prefix> {
-        let ends = self.network.ends(node).iter();
-        let own = ends.map(|(link, end)| host(self.network.end_address(*link, *end).address));
-        own.chain(self.source_prefix(node)).collect()
-    }
-
-    /// Returns the addresses of the clients whose packets reach an interface of a node through another one, in the
-    /// order of the file: the address of each node, and its local sources.
-    pub(crate) fn clients_behind(&self, node: usize, out: &IfName) -> Vec<IpAddr> {
-        let paths = self.network.paths(node);
-        let others = (0..self.names.len()).filter(|other| *other != node);
-        let mut addresses = Vec::new();
-        for other in others {
-            let Some(path) = paths.to(other) else {
-                continue;
-            };
-            if self.interface(node, path.leaves.0) == *out {
-                continue;
-            }
-            let (link, end) = path.arrives;
-            addresses.push(self.network.end_address(link, end).address);
-            let sources = self.sources.get(&other).copied().unwrap_or_default();
-            addresses.extend(self.source_addresses(other, 0, sources));
-        }
-        addresses
-    }
-
     /// Returns true if a link is impaired by the kernel's netem.
     pub(crate) fn is_by_netem(&self, link: usize) -> bool {
         let by = self.links.get(link).and_then(|link| link.by);
@@ -291,12 +244,6 @@ impl<'d> ResolvedLab<'d> {
             source_prefix: self.source_prefix(node),
             ..NodeSpec::default()
         }
-    }
-
-    pub(crate) fn source_prefix(&self, node: usize) -> Option<Prefix> {
-        let number = self.sources.keys().position(|other| *other == node)?;
-        let prefix = self.network.source_prefix(number);
-        Some(prefix)
     }
 
     /// Returns routes to everything that is not directly connected. With one link, everything else

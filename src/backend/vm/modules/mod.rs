@@ -5,6 +5,7 @@
 
 mod modinfo;
 pub(crate) mod needs;
+mod requirement;
 pub(crate) mod signature;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -9,6 +9,11 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use super::requirement::{
+    ADDRESSES, BRIDGES, HASHES, IPV6, LIMITS, LINKS, MASQUERADE, NAMESPACES, NETEM, NUMBERS,
+    PACKETS, REJECTS, REJECTS_V6, Requirement, SOCKETS, TABLE_OF_CONNECTIONS, TABLES, TRACKED,
+    TRACKING, TRANSLATION, TRANSLATION_V6,
+};
 use super::{ModulePlan, ModulesError};
 use crate::backend::vm::kernel::Kernel;
 use crate::backend::vm::kernel::module_files::spelled;
@@ -77,84 +82,6 @@ fn missing_modules(modules: &[&str], has_modules: bool) -> String {
         ),
     }
 }
-
-/// A part of a kernel that a run needs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Requirement {
-    what: &'static str,
-    option: &'static str,
-    /// The names that its module has had; one of them is enough. Empty if it cannot be a module.
-    modules: &'static [&'static str],
-}
-
-const fn need(
-    what: &'static str,
-    option: &'static str,
-    modules: &'static [&'static str],
-) -> Requirement {
-    Requirement {
-        what,
-        option,
-        modules,
-    }
-}
-
-const NAMESPACES: Requirement = need("network namespaces", "CONFIG_NET_NS", &[]);
-const SOCKETS: Requirement = need(
-    "socket diagnostics (sock_diag)",
-    "CONFIG_INET_TCP_DIAG",
-    &["tcp_diag"],
-);
-const LINKS: Requirement = need("links (veth)", "CONFIG_VETH", &["veth"]);
-const BRIDGES: Requirement = need("bridges (segments)", "CONFIG_BRIDGE", &["bridge"]);
-const IPV6: Requirement = need("IPv6", "CONFIG_IPV6", &["ipv6"]);
-const NETEM: Requirement = need("netem", "CONFIG_NET_SCH_NETEM", &["sch_netem"]);
-const PACKETS: Requirement = need("packet sockets", "CONFIG_PACKET", &["af_packet"]);
-const TABLES: Requirement = need("nf_tables", "CONFIG_NF_TABLES", &["nf_tables"]);
-const TRACKING: Requirement = need(
-    "connection tracking",
-    "CONFIG_NF_CONNTRACK",
-    &["nf_conntrack"],
-);
-const TABLE_OF_CONNECTIONS: Requirement = need(
-    "the connection table over netlink",
-    "CONFIG_NF_CT_NETLINK",
-    &["nf_conntrack_netlink"],
-);
-const TRACKED: Requirement = need(
-    "connection tracking expressions in nf_tables",
-    "CONFIG_NFT_CT",
-    &["nft_ct"],
-);
-const LIMITS: Requirement = need("limits in nf_tables", "CONFIG_NFT_LIMIT", &["nft_limit"]);
-const REJECTS: Requirement = need(
-    "rejects in nf_tables",
-    "CONFIG_NFT_REJECT_IPV4",
-    &["nft_reject_ipv4"],
-);
-const REJECTS_V6: Requirement = need(
-    "rejects in nf_tables for IPv6",
-    "CONFIG_NFT_REJECT_IPV6",
-    &["nft_reject_ipv6"],
-);
-const NUMBERS: Requirement = need(
-    "number generators in nf_tables",
-    "CONFIG_NFT_NUMGEN",
-    &["nft_numgen"],
-);
-const HASHES: Requirement = need("hashes in nf_tables", "CONFIG_NFT_HASH", &["nft_hash"]);
-const TRANSLATION: Requirement = need(
-    "address translation in nf_tables",
-    "CONFIG_NFT_NAT",
-    &["nft_chain_nat", "nft_chain_nat_ipv4"],
-);
-const TRANSLATION_V6: Requirement = need(
-    "IPv6 address translation in nf_tables",
-    "CONFIG_NFT_NAT",
-    &["nft_chain_nat", "nft_chain_nat_ipv6"],
-);
-const ADDRESSES: Requirement = need("SNAT and DNAT in nf_tables", "CONFIG_NFT_NAT", &["nft_nat"]);
-const MASQUERADE: Requirement = need("masquerade in nf_tables", "CONFIG_NFT_MASQ", &["nft_masq"]);
 
 /// Modules to load if they are files: every kernel has these parts, some as modules.
 const BESIDE: [&str; 2] = ["unix", "af_packet"];
