@@ -255,6 +255,14 @@ fn refuse_global_keys(entries: &[MappingEntry], cx: &mut Collector<'_>) {
             .label("not allowed in a variant")
             .help("move it to the top level, or move the variant to a file of its own");
         }
+        if entry.key.text == "expect" && matches!(entry.value.kind, NodeKind::Null) {
+            cx.error(
+                entry.key_span,
+                "a variant cannot drop the expectations of the scenario",
+            )
+            .label("a run without expectations passes, whatever happens")
+            .help("its own are added; move those that do not hold for it into the other variants");
+        }
     }
 }
 

@@ -57,11 +57,20 @@ fn merge<'n>(base: &'n Node, over: &'n Node, path: &mut Vec<&'n str>) -> Node {
             kind: NodeKind::Mapping(merge_entries(base_entries, over_entries, path)),
             ..*base
         },
-        (NodeKind::List(first), NodeKind::List(second)) if path == &["expect"] => Node {
-            kind: NodeKind::List(first.iter().chain(second).cloned().collect()),
+        _ if path == &["expect"] => Node {
+            kind: NodeKind::List([items(base), items(over)].concat()),
             ..*base
         },
         _ => over.clone(),
+    }
+}
+
+/// Returns the items of a list, or a single value as a list of one.
+fn items(node: &Node) -> Vec<Node> {
+    match &node.kind {
+        NodeKind::List(items) => items.clone(),
+        NodeKind::Null => Vec::new(),
+        NodeKind::Scalar(_) | NodeKind::Broken | NodeKind::Mapping(_) => vec![node.clone()],
     }
 }
 
@@ -171,6 +180,8 @@ mod tests {
             laid("{expect: [a], b: 1, c: 2}", "{expect: [d], b: ~}"),
             "{expect: [a, d], c: 2}"
         );
+        assert_eq!(laid("{expect: [a]}", "{expect: d}"), "{expect: [a, d]}");
+        assert_eq!(laid("{expect: a}", "{expect: [d]}"), "{expect: [a, d]}");
     }
 
     #[test]
