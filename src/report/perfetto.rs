@@ -22,6 +22,10 @@ const PACKET_LENGTH: u64 = 1_000;
 /// The track of packets in each node; sockets follow.
 const PACKET_TRACK: u32 = 1;
 
+/// The parts of a segment that routers do not change: sequence and acknowledgement numbers, flags, length, IP
+/// identification.
+type SegmentKey = (u32, Option<u32>, String, u32, u16);
+
 /// Renders every run of a suite. `open` reads the capture of a run that has one.
 ///
 /// # Errors
@@ -182,8 +186,7 @@ impl ViewerTrace {
             self.track(*pid, PACKET_TRACK, "packets");
         }
         // A router may change addresses, but not these; the first that left is the first to arrive.
-        let mut under_way: BTreeMap<(u32, Option<u32>, String, u32, u16), VecDeque<u64>> =
-            BTreeMap::new();
+        let mut under_way: BTreeMap<SegmentKey, VecDeque<u64>> = BTreeMap::new();
         let (mut shown, mut beyond) = (0, 0);
         for packet in capture.packets() {
             let end = capture.link_end(packet.interface);

@@ -232,11 +232,11 @@ impl LessonReader<'_, '_, '_, '_> {
         let of = |name: &str| self.scope.subjects.get(name).cloned().unwrap_or_default();
         match variants {
             [Some(only)] => NameScope::Run {
-                subjects: of(only),
+                subjects: Box::new(of(only)),
                 variants: self.scope.subjects.keys().cloned().collect(),
             },
             [] | [None] => NameScope::Run {
-                subjects: self.scope.alone.clone(),
+                subjects: Box::new(self.scope.alone.clone()),
                 variants: Vec::new(),
             },
             several => {

@@ -182,9 +182,7 @@ impl<'a> Session<'a> {
         if !lesson.goals.is_empty() {
             say("After this lesson:\n");
             for goal in &lesson.goals {
-                say(&paragraphs(&format!("- {goal}"), self.width())
-                    .trim_end()
-                    .to_owned());
+                say(paragraphs(&format!("- {goal}"), self.width()).trim_end());
                 say("\n");
             }
             say("\n");

@@ -12,6 +12,15 @@ const OCTAVES: f64 = 4.0;
 const WIDTH: f64 = 640.0;
 const HEIGHT: f64 = 70.0;
 
+/// The marks of the scale: powers of two of the measured value.
+const SCALE: [(f64, &str); 5] = [
+    (-4.0, "1/16"),
+    (-2.0, "1/4"),
+    (0.0, "the kernel"),
+    (2.0, "4 times"),
+    (4.0, "16 times"),
+];
+
 /// Renders the picture. It has no names, so that it can be shown to the class.
 pub fn class_picture(grade: &Grade) -> String {
     let mut questions: BTreeMap<(&str, &str), Vec<&GradeRow>> = BTreeMap::new();
@@ -90,10 +99,11 @@ fn strip(rows: &[&GradeRow]) -> Markup {
         })
         .collect();
     html! {
-        svg viewBox={ "0 0 " (WIDTH) " " (HEIGHT) } role="img" aria-label="guesses by their ratio to the measured value" {
+        svg viewBox={ "0 0 " (WIDTH) " " (HEIGHT) } role="img"
+            aria-label="guesses by their ratio to the measured value" {
             path class="axis" d={ "M20 50H" (WIDTH - 20.0) } {}
             path class="kernel" d={ "M" (x(0.0)) " 4V54" } {}
-            @for (octave, label) in [(-4.0, "1/16"), (-2.0, "1/4"), (0.0, "the kernel"), (2.0, "4 times"), (4.0, "16 times")] {
+            @for (octave, label) in SCALE {
                 text x=(x(octave)) y="66" text-anchor="middle" { (label) }
             }
             @for (x, y) in &dots { circle class="dot" cx=(x) cy=(y) r="4" {} }

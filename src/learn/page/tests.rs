@@ -37,7 +37,7 @@ fn no_file_of_a_student_shows_an_explanation_in_plain_text() {
             };
             // The first words have no Markdown in any of the lessons.
             for text in texts {
-                let words: Vec<&str> = text.split_whitespace().take(3).collect();
+                let words: Vec<&str> = text.split_whitespace().take(5).collect();
                 let start = words.join(" ");
                 secrets += 1;
                 for file in &files {

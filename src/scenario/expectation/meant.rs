@@ -13,6 +13,9 @@ struct Rewrite {
     with: fn(&Captures<'_>) -> String,
 }
 
+/// Returns the text in place of a match.
+type Replacement = fn(&Captures<'_>) -> String;
+
 /// The forms that are valid, in their order.
 static REWRITES: LazyLock<Vec<Rewrite>> = LazyLock::new(|| {
     let compiled = forms().into_iter().filter_map(|(form, with)| {
@@ -24,7 +27,7 @@ static REWRITES: LazyLock<Vec<Rewrite>> = LazyLock::new(|| {
 
 /// Lists the forms in the order in which they are rewritten: text first, so that later ones do not change what is
 /// between quotes.
-fn forms() -> Vec<(String, fn(&Captures<'_>) -> String)> {
+fn forms() -> Vec<(String, Replacement)> {
     const QUOTED: &str = r#"(?:"([^"]*)"|'([^']*)')"#;
     const IS: &str = r"(?:\s+(?:is|are|must\s+be|should\s+be|stays))?\s+";
     let text = |operator: &str| format!(r"\s*(?:{operator})\s*{QUOTED}");

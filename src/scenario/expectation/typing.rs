@@ -20,7 +20,7 @@ use crate::units::{self, Dimension, Unit};
 pub(crate) enum NameScope {
     /// Names of one run. The scenario's variants only serve to explain that they cannot be named here.
     Run {
-        subjects: Subjects,
+        subjects: Box<Subjects>,
         variants: Vec<String>,
     },
     /// Names of several runs, each named by its variant.

@@ -14,6 +14,7 @@ mod links;
 mod load;
 mod names;
 mod nat;
+mod node;
 mod power;
 mod queries;
 mod reply;
@@ -94,7 +95,7 @@ pub(crate) fn run<'d>(
         steps,
     };
     let scope = NameScope::Run {
-        subjects: names.subjects(document),
+        subjects: Box::new(names.subjects(document)),
         variants: variants.to_vec(),
     };
     let expect = document

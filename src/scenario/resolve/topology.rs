@@ -7,15 +7,15 @@ use super::firewall;
 use super::links;
 use super::names::Names;
 use super::nat;
+use super::node;
 use super::routes;
 use super::segments;
 use super::server::number;
-use super::sysctl;
 use crate::names::{IfName, NodeName};
 use crate::scenario::addressing::{Network, Paths};
-use crate::scenario::bounds::{MAX_LINKS, MAX_NODES_OF_A_LAB, MAX_NOFILE, MAX_ROUTES, MAX_SOURCES};
+use crate::scenario::bounds::{MAX_LINKS, MAX_NODES_OF_A_LAB, MAX_ROUTES, MAX_SOURCES};
 use crate::scenario::decode::Framed;
-use crate::scenario::document::{Document, LinkDoc, NodeDoc};
+use crate::scenario::document::{Document, LinkDoc};
 use crate::scenario::problem::Collector;
 use crate::scenario::span::{Span, Spanned};
 use crate::scenario::topology::{
@@ -349,7 +349,7 @@ pub(crate) fn topology(view: View<'_, '_>, cx: &mut Collector<'_>) -> Topology {
             }
         }
         if let Some(written) = written {
-            apply(&mut spec, written, cx);
+            node::apply(&mut spec, written, cx);
             for route in written.routes.iter().flat_map(|routes| &routes.0).flatten() {
                 spec.routes.extend(routes::explicit(node, route, view, cx));
             }
@@ -388,46 +388,6 @@ fn bounded(count: usize, most: usize, what: &str, at: Option<Span>, cx: &mut Col
             format!("a lab has at most {most} {what}, this one has {count}"),
         );
     }
-}
-
-/// Descriptors that a node's process needs for one server before its first connection, the listener included.
-/// With fewer, nothing starts (measured, Linux 6.18).
-const MIN_NOFILE: u64 = 7;
-
-/// Applies a node's own settings.
-fn apply(spec: &mut NodeSpec, written: &NodeDoc, cx: &mut Collector<'_>) {
-    if let Some(entries) = &written.sysctls {
-        spec.sysctls = sysctl::resolve(entries, cx);
-    }
-    spec.nofile = written
-        .limits
-        .as_ref()
-        .and_then(|limits| limits.nofile)
-        .map(|nofile| {
-            number(
-                Some(nofile),
-                MIN_NOFILE,
-                MIN_NOFILE..=MAX_NOFILE,
-                "`nofile`",
-                cx,
-            )
-        });
-    spec.conntrack_room = written
-        .conntrack
-        .as_ref()
-        .and_then(|conntrack| conntrack.room)
-        .map(|room| number(Some(room), 0, 0..=u64::from(u32::MAX), "`room`", cx));
-    let track = written
-        .conntrack
-        .as_ref()
-        .and_then(|conntrack| conntrack.track);
-    spec.track = track.is_some_and(|track| track.0);
-    spec.emulate = written
-        .emulate
-        .as_ref()
-        .map(|emulate| emulate.0.clone())
-        .unwrap_or_default();
-    spec.clock_shift = written.clock.map_or(0, |clock| clock.0);
 }
 
 /// Returns the lab's protocol: IPv6 if anything asks for it. To ask for IPv4 as well is a contradiction.

@@ -1,3 +1,5 @@
+//! Events of real sockets in namespaces.
+
 use std::io::Read;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};

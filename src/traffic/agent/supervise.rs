@@ -117,11 +117,12 @@ fn listen(
             }
             Ok(Signal::Failed { errno: 0, text }) => result = Err(io::Error::other(text)),
             Ok(Signal::Failed { errno, .. }) => result = Err(io::Error::from_raw_os_error(errno)),
-            Err(_) => match serde_json::from_str(&line) {
-                Ok(event) => translator.record(event),
-                // An agent of another version may write something else.
-                Err(_) => {}
-            },
+            // An agent of another version may write something else.
+            Err(_) => {
+                if let Ok(event) = serde_json::from_str(&line) {
+                    translator.record(event);
+                }
+            }
         }
     }
     result

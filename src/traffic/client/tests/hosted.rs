@@ -6,6 +6,9 @@ use crate::scenario::workload::{Accept, ClientClose, ClientSpec, Load};
 use crate::traffic::tests::{TestRun, client, connect, errors, last, server, workload};
 use crate::units::Rate;
 
+/// `TCP_CLOSE_WAIT` as /proc/net/tcp shows it.
+const CLOSE_WAIT: &str = "08";
+
 fn named(number: usize, load: Load) -> ClientSpec {
     ClientSpec {
         name: format!("load{number}").as_str().into(),
@@ -39,6 +42,10 @@ fn kernel_many_clients_share_a_few_threads_and_each_has_its_own_counts() {
     let run = TestRun::begin(workload(vec![server(Accept::Epoll)], clients));
     assert!((1..=16).contains(&shared_threads()), "{}", shared_threads());
     run.wait();
+    // What the server has not accepted yet, its client has closed.
+    while run.sockets(CLOSE_WAIT, Some(80)) > 0 {
+        std::thread::yield_now();
+    }
     let timeline = run.finish();
     for number in (0..100).filter(|number| ![7, 8].contains(number)) {
         let established = last(&timeline, &format!("load{number}.established"));
