@@ -84,7 +84,9 @@ fn a_signal_ends_a_prompt_within_a_second_and_keeps_the_answers() {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    child.stdin.as_mut().unwrap().write_all(b"12\n").unwrap();
+    // Kept open: the end of input would end the lesson too.
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(b"12\n").unwrap();
     let progress = folder.path().join("nslab/learn.json");
     let until = Instant::now() + Duration::from_secs(20);
     while !std::fs::read_to_string(&progress)
