@@ -1,14 +1,14 @@
 //! The boundary around a program that is not trusted: what it sees, what it may do, and how much it may use.
 //!
-//! The calling thread gets a view of the file system without write access ([`mounts`]). Each program then runs below
-//! two processes of its own, so that everything that it starts ends with it ([`init`]):
+//! The calling thread gets a view of the file system without write access (`mounts`). Each program then runs below
+//! two processes of its own, so that everything that it starts ends with it (`init`):
 //!
 //! ```text
 //! the thread ---- outer: waits ---- PID 1 of a new PID namespace: reaps ---- the program
 //! ```
 //!
-//! The program keeps few capabilities ([`capabilities`]), cannot gain new ones, makes no system call that administers
-//! the machine ([`filter`]), and has limits ([`limits`]).
+//! The program keeps few capabilities (`capabilities`), cannot gain new ones, makes no system call that administers
+//! the machine (`filter`), and has limits (`limits`).
 //!
 //! The processes are forked and not executed anew, because a test program that uses this library has no verb for it.
 //! Everything that needs memory is therefore prepared before the fork.
