@@ -75,6 +75,7 @@ impl KernelLog {
             series: recorder.metric(&kernel::LOG, "kernel"),
             recorder: recorder.clone(),
             others,
+            matters: read_by_an_expectation,
         };
         // After the wait for a quiet log, and before now.
         if used_up && read_by_an_expectation {
@@ -121,6 +122,8 @@ struct LogReader {
     recorder: Recorder,
     /// The part of the log's rate limit that other users of the machine take.
     others: LogLimit,
+    /// True if an expectation reads the log, so that missing lines matter.
+    matters: bool,
 }
 
 impl LogReader {
@@ -153,17 +156,18 @@ impl LogReader {
                 self.recorder.record(Event::Note { t: Some(t), text });
             }
             LogRecord::Line { at, text } => {
-                if is_limited(&text) && self.others.take(at) {
+                if is_limited(&text) && self.others.take(at) && self.matters {
                     let text = USED_UP.to_owned();
                     self.recorder.record(Event::Note { t: Some(t), text });
                 }
             }
-            LogRecord::Lost => self.recorder.record(Event::Note {
+            LogRecord::Lost if self.matters => self.recorder.record(Event::Note {
                 t: Some(t),
                 text: "the kernel overwrote lines of its log before they were read: \
                        `kernel.log` has a gap"
                     .to_owned(),
             }),
+            LogRecord::Lost => {}
         }
     }
 }

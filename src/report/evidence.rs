@@ -204,13 +204,22 @@ pub(super) fn closing(run: &RunResult, load: &LoadReport) -> Option<String> {
     let (by_client, by_server) = closed_first(run, &load.client)?;
     let text = match (by_client, by_server) {
         (0, 0) => return None,
-        (client, 0) => format!("the client closed first, {client} times"),
-        (0, server) => format!("the server closed first, {server} times"),
-        (client, server) => {
-            format!("the client closed first {client} times, the server {server} times")
-        }
+        (client, 0) => format!("the client closed first, {}", times(client)),
+        (0, server) => format!("the server closed first, {}", times(server)),
+        (client, server) => format!(
+            "the client closed first {}, the server {}",
+            times(client),
+            times(server)
+        ),
     };
     Some(format!("client {}: {text}", load.client))
+}
+
+fn times(count: i64) -> String {
+    match count {
+        1 => "once".to_owned(),
+        _ => format!("{count} times"),
+    }
 }
 
 /// Returns how many connections of a client were closed first by the client, and by the server.

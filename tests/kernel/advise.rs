@@ -35,7 +35,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         Trial::test("a_line_that_hurts_is_found_by_running_it", || {
             let output = run("hurts", "net.core.somaxconn = 4\nnet.ipv4.tcp_sack = 0\n");
             let hurts = "hurts                1  net.core.somaxconn = 4";
-            let why = "queue.yaml: hurts: load.established 9 -> 5 (-44 %)";
+            let why = "queue.yaml, at 20 connections/s: hurts: load.established 9 -> 5 (-44 %)";
             expect(
                 &output,
                 1,
@@ -50,7 +50,7 @@ pub(crate) fn trials() -> Vec<Trial> {
                 0,
                 &[
                     "no effect            1",
-                    "queue.yaml: no effect: load.established 9 -> 9",
+                    "queue.yaml, at 20 connections/s: no effect: load.established 9 -> 9",
                 ],
             )
         }),
@@ -240,7 +240,13 @@ expect: [ load.established == 10 ]
     std::fs::create_dir_all(&records).unwrap();
     let began = std::time::Instant::now();
     let output = command()
-        .args(["advise", "--details", "--no-shipped", "--scenarios"])
+        .args([
+            "advise",
+            "--details",
+            "--no-shipped",
+            "--no-cache",
+            "--scenarios",
+        ])
         .arg(&scenario)
         .args(["--record"])
         .arg(records)
@@ -258,7 +264,7 @@ expect: [ load.established == 10 ]
     expect(
         &output,
         0,
-        &["waits.yaml: no effect: load.established 10 -> 10"; 1],
+        &["waits.yaml, at 5 connections/s: no effect: load.established 10 -> 10"; 1],
     )
 }
 
@@ -362,6 +368,7 @@ fn cookies() -> Result<(), Failed> {
             "--no-progress",
             "--no-record",
             "--no-shipped",
+            "--no-cache",
             "--scenarios",
         ])
         .arg(scenario)
@@ -407,6 +414,7 @@ fn run(name: &str, text: &str) -> Output {
             "--details",
             "--no-progress",
             "--no-shipped",
+            "--no-cache",
             "--scenarios",
         ])
         .arg(scenario)

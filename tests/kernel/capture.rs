@@ -383,7 +383,9 @@ fn captures_are_kept_always_or_for_runs_that_did_not_pass() {
     ] {
         let (output, names) = run_program(holds, when);
         assert_eq!(output.status.success(), holds, "{output:?}");
-        let expected: &[&str] = if kept { &["wanted.pcapng"] } else { &[] };
-        assert_eq!(names, expected, "{when}, {holds}: {output:?}");
+        // A second attempt, on a busy machine, has a capture of its own.
+        let is_wanted = |name: &String| name.starts_with("wanted") && name.ends_with(".pcapng");
+        assert_eq!(!names.is_empty(), kept, "{when}, {holds}: {output:?}");
+        assert!(names.iter().all(is_wanted), "{names:?}");
     }
 }

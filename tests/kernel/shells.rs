@@ -113,7 +113,11 @@ fn a_killed_shell_leaves_no_program() -> Result<(), Failed> {
         let mut output = BufReader::new(child.stdout.take().expect("a pipe"));
         writeln!(input, "setsid sleep {mark} & echo ready")?;
         until(&mut output, "ready")?;
-        assert!(runs(&mark)?);
+        let started = Instant::now();
+        while !runs(&mark)? {
+            assert!(started.elapsed() < PATIENCE, "the program has not started");
+            std::thread::yield_now();
+        }
         let asked = Instant::now();
         kill(Pid::from_raw(i32::try_from(child.id())?), signal)?;
         child.wait()?;

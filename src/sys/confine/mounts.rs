@@ -27,7 +27,7 @@ const HIDING: &str = "mode=755,size=64k,nr_inodes=256";
 /// Folders for temporary files and sockets of services, which are replaced by empty ones.
 const REPLACED: [&str; 3] = ["/tmp", "/var/tmp", "/run"];
 /// Folders of users, and of whatever is plugged in.
-const HOMES: [&str; 4] = ["/home", "/root", "/media", "/mnt"];
+pub const HOMES: [&str; 4] = ["/home", "/root", "/media", "/mnt"];
 /// Files and folders of secrets that root may read. They matter only to a program that stays root.
 const SECRETS: [&str; 15] = [
     "/boot",

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use crate::lab::programs;
-use crate::scenario::workload::{CommandSpec, Meaning};
+use crate::scenario::workload::{CommandSpec, Meaning, Privilege};
 use crate::sys::confine::{Capability, ConfinementOptions};
 use crate::traffic::TrafficError;
 
@@ -24,7 +24,13 @@ impl Program {
             .or_else(|| std::env::var_os("PATH"))
             .unwrap_or_else(|| programs::DEFAULT_PATH.into());
         let program = spec.run.first().cloned().unwrap_or_default();
-        match programs::find(&program, &search_path) {
+        let sees_homes =
+            |privilege: &Privilege| matches!(privilege.meaning(), Meaning::Homes | Meaning::All);
+        let found = match spec.privileges.iter().any(sees_homes) {
+            true => programs::find(&program, &search_path),
+            false => programs::find_outside_homes(&program, &search_path),
+        };
+        match found {
             Some(path) => Ok(Self { path, search_path }),
             None => Err(TrafficError::NoProgram {
                 actor: spec.name.clone(),
