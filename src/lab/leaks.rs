@@ -182,6 +182,7 @@ mod tests {
             pid,
             parent,
             program: program.to_owned(),
+            name: "nslab".to_owned(),
             arguments: arguments.iter().map(|&word| word.to_owned()).collect(),
         }
     }

@@ -10,6 +10,7 @@ use std::process::Command;
 use super::leaks::{is_part, programs};
 use super::mark;
 use crate::sys::NetNs;
+use crate::sys::confine;
 use crate::sys::enter::ProcessNamespaces;
 use crate::sys::holders::{self, ProcessEntry};
 
@@ -91,6 +92,7 @@ fn find_among(processes: &BTreeMap<u32, ProcessEntry>) -> Vec<RunningLab> {
         programs.contains(process.program.as_str())
             && is_part(process)
             && process.arguments[1] == "worker"
+            && process.name != confine::PROCESS_NAME
     };
     let workers: BTreeMap<u32, &ProcessEntry> = processes
         .values()
@@ -130,8 +132,15 @@ mod tests {
             pid,
             parent,
             program: "nslab".to_owned(),
+            name: "nslab".to_owned(),
             arguments: arguments.iter().map(|&word| word.to_owned()).collect(),
         };
+        (pid, process)
+    }
+
+    fn around_a_program(pid: u32, parent: u32, arguments: &[&str]) -> (u32, ProcessEntry) {
+        let (pid, mut process) = process(pid, parent, arguments);
+        process.name = confine::PROCESS_NAME.to_owned();
         (pid, process)
     }
 
@@ -144,6 +153,8 @@ mod tests {
             process(12, 11, &worker),
             process(13, 12, &worker),
             process(14, 13, &["/proc/self/exe", "agent"]),
+            around_a_program(15, 13, &worker),
+            around_a_program(16, 15, &worker),
             process(20, 1, &["nslab", "run"]),
             process(21, 20, &worker),
         ];

@@ -20,6 +20,8 @@ pub struct ProcessEntry {
     pub parent: u32,
     /// The file name of its program; empty if it cannot be read.
     pub program: String,
+    /// Its name (proc_pid_comm(5)), which a process can change.
+    pub name: String,
     /// The words of its command line.
     pub arguments: Vec<String>,
 }
@@ -58,6 +60,7 @@ pub fn processes() -> io::Result<BTreeMap<u32, ProcessEntry>> {
             parent: parent(&status)?,
             // The suffix is shown if the program was replaced while it ran.
             program: program.trim_end_matches(" (deleted)").to_owned(),
+            name: field(&status, "Name:").unwrap_or_default().to_owned(),
             arguments,
         };
         (!process.arguments.is_empty()).then_some((pid, process))
@@ -66,8 +69,13 @@ pub fn processes() -> io::Result<BTreeMap<u32, ProcessEntry>> {
 }
 
 fn parent(status: &str) -> Option<u32> {
-    let line = status.lines().find_map(|l| l.strip_prefix("PPid:"))?;
-    line.trim().parse().ok()
+    field(status, "PPid:")?.parse().ok()
+}
+
+/// Returns a field of `/proc/PID/status`.
+fn field<'s>(status: &'s str, name: &str) -> Option<&'s str> {
+    let value = status.lines().find_map(|line| line.strip_prefix(name))?;
+    Some(value.trim())
 }
 
 /// Returns every network namespace, except the caller's, with a thread in it, an open descriptor of it, or

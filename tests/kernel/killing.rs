@@ -94,7 +94,12 @@ fn a_run_killed_at_any_moment_leaves_nothing() -> Result<(), Failed> {
     gone()
 }
 
+/// Returns true for the processes of the run itself, and false for those that only wait for a program.
 fn is_worker(pid: i32) -> bool {
+    let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+    if name.trim() == "nslab-program" {
+        return false;
+    }
     let line = fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
     line.split('\0').nth(1) == Some("worker")
 }

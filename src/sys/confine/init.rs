@@ -10,6 +10,9 @@ use nix::errno::Errno;
 
 use super::proc_view::ProcView;
 
+/// The name of both processes, which are copies of the worker otherwise.
+pub const PROCESS_NAME: &str = "nslab-program";
+
 /// The exit code if the status of the program is lost, because its init was killed.
 const LOST: libc::c_int = 128 + libc::SIGKILL;
 
@@ -23,6 +26,7 @@ const OOM_SCORE_ADJ_MAX: &[u8] = b"1000";
 /// rest of the namespace.
 pub(super) fn split(proc: &ProcView) -> io::Result<()> {
     prefer_oom_kill();
+    name_after_the_program();
     unshare(libc::CLONE_NEWPID)?;
     let (status_out, status_in) = pipe()?;
     let (alive_out, alive_in) = pipe()?;
@@ -152,6 +156,18 @@ fn pipe() -> nix::Result<(libc::c_int, libc::c_int)> {
     Errno::result(unsafe { libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC) })?;
     let [out, into] = ends;
     Ok((out, into))
+}
+
+/// Names this process in `/proc/PID/comm`, so that it is not taken for the worker that it was forked from.
+/// `exec` gives the program a name of its own.
+#[expect(unsafe_code, reason = "prctl(2)")]
+fn name_after_the_program() {
+    let mut name = [0_u8; 16];
+    for (to, from) in name.iter_mut().zip(PROCESS_NAME.bytes()) {
+        *to = from;
+    }
+    // SAFETY: the kernel copies up to 16 bytes, and the last of them is zero.
+    let _only_a_name = unsafe { libc::prctl(libc::PR_SET_NAME, name.as_ptr(), 0, 0, 0) };
 }
 
 #[expect(unsafe_code, reason = "prctl(2)")]

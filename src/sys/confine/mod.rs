@@ -30,6 +30,7 @@ use self::limits::ProgramLimits;
 use self::proc_view::ProcView;
 
 pub use self::capabilities::{BASIC, Capability};
+pub use self::init::PROCESS_NAME;
 pub use self::mounts::{HOMES, SHARED_MEMORY};
 
 /// The needs of a program beyond those of every program.
