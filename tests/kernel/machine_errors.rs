@@ -88,7 +88,8 @@ fn expect(output: &Output, code: i32, texts: &[&str]) -> Result<(), Failed> {
 }
 
 fn panic(kernel: &Path) -> Result<(), Failed> {
-    let crash = "commands: { crash: { node: a, run: [sh, -c, \"echo c > /proc/sysrq-trigger\"], start: 1s } }";
+    let crash = "commands:
+  crash: { node: a, run: [sh, -c, \"echo c > /proc/sysrq-trigger\"], start: 1s, privileges: [all] }";
     let output = run(kernel, &scenario(400, crash))?.command.output()?;
     expect(
         &output,
@@ -102,7 +103,9 @@ fn panic(kernel: &Path) -> Result<(), Failed> {
 }
 
 fn out_of_memory(kernel: &Path) -> Result<(), Failed> {
-    let eat = "commands: { eat: { node: a, run: [tail, /dev/zero], start: 500ms } }";
+    // Without a boundary: otherwise its memory has a limit.
+    let eat = "commands:
+  eat: { node: a, run: [tail, /dev/zero], start: 500ms, privileges: [all] }";
     let output = run(kernel, &scenario(400, eat))?.command.output()?;
     let texts = [
         "the machine ran out of memory, and its kernel killed a process",
