@@ -78,7 +78,7 @@ pub struct Experiment {
     pub conditions: Vec<String>,
     /// The load and the path in which the result holds, in words.
     pub condition: String,
-    /// Those who gain and those who lose by the line, if every value of its key is a compromise.
+    /// The programs or hosts that gain and lose from the line, if every value of its key is a compromise.
     pub trade: Option<(String, String)>,
     /// True if the scenario's `exercises` names the keys of the lines. If not, the scenario says nothing about them
     /// unless there is a difference.

@@ -31,7 +31,7 @@ pub struct Exercise {
     /// The condition in which the effect shows, with `${..}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub condition: Option<String>,
-    /// Those who gain from either direction, if every value is a compromise.
+    /// The gainers from either direction, if every value is a compromise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trade: Option<TradeOff>,
 }
@@ -48,9 +48,9 @@ pub struct SizeRule {
 /// A setting of which every value is a compromise between two groups.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TradeOff {
-    /// Those who gain from a lower value.
+    /// The gainers from a lower value.
     pub lower: String,
-    /// Those who gain from a higher value.
+    /// The gainers from a higher value.
     pub higher: String,
 }
 

@@ -21,7 +21,7 @@ pub(super) enum Typed {
     Line(String),
     /// Time has passed; only if a limit is given.
     Nothing,
-    /// There is no more input.
+    /// The input has ended.
     End,
     /// A signal asks to stop.
     Stopped,

@@ -274,7 +274,7 @@ impl<'a> Session<'a> {
                 self.progress.hints += 1;
                 self.tell(hint);
             }
-            None => say("There are no more hints.\n"),
+            None => say("That was the last hint.\n"),
         }
     }
 

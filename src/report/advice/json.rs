@@ -43,7 +43,7 @@ struct LineReport {
     ruling: &'static str,
     /// `speed`, `limits`, `memory`, `security`, `role`, `log`, `ipv6` or `obsolete`: the subject of the key.
     about: Option<&'static str>,
-    /// Those who gain by the line, if somebody else loses.
+    /// The programs or hosts that gain from the line, if others lose.
     helps: Option<String>,
     /// Those who lose by the line, if somebody else gains.
     costs: Option<String>,

@@ -45,7 +45,7 @@ document! {
         "needs" => needs: Option<Spanned<Text>>,
         /// The condition in which the effect shows, as in `at ${attempts} connections in TIME_WAIT`.
         "condition" => condition: Option<Spanned<Text>>,
-        /// Those who gain from a lower and those who gain from a higher value, if every value is a compromise.
+        /// The gainers from a lower and from a higher value, if every value is a compromise.
         "trade" => trade: Option<TradeDoc>,
     }
 }
@@ -53,9 +53,9 @@ document! {
 document! {
     /// A compromise: who gains from a lower value, and who from a higher one.
     TradeDoc, "`trade`" {
-        /// Those who gain from a lower value, as in `programs whose peer is gone`.
+        /// The gainers from a lower value, as in `programs whose peer is gone`.
         "lower" => lower: Text,
-        /// Those who gain from a higher value.
+        /// The gainers from a higher value.
         "higher" => higher: Text,
     }
 }

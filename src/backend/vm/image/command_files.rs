@@ -195,7 +195,7 @@ impl CommandFiles {
                 true => fs::metadata(&place),
                 false => fs::symlink_metadata(&place),
             };
-            // What this host does not have is left out; the run reports that.
+            // Programs that this host lacks are left out; the run reports them.
             let Ok(about) = about else { continue };
             if about.is_symlink() {
                 let target = fs::read_link(&place).ok().and_then(|to| {
