@@ -53,8 +53,9 @@ browser. Students predict in the page and save an answers file, which
 `nslab lesson grade` judges.
 
 Without --code, the answers in the page are scrambled: nobody finds them by
-accident or by a search, but the key is in the page, so it does not keep a determined student out. With
---code, they are encrypted, and the word is not in the page.
+accident or by a search, but the key is in the page, so it does not keep a
+determined student out. With --code, they are encrypted, and the word is not in
+the page.
 
 One page per student:
   for n in $(seq 30); do

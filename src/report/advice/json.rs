@@ -45,7 +45,7 @@ struct LineReport {
     about: Option<&'static str>,
     /// The programs or hosts that gain from the line, if others lose.
     helps: Option<String>,
-    /// Those who lose by the line, if somebody else gains.
+    /// The programs or hosts that lose from the line, if others gain.
     costs: Option<String>,
     /// True if a run decided the ruling.
     measured: bool,
