@@ -83,3 +83,5 @@ pub mod tcp;
 pub mod testbed;
 pub mod traffic;
 pub mod units;
+#[cfg(feature = "program")]
+pub(crate) mod user_folders;

@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 use super::advice::Experiment;
 use super::prepare::PreparedComparison;
 use crate::compare::{Comparison, Conclusion};
+use crate::user_folders;
 
 /// The number of results that are kept, 20 to 60 KiB each.
 const KEPT: usize = 500;
@@ -42,14 +43,7 @@ impl ResultCache {
     /// Opens the user's cache: `$XDG_CACHE_HOME/nslab/advice`, else `~/.cache/nslab/advice` (XDG Base Directory
     /// Specification).
     pub(super) fn of_user() -> Self {
-        let absolute = |name| {
-            std::env::var_os(name)
-                .map(PathBuf::from)
-                .filter(|path| path.is_absolute())
-        };
-        let folder = absolute("XDG_CACHE_HOME")
-            .or_else(|| absolute("HOME").map(|home| home.join(".cache")))
-            .map(|cache| cache.join("nslab/advice"));
+        let folder = user_folders::cache().map(|cache| cache.join("nslab/advice"));
         Self::new(folder)
     }
 

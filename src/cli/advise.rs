@@ -9,10 +9,10 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use super::arguments::{duration, percent};
-use super::backend_args::{BackendArguments, prepare};
+use super::backend_args::{BackendArguments, prepare_one};
 use super::progress::Progress;
 use super::reports::{ReportFormat, ReportRequest, check_all, relative_path, stream, write_all};
-use super::runtime::{cancel_on_signals, runtime};
+use super::runtime::cancel_on_signals;
 use super::trust::TrustArguments;
 use super::{exit, message, output};
 use crate::advise::{
@@ -206,26 +206,13 @@ pub(super) fn main(arguments: &AdviseArguments) -> ExitCode {
     let Some(mut request) = request(arguments) else {
         return exit::invalid();
     };
-    let target = match arguments.backend.targets() {
-        Ok(mut targets) if targets.len() == 1 => targets.remove(0),
-        Ok(_) => {
-            message::error("--kernel takes one kernel at a time here");
-            return exit::invalid();
-        }
-        Err(error) => {
-            message::failure(&*error);
-            return exit::invalid();
-        }
-    };
     if !folders_exist(arguments) || !check_all(&arguments.reports) {
         return exit::invalid();
     }
-    let Some(runtime) = runtime() else {
-        return exit::errored();
+    let (runtime, target) = match prepare_one(&arguments.backend) {
+        Ok(ready) => ready,
+        Err(code) => return code,
     };
-    if !prepare(&runtime, &target.backend) {
-        return exit::errored();
-    }
     request.place.backend = target.backend;
     request.kernel = target.name;
     let mut progress = Progress::new(!arguments.no_progress);

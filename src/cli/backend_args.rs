@@ -1,11 +1,13 @@
 //! Options for the kernels that scenarios run on.
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 use tokio::runtime::Runtime;
 
-use super::{message, output};
+use super::runtime::runtime;
+use super::{exit, message, output};
 use crate::backend::vm::{Kernel, Store, Time, VmError};
 use crate::backend::{Backend, VmBackend};
 
@@ -90,6 +92,33 @@ impl BackendArguments {
             });
         }
         Ok(targets)
+    }
+}
+
+/// Returns the only backend that the options name, ready for runs, with a runtime for them. Prints the error and returns
+/// the exit code if the options contradict each other or name several kernels, or if the kernel does not boot.
+pub(super) fn prepare_one(
+    arguments: &BackendArguments,
+) -> Result<(Runtime, BackendTarget), ExitCode> {
+    if let Some(problem) = arguments.problem() {
+        message::error(problem);
+        return Err(exit::invalid());
+    }
+    let target = match arguments.targets() {
+        Ok(mut targets) if targets.len() == 1 => targets.remove(0),
+        Ok(_) => {
+            message::error("--kernel takes one kernel at a time here");
+            return Err(exit::invalid());
+        }
+        Err(error) => {
+            message::failure(error.as_ref());
+            return Err(exit::errored());
+        }
+    };
+    let runtime = runtime().ok_or_else(exit::errored)?;
+    match prepare(&runtime, &target.backend) {
+        true => Ok((runtime, target)),
+        false => Err(exit::errored()),
     }
 }
 

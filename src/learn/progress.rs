@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::guess::Guess;
+use crate::user_folders;
 
 /// The version of the file's format.
 const FORMAT: u32 = 1;
@@ -85,13 +86,7 @@ impl ProgressFile {
     /// # Errors
     /// If the user has no such folder.
     pub fn of_user() -> Result<Self, ProgressError> {
-        let absolute = |name| {
-            let path = std::env::var_os(name).map(PathBuf::from);
-            path.filter(|path| path.is_absolute())
-        };
-        let state = absolute("XDG_STATE_HOME")
-            .or_else(|| absolute("HOME").map(|home| home.join(".local/state")));
-        let folder = state.ok_or(ProgressError::NoFolder)?;
+        let folder = user_folders::state().ok_or(ProgressError::NoFolder)?;
         Ok(Self(folder.join("nslab/learn.json")))
     }
 

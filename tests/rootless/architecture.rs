@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 /// The number of lines that a source file may have; a file with one noun stays well below.
 const LONGEST_FILE: usize = 500;
 
-/// Each module with the modules that it may use besides `names`, `units`, `causes`, `input_file`, `tcp`, `random` and
-/// `metrics`.
+/// Each module with the modules that it may use besides `names`, `units`, `causes`, `input_file`, `tcp`, `random`,
+/// `user_folders` and `metrics`.
 /// Imports point one way: a module uses only what is listed.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("names", &[]),
@@ -19,6 +19,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("causes", &[]),
     ("input_file", &[]),
     ("random", &[]),
+    ("user_folders", &[]),
     ("tcp", &[]),
     ("metrics", &[]),
     ("scenario", &["sysctls"]),
@@ -98,6 +99,7 @@ fn modules_use_only_what_the_table_allows() {
                             | "input_file"
                             | "tcp"
                             | "random"
+                            | "user_folders"
                             | "metrics"
                             | "fixtures"
                     )

@@ -14,8 +14,8 @@ use clap::Args;
 use self::input::Input;
 use self::session::Session;
 use super::arguments::parameter;
-use super::backend_args::{BackendArguments, prepare};
-use super::runtime::{cancel_on_signals, runtime};
+use super::backend_args::{BackendArguments, prepare_one};
+use super::runtime::cancel_on_signals;
 use super::{exit, message, output};
 use crate::learn::{self, CourseError, LessonFile, ProgressFile};
 use crate::suite::{Captures, Options, Records};
@@ -80,23 +80,10 @@ pub(super) fn main(arguments: &LearnArguments) -> ExitCode {
     let Some(lesson) = open(name, arguments) else {
         return exit::invalid();
     };
-    if let Some(problem) = arguments.backend.problem() {
-        message::error(problem);
-        return exit::invalid();
-    }
-    let target = match arguments.backend.targets() {
-        Ok(targets) => targets.into_iter().next(),
-        Err(error) => {
-            message::failure(error.as_ref());
-            return exit::errored();
-        }
+    let (runtime, target) = match prepare_one(&arguments.backend) {
+        Ok(ready) => ready,
+        Err(code) => return code,
     };
-    let (Some(runtime), Some(target)) = (runtime(), target) else {
-        return exit::errored();
-    };
-    if !prepare(&runtime, &target.backend) {
-        return exit::errored();
-    }
     let options = Options {
         backend: target.backend,
         verify: arguments.backend.verify(),

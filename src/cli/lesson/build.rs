@@ -6,9 +6,9 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::super::backend_args::{BackendArguments, prepare};
+use super::super::backend_args::{BackendArguments, prepare_one};
 use super::super::progress::Progress;
-use super::super::runtime::{cancel_on_signals, runtime};
+use super::super::runtime::cancel_on_signals;
 use super::super::{exit, message, output};
 use super::{open, options};
 use crate::learn::{LessonFile, MOST_CELLS, combinations, page, run_grid};
@@ -120,16 +120,7 @@ fn with_runs<'a>(
     lesson: &LessonFile,
     arguments: &'a BuildArguments,
 ) -> Result<Vec<(&'a PathBuf, String)>, ExitCode> {
-    let targets = arguments.backend.targets().map_err(|error| {
-        message::failure(error.as_ref());
-        exit::errored()
-    })?;
-    let (Some(target), Some(runtime)) = (targets.into_iter().next(), runtime()) else {
-        return Err(exit::errored());
-    };
-    if !prepare(&runtime, &target.backend) {
-        return Err(exit::errored());
-    }
+    let (runtime, target) = prepare_one(&arguments.backend)?;
     let options = options(target.backend, arguments.backend.verify());
     let mut progress = Progress::new(!arguments.no_progress);
     let runs = runtime.block_on(async {

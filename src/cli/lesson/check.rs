@@ -4,10 +4,10 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::super::backend_args::{BackendArguments, prepare};
+use super::super::backend_args::{BackendArguments, prepare_one};
 use super::super::progress::Progress;
-use super::super::runtime::{cancel_on_signals, runtime};
-use super::super::{exit, message, output};
+use super::super::runtime::cancel_on_signals;
+use super::super::{exit, output};
 use super::{of_problems, open, options};
 use crate::learn::{LessonFile, check_lesson, shipped_lessons};
 use crate::record::Outcome;
@@ -31,26 +31,13 @@ pub(super) fn main(arguments: &CheckLessonArguments) -> ExitCode {
         true => Some(shipped_lessons()),
         false => arguments.lessons.iter().map(|name| open(name)).collect(),
     };
-    if let Some(problem) = arguments.backend.problem() {
-        message::error(problem);
-        return exit::invalid();
-    }
     let Some(lessons) = lessons else {
         return exit::invalid();
     };
-    let target = match arguments.backend.targets() {
-        Ok(targets) => targets.into_iter().next(),
-        Err(error) => {
-            message::failure(error.as_ref());
-            return exit::errored();
-        }
+    let (runtime, target) = match prepare_one(&arguments.backend) {
+        Ok(ready) => ready,
+        Err(code) => return code,
     };
-    let (Some(target), Some(runtime)) = (target, runtime()) else {
-        return exit::errored();
-    };
-    if !prepare(&runtime, &target.backend) {
-        return exit::errored();
-    }
     let options = options(target.backend, arguments.backend.verify());
     runtime.block_on(async {
         let (stop, _signals) = cancel_on_signals();

@@ -6,9 +6,9 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::super::backend_args::{BackendArguments, prepare};
+use super::super::backend_args::{BackendArguments, prepare_one};
 use super::super::progress::Progress;
-use super::super::runtime::{cancel_on_signals, runtime};
+use super::super::runtime::cancel_on_signals;
 use super::super::{exit, message, output};
 use super::{of_problems, options};
 use crate::learn::{self, CourseError, Grade, LessonFile, read_sheets};
@@ -65,23 +65,10 @@ pub(super) fn main(arguments: &GradeArguments) -> ExitCode {
         };
         own.insert(lesson.name().to_owned(), lesson);
     }
-    if let Some(problem) = arguments.backend.problem() {
-        message::error(problem);
-        return exit::invalid();
-    }
-    let target = match arguments.backend.targets() {
-        Ok(targets) => targets.into_iter().next(),
-        Err(error) => {
-            message::failure(error.as_ref());
-            return exit::errored();
-        }
+    let (runtime, target) = match prepare_one(&arguments.backend) {
+        Ok(ready) => ready,
+        Err(code) => return code,
     };
-    let (Some(target), Some(runtime)) = (target, runtime()) else {
-        return exit::errored();
-    };
-    if !prepare(&runtime, &target.backend) {
-        return exit::errored();
-    }
     let options = options(target.backend, arguments.backend.verify());
     let mut progress = Progress::new(!arguments.no_progress);
     let find = |name: &str| -> Result<LessonFile, String> {

@@ -24,21 +24,9 @@ pub(crate) fn measurement(
     tolerance: Option<&str>,
     scope: &NameScope,
 ) -> Result<TypedMeasurement, Vec<Fault>> {
-    let (syntax, moment) = grammar::parse_quantity(text).map_err(|error| {
-        vec![Fault {
-            range: error.range,
-            message: error.message,
-            label: String::new(),
-            help: error.help,
-            other: None,
-        }]
-    })?;
-    let mut typing = Typing {
-        text,
-        scope,
-        faults: Vec::new(),
-        observes: false,
-    };
+    let (syntax, moment) =
+        grammar::parse_quantity(text).map_err(|error| vec![Fault::from(error)])?;
+    let mut typing = Typing::new(text, scope);
     let typed = typing.expr(&syntax);
     let at = moment.as_ref().map(|moment| typing.time(moment));
     if !typing.observes && typing.faults.is_empty() {

@@ -39,23 +39,22 @@ pub(crate) struct Fault {
     pub(crate) other: Option<(Range<usize>, String)>,
 }
 
-/// Reads one line. All faults are reported, in the order of the line.
-pub(crate) fn expectation(text: &str, scope: &NameScope) -> Result<(Claim, Window), Vec<Fault>> {
-    let line = grammar::parse(text).map_err(|error| {
-        vec![Fault {
+impl From<grammar::Unreadable> for Fault {
+    fn from(error: grammar::Unreadable) -> Self {
+        Self {
             range: error.range,
             message: error.message,
             label: String::new(),
             help: error.help,
             other: None,
-        }]
-    })?;
-    let mut typing = Typing {
-        text,
-        scope,
-        faults: Vec::new(),
-        observes: false,
-    };
+        }
+    }
+}
+
+/// Reads one line. All faults are reported, in the order of the line.
+pub(crate) fn expectation(text: &str, scope: &NameScope) -> Result<(Claim, Window), Vec<Fault>> {
+    let line = grammar::parse(text).map_err(|error| vec![Fault::from(error)])?;
+    let mut typing = Typing::new(text, scope);
     let claim = typing.claim(&line.claim);
     let window = typing.window(&line.window);
     if !typing.observes && typing.faults.is_empty() {
@@ -80,6 +79,17 @@ pub(super) struct Typing<'s> {
 
 /// A typed expression; `None` if a fault has been reported.
 pub(super) type Typed = Option<(Expr, Units)>;
+
+impl<'s> Typing<'s> {
+    pub(super) fn new(text: &'s str, scope: &'s NameScope) -> Self {
+        Self {
+            text,
+            scope,
+            faults: Vec::new(),
+            observes: false,
+        }
+    }
+}
 
 impl Typing<'_> {
     pub(super) fn fault(&mut self, range: Range<usize>, message: impl Into<String>) -> &mut Fault {

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::scratch::Scratch;
 use super::store_error::{StoreError, failed};
 use super::{HOST, Kernel};
+use crate::user_folders;
 
 /// The file that describes a kernel.
 pub(crate) const ABOUT: &str = "kernel.json";
@@ -65,15 +66,10 @@ impl Store {
     /// Opens the user's store: `NSLAB_KERNELS`, else `nslab/kernels` in `XDG_DATA_HOME` or in `~/.local/share` (XDG
     /// Base Directory Specification 0.8).
     pub(crate) fn of_user() -> Result<Self, StoreError> {
-        let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
-        let data = || {
-            let named = set("XDG_DATA_HOME").map(PathBuf::from);
-            let named = named.filter(|path| path.is_absolute());
-            named.or_else(|| Some(PathBuf::from(set("HOME")?).join(".local/share")))
-        };
-        set("NSLAB_KERNELS")
+        let named = std::env::var_os("NSLAB_KERNELS").filter(|value| !value.is_empty());
+        named
             .map(PathBuf::from)
-            .or_else(|| Some(data()?.join("nslab/kernels")))
+            .or_else(|| Some(user_folders::data()?.join("nslab/kernels")))
             .map(Self::at)
             .ok_or(StoreError::NoPlace)
     }

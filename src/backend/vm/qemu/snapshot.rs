@@ -12,6 +12,7 @@ use std::time::SystemTime;
 use super::process::StartMode;
 use crate::sys::lifeline::link_unnamed;
 use crate::sys::sparse_file::for_each_filled_page;
+use crate::user_folders;
 
 /// The first bytes of a snapshot's footer. Before the footer come the guest's memory, with holes for its
 /// zeros, and its devices.
@@ -34,14 +35,7 @@ pub(crate) struct Snapshots {
 impl Snapshots {
     /// Opens the user's cache: `$XDG_CACHE_HOME/nslab`, else `~/.cache/nslab` (XDG Base Directory Specification).
     pub(crate) fn of_user() -> Self {
-        let absolute = |name| {
-            std::env::var_os(name)
-                .map(PathBuf::from)
-                .filter(|path| path.is_absolute())
-        };
-        let folder = absolute("XDG_CACHE_HOME")
-            .or_else(|| absolute("HOME").map(|home| home.join(".cache")))
-            .map(|cache| cache.join("nslab"));
+        let folder = user_folders::cache().map(|cache| cache.join("nslab"));
         Self { folder }
     }
 
