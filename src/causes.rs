@@ -20,9 +20,13 @@ pub fn chain(error: &(dyn Error + 'static)) -> String {
     }
 }
 
-/// Returns the limit to raise for a resource that has run out (errno(3), getrlimit(2)).
 fn shortage(error: &(dyn Error + 'static)) -> Option<&'static str> {
-    Some(match error.downcast_ref::<io::Error>()?.raw_os_error()? {
+    advice(error.downcast_ref::<io::Error>()?.raw_os_error()?)
+}
+
+/// Returns the limit to raise for a resource that has run out (errno(3), getrlimit(2)).
+pub(crate) fn advice(errno: i32) -> Option<&'static str> {
+    Some(match errno {
         libc::EMFILE => "this process has no descriptors left: raise `ulimit -n`",
         libc::ENFILE => "this machine has no descriptors left: raise fs.file-max",
         libc::EAGAIN => {

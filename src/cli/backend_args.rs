@@ -95,8 +95,8 @@ impl BackendArguments {
     }
 }
 
-/// Returns the only backend that the options name, ready for runs, with a runtime for them. Prints the error and returns
-/// the exit code if the options contradict each other or name several kernels, or if the kernel does not boot.
+/// Returns the only backend that the options name, ready for runs, with a runtime for them. Prints the error and
+/// returns the exit code if the options contradict each other or name several kernels, or if the kernel does not boot.
 pub(super) fn prepare_one(
     arguments: &BackendArguments,
 ) -> Result<(Runtime, BackendTarget), ExitCode> {

@@ -1,12 +1,11 @@
-//! Names what held a load up that was not as asked: a thread of the lab's own that kept its processor busy all the
-//! time.
+//! Names the thread that kept a load from reaching its requested rate, because its processor was busy all the time.
 //!
 //! Such a load does not get better when it is tried again, unlike one that waited for processors.
 
 use crate::metrics::{self, node};
-use crate::record::{LoadReport, Timeline};
-use crate::scenario::RunSpec;
-use crate::scenario::workload::PortChoice;
+use crate::record::{LoadReport, RunEnd, Timeline};
+use crate::scenario::workload::{Accept, PortChoice};
+use crate::scenario::{RunSpec, port_range};
 
 /// The share of the time for which a thread is at its limit: the rest is the kernel's own scheduling.
 const BUSY: f64 = 0.85;
@@ -14,10 +13,6 @@ const BUSY: f64 = 0.85;
 /// on, it looks at ports of the other parity too, one by one (Linux 6.18 `net/ipv4/inet_hashtables.c`,
 /// `__inet_hash_connect`).
 const SEARCH: f64 = 0.5;
-/// The ports of a fresh namespace: 32768 to 60999 (Linux `net/ipv4/af_inet.c`, `inet_init_net`).
-const PORTS: f64 = 28_232.0;
-/// The setting of the range.
-const RANGE: &str = "net.ipv4.ip_local_port_range";
 
 /// Returns a sentence that names the thread that was at its limit, the call and the reason; `None` if none was.
 pub(super) fn of(load: &LoadReport, spec: &RunSpec, timeline: &Timeline) -> Option<String> {
@@ -41,7 +36,16 @@ pub(super) fn of(load: &LoadReport, spec: &RunSpec, timeline: &Timeline) -> Opti
             load.client
         ));
     }
-    let busy = spec.workload.servers.iter().find(|server| {
+    // A server counts the processor time of its whole life, which is the run. That of a pool is the sum of its threads.
+    let took = match timeline.end {
+        Some(RunEnd::Finished { t, .. }) => t.as_secs_f64().max(took),
+        _ => took,
+    };
+    let mut servers = spec.workload.servers.iter();
+    let busy = servers.find(|server| {
+        if let Accept::Pool { .. } = server.accept {
+            return false;
+        }
         let cpu = timeline.series(metrics::server::CPU.series(server.name.as_str()).as_str());
         let cpu = cpu
             .and_then(crate::record::Series::last)
@@ -78,11 +82,16 @@ fn used_ports(of: &str, spec: &RunSpec, timeline: &Timeline) -> f64 {
         .nodes
         .iter()
         .find(|(name, _)| name.as_str() == of)
-        .and_then(|(_, node)| node.sysctls.iter().find(|sysctl| sysctl.key == RANGE))
+        .and_then(|(_, node)| {
+            node.sysctls
+                .iter()
+                .find(|sysctl| sysctl.key == port_range::KEY)
+        })
         .and_then(|sysctl| {
             let mut ports = sysctl.value.split_whitespace().map(str::parse::<f64>);
             let (first, last) = (ports.next()?.ok()?, ports.next()?.ok()?);
             Some(last - first + 1.0)
         });
-    most.unwrap_or_default() as f64 / range.unwrap_or(PORTS)
+    let [first, last] = port_range::DEFAULT;
+    most.unwrap_or_default() as f64 / range.unwrap_or((last - first + 1) as f64)
 }

@@ -1,8 +1,9 @@
 //! Checks that servers and clients of the lab had the descriptors that the load needs.
 //!
-//! A server takes more threads, with a table each, if one is full. So few descriptors show as a slow server, or as
-//! errors, of which the kernel is innocent.
+//! A server takes more threads, with a table each, if one is full. So too few descriptors show as a slow server, or as
+//! errors that the kernel did not cause.
 
+use crate::causes;
 use crate::metrics::node;
 use crate::names::NodeName;
 use crate::record::{Series, Timeline};
@@ -10,11 +11,16 @@ use crate::scenario::RunSpec;
 
 /// The number of threads to which a server may have to spread its connections without becoming slow. With the usual
 /// hard limits (1,024 or more), the largest shipped scenario takes 10.
-const THREADS_FORGIVEN: u64 = 16;
+const THREADS_TOLERATED: u64 = 16;
 /// Descriptors that a program uses besides its connections.
 const OTHERS: u64 = 16;
 /// Errors for lack of something that this machine could give the lab, rather than of what the scenario is about.
-const SHORTAGES: [&str; 4] = ["EMFILE", "ENFILE", "ENOBUFS", "ENOMEM"];
+const SHORTAGES: [(&str, i32); 4] = [
+    ("EMFILE", libc::EMFILE),
+    ("ENFILE", libc::ENFILE),
+    ("ENOBUFS", libc::ENOBUFS),
+    ("ENOMEM", libc::ENOMEM),
+];
 
 /// Returns a sentence if a server, client or program had too few descriptors for what happened on its node, and the
 /// scenario neither set that limit nor expects errors.
@@ -47,13 +53,18 @@ pub(super) fn shortage(spec: &RunSpec, timeline: &Timeline) -> Option<String> {
             let mut watched = spec.watched.iter();
             let mut shortages = SHORTAGES.iter();
             let is_about_errors = watched.any(|series| series.as_str().starts_with(&errors));
-            let errno = shortages.find(|errno| count(timeline, &format!("{errors}{errno}")) > 0)?;
-            (!is_about_errors)
-                .then(|| format!("`{name}` had too few descriptors or too little memory ({errno})"))
+            let found =
+                |(errno, _): &&(&str, i32)| count(timeline, &format!("{errors}{errno}")) > 0;
+            let (errno, number) = shortages.find(found)?;
+            let advice = causes::advice(*number).unwrap_or_default();
+            (!is_about_errors).then(|| format!("`{name}` failed with {errno}; {advice}"))
         });
+    if failed.is_some() {
+        return failed;
+    }
     let crowded = servers.filter(unbounded).find_map(|(name, node)| {
         let threads = peak(timeline, node) / limit.max(1);
-        (threads > THREADS_FORGIVEN).then(|| {
+        (threads > THREADS_TOLERATED).then(|| {
             format!("`{name}` had to spread its connections over {threads} threads, {limit} descriptors each")
         })
     });
@@ -61,7 +72,7 @@ pub(super) fn shortage(spec: &RunSpec, timeline: &Timeline) -> Option<String> {
         (peak(timeline, node) + OTHERS > limit)
             .then(|| format!("`{name}` had fewer descriptors ({limit}) than connections"))
     });
-    let why = failed.or(crowded).or(full)?;
+    let why = crowded.or(full)?;
     Some(format!(
         "{why}: raise the hard limit of descriptors (ulimit -Hn)"
     ))

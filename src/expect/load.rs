@@ -51,21 +51,19 @@ pub(super) fn starved_of_processors(timeline: &Timeline) -> Option<String> {
 
 /// Returns a sentence with the figures of every client whose load was not as asked; `None` if all were.
 pub(super) fn shortfall(spec: &RunSpec, timeline: &Timeline) -> Option<String> {
-    let interrupted = matches!(
-        timeline.end,
-        Some(RunEnd::Finished {
-            interrupted: true,
-            ..
-        })
-    );
-    let short = timeline
+    let interrupted = is_interrupted(timeline);
+    let short: Vec<(String, Option<String>)> = timeline
         .loads
         .iter()
         .filter(|load| is_short(load, spec, timeline))
-        .map(|load| {
-            let bottleneck = bottleneck::of(load, spec, timeline);
-            let bottleneck = bottleneck.map_or(String::new(), |why| format!(" ({why})"));
-            figures(load) + &bottleneck
+        .map(|load| (figures(load), bottleneck::of(load, spec, timeline)))
+        .collect();
+    let at_a_limit = short.iter().any(|(_, bottleneck)| bottleneck.is_some());
+    let short = short
+        .into_iter()
+        .map(|(figures, bottleneck)| match bottleneck {
+            Some(why) => format!("{figures} ({why})"),
+            None => figures,
         });
     let unreported = spec
         .workload
@@ -78,7 +76,7 @@ pub(super) fn shortfall(spec: &RunSpec, timeline: &Timeline) -> Option<String> {
         })
         .map(|client| format!("client `{}` sent no load report", client.name));
     let clients: Vec<String> = short.chain(unreported).collect();
-    let scale = if bottleneck::is_at_a_limit(spec, timeline) {
+    let scale = if at_a_limit {
         ". Another attempt would end in the same way; `nslab scale FILE` prints the same question at a smaller size"
     } else {
         ""
@@ -91,16 +89,19 @@ pub(super) fn shortfall(spec: &RunSpec, timeline: &Timeline) -> Option<String> {
     })
 }
 
-/// Returns true if a load was not as asked.
-pub(super) fn is_short(load: &LoadReport, spec: &RunSpec, timeline: &Timeline) -> bool {
-    let interrupted = matches!(
+fn is_interrupted(timeline: &Timeline) -> bool {
+    matches!(
         timeline.end,
         Some(RunEnd::Finished {
             interrupted: true,
             ..
         })
-    );
-    let cut_off = interrupted || is_stopped(&load.client, spec);
+    )
+}
+
+/// Returns true if a load was not as asked.
+pub(super) fn is_short(load: &LoadReport, spec: &RunSpec, timeline: &Timeline) -> bool {
+    let cut_off = is_interrupted(timeline) || is_stopped(&load.client, spec);
     load.open_loop && fell_short(load, cut_off)
 }
 

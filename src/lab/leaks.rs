@@ -141,7 +141,7 @@ pub(super) fn programs(processes: &BTreeMap<u32, ProcessEntry>) -> BTreeSet<&str
         .collect()
 }
 
-pub(super) fn is_part(process: &ProcessEntry) -> bool {
+fn is_part(process: &ProcessEntry) -> bool {
     let verb = process.arguments.get(1).map(String::as_str);
     matches!(verb, Some("worker" | "agent"))
 }

@@ -10,16 +10,8 @@ use crate::sys::netlink::Netlink;
 use crate::sys::sock_destroy;
 
 impl Lab {
-    /// Cuts all links of a node silently, as [`Self::vanish`] does, until [`Self::power_on`].
-    ///
-    /// # Errors
-    /// One of the node's links has no wire to cut.
-    pub fn power_off(&self, node: &NodeName) -> Result<(), ChangeError> {
-        self.vanish(node)
-    }
-
     /// Ends every TCP connection of a node that is cut off, TIME_WAIT and half-closed ones included, and empties its
-    /// connection tracking table. Its peers receive nothing.
+    /// connection tracking table. A table that the scenario keeps full (`room`) stays as it is. Its peers receive nothing.
     ///
     /// # Errors
     /// The kernel cannot end sockets, or refuses to empty the table.
@@ -55,7 +47,7 @@ impl Lab {
             .iter()
             .filter(|own| !cut_off.contains(&own.peer))
         {
-            let _has_a_wire = self.wires.mend(own.link);
+            self.wires.mend(own.link);
         }
         Ok(())
     }

@@ -11,8 +11,8 @@ use std::net::{IpAddr, SocketAddr};
 
 use super::error::{BuildError, Feature, NotApplicable};
 use super::firewall;
-use crate::scenario::firewall::FirewallRule;
-use crate::scenario::topology::{DnatBalance, IpVersion, NatPorts, NatSpec, PortOrder};
+use crate::scenario::firewall::{FirewallRule, host};
+use crate::scenario::topology::{DnatBalance, IpVersion, NatPorts, NatSpec, PortOrder, Prefix};
 use crate::scenario::workload::Protocol;
 use crate::sys::netlink::{Netlink, NetlinkError};
 use crate::sys::nft::{Expression, Hook, TableFamily, Transaction};
@@ -105,7 +105,8 @@ impl Rules {
             } => {
                 let mut rule = vec![Expression::OutInterface(out.as_str())];
                 rule.extend(only_from.map(|source| {
-                    Expression::SourceWithin(source, if source.is_ipv4() { 32 } else { 128 })
+                    let Prefix { address, length } = host(source);
+                    Expression::SourceWithin(address, length)
                 }));
                 // A port belongs to TCP or UDP; ICMP keeps its identifier.
                 rule.push(Expression::SourceNat(*addresses, ports.range, flags(ports)));

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::process::Command;
 
-use super::leaks::{is_part, programs};
+use super::leaks::programs;
 use super::mark;
 use crate::sys::NetNs;
 use crate::sys::confine;
@@ -90,8 +90,10 @@ fn find_among(processes: &BTreeMap<u32, ProcessEntry>) -> Vec<RunningLab> {
     let programs = programs(processes);
     let is_worker = |process: &&ProcessEntry| {
         programs.contains(process.program.as_str())
-            && is_part(process)
-            && process.arguments[1] == "worker"
+            && process
+                .arguments
+                .get(1)
+                .is_some_and(|verb| verb == "worker")
             && process.name != confine::PROCESS_NAME
     };
     let workers: BTreeMap<u32, &ProcessEntry> = processes

@@ -84,9 +84,11 @@ impl Wires {
         self.wires.get(&link).inspect(|wire| wire.cut()).is_some()
     }
 
-    /// Lets a link that was cut carry packets again; `false` if the link has no wire.
-    pub(super) fn mend(&self, link: usize) -> bool {
-        self.wires.get(&link).inspect(|wire| wire.mend()).is_some()
+    /// Lets a link that was cut carry packets again.
+    pub(super) fn mend(&self, link: usize) {
+        if let Some(wire) = self.wires.get(&link) {
+            wire.mend();
+        }
     }
 
     /// Changes an emulated sysctl; `false` if the node does not emulate it.

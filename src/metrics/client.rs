@@ -59,7 +59,6 @@ pub(crate) static CPU: Metric = Metric::counter(
     "CLOCK_THREAD_CPUTIME_ID, clock_gettime(2)",
 );
 
-/// Declared when a client starts.
 pub(crate) static CLOSED_BY_CLIENT: Metric = Metric::counter(
     "closed-first.client",
     Count,
@@ -73,6 +72,7 @@ pub(crate) static CLOSED_BY_SERVER: Metric = Metric::counter(
     "recv(2) returned 0 before close(2)",
 );
 
+/// Declared when a client starts.
 pub(crate) const COUNTED: &[&Metric] = &[
     &ATTEMPTED,
     &ESTABLISHED,

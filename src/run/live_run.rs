@@ -220,14 +220,16 @@ impl LiveRun {
     ///
     /// If a probe, server, client or command had stopped early because of an error of the lab itself.
     pub fn finish(mut self, clock: RunClock, interrupted: bool) -> Result<(), RunError> {
-        let beside = self.contention.take().zip(own_time());
-        if let Some(text) = beside.and_then(|(contention, own)| contention.note(own)) {
-            let t = Some(clock.now());
-            self.recorder.record(Event::Note { t, text });
-        }
+        let ended = clock.now();
         // The last sample must come before held connections are closed.
         self.stop_watching(clock)?;
         self.traffic.finish()?;
+        // The time of programs counts as the run's own once they have ended.
+        let beside = self.contention.take().zip(own_time());
+        if let Some(text) = beside.and_then(|(contention, own)| contention.note(own)) {
+            let t = Some(ended);
+            self.recorder.record(Event::Note { t, text });
+        }
         if let Some((cpu, memory)) = environment::usage() {
             self.recorder.record(Event::Used { cpu, memory });
         }

@@ -82,7 +82,7 @@ fn take(step: &StepSpec, lab: &Lab, traffic: &mut Traffic) -> Result<(), StepFai
         }
         StepAction::Start { actor } => traffic.start(actor)?,
         StepAction::PowerOff { node } => {
-            lab.power_off(node)?;
+            lab.vanish(node)?;
             traffic.stop_all_on(node)?;
             lab.forget_connections(node)?;
         }

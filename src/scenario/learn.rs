@@ -63,7 +63,6 @@ pub(crate) fn lesson(
     let known = scope.cases.common_params(cx);
     params::fill_node(&mut node, &known, cx);
     let document = LearnDoc::from_node(&node, cx)?;
-    let texts = |list: Option<&OneOrMany<Text>>| all_texts(list);
     let mut reader = LessonReader {
         scope,
         cx,
@@ -76,7 +75,7 @@ pub(crate) fn lesson(
     };
     let steps = reader.steps(&document);
     Some(Lesson {
-        goals: texts(document.goals.as_ref()),
+        goals: all_texts(document.goals.as_ref()),
         picture: document.picture.as_ref().map(|picture| picture.0.clone()),
         number: document.number.map(|number| number.0),
         minutes: document.minutes.map(|minutes| minutes.0),

@@ -32,6 +32,7 @@ mod overlay;
 mod params;
 mod parse;
 mod place;
+pub(crate) mod port_range;
 mod problem;
 mod resolve;
 mod scale;

@@ -9,16 +9,11 @@ use regex::{Captures, Regex};
 use super::node::{Node, NodeKind};
 use super::problem::Collector;
 use super::span::Span;
-use super::{Problems, yaml};
+use super::{Problems, port_range, yaml};
 use crate::units::{self, Dimension};
 
-/// The key whose number of ports scales with the rate of connections.
-const PORT_RANGE: &str = "net.ipv4.ip_local_port_range";
-/// The ports of a fresh namespace: 32768 to 60999 (Linux `net/ipv4/af_inet.c`, `inet_init_net`).
-const PORTS: [u64; 2] = [32_768, 60_999];
-
 /// Keys of loads, tables and ranges that scale, below a node, a client or a server of any name.
-const SCALED: [&str; 13] = [
+const SCALED: [&str; 16] = [
     "connect.rate",
     "connect.count",
     "ramp.from",
@@ -30,6 +25,9 @@ const SCALED: [&str; 13] = [
     "flood.count",
     "loop.requests",
     "queries.rate",
+    "queries.count",
+    "requests.rate",
+    "requests.count",
     "conntrack.room",
     "limits.nofile",
 ];
@@ -128,7 +126,7 @@ impl Scaling {
         let settings = entry.get("sysctls");
         let nat = entry.get("nat").and_then(|nat| nat.get("snat"));
         let ranges = [
-            settings.and_then(|settings| settings.get(PORT_RANGE)),
+            settings.and_then(|settings| settings.get(port_range::KEY)),
             nat.and_then(|nat| nat.get("ports")),
         ];
         for range in ranges.into_iter().flatten() {
@@ -179,16 +177,17 @@ impl Scaling {
         let nodes = root.get("nodes").map(Node::entries).unwrap_or_default();
         let opens = openers(root);
         let range = format!(
-            "{PORT_RANGE}: {} {}",
-            PORTS[0],
-            last_port(PORTS[0], PORTS[1], self.factor)
+            "{}: {} {}",
+            port_range::KEY,
+            port_range::DEFAULT[0],
+            last_port(port_range::DEFAULT[0], port_range::DEFAULT[1], self.factor)
         );
         for node in nodes
             .iter()
             .filter(|node| opens.contains(node.key.text.as_str()))
         {
             let settings = node.value.get("sysctls");
-            if settings.is_some_and(|settings| settings.get(PORT_RANGE).is_some()) {
+            if settings.is_some_and(|settings| settings.get(port_range::KEY).is_some()) {
                 continue;
             }
             let (mapping, entry) = match settings {

@@ -190,12 +190,13 @@ pub async fn run_suite(
                 }
                 scheduler.give_back(job.key);
                 room = true;
+                checked.remove(&job.key);
                 let timeline = timelines.remove(&job.key).unwrap_or_default();
                 let result = conclude(&job.spec, ended, timeline);
                 let outcome = result.verdict.outcome;
-                let in_vain = outcome == Outcome::Inconclusive
+                let retry_is_futile = outcome == Outcome::Inconclusive
                     && expect::is_at_a_limit(&job.spec, &result.timeline);
-                let retry = if *stop.borrow() || in_vain { None } else { job.retry_policy.after(outcome) };
+                let retry = if *stop.borrow() || retry_is_futile { None } else { job.retry_policy.after(outcome) };
                 if let Some(retry) = retry {
                     let alone = retry == Retry::Alone;
                     emit(SuiteEvent::RunRetried { key: job.key, result: &result, alone });

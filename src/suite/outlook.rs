@@ -1,6 +1,6 @@
 //! The time that runs will take: they are scheduled as in earnest, with the expected durations, and not made.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use super::demand::{Demand, expected};
@@ -23,17 +23,17 @@ pub(crate) fn outlook(runs: &[RunSpec], slots: Option<usize>) -> Duration {
     let mut scheduler = Scheduler::new(MachineCapacity::here(), slots);
     let start = Instant::now();
     let mut now = start;
-    let mut running: BTreeMap<(Instant, usize), ()> = BTreeMap::new();
+    let mut running: BTreeSet<(Instant, usize)> = BTreeSet::new();
     loop {
         while let Some(at) = waiting
             .iter()
             .position(|(_, key, demand)| scheduler.take(*key, demand, now))
         {
             if let Some((takes, key, _)) = waiting.remove(at) {
-                running.insert((now + takes, key), ());
+                running.insert((now + takes, key));
             }
         }
-        let Some((&(ends, key), ())) = running.first_key_value() else {
+        let Some(&(ends, key)) = running.first() else {
             return now - start;
         };
         let change = scheduler.next_change(now).filter(|_| !waiting.is_empty());

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use socket2::Socket;
 
+use super::actor_metrics::ActorMetrics;
 use crate::names::ActorName;
 use crate::record::{Event, Recorder};
 use crate::scenario::workload::{OptionValue, SocketOption};
@@ -15,10 +16,11 @@ const QUICKACK: &str = "TCP_QUICKACK";
 
 /// An option that the kernel does not take.
 #[derive(Debug, thiserror::Error)]
-#[error("set {name} to {value}: {source}")]
+#[error("set {name} to {value}")]
 pub(crate) struct OptionError {
     name: String,
     value: String,
+    #[source]
     source: io::Error,
 }
 
@@ -58,6 +60,25 @@ pub(super) fn apply_established(options: &[SocketOption], socket: &Socket) {
         // It was accepted before, and a connection that has ended does not need it.
         let _ended = named_option::set(socket, &option.name, value(option), false);
     }
+}
+
+/// Tries the options on a socket that is not used, so that one that the kernel does not take is an error here and not in
+/// every attempt. Notes the values that the kernel changed.
+pub(super) fn check(
+    options: &[SocketOption],
+    socket: &Socket,
+    family_of: IpAddr,
+    metrics: &ActorMetrics,
+) -> io::Result<()> {
+    apply(options, socket, family_of).map_err(io::Error::other)?;
+    note_changes(
+        options,
+        socket,
+        family_of,
+        metrics.actor(),
+        metrics.recorder(),
+    );
+    Ok(())
 }
 
 /// Reads every option back, and notes the values that the kernel changed.

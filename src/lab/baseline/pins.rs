@@ -37,7 +37,7 @@ pub(in crate::lab) const NODE: &[Pin] = &[
     pin_now(
         "net.ipv4.tcp_wmem",
         "4096 16384 4194304",
-        "As for tcp_rmem.",
+        "Copied from the host. By default the maximum depends on memory (tcp_init).",
     ),
     pin("net.ipv4.ip_local_port_range", "32768 60999", ""),
     pin_now(

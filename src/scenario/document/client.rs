@@ -154,7 +154,7 @@ document! {
     ConnectionPoolDoc, "`pool`" {
         /// Most connections: of a client, all of them; of a proxy, the idle ones that it keeps. The default is 1.
         "size" => size: Option<Spanned<Count>>,
-        /// Time after which an idle connection is closed. The default is 60s.
+        /// Time after which an idle connection is closed; a proxy closes it at its next request. The default is 60s.
         "idle" => idle: Option<Spanned<Timespan>>,
         /// The idle connection that is used next: `lifo` (the default), the one that was used last, or `fifo`, the one
         /// that has been idle for longest.

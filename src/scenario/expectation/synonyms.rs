@@ -52,11 +52,11 @@ const OF_CLIENT: Words = &[
     ),
     ("bandwidth goodput bytespersecond bps", "throughput"),
     (
-        "http503 503 unavailable errors503 5xx errors5xx badgateway",
+        "http503 503 unavailable errors503 5xx errors5xx",
         "status.503",
     ),
     ("http200 200 2xx", "status.200"),
-    ("http502 502 errors502", "status.502"),
+    ("http502 502 errors502 badgateway", "status.502"),
     ("http504 504 errors504", "status.504"),
     ("rtt ping roundtrip", "tcp_info.rtt"),
     ("cwnd window congestionwindow", "tcp_info.snd_cwnd"),
@@ -65,6 +65,11 @@ const OF_CLIENT: Words = &[
         "tcp_info.total_retrans",
     ),
 ];
+
+/// Words for the answers that a client with `queries` received, and for the queries that it sent.
+const QUERY_ANSWERED: &str =
+    "completed replies replied responses received ok succeeded established";
+const QUERY_SENT: &str = "requests requested attempted attempts started queries lookups";
 
 const OF_SERVER: Words = &[
     (
@@ -158,6 +163,8 @@ const STATES: &[(&str, TcpState)] = &[
 pub(super) fn of(subject: Subject, name: &str) -> Option<String> {
     let plain = plain(name);
     let words = match subject {
+        Subject::QueryClient if has(QUERY_ANSWERED, &plain) => return Some("answered".to_owned()),
+        Subject::QueryClient if has(QUERY_SENT, &plain) => return Some("sent".to_owned()),
         Subject::Client | Subject::QueryClient => OF_CLIENT,
         Subject::Server | Subject::Proxy | Subject::UdpServer => OF_SERVER,
         Subject::Command | Subject::ServingCommand => OF_COMMAND,
@@ -225,7 +232,8 @@ pub(super) fn percentile(subject: &str, kinds: &[Subject], name: &str) -> Option
         (&["max", "maximum", "worst"], "max"),
         (&["min", "minimum", "best"], "min"),
     ];
-    if !kinds.contains(&Subject::Client) {
+    let has_latency = |kind: &Subject| matches!(kind, Subject::Client | Subject::QueryClient);
+    if !kinds.iter().any(has_latency) {
         return None;
     }
     let word = name.strip_prefix("latency").unwrap_or(name);

@@ -97,8 +97,11 @@ pub(super) fn stop_node(
     cx: &mut Collector<'_>,
 ) -> Vec<StepAction> {
     if let Some(how) = form.how {
-        cx.error(how.span, "a node stops without a word")
-            .help("leave `how` out; `stop: { actor: web, how: reset }` ends connections with RST");
+        cx.error(
+            how.span,
+            "a node that stops sends nothing, so `how` does not apply",
+        )
+        .help("leave `how` out; `stop: { actor: web, how: reset }` ends connections with RST");
     }
     let Some(number) = view.names.node(written, cx) else {
         return Vec::new();
@@ -174,6 +177,17 @@ fn dnat(written: &NatStepDoc, view: View<'_, '_>, cx: &mut Collector<'_>) -> Opt
 
 /// Checks that what starts was stopped before, and that nothing brings a vanished node back.
 pub(super) fn check_order(specs: &[(StepSpec, Span)], view: View<'_, '_>, cx: &mut Collector<'_>) {
+    const COMES_BACK: &str =
+        "for a node that comes back, use `stop: { node: NAME }` and `start: { node: NAME }` alone";
+    let stays_cut =
+        |node: &str, at: &str| format!("`{node}` has vanished before {at}, and its links stay cut");
+    let servers_on = |node: &NodeName| {
+        let node = node.to_string();
+        let servers = view.names.servers.iter();
+        servers
+            .filter(move |(_, server)| server.is_some_and(|server| server.node.value.0 == node))
+            .map(|(name, _)| *name)
+    };
     let mut stopped: BTreeSet<String> = BTreeSet::new();
     let mut off: BTreeSet<String> = BTreeSet::new();
     let mut vanished: BTreeSet<String> = BTreeSet::new();
@@ -211,11 +225,7 @@ pub(super) fn check_order(specs: &[(StepSpec, Span)], view: View<'_, '_>, cx: &m
                         "start it before",
                     );
                 }
-                let servers = view.names.servers.iter();
-                let here = servers.filter(|(_, server)| {
-                    server.is_some_and(|server| server.node.value.0 == node.as_str())
-                });
-                stopped.extend(here.map(|(name, _)| (*name).to_owned()));
+                stopped.extend(servers_on(node).map(str::to_owned));
             }
             StepAction::PowerOn { node } => {
                 if !off.remove(node.as_str()) {
@@ -224,12 +234,11 @@ pub(super) fn check_order(specs: &[(StepSpec, Span)], view: View<'_, '_>, cx: &m
                         "stop it before: `stop: { node: NAME }`",
                     );
                 }
-                let servers = view.names.servers.iter();
-                let here = servers.filter(|(_, server)| {
-                    server.is_some_and(|server| server.node.value.0 == node.as_str())
-                });
-                for (name, _) in here {
-                    stopped.remove(*name);
+                if vanished.contains(node.as_str()) {
+                    refuse(stays_cut(node.as_str(), &at), COMES_BACK);
+                }
+                for name in servers_on(node) {
+                    stopped.remove(name);
                 }
             }
             StepAction::LinkState { link, up: true } => {
@@ -239,10 +248,7 @@ pub(super) fn check_order(specs: &[(StepSpec, Span)], view: View<'_, '_>, cx: &m
                     .between(*link)
                     .map(|node| view.names.node_name(node));
                 if let Some(node) = between.iter().find(|node| vanished.contains(**node)) {
-                    refuse(
-                        format!("`{node}` has vanished before {at}, and its links stay cut"),
-                        "for a node that comes back, use `stop: { node: NAME }` and `start: { node: NAME }`",
-                    );
+                    refuse(stays_cut(node, &at), COMES_BACK);
                 }
             }
             StepAction::LinkState { up: false, .. }

@@ -7,6 +7,9 @@
 use std::collections::BTreeMap;
 use std::io;
 
+use nix::errno::Errno;
+#[cfg(target_arch = "x86_64")]
+use seccompiler::sock_filter;
 use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
     SeccompRule, apply_filter,
@@ -14,24 +17,57 @@ use seccompiler::{
 
 use super::capabilities::Capability;
 
-/// CAP_SYS_PTRACE (Linux `include/uapi/linux/capability.h`), with which the calls that look into processes are allowed.
-const SYS_PTRACE: Capability = Capability(19);
-/// CAP_SYS_ADMIN (the same file), with which all calls are allowed.
+/// CAP_SYS_ADMIN (Linux `include/uapi/linux/capability.h`), with which all calls are allowed.
 const SYS_ADMIN: Capability = Capability(21);
 
 /// Bit of the system calls of the x32 ABI (`__X32_SYSCALL_BIT`, Linux `arch/x86/include/uapi/asm/unistd.h`). A filter
-/// sees them as different calls of the same architecture.
-const X32: i64 = 0x4000_0000;
+/// sees them as different calls of the same architecture, some with numbers of their own.
+#[cfg(target_arch = "x86_64")]
+const X32: u32 = 0x4000_0000;
 
-/// Calls that look into other processes.
-const INSPECTING: [i64; 4] = [
-    libc::SYS_ptrace,
-    libc::SYS_process_vm_readv,
-    libc::SYS_process_vm_writev,
-    libc::SYS_kcmp,
+/// Calls that are allowed with a capability: by its number (Linux `include/uapi/linux/capability.h`).
+const UNLESS_CAPABLE: [(Capability, &[i64]); 10] = [
+    // CAP_SYS_PTRACE
+    (
+        Capability(19),
+        &[
+            libc::SYS_ptrace,
+            libc::SYS_process_vm_readv,
+            libc::SYS_process_vm_writev,
+            libc::SYS_kcmp,
+        ],
+    ),
+    // CAP_DAC_READ_SEARCH
+    (Capability(2), &[libc::SYS_open_by_handle_at]),
+    // CAP_SYS_MODULE
+    (
+        Capability(16),
+        &[
+            libc::SYS_init_module,
+            libc::SYS_finit_module,
+            libc::SYS_delete_module,
+        ],
+    ),
+    // CAP_SYS_CHROOT
+    (Capability(18), &[libc::SYS_chroot]),
+    // CAP_SYS_PACCT
+    (Capability(20), &[libc::SYS_acct]),
+    // CAP_SYS_BOOT
+    (Capability(22), &[libc::SYS_reboot, libc::SYS_kexec_load]),
+    // CAP_SYS_TIME
+    (
+        Capability(25),
+        &[libc::SYS_settimeofday, libc::SYS_clock_settime],
+    ),
+    // CAP_SYSLOG
+    (Capability(34), &[libc::SYS_syslog]),
+    // CAP_PERFMON
+    (Capability(38), &[libc::SYS_perf_event_open]),
+    // CAP_BPF
+    (Capability(39), &[libc::SYS_bpf]),
 ];
 
-const FORBIDDEN: [i64; 42] = [
+const FORBIDDEN: [i64; 29] = [
     // Mounts.
     libc::SYS_mount,
     libc::SYS_umount2,
@@ -47,22 +83,10 @@ const FORBIDDEN: [i64; 42] = [
     libc::SYS_swapoff,
     libc::SYS_quotactl,
     libc::SYS_quotactl_fd,
-    libc::SYS_chroot,
     // The kernel itself.
-    libc::SYS_init_module,
-    libc::SYS_finit_module,
-    libc::SYS_delete_module,
-    libc::SYS_kexec_load,
-    libc::SYS_reboot,
-    libc::SYS_syslog,
-    libc::SYS_acct,
-    libc::SYS_bpf,
-    libc::SYS_perf_event_open,
     libc::SYS_lookup_dcookie,
     libc::SYS_nfsservctl,
     // Clocks, names and schedules of the machine.
-    libc::SYS_settimeofday,
-    libc::SYS_clock_settime,
     libc::SYS_sethostname,
     libc::SYS_setdomainname,
     libc::SYS_vhangup,
@@ -72,7 +96,6 @@ const FORBIDDEN: [i64; 42] = [
     libc::SYS_request_key,
     // Ways around the other layers.
     libc::SYS_setns,
-    libc::SYS_open_by_handle_at,
     libc::SYS_name_to_handle_at,
     libc::SYS_userfaultfd,
     libc::SYS_fanotify_init,
@@ -84,19 +107,21 @@ const FORBIDDEN: [i64; 42] = [
 
 /// The same, of one architecture.
 #[cfg(target_arch = "x86_64")]
-const FORBIDDEN_HERE: [i64; 6] = [
-    libc::SYS_iopl,
-    libc::SYS_ioperm,
-    libc::SYS_kexec_file_load,
-    libc::SYS_uselib,
-    libc::SYS_modify_ldt,
-    libc::SYS__sysctl,
-];
+const FORBIDDEN_HERE: [i64; 3] = [libc::SYS_uselib, libc::SYS_modify_ldt, libc::SYS__sysctl];
 #[cfg(not(target_arch = "x86_64"))]
 const FORBIDDEN_HERE: [i64; 0] = [];
 
-/// Namespaces that a program may not create. Not here: user namespaces, with which a program becomes another user in
-/// its own eyes; what they would allow beyond that is forbidden by this filter.
+/// Calls of one architecture that are allowed with CAP_SYS_RAWIO or CAP_SYS_BOOT.
+#[cfg(target_arch = "x86_64")]
+const UNLESS_CAPABLE_HERE: [(Capability, &[i64]); 2] = [
+    (Capability(17), &[libc::SYS_iopl, libc::SYS_ioperm]),
+    (Capability(22), &[libc::SYS_kexec_file_load]),
+];
+#[cfg(not(target_arch = "x86_64"))]
+const UNLESS_CAPABLE_HERE: [(Capability, &[i64]); 0] = [];
+
+/// Namespaces that a program may not create. Not here: user namespaces, with which a program appears to itself as
+/// another user (`unshare --map-user`); what they would allow beyond that is forbidden by this filter.
 const NAMESPACES: u64 = (libc::CLONE_NEWNS
     | libc::CLONE_NEWNET
     | libc::CLONE_NEWPID
@@ -117,12 +142,15 @@ impl SyscallFilter {
         if capabilities.contains(&SYS_ADMIN) {
             return Ok(Self(Vec::new()));
         }
-        let inspecting = match capabilities.contains(&SYS_PTRACE) {
-            true => &[][..],
-            false => &INSPECTING[..],
-        };
+        if !is_supported() {
+            return Ok(Self(Vec::new()));
+        }
+        let guarded = UNLESS_CAPABLE.iter().chain(&UNLESS_CAPABLE_HERE);
+        let guarded = guarded
+            .filter(|(capability, _)| !capabilities.contains(capability))
+            .flat_map(|(_, calls)| *calls);
         let mut rules: BTreeMap<i64, Vec<SeccompRule>> = BTreeMap::new();
-        for call in FORBIDDEN.iter().chain(&FORBIDDEN_HERE).chain(inspecting) {
+        for call in FORBIDDEN.iter().chain(&FORBIDDEN_HERE).chain(guarded) {
             rules.insert(*call, Vec::new());
         }
         rules.insert(libc::SYS_unshare, any_of(NAMESPACES)?);
@@ -133,36 +161,56 @@ impl SyscallFilter {
         let ioctls = [libc::TIOCSTI as i32, libc::TIOCLINUX as i32];
         let ioctls = ioctls.iter().map(|request| equal(1, *request));
         rules.insert(libc::SYS_ioctl, ioctls.collect::<io::Result<_>>()?);
-        if cfg!(target_arch = "x86_64") {
-            let x32 = rules
-                .iter()
-                .map(|(call, rules)| (call | X32, rules.clone()));
-            let x32: Vec<_> = x32.collect();
-            rules.extend(x32);
-        }
         // The flags of clone3(2) are in memory, where a filter cannot see them; programs fall back to clone(2).
         let hidden = [(libc::SYS_clone3, Vec::new())].into();
         Ok(Self(vec![
             compile(rules, libc::EPERM)?,
             compile(hidden, libc::ENOSYS)?,
+            #[cfg(target_arch = "x86_64")]
+            without_x32(),
         ]))
     }
 
     /// Installs the filter for the calling process, which must have given up gaining privileges. Makes system calls
-    /// only. A kernel without filters is left without.
+    /// only.
     pub(super) fn install(&self) -> io::Result<()> {
         for program in &self.0 {
-            match apply_filter(program) {
-                Ok(()) => {}
-                // CONFIG_SECCOMP_FILTER is not set.
-                Err(seccompiler::Error::Seccomp(error) | seccompiler::Error::Prctl(error))
-                    if error.raw_os_error() == Some(libc::EINVAL)
-                        || error.raw_os_error() == Some(libc::ENOSYS) => {}
-                Err(_) => return Err(io::Error::from_raw_os_error(libc::EACCES)),
-            }
+            apply_filter(program).map_err(|_| io::Error::from_raw_os_error(libc::EACCES))?;
         }
         Ok(())
     }
+}
+
+/// Returns true if the kernel has filters (CONFIG_SECCOMP_FILTER): it then looks for one at the address 0, and fails with
+/// EFAULT (prctl(2), PR_SET_SECCOMP). A program on a kernel without filters lacks this layer.
+#[expect(unsafe_code, reason = "prctl(2) with an address of no filter")]
+fn is_supported() -> bool {
+    // SAFETY: the kernel reads nothing at the address 0, and installs nothing.
+    let done = unsafe { libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, 0, 0, 0) };
+    done != 0 && Errno::last() == Errno::EFAULT
+}
+
+/// Returns a program that refuses every call of the x32 ABI, as a kernel without that ABI does.
+#[cfg(target_arch = "x86_64")]
+fn without_x32() -> BpfProgram {
+    let instruction = |code: u32, jt, jf, k| sock_filter {
+        code: code as u16,
+        jt,
+        jf,
+        k,
+    };
+    // `struct seccomp_data` (Linux `include/uapi/linux/seccomp.h`) begins with the number of the call.
+    vec![
+        instruction(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, 0),
+        instruction(libc::BPF_JMP | libc::BPF_JGE | libc::BPF_K, 0, 1, X32),
+        instruction(
+            libc::BPF_RET | libc::BPF_K,
+            0,
+            0,
+            libc::SECCOMP_RET_ERRNO | libc::ENOSYS.unsigned_abs(),
+        ),
+        instruction(libc::BPF_RET | libc::BPF_K, 0, 0, libc::SECCOMP_RET_ALLOW),
+    ]
 }
 
 fn compile(rules: BTreeMap<i64, Vec<SeccompRule>>, errno: libc::c_int) -> io::Result<BpfProgram> {

@@ -16,16 +16,12 @@ pub const PROCESS_NAME: &str = "nslab-program";
 /// The exit code if the status of the program is lost, because its init was killed.
 const LOST: libc::c_int = 128 + libc::SIGKILL;
 
-/// `OOM_SCORE_ADJ_MAX` (Linux `include/uapi/linux/oom.h`).
-const OOM_SCORE_ADJ_MAX: &[u8] = b"1000";
-
 /// Splits the calling process, which has one thread: it becomes the outer process and never returns; its child becomes
 /// PID 1 of a new PID namespace and never returns either; the child of that one returns.
 ///
 /// The outer process ends as the program does, with its exit code or by its signal, after the kernel has killed the
 /// rest of the namespace.
 pub(super) fn split(proc: &ProcView) -> io::Result<()> {
-    prefer_oom_kill();
     name_after_the_program();
     unshare(libc::CLONE_NEWPID)?;
     let (status_out, status_in) = pipe()?;
@@ -201,21 +197,6 @@ pub(super) fn leave_session() {
 pub(super) fn restore_signal() {
     // SAFETY: no handler is installed.
     unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_DFL) };
-}
-
-/// Makes the kernel prefer the program when it kills processes because memory has run out.
-#[expect(unsafe_code, reason = "opens and writes without allocation")]
-fn prefer_oom_kill() {
-    let path = c"/proc/self/oom_score_adj".as_ptr();
-    // SAFETY: the path ends with NUL; as many bytes are written as there are.
-    unsafe {
-        let file = libc::open(path, libc::O_WRONLY | libc::O_CLOEXEC);
-        if file >= 0 {
-            let bytes = OOM_SCORE_ADJ_MAX;
-            let _as_before = libc::write(file, bytes.as_ptr().cast(), bytes.len());
-            libc::close(file);
-        }
-    }
 }
 
 #[expect(unsafe_code, reason = "dup2(2) to a number")]

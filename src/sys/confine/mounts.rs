@@ -6,7 +6,7 @@
 use std::fs::{self, DirBuilder, File, Permissions};
 use std::io;
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt, symlink};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
@@ -76,21 +76,26 @@ pub(super) fn enter(options: &ConfinementOptions) -> io::Result<()> {
         return tmpfs(Path::new(SHARED_MEMORY), ROOMY);
     }
     let visible = open_all(&options.visible);
+    // Found before anything is mounted over them.
+    let replaced = outermost(REPLACED.map(PathBuf::from));
+    let homes = match options.homes {
+        true => Vec::new(),
+        false => homes(&replaced),
+    };
     replace_dev()?;
     make_read_only()?;
     tmpfs(Path::new(SHARED_MEMORY), ROOMY)?;
-    for folder in present(&REPLACED) {
+    for folder in &replaced {
         tmpfs(folder, ROOMY)?;
     }
-    if !options.homes {
-        let home = std::env::var_os("HOME").map(PathBuf::from);
-        // A home elsewhere, for example of a service; never one that has the system itself below it.
-        let home = home.filter(|home| home.components().count() > 2 && home.is_dir());
-        for folder in present(&HOMES).chain(home.as_deref()) {
-            tmpfs(folder, HIDING)?;
-        }
+    for folder in &homes {
+        tmpfs(folder, HIDING)?;
     }
-    for secret in present(&SECRETS) {
+    for secret in SECRETS
+        .map(Path::new)
+        .into_iter()
+        .filter(|path| path.exists())
+    {
         hide(secret)?;
     }
     for (path, file) in visible {
@@ -107,10 +112,34 @@ fn no_devices() -> MsFlags {
     MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC
 }
 
-fn present<'a>(paths: &'a [&'a str]) -> impl Iterator<Item = &'a Path> {
-    let paths = paths.iter().map(Path::new);
-    // A link such as `/var/run` leads to a folder that is replaced itself.
-    paths.filter(|path| path.symlink_metadata().is_ok_and(|is| !is.is_symlink()))
+/// Returns the folders of users, without those in folders that are replaced anyway.
+fn homes(replaced: &[PathBuf]) -> Vec<PathBuf> {
+    let home = std::env::var_os("HOME").map(PathBuf::from);
+    // A home elsewhere, for example of a service; never one that has the system itself below it.
+    let home = home.filter(|home| home.components().count() > 2);
+    let mut homes = outermost(HOMES.map(PathBuf::from).into_iter().chain(home));
+    homes.retain(|folder| !replaced.iter().any(|above| folder.starts_with(above)));
+    homes
+}
+
+/// Returns the folders that exist, without links in their names, and without those that lie in another of them: once
+/// that is covered, they are gone.
+fn outermost(folders: impl IntoIterator<Item = PathBuf>) -> Vec<PathBuf> {
+    let real = folders
+        .into_iter()
+        .filter_map(|path| path.canonicalize().ok());
+    let mut real: Vec<PathBuf> = real
+        .filter(|path| path.is_dir() && path != Path::new("/"))
+        .collect();
+    // A folder comes before those below it.
+    real.sort();
+    let mut outermost: Vec<PathBuf> = Vec::new();
+    for folder in real {
+        if !outermost.iter().any(|above| folder.starts_with(above)) {
+            outermost.push(folder);
+        }
+    }
+    outermost
 }
 
 fn tmpfs(at: &Path, options: &str) -> io::Result<()> {
@@ -152,10 +181,11 @@ fn open_all(paths: &[PathBuf]) -> Vec<(PathBuf, File)> {
 
 /// Mounts a file or folder at its path again if it was hidden.
 fn bring_back(path: &Path, file: &File) -> io::Result<()> {
-    if path.exists() {
+    let (there, wanted) = (path.metadata(), file.metadata()?);
+    if there.is_ok_and(|there| (there.dev(), there.ino()) == (wanted.dev(), wanted.ino())) {
         return Ok(());
     }
-    let is_folder = file.metadata()?.is_dir();
+    let is_folder = wanted.is_dir();
     let folder = if is_folder { Some(path) } else { path.parent() };
     if let Some(folder) = folder {
         DirBuilder::new()
@@ -163,7 +193,7 @@ fn bring_back(path: &Path, file: &File) -> io::Result<()> {
             .mode(0o755)
             .create(folder)?;
     }
-    if !is_folder {
+    if !is_folder && !path.exists() {
         File::create(path)?;
     }
     let from = format!("/proc/thread-self/fd/{}", file.as_raw_fd());
@@ -175,7 +205,8 @@ fn bring_back(path: &Path, file: &File) -> io::Result<()> {
 fn replace_dev() -> io::Result<()> {
     let empty = |place: &&str| Path::new(place).is_dir();
     let place = ["/tmp", "/run", "/mnt", "/dev/shm"].into_iter().find(empty);
-    let place = Path::new(place.unwrap_or("/"));
+    let place = place.ok_or_else(|| io::Error::other("there is no folder to prepare /dev in"))?;
+    let place = Path::new(place);
     tmpfs_for_devices(place)?;
     for name in DEVICES {
         let (from, to) = (Path::new("/dev").join(name), place.join(name));
@@ -255,9 +286,10 @@ fn make_read_only_one_by_one() -> io::Result<()> {
         let flags =
             MsFlags::MS_REMOUNT | MsFlags::MS_BIND | MsFlags::MS_RDONLY | MsFlags::MS_NOSUID;
         let result = mount(NONE, at.as_str(), NONE, flags | kept(options), NONE);
-        // A mount below another one cannot be named, and so not be reached either.
-        if at == "/" {
-            result?;
+        match result {
+            // A mount below another one cannot be named, and so not be reached either.
+            Err(Errno::ENOENT | Errno::EINVAL | Errno::EACCES) if at != "/" => {}
+            other => other?,
         }
     }
     Ok(())

@@ -45,9 +45,7 @@ impl Dialer {
     ) -> io::Result<Self> {
         if !plan.options.is_empty() {
             let (socket, ip) = (sockopt::tcp_socket(plan.target_ip)?, plan.target_ip);
-            socket_options::apply(&plan.options, &socket, ip).map_err(io::Error::other)?;
-            let (actor, recorder) = (metrics.actor(), metrics.recorder());
-            socket_options::note_changes(&plan.options, &socket, ip, actor, recorder);
+            socket_options::check(&plan.options, &socket, ip, metrics)?;
         }
         if let Some(clock) = clock {
             // Fail once here instead of in every attempt.

@@ -191,7 +191,11 @@ fn drive(hosted: &mut [Hosted], clock: RunClock) -> io::Result<()> {
                         holds.insert((Offset::from_duration(until), token));
                     }
                 }
-                Turn::HasEnded => left -= 1,
+                Turn::HasEnded => {
+                    // A raised flag would wake the thread again and again.
+                    epoll.unwatch(one.client.stop.as_fd().as_raw_fd());
+                    left -= 1;
+                }
                 Turn::HadEnded => {}
             }
         }
@@ -261,12 +265,11 @@ impl Hosted {
         };
         let EngineResult { stats, held, .. } = engine.finish();
         self.client.conclude(&stats);
+        self.state = HostedState::Holding(held);
         if !self.client.plan.holds() || self.client.stop.is_raised() {
-            self.state = HostedState::Holding(held);
             self.finish(Ok(()));
             return Turn::HasEnded;
         }
-        self.state = HostedState::Holding(held);
         if self.client.plan.hold_for.is_none()
             && let Some(ended) = self.ended.take()
         {

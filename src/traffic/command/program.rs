@@ -1,7 +1,7 @@
 //! Finds the program of a command, and builds the call that starts it.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::lab::programs;
@@ -54,7 +54,7 @@ impl Program {
         }
         let real = self.path.canonicalize().ok();
         let paths = [Some(&self.path), real.as_ref()].into_iter().flatten();
-        let folders = paths.filter_map(|path| Some(path.parent()?.to_path_buf()));
+        let folders = paths.filter_map(|path| Some(visible_part(path)?.to_path_buf()));
         options.visible = folders.chain(brings.iter().map(PathBuf::from)).collect();
         options
     }
@@ -71,6 +71,17 @@ impl Program {
             .envs(&spec.env);
         command
     }
+}
+
+/// Returns the folder of a program, or the program alone if it lies directly in a folder that holds more than programs:
+/// `/tmp`, or the home of a user.
+fn visible_part(program: &Path) -> Option<&Path> {
+    let folder = program.parent()?;
+    let is_home = std::env::var_os("HOME").is_some_and(|home| folder == Path::new(&home));
+    Some(match is_home || folder.components().count() <= 2 {
+        true => program,
+        false => folder,
+    })
 }
 
 #[cfg(test)]

@@ -128,6 +128,8 @@ pub(super) fn run(
         let socket = bind(ip, spec, metrics)?;
         return serve(spec, socket, may_add_threads, metrics, stop, ready);
     }
+    // An option that this kernel lacks is reported before the run begins.
+    unbound(ip, spec)?;
     ready();
     // If the channel is closed, the run ended before it began.
     let Ok(clock) = signals.begin.recv() else {
@@ -202,12 +204,16 @@ fn event_loop<R: ReadinessSet>(
     event_loop.run(|readiness, stop, token| readiness.watch(stop, token, Interest::Read))
 }
 
-/// Binds a socket to the wildcard address. A TCP socket listens, with the backlog passed to `listen(2)` unchanged.
-fn bind(ip: IpVersion, spec: &ServerSpec, metrics: &ActorMetrics) -> io::Result<Socket> {
-    let wildcard = match ip {
+fn wildcard(ip: IpVersion) -> IpAddr {
+    match ip {
         IpVersion::V4 => IpAddr::from(Ipv4Addr::UNSPECIFIED),
         IpVersion::V6 => IpAddr::from(Ipv6Addr::UNSPECIFIED),
-    };
+    }
+}
+
+/// Creates the socket of a server, with its options, for [`bind`].
+fn unbound(ip: IpVersion, spec: &ServerSpec) -> io::Result<Socket> {
+    let wildcard = wildcard(ip);
     let socket = match spec.protocol {
         Protocol::Tcp => sockopt::tcp_socket(wildcard)?,
         Protocol::Udp => sockopt::udp_socket(wildcard)?,
@@ -222,6 +228,12 @@ fn bind(ip: IpVersion, spec: &ServerSpec, metrics: &ActorMetrics) -> io::Result<
     }
     // Accepted sockets inherit them too.
     socket_options::apply(&spec.options, &socket, wildcard).map_err(io::Error::other)?;
+    Ok(socket)
+}
+
+/// Binds a socket to the wildcard address. A TCP socket listens, with the backlog passed to `listen(2)` unchanged.
+fn bind(ip: IpVersion, spec: &ServerSpec, metrics: &ActorMetrics) -> io::Result<Socket> {
+    let (wildcard, socket) = (wildcard(ip), unbound(ip, spec)?);
     socket.bind(&SockAddr::from(SocketAddr::new(wildcard, spec.port)))?;
     if spec.protocol == Protocol::Tcp {
         // A greater backlog than i32::MAX makes no difference, because the kernel limits it to somaxconn.

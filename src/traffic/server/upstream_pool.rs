@@ -56,9 +56,11 @@ impl UpstreamPool {
 
     /// Keeps a connection that can carry another request, unless the pool is full.
     pub(super) fn give_back(&self, socket: Socket) {
+        let here = thread::current().id();
         let mut connections = self.lock();
+        connections.retain(|(thread, since, _)| *thread != here || since.elapsed() < self.idle);
         if connections.len() < self.size {
-            connections.push_back((thread::current().id(), Instant::now(), socket));
+            connections.push_back((here, Instant::now(), socket));
         }
     }
 

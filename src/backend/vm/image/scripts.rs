@@ -1,10 +1,10 @@
 //! Scripts: their interpreters, and the programs that they may run.
 
-use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
 use crate::backend::vm::shell_words::words;
+use crate::input_file;
 
 /// Shells: the words of their scripts may be programs.
 const SHELLS: [&str; 4] = ["sh", "dash", "bash", "ash"];
@@ -25,7 +25,7 @@ impl ScriptFile {
     /// reads it.
     pub(super) fn read(path: &Path, by_shell: bool) -> Option<Self> {
         let mut bytes = Vec::new();
-        let mut file = File::open(path).ok()?.take(LARGEST);
+        let mut file = input_file::open(path).ok()?.take(LARGEST);
         file.by_ref().take(2).read_to_end(&mut bytes).ok()?;
         if bytes != b"#!" && !by_shell {
             return None;

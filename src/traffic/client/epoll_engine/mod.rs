@@ -16,6 +16,7 @@ mod settle;
 mod starts;
 
 pub(in crate::traffic) use pooled::is_dead;
+pub(in crate::traffic::client) use starts::PRIORITY_RATE;
 
 use self::pooled::PooledRequests;
 use super::ClientShared;

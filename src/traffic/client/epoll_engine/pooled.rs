@@ -20,6 +20,8 @@ pub(super) struct PooledRequests {
     idle: VecDeque<(Offset, u64)>,
     /// Requests without a connection: number, scheduled start, deadline.
     waiting: VecDeque<(u64, Offset, Offset)>,
+    /// True while connections are opened for waiting requests.
+    is_serving: bool,
 }
 
 impl PooledRequests {
@@ -92,13 +94,18 @@ impl<C: Deref<Target = ClientShared>> EpollEngine<C> {
         self.pool.idle.push_back((self.clock.now(), token));
     }
 
-    /// Opens a connection for the request that has waited longest, once another connection has ended.
+    /// Opens connections for the requests that have waited longest, once another connection has ended. One that fails at
+    /// once makes room for the next; the loop serves that too.
     pub(super) fn serve_waiting(&mut self) {
-        if self.has_room()
+        if std::mem::replace(&mut self.pool.is_serving, true) {
+            return;
+        }
+        while self.has_room()
             && let Some((index, intended, deadline)) = self.pool.waiting.pop_front()
         {
             self.dial(index, intended, deadline, false);
         }
+        self.pool.is_serving = false;
     }
 
     /// Closes connections that have been idle for too long, and fails requests that have waited for too long.

@@ -28,8 +28,14 @@ impl<C: Deref<Target = ClientShared>> EpollEngine<C> {
                 self.add_deadline(deadline, token);
                 self.settle(token, step);
             }
-            AttemptNext::Done => self.end(attempt),
-            AttemptNext::Failed(_) => self.close(attempt),
+            AttemptNext::Done => {
+                self.end(attempt);
+                self.connection_ended();
+            }
+            AttemptNext::Failed(_) => {
+                self.close(attempt);
+                self.connection_ended();
+            }
         }
     }
 
@@ -121,7 +127,7 @@ impl<C: Deref<Target = ClientShared>> EpollEngine<C> {
     }
 
     /// Lets a worker without a connection pause before its next attempt.
-    pub(super) fn pause_worker(&mut self) {
+    fn pause_worker(&mut self) {
         let think = self.client.plan.think;
         if !think.is_zero() {
             let now = self.clock.now().as_duration();
@@ -129,7 +135,7 @@ impl<C: Deref<Target = ClientShared>> EpollEngine<C> {
         }
     }
 
-    fn connection_ended(&mut self) {
+    pub(super) fn connection_ended(&mut self) {
         self.pause_worker();
         self.serve_waiting();
     }

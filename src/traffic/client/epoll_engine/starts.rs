@@ -15,17 +15,14 @@ const BURST: usize = 64;
 /// Rate per second up to which a pacing thread has priority (`SCHED_FIFO`). At about 30 µs per connection it still
 /// blocks some of the time. At 20,000 per second on a busy machine, priority reduces the 99th percentile of the delay
 /// from 4 ms to 0.2 ... 0.7 ms (measured).
-const PRIORITY_RATE: f64 = 25_000.0;
+pub(in crate::traffic::client) const PRIORITY_RATE: f64 = 25_000.0;
 /// Delay at which a pacing thread cannot keep up, and gives up its priority.
 const CANNOT_KEEP_UP: Duration = Duration::from_millis(100);
 
 impl<C: Deref<Target = ClientShared>> EpollEngine<C> {
     pub(super) fn take_priority(&mut self) {
         if let Starts::Paced(schedule) = self.client.plan.starts {
-            let peak = schedule
-                .from
-                .as_per_second()
-                .max(schedule.to.as_per_second());
+            let peak = schedule.peak_rate().as_per_second();
             // Without permission, starts are as late as the machine makes them, and the report shows it.
             self.has_priority = peak <= PRIORITY_RATE && sched::run_before_others().is_ok();
         }
@@ -120,7 +117,7 @@ impl<C: Deref<Target = ClientShared>> EpollEngine<C> {
                     counts.add(&FAILED, 1);
                     counts.error(error.raw_os_error().unwrap_or(libc::EIO));
                 });
-                self.pause_worker();
+                self.connection_ended();
             }
         }
     }

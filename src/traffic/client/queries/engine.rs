@@ -21,13 +21,12 @@ use crate::sys::timer::{Alarm, thread_cpu_time};
 use crate::sys::wake::StopFlag;
 use crate::sys::{sched, sockopt};
 use crate::traffic::actor_metrics::ActorMetrics;
+use crate::traffic::client::epoll_engine::PRIORITY_RATE;
 use crate::traffic::slab::TokenSlab;
 use crate::traffic::socket_options::{self, OptionError};
 
 /// Consecutive lookups before answers are read.
 const BURST: usize = 64;
-/// Rate per second up to which the thread has priority, as in the engine of connections.
-const PRIORITY_RATE: f64 = 25_000.0;
 /// The longest datagram: 16 bits of length (RFC 768).
 const LONGEST: usize = 65_536;
 

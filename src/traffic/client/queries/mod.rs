@@ -57,9 +57,7 @@ pub(in crate::traffic) fn run(
     };
     if !plan.options.is_empty() {
         let (socket, ip) = (sockopt::udp_socket(plan.target.ip())?, plan.target.ip());
-        socket_options::apply(&plan.options, &socket, ip).map_err(io::Error::other)?;
-        let recorder = metrics.recorder();
-        socket_options::note_changes(&plan.options, &socket, ip, metrics.actor(), recorder);
+        socket_options::check(&plan.options, &socket, ip, metrics)?;
     }
     ready();
     // If the channel is closed, the run ended before it began.
