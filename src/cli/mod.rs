@@ -37,6 +37,7 @@ mod shell;
 mod show;
 mod skipped;
 mod trust;
+mod view;
 mod worker;
 mod writable;
 
@@ -77,6 +78,10 @@ enum Verb {
     ///
     /// Example: nslab report nslab-out --report html=report.html
     Report(report::ReportVerbArguments),
+    /// Look at recorded runs at any moment, packet by packet, in a browser
+    ///
+    /// Example: nslab view out/table-full-full.nslab.jsonl
+    View(view::ViewArguments),
     /// Show the differences between two recordings of the same scenario
     ///
     /// Example: nslab diff before after
@@ -180,6 +185,7 @@ pub fn main() -> ExitCode {
     let code = match arguments.verb {
         Verb::Run(arguments) => run::main(&arguments),
         Verb::Report(arguments) => report::main(&arguments),
+        Verb::View(arguments) => view::main(&arguments),
         Verb::Diff(arguments) => diff::main(&arguments),
         Verb::Compare(arguments) => compare::main(&arguments),
         Verb::Bisect(arguments) => bisect::main(&arguments),

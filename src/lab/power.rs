@@ -11,7 +11,8 @@ use crate::sys::sock_destroy;
 
 impl Lab {
     /// Ends every TCP connection of a node that is cut off, TIME_WAIT and half-closed ones included, and empties its
-    /// connection tracking table. A table that the scenario keeps full (`room`) stays as it is. Its peers receive nothing.
+    /// connection tracking table. A table that the scenario keeps full (`room`) stays as it is. Its peers receive
+    /// nothing.
     ///
     /// # Errors
     /// The kernel cannot end sockets, or refuses to empty the table.

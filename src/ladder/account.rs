@@ -1,6 +1,7 @@
 //! The states of both ends of a connection over time: the kernel's own account if the run was traced. Inferred states
 //! fill the gaps that the kernel leaves, and are marked as such.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -30,10 +31,35 @@ pub(super) struct EndState {
     pub(super) inferred: bool,
 }
 
+/// The events of a trace by node and socket, so that those of one connection among thousands are found at once.
+#[derive(Debug, Default)]
+pub(super) struct SocketEvents<'a>(
+    BTreeMap<(&'a NodeName, SocketAddr, SocketAddr), Vec<&'a KernelEvent>>,
+);
+
+impl<'a> SocketEvents<'a> {
+    pub(super) fn of(timeline: &'a Timeline) -> Self {
+        let mut sockets = Self::default();
+        for event in &timeline.traced {
+            if let (Some(local), Some(peer)) = (event.local, event.peer) {
+                let socket = (&event.node, local, peer);
+                sockets.0.entry(socket).or_default().push(event);
+            }
+        }
+        sockets
+    }
+
+    fn between(&self, node: &'a NodeName, (local, peer): AddressPair) -> &[&'a KernelEvent] {
+        let events = self.0.get(&(node, local, peer));
+        events.map(Vec::as_slice).unwrap_or_default()
+    }
+}
+
 /// The kernel's account of one connection.
 #[derive(Debug)]
 pub(super) struct Account<'a> {
     timeline: &'a Timeline,
+    sockets: &'a SocketEvents<'a>,
     /// Wall-clock time at the zero of the run's clock.
     zero: u64,
     /// The nodes of the client and the server, with the addresses of the connection there: own and peer's.
@@ -44,7 +70,7 @@ pub(super) struct Account<'a> {
 impl<'a> Account<'a> {
     /// Returns the kernel's account of an attempt, or `None` if the run was not traced.
     pub(super) fn of(
-        timeline: &'a Timeline,
+        (timeline, sockets): (&'a Timeline, &'a SocketEvents<'a>),
         zero: Option<u64>,
         (path, travels): (&'a Path, &Travels),
         attempt: &'a LadderAttempt,
@@ -57,6 +83,7 @@ impl<'a> Account<'a> {
         let at_server = arrival.and_then(|pairs| pairs.first());
         Some(Self {
             timeline,
+            sockets,
             zero,
             ends: [
                 (path.nodes.first()?, Some(attempt.pair)),
@@ -64,6 +91,48 @@ impl<'a> Account<'a> {
             ],
             attempt,
         })
+    }
+
+    /// Returns the kernel's account of an attempt of which there is no capture. Beyond a translation, the addresses are
+    /// unknown.
+    pub(super) fn without_packets(
+        (timeline, sockets): (&'a Timeline, &'a SocketEvents<'a>),
+        path: &'a Path,
+        attempt: &'a LadderAttempt,
+    ) -> Option<Self> {
+        let (local, peer) = attempt.pair;
+        Some(Self {
+            timeline,
+            sockets,
+            zero: 0,
+            ends: [
+                (path.nodes.first()?, Some(attempt.pair)),
+                (path.nodes.last()?, Some((peer, local))),
+            ],
+            attempt,
+        })
+    }
+
+    /// Returns the states of both ends in the order of time, with TIME_WAIT from the handover of the socket on, which
+    /// is inferred.
+    pub(super) fn states_without_packets(&self) -> Vec<EndState> {
+        let mut states: Vec<EndState> = [0, 1]
+            .into_iter()
+            .flat_map(|side| self.told(side))
+            .collect();
+        for side in [0, 1] {
+            let mut before = None;
+            for state in states.iter_mut().filter(|state| state.side == side) {
+                let is_handover = state.state == TcpState::Close
+                    && matches!(before, Some(TcpState::FinWait2 | TcpState::Closing));
+                before = Some(state.state);
+                if is_handover {
+                    (state.state, state.inferred) = (TcpState::TimeWait, true);
+                }
+            }
+        }
+        states.sort_by_key(|state| state.time);
+        states
     }
 
     /// Returns the states of both ends in the order of time. `inferred` are those that the packets lead to; they fill
@@ -115,19 +184,16 @@ impl<'a> Account<'a> {
 
     /// Returns the states of one end that the kernel reported.
     fn told(&self, side: usize) -> Vec<EndState> {
-        let (node, Some((local, peer))) = self.ends[side] else {
+        let (node, Some(addresses)) = self.ends[side] else {
             return Vec::new();
         };
         let early = self
             .attempt
             .began
             .saturating_sub(BEFORE_SYN.as_nanos() as u64);
-        let ours = |event: &&KernelEvent| {
-            event.node == *node && event.local == Some(local) && event.peer == Some(peer)
-        };
         let mut states = Vec::new();
         let mut begun = false;
-        for event in self.timeline.traced.iter().filter(ours) {
+        for event in self.sockets.between(node, addresses) {
             let time = self.zero + event.t.0;
             let KernelFact::State { from, to } = event.what else {
                 continue;
@@ -153,6 +219,11 @@ impl<'a> Account<'a> {
         states
     }
 
+    /// Returns true if the trace has states of this connection; a trace has a limit, after which it has none.
+    pub(super) fn has_states(&self) -> bool {
+        [0, 1].iter().any(|side| !self.told(*side).is_empty())
+    }
+
     /// Returns the kernel's reason for dropping a packet that was last seen at `time` and lost in this node.
     pub(super) fn drop_reason(
         &self,
@@ -162,11 +233,9 @@ impl<'a> Account<'a> {
     ) -> Option<&str> {
         let from = time.checked_sub(self.zero)?;
         let flags = segment.flags().to_string();
-        let near = self.timeline.traced.iter().filter(|event| {
-            let t = event.t.0;
-            event.node == *node && t >= from && t < from + NEAR.as_nanos() as u64
-        });
-        near.into_iter().find_map(|event| match &event.what {
+        let near = self.events_between(from, from + NEAR.as_nanos() as u64);
+        let mut near = near.iter().filter(|event| event.node == *node);
+        near.find_map(|event| match &event.what {
             KernelFact::Drop {
                 reason,
                 flags: Some(dropped),
@@ -183,11 +252,10 @@ impl<'a> Account<'a> {
             return None;
         };
         let same = |address: Option<SocketAddr>, expected| address.is_none_or(|it| it == expected);
-        let events = self.timeline.traced.iter().rev().filter(|event| {
-            let t = event.t.0;
-            event.node == *node && t <= until && t + NEAR.as_nanos() as u64 > until
-        });
-        events.into_iter().find_map(|event| match &event.what {
+        let since = (until + 1).saturating_sub(NEAR.as_nanos() as u64);
+        let events = self.events_between(since, until + 1);
+        let mut events = events.iter().rev().filter(|event| event.node == *node);
+        events.find_map(|event| match &event.what {
             KernelFact::ResetSent { reason }
                 if same(event.local, local) && same(event.peer, peer) =>
             {
@@ -195,6 +263,16 @@ impl<'a> Account<'a> {
             }
             _ => None,
         })
+    }
+}
+
+impl Account<'_> {
+    /// Returns the events from one time to before another, by the run's clock.
+    fn events_between(&self, from: u64, before: u64) -> &[KernelEvent] {
+        let traced = &self.timeline.traced;
+        let first = traced.partition_point(|event| event.t.0 < from);
+        let end = traced.partition_point(|event| event.t.0 < before);
+        &traced[first..end.max(first)]
     }
 }
 

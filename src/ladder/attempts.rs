@@ -27,6 +27,19 @@ pub(super) struct LadderAttempt {
 }
 
 impl LadderAttempt {
+    /// An attempt of which only a trace shows the beginning and the end, by the run's clock.
+    pub(super) fn of_trace(pair: AddressPair, began: u64, ended: u64) -> Self {
+        Self {
+            pair,
+            isn: 0,
+            began,
+            ended,
+            answer: None,
+            again: false,
+            next: [None, None],
+        }
+    }
+
     /// Records a segment of this connection.
     fn see(&mut self, segment: &Segment, from_server: bool) {
         let next = &mut self.next[usize::from(from_server)];

@@ -7,6 +7,7 @@ mod account;
 mod attempts;
 mod choice;
 mod fate;
+mod history;
 mod path;
 mod reason;
 mod rows;
@@ -26,14 +27,16 @@ use crate::record::{Capture, Timeline};
 use crate::scenario::RunSpec;
 use crate::tcp::{TcpFlags, TcpState};
 use crate::units::show::brief;
-use account::Account;
+use account::{Account, SocketEvents};
 use attempts::{LadderAttempt, attempts};
 use choice::Caller;
 pub use choice::{ConnectionChoice, ConnectionChoiceError};
 pub use fate::{LossPoint, LossReason, PacketFate};
+pub use history::{ConnectionHistory, Histories, histories, histories_of_trace};
 use path::Path;
 use reason::LossReasons;
-use sighting::Sighting;
+use rows::ConnectionRows;
+use sighting::{Sighting, SightingIndex};
 use travel::Travels;
 
 /// The packets of a connection, ready to be rendered.
@@ -133,6 +136,8 @@ pub struct PacketRow {
 pub struct Hop {
     /// Index of the link, which is the index of the node on its client side.
     pub link: usize,
+    /// Time since the connection's first SYN at which it left the near end, if it was seen there.
+    pub left: Option<Duration>,
     /// Time from one end of the link to the other, if the packet was seen at both.
     pub transit: Option<Duration>,
     /// True if it was seen at the far end.
@@ -185,7 +190,8 @@ pub fn draw(
     timeline: &Timeline,
     which: &ConnectionChoice,
 ) -> Result<Ladder, LadderError> {
-    LadderSources::new(capture, spec, timeline)?.draw(which)
+    let sightings = sighting::sightings(capture);
+    LadderSources::new((capture, &sightings), spec, timeline)?.draw(which)
 }
 
 /// Draws one connection of everything that connects in a run: the first that failed, else the first with a
@@ -198,7 +204,8 @@ pub fn draw_each(
     spec: &RunSpec,
     timeline: &Timeline,
 ) -> Result<Vec<Result<Ladder, LadderError>>, LadderError> {
-    let evidence = LadderSources::new(capture, spec, timeline)?;
+    let sightings = sighting::sightings(capture);
+    let evidence = LadderSources::new((capture, &sightings), spec, timeline)?;
     let each = choice::callers(spec).into_iter().map(|caller| {
         let which = ConnectionChoice {
             client: caller.name,
@@ -218,12 +225,15 @@ struct LadderSources<'a> {
     capture: &'a Capture,
     spec: &'a RunSpec,
     timeline: &'a Timeline,
-    sightings: Vec<Sighting<'a>>,
+    sightings: &'a [Sighting<'a>],
+    index: SightingIndex<'a>,
+    sockets: SocketEvents<'a>,
 }
 
 impl<'a> LadderSources<'a> {
+    /// `sightings` are those of the capture.
     fn new(
-        capture: &'a Capture,
+        (capture, sightings): (&'a Capture, &'a [Sighting<'a>]),
         spec: &'a RunSpec,
         timeline: &'a Timeline,
     ) -> Result<Self, LadderError> {
@@ -232,51 +242,82 @@ impl<'a> LadderSources<'a> {
             capture,
             spec,
             timeline,
-            sightings: sighting::sightings(capture),
+            sightings,
+            index: SightingIndex::new(sightings),
+            sockets: SocketEvents::of(timeline),
         })
     }
 
     fn draw(&self, which: &ConnectionChoice) -> Result<Ladder, LadderError> {
-        let Self {
-            capture,
-            spec,
-            timeline,
-            sightings,
-        } = self;
-        let caller = Caller::find(spec, &which.client)?;
-        let attempts = attempts(sightings, &caller.node, caller.target);
+        let (capture, timeline) = (self.capture, self.timeline);
+        let caller = Caller::find(self.spec, &which.client)?;
+        let attempts = attempts(self.sightings, &caller.node, caller.target);
         let chosen = caller.choose(&attempts, which, timeline, capture.ended)?;
+        let history = self.history(&caller, &attempts, chosen)?;
+        let traced = history.traced;
+        Ok(Ladder {
+            client: history.client,
+            attempt: history.attempt,
+            attempts: attempts.len(),
+            began: history.began,
+            outcome: history.outcome,
+            links: history.links,
+            traced,
+            rows: ConnectionRows {
+                packets: history.packets,
+                states: history.states,
+            }
+            .arranged(traced),
+            notes: std::iter::once(about_states(traced).to_owned())
+                .chain(caller.notes(capture, self.spec, timeline))
+                .collect(),
+            nodes: history.nodes,
+        })
+    }
+
+    /// Returns everything about one of the attempts of a client or command.
+    fn history(
+        &self,
+        caller: &Caller,
+        attempts: &[LadderAttempt],
+        chosen: usize,
+    ) -> Result<ConnectionHistory, LadderError> {
+        let (capture, spec) = (self.capture, self.spec);
         let attempt = &attempts[chosen];
         let path = Path::new(&spec.topology, &caller.node, attempt.pair.1);
         if path.links.is_empty() {
             return Err(LadderError::OneNode {
-                client: which.client.clone(),
+                client: caller.name.clone(),
             });
         }
-        let travels = travel::follow(sightings, &path, attempt);
+        let travels = travel::follow(&self.index.of(attempt), &path, attempt);
         let fates = fate::fates(&travels, &path, &spec.topology, capture.ended);
-        let account = Account::of(timeline, capture.clock_zero, (&path, &travels), attempt);
-        let traced = account.is_some();
+        let account = Account::of(
+            (self.timeline, &self.sockets),
+            capture.clock_zero,
+            (&path, &travels),
+            attempt,
+        );
+        let traced = account.as_ref().is_some_and(Account::has_states);
         let reasons = LossReasons {
             spec,
-            timeline,
+            timeline: self.timeline,
             path: &path,
             zero: capture.clock_zero,
             account,
         };
-        Ok(Ladder {
-            client: which.client.clone(),
+        let rows = rows::rows(&travels, fates, attempt, &reasons);
+        Ok(ConnectionHistory {
+            client: caller.name.clone(),
             attempt: chosen + 1,
-            attempts: attempts.len(),
             began: since_zero(capture, attempt),
             outcome: outcome(attempt),
             links: links(&travels, &path),
-            traced,
-            rows: rows::rows(&travels, fates, attempt, &reasons),
-            notes: std::iter::once(about_states(traced).to_owned())
-                .chain(caller.notes(capture, spec, timeline))
-                .collect(),
+            path: path.links,
             nodes: path.nodes,
+            traced,
+            packets: rows.packets,
+            states: rows.states,
         })
     }
 }

@@ -19,13 +19,21 @@ const NOTABLE: usize = 20;
 /// Packets shown before and after each of those.
 const AROUND: usize = 1;
 
+/// The packets and states of a connection, in the order of time.
+#[derive(Debug)]
+pub(super) struct ConnectionRows {
+    pub(super) packets: Vec<PacketRow>,
+    /// The kernel's own states if the run was traced; otherwise all are inferred.
+    pub(super) states: Vec<StateRow>,
+}
+
 /// Makes the rows. `fates` are in the order of the packets.
 pub(super) fn rows(
     travels: &Travels,
     fates: Vec<PacketFate>,
     attempt: &LadderAttempt,
     reasons: &LossReasons<'_>,
-) -> Vec<LadderRow> {
+) -> ConnectionRows {
     let mut answers = travels.all.iter().filter(|travel| !travel.forward);
     let theirs = answers.find(|travel| travel.segment.accepts());
     let theirs = theirs.map(|travel| travel.segment.sequence);
@@ -33,30 +41,46 @@ pub(super) fn rows(
     let marks = marks(travels, reasons);
     let changes = changes(travels, &fates);
     let account = reasons.account.as_ref();
+    let account = account.filter(|account| account.has_states());
     let states = match account {
         Some(_) => vec![[None, None]; travels.all.len()],
         None => by_packet(&changes, travels.all.len()),
     };
     let packets = travels.all.iter().zip(fates).zip(marks).zip(states);
-    let rows: Vec<PacketRow> = packets
-        .map(|(((travel, fate), mark), states)| {
-            let row = row(travel, attempt.began, bases);
-            let fate = explained(fate, travel, reasons);
-            PacketRow {
-                mark,
-                fate,
-                states,
-                ..row
-            }
-        })
-        .collect();
-    let rows = shortened(rows);
-    let Some(account) = account else {
-        return rows;
+    let packets = packets.map(|(((travel, fate), mark), states)| {
+        let row = row(travel, attempt.began, bases);
+        let fate = explained(fate, travel, reasons);
+        PacketRow {
+            mark,
+            fate,
+            states,
+            ..row
+        }
+    });
+    let packets = packets.collect();
+    let mut inferred: Vec<EndState> = changes.iter().map(|(_, change)| *change).collect();
+    inferred.sort_by_key(|state| state.time);
+    let states = match account {
+        Some(account) => account.states(&inferred),
+        None => inferred,
     };
-    let inferred: Vec<EndState> = changes.iter().map(|(_, change)| *change).collect();
-    let states = account::rows(&account.states(&inferred), attempt.began);
-    with_states(rows, states)
+    ConnectionRows {
+        packets,
+        states: account::rows(&states, attempt.began),
+    }
+}
+
+impl ConnectionRows {
+    /// Returns the rows of a ladder: a long connection is shortened. Inferred states are shown at their packets,
+    /// states of the kernel in rows of their own.
+    pub(super) fn arranged(self, traced: bool) -> Vec<LadderRow> {
+        let rows = shortened(self.packets);
+        if traced {
+            with_states(rows, self.states)
+        } else {
+            rows
+        }
+    }
 }
 
 /// Puts rows of states between those of packets, in the order of time.
@@ -123,21 +147,23 @@ fn row(travel: &Travel, began: u64, [ours, theirs]: [Option<u32>; 2]) -> PacketR
         ack: segment.acknowledges.map(|ack| relative(ack, other)),
         length: segment.length,
         mark: None,
-        hops: hops(travel),
+        hops: hops(travel, began),
         fate: PacketFate::Arrived,
         states: [None, None],
     }
 }
 
 /// Returns the links on which a packet was seen at either end.
-fn hops(travel: &Travel) -> Vec<Hop> {
+fn hops(travel: &Travel, began: u64) -> Vec<Hop> {
     let links = travel.seen.len() / 2;
     let ends = travel.seen.chunks_exact(2).enumerate();
     let seen = ends.filter_map(|(hop, ends)| {
         let (left, arrived) = (ends[0], ends[1]);
         left.or(arrived)?;
         let transit = left.zip(arrived);
+        let since = |time: u64| Duration::from_nanos(time.saturating_sub(began));
         Some(Hop {
+            left: left.map(since),
             link: if travel.forward { hop } else { links - 1 - hop },
             transit: transit
                 .map(|(left, arrived)| Duration::from_nanos(arrived.saturating_sub(left))),

@@ -56,15 +56,13 @@ pub(super) struct Travels {
 /// The fields that stay the same on the way.
 type Identity = (bool, u32, Option<u32>, TcpFlags, u32, u16);
 
-/// Follows the packets of an attempt.
-pub(super) fn follow(sightings: &[Sighting<'_>], path: &Path, attempt: &LadderAttempt) -> Travels {
+/// Follows the packets of an attempt. `sightings` are those between its addresses, in the order of time.
+pub(super) fn follow(sightings: &[&Sighting<'_>], path: &Path, attempt: &LadderAttempt) -> Travels {
     let mut travels = Travels::default();
     let mut by_identity: BTreeMap<Identity, Vec<usize>> = BTreeMap::new();
     let mut pairs: BTreeMap<usize, BTreeSet<AddressPair>> = BTreeMap::new();
     let places = path.links.len() * 2;
-    let first = sightings.partition_point(|seen| seen.time < attempt.began);
-    let life = sightings[first..].iter();
-    for seen in life.take_while(|seen| seen.time < attempt.ended) {
+    for seen in sightings {
         let segment = seen.segment;
         let Some(node) = path.position(seen.node) else {
             continue;

@@ -25,6 +25,22 @@ pub(crate) fn entries() -> Vec<Entry> {
         .collect()
 }
 
+/// Returns the meaning and the source of a metric by its name behind the subject: a node, or anything else.
+pub(crate) fn described(of_node: bool, name: &str) -> Option<(String, String)> {
+    let tables = TABLES.into_iter();
+    let tables = tables.filter(|(subjects, _)| subjects.contains(&Subject::Node) == of_node);
+    let mut metrics = tables.flat_map(|(_, metrics)| metrics.iter());
+    if let Some(metric) = metrics.find(|metric| metric.is_called(name)) {
+        return Some((metric.meaning.to_owned(), metric.source.to_owned()));
+    }
+    let counter = kernel_counters::all()
+        .find(|(prefix, rest)| name.strip_prefix(prefix).is_some_and(|name| name == *rest));
+    counter
+        .filter(|_| of_node)
+        .map(of_counter)
+        .map(|entry| (entry.meaning, entry.source))
+}
+
 fn of_metric(metric: &Metric, subjects: &[Subject]) -> Entry {
     Entry {
         name: metric.name.to_owned(),

@@ -1,6 +1,6 @@
 //! The differences between two runs in lab and load. Without any, both runs ask the same question.
 //!
-//! Names, descriptions, places in files and expectations do not count, and neither do the time limit and the
+//! Names, descriptions, bookmarks, places in files and expectations do not count, and neither do the time limit and the
 //! watching time, which follow from the expectations. Parameters count by the values that they are used for.
 
 use serde_json::{Map, Value};
@@ -8,10 +8,11 @@ use serde_json::{Map, Value};
 use super::model::RunSpec;
 
 /// Fields of a run that are not part of its question.
-const NOT_COMPARED: [&str; 6] = [
+const NOT_COMPARED: [&str; 7] = [
     "id",
     "params",
     "expect",
+    "moments",
     "timeout",
     "watch_until",
     "exclusive",

@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::exercise::Exercise;
 use super::expr::Expectation;
 use super::lesson::Lesson;
+use super::moment::Moment;
 use super::topology::Topology;
 use super::workload::Workload;
 use crate::names::SeriesName;
@@ -133,6 +134,9 @@ pub struct RunSpec {
     pub kernel_sysctls: BTreeMap<String, String>,
     /// The scenario's own expectations, then the variant's.
     pub expect: Vec<Expectation>,
+    /// Bookmarks for the reader, in the order of time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub moments: Vec<Moment>,
     /// Every series that the expectations name, or that the scenario's comparisons name for this variant.
     /// These are sampled closely.
     #[serde(default)]
@@ -165,6 +169,7 @@ impl RunSpec {
             brings: Vec::new(),
             kernel_sysctls: BTreeMap::new(),
             expect: Vec::new(),
+            moments: Vec::new(),
             watched: Vec::new(),
             timeout: Duration::ZERO,
             watch_until: Duration::ZERO,

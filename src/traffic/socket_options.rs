@@ -62,8 +62,8 @@ pub(super) fn apply_established(options: &[SocketOption], socket: &Socket) {
     }
 }
 
-/// Tries the options on a socket that is not used, so that one that the kernel does not take is an error here and not in
-/// every attempt. Notes the values that the kernel changed.
+/// Tries the options on a socket that is not used, so that one that the kernel does not take is an error here and not
+/// in every attempt. Notes the values that the kernel changed.
 pub(super) fn check(
     options: &[SocketOption],
     socket: &Socket,

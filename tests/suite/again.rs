@@ -78,7 +78,10 @@ fn flaky() -> Result<(), Failed> {
         ("tap", tap::render(&result)),
         ("github", github::summary(&result)),
         ("annotations", github::annotations(&result)),
-        ("html", html::render(&result, &Default::default())),
+        (
+            "html",
+            html::render(&result, &Default::default(), &Default::default()),
+        ),
     ];
     for (format, text) in &reports {
         assert!(

@@ -8,7 +8,7 @@ use super::request::{ReportFormat, ReportRequest};
 use crate::causes::chain;
 use crate::ladder::ConnectionChoice;
 use crate::record::Capture;
-use crate::report::html::Ladders;
+use crate::report::html::{Ladders, Views};
 use crate::report::{csv, github, html, json, junit, perfetto, since, tap, truth};
 use crate::suite::SuiteResult;
 
@@ -58,7 +58,7 @@ pub(super) fn render(
     Ok(match request.format {
         SuiteFormat::Html => {
             let ladders = Ladders::draw(result, which, open);
-            html::render(result, &ladders)
+            html::render(result, &ladders, &Views::of_traced(result, open))
         }
         SuiteFormat::Json => json::render(result)?,
         SuiteFormat::Junit => junit::render(result)?,

@@ -2,7 +2,8 @@
 //!
 //! A page is a summary (`summary`) and a section for each scenario (`scenario`) with its runs (`run`). The drawings are
 //! SVG: the topology of a run (`topology`), charts of its metrics (`chart`), and the packets of its connections
-//! (`ladders`). Everything is static markup; one small script reads values off the charts.
+//! (`ladders`). Everything is static markup; a small script reads values off the charts. Only the view of each moment
+//! (`view`) is made by scripts.
 //!
 //! The page does not judge: the outcomes come from verdicts.
 
@@ -19,6 +20,7 @@ mod summary;
 mod text_lines;
 mod topology;
 mod verdicts;
+mod view;
 
 pub(crate) use lesson::lesson as markdown;
 
@@ -28,14 +30,15 @@ use super::printable::printable;
 use crate::suite::{RunResult, ScenarioResult, SuiteResult};
 use chart::Chart;
 pub use ladders::Ladders;
+pub use view::{Views, render_view};
 
-/// Renders a suite as one HTML document with its ladders.
-pub fn render(result: &SuiteResult, ladders: &Ladders) -> String {
+/// Renders a suite as one HTML document with its ladders and views.
+pub fn render(result: &SuiteResult, ladders: &Ladders, views: &Views) -> String {
     let scenarios: Vec<ScenarioView<'_>> = result
         .scenarios
         .iter()
         .enumerate()
-        .map(|(index, scenario)| ScenarioView::new(index, scenario, ladders))
+        .map(|(index, scenario)| ScenarioView::new(index, scenario, (ladders, views)))
         .collect();
     let charts: Vec<&Chart> = scenarios
         .iter()
@@ -43,7 +46,7 @@ pub fn render(result: &SuiteResult, ladders: &Ladders) -> String {
         .flat_map(|run| &run.charts)
         .collect();
     let columns = chart::columns_for(&charts);
-    let page = page::page(result, &scenarios, columns).into_string();
+    let page = page::page(result, &scenarios, columns, views.any()).into_string();
     // Characters that control a terminal or reorder text are not useful on a page either.
     printable(&page).into_owned()
 }
@@ -65,10 +68,15 @@ struct RunView<'a> {
     result: &'a RunResult,
     charts: Vec<Chart>,
     ladders: Markup,
+    view: Markup,
 }
 
 impl<'a> ScenarioView<'a> {
-    fn new(number: usize, result: &'a ScenarioResult, ladders: &Ladders) -> Self {
+    fn new(
+        number: usize,
+        result: &'a ScenarioResult,
+        (ladders, views): (&Ladders, &Views),
+    ) -> Self {
         let id = format!("s{}", number + 1);
         let compare = &result.file.scenario.compare;
         let runs = result
@@ -80,6 +88,7 @@ impl<'a> ScenarioView<'a> {
                 result: run,
                 charts: chart::pick::charts(run, compare),
                 ladders: ladders.section((number, index)),
+                view: views.section((number, index), &format!("{id}-r{}", index + 1)),
             })
             .collect();
         Self { id, result, runs }

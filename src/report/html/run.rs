@@ -39,6 +39,7 @@ pub(super) fn run(
                 }
             }
             (chart::pick::always_zero(result))
+            (view.view)
             (view.ladders)
             (text_lines::text_lines(result))
             (evidence::loads(&result.timeline))

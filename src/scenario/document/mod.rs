@@ -10,6 +10,7 @@ mod exercise;
 mod fault;
 mod firewall;
 mod learn;
+mod moment;
 mod nat;
 mod quantities;
 mod reply;
@@ -34,6 +35,7 @@ pub(crate) use exercise::{ExerciseDoc, ExerciseFormDoc, ExercisesDoc, VariantExe
 pub(crate) use fault::{FaultDoc, FlagWord, InjectDoc, SegmentSelection};
 pub(crate) use firewall::{FirewallRuleDoc, RuleMatchDoc};
 pub(crate) use learn::{FixDoc, LearnDoc, LessonStepDoc, LessonStepFormDoc, PredictDoc, WhyDoc};
+pub(crate) use moment::MomentDoc;
 pub(crate) use nat::{DnatDoc, NatDoc, PortsWord, SnatDoc};
 pub(crate) use reply::{ReplyContent, ReplyDoc};
 pub(crate) use server::{AcceptDoc, ServerDoc};
@@ -121,6 +123,8 @@ document! {
         "compare" => compare: Option<OneOrMany<ExpectationDoc>>,
         /// A lesson on this scenario, for `nslab learn`: it asks for predictions before it shows what happened.
         "learn" => learn: Option<LearnDoc>,
+        /// Bookmarks: moments that are worth a look, with notes. `nslab view` opens at the first one.
+        "moments" => moments: Option<List<MomentDoc>>,
         /// Expectations: comparisons of quantities, one per line.
         "expect" => expect: Option<OneOrMany<ExpectationDoc>>,
         /// The run is killed after this long, set-up included. The default is one minute plus twice
@@ -343,6 +347,7 @@ pub(crate) fn mappings() -> Vec<(&'static str, &'static [&'static str])> {
         learn::ChoiceDoc,
         learn::WhyDoc,
         learn::FixDoc,
+        moment::MomentDoc,
         topology::RouteDoc,
         exercise::ExerciseFormDoc,
         exercise::TradeDoc,

@@ -12,6 +12,7 @@ mod firewall;
 mod lasting;
 mod links;
 mod load;
+mod moments;
 mod names;
 mod nat;
 mod node;
@@ -136,6 +137,7 @@ pub(crate) fn run<'d>(
         exclusive: document.exclusive.is_some_and(|exclusive| exclusive.0),
         workload,
         expect,
+        moments: moments::moments(document, cx),
         // Filled in once the comparisons are known.
         watched: Vec::new(),
         watch_until,

@@ -181,8 +181,8 @@ impl SyscallFilter {
     }
 }
 
-/// Returns true if the kernel has filters (CONFIG_SECCOMP_FILTER): it then looks for one at the address 0, and fails with
-/// EFAULT (prctl(2), PR_SET_SECCOMP). A program on a kernel without filters lacks this layer.
+/// Returns true if the kernel has filters (CONFIG_SECCOMP_FILTER): it then looks for one at the address 0, and fails
+/// with EFAULT (prctl(2), PR_SET_SECCOMP). A program on a kernel without filters lacks this layer.
 #[expect(unsafe_code, reason = "prctl(2) with an address of no filter")]
 fn is_supported() -> bool {
     // SAFETY: the kernel reads nothing at the address 0, and installs nothing.

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use nslab::report::html::{self, Ladders};
+use nslab::report::html::{self, Ladders, Views};
 
 use crate::html_page::{ladders, pictures, shipped, weight};
 use crate::reports::outside::absent;
@@ -29,10 +29,17 @@ const PATIENCE: Duration = Duration::from_secs(120);
 static TURN: Mutex<()> = Mutex::new(());
 
 const PROBE: &str = include_str!("probe.js");
+const VIEW_PROBE: &str = include_str!("view_probe.js");
+/// Milliseconds of the browser's virtual time in which the scripts of a page do everything.
+const BUDGET: &str = "--virtual-time-budget=20000";
 
 #[test]
 fn a_browser_shows_the_page_without_complaint_and_reads_values_off_its_charts() {
-    let page = html::render(&shipped::suite_of_all_kinds(), &Ladders::default());
+    let page = html::render(
+        &shipped::suite_of_all_kinds(),
+        &Ladders::default(),
+        &Views::default(),
+    );
     let Some(seen) = look_at("report", &page) else {
         return;
     };
@@ -70,7 +77,11 @@ fn a_browser_shows_the_page_without_complaint_and_reads_values_off_its_charts() 
 
 #[test]
 fn a_browser_opens_a_large_page_as_well() {
-    let page = html::render(&weight::large_suite(4), &Ladders::default());
+    let page = html::render(
+        &weight::large_suite(4),
+        &Ladders::default(),
+        &Views::default(),
+    );
     let Some(seen) = look_at("large", &page) else {
         return;
     };
@@ -82,8 +93,17 @@ fn a_browser_opens_a_large_page_as_well() {
     assert_eq!(seen["outside"], Value::Array(Vec::new()));
 }
 
+/// Returns what the probe sees on the page of a view.
+pub(super) fn look_at_view(name: &str, page: &str) -> Option<Value> {
+    look_with(name, page, VIEW_PROBE)
+}
+
 /// Returns the probe's observations; `None`, with the reason on standard output, without a browser.
 fn look_at(name: &str, page: &str) -> Option<Value> {
+    look_with(name, page, PROBE)
+}
+
+fn look_with(name: &str, page: &str, probe: &str) -> Option<Value> {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
     // For people.
     std::fs::write(folder.join(format!("{name}.html")), page).unwrap();
@@ -95,7 +115,7 @@ fn look_at(name: &str, page: &str) -> Option<Value> {
         .replacen("script-src ", "script-src 'nonce-probe' ", 1)
         .replacen(
             "</body>",
-            &format!("<script nonce=\"probe\">{PROBE}</script></body>"),
+            &format!("<script nonce=\"probe\">{probe}</script></body>"),
             1,
         );
     let path = folder.join(format!("{name}-probed.html"));
@@ -136,6 +156,7 @@ fn print_document(browser: &Path, page: &Path) -> (String, String) {
             "--enable-logging=stderr",
             "--v=0",
             "--window-size=1280,2000",
+            BUDGET,
             "--dump-dom",
         ])
         .arg(format!("--user-data-dir={}", profile.path().display()))
@@ -180,7 +201,11 @@ fn packets_are_readable() {
 
 #[test]
 fn topologies_of_any_size_are_readable() {
-    let page = html::render(&pictures::suite_of_topologies(), &Ladders::default());
+    let page = html::render(
+        &pictures::suite_of_topologies(),
+        &Ladders::default(),
+        &Views::default(),
+    );
     let Some(seen) = look_at("topologies", &page) else {
         return;
     };

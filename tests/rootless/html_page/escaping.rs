@@ -5,7 +5,7 @@ use std::sync::Arc;
 use nslab::names::NodeName;
 use nslab::record::Outcome;
 use nslab::record::{Event, Offset, SeriesKind};
-use nslab::report::html::{self, Ladders};
+use nslab::report::html::{self, Ladders, Views};
 use nslab::scenario::expr::{Claim, Window};
 use nslab::scenario::workload::{Accept, Workload};
 use nslab::suite::SuiteResult;
@@ -17,7 +17,7 @@ use crate::html_page::world::*;
 const EVIL: &str = "<script>alert('x')</script><img src=x onerror=\"alert(1)\">&amp;\"'";
 
 /// A result in which everything that comes from outside is [`EVIL`].
-fn evil() -> SuiteResult {
+pub fn evil() -> SuiteResult {
     let mut topology = topology(&["client", EVIL], &[("client", EVIL)]);
     topology.nodes[EVIL].sysctls = vec![sysctl(EVIL, EVIL)];
     let mut tape = Tape::on_a_machine(&[(EVIL, EVIL, EVIL)]);
@@ -83,7 +83,7 @@ fn evil() -> SuiteResult {
 
 #[test]
 fn nothing_from_outside_becomes_markup() {
-    let page = html::render(&evil(), &Ladders::default());
+    let page = html::render(&evil(), &Ladders::default(), &Views::default());
     assert_eq!(page.matches("<script").count(), 1, "only the page's own");
     assert_eq!(page.matches("</script").count(), 1);
     assert!(!page.contains("<img"));
@@ -102,7 +102,7 @@ fn nothing_from_outside_becomes_markup() {
 
 #[test]
 fn links_never_run_anything() {
-    let page = html::render(&evil(), &Ladders::default());
+    let page = html::render(&evil(), &Ladders::default(), &Views::default());
     for address in values_of(&page, "href=\"") {
         assert!(
             address.starts_with('#') || address.starts_with("https://"),

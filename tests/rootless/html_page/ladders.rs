@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use nslab::ladder::ConnectionChoice;
 use nslab::record::Capture;
-use nslab::report::html::{self, Ladders};
+use nslab::report::html::{self, Ladders, Views};
 use nslab::suite::SuiteResult;
 use nslab::suite::replay::{StoredRun, replay};
 
@@ -23,7 +23,11 @@ pub fn captured() -> SuiteResult {
 pub fn page(result: &SuiteResult, which: Option<&str>) -> String {
     let which: Option<ConnectionChoice> = which.map(|which| which.parse().unwrap());
     let open = |path: &Path| Capture::read(path).map_err(|error| error.to_string());
-    html::render(result, &Ladders::draw(result, which.as_ref(), open))
+    html::render(
+        result,
+        &Ladders::draw(result, which.as_ref(), open),
+        &Views::default(),
+    )
 }
 
 #[test]
@@ -54,7 +58,7 @@ fn a_reader_may_ask_for_another_connection() {
 fn an_unreadable_capture_is_reported_on_the_page() {
     let result = captured();
     let ladders = Ladders::draw(&result, None, |_| Err("read it: it is torn".to_owned()));
-    let page = html::render(&result, &ladders);
+    let page = html::render(&result, &ladders, &Views::default());
     assert!(page.contains("No packets are shown: cannot read it: it is torn"));
 }
 
@@ -64,7 +68,7 @@ fn ladders_do_not_make_a_page_heavy() {
     let mut scenario = (*result.scenarios[0]).clone();
     scenario.runs = vec![scenario.runs[0].clone(); 700];
     result.scenarios = vec![Arc::new(scenario)];
-    let bare = html::render(&result, &Ladders::default()).len();
+    let bare = html::render(&result, &Ladders::default(), &Views::default()).len();
     let page = page(&result, Some("burst:1"));
     let left_out = page
         .matches("Left out to keep this page small: burst, connection 1 of 20")

@@ -15,5 +15,6 @@ mod ladders;
 mod pictures;
 mod shipped;
 mod structure;
+mod view;
 mod weight;
 mod world;

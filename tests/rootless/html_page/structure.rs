@@ -1,12 +1,16 @@
 //! The structure of the page.
 
-use nslab::report::html::{self, Ladders};
+use nslab::report::html::{self, Ladders, Views};
 
 use crate::html_page::shipped;
 
 #[test]
 fn the_page_has_its_parts_in_order() {
-    let page = html::render(&shipped::suite_of_all_kinds(), &Ladders::default());
+    let page = html::render(
+        &shipped::suite_of_all_kinds(),
+        &Ladders::default(),
+        &Views::default(),
+    );
     insta::assert_snapshot!(outline(&page));
 }
 
@@ -14,14 +18,18 @@ fn the_page_has_its_parts_in_order() {
 fn rendering_is_a_function_of_the_result() {
     let result = shipped::suite_of_all_kinds();
     assert_eq!(
-        html::render(&result, &Ladders::default()),
-        html::render(&result, &Ladders::default())
+        html::render(&result, &Ladders::default(), &Views::default()),
+        html::render(&result, &Ladders::default(), &Views::default())
     );
 }
 
 #[test]
 fn every_link_within_the_page_leads_somewhere_and_every_name_is_given_once() {
-    let page = html::render(&shipped::suite_of_all_kinds(), &Ladders::default());
+    let page = html::render(
+        &shipped::suite_of_all_kinds(),
+        &Ladders::default(),
+        &Views::default(),
+    );
     let names: Vec<&str> = values_of(&page, " id=\"");
     for target in values_of(&page, "href=\"#") {
         assert!(names.contains(&target), "#{target} is nowhere");
@@ -38,7 +46,11 @@ fn every_link_within_the_page_leads_somewhere_and_every_name_is_given_once() {
 #[test]
 fn every_element_of_a_drawing_is_closed() {
     // In SVG, an HTML parser does not know self-closing elements: the next element would become their child.
-    let page = html::render(&shipped::suite_of_all_kinds(), &Ladders::default());
+    let page = html::render(
+        &shipped::suite_of_all_kinds(),
+        &Ladders::default(),
+        &Views::default(),
+    );
     for name in [
         "svg", "g", "path", "line", "rect", "circle", "text", "title",
     ] {
@@ -54,7 +66,11 @@ fn every_element_of_a_drawing_is_closed() {
 
 #[test]
 fn nothing_is_fetched_and_nothing_is_written_into_attributes_that_run() {
-    let page = html::render(&shipped::suite_of_all_kinds(), &Ladders::default());
+    let page = html::render(
+        &shipped::suite_of_all_kinds(),
+        &Ladders::default(),
+        &Views::default(),
+    );
     for address in [
         " src=", "<link", "@import", "url(", "<img", "<iframe", "<object",
     ] {
@@ -67,7 +83,11 @@ fn nothing_is_fetched_and_nothing_is_written_into_attributes_that_run() {
 
 #[test]
 fn emulation_is_shown_wherever_its_result_is() {
-    let page = html::render(&shipped::suite_of_all_kinds(), &Ladders::default());
+    let page = html::render(
+        &shipped::suite_of_all_kinds(),
+        &Ladders::default(),
+        &Views::default(),
+    );
     let run = page.split("id=\"s3-r1\"").nth(1).unwrap();
     let run = run.split("id=\"s3-r2\"").next().unwrap();
     let heading = run.split("</h3>").next().unwrap();

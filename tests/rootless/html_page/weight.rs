@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use nslab::record::{Outcome, SeriesKind};
-use nslab::report::html::{self, Ladders};
+use nslab::report::html::{self, Ladders, Views};
 use nslab::scenario::expr::{CompareOp, SeriesFunction, Window};
 use nslab::scenario::workload::{Accept, Workload};
 use nslab::suite::{ScenarioResult, SuiteResult};
@@ -141,7 +141,7 @@ fn large_scenario(index: usize) -> ScenarioResult {
 fn twenty_scenarios_of_75_seconds_with_10_nodes_weigh_less_than_5_mb() {
     let result = large_suite(20);
     let before = Instant::now();
-    let page = html::render(&result, &Ladders::default());
+    let page = html::render(&result, &Ladders::default(), &Views::default());
     let took = before.elapsed();
     let charts = page.matches("<figure class=\"chart\"").count();
     println!(

@@ -223,3 +223,17 @@ fn the_schema_is_a_draft_2020_12_one_with_documentation() {
         assert!(schema["$defs"][name].is_object(), "{name}");
     }
 }
+
+#[test]
+fn bookmarks_are_in_the_order_of_time() {
+    let scenario = read("steps");
+    let moments = scenario.runs[0].moments.iter();
+    let moments: Vec<_> = moments
+        .map(|moment| (moment.at.as_secs(), moment.note.as_str()))
+        .collect();
+    let expected = [
+        (1, "connections are refused"),
+        (4, "nobody receives anything"),
+    ];
+    assert_eq!(moments, expected);
+}

@@ -242,7 +242,7 @@ fn draw_link(index: usize, link: &LinkSpec, spec: &RunSpec, boxes: &[NodeBox<'_>
     let [a, b] = &link.between;
     let words = words(link);
     html! {
-        g class="link" {
+        g class="link" data-link=(index) {
             title { (a) " to " (b) @if let Some(words) = &words { ": " (words) } }
             path d=(path) {}
             @if let Some(words) = &words {

@@ -94,8 +94,8 @@ impl<C: Deref<Target = ClientShared>> EpollEngine<C> {
         self.pool.idle.push_back((self.clock.now(), token));
     }
 
-    /// Opens connections for the requests that have waited longest, once another connection has ended. One that fails at
-    /// once makes room for the next; the loop serves that too.
+    /// Opens connections for the requests that have waited longest, once another connection has ended. One that fails
+    /// at once makes room for the next; the loop serves that too.
     pub(super) fn serve_waiting(&mut self) {
         if std::mem::replace(&mut self.pool.is_serving, true) {
             return;
