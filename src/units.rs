@@ -43,6 +43,8 @@ pub enum Unit {
     BytesPerSecond,
     /// Lines of text: only `~` and `!~` apply.
     Text,
+    /// The state of a TCP socket, by the kernel's number; only `==` and `!=` apply.
+    TcpState,
 }
 
 impl Unit {
@@ -51,9 +53,12 @@ impl Unit {
         match self {
             // A division and not a product: it gives the double nearest to the decimal number, as reading `10.3s` does.
             Self::Seconds => value / 1e9,
-            Self::Count | Self::Bytes | Self::PerSecond | Self::BytesPerSecond | Self::Text => {
-                value
-            }
+            Self::Count
+            | Self::Bytes
+            | Self::PerSecond
+            | Self::BytesPerSecond
+            | Self::Text
+            | Self::TcpState => value,
         }
     }
 

@@ -63,7 +63,7 @@ pub(super) struct RunArguments {
     capture_when: CaptureWhen,
     /// Record the kernel's own account: every state of every TCP socket, drops with their reasons, resets
     ///
-    /// Needs root and Linux 5.17. On with --capture if it is possible.
+    /// Needs root or --kernel, and Linux 5.17. On with --capture if it is possible.
     #[arg(long)]
     trace: bool,
     /// Keep the lab after the last expectation, until you press Enter or the time is up

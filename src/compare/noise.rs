@@ -44,7 +44,7 @@ fn floor(name: &str, unit: Unit) -> f64 {
         // The kernel counts bytes too, and calls them octets (RFC 4293).
         Unit::Count if name.ends_with("Octets") => BYTES_FLOOR,
         Unit::Seconds => TIME_FLOOR,
-        Unit::Count | Unit::PerSecond | Unit::Text | Unit::BytesPerSecond => 0.0,
+        Unit::Count | Unit::PerSecond | Unit::Text | Unit::TcpState | Unit::BytesPerSecond => 0.0,
     }
 }
 
@@ -59,7 +59,9 @@ pub(super) fn margin(
 ) -> f64 {
     let share = match unit {
         Unit::Count if name.ends_with(".exit") => return 0.0,
-        Unit::Count | Unit::PerSecond | Unit::Text => threshold * before.abs().max(attempts),
+        Unit::Count | Unit::PerSecond | Unit::Text | Unit::TcpState => {
+            threshold * before.abs().max(attempts)
+        }
         Unit::Bytes | Unit::BytesPerSecond | Unit::Seconds => threshold * before.abs(),
     };
     share.max(floor(name, unit))
@@ -70,7 +72,7 @@ pub(super) fn margin(
 pub(super) fn moved(a: i64, b: i64, measure: &Measure, is_accounted: bool) -> Option<f64> {
     let floor = floor(&measure.name, measure.unit);
     let (least, share) = match measure.unit {
-        Unit::Count | Unit::PerSecond | Unit::Text if floor == 0.0 => {
+        Unit::Count | Unit::PerSecond | Unit::Text | Unit::TcpState if floor == 0.0 => {
             let is_counted = measure.kind == SeriesKind::Counter || measure.name.ends_with(".exit");
             if is_accounted && is_counted {
                 (0.0, ACCOUNTED_SHARE)
@@ -79,7 +81,9 @@ pub(super) fn moved(a: i64, b: i64, measure: &Measure, is_accounted: bool) -> Op
                 (DEVIATIONS * events.sqrt(), COUNT_SHARE)
             }
         }
-        Unit::Count | Unit::PerSecond | Unit::Text | Unit::Bytes => (floor, COUNT_SHARE),
+        Unit::Count | Unit::PerSecond | Unit::Text | Unit::TcpState | Unit::Bytes => {
+            (floor, COUNT_SHARE)
+        }
         Unit::BytesPerSecond | Unit::Seconds => (floor, SPEED_SHARE),
     };
     let difference = a.abs_diff(b) as f64;

@@ -179,7 +179,7 @@ fn of_number(guess: Option<f64>, measured: f64, tolerance: Tolerance, unit: Unit
         return one(true, vec![line]);
     }
     let (more, less) = match unit {
-        Unit::Count | Unit::Text => ("too many", "too few"),
+        Unit::Count | Unit::Text | Unit::TcpState => ("too many", "too few"),
         Unit::Seconds => ("too long", "too short"),
         Unit::Bytes | Unit::PerSecond | Unit::BytesPerSecond => ("too much", "too little"),
     };

@@ -134,7 +134,7 @@ pub fn example(prediction: &Prediction) -> String {
 
 fn one_number(unit: Unit) -> &'static str {
     match unit {
-        Unit::Count | Unit::Text => "a number",
+        Unit::Count | Unit::Text | Unit::TcpState => "a number",
         Unit::Seconds => "a time like 1.5s or 200ms",
         Unit::Bytes => "a number of bytes like 64KiB",
         Unit::PerSecond => "a rate like 20/s",

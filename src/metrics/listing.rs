@@ -104,6 +104,7 @@ impl Entry {
             Unit::PerSecond => "per second",
             Unit::BytesPerSecond => "bytes per second",
             Unit::Text => "lines",
+            Unit::TcpState => "state",
         }
     }
 }

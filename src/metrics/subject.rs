@@ -6,6 +6,8 @@ use std::fmt;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Subject {
     Client,
+    /// A connection of a client, by the number of the attempt that opened it: `load:1`.
+    Connection,
     /// A client that sends queries over UDP.
     QueryClient,
     Server,
@@ -25,8 +27,9 @@ pub(crate) enum Subject {
 
 impl Subject {
     #[cfg(test)]
-    pub(super) const ALL: [Self; 12] = [
+    pub(super) const ALL: [Self; 13] = [
         Self::Client,
+        Self::Connection,
         Self::QueryClient,
         Self::Server,
         Self::UdpServer,
@@ -48,6 +51,7 @@ impl Subject {
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Client => "client",
+            Self::Connection => "connection",
             Self::QueryClient => "query client",
             Self::Server => "server",
             Self::UdpServer => "UDP server",

@@ -9,12 +9,12 @@ use super::{
 pub(super) type Table = (&'static [Subject], &'static [&'static Metric]);
 
 use Subject::{
-    Client, Command, Fault, Flood, Kernel, Node, Proxy, QueryClient, Server, ServingCommand,
-    UdpServer, Wire,
+    Client, Command, Connection, Fault, Flood, Kernel, Node, Proxy, QueryClient, Server,
+    ServingCommand, UdpServer, Wire,
 };
 
 /// In the order in which help and reference list them.
-pub(super) const TABLES: [Table; 18] = [
+pub(super) const TABLES: [Table; 19] = [
     (&[Client], client::COUNTED),
     (&[Server, Proxy], server::COUNTED),
     (&[Proxy], server::COUNTED_BY_PROXY),
@@ -33,6 +33,7 @@ pub(super) const TABLES: [Table; 18] = [
     (&[Node], node::ALL),
     (&[Node], conntrack::ALL),
     (&[Node], traced::ALL),
+    (&[Connection], traced::OF_CONNECTION),
     (&[Node], firewall::ALL),
     (&[Kernel], kernel::ALL),
     (&[Wire], wire::ALL),

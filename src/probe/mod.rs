@@ -10,6 +10,7 @@ mod conntrack;
 mod contention;
 mod counters;
 mod cpu;
+mod followed_states;
 mod kernel_log;
 mod listed;
 mod log_limit;

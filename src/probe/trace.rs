@@ -9,11 +9,13 @@ use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Sender};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::time::{ClockId, clock_gettime};
 use thiserror::Error;
 
+use super::followed_states::FollowedStates;
 use super::named::NamedSeries;
 use crate::lab::Lab;
 use crate::metrics::{self, Metric};
@@ -27,6 +29,10 @@ use crate::tcp::TcpState;
 /// The most events in a record, about 10 MB.
 const LIMIT: usize = 50_000;
 
+/// Time from the first event to the reading of all that came meanwhile. To read each of the dozen events of a connection
+/// by itself would cost more than the trace, and in virtual time that is time of the connection.
+const GATHER: Duration = Duration::from_millis(50);
+
 /// The reason why the kernel is not traced.
 #[derive(Debug, Error)]
 #[error("the kernel was not traced: {0}")]
@@ -38,6 +44,8 @@ pub struct TraceProbe {
     begin: Sender<RunClock>,
     stop: Arc<StopFlag>,
     thread: Option<JoinHandle<io::Result<TraceSummary>>>,
+    /// True if an expectation depends on it.
+    is_needed: bool,
 }
 
 /// The result of a trace.
@@ -55,6 +63,7 @@ impl TraceProbe {
         let named = NamedSeries::of(spec);
         let mut nodes = spec.topology.nodes.keys();
         nodes.any(|node| !traced_metrics(&named, node).is_empty())
+            || FollowedStates::are_named(spec)
     }
 
     /// Starts to trace the nodes of a lab, and declares the counters that expectations name.
@@ -78,6 +87,10 @@ impl TraceProbe {
                     let text = format!("this kernel has no drop reason `{reason}`");
                     return Err(NoTrace(text));
                 }
+                if metric.name == metrics::traced::RESETS_SENT.name && !trace.has_all_resets() {
+                    let text = "before Linux 6.10, the kernel reports only the resets of sockets";
+                    return Err(NoTrace(text.to_owned()));
+                }
                 let subject = node.as_str();
                 let id = match reason {
                     Some(reason) => recorder.metric_of(metric, subject, reason),
@@ -86,10 +99,12 @@ impl TraceProbe {
                 counters.insert((index, name), (id, 0));
             }
         }
+        let states = FollowedStates::prepare(spec, lab, recorder).map_err(no_trace)?;
         let stop = Arc::new(StopFlag::new().map_err(no_trace)?);
         let follower = TraceFollower {
             nodes,
             counters,
+            states,
             recorder: recorder.clone(),
             zero: 0,
             sockets: BTreeMap::new(),
@@ -109,6 +124,7 @@ impl TraceProbe {
             begin,
             stop,
             thread: Some(thread),
+            is_needed: Self::is_named(spec),
         })
     }
 
@@ -119,10 +135,14 @@ impl TraceProbe {
     }
 
     /// Records the last events and ends. Returns notes that a reader of the result needs.
-    pub fn stop(mut self) -> Vec<String> {
+    ///
+    /// # Errors
+    /// The trace broke off, and an expectation depends on it.
+    pub fn stop(mut self) -> io::Result<Vec<String>> {
         self.stop.raise();
         let thread = self.thread.take();
-        drop(self);
+        // A trace that never began waits for its clock.
+        self.begin = mpsc::channel().0;
         let ended = thread.map(JoinHandle::join);
         let panicked = "its thread panicked, which is a bug in nslab";
         let ended = ended.map_or(Ok(TraceSummary::default()), |ended| {
@@ -144,9 +164,10 @@ impl TraceProbe {
                     ));
                 }
             }
+            Err(error) if self.is_needed => return Err(error),
             Err(error) => notes.push(format!("the trace of the kernel ends early: {error}")),
         }
-        notes
+        Ok(notes)
     }
 }
 
@@ -184,6 +205,7 @@ struct TraceFollower {
     nodes: Vec<NodeName>,
     /// Series and count of each counter that is named, by node and name.
     counters: BTreeMap<(usize, String), (SeriesId, i64)>,
+    states: FollowedStates,
     recorder: Recorder,
     /// The zero of the run's clock by `CLOCK_MONOTONIC`, nanoseconds.
     zero: u64,
@@ -204,19 +226,36 @@ impl TraceFollower {
         let initial = self.counters.values().copied().collect();
         self.sample(Offset::ZERO, initial);
         while !stop.is_raised() {
+            let longest = match self.states.looks_on() {
+                true => PollTimeout::try_from(GATHER).unwrap_or(PollTimeout::MAX),
+                false => PollTimeout::NONE,
+            };
             let mut fds =
                 [trace.as_fd(), stop.as_fd()].map(|fd| PollFd::new(fd, PollFlags::POLLIN));
-            match poll(&mut fds, PollTimeout::NONE) {
-                Ok(_) | Err(nix::Error::EINTR) => {}
+            match poll(&mut fds, longest) {
+                Ok(0) | Err(nix::Error::EINTR) => {}
+                Ok(_) => {
+                    stop.wait_until(Instant::now() + GATHER);
+                }
                 Err(error) => return Err(error.into()),
             }
             self.take(&mut trace);
+            self.states.advance(clock.now())?;
         }
         self.take(&mut trace);
         for socket in std::mem::take(&mut self.sockets).into_values() {
             self.record_all(socket.early);
         }
+        self.states.advance(clock.now())?;
+        self.states.finish()?;
         self.summary.lost = trace.lost()?;
+        if self.summary.lost > 0 && (self.states.any() || !self.counters.is_empty()) {
+            let text = format!(
+                "{} events came faster than they could be read, and an expectation depends on them",
+                self.summary.lost
+            );
+            return Err(io::Error::other(text));
+        }
         Ok(self.summary)
     }
 
@@ -315,6 +354,7 @@ impl TraceFollower {
 
     fn record_all(&mut self, events: Vec<KernelEvent>) {
         for event in events {
+            self.states.see(&event);
             if self.recorded < LIMIT {
                 self.recorded += 1;
                 self.recorder.record(Event::Traced(event));

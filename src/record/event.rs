@@ -3,6 +3,7 @@
 //! Not here: collecting them (`timeline`) and judging them (`expect`).
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
@@ -11,6 +12,7 @@ use super::environment::Environment;
 use super::traced::KernelEvent;
 pub use crate::metrics::SeriesKind;
 use crate::names::{ActorName, SeriesName};
+use crate::tcp::AddressPair;
 use crate::units::Unit;
 
 /// Identifies a series in samples. Assigned in the order of declaration, from 0.
@@ -24,12 +26,13 @@ mod recorded_unit {
 
     use crate::units::Unit;
 
-    pub(super) const NAMES: [(Unit, &str); 5] = [
+    pub(super) const NAMES: [(Unit, &str); 6] = [
         (Unit::Count, "count"),
         (Unit::Bytes, "bytes"),
         (Unit::BytesPerSecond, "bytes-per-second"),
         (Unit::Seconds, "nanoseconds"),
         (Unit::Text, "text"),
+        (Unit::TcpState, "tcp-state"),
     ];
 
     #[expect(
@@ -135,6 +138,8 @@ pub enum Event {
         /// Peak memory in bytes of the largest process (`ru_maxrss`, getrusage(2)).
         memory: u64,
     },
+    /// A client opened a connection that an expectation names.
+    Connection(NamedConnection),
     /// The kernel reported something about a socket or a packet, if it was traced.
     Traced(KernelEvent),
     /// The run has ended, but its lab is kept for people to look at. What follows was not part of the run.
@@ -190,6 +195,7 @@ impl Event {
             | Self::Held { t, .. }
             | Self::Finished { t, .. } => Some(*t),
             Self::Traced(event) => Some(event.t),
+            Self::Connection(connection) => Some(connection.t),
             Self::Note { t, .. } => *t,
             Self::Environment(_)
             | Self::Built(_)
@@ -239,6 +245,29 @@ pub struct ConntrackRoom {
     pub max: u32,
     /// Entries that the lab created to fill the table; 0 if it could set the limit instead.
     pub filled: u32,
+}
+
+/// A connection of a client, by the number of the attempt that opened it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NamedConnection {
+    /// The time at which the attempt began.
+    pub t: Offset,
+    /// The client.
+    pub client: ActorName,
+    /// The number of the attempt, from 1.
+    pub number: u64,
+    /// The address of the client's socket, if it had one after `connect(2)`.
+    pub local: Option<SocketAddr>,
+    /// The address that it connects to.
+    pub peer: Option<SocketAddr>,
+}
+
+impl NamedConnection {
+    /// Returns both addresses, if the socket has a port.
+    pub(crate) fn pair(&self) -> Option<AddressPair> {
+        let local = self.local.filter(|local| local.port() != 0)?;
+        Some((local, self.peer?))
+    }
 }
 
 /// A comparison of the load that a client generated with the load it was to generate.

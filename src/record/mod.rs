@@ -30,7 +30,8 @@ pub use capture::{
 pub use clock::{Offset, RunClock};
 pub use environment::{Environment, Guest, Privileges};
 pub use event::{
-    Built, ConntrackRoom, Event, LoadReport, SeriesDeclaration, SeriesId, SeriesKind, WirePrecision,
+    Built, ConntrackRoom, Event, LoadReport, NamedConnection, SeriesDeclaration, SeriesId,
+    SeriesKind, WirePrecision,
 };
 #[cfg(feature = "program")]
 pub use file::{

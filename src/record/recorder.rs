@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::mpsc::{self, Receiver, Sender};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle};
 
-use super::event::{Event, SeriesDeclaration, SeriesId, SeriesKind};
+use super::event::{Event, NamedConnection, SeriesDeclaration, SeriesId, SeriesKind};
 use crate::metrics::Metric;
 use crate::names::SeriesName;
 use crate::units::Unit;
@@ -17,6 +17,7 @@ use crate::units::Unit;
 pub struct Recorder {
     events: Sender<Event>,
     series: Arc<Mutex<BTreeMap<SeriesName, SeriesId>>>,
+    connections: Arc<Mutex<Vec<NamedConnection>>>,
 }
 
 /// The writer thread of a [`Recorder`].
@@ -46,13 +47,32 @@ impl Recorder {
         let recorder = Self {
             events,
             series: Arc::default(),
+            connections: Arc::default(),
         };
         Ok((recorder, RecorderClosed(writer)))
     }
 
     /// Records an event. After the output has failed, events are dropped.
     pub fn record(&self, event: Event) {
+        if let Event::Connection(connection) = &event {
+            self.lock_connections().push(connection.clone());
+        }
         let _no_receiver = self.events.send(event);
+    }
+
+    /// Returns the connection of a client's attempt, if it has been recorded. Only those that expectations name are.
+    pub(crate) fn connection(&self, client: &str, number: u64) -> Option<NamedConnection> {
+        let known = self.lock_connections();
+        let mut known = known.iter();
+        known
+            .find(|known| known.client.as_str() == client && known.number == number)
+            .cloned()
+    }
+
+    fn lock_connections(&self) -> MutexGuard<'_, Vec<NamedConnection>> {
+        self.connections
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Declares a series, or returns its id if it has been declared.

@@ -150,6 +150,8 @@ impl Timeline {
                     .map_or(0, |last| last + 1);
                 self.traced.insert(index, event);
             }
+            // Whoever follows a run reads it from the recorder; its results are series.
+            Event::Connection(connection) => self.now = self.now.max(connection.t),
             Event::Held { t, .. } => {
                 self.now = self.now.max(t);
                 self.held_since = Some(t);

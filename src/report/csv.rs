@@ -125,7 +125,8 @@ fn number(value: i64, unit: Unit) -> String {
             | Unit::Bytes
             | Unit::PerSecond
             | Unit::BytesPerSecond
-            | Unit::Text,
+            | Unit::Text
+            | Unit::TcpState,
             _,
         ) => value.to_string(),
     }

@@ -206,7 +206,8 @@ impl LiveRun {
         }
         let summary = self.capture.take().map(PacketCapture::stop);
         let of_capture = summary.iter().flat_map(CaptureSummary::notes);
-        let of_trace = self.trace.take().map(TraceProbe::stop);
+        let of_trace = self.trace.take().map(TraceProbe::stop).transpose();
+        let of_trace = of_trace.map_err(RunError::Trace)?;
         for text in of_capture.chain(of_trace.unwrap_or_default()) {
             let t = Some(clock.now());
             self.recorder.record(Event::Note { t, text });

@@ -49,6 +49,9 @@ pub enum RunError {
     /// Packets cannot be captured.
     #[error("cannot capture packets")]
     Capture(#[source] CaptureError),
+    /// The trace of the kernel, which an expectation needs, broke off.
+    #[error("cannot trace the kernel")]
+    Trace(#[source] std::io::Error),
     /// The run exceeded its timeout. Only checked in virtual time; in real time the backend kills the process.
     #[error("the run did not end within its timeout of {0:?} of virtual time")]
     TimedOut(Duration),

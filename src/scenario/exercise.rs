@@ -147,7 +147,7 @@ fn quantity(
 /// Writes a calculated quantity as a parameter. Counts and bytes are whole.
 fn as_parameter(value: f64, unit: Unit) -> String {
     match unit {
-        Unit::Count | Unit::Text => format!("{:.0}", value.max(0.0)),
+        Unit::Count | Unit::Text | Unit::TcpState => format!("{:.0}", value.max(0.0)),
         Unit::Bytes => format!("{:.0}B", value.max(0.0)),
         Unit::PerSecond => format!("{:.0}/s", value.max(1.0)),
         Unit::BytesPerSecond => format!("{:.0}B/s", value.max(1.0)),

@@ -144,7 +144,7 @@ pub fn fixed_run(
                 .iter()
                 .map(|expectation| expectation.window.latest());
             spec.watch_until = windows.fold(spec.watch_until, Ord::max);
-            spec.watched = super::parse::watched(&spec, &[]);
+            super::parse::watch(&mut spec, &[]);
             Ok(spec)
         }
         (Some(problems), _) => Err(problems),

@@ -72,7 +72,7 @@ fn read(label: &str, set: &BTreeMap<String, String>, cx: &mut Collector<'_>) -> 
     let learn = learn::lesson(&root, &scope, cx);
     let compare = compare(&root, &cases, runs.subjects, cx);
     for run in &mut runs.specs {
-        run.watched = watched(run, &compare);
+        watch(run, &compare);
         watch_for_lesson(run, learn.as_ref());
     }
     let title = field::<Text>(&root, "title", cx);
@@ -93,8 +93,32 @@ fn read(label: &str, set: &BTreeMap<String, String>, cx: &mut Collector<'_>) -> 
     })
 }
 
-/// Returns every series that is read of a run.
-pub(super) fn watched(run: &RunSpec, compare: &[Expectation]) -> Vec<SeriesName> {
+/// Watches every series of a run that its expectations and comparisons read.
+pub(super) fn watch(run: &mut RunSpec, compare: &[Expectation]) {
+    run.watched = watched(run, compare);
+    name_connections(run);
+}
+
+/// Makes clients report the connections that a watched series belongs to.
+fn name_connections(run: &mut RunSpec) {
+    for client in &mut run.workload.clients {
+        let numbers = run.watched.iter().filter_map(|series| {
+            let (subject, _) = series.as_str().split_once('.')?;
+            let (owner, number) = connection(subject)?;
+            (owner == client.name.as_str()).then_some(number)
+        });
+        client.named = numbers.collect();
+    }
+}
+
+/// Reads the name of a connection of a client: `load:1`.
+pub(crate) fn connection(subject: &str) -> Option<(&str, u64)> {
+    let (client, number) = subject.split_once(':')?;
+    let number = number.parse().ok().filter(|number| *number > 0)?;
+    Some((client, number))
+}
+
+fn watched(run: &RunSpec, compare: &[Expectation]) -> Vec<SeriesName> {
     let own = run.expect.iter().flat_map(Expectation::metrics);
     let compared = compare
         .iter()
@@ -119,6 +143,7 @@ fn watch_for_lesson(run: &mut RunSpec, lesson: Option<&Lesson>) {
             }
         }
     }
+    name_connections(run);
 }
 
 /// The runs so far, with their problems.

@@ -86,6 +86,10 @@ impl SocketCounts {
 /// `TCPDIAG_GETSOCK` (`include/uapi/linux/inet_diag.h`): unlike `SOCK_DIAG_BY_FAMILY` it lists both families
 /// in one walk of the hash. A server that listens on `::` has IPv6 sockets even if every packet is IPv4.
 const TCPDIAG_GETSOCK: u16 = 18;
+/// `SOCK_DIAG_BY_FAMILY` (`include/uapi/linux/sock_diag.h`), with `struct inet_diag_req_v2`.
+const SOCK_DIAG_BY_FAMILY: u16 = 20;
+/// `INET_DIAG_NOCOOKIE`, twice: any socket with the addresses.
+const NO_COOKIE: [u8; 8] = [0xff; 8];
 /// Bytes of `struct inet_diag_req` before the states: family, lengths, extensions, `struct inet_diag_sockid`.
 const BEFORE_STATES: usize = 4 + 48;
 /// Offset of the requested extensions in `struct inet_diag_req`.
@@ -169,6 +173,45 @@ impl SockDiag {
                 each(&connection);
             }
         })
+    }
+
+    /// Returns the state of the socket with these addresses, or `None` if the namespace has none. Sockets in TIME_WAIT
+    /// are found too.
+    ///
+    /// # Errors
+    /// The kernel refuses the request.
+    pub fn state_of(
+        &mut self,
+        (local, remote): (SocketAddr, SocketAddr),
+    ) -> Result<Option<TcpState>, NetlinkError> {
+        let family = match local {
+            SocketAddr::V4(_) => libc::AF_INET,
+            SocketAddr::V6(_) => libc::AF_INET6,
+        };
+        let request = |body: &mut Vec<u8>| {
+            body.extend([family as u8, libc::IPPROTO_TCP as u8, 0, 0]);
+            body.extend(TcpStates::all().0.to_ne_bytes());
+            body.extend(local.port().to_be_bytes());
+            body.extend(remote.port().to_be_bytes());
+            for ip in [local.ip(), remote.ip()] {
+                let mut bytes = [0; 16];
+                match ip {
+                    IpAddr::V4(ip) => bytes[..4].copy_from_slice(&ip.octets()),
+                    IpAddr::V6(ip) => bytes = ip.octets(),
+                }
+                body.extend(bytes);
+            }
+            body.extend([0; 4]);
+            body.extend(NO_COOKIE);
+        };
+        let state = |message: &[u8]| message.get(1).copied();
+        match self.netlink.get(SOCK_DIAG_BY_FAMILY, request, state) {
+            Ok(number) => Ok(TcpState::ALL
+                .into_iter()
+                .find(|state| *state as u8 == number)),
+            Err(error) if error.errno() == Some(libc::ENOENT) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     fn dump(

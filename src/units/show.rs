@@ -13,6 +13,7 @@
 use std::time::Duration;
 
 use super::Unit;
+use crate::tcp::TcpState;
 
 /// Binary multiples with their names, greatest first (IEC 80000-13).
 const BINARY: [(f64, &str); 5] = [
@@ -57,6 +58,7 @@ fn scaled_bytes(value: f64) -> (f64, &'static str) {
 pub(crate) fn written(value: f64, unit: Unit) -> String {
     match unit {
         Unit::Count | Unit::Text => decimals(value, 3),
+        Unit::TcpState => state(value),
         Unit::Seconds => {
             let (scaled, name) = scaled_seconds(value);
             decimals(scaled, 3) + name
@@ -73,10 +75,18 @@ pub(crate) fn written(value: f64, unit: Unit) -> String {
     }
 }
 
+/// Returns the kernel's name of a TCP state.
+fn state(number: f64) -> String {
+    let mut states = TcpState::ALL.into_iter();
+    let state = states.find(|state| f64::from(*state as u8) == number);
+    state.map_or_else(|| format!("{number}"), |state| state.to_string())
+}
+
 /// Writes every digit that a value has.
 pub(crate) fn exact(value: f64, unit: Unit) -> String {
     match unit {
         Unit::Count | Unit::Text => format!("{value}"),
+        Unit::TcpState => state(value),
         Unit::Seconds => format!("{value}s"),
         Unit::Bytes => format!("{value} B"),
         Unit::PerSecond => format!("{value}/s"),
@@ -100,6 +110,7 @@ fn decimals(value: f64, most: usize) -> String {
 pub(crate) fn spaced(value: f64, unit: Unit) -> String {
     match unit {
         Unit::Count | Unit::Text => grouped(value, 3),
+        Unit::TcpState => state(value),
         Unit::Seconds => seconds(value),
         Unit::Bytes => bytes(value),
         Unit::PerSecond => grouped(value, if value >= 100.0 { 1 } else { 2 }) + "/s",
@@ -158,6 +169,7 @@ pub(crate) fn grouped(value: f64, most: usize) -> String {
 pub(crate) fn rounded(value: f64, unit: Unit) -> String {
     match unit {
         Unit::Count | Unit::Text => significant(value),
+        Unit::TcpState => state(value),
         Unit::PerSecond => significant(value) + "/s",
         Unit::Bytes => {
             let (scaled, name) = scaled_bytes(value);

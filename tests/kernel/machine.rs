@@ -102,6 +102,32 @@ clients: { load: { node: client, to: web, connect: { rate: 200/s, for: 5s } } }
 expect: [ load.established == 1000 ]
 ";
 
+/// The kernel's own account of connections in virtual time: of one that ends in TIME_WAIT, and of one that is refused.
+///
+/// ```text
+/// client ---- server :80       nothing at :80 after 5 s
+/// ```
+const TRACED: &str = "
+name: traced
+nodes: { client: {}, server: {} }
+links: [ { between: [client, server] } ]
+servers: { web: { node: server, port: 80 } }
+clients:
+  load: { node: client, to: web, connect: { rate: 10/s, count: 10 } }
+  late: { node: client, to: web, start: 6s, connect: { rate: 10/s, count: 2 } }
+steps: [ { at: 5s, stop: web } ]
+expect:
+  - load:1.state == CLOSE at 0s
+  - load:1.state == TIME_WAIT during 1s..59s
+  - load:1.state == CLOSE at 62s
+  - load:10.state == TIME_WAIT at 60s
+  - late:1.state != ESTABLISHED always
+  - late:1.state == CLOSE at 7s
+  - client.resets_received == 2
+  - server.drops.NO_SOCKET == 2
+  - client.retransmissions == 0
+";
+
 /// Returns the kernels that were downloaded, ordered by name; none if QEMU is not installed.
 pub(crate) fn kernels() -> Vec<PathBuf> {
     let search_path = std::env::var_os("PATH").unwrap_or_default();
@@ -148,6 +174,16 @@ pub(crate) fn trials() -> Vec<Trial> {
                 }),
                 trial("runs_out_of_ports_at_the_exact_moment", |kernel| {
                     holds(kernel, "exactly", EXACTLY)
+                }),
+                trial("traces_connections_alike_every_time", |kernel| {
+                    let folder = tempfile::tempdir_in(scratch())?;
+                    let file = folder.path().join("traced.yaml");
+                    fs::write(&file, TRACED)?;
+                    passes(
+                        kernel,
+                        &[&file.to_string_lossy()],
+                        &["--trace", "--strict", "--verify-repeatable"],
+                    )
                 }),
                 trial("waits_two_hours", |kernel| {
                     holds(kernel, "two-hours", TWO_HOURS)

@@ -59,7 +59,14 @@ fn next(event: &Event) -> Option<Event> {
             turns: 0,
         },
         Event::Processor { .. } => Event::Used { cpu: 0, memory: 0 },
-        Event::Used { .. } => Event::Traced(KernelEvent {
+        Event::Used { .. } => Event::Connection(NamedConnection {
+            t,
+            client: ActorName::from("load"),
+            number: 1,
+            local: None,
+            peer: None,
+        }),
+        Event::Connection(_) => Event::Traced(KernelEvent {
             t,
             node: NodeName::from("client"),
             local: None,
@@ -89,7 +96,7 @@ fn next(event: &Event) -> Option<Event> {
 fn the_reference_describes_every_event_with_its_fields() {
     let first = Event::Environment(Box::default());
     let events: Vec<Event> = std::iter::successors(Some(first), next).collect();
-    assert_eq!(events.len(), 16);
+    assert_eq!(events.len(), 17);
     for event in events {
         let written = serde_json::to_value(&event).unwrap();
         let (name, fields) = written.as_object().unwrap().iter().next().unwrap();

@@ -196,7 +196,7 @@ pub(in crate::report) fn brief_answer(comparison: &Comparison) -> BriefAnswer {
 
 fn unit(effect: &Effect) -> &'static str {
     match effect.unit {
-        Unit::Count | Unit::PerSecond | Unit::Text => "count",
+        Unit::Count | Unit::PerSecond | Unit::Text | Unit::TcpState => "count",
         Unit::Bytes => "bytes",
         Unit::BytesPerSecond => "bytes-per-second",
         Unit::Seconds => "seconds",

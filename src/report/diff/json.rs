@@ -197,7 +197,7 @@ fn metric(metric: &MetricChange) -> MetricJson {
 
 fn unit(value: MetricValue) -> &'static str {
     match value.unit {
-        Unit::Count | Unit::PerSecond | Unit::Text => "count",
+        Unit::Count | Unit::PerSecond | Unit::Text | Unit::TcpState => "count",
         Unit::Bytes => "bytes",
         Unit::BytesPerSecond => "bytes-per-second",
         Unit::Seconds => "nanoseconds",

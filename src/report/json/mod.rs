@@ -212,9 +212,12 @@ fn metric(series: &Series) -> Option<(String, serde_json::Number)> {
     let last = series.last()?;
     let value = match series.declaration.unit {
         Unit::Seconds => serde_json::Number::from_f64(last as f64 / 1e9)?,
-        Unit::Count | Unit::Bytes | Unit::PerSecond | Unit::BytesPerSecond | Unit::Text => {
-            last.into()
-        }
+        Unit::Count
+        | Unit::Bytes
+        | Unit::PerSecond
+        | Unit::BytesPerSecond
+        | Unit::Text
+        | Unit::TcpState => last.into(),
     };
     Some((series.declaration.name.to_string(), value))
 }

@@ -227,7 +227,7 @@ fn name<'i>(input: &mut Input<'i>) -> ModalResult<&'i str> {
     winnow::token::take(length).parse_next(input)
 }
 
-/// Letters, digits and `_`, beginning with a letter; `-` and, in a path, `.` between them.
+/// Letters, digits and `_`, beginning with a letter; `-` and, in a path, `.` between them, and `:` before a number.
 fn name_length(text: &str, path: bool) -> usize {
     let bytes = text.as_bytes();
     let letter = |at: usize| {
@@ -246,6 +246,7 @@ fn name_length(text: &str, path: bool) -> usize {
         match bytes.get(end) {
             Some(b'-') if letter(end + 1) => end += 1,
             Some(b'.') if path && letter(end + 1) => end += 1,
+            Some(b':') if path && bytes.get(end + 1).is_some_and(u8::is_ascii_digit) => end += 1,
             _ if letter(end) => end += 1,
             _ => return end,
         }

@@ -7,8 +7,8 @@ use std::ops::Range;
 use indexmap::{IndexMap, IndexSet};
 
 use super::counters::{self, CounterName};
-use super::synonyms;
 use super::syntax::At;
+use super::{connection, synonyms};
 use crate::metrics::{
     self, Metric, NameParameter, Recorded, SeriesKind, Subject, kernel_counters, tcp_info,
 };
@@ -59,10 +59,15 @@ pub(crate) fn metric(
             message: format!("{} is not a quantity", quoted(text)),
             help: Some(match subjects.actors.get(text) {
                 Some(actor) => format!("write one of {}", qualified(text, *actor)),
-                None => without_subject(text, subjects),
+                None => {
+                    connection::meant_state(text).unwrap_or_else(|| without_subject(text, subjects))
+                }
             }),
         });
     };
+    if let Some((client, number)) = subject.split_once(':') {
+        return connection::metric(path, (client, number, name), subjects);
+    }
     let meant: Vec<Subject> = if subject == "kernel" {
         vec![Subject::Kernel]
     } else {

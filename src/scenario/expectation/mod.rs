@@ -4,6 +4,7 @@
 //! here: judging (`expect`).
 
 mod arithmetic;
+mod connection;
 mod counters;
 mod functions;
 mod grammar;

@@ -170,7 +170,7 @@ pub(super) fn of(subject: Subject, name: &str) -> Option<String> {
         Subject::Command | Subject::ServingCommand => OF_COMMAND,
         Subject::Node => OF_NODE,
         Subject::Kernel => OF_KERNEL,
-        Subject::Flood | Subject::Fault | Subject::Wire => &[],
+        Subject::Connection | Subject::Flood | Subject::Fault | Subject::Wire => &[],
     };
     let found = words.iter().find(|(words, _)| has(words, &plain));
     let state = || {

@@ -14,6 +14,7 @@ use crate::scenario::expr::{
 };
 use crate::scenario::problem::quoted;
 use crate::scenario::suggest;
+use crate::tcp::TcpState;
 use crate::units::{self, Dimension, Unit};
 
 /// The names that an expectation may use.
@@ -117,8 +118,17 @@ impl Typing<'_> {
                 zero_fits(&mut typed.1, &typed.0);
                 zero_fits(&mut typed.0, &typed.1);
                 let units = self.same(left, &typed.0, right, &typed.1);
+                let is_equality = matches!(op.value, CompareOp::Equal | CompareOp::NotEqual);
+                if units.is_some_and(Units::is_state) && !is_equality {
+                    self.fault(op.range.clone(), "TCP states have no order")
+                        .help = Some("compare them with `==` or `!=`".to_owned());
+                }
                 let tolerance = match tolerance {
                     None => None,
+                    Some(written) if units.is_some_and(Units::is_state) => {
+                        self.no_number(written.range.clone(), "has no tolerance");
+                        None
+                    }
                     Some(written) => Some(self.tolerance(written, op, units)?),
                 };
                 Some(Claim::Compare {
@@ -133,7 +143,10 @@ impl Typing<'_> {
                 zero_fits(&mut typed.1, &typed.0);
                 zero_fits(&mut typed.2, &typed.0);
                 self.same(value, &typed.0, low, &typed.1);
-                self.same(value, &typed.0, high, &typed.2);
+                let units = self.same(value, &typed.0, high, &typed.2);
+                if units.is_some_and(Units::is_state) {
+                    self.no_number(value.range.clone(), "cannot be in a range");
+                }
                 if let (
                     Some((Expr::Number { value: from, .. }, a)),
                     Some((Expr::Number { value: to, .. }, b)),
@@ -284,14 +297,27 @@ impl Typing<'_> {
     pub(super) fn expr(&mut self, written: &Written) -> Typed {
         match &written.value {
             ExprKind::Number(number) => self.number(&written.range, number),
-            ExprKind::Path(_) => self.series(written),
+            ExprKind::Path(path) => match state(path) {
+                Some(state) => Some(state),
+                None => self.series(written),
+            },
             ExprKind::Call { function, of } => self.call(function, of),
             ExprKind::Negate(inner) => {
-                let (inner, units) = self.expr(inner)?;
+                let (range, (inner, units)) = (inner.range.clone(), self.expr(inner)?);
+                if units.is_state() {
+                    self.no_number(range, "has no sign");
+                    return None;
+                }
                 Some((Expr::Negate(Box::new(inner)), units))
             }
             ExprKind::Binary { op, left, right } => {
                 let typed = (self.expr(left), self.expr(right));
+                for (side, typed) in [(left, &typed.0), (right, &typed.1)] {
+                    if typed.as_ref().is_some_and(|(_, units)| units.is_state()) {
+                        self.no_number(side.range.clone(), "cannot be calculated with");
+                        return None;
+                    }
+                }
                 let units = match op {
                     ArithmeticOp::Add | ArithmeticOp::Subtract => {
                         self.same(left, &typed.0, right, &typed.1)?
@@ -313,6 +339,12 @@ impl Typing<'_> {
                 Some((binary, units))
             }
         }
+    }
+
+    /// Reports that a TCP state is used like a number.
+    fn no_number(&mut self, range: Range<usize>, problem: &str) {
+        let fault = self.fault(range, format!("a TCP state {problem}"));
+        fault.help = Some("compare it: `load:1.state == TIME_WAIT at 2s`".to_owned());
     }
 
     /// Explains a percentage that is compared with a quantity: `load.failed < 1%`.
@@ -429,6 +461,10 @@ impl Typing<'_> {
             .help = Some(functions::HELP.to_owned());
             return None;
         }
+        if metric.unit == Unit::TcpState && found.function != SeriesFunction::Last {
+            self.no_number(of.range.clone(), &format!("has no `{name}`"));
+            return None;
+        }
         let units = match found.function {
             SeriesFunction::First => Units::of(Unit::Seconds),
             SeriesFunction::Rate => Units::of(metric.unit).per(Units::of(Unit::Seconds)),
@@ -442,11 +478,20 @@ impl Typing<'_> {
     }
 }
 
+/// Reads the kernel's name of a TCP state.
+fn state(name: &str) -> Typed {
+    let mut states = TcpState::LISTED.into_iter();
+    let state = states.find(|state| state.as_str() == name)?;
+    let (value, unit) = (f64::from(state as u8), Unit::TcpState);
+    Some((Expr::Number { value, unit }, Units::of(unit)))
+}
+
 /// Gives a zero without a unit the units of the other side, because zero is the same in all of them.
 fn zero_fits(zero: &mut Typed, other: &Typed) {
     if let (Some((Expr::Number { value, .. }, units)), Some((_, others))) = (zero, other)
         && *value == 0.0
         && *units == Units::of(Unit::Count)
+        && !others.is_state()
     {
         *units = *others;
     }

@@ -8,24 +8,35 @@ use crate::units::{Dimension, Unit};
 pub(super) struct Units {
     bytes: i32,
     seconds: i32,
+    /// A TCP state, which is not a quantity.
+    is_state: bool,
 }
 
 impl Units {
     pub(super) fn of(unit: Unit) -> Self {
         let (bytes, seconds) = match unit {
-            Unit::Count | Unit::Text => (0, 0),
+            Unit::Count | Unit::Text | Unit::TcpState => (0, 0),
             Unit::Seconds => (0, 1),
             Unit::Bytes => (1, 0),
             Unit::PerSecond => (0, -1),
             Unit::BytesPerSecond => (1, -1),
         };
-        Self { bytes, seconds }
+        Self {
+            bytes,
+            seconds,
+            is_state: unit == Unit::TcpState,
+        }
+    }
+
+    pub(super) fn is_state(self) -> bool {
+        self.is_state
     }
 
     pub(super) fn times(self, other: Self) -> Self {
         Self {
             bytes: self.bytes + other.bytes,
             seconds: self.seconds + other.seconds,
+            is_state: false,
         }
     }
 
@@ -33,6 +44,7 @@ impl Units {
         Self {
             bytes: self.bytes - other.bytes,
             seconds: self.seconds - other.seconds,
+            is_state: false,
         }
     }
 
@@ -40,6 +52,7 @@ impl Units {
     pub(super) fn unit(self) -> Option<Unit> {
         let all = [
             Unit::Count,
+            Unit::TcpState,
             Unit::Seconds,
             Unit::Bytes,
             Unit::PerSecond,
@@ -50,6 +63,7 @@ impl Units {
 
     pub(super) fn describe(self) -> String {
         match (self.bytes, self.seconds) {
+            (0, 0) if self.is_state => "a TCP state".to_owned(),
             (0, 0) => "a count".to_owned(),
             (0, 1) => "a time".to_owned(),
             (1, 0) => "a number of bytes".to_owned(),

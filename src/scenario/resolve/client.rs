@@ -82,6 +82,7 @@ pub(crate) fn clients(view: View<'_, '_>, cx: &mut Collector<'_>) -> Clients {
             start,
             so_keepalive: client.so_keepalive.is_some_and(|on| on.0),
             options: options(client.options.as_ref(), protocol, cx),
+            named: Vec::new(),
             place: cx.source.place(name.span.start),
         });
     }

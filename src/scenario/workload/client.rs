@@ -38,6 +38,9 @@ pub struct ClientSpec {
     /// Options that are set on each of its sockets.
     #[serde(default)]
     pub options: Vec<SocketOption>,
+    /// The attempts, from 1, whose connections an expectation names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub named: Vec<u64>,
     /// The place in the scenario file that defines it.
     pub place: Place,
 }

@@ -136,6 +136,18 @@ pub enum RequestRule {
 }
 
 impl Load {
+    /// Returns true if a connection can carry more than one attempt.
+    pub(crate) fn shares_connections(&self) -> bool {
+        matches!(
+            self,
+            Self::Requests { .. }
+                | Self::Loop {
+                    keep_alive: true,
+                    ..
+                }
+        )
+    }
+
     /// Returns the rule by which attempts start. Everything that depends only on pace follows from it.
     pub fn starts(&self) -> Starts {
         match self {

@@ -78,6 +78,7 @@ pub struct KernelTrace {
     _programs: Vec<OwnedFd>,
     drop_reasons: BTreeMap<u32, String>,
     reset_reasons: BTreeMap<u32, String>,
+    has_all_resets: bool,
 }
 
 impl KernelTrace {
@@ -121,6 +122,8 @@ impl KernelTrace {
         Ok(Self {
             drop_reasons: types.constants("skb_drop_reason", "SKB_DROP_REASON_"),
             reset_reasons: types.constants("sk_rst_reason", "SK_RST_REASON_"),
+            // Together with the reason.
+            has_all_resets: types.arguments_of_tracepoint("tcp_send_reset") >= Some(3),
             ring,
             lost,
             _nodes: nodes,
@@ -131,6 +134,11 @@ impl KernelTrace {
     /// Returns true if this kernel may drop packets for a reason of this name.
     pub fn has_drop_reason(&self, name: &str) -> bool {
         self.drop_reasons.values().any(|known| known == name)
+    }
+
+    /// Returns true if resets that answer packets without a socket are traced too (Linux 6.10).
+    pub fn has_all_resets(&self) -> bool {
+        self.has_all_resets
     }
 
     /// Passes the events so far to `take`, in the order in which the kernel sent them.

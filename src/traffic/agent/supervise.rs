@@ -159,6 +159,7 @@ impl Translator {
                 None => return,
             },
             event @ (Event::Load(_)
+            | Event::Connection(_)
             | Event::Note { .. }
             | Event::Looked { .. }
             | Event::Processor { .. }) => event,

@@ -37,6 +37,8 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
+use socket2::SockAddr;
+
 use self::dial::{Dialer, Lease};
 use self::epoll_engine::{EngineResult, EpollEngine};
 use self::plan::LoadPlan;
@@ -45,7 +47,7 @@ use self::start_queue::{StartQueue, StartSlot};
 use self::uring_engine::UringEngine;
 use super::actor_metrics::ActorMetrics;
 use crate::metrics::client::{BYTES, CPU, THROUGHPUT};
-use crate::record::{Event, Offset, RunClock};
+use crate::record::{Event, NamedConnection, Offset, RunClock};
 use crate::scenario::workload::ClientSpec;
 use crate::sys::tcp_clock::TcpClockShift;
 use crate::sys::wake::StopFlag;
@@ -121,7 +123,21 @@ impl ClientShared {
         if let Some(netns) = &self.netns {
             netns.enter()?;
         }
-        self.dialer.dial(&self.plan, index, now)
+        let (socket, lease) = self.dialer.dial(&self.plan, index, now)?;
+        let number = index + 1;
+        if self.plan.named.contains(&number) {
+            let address = |address: io::Result<SockAddr>| address.ok()?.as_socket();
+            self.metrics
+                .recorder()
+                .record(Event::Connection(NamedConnection {
+                    t: now,
+                    client: self.metrics.actor().clone(),
+                    number,
+                    local: address(socket.local_addr()),
+                    peer: self.plan.target.as_socket(),
+                }));
+        }
+        Ok((socket, lease))
     }
 
     fn drive(&self, clock: RunClock, table: Option<u64>, done: impl FnOnce()) -> io::Result<()> {

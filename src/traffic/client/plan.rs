@@ -32,6 +32,8 @@ pub(super) struct LoadPlan {
     /// The pool that connections are taken from, if there is one.
     pub(super) pool: Option<ConnectionPool>,
     pub(super) options: Vec<SocketOption>,
+    /// The attempts, from 1, whose connections are reported.
+    pub(super) named: Vec<u64>,
     /// True if written data is sent at once (`TCP_NODELAY`).
     pub(super) nodelay: bool,
     pub(super) end: ConnectionEnd,
@@ -110,6 +112,7 @@ impl LoadPlan {
                 _ => None,
             },
             options: spec.options.clone(),
+            named: spec.named.clone(),
             nodelay: matches!(spec.load, Load::Bulk { nodelay: true, .. }),
             end,
             hold_for: spec.load.hold_for(),

@@ -68,6 +68,7 @@ impl LoadPlan {
             && self.port == PortChoice::Kernel
             && !self.so_keepalive
             && self.options.is_empty()
+            && self.named.is_empty()
             && self.think.is_zero()
             && self.sources.is_empty()
             && self

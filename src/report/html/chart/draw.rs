@@ -141,7 +141,7 @@ fn colour(layer: &Layer) -> String {
 /// Returns the script's name of a unit.
 fn unit_word(unit: Unit) -> &'static str {
     match unit {
-        Unit::Count | Unit::Text => "count",
+        Unit::Count | Unit::Text | Unit::TcpState => "count",
         Unit::Seconds => "seconds",
         Unit::Bytes => "bytes",
         Unit::PerSecond => "per-second",
@@ -166,7 +166,7 @@ impl Steps {
     fn of(chart: &Chart, axes: &Axes) -> Self {
         let tick = power_of_ten(chart.end.0 as f64 / STEPS).max(1.0);
         let quantum = match chart.unit {
-            Unit::Count | Unit::Text => 1.0,
+            Unit::Count | Unit::Text | Unit::TcpState => 1.0,
             _ => power_of_ten((axes.scale.high - axes.scale.low) / STEPS),
         };
         Self {
