@@ -57,6 +57,7 @@ fn one(series: &Series, spec: &RunSpec, texts: &mut TextTable) -> Value {
             Unit::PerSecond => "per-second",
             Unit::Seconds => "nanoseconds",
             Unit::Text => "text",
+            Unit::TcpState => "tcp-state",
         },
         "emulated": declaration.emulated,
         "meaning": texts.number(&meaning),

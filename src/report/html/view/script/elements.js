@@ -30,7 +30,12 @@
 
   const SIZES = [["TiB", 2 ** 40], ["GiB", 2 ** 30], ["MiB", 2 ** 20], ["KiB", 2 ** 10]];
 
+  const states = [
+    "", "ESTABLISHED", "SYN_SENT", "SYN_RECV", "FIN_WAIT1", "FIN_WAIT2", "TIME_WAIT", "CLOSE", "CLOSE_WAIT", "LAST_ACK",
+    "LISTEN", "CLOSING",
+  ];
   const quantity = (value, unit) => {
+    if (unit === "tcp-state") return states[value] ?? grouped(value);
     if (unit === "nanoseconds") return span(value);
     if (unit === "bytes" || unit === "bytes-per-second") {
       const size = SIZES.find(([, bytes]) => Math.abs(value) >= bytes);
