@@ -22,7 +22,7 @@ const UNKNOWN_FOR: Duration = Duration::from_secs(10);
 
 /// A named connection.
 #[derive(Debug)]
-struct FollowedConnection {
+struct TracedConnection {
     client: String,
     number: u64,
     node: NodeName,
@@ -53,7 +53,7 @@ type StateChange = (Offset, TcpState, TcpState);
 /// All named connections of a run.
 #[derive(Debug)]
 pub(super) struct FollowedStates {
-    connections: Vec<FollowedConnection>,
+    connections: Vec<TracedConnection>,
     /// The changes of sockets that may yet turn out to be named.
     changes: BTreeMap<(NodeName, SocketAddr, SocketAddr), Vec<StateChange>>,
     lookups: BTreeMap<NodeName, SockDiag>,
@@ -93,7 +93,7 @@ impl FollowedStates {
                     return Err(io::Error::new(io::ErrorKind::Unsupported, text));
                 }
                 let subject = format!("{}:{number}", client.name);
-                connections.push(FollowedConnection {
+                connections.push(TracedConnection {
                     client: client.name.to_string(),
                     number: *number,
                     node: client.node.clone(),
@@ -139,7 +139,7 @@ impl FollowedStates {
         else {
             return;
         };
-        let matters = |connection: &FollowedConnection| {
+        let matters = |connection: &TracedConnection| {
             let is_it = |(_, pair): (Offset, AddressPair)| pair == (local, peer);
             connection.node == event.node && connection.opened.is_none_or(is_it)
         };
@@ -186,7 +186,7 @@ impl FollowedStates {
         Ok(())
     }
 
-    fn change(&self, connection: &mut FollowedConnection, (t, from, to): StateChange) {
+    fn change(&self, connection: &mut TracedConnection, (t, from, to): StateChange) {
         if connection.phase != SocketPhase::Full {
             return;
         }
@@ -206,7 +206,7 @@ impl FollowedStates {
 
     fn look_up(
         &mut self,
-        connection: &mut FollowedConnection,
+        connection: &mut TracedConnection,
         pair: AddressPair,
         now: Offset,
     ) -> io::Result<()> {
@@ -249,7 +249,7 @@ impl FollowedStates {
         }
     }
 
-    fn record(&self, connection: &FollowedConnection) {
+    fn record(&self, connection: &TracedConnection) {
         let (t, state) = connection.last;
         let v = vec![(connection.series, state as i64)];
         self.recorder.record(Event::Sample { t, v });

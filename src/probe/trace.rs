@@ -29,8 +29,8 @@ use crate::tcp::TcpState;
 /// The most events in a record, about 10 MB.
 const LIMIT: usize = 50_000;
 
-/// Time from the first event to the reading of all that came meanwhile. To read each of the dozen events of a connection
-/// by itself would cost more than the trace, and in virtual time that is time of the connection.
+/// Time from the first event to the reading of all that came meanwhile. To read each of the dozen events of a
+/// connection by itself would cost more than the trace, and in virtual time that is time of the connection.
 const GATHER: Duration = Duration::from_millis(50);
 
 /// The reason why the kernel is not traced.
