@@ -12,7 +12,7 @@ use super::output;
 use super::runtime::is_status_wanted;
 use crate::names::SeriesName;
 use crate::record::Timeline;
-use crate::suite::SuiteEvent;
+use crate::suite::{SuiteEvent, cost_of_nodes};
 
 /// Shortest time between two updates of a line.
 const REDRAW: Duration = Duration::from_millis(100);
@@ -126,7 +126,8 @@ impl Progress {
 fn plain(labels: &mut BTreeMap<usize, String>, heartbeat: &Heartbeat, event: &SuiteEvent<'_>) {
     match event {
         SuiteEvent::RunStarted { key, spec } => {
-            output::err(&format!("started {}\n", spec.id));
+            let cost = cost_of_nodes(spec).map_or(String::new(), |cost| format!(": {cost}"));
+            output::err(&format!("started {}{cost}\n", spec.id));
             heartbeat.started(*key, spec.id.to_string());
             labels.insert(*key, spec.id.to_string());
         }
@@ -167,7 +168,8 @@ fn live(bars: &MultiProgress, lines: &mut BTreeMap<usize, LiveLine>, event: &Sui
             }
             bar.enable_steady_tick(REDRAW);
             let label = spec.id.to_string();
-            bar.set_message(format!("{label}  building"));
+            let cost = cost_of_nodes(spec).map_or(String::new(), |cost| format!(": {cost}"));
+            bar.set_message(format!("{label}  building{cost}"));
             lines.insert(
                 *key,
                 LiveLine {

@@ -22,7 +22,7 @@ use crate::record::Outcome;
 use crate::report::{matrix, one_line, programs, terminal};
 use crate::suite::{
     self, Captures, FailedRuns, Hold, Options, Records, ScenarioFile, Selected, SuiteEvent,
-    SuiteResult,
+    SuiteResult, cost_of_nodes,
 };
 
 /// Arguments of `nslab run`.
@@ -249,6 +249,9 @@ fn print_plans(files: &[Arc<ScenarioFile>]) {
     for file in files {
         for run in &file.scenario.runs {
             output::out(&format!("# {}: {}\n", file.label, run.id));
+            if let Some(cost) = cost_of_nodes(run) {
+                output::out(&format!("# {cost}\n"));
+            }
             for op in lab::plan(&run.topology).ops {
                 output::out(&format!("{op}\n"));
             }

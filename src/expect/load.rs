@@ -1,5 +1,7 @@
 //! Checks that the load was what the scenario asked for. If it was not, the run proves nothing about its claim.
 
+use std::collections::BTreeSet;
+
 use super::bottleneck;
 use super::show;
 use crate::names::ActorName;
@@ -33,6 +35,9 @@ const MOST_WAITING: u64 = 500_000;
 /// [`LATE_FORGIVEN`]).
 const WAITING_FORGIVEN: u64 = 50_000_000;
 
+/// The number of clients that a message names. A lab can have thousands.
+const NAMED: usize = 5;
+
 /// Returns a sentence with the figures if the lab's own threads did not get the processor time that they needed.
 pub(super) fn starved_of_processors(timeline: &Timeline) -> Option<String> {
     let ProcessorTime { ran, waited, turns } = timeline.processor?;
@@ -65,17 +70,22 @@ pub(super) fn shortfall(spec: &RunSpec, timeline: &Timeline) -> Option<String> {
             Some(why) => format!("{figures} ({why})"),
             None => figures,
         });
+    let reported: BTreeSet<_> = timeline.loads.iter().map(|load| &load.client).collect();
     let unreported = spec
         .workload
         .clients
         .iter()
         .filter(|client| {
             let scheduled = client.load.schedule().is_some();
-            let reported = timeline.loads.iter().any(|load| load.client == client.name);
-            scheduled && !reported && !interrupted
+            scheduled && !reported.contains(&client.name) && !interrupted
         })
         .map(|client| format!("client `{}` sent no load report", client.name));
-    let clients: Vec<String> = short.chain(unreported).collect();
+    let mut clients: Vec<String> = short.chain(unreported).collect();
+    let more = clients.len().saturating_sub(NAMED);
+    if more > 1 {
+        clients.truncate(NAMED);
+        clients.push(format!("and {more} more clients"));
+    }
     let scale = if at_a_limit {
         ". Another attempt would end in the same way; `nslab scale FILE` prints the same question at a smaller size"
     } else {

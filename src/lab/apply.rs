@@ -121,6 +121,14 @@ pub(super) fn apply(
                     rtnl::route(batch, to.address, to.length, *via);
                 });
             }
+            Op::Neighbour {
+                node,
+                index,
+                address,
+                mac,
+            } => message(&mut builds, &Site::Node(node.clone()), line, |batch| {
+                rtnl::neighbour(batch, *index, *address, *mac);
+            }),
             // Already applied while the namespaces were created, or applied later to the running lab.
             Op::Sysctl { .. } | Op::Rules { .. } => {}
             Op::Room { .. } | Op::Wire { .. } | Op::Limit { .. } => {}

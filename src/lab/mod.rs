@@ -18,6 +18,7 @@ mod machine;
 mod mark;
 mod messages;
 mod namespaces;
+mod neighbours;
 mod netem;
 mod node;
 mod plan;

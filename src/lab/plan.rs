@@ -6,6 +6,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
+use super::neighbours::neighbours;
 use crate::names::{IfName, NodeName};
 use crate::scenario::Place;
 use crate::scenario::fault::FaultSpec;
@@ -113,6 +114,14 @@ pub enum Op {
         to: Prefix,
         via: IpAddr,
     },
+    /// Fixes the link-layer address of a neighbour.
+    Neighbour {
+        node: NodeName,
+        /// Index of the interface to the neighbour.
+        index: u32,
+        address: IpAddr,
+        mac: [u8; 6],
+    },
     /// Writes a setting and reads it back.
     Sysctl {
         node: NodeName,
@@ -187,6 +196,7 @@ pub fn plan(topology: &Topology) -> LabPlan {
         ops.extend(addresses(name, node));
         ops.extend(routes(name, node));
     }
+    ops.extend(neighbours(topology));
     for (name, node) in &topology.nodes {
         ops.extend(own_clock(topology, name, node));
         ops.extend(settings(name, node));
@@ -304,7 +314,7 @@ fn index(position: usize) -> u32 {
     FIRST_INDEX + u32::try_from(position).unwrap_or_default()
 }
 
-fn mac(link: usize, end: usize) -> [u8; 6] {
+pub(super) fn mac(link: usize, end: usize) -> [u8; 6] {
     let [.., a, b, c, d] = link.to_be_bytes();
     [0x02, a, b, c, d, u8::try_from(end).unwrap_or_default()]
 }

@@ -86,6 +86,15 @@ impl fmt::Display for Op {
             } => write!(f, "address {node} {interface}: {prefix}"),
             Self::Local { node, prefix } => write!(f, "local addresses {node}: {prefix}"),
             Self::Route { node, to, via } => write!(f, "route {node}: {to} via {via}"),
+            Self::Neighbour {
+                node, address, mac, ..
+            } => {
+                let [a, b, c, d, e, g] = mac;
+                write!(
+                    f,
+                    "neighbour {node}: {address} at {a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{g:02x}"
+                )
+            }
             Self::Sysctl {
                 node,
                 key,

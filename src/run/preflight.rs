@@ -13,6 +13,7 @@ use crate::scenario::{RunSpec, VersionBound};
 pub(crate) fn unmet_requirement(order: &WorkOrder) -> Option<String> {
     let (spec, scope) = (&order.spec, order.scope);
     unmet_kernel(spec)
+        .or_else(|| too_few_processors(spec, scope))
         .or_else(|| forbidden_program(order))
         .or_else(|| missing_program(spec))
         .or_else(|| missing_file(spec))
@@ -44,6 +45,17 @@ fn unmet_kernel(spec: &RunSpec) -> Option<String> {
                 bound.op
             )
         })
+}
+
+fn too_few_processors(spec: &RunSpec, scope: LabScope) -> Option<String> {
+    let needed = spec.requires.processors;
+    let present = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let why = match scope.owns_kernel {
+        true => " (a virtual machine in virtual time has one)",
+        false => "",
+    };
+    (present < needed as usize)
+        .then(|| format!("needs {needed} processors; there are {present} here{why}"))
 }
 
 fn forbidden_program(order: &WorkOrder) -> Option<String> {

@@ -39,6 +39,10 @@ pub(crate) const MAX_CONCURRENCY: u64 = 20_000;
 pub(crate) const MAX_EXCHANGE: usize = 1000;
 /// Queries that a lookup sends at once. Resolvers send two.
 pub(crate) const MAX_AT_ONCE: u64 = 1000;
+/// Processors that a scenario may require.
+pub(crate) const MAX_PROCESSORS: u64 = 1024;
+/// Queries that threads send at the same moment: as many as machines for tests have processors.
+pub(crate) const MAX_QUERY_THREADS: u32 = 8;
 /// Times that a query is sent again.
 pub(crate) const MAX_RETRIES: u64 = 100;
 /// Queries of one socket that wait for their answers: half of their 16-bit identifiers.

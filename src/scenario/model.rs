@@ -190,6 +190,9 @@ pub struct Requires {
     /// Kernel modules that must be loaded or built in; a guest loads them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub modules: Vec<String>,
+    /// Number of processors that work at the same time.
+    #[serde(default)]
+    pub processors: u32,
 }
 
 /// One bound on the kernel's version, like `>= 4.12`.

@@ -36,7 +36,7 @@ mod templates;
 mod trust;
 
 pub use capturing::Captures;
-pub(crate) use demand::expected;
+pub(crate) use demand::{cost_of_nodes, expected};
 pub(crate) use discover::discover;
 pub use discover::{ScenarioSource, shipped};
 pub use dispatch::{Options, run_suite};

@@ -19,6 +19,8 @@ pub const DUMP: u16 = libc::NLM_F_DUMP as u16;
 pub const CREATE: u16 = libc::NLM_F_CREATE as u16;
 /// `NLM_F_EXCL`: fail if the object exists.
 pub const EXCL: u16 = libc::NLM_F_EXCL as u16;
+/// `NLM_F_REPLACE`: replace the object if it exists.
+pub const REPLACE: u16 = libc::NLM_F_REPLACE as u16;
 /// `NLM_F_APPEND`: add the object at the end.
 pub const APPEND: u16 = libc::NLM_F_APPEND as u16;
 
@@ -286,8 +288,8 @@ impl Netlink {
         let mut batch = Batch::new();
         batch.push(kind, flags | DUMP, body);
         let sent = self.send(&mut batch)?;
-        loop {
-            let done = self.receive(|sequence, kind, body| {
+        let mut receive = || {
+            self.receive(|sequence, kind, body| {
                 if sequence != sent {
                     return Ok(false);
                 }
@@ -299,11 +301,19 @@ impl Netlink {
                         Ok(false)
                     }
                 }
-            })?;
-            if done {
-                return Ok(());
+            })
+        };
+        let result = loop {
+            match receive() {
+                Ok(true) => break Ok(()),
+                Ok(false) => {}
+                Err(error) => break Err(error),
             }
-        }
+        };
+        // Thousands of sockets would otherwise keep as many large buffers.
+        self.buffer.truncate(READ);
+        self.buffer.shrink_to_fit();
+        result
     }
 
     /// Sends one request and passes its only answer to `read`.

@@ -9,13 +9,14 @@ use std::time::{Duration, Instant};
 use netlink_packet_core::Emitable;
 use netlink_packet_route::AddressFamily;
 use netlink_packet_route::link::{InfoData, InfoKind, InfoVeth, LinkAttribute, LinkMessage, State};
+use netlink_packet_route::neighbour::{NeighbourAttribute, NeighbourMessage, NeighbourState};
 use netlink_packet_route::route::{RouteScope, RouteType};
 use rtnetlink::{
     AddressMessageBuilder, LinkMessageBuilder, LinkUnspec, LinkVeth, RouteMessageBuilder,
 };
 
 use super::NetNs;
-use super::netlink::{Batch, CREATE, EXCL, Netlink, NetlinkError, attributes};
+use super::netlink::{Batch, CREATE, EXCL, Netlink, NetlinkError, REPLACE, attributes};
 
 /// Index of the loopback interface, the first in each namespace (`LOOPBACK_IFINDEX`, Linux `include/net/flow.h`).
 pub const LOOPBACK: u32 = 1;
@@ -199,6 +200,22 @@ pub fn route(batch: &mut Batch, to: IpAddr, length: u8, via: IpAddr) {
         }
     };
     push(batch, libc::RTM_NEWROUTE, CREATE | EXCL, &message);
+}
+
+/// Fixes the link-layer address of a neighbour (`ip neigh replace ADDRESS lladdr MAC nud permanent`).
+pub fn neighbour(batch: &mut Batch, index: u32, address: IpAddr, mac: [u8; 6]) {
+    let mut message = NeighbourMessage::default();
+    message.header.family = match address {
+        IpAddr::V4(_) => AddressFamily::Inet,
+        IpAddr::V6(_) => AddressFamily::Inet6,
+    };
+    message.header.ifindex = index;
+    message.header.state = NeighbourState::Permanent;
+    message.attributes = vec![
+        NeighbourAttribute::Destination(address.into()),
+        NeighbourAttribute::LinkLayerAddress(mac.to_vec()),
+    ];
+    push(batch, libc::RTM_NEWNEIGH, CREATE | REPLACE, &message);
 }
 
 /// Makes all addresses of a prefix local to this host, on the loopback interface (`ip route add

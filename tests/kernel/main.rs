@@ -18,6 +18,7 @@ mod hostile;
 mod killing;
 mod machine;
 mod machine_errors;
+mod many;
 mod parallel;
 mod program;
 mod scenarios;
@@ -55,6 +56,7 @@ fn main() {
         .chain(environments::trials())
         .chain(machine::trials())
         .chain(machine_errors::trials())
+        .chain(many::trials())
         .map(|trial| {
             let ignored = obstacle.is_some() || trial.has_ignored_flag();
             trial.with_kind("kernel").with_ignored_flag(ignored)

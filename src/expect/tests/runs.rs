@@ -185,6 +185,21 @@ fn loads_that_fell_short_are_reported_with_their_figures() {
 }
 
 #[test]
+fn only_some_of_many_short_loads_are_named() {
+    let slow = LoadReport {
+        achieved_rate: 430.12,
+        ..load_report()
+    };
+    let many = (0..7).fold(TimelineBuilder::new(), |timeline, _| {
+        timeline.load(slow.clone())
+    });
+    let verdict = judged(&[("a", 1.0)], many);
+    let reason = reason(&verdict);
+    assert_eq!(reason.matches("`load` offered").count(), 5);
+    assert!(reason.ends_with("; and 2 more clients"), "{reason}");
+}
+
+#[test]
 fn a_closed_loop_offers_what_it_achieves() {
     let slow = LoadReport {
         open_loop: false,

@@ -157,3 +157,20 @@ fn interface_names_fit_and_indexes_and_hardware_addresses_differ() {
     places.dedup();
     assert_eq!((macs.len(), places.len()), (count, count));
 }
+
+#[test]
+fn ends_of_many_links_are_neighbours_with_fixed_addresses() {
+    let neighbours = |nodes: usize| -> Vec<String> {
+        let names: Vec<String> = (0..nodes).map(|n| format!("n{n}")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let plan = plan(&row(IpVersion::V4, &names));
+        let neighbours = plan.ops.iter();
+        let neighbours = neighbours.filter(|op| matches!(op, Op::Neighbour { .. }));
+        neighbours.map(ToString::to_string).collect()
+    };
+    assert!(neighbours(51).is_empty());
+    let many = neighbours(52);
+    assert_eq!(many.len(), 102);
+    assert_eq!(many[100], "neighbour n50: 10.0.50.2 at 02:00:00:00:32:01");
+    assert_eq!(many[101], "neighbour n51: 10.0.50.1 at 02:00:00:00:32:00");
+}

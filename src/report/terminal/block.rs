@@ -19,6 +19,9 @@ const IN_VERDICT: usize = 9;
 const COURSE: usize = 40;
 const SHORTEST_COURSE: usize = 8;
 
+/// Clients whose load is shown, unless the output is verbose. A lab can have thousands.
+const MOST_CLIENTS: usize = 10;
+
 /// A function that colours a word.
 type Paint = fn(Style, &str) -> String;
 /// The label of lines that need none.
@@ -62,11 +65,23 @@ pub(super) fn run(run: &RunResult, file: &ScenarioFile, style: Style) -> String 
         text.push_str(&verdict_lines(verdict, file, reason, &course, style));
     }
     if style.verbose || evidence::is_against(run.verdict.outcome) {
-        for load in &run.timeline.loads {
+        let loads = &run.timeline.loads;
+        let shown = match style.verbose {
+            true => loads.len(),
+            false => loads.len().min(MOST_CLIENTS),
+        };
+        for load in &loads[..shown] {
             paragraph(&mut text, NO_WORD, &evidence::load(load), IN_RUN, style);
             if let Some(closing) = evidence::closing(run, load) {
                 paragraph(&mut text, NO_WORD, &closing, IN_RUN, style);
             }
+        }
+        if shown < loads.len() {
+            let more = format!(
+                "and {} more clients (--verbose shows all)",
+                loads.len() - shown
+            );
+            paragraph(&mut text, NO_WORD, &more, IN_RUN, style);
         }
     }
     for note in evidence::notes(run) {

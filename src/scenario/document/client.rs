@@ -185,6 +185,9 @@ document! {
         "sockets" => sockets: Option<Spanned<QuerySockets>>,
         /// Number of queries that a lookup sends at once, from one socket, up to 1000. The default is 1.
         "at-once" => at_once: Option<Spanned<Count>>,
+        /// `true` if each of the queries of a lookup is sent by a thread of its own, at the same moment, so that
+        /// several processors handle them. Then `at-once` is 2 to 8.
+        "threads" => threads: Option<Switch>,
         /// Bytes of a query, 28 (the default) to 65507.
         "bytes" => bytes: Option<Spanned<Count>>,
     }

@@ -150,6 +150,8 @@ document! {
         /// Kernel modules, such as `tun` or `sch_fq`. A guest loads them before the clock starts. On this
         /// host, where nslab loads nothing, they must be built in or loaded already.
         "modules" => modules: Option<OneOrMany<Spanned<Text>>>,
+        /// Number of processors that work at the same time, 1 to 1024. A guest in virtual time has one.
+        "processors" => processors: Option<Spanned<Count>>,
     }
 }
 

@@ -32,7 +32,7 @@ mod udp;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::bounds::{MAX_DURATION, SAMPLE};
+use super::bounds::{MAX_DURATION, MAX_PROCESSORS, SAMPLE};
 use super::document::{Document, RequiresDoc, Timespan};
 use super::expectation::NameScope;
 use super::expr::Expectation;
@@ -248,5 +248,12 @@ fn requires(written: &RequiresDoc, cx: &mut Collector<'_>) -> Requires {
             .map(|program| program.0.clone())
             .collect(),
         modules: modules(written, cx),
+        processors: server::number(
+            written.processors,
+            1,
+            1..=MAX_PROCESSORS,
+            "`processors`",
+            cx,
+        ),
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::load::{ResolvedLoad, rate, schedule, timeout};
 use super::server::number;
 use crate::scenario::bounds::{
-    MAX_AT_ONCE, MAX_ATTEMPTS, MAX_DATAGRAM, MAX_OPEN_QUERIES, MAX_RETRIES,
+    MAX_AT_ONCE, MAX_ATTEMPTS, MAX_DATAGRAM, MAX_OPEN_QUERIES, MAX_QUERY_THREADS, MAX_RETRIES,
 };
 use crate::scenario::decode::Framed;
 use crate::scenario::document::QueriesDoc;
@@ -20,6 +20,14 @@ pub(crate) fn queries(doc: &QueriesDoc, cx: &mut Collector<'_>) -> Option<Resolv
     let rate = rate(doc.rate, cx);
     let timeout = timeout(doc.timeout, TIMEOUT, cx);
     let at_once: u32 = number(doc.at_once, 1, 1..=MAX_AT_ONCE, "`at-once`", cx);
+    let threads = doc.threads.is_some_and(|threads| threads.0);
+    if threads && !(2..=MAX_QUERY_THREADS).contains(&at_once) {
+        cx.error(
+            doc.at_once.map_or(doc.head(), |at_once| at_once.span),
+            format!("with `threads`, a lookup sends 2 to {MAX_QUERY_THREADS} queries"),
+        )
+        .help("write `at-once: 2`, or leave `threads` out");
+    }
     let retries = number(doc.retries, 0, 0..=MAX_RETRIES, "`retries`", cx);
     let bytes = QUERY_BYTES..=MAX_DATAGRAM;
     let bytes = number(doc.bytes, QUERY_BYTES, bytes, "`bytes`", cx);
@@ -32,6 +40,7 @@ pub(crate) fn queries(doc: &QueriesDoc, cx: &mut Collector<'_>) -> Option<Resolv
             .sockets
             .map_or_else(QuerySockets::default, |sockets| sockets.value),
         at_once,
+        threads,
         bytes,
     };
     let all = schedule.count.saturating_mul(at_once.into());

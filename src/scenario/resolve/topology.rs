@@ -1,6 +1,7 @@
 //! Resolves nodes and links: interfaces, addresses, routes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 use super::View;
 use super::firewall;
@@ -19,7 +20,8 @@ use crate::scenario::document::{Document, LinkDoc};
 use crate::scenario::problem::Collector;
 use crate::scenario::span::{Span, Spanned};
 use crate::scenario::topology::{
-    ImpairedBy, InterfaceSpec, IpVersion, LinkSpec, NodeSpec, RouteSpec, SysctlSpec, Topology,
+    ImpairedBy, InterfaceSpec, IpVersion, LinkSpec, NatSpec, NodeSpec, RouteSpec, SysctlSpec,
+    Topology,
 };
 
 /// The network that a document describes, with the numbers of its nodes and links.
@@ -362,6 +364,7 @@ pub(crate) fn topology(view: View<'_, '_>, cx: &mut Collector<'_>) -> Topology {
         }
         topology.nodes.insert(lab.names[node].clone(), spec);
     }
+    forward_between_routes(&mut topology);
     for switch in document.nodes.0.len()..lab.names.len() {
         let mut spec = lab.bare_node(switch, &topology.links);
         if lab.ip == IpVersion::V6 {
@@ -418,5 +421,21 @@ fn ip_version(document: &Document, cx: &mut Collector<'_>) -> IpVersion {
             .help("a lab uses one of the two; to cover both, write two variants, one with `ip: 6`");
             IpVersion::V6
         }
+    }
+}
+
+/// Makes nodes with one link forward if they translate ports for others, or if a route leads through them.
+fn forward_between_routes(topology: &mut Topology) {
+    let routes = topology.nodes.values().flat_map(|node| &node.routes);
+    let hops: BTreeSet<IpAddr> = routes.map(|route| route.via).collect();
+    for node in topology.nodes.values_mut() {
+        let interfaces = node.interfaces.iter();
+        let prefixes = interfaces.flat_map(|interface| &interface.addresses);
+        let own: BTreeSet<IpAddr> = prefixes.map(|prefix| prefix.address).collect();
+        let translates = node.nat.iter().any(|nat| match nat {
+            NatSpec::Dnat { to, .. } => to.iter().any(|to| !own.contains(&to.ip())),
+            NatSpec::Masquerade { .. } | NatSpec::Snat { .. } => false,
+        });
+        node.forwards |= translates || !own.is_disjoint(&hops);
     }
 }

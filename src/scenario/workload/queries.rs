@@ -24,6 +24,9 @@ pub struct Queries {
     pub sockets: QuerySockets,
     /// Number of queries of each lookup, sent from one socket.
     pub at_once: u32,
+    /// True if each of them is sent by a thread of its own, all at the same moment.
+    #[serde(default)]
+    pub threads: bool,
     /// Bytes of each query.
     pub bytes: u32,
 }
@@ -77,6 +80,7 @@ mod tests {
             retries: 2,
             sockets: QuerySockets::Each,
             at_once: 2,
+            threads: false,
             bytes: 28,
         };
         assert_eq!(queries.longest(), Duration::from_secs(3));

@@ -216,3 +216,24 @@ fn a_scenario_can_start_from_the_kernels_own_defaults() {
     assert_eq!(run.topology.baseline, Baseline::Kernel);
     assert_eq!(text(TRIANGLE).runs[0].topology.baseline, Baseline::Pinned);
 }
+
+#[test]
+fn a_node_with_one_link_forwards_if_others_need_it() {
+    const LAN: &str = "
+segments: { lan: [a, nat, b] }
+servers: { web: { node: b, port: 80 }, own: { node: nat, port: 80 } }
+";
+    let forwards = |nodes: &str| {
+        let scenario = text(&format!("nodes: {nodes}{LAN}"));
+        ["a", "nat", "b"].map(|name| node(&scenario.runs[0], name).forwards)
+    };
+    let none = [false; 3];
+    let only_nat = [false, true, false];
+    assert_eq!(forwards("{ a: {}, nat: {}, b: {} }"), none);
+    let hairpin = "{ a: {}, nat: { nat: { dnat: { port: 8080, to: web } } }, b: {} }";
+    assert_eq!(forwards(hairpin), only_nat);
+    let to_itself = "{ a: {}, nat: { nat: { dnat: { port: 8080, to: own } } }, b: {} }";
+    assert_eq!(forwards(to_itself), none);
+    let detour = "{ a: { routes: [ { to: b, via: nat } ] }, nat: {}, b: {} }";
+    assert_eq!(forwards(detour), only_nat);
+}

@@ -8,11 +8,13 @@ use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::net::UdpSocket;
 use std::os::fd::{AsFd, AsRawFd};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::super::report::LoadStats;
 use super::QueryPlan;
 use super::message;
+use super::senders::Senders;
 use crate::metrics::queries::{ANSWERED, BYTES, FAILED, IN_FLIGHT, LATE, RETRIES, SENT};
 use crate::record::{Offset, RunClock};
 use crate::scenario::workload::QuerySockets;
@@ -36,7 +38,7 @@ const ALARM: u64 = u64::MAX - 1;
 /// A connected socket with its open queries.
 #[derive(Debug)]
 struct QuerySocket {
-    socket: UdpSocket,
+    socket: Arc<UdpSocket>,
     open: BTreeMap<u16, OpenQuery>,
     next_id: u16,
     opened: u64,
@@ -72,6 +74,8 @@ pub(super) struct QueryEngine<'a> {
     deadlines: VecDeque<(Offset, u64, u16)>,
     open: u64,
     stats: LoadStats,
+    /// The threads of a client with `threads`.
+    senders: Option<Senders>,
     buffer: Vec<u8>,
 }
 
@@ -87,6 +91,8 @@ impl<'a> QueryEngine<'a> {
         let alarm = Alarm::new(clock.instant(Offset::ZERO))?;
         epoll.watch(stop.as_fd().as_raw_fd(), STOP, Interest::Read)?;
         epoll.watch(alarm.as_fd().as_raw_fd(), ALARM, Interest::Read)?;
+        let threads = plan.queries.threads;
+        let senders = threads.then(|| Senders::start(plan.queries.at_once));
         Ok(Self {
             plan,
             metrics,
@@ -101,6 +107,7 @@ impl<'a> QueryEngine<'a> {
             deadlines: VecDeque::new(),
             open: 0,
             stats: LoadStats::new("udp"),
+            senders: senders.transpose()?,
             buffer: vec![0; LONGEST],
         })
     }
@@ -195,8 +202,8 @@ impl<'a> QueryEngine<'a> {
         self.open += u64::from(at_once);
         self.metrics
             .update(now, |counts| counts.add(&IN_FLIGHT, i64::from(at_once)));
-        for id in ids {
-            self.send(token, id);
+        for (id, result) in self.send_together(token, &ids) {
+            self.send(token, id, result);
         }
         self.close_if_done(token);
     }
@@ -217,7 +224,7 @@ impl<'a> QueryEngine<'a> {
         socket.connect(&plan.target.into())?;
         let fd = socket.as_raw_fd();
         let token = self.sockets.insert(QuerySocket {
-            socket: socket.into(),
+            socket: Arc::new(socket.into()),
             open: BTreeMap::new(),
             next_id: 0,
             opened: 0,
@@ -236,8 +243,24 @@ impl<'a> QueryEngine<'a> {
         Offset::from_duration(now.as_duration().saturating_add(self.plan.queries.timeout))
     }
 
-    /// Sends a query, and again for as long as its socket has errors and it has tries left.
-    fn send(&mut self, token: u64, id: u16) {
+    /// Sends the queries of a lookup at the same moment, if the client has threads for that, and returns the results.
+    fn send_together(&mut self, token: u64, ids: &[u16]) -> Vec<(u16, Option<io::Result<usize>>)> {
+        let bytes = |id: &u16| message::query(*id, self.plan.queries.bytes as usize);
+        let socket = self.sockets.get_mut(token);
+        let results = match (&mut self.senders, socket) {
+            (Some(senders), Some(socket)) => {
+                let results = senders.send(&socket.socket, ids.iter().map(bytes).collect());
+                results.into_iter().map(Some).collect()
+            }
+            _ => Vec::new(),
+        };
+        let results = results.into_iter().chain(std::iter::repeat_with(|| None));
+        ids.iter().copied().zip(results).collect()
+    }
+
+    /// Sends a query, and again for as long as its socket has errors and it has tries left. `result` is that of the
+    /// first try, if it has been sent already.
+    fn send(&mut self, token: u64, id: u16, mut result: Option<io::Result<usize>>) {
         let bytes = message::query(id, self.plan.queries.bytes as usize);
         loop {
             let Some(socket) = self.sockets.get_mut(token) else {
@@ -246,7 +269,7 @@ impl<'a> QueryEngine<'a> {
             let Some(query) = socket.open.get(&id).copied() else {
                 return;
             };
-            let result = socket.socket.send(&bytes);
+            let result = result.take().unwrap_or_else(|| socket.socket.send(&bytes));
             match result {
                 Ok(_) => {
                     self.metrics
@@ -276,7 +299,7 @@ impl<'a> QueryEngine<'a> {
     /// Ends a try with an error, and sends the query again if it has tries left.
     fn try_failed(&mut self, token: u64, id: u16, errno: i32) {
         if self.may_try_again(token, id, errno) {
-            self.send(token, id);
+            self.send(token, id, None);
         }
     }
 

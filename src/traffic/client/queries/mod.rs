@@ -8,6 +8,7 @@
 
 mod engine;
 mod message;
+mod senders;
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};

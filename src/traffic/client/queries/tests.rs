@@ -24,6 +24,7 @@ fn asks(count: u64, at_once: u32, retries: u32, sockets: QuerySockets) -> Client
             retries,
             sockets,
             at_once,
+            threads: false,
             bytes: u32::try_from(QUERY_BYTES).unwrap(),
         }))
     }
@@ -61,6 +62,22 @@ fn kernel_every_query_is_answered_from_one_socket_or_many() {
         assert_eq!(last(&timeline, "q.bytes"), bytes);
         assert_eq!(last(&timeline, "dns.received"), 40);
         assert_eq!(last(&timeline, "dns.replies"), 40);
+    }
+}
+
+#[test]
+#[ignore = "kernel test: `-- --include-ignored` runs it"]
+fn kernel_threads_send_each_query_once_and_again_after_a_timeout() {
+    for (answer, retries, sent) in [(Answer::Bytes, 0, 80), (Answer::Never, 1, 160)] {
+        let mut q = asks(20, 4, retries, QuerySockets::Each);
+        if let Load::Queries(queries) = &mut q.load {
+            queries.threads = true;
+        }
+        let timeline = run(vec![dns(answer)], q);
+        assert_eq!(last(&timeline, "q.sent"), sent, "{}", errors(&timeline));
+        assert_eq!(last(&timeline, "dns.received"), sent);
+        assert_eq!(last(&timeline, "q.retries"), sent - 80);
+        assert_eq!(last(&timeline, "q.in-flight"), 0);
     }
 }
 
