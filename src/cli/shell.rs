@@ -161,7 +161,9 @@ async fn until_held(worker: &mut Worker, stop: &mut watch::Receiver<bool>) -> Bu
         };
         match next {
             Ok(Some((Event::Held { .. }, _))) => return BuildEnd::Kept,
-            Ok(Some((Event::Note { text, .. }, _))) => message::note(text),
+            Ok(Some((Event::Note { text, .. } | Event::Gap { text, .. }, _))) => {
+                message::note(text)
+            }
             Ok(Some((Event::Errored { error }, _))) => {
                 message::error(error);
                 return BuildEnd::Failed;

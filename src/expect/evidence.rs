@@ -111,13 +111,13 @@ impl<'a> Evidence<'a> {
         self.runs.values().any(|timeline| timeline.emulated())
     }
 
-    /// Returns the note of a run that names a series.
-    pub(super) fn note_on(&self, series: &SeriesName) -> Option<&'a str> {
-        self.runs
+    /// Returns the reason why a text series of a run may lack lines.
+    pub(super) fn gap_in(&self, series: &SeriesName) -> Option<&'a str> {
+        let mut gaps = self
+            .runs
             .values()
-            .flat_map(|timeline| &timeline.notes)
-            .find(|(_, text)| text.contains(series.as_str()))
-            .map(|(_, text)| text.as_str())
+            .map(|timeline| timeline.gaps.get(series.as_str()));
+        gaps.find_map(|gap| gap.map(String::as_str))
     }
 
     fn nows(&self) -> impl Iterator<Item = Offset> {

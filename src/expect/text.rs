@@ -6,11 +6,9 @@ use regex::Regex;
 
 use super::evidence::{Evidence, Unjudgeable};
 use super::metric::ReadSpan;
+use crate::metrics::kernel;
 use crate::record::{Observation, Offset, SeriesKind};
 use crate::scenario::expr::MetricRef;
-
-/// The kernel's log. It is not readable everywhere, and incomplete if the kernel limited its own rate.
-const KERNEL_LOG: &str = "kernel.log";
 
 /// The kernel's notice that it left lines out: `net_ratelimit: 12 callbacks suppressed` (Linux `lib/ratelimit.c`).
 const SUPPRESSED: &str = "callbacks suppressed";
@@ -30,7 +28,7 @@ pub(super) struct TextReader<'a> {
     seen: usize,
     matched: Option<&'a (Offset, String)>,
     suppressed: Option<&'a (Offset, String)>,
-    note: Option<&'a str>,
+    gap: Option<&'a str>,
 }
 
 impl<'a> TextReader<'a> {
@@ -49,7 +47,7 @@ impl<'a> TextReader<'a> {
             Unjudgeable::errored(format!("the regular expression does not compile: {error}"))
         })?;
         let name = metric.series.as_str();
-        let note = evidence.note_on(&metric.series);
+        let gap = evidence.gap_in(&metric.series);
         let lines = match evidence.timeline(metric)?.series(name) {
             Some(series) if series.declaration.kind == SeriesKind::Text => series.lines.as_slice(),
             Some(_) => {
@@ -58,9 +56,9 @@ impl<'a> TextReader<'a> {
                 )));
             }
             None if name.ends_with(".stdout") || name.ends_with(".stderr") => &[],
-            None if name == KERNEL_LOG => {
-                return Err(Unjudgeable::not_applicable(match note {
-                    Some(note) => note.to_owned(),
+            None if name == kernel::LOG_NAME => {
+                return Err(Unjudgeable::not_applicable(match gap {
+                    Some(gap) => gap.to_owned(),
                     None => "the kernel's log could not be read here".to_owned(),
                 }));
             }
@@ -84,7 +82,7 @@ impl<'a> TextReader<'a> {
             seen: 0,
             matched: None,
             suppressed: None,
-            note,
+            gap,
         })
     }
 
@@ -136,19 +134,18 @@ impl<'a> TextReader<'a> {
         }
     }
 
-    /// Explains why a line may exist although none was found: the kernel left lines out, or a note on the series
-    /// reports a gap or output that was cut off.
+    /// Explains why a line may exist although none was found: the kernel left lines out, or the series has a gap.
     pub(super) fn doubt(&self) -> Option<String> {
         if self.negated || self.matched.is_some() {
             return None;
         }
-        let suppressed = self.suppressed.filter(|_| self.name == KERNEL_LOG);
-        match (suppressed, self.note) {
+        let suppressed = self.suppressed.filter(|_| self.name == kernel::LOG_NAME);
+        match (suppressed, self.gap) {
             (Some((t, line)), _) => Some(format!(
                 "the kernel left lines out of its log, and one of them may have matched: `{}` at {t}",
                 shorten(line)
             )),
-            (None, Some(note)) => Some(note.to_owned()),
+            (None, Some(gap)) => Some(gap.to_owned()),
             (None, None) => None,
         }
     }

@@ -17,6 +17,9 @@ pub(crate) const SLAB_CACHES: [&str; 10] = [
     "dentry",
 ];
 
+/// The full name of [`LOG`].
+pub(crate) const LOG_NAME: &str = "kernel.log";
+
 pub(crate) static LOG: Metric =
     Metric::text("log", "Lines of the kernel's log.", "/dev/kmsg").recorded(Recorded::WhenNamed);
 pub(crate) static SLAB_OBJECTS: Metric = Metric::gauge(

@@ -62,8 +62,9 @@ impl KernelLog {
             Ok(opened) => opened,
             Err(_) if !read_by_an_expectation => return Ok(None),
             Err(error) => {
-                recorder.record(Event::Note {
+                recorder.record(Event::Gap {
                     t: None,
+                    of: kernel::LOG_NAME.to_owned(),
                     text: why_unreadable(&error),
                 });
                 return Ok(None);
@@ -79,8 +80,9 @@ impl KernelLog {
         };
         // After the wait for a quiet log, and before now.
         if used_up && read_by_an_expectation {
-            recorder.record(Event::Note {
+            recorder.record(Event::Gap {
                 t: None,
+                of: kernel::LOG_NAME.to_owned(),
                 text: USED_UP.to_owned(),
             });
         }
@@ -157,12 +159,16 @@ impl LogReader {
             }
             LogRecord::Line { at, text } => {
                 if is_limited(&text) && self.others.take(at) && self.matters {
-                    let text = USED_UP.to_owned();
-                    self.recorder.record(Event::Note { t: Some(t), text });
+                    self.recorder.record(Event::Gap {
+                        t: Some(t),
+                        of: kernel::LOG_NAME.to_owned(),
+                        text: USED_UP.to_owned(),
+                    });
                 }
             }
-            LogRecord::Lost if self.matters => self.recorder.record(Event::Note {
+            LogRecord::Lost if self.matters => self.recorder.record(Event::Gap {
                 t: Some(t),
+                of: kernel::LOG_NAME.to_owned(),
                 text: "the kernel overwrote lines of its log before they were read: \
                        `kernel.log` has a gap"
                     .to_owned(),

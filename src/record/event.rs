@@ -15,6 +15,9 @@ use crate::names::{ActorName, SeriesName};
 use crate::tcp::AddressPair;
 use crate::units::Unit;
 
+/// The name of a capture in [`Event::Gap`].
+pub const CAPTURE: &str = "capture";
+
 /// Identifies a series in samples. Assigned in the order of declaration, from 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -156,6 +159,15 @@ pub enum Event {
         /// The note, one sentence.
         text: String,
     },
+    /// Part of the evidence is missing from the record or the capture.
+    Gap {
+        /// Time, if the clock had started.
+        t: Option<Offset>,
+        /// The evidence: the name of a text series, or [`CAPTURE`].
+        of: String,
+        /// The cause, one sentence, which every reader of the result must see.
+        text: String,
+    },
     /// The kernel or machine lacks something the scenario needs. The last event.
     NotApplicable {
         /// The missing thing, the cause, and a way to get it if there is one.
@@ -196,7 +208,7 @@ impl Event {
             | Self::Finished { t, .. } => Some(*t),
             Self::Traced(event) => Some(event.t),
             Self::Connection(connection) => Some(connection.t),
-            Self::Note { t, .. } => *t,
+            Self::Note { t, .. } | Self::Gap { t, .. } => *t,
             Self::Environment(_)
             | Self::Built(_)
             | Self::Series(_)

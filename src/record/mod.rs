@@ -14,7 +14,6 @@ mod event;
 mod file;
 mod lines;
 mod measure;
-mod note;
 mod outcome;
 mod read;
 mod recorder;
@@ -30,7 +29,7 @@ pub use capture::{
 pub use clock::{Offset, RunClock};
 pub use environment::{Environment, Guest, Privileges};
 pub use event::{
-    Built, ConntrackRoom, Event, LoadReport, NamedConnection, SeriesDeclaration, SeriesId,
+    Built, CAPTURE, ConntrackRoom, Event, LoadReport, NamedConnection, SeriesDeclaration, SeriesId,
     SeriesKind, WirePrecision,
 };
 #[cfg(feature = "program")]
@@ -39,7 +38,6 @@ pub use file::{
     RecordedSuite, UnreadableRecord,
 };
 pub use measure::{Measure, measures};
-pub(crate) use note::{CAPTURE_ENDS_EARLY, NO_CAPTURE};
 pub use outcome::Outcome;
 pub use read::ReadError;
 pub use recorder::{Recorder, RecorderClosed};

@@ -25,6 +25,11 @@ pub struct Timeline {
     pub used: Option<(u64, u64)>,
     /// Notes that every reader of the result must see.
     pub notes: Vec<(Option<Offset>, String)>,
+    /// For each text series that lacks lines, and for a capture that lacks packets ([`CAPTURE`]), the first cause. It
+    /// is among the notes too.
+    ///
+    /// [`CAPTURE`]: super::event::CAPTURE
+    pub gaps: BTreeMap<String, String>,
     /// For each probe, the times of its readings with the processor time each took, in nanoseconds.
     pub looks: BTreeMap<String, Vec<(Offset, u64)>>,
     /// The events that the kernel reported, in the order of time; empty if it was not traced.
@@ -157,6 +162,10 @@ impl Timeline {
                 self.held_since = Some(t);
             }
             Event::Note { t, text } => self.notes.push((t, text)),
+            Event::Gap { t, of, text } => {
+                self.notes.push((t, text.clone()));
+                self.gaps.entry(of).or_insert(text);
+            }
             Event::NotApplicable { reason } => self.end = Some(RunEnd::NotApplicable(reason)),
             Event::Errored { error } => self.end = Some(RunEnd::Errored(error)),
             Event::Finished { t, interrupted } => {

@@ -9,7 +9,7 @@ use super::steps::PendingSteps;
 use super::{CancelToken, LabHold, RunError, TraceWish, WorkOrder, environment, preflight};
 use crate::lab::Lab;
 use crate::probe::{self, CaptureSummary, Contention, NoTrace, PacketCapture, Probes, TraceProbe};
-use crate::record::{Event, Privileges, Recorder, RunClock};
+use crate::record::{CAPTURE, Event, Privileges, Recorder, RunClock};
 use crate::scenario::RunSpec;
 use crate::scenario::topology::{Baseline, ImpairedBy};
 use crate::traffic::Traffic;
@@ -205,6 +205,13 @@ impl LiveRun {
             probes.stop().map_err(RunError::Probe)?;
         }
         let summary = self.capture.take().map(PacketCapture::stop);
+        if let Some(text) = summary.as_ref().and_then(CaptureSummary::gap) {
+            self.recorder.record(Event::Gap {
+                t: Some(clock.now()),
+                of: CAPTURE.to_owned(),
+                text,
+            });
+        }
         let of_capture = summary.iter().flat_map(CaptureSummary::notes);
         let of_trace = self.trace.take().map(TraceProbe::stop).transpose();
         let of_trace = of_trace.map_err(RunError::Trace)?;

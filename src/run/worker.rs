@@ -8,7 +8,7 @@ use thiserror::Error;
 use super::{CancelToken, RunError, WorkOrder, run};
 use crate::causes::chain;
 use crate::lab::sandbox::{self, Entered, SandboxError};
-use crate::record::{Event, NO_CAPTURE, Privileges, Recorder};
+use crate::record::{CAPTURE, Event, Privileges, Recorder};
 use crate::traffic::agent::AgentError;
 
 /// A worker process cannot communicate with the process that started it.
@@ -112,8 +112,11 @@ fn execute(
 /// Returns the file for packets. If it cannot be opened, records a note; the run continues without a capture.
 fn packets_to(file: io::Result<File>, recorder: &Recorder) -> Option<File> {
     let no_file = |error| {
-        let text = format!("{NO_CAPTURE}: cannot open the capture file: {error}");
-        recorder.record(Event::Note { t: None, text });
+        recorder.record(Event::Gap {
+            t: None,
+            of: CAPTURE.to_owned(),
+            text: format!("packets were not captured: cannot open the capture file: {error}"),
+        });
     };
     file.map_err(no_file).ok()
 }

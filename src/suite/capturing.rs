@@ -6,7 +6,7 @@ use std::io::{self, Seek};
 use std::path::{Path, PathBuf};
 
 use super::record_name::{capture_name, capture_of};
-use crate::record::{CAPTURE_ENDS_EARLY, NO_CAPTURE, Outcome, RunVerdict, Timeline};
+use crate::record::{CAPTURE, Outcome, RunVerdict, Timeline};
 use crate::scenario::RunSpec;
 
 /// The captures to make, and the folder for them.
@@ -77,9 +77,7 @@ impl Capturing {
         verdict: &RunVerdict,
         timeline: &Timeline,
     ) -> Result<Option<PathBuf>, String> {
-        let mut notes = timeline.notes.iter().map(|(_, note)| note);
-        let lost =
-            notes.find(|note| note.starts_with(CAPTURE_ENDS_EARLY) || note.starts_with(NO_CAPTURE));
+        let lost = timeline.gaps.get(CAPTURE);
         let wanted = self.always || verdict.outcome > Outcome::NotApplicable;
         let path = self.path;
         let kept = self.file.and_then(|file| match file {

@@ -110,7 +110,10 @@ fn a_log_that_could_not_be_read_is_not_applicable() {
         Outcome::NotApplicable
     );
     let noted = TimelineBuilder::new()
-        .note("kernel.log could not be read: permission denied")
+        .gap(
+            "kernel.log",
+            "kernel.log could not be read: permission denied",
+        )
         .finished_at(1000);
     let verdict = judge_one(claim(), Window::End, &noted);
     assert_eq!(verdict.outcome, Outcome::NotApplicable);
@@ -124,7 +127,10 @@ fn a_log_that_could_not_be_read_is_not_applicable() {
 fn a_log_that_was_read_with_gaps_does_not_fail_a_claim() {
     let log = TimelineBuilder::new()
         .text("kernel.log", &[(1000, "other")])
-        .note("kernel.log lost lines: the kernel overwrote them before they were read")
+        .gap(
+            "kernel.log",
+            "kernel.log lost lines: the kernel overwrote them before they were read",
+        )
         .finished_at(2000);
     let verdict = judge_one(
         matches("kernel.log", "table full", false),
@@ -172,7 +178,10 @@ fn a_failure_shows_the_last_line_that_was_there() {
 fn truncated_output_does_not_fail_a_claim() {
     let run = TimelineBuilder::new()
         .text("ab.stdout", &[(900, "Benchmarking")])
-        .note("`ab.stdout` is cut off after 1 lines, 12 bytes")
+        .gap(
+            "ab.stdout",
+            "`ab.stdout` is cut off after 1 lines, 12 bytes",
+        )
         .finished_at(1000);
     let complete =
         |negated| judge_one(matches("ab.stdout", "Complete", negated), Window::End, &run);

@@ -19,7 +19,7 @@ use thiserror::Error;
 
 use crate::lab::{Lab, LiveNode};
 use crate::names::{IfName, NodeName};
-use crate::record::{CAPTURE_ENDS_EARLY, LinkEnd, RunClock};
+use crate::record::{LinkEnd, RunClock};
 use crate::scenario::RunSpec;
 use crate::scenario::topology::InterfaceSpec;
 use crate::sys::packet_ring::{BLOCK, PacketRing};
@@ -75,7 +75,7 @@ pub struct CaptureSummary {
 }
 
 impl CaptureSummary {
-    /// Returns the notes that a reader of the result needs; none if the capture is complete.
+    /// Returns the notes on the capture that a reader of the result needs.
     pub fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
         if self.truncated {
@@ -96,13 +96,16 @@ impl CaptureSummary {
                 "the machine's clock was set by {by:.0?} during the capture: its times are off by up to that much"
             ));
         }
-        if let Some(error) = &self.broken {
-            notes.push(format!(
-                "{CAPTURE_ENDS_EARLY} {} packets: {error}",
-                self.packets
-            ));
-        }
         notes
+    }
+
+    /// Returns the reason why the rest of the packets is missing, if the capture ended before the run.
+    pub fn gap(&self) -> Option<String> {
+        let error = self.broken.as_ref()?;
+        Some(format!(
+            "the capture ends after {} packets: {error}",
+            self.packets
+        ))
     }
 }
 

@@ -78,7 +78,12 @@ fn next(event: &Event) -> Option<Event> {
             t: None,
             text: String::new(),
         },
-        Event::Note { .. } => Event::NotApplicable {
+        Event::Note { .. } => Event::Gap {
+            t: None,
+            of: String::new(),
+            text: String::new(),
+        },
+        Event::Gap { .. } => Event::NotApplicable {
             reason: String::new(),
         },
         Event::NotApplicable { .. } => Event::Errored {

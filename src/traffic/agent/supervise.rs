@@ -161,6 +161,7 @@ impl Translator {
             event @ (Event::Load(_)
             | Event::Connection(_)
             | Event::Note { .. }
+            | Event::Gap { .. }
             | Event::Looked { .. }
             | Event::Processor { .. }) => event,
             // The state and the end of the run are not for an agent to report.

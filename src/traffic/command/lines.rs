@@ -94,8 +94,9 @@ impl TextSeries {
     fn cut_off(&mut self, t: Offset) {
         self.cut = true;
         self.partial = Vec::new();
-        self.recorder.record(Event::Note {
+        self.recorder.record(Event::Gap {
             t: Some(t),
+            of: self.name.clone(),
             text: format!(
                 "`{}` is cut off after {} lines, {} bytes",
                 self.name, self.lines, self.bytes
