@@ -55,8 +55,10 @@ bisection gives the same answer.
 
 A kernel differs from the good one if the outcome of a run or an expectation
 differs, or if a metric that an expectation names differs by more than noise
-(see `nslab diff --help`). A kernel that does not boot, or on which a run is
-errored or inconclusive, is skipped.
+(see `nslab diff --help`). A run that is inconclusive on one kernel and not on
+the good one differs too: in virtual time it is so every time, and the reason
+is shown. A kernel that does not boot, or on which a run is errored, is
+skipped.
 
 More examples:
   nslab kernel add ./linux-image-5.10*.deb ./linux-image-6.1*.deb
@@ -69,7 +71,7 @@ Exit codes:
   1  the good and the bad kernel do not differ
   2  the command line or a scenario file is invalid
   3  the good or the bad kernel does not boot, or a run on it is errored
-  4  a run on one of them is inconclusive, or the bisection was interrupted";
+  4  a run on the good kernel is inconclusive, or the bisection was interrupted";
 
 /// A kernel with its results.
 struct Tried {
@@ -165,7 +167,8 @@ fn bisect(
         let Some(result) = result else {
             return exit::errored();
         };
-        if let Some((outcome, why)) = says_nothing(&result) {
+        let good = end == ends[0];
+        if let Some((outcome, why)) = says_nothing(&result, good) {
             message::error(format!(
                 "nothing can be said about {}: {why}",
                 kernels[end].kernel.name
@@ -195,7 +198,7 @@ fn bisect(
         }
         let unclear = match &result {
             None => Some("it does not boot".to_owned()),
-            Some(result) => says_nothing(result).map(|(_, why)| why),
+            Some(result) => says_nothing(result, false).map(|(_, why)| why),
         };
         kernels[next].result = result;
         let (finding, text) = match unclear {
@@ -286,8 +289,9 @@ fn try_kernel(
     }))
 }
 
-/// Returns the outcome and the reason if the results of a kernel cannot be compared.
-fn says_nothing(result: &SuiteResult) -> Option<(Outcome, String)> {
+/// Returns the outcome and the reason if the results of a kernel cannot be compared. An inconclusive run on another
+/// kernel than the good one can be: the guest's clock is virtual, so only the kernel makes the difference.
+fn says_nothing(result: &SuiteResult, is_good: bool) -> Option<(Outcome, String)> {
     if result.interrupted {
         return Some((
             Outcome::Inconclusive,
@@ -295,11 +299,10 @@ fn says_nothing(result: &SuiteResult) -> Option<(Outcome, String)> {
         ));
     }
     let runs = result.scenarios.iter().flat_map(|scenario| &scenario.runs);
-    let unclear = |outcome| {
-        matches!(
-            outcome,
-            Outcome::Errored | Outcome::Inconclusive | Outcome::Skipped
-        )
+    let unclear = |outcome| match outcome {
+        Outcome::Errored | Outcome::Skipped => true,
+        Outcome::Inconclusive => is_good,
+        Outcome::Passed | Outcome::Flaky | Outcome::Failed | Outcome::NotApplicable => false,
     };
     let mut runs = runs.filter(|run| unclear(run.verdict.outcome));
     runs.next().map(|run| {
@@ -316,6 +319,7 @@ fn summary(result: &SuiteResult) -> String {
         Outcome::Passed,
         Outcome::Flaky,
         Outcome::Failed,
+        Outcome::Inconclusive,
         Outcome::NotApplicable,
     ];
     let counted = counted.iter().filter_map(|outcome| {

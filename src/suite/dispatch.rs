@@ -194,8 +194,7 @@ pub async fn run_suite(
                 let timeline = timelines.remove(&job.key).unwrap_or_default();
                 let result = conclude(&job.spec, ended, timeline);
                 let outcome = result.verdict.outcome;
-                let retry_is_futile = outcome == Outcome::Inconclusive
-                    && expect::is_at_a_limit(&job.spec, &result.timeline);
+                let retry_is_futile = is_futile(outcome, &job.spec, &result.timeline);
                 let retry = if *stop.borrow() || retry_is_futile { None } else { job.retry_policy.after(outcome) };
                 if let Some(retry) = retry {
                     let alone = retry == Retry::Alone;
@@ -224,6 +223,22 @@ pub async fn run_suite(
     };
     emit(SuiteEvent::Ended(&result));
     result
+}
+
+/// Returns true if another attempt would end in the same way: the load is at a limit of its own, or time is virtual.
+/// An error may be one of the machine outside.
+fn is_futile(outcome: Outcome, spec: &RunSpec, timeline: &Timeline) -> bool {
+    match outcome {
+        Outcome::Inconclusive => {
+            timeline.virtual_time().is_some() || expect::is_at_a_limit(spec, timeline)
+        }
+        Outcome::Failed => timeline.virtual_time().is_some(),
+        Outcome::Passed
+        | Outcome::Flaky
+        | Outcome::Errored
+        | Outcome::Skipped
+        | Outcome::NotApplicable => false,
+    }
 }
 
 /// Waits until a moment, or forever if there is none.
