@@ -101,7 +101,7 @@ fn next(event: &Event) -> Option<Event> {
 fn the_reference_describes_every_event_with_its_fields() {
     let first = Event::Environment(Box::default());
     let events: Vec<Event> = std::iter::successors(Some(first), next).collect();
-    assert_eq!(events.len(), 17);
+    assert_eq!(events.len(), 18);
     for event in events {
         let written = serde_json::to_value(&event).unwrap();
         let (name, fields) = written.as_object().unwrap().iter().next().unwrap();
