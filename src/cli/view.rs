@@ -19,8 +19,7 @@ pub(super) struct ViewArguments {
     /// One record, or two to see side by side (*.nslab.jsonl, *.nslab.jsonl.gz), or a folder with one or two
     #[arg(value_name = "RECORD", required = true)]
     records: Vec<PathBuf>,
-    /// The page to write; the default is the name of the first record with `.view.html`, in the folder of temporary
-    /// files
+    /// The page to write; the default is beside the first record, with its name and `.view.html`
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
     /// Only write the page; do not open it
@@ -85,13 +84,11 @@ pub(super) fn main(arguments: &ViewArguments) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Returns a path in a new folder below that of temporary files: several users may look at the same record.
+/// Returns the name of the record with another ending.
 fn default_path(record: &Path) -> PathBuf {
     let name = record.file_name().unwrap_or_default().to_string_lossy();
     let name = name.split(".nslab.").next().unwrap_or_default();
-    let folder = tempfile::Builder::new().prefix("nslab-view-").tempdir();
-    let folder = folder.map_or_else(|_| std::env::temp_dir(), tempfile::TempDir::keep);
-    folder.join(format!("{name}.view.html"))
+    record.with_file_name(format!("{name}.view.html"))
 }
 
 fn write(path: &Path, page: &str) -> std::io::Result<()> {

@@ -65,6 +65,8 @@ pub(super) struct Account<'a> {
     /// The nodes of the client and the server, with the addresses of the connection there: own and peer's.
     ends: [(&'a NodeName, Option<AddressPair>); 2],
     attempt: &'a LadderAttempt,
+    /// The longest time between the kernel's first event and the beginning of the attempt.
+    lead: Duration,
 }
 
 impl<'a> Account<'a> {
@@ -90,6 +92,7 @@ impl<'a> Account<'a> {
                 (path.nodes.last()?, at_server.map(|(from, to)| (*to, *from))),
             ],
             attempt,
+            lead: BEFORE_SYN,
         })
     }
 
@@ -110,6 +113,7 @@ impl<'a> Account<'a> {
                 (path.nodes.last()?, Some((peer, local))),
             ],
             attempt,
+            lead: Duration::ZERO,
         })
     }
 
@@ -190,7 +194,7 @@ impl<'a> Account<'a> {
         let early = self
             .attempt
             .began
-            .saturating_sub(BEFORE_SYN.as_nanos() as u64);
+            .saturating_sub(self.lead.as_nanos() as u64);
         let mut states = Vec::new();
         let mut begun = false;
         for event in self.sockets.between(node, addresses) {

@@ -4,7 +4,7 @@ use super::lab::{Script, end, spec_of};
 use crate::ladder::{ConnectionChoice, ConnectionChoiceError};
 
 /// Three attempts: the second is refused, the third is never answered.
-fn three() -> Script {
+pub(super) fn three() -> Script {
     let mut script = Script::with_port(40_000);
     script.reach(100.0, "> SYN 0").reach(100.1, "< SYN-ACK 0 1");
     for (number, at) in [(1, 200.0), (2, 300.0)] {

@@ -1,6 +1,7 @@
 //! Tests of the analysis with packets made by hand, through captures as they are written.
 
 mod choices;
+mod every;
 pub(crate) mod lab;
 mod reasons;
 mod ways;

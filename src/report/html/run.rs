@@ -31,6 +31,7 @@ pub(super) fn run(
             (evidence::notes(&result.timeline))
             (verdicts::table(scenario, result.verdict.judged()))
             (topology::topology(&view.id, &result.spec, first))
+            (view.view)
             @if !view.charts.is_empty() {
                 div class="charts" {
                     @for (index, each) in view.charts.iter().enumerate() {
@@ -39,7 +40,6 @@ pub(super) fn run(
                 }
             }
             (chart::pick::always_zero(result))
-            (view.view)
             (view.ladders)
             (text_lines::text_lines(result))
             (evidence::loads(&result.timeline))

@@ -3,11 +3,20 @@
 (async () => {
   while (!document.documentElement.dataset.views) await new Promise((go) => setTimeout(go, 20));
   const root = document.querySelector(".machine");
-  const press = (key, shiftKey = false) => document.body.dispatchEvent(new KeyboardEvent("keydown", { key, shiftKey, bubbles: true, cancelable: true }));
+  const press = (key, shiftKey = false) =>
+    document.body.dispatchEvent(new KeyboardEvent("keydown", { key, shiftKey, bubbles: true, cancelable: true }));
   const text = (selector) => root.querySelector(selector)?.textContent ?? null;
   const texts = (selector) => [...root.querySelectorAll(selector)].map((node) => node.textContent);
-  const now = () => ({ clock: text(".clock"), said: text(".said"), heading: text(".ladder-panel h3"), rung: text(".rung.now .what") });
-  const after = (key, shift = false) => { press(key, shift); return now(); };
+  const now = () => ({
+    clock: text(".clock"),
+    said: text(".said"),
+    heading: text(".ladder-panel h3"),
+    rung: text(".rung.now .what"),
+  });
+  const after = (key, shift = false) => {
+    press(key, shift);
+    return now();
+  };
   const seen = {
     panes: root.querySelectorAll(".pane").length,
     opened: now(),
@@ -49,7 +58,8 @@
   await new Promise((go) => setTimeout(go, 400));
   seen.named = now();
   seen.nameless = [...root.querySelectorAll("button, input, select, [role=region]")].filter((node) => {
-    const label = node.getAttribute("aria-label") || node.textContent.trim() || node.closest("label")?.textContent.trim();
+    const label =
+      node.getAttribute("aria-label") || node.textContent.trim() || node.closest("label")?.textContent.trim();
     return !label;
   }).length;
   seen.wide = document.documentElement.scrollWidth - document.documentElement.clientWidth;

@@ -7,6 +7,7 @@ mod gathering;
 mod output;
 mod report;
 mod scenario;
+mod view;
 
 use std::path::{Path, PathBuf};
 use std::process::Output;

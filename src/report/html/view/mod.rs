@@ -25,7 +25,7 @@ use crate::suite::{RunResult, SuiteResult};
 pub use page::render_view;
 
 /// The parts of the script, in the order in which they use each other; each is a list of declarations.
-const PARTS: [&str; 11] = [
+const PARTS: [&str; 13] = [
     include_str!("script/elements.js"),
     include_str!("script/recording.js"),
     include_str!("script/stops.js"),
@@ -36,7 +36,9 @@ const PARTS: [&str; 11] = [
     include_str!("script/sockets.js"),
     include_str!("script/levels.js"),
     include_str!("script/why.js"),
+    include_str!("script/pane.js"),
     include_str!("script/controls.js"),
+    include_str!("script/machine.js"),
 ];
 pub(super) const STYLE: &str = include_str!("view.css");
 
@@ -45,7 +47,7 @@ const HEAVIEST: usize = 3_000_000;
 
 /// Returns the script of every view on a page.
 pub(super) fn script() -> String {
-    format!("\"use strict\";\n(() => {{\n{}\n}})();\n", PARTS.join("\n"))
+    format!("\"use strict\";\n(() => {{\n{}}})();\n", PARTS.join("\n"))
 }
 
 /// The views of a page, by the indices of scenario and run.
