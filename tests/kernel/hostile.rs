@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, Permissions};
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -161,7 +161,14 @@ pub(crate) fn trials() -> Vec<Trial> {
         let name = format!("hostile::root_cannot_reach_{}", attack.0);
         Trial::test(name, move || defended(attack)).with_ignored_flag(!is_root())
     };
-    ATTACKS.iter().map(trial).collect()
+    let home = Trial::test(
+        "hostile::commands_run_under_any_home",
+        commands_run_under_any_home,
+    );
+    let attacks = ATTACKS.iter().map(trial);
+    attacks
+        .chain([home.with_ignored_flag(!is_root())])
+        .collect()
 }
 
 fn is_root() -> bool {
@@ -225,6 +232,39 @@ fn defended((name, control, script): &Attack) -> Result<(), Failed> {
         Some(0) => Ok(()),
         _ => Err(format!("{name} succeeded: {}", transcript(&output)).into()),
     }
+}
+
+/// A home may lie below a folder that commands do not see, or be a link.
+fn commands_run_under_any_home() -> Result<(), Failed> {
+    let folder = tempfile::tempdir_in("/root")?;
+    let nested = folder.path().join("nest/user");
+    fs::create_dir_all(&nested)?;
+    let link = scratch().join(format!("home-{}", std::process::id()));
+    symlink(&nested, &link)?;
+    let scenario = folder.path().join("home.yaml");
+    fs::write(
+        &scenario,
+        "nodes: { a: {} }\n\
+         commands: { ask: { node: a, run: [sh, -c, \"echo ran\"] } }\n\
+         expect: [ ask.exit == 0, ask.stdout ~ /ran/ ]\n",
+    )?;
+    for home in [
+        nested.as_path(),
+        &link,
+        Path::new("/root"),
+        Path::new("/missing"),
+    ] {
+        let output = command()
+            .args(["run", "--no-progress", "--no-record"])
+            .arg(&scenario)
+            .env("HOME", home)
+            .output()?;
+        if !output.status.success() {
+            let _removed = fs::remove_file(&link);
+            return Err(format!("HOME={}: {}", home.display(), transcript(&output)).into());
+        }
+    }
+    Ok(fs::remove_file(&link)?)
 }
 
 /// Returns what an attack could have changed: the host's networks and settings, its name, the folder's files, and

@@ -97,7 +97,7 @@ fn a_run_killed_at_any_moment_leaves_nothing() -> Result<(), Failed> {
 /// Returns true for the processes of the run itself, and false for those that only wait for a program.
 fn is_worker(pid: i32) -> bool {
     let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
-    if name.trim() == "nslab-program" {
+    if name.trim() == nslab::sys::confine::PROCESS_NAME {
         return false;
     }
     let line = fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();

@@ -319,3 +319,26 @@ fn unescaped(path: &str) -> String {
     let replace = |text: String, (escape, plain)| text.replace(escape, plain);
     escapes.into_iter().fold(path.to_owned(), replace)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::create_dir_all;
+    use std::os::unix::fs::symlink;
+
+    #[test]
+    fn of_folders_in_each_other_only_the_outermost_is_covered() {
+        let top = tempfile::tempdir().unwrap();
+        let top = top.path().canonicalize().unwrap();
+        let home = top.join("home");
+        create_dir_all(home.join("user/nest")).unwrap();
+        create_dir_all(top.join("other")).unwrap();
+        symlink(home.join("user"), top.join("link")).unwrap();
+        let folders = ["home/user/nest", "link", "home", "other", "missing"];
+        assert_eq!(
+            outermost(folders.map(|name| top.join(name))),
+            [home, top.join("other")]
+        );
+        assert_eq!(outermost([PathBuf::from("/")]), [] as [PathBuf; 0]);
+    }
+}
