@@ -37,21 +37,18 @@ pub(super) fn print(records: &[StoredRun], which: &ConnectionChoice, stream: Str
     if records.len() > 1 && !lacking.is_empty() {
         let (without, of, client) = (lacking.len(), records.len(), &which.client);
         message::note(format!(
-            "{without} of {of} records have no client or command `{client}`"
+            "{without} of {of} records have no client, proxy or command `{client}`"
         ));
     }
     all
 }
 
-/// Returns true if a record has the client or command, or if it cannot be read; drawing it then gives the
+/// Returns true if a record has the client, proxy or command, or if it cannot be read; drawing it then gives the
 /// reason.
 fn has(stored: &StoredRun, which: &ConnectionChoice) -> bool {
     let resolved = stored.record.header.scenario.resolved.clone();
-    serde_json::from_value::<RunSpec>(resolved).is_ok_and(|spec| {
-        let clients = spec.workload.clients.iter().map(|client| &client.name);
-        let commands = spec.workload.commands.iter().map(|command| &command.name);
-        clients.chain(commands).any(|name| *name == which.client)
-    })
+    serde_json::from_value::<RunSpec>(resolved)
+        .is_ok_and(|spec| ladder::has_caller(&spec, &which.client))
 }
 
 fn draw(stored: &StoredRun, which: &ConnectionChoice) -> Result<ladder::Ladder, String> {

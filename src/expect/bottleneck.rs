@@ -1,13 +1,17 @@
-//! Names the thread that kept a load from reaching its requested rate, because its processor was busy all the time.
+//! Names the thread that kept a load from reaching its requested rate, because its work takes more processor time than
+//! there is between two attempts.
 //!
 //! Such a load does not get better when it is tried again, unlike one that waited for processors.
 
+use super::show;
 use crate::metrics::{self, node};
-use crate::record::{LoadReport, RunEnd, Timeline};
+use crate::record::{LoadReport, Timeline};
 use crate::scenario::workload::{Accept, PortChoice};
 use crate::scenario::{RunSpec, port_range};
+use crate::units::Unit;
 
-/// The share of the time for which a thread is at its limit: the rest is the kernel's own scheduling.
+/// The share of a processor at which a thread is at its limit: the rest is the kernel's own scheduling. It is compared
+/// with the time that the load should have taken, so it does not depend on what else the machine did.
 const BUSY: f64 = 0.85;
 /// The share of the range of ports above which the kernel's search for a free one takes long. From half of the range
 /// on, it looks at ports of the other parity too, one by one (Linux 6.18 `net/ipv4/inet_hashtables.c`,
@@ -16,13 +20,19 @@ const SEARCH: f64 = 0.5;
 
 /// Returns a sentence that names the thread that was at its limit, the call and the reason; `None` if none was.
 pub(super) fn of(load: &LoadReport, spec: &RunSpec, timeline: &Timeline) -> Option<String> {
-    let took = load.started as f64 / load.achieved_rate;
+    let offered = load.started as f64 / load.offered_rate;
     let client = spec
         .workload
         .clients
         .iter()
         .find(|client| client.name == load.client)?;
-    if load.cpu as f64 / 1e9 >= BUSY * took {
+    let each = |cpu: f64| {
+        let each = show::number(cpu / load.started.max(1) as f64, Unit::Seconds);
+        let between = show::number(1.0 / load.offered_rate, Unit::Seconds);
+        format!("needs {each} of processor time for each attempt, and one is due every {between}")
+    };
+    let cpu = load.cpu as f64 / 1e9;
+    if cpu >= BUSY * offered {
         let searches = client.port == PortChoice::Kernel
             && used_ports(client.node.as_str(), spec, timeline) >= SEARCH;
         let why = if searches {
@@ -32,37 +42,40 @@ pub(super) fn of(load: &LoadReport, spec: &RunSpec, timeline: &Timeline) -> Opti
             "so no more attempts fit into the time"
         };
         return Some(format!(
-            "the thread of client `{}` was busy all the time, {why}",
-            load.client
+            "the thread of client `{}` {}: {why}",
+            load.client,
+            each(cpu)
         ));
     }
-    // A server counts the processor time of its whole life, which is the run. That of a pool is the sum of its threads.
-    let took = match timeline.end {
-        Some(RunEnd::Finished { t, .. }) => t.as_secs_f64().max(took),
-        _ => took,
-    };
+    // That of a pool is the sum of its threads.
     let mut servers = spec.workload.servers.iter();
-    let busy = servers.find(|server| {
+    let (busy, cpu) = servers.find_map(|server| {
         if let Accept::Pool { .. } = server.accept {
-            return false;
+            return None;
         }
         let cpu = timeline.series(metrics::server::CPU.series(server.name.as_str()).as_str());
         let cpu = cpu
             .and_then(crate::record::Series::last)
             .unwrap_or_default();
-        cpu as f64 / 1e9 >= BUSY * took
+        let cpu = cpu as f64 / 1e9;
+        (cpu >= BUSY * offered).then_some((server, cpu))
     })?;
-    let searches =
-        busy.forward.is_some() && used_ports(busy.node.as_str(), spec, timeline) >= SEARCH;
-    let why = if searches {
-        "most of it in connect(2) to the server behind it, where the kernel searches for a free port once half of the \
-         range is in use (inferred)"
+    let by_kernel = (busy.forward.as_ref()).filter(|forward| forward.port == PortChoice::Kernel);
+    let searches = by_kernel.filter(|_| used_ports(busy.node.as_str(), spec, timeline) >= SEARCH);
+    let why = if let Some(forward) = searches {
+        let to =
+            (forward.to.as_ref()).map_or_else(|| forward.target.to_string(), ToString::to_string);
+        &format!(
+            "most of it in connect(2) to the server behind it, where the kernel searches for a free port once half of \
+             the range is in use (inferred); `forward: {{ to: {to}, port: sequential }}` avoids the search"
+        )
     } else {
         "so requests waited for it"
     };
     Some(format!(
-        "the thread of server `{}` was busy all the time, {why}",
-        busy.name
+        "the thread of server `{}` {}: {why}",
+        busy.name,
+        each(cpu)
     ))
 }
 

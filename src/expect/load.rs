@@ -64,6 +64,7 @@ pub(super) fn shortfall(spec: &RunSpec, timeline: &Timeline) -> Option<String> {
         .map(|load| (figures(load), bottleneck::of(load, spec, timeline)))
         .collect();
     let at_a_limit = short.iter().any(|(_, bottleneck)| bottleneck.is_some());
+    let is_short = !short.is_empty();
     let short = short
         .into_iter()
         .map(|(figures, bottleneck)| match bottleneck {
@@ -86,14 +87,21 @@ pub(super) fn shortfall(spec: &RunSpec, timeline: &Timeline) -> Option<String> {
         clients.truncate(NAMED);
         clients.push(format!("and {more} more clients"));
     }
-    let scale = if at_a_limit {
+    let advice = if at_a_limit {
         ". Another attempt would end in the same way; `nslab scale FILE` prints the same question at a smaller size"
+            .to_owned()
     } else {
-        ""
+        let busy = starved_of_processors(timeline).filter(|_| is_short);
+        busy.map_or_else(String::new, |busy| {
+            format!(
+                ". The cause: {busy}. Run it when the machine is idle, or use `nslab scale FILE`, which prints the \
+                 same question at a smaller size"
+            )
+        })
     };
     (!clients.is_empty()).then(|| {
         format!(
-            "this machine could not generate the requested load: {}{scale}",
+            "this machine could not generate the requested load: {}{advice}",
             clients.join("; ")
         )
     })

@@ -25,15 +25,16 @@
 //! # The outcome of a run
 //!
 //! If the record ends with an error, or with *not applicable*, so does the run; a record without an end is an
-//! error. The run is inconclusive, whatever the expectations say, if the machine could not generate the load (see
-//! `load`) or a fault matched no segment (see `unmet`): a different load proves nothing. Otherwise the outcome is
-//! the greatest one of the verdicts.
+//! error. The run is inconclusive if the machine could not generate the load (see `load`) or a fault matched no segment
+//! (see `unmet`): a different load proves nothing, unless what was observed contradicts an expectation at any load (see
+//! `certain`). Otherwise the outcome is the greatest one of the verdicts.
 
 mod absent;
 mod activity;
 mod answers;
 mod arithmetic;
 mod bottleneck;
+mod certain;
 mod claim;
 mod decide;
 mod descriptors;
@@ -80,8 +81,36 @@ pub fn judge(spec: &RunSpec, timeline: &Timeline) -> RunVerdict {
     let commands = spec.workload.commands.iter();
     let printed = commands.filter(|command| command.tap);
     let printed = printed.flat_map(|command| tap::verdicts(command, timeline));
-    let verdicts = expected.chain(printed).collect();
-    conclude(spec, timeline, verdicts)
+    let mut verdicts: Vec<Verdict> = expected.chain(printed).collect();
+    let certain = load::shortfall(spec, timeline)
+        .is_some()
+        .then(|| add_contradictions(spec, timeline, &mut verdicts))
+        .flatten();
+    match (certain, conclude(spec, timeline, verdicts)) {
+        (Some(rule), judged) if judged.outcome == Outcome::Inconclusive => RunVerdict {
+            outcome: Outcome::Failed,
+            reason: Some(rule),
+            ..judged
+        },
+        (_, judged) => judged,
+    }
+}
+
+/// Adds its rule to each verdict that holds at any load. Returns a sentence with the first of these expectations.
+fn add_contradictions(
+    spec: &RunSpec,
+    timeline: &Timeline,
+    verdicts: &mut [Verdict],
+) -> Option<String> {
+    let mut first = None;
+    for (verdict, expectation) in verdicts.iter_mut().zip(&spec.expect) {
+        if let Some(rule) = certain::contradiction(spec, expectation, verdict, timeline) {
+            first.get_or_insert_with(|| format!("`{}` is {rule}", verdict.text));
+            let reasons = verdict.reason.take().into_iter().chain([rule]);
+            verdict.reason = Some(reasons.collect::<Vec<_>>().join("; "));
+        }
+    }
+    first
 }
 
 /// Judges the expectations under `compare:` of one case after all of its variants have run.

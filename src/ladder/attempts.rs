@@ -20,6 +20,8 @@ pub(super) struct LadderAttempt {
     /// Wall-clock time of the next attempt between the same addresses, to which everything later belongs.
     pub(super) ended: u64,
     pub(super) answer: Option<FirstReply>,
+    /// The HTTP status of the first reply, with the wall-clock time of its arrival.
+    pub(super) status: Option<(u16, u64)>,
     /// True if the client or the server retransmitted something, as seen at the client's end of the link.
     pub(super) again: bool,
     /// The next sequence numbers of the client and the server, as seen at the client's end of the link.
@@ -35,6 +37,7 @@ impl LadderAttempt {
             began,
             ended,
             answer: None,
+            status: None,
             again: false,
             next: [None, None],
         }
@@ -86,6 +89,7 @@ pub(super) fn attempts(
                 began: seen.time,
                 ended: u64::MAX,
                 answer: None,
+                status: None,
                 again: false,
                 next: [Some(segment.end()), None],
             });
@@ -98,6 +102,8 @@ pub(super) fn attempts(
         {
             let attempt = &mut found[*known];
             attempt.see(segment, true);
+            let status = segment.status.map(|status| (status, seen.time));
+            attempt.status = attempt.status.or(status);
             let refused = segment.rst;
             let accepted = segment.accepts();
             let answers = segment.acknowledges == Some(attempt.isn.wrapping_add(1));

@@ -12,7 +12,7 @@ use crate::names::{ActorName, NodeName};
 use crate::record::{Capture, Timeline};
 use crate::scenario::RunSpec;
 
-/// Time after which an unanswered SYN of a command counts as failed: the first retransmission comes after 1 s
+/// Time after which an unanswered SYN of a command or proxy counts as failed: the first retransmission comes after 1 s
 /// (RFC 6298, section 2.1; `TCP_TIMEOUT_INIT`, Linux `include/net/tcp.h`).
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -67,7 +67,7 @@ pub(super) fn same_run(capture: &Capture, spec: &RunSpec) -> Result<(), LadderEr
     }
 }
 
-/// A client or a command, which can open connections.
+/// A client, a proxy or a command, which can open connections.
 #[derive(Debug)]
 pub(super) struct Caller {
     pub(super) name: ActorName,
@@ -129,11 +129,13 @@ impl Caller {
         }
     }
 
-    /// Returns whether an attempt was refused, or had no reply in time.
+    /// Returns whether an attempt was refused, had no reply in time, or got the status of an error.
     fn failed(&self, attempt: &LadderAttempt, end: u64) -> bool {
         let waited = attempt.answer.map_or(end, |answer| answer.time);
         let waited = Duration::from_nanos(waited.saturating_sub(attempt.began));
-        attempt.answer.is_some_and(|answer| answer.refused) || waited > self.timeout
+        let refused = attempt.answer.is_some_and(|answer| answer.refused);
+        let error = attempt.status.is_some_and(|(status, _)| status >= 400);
+        refused || error || waited > self.timeout
     }
 
     /// Explains that attempts failed before they sent anything, if the record has such attempts.
@@ -213,5 +215,13 @@ pub(super) fn callers(spec: &RunSpec) -> Vec<Caller> {
         target: None,
         timeout: PATIENCE,
     });
-    clients.chain(commands).collect()
+    let proxies = spec.workload.servers.iter().filter_map(|server| {
+        Some(Caller {
+            name: server.name.clone(),
+            node: server.node.clone(),
+            target: Some(server.forward.as_ref()?.target),
+            timeout: PATIENCE,
+        })
+    });
+    clients.chain(proxies).chain(commands).collect()
 }

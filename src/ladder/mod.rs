@@ -14,6 +14,7 @@ mod rows;
 mod sighting;
 mod state;
 mod travel;
+mod upstream;
 
 #[cfg(test)]
 pub(crate) mod tests;
@@ -42,7 +43,7 @@ use travel::Travels;
 /// The packets of a connection, ready to be rendered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ladder {
-    /// The client or command that connects.
+    /// The client, proxy or command that connects.
     pub client: ActorName,
     /// Number of the attempt, from 1.
     pub attempt: usize,
@@ -50,7 +51,7 @@ pub struct Ladder {
     pub attempts: usize,
     /// Time of the first SYN by the run's clock, if the capture has the clock's zero.
     pub began: Option<Duration>,
-    /// The outcome in a few words: `answered after 1.2 ms`.
+    /// The outcome in a few words: `answered after 1.2 ms, status 503`.
     pub outcome: String,
     /// The nodes on the path, the client's first.
     pub nodes: Vec<NodeName>,
@@ -121,6 +122,8 @@ pub struct PacketRow {
     pub ack: Option<i64>,
     /// Bytes of data.
     pub length: u32,
+    /// The status of an HTTP reply that begins in it.
+    pub status: Option<u16>,
     /// `retry 1`, `retransmission` or `probe`, for a packet that was sent again; for a reset, the kernel's reason.
     pub mark: Option<String>,
     /// The links on which it was seen, in order.
@@ -129,6 +132,13 @@ pub struct PacketRow {
     /// The new states of the client and the server, inferred from the packets; `None` if unchanged, or if the run was
     /// traced and there are rows for states.
     pub states: [Option<TcpState>; 2],
+}
+
+impl PacketRow {
+    /// Returns true if it was sent again, or is a reset or the reply of an error.
+    pub fn is_notable(&self) -> bool {
+        self.mark.is_some() || self.status.is_some_and(|status| status >= 400)
+    }
 }
 
 /// One packet on one link.
@@ -151,8 +161,8 @@ pub enum LadderError {
     /// The capture belongs to another run.
     #[error("draw a ladder of `{run}`: the capture is of `{capture}`")]
     OtherRun { run: String, capture: String },
-    /// The scenario has no client or command with this name.
-    #[error("find a client or command named `{name}`; available: {known}")]
+    /// The scenario has no client, proxy or command with this name.
+    #[error("find a client, proxy or command named `{name}`; available: {known}")]
     Unknown {
         name: ActorName,
         /// The names in the scenario, separated by commas.
@@ -270,6 +280,13 @@ impl<'a> LadderSources<'a> {
             .arranged(traced),
             notes: std::iter::once(about_states(traced).to_owned())
                 .chain(caller.notes(capture, self.spec, timeline))
+                .chain(upstream::note(
+                    &caller.name,
+                    &attempts[chosen],
+                    (capture, self.sightings),
+                    self.spec,
+                    timeline,
+                ))
                 .collect(),
             nodes: history.nodes,
         })
@@ -322,6 +339,13 @@ impl<'a> LadderSources<'a> {
     }
 }
 
+/// Returns true if a run has a client, proxy or command with this name.
+pub fn has_caller(spec: &RunSpec, name: &ActorName) -> bool {
+    choice::callers(spec)
+        .iter()
+        .any(|caller| caller.name == *name)
+}
+
 /// Returns the sentence that says where the states come from.
 fn about_states(traced: bool) -> &'static str {
     if traced {
@@ -337,7 +361,7 @@ fn since_zero(capture: &Capture, attempt: &LadderAttempt) -> Option<Duration> {
     Some(Duration::from_nanos(since))
 }
 
-/// Describes the outcome of an attempt by the first reply to the client.
+/// Describes the outcome of an attempt by the first reply to the client, and the HTTP status that it got.
 fn outcome(attempt: &LadderAttempt) -> String {
     let Some(answer) = attempt.answer else {
         return "never answered".to_owned();
@@ -348,7 +372,11 @@ fn outcome(attempt: &LadderAttempt) -> String {
     } else {
         "answered"
     };
-    format!("{how} after {}", brief(took))
+    let status = match attempt.status {
+        Some((status, _)) => format!(", status {status}"),
+        None => String::new(),
+    };
+    format!("{how} after {}{status}", brief(took))
 }
 
 /// Returns the addresses on each link, taken from the SYNs that were seen at its ends.

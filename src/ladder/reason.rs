@@ -140,19 +140,21 @@ impl LossReasons<'_> {
     }
 
     /// Returns the meaning of a counter if it rose around this time:
-    /// `accept queue full, server.TcpExtListenOverflows +2`.
+    /// `accept queue full, counted in server.TcpExtListenOverflows`.
     fn rose(&self, node: &NodeName, counter: &str, t: Offset, meaning: &str) -> Option<String> {
         let name = format!("{node}.{counter}");
         let series = self.timeline.series(&name)?;
         let before = series.at(t).unwrap_or(0);
         let after = series.at(self.next_look(node, t)).unwrap_or(0);
-        let by = after.checked_sub(before).filter(|by| *by > 0)?;
+        if after <= before {
+            return None;
+        }
         let emulated = if series.declaration.emulated {
             " (emulated)"
         } else {
             ""
         };
-        Some(format!("{meaning}{emulated}, {name} +{by}"))
+        Some(format!("{meaning}{emulated}, counted in {name}"))
     }
 
     /// Returns a time by which the node's counters include everything that happened at `t`.

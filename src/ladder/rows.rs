@@ -107,7 +107,7 @@ fn with_states(rows: Vec<LadderRow>, states: Vec<StateRow>) -> Vec<LadderRow> {
 fn shortened(packets: Vec<PacketRow>) -> Vec<LadderRow> {
     let count = packets.len();
     let is_notable = |packet: &PacketRow| {
-        packet.mark.is_some() || matches!(packet.fate, PacketFate::Vanished { .. })
+        packet.is_notable() || matches!(packet.fate, PacketFate::Vanished { .. })
     };
     let between = (ENDS..count.saturating_sub(ENDS)).filter(|at| is_notable(&packets[*at]));
     let between: Vec<usize> = between.take(NOTABLE).collect();
@@ -146,6 +146,7 @@ fn row(travel: &Travel, began: u64, [ours, theirs]: [Option<u32>; 2]) -> PacketR
         seq: relative(segment.sequence, own),
         ack: segment.acknowledges.map(|ack| relative(ack, other)),
         length: segment.length,
+        status: segment.status,
         mark: None,
         hops: hops(travel, began),
         fate: PacketFate::Arrived,

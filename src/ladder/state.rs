@@ -164,6 +164,7 @@ mod tests {
             psh: has("PSH"),
             identification: 0,
             timestamps: None,
+            status: None,
         }
     }
 

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::bounds::MAX_NAME;
+use super::examples;
 use super::forms;
 use super::node::{MappingEntry, Node, NodeKind};
 use super::problem::{Collector, quoted};
@@ -33,7 +34,11 @@ impl<T: FromNode> FromField for T {
         if fields.meant.contains(&key) {
             cx.skip();
         } else {
-            cx.error(fields.node.head, format!("{} has no `{key}`", fields.what));
+            let help = examples::missing(fields.what, key, fields.node, &cx.outline);
+            let problem = cx.error(fields.node.head, format!("{} has no `{key}`", fields.what));
+            if let Some(help) = help {
+                problem.help(help);
+            }
         }
         None
     }

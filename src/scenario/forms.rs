@@ -7,11 +7,11 @@ use super::node::{MappingEntry, Node, NodeKind};
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Outline {
     /// The node of the first server or, without one, the last node.
-    toward: Option<String>,
+    pub(super) toward: Option<String>,
     /// The first node.
-    first: Option<String>,
+    pub(super) first: Option<String>,
     /// The first server.
-    server: Option<String>,
+    pub(super) server: Option<String>,
 }
 
 impl Outline {
@@ -36,7 +36,7 @@ impl Outline {
     }
 }
 
-fn scalar(node: &Node) -> Option<&str> {
+pub(super) fn scalar(node: &Node) -> Option<&str> {
     match &node.kind {
         NodeKind::Scalar(scalar) => Some(scalar.text.trim()),
         _ => None,
@@ -105,8 +105,17 @@ pub(crate) fn mapping(
         "`conntrack`" if known.contains(&"track") => "conntrack: { track: true }".to_owned(),
         "`limits`" => format!("limits: {{ nofile: {} }}", number?),
         "`pool`" => format!("pool: {{ threads: {} }}", number?),
-        "`connect`" => format!("connect: {{ rate: {}, for: 10s }}", rate(text?)),
-        "`flood`" => format!("flood: {{ rate: {}, for: 5s }}", rate(text?)),
+        "`connect`" => {
+            let (rate, time) = paced(text?);
+            format!(
+                "connect: {{ rate: {rate}, for: {} }}",
+                time.unwrap_or("10s")
+            )
+        }
+        "`flood`" => {
+            let (rate, time) = paced(text?);
+            format!("flood: {{ rate: {rate}, for: {} }}", time.unwrap_or("5s"))
+        }
         "`ramp`" => {
             let (from, to) = pair(text?)?;
             format!(
@@ -269,6 +278,17 @@ fn pair(text: &str) -> Option<(&str, &str)> {
     (is_word(one) && is_word(other)).then_some((one, other))
 }
 
+/// Splits a rate and the time that it lasts: `100/s for 5s`, `100/s, 5s`.
+fn paced(text: &str) -> (String, Option<&str>) {
+    let split = [" for ", ",", " over ", " during "]
+        .iter()
+        .find_map(|between| text.split_once(between));
+    match split {
+        Some((written, time)) => (rate(written.trim()), Some(time.trim())),
+        None => (rate(text), None),
+    }
+}
+
 fn rate(text: &str) -> String {
     let form = crate::units::meant(text)
         .into_iter()
@@ -335,6 +355,9 @@ pub(crate) fn other_key(what: &str, key: &str) -> Option<&'static str> {
         ("a node", key) if key.starts_with("net.") => "kernel settings go in `sysctls:`",
         ("a node", "nofile") => "it belongs in `limits: { nofile: ... }`",
         ("a node", "ulimit" | "ulimits" | "rlimits") => "did you mean `limits`?",
+        ("`conntrack`", "max" | "size" | "limit" | "entries" | "free" | "count") => {
+            "did you mean `room`? It leaves exactly this many free entries"
+        }
         ("a node", "room") => "it belongs in `conntrack: { room: ... }`",
         ("a node", "masquerade" | "snat" | "dnat") => "it belongs in `nat: { ... }`",
         (

@@ -22,6 +22,7 @@ mod cases;
 mod decode;
 mod difference;
 mod document;
+mod examples;
 mod expectation;
 mod fix;
 mod forms;

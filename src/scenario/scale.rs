@@ -202,8 +202,10 @@ impl Scaling {
     /// Divides the counts and rates of an expectation. Numbers that multiply, and small ones, stay.
     fn expectation(&mut self, node: &Node) {
         static NUMBER: LazyLock<Option<Regex>> = LazyLock::new(|| {
-            Regex::new(r"(^|[\s(=<>.±])(\d[\d_]*(?:\.\d+)?)(/s|/min|/h)?([A-Za-z%][\w/]*)?(\s*\*)?")
-                .ok()
+            Regex::new(
+                r"(^|[\s(=<>±]|\.\.)(\d[\d_]*(?:\.\d+)?)(/s|/min|/h)?([A-Za-z%][\w/]*)?(\s*\*)?",
+            )
+            .ok()
         });
         let (NodeKind::Scalar(scalar), Some(number)) = (&node.kind, NUMBER.as_ref()) else {
             return;
@@ -257,13 +259,13 @@ fn openers(root: &Node) -> BTreeSet<&str> {
 fn inserted(mapping: &Node, key: Span, entry: &str, text: &str) -> Option<(Span, String)> {
     let written = text.get(mapping.span.start..mapping.span.end)?;
     if let Some(inside) = written.strip_prefix('{') {
-        let comma = if inside.trim_start().starts_with('}') {
-            ""
+        let after = if inside.trim_start().starts_with('}') {
+            if inside.starts_with('}') { " " } else { "" }
         } else {
             ","
         };
         let at = Span::new(mapping.span.start + 1, mapping.span.start + 1);
-        return Some((at, format!(" {entry}{comma}")));
+        return Some((at, format!(" {entry}{after}")));
     }
     if mapping.entries().is_empty() {
         let at = Span::new(key.end + 1, key.end + 1);
@@ -326,6 +328,7 @@ clients:
 expect:
   - load.established == 48_000 ± 2%
   - load.failed == 0
+  - load.status.503 == 0
   - edge.errors.EADDRNOTAVAIL >= 0.5 * load.attempted
   - rate(load.established) in 700/s..900/s
   - first(edge.errors.EADDRNOTAVAIL) >= 30s
@@ -336,12 +339,13 @@ expect:
         let scaled = scale("a.yaml", TEXT, 8).unwrap();
         for line in [
             "# A comment stays.",
-            "  client: { sysctls: { net.ipv4.ip_local_port_range: 32768 36296 }}",
+            "  client: { sysctls: { net.ipv4.ip_local_port_range: 32768 36296 } }",
             "  proxy: { sysctls: { net.ipv4.ip_local_port_range: 32768 36296 }, conntrack: { room: 125 } }",
             "    sysctls: { net.ipv4.tcp_fin_timeout: 30 }",
             "connect: { rate: 100/s, for: 60s }",
             "  - load.established == 6000 ± 2%",
             "  - load.failed == 0\n",
+            "  - load.status.503 == 0\n",
             "  - edge.errors.EADDRNOTAVAIL >= 0.5 * load.attempted",
             "  - rate(load.established) in 87.5/s..112.5/s",
             "  - first(edge.errors.EADDRNOTAVAIL) >= 30s",

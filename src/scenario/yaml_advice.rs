@@ -20,6 +20,8 @@ struct Broken<'t> {
     line_start: usize,
     line: &'t str,
     kind: ErrorKind,
+    /// The library's own message.
+    error: String,
 }
 
 /// An explanation.
@@ -44,14 +46,17 @@ pub(crate) fn report(collector: &mut Collector<'_>, error: &ScanError) {
         line_start,
         line: text[line_start..].lines().next().unwrap_or_default(),
         kind: error.kind().clone(),
+        error: error.info(),
     };
     let explained = tab(&broken)
+        .or_else(|| open_quote(&broken))
         .or_else(|| parameter(&broken))
         .or_else(|| space_before_bracket(&broken))
         .or_else(|| bracket(&broken))
         .or_else(|| space_after_colon(&broken))
         .or_else(|| missing_colon(&broken))
         .or_else(|| indentation(&broken))
+        .or_else(|| mixed(&broken))
         .or_else(|| needs_quotes(&broken));
     let Some(explained) = explained else {
         collector.error(
@@ -89,6 +94,59 @@ fn tab(broken: &Broken<'_>) -> Option<Explained> {
         help: "indent with spaces, not with tabs: two for each level".to_owned(),
         other: None,
     })
+}
+
+/// A quote that is not closed on its line: `- "load.failed == 0`.
+fn open_quote(broken: &Broken<'_>) -> Option<Explained> {
+    static OPEN: LazyLock<Option<Regex>> =
+        LazyLock::new(|| form(r#"(?m)^\s*(?:- )*(?:[\w.-]+: +)?(?:"([^"\n]*)|'([^'\n]*))$"#));
+    if !broken.error.contains("quoted scalar") {
+        return None;
+    }
+    let before = &broken.text[..broken.at];
+    let found = OPEN.as_ref()?.captures_iter(before).last()?;
+    let inside = found.get(1).or_else(|| found.get(2))?;
+    let quote = &broken.text[inside.start() - 1..inside.start()];
+    Some(Explained {
+        span: Span::new(inside.start() - 1, inside.start()),
+        message: format!("not valid YAML: the quote {quote} is not closed"),
+        help: format!("close it: `{quote}{}{quote}`", inside.as_str().trim_end()),
+        other: None,
+    })
+}
+
+/// An entry of a list beside entries of a mapping: `- client` above `server: {}`.
+fn mixed(broken: &Broken<'_>) -> Option<Explained> {
+    let own = broken.line.len() - broken.line.trim_start_matches(' ').len();
+    let above = broken.text[..broken.line_start].lines().rev();
+    let mut above =
+        above.filter(|line| !line.trim().is_empty() && !line.trim_start().starts_with('#'));
+    let beside = above.find(|line| line.len() - line.trim_start_matches(' ').len() <= own)?;
+    if beside.len() - beside.trim_start_matches(' ').len() != own {
+        return None;
+    }
+    let (is_item, before_is_item) = (is_item(broken.line), is_item(beside));
+    let item = if is_item { broken.line } else { beside };
+    let name = item.trim_start_matches([' ', '-']).trim_end();
+    (is_item != before_is_item).then(|| Explained {
+        span: Span::new(
+            broken.line_start + own,
+            broken.line_start + broken.line.trim_end().len(),
+        ),
+        message: "not valid YAML: an item of a list (`- `) beside an entry of a mapping (`name: `)"
+            .to_owned(),
+        help: match name.contains(':') {
+            true => format!("if both are entries, write `{name}` without `-`"),
+            false => format!(
+                "if both are entries, write `{name}: {{}}`; if both are items, begin each with `- `"
+            ),
+        },
+        other: None,
+    })
+}
+
+fn is_item(line: &str) -> bool {
+    line.trim_start().starts_with("- ")
 }
 
 /// `${rate}` inside braces.
@@ -201,13 +259,21 @@ fn comma(broken: &Broken<'_>) -> Option<Explained> {
         LazyLock::new(|| form(r"([\w.-]+: +[^\s,{}\[\]]+) +([\w.-]+):( |$)"));
     let found = ENTRIES.as_ref()?.captures(broken.line)?;
     let (first, second) = (found.get(1)?, found.get(2)?);
+    let is_other = first.as_str().ends_with(';');
     Some(Explained {
         span: Span::new(
             broken.line_start + first.start(),
             broken.line_start + second.end(),
         ),
-        message: "not valid YAML: a comma is missing".to_owned(),
-        help: format!("write `{}, {}: ...`", first.as_str(), second.as_str()),
+        message: match is_other {
+            true => "not valid YAML: `;` where a comma belongs".to_owned(),
+            false => "not valid YAML: a comma is missing".to_owned(),
+        },
+        help: format!(
+            "write `{}, {}: ...`",
+            first.as_str().trim_end_matches(';'),
+            second.as_str()
+        ),
         other: None,
     })
 }

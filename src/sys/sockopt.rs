@@ -6,7 +6,7 @@
 )]
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 
 use nix::errno::Errno;
@@ -33,6 +33,25 @@ pub fn udp_socket(family_of: IpAddr) -> io::Result<Socket> {
     let domain = Domain::for_address(SocketAddr::new(family_of, 0));
     let kind = Type::DGRAM.nonblocking().cloexec();
     Socket::new_raw(domain, kind, Some(Protocol::UDP))
+}
+
+/// Returns the wildcard address of the same family.
+pub fn any_address(family_of: IpAddr) -> IpAddr {
+    match family_of {
+        IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    }
+}
+
+/// Begins to connect a non-blocking socket. It may not be established yet.
+///
+/// # Errors
+/// Those of connect(2) that end the attempt.
+pub fn begin_connect(socket: &Socket, target: &SockAddr) -> io::Result<()> {
+    match socket.connect(target) {
+        Err(error) if error.raw_os_error() != Some(libc::EINPROGRESS) => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// Creates a socket that sends packets including their IP header (raw(7), `IPPROTO_RAW`) and receives nothing.

@@ -41,6 +41,8 @@ pub struct Segment {
     /// `Identification` of IPv4, which routers keep and which differs between retransmissions; 0 for IPv6.
     pub identification: u16,
     pub timestamps: Option<Timestamps>,
+    /// The status of an HTTP reply that begins in this segment.
+    pub status: Option<u16>,
 }
 
 /// Positions in a frame, in bytes from the start of the Ethernet header.
@@ -117,6 +119,7 @@ impl Segment {
             psh: tcp.psh(),
             identification,
             timestamps: timestamps.map(|(timestamps, _)| timestamps),
+            status: status(tcp.payload()),
         };
         Some((segment, offsets))
     }
@@ -165,6 +168,13 @@ pub type AddressPair = (SocketAddr, SocketAddr);
 /// modulo 2^32).
 pub(crate) fn distance(sequence: u32, base: u32) -> i64 {
     i64::from(sequence.wrapping_sub(base).cast_signed())
+}
+
+/// Returns the status of an HTTP/1 reply that begins here (RFC 9112, section 4).
+fn status(data: &[u8]) -> Option<u16> {
+    let line = data.strip_prefix(b"HTTP/1.")?;
+    let status = std::str::from_utf8(line.get(2..5)?).ok()?;
+    status.parse().ok()
 }
 
 /// Returns the timestamps and the options behind them. As in the kernel, an option that cannot be read ends the search

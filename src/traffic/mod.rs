@@ -19,6 +19,7 @@ mod few_values;
 mod flusher;
 mod hosting;
 mod http;
+mod local_ports;
 mod seats;
 mod server;
 mod slab;

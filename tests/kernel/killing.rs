@@ -138,7 +138,8 @@ fn readable(records: &std::path::Path, turn: u32) -> Result<(), Failed> {
     Ok(())
 }
 
-fn gone() -> Result<(), Failed> {
+/// Waits until nothing of any run is left on this machine.
+pub(crate) fn gone() -> Result<(), Failed> {
     let began = Instant::now();
     loop {
         let output = command().args(["doctor", "--leaks"]).output()?;

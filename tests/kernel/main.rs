@@ -23,6 +23,7 @@ mod parallel;
 mod program;
 mod scenarios;
 mod shells;
+mod side_by_side;
 mod signals;
 mod truth;
 mod verdicts;
@@ -53,6 +54,7 @@ fn main() {
         .chain(shells::trials())
         .chain(hostile::trials())
         .chain(signals::trials())
+        .chain(side_by_side::trials())
         .chain(environments::trials())
         .chain(machine::trials())
         .chain(machine_errors::trials())

@@ -59,7 +59,7 @@ fn a_missing_connection_is_an_error_with_a_reason() {
     let refused = |script: &Script, which: &str| script.draw(which).unwrap_err().to_string();
     assert_eq!(
         refused(&three(), "lode"),
-        "find a client or command named `lode`; available: load"
+        "find a client, proxy or command named `lode`; available: load"
     );
     assert_eq!(
         refused(&three(), "load:4"),

@@ -81,6 +81,8 @@ pub(crate) struct Script {
     /// TSval of the packets that are sent from now on.
     pub(crate) stamp: Option<u32>,
     identification: u16,
+    /// Number of the first of the ends in the capture.
+    first: usize,
     writer: CaptureWriter<SharedFile>,
     written: SharedFile,
     series: u32,
@@ -120,12 +122,14 @@ impl Script {
             written,
             stamp: None,
             identification: 0,
+            first: 0,
             series: 0,
         }
     }
 
-    /// Sends a packet `> PSH-ACK 1 1 10` (direction, flags, relative sequence number, acknowledgement number, bytes)
-    /// `at` milliseconds after the clock's zero. It is seen at `seen` link ends, 10 µs apart.
+    /// Sends a packet `> PSH-ACK 1 1 10` (direction, flags, relative sequence number, acknowledgement number, bytes;
+    /// then the status, if it is an HTTP reply) `at` milliseconds after the clock's zero. It is seen at `seen` link
+    /// ends, 10 µs apart.
     pub(crate) fn send(&mut self, at: f64, what: &str, seen: usize) -> &mut Self {
         self.identification += 1;
         for number in 0..seen {
@@ -188,13 +192,17 @@ impl Script {
             let option = etherparse::TcpOptionElement::Timestamp(stamp, 0);
             builder = builder.options(&[option]).unwrap();
         }
-        let data = vec![b'x'; number_at(4) as usize];
+        let mut data = vec![b'x'; number_at(4) as usize];
+        if let Some(status) = words.get(5) {
+            let line = format!("HTTP/1.1 {status} ");
+            data[..line.len()].copy_from_slice(line.as_bytes());
+        }
         let mut bytes = Vec::new();
         builder.write(&mut bytes, &data).unwrap();
         let length = u32::try_from(bytes.len()).unwrap();
         bytes.truncate(128);
         let packet = CapturedPacket {
-            interface: end,
+            interface: self.first + end,
             time,
             direction: Some(if number.is_multiple_of(2) {
                 Direction::Outbound
@@ -230,6 +238,16 @@ impl Script {
             });
         }
         self
+    }
+
+    /// Lets packets pass only `count` link ends from `first` on.
+    pub(crate) fn between(&mut self, first: usize, count: usize, act: impl FnOnce(&mut Self)) {
+        let all = self.ends.clone();
+        self.ends = all[first..first + count].to_vec();
+        self.first = first;
+        act(self);
+        self.first = 0;
+        self.ends = all;
     }
 
     /// Extends the capture with other traffic, to this many milliseconds.

@@ -3,5 +3,6 @@
 mod choices;
 mod every;
 pub(crate) mod lab;
+mod proxies;
 mod reasons;
 mod ways;

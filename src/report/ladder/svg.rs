@@ -93,10 +93,10 @@ impl SvgSheet {
 
     fn packet(&mut self, packet: &PacketRow, ladder: &Ladder) {
         let top = self.y;
-        let tone = match (&packet.fate, &packet.mark) {
+        let tone = match (&packet.fate, packet.is_notable()) {
             (PacketFate::Vanished { .. }, _) => LOST,
-            (_, Some(_)) => AGAIN,
-            _ => PLAIN,
+            (_, true) => AGAIN,
+            (_, false) => PLAIN,
         };
         let time = format!("{:.6}", packet.time.as_secs_f64());
         self.anchored(78, top + 14, ("end", FAINT), &time);

@@ -206,10 +206,10 @@ impl TextSheet {
 
     /// Returns the lines of a packet: its label, its arrows, and the reason if it was lost.
     fn packet(&self, packet: &PacketRow, ladder: &Ladder) -> Vec<SheetLine> {
-        let tone = match (&packet.fate, &packet.mark) {
+        let tone = match (&packet.fate, packet.is_notable()) {
             (PacketFate::Vanished { .. }, _) => Tone::Lost,
-            (_, Some(_)) => Tone::Again,
-            _ => Tone::Plain,
+            (_, true) => Tone::Again,
+            (_, false) => Tone::Plain,
         };
         let mut lines = vec![self.label(packet, tone), self.arrows(packet, tone)];
         if let PacketFate::Vanished { at, reason } = &packet.fate {
@@ -310,11 +310,15 @@ impl TextSheet {
     }
 }
 
-/// Returns the label of a packet: `SYN retry 1, seq 0`, `PSH-ACK seq 1:513 ack 1 len 512`.
+/// Returns the label of a packet: `SYN retry 1, seq 0`, `PSH-ACK seq 1:513 ack 1 len 512`, `PSH-ACK HTTP 503, len 79`.
 pub(super) fn label(packet: &PacketRow) -> String {
     let mut label = packet.flags.to_string();
     if let Some(mark) = &packet.mark {
         label.push_str(&format!(" {mark},"));
+    }
+    if let Some(status) = packet.status {
+        // The numbers would not fit beside it.
+        return format!("{label} HTTP {status}, len {}", packet.length);
     }
     label.push_str(&format!(" seq {}", packet.seq));
     if packet.length > 0 {
@@ -329,7 +333,7 @@ pub(super) fn label(packet: &PacketRow) -> String {
     label
 }
 
-/// Describes a loss: `✗ lost in nat: table full, nat.conntrack.drop +1`.
+/// Describes a loss: `✗ lost in nat: table full, counted in nat.conntrack.drop`.
 pub(super) fn loss(at: LossPoint, reason: Option<&LossReason>, ladder: &Ladder) -> String {
     let last = ladder.nodes.len().saturating_sub(1);
     let place = match at {

@@ -38,7 +38,7 @@ pub(crate) use learn::{FixDoc, LearnDoc, LessonStepDoc, LessonStepFormDoc, Predi
 pub(crate) use moment::MomentDoc;
 pub(crate) use nat::{DnatDoc, NatDoc, PortsWord, SnatDoc};
 pub(crate) use reply::{ReplyContent, ReplyDoc};
-pub(crate) use server::{AcceptDoc, ServerDoc};
+pub(crate) use server::{AcceptDoc, ForwardDoc, ServerDoc};
 pub(crate) use socket_options::{OPTIONS, OptionForm, OptionsDoc};
 pub(crate) use step::{NatStepDoc, StartDoc, StepDoc, StopDoc, StopFormDoc};
 pub(crate) use topology::{LinkDoc, NodeDoc, RouteDoc};

@@ -12,7 +12,7 @@ use crate::scenario::decode::{Framed, FromNode, document};
 use crate::scenario::node::{Node, NodeKind};
 use crate::scenario::problem::Collector;
 use crate::scenario::span::Spanned;
-use crate::scenario::workload::{Protocol, ServerClose};
+use crate::scenario::workload::{PortChoice, Protocol, ServerClose};
 
 document! {
     /// A built-in server. It listens on the wildcard address before the clock starts.
@@ -46,13 +46,55 @@ document! {
         "so-keepalive" => so_keepalive: Option<Switch>,
         /// Makes it a proxy. Each request is passed on to this server, over a connection of its own from the
         /// proxy's node; the proxy closes that connection once the reply is complete. If it cannot connect,
-        /// the client gets a 503. Written like a client's `to`.
-        "forward" => forward: Option<Spanned<Text>>,
+        /// the client gets a 503. Written like a client's `to`, or `{ to: web, port: sequential }`.
+        "forward" => forward: Option<Spanned<ForwardDoc>>,
         /// The connections that a proxy keeps open to the server behind it, instead of one for each request.
         "pool" => pool: Option<Spanned<ConnectionPoolDoc>>,
         /// Socket options by their kernel names, set before `bind(2)`: `{ TCP_USER_TIMEOUT: 5s }`. Accepted sockets
         /// inherit them.
         "options" => options: Option<OptionsDoc>,
+    }
+}
+
+/// The server behind a proxy.
+#[derive(Debug, Clone)]
+pub(crate) struct ForwardDoc {
+    pub(crate) to: Spanned<Text>,
+    pub(crate) port: Option<PortChoice>,
+}
+
+document! {
+    /// The server behind a proxy, and the way to it.
+    ForwardFormDoc, "`forward`" {
+        /// The server. Written like a client's `to`.
+        "to" => to: Spanned<Text>,
+        /// The choice of the proxy's local port: `kernel` (the default), `sequential` or `bind`, as for a client.
+        "port" => port: Option<PortChoice>,
+    }
+}
+
+impl FromNode for ForwardDoc {
+    fn from_node(node: &Node, cx: &mut Collector<'_>) -> Option<Self> {
+        if matches!(node.kind, NodeKind::Mapping(_)) {
+            let ForwardFormDoc { to, port, .. } = ForwardFormDoc::from_node(node, cx)?;
+            return Some(Self { to, port });
+        }
+        let to = Spanned::from_node(node, cx)?;
+        Some(Self { to, port: None })
+    }
+}
+
+impl JsonSchema for ForwardDoc {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> Cow<'static, str> {
+        "Forward".into()
+    }
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let to = generator.subschema_for::<Text>();
+        let form = generator.subschema_for::<ForwardFormDoc>();
+        json_schema!({ "if": { "type": "object" }, "then": form, "else": to })
     }
 }
 

@@ -375,7 +375,10 @@ macro_rules! words {
                     $($word => Ok($value),)*
                     other => Err(Wrong::new(
                         "",
-                        suggest::did_you_mean(other, [$($word),*]).unwrap_or_default(),
+                        crate::scenario::examples::other_word($what, other)
+                            .map(|word| format!("did you mean `{word}`?"))
+                            .or_else(|| suggest::did_you_mean(other, [$($word),*]))
+                            .unwrap_or_default(),
                     )),
                 }
             }
@@ -404,7 +407,7 @@ pub(crate) enum AcceptWord {
     UntilEmfile,
 }
 
-words!(ServerClose, "ServerClose", "a way of closing", [
+words!(ServerClose, "ServerClose", "the side that closes", [
     "first" => Self::First,
     "after-client" => Self::AfterClient,
     "never" => Self::Never,

@@ -34,6 +34,9 @@ fn forms() -> Vec<(String, Replacement)> {
     vec![
         (r"^\s*(?:assert|expect|check|ensure|require|that)\b:?\s+".into(), |_| String::new()),
         (r"\s*[;.]\s*$".into(), |_| String::new()),
+        (r"^\s*(?:not\s+|!\s*)\(?\s*([^<>=!()]+?)\s*(==|!=|<=|>=|<|>)\s*([^()]+?)\s*\)?\s*$".into(), |found| {
+            format!("{} {} {}", &found[1], opposite(&found[2]), &found[3])
+        }),
         (text(r"does\s+not\s+contain|doesn't\s+contain|not\s+contains?|excludes|lacks"), |found| {
             format!(" !~ {}", literally(found))
         }),
@@ -117,7 +120,8 @@ fn forms() -> Vec<(String, Replacement)> {
         (r"\b(?:from|during|between|for)\s+(\d[^\s.-]*)\s*(?:-|–|to|until|till|and|\.\.\.+|\.\.=)\s*(\d\S*)\s*$".into(),
             |found| format!("during {}", range(&found[1], &found[2]))),
         (r"\s+(?:after|@|at\s+t\s*=)\s*(\d\S*)\s*$".into(), |found| format!(" at {}", &found[1])),
-        (r"\s+(?:before|by|until|till|in|in\s+under|in\s+less\s+than)\s+(\d[^\s.]*)\s*$".into(),
+        (r"\s+(?:until|till|up\s+to)\s+(\d[^\s.]*)\s*$".into(), |found| format!(" during 0s..{}", &found[1])),
+        (r"\s+(?:before|by|in|in\s+under|in\s+less\s+than)\s+(\d[^\s.]*)\s*$".into(),
             |found| format!(" within {}", &found[1])),
         (r"\s+for\s+(\d[^\s.]*)\s*$".into(), |found| format!(" during 0s..{}", &found[1])),
         (r"\s+(?:all\s+the\s+time|throughout|at\s+all\s+times|the\s+whole\s+time|continuously)\s*$".into(),
@@ -168,6 +172,17 @@ pub(super) fn joined(text: &str) -> Option<[String; 2]> {
         });
         Some([first?, second?])
     })
+}
+
+fn opposite(operator: &str) -> &'static str {
+    match operator {
+        "==" => "!=",
+        "!=" => "==",
+        "<" => ">=",
+        "<=" => ">",
+        ">" => "<=",
+        _ => "<",
+    }
 }
 
 /// Returns a range whose first moment has the unit of the second, if it has none.

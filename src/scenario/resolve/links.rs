@@ -44,7 +44,13 @@ fn ends(
                 written.value.0.len()
             ),
         )
-        .help("write `between: [a, b]`");
+        .help(match written.value.0.as_slice() {
+            [Some(name)] if name.value.0.split_whitespace().count() == 2 => {
+                let names: Vec<&str> = name.value.0.split_whitespace().collect();
+                format!("write `between: [{}]`", names.join(", "))
+            }
+            _ => "write `between: [a, b]`".to_owned(),
+        });
         return None;
     };
     let (one, other) = (one.as_ref(), other.as_ref());

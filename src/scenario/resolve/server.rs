@@ -14,7 +14,7 @@ use super::target::target;
 use super::udp;
 use crate::names::{ActorName, NodeName};
 use crate::scenario::bounds::MAX_THREADS;
-use crate::scenario::document::{AcceptDoc, AcceptWord, Count, ServerDoc, Text};
+use crate::scenario::document::{AcceptDoc, AcceptWord, Count, ForwardDoc, ServerDoc};
 use crate::scenario::problem::{Collector, quoted};
 use crate::scenario::span::Spanned;
 use crate::scenario::workload::{
@@ -89,7 +89,7 @@ pub(crate) fn servers(view: View<'_, '_>, cx: &mut Collector<'_>) -> Vec<ServerS
             forward: server
                 .forward
                 .as_ref()
-                .and_then(|to| forward(server, to, node, view, cx)),
+                .and_then(|written| forward(server, &written.value, node, view, cx)),
             pool: pool(server, cx),
             so_keepalive: server.so_keepalive.is_some_and(|on| on.0),
             options: options(server.options.as_ref(), protocol, cx),
@@ -127,7 +127,7 @@ pub(crate) fn protocol(server: &ServerDoc) -> Protocol {
 
 /// Reports the keys that a proxy cannot have: its replies come from the server behind it, and it
 /// runs one event loop.
-fn refuse_server_keys(server: &ServerDoc, forward: &Spanned<Text>, cx: &mut Collector<'_>) {
+fn refuse_server_keys(server: &ServerDoc, forward: &Spanned<ForwardDoc>, cx: &mut Collector<'_>) {
     let accept = server.accept.as_ref();
     let accept =
         accept.filter(|accept| !matches!(accept.value, AcceptDoc::Word(AcceptWord::Epoll)));
@@ -153,15 +153,15 @@ fn refuse_server_keys(server: &ServerDoc, forward: &Spanned<Text>, cx: &mut Coll
 /// Resolves the server that a proxy passes requests on to.
 fn forward(
     server: &ServerDoc,
-    to: &Spanned<Text>,
+    written: &ForwardDoc,
     node: usize,
     view: View<'_, '_>,
     cx: &mut Collector<'_>,
 ) -> Option<Forward> {
-    let names = view.names;
+    let (names, to) = (view.names, &written.to);
     let target = target(to, view.document, names, cx)?;
     let behind = |server: &ServerDoc| {
-        let next = server.forward.as_ref()?.value.0.as_str();
+        let next = server.forward.as_ref()?.value.to.value.0.as_str();
         names.servers.get(next).copied().flatten()
     };
     let mut next = target.server;
@@ -180,6 +180,7 @@ fn forward(
     Some(Forward {
         target: SocketAddr::new(address, target.port),
         to: target.by_name.then(|| ActorName::new(&to.value.0)),
+        port: written.port.unwrap_or_default(),
     })
 }
 

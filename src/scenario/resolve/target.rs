@@ -188,6 +188,12 @@ fn on_node<'d>(
     None
 }
 
+/// Returns the name in an address as other programs write it: `http://web:80/`, `web/80`.
+fn host_of(text: &str) -> &str {
+    let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
+    rest.split([':', '/']).next().unwrap_or(rest)
+}
+
 fn unknown(to: &Spanned<Text>, names: &Names<'_>, cx: &mut Collector<'_>) {
     let text = to.value.0.as_str();
     if names.commands.get(text).is_some_and(Option::is_none) {
@@ -213,9 +219,9 @@ fn unknown(to: &Spanned<Text>, names: &Names<'_>, cx: &mut Collector<'_>) {
         let serving = names.serving().map(|(name, ..)| name);
         names.servers.keys().copied().chain(serving)
     };
+    let host = host_of(text);
     let known = servers().chain(names.nodes.keys().copied());
-    let nearest = suggest::nearest(text.split(':').next().unwrap_or(text), known)
-        .map(|name| format!("did you mean `{name}`?"));
+    let nearest = suggest::nearest(host, known).map(|name| format!("did you mean `{name}`?"));
     let help = what_to_do
         .or(nearest)
         .unwrap_or_else(|| match servers().collect::<Vec<_>>() {

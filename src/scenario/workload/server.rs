@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ConnectionPool, SocketOption};
+use super::{ConnectionPool, PortChoice, SocketOption};
 use crate::names::{ActorName, NodeName};
 use crate::scenario::place::Place;
 use crate::units::{self, ByteCount, Rate};
@@ -100,6 +100,9 @@ pub struct Forward {
     pub target: SocketAddr,
     /// The server at that address, if the scenario names one.
     pub to: Option<ActorName>,
+    /// The party that chooses the local port of each connection.
+    #[serde(default)]
+    pub port: PortChoice,
 }
 
 /// The way in which a server takes connections from its queue.

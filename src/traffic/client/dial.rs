@@ -1,18 +1,15 @@
 //! Opens connections: socket, source address, local port, first `connect(2)`.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use socket2::Socket;
 
 use super::plan::LoadPlan;
-use super::ports::LocalPorts;
-use crate::record::Offset;
 use crate::scenario::workload::PortChoice;
+use crate::sys::sockopt;
 use crate::sys::tcp_clock::TcpClockShift;
-use crate::sys::{ports::local_ports, sockopt};
 use crate::traffic::actor_metrics::ActorMetrics;
+use crate::traffic::local_ports::PortChooser;
 use crate::traffic::socket_options::{self, OptionError};
 
 /// The source address and port of a connection, to be returned when it has been closed.
@@ -25,11 +22,9 @@ pub(super) struct Lease {
 /// Opens the connections of a client, for all of its threads.
 #[derive(Debug)]
 pub(super) struct Dialer {
-    ports: Option<Mutex<LocalPorts>>,
+    pub(super) ports: PortChooser,
     /// Shift of the timestamps, if the node has a clock of its own.
     clock: Option<TcpClockShift>,
-    /// The way ports are chosen, for the report.
-    pub(super) port_choice: &'static str,
 }
 
 impl Dialer {
@@ -51,30 +46,9 @@ impl Dialer {
             // Fail once here instead of in every attempt.
             clock.apply(&sockopt::tcp_socket(plan.target_ip)?)?;
         }
-        let by_kernel = |port_choice| Self {
-            ports: None,
-            clock,
-            port_choice,
-        };
-        match plan.port {
-            PortChoice::Kernel => return Ok(by_kernel("kernel")),
-            PortChoice::Bind => return Ok(by_kernel("bind")),
-            PortChoice::Sequential => {}
-        }
-        let ports = local_ports()?;
-        let Some(queues) = LocalPorts::new(&ports, plan.sources.len()) else {
-            return Ok(by_kernel(
-                "kernel (no port in ip_local_port_range is free to choose)",
-            ));
-        };
-        let probe = sockopt::tcp_socket(plan.target_ip)?;
-        if sockopt::set_local_port_range(&probe, ports[0], ports[0]).is_err() {
-            return Ok(by_kernel("kernel (IP_LOCAL_PORT_RANGE needs Linux 6.3)"));
-        }
         Ok(Self {
-            ports: Some(Mutex::new(queues)),
+            ports: PortChooser::new(plan.port, plan.target_ip, plan.sources.len())?,
             clock,
-            port_choice: "sequential",
         })
     }
 
@@ -83,12 +57,7 @@ impl Dialer {
     /// # Errors
     /// The kernel's error for this attempt: EMFILE from socket(2), EADDRINUSE from bind(2), EADDRNOTAVAIL,
     /// ENETUNREACH and others from connect(2).
-    pub(super) fn dial(
-        &self,
-        plan: &LoadPlan,
-        index: u64,
-        now: Offset,
-    ) -> io::Result<(Socket, Lease)> {
+    pub(super) fn dial(&self, plan: &LoadPlan, index: u64) -> io::Result<(Socket, Lease)> {
         let socket = sockopt::tcp_socket(plan.target_ip)?;
         if plan.nodelay {
             socket.set_tcp_nodelay(true)?;
@@ -110,54 +79,19 @@ impl Dialer {
         if !plan.sources.is_empty() {
             source = usize::try_from(index % plan.sources.len() as u64).unwrap_or(0);
         }
-        let any = at_bind.then(|| any_address(plan.target_ip));
+        let any = at_bind.then(|| sockopt::any_address(plan.target_ip));
         if let Some(address) = plan.sources.get(source).copied().or(any) {
             sockopt::bind_address(&socket, address)?;
         }
-        let Some(mut ports) = self.ports() else {
-            connect(&socket, plan)?;
-            return Ok((socket, Lease { source, port: None }));
-        };
-        for (nth, port) in ports.next(source).enumerate() {
-            sockopt::set_local_port_range(&socket, port, port)?;
-            match connect(&socket, plan) {
-                Ok(()) => {
-                    ports.taken(source, nth);
-                    let port = Some(port);
-                    return Ok((socket, Lease { source, port }));
-                }
-                Err(error) if error.raw_os_error() == Some(libc::EADDRNOTAVAIL) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        ports.refused(source, now);
-        Err(io::Error::from_raw_os_error(libc::EADDRNOTAVAIL))
+        let connected = |socket: &Socket| sockopt::begin_connect(socket, &plan.target);
+        let port = self.ports.connect(&socket, source, connected)?;
+        Ok((socket, Lease { source, port }))
     }
 
     /// Returns the port of a closed connection.
     pub(super) fn closed(&self, lease: Lease) {
-        if let (Some(mut ports), Some(port)) = (self.ports(), lease.port) {
-            ports.give_back(lease.source, port);
+        if let Some(port) = lease.port {
+            self.ports.give_back(lease.source, port);
         }
-    }
-
-    fn ports(&self) -> Option<MutexGuard<'_, LocalPorts>> {
-        let ports = self.ports.as_ref()?;
-        Some(ports.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-/// Returns the wildcard address of the same family.
-fn any_address(family_of: IpAddr) -> IpAddr {
-    match family_of {
-        IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
-        IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
-    }
-}
-
-fn connect(socket: &Socket, plan: &LoadPlan) -> io::Result<()> {
-    match socket.connect(&plan.target) {
-        Err(error) if error.raw_os_error() != Some(libc::EINPROGRESS) => Err(error),
-        _ => Ok(()),
     }
 }

@@ -23,7 +23,6 @@ pub(super) mod epoll_engine;
 pub(super) mod flood;
 pub(super) mod host;
 mod plan;
-mod ports;
 pub(super) mod queries;
 mod reply;
 mod report;
@@ -123,7 +122,7 @@ impl ClientShared {
         if let Some(netns) = &self.netns {
             netns.enter()?;
         }
-        let (socket, lease) = self.dialer.dial(&self.plan, index, now)?;
+        let (socket, lease) = self.dialer.dial(&self.plan, index)?;
         let number = index + 1;
         if self.plan.named.contains(&number) {
             let address = |address: io::Result<SockAddr>| address.ok()?.as_socket();

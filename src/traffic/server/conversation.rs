@@ -36,7 +36,11 @@ pub(super) struct ServerPolicy {
 }
 
 impl ServerPolicy {
-    pub(super) fn of(spec: &ServerSpec) -> Self {
+    /// Must be called on the server's node.
+    ///
+    /// # Errors
+    /// If a proxy cannot read the range of its local ports.
+    pub(super) fn of(spec: &ServerSpec) -> io::Result<Self> {
         let body = spec.reply.0;
         let chunk = vec![b'x'; usize::try_from(body).unwrap_or(CHUNK).min(CHUNK)];
         let opening = |keep_alive| {
@@ -44,7 +48,7 @@ impl ServerPolicy {
             opening.extend(&chunk);
             opening
         };
-        Self {
+        Ok(Self {
             close: spec.close,
             body,
             openings: [opening(false), opening(true)],
@@ -52,10 +56,16 @@ impl ServerPolicy {
             forwarder: spec
                 .forward
                 .as_ref()
-                .map(|forward| UpstreamForwarder::new(forward.target, spec.pool.as_ref())),
+                .map(|forward| UpstreamForwarder::new(forward, spec.pool.as_ref()))
+                .transpose()?,
             answers: spec.answer != Answer::Never,
             pace: spec.reply_pace,
-        }
+        })
+    }
+
+    /// Returns the way in which a proxy's local ports are chosen, if it is not the one that the scenario asks for.
+    pub(super) fn other_port_choice(&self) -> Option<&'static str> {
+        self.forwarder.as_ref()?.other_port_choice()
     }
 
     /// Returns the length of a reply in bytes, including its head.

@@ -251,7 +251,7 @@ impl<'a, R: ReadinessSet> EventLoop<'a, R> {
         else {
             return;
         };
-        let (fd, wants) = (upstream.socket.as_raw_fd(), upstream.wants);
+        let (fd, wants) = (upstream.socket().as_raw_fd(), upstream.wants);
         let result = match upstream.watched.replace(wants) {
             None => self.readiness.watch(fd, token, wants),
             Some(before) if before != wants => self.readiness.change(fd, token, wants),
@@ -394,5 +394,5 @@ impl<'a, R: ReadinessSet> EventLoop<'a, R> {
 /// Returns the upstream connection of a proxy's exchange, if it is watched.
 fn watched_upstream(conversation: &mut Conversation) -> Option<RawFd> {
     let upstream = conversation.upstream()?;
-    upstream.watched.map(|_| upstream.socket.as_raw_fd())
+    upstream.watched.map(|_| upstream.socket().as_raw_fd())
 }

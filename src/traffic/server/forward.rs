@@ -6,17 +6,19 @@
 //! Not here: the connection to the client, which works as in every server (`conversation`), and waiting.
 
 use std::io::{self, Write};
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
+use std::sync::Arc;
 
 use nix::errno::Errno;
 use socket2::{SockAddr, Socket};
 
 use super::conversation::{ConversationProgress, read};
 use super::upstream_pool::UpstreamPool;
-use crate::scenario::workload::ConnectionPool;
+use crate::scenario::workload::{ConnectionPool, Forward, PortChoice};
 use crate::sys::readiness::Interest;
 use crate::sys::sockopt;
 use crate::traffic::http::{self, Head, MAX_HEAD};
+use crate::traffic::local_ports::PortChooser;
 
 /// The address of the server behind a proxy.
 #[derive(Debug)]
@@ -24,37 +26,88 @@ pub(super) struct UpstreamForwarder {
     address: SockAddr,
     ip: IpAddr,
     pool: Option<UpstreamPool>,
+    port: PortChoice,
+    ports: Arc<PortChooser>,
 }
 
 impl UpstreamForwarder {
-    pub(super) fn new(target: SocketAddr, pool: Option<&ConnectionPool>) -> Self {
-        Self {
-            address: target.into(),
-            ip: target.ip(),
+    /// Must be called on the proxy's node.
+    ///
+    /// # Errors
+    /// If the node's range of local ports cannot be read.
+    pub(super) fn new(forward: &Forward, pool: Option<&ConnectionPool>) -> io::Result<Self> {
+        let ip = forward.target.ip();
+        Ok(Self {
+            address: forward.target.into(),
+            ip,
             pool: pool.map(UpstreamPool::new),
-        }
+            port: forward.port,
+            ports: Arc::new(PortChooser::new(forward.port, ip, 1)?),
+        })
     }
 
-    /// Begins to connect. The kernel chooses the port, as for every proxy.
-    fn dial(&self) -> io::Result<Socket> {
+    /// Returns the way in which local ports are chosen, if it is not the one that the scenario asks for.
+    pub(super) fn other_port_choice(&self) -> Option<&'static str> {
+        let asked = self.port == PortChoice::Sequential && self.ports.description != "sequential";
+        asked.then_some(self.ports.description)
+    }
+
+    /// Begins to connect.
+    fn dial(&self) -> io::Result<UpstreamConnection> {
         let socket = sockopt::tcp_socket(self.ip)?;
-        match socket.connect(&self.address) {
-            Err(error) if error.raw_os_error() != Some(libc::EINPROGRESS) => Err(error),
-            _ => Ok(socket),
+        if self.port == PortChoice::Bind {
+            sockopt::bind_address(&socket, sockopt::any_address(self.ip))?;
         }
+        let connect = |socket: &Socket| sockopt::begin_connect(socket, &self.address);
+        let port = self.ports.connect(&socket, 0, connect)?;
+        let lease = port.map(|port| PortLease {
+            ports: Arc::clone(&self.ports),
+            port,
+        });
+        Ok(UpstreamConnection {
+            socket,
+            _lease: lease,
+        })
+    }
+}
+
+/// A socket of the upstream side. When it is dropped, it is closed first, and its port is free for later connections
+/// then.
+#[derive(Debug)]
+pub(super) struct UpstreamConnection {
+    pub(super) socket: Socket,
+    _lease: Option<PortLease>,
+}
+
+/// A local port in use.
+#[derive(Debug)]
+struct PortLease {
+    ports: Arc<PortChooser>,
+    port: u16,
+}
+
+impl Drop for PortLease {
+    fn drop(&mut self) {
+        self.ports.give_back(0, self.port);
     }
 }
 
 /// A connection to the server behind the proxy.
 #[derive(Debug)]
 pub(super) struct Upstream {
-    pub(super) socket: Socket,
+    connection: UpstreamConnection,
     /// The events that the exchange waits for.
     pub(super) wants: Interest,
     /// The events that the socket is watched for, if any.
     pub(super) watched: Option<Interest>,
     /// True if it has carried a request before.
     is_reused: bool,
+}
+
+impl Upstream {
+    pub(super) fn socket(&self) -> &Socket {
+        &self.connection.socket
+    }
 }
 
 /// A forwarded request in progress.
@@ -128,19 +181,19 @@ impl Exchange {
             server_keeps: false,
             after: rest[of_body..].to_vec(),
         };
-        let upstream = |socket, is_reused| Upstream {
-            socket,
+        let upstream = |connection, is_reused| Upstream {
+            connection,
             wants: Interest::Nothing,
             watched: None,
             is_reused,
         };
-        if let Some(socket) = forwarder.pool.as_ref().and_then(UpstreamPool::take) {
-            exchange.upstream = Some(upstream(socket, true));
+        if let Some(kept) = forwarder.pool.as_ref().and_then(UpstreamPool::take) {
+            exchange.upstream = Some(upstream(kept, true));
             exchange.stage = ExchangeStage::Request;
             return exchange;
         }
         match forwarder.dial() {
-            Ok(socket) => exchange.upstream = Some(upstream(socket, false)),
+            Ok(new) => exchange.upstream = Some(upstream(new, false)),
             Err(error) => exchange.answer_for_server(&error, progress),
         }
         exchange
@@ -232,7 +285,7 @@ impl Exchange {
             return Err(Errno::ENOTCONN.into());
         };
         let waits_for = match &mut self.stage {
-            ExchangeStage::Connecting => match upstream.socket.connect(&forwarder.address) {
+            ExchangeStage::Connecting => match upstream.socket().connect(&forwarder.address) {
                 Ok(()) => {
                     self.stage = ExchangeStage::Request;
                     return Ok(None);
@@ -244,13 +297,13 @@ impl Exchange {
                 },
             },
             ExchangeStage::Request => {
-                if write(&upstream.socket, &mut self.to_server)? {
+                if write(upstream.socket(), &mut self.to_server)? {
                     return Ok(None);
                 }
                 Interest::Write
             }
             ExchangeStage::ReplyHead(_) | ExchangeStage::ReplyBody(_) => {
-                match read(&upstream.socket, buffer)? {
+                match read(upstream.socket(), buffer)? {
                     None => Interest::Read,
                     Some(count) => {
                         self.take_reply(forwarder, &buffer[..count], progress)?;
@@ -343,7 +396,7 @@ impl Exchange {
         };
         let is_complete = self.server_keeps && self.to_server.is_empty() && self.body_left == 0;
         if let Some(pool) = forwarder.pool.as_ref().filter(|_| is_complete) {
-            pool.give_back(upstream.socket);
+            pool.give_back(upstream.connection);
         }
     }
 

@@ -41,7 +41,7 @@ use super::actor::ActorSignals;
 use super::actor_metrics::ActorMetrics;
 use super::socket_options;
 use crate::metrics::server::{ACCEPTED, BYTES, CPU, FORWARDED, REPLIES};
-use crate::record::Offset;
+use crate::record::{Event, Offset};
 use crate::scenario::topology::IpVersion;
 use crate::scenario::workload::{Accept, Protocol, ServerClose, ServerSpec, SocketOption};
 use crate::sys::readiness::{Epoll, Interest, Poll, ReadinessSet, Select};
@@ -162,10 +162,20 @@ fn serve(
         return datagrams::run(spec, socket, metrics, stop);
     }
     let listener = Arc::new(socket);
+    let policy = ServerPolicy::of(spec)?;
+    if let Some(choice) = policy.other_port_choice() {
+        metrics.recorder().record(Event::Note {
+            t: None,
+            text: format!(
+                "`{}` was to take local ports in turn; they are chosen by the {choice}",
+                spec.name
+            ),
+        });
+    }
     let shared = Arc::new(ServerShared {
         stop: Arc::clone(stop),
         metrics: Arc::clone(metrics),
-        policy: ServerPolicy::of(spec),
+        policy,
         keep_alive: spec.keep_alive,
         closes_idle: spec.close == ServerClose::AsRequested,
         stops_at_emfile: spec.accept == Accept::UntilEmfile,

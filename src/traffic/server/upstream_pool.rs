@@ -5,8 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
-use socket2::Socket;
-
+use super::forward::UpstreamConnection;
 use crate::scenario::workload::{ConnectionPool, PoolOrder};
 use crate::traffic::client::epoll_engine::is_dead;
 
@@ -18,7 +17,7 @@ pub(super) struct UpstreamPool {
     idle: Duration,
     order: PoolOrder,
     checks: bool,
-    connections: Mutex<VecDeque<(ThreadId, Instant, Socket)>>,
+    connections: Mutex<VecDeque<(ThreadId, Instant, UpstreamConnection)>>,
 }
 
 impl UpstreamPool {
@@ -33,38 +32,38 @@ impl UpstreamPool {
     }
 
     /// Takes an idle connection of the calling thread, if there is one that is not too old, nor known to be dead.
-    pub(super) fn take(&self) -> Option<Socket> {
+    pub(super) fn take(&self) -> Option<UpstreamConnection> {
         loop {
-            let socket = self.next()?;
-            if !self.checks || !is_dead(&socket) {
-                return Some(socket);
+            let kept = self.next()?;
+            if !self.checks || !is_dead(&kept.socket) {
+                return Some(kept);
             }
         }
     }
 
-    fn next(&self) -> Option<Socket> {
+    fn next(&self) -> Option<UpstreamConnection> {
         let here = thread::current().id();
         let mut connections = self.lock();
         connections.retain(|(thread, since, _)| *thread != here || since.elapsed() < self.idle);
-        let mine = |(thread, ..): &(ThreadId, Instant, Socket)| *thread == here;
+        let mine = |(thread, ..): &(ThreadId, Instant, UpstreamConnection)| *thread == here;
         let place = match self.order {
             PoolOrder::Fifo => connections.iter().position(mine),
             PoolOrder::Lifo => connections.iter().rposition(mine),
         };
-        connections.remove(place?).map(|(.., socket)| socket)
+        connections.remove(place?).map(|(.., kept)| kept)
     }
 
     /// Keeps a connection that can carry another request, unless the pool is full.
-    pub(super) fn give_back(&self, socket: Socket) {
+    pub(super) fn give_back(&self, connection: UpstreamConnection) {
         let here = thread::current().id();
         let mut connections = self.lock();
         connections.retain(|(thread, since, _)| *thread != here || since.elapsed() < self.idle);
         if connections.len() < self.size {
-            connections.push_back((here, Instant::now(), socket));
+            connections.push_back((here, Instant::now(), connection));
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, VecDeque<(ThreadId, Instant, Socket)>> {
+    fn lock(&self) -> MutexGuard<'_, VecDeque<(ThreadId, Instant, UpstreamConnection)>> {
         self.connections
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

@@ -50,7 +50,7 @@ fn a_reader_may_ask_for_another_connection() {
     );
     let none = page(&result, Some("nobody"));
     assert!(none.contains(
-        "No packets are shown: cannot find a client or command named `nobody`; available: burst"
+        "No packets are shown: cannot find a client, proxy or command named `nobody`; available: burst"
     ));
 }
 

@@ -205,3 +205,27 @@ fn expectations_are_typed() {
         "{right:?}"
     );
 }
+
+#[test]
+fn a_proxy_chooses_its_local_ports_as_a_client_does() {
+    let forward = |written: &str| {
+        let scenario = text(&format!(
+            "nodes: {{ client: {{}}, mid: {{}}, server: {{}} }}\n\
+             links: [ {{ between: [client, mid] }}, {{ between: [mid, server] }} ]\n\
+             servers: {{ web: {{ node: server, port: 80 }}, lb: {{ node: mid, port: 80, forward: {written} }} }}\n\
+             clients: {{ load: {{ node: client, to: lb, connect: {{ count: 1, rate: 1/s }} }} }}\n\
+             expect: [ load.status.200 == 1 ]\n"
+        ));
+        let mut servers = scenario.runs[0].workload.servers.iter();
+        let proxy = servers.find_map(|server| server.forward.clone()).unwrap();
+        assert_eq!(proxy.to.unwrap().as_str(), "web");
+        proxy.port
+    };
+    assert_eq!(forward("web"), PortChoice::Kernel);
+    assert_eq!(forward("{ to: web }"), PortChoice::Kernel);
+    assert_eq!(
+        forward("{ to: web, port: sequential }"),
+        PortChoice::Sequential
+    );
+    assert_eq!(forward("{ to: web, port: bind }"), PortChoice::Bind);
+}

@@ -36,6 +36,7 @@ fn segment(from: &str, to: &str, sequence: u32) -> Segment {
         psh: false,
         identification: 0,
         timestamps: None,
+        status: None,
     }
 }
 

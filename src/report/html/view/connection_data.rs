@@ -164,6 +164,7 @@ mod tests {
             seq: i64::try_from(number).unwrap() * 100,
             ack: Some(1),
             length: 100,
+            status: None,
             mark: None,
             hops: vec![hop(0, number * 40), hop(1, number * 40 + 9)],
             fate: PacketFate::Arrived,

@@ -183,7 +183,7 @@ impl<C: Deref<Target = ClientShared>> EpollEngine<C> {
             }
         }
         self.stats.ended = self.clock.now();
-        self.stats.port_choice = self.client.dialer.port_choice;
+        self.stats.port_choice = self.client.dialer.ports.description;
         EngineResult {
             stats: self.stats,
             held: self.held,

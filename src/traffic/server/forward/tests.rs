@@ -22,6 +22,7 @@ fn proxy(ip: IpAddr) -> ServerSpec {
     spec.forward = Some(Forward {
         target: SocketAddr::new(ip, 80),
         to: None,
+        port: PortChoice::Kernel,
     });
     spec
 }
@@ -160,6 +161,54 @@ fn kernel_a_proxy_out_of_ports_says_503_while_its_clients_connect() {
         assert_eq!(last(&timeline, "proxy.errors.EADDRNOTAVAIL"), 80 - shared);
         // One per client, which closes first, and those of the proxy.
         assert!(held >= usize::try_from(shared).unwrap(), "{held}");
+    }
+}
+
+/// Each request takes another port; the kernel itself prefers every second one of the range.
+#[test]
+#[ignore = "kernel test: `-- --include-ignored` runs it"]
+fn kernel_a_proxy_takes_local_ports_in_turn_up_to_the_last() {
+    for (port, all_in_turn) in [(PortChoice::Sequential, true), (PortChoice::Kernel, false)] {
+        let netns = loopback::namespace();
+        let set = || {
+            let key = Key::parse("net.ipv4.ip_local_port_range").unwrap();
+            Sysctls::new().set(&key, "20000 20049").unwrap();
+        };
+        netns.run(set).unwrap();
+        let mut spec = proxy(LOOPBACK);
+        spec.forward.as_mut().unwrap().port = port;
+        let mut load = through(connect(60, 1_000.0, ClientClose::Client));
+        load.sources = (2..10).map(|last| [127, 0, 0, last].into()).collect();
+        let listening = netns.run(|| TcpListener::bind("127.0.0.1:80")).unwrap();
+        let listening = listening.unwrap();
+        let answers = std::thread::spawn(move || {
+            let mut ports = Vec::new();
+            for _ in 0..50 {
+                let (mut stream, peer) = listening.accept().unwrap();
+                ports.push(peer.port());
+                let _request = stream.read(&mut [0; 1024]).unwrap();
+                stream
+                    .write_all(b"HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n")
+                    .unwrap();
+                // Until the proxy has closed, so that it closes first.
+                let _end = stream.read(&mut [0; 1]).unwrap();
+            }
+            ports
+        });
+        let run = TestRun::begin_in(netns, workload(vec![spec], vec![load]));
+        run.wait();
+        let timeline = run.finish();
+        let ports = answers.join().unwrap();
+        let in_turn = ports.windows(2).all(|pair| pair[0] + 1 == pair[1]);
+        assert_eq!(in_turn, all_in_turn, "{port:?}: {ports:?}");
+        assert_eq!(
+            last(&timeline, "proxy.forwarded"),
+            50,
+            "{}",
+            errors(&timeline)
+        );
+        assert_eq!(last(&timeline, "proxy.errors.EADDRNOTAVAIL"), 10);
+        assert_eq!(last(&timeline, "load.status.503"), 10);
     }
 }
 
