@@ -358,6 +358,8 @@ pub(crate) fn other_key(what: &str, key: &str) -> Option<&'static str> {
         ("`conntrack`", "max" | "size" | "limit" | "entries" | "free" | "count") => {
             "did you mean `room`? It leaves exactly this many free entries"
         }
+        ("`forward`", "server" | "node" | "target" | "upstream" | "host") => "did you mean `to`?",
+        ("`forward`", "pool") => "it belongs in the server, beside `forward`",
         ("a node", "room") => "it belongs in `conntrack: { room: ... }`",
         ("a node", "masquerade" | "snat" | "dnat") => "it belongs in `nat: { ... }`",
         (

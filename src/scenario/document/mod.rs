@@ -322,6 +322,7 @@ pub(crate) fn mappings() -> Vec<(&'static str, &'static [&'static str])> {
         topology::LinkDoc,
         server::ServerDoc,
         reply::ReplyFormDoc,
+        server::ForwardFormDoc,
         server::AcceptFormDoc,
         server::PoolDoc,
         client::ClientDoc,
