@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::facts::{KeyFacts, KeyScope};
+use super::facts::KeyFacts;
 use super::merge::{LineMeaning, MergedLine};
 use super::prepare::PreparedComparison;
 use crate::compare::{Comparison, Conclusion, SideRuns};
@@ -264,7 +264,7 @@ impl LineAdvice {
             },
             () if all(|key| key.ignored) => Ruling::Subject(About::Obsolete),
             () if self.is_already_so() => Ruling::AlreadySo,
-            () if all(|key| key.scope == KeyScope::Kernel) => Ruling::HostWide,
+            () if all(KeyFacts::is_beyond_trial) => Ruling::HostWide,
             () if all(|key| key.not_tried().is_some()) => Ruling::NotTried,
             () if !self.not_run.is_empty() => Ruling::NotRun,
             () if !self.too_short.is_empty() => self.out_of_reach(),

@@ -101,7 +101,7 @@ pub fn assignments(lines: &[LineAdvice], owns_kernel: bool) -> Vec<Assignment> {
             let against = key.reference.clone().filter(|_| runs && !skipped)?;
             (!same_value(&against, key.effective())).then(|| Assignment {
                 line: index,
-                key: key.key.clone(),
+                key: as_of_an_interface(&key.key),
                 value: key.effective().to_owned(),
                 against,
             })
@@ -109,6 +109,17 @@ pub fn assignments(lines: &[LineAdvice], owns_kernel: bool) -> Vec<Assignment> {
         line.facts.iter().filter_map(of_key).collect::<Vec<_>>()
     };
     lines.iter().enumerate().flat_map(of_line).collect()
+}
+
+/// Returns the key of an interface for that of the defaults of new interfaces: the interfaces of a lab exist before its
+/// settings, and those of a host come after them.
+fn as_of_an_interface(key: &str) -> String {
+    match key.split('.').collect::<Vec<_>>()[..] {
+        ["net", family @ ("ipv4" | "ipv6"), "conf", "default", name] => {
+            format!("net.{family}.conf.eth0.{name}")
+        }
+        _ => key.to_owned(),
+    }
 }
 
 #[cfg(test)]

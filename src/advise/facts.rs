@@ -109,6 +109,11 @@ impl KeyFacts {
         }
     }
 
+    /// Returns true if the setting applies to the whole kernel, and that kernel is not the user's to change.
+    pub fn is_beyond_trial(&self) -> bool {
+        self.scope == KeyScope::Kernel && self.attempt.is_none()
+    }
+
     /// Adds what the kernel did with the value.
     pub(super) fn tried(self, line: usize, trials: &ValueTrials) -> Self {
         let tried = self.stand_in.as_ref().unwrap_or(&self.key);
@@ -142,6 +147,12 @@ fn tried_as<'a>(key: &'a str, survey: &SysctlSurvey) -> Cow<'a, str> {
         .map_or(Cow::Borrowed(key), Cow::Owned)
 }
 
+/// Returns true if a namespace can have the setting, or if the whole kernel can, which nobody else uses.
+pub(super) fn can_be_tried(key: &str, survey: &SysctlSurvey, owns_kernel: bool) -> bool {
+    let writable = |found: Option<&FoundSysctl>| found.is_some_and(|found| found.writable);
+    writable(survey.fresh.get(key)) || (owns_kernel && writable(survey.here.get(key)))
+}
+
 /// A value to write in a namespace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ValueToTry {
@@ -155,16 +166,17 @@ pub struct ValueToTry {
 
 /// Returns the values to try, in the order of the lines: each key that namespaces have, with the value of its
 /// line.
-pub fn values_to_try(entries: &[MergedLine], survey: &SysctlSurvey) -> Vec<ValueToTry> {
+pub fn values_to_try(
+    entries: &[MergedLine],
+    survey: &SysctlSurvey,
+    owns_kernel: bool,
+) -> Vec<ValueToTry> {
     let mut all = Vec::new();
     for (line, entry) in entries.iter().enumerate() {
         let LineMeaning::Sets { keys, value, .. } = &entry.meaning else {
             continue;
         };
-        let own = |key: &Cow<'_, str>| {
-            let found = survey.fresh.get(key.as_ref());
-            found.is_some_and(|found| found.writable)
-        };
+        let own = |key: &Cow<'_, str>| can_be_tried(key, survey, owns_kernel);
         let keys = keys.iter().map(|key| tried_as(key, survey)).filter(own);
         all.extend(keys.map(|key| ValueToTry {
             line,

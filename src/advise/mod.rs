@@ -13,6 +13,7 @@ mod condition_text;
 mod conditions;
 mod deadline;
 mod estimate;
+mod examine;
 mod facts;
 mod files;
 mod grouping;
@@ -110,6 +111,13 @@ pub(crate) enum AdviseError {
     /// The kernel's settings cannot be read or tried.
     #[error("cannot examine the settings of this kernel")]
     Inquiry(#[from] SurveyError),
+    /// The kernel of a virtual machine does not answer.
+    #[error("cannot examine the settings of {kernel}")]
+    Kernel {
+        kernel: String,
+        #[source]
+        source: suite::InquiryError,
+    },
     /// A scenario file is invalid.
     #[error("a scenario is invalid")]
     Scenario(Problems),
@@ -130,7 +138,7 @@ pub(crate) async fn advise(
     mut on_progress: impl FnMut(AdviceProgress<'_>),
 ) -> Result<Advice, AdviseError> {
     let began = Instant::now();
-    let mut looked_up = prepare::look_up(request)?;
+    let mut looked_up = prepare::look_up(request).await?;
     let prepared = prepare::comparisons(request, &mut looked_up)?;
     // Another kernel of the same name may be another build.
     let cache = if request.uses_cache && request.kernel.is_none() {

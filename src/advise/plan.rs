@@ -271,10 +271,16 @@ impl Variant<'_> {
             .map(|(name, value)| (name.clone(), value.clone()))
             .collect();
         params.extend(stated.clone());
-        let sized = each
-            .tried()
-            .and_then(|tried| exercise.sized(tried, &params).ok());
-        let mut set = sized.unwrap_or_default();
+        // Rules that only follow from the parameters also hold for values that are words.
+        let tried = each.tried().unwrap_or(TriedValues {
+            value: 0.0,
+            reference: 0.0,
+        });
+        let mut follows = exercise.clone();
+        follows
+            .size
+            .retain(|rule| !stated.contains_key(&rule.param));
+        let mut set = follows.sized(tried, &params).unwrap_or_default();
         set.extend(stated);
         set
     }

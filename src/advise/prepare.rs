@@ -9,14 +9,14 @@ use super::advice::{LineAdvice, OutOfReach};
 use super::assess::{assess, assignments, exempt};
 use super::condition_text;
 use super::conditions::{Condition, conditions};
-use super::facts::{ValueTrials, values_to_try};
+use super::examine::ExaminedKernel;
+use super::facts::{ValueTrials, can_be_tried, values_to_try};
 use super::merge::merge;
 use super::plan::{PlannedComparison, plan, too_short};
 use super::reference::{Reference, ReferenceChoice};
 use super::running::running;
 use super::{AdviceRequest, AdviseError, Settings};
 use crate::compare::{QuestionError, Side};
-use crate::lab::sysctl_survey::{self, SurveyError, SysctlSurvey};
 use crate::scenario::{self, Scenario};
 use crate::suite::{self, ScenarioSource};
 
@@ -106,48 +106,57 @@ pub(super) struct LookedUp {
     conditions: Vec<Condition>,
 }
 
-/// Looks up every line on this kernel, and tries their values one after the other.
-pub(super) fn look_up(request: &AdviceRequest) -> Result<LookedUp, SurveyError> {
-    let survey = sysctl_survey::survey()?;
+/// Looks up every line on the kernel that the advice is for, and tries their values one after the other.
+pub(super) async fn look_up(request: &AdviceRequest) -> Result<LookedUp, AdviseError> {
+    let kernel = ExaminedKernel::of(request).await?;
+    let survey = &kernel.survey;
     let of_host;
     let (sources, choice) = match &request.settings {
+        // Another kernel has no settings of this host.
+        Settings::Files(sources)
+            if kernel.is_guest() && request.reference == ReferenceChoice::ThisHost =>
+        {
+            (sources, &ReferenceChoice::Stock)
+        }
         Settings::Files(sources) => (sources, &request.reference),
         // Compared with the host itself, every line would be so already.
         Settings::Running => {
-            of_host = vec![running(&survey)];
+            of_host = vec![running(survey)];
             (&of_host, &ReferenceChoice::Stock)
         }
     };
-    let reference = Reference::of(choice, &survey);
+    let reference = Reference::of(choice, survey);
     let network = survey.fresh.keys().chain(survey.here.keys()).cloned();
-    let known: BTreeSet<String> = network.chain(sysctl_survey::non_network_keys()).collect();
+    let known: BTreeSet<String> = network.chain(kernel.non_network_keys()).collect();
     let lines = merge(sources, &Vec::from_iter(known));
-    let to_try = values_to_try(&lines, &survey);
+    let to_try = values_to_try(&lines, survey, kernel.is_guest());
     let written: Vec<(String, String)> = to_try
         .iter()
         .map(|each| (each.key.clone(), each.value.clone()))
         .collect();
-    let writes = sysctl_survey::try_in_order(&start(&reference, &survey), &written)?;
+    let writes = kernel
+        .try_in_order(start(&reference, &kernel), written)
+        .await?;
     let trials = ValueTrials::of(&to_try, writes);
-    let mut lines = assess(
-        lines,
-        &survey,
-        &reference,
-        &trials,
-        sysctl_survey::find_non_network,
-    );
+    let mut lines = assess(lines, survey, &reference, &trials, |key| {
+        kernel.find_non_network(key)
+    });
+    if kernel.is_guest() {
+        let facts = lines.iter_mut().flat_map(|line| &mut line.facts);
+        facts.for_each(|key| key.here = None);
+    }
     exempt(&mut lines, &request.allow, request.only.as_deref());
     Ok(LookedUp {
         sources: sources.iter().map(|source| source.label.clone()).collect(),
-        conditions: conditions(&lines, &survey, &reference),
+        conditions: conditions(&lines, survey, &reference),
         reference: reference.name,
         lines,
     })
 }
 
-/// Returns the values with which the trial of the lines begins: those of the reference that namespaces may set.
-fn start(reference: &Reference, survey: &SysctlSurvey) -> BTreeMap<String, String> {
-    let own = |key: &str| survey.fresh.get(key).is_some_and(|found| found.writable);
+/// Returns the values with which the trial of the lines begins: those of the reference that may be set.
+fn start(reference: &Reference, kernel: &ExaminedKernel) -> BTreeMap<String, String> {
+    let own = |key: &str| can_be_tried(key, &kernel.survey, kernel.is_guest());
     let values = reference.values().iter().filter(|(key, _)| own(key));
     values
         .map(|(key, value)| (key.clone(), value.clone()))

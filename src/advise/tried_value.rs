@@ -11,7 +11,8 @@ pub(super) fn tried(key: &str, value: &str, reference: &str) -> Option<TriedValu
     })
 }
 
-/// Returns the number of ports of a range, the last of several numbers, or the number itself.
+/// Returns the number of ports of a range, the last of several numbers, or the number itself. The loose mode of
+/// `rp_filter`, 2, is between off and the strict mode, 1.
 fn number(key: &str, value: &str) -> Option<f64> {
     let numbers = value
         .split_whitespace()
@@ -20,6 +21,7 @@ fn number(key: &str, value: &str) -> Option<f64> {
     let form = sysctls::find(key).map(|setting| setting.form);
     match (form, &numbers[..]) {
         (Some(Form::Range { .. }), [first, last]) => Some((last - first + 1) as f64),
+        (_, [2]) if key.ends_with(".rp_filter") => Some(0.5),
         (_, [.., last]) => Some(*last as f64),
         (_, []) => None,
     }
@@ -41,6 +43,9 @@ mod tests {
             Some(6_291_456.0)
         );
         assert_eq!(of("net.core.somaxconn", "4096"), Some(4096.0));
+        let [off, strict, loose] =
+            ["0", "1", "2"].map(|value| of("net.ipv4.conf.all.rp_filter", value));
+        assert!(off < loose && loose < strict);
         assert_eq!(of("net.ipv4.tcp_congestion_control", "bbr"), None);
     }
 }

@@ -146,7 +146,9 @@ fn checked<T>(
 const HELP: &str = "\
 Each line is compared with this host as it is: a line is `already so` if this
 host has its value. Compare with another host (--for-host, the output of
-`sysctl -a` there), or with the kernel's own defaults (--against stock).
+`sysctl -a` there), or with the kernel's own defaults (--against stock). With
+--kernel, keys are looked up and tried in that kernel, settings of the whole
+kernel too, and compared with its own defaults.
 
 For each line, nslab shows:
   - whether this kernel has the key; if not, when it was removed or renamed, or
@@ -233,7 +235,7 @@ pub(super) fn main(arguments: &AdviseArguments) -> ExitCode {
             message::failure(&error);
             return exit::invalid();
         }
-        Err(error @ AdviseError::Inquiry(_)) => {
+        Err(error @ (AdviseError::Inquiry(_) | AdviseError::Kernel { .. })) => {
             message::failure(&error);
             return exit::errored();
         }

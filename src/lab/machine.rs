@@ -4,7 +4,7 @@ use crate::sys::procfs::total_memory;
 use crate::sysctls::Machine;
 
 /// Returns this machine, for the defaults of its kernel.
-pub(super) fn machine() -> Option<Machine> {
+pub fn machine() -> Option<Machine> {
     let release = nix::sys::utsname::uname().ok()?;
     Some(Machine {
         kernel: release.release().to_str()?.parse().ok()?,

@@ -30,6 +30,7 @@ mod rules_text;
 pub mod running;
 pub mod sandbox;
 mod settings;
+pub mod sysctl_inquiry;
 pub mod sysctl_survey;
 #[cfg(test)]
 mod tests;

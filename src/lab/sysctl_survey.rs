@@ -9,7 +9,7 @@ use thiserror::Error;
 
 use super::baseline::{self, PinnedSettings};
 use super::known_sysctls::is_host_wide;
-use super::machine::machine;
+pub use super::machine::machine;
 use crate::causes::chain;
 use crate::scenario::topology::Baseline;
 use crate::sys::build_config::build_option;
@@ -22,7 +22,7 @@ use crate::sysctls::Machine;
 const SECRET: [&str; 2] = ["tcp_fastopen_key", "stable_secret"];
 
 /// The network settings that this kernel has.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SysctlSurvey {
     /// Settings of this host, which are only read.
     pub here: BTreeMap<String, FoundSysctl>,
@@ -177,12 +177,12 @@ pub fn try_in_order(
     values: &[(String, String)],
 ) -> Result<OrderedWrites, SurveyError> {
     let (start, values) = (start.clone(), values.to_vec());
-    inside(move || ordered_writes(&start, &values))
+    inside(move || ordered_writes(&start, &values, own_key))
 }
 
 /// Names a setting that programs' congestion control comes from. The kernel loads a module for a name that it
 /// lacks.
-const CONGESTION_CONTROL: &str = "net.ipv4.tcp_congestion_control";
+pub(super) const CONGESTION_CONTROL: &str = "net.ipv4.tcp_congestion_control";
 
 /// Values up to which it is looked after each write which earlier ones it changed; for later ones only at the
 /// end.
@@ -195,16 +195,20 @@ const FIRST: [&str; 3] = [
     "net.ipv6.conf.all.forwarding",
 ];
 
-fn ordered_writes(start: &BTreeMap<String, String>, values: &[(String, String)]) -> OrderedWrites {
+pub(super) fn ordered_writes(
+    start: &BTreeMap<String, String>,
+    values: &[(String, String)],
+    own: KeyFilter,
+) -> OrderedWrites {
     let mut sysctls = Sysctls::new();
-    begin_with(start, &mut sysctls);
-    let keys = values.iter().filter_map(|(key, _)| own_key(key));
+    begin_with(start, own, &mut sysctls);
+    let keys = values.iter().filter_map(|(key, _)| own(key));
     let start = keys
         .filter_map(|key| Some((key.as_str().to_owned(), sysctls.read(&key).ok()?)))
         .collect();
     let mut attempts: Vec<Option<WriteAttempt>> = Vec::with_capacity(values.len());
     for (at, (key, value)) in values.iter().enumerate() {
-        attempts.push(try_one(key, value, &mut sysctls));
+        attempts.push(try_one(key, value, own, &mut sysctls));
         if at < WATCHED {
             note_resets(&mut attempts, values, at, &mut sysctls);
         }
@@ -217,7 +221,7 @@ fn ordered_writes(start: &BTreeMap<String, String>, values: &[(String, String)])
 
 /// Gives the namespace the values of the reference. Twice, because the kernel refuses some values until another
 /// is there.
-fn begin_with(start: &BTreeMap<String, String>, sysctls: &mut Sysctls) {
+fn begin_with(start: &BTreeMap<String, String>, own: KeyFilter, sysctls: &mut Sysctls) {
     let first = |key: &str| FIRST.contains(&key);
     let ordered = || {
         let early = start.iter().filter(move |(key, _)| first(key));
@@ -225,7 +229,7 @@ fn begin_with(start: &BTreeMap<String, String>, sysctls: &mut Sysctls) {
     };
     for _ in 0..2 {
         for (key, value) in ordered() {
-            let Some(key) = own_key(key).filter(|key| is_listed(key, value, sysctls)) else {
+            let Some(key) = own(key).filter(|key| is_listed(key, value, sysctls)) else {
                 continue;
             };
             if sysctls.read(&key).is_ok_and(|now| !same(value, &now)) {
@@ -259,6 +263,9 @@ fn note_resets(
     }
 }
 
+/// Returns the key of a setting that may be written, and `None` for others.
+pub(super) type KeyFilter = fn(&str) -> Option<Key>;
+
 /// Returns a key that each namespace has for itself. Others may be the whole kernel's even if a namespace can
 /// write them.
 fn own_key(key: &str) -> Option<Key> {
@@ -277,8 +284,8 @@ fn is_listed(key: &Key, value: &str, sysctls: &mut Sysctls) -> bool {
     list.split(' ').any(|listed| listed == value)
 }
 
-fn try_one(key: &str, value: &str, sysctls: &mut Sysctls) -> Option<WriteAttempt> {
-    let key = own_key(key)?;
+fn try_one(key: &str, value: &str, own: KeyFilter, sysctls: &mut Sysctls) -> Option<WriteAttempt> {
+    let key = own(key)?;
     let before = sysctls.read(&key).ok();
     let outcome = if is_listed(&key, value, sysctls) {
         match sysctls.set(&key, value) {

@@ -16,6 +16,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 pub use crate::lab::LabScope;
+pub use crate::lab::sysctl_inquiry::{SysctlAnswer, SysctlInquiry};
 pub use cancel_token::CancelToken;
 pub use live_run::LiveRun;
 pub use order::{LabHold, TraceWish, WorkOrder};

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::lab::LabScope;
+use crate::lab::sysctl_inquiry::SysctlInquiry;
 use crate::record::Guest;
 use crate::scenario::RunSpec;
 
@@ -31,6 +32,9 @@ pub struct WorkOrder {
     /// Set if the lab is kept after the end of the run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hold: Option<LabHold>,
+    /// Set if the kernel of a virtual machine is examined instead of running the scenario. The answer is the only note.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inquiry: Option<SysctlInquiry>,
 }
 
 /// A wish for the kernel's own account of sockets and packets, which only root of the host can have.
@@ -74,6 +78,7 @@ impl WorkOrder {
             capture: None,
             trace: TraceWish::None,
             hold: None,
+            inquiry: None,
         }
     }
 

@@ -8,7 +8,8 @@ use thiserror::Error;
 use super::{CancelToken, RunError, WorkOrder, run};
 use crate::causes::chain;
 use crate::lab::sandbox::{self, Entered, SandboxError};
-use crate::record::{CAPTURE, Event, Privileges, Recorder};
+use crate::lab::sysctl_inquiry::SysctlInquiry;
+use crate::record::{CAPTURE, Event, Offset, Privileges, Recorder};
 use crate::traffic::agent::AgentError;
 
 /// A worker process cannot communicate with the process that started it.
@@ -74,6 +75,9 @@ pub fn in_machine(
     order: &WorkOrder,
     output: impl Write + Send + 'static,
 ) -> Result<(), WorkerProcessError> {
+    if let Some(inquiry) = &order.inquiry {
+        return answer(inquiry, output).map_err(WorkerProcessError::WriteEvents);
+    }
     let packets = order.capture.as_ref().map(File::create);
     execute(
         order,
@@ -82,6 +86,28 @@ pub fn in_machine(
         output,
         &CancelToken::default(),
     )
+}
+
+/// Answers a question about the kernel's settings, before this process has a second thread.
+fn answer(inquiry: &SysctlInquiry, mut output: impl Write) -> io::Result<()> {
+    let answered = inquiry.answer().map_err(|error| chain(&error));
+    let text = answered
+        .and_then(|answer| serde_json::to_string(&answer).map_err(|error| error.to_string()));
+    let events = match text {
+        Ok(text) => vec![
+            Event::Note { t: None, text },
+            Event::Finished {
+                t: Offset::ZERO,
+                interrupted: false,
+            },
+        ],
+        Err(error) => vec![Event::Errored { error }],
+    };
+    for event in events {
+        serde_json::to_writer(&mut output, &event)?;
+        output.write_all(b"\n")?;
+    }
+    output.flush()
 }
 
 fn execute(

@@ -19,6 +19,7 @@ mod hash;
 mod history;
 mod hold;
 mod identity;
+mod inquiry;
 mod job;
 mod outlook;
 mod record_name;
@@ -43,6 +44,7 @@ pub use dispatch::{Options, run_suite};
 pub use event::SuiteEvent;
 pub use failed_runs::FailedRuns;
 pub use hold::Hold;
+pub(crate) use inquiry::{InquiryError, inquire};
 pub(crate) use outlook::outlook;
 pub use recording::Records;
 pub use result::{

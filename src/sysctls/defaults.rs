@@ -4,10 +4,12 @@
 //! `conf.*` from the host, and lacks what belongs to the host.
 
 use super::catalogue::{Setting, find};
+use serde::{Deserialize, Serialize};
+
 use super::version::KernelVersion;
 
 /// The machine that a default is asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Machine {
     /// The release of its kernel.
     pub kernel: KernelVersion,

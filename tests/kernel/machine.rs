@@ -188,12 +188,42 @@ pub(crate) fn trials() -> Vec<Trial> {
                 trial("waits_two_hours", |kernel| {
                     holds(kernel, "two-hours", TWO_HOURS)
                 }),
+                trial("advises_on_settings_of_the_whole_kernel", advises),
                 trial("keeps_a_forgotten_connection_for_five_days", |kernel| {
                     holds(kernel, "five-days", FIVE_DAYS)
                 }),
             ]
         })
         .collect()
+}
+
+/// Every line is looked up and tried in the guest, and a limit of the whole kernel is measured there.
+fn advises(kernel: &Path) -> Result<(), Failed> {
+    let folder = tempfile::tempdir_in(scratch())?;
+    let file = folder.path().join("a.conf");
+    let lines = "net.core.rmem_max = 212992\n\
+                 net.ipv4.tcp_max_orphans = 200\n\
+                 net.ipv4.neigh.default.gc_thresh1 = many\n\
+                 net.ipv4.tcp_tw_recycle = 1\n";
+    fs::write(&file, lines)?;
+    let output = command()
+        .args(["advise", "--no-progress", "--no-record", "--kernel"])
+        .arg(kernel)
+        .arg(&file)
+        .output()?;
+    let text = transcript(&output);
+    let rulings = ["already so", "trade", "cannot apply", "cannot apply"];
+    let shown = |line: usize, ruling: &str| {
+        let mut rows = text.lines().map(|row| row.split_whitespace().collect());
+        rows.any(|row: Vec<&str>| row.join(" ").starts_with(&format!("{ruling} {line} net.")))
+    };
+    let wrong = (1..)
+        .zip(rulings)
+        .find(|(line, ruling)| !shown(*line, ruling));
+    match (output.status.code(), wrong) {
+        (Some(1), None) => Ok(()),
+        _ => Err(text.into()),
+    }
 }
 
 /// Boots several guests, each with a cache of its own, so that they contend for the processors.

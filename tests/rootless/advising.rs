@@ -85,7 +85,7 @@ fn lines(text: &str) -> Vec<LineAdvice> {
     }];
     let entries = merge(&sources, &[]);
     let reference = Reference::of(&ReferenceChoice::ThisHost, &survey);
-    let to_try = values_to_try(&entries, &survey);
+    let to_try = values_to_try(&entries, &survey, false);
     let attempt = |value: &str, key: &str| WriteAttempt {
         before: reference.value(key).map(str::to_owned),
         after: Some(value.to_owned()),

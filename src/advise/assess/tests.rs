@@ -149,7 +149,7 @@ fn assessed_against(choice: &ReferenceChoice, text: &str) -> (Vec<LineAdvice>, V
         text: text.to_owned(),
     }];
     let entries = merge(&sources, &[]);
-    let to_try = values_to_try(&entries, &survey);
+    let to_try = values_to_try(&entries, &survey, false);
     let trials = ValueTrials::of(&to_try, written(&to_try, &reference));
     let beyond = |key: &str| (key == "vm.swappiness").then(|| found("60", true));
     let lines = assess(entries, &survey, &reference, &trials, beyond);

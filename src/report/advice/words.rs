@@ -227,6 +227,9 @@ fn of_key(key: &KeyFacts, line: &LineAdvice, advice: &Advice) -> Vec<String> {
         None => String::new(),
     };
     match (key.scope, &key.stand_in) {
+        (KeyScope::Kernel, _) if !key.is_beyond_trial() => {
+            said.push(format!("applies to the whole kernel{}", values(key)));
+        }
         (KeyScope::Kernel, _) if key.key.starts_with("net.") => {
             said.push(format!(
                 "applies to the whole kernel, so it was not tried{here}"
