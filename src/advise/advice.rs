@@ -131,10 +131,7 @@ impl Experiment {
     /// Returns true if the two sides differ.
     pub fn differs(&self) -> bool {
         match self.comparison.answer {
-            Conclusion::Helps
-            | Conclusion::Hurts
-            | Conclusion::HelpsAndHurts
-            | Conclusion::Changes => true,
+            Conclusion::Helps | Conclusion::Hurts | Conclusion::Trade | Conclusion::Changes => true,
             Conclusion::NoEffect
             | Conclusion::NotApplicable
             | Conclusion::TooNoisy
@@ -258,7 +255,7 @@ impl LineAdvice {
             () if let Some(answer) = self.measured() => match answer {
                 // The scenarios that were run end too early to show an effect.
                 Conclusion::NoEffect if !self.too_short.is_empty() => self.out_of_reach(),
-                Conclusion::HelpsAndHurts => Ruling::Trade,
+                Conclusion::Trade => Ruling::Trade,
                 _ if self.trade().is_some() => Ruling::Trade,
                 answer => Ruling::Did(answer),
             },
@@ -353,7 +350,7 @@ impl LineAdvice {
                 Conclusion::Helps
                 | Conclusion::NoEffect
                 | Conclusion::Changes
-                | Conclusion::HelpsAndHurts
+                | Conclusion::Trade
                 | Conclusion::Hurts => true,
                 Conclusion::NotApplicable | Conclusion::TooNoisy | Conclusion::Errored => false,
             },
@@ -378,8 +375,8 @@ fn overall(experiments: &[&Experiment]) -> Conclusion {
     let answers = || experiments.iter().map(|each| each.comparison.answer);
     let any = |wanted: Conclusion| answers().any(|answer| answer == wanted);
     let helps = any(Conclusion::Helps);
-    if any(Conclusion::HelpsAndHurts) || (helps && any(Conclusion::Hurts)) {
-        return Conclusion::HelpsAndHurts;
+    if any(Conclusion::Trade) || (helps && any(Conclusion::Hurts)) {
+        return Conclusion::Trade;
     }
     let order = [
         Conclusion::Hurts,

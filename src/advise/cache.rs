@@ -97,7 +97,7 @@ impl ResultCache {
             Conclusion::Helps
             | Conclusion::NoEffect
             | Conclusion::Changes
-            | Conclusion::HelpsAndHurts
+            | Conclusion::Trade
             | Conclusion::Hurts => true,
             Conclusion::NotApplicable | Conclusion::TooNoisy | Conclusion::Errored => false,
         };

@@ -95,7 +95,7 @@ one of:
 
   helps, hurts       a metric is better or worse by more than the threshold,
                      and by more than noise
-  helps and hurts    some metrics are better, some are worse
+  trade              some metrics are better, some are worse; both are named
   changes            a metric of the scenario differs that is neither better
                      nor worse
   no effect          the whole interval is within the threshold

@@ -69,7 +69,7 @@ pub(super) fn of_comparisons(trial: &Trial, strict: bool) -> ExitCode {
     let code = |answer| match answer {
         Conclusion::Helps | Conclusion::NoEffect | Conclusion::Changes => 0,
         Conclusion::NotApplicable => u8::from(strict),
-        Conclusion::HelpsAndHurts | Conclusion::Hurts => 1,
+        Conclusion::Trade | Conclusion::Hurts => 1,
         Conclusion::TooNoisy => 4,
         Conclusion::Errored => 3,
     };

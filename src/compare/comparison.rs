@@ -34,7 +34,7 @@ pub enum Conclusion {
     /// The runs are too noisy, or too few of them can be judged.
     TooNoisy,
     /// Something is better and something is worse.
-    HelpsAndHurts,
+    Trade,
     Hurts,
     /// The comparison could not be made.
     Errored,
@@ -49,7 +49,7 @@ impl Conclusion {
             Self::Changes => "changes",
             Self::NotApplicable => "not applicable",
             Self::TooNoisy => "too noisy to tell",
-            Self::HelpsAndHurts => "helps and hurts",
+            Self::Trade => "trade",
             Self::Hurts => "hurts",
             Self::Errored => "errored",
         }
@@ -123,7 +123,7 @@ impl Comparison {
             Conclusion::TooNoisy | Conclusion::Errored => false,
             Conclusion::Helps
             | Conclusion::Hurts
-            | Conclusion::HelpsAndHurts
+            | Conclusion::Trade
             | Conclusion::NoEffect
             | Conclusion::Changes => {
                 let effects = || self.effects.iter();
@@ -142,7 +142,7 @@ impl Comparison {
             self.effects.iter().filter(wanted).collect()
         };
         match self.answer {
-            Conclusion::Helps | Conclusion::Hurts | Conclusion::HelpsAndHurts => of(
+            Conclusion::Helps | Conclusion::Hurts | Conclusion::Trade => of(
                 &[EffectKind::Better, EffectKind::Worse],
                 decided_by(&self.effects),
             ),
@@ -410,7 +410,7 @@ fn answer(effects: &[Effect]) -> Conclusion {
         };
         return match (any(EffectKind::Better), any(EffectKind::Worse)) {
             _ if effects.iter().any(unclear) => Conclusion::TooNoisy,
-            (true, true) => Conclusion::HelpsAndHurts,
+            (true, true) => Conclusion::Trade,
             (true, false) => Conclusion::Helps,
             (false, _) => Conclusion::Hurts,
         };

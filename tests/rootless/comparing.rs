@@ -236,6 +236,6 @@ fn a_later_failure_is_neither_better_nor_worse() {
     assert_eq!(kind(&later, time), EffectKind::Changed);
     assert!(!matches!(
         later.answer,
-        Conclusion::Helps | Conclusion::Hurts | Conclusion::HelpsAndHurts
+        Conclusion::Helps | Conclusion::Hurts | Conclusion::Trade
     ));
 }

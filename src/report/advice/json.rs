@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::words;
 use crate::advise::{Advice, Experiment, KeyFacts, KeyScope, LineAdvice, LineMeaning};
+use crate::compare::Conclusion;
 use crate::report::compare::{BriefAnswer, brief_answer};
 use crate::sysctls::About;
 
@@ -133,7 +134,7 @@ pub fn render(advice: &Advice) -> serde_json::Result<String> {
         cut_short: advice.cut_short,
         took_seconds: advice.took.as_secs_f64(),
         lines: advice.lines.iter().map(|each| line(each, advice)).collect(),
-        whole: advice.whole().map(words::answer),
+        whole: advice.whole().map(Conclusion::as_str),
         blame: advice.blame.clone(),
         together: advice.together.iter().map(experiment).collect(),
     };

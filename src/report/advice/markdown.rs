@@ -44,7 +44,7 @@ pub fn render(advice: &Advice) -> String {
         let _ = writeln!(
             text,
             "| **{}** | {} | together | {}{} |",
-            words::answer(each.comparison.answer),
+            each.comparison.answer.as_str(),
             cell(&words::lines(each, advice)),
             cell(&words::experiment(each)),
             links.unwrap_or_default()

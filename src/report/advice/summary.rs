@@ -54,7 +54,7 @@ pub fn render(advice: &Advice, style: Style) -> String {
     if let Some((answer, sentence)) = whole(advice) {
         let word = style.colour(
             outcome(Ruling::Did(answer)),
-            &format!("{:<15}", words::answer(answer)),
+            &format!("{:<15}", answer.as_str()),
         );
         let _ = writeln!(
             text,
@@ -110,7 +110,7 @@ fn priority(line: &LineAdvice) -> Option<u8> {
         Ruling::Did(Conclusion::Hurts) if line.is_bad() => Some(0),
         Ruling::CannotApply if line.is_bad() => Some(1),
         Ruling::Trade => Some(2),
-        Ruling::Did(Conclusion::Changes | Conclusion::HelpsAndHurts) => Some(3),
+        Ruling::Did(Conclusion::Changes | Conclusion::Trade) => Some(3),
         Ruling::Did(Conclusion::Helps) => Some(4),
         Ruling::Did(Conclusion::TooNoisy | Conclusion::Errored) => Some(5),
         Ruling::NotReached => Some(6),

@@ -46,7 +46,7 @@ pub fn render(advice: &Advice, style: Style) -> String {
         let answer = each.comparison.answer;
         let word = style.colour(
             outcome(Ruling::Did(answer)),
-            &format!("{:<17}", words::answer(answer)),
+            &format!("{:<17}", answer.as_str()),
         );
         let _ = writeln!(text, "{word} lines {} together", words::lines(each, advice));
         paragraph(&mut text, &words::experiment(each), style);
@@ -92,9 +92,7 @@ pub(super) fn outcome(ruling: Ruling) -> Outcome {
         | Ruling::Excludes
         | Ruling::MatchesNothing
         | Ruling::Ignored => Outcome::Skipped,
-        Ruling::Did(
-            Conclusion::Changes | Conclusion::NotApplicable | Conclusion::HelpsAndHurts,
-        )
+        Ruling::Did(Conclusion::Changes | Conclusion::NotApplicable | Conclusion::Trade)
         | Ruling::HostWide
         | Ruling::Subject(_)
         | Ruling::NotMeasured

@@ -4,7 +4,6 @@ use crate::advise::{
     Advice, Experiment, KeptPart, KeyFacts, KeyScope, LineAdvice, LineMeaning, LinePlace,
     OutOfReach, Ruling,
 };
-use crate::compare::Conclusion;
 use crate::report::compare::sentence;
 use crate::sysctls::Fate;
 
@@ -308,14 +307,6 @@ pub(super) fn experiment(experiment: &Experiment) -> String {
         experiment.condition(),
         sentence(&experiment.comparison)
     )
-}
-
-/// Returns the word for the answer of several lines together.
-pub(super) fn answer(answer: Conclusion) -> &'static str {
-    match answer {
-        Conclusion::HelpsAndHurts => Ruling::Trade.as_str(),
-        other => other.as_str(),
-    }
 }
 
 /// Returns the folder with the records of an experiment.

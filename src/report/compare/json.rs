@@ -54,7 +54,7 @@ struct ComparisonReport {
 /// The conclusion of a comparison.
 #[derive(Debug, Serialize)]
 struct AnswerReport {
-    /// `helps`, `hurts`, `helps and hurts`, `changes`, `no effect`, `not applicable`, `too noisy to tell`, `errored`.
+    /// `helps`, `hurts`, `trade`, `changes`, `no effect`, `not applicable`, `too noisy to tell`, `errored`.
     answer: &'static str,
     reason: Option<String>,
     sentence: String,

@@ -82,7 +82,7 @@ fn colour(answer: Conclusion, style: Style) -> String {
         Conclusion::Changes => (Outcome::NotApplicable, "~"),
         Conclusion::NotApplicable => (Outcome::NotApplicable, "-"),
         Conclusion::TooNoisy => (Outcome::Inconclusive, "?"),
-        Conclusion::HelpsAndHurts => (Outcome::Failed, "±"),
+        Conclusion::Trade => (Outcome::Failed, "±"),
         Conclusion::Hurts => (Outcome::Failed, "!"),
         Conclusion::Errored => (Outcome::Errored, "x"),
     };

@@ -1,7 +1,7 @@
 //! The sentences about comparisons that all formats share.
 
 use super::figure;
-use crate::compare::{Comparison, Conclusion, Effect, Side, SideRuns};
+use crate::compare::{Comparison, Conclusion, Effect, EffectKind, Side, SideRuns};
 use crate::record::Outcome;
 
 /// Figures that fit into a sentence.
@@ -23,21 +23,43 @@ pub(in crate::report) fn sentence(comparison: &Comparison) -> String {
         return format!("{answer}: {reason}");
     }
     let decisive = comparison.decisive();
-    let shown: Vec<String> = decisive
+    if comparison.answer == Conclusion::Trade {
+        let of = |kind: EffectKind| {
+            let effects: Vec<&Effect> = decisive
+                .iter()
+                .filter(|effect| effect.kind == kind)
+                .copied()
+                .collect();
+            figures(&effects)
+        };
+        let (better, worse) = (of(EffectKind::Better), of(EffectKind::Worse));
+        return format!("{answer}: better: {better}; worse: {worse}");
+    }
+    if decisive.is_empty() {
+        return answer.to_owned();
+    }
+    if comparison.answer == Conclusion::NoEffect {
+        let shown: Vec<String> = decisive
+            .iter()
+            .take(FIGURES)
+            .map(|each| figure::brief(each))
+            .collect();
+        return format!("{answer}: {}", shown.join("; "));
+    }
+    format!("{answer}: {}", figures(&decisive))
+}
+
+/// Returns the first figures, and the number of the others.
+fn figures(effects: &[&Effect]) -> String {
+    let shown: Vec<String> = effects
         .iter()
         .take(FIGURES)
         .map(|effect| figure::brief(effect))
         .collect();
-    let more = decisive.len().saturating_sub(FIGURES);
-    let more = if more > 0 && comparison.answer != Conclusion::NoEffect {
-        format!(" and {more} more")
-    } else {
-        String::new()
-    };
-    if shown.is_empty() {
-        answer.to_owned()
-    } else {
-        format!("{answer}: {}{more}", shown.join("; "))
+    let shown = shown.join("; ");
+    match effects.len().saturating_sub(FIGURES) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
     }
 }
 
