@@ -109,7 +109,7 @@ impl Experiment {
             fixed: planned.fixed.clone(),
             conditions: planned.conditions.iter().map(ToString::to_string).collect(),
             condition: prepared.condition.clone(),
-            trade: planned.trade(),
+            trade: planned.trade.clone(),
             declared: planned.declared,
             comparison,
             cached: false,
@@ -126,6 +126,14 @@ impl Experiment {
             return self.condition.clone();
         }
         format!("{}, with {}", self.condition, self.conditions.join(", "))
+    }
+
+    /// Returns the answer, which is a trade if there is a difference and every value is a compromise.
+    pub fn answer(&self) -> Conclusion {
+        match &self.trade {
+            Some(_) if self.differs() => Conclusion::Trade,
+            _ => self.comparison.answer,
+        }
     }
 
     /// Returns true if the two sides differ.
@@ -372,7 +380,7 @@ impl LineAdvice {
 /// Combines the answers of several scenarios. One that hurts decides, then one that helps; an effect seen
 /// in one scenario counts more than an unclear result in another.
 fn overall(experiments: &[&Experiment]) -> Conclusion {
-    let answers = || experiments.iter().map(|each| each.comparison.answer);
+    let answers = || experiments.iter().map(|each| each.answer());
     let any = |wanted: Conclusion| answers().any(|answer| answer == wanted);
     let helps = any(Conclusion::Helps);
     if any(Conclusion::Trade) || (helps && any(Conclusion::Hurts)) {
@@ -408,7 +416,7 @@ impl Advice {
             || self
                 .together
                 .iter()
-                .any(|each| hurts(each.comparison.answer) && !allowed(each))
+                .any(|each| hurts(each.answer()) && !allowed(each))
     }
 
     /// Returns true if a result is noisy, errored or missing.

@@ -21,7 +21,7 @@ pub(super) async fn blame(
     deadline: &Deadline,
     on_event: impl FnMut(SuiteEvent<'_>),
 ) -> Vec<usize> {
-    let hurts = |each: &Experiment| each.comparison.answer == Conclusion::Hurts;
+    let hurts = |each: &Experiment| each.answer() == Conclusion::Hurts;
     let mut whole = experiments
         .iter()
         .filter(|(_, each)| each.lines.len() > 1 && hurts(each));

@@ -115,6 +115,8 @@ pub struct PlannedComparison {
     pub exercise: Option<Exercise>,
     /// Both values of a single line.
     pub tried: Option<TriedValues>,
+    /// The gainers and the losers, if every value of the keys whose effect shows is a compromise.
+    pub trade: Option<(String, String)>,
     /// The keys under trial, each with the position of its line.
     pub keys: Vec<(usize, String)>,
 }
@@ -125,18 +127,18 @@ impl PlannedComparison {
         let keys = self.keys.iter().filter(|(of, _)| *of == line);
         keys.map(|(_, key)| key.clone()).collect()
     }
+}
 
-    /// Returns who gains and who loses by the line, if every value of its key is a compromise.
-    pub fn trade(&self) -> Option<(String, String)> {
-        let trade = self.exercise.as_ref()?.trade.as_ref()?;
-        let tried = self.tried?;
-        let (gains, loses) = if tried.value > tried.reference {
-            (&trade.higher, &trade.lower)
-        } else {
-            (&trade.lower, &trade.higher)
-        };
-        Some((gains.clone(), loses.clone()))
-    }
+/// Returns who gains and who loses by a value, if every value of its key is a compromise.
+fn trade(exercise: &Exercise, tried: Option<TriedValues>) -> Option<(String, String)> {
+    let trade = exercise.trade.as_ref()?;
+    let tried = tried?;
+    let (gains, loses) = if tried.value > tried.reference {
+        (&trade.higher, &trade.lower)
+    } else {
+        (&trade.lower, &trade.higher)
+    };
+    Some((gains.clone(), loses.clone()))
 }
 
 /// Returns the keys whose effect a scenario shows.
@@ -244,6 +246,7 @@ impl Variant<'_> {
         PlannedComparison {
             exercise: Some(exercise.clone()),
             tried: each.tried(),
+            trade: trade(exercise, each.tried()),
             ..self.planned(&[each], &beside, set, Vec::new())
         }
     }
@@ -259,7 +262,14 @@ impl Variant<'_> {
         for (exercise, each) in shown {
             set.extend(self.sized(exercise, each));
         }
-        self.planned(with, &[], set, fixed)
+        let of_trade = shown.first().filter(|_| {
+            let mut exercises = shown.iter().map(|(exercise, _)| exercise);
+            exercises.all(|exercise| exercise.trade.is_some())
+        });
+        PlannedComparison {
+            trade: of_trade.and_then(|(exercise, each)| trade(exercise, each.tried())),
+            ..self.planned(with, &[], set, fixed)
+        }
     }
 
     /// Returns the parameters that follow a value, and those that the user has stated.
@@ -341,6 +351,7 @@ impl Variant<'_> {
             declared: !self.scenario.exercises.is_empty(),
             exercise: None,
             tried: None,
+            trade: None,
             keys: with
                 .iter()
                 .map(|each| (each.line, each.key.clone()))

@@ -9,6 +9,7 @@ mod advising;
 mod architecture;
 mod catalogue;
 mod comparing;
+mod coverage;
 mod documents;
 mod html_page;
 mod judging;

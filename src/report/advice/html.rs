@@ -68,7 +68,7 @@ fn body(advice: &Advice) -> Markup {
                     }
                 }
                 @for each in &advice.together {
-                    @let word = each.comparison.answer.as_str();
+                    @let word = each.answer().as_str();
                     tr {
                         td class={ "word " (class(word, word.contains("hurts"))) } { (word) }
                         td class="faint" { (words::lines(each, advice)) }

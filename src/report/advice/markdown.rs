@@ -44,7 +44,7 @@ pub fn render(advice: &Advice) -> String {
         let _ = writeln!(
             text,
             "| **{}** | {} | together | {}{} |",
-            each.comparison.answer.as_str(),
+            each.answer().as_str(),
             cell(&words::lines(each, advice)),
             cell(&words::experiment(each)),
             links.unwrap_or_default()

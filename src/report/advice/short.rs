@@ -59,7 +59,7 @@ pub(super) fn whole(advice: &Advice) -> Option<(Conclusion, String)> {
     let deciding = advice
         .together
         .iter()
-        .find(|each| each.comparison.answer == answer)
+        .find(|each| each.answer() == answer)
         .or(advice.together.first())?;
     let because = result(deciding);
     let sentence = match (answer, &blame[..]) {
