@@ -102,7 +102,7 @@ impl GuestKernel {
         let answer = suite::inquire(inquiry, self.spec.clone(), &self.backend.backend).await;
         answer.map_err(|source: InquiryError| AdviseError::Kernel {
             kernel: self.name.clone(),
-            source,
+            source: Box::new(source),
         })
     }
 }

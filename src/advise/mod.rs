@@ -116,7 +116,7 @@ pub(crate) enum AdviseError {
     Kernel {
         kernel: String,
         #[source]
-        source: suite::InquiryError,
+        source: Box<suite::InquiryError>,
     },
     /// A scenario file is invalid.
     #[error("a scenario is invalid")]
