@@ -38,6 +38,7 @@ mod show;
 mod skipped;
 mod trust;
 mod view;
+mod watch;
 mod worker;
 mod writable;
 

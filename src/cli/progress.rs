@@ -10,6 +10,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use super::heartbeat::Heartbeat;
 use super::output;
 use super::runtime::is_status_wanted;
+use super::watch::WatchView;
 use crate::names::SeriesName;
 use crate::record::Timeline;
 use crate::suite::{SuiteEvent, cost_of_nodes};
@@ -36,6 +37,7 @@ pub(super) struct Progress {
 #[derive(Debug)]
 enum Display {
     Silent,
+    Watch(Box<WatchView>),
     Plain(BTreeMap<usize, String>, Heartbeat),
     Live {
         bars: MultiProgress,
@@ -73,10 +75,19 @@ impl Progress {
         }
     }
 
+    /// Shows the runs in a view that has the whole terminal.
+    pub(super) fn watch(view: WatchView) -> Self {
+        Self {
+            display: Display::Watch(Box::new(view)),
+            ..Self::new(false)
+        }
+    }
+
     /// Prints other text without breaking the live lines.
     pub(super) fn aside(&self, print: impl FnOnce()) {
         match &self.display {
             Display::Live { bars, .. } => bars.suspend(print),
+            Display::Watch(view) => view.aside(print),
             Display::Silent | Display::Plain(..) => print(),
         }
     }
@@ -85,6 +96,7 @@ impl Progress {
         self.follow(event);
         match &mut self.display {
             Display::Silent => {}
+            Display::Watch(view) => view.show(event),
             Display::Plain(labels, heartbeat) => plain(labels, heartbeat, event),
             Display::Live { bars, lines } => live(bars, lines, event),
         }

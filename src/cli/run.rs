@@ -15,6 +15,7 @@ use super::reports::ReportArguments;
 use super::runtime::{cancel_on_signals, runtime};
 use super::scheduling::SchedulingArguments;
 use super::select::{Choice, SelectArguments, select};
+use super::watch::WatchView;
 use super::{exit, held, message, output, writable};
 use crate::backend::Backend;
 use crate::lab;
@@ -84,6 +85,12 @@ pub(super) struct RunArguments {
     /// Treat not-applicable and flaky runs as failures
     #[arg(long)]
     strict: bool,
+    /// Show the run in the terminal while it goes on: nodes, states, queues, curves, latest events
+    ///
+    /// `q` leaves the view, and the run goes on. It shows what the run records: --trace adds the kernel's events, and
+    /// queues and ports are there if an expectation names them. It does not pause the run.
+    #[arg(long, conflicts_with_all = ["no_progress", "quiet", "hold", "plan"])]
+    watch: bool,
     /// Do not show progress
     #[arg(long)]
     no_progress: bool,
@@ -111,6 +118,13 @@ pub(super) fn main(arguments: &RunArguments) -> ExitCode {
         Choice::Nothing => return ExitCode::SUCCESS,
         Choice::Invalid => return exit::invalid(),
     };
+    if let Some(problem) = WatchView::problem().filter(|_| arguments.watch) {
+        message::error(problem);
+        message::help(
+            "leave it out: progress is shown as lines, and records show the same afterwards",
+        );
+        return exit::invalid();
+    }
     if arguments.plan {
         print_plans(&selected.files);
         return ExitCode::SUCCESS;
@@ -290,7 +304,7 @@ async fn run(
         ..arguments.scheduling.options()
     };
     let style = reports.style();
-    let mut progress = Progress::new(!arguments.no_progress && !arguments.quiet);
+    let mut progress = progress(arguments);
     suite::run_suite(selected.files, &options, stopped, |event| {
         progress.show(&event);
         if let SuiteEvent::RunProgressed { timeline, .. } = &event
@@ -327,6 +341,16 @@ async fn run(
         progress.aside(|| print(&text));
     })
     .await
+}
+
+fn progress(arguments: &RunArguments) -> Progress {
+    if arguments.watch {
+        match WatchView::open() {
+            Ok(view) => return Progress::watch(view),
+            Err(error) => message::warning(format!("cannot open the view: {error}")),
+        }
+    }
+    Progress::new(!arguments.no_progress && !arguments.quiet)
 }
 
 fn captures(arguments: &RunArguments) -> Captures {

@@ -29,8 +29,55 @@ clients: { load: { node: client, to: web, connect: { rate: 50/s, for: 60s } } }
 expect: [ load.failed == 0 ]
 ";
 
+/// A connection in each of several states, with `ss` beside the kernel's own account, and its drops beside counters.
+///
+/// ```text
+/// client ---- server :80, :81 accepts nothing, :82 behind a firewall, :83 nothing for 5 s
+/// ```
+const STATES: &str = "
+name: states
+nodes: { client: {}, server: { firewall: [ { name: wall, drop: { port: 82 } } ] } }
+links: [ { between: [client, server] } ]
+servers:
+  web: { node: server, port: 80 }
+  idle: { node: server, port: 81, accept: never }
+  behind: { node: server, port: 82 }
+  late: { node: server, port: 83, start: 5s }
+clients:
+  done: { node: client, to: web, connect: { rate: 10/s, count: 1 } }
+  held: { node: client, to: web, connect: { rate: 10/s, count: 1, close: hold } }
+  half: { node: client, to: idle, connect: { rate: 10/s, count: 1 } }
+  tries: { node: client, to: behind, connect: { rate: 10/s, count: 1, timeout: 5s } }
+  refused: { node: client, to: late, connect: { rate: 10/s, count: 3 } }
+commands:
+  ss: { node: client, start: 2s, run: [ss, -tanH] }
+expect:
+  - done:1.state == TIME_WAIT at 2s
+  - ss.stdout ~ /TIME-WAIT.*10.0.0.2:80$/
+  - held:1.state == ESTABLISHED at 2s
+  - ss.stdout ~ /ESTAB.*10.0.0.2:80$/
+  - half:1.state == FIN_WAIT2 at 2s
+  - ss.stdout ~ /FIN-WAIT-2.*10.0.0.2:81$/
+  - tries:1.state == SYN_SENT at 2s
+  - ss.stdout ~ /SYN-SENT.*10.0.0.2:82$/
+  - refused:1.state == CLOSE at 2s
+  - ss.stdout !~ /10.0.0.2:83$/
+  - server.drops.NO_SOCKET == 3
+  - server.drops.NO_SOCKET == server.TcpOutRsts
+  - client.resets_received == 3
+  - server.drops.NETFILTER_DROP == server.rules.wall.packets
+  - client.retransmissions >= 1
+  - client.retransmissions == client.TcpRetransSegs
+";
+
 pub(crate) fn trials() -> Vec<Trial> {
+    let unprivileged = !nix::unistd::geteuid().is_root();
     vec![
+        Trial::test(
+            "ss_and_counters_agree_with_the_kernels_own_account",
+            ss_and_counters_agree_with_the_kernels_own_account,
+        )
+        .with_ignored_flag(unprivileged),
         Trial::test(
             "a_record_gives_the_same_report_as_the_run",
             a_record_gives_the_same_report_as_the_run,
@@ -69,6 +116,11 @@ fn a_record_gives_the_same_report_as_the_run() -> Result<(), Failed> {
     expect(then == now, || {
         format!("then\n{then:#}\nand again\n{now:#}")
     })
+}
+
+fn ss_and_counters_agree_with_the_kernels_own_account() -> Result<(), Failed> {
+    let output = run_text(STATES, &["--strict", "--no-record"]);
+    expect(output.status.code() == Some(0), || transcript(&output))
 }
 
 /// Returns a JSON report without durations: runs may have gone side by side.

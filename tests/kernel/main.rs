@@ -27,6 +27,7 @@ mod side_by_side;
 mod signals;
 mod truth;
 mod verdicts;
+mod watching;
 
 use libtest_mimic::{Arguments, Trial};
 
@@ -52,6 +53,7 @@ fn main() {
         .chain(advise::trials())
         .chain(killing::trials())
         .chain(shells::trials())
+        .chain(watching::trials())
         .chain(hostile::trials())
         .chain(signals::trials())
         .chain(side_by_side::trials())

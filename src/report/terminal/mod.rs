@@ -5,7 +5,7 @@
 
 mod block;
 pub(super) mod layout;
-mod spark;
+pub(crate) mod spark;
 mod spread;
 mod style;
 

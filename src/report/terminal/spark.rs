@@ -28,7 +28,7 @@ pub(super) fn line(series: &Series, timeline: &Timeline, columns: usize) -> Opti
 }
 
 /// Returns a block for each of `columns` equal spans: the greatest value in the span.
-fn blocks(series: &Series, end: Offset, columns: usize) -> String {
+pub(crate) fn blocks(series: &Series, end: Offset, columns: usize) -> String {
     let columns = u64::try_from(columns.max(1)).unwrap_or(1);
     let span =
         |column: u64| Offset((u128::from(end.0) * u128::from(column) / u128::from(columns)) as u64);
