@@ -21,6 +21,7 @@ use crate::backend::Backend;
 use crate::lab;
 use crate::record::Outcome;
 use crate::report::{matrix, one_line, programs, terminal};
+use crate::scenario::topology::Baseline;
 use crate::suite::{
     self, Captures, FailedRuns, Hold, Options, Records, ScenarioFile, Selected, SuiteEvent,
     SuiteResult, cost_of_nodes,
@@ -33,6 +34,11 @@ pub(super) struct RunArguments {
     select: SelectArguments,
     #[command(flatten)]
     scheduling: SchedulingArguments,
+    /// Start nodes with pinned settings or with the kernel's own defaults, whatever the scenarios say
+    ///
+    /// docs/baseline.md lists the pinned settings. For example, `nslab run --baseline kernel exhaustion`.
+    #[arg(long, value_name = "WHICH", value_enum)]
+    baseline: Option<BaselineChoice>,
     /// Print what would be built, without building it; needs no privileges
     #[arg(long)]
     plan: bool,
@@ -100,6 +106,12 @@ pub(super) struct RunArguments {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum BaselineChoice {
+    Lab,
+    Kernel,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum CaptureWhen {
     Always,
     OnFailure,
@@ -114,7 +126,7 @@ pub(super) fn main(arguments: &RunArguments) -> ExitCode {
     }
     let records = records(arguments);
     let selected = match select(&arguments.select, records.folder()) {
-        Choice::Runs(selected) => selected,
+        Choice::Runs(selected) => with_baseline(selected, arguments.baseline),
         Choice::Nothing => return ExitCode::SUCCESS,
         Choice::Invalid => return exit::invalid(),
     };
@@ -257,6 +269,21 @@ fn folders_are_writable(arguments: &RunArguments) -> bool {
         }
     }
     all
+}
+
+/// Replaces the baseline of every run, if one is chosen.
+fn with_baseline(mut selected: Selected, choice: Option<BaselineChoice>) -> Selected {
+    let baseline = match choice {
+        None => return selected,
+        Some(BaselineChoice::Lab) => Baseline::Pinned,
+        Some(BaselineChoice::Kernel) => Baseline::Kernel,
+    };
+    for file in &mut selected.files {
+        for run in &mut Arc::make_mut(file).scenario.runs {
+            run.topology.baseline = baseline;
+        }
+    }
+    selected
 }
 
 fn print_plans(files: &[Arc<ScenarioFile>]) {

@@ -6,12 +6,14 @@ use std::fs::File;
 use std::time::Duration;
 
 use super::steps::PendingSteps;
-use super::{CancelToken, LabHold, RunError, TraceWish, WorkOrder, environment, preflight};
+use super::{
+    CancelToken, LabHold, RunError, TraceWish, WorkOrder, environment, pinned_notes, preflight,
+};
 use crate::lab::Lab;
 use crate::probe::{self, CaptureSummary, Contention, NoTrace, PacketCapture, Probes, TraceProbe};
 use crate::record::{CAPTURE, Event, Privileges, Recorder, RunClock};
 use crate::scenario::RunSpec;
-use crate::scenario::topology::{Baseline, ImpairedBy};
+use crate::scenario::topology::ImpairedBy;
 use crate::traffic::Traffic;
 use crate::units::as_nanos;
 
@@ -61,13 +63,7 @@ impl LiveRun {
             order, privileges, settings,
         ))));
         recorder.record(Event::Built(built));
-        if spec.topology.baseline == Baseline::Kernel {
-            recorder.record(Event::Note {
-                t: None,
-                text: "the nodes started with the kernel's own defaults (`baseline: kernel`)"
-                    .to_owned(),
-            });
-        }
+        pinned_notes::record(spec, recorder);
         let traffic = Traffic::prepare(spec, &lab, recorder)?;
         let capture = packets
             .map(|file| PacketCapture::prepare(spec, &lab, file))

@@ -6,6 +6,7 @@ mod cancel_token;
 mod environment;
 mod live_run;
 mod order;
+mod pinned_notes;
 mod preflight;
 mod steps;
 mod worker;

@@ -55,7 +55,7 @@ fn too_few_processors(spec: &RunSpec, scope: LabScope) -> Option<String> {
         false => "",
     };
     (present < needed as usize)
-        .then(|| format!("needs {needed} processors; there are {present} here{why}"))
+        .then(|| format!("needs {needed} processors; this machine has {present}{why}"))
 }
 
 fn forbidden_program(order: &WorkOrder) -> Option<String> {

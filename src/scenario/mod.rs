@@ -58,6 +58,7 @@ pub use fix::{fix_file, fix_values, fixed_run};
 pub use model::{Requires, RunId, RunSpec, Scenario, Truth, VersionBound};
 pub use moment::Moment;
 pub use parse::parse;
+pub(crate) use parse::parse_beside_code;
 pub use place::Place;
 pub use problem::{OtherPlace, Problem, Problems};
 pub(crate) use resolve::sysctl::wrong_setting;

@@ -33,7 +33,25 @@ pub fn parse(
     text: &str,
     set: &BTreeMap<String, String>,
 ) -> Result<Scenario, Problems> {
+    parse_in(label, set, Collector::new(text))
+}
+
+/// Parses a scenario on whose nodes other code may listen, as in a testbed: `NODE:PORT` may be any port.
+///
+/// # Errors
+/// Returns every problem of the text, with its place.
+pub(crate) fn parse_beside_code(label: &str, text: &str) -> Result<Scenario, Problems> {
     let mut cx = Collector::new(text);
+    cx.code_listens = true;
+    parse_in(label, &BTreeMap::new(), cx)
+}
+
+fn parse_in(
+    label: &str,
+    set: &BTreeMap<String, String>,
+    mut cx: Collector<'_>,
+) -> Result<Scenario, Problems> {
+    let text = cx.source.text.to_owned();
     let scenario = read(label, set, &mut cx);
     if scenario.is_none() && cx.count() == 0 {
         cx.error(Span::default(), "the file does not define a scenario");
@@ -43,7 +61,7 @@ pub fn parse(
         (None, Some(scenario)) => Ok(scenario),
         (None, None) => Err(Problems {
             label: label.to_owned(),
-            text: text.to_owned(),
+            text,
             problems: Vec::new(),
         }),
     }

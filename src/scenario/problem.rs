@@ -197,6 +197,8 @@ pub(crate) struct Collector<'t> {
     problems: Vec<Problem>,
     /// The names of the document that is being read, for examples.
     pub(crate) outline: Outline,
+    /// True if code beside the scenario may listen on the nodes, so that an unknown port is not a mistake.
+    pub(crate) code_listens: bool,
     /// Number of values that could not be read because of a problem that is reported already.
     skipped: usize,
 }
@@ -207,6 +209,7 @@ impl<'t> Collector<'t> {
             source: SourceText::new(text),
             problems: Vec::new(),
             outline: Outline::default(),
+            code_listens: false,
             skipped: 0,
         }
     }

@@ -60,6 +60,37 @@
 //! # }
 //! ```
 //!
+//! # Services, firewalls and segments
+//!
+//! Everything that a scenario can have works here too. A port of a router leads to your own code with
+//! `dnat: { to: 'NODE:PORT' }`, and rules are counted. Without built-in clients, there is nothing to begin:
+//! `finish` judges what has happened since the lab was built.
+//!
+//! ```ignore
+//! # use std::net::UdpSocket;
+//! # use nslab::testbed::{self, Testbed};
+//! # fn main() -> testbed::Result {
+//! # testbed::isolated(|| {
+//! let bed = Testbed::build("
+//! segments: { lan: [client, router, server] }
+//! nodes:
+//!   client: {}
+//!   router: { nat: { masquerade: { toward: server }, dnat: { port: 5353, protocol: udp, to: 'server:53' } } }
+//!   server: { firewall: [{ name: others, drop: { port: 53, protocol: udp, from: client } }] }
+//! expect: [server.rules.others.packets == 0]
+//! ")?;
+//! let dns = bed.host("server")?.run(|| UdpSocket::bind("0.0.0.0:53"))??;
+//! let service = (bed.host("router")?.address(), 5353);
+//! let client = bed.host("client")?.run(|| UdpSocket::bind("0.0.0.0:0"))??;
+//! client.send_to(b"query", service)?;
+//! // The server sees the router, which translates the source too.
+//! assert_eq!(dns.recv_from(&mut [0; 9])?.1.ip(), service.0);
+//! bed.finish()?.check()?;
+//! # Ok(())
+//! # })
+//! # }
+//! ```
+//!
 //! # Machines that forbid namespaces
 //!
 //! A lab needs network namespaces: root with CAP_NET_ADMIN and CAP_SYS_ADMIN, or a kernel that lets an unprivileged
@@ -88,7 +119,6 @@ mod host;
 mod isolated;
 mod observed;
 
-use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -241,7 +271,7 @@ impl Testbed {
 
 /// Parses a scenario that describes exactly one run.
 fn only_run(text: &str) -> std::result::Result<RunSpec, TestbedError> {
-    let scenario = scenario::parse("testbed.yaml", text, &BTreeMap::new())
+    let scenario = scenario::parse_beside_code("testbed.yaml", text)
         .map_err(|problems| TestbedError::Scenario(Box::new(problems)))?;
     let [run] = <[RunSpec; 1]>::try_from(scenario.runs)
         .map_err(|runs| TestbedError::ManyRuns { count: runs.len() })?;

@@ -2,7 +2,7 @@
 
 use std::error::Error;
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::process::{Command, Stdio};
 
 use nslab::testbed::{self, IsolationError, Testbed, TestbedError};
@@ -46,6 +46,53 @@ fn kernel_code_and_programs_run_on_the_nodes() -> testbed::Result {
         let mut elsewhere = Command::new("cat");
         elsewhere.arg("/proc/net/tcp");
         assert!(!listeners(client, elsewhere)?);
+        Ok(())
+    })
+}
+
+/// ```text
+/// client ---+
+/// router ---+ lan     its port 5353 leads to the server
+/// server ---+         accepts queries only from the router
+/// ```
+const SERVICE: &str = "
+segments: { lan: [client, router, server] }
+nodes:
+  client: {}
+  router: { nat: { masquerade: { toward: server }, dnat: { port: 5353, protocol: udp, to: 'server:53' } } }
+  server: { firewall: [{ name: others, drop: { port: 53, protocol: udp, from: client } }] }
+expect: [server.rules.others.packets == 1]
+";
+
+#[test]
+#[ignore = "kernel test: needs network namespaces"]
+fn kernel_code_uses_segments_services_and_firewalls() -> testbed::Result {
+    testbed::isolated(|| {
+        let bed = Testbed::build(SERVICE)?;
+        let (server, router) = (bed.host("server")?, bed.host("router")?);
+        let dns = server.run(|| UdpSocket::bind("0.0.0.0:53"))??;
+        let (direct, service) = ((server.address(), 53), (router.address(), 5353));
+        let answer = bed.host("client")?.spawn(move || {
+            let socket = UdpSocket::bind("0.0.0.0:0")?;
+            socket.send_to(b"direct", direct)?;
+            socket.send_to(b"service", service)?;
+            let mut answer = [0; 9];
+            let (length, from) = socket.recv_from(&mut answer)?;
+            Ok::<_, std::io::Error>((answer[..length].to_vec(), from))
+        })?;
+        let mut query = [0; 9];
+        let (length, from) = dns.recv_from(&mut query)?;
+        assert_eq!(
+            (&query[..length], from.ip()),
+            (b"service".as_slice(), router.address())
+        );
+        dns.send_to(b"answer", from)?;
+        let (text, from) = answer.join().expect("no panic")??;
+        assert_eq!(
+            (text.as_slice(), from),
+            (b"answer".as_slice(), service.into())
+        );
+        bed.finish()?.check()?;
         Ok(())
     })
 }

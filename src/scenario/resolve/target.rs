@@ -113,7 +113,7 @@ fn at_port<'d>(
     // The program of a command may open the port, or a rule that it sets up may lead elsewhere.
     let is_here = |command: &&CommandDoc| command.node.value.0 == node_name;
     let mut commands = names.commands.values().flatten();
-    if commands.any(|command| is_here(command) && command.ready.is_none()) {
+    if cx.code_listens || commands.any(|command| is_here(command) && command.ready.is_none()) {
         return Some(ResolvedTarget {
             node,
             port,
