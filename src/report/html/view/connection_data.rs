@@ -159,7 +159,7 @@ mod tests {
         };
         let packet = |number: u64| PacketRow {
             time: micros(number * 40),
-            forward: number % 2 == 0,
+            forward: number.is_multiple_of(2),
             flags: TcpFlags::ACK,
             seq: i64::try_from(number).unwrap() * 100,
             ack: Some(1),
@@ -172,7 +172,7 @@ mod tests {
         };
         let state = |number: u64| StateRow {
             time: micros(number * 60),
-            side: usize::from(number % 2 == 0),
+            side: usize::from(number.is_multiple_of(2)),
             state: TcpState::LISTED[number as usize],
             inferred: false,
             disagreement: None,

@@ -44,16 +44,20 @@ class Ladder {
     this.chosen = connection;
     this.rows = [];
     if (!connection) {
-      const none = this.recording.connections.length
-        ? "Choose a connection, or go to a packet."
-        : "This run has no connections to show.";
+      const { connections, captured, traced } = this.recording;
+      const unknown =
+        captured || traced ? "No connections were seen." : "Without a capture or a trace, they are unknown.";
+      const none = connections.length ? "Choose a connection, or go to a packet." : unknown;
       this.heading.textContent = "Connection";
       this.about.textContent = none;
+      this.frame.hidden = true;
       this.head.replaceChildren();
       this.list.replaceChildren();
       return;
     }
-    const states = this.recording.traced
+    this.frame.hidden = false;
+    // A trace has a limit, after which states are inferred.
+    const states = connection.states.flat().some(({ inferred }) => !inferred)
       ? "States are the kernel's own, unless marked as inferred."
       : "All states are inferred from the packets.";
     this.heading.textContent = `Connection ${connection.name}: ${connection.outcome}`;
