@@ -143,6 +143,7 @@ fn try_privileged(privileged: bool) -> Vec<Ability> {
     let wanted = SandboxOptions {
         rootless: !privileged,
         parent: None,
+        keep: None,
     };
     let answer = in_child(|| match enter(wanted) {
         Ok(SandboxProcess::Inside(_)) => serde_json::to_vec(&try_in_sandbox()).unwrap_or_default(),

@@ -342,6 +342,7 @@ fn inside<T: Serialize + for<'de> Deserialize<'de>>(
     let wanted = SandboxOptions {
         rootless: !is_privileged(),
         parent: None,
+        keep: None,
     };
     let answer = in_child(|| {
         let answer: Result<T, String> = match enter(wanted) {

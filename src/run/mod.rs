@@ -37,8 +37,11 @@ pub enum RunError {
     #[error("{0}")]
     NotApplicable(String),
     /// The process lacks the privileges to create a lab.
-    #[error(transparent)]
-    Sandbox(SandboxError),
+    #[error(
+        "cannot build a lab on this kernel (it needs no privilege in a virtual machine: nslab run --kernel KERNEL; \
+         see nslab kernel --help)"
+    )]
+    Sandbox(#[source] SandboxError),
     /// The lab cannot be built.
     #[error("cannot build the lab")]
     Lab(#[source] BuildError),

@@ -10,6 +10,7 @@ use crate::causes::chain;
 use crate::lab::sandbox::{self, Entered, SandboxError};
 use crate::lab::sysctl_inquiry::SysctlInquiry;
 use crate::record::{CAPTURE, Event, Offset, Privileges, Recorder};
+use crate::scenario::workload::Meaning;
 use crate::traffic::agent::AgentError;
 
 /// A worker process cannot communicate with the process that started it.
@@ -49,7 +50,7 @@ pub fn worker(
         .capture
         .as_ref()
         .map(|path| File::options().write(true).open(path));
-    let entered = sandbox::enter();
+    let entered = sandbox::enter(named_capabilities(&order));
     if let Ok(Entered::Finished(code)) = entered {
         return Ok(code);
     }
@@ -145,6 +146,17 @@ fn packets_to(file: io::Result<File>, recorder: &Recorder) -> Option<File> {
         });
     };
     file.map_err(no_file).ok()
+}
+
+/// Returns the capabilities that commands of the scenario have beyond those of every program.
+fn named_capabilities(order: &WorkOrder) -> impl Iterator<Item = u8> {
+    let commands = order.spec.workload.commands.iter();
+    commands
+        .flat_map(|command| &command.privileges)
+        .filter_map(|privilege| match privilege.meaning() {
+            Meaning::Capability(number) => Some(number),
+            Meaning::Root | Meaning::Homes | Meaning::All => None,
+        })
 }
 
 fn read_order(input: &mut impl BufRead) -> std::io::Result<WorkOrder> {

@@ -24,6 +24,7 @@ use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, close, fork, getgid, getppid, getuid, pipe};
 use thiserror::Error;
 
+use super::confine::keep_only;
 use super::sysctl::{Key, SysctlError, Sysctls};
 
 /// `CAP_NET_ADMIN` and `CAP_SYS_ADMIN` (Linux `include/uapi/linux/capability.h`).
@@ -40,6 +41,8 @@ pub struct SandboxOptions {
     pub rootless: bool,
     /// The process that started this one, if known. If it has ended, this process ends too.
     pub parent: Option<u32>,
+    /// The capabilities to keep, as bits; all if absent.
+    pub keep: Option<u64>,
 }
 
 /// The process that this is after entering a sandbox.
@@ -99,6 +102,9 @@ pub enum SandboxError {
     /// A process cannot be created or tied to its parent.
     #[error("cannot create the processes of the sandbox")]
     Process(#[source] io::Error),
+    /// Capabilities that are not needed cannot be given up.
+    #[error("cannot give up capabilities that the lab does not need")]
+    Capabilities(#[source] io::Error),
     #[error("the process that started this one is gone")]
     Orphaned,
 }
@@ -141,6 +147,9 @@ pub fn in_user_namespace() -> bool {
 pub fn enter(wanted: SandboxOptions) -> Result<SandboxProcess, SandboxError> {
     let rootless = wanted.rootless || !is_privileged();
     isolate(rootless)?;
+    if let Some(kept) = wanted.keep {
+        keep_only(kept).map_err(SandboxError::Capabilities)?;
+    }
     die_with_parent()?;
     if wanted.parent.is_some_and(|parent| {
         u32::try_from(getppid().as_raw()).is_ok_and(|now| now != 0 && now != parent)

@@ -42,10 +42,79 @@ const TIMES: u32 = 50;
 const LATEST: Duration = Duration::from_millis(900);
 
 pub(crate) fn trials() -> Vec<Trial> {
-    vec![Trial::test(
-        "a_run_killed_at_any_moment_leaves_nothing",
-        a_run_killed_at_any_moment_leaves_nothing,
-    )]
+    vec![
+        Trial::test(
+            "a_run_killed_at_any_moment_leaves_nothing",
+            a_run_killed_at_any_moment_leaves_nothing,
+        ),
+        Trial::test(
+            "a_worker_has_given_up_what_no_lab_needs",
+            a_worker_has_given_up_what_no_lab_needs,
+        ),
+    ]
+}
+
+/// The test itself has all of these: it is root, or another test is skipped before this one.
+fn a_worker_has_given_up_what_no_lab_needs() -> Result<(), Failed> {
+    // `include/uapi/linux/capability.h`
+    let given_up = [
+        ("DAC_OVERRIDE", 1),
+        ("SYS_MODULE", 16),
+        ("SYS_RAWIO", 17),
+        ("SYS_BOOT", 22),
+        ("SYS_TIME", 25),
+        ("MKNOD", 27),
+        ("MAC_ADMIN", 33),
+    ];
+    let folder = tempfile::tempdir_in(scratch())?;
+    let file = folder.path().join("all.yaml");
+    fs::write(&file, ALL)?;
+    let mut child = command()
+        .args(["run", "--no-progress", "--no-record"])
+        .arg(&file)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()?;
+    let pid = i32::try_from(child.id())?;
+    // When the program runs, the lab stands.
+    let program = |pid: &i32| {
+        let line = fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        line.contains(MARK)
+    };
+    let patience = Instant::now();
+    while !descendants(pid).iter().any(program) {
+        if patience.elapsed() > Duration::from_secs(60) || child.try_wait()?.is_some() {
+            return Err("the lab was not built".into());
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let mut looked = 0;
+    let mut wrong = Vec::new();
+    for pid in descendants(pid).into_iter().filter(|pid| is_worker(*pid)) {
+        for task in fs::read_dir(format!("/proc/{pid}/task"))?.flatten() {
+            let status = fs::read_to_string(task.path().join("status"))?;
+            let value = |key: &str| {
+                let line = status.lines().find_map(|line| line.strip_prefix(key));
+                line.unwrap_or_default().trim().to_owned()
+            };
+            looked += 1;
+            for set in ["CapPrm:", "CapBnd:"] {
+                let bits = u64::from_str_radix(&value(set), 16)?;
+                let still = given_up.iter().filter(|(_, bit)| bits >> bit & 1 == 1);
+                wrong.extend(still.map(|(name, _)| format!("{pid} has {name} in {set}")));
+            }
+            if value("NoNewPrivs:") != "1" {
+                wrong.push(format!("{pid} can gain privileges"));
+            }
+        }
+    }
+    child.kill()?;
+    child.wait()?;
+    match (looked, wrong.as_slice()) {
+        (0..3, _) => Err(format!("there are {looked} threads of workers").into()),
+        (_, []) => Ok(()),
+        (_, wrong) => Err(wrong.join(", ").into()),
+    }
 }
 
 fn a_run_killed_at_any_moment_leaves_nothing() -> Result<(), Failed> {

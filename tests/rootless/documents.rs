@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use regex::Regex;
 
@@ -169,4 +170,94 @@ fn read(path: &str) -> String {
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Each command in a document is parsed with `--help` at its end, so that unknown commands, options and values are
+/// found, and nothing is run.
+#[test]
+fn every_command_in_the_documents_is_understood() {
+    let mut wrong = Vec::new();
+    let mut tried = 0;
+    for (document, line) in commands() {
+        let Some(words) = words(&line) else { continue };
+        let output = Command::new(env!("CARGO_BIN_EXE_nslab"))
+            .args(&words)
+            .arg("--help")
+            .output()
+            .unwrap();
+        tried += 1;
+        if !output.status.success() {
+            let error = String::from_utf8_lossy(&output.stderr).into_owned();
+            wrong.push(format!("{document}: nslab {}\n{error}", words.join(" ")));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(tried > 40, "the documents have {tried} commands only");
+}
+
+/// Returns the lines of shell blocks that run nslab, by document.
+fn commands() -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    for document in user_documents() {
+        let mut in_shell = false;
+        for line in read(&document).lines() {
+            match line.trim_start().strip_prefix("```") {
+                Some(language) => in_shell = language == "sh",
+                None if in_shell && line.starts_with("nslab ") && !line.ends_with('\\') => {
+                    found.push((document.clone(), line.to_owned()));
+                }
+                None => {}
+            }
+        }
+    }
+    found
+}
+
+/// Splits the arguments of a simple command, up to a comment, pipe or redirection. Returns `None` if it needs a shell.
+fn words(line: &str) -> Option<Vec<String>> {
+    let mut words = vec![String::new()];
+    let mut quote = None;
+    for letter in line.chars() {
+        match (letter, quote) {
+            ('$' | '`', None | Some('"')) => return None,
+            (end, Some(start)) if end == start => quote = None,
+            ('\'' | '"', None) => quote = Some(letter),
+            ('#' | '|' | '>' | ';' | '&', None) if words.last().is_some_and(String::is_empty) => {
+                break;
+            }
+            (';', None) => break,
+            (' ', None) => words.push(String::new()),
+            (other, _) => words.last_mut()?.push(other),
+        }
+    }
+    words.retain(|word| !word.is_empty());
+    words.remove(0);
+    // `--help` after `--` belongs to another program.
+    Some(words.into_iter().take_while(|word| word != "--").collect())
+}
+
+#[test]
+fn every_link_in_the_documents_for_users_leads_somewhere() {
+    let mut wrong = Vec::new();
+    for document in user_documents() {
+        let folder = root().join(&document);
+        for link in links(&read(&document)) {
+            let link = link.trim_matches(['<', '>']);
+            if !folder.parent().unwrap().join(link).exists() {
+                wrong.push(format!("{document}: the link to {link} leads nowhere"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+fn user_documents() -> Vec<String> {
+    let mut found: Vec<String> = fs::read_dir(root().join("docs"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+        .filter(|name| name.ends_with(".md"))
+        .map(|name| format!("docs/{name}"))
+        .collect();
+    found.push("README.md".to_owned());
+    found
 }

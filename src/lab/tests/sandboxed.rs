@@ -17,6 +17,7 @@ fn inside(rootless: bool, work: impl FnOnce(SandboxInfo) -> String) -> String {
         let wanted = SandboxOptions {
             rootless,
             parent: None,
+            keep: None,
         };
         match sandbox::enter(wanted) {
             Ok(SandboxProcess::Inside(inside)) => work(inside).into_bytes(),

@@ -41,6 +41,21 @@ pub(super) struct Credentials {
     may_bound: bool,
 }
 
+/// Leaves the calling process, which must have one thread, only the capabilities of these bits, as far as it has them.
+/// Neither it nor any program that it starts can gain others.
+///
+/// # Errors
+/// `/proc` is not mounted, or the kernel refuses.
+pub fn keep_only(wanted: u64) -> io::Result<()> {
+    let own = permitted()?;
+    let credentials = Credentials {
+        keep: wanted & own,
+        user: None,
+        may_bound: own & SETPCAP.bit() != 0,
+    };
+    credentials.assume()
+}
+
 /// `struct __user_cap_header_struct` (Linux `include/uapi/linux/capability.h`).
 #[repr(C)]
 struct CapabilityHeader {
@@ -57,7 +72,7 @@ struct CapabilitySet {
 }
 
 impl Capability {
-    const fn bit(self) -> u64 {
+    pub(crate) const fn bit(self) -> u64 {
         1 << self.0
     }
 }

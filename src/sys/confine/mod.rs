@@ -29,7 +29,7 @@ use self::filter::SyscallFilter;
 use self::limits::ProgramLimits;
 use self::proc_view::ProcView;
 
-pub use self::capabilities::{BASIC, Capability};
+pub use self::capabilities::{BASIC, Capability, keep_only};
 pub use self::init::PROCESS_NAME;
 pub use self::mounts::{HOMES, SHARED_MEMORY};
 
