@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::mark;
 use crate::sys::holders::{self, HeldNamespace, ProcessEntry};
-use crate::sys::lifeline::this_program;
+use crate::sys::lifeline::{MACHINE_OF, this_program};
 
 /// The result of a search for leaks.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -153,12 +153,24 @@ fn role(process: &ProcessEntry, programs: &BTreeSet<&str>) -> Role {
             false => Role::Supervisor,
         };
     }
-    let is_machine = process.program.starts_with("qemu-system-");
-    let name = process.arguments.windows(2).find(|pair| pair[0] == "-name");
-    match name {
-        Some(pair) if is_machine && pair[1].starts_with(env!("CARGO_PKG_NAME")) => Role::Part,
+    match machine_name(process) {
+        Some(name) if name.starts_with(env!("CARGO_PKG_NAME")) => Role::Part,
         _ => Role::Other,
     }
+}
+
+/// Returns the name of a virtual machine; `None` for other processes.
+fn machine_name(process: &ProcessEntry) -> Option<&str> {
+    let is_machine = process.program.starts_with("qemu-system-");
+    let mut words = process.arguments.windows(2);
+    let name = words.find(|pair| is_machine && pair[0] == "-name")?;
+    Some(&name[1])
+}
+
+/// Returns true for a virtual machine whose parent is the process that started it, whatever the name of its program.
+fn has_its_parent(process: &ProcessEntry) -> bool {
+    let parent = machine_name(process).and_then(|name| name.strip_prefix(MACHINE_OF));
+    parent.and_then(|pid| pid.parse().ok()) == Some(process.parent)
 }
 
 /// Returns whether one of a process's ancestors supervises runs.
@@ -167,6 +179,9 @@ fn is_supervised(
     processes: &BTreeMap<u32, ProcessEntry>,
     programs: &BTreeSet<&str>,
 ) -> bool {
+    if has_its_parent(process) {
+        return true;
+    }
     let above = std::iter::successors(Some(process), |below| processes.get(&below.parent));
     above
         .skip(1)
@@ -206,6 +221,22 @@ mod tests {
         assert!(is_supervised(&worker, &all) && is_supervised(&program, &all));
         assert_eq!([&orphan, &machine].map(role), [Role::Part, Role::Part]);
         assert!(!is_supervised(&orphan, &all) && !is_supervised(&machine, &all));
+    }
+
+    #[test]
+    fn a_machine_is_supervised_while_its_parent_is_the_process_that_it_names() {
+        let run = process(10, 1, "build-17", &["./build-17", "run"]);
+        let named = |parent| {
+            let arguments = ["qemu", "-name", "nslab-of-10"];
+            process(11, parent, "qemu-system-x86_64", &arguments)
+        };
+        for (machine, expected) in [(named(10), true), (named(1), false)] {
+            let all = [&run, &machine].map(|process| (process.pid, process.clone()));
+            let all = all.into();
+            let programs = programs(&all);
+            assert_eq!(role(&machine, &programs), Role::Part);
+            assert_eq!(is_supervised(&machine, &all, &programs), expected);
+        }
     }
 
     #[test]

@@ -12,6 +12,9 @@ use nix::sys::prctl;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::{Pid, linkat};
 
+/// The name of a virtual machine, before the number of the process that started it.
+pub const MACHINE_OF: &str = "nslab-of-";
+
 /// The file of the running program, even if it was replaced or removed (`/proc/self/exe`, proc(5)).
 pub fn this_program() -> PathBuf {
     PathBuf::from("/proc/self/exe")

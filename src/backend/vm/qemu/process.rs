@@ -12,7 +12,7 @@ use tokio::net::unix::pipe;
 use tokio::process::{Child, ChildStderr, Command};
 
 use super::hardware::Hardware;
-use crate::sys::lifeline::{die_with_parent, hand_down, own_descriptor};
+use crate::sys::lifeline::{MACHINE_OF, die_with_parent, hand_down, own_descriptor};
 
 /// Everything that a machine is started with.
 #[derive(Debug)]
@@ -101,7 +101,8 @@ pub(crate) fn start(program: &Path, parts: &MachineParts<'_>) -> io::Result<Runn
 
     let mut command = Command::new(program);
     // The name identifies the process as ours in case it is left behind (`lab::leaks`).
-    command.args(["-name", env!("CARGO_PKG_NAME")]);
+    let name = format!("{}{}", MACHINE_OF, std::process::id());
+    command.args(["-name", &name]);
     command.args(parts.hardware.arguments());
     command.arg("-kernel").arg(parts.kernel);
     command.args(["-initrd", &own_descriptor(parts.initramfs)]);
