@@ -25,8 +25,9 @@ pub struct Advice {
     pub lines: Vec<LineAdvice>,
     /// Experiments with several lines at once.
     pub together: Vec<Experiment>,
-    /// Positions of the lines to blame if the lines together hurt; empty if no single line is.
-    pub blame: Vec<usize>,
+    /// Positions of the lines to blame if the lines together hurt; empty if no single line is, `None` if the search was
+    /// not completed.
+    pub blame: Option<Vec<usize>>,
     /// Time from start to end.
     pub took: Duration,
     /// The reason if not every planned comparison was made.

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use super::advice::Experiment;
 use super::prepare::PreparedComparison;
 use crate::compare::{Comparison, Conclusion};
-use crate::user_folders;
+use crate::{input_file, user_folders};
 
 /// The number of results that are kept, 20 to 60 KiB each.
 const KEPT: usize = 500;
@@ -68,8 +68,7 @@ impl ResultCache {
     ) -> Option<Experiment> {
         let name = self.name(prepared, effort)?;
         let path = self.path(&name)?;
-        let small = fs::metadata(&path).ok()?.len() <= LARGEST;
-        let text = small.then(|| fs::read_to_string(&path).ok()).flatten()?;
+        let text = input_file::read_text(&path, LARGEST).ok()?;
         let kept: KeptResult = serde_json::from_str(&text).ok()?;
         if kept.of != name {
             return None;

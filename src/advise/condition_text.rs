@@ -1,30 +1,37 @@
 //! The condition in which a measurement holds, in words: the load and the path of the run. Pure.
 
+use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
+use crate::names::NodeName;
 use crate::scenario::RunSpec;
+use crate::scenario::topology::{LinkSpec, NodeSpec};
 use crate::scenario::workload::{ClientSpec, Load, Starts};
 use crate::units::Unit;
 use crate::units::show::{grouped, spaced};
 
 /// Describes the load and the path of a run, as in `for a transfer of 4 MiB over 20 Mbit/s x 100 ms`.
 pub(super) fn of_run(spec: &RunSpec) -> String {
-    let clients = || spec.workload.clients.iter();
-    let floods = |client: &&ClientSpec| matches!(client.load, Load::Flood { .. });
-    let mut parts: Vec<String> = clients()
-        .filter(|each| !floods(each))
+    let [client, flood] = described(spec);
+    let parts: Vec<String> = [client, flood]
+        .into_iter()
+        .flatten()
         .map(of_client)
         .collect();
-    parts.dedup();
-    parts.truncate(1);
-    parts.extend(clients().filter(floods).take(1).map(of_client));
-    if parts.is_empty() {
-        parts.push(match spec.workload.commands.first() {
-            Some(command) => format!("under the load of `{}`", command.name),
-            None => "without load".to_owned(),
-        });
-    }
-    format!("{}{}", parts.join(", "), path(spec))
+    let load = match (parts.is_empty(), spec.workload.commands.first()) {
+        (false, _) => parts.join(", "),
+        (true, Some(command)) => format!("under the load of `{}`", command.name),
+        (true, None) => "without load".to_owned(),
+    };
+    format!("{load}{}", path(spec, client.or(flood)))
+}
+
+/// Returns the first client that makes connections, and the first that only sends SYNs.
+fn described(spec: &RunSpec) -> [Option<&ClientSpec>; 2] {
+    let floods = |client: &&ClientSpec| matches!(client.load, Load::Flood { .. });
+    let mut clients = spec.workload.clients.iter();
+    let client = clients.clone().find(|each| !floods(each));
+    [client, clients.find(floods)]
 }
 
 fn of_client(client: &ClientSpec) -> String {
@@ -58,9 +65,10 @@ fn of_client(client: &ClientSpec) -> String {
     }
 }
 
-/// Describes the slowest link, the round trip and the loss, if the links have any.
-fn path(spec: &RunSpec) -> String {
-    let links = || spec.topology.links.iter().map(|link| &link.impairment);
+/// Describes the slowest link, the round trip and the loss between the client and its server, if the links have any.
+fn path(spec: &RunSpec, client: Option<&ClientSpec>) -> String {
+    let links = links_of_path(spec, client);
+    let links = || links.iter().map(|link| &link.impairment);
     let rate = links()
         .filter_map(|link| link.rate)
         .map(|rate| rate.as_per_second())
@@ -84,6 +92,52 @@ fn path(spec: &RunSpec) -> String {
     text
 }
 
+/// Returns the links between a client and its server, on the way with the fewest links. Without a client, only a single
+/// link is certain to be the path.
+fn links_of_path<'s>(spec: &'s RunSpec, client: Option<&'s ClientSpec>) -> Vec<&'s LinkSpec> {
+    let links = &spec.topology.links;
+    let Some((client, server)) = client.and_then(|each| Some((each, node_of_server(spec, each)?)))
+    else {
+        let only = (links.len() == 1).then(|| links.iter().collect());
+        return only.unwrap_or_default();
+    };
+    let mut ways: VecDeque<(&NodeName, Vec<&LinkSpec>)> =
+        VecDeque::from([(&client.node, Vec::new())]);
+    let mut seen = BTreeSet::from([&client.node]);
+    while let Some((at, way)) = ways.pop_front() {
+        if at == server {
+            return way;
+        }
+        for link in links {
+            let next = match &link.between {
+                [a, b] if a == at => b,
+                [a, b] if b == at => a,
+                _ => continue,
+            };
+            if seen.insert(next) {
+                let mut longer = way.clone();
+                longer.push(link);
+                ways.push_back((next, longer));
+            }
+        }
+    }
+    Vec::new()
+}
+
+fn node_of_server<'s>(spec: &'s RunSpec, client: &ClientSpec) -> Option<&'s NodeName> {
+    let mut servers = spec.workload.servers.iter();
+    let named = servers.find(|server| client.to.as_ref() == Some(&server.name));
+    let addressed = || {
+        let owns = |node: &NodeSpec| {
+            let mut own = node.interfaces.iter().flat_map(|each| &each.addresses);
+            own.any(|prefix| prefix.address == client.target.ip())
+        };
+        let mut nodes = spec.topology.nodes.iter();
+        nodes.find(|(_, node)| owns(node)).map(|(name, _)| name)
+    };
+    named.map(|server| &server.node).or_else(addressed)
+}
+
 /// Writes a bandwidth with its decimal multiple, as in `20 Mbit/s`.
 fn bits(rate: f64) -> String {
     let steps = [(1e9, "Gbit/s"), (1e6, "Mbit/s"), (1e3, "kbit/s")];
@@ -105,7 +159,11 @@ mod tests {
              servers: {{ web: {{ node: server, port: 80 }} }}\n\
              clients: {{ {clients} }}\n"
         );
-        let scenario = crate::scenario::parse("a.yaml", &text, &BTreeMap::new())
+        in_words(&text)
+    }
+
+    fn in_words(text: &str) -> String {
+        let scenario = crate::scenario::parse("a.yaml", text, &BTreeMap::new())
             .unwrap_or_else(|problems| panic!("{}", problems.render(false)));
         of_run(&scenario.runs[0])
     }
@@ -140,5 +198,26 @@ mod tests {
             described(&both, ""),
             "with 5 requests at a time, under a flood of 500 SYNs/s"
         );
+    }
+
+    #[test]
+    fn only_the_links_between_the_client_and_its_server_are_the_path() {
+        //  client ---10 ms--- router ---20 ms--- server
+        //                        |
+        //                     500 ms, 1 Mbit/s
+        //                        |
+        //                      other
+        let text = "\
+nodes: { client: {}, router: {}, server: {}, other: {} }
+links:
+  - { between: [client, router], delay: 10ms }
+  - { between: [other, router], delay: 500ms, rate: 1Mbit/s, loss: 5% }
+  - { between: [router, server], delay: 20ms, rate: 20Mbit/s }
+servers: { web: { node: server, port: 80 } }
+clients: { load: { node: client, to: web, connect: { rate: 10/s, for: 1s } } }
+";
+        assert_eq!(in_words(text), "at 10 connections/s over 20 Mbit/s x 60 ms");
+        let no_client = text.split("clients:").next().unwrap_or_default();
+        assert_eq!(in_words(no_client), "without load");
     }
 }

@@ -101,7 +101,7 @@ pub(super) async fn run(
                 Some("the time limit of --for was reached")
             }
             false if deadline.has_passed() => Some(
-                "the machine was too busy: the time was over 1.5 times the estimate; --for sets another limit",
+                "the machine was too busy: the runs took much longer than estimated; --for sets another limit",
             ),
             false => Some("interrupted"),
         },
@@ -172,7 +172,7 @@ impl TrialResults {
             kernel: None,
             lines,
             together,
-            blame: Vec::new(),
+            blame: None,
             took,
             cut_short: self.cut_short,
         }

@@ -216,6 +216,7 @@ pub(super) fn main(arguments: &AdviseArguments) -> ExitCode {
         Err(code) => return code,
     };
     request.place.backend = target.backend;
+    request.place.verify = arguments.backend.verify();
     request.kernel = target.name;
     let mut progress = Progress::new(!arguments.no_progress);
     let advice = runtime.block_on(async {

@@ -110,7 +110,7 @@ fn advice(text: &str) -> Advice {
         kernel: None,
         lines: lines(text),
         together: Vec::new(),
-        blame: Vec::new(),
+        blame: Some(Vec::new()),
         took: Duration::from_millis(200),
         cut_short: None,
     }

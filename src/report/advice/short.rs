@@ -50,9 +50,8 @@ pub(super) fn result(experiment: &Experiment) -> String {
 /// Returns the answer for all lines together, with the reason; `None` if they were not run together.
 pub(super) fn whole(advice: &Advice) -> Option<(Conclusion, String)> {
     let answer = advice.whole()?;
-    let blame: Vec<String> = advice
-        .blame
-        .iter()
+    let positions = advice.blame.iter().flatten();
+    let blame: Vec<String> = positions
         .filter_map(|line| advice.lines.get(*line))
         .map(|line| line.entry.place.line.to_string())
         .collect();
@@ -63,6 +62,9 @@ pub(super) fn whole(advice: &Advice) -> Option<(Conclusion, String)> {
         .or(advice.together.first())?;
     let because = result(deciding);
     let sentence = match (answer, &blame[..]) {
+        (Conclusion::Hurts, []) if advice.blame.is_none() => {
+            format!("together; the line to blame was not found in time; {because}")
+        }
         (Conclusion::Hurts, []) => format!("together; no single line is to blame; {because}"),
         (_, []) => format!("together; {because}"),
         (_, [line]) => format!("together, because of line {line}; {because}"),
