@@ -66,3 +66,33 @@ name! {
     /// `client.tcp.TIME_WAIT`, `server.TcpExtListenDrops`, `ab.exit`, `kernel.log`.
     SeriesName
 }
+
+/// Returns the numbers in the name of a kernel's release, by which kernels are ordered: 6, 1, 0 and 56 in
+/// `6.1.0-56-cloud-amd64`.
+pub(crate) fn release_numbers(release: &str) -> Vec<u64> {
+    let numbers = release.split(|c: char| !c.is_ascii_digit());
+    numbers.filter_map(|digits| digits.parse().ok()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kernels_are_ordered_by_the_numbers_of_their_releases() {
+        let mut kernels = [
+            "6.12.117+deb12-cloud-amd64",
+            "4.4.0-21-generic",
+            "6.1.0-56-cloud-amd64",
+            "5.10.0",
+        ];
+        kernels.sort_by_key(|kernel| release_numbers(kernel));
+        let expected = [
+            "4.4.0-21-generic",
+            "5.10.0",
+            "6.1.0-56-cloud-amd64",
+            "6.12.117+deb12-cloud-amd64",
+        ];
+        assert_eq!(kernels, expected);
+    }
+}

@@ -154,7 +154,7 @@ impl Experiment {
 pub enum Ruling {
     /// The effect that was measured.
     Did(Conclusion),
-    /// Somebody gains and somebody loses, as measured.
+    /// Better for some and worse for others, as measured.
     Trade,
     /// No such key, no value, or a value that the kernel refuses or changes.
     CannotApply,
@@ -322,7 +322,7 @@ impl LineAdvice {
         }
     }
 
-    /// Returns who gains and who loses by the line, if a difference was measured and its key is a compromise.
+    /// Returns for whom the line is better and for whom it is worse, if a difference was measured and its key is a compromise.
     pub fn trade(&self) -> Option<(&str, &str)> {
         let deciding = self.deciding();
         let mut differing = deciding.iter().filter(|each| each.differs());

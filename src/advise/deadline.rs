@@ -63,3 +63,34 @@ impl Drop for Deadline {
         self.timer.abort();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_end_comes_with_the_time_or_with_the_interruption() {
+        let (_user, stop) = watch::channel(false);
+        let deadline = Deadline::new(Duration::from_millis(1), stop);
+        let mut ended = deadline.stop();
+        ended.wait_for(|ended| *ended).await.unwrap();
+
+        let (user, stop) = watch::channel(false);
+        let deadline = Deadline::new(Duration::MAX, stop);
+        user.send(true).unwrap();
+        let mut ended = deadline.stop();
+        ended.wait_for(|ended| *ended).await.unwrap();
+        assert!(!deadline.has_passed());
+        // A receiver that is created after the end sees it too.
+        assert!(*deadline.stop().borrow());
+    }
+
+    #[tokio::test]
+    async fn the_time_still_counts_if_nobody_can_interrupt_any_more() {
+        let (user, stop) = watch::channel(false);
+        let deadline = Deadline::new(Duration::from_millis(1), stop);
+        drop(user);
+        let mut ended = deadline.stop();
+        ended.wait_for(|ended| *ended).await.unwrap();
+    }
+}

@@ -39,3 +39,15 @@ pub(super) fn estimate(
     let whole = suite::outlook(&runs, request.slots);
     request.budget.map_or(whole, |budget| whole.min(budget))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn short_measurements_have_time_for_a_run_that_is_made_again() {
+        let seconds = Duration::from_secs;
+        assert_eq!(bound(seconds(4)), seconds(24));
+        assert_eq!(bound(seconds(100)), seconds(150));
+    }
+}

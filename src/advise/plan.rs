@@ -3,7 +3,7 @@
 //! `exercises:` in a scenario lists the keys whose effect it shows, and in which variant. Without it, a scenario
 //! shows the effect of a key that some of its variants set and others do not; the first variant that does not
 //! set it is run. One side of the comparison is that variant with the reference's values of the keys that it
-//! shows, on every node; the other side has the value of the line in their midst. The modes of the user's host hold on
+//! shows, on every node; the other side has the value of the line for its key. The modes of the user's host hold on
 //! both sides ([`Condition`]). A scenario with rules for its size is sized by the two values.
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -207,7 +207,7 @@ pub(super) fn comparisons(
         match PreparedComparison::of(planned, sources) {
             Ok(prepared) if line.is_some() => alone.push(prepared),
             Ok(prepared) => together.push(prepared),
-            Err(_) if sized => leave_out("its load cannot be made with these values"),
+            Err(_) if sized => leave_out("its load is not possible with these values"),
             Err(error) => return Err(error.into()),
         }
     }
@@ -247,7 +247,7 @@ fn quickest(
         let declared = same.clone().any(|other| other.planned.declared);
         if same.count() >= SCENARIOS_OF_A_LINE || (declared && !each.planned.declared) {
             for line in &each.planned.lines {
-                let why = "others show it in less time; --slow runs all";
+                let why = "other scenarios show the effect in less time; --slow runs all";
                 lines[*line].not_run.push((each.label().to_owned(), why));
             }
         } else {
@@ -258,8 +258,8 @@ fn quickest(
     chosen
 }
 
-/// Chooses the fewest scenarios in which the whole file is run, so that each line whose effect is measured has its part
-/// in one of them: first the one that shows most lines. Scenarios that do not declare the keys come last.
+/// Chooses the fewest scenarios for the whole file in which each line whose effect is measured is shown: first the one
+/// that shows most lines. Scenarios that do not declare the keys come last.
 fn fewest(mut together: Vec<PreparedComparison>) -> Vec<PreparedComparison> {
     let mut chosen = Vec::new();
     let mut covered: BTreeSet<usize> = BTreeSet::new();

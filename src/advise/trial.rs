@@ -16,8 +16,9 @@ const LONGEST_STEM: usize = 80;
 /// An event while advice is prepared.
 #[derive(Debug)]
 pub(crate) enum AdviceProgress<'a> {
-    /// The comparisons that are about to run, and the estimated time.
+    /// Emitted once, before the first run.
     Planned {
+        /// Comparisons that are about to run.
         comparisons: usize,
         /// Comparisons whose results are known from before.
         known: usize,
@@ -93,7 +94,6 @@ pub(super) async fn run(
             }
         }
     }
-    experiments.sort_by_key(|(member, _)| *member);
     TrialResults {
         cut_short: match trials.iter().all(complete) {
             true => None,

@@ -11,7 +11,10 @@ use clap::{Args, ValueEnum};
 use super::arguments::{duration, percent};
 use super::backend_args::{BackendArguments, prepare_one};
 use super::progress::Progress;
-use super::reports::{ReportFormat, ReportRequest, check_all, relative_path, stream, write_all};
+use super::reports::{
+    ReportFormat, ReportRequest, check_all, check_files, relative_path, stream, write_all,
+    write_file,
+};
 use super::runtime::cancel_on_signals;
 use super::trust::TrustArguments;
 use super::{exit, message, output};
@@ -208,7 +211,8 @@ pub(super) fn main(arguments: &AdviseArguments) -> ExitCode {
     let Some(mut request) = request(arguments) else {
         return exit::invalid();
     };
-    if !folders_exist(arguments) || !check_all(&arguments.reports) {
+    let file: Vec<&Path> = arguments.write.as_deref().into_iter().collect();
+    if !folders_exist(arguments) || !check_all(&arguments.reports) || !check_files(&file) {
         return exit::invalid();
     }
     let (runtime, target) = match prepare_one(&arguments.backend) {
@@ -260,21 +264,11 @@ pub(super) fn main(arguments: &AdviseArguments) -> ExitCode {
     }
 }
 
-/// Writes the file to use instead, and returns true if it was written.
-fn write_file(path: &Path, text: &str) -> bool {
-    let written = std::fs::write(path, text);
-    if let Err(error) = &written {
-        message::error(format!("cannot write {}: {error}", path.display()));
-    }
-    written.is_ok()
-}
-
 /// Returns false if the folder of a report or of the records does not exist; each is printed. A misspelt path is found
 /// before the runs, not after.
 fn folders_exist(arguments: &AdviseArguments) -> bool {
     let reports = arguments.reports.iter().map(ReportRequest::folder);
-    let file = arguments.write.as_deref().and_then(Path::parent);
-    let folders = reports.chain(arguments.record.as_deref()).chain(file);
+    let folders = reports.chain(arguments.record.as_deref());
     let missing: Vec<&Path> = folders
         .filter(|folder| !folder.as_os_str().is_empty() && !folder.is_dir())
         .collect();

@@ -186,7 +186,7 @@ fn bisect(
         output::out(
             "the good and the bad kernel do not differ in any outcome or figure that an expectation names\n",
         );
-        return ExitCode::from(1);
+        return exit::no_difference();
     }
     let mut bisection = Bisection::among(kernels.len());
     while let Some(next) = bisection.next() {
@@ -194,7 +194,7 @@ fn bisect(
         let result = try_kernel(arguments, runtime, selected, &kernels[next].kernel);
         if result.as_ref().is_some_and(|result| result.interrupted) {
             message::error("the bisection was interrupted");
-            return exit::of(Outcome::Inconclusive, false);
+            return exit::interrupted();
         }
         let unclear = match &result {
             None => Some("it does not boot".to_owned()),

@@ -15,11 +15,11 @@ use super::{exit, message};
 use crate::compare::{
     self, FEWEST_RUNS, Question, QuestionError, SetOption, Side, Trial, TrialOptions,
 };
-use crate::lab::sysctl_survey::survey;
+use crate::lab::emulated_key;
+use crate::lab::sysctl_survey::{SysctlSurvey, survey};
 use crate::record::Outcome;
 use crate::report;
 use crate::report::terminal::Style;
-use crate::scenario::topology::Emulation;
 use crate::scenario::wrong_setting;
 use crate::suite::{self, Options, Records};
 use crate::units::Percent;
@@ -140,7 +140,10 @@ pub(super) fn main(arguments: &CompareArguments) -> ExitCode {
         return exit::invalid();
     };
     // This process has one thread until the runtime starts.
-    if let Some(why) = sides.iter().find_map(inapplicable) {
+    let survey = survey().ok();
+    if let Some(why) =
+        survey.and_then(|survey| sides.iter().find_map(|side| inapplicable(side, &survey)))
+    {
         message::error(format!("not applicable: {why}; nothing was run"));
         message::help(
             "`nslab run --kernel KERNEL` runs scenarios on other kernels; `nslab advise` explains the key",
@@ -193,14 +196,12 @@ fn settings_are_valid(arguments: &CompareArguments) -> bool {
 
 /// Returns the reason why a side cannot run on this kernel: it lacks a key, or a namespace cannot set it. Keys of an
 /// interface and of connection tracking only exist once the lab has those.
-fn inapplicable(side: &Side) -> Option<String> {
-    let survey = survey().ok()?;
+fn inapplicable(side: &Side, survey: &SysctlSurvey) -> Option<String> {
     let emulated = |key: &str| {
         let mut nodes = side.spec.topology.nodes.values();
         nodes.any(|node| {
-            node.emulate.iter().any(|emulation| match emulation {
-                Emulation::TcpTwRecycle => key == "net.ipv4.tcp_tw_recycle",
-            })
+            let mut emulated = node.emulate.iter().copied().map(emulated_key);
+            emulated.any(|own| own == key)
         })
     };
     side.settings.iter().find_map(|setting| {

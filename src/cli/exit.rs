@@ -39,7 +39,12 @@ pub(super) fn of(outcome: Outcome, strict: bool) -> ExitCode {
     })
 }
 
-/// Returns the code of a shell that a signal ended.
+/// Returns the code of `nslab bisect` if there is no difference to find.
+pub(super) fn no_difference() -> ExitCode {
+    ExitCode::from(1)
+}
+
+/// Returns the code of a command that a signal ended.
 pub(super) fn interrupted() -> ExitCode {
     ExitCode::from(4)
 }

@@ -1,4 +1,4 @@
-//! A line now and then while runs are in progress and output goes to a file, so that a wait and a hang differ.
+//! A line every few seconds while runs are in progress and output goes to a file, so that a log shows that they run.
 
 use std::collections::BTreeMap;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
@@ -13,45 +13,59 @@ const INTERVAL: Duration = Duration::from_secs(10);
 /// Characters of a line.
 const WIDTH: usize = 80;
 
-/// The runs in progress.
+/// The runs in progress and the number of those that wait.
 #[derive(Debug, Default)]
-struct State {
+struct RunList {
     /// The label of each run, and the time on its clock.
     runs: BTreeMap<usize, (String, Duration)>,
     waiting: usize,
 }
 
-/// Prints a line now and then until it is dropped.
+/// Keeps account of the runs, and if wanted, prints a line every few seconds until it is dropped.
 #[derive(Debug)]
 pub(super) struct Heartbeat {
-    state: Arc<Mutex<State>>,
+    runs: Arc<Mutex<RunList>>,
     ended: Option<Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Heartbeat {
-    pub(super) fn start() -> Self {
-        let (ended, end) = channel();
-        let state = Arc::new(Mutex::new(State::default()));
-        let shared = Arc::clone(&state);
-        let began = Instant::now();
-        let thread = std::thread::spawn(move || {
-            while end.recv_timeout(INTERVAL) == Err(RecvTimeoutError::Timeout) {
-                let state = shared.lock().unwrap_or_else(PoisonError::into_inner);
-                let line = line(&state, began.elapsed());
-                drop(state);
-                output::err(&line);
-            }
-        });
+    /// Keeps account without printing.
+    pub(super) fn silent() -> Self {
         Self {
-            state,
-            ended: Some(ended),
-            thread: Some(thread),
+            runs: Arc::default(),
+            ended: None,
+            thread: None,
         }
     }
 
-    fn change(&self, change: impl FnOnce(&mut State)) {
-        change(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner));
+    pub(super) fn printing() -> Self {
+        let (ended, end) = channel();
+        let mut account = Self::silent();
+        let shared = Arc::clone(&account.runs);
+        let began = Instant::now();
+        let thread = std::thread::spawn(move || {
+            while end.recv_timeout(INTERVAL) == Err(RecvTimeoutError::Timeout) {
+                let runs = shared.lock().unwrap_or_else(PoisonError::into_inner);
+                let line = line(&runs, began.elapsed());
+                drop(runs);
+                output::err(&line);
+            }
+        });
+        account.ended = Some(ended);
+        account.thread = Some(thread);
+        account
+    }
+
+    /// Returns the labels of the runs in progress, separated by semicolons.
+    pub(super) fn labels(&self) -> String {
+        let runs = self.runs.lock().unwrap_or_else(PoisonError::into_inner);
+        let labels = runs.runs.values().map(|(label, _)| label.as_str());
+        labels.collect::<Vec<_>>().join("; ")
+    }
+
+    fn change(&self, change: impl FnOnce(&mut RunList)) {
+        change(&mut self.runs.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
     pub(super) fn expect(&self, runs: usize) {
@@ -91,7 +105,7 @@ impl Drop for Heartbeat {
 }
 
 /// `30 s: 2 in progress (ports/default at 12 s, ports/reuse at 3 s), 5 waiting`.
-fn line(state: &State, since: Duration) -> String {
+fn line(state: &RunList, since: Duration) -> String {
     let end = match state.waiting {
         0 => String::new(),
         waiting => format!(", {waiting} waiting"),
@@ -131,7 +145,7 @@ mod tests {
                 (format!("exhaustion/variant-{key}"), Duration::from_secs(3)),
             )
         };
-        let few = State {
+        let few = RunList {
             runs: [run(1)].into(),
             waiting: 2,
         };
@@ -139,7 +153,7 @@ mod tests {
             line(&few, Duration::from_secs(20)),
             "20 s: 1 in progress (exhaustion/variant-1 at 3 s), 2 waiting\n"
         );
-        let many = State {
+        let many = RunList {
             runs: (0..50).map(run).collect(),
             waiting: 1000,
         };

@@ -32,9 +32,6 @@ pub(super) fn announce(at_most: Option<Duration>, release: watch::Sender<bool>) 
                 .is_ok_and(|read| read > 0)
         {
             let _run_has_ended = release.send(true);
-        } else {
-            // A dropped sender would not hold the lab any differently, but nobody may release it by mistake.
-            std::mem::forget(release);
         }
     };
     // This thread is never waited for: it may read until the process ends.

@@ -71,7 +71,7 @@ enum Verb {
     ///
     /// Example: nslab shell accept-queue-overflow client
     Shell(shell::ShellArguments),
-    /// Run a program in a node of a lab that is there now
+    /// Run a program in a node of a running lab
     ///
     /// Example: nslab exec server -- ss -tan
     Exec(enter::ExecArguments),
@@ -123,7 +123,7 @@ enum Verb {
     ///
     /// Example: nslab show exhaustion > mine.yaml
     Show(show::ShowArguments),
-    /// Print a scenario at a size that this machine can run, and what its answer means at full size
+    /// Print a scenario at a size that this machine can run, and explain its answer at full size
     ///
     /// Example: nslab scale big.yaml > small.yaml
     Scale(scale::ScaleArguments),

@@ -66,7 +66,7 @@ fn out_verbatim(text: &str) {
 /// Prints a value as JSON, with line breaks.
 pub(super) fn json(value: &impl serde::Serialize) {
     match serde_json::to_string_pretty(value) {
-        Ok(text) => out(&(text + "\n")),
+        Ok(text) => out_file(&(text + "\n")),
         Err(error) => {
             let _only_the_first_counts = STDOUT_ERROR.set(error.into());
         }

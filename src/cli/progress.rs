@@ -22,23 +22,24 @@ const SPINNER: usize = 4;
 /// Maximum number of metrics per line.
 const METRICS: usize = 5;
 
-/// The longest time without a word even if no progress is wanted, so that the log of a long run shows that it is alive.
+/// The longest time without output even if no progress is wanted, so that the log of a long run shows that it still
+/// runs.
 const HEARTBEAT: Duration = Duration::from_secs(60);
 
 /// Live progress on standard error.
 #[derive(Debug)]
 pub(super) struct Progress {
     display: Display,
-    running: BTreeMap<usize, String>,
+    runs: Heartbeat,
     ended: usize,
-    last_word: Instant,
+    last_output: Instant,
 }
 
 #[derive(Debug)]
 enum Display {
     Silent,
     Watch(Box<WatchView>),
-    Plain(BTreeMap<usize, String>, Heartbeat),
+    Plain,
     Live {
         bars: MultiProgress,
         lines: BTreeMap<usize, LiveLine>,
@@ -65,13 +66,17 @@ impl Progress {
                 bars: MultiProgress::new(),
                 lines: BTreeMap::new(),
             },
-            (true, false) => Display::Plain(BTreeMap::new(), Heartbeat::start()),
+            (true, false) => Display::Plain,
+        };
+        let runs = match &display {
+            Display::Plain => Heartbeat::printing(),
+            Display::Silent | Display::Watch(_) | Display::Live { .. } => Heartbeat::silent(),
         };
         Self {
             display,
-            running: BTreeMap::new(),
+            runs,
             ended: 0,
-            last_word: Instant::now(),
+            last_output: Instant::now(),
         }
     }
 
@@ -88,7 +93,7 @@ impl Progress {
         match &self.display {
             Display::Live { bars, .. } => bars.suspend(print),
             Display::Watch(view) => view.aside(print),
-            Display::Silent | Display::Plain(..) => print(),
+            Display::Silent | Display::Plain => print(),
         }
     }
 
@@ -97,55 +102,45 @@ impl Progress {
         match &mut self.display {
             Display::Silent => {}
             Display::Watch(view) => view.show(event),
-            Display::Plain(labels, heartbeat) => plain(labels, heartbeat, event),
+            Display::Plain => plain(event),
             Display::Live { bars, lines } => live(bars, lines, event),
         }
     }
-}
 
-impl Progress {
-    /// Prints the runs in progress after SIGUSR1, and once a minute if no progress is wanted.
+    /// Keeps account of the runs. Prints those in progress after SIGUSR1, and once a minute if no progress is wanted.
     fn follow(&mut self, event: &SuiteEvent<'_>) {
         match event {
-            SuiteEvent::RunStarted { key, spec } => {
-                self.running.insert(*key, spec.id.to_string());
-            }
-            SuiteEvent::RunRetried { key, .. } => {
-                self.running.remove(key);
-            }
+            SuiteEvent::Started { runs, .. } => self.runs.expect(*runs),
+            SuiteEvent::RunStarted { key, spec } => self.runs.started(*key, spec.id.to_string()),
+            SuiteEvent::RunRetried { key, .. } => self.runs.ended(*key, true),
             SuiteEvent::RunEnded { key, .. } => {
-                self.running.remove(key);
+                self.runs.ended(*key, false);
                 self.ended += 1;
             }
-            SuiteEvent::ScenarioEnded(_) => self.last_word = Instant::now(),
-            SuiteEvent::RunProgressed { .. } => {
+            SuiteEvent::ScenarioEnded(_) => self.last_output = Instant::now(),
+            SuiteEvent::RunProgressed { key, timeline } => {
+                self.runs.progressed(*key, timeline.now.as_duration());
                 let is_silent = matches!(self.display, Display::Silent);
-                let is_late = is_silent && self.last_word.elapsed() >= HEARTBEAT;
+                let is_late = is_silent && self.last_output.elapsed() >= HEARTBEAT;
                 if is_status_wanted() || is_late {
-                    self.last_word = Instant::now();
-                    let runs = self.running.values().cloned().collect::<Vec<_>>();
-                    let text = format!("running: {} ({} ended)\n", runs.join("; "), self.ended);
+                    self.last_output = Instant::now();
+                    let text = format!("running: {} ({} ended)\n", self.runs.labels(), self.ended);
                     self.aside(|| output::err(&text));
                 }
             }
-            SuiteEvent::Started { .. }
-            | SuiteEvent::MachineShared { .. }
-            | SuiteEvent::Ended(_) => {}
+            SuiteEvent::MachineShared { .. } | SuiteEvent::Ended(_) => {}
         }
     }
 }
 
-fn plain(labels: &mut BTreeMap<usize, String>, heartbeat: &Heartbeat, event: &SuiteEvent<'_>) {
+fn plain(event: &SuiteEvent<'_>) {
     match event {
-        SuiteEvent::RunStarted { key, spec } => {
+        SuiteEvent::RunStarted { spec, .. } => {
             let cost = cost_of_nodes(spec).map_or(String::new(), |cost| format!(": {cost}"));
             output::err(&format!("started {}{cost}\n", spec.id));
-            heartbeat.started(*key, spec.id.to_string());
-            labels.insert(*key, spec.id.to_string());
         }
-        SuiteEvent::RunRetried { key, result, alone } => {
-            heartbeat.ended(*key, true);
-            let label = labels.remove(key).unwrap_or_default();
+        SuiteEvent::RunRetried { result, alone, .. } => {
+            let label = &result.spec.id;
             let outcome = result.verdict.outcome;
             let how = if *alone {
                 "will be retried alone"
@@ -154,20 +149,16 @@ fn plain(labels: &mut BTreeMap<usize, String>, heartbeat: &Heartbeat, event: &Su
             };
             output::err(&format!("ended {label}: {outcome}, {how}\n"));
         }
-        SuiteEvent::RunEnded { key, result } => {
-            heartbeat.ended(*key, false);
-            // A run that was to be retried but was cancelled has no line.
-            labels.remove(key);
+        SuiteEvent::RunEnded { result, .. } => {
             let label = &result.spec.id;
             let (outcome, took) = (result.verdict.outcome, result.took.as_secs_f64());
             output::err(&format!("ended {label}: {outcome} after {took:.1} s\n"));
         }
-        SuiteEvent::Started { runs, .. } => heartbeat.expect(*runs),
         SuiteEvent::MachineShared { suites } => output::err(&format!("{}\n", shared(*suites))),
-        SuiteEvent::RunProgressed { key, timeline } => {
-            heartbeat.progressed(*key, timeline.now.as_duration());
-        }
-        SuiteEvent::ScenarioEnded(_) | SuiteEvent::Ended(_) => {}
+        SuiteEvent::Started { .. }
+        | SuiteEvent::RunProgressed { .. }
+        | SuiteEvent::ScenarioEnded(_)
+        | SuiteEvent::Ended(_) => {}
     }
 }
 

@@ -1,6 +1,5 @@
 //! `nslab run`: runs scenarios and judges them.
 
-use std::fmt::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -171,7 +170,7 @@ pub(super) fn main(arguments: &RunArguments) -> ExitCode {
     let several = targets.len() > 1;
     let mut results = Vec::new();
     // The differences between kernels come first, so what is printed about each of them waits.
-    let mut held = String::new();
+    let mut deferred = String::new();
     let mut boots = true;
     for BackendTarget { name, backend } in targets {
         if !prepare(&runtime, &backend) {
@@ -180,20 +179,16 @@ pub(super) fn main(arguments: &RunArguments) -> ExitCode {
         }
         let name = name.filter(|_| several);
         let kept = records.below(name.as_deref());
-        let stream = reports.stream();
-        let result = match &name {
-            None => {
-                let print = |text: &str| stream.print(text);
-                let suite = run(selected.clone(), &kept, arguments, &reports, backend, print);
-                runtime.block_on(suite)
-            }
-            Some(name) => {
-                let _ = writeln!(held, "\non {name}:");
-                let print = |text: &str| held.push_str(text);
-                let suite = run(selected.clone(), &kept, arguments, &reports, backend, print);
-                runtime.block_on(suite)
-            }
+        let mut said = String::new();
+        let print = |text: &str| match several {
+            true => said.push_str(text),
+            false => reports.stream().print(text),
         };
+        let suite = run(selected.clone(), &kept, arguments, &reports, backend, print);
+        let result = runtime.block_on(suite);
+        if let Some(name) = name.as_ref().filter(|_| !said.is_empty()) {
+            deferred += &format!("\non {name}:\n{said}");
+        }
         list_failed_runs(&kept, &result);
         let interrupted = result.interrupted;
         results.push((name.unwrap_or_default(), result));
@@ -203,7 +198,7 @@ pub(super) fn main(arguments: &RunArguments) -> ExitCode {
     }
     if several {
         let table = matrix::matrix(&results, reports.style());
-        reports.stream().print(&format!("{table}{held}"));
+        reports.stream().print(&format!("{table}{deferred}"));
     }
     let result = SuiteResult::together(results);
     let kept = all_kept(arguments, &result);

@@ -81,5 +81,4 @@ async fn cancel(stop: watch::Sender<bool>) {
     }
     stop.send_replace(true);
     take_other_signals().await;
-    std::future::pending::<()>().await;
 }

@@ -1,5 +1,4 @@
-//! `nslab scale`: prints a scenario at a size that this machine can run, and explains what its answer means at full
-//! size.
+//! `nslab scale`: prints a scenario at a size that this machine can run, and explains its answer at full size.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -69,7 +68,7 @@ pub(super) fn main(arguments: &ScaleArguments) -> ExitCode {
             return exit::invalid();
         }
     };
-    output::out(&format!("{}{}", header(&source.label, factor), scaled.text));
+    output::out_file(&format!("{}{}", header(&source.label, factor), scaled.text));
     for (line, before, after) in &scaled.changes {
         let before = if before.is_empty() { "added" } else { before };
         output::err(&format!(

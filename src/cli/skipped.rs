@@ -3,11 +3,9 @@
 use std::collections::BTreeMap;
 
 use crate::lab::abilities::{Ability, Availability, KERNEL_LOG};
-use crate::lab::programs;
 use crate::metrics::kernel;
 use crate::report::one_line;
-use crate::run::{WorkOrder, unmet_requirement};
-use crate::scenario::workload::CommandSpec;
+use crate::run::{WorkOrder, missing_program, unmet_requirement};
 use crate::scenario::{self, RunSpec};
 use crate::suite;
 
@@ -25,7 +23,8 @@ pub(super) fn list(abilities: &[Ability]) -> String {
         let id = run.id.to_string();
         let reads_log = run.watched.contains(&kernel::LOG.series("kernel"));
         let no_log = no_log.clone().filter(|_| reads_log);
-        let missing = run.workload.commands.iter().find_map(missing_program);
+        let commands = run.workload.commands.iter();
+        let missing = missing_program(commands.filter_map(|command| command.run.first()));
         let unmet = unmet_requirement(&WorkOrder::new(run));
         if let Some(reason) = unmet.or(missing).or(no_log) {
             by_reason.entry(reason).or_default().push(id);
@@ -44,17 +43,6 @@ pub(super) fn list(abilities: &[Ability]) -> String {
         );
     }
     text
-}
-
-fn missing_program(command: &CommandSpec) -> Option<String> {
-    let path = std::env::var_os("PATH").unwrap_or_else(|| programs::DEFAULT_PATH.into());
-    let program = command.run.first()?;
-    match programs::find(program, &path) {
-        Some(_) => None,
-        None => Some(format!(
-            "needs the program `{program}`, which is not on PATH"
-        )),
-    }
 }
 
 fn runs() -> impl Iterator<Item = RunSpec> {

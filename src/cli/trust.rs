@@ -9,8 +9,8 @@ use crate::suite::Trust;
 pub(super) struct TrustArguments {
     /// Scenarios whose programs (`commands:`) may run; a run with programs is not applicable otherwise
     ///
-    /// Programs run behind a boundary: they cannot change the host, but they read its files, and use its processors.
-    /// `nslab run --plan` and `nslab check` list them. Run the scenarios of strangers with --kernel; see docs/trust.md.
+    /// Programs run behind a boundary: they cannot change the host, but they can read its files and use its processors.
+    /// `nslab run --plan` and `nslab check` list them. Use --kernel for scenarios from strangers; see docs/trust.md.
     #[arg(long, value_enum, default_value = "files", value_name = "WHICH")]
     trust: TrustWord,
     /// Run no programs; the same as --trust none

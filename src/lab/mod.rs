@@ -41,6 +41,7 @@ pub use changes::ChangeError;
 pub use conntrack_fill::{ConntrackFillError, flush_conntrack, leave_free_entries};
 pub use error::{BuildError, Feature, NotApplicable};
 pub use node::LiveNode;
+pub(crate) use plan::emulated_key;
 pub use plan::{LabPlan, NamespaceOp, Op, PlannedEnd, Site, WireSide, plan};
 
 use std::collections::{BTreeMap, BTreeSet};

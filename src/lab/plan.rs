@@ -374,7 +374,7 @@ fn settings(name: &NodeName, node: &NodeSpec) -> impl Iterator<Item = Op> {
 }
 
 /// Returns the setting that an emulation stands in for.
-pub(super) fn emulated_key(emulation: Emulation) -> &'static str {
+pub(crate) fn emulated_key(emulation: Emulation) -> &'static str {
     match emulation {
         Emulation::TcpTwRecycle => "net.ipv4.tcp_tw_recycle",
     }

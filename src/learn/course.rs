@@ -46,19 +46,14 @@ impl LessonFile {
         &self.file.scenario.name
     }
 
-    /// Returns the same lesson with the numbers of a seed.
+    /// Returns the same lesson with the numbers of a seed. Parameters that were set keep their values.
     ///
     /// # Errors
     /// Returns the problems of the scenario with these numbers.
     pub fn with_seed(&self, seed: u64) -> Result<Self, Box<Problems>> {
-        let numbers = numbers_for(&self.lesson, seed);
-        open(&self.source, &numbers, Some(seed))?.ok_or_else(|| {
-            Box::new(Problems {
-                label: self.source.label.clone(),
-                text: self.source.text.clone(),
-                problems: Vec::new(),
-            })
-        })
+        let mut all = numbers_for(&self.lesson, seed);
+        all.extend(self.file.set.clone());
+        self.reopened(&all, Some(seed))
     }
 
     /// Returns the same lesson with other values of its parameters.
@@ -68,7 +63,12 @@ impl LessonFile {
     pub fn with_numbers(&self, numbers: &Numbers) -> Result<Self, Box<Problems>> {
         let mut all = self.file.set.clone();
         all.extend(numbers.clone());
-        open(&self.source, &all, self.seed)?.ok_or_else(|| {
+        self.reopened(&all, self.seed)
+    }
+
+    fn reopened(&self, set: &Numbers, seed: Option<u64>) -> Result<Self, Box<Problems>> {
+        // Only a file without a lesson gives none, and this one has it.
+        open(&self.source, set, seed)?.ok_or_else(|| {
             Box::new(Problems {
                 label: self.source.label.clone(),
                 text: self.source.text.clone(),
@@ -157,6 +157,27 @@ fn discovered(name: &str, shipped: &[LessonFile]) -> Result<ScenarioSource, Cour
                     names().collect::<Vec<_>>().join(", ")
                 ),
             }))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_parameter_that_is_set_keeps_its_value_with_a_seed() {
+        let numbers = |set: &Numbers, seed| {
+            let lesson = find("handshake", set).unwrap();
+            lesson.with_seed(seed).unwrap().file.set.clone()
+        };
+        let drawn = numbers(&Numbers::new(), 7);
+        let (param, _) = drawn.first_key_value().expect("the lesson varies");
+        let set = Numbers::from([(param.clone(), "5".to_owned())]);
+        for seed in 1..5 {
+            let both = numbers(&set, seed);
+            assert_eq!(both[param], "5");
+            assert_eq!(both.len(), drawn.len(), "the others are drawn");
         }
     }
 }

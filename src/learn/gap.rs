@@ -137,7 +137,7 @@ pub fn gap(prediction: &Prediction, guess: Option<&Guess>, finding: &Finding) ->
 }
 
 /// Returns for each measured value whether the guess is right.
-pub fn compare_curve(guesses: &[f64], measured: &[f64], tolerance: Tolerance) -> Vec<bool> {
+fn compare_curve(guesses: &[f64], measured: &[f64], tolerance: Tolerance) -> Vec<bool> {
     let is_right = |(index, value): (usize, &f64)| {
         guesses
             .get(index)

@@ -17,6 +17,7 @@ use super::gap::gap;
 use super::guess::Guess;
 use super::seal;
 use super::trial::{self, AllRuns, TrialSetup, run_lessons};
+use crate::input_file;
 use crate::record::Outcome;
 use crate::scenario::lesson::{FixStep, LessonStep};
 use crate::scenario::{RunSpec, fix_file, fixed_run};
@@ -50,8 +51,6 @@ pub struct AnswerSheet {
     pub name: String,
     #[serde(default)]
     pub guesses: BTreeMap<String, Guess>,
-    #[serde(default)]
-    pub whys: BTreeMap<usize, String>,
     /// The values of each fix, by the number of its step.
     #[serde(default)]
     pub fixes: BTreeMap<usize, BTreeMap<String, String>>,
@@ -121,11 +120,7 @@ pub fn read_sheets(folder: &Path) -> std::io::Result<(Vec<AnswerSheet>, Vec<Shee
 }
 
 fn read_sheet(path: &Path) -> Result<AnswerSheet, String> {
-    let size = fs::metadata(path).map_err(|error| error.to_string())?.len();
-    if size > LARGEST {
-        return Err("it is too large for an answers file".to_owned());
-    }
-    let text = fs::read_to_string(path).map_err(|error| error.to_string())?;
+    let text = input_file::read_text(path, LARGEST).map_err(|error| error.to_string())?;
     let no_answers = |error| format!("it is not an answers file: {error}");
     let file: SheetFile = serde_json::from_str(&text).map_err(no_answers)?;
     if file.format != 1 {

@@ -183,3 +183,85 @@ fn number(text: &str, unit: Unit) -> Result<f64, GuessError> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::scenario;
+
+    /// Returns a prediction of a form, as a scenario file writes it.
+    fn asking(form: &str) -> Prediction {
+        let text = format!(
+            "nodes: {{ client: {{}}, server: {{}} }}\nlinks: [ {{ between: [client, server] }} ]\n\
+             servers: {{ web: {{ node: server, port: 80 }} }}\n\
+             clients: {{ load: {{ node: client, to: web, connect: {{ rate: 1/s, for: 2s }} }} }}\n\
+             learn:\n  steps:\n    - predict: {{ name: it, ask: What?, {form} }}\n    - run:\n    - reveal: So.\n"
+        );
+        let parsed = scenario::parse("a.yaml", &text, &BTreeMap::new());
+        let parsed = parsed.unwrap_or_else(|problems| panic!("{}", problems.render(false)));
+        let lesson = parsed.learn.unwrap();
+        lesson.predictions()[0].2.clone()
+    }
+
+    fn forms() -> [(Prediction, Guess, &'static str); 5] {
+        let load = "load.established";
+        [
+            (
+                asking(&format!("number: {load}")),
+                Guess::Number(40.0),
+                "40",
+            ),
+            (
+                asking("number: load.latency.p50"),
+                Guess::Number(0.2),
+                "200 ms",
+            ),
+            (
+                asking(&format!(
+                    "choice: [ {{ text: A, when: {load} == 2 }}, {{ text: B, when: {load} != 2 }} ]"
+                )),
+                Guess::Choice(1),
+                "B",
+            ),
+            (
+                asking(&format!("curve: {load}, at: [1s, 2s]")),
+                Guess::Curve(vec![1.0, 2.0]),
+                "1, 2",
+            ),
+            (
+                asking(&format!("rises: [ {load}, load.failed, load.attempted ]")),
+                Guess::Rises(vec![0, 2]),
+                "c a c",
+            ),
+        ]
+    }
+
+    #[test]
+    fn every_form_is_read_and_fits_only_its_own_question() {
+        let forms = forms();
+        for (index, (prediction, guess, typed)) in forms.iter().enumerate() {
+            assert_eq!(
+                Guess::parse(typed, prediction).as_ref(),
+                Ok(guess),
+                "{typed}"
+            );
+            for (other, (question, _, _)) in forms.iter().enumerate() {
+                let same = index == other || (index < 2 && other < 2);
+                assert_eq!(guess.fits(question), same, "{guess:?} for {}", question.ask);
+            }
+        }
+    }
+
+    #[test]
+    fn a_wrong_answer_says_what_to_type() {
+        for ((prediction, _, _), typed) in forms().iter().zip(["many", "5 bytes", "c", "1", "z"]) {
+            let error = Guess::parse(typed, prediction).unwrap_err().to_string();
+            assert!(error.contains("type "), "{typed}: {error}");
+        }
+        for (prediction, _, _) in forms() {
+            assert!(Guess::parse("", &prediction).is_err());
+        }
+    }
+}

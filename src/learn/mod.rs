@@ -20,7 +20,7 @@ mod trial;
 pub use check::{AuthorCheck, check_lesson};
 pub use course::{CourseError, LessonFile, find, shipped_lessons};
 pub use finding::{Finding, find_answer};
-pub use gap::{Gap, compare_curve, gap};
+pub use gap::{Gap, gap};
 pub use grade::{AnswerSheet, Grade, GradeRow, SheetError, grade, read_sheets};
 pub use grid::{GridCell, GridRuns, MOST_CELLS, combinations, run_grid};
 pub use guess::{Guess, GuessError, example};

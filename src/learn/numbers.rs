@@ -8,7 +8,7 @@ use crate::scenario::lesson::Lesson;
 /// Values of parameters.
 pub type Numbers = BTreeMap<String, String>;
 
-/// Combinations that are told apart. More students than this get the numbers of others.
+/// Largest number of combinations that are drawn from; further students get the same numbers as earlier ones.
 const MOST: usize = 100_000;
 
 /// Returns the numbers of a seed. Seeds from 1 up to the number of combinations all get different ones.

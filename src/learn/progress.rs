@@ -10,12 +10,14 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::guess::Guess;
-use crate::user_folders;
+use crate::{input_file, user_folders};
 
 /// The version of the file's format.
 const FORMAT: u32 = 1;
+/// The largest file that is read, bytes: hundreds of times one with every lesson.
+const LARGEST: u64 = 4 * 1024 * 1024;
 /// The time to wait for another session that is writing.
-const PATIENCE: Duration = Duration::from_secs(2);
+const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Everything that the file holds.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -46,8 +48,6 @@ pub struct LessonProgress {
     pub results: BTreeMap<String, (usize, usize)>,
     /// The hints that were asked for.
     pub hints: usize,
-    /// The fixes that were solved, by the number of the step; `false` if the solution was shown.
-    pub fixes: BTreeMap<usize, bool>,
 }
 
 /// The reason why progress is not kept.
@@ -97,7 +97,7 @@ impl ProgressFile {
 
     /// Reads the file. One that is missing or corrupt counts as empty.
     pub fn read(&self) -> AllProgress {
-        let text = fs::read_to_string(&self.0).unwrap_or_default();
+        let text = input_file::read_text(&self.0, LARGEST).unwrap_or_default();
         parse(&text).unwrap_or_default()
     }
 
@@ -121,7 +121,7 @@ impl ProgressFile {
             None => ProgressError::Locked(self.0.clone()),
             Some(error) => write(error),
         })?;
-        let text = match fs::read(&self.0) {
+        let text = match input_file::read(&self.0, LARGEST) {
             Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
             Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
             Err(error) => return Err(write(error)),
@@ -155,7 +155,7 @@ impl ProgressFile {
     fn lock(&self) -> Result<File, Option<io::Error>> {
         let path = self.0.with_extension("lock");
         let file = File::options().create(true).append(true).open(path)?;
-        let until = Instant::now() + PATIENCE;
+        let until = Instant::now() + LOCK_TIMEOUT;
         loop {
             match file.try_lock() {
                 Ok(()) => return Ok(file),

@@ -23,13 +23,20 @@ pub(super) struct PageKey {
     /// Makes the key of this page different from that of another with the same code word.
     pub(super) salt: [u8; 16],
     /// True if the key is derived from a code word.
-    pub(super) needs_code: bool,
+    needs_code: bool,
 }
 
 impl PageKey {
-    /// Derives a key from the identity of the page, and from the code word if there is one.
-    pub(super) fn of(identity: &str, code: Option<&str>) -> Self {
-        let digest = Sha256::digest(format!("nslab lesson page {identity}"));
+    /// Derives a key from the identity and the texts of the page, and from the code word if there is one. Pages with
+    /// other texts have another key, so the nonce of a place is never used for two texts.
+    pub(super) fn of(identity: &str, texts: &[Option<String>], code: Option<&str>) -> Self {
+        let mut hash = Sha256::new();
+        hash.update(format!("nslab lesson page {identity}"));
+        for text in texts.iter().map(|text| text.as_deref().unwrap_or_default()) {
+            hash.update((text.len() as u64).to_be_bytes());
+            hash.update(text);
+        }
+        let digest = hash.finalize();
         let mut salt = [0; 16];
         salt.copy_from_slice(&digest[..16]);
         let mut key = [0; 32];
@@ -91,11 +98,25 @@ fn hex(bytes: &[u8]) -> String {
 mod tests {
     use super::*;
 
+    fn key(identity: &str, text: &str, code: Option<&str>) -> PageKey {
+        PageKey::of(identity, &[None, Some(text.to_owned())], code)
+    }
+
     #[test]
     fn a_key_from_a_code_word_is_not_in_the_page() {
-        assert!(PageKey::of("a 1", None).shown().is_some());
-        assert!(PageKey::of("a 1", Some("word")).shown().is_none());
-        assert_ne!(PageKey::of("a 1", None).key, PageKey::of("a 2", None).key);
+        assert!(key("a 1", "x", None).shown().is_some());
+        assert!(key("a 1", "x", Some("word")).shown().is_none());
+        assert_ne!(key("a 1", "x", None).key, key("a 2", "x", None).key);
+    }
+
+    #[test]
+    fn pages_with_other_texts_never_share_a_key() {
+        for code in [None, Some("word")] {
+            let keys = [key("a 1", "9", code), key("a 1", "8", code)];
+            assert_ne!(keys[0].key, keys[1].key);
+            assert_ne!(keys[0].salt, keys[1].salt);
+        }
+        assert_eq!(key("a 1", "9", None).key, key("a 1", "9", None).key);
     }
 
     #[test]

@@ -193,7 +193,7 @@ fn specs_of(lesson: &LessonFile, variants: &[Option<String>]) -> Vec<RunSpec> {
 }
 
 /// Runs runs of several lessons. The results are in the same order. Returns `None` if it was interrupted.
-pub(super) async fn run_all(
+async fn run_all(
     wanted: Vec<(&LessonFile, Vec<RunSpec>)>,
     setup: &TrialSetup<'_>,
     emit: impl FnMut(SuiteEvent<'_>),

@@ -24,3 +24,4 @@ pub mod terminal;
 pub mod truth;
 
 pub(crate) use printable::{one_line, printable, printable_with_colours};
+pub(crate) use terminal::layout::wrap;

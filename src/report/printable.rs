@@ -17,7 +17,7 @@ pub(crate) fn printable(text: &str) -> Cow<'_, str> {
 }
 
 /// Does the same, but leaves colours: `ESC [`, digits and semicolons, `m` (ECMA-48, SGR). They are the only control
-/// sequences that nslab writes. What they do ends with the line at the latest that nslab writes next.
+/// sequences that nslab writes. A colour from outside lasts at most until nslab writes its next coloured line.
 pub(crate) fn printable_with_colours(text: &str) -> Cow<'_, str> {
     if !text.contains('\x1b') {
         return printable(text);

@@ -1,4 +1,4 @@
-//! The programs that a scenario runs, for those who decide if it may.
+//! The programs that a scenario runs, listed for the person who decides whether to run it.
 
 use crate::scenario::RunSpec;
 use crate::scenario::workload::CommandSpec;

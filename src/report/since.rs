@@ -8,6 +8,7 @@ use super::compare::cell;
 use super::diff::key;
 use super::evidence;
 use crate::compare::RunDiff;
+use crate::names::release_numbers;
 use crate::record::Outcome;
 use crate::suite::{RunResult, ScenarioResult, SuiteResult};
 
@@ -35,7 +36,7 @@ pub fn render(result: &SuiteResult, link: impl Fn(&str) -> String) -> String {
         .flat_map(|row| row.runs.keys().copied())
         .collect();
     let mut kernels: Vec<&str> = kernels.into_iter().collect();
-    kernels.sort_by_key(|kernel| version(kernel));
+    kernels.sort_by_key(|kernel| release_numbers(kernel));
     let mut text = format!(
         "# Since when\n\nThe runs of each scenario by kernel, observed by nslab {}. Generated: edit the scenarios, not \
          this file.\n\n## What differs\n\n",
@@ -171,12 +172,6 @@ fn kernel_of<'a>(scenario: &'a ScenarioResult, run: &'a RunResult) -> &'a str {
         .unwrap_or(UNKNOWN)
 }
 
-/// Returns the numbers in a kernel's release, by which kernels are ordered.
-fn version(release: &str) -> Vec<u64> {
-    let numbers = release.split(|c: char| !c.is_ascii_digit());
-    numbers.filter_map(|digits| digits.parse().ok()).collect()
-}
-
 /// Returns the outcome with the values of the first expectation, or with the reason.
 fn shown(run: &RunResult) -> String {
     let verdict = &run.verdict;
@@ -205,27 +200,4 @@ fn shown(run: &RunResult) -> String {
     }
     let short: String = text.chars().take(FIGURE - 1).collect();
     format!("{short}…")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn kernels_are_ordered_by_the_numbers_of_their_releases() {
-        let mut kernels = [
-            "6.12.117+deb12-cloud-amd64",
-            "4.4.0-21-generic",
-            "6.1.0-56-cloud-amd64",
-            "5.10.0",
-        ];
-        kernels.sort_by_key(|kernel| version(kernel));
-        let expected = [
-            "4.4.0-21-generic",
-            "5.10.0",
-            "6.1.0-56-cloud-amd64",
-            "6.12.117+deb12-cloud-amd64",
-        ];
-        assert_eq!(kernels, expected);
-    }
 }

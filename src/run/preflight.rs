@@ -15,7 +15,7 @@ pub(crate) fn unmet_requirement(order: &WorkOrder) -> Option<String> {
     unmet_kernel(spec)
         .or_else(|| too_few_processors(spec, scope))
         .or_else(|| forbidden_program(order))
-        .or_else(|| missing_program(spec))
+        .or_else(|| missing_program(&spec.requires.programs))
         .or_else(|| missing_file(spec))
         .or_else(|| foreign_kernel(spec, scope))
         .or_else(|| missing_module(spec, scope))
@@ -71,9 +71,10 @@ fn forbidden_program(order: &WorkOrder) -> Option<String> {
     ))
 }
 
-fn missing_program(spec: &RunSpec) -> Option<String> {
+/// Returns the reason why programs cannot run here: the first that is not on `PATH`.
+pub(crate) fn missing_program<'p>(needed: impl IntoIterator<Item = &'p String>) -> Option<String> {
     let path = std::env::var_os("PATH").unwrap_or_else(|| programs::DEFAULT_PATH.into());
-    let mut needed = spec.requires.programs.iter();
+    let mut needed = needed.into_iter();
     let missing = needed.find(|program| programs::find(program, &path).is_none())?;
     let package = programs::package_of(missing);
     let package = package.map_or_else(String::new, |package| {

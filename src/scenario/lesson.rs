@@ -45,7 +45,7 @@ pub enum LessonStep {
     Say(String),
     /// A question that the next run answers.
     Predict(Prediction),
-    /// A question that nobody judges: the student writes a sentence and compares it with the author's.
+    /// A question that is not graded: the student writes a sentence and compares it with the author's.
     Why(WhyStep),
     /// The variants to run; `None` in a scenario without variants.
     Run(Vec<Option<String>>),
@@ -127,7 +127,7 @@ pub struct RisingCounter {
     pub expr: Expr,
 }
 
-/// A question that nobody judges.
+/// A question that is not graded.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the names say it")]
 pub struct WhyStep {
@@ -172,6 +172,30 @@ impl Lesson {
                 && let Some(run) = self.run_after(index)
             {
                 found.push((index, run, prediction));
+            }
+        }
+        found
+    }
+
+    /// Returns the predictions that a run step answers, each with the number of its step.
+    pub fn answered_by(&self, run: usize) -> impl Iterator<Item = (usize, &Prediction)> {
+        let all = self.predictions().into_iter();
+        all.filter(move |(_, by, _)| *by == run)
+            .map(|(step, _, prediction)| (step, prediction))
+    }
+
+    /// Returns the ungraded questions between a `reveal` step and the one before it, each with the number of
+    /// its step.
+    pub fn whys_before(&self, reveal: usize) -> Vec<(usize, &WhyStep)> {
+        let mut found = Vec::new();
+        for (index, step) in self.steps.iter().enumerate().take(reveal) {
+            match step {
+                LessonStep::Reveal(_) => found.clear(),
+                LessonStep::Why(why) => found.push((index, why)),
+                LessonStep::Say(_)
+                | LessonStep::Predict(_)
+                | LessonStep::Run(_)
+                | LessonStep::Fix(_) => {}
             }
         }
         found

@@ -11,6 +11,7 @@ use super::super::progress::Progress as LiveProgress;
 use super::input::Typed;
 use super::say;
 use super::session::{Session, StepEnd};
+use crate::input_file;
 use crate::learn::{TrialSetup, run_fix};
 use crate::record::Outcome;
 use crate::scenario::lesson::{FixStep, FixValue};
@@ -22,13 +23,8 @@ const LOOK: Duration = Duration::from_millis(250);
 const LARGEST: u64 = 64 * 1024;
 
 impl Session<'_> {
-    pub(super) async fn fix(
-        &mut self,
-        index: usize,
-        step: &FixStep,
-        stop: &watch::Receiver<bool>,
-    ) -> StepEnd {
-        self.tell(&step.ask);
+    pub(super) async fn fix(&mut self, step: &FixStep, stop: &watch::Receiver<bool>) -> StepEnd {
+        self.show_text(&step.ask);
         if let Err(error) = self.write_start(step) {
             message::error(format!("cannot write {}: {error}", self.fix.display()));
             message::help("choose another file with --fix FILE");
@@ -68,7 +64,7 @@ impl Session<'_> {
                             continue;
                         }
                         "solution" => {
-                            self.show_solution(index, step);
+                            Self::show_solution(step);
                             return StepEnd::Next;
                         }
                         "" | "run" => {}
@@ -83,7 +79,6 @@ impl Session<'_> {
             }
             match self.judge(step, stop).await {
                 Ok(true) => {
-                    self.progress.fixes.entry(index).or_insert(true);
                     say("All of them hold.\n\n");
                     return StepEnd::Next;
                 }
@@ -133,13 +128,7 @@ impl Session<'_> {
     }
 
     fn read(&self) -> io::Result<String> {
-        if fs::metadata(&self.fix)?.len() > LARGEST {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidData,
-                "the file is too large",
-            ));
-        }
-        fs::read_to_string(&self.fix)
+        input_file::read_text(&self.fix, LARGEST)
     }
 
     /// Sets one value: `servers.web.backlog = 30`.
@@ -245,8 +234,7 @@ impl Session<'_> {
         Ok(verdict.outcome != Outcome::Failed)
     }
 
-    fn show_solution(&mut self, index: usize, step: &FixStep) {
-        self.progress.fixes.insert(index, false);
+    fn show_solution(step: &FixStep) {
         if step.solution.is_empty() {
             say("This lesson has no solution to show.\n\n");
         } else {

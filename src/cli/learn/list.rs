@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 
-use super::super::{exit, message, output};
+use super::super::output;
 use super::say;
 use crate::learn::{LessonFile, LessonProgress, ProgressFile, shipped_lessons};
 
@@ -39,16 +39,8 @@ pub(super) fn print(file: Option<&ProgressFile>, json: bool) -> ExitCode {
             .iter()
             .map(|lesson| listed(lesson, &of(lesson)))
             .collect();
-        return match serde_json::to_string_pretty(&listed) {
-            Ok(text) => {
-                say(&format!("{text}\n"));
-                ExitCode::SUCCESS
-            }
-            Err(error) => {
-                message::failure(&error);
-                exit::errored()
-            }
-        };
+        output::json(&listed);
+        return ExitCode::SUCCESS;
     }
     let width = lessons
         .iter()
@@ -70,10 +62,7 @@ pub(super) fn print(file: Option<&ProgressFile>, json: bool) -> ExitCode {
     }
     let next = lessons.iter().find(|lesson| !of(lesson).done);
     if let Some(next) = next {
-        say(&format!("\nGo on with: nslab learn {}\n", next.name()));
-    }
-    if output::stdout_error().is_some() {
-        return exit::errored();
+        say(&format!("\nContinue with: nslab learn {}\n", next.name()));
     }
     ExitCode::SUCCESS
 }
@@ -89,7 +78,7 @@ fn state(lesson: &LessonFile, progress: &LessonProgress) -> String {
             lesson.lesson.steps.len()
         )
     } else {
-        "not begun".to_owned()
+        "not started".to_owned()
     }
 }
 

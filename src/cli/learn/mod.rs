@@ -15,9 +15,10 @@ use self::input::Input;
 use self::session::Session;
 use super::arguments::parameter;
 use super::backend_args::{BackendArguments, prepare_one};
+use super::lesson::open_lesson;
 use super::runtime::cancel_on_signals;
 use super::{exit, message, output};
-use crate::learn::{self, CourseError, LessonFile, ProgressFile};
+use crate::learn::ProgressFile;
 use crate::suite::{Captures, Options, Records};
 
 /// Arguments of `nslab learn`.
@@ -57,9 +58,9 @@ pub(super) struct LearnArguments {
 
 const HELP: &str = "\
 A lesson asks what you expect, runs the experiment on this kernel, and shows
-what happened beside your prediction. Nothing that you type is wrong to type:
-`hint` shows a hint, `skip` goes on without an answer, `quit` ends the session.
-The next `nslab learn NAME` goes on where you were.
+what happened beside your prediction. At each prompt, `hint` shows a hint,
+`skip` goes on without an answer, and `quit` ends the session. The next
+`nslab learn NAME` continues where you stopped.
 
 In a `fix` step you edit a file. Each time you save it, the lab runs again and
 shows which conditions hold.
@@ -77,7 +78,8 @@ pub(super) fn main(arguments: &LearnArguments) -> ExitCode {
     let Some(name) = arguments.lesson.as_deref().filter(|_| !arguments.list) else {
         return list::print(progress.as_ref(), arguments.json);
     };
-    let Some(lesson) = open(name, arguments) else {
+    let set = arguments.set.iter().cloned().collect();
+    let Some(lesson) = open_lesson(name, &set, arguments.seed) else {
         return exit::invalid();
     };
     let (runtime, target) = match prepare_one(&arguments.backend) {
@@ -117,26 +119,6 @@ fn progress_file(arguments: &LearnArguments) -> Option<ProgressFile> {
             message::help("name a file with --progress FILE");
         })
         .ok()
-}
-
-fn open(name: &str, arguments: &LearnArguments) -> Option<LessonFile> {
-    let set = arguments.set.iter().cloned().collect();
-    let found = learn::find(name, &set).and_then(|lesson| match arguments.seed {
-        Some(seed) => lesson.with_seed(seed).map_err(CourseError::Invalid),
-        None => Ok(lesson),
-    });
-    match found {
-        Ok(lesson) => Some(lesson),
-        Err(CourseError::Invalid(problems)) => {
-            message::problems(&problems);
-            None
-        }
-        Err(error) => {
-            message::error(error);
-            message::help("`nslab learn --list` shows the lessons");
-            None
-        }
-    }
 }
 
 /// Prints text of a lesson.

@@ -107,14 +107,14 @@ impl<'a> Session<'a> {
                 StepEnd::Next => {}
                 StepEnd::Quit => {
                     say(&format!(
-                        "\nStep {} of {}. `nslab learn {}` goes on here.\n",
+                        "\nStep {} of {}. `nslab learn {}` continues here.\n",
                         index + 1,
                         steps.len(),
                         self.lesson.name()
                     ));
                     return ExitCode::SUCCESS;
                 }
-                StepEnd::Stopped => return exit::of(Outcome::Inconclusive, false),
+                StepEnd::Stopped => return exit::interrupted(),
                 StepEnd::Broken(outcome) => {
                     message::help("`nslab doctor` shows what this machine allows");
                     return exit::of(outcome, true);
@@ -193,7 +193,7 @@ impl<'a> Session<'a> {
         output::style_for(&std::io::stdout()).width
     }
 
-    pub(super) fn tell(&self, markdown: &str) {
+    pub(super) fn show_text(&self, markdown: &str) {
         say(&paragraphs(markdown, self.width()));
     }
 
@@ -205,7 +205,7 @@ impl<'a> Session<'a> {
     ) -> StepEnd {
         match step {
             LessonStep::Say(text) => {
-                self.tell(text);
+                self.show_text(text);
                 StepEnd::Next
             }
             LessonStep::Predict(prediction) => self.predict(prediction).await,
@@ -215,19 +215,16 @@ impl<'a> Session<'a> {
                 self.explain(index, text);
                 StepEnd::Next
             }
-            LessonStep::Fix(fix) => self.fix(index, fix, stop).await,
+            LessonStep::Fix(fix) => self.fix(fix, stop).await,
         }
     }
 
     async fn predict(&mut self, prediction: &Prediction) -> StepEnd {
-        self.tell(&prediction.ask);
+        self.show_text(&prediction.ask);
         self.list_options(prediction);
         let mut hints = prediction.hints.iter();
         loop {
-            let prompt = format!(
-                "{}, `hint`, `skip` or `quit`\n> ",
-                capitalised(&example(prediction))
-            );
+            let prompt = format!("Type {}, `hint`, `skip` or `quit`\n> ", example(prediction));
             match self.input.line(&prompt, None).await {
                 Typed::Stopped => return StepEnd::Stopped,
                 Typed::End => return StepEnd::Quit,
@@ -272,18 +269,18 @@ impl<'a> Session<'a> {
         match hints.next() {
             Some(hint) => {
                 self.progress.hints += 1;
-                self.tell(hint);
+                self.show_text(hint);
             }
             None => say("That was the last hint.\n"),
         }
     }
 
     async fn why(&mut self, index: usize, why: &WhyStep) -> StepEnd {
-        self.tell(&why.ask);
+        self.show_text(&why.ask);
         let mut hints = why.hints.iter();
         loop {
             let prompt =
-                "A sentence in your own words; nobody judges it. `hint`, `skip` or `quit`\n> ";
+                "A sentence in your own words; it is not graded. `hint`, `skip` or `quit`\n> ";
             match self.input.line(prompt, None).await {
                 Typed::Stopped => return StepEnd::Stopped,
                 Typed::End => return StepEnd::Quit,
@@ -345,10 +342,7 @@ impl<'a> Session<'a> {
 
     /// Shows the measurement over each prediction that this run answers.
     fn show_gaps(&mut self, run: usize, results: &LessonResults) {
-        for (_, answered_by, prediction) in self.lesson.lesson.predictions() {
-            if answered_by != run {
-                continue;
-            }
+        for (_, prediction) in self.lesson.lesson.answered_by(run) {
             let question = prediction
                 .ask
                 .trim()
@@ -396,22 +390,15 @@ impl<'a> Session<'a> {
 
     /// Shows the author's answers to the questions before it, and the explanation.
     fn explain(&self, index: usize, text: &str) {
-        let steps = &self.lesson.lesson.steps;
-        let is_reveal = |step: &LessonStep| matches!(step, LessonStep::Reveal(_));
-        let from = steps[..index]
-            .iter()
-            .rposition(is_reveal)
-            .map_or(0, |last| last + 1);
-        for (number, step) in steps.iter().enumerate().take(index).skip(from) {
-            let LessonStep::Why(why) = step else { continue };
+        for (number, why) in self.lesson.lesson.whys_before(index) {
             if let Some(yours) = self.progress.whys.get(&number) {
-                self.tell(&format!("You wrote: {yours}"));
+                self.show_text(&format!("You wrote: {yours}"));
             }
             if let Some(answer) = &why.answer {
-                self.tell(answer);
+                self.show_text(answer);
             }
         }
-        self.tell(text);
+        self.show_text(text);
     }
 }
 
@@ -423,12 +410,4 @@ fn paragraphs_of(line: &str, width: Option<u16>) -> String {
     paragraphs(line, width.map(|width| width.saturating_sub(2)))
         .trim_end()
         .to_owned()
-}
-
-fn capitalised(text: &str) -> String {
-    let mut letters = text.chars();
-    match letters.next() {
-        Some(first) => first.to_uppercase().chain(letters).collect(),
-        None => String::new(),
-    }
 }

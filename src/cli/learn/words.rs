@@ -1,8 +1,6 @@
 //! The text of a lesson at a terminal: paragraphs filled to its width, and everything else as it is.
 
-use unicode_width::UnicodeWidthStr;
-
-use crate::report::printable;
+use crate::report::{printable, wrap};
 
 /// Width of text; longer lines are hard to read.
 const WIDTH: usize = 80;
@@ -46,21 +44,10 @@ fn fill(paragraph: &mut Vec<&str>, width: usize, text: &mut String) {
         return;
     };
     let indent = if is_item(first) { "  " } else { "" };
-    let mut column = 0;
-    for word in paragraph.iter().flat_map(|line| line.split_whitespace()) {
-        let word = word.replace("**", "");
-        let needed = word.width();
-        if column > 0 && column + 1 + needed > width {
-            text.push('\n');
-            text.push_str(indent);
-            column = indent.len();
-        } else if column > 0 {
-            text.push(' ');
-            column += 1;
-        }
-        text.push_str(&word);
-        column += needed;
-    }
+    let words = paragraph.iter().flat_map(|line| line.split_whitespace());
+    let joined = words.collect::<Vec<_>>().join(" ").replace("**", "");
+    let lines = wrap(&joined, Some(width - indent.len()));
+    *text += &lines.join(&format!("\n{indent}"));
     text.push('\n');
     paragraph.clear();
 }

@@ -1,6 +1,5 @@
 //! `nslab lesson build`: a page, a handout and the answers.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -8,11 +7,11 @@ use clap::Args;
 
 use super::super::backend_args::{BackendArguments, prepare_one};
 use super::super::progress::Progress;
+use super::super::reports::{check_files, write_file};
 use super::super::runtime::cancel_on_signals;
 use super::super::{exit, message, output};
 use super::{open, options};
 use crate::learn::{LessonFile, MOST_CELLS, combinations, page, run_grid};
-use crate::record::Outcome;
 
 /// The largest page, bytes. It must open at once on an old laptop and fit into a mail.
 const LARGEST: usize = 3 * 1024 * 1024;
@@ -64,27 +63,19 @@ One page per student:
 
 pub(super) fn main(arguments: &BuildArguments) -> ExitCode {
     let files = [&arguments.html, &arguments.handout, &arguments.answers];
-    if files.iter().all(|file| file.is_none()) {
+    let files: Vec<&Path> = files.into_iter().flatten().map(PathBuf::as_path).collect();
+    if files.is_empty() {
         message::error("nothing to write");
         message::help(
             "name a file: --html page.html, --handout handout.html or --answers answers.html",
         );
         return exit::invalid();
     }
-    if let Some(problem) = arguments.backend.problem() {
-        message::error(problem);
+    if !check_files(&files) {
         return exit::invalid();
     }
-    let Some(lesson) = open(&arguments.lesson) else {
+    let Some(lesson) = open(&arguments.lesson, arguments.seed) else {
         return exit::invalid();
-    };
-    let lesson = match arguments.seed.map(|seed| lesson.with_seed(seed)) {
-        None => lesson,
-        Some(Ok(lesson)) => lesson,
-        Some(Err(problems)) => {
-            message::problems(&problems);
-            return exit::invalid();
-        }
     };
     let cells = combinations(&lesson.lesson).len();
     if cells > MOST_CELLS {
@@ -106,7 +97,12 @@ pub(super) fn main(arguments: &BuildArguments) -> ExitCode {
     }
     let mut all = true;
     for (path, text) in texts {
-        all &= write(path, &text);
+        let written = write_file(path, &text);
+        if written {
+            let size = text.len().div_ceil(1024);
+            output::out(&format!("wrote {} ({size} KiB)\n", path.display()));
+        }
+        all &= written;
     }
     if all {
         ExitCode::SUCCESS
@@ -129,7 +125,7 @@ fn with_runs<'a>(
     });
     let runs = match runs {
         Ok(Some(runs)) => runs,
-        Ok(None) => return Err(exit::of(Outcome::Inconclusive, false)),
+        Ok(None) => return Err(exit::interrupted()),
         Err(problems) => {
             message::problems(&problems);
             return Err(exit::invalid());
@@ -173,32 +169,4 @@ fn with_runs<'a>(
         texts.push((path, page::answers(lesson, &runs)));
     }
     Ok(texts)
-}
-
-/// Writes a file as a whole or not at all. Prints the error.
-fn write(path: &Path, text: &str) -> bool {
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
-    let written = tempfile::NamedTempFile::new_in(folder).and_then(|file| {
-        fs::write(file.path(), text)?;
-        let readable = std::os::unix::fs::PermissionsExt::from_mode(0o644);
-        fs::set_permissions(file.path(), readable)?;
-        file.persist(path).map_err(|error| error.error)
-    });
-    match written {
-        Ok(_) => {
-            output::out(&format!(
-                "wrote {} ({} KiB)\n",
-                path.display(),
-                text.len().div_ceil(1024)
-            ));
-            true
-        }
-        Err(error) => {
-            message::error(format!("cannot write {}: {error}", path.display()));
-            false
-        }
-    }
 }

@@ -10,7 +10,6 @@ use super::super::runtime::cancel_on_signals;
 use super::super::{exit, output};
 use super::{of_problems, open, options};
 use crate::learn::{LessonFile, check_lesson, shipped_lessons};
-use crate::record::Outcome;
 use crate::report::one_line;
 
 /// Arguments of `nslab lesson check`.
@@ -29,7 +28,11 @@ pub(super) struct CheckLessonArguments {
 pub(super) fn main(arguments: &CheckLessonArguments) -> ExitCode {
     let lessons: Option<Vec<LessonFile>> = match arguments.lessons.is_empty() {
         true => Some(shipped_lessons()),
-        false => arguments.lessons.iter().map(|name| open(name)).collect(),
+        false => arguments
+            .lessons
+            .iter()
+            .map(|name| open(name, None))
+            .collect(),
     };
     let Some(lessons) = lessons else {
         return exit::invalid();
@@ -49,7 +52,7 @@ pub(super) fn main(arguments: &CheckLessonArguments) -> ExitCode {
             })
             .await;
             let Some(checks) = checks else {
-                return exit::of(Outcome::Inconclusive, false);
+                return exit::interrupted();
             };
             let bad = checks
                 .iter()

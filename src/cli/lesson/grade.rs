@@ -1,18 +1,18 @@
 //! `nslab lesson grade`: judges the answers of a class.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
 
 use super::super::backend_args::{BackendArguments, prepare_one};
 use super::super::progress::Progress;
+use super::super::reports::{check_files, write_file};
 use super::super::runtime::cancel_on_signals;
 use super::super::{exit, message, output};
 use super::{of_problems, options};
-use crate::learn::{self, CourseError, Grade, LessonFile, read_sheets};
-use crate::record::Outcome;
+use crate::learn::{self, Grade, LessonFile, read_sheets};
 use crate::report::one_line;
 
 /// Arguments of `nslab lesson grade`.
@@ -41,6 +41,11 @@ pub(super) struct GradeArguments {
 }
 
 pub(super) fn main(arguments: &GradeArguments) -> ExitCode {
+    let files = [&arguments.csv, &arguments.junit, &arguments.html];
+    let files: Vec<&Path> = files.into_iter().flatten().map(PathBuf::as_path).collect();
+    if !check_files(&files) {
+        return exit::invalid();
+    }
     let (sheets, refused) = match read_sheets(&arguments.folder) {
         Ok(read) => read,
         Err(error) => {
@@ -60,29 +65,26 @@ pub(super) fn main(arguments: &GradeArguments) -> ExitCode {
     }
     let mut own = BTreeMap::new();
     for name in &arguments.lessons {
-        let Some(lesson) = super::open(name) else {
+        let Some(lesson) = super::open(name, None) else {
             return exit::invalid();
         };
         own.insert(lesson.name().to_owned(), lesson);
     }
+    // A lesson of the user's own goes before a shipped one of the same name.
+    let shipped = learn::shipped_lessons().into_iter();
+    let mut known: BTreeMap<String, LessonFile> = shipped
+        .map(|lesson| (lesson.name().to_owned(), lesson))
+        .collect();
+    known.append(&mut own);
     let (runtime, target) = match prepare_one(&arguments.backend) {
         Ok(ready) => ready,
         Err(code) => return code,
     };
     let options = options(target.backend, arguments.backend.verify());
     let mut progress = Progress::new(!arguments.no_progress);
-    let find = |name: &str| -> Result<LessonFile, String> {
-        if let Some(lesson) = own.get(name) {
-            return Ok(lesson.clone());
-        }
-        // A file of a student must not name a path.
-        let shipped = learn::shipped_lessons()
-            .into_iter()
-            .find(|lesson| lesson.name() == name);
-        let close = shipped.ok_or(CourseError::NoLesson {
-            label: name.to_owned(),
-        });
-        close.map_err(|_| {
+    // A file of a student must not name a path.
+    let find = |name: &str| {
+        known.get(name).cloned().ok_or_else(|| {
             format!("no shipped lesson is called `{name}`; name its file with --lesson")
         })
     };
@@ -91,7 +93,7 @@ pub(super) fn main(arguments: &GradeArguments) -> ExitCode {
         learn::grade(&sheets, find, &options, stop, |event| progress.show(&event)).await
     });
     let Some(mut grade) = grade else {
-        return exit::of(Outcome::Inconclusive, false);
+        return exit::interrupted();
     };
     grade.refused.splice(0..0, refused);
     print(&grade);
@@ -109,15 +111,17 @@ pub(super) fn main(arguments: &GradeArguments) -> ExitCode {
         (&arguments.junit, junit),
         (&arguments.html, picture),
     ];
+    let mut all = true;
     for (path, text) in files {
-        if let Some(path) = path
-            && let Err(error) = std::fs::write(path, text)
-        {
-            message::error(format!("cannot write {}: {error}", path.display()));
-            return exit::errored();
+        if let Some(path) = path {
+            all &= write_file(path, &text);
         }
     }
-    of_problems(!grade.refused.is_empty())
+    if all {
+        of_problems(!grade.refused.is_empty())
+    } else {
+        exit::errored()
+    }
 }
 
 /// Prints a line per student.

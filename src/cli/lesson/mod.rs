@@ -10,7 +10,7 @@ use clap::{Args, Subcommand};
 
 use super::{exit, message};
 use crate::backend::Backend;
-use crate::learn::{self, CourseError, LessonFile};
+use crate::learn::{self, CourseError, LessonFile, Numbers};
 use crate::suite::{Options, Records};
 
 /// Arguments of `nslab lesson`.
@@ -44,23 +44,28 @@ pub(super) fn main(arguments: &LessonArguments) -> ExitCode {
     }
 }
 
-/// Opens a lesson; prints the error if there is none.
-fn open(name: &str) -> Option<LessonFile> {
-    match learn::find(name, &std::collections::BTreeMap::new()) {
-        Ok(lesson) => Some(lesson),
-        Err(error) => {
-            print_error(error);
-            None
-        }
-    }
+/// Opens a lesson with the numbers of a seed; prints the error if there is none.
+fn open(name: &str, seed: Option<u64>) -> Option<LessonFile> {
+    open_lesson(name, &Numbers::new(), seed)
 }
 
-fn print_error(error: CourseError) {
-    match error {
-        CourseError::Invalid(problems) => message::problems(&problems),
-        error @ (CourseError::Unknown(_) | CourseError::NoLesson { .. }) => {
+/// Opens a lesson with values of its parameters, and for the others the numbers of a seed; prints the error if there is
+/// none.
+pub(super) fn open_lesson(name: &str, set: &Numbers, seed: Option<u64>) -> Option<LessonFile> {
+    let found = learn::find(name, set).and_then(|lesson| match seed {
+        Some(seed) => lesson.with_seed(seed).map_err(CourseError::Invalid),
+        None => Ok(lesson),
+    });
+    match found {
+        Ok(lesson) => Some(lesson),
+        Err(CourseError::Invalid(problems)) => {
+            message::problems(&problems);
+            None
+        }
+        Err(error @ (CourseError::Unknown(_) | CourseError::NoLesson { .. })) => {
             message::error(error);
             message::help("`nslab learn --list` shows the lessons");
+            None
         }
     }
 }

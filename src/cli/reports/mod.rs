@@ -18,7 +18,7 @@ use suite::SuiteFormat;
 
 pub(super) use link::relative_path;
 pub(super) use request::{ReportFormat, ReportRequest};
-pub(super) use write::{check_all, stream, write_all};
+pub(super) use write::{check_all, check_files, stream, write_all, write_file};
 
 /// The reports on a suite, and how much text is printed.
 #[derive(Debug, Clone, Args)]

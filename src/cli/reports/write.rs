@@ -139,6 +139,36 @@ fn step_summary() -> Option<PathBuf> {
         .map(PathBuf::from)
 }
 
+/// Returns true if these files are different and each can be written; prints the errors otherwise. Nothing that exists
+/// is touched.
+pub(in crate::cli) fn check_files(paths: &[&Path]) -> bool {
+    let twice = (1..paths.len()).find(|index| paths[..*index].contains(&paths[*index]));
+    if let Some(index) = twice {
+        message::error(format!("two files go to {}", paths[index].display()));
+        return false;
+    }
+    let mut all = true;
+    for path in paths {
+        if let Err(error) = writable::file(path) {
+            message::error(format!("cannot write {}: {error}", path.display()));
+            all = false;
+        }
+    }
+    if !all {
+        message::help("choose paths that can be written; nothing was run");
+    }
+    all
+}
+
+/// Writes a file, and returns true if it was written; prints the error otherwise.
+pub(in crate::cli) fn write_file(path: &Path, text: &str) -> bool {
+    let written = replace(path, text);
+    if let Err(error) = &written {
+        message::error(format!("cannot write {}: {error}", path.display()));
+    }
+    written.is_ok()
+}
+
 /// Replaces a file, and creates the folders above it. A pipe or a device (`/dev/null`) is written to, not
 /// replaced.
 fn replace(path: &Path, text: &str) -> io::Result<()> {
@@ -194,6 +224,17 @@ mod tests {
         assert_eq!(std::fs::read_to_string(&target).unwrap(), "new");
         replace(Path::new("/dev/null"), "gone").unwrap();
         assert!(!std::fs::metadata("/dev/null").unwrap().is_file());
+    }
+
+    #[test]
+    fn files_for_the_same_place_or_for_no_place_are_refused_before_anything_runs() {
+        let folder = tempfile::tempdir().unwrap();
+        let [one, other] = ["one", "other"].map(|name| folder.path().join(name));
+        assert!(check_files(&[&one, &other]));
+        assert!(!check_files(&[&one, &other, &one]));
+        assert!(!check_files(&[&one, &folder.path().join("missing/file")]));
+        assert!(!check_files(&[folder.path()]));
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 
     #[test]

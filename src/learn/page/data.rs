@@ -125,23 +125,24 @@ struct SealedCell {
 /// Collects the data of a page.
 pub(super) fn data(lesson: &LessonFile, runs: &GridRuns, code: Option<&str>) -> OpenData {
     let identity = seal::identity(lesson.full_text(), lesson.seed);
-    let key = PageKey::of(&identity, code);
-    let mut sealed = Vec::new();
+    let mut texts = Vec::new();
     for (index, step) in lesson.lesson.steps.iter().enumerate() {
-        let text = match step {
+        texts.push(match step {
             LessonStep::Run(_) => json(&sealed_run(&lesson.lesson, index, &runs.own)),
             LessonStep::Reveal(text) => Some(json_of_reveal(&lesson.lesson, index, text)),
             LessonStep::Say(_)
             | LessonStep::Predict(_)
             | LessonStep::Why(_)
             | LessonStep::Fix(_) => None,
-        };
-        let number = u32::try_from(index).unwrap_or(u32::MAX);
-        sealed.push(text.and_then(|text| key.seal(number, &text)));
+        });
     }
     let cells: Vec<SealedCell> = runs.cells.iter().map(sealed_cell).collect();
-    let number = u32::try_from(sealed.len()).unwrap_or(u32::MAX);
-    sealed.push(json(&cells).and_then(|text| key.seal(number, &text)));
+    texts.push(json(&cells));
+    let key = PageKey::of(&identity, &texts, code);
+    let numbered = (0..).zip(&texts);
+    let sealed = numbered
+        .map(|(number, text)| key.seal(number, text.as_deref()?))
+        .collect();
     OpenData {
         format: 1,
         lesson: lesson.name().to_owned(),
@@ -190,10 +191,7 @@ fn open_step(lesson: &Lesson, index: usize) -> OpenStep {
                 .cloned()
                 .collect::<Vec<_>>()
                 .join(", "),
-            answers: answered(lesson, index)
-                .into_iter()
-                .map(|(step, _)| step)
-                .collect(),
+            answers: lesson.answered_by(index).map(|(step, _)| step).collect(),
         },
         LessonStep::Reveal(_) => OpenStep::Reveal,
         LessonStep::Fix(fix) => OpenStep::Fix {
@@ -211,14 +209,6 @@ fn open_step(lesson: &Lesson, index: usize) -> OpenStep {
             hints: fix.hints.iter().map(|hint| html(hint)).collect(),
         },
     }
-}
-
-/// Returns the predictions that a run step answers, each with its step.
-fn answered(lesson: &Lesson, run: usize) -> Vec<(usize, &Prediction)> {
-    let all = lesson.predictions().into_iter();
-    all.filter(|(_, by, _)| *by == run)
-        .map(|(step, _, prediction)| (step, prediction))
-        .collect()
 }
 
 fn open_prediction(prediction: &Prediction) -> OpenPrediction {
@@ -254,7 +244,7 @@ fn open_prediction(prediction: &Prediction) -> OpenPrediction {
 fn sealed_run(lesson: &Lesson, run: usize, runs: &AllRuns) -> SealedRun {
     let variants = lesson.variants_of(run);
     let results = runs.of(variants);
-    let answers = answered(lesson, run).into_iter().map(|(step, prediction)| {
+    let answers = lesson.answered_by(run).map(|(step, prediction)| {
         let mut answer = sealed_answer(step, prediction);
         match results.answer(prediction) {
             Ok(Finding::Number(value)) => answer.number = Some(value),
@@ -366,21 +356,8 @@ fn sealed_cell(cell: &GridCell) -> SealedCell {
 
 /// Returns the explanation with the author's answers to the questions before it.
 fn json_of_reveal(lesson: &Lesson, index: usize, text: &str) -> String {
-    let is_reveal = |step: &LessonStep| matches!(step, LessonStep::Reveal(_));
-    let from = lesson.steps[..index]
-        .iter()
-        .rposition(is_reveal)
-        .map_or(0, |last| last + 1);
-    let whys = lesson.steps[from..index]
-        .iter()
-        .filter_map(|step| match step {
-            LessonStep::Why(why) => why.answer.as_deref(),
-            LessonStep::Say(_)
-            | LessonStep::Predict(_)
-            | LessonStep::Run(_)
-            | LessonStep::Reveal(_)
-            | LessonStep::Fix(_) => None,
-        });
-    let all: String = whys.chain([text]).map(html).collect();
+    let whys = lesson.whys_before(index).into_iter();
+    let answers = whys.filter_map(|(_, why)| why.answer.as_deref());
+    let all: String = answers.chain([text]).map(html).collect();
     json(&all).unwrap_or_default()
 }

@@ -46,8 +46,8 @@ pub fn page(lesson: &LessonFile, runs: &GridRuns, code: Option<&str>) -> String 
                 @if code.is_some() {
                     "The answers are encrypted. Your teacher has the word that opens them."
                 } @else {
-                    "The answers in this file are scrambled, so that you do not come across them by accident. It is no \
-                     lock: the key is in the file as well."
+                    "The answers in this file are scrambled, so that you do not see them by accident. They are not \
+                     protected: the key is in the file as well."
                 }
             }
         }

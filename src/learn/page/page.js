@@ -267,7 +267,7 @@ const render = (index, done) => {
       const box = el('div', { class: 'question' }, el('div', { html: step.html }));
       const text = el('textarea', { 'aria-label': 'Your answer' });
       text.value = S.whys[index] || '';
-      box.append(text, el('p', { class: 'facts' }, 'A sentence in your own words. Nobody judges it.'), hints(step.hints) || '');
+      box.append(text, el('p', { class: 'facts' }, 'A sentence in your own words. It is not graded.'), hints(step.hints) || '');
       const row = el('div', { class: 'row noprint' });
       const go = () => { S.whys[index] = text.value; S.passed['why' + index] = true; keep(); row.remove(); done(); };
       row.append(button('Go on', go));

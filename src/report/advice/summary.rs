@@ -13,8 +13,8 @@ use crate::report::terminal::layout::{cut, plain};
 /// The rows and columns of a terminal (VT100), into which the summary fits.
 const ROWS: usize = 24;
 const COLUMNS: usize = 80;
-/// Rows around the list: the file, the whole file with the lines to blame, the counts in up to three rows, the hint,
-/// blank rows and the prompt.
+/// Rows around the list: the command, the file, the whole file with the lines to blame, a blank row, the counts in up to
+/// four rows, the hint, and the prompt.
 const AROUND: usize = 10;
 /// Columns before the text of a line.
 const INDENT: usize = 22;
@@ -65,12 +65,13 @@ pub fn render(advice: &Advice, style: Style) -> String {
     }
     let count = advice.lines.len();
     let noun = if count == 1 { "line" } else { "lines" };
-    let cut_short = advice.cut_short.map(|why| format!("; cut short: {why}"));
+    // The counts may be cut, the reason may not.
+    let cut_short = advice.cut_short.map(|why| format!(" (cut short: {why})"));
     let counts = format!(
-        "{count} {noun} in {:.0} s: {}{}",
+        "{count} {noun} in {:.0} s{}: {}",
         advice.took.as_secs_f64(),
-        words::counts(advice),
-        cut_short.unwrap_or_default()
+        cut_short.unwrap_or_default(),
+        words::counts(advice)
     );
     text.push('\n');
     for row in super::wrapped(&counts, COLUMNS).into_iter().take(4) {

@@ -81,7 +81,7 @@ impl SvgSheet {
         self.anchored(78, y, ("end", FAINT), &time);
         let x = [LEFT - 100, self.last() + 10][state.side];
         self.anchored(x, y, ("start", "name"), &state.state.to_string());
-        let said = about_state(state, if state.inferred { "inferred" } else { "" });
+        let said = about_state(state);
         let tone = if state.disagreement.is_some() {
             AGAIN
         } else {

@@ -353,17 +353,16 @@ pub(super) fn loss(at: LossPoint, reason: Option<&LossReason>, ladder: &Ladder) 
 
 /// Describes what is special about a state: that it is inferred, and that the ends disagree from then on.
 fn about(state: &StateRow) -> (String, Tone) {
-    let inferred = if state.inferred { "inferred" } else { "" };
     let tone = if state.disagreement.is_some() {
         Tone::Again
     } else {
         Tone::Faint
     };
-    (about_state(state, inferred), tone)
+    (about_state(state), tone)
 }
 
-/// Describes a state like [`about`], with a word for an inferred one.
-pub(super) fn about_state(state: &StateRow, inferred: &str) -> String {
+/// Describes what is special about a state, without its tone.
+pub(super) fn about_state(state: &StateRow) -> String {
     let apart = state
         .disagreement
         .map(|disagreement| match disagreement.lasts {
@@ -372,7 +371,7 @@ pub(super) fn about_state(state: &StateRow, inferred: &str) -> String {
         });
     let parts: Vec<String> = apart
         .into_iter()
-        .chain((!inferred.is_empty()).then(|| inferred.to_owned()))
+        .chain(state.inferred.then(|| "inferred".to_owned()))
         .collect();
     parts.join(", ")
 }

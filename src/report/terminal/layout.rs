@@ -27,7 +27,7 @@ pub(in crate::report) fn cut(text: &str, room: Option<usize>) -> Cow<'_, str> {
 }
 
 /// Breaks text into lines of at most `columns`, at spaces if possible; existing line ends stay.
-pub(in crate::report) fn wrap(text: &str, room: Option<usize>) -> Vec<String> {
+pub(crate) fn wrap(text: &str, room: Option<usize>) -> Vec<String> {
     let Some(room) = room else {
         return text.lines().map(str::to_owned).collect();
     };

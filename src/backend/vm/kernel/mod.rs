@@ -18,6 +18,7 @@ mod tests;
 
 use std::path::{Path, PathBuf};
 
+use crate::names::release_numbers;
 #[cfg(test)]
 use resolve::KernelError;
 pub(crate) use store::Store;
@@ -44,10 +45,9 @@ pub(crate) struct Kernel {
 }
 
 impl Kernel {
-    /// Returns the numbers in its release, by which kernels are ordered: 6, 1, 0 and 56 in `6.1.0-56-cloud-amd64`.
+    /// Returns the numbers in its release, by which kernels are ordered.
     pub(crate) fn version(&self) -> Vec<u64> {
-        let numbers = self.release.split(|c: char| !c.is_ascii_digit());
-        numbers.filter_map(|digits| digits.parse().ok()).collect()
+        release_numbers(&self.release)
     }
 }
 
