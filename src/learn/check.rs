@@ -7,7 +7,7 @@ use super::grid::{GridRuns, MOST_CELLS, combinations};
 use super::page;
 use super::trial::{TrialSetup, run_fixes, run_lessons};
 use crate::record::Outcome;
-use crate::scenario::lesson::{FixValue, Lesson, LessonStep, PredictionForm};
+use crate::scenario::lesson::{FixValue, Lesson, LessonStep};
 use crate::scenario::{RunSpec, fix_file, fixed_run};
 use crate::suite::{Options, SuiteEvent};
 
@@ -150,9 +150,8 @@ fn secrets(lesson: &Lesson) -> Vec<String> {
             LessonStep::Reveal(text) => texts.push(text),
             LessonStep::Why(why) => texts.extend(why.answer.as_deref()),
             LessonStep::Predict(prediction) => {
-                if let PredictionForm::Choice(options) = &prediction.form {
-                    texts.extend(options.iter().filter_map(|option| option.note.as_deref()));
-                }
+                let options = prediction.form.options().into_iter();
+                texts.extend(options.filter_map(|option| option.note.as_deref()));
             }
             LessonStep::Say(_) | LessonStep::Run(_) | LessonStep::Fix(_) => {}
         }

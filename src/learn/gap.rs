@@ -3,7 +3,7 @@
 use super::finding::Finding;
 use super::guess::{Guess, moment};
 use crate::scenario::expr::Tolerance;
-use crate::scenario::lesson::{Prediction, PredictionForm};
+use crate::scenario::lesson::{LadderBlank, Prediction, PredictionForm};
 use crate::units::{Unit, show};
 
 /// The comparison of a guess with what the kernel did.
@@ -123,16 +123,58 @@ pub fn gap(prediction: &Prediction, guess: Option<&Guess>, finding: &Finding) ->
                 lines,
             }
         }
+        (PredictionForm::Blanks { blanks, .. }, Finding::Blanks(truths)) => {
+            let chosen = match guess {
+                Some(Guess::Blanks(chosen)) => chosen.as_slice(),
+                Some(_) | None => &[],
+            };
+            of_blanks(blanks, chosen, truths)
+        }
         (
             PredictionForm::Number { .. }
             | PredictionForm::Choice(_)
             | PredictionForm::Curve { .. }
-            | PredictionForm::Rises(_),
-            Finding::Number(_) | Finding::Choice(_) | Finding::Curve(_) | Finding::Rises(_),
+            | PredictionForm::Rises(_)
+            | PredictionForm::Blanks { .. },
+            Finding::Number(_)
+            | Finding::Choice(_)
+            | Finding::Curve(_)
+            | Finding::Rises(_)
+            | Finding::Blanks(_),
         ) => one(
             false,
             vec!["the run does not answer this question".to_owned()],
         ),
+    }
+}
+
+fn of_blanks(blanks: &[LadderBlank], chosen: &[usize], truths: &[usize]) -> Gap {
+    let mut right = 0;
+    let mut lines = Vec::new();
+    for (index, (blank, truth)) in blanks.iter().zip(truths).enumerate() {
+        let option = |index: &usize| blank.options.get(*index);
+        let text = |index: &usize| option(index).map_or("", |option| option.text.trim());
+        let name = &blank.name;
+        match chosen.get(index) {
+            Some(yours) if yours == truth => {
+                right += 1;
+                lines.push(format!("({name}) right: {}", text(truth)));
+            }
+            Some(yours) => {
+                lines.push(format!(
+                    "({name}) you chose {}; it is {}",
+                    text(yours),
+                    text(truth)
+                ));
+                lines.extend(option(yours).and_then(|option| option.note.clone()));
+            }
+            None => lines.push(format!("({name}) is {}", text(truth))),
+        }
+    }
+    Gap {
+        right,
+        of: blanks.len(),
+        lines,
     }
 }
 
@@ -241,5 +283,50 @@ mod tests {
             words(1.05, 1.0, tenth, Unit::Seconds),
             "Right: you said 1.05s, the kernel says 1s. That is close enough."
         );
+    }
+
+    #[test]
+    fn each_blank_is_judged_by_itself() {
+        let text = "\
+nodes: { client: {}, server: {} }
+links: [ { between: [client, server] } ]
+servers: { web: { node: server, port: 80 } }
+clients: { load: { node: client, to: web, connect: { rate: 1/s, for: 2s } } }
+learn:
+  steps:
+    - predict:
+        ask: Fill in.
+        ladder: (1) then (2)
+        blanks:
+          1: [ { text: SYN, when: load.established == 2 }, { text: RST, when: load.established != 2 } ]
+          2: [ { text: ACK, when: load.failed == 0 }, { text: FIN, when: load.failed > 0, note: Too early. } ]
+    - run
+    - reveal: So.
+";
+        let parsed = crate::scenario::parse("a.yaml", text, &Default::default());
+        let lesson = parsed.unwrap().learn.unwrap();
+        let prediction = lesson.predictions()[0].2;
+        let truth = Finding::Blanks(vec![0, 0]);
+        let judged = gap(prediction, Some(&Guess::Blanks(vec![0, 1])), &truth);
+        assert_eq!((judged.right, judged.of), (1, 2));
+        let lines = [
+            "(1) right: SYN",
+            "(2) you chose FIN; it is ACK",
+            "Too early.",
+        ];
+        assert_eq!(judged.lines, lines);
+        assert_eq!(gap(prediction, None, &truth).right, 0);
+        assert!(gap(prediction, Some(&Guess::Blanks(vec![0, 0])), &truth).is_right());
+        let shown = crate::scenario::without_spoilers(text);
+        assert!(!shown.contains("Too early"), "{shown}");
+        for (wrong, problem) in [
+            ("ladder: (1) then (3)", "the ladder has no blank `2`"),
+            ("hints: none", "`blanks` needs the `ladder`"),
+        ] {
+            let text = text.replace("ladder: (1) then (2)", wrong);
+            let problems = crate::scenario::parse("a.yaml", &text, &Default::default());
+            let problems = problems.unwrap_err().render(false);
+            assert!(problems.contains(problem), "{problems}");
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::scenario::lesson::{Prediction, PredictionForm};
+use crate::scenario::lesson::{LadderBlank, Prediction, PredictionForm};
 use crate::units::{self, Dimension, Unit, show};
 
 /// A prediction as the student made it.
@@ -20,6 +20,8 @@ pub enum Guess {
     Curve(Vec<f64>),
     /// The positions of the counters that rise, from 0.
     Rises(Vec<usize>),
+    /// For each blank, the position of the chosen statement, from 0.
+    Blanks(Vec<usize>),
 }
 
 /// The reason why a text is not an answer to the question.
@@ -84,6 +86,21 @@ impl Guess {
                 }
                 Ok(Self::Rises(picked))
             }
+            PredictionForm::Blanks { blanks, .. } => {
+                let parts = words(text);
+                if parts.len() != blanks.len() {
+                    let message = format!("found {} of {} letters", parts.len(), blanks.len());
+                    return Err(GuessError::new(message, help()));
+                }
+                let chosen = parts.iter().zip(blanks).map(|(word, blank)| {
+                    letter(word, blank.options.len()).ok_or_else(|| {
+                        let message =
+                            format!("`{word}` is not one of the letters for ({})", blank.name);
+                        GuessError::new(message, help())
+                    })
+                });
+                chosen.collect::<Result<_, _>>().map(Self::Blanks)
+            }
         }
     }
 
@@ -98,12 +115,21 @@ impl Guess {
             (Self::Rises(picked), PredictionForm::Rises(counters)) => {
                 picked.iter().all(|index| *index < counters.len())
             }
+            (Self::Blanks(chosen), PredictionForm::Blanks { blanks, .. }) => {
+                let fits = |(index, blank): (&usize, &LadderBlank)| *index < blank.options.len();
+                chosen.len() == blanks.len() && chosen.iter().zip(blanks).all(fits)
+            }
             (
-                Self::Number(_) | Self::Choice(_) | Self::Curve(_) | Self::Rises(_),
+                Self::Number(_)
+                | Self::Choice(_)
+                | Self::Curve(_)
+                | Self::Rises(_)
+                | Self::Blanks(_),
                 PredictionForm::Number { .. }
                 | PredictionForm::Choice(_)
                 | PredictionForm::Curve { .. }
-                | PredictionForm::Rises(_),
+                | PredictionForm::Rises(_)
+                | PredictionForm::Blanks { .. },
             ) => false,
         }
     }
@@ -129,6 +155,13 @@ pub fn example(prediction: &Prediction) -> String {
             "the letters of those that rise, from a to {}, or `none`",
             letter_of(counters.len())
         ),
+        PredictionForm::Blanks { blanks, .. } => {
+            let names: Vec<String> = blanks
+                .iter()
+                .map(|blank| format!("({})", blank.name))
+                .collect();
+            format!("one letter for each of {}", names.join(", "))
+        }
     }
 }
 
@@ -197,7 +230,7 @@ mod tests {
             "nodes: {{ client: {{}}, server: {{}} }}\nlinks: [ {{ between: [client, server] }} ]\n\
              servers: {{ web: {{ node: server, port: 80 }} }}\n\
              clients: {{ load: {{ node: client, to: web, connect: {{ rate: 1/s, for: 2s }} }} }}\n\
-             learn:\n  steps:\n    - predict: {{ name: it, ask: What?, {form} }}\n    - run:\n    - reveal: So.\n"
+             learn:\n  steps:\n    - predict: {{ name: it, ask: What?, {form} }}\n    - run\n    - reveal: So.\n"
         );
         let parsed = scenario::parse("a.yaml", &text, &BTreeMap::new());
         let parsed = parsed.unwrap_or_else(|problems| panic!("{}", problems.render(false)));
@@ -205,7 +238,7 @@ mod tests {
         lesson.predictions()[0].2.clone()
     }
 
-    fn forms() -> [(Prediction, Guess, &'static str); 5] {
+    fn forms() -> [(Prediction, Guess, &'static str); 6] {
         let load = "load.established";
         [
             (
@@ -235,6 +268,15 @@ mod tests {
                 Guess::Rises(vec![0, 2]),
                 "c a c",
             ),
+            (
+                asking(&format!(
+                    "ladder: (1) --> (2), blanks: {{ \
+                     1: [ {{ text: SYN, when: {load} == 2 }}, {{ text: RST, when: {load} != 2 }} ], \
+                     2: [ {{ text: A, when: {load} > 2 }}, {{ text: B, when: {load} <= 2 }} ] }}"
+                )),
+                Guess::Blanks(vec![0, 1]),
+                "a b",
+            ),
         ]
     }
 
@@ -256,7 +298,10 @@ mod tests {
 
     #[test]
     fn a_wrong_answer_says_what_to_type() {
-        for ((prediction, _, _), typed) in forms().iter().zip(["many", "5 bytes", "c", "1", "z"]) {
+        for ((prediction, _, _), typed) in forms()
+            .iter()
+            .zip(["many", "5 bytes", "c", "1", "z", "a c"])
+        {
             let error = Guess::parse(typed, prediction).unwrap_err().to_string();
             assert!(error.contains("type "), "{typed}: {error}");
         }

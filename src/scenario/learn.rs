@@ -6,17 +6,17 @@ use indexmap::{IndexMap, IndexSet};
 
 use super::bounds::MAX_NAME;
 use super::cases::Cases;
-use super::decode::{Entries, Framed, FromNode, OneOrMany};
+use super::decode::{Entries, Framed, FromNode, List, OneOrMany};
 use super::document::{
-    ExpectationDoc, FixDoc, LearnDoc, LessonStepDoc, LessonStepFormDoc, PredictDoc, QuantityDoc,
-    Text, WhyDoc,
+    ChoiceDoc, ExpectationDoc, FixDoc, LearnDoc, LessonStepDoc, LessonStepFormDoc, PredictDoc,
+    QuantityDoc, Text, WhyDoc,
 };
 use super::expectation::{Fault, NameScope, Subjects, measurement};
 use super::expr::{Expectation, Tolerance};
 use super::fix;
 use super::lesson::{
-    ChoiceOption, FixStep, Knob, Lesson, LessonStep, Measurement, Prediction, PredictionForm,
-    RisingCounter, WhyStep,
+    ChoiceOption, FixStep, Knob, LadderBlank, Lesson, LessonStep, Measurement, Prediction,
+    PredictionForm, RisingCounter, WhyStep,
 };
 use super::node::{Node, NodeKind};
 use super::params;
@@ -246,18 +246,25 @@ impl LessonReader<'_, '_, '_, '_> {
     }
 
     fn prediction(&mut self, written: &PredictDoc, scope: &NameScope) -> Option<Prediction> {
+        if let (Some(_), None) = (&written.ladder, &written.blanks) {
+            self.cx
+                .error(written.head(), "`ladder` needs `blanks`")
+                .help("for a drawing without blanks, use `ask: |`");
+            return None;
+        }
         let forms = [
             written.number.is_some(),
             written.choice.is_some(),
             written.curve.is_some(),
             written.rises.is_some(),
+            written.blanks.is_some(),
         ];
         if forms.iter().filter(|form| **form).count() != 1 {
             if written.complete() {
                 self.cx
                     .error(
                         written.head(),
-                        "`predict` must have exactly one of `number`, `choice`, `curve` and `rises`",
+                        "`predict` must have exactly one of `number`, `choice`, `curve`, `rises` and `blanks`",
                     )
                     .help("write `number: web.accepted`");
             }
@@ -291,8 +298,11 @@ impl LessonReader<'_, '_, '_, '_> {
             }
         } else if let Some(rises) = &written.rises {
             PredictionForm::Rises(self.rises(&rises.0, scope)?)
+        } else if let Some(blanks) = &written.blanks {
+            self.blanks(written, blanks, scope)?
         } else {
-            PredictionForm::Choice(self.choices(written, scope)?)
+            let list = written.choice.as_ref()?;
+            PredictionForm::Choice(self.choices(list, written.head(), scope)?)
         };
         Some(Prediction {
             name: self.name(written)?,
@@ -371,8 +381,59 @@ impl LessonReader<'_, '_, '_, '_> {
         Some(counters)
     }
 
-    fn choices(&mut self, written: &PredictDoc, scope: &NameScope) -> Option<Vec<ChoiceOption>> {
-        let list = written.choice.as_ref()?;
+    /// Reads the blanks of a ladder: each must stand in the drawing, in parentheses.
+    fn blanks(
+        &mut self,
+        written: &PredictDoc,
+        entries: &Entries<List<ChoiceDoc>>,
+        scope: &NameScope,
+    ) -> Option<PredictionForm> {
+        let Some(ladder) = &written.ladder else {
+            self.cx
+                .error(
+                    written.head(),
+                    "`blanks` needs the `ladder` that they are in",
+                )
+                .help("draw the packets below `ladder: |`, with `(1)` for the blank `1`");
+            return None;
+        };
+        let mut blanks = Vec::new();
+        let mut complete = !entries.0.is_empty();
+        if entries.0.is_empty() {
+            self.cx.error(written.head(), "`blanks` is empty");
+        }
+        for (name, list) in &entries.0 {
+            if !ladder.0.contains(&format!("({})", name.value)) {
+                let message = format!("the ladder has no blank {}", quoted(&name.value));
+                self.cx.error(name.span, message).help(format!(
+                    "write `({})` in the ladder where it belongs",
+                    name.value
+                ));
+                complete = false;
+            }
+            let options = list
+                .as_ref()
+                .and_then(|list| self.choices(list, name.span, scope));
+            match options {
+                Some(options) => blanks.push(LadderBlank {
+                    name: name.value.clone(),
+                    options,
+                }),
+                None => complete = false,
+            }
+        }
+        complete.then(|| PredictionForm::Blanks {
+            ladder: ladder.0.clone(),
+            blanks,
+        })
+    }
+
+    fn choices(
+        &mut self,
+        list: &List<ChoiceDoc>,
+        head: Span,
+        scope: &NameScope,
+    ) -> Option<Vec<ChoiceOption>> {
         let mut options = Vec::new();
         let mut complete = true;
         for choice in &list.0 {
@@ -392,8 +453,8 @@ impl LessonReader<'_, '_, '_, '_> {
         }
         if options.len() < 2 && complete {
             self.cx
-                .error(written.head(), "`choice` needs at least two statements")
-                .help("write `choice: [{ text: ..., when: ... }, { text: ..., when: ... }]`");
+                .error(head, "a choice needs at least two statements")
+                .help("write `[{ text: ..., when: ... }, { text: ..., when: ... }]`");
             return None;
         }
         complete.then_some(options)

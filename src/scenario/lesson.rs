@@ -91,6 +91,13 @@ pub enum PredictionForm {
     },
     /// The counters that rise.
     Rises(Vec<RisingCounter>),
+    /// The packets and states that are missing in a ladder.
+    Blanks {
+        /// The ladder in letters; `(NAME)` stands for a blank.
+        ladder: String,
+        /// The blanks, in the order of the file.
+        blanks: Vec<LadderBlank>,
+    },
 }
 
 /// An expression of the expectation language, and the moment at which it is read.
@@ -116,6 +123,15 @@ pub struct ChoiceOption {
     pub when: Expectation,
     /// Shown after the run to a student who chose it.
     pub note: Option<String>,
+}
+
+/// A packet or a state that is missing in a ladder.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LadderBlank {
+    /// Its name in the ladder.
+    pub name: String,
+    /// What it may be. The run decides which is true.
+    pub options: Vec<ChoiceOption>,
 }
 
 /// A counter that rises, or not.
@@ -230,6 +246,17 @@ impl Lesson {
     }
 }
 
+impl PredictionForm {
+    /// Returns the statements to choose from; those of all blanks for a ladder.
+    pub fn options(&self) -> Vec<&ChoiceOption> {
+        match self {
+            Self::Choice(options) => options.iter().collect(),
+            Self::Blanks { blanks, .. } => blanks.iter().flat_map(|blank| &blank.options).collect(),
+            Self::Number { .. } | Self::Curve { .. } | Self::Rises(_) => Vec::new(),
+        }
+    }
+}
+
 impl Prediction {
     /// Returns the series that it reads, as expectations spell them.
     pub(crate) fn series_names(&self) -> Vec<String> {
@@ -240,7 +267,7 @@ impl Prediction {
             PredictionForm::Rises(counters) => {
                 counters.iter().map(|counter| &counter.expr).collect()
             }
-            PredictionForm::Choice(_) => Vec::new(),
+            PredictionForm::Choice(_) | PredictionForm::Blanks { .. } => Vec::new(),
         };
         let metrics = exprs.into_iter().flat_map(Expr::metrics);
         metrics
@@ -275,8 +302,8 @@ impl Prediction {
                     add(&counter.expr);
                 }
             }
-            PredictionForm::Choice(options) => {
-                for option in options {
+            PredictionForm::Choice(_) | PredictionForm::Blanks { .. } => {
+                for option in self.form.options() {
                     let metrics = option.when.metrics();
                     let mine = metrics.into_iter().filter(|metric| {
                         metric.variant.is_none() || metric.variant.as_deref() == variant

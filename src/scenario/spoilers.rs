@@ -29,12 +29,18 @@ pub fn without_spoilers(text: &str) -> String {
         hide(step.get("reveal"), LEFT_OUT);
         hide(step.get("why").and_then(|why| why.get("answer")), LEFT_OUT);
         hide(step.get("fix").and_then(|fix| fix.get("solution")), "~");
-        let choices = step
-            .get("predict")
-            .and_then(|predict| predict.get("choice"));
-        if let Some(NodeKind::List(choices)) = choices.map(|node| &node.kind) {
-            for choice in choices {
-                hide(choice.get("note"), LEFT_OUT);
+        let predict = step.get("predict");
+        let blanks = predict.and_then(|predict| predict.get("blanks"));
+        let blanks = match blanks.map(|node| &node.kind) {
+            Some(NodeKind::Mapping(blanks)) => blanks.iter().map(|entry| &entry.value).collect(),
+            Some(_) | None => Vec::new(),
+        };
+        let choice = predict.and_then(|predict| predict.get("choice"));
+        for choices in choice.into_iter().chain(blanks) {
+            if let NodeKind::List(choices) = &choices.kind {
+                for choice in choices {
+                    hide(choice.get("note"), LEFT_OUT);
+                }
             }
         }
     }

@@ -45,7 +45,7 @@ fn answers_are_kept_when_the_input_ends() {
         "{shown}"
     );
     assert!(
-        shown.contains("`nslab learn handshake` goes on here"),
+        shown.contains("`nslab learn handshake` continues here"),
         "{shown}"
     );
     assert!(!shown.contains("and one more"), "{shown}");

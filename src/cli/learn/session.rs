@@ -17,6 +17,7 @@ use crate::learn::{
     run_variants,
 };
 use crate::record::Outcome;
+use crate::report::printable;
 use crate::scenario::lesson::{LessonStep, Prediction, PredictionForm, WhyStep};
 use crate::suite::Options;
 
@@ -170,10 +171,7 @@ impl<'a> Session<'a> {
     fn introduce(&self) {
         let lesson = &self.lesson.lesson;
         if let Some(picture) = &lesson.picture {
-            say(&format!(
-                "\n{}\n\n",
-                crate::report::printable(picture.trim_end())
-            ));
+            say(&format!("\n{}\n\n", printable(picture.trim_end())));
         }
         let minutes = lesson
             .minutes
@@ -255,12 +253,22 @@ impl<'a> Session<'a> {
             PredictionForm::Number { .. } | PredictionForm::Curve { .. } => return,
             PredictionForm::Choice(options) => options.iter().map(|o| o.text.as_str()).collect(),
             PredictionForm::Rises(counters) => counters.iter().map(|c| c.text.as_str()).collect(),
+            PredictionForm::Blanks { ladder, blanks } => {
+                say(&format!("{}\n\n", printable(ladder.trim_end())));
+                for blank in blanks {
+                    let texts = blank.options.iter().map(|option| option.text.trim());
+                    let options = ('a'..='z').zip(texts);
+                    let options: Vec<String> = options
+                        .map(|(letter, text)| format!("  {letter} {}", printable(text)))
+                        .collect();
+                    say(&format!("  ({}){}\n", blank.name, options.concat()));
+                }
+                say("\n");
+                return;
+            }
         };
         for (letter, text) in ('a'..='z').zip(texts) {
-            say(&format!(
-                "  {letter}  {}\n",
-                crate::report::printable(text.trim())
-            ));
+            say(&format!("  {letter}  {}\n", printable(text.trim())));
         }
         say("\n");
     }

@@ -74,10 +74,21 @@ struct OpenPrediction {
     unit: Option<Unit>,
     /// The texts of the options or counters.
     options: Vec<String>,
+    /// A ladder with blanks, and what each blank may be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ladder: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    blanks: Vec<OpenBlank>,
     /// The moments of a curve, seconds.
     at: Vec<f64>,
     example: String,
     hints: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct OpenBlank {
+    name: String,
+    options: Vec<String>,
 }
 
 /// The sealed part of a run step.
@@ -96,6 +107,7 @@ struct SealedAnswer {
     choice: Option<usize>,
     curve: Option<Vec<f64>>,
     rises: Option<Vec<bool>>,
+    blanks: Option<Vec<usize>>,
     /// The reason if the run does not answer.
     problem: Option<String>,
     /// Largest difference that counts as right: a share or a value.
@@ -228,6 +240,24 @@ fn open_prediction(prediction: &Prediction) -> OpenPrediction {
             let texts = counters.iter().map(|counter| counter.text.clone());
             ("rises", None, texts.collect(), Vec::new())
         }
+        PredictionForm::Blanks { .. } => ("blanks", None, Vec::new(), Vec::new()),
+    };
+    let (ladder, blanks) = match &prediction.form {
+        PredictionForm::Blanks { ladder, blanks } => {
+            let open = blanks.iter().map(|blank| OpenBlank {
+                name: blank.name.clone(),
+                options: blank
+                    .options
+                    .iter()
+                    .map(|option| option.text.clone())
+                    .collect(),
+            });
+            (Some(ladder.trim_end().to_owned()), open.collect())
+        }
+        PredictionForm::Number { .. }
+        | PredictionForm::Choice(_)
+        | PredictionForm::Curve { .. }
+        | PredictionForm::Rises(_) => (None, Vec::new()),
     };
     OpenPrediction {
         name: prediction.name.clone(),
@@ -235,6 +265,8 @@ fn open_prediction(prediction: &Prediction) -> OpenPrediction {
         form,
         unit,
         options,
+        ladder,
+        blanks,
         at,
         example: example(prediction),
         hints: prediction.hints.iter().map(|hint| html(hint)).collect(),
@@ -251,6 +283,7 @@ fn sealed_run(lesson: &Lesson, run: usize, runs: &AllRuns) -> SealedRun {
             Ok(Finding::Choice(index)) => answer.choice = Some(index),
             Ok(Finding::Curve(values)) => answer.curve = Some(values),
             Ok(Finding::Rises(rose)) => answer.rises = Some(rose),
+            Ok(Finding::Blanks(truths)) => answer.blanks = Some(truths),
             Err(reason) => answer.problem = Some(reason),
         }
         answer
@@ -272,22 +305,20 @@ fn sealed_answer(step: usize, prediction: &Prediction) -> SealedAnswer {
         PredictionForm::Number { tolerance, .. } | PredictionForm::Curve { tolerance, .. } => {
             Some(*tolerance)
         }
-        PredictionForm::Choice(_) | PredictionForm::Rises(_) => None,
-    };
-    let notes = match &prediction.form {
-        PredictionForm::Choice(options) => {
-            options.iter().map(|option| option.note.clone()).collect()
-        }
-        PredictionForm::Number { .. } | PredictionForm::Curve { .. } | PredictionForm::Rises(_) => {
-            Vec::new()
+        PredictionForm::Choice(_) | PredictionForm::Rises(_) | PredictionForm::Blanks { .. } => {
+            None
         }
     };
+    // Of a ladder, the notes of all blanks in a row.
+    let options = prediction.form.options().into_iter();
+    let notes = options.map(|option| option.note.clone()).collect();
     SealedAnswer {
         step,
         number: None,
         choice: None,
         curve: None,
         rises: None,
+        blanks: None,
         problem: None,
         share: match tolerance {
             Some(Tolerance::Relative(share)) => Some(share),

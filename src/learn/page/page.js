@@ -169,6 +169,19 @@ const gapBox = (step, answer, run) => {
       el('tr', {}, el('th', {}, 'you'), ...P.at.map((t, i) => cell(i, guesses.length ? show(guesses[i], P.unit) : '–'))),
       el('tr', {}, el('th', {}, 'kernel'), ...answer.curve.map(v => el('td', {}, show(v, P.unit))))));
     if (about.length) box.append(chart(about.slice(0, 1), guesses.length ? P.at.map((t, i) => [t, guesses[i]]) : null, P.unit), legend(about[0].name, guesses.length));
+  } else if (P.form === 'blanks') {
+    let offset = 0;
+    const list = el('ul');
+    let ladder = P.ladder;
+    P.blanks.forEach((blank, i) => {
+      const truth = blank.options[answer.blanks[i]], yours = G ? G.blanks[i] : undefined;
+      const right = G ? yours === answer.blanks[i] : null;
+      list.append(el('li', { class: mark(right) }, `(${blank.name}) ` + (right === null ? truth : right ? 'right: ' + truth : `you chose ${blank.options[yours]}; it is ${truth}`)));
+      if (right === false && answer.notes[offset + yours]) list.append(el('li', {}, answer.notes[offset + yours]));
+      offset += blank.options.length;
+      ladder = ladder.replace(`(${blank.name})`, truth);
+    });
+    box.append(el('pre', { class: 'picture' }, ladder), list);
   } else {
     const list = el('ul');
     P.options.forEach((text, i) => {
@@ -178,6 +191,59 @@ const gapBox = (step, answer, run) => {
     box.append(list);
   }
   return box;
+};
+
+// A curve is drawn with the pointer over its moments, or typed. The scale is the student's: one from the record would
+// show how high the curve goes.
+const TOPS = { Count: '100', Seconds: '10 s', PerSecond: '100/s', Bytes: '1 MiB', BytesPerSecond: '10 MiB/s' };
+const sketchpad = (P, inputs) => {
+  const W = 640, H = 240, L = 70, R = 14, T = 14, B = 30;
+  const until = P.at[P.at.length - 1] * 1.05;
+  const top = el('input', { type: 'text', inputmode: 'decimal', size: 8, value: TOPS[P.unit] || '100' });
+  const svg = svgEl('svg', { viewBox: `0 0 ${W} ${H}`, class: 'pad', role: 'img', 'aria-label': 'Your curve; the fields above hold its values' });
+  const value = i => parse(inputs[i].value, P.unit).value;
+  const most = () => Math.max(parse(top.value, P.unit).value || 0, ...P.at.map((_, i) => value(i) || 0), 1e-9);
+  const x = t => L + t / until * (W - L - R), y = v => H - B - v / most() * (H - B - T);
+  const draw = () => {
+    svg.replaceChildren(svgEl('rect', { class: 'paper', x: L, y: T, width: W - L - R, height: H - B - T }), svgEl('path', { class: 'axis', d: `M${L} ${T}V${H - B}H${W - R}` }));
+    for (const part of [0, 0.5, 1]) svg.append(svgEl('text', { x: L - 6, y: y(most() * part) + 4, 'text-anchor': 'end' }, show(most() * part, P.unit)));
+    for (const t of P.at) svg.append(svgEl('path', { class: 'moment', d: `M${x(t)} ${T}V${H - B}` }), svgEl('text', { x: x(t), y: H - 10, 'text-anchor': 'middle' }, show(t, 'Seconds')));
+    const points = P.at.map((t, i) => [t, value(i)]).filter(p => p[1] !== undefined);
+    if (points.length > 1) svg.append(svgEl('path', { class: 'you', d: 'M' + points.map(([t, v]) => `${x(t)} ${y(v)}`).join('L') }));
+    for (const [t, v] of points) svg.append(svgEl('circle', { class: 'dot', r: 5, cx: x(t), cy: y(v) }));
+  };
+  let last = null;
+  const put = (i, v) => {
+    const step = most() / 200;
+    const rounded = P.unit === 'Count' ? Math.round(v) : Math.round(v / step) * step;
+    inputs[i].value = show(Math.max(rounded, 0), P.unit);
+  };
+  const move = event => {
+    const frame = svg.getBoundingClientRect();
+    const t = ((event.clientX - frame.left) / frame.width * W - L) / (W - L - R) * until;
+    const v = Math.min(Math.max((H - B - (event.clientY - frame.top) / frame.height * H) / (H - B - T), 0), 1) * most();
+    if (last === null) {
+      const distance = P.at.map(at => Math.abs(at - t));
+      put(distance.indexOf(Math.min(...distance)), v);
+    } else {
+      // A fast stroke passes several moments between two events.
+      P.at.forEach((at, i) => {
+        if (at >= Math.min(t, last[0]) && at <= Math.max(t, last[0])) put(i, t === last[0] ? v : last[1] + (v - last[1]) * (at - last[0]) / (t - last[0]));
+      });
+    }
+    last = [t, v];
+    draw();
+  };
+  svg.addEventListener('pointerdown', event => {
+    if (inputs[0].disabled) return;
+    svg.setPointerCapture(event.pointerId);
+    last = null;
+    move(event);
+  });
+  svg.addEventListener('pointermove', event => { if (svg.hasPointerCapture(event.pointerId)) move(event); });
+  for (const input of [...inputs, top]) input.addEventListener('input', draw);
+  draw();
+  return el('div', {}, svg, el('p', { class: 'facts noprint' }, 'Draw with the pointer, or write the values above. Top of the chart: ', top));
 };
 
 const hints = list => {
@@ -193,25 +259,23 @@ const predict = (P, done) => {
   const box = el('div', { class: 'question' }, el('div', { html: P.html }));
   const error = el('p', { class: 'error', role: 'alert' });
   let read;
-  let sketch = null;
   if (P.form === 'number') {
     const input = el('input', { type: 'text', inputmode: 'decimal', 'aria-label': 'Your prediction' });
     box.append(el('div', { class: 'row' }, el('label', {}, 'Your prediction: ', input), el('span', { class: 'facts' }, P.example)));
     read = () => { const { value, error } = parse(input.value, P.unit); return error ? { error } : { guess: { number: value } }; };
   } else if (P.form === 'curve') {
     const inputs = P.at.map(t => el('input', { type: 'text', inputmode: 'decimal', size: 6, 'aria-label': 'At ' + show(t, 'Seconds') }));
-    sketch = el('div');
-    const draw = () => {
-      const points = inputs.map((input, i) => [P.at[i], parse(input.value, P.unit).value]).filter(p => p[1] !== undefined);
-      sketch.replaceChildren(...(points.length > 1 ? [chart([], points, P.unit)] : []));
-    };
-    inputs.forEach(input => input.addEventListener('input', draw));
-    box.append(el('table', {}, el('tr', {}, el('th', {}, 'time'), ...P.at.map(t => el('th', {}, show(t, 'Seconds')))), el('tr', {}, el('th', {}, 'your prediction'), ...inputs.map(input => el('td', {}, input)))), sketch);
+    const sketch = sketchpad(P, inputs);
+    box.append(el('table {}, el('tr', {}, el('th', {}, 'time'), ...P.at.map(t => el('th', {}, show(t, 'Seconds')))), el('tr', {}, el('th', {}, 'your prediction'), ...inputs.map(input => el('td', {}, input)))), sketch);
     read = () => {
       const values = inputs.map(input => parse(input.value, P.unit));
       const bad = values.find(v => v.error);
       return bad ? { error: 'Write a number for each time. ' + bad.error } : { guess: { curve: values.map(v => v.value) } };
     };
+  } else if (P.form === 'blanks') {
+    const picks = P.blanks.map((blank, i) => el('select', { 'aria-label': 'Blank ' + blank.name, 'data-blank': i }, el('option', { value: '' }, '?'), ...blank.options.map((text, n) => el('option', { value: n }, text))));
+    box.append(el('pre', { class: 'picture' }, P.ladder), ...P.blanks.map((blank, i) => el('div', { class: 'row' }, el('label', {}, `(${blank.name}) `, picks[i]))));
+    read = () => picks.some(pick => pick.value === '') ? { error: 'Choose something for each blank.' } : { guess: { blanks: picks.map(pick => +pick.value) } };
   } else {
     const type = P.form === 'choice' ? 'radio' : 'checkbox';
     const inputs = P.options.map((text, i) => el('input', { type, name: P.name, value: i }));
@@ -224,7 +288,7 @@ const predict = (P, done) => {
     };
   }
   const lock = text => {
-    box.querySelectorAll('input').forEach(node => { node.disabled = true; });
+    box.querySelectorAll('input, select').forEach(node => { node.disabled = true; });
     box.querySelectorAll('.hints').forEach(node => node.remove());
     row.replaceChildren(el('span', { class: 'facts' }, text));
   };
@@ -244,7 +308,11 @@ const predict = (P, done) => {
     const G = S.guesses[P.name];
     const inputs = [...box.querySelectorAll('input')];
     if (G && G.number !== undefined) inputs[0].value = show(G.number, P.unit);
-    if (G && G.curve) G.curve.forEach((v, i) => { inputs[i].value = show(v, P.unit); });
+    if (G && G.curve) {
+      G.curve.forEach((v, i) => { inputs[i].value = show(v, P.unit); });
+      inputs[0].dispatchEvent(new Event('input'));
+    }
+    if (G && G.blanks) box.querySelectorAll('select').forEach((pick, i) => { pick.value = G.blanks[i]; });
     for (const i of G ? G.rises || (G.choice !== undefined ? [G.choice] : []) : []) inputs[i].checked = true;
     lock(G ? 'Your prediction is fixed.' : 'No prediction.');
     queueMicrotask(done);
@@ -351,7 +419,7 @@ const explorer = async () => {
     const list = el('table');
     for (const answer of run.answers) {
       const P = D.steps[answer.step];
-      const text = answer.problem ? answer.problem : P.form === 'number' ? show(answer.number, P.unit) : P.form === 'choice' ? P.options[answer.choice] : P.form === 'curve' ? answer.curve.map(v => show(v, P.unit)).join(', ') : P.options.filter((_, i) => answer.rises[i]).join(', ') || 'none';
+      const text = answer.problem ? answer.problem : P.form === 'number' ? show(answer.number, P.unit) : P.form === 'choice' ? P.options[answer.choice] : P.form === 'curve' ? answer.curve.map(v => show(v, P.unit)).join(', ') : P.form === 'blanks' ? P.blanks.map((blank, i) => `(${blank.name}) ${blank.options[answer.blanks[i]]}`).join(', ') : P.options.filter((_, i) => answer.rises[i]).join(', ') || 'none';
       list.append(el('tr', {}, el('th', {}, P.name), el('td', {}, text)));
     }
     const about = run.answers.flatMap(answer => answer.about);

@@ -122,6 +122,12 @@ fn room(prediction: &Prediction) -> Markup {
         PredictionForm::Rises(counters) => html! {
             ul class="boxes" { @for counter in counters { li { code { (counter.text) } } } }
         },
+        PredictionForm::Blanks { ladder, blanks } => html! {
+            pre { (ladder.trim_end()) }
+            @for blank in blanks {
+                p { "(" (blank.name) "): " (blank.options.iter().map(|option| option.text.trim()).collect::<Vec<_>>().join(" / ")) }
+            }
+        },
         PredictionForm::Curve { at, .. } => html! {
             table {
                 tr { th { "time" } @for at in at { th { (show::seconds(at.as_secs_f64())) } } }
@@ -150,7 +156,9 @@ fn words(prediction: &Prediction, finding: &Finding) -> Vec<String> {
         PredictionForm::Number { quantity, .. } | PredictionForm::Curve { quantity, .. } => {
             quantity.unit
         }
-        PredictionForm::Choice(_) | PredictionForm::Rises(_) => Unit::Count,
+        PredictionForm::Choice(_) | PredictionForm::Rises(_) | PredictionForm::Blanks { .. } => {
+            Unit::Count
+        }
     };
     match (finding, &prediction.form) {
         (Finding::Number(value), _) => vec![show::spaced(*value, unit)],
@@ -178,6 +186,16 @@ fn words(prediction: &Prediction, finding: &Finding) -> Vec<String> {
                 format!("{} {did}", counter.text)
             })
             .collect(),
-        (Finding::Curve(_) | Finding::Choice(_) | Finding::Rises(_), _) => Vec::new(),
+        (Finding::Blanks(truths), PredictionForm::Blanks { blanks, .. }) => blanks
+            .iter()
+            .zip(truths)
+            .filter_map(|(blank, truth)| {
+                let option = blank.options.get(*truth)?;
+                Some(format!("({}) {}", blank.name, option.text.trim()))
+            })
+            .collect(),
+        (Finding::Curve(_) | Finding::Choice(_) | Finding::Rises(_) | Finding::Blanks(_), _) => {
+            Vec::new()
+        }
     }
 }

@@ -41,7 +41,7 @@ document! {
         "say" => say: Option<Text>,
         /// A question that the next run answers.
         "predict" => predict: Option<PredictDoc>,
-        /// A question that nobody judges: the student compares a sentence with the author's.
+        /// A question that is not graded: the student compares a sentence with the author's.
         "why" => why: Option<WhyDoc>,
         /// The variant to run, or a list of them. In a scenario without variants write the step as `- run`.
         "run" => run: Option<OneOrMany<Spanned<Text>>>,
@@ -101,7 +101,7 @@ impl JsonSchema for LessonStepDoc {
 }
 
 document! {
-    /// A question that the next run answers: `number`, `choice`, `curve` or `rises`.
+    /// A question that the next run answers: `number`, `choice`, `curve`, `rises` or `blanks`.
     PredictDoc, "`predict`" {
         /// Its name in answers and results. The default is its position: `p1`, `p2`.
         "name" => name: Option<Spanned<Text>>,
@@ -117,6 +117,10 @@ document! {
         "at" => at: Option<OneOrMany<Spanned<Timespan>>>,
         /// Counters of which the student picks those that rise.
         "rises" => rises: Option<OneOrMany<QuantityDoc>>,
+        /// The drawing of a connection's packets and states, in letters. `(1)` stands for the blank `1`.
+        "ladder" => ladder: Option<Text>,
+        /// What each blank of `ladder` may be: statements, of which the run makes exactly one true.
+        "blanks" => blanks: Option<Entries<List<ChoiceDoc>>>,
         /// Largest difference that still counts as right: `10%`, `2`, `100ms`. The default is 0 for a count and
         /// 10% for anything else.
         "tolerance" => tolerance: Option<Spanned<Text>>,
@@ -138,7 +142,7 @@ document! {
 }
 
 document! {
-    /// A question that nobody judges.
+    /// A question that is not graded.
     WhyDoc, "`why`" {
         /// The question (Markdown).
         "ask" => ask: Text,

@@ -34,7 +34,9 @@ pub(crate) use exchange::{ExchangeStepDoc, ExchangeStepForm};
 pub(crate) use exercise::{ExerciseDoc, ExerciseFormDoc, ExercisesDoc, VariantExercises};
 pub(crate) use fault::{FaultDoc, FlagWord, InjectDoc, SegmentSelection};
 pub(crate) use firewall::{FirewallRuleDoc, RuleMatchDoc};
-pub(crate) use learn::{FixDoc, LearnDoc, LessonStepDoc, LessonStepFormDoc, PredictDoc, WhyDoc};
+pub(crate) use learn::{
+    ChoiceDoc, FixDoc, LearnDoc, LessonStepDoc, LessonStepFormDoc, PredictDoc, WhyDoc,
+};
 pub(crate) use moment::MomentDoc;
 pub(crate) use nat::{DnatDoc, NatDoc, PortsWord, SnatDoc};
 pub(crate) use reply::{ReplyContent, ReplyDoc};
