@@ -247,7 +247,7 @@ mod tests {
                 "40",
             ),
             (
-                asking("number: load.latency.p50"),
+                asking("number: first(load.established)"),
                 Guess::Number(0.2),
                 "200 ms",
             ),
