@@ -266,7 +266,7 @@ const predict = (P, done) => {
   } else if (P.form === 'curve') {
     const inputs = P.at.map(t => el('input', { type: 'text', inputmode: 'decimal', size: 6, 'aria-label': 'At ' + show(t, 'Seconds') }));
     const sketch = sketchpad(P, inputs);
-    box.append(el('table {}, el('tr', {}, el('th', {}, 'time'), ...P.at.map(t => el('th', {}, show(t, 'Seconds')))), el('tr', {}, el('th', {}, 'your prediction'), ...inputs.map(input => el('td', {}, input)))), sketch);
+    box.append(el('table', {}, el('tr', {}, el('th', {}, 'time'), ...P.at.map(t => el('th', {}, show(t, 'Seconds')))), el('tr', {}, el('th', {}, 'your prediction'), ...inputs.map(input => el('td', {}, input)))), sketch);
     read = () => {
       const values = inputs.map(input => parse(input.value, P.unit));
       const bad = values.find(v => v.error);
