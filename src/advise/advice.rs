@@ -322,7 +322,8 @@ impl LineAdvice {
         }
     }
 
-    /// Returns for whom the line is better and for whom it is worse, if a difference was measured and its key is a compromise.
+    /// Returns for whom the line is better and for whom it is worse, if a difference was measured and its key is a
+    /// compromise.
     pub fn trade(&self) -> Option<(&str, &str)> {
         let deciding = self.deciding();
         let mut differing = deciding.iter().filter(|each| each.differs());

@@ -158,17 +158,17 @@ fn of_blanks(blanks: &[LadderBlank], chosen: &[usize], truths: &[usize]) -> Gap 
         match chosen.get(index) {
             Some(yours) if yours == truth => {
                 right += 1;
-                lines.push(format!("({name}) right: {}", text(truth)));
+                lines.push(format!("({name}) right: {}.", text(truth)));
             }
             Some(yours) => {
                 lines.push(format!(
-                    "({name}) you chose {}; it is {}",
+                    "({name}) you chose {}; it is {}.",
                     text(yours),
                     text(truth)
                 ));
                 lines.extend(option(yours).and_then(|option| option.note.clone()));
             }
-            None => lines.push(format!("({name}) is {}", text(truth))),
+            None => lines.push(format!("({name}) is {}.", text(truth))),
         }
     }
     Gap {
@@ -310,8 +310,8 @@ learn:
         let judged = gap(prediction, Some(&Guess::Blanks(vec![0, 1])), &truth);
         assert_eq!((judged.right, judged.of), (1, 2));
         let lines = [
-            "(1) right: SYN",
-            "(2) you chose FIN; it is ACK",
+            "(1) right: SYN.",
+            "(2) you chose FIN; it is ACK.",
             "Too early.",
         ];
         assert_eq!(judged.lines, lines);

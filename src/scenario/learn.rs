@@ -1,22 +1,24 @@
 //! Reads `learn:` once the runs of the file are known.
 
+mod choices;
+
 use std::collections::BTreeMap;
 
 use indexmap::{IndexMap, IndexSet};
 
 use super::bounds::MAX_NAME;
 use super::cases::Cases;
-use super::decode::{Entries, Framed, FromNode, List, OneOrMany};
+use super::decode::{Entries, Framed, FromNode, OneOrMany};
 use super::document::{
-    ChoiceDoc, ExpectationDoc, FixDoc, LearnDoc, LessonStepDoc, LessonStepFormDoc, PredictDoc,
-    QuantityDoc, Text, WhyDoc,
+    ExpectationDoc, FixDoc, LearnDoc, LessonStepDoc, LessonStepFormDoc, PredictDoc, QuantityDoc,
+    Text, WhyDoc,
 };
 use super::expectation::{Fault, NameScope, Subjects, measurement};
 use super::expr::{Expectation, Tolerance};
 use super::fix;
 use super::lesson::{
-    ChoiceOption, FixStep, Knob, LadderBlank, Lesson, LessonStep, Measurement, Prediction,
-    PredictionForm, RisingCounter, WhyStep,
+    FixStep, Knob, Lesson, LessonStep, Measurement, Prediction, PredictionForm, RisingCounter,
+    WhyStep,
 };
 use super::node::{Node, NodeKind};
 use super::params;
@@ -379,85 +381,6 @@ impl LessonReader<'_, '_, '_, '_> {
             });
         }
         Some(counters)
-    }
-
-    /// Reads the blanks of a ladder: each must stand in the drawing, in parentheses.
-    fn blanks(
-        &mut self,
-        written: &PredictDoc,
-        entries: &Entries<List<ChoiceDoc>>,
-        scope: &NameScope,
-    ) -> Option<PredictionForm> {
-        let Some(ladder) = &written.ladder else {
-            self.cx
-                .error(
-                    written.head(),
-                    "`blanks` needs the `ladder` that they are in",
-                )
-                .help("draw the packets below `ladder: |`, with `(1)` for the blank `1`");
-            return None;
-        };
-        let mut blanks = Vec::new();
-        let mut complete = !entries.0.is_empty();
-        if entries.0.is_empty() {
-            self.cx.error(written.head(), "`blanks` is empty");
-        }
-        for (name, list) in &entries.0 {
-            if !ladder.0.contains(&format!("({})", name.value)) {
-                let message = format!("the ladder has no blank {}", quoted(&name.value));
-                self.cx.error(name.span, message).help(format!(
-                    "write `({})` in the ladder where it belongs",
-                    name.value
-                ));
-                complete = false;
-            }
-            let options = list
-                .as_ref()
-                .and_then(|list| self.choices(list, name.span, scope));
-            match options {
-                Some(options) => blanks.push(LadderBlank {
-                    name: name.value.clone(),
-                    options,
-                }),
-                None => complete = false,
-            }
-        }
-        complete.then(|| PredictionForm::Blanks {
-            ladder: ladder.0.clone(),
-            blanks,
-        })
-    }
-
-    fn choices(
-        &mut self,
-        list: &List<ChoiceDoc>,
-        head: Span,
-        scope: &NameScope,
-    ) -> Option<Vec<ChoiceOption>> {
-        let mut options = Vec::new();
-        let mut complete = true;
-        for choice in &list.0 {
-            let Some(choice) = choice else {
-                complete = false;
-                continue;
-            };
-            let when = std::slice::from_ref(&choice.when);
-            match expectations(when, scope, self.cx).pop() {
-                Some(when) => options.push(ChoiceOption {
-                    text: choice.text.0.clone(),
-                    when,
-                    note: choice.note.as_ref().map(|note| note.0.clone()),
-                }),
-                None => complete = false,
-            }
-        }
-        if options.len() < 2 && complete {
-            self.cx
-                .error(head, "a choice needs at least two statements")
-                .help("write `[{ text: ..., when: ... }, { text: ..., when: ... }]`");
-            return None;
-        }
-        complete.then_some(options)
     }
 
     fn why(&mut self, written: &WhyDoc) -> LessonStep {

@@ -130,7 +130,7 @@ pub struct ChoiceOption {
 pub struct LadderBlank {
     /// Its name in the ladder.
     pub name: String,
-    /// What it may be. The run decides which is true.
+    /// The statements to choose from. The run decides which is true.
     pub options: Vec<ChoiceOption>,
 }
 

@@ -125,7 +125,8 @@ fn room(prediction: &Prediction) -> Markup {
         PredictionForm::Blanks { ladder, blanks } => html! {
             pre { (ladder.trim_end()) }
             @for blank in blanks {
-                p { "(" (blank.name) "): " (blank.options.iter().map(|option| option.text.trim()).collect::<Vec<_>>().join(" / ")) }
+                @let texts = blank.options.iter().map(|option| option.text.trim());
+                p { "(" (blank.name) "): " (texts.collect::<Vec<_>>().join(" / ")) }
             }
         },
         PredictionForm::Curve { at, .. } => html! {

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::learn::shipped_lessons;
-use crate::scenario::lesson::{LessonStep, PredictionForm};
+use crate::scenario::lesson::LessonStep;
 
 fn without_runs() -> GridRuns {
     GridRuns {
@@ -26,13 +26,12 @@ fn no_file_of_a_student_shows_an_explanation_in_plain_text() {
             let texts: Vec<&str> = match step {
                 LessonStep::Reveal(text) => vec![text],
                 LessonStep::Why(why) => why.answer.iter().map(String::as_str).collect(),
-                LessonStep::Predict(prediction) => match &prediction.form {
-                    PredictionForm::Choice(options) => options
-                        .iter()
+                LessonStep::Predict(prediction) => {
+                    let options = prediction.form.options().into_iter();
+                    options
                         .filter_map(|option| option.note.as_deref())
-                        .collect(),
-                    _ => Vec::new(),
-                },
+                        .collect()
+                }
                 _ => Vec::new(),
             };
             // The first words have no Markdown in any of the lessons.

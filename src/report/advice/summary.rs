@@ -13,8 +13,8 @@ use crate::report::terminal::layout::{cut, plain};
 /// The rows and columns of a terminal (VT100), into which the summary fits.
 const ROWS: usize = 24;
 const COLUMNS: usize = 80;
-/// Rows around the list: the command, the file, the whole file with the lines to blame, a blank row, the counts in up to
-/// four rows, the hint, and the prompt.
+/// Rows around the list: the command, the file, the whole file with the lines to blame, a blank row, the counts in up
+/// to four rows, the hint, and the prompt.
 const AROUND: usize = 10;
 /// Columns before the text of a line.
 const INDENT: usize = 22;

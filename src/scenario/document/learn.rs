@@ -119,7 +119,7 @@ document! {
         "rises" => rises: Option<OneOrMany<QuantityDoc>>,
         /// The drawing of a connection's packets and states, in letters. `(1)` stands for the blank `1`.
         "ladder" => ladder: Option<Text>,
-        /// What each blank of `ladder` may be: statements, of which the run makes exactly one true.
+        /// The statements for each blank of `ladder`, of which the run makes exactly one true.
         "blanks" => blanks: Option<Entries<List<ChoiceDoc>>>,
         /// Largest difference that still counts as right: `10%`, `2`, `100ms`. The default is 0 for a count and
         /// 10% for anything else.

@@ -12,6 +12,7 @@
 mod browser;
 mod escaping;
 mod ladders;
+mod lesson;
 mod pictures;
 mod shipped;
 mod structure;
