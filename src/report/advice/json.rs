@@ -31,7 +31,7 @@ struct AdviceReport {
     /// The answer for all lines together, if they were run together.
     whole: Option<&'static str>,
     /// Positions of the lines to blame if the lines together hurt, among `lines`, from 0. Empty if no single line is to
-    /// blame, absent if the search was not completed.
+    /// blame, null if the search was not completed.
     blame: Option<Vec<usize>>,
     together: Vec<ExperimentReport>,
 }
