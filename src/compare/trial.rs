@@ -225,9 +225,13 @@ fn turn(round: usize, sides: usize) -> Box<dyn Iterator<Item = usize>> {
 }
 
 /// Makes a scenario with one run, identified by its set and round.
+///
+/// Each round has a seed of its own, the same for all sides. With one seed, every round would repeat the same losses,
+/// and in virtual time every figure: a difference by chance would look certain.
 fn one_run(side: &Side, round: usize, alone: bool) -> Arc<ScenarioFile> {
     let mut spec = side.spec.clone();
     spec.exclusive |= alone;
+    spec.seed = spec.seed.wrapping_add(round as u64);
     spec.id
         .case
         .push(("set".to_owned(), side.letter.to_string()));
@@ -252,12 +256,31 @@ pub(crate) fn times_matter(side: &Side) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Question;
     use super::*;
+    use crate::suite::ScenarioSource;
 
     #[test]
     fn no_side_always_comes_first() {
         let order: Vec<usize> = (0..3).flat_map(|round| turn(round, 2)).collect();
         assert_eq!(order, [0, 1, 1, 0, 0, 1]);
+    }
+
+    #[test]
+    fn each_round_has_a_seed_that_all_sides_share() {
+        let source = ScenarioSource {
+            label: "pair.yaml".to_owned(),
+            text: "nodes: { a: {}, b: {} }\nlinks: [ { between: [a, b] } ]\nseed: 5\n".to_owned(),
+        };
+        let set = |value: &str| vec![format!("net.ipv4.tcp_sack={value}").parse().unwrap()];
+        let question = Question {
+            sides: vec![set("0"), set("1")],
+            ..Question::default()
+        };
+        let sides = question.sides(&source).unwrap();
+        let seed = |side: &Side, round| one_run(side, round, false).scenario.runs[0].seed;
+        let seeds = |round| [seed(&sides[0], round), seed(&sides[1], round)];
+        assert_eq!([seeds(0), seeds(1)], [[5, 5], [6, 6]]);
     }
 
     #[test]
