@@ -1,7 +1,8 @@
 //! Names of a client's connections in expectations: `load:1` is the connection of the first attempt.
 
-use super::metric::{ResolvedMetric, Subjects, UnknownMetric};
-use super::syntax::At;
+use super::metric::{ResolvedMetric, Subjects, UnknownMetric, without_subject};
+use super::syntax::{At, Expr as Written, ExprKind};
+use super::typing::NameScope;
 use crate::metrics::{self, Subject};
 use crate::names::SeriesName;
 use crate::scenario::problem::quoted;
@@ -68,9 +69,21 @@ pub(super) fn meant_state(word: &str) -> Option<String> {
     Some(format!("did you mean the TCP state `{state}`?"))
 }
 
+/// Suggests subjects for a state that is compared with a number of sockets: `TIME_WAIT > 5`.
+pub(super) fn missing_subject(sides: [&Written; 2], scope: &NameScope) -> Option<String> {
+    let NameScope::Run { subjects, .. } = scope else {
+        return None;
+    };
+    let state = sides.into_iter().find_map(|side| match &side.value {
+        ExprKind::Path(name) if !name.contains('.') => Some(name),
+        _ => None,
+    });
+    state.map(|name| without_subject(name, subjects))
+}
+
 #[cfg(test)]
 mod tests {
-    use crate::scenario::expectation::typing::{Fault, NameScope, expectation};
+    use crate::scenario::expectation::typing::{Fault, expectation};
     use crate::scenario::expr::{Claim, Expr, Window};
     use crate::units::Unit;
 
@@ -136,6 +149,11 @@ mod tests {
                 "load:1.state == 6",
                 "a TCP state is compared with a count",
                 "",
+            ),
+            (
+                "TIME_WAIT > 5",
+                "a TCP state is compared with a count",
+                "name its subject: `client.tcp.TIME_WAIT`",
             ),
             (
                 "load:1.state == 0",

@@ -130,7 +130,7 @@ pub(crate) fn metric(
 }
 
 /// Suggests the whole names of a quantity that is written without its subject.
-fn without_subject(name: &str, subjects: &Subjects) -> String {
+pub(super) fn without_subject(name: &str, subjects: &Subjects) -> String {
     /// More examples do not help.
     const FEW: usize = 3;
     let known = subjects.actors.keys().chain(&subjects.nodes);

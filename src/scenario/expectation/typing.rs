@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::connection;
 use super::functions::{self, FUNCTIONS};
 use super::grammar;
 use super::metric::Subjects;
@@ -235,7 +236,8 @@ impl Typing<'_> {
         }
         let help = a
             .missing_unit(right, left)
-            .or_else(|| b.missing_unit(left, right));
+            .or_else(|| b.missing_unit(left, right))
+            .or_else(|| connection::missing_subject([left, right], self.scope));
         let fault = self.fault(
             right.range.clone(),
             format!("{} is compared with {}", a.describe(), b.describe()),
