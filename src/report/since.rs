@@ -133,6 +133,7 @@ impl<'a> KernelRow<'a> {
 
 fn rows(result: &SuiteResult) -> Vec<KernelRow<'_>> {
     let mut rows: BTreeMap<(&str, &str), Vec<KernelRow<'_>>> = BTreeMap::new();
+    let releases = releases(result);
     for scenario in &result.scenarios {
         let file = &scenario.file;
         let place = (file.label.as_str(), file.scenario.name.as_str());
@@ -153,21 +154,37 @@ fn rows(result: &SuiteResult) -> Vec<KernelRow<'_>> {
                 of_scenario.len() - 1
             });
             if let Some(row) = of_scenario.get_mut(at) {
-                row.runs.insert(kernel_of(scenario, run), run);
+                row.runs.insert(kernel_of(scenario, run, &releases), run);
             }
         }
     }
     rows.into_values().flatten().collect()
 }
 
-fn kernel_of<'a>(scenario: &'a ScenarioResult, run: &'a RunResult) -> &'a str {
-    let release = |run: &'a RunResult| {
-        let environment = run.timeline.environment.as_ref()?;
-        Some(environment.kernel_release.as_str())
-    };
+/// Returns the release of each kernel by the name that it was run under.
+fn releases(result: &SuiteResult) -> BTreeMap<&str, &str> {
+    let each = result.scenarios.iter().filter_map(|scenario| {
+        let release = scenario.runs.iter().find_map(release)?;
+        Some((scenario.kernel.as_deref()?, release))
+    });
+    each.collect()
+}
+
+fn release(run: &RunResult) -> Option<&str> {
+    let environment = run.timeline.environment.as_ref()?;
+    Some(environment.kernel_release.as_str())
+}
+
+/// Returns the kernel of a run. A run that could not begin knows only the name that its kernel was run under.
+fn kernel_of<'a>(
+    scenario: &'a ScenarioResult,
+    run: &'a RunResult,
+    releases: &BTreeMap<&str, &'a str>,
+) -> &'a str {
     let named = scenario.kernel.as_deref();
     release(run)
         .or_else(|| scenario.runs.iter().find_map(release))
+        .or_else(|| releases.get(named?).copied())
         .or(named)
         .unwrap_or(UNKNOWN)
 }

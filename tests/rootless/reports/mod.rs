@@ -11,6 +11,7 @@ mod junit;
 mod odd;
 pub(crate) mod outside;
 mod results;
+mod since;
 mod tap;
 mod terminal;
 mod truth;
