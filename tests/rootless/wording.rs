@@ -14,6 +14,7 @@ const GENERATED: &[&str] = &[
     "docs/advice-examples.md",
     "docs/metrics.md",
     "docs/performance.md",
+    "docs/since.md",
     "docs/truth.md",
     "docs/virtual-time.md",
 ];
