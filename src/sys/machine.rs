@@ -11,6 +11,7 @@ use nix::errno::Errno;
 use nix::kmod::{ModuleInitFlags, finit_module};
 use nix::mount::{MsFlags, mount};
 use nix::sys::reboot::{RebootMode, reboot};
+use nix::sys::resource::{Resource, setrlimit};
 
 /// File systems that programs expect: type and mount point. All are built into the kernel (`devtmpfs` with
 /// `CONFIG_DEVTMPFS`, which every distribution sets). `/tmp` stays as it is if it has files, which a scenario brought:
@@ -63,6 +64,16 @@ pub fn reduce_housekeeping() {
     for (file, value) in HOUSEKEEPING {
         let _this_kernel_has_none = fs::write(file, value);
     }
+}
+
+/// Descriptors that a process may have (getrlimit(2)): soft and hard, as systemd sets them. The kernel starts with 4,096
+/// at most (Linux `include/asm-generic/resource.h`, `INR_OPEN_MAX`), too few for 10,000 connections.
+const DESCRIPTORS: (u64, u64) = (1024, 524_288);
+
+/// Raises the bound on descriptors for this process and all that it starts.
+pub fn raise_descriptors() {
+    let (soft, hard) = DESCRIPTORS;
+    let _stays_as_it_was = setrlimit(Resource::RLIMIT_NOFILE, soft, hard);
 }
 
 /// Loads a module. It may already be loaded or built in.

@@ -68,6 +68,7 @@ pub(crate) fn init() -> ExitCode {
 fn execute() -> Result<(), GuestError> {
     machine::mount_file_systems().map_err(GuestError::Mount)?;
     machine::reduce_housekeeping();
+    machine::raise_descriptors();
     let order = match devices::file(order::NAME)? {
         Some(order) => order,
         None => {
