@@ -232,7 +232,11 @@ fn conclude(spec: &RunSpec, timeline: &Timeline, verdicts: Vec<Verdict>) -> RunV
             let (worst, skipped) = worst(spec, &verdicts);
             let short = load::shortfall(spec, timeline)
                 .or_else(|| unmet::wire(spec, timeline))
-                .or_else(|| unmet::faults(spec, timeline));
+                .or_else(|| unmet::faults(spec, timeline))
+                .map(|why| match interrupted {
+                    true => format!("the run was interrupted at {}; {why}", timeline.now),
+                    false => why,
+                });
             match worst {
                 Some(worst) if worst.outcome == Outcome::Errored => {
                     (worst.outcome, worst.reason.clone())

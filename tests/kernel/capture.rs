@@ -190,7 +190,7 @@ expect: [ load.established == 3, nat.conntrack.drop >= 3 ]
     assert_eq!((ladder.attempt, ladder.attempts), (4, 6), "{text}");
     assert_eq!(lines[0], "SYN seq 0", "{text}");
     assert!(lines[1].starts_with("✗ lost in nat: table full"), "{text}");
-    assert!(text.contains("nat.conntrack.drop +"), "{text}");
+    assert!(text.contains("counted in nat.conntrack.drop"), "{text}");
     assert_eq!(
         lines
             .iter()

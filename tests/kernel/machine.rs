@@ -207,7 +207,13 @@ fn advises(kernel: &Path) -> Result<(), Failed> {
                  net.ipv4.tcp_tw_recycle = 1\n";
     fs::write(&file, lines)?;
     let output = command()
-        .args(["advise", "--no-progress", "--no-record", "--kernel"])
+        .args([
+            "advise",
+            "--no-progress",
+            "--no-record",
+            "--details",
+            "--kernel",
+        ])
         .arg(kernel)
         .arg(&file)
         .output()?;

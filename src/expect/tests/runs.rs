@@ -116,6 +116,13 @@ fn an_interrupted_run_is_inconclusive_unless_all_was_decided() {
     assert_eq!(decided.outcome, Outcome::Passed);
     let nothing_expected = judge_run(Vec::new(), &run());
     assert_eq!(nothing_expected.outcome, Outcome::Inconclusive);
+    let late = LoadReport {
+        late_p99: 9_000_000_000,
+        ..load_report()
+    };
+    let late = TimelineBuilder::new().load(late).interrupted_at(1000);
+    let late = judged_at_the_end(&[("a", 1.0)], &late);
+    assert!(reason(&late).starts_with("the run was interrupted at 1.000s; this machine could not"));
 }
 
 fn with_load(load: LoadReport) -> [Outcome; 2] {
