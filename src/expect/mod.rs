@@ -82,10 +82,10 @@ pub fn judge(spec: &RunSpec, timeline: &Timeline) -> RunVerdict {
     let printed = commands.filter(|command| command.tap);
     let printed = printed.flat_map(|command| tap::verdicts(command, timeline));
     let mut verdicts: Vec<Verdict> = expected.chain(printed).collect();
-    let certain = load::shortfall(spec, timeline)
-        .is_some()
-        .then(|| add_contradictions(spec, timeline, &mut verdicts))
-        .flatten();
+    let certain = load::shortfall(spec, timeline).and_then(|short| {
+        let rule = add_contradictions(spec, timeline, &mut verdicts)?;
+        Some(format!("{rule}; {short}"))
+    });
     match (certain, conclude(spec, timeline, verdicts)) {
         (Some(rule), judged) if judged.outcome == Outcome::Inconclusive => RunVerdict {
             outcome: Outcome::Failed,
