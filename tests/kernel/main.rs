@@ -9,6 +9,7 @@
 )]
 
 mod advise;
+mod baselines;
 mod capture;
 mod compare;
 mod environments;
@@ -45,6 +46,7 @@ fn main() {
     let trials: Vec<Trial> = scenarios::trials(&arguments)
         .into_iter()
         .chain(truth::trials())
+        .chain(baselines::trials())
         .chain(verdicts::trials())
         .chain(evidence::trials())
         .chain(capture::trials())
