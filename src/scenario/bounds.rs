@@ -3,12 +3,12 @@
 
 use std::time::Duration;
 
-/// Bytes of a file. The largest useful file, a thousand nodes with a line each, is a tenth of this.
-pub(crate) const MAX_BYTES: usize = 1024 * 1024;
+/// Bytes of a file. The largest useful file, ten thousand nodes with a link and a client each, is a third of this.
+pub(crate) const MAX_BYTES: usize = 4 * 1024 * 1024;
 /// Levels of nesting. The deepest path of the format has 8.
 pub(crate) const MAX_DEPTH: usize = 32;
 /// Values of one file once aliases are expanded.
-pub(crate) const MAX_NODES: usize = 100_000;
+pub(crate) const MAX_NODES: usize = 500_000;
 /// Values of all runs of one file together; each run has its own copy.
 pub(crate) const MAX_NODES_OF_ALL_RUNS: usize = 2_000_000;
 /// Runs of one file: variants times matrix cases.

@@ -57,7 +57,7 @@ pub(crate) enum DiscoverError {
         why: Option<String>,
     },
     /// A file is larger than any scenario.
-    #[error("{path} is larger than 1 MiB, which is too large for a scenario")]
+    #[error("{path} is larger than 4 MiB, which is too large for a scenario")]
     TooLarge { path: String },
     /// The folder contains no scenarios.
     #[error("no scenarios (*.yaml, *.yml) below {path}")]

@@ -66,8 +66,8 @@ pub fn reduce_housekeeping() {
     }
 }
 
-/// Descriptors that a process may have (getrlimit(2)): soft and hard, as systemd sets them. The kernel starts with 4,096
-/// at most (Linux `include/asm-generic/resource.h`, `INR_OPEN_MAX`), too few for 10,000 connections.
+/// Descriptors that a process may have (getrlimit(2)): soft and hard, as systemd sets them. The kernel starts with
+/// 4,096 at most (Linux `include/asm-generic/resource.h`, `INR_OPEN_MAX`), too few for 10,000 connections.
 const DESCRIPTORS: (u64, u64) = (1024, 524_288);
 
 /// Raises the bound on descriptors for this process and all that it starts.
