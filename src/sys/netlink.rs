@@ -9,6 +9,10 @@ use std::os::fd::AsRawFd;
 use netlink_sys::{Socket, SocketAddr};
 use thiserror::Error;
 
+pub use self::batch::Batch;
+
+mod batch;
+
 /// `NLM_F_REQUEST`: this is a request.
 pub const REQUEST: u16 = libc::NLM_F_REQUEST as u16;
 /// `NLM_F_ACK`: send an acknowledgement.
@@ -62,62 +66,27 @@ fn detail(text: Option<&str>) -> String {
 }
 
 impl NetlinkError {
+    /// Counts the messages of earlier parts of the batch in the index.
+    fn behind(self, before: usize) -> Self {
+        match self {
+            Self::Refused {
+                index,
+                text,
+                source,
+            } => Self::Refused {
+                index: before + index,
+                text,
+                source,
+            },
+            other => other,
+        }
+    }
+
     /// Returns the errno, if the kernel gave one.
     pub fn errno(&self) -> Option<i32> {
         match self {
             Self::Socket(error) | Self::Refused { source: error, .. } => error.raw_os_error(),
             Self::Truncated => None,
-        }
-    }
-}
-
-/// Messages that are sent to the kernel in one `sendmsg`.
-#[derive(Debug, Default, Clone)]
-pub struct Batch {
-    bytes: Vec<u8>,
-    starts: Vec<usize>,
-}
-
-impl Batch {
-    /// Creates a batch without messages.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Returns the number of messages.
-    pub fn len(&self) -> usize {
-        self.starts.len()
-    }
-
-    /// Returns whether there are no messages.
-    pub fn is_empty(&self) -> bool {
-        self.starts.is_empty()
-    }
-
-    /// Returns the size of the messages in bytes.
-    pub fn byte_len(&self) -> usize {
-        self.bytes.len()
-    }
-
-    /// Adds a message: type, flags, and the body after the header. The sequence number is filled in on sending.
-    pub fn push(&mut self, kind: u16, flags: u16, body: impl FnOnce(&mut Vec<u8>)) {
-        let start = self.bytes.len();
-        self.starts.push(start);
-        self.bytes.extend_from_slice(&[0; HEADER]);
-        body(&mut self.bytes);
-        let length = u32::try_from(self.bytes.len() - start).unwrap_or(u32::MAX);
-        self.bytes[start..start + 4].copy_from_slice(&length.to_ne_bytes());
-        self.bytes[start + 4..start + 6].copy_from_slice(&kind.to_ne_bytes());
-        self.bytes[start + 6..start + 8].copy_from_slice(&(flags | REQUEST).to_ne_bytes());
-        pad(&mut self.bytes);
-    }
-
-    /// Makes the last message request an acknowledgement ([`ACK`]).
-    pub fn acknowledge_last(&mut self) {
-        if let Some(start) = self.starts.last() {
-            let flags = &mut self.bytes[start + 6..start + 8];
-            let requested = u16::from_ne_bytes([flags[0], flags[1]]) | ACK;
-            flags.copy_from_slice(&requested.to_ne_bytes());
         }
     }
 }
@@ -222,15 +191,22 @@ impl Netlink {
     }
 
     /// Sends a batch and waits until its last message is acknowledged; that message must request it
-    /// ([`ACK`]). Earlier messages need not: the kernel always answers failed ones, in order.
+    /// ([`ACK`]). Earlier messages need not: the kernel always answers failed ones, in order. A large batch is sent in
+    /// parts; after a refusal, the parts behind it are not sent.
     ///
     /// # Errors
     /// The first refusal, with the index of its message in the batch.
     pub fn request(&mut self, batch: Batch) -> Result<(), NetlinkError> {
-        match batch.len().checked_sub(1) {
-            Some(last) => self.request_until(batch, last, |_| false),
-            None => Ok(()),
+        let mut before = 0;
+        for part in batch.parts() {
+            let count = part.len();
+            if let Some(last) = count.checked_sub(1) {
+                self.request_until(part, last, |_| false)
+                    .map_err(|error| error.behind(before))?;
+            }
+            before += count;
         }
+        Ok(())
     }
 
     /// Sends an nfnetlink transaction. Its last message is the end mark, and the one before it
