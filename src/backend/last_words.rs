@@ -7,8 +7,8 @@ use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::task::JoinHandle;
 
-/// Enough lines for a panic and its location.
-const MAX_LINES: usize = 40;
+/// Enough lines for a panic of a kernel: its reason comes before the call trace, which may have 60 lines.
+const MAX_LINES: usize = 120;
 
 /// The longest wait for the end of the stream once the worker is dead: another process may hold it open.
 const END_TIMEOUT: Duration = Duration::from_secs(1);
