@@ -12,7 +12,7 @@ mod other_suites;
 mod protocol;
 pub(crate) mod vm;
 
-pub use crate::run::{LabHold, SysctlAnswer, SysctlInquiry, TraceWish, WorkOrder};
+pub use crate::run::{LabHold, SysctlAnswer, SysctlInquiry, TraceMode, WorkOrder};
 pub(crate) use error::StartError;
 pub(crate) use hang::HangLimit;
 pub use host::HostBackend;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::steps::PendingSteps;
 use super::{
-    CancelToken, LabHold, RunError, TraceWish, WorkOrder, environment, pinned_notes, preflight,
+    CancelToken, LabHold, RunError, TraceMode, WorkOrder, environment, pinned_notes, preflight,
 };
 use crate::lab::Lab;
 use crate::probe::{self, CaptureSummary, Contention, NoTrace, PacketCapture, Probes, TraceProbe};
@@ -259,7 +259,7 @@ fn trace(
     recorder: &Recorder,
 ) -> Result<Option<TraceProbe>, RunError> {
     let is_needed = TraceProbe::is_named(&order.spec);
-    if order.trace == TraceWish::None && !is_needed {
+    if order.trace == TraceMode::None && !is_needed {
         return Ok(None);
     }
     let not_traced = match TraceProbe::prepare(&order.spec, lab, recorder) {
@@ -269,7 +269,7 @@ fn trace(
     if is_needed {
         return Err(RunError::NotApplicable(not_traced.to_string()));
     }
-    if order.trace == TraceWish::Wanted {
+    if order.trace == TraceMode::Wanted {
         let text = without_trace(&not_traced);
         recorder.record(Event::Note { t: None, text });
     }

@@ -20,7 +20,7 @@ pub use crate::lab::LabScope;
 pub use crate::lab::sysctl_inquiry::{SysctlAnswer, SysctlInquiry};
 pub use cancel_token::CancelToken;
 pub use live_run::LiveRun;
-pub use order::{LabHold, TraceWish, WorkOrder};
+pub use order::{LabHold, TraceMode, WorkOrder};
 pub(crate) use preflight::{missing_program, unmet_requirement};
 pub use worker::{WorkerProcessError, agent, in_machine, worker};
 

@@ -27,8 +27,8 @@ pub struct WorkOrder {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub capture: Option<PathBuf>,
     /// Set if the kernel is traced.
-    #[serde(default, skip_serializing_if = "TraceWish::is_none")]
-    pub trace: TraceWish,
+    #[serde(default, skip_serializing_if = "TraceMode::is_none")]
+    pub trace: TraceMode,
     /// Set if the lab is kept after the end of the run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hold: Option<LabHold>,
@@ -37,10 +37,10 @@ pub struct WorkOrder {
     pub inquiry: Option<SysctlInquiry>,
 }
 
-/// A wish for the kernel's own account of sockets and packets, which only root of the host can have.
+/// Selects whether the kernel records its own account of sockets and packets, which only root of the host can have.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum TraceWish {
+pub enum TraceMode {
     /// The kernel is traced only if an expectation needs it.
     #[default]
     None,
@@ -50,7 +50,7 @@ pub enum TraceWish {
     Wanted,
 }
 
-impl TraceWish {
+impl TraceMode {
     fn is_none(&self) -> bool {
         *self == Self::None
     }
@@ -76,7 +76,7 @@ impl WorkOrder {
             programs: true,
             guest: None,
             capture: None,
-            trace: TraceWish::None,
+            trace: TraceMode::None,
             hold: None,
             inquiry: None,
         }

@@ -24,6 +24,15 @@ struct Broken<'t> {
     error: String,
 }
 
+impl<'t> Broken<'t> {
+    /// Returns the line with the error and the one before it, each with its offset.
+    fn here_or_before(&self) -> impl Iterator<Item = (usize, &'t str)> {
+        let before = self.text[..self.line_start].trim_end_matches('\n');
+        let start = before.rfind('\n').map_or(0, |end| end + 1);
+        [(self.line_start, self.line), (start, &before[start..])].into_iter()
+    }
+}
+
 /// An explanation.
 struct Explained {
     span: Span,
@@ -282,13 +291,7 @@ fn comma(broken: &Broken<'_>) -> Option<Explained> {
 fn space_after_colon(broken: &Broken<'_>) -> Option<Explained> {
     static ENTRY: LazyLock<Option<Regex>> =
         LazyLock::new(|| form(r"^(\s*(?:- )*)([A-Za-z_][\w.-]*):([^\s/:][^:]*)$"));
-    let before = broken.text[..broken.line_start].trim_end_matches('\n');
-    let before_start = before.rfind('\n').map_or(0, |end| end + 1);
-    let lines = [
-        (broken.line_start, broken.line),
-        (before_start, &before[before_start..]),
-    ];
-    lines.into_iter().find_map(|(start, line)| {
+    broken.here_or_before().find_map(|(start, line)| {
         let found = ENTRY.as_ref()?.captures(line)?;
         let (indent, key, value) = (found.get(1)?, found.get(2)?, found.get(3)?);
         let colon = start + indent.end() + key.len();
@@ -390,13 +393,7 @@ fn indentation(broken: &Broken<'_>) -> Option<Explained> {
 fn missing_colon(broken: &Broken<'_>) -> Option<Explained> {
     static KEY: LazyLock<Option<Regex>> =
         LazyLock::new(|| form(r"^(\s*)([A-Za-z_][\w-]*)( +(\{.*|\[.*|\S+))?\s*$"));
-    let before = broken.text[..broken.line_start].trim_end_matches('\n');
-    let before_start = before.rfind('\n').map_or(0, |end| end + 1);
-    let lines = [
-        (broken.line_start, broken.line),
-        (before_start, &before[before_start..]),
-    ];
-    lines.into_iter().find_map(|(start, line)| {
+    broken.here_or_before().find_map(|(start, line)| {
         let found = KEY.as_ref()?.captures(line)?;
         let key = found.get(2)?;
         let value = found

@@ -11,7 +11,7 @@ use super::event_sink::EventSink;
 use super::failure::{TIME_TO_STOP, WorkerFailure};
 use super::hold::Hold;
 use super::recording::Recording;
-use crate::backend::{HangLimit, LabHold, TraceWish, WorkOrder, Worker};
+use crate::backend::{HangLimit, LabHold, TraceMode, WorkOrder, Worker};
 use crate::causes::chain;
 use crate::record::{Event, Offset};
 use crate::scenario::RunSpec;
@@ -78,9 +78,9 @@ async fn run_worker(
     let order = WorkOrder {
         programs,
         trace: match (options.trace, &options.captures) {
-            (true, _) => TraceWish::Wanted,
-            (false, Captures::All(_) | Captures::OfFailures(_)) => TraceWish::IfPossible,
-            (false, Captures::None) => TraceWish::None,
+            (true, _) => TraceMode::Wanted,
+            (false, Captures::All(_) | Captures::OfFailures(_)) => TraceMode::IfPossible,
+            (false, Captures::None) => TraceMode::None,
         },
         hold: options.hold.as_ref().map(|hold| LabHold {
             at_most: hold.at_most,

@@ -59,7 +59,7 @@ impl ProcessNamespaces {
         setns(self.mounts.as_fd(), CloneFlags::CLONE_NEWNS)?;
         // A folder that is out of reach is replaced by the root, where setns(2) has put this process.
         let _at_root = std::env::set_current_dir(folder);
-        dress_up(hostname);
+        show_as_node(hostname);
         die_with_parent(&mut command);
         let mut child = command.spawn()?;
         // Keys such as Ctrl-C are for the program.
@@ -76,7 +76,7 @@ impl ProcessNamespaces {
 
 /// Makes the host name, and `/sys/class/net`, those of the node, for this process only. Programs run without that
 /// as well, so errors do not matter.
-fn dress_up(hostname: &str) {
+fn show_as_node(hostname: &str) {
     if unshare(CloneFlags::CLONE_NEWUTS).is_ok() {
         let _only_shown = sethostname(OsStr::new(hostname));
     }

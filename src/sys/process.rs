@@ -31,9 +31,7 @@ pub struct NofileLimit {
 /// # Errors
 /// The errors of fork(2) and execve(2); EPERM if the limit is above the hard limit.
 pub fn spawn_bounded(command: &mut Command, nofile: NofileLimit) -> io::Result<Child> {
-    command.process_group(0);
-    die_with_parent(command);
-    limit_nofile(command, nofile);
+    bound(command, nofile);
     command.spawn()
 }
 
@@ -46,11 +44,15 @@ pub fn spawn_confined(
     nofile: NofileLimit,
     confinement: Confinement,
 ) -> io::Result<Child> {
+    bound(command, nofile);
+    confinement.surround(command);
+    command.spawn()
+}
+
+fn bound(command: &mut Command, nofile: NofileLimit) {
     command.process_group(0);
     die_with_parent(command);
     limit_nofile(command, nofile);
-    confinement.surround(command);
-    command.spawn()
 }
 
 /// Kills a child's process group. Call this before the child is reaped, so that its number has not been reused.

@@ -88,24 +88,8 @@ impl Snapshots {
 
     /// Removes all but the most recently used.
     fn evict(&self) {
-        let Some(entries) = self
-            .folder
-            .as_ref()
-            .and_then(|folder| fs::read_dir(folder).ok())
-        else {
-            return;
-        };
-        let mut known: Vec<(SystemTime, PathBuf)> = entries
-            .filter_map(|entry| {
-                let entry = entry.ok()?;
-                let path = entry.path();
-                (path.extension()? == SUFFIX).then_some(())?;
-                Some((entry.metadata().ok()?.modified().ok()?, path))
-            })
-            .collect();
-        known.sort_unstable();
-        for (_, path) in known.iter().rev().skip(KEPT) {
-            let _gone_already = fs::remove_file(path);
+        if let Some(folder) = &self.folder {
+            user_folders::keep_newest(folder, SUFFIX, KEPT);
         }
     }
 }
