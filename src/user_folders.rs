@@ -56,7 +56,12 @@ mod tests {
     #[test]
     fn the_newest_files_of_one_kind_are_kept() {
         let folder = tempfile::tempdir().unwrap();
-        for (name, age) in [("a.json", 30), ("b.json", 10), ("c.json", 20), ("d.txt", 40)] {
+        for (name, age) in [
+            ("a.json", 30),
+            ("b.json", 10),
+            ("c.json", 20),
+            ("d.txt", 40),
+        ] {
             let file = fs::File::create(folder.path().join(name)).unwrap();
             let time = SystemTime::now() - Duration::from_secs(age);
             file.set_modified(time).unwrap();

@@ -129,7 +129,15 @@ impl Form {
                 let fits = value.trim().is_empty() || value.trim().split(',').all(part);
                 fits.then_some(()).ok_or_else(|| self.error(value))
             }
-            Self::Word | Self::Words | Self::Text => Ok(()),
+            // The names that the kernel looks up (congestion controls, queueing disciplines) have letters.
+            Self::Word => {
+                let is_name =
+                    |word: &str| word.contains(|letter: char| letter.is_ascii_alphabetic());
+                let words: Vec<&str> = value.split_whitespace().collect();
+                let fits = matches!(words[..], [word] if is_name(word));
+                fits.then_some(()).ok_or_else(|| self.error(value))
+            }
+            Self::Words | Self::Text => Ok(()),
         }
     }
 
@@ -158,7 +166,7 @@ impl Form {
                 format!("two whole numbers from {low} to {high}, the first not above the second")
             }
             Self::Ports => "ports and ranges of ports such as `8080,9000-9100`".to_owned(),
-            Self::Word => "one word".to_owned(),
+            Self::Word => "one name".to_owned(),
             Self::Words => "words with spaces between them".to_owned(),
             Self::Text => "a text".to_owned(),
         }
@@ -321,6 +329,13 @@ mod tests {
                 "write `4096 87380 16777216`",
             ),
             ("net.ipv4.tcp_tw_reuse", "3", "from 0 to 2"),
+            ("net.ipv4.tcp_congestion_control", "1", "takes one name"),
+            (
+                "net.ipv4.tcp_congestion_control",
+                "cubic bbr",
+                "takes one name",
+            ),
+            ("net.ipv4.tcp_congestion_control", "", "takes one name"),
             (
                 "net.ipv4.ip_local_reserved_ports",
                 "http",
