@@ -149,7 +149,7 @@ pub(super) fn without_subject(name: &str, subjects: &Subjects) -> String {
 
 /// Suggests the metric that another word means, of the subject or of something else.
 fn other_word(subject: &str, meant: &[Subject], name: &str, subjects: &Subjects) -> Option<String> {
-    if let Some(explained) = synonyms::error(name) {
+    if let Some(explained) = synonyms::not_counted(name) {
         return Some(explained.to_owned());
     }
     if let Some(function) = synonyms::percentile(subject, meant, name) {

@@ -210,8 +210,23 @@ pub(super) fn state(name: &str) -> Option<TcpState> {
     })
 }
 
+/// Explains where to look for something that has no metric of its own.
+pub(super) fn not_counted(name: &str) -> Option<&'static str> {
+    error(name).or_else(|| ports(name))
+}
+
+/// Explains which metrics stand for local ports in use, which the kernel does not count.
+fn ports(name: &str) -> Option<&'static str> {
+    const COUNTS: &str = "portsused usedports portsinuse portscount portsfree freeports portsavailable \
+                          availableports portsleft portstaken ephemeralportsused localportsused";
+    has(COUNTS, &plain(name)).then_some(
+        "the kernel does not count local ports in use; a client's `errors.EADDRNOTAVAIL` counts attempts that found \
+         none free, its `in-flight` connections hold one each, and so do the node's `tcp.TIME_WAIT`",
+    )
+}
+
 /// Explains under which name an error is counted that is not an errno.
-pub(super) fn error(name: &str) -> Option<&'static str> {
+fn error(name: &str) -> Option<&'static str> {
     let plain = plain(name.strip_prefix("errors.")?);
     Some(match plain.as_str() {
         "eof" | "endoffile" | "closed" | "shortread" | "hangup" | "hup" | "disconnect"
@@ -334,5 +349,13 @@ mod tests {
             assert_eq!(state(written), Some(state_meant), "{written}");
         }
         assert_eq!(state("tcp.humour"), None);
+    }
+
+    #[test]
+    fn ports_in_use_are_explained_and_not_listed() {
+        for written in ["ports.used", "ports.in-use", "used_ports", "ports.free"] {
+            assert!(not_counted(written).is_some(), "{written}");
+        }
+        assert_eq!(not_counted("ports.range"), None);
     }
 }
