@@ -122,7 +122,7 @@ fn print(took: &Figures) {
     let cpu = took.ratio(SET_UP_CPU, FLOOR_CPU);
     let (many, drop) = (took.median(MANY_SET_UP), took.median(DROP));
     let many_target = Some(("<= 500 ms", many <= 500.0));
-    let ratio_target = Some(("<= 2.2", ratio.median <= 2.2));
+    let ratio_target = Some(("<= 2.0", ratio.median <= 2.0));
     let mut rows = vec![
         table::figure(FLOOR, None, time(FLOOR)),
         table::figure(SET_UP, None, time(SET_UP)),

@@ -57,7 +57,13 @@ impl KernelLog {
         read_by_an_expectation: bool,
         recorder: &Recorder,
     ) -> Result<Option<Self>, ProbeError> {
-        let opened = Kmsg::open().and_then(|log| at_end(log, &namespaces));
+        let opened = Kmsg::open().and_then(|mut log| {
+            if read_by_an_expectation {
+                return at_end(log, &namespaces);
+            }
+            log.skip_to_end()?;
+            Ok((log, LogLimit::default(), false))
+        });
         let (log, others, used_up) = match opened {
             Ok(opened) => opened,
             Err(_) if !read_by_an_expectation => return Ok(None),

@@ -2,7 +2,7 @@
 //! `Documentation/ABI/testing/dev-kmsg`). It is machine-wide.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, ErrorKind, Read};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::time::Duration;
@@ -47,6 +47,14 @@ impl Kmsg {
             file,
             buffer: vec![0; RECORD_MAX],
         })
+    }
+
+    /// Skips all records so far (`SEEK_END`, `devkmsg_llseek()`, Linux `kernel/printk/printk.c`).
+    ///
+    /// # Errors
+    /// The errors of lseek(2).
+    pub fn skip_to_end(&mut self) -> io::Result<()> {
+        self.file.seek(SeekFrom::End(0)).map(drop)
     }
 
     /// Returns the next record; `None` if there is none yet.
