@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use super::plan::{Op, interface_index, mac};
 use crate::names::NodeName;
-use crate::scenario::topology::{LinkSpec, NodeSpec, Topology};
+use crate::scenario::topology::{InterfaceSpec, LinkSpec, NodeSpec, Topology};
 
 /// Up to this many links, neighbours are looked up as on any host: a few such labs at once stay below the bound.
 const LOOKED_UP: usize = 50;
@@ -54,6 +54,7 @@ pub(super) fn neighbours(topology: &Topology) -> Vec<Op> {
 struct Port<'a> {
     node: &'a NodeName,
     spec: &'a NodeSpec,
+    interface: &'a InterfaceSpec,
     link: usize,
     end: usize,
     index: u32,
@@ -62,12 +63,15 @@ struct Port<'a> {
 impl<'a> Port<'a> {
     fn of(topology: &'a Topology, link: usize, spec: &'a LinkSpec, end: usize) -> Option<Self> {
         let node = &spec.between[end];
+        let name = &spec.interfaces[end];
+        let owner = topology.nodes.get(node)?;
         Some(Self {
             node,
-            spec: topology.nodes.get(node)?,
+            spec: owner,
+            interface: owner.interfaces.get(owner.place_of(name)?)?,
             link,
             end,
-            index: interface_index(topology, node, &spec.interfaces[end]),
+            index: interface_index(topology, node, name),
         })
     }
 
@@ -77,10 +81,7 @@ impl<'a> Port<'a> {
 
     /// Returns the entries on this node for the addresses of a neighbour.
     fn entries_for(&self, other: &Self) -> impl Iterator<Item = Op> {
-        let interfaces = other.spec.interfaces.iter();
-        let addresses = interfaces
-            .filter(|interface| interface.link == other.link)
-            .flat_map(|interface| &interface.addresses);
+        let addresses = other.interface.addresses.iter();
         addresses.map(|prefix| Op::Neighbour {
             node: self.node.clone(),
             index: self.index,

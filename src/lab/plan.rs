@@ -2,6 +2,7 @@
 //!
 //! Not here: its execution (`apply`).
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
@@ -177,7 +178,8 @@ pub fn plan(topology: &Topology) -> LabPlan {
         .iter()
         .map(|(name, node)| namespace(topology, name, node))
         .collect();
-    if topology.links.iter().any(|link| link.needs_wire(topology)) {
+    let (wired, clocks) = (topology.wired(), topology.own_clocks());
+    if wired.contains(&true) {
         ops.push(Op::Namespace(NamespaceOp {
             site: Site::Wire,
             ip: IpVersion::V4,
@@ -188,8 +190,9 @@ pub fn plan(topology: &Topology) -> LabPlan {
         }));
     }
     let mut wire_index = FIRST_INDEX;
-    for (number, link) in topology.links.iter().enumerate() {
-        ops.extend(link_ops(topology, number, link, &mut wire_index));
+    for (number, (link, wired)) in topology.links.iter().zip(&wired).enumerate() {
+        let wire_index = wired.then_some(&mut wire_index);
+        ops.extend(link_ops(topology, number, link, wire_index));
     }
     for (name, node) in &topology.nodes {
         ops.extend(bridge(name, node));
@@ -198,7 +201,7 @@ pub fn plan(topology: &Topology) -> LabPlan {
     }
     ops.extend(neighbours(topology));
     for (name, node) in &topology.nodes {
-        ops.extend(own_clock(topology, name, node));
+        ops.extend(own_clock(&clocks, name, node));
         ops.extend(settings(name, node));
         ops.extend(rules(topology.ip, name, node));
     }
@@ -208,10 +211,8 @@ pub fn plan(topology: &Topology) -> LabPlan {
             room,
         }));
     }
-    for (number, link) in topology.links.iter().enumerate() {
-        if link.needs_wire(topology) {
-            ops.push(wire(topology, number, link));
-        }
+    for (number, (link, wired)) in topology.links.iter().zip(&wired).enumerate() {
+        ops.extend(wired.then(|| wire(topology, number, link)));
     }
     for (name, node) in &topology.nodes {
         ops.extend(node.nofile.map(|nofile| Op::Limit {
@@ -247,8 +248,14 @@ fn bridge(name: &NodeName, node: &NodeSpec) -> Option<Op> {
     })
 }
 
-/// Returns the operations of a link. A link is one veth pair, or two pairs connected by a wire.
-fn link_ops(topology: &Topology, number: usize, link: &LinkSpec, wire_index: &mut u32) -> Vec<Op> {
+/// Returns the operations of a link. A link is one veth pair, or two pairs connected by a wire, whose interfaces have
+/// the indices from `wire_index` on.
+fn link_ops(
+    topology: &Topology,
+    number: usize,
+    link: &LinkSpec,
+    wire_index: Option<&mut u32>,
+) -> Vec<Op> {
     let nodes = [0, 1].map(|end| PlannedEnd {
         site: Site::Node(link.between[end].clone()),
         interface: link.interfaces[end].clone(),
@@ -263,9 +270,9 @@ fn link_ops(topology: &Topology, number: usize, link: &LinkSpec, wire_index: &mu
     };
     let single = link.wants_segments();
     let netem = netem_ops(topology, link);
-    if !link.needs_wire(topology) {
+    let Some(wire_index) = wire_index else {
         return [vec![veth(nodes, single)], netem].concat();
-    }
+    };
     let veths = nodes
         .into_iter()
         .enumerate()
@@ -302,11 +309,11 @@ fn wire_interface(link: usize, end: usize) -> IfName {
 }
 
 pub(super) fn interface_index(topology: &Topology, node: &NodeName, interface: &IfName) -> u32 {
-    let position = topology
-        .nodes
-        .get(node)
-        .and_then(|spec| spec.interfaces.iter().position(|i| i.name == *interface));
-    index(position.unwrap_or_default())
+    let spec = topology.nodes.get(node);
+    index(
+        spec.and_then(|spec| spec.place_of(interface))
+            .unwrap_or_default(),
+    )
 }
 
 /// Returns the index of the interface at a position of a node's list.
@@ -348,9 +355,9 @@ fn routes(name: &NodeName, node: &NodeSpec) -> impl Iterator<Item = Op> {
 }
 
 /// Turns off the random offsets of timestamps on a host whose peer recycles TIME_WAIT by timestamps.
-fn own_clock(topology: &Topology, name: &NodeName, node: &NodeSpec) -> Option<Op> {
+fn own_clock(clocks: &BTreeSet<&NodeName>, name: &NodeName, node: &NodeSpec) -> Option<Op> {
     let chosen = node.sysctls.iter().any(|sysctl| sysctl.key == TIMESTAMPS);
-    (topology.has_own_clock(name) && !chosen).then(|| Op::Sysctl {
+    (clocks.contains(name) && !chosen).then(|| Op::Sysctl {
         node: name.clone(),
         key: TIMESTAMPS.to_owned(),
         value: "2".to_owned(),

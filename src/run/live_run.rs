@@ -153,7 +153,8 @@ impl LiveRun {
         let mut links = topology.links.iter();
         let mut commands = self.spec.workload.commands.iter();
         let goes_on = commands.any(|command| command.background)
-            || links.any(|link| link.by == ImpairedBy::Netem || link.needs_wire(topology));
+            || links.any(|link| link.by == ImpairedBy::Netem)
+            || topology.wired().contains(&true);
         while !left.is_zero() && !cancel.is_cancelled() {
             let probes = self.probes.as_ref().filter(|_| !goes_on);
             if probes.is_some_and(Probes::is_at_rest) {

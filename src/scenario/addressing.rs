@@ -7,6 +7,7 @@
 //! local sources has `10.(128 + i).0.0/16`, or `fd00:1:i::/64`; the `i`-th flood forges addresses of
 //! `10.(64 + i).0.0/16`, or `fd00:2:i::/64`.
 
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -22,6 +23,9 @@ pub(crate) struct Network {
     ends: Vec<Vec<(usize, usize)>>,
     /// The number of the first switch; every node from there on is one.
     first_switch: usize,
+    /// The paths that [`Network::address_from`] found last, with the node that they start from: in a large lab, a
+    /// search for each client would take most of the time.
+    last: RefCell<Option<(usize, Paths)>>,
 }
 
 /// Shortest paths from one node to every other.
@@ -70,6 +74,7 @@ impl Network {
             links,
             ends,
             first_switch: nodes - switches,
+            last: RefCell::new(None),
         }
     }
 
@@ -259,8 +264,31 @@ impl Network {
         if from == to {
             return Some(self.own_address(to));
         }
-        let (link, end) = self.paths(from).to(to)?.arrives;
+        let mut start = from;
+        // All paths of a node with one link begin with it, so they go on like those of its neighbour.
+        if let [(link, end)] = *self.ends[from]
+            && self.switch_of(link).is_none()
+        {
+            start = self.links[link][1 - end];
+            if start == to {
+                return Some(self.end_address(link, 1 - end).address);
+            }
+        }
+        let mut last = self.last.borrow_mut();
+        let (_, paths) = match last.take().filter(|(of, _)| *of == start) {
+            Some(known) => last.insert(known),
+            None => last.insert((start, self.paths(start))),
+        };
+        let (link, end) = paths.to(to)?.arrives;
         Some(self.end_address(link, end).address)
+    }
+
+    /// Returns the number of a node's link among those of the node.
+    pub(crate) fn place_at_node(&self, node: usize, link: usize) -> Option<usize> {
+        // They are in the order of their numbers.
+        self.ends[node]
+            .binary_search_by_key(&link, |(number, _)| *number)
+            .ok()
     }
 
     /// Finds the shortest paths from a node to all others, breadth first.
@@ -389,6 +417,27 @@ mod tests {
         );
         assert_eq!(network.own_address(4).to_string(), "127.0.0.1");
     }
+
+    #[test]
+    fn an_address_is_that_at_which_the_shortest_path_arrives_whatever_was_asked_before() {
+        let segment = vec![[0, 4], [1, 4], [2, 4], [2, 3]];
+        for network in [
+            diamond(IpVersion::V4),
+            Network::new(IpVersion::V4, 5, 1, segment),
+        ] {
+            for (from, to) in (0..4).flat_map(|from| (0..4).map(move |to| (from, to))) {
+                let searched = network.paths(from).to(to).map(|path| path.arrives);
+                let expected = searched.map(|(link, end)| network.end_address(link, end).address);
+                let expected = expected.or((from == to).then(|| network.own_address(from)));
+                assert_eq!(network.address_from(from, to), expected, "{from} to {to}");
+            }
+        }
+        let network = diamond(IpVersion::V4);
+        assert_eq!(network.address_from(0, 4), None);
+        assert_eq!(network.place_at_node(1, 3), Some(2));
+        assert_eq!(network.place_at_node(0, 3), None);
+    }
+
     /// ```text
     ///     0 ----+
     ///     1 --[ 4 ]-- 2 --- 3

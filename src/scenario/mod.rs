@@ -52,6 +52,7 @@ pub(crate) fn option_names() -> impl Iterator<Item = &'static str> {
     document::OPTIONS.iter().map(|(name, _)| *name)
 }
 
+pub(crate) use bounds::MAX_BYTES as MAX_FILE_BYTES;
 pub use difference::{Difference, differences};
 pub use exercise::{Exercise, TradeOff, TriedValues};
 pub use fix::{fix_file, fix_values, fixed_run};

@@ -1,5 +1,6 @@
 //! The resolved topology of a run: namespaces, links, addresses, routes and NAT.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -96,6 +97,19 @@ impl NodeSpec {
             || !self.nat.is_empty()
             || self.conntrack_room.is_some()
             || self.firewall.iter().any(FirewallRule::tracks)
+    }
+
+    /// Returns the place of an interface among those of the node.
+    pub fn place_of(&self, interface: &IfName) -> Option<usize> {
+        let is_at = |place: &usize| {
+            let own = self.interfaces.get(*place);
+            own.is_some_and(|own| own.name == *interface)
+        };
+        // `eth3` is the fourth, so that thousands of them are not searched for each.
+        let number = interface.as_str().strip_prefix("eth");
+        let number = number.and_then(|number| number.parse().ok());
+        let search = || (0..self.interfaces.len()).find(is_at);
+        number.filter(is_at).or_else(search)
     }
 
     /// Returns true if the node has a table of rules of its own.
@@ -215,31 +229,52 @@ impl LinkSpec {
 
     /// Returns true if packets pass through the userspace wire: because a node at an end emulates something
     /// or has a timestamp clock of its own, or because the link treats packets in some way, now or later.
-    pub fn needs_wire(&self, topology: &Topology) -> bool {
+    fn needs_wire(
+        &self,
+        nodes: &IndexMap<NodeName, NodeSpec>,
+        clocks: &BTreeSet<&NodeName>,
+    ) -> bool {
+        let emulates = |name| nodes.get(name).is_some_and(|node| !node.emulate.is_empty());
         self.of_wire() != Impairment::default()
             || !self.faults.is_empty()
             || self.changes
-            || self.between.iter().any(|name| {
-                topology.has_own_clock(name)
-                    || topology
-                        .nodes
-                        .get(name)
-                        .is_some_and(|node| !node.emulate.is_empty())
-            })
+            || self
+                .between
+                .iter()
+                .any(|name| clocks.contains(name) || emulates(name))
     }
 }
 
 impl Topology {
-    /// Returns true if a node takes its TCP timestamps from one clock of its own, as hosts did when
-    /// `tcp_tw_recycle` existed. This applies to each host if another node emulates that setting. The lab
+    /// Returns, for each link, true if packets pass through the userspace wire.
+    pub fn wired(&self) -> Vec<bool> {
+        let clocks = self.own_clocks();
+        let wired = self
+            .links
+            .iter()
+            .map(|link| link.needs_wire(&self.nodes, &clocks));
+        wired.collect()
+    }
+
+    /// Returns the nodes that take their TCP timestamps from one clock of their own, as hosts did when
+    /// `tcp_tw_recycle` existed. These are all hosts if another node emulates that setting. The lab
     /// then sets `net.ipv4.tcp_timestamps` to 2 (one clock, no random offset per connection) unless the
     /// scenario sets it, and its wire shifts that clock.
-    pub fn has_own_clock(&self, name: &NodeName) -> bool {
+    pub fn own_clocks(&self) -> BTreeSet<&NodeName> {
         let recycles = |node: &NodeSpec| node.emulate.contains(&Emulation::TcpTwRecycle);
-        self.nodes
-            .get(name)
-            .is_some_and(|node| !node.forwards && !recycles(node))
-            && self.nodes.values().any(recycles)
+        if !self.nodes.values().any(recycles) {
+            return BTreeSet::new();
+        }
+        let hosts = self
+            .nodes
+            .iter()
+            .filter(|(_, node)| !node.forwards && !recycles(node));
+        hosts.map(|(name, _)| name).collect()
+    }
+
+    /// Returns true if a node is one of [`Topology::own_clocks`].
+    pub fn has_own_clock(&self, name: &NodeName) -> bool {
+        self.own_clocks().contains(name)
     }
 }
 

@@ -8,12 +8,13 @@ use thiserror::Error;
 
 use super::select::{Pattern, is_glob};
 use crate::input_file;
+use crate::scenario::MAX_FILE_BYTES;
 
 /// The scenarios that come with the program.
 static SHIPPED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/scenarios");
 
-/// The largest scenario file, bytes: thousands of times a long one.
-const LARGEST_FILE: u64 = 1024 * 1024;
+/// The largest scenario file, bytes.
+const LARGEST_FILE: u64 = MAX_FILE_BYTES as u64;
 /// Maximum number of files in one folder.
 const MOST_FILES: usize = 10_000;
 
@@ -57,7 +58,7 @@ pub(crate) enum DiscoverError {
         why: Option<String>,
     },
     /// A file is larger than any scenario.
-    #[error("{path} is larger than 4 MiB, which is too large for a scenario")]
+    #[error("{path} is larger than {} MiB, which is too large for a scenario", LARGEST_FILE >> 20)]
     TooLarge { path: String },
     /// The folder contains no scenarios.
     #[error("no scenarios (*.yaml, *.yml) below {path}")]
@@ -266,6 +267,18 @@ mod tests {
     fn every_name_that_leads_nowhere_is_told() {
         let errors = discover(&["no-such-scenario".into(), "nor-this".into()]).unwrap_err();
         assert_eq!(errors.len(), 2);
+    }
+
+    #[test]
+    fn a_file_may_be_as_large_as_the_parser_allows() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("many.yaml");
+        let write = |length| std::fs::write(&path, "#".repeat(length)).unwrap();
+        write(MAX_FILE_BYTES);
+        assert_eq!(discover(&[path.clone()]).unwrap().len(), 1);
+        write(MAX_FILE_BYTES + 1);
+        let errors = discover(&[path.clone()]).unwrap_err();
+        assert!(errors[0].to_string().contains("larger than 4 MiB"));
     }
 
     #[test]

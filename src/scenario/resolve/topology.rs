@@ -178,12 +178,7 @@ impl<'d> ResolvedLab<'d> {
 
     /// Returns the name of a node's interface on a link.
     pub(crate) fn interface(&self, node: usize, link: usize) -> IfName {
-        let number = self
-            .network
-            .ends(node)
-            .iter()
-            .position(|(other, _)| *other == link)
-            .unwrap_or_default();
+        let number = self.network.place_at_node(node, link).unwrap_or_default();
         IfName::new(format!("eth{number}"))
     }
 

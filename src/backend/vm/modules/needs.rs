@@ -170,7 +170,7 @@ fn needs(topology: &Topology) -> Vec<Requirement> {
     if topology.ip == IpVersion::V6 {
         needs.push(IPV6);
     }
-    if topology.links.iter().any(|link| link.needs_wire(topology)) {
+    if topology.wired().contains(&true) {
         needs.push(PACKETS);
     }
     let mut links = topology.links.iter();
