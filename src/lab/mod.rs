@@ -65,6 +65,8 @@ use crate::sys::process::raise_nofile;
 use crate::sys::sysctl::Sysctls;
 use crate::units::as_nanos;
 
+pub(crate) use baseline::{PinnedDifference, differences as pinned_differences};
+
 /// Returns the page about the pinned settings (`docs/baseline.md`).
 pub fn baseline_page() -> String {
     baseline::page()

@@ -63,7 +63,7 @@ impl LiveRun {
             order, privileges, settings,
         ))));
         recorder.record(Event::Built(built));
-        pinned_notes::record(spec, recorder);
+        pinned_notes::record(spec, order.scope, recorder);
         let traffic = Traffic::prepare(spec, &lab, recorder)?;
         let capture = packets
             .map(|file| PacketCapture::prepare(spec, &lab, file))

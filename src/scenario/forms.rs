@@ -1,6 +1,7 @@
 //! Guesses the form that was meant by a value of the wrong kind, in the writer's own words: `nat: masquerade`,
 //! `lb -> proxy`, a list of names.
 
+use super::network_words;
 use super::node::{MappingEntry, Node, NodeKind};
 
 /// The names of a document that examples use.
@@ -362,11 +363,7 @@ pub(crate) fn other_key(what: &str, key: &str) -> Option<&'static str> {
         ("`forward`", "pool") => "it belongs in the server, beside `forward`",
         ("a node", "room") => "it belongs in `conntrack: { room: ... }`",
         ("a node", "masquerade" | "snat" | "dnat") => "it belongs in `nat: { ... }`",
-        (
-            "a node",
-            "address" | "addresses" | "subnet" | "cidr" | "interface" | "interfaces" | "routes"
-            | "gateway",
-        ) => {
+        ("a node", "address" | "addresses" | "subnet" | "cidr" | "interface" | "interfaces") => {
             "addresses and routes are assigned in the order of the file; `nslab run --plan` prints them"
         }
         ("a node", "image" | "container") => {
@@ -409,7 +406,7 @@ pub(crate) fn other_key(what: &str, key: &str) -> Option<&'static str> {
         ("the scenario", "for" | "duration" | "rate" | "connect") => {
             "it belongs in the load of a client"
         }
-        _ => return None,
+        _ => return network_words::other_key(what, key),
     })
 }
 

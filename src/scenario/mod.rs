@@ -29,6 +29,7 @@ mod forms;
 mod learn;
 mod moment;
 mod nat;
+mod network_words;
 mod node;
 mod overlay;
 mod params;

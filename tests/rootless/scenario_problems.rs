@@ -54,6 +54,7 @@ problems! {
     semicolons_are_not_commas: "yaml-semicolon",
     items_and_entries_are_not_mixed: "yaml-mixed",
     words_of_other_programs_and_missing_keys_have_examples: "other-words",
+    words_of_other_tools_for_networks_have_help: "network-words",
     a_title_with_a_colon_needs_quotes: "yaml-colon",
     parameters_with_braces_need_quotes_inside_braces: "yaml-braces",
     an_open_brace_is_found: "yaml-unclosed",

@@ -11,16 +11,19 @@
 //! written in each namespace. A key that the kernel does not have is left out. If the kernel keeps another
 //! value, that value is recorded.
 
+mod differences;
 mod page;
 mod pins;
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
+pub(crate) use differences::{PinnedDifference, differences};
 pub(super) use page::page;
 pub(super) use pins::{CONNTRACK, IPV6, NODE};
 
 use self::pins::KERNEL;
+use super::LabScope;
 use super::machine::machine;
 use crate::scenario::topology::Baseline;
 use crate::sys::sysctl::{Key, Sysctls, same};

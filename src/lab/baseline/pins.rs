@@ -32,7 +32,7 @@ pub(in crate::lab) const NODE: &[Pin] = &[
         "net.ipv4.tcp_rmem",
         "4096 131072 6291456",
         "Copied from the host. By default the maximum depends on memory (tcp_init), and grew to 32 MiB in \
-         Linux 6.17.",
+         Linux 6.16.",
     ),
     pin_now(
         "net.ipv4.tcp_wmem",
