@@ -63,6 +63,8 @@ use crate::sys::NetNs;
 pub(crate) use crate::sys::kernel_modules::is_present as has_kernel_module;
 use crate::sys::process::raise_nofile;
 use crate::sys::sysctl::Sysctls;
+#[cfg(test)]
+pub(crate) use crate::sysctls::Machine;
 use crate::units::as_nanos;
 
 pub(crate) use baseline::{PinnedDifference, differences as pinned_differences};

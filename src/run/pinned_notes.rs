@@ -35,8 +35,8 @@ const fn depends(
     }
 }
 
-/// The settings of `src/lab/baseline/pins.rs` whose default differs from the pinned value on some kernel or machine, and
-/// that something that can be expected depends on.
+/// The settings of `src/lab/baseline/pins.rs` whose default differs from the pinned value on some kernel or machine,
+/// and that something that can be expected depends on.
 const DEPENDENCES: &[Dependence] = &[
     depends(
         "net.core.somaxconn",
@@ -182,8 +182,8 @@ fn leaves_more_than(spec: &RunSpec, number: &str) -> bool {
     number.parse().is_ok_and(|number: u64| left > number)
 }
 
-/// Returns true if a NAT can give a new connection the port of one that the server still has in TIME_WAIT. Timestamps of
-/// different hosts are unrelated, so the server can take the SYN for an old segment.
+/// Returns true if a NAT can give a new connection the port of one that the server still has in TIME_WAIT. Timestamps
+/// of different hosts are unrelated, so the server can take the SYN for an old segment.
 fn reuses_ports_of_a_server_in_time_wait(spec: &RunSpec, _default: &str) -> bool {
     let mut nodes = spec.topology.nodes.values();
     let translates = |nat: &NatSpec| !matches!(nat, NatSpec::Dnat { .. });
@@ -199,8 +199,8 @@ fn reuses_ports_of_a_server_in_time_wait(spec: &RunSpec, _default: &str) -> bool
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lab::Machine;
     use crate::scenario::parse;
-    use crate::sysctls::Machine;
     use std::collections::{BTreeMap, BTreeSet};
 
     fn on(kernel: &str, gibibytes: u64) -> Machine {

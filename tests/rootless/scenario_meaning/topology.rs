@@ -48,7 +48,7 @@ fn nodes_and_links_have_the_values_of_the_file() {
         Some(1e7)
     );
     assert_eq!(second.impairment.queue, Some(ByteCount(102_400)));
-    assert!(second.needs_wire(&run.topology));
+    assert!(run.topology.wired()[1]);
     assert_eq!(run.kernel_sysctls["net.ipv4.tcp_max_orphans"], "64");
     assert_eq!(run.requires.programs, ["ab"]);
     assert_eq!(
