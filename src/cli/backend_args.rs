@@ -10,6 +10,7 @@ use super::runtime::runtime;
 use super::{exit, message, output};
 use crate::backend::vm::{Kernel, Store, Time, VmError};
 use crate::backend::{Backend, VmBackend};
+use crate::names::release_numbers;
 
 /// The kernels to run on, and the kind of time there.
 #[derive(Debug, Args)]
@@ -50,6 +51,8 @@ enum TimeWord {
 #[derive(Debug)]
 pub(super) struct BackendTarget {
     pub(super) name: Option<String>,
+    /// The output of `uname -r` there, if a kernel is named.
+    pub(super) release: String,
     pub(super) backend: Backend,
 }
 
@@ -72,6 +75,7 @@ impl BackendArguments {
         if self.kernels.is_empty() {
             return Ok(vec![BackendTarget {
                 name: None,
+                release: String::new(),
                 backend: Backend::default(),
             }]);
         }
@@ -88,6 +92,7 @@ impl BackendArguments {
             };
             targets.push(BackendTarget {
                 name,
+                release: kernel.release.clone(),
                 backend: Backend::Vm(VmBackend::new(kernel, time)?),
             });
         }
@@ -100,26 +105,41 @@ impl BackendArguments {
 pub(super) fn prepare_one(
     arguments: &BackendArguments,
 ) -> Result<(Runtime, BackendTarget), ExitCode> {
+    let (runtime, mut targets) = prepare_all(arguments)?;
+    match targets.pop() {
+        Some(target) if targets.is_empty() => Ok((runtime, target)),
+        Some(_) | None => {
+            message::error("--kernel takes one kernel at a time here");
+            Err(exit::invalid())
+        }
+    }
+}
+
+/// Returns every backend that the options name, from the oldest kernel to the newest, ready for runs, with a runtime
+/// for them. Prints the error and returns the exit code if the options contradict each other, or if a kernel does not
+/// boot.
+pub(super) fn prepare_all(
+    arguments: &BackendArguments,
+) -> Result<(Runtime, Vec<BackendTarget>), ExitCode> {
     if let Some(problem) = arguments.problem() {
         message::error(problem);
         return Err(exit::invalid());
     }
-    let target = match arguments.targets() {
-        Ok(mut targets) if targets.len() == 1 => targets.remove(0),
-        Ok(_) => {
-            message::error("--kernel takes one kernel at a time here");
-            return Err(exit::invalid());
-        }
+    let mut targets = match arguments.targets() {
+        Ok(targets) => targets,
         Err(error) => {
             message::failure(error.as_ref());
             return Err(exit::errored());
         }
     };
+    targets.sort_by_key(|target| release_numbers(&target.release));
     let runtime = runtime().ok_or_else(exit::errored)?;
-    match prepare(&runtime, &target.backend) {
-        true => Ok((runtime, target)),
-        false => Err(exit::errored()),
+    for target in &targets {
+        if !prepare(&runtime, &target.backend) {
+            return Err(exit::errored());
+        }
     }
+    Ok((runtime, targets))
 }
 
 /// Boots the snapshot that runs start from. Prints the error and returns false if the kernel does not boot.

@@ -172,7 +172,7 @@ pub(super) fn main(arguments: &RunArguments) -> ExitCode {
     // The differences between kernels come first, so what is printed about each of them waits.
     let mut deferred = String::new();
     let mut boots = true;
-    for BackendTarget { name, backend } in targets {
+    for BackendTarget { name, backend, .. } in targets {
         if !prepare(&runtime, &backend) {
             boots = false;
             continue;

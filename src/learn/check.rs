@@ -1,7 +1,5 @@
 //! Checks a lesson for its author: the runs answer its questions, solutions pass, starts fail, nothing shows an answer.
 
-use tokio::sync::watch;
-
 use super::course::LessonFile;
 use super::grid::{GridRuns, MOST_CELLS, combinations};
 use super::page;
@@ -9,7 +7,7 @@ use super::trial::{TrialSetup, run_fixes, run_lessons};
 use crate::record::Outcome;
 use crate::scenario::lesson::{FixValue, Lesson, LessonStep};
 use crate::scenario::{RunSpec, fix_file, fixed_run};
-use crate::suite::{Options, SuiteEvent};
+use crate::suite::SuiteEvent;
 
 /// The seeds whose numbers are tried besides those of the file.
 const SEEDS: [u64; 2] = [1, 2];
@@ -28,8 +26,7 @@ pub struct AuthorCheck {
 /// Checks a lesson. Returns `None` if it was interrupted.
 pub async fn check_lesson(
     lesson: &LessonFile,
-    options: &Options,
-    stop: watch::Receiver<bool>,
+    setup: &TrialSetup<'_>,
     mut emit: impl FnMut(SuiteEvent<'_>),
 ) -> Option<Vec<AuthorCheck>> {
     let mut checks = Vec::new();
@@ -51,9 +48,8 @@ pub async fn check_lesson(
             ),
         }
     }
-    let setup = TrialSetup { options, stop };
     let lessons: Vec<LessonFile> = students.iter().map(|(_, lesson)| lesson.clone()).collect();
-    let runs = run_lessons(&lessons, &setup, &mut emit).await?;
+    let runs = run_lessons(&lessons, setup, &mut emit).await?;
     for ((whose, student), runs) in students.iter().zip(&runs) {
         for (_, run, prediction) in student.lesson.predictions() {
             let results = runs.of(student.lesson.variants_of(run));
@@ -87,7 +83,7 @@ pub async fn check_lesson(
         .iter()
         .map(|(_, _, spec)| (lesson, spec.clone()))
         .collect();
-    let results = run_fixes(specs, &setup, &mut emit).await?;
+    let results = run_fixes(specs, setup, &mut emit).await?;
     for ((what, wanted, _), result) in ready.into_iter().zip(results) {
         let outcome = result.verdict.outcome;
         let problem = (outcome != wanted).then(|| format!("it is {outcome}"));
@@ -100,7 +96,7 @@ pub async fn check_lesson(
     };
     let files = [
         ("page", page::page(lesson, &grid, None)),
-        ("handout", page::handout(lesson)),
+        ("handout", page::handout(lesson, Some(&grid))),
         ("scenario as shown", lesson.file.text.clone()),
     ];
     for (name, text) in files {

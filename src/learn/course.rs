@@ -7,7 +7,7 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use super::numbers::{Numbers, numbers_for};
-use crate::scenario::lesson::Lesson;
+use crate::scenario::lesson::{Lesson, LessonStep, PredictionForm};
 use crate::scenario::{self, Problems};
 use crate::suite::{self, ScenarioFile, ScenarioSource};
 
@@ -20,6 +20,8 @@ pub struct LessonFile {
     pub lesson: Lesson,
     /// The seed of the student's numbers, if there is one.
     pub seed: Option<u64>,
+    /// The kernels that it runs on, from old to new; empty for the kernel of this machine.
+    pub kernels: Vec<String>,
     source: ScenarioSource,
 }
 
@@ -56,6 +58,19 @@ impl LessonFile {
         self.reopened(&all, Some(seed))
     }
 
+    /// Returns the same lesson for some kernels, named from old to new.
+    pub fn on_kernels(mut self, names: Vec<String>) -> Self {
+        for step in &mut self.lesson.steps {
+            if let LessonStep::Predict(prediction) = step
+                && let PredictionForm::Since { kernels, .. } = &mut prediction.form
+            {
+                kernels.clone_from(&names);
+            }
+        }
+        self.kernels = names;
+        self
+    }
+
     /// Returns the same lesson with other values of its parameters.
     ///
     /// # Errors
@@ -68,13 +83,14 @@ impl LessonFile {
 
     fn reopened(&self, set: &Numbers, seed: Option<u64>) -> Result<Self, Box<Problems>> {
         // Only a file without a lesson gives none, and this one has it.
-        open(&self.source, set, seed)?.ok_or_else(|| {
+        let again = open(&self.source, set, seed)?.ok_or_else(|| {
             Box::new(Problems {
                 label: self.source.label.clone(),
                 text: self.source.text.clone(),
                 problems: Vec::new(),
             })
-        })
+        })?;
+        Ok(again.on_kernels(self.kernels.clone()))
     }
 
     /// Returns the text of the scenario with everything that the student must not see yet.
@@ -102,6 +118,7 @@ fn open(
         file: Arc::new(file),
         lesson,
         seed,
+        kernels: Vec::new(),
         source: source.clone(),
     }))
 }

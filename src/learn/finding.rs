@@ -1,8 +1,11 @@
 //! The answer to a question, read from the record of its run.
 
+use super::guess::{lesson_value, moment};
 use crate::expect::Answers;
 use crate::record::Outcome;
+use crate::scenario::expr::Expectation;
 use crate::scenario::lesson::{ChoiceOption, Prediction, PredictionForm};
+use crate::units::Unit;
 
 /// The behaviour of the kernel, in the form of the question.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,6 +50,83 @@ pub fn find_answer(prediction: &Prediction, answers: &Answers<'_>) -> Result<Fin
             })
             .collect::<Result<_, _>>()
             .map(Finding::Blanks),
+        PredictionForm::Packets(_) => Err("no packets were recorded".to_owned()),
+        // One kernel: it is false there, or true.
+        PredictionForm::Since { when, .. } => {
+            statement(when, answers).map(|holds| Finding::Choice(usize::from(holds)))
+        }
+    }
+}
+
+/// Decides a statement.
+pub(super) fn statement(when: &Expectation, answers: &Answers<'_>) -> Result<bool, String> {
+    let verdict = answers.verdict(when);
+    match verdict.outcome {
+        Outcome::Passed => Ok(true),
+        Outcome::Failed => Ok(false),
+        outcome => Err(verdict.reason.unwrap_or_else(|| outcome.to_string())),
+    }
+}
+
+/// Returns what the statements of a question read from the records, each quantity once: `load.established = 40`.
+pub(super) fn measured(prediction: &Prediction, answers: &Answers<'_>) -> Vec<String> {
+    let options = prediction.form.options();
+    let mut statements: Vec<&Expectation> = options.iter().map(|option| &option.when).collect();
+    if let PredictionForm::Since { when, .. } = &prediction.form {
+        statements.push(when);
+    }
+    let mut found = Vec::new();
+    for when in statements {
+        for seen in answers.verdict(when).observed {
+            let text = format!("{} = {}", seen.quantity, seen.value);
+            if !found.contains(&text) {
+                found.push(text);
+            }
+        }
+    }
+    found
+}
+
+/// Puts a finding into words, one per part.
+pub fn finding_words(prediction: &Prediction, finding: &Finding) -> Vec<String> {
+    let unit = match &prediction.form {
+        PredictionForm::Number { quantity, .. } | PredictionForm::Curve { quantity, .. } => {
+            quantity.unit
+        }
+        PredictionForm::Choice(_)
+        | PredictionForm::Rises(_)
+        | PredictionForm::Blanks { .. }
+        | PredictionForm::Packets(_)
+        | PredictionForm::Since { .. } => Unit::Count,
+    };
+    match (finding, &prediction.form) {
+        (Finding::Number(value), _) => vec![lesson_value(*value, unit)],
+        (Finding::Curve(values), PredictionForm::Curve { at, .. }) => at
+            .iter()
+            .zip(values)
+            .map(|(at, value)| format!("{}: {}", moment(*at), lesson_value(*value, unit)))
+            .collect(),
+        (Finding::Choice(index), form) => {
+            form.statements().get(*index).cloned().into_iter().collect()
+        }
+        (Finding::Rises(rose), PredictionForm::Rises(counters)) => counters
+            .iter()
+            .zip(rose)
+            .map(|(counter, rose)| {
+                let did = if *rose { "rises" } else { "does not rise" };
+                format!("{} {did}", counter.text)
+            })
+            .collect(),
+        (Finding::Blanks(truths), form) => form
+            .blanks()
+            .iter()
+            .zip(truths)
+            .filter_map(|(blank, truth)| {
+                let text = blank.options.get(*truth)?;
+                Some(format!("({}) {text}", blank.name))
+            })
+            .collect(),
+        (Finding::Curve(_) | Finding::Rises(_), _) => Vec::new(),
     }
 }
 

@@ -1,9 +1,9 @@
 //! The gap between a guess and a finding, in words.
 
 use super::finding::Finding;
-use super::guess::{Guess, moment};
+use super::guess::{Guess, lesson_value, moment};
 use crate::scenario::expr::Tolerance;
-use crate::scenario::lesson::{LadderBlank, Prediction, PredictionForm};
+use crate::scenario::lesson::{BlankChoices, Prediction, PredictionForm};
 use crate::units::{Unit, show};
 
 /// The comparison of a guess with what the kernel did.
@@ -40,8 +40,10 @@ pub fn gap(prediction: &Prediction, guess: Option<&Guess>, finding: &Finding) ->
             };
             of_number(guess, *measured, *tolerance, quantity.unit)
         }
-        (PredictionForm::Choice(options), Finding::Choice(index)) => {
-            let text = |index: usize| options.get(index).map_or("", |option| option.text.trim());
+        (PredictionForm::Choice(_) | PredictionForm::Since { .. }, Finding::Choice(index)) => {
+            let statements = prediction.form.statements();
+            let options = prediction.form.options();
+            let text = |index: usize| statements.get(index).map_or("", String::as_str);
             let truth = text(*index);
             match guess {
                 Some(Guess::Choice(chosen)) if chosen == index => {
@@ -75,7 +77,7 @@ pub fn gap(prediction: &Prediction, guess: Option<&Guess>, finding: &Finding) ->
             for (index, (at, value)) in at.iter().zip(measured).enumerate() {
                 let guess = guesses.get(index);
                 let shown =
-                    guess.map_or("-".to_owned(), |guess| show::written(*guess, quantity.unit));
+                    guess.map_or("-".to_owned(), |guess| lesson_value(*guess, quantity.unit));
                 let mark = if right.get(index) == Some(&true) {
                     "right"
                 } else {
@@ -85,7 +87,7 @@ pub fn gap(prediction: &Prediction, guess: Option<&Guess>, finding: &Finding) ->
                     format!(
                         "{:>10} {shown:>12} {:>12}  {mark}",
                         moment(*at),
-                        show::written(*value, quantity.unit)
+                        lesson_value(*value, quantity.unit)
                     )
                     .trim_end()
                     .to_owned(),
@@ -108,14 +110,15 @@ pub fn gap(prediction: &Prediction, guess: Option<&Guess>, finding: &Finding) ->
             let mut right = 0;
             for (index, (counter, rose)) in counters.iter().zip(rose).enumerate() {
                 let did = if *rose { "rises" } else { "does not rise" };
-                let agrees = picked.map(|picked| picked.contains(&index) == *rose);
-                right += usize::from(agrees == Some(true));
-                let mark = match agrees {
-                    Some(true) => "right: ",
-                    Some(false) => "wrong: ",
-                    None => "",
-                };
-                lines.push(format!("{mark}{} {did}", counter.text));
+                let picked = picked.map(|picked| picked.contains(&index));
+                right += usize::from(picked == Some(*rose));
+                let name = &counter.text;
+                lines.push(match picked {
+                    Some(yours) if yours == *rose => format!("Right: {name} {did}."),
+                    Some(true) => format!("You said that {name} rises; it does not."),
+                    Some(false) => format!("You said that {name} does not rise; it does."),
+                    None => format!("{name} {did}."),
+                });
             }
             Gap {
                 right,
@@ -123,19 +126,21 @@ pub fn gap(prediction: &Prediction, guess: Option<&Guess>, finding: &Finding) ->
                 lines,
             }
         }
-        (PredictionForm::Blanks { blanks, .. }, Finding::Blanks(truths)) => {
+        (PredictionForm::Blanks { .. } | PredictionForm::Packets(_), Finding::Blanks(truths)) => {
             let chosen = match guess {
                 Some(Guess::Blanks(chosen)) => chosen.as_slice(),
                 Some(_) | None => &[],
             };
-            of_blanks(blanks, chosen, truths)
+            of_blanks(&prediction.form.blanks(), chosen, truths)
         }
         (
             PredictionForm::Number { .. }
             | PredictionForm::Choice(_)
             | PredictionForm::Curve { .. }
             | PredictionForm::Rises(_)
-            | PredictionForm::Blanks { .. },
+            | PredictionForm::Blanks { .. }
+            | PredictionForm::Packets(_)
+            | PredictionForm::Since { .. },
             Finding::Number(_)
             | Finding::Choice(_)
             | Finding::Curve(_)
@@ -148,12 +153,11 @@ pub fn gap(prediction: &Prediction, guess: Option<&Guess>, finding: &Finding) ->
     }
 }
 
-fn of_blanks(blanks: &[LadderBlank], chosen: &[usize], truths: &[usize]) -> Gap {
+fn of_blanks(blanks: &[BlankChoices<'_>], chosen: &[usize], truths: &[usize]) -> Gap {
     let mut right = 0;
     let mut lines = Vec::new();
     for (index, (blank, truth)) in blanks.iter().zip(truths).enumerate() {
-        let option = |index: &usize| blank.options.get(*index);
-        let text = |index: &usize| option(index).map_or("", |option| option.text.trim());
+        let text = |index: &usize| blank.options.get(*index).copied().unwrap_or_default();
         let name = &blank.name;
         match chosen.get(index) {
             Some(yours) if yours == truth => {
@@ -166,7 +170,8 @@ fn of_blanks(blanks: &[LadderBlank], chosen: &[usize], truths: &[usize]) -> Gap 
                     text(yours),
                     text(truth)
                 ));
-                lines.extend(option(yours).and_then(|option| option.note.clone()));
+                let note = blank.notes.get(*yours).copied().flatten();
+                lines.extend(note.map(str::to_owned));
             }
             None => lines.push(format!("({name}) is {}.", text(truth))),
         }
@@ -207,11 +212,11 @@ fn is_close(guess: f64, measured: f64, tolerance: Tolerance) -> bool {
 }
 
 fn of_number(guess: Option<f64>, measured: f64, tolerance: Tolerance, unit: Unit) -> Gap {
-    let shown = show::written(measured, unit);
+    let shown = lesson_value(measured, unit);
     let Some(guess) = guess else {
         return one(false, vec![format!("The kernel says {shown}.")]);
     };
-    let yours = show::written(guess, unit);
+    let yours = lesson_value(guess, unit);
     if is_close(guess, measured, tolerance) {
         let line = if yours == shown {
             format!("Right: {shown}.")
@@ -225,7 +230,7 @@ fn of_number(guess: Option<f64>, measured: f64, tolerance: Tolerance, unit: Unit
         Unit::Seconds => ("too long", "too short"),
         Unit::Bytes | Unit::PerSecond | Unit::BytesPerSecond => ("too much", "too little"),
     };
-    let difference = show::written((guess - measured).abs(), unit);
+    let difference = lesson_value((guess - measured).abs(), unit);
     let side = if guess > measured { more } else { less };
     let ratio = if measured == 0.0 || guess <= 0.0 || measured < 0.0 {
         None

@@ -9,7 +9,6 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use thiserror::Error;
-use tokio::sync::watch;
 
 use super::course::LessonFile;
 use super::finding::Finding;
@@ -19,9 +18,9 @@ use super::seal;
 use super::trial::{self, AllRuns, TrialSetup, run_lessons};
 use crate::input_file;
 use crate::record::Outcome;
-use crate::scenario::lesson::{FixStep, LessonStep};
+use crate::scenario::lesson::{FixStep, LessonStep, PredictionForm};
 use crate::scenario::{RunSpec, fix_file, fixed_run};
-use crate::suite::{Options, RunResult, SuiteEvent};
+use crate::suite::{RunResult, SuiteEvent};
 
 /// The largest answers file, bytes: hundreds of times a long one.
 const LARGEST: u64 = 1024 * 1024;
@@ -49,6 +48,9 @@ pub struct AnswerSheet {
     pub sheet: String,
     #[serde(default)]
     pub name: String,
+    /// The kernels that the page compares, from old to new.
+    #[serde(default)]
+    pub kernels: Vec<String>,
     #[serde(default)]
     pub guesses: BTreeMap<String, Guess>,
     /// The values of each fix, by the number of its step.
@@ -149,8 +151,7 @@ struct Graded<'s> {
 pub async fn grade(
     sheets: &[AnswerSheet],
     mut open: impl FnMut(&str) -> Result<LessonFile, String>,
-    options: &Options,
-    stop: watch::Receiver<bool>,
+    setup: &TrialSetup<'_>,
     mut emit: impl FnMut(SuiteEvent<'_>),
 ) -> Option<Grade> {
     let mut grade = Grade {
@@ -177,7 +178,6 @@ pub async fn grade(
             }),
         }
     }
-    let setup = TrialSetup { options, stop };
     let mut count = 0;
     let mut counted = |event: SuiteEvent<'_>| {
         if let SuiteEvent::RunStarted { .. } = event {
@@ -185,8 +185,8 @@ pub async fn grade(
         }
         emit(event);
     };
-    let runs = run_lessons(&groups, &setup, &mut counted).await?;
-    let fixes = run_fixes(&graded, &groups, &setup, &mut counted).await?;
+    let runs = run_lessons(&groups, setup, &mut counted).await?;
+    let fixes = run_fixes(&graded, &groups, setup, &mut counted).await?;
     for Graded { sheet, group } in graded {
         let lesson = &groups[group];
         rows_of(sheet, lesson, &runs[group], &fixes, &mut grade.rows);
@@ -337,6 +337,19 @@ fn rows_of(
             .guesses
             .get(&prediction.name)
             .filter(|guess| guess.fits(prediction));
+        if matches!(prediction.form, PredictionForm::Since { .. })
+            && sheet.kernels != lesson.kernels
+        {
+            let reason = match sheet.kernels.as_slice() {
+                [] => "the page asks about one kernel; leave out --kernel".to_owned(),
+                names => format!(
+                    "the page asks about {}; name them with --kernel",
+                    names.join(", ")
+                ),
+            };
+            rows.push(row(prediction.name.clone(), None, 1, reason));
+            continue;
+        }
         let results = runs.of(lesson.lesson.variants_of(run));
         rows.push(match results.answer(prediction) {
             Ok(finding) => {

@@ -2,14 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use tokio::sync::watch;
-
 use super::course::LessonFile;
 use super::numbers::Numbers;
 use super::trial::{AllRuns, TrialSetup, run_lessons};
 use crate::scenario::Problems;
 use crate::scenario::lesson::Lesson;
-use crate::suite::{Options, SuiteEvent};
+use crate::suite::SuiteEvent;
 
 /// The most settings of one page. A page must stay small, and somebody waits for the runs.
 pub const MOST_CELLS: usize = 120;
@@ -60,17 +58,16 @@ pub fn combinations(lesson: &Lesson) -> Vec<Numbers> {
 /// Returns the problems of a setting for which the scenario is invalid.
 pub async fn run_grid(
     lesson: &LessonFile,
-    options: &Options,
-    stop: watch::Receiver<bool>,
+    setup: &TrialSetup<'_>,
     emit: impl FnMut(SuiteEvent<'_>),
 ) -> Result<Option<GridRuns>, Box<Problems>> {
     let mut lessons = vec![lesson.clone()];
     let combinations = combinations(&lesson.lesson);
     for numbers in &combinations {
-        lessons.push(lesson.with_numbers(numbers)?);
+        // The grid is run on the newest kernel alone.
+        lessons.push(lesson.with_numbers(numbers)?.on_kernels(Vec::new()));
     }
-    let setup = TrialSetup { options, stop };
-    let Some(mut runs) = run_lessons(&lessons, &setup, emit).await else {
+    let Some(mut runs) = run_lessons(&lessons, setup, emit).await else {
         return Ok(None);
     };
     let cells = runs.split_off(1);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::scenario::lesson::{LadderBlank, Prediction, PredictionForm};
+use crate::scenario::lesson::{BlankChoices, Prediction, PredictionForm};
 use crate::units::{self, Dimension, Unit, show};
 
 /// A prediction as the student made it.
@@ -53,11 +53,13 @@ impl Guess {
             PredictionForm::Number { quantity, .. } => {
                 number(text, quantity.unit).map(Self::Number)
             }
-            PredictionForm::Choice(options) => letter(text, options.len())
-                .map(Self::Choice)
-                .ok_or_else(|| {
-                    GuessError::new(format!("`{text}` is not one of the letters"), help())
-                }),
+            PredictionForm::Choice(_) | PredictionForm::Since { .. } => {
+                letter(text, prediction.form.statements().len())
+                    .map(Self::Choice)
+                    .ok_or_else(|| {
+                        GuessError::new(format!("`{text}` is not one of the letters"), help())
+                    })
+            }
             PredictionForm::Curve { quantity, at, .. } => {
                 let parts = words(text);
                 if parts.len() != at.len() {
@@ -86,13 +88,14 @@ impl Guess {
                 }
                 Ok(Self::Rises(picked))
             }
-            PredictionForm::Blanks { blanks, .. } => {
+            PredictionForm::Blanks { .. } | PredictionForm::Packets(_) => {
+                let blanks = prediction.form.blanks();
                 let parts = words(text);
                 if parts.len() != blanks.len() {
                     let message = format!("found {} of {} letters", parts.len(), blanks.len());
                     return Err(GuessError::new(message, help()));
                 }
-                let chosen = parts.iter().zip(blanks).map(|(word, blank)| {
+                let chosen = parts.iter().zip(&blanks).map(|(word, blank)| {
                     letter(word, blank.options.len()).ok_or_else(|| {
                         let message =
                             format!("`{word}` is not one of the letters for ({})", blank.name);
@@ -108,16 +111,20 @@ impl Guess {
     pub fn fits(&self, prediction: &Prediction) -> bool {
         match (self, &prediction.form) {
             (Self::Number(value), PredictionForm::Number { .. }) => value.is_finite(),
-            (Self::Choice(index), PredictionForm::Choice(options)) => *index < options.len(),
+            (Self::Choice(index), PredictionForm::Choice(_) | PredictionForm::Since { .. }) => {
+                *index < prediction.form.statements().len()
+            }
             (Self::Curve(values), PredictionForm::Curve { at, .. }) => {
                 values.len() == at.len() && values.iter().all(|value| value.is_finite())
             }
             (Self::Rises(picked), PredictionForm::Rises(counters)) => {
                 picked.iter().all(|index| *index < counters.len())
             }
-            (Self::Blanks(chosen), PredictionForm::Blanks { blanks, .. }) => {
-                let fits = |(index, blank): (&usize, &LadderBlank)| *index < blank.options.len();
-                chosen.len() == blanks.len() && chosen.iter().zip(blanks).all(fits)
+            (Self::Blanks(chosen), PredictionForm::Blanks { .. } | PredictionForm::Packets(_)) => {
+                let blanks = prediction.form.blanks();
+                let fits =
+                    |(index, blank): (&usize, &BlankChoices<'_>)| *index < blank.options.len();
+                chosen.len() == blanks.len() && chosen.iter().zip(&blanks).all(fits)
             }
             (
                 Self::Number(_)
@@ -129,7 +136,9 @@ impl Guess {
                 | PredictionForm::Choice(_)
                 | PredictionForm::Curve { .. }
                 | PredictionForm::Rises(_)
-                | PredictionForm::Blanks { .. },
+                | PredictionForm::Blanks { .. }
+                | PredictionForm::Packets(_)
+                | PredictionForm::Since { .. },
             ) => false,
         }
     }
@@ -139,8 +148,9 @@ impl Guess {
 pub fn example(prediction: &Prediction) -> String {
     match &prediction.form {
         PredictionForm::Number { quantity, .. } => one_number(quantity.unit).to_owned(),
-        PredictionForm::Choice(options) => {
-            format!("a letter from a to {}", letter_of(options.len()))
+        PredictionForm::Choice(_) | PredictionForm::Since { .. } => {
+            let count = prediction.form.statements().len();
+            format!("a letter from a to {}", letter_of(count))
         }
         PredictionForm::Curve { quantity, at, .. } => {
             let moments: Vec<String> = at.iter().map(|at| moment(*at)).collect();
@@ -155,7 +165,8 @@ pub fn example(prediction: &Prediction) -> String {
             "the letters of those that rise, from a to {}, or `none`",
             letter_of(counters.len())
         ),
-        PredictionForm::Blanks { blanks, .. } => {
+        PredictionForm::Blanks { .. } | PredictionForm::Packets(_) => {
+            let blanks = prediction.form.blanks();
             let names: Vec<String> = blanks
                 .iter()
                 .map(|blank| format!("({})", blank.name))
@@ -171,8 +182,20 @@ fn one_number(unit: Unit) -> &'static str {
         Unit::Seconds => "a time like 1.5s or 200ms",
         Unit::Bytes => "a number of bytes like 64KiB",
         Unit::PerSecond => "a rate like 20/s",
-        Unit::BytesPerSecond => "a rate like 5MiB/s or 40Mbit/s",
+        Unit::BytesPerSecond => "a rate like 5MB/s or 40Mbit/s",
     }
+}
+
+/// Writes a value of a question. Rates of data have decimal prefixes, as the rates of links do: a student who types
+/// `5MB/s` reads 5MB/s.
+pub(super) fn lesson_value(value: f64, unit: Unit) -> String {
+    if unit != Unit::BytesPerSecond {
+        return show::written(value, unit);
+    }
+    let prefixes = [(1e9, "GB/s"), (1e6, "MB/s"), (1e3, "kB/s")];
+    let fitting = prefixes.into_iter().find(|(size, _)| value.abs() >= *size);
+    let (size, name) = fitting.unwrap_or((1.0, "B/s"));
+    format!("{}{name}", show::rounded(value / size, Unit::Count))
 }
 
 pub(super) fn moment(at: Duration) -> String {

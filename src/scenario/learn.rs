@@ -1,6 +1,7 @@
 //! Reads `learn:` once the runs of the file are known.
 
 mod choices;
+mod packets;
 
 use std::collections::BTreeMap;
 
@@ -260,13 +261,16 @@ impl LessonReader<'_, '_, '_, '_> {
             written.curve.is_some(),
             written.rises.is_some(),
             written.blanks.is_some(),
+            written.packets.is_some(),
+            written.since.is_some(),
         ];
         if forms.iter().filter(|form| **form).count() != 1 {
             if written.complete() {
                 self.cx
                     .error(
                         written.head(),
-                        "`predict` must have exactly one of `number`, `choice`, `curve`, `rises` and `blanks`",
+                        "`predict` must have exactly one of `number`, `choice`, `curve`, `rises`, `blanks`, \
+                         `packets` and `since`",
                     )
                     .help("write `number: web.accepted`");
             }
@@ -302,6 +306,16 @@ impl LessonReader<'_, '_, '_, '_> {
             PredictionForm::Rises(self.rises(&rises.0, scope)?)
         } else if let Some(blanks) = &written.blanks {
             self.blanks(written, blanks, scope)?
+        } else if let Some(packets) = &written.packets {
+            PredictionForm::Packets(self.packets(packets, scope)?)
+        } else if let Some(since) = &written.since {
+            let when = self
+                .expectations(std::slice::from_ref(since), scope)
+                .pop()?;
+            PredictionForm::Since {
+                when,
+                kernels: Vec::new(),
+            }
         } else {
             let list = written.choice.as_ref()?;
             PredictionForm::Choice(self.choices(list, written.head(), scope)?)

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::expr::{Expectation, Expr, Tolerance};
 use super::place::Place;
-use crate::names::SeriesName;
+use crate::names::{ActorName, SeriesName};
+use crate::tcp::TcpState;
 use crate::units::{self, Unit};
 
 /// The `learn:` of a scenario.
@@ -98,6 +99,89 @@ pub enum PredictionForm {
         /// The blanks, in the order of the file.
         blanks: Vec<LadderBlank>,
     },
+    /// The blanks of a ladder that is drawn from the packets of the run.
+    Packets(PacketQuestion),
+    /// The kernel on which a statement is false first.
+    Since {
+        /// The statement.
+        when: Expectation,
+        /// The kernels, from old to new; empty for the kernel of this machine.
+        kernels: Vec<String>,
+    },
+}
+
+/// A connection whose packets are drawn with blanks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PacketQuestion {
+    /// The client or command that connects.
+    pub client: ActorName,
+    /// Number of the attempt, from 1.
+    pub attempt: usize,
+    /// The blanks, in the order of the file.
+    pub blanks: Vec<PacketBlank>,
+}
+
+/// A part of a recorded ladder that is not shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PacketBlank {
+    /// Its name in the ladder.
+    pub name: String,
+    /// The number of the packet, from 1; `None` for the last one.
+    pub packet: Option<usize>,
+    /// The hidden part.
+    pub part: PacketPart,
+}
+
+/// A part of a row of a ladder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PacketPart {
+    /// The kind of the packet.
+    Kind,
+    /// The side that sends it.
+    Sender,
+    /// The state of the client after it.
+    Client,
+    /// The state of the server after it.
+    Server,
+}
+
+impl PacketPart {
+    /// The kinds of packets that are told apart.
+    pub const KINDS: [&str; 7] = ["SYN", "SYN,ACK", "ACK", "data", "FIN", "RST", "other"];
+    /// The two sides.
+    pub const SIDES: [&str; 2] = ["the client", "the server"];
+    /// The states that an end of a connection can have. `CLOSE` means that the end has no connection.
+    pub const STATES: [TcpState; 10] = [
+        TcpState::SynSent,
+        TcpState::SynRecv,
+        TcpState::Established,
+        TcpState::FinWait1,
+        TcpState::FinWait2,
+        TcpState::CloseWait,
+        TcpState::LastAck,
+        TcpState::Closing,
+        TcpState::TimeWait,
+        TcpState::Close,
+    ];
+
+    /// Returns the texts to choose from. They are the same for every packet, so they show nothing.
+    pub fn options(self) -> Vec<&'static str> {
+        match self {
+            Self::Kind => Self::KINDS.to_vec(),
+            Self::Sender => Self::SIDES.to_vec(),
+            Self::Client | Self::Server => Self::STATES.iter().map(|s| s.as_str()).collect(),
+        }
+    }
+}
+
+/// A blank, with the texts to choose from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct BlankChoices<'a> {
+    pub name: &'a str,
+    pub options: Vec<&'a str>,
+    /// The note of each option, shown to a student who chose it.
+    pub notes: Vec<Option<&'a str>>,
 }
 
 /// An expression of the expectation language, and the moment at which it is read.
@@ -252,9 +336,79 @@ impl PredictionForm {
         match self {
             Self::Choice(options) => options.iter().collect(),
             Self::Blanks { blanks, .. } => blanks.iter().flat_map(|blank| &blank.options).collect(),
-            Self::Number { .. } | Self::Curve { .. } | Self::Rises(_) => Vec::new(),
+            Self::Number { .. }
+            | Self::Curve { .. }
+            | Self::Rises(_)
+            | Self::Packets(_)
+            | Self::Since { .. } => Vec::new(),
         }
     }
+
+    /// Returns the texts of a question with one right statement, in order; empty for other questions.
+    pub fn statements(&self) -> Vec<String> {
+        match self {
+            Self::Choice(options) => {
+                let texts = options.iter().map(|option| option.text.trim().to_owned());
+                texts.collect()
+            }
+            Self::Since { kernels, .. } => since_statements(kernels),
+            Self::Number { .. }
+            | Self::Curve { .. }
+            | Self::Rises(_)
+            | Self::Blanks { .. }
+            | Self::Packets(_) => Vec::new(),
+        }
+    }
+
+    /// Returns the blanks of a ladder, drawn by the author or recorded; empty for other questions.
+    pub fn blanks(&self) -> Vec<BlankChoices<'_>> {
+        match self {
+            Self::Blanks { blanks, .. } => blanks
+                .iter()
+                .map(|blank| BlankChoices {
+                    name: &blank.name,
+                    options: blank.options.iter().map(|o| o.text.trim()).collect(),
+                    notes: blank.options.iter().map(|o| o.note.as_deref()).collect(),
+                })
+                .collect(),
+            Self::Packets(question) => question
+                .blanks
+                .iter()
+                .map(|blank| {
+                    let options = blank.part.options();
+                    BlankChoices {
+                        name: &blank.name,
+                        notes: vec![None; options.len()],
+                        options,
+                    }
+                })
+                .collect(),
+            Self::Number { .. }
+            | Self::Choice(_)
+            | Self::Curve { .. }
+            | Self::Rises(_)
+            | Self::Since { .. } => Vec::new(),
+        }
+    }
+}
+
+/// Returns the statements about the kernel on which something is false first. The last one is "never".
+fn since_statements(kernels: &[String]) -> Vec<String> {
+    let this = ["this kernel".to_owned()];
+    let kernels = if kernels.is_empty() { &this } else { kernels };
+    let mut statements = Vec::new();
+    for (index, kernel) in kernels.iter().enumerate() {
+        statements.push(match index.checked_sub(1).and_then(|i| kernels.get(i)) {
+            None if kernels.len() == 1 => format!("It is false on {kernel}."),
+            None => format!("It is false on {kernel} already."),
+            Some(before) => format!("It is true on {before}, and false on {kernel}."),
+        });
+    }
+    let still = if kernels.len() == 1 { "" } else { "still " };
+    if let Some(last) = kernels.last() {
+        statements.push(format!("It is {still}true on {last}."));
+    }
+    statements
 }
 
 impl Prediction {
@@ -267,7 +421,10 @@ impl Prediction {
             PredictionForm::Rises(counters) => {
                 counters.iter().map(|counter| &counter.expr).collect()
             }
-            PredictionForm::Choice(_) | PredictionForm::Blanks { .. } => Vec::new(),
+            PredictionForm::Choice(_)
+            | PredictionForm::Blanks { .. }
+            | PredictionForm::Packets(_)
+            | PredictionForm::Since { .. } => Vec::new(),
         };
         let metrics = exprs.into_iter().flat_map(Expr::metrics);
         metrics
@@ -312,6 +469,15 @@ impl Prediction {
                     until = until.max(option.when.window.latest());
                 }
             }
+            PredictionForm::Since { when, .. } => {
+                names.extend(
+                    when.metrics()
+                        .into_iter()
+                        .map(|metric| metric.series.clone()),
+                );
+                until = when.window.latest();
+            }
+            PredictionForm::Packets(_) => {}
         }
         (names, until)
     }

@@ -17,6 +17,7 @@ mod evidence;
 mod host;
 mod hostile;
 mod killing;
+mod lessons;
 mod machine;
 mod machine_errors;
 mod many;
@@ -56,6 +57,7 @@ fn main() {
         .chain(parallel::trials())
         .chain(advise::trials())
         .chain(killing::trials())
+        .chain(lessons::trials())
         .chain(shells::trials())
         .chain(watching::trials())
         .chain(hostile::trials())

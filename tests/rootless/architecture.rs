@@ -54,7 +54,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     (
         "learn",
-        &["scenario", "record", "expect", "suite", "report"],
+        &["scenario", "record", "expect", "ladder", "suite", "report"],
     ),
     (
         "cli",

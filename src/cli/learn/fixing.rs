@@ -193,7 +193,8 @@ impl Session<'_> {
             }
         };
         let setup = TrialSetup {
-            options: self.options,
+            options: &self.kernels.options,
+            older: &[],
             stop: stop.clone(),
         };
         let mut live = LiveProgress::new(self.input.is_terminal);

@@ -14,7 +14,8 @@ use clap::Args;
 use self::input::Input;
 use self::session::Session;
 use super::arguments::parameter;
-use super::backend_args::{BackendArguments, prepare_one};
+use super::backend_args::{BackendArguments, prepare_all};
+use super::lesson::kernels::LessonKernels;
 use super::lesson::open_lesson;
 use super::runtime::cancel_on_signals;
 use super::{exit, message, output};
@@ -82,27 +83,31 @@ pub(super) fn main(arguments: &LearnArguments) -> ExitCode {
     let Some(lesson) = open_lesson(name, &set, arguments.seed) else {
         return exit::invalid();
     };
-    let (runtime, target) = match prepare_one(&arguments.backend) {
+    let (runtime, targets) = match prepare_all(&arguments.backend) {
         Ok(ready) => ready,
         Err(code) => return code,
     };
-    let options = Options {
-        backend: target.backend,
+    let several = targets.len() > 1;
+    // Each of several kernels has a folder of its own.
+    let folder = |kernel: Option<&str>| match kernel.filter(|_| several) {
+        Some(kernel) => arguments.record.as_ref().map(|folder| folder.join(kernel)),
+        None => arguments.record.clone(),
+    };
+    let kernels = LessonKernels::of(targets, |kernel, backend| Options {
+        backend,
         verify: arguments.backend.verify(),
-        records: arguments.record.clone().map_or(Records::None, Records::All),
-        captures: arguments
-            .record
-            .clone()
-            .map_or(Captures::None, Captures::All),
+        records: folder(kernel).map_or(Records::None, Records::All),
+        captures: folder(kernel).map_or(Captures::None, Captures::All),
         retries: 1,
         ..Options::default()
-    };
+    });
+    let lesson = lesson.on_kernels(kernels.names.clone());
     let fix = arguments.fix.clone();
     runtime.block_on(async {
         let (stop, _signals) = cancel_on_signals();
         let input = Input::of_stdin(stop.clone());
         let fix = fix.unwrap_or_else(|| format!("{}-fix.yaml", lesson.name()).into());
-        let mut session = Session::new(&lesson, progress, input, fix, &options);
+        let mut session = Session::new(&lesson, progress, input, fix, &kernels);
         session.open(arguments.restart, arguments.record.as_deref());
         session.drive(stop).await
     })

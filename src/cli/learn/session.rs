@@ -5,21 +5,21 @@ use std::process::ExitCode;
 
 use tokio::sync::watch;
 
+use super::super::lesson::kernels::LessonKernels;
 use super::super::progress::Progress as LiveProgress;
 use super::super::{exit, message, output};
 use super::input::{Input, Typed};
 use super::list::score;
 use super::say;
-use super::words::paragraphs;
+use super::words::{paragraphs, paragraphs_of, question_of};
 use crate::causes::chain;
 use crate::learn::{
-    Guess, LessonFile, LessonProgress, LessonResults, ProgressFile, TrialSetup, example, gap,
-    run_variants,
+    Guess, LessonFile, LessonProgress, LessonResults, ProgressFile, TrialSetup, actors, example,
+    gap, run_variants,
 };
 use crate::record::Outcome;
 use crate::report::printable;
 use crate::scenario::lesson::{LessonStep, Prediction, PredictionForm, WhyStep};
-use crate::suite::Options;
 
 /// The way on after a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,11 +38,13 @@ pub(super) struct Session<'a> {
     pub(super) lesson: &'a LessonFile,
     pub(super) input: Input,
     pub(super) fix: PathBuf,
-    pub(super) options: &'a Options,
+    pub(super) kernels: &'a LessonKernels,
     pub(super) progress: LessonProgress,
     file: Option<ProgressFile>,
     /// The folder of records, if they are kept.
     records: Option<PathBuf>,
+    /// The run step that was made last, with its results.
+    recorded: Option<(usize, LessonResults)>,
 }
 
 impl<'a> Session<'a> {
@@ -51,16 +53,17 @@ impl<'a> Session<'a> {
         file: Option<ProgressFile>,
         input: Input,
         fix: PathBuf,
-        options: &'a Options,
+        kernels: &'a LessonKernels,
     ) -> Self {
         Self {
             lesson,
             input,
             fix,
-            options,
+            kernels,
             progress: LessonProgress::default(),
             file,
             records: None,
+            recorded: None,
         }
     }
 
@@ -185,6 +188,18 @@ impl<'a> Session<'a> {
             }
             say("\n");
         }
+        let actors = actors(self.lesson);
+        for (name, explanation) in &actors {
+            self.show_line(&format!("`{name}` is {explanation}."));
+        }
+        if !actors.is_empty() {
+            say("\n");
+        }
+    }
+
+    fn show_line(&self, text: &str) {
+        say(paragraphs(text, self.width()).trim_end());
+        say("\n");
     }
 
     pub(super) fn width(&self) -> Option<u16> {
@@ -206,7 +221,7 @@ impl<'a> Session<'a> {
                 self.show_text(text);
                 StepEnd::Next
             }
-            LessonStep::Predict(prediction) => self.predict(prediction).await,
+            LessonStep::Predict(prediction) => self.predict(index, prediction, stop).await,
             LessonStep::Why(why) => self.why(index, why).await,
             LessonStep::Run(variants) => self.run(index, variants, stop).await,
             LessonStep::Reveal(text) => {
@@ -217,9 +232,29 @@ impl<'a> Session<'a> {
         }
     }
 
-    async fn predict(&mut self, prediction: &Prediction) -> StepEnd {
+    async fn predict(
+        &mut self,
+        index: usize,
+        prediction: &Prediction,
+        stop: &watch::Receiver<bool>,
+    ) -> StepEnd {
+        let ladder = match &prediction.form {
+            PredictionForm::Packets(asked) => {
+                let Some(run) = self.lesson.lesson.run_after(index) else {
+                    return StepEnd::Next;
+                };
+                say("Recording a connection, to ask about its packets ...\n\n");
+                // Progress would show what other questions ask about.
+                match self.results(run, stop, false).await {
+                    Ok(results) => results.drawing(asked).unwrap_or_else(|reason| reason),
+                    Err(end) => return end,
+                }
+            }
+            PredictionForm::Blanks { ladder, .. } => ladder.trim_end().to_owned(),
+            _ => String::new(),
+        };
         self.show_text(&prediction.ask);
-        self.list_options(prediction);
+        self.list_options(prediction, &ladder);
         let mut hints = prediction.hints.iter();
         loop {
             let prompt = format!("Type {}, `hint`, `skip` or `quit`\n> ", example(prediction));
@@ -248,27 +283,40 @@ impl<'a> Session<'a> {
         }
     }
 
-    fn list_options(&self, prediction: &Prediction) {
-        let texts: Vec<&str> = match &prediction.form {
+    fn list_options(&self, prediction: &Prediction, ladder: &str) {
+        let texts: Vec<String> = match &prediction.form {
             PredictionForm::Number { .. } | PredictionForm::Curve { .. } => return,
-            PredictionForm::Choice(options) => options.iter().map(|o| o.text.as_str()).collect(),
-            PredictionForm::Rises(counters) => counters.iter().map(|c| c.text.as_str()).collect(),
-            PredictionForm::Blanks { ladder, blanks } => {
-                say(&format!("{}\n\n", printable(ladder.trim_end())));
-                for blank in blanks {
-                    let texts = blank.options.iter().map(|option| option.text.trim());
-                    let options = ('a'..='z').zip(texts);
+            PredictionForm::Choice(_) | PredictionForm::Since { .. } => {
+                prediction.form.statements()
+            }
+            PredictionForm::Rises(counters) => counters.iter().map(|c| c.text.clone()).collect(),
+            PredictionForm::Blanks { .. } | PredictionForm::Packets(_) => {
+                say(&format!("{}\n\n", printable(ladder)));
+                for blank in prediction.form.blanks() {
+                    let options = ('a'..='z').zip(blank.options);
+                    // A letter and its text stay on one line.
                     let options: Vec<String> = options
-                        .map(|(letter, text)| format!("  {letter} {}", printable(text)))
+                        .map(|(letter, text)| format!("{letter})\u{a0}{}", printable(text)))
                         .collect();
-                    say(&format!("  ({}){}\n", blank.name, options.concat()));
+                    let line = format!("- ({}) {}", blank.name, options.join(" "));
+                    say(&paragraphs(&line, self.width())
+                        .trim_end()
+                        .replace('\u{a0}', " "));
+                    say("\n");
                 }
                 say("\n");
                 return;
             }
         };
         for (letter, text) in ('a'..='z').zip(texts) {
-            say(&format!("  {letter}  {}\n", printable(text.trim())));
+            let wrapped = paragraphs(
+                text.trim(),
+                self.width().map(|width| width.saturating_sub(5)),
+            );
+            say(&format!(
+                "  {letter}  {}\n",
+                wrapped.trim_end().replace('\n', "\n     ")
+            ));
         }
         say("\n");
     }
@@ -279,7 +327,7 @@ impl<'a> Session<'a> {
                 self.progress.hints += 1;
                 self.show_text(hint);
             }
-            None => say("That was the last hint.\n"),
+            None => say("There are no more hints.\n"),
         }
     }
 
@@ -321,14 +369,10 @@ impl<'a> Session<'a> {
             format!(" {}", names.join(" and "))
         };
         say(&format!("Running{which} ...\n\n"));
-        let setup = TrialSetup {
-            options: self.options,
-            stop: stop.clone(),
-        };
-        let mut live = LiveProgress::new(self.input.is_terminal);
-        let results = run_variants(self.lesson, variants, &setup, |event| live.show(&event)).await;
-        let Some(results) = results else {
-            return StepEnd::Stopped;
+        let live = self.input.is_terminal;
+        let results = match self.results(index, stop, live).await {
+            Ok(results) => results,
+            Err(end) => return end,
         };
         if let Some(problem) = results.problem() {
             message::error(format!("this run answers nothing: {problem}"));
@@ -348,16 +392,36 @@ impl<'a> Session<'a> {
         StepEnd::Next
     }
 
+    /// Returns the results of a run step. A question that shows packets has made the runs already.
+    async fn results(
+        &mut self,
+        run: usize,
+        stop: &watch::Receiver<bool>,
+        live: bool,
+    ) -> Result<LessonResults, StepEnd> {
+        if let Some((_, results)) = self.recorded.iter().find(|(known, _)| *known == run) {
+            return Ok(results.clone());
+        }
+        let setup = TrialSetup {
+            options: &self.kernels.options,
+            older: &self.kernels.older,
+            stop: stop.clone(),
+        };
+        let variants = self.lesson.lesson.variants_of(run);
+        let mut live = LiveProgress::new(live);
+        let results = run_variants(self.lesson, variants, &setup, |event| live.show(&event)).await;
+        let results = results.ok_or(StepEnd::Stopped)?;
+        self.recorded = Some((run, results.clone()));
+        Ok(results)
+    }
+
     /// Shows the measurement over each prediction that this run answers.
     fn show_gaps(&mut self, run: usize, results: &LessonResults) {
         for (_, prediction) in self.lesson.lesson.answered_by(run) {
-            let question = prediction
-                .ask
-                .trim()
-                .lines()
-                .next_back()
-                .unwrap_or_default();
-            say(&format!("{question}\n"));
+            self.show_line(&question_of(&prediction.ask));
+            if let Some(ladder) = results.complete_drawing(prediction) {
+                say(&format!("\n{}\n\n", printable(&ladder)));
+            }
             match results.answer(prediction) {
                 Ok(finding) => {
                     let guess = self.progress.guesses.get(&prediction.name);
@@ -367,6 +431,7 @@ impl<'a> Session<'a> {
                             say(&format!("  {line}\n"));
                         }
                     }
+                    self.show_evidence(prediction, results);
                     let result = (gap.right, gap.of);
                     self.progress
                         .results
@@ -375,6 +440,27 @@ impl<'a> Session<'a> {
                 Err(reason) => say(&format!("  This run does not answer it: {reason}\n")),
             }
             say("\n");
+        }
+    }
+
+    /// Shows the measured quantities behind an answer, and what each kernel answers.
+    fn show_evidence(&self, prediction: &Prediction, results: &LessonResults) {
+        let measured = results.measured(prediction);
+        if !measured.is_empty() {
+            let line = format!("Measured: {}.", measured.join(", "));
+            for line in paragraphs_of(&line, self.width()).lines() {
+                say(&format!("  {}\n", printable(line)));
+            }
+        }
+        let kernels = results.by_kernel(prediction, &self.lesson.kernels);
+        for answer in &kernels {
+            let line = format!("On {}: {}", answer.kernel, answer.text);
+            for line in paragraphs_of(&line, self.width()).lines() {
+                say(&format!("  {}\n", printable(line)));
+            }
+        }
+        if kernels.len() > 1 && kernels.iter().all(|answer| answer.text == kernels[0].text) {
+            say("  All kernels agree.\n");
         }
     }
 
@@ -408,14 +494,4 @@ impl<'a> Session<'a> {
         }
         self.show_text(text);
     }
-}
-
-/// Fills a sentence to the width; a line of a table, which has blanks in a row, stays as it is.
-fn paragraphs_of(line: &str, width: Option<u16>) -> String {
-    if line.contains("  ") {
-        return line.to_owned();
-    }
-    paragraphs(line, width.map(|width| width.saturating_sub(2)))
-        .trim_end()
-        .to_owned()
 }

@@ -33,6 +33,28 @@ pub(super) fn paragraphs(markdown: &str, width: Option<u16>) -> String {
     format!("{text}\n\n")
 }
 
+/// Returns the sentence of a question that asks, or its first one.
+pub(super) fn question_of(ask: &str) -> String {
+    let words: Vec<&str> = ask.split_whitespace().collect();
+    let is_end = |word: &&str| word.ends_with(['.', '?', '!', '"', ')']);
+    let sentences: Vec<String> = words
+        .split_inclusive(is_end)
+        .map(|words| words.join(" "))
+        .collect();
+    let asking = sentences.iter().rfind(|sentence| sentence.ends_with('?'));
+    asking.or(sentences.first()).cloned().unwrap_or_default()
+}
+
+/// Fills a sentence to the width; a line of a table, which has blanks in a row, stays as it is.
+pub(super) fn paragraphs_of(line: &str, width: Option<u16>) -> String {
+    if line.contains("  ") {
+        return line.to_owned();
+    }
+    paragraphs(line, width.map(|width| width.saturating_sub(2)))
+        .trim_end()
+        .to_owned()
+}
+
 fn is_item(line: &str) -> bool {
     let line = line.trim_start();
     let digits = line.bytes().take_while(u8::is_ascii_digit).count();
@@ -60,6 +82,8 @@ mod tests {
     fn paragraphs_are_filled_and_lists_and_pictures_stay() {
         let text = paragraphs("One\ntwo **three**.\n\n- a\n- b\n\n    x --- y\n", Some(40));
         assert_eq!(text, "One two three.\n\n- a\n- b\n\n    x --- y\n\n");
+        assert_eq!(question_of("A client. How many? (It\nwaits.)"), "How many?");
+        assert_eq!(question_of("Set it to 1."), "Set it to 1.");
         let long = paragraphs(&"word ".repeat(20), Some(30));
         assert!(long.lines().all(|line| line.len() <= 30), "{long}");
     }

@@ -5,13 +5,14 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::super::backend_args::{BackendArguments, prepare_one};
+use super::super::backend_args::{BackendArguments, prepare_all};
 use super::super::progress::Progress;
 use super::super::reports::{check_files, write_file};
 use super::super::runtime::cancel_on_signals;
 use super::super::{exit, message, output};
+use super::kernels::LessonKernels;
 use super::{open, options};
-use crate::learn::{LessonFile, MOST_CELLS, combinations, page, run_grid};
+use crate::learn::{LessonFile, MOST_CELLS, TrialSetup, combinations, page, run_grid};
 
 /// The largest page, bytes. It must open at once on an old laptop and fit into a mail.
 const LARGEST: usize = 3 * 1024 * 1024;
@@ -56,6 +57,9 @@ accident or by a search, but the key is in the page, so it does not keep a
 determined student out. With --code, they are encrypted, and the word is not in
 the page.
 
+With several --kernel options, the answers are those of the newest kernel, and
+the page shows beside each of them what the older ones did.
+
 One page per student:
   for n in $(seq 30); do
     nslab lesson build handshake --seed $n --html student-$n.html
@@ -84,17 +88,17 @@ pub(super) fn main(arguments: &BuildArguments) -> ExitCode {
         ));
         return exit::invalid();
     }
-    let handout = arguments
-        .handout
-        .as_ref()
-        .map(|path| (path, page::handout(&lesson)));
-    let mut texts: Vec<(&PathBuf, String)> = handout.into_iter().collect();
-    if arguments.html.is_some() || arguments.answers.is_some() {
-        match with_runs(&lesson, arguments) {
-            Ok(more) => texts.extend(more),
-            Err(code) => return code,
+    let only_handout = arguments.html.is_none() && arguments.answers.is_none();
+    let texts = match &arguments.handout {
+        Some(path) if only_handout && !page::handout_needs_runs(&lesson) => {
+            Ok(vec![(path, page::handout(&lesson, None))])
         }
-    }
+        Some(_) | None => with_runs(lesson, arguments),
+    };
+    let texts = match texts {
+        Ok(texts) => texts,
+        Err(code) => return code,
+    };
     let mut all = true;
     for (path, text) in texts {
         let written = write_file(path, &text);
@@ -112,16 +116,23 @@ pub(super) fn main(arguments: &BuildArguments) -> ExitCode {
 }
 
 /// Runs the lesson and renders what needs its results.
-fn with_runs<'a>(
-    lesson: &LessonFile,
-    arguments: &'a BuildArguments,
-) -> Result<Vec<(&'a PathBuf, String)>, ExitCode> {
-    let (runtime, target) = prepare_one(&arguments.backend)?;
-    let options = options(target.backend, arguments.backend.verify());
+fn with_runs(
+    lesson: LessonFile,
+    arguments: &BuildArguments,
+) -> Result<Vec<(&PathBuf, String)>, ExitCode> {
+    let (runtime, targets) = prepare_all(&arguments.backend)?;
+    let verify = arguments.backend.verify();
+    let kernels = LessonKernels::of(targets, |_, backend| options(backend, verify));
+    let lesson = &lesson.on_kernels(kernels.names);
     let mut progress = Progress::new(!arguments.no_progress);
     let runs = runtime.block_on(async {
         let (stop, _signals) = cancel_on_signals();
-        run_grid(lesson, &options, stop, |event| progress.show(&event)).await
+        let setup = TrialSetup {
+            options: &kernels.options,
+            older: &kernels.older,
+            stop,
+        };
+        run_grid(lesson, &setup, |event| progress.show(&event)).await
     });
     let runs = match runs {
         Ok(Some(runs)) => runs,
@@ -153,6 +164,9 @@ fn with_runs<'a>(
         }
     }
     let mut texts = Vec::new();
+    if let Some(path) = &arguments.handout {
+        texts.push((path, page::handout(lesson, Some(&runs))));
+    }
     if let Some(path) = &arguments.html {
         let text = page::page(lesson, &runs, arguments.code.as_deref());
         if text.len() > LARGEST {

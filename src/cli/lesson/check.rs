@@ -4,12 +4,13 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::super::backend_args::{BackendArguments, prepare_one};
+use super::super::backend_args::{BackendArguments, prepare_all};
 use super::super::progress::Progress;
 use super::super::runtime::cancel_on_signals;
 use super::super::{exit, output};
+use super::kernels::LessonKernels;
 use super::{of_problems, open, options};
-use crate::learn::{LessonFile, check_lesson, shipped_lessons};
+use crate::learn::{LessonFile, TrialSetup, check_lesson, shipped_lessons};
 use crate::report::one_line;
 
 /// Arguments of `nslab lesson check`.
@@ -37,20 +38,24 @@ pub(super) fn main(arguments: &CheckLessonArguments) -> ExitCode {
     let Some(lessons) = lessons else {
         return exit::invalid();
     };
-    let (runtime, target) = match prepare_one(&arguments.backend) {
+    let (runtime, targets) = match prepare_all(&arguments.backend) {
         Ok(ready) => ready,
         Err(code) => return code,
     };
-    let options = options(target.backend, arguments.backend.verify());
+    let verify = arguments.backend.verify();
+    let kernels = LessonKernels::of(targets, |_, backend| options(backend, verify));
     runtime.block_on(async {
         let (stop, _signals) = cancel_on_signals();
         let mut problems = false;
-        for lesson in &lessons {
+        for lesson in lessons {
+            let lesson = lesson.on_kernels(kernels.names.clone());
             let mut progress = Progress::new(!arguments.no_progress);
-            let checks = check_lesson(lesson, &options, stop.clone(), |event| {
-                progress.show(&event)
-            })
-            .await;
+            let setup = TrialSetup {
+                options: &kernels.options,
+                older: &kernels.older,
+                stop: stop.clone(),
+            };
+            let checks = check_lesson(&lesson, &setup, |event| progress.show(&event)).await;
             let Some(checks) = checks else {
                 return exit::interrupted();
             };

@@ -6,13 +6,14 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::super::backend_args::{BackendArguments, prepare_one};
+use super::super::backend_args::{BackendArguments, prepare_all};
 use super::super::progress::Progress;
 use super::super::reports::{check_files, write_file};
 use super::super::runtime::cancel_on_signals;
 use super::super::{exit, message, output};
+use super::kernels::LessonKernels;
 use super::{of_problems, options};
-use crate::learn::{self, Grade, LessonFile, read_sheets};
+use crate::learn::{self, Grade, LessonFile, TrialSetup, read_sheets};
 use crate::report::one_line;
 
 /// Arguments of `nslab lesson grade`.
@@ -76,21 +77,29 @@ pub(super) fn main(arguments: &GradeArguments) -> ExitCode {
         .map(|lesson| (lesson.name().to_owned(), lesson))
         .collect();
     known.append(&mut own);
-    let (runtime, target) = match prepare_one(&arguments.backend) {
+    let (runtime, targets) = match prepare_all(&arguments.backend) {
         Ok(ready) => ready,
         Err(code) => return code,
     };
-    let options = options(target.backend, arguments.backend.verify());
+    let verify = arguments.backend.verify();
+    let kernels = LessonKernels::of(targets, |_, backend| options(backend, verify));
     let mut progress = Progress::new(!arguments.no_progress);
     // A file of a student must not name a path.
     let find = |name: &str| {
-        known.get(name).cloned().ok_or_else(|| {
+        let lesson = known.get(name).cloned();
+        let lesson = lesson.map(|lesson| lesson.on_kernels(kernels.names.clone()));
+        lesson.ok_or_else(|| {
             format!("no shipped lesson is called `{name}`; name its file with --lesson")
         })
     };
     let grade = runtime.block_on(async {
         let (stop, _signals) = cancel_on_signals();
-        learn::grade(&sheets, find, &options, stop, |event| progress.show(&event)).await
+        let setup = TrialSetup {
+            options: &kernels.options,
+            older: &kernels.older,
+            stop,
+        };
+        learn::grade(&sheets, find, &setup, |event| progress.show(&event)).await
     });
     let Some(mut grade) = grade else {
         return exit::interrupted();

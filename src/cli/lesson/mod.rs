@@ -3,6 +3,7 @@
 mod build;
 mod check;
 mod grade;
+pub(super) mod kernels;
 
 use std::process::ExitCode;
 

@@ -6,7 +6,7 @@ use super::super::finding::Finding;
 use super::super::grid::{GridCell, GridRuns};
 use super::super::guess::example;
 use super::super::seal::PageKey;
-use super::super::trial::AllRuns;
+use super::super::trial::{AllRuns, KernelAnswer, LessonResults};
 use super::super::{LessonFile, seal};
 use crate::record::{SeriesKind, Timeline};
 use crate::report::html::markdown;
@@ -23,6 +23,8 @@ pub(super) struct OpenData {
     format: u32,
     lesson: String,
     seed: Option<u64>,
+    /// The kernels that are compared, from old to new.
+    kernels: Vec<String>,
     /// The identity of the lesson, for the answers file.
     identity: String,
     /// The key of the seal of an answers file.
@@ -40,6 +42,8 @@ pub(super) struct OpenData {
 struct OpenKnob {
     name: String,
     values: Vec<String>,
+    /// The position of the lesson's own value, from 0.
+    own: usize,
 }
 
 #[derive(Debug, Serialize)]
@@ -71,6 +75,8 @@ struct OpenPrediction {
     name: String,
     html: String,
     form: &'static str,
+    /// True for a question about several kernels; the settings of the knobs are run on one.
+    since: bool,
     unit: Option<Unit>,
     /// The texts of the options or counters.
     options: Vec<String>,
@@ -116,6 +122,12 @@ struct SealedAnswer {
     notes: Vec<Option<String>>,
     /// The series that the question is about.
     about: Vec<String>,
+    /// The packets without blanks.
+    ladder: Option<String>,
+    /// The quantities that decided between statements.
+    measured: Vec<String>,
+    /// The answer of each kernel, if there are several.
+    kernels: Vec<KernelAnswer>,
 }
 
 /// A recorded series: its unit, and the times and values of its changes.
@@ -140,7 +152,7 @@ pub(super) fn data(lesson: &LessonFile, runs: &GridRuns, code: Option<&str>) -> 
     let mut texts = Vec::new();
     for (index, step) in lesson.lesson.steps.iter().enumerate() {
         texts.push(match step {
-            LessonStep::Run(_) => json(&sealed_run(&lesson.lesson, index, &runs.own)),
+            LessonStep::Run(_) => json(&sealed_run(lesson, index, &runs.own)),
             LessonStep::Reveal(text) => Some(json_of_reveal(&lesson.lesson, index, text)),
             LessonStep::Say(_)
             | LessonStep::Predict(_)
@@ -159,13 +171,14 @@ pub(super) fn data(lesson: &LessonFile, runs: &GridRuns, code: Option<&str>) -> 
         format: 1,
         lesson: lesson.name().to_owned(),
         seed: lesson.seed,
+        kernels: lesson.kernels.clone(),
         sealing: seal::sealing_key(&identity),
         identity,
         key: key.shown(),
         salt: key.salt.to_vec(),
         rounds: seal::ROUNDS,
         steps: (0..lesson.lesson.steps.len())
-            .map(|index| open_step(&lesson.lesson, index))
+            .map(|index| open_step(&lesson.lesson, index, &runs.own))
             .collect(),
         knobs: lesson
             .lesson
@@ -173,11 +186,21 @@ pub(super) fn data(lesson: &LessonFile, runs: &GridRuns, code: Option<&str>) -> 
             .iter()
             .map(|knob| OpenKnob {
                 name: knob.param.clone(),
+                own: knob
+                    .values
+                    .iter()
+                    .position(|value| own_value(lesson, &knob.param) == Some(value))
+                    .unwrap_or(0),
                 values: knob.values.clone(),
             })
             .collect(),
         sealed,
     }
+}
+
+/// Returns the value of a parameter with the student's numbers.
+fn own_value<'a>(lesson: &'a LessonFile, param: &str) -> Option<&'a String> {
+    lesson.file.scenario.runs.first()?.params.get(param)
 }
 
 fn json(value: &impl Serialize) -> Option<String> {
@@ -188,10 +211,15 @@ fn html(text: &str) -> String {
     markdown(text).into_string()
 }
 
-fn open_step(lesson: &Lesson, index: usize) -> OpenStep {
+fn open_step(lesson: &Lesson, index: usize, runs: &AllRuns) -> OpenStep {
     match &lesson.steps[index] {
         LessonStep::Say(text) => OpenStep::Say { html: html(text) },
-        LessonStep::Predict(prediction) => OpenStep::Predict(Box::new(open_prediction(prediction))),
+        LessonStep::Predict(prediction) => {
+            let results = runs.of(lesson
+                .run_after(index)
+                .map_or(&[], |run| lesson.variants_of(run)));
+            OpenStep::Predict(Box::new(open_prediction(prediction, &results)))
+        }
         LessonStep::Why(why) => OpenStep::Why {
             html: html(&why.ask),
             hints: why.hints.iter().map(|hint| html(hint)).collect(),
@@ -223,14 +251,13 @@ fn open_step(lesson: &Lesson, index: usize) -> OpenStep {
     }
 }
 
-fn open_prediction(prediction: &Prediction) -> OpenPrediction {
+fn open_prediction(prediction: &Prediction, results: &LessonResults) -> OpenPrediction {
     let (form, unit, options, at) = match &prediction.form {
         PredictionForm::Number { quantity, .. } => {
             ("number", Some(quantity.unit), Vec::new(), Vec::new())
         }
-        PredictionForm::Choice(options) => {
-            let texts = options.iter().map(|option| option.text.clone());
-            ("choice", None, texts.collect(), Vec::new())
+        PredictionForm::Choice(_) | PredictionForm::Since { .. } => {
+            ("choice", None, prediction.form.statements(), Vec::new())
         }
         PredictionForm::Curve { quantity, at, .. } => {
             let at = at.iter().map(std::time::Duration::as_secs_f64);
@@ -240,44 +267,47 @@ fn open_prediction(prediction: &Prediction) -> OpenPrediction {
             let texts = counters.iter().map(|counter| counter.text.clone());
             ("rises", None, texts.collect(), Vec::new())
         }
-        PredictionForm::Blanks { .. } => ("blanks", None, Vec::new(), Vec::new()),
-    };
-    let (ladder, blanks) = match &prediction.form {
-        PredictionForm::Blanks { ladder, blanks } => {
-            let open = blanks.iter().map(|blank| OpenBlank {
-                name: blank.name.clone(),
-                options: blank
-                    .options
-                    .iter()
-                    .map(|option| option.text.clone())
-                    .collect(),
-            });
-            (Some(ladder.trim_end().to_owned()), open.collect())
+        PredictionForm::Blanks { .. } | PredictionForm::Packets(_) => {
+            ("blanks", None, Vec::new(), Vec::new())
         }
+    };
+    let ladder = match &prediction.form {
+        PredictionForm::Blanks { ladder, .. } => Some(ladder.trim_end().to_owned()),
+        PredictionForm::Packets(asked) => Some(results.drawing(asked).unwrap_or_else(|why| why)),
         PredictionForm::Number { .. }
         | PredictionForm::Choice(_)
+        | PredictionForm::Since { .. }
         | PredictionForm::Curve { .. }
-        | PredictionForm::Rises(_) => (None, Vec::new()),
+        | PredictionForm::Rises(_) => None,
     };
+    let blanks = prediction.form.blanks().into_iter();
+    let blanks = blanks.map(|blank| OpenBlank {
+        name: blank.name.to_owned(),
+        options: blank.options.into_iter().map(str::to_owned).collect(),
+    });
     OpenPrediction {
         name: prediction.name.clone(),
         html: html(&prediction.ask),
         form,
+        since: matches!(prediction.form, PredictionForm::Since { .. }),
         unit,
         options,
         ladder,
-        blanks,
+        blanks: blanks.collect(),
         at,
         example: example(prediction),
         hints: prediction.hints.iter().map(|hint| html(hint)).collect(),
     }
 }
 
-fn sealed_run(lesson: &Lesson, run: usize, runs: &AllRuns) -> SealedRun {
-    let variants = lesson.variants_of(run);
+fn sealed_run(lesson: &LessonFile, run: usize, runs: &AllRuns) -> SealedRun {
+    let variants = lesson.lesson.variants_of(run);
     let results = runs.of(variants);
-    let answers = lesson.answered_by(run).map(|(step, prediction)| {
+    let answers = lesson.lesson.answered_by(run).map(|(step, prediction)| {
         let mut answer = sealed_answer(step, prediction);
+        answer.ladder = results.complete_drawing(prediction);
+        answer.measured = results.measured(prediction);
+        answer.kernels = results.by_kernel(prediction, &lesson.kernels);
         match results.answer(prediction) {
             Ok(Finding::Number(value)) => answer.number = Some(value),
             Ok(Finding::Choice(index)) => answer.choice = Some(index),
@@ -305,9 +335,11 @@ fn sealed_answer(step: usize, prediction: &Prediction) -> SealedAnswer {
         PredictionForm::Number { tolerance, .. } | PredictionForm::Curve { tolerance, .. } => {
             Some(*tolerance)
         }
-        PredictionForm::Choice(_) | PredictionForm::Rises(_) | PredictionForm::Blanks { .. } => {
-            None
-        }
+        PredictionForm::Choice(_)
+        | PredictionForm::Rises(_)
+        | PredictionForm::Blanks { .. }
+        | PredictionForm::Packets(_)
+        | PredictionForm::Since { .. } => None,
     };
     // Of a ladder, the notes of all blanks in a row.
     let options = prediction.form.options().into_iter();
@@ -330,6 +362,9 @@ fn sealed_answer(step: usize, prediction: &Prediction) -> SealedAnswer {
         },
         notes,
         about: prediction.series_names(),
+        ladder: None,
+        measured: Vec::new(),
+        kernels: Vec::new(),
     }
 }
 
@@ -380,7 +415,7 @@ fn sealed_cell(cell: &GridCell) -> SealedCell {
             .map(|knob| cell.numbers.get(&knob.param).cloned().unwrap_or_default())
             .collect(),
         runs: steps
-            .map(|step| (step, sealed_run(lesson, step, &cell.runs)))
+            .map(|step| (step, sealed_run(&cell.lesson, step, &cell.runs)))
             .collect(),
     }
 }

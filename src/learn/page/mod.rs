@@ -11,11 +11,11 @@ use base64::engine::general_purpose::STANDARD;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use sha2::{Digest, Sha256};
 
-use super::{GridRuns, LessonFile};
+use super::{GridRuns, LessonFile, actors};
 
 pub use class_picture::class_picture;
 use sheets::sheet;
-pub use sheets::{answers, handout};
+pub use sheets::{answers, handout, handout_needs_runs};
 
 const SCRIPT: &str = include_str!("page.js");
 const STYLE: &str = include_str!("page.css");
@@ -70,6 +70,17 @@ fn head(lesson: &LessonFile) -> Markup {
             @if !lesson.lesson.goals.is_empty() {
                 p { "After this lesson:" }
                 ul { @for goal in &lesson.lesson.goals { li { (goal) } } }
+            }
+            @let actors = actors(lesson);
+            @if !actors.is_empty() {
+                p class="facts" {
+                    "Names in the questions: "
+                    @for (index, (name, explanation)) in actors.iter().enumerate() {
+                        @if index > 0 { "; " }
+                        code { (name) } " is " (explanation)
+                    }
+                    "."
+                }
             }
         }
     }

@@ -35,10 +35,11 @@ const show = (value, unit) => {
     if (size === 0 || size >= 1) return trim(value, 3) + ' s';
     return size >= 1e-3 ? trim(value * 1e3, 3) + ' ms' : trim(value * 1e6, 1) + ' µs';
   }
-  if (unit === 'Bytes' || unit === 'BytesPerSecond') {
-    const steps = [[2 ** 30, 'GiB'], [2 ** 20, 'MiB'], [1024, 'KiB'], [1, 'B']];
-    const [step, name] = steps.find(([step]) => size >= step) || steps[3];
-    return trim(value / step, 2) + ' ' + name + (unit === 'Bytes' ? '' : '/s');
+  // Rates of data have decimal prefixes, as the rates of links do.
+  const scales = { Bytes: [[2 ** 30, 'GiB'], [2 ** 20, 'MiB'], [1024, 'KiB'], [1, 'B']], BytesPerSecond: [[1e9, 'GB/s'], [1e6, 'MB/s'], [1e3, 'kB/s'], [1, 'B/s']] };
+  if (scales[unit]) {
+    const [step, name] = scales[unit].find(([step]) => size >= step) || scales[unit][3];
+    return trim(value / step, 2) + ' ' + name;
   }
   return trim(value, 3) + (unit === 'PerSecond' ? '/s' : '');
 };
@@ -181,21 +182,28 @@ const gapBox = (step, answer, run) => {
       offset += blank.options.length;
       ladder = ladder.replace(`(${blank.name})`, truth);
     });
-    box.append(el('pre', { class: 'picture' }, ladder), list);
+    box.append(el('pre', { class: 'picture' }, answer.ladder || ladder), list);
   } else {
     const list = el('ul');
     P.options.forEach((text, i) => {
-      const agrees = G ? G.rises.includes(i) === answer.rises[i] : null;
-      list.append(el('li', { class: mark(agrees) }, (agrees === null ? '' : agrees ? 'right: ' : 'wrong: ') + text + (answer.rises[i] ? ' rises' : ' does not rise')));
+      const did = answer.rises[i], yours = G ? G.rises.includes(i) : null;
+      const words = yours === null || yours === did ? text + (did ? ' rises.' : ' does not rise.') : did ? `You said that ${text} does not rise; it does.` : `You said that ${text} rises; it does not.`;
+      list.append(el('li', { class: mark(yours === null ? null : yours === did) }, (yours === did ? 'Right: ' : '') + words));
     });
     box.append(list);
+  }
+  if (answer.measured.length) box.append(el('p', { class: 'facts' }, 'Measured: ' + answer.measured.join(', ') + '.'));
+  if (answer.kernels.length) {
+    const same = answer.kernels.every(one => one.text === answer.kernels[0].text);
+    box.append(el('table', { class: 'words' }, ...answer.kernels.map(one => el('tr', {}, el('th', {}, one.kernel), el('td', {}, one.text)))),
+      el('p', { class: 'facts' }, same ? 'All kernels agree.' : 'The kernels differ.'));
   }
   return box;
 };
 
 // A curve is drawn with the pointer over its moments, or typed. The scale is the student's: one from the record would
 // show how high the curve goes.
-const TOPS = { Count: '100', Seconds: '10 s', PerSecond: '100/s', Bytes: '1 MiB', BytesPerSecond: '10 MiB/s' };
+const TOPS = { Count: '100', Seconds: '10 s', PerSecond: '100/s', Bytes: '1 MiB', BytesPerSecond: '10 MB/s' };
 const sketchpad = (P, inputs) => {
   const W = 640, H = 240, L = 70, R = 14, T = 14, B = 30;
   const until = P.at[P.at.length - 1] * 1.05;
@@ -358,7 +366,12 @@ const render = (index, done) => {
     case 'reveal': {
       const box = el('div');
       main.append(box);
-      unseal(index).then(html => { box.innerHTML = html; done(); });
+      unseal(index).then(html => {
+        const whys = D.steps.map((other, i) => other.kind === 'why' && i < index && !D.steps.slice(i, index).some(each => each.kind === 'reveal') ? S.whys[i] : '').filter(text => text);
+        box.innerHTML = html;
+        box.prepend(...whys.map(text => el('p', { class: 'hint' }, 'You wrote: ' + text)));
+        done();
+      });
       break;
     }
     case 'fix': {
@@ -370,10 +383,17 @@ const render = (index, done) => {
       row.append(button('Hand this in', () => {
         S.fixes[index] = Object.fromEntries(step.values.map(([name], i) => [name, inputs[i].value.trim()]));
         keep();
-        row.replaceChildren(el('span', { class: 'facts' }, 'Kept. A real kernel judges it when you hand in your answers. You can still change it.'), again());
+        row.replaceChildren(el('span', { class: 'facts' }, 'Kept. A real kernel judges these values when you hand in your answers. You can still change them.'), again());
         done();
       }));
-      const again = () => button('Change', () => { S.fixes[index] = Object.fromEntries(step.values.map(([name], i) => [name, inputs[i].value.trim()])); keep(); }, true);
+      const again = () => {
+        const note = el('span', { class: 'facts', role: 'status' });
+        return el('span', {}, button('Keep the new values', () => {
+          S.fixes[index] = Object.fromEntries(step.values.map(([name], i) => [name, inputs[i].value.trim()]));
+          keep();
+          note.textContent = ' Kept: ' + Object.values(S.fixes[index]).join(', ') + '.';
+        }, true), note);
+      };
       row.append(button('Skip', () => { row.remove(); done(); }, true));
       box.append(hints(step.hints) || '', row);
       main.append(box);
@@ -389,7 +409,7 @@ const finish = async () => {
   name.addEventListener('input', () => { S.name = name.value; keep(); });
   const save = async () => {
     const guesses = S.guesses;
-    const body = JSON.stringify({ lesson: D.lesson, seed: D.seed, identity: D.identity, sheet: S.sheet, name: S.name, began: S.began, saved: new Date().toISOString(), guesses, times: S.times, whys: S.whys, fixes: S.fixes });
+    const body = JSON.stringify({ lesson: D.lesson, seed: D.seed, kernels: D.kernels, identity: D.identity, sheet: S.sheet, name: S.name, began: S.began, saved: new Date().toISOString(), guesses, times: S.times, whys: S.whys, fixes: S.fixes });
     const file = JSON.stringify({ format: 1, body, seal: await hex(`${D.sealing}\n${body}\n${D.sealing}`) }, null, 1);
     const link = el('a', { href: URL.createObjectURL(new Blob([file], { type: 'application/json' })), download: `${D.lesson}-${(S.name || 'answers').replace(/[^A-Za-z0-9_-]+/g, '-')}.json` });
     document.body.append(link); link.click(); link.remove();
@@ -401,11 +421,11 @@ const finish = async () => {
 
 const explorer = async () => {
   const box = el('div', { class: 'card' });
-  end.append(el('h2', {}, 'Turn the knobs'), el('p', {}, 'Every setting has been run on the same kernel. Move a knob, and you see the record of that run.'), box);
+  end.append(el('h2', {}, 'Turn the knobs'), el('p', {}, 'Every setting has been run on the same kernel. Move a knob, and you see the record of that run. The numbers at the start are your own.'), box);
   await unlocked(box);
   const cells = await unseal(D.sealed.length - 1);
   const runs = D.steps.map((step, i) => step.kind === 'run' ? i : -1).filter(i => i >= 0);
-  const at = D.knobs.map(() => 0);
+  const at = D.knobs.map(knob => knob.own);
   const pick = el('select', { 'aria-label': 'Experiment' }, ...runs.map((run, n) => el('option', { value: run }, `Experiment ${n + 1}` + (D.steps[run].names ? `: ${D.steps[run].names}` : ''))));
   const which = el('select', { 'aria-label': 'Chart' });
   const out = el('div', { 'aria-live': 'polite' });
@@ -416,11 +436,11 @@ const explorer = async () => {
     const found = cell && cell.runs.find(([step]) => step === +pick.value);
     if (!found) { out.replaceChildren(el('p', {}, 'This setting was not run.')); return; }
     const run = found[1];
-    const list = el('table');
-    for (const answer of run.answers) {
+    const list = el('table', { class: 'words' });
+    for (const answer of run.answers.filter(answer => !D.steps[answer.step].since)) {
       const P = D.steps[answer.step];
       const text = answer.problem ? answer.problem : P.form === 'number' ? show(answer.number, P.unit) : P.form === 'choice' ? P.options[answer.choice] : P.form === 'curve' ? answer.curve.map(v => show(v, P.unit)).join(', ') : P.form === 'blanks' ? P.blanks.map((blank, i) => `(${blank.name}) ${blank.options[answer.blanks[i]]}`).join(', ') : P.options.filter((_, i) => answer.rises[i]).join(', ') || 'none';
-      list.append(el('tr', {}, el('th', {}, P.name), el('td', {}, text)));
+      list.append(el('tr', {}, el('th', { html: P.html }), el('td', {}, text)));
     }
     const about = run.answers.flatMap(answer => answer.about);
     const names = run.series.map(s => s.name);
@@ -430,8 +450,8 @@ const explorer = async () => {
     out.replaceChildren(list, ...(series.length ? [chart(series, null, series[0].unit)] : []));
   };
   D.knobs.forEach((knob, i) => {
-    const value = el('output', {}, knob.values[0]);
-    const range = el('input', { type: 'range', min: 0, max: knob.values.length - 1, value: 0, 'aria-label': knob.name });
+    const value = el('output', {}, knob.values[knob.own]);
+    const range = el('input', { type: 'range', min: 0, max: knob.values.length - 1, value: knob.own, 'aria-label': knob.name });
     range.addEventListener('input', () => { at[i] = +range.value; value.textContent = knob.values[at[i]]; draw(); });
     box.append(el('div', { class: 'knob' }, el('code', {}, knob.name), range, value));
   });

@@ -5,21 +5,47 @@ use base64::engine::general_purpose::STANDARD;
 use maud::{Markup, html};
 use sha2::{Digest, Sha256};
 
-use super::super::{Finding, GridRuns, LessonFile, example};
+use super::super::{GridRuns, LessonFile, LessonResults, example, finding_words};
 use super::{STYLE, document, head, kernel};
 use crate::report::html::markdown;
 use crate::scenario::fix_file;
 use crate::scenario::lesson::{FixStep, LessonStep, Prediction, PredictionForm};
-use crate::units::{Unit, show};
+use crate::units::show;
 
-/// Renders the handout: every question, and no answer.
-pub fn handout(lesson: &LessonFile) -> String {
+/// From this number of questions on, the space for notes is one line each: a quiz must not be a stack of paper.
+const MANY_QUESTIONS: usize = 10;
+const STOP: &str = "Stop until the class has seen the run.";
+/// The longest statement, in letters, that stands beside others in one line.
+const SHORT: usize = 34;
+
+/// Returns true if the handout shows something of the runs: packets with blanks.
+pub fn handout_needs_runs(lesson: &LessonFile) -> bool {
+    let all = lesson.lesson.predictions().into_iter();
+    all.map(|(_, _, prediction)| prediction)
+        .any(|prediction| matches!(prediction.form, PredictionForm::Packets(_)))
+}
+
+/// Renders the handout: every question, and no answer. Without runs, it has no recorded packets.
+pub fn handout(lesson: &LessonFile, runs: Option<&GridRuns>) -> String {
     let numbered = numbers(lesson);
+    let many = lesson.lesson.predictions().len() >= MANY_QUESTIONS;
+    let results = |step: usize| {
+        let run = lesson.lesson.run_after(step);
+        let variants = run.map_or(&[][..], |run| lesson.lesson.variants_of(run));
+        runs.map_or_else(LessonResults::default, |runs| runs.own.of(variants))
+    };
+    let followed_by_reveal = |step: usize| {
+        matches!(
+            lesson.lesson.steps.get(step + 1),
+            Some(LessonStep::Reveal(_))
+        )
+    };
     sheet(
         &lesson.file.scenario.title,
         html! {
-            (head(lesson))
+            div class=@if many { "sheet many" } @else { "sheet" } {
             p class="name" { "Name: " span class="line" {} }
+            (head(lesson))
             @for (index, step) in lesson.lesson.steps.iter().enumerate() {
                 @match step {
                     LessonStep::Say(text) => (markdown(text)),
@@ -27,16 +53,23 @@ pub fn handout(lesson: &LessonFile) -> String {
                         div class="question" {
                             p class="number" { "Question " (numbered[index]) }
                             (markdown(&prediction.ask))
-                            (room(prediction))
+                            (room(prediction, &results(index)))
                         }
                     }
                     LessonStep::Why(why) => {
-                        div class="question" { (markdown(&why.ask)) (lines(3)) }
+                        div class="question" { (markdown(&why.ask)) (lines(2)) }
                     }
-                    LessonStep::Run(_) => p class="run" { "Stop here until the class has seen the run." },
-                    LessonStep::Reveal(_) => div class="question" { p { "What did you learn?" } (lines(2)) },
+                    LessonStep::Run(_) if followed_by_reveal(index) => {
+                        div class="run" {
+                            p class="fill" { span { (STOP) " What happened, and why?" } span class="line" {} }
+                            @if !many { (lines(1)) }
+                        }
+                    }
+                    LessonStep::Run(_) => p class="run" { (STOP) },
+                    LessonStep::Reveal(_) => {},
                     LessonStep::Fix(fix) => (task(fix)),
                 }
+            }
             }
         },
     )
@@ -48,10 +81,22 @@ pub fn answers(lesson: &LessonFile, runs: &GridRuns) -> String {
     let found = |step: usize, prediction: &Prediction| {
         let run = lesson.lesson.run_after(step)?;
         let results = runs.own.of(lesson.lesson.variants_of(run));
-        Some(match results.answer(prediction) {
-            Ok(finding) => words(prediction, &finding),
+        let mut lines = match results.answer(prediction) {
+            Ok(finding) => finding_words(prediction, &finding),
             Err(reason) => vec![format!("The run does not answer it: {reason}")],
-        })
+        };
+        let measured = results.measured(prediction);
+        if !measured.is_empty() {
+            lines.push(format!("Measured: {}", measured.join(", ")));
+        }
+        let kernels = results.by_kernel(prediction, &lesson.kernels);
+        lines.extend(kernels.iter().map(|k| format!("{}: {}", k.kernel, k.text)));
+        Some(lines)
+    };
+    let drawn = |step: usize, prediction: &Prediction| {
+        let run = lesson.lesson.run_after(step)?;
+        let results = runs.own.of(lesson.lesson.variants_of(run));
+        results.complete_drawing(prediction)
     };
     sheet(
         &format!("Answers: {}", lesson.file.scenario.title),
@@ -68,6 +113,7 @@ pub fn answers(lesson: &LessonFile, runs: &GridRuns) -> String {
                         div class="question" {
                             p class="number" { "Question " (numbered[index]) }
                             (markdown(&prediction.ask))
+                            @if let Some(ladder) = drawn(index, prediction) { pre { (ladder) } }
                             @for line in found(index, prediction).unwrap_or_default() { p class="answer" { (line) } }
                         }
                     }
@@ -111,24 +157,28 @@ fn lines(count: usize) -> Markup {
     html! { @for _ in 0..count { p class="line" {} } }
 }
 
-fn room(prediction: &Prediction) -> Markup {
+fn room(prediction: &Prediction, results: &LessonResults) -> Markup {
     match &prediction.form {
         PredictionForm::Number { .. } => html! {
             p class="hintline" { "Write " (example(prediction)) ": " span class="line" {} }
         },
-        PredictionForm::Choice(options) => html! {
-            ul class="boxes" { @for option in options { li { (option.text) } } }
-        },
+        PredictionForm::Choice(_) | PredictionForm::Since { .. } => {
+            let statements = prediction.form.statements();
+            let short = statements.iter().all(|text| text.chars().count() <= SHORT);
+            html! {
+                ul class=@if short { "boxes short" } @else { "boxes" } {
+                    @for text in &statements { li { (text) } }
+                }
+            }
+        }
         PredictionForm::Rises(counters) => html! {
             ul class="boxes" { @for counter in counters { li { code { (counter.text) } } } }
         },
-        PredictionForm::Blanks { ladder, blanks } => html! {
-            pre { (ladder.trim_end()) }
-            @for blank in blanks {
-                @let texts = blank.options.iter().map(|option| option.text.trim());
-                p { "(" (blank.name) "): " (texts.collect::<Vec<_>>().join(" / ")) }
-            }
-        },
+        PredictionForm::Blanks { ladder, .. } => blanks(prediction, ladder.trim_end()),
+        PredictionForm::Packets(asked) => blanks(
+            prediction,
+            &results.drawing(asked).unwrap_or_else(|why| why),
+        ),
         PredictionForm::Curve { at, .. } => html! {
             table {
                 tr { th { "time" } @for at in at { th { (show::seconds(at.as_secs_f64())) } } }
@@ -136,6 +186,15 @@ fn room(prediction: &Prediction) -> Markup {
                 tr { th { "the kernel" } @for _ in at { td {} } }
             }
         },
+    }
+}
+
+fn blanks(prediction: &Prediction, ladder: &str) -> Markup {
+    html! {
+        pre { (ladder) }
+        @for blank in prediction.form.blanks() {
+            p { "(" (blank.name) "): " (blank.options.join(" / ")) }
+        }
     }
 }
 
@@ -147,56 +206,6 @@ fn task(fix: &FixStep) -> Markup {
             pre { (fix_file(&fix.start)) }
             p { "These must hold:" }
             ul { @for expectation in &fix.expect { li { code { (expectation.text) } } } }
-        }
-    }
-}
-
-/// Puts a finding into words.
-fn words(prediction: &Prediction, finding: &Finding) -> Vec<String> {
-    let unit = match &prediction.form {
-        PredictionForm::Number { quantity, .. } | PredictionForm::Curve { quantity, .. } => {
-            quantity.unit
-        }
-        PredictionForm::Choice(_) | PredictionForm::Rises(_) | PredictionForm::Blanks { .. } => {
-            Unit::Count
-        }
-    };
-    match (finding, &prediction.form) {
-        (Finding::Number(value), _) => vec![show::spaced(*value, unit)],
-        (Finding::Curve(values), PredictionForm::Curve { at, .. }) => at
-            .iter()
-            .zip(values)
-            .map(|(at, value)| {
-                format!(
-                    "{}: {}",
-                    show::seconds(at.as_secs_f64()),
-                    show::spaced(*value, unit)
-                )
-            })
-            .collect(),
-        (Finding::Choice(index), PredictionForm::Choice(options)) => options
-            .get(*index)
-            .map(|option| option.text.clone())
-            .into_iter()
-            .collect(),
-        (Finding::Rises(rose), PredictionForm::Rises(counters)) => counters
-            .iter()
-            .zip(rose)
-            .map(|(counter, rose)| {
-                let did = if *rose { "rises" } else { "does not rise" };
-                format!("{} {did}", counter.text)
-            })
-            .collect(),
-        (Finding::Blanks(truths), PredictionForm::Blanks { blanks, .. }) => blanks
-            .iter()
-            .zip(truths)
-            .filter_map(|(blank, truth)| {
-                let option = blank.options.get(*truth)?;
-                Some(format!("({}) {}", blank.name, option.text.trim()))
-            })
-            .collect(),
-        (Finding::Curve(_) | Finding::Choice(_) | Finding::Rises(_) | Finding::Blanks(_), _) => {
-            Vec::new()
         }
     }
 }

@@ -19,7 +19,7 @@ fn no_file_of_a_student_shows_an_explanation_in_plain_text() {
     for lesson in lessons {
         let files = [
             page(&lesson, &without_runs(), None),
-            handout(&lesson),
+            handout(&lesson, None),
             lesson.file.text.clone(),
         ];
         for step in &lesson.lesson.steps {

@@ -101,7 +101,7 @@ impl JsonSchema for LessonStepDoc {
 }
 
 document! {
-    /// A question that the next run answers: `number`, `choice`, `curve`, `rises` or `blanks`.
+    /// A question that the next run answers: `number`, `choice`, `curve`, `rises`, `blanks`, `packets` or `since`.
     PredictDoc, "`predict`" {
         /// Its name in answers and results. The default is its position: `p1`, `p2`.
         "name" => name: Option<Spanned<Text>>,
@@ -121,11 +121,26 @@ document! {
         "ladder" => ladder: Option<Text>,
         /// The statements for each blank of `ladder`, of which the run makes exactly one true.
         "blanks" => blanks: Option<Entries<List<ChoiceDoc>>>,
+        /// A connection whose packets are drawn from the run, with parts that the student fills in.
+        "packets" => packets: Option<PacketsDoc>,
+        /// A statement. The student says on which of the kernels of the lesson it is false first.
+        "since" => since: Option<ExpectationDoc>,
         /// Largest difference that still counts as right: `10%`, `2`, `100ms`. The default is 0 for a count and
         /// 10% for anything else.
         "tolerance" => tolerance: Option<Spanned<Text>>,
         /// Hints, given one by one.
         "hints" => hints: Option<OneOrMany<Text>>,
+    }
+}
+
+document! {
+    /// A recorded ladder with blanks.
+    PacketsDoc, "`packets`" {
+        /// The client or command whose connection is drawn: `load`, or `load:3` for its third one.
+        "of" => of: Spanned<Text>,
+        /// The parts that are not shown, each with the name of its blank: `packet 4` (its kind), `sender of 4`,
+        /// `client after 4` and `server after last` (the states).
+        "hide" => hide: Entries<Spanned<Text>>,
     }
 }
 

@@ -35,7 +35,7 @@ pub(crate) use exercise::{ExerciseDoc, ExerciseFormDoc, ExercisesDoc, VariantExe
 pub(crate) use fault::{FaultDoc, FlagWord, InjectDoc, SegmentSelection};
 pub(crate) use firewall::{FirewallRuleDoc, RuleMatchDoc};
 pub(crate) use learn::{
-    ChoiceDoc, FixDoc, LearnDoc, LessonStepDoc, LessonStepFormDoc, PredictDoc, WhyDoc,
+    ChoiceDoc, FixDoc, LearnDoc, LessonStepDoc, LessonStepFormDoc, PacketsDoc, PredictDoc, WhyDoc,
 };
 pub(crate) use moment::MomentDoc;
 pub(crate) use nat::{DnatDoc, NatDoc, PortsWord, SnatDoc};
@@ -349,6 +349,7 @@ pub(crate) fn mappings() -> Vec<(&'static str, &'static [&'static str])> {
         learn::LearnDoc,
         learn::LessonStepFormDoc,
         learn::PredictDoc,
+        learn::PacketsDoc,
         learn::ChoiceDoc,
         learn::WhyDoc,
         learn::FixDoc,
