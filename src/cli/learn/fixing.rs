@@ -210,7 +210,7 @@ impl Session<'_> {
             | Outcome::Inconclusive
             | Outcome::Errored) => {
                 let reason = verdict.reason.clone().unwrap_or_default();
-                say(&format!("{outcome}, so nothing is decided: {reason}\n"));
+                self.show_text(&format!("{outcome}, so nothing is decided: {reason}"));
                 return Ok(false);
             }
         }
