@@ -50,6 +50,8 @@ pub(crate) use no_schema::{JsonSchema, Schema, SchemaGenerator, json_schema};
 pub mod advise;
 #[cfg(feature = "program")]
 pub mod backend;
+#[cfg(feature = "program")]
+pub mod bench;
 pub mod causes;
 #[cfg(feature = "program")]
 pub mod cli;

@@ -4,6 +4,7 @@ mod advise;
 mod arguments;
 mod backend_args;
 mod baseline;
+mod bench;
 mod bisect;
 mod check;
 mod compare;
@@ -127,6 +128,10 @@ enum Verb {
     ///
     /// Example: nslab scale big.yaml > small.yaml
     Scale(scale::ScaleArguments),
+    /// Measure what this machine can do, before a run is inconclusive
+    ///
+    /// Example: nslab bench
+    Bench(bench::BenchArguments),
     /// List everything that can be measured, with its unit, meaning and source
     ///
     /// Example: nslab metrics queue
@@ -198,6 +203,7 @@ pub fn main() -> ExitCode {
         Verb::New(arguments) => new::main(&arguments),
         Verb::Show(arguments) => show::main(&arguments),
         Verb::Scale(arguments) => scale::main(&arguments),
+        Verb::Bench(arguments) => bench::main(&arguments),
         Verb::Metrics(arguments) => metrics::main(&arguments),
         Verb::Baseline => baseline::main(),
         Verb::Schema => schema::main(),

@@ -41,6 +41,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     ("backend", &["scenario", "record", "run", "sys"]),
     ("suite", &["scenario", "record", "expect", "backend"]),
+    ("bench", &["scenario", "record", "suite"]),
     ("compare", &["scenario", "record", "expect", "suite"]),
     (
         "advise",
@@ -60,7 +61,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "cli",
         &[
             "scenario", "record", "lab", "expect", "ladder", "run", "backend", "suite", "compare",
-            "advise", "report", "learn",
+            "bench", "advise", "report", "learn",
         ],
     ),
 ];
