@@ -9,8 +9,12 @@ use crate::units::Unit::Count;
 const STATS: &str = "ctnetlink IPCTNL_MSG_CT_GET_STATS_CPU, all processors";
 const SIZE: &str = "ctnetlink IPCTNL_MSG_CT_GET_STATS";
 
-pub(crate) static ENTRIES: Metric =
-    Metric::gauge("conntrack.entries", Count, "Entries in the table.", SIZE);
+pub(crate) static ENTRIES: Metric = Metric::gauge(
+    "conntrack.entries",
+    Count,
+    "Entries in the table; expired ones count until the kernel removes them.",
+    SIZE,
+);
 pub(crate) static MAX: Metric = Metric::gauge(
     "conntrack.max",
     Count,
