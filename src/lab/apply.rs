@@ -116,9 +116,9 @@ pub(super) fn apply(
                     rtnl::local_prefix(batch, prefix.address, prefix.length);
                 });
             }
-            Op::Route { node, to, via } => {
+            Op::Route { node, to, via, mtu } => {
                 message(&mut builds, &Site::Node(node.clone()), line, |batch| {
-                    rtnl::route(batch, to.address, to.length, *via);
+                    rtnl::route(batch, to.address, to.length, *via, *mtu);
                 });
             }
             Op::Neighbour {

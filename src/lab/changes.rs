@@ -201,7 +201,13 @@ impl Lab {
                     .any(|prefix| rtnl::covers(prefix.address, prefix.length, via))
             };
             for route in spec.routes.iter().filter(|route| over_it(route.via)) {
-                rtnl::route(&mut batch, route.to.address, route.to.length, route.via);
+                rtnl::route(
+                    &mut batch,
+                    route.to.address,
+                    route.to.length,
+                    route.via,
+                    route.mtu,
+                );
             }
         }
         batch.acknowledge_last();

@@ -114,6 +114,8 @@ pub enum Op {
         node: NodeName,
         to: Prefix,
         via: IpAddr,
+        /// Maximum transmission unit, bytes, if it is not that of the link.
+        mtu: Option<u32>,
     },
     /// Fixes the link-layer address of a neighbour.
     Neighbour {
@@ -351,6 +353,7 @@ fn routes(name: &NodeName, node: &NodeSpec) -> impl Iterator<Item = Op> {
         node: name.clone(),
         to: route.to,
         via: route.via,
+        mtu: route.mtu,
     })
 }
 

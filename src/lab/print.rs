@@ -85,7 +85,10 @@ impl fmt::Display for Op {
                 ..
             } => write!(f, "address {node} {interface}: {prefix}"),
             Self::Local { node, prefix } => write!(f, "local addresses {node}: {prefix}"),
-            Self::Route { node, to, via } => write!(f, "route {node}: {to} via {via}"),
+            Self::Route { node, to, via, mtu } => {
+                write!(f, "route {node}: {to} via {via}")?;
+                mtu.map_or(Ok(()), |mtu| write!(f, ", mtu {mtu}"))
+            }
             Self::Neighbour {
                 node, address, mac, ..
             } => {

@@ -42,7 +42,6 @@ pub(super) fn other_key(what: &str, key: &str) -> Option<&'static str> {
         ("a link", "corrupt" | "corruption") => {
             "there is no key for it: a packet with a wrong checksum is dropped by the kernel, so write `loss`"
         }
-        ("a route", "mtu") => "it belongs in a link: `links: [ { between: [a, b], mtu: 1450 } ]`",
         ("a route", "dev" | "interface" | "gateway" | "next-hop" | "nexthop" | "gw") => {
             "did you mean `via`? It names the neighbour that the packets are sent to"
         }

@@ -172,6 +172,9 @@ pub struct RouteSpec {
     pub to: Prefix,
     /// The next hop, an address of a neighbour.
     pub via: IpAddr,
+    /// The MTU of the route, bytes, if it is not that of the link.
+    #[serde(default)]
+    pub mtu: Option<u32>,
 }
 
 /// A link with two ends, each named by its node. Two nodes may have several links between them.

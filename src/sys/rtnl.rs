@@ -10,7 +10,7 @@ use netlink_packet_core::Emitable;
 use netlink_packet_route::AddressFamily;
 use netlink_packet_route::link::{InfoData, InfoKind, InfoVeth, LinkAttribute, LinkMessage, State};
 use netlink_packet_route::neighbour::{NeighbourAttribute, NeighbourMessage, NeighbourState};
-use netlink_packet_route::route::{RouteScope, RouteType};
+use netlink_packet_route::route::{RouteAttribute, RouteMetric, RouteScope, RouteType};
 use rtnetlink::{
     AddressMessageBuilder, LinkMessageBuilder, LinkUnspec, LinkVeth, RouteMessageBuilder,
 };
@@ -178,8 +178,8 @@ pub fn has_tentative_addresses(netlink: &mut Netlink) -> Result<bool, NetlinkErr
 }
 
 /// Adds a route through a neighbour.
-pub fn route(batch: &mut Batch, to: IpAddr, length: u8, via: IpAddr) {
-    let message = match (network(to, length), via) {
+pub fn route(batch: &mut Batch, to: IpAddr, length: u8, via: IpAddr, mtu: Option<u32>) {
+    let mut message = match (network(to, length), via) {
         (IpAddr::V4(to), IpAddr::V4(via)) => RouteMessageBuilder::<std::net::Ipv4Addr>::new()
             .destination_prefix(to, length)
             .gateway(via)
@@ -199,6 +199,10 @@ pub fn route(batch: &mut Batch, to: IpAddr, length: u8, via: IpAddr) {
                 .build()
         }
     };
+    if let Some(mtu) = mtu {
+        let metrics = RouteAttribute::Metrics(vec![RouteMetric::Mtu(mtu)]);
+        message.attributes.push(metrics);
+    }
     push(batch, libc::RTM_NEWROUTE, CREATE | EXCL, &message);
 }
 

@@ -188,6 +188,7 @@ fn kernel_any_address_of_the_local_prefix_can_be_a_source() {
         topology.nodes["server"].routes.push(RouteSpec {
             to: prefix,
             via: address(ip, 0, 1),
+            mtu: None,
         });
         let lab = build(topology);
         let target = at(ip, 0, 2, 80);

@@ -86,6 +86,7 @@ fn row(ip: IpVersion, names: &[&str]) -> Topology {
             spec.routes.push(RouteSpec {
                 to: network(ip, link),
                 via,
+                mtu: None,
             });
         }
     }

@@ -40,6 +40,8 @@ document! {
         "to" => to: Spanned<Text>,
         /// The neighbour that they are sent to first.
         "via" => via: Spanned<Text>,
+        /// Largest packet in bytes on this route, as the tunnel behind it needs; by default, that of the link.
+        "mtu" => mtu: Option<Spanned<Bytes>>,
     }
 }
 

@@ -1,6 +1,7 @@
 //! Resolves routes that a node is given explicitly.
 
 use super::View;
+use super::links;
 use crate::scenario::document::RouteDoc;
 use crate::scenario::problem::{Collector, quoted};
 use crate::scenario::topology::{Prefix, RouteSpec};
@@ -42,9 +43,18 @@ pub(crate) fn explicit(
         Prefix { address, length }
     });
     let sources = view.lab.source_prefix(to);
-    addresses
+    let mtu = links::mtu(written.mtu, view.lab.ip, cx);
+    let routes: Vec<RouteSpec> = addresses
         .filter(|prefix| prefix.address != hop)
         .chain(sources)
-        .map(|to| RouteSpec { to, via: hop })
-        .collect()
+        .map(|to| RouteSpec { to, via: hop, mtu })
+        .collect();
+    if let (Some(mtu), true) = (written.mtu, routes.is_empty()) {
+        cx.error(
+            mtu.span,
+            format!("{} is a neighbour, so it has no route", of(to)),
+        )
+        .help("the `mtu` of a link applies to neighbours");
+    }
+    routes
 }

@@ -263,6 +263,7 @@ impl<'d> ResolvedLab<'d> {
                 Some(RouteSpec {
                     to: self.network.forged_prefix(number),
                     via: self.network.next_hop(paths.to(*flood)?),
+                    mtu: None,
                 })
             })
             .collect()
@@ -284,6 +285,7 @@ impl<'d> ResolvedLab<'d> {
                 .then(|| RouteSpec {
                     to: self.network.default_prefix(),
                     via: self.network.end_address(*link, 1 - *end).address,
+                    mtu: None,
                 })
                 .into_iter()
                 .collect();
@@ -298,6 +300,7 @@ impl<'d> ResolvedLab<'d> {
                 Some(RouteSpec {
                     to: self.network.subnet(link),
                     via: self.network.next_hop(path),
+                    mtu: None,
                 })
             });
         subnets.chain(self.source_routes(node, &paths)).collect()
@@ -315,6 +318,7 @@ impl<'d> ResolvedLab<'d> {
                 Some(RouteSpec {
                     to: self.source_prefix(*other)?,
                     via: self.network.next_hop(paths.to(*other)?),
+                    mtu: None,
                 })
             })
     }

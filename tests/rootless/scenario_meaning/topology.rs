@@ -237,3 +237,19 @@ servers: { web: { node: b, port: 80 }, own: { node: nat, port: 80 } }
     let detour = "{ a: { routes: [ { to: b, via: nat } ] }, nat: {}, b: {} }";
     assert_eq!(forwards(detour), only_nat);
 }
+
+/// ```text
+/// a ---- b ---- c
+/// ```
+#[test]
+fn the_mtu_of_a_route_is_that_of_the_explicit_route_alone() {
+    for ip in ["4", "6"] {
+        let scenario = text(&format!(
+            "ip: {ip}\nnodes: {{ a: {{ routes: [ {{ to: c, via: b, mtu: 1400 }} ] }}, b: {{}}, c: {{}} }}\n\
+             links: [ {{ between: [a, b] }}, {{ between: [b, c] }} ]\nexpect: []\n"
+        ));
+        let routes = &node(&scenario.runs[0], "a").routes;
+        let mtus: Vec<Option<u32>> = routes.iter().map(|route| route.mtu).collect();
+        assert_eq!(mtus, [None, Some(1400)]);
+    }
+}
