@@ -198,3 +198,85 @@ fn kind_of(packet: &PacketRow) -> usize {
     let known = PacketPart::KINDS.iter().position(|known| *known == kind);
     known.unwrap_or(PacketPart::KINDS.len() - 1)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ladder::tests::lab::Script;
+    use crate::names::ActorName;
+
+    fn blank(name: &str, packet: Option<usize>, part: PacketPart) -> PacketBlank {
+        PacketBlank {
+            name: name.to_owned(),
+            packet,
+            part,
+        }
+    }
+
+    fn question(blanks: Vec<PacketBlank>) -> PacketQuestion {
+        PacketQuestion {
+            client: ActorName::new("load"),
+            attempt: 1,
+            blanks,
+        }
+    }
+
+    /// Five packets of a connection that the client resets.
+    fn ladder() -> RecordedLadder {
+        let mut script = Script::with_port(20_000);
+        script
+            .reach(0.0, "> SYN 0")
+            .reach(0.1, "< SYN-ACK 0 1")
+            .reach(0.2, "> ACK 1 1")
+            .reach(0.3, "> PSH-ACK 1 1 10")
+            .reach(0.4, "> RST-ACK 11 1")
+            .until(900);
+        RecordedLadder::of(&script.draw("load:1").unwrap())
+    }
+
+    #[test]
+    fn hidden_parts_are_read_from_the_packets_and_not_drawn() {
+        let asked = question(vec![
+            blank("a", None, PacketPart::Kind),
+            blank("b", Some(2), PacketPart::Sender),
+            blank("c", Some(3), PacketPart::Server),
+            blank("d", None, PacketPart::Client),
+        ]);
+        let ladder = ladder();
+        let truths = ladder.truths(&asked).unwrap();
+        let options = asked.blanks.iter().map(|blank| blank.part.options());
+        let words: Vec<&str> = options
+            .zip(truths)
+            .map(|(options, at)| options[at])
+            .collect();
+        assert_eq!(words, ["RST", "the server", "ESTABLISHED", "CLOSE"]);
+        let drawing = ladder.drawing(&asked);
+        assert!(!drawing.contains("RST"), "{drawing}");
+        let second = drawing.lines().nth(2).unwrap();
+        assert!(
+            second.contains("SYN,ACK (b)") && !second.contains('<'),
+            "{drawing}"
+        );
+        let last = drawing.lines().nth(5).unwrap();
+        assert!(last.contains("(d) | (a) ---"), "{drawing}");
+        let complete = ladder.complete(&asked);
+        assert!(
+            complete.contains("data 10 B") && complete.contains("RST ---"),
+            "{complete}"
+        );
+        assert!(
+            drawing
+                .lines()
+                .chain(complete.lines())
+                .all(|line| line.len() <= 80),
+            "{drawing}"
+        );
+    }
+
+    #[test]
+    fn a_packet_that_does_not_exist_is_reported_with_the_number_of_packets() {
+        let asked = question(vec![blank("a", Some(9), PacketPart::Kind)]);
+        let reason = ladder().truths(&asked).unwrap_err();
+        assert_eq!(reason, "(a) is packet 9, and the connection has 5");
+    }
+}

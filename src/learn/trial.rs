@@ -418,3 +418,6 @@ async fn run_all(
             .collect(),
     )
 }
+
+#[cfg(test)]
+mod tests;
