@@ -78,7 +78,14 @@ pub(super) fn measured(prediction: &Prediction, answers: &Answers<'_>) -> Vec<St
     let mut found = Vec::new();
     for when in statements {
         for seen in answers.verdict(when).observed {
-            let text = format!("{} = {}", seen.quantity, seen.value);
+            // In the prefixes of the question.
+            let value = match seen.number {
+                Some(number) if seen.value.ends_with("B/s") => {
+                    lesson_value(number, Unit::BytesPerSecond)
+                }
+                Some(_) | None => seen.value,
+            };
+            let text = format!("{} = {value}", seen.quantity);
             if !found.contains(&text) {
                 found.push(text);
             }
