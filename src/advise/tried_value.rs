@@ -3,6 +3,9 @@
 use crate::scenario::TriedValues;
 use crate::sysctls::{self, Form};
 
+/// Stands for -1 where that means that there is no limit: `MAX_RTR_SOLICITATIONS` (Linux 6.18 `include/net/addrconf.h`).
+const UNLIMITED: f64 = 1e9;
+
 /// Returns a key's two values as numbers; `None` if one of them is not.
 pub(super) fn tried(key: &str, value: &str, reference: &str) -> Option<TriedValues> {
     Some(TriedValues {
@@ -22,6 +25,7 @@ fn number(key: &str, value: &str) -> Option<f64> {
     match (form, &numbers[..]) {
         (Some(Form::Range { .. }), [first, last]) => Some((last - first + 1) as f64),
         (_, [2]) if key.ends_with(".rp_filter") => Some(0.5),
+        (_, [-1]) if key.ends_with(".router_solicitations") => Some(UNLIMITED),
         (_, [.., last]) => Some(*last as f64),
         (_, []) => None,
     }
@@ -46,6 +50,10 @@ mod tests {
         let [off, strict, loose] =
             ["0", "1", "2"].map(|value| of("net.ipv4.conf.all.rp_filter", value));
         assert!(off < loose && loose < strict);
+        assert!(
+            of("net.ipv6.conf.all.router_solicitations", "-1")
+                > of("net.ipv6.conf.all.router_solicitations", "3")
+        );
         assert_eq!(of("net.ipv4.tcp_congestion_control", "bbr"), None);
     }
 }

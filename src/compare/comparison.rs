@@ -1,5 +1,6 @@
 //! Compares the runs of two sides: an effect for each metric, and one conclusion from all of them.
 
+use regex::Regex;
 use serde::{Deserialize, Serialize};
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,9 +9,10 @@ use super::effect::{Effect, EffectKind, Sample, bounds, difference, kind};
 use super::metric::{Better, Rank, direction, is_failure, is_meaningless, series_of};
 use super::noise::margin;
 use crate::expect;
+use crate::metrics::kernel::LOG_NAME;
 use crate::record::{Measure, Outcome, Series, SeriesKind, measures};
 use crate::scenario::RunSpec;
-use crate::scenario::expr::Expectation;
+use crate::scenario::expr::{Claim, Expectation};
 use crate::suite::RunResult;
 use crate::units::Unit;
 
@@ -253,22 +255,21 @@ fn effects(a: &[&RunResult], b: &[&RunResult], threshold: f64, miss: f64) -> Vec
             Some((measure, better, rank, a, b))
         })
         .collect();
-    // Every interval adds a chance to miss (Bonferroni).
-    let beside = judged
-        .iter()
-        .filter(|each| each.1 == Better::Neither)
-        .count();
-    let alpha = |better: Better| {
-        let among = match better {
-            Better::Neither => beside,
-            Better::More | Better::Less => judged.len() - beside,
-        };
-        miss / among.max(1) as f64
+    // Every interval adds a chance to miss (Bonferroni). The few metrics that the scenario is about, or that a client
+    // notices, share half of it, so that a hundred counters do not drown them.
+    let family = |(measure, better, rank, ..): &(Measure, Better, Rank, Sample, Sample)| {
+        let about = *rank <= Rank::Speed || named.contains(series_of(&measure.name));
+        (*better == Better::Neither, about)
+    };
+    let alpha = |each| {
+        let same = judged.iter().filter(|other| family(other) == family(each));
+        miss / 2.0 / same.count().max(1) as f64
     };
     let mut effects: Vec<Effect> = judged
         .iter()
-        .map(|(measure, better, rank, a, b)| {
-            let (difference, interval) = difference(a, b, alpha(*better));
+        .map(|each| {
+            let (measure, better, rank, a, b) = each;
+            let (difference, interval) = difference(a, b, alpha(each));
             let margin = margin((&measure.name, measure.unit), a.mean, attempts, threshold);
             Effect {
                 metric: measure.name.clone(),
@@ -304,7 +305,8 @@ fn values(a: &[&RunResult], b: &[&RunResult]) -> BTreeMap<String, Values> {
         for run in runs {
             let measures = run.timeline.all_series().flat_map(|series| {
                 let first = first_failure(series, &run.spec);
-                measures(series).into_iter().chain(first)
+                let lines = lines_of_log(series, &run.spec);
+                measures(series).into_iter().chain(first).chain(lines)
             });
             for measure in measures.filter(|measure| !is_meaningless(measure)) {
                 let values = all.entry(measure.name.clone()).or_default();
@@ -322,6 +324,27 @@ fn values(a: &[&RunResult], b: &[&RunResult]) -> BTreeMap<String, Values> {
         }
     }
     all
+}
+
+/// Returns the number of lines of the kernel's log that an expectation looks for, or wants absent.
+fn lines_of_log(series: &Series, spec: &RunSpec) -> Option<Measure> {
+    let name = &series.declaration.name;
+    let wanted = spec.expect.iter().filter_map(|each| match &each.claim {
+        Claim::Matches { metric, regex, .. } if metric.series == *name => Regex::new(regex).ok(),
+        Claim::Matches { .. } | Claim::Compare { .. } | Claim::In { .. } => None,
+    });
+    let wanted: Vec<Regex> = wanted.collect();
+    if name.as_str() != LOG_NAME || wanted.is_empty() {
+        return None;
+    }
+    let matches = |line: &str| wanted.iter().any(|regex| regex.is_match(line));
+    let found = series.lines.iter().filter(|(_, line)| matches(line));
+    Some(Measure {
+        name: format!("lines({name})"),
+        value: i64::try_from(found.count()).ok()?,
+        unit: Unit::Count,
+        kind: SeriesKind::Counter,
+    })
 }
 
 /// Returns the time at which a client first failed.
