@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::curve::Curve;
 use super::facts::KeyFacts;
 use super::merge::{LineMeaning, MergedLine};
 use super::prepare::PreparedComparison;
@@ -90,6 +91,8 @@ pub struct Experiment {
     pub cached: bool,
     /// The result.
     pub comparison: Comparison,
+    /// The effect at other values of the parameter on which it depends, if they were run.
+    pub curve: Option<Curve>,
     /// Files of its records.
     pub records: Vec<PathBuf>,
 }
@@ -113,6 +116,7 @@ impl Experiment {
             trade: planned.trade.clone(),
             declared: planned.declared,
             comparison,
+            curve: None,
             cached: false,
             emulated: runs().any(|run| run.timeline.emulated()),
             records: runs()
@@ -338,7 +342,9 @@ impl LineAdvice {
         }
         let mut conditions: Vec<String> = Vec::new();
         for each in self.deciding() {
-            let condition = each.condition();
+            let range = each.curve.as_ref().map(Curve::range);
+            let range = range.map(|range| format!("; {range}"));
+            let condition = each.condition() + &range.unwrap_or_default();
             if !conditions.contains(&condition) {
                 conditions.push(condition);
             }

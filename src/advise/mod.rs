@@ -11,6 +11,7 @@ mod blame;
 mod cache;
 mod condition_text;
 mod conditions;
+mod curve;
 mod deadline;
 mod estimate;
 mod examine;
@@ -46,6 +47,7 @@ pub use advice::{Advice, Experiment, LineAdvice, OutOfReach, Ruling};
 pub(crate) use assess::SUBSYSTEMS;
 pub use assess::{assess, assignments, exempt};
 pub use conditions::{Condition, conditions};
+pub use curve::{Curve, CurvePoint};
 pub use facts::{KeyFacts, KeyScope, ValueToTry, ValueTrials, values_to_try};
 pub(crate) use files::{read_files, read_host};
 pub use judge_value::KeptPart;
@@ -75,6 +77,8 @@ pub(crate) struct AdviceRequest {
     pub(crate) stated: BTreeMap<String, String>,
     /// Runs scenarios; without it, lines are only looked up and tried.
     pub(crate) runs: bool,
+    /// Also measures the effect at several points of the parameters on which it depends.
+    pub(crate) curves: bool,
     /// Also runs scenarios tagged `slow`.
     pub(crate) slow: bool,
     /// The place where runs execute, and its kernel's name if it is not this one.

@@ -119,6 +119,8 @@ pub struct PlannedComparison {
     pub trade: Option<(String, String)>,
     /// The keys under trial, each with the position of its line.
     pub keys: Vec<(usize, String)>,
+    /// The parameter and its value, if this is a point of a curve.
+    pub point: Option<(String, String)>,
 }
 
 impl PlannedComparison {
@@ -167,8 +169,8 @@ pub fn exercised(scenario: &Scenario) -> Vec<Exercise> {
         .collect()
 }
 
-/// Plans the comparisons of each line alone, then those of all lines together, in the order of the scenarios. `stated`
-/// are parameters with the values that the user has.
+/// Plans the comparisons of each line alone, then the points of their curves, then those of all lines together, in the
+/// order of the scenarios. `stated` are parameters with the values that the user has.
 pub fn plan(
     assigned: &[Assignment],
     conditions: &[Condition],
@@ -176,6 +178,7 @@ pub fn plan(
     stated: &BTreeMap<String, String>,
 ) -> Vec<PlannedComparison> {
     let mut alone = Vec::new();
+    let mut curves = Vec::new();
     let mut together = Vec::new();
     for (index, scenario) in scenarios.iter().enumerate() {
         let mut by_variant: BTreeMap<Option<String>, Vec<(Exercise, &Assignment)>> =
@@ -199,6 +202,7 @@ pub fn plan(
             };
             for (exercise, each) in &shown {
                 alone.push(place.alone(exercise, each));
+                curves.extend(place.curve(exercise, each));
             }
             let (fixed, with): (Vec<&Assignment>, Vec<&Assignment>) = assigned
                 .iter()
@@ -210,6 +214,7 @@ pub fn plan(
             }
         }
     }
+    alone.extend(curves);
     alone.extend(together);
     alone
 }
@@ -249,6 +254,33 @@ impl Variant<'_> {
             trade: trade(exercise, each.tried()),
             ..self.planned(&[each], &beside, set, Vec::new())
         }
+    }
+
+    /// Plans the points of a curve: the comparison of one setting at several values of a parameter.
+    fn curve(&self, exercise: &Exercise, each: &Assignment) -> Vec<PlannedComparison> {
+        let (Some(rule), Some(tried)) = (&exercise.curve, each.tried()) else {
+            return Vec::new();
+        };
+        let mut params = params(self.scenario, self.variant);
+        let main = self.sized(exercise, each);
+        params.extend(main.clone());
+        let points = exercise.points_at(tried, &params).unwrap_or_default();
+        let others = points
+            .into_iter()
+            .filter(|point| params.get(&rule.param) != Some(point));
+        let planned = others.map(|point| {
+            let mut stated = self.stated.clone();
+            stated.insert(rule.param.clone(), point.clone());
+            let at = Variant {
+                stated: &stated,
+                ..*self
+            };
+            PlannedComparison {
+                point: Some((rule.param.clone(), point)),
+                ..at.alone(exercise, each)
+            }
+        });
+        planned.collect()
     }
 
     /// Plans a comparison of several settings against the reference's values.
@@ -356,6 +388,7 @@ impl Variant<'_> {
                 .iter()
                 .map(|each| (each.line, each.key.clone()))
                 .collect(),
+            point: None,
         }
     }
 

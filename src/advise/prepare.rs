@@ -9,6 +9,7 @@ use super::advice::{LineAdvice, OutOfReach};
 use super::assess::{assess, assignments, exempt};
 use super::condition_text;
 use super::conditions::{Condition, conditions};
+use super::curve::Curve;
 use super::examine::ExaminedKernel;
 use super::facts::{ValueTrials, can_be_tried, values_to_try};
 use super::merge::merge;
@@ -16,7 +17,7 @@ use super::plan::{PlannedComparison, plan, too_short};
 use super::reference::{Reference, ReferenceChoice};
 use super::running::running;
 use super::{AdviceRequest, AdviseError, Settings};
-use crate::compare::{QuestionError, Side};
+use crate::compare::{Comparison, QuestionError, Side};
 use crate::scenario::{self, Scenario};
 use crate::suite::{self, ScenarioSource};
 
@@ -63,6 +64,13 @@ impl PreparedComparison {
             sides,
             condition,
         })
+    }
+
+    /// Begins the curve of a comparison with the value that its parameter has there.
+    pub(super) fn begin_curve(&self, comparison: &Comparison) -> Option<Curve> {
+        let rule = self.planned.exercise.as_ref()?.curve.as_ref()?;
+        let at = self.sides.first()?.spec.params.get(&rule.param)?;
+        Curve::of(&rule.param, at, comparison)
     }
 
     /// Returns the label of the scenario.
@@ -187,6 +195,7 @@ pub(super) fn comparisons(
         });
     }
     let mut alone = Vec::new();
+    let mut curves = Vec::new();
     let mut together = Vec::new();
     for planned in plan(&assigned, conditions, &scenarios, &request.stated) {
         let sized = !planned.question.set.is_empty();
@@ -200,6 +209,13 @@ pub(super) fn comparisons(
                 lines[line].not_run.push((label.clone(), why));
             }
         };
+        if planned.point.is_some() {
+            if request.curves && request.runs {
+                // A point at which the scenario cannot be run is left out.
+                curves.extend(PreparedComparison::of(planned, sources));
+            }
+            continue;
+        }
         if let Some(reason) = reason_to_skip(request, &scenarios[planned.scenario]) {
             leave_out(reason);
             continue;
@@ -221,6 +237,12 @@ pub(super) fn comparisons(
     // The runs without the file are the same there, or nearly so.
     let places: BTreeSet<_> = chosen.iter().map(place).collect();
     together.retain(|each| places.contains(&place(each)));
+    let shown: Vec<_> = chosen
+        .iter()
+        .map(|each| (place(each), each.planned.keys.clone()))
+        .collect();
+    curves.retain(|each| shown.contains(&(place(each), each.planned.keys.clone())));
+    chosen.extend(curves);
     chosen.extend(fewest(together));
     Ok(chosen)
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::AdviceRequest;
 use super::advice::{Advice, Experiment, LineAdvice};
+use super::curve::Curve;
 use super::deadline::Deadline;
 use super::grouping::{TrialGroup, groups};
 use super::prepare::PreparedComparison;
@@ -151,13 +152,35 @@ impl TrialResults {
     ) -> Advice {
         let mut together = Vec::new();
         let done: Vec<usize> = self.experiments.iter().map(|(index, _)| *index).collect();
-        for (_, experiment) in self.experiments {
+        let mut points = Vec::new();
+        for (index, experiment) in self.experiments {
+            let of = &prepared[index];
             match experiment.lines[..] {
-                [line] => lines[line].experiments.push(experiment),
+                [line] if let Some((_, at)) = &of.planned.point => {
+                    points.push((line, at.clone(), experiment));
+                }
+                [line] => lines[line].experiments.push(Experiment {
+                    curve: of.begin_curve(&experiment.comparison),
+                    ..experiment
+                }),
                 _ => together.push(experiment),
             }
         }
+        for (line, at, experiment) in points {
+            let of = lines[line].experiments.iter_mut().find(|each| {
+                each.scenario == experiment.scenario && each.variant == experiment.variant
+            });
+            if let Some(curve) = of.and_then(|each| each.curve.as_mut()) {
+                curve.add(&at, &experiment.comparison);
+            }
+        }
+        for each in lines.iter_mut().flat_map(|line| &mut line.experiments) {
+            each.curve = each.curve.take().filter(Curve::has_several_points);
+        }
         for (index, each) in prepared.iter().enumerate() {
+            if each.planned.point.is_some() {
+                continue;
+            }
             if let (false, Some(reason), [line]) = (
                 done.contains(&index),
                 self.cut_short,

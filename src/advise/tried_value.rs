@@ -3,7 +3,7 @@
 use crate::scenario::TriedValues;
 use crate::sysctls::{self, Form};
 
-/// Stands for -1 where that means that there is no limit: `MAX_RTR_SOLICITATIONS` (Linux 6.18 `include/net/addrconf.h`).
+/// Stands for -1, no limit: `MAX_RTR_SOLICITATIONS` (Linux 6.18 `include/net/addrconf.h`).
 const UNLIMITED: f64 = 1e9;
 
 /// Returns a key's two values as numbers; `None` if one of them is not.

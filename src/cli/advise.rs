@@ -57,6 +57,9 @@ pub(super) struct AdviseArguments {
     /// Also run scenarios tagged `slow`, which take a minute or more each
     #[arg(long)]
     slow: bool,
+    /// Also measure how the effect depends on the load or the path, at several points; takes a few times as long
+    #[arg(long)]
+    curves: bool,
     /// More scenarios that may show the effect of a line; may be repeated
     #[arg(long = "scenarios", value_name = "FILE|DIR")]
     scenarios: Vec<PathBuf>,
@@ -317,6 +320,7 @@ fn request(arguments: &AdviseArguments) -> Option<AdviceRequest> {
         stated: arguments.stated.named(),
         runs: !arguments.no_run,
         slow: arguments.slow,
+        curves: arguments.curves,
         place: suite::Options::default(),
         kernel: None,
         uses_cache: !arguments.no_cache,

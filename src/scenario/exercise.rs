@@ -34,6 +34,18 @@ pub struct Exercise {
     /// The gainers from either direction, if every value is a compromise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trade: Option<TradeOff>,
+    /// The parameter on which the effect depends, if it is to be seen at several of its values.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub curve: Option<CurveRule>,
+}
+
+/// Values of a parameter at which the effect is measured as well.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CurveRule {
+    /// The parameter of the scenario.
+    pub param: String,
+    /// Expressions over the values under trial and the scenario's own parameters.
+    pub points: Vec<String>,
 }
 
 /// A parameter that follows the value under trial.
@@ -90,7 +102,28 @@ impl Exercise {
             needs: None,
             condition: None,
             trade: None,
+            curve: None,
         }
+    }
+
+    /// Returns the values of the curve's parameter, each once; none if there is no curve.
+    ///
+    /// # Errors
+    /// If a point does not fit the parameters, with the reason in words.
+    pub fn points_at(
+        &self,
+        tried: TriedValues,
+        params: &BTreeMap<String, String>,
+    ) -> Result<Vec<String>, String> {
+        let mut points = Vec::new();
+        for rule in self.curve.iter().flat_map(|curve| &curve.points) {
+            let (value, unit) = calculate(rule, &|name| quantity(name, Some(tried), params))?;
+            let text = as_parameter(value, unit);
+            if !points.contains(&text) {
+                points.push(text);
+            }
+        }
+        Ok(points)
     }
 
     /// Returns the parameters that follow the values, on top of those of the scenario.

@@ -55,7 +55,7 @@ pub(crate) fn option_names() -> impl Iterator<Item = &'static str> {
 
 pub(crate) use bounds::MAX_BYTES as MAX_FILE_BYTES;
 pub use difference::{Difference, differences};
-pub use exercise::{Exercise, TradeOff, TriedValues};
+pub use exercise::{CurveRule, Exercise, TradeOff, TriedValues};
 pub use fix::{fix_file, fix_values, fixed_run};
 pub use model::{Requires, RunId, RunSpec, Scenario, Truth, VersionBound};
 pub use moment::Moment;

@@ -135,6 +135,7 @@ fn advice_that_ran() -> Advice {
         emulated: false,
         cached: false,
         comparison: trial.comparisons[0].clone(),
+        curve: None,
         records: vec!["out/001-exhaustion/a.nslab.jsonl".into()],
     };
     advice.lines[0].experiments.push(experiment.clone());

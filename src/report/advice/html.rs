@@ -3,7 +3,7 @@
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::words;
-use crate::advise::{Advice, Experiment};
+use crate::advise::{Advice, Curve, CurvePoint, Experiment};
 use crate::report::printable::printable;
 
 /// Forbids scripts and loading (CSP Level 3, W3C).
@@ -21,7 +21,14 @@ code { font: .9em/1.4 ui-monospace, monospace; overflow-wrap: anywhere }
 .word { font-weight: 600; white-space: nowrap }
 .bad { color: light-dark(#b00020, #ff8a80) }
 .helps { color: light-dark(#1b6e2c, #8fd69b) }
+figure { margin: .3rem 0 }
+figcaption { font-size: .85em }
 .faint { opacity: .7 }";
+
+/// Size of a chart, and the room for its dots, in pixels.
+const WIDTH: f64 = 320.0;
+const HEIGHT: f64 = 96.0;
+const MARGIN: f64 = 6.0;
 
 /// Renders advice as HTML.
 pub fn render(advice: &Advice) -> String {
@@ -63,6 +70,9 @@ fn body(advice: &Advice) -> Markup {
                         td { code { (line.entry.text) } }
                         td {
                             @for sentence in words::sentences(line, advice) { p { (sentence) } }
+                            @for curve in line.experiments.iter().filter_map(|each| each.curve.as_ref()) {
+                                (chart(curve))
+                            }
                             @for experiment in &line.experiments { (records(experiment)) }
                         }
                     }
@@ -87,6 +97,44 @@ fn class(word: &str, bad: bool) -> &'static str {
         (true, _) => "bad",
         (false, "helps") => "helps",
         (false, _) => "",
+    }
+}
+
+/// Draws the metric along the parameter: without the line dashed, with it solid. A dot is a run; the lines between dots
+/// only guide the eye.
+fn chart(curve: &Curve) -> Markup {
+    let all = || curve.points.iter();
+    let highest = all().flat_map(|point| point.means).fold(0.0, f64::max);
+    let (first, last) = all().fold((f64::INFINITY, 0.0_f64), |(low, high), point| {
+        (low.min(point.quantity), high.max(point.quantity))
+    });
+    let share = |part: f64, whole: f64| if whole > 0.0 { part / whole } else { 0.0 };
+    let place = |point: &CurvePoint, side: usize| {
+        let x = MARGIN + share(point.quantity - first, last - first) * (WIDTH - 2.0 * MARGIN);
+        let y = MARGIN + (1.0 - share(point.means[side], highest)) * (HEIGHT - 2.0 * MARGIN);
+        (format!("{x:.1}"), format!("{y:.1}"))
+    };
+    let path = |side: usize| {
+        let places = all().map(|point| place(point, side));
+        let places: Vec<String> = places.map(|(x, y)| format!("{x},{y}")).collect();
+        places.join(" ")
+    };
+    html! {
+        figure {
+            svg role="img" viewBox=(format!("0 0 {WIDTH} {HEIGHT}")) width=(WIDTH) height=(HEIGHT) {
+                title { (curve.metric) " by " (curve.param) ": " (curve.range()) }
+                @for (side, dashes) in [(0, "4 3"), (1, "none")] {
+                    polyline points=(path(side)) fill="none" stroke="currentColor" stroke-dasharray=(dashes) {}
+                    @for point in all() {
+                        @let (x, y) = place(point, side);
+                        circle cx=(x) cy=(y) r="3" fill="currentColor" {}
+                    }
+                }
+            }
+            figcaption class="faint" {
+                (curve.metric) " by " (curve.param) ", without the line (dashed) and with it; each dot was run"
+            }
+        }
     }
 }
 

@@ -3,7 +3,9 @@
 use serde::Serialize;
 
 use super::words;
-use crate::advise::{Advice, Experiment, KeyFacts, KeyScope, LineAdvice, LineMeaning};
+use crate::advise::{
+    Advice, Curve, CurvePoint, Experiment, KeyFacts, KeyScope, LineAdvice, LineMeaning,
+};
 use crate::compare::Conclusion;
 use crate::report::compare::{BriefAnswer, brief_answer};
 use crate::sysctls::About;
@@ -116,8 +118,28 @@ struct ExperimentReport {
     cached: bool,
     #[serde(flatten)]
     answer: BriefAnswer,
+    /// The effect along a parameter of the scenario, if it was measured at several points (`--curves`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    curve: Option<CurveReport>,
     /// The folder with the records of its runs.
     records: Option<String>,
+}
+
+#[derive(Serialize)]
+struct CurveReport {
+    param: String,
+    metric: String,
+    /// Each was run; nothing between them was.
+    points: Vec<PointReport>,
+}
+
+#[derive(Serialize)]
+struct PointReport {
+    at: String,
+    answer: &'static str,
+    /// The mean of the metric without the line, and with it.
+    without: f64,
+    with: f64,
 }
 
 /// Renders advice as JSON.
@@ -225,6 +247,21 @@ fn experiment(experiment: &Experiment) -> ExperimentReport {
         emulated: experiment.emulated,
         cached: experiment.cached,
         answer: brief_answer(&experiment.comparison),
+        curve: experiment.curve.as_ref().map(curve),
         records: words::records(experiment),
+    }
+}
+
+fn curve(curve: &Curve) -> CurveReport {
+    let point = |point: &CurvePoint| PointReport {
+        at: point.at.clone(),
+        answer: point.answer.as_str(),
+        without: point.means[0],
+        with: point.means[1],
+    };
+    CurveReport {
+        param: curve.param.clone(),
+        metric: curve.metric.clone(),
+        points: curve.points.iter().map(point).collect(),
     }
 }

@@ -1,10 +1,10 @@
 //! The sentences about a line, which all formats share.
 
 use crate::advise::{
-    Advice, Experiment, KeptPart, KeyFacts, KeyScope, LineAdvice, LineMeaning, LinePlace,
+    Advice, Curve, Experiment, KeptPart, KeyFacts, KeyScope, LineAdvice, LineMeaning, LinePlace,
     OutOfReach, Ruling,
 };
-use crate::report::compare::sentence;
+use crate::report::compare::{sentence, value};
 use crate::sysctls::Fate;
 
 /// Keys of a pattern that are listed; the others are counted.
@@ -32,7 +32,10 @@ pub(super) fn sentences(line: &LineAdvice, advice: &Advice) -> Vec<String> {
         }
     };
     said.extend(line.trade().map(trade));
-    said.extend(line.experiments.iter().map(experiment));
+    for each in &line.experiments {
+        said.push(experiment(each));
+        said.extend(each.curve.as_ref().map(curve));
+    }
     said.extend(not_run(&line.not_run));
     match ruling {
         Ruling::NotShown | Ruling::NotReached => {
@@ -306,6 +309,22 @@ pub(super) fn experiment(experiment: &Experiment) -> String {
         },
         experiment.condition(),
         sentence(&experiment.comparison)
+    )
+}
+
+/// Returns the answers along a parameter, with the figures of each point.
+fn curve(curve: &Curve) -> String {
+    let points = curve.points.iter().map(|point| {
+        let [without, with] = point.means.map(|mean| value(mean, curve.unit));
+        format!("{}: {without} -> {with}", point.at)
+    });
+    let points: Vec<String> = points.collect();
+    let [without, with] = curve.bars();
+    format!(
+        "{}; {} without {without} and with {with} ({}); nothing between these points was run",
+        curve.range(),
+        curve.metric,
+        points.join(", ")
     )
 }
 

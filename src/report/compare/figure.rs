@@ -5,7 +5,7 @@ use crate::units::Unit;
 use crate::units::show;
 
 /// Writes a value in the base of its unit.
-pub(super) fn value(value: f64, unit: Unit) -> String {
+pub(in crate::report) fn value(value: f64, unit: Unit) -> String {
     show::rounded(value, unit)
 }
 

@@ -6,6 +6,7 @@ mod markdown;
 mod terminal;
 mod words;
 
+pub(in crate::report) use figure::value;
 pub use json::render as json;
 pub(in crate::report) use json::{BriefAnswer, brief_answer};
 pub(in crate::report) use markdown::cell;

@@ -47,6 +47,9 @@ document! {
         "condition" => condition: Option<Spanned<Text>>,
         /// The gainers from a lower and from a higher value, if every value is a compromise.
         "trade" => trade: Option<TradeDoc>,
+        /// Values of one parameter at which `nslab advise --curves` measures the effect too, as expressions:
+        /// `{ held: [limit / 2, 0.9 * limit, 2 * limit] }`.
+        "curve" => curve: Option<Entries<Spanned<OneOrMany<Text>>>>,
     }
 }
 

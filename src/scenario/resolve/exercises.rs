@@ -3,10 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::sysctl::check_key;
+use crate::scenario::decode::{Entries, OneOrMany};
 use crate::scenario::document::{
     ExerciseDoc, ExerciseFormDoc, ExercisesDoc, Text, VariantExercises,
 };
-use crate::scenario::exercise::{Exercise, SizeRule, TRIED, TradeOff, TriedValues, fill};
+use crate::scenario::exercise::{
+    CurveRule, Exercise, SizeRule, TRIED, TradeOff, TriedValues, fill,
+};
 use crate::scenario::model::RunSpec;
 use crate::scenario::problem::{Collector, quoted};
 use crate::scenario::span::Spanned;
@@ -131,9 +134,50 @@ fn long(
     };
     exercise.needs = text(form.needs, cx);
     exercise.condition = text(form.condition, cx);
+    exercise.curve = form
+        .curve
+        .and_then(|written| curve(written, &exercise, params, cx));
     exercise.trade = form.trade.map(|trade| TradeOff {
         lower: trade.lower.0,
         higher: trade.higher.0,
     });
     exercise
+}
+
+/// Checks the points of a curve: values of one parameter of the scenario.
+fn curve(
+    written: Entries<Spanned<OneOrMany<Text>>>,
+    exercise: &Exercise,
+    params: &BTreeMap<String, String>,
+    cx: &mut Collector<'_>,
+) -> Option<CurveRule> {
+    let mut each = written.0.into_iter();
+    let (param, points) = each.next()?;
+    if let Some((second, _)) = each.next() {
+        cx.error(second.span, "a curve is over one parameter")
+            .help("remove all but one; `size` can make others follow it");
+    }
+    if !params.contains_key(&param.value) {
+        let known = params.keys().map(String::as_str);
+        let help = suggest::did_you_mean(&param.value, known)
+            .unwrap_or_else(|| format!("declare it: `params: {{ {}: VALUE }}`", param.value));
+        let message = format!("unknown parameter {}", quoted(&param.value));
+        cx.error(param.span, message).help(help);
+        return None;
+    }
+    let points = points?;
+    let rule = CurveRule {
+        param: param.value,
+        points: points.value.0.into_iter().map(|point| point.0).collect(),
+    };
+    let tried = Exercise {
+        curve: Some(rule.clone()),
+        ..exercise.clone()
+    };
+    if let Err(why) = tried.points_at(EXAMPLE, params) {
+        cx.error(points.span, format!("cannot be calculated: {why}"))
+            .help("use `value`, `reference`, `limit` and the parameters of the scenario");
+        return None;
+    }
+    Some(rule)
 }

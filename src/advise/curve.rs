@@ -1,0 +1,155 @@
+//! The effect of a line at several values of a parameter of its scenario. Pure.
+
+use crate::compare::{Comparison, Conclusion, Effect, EffectKind};
+use crate::units::{Unit, parse_quantity};
+
+/// Bars of a sparkline, from the lowest to the highest (Unicode, block elements).
+const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+
+/// The effect of a line along a parameter.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Curve {
+    /// The parameter of the scenario, as in `connect-rate`.
+    pub param: String,
+    /// The metric that is shown.
+    pub metric: String,
+    /// Unit of the metric.
+    pub unit: Unit,
+    /// The points, from the smallest value of the parameter. Each was run; nothing between them was.
+    pub points: Vec<CurvePoint>,
+}
+
+/// The effect of a line at one value of the parameter.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CurvePoint {
+    /// The value as written, as in `520/s`.
+    pub at: String,
+    /// The value as a number.
+    pub quantity: f64,
+    /// The answer there.
+    pub answer: Conclusion,
+    /// The means of the metric without and with the line, in the base of its unit.
+    pub means: [f64; 2],
+}
+
+impl Curve {
+    /// Begins a curve with the main run of a comparison. The metric is the one that decides there.
+    pub(super) fn of(param: &str, at: &str, comparison: &Comparison) -> Option<Self> {
+        let moved = |each: &&Effect| match each.kind {
+            EffectKind::Better | EffectKind::Worse | EffectKind::Changed => true,
+            EffectKind::Same | EffectKind::Unclear => false,
+        };
+        let effects = || comparison.effects.iter();
+        let shown = effects().find(moved).or_else(|| effects().next())?;
+        let mut curve = Self {
+            param: param.to_owned(),
+            metric: shown.metric.clone(),
+            unit: shown.unit,
+            points: Vec::new(),
+        };
+        curve.add(at, comparison);
+        Some(curve)
+    }
+
+    /// Adds a point, unless its runs lack the metric.
+    pub(super) fn add(&mut self, at: &str, comparison: &Comparison) {
+        let mut effects = comparison.effects.iter();
+        let effect = effects.find(|each| each.metric == self.metric);
+        let quantity = parse_quantity(at).ok().and_then(|each| each.in_unit());
+        let (Some(effect), Some((quantity, _))) = (effect, quantity) else {
+            return;
+        };
+        self.points.push(CurvePoint {
+            at: at.to_owned(),
+            quantity,
+            answer: comparison.answer,
+            means: [effect.a.mean, effect.b.mean],
+        });
+        self.points
+            .sort_by(|one, other| one.quantity.total_cmp(&other.quantity));
+    }
+
+    /// Returns true if more than the main run was made.
+    pub(super) fn has_several_points(&self) -> bool {
+        self.points.len() > 1
+    }
+
+    /// Returns the answers along the parameter, as in `no effect at connect-rate 235/s to 446/s, helps at 520/s`.
+    pub fn range(&self) -> String {
+        let mut parts: Vec<(Conclusion, &str, &str)> = Vec::new();
+        for point in &self.points {
+            match parts.last_mut() {
+                Some((answer, _, last)) if *answer == point.answer => *last = &point.at,
+                _ => parts.push((point.answer, &point.at, &point.at)),
+            }
+        }
+        let mut param = format!("{} ", self.param);
+        let shown = parts.into_iter().map(|(answer, first, last)| {
+            // The parameter is named once.
+            let param = std::mem::take(&mut param);
+            let to = if first == last {
+                String::new()
+            } else {
+                format!(" to {last}")
+            };
+            format!("{} at {param}{first}{to}", answer.as_str())
+        });
+        shown.collect::<Vec<_>>().join(", ")
+    }
+
+    /// Returns the metric along the parameter as bars, without the line and with it, on one scale.
+    pub fn bars(&self) -> [String; 2] {
+        let all = self.points.iter().flat_map(|point| point.means);
+        let highest = all.fold(0.0, f64::max);
+        let bar = |value: f64| {
+            let share = if highest > 0.0 { value / highest } else { 0.0 };
+            let index = (share * (BARS.len() - 1) as f64).round() as usize;
+            BARS[index.min(BARS.len() - 1)]
+        };
+        [0, 1].map(|side: usize| {
+            let values = self.points.iter().map(|point| point.means[side]);
+            values.map(bar).collect()
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn curve(points: &[(&str, f64, Conclusion, [f64; 2])]) -> Curve {
+        let point =
+            |(at, quantity, answer, means): &(&str, f64, Conclusion, [f64; 2])| CurvePoint {
+                at: (*at).to_owned(),
+                quantity: *quantity,
+                answer: *answer,
+                means: *means,
+            };
+        Curve {
+            param: "connect-rate".to_owned(),
+            metric: "load.established".to_owned(),
+            unit: Unit::Count,
+            points: points.iter().map(point).collect(),
+        }
+    }
+
+    #[test]
+    fn answers_along_a_parameter_are_joined_while_they_are_the_same() {
+        let curve = curve(&[
+            ("235/s", 235.0, Conclusion::NoEffect, [100.0, 100.0]),
+            ("446/s", 446.0, Conclusion::NoEffect, [200.0, 200.0]),
+            ("520/s", 520.0, Conclusion::Helps, [210.0, 400.0]),
+        ]);
+        assert_eq!(
+            curve.range(),
+            "no effect at connect-rate 235/s to 446/s, helps at 520/s"
+        );
+        assert_eq!(curve.bars(), ["▃▅▅", "▃▅█"]);
+    }
+
+    #[test]
+    fn bars_of_nothing_are_low() {
+        let curve = curve(&[("1", 1.0, Conclusion::NoEffect, [0.0, 0.0])]);
+        assert_eq!(curve.bars(), ["▁", "▁"]);
+    }
+}
