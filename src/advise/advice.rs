@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::curve::Curve;
+use super::curve::EffectCurve;
 use super::facts::KeyFacts;
 use super::merge::{LineMeaning, MergedLine};
 use super::prepare::PreparedComparison;
@@ -92,7 +92,7 @@ pub struct Experiment {
     /// The result.
     pub comparison: Comparison,
     /// The effect at other values of the parameter on which it depends, if they were run.
-    pub curve: Option<Curve>,
+    pub curve: Option<EffectCurve>,
     /// Files of its records.
     pub records: Vec<PathBuf>,
 }
@@ -342,7 +342,7 @@ impl LineAdvice {
         }
         let mut conditions: Vec<String> = Vec::new();
         for each in self.deciding() {
-            let range = each.curve.as_ref().map(Curve::range);
+            let range = each.curve.as_ref().map(EffectCurve::range);
             let range = range.map(|range| format!("; {range}"));
             let condition = each.condition() + &range.unwrap_or_default();
             if !conditions.contains(&condition) {

@@ -1,6 +1,7 @@
 //! The effect of a line at several values of a parameter of its scenario. Pure.
 
 use crate::compare::{Comparison, Conclusion, Effect, EffectKind};
+use crate::scenario::CurveRule;
 use crate::units::{Unit, parse_quantity};
 
 /// Bars of a sparkline, from the lowest to the highest (Unicode, block elements).
@@ -8,9 +9,11 @@ const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█']
 
 /// The effect of a line along a parameter.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Curve {
+pub struct EffectCurve {
     /// The parameter of the scenario, as in `connect-rate`.
     pub param: String,
+    /// The parameter in words that follow its value, as in `connections in TIME_WAIT`.
+    pub along: Option<String>,
     /// The metric that is shown.
     pub metric: String,
     /// Unit of the metric.
@@ -32,9 +35,9 @@ pub struct CurvePoint {
     pub means: [f64; 2],
 }
 
-impl Curve {
+impl EffectCurve {
     /// Begins a curve with the main run of a comparison. The metric is the one that decides there.
-    pub(super) fn of(param: &str, at: &str, comparison: &Comparison) -> Option<Self> {
+    pub(super) fn of(rule: &CurveRule, at: &str, comparison: &Comparison) -> Option<Self> {
         let moved = |each: &&Effect| match each.kind {
             EffectKind::Better | EffectKind::Worse | EffectKind::Changed => true,
             EffectKind::Same | EffectKind::Unclear => false,
@@ -42,7 +45,8 @@ impl Curve {
         let effects = || comparison.effects.iter();
         let shown = effects().find(moved).or_else(|| effects().next())?;
         let mut curve = Self {
-            param: param.to_owned(),
+            param: rule.param.clone(),
+            along: rule.along.clone(),
             metric: shown.metric.clone(),
             unit: shown.unit,
             points: Vec::new(),
@@ -83,16 +87,20 @@ impl Curve {
                 _ => parts.push((point.answer, &point.at, &point.at)),
             }
         }
-        let mut param = format!("{} ", self.param);
+        // The parameter is named once.
+        let (mut before, mut after) = match &self.along {
+            Some(words) => (String::new(), format!(" {words}")),
+            None => (format!("{} ", self.param), String::new()),
+        };
         let shown = parts.into_iter().map(|(answer, first, last)| {
-            // The parameter is named once.
-            let param = std::mem::take(&mut param);
+            let param = std::mem::take(&mut before);
+            let words = std::mem::take(&mut after);
             let to = if first == last {
                 String::new()
             } else {
                 format!(" to {last}")
             };
-            format!("{} at {param}{first}{to}", answer.as_str())
+            format!("{} at {param}{first}{to}{words}", answer.as_str())
         });
         shown.collect::<Vec<_>>().join(", ")
     }
@@ -117,7 +125,7 @@ impl Curve {
 mod tests {
     use super::*;
 
-    fn curve(points: &[(&str, f64, Conclusion, [f64; 2])]) -> Curve {
+    fn curve(points: &[(&str, f64, Conclusion, [f64; 2])]) -> EffectCurve {
         let point =
             |(at, quantity, answer, means): &(&str, f64, Conclusion, [f64; 2])| CurvePoint {
                 at: (*at).to_owned(),
@@ -125,8 +133,9 @@ mod tests {
                 answer: *answer,
                 means: *means,
             };
-        Curve {
+        EffectCurve {
             param: "connect-rate".to_owned(),
+            along: None,
             metric: "load.established".to_owned(),
             unit: Unit::Count,
             points: points.iter().map(point).collect(),
@@ -145,6 +154,14 @@ mod tests {
             "no effect at connect-rate 235/s to 446/s, helps at 520/s"
         );
         assert_eq!(curve.bars(), ["▃▅▅", "▃▅█"]);
+        let in_words = EffectCurve {
+            along: Some("connections to one destination".to_owned()),
+            ..curve
+        };
+        assert_eq!(
+            in_words.range(),
+            "no effect at 235/s to 446/s connections to one destination, helps at 520/s"
+        );
     }
 
     #[test]

@@ -47,7 +47,7 @@ pub use advice::{Advice, Experiment, LineAdvice, OutOfReach, Ruling};
 pub(crate) use assess::SUBSYSTEMS;
 pub use assess::{assess, assignments, exempt};
 pub use conditions::{Condition, conditions};
-pub use curve::{Curve, CurvePoint};
+pub use curve::{CurvePoint, EffectCurve};
 pub use facts::{KeyFacts, KeyScope, ValueToTry, ValueTrials, values_to_try};
 pub(crate) use files::{read_files, read_host};
 pub use judge_value::KeptPart;

@@ -9,7 +9,7 @@ use super::advice::{LineAdvice, OutOfReach};
 use super::assess::{assess, assignments, exempt};
 use super::condition_text;
 use super::conditions::{Condition, conditions};
-use super::curve::Curve;
+use super::curve::EffectCurve;
 use super::examine::ExaminedKernel;
 use super::facts::{ValueTrials, can_be_tried, values_to_try};
 use super::merge::merge;
@@ -67,10 +67,10 @@ impl PreparedComparison {
     }
 
     /// Begins the curve of a comparison with the value that its parameter has there.
-    pub(super) fn begin_curve(&self, comparison: &Comparison) -> Option<Curve> {
+    pub(super) fn begin_curve(&self, comparison: &Comparison) -> Option<EffectCurve> {
         let rule = self.planned.exercise.as_ref()?.curve.as_ref()?;
         let at = self.sides.first()?.spec.params.get(&rule.param)?;
-        Curve::of(&rule.param, at, comparison)
+        EffectCurve::of(rule, at, comparison)
     }
 
     /// Returns the label of the scenario.

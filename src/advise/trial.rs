@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::AdviceRequest;
 use super::advice::{Advice, Experiment, LineAdvice};
-use super::curve::Curve;
+use super::curve::EffectCurve;
 use super::deadline::Deadline;
 use super::grouping::{TrialGroup, groups};
 use super::prepare::PreparedComparison;
@@ -175,7 +175,7 @@ impl TrialResults {
             }
         }
         for each in lines.iter_mut().flat_map(|line| &mut line.experiments) {
-            each.curve = each.curve.take().filter(Curve::has_several_points);
+            each.curve = each.curve.take().filter(EffectCurve::has_several_points);
         }
         for (index, each) in prepared.iter().enumerate() {
             if each.planned.point.is_some() {

@@ -24,6 +24,8 @@ fn number(key: &str, value: &str) -> Option<f64> {
     let form = sysctls::find(key).map(|setting| setting.form);
     match (form, &numbers[..]) {
         (Some(Form::Range { .. }), [first, last]) => Some((last - first + 1) as f64),
+        // The other numbers are not used (Linux Documentation/networking/ip-sysctl.rst).
+        (_, [first, ..]) if key == "net.ipv4.udp_mem" => Some(*first as f64),
         (_, [2]) if key.ends_with(".rp_filter") => Some(0.5),
         (_, [-1]) if key.ends_with(".router_solicitations") => Some(UNLIMITED),
         (_, [.., last]) => Some(*last as f64),
@@ -47,6 +49,7 @@ mod tests {
             Some(6_291_456.0)
         );
         assert_eq!(of("net.core.somaxconn", "4096"), Some(4096.0));
+        assert_eq!(of("net.ipv4.udp_mem", "64 128 256"), Some(64.0));
         let [off, strict, loose] =
             ["0", "1", "2"].map(|value| of("net.ipv4.conf.all.rp_filter", value));
         assert!(off < loose && loose < strict);

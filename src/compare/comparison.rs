@@ -261,8 +261,12 @@ fn effects(a: &[&RunResult], b: &[&RunResult], threshold: f64, miss: f64) -> Vec
         let about = *rank <= Rank::Speed || named.contains(series_of(&measure.name));
         (*better == Better::Neither, about)
     };
+    // A metric that is the same in every run of a side, on both sides, is not wrong by chance.
+    let varies =
+        |(.., a, b): &(Measure, Better, Rank, Sample, Sample)| a.deviation + b.deviation > 0.0;
     let alpha = |each| {
-        let same = judged.iter().filter(|other| family(other) == family(each));
+        let others = judged.iter().filter(|other| varies(other));
+        let same = others.filter(|other| family(other) == family(each));
         miss / 2.0 / same.count().max(1) as f64
     };
     let mut effects: Vec<Effect> = judged

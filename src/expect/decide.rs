@@ -180,10 +180,14 @@ fn decide(claim: &mut ClaimReader<'_>, window: Window, evidence: &Evidence<'_>) 
     }
 }
 
+/// The note on `within` if nothing had to happen.
+const TRUE_FROM_THE_START: &str = "it was true before anything happened, so it shows nothing; use `at`, `during` or what is false at first";
+
 fn within(claim: &mut ClaimReader<'_>, limit: Offset, evidence: &Evidence<'_>) -> Decision {
     let (end, known) = (evidence.end(), evidence.known_until());
     if let Some(at) = claim.first(Offset::ZERO, limit.min(known), true) {
-        return claim.decided(Outcome::Passed, at, None);
+        let reason = (at == Offset::ZERO).then(|| TRUE_FROM_THE_START.to_owned());
+        return claim.decided(Outcome::Passed, at, reason);
     }
     if limit > known {
         return claim.unknown(known, ended_before(evidence, limit));

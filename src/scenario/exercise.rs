@@ -46,6 +46,9 @@ pub struct CurveRule {
     pub param: String,
     /// Expressions over the values under trial and the scenario's own parameters.
     pub points: Vec<String>,
+    /// The parameter in words that follow its value, as in `connections in TIME_WAIT`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub along: Option<String>,
 }
 
 /// A parameter that follows the value under trial.

@@ -70,6 +70,10 @@ const TIME_WAIT_MEMORY: f64 = 350.0;
 /// Bytes of a full conntrack table: 262,144 entries, the kernel's default from 4 GiB of memory on
 /// (`nf_conntrack_init_start`, Linux `net/netfilter/nf_conntrack_core.c`), of 385 bytes each (measured).
 const CONNTRACK_MEMORY: f64 = 262_144.0 * 385.0;
+/// Bytes that a connection has in flight with the kernel's own buffers (measured: half of the 4 MiB of `tcp_wmem`), and
+/// at its start (`TCP_INIT_CWND`, Linux 6.18 `include/net/tcp.h`, segments of 1,460 bytes).
+const WINDOW: f64 = 2_097_152.0;
+const INITIAL_WINDOW: f64 = 14_600.0;
 /// The assumed duration of transfers and programs, which end by themselves.
 const GUESS: Duration = Duration::from_secs(5);
 
@@ -257,7 +261,7 @@ pub(crate) fn expected(spec: &RunSpec) -> Duration {
         .workload
         .clients
         .iter()
-        .map(|client| client.start + busy(client));
+        .map(|client| client.start + busy(spec, client));
     let command = |command: &CommandSpec| command.start + program(command);
     let commands = spec.workload.commands.iter().map(command);
     let steps = spec.workload.steps.iter().map(|step| step.at);
@@ -327,9 +331,32 @@ fn memory(client: &ClientSpec) -> f64 {
 }
 
 /// Returns the time that a client's load is expected to take.
-fn busy(client: &ClientSpec) -> Duration {
+fn busy(spec: &RunSpec, client: &ClientSpec) -> Duration {
     let hold = client.load.hold_for().unwrap_or_default();
-    paced(client).unwrap_or(GUESS).saturating_add(hold)
+    let known = paced(client).or_else(|| along_links(spec, client));
+    known.unwrap_or(GUESS).saturating_add(hold)
+}
+
+/// Returns the time that a transfer takes over links with a rate or a delay; `None` if packets are lost on them.
+fn along_links(spec: &RunSpec, client: &ClientSpec) -> Option<Duration> {
+    let Load::Bulk { bytes, streams, .. } = &client.load else {
+        return None;
+    };
+    let links = || spec.topology.links.iter().map(|link| &link.impairment);
+    if links().any(|link| link.loss.is_some()) || links().all(|link| *link == Impairment::default())
+    {
+        return None;
+    }
+    let delay: Duration = links().filter_map(|link| link.delay).sum();
+    let round_trip = 2.0 * delay.as_secs_f64();
+    let by_window = WINDOW / round_trip;
+    let rates = links().filter_map(|link| link.rate);
+    let rates = rates.map(|rate| rate.as_per_second() / 8.0);
+    let rate = rates.fold(by_window.min(BYTE_RATE), f64::min);
+    let bytes = bytes.0 as f64 * f64::from(*streams);
+    // The handshake, and slow start, which doubles what is in flight with each round trip.
+    let rounds = 2.0 + (bytes.min(WINDOW) / INITIAL_WINDOW).max(1.0).log2();
+    Some(seconds(bytes / rate + rounds * round_trip).min(client.load.timeout()?))
 }
 
 /// Returns the time for which a client keeps processors busy, if that is known beforehand.

@@ -400,10 +400,15 @@ fn look(name: &str) -> Output {
 
 /// Runs `advise` on a text, with one scenario of the test besides the shipped ones.
 fn run(name: &str, text: &str) -> Output {
+    run_with(name, text, QUEUE, &[])
+}
+
+/// The same with another scenario and more options.
+pub(crate) fn run_with(name: &str, text: &str, scenario_text: &str, more: &[&str]) -> Output {
     let scenario = scratch().join(format!("advise-{name}"));
     std::fs::create_dir_all(&scenario).unwrap();
     let scenario = scenario.join("queue.yaml");
-    std::fs::write(&scenario, QUEUE).unwrap();
+    std::fs::write(&scenario, scenario_text).unwrap();
     let file = scratch().join(format!("{name}.conf"));
     std::fs::write(&file, text).unwrap();
     let records = scratch().join(format!("advice-{name}"));
@@ -418,6 +423,7 @@ fn run(name: &str, text: &str) -> Output {
             "--scenarios",
         ])
         .arg(scenario)
+        .args(more)
         .arg("--record")
         .arg(records)
         .arg(file)
@@ -425,7 +431,7 @@ fn run(name: &str, text: &str) -> Output {
         .unwrap()
 }
 
-fn expect(output: &Output, code: i32, parts: &[&str]) -> Result<(), Failed> {
+pub(crate) fn expect(output: &Output, code: i32, parts: &[&str]) -> Result<(), Failed> {
     let text = String::from_utf8_lossy(&output.stdout);
     match parts.iter().find(|part| !text.contains(**part)) {
         Some(part) => Err(format!("no `{part}` in\n{}", transcript(output)).into()),

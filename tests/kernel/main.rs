@@ -9,6 +9,7 @@
 )]
 
 mod advise;
+mod advise_load;
 mod baselines;
 mod capture;
 mod compare;
@@ -56,6 +57,7 @@ fn main() {
         .chain(compare::trials())
         .chain(parallel::trials())
         .chain(advise::trials())
+        .chain(advise_load::trials())
         .chain(killing::trials())
         .chain(lessons::trials())
         .chain(shells::trials())

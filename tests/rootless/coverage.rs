@@ -48,5 +48,5 @@ fn most_lines_of_published_files_are_measured_and_the_rest_is_explained() {
         "neither measured nor explained: {unanswered:?}"
     );
     let share = 100 * measured / all;
-    assert!(share >= 77, "scenarios exercise {share} % of {all} lines");
+    assert!(share >= 80, "scenarios exercise {share} % of {all} lines");
 }

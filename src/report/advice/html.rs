@@ -3,7 +3,7 @@
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::words;
-use crate::advise::{Advice, Curve, CurvePoint, Experiment};
+use crate::advise::{Advice, CurvePoint, EffectCurve, Experiment};
 use crate::report::printable::printable;
 
 /// Forbids scripts and loading (CSP Level 3, W3C).
@@ -102,7 +102,7 @@ fn class(word: &str, bad: bool) -> &'static str {
 
 /// Draws the metric along the parameter: without the line dashed, with it solid. A dot is a run; the lines between dots
 /// only guide the eye.
-fn chart(curve: &Curve) -> Markup {
+fn chart(curve: &EffectCurve) -> Markup {
     let all = || curve.points.iter();
     let highest = all().flat_map(|point| point.means).fold(0.0, f64::max);
     let (first, last) = all().fold((f64::INFINITY, 0.0_f64), |(low, high), point| {
@@ -132,7 +132,8 @@ fn chart(curve: &Curve) -> Markup {
                 }
             }
             figcaption class="faint" {
-                (curve.metric) " by " (curve.param) ", without the line (dashed) and with it; each dot was run"
+                (curve.metric) " by " (curve.along.as_ref().unwrap_or(&curve.param))
+                ", without the line (dashed) and with it; each dot was run"
             }
         }
     }

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::words;
 use crate::advise::{
-    Advice, Curve, CurvePoint, Experiment, KeyFacts, KeyScope, LineAdvice, LineMeaning,
+    Advice, CurvePoint, EffectCurve, Experiment, KeyFacts, KeyScope, LineAdvice, LineMeaning,
 };
 use crate::compare::Conclusion;
 use crate::report::compare::{BriefAnswer, brief_answer};
@@ -128,6 +128,8 @@ struct ExperimentReport {
 #[derive(Serialize)]
 struct CurveReport {
     param: String,
+    /// The parameter in words that follow its value.
+    along: Option<String>,
     metric: String,
     /// Each was run; nothing between them was.
     points: Vec<PointReport>,
@@ -252,7 +254,7 @@ fn experiment(experiment: &Experiment) -> ExperimentReport {
     }
 }
 
-fn curve(curve: &Curve) -> CurveReport {
+fn curve(curve: &EffectCurve) -> CurveReport {
     let point = |point: &CurvePoint| PointReport {
         at: point.at.clone(),
         answer: point.answer.as_str(),
@@ -261,6 +263,7 @@ fn curve(curve: &Curve) -> CurveReport {
     };
     CurveReport {
         param: curve.param.clone(),
+        along: curve.along.clone(),
         metric: curve.metric.clone(),
         points: curve.points.iter().map(point).collect(),
     }

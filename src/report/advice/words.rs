@@ -1,8 +1,8 @@
 //! The sentences about a line, which all formats share.
 
 use crate::advise::{
-    Advice, Curve, Experiment, KeptPart, KeyFacts, KeyScope, LineAdvice, LineMeaning, LinePlace,
-    OutOfReach, Ruling,
+    Advice, EffectCurve, Experiment, KeptPart, KeyFacts, KeyScope, LineAdvice, LineMeaning,
+    LinePlace, OutOfReach, Ruling,
 };
 use crate::report::compare::{sentence, value};
 use crate::sysctls::Fate;
@@ -313,7 +313,7 @@ pub(super) fn experiment(experiment: &Experiment) -> String {
 }
 
 /// Returns the answers along a parameter, with the figures of each point.
-fn curve(curve: &Curve) -> String {
+fn curve(curve: &EffectCurve) -> String {
     let points = curve.points.iter().map(|point| {
         let [without, with] = point.means.map(|mean| value(mean, curve.unit));
         format!("{}: {without} -> {with}", point.at)

@@ -169,7 +169,13 @@ fn verdict_lines(
     style: Style,
 ) -> String {
     let mut text = match verdict.outcome {
-        Outcome::Passed | Outcome::Flaky => passed(verdict, style),
+        Outcome::Passed | Outcome::Flaky => {
+            let mut text = passed(verdict, style);
+            if let Some(note) = &verdict.reason {
+                paragraph(&mut text, NO_WORD, note, IN_VERDICT, style);
+            }
+            text
+        }
         _ => {
             let mut text = claim(verdict, file, style);
             for line in evidence::why(verdict, said) {

@@ -50,6 +50,8 @@ document! {
         /// Values of one parameter at which `nslab advise --curves` measures the effect too, as expressions:
         /// `{ held: [limit / 2, 0.9 * limit, 2 * limit] }`.
         "curve" => curve: Option<Entries<Spanned<OneOrMany<Text>>>>,
+        /// The parameter of the curve in words that follow its value, as in `connections in TIME_WAIT`.
+        "along" => along: Option<Text>,
     }
 }
 

@@ -134,9 +134,11 @@ fn long(
     };
     exercise.needs = text(form.needs, cx);
     exercise.condition = text(form.condition, cx);
-    exercise.curve = form
+    let curve = form
         .curve
         .and_then(|written| curve(written, &exercise, params, cx));
+    let along = form.along.map(|along| along.0);
+    exercise.curve = curve.map(|curve| CurveRule { along, ..curve });
     exercise.trade = form.trade.map(|trade| TradeOff {
         lower: trade.lower.0,
         higher: trade.higher.0,
@@ -169,6 +171,7 @@ fn curve(
     let rule = CurveRule {
         param: param.value,
         points: points.value.0.into_iter().map(|point| point.0).collect(),
+        along: None,
     };
     let tried = Exercise {
         curve: Some(rule.clone()),

@@ -1,0 +1,71 @@
+//! Advice that depends on the load or the path.
+
+use libtest_mimic::Trial;
+
+use crate::advise::{expect, run_with};
+use crate::program::transcript;
+
+/// client ==== server :80, 10 ms each way and 20 Mbit/s: 100 kB fill the path.
+const TRANSFER: &str = "
+exercises: [net.ipv4.tcp_wmem, net.ipv4.tcp_rmem]
+nodes: { client: {}, server: {} }
+links: [ { between: [client, server], delay: 10ms, rate: 20Mbit/s, queue: 1MiB } ]
+servers: { web: { node: server, port: 80 } }
+clients: { load: { node: client, to: web, bulk: { bytes: 1MiB, timeout: 20s } } }
+expect: [ load.completed == 1, load.throughput > 0B/s ]
+";
+
+/// client ---- server :80 with more and more connections that wait.
+const THRESHOLD: &str = "
+params: { many: 12 }
+exercises:
+  - key: net.core.somaxconn
+    size: { many: 1.5 * limit }
+    at-most: 64
+    curve: { many: [limit / 2] }
+    along: waiting connections
+nodes: { client: {}, server: {} }
+links: [ { between: [client, server] } ]
+servers: { web: { node: server, port: 80, backlog: 64, accept: never } }
+clients: { load: { node: client, to: web, connect: { rate: 50/s, count: $many, timeout: 300ms } } }
+expect: [ load.established <= $many ]
+";
+
+pub(crate) fn trials() -> Vec<Trial> {
+    vec![
+        Trial::test(
+            "bytes_that_a_send_buffer_swallows_are_not_throughput",
+            || {
+                let wide = run_with(
+                    "wide",
+                    "net.ipv4.tcp_wmem = 4096 12582912 16777216\n",
+                    TRANSFER,
+                    &[],
+                );
+                let text = String::from_utf8_lossy(&wide.stdout).into_owned();
+                if text.contains("helps") {
+                    return Err(transcript(&wide).into());
+                }
+                let narrow = "net.ipv4.tcp_rmem = 4096 16384 16384\n";
+                let narrow = run_with("narrow", narrow, TRANSFER, &[]);
+                expect(&narrow, 1, &["hurts", "load.throughput"])
+            },
+        ),
+        Trial::test("a_curve_says_from_which_load_on_a_line_matters", || {
+            let output = run_with(
+                "curve",
+                "net.core.somaxconn = 8\n",
+                THRESHOLD,
+                &["--curves"],
+            );
+            expect(
+                &output,
+                1,
+                &[
+                    "no effect at 4 waiting connections, hurts at 12; load.established without",
+                    "(4: 4 -> 4, 12: 12 -> 9); nothing between these points was run",
+                ],
+            )
+        }),
+    ]
+}
