@@ -181,7 +181,8 @@ fn decide(claim: &mut ClaimReader<'_>, window: Window, evidence: &Evidence<'_>) 
 }
 
 /// The note on `within` if nothing had to happen.
-const TRUE_FROM_THE_START: &str = "it was true before anything happened, so it shows nothing; use `at`, `during` or what is false at first";
+const TRUE_FROM_THE_START: &str =
+    "it was true before anything happened, so it shows nothing; use `at` or `during`";
 
 fn within(claim: &mut ClaimReader<'_>, limit: Offset, evidence: &Evidence<'_>) -> Decision {
     let (end, known) = (evidence.end(), evidence.known_until());
