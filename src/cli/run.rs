@@ -25,6 +25,7 @@ use crate::suite::{
     self, Captures, FailedRuns, Hold, Options, Records, ScenarioFile, Selected, SuiteEvent,
     SuiteResult, cost_of_nodes,
 };
+use crate::units::format_seconds;
 
 /// Arguments of `nslab run`.
 #[derive(Debug, Args)]
@@ -293,6 +294,16 @@ fn print_plans(files: &[Arc<ScenarioFile>]) {
             }
             for line in programs::of_run(run) {
                 output::out(&format!("{}\n", one_line(&line)));
+            }
+            for moment in &run.moments {
+                let note = one_line(&moment.note);
+                let connection = moment.connection.as_ref();
+                let connection = connection.map(|it| format!(", {}", one_line(it)));
+                let at = format_seconds(moment.at);
+                output::out(&format!(
+                    "bookmark {at}{}: {note}\n",
+                    connection.unwrap_or_default()
+                ));
             }
             output::out("\n");
         }

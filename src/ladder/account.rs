@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::attempts::LadderAttempt;
+use super::fate::LossReason;
 use super::path::Path;
 use super::travel::Travels;
 use super::{Disagreement, StateRow};
@@ -234,7 +235,7 @@ impl<'a> Account<'a> {
         node: &NodeName,
         segment: &Segment,
         time: u64,
-    ) -> Option<&str> {
+    ) -> Option<LossReason> {
         let from = time.checked_sub(self.zero)?;
         let flags = segment.flags().to_string();
         let near = self.events_between(from, from + NEAR.as_nanos() as u64);
@@ -244,7 +245,10 @@ impl<'a> Account<'a> {
                 reason,
                 flags: Some(dropped),
                 seq: Some(seq),
-            } if *dropped == flags && *seq == segment.sequence => Some(reason.as_str()),
+                bound,
+            } if *dropped == flags && *seq == segment.sequence => {
+                Some(LossReason::Kernel(reason.clone(), bound.clone()))
+            }
             _ => None,
         })
     }

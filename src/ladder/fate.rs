@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::path::Path;
 use super::travel::{Travel, Travels};
+use crate::record::DropBound;
 use crate::scenario::topology::{Impairment, Topology};
 use crate::tcp::Segment;
 use crate::tcp::segment::distance;
@@ -31,8 +32,8 @@ pub enum PacketFate {
 /// The reason for the loss of a packet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LossReason {
-    /// The kernel's own reason for dropping it, from a trace: `NO_SOCKET`.
-    Kernel(String),
+    /// The kernel's own reason for dropping it, from a trace: `NO_SOCKET`; and the queue or setting that bounds it.
+    Kernel(String, Option<DropBound>),
     /// The likely reason, inferred from counters that rose at that time and from the scenario.
     Inferred(String),
 }
@@ -40,7 +41,10 @@ pub enum LossReason {
 impl std::fmt::Display for LossReason {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Kernel(reason) => write!(f, "{reason} (the kernel's reason)"),
+            Self::Kernel(reason, None) => write!(f, "{reason} (the kernel's reason)"),
+            Self::Kernel(reason, Some(bound)) => {
+                write!(f, "{reason} (the kernel's reason), {bound}")
+            }
             Self::Inferred(reason) => write!(f, "{reason} (inferred)"),
         }
     }

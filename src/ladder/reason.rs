@@ -49,8 +49,7 @@ impl LossReasons<'_> {
             LossPoint::Node(node) => {
                 let node = self.path.nodes.get(node)?;
                 let account = self.account.as_ref()?;
-                let reason = account.drop_reason(node, &travel.segment, time)?;
-                Some(LossReason::Kernel(reason.to_owned()))
+                account.drop_reason(node, &travel.segment, time)
             }
             LossPoint::Link(_) => None,
         };

@@ -27,6 +27,8 @@ struct TracedConnection {
     number: u64,
     node: NodeName,
     series: SeriesId,
+    /// True once its addresses have been passed on.
+    is_passed_on: bool,
     /// The time at which its attempt began, and its addresses.
     opened: Option<(Offset, AddressPair)>,
     /// The last recorded state with its time.
@@ -98,6 +100,7 @@ impl FollowedStates {
                     number: *number,
                     node: client.node.clone(),
                     series: recorder.metric(&metrics::traced::STATE, &subject),
+                    is_passed_on: false,
                     opened: None,
                     last: (Offset::ZERO, TcpState::Close),
                     phase: SocketPhase::Full,
@@ -130,6 +133,16 @@ impl FollowedStates {
         let is_small = |phase| matches!(phase, SocketPhase::Released(_) | SocketPhase::Small);
         let mut connections = self.connections.iter();
         connections.any(|connection| is_small(connection.phase))
+    }
+
+    /// Returns the addresses of the connections that have been opened since the last call.
+    pub(super) fn newly_opened(&mut self) -> Vec<AddressPair> {
+        let connections = self.connections.iter_mut();
+        let opened = connections.filter_map(|connection| {
+            let (_, pair) = connection.opened?;
+            (!std::mem::replace(&mut connection.is_passed_on, true)).then_some(pair)
+        });
+        opened.collect()
     }
 
     /// Takes an event of the kernel into account.

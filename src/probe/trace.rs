@@ -1,4 +1,5 @@
-//! Follows the kernel's own account of the nodes: states of sockets, drops with their reasons, retransmissions, resets.
+//! Follows the kernel's own account of the nodes: states of sockets, drops with their reasons, retransmissions, resets,
+//! and the windows of some sockets.
 //!
 //! The events go into the record up to a limit; the counters that expectations name go on after that.
 
@@ -15,14 +16,19 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::time::{ClockId, clock_gettime};
 use thiserror::Error;
 
+use super::drop_bounds;
 use super::followed_states::FollowedStates;
+use super::followed_windows::{self, FollowedWindows};
 use super::named::NamedSeries;
 use crate::lab::Lab;
 use crate::metrics::{self, Metric};
 use crate::names::NodeName;
-use crate::record::{Event, KernelEvent, KernelFact, Offset, Recorder, RunClock, SeriesId};
+use crate::record::{
+    DropBound, Event, KernelEvent, KernelFact, Offset, Recorder, RunClock, SeriesId,
+};
 use crate::scenario::RunSpec;
-use crate::sys::kernel_trace::{KernelTrace, TracedEvent, TracedKind};
+use crate::sys::NetNs;
+use crate::sys::kernel_trace::{KernelTrace, ReceiverQueues, TracedEvent, TracedKind};
 use crate::sys::wake::StopFlag;
 use crate::tcp::TcpState;
 
@@ -55,6 +61,8 @@ struct TraceSummary {
     lost: u64,
     /// Events beyond the limit of the record.
     beyond: u64,
+    /// Windows beyond their limit.
+    windows_beyond: u64,
 }
 
 impl TraceProbe {
@@ -72,7 +80,10 @@ impl TraceProbe {
     /// The kernel or the privileges do not allow it.
     pub fn prepare(spec: &RunSpec, lab: &Lab, recorder: &Recorder) -> Result<Self, NoTrace> {
         let no_trace = |error: io::Error| NoTrace(error.to_string());
-        let nodes: Vec<NodeName> = lab.nodes().map(|node| node.name.clone()).collect();
+        let nodes = lab
+            .nodes()
+            .map(|node| (node.name.clone(), node.netns.clone()));
+        let nodes: Vec<(NodeName, NetNs)> = nodes.collect();
         let numbers = lab.nodes().map(|node| node.netns.inode());
         let numbers = numbers
             .collect::<io::Result<Vec<u64>>>()
@@ -80,7 +91,7 @@ impl TraceProbe {
         let trace = KernelTrace::start(&numbers).map_err(no_trace)?;
         let named = NamedSeries::of(spec);
         let mut counters = BTreeMap::new();
-        for (index, node) in nodes.iter().enumerate() {
+        for (index, (node, _)) in nodes.iter().enumerate() {
             for (name, metric) in traced_metrics(&named, node) {
                 let reason = metric.value_in(&name);
                 if let Some(reason) = reason.filter(|reason| !trace.has_drop_reason(reason)) {
@@ -108,6 +119,8 @@ impl TraceProbe {
             recorder: recorder.clone(),
             zero: 0,
             sockets: BTreeMap::new(),
+            windows: FollowedWindows::default(),
+            bounds: BTreeMap::new(),
             recorded: 0,
             summary: TraceSummary::default(),
         };
@@ -163,6 +176,13 @@ impl TraceProbe {
                         summary.beyond
                     ));
                 }
+                if summary.windows_beyond > 0 {
+                    notes.push(format!(
+                        "the record has the first {} windows of sockets; {} more are left out",
+                        followed_windows::LIMIT,
+                        summary.windows_beyond
+                    ));
+                }
             }
             Err(error) if self.is_needed => return Err(error),
             Err(error) => notes.push(format!("the trace of the kernel ends early: {error}")),
@@ -202,7 +222,7 @@ struct FollowedSocket {
 /// The thread that reads the events.
 #[derive(Debug)]
 struct TraceFollower {
-    nodes: Vec<NodeName>,
+    nodes: Vec<(NodeName, NetNs)>,
     /// Series and count of each counter that is named, by node and name.
     counters: BTreeMap<(usize, String), (SeriesId, i64)>,
     states: FollowedStates,
@@ -211,6 +231,9 @@ struct TraceFollower {
     zero: u64,
     /// By the kernel's address of the socket.
     sockets: BTreeMap<u64, FollowedSocket>,
+    windows: FollowedWindows,
+    /// What bounds drops, by node, whether it is TCP, and reason, as read since the last events were taken.
+    bounds: BTreeMap<(usize, bool, String), Option<DropBound>>,
     recorded: usize,
     summary: TraceSummary,
 }
@@ -241,6 +264,7 @@ impl TraceFollower {
             }
             self.take(&mut trace);
             self.states.advance(clock.now())?;
+            self.follow_named(&trace);
         }
         self.take(&mut trace);
         for socket in std::mem::take(&mut self.sockets).into_values() {
@@ -249,6 +273,7 @@ impl TraceFollower {
         self.states.advance(clock.now())?;
         self.states.finish()?;
         self.summary.lost = trace.lost()?;
+        self.summary.windows_beyond = self.windows.beyond;
         if self.summary.lost > 0 && (self.states.any() || !self.counters.is_empty()) {
             let text = format!(
                 "{} events came faster than they could be read, and an expectation depends on them",
@@ -262,6 +287,7 @@ impl TraceFollower {
     fn take(&mut self, trace: &mut KernelTrace) {
         let mut events = Vec::new();
         trace.take(|event| events.push(event));
+        self.bounds.clear();
         for event in events {
             // Servers began to listen before the clock started.
             if let Some(since) = event.time.checked_sub(self.zero) {
@@ -273,7 +299,7 @@ impl TraceFollower {
 
     fn count(&mut self, event: &TracedEvent, t: Offset) {
         let name = match &event.kind {
-            TracedKind::State { .. } => return,
+            TracedKind::State { .. } | TracedKind::Window(_) => return,
             TracedKind::Drop { reason, .. } => metrics::traced::DROPS.with_value(reason),
             TracedKind::Retransmission => metrics::traced::RETRANSMISSIONS.name.to_owned(),
             TracedKind::ResetSent { .. } => metrics::traced::RESETS_SENT.name.to_owned(),
@@ -295,9 +321,10 @@ impl TraceFollower {
     /// Records an event, or keeps it until the ports of its socket are known: a socket enters SYN_SENT before the
     /// kernel has chosen its port, and before Linux 6.2 SYN_RECV before it has that of its peer.
     fn follow(&mut self, event: TracedEvent, t: Offset) {
-        let Some(node) = self.nodes.get(event.node).cloned() else {
+        let Some((node, _)) = self.nodes.get(event.node) else {
             return;
         };
+        let node = node.clone();
         let of_packet = matches!(event.kind, TracedKind::Drop { .. });
         let ends = matches!(
             event.kind,
@@ -320,8 +347,15 @@ impl TraceFollower {
             node,
             local: known(local),
             peer: known(peer),
-            what: fact(event.kind),
+            what: match self.fact(event.node, event.socket, event.kind, t) {
+                Some(fact) => fact,
+                None => return,
+            },
         };
+        if matches!(record.what, KernelFact::Window { .. }) {
+            self.recorder.record(Event::Traced(record));
+            return;
+        }
         if of_packet || socket == 0 || listens {
             self.record_all(vec![record]);
             return;
@@ -349,7 +383,67 @@ impl TraceFollower {
         }
         if ends {
             self.sockets.remove(&socket);
+            self.windows.end(socket);
         }
+    }
+
+    /// Follows the windows of the connections that expectations name, at both ends. The first connections are followed
+    /// from their start.
+    fn follow_named(&mut self, trace: &KernelTrace) {
+        for (one, other) in self.states.newly_opened() {
+            let sockets = self.sockets.iter().filter(|(_, socket)| {
+                let pair = (socket.local, socket.peer);
+                pair == (one, other) || pair == (other, one)
+            });
+            for (socket, _) in sockets {
+                // If too many are named, the first ones are followed.
+                let _full = trace.follow(*socket);
+            }
+        }
+    }
+
+    /// Returns the event for the record, or `None` for a window that is left out.
+    fn fact(
+        &mut self,
+        node: usize,
+        socket: u64,
+        kind: TracedKind,
+        t: Offset,
+    ) -> Option<KernelFact> {
+        Some(match kind {
+            TracedKind::State { from, to } => KernelFact::State { from, to },
+            TracedKind::Drop {
+                reason,
+                segment,
+                queues,
+            } => KernelFact::Drop {
+                bound: self.bound(node, (&reason, segment.is_some()), queues),
+                reason,
+                flags: segment.map(|segment| segment.flags().to_string()),
+                seq: segment.map(|segment| segment.sequence),
+            },
+            TracedKind::Retransmission => KernelFact::Retransmission,
+            TracedKind::ResetSent { reason } => KernelFact::ResetSent { reason },
+            TracedKind::ResetReceived => KernelFact::ResetReceived,
+            TracedKind::Window(window) => return self.windows.see(socket, t, window),
+        })
+    }
+
+    /// Returns what bounds packets dropped for this reason. Settings are read once for all events that came together.
+    fn bound(
+        &mut self,
+        node: usize,
+        (reason, is_tcp): (&str, bool),
+        queues: Option<ReceiverQueues>,
+    ) -> Option<DropBound> {
+        let (_, netns) = self.nodes.get(node)?;
+        if queues.is_some() {
+            return drop_bounds::bound(netns, (reason, is_tcp), queues);
+        }
+        let known = self.bounds.entry((node, is_tcp, reason.to_owned()));
+        known
+            .or_insert_with(|| drop_bounds::bound(netns, (reason, is_tcp), None))
+            .clone()
     }
 
     fn record_all(&mut self, events: Vec<KernelEvent>) {
@@ -362,20 +456,6 @@ impl TraceFollower {
                 self.summary.beyond += 1;
             }
         }
-    }
-}
-
-fn fact(kind: TracedKind) -> KernelFact {
-    match kind {
-        TracedKind::State { from, to } => KernelFact::State { from, to },
-        TracedKind::Drop { reason, segment } => KernelFact::Drop {
-            reason,
-            flags: segment.map(|segment| segment.flags().to_string()),
-            seq: segment.map(|segment| segment.sequence),
-        },
-        TracedKind::Retransmission => KernelFact::Retransmission,
-        TracedKind::ResetSent { reason } => KernelFact::ResetSent { reason },
-        TracedKind::ResetReceived => KernelFact::ResetReceived,
     }
 }
 

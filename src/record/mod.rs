@@ -43,5 +43,5 @@ pub use read::ReadError;
 pub use recorder::{Recorder, RecorderClosed};
 pub use series::Series;
 pub use timeline::{ProcessorTime, RunEnd, Timeline};
-pub use traced::{KernelEvent, KernelFact};
+pub use traced::{DropBound, KernelEvent, KernelFact};
 pub use verdict::{Observation, RunVerdict, Verdict};

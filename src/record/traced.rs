@@ -1,6 +1,7 @@
 //! Events that the kernel itself reported through its tracepoints, as opposed to states and reasons that readers of a
 //! record infer.
 
+use std::fmt;
 use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
@@ -39,6 +40,9 @@ pub enum KernelFact {
         /// The control bits (`SYN-ACK`) and the sequence number, if it was a TCP segment.
         flags: Option<String>,
         seq: Option<u32>,
+        /// What bounds packets dropped for this reason, if something does.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        bound: Option<DropBound>,
     },
     /// A segment was sent again (`tcp_retransmit_skb`).
     Retransmission,
@@ -49,4 +53,73 @@ pub enum KernelFact {
     },
     /// A reset was received (`tcp_receive_reset`).
     ResetReceived,
+    /// The windows of an established socket when it received a segment (`tcp_probe`).
+    Window {
+        /// The congestion window in segments.
+        cwnd: u32,
+        /// The slow start threshold in segments, if there is one.
+        ssthresh: Option<u32>,
+        /// The smoothed round-trip time, nanoseconds.
+        srtt: u64,
+        /// The window that the peer announced last, in bytes.
+        snd_wnd: u32,
+        /// The window that this end announced last, in bytes.
+        rcv_wnd: u32,
+    },
+}
+
+/// The queue or setting that bounds packets which are dropped for some reason.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DropBound {
+    /// The name of a queue (`accept queue`) or a sysctl.
+    pub name: String,
+    /// Its level, if it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<u64>,
+    /// Its limit, or the value of the setting, if it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u64>,
+    /// False if the kernel's program read it at the drop; true if it is deduced from the reason, and read soon after.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub inferred: bool,
+}
+
+/// `accept queue 6 of 5`, `net.core.netdev_max_backlog = 1000 (inferred)`.
+impl fmt::Display for DropBound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)?;
+        match (self.value, self.limit) {
+            (Some(value), Some(limit)) => write!(f, " {value} of {limit}")?,
+            (Some(value), None) => write!(f, " {value}")?,
+            (None, Some(limit)) => write!(f, " = {limit}")?,
+            (None, None) => {}
+        }
+        if self.inferred {
+            f.write_str(" (inferred)")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bound_says_its_level_and_whether_it_is_inferred() {
+        let bound = |value, limit, inferred| DropBound {
+            name: "accept queue".to_owned(),
+            value,
+            limit,
+            inferred,
+        };
+        assert_eq!(
+            bound(Some(6), Some(5), false).to_string(),
+            "accept queue 6 of 5"
+        );
+        assert_eq!(
+            bound(None, Some(5), true).to_string(),
+            "accept queue = 5 (inferred)"
+        );
+    }
 }

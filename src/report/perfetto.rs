@@ -141,6 +141,15 @@ impl ViewerTrace {
                         self.slice((pid, number), state.as_str(), [since, event.t]);
                     }
                     now = (to != TcpState::Close).then_some((to, event.t));
+                } else if let KernelFact::Window { cwnd, srtt, .. } = event.what {
+                    let name = format!("cwnd {local} ↔ {peer}");
+                    let round_trip = format!("srtt in ms {local} ↔ {peer}");
+                    let (ts, srtt) = (micros(event.t), srtt as f64 / 1e6);
+                    for (name, value) in [(name, f64::from(cwnd)), (round_trip, srtt)] {
+                        self.events.push(json!({
+                            "ph": "C", "pid": pid, "name": name, "ts": ts, "args": { "value": value },
+                        }));
+                    }
                 } else {
                     self.events.push(json!({
                         "ph": "i", "s": "t", "pid": pid, "tid": number, "cat": "kernel",
@@ -254,16 +263,24 @@ fn micros(t: Offset) -> f64 {
 fn name(what: &KernelFact) -> String {
     match what {
         KernelFact::State { from, to } => format!("{from} → {to}"),
-        KernelFact::Drop { reason, flags, .. } => match flags {
-            Some(flags) => format!("drop {flags}: {reason}"),
-            None => format!("drop: {reason}"),
-        },
+        KernelFact::Drop {
+            reason,
+            flags,
+            bound,
+            ..
+        } => {
+            let flags = flags.as_ref().map(|flags| format!(" {flags}"));
+            let bound = bound.as_ref().map(|bound| format!(": {bound}"));
+            let (flags, bound) = (flags.unwrap_or_default(), bound.unwrap_or_default());
+            format!("drop{flags}: {reason}{bound}")
+        }
         KernelFact::Retransmission => "retransmission".to_owned(),
         KernelFact::ResetSent { reason } => match reason {
             Some(reason) => format!("RST sent: {reason}"),
             None => "RST sent".to_owned(),
         },
         KernelFact::ResetReceived => "RST received".to_owned(),
+        KernelFact::Window { cwnd, .. } => format!("cwnd {cwnd}"),
     }
 }
 

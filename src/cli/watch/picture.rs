@@ -1,6 +1,8 @@
 //! One picture of a run: nodes with their sockets, levels against their limits, curves of what expectations name, and
 //! the latest events.
 
+use std::time::Duration;
+
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Modifier, Style};
@@ -13,6 +15,7 @@ use crate::report::one_line;
 use crate::report::terminal::spark;
 use crate::scenario::RunSpec;
 use crate::tcp::TcpState;
+use crate::units::show::brief;
 
 /// Columns of a bar or curve.
 const BAR: usize = 20;
@@ -67,7 +70,9 @@ pub(super) fn draw(frame: &mut Frame<'_>, run: &WatchedRun<'_>) {
         let text = "latest changes of counters (--trace shows states and drops)";
         part(frame, of_events, text, counter_changes(run, many));
     } else {
-        let events = run.timeline.traced.iter().rev().take(many);
+        // Windows would push out all else.
+        let is_shown = |event: &&KernelEvent| !matches!(event.what, KernelFact::Window { .. });
+        let events = run.timeline.traced.iter().rev().filter(is_shown).take(many);
         let events = events.map(|event| Line::raw(event_text(event))).collect();
         part(frame, of_events, "latest events of the kernel", events);
     }
@@ -214,9 +219,17 @@ fn event_text(event: &KernelEvent) -> String {
     let (local, peer) = (address(event.local), address(event.peer));
     let what = match &event.what {
         KernelFact::State { from, to } => format!("{from} → {to}"),
-        KernelFact::Drop { reason, flags, .. } => {
+        KernelFact::Drop {
+            reason,
+            flags,
+            bound,
+            ..
+        } => {
             let packet = flags.as_deref().unwrap_or("a packet");
-            return format!("{t} {node} dropped {packet} {peer} → {local}: {reason}");
+            let bound = bound.as_ref().map(|bound| format!(", {bound}"));
+            let bound = bound.unwrap_or_default();
+            // The destination is on the node, and 80 columns are not enough for it.
+            return format!("{t} {node} dropped {packet} {peer}: {reason}{bound}");
         }
         KernelFact::Retransmission => "sent a segment again".to_owned(),
         KernelFact::ResetSent {
@@ -224,6 +237,10 @@ fn event_text(event: &KernelEvent) -> String {
         } => format!("sent RST: {reason}"),
         KernelFact::ResetSent { reason: None } => "sent RST".to_owned(),
         KernelFact::ResetReceived => "received RST".to_owned(),
+        KernelFact::Window { cwnd, srtt, .. } => {
+            let srtt = brief(Duration::from_nanos(*srtt));
+            format!("cwnd {cwnd}, srtt {srtt}")
+        }
     };
     format!("{t} {node} {local} – {peer} {what}")
 }

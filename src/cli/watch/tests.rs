@@ -7,7 +7,7 @@ use ratatui::backend::TestBackend;
 
 use super::picture::{self, WatchedRun};
 use crate::fixtures::TimelineBuilder;
-use crate::record::{Built, Event, KernelEvent, KernelFact, Offset, Timeline};
+use crate::record::{Built, DropBound, Event, KernelEvent, KernelFact, Offset, Timeline};
 use crate::scenario::RunSpec;
 use crate::scenario::parse;
 use crate::tcp::TcpState;
@@ -87,9 +87,15 @@ fn a_traced_run_shows_events_of_the_kernel_latest_first() {
         (
             2,
             KernelFact::Drop {
-                reason: "NO_SOCKET".to_owned(),
+                reason: "TCP_LISTEN_OVERFLOW".to_owned(),
                 flags: Some("SYN".to_owned()),
                 seq: Some(1),
+                bound: Some(DropBound {
+                    name: "accept queue".to_owned(),
+                    value: Some(6),
+                    limit: Some(5),
+                    inferred: false,
+                }),
             },
         ),
     ] {
@@ -102,7 +108,8 @@ fn a_traced_run_shows_events_of_the_kernel_latest_first() {
         }));
     }
     let picture = picture_of(&timeline, [80, 24]);
-    let drop = picture.find("server dropped SYN 10.0.0.1:40000 → 10.0.0.2:80: NO_SOCKET");
+    let text = "server dropped SYN 10.0.0.1:40000: TCP_LISTEN_OVERFLOW, accept queue 6 of 5";
+    let drop = picture.find(text);
     let state = picture.find("10.0.0.2:80 – 10.0.0.1:40000 SYN_SENT → ESTABLISHED");
     assert!(drop.is_some() && drop < state, "{picture}");
     assert!(!picture.contains("ListenDrops"), "{picture}");

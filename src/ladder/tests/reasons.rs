@@ -18,7 +18,7 @@ fn reason(seen: usize, prepare: impl FnOnce(&mut Script)) -> Option<String> {
         LadderRow::Packet(packet) => match &packet.fate {
             PacketFate::Vanished { reason, .. } => reason.as_ref().map(|reason| match reason {
                 LossReason::Inferred(reason) => reason.clone(),
-                LossReason::Kernel(reason) => panic!("the run was not traced: {reason}"),
+                LossReason::Kernel(reason, _) => panic!("the run was not traced: {reason}"),
             }),
             other => panic!("{other:?}"),
         },

@@ -6,6 +6,7 @@ use super::typing::NameScope;
 use crate::metrics::{self, Subject};
 use crate::names::SeriesName;
 use crate::scenario::problem::quoted;
+use crate::scenario::resolve::moments::beyond;
 use crate::scenario::suggest;
 use crate::tcp::TcpState;
 
@@ -40,6 +41,13 @@ pub(super) fn metric(
             let message = format!("no client is called {}", quoted(client));
             return Err(unknown(start..start + client.len(), message, help));
         }
+    }
+    let attempts = subjects.attempts.get(client);
+    let beyond = attempts.and_then(|attempts| beyond(client, number, *attempts));
+    let is_number = number.parse::<u64>().is_ok();
+    if let Some((message, help)) = beyond.filter(|_| is_number) {
+        let range = after_client..after_client + number.len();
+        return Err(unknown(range, message, Some(help)));
     }
     if number.parse::<u64>().is_ok_and(|number| number > 0) && !number.starts_with('0') {
         if let Some(metric) = metrics::find(Subject::Connection, name) {
@@ -98,6 +106,7 @@ mod tests {
         let subjects = Box::new(Subjects {
             nodes: ["client".to_owned()].into(),
             actors: actors.map(|(name, kind)| (name.to_owned(), kind)).into(),
+            attempts: [("load".to_owned(), 500)].into(),
             ..Subjects::default()
         });
         let variants = Vec::new();
@@ -133,6 +142,11 @@ mod tests {
                 "`TIME_WAIT`",
             ),
             ("load:0.state == CLOSE", "`0` is not the number", "`load:1`"),
+            (
+                "load:501.state == CLOSE",
+                "`load` makes 500 attempts",
+                "`load:500`",
+            ),
             (
                 "laod:1.state == CLOSE",
                 "no client is called `laod`",

@@ -28,6 +28,8 @@ pub(crate) struct Subjects {
     pub(crate) rules: IndexMap<String, Vec<String>>,
     /// Nodes whose connection tracking table is certainly always empty.
     pub(crate) untracked: IndexSet<String>,
+    /// The number of attempts that each client makes.
+    pub(crate) attempts: IndexMap<String, u64>,
 }
 
 /// A series that an expectation names.
@@ -340,6 +342,7 @@ mod tests {
             homes: [("load", "client"), ("proxy", "nat"), ("web", "server")]
                 .map(|(actor, node)| (actor.to_owned(), node.to_owned()))
                 .into(),
+            attempts: IndexMap::new(),
             rules: [("nat".to_owned(), vec!["bad".to_owned()])].into(),
             untracked: ["client".to_owned()].into(),
         }

@@ -12,7 +12,7 @@ mod firewall;
 mod lasting;
 mod links;
 mod load;
-mod moments;
+pub(super) mod moments;
 mod names;
 mod nat;
 mod node;
@@ -34,7 +34,7 @@ use std::time::Duration;
 
 use super::bounds::{MAX_DURATION, MAX_PROCESSORS, SAMPLE};
 use super::document::{Document, RequiresDoc, Timespan};
-use super::expectation::NameScope;
+use super::expectation::{NameScope, Subjects};
 use super::expr::Expectation;
 use super::model::{Requires, RunId, RunSpec};
 use super::problem::{Collector, quoted};
@@ -89,14 +89,20 @@ pub(crate) fn run<'d>(
         nat
     });
     steps::prepare_links(&steps, &mut topology);
+    let moments = moments::moments(document, &clients.specs, cx);
     let workload = Workload {
         servers,
         clients: clients.specs,
         commands,
         steps,
     };
+    let attempts = workload.clients.iter();
+    let attempts = attempts.map(|client| (client.name.to_string(), client.load.starts().count()));
     let scope = NameScope::Run {
-        subjects: Box::new(names.subjects(document)),
+        subjects: Box::new(Subjects {
+            attempts: attempts.collect(),
+            ..names.subjects(document)
+        }),
         variants: variants.to_vec(),
     };
     let expect = document
@@ -137,7 +143,7 @@ pub(crate) fn run<'d>(
         exclusive: document.exclusive.is_some_and(|exclusive| exclusive.0),
         workload,
         expect,
-        moments: moments::moments(document, cx),
+        moments,
         // Filled in once the comparisons are known.
         watched: Vec::new(),
         watch_until,

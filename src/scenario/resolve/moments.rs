@@ -4,9 +4,31 @@ use crate::scenario::document::Document;
 use crate::scenario::moment::Moment;
 use crate::scenario::problem::{Collector, quoted};
 use crate::scenario::suggest;
+use crate::scenario::workload::ClientSpec;
+
+/// Returns an error and a remedy if a client does not make an attempt with this number.
+pub(crate) fn beyond(client: &str, attempt: &str, attempts: u64) -> Option<(String, String)> {
+    let is_made = attempt
+        .parse::<u64>()
+        .is_ok_and(|attempt| attempt <= attempts);
+    let are = if attempts == 1 { "attempt" } else { "attempts" };
+    (!is_made).then(|| {
+        (
+            format!(
+                "{} makes {attempts} {are}, so it has no connection {attempt}",
+                quoted(client)
+            ),
+            format!("the last one is `{client}:{attempts}`"),
+        )
+    })
+}
 
 /// Resolves every bookmark that could be read. A connection must be the attempt of a client or command.
-pub(super) fn moments(document: &Document, cx: &mut Collector<'_>) -> Vec<Moment> {
+pub(super) fn moments(
+    document: &Document,
+    resolved: &[ClientSpec],
+    cx: &mut Collector<'_>,
+) -> Vec<Moment> {
     let clients = document.clients.iter().flat_map(|clients| &clients.0);
     let commands = document.commands.iter().flat_map(|commands| &commands.0);
     let callers = clients.map(|(name, _)| name.value.as_str());
@@ -31,6 +53,13 @@ pub(super) fn moments(document: &Document, cx: &mut Collector<'_>) -> Vec<Moment
                     format!("no client or command named {}", quoted(caller)),
                 )
                 .maybe_help(suggest::did_you_mean(caller, callers.iter().copied()));
+            } else if let Some(client) = resolved
+                .iter()
+                .find(|client| client.name.as_str() == caller)
+                && let Some(beyond) = beyond(caller, attempt, client.load.starts().count())
+            {
+                let (message, help) = beyond;
+                cx.error(connection.span, message).help(help);
             }
         }
         moments.push(Moment {

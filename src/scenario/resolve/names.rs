@@ -216,6 +216,7 @@ impl<'d> Names<'d> {
                 .iter()
                 .map(|(actor, home)| ((*actor).to_owned(), (*home).to_owned()))
                 .collect(),
+            attempts: IndexMap::new(),
         }
     }
 }

@@ -95,6 +95,11 @@ impl Assembler {
         self.push(0xdb, to, from as u8, 0, 0);
     }
 
+    /// Subtracts a register from a register.
+    pub(in crate::sys) fn subtract_register(&mut self, to: Register, from: Register) {
+        self.push(0x1f, to, from as u8, 0, 0);
+    }
+
     /// Loads a map.
     pub(in crate::sys) fn load_map(&mut self, to: Register, map: &OwnedFd) {
         // BPF_PSEUDO_MAP_FD marks the number as that of a descriptor.
@@ -134,6 +139,29 @@ impl Assembler {
     pub(in crate::sys) fn jump_if_zero(&mut self, register: Register, to: JumpTarget) {
         self.jumps.push((self.instructions.len(), to));
         self.push(0x15, register, 0, 0, 0);
+    }
+
+    /// Jumps unless a register is zero.
+    pub(in crate::sys) fn jump_unless_zero(&mut self, register: Register, to: JumpTarget) {
+        self.jumps.push((self.instructions.len(), to));
+        self.push(0x55, register, 0, 0, 0);
+    }
+
+    /// Jumps if a register is at least this number, both without a sign.
+    pub(in crate::sys) fn jump_if_at_least(
+        &mut self,
+        register: Register,
+        number: i32,
+        to: JumpTarget,
+    ) {
+        self.jumps.push((self.instructions.len(), to));
+        self.push(0x35, register, 0, 0, number);
+    }
+
+    /// Jumps if a register is less than this number, both without a sign (Linux 4.14).
+    pub(in crate::sys) fn jump_if_less(&mut self, register: Register, number: i32, to: JumpTarget) {
+        self.jumps.push((self.instructions.len(), to));
+        self.push(0xa5, register, 0, 0, number);
     }
 
     /// Returns the program. Every target must have been placed.

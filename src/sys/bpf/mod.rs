@@ -135,6 +135,20 @@ pub(super) fn set(map: &OwnedFd, key: u32, value: u32) -> io::Result<()> {
     bpf(MAP_UPDATE_ELEM, &mut attribute).map(drop)
 }
 
+/// Sets the value of a map whose keys and values have eight bytes.
+///
+/// # Errors
+/// E2BIG if the map is full.
+pub(super) fn set_long(map: &OwnedFd, key: u64, value: u64) -> io::Result<()> {
+    let mut attribute = MapElement {
+        map: number(map),
+        key: std::ptr::from_ref(&key).addr() as u64,
+        value: std::ptr::from_ref(&value).addr() as u64,
+        ..MapElement::default()
+    };
+    bpf(MAP_UPDATE_ELEM, &mut attribute).map(drop)
+}
+
 /// Returns the first value of an array whose values have eight bytes.
 ///
 /// # Errors

@@ -27,6 +27,16 @@ pub(super) struct KernelLayout {
     pub(super) packet_network: i32,
     pub(super) packet_protocol: i32,
     pub(super) packet_length: i32,
+    /// In a receiving socket, in the order of [`position::QUEUES`]: bytes in its receive buffer and their limit, bytes
+    /// in its backlog, connections in its accept queue and their limit.
+    ///
+    /// [`position::QUEUES`]: super::message::position::QUEUES
+    pub(super) queues: [i32; 5],
+    /// In a TCP socket, in the order of [`position::WINDOW`]: the congestion window and the slow start threshold in
+    /// segments, eight times the smoothed round trip in microseconds, the windows of the peer and of this end in bytes.
+    ///
+    /// [`position::WINDOW`]: super::message::position::WINDOW
+    pub(super) window: [i32; 5],
     /// In a device: the pointer to its namespace.
     pub(super) device_net: i32,
 }
@@ -64,6 +74,20 @@ impl KernelLayout {
             packet_network: at("sk_buff", &["network_header"])?,
             packet_protocol: at("sk_buff", &["protocol"])?,
             packet_length: at("sk_buff", &["len"])?,
+            queues: [
+                at("sock", &["sk_backlog", "rmem_alloc"])?,
+                at("sock", &["sk_rcvbuf"])?,
+                at("sock", &["sk_backlog", "len"])?,
+                at("sock", &["sk_ack_backlog"])?,
+                at("sock", &["sk_max_ack_backlog"])?,
+            ],
+            window: [
+                at("tcp_sock", &["snd_cwnd"])?,
+                at("tcp_sock", &["snd_ssthresh"])?,
+                at("tcp_sock", &["srtt_us"])?,
+                at("tcp_sock", &["snd_wnd"])?,
+                at("tcp_sock", &["rcv_wnd"])?,
+            ],
             device_net: at("net_device", &["nd_net", "net"])?,
         })
     }

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use crate::tcp::Segment;
 
 /// Bytes of a message; a multiple of eight.
-pub(super) const LENGTH: i32 = 176;
+pub(super) const LENGTH: i32 = 200;
 /// Bytes of a packet in a message: IPv6 (40) and TCP with some options.
 pub(super) const PACKET: i32 = 96;
 
@@ -26,6 +26,11 @@ pub(super) mod position {
     pub(in super::super) const PEER_V6: i32 = 48;
     pub(in super::super) const LOCAL_V6: i32 = 64;
     pub(in super::super) const PACKET: i32 = 80;
+    /// Five numbers, in the place of the packet.
+    pub(in super::super) const WINDOW: i32 = PACKET;
+    /// Five numbers, and then 1 if there is a receiving socket.
+    pub(in super::super) const QUEUES: i32 = PACKET + super::PACKET;
+    pub(in super::super) const HAS_QUEUES: i32 = QUEUES + 20;
 }
 
 /// Bytes of an Ethernet header, of which the trace has only the protocol.
@@ -44,6 +49,11 @@ impl RawMessage<'_> {
 
     pub(super) fn number(&self, at: i32) -> u32 {
         u32::from_ne_bytes(self.part(at))
+    }
+
+    /// Returns five numbers that follow each other.
+    pub(super) fn five(&self, at: i32) -> [u32; 5] {
+        [0, 4, 8, 12, 16].map(|after| self.number(at + after))
     }
 
     pub(super) fn long(&self, at: i32) -> u64 {

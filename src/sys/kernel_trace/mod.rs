@@ -1,5 +1,5 @@
 //! The kernel's own account of TCP in some network namespaces: changes of state, dropped packets with the reason,
-//! retransmissions and resets, from tracepoints.
+//! retransmissions, resets, and the windows of some sockets, from tracepoints.
 //!
 //! Small programs at the tracepoints (bpf(2)) find out the namespace of each event, which the events of tracefs do not
 //! carry, so that labs with equal addresses are kept apart. The kernel removes the programs with this process.
@@ -18,6 +18,7 @@ use std::ffi::CStr;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
 
 use crate::sys::bpf::btf::KernelTypes;
 use crate::sys::bpf::ring::MessageRing;
@@ -28,8 +29,13 @@ use layout::KernelLayout;
 use message::{RawMessage, position};
 use programs::{MessageKind, TraceMaps};
 
-/// Bytes of the ring: 45,000 messages, a second and more of the fastest load.
+/// Bytes of the ring: 40,000 messages, a second and more of the fastest load.
 const RING: usize = 8 << 20;
+
+/// `TCP_INFINITE_SSTHRESH` (Linux `include/net/tcp.h`).
+const NO_THRESHOLD: u32 = 0x7fff_ffff;
+/// The most sockets that are followed beside the first ones.
+const MORE_FOLLOWED: u32 = 64;
 
 /// An event of the kernel.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,6 +66,7 @@ pub enum TracedKind {
     Drop {
         reason: String,
         segment: Option<Segment>,
+        queues: Option<ReceiverQueues>,
     },
     Retransmission,
     /// The kernel sent a reset; kernels before 6.10 give no reason.
@@ -67,6 +74,38 @@ pub enum TracedKind {
         reason: Option<String>,
     },
     ResetReceived,
+    /// The windows of an established socket when it received a segment.
+    Window(SocketWindow),
+}
+
+/// The queues of a receiving socket at the moment of a drop (Linux 6.11).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReceiverQueues {
+    /// Bytes in its receive buffer, with the bookkeeping of the kernel (`sk_rmem_alloc`).
+    pub received: u32,
+    /// The limit of the receive buffer (`sk_rcvbuf`).
+    pub receive_limit: u32,
+    /// Bytes that wait because a program holds the socket (`sk_backlog.len`).
+    pub backlog: u32,
+    /// Connections in the accept queue (`sk_ack_backlog`).
+    pub accept: u32,
+    /// The limit of the accept queue (`sk_max_ack_backlog`).
+    pub accept_limit: u32,
+}
+
+/// The congestion control and flow control of a TCP socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SocketWindow {
+    /// The congestion window in segments (`snd_cwnd`).
+    pub congestion: u32,
+    /// The slow start threshold in segments (`snd_ssthresh`); `None` while there is none.
+    pub slow_start_below: Option<u32>,
+    /// The smoothed round-trip time (`srtt_us`).
+    pub round_trip: Duration,
+    /// The window that the peer announced last, in bytes (`snd_wnd`).
+    pub peer: u32,
+    /// The window that this end announced last, in bytes (`rcv_wnd`).
+    pub own: u32,
 }
 
 /// A trace in progress.
@@ -74,7 +113,9 @@ pub enum TracedKind {
 pub struct KernelTrace {
     ring: MessageRing,
     lost: OwnedFd,
+    followed: OwnedFd,
     _nodes: OwnedFd,
+    _begun: OwnedFd,
     _programs: Vec<OwnedFd>,
     drop_reasons: BTreeMap<u32, String>,
     reset_reasons: BTreeMap<u32, String>,
@@ -101,6 +142,9 @@ impl KernelTrace {
         let entries = u32::try_from(namespaces.len()).unwrap_or(u32::MAX).max(1);
         let nodes = create(MapKind::Hash, [4, 4, entries])?;
         let lost = create(MapKind::Array, [4, 8, 1])?;
+        let begun = create(MapKind::Array, [4, 8, 1])?;
+        let from_start = programs::FOLLOWED_FROM_START.unsigned_abs();
+        let followed = create(MapKind::Hash, [8, 8, from_start + MORE_FOLLOWED])?;
         for (index, number) in (0_u32..).zip(namespaces) {
             let number = u32::try_from(*number).map_err(io::Error::other)?;
             bpf::set(&nodes, number, index).map_err(|error| named("fill a BPF map", &error))?;
@@ -109,6 +153,8 @@ impl KernelTrace {
             nodes: &nodes,
             ring: ring.map(),
             lost: &lost,
+            followed: &followed,
+            begun: &begun,
         };
         let mut running = Vec::new();
         for (tracepoint, program) in all(&types, &layout, maps)? {
@@ -126,7 +172,9 @@ impl KernelTrace {
             has_all_resets: types.arguments_of_tracepoint("tcp_send_reset") >= Some(3),
             ring,
             lost,
+            followed,
             _nodes: nodes,
+            _begun: begun,
             _programs: running,
         })
     }
@@ -149,6 +197,14 @@ impl KernelTrace {
                 take(event);
             }
         });
+    }
+
+    /// Follows the windows of a socket too, by the kernel's address of it.
+    ///
+    /// # Errors
+    /// E2BIG if too many are followed.
+    pub fn follow(&self, socket: u64) -> io::Result<()> {
+        bpf::set_long(&self.followed, socket, 0)
     }
 
     /// Returns the number of events that came faster than they were taken, and are missing.
@@ -204,6 +260,7 @@ fn all(
             of_socket(MessageKind::Retransmission),
         ),
         (c"tcp_receive_reset", of_socket(MessageKind::ResetReceived)),
+        (c"tcp_probe", programs::window(layout, maps)),
     ])
 }
 
@@ -230,6 +287,7 @@ fn event(
         TracedKind::Drop {
             reason: drops.get(&first).cloned().unwrap_or_else(number),
             segment,
+            queues: (message.number(position::HAS_QUEUES) == 1).then(|| queues(message)),
         }
     } else if is(MessageKind::Retransmission) {
         TracedKind::Retransmission
@@ -243,6 +301,8 @@ fn event(
         }
     } else if is(MessageKind::ResetReceived) {
         TracedKind::ResetReceived
+    } else if is(MessageKind::Window) {
+        TracedKind::Window(window(message))
     } else {
         return None;
     };
@@ -254,6 +314,28 @@ fn event(
         peer,
         kind,
     })
+}
+
+fn queues(message: RawMessage<'_>) -> ReceiverQueues {
+    let [received, receive_limit, backlog, accept, accept_limit] = message.five(position::QUEUES);
+    ReceiverQueues {
+        received,
+        receive_limit,
+        backlog,
+        accept,
+        accept_limit,
+    }
+}
+
+fn window(message: RawMessage<'_>) -> SocketWindow {
+    let [congestion, slow_start_below, round_trip, peer, own] = message.five(position::WINDOW);
+    SocketWindow {
+        congestion,
+        slow_start_below: (slow_start_below < NO_THRESHOLD).then_some(slow_start_below),
+        round_trip: Duration::from_micros(u64::from(round_trip >> 3)),
+        peer,
+        own,
+    }
 }
 
 fn state(number: u32) -> Option<TcpState> {

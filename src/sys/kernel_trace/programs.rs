@@ -6,10 +6,12 @@ use std::os::fd::OwnedFd;
 use super::layout::KernelLayout;
 use super::message::{LENGTH, PACKET, position};
 use crate::sys::bpf::assembler::{Assembler, JumpTarget, Register, Size};
+use crate::tcp::TcpState;
 
 /// Helpers by number (`___BPF_FUNC_MAPPER`, Linux `include/uapi/linux/bpf.h`).
 mod helper {
     pub(super) const MAP_LOOKUP_ELEM: i32 = 1;
+    pub(super) const MAP_UPDATE_ELEM: i32 = 2;
     pub(super) const KTIME_GET_NS: i32 = 5;
     pub(super) const PROBE_READ_KERNEL: i32 = 113;
     pub(super) const RINGBUF_OUTPUT: i32 = 130;
@@ -20,6 +22,12 @@ const MESSAGE: i16 = -(LENGTH as i16);
 const POINTER: i16 = MESSAGE - 8;
 const NUMBER: i16 = POINTER - 8;
 
+/// The number of sockets whose windows are followed from their first segment on: the first that are established.
+pub(super) const FOLLOWED_FROM_START: i32 = 64;
+/// Shortest time between two messages about the window of a socket, nanoseconds. A fast transfer has an event for each
+/// of 100,000 packets per second.
+const BETWEEN_WINDOWS: i32 = 1_000_000;
+
 /// The kinds of messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum MessageKind {
@@ -28,6 +36,7 @@ pub(super) enum MessageKind {
     Retransmission,
     ResetSent,
     ResetReceived,
+    Window,
 }
 
 /// The maps that the programs use.
@@ -38,6 +47,10 @@ pub(super) struct TraceMaps<'a> {
     pub(super) ring: &'a OwnedFd,
     /// The number of messages that did not fit into the ring.
     pub(super) lost: &'a OwnedFd,
+    /// The sockets whose windows are followed, with the time of the last message about each.
+    pub(super) followed: &'a OwnedFd,
+    /// The number of sockets that were followed from their start.
+    pub(super) begun: &'a OwnedFd,
 }
 
 /// A program under construction.
@@ -60,6 +73,21 @@ pub(super) fn state(layout: &KernelLayout, maps: TraceMaps<'_>) -> Vec<u64> {
     program.argument(Register::R7, 0);
     program.node_of_socket(Register::R7, program.end);
     program.identity();
+    program.follow_established();
+    program.send()
+}
+
+/// Returns the program for `tcp_probe(sk, skb)`, which is called for each segment that an established socket receives.
+pub(super) fn window(layout: &KernelLayout, maps: TraceMaps<'_>) -> Vec<u64> {
+    let mut program = TraceProgram::begin(layout, maps, MessageKind::Window);
+    program.argument(Register::R7, 0);
+    program.code.jump_if_zero(Register::R7, program.end);
+    program.only_followed();
+    program.node_of_socket(Register::R7, program.end);
+    program.identity();
+    for (at, offset) in (position::WINDOW..).step_by(4).zip(layout.window) {
+        program.read_into(at, 4, Register::R7, offset);
+    }
     program.send()
 }
 
@@ -110,6 +138,9 @@ pub(super) fn drop(layout: &KernelLayout, maps: TraceMaps<'_>, arguments: usize)
     let receiver = (arguments >= 4).then_some(3);
     program.node_of_packet(receiver, program.end);
     program.packet();
+    if let Some(index) = receiver {
+        program.queues(index);
+    }
     program.send()
 }
 
@@ -174,10 +205,7 @@ impl<'a> TraceProgram<'a> {
     fn node_of_namespace(&mut self, otherwise: JumpTarget) {
         self.code.jump_if_zero(Register::R9, otherwise);
         self.read(NUMBER, 4, Register::R9, self.layout.net_number);
-        self.code.load_map(Register::R1, self.maps.nodes);
-        self.code.copy(Register::R2, Register::Frame);
-        self.code.add(Register::R2, i32::from(NUMBER));
-        self.code.call(helper::MAP_LOOKUP_ELEM);
+        self.look_up(self.maps.nodes, NUMBER);
         self.code.jump_if_zero(Register::R0, otherwise);
         self.code.load(Size::Word, Register::R1, Register::R0, 0);
         self.keep(Size::Word, position::NODE, Register::R1);
@@ -247,6 +275,69 @@ impl<'a> TraceProgram<'a> {
         self.read_into(position::PACKET, PACKET, Register::R8, 0);
     }
 
+    /// Copies the levels of the queues of the receiving socket in an argument into the message, if there is one.
+    fn queues(&mut self, receiver: i16) {
+        let without = self.code.target();
+        self.argument(Register::R8, receiver);
+        self.code.jump_if_zero(Register::R8, without);
+        for (at, offset) in (position::QUEUES..).step_by(4).zip(self.layout.queues) {
+            self.read_into(at, 4, Register::R8, offset);
+        }
+        self.keep_number(position::HAS_QUEUES, 1);
+        self.code.place(without);
+    }
+
+    /// Follows the window of the socket in R7 if it has been established now, and is one of the first.
+    fn follow_established(&mut self) {
+        let otherwise = self.code.target();
+        self.argument(Register::R8, 2);
+        self.code.add(Register::R8, -(TcpState::Established as i32));
+        self.code.jump_unless_zero(Register::R8, otherwise);
+        self.code
+            .store_number(Size::Double, Register::Frame, NUMBER, 0);
+        self.look_up(self.maps.begun, NUMBER);
+        self.code.jump_if_zero(Register::R0, otherwise);
+        self.code.load(Size::Double, Register::R8, Register::R0, 0);
+        self.code
+            .jump_if_at_least(Register::R8, FOLLOWED_FROM_START, otherwise);
+        self.code.set(Register::R1, 1);
+        self.code.add_atomically(Register::R0, Register::R1);
+        self.code
+            .store(Size::Double, Register::Frame, POINTER, Register::R7);
+        self.code.load_map(Register::R1, self.maps.followed);
+        self.code.copy(Register::R2, Register::Frame);
+        self.code.add(Register::R2, i32::from(POINTER));
+        self.code.copy(Register::R3, Register::Frame);
+        self.code.add(Register::R3, i32::from(NUMBER));
+        self.code.set(Register::R4, 0);
+        self.code.call(helper::MAP_UPDATE_ELEM);
+        self.code.place(otherwise);
+    }
+
+    /// Ends the program unless the window of the socket in R7 is followed, and the last message about it is old enough.
+    fn only_followed(&mut self) {
+        self.code
+            .store(Size::Double, Register::Frame, POINTER, Register::R7);
+        self.look_up(self.maps.followed, POINTER);
+        self.code.jump_if_zero(Register::R0, self.end);
+        self.code.copy(Register::R8, Register::R0);
+        self.code.call(helper::KTIME_GET_NS);
+        self.code.load(Size::Double, Register::R1, Register::R8, 0);
+        self.code.copy(Register::R2, Register::R0);
+        self.code.subtract_register(Register::R2, Register::R1);
+        self.code
+            .jump_if_less(Register::R2, BETWEEN_WINDOWS, self.end);
+        self.code.store(Size::Double, Register::R8, 0, Register::R0);
+    }
+
+    /// Looks up the value of a map whose key is on the stack; its address is then in R0.
+    fn look_up(&mut self, map: &OwnedFd, key: i16) {
+        self.code.load_map(Register::R1, map);
+        self.code.copy(Register::R2, Register::Frame);
+        self.code.add(Register::R2, i32::from(key));
+        self.code.call(helper::MAP_LOOKUP_ELEM);
+    }
+
     /// Ends the program by sending the message.
     fn send(mut self) -> Vec<u64> {
         self.code.call(helper::KTIME_GET_NS);
@@ -260,10 +351,7 @@ impl<'a> TraceProgram<'a> {
         self.code.jump_if_zero(Register::R0, self.end);
         self.code
             .store_number(Size::Word, Register::Frame, NUMBER, 0);
-        self.code.load_map(Register::R1, self.maps.lost);
-        self.code.copy(Register::R2, Register::Frame);
-        self.code.add(Register::R2, i32::from(NUMBER));
-        self.code.call(helper::MAP_LOOKUP_ELEM);
+        self.look_up(self.maps.lost, NUMBER);
         self.code.jump_if_zero(Register::R0, self.end);
         self.code.set(Register::R1, 1);
         self.code.add_atomically(Register::R0, Register::R1);

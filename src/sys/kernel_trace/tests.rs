@@ -80,10 +80,16 @@ fn kernel_events_belong_to_the_namespace_in_which_they_happened() {
         TcpState::Close,
     ];
     assert_eq!(states(to, from), server);
+    // The FIN is a segment that an established socket receives. TCP_INIT_CWND is 10 (Linux 2.6.39).
+    let windows = events.iter().filter_map(|event| match event.kind {
+        TracedKind::Window(window) if event.local == to => Some(window.congestion),
+        _ => None,
+    });
+    assert_eq!(windows.collect::<Vec<u32>>(), [10], "{events:#?}");
     let refused = |event: &TracedEvent| match &event.kind {
-        TracedKind::Drop { reason, segment } => {
-            reason == "NO_SOCKET" && segment.is_some_and(|segment| segment.opens())
-        }
+        TracedKind::Drop {
+            reason, segment, ..
+        } => reason == "NO_SOCKET" && segment.is_some_and(|segment| segment.opens()),
         _ => false,
     };
     assert!(events.iter().any(refused), "{events:#?}");

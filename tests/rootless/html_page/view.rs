@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use nslab::record::Capture;
+use nslab::record::{Capture, Event, KernelEvent, KernelFact, Offset};
 use nslab::report::html::{self, Ladders, Views, render_view};
 use nslab::scenario::Moment;
 use nslab::suite::SuiteResult;
@@ -20,7 +20,7 @@ fn page(result: &SuiteResult) -> String {
     render_view(result, &Views::of_all(result, open))
 }
 
-/// Returns the run with a capture, with a bookmark.
+/// Returns the run with a capture, with a bookmark and the windows of a connection.
 fn with_a_moment() -> SuiteResult {
     let mut result = ladders::captured();
     let mut scenario = (*result.scenarios[0]).clone();
@@ -29,6 +29,22 @@ fn with_a_moment() -> SuiteResult {
         note: "the queue is full <now>".to_owned(),
         connection: Some("burst:10".to_owned()),
     }];
+    for (millis, cwnd) in [(460, 10), (480, 7)] {
+        let event = KernelEvent {
+            t: Offset(millis * 1_000_000),
+            node: "client".into(),
+            local: Some(([10, 0, 0, 1], 40_772).into()),
+            peer: Some(([10, 0, 0, 2], 80).into()),
+            what: KernelFact::Window {
+                cwnd,
+                ssthresh: (cwnd == 7).then_some(7),
+                srtt: 21_000_000,
+                snd_wnd: 65_160,
+                rcv_wnd: 64_256,
+            },
+        };
+        scenario.runs[0].timeline.add(Event::Traced(event));
+    }
     result.scenarios = vec![Arc::new(scenario)];
     result
 }
@@ -87,6 +103,12 @@ fn a_view_is_used_by_keyboard_alone() {
     has("/address", "#t=");
     has("/named/clock", "0.500000 s");
     has("/named/heading", "burst:10");
+    // The slow start threshold and both values of the congestion window, at 0.5 s.
+    has("/windows/0", "client 7 segments");
+    has("/windows/1", "client 21 ms");
+    has("/windows/2", "client 63.63 KiB");
+    assert_eq!(seen["curves"], 3);
+    has("/unknown/said", "There is no connection burst:500 here");
     assert_eq!(seen["nameless"], 0, "every control has a name");
     assert_eq!(seen["wide"], 0, "the page does not scroll sideways");
 }

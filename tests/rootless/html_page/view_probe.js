@@ -57,6 +57,11 @@
   location.hash = "#t=0.5s&c=burst:10";
   await new Promise((go) => setTimeout(go, 400));
   seen.named = now();
+  seen.windows = texts(".windows figure .now");
+  seen.curves = root.querySelectorAll(".windows path.client").length;
+  location.hash = "#t=0.5s&c=burst:500";
+  await new Promise((go) => setTimeout(go, 400));
+  seen.unknown = now();
   seen.nameless = [...root.querySelectorAll("button, input, select, [role=region]")].filter((node) => {
     const label =
       node.getAttribute("aria-label") || node.textContent.trim() || node.closest("label")?.textContent.trim();

@@ -92,7 +92,10 @@ impl ConnectionColumns {
                 };
                 let (said, kernel) = match reason {
                     None => (NONE, false),
-                    Some(LossReason::Kernel(reason)) => (text(reason), true),
+                    Some(LossReason::Kernel(reason, None)) => (text(reason), true),
+                    Some(LossReason::Kernel(reason, Some(bound))) => {
+                        (text(&format!("{reason}: {bound}")), true)
+                    }
                     Some(LossReason::Inferred(reason)) => (text(reason), false),
                 };
                 (number(place), said, kernel)

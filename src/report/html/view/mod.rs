@@ -9,6 +9,7 @@ mod explanation;
 mod page;
 mod run_data;
 mod series_data;
+mod window_data;
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -25,7 +26,7 @@ use crate::suite::{RunResult, SuiteResult};
 pub use page::render_view;
 
 /// The parts of the script, in the order in which they use each other; each is a list of declarations.
-const PARTS: [&str; 13] = [
+const PARTS: [&str; 14] = [
     include_str!("script/elements.js"),
     include_str!("script/recording.js"),
     include_str!("script/stops.js"),
@@ -33,6 +34,7 @@ const PARTS: [&str; 13] = [
     include_str!("script/flight.js"),
     include_str!("script/connections.js"),
     include_str!("script/ladder.js"),
+    include_str!("script/windows.js"),
     include_str!("script/sockets.js"),
     include_str!("script/levels.js"),
     include_str!("script/why.js"),

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::columns::{TextTable, differences, nanos};
 use super::connection_data::ConnectionColumns;
-use super::{explanation, series_data};
+use super::{explanation, series_data, window_data};
 use crate::ladder::{Histories, histories, histories_of_trace};
 use crate::names::NodeName;
 use crate::record::{Capture, KernelFact, Offset, Timeline};
@@ -43,6 +43,7 @@ pub(super) fn run_data(run: &RunResult, capture: Result<Option<Capture>, String>
         }
     }
     let events = events(timeline, &nodes, &mut texts);
+    let windows = window_data::windows(timeline, &nodes, &mut texts);
     let (series, without) = series_data::series_data(run, &mut texts);
     if without > 0 {
         notes.push(format!(
@@ -67,6 +68,7 @@ pub(super) fn run_data(run: &RunResult, capture: Result<Option<Capture>, String>
         "links": links,
         "columns": columns.into_value(),
         "events": events,
+        "windows": windows,
         "series": series,
         "verdicts": verdicts(run),
         "moments": moments(run),
@@ -107,14 +109,18 @@ fn events(timeline: &Timeline, nodes: &[NodeName], texts: &mut TextTable) -> Val
     };
     for event in &timeline.traced {
         let (kind, said) = match &event.what {
-            KernelFact::State { .. } => continue,
-            KernelFact::Drop { reason, flags, .. } => (
-                "drop",
-                Some(match flags {
-                    Some(flags) => format!("{reason} {flags}"),
-                    None => reason.clone(),
-                }),
-            ),
+            KernelFact::State { .. } | KernelFact::Window { .. } => continue,
+            KernelFact::Drop {
+                reason,
+                flags,
+                bound,
+                ..
+            } => {
+                let flags = flags.as_ref().map(|flags| format!(" {flags}"));
+                let bound = bound.as_ref().map(|bound| format!(": {bound}"));
+                let (flags, bound) = (flags.unwrap_or_default(), bound.unwrap_or_default());
+                ("drop", Some(format!("{reason}{flags}{bound}")))
+            }
             KernelFact::Retransmission => ("again", None),
             KernelFact::ResetSent { reason } => ("reset-sent", reason.clone()),
             KernelFact::ResetReceived => ("reset-received", None),

@@ -43,6 +43,8 @@ class Machine {
     if (unfold) unfold.open = true;
     const known = this.recordings.some(({ named: names }) => names.has(named.connection));
     this.cursor.to(named.t, { connection: known ? named.connection : this.nearest(named.t) });
+    if (named.connection !== undefined && !known)
+      this.controls.say(`There is no connection ${named.connection} here; the nearest one is shown.`);
     return true;
   }
 

@@ -27,6 +27,7 @@ class Pane {
       follower(new ConnectionList(recording, choose)),
       follower(new Ladder(recording, cursor, explain)),
       this.why.node,
+      follower(new Windows(recording)),
       follower(new SocketTables(recording, cursor, explain)),
       follower(new Levels(recording, cursor, explain)),
       this.verdicts(cursor),

@@ -39,6 +39,7 @@ class Recording {
     this.readConnections(data.columns);
     this.readSeries(data.series);
     this.readEvents(data.events);
+    this.readWindows(data.windows);
   }
 
   text(number) {
@@ -69,6 +70,7 @@ class Recording {
           .map((text) => text.trim()),
         packets: [],
         states: [[], []],
+        windows: [],
         until: Infinity,
         all: [],
       };
@@ -203,11 +205,9 @@ class Recording {
         else byAddresses.set(addresses, [connection]);
       }
     }
+    this.byAddresses = byAddresses;
     for (const event of this.events) {
-      const ways = [`${event.local} → ${event.peer}`, `${event.peer} → ${event.local}`];
-      const known = ways.flatMap((way) => byAddresses.get(way) ?? []);
-      const begun = known.filter(({ began }) => began <= event.t + CLOCKS_APART);
-      event.connection = begun.reduce((latest, each) => (latest && latest.began > each.began ? latest : each), null);
+      event.connection = this.connectionOf(event, event.t);
       const { connection } = event;
       if (!connection) continue;
       event.shown = connection.packets.some(
@@ -216,6 +216,36 @@ class Recording {
       if (!this.captured) connection.all.push(event);
     }
     if (!this.captured) for (const connection of this.connections) connection.all.sort((a, b) => a.t - b.t);
+  }
+
+  // The latest connection with these addresses that has begun at t.
+  connectionOf({ local, peer }, t) {
+    const ways = [`${local} → ${peer}`, `${peer} → ${local}`];
+    const known = ways.flatMap((way) => this.byAddresses.get(way) ?? []);
+    const begun = known.filter(({ began }) => began <= t + CLOCKS_APART);
+    return begun.reduce((latest, each) => (latest && latest.began > each.began ? latest : each), null);
+  }
+
+  // Gives each curve to the connection with its addresses. Sockets that used the same addresses share a curve, which
+  // is cut at the beginning of each connection.
+  readWindows(sockets) {
+    for (const { node, local, peer, t, v } of sockets) {
+      const addresses = { local: this.text(local), peer: this.text(peer) };
+      const times = sums(t);
+      const columns = v.map(sums);
+      for (let from = 0; from < times.length;) {
+        const connection = this.connectionOf(addresses, times[from]);
+        let to = from + 1;
+        while (to < times.length && this.connectionOf(addresses, times[to]) === connection) to += 1;
+        if (connection)
+          connection.windows.push({
+            side: node === connection.nodes[0] ? 0 : 1,
+            t: times.slice(from, to),
+            v: columns.map((column) => column.slice(from, to)),
+          });
+        from = to;
+      }
+    }
   }
 
   // The state of one end of a connection, or null if it has no socket.
@@ -278,7 +308,9 @@ class Recording {
   fate(packet) {
     if (packet.open) return "the capture ends before its fate is known";
     if (!packet.lost) return "";
-    const reason = packet.reason ? `: ${packet.reason} (${packet.kernel ? "the kernel's reason" : "inferred"})` : "";
-    return `lost ${this.place(packet)}${reason}`;
+    if (!packet.reason) return `lost ${this.place(packet)}`;
+    if (!packet.kernel) return `lost ${this.place(packet)}: ${packet.reason} (inferred)`;
+    const [reason, ...bound] = packet.reason.split(": ");
+    return `lost ${this.place(packet)}: ${[`${reason} (the kernel's reason)`, ...bound].join(", ")}`;
   }
 }
