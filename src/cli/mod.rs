@@ -7,6 +7,7 @@ mod baseline;
 mod bench;
 mod bisect;
 mod check;
+mod comments;
 mod compare;
 mod completions;
 mod diff;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use tokio::sync::watch;
 
 use super::backend_args::{BackendArguments, BackendTarget, prepare};
 use super::progress::Progress;
@@ -15,15 +16,15 @@ use super::runtime::{cancel_on_signals, runtime};
 use super::scheduling::SchedulingArguments;
 use super::select::{Choice, SelectArguments, select};
 use super::watch::WatchView;
-use super::{exit, held, message, output, writable};
+use super::{comments, exit, held, message, output, writable};
 use crate::backend::Backend;
 use crate::lab;
 use crate::record::Outcome;
 use crate::report::{matrix, one_line, programs, terminal};
 use crate::scenario::topology::Baseline;
 use crate::suite::{
-    self, Captures, FailedRuns, Hold, Options, Records, ScenarioFile, Selected, SuiteEvent,
-    SuiteResult, cost_of_nodes,
+    self, Captures, FailedRuns, Hold, Options, Pace, PaceSetting, Records, ScenarioFile, Selected,
+    SuiteEvent, SuiteResult, cost_of_nodes,
 };
 use crate::units::format_seconds;
 
@@ -326,8 +327,10 @@ async fn run(
         }
         None => (None, None),
     };
+    let (pace, pace_setting) = Pace::new();
     let options = Options {
         hold,
+        pace: arguments.watch.then_some(pace),
         trace: arguments.trace,
         records: records.clone(),
         captures: captures(arguments),
@@ -337,7 +340,7 @@ async fn run(
         ..arguments.scheduling.options()
     };
     let style = reports.style();
-    let mut progress = progress(arguments);
+    let mut progress = progress(arguments, pace_setting);
     suite::run_suite(selected.files, &options, stopped, |event| {
         progress.show(&event);
         if let SuiteEvent::RunProgressed { timeline, .. } = &event
@@ -347,6 +350,13 @@ async fn run(
             progress.aside(|| held::announce(arguments.hold.flatten(), release));
         }
         if let SuiteEvent::RunEnded { result, .. } = &event {
+            if let Err(why) = comments::add(result) {
+                let text = format!(
+                    "{}: its capture has no comments: cannot {why}",
+                    result.spec.id
+                );
+                progress.aside(|| message::warning(text));
+            }
             for why in [&result.record, &result.capture]
                 .into_iter()
                 .filter_map(|kept| kept.as_ref().err())
@@ -376,9 +386,9 @@ async fn run(
     .await
 }
 
-fn progress(arguments: &RunArguments) -> Progress {
+fn progress(arguments: &RunArguments, pace: watch::Sender<PaceSetting>) -> Progress {
     if arguments.watch {
-        match WatchView::open() {
+        match WatchView::open(pace) {
             Ok(view) => return Progress::watch(view),
             Err(error) => message::warning(format!("cannot open the view: {error}")),
         }

@@ -16,6 +16,8 @@ use crate::tcp::{AddressPair, Segment, TcpState};
 
 /// The longest time between the kernel's entry into SYN_SENT and the SYN at the first link end.
 const BEFORE_SYN: Duration = Duration::from_millis(50);
+/// Far more than the clocks of a capture and a trace differ by: some tens of microseconds.
+const CLOCKS_APART: u64 = 1_000_000;
 /// The longest time between the last sighting of a packet and its drop in the same node, or between the kernel's report
 /// of a reset and its first sighting.
 const NEAR: Duration = Duration::from_millis(20);
@@ -68,6 +70,8 @@ pub(super) struct Account<'a> {
     attempt: &'a LadderAttempt,
     /// The longest time between the kernel's first event and the beginning of the attempt.
     lead: Duration,
+    /// The most by which the clocks of the capture and the trace differ, nanoseconds.
+    apart: u64,
 }
 
 impl<'a> Account<'a> {
@@ -94,6 +98,7 @@ impl<'a> Account<'a> {
             ],
             attempt,
             lead: BEFORE_SYN,
+            apart: CLOCKS_APART,
         })
     }
 
@@ -115,6 +120,7 @@ impl<'a> Account<'a> {
             ],
             attempt,
             lead: Duration::ZERO,
+            apart: 0,
         })
     }
 
@@ -196,32 +202,44 @@ impl<'a> Account<'a> {
             .attempt
             .began
             .saturating_sub(self.lead.as_nanos() as u64);
-        let mut states = Vec::new();
-        let mut begun = false;
-        for event in self.sockets.between(node, addresses) {
-            let time = self.zero + event.t.0;
-            let KernelFact::State { from, to } = event.what else {
-                continue;
-            };
-            if time < early || time >= self.attempt.ended {
-                continue;
+        let events = self.sockets.between(node, addresses).iter();
+        let changes = events.filter_map(|event| match event.what {
+            KernelFact::State { from, to } => Some((self.zero + event.t.0, from, to)),
+            _ => None,
+        });
+        let during = |time: u64| time >= early && time < self.attempt.ended;
+        let changes: Vec<(u64, TcpState, TcpState)> =
+            changes.filter(|(time, ..)| during(*time)).collect();
+        let begins = |(_, from, to): &(u64, TcpState, TcpState)| {
+            *from == TcpState::Listen || *to == TcpState::SynSent
+        };
+        // What came before belongs to an earlier connection with these addresses, what comes after to the next.
+        let mut starts = (0..changes.len()).filter(|at| begins(&changes[*at]));
+        let first = match side {
+            0 => {
+                let latest = self.attempt.began + self.apart;
+                let before = |at: &usize| changes[*at].0 <= latest;
+                starts.clone().rfind(before).or_else(|| starts.next())
             }
-            let begins = matches!(from, TcpState::Listen) || to == TcpState::SynSent;
-            // What came before belongs to an earlier connection with these addresses, what comes after to the next.
-            if begins && begun {
-                break;
+            // Both ends have the same clock.
+            _ => {
+                let client = self.told(0).first().map(|state| state.time);
+                let since = client.unwrap_or(self.attempt.began.saturating_sub(self.apart));
+                starts.find(|at| changes[*at].0 >= since)
             }
-            begun |= begins;
-            if begun {
-                states.push(EndState {
-                    time,
-                    side,
-                    state: to,
-                    inferred: false,
-                });
-            }
-        }
-        states
+        };
+        let Some(first) = first else {
+            return Vec::new();
+        };
+        let next = (first + 1..changes.len()).find(|at| begins(&changes[*at]));
+        let own = &changes[first..next.unwrap_or(changes.len())];
+        let states = own.iter().map(|(time, _, state)| EndState {
+            time: *time,
+            side,
+            state: *state,
+            inferred: false,
+        });
+        states.collect()
     }
 
     /// Returns true if the trace has states of this connection; a trace has a limit, after which it has none.

@@ -65,7 +65,14 @@ impl LossReasons<'_> {
             LossPoint::Node(node) if node + 1 == self.path.nodes.len() => {
                 let node = &self.path.nodes[node];
                 let mut counters = AT_RECEIVER.iter();
-                counters.find_map(|(counter, meaning)| self.rose(node, counter, t, meaning))
+                let (counter, reason) = counters.find_map(|(counter, meaning)| {
+                    Some((*counter, self.rose(node, counter, t, meaning)?))
+                })?;
+                let queue = (counter == AT_RECEIVER[0].0).then(|| self.accept_queue(node, t));
+                Some(match queue.flatten() {
+                    Some(queue) => format!("{reason}; {queue}"),
+                    None => reason,
+                })
             }
             LossPoint::Node(node) => self.on_router(&self.path.nodes[node], t),
             LossPoint::Link(link) => self.on_link(link, forward, t),
@@ -83,7 +90,13 @@ impl LossReasons<'_> {
                 } else {
                     "dropped by connection tracking"
                 };
-                self.rose(node, "conntrack.drop", t, meaning)
+                let reason = self.rose(node, "conntrack.drop", t, meaning)?;
+                let names = ["conntrack.entries", "conntrack.max"];
+                let [entries, max] = names.map(|name| format!("{node}.{name}"));
+                Some(match self.level(node, [&entries, &max], t) {
+                    Some(level) if full => format!("{reason}; {level}"),
+                    _ => reason,
+                })
             })
     }
 
@@ -96,6 +109,34 @@ impl LossReasons<'_> {
         at("entries")
             .zip(at("max"))
             .is_none_or(|(entries, max)| entries as f64 >= max as f64 * NEARLY_FULL)
+    }
+
+    /// Returns the level of the accept queue of the node's server, if it has one, or its limit if the queue was not
+    /// recorded: `web.accept_queue 6 of 5`.
+    fn accept_queue(&self, node: &NodeName, t: Offset) -> Option<String> {
+        let servers = self.spec.workload.servers.iter();
+        let mut servers = servers.filter(|server| server.node == *node);
+        let (server, None) = (servers.next()?, servers.next()) else {
+            return None;
+        };
+        let name = format!("{}.accept_queue", server.name);
+        let recorded = self.level(node, [&name, &format!("{name}.limit")], t);
+        recorded.or_else(|| {
+            let environment = self.timeline.environment.as_ref()?;
+            let settings = environment.sysctls.get(node.as_str())?;
+            let most: u32 = settings.get("net.core.somaxconn")?.parse().ok()?;
+            Some(format!("its limit is {}", server.backlog.min(most)))
+        })
+    }
+
+    /// Returns a level and its limit in the sample after `t`, if both were recorded.
+    fn level(&self, node: &NodeName, names: [&str; 2], t: Offset) -> Option<String> {
+        let then = self.next_look(node, t);
+        let [level, limit] = names.map(|name| {
+            let series = self.timeline.series(name)?;
+            series.at(then).or(series.last())
+        });
+        Some(format!("{} {} of {}", names[0], level?, limit?))
     }
 
     fn on_link(&self, link: usize, forward: bool, t: Offset) -> Option<String> {

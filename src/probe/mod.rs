@@ -139,21 +139,29 @@ impl Probes {
     /// Starts one thread per node, or a few for many nodes that no expectation names, and waits until each has taken
     /// its baseline, from which counters count.
     /// Declares the series that are always recorded, and those that the run's expectations name and this kernel
-    /// has.
+    /// has; `with_queues`, the accept queues of servers too.
     ///
     /// # Errors
     /// If a namespace, its files or its netlink protocols are not available. A kernel log that cannot be read is
     /// a note.
-    pub fn prepare(spec: &RunSpec, lab: &Lab, recorder: &Recorder) -> Result<Self, ProbeError> {
-        Self::watching(spec, &lab.nodes().collect::<Vec<_>>(), recorder)
-    }
-
-    fn watching(
-        spec: &RunSpec,
-        nodes: &[&LiveNode],
+    pub fn prepare(
+        (spec, with_queues): (&RunSpec, bool),
+        lab: &Lab,
         recorder: &Recorder,
     ) -> Result<Self, ProbeError> {
         let named = NamedSeries::of(spec);
+        let named = match with_queues {
+            true => named.with_queues(spec),
+            false => named,
+        };
+        Self::watching((spec, &named), &lab.nodes().collect::<Vec<_>>(), recorder)
+    }
+
+    fn watching(
+        (spec, named): (&RunSpec, &NamedSeries),
+        nodes: &[&LiveNode],
+        recorder: &Recorder,
+    ) -> Result<Self, ProbeError> {
         let mut samplers = Vec::new();
         let mut many = Vec::new();
         for (number, node) in nodes.iter().enumerate() {
@@ -165,7 +173,7 @@ impl Probes {
             };
             let watch = Watch {
                 of_kernel,
-                ..watch_of(spec, &node.name, &named)
+                ..watch_of(spec, &node.name, named)
             };
             if nodes.len() > shared_sampler::OWN_THREADS && !watch.is_named() {
                 many.push((watch, node.netns.clone()));

@@ -3,8 +3,13 @@
 
 use std::collections::BTreeSet;
 
+use crate::metrics::sockets::{ACCEPT_QUEUE, ACCEPT_QUEUE_LIMIT};
 use crate::names::{NodeName, SeriesName};
 use crate::scenario::RunSpec;
+use crate::scenario::workload::Protocol;
+
+/// The most servers whose queues are recorded without an expectation that names them.
+const MOST_QUEUES: usize = 16;
 
 /// The names of the series that expectations read.
 #[derive(Debug, Default)]
@@ -14,6 +19,24 @@ impl NamedSeries {
     /// Collects the names of a run.
     pub(super) fn of(spec: &RunSpec) -> Self {
         Self(spec.watched.iter().cloned().collect())
+    }
+
+    /// Adds the accept queues of the servers, which people want to see beside the packets of a run.
+    pub(super) fn with_queues(mut self, spec: &RunSpec) -> Self {
+        let workload = &spec.workload;
+        let servers = workload.servers.iter();
+        let servers = servers.filter(|server| server.protocol == Protocol::Tcp);
+        let servers = servers.map(|server| &server.name);
+        let programs = workload.commands.iter();
+        let programs = programs.filter(|command| command.ready.is_some());
+        let all = servers.chain(programs.map(|command| &command.name));
+        for name in all.take(MOST_QUEUES) {
+            for queue in [&ACCEPT_QUEUE, &ACCEPT_QUEUE_LIMIT] {
+                self.0
+                    .insert(SeriesName::new(format!("{name}.{}", queue.name)));
+            }
+        }
+        self
     }
 
     pub(super) fn kernel_log(&self) -> bool {

@@ -7,7 +7,7 @@ use std::net::{Ipv4Addr, Shutdown, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use super::Probes;
+use super::{NamedSeries, Probes};
 use crate::lab::{LiveNode, leave_free_entries};
 use crate::names::{NodeName, SeriesName};
 use crate::record::{
@@ -73,7 +73,7 @@ impl Watching {
         let kept = Kept::default();
         let (recorder, closed) = Recorder::start(kept.clone()).unwrap();
         let nodes: Vec<&LiveNode> = nodes.iter().collect();
-        let probes = Probes::watching(spec, &nodes, &recorder).unwrap();
+        let probes = Probes::watching((spec, &NamedSeries::of(spec)), &nodes, &recorder).unwrap();
         probes.begin(RunClock::starting_in(Duration::ZERO));
         Self {
             probes,
@@ -328,7 +328,8 @@ fn kernel_probes_that_never_began_end_without_a_look() {
     let kept = Kept::default();
     let (recorder, closed) = Recorder::start(kept.clone()).unwrap();
     let node = node("n", &netns);
-    let probes = Probes::watching(&spec(Duration::from_secs(1), &[]), &[&node], &recorder);
+    let spec = spec(Duration::from_secs(1), &[]);
+    let probes = Probes::watching((&spec, &NamedSeries::of(&spec)), &[&node], &recorder);
     probes.unwrap().stop().unwrap();
     drop(recorder);
     closed.wait().unwrap();

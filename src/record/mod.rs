@@ -24,7 +24,7 @@ mod verdict;
 
 pub use capture::{
     Capture, CaptureFault, CaptureHeader, CaptureReadError, CaptureWriter, CapturedPacket,
-    Direction, LinkEnd,
+    Direction, LinkEnd, WrittenPacket, annotate,
 };
 pub use clock::{Offset, RunClock};
 pub use environment::{Environment, Guest, Privileges};

@@ -69,7 +69,8 @@ impl LiveRun {
             .map(|file| PacketCapture::prepare(spec, &lab, file))
             .transpose()
             .map_err(RunError::Capture)?;
-        let probes = Probes::prepare(spec, &lab, recorder).map_err(RunError::Probe)?;
+        let probes = Probes::prepare((spec, order.trace != TraceMode::None), &lab, recorder);
+        let probes = probes.map_err(RunError::Probe)?;
         let trace = trace(order, &lab, recorder)?;
         Ok(Self {
             spec: spec.clone(),

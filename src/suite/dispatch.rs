@@ -19,6 +19,7 @@ use super::history::History;
 use super::hold::Hold;
 use super::identity::SuiteIdentity;
 use super::job::Job;
+use super::pace::Pace;
 use super::recording::{RecordTarget, Recording, Records};
 use super::result::{RunResult, ScenarioFile, SuiteResult};
 use super::results::OrderedResults;
@@ -48,6 +49,8 @@ pub struct Options {
     pub trace: bool,
     /// Keeps the lab of every run after its end.
     pub hold: Option<Hold>,
+    /// The pace of runs in virtual time, if somebody watches; runs are then traced if that is possible.
+    pub pace: Option<Pace>,
     /// Executes every run twice to check that it is repeatable.
     pub verify: bool,
     /// The records to keep, and their folder.

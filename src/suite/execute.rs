@@ -10,6 +10,7 @@ use super::dispatch::Options;
 use super::event_sink::EventSink;
 use super::failure::{TIME_TO_STOP, WorkerFailure};
 use super::hold::Hold;
+use super::pace::Pace;
 use super::recording::Recording;
 use crate::backend::{HangLimit, LabHold, TraceMode, WorkOrder, Worker};
 use crate::causes::chain;
@@ -77,10 +78,11 @@ async fn run_worker(
 ) -> (Option<WorkerFailure>, Vec<String>) {
     let order = WorkOrder {
         programs,
-        trace: match (options.trace, &options.captures) {
-            (true, _) => TraceMode::Wanted,
-            (false, Captures::All(_) | Captures::OfFailures(_)) => TraceMode::IfPossible,
-            (false, Captures::None) => TraceMode::None,
+        trace: match &options.captures {
+            _ if options.trace => TraceMode::Wanted,
+            Captures::All(_) | Captures::OfFailures(_) => TraceMode::IfPossible,
+            Captures::None if options.pace.is_some() => TraceMode::IfPossible,
+            Captures::None => TraceMode::None,
         },
         hold: options.hold.as_ref().map(|hold| LabHold {
             at_most: hold.at_most,
@@ -110,7 +112,11 @@ async fn run_worker(
             return (failure, error.last_words().to_vec());
         }
     };
-    let mut supervisor = Supervisor::new(spec.timeout, worker.hang_limit(), options.hold.clone());
+    let mut supervisor = Supervisor::new(
+        spec.timeout,
+        worker.hang_limit(),
+        (options.hold.clone(), options.pace.clone()),
+    );
     let mut failure = supervisor.follow(&mut worker, stop, sink).await;
     if failure.is_some() {
         worker.kill();
@@ -153,10 +159,16 @@ struct Supervisor {
     hold: Option<Hold>,
     /// True while the lab is kept.
     holding: bool,
+    /// The pace at which events are passed on.
+    pace: Option<Pace>,
 }
 
 impl Supervisor {
-    fn new(timeout: Duration, hang_limit: HangLimit, hold: Option<Hold>) -> Self {
+    fn new(
+        timeout: Duration,
+        hang_limit: HangLimit,
+        (hold, pace): (Option<Hold>, Option<Pace>),
+    ) -> Self {
         let time = match hang_limit {
             HangLimit::Timeout { start_up } => start_up + timeout,
             HangLimit::Silence(silence) => silence,
@@ -168,6 +180,8 @@ impl Supervisor {
             stopping: false,
             hold,
             holding: false,
+            // Only a guest in virtual time can be held back.
+            pace: pace.filter(|_| matches!(hang_limit, HangLimit::Silence(_))),
         }
     }
 
@@ -178,10 +192,17 @@ impl Supervisor {
         stop: &mut watch::Receiver<bool>,
         sink: &mut EventSink<'_>,
     ) -> Option<WorkerFailure> {
+        let mut stopped = stop.clone();
         loop {
             tokio::select! {
                 next = worker.next() => match next {
                     Ok(Some((event, line))) => {
+                        if let Some(pace) = &mut self.pace {
+                            tokio::select! {
+                                () = pace.wait_for(&event) => {}
+                                _ = stopped.wait_for(|stop| *stop) => {}
+                            }
+                        }
                         self.postpone_deadline(&event);
                         if let Some(failure) = sink.receive(event, &line).await {
                             return Some(failure);

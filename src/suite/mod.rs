@@ -22,6 +22,7 @@ mod identity;
 mod inquiry;
 mod job;
 mod outlook;
+mod pace;
 mod record_name;
 mod recording;
 mod repeat;
@@ -46,6 +47,7 @@ pub use failed_runs::FailedRuns;
 pub use hold::Hold;
 pub(crate) use inquiry::{InquiryError, inquire};
 pub(crate) use outlook::outlook;
+pub use pace::{Pace, PaceSetting};
 pub use recording::Records;
 pub use result::{
     CaseComparison, EarlierAttempt, RunResult, ScenarioFile, ScenarioResult, SuiteResult,

@@ -9,6 +9,7 @@ use libtest_mimic::{Failed, Trial};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+use crate::killing::gone;
 use crate::program::{command, scratch, transcript};
 
 /// A server with an address and a backlog that no other test has.
@@ -35,6 +36,10 @@ pub(crate) fn trials() -> Vec<Trial> {
         Trial::test(
             "a_killed_shell_leaves_no_program",
             a_killed_shell_leaves_no_program,
+        ),
+        Trial::test(
+            "a_shell_killed_at_any_moment_leaves_nothing",
+            a_shell_killed_at_any_moment_leaves_nothing,
         ),
         Trial::test(
             "a_held_lab_has_its_servers_until_the_time_is_up",
@@ -128,6 +133,27 @@ fn a_killed_shell_leaves_no_program() -> Result<(), Failed> {
         }
     }
     Ok(())
+}
+
+fn a_shell_killed_at_any_moment_leaves_nothing() -> Result<(), Failed> {
+    /// Moments at which it is killed, up to one at which the lab has long been built.
+    const TIMES: u32 = 20;
+    const LATEST: Duration = Duration::from_millis(300);
+    for turn in 0..TIMES {
+        let mark = format!("86392.{turn}");
+        let mut child = shell(&format!("anytime-{}-{turn}", std::process::id()))?;
+        let mut input = child.stdin.take().expect("a pipe");
+        writeln!(input, "setsid sleep {mark} & sleep {mark}")?;
+        std::thread::sleep(LATEST * turn / TIMES);
+        kill(Pid::from_raw(i32::try_from(child.id())?), Signal::SIGKILL)?;
+        child.wait()?;
+        let asked = Instant::now();
+        while runs(&mark)? {
+            assert!(asked.elapsed() < PATIENCE, "turn {turn} leaves a program");
+            std::thread::yield_now();
+        }
+    }
+    gone()
 }
 
 /// Returns true if a program runs with this word on its command line.

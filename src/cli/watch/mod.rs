@@ -1,5 +1,5 @@
 //! `nslab run --watch`: a view of the run in the terminal while it goes on. It shows what the run records, and takes no
-//! samples of its own.
+//! samples of its own. A run in virtual time can be paused, taken in steps, and slowed down.
 //!
 //! The view has the alternate screen. It goes when the run ends, at `q`, on a signal, and on a panic (ratatui's hook).
 
@@ -17,18 +17,24 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use ratatui::DefaultTerminal;
+use ratatui::buffer::Buffer;
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEventKind, KeyModifiers};
+
+use tokio::sync::watch;
 
 use super::output;
 use crate::record::Timeline;
 use crate::scenario::RunSpec;
-use crate::suite::SuiteEvent;
+use crate::suite::{PaceSetting, SuiteEvent};
 use picture::WatchedRun;
 
 /// Shortest time between two pictures: what a probe samples by default, and enough for the eye.
 const REDRAW: Duration = Duration::from_millis(100);
 /// Longest time until a key is read after the view has ended.
 const KEY_WAIT: Duration = Duration::from_millis(100);
+
+/// Steps of slow motion: real time per virtual time.
+const SLOWNESS: [u32; 6] = [1, 2, 5, 10, 100, 1000];
 
 /// The view.
 #[derive(Debug)]
@@ -50,6 +56,12 @@ struct SharedScreen {
     is_over: AtomicBool,
     /// The number of times that the next run was asked for.
     turns: AtomicUsize,
+    /// The pace of runs in virtual time.
+    pace: watch::Sender<PaceSetting>,
+    /// True if the run that is shown is in virtual time.
+    is_virtual: AtomicBool,
+    /// The last picture, whose bottom line changes with the keys.
+    picture: Mutex<Option<Buffer>>,
 }
 
 impl WatchView {
@@ -61,16 +73,19 @@ impl WatchView {
         )
     }
 
-    /// Opens the view.
+    /// Opens the view, whose keys change the pace.
     ///
     /// # Errors
     /// The terminal cannot be set up.
-    pub(super) fn open() -> io::Result<Self> {
+    pub(super) fn open(pace: watch::Sender<PaceSetting>) -> io::Result<Self> {
         let terminal = ratatui::try_init()?;
         let shared = Arc::new(SharedScreen {
             terminal: Mutex::new(Some(terminal)),
             is_over: AtomicBool::new(false),
             turns: AtomicUsize::new(0),
+            pace,
+            is_virtual: AtomicBool::new(false),
+            picture: Mutex::new(None),
         });
         let of_keys = Arc::clone(&shared);
         let keys = std::thread::Builder::new()
@@ -133,7 +148,10 @@ impl WatchView {
         {
             self.shown = Some(key);
         }
+        let pace = *self.shared.pace.borrow();
+        let is_slow = pace.paused || pace.slowness.is_some();
         let is_due = self.drawn.is_none_or(|drawn| drawn.elapsed() >= REDRAW);
+        let is_due = is_due || is_slow && self.shared.is_virtual.load(Ordering::SeqCst);
         let Some(spec) = self.running.get(&key) else {
             return;
         };
@@ -141,16 +159,24 @@ impl WatchView {
             return;
         }
         self.drawn = Some(Instant::now());
+        let environment = timeline.environment.as_ref();
+        let is_virtual = environment.is_some_and(|environment| environment.virtual_time);
+        self.shared.is_virtual.store(is_virtual, Ordering::SeqCst);
         let run = WatchedRun {
             spec,
             timeline,
             ended: self.ended,
             runs: self.runs,
             beside: self.running.len() - 1,
+            pace: is_virtual.then_some(pace),
         };
         if let Some(terminal) = self.shared.lock().as_mut() {
             // If the terminal is gone, the run goes on.
-            let _terminal_gone = terminal.draw(|frame| picture::draw(frame, &run));
+            let _terminal_gone = terminal.draw(|frame| {
+                picture::draw(frame, &run);
+                let mut kept = self.shared.picture();
+                *kept = Some(frame.buffer_mut().clone());
+            });
         }
     }
 
@@ -178,6 +204,32 @@ impl SharedScreen {
         self.terminal.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn picture(&self) -> std::sync::MutexGuard<'_, Option<Buffer>> {
+        self.picture.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes the pace, and says so in the last picture: the next one may come only with a step. In real time, it only
+    /// says that this cannot be done.
+    fn set_pace(&self, change: impl FnOnce(&mut PaceSetting)) {
+        let is_virtual = self.is_virtual.load(Ordering::SeqCst);
+        if is_virtual {
+            self.pace.send_modify(change);
+        }
+        let text = match is_virtual {
+            true => picture::keys_of(*self.pace.borrow(), false),
+            false => {
+                "this run is in real time, which cannot be paused; with --kernel, time is virtual"
+                    .to_owned()
+            }
+        };
+        let mut terminal = self.lock();
+        let picture = self.picture().clone();
+        if let (Some(terminal), Some(picture)) = (terminal.as_mut(), picture) {
+            // If the terminal is gone, the run goes on.
+            let _terminal_gone = terminal.draw(|frame| picture::redraw(frame, &picture, &text));
+        }
+    }
+
     /// Gives the terminal back, if that was not done before.
     fn leave(&self) {
         if self.lock().take().is_some() {
@@ -197,7 +249,25 @@ impl SharedScreen {
                         KeyCode::Char('c') if with_control => {
                             let _own_process = kill(Pid::this(), Signal::SIGINT);
                         }
-                        KeyCode::Char('q') | KeyCode::Esc => return self.leave(),
+                        KeyCode::Char('q') | KeyCode::Esc => {
+                            // Without the view, nobody could go on.
+                            self.pace.send_modify(|pace| *pace = PaceSetting::default());
+                            return self.leave();
+                        }
+                        KeyCode::Char(' ') => self.set_pace(|pace| pace.paused = !pace.paused),
+                        KeyCode::Char('.') => self.set_pace(|pace| {
+                            pace.steps += u64::from(pace.paused);
+                            pace.paused = true;
+                        }),
+                        KeyCode::Char('-') => self.set_pace(|pace| {
+                            let mut slower = SLOWNESS.iter().copied();
+                            let next = slower.find(|slower| Some(*slower) > pace.slowness);
+                            pace.slowness = next.or(pace.slowness);
+                        }),
+                        KeyCode::Char('+' | '=') => self.set_pace(|pace| {
+                            let mut faster = SLOWNESS.iter().rev().copied();
+                            pace.slowness = faster.find(|faster| Some(*faster) < pace.slowness);
+                        }),
                         KeyCode::Tab => {
                             self.turns.fetch_add(1, Ordering::SeqCst);
                         }

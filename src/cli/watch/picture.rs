@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use ratatui::Frame;
+use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
@@ -14,6 +15,7 @@ use crate::record::{KernelEvent, KernelFact, Offset, Series, SeriesKind, Timelin
 use crate::report::one_line;
 use crate::report::terminal::spark;
 use crate::scenario::RunSpec;
+use crate::suite::PaceSetting;
 use crate::tcp::TcpState;
 use crate::units::show::brief;
 
@@ -34,6 +36,8 @@ pub(super) struct WatchedRun<'a> {
     pub(super) runs: usize,
     /// The number of other runs in progress.
     pub(super) beside: usize,
+    /// The pace, if the run is in virtual time.
+    pub(super) pace: Option<PaceSetting>,
 }
 
 /// Draws a run.
@@ -81,8 +85,50 @@ pub(super) fn draw(frame: &mut Frame<'_>, run: &WatchedRun<'_>) {
     } else {
         ""
     };
-    let keys = format!("q: leave this view  Ctrl-C: stop the run{next}");
+    let keys = match run.pace {
+        Some(pace) => keys_of(pace, run.beside > 0),
+        None => format!("q: leave this view  Ctrl-C: stop the run{next}"),
+    };
     frame.render_widget(Line::styled(keys, faint()), bottom);
+}
+
+/// Draws the last picture with another bottom line.
+pub(super) fn redraw(frame: &mut Frame<'_>, picture: &Buffer, text: &str) {
+    let area = frame.area();
+    let lines = (0..area.height).filter(|_| picture.area == area);
+    for y in lines {
+        for x in 0..area.width {
+            if let (Some(from), Some(to)) =
+                (picture.cell((x, y)), frame.buffer_mut().cell_mut((x, y)))
+            {
+                *to = from.clone();
+            }
+        }
+    }
+    let bottom = Rect {
+        y: area.bottom().saturating_sub(1),
+        height: area.height.min(1),
+        ..area
+    };
+    let text = format!("{text:0$}", usize::from(area.width));
+    frame.render_widget(Line::styled(text, faint()), bottom);
+}
+
+/// Returns the bottom line for a run in virtual time: its pace, and the keys.
+pub(super) fn keys_of(pace: PaceSetting, has_more: bool) -> String {
+    let (now, space) = match pace {
+        PaceSetting { paused: true, .. } => ("paused".to_owned(), "go on"),
+        PaceSetting { slowness: None, .. } => ("full speed".to_owned(), "pause"),
+        PaceSetting {
+            slowness: Some(1), ..
+        } => ("as in real time".to_owned(), "pause"),
+        PaceSetting {
+            slowness: Some(slowness),
+            ..
+        } => (format!("{slowness} times slower"), "pause"),
+    };
+    let next = if has_more { "  Tab: next" } else { "" };
+    format!("{now}  Space: {space}  .: step  - +: pace  q: leave  Ctrl-C: stop{next}")
 }
 
 fn bold() -> Style {

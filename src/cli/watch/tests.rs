@@ -48,6 +48,7 @@ fn picture_of(timeline: &Timeline, [width, height]: [u16; 2]) -> String {
         ended: 1,
         runs: 3,
         beside: 1,
+        pace: None,
     };
     let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
     terminal.draw(|frame| picture::draw(frame, &run)).unwrap();

@@ -76,6 +76,44 @@ fn states_beyond_the_end_of_a_trace_are_inferred() {
 }
 
 #[test]
+fn states_of_an_earlier_socket_with_the_same_port_are_left_out() {
+    use TcpState::{Close, Established, Listen, SynRecv, SynSent};
+    let mut script = three();
+    let began = script.draw("load:1").unwrap().began.unwrap();
+    let began = u64::try_from(began.as_nanos()).unwrap();
+    let port = script.draw("load:1").unwrap().links[0].addresses[0].clone();
+    let port = port
+        .split(" → ")
+        .next()
+        .unwrap()
+        .rsplit(':')
+        .next()
+        .unwrap();
+    let port: u16 = port.parse().unwrap();
+    // The earlier socket was reset, so its port was free at once: all of it lies within the time in which a SYN may
+    // follow its state.
+    for (before, node, states) in [
+        (900, "client", [Close, SynSent]),
+        (800, "server", [Listen, SynRecv]),
+        (700, "client", [SynSent, Established]),
+        (600, "client", [Established, Close]),
+        (500, "server", [SynRecv, Close]),
+        (10, "client", [Close, SynSent]),
+    ] {
+        let mut event = traced(0, node, port, states);
+        if let Event::Traced(event) = &mut event {
+            event.t = Offset(began - before * 1000);
+        }
+        script.timeline.add(event);
+    }
+    let all = histories(&script.capture(), &script.spec, &script.timeline, MOST).unwrap();
+    let first = &all.connections[0];
+    let own = first.states.iter().filter(|state| !state.inferred);
+    let own: Vec<_> = own.map(|state| (state.side, state.state)).collect();
+    assert_eq!(own, [(0, SynSent)], "{:?}", first.states);
+}
+
+#[test]
 fn a_trace_alone_shows_the_states_of_both_ends() {
     use TcpState::{Close, Established, FinWait1, FinWait2, Listen, SynRecv, SynSent, TimeWait};
     let mut script = three();

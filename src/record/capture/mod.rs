@@ -3,6 +3,7 @@
 //! A [`CaptureWriter`] writes one while the run goes on; a [`Capture`] has been read. The packets are not interpreted
 //! here.
 
+mod annotate;
 mod block;
 mod read;
 mod stream;
@@ -14,6 +15,7 @@ use std::fmt;
 
 use crate::names::{IfName, NodeName};
 
+pub use annotate::{WrittenPacket, annotate};
 pub use read::{CaptureFault, CaptureReadError};
 pub use write::CaptureWriter;
 

@@ -374,3 +374,35 @@ fn capinfos_counts_packets_and_interfaces() {
         "{output}"
     );
 }
+
+#[test]
+fn a_comment_changes_nothing_else_of_a_capture() {
+    let (bytes, _) = written();
+    let mut commented = Vec::new();
+    let mut seen = Vec::new();
+    annotate(&bytes, &mut commented, |packet| {
+        seen.push((packet.time, packet.length, packet.bytes.to_vec()));
+        (packet.length != 65_000).then(|| format!("packet of {} bytes", packet.length))
+    })
+    .unwrap();
+    let expected = packets().into_iter();
+    let expected = expected.map(|packet| (packet.time, packet.length, packet.bytes.to_vec()));
+    assert_eq!(seen, expected.collect::<Vec<_>>());
+    let read = |bytes: &[u8]| Capture::parse(bytes).unwrap();
+    assert_eq!(read(&commented), read(&bytes));
+    for (text, count) in [
+        ("packet of 54 bytes", 1),
+        ("packet of 0 bytes", 1),
+        ("packet of 65", 0),
+    ] {
+        let found = commented
+            .windows(text.len())
+            .filter(|part| *part == text.as_bytes());
+        assert_eq!(found.count(), count, "{text}");
+    }
+    // What is torn stays torn.
+    let torn = &bytes[..bytes.len() - 3];
+    let mut copied = Vec::new();
+    annotate(torn, &mut copied, |_| None).unwrap();
+    assert_eq!(copied, torn);
+}

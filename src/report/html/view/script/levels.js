@@ -40,8 +40,8 @@ class Levels {
             make(
               "td",
               { colspan: 4, "class": "faint" },
-              "No queue was recorded. A run records the queue of a server that an expectation names, " +
-                "such as web.accept_queue.",
+              "No queue was recorded. A run records the accept queues of its servers with --trace or --capture, " +
+                "or if an expectation names one, such as web.accept_queue.",
             ),
           ),
         );
