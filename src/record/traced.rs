@@ -68,6 +68,13 @@ pub enum KernelFact {
     },
 }
 
+impl KernelFact {
+    /// Returns true if the kernel only freed what a closed socket still held, which is not a loss.
+    pub fn is_cleanup(&self) -> bool {
+        matches!(self, Self::Drop { reason, .. } if reason == "QUEUE_PURGE" || reason == "SOCKET_CLOSE")
+    }
+}
+
 /// The queue or setting that bounds packets which are dropped for some reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DropBound {

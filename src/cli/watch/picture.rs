@@ -8,7 +8,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
-use ratatui::widgets::Paragraph;
+use ratatui::widgets::{Paragraph, Wrap};
 
 use crate::metrics::kernel_counters;
 use crate::record::{KernelEvent, KernelFact, Offset, Series, SeriesKind, Timeline};
@@ -66,19 +66,31 @@ pub(super) fn draw(frame: &mut Frame<'_>, run: &WatchedRun<'_>) {
     ]);
     let [top, of_nodes, of_levels, of_curves, of_events, bottom] = areas.areas(frame.area());
     frame.render_widget(Line::styled(title(run), bold()), top);
-    part(frame, of_nodes, "nodes and their TCP sockets", nodes);
-    part(frame, of_levels, "levels and their limits", levels);
-    part(frame, of_curves, "named by expectations", curves);
+    part(
+        frame,
+        of_nodes,
+        ("nodes and their TCP sockets", false),
+        nodes,
+    );
+    part(frame, of_levels, ("levels and their limits", false), levels);
+    part(frame, of_curves, ("named by expectations", false), curves);
     let many = usize::from(of_events.height).saturating_sub(1);
     if run.timeline.traced.is_empty() {
         let text = "latest changes of counters (--trace shows states and drops)";
-        part(frame, of_events, text, counter_changes(run, many));
+        part(frame, of_events, (text, false), counter_changes(run, many));
     } else {
         // Windows would push out all else.
-        let is_shown = |event: &&KernelEvent| !matches!(event.what, KernelFact::Window { .. });
+        let is_shown = |event: &&KernelEvent| {
+            !matches!(event.what, KernelFact::Window { .. }) && !event.what.is_cleanup()
+        };
         let events = run.timeline.traced.iter().rev().filter(is_shown).take(many);
         let events = events.map(|event| Line::raw(event_text(event))).collect();
-        part(frame, of_events, "latest events of the kernel", events);
+        part(
+            frame,
+            of_events,
+            ("latest events of the kernel", true),
+            events,
+        );
     }
     let next = if run.beside > 0 {
         "  Tab: next run"
@@ -140,7 +152,12 @@ fn faint() -> Style {
 }
 
 /// Draws lines below a heading; the last one says how many did not fit.
-fn part(frame: &mut Frame<'_>, area: Rect, heading: &str, mut lines: Vec<Line<'_>>) {
+fn part(
+    frame: &mut Frame<'_>,
+    area: Rect,
+    (heading, wraps): (&str, bool),
+    mut lines: Vec<Line<'_>>,
+) {
     if area.height == 0 {
         return;
     }
@@ -151,7 +168,13 @@ fn part(frame: &mut Frame<'_>, area: Rect, heading: &str, mut lines: Vec<Line<'_
         lines.push(Line::styled(format!("... {more} more"), faint()));
     }
     lines.insert(0, Line::styled(heading.to_owned(), bold()));
-    frame.render_widget(Paragraph::new(lines), area);
+    // A drop with its bound may be longer than a line of 80 columns.
+    let text = Paragraph::new(lines);
+    let text = match wraps {
+        true => text.wrap(Wrap { trim: false }),
+        false => text,
+    };
+    frame.render_widget(text, area);
 }
 
 fn title(run: &WatchedRun<'_>) -> String {

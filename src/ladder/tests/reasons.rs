@@ -42,7 +42,7 @@ fn router_counters_explain_losses() {
     };
     assert_eq!(
         conntrack("drop", 1000).unwrap(),
-        "table full, counted in nat.conntrack.drop"
+        "table full, counted in nat.conntrack.drop; nat.conntrack.entries 1000 of 1000"
     );
     assert_eq!(
         conntrack("drop", 500).unwrap(),
