@@ -232,7 +232,7 @@ struct TraceFollower {
     /// By the kernel's address of the socket.
     sockets: BTreeMap<u64, FollowedSocket>,
     windows: FollowedWindows,
-    /// What bounds drops, by node, whether it is TCP, and reason, as read since the last events were taken.
+    /// The bounds of drops by node, whether it is TCP, and reason, as read since the last events were taken.
     bounds: BTreeMap<(usize, bool, String), Option<DropBound>>,
     recorded: usize,
     summary: TraceSummary,

@@ -40,7 +40,7 @@ pub enum KernelFact {
         /// The control bits (`SYN-ACK`) and the sequence number, if it was a TCP segment.
         flags: Option<String>,
         seq: Option<u32>,
-        /// What bounds packets dropped for this reason, if something does.
+        /// The queue or setting that bounds packets dropped for this reason, if there is one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         bound: Option<DropBound>,
     },

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use super::block::{self, FRAME, padding};
 
-/// Where an Enhanced Packet Block has its fields, after type and length.
+/// Positions of the fields of an Enhanced Packet Block.
 const PACKET_TIME: usize = 12;
 const PACKET_KEPT: usize = 20;
 const PACKET_LENGTH: usize = 24;

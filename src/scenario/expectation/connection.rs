@@ -1,6 +1,7 @@
 //! Names of a client's connections in expectations: `load:1` is the connection of the first attempt.
 
-use super::metric::{ResolvedMetric, Subjects, UnknownMetric, without_subject};
+use super::metric::{ResolvedMetric, UnknownMetric, without_subject};
+use super::subjects::Subjects;
 use super::syntax::{At, Expr as Written, ExprKind};
 use super::typing::NameScope;
 use crate::metrics::{self, Subject};

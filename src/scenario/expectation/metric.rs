@@ -4,9 +4,8 @@
 
 use std::ops::Range;
 
-use indexmap::{IndexMap, IndexSet};
-
 use super::counters::{self, CounterName};
+use super::subjects::Subjects;
 use super::syntax::At;
 use super::{connection, synonyms};
 use crate::metrics::{
@@ -16,21 +15,6 @@ use crate::names::SeriesName;
 use crate::scenario::problem::quoted;
 use crate::scenario::suggest;
 use crate::units::Unit;
-
-/// The names that the expectations of one run may use.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Subjects {
-    pub(crate) nodes: IndexSet<String>,
-    pub(crate) actors: IndexMap<String, Subject>,
-    /// The node of each actor that has one.
-    pub(crate) homes: IndexMap<String, String>,
-    /// Names of the rules of each node's firewall.
-    pub(crate) rules: IndexMap<String, Vec<String>>,
-    /// Nodes whose connection tracking table is certainly always empty.
-    pub(crate) untracked: IndexSet<String>,
-    /// The number of attempts that each client makes.
-    pub(crate) attempts: IndexMap<String, u64>,
-}
 
 /// A series that an expectation names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -324,6 +308,8 @@ fn qualified(actor: &str, subject: Subject) -> String {
 
 #[cfg(test)]
 mod tests {
+    use indexmap::IndexMap;
+
     use super::*;
 
     fn subjects() -> Subjects {

@@ -12,6 +12,7 @@ mod meant;
 mod measurement;
 mod metric;
 mod reference;
+mod subjects;
 mod synonyms;
 mod syntax;
 mod typing;
@@ -20,5 +21,5 @@ mod windows;
 
 pub(crate) use arithmetic::calculate;
 pub(crate) use measurement::measurement;
-pub(crate) use metric::Subjects;
+pub(crate) use subjects::Subjects;
 pub(crate) use typing::{Fault, NameScope, expectation};

@@ -1,6 +1,6 @@
 //! Other words for metrics: those of tools, of other labs and of people (`TW`, `conntrack.count`, `errors.EOF`).
 
-use super::metric::Subjects;
+use super::subjects::Subjects;
 use crate::metrics::{self, Subject};
 use crate::tcp::TcpState;
 

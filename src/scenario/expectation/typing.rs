@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::connection;
 use super::functions::{self, FUNCTIONS};
 use super::grammar;
-use super::metric::Subjects;
+use super::subjects::Subjects;
 use super::syntax::{At, ClaimSyntax, Expr as Written, ExprKind, Number};
 use super::units::Units;
 use crate::metrics::SeriesKind;
