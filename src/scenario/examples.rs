@@ -57,6 +57,21 @@ pub(crate) fn other_word(what: &str, written: &str) -> Option<&'static str> {
         ("a way of stopping", "power-off" | "poweroff" | "disappear" | "silent") => "vanish",
         ("a way of accepting", "fast" | "yes" | "true" | "always" | "default") => "epoll",
         ("a way of accepting", "no" | "none" | "false" | "off") => "never",
+        ("an answer to a rejected packet", "rst" | "reset" | "tcp-rst" | "tcp_reset") => {
+            "tcp-reset"
+        }
+        ("an answer to a rejected packet", "icmp" | "unreachable" | "refused" | "port-unreach") => {
+            "icmp-port-unreachable"
+        }
+        ("an answer to a rejected packet", "admin-prohibited" | "icmp-admin" | "prohibited") => {
+            "icmp-admin-prohibited"
+        }
+        ("a state of connection tracking", "est") => "established",
+        ("a state of connection tracking", "syn" | "syn_sent") => "new",
+        ("a direction", "input" | "incoming" | "ingress") => "in",
+        ("a direction", "output" | "outgoing" | "egress") => "out",
+        ("a direction", "forwarded" | "through" | "fwd") => "forward",
+        ("`tcp`, `udp` or `icmp`", "icmpv6" | "icmp6" | "ipv6-icmp" | "ping") => "icmp",
         _ => return None,
     })
 }

@@ -104,6 +104,11 @@ pub(crate) fn mapping(
         }
         "`conntrack`" if number.is_some() => format!("conntrack: {{ room: {} }}", number?),
         "`conntrack`" if known.contains(&"track") => "conntrack: { track: true }".to_owned(),
+        "a rule of `firewall`" => match text? {
+            verdict @ ("accept" | "drop" | "reject") => format!("{{ {verdict}: {{}} }}"),
+            _ => return None,
+        },
+        "the match of a rule" => format!("{{ port: {} }}", number?),
         "`limits`" => format!("limits: {{ nofile: {} }}", number?),
         "`pool`" => format!("pool: {{ threads: {} }}", number?),
         "`connect`" => {

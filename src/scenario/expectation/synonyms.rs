@@ -181,6 +181,24 @@ pub(super) fn of(subject: Subject, name: &str) -> Option<String> {
         .map(|(_, metric)| (*metric).to_owned())
         .filter(|metric| subject == Subject::Node || metrics::find(subject, metric).is_some())
         .or_else(state)
+        .or_else(|| rule(name).filter(|_| subject == Subject::Node))
+}
+
+/// Returns the counter of a firewall's rule that a name means: `firewall.web.packets`, `fw.rules.web.bytes`.
+fn rule(name: &str) -> Option<String> {
+    const OF_RULES: &[&str] = &[
+        "fw",
+        "fw.rules",
+        "firewall",
+        "firewall.rules",
+        "rule",
+        "nft",
+        "iptables",
+    ];
+    let (before, counter) = name.rsplit_once('.')?;
+    let (prefix, rule) = before.rsplit_once('.')?;
+    let is_one = OF_RULES.contains(&prefix) && matches!(counter, "packets" | "bytes");
+    is_one.then(|| format!("rules.{rule}.{counter}"))
 }
 
 /// Returns the TCP state that a name means: `TW`, `tcp.timewait`, `sockets.time-wait`.
