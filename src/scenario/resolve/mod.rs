@@ -52,6 +52,11 @@ const SAMPLE_EVERY: Duration = Duration::from_millis(100);
 const SEED: u64 = 1;
 /// Time allowed for set-up, tear-down and the end of connections, in addition to the load itself.
 const MARGIN: Duration = Duration::from_secs(60);
+/// Number of nodes that the margin is for.
+const NODES_OF_MARGIN: usize = 100;
+/// Additional time for each further node. It takes 4.5 ms of processor time to set up (measured), and others may keep
+/// the processors busy: 3,000 nodes took more than a minute beside other work.
+const NODE_SET_UP: Duration = Duration::from_millis(40);
 
 /// The document, its names and its network: everything that references are looked up in.
 #[derive(Clone, Copy)]
@@ -137,7 +142,7 @@ pub(crate) fn run<'d>(
             .unwrap_or_default(),
         brings: brings(document, cx),
         kernel_sysctls: sysctl::of_the_kernel(document, cx),
-        timeout: timeout(document.timeout, needed, cx),
+        timeout: timeout(document.timeout, needed, names.nodes.len(), cx),
         sample_every: sample_every(document.sample, cx),
         seed: document.seed.map_or(SEED, |seed| seed.0),
         exclusive: document.exclusive.is_some_and(|exclusive| exclusive.0),
@@ -151,16 +156,19 @@ pub(crate) fn run<'d>(
 }
 
 /// Returns the time limit: by default a minute plus twice the time that the load, commands,
-/// steps and windows need.
+/// steps and windows need, and more for the set-up of many nodes.
 fn timeout(
     written: Option<Spanned<Timespan>>,
     needed: Duration,
+    nodes: usize,
     cx: &mut Collector<'_>,
 ) -> Duration {
+    let more = nodes.saturating_sub(NODES_OF_MARGIN);
     match written {
         None => needed
             .saturating_mul(2)
             .saturating_add(MARGIN)
+            .saturating_add(NODE_SET_UP * u32::try_from(more).unwrap_or_default())
             .min(MAX_DURATION),
         Some(written) => {
             if written.value.0.is_zero() {

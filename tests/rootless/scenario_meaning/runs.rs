@@ -237,3 +237,13 @@ fn bookmarks_are_in_the_order_of_time() {
     ];
     assert_eq!(moments, expected);
 }
+
+#[test]
+fn many_nodes_have_more_time_to_be_set_up() {
+    let with = |nodes: usize| {
+        let names: Vec<String> = (0..nodes).map(|node| format!("n{node}: {{}}")).collect();
+        text(&format!("nodes: {{ {} }}\nexpect: []\n", names.join(", "))).runs[0].timeout
+    };
+    assert_eq!(with(100), Duration::from_secs(60));
+    assert_eq!(with(1100), Duration::from_secs(100));
+}
