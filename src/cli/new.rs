@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::{exit, message, output};
+use crate::scenario::nearest;
 use crate::suite::{Template, templates};
 
 /// Arguments of `nslab new`.
@@ -45,11 +46,12 @@ pub(super) fn main(arguments: &NewArguments) -> ExitCode {
         .find(|each| each.name == arguments.template)
     else {
         let names: Vec<&str> = templates.iter().map(|each| each.name).collect();
-        message::error(format!(
-            "no template `{}`; available: {}",
-            arguments.template,
-            names.join(", ")
-        ));
+        let close = nearest(&arguments.template, names.iter().copied());
+        let help = match close {
+            Some(name) => format!("did you mean `{name}`?"),
+            None => format!("available: {}", names.join(", ")),
+        };
+        message::error(format!("no template `{}`; {help}", arguments.template));
         return exit::invalid();
     };
     write(template, name)

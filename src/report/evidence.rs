@@ -351,6 +351,7 @@ pub(super) fn of_run(run: &RunResult) -> Vec<String> {
             .iter()
             .filter_map(|load| closing(run, load)),
     );
+    lines.extend(super::failures::by_reason(run));
     lines.extend(notes(run).into_iter().map(|note| format!("note: {note}")));
     lines.extend(kept(run));
     lines

@@ -7,6 +7,7 @@ pub mod compare;
 pub mod csv;
 pub mod diff;
 mod evidence;
+mod failures;
 pub mod github;
 pub mod html;
 pub mod json;

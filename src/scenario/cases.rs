@@ -12,7 +12,7 @@ use super::overlay::overlay;
 use super::params;
 use super::problem::{Collector, quoted};
 use super::span::{Span, Spanned};
-use super::suggest;
+use super::{misspelt, suggest};
 
 /// Keys that are not needed any more once the runs are known.
 const CONSUMED_KEYS: [&str; 5] = ["params", "matrix", "variants", "compare", "learn"];
@@ -37,8 +37,8 @@ pub(crate) struct UndecodedRun {
 }
 
 /// An axis of the matrix: a parameter and its values.
-struct Axis {
-    name: Spanned<String>,
+pub(super) struct Axis {
+    pub(super) name: Spanned<String>,
     values: Vec<String>,
 }
 
@@ -68,6 +68,7 @@ impl Cases {
         join_expectations(root, cx);
         let variants = variants(root, cx);
         let axes = axes(root, set, cx);
+        misspelt::parameters(root, &variants, &axes, cx);
         check_set(root, &variants, &axes, set, cx);
         let runs = axes
             .iter()
@@ -215,7 +216,9 @@ fn variants(root: &Node, cx: &mut Collector<'_>) -> Vec<(Spanned<String>, Node)>
     for entry in node.entries() {
         check_name(&entry.key.text, entry.key_span, "a variant", cx);
         match &entry.value.kind {
-            NodeKind::Mapping(entries) => refuse_global_keys(entries, cx),
+            NodeKind::Mapping(entries) => {
+                refuse_global_keys(entries, cx);
+            }
             NodeKind::Null => {}
             _ => {
                 cx.error(
@@ -226,6 +229,16 @@ fn variants(root: &Node, cx: &mut Collector<'_>) -> Vec<(Spanned<String>, Node)>
                     ),
                 )
                 .help("write the differences from the document, or nothing");
+                // The name is known, so that comparisons with it are not wrong too.
+                let nothing = Node {
+                    kind: NodeKind::Mapping(Vec::new()),
+                    ..entry.value
+                };
+                let name = Spanned {
+                    value: entry.key.text.clone(),
+                    span: entry.key_span,
+                };
+                variants.push((name, nothing));
                 continue;
             }
         }
@@ -238,7 +251,7 @@ fn variants(root: &Node, cx: &mut Collector<'_>) -> Vec<(Spanned<String>, Node)>
                 kind: NodeKind::Mapping(Vec::new()),
                 ..entry.value
             },
-            _ => entry.value.clone(),
+            _ => misspelt::names(root, &entry.value, cx),
         };
         variants.push((name, over));
     }

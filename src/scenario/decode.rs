@@ -11,6 +11,7 @@ use super::bounds::MAX_NAME;
 use super::examples;
 use super::forms;
 use super::node::{MappingEntry, Node, NodeKind};
+use super::other_keys;
 use super::problem::{Collector, quoted};
 use super::span::{Span, Spanned};
 use super::suggest;
@@ -50,6 +51,9 @@ impl<T: FromNode> FromField for Option<T> {
         let value = fields
             .get(key)
             .filter(|value| !matches!(value.kind, NodeKind::Null));
+        if value.is_none() && fields.meant.contains(&key) {
+            cx.skip();
+        }
         Some(value.and_then(|value| T::from_node(value, cx)))
     }
 }
@@ -89,16 +93,20 @@ impl<'n> MappingFields<'n> {
             return None;
         }
         let mut meant = Vec::new();
-        for entry in node.entries() {
+        for (number, entry) in node.entries().iter().enumerate() {
             let key = entry.key.text.as_str();
-            if let Some((missing, help)) = forms::key(entry, known) {
+            if let Some((comma, help)) = forms::commas(node.entries(), number) {
+                cx.error(entry.key_span, comma).help(help);
+            } else if let Some((missing, help)) = forms::key(entry, known) {
                 let before = key.split([':', '=', ' ']).next();
                 meant.extend(known.iter().find(|known| Some(**known) == before));
                 cx.error(entry.key_span, missing).help(help);
             } else if !known.contains(&key) {
+                let other = other_keys::other_key(what, key);
                 let nearest = suggest::nearest(key, known.iter().copied());
                 meant.extend(known.iter().find(|known| Some(**known) == nearest));
-                let help = forms::other_key(what, key)
+                meant.extend(other.and_then(|help| other_keys::named_by(help, known)));
+                let help = other
                     .map(str::to_owned)
                     .or_else(|| nearest.map(|name| format!("did you mean `{name}`?")))
                     .unwrap_or_else(|| format!("known keys: {}", suggest::listed(known)));
@@ -147,7 +155,7 @@ macro_rules! document {
         $(#[$meta])*
         #[derive(Debug, Clone)]
         #[cfg_attr(feature = "program", derive(schemars::JsonSchema))]
-        #[cfg_attr(feature = "program", schemars(deny_unknown_fields))]
+        #[cfg_attr(feature = "program", schemars(deny_unknown_fields, title = $what))]
         pub(crate) struct $name {
             $($(#[$field_meta])* #[cfg_attr(feature = "program", schemars(rename = $key))] pub(crate) $field: $type,)*
             #[cfg_attr(feature = "program", schemars(skip))]
@@ -225,12 +233,22 @@ impl<T: FromNode> FromNode for Entries<T> {
             .help(help);
             return None;
         }
-        Some(Self(
-            node.entries()
-                .iter()
-                .map(|entry| (key(entry), T::from_node(&entry.value, cx)))
-                .collect(),
-        ))
+        let entries = node.entries();
+        let mut read = Vec::new();
+        for (number, entry) in entries.iter().enumerate() {
+            if let Some((wrong, help)) =
+                forms::commas(entries, number).or_else(|| forms::assigned(entry))
+            {
+                // The value before a comma is only a part of what was meant.
+                if forms::commas(entries, number).is_some() {
+                    read.pop();
+                }
+                cx.error(entry.key_span, wrong).help(help);
+                continue;
+            }
+            read.push((key(entry), T::from_node(&entry.value, cx)));
+        }
+        Some(Self(read))
     }
 }
 

@@ -1,8 +1,8 @@
 //! Guesses the form that was meant by a value of the wrong kind, in the writer's own words: `nat: masquerade`,
 //! `lb -> proxy`, a list of names.
 
-use super::network_words;
 use super::node::{MappingEntry, Node, NodeKind};
+use super::suggest;
 
 /// The names of a document that examples use.
 #[derive(Debug, Clone, Default)]
@@ -80,9 +80,15 @@ pub(crate) fn mapping(
         },
         "`masquerade`" | "`snat`" => {
             let toward = text
-                .filter(|text| !matches!(*text, "true" | "yes" | "on"))
+                .filter(|text| !matches!(*text, "true" | "yes" | "on" | "auto"))
+                .filter(|text| !suggest::is_address(text))
                 .unwrap_or(toward);
-            format!("{}: {{ toward: {toward} }}", what.trim_matches('`'))
+            let pool = if what == "`snat`" {
+                ", addresses: 1"
+            } else {
+                ""
+            };
+            format!("{}: {{ toward: {toward}{pool} }}", what.trim_matches('`'))
         }
         "`dnat`" => {
             let (port, to) = pair(text?)?;
@@ -102,6 +108,7 @@ pub(crate) fn mapping(
                     .to_owned(),
             );
         }
+        "`conntrack`" if known.contains(&"flush") => format!("conntrack: {{ flush: {first} }}"),
         "`conntrack`" if number.is_some() => format!("conntrack: {{ room: {} }}", number?),
         "`conntrack`" if known.contains(&"track") => "conntrack: { track: true }".to_owned(),
         "a rule of `firewall`" => match text? {
@@ -110,6 +117,7 @@ pub(crate) fn mapping(
         },
         "the match of a rule" => format!("{{ port: {} }}", number?),
         "`limits`" => format!("limits: {{ nofile: {} }}", number?),
+        "`pool`" if known.contains(&"size") => format!("pool: {{ size: {} }}", number?),
         "`pool`" => format!("pool: {{ threads: {} }}", number?),
         "`connect`" => {
             let (rate, time) = paced(text?);
@@ -155,9 +163,34 @@ pub(crate) fn mapping(
             {
                 format!("requires: {{ kernel: \"{bound}\" }}")
             }
+            (Some(text), _) if text.starts_with("linux") || text.starts_with("kernel") => {
+                let bound = text.trim_start_matches(|letter: char| letter.is_alphabetic());
+                format!("requires: {{ kernel: \"{}\" }}", bound.trim())
+            }
             (Some(program), _) => format!("requires: {{ programs: [{program}] }}"),
             (None, programs) => format!("requires: {{ programs: [{}] }}", programs?.join(", ")),
         },
+        "a step" => {
+            // `at 1s stop web`
+            let words: Vec<&str> = text?.split_whitespace().collect();
+            match words[..] {
+                ["at", time, action, name] | [time, action, name]
+                    if known.contains(&action.trim_end_matches(':')) =>
+                {
+                    let action = action.trim_end_matches(':');
+                    format!("{{ at: {time}, {action}: {name} }}")
+                }
+                _ => "{ at: 5s, stop: web }".to_owned(),
+            }
+        }
+        "`link`" => {
+            let state = text
+                .filter(|text| matches!(*text, "up" | "down"))
+                .unwrap_or("down");
+            format!("link: {{ between: [{first}, {toward}], state: {state} }}")
+        }
+        "`delay`" => format!("delay: {{ by: {} }}", text?),
+        "a moment" => format!("{{ at: {}, note: ... }}", text?),
         "`kernel`" => format!("requires: {{ kernel: \"{}\" }}", text?),
         "`stop`" => format!("stop: {}", text?),
         _ => return None,
@@ -188,6 +221,12 @@ pub(crate) fn entries(key: &str, node: &Node) -> Option<String> {
     if names.is_empty() {
         return None;
     }
+    if key == "segments" && names.len() > 1 {
+        return Some(format!(
+            "write `segments: {{ lan: [{}] }}`",
+            names.join(", ")
+        ));
+    }
     let entries: Vec<String> = names
         .iter()
         .map(
@@ -195,10 +234,10 @@ pub(crate) fn entries(key: &str, node: &Node) -> Option<String> {
                 Some((name, value)) => format!("{}: {}", name.trim(), value.trim()),
                 None => format!(
                     "{name}: {}",
-                    if matches!(key, "nodes" | "variants") {
-                        "{}"
-                    } else {
-                        "..."
+                    match key {
+                        "nodes" | "variants" => "{}",
+                        "options" => "true",
+                        _ => "...",
                     }
                 ),
             },
@@ -221,11 +260,24 @@ fn keyed(items: &[Node], first: &MappingEntry) -> String {
 /// Returns the list that was meant by another value: `between: client -> server`.
 pub(crate) fn list(node: &Node) -> Option<String> {
     match &node.kind {
-        NodeKind::Mapping(_) => {
-            Some("begin it with `- `, or write it in brackets: `[{ ... }]`".to_owned())
+        NodeKind::Mapping(entries) => {
+            let default_route = match entries.as_slice() {
+                [entry] => (entry.key.text == "default").then(|| scalar(&entry.value)),
+                _ => None,
+            };
+            Some(match default_route.flatten() {
+                Some(via) => format!(
+                    "a route leads to a node: `[{{ to: server, via: {via} }}]`; others follow the shortest path"
+                ),
+                None => "begin it with `- `, or write it in brackets: `[{ ... }]`".to_owned(),
+            })
         }
         NodeKind::Scalar(scalar) => {
             let text = scalar.text.trim();
+            let text = text
+                .strip_prefix('(')
+                .and_then(|text| text.strip_suffix(')'))
+                .unwrap_or(text);
             let items: Vec<&str> = match pair(text) {
                 Some((one, other)) => vec![one, other],
                 None => text
@@ -272,6 +324,46 @@ pub(crate) fn key(entry: &MappingEntry, known: &[&str]) -> Option<(String, Strin
     })
 }
 
+/// Explains a number with commas inside brackets, where YAML ends an entry at each comma: `connections: 1,000`.
+pub(crate) fn commas(entries: &[MappingEntry], at: usize) -> Option<(String, String)> {
+    let is_group = |entry: &MappingEntry| {
+        let digits = entry.key.text.bytes().all(|byte| byte.is_ascii_digit());
+        digits && !entry.key.text.is_empty() && matches!(entry.value.kind, NodeKind::Null)
+    };
+    if !is_group(entries.get(at)?) {
+        return None;
+    }
+    let first = (0..at).rev().find(|before| !is_group(&entries[*before]))?;
+    let number = scalar(&entries[first].value)?;
+    let groups = entries[first + 1..]
+        .iter()
+        .take_while(|entry| is_group(entry));
+    let groups: Vec<&str> = groups.map(|entry| entry.key.text.as_str()).collect();
+    let key = &entries[first].key.text;
+    // A setting with several numbers, or the thousands of one.
+    let between = if key.contains('.') { " " } else { "_" };
+    let meant = format!("{number}{between}{}", groups.join(between));
+    Some((
+        "inside `{...}`, a comma ends the entry".to_owned(),
+        format!("write `{key}: {meant}`"),
+    ))
+}
+
+/// Explains a name that is followed by `=`, and so has no value: `{ net.ipv4.tcp_tw_reuse = 1 }`.
+pub(crate) fn assigned(entry: &MappingEntry) -> Option<(String, String)> {
+    if !matches!(entry.value.kind, NodeKind::Null) {
+        return None;
+    }
+    let (key, value) = entry.key.text.split_once('=')?;
+    let (key, value) = (key.trim(), value.trim());
+    (!key.is_empty() && !value.is_empty()).then(|| {
+        (
+            format!("`{key}` is followed by `=`, not by a colon"),
+            format!("write `{key}: {value}`"),
+        )
+    })
+}
+
 /// Splits a pair: `a -> b`, `a -- b`, `a, b`, `a to b`, `a:b`.
 fn pair(text: &str) -> Option<(&str, &str)> {
     const BETWEEN: [&str; 13] = [
@@ -302,116 +394,6 @@ fn rate(text: &str) -> String {
     form.unwrap_or_else(|| match text.bytes().all(|byte| byte.is_ascii_digit()) {
         true => format!("{text}/s"),
         false => text.to_owned(),
-    })
-}
-
-/// Returns help for keys that exist, but elsewhere, and for other words for a key.
-pub(crate) fn other_key(what: &str, key: &str) -> Option<&'static str> {
-    Some(match (what, key) {
-        (
-            "a client",
-            "rate" | "for" | "count" | "timeout" | "close" | "keep-alive" | "rps" | "duration",
-        ) => "it belongs in the load: `connect: { rate: 20/s, for: 10s }`",
-        ("a client", "connections" | "concurrency" | "threads" | "requests" | "users") => {
-            "it belongs in a load: `loop: { concurrency: 5, requests: 1000 }` or `hold: { connections: 1000, ... }`"
-        }
-        (
-            "a client",
-            "target" | "server" | "dest" | "destination" | "url" | "host" | "connect-to"
-            | "address",
-        ) => "did you mean `to`?",
-        (
-            "a client" | "a server" | "a command",
-            "on" | "host" | "namespace" | "ns" | "at" | "where",
-        ) => "did you mean `node`?",
-        (
-            "`connect`" | "`ramp`" | "`hold`" | "`flood`",
-            "duration" | "time" | "seconds" | "during" | "length",
-        ) => "did you mean `for`?",
-        (
-            "`connect`" | "`flood`" | "`hold`",
-            "rps" | "qps" | "per-second" | "speed" | "frequency",
-        ) => "did you mean `rate`?",
-        ("`connect`", "requests" | "connections" | "number" | "n" | "total") => {
-            "did you mean `count`?"
-        }
-        ("`loop`", "clients" | "threads" | "workers" | "connections" | "parallel" | "c") => {
-            "did you mean `concurrency`?"
-        }
-        ("`loop`", "count" | "number" | "n" | "total") => "did you mean `requests`?",
-        ("`loop`", "for" | "duration") => {
-            "a loop ends after its `requests`; `connect` takes a time"
-        }
-        ("a step", "after" | "time" | "when" | "t") => "did you mean `at`?",
-        ("a step", "kill" | "end" | "terminate" | "shutdown" | "crash") => "did you mean `stop`?",
-        ("a server", "listen" | "ports") => "did you mean `port`?",
-        ("a server", "address" | "ip" | "bind") => {
-            "a server listens on all addresses of its `node`"
-        }
-        ("a server", "upstream" | "proxy" | "to" | "target" | "backend") => {
-            "did you mean `forward`?"
-        }
-        ("a server", "response" | "body" | "size" | "bytes") => "did you mean `reply`?",
-        ("a server", "threads" | "workers") => "did you mean `accept: { pool: { threads: 4 } }`?",
-        ("a server", "delay" | "latency" | "sleep") => "did you mean `accept: { delay: 50ms }`?",
-        ("a command", "cmd" | "command" | "exec" | "args" | "program" | "script" | "shell") => {
-            "did you mean `run`? It takes a list, as in `run: [ss, -tan]`"
-        }
-        ("a node", "tcp_syncookies" | "somaxconn") => "kernel settings go in `sysctls:`",
-        ("a node", key) if key.starts_with("net.") => "kernel settings go in `sysctls:`",
-        ("a node", "nofile") => "it belongs in `limits: { nofile: ... }`",
-        ("a node", "ulimit" | "ulimits" | "rlimits") => "did you mean `limits`?",
-        ("`conntrack`", "max" | "size" | "limit" | "entries" | "free" | "count") => {
-            "did you mean `room`? It leaves exactly this many free entries"
-        }
-        ("`forward`", "server" | "node" | "target" | "upstream" | "host") => "did you mean `to`?",
-        ("`forward`", "pool") => "it belongs in the server, beside `forward`",
-        ("a node", "room") => "it belongs in `conntrack: { room: ... }`",
-        ("a node", "masquerade" | "snat" | "dnat") => "it belongs in `nat: { ... }`",
-        ("a node", "address" | "addresses" | "subnet" | "cidr" | "interface" | "interfaces") => {
-            "addresses and routes are assigned in the order of the file; `nslab run --plan` prints them"
-        }
-        ("a node", "image" | "container") => {
-            "a node is a network namespace; programs run on it as `commands`"
-        }
-        (
-            "a link",
-            "from" | "to" | "nodes" | "ends" | "endpoints" | "connect" | "a" | "b" | "link",
-        ) => "did you mean `between: [a, b]`?",
-        ("a link", "latency" | "ping") => "did you mean `delay`? It applies in each direction",
-        ("a link", "rtt") => {
-            "did you mean `delay`? It applies in each direction, so it is half of the RTT"
-        }
-        ("a link", "bandwidth" | "bw" | "speed" | "capacity" | "throughput") => {
-            "did you mean `rate`?"
-        }
-        ("a link", "packet-loss" | "packet_loss" | "drop" | "lossy") => "did you mean `loss`?",
-        ("a link", "buffer" | "limit" | "buffers") => "did you mean `queue`?",
-        ("the scenario", "sysctls" | "sysctl") => {
-            "per-namespace settings belong in a node, host-wide ones in `kernel: { sysctls: ... }`"
-        }
-        ("the scenario", "node" | "hosts" | "namespaces" | "topology" | "machines") => {
-            "did you mean `nodes`?"
-        }
-        (
-            "the scenario",
-            "assert" | "asserts" | "assertions" | "checks" | "expectations" | "expected" | "tests"
-            | "then",
-        ) => "did you mean `expect`?",
-        ("the scenario", "description" | "summary" | "about") => {
-            "did you mean `title`, or `lesson` for a longer text?"
-        }
-        ("the scenario", "vars" | "variables" | "env" | "parameters" | "args") => {
-            "did you mean `params`?"
-        }
-        ("the scenario", "programs" | "processes" | "run" | "exec") => "did you mean `commands`?",
-        ("the scenario", "events" | "actions" | "timeline" | "schedule") => "did you mean `steps`?",
-        ("the scenario", "load" | "loads" | "traffic" | "users") => "did you mean `clients`?",
-        ("the scenario", "services" | "listeners" | "proxies") => "did you mean `servers`?",
-        ("the scenario", "for" | "duration" | "rate" | "connect") => {
-            "it belongs in the load of a client"
-        }
-        _ => return network_words::other_key(what, key),
     })
 }
 

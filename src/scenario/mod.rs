@@ -11,7 +11,8 @@ pub mod expr;
 pub mod fault;
 pub mod firewall;
 pub mod lesson;
-pub mod model;
+pub mod misspelt;
+mod model;
 pub mod topology;
 pub mod workload;
 
@@ -31,6 +32,7 @@ mod moment;
 mod nat;
 mod network_words;
 mod node;
+mod other_keys;
 mod overlay;
 mod params;
 mod parse;
@@ -41,11 +43,14 @@ mod resolve;
 mod scale;
 #[cfg(feature = "program")]
 mod schema;
+#[cfg(feature = "program")]
+mod schema_settings;
 mod span;
 mod spoilers;
 mod suggest;
 mod yaml;
 mod yaml_advice;
+mod yaml_text;
 
 /// Returns the names of all socket options that servers and clients can set.
 #[cfg(test)]

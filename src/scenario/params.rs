@@ -174,10 +174,11 @@ impl ParameterFiller<'_, '_, '_> {
     }
 
     fn unknown(&mut self, name: &str, place: Span) {
-        let help = suggest::did_you_mean(name, self.values.keys().map(String::as_str))
-            .unwrap_or_else(|| {
-                format!("declare it: `params: {{ {name}: VALUE }}`; for a dollar write `$${name}`")
-            });
+        let known = self.values.keys().map(String::as_str);
+        let help = suggest::nearest(name, known).map_or_else(
+            || format!("declare it: `params: {{ {name}: VALUE }}`; for a dollar write `$${name}`"),
+            |near| format!("did you mean `{near}`?"),
+        );
         self.cx
             .error(place, format!("unknown parameter {}", quoted(name)))
             .label("not in `params` or `matrix`")

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::document::Document;
+use super::schema_settings as settings;
 
 /// Returns a JSON Schema (draft 2020-12) for scenario files. It is derived from the types that
 /// the decoder reads into. `parse` checks what a schema cannot express (names must exist, units
@@ -14,11 +15,13 @@ pub fn schema() -> Value {
         if let Some(definitions) = definitions.as_object_mut() {
             definitions.insert(DOCUMENT.to_owned(), Value::Object(std::mem::take(root)));
             simplify(definitions);
+            settings::describe(definitions);
             if let Some(Value::Object(document)) = definitions.remove(DOCUMENT) {
                 *root = document;
             }
         }
         root.insert("$defs".to_owned(), definitions);
+        root.insert("title".to_owned(), json!("nslab scenario"));
         let variant = variant(root);
         let definitions = root.entry("$defs").or_insert_with(|| json!({}));
         if let Some(definitions) = definitions.as_object_mut() {
@@ -27,6 +30,7 @@ pub fn schema() -> Value {
                 .map(|(name, definition)| (format!("Partial{name}"), partial(definition)))
                 .collect();
             definitions.extend(partial);
+            settings::share(definitions);
             definitions.insert("Variant".to_owned(), variant);
         }
     }

@@ -61,6 +61,38 @@ pub(crate) fn did_you_mean<'a>(
     }
 }
 
+/// Returns true for an address, also with a prefix length or a port: `10.0.0.1`, `10.0.0.0/24`, `10.0.0.1:80`.
+pub(crate) fn is_address(text: &str) -> bool {
+    let text = text.trim();
+    let address = text.split_once('/').map_or(text, |(address, _)| address);
+    let is_v4 = |text: &str| {
+        text.split('.').count() == 4 && text.split('.').all(|part| part.parse::<u32>().is_ok())
+    };
+    address.parse::<std::net::IpAddr>().is_ok()
+        || is_v4(address)
+        || text.parse::<std::net::SocketAddr>().is_ok()
+        || address
+            .split_once(':')
+            .is_some_and(|(address, _)| is_v4(address))
+}
+
+/// Returns the help for an unknown name of something that has an address, which may be an address itself.
+pub(crate) fn did_you_mean_one_of<'a>(
+    written: &str,
+    known: impl IntoIterator<Item = &'a str>,
+) -> Option<String> {
+    if !is_address(written) {
+        return did_you_mean(written, known);
+    }
+    let known: Vec<&str> = known.into_iter().collect();
+    (!known.is_empty()).then(|| {
+        format!(
+            "addresses are assigned by nslab, so write a name in place of one: {}",
+            listed(&known)
+        )
+    })
+}
+
 /// `` `a`, `b`, `c` ``.
 pub(crate) fn listed(names: &[&str]) -> String {
     let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
@@ -70,6 +102,27 @@ pub(crate) fn listed(names: &[&str]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_is_not_a_name() {
+        for address in [
+            "10.0.0.1",
+            "10.0.0.300",
+            "10.0.0.0/24",
+            "10.0.0.1:80",
+            "fd00::1",
+            "fd00::/64",
+        ] {
+            assert!(is_address(address), "{address}");
+        }
+        for name in ["server", "server:80", "v1.2", "a.b.c.d"] {
+            assert!(!is_address(name), "{name}");
+        }
+        assert_eq!(
+            did_you_mean_one_of("10.0.0.1:80", ["web"]).as_deref(),
+            Some("addresses are assigned by nslab, so write a name in place of one: `web`")
+        );
+    }
 
     #[test]
     fn a_slip_of_the_fingers_is_recognised_and_another_word_is_not() {

@@ -10,23 +10,24 @@ use super::bounds::MAX_DEPTH;
 use super::brackets::{self, Brackets};
 use super::problem::{Collector, quoted};
 use super::span::Span;
+use super::yaml_text;
 
 /// An error, with the lines around it.
-struct Broken<'t> {
-    text: &'t str,
+pub(super) struct Broken<'t> {
+    pub(super) text: &'t str,
     /// The offset at which the library noticed it.
-    at: usize,
+    pub(super) at: usize,
     /// The offset of the line with it.
-    line_start: usize,
-    line: &'t str,
-    kind: ErrorKind,
+    pub(super) line_start: usize,
+    pub(super) line: &'t str,
+    pub(super) kind: ErrorKind,
     /// The library's own message.
-    error: String,
+    pub(super) error: String,
 }
 
 impl<'t> Broken<'t> {
     /// Returns the line with the error and the one before it, each with its offset.
-    fn here_or_before(&self) -> impl Iterator<Item = (usize, &'t str)> {
+    pub(super) fn here_or_before(&self) -> impl Iterator<Item = (usize, &'t str)> {
         let before = self.text[..self.line_start].trim_end_matches('\n');
         let start = before.rfind('\n').map_or(0, |end| end + 1);
         [(self.line_start, self.line), (start, &before[start..])].into_iter()
@@ -34,11 +35,11 @@ impl<'t> Broken<'t> {
 }
 
 /// An explanation.
-struct Explained {
-    span: Span,
-    message: String,
-    help: String,
-    other: Option<(Span, &'static str)>,
+pub(super) struct Explained {
+    pub(super) span: Span,
+    pub(super) message: String,
+    pub(super) help: String,
+    pub(super) other: Option<(Span, &'static str)>,
 }
 
 /// Reports a syntax error.
@@ -63,6 +64,8 @@ pub(crate) fn report(collector: &mut Collector<'_>, error: &ScanError) {
         .or_else(|| space_before_bracket(&broken))
         .or_else(|| bracket(&broken))
         .or_else(|| space_after_colon(&broken))
+        .or_else(|| yaml_text::unindented(&broken))
+        .or_else(|| yaml_text::alias(&broken))
         .or_else(|| missing_colon(&broken))
         .or_else(|| indentation(&broken))
         .or_else(|| mixed(&broken))
@@ -83,7 +86,7 @@ pub(crate) fn report(collector: &mut Collector<'_>, error: &ScanError) {
     problem.help(explained.help);
 }
 
-fn form(pattern: &'static str) -> Option<Regex> {
+pub(super) fn form(pattern: &'static str) -> Option<Regex> {
     Regex::new(pattern).ok()
 }
 

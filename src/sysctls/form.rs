@@ -101,6 +101,15 @@ impl Form {
     /// # Errors
     /// The way in which it does not have the form.
     pub fn check(&self, value: &str) -> Result<(), FormError> {
+        if self.fits(value) {
+            Ok(())
+        } else {
+            Err(self.error(value))
+        }
+    }
+
+    fn fits(&self, value: &str) -> bool {
+        let numbers = || -> Option<Vec<i64>> { value.split_whitespace().map(integer).collect() };
         match *self {
             Self::Numbers {
                 least,
@@ -109,16 +118,16 @@ impl Form {
                 high,
                 ..
             } => {
-                let numbers = self.numbers(value)?;
                 let inside = |number: &i64| {
                     low.is_none_or(|low| *number >= low) && high.is_none_or(|high| *number <= high)
                 };
-                let fits = (least..=most).contains(&numbers.len()) && numbers.iter().all(inside);
-                fits.then_some(()).ok_or_else(|| self.error(value))
+                numbers().is_some_and(|numbers| {
+                    (least..=most).contains(&numbers.len()) && numbers.iter().all(inside)
+                })
             }
-            Self::Range { low, high } => match self.numbers(value)?[..] {
-                [first, last] if low <= first && first <= last && last <= high => Ok(()),
-                _ => Err(self.error(value)),
+            Self::Range { low, high } => match numbers().as_deref() {
+                Some([first, last]) => low <= *first && first <= last && *last <= high,
+                _ => false,
             },
             Self::Ports => {
                 let port = |text: &str| text.trim().parse::<u16>().is_ok();
@@ -126,18 +135,18 @@ impl Form {
                     Some((first, last)) => port(first) && port(last),
                     None => port(text),
                 };
-                let fits = value.trim().is_empty() || value.trim().split(',').all(part);
-                fits.then_some(()).ok_or_else(|| self.error(value))
+                value.trim().is_empty() || value.trim().split(',').all(part)
             }
-            // The names that the kernel looks up (congestion controls, queueing disciplines) have letters.
+            // The names that the kernel looks up (congestion controls, queueing disciplines) have small letters.
             Self::Word => {
-                let is_name =
-                    |word: &str| word.contains(|letter: char| letter.is_ascii_alphabetic());
+                let is_name = |word: &str| {
+                    word.contains(|letter: char| letter.is_ascii_lowercase())
+                        && !word.contains(|letter: char| letter.is_ascii_uppercase())
+                };
                 let words: Vec<&str> = value.split_whitespace().collect();
-                let fits = matches!(words[..], [word] if is_name(word));
-                fits.then_some(()).ok_or_else(|| self.error(value))
+                matches!(words[..], [word] if is_name(word))
             }
-            Self::Words | Self::Text => Ok(()),
+            Self::Words | Self::Text => true,
         }
     }
 
@@ -172,14 +181,6 @@ impl Form {
         }
     }
 
-    fn numbers(&self, value: &str) -> Result<Vec<i64>, FormError> {
-        let words = value.split_whitespace();
-        words
-            .map(integer)
-            .collect::<Option<_>>()
-            .ok_or_else(|| self.error(value))
-    }
-
     fn error(&self, value: &str) -> FormError {
         FormError {
             problem: format!("takes {}, not `{value}`", self.in_words()),
@@ -191,15 +192,26 @@ impl Form {
     fn meant(&self, value: &str) -> Option<String> {
         match self {
             Self::Range { .. } => {
-                let (first, last) = value.split_once(['-', ',', ':'])?;
-                let (first, last) = (integer(first.trim())?, integer(last.trim())?);
-                Some(format!("{first} {last}"))
+                let numbers: Vec<i64> = value
+                    .split(['-', ',', ':', '.', ' ', '\t', '\u{2013}'])
+                    .filter(|word| !word.is_empty() && *word != "to")
+                    .map(integer)
+                    .collect::<Option<_>>()?;
+                let [first, last] = numbers[..] else {
+                    return None;
+                };
+                let meant = format!("{} {}", first.min(last), first.max(last));
+                self.fits(&meant).then_some(meant)
             }
             Self::Numbers { most: 1, unit, .. } => match value.trim().to_ascii_lowercase().as_str()
             {
                 "yes" | "on" | "true" | "enable" | "enabled" => Some("1".to_owned()),
                 "no" | "off" | "false" | "disable" | "disabled" => Some("0".to_owned()),
-                text => in_unit(text, unit).map(|number| number.to_string()),
+                text => grouped(text)
+                    .or_else(|| in_unit(text, unit))
+                    .or_else(|| thousands(text))
+                    .map(|number| number.to_string())
+                    .filter(|meant| self.fits(meant)),
             },
             Self::Numbers { .. } => {
                 let numbers: Option<Vec<String>> = value
@@ -211,7 +223,12 @@ impl Form {
                     .map(|numbers| numbers.join(" "))
                     .filter(|meant| meant != value)
             }
-            Self::Ports | Self::Word | Self::Words | Self::Text => None,
+            // Names of congestion controls and queueing disciplines have small letters.
+            Self::Word => {
+                let lower = value.trim().to_ascii_lowercase();
+                self.fits(&lower).then_some(lower)
+            }
+            Self::Ports | Self::Words | Self::Text => None,
         }
     }
 }
@@ -234,6 +251,33 @@ fn integer(word: &str) -> Option<i64> {
         None => return None,
     };
     Some(sign * number)
+}
+
+/// A number with marks between its thousands: `4_096`, `1,000,000`.
+fn grouped(text: &str) -> Option<u64> {
+    let parts: Vec<&str> = text.split(['_', ',', '\'']).collect();
+    let digits = |part: &&str| part.bytes().all(|digit| digit.is_ascii_digit());
+    let in_threes = parts.iter().skip(1).all(|part| part.len() == 3);
+    let fits = parts.len() > 1 && in_threes && !parts[0].is_empty() && parts.iter().all(digits);
+    fits.then(|| parts.concat().parse().ok()).flatten()
+}
+
+/// A number of things in thousands or millions, or with an exponent: `10k`, `1M`, `1e4`.
+fn thousands(text: &str) -> Option<u64> {
+    if let Some((digits, power)) = text.split_once('e') {
+        let number: u64 = digits.parse().ok()?;
+        return number.checked_mul(10_u64.checked_pow(power.parse().ok()?)?);
+    }
+    let factor = match text.chars().last()? {
+        'k' => 1_000,
+        'm' => 1_000_000,
+        _ => return None,
+    };
+    text[..text.len() - 1]
+        .trim()
+        .parse::<u64>()
+        .ok()?
+        .checked_mul(factor)
 }
 
 /// A number with a unit, in the setting's own: `30s` of a setting in milliseconds is 30000.
@@ -318,6 +362,20 @@ mod tests {
                 "60999 32768",
                 "not above the second",
             ),
+            (
+                "net.ipv4.ip_local_port_range",
+                "60999 32768",
+                "write `32768 60999`",
+            ),
+            (
+                "net.ipv4.ip_local_port_range",
+                "20000..20999",
+                "write `20000 20999`",
+            ),
+            ("net.ipv4.tcp_max_syn_backlog", "4_096", "write `4096`"),
+            ("net.ipv4.tcp_max_syn_backlog", "10k", "write `10000`"),
+            ("net.ipv4.tcp_max_syn_backlog", "1e4", "write `10000`"),
+            ("net.ipv4.tcp_congestion_control", "BBR", "write `bbr`"),
             ("net.ipv4.ip_local_port_range", "0 70000", "from 1 to 65535"),
             ("net.ipv4.tcp_tw_reuse", "yes", "write `1`"),
             ("net.ipv4.tcp_fin_timeout", "30s", "write `30`"),

@@ -7,6 +7,7 @@ use super::style::Style;
 use super::{run_label, spark};
 use crate::record::{Outcome, Timeline, Verdict};
 use crate::report::evidence::{self, emulated};
+use crate::report::failures;
 use crate::report::metrics;
 use crate::report::place::FilePlace;
 use crate::scenario::expr::MetricRef;
@@ -75,6 +76,14 @@ pub(super) fn run(run: &RunResult, file: &ScenarioFile, style: Style) -> String 
             if let Some(closing) = evidence::closing(run, load) {
                 paragraph(&mut text, NO_WORD, &closing, IN_RUN, style);
             }
+        }
+        let errors = failures::by_reason(run);
+        let shown_errors = match style.verbose {
+            true => errors.len(),
+            false => errors.len().min(MOST_CLIENTS),
+        };
+        for sentence in &errors[..shown_errors] {
+            paragraph(&mut text, NO_WORD, sentence, IN_RUN, style);
         }
         if shown < loads.len() {
             let more = format!(

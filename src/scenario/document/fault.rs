@@ -78,7 +78,7 @@ pub(crate) struct SegmentSelection<'a> {
 
 action! {
     /// A selection of segments.
-    SegmentDoc, "segments" {}
+    SegmentDoc, "a selection of segments" {}
 }
 
 action! {

@@ -30,6 +30,23 @@ fn percentage(text: &str) -> String {
     }
 }
 
+/// Suggests the digits of a number with an exponent: `1e3`.
+fn power_of_ten(text: &str) -> Option<String> {
+    let (digits, power) = text.trim().split_once(['e', 'E'])?;
+    let number: u64 = digits.parse().ok()?;
+    let number = number.checked_mul(10_u64.checked_pow(power.parse().ok()?)?)?;
+    Some(format!("write `{number}`"))
+}
+
+/// Suggests a key of its own for a deviation: `1ms ± 0.1ms`.
+fn with_jitter(text: &str) -> Option<String> {
+    let (delay, jitter) = text.split_once('±').or_else(|| text.split_once("+-"))?;
+    let (delay, jitter) = (delay.trim(), jitter.trim());
+    let is_duration = |text: &str| units::parse_duration(text).is_ok();
+    (is_duration(delay) && is_duration(jitter))
+        .then(|| format!("the deviation has a key of its own: `delay: {delay}, jitter: {jitter}`"))
+}
+
 /// A whole number, zero or more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Count(pub(crate) u64);
@@ -45,10 +62,12 @@ impl ScalarValue for Count {
                 match text.trim_start().strip_prefix('-') {
                     Some(_) => "it is below zero",
                     None if is_number => "it is too large",
+                    None if power_of_ten(text).is_some() => "a count is written in digits",
                     None if units::parse_quantity(text).is_ok() => "it has no unit and no decimals",
                     None => "not a number",
                 },
-                meant(text, |form| Self::parse(form).is_ok())
+                power_of_ten(text)
+                    .or_else(|| meant(text, |form| Self::parse(form).is_ok()))
                     .unwrap_or_else(|| "write it like `1000` or `1_000`".to_owned()),
             )),
         }
@@ -80,7 +99,8 @@ macro_rules! quantity {
                     let help = match error {
                         UnitError::NoUnit if $with_unit == "`N%`" => percentage(text),
                         UnitError::NoUnit => format!("write {}", $with_unit.replace('N', text.trim())),
-                        _ => meant(text, |form| ($parse)(form).is_ok())
+                        _ => with_jitter(text)
+                            .or_else(|| meant(text, |form| ($parse)(form).is_ok()))
                             .unwrap_or_else(|| concat!("write it like ", $like).to_owned()),
                     };
                     Wrong::new(error.to_string(), help)
@@ -123,7 +143,7 @@ quantity!(
     /// A bandwidth: `10Mbit/s`, `1MiB/s`.
     Bandwidth(Rate), "a bandwidth",
     |text| at_least(MIN_BANDWIDTH, units::parse_bandwidth(text)),
-    "`Nbit/s`", "`10Mbit/s`, above zero",
+    "`NMbit/s`, or `Nbit/s` for bits", "`10Mbit/s`, above zero",
     r"^(\$.+|[0-9][0-9._]*([kKMGT]|[kKMGT]i)?(bit|bit/s|bps|B/s))$", "string", 0
 );
 quantity!(

@@ -57,7 +57,11 @@ impl<T: ScalarValue> FromNode for T {
                 at,
                 format!("expected {}, found {}", T::WHAT, node.describe()),
             )
-            .maybe_help(single(node));
+            .maybe_help(
+                single(node)
+                    .filter(|only| T::parse(only).is_ok())
+                    .map(|only| format!("write it without brackets: `{only}`")),
+            );
             return None;
         };
         match T::parse(&scalar.text) {
@@ -75,8 +79,8 @@ impl<T: ScalarValue> FromNode for T {
     }
 }
 
-/// Returns help if a list or a mapping holds nothing but one value: `[client]`, `{ client }`.
-fn single(node: &Node) -> Option<String> {
+/// Returns the only value of a list or a mapping that holds nothing else: `[client]`, `{ client }`.
+fn single(node: &Node) -> Option<&str> {
     let only = match &node.kind {
         NodeKind::List(items) => match items.as_slice() {
             [
@@ -93,7 +97,7 @@ fn single(node: &Node) -> Option<String> {
         },
         NodeKind::Null | NodeKind::Broken | NodeKind::Scalar(_) => return None,
     };
-    Some(format!("write it without brackets: `{}`", only.text))
+    Some(&only.text)
 }
 
 /// Gives a type its place in the JSON Schema. A parameter (`$name`) may stand for every value.
@@ -133,9 +137,14 @@ impl ScalarValue for Switch {
         match text.to_ascii_lowercase().as_str() {
             "true" | "yes" | "on" => Ok(Self(true)),
             "false" | "no" | "off" => Ok(Self(false)),
-            _ => Err(Wrong {
+            other => Err(Wrong {
                 label: String::new(),
-                help: "write `true` or `false`".to_owned(),
+                help: match other {
+                    "1" => "write `true`",
+                    "0" => "write `false`",
+                    _ => "write `true` or `false`",
+                }
+                .to_owned(),
             }),
         }
     }
@@ -375,8 +384,11 @@ macro_rules! words {
                     $($word => Ok($value),)*
                     other => Err(Wrong::new(
                         "",
-                        crate::scenario::examples::other_word($what, other)
-                            .map(|word| format!("did you mean `{word}`?"))
+                        crate::scenario::examples::other_form($what, other)
+                            .or_else(|| {
+                                let word = crate::scenario::examples::other_word($what, other)?;
+                                Some(format!("did you mean `{word}`?"))
+                            })
                             .or_else(|| suggest::did_you_mean(other, [$($word),*]))
                             .unwrap_or_default(),
                     )),
@@ -470,9 +482,14 @@ impl ScalarValue for Truth {
             "true" => Ok(Self::True),
             "false" => Ok(Self::False),
             "partly" => Ok(Self::Partly),
-            _ => Err(Wrong {
+            other => Err(Wrong {
                 label: String::new(),
-                help: "write `true`, `false` or `partly`".to_owned(),
+                help: match other.to_ascii_lowercase().as_str() {
+                    "yes" | "on" | "true" | "1" | "correct" | "right" => "write `true`",
+                    "no" | "off" | "false" | "0" | "wrong" => "write `false`",
+                    _ => "if it is true under some conditions only, write `partly`",
+                }
+                .to_owned(),
             }),
         }
     }

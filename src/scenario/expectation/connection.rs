@@ -1,6 +1,7 @@
 //! Names of a client's connections in expectations: `load:1` is the connection of the first attempt.
 
-use super::metric::{ResolvedMetric, UnknownMetric, without_subject};
+use super::metric::{ResolvedMetric, UnknownMetric};
+use super::slips::without_subject;
 use super::subjects::Subjects;
 use super::syntax::{At, Expr as Written, ExprKind};
 use super::typing::NameScope;
@@ -185,7 +186,7 @@ mod tests {
                 "a TCP state cannot be calculated",
                 "load:1.state ==",
             ),
-            ("-load:1.state == CLOSE", "a TCP state has no sign", ""),
+            ("CLOSE == -load:1.state", "a TCP state has no sign", ""),
             (
                 "load:1.state in CLOSE..LISTEN",
                 "a TCP state cannot be in a range",

@@ -45,6 +45,17 @@ pub(crate) struct Unreadable {
 }
 
 pub(crate) fn parse(text: &str) -> Result<Line, Unreadable> {
+    let written = text.trim_start();
+    if written.starts_with('-')
+        && written[1..].starts_with(|letter: char| letter.is_ascii_alphabetic())
+    {
+        let start = text.len() - written.len();
+        return Err(Unreadable {
+            range: start..start + 1,
+            message: "a space is missing after `-`".to_owned(),
+            help: Some("begin each expectation with `- `".to_owned()),
+        });
+    }
     parse_with(line, text)
 }
 
@@ -142,6 +153,13 @@ fn unreadable(text: &str, offset: usize, error: &ContextError) -> Unreadable {
         Some(format!(
             "each line is one comparison: write `{first}` and `{second}`"
         ))
+    } else if ["since ", "from ", "starting "]
+        .iter()
+        .any(|word| rest.starts_with(word))
+    {
+        Some("a window has two ends: `during 1s..10s`".to_owned())
+    } else if ["at", "within", "during", "always", "never"].contains(&&rest[..word_end]) {
+        Some("an expectation has one window: keep one of them".to_owned())
     } else if rest.starts_with("and ") || rest.starts_with("&&") {
         Some("each line is one comparison: write two expectations".to_owned())
     } else if text
@@ -155,7 +173,11 @@ fn unreadable(text: &str, offset: usize, error: &ContextError) -> Unreadable {
     } else if rest.starts_with(['<', '>', '=', '!']) {
         Some("each line is one comparison; `in 1..5` is for a range".to_owned())
     } else if rest.is_empty() && reads(&format!("{text} == 0")) {
-        Some(format!("compare it: `{} >= 1`", text.trim()))
+        Some(if text.contains('.') {
+            format!("compare it: `{} >= 1`", text.trim())
+        } else {
+            "a comparison has two sides, as in `web.accepted >= 1`".to_owned()
+        })
     } else if rest.is_empty() && reads(&format!("{text}..10")) {
         Some(format!("a range has two ends: `{}..10`", text.trim()))
     } else if expected.starts_with("a regular expression") {
@@ -225,6 +247,17 @@ fn name<'i>(input: &mut Input<'i>) -> ModalResult<&'i str> {
         return fail.parse_next(input);
     }
     winnow::token::take(length).parse_next(input)
+}
+
+/// Takes this many bytes, which end between two characters. `take` counts characters, and `µ` has two bytes.
+fn bytes<'i>(
+    length: usize,
+) -> impl Parser<Input<'i>, &'i str, winnow::error::ErrMode<ContextError>> {
+    move |input: &mut Input<'i>| {
+        let text: &str = input;
+        let characters = text[..length].chars().count();
+        winnow::token::take(characters).parse_next(input)
+    }
 }
 
 /// Letters, digits and `_`, beginning with a letter; `-` and, in a path, `.` between them, and `:` before a number.
@@ -349,7 +382,7 @@ fn regex(input: &mut Input<'_>) -> ModalResult<String> {
     while let Some((index, letter)) = letters.next() {
         match letter {
             '/' => {
-                winnow::token::take(index + 1).void().parse_next(input)?;
+                bytes(index + 1).void().parse_next(input)?;
                 return Ok(regex);
             }
             '\\' if letters.peek().is_some_and(|(_, next)| *next == '/') => {

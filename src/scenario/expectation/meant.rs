@@ -37,6 +37,32 @@ fn forms() -> Vec<(String, Replacement)> {
         (r"^\s*(?:not\s+|!\s*)\(?\s*([^<>=!()]+?)\s*(==|!=|<=|>=|<|>)\s*([^()]+?)\s*\)?\s*$".into(), |found| {
             format!("{} {} {}", &found[1], opposite(&found[2]), &found[3])
         }),
+        // What would be text or a pattern, and a number that is only quoted.
+        (r#"(==|!=|<=|>=|<|>|=)\s*["'](\d[\d._]*[A-Za-z%/]*)["']"#.into(), |found| {
+            format!("{} {}", &found[1], &found[2])
+        }),
+        (r"first\(\s*([A-Za-z][\w.:-]*)\s*\)\s*==?\s*(?:never|none|nothing)\b".into(), |found| {
+            format!("{} == 0", &found[1])
+        }),
+        (r"\b(?:sum|total|add)\(\s*([A-Za-z][\w.:-]*)\s*,\s*([A-Za-z][\w.:-]*)\s*\)".into(), |found| {
+            format!("{} + {}", &found[1], &found[2])
+        }),
+        (r"([<>!])==+".into(), |found| format!("{}=", &found[1])),
+        (r"\s*==?\s*(\d[^\s.-]*)\s*\.\.+\s*(\d\S*)".into(), |found| {
+            format!(" in {}", range(&found[1], &found[2]))
+        }),
+        (r"\bp99[._]9\d?\(".into(), |_| "p99(".into()),
+        (r"(==|!=|<=|>=|<|>)\s*\.(\d)".into(), |found| format!("{} 0.{}", &found[1], &found[2])),
+        (r"\b0x([0-9A-Fa-f]{1,12})\b".into(), |found| {
+            u64::from_str_radix(&found[1], 16).map_or_else(|_| found[0].to_owned(), |number| number.to_string())
+        }),
+        (
+            concat!(
+ r"(\d)\s+(?:conns?|connections?|requests?|reqs?|errors?|times|packets?|sockets?|entries|clients|",
+ r"attempts|failures|replies|ports|drops)\b")
+                .into(),
+            |found| found[1].to_owned(),
+        ),
         (text(r"does\s+not\s+contain|doesn't\s+contain|not\s+contains?|excludes|lacks"), |found| {
             format!(" !~ {}", literally(found))
         }),
@@ -131,6 +157,9 @@ fn forms() -> Vec<(String, Replacement)> {
         (r"^\s*(always|never)\b[:,]?\s+(.+)$".into(), |found| format!("{} {}", &found[2], &found[1])),
         (r"^\s*(at|within|during)\s+(\d\S*?)[:,]?\s+(.+)$".into(), |found| {
             format!("{} {} {}", &found[3], &found[1], &found[2])
+        }),
+        (r"^\s*([A-Za-z][\w-]*)\s+([A-Za-z][\w.-]*)\s*(==|!=|<=|>=|<|>)".into(), |found| {
+            format!("{}.{} {}", &found[1], &found[2], &found[3])
         }),
     ]
 }
@@ -253,6 +282,22 @@ mod tests {
             ("users.failed: 0", "users.failed == 0"),
             ("users.failed: <= 5", "users.failed <= 5"),
             ("users.failed = 0", "users.failed == 0"),
+            (r#"users.failed == "0""#, "users.failed == 0"),
+            ("users failed == 0", "users.failed == 0"),
+            ("users.failed >== 5", "users.failed >= 5"),
+            ("users.failed == 5..9", "users.failed in 5..9"),
+            ("users.failed == 40 conns", "users.failed == 40"),
+            ("users.failed == 0x28", "users.failed == 40"),
+            ("users.failed < .5", "users.failed < 0.5"),
+            (
+                "first(users.errors.ETIMEDOUT) == never",
+                "users.errors.ETIMEDOUT == 0",
+            ),
+            (
+                "sum(users.failed, users.established) == 40",
+                "users.failed + users.established == 40",
+            ),
+            ("p99.9(users.latency) < 5ms", "p99(users.latency) < 5ms"),
             ("users.failed === 0", "users.failed == 0"),
             ("users.failed is 0", "users.failed == 0"),
             ("users.failed => 5", "users.failed >= 5"),

@@ -7,7 +7,7 @@ use std::ops::Range;
 use super::counters::{self, CounterName};
 use super::subjects::Subjects;
 use super::syntax::At;
-use super::{connection, synonyms};
+use super::{connection, slips, synonyms};
 use crate::metrics::{
     self, Metric, NameParameter, Recorded, SeriesKind, Subject, kernel_counters, tcp_info,
 };
@@ -46,7 +46,9 @@ pub(crate) fn metric(
             help: Some(match subjects.actors.get(text) {
                 Some(actor) => format!("write one of {}", qualified(text, *actor)),
                 None => {
-                    connection::meant_state(text).unwrap_or_else(|| without_subject(text, subjects))
+                    let slip = || slips::undotted(text, subjects);
+                    let meant = connection::meant_state(text).or_else(slip);
+                    meant.unwrap_or_else(|| slips::without_subject(text, subjects))
                 }
             }),
         });
@@ -72,7 +74,7 @@ pub(crate) fn metric(
         return Err(UnknownMetric {
             range: start..start + subject.len(),
             message: format!("nothing is called {}", quoted(subject)),
-            help: suggest::did_you_mean(subject, known),
+            help: slips::nested(name, subjects).or_else(|| suggest::did_you_mean(subject, known)),
         });
     }
     if meant == [Subject::Node]
@@ -115,24 +117,6 @@ pub(crate) fn metric(
     })
 }
 
-/// Suggests the whole names of a quantity that is written without its subject.
-pub(super) fn without_subject(name: &str, subjects: &Subjects) -> String {
-    /// More examples do not help.
-    const FEW: usize = 3;
-    let known = subjects.actors.keys().chain(&subjects.nodes);
-    let mut names = synonyms::whole_names(name, subjects);
-    names.truncate(FEW);
-    let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
-    match (
-        quoted.is_empty(),
-        suggest::nearest(name, known.map(String::as_str)),
-    ) {
-        (false, _) => format!("name its subject: {}", quoted.join(" or ")),
-        (true, Some(subject)) => format!("a quantity is `SUBJECT.NAME`; did you mean `{subject}`?"),
-        (true, None) => "a quantity is `SUBJECT.NAME`, as in `web.accepted`".to_owned(),
-    }
-}
-
 /// Suggests the metric that another word means, of the subject or of something else.
 fn other_word(subject: &str, meant: &[Subject], name: &str, subjects: &Subjects) -> Option<String> {
     if let Some(explained) = synonyms::not_counted(name) {
@@ -140,6 +124,9 @@ fn other_word(subject: &str, meant: &[Subject], name: &str, subjects: &Subjects)
     }
     if let Some(function) = synonyms::percentile(subject, meant, name) {
         return Some(format!("did you mean `{function}`?"));
+    }
+    if let Some(meant) = slips::of_subject(subject, meant, name) {
+        return Some(format!("did you mean `{meant}`?"));
     }
     let of_it = meant.iter().find_map(|kind| synonyms::of(*kind, name));
     let elsewhere = || synonyms::elsewhere(subject, name, subjects);

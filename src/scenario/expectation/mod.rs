@@ -12,6 +12,8 @@ mod meant;
 mod measurement;
 mod metric;
 mod reference;
+mod shares;
+mod slips;
 mod subjects;
 mod synonyms;
 mod syntax;

@@ -3,6 +3,7 @@
 use super::metric::{self, ResolvedMetric};
 use super::syntax::{At, Expr as Written, ExprKind};
 use super::typing::{NameScope, Typing};
+use crate::metrics::Subject;
 use crate::scenario::expr::MetricRef;
 use crate::scenario::problem::quoted;
 use crate::scenario::suggest;
@@ -36,6 +37,21 @@ impl Typing<'_> {
             }
             NameScope::Compare(variants) => {
                 let (variant, rest) = path.split_once('.').unwrap_or((path, ""));
+                if rest.is_empty() && variants.contains_key(variant) {
+                    let example = variants.get(variant).and_then(|subjects| {
+                        let mut actors = subjects.actors.iter();
+                        actors.find(|(_, kind)| **kind == Subject::Client)
+                    });
+                    let client = example.map_or("load", |(name, _)| name.as_str());
+                    self.fault(
+                        written.range.clone(),
+                        format!("{} is a variant, not a quantity", quoted(variant)),
+                    )
+                    .help = Some(format!(
+                        "name a quantity of it, as in `{variant}.{client}.established`"
+                    ));
+                    return None;
+                }
                 let Some(subjects) = variants.get(variant) else {
                     let range = written.range.start..written.range.start + variant.len();
                     let known: Vec<&str> = variants.keys().map(String::as_str).collect();
@@ -43,8 +59,15 @@ impl Typing<'_> {
                         .help = suggest::nearest(variant, known.iter().copied())
                         .map(|name| format!("did you mean `{name}`?"))
                         .or_else(|| {
-                            let example = known.first()?;
-                            Some(format!("name the run: `{example}.{path}`"))
+                            let (example, subjects) = variants.first()?;
+                            let subject = rest.split('.').next().unwrap_or_default();
+                            let names_a_run = subjects.actors.contains_key(subject)
+                                || subjects.nodes.contains(subject);
+                            Some(if names_a_run {
+                                format!("variants: {}", suggest::listed(&known))
+                            } else {
+                                format!("name the run: `{example}.{path}`")
+                            })
                         });
                     return None;
                 };

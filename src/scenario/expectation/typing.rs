@@ -5,6 +5,7 @@ use std::ops::Range;
 use super::connection;
 use super::functions::{self, FUNCTIONS};
 use super::grammar;
+use super::shares;
 use super::subjects::Subjects;
 use super::syntax::{At, ClaimSyntax, Expr as Written, ExprKind, Number};
 use super::units::Units;
@@ -16,7 +17,7 @@ use crate::scenario::expr::{
 use crate::scenario::problem::quoted;
 use crate::scenario::suggest;
 use crate::tcp::TcpState;
-use crate::units::{self, Dimension, Unit};
+use crate::units::{self, Unit};
 
 /// The names that an expectation may use.
 pub(crate) enum NameScope {
@@ -115,7 +116,7 @@ impl Typing<'_> {
                 tolerance,
             } => {
                 let mut typed = (self.expr(left), self.expr(right));
-                self.explain_share(left, right);
+                self.explain_share(left, op.value, right);
                 zero_fits(&mut typed.1, &typed.0);
                 zero_fits(&mut typed.0, &typed.1);
                 let units = self.same(left, &typed.0, right, &typed.1);
@@ -237,6 +238,7 @@ impl Typing<'_> {
         let help = a
             .missing_unit(right, left)
             .or_else(|| b.missing_unit(left, right))
+            .or_else(|| Units::surplus((*a, left), (*b, right)))
             .or_else(|| connection::missing_subject([left, right], self.scope));
         let fault = self.fault(
             right.range.clone(),
@@ -349,28 +351,6 @@ impl Typing<'_> {
         fault.help = Some("compare it: `load:1.state == TIME_WAIT at 2s`".to_owned());
     }
 
-    /// Explains a percentage that is compared with a quantity: `load.failed < 1%`.
-    fn explain_share(&mut self, left: &Written, right: &Written) {
-        let (ExprKind::Path(path), ExprKind::Number(Ok(share))) = (&left.value, &right.value)
-        else {
-            return;
-        };
-        let Some(fault) = self
-            .faults
-            .last_mut()
-            .filter(|_| share.dimension == Dimension::Share)
-        else {
-            return;
-        };
-        let factor = share.value;
-        fault.help = Some(match path.rsplit_once('.') {
-            Some((client, "failed" | "established" | "completed")) => {
-                format!("name what it is a share of: `{factor} * {client}.attempted`")
-            }
-            _ => format!("name what it is a share of: `{factor} * load.attempted`"),
-        });
-    }
-
     fn number(
         &mut self,
         range: &Range<usize>,
@@ -379,11 +359,12 @@ impl Typing<'_> {
         match number {
             Ok(quantity) => {
                 let Some((value, unit)) = quantity.in_unit() else {
+                    let number = quantity.value;
                     self.fault(
                         range.clone(),
                         "a percentage can only be a tolerance: `== 1000 ± 2%`",
                     )
-                    .help = Some("as a factor, write 0.02".to_owned());
+                    .help = Some(format!("as a factor, write `{}`", shares::rounded(number)));
                     return None;
                 };
                 Some((Expr::Number { value, unit }, Units::of(unit)))

@@ -73,6 +73,28 @@ impl Units {
         }
     }
 
+    /// Explains a count that is compared with something that has a unit: `load.established == 20/s`, `== 40s`.
+    pub(super) fn surplus(one: (Self, &Expr), other: (Self, &Expr)) -> Option<String> {
+        let count = Self::of(Unit::Count);
+        let (counted, (units, written)) = match (one.0 == count, other.0 == count) {
+            (true, false) => (one.1, other),
+            (false, true) => (other.1, one),
+            _ => return None,
+        };
+        let ExprKind::Path(path) = &counted.value else {
+            return None;
+        };
+        if units == Self::of(Unit::PerSecond) {
+            Some(format!(
+                "the rate is `rate({path})`; a rate times a time is a count, as in `20/s * 10s`"
+            ))
+        } else if matches!(written.value, ExprKind::Number(_)) {
+            Some("a count has no unit".to_owned())
+        } else {
+            None
+        }
+    }
+
     /// Suggests a unit if a number lacks nothing else.
     /// A latency or an RTT is rather a number of milliseconds.
     pub(super) fn missing_unit(self, written: &Expr, other: &Expr) -> Option<String> {

@@ -199,18 +199,45 @@ fn addresses(
                 cx.error(text.span, "the address is of the other version of IP");
             }
             None => {
+                let known = view.names.nodes.keys().copied();
                 cx.error(
                     text.span,
                     format!("{} is neither a node nor an address", quoted(name)),
                 )
-                .maybe_help(suggest::did_you_mean(
-                    name,
-                    view.names.nodes.keys().copied(),
-                ));
+                .maybe_help(not_an_address(name).or_else(|| suggest::did_you_mean(name, known)));
             }
         }
     }
     prefixes
+}
+
+/// Explains what is wrong with a text that looks like an address.
+fn not_an_address(text: &str) -> Option<String> {
+    let (address, length) = match text.split_once('/') {
+        Some((address, length)) => (address, Some(length)),
+        None => (text, None),
+    };
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    let parts: Vec<&str> = address.split('.').collect();
+    if parts.len() > 1 && parts.iter().all(|part| digits(part)) {
+        if parts.len() != 4 {
+            return Some(format!(
+                "an IPv4 address has four numbers, and this one has {}",
+                parts.len()
+            ));
+        }
+        let large = parts.iter().find(|part| part.parse::<u8>().is_err());
+        if let Some(large) = large {
+            return Some(format!(
+                "each number of an IPv4 address is at most 255, and {large} is not"
+            ));
+        }
+    }
+    let most = host(address.parse::<IpAddr>().ok()?).length;
+    Some(match length?.parse::<u32>() {
+        Ok(_) => format!("the prefix length is at most {most}: write `{address}/{most}` or less"),
+        Err(_) => format!("the prefix length is a number: write `{address}/24`"),
+    })
 }
 
 /// Reads `10.0.0.1` or `10.0.0.0/24`.

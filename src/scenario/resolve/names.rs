@@ -147,7 +147,7 @@ impl<'d> Names<'d> {
         let number = self.nodes.get_index_of(name.value.0.as_str());
         if number.is_none() {
             cx.error(name.span, format!("unknown node {}", quoted(&name.value.0)))
-                .maybe_help(suggest::did_you_mean(
+                .maybe_help(suggest::did_you_mean_one_of(
                     &name.value.0,
                     self.nodes.keys().copied(),
                 ));

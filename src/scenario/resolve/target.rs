@@ -222,12 +222,17 @@ fn unknown(to: &Spanned<Text>, names: &Names<'_>, cx: &mut Collector<'_>) {
     let host = host_of(text);
     let known = servers().chain(names.nodes.keys().copied());
     let nearest = suggest::nearest(host, known).map(|name| format!("did you mean `{name}`?"));
-    let help = what_to_do
-        .or(nearest)
-        .unwrap_or_else(|| match servers().collect::<Vec<_>>() {
-            servers if servers.is_empty() => "declare it under `servers:`".to_owned(),
-            servers => format!("available: {}", suggest::listed(&servers)),
-        });
+    let address = suggest::is_address(text)
+        .then(|| suggest::did_you_mean_one_of(text, servers()))
+        .flatten();
+    let help =
+        what_to_do
+            .or(address)
+            .or(nearest)
+            .unwrap_or_else(|| match servers().collect::<Vec<_>>() {
+                servers if servers.is_empty() => "declare it under `servers:`".to_owned(),
+                servers => format!("available: {}", suggest::listed(&servers)),
+            });
     cx.error(to.span, message).help(help);
 }
 

@@ -52,7 +52,8 @@ impl<'d> ResolvedLab<'d> {
             cx,
         );
         let written = document.links.iter().flat_map(|links| &links.0);
-        let mut complete = true;
+        // Links under a misspelt key are missing here.
+        let mut complete = document.links.is_some() || document.complete();
         let mut links = Vec::new();
         let mut ends = Vec::new();
         for link in written {

@@ -120,5 +120,5 @@ pub(super) fn number(input: &mut Input<'_>) -> ModalResult<Number> {
     if length == 0 {
         return fail.parse_next(input);
     }
-    at(winnow::token::take(length).map(units::parse_quantity)).parse_next(input)
+    at(bytes(length).map(units::parse_quantity)).parse_next(input)
 }

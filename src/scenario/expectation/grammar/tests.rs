@@ -59,6 +59,20 @@ fn expr(expr_: &Expr) -> String {
 }
 
 #[test]
+fn letters_outside_ascii_end_where_they_end() {
+    assert_eq!(shape("a.b < 1µs"), "a.b < 0.000001:Time");
+    assert_eq!(shape("a.b < 1µs always"), "a.b < 0.000001:Time always");
+    assert_eq!(shape("k.log ~ /größe/"), "k.log false größe");
+}
+
+#[test]
+fn a_dash_without_a_space_is_not_a_sign() {
+    let wrong = parse("-load.failed == 0").unwrap_err();
+    assert_eq!(wrong.message, "a space is missing after `-`");
+    assert!(parse("-(a.b - c.d) == 0").is_ok());
+}
+
+#[test]
 fn every_documented_form_parses() {
     for (text, expected) in [
         ("burst.established == 9", "burst.established == 9:Plain"),
