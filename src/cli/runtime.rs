@@ -1,10 +1,11 @@
 //! The async runtime of suites, and their cancellation by signals.
 
+use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::libc::SIGXFSZ;
 use tokio::runtime::{Builder, Runtime};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -59,18 +60,21 @@ async fn take_other_signals() {
 }
 
 /// Cancels at the first SIGINT, SIGTERM or SIGHUP: every run then ends early with a record of what it has
-/// observed. Workers that do not end are killed soon after.
+/// observed. Workers that do not end are killed soon after. The signals are taken from now on: a task that has not run
+/// yet would leave them to their defaults.
 pub(super) fn cancel_on_signals() -> (watch::Receiver<bool>, SignalWatch) {
     let (stop, stopped) = watch::channel(false);
-    (stopped, SignalWatch(tokio::spawn(cancel(stop))))
+    let taken = [
+        SignalKind::interrupt(),
+        SignalKind::terminate(),
+        SignalKind::hangup(),
+    ]
+    .map(signal);
+    (stopped, SignalWatch(tokio::spawn(cancel(stop, taken))))
 }
 
-async fn cancel(stop: watch::Sender<bool>) {
-    let (Ok(mut interrupt), Ok(mut terminate), Ok(mut hang_up)) = (
-        signal(SignalKind::interrupt()),
-        signal(SignalKind::terminate()),
-        signal(SignalKind::hangup()),
-    ) else {
+async fn cancel(stop: watch::Sender<bool>, taken: [io::Result<Signal>; 3]) {
+    let [Ok(mut interrupt), Ok(mut terminate), Ok(mut hang_up)] = taken else {
         return;
     };
     tokio::select! {
