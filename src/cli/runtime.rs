@@ -44,13 +44,7 @@ pub(super) fn is_status_wanted() -> bool {
 
 /// Takes the signals whose default is to end the program without a word. After SIGXFSZ, writing a file beyond the limit
 /// of sizes (`ulimit -f`) is an error like that of a full disk.
-async fn take_other_signals() {
-    let (Ok(mut status), Ok(mut file_size)) = (
-        signal(SignalKind::user_defined1()),
-        signal(SignalKind::from_raw(SIGXFSZ)),
-    ) else {
-        return std::future::pending().await;
-    };
+async fn take_other_signals(status: &mut Signal, file_size: &mut Signal) {
     loop {
         tokio::select! {
             _ = status.recv() => STATUS_WANTED.store(true, Ordering::Relaxed),
@@ -68,21 +62,30 @@ pub(super) fn cancel_on_signals() -> (watch::Receiver<bool>, SignalWatch) {
         SignalKind::interrupt(),
         SignalKind::terminate(),
         SignalKind::hangup(),
+        SignalKind::user_defined1(),
+        SignalKind::from_raw(SIGXFSZ),
     ]
     .map(signal);
     (stopped, SignalWatch(tokio::spawn(cancel(stop, taken))))
 }
 
-async fn cancel(stop: watch::Sender<bool>, taken: [io::Result<Signal>; 3]) {
-    let [Ok(mut interrupt), Ok(mut terminate), Ok(mut hang_up)] = taken else {
+async fn cancel(stop: watch::Sender<bool>, taken: [io::Result<Signal>; 5]) {
+    let [
+        Ok(mut interrupt),
+        Ok(mut terminate),
+        Ok(mut hang_up),
+        Ok(mut status),
+        Ok(mut file_size),
+    ] = taken
+    else {
         return;
     };
     tokio::select! {
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}
         _ = hang_up.recv() => {}
-        () = take_other_signals() => {}
+        () = take_other_signals(&mut status, &mut file_size) => {}
     }
     stop.send_replace(true);
-    take_other_signals().await;
+    take_other_signals(&mut status, &mut file_size).await;
 }
