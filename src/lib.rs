@@ -60,6 +60,8 @@ pub mod compare;
 pub mod expect;
 #[cfg(any(test, feature = "fixtures"))]
 pub mod fixtures;
+#[cfg(all(feature = "program", any(test, feature = "fixtures")))]
+pub mod fuzzing;
 pub(crate) mod input_file;
 pub mod lab;
 #[cfg(feature = "program")]

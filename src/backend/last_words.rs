@@ -4,11 +4,14 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
 use tokio::task::JoinHandle;
 
 /// Enough lines for a panic of a kernel: its reason comes before the call trace, which may have 60 lines.
 const MAX_LINES: usize = 120;
+
+/// The longest line in bytes. A longer one is split.
+const LONGEST_LINE: u64 = 64 << 10;
 
 /// The longest wait for the end of the stream once the worker is dead: another process may hold it open.
 const END_TIMEOUT: Duration = Duration::from_secs(1);
@@ -50,7 +53,8 @@ async fn read(stream: impl AsyncRead + Unpin, lines: Arc<Mutex<VecDeque<String>>
     let mut stream = BufReader::new(stream);
     let mut line = Vec::new();
     loop {
-        let read = stream.read_until(b'\n', &mut line);
+        let mut bounded = (&mut stream).take(LONGEST_LINE);
+        let read = bounded.read_until(b'\n', &mut line);
         // Bytes read before the timeout stay in the line.
         let read = tokio::time::timeout(UNFINISHED_LINE, read).await;
         let ended = matches!(read, Ok(Ok(0) | Err(_)));

@@ -3,6 +3,7 @@
 //! A backend only decides where that process runs. The process never outlives this one, and the kernel frees what it
 //! held. Code that uses a backend does not depend on which one it is.
 
+mod bounded_lines;
 mod error;
 mod hang;
 mod host;

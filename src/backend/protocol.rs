@@ -4,13 +4,14 @@
 use std::process::ExitStatus;
 
 use thiserror::Error;
-use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader, Lines};
+use tokio::io::AsyncRead;
 use tokio::process::{Child, ChildStdin};
 use tokio::time::Instant;
 
+use super::bounded_lines::BoundedLines;
 use super::hang::HangLimit;
 use super::last_words::LastWords;
-use crate::record::{Event, Offset};
+use crate::record::{Event, LONGEST_LINE, Offset};
 use crate::sys::lifeline::kill_group;
 
 /// An error in starting a worker or in reading its output.
@@ -51,7 +52,7 @@ pub(crate) struct Worker {
     child: Child,
     /// Closing it cancels the worker's run. Absent for a guest, which has no standard input.
     stdin: Option<ChildStdin>,
-    events: Lines<BufReader<Box<dyn EventStream>>>,
+    events: BoundedLines<Box<dyn EventStream>>,
     last_words: LastWords,
     /// Present if the worker is a guest, whose exit status does not depend on its run.
     guest: Option<GuestProgress>,
@@ -93,7 +94,7 @@ impl Worker {
         Ok(Self {
             child,
             stdin: Some(stdin),
-            events: BufReader::new(stdout).lines(),
+            events: BoundedLines::new(stdout, LONGEST_LINE),
             last_words,
             guest: None,
             explain,
@@ -113,7 +114,7 @@ impl Worker {
         Self {
             child,
             stdin: None,
-            events: BufReader::new(events).lines(),
+            events: BoundedLines::new(events, LONGEST_LINE),
             last_words,
             guest: Some(GuestProgress::default()),
             explain,

@@ -37,6 +37,7 @@ pub use file::{
     ProcessEnd, RECORD_VERSION, Record, RecordError, RecordHeader, RecordWriter, RecordedScenario,
     RecordedSuite, UnreadableRecord,
 };
+pub(crate) use lines::LONGEST_LINE;
 pub use measure::{Measure, measures};
 pub use outcome::Outcome;
 pub use read::ReadError;

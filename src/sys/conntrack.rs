@@ -85,7 +85,7 @@ impl TableCounters {
         named.filter_map(|((_, metric), value)| Some((metric, value?)))
     }
 
-    fn add(&mut self, message: &[u8]) {
+    pub(super) fn add(&mut self, message: &[u8]) {
         for (kind, value) in netlink::attributes(message.get(NFGENMSG..).unwrap_or_default()) {
             let known = COUNTERS
                 .iter()

@@ -2,6 +2,8 @@
 //!
 //! All `unsafe` code, all netlink messages and all `/proc` paths of the crate are in this module.
 
+#[cfg(any(test, feature = "fixtures"))]
+pub(crate) mod answers;
 mod bpf;
 pub mod build_config;
 pub mod confine;

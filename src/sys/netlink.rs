@@ -328,7 +328,7 @@ impl Netlink {
     /// any call returned `true`.
     fn receive(
         &mut self,
-        mut each: impl FnMut(u32, u16, &[u8]) -> Result<bool, NetlinkError>,
+        each: impl FnMut(u32, u16, &[u8]) -> Result<bool, NetlinkError>,
     ) -> Result<bool, NetlinkError> {
         let length = loop {
             match self.socket.recv(&mut &mut self.buffer[..], 0) {
@@ -337,18 +337,26 @@ impl Netlink {
                 Err(error) => return Err(NetlinkError::Socket(error)),
             }
         };
-        let mut rest = self.buffer.get(..length).ok_or(NetlinkError::Truncated)?;
-        let mut done = false;
-        while rest.len() >= HEADER {
-            let size = u32_at(rest, 0).ok_or(NetlinkError::Truncated)? as usize;
-            let kind = u16_at(rest, 4).ok_or(NetlinkError::Truncated)?;
-            let sequence = u32_at(rest, 8).ok_or(NetlinkError::Truncated)?;
-            let body = rest.get(HEADER..size).ok_or(NetlinkError::Truncated)?;
-            done |= each(sequence, kind, body)?;
-            rest = rest.get(aligned(size)..).unwrap_or_default();
-        }
-        Ok(done)
+        let datagram = self.buffer.get(..length).ok_or(NetlinkError::Truncated)?;
+        messages(datagram, each)
     }
+}
+
+/// Passes each message of a datagram (sequence, type, body) to `each`. Returns whether any call returned `true`.
+pub(super) fn messages(
+    mut rest: &[u8],
+    mut each: impl FnMut(u32, u16, &[u8]) -> Result<bool, NetlinkError>,
+) -> Result<bool, NetlinkError> {
+    let mut done = false;
+    while rest.len() >= HEADER {
+        let size = u32_at(rest, 0).ok_or(NetlinkError::Truncated)? as usize;
+        let kind = u16_at(rest, 4).ok_or(NetlinkError::Truncated)?;
+        let sequence = u32_at(rest, 8).ok_or(NetlinkError::Truncated)?;
+        let body = rest.get(HEADER..size).ok_or(NetlinkError::Truncated)?;
+        done |= each(sequence, kind, body)?;
+        rest = rest.get(aligned(size)..).unwrap_or_default();
+    }
+    Ok(done)
 }
 
 impl AsRawFd for Netlink {
@@ -358,7 +366,7 @@ impl AsRawFd for Netlink {
 }
 
 /// Parses `struct nlmsgerr`: `Ok` for an acknowledgement.
-fn verdict(index: u32, body: &[u8]) -> Result<(), NetlinkError> {
+pub(super) fn verdict(index: u32, body: &[u8]) -> Result<(), NetlinkError> {
     let errno = u32_at(body, 0)
         .ok_or(NetlinkError::Truncated)?
         .cast_signed();
@@ -378,7 +386,7 @@ fn verdict(index: u32, body: &[u8]) -> Result<(), NetlinkError> {
     Err(NetlinkError::Refused {
         index: index as usize,
         text,
-        source: io::Error::from_raw_os_error(-errno),
+        source: io::Error::from_raw_os_error(errno.wrapping_neg()),
     })
 }
 

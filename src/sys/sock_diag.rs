@@ -67,7 +67,7 @@ impl SocketCounts {
         self.by_state[state as usize]
     }
 
-    fn add(&mut self, message: &[u8], memory: bool) {
+    pub(super) fn add(&mut self, message: &[u8], memory: bool) {
         let &[_family, state, timer, ..] = message else {
             return;
         };
@@ -249,7 +249,7 @@ pub struct ListeningSocket {
 }
 
 impl ListeningSocket {
-    fn read(message: &[u8]) -> Option<Self> {
+    pub(super) fn read(message: &[u8]) -> Option<Self> {
         let word = |at: usize| {
             let bytes = message.get(at..at + 4)?;
             Some(u32::from_ne_bytes(bytes.try_into().ok()?))
@@ -276,7 +276,7 @@ pub struct ListedConnection<'a> {
 }
 
 impl<'a> ListedConnection<'a> {
-    fn read(message: &'a [u8]) -> Option<Self> {
+    pub(super) fn read(message: &'a [u8]) -> Option<Self> {
         let attributes = message.get(MESSAGE..)?;
         let info = netlink::attributes(attributes).find(|(kind, _)| *kind == INFO);
         Some(Self {

@@ -11,6 +11,7 @@ mod catalogue;
 mod comparing;
 mod coverage;
 mod documents;
+mod fuzzing;
 mod html_page;
 mod judging;
 mod learning;

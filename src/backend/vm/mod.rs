@@ -10,6 +10,8 @@ mod image;
 mod kernel;
 mod modules;
 mod qemu;
+#[cfg(any(test, feature = "fixtures"))]
+pub(crate) mod readers;
 mod shell_words;
 
 pub use backend::VmBackend;

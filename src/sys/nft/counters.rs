@@ -46,7 +46,7 @@ pub fn rule_counts(
     Ok(counts)
 }
 
-fn count(rule: &[u8]) -> Option<RuleCount> {
+pub(in crate::sys) fn count(rule: &[u8]) -> Option<RuleCount> {
     let of = |wanted: u16| attributes(rule).find(|(kind, _)| *kind == wanted);
     let (_, data) = of(NFTA_RULE_USERDATA)?;
     let name = String::from_utf8_lossy(data.get(2..)?);

@@ -4,7 +4,7 @@
 //! `expression` encodes the parts of a rule, and `counters` reads how often rules matched. The purpose of a ruleset
 //! is up to the caller. The constants have the names and values of that header.
 
-mod counters;
+pub(in crate::sys) mod counters;
 mod expression;
 
 pub use counters::{RuleCount, rule_counts};

@@ -35,7 +35,7 @@ impl LibraryCache {
         Self::parse(&fs::read(CACHE).unwrap_or_default())
     }
 
-    fn parse(bytes: &[u8]) -> Self {
+    pub(in crate::backend::vm) fn parse(bytes: &[u8]) -> Self {
         let start = bytes.windows(MAGIC.len()).position(|bytes| bytes == MAGIC);
         let bytes = start.and_then(|at| bytes.get(at..)).unwrap_or_default();
         let number = |at: usize| {

@@ -4,8 +4,8 @@
 mod command_files;
 mod cpio;
 pub(crate) mod initramfs;
-mod libraries;
-mod programs;
+pub(super) mod libraries;
+pub(super) mod programs;
 mod scripts;
 
 use std::collections::BTreeSet;

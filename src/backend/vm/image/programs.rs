@@ -183,7 +183,7 @@ impl ProgramFiles {
 
 /// The parts of an ELF file that concern its loading.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Object {
+pub(in crate::backend::vm) struct Object {
     loader: Option<String>,
     needed: Vec<String>,
     /// The folders of libraries that it names (DT_RUNPATH, DT_RPATH).
@@ -194,7 +194,7 @@ struct Object {
 
 impl Object {
     /// Returns `None` if it is not an ELF file for x86-64.
-    fn read(bytes: &[u8]) -> Option<Self> {
+    pub(in crate::backend::vm) fn read(bytes: &[u8]) -> Option<Self> {
         let file = ElfBytes::<AnyEndian>::minimal_parse(bytes).ok()?;
         if file.ehdr.class != Class::ELF64 || file.ehdr.e_machine != EM_X86_64 {
             return None;
@@ -230,7 +230,8 @@ impl Object {
                         && (segment.p_vaddr..segment.p_vaddr.saturating_add(segment.p_filesz))
                             .contains(&address)
                 })?;
-                let start = usize::try_from(address - segment.p_vaddr + segment.p_offset).ok()?;
+                let start = address - segment.p_vaddr;
+                let start = usize::try_from(segment.p_offset.checked_add(start)?).ok()?;
                 bytes.get(start..start.checked_add(usize::try_from(size).ok()?)?)
             });
         for entry in dynamic.iter() {
@@ -249,7 +250,7 @@ impl Object {
     }
 
     /// Returns the bytes that are loaded: a development build has ten times as many for debuggers.
-    fn kept(&self, mut bytes: Vec<u8>) -> Vec<u8> {
+    pub(in crate::backend::vm) fn kept(&self, mut bytes: Vec<u8>) -> Vec<u8> {
         /// `e_shoff`, 8 bytes; `e_shnum` and `e_shstrndx`, 2 bytes each (elf(5), 64 bits).
         const SECTIONS: [std::ops::Range<usize>; 2] = [0x28..0x30, 0x3c..0x40];
         if let Some(end) = self.end.filter(|end| (64..bytes.len()).contains(end)) {

@@ -4,8 +4,10 @@
 //! A package is an `ar` archive of `debian-binary`, `control.tar.*` and `data.tar.*`, in this order (deb(5)).
 //! Nothing of it is executed, and only the wanted files are written, each to the path given for it.
 
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, BufReader, Read, Seek, Write};
+use std::os::unix::ffi::OsStringExt;
 use std::path::{Component, Path, PathBuf};
 
 use tar::{Archive, EntryType};
@@ -28,6 +30,8 @@ const LARGEST_CONTROL: u64 = 1 << 20;
 const AT_ONCE: usize = 64 << 10;
 /// Maximum number of files in a package: Ubuntu's modules are 7,000.
 const MOST_FILES: usize = 100_000;
+/// Maximum number of bytes of a path (`PATH_MAX`, Linux `include/uapi/linux/limits.h`).
+const LONGEST_PATH: u64 = 4096;
 
 /// An error in unpacking a kernel's package.
 #[derive(Debug, Error)]
@@ -98,7 +102,17 @@ pub(crate) fn is_package(path: &Path) -> bool {
 /// Unpacks a package's kernel. Fails if it is not a package, is damaged, or contains what no kernel's package
 /// should; the files unpacked until then remain.
 pub(crate) fn unpack(deb: &Path, to: KernelPaths<'_>) -> Result<Package, DebError> {
-    let mut file = BufReader::new(input_file::open(deb).map_err(DebError::Read)?);
+    let file = input_file::open(deb).map_err(DebError::Read)?;
+    let length = file.metadata().map_err(DebError::Read)?.len();
+    unpack_stream(BufReader::new(file), length, to)
+}
+
+/// Unpacks the kernel of a package that has `found` bytes.
+pub(in crate::backend::vm) fn unpack_stream(
+    mut file: impl Read + Seek,
+    found: u64,
+    to: KernelPaths<'_>,
+) -> Result<Package, DebError> {
     let mut first = [0; AR.len()];
     match file.read_exact(&mut first) {
         Ok(()) if first == AR => {}
@@ -111,7 +125,6 @@ pub(crate) fn unpack(deb: &Path, to: KernelPaths<'_>) -> Result<Package, DebErro
             ));
         }
     }
-    let found = file.get_ref().metadata().map_err(DebError::Read)?.len();
     let mut package = None;
     while let Some((name, size)) = member(&mut file)? {
         let at = file.stream_position().map_err(DebError::Read)?;
@@ -187,24 +200,58 @@ fn control(body: &mut impl Read) -> Result<Package, DebError> {
 fn data(unpacked: impl Read, to: KernelPaths<'_>, package: &mut Package) -> Result<(), DebError> {
     let mut archive = Archive::new(unpacked);
     let mut left = LARGEST;
-    for (number, entry) in archive.entries().map_err(DebError::Read)?.enumerate() {
+    let mut long_path = None;
+    // Raw, because the library would read extensions of any length into memory.
+    let entries = archive.entries().map_err(DebError::Read)?.raw(true);
+    for (number, entry) in entries.enumerate() {
         let mut entry = entry.map_err(DebError::Read)?;
         if number >= MOST_FILES {
             return Err(DebError::TooLarge("more than 100,000 files"));
         }
-        let path = entry.path().map_err(DebError::Read)?.into_owned();
-        let inside = inside(&path)?;
         left = left
             .checked_sub(entry.size())
             .ok_or(DebError::TooLarge("more than 4 GiB"))?;
+        let kind = entry.header().entry_type();
+        match kind {
+            EntryType::GNULongName => {
+                long_path = Some(path_in(&mut entry)?);
+                continue;
+            }
+            // The target of the link that follows.
+            EntryType::GNULongLink | EntryType::XGlobalHeader => continue,
+            EntryType::XHeader => {
+                return Err(DebError::NotAPackage(
+                    "it has pax headers, which deb(5) excludes",
+                ));
+            }
+            _ => {}
+        }
+        let path = match long_path.take() {
+            Some(path) => path,
+            None => entry.path().map_err(DebError::Read)?.into_owned(),
+        };
+        let inside = inside(&path)?;
         // Folders are created with their files; links (`build`, `source`) lead to what no guest has.
-        if entry.header().entry_type() == EntryType::Regular
+        if kind == EntryType::Regular
             && let Some(target) = wanted(&inside, to, package)?
         {
             pour(&mut entry, &target)?;
         }
     }
     Ok(())
+}
+
+/// Reads the path of the entry that follows, which ends with a NUL byte.
+fn path_in(entry: &mut impl Read) -> Result<PathBuf, DebError> {
+    let mut bytes = Vec::new();
+    let mut bounded = entry.take(LONGEST_PATH + 1);
+    bounded.read_to_end(&mut bytes).map_err(DebError::Read)?;
+    if bytes.len() as u64 > LONGEST_PATH {
+        return Err(DebError::TooLarge("a path of more than 4,096 bytes"));
+    }
+    let end = bytes.iter().position(|byte| *byte == 0);
+    bytes.truncate(end.unwrap_or(bytes.len()));
+    Ok(PathBuf::from(OsString::from_vec(bytes)))
 }
 
 /// Writes a file; reports a damaged source and a full disk as different errors.
@@ -280,152 +327,4 @@ fn only(known: &mut Option<String>, release: &str) -> Result<(), DebError> {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
-    use super::*;
-
-    fn tar(files: &[(&str, &[u8])]) -> Vec<u8> {
-        let mut builder = tar::Builder::new(Vec::new());
-        for (path, bytes) in files {
-            let mut header = tar::Header::new_ustar();
-            // The crate would refuse a path that leads out of the archive, so the name is written directly.
-            header.as_old_mut().name[..path.len()].copy_from_slice(path.as_bytes());
-            header.set_size(bytes.len() as u64);
-            header.set_mode(0o644);
-            header.set_cksum();
-            builder.append(&header, *bytes).unwrap();
-        }
-        builder.into_inner().unwrap()
-    }
-
-    fn ar(members: &[(&str, &[u8])]) -> Vec<u8> {
-        let mut bytes = AR.to_vec();
-        for (name, body) in members {
-            bytes.extend(
-                format!(
-                    "{name:<16}0           0     0     100644  {:<10}`\n",
-                    body.len()
-                )
-                .bytes(),
-            );
-            bytes.extend(*body);
-            bytes.resize(bytes.len().next_multiple_of(2), b'\n');
-        }
-        bytes
-    }
-
-    pub(crate) fn package(control: &str, files: &[(&str, &[u8])]) -> Vec<u8> {
-        let zstd = |bytes: Vec<u8>| {
-            ruzstd::encoding::compress_to_vec(
-                &bytes[..],
-                ruzstd::encoding::CompressionLevel::Fastest,
-            )
-        };
-        ar(&[
-            ("debian-binary", b"2.0\n"),
-            ("control.tar", &tar(&[("./control", control.as_bytes())])),
-            ("data.tar.zst", &zstd(tar(files))),
-        ])
-    }
-
-    fn unpacked(bytes: &[u8]) -> (Result<Package, DebError>, tempfile::TempDir) {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("it.deb");
-        fs::write(&path, bytes).unwrap();
-        let parts = KernelPaths {
-            image: &folder.path().join("image"),
-            config: &folder.path().join("config"),
-            modules: &folder.path().join("modules"),
-        };
-        (unpack(&path, parts), folder)
-    }
-
-    const CONTROL: &str = "Package: linux-image-6.1.0\nMaintainer: Debian Kernel Team <a@b>\n\
-        Depends: kmod, linux-base\n";
-
-    #[test]
-    fn image_configuration_and_modules_are_unpacked_and_nothing_else() {
-        let bytes = package(
-            CONTROL,
-            &[
-                ("./boot/vmlinuz-6.1.0", b"image"),
-                ("./boot/config-6.1.0", b"CONFIG_VETH=m"),
-                ("./boot/System.map-6.1.0", b"map"),
-                ("./usr/lib/modules/6.1.0/kernel/net/veth.ko", b"veth"),
-                ("./usr/share/doc/linux/README", b"read me"),
-            ],
-        );
-        let (package, folder) = unpacked(&bytes);
-        let package = package.unwrap();
-        assert_eq!(package.name, "linux-image-6.1.0");
-        assert_eq!(package.maintainer, "Debian Kernel Team <a@b>");
-        assert_eq!(package.depends, "kmod, linux-base");
-        assert_eq!(package.image.as_deref(), Some("6.1.0"));
-        assert_eq!(package.modules.as_deref(), Some("6.1.0"));
-        let read = |path: &str| fs::read(folder.path().join(path)).unwrap();
-        assert_eq!(read("image"), b"image");
-        assert_eq!(read("config"), b"CONFIG_VETH=m");
-        assert_eq!(read("modules/kernel/net/veth.ko"), b"veth");
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 4);
-    }
-
-    #[test]
-    fn a_path_that_leads_out_of_the_package_is_refused() {
-        for path in [
-            "./lib/modules/6.1.0/../../../../outside",
-            "/lib/modules/6.1.0/a.ko",
-            "../outside",
-        ] {
-            let (package, folder) = unpacked(&package(CONTROL, &[(path, b"x")]));
-            let error = package.unwrap_err();
-            assert!(matches!(error, DebError::Unsafe(_)), "{path}: {error}");
-            assert!(!folder.path().parent().unwrap().join("outside").exists());
-        }
-    }
-
-    #[test]
-    fn a_truncated_package_is_an_error_wherever_it_ends() {
-        let whole = package(CONTROL, &[("./boot/vmlinuz-6.1.0", &[7; 3000])]);
-        for length in (0..whole.len() - 1).step_by(37) {
-            let (package, _folder) = unpacked(&whole[..length]);
-            assert!(package.is_err(), "{length} of {}", whole.len());
-        }
-        let (package, _folder) = unpacked(&whole[..whole.len() - 2]);
-        let error = package.unwrap_err().to_string();
-        assert!(error.starts_with("it is truncated: it has "), "{error}");
-    }
-
-    #[test]
-    fn an_unsupported_compression_is_reported_with_a_workaround() {
-        let bytes = ar(&[
-            ("debian-binary", b"2.0\n"),
-            ("control.tar", &tar(&[("./control", CONTROL.as_bytes())])),
-            ("data.tar.lzma", b"\x5d\0\0\x80\0"),
-        ]);
-        let error = unpacked(&bytes).0.unwrap_err().to_string();
-        assert!(
-            error.contains("data.tar.lzma") && error.contains("dpkg-deb -x"),
-            "{error}"
-        );
-    }
-
-    #[test]
-    fn a_file_that_is_not_a_package_is_reported() {
-        let (package, _folder) = unpacked(b"PK\x03\x04 something else");
-        let error = package.unwrap_err().to_string();
-        assert!(error.contains("not a Debian package"), "{error}");
-        let (package, _folder) = unpacked(&ar(&[("debian-binary", b"2.0\n")]));
-        assert!(package.unwrap_err().to_string().contains("no data.tar"));
-    }
-
-    #[test]
-    fn two_kernels_in_one_package_are_refused() {
-        let bytes = package(
-            CONTROL,
-            &[
-                ("./boot/vmlinuz-6.1.0", b"x"),
-                ("./boot/vmlinuz-6.2.0", b"x"),
-            ],
-        );
-        assert!(matches!(unpacked(&bytes).0, Err(DebError::Several(..))));
-    }
-}
+pub(crate) mod tests;

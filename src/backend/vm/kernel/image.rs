@@ -70,7 +70,7 @@ pub(crate) fn release_of(path: &Path) -> Result<String, ImageError> {
     }
 }
 
-fn release(image: &[u8]) -> Result<String, ImageError> {
+pub(in crate::backend::vm) fn release(image: &[u8]) -> Result<String, ImageError> {
     if image.starts_with(b"\x7fELF") {
         return Err(ImageError::Elf);
     }

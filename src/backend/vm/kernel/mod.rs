@@ -3,9 +3,9 @@
 //! `resolve` finds the kernel that a word on the command line names, `store` keeps kernels by name, and `import` adds
 //! them from packages (`deb`) or images (`image`). Which modules a guest loads is decided elsewhere (`modules`).
 
-mod deb;
+pub(super) mod deb;
 pub(crate) mod fingerprint;
-mod image;
+pub(super) mod image;
 mod import;
 pub(crate) mod inflate;
 pub(crate) mod module_files;

@@ -3,7 +3,7 @@
 //! Dependencies come from `modules.dep` if depmod(8) has written it, else from each module's own description:
 //! packages contain no `modules.dep`, since it is made at installation.
 
-mod modinfo;
+pub(super) mod modinfo;
 pub(crate) mod needs;
 mod requirement;
 pub(crate) mod signature;
@@ -123,7 +123,7 @@ struct Index {
 }
 
 #[derive(Debug)]
-struct IndexedModule {
+pub(super) struct IndexedModule {
     path: PathBuf,
     /// Its dependencies, if depmod(8) listed them.
     depends: Option<Vec<String>>,
@@ -168,7 +168,7 @@ impl Index {
 }
 
 /// `modules.dep` (modules.dep(5)): `kernel/net/a.ko: kernel/net/b.ko kernel/lib/c.ko`.
-fn parse_modules_dep(folder: &Path, text: &str) -> BTreeMap<String, IndexedModule> {
+pub(super) fn parse_modules_dep(folder: &Path, text: &str) -> BTreeMap<String, IndexedModule> {
     let lines = text.lines().filter_map(|line| line.split_once(':'));
     lines
         .filter_map(|(file, depends)| {

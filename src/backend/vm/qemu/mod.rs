@@ -4,7 +4,7 @@ pub(crate) mod batched_reader;
 pub(crate) mod boot;
 pub(crate) mod console;
 pub(crate) mod hardware;
-mod monitor;
+pub(super) mod monitor;
 pub(crate) mod process;
 pub(crate) mod saved_clock;
 pub(crate) mod size;

@@ -4,9 +4,16 @@ use std::io;
 
 use serde_json::{Value, json};
 use thiserror::Error;
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
+use tokio::io::AsyncWriteExt;
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+
+use crate::backend::bounded_lines::BoundedLines;
+
+/// Maximum number of bytes of a message; the longest of those that are asked for have 1 KiB.
+const LONGEST_MESSAGE: u64 = 1 << 20;
+/// Maximum number of events that are kept.
+const MOST_EVENTS: usize = 1000;
 
 /// An error of the monitor.
 #[derive(Debug, Error)]
@@ -25,7 +32,7 @@ pub(crate) enum MonitorError {
 /// A connection to QEMU's monitor.
 #[derive(Debug)]
 pub(crate) struct Monitor {
-    input: Lines<BufReader<OwnedReadHalf>>,
+    input: BoundedLines<OwnedReadHalf>,
     output: OwnedWriteHalf,
     /// Names of events that arrived before an answer.
     events: Vec<String>,
@@ -36,7 +43,7 @@ impl Monitor {
     pub(crate) async fn open(stream: UnixStream) -> Result<Self, MonitorError> {
         let (input, output) = stream.into_split();
         let mut monitor = Self {
-            input: BufReader::new(input).lines(),
+            input: BoundedLines::new(input, LONGEST_MESSAGE),
             output,
             events: Vec::new(),
         };
@@ -92,6 +99,7 @@ impl Monitor {
 
     fn keep(&mut self, message: &Value) {
         let name = message.get("event").and_then(Value::as_str);
+        let name = name.filter(|_| self.events.len() < MOST_EVENTS);
         self.events.extend(name.map(str::to_owned));
     }
 
