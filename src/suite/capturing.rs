@@ -95,7 +95,7 @@ impl Capturing {
         });
         match kept {
             // What was captured before stays.
-            Ok(true) if lost.is_some() => Err(lost.cloned().unwrap_or_default()),
+            Ok(_) if wanted && lost.is_some() => Err(lost.cloned().unwrap_or_default()),
             Ok(kept) => Ok(kept.then_some(path)),
             Err(_) if !wanted => Ok(None),
             Err(error) => Err(format!(

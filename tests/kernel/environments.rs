@@ -19,6 +19,15 @@ expect: [ load.established == 10 ]
 ";
 /// More connections at once than 64 descriptors allow.
 const MANY: usize = 20;
+/// Holds 300 connections at once.
+const HELD: &str = "
+nodes: { client: {}, server: {} }
+links: [ { between: [client, server] } ]
+servers: { web: { node: server, port: 80, reply: 1KiB, keep-alive: 60s, backlog: 2000 } }
+clients:
+  load: { node: client, to: web, request: true, hold: { connections: 300, rate: 1000/s, for: 500ms, timeout: 500ms } }
+expect: [ load.established == 300, load.status.200 == 300, load.failed == 0, web.accepted == 300 ]
+";
 /// A mount namespace of its own, as root of a user namespace, so that it needs no privileges.
 const OWN_MOUNTS: &str = "unshare -Urm";
 /// A user namespace that allows no further ones.
@@ -32,6 +41,12 @@ pub(crate) fn trials() -> Vec<Trial> {
             "a_suite_starts_only_as_many_runs_as_its_descriptors_allow",
             few_descriptors,
         ),
+        Trial::test(
+            "the_kernel_is_not_blamed_for_a_lack_of_descriptors",
+            not_blamed,
+        ),
+        Trial::test("a_full_cache_does_not_end_a_run", with_full_cache)
+            .with_ignored_flag(!works(&format!("{OWN_MOUNTS} mount -t tmpfs none /mnt"))),
         Trial::test(
             "a_full_disk_ends_the_record_and_not_the_run",
             on_a_full_disk,
@@ -52,7 +67,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     ]
 }
 
-fn works(script: &str) -> bool {
+pub(crate) fn works(script: &str) -> bool {
     let output = Command::new("sh").args(["-c", script]).output();
     output.is_ok_and(|output| output.status.success())
 }
@@ -93,6 +108,41 @@ fn few_descriptors() -> Result<(), Failed> {
     expect(&run(script, 1)?, 3, "raise `ulimit -n`")
 }
 
+/// With fewer than the lab itself takes, the question cannot be asked; with few, the answer may be inconclusive.
+fn not_blamed() -> Result<(), Failed> {
+    let folder = tempfile::tempdir_in(scratch())?;
+    let file = folder.path().join("held.yaml");
+    fs::write(&file, HELD)?;
+    for (limit, codes) in [(64, [0, 3, 4]), (24, [0, 3, 4]), (18, [3, 3, 3])] {
+        let script = format!(
+            "ulimit -n {limit}; exec $nslab run --retries 0 --no-progress --no-record $file"
+        );
+        let output = Command::new("sh")
+            .args(["-c", &script])
+            .env("nslab", command().get_program())
+            .env("file", &file)
+            .current_dir(scratch())
+            .output()?;
+        if !output
+            .status
+            .code()
+            .is_some_and(|code| codes.contains(&code))
+        {
+            return Err(format!("with {limit} descriptors: {}", transcript(&output)).into());
+        }
+    }
+    Ok(())
+}
+
+fn with_full_cache() -> Result<(), Failed> {
+    let script = format!(
+        "{OWN_MOUNTS} sh -c 'mount -t tmpfs -o size=16k none /mnt && mkdir /mnt/cache && \
+         cat /dev/zero > /mnt/fill 2>/dev/null; XDG_CACHE_HOME=/mnt/cache \
+         exec $nslab run --no-progress --no-record $here'"
+    );
+    expect(&run(&script, 1)?, 0, "1 passed")
+}
+
 /// Runs the program with its record on a disk of `size`.
 fn disk(size: &str, fill: &str) -> String {
     format!(
@@ -110,6 +160,14 @@ fn on_a_full_disk() -> Result<(), Failed> {
     if transcript(&output).contains("it is empty") {
         return Err(transcript(&output).into());
     }
+    // The same for a capture.
+    let capture = disk("64k", "cat /dev/zero > /mnt/fill 2>/dev/null;")
+        .replace("--record /mnt/out", "--no-record --capture /mnt/out");
+    expect(
+        &run(&capture, 1)?,
+        3,
+        "cannot write the records or captures",
+    )?;
     // Full in the middle: the part that is there can be read.
     let output = run(&disk("12k", ""), 1)?;
     expect(&output, 3, "cannot write the records or captures")?;

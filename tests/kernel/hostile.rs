@@ -156,6 +156,12 @@ const ATTACKS: [Attack; 31] = [
     ),
 ];
 
+/// What a scenario can have on this kernel, except the folders of users.
+const PRIVILEGES: &str =
+    "root, CHOWN, FOWNER, FSETID, KILL, IPC_OWNER, NET_BROADCAST, SYS_CHROOT, SETUID, SETGID";
+/// Becomes a user without privileges, and then the program that follows.
+const AS_USER: &str = "setpriv --reuid 1000 --regid 1000 --clear-groups";
+
 pub(crate) fn trials() -> Vec<Trial> {
     let trial = |attack: &'static Attack| {
         let name = format!("hostile::root_cannot_reach_{}", attack.0);
@@ -165,10 +171,88 @@ pub(crate) fn trials() -> Vec<Trial> {
         "hostile::commands_run_under_any_home",
         commands_run_under_any_home,
     );
+    let folder = |name: &str, as_user| {
+        let trial = Trial::test(name, move || folder_of_attacks(as_user));
+        let possible = is_root()
+            && (as_user.is_empty()
+                || crate::environments::works(&format!("{as_user} unshare -Ur true")));
+        trial.with_ignored_flag(!possible)
+    };
     let attacks = ATTACKS.iter().map(trial);
     attacks
-        .chain([home.with_ignored_flag(!is_root())])
+        .chain([
+            home.with_ignored_flag(!is_root()),
+            folder("hostile::root_runs_a_folder_of_attacks_unharmed", ""),
+            folder("hostile::a_user_runs_a_folder_of_attacks_unharmed", AS_USER),
+        ])
         .collect()
+}
+
+/// Runs all attacks at once: without privileges, and with all that a scenario can have on this kernel.
+fn folder_of_attacks(as_user: &str) -> Result<(), Failed> {
+    // A user may not be able to reach the folder of the build.
+    let folder = tempfile::tempdir()?;
+    fs::set_permissions(folder.path(), Permissions::from_mode(0o777))?;
+    let (program, scenarios) = (folder.path().join("nslab"), folder.path().join("scenarios"));
+    fs::copy(command().get_program(), &program)?;
+    fs::create_dir(&scenarios)?;
+    let socket = folder.path().join("socket");
+    let _service = UnixListener::bind(&socket)?;
+    fs::set_permissions(&socket, Permissions::from_mode(0o777))?;
+    // Root keeps what root owns; in memory, and without effect.
+    let tried = ATTACKS
+        .iter()
+        .filter(|(name, ..)| *name != "a_set_user_id_program_in_its_own_folder");
+    let tried: Vec<(&str, String)> = tried
+        .map(|(name, _, script)| {
+            let script = script
+                .replace("DIR", &folder.path().display().to_string())
+                .replace("SOCKET", &socket.display().to_string())
+                .replace("PID", &std::process::id().to_string())
+                .replace("FD", "9")
+                .replace('$', "$$");
+            (*name, script)
+        })
+        .collect();
+    for (name, privileges) in [("plain", ""), ("privileged", PRIVILEGES)] {
+        let mut text = "nodes: { a: {} }\ncommands:\n".to_owned();
+        for (name, script) in &tried {
+            let script = serde_json::to_string(script)?;
+            text += &format!(
+                "  {name}: {{ node: a, run: [sh, -c, {script}], privileges: [{privileges}] }}\n"
+            );
+        }
+        text += "expect:\n";
+        text.extend(
+            tried
+                .iter()
+                .map(|(name, _)| format!("  - {name}.exit != 0\n")),
+        );
+        fs::write(scenarios.join(name).with_extension("yaml"), text)?;
+    }
+    let before = state(folder.path());
+    let output = Command::new("sh")
+        .args([
+            "-c",
+            &format!("exec {as_user} \"$0\" run --no-progress --no-record scenarios"),
+        ])
+        .arg(&program)
+        .current_dir(folder.path())
+        .env("HOME", folder.path())
+        .env("NO_COLOR", "1")
+        .stdin(Stdio::null())
+        .output()?;
+    let after = state(folder.path());
+    let shown = transcript(&output);
+    if before != after {
+        return Err(format!("the host changed:\n{before:#?}\n{after:#?}\n{shown}").into());
+    }
+    // On a busy machine, a run may be inconclusive; its commands ran all the same.
+    let held = shown.matches("✓").count();
+    match output.status.code() {
+        Some(0 | 4) if held == 2 * tried.len() => Ok(()),
+        _ => Err(format!("{held} of {} attacks failed:\n{shown}", 2 * tried.len()).into()),
+    }
 }
 
 fn is_root() -> bool {

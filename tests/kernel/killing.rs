@@ -1,7 +1,8 @@
-//! A run leaves nothing behind, however it ends: fifty runs are killed at fifty moments, in every way.
+//! A run leaves nothing behind, however it ends: hundreds of runs are killed, each at another moment, in every way.
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -9,6 +10,7 @@ use libtest_mimic::{Failed, Trial};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+use crate::host;
 use crate::program::{command, scratch};
 
 /// Everything that a run can have: a wire, a full table, limits, a program that resists ending and one that daemonises.
@@ -36,10 +38,19 @@ expect: [ load.failed == 0 ]
 ";
 /// The seconds that the program and its daemon sleep; no other program sleeps that long.
 const MARK: &str = "86395.5";
-/// The number of runs that are killed.
-const TIMES: u32 = 50;
+/// The number of runs that are killed, of which five eighths are killed by SIGKILL to nslab itself.
+const TIMES: u32 = 320;
+const KILLS: usize = 200;
+/// Runs at once.
+const LANES: u32 = 4;
 /// From before the lab exists until its traffic has been going for a while.
-const LATEST: Duration = Duration::from_millis(900);
+const LATEST: Duration = Duration::from_millis(400);
+/// For half of the runs. Others may wait for a processor.
+const SOON: Duration = Duration::from_millis(500);
+/// The most that the end of a run may take.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// A variable by which the processes of a run are recognized.
+const ENVIRONMENT: &str = "NSLAB_TEST_KILLED";
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
@@ -119,48 +130,106 @@ fn a_worker_has_given_up_what_no_lab_needs() -> Result<(), Failed> {
 
 fn a_run_killed_at_any_moment_leaves_nothing() -> Result<(), Failed> {
     let folder = tempfile::tempdir_in(scratch())?;
-    let file = folder.path().join("all.yaml");
-    fs::write(&file, ALL)?;
-    for turn in 0..TIMES {
-        let records = folder.path().join(turn.to_string());
-        let mut child = command()
-            .args(["run", "--no-progress", "--record"])
-            .args([&records, &file])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()?;
-        let supervisor = i32::try_from(child.id())?;
-        // Spread over the time, and each moment in each way: 7 has no factor in common with 50.
-        std::thread::sleep(LATEST * (turn * 7 % TIMES) / TIMES);
-        match turn % 4 {
-            0 => kill(Pid::from_raw(supervisor), Signal::SIGKILL)?,
-            1 => kill(Pid::from_raw(supervisor), Signal::SIGTERM)?,
-            way => {
-                // The worker, the outermost or innermost of its processes; if there is none yet, the supervisor.
-                let mut below = descendants(supervisor);
-                below.retain(|pid| is_worker(*pid));
-                let chosen = if way == 2 {
-                    below.first()
-                } else {
-                    below.last()
-                };
-                kill(
-                    Pid::from_raw(*chosen.unwrap_or(&supervisor)),
-                    Signal::SIGKILL,
-                )?;
-            }
-        }
-        let asked = Instant::now();
-        while child.try_wait()?.is_none() {
-            if asked.elapsed() > Duration::from_secs(10) {
-                child.kill()?;
-                return Err(format!("turn {turn}: it has not ended after 10 s").into());
-            }
-            std::thread::yield_now();
-        }
-        readable(&records, turn)?;
+    let before = host::state();
+    let lane = |first: u32| {
+        let turns = (first..TIMES).step_by(LANES as usize);
+        let killed = turns.map(|turn| killed(turn, folder.path()));
+        killed.collect::<Result<Vec<Option<Duration>>, Failed>>()
+    };
+    let lanes: Vec<_> = std::thread::scope(|scope| {
+        let lanes: Vec<_> = (0..LANES)
+            .map(|first| scope.spawn(move || lane(first)))
+            .collect();
+        let ended = lanes.into_iter().map(|lane| lane.join().expect("no panic"));
+        ended.collect::<Result<_, Failed>>()
+    })?;
+    let mut outlived: Vec<Duration> = lanes.into_iter().flatten().flatten().collect();
+    outlived.sort();
+    gone()?;
+    let (kills, median) = (outlived.len(), outlived[outlived.len() / 2]);
+    if kills < KILLS || median > SOON {
+        return Err(
+            format!("after {kills} kills, half of the runs outlived nslab by {median:?}").into(),
+        );
     }
-    gone()
+    let left: Vec<_> = fs::read_dir(folder.path().join("tmp"))?.flatten().collect();
+    if !left.is_empty() {
+        return Err(format!("temporary files are left: {left:?}").into());
+    }
+    let after = host::state();
+    match before == after {
+        true => Ok(()),
+        false => Err(format!("the host changed:\n{before:#?}\n{after:#?}").into()),
+    }
+}
+
+/// Kills a run. If nslab itself was killed, returns the time for which any of its processes outlived it.
+fn killed(turn: u32, folder: &Path) -> Result<Option<Duration>, Failed> {
+    let file = folder.join(format!("{turn}.yaml"));
+    fs::write(&file, ALL)?;
+    let temporary = folder.join("tmp");
+    fs::create_dir_all(&temporary)?;
+    let records = folder.join(turn.to_string());
+    let mark = format!("{ENVIRONMENT}={}-{turn}", std::process::id());
+    let mut child = command()
+        .args(["run", "--no-progress", "--record"])
+        .args([&records, &file])
+        .env("TMPDIR", &temporary)
+        .envs(mark.split_once('='))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()?;
+    let supervisor = i32::try_from(child.id())?;
+    // Spread over the time, and each moment in each way: 97 and the number of times have no factor in common.
+    std::thread::sleep(LATEST * (turn * 97 % TIMES) / TIMES);
+    let way = turn % 8;
+    let chosen = match way {
+        6 | 7 => {
+            // The worker, the outermost or innermost of its processes; if there is none yet, the supervisor.
+            let mut below = descendants(supervisor);
+            below.retain(|pid| is_worker(*pid));
+            let chosen = if way == 6 {
+                below.first()
+            } else {
+                below.last()
+            };
+            *chosen.unwrap_or(&supervisor)
+        }
+        _ => supervisor,
+    };
+    let signal = match way {
+        5 => Signal::SIGTERM,
+        _ => Signal::SIGKILL,
+    };
+    kill(Pid::from_raw(chosen), signal)?;
+    let asked = Instant::now();
+    while child.try_wait()?.is_none() {
+        if asked.elapsed() > PATIENCE {
+            child.kill()?;
+            return Err(format!("turn {turn}: it has not ended after {PATIENCE:?}").into());
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    while let Some(pid) = process_with(&mark)? {
+        if asked.elapsed() > PATIENCE {
+            return Err(format!("turn {turn}: process {pid} is left after {PATIENCE:?}").into());
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let outlived = asked.elapsed();
+    readable(&records, turn)?;
+    Ok((way < 5).then_some(outlived))
+}
+
+/// Returns a process with a variable in its environment, which processes inherit.
+fn process_with(mark: &str) -> Result<Option<String>, Failed> {
+    let found = fs::read_dir("/proc")?.flatten().find(|entry| {
+        let environment = fs::read(entry.path().join("environ")).unwrap_or_default();
+        environment
+            .split(|byte| *byte == 0)
+            .any(|line| line == mark.as_bytes())
+    });
+    Ok(found.map(|entry| entry.file_name().to_string_lossy().into_owned()))
 }
 
 /// Returns true for the processes of the run itself, and false for those that only wait for a program.

@@ -2,11 +2,14 @@
 
 use std::fs::{File, OpenOptions, Permissions};
 use std::io::{self, Seek, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use nix::fcntl::{AT_FDCWD, AtFlags};
+use nix::unistd::linkat;
 use serde::Serialize;
 
 use super::{HeaderLine, ProcessEnd, RecordError, RecordHeader, VerdictLine};
@@ -33,21 +36,22 @@ impl RecordWriter {
     /// # Errors
     /// If the file cannot be created or written.
     pub fn create(path: &Path, header: &RecordHeader) -> Result<Self, RecordError> {
-        let create = || {
-            remove(path)?;
-            OpenOptions::new()
-                .read(true)
-                .write(true)
-                .create_new(true)
-                .open(path)
-        };
-        let file = create().map_err(|source| RecordError::Create {
+        let failed = |source| RecordError::Create {
             path: path.to_owned(),
             source,
-        })?;
+        };
+        remove(path).map_err(failed)?;
+        if let Some(writer) = Self::create_whole(path, header) {
+            return Ok(writer);
+        }
+        let create = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create_new(true)
+            .open(path);
         let mut writer = Self {
             path: path.to_owned(),
-            file,
+            file: create.map_err(failed)?,
         };
         let begun = writer.json_line(&HeaderLine::Header(header));
         if begun.is_err() {
@@ -55,6 +59,18 @@ impl RecordWriter {
             let _nothing_is_kept = std::fs::remove_file(path);
         }
         begun.map(|()| writer)
+    }
+
+    /// Creates the file with its header, so that it never exists without. `None` if that fails, as on file systems
+    /// that have no unnamed files.
+    fn create_whole(path: &Path, header: &RecordHeader) -> Option<Self> {
+        let mut writer = Self {
+            path: path.to_owned(),
+            file: unnamed_file(folder_of(path)).ok()?,
+        };
+        writer.json_line(&HeaderLine::Header(header)).ok()?;
+        name_file(&writer.file, path).ok()?;
+        Some(writer)
     }
 
     /// Returns the path of the record; for a spooled record, a path in the temporary folder that names no file.
@@ -116,26 +132,38 @@ impl RecordWriter {
 
     /// Copies all lines to a file, which appears at once and complete.
     fn copy_to(&mut self, path: &Path) -> io::Result<PathBuf> {
-        let folder = path
-            .parent()
-            .filter(|folder| !folder.as_os_str().is_empty())
-            .unwrap_or(Path::new("."));
+        let folder = folder_of(path);
         std::fs::create_dir_all(folder)?;
+        let mut path = path.to_owned();
+        let large = self.file.metadata()?.len() >= LARGE;
+        if large {
+            path.as_mut_os_string().push(COMPRESSED);
+        }
+        // A file without a name disappears if this process is killed.
+        if let Ok(mut copy) = unnamed_file(folder) {
+            self.copy_lines(&mut copy, large)?;
+            if name_file(&copy, &path).is_ok() {
+                return Ok(path);
+            }
+        }
         let mut copy = tempfile::Builder::new()
             .permissions(Permissions::from_mode(MODE))
             .tempfile_in(folder)?;
-        self.file.rewind()?;
-        let mut path = path.to_owned();
-        if self.file.metadata()?.len() < LARGE {
-            io::copy(&mut self.file, &mut copy)?;
-        } else {
-            path.as_mut_os_string().push(COMPRESSED);
-            let mut encoder = GzEncoder::new(&mut copy, Compression::fast());
-            io::copy(&mut self.file, &mut encoder)?;
-            encoder.finish()?;
-        }
+        self.copy_lines(copy.as_file_mut(), large)?;
         copy.persist(&path)?;
         Ok(path)
+    }
+
+    fn copy_lines(&mut self, copy: &mut File, compress: bool) -> io::Result<()> {
+        self.file.rewind()?;
+        if compress {
+            let mut encoder = GzEncoder::new(copy, Compression::fast());
+            io::copy(&mut self.file, &mut encoder)?;
+            encoder.finish()?;
+        } else {
+            io::copy(&mut self.file, copy)?;
+        }
+        Ok(())
     }
 
     /// Adds an event, given as the line that the run wrote, with or without its line end.
@@ -181,6 +209,35 @@ impl RecordWriter {
             source,
         }
     }
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."))
+}
+
+/// Creates a file in a folder that has no name yet (`O_TMPFILE`, open(2)).
+fn unnamed_file(folder: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .mode(MODE)
+        .custom_flags(nix::libc::O_TMPFILE)
+        .open(folder)
+}
+
+/// Gives an unnamed file a name that no other file has.
+fn name_file(file: &File, path: &Path) -> io::Result<()> {
+    let descriptor = format!("/proc/self/fd/{}", file.as_raw_fd());
+    let follow = AtFlags::AT_SYMLINK_FOLLOW;
+    Ok(linkat(
+        AT_FDCWD,
+        descriptor.as_str(),
+        AT_FDCWD,
+        path,
+        follow,
+    )?)
 }
 
 /// Removes the record with this name, compressed or not, if it exists.
