@@ -32,6 +32,13 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("ladder", &["scenario", "record"]),
     ("fixtures", &["scenario", "record"]),
     (
+        "fuzzing",
+        &[
+            "scenario", "record", "sys", "lab", "expect", "ladder", "backend", "suite", "advise",
+            "report",
+        ],
+    ),
+    (
         "run",
         &["scenario", "record", "lab", "traffic", "probe", "expect"],
     ),
