@@ -1,4 +1,4 @@
-//! What runs leave behind: records and captures.
+//! Files that runs leave behind: records and captures.
 
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;

@@ -156,7 +156,7 @@ const ATTACKS: [Attack; 31] = [
     ),
 ];
 
-/// What a scenario can have on this kernel, except the folders of users.
+/// The privileges that a scenario can have on this kernel, except the folders of users.
 const PRIVILEGES: &str =
     "root, CHOWN, FOWNER, FSETID, KILL, IPC_OWNER, NET_BROADCAST, SYS_CHROOT, SETUID, SETGID";
 /// Becomes a user without privileges, and then the program that follows.

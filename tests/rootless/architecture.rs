@@ -32,13 +32,6 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("ladder", &["scenario", "record"]),
     ("fixtures", &["scenario", "record"]),
     (
-        "fuzzing",
-        &[
-            "scenario", "record", "sys", "lab", "expect", "ladder", "backend", "suite", "advise",
-            "report",
-        ],
-    ),
-    (
         "run",
         &["scenario", "record", "lab", "traffic", "probe", "expect"],
     ),
@@ -58,6 +51,13 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "report",
         &[
             "sysctls", "scenario", "record", "ladder", "suite", "compare", "advise",
+        ],
+    ),
+    (
+        "fuzzing",
+        &[
+            "scenario", "record", "sys", "lab", "expect", "ladder", "backend", "suite", "advise",
+            "report",
         ],
     ),
     (

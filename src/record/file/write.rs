@@ -229,7 +229,7 @@ fn unnamed_file(folder: &Path) -> io::Result<File> {
 
 /// Gives an unnamed file a name that no other file has.
 fn name_file(file: &File, path: &Path) -> io::Result<()> {
-    let descriptor = format!("/proc/self/fd/{}", file.as_raw_fd());
+    let descriptor = format!("/dev/fd/{}", file.as_raw_fd());
     let follow = AtFlags::AT_SYMLINK_FOLLOW;
     Ok(linkat(
         AT_FDCWD,
