@@ -16,10 +16,12 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use ratatui::DefaultTerminal;
 use ratatui::buffer::Buffer;
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEventKind, KeyModifiers};
-
+use ratatui::crossterm::execute;
+use ratatui::crossterm::terminal::{self, EnterAlternateScreen};
+use ratatui::layout::{Rect, Size};
+use ratatui::{DefaultTerminal, Frame, TerminalOptions, Viewport};
 use tokio::sync::watch;
 
 use super::output;
@@ -35,6 +37,9 @@ const KEY_WAIT: Duration = Duration::from_millis(100);
 
 /// Steps of slow motion: real time per virtual time.
 const SLOWNESS: [u32; 6] = [1, 2, 5, 10, 100, 1000];
+/// The largest part of the terminal that is used, in cells.
+const WIDEST: u16 = 1000;
+const HIGHEST: u16 = 500;
 
 /// The view.
 #[derive(Debug)]
@@ -78,7 +83,7 @@ impl WatchView {
     /// # Errors
     /// The terminal cannot be set up.
     pub(super) fn open(pace: watch::Sender<PaceSetting>) -> io::Result<Self> {
-        let terminal = ratatui::try_init()?;
+        let terminal = open_terminal()?;
         let shared = Arc::new(SharedScreen {
             terminal: Mutex::new(Some(terminal)),
             is_over: AtomicBool::new(false),
@@ -115,7 +120,7 @@ impl WatchView {
             return;
         }
         // Without a terminal to return to, the run goes on without the view.
-        *terminal = ratatui::try_init().ok();
+        *terminal = open_terminal().ok();
     }
 
     pub(super) fn show(&mut self, event: &SuiteEvent<'_>) {
@@ -172,7 +177,7 @@ impl WatchView {
         };
         if let Some(terminal) = self.shared.lock().as_mut() {
             // If the terminal is gone, the run goes on.
-            let _terminal_gone = terminal.draw(|frame| {
+            let _terminal_gone = draw(terminal, |frame| {
                 picture::draw(frame, &run);
                 let mut kept = self.shared.picture();
                 *kept = Some(frame.buffer_mut().clone());
@@ -186,6 +191,28 @@ impl WatchView {
         let next = keys.find(|key| shown.is_none_or(|shown| *key > shown));
         next.or_else(|| self.running.keys().next().copied())
     }
+}
+
+/// Opens the terminal with an area of a bounded size.
+fn open_terminal() -> io::Result<DefaultTerminal> {
+    let (width, height) = terminal::size()?;
+    let viewport = Viewport::Fixed(bounded(Size::new(width, height)));
+    let terminal = ratatui::try_init_with_options(TerminalOptions { viewport })?;
+    execute!(io::stdout(), EnterAlternateScreen)?;
+    Ok(terminal)
+}
+
+fn draw(terminal: &mut DefaultTerminal, show: impl FnOnce(&mut Frame<'_>)) -> io::Result<()> {
+    let area = bounded(terminal.size()?);
+    if terminal.get_frame().area() != area {
+        terminal.resize(area)?;
+    }
+    terminal.draw(show).map(drop)
+}
+
+/// Returns the part of the terminal that is used. Whatever sets its size may set any, and each cell takes memory.
+fn bounded(size: Size) -> Rect {
+    Rect::new(0, 0, size.width.min(WIDEST), size.height.min(HIGHEST))
 }
 
 impl Drop for WatchView {
