@@ -44,7 +44,7 @@ pub struct LessonResults {
     /// The packets that a question is about.
     ladders: Vec<(PacketQuestion, Result<RecordedLadder, String>)>,
     /// The results of each older kernel, from old to new.
-    older: Vec<(String, LessonResults)>,
+    older: Vec<(String, Self)>,
 }
 
 impl LessonResults {
@@ -204,7 +204,7 @@ pub struct KernelAnswer {
 pub struct AllRuns {
     runs: Vec<RunResult>,
     ladders: Vec<(PacketQuestion, Result<RecordedLadder, String>)>,
-    older: Vec<(String, AllRuns)>,
+    older: Vec<(String, Self)>,
 }
 
 impl AllRuns {

@@ -14,10 +14,13 @@ struct Dependence {
     /// Parts of the names of series that depend on it in any run.
     metrics: &'static [&'static str],
     /// Parts of those that depend on it if the run does something, given the default value.
-    sometimes: Option<(&'static [&'static str], fn(&RunSpec, &str) -> bool)>,
+    sometimes: Option<SometimesDepends>,
     /// The effect of the setting, as a sentence without its subject.
     effect: &'static str,
 }
+
+/// Parts of the names of series, and whether a run, given the default value, makes them depend on the setting.
+type SometimesDepends = (&'static [&'static str], fn(&RunSpec, &str) -> bool);
 
 /// The outcomes of attempts.
 const OUTCOMES: &[&str] = &[".established", ".completed", ".failed", ".errors."];

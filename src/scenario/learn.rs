@@ -226,7 +226,8 @@ impl LessonReader<'_, '_, '_, '_> {
             return None;
         };
         let scope = self.names_of(variants);
-        self.prediction(predict, &scope).map(LessonStep::Predict)
+        let prediction = self.prediction(predict, &scope)?;
+        Some(LessonStep::Predict(Box::new(prediction)))
     }
 
     /// Returns the names that a question about some variants may use: of several, each by its variant.

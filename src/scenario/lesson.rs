@@ -45,7 +45,7 @@ pub enum LessonStep {
     /// Text to read (Markdown).
     Say(String),
     /// A question that the next run answers.
-    Predict(Prediction),
+    Predict(Box<Prediction>),
     /// A question that is not graded: the student writes a sentence and compares it with the author's.
     Why(WhyStep),
     /// The variants to run; `None` in a scenario without variants.
@@ -271,7 +271,7 @@ impl Lesson {
             if let LessonStep::Predict(prediction) = step
                 && let Some(run) = self.run_after(index)
             {
-                found.push((index, run, prediction));
+                found.push((index, run, prediction.as_ref()));
             }
         }
         found

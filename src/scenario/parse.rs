@@ -52,6 +52,7 @@ fn parse_in(
     mut cx: Collector<'_>,
 ) -> Result<Scenario, Problems> {
     let text = cx.source.text.to_owned();
+    cx.is_resized = !set.is_empty();
     let scenario = read(label, set, &mut cx);
     if scenario.is_none() && cx.count() == 0 {
         cx.error(Span::default(), "the file does not define a scenario");

@@ -199,6 +199,8 @@ pub(crate) struct Collector<'t> {
     pub(crate) outline: Outline,
     /// True if code beside the scenario may listen on the nodes, so that an unknown port is not a mistake.
     pub(crate) code_listens: bool,
+    /// True if the caller has set parameters, so that a size of the file need not fit the rest of it.
+    pub(crate) is_resized: bool,
     /// Number of values that could not be read because of a problem that is reported already.
     skipped: usize,
 }
@@ -210,6 +212,7 @@ impl<'t> Collector<'t> {
             problems: Vec::new(),
             outline: Outline::default(),
             code_listens: false,
+            is_resized: false,
             skipped: 0,
         }
     }

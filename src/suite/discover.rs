@@ -275,9 +275,9 @@ mod tests {
         let path = folder.path().join("many.yaml");
         let write = |length| std::fs::write(&path, "#".repeat(length)).unwrap();
         write(MAX_FILE_BYTES);
-        assert_eq!(discover(&[path.clone()]).unwrap().len(), 1);
+        assert_eq!(discover(std::slice::from_ref(&path)).unwrap().len(), 1);
         write(MAX_FILE_BYTES + 1);
-        let errors = discover(&[path.clone()]).unwrap_err();
+        let errors = discover(std::slice::from_ref(&path)).unwrap_err();
         assert!(errors[0].to_string().contains("larger than 4 MiB"));
     }
 

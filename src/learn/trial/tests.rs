@@ -7,11 +7,10 @@ use crate::record::RunVerdict;
 
 /// Results of the run that `since` of the lesson how-it-ends is about, with so many retries of the SYN.
 fn results(lesson: &LessonFile, retries: i64) -> LessonResults {
-    let runs = lesson.file.scenario.runs.iter();
+    let mut runs = lesson.file.scenario.runs.iter();
     let spec = runs
-        .filter(|run| run.id.variant.as_deref() == Some("not-there"))
+        .find(|run| run.id.variant.as_deref() == Some("not-there"))
         .cloned()
-        .next()
         .unwrap();
     let timeline = TimelineBuilder::new()
         .counter("client.TcpExtTCPSynRetrans", &[(0, 0), (1100, retries)])

@@ -49,7 +49,7 @@ impl LessonReader<'_, '_, '_, '_> {
             .collect();
         if !callers.contains(&client) {
             let message = format!("{} is not a client or command of this run", quoted(client));
-            let help = suggest::did_you_mean(client, callers.into_iter());
+            let help = suggest::did_you_mean(client, callers);
             self.cx.error(written.of.span, message).maybe_help(help);
             return None;
         }

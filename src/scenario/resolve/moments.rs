@@ -58,6 +58,10 @@ pub(super) fn moments(
                 .find(|client| client.name.as_str() == caller)
                 && let Some(beyond) = beyond(caller, attempt, client.load.starts().count())
             {
+                // A smaller load than that of the file does not reach the connection of this bookmark.
+                if cx.is_resized {
+                    continue;
+                }
                 let (message, help) = beyond;
                 cx.error(connection.span, message).help(help);
             }
