@@ -136,7 +136,11 @@ impl Chance {
     /// Returns a range of a few bytes.
     fn range(&mut self, length: usize) -> std::ops::Range<usize> {
         let start = self.below(length + 1);
-        let most = if self.next().is_multiple_of(4) { length } else { 16 };
+        let most = if self.next().is_multiple_of(4) {
+            length
+        } else {
+            16
+        };
         start..(start + self.below(most + 1)).min(length)
     }
 }
