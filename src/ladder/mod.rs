@@ -126,7 +126,8 @@ pub struct PacketRow {
     pub length: u32,
     /// The status of an HTTP reply that begins in it.
     pub status: Option<u16>,
-    /// `retry 1`, `retransmission` or `probe`, for a packet that was sent again; for a reset, the kernel's reason.
+    /// `retry 1`, `retransmission` or `probe`, for a packet that was sent again; `not translated`; for a reset, the
+    /// kernel's reason.
     pub mark: Option<String>,
     /// The links on which it was seen, in order.
     pub hops: Vec<Hop>,

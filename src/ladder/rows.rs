@@ -19,6 +19,9 @@ const NOTABLE: usize = 20;
 /// Packets shown before and after each of those.
 const AROUND: usize = 1;
 
+/// The mark of a packet that a translating node passed on as it was.
+const NOT_TRANSLATED: &str = "not translated";
+
 /// The packets and states of a connection, in the order of time.
 #[derive(Debug)]
 pub(super) struct ConnectionRows {
@@ -191,9 +194,16 @@ fn marks(travels: &Travels, reasons: &LossReasons<'_>) -> Vec<Option<String>> {
         // A packet that was not seen at its sender is a piece of a longer one.
         let time = travel.seen[0]?;
         if travel.segment.rst {
-            let account = reasons.account.as_ref()?;
-            let reason = account.reset_reason(usize::from(!travel.forward), time)?;
-            return Some(format!("({reason})"));
+            let account = reasons.account.as_ref();
+            let side = usize::from(!travel.forward);
+            let reason = account.and_then(|account| account.reset_reason(side, time));
+            let not_translated = travel.untranslated.then(|| NOT_TRANSLATED.to_owned());
+            return reason
+                .map(|reason| format!("({reason})"))
+                .or(not_translated);
+        }
+        if travel.untranslated {
+            return Some(NOT_TRANSLATED.to_owned());
         }
         sent[usize::from(travel.forward)].mark(&travel.segment)
     });

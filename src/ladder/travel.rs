@@ -21,6 +21,8 @@ pub(super) struct Travel {
     /// Wall-clock times at which it was seen: leaving its sender, arriving at the next node, leaving it, and so on. Two
     /// for each link of the path.
     pub(super) seen: Vec<Option<u64>>,
+    /// True if it was seen with the client's addresses where they are otherwise translated.
+    pub(super) untranslated: bool,
 }
 
 impl Travel {
@@ -78,14 +80,21 @@ pub(super) fn follow(sightings: &[&Sighting<'_>], path: &Path, attempt: &LadderA
                 known_pairs.remove(&segment.pair());
             }
         }
-        let forward = known_pairs.contains(&segment.pair());
-        if !forward && !known_pairs.contains(&(segment.to, segment.from)) {
+        let answers = (segment.to, segment.from);
+        let is_known = known_pairs.contains(&segment.pair()) || known_pairs.contains(&answers);
+        // A translating node that has no entry any more passes a segment on as it is.
+        let untranslated = !is_known
+            && !known_pairs.is_empty()
+            && [segment.pair(), answers].contains(&attempt.pair);
+        let forward =
+            known_pairs.contains(&segment.pair()) || untranslated && segment.pair() == attempt.pair;
+        if !is_known && !untranslated {
             continue;
         }
         let Some(place) = place(node, seen.leaving, forward, places) else {
             continue;
         };
-        if forward {
+        if forward && !untranslated {
             travels
                 .pairs
                 .entry(place)
@@ -104,6 +113,7 @@ pub(super) fn follow(sightings: &[&Sighting<'_>], path: &Path, attempt: &LadderA
         let same = open.clone().find(stamped).or_else(|| open.next());
         if let Some(same) = same.filter(|_| place > 0) {
             travels.all[same].seen[place] = Some(seen.time);
+            travels.all[same].untranslated |= untranslated;
             continue;
         }
         known.push(travels.all.len());
@@ -111,6 +121,7 @@ pub(super) fn follow(sightings: &[&Sighting<'_>], path: &Path, attempt: &LadderA
             forward,
             segment,
             seen: vec![None; places],
+            untranslated,
         };
         travel.seen[place] = Some(seen.time);
         travels.all.push(travel);

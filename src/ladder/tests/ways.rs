@@ -65,6 +65,32 @@ fn two_clients_behind_one_address_are_kept_apart() {
 }
 
 #[test]
+fn a_segment_that_is_not_translated_any_more_is_followed_to_the_server() {
+    let mut script = Script::with_port(20_000);
+    script
+        .reach(0.0, "> SYN 0")
+        .reach(0.1, "< SYN-ACK 0 1")
+        .reach(0.2, "> ACK 1 1");
+    // The entry has expired.
+    for (_, pair) in &mut script.ends {
+        pair[0] = "10.0.0.1:40000".to_owned();
+    }
+    script
+        .reach(3500.0, "> PSH-ACK 1 1 10")
+        .reach(3500.1, "< RST 1");
+    let ladder = script.draw("load").unwrap();
+    let packets = packets(&ladder);
+    assert_eq!(packets.len(), 5);
+    for packet in &packets[3..] {
+        assert_eq!(packet.hops.len(), 2, "{packet:?}");
+        assert_eq!(packet.fate, PacketFate::Arrived);
+        assert_eq!(packet.mark.as_deref(), Some("not translated"));
+    }
+    assert!(packets[..3].iter().all(|packet| packet.mark.is_none()));
+    assert_eq!(ladder.links[1].addresses.len(), 1);
+}
+
+#[test]
 fn a_reused_port_begins_another_connection() {
     let mut script = Script::with_port(20_000);
     script

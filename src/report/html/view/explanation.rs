@@ -44,7 +44,7 @@ impl Explanation {
 }
 
 /// From the code that counts or drops (Linux 6.18, `include/net/dropreason-core.h`, `net/ipv4`).
-static EXPLANATIONS: [Explanation; 21] = [
+static EXPLANATIONS: [Explanation; 22] = [
     because(
         &["accept queue full", "dropped by the listener", "TcpExtListenOverflows", "TcpExtListenDrops"],
         "The listener's accept queue is full: its program does not call accept(2) fast enough. The kernel ignores the \
@@ -167,6 +167,18 @@ static EXPLANATIONS: [Explanation; 21] = [
         &["QUEUE_PURGE", "SOCKET_CLOSE"],
         "A closed socket still held this packet, and the kernel freed it. Nothing was lost on the way.",
     ),
+    because(
+        &["not translated", "conntrack.invalid"],
+        "The translating node has no entry of this connection any more, and does not make a new one in the middle of \
+         it. It passes the segment on with the client's own address, which the server does not know, so the server \
+         answers with a RST.",
+    )
+    .counted(&["conntrack.invalid", "conntrack.entries"])
+    .set_by(&[
+        "net.netfilter.nf_conntrack_tcp_timeout_established",
+        "net.netfilter.nf_conntrack_tcp_loose",
+    ])
+    .taught_by("nslab run nat-idle-timeout"),
     because(
         &["retry", "TcpExtTCPSynRetrans"],
         "A SYN or SYN-ACK was not answered in time and was sent again.",

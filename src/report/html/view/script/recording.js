@@ -213,6 +213,8 @@ class Recording {
       event.shown = connection.packets.some(
         (packet) => packet.lost && packet.kernel && Math.abs(event.t - packet.t) < DROP_AFTER,
       );
+      // A packet that arrived was not lost, whatever became of its memory.
+      event.freed = this.captured && !event.shown && event.text.startsWith("NOT_SPECIFIED");
       if (!this.captured) connection.all.push(event);
     }
     if (!this.captured) for (const connection of this.connections) connection.all.sort((a, b) => a.t - b.t);

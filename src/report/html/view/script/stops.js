@@ -35,7 +35,8 @@ class Stops {
     }
     for (const state of recording.states) put("state", state.t, state);
     for (const event of recording.events)
-      if (event.kind === "drop" && !event.shown && !NOT_LOST.test(event.text)) put("drop", event.t, event);
+      if (event.kind === "drop" && !event.shown && !event.freed && !NOT_LOST.test(event.text))
+        put("drop", event.t, event);
     const changes = new Map();
     for (const series of recording.series) {
       if (!series.counter) continue;

@@ -28,9 +28,15 @@ class Explainer {
   }
 
   names(event) {
-    if (event.kind === "packet") return [event.reason, event.mark].filter(Boolean);
+    if (event.kind === "packet") return [event.reason, event.mark.replace(/^\((.*)\)$/, "$1")].filter(Boolean);
     if (event.kind === "state") return [event.state];
     return event.series ? [event.series.short] : [event.text.split(" ")[0]];
+  }
+
+  marked({ flags, mark }) {
+    if (flags.includes("RST") && mark.startsWith("(")) return `A RST was sent, for the kernel's reason ${mark.replace(/[()]/g, "")}.`;
+    if (mark === "not translated") return "It was passed on with the client's own address.";
+    return `It was sent again (${mark}).`;
   }
 
   found(names) {
@@ -91,7 +97,7 @@ class Explainer {
     const put = (term, ...texts) => rows.push(make("dt", {}, term), ...texts.map((text) => make("dd", {}, text)));
     if (event.kind === "packet") {
       if (event.lost) put("What happened", `${this.recording.fate(event)}.`);
-      else if (event.mark) put("What happened", `It was sent again (${event.mark}).`);
+      else if (event.mark) put("What happened", this.marked(event));
       if (event.lost && !event.reason)
         put("Reason", "The record has none: no counter rose at that time, and the kernel reported no drop.");
     }

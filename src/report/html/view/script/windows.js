@@ -19,12 +19,14 @@ class Windows {
         "p",
         { "class": "faint" },
         "From the kernel (tcp_probe), whenever an established socket receives a segment. ",
-        make("i", { "class": "key client" }),
-        " client ",
-        make("i", { "class": "key server" }),
-        " server ",
-        make("i", { "class": "key below" }),
-        " slow start threshold",
+        ...["client", "server", "slow start threshold"].map((name) =>
+          make(
+            "span",
+            { "class": "key-of" },
+            make("i", { "class": `key ${name === "slow start threshold" ? "below" : name}` }),
+            ` ${name}`,
+          ),
+        ),
       ),
       this.plots,
     );
@@ -40,7 +42,8 @@ class Windows {
     this.chosen = connection;
     this.lines = [];
     const curves = connection ? connection.windows : [];
-    this.node.hidden = !curves.length;
+    // A short connection has a single segment, which makes no curve.
+    this.node.hidden = !curves.some(({ t }) => t.length > 1);
     if (this.node.hidden) return;
     const from = Math.min(...curves.map(({ t }) => t[0]));
     const to = Math.max(...curves.map(({ t }) => t[t.length - 1]));
