@@ -45,7 +45,7 @@ pub(super) struct AdviseArguments {
     /// Compare with the kernel's own defaults for its version and memory instead of this host
     #[arg(long, value_name = "WHAT")]
     against: Option<Against>,
-    /// Rule only lines of one subsystem, for example net; others are listed
+    /// Judge only lines of one subsystem, for example net; others are listed
     #[arg(long, value_name = "SUBSYSTEM", value_parser = SUBSYSTEMS)]
     only: Option<String>,
     /// Do not fail because of lines with this key; may be a pattern, and be repeated

@@ -8,7 +8,7 @@ use super::metric::{QuantityReader, ReadSpan, Reading};
 use super::show;
 use super::text::TextReader;
 use crate::record::{Observation, Offset};
-use crate::scenario::expr::{Claim, Expr, MetricRef, SeriesFunction, Tolerance};
+use crate::scenario::expr::{Claim, Expr, MetricRef, Tolerance};
 use crate::units::Unit;
 
 /// A claim with the series it reads, which can be evaluated at ascending moments.
@@ -220,17 +220,7 @@ fn written(expr: &Expr) -> String {
     match expr {
         Expr::Metric(metric) => name(metric),
         Expr::Series { function, metric } => {
-            let function = match function {
-                SeriesFunction::Max => "max",
-                SeriesFunction::Min => "min",
-                SeriesFunction::Mean => "mean",
-                SeriesFunction::Last => "last",
-                SeriesFunction::First => "first",
-                SeriesFunction::Rate => "rate",
-                SeriesFunction::P50 => "p50",
-                SeriesFunction::P99 => "p99",
-            };
-            format!("{function}({})", name(metric))
+            format!("{}({})", function.name(), name(metric))
         }
         Expr::Number { value, unit } => show::number(*value, *unit),
         Expr::Binary { .. } | Expr::Negate(_) => String::new(),

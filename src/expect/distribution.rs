@@ -93,14 +93,14 @@ impl<'a> Distribution<'a> {
             Some(SeriesFunction::Last) => self.last.and_then(Total::mean),
             Some(SeriesFunction::Max) => self.measured().next_back().map(|value| value as f64),
             Some(SeriesFunction::Min) => self.measured().next().map(|value| value as f64),
-            Some(SeriesFunction::P50) => self.percentile(50),
-            Some(SeriesFunction::P99) => self.percentile(99),
             Some(SeriesFunction::First) => {
                 return self
                     .first
                     .map_or(NEVER, |t| Reading::Value(t.0 as f64 / 1e9));
             }
-            Some(SeriesFunction::Rate) => None,
+            Some(function) => function
+                .per_mille()
+                .and_then(|share| self.percentile(share)),
         };
         number.map_or(NOTHING_MEASURED, |number| {
             Reading::Value(self.series.declaration.unit.from_record(number))
@@ -114,8 +114,8 @@ impl<'a> Distribution<'a> {
             .map(|(value, _)| *value)
     }
 
-    fn percentile(&self, percent: u128) -> Option<f64> {
-        let rank = (u128::from(self.total.count) * percent).div_ceil(100);
+    fn percentile(&self, per_mille: u32) -> Option<f64> {
+        let rank = (u128::from(self.total.count) * u128::from(per_mille)).div_ceil(1000);
         let mut below: u128 = 0;
         self.merged
             .iter()

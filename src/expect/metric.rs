@@ -111,8 +111,8 @@ impl<'a> QuantityReader<'a> {
     /// Returns true if the function applies: percentiles need a distribution, and a rate must not have one.
     fn makes_sense(&self) -> bool {
         match (&self.source, self.function) {
-            (Source::Walk(_), Some(SeriesFunction::P50 | SeriesFunction::P99))
-            | (Source::Distribution(_), Some(SeriesFunction::Rate)) => false,
+            (Source::Walk(_), Some(function)) => function.per_mille().is_none(),
+            (Source::Distribution(_), Some(SeriesFunction::Rate)) => false,
             (Source::Walk(_) | Source::Distribution(_) | Source::Absent(_), _) => true,
         }
     }
@@ -239,7 +239,13 @@ impl<'a> Walk<'a> {
                     .map_or(NEVER, |t| Reading::Value(t.0 as f64 / 1e9));
             }
             Some(SeriesFunction::Rate) => self.rate(value, span),
-            Some(SeriesFunction::P50 | SeriesFunction::P99) => {
+            Some(
+                SeriesFunction::P50
+                | SeriesFunction::P90
+                | SeriesFunction::P95
+                | SeriesFunction::P99
+                | SeriesFunction::P999,
+            ) => {
                 return Reading::Nothing("not a distribution");
             }
         };

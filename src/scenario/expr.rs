@@ -257,8 +257,44 @@ pub enum SeriesFunction {
     Rate,
     /// The median of a distribution.
     P50,
+    P90,
+    P95,
     /// The 99th percentile of a distribution.
     P99,
+    /// The 99.9th percentile of a distribution.
+    P999,
+}
+
+impl SeriesFunction {
+    /// Returns the name in expectations.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Max => "max",
+            Self::Min => "min",
+            Self::Mean => "mean",
+            Self::Last => "last",
+            Self::First => "first",
+            Self::Rate => "rate",
+            Self::P50 => "p50",
+            Self::P90 => "p90",
+            Self::P95 => "p95",
+            Self::P99 => "p99",
+            Self::P999 => "p999",
+        }
+    }
+
+    /// Returns the share of the values of a distribution that are at most the result, in thousandths; `None` if it is
+    /// not a percentile.
+    pub fn per_mille(self) -> Option<u32> {
+        match self {
+            Self::P50 => Some(500),
+            Self::P90 => Some(900),
+            Self::P95 => Some(950),
+            Self::P99 => Some(990),
+            Self::P999 => Some(999),
+            Self::Max | Self::Min | Self::Mean | Self::Last | Self::First | Self::Rate => None,
+        }
+    }
 }
 
 /// The times at which a claim must hold, from the start of the clock.

@@ -22,8 +22,9 @@ const SYN_COST: f64 = 100e-6;
 const QUERY_COST: f64 = 200e-6;
 /// Up to this rate, connections per second, each has a wake-up of its own.
 const FEW: f64 = 500.0;
-/// Share of a processor that a waiting run uses, for ten samples per second (measured: 0.007 with two nodes).
-const IDLE_COST: f64 = 0.007 * SLOWER;
+/// Share of a processor that a waiting run uses, for ten samples per second (measured: 0.007 with two nodes; 0.0095 to
+/// 0.013 with three in a build without optimisation, because most of it is the kernel's).
+const IDLE_COST: f64 = if cfg!(debug_assertions) { 0.013 } else { 0.007 };
 /// Share of a processor at the start of a run, for its process and its lab. It uses a fifth of that, most of it in
 /// the kernel under a lock that all namespaces share (`rtnl_lock`), so many at once hold each other up.
 const SET_UP_COST: f64 = 0.1;
@@ -31,8 +32,6 @@ const SET_UP_COST: f64 = 0.1;
 const SET_UP: Duration = Duration::from_millis(500);
 /// Share of a processor during the start to fill a conntrack table (measured: 0.6 s).
 const FILL_COST: f64 = 1.2;
-/// The factor by which a build without optimisation costs more, outside the kernel.
-const SLOWER: f64 = if cfg!(debug_assertions) { 3.0 } else { 1.0 };
 /// Processors that a closed loop or a transfer keeps busy: one for each end.
 const CLOSED_LOOP: f64 = 2.0;
 /// Processors that a transfer or program keeps busy on a link with delay or loss, which limits it

@@ -166,7 +166,12 @@ fn a_run_killed_at_any_moment_leaves_nothing() -> Result<(), Failed> {
 /// Kills a run. If nslab itself was killed, returns the time for which any of its processes outlived it.
 fn killed(turn: u32, folder: &Path) -> Result<Option<Duration>, Failed> {
     let file = folder.join(format!("{turn}.yaml"));
-    fs::write(&file, ALL)?;
+    // Filling a table takes most of a run's processor time, so a quarter of the runs do it, each kind of kill alike.
+    let text = match turn / 8 % 4 {
+        0 => ALL.to_owned(),
+        _ => ALL.replace(", conntrack: { room: 5000 }", ""),
+    };
+    fs::write(&file, text)?;
     let temporary = folder.join("tmp");
     fs::create_dir_all(&temporary)?;
     let records = folder.join(turn.to_string());

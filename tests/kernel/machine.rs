@@ -17,9 +17,9 @@ const FLAGSHIPS: &[&str] = &[
     "accept-queue-overflow",
     "table-full",
     "tw-recycle-nat",
-    "exhaustion",
-    // With programs.
     "mtu-black-hole",
+    // With a program.
+    "count-script",
 ];
 
 /// The kernel's TIME_WAIT does not depend on settings: the claims about it at their full 60 s.

@@ -264,7 +264,9 @@ fn distributions_are_merged_over_the_window() {
     let of = |f| function_of(f, "load.latency", Unit::Seconds);
     let value = |f| observed(of(f), &run);
     assert_eq!(value(SeriesFunction::P50), "1ms");
+    assert_eq!(value(SeriesFunction::P95), "1ms");
     assert_eq!(value(SeriesFunction::P99), "9ms");
+    assert_eq!(value(SeriesFunction::P999), "1s");
     assert_eq!(value(SeriesFunction::Max), "1s");
     assert_eq!(value(SeriesFunction::Min), "1ms");
     assert_eq!(value(SeriesFunction::Mean), "11.07ms");

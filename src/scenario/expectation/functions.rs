@@ -53,7 +53,7 @@ impl NamedFunction {
     }
 }
 
-pub(super) const FUNCTIONS: [NamedFunction; 8] = [
+pub(super) const FUNCTIONS: [NamedFunction; 11] = [
     NamedFunction::of_both("max", SeriesFunction::Max),
     NamedFunction::of_both("min", SeriesFunction::Min),
     NamedFunction::of_both("mean", SeriesFunction::Mean),
@@ -61,7 +61,10 @@ pub(super) const FUNCTIONS: [NamedFunction; 8] = [
     NamedFunction::of_numbers("first", SeriesFunction::First),
     NamedFunction::of_numbers("rate", SeriesFunction::Rate),
     NamedFunction::of_distributions("p50", SeriesFunction::P50),
+    NamedFunction::of_distributions("p90", SeriesFunction::P90),
+    NamedFunction::of_distributions("p95", SeriesFunction::P95),
     NamedFunction::of_distributions("p99", SeriesFunction::P99),
+    NamedFunction::of_distributions("p999", SeriesFunction::P999),
 ];
 
 /// Explains the function that is meant by another word: `avg(load.latency)`.
@@ -77,8 +80,11 @@ pub(super) fn other_word(name: &str, of: &Expr) -> Option<String> {
         "final" | "end" | "value" | "current" | "latest" => "last",
         "start" | "begin" | "when" | "time" | "firsttime" => "first",
         "persecond" | "per_second" | "irate" | "rps" | "speed" => "rate",
-        "p75" | "p80" | "p90" | "p95" | "p98" | "p999" | "p100" => {
-            return Some(format!("percentiles are `p50({path})` and `p99({path})`"));
+        "p100" => "max",
+        "p75" | "p80" | "p98" | "p9999" => {
+            return Some(format!(
+                "percentiles are p50, p90, p95, p99 and p999: write `p99({path})`"
+            ));
         }
         "sum" | "count" | "total" | "delta" | "increase" | "len" | "number" | "abs" => {
             return Some(format!("a counter counts from the start: write `{path}`"));

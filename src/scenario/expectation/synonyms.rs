@@ -258,8 +258,11 @@ fn error(name: &str) -> Option<&'static str> {
 
 /// Returns the percentile of a distribution that is written as a name: `latency.p99`, `p99`.
 pub(super) fn percentile(subject: &str, kinds: &[Subject], name: &str) -> Option<String> {
-    const FUNCTIONS: [(&[&str], &str); 5] = [
-        (&["p99", "99", "99th", "p95", "p90", "p999"], "p99"),
+    const FUNCTIONS: [(&[&str], &str); 8] = [
+        (&["p99", "99", "99th"], "p99"),
+        (&["p90", "90", "90th"], "p90"),
+        (&["p95", "95", "95th"], "p95"),
+        (&["p999", "999", "p99.9"], "p999"),
         (&["p50", "50", "median", "50th"], "p50"),
         (&["mean", "avg", "average"], "mean"),
         (&["max", "maximum", "worst"], "max"),

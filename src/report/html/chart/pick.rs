@@ -254,13 +254,7 @@ fn labelled(wanted: DrawnQuantity<'_>, bound: Bound) -> Bound {
     let quantity = match wanted.function {
         None => name.to_owned(),
         Some(SeriesFunction::First) => "first".to_owned(),
-        Some(SeriesFunction::Max) => format!("max({name})"),
-        Some(SeriesFunction::Min) => format!("min({name})"),
-        Some(SeriesFunction::Mean) => format!("mean({name})"),
-        Some(SeriesFunction::Last) => format!("last({name})"),
-        Some(SeriesFunction::Rate) => format!("rate({name})"),
-        Some(SeriesFunction::P50) => format!("p50({name})"),
-        Some(SeriesFunction::P99) => format!("p99({name})"),
+        Some(function) => format!("{}({name})", function.name()),
     };
     Bound { quantity, ..bound }
 }
