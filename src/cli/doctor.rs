@@ -67,7 +67,8 @@ pub(super) fn main(arguments: &DoctorArguments) -> ExitCode {
         };
         output::out(&format!("{mark}  {}\n", ability.name));
         if let Some((reason, how_to_get)) = why {
-            output::out(&format!("         {reason}\n         fix: {how_to_get}\n"));
+            output::out(&output::indented(reason, 9));
+            output::out(&output::indented(&format!("fix: {how_to_get}"), 9));
         }
     }
     output::out(&skipped::list(&features));

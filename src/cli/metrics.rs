@@ -52,10 +52,25 @@ pub(super) fn main(arguments: &MetricsArguments) -> ExitCode {
         let objects: Vec<MetricObject<'_>> = entries.iter().map(object).collect();
         let json = serde_json::to_string_pretty(&objects).unwrap_or_default();
         output::out(&format!("{json}\n"));
+    } else if output::is_narrow() {
+        output::out(&list(&entries));
     } else {
         output::out(&table(&entries));
     }
     ExitCode::SUCCESS
+}
+
+/// Describes each metric in a few lines, for a terminal.
+fn list(entries: &[Entry]) -> String {
+    let mut text = String::new();
+    for entry in entries {
+        let kind = format!("{}, {}, of {}", entry.kind, entry.unit(), entry.subjects());
+        text += &format!("{}\n", entry.name);
+        for line in [&kind, &entry.meaning, &format!("Source: {}", entry.source)] {
+            text += &output::indented(line, 4);
+        }
+    }
+    text
 }
 
 fn object(entry: &Entry) -> MetricObject<'_> {

@@ -6,8 +6,8 @@ use std::sync::OnceLock;
 
 use clap::builder::StyledStr;
 
-use crate::report::printable_with_colours;
 use crate::report::terminal::Style;
+use crate::report::{printable_with_colours, wrap};
 
 /// The first error on standard output, if there was one.
 static STDOUT_ERROR: OnceLock<io::Error> = OnceLock::new();
@@ -103,6 +103,22 @@ pub(super) fn is_dumb() -> bool {
 
 /// Returns the style for a stream: colours only on a terminal that has them, and not if `NO_COLOR` is set
 /// (no-color.org).
+/// Returns true if lines of standard output have to fit a terminal.
+pub(super) fn is_narrow() -> bool {
+    style_for(&std::io::stdout()).width.is_some()
+}
+
+/// Breaks a text into lines that fit the terminal behind an indent; elsewhere only at its own line ends.
+pub(super) fn indented(text: &str, indent: usize) -> String {
+    let width = style_for(&std::io::stdout()).width;
+    let room = width.map(|width| usize::from(width).saturating_sub(indent).max(20));
+    let lines = wrap(text, room);
+    lines
+        .iter()
+        .map(|line| format!("{:indent$}{line}\n", ""))
+        .collect()
+}
+
 pub(super) fn style_for(stream: &(impl IsTerminal + AsFd)) -> Style {
     let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     Style {

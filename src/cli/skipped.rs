@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::output;
 use crate::lab::abilities::{Ability, Availability, KERNEL_LOG};
 use crate::metrics::kernel;
 use crate::report::one_line;
@@ -36,11 +37,8 @@ pub(super) fn list(abilities: &[Ability]) -> String {
     }
     let mut text = format!("\n{skipped} of {all} runs of the catalogue would be skipped here:\n");
     for (reason, ids) in by_reason {
-        text += &format!(
-            "  {}\n      {}\n",
-            one_line(&ids.join(", ")),
-            one_line(&reason)
-        );
+        text += &output::indented(&one_line(&ids.join(", ")), 2);
+        text += &output::indented(&one_line(&reason), 6);
     }
     text
 }
