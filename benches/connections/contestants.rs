@@ -13,7 +13,6 @@ use nix::sched::{CpuSet, sched_setaffinity};
 use nix::unistd::Pid;
 use nslab::record::{LoadReport, RunClock, Timeline};
 use nslab::sys::NetNs;
-use tempfile::TempDir;
 
 use super::bench::Measured;
 use super::floor::{self, Floor};
@@ -53,21 +52,29 @@ commands:
     node: client
     run: [oha, --no-tui, --output-format, json, --disable-keepalive, -c, "64", -n, "REQUESTS", "http://10.0.0.2:80/"]
     timeout: 60s
-  nginx: { node: server, run: [nginx, -c, CONFIGURATION], timeout: 1h }
+  # One process, no log, a reply of three bytes: little more than the kernel's work.
+  nginx:
+    node: server
+    run: [nginx, -e, stderr, -c, "${files}/nginx.conf"]
+    timeout: 1h
+    files:
+      nginx.conf: |
+        daemon off;
+        master_process off;
+        worker_processes 1;
+        error_log stderr crit;
+        pid ${files}/nginx.pid;
+        events { worker_connections 8192; multi_accept on; }
+        http {
+          access_log off;
+          client_body_temp_path ${files}/body;
+          proxy_temp_path ${files}/proxy;
+          fastcgi_temp_path ${files}/fastcgi;
+          uwsgi_temp_path ${files}/uwsgi;
+          scgi_temp_path ${files}/scgi;
+          server { listen 80 backlog=4096; location / { return 200 "ok\n"; } }
+        }
 "#;
-
-/// One process, no log, a reply of three bytes: little more than the kernel's work.
-const NGINX: &str = "
-daemon off; master_process off; worker_processes 1;
-error_log stderr crit; pid FOLDER/nginx.pid;
-events { worker_connections 8192; multi_accept on; }
-http {
-  access_log off;
-  client_body_temp_path FOLDER; proxy_temp_path FOLDER; fastcgi_temp_path FOLDER;
-  uwsgi_temp_path FOLDER; scgi_temp_path FOLDER;
-  server { listen 80 backlog=4096; location / { return 200 \"ok\\n\"; } }
-}
-";
 
 /// The server's address on its link to `client`, as `nslab run --plan` shows.
 const SERVER: [u8; 4] = [10, 0, 0, 2];
@@ -80,7 +87,6 @@ pub(crate) struct Contestants {
     pub(crate) live_lab: LiveLab,
     /// True if the server is a process of its own, nginx.
     pub(crate) has_nginx: bool,
-    _configuration: TempDir,
 }
 
 /// The results of a selection of actors.
@@ -94,17 +100,10 @@ pub(crate) struct Measurement {
 impl Contestants {
     /// Builds the lab for clients that make this many requests.
     pub(crate) fn start(requests: u64) -> Measured<Self> {
-        let folder = tempfile::tempdir()?;
-        let file = folder.path().join("nginx.conf");
-        let place = folder.path().display().to_string();
-        std::fs::write(&file, NGINX.replace("FOLDER", &place))?;
-        let scenario = SCENARIO
-            .replace("REQUESTS", &requests.to_string())
-            .replace("CONFIGURATION", &file.display().to_string());
+        let scenario = SCENARIO.replace("REQUESTS", &requests.to_string());
         Ok(Self {
             live_lab: LiveLab::build(&scenario)?,
             has_nginx: is_program("nginx"),
-            _configuration: folder,
         })
     }
 

@@ -50,7 +50,7 @@ pub(crate) fn measure(contestants: &Contestants, rounds: u64, requests: u64) -> 
     println!("### A request a connection, against {server}\n");
     println!(
         "The floor is a loop of socket(2), connect(2), write(2), read(2) and close(2) with 64 connections at once that \
-         does nothing else and counts nothing.\n"
+         does\nnothing else and counts nothing.\n"
     );
     println!("{rounds} rounds; ratios are medians of the rounds' own, with quartiles.\n");
     show(&course, &there);

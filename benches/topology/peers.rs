@@ -47,7 +47,7 @@ pub(crate) fn nothing() -> Peer {
 pub(crate) fn peers() -> Vec<Peer> {
     let mut peers = vec![
         Peer::new("shell, a process a step", script(), Some(25.0)),
-        Peer::new("`ip -batch`", batches(), Some(10.0)),
+        Peer::new("`ip -batch`", batches(), Some(9.0)),
     ];
     if has_pyroute2() {
         peers.push(Peer::new("pyroute2", python(), None));
