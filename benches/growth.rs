@@ -256,7 +256,7 @@ clients:
         let node = live_lab
             .lab
             .node(&"client".into())
-            .ok_or("there is no client")?;
+            .ok_or("the lab has no node `client`")?;
         let netns = node.netns.clone();
         curve.add(count, || {
             let list = || {

@@ -36,7 +36,7 @@ pub const TARGETS: [Target; 14] = [
 /// Runs the target of a name.
 ///
 /// # Panics
-/// If the bytes break the reader, or if there is no such target.
+/// There is no such target, or its reader panics on these bytes.
 pub fn run(name: &str, bytes: &[u8]) {
     let target = TARGETS.iter().find(|(known, _)| *known == name);
     let (_, body) = target.expect("the name of a target");

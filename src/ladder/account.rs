@@ -129,7 +129,7 @@ impl<'a> Account<'a> {
     pub(super) fn states_without_packets(&self) -> Vec<EndState> {
         let mut states: Vec<EndState> = [0, 1]
             .into_iter()
-            .flat_map(|side| self.told(side))
+            .flat_map(|side| self.reported(side))
             .collect();
         for side in [0, 1] {
             let mut before = None;
@@ -151,20 +151,20 @@ impl<'a> Account<'a> {
     pub(super) fn states(&self, inferred: &[EndState]) -> Vec<EndState> {
         let mut states = Vec::new();
         for side in [0, 1] {
-            let told = self.told(side);
-            let first = told.first().map_or(u64::MAX, |state| state.time);
+            let reported = self.reported(side);
+            let first = reported.first().map_or(u64::MAX, |state| state.time);
             let of_side = inferred.iter().filter(|state| state.side == side);
             let before = of_side.clone().filter(|state| {
                 state.time < first && side == 1 && state.state == TcpState::SynRecv
             });
             states.extend(before);
-            let handed_over = told.windows(2).find(|pair| {
+            let handed_over = reported.windows(2).find(|pair| {
                 pair[1].state == TcpState::Close
                     && matches!(pair[0].state, TcpState::FinWait2 | TcpState::Closing)
             });
             let handed_over = handed_over.map(|pair| pair[1].time);
             // The kernel's CLOSE is then the end of the full socket, not of the connection.
-            let kept = told
+            let kept = reported
                 .into_iter()
                 .filter(|state| Some(state.time) != handed_over);
             states.extend(kept);
@@ -194,7 +194,7 @@ impl<'a> Account<'a> {
     }
 
     /// Returns the states of one end that the kernel reported.
-    fn told(&self, side: usize) -> Vec<EndState> {
+    fn reported(&self, side: usize) -> Vec<EndState> {
         let (node, Some(addresses)) = self.ends[side] else {
             return Vec::new();
         };
@@ -213,7 +213,7 @@ impl<'a> Account<'a> {
         let begins = |(_, from, to): &(u64, TcpState, TcpState)| {
             *from == TcpState::Listen || *to == TcpState::SynSent
         };
-        // What came before belongs to an earlier connection with these addresses, what comes after to the next.
+        // Earlier changes belong to an earlier connection with these addresses, later ones to the next.
         let mut starts = (0..changes.len()).filter(|at| begins(&changes[*at]));
         let first = match side {
             0 => {
@@ -223,7 +223,7 @@ impl<'a> Account<'a> {
             }
             // Both ends have the same clock.
             _ => {
-                let client = self.told(0).first().map(|state| state.time);
+                let client = self.reported(0).first().map(|state| state.time);
                 let since = client.unwrap_or(self.attempt.began.saturating_sub(self.apart));
                 starts.find(|at| changes[*at].0 >= since)
             }
@@ -244,7 +244,7 @@ impl<'a> Account<'a> {
 
     /// Returns true if the trace has states of this connection; a trace has a limit, after which it has none.
     pub(super) fn has_states(&self) -> bool {
-        [0, 1].iter().any(|side| !self.told(*side).is_empty())
+        [0, 1].iter().any(|side| !self.reported(*side).is_empty())
     }
 
     /// Returns the kernel's reason for dropping a packet that was last seen at `time` and lost in this node.

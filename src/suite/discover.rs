@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn every_name_that_leads_nowhere_is_told() {
+    fn every_name_that_leads_nowhere_is_reported() {
         let errors = discover(&["no-such-scenario".into(), "nor-this".into()]).unwrap_err();
         assert_eq!(errors.len(), 2);
     }

@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn switches_are_told_from_counts_and_sizes() {
+    fn switches_are_not_counts_or_sizes() {
         let is_mode = |name: &str| find(&format!("net.ipv4.{name}")).unwrap().is_mode();
         for mode in [
             "tcp_syncookies",

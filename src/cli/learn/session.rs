@@ -327,7 +327,7 @@ impl<'a> Session<'a> {
                 self.progress.hints += 1;
                 self.show_text(hint);
             }
-            None => say("There are no more hints.\n"),
+            None => say("No more hints.\n"),
         }
     }
 

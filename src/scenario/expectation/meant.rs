@@ -51,7 +51,7 @@ fn forms() -> Vec<(String, Replacement)> {
         (r"\s*==?\s*(\d[^\s.-]*)\s*\.\.+\s*(\d\S*)".into(), |found| {
             format!(" in {}", range(&found[1], &found[2]))
         }),
-        (r"\bp99[._]9\d?\(".into(), |_| "p99(".into()),
+        (r"\bp99[._]9\d?\(".into(), |_| "p999(".into()),
         (r"(==|!=|<=|>=|<|>)\s*\.(\d)".into(), |found| format!("{} 0.{}", &found[1], &found[2])),
         (r"\b0x([0-9A-Fa-f]{1,12})\b".into(), |found| {
             u64::from_str_radix(&found[1], 16).map_or_else(|_| found[0].to_owned(), |number| number.to_string())
@@ -139,7 +139,7 @@ fn forms() -> Vec<(String, Replacement)> {
         (r"\b(?:percentile|quantile)\(\s*([\d.]+)\s*,\s*([A-Za-z][\w.-]*)\s*\)".into(), |found| {
             percentile(&found[1], &found[2])
         }),
-        (r"\b(max|min|mean|last|first|rate|p50|p99)\s+(?:of\s+)?([A-Za-z][\w-]*\.[\w.-]+)".into(), |found| {
+        (r"\b(max|min|mean|last|first|rate|p(?:50|90|95|999?))\s+(?:of\s+)?([A-Za-z][\w-]*\.[\w.-]+)".into(), |found| {
             format!("{}({})", &found[1], &found[2])
         }),
         // Windows.
@@ -229,6 +229,9 @@ fn range(from: &str, to: &str) -> String {
 fn percentile(written: &str, series: &str) -> String {
     match written {
         "50" | "0.5" | "0.50" | ".5" => format!("p50({series})"),
+        "90" | "0.9" | "0.90" | ".9" => format!("p90({series})"),
+        "95" | "0.95" | ".95" => format!("p95({series})"),
+        "99.9" | "0.999" | ".999" => format!("p999({series})"),
         _ => format!("p99({series})"),
     }
 }
@@ -297,7 +300,7 @@ mod tests {
                 "sum(users.failed, users.established) == 40",
                 "users.failed + users.established == 40",
             ),
-            ("p99.9(users.latency) < 5ms", "p99(users.latency) < 5ms"),
+            ("p99.9(users.latency) < 5ms", "p999(users.latency) < 5ms"),
             ("users.failed === 0", "users.failed == 0"),
             ("users.failed is 0", "users.failed == 0"),
             ("users.failed => 5", "users.failed >= 5"),

@@ -121,29 +121,28 @@ pub(super) fn create_map(
     descriptor(bpf(MAP_CREATE, &mut attribute)?)
 }
 
-/// Sets the value of a map whose keys and values have four bytes.
+/// Sets a value of a map whose keys and values have four bytes.
 ///
 /// # Errors
 /// E2BIG if the map is full.
 pub(super) fn set(map: &OwnedFd, key: u32, value: u32) -> io::Result<()> {
-    let mut attribute = MapElement {
-        map: number(map),
-        key: std::ptr::from_ref(&key).addr() as u64,
-        value: std::ptr::from_ref(&value).addr() as u64,
-        ..MapElement::default()
-    };
-    bpf(MAP_UPDATE_ELEM, &mut attribute).map(drop)
+    update(map, &key, &value)
 }
 
-/// Sets the value of a map whose keys and values have eight bytes.
+/// Sets a value of a map whose keys and values have eight bytes.
 ///
 /// # Errors
 /// E2BIG if the map is full.
 pub(super) fn set_long(map: &OwnedFd, key: u64, value: u64) -> io::Result<()> {
+    update(map, &key, &value)
+}
+
+/// Sets a value of a map whose keys and values have the size of `T`.
+fn update<T>(map: &OwnedFd, key: &T, value: &T) -> io::Result<()> {
     let mut attribute = MapElement {
         map: number(map),
-        key: std::ptr::from_ref(&key).addr() as u64,
-        value: std::ptr::from_ref(&value).addr() as u64,
+        key: std::ptr::from_ref(key).addr() as u64,
+        value: std::ptr::from_ref(value).addr() as u64,
         ..MapElement::default()
     };
     bpf(MAP_UPDATE_ELEM, &mut attribute).map(drop)
