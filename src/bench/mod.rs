@@ -95,7 +95,7 @@ pub async fn bench(
         .zip(span)
         .map(|(count, span)| count * 1e9 / span as f64);
     each(figure(
-        "requests on a connection each, 64 at once",
+        "requests, one per connection, 64 at once",
         rate,
         "per second",
     ));
@@ -109,7 +109,7 @@ pub async fn bench(
     costs.sort_unstable();
     let median = costs.get(costs.len() / 2).map(|cost| *cost as f64 / 1e3);
     each(figure(
-        "processor time of a look at a node, median",
+        "processor time to sample a node, median",
         median,
         "us",
     ));

@@ -21,8 +21,8 @@ pub(super) struct BenchArguments {
 }
 
 const HELP: &str = "\
-It builds labs of two nodes, one after the other, for a second each, and takes
-about fifteen seconds. A rate is held if a scenario with that load gives a
+It runs labs of two nodes one after another, one second each, which takes about
+fifteen seconds. A rate is held if a scenario with that load gives a
 result here; above it, runs are inconclusive. Other programs on the machine
 count, so run it when the machine is as busy as it will be.
 
@@ -139,9 +139,9 @@ fn show(page: &Page, json: bool) {
     }
     text += &match page.held {
         Some(held) => format!(
-            "\nA client and a server alone give a result here up to {} connections per second.\n\
+            "\nOne client and one server give conclusive results up to {} connections per second.\n\
              NAT, proxies and nearly full port ranges take more of the machine. A scenario that\n\
-             is too large is inconclusive; `nslab scale FILE` prints it smaller.\n",
+             is too large is inconclusive; `nslab scale FILE` prints a smaller version.\n",
             grouped(held as f64, 0)
         ),
         None => "\nNo rate was held: the machine is too busy for any result.\n".to_owned(),

@@ -52,7 +52,7 @@ pub(super) fn main(arguments: &MetricsArguments) -> ExitCode {
         let objects: Vec<MetricObject<'_>> = entries.iter().map(object).collect();
         let json = serde_json::to_string_pretty(&objects).unwrap_or_default();
         output::out(&format!("{json}\n"));
-    } else if output::is_narrow() {
+    } else if output::has_width() {
         output::out(&list(&entries));
     } else {
         output::out(&table(&entries));

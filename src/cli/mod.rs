@@ -7,7 +7,6 @@ mod baseline;
 mod bench;
 mod bisect;
 mod check;
-mod comments;
 mod compare;
 mod completions;
 mod diff;
@@ -129,7 +128,7 @@ enum Verb {
     ///
     /// Example: nslab scale big.yaml > small.yaml
     Scale(scale::ScaleArguments),
-    /// Measure what this machine can do, before a run is inconclusive
+    /// Measure how much load this machine can generate before runs become inconclusive
     ///
     /// Example: nslab bench
     Bench(bench::BenchArguments),

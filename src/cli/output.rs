@@ -103,8 +103,17 @@ pub(super) fn is_dumb() -> bool {
 
 /// Returns the style for a stream: colours only on a terminal that has them, and not if `NO_COLOR` is set
 /// (no-color.org).
+pub(super) fn style_for(stream: &(impl IsTerminal + AsFd)) -> Style {
+    let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    Style {
+        colour: stream.is_terminal() && !unwanted && !is_dumb(),
+        width: terminal_size::terminal_size_of(stream).map(|(columns, _)| columns.0),
+        verbose: false,
+    }
+}
+
 /// Returns true if lines of standard output have to fit a terminal.
-pub(super) fn is_narrow() -> bool {
+pub(super) fn has_width() -> bool {
     style_for(&std::io::stdout()).width.is_some()
 }
 
@@ -117,13 +126,4 @@ pub(super) fn indented(text: &str, indent: usize) -> String {
         .iter()
         .map(|line| format!("{:indent$}{line}\n", ""))
         .collect()
-}
-
-pub(super) fn style_for(stream: &(impl IsTerminal + AsFd)) -> Style {
-    let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    Style {
-        colour: stream.is_terminal() && !unwanted && !is_dumb(),
-        width: terminal_size::terminal_size_of(stream).map(|(columns, _)| columns.0),
-        verbose: false,
-    }
 }

@@ -16,9 +16,10 @@ use super::runtime::{cancel_on_signals, runtime};
 use super::scheduling::SchedulingArguments;
 use super::select::{Choice, SelectArguments, select};
 use super::watch::WatchView;
-use super::{comments, exit, held, message, output, writable};
+use super::{exit, held, message, output, writable};
 use crate::backend::Backend;
 use crate::lab;
+use crate::ladder;
 use crate::record::Outcome;
 use crate::report::{matrix, one_line, programs, terminal};
 use crate::scenario::topology::Baseline;
@@ -341,7 +342,7 @@ async fn run(
     };
     let style = reports.style();
     let mut progress = progress(arguments, pace_setting);
-    suite::run_suite(selected.files, &options, stopped, |event| {
+    let suite = suite::run_suite(selected.files, &options, stopped.clone(), |event| {
         progress.show(&event);
         if let SuiteEvent::RunProgressed { timeline, .. } = &event
             && timeline.held_since.is_some()
@@ -350,13 +351,6 @@ async fn run(
             progress.aside(|| held::announce(arguments.hold.flatten(), release));
         }
         if let SuiteEvent::RunEnded { result, .. } = &event {
-            if let Err(why) = comments::add(result) {
-                let text = format!(
-                    "{}: its capture has no comments: cannot {why}",
-                    result.spec.id
-                );
-                progress.aside(|| message::warning(text));
-            }
             for why in [&result.record, &result.capture]
                 .into_iter()
                 .filter_map(|kept| kept.as_ref().err())
@@ -383,7 +377,28 @@ async fn run(
         };
         progress.aside(|| print(&text));
     })
-    .await
+    .await;
+    comment_captures(&suite, &stopped).await;
+    suite
+}
+
+/// Adds comments to the captures of traced runs, until a signal asks to stop.
+async fn comment_captures(suite: &SuiteResult, stopped: &watch::Receiver<bool>) {
+    let runs = suite.scenarios.iter().flat_map(|scenario| &scenario.runs);
+    for run in runs.filter(|run| !run.timeline.traced.is_empty()) {
+        let Ok(Some(capture)) = &run.capture else {
+            continue;
+        };
+        // Lets the task that takes the signals run.
+        tokio::task::yield_now().await;
+        if *stopped.borrow() {
+            return;
+        }
+        if let Err(why) = ladder::comment_capture(capture, &run.spec, &run.timeline) {
+            let id = &run.spec.id;
+            message::warning(format!("{id}: its capture has no comments: {why}"));
+        }
+    }
 }
 
 fn progress(arguments: &RunArguments, pace: watch::Sender<PaceSetting>) -> Progress {

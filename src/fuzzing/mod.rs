@@ -1,4 +1,4 @@
-//! Everything that reads what others wrote, as functions of bytes: the bodies of the fuzz targets in `fuzz/`, which the
+//! All readers of untrusted input, as functions of bytes: the bodies of the fuzz targets in `fuzz/`, which the
 //! test program `rootless` drives too.
 //!
 //! A target panics if its reader panics, or breaks a promise that it makes to the rest of the program. Errors are

@@ -6,6 +6,7 @@
 mod account;
 mod attempts;
 mod choice;
+mod comments;
 mod fate;
 mod history;
 mod path;
@@ -33,6 +34,7 @@ use account::{Account, SocketEvents};
 use attempts::{LadderAttempt, attempts};
 use choice::Caller;
 pub use choice::{ConnectionChoice, ConnectionChoiceError};
+pub use comments::comment_capture;
 pub use fate::{LossPoint, LossReason, PacketFate};
 pub use history::{ConnectionHistory, Histories, histories, histories_of_trace};
 use path::Path;

@@ -12,9 +12,12 @@ use crate::tcp::{Segment, TcpFlags, TcpState};
 /// A packet as seen at one end of a link: time, flags and length on the link.
 type SeenPacket = (u64, String, u32);
 
-/// The lines about the packets of a run.
+/// A connection by its client and attempt.
+type RemarkedConnection = (String, usize);
+
+/// The lines about the packets of a run; `None` for a packet that could be of several connections.
 #[derive(Debug, Default)]
-pub struct PacketRemarks(BTreeMap<SeenPacket, String>);
+pub struct PacketRemarks(BTreeMap<SeenPacket, Option<(RemarkedConnection, String)>>);
 
 impl PacketRemarks {
     /// Writes a line about each packet of these connections, as far as their time is known.
@@ -35,7 +38,8 @@ impl PacketRemarks {
     pub fn on(&self, packet: WrittenPacket<'_>) -> Option<&str> {
         let (segment, _) = Segment::read(packet.bytes, packet.length)?;
         let seen = (packet.time, segment.flags().to_string(), segment.length);
-        self.0.get(&seen).map(String::as_str)
+        let (_, text) = self.0.get(&seen)?.as_ref()?;
+        Some(text)
     }
 
     fn connection(&mut self, history: &ConnectionHistory, began: u64) {
@@ -58,7 +62,17 @@ impl PacketRemarks {
             let text = text(history, (packet, now), &changes);
             let flags: TcpFlags = packet.flags;
             let key = (began + nanos(*time), flags.to_string(), packet.length);
-            self.0.entry(key).or_insert(text);
+            let connection = (history.client.to_string(), history.attempt);
+            let known = self
+                .0
+                .entry(key)
+                .or_insert(Some((connection.clone(), text)));
+            if known
+                .as_ref()
+                .is_some_and(|(other, _)| *other != connection)
+            {
+                *known = None;
+            }
         }
     }
 }

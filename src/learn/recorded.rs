@@ -88,7 +88,7 @@ impl RecordedLadder {
         let found = self.rows.get(index).map(|packet| (index, packet));
         found.ok_or_else(|| {
             format!(
-                "({}) is packet {}, and the connection has {}",
+                "({}) is packet {}, but the connection has only {}",
                 blank.name,
                 index + 1,
                 self.rows.len()
@@ -277,6 +277,6 @@ mod tests {
     fn a_packet_that_does_not_exist_is_reported_with_the_number_of_packets() {
         let asked = question(vec![blank("a", Some(9), PacketPart::Kind)]);
         let reason = ladder().truths(&asked).unwrap_err();
-        assert_eq!(reason, "(a) is packet 9, and the connection has 5");
+        assert_eq!(reason, "(a) is packet 9, but the connection has only 5");
     }
 }

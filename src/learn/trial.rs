@@ -275,8 +275,8 @@ pub async fn run_lessons(
     run_everywhere(wanted.collect(), setup, emit).await
 }
 
-/// Runs runs of several lessons on the newest kernel, and those of lessons for several kernels on the others too.
-/// Lessons that ask about packets are captured.
+/// Executes the runs of several lessons on the newest kernel, and those of lessons for several kernels on the others
+/// too. Lessons that ask about packets are captured.
 async fn run_everywhere(
     wanted: Vec<(&LessonFile, Vec<RunSpec>)>,
     setup: &TrialSetup<'_>,
@@ -299,30 +299,20 @@ async fn run_everywhere(
         options
     };
     let options = captured(setup.options, "newest");
-    let on = TrialSetup {
-        options: &options,
-        older: &[],
-        stop: setup.stop.clone(),
-    };
-    let runs = run_all(wanted.clone(), &on, &mut emit).await?;
+    let runs = run_all(wanted.clone(), (&options, &setup.stop), &mut emit).await?;
     let pairs = wanted.iter().zip(runs);
     let mut all: Vec<AllRuns> = pairs
         .map(|((lesson, _), runs)| AllRuns::read(lesson, runs))
         .collect();
+    let several = |index: &usize| wanted[*index].0.kernels.len() > 1;
+    let indices: Vec<usize> = (0..wanted.len()).filter(several).collect();
     for kernel in setup.older {
         let options = captured(&kernel.options, &kernel.name);
-        let on = TrialSetup {
-            options: &options,
-            older: &[],
-            stop: setup.stop.clone(),
-        };
-        let several = |index: &usize| wanted[*index].0.kernels.len() > 1;
-        let indices: Vec<usize> = (0..wanted.len()).filter(several).collect();
         let here = indices.iter().map(|index| wanted[*index].clone());
-        let runs = run_all(here.collect(), &on, &mut emit).await?;
-        for (index, runs) in indices.into_iter().zip(runs) {
-            let read = AllRuns::read(wanted[index].0, runs);
-            all[index].older.push((kernel.name.clone(), read));
+        let runs = run_all(here.collect(), (&options, &setup.stop), &mut emit).await?;
+        for (index, runs) in indices.iter().zip(runs) {
+            let read = AllRuns::read(wanted[*index].0, runs);
+            all[*index].older.push((kernel.name.clone(), read));
         }
     }
     Some(all)
@@ -370,15 +360,10 @@ pub(super) async fn run_fixes(
             },
             ..setup.options.clone()
         };
-        let setup = TrialSetup {
-            options: &options,
-            older: &[],
-            stop: setup.stop.clone(),
-        };
         let specs = open
             .iter()
             .map(|index| (wanted[*index].0, vec![wanted[*index].1.clone()]));
-        let found = run_all(specs.collect(), &setup, &mut emit).await?;
+        let found = run_all(specs.collect(), (&options, &setup.stop), &mut emit).await?;
         for (index, mut found) in open.into_iter().zip(found) {
             results[index] = found.pop();
         }
@@ -397,7 +382,7 @@ fn specs_of(lesson: &LessonFile, variants: &[Option<String>]) -> Vec<RunSpec> {
 /// Runs runs of several lessons. The results are in the same order. Returns `None` if it was interrupted.
 async fn run_all(
     wanted: Vec<(&LessonFile, Vec<RunSpec>)>,
-    setup: &TrialSetup<'_>,
+    (options, stop): (&Options, &watch::Receiver<bool>),
     emit: impl FnMut(SuiteEvent<'_>),
 ) -> Option<Vec<Vec<RunResult>>> {
     let files = wanted.into_iter().map(|(lesson, specs)| {
@@ -406,7 +391,7 @@ async fn run_all(
         file.scenario.compare.clear();
         Arc::new(file)
     });
-    let suite = suite::run_suite(files.collect(), setup.options, setup.stop.clone(), emit).await;
+    let suite = suite::run_suite(files.collect(), options, stop.clone(), emit).await;
     if suite.interrupted {
         return None;
     }

@@ -22,16 +22,9 @@ const BY_SETTING: [(&str, &str); 7] = [
 const ENTRIES: &str = "net.netfilter.nf_conntrack_count";
 const MOST_ENTRIES: &str = "net.netfilter.nf_conntrack_max";
 
-/// Returns what bounds packets that are dropped for this reason, if something does. `receiver` are the queues of the
-/// socket that should have received the packet.
-pub(super) fn bound(
-    node: &NetNs,
-    (reason, is_tcp): (&str, bool),
-    receiver: Option<ReceiverQueues>,
-) -> Option<DropBound> {
-    if let Some(bound) = receiver.and_then(|queues| of_socket(reason, queues)) {
-        return Some(bound);
-    }
+/// Returns the setting or table of the node that bounds packets dropped for this reason, if there is one. It is
+/// inferred.
+pub(super) fn of_node(node: &NetNs, (reason, is_tcp): (&str, bool)) -> Option<DropBound> {
     if reason == "NETFILTER_DROP" {
         return full_table(&read(node, &[ENTRIES, MOST_ENTRIES]));
     }
@@ -51,7 +44,8 @@ pub(super) fn bound(
     })
 }
 
-fn of_socket(reason: &str, queues: ReceiverQueues) -> Option<DropBound> {
+/// Returns the queue of the receiving socket that bounds packets dropped for this reason, if it is one of its queues.
+pub(super) fn of_socket(reason: &str, queues: ReceiverQueues) -> Option<DropBound> {
     let (name, value, limit) = match reason {
         "SOCKET_RCVBUFF" => (
             "receive buffer",

@@ -178,7 +178,7 @@ impl TraceProbe {
                 }
                 if summary.windows_beyond > 0 {
                     notes.push(format!(
-                        "the record has the first {} windows of sockets; {} more are left out",
+                        "the record has the first {} window events; {} more were left out",
                         followed_windows::LIMIT,
                         summary.windows_beyond
                     ));
@@ -437,12 +437,16 @@ impl TraceFollower {
         queues: Option<ReceiverQueues>,
     ) -> Option<DropBound> {
         let (_, netns) = self.nodes.get(node)?;
-        if queues.is_some() {
-            return drop_bounds::bound(netns, (reason, is_tcp), queues);
+        // The event will not be recorded.
+        if self.recorded >= LIMIT {
+            return None;
+        }
+        if let Some(bound) = queues.and_then(|queues| drop_bounds::of_socket(reason, queues)) {
+            return Some(bound);
         }
         let known = self.bounds.entry((node, is_tcp, reason.to_owned()));
         known
-            .or_insert_with(|| drop_bounds::bound(netns, (reason, is_tcp), None))
+            .or_insert_with(|| drop_bounds::of_node(netns, (reason, is_tcp)))
             .clone()
     }
 

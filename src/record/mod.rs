@@ -44,5 +44,5 @@ pub use read::ReadError;
 pub use recorder::{Recorder, RecorderClosed};
 pub use series::Series;
 pub use timeline::{ProcessorTime, RunEnd, Timeline};
-pub use traced::{DropBound, KernelEvent, KernelFact};
+pub use traced::{DropBound, KernelEvent, KernelFact, drop_text};
 pub use verdict::{Observation, RunVerdict, Verdict};

@@ -92,6 +92,14 @@ pub struct DropBound {
 }
 
 /// `accept queue 6 of 5`, `net.core.netdev_max_backlog = 1000 (inferred)`.
+/// Returns the reason for a drop with what bounds it: `SOCKET_RCVBUFF: receive buffer 213000 of 212992`.
+pub fn drop_text(reason: &str, bound: Option<&DropBound>) -> String {
+    match bound {
+        Some(bound) => format!("{reason}: {bound}"),
+        None => reason.to_owned(),
+    }
+}
+
 impl fmt::Display for DropBound {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.name)?;

@@ -50,10 +50,10 @@ fn meaning(errno: &str) -> Option<&'static str> {
     Some(match errno {
         "EADDRNOTAVAIL" => "no local port was free",
         "ETIMEDOUT" => "no answer in time",
-        "ECONNREFUSED" => "nothing listened there, or it was rejected",
+        "ECONNREFUSED" => "nothing was listening there, or a firewall rejected it",
         "ECONNRESET" => "the peer reset the connection",
         "EPIPE" => "the peer had closed the connection",
-        "EMFILE" => "the process had no descriptor left",
+        "EMFILE" => "the process had no file descriptors left",
         "ENODATA" => "the reply ended early",
         "EHOSTUNREACH" => "the host could not be reached",
         "ENETUNREACH" => "the network could not be reached",

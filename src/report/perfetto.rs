@@ -11,7 +11,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::metrics::SeriesKind;
-use crate::record::{Capture, Direction, KernelEvent, KernelFact, Offset, Timeline};
+use crate::record::{Capture, Direction, KernelEvent, KernelFact, Offset, Timeline, drop_text};
 use crate::suite::{RunResult, SuiteResult};
 use crate::tcp::{Segment, TcpState};
 
@@ -270,9 +270,8 @@ fn name(what: &KernelFact) -> String {
             ..
         } => {
             let flags = flags.as_ref().map(|flags| format!(" {flags}"));
-            let bound = bound.as_ref().map(|bound| format!(": {bound}"));
-            let (flags, bound) = (flags.unwrap_or_default(), bound.unwrap_or_default());
-            format!("drop{flags}: {reason}{bound}")
+            let text = drop_text(reason, bound.as_ref());
+            format!("drop{}: {text}", flags.unwrap_or_default())
         }
         KernelFact::Retransmission => "retransmission".to_owned(),
         KernelFact::ResetSent { reason } => match reason {

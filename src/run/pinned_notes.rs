@@ -103,7 +103,7 @@ const DEPENDENCES: &[Dependence] = &[
             ".tcp.LAST_ACK",
             ".TcpExtTCPAbortOnMemory",
         ],
-        "bounds sockets that no program has open any more",
+        "bounds sockets that no program holds open",
     ),
     depends(
         "net.ipv4.tcp_mem",
@@ -122,7 +122,7 @@ const DEPENDENCES: &[Dependence] = &[
     depends(
         "net.netfilter.nf_conntrack_buckets",
         &[".conntrack.early_drop"],
-        "decides which entries are looked at before one is dropped early",
+        "decides which entries the kernel considers for an early drop",
     ),
 ];
 

@@ -419,7 +419,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_is_that_at_which_the_shortest_path_arrives_whatever_was_asked_before() {
+    fn the_shortest_path_decides_the_address_regardless_of_earlier_lookups() {
         let segment = vec![[0, 4], [1, 4], [2, 4], [2, 3]];
         for network in [
             diamond(IpVersion::V4),

@@ -93,10 +93,15 @@ impl<'n> MappingFields<'n> {
             return None;
         }
         let mut meant = Vec::new();
+        let mut explained = 0;
         for (number, entry) in node.entries().iter().enumerate() {
+            if number < explained {
+                continue;
+            }
             let key = entry.key.text.as_str();
-            if let Some((comma, help)) = forms::commas(node.entries(), number) {
-                cx.error(entry.key_span, comma).help(help);
+            if let Some(split) = forms::commas(node.entries(), number) {
+                cx.error(entry.key_span, split.message).help(split.help);
+                explained = number + split.groups;
             } else if let Some((missing, help)) = forms::key(entry, known) {
                 let before = key.split([':', '=', ' ']).next();
                 meant.extend(known.iter().find(|known| Some(**known) == before));
@@ -235,14 +240,19 @@ impl<T: FromNode> FromNode for Entries<T> {
         }
         let entries = node.entries();
         let mut read = Vec::new();
+        let mut explained = 0;
         for (number, entry) in entries.iter().enumerate() {
-            if let Some((wrong, help)) =
-                forms::commas(entries, number).or_else(|| forms::assigned(entry))
-            {
+            if number < explained {
+                continue;
+            }
+            if let Some(split) = forms::commas(entries, number) {
                 // The value before a comma is only a part of what was meant.
-                if forms::commas(entries, number).is_some() {
-                    read.pop();
-                }
+                read.pop();
+                cx.error(entry.key_span, split.message).help(split.help);
+                explained = number + split.groups;
+                continue;
+            }
+            if let Some((wrong, help)) = forms::assigned(entry) {
                 cx.error(entry.key_span, wrong).help(help);
                 continue;
             }

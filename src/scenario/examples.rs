@@ -112,7 +112,7 @@ pub(crate) fn other_form(what: &str, written: &str) -> Option<String> {
     }
     if what == "`pinned` or `kernel`" && written == "host" {
         return Some(
-            "settings of the host are never used; `kernel` is the kernel's own defaults".to_owned(),
+            "the host's settings are never used; `kernel` is the kernel's own defaults".to_owned(),
         );
     }
     if what != "a way of accepting" {

@@ -324,29 +324,37 @@ pub(crate) fn key(entry: &MappingEntry, known: &[&str]) -> Option<(String, Strin
     })
 }
 
-/// Explains a number with commas inside brackets, where YAML ends an entry at each comma: `connections: 1,000`.
-pub(crate) fn commas(entries: &[MappingEntry], at: usize) -> Option<(String, String)> {
-    let is_group = |entry: &MappingEntry| {
+/// A number with commas inside brackets, where YAML ends an entry at each comma: `connections: 1,000`.
+pub(crate) struct SplitNumber {
+    pub(crate) message: String,
+    pub(crate) help: String,
+    /// The number of entries that its groups of digits after the first comma became.
+    pub(crate) groups: usize,
+}
+
+/// Explains a number with commas if its first group after a comma is the entry `at`.
+pub(crate) fn commas(entries: &[MappingEntry], at: usize) -> Option<SplitNumber> {
+    let is_group = |entry: &&MappingEntry| {
         let digits = entry.key.text.bytes().all(|byte| byte.is_ascii_digit());
         digits && !entry.key.text.is_empty() && matches!(entry.value.kind, NodeKind::Null)
     };
-    if !is_group(entries.get(at)?) {
+    let first = entries
+        .get(at.checked_sub(1)?)
+        .filter(|before| !is_group(before))?;
+    let groups = entries[at..].iter().take_while(is_group);
+    let groups: Vec<&str> = groups.map(|entry| entry.key.text.as_str()).collect();
+    if groups.is_empty() {
         return None;
     }
-    let first = (0..at).rev().find(|before| !is_group(&entries[*before]))?;
-    let number = scalar(&entries[first].value)?;
-    let groups = entries[first + 1..]
-        .iter()
-        .take_while(|entry| is_group(entry));
-    let groups: Vec<&str> = groups.map(|entry| entry.key.text.as_str()).collect();
-    let key = &entries[first].key.text;
+    let (key, number) = (&first.key.text, scalar(&first.value)?);
     // A setting with several numbers, or the thousands of one.
     let between = if key.contains('.') { " " } else { "_" };
     let meant = format!("{number}{between}{}", groups.join(between));
-    Some((
-        "inside `{...}`, a comma ends the entry".to_owned(),
-        format!("write `{key}: {meant}`"),
-    ))
+    Some(SplitNumber {
+        message: "inside `{...}`, a comma ends the entry".to_owned(),
+        help: format!("write `{key}: {meant}`"),
+        groups: groups.len(),
+    })
 }
 
 /// Explains a name that is followed by `=`, and so has no value: `{ net.ipv4.tcp_tw_reuse = 1 }`.

@@ -400,7 +400,7 @@ fn since_statements(kernels: &[String]) -> Vec<String> {
     for (index, kernel) in kernels.iter().enumerate() {
         statements.push(match index.checked_sub(1).and_then(|i| kernels.get(i)) {
             None if kernels.len() == 1 => format!("It is false on {kernel}."),
-            None => format!("It is false on {kernel} already."),
+            None => format!("It is already false on {kernel}."),
             Some(before) => format!("It is true on {before}, and false on {kernel}."),
         });
     }

@@ -132,17 +132,13 @@ pub(super) fn other_key(what: &str, key: &str) -> Option<&'static str> {
             "`connect` opens a connection each time; `requests: { .., pool: { size: 10 } }` keeps them"
         }
         ("a step", "address" | "addresses" | "vip" | "ip" | "arp") => {
-            "addresses stay where they are; a service moves with its DNAT: \
+            "addresses cannot move; to move a service, change its DNAT: \
              `nat: { node: lb, dnat: { port: 80, to: web2 } }`"
         }
         ("a step", "route" | "routes" | "firewall" | "rules" | "iptables") => {
-            "routes and rules stay as they are; to cut a path, write \
+            "steps cannot change routes or rules; to cut a path, write \
              `link: { between: [a, b], loss: 100% }`, or `state: down` so that both ends notice"
         }
-        ("a step", "down" | "up" | "cut" | "partition" | "unplug" | "disconnect") => {
-            "did you mean `link`? As in `link: { between: [a, b], state: down }`"
-        }
-        ("a step", "flush") => "did you mean `conntrack: { flush: NODE }`?",
         ("a step", "reboot") => {
             "write two steps: `stop: { node: db }`, and later `start: { node: db }`"
         }
@@ -150,7 +146,7 @@ pub(super) fn other_key(what: &str, key: &str) -> Option<&'static str> {
             "did you mean `nat`? As in `nat: { node: lb, dnat: { port: 80, to: web2 } }`"
         }
         ("`connect`", "retries" | "retry") => {
-            "`connect(2)` is tried once, and the kernel repeats its SYN: `options: { TCP_SYNCNT: 3 }`"
+            "`connect(2)` is called once, and the kernel retransmits the SYN: `options: { TCP_SYNCNT: 3 }`"
         }
         _ => return None,
     })

@@ -40,10 +40,10 @@ pub(crate) fn other_key(what: &str, key: &str) -> Option<&'static str> {
         }
         ("`loop`", "count" | "number" | "n" | "total") => "did you mean `requests`?",
         ("`loop`", "for" | "duration") => {
-            "a loop ends after its `requests`; `connect` takes a time"
+            "a loop ends after its `requests`; `connect` runs for a given time"
         }
         ("a command", "name" | "cwd" | "dir" | "user") => {
-            "a program runs in a folder of its own, as root of the lab; its name is the key above"
+            "a program runs in its own folder, as root in the lab; its name is the key of the entry"
         }
         ("a step", "run" | "command" | "exec") => {
             "a program is a command: `commands: { NAME: { node: NODE, start: 1s, run: [...] } }`"
@@ -51,7 +51,7 @@ pub(crate) fn other_key(what: &str, key: &str) -> Option<&'static str> {
         ("a step", "sleep" | "wait" | "pause") => "steps do not wait: each has its own `at`",
         ("a step", "flush") => "did you mean `conntrack: { flush: NODE }`?",
         ("a step", "sysctls" | "set") => "did you mean `sysctl`?",
-        ("a step", "down" | "up" | "unplug" | "cut") => {
+        ("a step", "down" | "up" | "unplug" | "cut" | "partition" | "disconnect") => {
             "did you mean `link: { between: [a, b], state: down }`?"
         }
         ("a step", "loss" | "delay" | "rate") => {

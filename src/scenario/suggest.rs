@@ -87,7 +87,7 @@ pub(crate) fn did_you_mean_one_of<'a>(
     let known: Vec<&str> = known.into_iter().collect();
     (!known.is_empty()).then(|| {
         format!(
-            "addresses are assigned by nslab, so write a name in place of one: {}",
+            "nslab assigns the addresses; write a name instead: {}",
             listed(&known)
         )
     })
@@ -120,7 +120,7 @@ mod tests {
         }
         assert_eq!(
             did_you_mean_one_of("10.0.0.1:80", ["web"]).as_deref(),
-            Some("addresses are assigned by nslab, so write a name in place of one: `web`")
+            Some("nslab assigns the addresses; write a name instead: `web`")
         );
     }
 

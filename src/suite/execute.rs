@@ -181,7 +181,9 @@ impl Supervisor {
             hold,
             holding: false,
             // Only a guest in virtual time can be held back.
-            pace: pace.filter(|_| matches!(hang_limit, HangLimit::Silence(_))),
+            pace: pace
+                .filter(|_| matches!(hang_limit, HangLimit::Silence(_)))
+                .map(Pace::for_run),
         }
     }
 

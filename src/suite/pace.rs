@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use crate::record::{Event, Offset};
 
-/// The wish of whoever watches.
+/// The pace that the viewer has chosen.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct PaceSetting {
     /// True if only steps are taken.
@@ -41,6 +41,12 @@ impl Pace {
             anchor: None,
         };
         (pace, sender)
+    }
+
+    /// Returns the pace of a run that starts now. Earlier steps were for other runs.
+    pub(super) fn for_run(mut self) -> Self {
+        self.taken = self.setting.borrow_and_update().steps;
+        self
     }
 
     /// Waits until an event of a run in virtual time is due.
@@ -153,6 +159,20 @@ mod tests {
     fn runtime() -> tokio::runtime::Runtime {
         let mut builder = tokio::runtime::Builder::new_current_thread();
         builder.enable_time().build().unwrap()
+    }
+
+    #[test]
+    fn steps_before_a_run_are_not_for_it() {
+        runtime().block_on(async {
+            let (pace, sender) = Pace::new();
+            let setting = PaceSetting {
+                paused: true,
+                slowness: None,
+                steps: 3,
+            };
+            sender.send(setting).unwrap();
+            assert!(!passes(&mut pace.for_run(), &sample(1)).await);
+        });
     }
 
     #[test]

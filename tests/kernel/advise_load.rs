@@ -61,7 +61,7 @@ pub(crate) fn trials() -> Vec<Trial> {
                 1,
                 &[
                     "no effect at 4 waiting connections, hurts at 12; load.established without",
-                    "(4: 4 -> 4, 12: 12 -> 9); nothing between these points was run",
+                    "(4: 4 -> 4, 12: 12 -> 9); values between these points were not measured",
                 ],
             )
         }),

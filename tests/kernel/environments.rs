@@ -108,7 +108,7 @@ fn few_descriptors() -> Result<(), Failed> {
     expect(&run(script, 1)?, 3, "raise `ulimit -n`")
 }
 
-/// With fewer than the lab itself takes, the question cannot be asked; with few, the answer may be inconclusive.
+/// With fewer descriptors than the lab itself needs, the run is an error; with just enough, it may be inconclusive.
 fn not_blamed() -> Result<(), Failed> {
     let folder = tempfile::tempdir_in(scratch())?;
     let file = folder.path().join("held.yaml");

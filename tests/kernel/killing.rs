@@ -45,7 +45,7 @@ const KILLS: usize = 200;
 const LANES: u32 = 4;
 /// From before the lab exists until its traffic has been going for a while.
 const LATEST: Duration = Duration::from_millis(400);
-/// For half of the runs. Others may wait for a processor.
+/// The most that the end of half of the runs may take; the others may be waiting for a processor.
 const SOON: Duration = Duration::from_millis(500);
 /// The most that the end of a run may take.
 const PATIENCE: Duration = Duration::from_secs(20);

@@ -239,7 +239,7 @@ fn a_lesson_killed_in_a_run_leaves_nothing_and_goes_on() -> Result<(), Failed> {
     Ok(())
 }
 
-/// Runs the lessons that have all forms of questions: only with real answers, a file can contain one. A test of the
+/// Runs the lessons that have all forms of questions: only with real answers can a file contain one. A test of the
 /// library looks for the texts of all lessons.
 fn no_file_of_a_student_contains_a_measured_answer() -> Result<(), Failed> {
     let lessons = ["who-closes", "timewait-arithmetic"];

@@ -1,4 +1,4 @@
-//! Readers of what others wrote are never surprised: each fuzz target reads its corpus, and some mutations of it.
+//! Untrusted input never makes a reader panic or hang: each fuzz target reads its corpus, and some mutations of it.
 //!
 //! `NSLAB_FUZZ=60` makes it 60 seconds for each target. The same bodies run with feedback by coverage in `fuzz/`, with
 //! `cargo fuzz run TARGET` and a nightly compiler. What is found goes into the corpus.

@@ -210,7 +210,7 @@ impl Session<'_> {
             | Outcome::Inconclusive
             | Outcome::Errored) => {
                 let reason = verdict.reason.clone().unwrap_or_default();
-                self.show_text(&format!("{outcome}, so nothing is decided: {reason}"));
+                self.show_text(&format!("{outcome}, so the fix is not judged: {reason}"));
                 return Ok(false);
             }
         }

@@ -243,7 +243,7 @@ impl<'a> Session<'a> {
                 let Some(run) = self.lesson.lesson.run_after(index) else {
                     return StepEnd::Next;
                 };
-                say("Recording a connection, to ask about its packets ...\n\n");
+                say("Recording a connection for the next question ...\n\n");
                 // Progress would show what other questions ask about.
                 match self.results(run, stop, false).await {
                     Ok(results) => results.drawing(asked).unwrap_or_else(|reason| reason),

@@ -65,6 +65,8 @@ struct SharedScreen {
     pace: watch::Sender<PaceSetting>,
     /// True if the run that is shown is in virtual time.
     is_virtual: AtomicBool,
+    /// True if other runs are in progress beside the one that is shown.
+    has_more: AtomicBool,
     /// The last picture, whose bottom line changes with the keys.
     picture: Mutex<Option<Buffer>>,
 }
@@ -90,6 +92,7 @@ impl WatchView {
             turns: AtomicUsize::new(0),
             pace,
             is_virtual: AtomicBool::new(false),
+            has_more: AtomicBool::new(false),
             picture: Mutex::new(None),
         });
         let of_keys = Arc::clone(&shared);
@@ -167,6 +170,8 @@ impl WatchView {
         let environment = timeline.environment.as_ref();
         let is_virtual = environment.is_some_and(|environment| environment.virtual_time);
         self.shared.is_virtual.store(is_virtual, Ordering::SeqCst);
+        let has_more = self.running.len() > 1;
+        self.shared.has_more.store(has_more, Ordering::SeqCst);
         let run = WatchedRun {
             spec,
             timeline,
@@ -243,17 +248,15 @@ impl SharedScreen {
             self.pace.send_modify(change);
         }
         let text = match is_virtual {
-            true => picture::keys_of(*self.pace.borrow(), false),
-            false => {
-                "this run is in real time, which cannot be paused; with --kernel, time is virtual"
-                    .to_owned()
-            }
+            true => picture::keys_of(*self.pace.borrow(), self.has_more.load(Ordering::SeqCst)),
+            false => "this run is in real time and cannot be paused; use --kernel for virtual time"
+                .to_owned(),
         };
         let mut terminal = self.lock();
         let picture = self.picture().clone();
         if let (Some(terminal), Some(picture)) = (terminal.as_mut(), picture) {
             // If the terminal is gone, the run goes on.
-            let _terminal_gone = terminal.draw(|frame| picture::redraw(frame, &picture, &text));
+            let _terminal_gone = draw(terminal, |frame| picture::redraw(frame, &picture, &text));
         }
     }
 
@@ -277,7 +280,7 @@ impl SharedScreen {
                             let _own_process = kill(Pid::this(), Signal::SIGINT);
                         }
                         KeyCode::Char('q') | KeyCode::Esc => {
-                            // Without the view, nobody could go on.
+                            // Without the view, a paused run could not be resumed.
                             self.pace.send_modify(|pace| *pace = PaceSetting::default());
                             return self.leave();
                         }

@@ -11,7 +11,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Wrap};
 
 use crate::metrics::kernel_counters;
-use crate::record::{KernelEvent, KernelFact, Offset, Series, SeriesKind, Timeline};
+use crate::record::{KernelEvent, KernelFact, Offset, Series, SeriesKind, Timeline, drop_text};
 use crate::report::one_line;
 use crate::report::terminal::spark;
 use crate::scenario::RunSpec;
@@ -129,11 +129,11 @@ pub(super) fn redraw(frame: &mut Frame<'_>, picture: &Buffer, text: &str) {
 /// Returns the bottom line for a run in virtual time: its pace, and the keys.
 pub(super) fn keys_of(pace: PaceSetting, has_more: bool) -> String {
     let (now, space) = match pace {
-        PaceSetting { paused: true, .. } => ("paused".to_owned(), "go on"),
+        PaceSetting { paused: true, .. } => ("paused".to_owned(), "resume"),
         PaceSetting { slowness: None, .. } => ("full speed".to_owned(), "pause"),
         PaceSetting {
             slowness: Some(1), ..
-        } => ("as in real time".to_owned(), "pause"),
+        } => ("real time".to_owned(), "pause"),
         PaceSetting {
             slowness: Some(slowness),
             ..
@@ -295,10 +295,9 @@ fn event_text(event: &KernelEvent) -> String {
             ..
         } => {
             let packet = flags.as_deref().unwrap_or("a packet");
-            let bound = bound.as_ref().map(|bound| format!(", {bound}"));
-            let bound = bound.unwrap_or_default();
+            let text = drop_text(reason, bound.as_ref());
             // The destination is on the node, and 80 columns are not enough for it.
-            return format!("{t} {node} dropped {packet} {peer}: {reason}{bound}");
+            return format!("{t} {node} dropped {packet} {peer}: {text}");
         }
         KernelFact::Retransmission => "sent a segment again".to_owned(),
         KernelFact::ResetSent {

@@ -110,7 +110,7 @@ fn a_traced_run_shows_events_of_the_kernel_latest_first() {
     }
     let picture = picture_of(&timeline, [80, 24]);
     // The line is wrapped.
-    let text = "server dropped SYN 10.0.0.1:40000: TCP_LISTEN_OVERFLOW, accept queue 6 of";
+    let text = "server dropped SYN 10.0.0.1:40000: TCP_LISTEN_OVERFLOW: accept queue 6 of";
     let drop = picture.find(text);
     let state = picture.find("10.0.0.2:80 – 10.0.0.1:40000 SYN_SENT → ESTABLISHED");
     assert!(drop.is_some() && drop < state, "{picture}");

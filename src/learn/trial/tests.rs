@@ -1,4 +1,4 @@
-//! Several kernels, without any: results made by hand.
+//! Tests of lessons on several kernels, with made-up results instead of runs.
 
 use super::*;
 use crate::fixtures::TimelineBuilder;
@@ -55,7 +55,7 @@ fn a_statement_became_false_on_the_first_kernel_where_it_does_not_hold() {
     for (retries, first, words) in [
         (&[2][..], 0, "It is false on 6.1."),
         (&[1], 1, "It is true on 6.1."),
-        (&[2, 2], 0, "It is false on 6.1 already."),
+        (&[2, 2], 0, "It is already false on 6.1."),
         (&[1, 2], 1, "It is true on 6.1, and false on 6.2."),
         (&[1, 1, 2], 2, "It is true on 6.2, and false on 6.3."),
         (&[1, 1], 2, "It is still true on 6.2."),

@@ -34,7 +34,7 @@ pub fn annotate(
     let strange = || {
         io::Error::new(
             io::ErrorKind::InvalidData,
-            "the capture has a strange block",
+            "the capture has an invalid block",
         )
     };
     let mut rest = capture;

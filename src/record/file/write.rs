@@ -61,7 +61,7 @@ impl RecordWriter {
         begun.map(|()| writer)
     }
 
-    /// Creates the file with its header, so that it never exists without. `None` if that fails, as on file systems
+    /// Creates the file with its header, so that it never exists without one. `None` if that fails, as on file systems
     /// that have no unnamed files.
     fn create_whole(path: &Path, header: &RecordHeader) -> Option<Self> {
         let mut writer = Self {

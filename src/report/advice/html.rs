@@ -133,7 +133,7 @@ fn chart(curve: &EffectCurve) -> Markup {
             }
             figcaption class="faint" {
                 (curve.metric) " by " (curve.along.as_ref().unwrap_or(&curve.param))
-                ", without the line (dashed) and with it; each dot was run"
+                ", without the line (dashed) and with it (solid); each dot is a measured point"
             }
         }
     }

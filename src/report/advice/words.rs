@@ -321,7 +321,7 @@ fn curve(curve: &EffectCurve) -> String {
     let points: Vec<String> = points.collect();
     let [without, with] = curve.bars();
     format!(
-        "{}; {} without {without} and with {with} ({}); nothing between these points was run",
+        "{}; {} without {without} and with {with} ({}); values between these points were not measured",
         curve.range(),
         curve.metric,
         points.join(", ")

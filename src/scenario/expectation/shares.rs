@@ -50,7 +50,7 @@ fn share_of(path: &str, op: CompareOp, share: f64, scope: &NameScope) -> String 
     if share == 1.0 {
         format!("write `{path} {op} {whole}`")
     } else {
-        format!("name what it is a share of: `{share} * {whole}`")
+        format!("write it as a share of a quantity: `{share} * {whole}`")
     }
 }
 

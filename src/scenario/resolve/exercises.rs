@@ -156,7 +156,7 @@ fn curve(
     let mut each = written.0.into_iter();
     let (param, points) = each.next()?;
     if let Some((second, _)) = each.next() {
-        cx.error(second.span, "a curve is over one parameter")
+        cx.error(second.span, "a curve varies only one parameter")
             .help("remove all but one; `size` can make others follow it");
     }
     if !params.contains_key(&param.value) {

@@ -18,7 +18,7 @@ pub(crate) fn beyond(client: &str, attempt: &str, attempts: u64) -> Option<(Stri
                 "{} makes {attempts} {are}, so it has no connection {attempt}",
                 quoted(client)
             ),
-            format!("the last one is `{client}:{attempts}`"),
+            format!("its last connection is `{client}:{attempts}`"),
         )
     })
 }

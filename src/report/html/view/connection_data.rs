@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::columns::{TextTable, differences, nanos};
 use crate::ladder::{ConnectionHistory, LossPoint, LossReason, PacketFate, PacketRow};
 use crate::names::NodeName;
+use crate::record::drop_text;
 
 /// The columns of all connections, packets and states. Packets and states of a connection follow each other.
 #[derive(Debug, Default)]
@@ -92,9 +93,8 @@ impl ConnectionColumns {
                 };
                 let (said, kernel) = match reason {
                     None => (NONE, false),
-                    Some(LossReason::Kernel(reason, None)) => (text(reason), true),
-                    Some(LossReason::Kernel(reason, Some(bound))) => {
-                        (text(&format!("{reason}: {bound}")), true)
+                    Some(LossReason::Kernel(reason, bound)) => {
+                        (text(&drop_text(reason, bound.as_ref())), true)
                     }
                     Some(LossReason::Inferred(reason)) => (text(reason), false),
                 };

@@ -169,7 +169,7 @@ static EXPLANATIONS: [Explanation; 22] = [
     ),
     because(
         &["not translated", "conntrack.invalid"],
-        "The translating node has no entry of this connection any more, and does not make a new one in the middle of \
+        "The translating node no longer has an entry for this connection, and does not create one in the middle of \
          it. It passes the segment on with the client's own address, which the server does not know, so the server \
          answers with a RST.",
     )

@@ -80,7 +80,7 @@ class Windows {
       for (const key of ["x1", "x2"]) line.setAttribute(key, x(at));
       const parts = curves.map((curve) => {
         const index = lastAt(curve.t, t);
-        const value = index < 0 ? "unknown yet" : this.words(curve.v[of][index], unit);
+        const value = index < 0 ? "not known yet" : this.words(curve.v[of][index], unit);
         return `${curve.side ? "server" : "client"} ${value}`;
       });
       now.textContent = parts.join(", ");
