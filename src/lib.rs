@@ -87,5 +87,6 @@ pub mod tcp;
 pub mod testbed;
 pub mod traffic;
 pub mod units;
+pub(crate) mod unnamed_file;
 #[cfg(feature = "program")]
 pub(crate) mod user_folders;

@@ -4,9 +4,6 @@ use crate::compare::{Comparison, Conclusion, Effect, EffectKind};
 use crate::scenario::CurveRule;
 use crate::units::{Unit, parse_quantity};
 
-/// Bars of a sparkline, from the lowest to the highest (Unicode, block elements).
-const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
-
 /// The effect of a line along a parameter.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EffectCurve {
@@ -104,21 +101,6 @@ impl EffectCurve {
         });
         shown.collect::<Vec<_>>().join(", ")
     }
-
-    /// Returns the metric along the parameter as bars, without the line and with it, on one scale.
-    pub fn bars(&self) -> [String; 2] {
-        let all = self.points.iter().flat_map(|point| point.means);
-        let highest = all.fold(0.0, f64::max);
-        let bar = |value: f64| {
-            let share = if highest > 0.0 { value / highest } else { 0.0 };
-            let index = (share * (BARS.len() - 1) as f64).round() as usize;
-            BARS[index.min(BARS.len() - 1)]
-        };
-        [0, 1].map(|side: usize| {
-            let values = self.points.iter().map(|point| point.means[side]);
-            values.map(bar).collect()
-        })
-    }
 }
 
 #[cfg(test)]
@@ -153,7 +135,6 @@ mod tests {
             curve.range(),
             "no effect at connect-rate 235/s to 446/s, helps at 520/s"
         );
-        assert_eq!(curve.bars(), ["▃▅▅", "▃▅█"]);
         let in_words = EffectCurve {
             along: Some("connections to one destination".to_owned()),
             ..curve
@@ -162,11 +143,5 @@ mod tests {
             in_words.range(),
             "no effect at 235/s to 446/s connections to one destination, helps at 520/s"
         );
-    }
-
-    #[test]
-    fn bars_of_nothing_are_low() {
-        let curve = curve(&[("1", 1.0, Conclusion::NoEffect, [0.0, 0.0])]);
-        assert_eq!(curve.bars(), ["▁", "▁"]);
     }
 }

@@ -1,16 +1,14 @@
 //! Children that run this same program and do not outlive it.
 
 use std::fs::File;
-use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
-use nix::fcntl::{AT_FDCWD, AtFlags};
 use nix::sys::prctl;
 use nix::sys::signal::{Signal, killpg};
-use nix::unistd::{Pid, linkat};
+use nix::unistd::Pid;
 
 /// The name of a virtual machine, before the number of the process that started it.
 pub const MACHINE_OF: &str = "nslab-of-";
@@ -33,16 +31,6 @@ pub fn open_file(file: &File) -> PathBuf {
 /// Returns the path by which a process can reopen one of its own descriptors (proc(5)).
 pub fn own_descriptor(fd: &(impl AsRawFd + ?Sized)) -> String {
     format!("/proc/self/fd/{}", fd.as_raw_fd())
-}
-
-/// Gives an unnamed file (`O_TMPFILE`, open(2)) a name, unless a file of this name exists.
-///
-/// # Errors
-/// The errors of linkat(2).
-pub fn link_unnamed(file: &File, path: &Path) -> io::Result<()> {
-    let from = own_descriptor(file);
-    let follow = AtFlags::AT_SYMLINK_FOLLOW;
-    Ok(linkat(AT_FDCWD, from.as_str(), AT_FDCWD, path, follow)?)
 }
 
 /// Makes a child inherit descriptors with unchanged numbers. They must stay open until the child has started.

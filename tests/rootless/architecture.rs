@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 const LONGEST_FILE: usize = 500;
 
 /// Each module with the modules that it may use besides `names`, `units`, `causes`, `input_file`, `tcp`, `random`,
-/// `user_folders` and `metrics`.
+/// `unnamed_file`, `user_folders` and `metrics`.
 /// Imports point one way: a module uses only what is listed.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("names", &[]),
@@ -19,6 +19,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("causes", &[]),
     ("input_file", &[]),
     ("random", &[]),
+    ("unnamed_file", &[]),
     ("user_folders", &[]),
     ("tcp", &[]),
     ("metrics", &[]),
@@ -107,6 +108,7 @@ fn modules_use_only_what_the_table_allows() {
                             | "input_file"
                             | "tcp"
                             | "random"
+                            | "unnamed_file"
                             | "user_folders"
                             | "metrics"
                             | "fixtures"

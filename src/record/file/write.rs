@@ -2,18 +2,16 @@
 
 use std::fs::{File, OpenOptions, Permissions};
 use std::io::{self, Seek, Write};
-use std::os::fd::AsRawFd;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use nix::fcntl::{AT_FDCWD, AtFlags};
-use nix::unistd::linkat;
 use serde::Serialize;
 
 use super::{HeaderLine, ProcessEnd, RecordError, RecordHeader, VerdictLine};
 use crate::record::RunVerdict;
+use crate::unnamed_file;
 
 /// Size in bytes from which a finished record is compressed. Below that, being readable by `grep` is worth more.
 const LARGE: u64 = 1024 * 1024;
@@ -66,10 +64,10 @@ impl RecordWriter {
     fn create_whole(path: &Path, header: &RecordHeader) -> Option<Self> {
         let mut writer = Self {
             path: path.to_owned(),
-            file: unnamed_file(folder_of(path)).ok()?,
+            file: unnamed_file::create(folder_of(path), MODE).ok()?,
         };
         writer.json_line(&HeaderLine::Header(header)).ok()?;
-        name_file(&writer.file, path).ok()?;
+        unnamed_file::link(&writer.file, path).ok()?;
         Some(writer)
     }
 
@@ -140,9 +138,9 @@ impl RecordWriter {
             path.as_mut_os_string().push(COMPRESSED);
         }
         // A file without a name disappears if this process is killed.
-        if let Ok(mut copy) = unnamed_file(folder) {
+        if let Ok(mut copy) = unnamed_file::create(folder, MODE) {
             self.copy_lines(&mut copy, large)?;
-            if name_file(&copy, &path).is_ok() {
+            if unnamed_file::link(&copy, &path).is_ok() {
                 return Ok(path);
             }
         }
@@ -215,29 +213,6 @@ fn folder_of(path: &Path) -> &Path {
     path.parent()
         .filter(|folder| !folder.as_os_str().is_empty())
         .unwrap_or(Path::new("."))
-}
-
-/// Creates a file in a folder that has no name yet (`O_TMPFILE`, open(2)).
-fn unnamed_file(folder: &Path) -> io::Result<File> {
-    OpenOptions::new()
-        .read(true)
-        .write(true)
-        .mode(MODE)
-        .custom_flags(nix::libc::O_TMPFILE)
-        .open(folder)
-}
-
-/// Gives an unnamed file a name that no other file has.
-fn name_file(file: &File, path: &Path) -> io::Result<()> {
-    let descriptor = format!("/dev/fd/{}", file.as_raw_fd());
-    let follow = AtFlags::AT_SYMLINK_FOLLOW;
-    Ok(linkat(
-        AT_FDCWD,
-        descriptor.as_str(),
-        AT_FDCWD,
-        path,
-        follow,
-    )?)
 }
 
 /// Removes the record with this name, compressed or not, if it exists.

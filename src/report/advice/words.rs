@@ -5,6 +5,7 @@ use crate::advise::{
     LinePlace, OutOfReach, Ruling,
 };
 use crate::report::compare::{sentence, value};
+use crate::report::terminal::spark;
 use crate::sysctls::Fate;
 
 /// Keys of a pattern that are listed; the others are counted.
@@ -319,7 +320,8 @@ fn curve(curve: &EffectCurve) -> String {
         format!("{}: {without} -> {with}", point.at)
     });
     let points: Vec<String> = points.collect();
-    let [without, with] = curve.bars();
+    let side = |side: usize| curve.points.iter().map(|point| point.means[side]).collect();
+    let [without, with] = spark::rows([side(0), side(1)]);
     format!(
         "{}; {} without {without} and with {with} ({}); values between these points were not measured",
         curve.range(),

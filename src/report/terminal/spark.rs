@@ -44,7 +44,9 @@ pub(crate) fn blocks(series: &Series, end: Offset, columns: usize) -> String {
         })
         .collect();
     let most = values.iter().copied().max().unwrap_or(0).max(1);
-    values.into_iter().map(|value| block(value, most)).collect()
+    let most = most as f64;
+    let block = |value: i64| block(value as f64, most);
+    values.into_iter().map(block).collect()
 }
 
 fn most_within(series: &Series, from: Offset, to: Offset) -> i64 {
@@ -56,18 +58,32 @@ fn most_within(series: &Series, from: Offset, to: Offset) -> i64 {
     changed.chain(series.at(from)).max().unwrap_or(0)
 }
 
-fn block(value: i64, most: i64) -> char {
-    if value <= 0 {
+/// Returns a block for each value of several rows, all on one scale.
+pub(crate) fn rows<const N: usize>(values: [Vec<f64>; N]) -> [String; N] {
+    let most = values.iter().flatten().copied().fold(0.0, f64::max);
+    values.map(|row| row.into_iter().map(|value| block(value, most)).collect())
+}
+
+fn block(value: f64, most: f64) -> char {
+    if value <= 0.0 {
         return BLOCKS[0];
     }
     let steps = (BLOCKS.len() - 2) as f64;
-    let step = 1 + (value as f64 / most as f64 * steps).round() as usize;
+    let step = 1 + (value / most * steps).round() as usize;
     BLOCKS[step.min(BLOCKS.len() - 1)]
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rows_share_a_scale_and_only_zero_looks_like_zero() {
+        let drawn = rows([vec![0.0, 1.0], vec![200.0, 400.0]]);
+        assert_eq!(drawn, ["▁▂", "▅█"]);
+        assert_eq!(rows([vec![0.0]]), ["▁"]);
+    }
+
     use crate::record::{Event, SeriesDeclaration, SeriesId};
     use crate::units::Unit;
 

@@ -3,16 +3,15 @@
 //! A snapshot's name is derived from everything that it depends on. It appears complete or not at all, and is
 //! checked before it is used: a damaged one is made again.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use super::process::StartMode;
-use crate::sys::lifeline::link_unnamed;
 use crate::sys::sparse_file::for_each_filled_page;
-use crate::user_folders;
+use crate::{unnamed_file, user_folders};
 
 /// The first bytes of a snapshot's footer. Before the footer come the guest's memory, with holes for its
 /// zeros, and its devices.
@@ -121,12 +120,7 @@ impl Snapshot {
 fn write(path: &Path, memory: &File, devices: &[u8]) -> io::Result<File> {
     let folder = path.parent().unwrap_or(Path::new("/"));
     fs::create_dir_all(folder)?;
-    let file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .mode(0o600)
-        .custom_flags(libc::O_TMPFILE)
-        .open(folder)?;
+    let file = unnamed_file::create(folder, 0o600)?;
     let length = memory.metadata()?.len();
     let mut hasher = crc32fast::Hasher::new();
     for_each_filled_page(memory, length, |at, page| {
@@ -141,7 +135,7 @@ fn write(path: &Path, memory: &File, devices: &[u8]) -> io::Result<File> {
     footer.extend(hasher.finalize().to_le_bytes());
     file.write_all_at(&footer, length + devices.len() as u64)?;
     // If another process was faster, its snapshot is as good.
-    match link_unnamed(&file, path) {
+    match unnamed_file::link(&file, path) {
         Err(error) if !path.exists() => Err(error),
         _ => Ok(file),
     }
