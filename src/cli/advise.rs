@@ -24,7 +24,7 @@ use crate::advise::{
 };
 use crate::report;
 use crate::suite;
-use crate::units::{Percent, UnitError, parse_bandwidth, parse_duration, parse_rate};
+use crate::units::{Percent, UnitError, parse_bandwidth, parse_duration, parse_rate, show};
 
 /// Folder of the records if `--record` is not given.
 const RECORDS: &str = "nslab-out/advice";
@@ -349,7 +349,7 @@ fn show(event: AdviceProgress<'_>, progress: &mut Progress, arguments: &AdviseAr
             estimate,
         } => {
             if known > 0 {
-                let known = counted(known as u64, "comparison");
+                let known = show::counted(known, "comparison");
                 let said = format!("{known} measured before (--no-cache measures again)\n");
                 output::err(&said);
             }
@@ -378,18 +378,13 @@ fn outlook(comparisons: usize, estimate: Option<Duration>, arguments: &AdviseArg
     let time = match estimate.map(|estimate| estimate.as_secs()) {
         None => "in a virtual machine".to_owned(),
         Some(seconds) if seconds < 120 => format!("about {seconds} s"),
-        Some(seconds) => format!("about {}", counted(seconds.div_ceil(60), "minute")),
+        Some(seconds) => format!("about {}", show::counted(seconds.div_ceil(60), "minute")),
     };
     format!(
         "{}, {} runs per side, {time}{bound}\n",
-        counted(comparisons as u64, "comparison"),
+        show::counted(comparisons, "comparison"),
         arguments.repeat
     )
-}
-
-fn counted(count: u64, noun: &str) -> String {
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{count} {noun}{plural}")
 }
 
 fn render(

@@ -21,13 +21,12 @@ use crate::backend::Backend;
 use crate::lab;
 use crate::ladder;
 use crate::record::Outcome;
-use crate::report::{matrix, one_line, programs, terminal};
+use crate::report::{matrix, plan, terminal};
 use crate::scenario::topology::Baseline;
 use crate::suite::{
     self, Captures, FailedRuns, Hold, Options, Pace, PaceSetting, Records, ScenarioFile, Selected,
     SuiteEvent, SuiteResult, cost_of_nodes,
 };
-use crate::units::format_seconds;
 
 /// Arguments of `nslab run`.
 #[derive(Debug, Args)]
@@ -294,18 +293,8 @@ fn print_plans(files: &[Arc<ScenarioFile>]) {
             for op in lab::plan(&run.topology).ops {
                 output::out(&format!("{op}\n"));
             }
-            for line in programs::of_run(run) {
-                output::out(&format!("{}\n", one_line(&line)));
-            }
-            for moment in &run.moments {
-                let note = one_line(&moment.note);
-                let connection = moment.connection.as_ref();
-                let connection = connection.map(|it| format!(", {}", one_line(it)));
-                let at = format_seconds(moment.at);
-                output::out(&format!(
-                    "bookmark {at}{}: {note}\n",
-                    connection.unwrap_or_default()
-                ));
+            for line in plan::of_run(run) {
+                output::out(&format!("{line}\n"));
             }
             output::out("\n");
         }

@@ -26,7 +26,6 @@ mod power;
 mod print;
 pub mod programs;
 pub(crate) mod rules;
-mod rules_text;
 pub mod running;
 pub mod sandbox;
 mod settings;

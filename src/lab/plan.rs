@@ -397,15 +397,8 @@ fn rules(ip: IpVersion, name: &NodeName, node: &NodeSpec) -> Option<Op> {
         tracks: node.tracks(),
         firewall: node.firewall.clone(),
         nat: node.nat.clone(),
-        own: own_addresses(node),
+        own: node.own_addresses(),
     })
-}
-
-/// Returns the addresses at which the translated ports of a node can be reached.
-pub(super) fn own_addresses(node: &NodeSpec) -> Vec<IpAddr> {
-    let interfaces = node.interfaces.iter();
-    let first = interfaces.filter_map(|interface| interface.addresses.first());
-    first.map(|prefix| prefix.address).collect()
 }
 
 fn wire(topology: &Topology, number: usize, link: &LinkSpec) -> Op {

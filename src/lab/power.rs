@@ -5,7 +5,7 @@ use std::sync::PoisonError;
 use super::changes::{ChangeError, enter};
 use super::{Lab, flush_conntrack, rules};
 use crate::names::NodeName;
-use crate::scenario::topology::NatSpec;
+use crate::scenario::topology::{NatSpec, NodeSpec};
 use crate::sys::netlink::Netlink;
 use crate::sys::sock_destroy;
 
@@ -75,7 +75,7 @@ impl Lab {
     /// The kernel refuses.
     pub fn set_dnat(&self, node: &NodeName, nat: &[NatSpec]) -> Result<(), ChangeError> {
         let spec = self.topology.nodes.get(node);
-        let own = spec.map(super::plan::own_addresses).unwrap_or_default();
+        let own = spec.map(NodeSpec::own_addresses).unwrap_or_default();
         let change = rules::replace_dnat(self.topology.ip, &own, nat);
         self.live(node)?
             .netns

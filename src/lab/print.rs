@@ -3,9 +3,8 @@
 use std::fmt;
 
 use super::plan::{LabPlan, Op, PlannedEnd, Site, WireSide, emulated_key};
-use super::rules_text::{nat_text, rule_text};
+use crate::scenario::network_text::{nat_text, rule_text};
 use crate::scenario::topology::{Baseline, Impairment, IpVersion};
-use crate::units::format_seconds;
 
 impl fmt::Display for LabPlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -75,8 +74,7 @@ impl fmt::Display for Op {
                 impairment,
                 ..
             } => {
-                write!(f, "netem {node} {interface}")?;
-                write_impairment(f, impairment)
+                write!(f, "netem {node} {interface}{}", added(impairment))
             }
             Self::Address {
                 node,
@@ -135,8 +133,7 @@ impl fmt::Display for Op {
                 faults,
                 ..
             } => {
-                write!(f, "wire {} -- {}", side(a), side(b))?;
-                write_impairment(f, impairment)?;
+                write!(f, "wire {} -- {}{}", side(a), side(b), added(impairment))?;
                 for fault in faults {
                     write!(f, ", fault {}", fault.name)?;
                 }
@@ -164,36 +161,10 @@ fn side(side: &WireSide) -> String {
     format!("{} ({})", side.interface, side.node)
 }
 
-fn write_impairment(f: &mut fmt::Formatter<'_>, impairment: &Impairment) -> fmt::Result {
-    let Impairment {
-        delay,
-        jitter,
-        loss,
-        rate,
-        queue,
-        reorder,
-        duplicate,
-    } = impairment;
-    if let Some(delay) = delay {
-        write!(f, ", delay {}", format_seconds(*delay))?;
+/// Returns an impairment as the end of a line that has something before it.
+fn added(impairment: &Impairment) -> String {
+    match impairment.to_string() {
+        none if none.is_empty() => none,
+        some => format!(", {some}"),
     }
-    if let Some(jitter) = jitter {
-        write!(f, ", jitter {}", format_seconds(*jitter))?;
-    }
-    if let Some(loss) = loss {
-        write!(f, ", loss {}%", loss.as_fraction() * 100.0)?;
-    }
-    if let Some(rate) = rate {
-        write!(f, ", rate {} bit/s", rate.as_per_second())?;
-    }
-    if let Some(queue) = queue {
-        write!(f, ", queue {} bytes", queue.0)?;
-    }
-    if let Some(reorder) = reorder {
-        write!(f, ", reorder {}%", reorder.as_fraction() * 100.0)?;
-    }
-    if let Some(duplicate) = duplicate {
-        write!(f, ", duplicate {}%", duplicate.as_fraction() * 100.0)?;
-    }
-    Ok(())
 }

@@ -17,6 +17,7 @@ pub mod matrix;
 mod metrics;
 pub mod perfetto;
 mod place;
+pub mod plan;
 mod printable;
 pub mod programs;
 pub mod since;

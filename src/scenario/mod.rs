@@ -30,6 +30,7 @@ mod forms;
 mod learn;
 mod moment;
 mod nat;
+pub(crate) mod network_text;
 mod network_words;
 mod node;
 mod other_keys;

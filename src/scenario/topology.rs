@@ -91,6 +91,13 @@ pub struct NodeSpec {
 }
 
 impl NodeSpec {
+    /// Returns the first address of each interface: those that a `dnat` of the node listens on.
+    pub fn own_addresses(&self) -> Vec<IpAddr> {
+        let interfaces = self.interfaces.iter();
+        let first = interfaces.filter_map(|interface| interface.addresses.first());
+        first.map(|prefix| prefix.address).collect()
+    }
+
     /// Returns true if the node tracks connections.
     pub fn tracks(&self) -> bool {
         self.track

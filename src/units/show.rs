@@ -129,6 +129,12 @@ pub(crate) fn seconds(value: f64) -> String {
     format!("{} {name}", grouped(scaled, most))
 }
 
+/// Writes a count with its noun: `1 connection`, `20 connections`.
+pub(crate) fn counted<N: std::fmt::Display + PartialEq + From<u8>>(count: N, noun: &str) -> String {
+    let plural = if count == N::from(1) { "" } else { "s" };
+    format!("{count} {noun}{plural}")
+}
+
 /// Writes a time in nanoseconds as [`spaced`] does.
 pub(crate) fn nanos(value: u64) -> String {
     seconds(Duration::from_nanos(value).as_secs_f64())

@@ -161,7 +161,7 @@ fn machine(environment: &Environment) -> Markup {
         }
         dt { "Machine" }
         dd {
-            (environment.machine) ", " (super::summary::plural(environment.processors as usize, "processor")) ", "
+            (environment.machine) ", " (show::counted(environment.processors as usize, "processor")) ", "
             (show::bytes(environment.memory as f64)) " of memory"
         }
         dt { "Privileges" }

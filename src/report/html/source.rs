@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use maud::{Markup, html};
 
 use super::lesson::leads_somewhere_safe;
-use super::summary::plural;
 use super::{ScenarioView, badge};
 use crate::record::Outcome;
+use crate::units::show;
 
 /// Renders a source, as a link if it is an address.
 pub(super) fn source(text: &str) -> Markup {
@@ -22,7 +22,7 @@ pub(super) fn text(view: &ScenarioView<'_>) -> Markup {
     let outcomes = outcomes_by_line(view);
     html! {
         details class="text" {
-            summary { "Scenario file as run (" (plural(view.result.file.text.lines().count(), "line")) ")" }
+            summary { "Scenario file as run (" (show::counted(view.result.file.text.lines().count(), "line")) ")" }
             // No white space between the lines, because `pre` would show it.
             pre class="source" tabindex="0" {
                 @for (number, line) in (1_u32..).zip(view.result.file.text.lines()) {

@@ -45,7 +45,7 @@ pub(super) fn summary(result: &SuiteResult, scenarios: &[ScenarioView<'_>]) -> M
                 }
             }
             p class="faint" {
-                (plural(scenarios.len(), "scenario")) ", " (plural(runs, "run")) " in "
+                (show::counted(scenarios.len(), "scenario")) ", " (show::counted(runs, "run")) " in "
                 (show::seconds(round(result.took.as_secs_f64(), 1)))
             }
             (places(scenarios))
@@ -93,7 +93,7 @@ fn place(environment: &Environment) -> String {
             "Linux {} on {}",
             environment.kernel_release, environment.machine
         ),
-        plural(environment.processors as usize, "processor"),
+        show::counted(environment.processors as usize, "processor"),
         format!("{} of memory", show::bytes(environment.memory as f64)),
         match environment.privileges {
             Privileges::Root => "as root".to_owned(),
@@ -114,7 +114,7 @@ fn emulations(scenarios: &[ScenarioView<'_>]) -> Markup {
     html! {
         @if !emulated.is_empty() {
             p class="notice" {
-                (badge::emulated()) " In " (plural(emulated.len(), "run"))
+                (badge::emulated()) " In " (show::counted(emulated.len(), "run"))
                 " the lab emulated a feature that this kernel lacks. "
                 "Each of these runs is marked and names the feature."
             }
@@ -237,15 +237,6 @@ fn by_outcome(result: &SuiteResult) -> impl Iterator<Item = (Outcome, usize)> {
             .count();
         (count > 0).then_some((outcome, count))
     })
-}
-
-/// Returns a count with its noun: `1 run`, `2 runs`.
-pub(super) fn plural(count: usize, noun: &str) -> String {
-    if count == 1 {
-        format!("1 {noun}")
-    } else {
-        format!("{count} {noun}s")
-    }
 }
 
 fn first_line(text: &str) -> &str {

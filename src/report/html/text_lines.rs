@@ -62,7 +62,7 @@ fn lines(series: &Series, patterns: &[Regex]) -> Markup {
     html! {
         details class="lines" {
             summary {
-                code { (series.declaration.name) } ": " (super::summary::plural(series.lines.len(), "line"))
+                code { (series.declaration.name) } ": " (show::counted(series.lines.len(), "line"))
                 ", " (matching) " matching"
             }
             pre tabindex="0" {

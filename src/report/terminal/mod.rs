@@ -19,6 +19,7 @@ use super::place::FilePlace;
 use super::printable::one_line;
 use crate::record::Outcome;
 use crate::suite::{ScenarioResult, SuiteResult};
+use crate::units::show;
 use layout::{cut, plain, width, wrap};
 
 /// The order in which outcomes are counted: after the passed ones, those that need action come first.
@@ -99,7 +100,7 @@ pub fn summary(result: &SuiteResult, style: Style) -> String {
     if against > 0 {
         parts.push((
             Outcome::Failed,
-            format!("{} did not pass", counted(against, "comparison")),
+            format!("{} did not pass", show::counted(against, "comparison")),
         ));
     }
     if parts.is_empty() {
@@ -116,8 +117,8 @@ pub fn summary(result: &SuiteResult, style: Style) -> String {
         } else {
             ""
         },
-        counted(result.scenarios.len(), "scenario"),
-        counted(runs.len(), "run"),
+        show::counted(result.scenarios.len(), "scenario"),
+        show::counted(runs.len(), "run"),
         result.took.as_secs_f64(),
     );
     let mut text = format!("{} {start}", style.outcome(result.outcome()));
@@ -188,12 +189,4 @@ fn not_passed(result: &ScenarioResult, style: Style) -> String {
         );
     }
     text
-}
-
-fn counted(count: usize, what: &str) -> String {
-    if count == 1 {
-        format!("1 {what}")
-    } else {
-        format!("{count} {what}s")
-    }
 }

@@ -208,7 +208,11 @@ pub(super) fn check_order(specs: &[(StepSpec, Span)], view: View<'_, '_>, cx: &m
                     );
                 }
                 let server = view.names.servers.get(actor.as_str()).copied().flatten();
-                if server.is_some_and(|server| off.contains(&server.node.value.0)) {
+                let node = server.map(|server| server.node.value.0.as_str());
+                if let Some(node) = node.filter(|node| vanished.contains(*node)) {
+                    refuse(stays_cut(node, &at), COMES_BACK);
+                }
+                if node.is_some_and(|node| off.contains(node)) {
                     refuse(
                         format!("the node of `{actor}` is stopped at {at}"),
                         "start the node: `start: { node: NAME }`",
@@ -241,7 +245,7 @@ pub(super) fn check_order(specs: &[(StepSpec, Span)], view: View<'_, '_>, cx: &m
                     stopped.remove(name);
                 }
             }
-            StepAction::LinkState { link, up: true } => {
+            StepAction::LinkState { link, .. } | StepAction::LinkImpair { link, .. } => {
                 let between = view
                     .lab
                     .network
@@ -251,9 +255,7 @@ pub(super) fn check_order(specs: &[(StepSpec, Span)], view: View<'_, '_>, cx: &m
                     refuse(stays_cut(node, &at), COMES_BACK);
                 }
             }
-            StepAction::LinkState { up: false, .. }
-            | StepAction::LinkImpair { .. }
-            | StepAction::Sysctl { .. }
+            StepAction::Sysctl { .. }
             | StepAction::FlushConntrack { .. }
             | StepAction::Dnat { .. } => {}
         }

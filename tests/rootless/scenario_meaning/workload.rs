@@ -229,3 +229,23 @@ fn a_proxy_chooses_its_local_ports_as_a_client_does() {
     );
     assert_eq!(forward("{ to: web, port: bind }"), PortChoice::Bind);
 }
+
+#[test]
+fn a_plan_lists_what_runs_and_what_changes() {
+    let lines: Vec<String> = [
+        "clients",
+        "connections",
+        "udp",
+        "flood",
+        "commands",
+        "steps",
+        "faults",
+    ]
+    .iter()
+    .flat_map(|name| {
+        let plan = nslab::report::plan::of_run(&read(name).runs[0]);
+        std::iter::once(format!("# {name}")).chain(plan)
+    })
+    .collect();
+    insta::assert_snapshot!(lines.join("\n"));
+}

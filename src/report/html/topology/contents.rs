@@ -1,6 +1,7 @@
 //! The lines inside a node's box: link ends, translation, settings, servers, clients and commands.
 
 use crate::names::NodeName;
+use crate::report::plan::accept;
 use crate::report::programs::with_privileges;
 use crate::scenario::firewall::{FirewallRule, RuleVerdict};
 use crate::scenario::topology::{Emulation, NatPorts, NatSpec, NodeSpec};
@@ -169,14 +170,7 @@ fn rule_text(rule: &FirewallRule) -> String {
 fn server_text(server: &ServerSpec) -> String {
     let accept = match &server.accept {
         Accept::Epoll => String::new(),
-        Accept::Never => ", never accepts".to_owned(),
-        Accept::Delay(delay) => {
-            format!(", accepts each {}", show::seconds(delay.as_secs_f64()))
-        }
-        Accept::Pool { threads } => format!(", {threads} threads"),
-        Accept::Select => ", select".to_owned(),
-        Accept::Poll => ", poll".to_owned(),
-        Accept::UntilEmfile => ", accepts until EMFILE".to_owned(),
+        other => format!(", {}", accept(other)),
     };
     let protocol = match server.protocol {
         Protocol::Tcp => "",

@@ -8,6 +8,7 @@ mod table;
 use maud::{Markup, html};
 
 use crate::scenario::RunSpec;
+use crate::units::show;
 
 /// Nodes up to which the drawing shows everything; beyond, only names, with the rest in the table.
 const MOST_IN_FULL: usize = 12;
@@ -22,8 +23,8 @@ pub(super) fn topology(id: &str, spec: &RunSpec, open: bool) -> Markup {
         @if nodes > 0 {
             details class="topology" open[open] {
                 summary {
-                    "Topology: " (super::summary::plural(nodes, "node")) ", "
-                    (super::summary::plural(topology.links.len(), "link"))
+                    "Topology: " (show::counted(nodes, "node")) ", "
+                    (show::counted(topology.links.len(), "link"))
                 }
                 @if nodes <= MOST_DRAWN {
                     figure class="wide" { (draw::picture(id, spec, nodes <= MOST_IN_FULL)) }

@@ -1,12 +1,15 @@
-//! Address translations and rules of a firewall as text, in the manner of nft(8).
+//! Impairments of links as text; address translations and rules of a firewall, in the manner of nft(8).
 
+use std::fmt;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use crate::scenario::firewall::{
     CtState, FirewallRule, RejectWith, RuleDirection, RuleProtocol, RuleVerdict,
 };
-use crate::scenario::topology::{NatPorts, NatSpec};
+use crate::scenario::topology::{Impairment, NatPorts, NatSpec};
 use crate::scenario::workload::Protocol;
+use crate::units::{Percent, format_seconds};
 
 /// Returns a translation as one line.
 pub(crate) fn nat_text(nat: &NatSpec, own: &[IpAddr]) -> String {
@@ -140,4 +143,36 @@ fn set(key: &str, values: &[impl ToString]) -> String {
 fn joined(values: &[impl ToString]) -> String {
     let texts: Vec<String> = values.iter().map(ToString::to_string).collect();
     texts.join(", ")
+}
+
+/// `delay 0.05s, loss 1%`; empty for a link without impairment.
+impl fmt::Display for Impairment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            delay,
+            jitter,
+            loss,
+            rate,
+            queue,
+            reorder,
+            duplicate,
+        } = self;
+        let seconds = |name, value: &Option<Duration>| {
+            value.map(|value| format!("{name} {}", format_seconds(value)))
+        };
+        let percent = |name, value: &Option<Percent>| {
+            value.map(|value| format!("{name} {}%", value.as_fraction() * 100.0))
+        };
+        let parts = [
+            seconds("delay", delay),
+            seconds("jitter", jitter),
+            percent("loss", loss),
+            rate.map(|rate| format!("rate {} bit/s", rate.as_per_second())),
+            queue.map(|queue| format!("queue {} bytes", queue.0)),
+            percent("reorder", reorder),
+            percent("duplicate", duplicate),
+        ];
+        let parts: Vec<String> = parts.into_iter().flatten().collect();
+        f.write_str(&parts.join(", "))
+    }
 }
