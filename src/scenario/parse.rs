@@ -101,7 +101,7 @@ fn read(label: &str, set: &BTreeMap<String, String>, cx: &mut Collector<'_>) -> 
         truth: truth(&root, cx),
         source: texts(&root, "source", cx),
         lesson: field::<Text>(&root, "lesson", cx).map(|lesson| lesson.0),
-        tags: texts(&root, "tags", cx),
+        tags: tags(&root, cx),
         exercises: field(&root, "exercises", cx)
             .map(|written| resolve::exercises(written, &variants, &runs.specs, cx))
             .unwrap_or_default(),
@@ -342,6 +342,19 @@ fn texts(root: &Node, key: &str, cx: &mut Collector<'_>) -> Vec<String> {
     texts
         .map(|texts| texts.0.into_iter().map(|text| text.0).collect())
         .unwrap_or_default()
+}
+
+/// Returns the tags, each of which can be chosen by `--tag`.
+fn tags(root: &Node, cx: &mut Collector<'_>) -> Vec<String> {
+    let tags = texts(root, "tags", cx);
+    if let (Some(node), Some(several)) =
+        (root.get("tags"), tags.iter().find(|tag| tag.contains(',')))
+    {
+        let each: Vec<&str> = several.split(',').map(str::trim).collect();
+        cx.error(node.head, format!("{} is one tag", quoted(several)))
+            .help(format!("for several, write `tags: [{}]`", each.join(", ")));
+    }
+    tags
 }
 
 /// Returns the truth of the claim; without a claim it is reported as a problem.

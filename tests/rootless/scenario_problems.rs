@@ -78,6 +78,7 @@ problems! {
     a_translation_needs_an_existing_target: "nat",
     rules_of_a_firewall_decide_one_thing: "firewall",
     what_starts_again_was_stopped_before: "steps",
+    what_changes_or_decides_nothing_is_refused: "pointless",
     a_bookmark_has_a_time_a_note_and_an_attempt: "moments",
     an_island_cannot_be_reached: "no-way",
     a_problem_of_some_runs_names_them: "some-runs",

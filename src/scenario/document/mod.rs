@@ -43,7 +43,7 @@ pub(crate) use reply::{ReplyContent, ReplyDoc};
 pub(crate) use server::{AcceptDoc, ForwardDoc, ServerDoc};
 pub(crate) use socket_options::{OPTIONS, OptionForm, OptionsDoc};
 pub(crate) use step::{NatStepDoc, StartDoc, StepDoc, StopDoc, StopFormDoc};
-pub(crate) use topology::{LinkDoc, NodeDoc, RouteDoc};
+pub(crate) use topology::{ConntrackDoc, LinkDoc, NodeDoc, RouteDoc};
 pub(crate) use values::{
     AcceptWord, Bandwidth, Bytes, Count, EventRate, KernelBounds, ListensOn, ScalarValue, Share,
     Switch, SysctlValue, Text, Timespan, Wrong,

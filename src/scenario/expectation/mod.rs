@@ -11,6 +11,7 @@ mod grammar;
 mod meant;
 mod measurement;
 mod metric;
+mod possible;
 mod reference;
 mod shares;
 mod slips;

@@ -125,6 +125,8 @@ impl Typing<'_> {
                     self.fault(op.range.clone(), "TCP states have no order")
                         .help = Some("compare them with `==` or `!=`".to_owned());
                 }
+                let sides = [(&typed.0, &left.range), (&typed.1, &right.range)];
+                self.check_possible(sides, op, tolerance.is_some());
                 let tolerance = match tolerance {
                     None => None,
                     Some(written) if units.is_some_and(Units::is_state) => {

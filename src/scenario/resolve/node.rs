@@ -3,7 +3,8 @@
 use super::server::number;
 use super::sysctl;
 use crate::scenario::bounds::MAX_NOFILE;
-use crate::scenario::document::NodeDoc;
+use crate::scenario::decode::Framed;
+use crate::scenario::document::{ConntrackDoc, NodeDoc};
 use crate::scenario::problem::Collector;
 use crate::scenario::topology::NodeSpec;
 
@@ -29,16 +30,16 @@ pub(crate) fn apply(spec: &mut NodeSpec, written: &NodeDoc, cx: &mut Collector<'
                 cx,
             )
         });
-    spec.conntrack_room = written
-        .conntrack
-        .as_ref()
-        .and_then(|conntrack| conntrack.room)
-        .map(|room| number(Some(room), 0, 0..=u64::from(u32::MAX), "`room`", cx));
-    let track = written
-        .conntrack
-        .as_ref()
-        .and_then(|conntrack| conntrack.track);
-    spec.track = track.is_some_and(|track| track.0);
+    if let Some(conntrack) = &written.conntrack {
+        let ConntrackDoc { room, track, .. } = conntrack;
+        if room.is_none() && track.is_none() && conntrack.complete() {
+            cx.error(conntrack.head(), "`conntrack` changes nothing")
+                .help("to track connections, write `conntrack: { track: true }`");
+        }
+        spec.conntrack_room =
+            room.map(|room| number(Some(room), 0, 0..=u64::from(u32::MAX), "`room`", cx));
+        spec.track = track.is_some_and(|track| track.0);
+    }
     spec.emulate = written
         .emulate
         .as_ref()
