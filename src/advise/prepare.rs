@@ -304,7 +304,10 @@ fn fewest(mut together: Vec<PreparedComparison>) -> Vec<PreparedComparison> {
 }
 
 fn reason_to_skip(request: &AdviceRequest, scenario: &Scenario) -> Option<&'static str> {
-    let slow = scenario.tags.iter().any(|tag| tag == "slow");
+    let has = |tag: &str| scenario.tags.iter().any(|each| each == tag);
+    // Waiting takes hardly any time in virtual time.
+    let waits = has("waiting") && !request.place.backend.is_in_real_time();
+    let slow = has("slow") && !waits;
     if !request.runs {
         Some("--no-run")
     } else if slow && !request.slow {

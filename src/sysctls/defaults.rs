@@ -31,7 +31,7 @@ fn of(setting: &Setting, machine: Machine) -> Option<String> {
                     .parse()
                     .is_ok_and(|since: KernelVersion| since <= machine.kernel) =>
             {
-                value = Some(later);
+                value = (!later.is_empty()).then_some(later);
             }
             Some(_) => {}
             None => value = (!part.is_empty()).then_some(part),
@@ -135,10 +135,14 @@ mod tests {
         assert_eq!(says("net.ipv4.tcp_rmem", "6.12"), "4096 131072 6291456");
         assert_eq!(says("net.ipv4.tcp_rmem", "6.18"), "4096 131072 33554432");
         assert_eq!(says("net.ipv4.conf.eth0.rp_filter", "6.18"), "0");
-        assert_eq!(
-            default("net.ipv4.tcp_limit_output_bytes", on("6.18", 24)),
-            None
-        );
+        assert_eq!(says("net.core.netdev_budget_usecs", "4.19"), "2000");
+        for unknown in [
+            "net.ipv4.tcp_limit_output_bytes",
+            // Two ticks of the clock, whose rate a distribution chooses.
+            "net.core.netdev_budget_usecs",
+        ] {
+            assert_eq!(default(unknown, on("6.18", 24)), None);
+        }
     }
 
     /// Seen on a machine of 24 GiB with Linux 6.18 and in guests of 1 GiB.
