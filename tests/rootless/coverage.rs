@@ -157,7 +157,12 @@ fn the_old_default_of_tcp_rmem_is_measured_on_a_kernel_with_a_larger_one() {
             kernel: kernel.parse().unwrap(),
             memory: 8 << 30,
         };
-        answer("net.ipv4.tcp_rmem", "4096 131072 6291456", machine, &scenarios)
+        answer(
+            "net.ipv4.tcp_rmem",
+            "4096 131072 6291456",
+            machine,
+            &scenarios,
+        )
     };
     assert_eq!(on("6.12"), Answer::AlreadySo);
     assert_eq!(on("6.18"), Answer::Measured);
@@ -197,5 +202,8 @@ fn lines_of_published_files_that_no_run_decides_are_explained() {
             !explained && !key.contains('*') && !renamed && !MISSPELT.contains(key)
         })
         .collect();
-    assert!(unanswered.is_empty(), "neither measured nor explained: {unanswered:?}");
+    assert!(
+        unanswered.is_empty(),
+        "neither measured nor explained: {unanswered:?}"
+    );
 }
