@@ -71,7 +71,7 @@ pub(super) fn attempts(
 ) -> Vec<LadderAttempt> {
     let mut found: Vec<LadderAttempt> = Vec::new();
     let mut latest: BTreeMap<AddressPair, usize> = BTreeMap::new();
-    for seen in sightings.iter().filter(|seen| seen.node == node) {
+    for seen in sightings.iter().filter(|seen| seen.node() == node) {
         let segment = &seen.segment;
         if seen.leaving && segment.opens() && target.is_none_or(|target| segment.to == target) {
             let known = latest.get(&segment.pair()).copied();

@@ -15,6 +15,7 @@ mod remarks;
 mod rows;
 mod sighting;
 mod state;
+mod tracking_notes;
 mod travel;
 mod upstream;
 
@@ -26,7 +27,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::names::{ActorName, NodeName};
-use crate::record::{Capture, Timeline};
+use crate::record::{Capture, Offset, Timeline};
 use crate::scenario::RunSpec;
 use crate::tcp::{TcpFlags, TcpState};
 use crate::units::show::brief;
@@ -284,6 +285,7 @@ impl<'a> LadderSources<'a> {
             }
             .arranged(traced),
             notes: std::iter::once(about_states(traced).to_owned())
+                .chain(self.tracking_notes(&history.nodes, &attempts[chosen]))
                 .chain(caller.notes(capture, self.spec, timeline))
                 .chain(upstream::note(
                     &caller.name,
@@ -295,6 +297,15 @@ impl<'a> LadderSources<'a> {
                 .collect(),
             nodes: history.nodes,
         })
+    }
+
+    fn tracking_notes(&self, nodes: &[NodeName], attempt: &LadderAttempt) -> Vec<String> {
+        let Some(zero) = self.capture.clock_zero else {
+            return Vec::new();
+        };
+        let [began, ended] = [attempt.began, attempt.ended].map(|time| time.saturating_sub(zero));
+        let during = (Offset(began), Offset(ended));
+        tracking_notes::notes(self.timeline, nodes, attempt.pair, during)
     }
 
     /// Returns everything about one of the attempts of a client or command.

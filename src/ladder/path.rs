@@ -2,7 +2,8 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use crate::names::NodeName;
+use crate::names::{IfName, NodeName};
+use crate::record::LinkEnd;
 use crate::scenario::topology::{InterfaceSpec, NatSpec, NodeSpec, Prefix, Topology};
 
 /// The path from a client to the address that it connects to.
@@ -12,21 +13,37 @@ pub(super) struct Path {
     pub(super) nodes: Vec<NodeName>,
     /// The links between them as indices into the topology's links, one fewer than nodes.
     pub(super) links: Vec<usize>,
+    /// For each link, the interfaces of the node before it and of the node after it.
+    ports: Vec<[Option<IfName>; 2]>,
 }
 
 impl Path {
     /// Follows addresses, routes and destination NAT until no further hop is found.
     pub(super) fn new(topology: &Topology, from: &NodeName, to: SocketAddr) -> Self {
-        let mut path = Self {
-            nodes: vec![from.clone()],
-            links: Vec::new(),
+        let (nodes, links) = Self::hops(topology, from, to);
+        let port = |node: &NodeName, link: usize| {
+            let mut interfaces = topology.nodes.get(node)?.interfaces.iter();
+            let own = interfaces.find(|own| own.link == link)?;
+            Some(own.name.clone())
         };
+        let ports = links.iter().enumerate().map(|(hop, link)| {
+            [hop, hop + 1].map(|node| nodes.get(node).and_then(|node| port(node, *link)))
+        });
+        Self {
+            ports: ports.collect(),
+            nodes,
+            links,
+        }
+    }
+
+    fn hops(topology: &Topology, from: &NodeName, to: SocketAddr) -> (Vec<NodeName>, Vec<usize>) {
+        let (mut nodes, mut links) = (vec![from.clone()], Vec::new());
         let mut to = to;
         let mut at = from;
         while let Some(node) = topology.nodes.get(at) {
             if owns(node, to.ip()) {
                 // A node's own packets do not pass its translation for arriving packets.
-                match translated(node, to.port()).filter(|_| path.nodes.len() > 1) {
+                match translated(node, to.port()).filter(|_| nodes.len() > 1) {
                     Some(inner) if !owns(node, inner.ip()) => to = inner,
                     _ => break,
                 }
@@ -36,8 +53,8 @@ impl Path {
             };
             let interface = match topology.nodes.get(&interface.peer) {
                 Some(switch) if switch.switch => {
-                    path.nodes.push(interface.peer.clone());
-                    path.links.push(interface.link);
+                    nodes.push(interface.peer.clone());
+                    links.push(interface.link);
                     let mut ports = switch.interfaces.iter();
                     let leads = |port: &&InterfaceSpec| {
                         let peer = topology.nodes.get(&port.peer);
@@ -48,19 +65,49 @@ impl Path {
                 }
                 _ => interface,
             };
-            if path.nodes.contains(&interface.peer) {
+            if nodes.contains(&interface.peer) {
                 break;
             }
-            path.nodes.push(interface.peer.clone());
-            path.links.push(interface.link);
+            nodes.push(interface.peer.clone());
+            links.push(interface.link);
             at = &interface.peer;
         }
-        path
+        (nodes, links)
     }
 
-    /// Returns the index of a node on the path.
-    pub(super) fn position(&self, node: &NodeName) -> Option<usize> {
-        self.nodes.iter().position(|on_path| on_path == node)
+    /// Returns the position at which a packet leaves this interface of a node or arrives there: 0 if it leaves its
+    /// sender, 1 if it arrives at the next node, and so on. `None` if that is impossible, such as leaving its receiver.
+    ///
+    /// A path may pass a node twice, such as the switch of a segment, but each time it leaves for another link.
+    pub(super) fn place(&self, end: &LinkEnd, leaving: bool, forward: bool) -> Option<usize> {
+        let hops = self.links.len();
+        let sender_side = usize::from(forward != leaving);
+        let at = |hop: usize| (hop + sender_side, &self.ports[hop][sender_side]);
+        let place = |hop: usize| {
+            let hops_before = if forward { hop } else { hops - 1 - hop };
+            hops_before * 2 + usize::from(!leaving)
+        };
+        let is_there = |hop: &usize| {
+            let (node, port) = at(*hop);
+            self.nodes.get(node) == Some(&end.node) && port.as_ref() == Some(&end.interface)
+        };
+        let exact = (0..hops).find(is_there);
+        // A route may lead back over another link than the path's.
+        let near = || {
+            let mut known = (0..hops).filter(|hop| self.nodes.get(at(*hop).0) == Some(&end.node));
+            known.next().filter(|_| known.next().is_none())
+        };
+        exact.or_else(near).map(place)
+    }
+
+    /// Returns true if the client's node is this one.
+    pub(super) fn begins_at(&self, node: &NodeName) -> bool {
+        self.nodes.first() == Some(node)
+    }
+
+    /// Returns true if this node is on the path.
+    pub(super) fn passes(&self, node: &NodeName) -> bool {
+        self.nodes.contains(node)
     }
 }
 

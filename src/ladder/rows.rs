@@ -21,6 +21,8 @@ const AROUND: usize = 1;
 
 /// The mark of a packet that a translating node passed on as it was.
 const NOT_TRANSLATED: &str = "not translated";
+/// The mark of a packet that goes past the translating node.
+const BYPASSES: &str = "bypasses the translation";
 
 /// The packets and states of a connection, in the order of time.
 #[derive(Debug)]
@@ -197,17 +199,27 @@ fn marks(travels: &Travels, reasons: &LossReasons<'_>) -> Vec<Option<String>> {
             let account = reasons.account.as_ref();
             let side = usize::from(!travel.forward);
             let reason = account.and_then(|account| account.reset_reason(side, time));
-            let not_translated = travel.untranslated.then(|| NOT_TRANSLATED.to_owned());
             return reason
                 .map(|reason| format!("({reason})"))
-                .or(not_translated);
+                .or(passage(travel));
         }
         if travel.untranslated {
-            return Some(NOT_TRANSLATED.to_owned());
+            return passage(travel);
         }
-        sent[usize::from(travel.forward)].mark(&travel.segment)
+        let again = sent[usize::from(travel.forward)].mark(&travel.segment);
+        again.or_else(|| passage(travel))
     });
     marks.collect()
+}
+
+/// Returns the mark of a packet that is not translated like those before it.
+fn passage(travel: &Travel) -> Option<String> {
+    let mark = match (travel.untranslated, travel.bypasses) {
+        (true, _) => NOT_TRANSLATED,
+        (false, true) => BYPASSES,
+        (false, false) => return None,
+    };
+    Some(mark.to_owned())
 }
 
 /// The sequence numbers that one side has sent.
@@ -255,6 +267,10 @@ fn changes(travels: &Travels, fates: &[PacketFate]) -> Vec<(usize, EndState)> {
         let mut seen: Vec<(u64, usize, bool)> = Vec::new();
         for (number, travel) in travels.all.iter().enumerate() {
             let sends = travel.forward == (side == 0);
+            // The client's socket is connected to the address before the translation.
+            if side == 0 && travel.bypasses {
+                continue;
+            }
             let time = if sends {
                 travel.seen[0]
             } else {

@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::attempts::LadderAttempt;
 use crate::names::NodeName;
-use crate::record::{Capture, Direction};
+use crate::record::{Capture, Direction, LinkEnd};
 use crate::tcp::{AddressPair, Segment};
 
 /// A segment as seen at one end of a link.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Sighting<'a> {
-    pub(super) node: &'a NodeName,
+    pub(super) end: &'a LinkEnd,
     /// Number of the link end in the capture.
     pub(super) interface: usize,
     /// Wall-clock time: nanoseconds since 1970.
@@ -20,12 +20,18 @@ pub(super) struct Sighting<'a> {
     pub(super) segment: Segment,
 }
 
+impl Sighting<'_> {
+    pub(super) fn node(&self) -> &NodeName {
+        &self.end.node
+    }
+}
+
 /// Returns every TCP segment of a capture in the order of time. Packets without a place or direction are left out.
 pub(super) fn sightings(capture: &Capture) -> Vec<Sighting<'_>> {
     let packets = capture.packets();
     let seen = packets.filter_map(|packet| {
         Some(Sighting {
-            node: &capture.link_end(packet.interface)?.node,
+            end: capture.link_end(packet.interface)?,
             interface: packet.interface,
             time: packet.time,
             leaving: packet.direction? == Direction::Outbound,

@@ -23,6 +23,9 @@ pub(super) struct Travel {
     pub(super) seen: Vec<Option<u64>>,
     /// True if it was seen with the client's addresses where they are otherwise translated.
     pub(super) untranslated: bool,
+    /// True if it was seen with the translated addresses where they are otherwise the client's own: it goes past the
+    /// node that translates.
+    pub(super) bypasses: bool,
 }
 
 impl Travel {
@@ -66,13 +69,16 @@ pub(super) fn follow(sightings: &[&Sighting<'_>], path: &Path, attempt: &LadderA
     let places = path.links.len() * 2;
     for seen in sightings {
         let segment = seen.segment;
-        let Some(node) = path.position(seen.node) else {
+        if !path.passes(seen.node()) {
             continue;
-        };
+        }
+        let answers = (segment.to, segment.from);
+        let elsewhere = |pair| pairs.values().any(|known| known.contains(&pair));
+        let elsewhere = [segment.pair(), answers].map(elsewhere);
         let known_pairs = pairs.entry(seen.interface).or_default();
         if segment.opens() {
-            let ours =
-                segment.sequence == attempt.isn && (node > 0 || segment.pair() == attempt.pair);
+            let ours = segment.sequence == attempt.isn
+                && (!path.begins_at(seen.node()) || segment.pair() == attempt.pair);
             if ours {
                 known_pairs.insert(segment.pair());
             } else {
@@ -80,21 +86,23 @@ pub(super) fn follow(sightings: &[&Sighting<'_>], path: &Path, attempt: &LadderA
                 known_pairs.remove(&segment.pair());
             }
         }
-        let answers = (segment.to, segment.from);
         let is_known = known_pairs.contains(&segment.pair()) || known_pairs.contains(&answers);
         // A translating node that has no entry any more passes a segment on as it is.
         let untranslated = !is_known
             && !known_pairs.is_empty()
             && [segment.pair(), answers].contains(&attempt.pair);
-        let forward =
-            known_pairs.contains(&segment.pair()) || untranslated && segment.pair() == attempt.pair;
-        if !is_known && !untranslated {
+        let bypasses =
+            !is_known && !untranslated && !known_pairs.is_empty() && elsewhere.contains(&true);
+        let forward = known_pairs.contains(&segment.pair())
+            || untranslated && segment.pair() == attempt.pair
+            || bypasses && elsewhere[0];
+        if !is_known && !untranslated && !bypasses {
             continue;
         }
-        let Some(place) = place(node, seen.leaving, forward, places) else {
+        let Some(place) = path.place(seen.end, seen.leaving, forward) else {
             continue;
         };
-        if forward && !untranslated {
+        if forward && !untranslated && !bypasses {
             travels
                 .pairs
                 .entry(place)
@@ -114,6 +122,7 @@ pub(super) fn follow(sightings: &[&Sighting<'_>], path: &Path, attempt: &LadderA
         if let Some(same) = same.filter(|_| place > 0) {
             travels.all[same].seen[place] = Some(seen.time);
             travels.all[same].untranslated |= untranslated;
+            travels.all[same].bypasses |= bypasses;
             continue;
         }
         known.push(travels.all.len());
@@ -122,6 +131,7 @@ pub(super) fn follow(sightings: &[&Sighting<'_>], path: &Path, attempt: &LadderA
             segment,
             seen: vec![None; places],
             untranslated,
+            bypasses,
         };
         travel.seen[place] = Some(seen.time);
         travels.all.push(travel);
@@ -138,20 +148,4 @@ fn identity(forward: bool, segment: &Segment) -> Identity {
         segment.length,
         segment.identification,
     )
-}
-
-/// Returns the position at which a packet leaves or arrives at this node; `None` if that is impossible (leaving its
-/// receiver or arriving at its sender).
-fn place(node: usize, leaving: bool, forward: bool, places: usize) -> Option<usize> {
-    let hops = if forward {
-        node
-    } else {
-        (places / 2).checked_sub(node)?
-    };
-    let place = if leaving {
-        hops * 2
-    } else {
-        (hops * 2).checked_sub(1)?
-    };
-    (place < places).then_some(place)
 }

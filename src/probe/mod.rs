@@ -24,6 +24,7 @@ mod shared_sampler;
 mod slabs;
 mod sockets;
 mod trace;
+mod tracked_entries;
 mod watched;
 
 #[cfg(test)]
@@ -32,6 +33,7 @@ mod tests;
 pub use capture::{CaptureError, CaptureSummary, PacketCapture};
 pub use contention::Contention;
 pub use trace::{NoTrace, TraceProbe};
+pub use tracked_entries::EntryProbe;
 
 use std::collections::BTreeSet;
 use std::io;

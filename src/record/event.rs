@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::clock::Offset;
 use super::environment::Environment;
 use super::traced::KernelEvent;
+use super::tracked::TrackedEvent;
 pub use crate::metrics::SeriesKind;
 use crate::names::{ActorName, SeriesName};
 use crate::tcp::AddressPair;
@@ -145,6 +146,8 @@ pub enum Event {
     Connection(NamedConnection),
     /// The kernel reported something about a socket or a packet, if it was traced.
     Traced(KernelEvent),
+    /// The kernel reported something about a connection tracking table, if the run was traced or captured.
+    Tracked(TrackedEvent),
     /// The run has ended, but its lab is kept for people to look at. What follows was not part of the run.
     Held {
         /// Time of the end of the run.
@@ -207,6 +210,7 @@ impl Event {
             | Self::Held { t, .. }
             | Self::Finished { t, .. } => Some(*t),
             Self::Traced(event) => Some(event.t),
+            Self::Tracked(event) => Some(event.t),
             Self::Connection(connection) => Some(connection.t),
             Self::Note { t, .. } | Self::Gap { t, .. } => *t,
             Self::Environment(_)

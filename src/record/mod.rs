@@ -20,6 +20,7 @@ mod recorder;
 mod series;
 mod timeline;
 mod traced;
+mod tracked;
 mod verdict;
 
 pub use capture::{
@@ -45,4 +46,5 @@ pub use recorder::{Recorder, RecorderClosed};
 pub use series::Series;
 pub use timeline::{ProcessorTime, RunEnd, Timeline};
 pub use traced::{DropBound, KernelEvent, KernelFact, drop_text};
+pub use tracked::{TrackedEntry, TrackedEvent, TrackedFact};
 pub use verdict::{Observation, RunVerdict, Verdict};

@@ -8,6 +8,7 @@ use super::environment::Environment;
 use super::event::{Built, Event, LoadReport, SeriesId};
 use super::series::Series;
 use super::traced::KernelEvent;
+use super::tracked::TrackedEvent;
 use crate::names::{ActorName, SeriesName};
 
 /// The collected events of a run. Events are added one by one, so progress can be shown while the run goes on.
@@ -34,6 +35,8 @@ pub struct Timeline {
     pub looks: BTreeMap<String, Vec<(Offset, u64)>>,
     /// The events that the kernel reported, in the order of time; empty if it was not traced.
     pub traced: Vec<KernelEvent>,
+    /// The reports about connection tracking tables, in the order of time; empty if they were not followed.
+    pub tracked: Vec<TrackedEvent>,
     /// The time since which the lab is kept after the end of the run, if it is.
     pub held_since: Option<Offset>,
     /// The end of the run; `None` while it goes on, or if the worker died.
@@ -154,6 +157,12 @@ impl Timeline {
                     .rposition(after)
                     .map_or(0, |last| last + 1);
                 self.traced.insert(index, event);
+            }
+            Event::Tracked(event) => {
+                self.now = self.now.max(event.t);
+                let after = |other: &TrackedEvent| other.t <= event.t;
+                let index = self.tracked.iter().rposition(after);
+                self.tracked.insert(index.map_or(0, |last| last + 1), event);
             }
             // Whoever follows a run reads it from the recorder; its results are series.
             Event::Connection(connection) => self.now = self.now.max(connection.t),

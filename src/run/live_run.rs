@@ -10,7 +10,9 @@ use super::{
     CancelToken, LabHold, RunError, TraceMode, WorkOrder, environment, pinned_notes, preflight,
 };
 use crate::lab::Lab;
-use crate::probe::{self, CaptureSummary, Contention, NoTrace, PacketCapture, Probes, TraceProbe};
+use crate::probe::{
+    self, CaptureSummary, Contention, EntryProbe, NoTrace, PacketCapture, Probes, TraceProbe,
+};
 use crate::record::{CAPTURE, Event, Privileges, Recorder, RunClock};
 use crate::scenario::RunSpec;
 use crate::scenario::topology::ImpairedBy;
@@ -32,6 +34,7 @@ pub struct LiveRun {
     traffic: Traffic,
     capture: Option<PacketCapture>,
     trace: Option<TraceProbe>,
+    entries: Option<EntryProbe>,
     /// Absent once they have taken their last sample.
     probes: Option<Probes>,
     recorder: Recorder,
@@ -72,12 +75,14 @@ impl LiveRun {
         let probes = Probes::prepare((spec, order.trace != TraceMode::None), &lab, recorder);
         let probes = probes.map_err(RunError::Probe)?;
         let trace = trace(order, &lab, recorder)?;
+        let entries = entries(order, &lab, recorder);
         Ok(Self {
             spec: spec.clone(),
             lab,
             traffic,
             capture,
             trace,
+            entries,
             probes: Some(probes),
             recorder: recorder.clone(),
             limit: order.in_virtual_time().then_some(spec.timeout),
@@ -104,6 +109,9 @@ impl LiveRun {
         }
         if let Some(trace) = &self.trace {
             trace.begin(clock);
+        }
+        if let Some(entries) = &self.entries {
+            entries.begin(clock);
         }
         self.traffic.begin(clock);
         clock
@@ -211,6 +219,9 @@ impl LiveRun {
             });
         }
         let of_capture = summary.iter().flat_map(CaptureSummary::notes);
+        if let Some(entries) = self.entries.take() {
+            entries.stop();
+        }
         let of_trace = self.trace.take().map(TraceProbe::stop).transpose();
         let of_trace = of_trace.map_err(RunError::Trace)?;
         for text in of_capture.chain(of_trace.unwrap_or_default()) {
@@ -276,6 +287,20 @@ fn trace(
         recorder.record(Event::Note { t: None, text });
     }
     Ok(None)
+}
+
+/// Starts to follow connection tracking tables, if the run is traced or captured.
+fn entries(order: &WorkOrder, lab: &Lab, recorder: &Recorder) -> Option<EntryProbe> {
+    if order.trace == TraceMode::None {
+        return None;
+    }
+    match EntryProbe::prepare(&order.spec, lab, recorder) {
+        Ok(probe) => probe,
+        Err(text) => {
+            recorder.record(Event::Note { t: None, text });
+            None
+        }
+    }
 }
 
 fn without_trace(why: &NoTrace) -> String {

@@ -117,9 +117,11 @@ const LONGEST: Duration = Duration::from_secs(365 * 86_400);
 fn matters(event: &Event) -> bool {
     match event {
         Event::Sample { v, .. } => !v.is_empty(),
-        Event::Text { .. } | Event::Histogram { .. } | Event::Traced(_) | Event::Connection(_) => {
-            true
-        }
+        Event::Text { .. }
+        | Event::Histogram { .. }
+        | Event::Traced(_)
+        | Event::Tracked(_)
+        | Event::Connection(_) => true,
         Event::Environment(_)
         | Event::Built(_)
         | Event::Series(_)

@@ -8,6 +8,7 @@ mod bpf;
 pub mod build_config;
 pub mod confine;
 pub mod conntrack;
+pub mod conntrack_events;
 pub mod enter;
 pub mod ethtool;
 pub mod fdtable;

@@ -202,7 +202,7 @@ impl Script {
         let length = u32::try_from(bytes.len()).unwrap();
         bytes.truncate(128);
         let packet = CapturedPacket {
-            interface: self.first + end,
+            interface: self.first + self.interface(end),
             time,
             direction: Some(if number.is_multiple_of(2) {
                 Direction::Outbound
@@ -213,6 +213,13 @@ impl Script {
             bytes: &bytes,
         };
         self.writer.packet(&packet).unwrap();
+    }
+
+    /// Returns the first of the ends that is the same as this one: a packet can pass a link end twice.
+    fn interface(&self, end: usize) -> usize {
+        let mut ends = self.ends.iter();
+        let same = ends.position(|(other, _)| *other == self.ends[end].0);
+        same.unwrap_or(end)
     }
 
     /// Adds a series with its values: milliseconds and value.

@@ -42,6 +42,107 @@ expect: [ load.established >= 0 ]
     assert!(packets(&ladder).iter().all(|packet| packet.hops.len() == 2));
 }
 
+/// A client uses the forwarded port of a router in the server's own network.
+///
+/// ```text
+/// client ---+
+/// router ---+ lan
+/// server ---+
+/// ```
+fn hairpin(masquerades: bool) -> Script {
+    let masquerade = match masquerades {
+        true => ", masquerade: { toward: server }",
+        false => "",
+    };
+    let spec = spec_of(&format!(
+        "
+name: hairpin
+title: Hairpin
+nodes:
+  client: {{}}
+  router: {{ nat: {{ dnat: {{ port: 8080, to: web }}{masquerade} }} }}
+  server: {{}}
+segments: {{ lan: [client, router, server] }}
+servers: {{ web: {{ node: server, port: 80 }} }}
+clients: {{ load: {{ node: client, to: 'router:8080', connect: {{ rate: 10/s, for: 1s }} }} }}
+expect: [ load.established >= 0 ]
+"
+    ));
+    let address = |node: &str| {
+        let interfaces = &spec.topology.nodes[node].interfaces;
+        interfaces[0].addresses[0].address
+    };
+    let client = format!("{}:40000", address("client"));
+    let behind = match masquerades {
+        true => format!("{}:40000", address("router")),
+        false => client.clone(),
+    };
+    let before = [client, format!("{}:8080", address("router"))];
+    let behind = [behind, format!("{}:80", address("server"))];
+    let ends = vec![
+        (end("client", "eth0"), before.clone()),
+        (end("lan", "eth0"), before.clone()),
+        (end("lan", "eth1"), before.clone()),
+        (end("router", "eth0"), before),
+        (end("router", "eth0"), behind.clone()),
+        (end("lan", "eth1"), behind.clone()),
+        (end("lan", "eth2"), behind.clone()),
+        (end("server", "eth0"), behind),
+    ];
+    Script::new(spec, ends)
+}
+
+#[test]
+fn packets_that_pass_a_link_in_both_directions_are_followed_to_the_server() {
+    let mut script = hairpin(true);
+    script
+        .reach(0.0, "> SYN 0")
+        .reach(0.2, "< SYN-ACK 0 1")
+        .reach(0.4, "> ACK 1 1")
+        .reach(0.6, "> FIN-ACK 1 1");
+    let ladder = script.draw("load").unwrap();
+    let nodes: Vec<_> = ladder.nodes.iter().map(|node| node.as_str()).collect();
+    assert_eq!(nodes, ["client", "lan", "router", "lan", "server"]);
+    let translated: Vec<_> = ladder.links.iter().map(|link| link.translated).collect();
+    assert_eq!(translated, [false, false, true, false]);
+    let packets = packets(&ladder);
+    assert_eq!(packets.len(), 4);
+    for packet in packets {
+        assert_eq!(packet.hops.len(), 4, "{packet:?}");
+        assert_eq!(packet.fate, PacketFate::Arrived);
+        assert_eq!(packet.mark, None);
+    }
+}
+
+#[test]
+fn an_answer_past_the_translating_router_reaches_the_client() {
+    let mut script = hairpin(false);
+    script.reach(0.0, "> SYN 0");
+    for end in 0..4 {
+        script.ends[end].1 = script.ends[7].1.clone();
+    }
+    let time = |micros: u64| 1_763_640_000_000_000_000 + micros * 1000;
+    for (number, micros) in [(0, 200), (1, 210), (6, 220), (7, 230)] {
+        script.sight(time(micros), "< SYN-ACK 0 1", number);
+        script.sight(time(micros + 100), "> RST 1", number);
+    }
+    let ladder = script.until(2000).draw("load").unwrap();
+    assert_eq!(ladder.outcome, "never answered");
+    let packets = packets(&ladder);
+    assert_eq!(packets.len(), 3);
+    assert_eq!(packets[0].hops.len(), 4);
+    for packet in &packets[1..] {
+        assert_eq!(packet.fate, PacketFate::Arrived);
+        let links: Vec<_> = packet.hops.iter().map(|hop| hop.link).collect();
+        assert!(links == [0, 3] || links == [3, 0], "{packet:?}");
+        assert_eq!(packet.mark.as_deref(), Some("bypasses the translation"));
+        assert_eq!(
+            packet.states[0], None,
+            "the socket of the client does not take it"
+        );
+    }
+}
+
 #[test]
 fn two_clients_behind_one_address_are_kept_apart() {
     let mut script = Script::with_port(20_000);

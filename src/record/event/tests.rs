@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::names::NodeName;
-use crate::record::KernelFact;
+use crate::record::{KernelFact, TrackedFact};
 
 const REFERENCE: &str = include_str!("../../../docs/record.md");
 
@@ -73,7 +73,12 @@ fn next(event: &Event) -> Option<Event> {
             peer: None,
             what: KernelFact::Retransmission,
         }),
-        Event::Traced(_) => Event::Held { t, at_most: None },
+        Event::Traced(_) => Event::Tracked(TrackedEvent {
+            t,
+            node: NodeName::from("nat"),
+            what: TrackedFact::Followed,
+        }),
+        Event::Tracked(_) => Event::Held { t, at_most: None },
         Event::Held { .. } => Event::Note {
             t: None,
             text: String::new(),
@@ -101,7 +106,7 @@ fn next(event: &Event) -> Option<Event> {
 fn the_reference_describes_every_event_with_its_fields() {
     let first = Event::Environment(Box::default());
     let events: Vec<Event> = std::iter::successors(Some(first), next).collect();
-    assert_eq!(events.len(), 18);
+    assert_eq!(events.len(), 19);
     for event in events {
         let written = serde_json::to_value(&event).unwrap();
         let (name, fields) = written.as_object().unwrap().iter().next().unwrap();

@@ -171,6 +171,7 @@ impl Translator {
             | Event::Errored { .. }
             | Event::Used { .. }
             | Event::Traced(_)
+            | Event::Tracked(_)
             | Event::Held { .. }
             | Event::Finished { .. } => return,
         };

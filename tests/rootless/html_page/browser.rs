@@ -30,6 +30,7 @@ static TURN: Mutex<()> = Mutex::new(());
 
 const PROBE: &str = include_str!("probe.js");
 const VIEW_PROBE: &str = include_str!("view_probe.js");
+const EFFECTS_PROBE: &str = include_str!("effects_probe.js");
 const LESSON_PROBE: &str = include_str!("lesson_probe.js");
 /// Milliseconds of the browser's virtual time in which the scripts of a page do everything.
 const BUDGET: &str = "--virtual-time-budget=20000";
@@ -102,6 +103,11 @@ pub(super) fn look_at_view(name: &str, page: &str) -> Option<Value> {
 /// Returns what the probe sees while it takes the lesson of a page.
 pub(super) fn look_at_lesson(name: &str, page: &str) -> Option<Value> {
     look_with(name, page, LESSON_PROBE)
+}
+
+/// Returns what a screen reader is told at each stop of the keys.
+pub(super) fn look_at_effects(name: &str, page: &str) -> Option<Value> {
+    look_with(name, page, EFFECTS_PROBE)
 }
 
 /// Returns the probe's observations; `None`, with the reason on standard output, without a browser.

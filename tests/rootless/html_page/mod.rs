@@ -10,6 +10,7 @@
 )]
 
 mod browser;
+mod effects;
 mod escaping;
 mod ladders;
 mod lesson;

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use crate::html_page::browser::look_at_view;
 use crate::html_page::{escaping, ladders};
 
-fn open(path: &Path) -> Result<Capture, String> {
+pub(super) fn open(path: &Path) -> Result<Capture, String> {
     Capture::read(path).map_err(|error| error.to_string())
 }
 

@@ -6,6 +6,7 @@ use maud::{Markup, html};
 
 use super::contents::{self, NodeLine};
 use super::layout;
+use super::link::{self, Area, Curve, CurveEnd};
 use crate::names::NodeName;
 use crate::scenario::RunSpec;
 use crate::scenario::topology::{ImpairedBy, Impairment, LinkSpec};
@@ -23,6 +24,8 @@ const LONGEST_ROW: usize = 32;
 const LONGEST_COLUMN: usize = 20;
 /// Width of a character of a node's name (13 units, bold).
 const NAME_LETTER: f64 = 8.4;
+/// Distance of columns whose links have no labels.
+const NARROWEST_GAP: f64 = 64.0;
 /// Width up to which a drawing is scaled to the page; a wider one keeps its size and scrolls.
 const WIDEST_TO_FIT: f64 = 1300.0;
 
@@ -40,6 +43,25 @@ struct NodeBox<'a> {
     lines: Vec<NodeLine>,
 }
 
+impl NodeBox<'_> {
+    fn area(&self) -> Area {
+        Area {
+            x: self.x,
+            y: self.y,
+            width: self.width,
+            height: self.height,
+        }
+    }
+}
+
+/// A link with its curve, and its label with the place of that.
+#[derive(Debug)]
+struct DrawnLink {
+    index: usize,
+    curve: Curve,
+    label: Option<(String, Area)>,
+}
+
 /// A row of a box: one end of a link.
 #[derive(Debug)]
 struct LinkEndBox {
@@ -52,13 +74,16 @@ struct LinkEndBox {
 /// Draws the topology; if not `full`, only names.
 pub(super) fn picture(id: &str, spec: &RunSpec, full: bool) -> Markup {
     let columns = layout::columns(spec, LONGEST_COLUMN);
-    let gap = if spec.topology.links.iter().any(|link| words(link).is_some()) {
-        150.0
-    } else {
-        64.0
-    };
+    let labels: Vec<Option<String>> = spec
+        .topology
+        .links
+        .iter()
+        .map(|link| words(link).map(|words| link::label(&words)))
+        .collect();
     let between = BETWEEN[usize::from(!full)];
-    let boxes = place(boxes(spec, &columns, full), &columns, gap, between);
+    let boxes = boxes(spec, &columns, full);
+    let gaps = gaps(spec, &boxes, &columns, &labels);
+    let boxes = place(boxes, &columns, &gaps, between);
     let right = boxes
         .iter()
         .map(|each| each.x + each.width)
@@ -67,8 +92,15 @@ pub(super) fn picture(id: &str, spec: &RunSpec, full: bool) -> Markup {
         .iter()
         .map(|each| each.y + each.height)
         .fold(0.0, f64::max);
+    let links = links(spec, &boxes, labels);
+    let areas = links.iter().filter_map(|link| link.label.as_ref());
+    let label_edges = areas.map(|(_, area)| (area.x + area.width, area.y + area.height));
     // Links between nodes of one column curve to the right.
-    let (width, height) = ((right + 0.5 * gap).ceil(), (foot + 2.0).ceil());
+    let edges = (right + 0.5 * NARROWEST_GAP, foot);
+    let edges = label_edges.fold(edges, |edges, label| {
+        (edges.0.max(label.0), edges.1.max(label.1))
+    });
+    let (width, height) = ((edges.0 + 2.0).ceil(), (edges.1 + 2.0).ceil());
     let (title, description) = (format!("{id}-topology-t"), format!("{id}-topology-d"));
     html! {
         svg class={ "topology" @if width <= WIDEST_TO_FIT { " fit" } @if !full { " names" } }
@@ -77,10 +109,36 @@ pub(super) fn picture(id: &str, spec: &RunSpec, full: bool) -> Markup {
         {
             title id=(title) { "Topology" }
             desc id=(description) { (description_of(spec)) }
-            @for (index, link) in spec.topology.links.iter().enumerate() { (draw_link(index, link, spec, &boxes)) }
+            @for link in &links { (draw_link(link, spec)) }
             @for each in &boxes { (draw_box(each)) }
         }
     }
+}
+
+/// Returns the space after each column, in which the labels of its links to the right have room.
+fn gaps(
+    spec: &RunSpec,
+    boxes: &[NodeBox<'_>],
+    columns: &[Vec<usize>],
+    labels: &[Option<String>],
+) -> Vec<f64> {
+    let mut gaps = vec![NARROWEST_GAP; columns.len()];
+    for (link, label) in spec.topology.links.iter().zip(labels) {
+        let column = |name| {
+            let node = boxes.get(spec.topology.nodes.get_index_of(name)?)?;
+            Some(node.column)
+        };
+        let ends = link.between.each_ref().map(column);
+        let (Some(label), [Some(one), Some(other)]) = (label, ends) else {
+            continue;
+        };
+        // A label between nodes of one column is beside its curve.
+        let room = if one == other { 60.0 } else { 30.0 };
+        if let Some(gap) = gaps.get_mut(one.min(other)) {
+            *gap = gap.max(link::width(label) + room);
+        }
+    }
+    gaps
 }
 
 fn boxes<'a>(spec: &'a RunSpec, columns: &[Vec<usize>], full: bool) -> Vec<NodeBox<'a>> {
@@ -132,7 +190,7 @@ fn boxes<'a>(spec: &'a RunSpec, columns: &[Vec<usize>], full: bool) -> Vec<NodeB
 fn place<'a>(
     mut boxes: Vec<NodeBox<'a>>,
     columns: &[Vec<usize>],
-    gap: f64,
+    gaps: &[f64],
     between: f64,
 ) -> Vec<NodeBox<'a>> {
     for each in &mut boxes {
@@ -160,7 +218,7 @@ fn place<'a>(
         .map(|column| height_of(column, &boxes))
         .fold(0.0, f64::max);
     let mut x = 1.0;
-    for column in columns {
+    for (column, gap) in columns.iter().zip(gaps) {
         let width = column
             .iter()
             .map(|node| boxes[*node].width)
@@ -209,45 +267,49 @@ fn draw_box(node: &NodeBox<'_>) -> Markup {
     }
 }
 
-fn draw_link(index: usize, link: &LinkSpec, spec: &RunSpec, boxes: &[NodeBox<'_>]) -> Markup {
-    let end = |name: &NodeName, side: usize| {
-        let node = boxes.get(spec.topology.nodes.get_index_of(name)?)?;
-        let peer = boxes.get(spec.topology.nodes.get_index_of(&link.between[1 - side])?)?;
-        let left = peer.column < node.column;
-        // If a node is linked to itself or twice to the same neighbour, each end takes its own row.
-        let row = node.ports.iter().position(|port| port.link == index);
-        let y = match row {
-            Some(row) => node.y + HEAD + ROW * (row as f64 + 0.5),
-            None => node.y + node.height / 2.0,
+/// Finds the curve of each link and a place for its label, which no box and no other label takes.
+fn links(spec: &RunSpec, boxes: &[NodeBox<'_>], labels: Vec<Option<String>>) -> Vec<DrawnLink> {
+    let mut taken: Vec<Area> = boxes.iter().map(NodeBox::area).collect();
+    let links = spec.topology.links.iter().zip(labels).enumerate();
+    let drawn = links.filter_map(|(index, (link, label))| {
+        let end = |name: &NodeName, side: usize| {
+            let node = boxes.get(spec.topology.nodes.get_index_of(name)?)?;
+            let peer = boxes.get(spec.topology.nodes.get_index_of(&link.between[1 - side])?)?;
+            let left = peer.column < node.column;
+            // If a node is linked to itself or twice to the same neighbour, each end takes its own row.
+            let row = node.ports.iter().position(|port| port.link == index);
+            let y = match row {
+                Some(row) => node.y + HEAD + ROW * (row as f64 + 0.5),
+                None => node.y + node.height / 2.0,
+            };
+            let x = if left { node.x } else { node.x + node.width };
+            Some(CurveEnd { x, y, left })
         };
-        let x = if left { node.x } else { node.x + node.width };
-        Some((x, y, left))
-    };
-    let (Some(from), Some(to)) = (end(&link.between[0], 0), end(&link.between[1], 1)) else {
-        return html! {};
-    };
-    let pull = 30.0_f64.max((from.0 - to.0).abs() / 2.0);
-    let towards = |(x, _, left): (f64, f64, bool)| if left { x - pull } else { x + pull };
-    let path = format!(
-        "M{} {}C{} {} {} {} {} {}",
-        from.0,
-        from.1,
-        towards(from),
-        from.1,
-        towards(to),
-        to.1,
-        to.0,
-        to.1
-    );
+        let curve = Curve::between(end(&link.between[0], 0)?, end(&link.between[1], 1)?);
+        let label = label.map(|label| {
+            let area = curve.label(link::width(&label), &taken);
+            taken.push(area);
+            (label, area)
+        });
+        Some(DrawnLink {
+            index,
+            curve,
+            label,
+        })
+    });
+    drawn.collect()
+}
+
+fn draw_link(drawn: &DrawnLink, spec: &RunSpec) -> Markup {
+    let link = &spec.topology.links[drawn.index];
     let [a, b] = &link.between;
-    let words = words(link);
     html! {
-        g class="link" data-link=(index) {
-            title { (a) " to " (b) @if let Some(words) = &words { ": " (words) } }
-            path d=(path) {}
-            @if let Some(words) = &words {
-                text x=(f64::midpoint(from.0, to.0)) y=(f64::midpoint(from.1, to.1) - 6.0) text-anchor="middle" {
-                    (words.chars().take(24).collect::<String>())
+        g class="link" data-link=(drawn.index) {
+            title { (a) " to " (b) @if let Some(words) = words(link) { ": " (words) } }
+            path d=(drawn.curve.path()) {}
+            @if let Some((label, area)) = &drawn.label {
+                text x=(area.x + area.width / 2.0) y=(area.y + area.height / 2.0) dy="0.35em" text-anchor="middle" {
+                    (label)
                 }
             }
         }

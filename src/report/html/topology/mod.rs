@@ -3,6 +3,7 @@
 mod contents;
 mod draw;
 mod layout;
+mod link;
 mod table;
 
 use maud::{Markup, html};

@@ -44,7 +44,7 @@ impl Explanation {
 }
 
 /// From the code that counts or drops (Linux 6.18, `include/net/dropreason-core.h`, `net/ipv4`).
-static EXPLANATIONS: [Explanation; 22] = [
+static EXPLANATIONS: [Explanation; 33] = [
     because(
         &["accept queue full", "dropped by the listener", "TcpExtListenOverflows", "TcpExtListenDrops"],
         "The listener's accept queue is full: its program does not call accept(2) fast enough. The kernel ignores the \
@@ -107,6 +107,29 @@ static EXPLANATIONS: [Explanation; 22] = [
     .counted(&["tcp.TIME_WAIT", "TcpExtTW"])
     .set_by(&["net.ipv4.tcp_tw_reuse", "net.ipv4.tcp_max_tw_buckets", "net.ipv4.ip_local_port_range"])
     .taught_by("nslab learn timewait-arithmetic"),
+    because(
+        &["errors.EADDRNOTAVAIL"],
+        "connect(2) found no free local port for this destination, so no packet was sent. Each connection holds its port \
+         until it is over, and the end that closes first holds it for 60 seconds more, in TIME_WAIT: P ports carry \
+         P / 60 connections per second to one destination.",
+    )
+    .counted(&["errors.EADDRNOTAVAIL", "ports.range", "tcp.TIME_WAIT"])
+    .set_by(&["net.ipv4.ip_local_port_range", "net.ipv4.tcp_tw_reuse"])
+    .taught_by("nslab learn timewait-arithmetic"),
+    because(
+        &["errors.ETIMEDOUT"],
+        "Nothing answered in time: packets were lost on the way, or the receiver ignored them. The key d goes to the \
+         packets that were lost, with their reasons.",
+    )
+    .counted(&["errors.ETIMEDOUT", "TcpExtTCPSynRetrans", "tcp.SYN_SENT"])
+    .set_by(&["net.ipv4.tcp_syn_retries"])
+    .taught_by("nslab run reject-or-drop"),
+    because(
+        &["errors.ECONNREFUSED"],
+        "A RST answered the SYN: no socket listens on this port, or a firewall rejects.",
+    )
+    .counted(&["errors.ECONNREFUSED", "TcpOutRsts"])
+    .taught_by("nslab run reject-or-drop"),
     because(
         &["CLOSE_WAIT"],
         "The peer has closed and the program of this end has not. No timer ends this state; the program must call \
@@ -179,6 +202,72 @@ static EXPLANATIONS: [Explanation; 22] = [
         "net.netfilter.nf_conntrack_tcp_loose",
     ])
     .taught_by("nslab run nat-idle-timeout"),
+    because(
+        &["bypasses the translation"],
+        "The packet goes directly between its two ends, past the node that translated the packets before it. Its \
+         receiver knows no connection with these addresses, so it answers with a RST. The translating node must also \
+         translate the source (masquerade), so that answers return through it.",
+    )
+    .taught_by("nslab run hairpin"),
+    because(
+        &["entry SYN_SENT", "entry SYN_SENT2"],
+        "Connection tracking has seen a SYN and no answer. The entry stays until its timeout, even if the client gives \
+         up before. A full table can evict it.",
+    )
+    .counted(&["conntrack.entries", "conntrack.max", "conntrack.early_drop"])
+    .set_by(&["net.netfilter.nf_conntrack_tcp_timeout_syn_sent"])
+    .taught_by("nslab run conntrack-half-open"),
+    because(
+        &["entry SYN_RECV"],
+        "Connection tracking has seen a SYN and a SYN-ACK, but not the last packet of the handshake.",
+    )
+    .counted(&["conntrack.entries", "conntrack.max"])
+    .set_by(&["net.netfilter.nf_conntrack_tcp_timeout_syn_recv"])
+    .taught_by("nslab run conntrack-half-open"),
+    because(
+        &["entry ESTABLISHED"],
+        "The connection is open as far as connection tracking sees. Every packet renews the timeout. An idle connection \
+         whose entry is removed is cut off: the translating node no longer knows where its packets belong.",
+    )
+    .counted(&["conntrack.entries", "conntrack.max"])
+    .set_by(&["net.netfilter.nf_conntrack_tcp_timeout_established"])
+    .taught_by("nslab run nat-idle-timeout"),
+    because(
+        &["entry FIN_WAIT", "entry CLOSE_WAIT", "entry LAST_ACK"],
+        "Connection tracking has seen a FIN. The entry goes on from state to state until both ends have closed.",
+    )
+    .counted(&["conntrack.entries", "conntrack.max"])
+    .set_by(&[
+        "net.netfilter.nf_conntrack_tcp_timeout_fin_wait",
+        "net.netfilter.nf_conntrack_tcp_timeout_close_wait",
+        "net.netfilter.nf_conntrack_tcp_timeout_last_ack",
+    ])
+    .taught_by("nslab run conntrack-closing"),
+    because(
+        &["entry TIME_WAIT"],
+        "Both ends have closed. The entry takes a place in the table until its timeout, by default for 120 seconds. At a \
+         steady rate, the table holds rate × timeout of these.",
+    )
+    .counted(&["conntrack.entries", "conntrack.max", "conntrack.drop"])
+    .set_by(&["net.netfilter.nf_conntrack_tcp_timeout_time_wait"])
+    .taught_by("nslab learn nat-table"),
+    because(
+        &["entry CLOSE"],
+        "A RST ended the connection. The entry stays for its timeout, by default 10 seconds.",
+    )
+    .counted(&["conntrack.entries", "conntrack.max"])
+    .set_by(&["net.netfilter.nf_conntrack_tcp_timeout_close"]),
+    because(
+        &["entry udp"],
+        "UDP has no connections: an entry lasts until no datagram has come for its timeout, which is longer once both \
+         ends have sent.",
+    )
+    .counted(&["conntrack.entries", "conntrack.max", "conntrack.drop"])
+    .set_by(&[
+        "net.netfilter.nf_conntrack_udp_timeout",
+        "net.netfilter.nf_conntrack_udp_timeout_stream",
+    ])
+    .taught_by("nslab run one-packet-flows"),
     because(
         &["retry", "TcpExtTCPSynRetrans"],
         "A SYN or SYN-ACK was not answered in time and was sent again.",

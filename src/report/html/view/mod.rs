@@ -9,6 +9,7 @@ mod explanation;
 mod page;
 mod run_data;
 mod series_data;
+mod tracked_data;
 mod window_data;
 
 use std::collections::BTreeMap;
@@ -26,7 +27,7 @@ use crate::suite::{RunResult, SuiteResult};
 pub use page::render_view;
 
 /// The parts of the script, in the order in which they use each other; each is a list of declarations.
-const PARTS: [&str; 14] = [
+const PARTS: [&str; 15] = [
     include_str!("script/elements.js"),
     include_str!("script/recording.js"),
     include_str!("script/stops.js"),
@@ -36,6 +37,7 @@ const PARTS: [&str; 14] = [
     include_str!("script/ladder.js"),
     include_str!("script/windows.js"),
     include_str!("script/sockets.js"),
+    include_str!("script/tracking.js"),
     include_str!("script/levels.js"),
     include_str!("script/why.js"),
     include_str!("script/pane.js"),
@@ -73,7 +75,9 @@ impl Views {
         open: impl FnMut(&Path) -> Result<Capture, String>,
     ) -> Self {
         let has_events = |run: &RunResult| {
-            matches!(&run.capture, Ok(Some(_))) || !run.timeline.traced.is_empty()
+            matches!(&run.capture, Ok(Some(_)))
+                || !run.timeline.traced.is_empty()
+                || !run.timeline.tracked.is_empty()
         };
         Self::of(result, has_events, HEAVIEST, open)
     }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::columns::{TextTable, differences, nanos};
 use super::connection_data::ConnectionColumns;
-use super::{explanation, series_data, window_data};
+use super::{explanation, series_data, tracked_data, window_data};
 use crate::ladder::{Histories, histories, histories_of_trace};
 use crate::names::NodeName;
 use crate::record::{Capture, KernelFact, Offset, Timeline};
@@ -44,6 +44,7 @@ pub(super) fn run_data(run: &RunResult, capture: Result<Option<Capture>, String>
     }
     let events = events(timeline, &nodes, &mut texts);
     let windows = window_data::windows(timeline, &nodes, &mut texts);
+    let tracked = tracked_data::tracked(timeline, &nodes, &mut texts);
     let (series, without) = series_data::series_data(run, &mut texts);
     if without > 0 {
         notes.push(format!(
@@ -69,6 +70,7 @@ pub(super) fn run_data(run: &RunResult, capture: Result<Option<Capture>, String>
         "columns": columns.into_value(),
         "events": events,
         "windows": windows,
+        "tracked": tracked,
         "series": series,
         "verdicts": verdicts(run),
         "moments": moments(run),

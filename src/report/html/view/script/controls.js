@@ -33,7 +33,8 @@ class Controls {
         machine.play();
       }
     });
-    const steps = KINDS.map(({ kind, key, word }) => {
+    const shown = KINDS.filter(({ kind }) => kind !== "tracked" || machine.stops.lists.get(kind).length);
+    const steps = shown.map(({ kind, key, word }) => {
       const name = key === "ArrowRight" ? "← →" : key;
       return make(
         "span",
@@ -62,9 +63,9 @@ class Controls {
       make(
         "p",
         {},
-        "Left and Right: previous and next packet. s: next state change. d: next drop. c: next counter change. ",
-        "e: next decided expectation. With Shift: the previous one. ",
-        "Space: play and pause. l: stay with the connection. Home and End: begin and end. w: why? ?: this help.",
+        "Left and Right, or p and n: previous and next packet. s: next state change. d: next drop. c: next counter change. ",
+        "t: next change of a connection tracking entry. e: next decided expectation. With Shift: the previous one. ",
+        "Space: play and pause. l: stay with the connection. Home and End: begin and end. w or Enter: why? Escape: close that. ?: this help.",
       ),
     );
     this.help = help;

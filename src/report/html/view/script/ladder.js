@@ -66,7 +66,8 @@ class Ladder {
       addresses ? `${names[link]} to ${names[link + 1]}: ${addresses}` : "",
     );
     this.about.textContent = `Began at ${moment(connection.began)}. ${ways.filter(Boolean).join("; ")}. ${states}`;
-    const marks = names.map((name, index) => this.column(make("b", {}, name), index, names.length));
+    const marks = names.map((name, index) => this.column(make("b", { title: name }, name), index, names.length));
+    for (const mark of marks) mark.style.maxWidth = `${Math.min(33, 80 / Math.max(1, names.length - 1))}%`;
     this.head.replaceChildren(make("span", { "class": "time" }, "time"), make("span", { "class": "way" }, ...marks));
     this.list.replaceChildren(...this.folded(connection));
   }

@@ -78,7 +78,8 @@ class Machine {
 
   step(kind, forward) {
     const only = this.cursor.stays && kind !== "counter" && kind !== "expectation" ? this.cursor.connection : null;
-    const stop = this.stops.next(kind, this.cursor.t, forward, only);
+    const { t, current } = this.cursor;
+    const stop = this.stops.next(kind, t, forward, { name: only, current });
     if (stop) {
       this.go(stop);
       return true;
@@ -116,10 +117,16 @@ class Machine {
     act();
   }
 
+  ask() {
+    const asked = this.panes.map((pane) => pane.ask(this.cursor));
+    if (!asked.includes(true)) this.controls.say("There is nothing to explain at this moment; go to a packet or a state.");
+  }
+
   action({ key, shiftKey }, target) {
     const onSlider = target.matches("input[type=range], input[type=radio]");
     if (key === "ArrowRight" || key === "ArrowLeft")
       return onSlider ? null : () => this.step("packet", key === "ArrowRight");
+    if (key === "n" || key === "p") return () => this.step("packet", key === "n");
     if (key === " ") return target.matches("button, summary, input") ? null : () => this.play();
     if (key === "Home" || key === "End")
       return onSlider ? null : () => this.cursor.to(key === "Home" ? 0 : this.cursor.end);
@@ -127,11 +134,10 @@ class Machine {
     if (kind) return () => this.step(kind, !shiftKey);
     if (key === "l") return () => this.hold(!this.cursor.stays);
     if (key === "?") return () => this.controls.toggleHelp();
-    if (key === "w") return () => this.panes.forEach((pane) => pane.ask(this.cursor));
-    if (key === "Escape")
-      return () => {
-        for (const { why } of this.panes) why.node.hidden = true;
-      };
+    if (key === "w") return () => this.ask();
+    // On a control, Enter is the control's own.
+    if (key === "Enter") return target.matches("button, summary, input, a, [tabindex='0']") ? null : () => this.ask();
+    if (key === "Escape") return () => this.panes.forEach(({ why }) => why.close());
     return null;
   }
 }

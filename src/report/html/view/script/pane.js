@@ -27,8 +27,10 @@ class Pane {
       follower(new ConnectionList(recording, choose)),
       follower(new Ladder(recording, cursor, explain)),
       this.why.node,
+      this.why.told,
       follower(new Windows(recording)),
       follower(new SocketTables(recording, cursor, explain)),
+      follower(new TrackingTables(recording, cursor, explain)),
       follower(new Levels(recording, cursor, explain)),
       this.verdicts(cursor),
       ...this.notes(),
@@ -80,16 +82,19 @@ class Pane {
     };
   }
 
-  // Explains what the cursor was moved to, or the latest event of the connection.
+  // Explains what the cursor was moved to, or the latest event of the connection. Returns false if there is nothing.
   ask({ t, connection, current }) {
     const { recording } = this;
-    const own =
-      current &&
-      (current.recording === recording || recording.connections.includes(current.connection)) &&
-      current.kind !== "expectation" &&
-      current.kind !== "counter";
+    if (current?.kind === "counter" || current?.kind === "expectation") {
+      const isOwn = current.kind === "counter" || recording.verdicts.includes(current.verdict);
+      const series = isOwn && this.why.seriesOf(current);
+      if (series) this.why.explain({ kind: "series", series });
+      return Boolean(series);
+    }
+    const own = current && (current.recording === recording || recording.connections.includes(current.connection));
     const all = recording.named.get(connection)?.all ?? [];
     const event = own ? current : all.findLast((each) => each.t <= t && (each.kind === "state" || each.lost));
     if (event) this.why.explain(event);
+    return Boolean(event);
   }
 }

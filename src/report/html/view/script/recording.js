@@ -40,6 +40,7 @@ class Recording {
     this.readSeries(data.series);
     this.readEvents(data.events);
     this.readWindows(data.windows);
+    this.readTracked(data.tracked);
   }
 
   text(number) {
@@ -228,6 +229,56 @@ class Recording {
     return begun.reduce((latest, each) => (latest && latest.began > each.began ? latest : each), null);
   }
 
+  // The entries of connection tracking tables: each has reports, in the order of time.
+  readTracked({ entries, t, entry, state, timeout, bits, followed, filled }) {
+    this.followed = new Map(followed.map((span) => [span.node, span]));
+    this.filled = filled;
+    this.entries = entries.map(([node, protocol, original, reply]) => {
+      const [from, to] = this.text(original).split(" → ");
+      return {
+        node,
+        protocol: this.text(protocol),
+        original: this.text(original),
+        reply: this.text(reply),
+        translated: this.text(reply) !== `${to} → ${from}`,
+        reports: [],
+      };
+    });
+    this.tracked = [...sums(t)].map((time, index) => {
+      const one = this.entries[entry[index]];
+      const [from, to] = one.original.split(" → ");
+      const first = one.reports.length === 0;
+      const report = {
+        kind: "tracked",
+        t: time,
+        node: one.node,
+        entry: one,
+        first,
+        connection: first ? this.connectionOf({ local: from, peer: to }, time) : one.reports[0].connection,
+        state: this.text(state[index]),
+        timeout: timeout[index],
+        answered: (bits[index] & 1) > 0,
+        assured: (bits[index] & 2) > 0,
+        late: (bits[index] & 4) > 0,
+        removed: (bits[index] & 8) > 0,
+        recording: this,
+      };
+      one.reports.push(report);
+      return report;
+    });
+  }
+
+  // The latest report about each entry that a node has at t.
+  entriesAt(node, t) {
+    const found = [];
+    for (const { node: own, reports } of this.entries) {
+      if (own !== node || reports[0].t > t) continue;
+      const latest = reports.findLast((report) => report.t <= t);
+      if (!latest.removed) found.push(latest);
+    }
+    return found;
+  }
+
   // Gives each curve to the connection with its addresses. Sockets that used the same addresses share a curve, which
   // is cut at the beginning of each connection.
   readWindows(sockets) {
@@ -299,12 +350,22 @@ class Recording {
   said(event) {
     const node = this.nodes[event.node];
     const reason = event.text ? ` (${event.text})` : "";
+    if (event.kind === "tracked") return this.reported(event, node);
     return {
       "drop": `${node} drops a packet: ${event.text}`,
       "again": `${node} sends a segment again`,
       "reset-sent": `${node} sends a RST${reason}`,
       "reset-received": `${node} receives a RST`,
     }[event.kind];
+  }
+
+  reported({ entry, first, removed, state, timeout, answered, late }, node) {
+    const what = removed ? "removes the entry" : first ? "makes the entry" : "changes the entry";
+    const parts = [`${node} ${what} ${entry.protocol} ${entry.original}`];
+    if (entry.translated) parts.push(`answers ${entry.reply}`);
+    if (!removed) parts.push(state || (answered ? "answered" : "no answer yet"));
+    if (timeout >= 0 && !removed) parts.push(`timeout ${grouped(timeout)} s`);
+    return parts.join(", ") + (late ? " (reported some milliseconds late)" : "");
   }
 
   fate(packet) {

@@ -4,6 +4,7 @@ const KINDS = [
   { kind: "state", key: "s", word: "state change" },
   { kind: "drop", key: "d", word: "drop" },
   { kind: "counter", key: "c", word: "counter change" },
+  { kind: "tracked", key: "t", word: "tracking change" },
   { kind: "expectation", key: "e", word: "decided expectation" },
 ];
 
@@ -37,6 +38,7 @@ class Stops {
     for (const event of recording.events)
       if (event.kind === "drop" && !event.shown && !event.freed && !NOT_LOST.test(event.text))
         put("drop", event.t, event);
+    for (const report of recording.tracked) put("tracked", report.t, report);
     const changes = new Map();
     for (const series of recording.series) {
       if (!series.counter) continue;
@@ -51,27 +53,22 @@ class Stops {
       if (verdict.t !== null) put("expectation", verdict.t, { kind: "expectation", verdict });
   }
 
-  // Returns the next moment of a kind (or of any) after t, or the one before; of one connection if it is given.
-  next(kind, t, forward, name) {
+  // Returns the next moment of a kind (or of any) after t, or the one before; of one connection if it is given. Of those
+  // at the same moment, the one after `current` is next, so that each is reached.
+  next(kind, t, forward, { name = null, current = null } = {}) {
     const list = kind ? this.lists.get(kind) : this.all;
-    const wanted = (stop) => {
-      const connection = stop.what.connection;
-      return !name || !connection || connection.name === name;
-    };
+    const wanted = ({ what }) => (!name || !what.connection || what.connection.name === name) && what !== current;
     const after = lastStop(list, t);
+    let at = after;
+    while (at >= 0 && list[at].t === t && list[at].what !== current) at -= 1;
+    const isThere = current !== null && at >= 0 && list[at].t === t;
     if (forward) {
-      for (let index = after + 1; index < list.length; index += 1) if (wanted(list[index])) return list[index];
+      for (let index = isThere ? at + 1 : after + 1; index < list.length; index += 1)
+        if (wanted(list[index])) return list[index];
       return null;
     }
-    for (let index = after; index >= 0; index -= 1) if (list[index].t < t && wanted(list[index])) return list[index];
+    for (let index = isThere ? at - 1 : after; index >= 0; index -= 1)
+      if ((isThere || list[index].t < t) && wanted(list[index])) return list[index];
     return null;
-  }
-
-  // Everything that happens at a moment.
-  at(t) {
-    let index = lastStop(this.all, t);
-    const found = [];
-    for (; index >= 0 && this.all[index].t === t; index -= 1) found.unshift(this.all[index]);
-    return found;
   }
 }

@@ -5,7 +5,9 @@ const NEXT_SAMPLE = 1.2e9;
 class Explainer {
   constructor(recording, cursor) {
     Object.assign(this, { recording, cursor });
-    this.node = make("section", { "class": "panel why", "aria-live": "polite", hidden: true });
+    this.node = make("section", { "class": "panel why", "aria-label": "Why?", tabindex: "-1", hidden: true });
+    // Screen readers announce what is put into a region that was there before.
+    this.told = make("p", { "class": "hidden told", "aria-live": "polite" });
   }
 
   explain(event) {
@@ -13,12 +15,33 @@ class Explainer {
     const close = button(
       "Close",
       () => {
-        this.node.hidden = true;
+        this.close();
       },
       { "class": "close" },
     );
-    this.node.replaceChildren(make("h3", {}, `Why? ${this.title(event)}`), ...this.content(event), close);
+    const content = this.content(event);
+    this.node.replaceChildren(make("h3", {}, `Why? ${this.title(event)}`), ...content, close);
+    const parts = content.flatMap((list) => [...list.children]).map((part) =>
+      part.matches("dt") ? `${part.textContent}:` : /[.?!]$/.test(part.textContent) ? part.textContent : `${part.textContent}.`,
+    );
+    this.told.textContent = `Why? ${this.title(event)}. ${parts.join(" ")}`;
     this.node.scrollIntoView({ block: "nearest" });
+  }
+
+  close() {
+    this.node.hidden = true;
+    this.told.textContent = "";
+  }
+
+  // Of the series that changed or that an expectation names, the first that is explained, else the first.
+  seriesOf(event) {
+    const { series } = this.recording;
+    const named =
+      event.kind === "counter"
+        ? event.series.filter((each) => series.includes(each))
+        : series.filter(({ name }) => event.verdict.text.includes(name)).sort((a, b) => b.name.length - a.name.length);
+    const explained = named.find((each) => this.recording.why.some(({ what }) => what.includes(each.short)));
+    return explained ?? named[0] ?? null;
   }
 
   title(event) {
@@ -30,12 +53,14 @@ class Explainer {
   names(event) {
     if (event.kind === "packet") return [event.reason, event.mark.replace(/^\((.*)\)$/, "$1")].filter(Boolean);
     if (event.kind === "state") return [event.state];
+    if (event.kind === "tracked") return [`entry ${event.state || event.entry.protocol}`];
     return event.series ? [event.series.short] : [event.text.split(" ")[0]];
   }
 
   marked({ flags, mark }) {
     if (flags.includes("RST") && mark.startsWith("(")) return `A RST was sent, for the kernel's reason ${mark.replace(/[()]/g, "")}.`;
     if (mark === "not translated") return "It was passed on with the client's own address.";
+    if (mark === "bypasses the translation") return "It goes directly, past the node that translates.";
     return `It was sent again (${mark}).`;
   }
 
@@ -88,7 +113,11 @@ class Explainer {
     }
     if (event.kind === "state")
       return nodes[event.side ? event.connection.nodes[event.connection.nodes.length - 1] : event.connection.nodes[0]];
-    return event.series ? event.series.owner : nodes[event.node];
+    if (!event.series) return nodes[event.node];
+    // What belongs to a client happens on the client's node.
+    const { owner } = event.series;
+    const own = this.recording.connections.find(({ client }) => client === owner);
+    return own && !nodes.includes(owner) ? nodes[own.nodes[0]] : owner;
   }
 
   content(event) {
@@ -127,6 +156,7 @@ class Explainer {
         "What happened",
         `The kernel dropped a packet from ${event.peer || "unknown"} to ${event.local || "unknown"}: ${event.text}.`,
       );
+    if (event.kind === "tracked") put("Source", "The kernel's own report (ctnetlink).");
     if (found) {
       put("Explanation", found.text);
       const node = this.nodeOf(event);
@@ -162,10 +192,13 @@ class Explainer {
   settings(found, node) {
     const own =
       this.recording.settings[node] ?? this.recording.settings[Object.keys(this.recording.settings).at(-1)] ?? {};
-    return found.settings.map((key) =>
-      own[key] === undefined
-        ? `${key} (its value was not recorded)`
-        : `${key} = ${own[key]}${this.recording.settings[node] ? ` on ${node}` : ""}`,
-    );
+    // The limit of a table belongs to the whole kernel, and is read with the number of entries.
+    const limit = this.recording.seriesNamed.get(`${node}.conntrack.max`);
+    const value = (key) => own[key] ?? (/nf_conntrack_max$/.test(key) && limit ? limit.v[0] : undefined);
+    return found.settings.map((key) => {
+      if (value(key) === undefined) return `${key} (its value was not recorded)`;
+      const where = own[key] !== undefined && this.recording.settings[node] ? ` on ${node}` : "";
+      return `${key} = ${value(key)}${where}`;
+    });
   }
 }

@@ -1,0 +1,29 @@
+// Finds out why something happened by keyboard alone, and leaves what a screen reader is told at the end of the document.
+"use strict";
+(async () => {
+  while (!document.documentElement.dataset.views) await new Promise((go) => setTimeout(go, 20));
+  const root = document.querySelector(".machine");
+  const told = () => [...root.querySelectorAll("[aria-live=polite]")].map((node) => node.textContent).join(" ").trim();
+  const press = (key) => {
+    document.body.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }));
+    return told();
+  };
+  const each = (key) => {
+    press("Home");
+    const all = [];
+    for (let times = 0; times < 100; times += 1) {
+      const heard = press(key);
+      if (heard.startsWith("There is no later")) break;
+      all.push({ heard, why: press("Enter"), closed: press("Escape") });
+    }
+    return all;
+  };
+  press("Home");
+  const seen = { drops: each("d"), expectations: each("e"), counters: each("c"), entries: each("t") };
+  press("Home");
+  seen.nothing = press("Enter");
+  const left = document.createElement("pre");
+  left.id = "probe";
+  left.textContent = JSON.stringify(seen);
+  document.body.append(left);
+})();
