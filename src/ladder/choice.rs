@@ -11,6 +11,7 @@ use super::attempts::LadderAttempt;
 use crate::names::{ActorName, NodeName};
 use crate::record::{Capture, Timeline};
 use crate::scenario::RunSpec;
+use crate::scenario::workload::Load;
 
 /// Time after which an unanswered SYN of a command or proxy counts as failed: the first retransmission comes after 1 s
 /// (RFC 6298, section 2.1; `TCP_TIMEOUT_INIT`, Linux `include/net/tcp.h`).
@@ -74,7 +75,9 @@ pub(super) struct Caller {
     pub(super) node: NodeName,
     /// Address that it connects to; `None` for a command, which may connect anywhere.
     pub(super) target: Option<SocketAddr>,
-    timeout: Duration,
+    /// True if it asks over UDP.
+    pub(super) datagrams: bool,
+    pub(super) timeout: Duration,
 }
 
 impl Caller {
@@ -207,12 +210,14 @@ pub(super) fn callers(spec: &RunSpec) -> Vec<Caller> {
         name: client.name.clone(),
         node: client.node.clone(),
         target: Some(client.target),
+        datagrams: matches!(client.load, Load::Queries(_)),
         timeout: client.load.timeout().unwrap_or_default(),
     });
     let commands = spec.workload.commands.iter().map(|command| Caller {
         name: command.name.clone(),
         node: command.node.clone(),
         target: None,
+        datagrams: false,
         timeout: PATIENCE,
     });
     let proxies = spec.workload.servers.iter().filter_map(|server| {
@@ -220,6 +225,7 @@ pub(super) fn callers(spec: &RunSpec) -> Vec<Caller> {
             name: server.name.clone(),
             node: server.node.clone(),
             target: Some(server.forward.as_ref()?.target),
+            datagrams: false,
             timeout: PATIENCE,
         })
     });

@@ -100,7 +100,7 @@ fn hop_of(travel: &Travel, hops: usize, path: &Path) -> usize {
 }
 
 /// Returns the place where a packet was lost, from the last position where it was seen.
-fn whereabouts(travel: &Travel, at: usize, path: &Path) -> LossPoint {
+pub(super) fn whereabouts(travel: &Travel, at: usize, path: &Path) -> LossPoint {
     if at % 2 == 1 {
         return LossPoint::Node(hop_of(travel, at.div_ceil(2), path));
     }
@@ -206,7 +206,7 @@ impl Notice {
 }
 
 /// Returns the longest time that a packet may take on this path.
-fn grace(path: &Path, topology: &Topology) -> Duration {
+pub(super) fn grace(path: &Path, topology: &Topology) -> Duration {
     let links = path
         .links
         .iter()

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::account::{self, Account, SocketEvents};
-use super::attempts::{LadderAttempt, attempts};
+use super::attempts::LadderAttempt;
 use super::choice::{Caller, callers};
 use super::path::Path;
 use super::{LadderError, LadderSources, LinkView, PacketRow, StateRow, sighting};
@@ -63,7 +63,7 @@ pub fn histories(
     let sources = LadderSources::new((capture, &sightings), spec, timeline)?;
     let mut all = Histories::default();
     for caller in callers(spec) {
-        let attempts = attempts(&sightings, &caller.node, caller.target);
+        let attempts = sources.attempts(&caller);
         for number in 0..attempts.len() {
             if all.connections.len() == most || packets == 0 {
                 all.left_out += attempts.len() - number;

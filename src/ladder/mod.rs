@@ -7,6 +7,8 @@ mod account;
 mod attempts;
 mod choice;
 mod comments;
+mod datagram;
+mod exchange;
 mod fate;
 mod history;
 mod path;
@@ -16,6 +18,7 @@ mod rows;
 mod sighting;
 mod state;
 mod tracking_notes;
+mod translations;
 mod travel;
 mod upstream;
 
@@ -36,6 +39,7 @@ use attempts::{LadderAttempt, attempts};
 use choice::Caller;
 pub use choice::{ConnectionChoice, ConnectionChoiceError};
 pub use comments::comment_capture;
+use datagram::Datagrams;
 pub use fate::{LossPoint, LossReason, PacketFate};
 pub use history::{ConnectionHistory, Histories, histories, histories_of_trace};
 use path::Path;
@@ -43,6 +47,7 @@ use reason::LossReasons;
 pub use remarks::PacketRemarks;
 use rows::ConnectionRows;
 use sighting::{Sighting, SightingIndex};
+use translations::Translations;
 use travel::Travels;
 
 /// The packets of a connection, ready to be rendered.
@@ -116,6 +121,8 @@ pub struct Disagreement {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names say it")]
 pub struct PacketRow {
+    /// True for a UDP datagram, which has no flags and no numbers.
+    pub datagram: bool,
     /// Time since the connection's first SYN.
     pub time: Duration,
     /// True if it travels from the client to the server.
@@ -244,6 +251,9 @@ struct LadderSources<'a> {
     sightings: &'a [Sighting<'a>],
     index: SightingIndex<'a>,
     sockets: SocketEvents<'a>,
+    /// Empty unless something asks over UDP.
+    datagrams: Datagrams<'a>,
+    translations: Translations<'a>,
 }
 
 impl<'a> LadderSources<'a> {
@@ -261,13 +271,18 @@ impl<'a> LadderSources<'a> {
             sightings,
             index: SightingIndex::new(sightings),
             sockets: SocketEvents::of(timeline),
+            datagrams: match choice::callers(spec).iter().any(|caller| caller.datagrams) {
+                true => Datagrams::of(capture),
+                false => Datagrams::default(),
+            },
+            translations: Translations::of(timeline),
         })
     }
 
     fn draw(&self, which: &ConnectionChoice) -> Result<Ladder, LadderError> {
         let (capture, timeline) = (self.capture, self.timeline);
         let caller = Caller::find(self.spec, &which.client)?;
-        let attempts = attempts(self.sightings, &caller.node, caller.target);
+        let attempts = self.attempts(&caller);
         let chosen = caller.choose(&attempts, which, timeline, capture.ended)?;
         let history = self.history(&caller, &attempts, chosen)?;
         let traced = history.traced;
@@ -284,7 +299,7 @@ impl<'a> LadderSources<'a> {
                 states: history.states,
             }
             .arranged(traced),
-            notes: std::iter::once(about_states(traced).to_owned())
+            notes: std::iter::once(about_states(&caller, traced).to_owned())
                 .chain(self.tracking_notes(&history.nodes, &attempts[chosen]))
                 .chain(caller.notes(capture, self.spec, timeline))
                 .chain(upstream::note(
@@ -297,6 +312,17 @@ impl<'a> LadderSources<'a> {
                 .collect(),
             nodes: history.nodes,
         })
+    }
+
+    /// Returns the attempts of a client, proxy or command; the exchanges, if it asks over UDP.
+    fn attempts(&self, caller: &Caller) -> Vec<LadderAttempt> {
+        if caller.datagrams {
+            let pause = caller.timeout + Duration::from_secs(1);
+            let pause = crate::units::as_nanos(pause);
+            self.datagrams.exchanges(&caller.node, caller.target, pause)
+        } else {
+            attempts(self.sightings, &caller.node, caller.target)
+        }
     }
 
     fn tracking_notes(&self, nodes: &[NodeName], attempt: &LadderAttempt) -> Vec<String> {
@@ -317,6 +343,9 @@ impl<'a> LadderSources<'a> {
     ) -> Result<ConnectionHistory, LadderError> {
         let (capture, spec) = (self.capture, self.spec);
         let attempt = &attempts[chosen];
+        if caller.datagrams {
+            return self.exchange(caller, attempt, chosen);
+        }
         let path = Path::new(&spec.topology, &caller.node, attempt.pair.1);
         if path.links.is_empty() {
             return Err(LadderError::OneNode {
@@ -363,8 +392,11 @@ pub fn has_caller(spec: &RunSpec, name: &ActorName) -> bool {
 }
 
 /// Returns the sentence that says where the states come from.
-fn about_states(traced: bool) -> &'static str {
-    if traced {
+fn about_states(caller: &Caller, traced: bool) -> &'static str {
+    if caller.datagrams {
+        "UDP sockets have no states; each exchange has the datagrams between one socket and its target, and those that \
+         are alike are taken to arrive in the order in which they were sent"
+    } else if traced {
         "states are the kernel's own, except those marked as inferred: the kernel reports neither half-open \
          connections of the server nor TIME_WAIT"
     } else {

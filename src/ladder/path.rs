@@ -20,7 +20,17 @@ pub(super) struct Path {
 impl Path {
     /// Follows addresses, routes and destination NAT until no further hop is found.
     pub(super) fn new(topology: &Topology, from: &NodeName, to: SocketAddr) -> Self {
-        let (nodes, links) = Self::hops(topology, from, to);
+        Self::translated_by(topology, from, to, |_| None)
+    }
+
+    /// Like [`Self::new`], with the addresses to which nodes were seen to forward.
+    pub(super) fn translated_by(
+        topology: &Topology,
+        from: &NodeName,
+        to: SocketAddr,
+        known: impl Fn(&NodeName) -> Option<SocketAddr>,
+    ) -> Self {
+        let (nodes, links) = Self::hops(topology, from, to, known);
         let port = |node: &NodeName, link: usize| {
             let mut interfaces = topology.nodes.get(node)?.interfaces.iter();
             let own = interfaces.find(|own| own.link == link)?;
@@ -36,14 +46,20 @@ impl Path {
         }
     }
 
-    fn hops(topology: &Topology, from: &NodeName, to: SocketAddr) -> (Vec<NodeName>, Vec<usize>) {
+    fn hops(
+        topology: &Topology,
+        from: &NodeName,
+        to: SocketAddr,
+        known: impl Fn(&NodeName) -> Option<SocketAddr>,
+    ) -> (Vec<NodeName>, Vec<usize>) {
         let (mut nodes, mut links) = (vec![from.clone()], Vec::new());
         let mut to = to;
         let mut at = from;
         while let Some(node) = topology.nodes.get(at) {
             if owns(node, to.ip()) {
                 // A node's own packets do not pass its translation for arriving packets.
-                match translated(node, to.port()).filter(|_| nodes.len() > 1) {
+                let inner = known(at).or_else(|| translated(node, to.port()));
+                match inner.filter(|_| nodes.len() > 1) {
                     Some(inner) if !owns(node, inner.ip()) => to = inner,
                     _ => break,
                 }
@@ -98,6 +114,13 @@ impl Path {
             known.next().filter(|_| known.next().is_none())
         };
         exact.or_else(near).map(place)
+    }
+
+    /// Ends the path at this node, as an index.
+    pub(super) fn end_at(&mut self, node: usize) {
+        self.nodes.truncate(node + 1);
+        self.links.truncate(node);
+        self.ports.truncate(node);
     }
 
     /// Returns true if the client's node is this one.

@@ -58,7 +58,7 @@ impl LossReasons<'_> {
     }
 
     /// Returns the likely reason.
-    fn inferred(&self, at: LossPoint, forward: bool, time: u64) -> Option<String> {
+    pub(super) fn inferred(&self, at: LossPoint, forward: bool, time: u64) -> Option<String> {
         let t = Offset(time.checked_sub(self.zero?)?);
         match at {
             LossPoint::Node(0) => None,

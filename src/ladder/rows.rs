@@ -144,6 +144,7 @@ fn row(travel: &Travel, began: u64, [ours, theirs]: [Option<u32>; 2]) -> PacketR
         base.map_or(i64::from(number), |base| distance(number, base))
     };
     PacketRow {
+        datagram: false,
         time: Duration::from_nanos(travel.began().saturating_sub(began)),
         forward: travel.forward,
         flags: segment.flags(),
@@ -160,7 +161,7 @@ fn row(travel: &Travel, began: u64, [ours, theirs]: [Option<u32>; 2]) -> PacketR
 }
 
 /// Returns the links on which a packet was seen at either end.
-fn hops(travel: &Travel, began: u64) -> Vec<Hop> {
+pub(super) fn hops(travel: &Travel, began: u64) -> Vec<Hop> {
     let links = travel.seen.len() / 2;
     let ends = travel.seen.chunks_exact(2).enumerate();
     let seen = ends.filter_map(|(hop, ends)| {

@@ -36,8 +36,8 @@ pub struct EntryProbe {
 }
 
 impl EntryProbe {
-    /// Starts to follow the tables of all nodes that track connections. Returns `None` if there are none, or why a table
-    /// cannot be followed.
+    /// Starts to follow the tables of all nodes that track connections. Returns `None` if there are none, or the
+    /// reason why a table cannot be followed.
     pub fn prepare(spec: &RunSpec, lab: &Lab, recorder: &Recorder) -> Result<Option<Self>, String> {
         let mut tables = Vec::new();
         for node in lab.nodes() {

@@ -215,7 +215,7 @@ impl ConntrackEvents {
         Ok(events)
     }
 
-    /// Makes the kernel stamp reports in the calling thread's namespace. Kernels before 6.14 cannot, and report without.
+    /// Makes the kernel stamp its reports in the calling thread's namespace, which it does since Linux 6.14.
     pub fn stamp() {
         if let Some(key) = Key::parse(TIMESTAMP) {
             let _without = Sysctls::new().set(&key, "1");

@@ -215,6 +215,44 @@ impl Script {
         self.writer.packet(&packet).unwrap();
     }
 
+    /// Sends a UDP datagram with this data, which is seen at `seen` link ends, 10 µs apart.
+    pub(crate) fn datagram(&mut self, at: f64, way: &str, data: &[u8], seen: usize) -> &mut Self {
+        for number in 0..seen {
+            let forward = way == ">";
+            let end = if forward {
+                number
+            } else {
+                self.ends.len() - 1 - number
+            };
+            let address = |text: &String| text.parse::<std::net::SocketAddrV4>().unwrap();
+            let [client, server] = self.ends[end].1.each_ref().map(address);
+            let (from, to) = if forward {
+                (client, server)
+            } else {
+                (server, client)
+            };
+            let builder = PacketBuilder::ethernet2([2; 6], [4; 6])
+                .ipv4(from.ip().octets(), to.ip().octets(), 64)
+                .udp(from.port(), to.port());
+            let mut bytes = Vec::new();
+            builder.write(&mut bytes, data).unwrap();
+            let leaves = number.is_multiple_of(2);
+            let packet = CapturedPacket {
+                interface: self.first + self.interface(end),
+                time: ZERO + (at * 1e6) as u64 + number as u64 * 10_000,
+                direction: Some(if leaves {
+                    Direction::Outbound
+                } else {
+                    Direction::Inbound
+                }),
+                length: u32::try_from(bytes.len()).unwrap(),
+                bytes: &bytes,
+            };
+            self.writer.packet(&packet).unwrap();
+        }
+        self
+    }
+
     /// Returns the first of the ends that is the same as this one: a packet can pass a link end twice.
     fn interface(&self, end: usize) -> usize {
         let mut ends = self.ends.iter();

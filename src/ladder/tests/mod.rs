@@ -2,6 +2,7 @@
 
 mod choices;
 mod every;
+mod exchanges;
 pub(crate) mod lab;
 mod proxies;
 mod reasons;

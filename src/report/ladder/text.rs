@@ -310,8 +310,12 @@ impl TextSheet {
     }
 }
 
-/// Returns the label of a packet: `SYN retry 1, seq 0`, `PSH-ACK seq 1:513 ack 1 len 512`, `PSH-ACK HTTP 503, len 79`.
+/// Returns the label of a packet: `SYN retry 1, seq 0`, `PSH-ACK seq 1:513 ack 1 len 512`, `PSH-ACK HTTP 503, len 79`,
+/// `UDP len 28`.
 pub(super) fn label(packet: &PacketRow) -> String {
+    if packet.datagram {
+        return format!("UDP len {}", packet.length);
+    }
     let mut label = packet.flags.to_string();
     if let Some(mark) = &packet.mark {
         label.push_str(&format!(" {mark},"));

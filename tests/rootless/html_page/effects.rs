@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use nslab::report::html::{Views, render_view};
-use nslab::suite::{StoredRun, replay};
+use nslab::suite::replay::{StoredRun, replay};
 use serde_json::Value;
 
 use crate::html_page::browser::look_at_effects;
@@ -44,10 +44,17 @@ fn a_full_accept_queue_is_explained_by_keyboard_alone() {
         return;
     };
     let (heard, why) = told(&seen, "drops", "lost in server");
-    has(&heard, &["burst:10: SYN", "client to server", "accept queue full"]);
+    has(
+        &heard,
+        &["burst:10: SYN", "client to server", "accept queue full"],
+    );
     has(
         &why,
-        &["does not call accept(2) fast enough", "net.core.somaxconn = ", "nslab learn handshake"],
+        &[
+            "does not call accept(2) fast enough",
+            "net.core.somaxconn = ",
+            "nslab learn handshake",
+        ],
     );
     has(seen["nothing"].as_str().unwrap(), &["nothing to explain"]);
 }
@@ -57,7 +64,11 @@ fn ports_that_ran_out_are_explained_by_keyboard_alone() {
     let Some(seen) = look_at_effects("effect-ports", &page("ports-run-out.nslab.jsonl")) else {
         return;
     };
-    assert_eq!(seen["drops"], Value::Array(Vec::new()), "nothing was sent that could be lost");
+    assert_eq!(
+        seen["drops"],
+        Value::Array(Vec::new()),
+        "nothing was sent that could be lost"
+    );
     for kind in ["expectations", "counters"] {
         let (_, why) = told(&seen, kind, "EADDRNOTAVAIL");
         has(
@@ -78,16 +89,25 @@ fn a_full_connection_tracking_table_is_explained_by_keyboard_alone() {
         return;
     };
     let (heard, why) = told(&seen, "drops", "lost in nat");
-    has(&heard, &["load:7: SYN", "NETFILTER_DROP (the kernel's reason)"]);
+    has(
+        &heard,
+        &["load:7: SYN", "NETFILTER_DROP (the kernel's reason)"],
+    );
     has(
         &why,
-        &["no room for another entry", "nat.conntrack.drop", "nslab learn nat-table"],
+        &[
+            "no room for another entry",
+            "nat.conntrack.drop",
+            "nslab learn nat-table",
+        ],
     );
     let (heard, why) = told(&seen, "entries", "makes the entry tcp");
     has(&heard, &["SYN_SENT, timeout 120 s"]);
     has(&why, &["nf_conntrack_tcp_timeout_syn_sent = 120 on nat"]);
     // The six connections that the table has room for have an entry, the others none.
     let entries = seen["entries"].as_array().unwrap();
-    let made = entries.iter().filter(|entry| entry["heard"].as_str().unwrap().contains("makes"));
+    let made = entries
+        .iter()
+        .filter(|entry| entry["heard"].as_str().unwrap().contains("makes"));
     assert_eq!(made.count(), 6);
 }

@@ -1,4 +1,4 @@
-// Finds out why something happened by keyboard alone, and leaves what a screen reader is told at the end of the document.
+// Finds out why something happened by keyboard alone, and leaves what a screen reader is told at the end of the page.
 "use strict";
 (async () => {
   while (!document.documentElement.dataset.views) await new Promise((go) => setTimeout(go, 20));

@@ -6,7 +6,7 @@ use maud::{Markup, html};
 
 use super::contents::{self, NodeLine};
 use super::layout;
-use super::link::{self, Area, Curve, CurveEnd};
+use super::link::{self, Area, LinkAnchor, LinkCurve};
 use crate::names::NodeName;
 use crate::scenario::RunSpec;
 use crate::scenario::topology::{ImpairedBy, Impairment, LinkSpec};
@@ -58,7 +58,7 @@ impl NodeBox<'_> {
 #[derive(Debug)]
 struct DrawnLink {
     index: usize,
-    curve: Curve,
+    curve: LinkCurve,
     label: Option<(String, Area)>,
 }
 
@@ -283,9 +283,9 @@ fn links(spec: &RunSpec, boxes: &[NodeBox<'_>], labels: Vec<Option<String>>) -> 
                 None => node.y + node.height / 2.0,
             };
             let x = if left { node.x } else { node.x + node.width };
-            Some(CurveEnd { x, y, left })
+            Some(LinkAnchor { x, y, left })
         };
-        let curve = Curve::between(end(&link.between[0], 0)?, end(&link.between[1], 1)?);
+        let curve = LinkCurve::between(end(&link.between[0], 0)?, end(&link.between[1], 1)?);
         let label = label.map(|label| {
             let area = curve.label(link::width(&label), &taken);
             taken.push(area);

@@ -30,7 +30,7 @@ impl Area {
 
 /// An end of a link: its place, and whether the link leaves to the left.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct CurveEnd {
+pub(super) struct LinkAnchor {
     pub(super) x: f64,
     pub(super) y: f64,
     pub(super) left: bool,
@@ -38,20 +38,20 @@ pub(super) struct CurveEnd {
 
 /// The curve of a link.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Curve {
-    from: CurveEnd,
-    to: CurveEnd,
+pub(super) struct LinkCurve {
+    from: LinkAnchor,
+    to: LinkAnchor,
     pull: f64,
 }
 
-impl Curve {
-    pub(super) fn between(from: CurveEnd, to: CurveEnd) -> Self {
+impl LinkCurve {
+    pub(super) fn between(from: LinkAnchor, to: LinkAnchor) -> Self {
         let pull = 30.0_f64.max((from.x - to.x).abs() / 2.0);
         Self { from, to, pull }
     }
 
     /// Returns the x of the control point at an end.
-    fn control(&self, end: CurveEnd) -> f64 {
+    fn control(&self, end: LinkAnchor) -> f64 {
         if end.left {
             end.x - self.pull
         } else {
@@ -151,8 +151,8 @@ pub(super) fn width(label: &str) -> f64 {
 mod tests {
     use super::*;
 
-    fn end(x: f64, y: f64, left: bool) -> CurveEnd {
-        CurveEnd { x, y, left }
+    fn end(x: f64, y: f64, left: bool) -> LinkAnchor {
+        LinkAnchor { x, y, left }
     }
 
     #[test]
@@ -164,7 +164,7 @@ mod tests {
             height: 40.0,
         };
         let boxes = [column(0.0), column(58.0)];
-        let curve = Curve::between(end(100.0, 20.0, false), end(100.0, 78.0, false));
+        let curve = LinkCurve::between(end(100.0, 20.0, false), end(100.0, 78.0, false));
         let label = curve.label(80.0, &boxes);
         assert!(
             boxes.iter().all(|each| label.overlap(each) == 0.0),
@@ -176,8 +176,8 @@ mod tests {
     #[test]
     fn labels_of_crossing_links_do_not_overlap() {
         let curves = [
-            Curve::between(end(100.0, 20.0, false), end(250.0, 80.0, true)),
-            Curve::between(end(100.0, 80.0, false), end(250.0, 20.0, true)),
+            LinkCurve::between(end(100.0, 20.0, false), end(250.0, 80.0, true)),
+            LinkCurve::between(end(100.0, 80.0, false), end(250.0, 20.0, true)),
         ];
         let first = curves[0].label(60.0, &[]);
         let second = curves[1].label(60.0, &[first]);

@@ -101,13 +101,17 @@ impl ConnectionColumns {
                 (number(place), said, kernel)
             }
         };
-        let flags = text(&packet.flags.to_string());
+        let (flags, seq) = match packet.datagram {
+            true => ("UDP".to_owned(), NONE),
+            false => (packet.flags.to_string(), packet.seq),
+        };
+        let flags = text(&flags);
         let mark = packet.mark.as_deref().map_or(NONE, text);
         self.packets.push([
             nanos(packet.time),
             i64::from(packet.forward) + 2 * i64::from(kernel) + 4 * number(packet.hops.len()),
             flags,
-            packet.seq,
+            seq,
             packet.ack.unwrap_or(NONE),
             i64::from(packet.length),
             mark,
@@ -161,6 +165,7 @@ mod tests {
             arrived: true,
         };
         let packet = |number: u64| PacketRow {
+            datagram: false,
             time: micros(number * 40),
             forward: number.is_multiple_of(2),
             flags: TcpFlags::ACK,

@@ -109,9 +109,9 @@ static EXPLANATIONS: [Explanation; 33] = [
     .taught_by("nslab learn timewait-arithmetic"),
     because(
         &["errors.EADDRNOTAVAIL"],
-        "connect(2) found no free local port for this destination, so no packet was sent. Each connection holds its port \
-         until it is over, and the end that closes first holds it for 60 seconds more, in TIME_WAIT: P ports carry \
-         P / 60 connections per second to one destination.",
+        "connect(2) found no free local port for this destination, so no packet was sent. Each connection holds its \
+         port until it is over, and the end that closes first holds it for 60 seconds more, in TIME_WAIT: P ports \
+         carry P / 60 connections per second to one destination.",
     )
     .counted(&["errors.EADDRNOTAVAIL", "ports.range", "tcp.TIME_WAIT"])
     .set_by(&["net.ipv4.ip_local_port_range", "net.ipv4.tcp_tw_reuse"])
@@ -226,8 +226,9 @@ static EXPLANATIONS: [Explanation; 33] = [
     .taught_by("nslab run conntrack-half-open"),
     because(
         &["entry ESTABLISHED"],
-        "The connection is open as far as connection tracking sees. Every packet renews the timeout. An idle connection \
-         whose entry is removed is cut off: the translating node no longer knows where its packets belong.",
+        "The connection is open as far as connection tracking sees. Every packet renews the timeout. An idle \
+         connection whose entry is removed is cut off: the translating node no longer knows where its packets \
+         belong.",
     )
     .counted(&["conntrack.entries", "conntrack.max"])
     .set_by(&["net.netfilter.nf_conntrack_tcp_timeout_established"])
@@ -245,8 +246,8 @@ static EXPLANATIONS: [Explanation; 33] = [
     .taught_by("nslab run conntrack-closing"),
     because(
         &["entry TIME_WAIT"],
-        "Both ends have closed. The entry takes a place in the table until its timeout, by default for 120 seconds. At a \
-         steady rate, the table holds rate × timeout of these.",
+        "Both ends have closed. The entry takes a place in the table until its timeout, by default for 120 seconds. \
+         At a steady rate, the table holds rate × timeout of these.",
     )
     .counted(&["conntrack.entries", "conntrack.max", "conntrack.drop"])
     .set_by(&["net.netfilter.nf_conntrack_tcp_timeout_time_wait"])

@@ -25,7 +25,7 @@ class ConnectionList {
     const places = [...new Set(lost.map((packet) => `${packet.flags} ${this.recording.place(packet)}`))];
     if (lost.length) parts.push(`${count(lost.length, "packet")} lost: ${places.join(", ")}`);
     if (again) parts.push(`${grouped(again, 0)} sent again`);
-    parts.push(`ends as ${last.join(" and ")}`);
+    if (!connection.overUdp) parts.push(`ends as ${last.join(" and ")}`);
     return `${connection.client}: ${parts.join("; ")}`;
   }
 

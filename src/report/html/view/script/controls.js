@@ -64,7 +64,8 @@ class Controls {
         "p",
         {},
         "Left and Right, or p and n: previous and next packet. s: next state change. d: next drop. c: next counter change. ",
-        "t: next change of a connection tracking entry. e: next decided expectation. With Shift: the previous one. ",
+        "t: next change of a connection tracking entry. ",
+        "e: next decided expectation. With Shift: the previous one. ",
         "Space: play and pause. l: stay with the connection. Home and End: begin and end. w or Enter: why? Escape: close that. ?: this help.",
       ),
     );

@@ -57,10 +57,13 @@ class Ladder {
     }
     this.frame.hidden = false;
     // A trace has a limit, after which states are inferred.
-    const states = connection.states.flat().some(({ inferred }) => !inferred)
-      ? "States are the kernel's own, unless marked as inferred."
-      : "All states are inferred from the packets.";
-    this.heading.textContent = `Connection ${connection.name}: ${connection.outcome}`;
+    const states = connection.overUdp
+      ? "UDP sockets have no states. Datagrams that are alike are taken to arrive in the order in which they were sent."
+      : connection.states.flat().some(({ inferred }) => !inferred)
+        ? "States are the kernel's own, unless marked as inferred."
+        : "All states are inferred from the packets.";
+    const kind = connection.overUdp ? "Exchange" : "Connection";
+    this.heading.textContent = `${kind} ${connection.name}: ${connection.outcome}`;
     const names = connection.nodes.map((node) => this.recording.nodes[node]);
     const ways = connection.addresses.map((addresses, link) =>
       addresses ? `${names[link]} to ${names[link + 1]}: ${addresses}` : "",

@@ -119,7 +119,8 @@ class Machine {
 
   ask() {
     const asked = this.panes.map((pane) => pane.ask(this.cursor));
-    if (!asked.includes(true)) this.controls.say("There is nothing to explain at this moment; go to a packet or a state.");
+    if (asked.includes(true)) return;
+    this.controls.say("There is nothing to explain at this moment; go to a packet or a state.");
   }
 
   action({ key, shiftKey }, target) {

@@ -96,6 +96,7 @@ class Recording {
         this.states.push(change);
       }
       connection.all.sort((a, b) => a.t - b.t);
+      connection.overUdp = connection.packets.some(({ flags }) => flags === "UDP");
       this.connections.push(connection);
       this.named.set(connection.name, connection);
     }
@@ -340,6 +341,7 @@ class Recording {
   describe(packet) {
     const parts = [packet.flags];
     if (packet.mark) parts.push(packet.mark);
+    if (packet.seq < 0 && packet.flags === "UDP") return [...parts, `len ${packet.length}`].join(" ");
     parts.push(packet.length > 0 ? `seq ${packet.seq}:${packet.seq + packet.length}` : `seq ${packet.seq}`);
     if (packet.flags.includes("ACK")) parts.push(`ack ${packet.ack}`);
     if (packet.length > 0) parts.push(`len ${packet.length}`);

@@ -84,6 +84,7 @@ class SocketTables {
   }
 
   absence(connection, side) {
+    if (connection.overUdp) return "a UDP socket, which has no states";
     if (!connection.states[side].length) return "no packet or event shows a socket";
     const changes = connection.states[side].filter((change) => change.t <= this.t);
     return changes.length ? "no socket any more" : "no socket yet";

@@ -53,8 +53,8 @@ class Stops {
       if (verdict.t !== null) put("expectation", verdict.t, { kind: "expectation", verdict });
   }
 
-  // Returns the next moment of a kind (or of any) after t, or the one before; of one connection if it is given. Of those
-  // at the same moment, the one after `current` is next, so that each is reached.
+  // Returns the next moment of a kind (or of any) after t, or the one before; of one connection if it is given. Of
+  // those at the same moment, the one after `current` is next, so that each is reached.
   next(kind, t, forward, { name = null, current = null } = {}) {
     const list = kind ? this.lists.get(kind) : this.all;
     const wanted = ({ what }) => (!name || !what.connection || what.connection.name === name) && what !== current;

@@ -37,7 +37,8 @@ class TrackingTables {
     );
     const body = make("tbody");
     const own = chosen && there.find((report) => report.connection === chosen);
-    if (chosen && span && chosen.nodes.includes(node)) body.append(own ? this.row(own, true) : this.absence(chosen, node));
+    if (chosen && span && chosen.nodes.includes(node))
+      body.append(own ? this.row(own, true) : this.absence(chosen, node));
     const groups = new Map();
     for (const report of there) {
       if (report === own) continue;
@@ -46,8 +47,10 @@ class TrackingTables {
       if (group) group.push(report);
       else groups.set(key, [report]);
     }
-    for (const [words, group] of groups)
-      body.append(...(group.length > MOST_ENTRIES ? [this.alike(words, group)] : group.map((each) => this.row(each, false))));
+    for (const [words, group] of groups) {
+      const isFolded = group.length > MOST_ENTRIES;
+      body.append(...(isFolded ? [this.alike(words, group)] : group.map((each) => this.row(each, false))));
+    }
     const table = body.firstChild && make("table", {}, caption, make("thead", {}, make("tr", {}, ...head)), body);
     return [
       ...(table ? [table] : [make("p", {}, make("b", {}, name), span ? ": no entries." : "")]),
@@ -67,7 +70,9 @@ class TrackingTables {
     const filled = recording.filled[name];
     if (filled) said.push(`${grouped(filled)} of them were made by the lab to fill the table, and are not listed.`);
     if (!span)
-      said.push("Entries were not recorded: they are with --trace or --capture, and records of older versions have none.");
+      said.push(
+        "Entries were not recorded: they are with --trace or --capture, and records of older versions have none.",
+      );
     else if (span.until !== null && t >= span.until)
       said.push(`Since ${moment(span.until)}, entries are unknown: ${recording.text(span.reason)}.`);
     else said.push("Every packet renews the timeout; it is shown as of the last change of state.");

@@ -21,9 +21,11 @@ class Explainer {
     );
     const content = this.content(event);
     this.node.replaceChildren(make("h3", {}, `Why? ${this.title(event)}`), ...content, close);
-    const parts = content.flatMap((list) => [...list.children]).map((part) =>
-      part.matches("dt") ? `${part.textContent}:` : /[.?!]$/.test(part.textContent) ? part.textContent : `${part.textContent}.`,
-    );
+    const parts = content.flatMap((list) => [...list.children]).map((part) => {
+      const text = part.textContent;
+      if (part.matches("dt")) return `${text}:`;
+      return /[.?!]$/.test(text) ? text : `${text}.`;
+    });
     this.told.textContent = `Why? ${this.title(event)}. ${parts.join(" ")}`;
     this.node.scrollIntoView({ block: "nearest" });
   }
