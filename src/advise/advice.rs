@@ -76,10 +76,12 @@ pub struct Experiment {
     pub lines: Vec<usize>,
     /// Keys that the scenario sets itself; the values of the lines were not used.
     pub fixed: Vec<String>,
-    /// Settings of the user that held on both sides, as in `net.ipv4.tcp_syncookies=1`.
+    /// Modes that the scenario sets, with the values that held on both sides, as in `net.ipv4.tcp_syncookies=1`.
     pub conditions: Vec<String>,
-    /// The load and the path in which the result holds, in words.
+    /// The condition in which the result holds, in words: as the scenario states it, or else its load and path.
     pub condition: String,
+    /// The load and the path of the runs, if a client makes connections and the condition is another text.
+    pub load: Option<String>,
     /// The programs or hosts that gain and lose from the line, if every value of its key is a compromise.
     pub trade: Option<(String, String)>,
     /// True if the scenario's `exercises` names the keys of the lines. If not, the scenario says nothing about them
@@ -113,6 +115,7 @@ impl Experiment {
             fixed: planned.fixed.clone(),
             conditions: planned.conditions.iter().map(ToString::to_string).collect(),
             condition: prepared.condition.clone(),
+            load: prepared.load.clone(),
             trade: planned.trade.clone(),
             declared: planned.declared,
             comparison,
@@ -125,12 +128,25 @@ impl Experiment {
         }
     }
 
-    /// Returns the condition in which the result holds, with the user's settings that held on both sides.
+    /// Returns the condition in which the result holds, with the load if the condition names no figure, and with the
+    /// modes that held on both sides.
     pub fn condition(&self) -> String {
-        if self.conditions.is_empty() {
-            return self.condition.clone();
+        let mut text = self.condition.clone();
+        let has_figure = text.contains(|each: char| each.is_ascii_digit());
+        if let Some(load) = self.load.as_ref().filter(|_| !has_figure) {
+            text.push_str(&format!(" (measured {load})"));
         }
-        format!("{}, with {}", self.condition, self.conditions.join(", "))
+        if !self.conditions.is_empty() {
+            text.push_str(&format!(", with {}", self.conditions.join(", ")));
+        }
+        text
+    }
+
+    /// Returns true if this experiment with one line is worse, in the same scenario as another with several.
+    pub(super) fn is_worse_as(&self, several: &Experiment) -> bool {
+        self.comparison.answer == Conclusion::Hurts
+            && self.scenario == several.scenario
+            && self.variant == several.variant
     }
 
     /// Returns the answer, which is a trade if there is a difference and every value is a compromise.
@@ -255,7 +271,13 @@ impl LineAdvice {
         let (may_fail, name) = match &self.entry.meaning {
             LineMeaning::Wrong(_) => return Ruling::CannotApply,
             LineMeaning::Excludes => return Ruling::Excludes,
-            LineMeaning::Overridden(_) => return Ruling::Overridden,
+            LineMeaning::Overridden { may_fail, .. } if self.entry.malformed().is_some() => {
+                return match may_fail {
+                    true => Ruling::Ignored,
+                    false => Ruling::CannotApply,
+                };
+            }
+            LineMeaning::Overridden { .. } => return Ruling::Overridden,
             LineMeaning::Sets { may_fail, name, .. } => (*may_fail, name),
         };
         let refused = self.facts.iter().any(|key| key.refusal().is_some());
@@ -300,15 +322,15 @@ impl LineAdvice {
 
     /// Returns the experiments that say something about the line.
     fn speaking(&self) -> Vec<&Experiment> {
-        let speaks =
-            |each: &&Experiment| each.declared || each.comparison.answer != Conclusion::NoEffect;
+        let speaks = |each: &&Experiment| each.declared || each.differs();
         self.experiments.iter().filter(speaks).collect()
     }
 
     /// Returns the combined answer of the experiments that say something about the line.
     fn measured(&self) -> Option<Conclusion> {
         let speaking = self.speaking();
-        (!speaking.is_empty()).then(|| overall(&speaking))
+        let answers: Vec<Conclusion> = speaking.iter().map(|each| each.answer()).collect();
+        (!answers.is_empty()).then(|| overall(&answers))
     }
 
     /// Returns the experiments behind the ruling: those that differ, or all if none does.
@@ -387,9 +409,8 @@ impl LineAdvice {
 
 /// Combines the answers of several scenarios. One that hurts decides, then one that helps; an effect seen
 /// in one scenario counts more than an unclear result in another.
-fn overall(experiments: &[&Experiment]) -> Conclusion {
-    let answers = || experiments.iter().map(|each| each.answer());
-    let any = |wanted: Conclusion| answers().any(|answer| answer == wanted);
+fn overall(answers: &[Conclusion]) -> Conclusion {
+    let any = |wanted: Conclusion| answers.contains(&wanted);
     let helps = any(Conclusion::Helps);
     if any(Conclusion::Trade) || (helps && any(Conclusion::Hurts)) {
         return Conclusion::Trade;
@@ -409,27 +430,63 @@ fn overall(experiments: &[&Experiment]) -> Conclusion {
 impl Advice {
     /// Returns the combined answer of all lines together; `None` if they were not run together.
     pub fn whole(&self) -> Option<Conclusion> {
-        let together: Vec<&Experiment> = self.together.iter().collect();
-        (!together.is_empty()).then(|| overall(&together))
+        let answers: Vec<Conclusion> = (self.together.iter())
+            .map(|each| self.answer_together(each))
+            .collect();
+        (!answers.is_empty()).then(|| overall(&answers))
     }
 
-    /// Returns true if a line hurts or cannot apply, or several lines together hurt. Lines together count unless all of
-    /// them are allowed.
+    /// Returns the answer of an experiment with several lines. If each line that is worse there is a trade, so is the
+    /// whole.
+    pub fn answer_together(&self, each: &Experiment) -> Conclusion {
+        let worse = self.to_blame(each);
+        let is_trade = |line: &&LineAdvice| line.ruling() == Ruling::Trade;
+        match each.answer() {
+            Conclusion::Hurts if !worse.is_empty() && worse.iter().all(is_trade) => {
+                Conclusion::Trade
+            }
+            answer => answer,
+        }
+    }
+
+    /// Returns the lines that are worse in the scenario of an experiment with several lines: those that are worse there
+    /// alone, or else those without which the file is better.
+    fn to_blame(&self, each: &Experiment) -> Vec<&LineAdvice> {
+        let of = |line: &usize| self.lines.get(*line);
+        let alone: Vec<&LineAdvice> = (each.lines.iter().filter_map(of))
+            .filter(|line| line.experiments.iter().any(|alone| alone.is_worse_as(each)))
+            .collect();
+        if alone.is_empty() {
+            let found = self.blame.iter().flatten();
+            return found.filter_map(of).collect();
+        }
+        alone
+    }
+
+    /// Returns true if a line hurts or cannot apply, or several lines together hurt. Lines together count unless those to
+    /// blame are allowed; if none is found, unless all of them are.
     pub fn is_bad(&self) -> bool {
         let allowed = |each: &Experiment| {
-            let mut lines = each.lines.iter().filter_map(|line| self.lines.get(*line));
-            lines.all(|line| line.allowed)
+            let mut lines = self.to_blame(each);
+            if lines.is_empty() {
+                lines = each
+                    .lines
+                    .iter()
+                    .filter_map(|line| self.lines.get(*line))
+                    .collect();
+            }
+            lines.iter().all(|line| line.allowed)
         };
         self.lines.iter().any(LineAdvice::is_bad)
             || self
                 .together
                 .iter()
-                .any(|each| hurts(each.answer()) && !allowed(each))
+                .any(|each| hurts(self.answer_together(each)) && !allowed(each))
     }
 
     /// Returns true if a result is noisy, errored or missing.
     pub fn is_unclear(&self) -> bool {
-        let lines = self.lines.iter().flat_map(|line| &line.experiments);
+        let lines = self.lines.iter().flat_map(LineAdvice::speaking);
         let unclear = |answer| matches!(answer, Conclusion::TooNoisy | Conclusion::Errored);
         self.cut_short.is_some()
             || lines

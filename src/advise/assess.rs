@@ -39,7 +39,7 @@ pub fn assess(
                 };
                 keys.iter().map(of_key).collect()
             }
-            LineMeaning::Wrong(_) | LineMeaning::Excludes | LineMeaning::Overridden(_) => {
+            LineMeaning::Wrong(_) | LineMeaning::Excludes | LineMeaning::Overridden { .. } => {
                 Vec::new()
             }
         };

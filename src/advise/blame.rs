@@ -29,12 +29,9 @@ pub(super) async fn blame(
         return Some(Vec::new());
     };
     // The scenario's own variant, with one line at a time, has been run already.
-    let alone = experiments.iter().filter(|(_, each)| {
-        hurts(each)
-            && each.lines.len() == 1
-            && each.scenario == file.scenario
-            && each.variant == file.variant
-    });
+    let alone = experiments
+        .iter()
+        .filter(|(_, each)| each.lines.len() == 1 && each.is_worse_as(file));
     let known: Vec<usize> = alone.flat_map(|(_, each)| each.lines.clone()).collect();
     if !known.is_empty() {
         return Some(known);

@@ -41,22 +41,24 @@ struct KeptResult {
 
 impl ResultCache {
     /// Opens the user's cache: `$XDG_CACHE_HOME/nslab/advice`, else `~/.cache/nslab/advice` (XDG Base Directory
-    /// Specification).
-    pub(super) fn of_user() -> Self {
+    /// Specification). `kernel` identifies the kernel of a virtual machine.
+    pub(super) fn of_user(kernel: &str) -> Self {
         let folder = user_folders::cache().map(|cache| cache.join("nslab/advice"));
-        Self::new(folder)
+        Self::new(folder, kernel)
     }
 
     /// Makes a cache that keeps nothing and finds nothing.
     pub(super) fn none() -> Self {
-        Self::new(None)
+        Self::new(None, "")
     }
 
-    fn new(folder: Option<PathBuf>) -> Self {
+    fn new(folder: Option<PathBuf>, kernel: &str) -> Self {
         let builds = builds();
         Self {
             folder: folder.filter(|_| builds.is_some()),
-            builds: builds.unwrap_or_default(),
+            builds: builds
+                .map(|builds| format!("{builds} {kernel}"))
+                .unwrap_or_default(),
         }
     }
 
@@ -220,7 +222,7 @@ clients: { load: { node: client, to: web, connect: { rate: 20/s, for: 1s } } }
     #[test]
     fn a_result_is_found_again_only_for_the_same_values_scenario_and_effort() {
         let folder = tempfile::tempdir().unwrap();
-        let cache = ResultCache::new(Some(folder.path().to_owned()));
+        let cache = ResultCache::new(Some(folder.path().to_owned()), "");
         let five = prepared("5", TEXT);
         let effort = (3, 0.02);
         cache.keep(&five, effort, &result(&five, Conclusion::TooNoisy));
@@ -232,12 +234,14 @@ clients: { load: { node: client, to: web, connect: { rate: 20/s, for: 1s } } }
         let changed = TEXT.replace("20/s", "30/s");
         assert!(cache.find(&prepared("5", &changed), effort).is_none());
         assert!(cache.find(&five, (5, 0.02)).is_none());
+        let guest = ResultCache::new(Some(folder.path().to_owned()), "another kernel");
+        assert!(guest.find(&five, effort).is_none());
     }
 
     #[test]
     fn damaged_and_foreign_entries_are_ignored() {
         let folder = tempfile::tempdir().unwrap();
-        let cache = ResultCache::new(Some(folder.path().to_owned()));
+        let cache = ResultCache::new(Some(folder.path().to_owned()), "");
         let (five, six) = (prepared("5", TEXT), prepared("6", TEXT));
         let effort = (3, 0.02);
         cache.keep(&five, effort, &result(&five, Conclusion::Helps));

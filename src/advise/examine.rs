@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{AdviceRequest, AdviseError, Settings};
+use super::{AdviceRequest, AdviseError, ReferenceChoice, Settings};
+use crate::lab::loadable_modules::has_module;
 use crate::lab::sysctl_inquiry::{KernelSettings, SysctlAnswer, SysctlInquiry};
 use crate::lab::sysctl_survey::{self, FoundSysctl, OrderedWrites, SysctlSurvey};
 use crate::scenario::{self, RunSpec};
@@ -77,6 +78,16 @@ impl ExaminedKernel {
         match &self.guest {
             None => sysctl_survey::non_network_keys(),
             Some(guest) => guest.beyond.keys().cloned().collect(),
+        }
+    }
+
+    /// Returns whether the kernel has a module; `None` if that is not known.
+    pub(super) fn has_module(&self, name: &str, reference: &ReferenceChoice) -> Option<bool> {
+        match (&self.guest, reference) {
+            // Its machine has the modules that the lines name, and loads them.
+            (Some(_), _) => Some(false),
+            (None, ReferenceChoice::OtherHost(_)) => None,
+            (None, ReferenceChoice::ThisHost | ReferenceChoice::Stock) => has_module(name),
         }
     }
 

@@ -42,6 +42,8 @@ pub struct KeyFacts {
     pub ignored: bool,
     /// The key that was probably meant, if this kernel lacks the key.
     pub meant: Option<String>,
+    /// The module that provides the key, if it is known and not loaded.
+    pub module: Option<&'static str>,
 }
 
 /// The part of the system that a setting applies to.
@@ -94,11 +96,12 @@ impl KeyFacts {
                 _ => of_reference,
             },
             here,
-            place: reference.place.clone(),
+            place: reference.place_of(key).to_owned(),
             began_as_reference: false,
             attempt: None,
             reset_by: None,
             meant: None,
+            module: module(key, survey),
             read_only: found_here.is_some_and(|found| !found.writable)
                 && fresh.is_none_or(|found| !found.writable),
             stand_in: (tried != key).then(|| tried.into_owned()),
@@ -127,6 +130,22 @@ impl KeyFacts {
             ..self
         }
     }
+}
+
+/// Returns the module that provides a key, if it is known and this kernel has none of its keys (Linux 6.18,
+/// `net/bridge/br_netfilter_hooks.c`, `net/netfilter/nf_conntrack_standalone.c`, `net/netfilter/ipvs/ip_vs_ctl.c`).
+fn module(key: &str, survey: &SysctlSurvey) -> Option<&'static str> {
+    let modules = [
+        ("net.bridge.", "br_netfilter"),
+        ("net.netfilter.nf_conntrack_", "nf_conntrack"),
+        ("net.nf_conntrack_max", "nf_conntrack"),
+        ("net.ipv4.vs.", "ip_vs"),
+    ];
+    let (start, module) = modules
+        .into_iter()
+        .find(|(start, _)| key.starts_with(start))?;
+    let is_loaded = survey.here.keys().any(|known| known.starts_with(start));
+    (!is_loaded).then_some(module)
 }
 
 /// Returns the key to try. For an interface that a fresh namespace does not have, this is the key of the

@@ -1,9 +1,52 @@
 //! The judgement on a line's value: refused, kept in part, not tried, or already so. Pure.
 
 use super::facts::{KeyFacts, KeyScope};
-use super::reference::same_value;
+use super::merge::{LineMeaning, MergedLine};
+use super::reference::{is_octal, number, same_value};
 use crate::lab::sysctl_survey::WriteOutcome;
 use crate::sysctls::{self, Fate, Form, Setting};
+
+/// The queueing disciplines of kernel.org that an interface may begin with (Linux 2.6 to 6.18 `net/sched`).
+const QDISCS: [&str; 38] = [
+    "atm",
+    "bfifo",
+    "cake",
+    "cbq",
+    "cbs",
+    "choke",
+    "codel",
+    "drr",
+    "dsmark",
+    "dualpi2",
+    "etf",
+    "ets",
+    "fq",
+    "fq_codel",
+    "fq_pie",
+    "gred",
+    "hfsc",
+    "hhf",
+    "htb",
+    "mq",
+    "mqprio",
+    "multiq",
+    "netem",
+    "noqueue",
+    "pfifo",
+    "pfifo_fast",
+    "pfifo_head_drop",
+    "pie",
+    "plug",
+    "prio",
+    "qfq",
+    "red",
+    "sfb",
+    "sfq",
+    "skbprio",
+    "taprio",
+    "tbf",
+    "teql0",
+];
 
 impl KeyFacts {
     /// Returns the reason why the kernel does not accept the line as written, if it does not.
@@ -24,16 +67,84 @@ impl KeyFacts {
             Some(WriteOutcome::Other(value)) => Some(with_form(&format!(
                 "the kernel changes the value to `{value}`"
             ))),
-            Some(WriteOutcome::Unlisted) if self.written.contains(char::is_whitespace) => Some(
-                "no congestion control has such a name; all of the text after `=` is the value"
-                    .to_owned(),
-            ),
+            // Their names have small letters.
+            Some(WriteOutcome::Unlisted)
+                if self
+                    .written
+                    .contains(|each: char| each.is_whitespace() || each.is_uppercase()) =>
+            {
+                Some(with_form("no congestion control has such a name"))
+            }
             Some(WriteOutcome::AsWritten | WriteOutcome::Restricted | WriteOutcome::Unlisted) => {
                 None
             }
             None if self.part().is_some() => None,
-            None => self.form_error().map(|error| format!("the key {error}")),
+            None => {
+                let form = self.form_error().map(|error| format!("the key {error}"));
+                form.or_else(|| self.untried_error())
+            }
         }
+    }
+
+    /// Explains a value of the whole kernel that the kernel would refuse, although it was not tried: no number where the
+    /// kernel has one, a number that does not fit, an unknown queueing discipline.
+    fn untried_error(&self) -> Option<String> {
+        if self.scope != KeyScope::Kernel {
+            return None;
+        }
+        if self.key == "net.core.default_qdisc" && !QDISCS.contains(&self.written.as_str()) {
+            return Some(format!(
+                "no release of kernel.org has a queueing discipline `{}`",
+                self.written
+            ));
+        }
+        let now = self.here.as_ref().or(self.reference.as_ref())?;
+        let numbers = now.split_whitespace().map(number);
+        let count = numbers.clone().count();
+        if count == 0 || numbers.clone().any(|each| each.is_none()) || takes_text(&self.key) {
+            return None;
+        }
+        let written = self.before_comment().split_whitespace().take(count);
+        for word in written {
+            match number(word) {
+                None => {
+                    return Some(format!(
+                        "the kernel has a number here, now `{now}`, and refuses `{word}`"
+                    ));
+                }
+                Some(value) if self.is_int() && i32::try_from(value).is_err() => {
+                    return Some(format!(
+                        "{word} is beyond the largest number that the key takes, {}",
+                        i32::MAX
+                    ));
+                }
+                Some(_) => {}
+            }
+        }
+        None
+    }
+
+    /// Returns true if the kernel keeps the setting in an `int`. Those in pages and bytes of memory are `long` (Linux
+    /// 6.18 `net/core/sysctl_net_core.c`, `net/ipv4/sysctl_net_ipv4.c`).
+    fn is_int(&self) -> bool {
+        const LONG: [&str; 3] = [
+            "net.core.bpf_jit_limit",
+            "net.ipv4.tcp_mem",
+            "net.ipv4.udp_mem",
+        ];
+        let of_net = ["net.core.", "net.ipv4."];
+        of_net.iter().any(|start| self.key.starts_with(start)) && !LONG.contains(&self.key.as_str())
+    }
+
+    /// Returns the first number of the line that the kernel reads as octal, and its value.
+    pub fn octal(&self) -> Option<(&str, i128)> {
+        let numbers = matches!(
+            self.setting?.form,
+            Form::Numbers { .. } | Form::Range { .. }
+        );
+        let mut words = self.before_comment().split_whitespace();
+        let word = words.find(|word| numbers && is_octal(word))?;
+        Some((word, number(word)?))
     }
 
     fn missing(&self) -> String {
@@ -54,7 +165,7 @@ impl KeyFacts {
             Some((setting, Fate::Foreign)) => {
                 format!("{no_such}; {} ({})", setting.says, setting.source)
             }
-            _ => match (&self.meant, module(&self.key)) {
+            _ => match (&self.meant, self.module) {
                 (Some(meant), _) => format!("{no_such}; did you mean {meant}?"),
                 (None, Some(module)) => format!("{no_such}; the module {module} provides it"),
                 (None, None) => no_such.to_owned(),
@@ -100,11 +211,7 @@ impl KeyFacts {
     }
 
     fn before_comment(&self) -> &str {
-        self.written
-            .split(['#', ';'])
-            .next()
-            .unwrap_or_default()
-            .trim_end()
+        before_comment(&self.written)
     }
 
     /// Returns the value that the key has after the line.
@@ -114,6 +221,18 @@ impl KeyFacts {
             Some(WriteOutcome::Other(now)) => now,
             None if self.part().is_some() => self.before_comment(),
             _ => &self.written,
+        }
+    }
+
+    /// Replaces the result for a congestion control that is not listed and that no module provides.
+    pub(super) fn without_module(&mut self, has_module: impl Fn(&str) -> Option<bool>) {
+        let Some(attempt) = &mut self.attempt else {
+            return;
+        };
+        let module = format!("tcp_{}", self.written);
+        if attempt.outcome == WriteOutcome::Unlisted && has_module(&module) == Some(false) {
+            let why = format!("this kernel has no such congestion control, and no module {module}");
+            attempt.outcome = WriteOutcome::Refused(why);
         }
     }
 
@@ -169,17 +288,47 @@ pub enum KeptPart {
     FirstNumbers(String),
 }
 
-/// Returns the module that provides a setting, if known (Linux 6.18, `net/bridge/br_netfilter_hooks.c`,
-/// `net/netfilter/nf_conntrack_standalone.c`, `net/netfilter/ipvs/ip_vs_ctl.c`).
-fn module(key: &str) -> Option<&'static str> {
-    let modules = [
-        ("net.bridge.", "br_netfilter"),
-        ("net.netfilter.nf_conntrack_", "nf_conntrack"),
-        ("net.nf_conntrack_max", "nf_conntrack"),
-        ("net.ipv4.vs.", "ip_vs"),
-    ];
-    modules
-        .into_iter()
-        .find(|(start, _)| key.starts_with(start))
-        .map(|(_, module)| module)
+impl MergedLine {
+    /// Explains a value that another line replaces and that does not have the form of its key: sysctl(8) writes it all
+    /// the same, and fails.
+    pub fn malformed(&self) -> Option<String> {
+        let LineMeaning::Overridden { name, value, .. } = &self.meaning else {
+            return None;
+        };
+        let form = sysctls::find(name.as_str())?.form;
+        let numbers = matches!(form, Form::Numbers { .. } | Form::Range { .. });
+        let kept = if numbers {
+            before_comment(value)
+        } else {
+            value
+        };
+        form.check(kept)
+            .err()
+            .map(|error| format!("the key {error}"))
+    }
+}
+
+/// Returns the part that the kernel reads as numbers. It stops at other text after a space, and refuses it within a word:
+/// `8 # more`, but not `8; more` (`proc_get_long()` in Linux 6.18 `kernel/sysctl.c`).
+fn before_comment(value: &str) -> &str {
+    let mut marks = value.match_indices(['#', ';']);
+    let comment = marks.find(|(at, _)| value[..*at].ends_with(char::is_whitespace));
+    comment.map_or(value, |(at, _)| value[..at].trim_end())
+}
+
+/// Returns true if a setting takes other text than numbers even while its value is a number: names, and masks of
+/// processors.
+fn takes_text(key: &str) -> bool {
+    let last = key.rsplit('.').next().unwrap_or_default();
+    [
+        "hostname",
+        "domainname",
+        "core_pattern",
+        "modprobe",
+        "hotplug",
+    ]
+    .contains(&last)
+        || ["mask", "cpus", "bitmap"]
+            .iter()
+            .any(|part| last.contains(part))
 }

@@ -63,7 +63,16 @@ pub enum LineMeaning {
         keys: Vec<String>,
     },
     /// A later line sets the same key or pattern.
-    Overridden(LinePlace),
+    Overridden {
+        /// The later line.
+        by: LinePlace,
+        /// The key, or a pattern of keys.
+        name: Name,
+        /// The value as written.
+        value: String,
+        /// True if failure does not matter (`-key = value`).
+        may_fail: bool,
+    },
 }
 
 /// Merges files in their order. `known` are the keys that patterns may match.
@@ -96,10 +105,16 @@ pub fn merge(sources: &[SysctlSource], known: &[String]) -> Vec<MergedLine> {
         let meaning = match &line.statement {
             Err(error) => LineMeaning::Wrong(error.clone()),
             Ok(Statement::Exclude(_)) => LineMeaning::Excludes,
-            Ok(Statement::Set { name, .. }) if last.get(name) != Some(&index) => {
-                let winner = last.get(name).copied().unwrap_or(index);
-                LineMeaning::Overridden(lines[winner].0.clone())
-            }
+            Ok(Statement::Set {
+                name,
+                value,
+                may_fail,
+            }) if last.get(name) != Some(&index) => LineMeaning::Overridden {
+                by: lines[last.get(name).copied().unwrap_or(index)].0.clone(),
+                name: name.clone(),
+                value: value.clone(),
+                may_fail: *may_fail,
+            },
             Ok(Statement::Set {
                 name,
                 value,
@@ -174,7 +189,7 @@ mod tests {
         let shown = |entry: MergedLine| match entry.meaning {
             LineMeaning::Wrong(error) => format!("{}: {error}", entry.place),
             LineMeaning::Excludes => format!("{} excludes", entry.place),
-            LineMeaning::Overridden(by) => format!("{} by {by}", entry.place),
+            LineMeaning::Overridden { by, .. } => format!("{} by {by}", entry.place),
             LineMeaning::Sets { value, keys, .. } => {
                 let short: Vec<&str> = keys
                     .iter()

@@ -90,6 +90,8 @@ pub(crate) struct AdviceRequest {
     pub(crate) rounds: usize,
     /// Smallest relative difference that matters, 0.02 for 2 %.
     pub(crate) threshold: f64,
+    /// The start of the command, from which `budget` counts.
+    pub(crate) began: Instant,
     /// The measurements end after this time.
     pub(crate) budget: Option<Duration>,
     /// Most runs at once; `None` leaves it to the machine's capacity.
@@ -141,14 +143,11 @@ pub(crate) async fn advise(
     stop: watch::Receiver<bool>,
     mut on_progress: impl FnMut(AdviceProgress<'_>),
 ) -> Result<Advice, AdviseError> {
-    let began = Instant::now();
     let mut looked_up = prepare::look_up(request).await?;
     let prepared = prepare::comparisons(request, &mut looked_up)?;
-    // Another kernel of the same name may be another build.
-    let cache = if request.uses_cache && request.kernel.is_none() {
-        ResultCache::of_user()
-    } else {
-        ResultCache::none()
+    let cache = match request.uses_cache && !request.place.verify {
+        true => ResultCache::of_user(&request.place.backend.kernel()),
+        false => ResultCache::none(),
     };
     let effort = (request.rounds, request.threshold);
     let found = prepared
@@ -160,17 +159,18 @@ pub(crate) async fn advise(
         .collect();
     let is_known = |position: &usize| known.iter().any(|(of, _)| of == position);
     let positions: Vec<usize> = (0..prepared.len()).filter(|each| !is_known(each)).collect();
-    let estimate = request
-        .kernel
-        .is_none()
-        .then(|| estimate::estimate(&prepared, &positions, request));
+    let estimate = estimate::estimate(&prepared, &positions, request);
     on_progress(AdviceProgress::Planned {
         comparisons: positions.len(),
         known: known.len(),
         estimate,
     });
-    let budget = request.budget.or(estimate.map(estimate::bound));
-    let deadline = Deadline::new(budget.unwrap_or(Duration::MAX), stop);
+    let left = match request.budget {
+        Some(budget) => budget.saturating_sub(request.began.elapsed()),
+        None if request.place.backend.is_in_real_time() => estimate::bound(estimate),
+        None => Duration::MAX,
+    };
+    let deadline = Deadline::new(left, stop);
     let mut results = trial::run(&prepared, &positions, request, &deadline, &mut on_progress).await;
     for (position, result) in &results.experiments {
         cache.keep(&prepared[*position], effort, result);
@@ -194,7 +194,13 @@ pub(crate) async fn advise(
         lines,
         ..
     } = looked_up;
-    let advice = results.into_advice(sources, reference, lines, &prepared, began.elapsed());
+    let advice = results.into_advice(
+        sources,
+        reference,
+        lines,
+        &prepared,
+        request.began.elapsed(),
+    );
     Ok(Advice {
         blame,
         kernel: request.kernel.clone(),

@@ -11,7 +11,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::conditions::Condition;
 use super::tried_value::tried;
 use crate::compare::{Question, SetOption};
-use crate::scenario::{Exercise, Scenario, TriedValues};
+use crate::scenario::topology::NodeSpec;
+use crate::scenario::{Exercise, RunSpec, Scenario, TriedValues};
 use crate::sysctls::{self, SettingScope};
 
 /// A key and the value that a line sets.
@@ -107,7 +108,7 @@ pub struct PlannedComparison {
     pub question: Question,
     /// Keys of other lines that the scenario sets itself; the values of the lines are not used.
     pub fixed: Vec<String>,
-    /// Settings of the user that hold on both sides in place of the scenario's own.
+    /// Modes that the scenario sets, with the user's values, which hold on both sides.
     pub conditions: Vec<SetOption>,
     /// True if the scenario's `exercises` names the keys, and false if its variants suggest them.
     pub declared: bool,
@@ -206,6 +207,7 @@ pub fn plan(
             }
             let (fixed, with): (Vec<&Assignment>, Vec<&Assignment>) = assigned
                 .iter()
+                .filter(|each| keys.contains(each) || place.has(&each.key))
                 .partition(|each| !keys.contains(each) && place.sets(&each.key));
             let lines: BTreeSet<usize> = with.iter().map(|each| each.line).collect();
             if lines.len() > 1 {
@@ -334,9 +336,9 @@ impl Variant<'_> {
         set: BTreeMap<String, String>,
         fixed: Vec<String>,
     ) -> PlannedComparison {
+        let of_trial = |key: &str| with.iter().any(|each| each.key == key);
         let of_users = self.conditions.iter().filter(|condition| {
-            let tried = with.iter().any(|each| each.key == condition.key);
-            !tried && condition.is_needed(self.values(&condition.key))
+            !of_trial(&condition.key) && condition.is_needed(self.values(&condition.key))
         });
         let conditions: Vec<SetOption> = of_users
             .map(|condition| setting(&condition.key, &condition.value))
@@ -374,11 +376,9 @@ impl Variant<'_> {
             },
             fixed: fixed.into_iter().filter(|key| !is_condition(key)).collect(),
             conditions: {
-                let instead = |each: &SetOption| match each {
-                    SetOption::Sysctl { key, .. } => self.sets(key),
-                    SetOption::Param { .. } => false,
-                };
-                conditions.into_iter().filter(instead).collect()
+                let modes = self.conditions.iter();
+                let held = modes.filter(|mode| self.sets(&mode.key) && !of_trial(&mode.key));
+                held.map(|mode| setting(&mode.key, &mode.value)).collect()
             },
             declared: !self.scenario.exercises.is_empty(),
             exercise: None,
@@ -392,16 +392,26 @@ impl Variant<'_> {
         }
     }
 
+    /// Returns false for a setting of connection tracking in a lab that does not track: the kernel of a virtual machine
+    /// does not have it there.
+    fn has(&self, key: &str) -> bool {
+        let mut nodes = self.runs().flat_map(|run| run.topology.nodes.values());
+        let of_tracking = ["net.netfilter.nf_conntrack", "net.nf_conntrack"];
+        !of_tracking.iter().any(|start| key.starts_with(start)) || nodes.any(NodeSpec::tracks)
+    }
+
     fn sets(&self, key: &str) -> bool {
         self.values(key).next().is_some()
     }
 
+    fn runs(&self) -> impl Iterator<Item = &RunSpec> {
+        let runs = self.scenario.runs.iter();
+        runs.filter(|run| run.id.variant.as_ref() == self.variant)
+    }
+
     /// The values that the variant's nodes give a key.
     fn values<'b>(&'b self, key: &'b str) -> impl Iterator<Item = &'b str> {
-        let runs = self.scenario.runs.iter();
-        let nodes = runs
-            .filter(|run| run.id.variant.as_ref() == self.variant)
-            .flat_map(|run| run.topology.nodes.values());
+        let nodes = self.runs().flat_map(|run| run.topology.nodes.values());
         nodes
             .flat_map(|node| &node.sysctls)
             .filter(move |sysctl| sysctl.key == key)

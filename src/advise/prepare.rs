@@ -28,8 +28,10 @@ pub(crate) struct PreparedComparison {
     pub(crate) planned: PlannedComparison,
     /// The scenario with the settings of both sides.
     pub(crate) sides: Vec<Side>,
-    /// The load and the path in which the result holds, in words.
+    /// The condition in which the result holds, in words.
     pub(crate) condition: String,
+    /// The load and the path of the runs, if a client makes connections and the condition is another text.
+    pub(crate) load: Option<String>,
 }
 
 /// A scenario cannot be run with the values of a line.
@@ -59,8 +61,13 @@ impl PreparedComparison {
                 source: error,
             })?;
         let condition = condition(&planned, &sides);
+        let with_clients = sides
+            .first()
+            .filter(|side| !side.spec.workload.clients.is_empty());
+        let load = with_clients.map(|side| condition_text::of_run(&side.spec));
         Ok(Self {
             planned,
+            load: load.filter(|load| *load != condition),
             sides,
             condition,
         })
@@ -149,9 +156,12 @@ pub(super) async fn look_up(request: &AdviceRequest) -> Result<LookedUp, AdviseE
     let mut lines = assess(lines, survey, &reference, &trials, |key| {
         kernel.find_non_network(key)
     });
-    if kernel.is_guest() {
-        let facts = lines.iter_mut().flat_map(|line| &mut line.facts);
-        facts.for_each(|key| key.here = None);
+    let facts = lines.iter_mut().flat_map(|line| &mut line.facts);
+    for key in facts {
+        key.without_module(|name| kernel.has_module(name, &request.reference));
+        if kernel.is_guest() {
+            key.here = None;
+        }
     }
     exempt(&mut lines, &request.allow, request.only.as_deref());
     Ok(LookedUp {
@@ -261,6 +271,11 @@ fn quickest(
         (!each.planned.declared, takes)
     };
     alone.sort_by_key(|each| takes(each));
+    // If a scenario that declares the key ends too early for the value, one that does not says even less.
+    alone.retain(|each| {
+        let mut of = each.planned.lines.iter();
+        each.planned.declared || of.all(|line| lines[*line].too_short.is_empty())
+    });
     let mut chosen: Vec<PreparedComparison> = Vec::new();
     for each in alone {
         let same = chosen

@@ -1,7 +1,7 @@
 //! The state that a line is compared with: this host as it is, another host, or the kernel's own defaults.
 //! Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::merge::SysctlSource;
 use super::name::Name;
@@ -31,6 +31,8 @@ pub struct Reference {
     /// The place of its values, as in "60 on this host".
     pub place: String,
     values: BTreeMap<String, String>,
+    /// Keys that it lacks, whose values are the kernel's own defaults.
+    defaults: BTreeSet<String>,
 }
 
 impl Reference {
@@ -41,16 +43,21 @@ impl Reference {
                 name: "this host as it is".to_owned(),
                 place: "on this host".to_owned(),
                 values: values_of(survey, |key| survey.here.get(key)?.value.clone()),
+                defaults: BTreeSet::new(),
             },
             ReferenceChoice::OtherHost(source) => {
                 let values = printed(&source.text);
+                // A part of the output, or an older kernel, lacks keys.
+                let mut defaults = values_of(survey, |key| stock(key, survey));
+                defaults.retain(|key, _| !values.contains_key(key));
                 let kernel = values.get("kernel.osrelease");
                 let kernel =
                     kernel.map_or_else(String::new, |release| format!(" (Linux {release})"));
                 Self {
                     name: format!("the host of {}{kernel}", source.label),
                     place: format!("on the host of {}", source.label),
-                    values,
+                    defaults: defaults.keys().cloned().collect(),
+                    values: defaults.into_iter().chain(values).collect(),
                 }
             }
             ReferenceChoice::Stock => Self {
@@ -64,7 +71,17 @@ impl Reference {
                 },
                 place: "by default".to_owned(),
                 values: values_of(survey, |key| stock(key, survey)),
+                defaults: BTreeSet::new(),
             },
+        }
+    }
+
+    /// The place of the value of a key, as in "60 on this host".
+    pub fn place_of(&self, key: &str) -> &str {
+        if self.defaults.contains(key) {
+            "by default"
+        } else {
+            &self.place
         }
     }
 
@@ -138,16 +155,34 @@ pub(super) fn printed(text: &str) -> BTreeMap<String, String> {
     text.lines().filter_map(setting).collect()
 }
 
+/// Returns the number that the kernel reads: decimal, hexadecimal after `0x`, octal after a 0 (`strtol` with base 0).
+pub(super) fn number(word: &str) -> Option<i128> {
+    let (sign, digits) = match word.strip_prefix('-') {
+        Some(digits) => (-1, digits),
+        None => (1, word),
+    };
+    let hex = digits
+        .strip_prefix("0x")
+        .or_else(|| digits.strip_prefix("0X"));
+    let value = match hex {
+        Some(hex) => i128::from_str_radix(hex, 16),
+        None if is_octal(word) => i128::from_str_radix(digits, 8),
+        None => digits.parse(),
+    };
+    let is_number = digits.starts_with(|first: char| first.is_ascii_digit());
+    value.ok().filter(|_| is_number).map(|value| sign * value)
+}
+
+/// Returns true if the kernel reads a word as an octal number.
+pub(super) fn is_octal(word: &str) -> bool {
+    let digits = word.trim_start_matches('-');
+    digits.len() > 1
+        && digits.starts_with('0')
+        && digits.bytes().all(|digit| digit.is_ascii_digit())
+}
+
 /// Returns true if two values are the same words or numbers.
 pub(super) fn same_value(one: &str, other: &str) -> bool {
-    let number = |word: &str| {
-        let digits = word.strip_prefix("0x").or_else(|| word.strip_prefix("0X"));
-        match digits {
-            Some(hex) => i128::from_str_radix(hex, 16).ok(),
-            None if word.len() > 1 && word.starts_with('0') => i128::from_str_radix(word, 8).ok(),
-            None => word.parse::<i128>().ok(),
-        }
-    };
     let same = |(one, other): (&str, &str)| {
         one == other || matches!((number(one), number(other)), (Some(a), Some(b)) if a == b)
     };
@@ -265,5 +300,10 @@ mod tests {
         assert_eq!(value(other).0, "the host of db1.txt (Linux 5.15.0)");
         assert_eq!(reference.value("net.ipv4.tcp_rmem"), Some("1 2 3"));
         assert_eq!(reference.value("net.evil"), None);
+        // A key that the output lacks has the kernel's default, and says so.
+        let (given, lacked) = ("net.ipv4.tcp_fin_timeout", "net.ipv4.tcp_min_snd_mss");
+        assert_eq!(reference.value(lacked), Some("48"));
+        let places = [given, lacked].map(|key| reference.place_of(key));
+        assert_eq!(places, ["on the host of db1.txt", "by default"]);
     }
 }

@@ -84,6 +84,8 @@ fn hint(text: &str) -> &'static str {
         "; this is a shell command"
     } else if text.starts_with("//") {
         "; comments start with `#` or `;`"
+    } else if text.contains('=') {
+        "; there is a space within the key"
     } else if text.split_whitespace().nth(1).is_some() {
         "; the `=` is missing"
     } else {

@@ -23,8 +23,8 @@ pub(crate) enum AdviceProgress<'a> {
         comparisons: usize,
         /// Comparisons whose results are known from before.
         known: usize,
-        /// The estimated time; `None` if time is virtual.
-        estimate: Option<Duration>,
+        /// The estimated time.
+        estimate: Duration,
     },
     /// An event of a run.
     Suite(SuiteEvent<'a>),
@@ -65,6 +65,10 @@ pub(super) async fn run(
         let ended = of.filter(|_| matches!(event, SuiteEvent::RunEnded { .. }));
         on_progress(AdviceProgress::Suite(event));
         let Some(index) = ended else { return };
+        // Further attempts at a run come after all runs of the comparison.
+        if left[index] == 0 {
+            return;
+        }
         left[index] -= 1;
         if left[index] == 0 {
             for member in &groups[index].members {

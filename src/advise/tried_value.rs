@@ -19,7 +19,7 @@ pub(super) fn tried(key: &str, value: &str, reference: &str) -> Option<TriedValu
 fn number(key: &str, value: &str) -> Option<f64> {
     let numbers = value
         .split_whitespace()
-        .map(|word| word.parse::<i64>().ok())
+        .map(|word| i64::try_from(super::reference::number(word)?).ok())
         .collect::<Option<Vec<i64>>>()?;
     let form = sysctls::find(key).map(|setting| setting.form);
     match (form, &numbers[..]) {
@@ -49,6 +49,8 @@ mod tests {
             Some(6_291_456.0)
         );
         assert_eq!(of("net.core.somaxconn", "4096"), Some(4096.0));
+        assert_eq!(of("net.core.somaxconn", "010"), Some(8.0));
+        assert_eq!(of("net.core.somaxconn", "0x1000"), Some(4096.0));
         assert_eq!(of("net.ipv4.udp_mem", "64 128 256"), Some(64.0));
         let [off, strict, loose] =
             ["0", "1", "2"].map(|value| of("net.ipv4.conf.all.rp_filter", value));

@@ -60,6 +60,14 @@ impl Backend {
         }
     }
 
+    /// Identifies the kernel of a virtual machine and its kind of time; empty for this machine's kernel.
+    pub(crate) fn kernel(&self) -> String {
+        match self {
+            Self::Host(_) => String::new(),
+            Self::Vm(vm) => vm.kernel(),
+        }
+    }
+
     /// Returns the share of the machine that each run takes, if it is the same for all; `None` if it depends on the
     /// load.
     pub(crate) fn share_of_each_run(&self) -> Option<RunShare> {

@@ -31,6 +31,11 @@ impl OtherSuites {
         }
     }
 
+    /// Returns the number of suites of this user that are on this machine now, for a process that has none yet.
+    pub fn others() -> usize {
+        present(KIND).unwrap_or(0)
+    }
+
     /// Returns the number of suites of this user on this machine, this one included.
     pub fn count(&self) -> usize {
         match &self.presence {

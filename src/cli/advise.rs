@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
 
@@ -211,7 +211,8 @@ impl ReportFormat for AdviceFormat {
 }
 
 pub(super) fn main(arguments: &AdviseArguments) -> ExitCode {
-    let Some(mut request) = request(arguments) else {
+    let began = Instant::now();
+    let Some(mut request) = request(arguments, began) else {
         return exit::invalid();
     };
     let file: Vec<&Path> = arguments.write.as_deref().into_iter().collect();
@@ -285,7 +286,7 @@ fn folders_exist(arguments: &AdviseArguments) -> bool {
 }
 
 /// Reads the files. Returns `None` if a path is wrong; the errors are printed.
-fn request(arguments: &AdviseArguments) -> Option<AdviceRequest> {
+fn request(arguments: &AdviseArguments, began: Instant) -> Option<AdviceRequest> {
     let settings = if arguments.running {
         Settings::Running
     } else {
@@ -326,6 +327,7 @@ fn request(arguments: &AdviseArguments) -> Option<AdviceRequest> {
         uses_cache: !arguments.no_cache,
         rounds: usize::from(arguments.repeat),
         threshold: arguments.threshold.as_fraction(),
+        began,
         budget: arguments.budget,
         slots: arguments.jobs.map(usize::from),
         trust: arguments.trust.trust(),
@@ -370,15 +372,14 @@ fn show(event: AdviceProgress<'_>, progress: &mut Progress, arguments: &AdviseAr
 
 /// Returns the number of comparisons and an estimate of the time, as in `1 comparison, 3 runs per side,
 /// about 90 s`.
-fn outlook(comparisons: usize, estimate: Option<Duration>, arguments: &AdviseArguments) -> String {
+fn outlook(comparisons: usize, estimate: Duration, arguments: &AdviseArguments) -> String {
     let bound = match arguments.budget {
         Some(budget) => format!("; measurements end after {} s (--for)", budget.as_secs()),
         None => String::new(),
     };
-    let time = match estimate.map(|estimate| estimate.as_secs()) {
-        None => "in a virtual machine".to_owned(),
-        Some(seconds) if seconds < 120 => format!("about {seconds} s"),
-        Some(seconds) => format!("about {}", show::counted(seconds.div_ceil(60), "minute")),
+    let time = match estimate.as_secs() {
+        seconds if seconds < 120 => format!("about {seconds} s"),
+        seconds => format!("about {}", show::counted((seconds + 30) / 60, "minute")),
     };
     format!(
         "{}, {} runs per side, {time}{bound}\n",

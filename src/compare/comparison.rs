@@ -8,9 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::effect::{Effect, EffectKind, Sample, bounds, difference, kind};
 use super::metric::{Better, Rank, direction, is_failure, is_meaningless, series_of};
 use super::noise::margin;
-use crate::expect;
+use super::usable::{failed_program, obstacle, too_few, usable, was_built};
 use crate::metrics::kernel::LOG_NAME;
-use crate::record::{Measure, Outcome, Series, SeriesKind, measures};
+use crate::record::{Measure, Series, SeriesKind, measures};
 use crate::scenario::RunSpec;
 use crate::scenario::expr::{Claim, Expectation};
 use crate::suite::RunResult;
@@ -104,8 +104,13 @@ impl Comparison {
             return without(Conclusion::TooNoisy, too_few(a, b));
         }
         let effects = effects(&usable_a, &usable_b, threshold, ALPHA / looks.max(1) as f64);
+        let answer = answer(&effects);
+        let is_same = matches!(answer, Conclusion::NoEffect | Conclusion::Changes);
+        if let Some(reason) = failed_program(&usable_a, &usable_b, &effects).filter(|_| is_same) {
+            return without(Conclusion::NotApplicable, reason);
+        }
         Self {
-            answer: answer(&effects),
+            answer,
             reason: None,
             effects,
         }
@@ -162,61 +167,6 @@ impl Comparison {
                 .collect(),
             Conclusion::NotApplicable | Conclusion::Errored => Vec::new(),
         }
-    }
-}
-
-/// Returns the reason why a whole side cannot be judged: none of its runs finished.
-fn obstacle(side: &[RunResult]) -> Option<(Conclusion, String)> {
-    let outcomes = || side.iter().map(|run| run.verdict.outcome);
-    let reason = |outcome| {
-        let run = side.iter().find(|run| run.verdict.outcome == outcome)?;
-        run.verdict.reason.clone()
-    };
-    if outcomes().any(|outcome| outcome == Outcome::NotApplicable) {
-        let reason = reason(Outcome::NotApplicable).unwrap_or_default();
-        return Some((Conclusion::NotApplicable, reason));
-    }
-    if !side.is_empty() && outcomes().all(|outcome| outcome == Outcome::Errored) {
-        let reason = reason(Outcome::Errored).unwrap_or_default();
-        return Some((Conclusion::Errored, reason));
-    }
-    None
-}
-
-fn was_built(run: &RunResult) -> bool {
-    run.timeline.built.is_some()
-}
-
-/// Returns the runs with the load that the scenario asks for. Their expectations do not matter: the scenario wrote
-/// them for its own settings.
-fn usable(side: &[RunResult]) -> Vec<&RunResult> {
-    side.iter()
-        .filter(|run| why_unusable(run).is_none())
-        .collect()
-}
-
-fn why_unusable(run: &RunResult) -> Option<String> {
-    let bare = RunSpec {
-        expect: Vec::new(),
-        ..run.spec.clone()
-    };
-    // The reason of an errored run comes from the death of its worker, which the timeline may not show.
-    let verdict = match run.verdict.outcome {
-        Outcome::Errored if run.timeline.end.is_none() => run.verdict.clone(),
-        _ => expect::judge(&bare, &run.timeline),
-    };
-    (verdict.outcome != Outcome::Passed).then(|| verdict.reason.unwrap_or_default())
-}
-
-fn too_few(a: &[RunResult], b: &[RunResult]) -> String {
-    let bad: Vec<String> = a.iter().chain(b).filter_map(why_unusable).collect();
-    let all = a.len() + b.len();
-    match bad.first() {
-        Some(why) => format!(
-            "{} of {all} runs cannot be judged; the first: {why}",
-            bad.len()
-        ),
-        None => format!("{all} runs are too few; each side needs {FEWEST_RUNS}"),
     }
 }
 

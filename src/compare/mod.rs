@@ -14,6 +14,7 @@ mod setting;
 mod side;
 mod student;
 mod trial;
+mod usable;
 
 pub use bisection::{BisectFinding, Bisection};
 pub use comparison::{Comparison, Conclusion, FEWEST_RUNS};

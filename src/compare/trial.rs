@@ -8,8 +8,13 @@ use tokio::sync::watch;
 
 use super::comparison::{Comparison, FEWEST_RUNS};
 use super::side::Side;
+use super::usable::deserves_another_attempt;
 use crate::record::RunEnd;
 use crate::suite::{self, Options, RunResult, ScenarioFile, SuiteEvent};
+
+/// Further attempts at runs that the machine could not keep up with. The suite has made each of them again already,
+/// alone; these come later, when others may have left the machine.
+const ATTEMPTS: usize = 2;
 
 /// The number of runs and the precision of a comparison.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -83,11 +88,16 @@ pub async fn run_together(
     effort: TrialOptions,
     options: &Options,
     stop: watch::Receiver<bool>,
-    emit: impl FnMut(Option<usize>, SuiteEvent<'_>),
+    mut emit: impl FnMut(Option<usize>, SuiteEvent<'_>),
 ) -> Vec<Trial> {
     let began = Instant::now();
     let mut all: Vec<Vec<SideRuns>> = all.into_iter().map(without_runs).collect();
-    let interrupted = run_rounds(&mut all, 0..effort.rounds, options, stop, emit).await;
+    let rounds = 0..effort.rounds;
+    let interrupted = run_rounds(&mut all, rounds, options, stop.clone(), &mut emit).await;
+    if !interrupted {
+        // An interruption leaves the runs from before.
+        run_again(&mut all, options, &stop, &mut emit).await;
+    }
     let took = began.elapsed();
     all.into_iter()
         .map(|tried| Trial::of(tried, effort, took, interrupted))
@@ -100,36 +110,95 @@ async fn run_rounds(
     rounds: Range<usize>,
     options: &Options,
     stop: watch::Receiver<bool>,
-    mut emit: impl FnMut(Option<usize>, SuiteEvent<'_>),
+    emit: impl FnMut(Option<usize>, SuiteEvent<'_>),
 ) -> bool {
     let mut places = Vec::new();
-    let mut files = Vec::new();
-    for (at, tried) in all.iter().enumerate() {
-        let alone = tried.iter().any(|each| times_matter(&each.side));
+    for (of, tried) in all.iter().enumerate() {
         for round in rounds.clone() {
-            for index in turn(round, tried.len()) {
-                places.push((at, index));
-                files.push(one_run(&tried[index].side, round, alone));
+            let sides = turn(round, tried.len());
+            places.extend(sides.map(|side| RunPlace { of, side, round }));
+        }
+    }
+    run_places(all, &places, options, stop, emit).await
+}
+
+/// Makes the runs again that cannot be judged because the machine did not keep up, as often as [`ATTEMPTS`] says, while
+/// there is time: without one of them, a whole comparison would be lost. Returns whether it was interrupted.
+async fn run_again(
+    all: &mut [Vec<SideRuns>],
+    options: &Options,
+    stop: &watch::Receiver<bool>,
+    mut emit: impl FnMut(Option<usize>, SuiteEvent<'_>),
+) -> bool {
+    for _ in 0..ATTEMPTS {
+        let mut places = Vec::new();
+        for (of, tried) in all.iter().enumerate() {
+            for (side, runs) in tried.iter().enumerate() {
+                let runs = runs.runs.iter().enumerate();
+                let unusable = runs.filter(|(_, run)| deserves_another_attempt(run));
+                places.extend(unusable.map(|(round, _)| RunPlace { of, side, round }));
+            }
+        }
+        if places.is_empty() {
+            break;
+        }
+        if run_places(all, &places, options, stop.clone(), &mut emit).await {
+            return true;
+        }
+    }
+    false
+}
+
+/// A run of one side of a comparison.
+#[derive(Debug, Clone, Copy)]
+struct RunPlace {
+    /// The comparison.
+    of: usize,
+    side: usize,
+    round: usize,
+}
+
+/// Makes these runs; each replaces the run that has its place. Returns whether it was interrupted.
+async fn run_places(
+    all: &mut [Vec<SideRuns>],
+    places: &[RunPlace],
+    options: &Options,
+    stop: watch::Receiver<bool>,
+    mut emit: impl FnMut(Option<usize>, SuiteEvent<'_>),
+) -> bool {
+    let file = |place: &RunPlace| {
+        let tried = &all[place.of];
+        let alone = tried.iter().any(|each| times_matter(&each.side));
+        one_run(&tried[place.side].side, place.round, alone)
+    };
+    let files = places.iter().map(file).collect();
+    let folder = |place: &RunPlace| options.folders.get(place.of).cloned();
+    let options = Options {
+        folders: places.iter().filter_map(folder).collect(),
+        ..options.clone()
+    };
+    let emit_one = |event: SuiteEvent<'_>| emit(key(&event).map(|key| places[key].of), event);
+    let result = suite::run_suite(files, &options, stop, emit_one).await;
+    for (place, scenario) in places.iter().zip(result.scenarios) {
+        let runs = &mut all[place.of][place.side].runs;
+        for run in &scenario.runs {
+            match runs.get_mut(place.round) {
+                Some(_) if was_cut_short(run) => {}
+                Some(before) => *before = run.clone(),
+                None => runs.push(run.clone()),
             }
         }
     }
-    let folders = |folder: &String, count: usize| vec![folder.clone(); count];
-    let runs_of = |at: usize| places.iter().filter(|(of, _)| *of == at).count();
-    let options = Options {
-        folders: options
-            .folders
-            .iter()
-            .enumerate()
-            .flat_map(|(at, folder)| folders(folder, runs_of(at)))
-            .collect(),
-        ..options.clone()
-    };
-    let emit_one = |event: SuiteEvent<'_>| emit(key(&event).map(|key| places[key].0), event);
-    let result = suite::run_suite(files, &options, stop, emit_one).await;
-    for ((at, index), scenario) in places.into_iter().zip(result.scenarios) {
-        all[at][index].runs.extend(scenario.runs.iter().cloned());
-    }
     result.interrupted
+}
+
+/// Returns true if a run was ended from outside.
+fn was_cut_short(run: &RunResult) -> bool {
+    match &run.timeline.end {
+        Some(RunEnd::Finished { interrupted, .. }) => *interrupted,
+        Some(RunEnd::NotApplicable(_) | RunEnd::Errored(_)) => false,
+        None => true,
+    }
 }
 
 fn without_runs(sides: Vec<Side>) -> Vec<SideRuns> {

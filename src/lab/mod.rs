@@ -14,6 +14,7 @@ mod error;
 mod firewall;
 mod known_sysctls;
 pub mod leaks;
+pub mod loadable_modules;
 mod machine;
 mod mark;
 mod messages;

@@ -270,6 +270,17 @@ pub(crate) fn expected(spec: &RunSpec) -> Duration {
         .min(spec.timeout)
 }
 
+/// Returns the processor time that the clients and samples of a run are expected to use on this kernel, seconds.
+pub(super) fn load_time(spec: &RunSpec) -> f64 {
+    let takes = expected(spec);
+    let client = |client: &ClientSpec| {
+        let busy = busy(spec, client).min(takes);
+        processors(spec, client) * busy.as_secs_f64()
+    };
+    let clients = spec.workload.clients.iter().map(client);
+    IDLE_COST * takes.as_secs_f64() + clients.sum::<f64>()
+}
+
 fn count(number: usize) -> f64 {
     f64::from(u32::try_from(number).unwrap_or(u32::MAX))
 }

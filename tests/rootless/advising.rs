@@ -130,6 +130,7 @@ fn advice_that_ran() -> Advice {
         fixed: Vec::new(),
         conditions: vec!["net.ipv4.tcp_timestamps=1".to_owned()],
         condition: "at 100 connections/s".to_owned(),
+        load: None,
         trade: None,
         declared: true,
         emulated: false,
@@ -307,6 +308,65 @@ fn no_change_in_a_scenario_about_something_else_is_not_no_effect() {
     advice.lines[0].experiments[0].declared = false;
     assert_eq!(advice.lines[0].ruling().as_str(), "not measured");
     assert!(!advice.lines[0].is_measured());
+}
+
+/// A file whose first line is worse in the scenario in which all lines are worse together.
+fn advice_that_hurts() -> Advice {
+    let [with, without] = [1, 0].map(|side| trial().sides[side].runs.clone());
+    let worse = Comparison::of(&with, &without, 0.02);
+    let mut advice = advice_that_ran();
+    advice.lines.truncate(3);
+    advice.lines[0].experiments[0].comparison = worse.clone();
+    advice.together[0].comparison = worse;
+    advice
+}
+
+#[test]
+fn a_file_that_is_worse_by_allowed_lines_alone_is_not_bad() {
+    let mut advice = advice_that_hurts();
+    assert!(advice.is_bad());
+    advice.lines[0].allowed = true;
+    assert!(!advice.is_bad(), "the line to blame is allowed");
+    advice.lines[0].experiments.clear();
+    assert!(advice.is_bad(), "no line is known to be to blame");
+    advice.blame = Some(vec![0]);
+    assert!(
+        !advice.is_bad(),
+        "the line without which it is better is allowed"
+    );
+}
+
+#[test]
+fn a_file_that_is_worse_by_compromises_alone_is_a_compromise() {
+    let mut advice = advice_that_hurts();
+    let sides = Some(("impatient programs".to_owned(), "slow paths".to_owned()));
+    advice.lines[0].experiments[0].trade = sides;
+    assert_eq!(advice.whole().unwrap().as_str(), "trade");
+    assert!(!advice.is_bad());
+}
+
+#[test]
+fn a_condition_without_a_figure_is_followed_by_the_load() {
+    let mut experiment = advice_that_ran().together.remove(0);
+    experiment.conditions.clear();
+    experiment.load = Some("at 50 connections/s".to_owned());
+    assert_eq!(experiment.condition(), "at 100 connections/s");
+    experiment.condition = "when a peer vanishes".to_owned();
+    let text = "when a peer vanishes (measured at 50 connections/s)";
+    assert_eq!(experiment.condition(), text);
+}
+
+#[test]
+fn noise_in_a_scenario_about_something_else_says_nothing() {
+    let mut advice = advice_that_ran();
+    advice.lines.truncate(1);
+    advice.together.clear();
+    let experiment = &mut advice.lines[0].experiments[0];
+    experiment.comparison = Comparison::of(&[], &[], 0.02);
+    assert!(advice.is_unclear());
+    advice.lines[0].experiments[0].declared = false;
+    assert!(!advice.is_unclear());
+    assert_eq!(advice.lines[0].ruling().as_str(), "not measured");
 }
 
 /// A file of forty lines, each with the results of two scenarios.

@@ -239,3 +239,29 @@ fn a_later_failure_is_neither_better_nor_worse() {
         Conclusion::Helps | Conclusion::Hurts | Conclusion::Trade
     ));
 }
+
+/// Runs of a scenario whose program must end with 0, with the code that it ended with.
+fn with_program(code: i64) -> Vec<RunResult> {
+    let text = "
+nodes: { client: {} }
+commands: { tool: { node: client, run: [\"true\"] } }
+expect: [tool.exit == 0]
+";
+    let scenario = nslab::scenario::parse("a.yaml", text, &Default::default()).unwrap();
+    let mut runs = with("tool.exit", SeriesKind::Gauge, &[code; 3]);
+    for run in &mut runs {
+        let spec = &scenario.runs[0];
+        run.spec.workload.commands = spec.workload.commands.clone();
+        run.spec.expect = spec.expect.clone();
+        run.verdict = nslab::expect::judge(&run.spec, &run.timeline);
+    }
+    runs
+}
+
+#[test]
+fn a_program_that_fails_on_both_sides_leaves_no_answer() {
+    let answer = |a, b| Comparison::of(&with_program(a), &with_program(b), THRESHOLD).answer;
+    assert_eq!(answer(2, 2), Conclusion::NotApplicable);
+    assert_eq!(answer(0, 0), Conclusion::NoEffect);
+    assert_eq!(answer(2, 0), Conclusion::Helps);
+}

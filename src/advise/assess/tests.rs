@@ -441,3 +441,60 @@ fn a_gate_exempts_keys_and_other_subsystems() {
     );
     assert_eq!(lines[2].ruling(), Ruling::OutOfScope);
 }
+
+#[test]
+fn a_line_that_sysctl_cannot_write_is_bad_even_if_another_replaces_it() {
+    let key = "net.ipv4.tcp_fin_timeout";
+    for (first, ruling) in [
+        ("30s", Ruling::CannotApply),
+        ("30;", Ruling::CannotApply),
+        ("30 # seconds", Ruling::Overridden),
+        ("30", Ruling::Overridden),
+    ] {
+        let lines = assessed(&format!("{key} = {first}\n{key} = 15\n"));
+        assert_eq!(lines[0].ruling(), ruling, "{first}");
+    }
+    let lines = assessed(&format!("-{key} = 30s\n{key} = 15\n"));
+    assert_eq!(lines[0].ruling(), Ruling::Ignored);
+}
+
+#[test]
+fn values_that_the_kernel_would_refuse_are_found_without_writing_them() {
+    for (line, ruling) in [
+        ("vm.swappiness = low", "cannot apply"),
+        ("vm.swappiness = 64G", "cannot apply"),
+        ("net.core.rmem_max = 16777216;", "cannot apply"),
+        ("vm.swappiness = 10 # percent", "host-wide"),
+        ("net.core.rmem_max = 4294967296", "cannot apply"),
+        ("net.core.rmem_max = 2147483648", "cannot apply"),
+        ("net.core.rmem_max = 2147483647", "host-wide"),
+        ("net.core.netdev_max_backlog = -1", "host-wide"),
+        ("net.ipv4.tcp_congestion_control = BBR", "cannot apply"),
+        (
+            "net.netfilter.nf_conntrack_tcp_no_window_check = 1",
+            "cannot apply",
+        ),
+    ] {
+        assert_eq!(word(&ReferenceChoice::ThisHost, line), ruling, "{line}");
+    }
+    // Another key of the module is there, so it is loaded.
+    let lines = assessed("net.netfilter.nf_conntrack_tcp_no_window_check = 1");
+    let why = lines[0].facts[0].refusal().unwrap();
+    assert!(!why.contains("module"), "{why}");
+    let octal = assessed("net.core.somaxconn = 010");
+    assert_eq!(octal[0].facts[0].octal(), Some(("010", 8)));
+}
+
+#[test]
+fn a_congestion_control_without_a_module_cannot_apply() {
+    let ruling = |has_module| {
+        let mut lines = assessed("net.ipv4.tcp_congestion_control = bbrplus");
+        lines[0].facts[0].without_module(|_| has_module);
+        lines[0].ruling()
+    };
+    let rulings = [Some(false), Some(true), None].map(ruling);
+    assert_eq!(
+        rulings,
+        [Ruling::CannotApply, Ruling::NotTried, Ruling::NotTried]
+    );
+}

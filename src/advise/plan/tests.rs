@@ -161,6 +161,51 @@ variants: { small: {}, cookies: {} }
     );
 }
 
+/// A reader must see under which modes a result holds, whoever chose them.
+#[test]
+fn modes_that_the_scenario_sets_are_part_of_the_condition() {
+    let text = "
+exercises: { small: [net.ipv4.tcp_max_syn_backlog] }
+nodes: { server: { sysctls: { net.ipv4.tcp_syncookies: 0 } } }
+variants: { small: {} }
+";
+    let scenario = crate::scenario::parse("a.yaml", text, &BTreeMap::new()).unwrap();
+    let condition = |key: &str, value: &str| Condition {
+        key: key.to_owned(),
+        value: value.to_owned(),
+        unlike_labs: false,
+    };
+    let conditions = [
+        condition("net.ipv4.tcp_syncookies", "0"),
+        condition("net.ipv4.tcp_sack", "1"),
+    ];
+    let lines = assigned(&[("net.ipv4.tcp_max_syn_backlog", "8192")]);
+    let plan = plan(&lines, &conditions, &[scenario], &none());
+    let held = plan[0].conditions.iter().map(ToString::to_string);
+    assert_eq!(Vec::from_iter(held), ["net.ipv4.tcp_syncookies=0"]);
+}
+
+/// The kernel of a virtual machine loads the module only for a lab that tracks.
+#[test]
+fn settings_of_connection_tracking_are_left_out_of_labs_that_do_not_track() {
+    let lines = assigned(&[
+        ("net.ipv4.tcp_max_syn_backlog", "8192"),
+        ("net.ipv4.tcp_sack", "0"),
+        ("net.netfilter.nf_conntrack_max", "5000"),
+        ("net.nf_conntrack_max", "5000"),
+    ]);
+    let together = |node: &str| -> Vec<usize> {
+        let text = format!(
+            "exercises: [net.ipv4.tcp_max_syn_backlog]\nnodes: {{ server: {{ {node} }} }}\n"
+        );
+        let scenario = crate::scenario::parse("a.yaml", &text, &BTreeMap::new()).unwrap();
+        let plan = plan(&lines, &[], &[scenario], &none());
+        plan.last().unwrap().lines.clone()
+    };
+    assert_eq!(together(""), [0, 1]);
+    assert_eq!(together("conntrack: { track: true }"), [0, 1, 2, 3]);
+}
+
 #[test]
 fn a_key_that_no_scenario_shows_is_not_run() {
     let lines = assigned(&[("net.ipv4.ip_local_port_range", "1024 65000")]);

@@ -91,6 +91,11 @@ impl VmBackend {
         })))
     }
 
+    /// Identifies the kernel, by the digest of its image and modules, and the kind of time.
+    pub(crate) fn kernel(&self) -> String {
+        format!("{} {:?}", self.0.kernel.hash, self.0.time)
+    }
+
     /// Returns true if time passes in the guest as it does on the host.
     pub(crate) fn is_in_real_time(&self) -> bool {
         self.0.time == Time::Real

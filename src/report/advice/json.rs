@@ -111,8 +111,10 @@ struct ExperimentReport {
     fixed: Vec<String>,
     /// The load and the path in which the answer holds.
     condition: String,
-    /// Settings of the user that held on both sides.
+    /// Modes that the scenario sets, with the values that held on both sides.
     conditions: Vec<String>,
+    /// The load and the path of the runs, if `condition` does not begin with them.
+    load: Option<String>,
     emulated: bool,
     /// True if it was measured before; then there are no records.
     cached: bool,
@@ -182,7 +184,7 @@ fn line(line: &LineAdvice, advice: &Advice) -> LineReport {
         allowed: line.allowed,
         value: match &line.entry.meaning {
             LineMeaning::Sets { value, .. } => Some(value.clone()),
-            LineMeaning::Wrong(_) | LineMeaning::Excludes | LineMeaning::Overridden(_) => None,
+            LineMeaning::Wrong(_) | LineMeaning::Excludes | LineMeaning::Overridden { .. } => None,
         },
         sentences: words::sentences(line, advice),
         keys: line.facts.iter().take(KEYS).map(key).collect(),
@@ -246,6 +248,7 @@ fn experiment(experiment: &Experiment) -> ExperimentReport {
         fixed: experiment.fixed.clone(),
         condition: experiment.condition(),
         conditions: experiment.conditions.clone(),
+        load: experiment.load.clone(),
         emulated: experiment.emulated,
         cached: experiment.cached,
         answer: brief_answer(&experiment.comparison),

@@ -26,9 +26,11 @@ pub(super) fn reason(line: &LineAdvice, advice: &Advice) -> String {
         | Ruling::Excludes
         | Ruling::MatchesNothing
         | Ruling::NotTried
-        | Ruling::OutOfScope
-        | Ruling::NotRun
-        | Ruling::NotShown => sentences().into_iter().next(),
+        | Ruling::OutOfScope => sentences().into_iter().next(),
+        Ruling::NotRun => line.not_run.first().map(|(scenario, why)| {
+            format!("{scenario} would show the effect, but was not run ({why})")
+        }),
+        Ruling::NotShown => line.too_short.first().map(words::out_of_reach),
     };
     found.unwrap_or_default()
 }
@@ -58,7 +60,7 @@ pub(super) fn whole(advice: &Advice) -> Option<(Conclusion, String)> {
     let deciding = advice
         .together
         .iter()
-        .find(|each| each.answer() == answer)
+        .find(|each| advice.answer_together(each) == answer)
         .or(advice.together.first())?;
     let because = result(deciding);
     let sentence = match (answer, &blame[..]) {

@@ -43,7 +43,7 @@ pub fn render(advice: &Advice, style: Style) -> String {
         }
     }
     for each in &advice.together {
-        let answer = each.answer();
+        let answer = advice.answer_together(each);
         let word = style.colour(
             outcome(Ruling::Did(answer)),
             &format!("{:<17}", answer.as_str()),

@@ -22,7 +22,12 @@ pub(super) fn sentences(line: &LineAdvice, advice: &Advice) -> Vec<String> {
     let mut said = match &line.entry.meaning {
         LineMeaning::Wrong(error) => vec![error.to_string()],
         LineMeaning::Excludes => vec!["excludes this key from patterns".to_owned()],
-        LineMeaning::Overridden(by) => vec![overridden(&line.entry.place, by)],
+        LineMeaning::Overridden { by, .. } => {
+            let malformed = line.entry.malformed().into_iter();
+            malformed
+                .chain([overridden(&line.entry.place, by, advice)])
+                .collect()
+        }
         LineMeaning::Sets { name, .. } => {
             let mut said = Vec::new();
             if name.is_pattern() {
@@ -140,12 +145,21 @@ fn not_run(left_out: &[(String, &'static str)]) -> Vec<String> {
     by_reason.into_iter().map(sentence).collect()
 }
 
-fn overridden(place: &LinePlace, by: &LinePlace) -> String {
-    if place.file == by.file {
-        format!("overridden by line {}", by.line)
-    } else {
-        format!("overridden by {by}")
-    }
+fn overridden(place: &LinePlace, by: &LinePlace, advice: &Advice) -> String {
+    let other = match place.file == by.file {
+        true => format!("line {}", by.line),
+        false => by.to_string(),
+    };
+    let mut lines = advice.lines.iter();
+    let fails = lines.any(|line| line.entry.place == *by && line.ruling() == Ruling::CannotApply);
+    let effect = match fails {
+        true => {
+            ", which cannot be applied: sysctl(8) then leaves the value of this line, and systemd-sysctl(8) writes \
+             neither"
+        }
+        false => "",
+    };
+    format!("overridden by {other}{effect}")
 }
 
 fn matched(facts: &[KeyFacts]) -> String {
@@ -211,6 +225,9 @@ fn of_key(key: &KeyFacts, line: &LineAdvice, advice: &Advice) -> Vec<String> {
         Some(KeptPart::FirstNumbers(kept)) => {
             said.push(format!("sets the first numbers only; the value is then `{kept}`"));
         }
+        None if let Some((word, value)) = key.octal() => said.push(format!(
+            "the kernel reads `{word}` as an octal number, which is {value}"
+        )),
         None if key.written.is_empty() => said.push("clears the key".to_owned()),
         None => {}
     }
