@@ -463,8 +463,8 @@ impl Advice {
         alone
     }
 
-    /// Returns true if a line hurts or cannot apply, or several lines together hurt. Lines together count unless those to
-    /// blame are allowed; if none is found, unless all of them are.
+    /// Returns true if a line hurts or cannot apply, or several lines together hurt. Lines together count unless those
+    /// to blame are allowed; if none is found, unless all of them are.
     pub fn is_bad(&self) -> bool {
         let allowed = |each: &Experiment| {
             let mut lines = self.to_blame(each);

@@ -86,8 +86,8 @@ impl KeyFacts {
         }
     }
 
-    /// Explains a value of the whole kernel that the kernel would refuse, although it was not tried: no number where the
-    /// kernel has one, a number that does not fit, an unknown queueing discipline.
+    /// Explains a value of the whole kernel that the kernel would refuse, although it was not tried: no number where
+    /// the kernel has one, a number that does not fit, an unknown queueing discipline.
     fn untried_error(&self) -> Option<String> {
         if self.scope != KeyScope::Kernel {
             return None;
@@ -308,8 +308,8 @@ impl MergedLine {
     }
 }
 
-/// Returns the part that the kernel reads as numbers. It stops at other text after a space, and refuses it within a word:
-/// `8 # more`, but not `8; more` (`proc_get_long()` in Linux 6.18 `kernel/sysctl.c`).
+/// Returns the part that the kernel reads as numbers. It stops at other text after a space, and refuses it within a
+/// word: `8 # more`, but not `8; more` (`proc_get_long()` in Linux 6.18 `kernel/sysctl.c`).
 fn before_comment(value: &str) -> &str {
     let mut marks = value.match_indices(['#', ';']);
     let comment = marks.find(|(at, _)| value[..*at].ends_with(char::is_whitespace));

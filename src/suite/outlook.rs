@@ -13,8 +13,8 @@ const AROUND: Duration = Duration::from_millis(500);
 
 /// Time of a guest, for its start from a snapshot, its lab and its end (measured: 1.2 to 1.6 s of processor time).
 const AROUND_GUEST: Duration = Duration::from_millis(1500);
-/// Processor time of a load in a guest whose instructions are counted, in that of the same load on this kernel (measured:
-/// 8, for up to 2,500 connections per second).
+/// Processor time of a load in a guest whose instructions are counted, in that of the same load on this kernel
+/// (measured: 8, for up to 2,500 connections per second).
 const GUEST_SLOWDOWN: f64 = 8.0;
 /// Processor time of a program in such a guest, of which most only start (measured).
 const PROGRAM_IN_GUEST: f64 = 0.3;
