@@ -270,6 +270,9 @@ pub(crate) fn expected(spec: &RunSpec) -> Duration {
         .min(spec.timeout)
 }
 
+/// The time after which runs mostly wait, and take few samples.
+const FULL_SAMPLING: Duration = Duration::from_secs(20);
+
 /// Returns the processor time that the clients and samples of a run are expected to use on this kernel, seconds.
 pub(super) fn load_time(spec: &RunSpec) -> f64 {
     let takes = expected(spec);
@@ -278,7 +281,8 @@ pub(super) fn load_time(spec: &RunSpec) -> f64 {
         processors(spec, client) * busy.as_secs_f64()
     };
     let clients = spec.workload.clients.iter().map(client);
-    IDLE_COST * takes.as_secs_f64() + clients.sum::<f64>()
+    // A run that waits takes fewer samples.
+    IDLE_COST * takes.min(FULL_SAMPLING).as_secs_f64() + clients.sum::<f64>()
 }
 
 fn count(number: usize) -> f64 {
