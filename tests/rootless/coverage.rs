@@ -144,7 +144,7 @@ fn most_lines_of_published_files_are_decided_by_runs() {
             writeln!(report, "  {files:5.1}  {key} = {value}").unwrap();
         }
         println!("{report}");
-        assert!(here >= 50.0 && in_guest >= 65.0, "{report}");
+        assert!(here >= 53.0 && in_guest >= 69.0, "{report}");
     }
 }
 
@@ -179,7 +179,7 @@ fn the_old_default_of_tcp_rmem_is_measured_on_a_kernel_with_a_larger_one() {
         .unwrap();
     // The path holds as much as the smaller buffer, about twice what that has as its window.
     assert_eq!(sized.question.set["bandwidth"], "31457280B/s");
-    assert_eq!(sized.question.set["delay"], "0.1s");
+    assert_eq!(sized.question.set["delay"], "0.100s");
 }
 
 #[test]
