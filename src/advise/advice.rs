@@ -143,7 +143,7 @@ impl Experiment {
     }
 
     /// Returns true if this experiment with one line is worse, in the same scenario as another with several.
-    pub(super) fn is_worse_as(&self, several: &Experiment) -> bool {
+    pub(super) fn is_worse_as(&self, several: &Self) -> bool {
         self.comparison.answer == Conclusion::Hurts
             && self.scenario == several.scenario
             && self.variant == several.variant

@@ -36,8 +36,7 @@ pub(super) fn estimate(
             }
         }
     }
-    let whole = suite::outlook(&runs, &request.place.backend, request.slots);
-    request.budget.map_or(whole, |budget| whole.min(budget))
+    suite::outlook(&runs, &request.place.backend, request.slots)
 }
 
 #[cfg(test)]
