@@ -68,6 +68,16 @@ impl Backend {
         }
     }
 
+    /// Returns the speed of a processor, relative to the machine on which the costs of runs were measured. Takes some
+    /// milliseconds.
+    pub(crate) fn speed(&self) -> f64 {
+        match self {
+            Self::Host(_) => machine::speed(),
+            // Each run takes the same share of any machine.
+            Self::Vm(_) => 1.0,
+        }
+    }
+
     /// Returns the share of the machine that each run takes, if it is the same for all; `None` if it depends on the
     /// load.
     pub(crate) fn share_of_each_run(&self) -> Option<RunShare> {

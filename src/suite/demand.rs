@@ -9,44 +9,57 @@ use crate::scenario::topology::Impairment;
 use crate::scenario::workload::{ClientSpec, CommandSpec, ExchangeStep, Load};
 use crate::units::Rate;
 
-/// Processor time of a paced connection, seconds, at both ends, in a router with translation, and in the client, if
-/// each connection has a wake-up of its own (measured: 430 µs, half of it wake-ups).
-const CONNECTION_COST: f64 = 450e-6;
+/// Processor time of a paced connection, seconds, at both ends, if each has a wake-up of its own. 500 µs were measured in
+/// a build without optimisation on a busy machine.
+const CONNECTION_COST: f64 = 350e-6;
 /// Processor time of a paced connection, seconds, if one wake-up starts several: 30 µs were measured for both ends, 1.4
-/// times that behind masquerade.
-const CONNECTION_COST_OF_MANY: f64 = 100e-6;
+/// times that behind masquerade, and 80 µs without optimisation on a busy machine.
+const CONNECTION_COST_OF_MANY: f64 = 80e-6;
 /// Processor time of a forged SYN and its answer, seconds (measured: 80 µs).
 const SYN_COST: f64 = 100e-6;
 /// Processor time of a query and its answer, seconds, with a socket of its own and a wake-up at both ends (assumed
 /// to be half that of a connection).
-const QUERY_COST: f64 = 200e-6;
-/// Up to this rate, connections per second, each has a wake-up of its own.
-const FEW: f64 = 500.0;
-/// Share of a processor that a waiting run uses, for ten samples per second (measured: 0.007 with two nodes; 0.0095 to
-/// 0.013 with three in a build without optimisation, because most of it is the kernel's).
-const IDLE_COST: f64 = if cfg!(debug_assertions) { 0.013 } else { 0.007 };
-/// Share of a processor at the start of a run, for its process and its lab. It uses a fifth of that, most of it in
+const QUERY_COST: f64 = 175e-6;
+/// Up to this rate, connections per second, each has a wake-up of its own. (With this value, the estimates of 100 and of
+/// 1,000 per second are both near what was measured.)
+const FEW: f64 = 150.0;
+/// Processor time of a look at one node, seconds, with its share of what else a waiting run does (measured without
+/// optimisation, on a busy machine: 236 µs).
+const LOOK_COST: f64 = if cfg!(debug_assertions) {
+    250e-6
+} else {
+    200e-6
+};
+/// Share of a processor at the start of a run, for its process and its lab. It uses half of that, most of it in
 /// the kernel under a lock that all namespaces share (`rtnl_lock`), so many at once hold each other up.
-const SET_UP_COST: f64 = 0.1;
+const SET_UP_COST: f64 = 0.06;
 /// The duration of the start.
 const SET_UP: Duration = Duration::from_millis(500);
-/// Share of a processor during the start to fill a conntrack table (measured: 0.6 s).
-const FILL_COST: f64 = 1.2;
+/// The time that filling a conntrack table keeps a processor busy (measured: 0.6 s, and 2 s without optimisation).
+const FILL: Duration = Duration::from_millis(if cfg!(debug_assertions) { 2000 } else { 700 });
 /// Processors that a closed loop or a transfer keeps busy: one for each end.
 const CLOSED_LOOP: f64 = 2.0;
 /// Processors that a transfer or program keeps busy on a link with delay or loss, which limits it
-/// (measured: 0.01 to 0.11).
-const HELD_UP: f64 = 0.1;
+/// (measured: 0.016 to 0.05, and 0.16 by two programs).
+const HELD_UP: f64 = 0.05;
 /// Processor time of a transferred byte, seconds, through the lab's rate-limiting wire (measured: 64 ns).
 const BYTE_COST: f64 = 80e-9;
-/// Minimum bytes per second of an unlimited transfer. An idle machine reaches 1e9.
-const BYTE_RATE: f64 = 50e6;
+/// Bytes per second of an unlimited transfer on a busy machine. An idle machine reaches 1e9.
+const BYTE_RATE: f64 = 200e6;
 /// Processor time of a write, seconds, however small (measured: 1.7 µs, and 8 µs with `TCP_NODELAY`).
 const WRITE_COST: f64 = 10e-6;
-/// Minimum requests per second of each worker in a closed loop. An idle machine reaches about 10,000.
-const LOOP_RATE: f64 = 1000.0;
-/// Processors that an unknown program keeps busy: most have one thread and wait as long as they work.
-const PROGRAM: f64 = 0.5;
+/// Requests per second of each worker in a closed loop on a busy machine. An idle machine reaches about 10,000.
+const LOOP_RATE: f64 = 3000.0;
+/// Programs that generate load as fast as they can.
+const LOAD_GENERATORS: [&str; 8] = [
+    "ab", "h2load", "hey", "iperf", "iperf3", "netperf", "oha", "wrk",
+];
+/// Processors that a load generator keeps busy: it waits for the other end as long as it works.
+const GENERATOR: f64 = 0.5;
+/// Processors that any other program keeps busy while it starts. Those of the shipped scenarios take 0.02 to 0.15 s.
+const PROGRAM_START: f64 = 0.3;
+/// Processors that it keeps busy after that; it mostly waits.
+const PROGRAM: f64 = 0.02;
 /// The interval over which the kernel limits its messages (`net.core.message_cost`, 5 s by default).
 const LOG_LIMIT: Duration = Duration::from_secs(5);
 /// Bytes of a run's processes without any connection: 12 MiB were measured with two nodes, and threads'
@@ -146,7 +159,7 @@ impl Demand {
             _ => LogUse::Fills,
         };
         Self {
-            idle: IDLE_COST,
+            idle: idle(spec),
             phases: phases(spec, fills, log),
             memory: RUN_MEMORY
                 + NODE_MEMORY * count(nodes.len())
@@ -200,6 +213,11 @@ impl Demand {
     }
 }
 
+/// Returns the share of a processor that a run uses while it waits.
+fn idle(spec: &RunSpec) -> f64 {
+    LOOK_COST * count(spec.topology.nodes.len()) / spec.sample_every.as_secs_f64().max(1e-3)
+}
+
 /// Returns what the nodes of a run cost, if there are many.
 pub(crate) fn cost_of_nodes(spec: &RunSpec) -> Option<String> {
     let nodes = spec.topology.nodes.len();
@@ -222,29 +240,47 @@ fn tail(log: LogUse) -> Duration {
 
 /// Returns the busy phases of a run: its start, each client's load, each program.
 fn phases(spec: &RunSpec, fills: usize, log: LogUse) -> Vec<BusyPhase> {
-    let set_up = BusyPhase {
+    let start = |until: Duration, processors: f64| BusyPhase {
         of: None,
         from: Duration::ZERO,
-        until: Some(SET_UP),
-        processors: SET_UP_COST + FILL_COST * count(fills),
+        until: Some(until),
+        processors,
     };
+    let filling = (fills > 0).then(|| start(FILL, count(fills)));
+    let set_up = [start(SET_UP, SET_UP_COST)].into_iter().chain(filling);
     let clients = spec.workload.clients.iter().map(|client| BusyPhase {
         of: Some(client.name.clone()),
         from: client.start,
         until: busy_for(spec, client).map(|busy| client.start + SET_UP + busy),
         processors: processors(spec, client),
     });
-    let commands = spec.workload.commands.iter().map(|command| BusyPhase {
-        of: Some(command.name.clone()),
-        from: command.start,
-        until: Some(command.start + program(command)),
-        processors: if is_held_up(spec) { HELD_UP } else { PROGRAM },
-    });
+    let commands = (spec.workload.commands.iter()).flat_map(|command| of_program(spec, command));
     let phases = clients.chain(commands).map(|phase| BusyPhase {
         until: phase.until.map(|until| until + tail(log)),
         ..phase
     });
-    [set_up].into_iter().chain(phases).collect()
+    set_up.chain(phases).collect()
+}
+
+/// Returns the busy phases of a program.
+fn of_program(spec: &RunSpec, command: &CommandSpec) -> Vec<BusyPhase> {
+    let phase = |until: Duration, processors: f64| BusyPhase {
+        of: Some(command.name.clone()),
+        from: command.start,
+        until: Some(command.start + until),
+        processors,
+    };
+    let until = program(command);
+    if is_held_up(spec) {
+        return vec![phase(until, HELD_UP)];
+    }
+    let name = command.run.first().map(String::as_str).unwrap_or_default();
+    let name = name.rsplit('/').next().unwrap_or_default();
+    if LOAD_GENERATORS.contains(&name) {
+        return vec![phase(until, GENERATOR)];
+    }
+    let start = phase(until.min(SET_UP), PROGRAM_START - PROGRAM);
+    vec![start, phase(until, PROGRAM)]
 }
 
 /// Returns the time for which a program is busy.
@@ -282,7 +318,7 @@ pub(super) fn load_time(spec: &RunSpec) -> f64 {
     };
     let clients = spec.workload.clients.iter().map(client);
     // A run that waits takes fewer samples.
-    IDLE_COST * takes.min(FULL_SAMPLING).as_secs_f64() + clients.sum::<f64>()
+    idle(spec) * takes.min(FULL_SAMPLING).as_secs_f64() + clients.sum::<f64>()
 }
 
 fn count(number: usize) -> f64 {
@@ -377,8 +413,7 @@ fn along_links(spec: &RunSpec, client: &ClientSpec) -> Option<Duration> {
 fn busy_for(spec: &RunSpec, client: &ClientSpec) -> Option<Duration> {
     let mut links = spec.topology.links.iter().map(|link| &link.impairment);
     match &client.load {
-        // An unlimited transfer is at least that fast. If it takes longer, it waits for an answer
-        // that does not come.
+        // If an unlimited transfer takes longer, it waits for an answer that does not come.
         Load::Bulk {
             bytes,
             streams,
@@ -389,7 +424,8 @@ fn busy_for(spec: &RunSpec, client: &ClientSpec) -> Option<Duration> {
             let stream = bytes / BYTE_RATE + bytes / write.0 as f64 * WRITE_COST;
             Some(seconds(f64::from(*streams) * stream))
         }
-        _ => paced(client),
+        // If a limited transfer takes longer, something else limits it, too.
+        _ => paced(client).or_else(|| along_links(spec, client)),
     }
 }
 

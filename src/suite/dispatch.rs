@@ -89,12 +89,14 @@ pub async fn run_suite(
 ) -> SuiteResult {
     let began = Instant::now();
     let files = super::repeat::repeated(files, options.repeat);
-    let mut waiting = options.order.arrange(jobs(&files, options));
+    let speed = options.backend.speed();
+    let mut waiting = options.order.arrange(jobs(&files, options, speed));
     emit(SuiteEvent::Started {
         scenarios: files.len(),
         runs: waiting.len(),
     });
-    let mut scheduler = Scheduler::new(MachineCapacity::here(), options.slots);
+    let machine = MachineCapacity::here().at_speed(speed);
+    let mut scheduler = Scheduler::new(machine, options.slots);
     let in_real_time = options.backend.is_in_real_time();
     let other_suites = OtherSuites::join(options.shares_machine && in_real_time);
     let mut results = OrderedResults::new(files);
@@ -282,8 +284,8 @@ fn finish(
     results.emit_ended(emit);
 }
 
-fn jobs(files: &[Arc<ScenarioFile>], options: &Options) -> Vec<Job> {
-    let history = History::from(&options.records);
+fn jobs(files: &[Arc<ScenarioFile>], options: &Options, speed: f64) -> Vec<Job> {
+    let history = History::from(&options.records, speed);
     let runs = files
         .iter()
         .enumerate()

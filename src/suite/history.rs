@@ -19,12 +19,14 @@ const MARGIN: f64 = 1.5;
 #[derive(Debug)]
 pub(super) struct History {
     folder: Option<PathBuf>,
+    /// The speed of this machine, on which the records were probably made.
+    speed: f64,
 }
 
 impl History {
-    pub(super) fn from(records: &Records) -> Self {
+    pub(super) fn from(records: &Records, speed: f64) -> Self {
         let folder = records.folder().map(Path::to_owned);
-        Self { folder }
+        Self { folder, speed }
     }
 
     /// Returns the demand and the expected duration of a run: as recorded, or else as estimated.
@@ -36,7 +38,7 @@ impl History {
         let took = Duration::from_nanos(taken.took);
         let active = taken
             .cpu
-            .map(|cpu| cpu as f64 / 1e9 - demand.idle * took.as_secs_f64());
+            .map(|cpu| cpu as f64 / 1e9 * self.speed - demand.idle * took.as_secs_f64());
         let estimated: f64 = (demand.phases.iter())
             .map(|phase| phase.processors * phase.length(took).as_secs_f64())
             .sum();

@@ -6,6 +6,8 @@
 
 mod capturing;
 mod demand;
+#[cfg(test)]
+mod demand_tests;
 mod discover;
 mod dispatch;
 #[cfg(test)]

@@ -43,7 +43,8 @@ pub(crate) fn outlook(runs: &[RunSpec], backend: &Backend, slots: Option<usize>)
     }
     waiting.sort_by_key(|(takes, key, _)| (std::cmp::Reverse(*takes), *key));
     let mut waiting = VecDeque::from(waiting);
-    let mut scheduler = Scheduler::new(MachineCapacity::here(), slots);
+    let machine = MachineCapacity::here().at_speed(backend.speed());
+    let mut scheduler = Scheduler::new(machine, slots);
     if backend.is_in_real_time() {
         scheduler.share_with(OtherSuites::others() + 1);
     }

@@ -28,6 +28,8 @@ pub(super) struct Scheduler {
     machine: MachineCapacity,
     whole: MachineCapacity,
     used: Vec<Used>,
+    /// The use of all runs in progress at all times.
+    always: Always,
     /// The total use over time.
     levels: Vec<Level>,
     slots: usize,
@@ -39,6 +41,15 @@ struct Used {
     key: usize,
     began: Instant,
     demand: Demand,
+}
+
+/// What all runs in progress use at all times.
+#[derive(Debug, Clone, Copy, Default)]
+struct Always {
+    processors: f64,
+    memory: f64,
+    /// True if one of them is exclusive.
+    exclusive: bool,
 }
 
 /// The total use of all runs from one moment until the next.
@@ -74,6 +85,7 @@ impl Scheduler {
                 memory: machine.memory * FILL_MEMORY,
             },
             used: Vec::new(),
+            always: Always::default(),
             levels: Vec::new(),
             slots: slots.unwrap_or(usize::MAX),
         }
@@ -105,9 +117,7 @@ impl Scheduler {
     }
 
     fn fits_beside(&self, demand: &Demand, now: Instant) -> bool {
-        let all = || self.used.iter().map(|used| &used.demand).chain([demand]);
-        let memory: f64 = all().map(|demand| demand.memory).sum();
-        let idle: f64 = all().map(|demand| demand.idle).sum();
+        let idle = self.always.processors + demand.idle;
         let fits_at = |moment: Instant| {
             let after = moment.duration_since(now);
             let processors = self.share(demand, after);
@@ -123,10 +133,14 @@ impl Scheduler {
         // The use increases only when a phase starts.
         let own = demand.phases.iter().map(|phase| now + phase.from);
         let others = self.levels.iter().map(|level| level.from);
-        let mut moments = others.filter(|from| *from > now).chain(own).chain([now]);
+        // This is decided for hundreds of runs whenever something changes; most do not fit at once.
+        let mut moments = [now]
+            .into_iter()
+            .chain(own)
+            .chain(others.filter(|from| *from > now));
         self.used.len() < self.slots
-            && memory <= self.whole.memory
-            && !all().any(|demand| demand.exclusive)
+            && self.always.memory + demand.memory <= self.whole.memory
+            && !(self.always.exclusive || demand.exclusive)
             && moments.all(fits_at)
     }
 
@@ -144,6 +158,12 @@ impl Scheduler {
 
     /// Adds up the use of all runs in progress.
     fn level(&mut self) {
+        let all = || self.used.iter().map(|used| &used.demand);
+        self.always = Always {
+            processors: all().map(|demand| demand.idle).sum(),
+            memory: all().map(|demand| demand.memory).sum(),
+            exclusive: all().any(|demand| demand.exclusive),
+        };
         let mut changes = Vec::new();
         for Used { began, demand, .. } in &self.used {
             let phases = demand.phases.iter();

@@ -1,0 +1,52 @@
+//! Tests of what runs are estimated to need.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::demand::Demand;
+
+/// Returns the processor time of all phases of a run that lasts ten seconds.
+fn busy_for(more: &str) -> f64 {
+    let text = format!(
+        "nodes: {{ a: {{}}, b: {{}} }}\nlinks: [{{ between: [a, b] }}]\n\
+         servers: {{ web: {{ node: b, port: 80 }} }}\n{more}\n"
+    );
+    let scenario = crate::scenario::parse("busy", &text, &BTreeMap::new()).unwrap();
+    let phases = Demand::of(&scenario.runs[0]).phases;
+    let all = phases.iter();
+    all.map(|phase| phase.processors * phase.length(Duration::from_secs(10)).as_secs_f64())
+        .sum()
+}
+
+#[test]
+fn a_program_that_generates_load_counts_for_more_than_others() {
+    let program = |run: &str| busy_for(&format!("commands: {{ it: {{ node: a, run: [{run}] }} }}"));
+    assert!(program("/usr/bin/ab, -n, '9', 'http://10.0.0.2/'") > 4.0 * program("ip, link"));
+}
+
+#[test]
+fn the_cost_of_a_connection_falls_with_the_rate() {
+    let clients = |rate: u32| {
+        busy_for(&format!(
+            "clients: {{ it: {{ node: a, to: web, connect: {{ rate: {rate}/s, for: 5s }} }} }}"
+        ))
+    };
+    let start = busy_for("");
+    let (few, many) = (clients(100) - start, clients(1000) - start);
+    assert!(few < many && many < 4.0 * few, "{few} and {many}");
+}
+
+#[test]
+fn a_transfer_over_a_slow_link_is_expected_to_end() {
+    let spec = "clients: { it: { node: a, to: web, bulk: { bytes: 1MiB } } }";
+    let limited = spec.to_owned() + "\nlinks: [{ between: [a, b], rate: 10Mbit/s }]";
+    let text = format!(
+        "nodes: {{ a: {{}}, b: {{}} }}\nservers: {{ web: {{ node: b, port: 80 }} }}\n{limited}\n"
+    );
+    let scenario = crate::scenario::parse("slow", &text, &BTreeMap::new()).unwrap();
+    let phases = Demand::of(&scenario.runs[0]).phases;
+    assert!(
+        phases.iter().all(|phase| phase.until.is_some()),
+        "{phases:?}"
+    );
+}
