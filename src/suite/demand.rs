@@ -9,8 +9,8 @@ use crate::scenario::topology::Impairment;
 use crate::scenario::workload::{ClientSpec, CommandSpec, ExchangeStep, Load};
 use crate::units::Rate;
 
-/// Processor time of a paced connection, seconds, at both ends, if each has a wake-up of its own. 500 µs were measured in
-/// a build without optimisation on a busy machine.
+/// Processor time of a paced connection, seconds, at both ends, if each has a wake-up of its own. 500 µs were measured
+/// in a build without optimisation on a busy machine.
 const CONNECTION_COST: f64 = 350e-6;
 /// Processor time of a paced connection, seconds, if one wake-up starts several: 30 µs were measured for both ends, 1.4
 /// times that behind masquerade, and 80 µs without optimisation on a busy machine.
@@ -20,8 +20,8 @@ const SYN_COST: f64 = 100e-6;
 /// Processor time of a query and its answer, seconds, with a socket of its own and a wake-up at both ends (assumed
 /// to be half that of a connection).
 const QUERY_COST: f64 = 175e-6;
-/// Up to this rate, connections per second, each has a wake-up of its own. (With this value, the estimates of 100 and of
-/// 1,000 per second are both near what was measured.)
+/// Up to this rate, connections per second, each has a wake-up of its own. (With this value, the estimates of 100 and
+/// of 1,000 per second are both near what was measured.)
 const FEW: f64 = 150.0;
 /// Processor time of a look at one node, seconds, with its share of what else a waiting run does (measured without
 /// optimisation, on a busy machine: 236 µs).

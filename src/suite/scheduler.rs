@@ -28,7 +28,6 @@ pub(super) struct Scheduler {
     machine: MachineCapacity,
     whole: MachineCapacity,
     used: Vec<Used>,
-    /// The use of all runs in progress at all times.
     always: Always,
     /// The total use over time.
     levels: Vec<Level>,
@@ -43,7 +42,7 @@ struct Used {
     demand: Demand,
 }
 
-/// What all runs in progress use at all times.
+/// The use of all runs in progress at all times.
 #[derive(Debug, Clone, Copy, Default)]
 struct Always {
     processors: f64,
