@@ -14,54 +14,36 @@ use crate::scenario::RunSpec;
 const THREADS_TOLERATED: u64 = 16;
 /// Descriptors that a program uses besides its connections.
 const OTHERS: u64 = 16;
-/// Errors for lack of something that this machine could give the lab, rather than of what the scenario is about.
-const SHORTAGES: [(&str, i32); 4] = [
-    ("EMFILE", libc::EMFILE),
-    ("ENFILE", libc::ENFILE),
-    ("ENOBUFS", libc::ENOBUFS),
-    ("ENOMEM", libc::ENOMEM),
-];
+/// Errors that only the lab's own lack of descriptors causes.
+const NO_DESCRIPTORS: [(&str, i32); 2] = [("EMFILE", libc::EMFILE), ("ENFILE", libc::ENFILE)];
+/// Errors for lack of memory, which the scenario may also have caused on purpose.
+const NO_MEMORY: [(&str, i32); 2] = [("ENOBUFS", libc::ENOBUFS), ("ENOMEM", libc::ENOMEM)];
 
-/// Returns a sentence if a server, client or program had too few descriptors for what happened on its node, and the
-/// scenario neither set that limit nor expects errors.
+/// Returns a sentence if a server or client ran out of descriptors, and the scenario neither set that limit nor names
+/// the error. Then its counts are those of the lab's limit, whether the expectations are met or not.
+pub(super) fn exhaustion(spec: &RunSpec, timeline: &Timeline) -> Option<String> {
+    timeline.environment.as_ref()?.descriptors?;
+    unexpected_error(spec, timeline, &NO_DESCRIPTORS)
+}
+
+/// Returns a sentence if a server, client or program had too few descriptors, or too little memory, for what happened
+/// on its node, and the scenario neither set that limit nor names the error. Explains failed expectations only.
 pub(super) fn shortage(spec: &RunSpec, timeline: &Timeline) -> Option<String> {
     let limit = timeline.environment.as_ref()?.descriptors?;
+    if let Some(why) = unexpected_error(spec, timeline, &NO_MEMORY) {
+        return Some(why);
+    }
     let workload = &spec.workload;
     let servers = workload
         .servers
         .iter()
         .map(|server| (server.name.as_str(), &server.node));
-    let clients = workload
-        .clients
-        .iter()
-        .map(|client| (client.name.as_str(), &client.node));
     let programs = workload
         .commands
         .iter()
         .filter(|command| command.ready.is_some());
     let programs = programs.map(|command| (command.name.as_str(), &command.node));
-    let unbounded = |(_, name): &(&str, &NodeName)| {
-        let node = spec.topology.nodes.get(*name);
-        node.is_some_and(|node| node.nofile.is_none())
-    };
-    let failed = servers
-        .clone()
-        .chain(clients)
-        .filter(unbounded)
-        .find_map(|(name, _)| {
-            let errors = format!("{name}.errors.");
-            let mut watched = spec.watched.iter();
-            let mut shortages = SHORTAGES.iter();
-            let is_about_errors = watched.any(|series| series.as_str().starts_with(&errors));
-            let found =
-                |(errno, _): &&(&str, i32)| count(timeline, &format!("{errors}{errno}")) > 0;
-            let (errno, number) = shortages.find(found)?;
-            let advice = causes::advice(*number).unwrap_or_default();
-            (!is_about_errors).then(|| format!("`{name}` failed with {errno}; {advice}"))
-        });
-    if failed.is_some() {
-        return failed;
-    }
+    let unbounded = |(_, node): &(&str, &NodeName)| is_unbounded(spec, node);
     let crowded = servers.filter(unbounded).find_map(|(name, node)| {
         let threads = peak(timeline, node) / limit.max(1);
         (threads > THREADS_TOLERATED).then(|| {
@@ -76,6 +58,35 @@ pub(super) fn shortage(spec: &RunSpec, timeline: &Timeline) -> Option<String> {
     Some(format!(
         "{why}: raise the hard limit of descriptors (ulimit -Hn)"
     ))
+}
+
+/// Returns a sentence about the first of these errors on a node whose descriptors the scenario does not limit, unless an
+/// expectation names the error.
+fn unexpected_error(spec: &RunSpec, timeline: &Timeline, errors: &[(&str, i32)]) -> Option<String> {
+    let workload = &spec.workload;
+    let servers = workload.servers.iter().map(|s| (s.name.as_str(), &s.node));
+    let clients = workload.clients.iter().map(|c| (c.name.as_str(), &c.node));
+    let mut unbounded = servers
+        .chain(clients)
+        .filter(|(_, node)| is_unbounded(spec, node));
+    unbounded.find_map(|(name, _)| {
+        let happened = |(errno, _): &&(&str, i32)| {
+            let series = format!("{name}.errors.{errno}");
+            let is_named = spec
+                .watched
+                .iter()
+                .any(|watched| watched.as_str() == series);
+            !is_named && count(timeline, &series) > 0
+        };
+        let (errno, number) = errors.iter().find(happened)?;
+        let advice = causes::advice(*number).unwrap_or_default();
+        Some(format!("`{name}` failed with {errno}; {advice}"))
+    })
+}
+
+fn is_unbounded(spec: &RunSpec, node: &NodeName) -> bool {
+    let node = spec.topology.nodes.get(node);
+    node.is_some_and(|node| node.nofile.is_none())
 }
 
 fn count(timeline: &Timeline, series: &str) -> i64 {

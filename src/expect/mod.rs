@@ -233,6 +233,7 @@ fn conclude(spec: &RunSpec, timeline: &Timeline, verdicts: Vec<Verdict>) -> RunV
             let short = load::shortfall(spec, timeline)
                 .or_else(|| unmet::wire(spec, timeline))
                 .or_else(|| unmet::faults(spec, timeline))
+                .or_else(|| descriptors::exhaustion(spec, timeline))
                 .map(|why| match interrupted {
                     true => format!("the run was interrupted at {}; {why}", timeline.now),
                     false => why,

@@ -8,6 +8,7 @@ use super::WorkOrder;
 use crate::lab::{LabScope, has_kernel_module, programs};
 use crate::scenario::expr::CompareOp;
 use crate::scenario::{RunSpec, VersionBound};
+use crate::sys::support;
 
 /// Returns the reason why a run is not applicable here, or `None` if it is.
 pub(crate) fn unmet_requirement(order: &WorkOrder) -> Option<String> {
@@ -19,6 +20,7 @@ pub(crate) fn unmet_requirement(order: &WorkOrder) -> Option<String> {
         .or_else(|| missing_file(spec))
         .or_else(|| foreign_kernel(spec, scope))
         .or_else(|| missing_module(spec, scope))
+        .or_else(|| limit_out_of_reach(spec, support::descriptors().ok()?))
         .or_else(|| privilege_beyond_the_lab(spec, scope))
 }
 
@@ -102,6 +104,17 @@ fn missing_module(spec: &RunSpec, scope: LabScope) -> Option<String> {
     ))
 }
 
+/// A node's limit of descriptors can only lower the limit that this process has.
+fn limit_out_of_reach(spec: &RunSpec, hard: u64) -> Option<String> {
+    let mut limits = spec.topology.nodes.iter();
+    let (node, limit) =
+        limits.find_map(|(name, node)| Some((name, node.nofile.filter(|limit| *limit > hard)?)))?;
+    Some(format!(
+        "limits processes on node `{node}` to {limit} descriptors, but no process of this run may have more than \
+         {hard}: raise the hard limit (ulimit -Hn)"
+    ))
+}
+
 fn foreign_kernel(spec: &RunSpec, scope: LabScope) -> Option<String> {
     let key = spec
         .kernel_sysctls
@@ -151,6 +164,16 @@ fn holds(running: (u32, u32, u32), bound: &VersionBound) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn limits_of_nodes_above_the_limit_of_this_process_are_not_applicable() {
+        let mut spec = crate::fixtures::run_spec("limited");
+        spec.topology = crate::fixtures::topology(&["client", "server"], &[]);
+        spec.topology.nodes["server"].nofile = Some(64);
+        assert_eq!(limit_out_of_reach(&spec, 64), None);
+        let why = limit_out_of_reach(&spec, 63).unwrap();
+        assert!(why.contains("`server` to 64 descriptors"), "{why}");
+    }
 
     #[test]
     fn distribution_kernel_releases_are_parsed() {

@@ -107,14 +107,13 @@ fn failures_behind_a_late_wire_are_inconclusive_and_passes_stand() {
     assert_eq!(judged(1.0, 60_000_000), Outcome::Passed);
 }
 
-/// Judges a failed expectation about a run with a server and this limit of descriptors.
+/// Judges the expectation that `a` has a value, in a run with a server and this limit of descriptors.
 fn judged_with_descriptors(
     limit: u64,
-    nofile: Option<u64>,
-    watched: &str,
+    (value, nofile, watched): (f64, Option<u64>, &str),
     timeline: TimelineBuilder,
 ) -> Outcome {
-    let claim = compared(metric("a"), CompareOp::Equal, number(2.0, Unit::Count));
+    let claim = compared(metric("a"), CompareOp::Equal, number(value, Unit::Count));
     let mut spec = spec(vec![expectation(claim, Window::End)]);
     spec.watched = vec![watched.into()];
     spec.topology = crate::fixtures::topology(&["server"], &[]);
@@ -135,31 +134,43 @@ fn a_server_without_descriptors_makes_a_failure_inconclusive() {
         timeline.gauge("server.tcp.ESTABLISHED", &[(0, 0), (500, 10_000), (900, 0)])
     };
     assert_eq!(
-        judged_with_descriptors(64, None, "a", crowded()),
+        judged_with_descriptors(64, (2.0, None, "a"), crowded()),
         Outcome::Inconclusive
     );
     assert_eq!(
-        judged_with_descriptors(1_024, None, "a", crowded()),
+        judged_with_descriptors(1_024, (2.0, None, "a"), crowded()),
         Outcome::Failed
     );
     assert_eq!(
-        judged_with_descriptors(64, Some(64), "a", crowded()),
+        judged_with_descriptors(64, (2.0, Some(64), "a"), crowded()),
         Outcome::Failed
     );
-    let refused = || {
+}
+
+#[test]
+fn running_out_of_descriptors_is_inconclusive_even_if_the_expectations_are_met() {
+    let failed = |series: &str| {
         let timeline = TimelineBuilder::new().counter("a", &[(100, 1)]);
-        timeline.counter("web.errors.EMFILE", &[(0, 0), (500, 3)])
+        timeline.counter(series, &[(0, 0), (500, 3)])
     };
-    assert_eq!(
-        judged_with_descriptors(64, None, "a", refused()),
-        Outcome::Inconclusive
-    );
-    assert_eq!(
-        judged_with_descriptors(64, None, "web.errors.EMFILE", refused()),
-        Outcome::Failed
-    );
-    assert_eq!(
-        judged_with_descriptors(64, Some(64), "a", refused()),
-        Outcome::Failed
-    );
+    let judged = |value, nofile, watched, series| {
+        judged_with_descriptors(64, (value, nofile, watched), failed(series))
+    };
+    for series in ["web.errors.EMFILE", "web.errors.ENFILE"] {
+        for (value, as_it_is) in [(1.0, Outcome::Passed), (2.0, Outcome::Failed)] {
+            assert_eq!(judged(value, None, "a", series), Outcome::Inconclusive);
+            // Another error is not this one.
+            assert_eq!(
+                judged(value, None, "web.errors.ECONNRESET", series),
+                Outcome::Inconclusive
+            );
+            assert_eq!(judged(value, None, series, series), as_it_is);
+            assert_eq!(judged(value, Some(64), "a", series), as_it_is);
+        }
+    }
+    // A lack of memory may be what the scenario is about, so it only explains failures.
+    let series = "web.errors.ENOBUFS";
+    assert_eq!(judged(1.0, None, "a", series), Outcome::Passed);
+    assert_eq!(judged(2.0, None, "a", series), Outcome::Inconclusive);
+    assert_eq!(judged(2.0, None, series, series), Outcome::Failed);
 }
