@@ -34,7 +34,7 @@ use Control::{Namespaces, Plain};
 
 /// `DIR` is a folder of the host that everyone may write to, `SOCKET` a service that everyone may use, `PID` a process
 /// of the host, `FD` an inherited descriptor.
-const ATTACKS: [Attack; 31] = [
+const ATTACKS: [Attack; 42] = [
     ("the_name_of_the_host", Namespaces, "hostname attacked"),
     (
         "a_setting_of_memory",
@@ -153,6 +153,61 @@ const ATTACKS: [Attack; 31] = [
         "programs_in_the_kernel",
         Plain,
         "perl -e 'syscall(321, 9999, 0, 0); exit($!{EPERM})'",
+    ),
+    (
+        "sockets_into_the_kernel",
+        Plain,
+        "perl -e 'socket(S, 38, 5, 0); exit($!{EPERM})'",
+    ),
+    (
+        "the_cryptography_of_the_kernel",
+        Plain,
+        "perl -e 'socket(S, 16, 3, 21); exit($!{EPERM})'",
+    ),
+    (
+        "the_memory_of_its_parent",
+        Plain,
+        "p=$(awk '/^PPid/ { print $2 }' /proc/$$/status); head -c 1 /proc/$p/maps | grep -q .",
+    ),
+    (
+        "the_files_of_its_parent",
+        Plain,
+        "p=$(awk '/^PPid/ { print $2 }' /proc/$$/status); ls /proc/$p/root/ >/dev/null",
+    ),
+    (
+        "requests_in_a_ring",
+        Plain,
+        "perl -e 'syscall(425, 0, 0); exit($!{EPERM})'",
+    ),
+    (
+        "faults_of_memory",
+        Plain,
+        "perl -e 'syscall(323, 1 << 20); exit($!{EPERM})'",
+    ),
+    (
+        "performance_counters",
+        Plain,
+        "perl -e 'syscall(298, 0, 0, 0, 0, 0); exit($!{EPERM})'",
+    ),
+    (
+        "a_keyring",
+        Plain,
+        "perl -e 'syscall(250, 9999); exit($!{EPERM})'",
+    ),
+    (
+        "another_namespace",
+        Plain,
+        "perl -e 'syscall(308, -1, 0); exit($!{EPERM})'",
+    ),
+    (
+        "a_clock",
+        Plain,
+        "perl -e 'syscall(227, 99, 0); exit($!{EPERM})'",
+    ),
+    (
+        "real_time",
+        Plain,
+        "perl -e '$p = pack(\"i\", 1); exit(syscall(144, 0, 1, $p) != 0)'",
     ),
 ];
 

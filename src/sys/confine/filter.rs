@@ -120,6 +120,31 @@ const UNLESS_CAPABLE_HERE: [(Capability, &[i64]); 2] = [
 #[cfg(not(target_arch = "x86_64"))]
 const UNLESS_CAPABLE_HERE: [(Capability, &[i64]); 0] = [];
 
+/// The only families of sockets. Others are not divided by network namespaces (AF_VSOCK reaches the host of a virtual
+/// machine, AF_BLUETOOTH and AF_QIPCRTR its devices), reach into the kernel (AF_ALG), or make it load modules.
+const FAMILIES: [i32; 5] = [
+    libc::AF_UNIX,
+    libc::AF_INET,
+    libc::AF_INET6,
+    libc::AF_NETLINK,
+    libc::AF_PACKET,
+];
+
+/// The only protocols of netlink. Others administer what network namespaces do not divide: the kernel's cryptography
+/// (NETLINK_CRYPTO, which asks for no more than CAP_NET_ADMIN), RDMA devices, disks.
+const NETLINK_PROTOCOLS: [i32; 10] = [
+    libc::NETLINK_ROUTE,
+    libc::NETLINK_USERSOCK,
+    libc::NETLINK_SOCK_DIAG,
+    libc::NETLINK_XFRM,
+    libc::NETLINK_SELINUX,
+    libc::NETLINK_AUDIT,
+    libc::NETLINK_FIB_LOOKUP,
+    libc::NETLINK_NETFILTER,
+    libc::NETLINK_KOBJECT_UEVENT,
+    libc::NETLINK_GENERIC,
+];
+
 /// Namespaces that a program may not create. Not here: user namespaces, with which a program appears to itself as
 /// another user (`unshare --map-user`); what they would allow beyond that is forbidden by this filter.
 const NAMESPACES: u64 = (libc::CLONE_NEWNS
@@ -155,8 +180,12 @@ impl SyscallFilter {
         }
         rules.insert(libc::SYS_unshare, any_of(NAMESPACES)?);
         rules.insert(libc::SYS_clone, any_of(NAMESPACES & !CLONE_NEWTIME)?);
-        // Its sockets reach the host of a virtual machine from any network namespace (vsock(7)).
-        rules.insert(libc::SYS_socket, vec![equal(0, libc::AF_VSOCK)?]);
+        let other_families = SeccompRule::new(none_of(0, &FAMILIES)?).map_err(io::Error::other)?;
+        rules.insert(libc::SYS_socketpair, vec![other_families.clone()]);
+        rules.insert(
+            libc::SYS_socket,
+            vec![other_families, other_netlink_protocols()?],
+        );
         // These make a terminal accept input as if it was typed, until Linux 6.2.
         let ioctls = [libc::TIOCSTI as i32, libc::TIOCLINUX as i32];
         let ioctls = ioctls.iter().map(|request| equal(1, *request));
@@ -230,12 +259,29 @@ fn any_of(bits: u64) -> io::Result<Vec<SeccompRule>> {
     set.map(rule).collect()
 }
 
+/// Returns the rule that matches netlink sockets of all but some protocols.
+fn other_netlink_protocols() -> io::Result<SeccompRule> {
+    let mut conditions = none_of(2, &NETLINK_PROTOCOLS)?;
+    conditions.push(compare(0, SeccompCmpOp::Eq, libc::AF_NETLINK as u64)?);
+    SeccompRule::new(conditions).map_err(io::Error::other)
+}
+
+/// Returns the conditions that hold together if an argument is none of these values.
+fn none_of(argument: u8, values: &[i32]) -> io::Result<Vec<SeccompCondition>> {
+    let differs =
+        |value: &i32| compare(argument, SeccompCmpOp::Ne, u64::from(value.unsigned_abs()));
+    values.iter().map(differs).collect()
+}
+
 fn equal(argument: u8, value: i32) -> io::Result<SeccompRule> {
     condition(argument, SeccompCmpOp::Eq, u64::from(value.unsigned_abs()))
 }
 
 fn condition(argument: u8, operation: SeccompCmpOp, value: u64) -> io::Result<SeccompRule> {
-    let condition = SeccompCondition::new(argument, SeccompCmpArgLen::Dword, operation, value);
-    let rule = condition.and_then(|condition| SeccompRule::new(vec![condition]));
-    rule.map_err(io::Error::other)
+    SeccompRule::new(vec![compare(argument, operation, value)?]).map_err(io::Error::other)
+}
+
+fn compare(argument: u8, operation: SeccompCmpOp, value: u64) -> io::Result<SeccompCondition> {
+    SeccompCondition::new(argument, SeccompCmpArgLen::Dword, operation, value)
+        .map_err(io::Error::other)
 }
