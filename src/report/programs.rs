@@ -1,17 +1,19 @@
-//! The programs that a scenario runs, listed for the person who decides whether to run it.
+//! The programs that a scenario runs and the files that it brings, listed for the person who decides whether to run it.
 
 use crate::scenario::RunSpec;
 use crate::scenario::workload::CommandSpec;
 
-/// Returns a line for each program of a run, without a line end.
+/// Returns a line for each program of a run, and for the files that its programs can read in any case. The lines have
+/// no end.
 pub fn of_run(run: &RunSpec) -> Vec<String> {
     let commands = run.workload.commands.iter();
-    commands
-        .map(|c| format!("program {}: {}", c.node, with_privileges(c)))
-        .collect()
+    let programs = commands.map(|c| format!("program {}: {}", c.node, with_privileges(c)));
+    let brings = run.brings.iter();
+    let brings = brings.map(|path| format!("programs can read {}", shown(path)));
+    programs.chain(brings).collect()
 }
 
-/// Returns the line for each program of several runs, once.
+/// Returns the lines of several runs, each once.
 pub fn of_runs(runs: &[RunSpec]) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for line in runs.iter().flat_map(of_run) {
@@ -39,5 +41,23 @@ fn shown(word: &str) -> String {
     match !word.is_empty() && word.chars().all(plain) {
         true => word.to_owned(),
         false => format!("{word:?}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_that_a_scenario_brings_are_listed_once() {
+        let mut run = crate::scenario::RunSpec::empty(crate::scenario::RunId::of("a"));
+        run.brings = vec!["/home/me/.ssh".to_owned(), "/srv/two words".to_owned()];
+        assert_eq!(
+            of_runs(&[run.clone(), run]),
+            [
+                "programs can read /home/me/.ssh",
+                "programs can read \"/srv/two words\""
+            ]
+        );
     }
 }

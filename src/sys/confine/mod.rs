@@ -31,7 +31,7 @@ use self::proc_view::ProcView;
 
 pub use self::capabilities::{BASIC, Capability, keep_only};
 pub use self::init::PROCESS_NAME;
-pub use self::mounts::{HOMES, SHARED_MEMORY};
+pub use self::mounts::{HOMES, SHARED_MEMORY, is_secret};
 
 /// The needs of a program beyond those of every program.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

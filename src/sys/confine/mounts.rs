@@ -28,7 +28,8 @@ const HIDING: &str = "mode=755,size=64k,nr_inodes=256";
 const REPLACED: [&str; 3] = ["/tmp", "/var/tmp", "/run"];
 /// Folders of users, and of whatever is plugged in.
 pub const HOMES: [&str; 4] = ["/home", "/root", "/media", "/mnt"];
-/// Files and folders of secrets that root may read. They matter only to a program that stays root.
+/// Files and folders of secrets that root may read. They matter only to a program that stays root, and to one in a
+/// virtual machine, where it is root.
 const SECRETS: [&str; 15] = [
     "/boot",
     "/etc/shadow",
@@ -58,6 +59,12 @@ const DEVICE_LINKS: [(&str, &str); 5] = [
     ("stderr", "/proc/self/fd/2"),
     ("ptmx", "pts/ptmx"),
 ];
+
+/// Returns true if a path leads to a secret of the machine, or below one.
+pub fn is_secret(path: &Path) -> bool {
+    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    SECRETS.iter().any(|secret| path.starts_with(secret))
+}
 
 const NONE: Option<&str> = None;
 

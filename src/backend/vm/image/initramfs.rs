@@ -14,6 +14,7 @@ use thiserror::Error;
 
 use super::cpio::{self, CpioEntry};
 use super::programs::{ProgramError, ProgramFiles};
+use crate::sys::confine::is_secret;
 
 /// Folders that are links to their namesakes below `/usr`.
 const MERGED: [&str; 4] = ["bin", "lib", "lib64", "sbin"];
@@ -126,7 +127,7 @@ impl Initramfs {
     }
 
     /// Adds a file or folder of the host with everything in it: files, links and folders with their permissions,
-    /// and what the programs and libraries among them need.
+    /// and what the programs and libraries among them need. Secrets of the machine are left out.
     pub(crate) fn tree(
         &mut self,
         guest: impl AsRef<Path>,
@@ -137,6 +138,9 @@ impl Initramfs {
     }
 
     fn grow(&mut self, guest: &Path, host: &Path, deeper: usize) -> Result<(), InitramfsError> {
+        if is_secret(host) {
+            return Ok(());
+        }
         let failed = |source| InitramfsError::Read {
             path: host.to_owned(),
             source,
@@ -258,6 +262,20 @@ mod tests {
         root.file("/bin/sh", "x", 0o755).unwrap();
         assert!(paths(&root).contains(&"usr/bin/sh"));
         assert_eq!(root.entries["bin"], CpioEntry::Link("usr/bin".to_owned()));
+    }
+
+    #[test]
+    fn secrets_of_the_machine_are_left_out() {
+        let mut root = Initramfs::new();
+        for secret in [
+            "/etc/shadow",
+            "/etc/../etc/gshadow",
+            "/etc/ssh",
+            "/proc/self/root/etc/shadow",
+        ] {
+            root.tree(secret, secret).unwrap();
+        }
+        assert_eq!(paths(&root), paths(&Initramfs::new()));
     }
 
     #[test]
