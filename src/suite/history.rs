@@ -25,8 +25,17 @@ pub(super) struct History {
 
 impl History {
     pub(super) fn from(records: &Records, speed: f64) -> Self {
-        let folder = records.folder().map(Path::to_owned);
+        Self::in_folder(records.folder(), speed)
+    }
+
+    pub(super) fn in_folder(folder: Option<&Path>, speed: f64) -> Self {
+        let folder = folder.map(Path::to_owned);
         Self { folder, speed }
+    }
+
+    /// Returns the processor time that a run used, if it is recorded.
+    pub(super) fn processor_time(&self, spec: &RunSpec) -> Option<Duration> {
+        self.taken(spec)?.cpu.map(Duration::from_nanos)
     }
 
     /// Returns the demand and the expected duration of a run: as recorded, or else as estimated.

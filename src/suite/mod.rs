@@ -12,6 +12,7 @@ mod discover;
 mod dispatch;
 #[cfg(test)]
 mod dispatch_tests;
+mod division;
 mod event;
 mod event_sink;
 mod execute;
@@ -44,6 +45,7 @@ pub(crate) use demand::{cost_of_nodes, expected};
 pub(crate) use discover::discover;
 pub use discover::{ScenarioSource, shipped};
 pub use dispatch::{Options, run_suite};
+pub(crate) use division::{Divisions, divide};
 pub use event::SuiteEvent;
 pub use failed_runs::FailedRuns;
 pub use hold::Hold;

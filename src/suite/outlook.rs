@@ -36,18 +36,25 @@ pub(crate) fn outlook(runs: &[RunSpec], backend: &Backend, slots: Option<usize>)
             (takes, Demand::constant(share, ONE_PROCESSOR))
         }
     };
-    let mut waiting: Vec<(Duration, usize, Demand)> = Vec::new();
-    for (key, spec) in runs.iter().enumerate() {
-        let (takes, demand) = estimate(spec);
-        waiting.push((takes, key, demand));
-    }
-    waiting.sort_by_key(|(takes, key, _)| (std::cmp::Reverse(*takes), *key));
-    let mut waiting = VecDeque::from(waiting);
     let machine = MachineCapacity::here().at_speed(backend.speed());
     let mut scheduler = Scheduler::new(machine, slots);
     if backend.is_in_real_time() {
         scheduler.share_with(OtherSuites::others() + 1);
     }
+    scheduled(runs.iter().map(estimate), scheduler)
+}
+
+/// Returns the time that runs with these durations and demands take together.
+pub(super) fn scheduled(
+    runs: impl Iterator<Item = (Duration, Demand)>,
+    mut scheduler: Scheduler,
+) -> Duration {
+    let mut waiting: Vec<(Duration, usize, Demand)> = runs
+        .enumerate()
+        .map(|(key, (takes, demand))| (takes, key, demand))
+        .collect();
+    waiting.sort_by_key(|(takes, key, _)| (std::cmp::Reverse(*takes), *key));
+    let mut waiting = VecDeque::from(waiting);
     let start = Instant::now();
     let mut now = start;
     let mut running: BTreeSet<(Instant, usize)> = BTreeSet::new();
