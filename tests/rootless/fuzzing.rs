@@ -3,6 +3,7 @@
 //! `NSLAB_FUZZ=60` makes it 60 seconds for each target. The same bodies run with feedback by coverage in `fuzz/`, with
 //! `cargo fuzz run TARGET` and a nightly compiler. What is found goes into the corpus.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
@@ -79,6 +80,38 @@ fn each_target_can_be_fuzzed() {
             "{name}"
         );
     }
+}
+
+/// Otherwise the targets would feed other parsers than those that people use.
+#[test]
+fn targets_are_built_from_the_locked_dependencies() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let used = locked(&root.join("Cargo.lock"));
+    let fuzzed = locked(&fuzz().join("Cargo.lock"));
+    let other: Vec<_> = fuzzed
+        .iter()
+        .filter(|(name, version)| {
+            used.iter().any(|(known, _)| known == name)
+                && !used.contains(&(name.clone(), version.clone()))
+        })
+        .collect();
+    assert!(
+        other.is_empty(),
+        "copy Cargo.lock to fuzz and run `cargo metadata` there: {other:?}"
+    );
+}
+
+/// Returns the packages of a lock file with their versions.
+fn locked(file: &Path) -> BTreeSet<(String, String)> {
+    let text = fs::read_to_string(file).unwrap();
+    let packages = text.split("[[package]]").skip(1);
+    let value = |package: &str, key: &str| {
+        let line = package.lines().find_map(|line| line.strip_prefix(key));
+        line.unwrap().trim_matches('"').to_owned()
+    };
+    packages
+        .map(|package| (value(package, "name = "), value(package, "version = ")))
+        .collect()
 }
 
 fn fuzz() -> PathBuf {
