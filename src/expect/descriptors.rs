@@ -60,8 +60,8 @@ pub(super) fn shortage(spec: &RunSpec, timeline: &Timeline) -> Option<String> {
     ))
 }
 
-/// Returns a sentence about the first of these errors on a node whose descriptors the scenario does not limit, unless an
-/// expectation names the error.
+/// Returns a sentence about the first of these errors on a node whose descriptors the scenario does not limit, unless
+/// an expectation names the error.
 fn unexpected_error(spec: &RunSpec, timeline: &Timeline, errors: &[(&str, i32)]) -> Option<String> {
     let workload = &spec.workload;
     let servers = workload.servers.iter().map(|s| (s.name.as_str(), &s.node));

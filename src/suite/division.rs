@@ -12,7 +12,7 @@ use super::scheduler::Scheduler;
 use super::select::Shard;
 use crate::backend::MachineCapacity;
 
-/// What each of several shards has to do.
+/// The work of the shards of a suite.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Division {
     /// The number of shards.
