@@ -149,6 +149,19 @@ fn show(figures: &Figures, rounds: u64) {
         "500 connections per second, processor time per connection in us; medians of {rounds} rounds. *Run* includes \
          the threads that read the trace and write the record.\n"
     );
+    let targets = LABS.iter().map(|(lab, ..)| {
+        let ratio = figures.ratio(&key(lab, true, "client"), &key(lab, false, "client"));
+        table::figure(
+            &format!("client's processor time, {lab}: traced to not traced"),
+            Some(("<= 1.13", ratio.median <= 1.13)),
+            ratio.to_string(),
+        )
+    });
+    table::print(
+        &["what", "target", "measured", ""],
+        &targets.collect::<Vec<_>>(),
+    );
+    println!();
     let rows = LABS.iter().map(|(lab, ..)| {
         let pair = |what: &str| {
             let [without, with] = [false, true].map(|trace| figures.median(&key(lab, trace, what)));

@@ -57,17 +57,21 @@ pub struct PacketRing {
 
 impl PacketRing {
     /// Opens a ring of `blocks` [`BLOCK`]s on an interface of the calling thread's namespace. From now on the
-    /// first `snap` bytes of every TCP packet that passes the interface are captured.
+    /// first `snap` bytes of every packet of these protocols that passes the interface are captured.
     ///
     /// # Errors
     /// EPERM without CAP_NET_RAW in the namespace's user namespace; ENODEV if there is no such interface; ENOMEM.
-    pub fn open(interface: &str, blocks: usize, snap: u32) -> io::Result<Self> {
+    pub fn open(
+        interface: &str,
+        blocks: usize,
+        (protocols, snap): (&[i32], u32),
+    ) -> io::Result<Self> {
         let index = nix::net::if_::if_nametoindex(interface)?;
         // Protocol 0: nothing is received before the bind.
         let socket = Socket::new(Domain::PACKET, Type::RAW, None)?;
         let version = libc::tpacket_versions::TPACKET_V3 as libc::c_int;
         set(&socket, libc::PACKET_VERSION, &version)?;
-        socket.attach_filter(&packet_filter::tcp(snap))?;
+        socket.attach_filter(&packet_filter::protocols(protocols, snap))?;
         let shape = libc::tpacket_req3 {
             tp_block_size: BLOCK as libc::c_uint,
             tp_block_nr: blocks as libc::c_uint,

@@ -22,6 +22,7 @@ use crate::names::{IfName, NodeName};
 use crate::record::{LinkEnd, RunClock};
 use crate::scenario::RunSpec;
 use crate::scenario::topology::InterfaceSpec;
+use crate::scenario::workload::{ClientSpec, Load, Protocol, ServerSpec};
 use crate::sys::packet_ring::{BLOCK, PacketRing};
 use crate::sys::wake::StopFlag;
 use thread::CaptureThread;
@@ -146,7 +147,7 @@ impl PacketCapture {
                 Some((node, &spec.interfaces[..]))
             })
             .collect();
-        let (ends, rings) = open_all(&sites)?.into_iter().unzip();
+        let (ends, rings) = open_all(&sites, protocols(spec))?.into_iter().unzip();
         let stop = Arc::new(StopFlag::new().map_err(CaptureError::Thread)?);
         let thread = CaptureThread::new(spec.id.to_string(), ends, rings, limit);
         let (begin, clock) = mpsc::channel();
@@ -199,6 +200,7 @@ type DescribedEnd = (LinkEnd, String);
 /// Opens the rings of all nodes at once, so that they share the kernel's grace periods (`synchronize_net`).
 fn open_all(
     sites: &[(&LiveNode, &[InterfaceSpec])],
+    protocols: &'static [i32],
 ) -> Result<Vec<(DescribedEnd, PacketRing)>, CaptureError> {
     let ends: usize = sites.iter().map(|(_, interfaces)| interfaces.len()).sum();
     let blocks = (RINGS / BLOCK / ends.max(1)).clamp(*BLOCKS.start(), *BLOCKS.end());
@@ -207,7 +209,9 @@ fn open_all(
         .map(|(node, interfaces)| {
             let (name, interfaces) = (node.name.clone(), interfaces.to_vec());
             node.netns
-                .spawn("capture-open", move || open(&name, &interfaces, blocks))
+                .spawn("capture-open", move || {
+                    open(&name, &interfaces, (blocks, protocols))
+                })
                 .map_err(CaptureError::Thread)
         })
         .collect::<Result<_, _>>()?;
@@ -223,20 +227,31 @@ fn open_all(
     Ok(all)
 }
 
+/// Returns the protocols of a scenario's packets: TCP, and UDP if a server or a client speaks it.
+fn protocols(spec: &RunSpec) -> &'static [i32] {
+    let workload = &spec.workload;
+    let serves = |server: &ServerSpec| server.protocol == Protocol::Udp;
+    let asks = |client: &ClientSpec| matches!(client.load, Load::Queries(_));
+    match workload.servers.iter().any(serves) || workload.clients.iter().any(asks) {
+        true => &[libc::IPPROTO_TCP, libc::IPPROTO_UDP],
+        false => &[libc::IPPROTO_TCP],
+    }
+}
+
 /// Opens the rings of one node from inside its namespace.
 fn open(
     node: &NodeName,
     interfaces: &[InterfaceSpec],
-    blocks: usize,
+    (blocks, protocols): (usize, &[i32]),
 ) -> Result<Vec<(DescribedEnd, PacketRing)>, CaptureError> {
     let open = |interface: &InterfaceSpec| {
-        let ring = PacketRing::open(interface.name.as_str(), blocks, SNAP).map_err(|source| {
-            CaptureError::Socket {
+        let ring = PacketRing::open(interface.name.as_str(), blocks, (protocols, SNAP)).map_err(
+            |source| CaptureError::Socket {
                 node: node.clone(),
                 interface: interface.name.clone(),
                 source,
-            }
-        })?;
+            },
+        )?;
         let end = LinkEnd {
             node: node.clone(),
             interface: interface.name.clone(),

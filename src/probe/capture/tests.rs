@@ -122,6 +122,28 @@ fn exchange(client: &NetNs, listener: &socket2::Socket) {
 
 #[test]
 #[ignore = "kernel test: needs namespaces; run with --include-ignored"]
+fn kernel_datagrams_are_captured_if_the_scenario_speaks_udp() {
+    let lab = NatLab::build();
+    let (mut spec, live) = nat_run(&lab);
+    let mut dns =
+        crate::fixtures::server("dns", "server", crate::scenario::workload::Accept::Epoll);
+    dns.protocol = Protocol::Udp;
+    spec.workload.servers.push(dns);
+    let sink = Sink::default();
+    let capture = PacketCapture::prepare(&spec, &live, sink.clone()).unwrap();
+    capture.begin(clock());
+    let datagram = || std::net::UdpSocket::bind("0.0.0.0:0")?.send_to(b"?", NatLab::SERVER);
+    lab.client.run(datagram).unwrap().unwrap();
+    let summary = capture.stop();
+    assert!(summary.broken.is_none(), "{summary:?}");
+    let read = sink.capture();
+    let protocol = |packet: CapturedPacket<'_>| packet.bytes[14 + 9];
+    let seen: Vec<u8> = read.packets().map(protocol).collect();
+    assert_eq!(seen, [17; 4], "at each link end of its way");
+}
+
+#[test]
+#[ignore = "kernel test: needs namespaces; run with --include-ignored"]
 fn kernel_a_connection_is_seen_at_every_link_end_in_the_order_of_time() {
     let lab = NatLab::build();
     let (spec, live) = nat_run(&lab);
