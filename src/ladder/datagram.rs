@@ -1,18 +1,12 @@
 //! Reads the UDP datagrams of a capture, each with the link end where it was seen.
 
 use std::collections::BTreeMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
-use std::net::{IpAddr, SocketAddr};
-
-use etherparse::{LaxNetSlice, LaxSlicedPacket, TransportSlice};
+use std::net::SocketAddr;
 
 use super::attempts::{FirstReply, LadderAttempt};
 use crate::names::NodeName;
 use crate::record::{Capture, Direction, LinkEnd};
-use crate::tcp::{AddressPair, Segment};
-
-/// Bytes of a UDP header (RFC 768).
-const HEADER: u32 = 8;
+use crate::tcp::{AddressPair, Datagram, Segment};
 
 /// A datagram as seen at one end of a link.
 #[derive(Debug, Clone, Copy)]
@@ -22,27 +16,22 @@ pub(super) struct DatagramSighting<'a> {
     pub(super) time: u64,
     /// True if it left the node, false if it arrived.
     pub(super) leaving: bool,
-    pub(super) from: SocketAddr,
-    pub(super) to: SocketAddr,
-    /// Bytes of data.
-    pub(super) length: u32,
-    /// A number that differs with the captured part of the data.
-    pub(super) content: u64,
+    pub(super) datagram: Datagram,
 }
 
 impl DatagramSighting<'_> {
     pub(super) fn pair(&self) -> AddressPair {
-        (self.from, self.to)
+        (self.datagram.from, self.datagram.to)
     }
 
     /// Returns it as a segment without anything of TCP.
     pub(super) fn segment(&self) -> Segment {
         Segment {
-            from: self.from,
-            to: self.to,
+            from: self.datagram.from,
+            to: self.datagram.to,
             sequence: 0,
             acknowledges: None,
-            length: self.length,
+            length: self.datagram.length,
             syn: false,
             fin: false,
             rst: false,
@@ -64,15 +53,12 @@ pub(super) struct Datagrams<'a> {
 impl<'a> Datagrams<'a> {
     pub(super) fn of(capture: &'a Capture) -> Self {
         let seen = capture.packets().filter_map(|packet| {
-            let (from, to, length, content) = read(packet.bytes)?;
+            let datagram = Datagram::read(packet.bytes)?;
             Some(DatagramSighting {
                 end: capture.link_end(packet.interface)?,
                 time: packet.time,
                 leaving: packet.direction? == Direction::Outbound,
-                from,
-                to,
-                length,
-                content,
+                datagram,
             })
         });
         let all: Vec<_> = seen.collect();
@@ -112,7 +98,7 @@ impl<'a> Datagrams<'a> {
         let mut found: Vec<LadderAttempt> = Vec::new();
         let mut latest: BTreeMap<AddressPair, (usize, u64)> = BTreeMap::new();
         for seen in self.all.iter().filter(|seen| seen.end.node == *node) {
-            if seen.leaving && target.is_none_or(|target| target == seen.to) {
+            if seen.leaving && target.is_none_or(|target| target == seen.datagram.to) {
                 let known = latest.get(&seen.pair()).copied();
                 if let Some((known, last)) = known
                     && seen.time.saturating_sub(last) <= pause
@@ -126,7 +112,7 @@ impl<'a> Datagrams<'a> {
                 latest.insert(seen.pair(), (found.len(), seen.time));
                 found.push(LadderAttempt::of_trace(seen.pair(), seen.time, u64::MAX));
             } else if !seen.leaving
-                && let Some((known, _)) = latest.get(&(seen.to, seen.from))
+                && let Some((known, _)) = latest.get(&(seen.datagram.to, seen.datagram.from))
             {
                 let first = FirstReply {
                     time: seen.time,
@@ -137,37 +123,4 @@ impl<'a> Datagrams<'a> {
         }
         found
     }
-}
-
-/// Reads a frame: source, destination, bytes of data, and a number for what was captured of it.
-fn read(ethernet: &[u8]) -> Option<(SocketAddr, SocketAddr, u32, u64)> {
-    let packet = LaxSlicedPacket::from_ethernet(ethernet).ok()?;
-    let Some(TransportSlice::Udp(udp)) = packet.transport else {
-        return None;
-    };
-    let [from, to]: [IpAddr; 2] = match packet.net? {
-        LaxNetSlice::Ipv4(ip) => {
-            let header = ip.header();
-            [
-                header.source_addr().into(),
-                header.destination_addr().into(),
-            ]
-        }
-        LaxNetSlice::Ipv6(ip) => {
-            let header = ip.header();
-            [
-                header.source_addr().into(),
-                header.destination_addr().into(),
-            ]
-        }
-        LaxNetSlice::Arp(_) => return None,
-    };
-    let mut hasher = DefaultHasher::new();
-    udp.payload().hash(&mut hasher);
-    Some((
-        SocketAddr::new(from, udp.source_port()),
-        SocketAddr::new(to, udp.destination_port()),
-        u32::from(udp.length()).saturating_sub(HEADER),
-        hasher.finish(),
-    ))
 }

@@ -154,9 +154,9 @@ impl ExchangeSources<'_> {
                 continue;
             };
             let same = travels.iter_mut().find(|(content, travel)| {
-                *content == datagram.content
+                *content == datagram.datagram.content
                     && travel.forward == forward
-                    && travel.segment.length == datagram.length
+                    && travel.segment.length == datagram.datagram.length
                     && travel.last_seen().0 < place
             });
             match same.filter(|_| place > 0) {
@@ -170,7 +170,7 @@ impl ExchangeSources<'_> {
                         bypasses: false,
                     };
                     travel.seen[place] = Some(datagram.time);
-                    travels.push((datagram.content, travel));
+                    travels.push((datagram.datagram.content, travel));
                 }
             }
         }

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use crate::tcp::Segment;
+use crate::tcp::{Datagram, Segment};
 
 /// Bytes of a message; a multiple of eight.
 pub(super) const LENGTH: i32 = 200;
@@ -81,6 +81,17 @@ impl RawMessage<'_> {
 
     /// Reads the packet, if it is a TCP segment.
     pub(super) fn segment(&self) -> Option<Segment> {
+        let length = self.number(position::SECOND);
+        Segment::read(&self.frame()?, length).map(|(segment, _)| segment)
+    }
+
+    /// Reads the packet, if it is a UDP datagram.
+    pub(super) fn datagram(&self) -> Option<Datagram> {
+        Datagram::read(&self.frame()?)
+    }
+
+    /// Returns the packet with an Ethernet header.
+    fn frame(&self) -> Option<[u8; ETHERNET + PACKET as usize]> {
         let packet: [u8; PACKET as usize] = self.part(position::PACKET);
         let mut frame = [0; ETHERNET + PACKET as usize];
         frame[ETHERNET - 2..ETHERNET].copy_from_slice(&match packet[0] >> 4 {
@@ -89,7 +100,6 @@ impl RawMessage<'_> {
             _ => return None,
         });
         frame[ETHERNET..].copy_from_slice(&packet);
-        let length = self.number(position::SECOND);
-        Segment::read(&frame, length).map(|(segment, _)| segment)
+        Some(frame)
     }
 }

@@ -282,6 +282,8 @@ fn event(
         let segment = message.segment();
         if let Some(segment) = &segment {
             (local, peer) = (segment.to, segment.from);
+        } else if let Some(datagram) = message.datagram() {
+            (local, peer) = (datagram.to, datagram.from);
         }
         let number = || format!("REASON_{first}");
         TracedKind::Drop {
