@@ -28,11 +28,13 @@ const STANDARD: [&str; 6] = [
     "/bin",
 ];
 /// Paths that a program named `*` reads.
-const READ: [&str; 5] = [
+const READ: [&str; 6] = [
     "/etc/*",
     "/etc/*.conf",
     "/etc/default/*",
     "/usr/lib/*",
+    // Perl's modules, of Debian's package perl-base.
+    "/usr/lib/x86_64-linux-gnu/*-base",
     "/usr/share/*",
 ];
 /// Folders that it writes to; the guest gets them empty.
