@@ -12,6 +12,9 @@ use super::scheduler::Scheduler;
 use super::select::Shard;
 use crate::backend::MachineCapacity;
 
+/// The speed of the machine on which the costs of runs were measured.
+const REFERENCE: f64 = 1.0;
+
 /// The work of the shards of a suite.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Division {
