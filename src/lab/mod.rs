@@ -62,6 +62,7 @@ use crate::scenario::topology::{Impairment, Topology};
 use crate::sys::NetNs;
 pub(crate) use crate::sys::kernel_modules::is_present as has_kernel_module;
 use crate::sys::process::raise_nofile;
+pub(crate) use crate::sys::support::descriptors as descriptor_limit;
 use crate::sys::sysctl::Sysctls;
 #[cfg(test)]
 pub(crate) use crate::sysctls::Machine;

@@ -5,10 +5,9 @@ use std::path::Path;
 use nix::sys::utsname;
 
 use super::WorkOrder;
-use crate::lab::{LabScope, has_kernel_module, programs};
+use crate::lab::{LabScope, descriptor_limit, has_kernel_module, programs};
 use crate::scenario::expr::CompareOp;
 use crate::scenario::{RunSpec, VersionBound};
-use crate::sys::support;
 
 /// Returns the reason why a run is not applicable here, or `None` if it is.
 pub(crate) fn unmet_requirement(order: &WorkOrder) -> Option<String> {
@@ -20,7 +19,7 @@ pub(crate) fn unmet_requirement(order: &WorkOrder) -> Option<String> {
         .or_else(|| missing_file(spec))
         .or_else(|| foreign_kernel(spec, scope))
         .or_else(|| missing_module(spec, scope))
-        .or_else(|| limit_out_of_reach(spec, support::descriptors().ok()?))
+        .or_else(|| limit_out_of_reach(spec, descriptor_limit().ok()?))
         .or_else(|| privilege_beyond_the_lab(spec, scope))
 }
 
