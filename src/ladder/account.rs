@@ -204,7 +204,7 @@ impl<'a> Account<'a> {
             .saturating_sub(self.lead.as_nanos() as u64);
         let events = self.sockets.between(node, addresses).iter();
         let changes = events.filter_map(|event| match event.what {
-            KernelFact::State { from, to } => Some((self.zero + event.t.0, from, to)),
+            KernelFact::State { from, to } => Some((self.zero.saturating_add(event.t.0), from, to)),
             _ => None,
         });
         let during = |time: u64| time >= early && time < self.attempt.ended;
@@ -217,7 +217,7 @@ impl<'a> Account<'a> {
         let mut starts = (0..changes.len()).filter(|at| begins(&changes[*at]));
         let first = match side {
             0 => {
-                let latest = self.attempt.began + self.apart;
+                let latest = self.attempt.began.saturating_add(self.apart);
                 let before = |at: &usize| changes[*at].0 <= latest;
                 starts.clone().rfind(before).or_else(|| starts.next())
             }
@@ -256,7 +256,7 @@ impl<'a> Account<'a> {
     ) -> Option<LossReason> {
         let from = time.checked_sub(self.zero)?;
         let flags = segment.flags().to_string();
-        let near = self.events_between(from, from + NEAR.as_nanos() as u64);
+        let near = self.events_between(from, from.saturating_add(NEAR.as_nanos() as u64));
         let mut near = near.iter().filter(|event| event.node == *node);
         near.find_map(|event| match &event.what {
             KernelFact::Drop {
@@ -278,8 +278,9 @@ impl<'a> Account<'a> {
             return None;
         };
         let same = |address: Option<SocketAddr>, expected| address.is_none_or(|it| it == expected);
-        let since = (until + 1).saturating_sub(NEAR.as_nanos() as u64);
-        let events = self.events_between(since, until + 1);
+        let before = until.saturating_add(1);
+        let since = before.saturating_sub(NEAR.as_nanos() as u64);
+        let events = self.events_between(since, before);
         let mut events = events.iter().rev().filter(|event| event.node == *node);
         events.find_map(|event| match &event.what {
             KernelFact::ResetSent { reason }

@@ -215,7 +215,7 @@ impl ExchangeSources<'_> {
         let first = traced.partition_point(|event| event.t.0 < from);
         let near = traced[first..]
             .iter()
-            .take_while(|event| event.t.0 < from + NEAR);
+            .take_while(|event| event.t.0 < from.saturating_add(NEAR));
         let mut near = near.filter(|event| {
             event.node == *node
                 && event.peer == Some(source)

@@ -28,7 +28,7 @@ impl PacketRemarks {
         };
         for history in &histories.connections {
             if let Some(began) = history.began {
-                remarks.connection(history, zero + nanos(began));
+                remarks.connection(history, zero.saturating_add(nanos(began)));
             }
         }
         remarks
@@ -61,7 +61,11 @@ impl PacketRemarks {
             let changes: Vec<String> = following.map(said).collect();
             let text = text(history, (packet, now), &changes);
             let flags: TcpFlags = packet.flags;
-            let key = (began + nanos(*time), flags.to_string(), packet.length);
+            let key = (
+                began.saturating_add(nanos(*time)),
+                flags.to_string(),
+                packet.length,
+            );
             let connection = (history.client.to_string(), history.attempt);
             let known = self
                 .0
