@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::effect::{Effect, EffectKind, Sample, bounds, difference, kind};
-use super::metric::{Better, Rank, direction, is_failure, is_meaningless, series_of};
+use super::metric::{Better, Rank, direction, is_failure, is_latency, is_meaningless, series_of};
 use super::noise::margin;
 use super::usable::{failed_program, obstacle, too_few, usable, was_built};
 use crate::metrics::kernel::LOG_NAME;
@@ -200,7 +200,13 @@ fn effects(a: &[&RunResult], b: &[&RunResult], threshold: f64, miss: f64) -> Vec
         .into_values()
         .filter_map(|values| {
             let measure = values.like?;
-            let (better, rank) = direction(&measure, spec);
+            let is_fair = spec.exclusive || named.contains(series_of(&measure.name));
+            let (better, rank) = match direction(&measure, spec) {
+                (_, Rank::Speed) if is_latency(&measure.name) && !is_fair => {
+                    (Better::Neither, Rank::Beside)
+                }
+                direction => direction,
+            };
             let (a, b) = (Sample::of(&values.a)?, Sample::of(&values.b)?);
             Some((measure, better, rank, a, b))
         })
@@ -352,20 +358,15 @@ fn moved(effect: &Effect) -> bool {
     matches!(effect.kind, EffectKind::Better | EffectKind::Worse)
 }
 
-/// Returns true if "no effect" needs evidence for this metric: a client would notice it, and it was measured fairly.
-/// Runs go side by side unless the scenario is about times, so latencies count only if the scenario names them.
+/// Returns true if "no effect" needs evidence for this metric, because a client would notice it.
 fn is_noticed(effect: &Effect) -> bool {
-    match effect.rank {
-        Rank::Work | Rank::Errors => true,
-        Rank::Speed => effect.named || effect.metric.ends_with(".throughput"),
-        Rank::Sign | Rank::Beside => false,
-    }
+    effect.rank <= Rank::Speed
 }
 
-/// Returns true if an effect is a change: a metric of the expectations differs, or a kernel counter differs and no
-/// client noticed.
+/// Returns true if an effect is a change: a metric of the expectations differs, a latency that was not measured alone,
+/// or a kernel counter without a client that noticed.
 fn is_change(effect: &Effect) -> bool {
-    (effect.kind == EffectKind::Changed && effect.named)
+    (effect.kind == EffectKind::Changed && (effect.named || is_latency(&effect.metric)))
         || (effect.rank == Rank::Sign && moved(effect))
 }
 

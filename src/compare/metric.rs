@@ -8,7 +8,7 @@
 //! | of a command: `.exit` | 0, less | first |
 //! | of a client: each of `.errors.*` | less | second |
 //! | of a client: `.throughput` | more | third |
-//! | of a client: `p50(.latency)`, `p99(.latency)` | less | third |
+//! | of a client: `p50(.latency)`, `p99(.latency)`, if the run was alone | less | third |
 //! | of a node: packets that the kernel dropped, lost or sent again | less | never alone |
 //! | all others, such as TIME_WAIT, `.attempted`, the time of the first failure | neither | |
 //!
@@ -140,6 +140,12 @@ fn is_error(what: &str) -> bool {
         Some(("status", code)) => code.len() == 3 && code.starts_with('5'),
         _ => false,
     }
+}
+
+/// Returns true for the latency of a client. It is measured fairly only if the run had the machine to itself, as runs
+/// do that are about times, or `exclusive`.
+pub(super) fn is_latency(metric: &str) -> bool {
+    series_of(metric).ends_with(".latency")
 }
 
 /// Returns true if a measure is not reliable: the peak of a throughput counts bytes that a send buffer swallowed.

@@ -118,6 +118,29 @@ fn a_counter_of_the_kernel_alone_is_a_change_that_neither_helps_nor_hurts() {
 }
 
 #[test]
+fn a_latency_decides_only_if_the_runs_were_alone() {
+    let slower = |milliseconds: u64, alone: bool| {
+        let mut run = without_reuse();
+        run.spec.exclusive = alone;
+        let series = run.timeline.series("load.latency").unwrap();
+        run.timeline.add(Event::Histogram {
+            t: run.timeline.now,
+            series: series.declaration.id,
+            v: vec![(milliseconds * 1_000_000, 1_000_000)],
+        });
+        vec![run; 3]
+    };
+    let compare = |alone| Comparison::of(&slower(90, alone), &slower(20, alone), THRESHOLD);
+    let beside = compare(false);
+    assert_eq!(beside.answer, Conclusion::Changes);
+    assert_eq!(kind(&beside, "p99(load.latency)"), EffectKind::Changed);
+    assert!(beside.decisive()[0].metric.ends_with("(load.latency)"));
+    let alone = compare(true);
+    assert_eq!(alone.answer, Conclusion::Helps);
+    assert_eq!(kind(&alone, "p99(load.latency)"), EffectKind::Better);
+}
+
+#[test]
 fn a_few_failures_among_many_attempts_do_not_matter() {
     let drops = |value| with("server.TcpExtListenDrops", SeriesKind::Counter, &[value; 3]);
     // 1,800 attempts: 2 % are 36.

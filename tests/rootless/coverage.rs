@@ -102,6 +102,7 @@ fn answer(key: &'static str, value: &str, machine: Machine, scenarios: &[Scenari
 
 /// Prints, with `--nocapture`, what is left to measure, the most frequent first.
 #[test]
+#[expect(clippy::print_stdout, reason = "the count is for whoever asks for it")]
 fn most_lines_of_published_files_are_decided_by_runs() {
     let scenarios = scenarios();
     for kernel in ["6.1", "6.12", "6.18"] {
