@@ -243,8 +243,24 @@ fn is_worker(pid: i32) -> bool {
     if name.trim() == nslab::sys::confine::PROCESS_NAME {
         return false;
     }
+    is_called_worker(&pid.to_string()) && !is_about_to_start_a_program(pid)
+}
+
+fn is_called_worker(pid: &str) -> bool {
     let line = fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
     line.split('\0').nth(1) == Some("worker")
+}
+
+/// Returns true for a process that was forked to start a program and is still named as the worker. Of the worker's
+/// processes, only the innermost has several threads, and only it starts programs. Without its program, a run goes on.
+fn is_about_to_start_a_program(pid: i32) -> bool {
+    let field = |pid: &str, key: &str| {
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+        let value = status.lines().find_map(|line| line.strip_prefix(key));
+        value.map(|value| value.trim().to_owned())
+    };
+    let parent = field(&pid.to_string(), "PPid:").unwrap_or_default();
+    is_called_worker(&parent) && field(&parent, "Threads:").is_some_and(|threads| threads != "1")
 }
 
 /// Returns the processes below another, the nearest first.

@@ -23,7 +23,7 @@ nodes: { client: {}, nat: { nat: { masquerade: { toward: server } }, conntrack: 
 links: [ { between: [client, nat] }, { between: [nat, server] } ]
 servers: { web: { node: server, port: 80 } }
 clients: { load: { node: client, to: web, connect: { rate: 5/s, for: 60s } } }
-commands: { stubborn: { node: server, run: [sh, -c, 'trap \"\" TERM; sleep 300 & sleep 300'] } }
+commands: { stubborn: { node: server, run: [sh, -c, 'trap \"\" TERM; sleep 86394.5 & sleep 86394.5'] } }
 expect: [ load.established >= 1 ]
 ";
 
@@ -173,7 +173,7 @@ fn sigkill_leaves_nothing() -> Result<(), Failed> {
     child.kill()?;
     child.wait()?;
     wait_until("everything is gone", || {
-        host::leftovers().is_empty() && no_process_named("sleep 300")
+        host::leftovers().is_empty() && no_process_named("sleep 86394.5")
     })
 }
 
@@ -194,7 +194,7 @@ fn an_interrupted_run_ends_within_a_second() -> Result<(), Failed> {
         format!("nothing was observed: {text}")
     })?;
     wait_until("everything is gone", || {
-        host::leftovers().is_empty() && no_process_named("sleep 300")
+        host::leftovers().is_empty() && no_process_named("sleep 86394.5")
     })
 }
 
@@ -210,7 +210,7 @@ fn start_long() -> Result<std::process::Child, Failed> {
         .spawn()?;
     let mut line = String::new();
     BufReader::new(child.stderr.take().unwrap()).read_line(&mut line)?;
-    wait_until("the command runs", || !no_process_named("sleep 300"))?;
+    wait_until("the command runs", || !no_process_named("sleep 86394.5"))?;
     Ok(child)
 }
 
