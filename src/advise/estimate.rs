@@ -8,6 +8,9 @@ use super::prepare::PreparedComparison;
 use crate::scenario::RunSpec;
 use crate::suite;
 
+/// The time that measurements take, as a multiple of the schedule of their runs: some runs are made again, and runs
+/// that must be alone wait for others to end. Files with 6 and 15 comparisons took 1.0 and 1.5 times the schedule.
+const OF_THE_SCHEDULE: f64 = 1.2;
 /// Share of the estimate by which the measurements may take longer.
 const LONGER: f64 = 0.5;
 /// Time by which they may take longer in any case: a single run that is made again on a busy machine.
@@ -36,7 +39,7 @@ pub(super) fn estimate(
             }
         }
     }
-    suite::outlook(&runs, &request.place.backend, request.slots)
+    suite::outlook(&runs, &request.place.backend, request.slots).mul_f64(OF_THE_SCHEDULE)
 }
 
 #[cfg(test)]
