@@ -5,8 +5,6 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use crate::guests;
-
 /// Returns everything on the host that a lab could have touched, as text by subject.
 pub(crate) fn state() -> BTreeMap<String, String> {
     let mut state = BTreeMap::new();
@@ -30,8 +28,8 @@ pub(crate) fn state() -> BTreeMap<String, String> {
     state
 }
 
-/// Returns processes of the program under test, and namespaces that differ from ours, without those of trials in
-/// guests. Both are looked up, not remembered.
+/// Returns processes of the program under test, and namespaces that differ from ours. Both are looked up, not
+/// remembered.
 pub(crate) fn leftovers() -> Vec<String> {
     let own = fs::read_link("/proc/self/ns/net").unwrap();
     let mut found = Vec::new();
@@ -42,8 +40,6 @@ pub(crate) fn leftovers() -> Vec<String> {
             .replace('\0', " ");
         let ours = fs::read_link(path.join("exe"))
             .is_ok_and(|exe| exe == Path::new(env!("CARGO_BIN_EXE_nslab")));
-        let environment = fs::read(path.join("environ")).unwrap_or_default();
-        let ours = ours && !guests::has_started(&environment);
         if ours {
             found.push(format!("process {}: {command}", path.display()));
         }

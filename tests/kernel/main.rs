@@ -15,7 +15,6 @@ mod capture;
 mod compare;
 mod environments;
 mod evidence;
-mod guests;
 mod host;
 mod hostile;
 mod killing;
@@ -33,36 +32,22 @@ mod truth;
 mod verdicts;
 mod watching;
 
-use libtest_mimic::{Arguments, Conclusion, Trial};
-
-/// The exit code of a test program with failures.
-const FAILED: i32 = 101;
+use libtest_mimic::{Arguments, Trial};
 
 fn main() {
     let arguments = Arguments::from_args();
-    if guests::is_asked_for() {
-        trials_in_guests(&arguments).exit();
+    let obstacle = program::obstacle();
+    if let Some(obstacle) = &obstacle {
+        eprintln!(
+            "skipped: kernel tests: {}",
+            obstacle.trim().replace('\n', "; ")
+        );
     }
-    if arguments.list {
-        let _listed = trials_here(&arguments);
-        trials_in_guests(&arguments).exit();
-    }
-    // In a guest's virtual time nothing is disturbed. Guests get only the processor time that is left, so they disturb
-    // nothing either.
-    let guests = guests::begin();
-    let here = trials_here(&arguments);
-    let guests_passed = match guests {
-        Ok(guests) => guests.end(),
-        Err(_no_such_program) => !trials_in_guests(&arguments).has_failed(),
+    let kernel = |trial: Trial| {
+        let ignored = obstacle.is_some() || trial.has_ignored_flag();
+        trial.with_kind("kernel").with_ignored_flag(ignored)
     };
-    here.exit_if_failed();
-    if !guests_passed {
-        std::process::exit(FAILED);
-    }
-}
-
-fn trials_here(arguments: &Arguments) -> Conclusion {
-    let trials = scenarios::trials(arguments)
+    let measuring: Vec<Trial> = scenarios::trials(&arguments)
         .into_iter()
         .chain(truth::trials())
         .chain(baselines::trials())
@@ -82,35 +67,18 @@ fn trials_here(arguments: &Arguments) -> Conclusion {
         .chain(side_by_side::trials())
         .chain(environments::trials())
         .chain(many::trials())
+        .map(kernel)
         .collect();
-    // They measure, and would disturb each other.
+    // Trials on this kernel measure, and would disturb each other. In a guest's virtual time nothing is disturbed.
     let one = Arguments {
         test_threads: arguments.test_threads.or(Some(1)),
         ..arguments.clone()
     };
-    libtest_mimic::run(&one, of_kind(trials))
-}
-
-fn trials_in_guests(arguments: &Arguments) -> Conclusion {
-    let trials = machine::trials()
+    let here = libtest_mimic::run(&one, measuring);
+    let guests = machine::trials()
         .into_iter()
-        .chain(machine_errors::trials())
-        .collect();
-    libtest_mimic::run(arguments, of_kind(trials))
-}
-
-/// Makes the trials ignored if namespaces cannot be created.
-fn of_kind(trials: Vec<Trial>) -> Vec<Trial> {
-    let obstacle = program::obstacle();
-    if let Some(obstacle) = &obstacle {
-        eprintln!(
-            "skipped: kernel tests: {}",
-            obstacle.trim().replace('\n', "; ")
-        );
-    }
-    let kernel = |trial: Trial| {
-        let ignored = obstacle.is_some() || trial.has_ignored_flag();
-        trial.with_kind("kernel").with_ignored_flag(ignored)
-    };
-    trials.into_iter().map(kernel).collect()
+        .chain(machine_errors::trials());
+    let guests = libtest_mimic::run(&arguments, guests.map(kernel).collect());
+    here.exit_if_failed();
+    guests.exit();
 }
