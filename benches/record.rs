@@ -18,6 +18,8 @@ mod figures;
 mod series;
 #[path = "support/table.rs"]
 mod table;
+#[path = "support/worker.rs"]
+mod worker;
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -58,15 +60,8 @@ const SERIES: &str = "written";
 const TURN: Duration = Duration::from_millis(1);
 
 fn main() -> ExitCode {
-    // The suite starts its workers with this word.
-    if std::env::args().nth(1).as_deref() == Some("worker") {
-        return match work() {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                println!("{error}");
-                ExitCode::FAILURE
-            }
-        };
+    if worker::is_asked_for() {
+        return worker::end(work());
     }
     bench("Record", || {
         let rounds = option("--rounds", 5);

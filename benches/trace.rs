@@ -14,6 +14,8 @@ mod bench;
 mod figures;
 #[path = "support/table.rs"]
 mod table;
+#[path = "support/worker.rs"]
+mod worker;
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -55,15 +57,8 @@ const LABS: [(&str, &str, &str); 2] = [
 ];
 
 fn main() -> ExitCode {
-    // The suite starts its workers with this word.
-    if std::env::args().nth(1).as_deref() == Some("worker") {
-        return match work() {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                println!("{error}");
-                ExitCode::FAILURE
-            }
-        };
+    if worker::is_asked_for() {
+        return worker::end(work());
     }
     bench("Trace", || {
         let rounds = option("--rounds", 5);

@@ -24,7 +24,7 @@ const MEASUREMENTS: usize = 10;
 const SLOWEST: f64 = 0.2;
 const FASTEST: f64 = 1.5;
 
-/// The share of the processors that runs side by side may fill on average. Their loads come in bursts: with all of it
+/// The share of the processors that runs in real time may fill side by side, on average. Their loads come in bursts: with all of it
 /// filled, steps that change a connection tracking table were taken up to a second late (measured on two processors).
 const FILLED: f64 = 0.6;
 
@@ -54,9 +54,9 @@ impl MachineCapacity {
         }
     }
 
-    /// Counts the processors by their speed: one that is half as fast as those on which the costs of runs were measured
-    /// counts as half of one. Some of each stays free.
-    pub(crate) fn at_speed(self, speed: f64) -> Self {
+    /// Returns what runs in real time may fill, if the processors have this speed: one that is half as fast as those on
+    /// which the costs of runs were measured counts as half of one.
+    pub(crate) fn for_real_time(self, speed: f64) -> Self {
         Self {
             processors: self.processors * speed * FILLED,
             ..self

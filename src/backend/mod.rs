@@ -68,6 +68,15 @@ impl Backend {
         }
     }
 
+    /// Returns what runs may fill of this machine, whose processors have this speed.
+    pub(crate) fn capacity(&self, speed: f64) -> MachineCapacity {
+        match self {
+            Self::Host(_) => MachineCapacity::here().for_real_time(speed),
+            // A processor of a virtual machine is always busy, and virtual time does not notice other runs.
+            Self::Vm(_) => MachineCapacity::here(),
+        }
+    }
+
     /// Returns the speed of a processor, relative to the machine on which the costs of runs were measured. Takes some
     /// milliseconds.
     pub(crate) fn speed(&self) -> f64 {

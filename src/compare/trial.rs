@@ -95,7 +95,6 @@ pub async fn run_together(
     let rounds = 0..effort.rounds;
     let interrupted = run_rounds(&mut all, rounds, options, stop.clone(), &mut emit).await;
     if !interrupted {
-        // An interruption leaves the runs from before.
         run_again(&mut all, options, &stop, &mut emit).await;
     }
     let took = began.elapsed();
@@ -123,13 +122,14 @@ async fn run_rounds(
 }
 
 /// Makes the runs again that cannot be judged because the machine did not keep up, as often as [`ATTEMPTS`] says, while
-/// there is time: without one of them, a whole comparison would be lost. Returns whether it was interrupted.
+/// there is time: without one of them, a whole comparison would be lost. An
+/// interruption leaves the runs from before.
 async fn run_again(
     all: &mut [Vec<SideRuns>],
     options: &Options,
     stop: &watch::Receiver<bool>,
     mut emit: impl FnMut(Option<usize>, SuiteEvent<'_>),
-) -> bool {
+) {
     for _ in 0..ATTEMPTS {
         let mut places = Vec::new();
         for (of, tried) in all.iter().enumerate() {
@@ -139,14 +139,10 @@ async fn run_again(
                 places.extend(unusable.map(|(round, _)| RunPlace { of, side, round }));
             }
         }
-        if places.is_empty() {
-            break;
-        }
-        if run_places(all, &places, options, stop.clone(), &mut emit).await {
-            return true;
+        if places.is_empty() || run_places(all, &places, options, stop.clone(), &mut emit).await {
+            return;
         }
     }
-    false
 }
 
 /// A run of one side of a comparison.

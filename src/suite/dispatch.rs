@@ -27,7 +27,7 @@ use super::retry::Retry;
 use super::run_order::RunOrder;
 use super::scheduler::{ONE_PROCESSOR, Scheduler};
 use super::trust::Trust;
-use crate::backend::{Backend, MachineCapacity, OtherSuites};
+use crate::backend::{Backend, OtherSuites};
 use crate::expect;
 use crate::record::{Event, Outcome, RunEnd, RunVerdict, Timeline};
 use crate::scenario::RunSpec;
@@ -95,8 +95,7 @@ pub async fn run_suite(
         scenarios: files.len(),
         runs: waiting.len(),
     });
-    let machine = MachineCapacity::here().at_speed(speed);
-    let mut scheduler = Scheduler::new(machine, options.slots);
+    let mut scheduler = Scheduler::new(options.backend.capacity(speed), options.slots);
     let in_real_time = options.backend.is_in_real_time();
     let other_suites = OtherSuites::join(options.shares_machine && in_real_time);
     let mut results = OrderedResults::new(files);

@@ -108,7 +108,10 @@ fn division(runs: &[Weighed<'_>], shards: u32) -> Division {
         (
             share.len(),
             processor_time,
-            scheduled(demands, Scheduler::new(MachineCapacity::here(), None)),
+            scheduled(
+                demands,
+                Scheduler::new(MachineCapacity::here().for_real_time(REFERENCE), None),
+            ),
         )
     });
     let shares: Vec<(usize, Duration, Duration)> = shares.collect();

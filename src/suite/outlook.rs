@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::demand::{Demand, expected, load_time};
 use super::scheduler::{ONE_PROCESSOR, Scheduler};
-use crate::backend::{Backend, MachineCapacity, OtherSuites};
+use crate::backend::{Backend, OtherSuites};
 use crate::scenario::RunSpec;
 
 /// Time for the process, the lab and the end of a run, on top of its load (measured: 0.3 to 0.7 s on two processors).
@@ -36,8 +36,7 @@ pub(crate) fn outlook(runs: &[RunSpec], backend: &Backend, slots: Option<usize>)
             (takes, Demand::constant(share, ONE_PROCESSOR))
         }
     };
-    let machine = MachineCapacity::here().at_speed(backend.speed());
-    let mut scheduler = Scheduler::new(machine, slots);
+    let mut scheduler = Scheduler::new(backend.capacity(backend.speed()), slots);
     if backend.is_in_real_time() {
         scheduler.share_with(OtherSuites::others() + 1);
     }

@@ -1,7 +1,7 @@
 //! Tests of following datagrams.
 
-use super::lab::{Script, end, spec_of};
-use crate::ladder::{Ladder, LadderRow, LossPoint, PacketFate, PacketRow};
+use super::lab::{Script, end, packets, spec_of};
+use crate::ladder::{LossPoint, PacketFate};
 use crate::names::NodeName;
 use crate::record::{
     Event, KernelEvent, KernelFact, Offset, TrackedEntry, TrackedEvent, TrackedFact,
@@ -56,14 +56,6 @@ fn entry() -> TrackedEntry {
         timeout: Some(30),
         late: false,
     }
-}
-
-fn packets(ladder: &Ladder) -> Vec<&PacketRow> {
-    let packets = ladder.rows.iter().filter_map(|row| match row {
-        LadderRow::Packet(packet) => Some(packet),
-        LadderRow::LeftOut(_) | LadderRow::State(_) => None,
-    });
-    packets.collect()
 }
 
 #[test]

@@ -11,7 +11,7 @@ use std::rc::Rc;
 
 use etherparse::PacketBuilder;
 
-use crate::ladder::{Ladder, LadderError, draw};
+use crate::ladder::{Ladder, LadderError, LadderRow, PacketRow, draw};
 use crate::names::{IfName, NodeName, SeriesName};
 use crate::record::{
     Capture, CaptureHeader, CaptureWriter, CapturedPacket, Direction, Event, LinkEnd, Offset,
@@ -42,6 +42,15 @@ clients:
 expect:
   - load.established >= 0
 ";
+
+/// Returns the packets of a ladder, without the rows between them.
+pub(crate) fn packets(ladder: &Ladder) -> Vec<&PacketRow> {
+    let packets = ladder.rows.iter().filter_map(|row| match row {
+        LadderRow::Packet(packet) => Some(packet),
+        LadderRow::LeftOut(_) | LadderRow::State(_) => None,
+    });
+    packets.collect()
+}
 
 /// Returns the first run of a scenario.
 pub(crate) fn spec_of(scenario: &str) -> RunSpec {

@@ -1,15 +1,7 @@
 //! Tests of following packets: through translations, cut into pieces, with reused ports.
 
-use super::lab::{Script, end, spec_of};
-use crate::ladder::{Ladder, LadderRow, LossPoint, PacketFate, PacketRow};
-
-fn packets(ladder: &Ladder) -> Vec<&PacketRow> {
-    let packets = ladder.rows.iter().filter_map(|row| match row {
-        LadderRow::Packet(packet) => Some(packet),
-        LadderRow::LeftOut(_) | LadderRow::State(_) => None,
-    });
-    packets.collect()
-}
+use super::lab::{Script, end, packets, spec_of};
+use crate::ladder::{LadderRow, LossPoint, PacketFate, PacketRow};
 
 #[test]
 fn a_forwarded_port_leads_on_to_the_server() {

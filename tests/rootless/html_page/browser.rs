@@ -105,7 +105,7 @@ pub(super) fn look_at_lesson(name: &str, page: &str) -> Option<Value> {
     look_with(name, page, LESSON_PROBE)
 }
 
-/// Returns what a screen reader is told at each stop of the keys.
+/// Returns what a screen reader announces at each stop of the keys.
 pub(super) fn look_at_effects(name: &str, page: &str) -> Option<Value> {
     look_with(name, page, EFFECTS_PROBE)
 }

@@ -1,4 +1,4 @@
-//! Three effects and their reasons, found in a browser by keyboard alone, as a screen reader is told.
+//! Three effects and their reasons, found in a browser by keyboard alone, in what a screen reader announces.
 
 use std::path::Path;
 
@@ -20,8 +20,8 @@ fn page(record: &str) -> String {
     render_view(&result, &Views::of_all(&result, open))
 }
 
-/// Returns what is told about the first stop of a kind at which `part` is heard: after its key, and after Enter.
-fn told(seen: &Value, kind: &str, part: &str) -> (String, String) {
+/// Returns what is announced at the first stop of a kind at which `part` is heard: after its key, and after Enter.
+fn announced(seen: &Value, kind: &str, part: &str) -> (String, String) {
     let stops = seen[kind].as_array().unwrap();
     let text = |stop: &Value, key: &str| stop[key].as_str().unwrap().to_owned();
     let stop = stops.iter().find(|stop| text(stop, "heard").contains(part));
@@ -43,7 +43,7 @@ fn a_full_accept_queue_is_explained_by_keyboard_alone() {
     let Some(seen) = look_at_effects("effect-queue", &page) else {
         return;
     };
-    let (heard, why) = told(&seen, "drops", "lost in server");
+    let (heard, why) = announced(&seen, "drops", "lost in server");
     has(
         &heard,
         &["burst:10: SYN", "client to server", "accept queue full"],
@@ -70,7 +70,7 @@ fn ports_that_ran_out_are_explained_by_keyboard_alone() {
         "nothing was sent that could be lost"
     );
     for kind in ["expectations", "counters"] {
-        let (_, why) = told(&seen, kind, "EADDRNOTAVAIL");
+        let (_, why) = announced(&seen, kind, "EADDRNOTAVAIL");
         has(
             &why,
             &[
@@ -88,7 +88,7 @@ fn a_full_connection_tracking_table_is_explained_by_keyboard_alone() {
     let Some(seen) = look_at_effects("effect-nat", &page("table-full-full.nslab.jsonl")) else {
         return;
     };
-    let (heard, why) = told(&seen, "drops", "lost in nat");
+    let (heard, why) = announced(&seen, "drops", "lost in nat");
     has(
         &heard,
         &["load:7: SYN", "NETFILTER_DROP (the kernel's reason)"],
@@ -101,7 +101,7 @@ fn a_full_connection_tracking_table_is_explained_by_keyboard_alone() {
             "nslab learn nat-table",
         ],
     );
-    let (heard, why) = told(&seen, "entries", "makes the entry tcp");
+    let (heard, why) = announced(&seen, "entries", "makes the entry tcp");
     has(&heard, &["SYN_SENT, timeout 120 s"]);
     has(&why, &["nf_conntrack_tcp_timeout_syn_sent = 120 on nat"]);
     // The six connections that the table has room for have an entry, the others none.

@@ -1,12 +1,12 @@
-// Finds out why something happened by keyboard alone, and leaves what a screen reader is told at the end of the page.
+// Finds out why something happened by keyboard alone, and leaves what a screen reader announces at the end of the page.
 "use strict";
 (async () => {
   while (!document.documentElement.dataset.views) await new Promise((go) => setTimeout(go, 20));
   const root = document.querySelector(".machine");
-  const told = () => [...root.querySelectorAll("[aria-live=polite]")].map((node) => node.textContent).join(" ").trim();
+  const announced = () => [...root.querySelectorAll("[aria-live=polite]")].map((node) => node.textContent).join(" ").trim();
   const press = (key) => {
     document.body.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }));
-    return told();
+    return announced();
   };
   const each = (key) => {
     press("Home");

@@ -27,7 +27,7 @@ class Pane {
       follower(new ConnectionList(recording, choose)),
       follower(new Ladder(recording, cursor, explain)),
       this.why.node,
-      this.why.told,
+      this.why.announced,
       follower(new Windows(recording)),
       follower(new SocketTables(recording, cursor, explain)),
       follower(new TrackingTables(recording, cursor, explain)),

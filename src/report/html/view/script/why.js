@@ -7,7 +7,7 @@ class Explainer {
     Object.assign(this, { recording, cursor });
     this.node = make("section", { "class": "panel why", "aria-label": "Why?", tabindex: "-1", hidden: true });
     // Screen readers announce what is put into a region that was there before.
-    this.told = make("p", { "class": "hidden told", "aria-live": "polite" });
+    this.announced = make("p", { "class": "hidden announced", "aria-live": "polite" });
   }
 
   explain(event) {
@@ -26,13 +26,13 @@ class Explainer {
       if (part.matches("dt")) return `${text}:`;
       return /[.?!]$/.test(text) ? text : `${text}.`;
     });
-    this.told.textContent = `Why? ${this.title(event)}. ${parts.join(" ")}`;
+    this.announced.textContent = `Why? ${this.title(event)}. ${parts.join(" ")}`;
     this.node.scrollIntoView({ block: "nearest" });
   }
 
   close() {
     this.node.hidden = true;
-    this.told.textContent = "";
+    this.announced.textContent = "";
   }
 
   // Of the series that changed or that an expectation names, the first that is explained, else the first.
