@@ -24,8 +24,9 @@ const MEASUREMENTS: usize = 10;
 const SLOWEST: f64 = 0.2;
 const FASTEST: f64 = 1.5;
 
-/// The share of the processors that runs in real time may fill side by side, on average. Their loads come in bursts: with all of it
-/// filled, steps that change a connection tracking table were taken up to a second late (measured on two processors).
+/// The share of the processors that runs in real time may fill side by side, on average. Their loads come in bursts:
+/// with all of it filled, steps that change a connection tracking table were taken up to a second late (measured on two
+/// processors).
 const FILLED: f64 = 0.6;
 
 /// The resources of a machine.

@@ -39,7 +39,7 @@ pub enum TrackedFact {
 /// An entry at the moment of a report.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TrackedEntry {
-    /// The kernel's number of the entry.
+    /// The kernel's number for the entry.
     pub id: u32,
     /// `tcp`, `udp`, or the number of the protocol.
     pub protocol: String,

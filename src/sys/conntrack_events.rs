@@ -64,7 +64,7 @@ const STATES: [&str; 10] = [
 pub struct EntryReport {
     /// True if the entry was removed; otherwise it was made or changed.
     pub removed: bool,
-    /// The kernel's number of the entry.
+    /// The kernel's number for the entry.
     pub id: u32,
     /// The number of its protocol.
     pub protocol: u8,

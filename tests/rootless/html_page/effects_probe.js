@@ -3,7 +3,10 @@
 (async () => {
   while (!document.documentElement.dataset.views) await new Promise((go) => setTimeout(go, 20));
   const root = document.querySelector(".machine");
-  const announced = () => [...root.querySelectorAll("[aria-live=polite]")].map((node) => node.textContent).join(" ").trim();
+  const announced = () => {
+    const live = [...root.querySelectorAll("[aria-live=polite]")];
+    return live.map((node) => node.textContent).join(" ").trim();
+  };
   const press = (key) => {
     document.body.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }));
     return announced();
