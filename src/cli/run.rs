@@ -94,8 +94,9 @@ pub(super) struct RunArguments {
     strict: bool,
     /// Show the run in the terminal while it goes on: nodes, states, queues, curves, latest events
     ///
-    /// `q` leaves the view, and the run goes on. It shows what the run records: --trace adds the kernel's events, and
-    /// queues and ports are there if an expectation names them. It does not pause the run.
+    /// `q` leaves the view, and the run goes on. With --kernel, Space pauses, `.` takes a step, and `-` and `+` change
+    /// the pace; a run in real time cannot be paused. The run is traced if that is possible. Queues and ports are there
+    /// if an expectation names them.
     #[arg(long, conflicts_with_all = ["no_progress", "quiet", "hold", "plan"])]
     watch: bool,
     /// Do not show progress

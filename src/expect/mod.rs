@@ -45,6 +45,7 @@ mod metric;
 mod others;
 mod show;
 mod starved;
+mod steps;
 mod tap;
 mod text;
 mod unmet;
@@ -162,13 +163,14 @@ fn compare_one(
     }
 }
 
-/// Makes a failed comparison inconclusive if one of its runs did not get the processor time that it needed.
+/// Makes a failed comparison inconclusive if one of its runs did not get the processor time that it needed, or a step
+/// was complete late.
 fn excuse(verdict: Verdict, variants: &BTreeMap<&str, &Timeline>) -> Verdict {
     if verdict.outcome != Outcome::Failed {
         return verdict;
     }
     let busy = variants.iter().find_map(|(name, timeline)| {
-        let why = load::starved_of_processors(timeline)?;
+        let why = load::starved_of_processors(timeline).or_else(|| steps::late_end(timeline))?;
         Some(format!("in the variant `{name}` {why}"))
     });
     match busy {
@@ -233,6 +235,7 @@ fn conclude(spec: &RunSpec, timeline: &Timeline, verdicts: Vec<Verdict>) -> RunV
             let short = load::shortfall(spec, timeline)
                 .or_else(|| unmet::wire(spec, timeline))
                 .or_else(|| unmet::faults(spec, timeline))
+                .or_else(|| steps::late_start(timeline))
                 .or_else(|| descriptors::exhaustion(spec, timeline))
                 .map(|why| match interrupted {
                     true => format!("the run was interrupted at {}; {why}", timeline.now),
@@ -255,6 +258,7 @@ fn conclude(spec: &RunSpec, timeline: &Timeline, verdicts: Vec<Verdict>) -> RunV
                     Outcome::Failed => match descriptors::shortage(spec, timeline)
                         .or_else(|| load::starved_of_processors(timeline))
                         .or_else(|| unmet::late_wire(spec, timeline))
+                        .or_else(|| steps::late_end(timeline))
                         .or_else(|| others::beside(spec, timeline))
                     {
                         Some(reason) => (Outcome::Inconclusive, Some(reason)),

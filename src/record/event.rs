@@ -148,6 +148,8 @@ pub enum Event {
     Traced(KernelEvent),
     /// The kernel reported something about a connection tracking table, if the run was traced or captured.
     Tracked(TrackedEvent),
+    /// A step of the scenario has been taken.
+    Step(TakenStep),
     /// The run has ended, but its lab is kept for people to look at. What follows was not part of the run.
     Held {
         /// Time of the end of the run.
@@ -212,6 +214,7 @@ impl Event {
             Self::Traced(event) => Some(event.t),
             Self::Tracked(event) => Some(event.t),
             Self::Connection(connection) => Some(connection.t),
+            Self::Step(step) => Some(step.t),
             Self::Note { t, .. } | Self::Gap { t, .. } => *t,
             Self::Environment(_)
             | Self::Built(_)
@@ -283,6 +286,26 @@ impl NamedConnection {
     pub(crate) fn pair(&self) -> Option<AddressPair> {
         let local = self.local.filter(|local| local.port() != 0)?;
         Some((local, self.peer?))
+    }
+}
+
+/// A step of the scenario, with the time at which it was taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TakenStep {
+    /// The time at which the step began to be taken.
+    pub t: Offset,
+    /// The time that it took, nanoseconds.
+    pub took: u64,
+    /// The time at which the scenario wants it.
+    pub due: Offset,
+    /// The line of the step in the scenario.
+    pub line: u32,
+}
+
+impl TakenStep {
+    /// Returns the time at which the step was complete.
+    pub fn end(&self) -> Offset {
+        Offset(self.t.0.saturating_add(self.took))
     }
 }
 

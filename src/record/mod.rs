@@ -31,7 +31,7 @@ pub use clock::{Offset, RunClock};
 pub use environment::{Environment, Guest, Privileges};
 pub use event::{
     Built, CAPTURE, ConntrackRoom, Event, LoadReport, NamedConnection, SeriesDeclaration, SeriesId,
-    SeriesKind, WirePrecision,
+    SeriesKind, TakenStep, WirePrecision,
 };
 #[cfg(feature = "program")]
 pub use file::{

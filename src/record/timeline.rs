@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::clock::Offset;
 use super::environment::Environment;
-use super::event::{Built, Event, LoadReport, SeriesId};
+use super::event::{Built, Event, LoadReport, SeriesId, TakenStep};
 use super::series::Series;
 use super::traced::KernelEvent;
 use super::tracked::TrackedEvent;
@@ -37,6 +37,8 @@ pub struct Timeline {
     pub traced: Vec<KernelEvent>,
     /// The reports about connection tracking tables, in the order of time; empty if they were not followed.
     pub tracked: Vec<TrackedEvent>,
+    /// The steps that were taken, in the order of time.
+    pub steps: Vec<TakenStep>,
     /// The time since which the lab is kept after the end of the run, if it is.
     pub held_since: Option<Offset>,
     /// The end of the run; `None` while it goes on, or if the worker died.
@@ -166,6 +168,10 @@ impl Timeline {
             }
             // Whoever follows a run reads it from the recorder; its results are series.
             Event::Connection(connection) => self.now = self.now.max(connection.t),
+            Event::Step(step) => {
+                self.now = self.now.max(step.t);
+                self.steps.push(step);
+            }
             Event::Held { t, .. } => {
                 self.now = self.now.max(t);
                 self.held_since = Some(t);

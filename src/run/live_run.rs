@@ -138,7 +138,7 @@ impl LiveRun {
             if let Some(limit) = self.limit.filter(|limit| now > *limit) {
                 return Err(RunError::TimedOut(limit));
             }
-            steps.take_due(now, &self.lab, &mut self.traffic)?;
+            steps.take_due(clock, (&self.lab, &mut self.traffic), &self.recorder)?;
             let has_ended = self.traffic.has_ended();
             let watches = now < self.spec.watch_until;
             if has_ended && !watches && steps.all_taken() {

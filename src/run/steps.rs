@@ -5,6 +5,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::lab::{ChangeError, Lab};
+use crate::record::{Event, Offset, Recorder, RunClock, TakenStep};
 use crate::scenario::RunSpec;
 use crate::scenario::workload::{StepAction, StepSpec};
 use crate::traffic::{Traffic, TrafficError};
@@ -52,19 +53,30 @@ impl<'a> PendingSteps<'a> {
         self.left.first().map(|step| step.at)
     }
 
-    /// Takes every step that is due.
+    /// Takes every step that is due, and records when.
     pub(crate) fn take_due(
         &mut self,
-        now: Duration,
-        lab: &Lab,
-        traffic: &mut Traffic,
+        clock: RunClock,
+        (lab, traffic): (&Lab, &mut Traffic),
+        recorder: &Recorder,
     ) -> Result<(), RunStepError> {
-        while let Some((step, later)) = self.left.split_first().filter(|(step, _)| step.at <= now) {
+        while let Some((step, later)) = self.left.split_first() {
+            let t = clock.now();
+            if t.as_duration() < step.at {
+                break;
+            }
+            let line = step.place.line;
             take(step, lab, traffic).map_err(|source| RunStepError {
                 at: step.at,
-                line: step.place.line,
+                line,
                 source: Box::new(source),
             })?;
+            recorder.record(Event::Step(TakenStep {
+                t,
+                took: clock.now().0 - t.0,
+                due: Offset::from_duration(step.at),
+                line,
+            }));
             self.left = later;
         }
         Ok(())

@@ -121,7 +121,8 @@ fn matters(event: &Event) -> bool {
         | Event::Histogram { .. }
         | Event::Traced(_)
         | Event::Tracked(_)
-        | Event::Connection(_) => true,
+        | Event::Connection(_)
+        | Event::Step(_) => true,
         Event::Environment(_)
         | Event::Built(_)
         | Event::Series(_)

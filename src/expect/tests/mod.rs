@@ -6,6 +6,7 @@ mod compared;
 mod laws;
 mod quantities;
 mod runs;
+mod steps;
 mod texts;
 mod unmet;
 mod windows;

@@ -78,7 +78,13 @@ fn next(event: &Event) -> Option<Event> {
             node: NodeName::from("nat"),
             what: TrackedFact::Followed,
         }),
-        Event::Tracked(_) => Event::Held { t, at_most: None },
+        Event::Tracked(_) => Event::Step(TakenStep {
+            t,
+            took: 0,
+            due: t,
+            line: 1,
+        }),
+        Event::Step(_) => Event::Held { t, at_most: None },
         Event::Held { .. } => Event::Note {
             t: None,
             text: String::new(),
@@ -106,7 +112,7 @@ fn next(event: &Event) -> Option<Event> {
 fn the_reference_describes_every_event_with_its_fields() {
     let first = Event::Environment(Box::default());
     let events: Vec<Event> = std::iter::successors(Some(first), next).collect();
-    assert_eq!(events.len(), 19);
+    assert_eq!(events.len(), 20);
     for event in events {
         let written = serde_json::to_value(&event).unwrap();
         let (name, fields) = written.as_object().unwrap().iter().next().unwrap();

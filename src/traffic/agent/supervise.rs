@@ -172,6 +172,7 @@ impl Translator {
             | Event::Used { .. }
             | Event::Traced(_)
             | Event::Tracked(_)
+            | Event::Step(_)
             | Event::Held { .. }
             | Event::Finished { .. } => return,
         };
