@@ -161,6 +161,29 @@ pub(crate) fn split(name: &str) -> Option<(&'static str, &str)> {
     Some((prefix, &name[prefix.len()..]))
 }
 
+/// A counter that only counts IPv4: `UdpRcvbufErrors`. Those of TCP count both protocols.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Ipv4Counter {
+    /// The counter of IPv6 with the same name, if there is one: `Udp6RcvbufErrors`.
+    pub(crate) of_ipv6: Option<String>,
+}
+
+impl Ipv4Counter {
+    /// Returns the counter with this name, if it only counts IPv4.
+    pub(crate) fn of(name: &str) -> Option<Self> {
+        let (prefix, rest) = split(name)?;
+        let twin = match prefix {
+            "Ip" | "IpExt" => "Ip6",
+            "Udp" => "Udp6",
+            "UdpLite" => "UdpLite6",
+            "Icmp" | "IcmpMsg" => "Icmp6",
+            _ => return None,
+        };
+        let of_ipv6 = Some(format!("{twin}{rest}")).filter(|meant| is_known(meant));
+        (!GAUGES.contains(&name)).then_some(Self { of_ipv6 })
+    }
+}
+
 /// Returns every prefix with every name behind it.
 pub(crate) fn all() -> impl Iterator<Item = (&'static str, &'static str)> {
     GROUPS

@@ -4,6 +4,8 @@
 
 use std::collections::BTreeMap;
 
+use indexmap::IndexSet;
+
 use super::bounds::{MAX_NODES_OF_ALL_RUNS, MAX_RUNS};
 use super::decode::{Entries, FromNode, OneOrMany, check_name};
 use super::document::Text;
@@ -320,7 +322,7 @@ fn check_set(
         .filter_map(|tree| tree.get("params"))
         .flat_map(Node::entries)
         .map(|entry| entry.key.text.as_str());
-    let known: Vec<&str> = declared
+    let known: IndexSet<&str> = declared
         .chain(axes.iter().map(|axis| axis.name.value.as_str()))
         .collect();
     let at = root
@@ -328,7 +330,7 @@ fn check_set(
         .or_else(|| root.get("matrix"))
         .map_or(Span::default(), |node| node.head);
     for name in set.keys() {
-        if !known.contains(&name.as_str()) {
+        if !known.contains(name.as_str()) {
             let help = suggest::did_you_mean(name, known.iter().copied())
                 .unwrap_or_else(|| "the scenario has no parameters".to_owned());
             cx.error(

@@ -7,7 +7,7 @@ use std::ops::Range;
 use super::counters::{self, CounterName};
 use super::subjects::Subjects;
 use super::syntax::At;
-use super::{connection, slips, synonyms};
+use super::{connection, idle, slips, synonyms};
 use crate::metrics::{
     self, Metric, NameParameter, Recorded, SeriesKind, Subject, kernel_counters, tcp_info,
 };
@@ -78,18 +78,9 @@ pub(crate) fn metric(
         });
     }
     if meant == [Subject::Node]
-        && metrics::find(Subject::Node, name).is_some()
-        && name.starts_with("conntrack.")
-        && subjects.untracked.contains(subject)
+        && let Some(unknown) = idle::counter(path, (subject, name), subjects)
     {
-        return Err(UnknownMetric {
-            range: path.range.clone(),
-            message: format!("{} does not track connections", quoted(subject)),
-            help: Some(
-                "its table is always empty; to track, give the node `conntrack: { track: true }`"
-                    .to_owned(),
-            ),
-        });
+        return Err(unknown);
     }
     let of_node = subjects.rules.get(subject).map_or(&[][..], Vec::as_slice);
     for kind in &meant {
@@ -318,6 +309,7 @@ mod tests {
             attempts: IndexMap::new(),
             rules: [("nat".to_owned(), vec!["bad".to_owned()])].into(),
             untracked: ["client".to_owned()].into(),
+            without_ipv4: false,
         }
     }
 

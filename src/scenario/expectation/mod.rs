@@ -8,6 +8,7 @@ mod connection;
 mod counters;
 mod functions;
 mod grammar;
+mod idle;
 mod meant;
 mod measurement;
 mod metric;

@@ -15,6 +15,8 @@ pub(crate) struct Subjects {
     pub(crate) rules: IndexMap<String, Vec<String>>,
     /// Nodes whose connection tracking table is certainly always empty.
     pub(crate) untracked: IndexSet<String>,
+    /// True if nothing in the lab uses IPv4, so that counters of IPv4 stay at 0.
+    pub(crate) without_ipv4: bool,
     /// The number of attempts that each client makes.
     pub(crate) attempts: IndexMap<String, u64>,
 }

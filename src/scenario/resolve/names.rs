@@ -3,6 +3,7 @@
 use indexmap::IndexMap;
 
 use super::server::protocol;
+use super::topology;
 use crate::metrics::Subject;
 use crate::scenario::decode::{Entries, Framed, check_name};
 use crate::scenario::document::{CommandDoc, Document, NodeDoc, ServerDoc, Text};
@@ -204,6 +205,8 @@ impl<'d> Names<'d> {
             .map(|(name, _)| name.clone());
         Subjects {
             rules: rules.collect(),
+            // A command may use IPv4 on the loopback interface.
+            without_ipv4: topology::asks_for_ipv6(document) && self.commands.is_empty(),
             untracked: untracked.collect(),
             nodes: self.nodes.keys().map(|name| (*name).to_owned()).collect(),
             actors: self

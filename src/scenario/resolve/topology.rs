@@ -393,8 +393,13 @@ fn bounded(count: usize, most: usize, what: &str, at: Option<Span>, cx: &mut Col
     }
 }
 
-/// Returns the lab's protocol: IPv6 if anything asks for it. To ask for IPv4 as well is a contradiction.
-fn ip_version(document: &Document, cx: &mut Collector<'_>) -> IpVersion {
+/// Returns true if anything in the document asks for IPv6.
+pub(super) fn asks_for_ipv6(document: &Document) -> bool {
+    versions(document).any(|asked| asked.value == IpVersion::V6)
+}
+
+/// Returns the protocols that the scenario, its nodes and its links ask for.
+fn versions(document: &Document) -> impl Iterator<Item = Spanned<IpVersion>> {
     let nodes = document
         .nodes
         .0
@@ -405,7 +410,12 @@ fn ip_version(document: &Document, cx: &mut Collector<'_>) -> IpVersion {
         .iter()
         .flat_map(|links| &links.0)
         .filter_map(|link| link.as_ref()?.ip);
-    let said: Vec<Spanned<IpVersion>> = document.ip.into_iter().chain(nodes).chain(links).collect();
+    document.ip.into_iter().chain(nodes).chain(links)
+}
+
+/// Returns the lab's protocol: IPv6 if anything asks for it. To ask for IPv4 as well is a contradiction.
+fn ip_version(document: &Document, cx: &mut Collector<'_>) -> IpVersion {
+    let said: Vec<Spanned<IpVersion>> = versions(document).collect();
     let find = |version| said.iter().find(|said| said.value == version);
     match (find(IpVersion::V6), find(IpVersion::V4)) {
         (None, _) => IpVersion::V4,
