@@ -33,7 +33,11 @@ pub fn assess(
                     let mut facts = facts.tried(index, trials);
                     if facts.scope == KeyScope::Missing && guesses > 0 {
                         guesses -= 1;
-                        facts.meant = sysctls::suggestion(key);
+                        facts.meant = sysctls::suggestion(key).or_else(|| {
+                            let lower = key.to_lowercase();
+                            let of_lower = KeyFacts::of(&lower, value, survey, reference, &beyond);
+                            (of_lower.scope != KeyScope::Missing).then_some(lower)
+                        });
                     }
                     facts
                 };

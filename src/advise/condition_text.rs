@@ -59,6 +59,7 @@ fn of_client(client: &ClientSpec) -> String {
                 format!("at {rate} connections/s")
             }
         }
+        Starts::Closed { at_once: 1, .. } => "with one request at a time".to_owned(),
         Starts::Closed { at_once, .. } => {
             format!("with {} requests at a time", grouped(at_once as f64, 0))
         }

@@ -213,7 +213,7 @@ mod tests {
             ("net.ipv4.tcp_rmem", "4096 131072 6291456"),
             ("net.ipv4.tcp_congestion_control", "bbr"),
             ("net.ipv4.conf.all.rp_filter", "2"),
-            ("net.ipv4.conf.all.tag", "5"),
+            ("net.ipv6.conf.all.seg6_enabled", "5"),
         ];
         let mut fresh = found(&copied);
         fresh.extend(found(&[
@@ -246,7 +246,7 @@ mod tests {
         assert_eq!(stock("net.ipv4.tcp_congestion_control").unwrap(), "cubic");
         assert_eq!(stock("net.ipv4.conf.all.rp_filter").unwrap(), "0");
         assert_eq!(
-            stock("net.ipv4.conf.all.tag"),
+            stock("net.ipv6.conf.all.seg6_enabled"),
             None,
             "unknown rather than copied"
         );

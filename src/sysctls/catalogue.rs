@@ -243,6 +243,20 @@ mod tests {
     }
 
     #[test]
+    fn socket_buffers_below_the_kernels_least_are_refused() {
+        for (name, least) in [("rmem", 2304), ("wmem", 4608)] {
+            for end in ["max", "default"] {
+                let form = find(&format!("net.core.{name}_{end}")).unwrap().form;
+                assert!(form.check(&least.to_string()).is_ok(), "{name}_{end}");
+                assert!(
+                    form.check(&(least - 1).to_string()).is_err(),
+                    "{name}_{end}"
+                );
+            }
+        }
+    }
+
+    #[test]
     fn the_name_of_an_interface_stands_for_any() {
         for key in [
             "net.ipv4.conf.all.rp_filter",

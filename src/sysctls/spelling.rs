@@ -2,12 +2,17 @@
 
 use super::catalogue::{all, find, general};
 
-/// Suggests a key for one that is not in the catalogue: a folder forgotten or mistaken, letters swapped, an interface
-/// written with a dot. `None` if nothing is near, or if the key is known.
+/// Suggests a key for one that is not in the catalogue: capitals, a folder forgotten or mistaken, letters swapped, an
+/// interface written with a dot. `None` if nothing is near, or if the key is known.
 pub fn suggestion(key: &str) -> Option<String> {
     if find(key).is_some() {
         return None;
     }
+    let lower = key.to_lowercase();
+    if find(&lower).is_some() {
+        return Some(lower);
+    }
+    let key = lower.as_str();
     dotted_interface(key)
         .or_else(|| elsewhere(key))
         .or_else(|| shortened(key))
@@ -106,6 +111,14 @@ mod tests {
             (
                 "net.ipv4.conf.eth0.100.rp_filter",
                 "net.ipv4.conf.eth0/100.rp_filter",
+            ),
+            ("NET.IPV4.TCP_SYNCOOKIES", "net.ipv4.tcp_syncookies"),
+            ("net.ipv4.TCP_Syncookies", "net.ipv4.tcp_syncookies"),
+            ("Net.Core.SoMaxCon", "net.core.somaxconn"),
+            ("TCP_FIN_TIMEOUT", "net.ipv4.tcp_fin_timeout"),
+            (
+                "net.ipv4.conf.eth0.RP_FILTER",
+                "net.ipv4.conf.eth0.rp_filter",
             ),
             (
                 "net.ipv4.conf.eth0.rp_fitler",

@@ -120,7 +120,8 @@ fn advice(text: &str) -> Advice {
 fn advice_that_ran() -> Advice {
     let trial = trial();
     let mut advice = advice(
-        "net.ipv4.tcp_tw_reuse = 1\nnet.ipv4.tcp_fin_timeout = 60\nnet.core.somaxconn = 1024\nnet.core.rmem_max = 9\n\
+        "net.ipv4.tcp_tw_reuse = 1\nnet.ipv4.tcp_fin_timeout = 60\nnet.core.somaxconn = 1024\n\
+         net.core.rmem_max = 8388608\n\
          net.ipv4.tcp_tw_recycle = 1\nnet.ipv4.tcp_sack\n",
     );
     let experiment = Experiment {
@@ -211,7 +212,7 @@ fn the_file_to_use_instead_sets_what_is_kept_and_says_why() {
         "net.ipv4.tcp_tw_reuse = 1",
         "net.ipv4.tcp_fin_timeout = 60",
         "net.core.somaxconn = 1024",
-        "net.core.rmem_max = 9",
+        "net.core.rmem_max = 8388608",
     ];
     assert_eq!(kept, expected);
 }
