@@ -7,7 +7,8 @@
 //!
 //! A sample reads a node's counters, socket states and, on `nat`, its connection tracking table. Its processor
 //! time is in every record. The floor reads `netstat`, `snmp` and `sockstat` of a namespace at the same rate,
-//! through descriptors that stay open. For comparison, a script runs `nstat` and `ss -s` instead.
+//! through descriptors that stay open, and on `nat` the counters of the table, `stat/nf_conntrack`. For comparison, a
+//! script runs `nstat` and `ss -s` instead. The floor of a listing sends the same request and throws the answer away.
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
 #[path = "support/bench.rs"]
@@ -60,6 +61,9 @@ const NODES: [&str; 3] = ["client", "nat", "server"];
 
 /// The interval at which probes sample by default.
 const EVERY: Duration = Duration::from_millis(100);
+/// What the floor reads.
+const FILES: [&str; 3] = ["netstat", "snmp", "sockstat"];
+const FILES_OF_ROUTER: [&str; 4] = ["netstat", "snmp", "sockstat", "stat/nf_conntrack"];
 /// Number of samples of the floor.
 const FLOOR_LOOKS: u32 = 50;
 
@@ -89,9 +93,16 @@ fn main() -> ExitCode {
 
 fn looks() -> Measured {
     println!("### Looks at three nodes, every 100 ms\n");
-    let floor_of =
-        |every| -> Measured<Vec<f64>> { Ok(NetNs::create()?.run(move || floor(every))??) };
-    let (floor, hot) = (floor_of(EVERY)?, floor_of(Duration::ZERO)?);
+    let floor_of = |files: &'static [&str], every| -> Measured<f64> {
+        let costs = NetNs::create()?.run(move || floor(files, every))??;
+        Ok(quantile(&costs, 0.5))
+    };
+    let (floor, hot) = (floor_of(&FILES, EVERY)?, floor_of(&FILES, Duration::ZERO)?);
+    let of_router = floor_of(&FILES_OF_ROUTER, EVERY)?;
+    let of_node = |node| match node {
+        "nat" => of_router,
+        _ => floor,
+    };
     let mut rows = Vec::new();
     let mut judged = Vec::new();
     for (name, work) in [("idle", IDLE), ("1,000 connections/s", LOADED)] {
@@ -104,14 +115,22 @@ fn looks() -> Measured {
                 node.to_owned(),
                 costs.len().to_string(),
                 format!("{p50:.0} / {:.0}", quantile(&costs, 0.99)),
-                format!("{:.2}", p50 / quantile(&floor, 0.5)),
+                format!("{:.2}", p50 / of_node(node)),
             ]);
         }
         let all: Vec<f64> = NODES
             .iter()
             .flat_map(|node| costs(&timeline, node))
             .collect();
-        let ratio = quantile(&all, 0.5) / quantile(&floor, 0.5);
+        let to_floor: Vec<f64> = NODES
+            .iter()
+            .flat_map(|node| {
+                costs(&timeline, node)
+                    .into_iter()
+                    .map(|cost| cost / of_node(node))
+            })
+            .collect();
+        let ratio = quantile(&to_floor, 0.5);
         let share = all.iter().sum::<f64>() / 1e6 / timeline.now.as_secs_f64() * 100.0;
         judged.push(table::figure(
             &format!("a look to the floor, {name}"),
@@ -135,9 +154,8 @@ fn looks() -> Measured {
         &rows,
     );
     println!(
-        "\nFloor: {:.0} us; {:.0} us one after the other, with everything in the processor's caches.",
-        quantile(&floor, 0.5),
-        quantile(&hot, 0.5)
+        "\nFloor: {floor:.0} us, of a router {of_router:.0} us; {hot:.0} us one after the other, with everything in the \
+         processor's caches."
     );
     if let Some(script) = script()? {
         println!("`nstat -asz` and `ss -s`: {script:.0} us.");
@@ -153,10 +171,10 @@ fn costs(timeline: &Timeline, node: &str) -> Vec<f64> {
     looks.map(|(_, cost)| *cost as f64 / 1e3).collect()
 }
 
-/// Returns the processor time of reading three files, in microseconds.
-fn floor(every: Duration) -> std::io::Result<Vec<f64>> {
+/// Returns the processor time of reading these files, in microseconds.
+fn floor(names: &[&str], every: Duration) -> std::io::Result<Vec<f64>> {
     let mut files = Vec::new();
-    for name in ["netstat", "snmp", "sockstat"] {
+    for name in names {
         files.push(NetFile::open(name)?);
     }
     let mut costs = Vec::new();
@@ -215,6 +233,9 @@ fn listing(state: &str, close: &str, rounds: u64) -> Measured {
         listed = count;
         figures.add("ours", took);
         figures.add("ours, processor", cost);
+        let (took, cost) = netns.run(throw_away)??;
+        figures.add("floor", took);
+        figures.add("floor, processor", cost);
         let before = processor::spent();
         let ss = || {
             let begun = Instant::now();
@@ -235,6 +256,8 @@ fn listing(state: &str, close: &str, rounds: u64) -> Measured {
     println!("\n### Listing {listed} sockets in {state}, {rounds} rounds\n");
     let ratio = figures.ratio("ss", "ours");
     let processor = figures.ratio("ss, processor", "ours, processor");
+    let to_floor = figures.ratio("ours, processor", "floor, processor");
+    let most = figures.ratio("ss, processor", "floor, processor");
     table::print(
         &["what", "target", "measured", ""],
         &[
@@ -267,6 +290,21 @@ fn listing(state: &str, close: &str, rounds: u64) -> Measured {
                 processor.to_string(),
             ),
             table::figure(
+                "floor",
+                None,
+                format!(
+                    "{:.1} ms, processor {:.1} ms",
+                    figures.median("floor"),
+                    figures.median("floor, processor")
+                ),
+            ),
+            table::figure("processor time to the floor's", None, to_floor.to_string()),
+            table::figure(
+                "processor time of `ss` to the floor's",
+                None,
+                most.to_string(),
+            ),
+            table::figure(
                 "all are listed",
                 Some((&SOCKETS.to_string(), listed == SOCKETS)),
                 listed.to_string(),
@@ -288,4 +326,46 @@ fn list() -> Result<(u32, f64, f64), NetlinkError> {
         took.0.as_secs_f64() * 1e3,
         took.1.as_secs_f64() * 1e3,
     ))
+}
+
+/// Sends the request of [`list`] and reads the answer up to its end, but none of its sockets. Returns the time and
+/// processor time in milliseconds.
+fn throw_away() -> std::io::Result<(f64, f64)> {
+    /// `TCPDIAG_GETSOCK` (Linux `include/uapi/linux/inet_diag.h`).
+    const GET_SOCKETS: u16 = 18;
+    /// Bytes of `struct inet_diag_req` before the states, and after them.
+    const AROUND_STATES: [usize; 2] = [52, 4];
+    let spent = || thread_cpu_time().unwrap_or_default();
+    let (begun, before) = (Instant::now(), spent());
+    let mut socket = netlink_sys::Socket::new(libc::NETLINK_SOCK_DIAG as isize)?;
+    socket.bind_auto()?;
+    let states: u32 = TcpState::LISTED
+        .iter()
+        .map(|state| 1 << *state as u32)
+        .sum();
+    let mut body = vec![0; AROUND_STATES[0]];
+    body.extend(states.to_ne_bytes());
+    body.resize(body.len() + AROUND_STATES[1], 0);
+    let mut request = (16 + body.len() as u32).to_ne_bytes().to_vec();
+    request.extend(GET_SOCKETS.to_ne_bytes());
+    request.extend(((libc::NLM_F_REQUEST | libc::NLM_F_DUMP) as u16).to_ne_bytes());
+    request.extend([0; 8]);
+    request.extend(body);
+    socket.send_to(&request, &netlink_sys::SocketAddr::new(0, 0), 0)?;
+    let mut buffer = vec![0; 64 * 1024];
+    loop {
+        let length = socket.recv(&mut &mut buffer[..], 0)?;
+        let mut rest = &buffer[..length];
+        let mut last = 0;
+        while let [a, b, c, d, e, f, ..] = *rest {
+            last = i32::from(u16::from_ne_bytes([e, f]));
+            let size = u32::from_ne_bytes([a, b, c, d]) as usize;
+            rest = rest.get(size.next_multiple_of(4)..).unwrap_or_default();
+        }
+        if [libc::NLMSG_DONE, libc::NLMSG_ERROR].contains(&last) {
+            break;
+        }
+    }
+    let took = (begun.elapsed(), spent().saturating_sub(before));
+    Ok((took.0.as_secs_f64() * 1e3, took.1.as_secs_f64() * 1e3))
 }

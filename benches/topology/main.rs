@@ -5,7 +5,8 @@
 //! c ---- r ---- s      3 namespaces, 2 links, 4 addresses, 2 routes, 8 settings, masquerade
 //! ```
 //!
-//! Variants take turns in one run. It needs root, `ip`, `nft` and `unshare`, and uses `python3-pyroute2` if
+//! The floors are one thread that creates three namespaces, and one that also sends the messages for their links,
+//! addresses and routes: no settings, no address translation. Variants take turns in one run. It needs root, `ip`, `nft` and `unshare`, and uses `python3-pyroute2` if
 //! installed. The cost of scripts excludes the shell and the namespaces that keep them from leaving anything
 //! behind.
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
@@ -14,6 +15,7 @@
 mod bench;
 #[path = "../support/figures.rs"]
 mod figures;
+mod floors;
 mod peers;
 #[path = "../support/processor.rs"]
 mod processor;
@@ -28,10 +30,8 @@ use std::fmt::Write;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use nix::sched::{CloneFlags, unshare};
 use nslab::lab::{Lab, LabScope};
 use nslab::scenario::RunSpec;
-use nslab::sys::NetNs;
 
 use bench::{Measured, bench, option};
 use figures::Figures;
@@ -51,7 +51,9 @@ links:
 const MANY: usize = 500;
 const FLOOR: &str = "3 x unshare";
 const FLOOR_CPU: &str = "3 x unshare, processor time";
+const WIRED: &str = "3 x unshare, links, addresses, routes";
 const SET_UP: &str = "set-up";
+const WIRED_CPU: &str = "3 x unshare, links, addresses, routes, processor time";
 const SET_UP_CPU: &str = "set-up and drop, processor time";
 const DROP: &str = "drop";
 const MANY_FLOOR: &str = "500 x unshare";
@@ -65,7 +67,9 @@ fn main() -> ExitCode {
         // Other namespaces come and go, and a few always wait in the kernel's caches.
         let before = settle::namespaces().map(|count| count + 5);
         for round in 0..option("--rounds", 31) {
-            floor(&mut took);
+            floor(&mut took)?;
+            settle::until(before);
+            wired(&mut took)?;
             settle::until(before);
             lab(&small, &mut took)?;
             settle::until(before);
@@ -80,10 +84,18 @@ fn main() -> ExitCode {
     })
 }
 
-fn floor(took: &mut Figures) {
+fn floor(took: &mut Figures) -> Measured {
     let spent = processor::spent();
-    took.add(FLOOR, milliseconds(bare(3)));
+    took.add(FLOOR, milliseconds(floors::bare(3)?));
     took.add(FLOOR_CPU, milliseconds(processor::spent() - spent));
+    Ok(())
+}
+
+fn wired(took: &mut Figures) -> Measured {
+    let spent = processor::spent();
+    took.add(WIRED, milliseconds(floors::wired()?));
+    took.add(WIRED_CPU, milliseconds(processor::spent() - spent));
+    Ok(())
 }
 
 fn lab(spec: &RunSpec, took: &mut Figures) -> Measured {
@@ -96,7 +108,7 @@ fn lab(spec: &RunSpec, took: &mut Figures) -> Measured {
 }
 
 fn many(spec: &RunSpec, took: &mut Figures, before: Option<u64>) -> Measured {
-    took.add(MANY_FLOOR, milliseconds(bare(MANY)));
+    took.add(MANY_FLOOR, milliseconds(floors::bare(MANY)?));
     settle::until(before);
     let (up, down) = stood(spec)?;
     took.add(MANY_SET_UP, milliseconds(up));
@@ -120,17 +132,30 @@ fn print(took: &Figures) {
     let time = |name: &str| format!("{:.3} ms", took.median(name));
     let ratio = took.ratio(SET_UP, FLOOR);
     let cpu = took.ratio(SET_UP_CPU, FLOOR_CPU);
+    let to_wired = took.ratio(SET_UP, WIRED);
+    let cpu_to_wired = took.ratio(SET_UP_CPU, WIRED_CPU);
     let (many, drop) = (took.median(MANY_SET_UP), took.median(DROP));
     let many_target = Some(("<= 500 ms", many <= 500.0));
     let ratio_target = Some(("<= 2.0", ratio.median <= 2.0));
     let mut rows = vec![
         table::figure(FLOOR, None, time(FLOOR)),
+        table::figure(WIRED, None, time(WIRED)),
         table::figure(SET_UP, None, time(SET_UP)),
         table::figure("set-up / 3 x unshare", ratio_target, ratio.to_string()),
         table::figure(
             "the same in processor time, with drop",
             None,
             cpu.to_string(),
+        ),
+        table::figure(
+            "set-up / 3 x unshare, links, addresses, routes",
+            None,
+            to_wired.to_string(),
+        ),
+        table::figure(
+            "the same in processor time, with drop",
+            None,
+            cpu_to_wired.to_string(),
         ),
         table::figure(DROP, Some(("<= 0.1 ms", drop <= 0.1)), time(DROP)),
         table::figure(MANY_FLOOR, None, time(MANY_FLOOR)),
@@ -152,27 +177,6 @@ fn print(took: &Figures) {
 
 fn milliseconds(time: Duration) -> f64 {
     time.as_secs_f64() * 1e3
-}
-
-/// Measures the kernel's own cost of this many namespaces, each held by a descriptor.
-#[expect(
-    clippy::unwrap_used,
-    reason = "the thread that measures has no caller to report to"
-)]
-fn bare(count: usize) -> Duration {
-    let thread = std::thread::spawn(move || {
-        let started = Instant::now();
-        let held: Vec<_> = (0..count)
-            .map(|_| {
-                unshare(CloneFlags::CLONE_NEWNET).unwrap();
-                NetNs::current().unwrap()
-            })
-            .collect();
-        let took = started.elapsed();
-        drop(held);
-        took
-    });
-    thread.join().unwrap()
 }
 
 /// Measures the time to build a lab and to let go of it.

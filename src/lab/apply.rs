@@ -3,31 +3,21 @@
 use indexmap::IndexMap;
 
 use super::applied_settings::AppliedSettings;
+use super::assembly::Assembly;
 use super::error::BuildError;
-use super::mark;
-use super::messages::Messages;
-use super::namespaces::{CreatedNamespace, create_all};
-use super::netem::netem;
+use super::namespaces::{CreatedNamespace, Creating};
 use super::plan::{LabPlan, Op, PlannedEnd, Site};
 use super::settings::{SetOutcome, WantedSysctl, write_all};
 use crate::names::NodeName;
 use crate::scenario::topology::IpVersion;
 use crate::sys::NetNs;
 use crate::sys::ethtool;
-use crate::sys::netlink::{Batch, Netlink};
-use crate::sys::qdisc;
-use crate::sys::rtnl::{self, VethEnd};
+use crate::sys::netlink::Netlink;
+use crate::sys::rtnl;
 use crate::sys::sysctl::Sysctls;
 
-/// A namespace under construction.
-#[derive(Debug)]
-struct NamespaceBuild {
-    created: CreatedNamespace,
-    messages: Messages,
-}
-
 /// The namespaces under construction, in the order of the plan.
-type NamespaceBuilds = IndexMap<Site, NamespaceBuild>;
+type CreatedNamespaces = IndexMap<Site, CreatedNamespace>;
 
 /// The namespaces of an executed plan.
 #[derive(Debug)]
@@ -43,154 +33,44 @@ pub(super) fn apply(
     socket_hash: Option<u64>,
     scope: super::LabScope,
 ) -> Result<BuiltNamespaces, BuildError> {
-    let mut outside = (scope.own_netns || scope.owns_kernel)
+    let outside = (scope.own_netns || scope.owns_kernel)
         .then(|| Netlink::open(libc::NETLINK_ROUTE))
         .transpose()
         .map_err(|source| BuildError::Netlink {
             site: Site::Wire,
             source,
         })?;
-    let mut builds: NamespaceBuilds = create_all(plan, socket_hash)?
-        .into_iter()
-        .map(|(site, created)| {
-            let messages = Messages::default();
-            (site, NamespaceBuild { created, messages })
-        })
-        .collect();
-    let mut links = Messages::default();
-    let (mut first_up, mut with_ipv6) = (Vec::new(), Vec::new());
-    for (line, op) in plan.ops.iter().enumerate() {
-        match op {
-            Op::Namespace(op) => {
-                message(&mut builds, &op.site, line, |batch| {
-                    rtnl::set_up_with_alias(batch, rtnl::LOOPBACK, &mark::of(&op.site));
-                });
-                if op.ip == IpVersion::V6 {
-                    with_ipv6.push(&op.site);
-                }
-            }
-            Op::Veth { ends, .. } => {
-                add_veth(&builds, &mut links, line, op);
-                message(&mut builds, &ends[1].site, line, |batch| {
-                    rtnl::set_link(batch, ends[1].index, true);
-                });
-                first_up.push(&ends[0]);
-                if links.is_full() {
-                    send_links(plan, &mut builds, outside.as_mut(), &mut links)?;
-                }
-            }
-            Op::Bridge {
-                node,
-                interface,
-                index,
-                ports,
-            } => {
-                let site = Site::Node(node.clone());
-                message(&mut builds, &site, line, |batch| {
-                    rtnl::bridge(batch, interface.as_str(), *index);
-                });
-                for (_, port) in ports {
-                    message(&mut builds, &site, line, |batch| {
-                        rtnl::set_master(batch, *port, *index);
-                    });
-                }
-            }
-            Op::Netem {
-                node,
-                index,
-                impairment,
-                ..
-            } => message(&mut builds, &Site::Node(node.clone()), line, |batch| {
-                qdisc::netem(batch, *index, &netem(impairment));
-            }),
-            Op::Address {
-                node,
-                index,
-                prefix,
-                ..
-            } => message(&mut builds, &Site::Node(node.clone()), line, |batch| {
-                rtnl::address(batch, *index, prefix.address, prefix.length);
-            }),
-            Op::Local { node, prefix } => {
-                message(&mut builds, &Site::Node(node.clone()), line, |batch| {
-                    rtnl::local_prefix(batch, prefix.address, prefix.length);
-                });
-            }
-            Op::Route { node, to, via, mtu } => {
-                message(&mut builds, &Site::Node(node.clone()), line, |batch| {
-                    rtnl::route(batch, to.address, to.length, *via, *mtu);
-                });
-            }
-            Op::Neighbour {
-                node,
-                index,
-                address,
-                mac,
-            } => message(&mut builds, &Site::Node(node.clone()), line, |batch| {
-                rtnl::neighbour(batch, *index, *address, *mac);
-            }),
-            // Already applied while the namespaces were created, or applied later to the running lab.
-            Op::Sysctl { .. } | Op::Rules { .. } => {}
-            Op::Room { .. } | Op::Wire { .. } | Op::Limit { .. } => {}
-        }
+    let mut creating = Creating::start(plan, socket_hash)?;
+    let mut assembly = Assembly::of(plan, outside);
+    while let Some(created) = creating.next()? {
+        assembly.join(created)?;
     }
-    send_links(plan, &mut builds, outside.as_mut(), &mut links)?;
+    let mut builds = assembly.into_created();
     for end in single_segments(plan) {
         cut_segments(&mut builds, end)?;
     }
-    for build in builds.values_mut() {
-        build.messages.send(plan, &mut build.created.route)?;
-    }
-    for end in first_up {
+    for end in first_up(plan) {
         wait_for_carrier(&mut builds, end)?;
     }
-    for site in with_ipv6 {
+    for site in with_ipv6(plan) {
         wait_for_addresses(&mut builds, site)?;
     }
     conclude(builds, scope.owns_kernel)
 }
 
-fn message(builds: &mut NamespaceBuilds, site: &Site, line: usize, write: impl FnOnce(&mut Batch)) {
-    if let Some(build) = builds.get_mut(site) {
-        build.messages.add(line, write);
-    }
+/// Returns the ends that come up before their peers.
+fn first_up(plan: &LabPlan) -> impl Iterator<Item = &PlannedEnd> {
+    plan.ops.iter().filter_map(|op| match op {
+        Op::Veth { ends, .. } => Some(&ends[0]),
+        _ => None,
+    })
 }
 
-/// Adds the message that creates a veth pair.
-fn add_veth(builds: &NamespaceBuilds, links: &mut Messages, line: usize, op: &Op) {
-    let Op::Veth {
-        ends,
-        mtu,
-        single_segments,
-        ..
-    } = op
-    else {
-        return;
-    };
-    if let [Some(a), Some(b)] = ends.each_ref().map(|end| builds.get(&end.site)) {
-        let end = |end, build| veth_end(end, build, *mtu, *single_segments);
-        links.add(line, |batch| {
-            rtnl::veth(batch, &[end(&ends[0], a), end(&ends[1], b)]);
-        });
-    }
-}
-
-fn veth_end<'a>(
-    end: &'a PlannedEnd,
-    build: &'a NamespaceBuild,
-    mtu: Option<u32>,
-    single_segments: bool,
-) -> VethEnd<'a> {
-    VethEnd {
-        netns: &build.created.netns,
-        name: end.interface.as_str(),
-        index: end.index,
-        mac: end.mac,
-        mtu,
-        // The wire's own end must not answer ARP.
-        arp: end.site != Site::Wire,
-        gso_max_segs: single_segments.then_some(1),
-    }
+fn with_ipv6(plan: &LabPlan) -> impl Iterator<Item = &Site> {
+    plan.ops.iter().filter_map(|op| match op {
+        Op::Namespace(op) if op.ip == IpVersion::V6 => Some(&op.site),
+        _ => None,
+    })
 }
 
 /// Returns the node ends that must send segments one by one.
@@ -207,8 +87,8 @@ fn single_segments(plan: &LabPlan) -> impl Iterator<Item = &PlannedEnd> {
 }
 
 /// Turns off segmentation offload at an end if an old kernel ignored the limit given when the link was created.
-fn cut_segments(builds: &mut NamespaceBuilds, end: &PlannedEnd) -> Result<(), BuildError> {
-    let Some(NamespaceBuild { created, .. }) = builds.get_mut(&end.site) else {
+fn cut_segments(builds: &mut CreatedNamespaces, end: &PlannedEnd) -> Result<(), BuildError> {
+    let Some(created) = builds.get_mut(&end.site) else {
         return Ok(());
     };
     let most = rtnl::gso_max_segs(&mut created.route, end.index).map_err(|source| {
@@ -229,29 +109,12 @@ fn cut_segments(builds: &mut NamespaceBuilds, end: &PlannedEnd) -> Result<(), Bu
     })
 }
 
-/// Creates all links from one namespace, each end directly in its own: from the calling thread's namespace if
-/// that belongs to the lab, otherwise from the first node's. Older kernels (at least up to 5.10) check a new
-/// link's index in the namespace that sends the message, and refuse one that is taken there; the calling
-/// thread's namespace has none of the lab's links.
-fn send_links(
-    plan: &LabPlan,
-    builds: &mut NamespaceBuilds,
-    outside: Option<&mut Netlink>,
-    links: &mut Messages,
-) -> Result<(), BuildError> {
-    match (outside, builds.first_mut()) {
-        (Some(outside), _) => links.send(plan, outside),
-        (None, Some((_, build))) => links.send(plan, &mut build.created.route),
-        (None, None) => Ok(()),
-    }
-}
-
 /// Waits for carrier at an end that came up before its peer.
-fn wait_for_carrier(builds: &mut NamespaceBuilds, end: &PlannedEnd) -> Result<(), BuildError> {
+fn wait_for_carrier(builds: &mut CreatedNamespaces, end: &PlannedEnd) -> Result<(), BuildError> {
     let Some(build) = builds.get_mut(&end.site) else {
         return Ok(());
     };
-    let route = &mut build.created.route;
+    let route = &mut build.route;
     let up = rtnl::wait_until(|| rtnl::is_operational(route, end.index));
     match up {
         Ok(true) => Ok(()),
@@ -267,11 +130,11 @@ fn wait_for_carrier(builds: &mut NamespaceBuilds, end: &PlannedEnd) -> Result<()
 }
 
 /// Waits until the IPv6 addresses can be used; the kernel takes a moment after assigning them.
-fn wait_for_addresses(builds: &mut NamespaceBuilds, site: &Site) -> Result<(), BuildError> {
+fn wait_for_addresses(builds: &mut CreatedNamespaces, site: &Site) -> Result<(), BuildError> {
     let Some(build) = builds.get_mut(site) else {
         return Ok(());
     };
-    let route = &mut build.created.route;
+    let route = &mut build.route;
     match rtnl::wait_until(|| Ok(!rtnl::has_tentative_addresses(route)?)) {
         Ok(true) => Ok(()),
         Ok(false) => Err(BuildError::Tentative { site: site.clone() }),
@@ -283,7 +146,7 @@ fn wait_for_addresses(builds: &mut NamespaceBuilds, site: &Site) -> Result<(), B
 }
 
 /// Applies the settings of interfaces, and collects the settings of every node.
-fn conclude(builds: NamespaceBuilds, owns_kernel: bool) -> Result<BuiltNamespaces, BuildError> {
+fn conclude(builds: CreatedNamespaces, owns_kernel: bool) -> Result<BuiltNamespaces, BuildError> {
     let mut applied = AppliedSettings::new(owns_kernel);
     let mut sites = IndexMap::new();
     for (site, build) in builds {
@@ -293,7 +156,7 @@ fn conclude(builds: NamespaceBuilds, owns_kernel: bool) -> Result<BuiltNamespace
             mut outcomes,
             of_interfaces,
             ..
-        } = build.created;
+        } = build;
         if let Site::Node(node) = &site {
             outcomes.extend(set_inside(&netns, node, of_interfaces)?);
             applied.add_node(node, &pinned, outcomes)?;

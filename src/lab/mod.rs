@@ -6,6 +6,7 @@
 pub mod abilities;
 mod applied_settings;
 mod apply;
+mod assembly;
 mod baseline;
 mod capacity;
 mod changes;

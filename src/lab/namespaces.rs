@@ -3,8 +3,8 @@
 //! The thread that creates a namespace does all of this, so that no namespace has to be entered.
 
 use std::io;
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, OnceLock};
-use std::thread::JoinHandle;
 
 use indexmap::IndexMap;
 use nix::sched::{CpuSet, sched_getaffinity};
@@ -56,89 +56,89 @@ pub(super) struct CreatedNamespace {
     pub(super) of_interfaces: Vec<WantedSysctl>,
 }
 
-/// Creates every namespace of a plan, in the order of the plan.
-///
-/// # Errors
-/// The first error in the order of completion.
-pub(super) fn create_all(
-    plan: &LabPlan,
-    socket_hash: Option<u64>,
-) -> Result<IndexMap<Site, CreatedNamespace>, BuildError> {
-    // The namespaces of a lab are alike, so the settings found in one apply to all.
-    let common = Arc::new(OnceLock::new());
-    let specs: Vec<(usize, NamespaceSpec)> =
-        specs(plan, socket_hash).into_values().enumerate().collect();
-    let threads = processors()
-        .min(specs.len().div_ceil(NAMESPACES_PER_THREAD))
-        .max(1);
-    let mut shares = vec![Share::default(); threads];
-    for (number, spec) in specs {
-        shares[number % threads].numbers.push(number);
-        shares[number % threads].specs.push(spec);
-    }
-    let running = shares
-        .into_iter()
-        .map(|share| share.begin(&common))
-        .collect::<Result<Vec<_>, _>>()?;
-    let mut created = Vec::new();
-    for share in running {
-        created.extend(share.finish()?);
-    }
-    created.sort_by_key(|(number, ..)| *number);
-    let created = created
-        .into_iter()
-        .map(|(_, site, created)| (site, created));
-    Ok(created.collect())
-}
-
-/// The namespaces that one thread creates, with their positions in the plan.
-#[derive(Debug, Default, Clone)]
-struct Share {
-    numbers: Vec<usize>,
-    specs: Vec<NamespaceSpec>,
-}
-
-/// A share whose thread is running.
+/// The creation of the namespaces of a plan, on several processors.
 #[derive(Debug)]
-struct RunningShare {
-    sites: Vec<(usize, Site)>,
-    thread: JoinHandle<Vec<Created<Result<PreparedNamespace, BuildError>>>>,
+pub(super) struct Creating {
+    /// The namespaces of the plan, in its order.
+    sites: Vec<Site>,
+    left: usize,
+    inbox: Receiver<(usize, Created<Result<PreparedNamespace, BuildError>>)>,
 }
 
-impl Share {
-    fn begin(self, common: &Arc<OnceLock<PinnedSettings>>) -> Result<RunningShare, BuildError> {
-        let sites = self.specs.iter().map(|spec| spec.op.site.clone());
-        let sites: Vec<_> = self.numbers.into_iter().zip(sites).collect();
-        let inside = |spec: NamespaceSpec| {
-            let common = common.clone();
-            move || spec.prepare_inside(&common)
-        };
-        let works = self.specs.into_iter().map(inside).collect();
-        match NetNs::create_each(works) {
-            Ok(thread) => Ok(RunningShare { sites, thread }),
-            Err(source) => Err(BuildError::Thread(source)),
+impl Creating {
+    /// Starts to create every namespace.
+    ///
+    /// # Errors
+    /// A thread cannot be created.
+    pub(super) fn start(plan: &LabPlan, socket_hash: Option<u64>) -> Result<Self, BuildError> {
+        // The namespaces of a lab are alike, so the settings found in one apply to all.
+        let common = Arc::new(OnceLock::new());
+        let specs = specs(plan, socket_hash);
+        let sites: Vec<Site> = specs.keys().cloned().collect();
+        let threads = processors()
+            .min(specs.len().div_ceil(NAMESPACES_PER_THREAD))
+            .max(1);
+        let mut shares: Vec<Vec<(usize, NamespaceSpec)>> = vec![Vec::new(); threads];
+        for (number, spec) in specs.into_values().enumerate() {
+            shares[number % threads].push((number, spec));
         }
+        let (sender, inbox) = mpsc::channel();
+        for share in shares {
+            begin(share, &common, sender.clone())?;
+        }
+        Ok(Self {
+            left: sites.len(),
+            sites,
+            inbox,
+        })
     }
-}
 
-impl RunningShare {
-    fn finish(self) -> Result<Vec<(usize, Site, CreatedNamespace)>, BuildError> {
-        let each = self
-            .thread
-            .join()
-            .map_err(|_| BuildError::Thread(io::Error::other("it panicked")))?;
-        self.sites
-            .into_iter()
-            .zip(each)
-            .map(|((number, site), made)| {
+    /// Waits for the next namespaces, in any order; `None` after the last.
+    ///
+    /// # Errors
+    /// The first error in the order of completion.
+    pub(super) fn next(&mut self) -> Result<Option<Vec<(Site, CreatedNamespace)>>, BuildError> {
+        if self.left == 0 {
+            return Ok(None);
+        }
+        let panicked = |_| BuildError::Thread(io::Error::other("it panicked"));
+        let first = self.inbox.recv().map_err(panicked)?;
+        let created = std::iter::once(first)
+            .chain(self.inbox.try_iter())
+            .map(|(number, made)| {
+                let site = self.sites[number].clone();
                 let (netns, inside) = made.map_err(|source| BuildError::Namespace {
                     site: site.clone(),
                     source,
                 })?;
-                Ok((number, site, inside?.with(netns)))
+                Ok((site, inside?.with(netns)))
             })
-            .collect()
+            .collect::<Result<Vec<_>, BuildError>>()?;
+        self.left = self.left.saturating_sub(created.len());
+        Ok(Some(created))
     }
+}
+
+/// Starts a thread that creates these namespaces and sends each with its position in the plan.
+fn begin(
+    share: Vec<(usize, NamespaceSpec)>,
+    common: &Arc<OnceLock<PinnedSettings>>,
+    sender: Sender<(usize, Created<Result<PreparedNamespace, BuildError>>)>,
+) -> Result<(), BuildError> {
+    let (numbers, specs): (Vec<usize>, Vec<NamespaceSpec>) = share.into_iter().unzip();
+    let works = specs.into_iter().map(|spec| {
+        let common = common.clone();
+        move || spec.prepare_inside(&common)
+    });
+    let mut numbers = numbers.into_iter();
+    NetNs::create_each(works.collect(), move |made| {
+        if let Some(number) = numbers.next() {
+            // Nobody waits for it after an error.
+            let _given_up = sender.send((number, made));
+        }
+    })
+    .map(drop)
+    .map_err(BuildError::Thread)
 }
 
 /// Returns how many processors this thread may use. (std's `available_parallelism` also reads the files of
@@ -300,28 +300,26 @@ fn build_error(site: &Site, error: PrepareError) -> BuildError {
     }
 }
 
-/// Brings the calling thread's new namespace to the baseline. The first one of a lab reads every setting; the
-/// others repeat its writes.
+/// Brings the calling thread's new namespace to the baseline. The first ones of a lab read every setting; the
+/// others repeat their writes.
 fn pin(
     op: &NamespaceOp,
     common: &OnceLock<PinnedSettings>,
     sysctls: &mut Sysctls,
 ) -> PinnedSettings {
-    let mut taken_here = false;
-    let pinned = common.get_or_init(|| {
-        taken_here = true;
-        let mut pinned = PinnedSettings::take(baseline::NODE, op.baseline, sysctls);
-        if op.ip == IpVersion::V6 {
-            // The lab needs these, whatever the baseline.
-            let needed = PinnedSettings::take(baseline::IPV6, Baseline::Pinned, sysctls);
-            pinned.extend(needed);
-        }
-        pinned
-    });
-    if !taken_here {
+    if let Some(pinned) = common.get() {
         pinned.repeat(sysctls);
+        return pinned.clone();
     }
-    pinned.clone()
+    let mut pinned = PinnedSettings::take(baseline::NODE, op.baseline, sysctls);
+    if op.ip == IpVersion::V6 {
+        // The lab needs these, whatever the baseline.
+        let needed = PinnedSettings::take(baseline::IPV6, Baseline::Pinned, sysctls);
+        pinned.extend(needed);
+    }
+    // Another thread may have found the same meanwhile: reading takes less time than waiting for it.
+    let _found_twice = common.set(pinned.clone());
+    pinned
 }
 
 /// Applies the settings that the topology needs, before the namespace has any device.

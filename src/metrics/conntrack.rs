@@ -6,8 +6,13 @@
 use super::Metric;
 use crate::units::Unit::Count;
 
-const STATS: &str = "ctnetlink IPCTNL_MSG_CT_GET_STATS_CPU, all processors";
-const SIZE: &str = "ctnetlink IPCTNL_MSG_CT_GET_STATS";
+const STATS: &str =
+    "/proc/net/stat/nf_conntrack or ctnetlink IPCTNL_MSG_CT_GET_STATS_CPU, all processors";
+const SIZE: &str = "/proc/net/stat/nf_conntrack or ctnetlink IPCTNL_MSG_CT_GET_STATS";
+/// The file lacks these, or their column has had several meanings.
+const SELDOM_STATS: &str =
+    "ctnetlink IPCTNL_MSG_CT_GET_STATS_CPU, all processors; once per second unless named";
+const SELDOM_SIZE: &str = "ctnetlink IPCTNL_MSG_CT_GET_STATS; once per second unless named";
 
 pub(crate) static ENTRIES: Metric = Metric::gauge(
     "conntrack.entries",
@@ -19,7 +24,7 @@ pub(crate) static MAX: Metric = Metric::gauge(
     "conntrack.max",
     Count,
     "The limit of the table, net.netfilter.nf_conntrack_max.",
-    SIZE,
+    SELDOM_SIZE,
 );
 
 const fn statistic(name: &'static str, meaning: &'static str) -> Metric {
@@ -55,9 +60,11 @@ pub(crate) static CLASH_RESOLVE: Metric = statistic(
     "conntrack.clash_resolve",
     "Insertions that lost a race and were resolved.",
 );
-pub(crate) static CHAINTOOLONG: Metric = statistic(
+pub(crate) static CHAINTOOLONG: Metric = Metric::counter(
     "conntrack.chaintoolong",
+    Count,
     "Packets that were dropped because the chain of the hash was too long.",
+    SELDOM_STATS,
 );
 
 pub(crate) const ALL: &[&Metric] = &[

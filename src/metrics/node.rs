@@ -6,7 +6,8 @@ use crate::units::Unit::{Bytes, Count};
 pub(crate) static TCP: Metric = Metric::gauge(
     "tcp.STATE",
     Count,
-    "TCP sockets in this state, IPv4 and IPv6.",
+    "TCP sockets in this state, IPv4 and IPv6; counted at most once per second unless an expectation names a state of \
+     the node.",
     "sock_diag(7), /proc/net/sockstat, `CurrEstab` of /proc/net/snmp",
 )
 .with(NameParameter::TcpState);

@@ -9,6 +9,8 @@ use crate::record::Offset;
 pub(super) struct Budget {
     /// The share is one in this number.
     one_in: u32,
+    /// The least time between two operations.
+    apart: Duration,
     due: Offset,
 }
 
@@ -17,8 +19,14 @@ impl Budget {
     pub(super) fn one_in(one_in: u32) -> Self {
         Self {
             one_in,
+            apart: Duration::ZERO,
             due: Offset::ZERO,
         }
+    }
+
+    /// Also keeps this much time between two operations.
+    pub(super) fn apart(self, apart: Duration) -> Self {
+        Self { apart, ..self }
     }
 
     /// Returns true if the operation may be repeated.
@@ -28,7 +36,7 @@ impl Budget {
 
     /// Accounts for an operation that took this much processor time.
     pub(super) fn spent(&mut self, now: Offset, cost: Duration) {
-        let apart = cost.saturating_mul(self.one_in);
+        let apart = cost.saturating_mul(self.one_in).max(self.apart);
         self.due = Offset::from_duration(now.as_duration().saturating_add(apart));
     }
 }
@@ -45,6 +53,16 @@ mod tests {
         assert!(budget.is_due(Offset::ZERO));
         budget.spent(Offset::ZERO, Duration::from_millis(2));
         assert!(budget.is_due(Offset(100 * MILLISECOND)));
+    }
+
+    #[test]
+    fn operations_that_are_kept_apart_wait_even_if_they_are_cheap() {
+        let mut budget = Budget::one_in(50).apart(Duration::from_secs(1));
+        budget.spent(Offset::ZERO, Duration::from_millis(2));
+        assert!(!budget.is_due(Offset(999 * MILLISECOND)));
+        assert!(budget.is_due(Offset(1000 * MILLISECOND)));
+        budget.spent(Offset(1000 * MILLISECOND), Duration::from_millis(40));
+        assert!(!budget.is_due(Offset(2999 * MILLISECOND)));
     }
 
     #[test]

@@ -4,17 +4,14 @@ use std::collections::BTreeSet;
 use std::io;
 
 use super::ProbeError;
-use super::mib::{Block, Slots};
+use super::activity::Activity;
+use super::mib::{Block, ChangedLines, Slots};
 use super::watched::Changes;
 use crate::metrics::kernel_counters::CURR_ESTAB;
 use crate::names::{NodeName, SeriesName};
 use crate::record::{Event, Offset, Recorder, SeriesId, SeriesKind};
 use crate::sys::procfs::NetFile;
 use crate::units::Unit;
-
-/// In a lab without IPv6, `snmp6` (15 of the 60 µs that all files take) is read at one of this many looks, and at
-/// the last.
-const IDLE_SNMP6: u32 = 10;
 
 /// TCP's own line at a look.
 #[derive(Debug, Clone, Copy)]
@@ -25,16 +22,27 @@ pub(super) struct TcpLine {
     pub(super) established: i64,
 }
 
+/// A file with pairs of lines, and its text as last seen.
+#[derive(Debug)]
+struct CounterFile {
+    name: &'static str,
+    file: NetFile,
+    blocks: Vec<Block>,
+}
+
 #[derive(Debug)]
 pub(super) struct Counters {
     node: NodeName,
     recorder: Recorder,
-    files: [NetFile; 2],
-    blocks: [Vec<Block>; 2],
+    snmp: CounterFile,
+    /// Takes half of the time of all files, and changes only with what the others show too.
+    netstat: CounterFile,
+    /// True if an expectation names a counter of `netstat`, which is then read at every look.
+    netstat_always: bool,
     snmp6: Option<NetFile>,
     snmp6_text: Vec<u8>,
-    snmp6_every: u32,
-    looks: u32,
+    /// True unless the lab has no IPv6 and no expectation names a counter of `snmp6`.
+    snmp6_always: bool,
     slots: Slots,
 }
 
@@ -47,30 +55,23 @@ impl Counters {
         speaks_ipv6: bool,
         recorder: &Recorder,
     ) -> Result<Self, ProbeError> {
-        let open =
-            |file| NetFile::open(file).map_err(|source| ProbeError::file(node, file, source));
         let snmp6 = match NetFile::open("snmp6") {
             Ok(file) => Some(file),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(source) => return Err(ProbeError::file(node, "snmp6", source)),
         };
-        let named_ipv6 = named.iter().any(|name| is_ipv6(name));
         let mut counters = Self {
             node: node.clone(),
             recorder: recorder.clone(),
-            files: [open("snmp")?, open("netstat")?],
-            blocks: Default::default(),
+            snmp: CounterFile::open("snmp", node)?,
+            netstat: CounterFile::open("netstat", node)?,
+            netstat_always: named.iter().any(|name| is_extended(name)),
             snmp6,
             snmp6_text: Vec::new(),
-            snmp6_every: if speaks_ipv6 || named_ipv6 {
-                1
-            } else {
-                IDLE_SNMP6
-            },
-            looks: 0,
+            snmp6_always: speaks_ipv6 || named.iter().any(|name| is_ipv6(name)),
             slots: Slots::default(),
         };
-        counters.read(true)?;
+        counters.read(&mut Activity::new())?;
         counters.slots.changed.clear();
         for slot in &mut counters.slots.all {
             slot.baseline = slot.value;
@@ -95,10 +96,10 @@ impl Counters {
     /// Adds the values that have changed since the last look.
     pub(super) fn look(
         &mut self,
-        last: bool,
+        activity: &mut Activity,
         changes: &mut Changes,
     ) -> Result<TcpLine, ProbeError> {
-        let changed = self.read(last)?;
+        let changed = self.read(activity)?;
         let mut fresh = Changes::new();
         for slot in std::mem::take(&mut self.slots.changed) {
             let known = &self.slots.all[slot];
@@ -129,33 +130,59 @@ impl Counters {
         })
     }
 
-    fn read(&mut self, all: bool) -> Result<bool, ProbeError> {
-        let mut tcp_changed = false;
-        for ((file, blocks), name) in self
-            .files
-            .iter_mut()
-            .zip(&mut self.blocks)
-            .zip(["snmp", "netstat"])
-        {
-            let text = file
-                .read()
-                .map_err(|source| ProbeError::file(&self.node, name, source))?;
-            tcp_changed |= self.slots.read_pairs(text, blocks);
-        }
-        let due = all || self.looks.is_multiple_of(self.snmp6_every);
-        self.looks = self.looks.wrapping_add(1);
+    /// Reads `snmp`, and the other files if they may have changed. Returns true if TCP's own line has changed.
+    fn read(&mut self, activity: &mut Activity) -> Result<bool, ProbeError> {
+        let tcp_changed = self
+            .snmp
+            .read(&self.node, &mut self.slots, activity)?
+            .is_tcp;
+        let due = self.snmp6_always || activity.is_full();
         if let Some(file) = self.snmp6.as_mut().filter(|_| due) {
             let text = file
                 .read()
                 .map_err(|source| ProbeError::file(&self.node, "snmp6", source))?;
             if text != self.snmp6_text {
+                activity.see(true);
                 self.slots.read_named(text);
                 self.snmp6_text.clear();
                 self.snmp6_text.extend_from_slice(text);
             }
         }
+        if self.netstat_always || activity.wants_all() {
+            self.netstat.read(&self.node, &mut self.slots, activity)?;
+        }
         Ok(tcp_changed)
     }
+}
+
+impl CounterFile {
+    fn open(name: &'static str, node: &NodeName) -> Result<Self, ProbeError> {
+        let file = NetFile::open(name).map_err(|source| ProbeError::file(node, name, source))?;
+        Ok(Self {
+            name,
+            file,
+            blocks: Vec::new(),
+        })
+    }
+
+    fn read(
+        &mut self,
+        node: &NodeName,
+        slots: &mut Slots,
+        activity: &mut Activity,
+    ) -> Result<ChangedLines, ProbeError> {
+        let text = self.file.read();
+        let text = text.map_err(|source| ProbeError::file(node, self.name, source))?;
+        let changed = slots.read_pairs(text, &mut self.blocks);
+        activity.see(changed.is_any);
+        Ok(changed)
+    }
+}
+
+/// Returns true if a counter comes from `netstat`: `TcpExtListenDrops`, `IpExtInOctets`, `MPTcpExtMPCapableSYNRX`.
+fn is_extended(name: &str) -> bool {
+    let group = ["TcpExt", "IpExt", "MPTcpExt"];
+    group.iter().any(|prefix| name.starts_with(prefix))
 }
 
 /// Returns true if a counter comes from `snmp6`: `Ip6InReceives`, `Icmp6InMsgs`, `Udp6NoPorts`, `UdpLite6NoPorts`.
@@ -178,7 +205,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn counters_of_snmp6_are_recognized() {
+    fn the_file_of_a_counter_is_known_by_its_name() {
         for name in [
             "Ip6InReceives",
             "Icmp6InMsgs",
@@ -189,6 +216,14 @@ mod tests {
         }
         for name in ["IpInReceives", "IpExtInOctets", "TcpInSegs", "tcp.LISTEN"] {
             assert!(!is_ipv6(name), "{name}");
+        }
+        for (name, expected) in [
+            ("TcpExtTW", true),
+            ("IpExtInOctets", true),
+            ("TcpInSegs", false),
+            ("IpInReceives", false),
+        ] {
+            assert_eq!(is_extended(name), expected, "{name}");
         }
     }
 }

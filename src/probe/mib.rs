@@ -20,6 +20,14 @@ pub(super) struct Block {
     slots: Vec<usize>,
 }
 
+/// What has changed in a file since it was last read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct ChangedLines {
+    pub(super) is_any: bool,
+    /// True if TCP's own line has changed.
+    pub(super) is_tcp: bool,
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Slots {
     pub(super) by_name: BTreeMap<String, usize>,
@@ -82,9 +90,9 @@ impl Slots {
         }
     }
 
-    /// Parses `snmp` or `netstat`. Returns true if TCP's own line has changed.
-    pub(super) fn read_pairs(&mut self, text: &[u8], blocks: &mut Vec<Block>) -> bool {
-        let mut tcp_changed = false;
+    /// Parses `snmp` or `netstat`.
+    pub(super) fn read_pairs(&mut self, text: &[u8], blocks: &mut Vec<Block>) -> ChangedLines {
+        let mut changed = ChangedLines::default();
         for (index, (names, values)) in line_pairs(text).enumerate() {
             if blocks.len() == index {
                 blocks.push(Block::default());
@@ -96,7 +104,8 @@ impl Slots {
                 block.slots = column_names(names).map(|name| self.of(&name)).collect();
             }
             if block.values != values {
-                tcp_changed |= values.starts_with(TCP_LINE);
+                changed.is_any = true;
+                changed.is_tcp |= values.starts_with(TCP_LINE);
                 for (slot, value) in block.slots.iter().zip(column_values(values)) {
                     if let Some(value) = value {
                         self.see(*slot, value);
@@ -106,7 +115,7 @@ impl Slots {
                 block.values.extend_from_slice(values);
             }
         }
-        tcp_changed
+        changed
     }
 
     /// Parses `snmp6`, whose lines come and go with the packets received.
@@ -136,7 +145,7 @@ mod tests {
     /// Returns slots whose baseline is [`BEFORE`].
     fn baseline() -> (Slots, Vec<Block>) {
         let (mut slots, mut blocks) = (Slots::default(), Vec::new());
-        assert!(slots.read_pairs(BEFORE, &mut blocks));
+        assert!(slots.read_pairs(BEFORE, &mut blocks).is_tcp);
         slots.changed.clear();
         for slot in &mut slots.all {
             slot.baseline = slot.value;
@@ -148,7 +157,8 @@ mod tests {
     fn counters_count_from_the_baseline_and_gauges_do_not() {
         let (mut slots, mut blocks) = baseline();
         let now = b"Tcp: CurrEstab InSegs\nTcp: 2 105\nUdp: NoPorts\nUdp: 7\n";
-        assert!(slots.read_pairs(now, &mut blocks));
+        let changed_lines = slots.read_pairs(now, &mut blocks);
+        assert!(changed_lines.is_tcp && changed_lines.is_any);
         let expected = [("TcpCurrEstab".to_owned(), 2), ("TcpInSegs".to_owned(), 5)];
         assert_eq!(changed(&mut slots), expected);
     }
@@ -156,7 +166,10 @@ mod tests {
     #[test]
     fn equal_text_changes_nothing() {
         let (mut slots, mut blocks) = baseline();
-        assert!(!slots.read_pairs(BEFORE, &mut blocks));
+        assert_eq!(
+            slots.read_pairs(BEFORE, &mut blocks),
+            ChangedLines::default()
+        );
         assert!(slots.changed.is_empty());
     }
 

@@ -3,6 +3,7 @@
 //! One thread per node, started in its namespace, takes a look at set times. Each look records the values that
 //! changed and the processor time that it took. Judging the values is done elsewhere (`expect`).
 
+mod activity;
 mod actors;
 mod budget;
 mod capture;

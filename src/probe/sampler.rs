@@ -7,6 +7,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::ProbeError;
+use super::activity::Activity;
 use super::actors::{Destination, WatchedActor};
 use super::conntrack::ConntrackTable;
 use super::counters::Counters;
@@ -208,6 +209,7 @@ fn next_due(now: Offset, every: Duration) -> Offset {
 pub(super) struct NodeProbes {
     node: NodeName,
     recorder: Recorder,
+    activity: Activity,
     counters: Counters,
     sockets: Sockets,
     conntrack: Option<ConntrackTable>,
@@ -222,7 +224,7 @@ impl NodeProbes {
         let Watch { node, named, .. } = watch;
         let conntrack = watch
             .conntrack
-            .then(|| ConntrackTable::open(node, recorder))
+            .then(|| ConntrackTable::open(node, named, recorder))
             .transpose()?;
         let ip = match watch.speaks_ipv6 {
             true => IpVersion::V6,
@@ -234,6 +236,7 @@ impl NodeProbes {
         Ok(Self {
             node: node.clone(),
             recorder: recorder.clone(),
+            activity: Activity::new(),
             counters: Counters::open(node, named, watch.speaks_ipv6, recorder)?,
             sockets: Sockets::open(node, named, recorder)?,
             conntrack,
@@ -255,15 +258,18 @@ impl NodeProbes {
         }
         // The first look is dated to the start of the clock, so that every series has a value from there on.
         let t = if first && !all { Offset::ZERO } else { t };
+        self.activity.begin(t, all);
+        let stat = self.sockets.read_sockstat(&mut self.activity)?;
+        let tcp = self.counters.look(&mut self.activity, &mut changes)?;
+        let is_active = tcp.changed || tcp.established > 0;
         if let Some(conntrack) = &mut self.conntrack {
-            conntrack.look(&mut changes)?;
+            conntrack.look(&self.activity, &mut changes)?;
         }
         if let Some(rules) = &mut self.rules {
             rules.look(&mut changes)?;
         }
-        let tcp = self.counters.look(all, &mut changes)?;
-        let is_active = tcp.changed || tcp.established > 0;
-        self.sockets.look(t, tcp, all, &mut changes)?;
+        self.sockets
+            .look(t, all, (tcp, stat), &self.activity, &mut changes)?;
         if let Some(listed) = &mut self.listed {
             listed.look(t, all, &mut changes)?;
         }

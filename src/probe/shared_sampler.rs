@@ -19,8 +19,8 @@ use crate::sys::{NetNs, fdtable};
 
 /// Up to this many nodes, each is watched by a thread of its own.
 pub(super) const OWN_THREADS: usize = 50;
-/// Nodes of one thread: each takes 7 descriptors of its table, and an unprivileged process may have 4,096.
-const NODES: usize = 500;
+/// Nodes of one thread: each takes up to 9 descriptors of its table, and an unprivileged process may have 4,096.
+const NODES: usize = 400;
 /// Looks per second of all these threads together. A look takes about 0.1 ms.
 const LOOKS: f64 = 500.0;
 

@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 
 use super::ProbeError;
+use super::activity::{Activity, SELDOM};
 use super::budget::Budget;
 use super::counters::TcpLine;
 use super::cpu::thread_time;
@@ -14,12 +15,15 @@ use super::watched::{Changes, Watched};
 use crate::metrics::node as node_metrics;
 use crate::names::NodeName;
 use crate::record::{Offset, Recorder};
-use crate::sys::procfs::{NetFile, TcpSockstat, counts_tw_by_namespace, tcp_sockstat};
+use crate::sys::procfs::{
+    NetFile, TcpSockstat, counts_tw_by_namespace, tcp_sockstat, used_sockets,
+};
 use crate::sys::sock_diag::{SockDiag, SocketCounts, TcpStates};
 use crate::tcp::TcpState;
 
 /// States that no expectation names are listed for at most a 200th (0.5 %) of a processor. On two processors, what this
-/// costs a client and a server delays fewer starts of a paced load than its 99th percentile of lateness shows.
+/// costs a client and a server delays fewer starts of a paced load than its 99th percentile of lateness shows. If no
+/// expectation names any state of the node, no chart shows them, and they are listed at most once per second.
 const UNNAMED: u32 = 200;
 /// States that an expectation names are listed at every look, up to a quarter of a processor (60,000 sockets ten times
 /// per second, at 0.4 µs each, Linux 6.18). More would disturb the measurement.
@@ -49,6 +53,8 @@ pub(super) struct Sockets {
     /// States that expectations name.
     named: TcpStates,
     named_budget: Budget,
+    /// All sockets of the namespace, and those of TCP, at the last look.
+    in_use: Option<(u64, TcpSockstat)>,
     /// True if a socket was in CLOSE_WAIT at the last listing, because `CurrEstab` may count it with those in
     /// ESTABLISHED.
     close_wait: bool,
@@ -60,14 +66,12 @@ pub(super) struct Sockets {
 #[derive(Debug)]
 struct Known {
     counts: SocketCounts,
-    /// The cheap counters just before.
-    in_use: InUse,
+    /// IPv4 and IPv6 sockets in use just before, from `sockstat` and `sockstat6`.
+    inuse: u64,
+    inuse6: u64,
     /// True if TCP's own counters have changed since.
     stirred: bool,
 }
-
-/// IPv4 and IPv6 sockets in use, from `sockstat` and `sockstat6`.
-type InUse = [u64; 2];
 
 impl Sockets {
     /// Opens the files and sockets in the calling thread's namespace and declares the series.
@@ -104,44 +108,49 @@ impl Sockets {
             }),
             memory: memory
                 .then(|| Watched::new(recorder.metric(&node_metrics::TCP_MEMORY, node.as_str()))),
-            all_budget: Budget::one_in(UNNAMED),
+            all_budget: match named.is_empty() {
+                true => Budget::one_in(UNNAMED).apart(SELDOM),
+                false => Budget::one_in(UNNAMED),
+            },
             named,
             named_budget: Budget::one_in(NAMED),
+            in_use: None,
             close_wait: false,
             known: None,
         })
     }
 
-    /// Adds the values that have changed since the last look. `tcp` was read just before. The last look lists
-    /// everything.
+    /// Adds the values that have changed since the last look. `tcp` and `stat` were read just before. The last look
+    /// lists everything.
     pub(super) fn look(
         &mut self,
         t: Offset,
-        tcp: TcpLine,
         last: bool,
+        (tcp, stat): (TcpLine, TcpSockstat),
+        activity: &Activity,
         changes: &mut Changes,
     ) -> Result<(), ProbeError> {
-        // Read before the listing, so that later changes show at the next look.
-        let stat = self.read_sockstat()?;
-        let in_use = [stat.inuse, self.inuse6()?];
         if let Some(known) = &mut self.known {
             known.stirred |= tcp.changed;
-            if !last && self.memory.is_none() && known.is_still(in_use, self.counts_tw) {
-                if self.counts_tw {
-                    // None of them is in FIN_WAIT2, which is one of the restless states.
-                    self.see(TcpState::TimeWait, stat.tw, changes);
-                }
-                return Ok(());
+        }
+        if !last && self.are_still(stat, activity)? {
+            if self.counts_tw {
+                // None of them is in FIN_WAIT2, which is one of the restless states.
+                self.see(TcpState::TimeWait, stat.tw, changes);
             }
+            return Ok(());
         }
         let before = thread_time();
         if last || self.all_budget.is_due(t) {
+            // Read before the listing, so that later changes show at the next look.
+            let inuse6 = self.inuse6()?;
             let counts = self.record(TcpStates::all(), tcp, stat, changes)?;
             self.all_budget
                 .spent(t, thread_time().saturating_sub(before));
             self.known = Some(Known {
                 counts,
-                in_use,
+                inuse: stat.inuse,
+                inuse6,
                 stirred: false,
             });
         } else if !self.named.is_empty() && self.named_budget.is_due(t) {
@@ -150,6 +159,19 @@ impl Sockets {
                 .spent(t, thread_time().saturating_sub(before));
         }
         Ok(())
+    }
+
+    /// Returns true if all states are still as they were listed. IPv6 sockets can change without a sign elsewhere: one
+    /// that exists begins to listen. Without other activity, that is seen within a second.
+    fn are_still(&mut self, stat: TcpSockstat, activity: &Activity) -> Result<bool, ProbeError> {
+        let Some(known) = &self.known else {
+            return Ok(false);
+        };
+        if self.memory.is_some() || !known.is_still(stat, self.counts_tw) {
+            return Ok(false);
+        }
+        let inuse6 = known.inuse6;
+        Ok(!activity.wants_all() || self.inuse6()? == inuse6)
     }
 
     /// Returns true if, at the last look at all states, no socket was on its way to another state: there were only
@@ -226,10 +248,21 @@ impl Sockets {
         }
     }
 
-    fn read_sockstat(&mut self) -> Result<TcpSockstat, ProbeError> {
+    /// Reads the cheap counters.
+    pub(super) fn read_sockstat(
+        &mut self,
+        activity: &mut Activity,
+    ) -> Result<TcpSockstat, ProbeError> {
         let text = self.sockstat.read();
         let text = text.map_err(|source| ProbeError::file(&self.node, "sockstat", source))?;
-        Ok(tcp_sockstat(text).unwrap_or_default())
+        let stat = tcp_sockstat(text).unwrap_or_default();
+        // `alloc` belongs to the whole machine.
+        let in_use = (
+            used_sockets(text).unwrap_or_default(),
+            TcpSockstat { alloc: 0, ..stat },
+        );
+        activity.see(self.in_use.replace(in_use) != Some(in_use));
+        Ok(stat)
     }
 
     fn inuse6(&mut self) -> Result<u64, ProbeError> {
@@ -246,9 +279,9 @@ impl Known {
     /// Returns true if all states are still the same. Established connections, those in CLOSE_WAIT and listeners
     /// change only with a segment, with TCP's own counters (`CurrEstab`, `EstabResets`) or with the number in
     /// use. Sockets in a restless state can change at any time.
-    fn is_still(&self, in_use: InUse, counts_tw: bool) -> bool {
+    fn is_still(&self, stat: TcpSockstat, counts_tw: bool) -> bool {
         let restless = RESTLESS.into_iter().any(|state| self.counts.of(state) > 0)
             || !counts_tw && self.counts.of(TcpState::TimeWait) > 0;
-        !self.stirred && self.in_use == in_use && !restless
+        !self.stirred && self.inuse == stat.inuse && !restless
     }
 }

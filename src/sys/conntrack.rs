@@ -64,35 +64,47 @@ pub struct TableSize {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TableCounters([Option<u64>; COUNTERS.len()]);
 
-/// Attributes of `enum ctattr_stats_cpu` that kernels still fill, with their metrics.
-const COUNTERS: [(u16, &Metric); 10] = [
-    (2, &conntrack::FOUND),
-    (4, &conntrack::INVALID),
-    (8, &conntrack::INSERT),
-    (9, &conntrack::INSERT_FAILED),
-    (10, &conntrack::DROP),
-    (11, &conntrack::EARLY_DROP),
-    (12, &conntrack::ERROR),
-    (13, &conntrack::SEARCH_RESTART),
-    (14, &conntrack::CLASH_RESOLVE),
-    (15, &conntrack::CHAINTOOLONG),
+/// Attributes of `enum ctattr_stats_cpu` that kernels still fill, with their columns in `/proc/net/stat/nf_conntrack`
+/// (`ct_cpu_seq_show`, Linux `net/netfilter/nf_conntrack_standalone.c`) and their metrics. The meaning of the column
+/// `chainlength` has changed between kernels, so it is not used.
+const COUNTERS: [(u16, Option<&str>, &Metric); 10] = [
+    (2, Some("found"), &conntrack::FOUND),
+    (4, Some("invalid"), &conntrack::INVALID),
+    (8, Some("insert"), &conntrack::INSERT),
+    (9, Some("insert_failed"), &conntrack::INSERT_FAILED),
+    (10, Some("drop"), &conntrack::DROP),
+    (11, Some("early_drop"), &conntrack::EARLY_DROP),
+    (12, Some("icmp_error"), &conntrack::ERROR),
+    (13, Some("search_restart"), &conntrack::SEARCH_RESTART),
+    (14, Some("clashres"), &conntrack::CLASH_RESOLVE),
+    (15, None, &conntrack::CHAINTOOLONG),
 ];
 
 impl TableCounters {
     /// Iterates over the metrics and values of the counters that this kernel has, always in the same order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&'static Metric, u64)> {
         let named = COUNTERS.into_iter().zip(self.0);
-        named.filter_map(|((_, metric), value)| Some((metric, value?)))
+        named.filter_map(|((.., metric), value)| Some((metric, value?)))
     }
 
     pub(super) fn add(&mut self, message: &[u8]) {
         for (kind, value) in netlink::attributes(message.get(NFGENMSG..).unwrap_or_default()) {
             let known = COUNTERS
                 .iter()
-                .position(|(attribute, _)| *attribute == kind);
+                .position(|(attribute, ..)| *attribute == kind);
             if let (Some(index), Some(value)) = (known, be32(value)) {
                 *self.0[index].get_or_insert(0) += u64::from(value);
             }
+        }
+    }
+
+    /// Adds the value of one processor from a column of `/proc/net/stat/nf_conntrack`, if it is one of the counters.
+    pub(super) fn add_column(&mut self, column: &str, value: u32) {
+        let known = COUNTERS
+            .iter()
+            .position(|(_, name, _)| *name == Some(column));
+        if let Some(index) = known {
+            *self.0[index].get_or_insert(0) += u64::from(value);
         }
     }
 }

@@ -9,6 +9,7 @@ pub mod build_config;
 pub mod confine;
 pub mod conntrack;
 pub mod conntrack_events;
+pub mod conntrack_stat;
 pub mod enter;
 pub mod ethtool;
 pub mod fdtable;

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::MetadataExt;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 
 use nix::sched::{CloneFlags, setns, unshare};
@@ -24,10 +24,16 @@ impl NetNs {
     /// # Errors
     /// EPERM without the privilege; ENOSPC if `user.max_net_namespaces` is reached.
     pub fn create() -> io::Result<Self> {
-        let made = Self::create_each(vec![|| ()])?.join();
-        match made.ok().and_then(|mut made| made.pop()) {
-            Some(made) => Ok(made?.0),
-            None => Err(io::Error::other(
+        let (sender, inbox) = mpsc::sync_channel(1);
+        let thread = Self::create_each(vec![|| ()], move |made| {
+            let _nobody_waits = sender.send(made);
+        })?;
+        let made = inbox.recv();
+        // Its end is part of the creation: until then, the thread is in the namespace.
+        let _panicked = thread.join();
+        match made {
+            Ok(made) => Ok(made?.0),
+            Err(_) => Err(io::Error::other(
                 "the thread that creates a namespace panicked",
             )),
         }
@@ -37,31 +43,31 @@ impl NetNs {
     /// else, does all of it and ends afterwards. It is the only thread that changes namespaces: with a thread for
     /// each namespace, every one would cost a context switch, which takes milliseconds on a busy machine.
     ///
-    /// The join returns a result for each namespace up to the first that cannot be created; the rest are not tried.
+    /// The thread passes each namespace to `deliver`, up to the first that cannot be created; the rest are not tried.
     ///
     /// # Errors
     /// The thread cannot be created.
-    pub fn create_each<W, T>(works: Vec<W>) -> io::Result<JoinHandle<Vec<Created<T>>>>
+    pub fn create_each<W, T>(
+        works: Vec<W>,
+        mut deliver: impl FnMut(Created<T>) + Send + 'static,
+    ) -> io::Result<JoinHandle<()>>
     where
         W: FnOnce() -> T + Send + 'static,
-        T: Send + 'static,
     {
         std::thread::Builder::new()
             .name("netns".to_owned())
-            .spawn(|| {
-                let mut each = Vec::with_capacity(works.len());
+            .spawn(move || {
                 for work in works {
                     let made = unshare(CloneFlags::CLONE_NEWNET)
                         .map_err(io::Error::from)
                         .and_then(|()| Self::current())
                         .map(|netns| (netns, work()));
                     let failed = made.is_err();
-                    each.push(made);
+                    deliver(made);
                     if failed {
                         break;
                     }
                 }
-                each
             })
     }
 

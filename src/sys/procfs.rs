@@ -100,6 +100,14 @@ pub struct TcpSockstat {
     pub alloc: u64,
 }
 
+/// Returns the number of sockets of all kinds in the namespace (`sockets: used` of `sockstat`; in old kernels, of
+/// the whole machine).
+pub fn used_sockets(sockstat: &[u8]) -> Option<u64> {
+    let rest = sockstat.strip_prefix(b"sockets: used ")?;
+    let end = rest.iter().position(u8::is_ascii_whitespace)?;
+    Some(number(&rest[..end])?.cast_unsigned())
+}
+
 /// Parses `sockstat` or `sockstat6`; `None` if it has no TCP line.
 pub fn tcp_sockstat(text: &[u8]) -> Option<TcpSockstat> {
     let line = text
@@ -219,6 +227,8 @@ mod tests {
             alloc: 14,
         };
         assert_eq!(read, of_ipv4);
+        assert_eq!(used_sockets(SOCKSTAT), Some(15));
+        assert_eq!(used_sockets(b"TCP6: inuse 7\n"), None);
         let read = tcp_sockstat(b"TCP6: inuse 7\nUDP6: inuse 1\n").unwrap();
         let of_ipv6 = TcpSockstat {
             inuse: 7,

@@ -145,6 +145,18 @@ impl Sysctls {
         }
     }
 
+    /// Writes a value that the kernel is known to keep.
+    ///
+    /// # Errors
+    /// See [`SysctlError`].
+    pub fn write(&mut self, key: &Key, value: &str) -> Result<(), SysctlError> {
+        let file = self.open(key, OFlag::O_WRONLY)?;
+        (&file)
+            .write(format!("{value}\n").as_bytes())
+            .map(drop)
+            .map_err(SysctlError::Refused)
+    }
+
     fn open(&mut self, key: &Key, how: OFlag) -> Result<File, SysctlError> {
         let (path, file) = key.parts();
         let folder = match self.folders.entry(path) {

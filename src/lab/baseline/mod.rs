@@ -197,7 +197,7 @@ impl PinnedSettings {
     pub(super) fn repeat(&self, sysctls: &mut Sysctls) {
         for (key, value) in &self.written {
             if let Some(key) = Key::parse(key) {
-                let _recorded_as_kept = sysctls.set(&key, value);
+                let _recorded_as_kept = sysctls.write(&key, value);
             }
         }
     }

@@ -49,7 +49,7 @@ fn prefix(ip: IpVersion, address: IpAddr) -> Prefix {
 }
 
 /// Returns a topology of nodes in a row, each linked with the next.
-fn row(ip: IpVersion, names: &[&str]) -> Topology {
+pub(super) fn row(ip: IpVersion, names: &[&str]) -> Topology {
     let mut nodes: IndexMap<NodeName, NodeSpec> = names
         .iter()
         .map(|name| (NodeName::from(*name), NodeSpec::default()))
