@@ -61,7 +61,7 @@ const NODES: [&str; 3] = ["client", "nat", "server"];
 
 /// The interval at which probes sample by default.
 const EVERY: Duration = Duration::from_millis(100);
-/// What the floor reads.
+/// The files that the floor reads.
 const FILES: [&str; 3] = ["netstat", "snmp", "sockstat"];
 const FILES_OF_ROUTER: [&str; 4] = ["netstat", "snmp", "sockstat", "stat/nf_conntrack"];
 /// Number of samples of the floor.
@@ -154,8 +154,8 @@ fn looks() -> Measured {
         &rows,
     );
     println!(
-        "\nFloor: {floor:.0} us, of a router {of_router:.0} us; {hot:.0} us one after the other, with everything in the \
-         processor's caches."
+        "\nFloor: {floor:.0} us, of a router {of_router:.0} us; {hot:.0} us one after the other, with everything in \
+         the processor's caches."
     );
     if let Some(script) = script()? {
         println!("`nstat -asz` and `ss -s`: {script:.0} us.");

@@ -6,9 +6,9 @@
 //! ```
 //!
 //! The floors are one thread that creates three namespaces, and one that also sends the messages for their links,
-//! addresses and routes: no settings, no address translation. Variants take turns in one run. It needs root, `ip`, `nft` and `unshare`, and uses `python3-pyroute2` if
-//! installed. The cost of scripts excludes the shell and the namespaces that keep them from leaving anything
-//! behind.
+//! addresses and routes: no settings, no address translation. Variants take turns in one run. It needs root, `ip`,
+//! `nft` and `unshare`, and uses `python3-pyroute2` if installed. The cost of scripts excludes the shell and the
+//! namespaces that keep them from leaving anything behind.
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
 #[path = "../support/bench.rs"]

@@ -30,11 +30,11 @@ pub(super) struct Assembly<'a> {
 #[derive(Debug, Default)]
 struct SiteAssembly {
     created: Option<CreatedNamespace>,
-    /// What is sent to it when it has all of its links.
+    /// Messages that it gets when it has all of its links.
     messages: Messages,
     /// The lines of its links in the plan.
     links: Vec<usize>,
-    /// How many of them do not exist yet.
+    /// The number of those that do not exist yet.
     missing: usize,
 }
 

@@ -1,4 +1,4 @@
-//! Whether a node was active lately. While it was not, files that cannot have changed are read once per second.
+//! The recent activity of a node. While there is none, files that cannot have changed are read once per second.
 
 use std::time::Duration;
 
@@ -9,8 +9,8 @@ pub(super) const SELDOM: Duration = Duration::from_secs(1);
 
 /// Changes of what is read at every look: packets of any protocol, and sockets that begin or end.
 #[derive(Debug)]
-pub(super) struct Activity {
-    /// Whether something changed at this look, and at the one before.
+pub(super) struct NodeActivity {
+    /// True if something changed at this look, and at the one before.
     now: bool,
     before: bool,
     /// True if this look reads everything.
@@ -18,7 +18,7 @@ pub(super) struct Activity {
     due: Offset,
 }
 
-impl Activity {
+impl NodeActivity {
     /// Starts with a look at everything.
     pub(super) fn new() -> Self {
         Self {
@@ -64,7 +64,7 @@ mod tests {
 
     #[test]
     fn everything_is_read_once_per_second_and_at_two_looks_after_a_change() {
-        let mut activity = Activity::new();
+        let mut activity = NodeActivity::new();
         let mut look = |t: u64, changed, all| {
             activity.begin(Offset(t * MILLISECOND), all);
             activity.see(changed);

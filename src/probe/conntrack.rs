@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::ProbeError;
-use super::activity::Activity;
+use super::activity::NodeActivity;
 use super::watched::{Changes, Watched};
 use crate::metrics::conntrack;
 use crate::names::NodeName;
@@ -59,7 +59,7 @@ impl ConntrackTable {
     /// Adds the values that have changed since the last look.
     pub(super) fn look(
         &mut self,
-        activity: &Activity,
+        activity: &NodeActivity,
         changes: &mut Changes,
     ) -> Result<(), ProbeError> {
         if !activity.is_full()

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::io;
 
 use super::ProbeError;
-use super::activity::Activity;
+use super::activity::NodeActivity;
 use super::mib::{Block, ChangedLines, Slots};
 use super::watched::Changes;
 use crate::metrics::kernel_counters::CURR_ESTAB;
@@ -71,7 +71,7 @@ impl Counters {
             snmp6_always: speaks_ipv6 || named.iter().any(|name| is_ipv6(name)),
             slots: Slots::default(),
         };
-        counters.read(&mut Activity::new())?;
+        counters.read(&mut NodeActivity::new())?;
         counters.slots.changed.clear();
         for slot in &mut counters.slots.all {
             slot.baseline = slot.value;
@@ -96,7 +96,7 @@ impl Counters {
     /// Adds the values that have changed since the last look.
     pub(super) fn look(
         &mut self,
-        activity: &mut Activity,
+        activity: &mut NodeActivity,
         changes: &mut Changes,
     ) -> Result<TcpLine, ProbeError> {
         let changed = self.read(activity)?;
@@ -131,7 +131,7 @@ impl Counters {
     }
 
     /// Reads `snmp`, and the other files if they may have changed. Returns true if TCP's own line has changed.
-    fn read(&mut self, activity: &mut Activity) -> Result<bool, ProbeError> {
+    fn read(&mut self, activity: &mut NodeActivity) -> Result<bool, ProbeError> {
         let tcp_changed = self
             .snmp
             .read(&self.node, &mut self.slots, activity)?
@@ -169,7 +169,7 @@ impl CounterFile {
         &mut self,
         node: &NodeName,
         slots: &mut Slots,
-        activity: &mut Activity,
+        activity: &mut NodeActivity,
     ) -> Result<ChangedLines, ProbeError> {
         let text = self.file.read();
         let text = text.map_err(|source| ProbeError::file(node, self.name, source))?;

@@ -20,7 +20,7 @@ pub(super) struct Block {
     slots: Vec<usize>,
 }
 
-/// What has changed in a file since it was last read.
+/// The changes in a file since it was last read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct ChangedLines {
     pub(super) is_any: bool,

@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::ProbeError;
-use super::activity::Activity;
+use super::activity::NodeActivity;
 use super::actors::{Destination, WatchedActor};
 use super::conntrack::ConntrackTable;
 use super::counters::Counters;
@@ -209,7 +209,7 @@ fn next_due(now: Offset, every: Duration) -> Offset {
 pub(super) struct NodeProbes {
     node: NodeName,
     recorder: Recorder,
-    activity: Activity,
+    activity: NodeActivity,
     counters: Counters,
     sockets: Sockets,
     conntrack: Option<ConntrackTable>,
@@ -236,7 +236,7 @@ impl NodeProbes {
         Ok(Self {
             node: node.clone(),
             recorder: recorder.clone(),
-            activity: Activity::new(),
+            activity: NodeActivity::new(),
             counters: Counters::open(node, named, watch.speaks_ipv6, recorder)?,
             sockets: Sockets::open(node, named, recorder)?,
             conntrack,

@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use super::ProbeError;
-use super::activity::{Activity, SELDOM};
+use super::activity::{NodeActivity, SELDOM};
 use super::budget::Budget;
 use super::counters::TcpLine;
 use super::cpu::thread_time;
@@ -127,7 +127,7 @@ impl Sockets {
         t: Offset,
         last: bool,
         (tcp, stat): (TcpLine, TcpSockstat),
-        activity: &Activity,
+        activity: &NodeActivity,
         changes: &mut Changes,
     ) -> Result<(), ProbeError> {
         if let Some(known) = &mut self.known {
@@ -163,7 +163,11 @@ impl Sockets {
 
     /// Returns true if all states are still as they were listed. IPv6 sockets can change without a sign elsewhere: one
     /// that exists begins to listen. Without other activity, that is seen within a second.
-    fn are_still(&mut self, stat: TcpSockstat, activity: &Activity) -> Result<bool, ProbeError> {
+    fn are_still(
+        &mut self,
+        stat: TcpSockstat,
+        activity: &NodeActivity,
+    ) -> Result<bool, ProbeError> {
         let Some(known) = &self.known else {
             return Ok(false);
         };
@@ -251,7 +255,7 @@ impl Sockets {
     /// Reads the cheap counters.
     pub(super) fn read_sockstat(
         &mut self,
-        activity: &mut Activity,
+        activity: &mut NodeActivity,
     ) -> Result<TcpSockstat, ProbeError> {
         let text = self.sockstat.read();
         let text = text.map_err(|source| ProbeError::file(&self.node, "sockstat", source))?;
