@@ -30,6 +30,9 @@ pub(crate) struct ActorMetrics {
     clock: Arc<std::sync::OnceLock<RunClock>>,
     wakeup: Arc<Wakeup>,
     counts: Mutex<Counts>,
+    /// The span of the distribution that is being written, apart from the counts: going through a histogram takes long,
+    /// and the next start would wait for it. Locked before the counts, so that spans are recorded in order.
+    ended_span: Mutex<CollectedValues<u32>>,
 }
 
 /// The counts themselves. The declared ones come first, in their order.
@@ -180,6 +183,7 @@ impl ActorMetrics {
                 recorded_at: None,
                 latency,
             }),
+            ended_span: Mutex::new(CollectedValues::new()),
         }
     }
 
@@ -200,13 +204,13 @@ impl ActorMetrics {
 
     /// Records the first sample: every count, including zeros.
     pub(crate) fn begin(&self) {
-        let mut counts = self.lock();
+        let mut counts = lock(&self.counts);
         self.record_counts(&mut counts);
     }
 
     /// Changes counts at time `t`.
     pub(crate) fn update(&self, t: Offset, change: impl FnOnce(&mut Counts)) {
-        let mut counts = self.lock();
+        let mut counts = lock(&self.counts);
         change(&mut counts);
         for series in std::mem::take(&mut counts.undeclared) {
             self.declare(&mut counts, series);
@@ -232,14 +236,30 @@ impl ActorMetrics {
     /// Records the counts that have changed since the last sample, and the current span of the distribution if it
     /// ended by `t`. Returns true if the span has not ended.
     pub(crate) fn flush(&self, t: Offset) -> bool {
-        let mut counts = self.lock();
+        let mut ended = lock(&self.ended_span);
+        let mut counts = lock(&self.counts);
         if counts.values.iter().any(|value| value.changed) {
             self.record_counts(&mut counts);
         }
-        match &mut counts.latency {
-            Some(latency) => self.record_latency(latency, t),
-            None => false,
+        let Some(latency) = &mut counts.latency else {
+            return false;
+        };
+        let Some(span_end) = latency.span_end else {
+            return false;
+        };
+        if t < span_end {
+            return true;
         }
+        latency.span_end = None;
+        std::mem::swap(&mut *ended, &mut latency.span);
+        let series = latency.series;
+        drop(counts);
+        self.recorder.record(Event::Histogram {
+            t: span_end.min(self.now()),
+            series,
+            v: ended.take(),
+        });
+        false
     }
 
     /// Records everything that has not been recorded, at the end of the run.
@@ -249,7 +269,7 @@ impl ActorMetrics {
 
     /// Returns the value of a declared metric.
     pub(crate) fn get(&self, metric: &'static Metric) -> i64 {
-        let counts = self.lock();
+        let counts = lock(&self.counts);
         counts
             .place(metric)
             .map_or(0, |place| counts.values[place].value)
@@ -294,27 +314,10 @@ impl ActorMetrics {
             v,
         });
     }
+}
 
-    fn record_latency(&self, latency: &mut Latency, t: Offset) -> bool {
-        let Some(span_end) = latency.span_end else {
-            return false;
-        };
-        if t < span_end {
-            return true;
-        }
-        let v = latency.span.take();
-        self.recorder.record(Event::Histogram {
-            t: span_end.min(self.now()),
-            series: latency.series,
-            v,
-        });
-        latency.span_end = None;
-        false
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Counts> {
-        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

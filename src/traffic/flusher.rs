@@ -7,6 +7,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use super::actor_metrics::{ActorMetrics, COALESCE};
+use crate::sys::sched;
 
 /// A handle that wakes the [`Flusher`].
 #[derive(Debug, Default)]
@@ -71,6 +72,8 @@ impl Flusher {
         let thread = std::thread::Builder::new()
             .name("flusher".to_owned())
             .spawn(move || {
+                // A thread that starts connections on schedule waits for this one while it holds a lock of theirs.
+                let _ordinary_where_not_permitted = sched::run_before_others();
                 while inside.wait() {
                     for metrics in &metrics {
                         if metrics.flush(metrics.now()) {

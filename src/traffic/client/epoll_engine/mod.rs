@@ -1,7 +1,7 @@
 //! The portable engine of a client: one thread, one epoll instance, one absolute timer.
 //!
-//! Due starts come before connections that are ready. No start is skipped: if the thread was held up it catches up in
-//! bursts, and the report gives the delay.
+//! Due starts come before connections that are ready, and one that becomes due among them comes before the next of
+//! them. No start is skipped: if the thread was held up it catches up in bursts, and the report gives the delay.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::io;
@@ -19,21 +19,17 @@ pub(in crate::traffic) use pooled::is_dead;
 pub(in crate::traffic::client) use starts::PRIORITY_RATE;
 
 use self::pooled::PooledRequests;
+use self::starts::gathering_time;
 use super::ClientShared;
 use super::attempt::{ConnectionAttempt, ReplyShape};
 use super::report::LoadStats;
 use super::start_queue::StartSlot;
 use crate::record::{Offset, RunClock};
-use crate::scenario::workload::Starts;
 use crate::sys::readiness::{Epoll, Interest, ReadinessSet};
 use crate::sys::sockopt;
 use crate::sys::timer::{Alarm, thread_cpu_time};
 use crate::traffic::slab::TokenSlab;
 
-/// Rate per second above which starts share wake-ups, which cost about 17 µs each (measured).
-const BATCHING_RATE: f64 = 5_000.0;
-/// Distance between shared wake-ups. On average a batch is late by half of this.
-const BATCH: Duration = Duration::from_micros(200);
 /// Size of the read buffer.
 const BUFFER: usize = 64 * 1024;
 
@@ -47,6 +43,10 @@ pub(super) struct EpollEngine<C> {
     epoll: Epoll,
     alarm: Alarm,
     armed: Option<Offset>,
+    /// Time that a start waits for those after it, to share a wake-up.
+    gather: Duration,
+    /// True if the alarm has fired since it was set.
+    fired: bool,
     /// The remaining attempts of this thread: from `next_start` up to `end_start`.
     next_start: u64,
     end_start: u64,
@@ -86,11 +86,13 @@ impl<C: Deref<Target = ClientShared>> EpollEngine<C> {
         epoll.watch(client.stop.as_fd().as_raw_fd(), STOP, Interest::Read)?;
         epoll.watch(alarm.as_fd().as_raw_fd(), ALARM, Interest::Read)?;
         Ok(Self {
+            gather: gathering_time(client.plan.starts),
             client,
             clock,
             epoll,
             alarm,
             armed: None,
+            fired: false,
             next_start: share.start,
             end_start: share.end,
             last_wake: Offset::ZERO,
@@ -147,11 +149,12 @@ impl<C: Deref<Target = ClientShared>> EpollEngine<C> {
         for token in ready.drain(..) {
             match token {
                 STOP => {}
-                ALARM => {
-                    self.alarm.unset()?;
-                    self.armed = None;
+                // It becomes unreadable when it is set again, before the next wait.
+                ALARM => self.fired = true,
+                token => {
+                    self.start_if_due();
+                    self.advance(token);
                 }
-                token => self.advance(token),
             }
         }
         // What was handled may have changed what is due next, and the alarm is set at the start of a turn.
@@ -254,14 +257,8 @@ impl<C: Deref<Target = ClientShared>> EpollEngine<C> {
 
     /// Sets the alarm to the next due time.
     fn arm(&mut self) -> io::Result<()> {
-        let start = self
-            .next_due(self.last_wake)
-            .map(|due| match self.client.plan.starts {
-                Starts::Paced(schedule) if schedule.mean_rate().as_per_second() > BATCHING_RATE => {
-                    due.max(Offset::from_duration(self.last_wake.as_duration() + BATCH))
-                }
-                Starts::Paced(_) | Starts::Closed { .. } => due,
-            });
+        let start = self.next_due(self.last_wake);
+        let start = start.map(|due| Offset::from_duration(due.as_duration() + self.gather));
         let timer = self.timers.first().map(|(at, _)| *at);
         let due = start
             .into_iter()
@@ -269,7 +266,7 @@ impl<C: Deref<Target = ClientShared>> EpollEngine<C> {
             .chain(timer)
             .chain(self.pool.next_due(&self.client.plan))
             .min();
-        if due != self.armed {
+        if std::mem::take(&mut self.fired) || due != self.armed {
             match due {
                 Some(due) => self.alarm.set(due.as_duration())?,
                 None => self.alarm.unset()?,

@@ -10,6 +10,10 @@ use crate::scenario::workload::Starts;
 use crate::sys::sched;
 use crate::traffic::client::attempt::ConnectionAttempt;
 
+/// Rate per second above which starts share wake-ups, which cost about 17 µs each (measured).
+const BATCHING_RATE: f64 = 5_000.0;
+/// The least and the most that a start waits for those after it.
+const GATHER: [Duration; 2] = [Duration::from_micros(50), Duration::from_micros(75)];
 /// Consecutive starts before ready connections continue.
 const BURST: usize = 64;
 /// Rate per second up to which a pacing thread has priority (`SCHED_FIFO`). At about 30 µs per connection it still
@@ -77,6 +81,17 @@ impl<C: Deref<Target = ClientShared>> EpollEngine<C> {
         true
     }
 
+    /// Starts one attempt if it is due on schedule, so that it is not delayed by all of the connections that are ready.
+    pub(super) fn start_if_due(&mut self) {
+        if matches!(self.client.plan.starts, Starts::Closed { .. }) {
+            return;
+        }
+        let now = self.clock.now();
+        if let Some(due) = self.next_due(now).filter(|due| *due <= now) {
+            self.start(due, now);
+        }
+    }
+
     fn start(&mut self, intended: Offset, now: Offset) {
         let index = self.next_start;
         self.next_start += 1;
@@ -124,5 +139,44 @@ impl<C: Deref<Target = ClientShared>> EpollEngine<C> {
 
     pub(super) fn deadline(&self, now: Offset) -> Offset {
         Offset::from_duration(now.as_duration().saturating_add(self.client.plan.timeout))
+    }
+}
+
+/// Returns the time that a start waits for those after it. More become due while it and they are carried out, so that a
+/// wake-up serves two starts at 10,000 per second and four at 20,000 (measured).
+pub(super) fn gathering_time(starts: Starts) -> Duration {
+    let Starts::Paced(schedule) = starts else {
+        return Duration::ZERO;
+    };
+    let rate = schedule.mean_rate().as_per_second();
+    if rate <= BATCHING_RATE {
+        return Duration::ZERO;
+    }
+    let [least, most] = GATHER;
+    let gap = Duration::from_secs_f64(1.0 / rate);
+    (gap * 3 / 4).clamp(least, most)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::workload::Schedule;
+    use crate::units::Rate;
+
+    #[test]
+    fn starts_wait_for_others_only_at_high_rates_and_never_for_long() {
+        let at = |rate| {
+            let rate = Rate::per_second(rate).unwrap();
+            gathering_time(Starts::Paced(Schedule {
+                from: rate,
+                to: rate,
+                count: 1_000,
+            }))
+        };
+        assert_eq!(at(1_000.0), Duration::ZERO);
+        assert_eq!(at(5_000.0), Duration::ZERO);
+        assert_eq!(at(6_000.0), GATHER[1]);
+        assert_eq!(at(20_000.0), GATHER[0]);
+        assert_eq!(at(1_000_000.0), GATHER[0]);
     }
 }
