@@ -7,6 +7,7 @@ use super::curve::EffectCurve;
 use super::facts::KeyFacts;
 use super::merge::{LineMeaning, MergedLine};
 use super::prepare::PreparedComparison;
+use super::ruling::{Ruling, hurts};
 use crate::compare::{Comparison, Conclusion, SideRuns};
 use crate::sysctls::About;
 
@@ -44,6 +45,8 @@ pub struct LineAdvice {
     pub facts: Vec<KeyFacts>,
     /// Scenarios that would show its effect but were not run, with the reason.
     pub not_run: Vec<(String, &'static str)>,
+    /// True if some of its comparisons were not completed: the others cannot say that it has no effect.
+    pub cut_short: bool,
     /// Scenarios that end before this value has an effect, or cannot reach it.
     pub too_short: Vec<OutOfReach>,
     /// The comparisons that show its effect.
@@ -169,99 +172,6 @@ impl Experiment {
     }
 }
 
-/// The advice on a line in one or two words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ruling {
-    /// The effect that was measured.
-    Did(Conclusion),
-    /// Better for some and worse for others, as measured.
-    Trade,
-    /// No such key, no value, or a value that the kernel refuses or changes.
-    CannotApply,
-    /// Cannot apply, but its `-` says that failure does not matter.
-    Ignored,
-    /// Another line sets the key.
-    Overridden,
-    /// Excludes keys from patterns.
-    Excludes,
-    /// A pattern without keys: none matches, or other lines set them all.
-    MatchesNothing,
-    /// Applies to the whole kernel, so it was not tried.
-    HostWide,
-    /// The reference has the value.
-    AlreadySo,
-    /// Not measured; the subject of the key says what it is for.
-    Subject(About),
-    /// Can be set, but no scenario that was run shows its effect.
-    NotMeasured,
-    /// The host may take it, but it cannot be tried without the host.
-    NotTried,
-    /// Belongs to another subsystem than those that were asked about.
-    OutOfScope,
-    /// Can be set, but the scenarios that show its effect were not run.
-    NotRun,
-    /// Can be set, but the scenarios end before it has an effect.
-    NotShown,
-    /// Can be set, but needs a larger load than the lab makes.
-    NotReached,
-}
-
-impl Ruling {
-    /// Returns the words for reports.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Did(answer) => answer.as_str(),
-            Self::CannotApply => "cannot apply",
-            Self::Ignored => "is ignored",
-            Self::Overridden => "overridden",
-            Self::Excludes => "keeps out",
-            Self::MatchesNothing => "matches nothing",
-            Self::HostWide => "host-wide",
-            Self::AlreadySo => "already so",
-            Self::Subject(About::Security) => "security",
-            Self::Subject(About::Role) => "role of the host",
-            Self::Subject(About::Log) => "logging",
-            Self::Subject(About::Ipv6) => "IPv6 setup",
-            Self::Subject(About::Obsolete) => "obsolete",
-            Self::Subject(About::Speed | About::Limits | About::Memory) | Self::NotMeasured => {
-                "not measured"
-            }
-            Self::NotTried => "not tried",
-            Self::OutOfScope => "not ruled",
-            Self::NotRun => "not run",
-            Self::NotShown => "not shown",
-            Self::NotReached => "not reached",
-            Self::Trade => "trade",
-        }
-    }
-
-    /// Returns true if the line should not be in a tuning file.
-    pub fn is_bad(self) -> bool {
-        match self {
-            Self::Did(answer) => hurts(answer),
-            Self::CannotApply => true,
-            Self::Ignored
-            | Self::Overridden
-            | Self::Excludes
-            | Self::MatchesNothing
-            | Self::HostWide
-            | Self::AlreadySo
-            | Self::Subject(_)
-            | Self::NotMeasured
-            | Self::NotTried
-            | Self::OutOfScope
-            | Self::NotRun
-            | Self::NotShown
-            | Self::NotReached
-            | Self::Trade => false,
-        }
-    }
-}
-
-fn hurts(answer: Conclusion) -> bool {
-    matches!(answer, Conclusion::Hurts)
-}
-
 impl LineAdvice {
     /// Returns the advice in one or two words.
     pub fn ruling(&self) -> Ruling {
@@ -288,6 +198,8 @@ impl LineAdvice {
             () if refused || self.facts.is_empty() => Ruling::CannotApply,
             () if all(|key| key.reset_by.is_some()) => Ruling::Overridden,
             () if let Some(answer) = self.measured() => match answer {
+                // A comparison that did not end may have shown one.
+                Conclusion::NoEffect if self.cut_short => Ruling::NotRun,
                 // The scenarios that were run end too early to show an effect.
                 Conclusion::NoEffect if !self.too_short.is_empty() => self.out_of_reach(),
                 Conclusion::Trade => Ruling::Trade,
@@ -428,12 +340,14 @@ fn overall(answers: &[Conclusion]) -> Conclusion {
 }
 
 impl Advice {
-    /// Returns the combined answer of all lines together; `None` if they were not run together.
+    /// Returns the combined answer of all lines together; `None` if they were not run together, or if comparisons were
+    /// cut short that may have shown an effect.
     pub fn whole(&self) -> Option<Conclusion> {
         let answers: Vec<Conclusion> = (self.together.iter())
             .map(|each| self.answer_together(each))
             .collect();
-        (!answers.is_empty()).then(|| overall(&answers))
+        let answer = (!answers.is_empty()).then(|| overall(&answers))?;
+        (answer != Conclusion::NoEffect || self.cut_short.is_none()).then_some(answer)
     }
 
     /// Returns the answer of an experiment with several lines. If each line that is worse there is a trade, so is the

@@ -51,6 +51,7 @@ pub fn assess(
             entry,
             facts,
             not_run: Vec::new(),
+            cut_short: false,
             too_short: Vec::new(),
             experiments: Vec::new(),
             allowed: false,

@@ -338,7 +338,8 @@ impl Variant<'_> {
     ) -> PlannedComparison {
         let of_trial = |key: &str| with.iter().any(|each| each.key == key);
         let of_users = self.conditions.iter().filter(|condition| {
-            !of_trial(&condition.key) && condition.is_needed(self.values(&condition.key))
+            let key = &condition.key;
+            !of_trial(key) && self.has(key) && condition.is_needed(self.values(key))
         });
         let conditions: Vec<SetOption> = of_users
             .map(|condition| setting(&condition.key, &condition.value))

@@ -191,6 +191,7 @@ impl TrialResults {
                 &each.planned.lines[..],
             ) {
                 lines[*line].not_run.push((each.label().to_owned(), reason));
+                lines[*line].cut_short = true;
             }
         }
         Advice {

@@ -260,9 +260,9 @@ impl SideRuns {
     pub fn is_complete(&self, rounds: usize, interrupted: bool) -> bool {
         let whole = |run: &RunResult| match &run.timeline.end {
             Some(RunEnd::Finished { interrupted, .. }) => !interrupted,
-            Some(RunEnd::NotApplicable(_) | RunEnd::Errored(_)) => true,
-            // Its worker died, by itself or because of the interruption.
-            None => !interrupted,
+            Some(RunEnd::NotApplicable(_)) => true,
+            // Its worker failed or died, by itself or because of the interruption.
+            Some(RunEnd::Errored(_)) | None => !interrupted,
         };
         self.runs.len() == rounds && self.runs.iter().all(whole)
     }

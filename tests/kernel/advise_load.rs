@@ -1,9 +1,26 @@
 //! Advice that depends on the load or the path.
 
-use libtest_mimic::Trial;
+use std::time::{Duration, Instant};
+
+use libtest_mimic::{Failed, Trial};
 
 use crate::advise::{expect, run_with};
 use crate::program::transcript;
+
+/// client ---- server :80. One variant ends at once and cannot show an effect; the other one may, after 20 s.
+const QUICK_AND_LONG: &str = "
+exercises: { quick: [net.core.somaxconn], long: [net.core.somaxconn] }
+nodes: { client: {}, server: {} }
+links: [ { between: [client, server] } ]
+servers: { web: { node: server, port: 80 } }
+variants:
+  quick: { clients: { load: { node: client, to: web, connect: { rate: 20/s, count: 2 } } } }
+  long: { clients: { load: { node: client, to: web, connect: { rate: 2/s, for: 20s } } } }
+expect: [ load.established >= 2 ]
+";
+
+/// The time by which `--for` may be exceeded: runs in progress are ended, and the machine may be busy.
+const LATE: Duration = Duration::from_secs(5);
 
 /// client ==== server :80, 10 ms each way and 20 Mbit/s: 100 kB fill the path.
 const TRANSFER: &str = "
@@ -33,6 +50,10 @@ expect: [ load.established <= $many ]
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
+        Trial::test(
+            "the_time_of_for_is_a_firm_limit_and_what_it_cuts_off_is_not_no_effect",
+            firm_limit,
+        ),
         Trial::test(
             "bytes_that_a_send_buffer_swallows_are_not_throughput",
             || {
@@ -66,4 +87,27 @@ pub(crate) fn trials() -> Vec<Trial> {
             )
         }),
     ]
+}
+
+fn firm_limit() -> Result<(), Failed> {
+    let began = Instant::now();
+    let output = run_with(
+        "limit",
+        "net.core.somaxconn = 512\n",
+        QUICK_AND_LONG,
+        &["--for", "6s"],
+    );
+    let took = began.elapsed();
+    if took > Duration::from_secs(6) + LATE {
+        return Err(format!("{} s\n{}", took.as_secs(), transcript(&output)).into());
+    }
+    expect(
+        &output,
+        4,
+        &[
+            "not run              1  net.core.somaxconn = 512",
+            "no effect: load.established 2 -> 2",
+            "the time limit of --for was reached",
+        ],
+    )
 }

@@ -8,10 +8,12 @@ use nslab::advise::{
     Advice, Experiment, LineAdvice, Reference, ReferenceChoice, SysctlSource, ValueTrials, assess,
     merge, values_to_try,
 };
-use nslab::compare::{Comparison, Question, SideRuns, Trial};
+use nslab::compare::{Comparison, Conclusion, Question, SideRuns, Trial};
+use nslab::fixtures::TimelineBuilder;
 use nslab::lab::sysctl_survey::{
     FoundSysctl, OrderedWrites, SysctlSurvey, WriteAttempt, WriteOutcome,
 };
+use nslab::record::Timeline;
 use nslab::report;
 use nslab::report::terminal::Style;
 use nslab::suite::RunResult;
@@ -251,6 +253,51 @@ fn a_limit_beyond_the_lab_is_not_reached_and_never_without_effect() {
         text.contains("not reached: would need 1,500 connections"),
         "{text}"
     );
+}
+
+/// One scenario ended and shows nothing; the time was over before another one, which may.
+#[test]
+fn a_line_whose_comparisons_did_not_all_end_is_never_without_effect() {
+    let mut advice = advice_that_ran();
+    let line = &mut advice.lines[0];
+    line.experiments[0].comparison.answer = Conclusion::NoEffect;
+    line.experiments[0].declared = true;
+    assert_eq!(line.ruling().as_str(), "no effect");
+    line.cut_short = true;
+    assert_eq!(line.ruling().as_str(), "not run");
+    assert!(!line.is_measured() && line.condition().is_none());
+    line.experiments[0].comparison.answer = Conclusion::Hurts;
+    assert_eq!(line.ruling().as_str(), "hurts", "what was seen was seen");
+}
+
+#[test]
+fn several_lines_whose_comparisons_did_not_all_end_are_never_without_effect() {
+    let mut advice = advice_that_ran();
+    let mut together = advice.lines[0].experiments.remove(0);
+    together.lines = vec![0, 1];
+    together.comparison.answer = Conclusion::NoEffect;
+    advice.together = vec![together];
+    assert_eq!(advice.whole(), Some(Conclusion::NoEffect));
+    advice.cut_short = Some("interrupted");
+    assert_eq!(advice.whole(), None);
+    assert!(advice.is_unclear());
+}
+
+/// The first side of a comparison whose last run ended in one way or another.
+#[test]
+fn a_side_with_a_run_that_was_ended_from_outside_is_not_complete() {
+    let [side, _] = trial().sides.try_into().unwrap();
+    let with = |end: fn(TimelineBuilder) -> Timeline| {
+        let mut side = side.clone();
+        side.runs[2].timeline = end(TimelineBuilder::new());
+        [false, true].map(|interrupted| side.is_complete(3, interrupted))
+    };
+    assert_eq!(with(|line| line.finished_at(1000)), [true, true]);
+    assert_eq!(with(|line| line.interrupted_at(1000)), [false, false]);
+    // The end of the time may have been the reason.
+    assert_eq!(with(|line| line.died_at(1000)), [true, false]);
+    assert_eq!(with(|line| line.errored_at(1000, "no")), [true, false]);
+    assert!(!side.is_complete(4, false), "a run is missing");
 }
 
 #[test]

@@ -207,6 +207,31 @@ fn settings_of_connection_tracking_are_left_out_of_labs_that_do_not_track() {
 }
 
 #[test]
+fn modes_of_connection_tracking_do_not_hold_in_labs_that_do_not_track() {
+    let text = "exercises: [net.core.somaxconn]\n\
+                nodes: { a: {}, b: {} }\n\
+                links: [ { between: [a, b] } ]\n";
+    let tracks = text.replace("a: {}", "a: { conntrack: { track: true } }");
+    let parse = |text: &str| crate::scenario::parse("a.yaml", text, &BTreeMap::new()).unwrap();
+    let of_file = Condition {
+        key: "net.netfilter.nf_conntrack_tcp_loose".to_owned(),
+        value: "0".to_owned(),
+        unlike_labs: true,
+    };
+    let lines = assigned(&[("net.core.somaxconn", "5")]);
+    let settings = |text: &str| {
+        let plan = plan(
+            &lines,
+            std::slice::from_ref(&of_file),
+            &[parse(text)],
+            &none(),
+        );
+        plan[0].question.sides[1].len()
+    };
+    assert_eq!([settings(text), settings(&tracks)], [1, 2]);
+}
+
+#[test]
 fn a_key_that_no_scenario_shows_is_not_run() {
     let lines = assigned(&[("net.ipv4.ip_local_port_range", "1024 65000")]);
     assert!(

@@ -27,7 +27,8 @@ pub(super) fn reason(line: &LineAdvice, advice: &Advice) -> String {
         | Ruling::MatchesNothing
         | Ruling::NotTried
         | Ruling::OutOfScope => sentences().into_iter().next(),
-        Ruling::NotRun => line.not_run.first().map(|(scenario, why)| {
+        // Those that were cut short come last.
+        Ruling::NotRun => line.not_run.last().map(|(scenario, why)| {
             format!("{scenario} would show the effect, but was not run ({why})")
         }),
         Ruling::NotShown => line.too_short.first().map(words::out_of_reach),
